@@ -1,0 +1,247 @@
+/**
+ * The work queue as an engine implements it: a table of messages with states (Q1). The outbox and the inbox are
+ * two work queues of the same make.
+ *
+ * Who may do what: anybody enqueues, at any time. Claiming and settling belong to the holder of the queue's
+ * lease alone, so an engine need not defend one claimer against another beyond checking the lease; it must keep
+ * producers and the holder from blocking each other (Q4).
+ *
+ * ## Ordering keys (Q10)
+ * Messages of one key form a line in Sequence order: Ready and Claimed ones, and Dead ones that hold their key.
+ * Only the head of a line may be claimed, together with the due messages right behind it. All others are *held
+ * back* and are kept out of the index that a claim reads, so that a long line costs the others nothing. After
+ * outcomes are applied the new head of each line touched is let forward.
+ */
+import type { AcquireLease, LeaseHeld, LeaseRef } from './lease-store.ts';
+
+/** The work queues a tenant database has. */
+export const queueNames = ['outbox', 'inbox'] as const;
+export type QueueName = (typeof queueNames)[number];
+
+/** The name of the lease that guards a work queue. */
+export function queueLeaseName(queue: QueueName): string {
+  return `queue:${queue}`;
+}
+
+/** States of a message (Q1), as the Status column holds them. */
+export const MessageStatus = { Ready: 0, Claimed: 1, Done: 2, Dead: 3 } as const;
+export type MessageStatus = (typeof MessageStatus)[keyof typeof MessageStatus];
+
+/** Limits on what a message may hold; the same on every engine. */
+export const messageLimits = {
+  topicCharacters: 200,
+  keyCharacters: 200,
+  /** Errors kept with a message are cut to this length (Q14). */
+  errorCharacters: 4_000,
+} as const;
+
+/** A message to be enqueued. Checked by the caller; an engine may rely on it. */
+export interface NewMessage {
+  /** A UUID. The same id again is a duplicate, like a dedup key. */
+  readonly messageId: string;
+  readonly topic: string;
+  /** Text, kept byte for byte (Q14). */
+  readonly payload: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly correlationId?: string;
+  readonly orderingKey?: string;
+  readonly dedupKey?: string;
+  /** Milliseconds from the database's now until the message is due; 0 when absent (Q2). */
+  readonly dueInMs?: number;
+}
+
+export interface EnqueueResult {
+  /** The id of the stored message; for a duplicate, the id of the first one. */
+  readonly messageId: string;
+  readonly status: 'enqueued' | 'duplicate';
+}
+
+/** A message as a claim hands it out. */
+export interface ClaimedMessage {
+  readonly sequence: number;
+  readonly messageId: string;
+  readonly topic: string;
+  readonly payload: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly correlationId: string | null;
+  readonly orderingKey: string | null;
+  readonly enqueuedUtc: Date;
+  readonly dueUtc: Date;
+  /** How often it was started, this time included: 1 at the first claim (Q5). */
+  readonly attempt: number;
+  /** How often in a row it was parked for want of a handler (D4). */
+  readonly parks: number;
+  /** True when a crashed run had claimed it: it comes in a claim of its own (Q7). */
+  readonly recovered: boolean;
+}
+
+/** A stored message with all that is known of it, for people to look at. */
+export interface MessageRecord extends Omit<ClaimedMessage, 'attempt'> {
+  readonly status: MessageStatus;
+  readonly dedupKey: string | null;
+  readonly attempts: number;
+  readonly claimFence: number | null;
+  readonly lastError: string | null;
+  /** The first error of its life; replay keeps it (Q13). */
+  readonly firstError: string | null;
+  readonly replayCount: number;
+  readonly settledUtc: Date | null;
+  /** Waits behind an earlier message of its ordering key. */
+  readonly heldBack: boolean;
+}
+
+/** What became of one claimed message. Delays are milliseconds from the database's now (Q2). */
+export type Outcome =
+  | { readonly kind: 'done' }
+  /** Back to Ready after the delay; the attempt stays counted. */
+  | { readonly kind: 'retry'; readonly delayMs: number; readonly error: string }
+  /** To Dead. With `unstarted` the attempt of this claim is taken back, since no handler ran (Q7). */
+  | { readonly kind: 'dead'; readonly error: string; readonly unstarted?: boolean }
+  /** Back to Ready after the delay; the attempt is taken back (Q5). `parked` counts a park (D4). */
+  | {
+      readonly kind: 'release';
+      readonly delayMs: number;
+      readonly parked?: boolean;
+      readonly error?: string;
+    };
+
+export type SettledMessage = Outcome & { readonly sequence: number };
+
+/** How much one claim may take: at least one message if any is due, whatever its size. */
+export interface ClaimLimits {
+  /** Messages at most. */
+  readonly limit: number;
+  /** Payload bytes at most, counted as stored. */
+  readonly maxBytes: number;
+}
+
+/** Done rows older than `doneMs` are removed, at most `limit` of them in one call (Q12). */
+export interface Retention {
+  readonly doneMs: number;
+  readonly limit: number;
+}
+
+export interface BeginRequest extends Omit<AcquireLease, 'name'> {
+  readonly claim: ClaimLimits;
+  readonly retention?: Retention;
+}
+
+/** What a claim found, and what is left behind it. */
+export interface Claim {
+  /** Oldest due first (DueUtc, Sequence); messages of one key in Sequence order (Q4, Q10). */
+  readonly messages: ClaimedMessage[];
+  /** More messages could be claimed at once, now or as soon as nothing else is in flight (Q7). */
+  readonly more: boolean;
+  /** Milliseconds until the next Ready message that is not held back is due: 0 if it is, null if none (Q11). */
+  readonly nextDueInMs: number | null;
+  /** Done rows removed by this call (Q12). */
+  readonly purged: number;
+}
+
+export type BeginResult =
+  | LeaseHeld
+  /** Nothing to claim; the lease is free again. */
+  | (Claim & { readonly status: 'idle'; readonly recovered: number })
+  | (Claim & {
+      readonly status: 'claimed';
+      readonly lease: LeaseRef;
+      readonly expiresInMs: number;
+      /** Messages that a crashed run had claimed and that this call returned to Ready (Q6). */
+      readonly recovered: number;
+    });
+
+export interface SettleRequest {
+  readonly lease: LeaseRef;
+  /** The lease is renewed to now + this, unless it is released. */
+  readonly leaseMs: number;
+  readonly outcomes: readonly SettledMessage[];
+  /**
+   * What a message that goes to Dead does to its ordering key: `block` holds the key until the message is
+   * replayed or discarded, `continue` lets the key go on (Q10).
+   */
+  readonly onDead: 'block' | 'continue';
+  /**
+   * What follows in the same round trip (Q8):
+   * - `claim` the next batch. `solo` says that nothing else of this run is in flight after these outcomes, so
+   *   that a recovered message may be handed out alone (Q7), and that the lease is to be released when there is
+   *   nothing to claim.
+   * - `keep` renews only.
+   * - `release` gives the lease back.
+   */
+  readonly then:
+    | ({ readonly do: 'claim'; readonly solo: boolean } & ClaimLimits)
+    | { readonly do: 'keep' | 'release' };
+  readonly retention?: Retention;
+}
+
+export interface SettleResult extends Claim {
+  /** `lost`: owner or fence no longer match; nothing was claimed or renewed. */
+  readonly lease: 'held' | 'released' | 'lost';
+  /** Milliseconds until the lease runs out; 0 unless `held`. */
+  readonly expiresInMs: number;
+  /** Sequences whose outcome was not applied, because the row was no longer ours (Q8). */
+  readonly lost: number[];
+}
+
+/** Counts of a work queue, at one moment. Reads the table: for people who ask, never for a plan (F6). */
+export interface QueueStatistics {
+  readonly ready: number;
+  /** Of the ready ones: due now and not held back. */
+  readonly due: number;
+  /** Of the ready ones: held back behind their ordering key. */
+  readonly heldBack: number;
+  /** Of the ready ones: parked for want of a handler. */
+  readonly parked: number;
+  readonly claimed: number;
+  readonly done: number;
+  readonly dead: number;
+  /** Milliseconds since the oldest due message became due; null if none is. */
+  readonly oldestDueAgeMs: number | null;
+  readonly nextDueInMs: number | null;
+}
+
+/** Which Dead messages are meant: all that match every condition given. */
+export interface DeadFilter {
+  readonly messageIds?: readonly string[];
+  /** Compared without regard to case. */
+  readonly topic?: string;
+  /** Dead for at least this long. */
+  readonly olderThanMs?: number;
+}
+
+/** One work queue of one tenant database. */
+export interface WorkQueue {
+  readonly name: QueueName;
+
+  /**
+   * Stores messages in one round trip (Q3), all or none. With `transaction` (what that is, is the engine's: an
+   * open connection or transaction object of its driver) they become part of it, and this call neither commits
+   * nor rolls back; without, they are committed when the promise resolves. Results stand in the order given.
+   * A dedup key or message id seen before, in the table or earlier in the same call, is a no-op.
+   * @throws MultiOutboxError TRANSACTION_NOT_OPEN, WRONG_DATABASE, SCHEMA_MISSING or a DATABASE_ code
+   */
+  enqueue(messages: readonly NewMessage[], transaction?: unknown): Promise<EnqueueResult[]>;
+
+  /**
+   * One round trip (Q9): acquires the queue's lease; returns all rows claimed under older fences to Ready, marked
+   * recovered (Q6, Q7); removes what retention allows; claims. Finding nothing it releases the lease.
+   */
+  begin(request: BeginRequest): Promise<BeginResult>;
+
+  /**
+   * One round trip (Q8): applies the outcomes to rows matched on Sequence, ClaimFence and Claimed; then renews
+   * the lease and claims, or keeps, or releases. Outcomes are tried even when the lease is lost.
+   */
+  settle(request: SettleRequest): Promise<SettleResult>;
+
+  statistics(): Promise<QueueStatistics>;
+  get(messageId: string): Promise<MessageRecord | null>;
+
+  /** Dead messages, the oldest death first. `after` pages on: the last record's sequence. */
+  listDead(filter: DeadFilter, page: { limit: number; after?: number }): Promise<MessageRecord[]>;
+  countDead(filter: DeadFilter): Promise<number>;
+  /** Back to Ready, due now, attempts reset, history kept (Q13). At most `limit` a call; returns how many. */
+  replayDead(filter: DeadFilter, limit: number): Promise<number>;
+  /** Removes Dead messages; a key they held goes on. At most `limit` a call; returns how many. */
+  discardDead(filter: DeadFilter, limit: number): Promise<number>;
+}

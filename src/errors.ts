@@ -1,0 +1,77 @@
+/**
+ * Every error that leaves this library carries one of these codes. Codes are stable; messages are not.
+ * A message says what is wrong and what to do next, in one line, and holds neither secrets nor payloads.
+ */
+export type ErrorCode =
+  // What the caller handed in
+  | 'INVALID_ARGUMENT'
+  | 'INVALID_CONFIGURATION'
+  | 'INVALID_MESSAGE'
+  | 'INVALID_TENANT'
+  | 'DUPLICATE_HANDLER'
+  | 'TRANSACTION_NOT_OPEN'
+  | 'WRONG_DATABASE'
+  // The fleet
+  | 'UNKNOWN_TENANT'
+  | 'TENANT_EXISTS'
+  | 'TENANT_NOT_ACTIVE'
+  | 'DATABASE_IN_USE'
+  | 'REGISTRY_UNAVAILABLE'
+  // The schema of a database
+  | 'SCHEMA_MISSING'
+  | 'SCHEMA_OUTDATED'
+  | 'SCHEMA_TOO_NEW'
+  | 'SCHEMA_CHANGED'
+  // The database itself
+  | 'DATABASE_MISSING'
+  | 'DATABASE_LOCKED'
+  | 'DATABASE_READONLY'
+  | 'DATABASE_CORRUPT'
+  | 'DATABASE_FULL'
+  | 'DATABASE_UNREACHABLE'
+  | 'DATABASE_RESUMING'
+  | 'LOGIN_REFUSED'
+  | 'DATABASE_ERROR'
+  // The program's own state
+  | 'LEASE_LOST'
+  | 'CLOSED'
+  | 'ABORTED';
+
+export interface ErrorDetails {
+  /** The tenant concerned, when the error is about one. */
+  tenantId?: string;
+  /** True when the same call may succeed a little later without anybody doing anything. */
+  transient?: boolean;
+  cause?: unknown;
+}
+
+/** The one error class of the library; tell errors apart by `code`, never by message. */
+export class MultiOutboxError extends Error {
+  readonly code: ErrorCode;
+  readonly tenantId: string | undefined;
+  readonly transient: boolean;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'MultiOutboxError';
+    this.code = code;
+    this.tenantId = details.tenantId;
+    this.transient = details.transient ?? false;
+  }
+}
+
+/** True for an error of this library, of the given code where one is given. */
+export function isMultiOutboxError(error: unknown, code?: ErrorCode): error is MultiOutboxError {
+  return error instanceof MultiOutboxError && (code === undefined || error.code === code);
+}
+
+/** The text kept of anything that was thrown, an Error or not. */
+export function errorText(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message === '' ? thrown.name : thrown.message;
+  if (typeof thrown === 'string') return thrown;
+  try {
+    return `non-error thrown: ${JSON.stringify(thrown) ?? String(thrown)}`;
+  } catch {
+    return 'non-error thrown that has no text';
+  }
+}

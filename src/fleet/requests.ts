@@ -1,0 +1,83 @@
+import type { RunCounts, RunOutcome } from '../engine/registry.ts';
+import type { QueueName } from '../engine/work-queue.ts';
+
+/** Why a tenant is served. */
+export type DispatchReason = 'due' | 'wake' | 'backlog' | 'manual';
+
+/** The plan's message for one tenant: serve it. Plain JSON, so that it can travel through any queue. */
+export interface DispatchRequest {
+  readonly version: 1;
+  readonly tenantId: string;
+  readonly reason: DispatchReason;
+  /** When it was planned, ISO 8601. */
+  readonly plannedUtc: string;
+  /** Streaks before this run, for the schedule that follows it; 0 when absent. */
+  readonly idleStreak?: number;
+  readonly failureStreak?: number;
+}
+
+/** What one plan did (F3). */
+export interface PlanReport {
+  /** `held`: another planner has the plan lease. `idle`: nothing was due. `planned`: requests were made. */
+  readonly status: 'held' | 'idle' | 'planned';
+  readonly requests: DispatchRequest[];
+  /** Due tenants that were read, and of them those that another planner or a pause took away meanwhile. */
+  readonly due: number;
+  readonly conflicts: number;
+  /** Tenants stayed due for the next plan: capacity or the reading limit was reached. */
+  readonly more: boolean;
+  /** Milliseconds since the last plan that took the lease; null at the first. */
+  readonly sinceLastPlanMs: number | null;
+  /** The last plan is longer ago than two intervals, or never finished. */
+  readonly late: boolean;
+  readonly unfinished: boolean;
+  /** Milliseconds until the next tenant is due, as far as this plan knows; null when it does not. */
+  readonly nextDueInMs: number | null;
+}
+
+/** What ended a run's claiming (D5). */
+export type StopReason = 'drained' | 'budget' | 'signal' | 'lease-lost' | 'error';
+
+/** The report of one work queue within a run. */
+export interface QueueReport {
+  readonly queue: QueueName;
+  readonly status: 'dispatched' | 'idle' | 'held' | 'failed';
+  readonly stop: StopReason;
+  readonly counts: RunCounts;
+  readonly parkedTopics: readonly string[];
+  readonly more: boolean;
+  readonly nextDueInMs: number | null;
+  /** Calls to the engine. */
+  readonly roundTrips: number;
+  /** Who held the lease, when `held`, and for how long still. */
+  readonly heldBy?: { readonly owner: string; readonly expiresInMs: number };
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** The report of one dispatch run (D7). */
+export interface RunReport {
+  readonly runId: string;
+  readonly tenantId: string;
+  readonly reason: DispatchReason;
+  /**
+   * `dispatched`: messages were claimed. `idle`: none were due. `skipped`: the lease is held by somebody else, or
+   * the tenant is not active. `resuming`: the database is waking up. `failed`: see `error`.
+   */
+  readonly outcome: RunOutcome;
+  /** Why a run was skipped. */
+  readonly skipped?: 'held' | 'not-active';
+  readonly queues: readonly QueueReport[];
+  readonly counts: RunCounts;
+  readonly parkedTopics: readonly string[];
+  readonly more: boolean;
+  readonly nextDueInMs: number | null;
+  readonly durationMs: number;
+  readonly roundTrips: number;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** One plan and every run that it asked for. */
+export interface TickReport {
+  readonly plan: PlanReport;
+  readonly runs: readonly RunReport[];
+}

@@ -1,0 +1,59 @@
+import type { DeadFilter, MessageRecord, QueueStatistics } from '../engine/work-queue.ts';
+
+/** A message as an application enqueues it. */
+export interface OutboxMessage {
+  /** 1 to 200 characters; matched without regard to case. */
+  readonly topic: string;
+  /** Text is kept as it is; anything else is stored as JSON. */
+  readonly payload: unknown;
+  /** A UUID of the caller's own; made when absent. The same id again is a duplicate. */
+  readonly messageId?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly correlationId?: string;
+  /** Messages of one key are dispatched one after another (Q10). */
+  readonly orderingKey?: string;
+  /** A key seen before, within retention, makes this message a duplicate: nothing is stored (Q3). */
+  readonly dedupKey?: string;
+  /** Milliseconds, or text such as '5m', until the message is due. */
+  readonly delay?: number | string;
+}
+
+export interface EnqueueOptions {
+  /**
+   * The caller's own open transaction: a `DatabaseSync` with a transaction begun, for embedded databases. The
+   * messages commit or vanish with it (Q3).
+   */
+  readonly transaction?: unknown;
+  /**
+   * Makes the tenant due now once the messages are stored (F7). True by default; with `transaction` false, since
+   * the messages are not there yet: wake the tenant after the commit.
+   */
+  readonly wake?: boolean;
+}
+
+export interface Enqueued {
+  readonly messageId: string;
+  readonly status: 'enqueued' | 'duplicate';
+}
+
+/** The outbox of one tenant. */
+export interface Outbox {
+  readonly tenantId: string;
+  /** @throws INVALID_MESSAGE, UNKNOWN_TENANT, or what the engine's enqueue throws */
+  enqueue(message: OutboxMessage, options?: EnqueueOptions): Promise<Enqueued>;
+  /** Many in one round trip, all or none; results stand in the order given. */
+  enqueue(messages: readonly OutboxMessage[], options?: EnqueueOptions): Promise<Enqueued[]>;
+  get(messageId: string): Promise<MessageRecord | null>;
+  statistics(): Promise<QueueStatistics>;
+  readonly dead: DeadLetters;
+}
+
+/** Dead messages of one work queue. */
+export interface DeadLetters {
+  list(filter?: DeadFilter, page?: { limit?: number; after?: number }): Promise<MessageRecord[]>;
+  count(filter?: DeadFilter): Promise<number>;
+  /** Back to Ready, attempts reset, history kept; wakes the tenant. Returns how many (Q13). */
+  replay(filter?: DeadFilter): Promise<number>;
+  /** Removes them for good. Returns how many. */
+  discard(filter?: DeadFilter): Promise<number>;
+}

@@ -1,0 +1,141 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { QueueName } from '../engine/work-queue.ts';
+import { MultiOutboxError } from '../errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { RetryPolicy } from './retry.ts';
+
+/** The message as a handler gets it. */
+export interface Message<Data = unknown> {
+  /** A UUID, the same at every attempt. */
+  readonly messageId: string;
+  readonly topic: string;
+  /** The text that was enqueued, byte for byte. */
+  readonly payload: string;
+  /**
+   * With a schema: its output for the parsed payload. Without: the parsed payload. Reading it when the payload is
+   * not JSON throws a PermanentError; a handler of plain text reads `payload`.
+   */
+  readonly data: Data;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly correlationId: string | null;
+  readonly orderingKey: string | null;
+  readonly enqueuedUtc: Date;
+  readonly dueUtc: Date;
+}
+
+/** What surrounds one attempt (D3). */
+export interface HandlerContext {
+  readonly tenant: { readonly id: string; readonly tags: Readonly<Record<string, string>> };
+  readonly queue: QueueName;
+  /** 1 at the first start. */
+  readonly attempt: number;
+  /**
+   * The number of the run's lease; a later run has a greater one. Pass it downstream: whoever remembers the
+   * greatest fence seen can refuse a run that lost its lease without noticing.
+   */
+  readonly fence: number;
+  /** `<tenant id>:<message id>`: the same at every attempt, for receivers that suppress duplicates. */
+  readonly idempotencyKey: string;
+  /** Fires at the handler's timeout, when the run stops and its grace begins, and when the lease is lost. */
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+  /** W3C trace context of the producer, when the message's headers carry one. */
+  readonly trace: { readonly traceparent?: string; readonly tracestate?: string };
+}
+
+/**
+ * Dispatches messages of one topic. Returning (or resolving) settles the message as Done; PermanentError as Dead;
+ * RetryLater releases it without counting the attempt; anything else thrown is retried with backoff until the
+ * attempts are used up (D3).
+ */
+export interface HandlerDefinition<Schema extends StandardSchemaV1 | undefined = undefined> {
+  /** 1 to 200 characters, matched without regard to case (D4). */
+  readonly topic: string;
+  /** A Standard Schema validator. A payload that it refuses goes to Dead with the reason. */
+  readonly schema?: Schema;
+  handle(
+    message: Message<Schema extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<Schema> : unknown>,
+    context: HandlerContext,
+  ): unknown;
+  /** Stands in for the fleet's retry policy, setting by setting. */
+  readonly retry?: Partial<RetryPolicy>;
+  /** Milliseconds one attempt may take; the fleet's setting when absent. */
+  readonly timeoutMs?: number;
+  /** Attempts of this handler at once within one dispatch run. */
+  readonly concurrency?: number;
+}
+
+/** A checked handler, as `defineHandler` returns it. */
+export interface Handler {
+  readonly topic: string;
+  readonly schema: StandardSchemaV1 | undefined;
+  readonly handle: (message: Message<never>, context: HandlerContext) => unknown;
+  readonly retry: Partial<RetryPolicy>;
+  readonly timeoutMs: number | undefined;
+  readonly concurrency: number | undefined;
+}
+
+/** The attempt cannot succeed however often it is tried: the message goes to Dead with this error. */
+export class PermanentError extends Error {
+  override readonly name = 'PermanentError';
+}
+
+/** Not now: the message comes back after `delayMs` and this attempt is not counted. */
+export class RetryLater extends Error {
+  override readonly name = 'RetryLater';
+  /** Milliseconds, at least 0. */
+  readonly delayMs: number;
+
+  constructor(delayMs: number, reason = 'the handler asked to be called later') {
+    super(reason);
+    if (!Number.isFinite(delayMs) || delayMs < 0) {
+      throw new RangeError(`RetryLater wants a delay of 0 milliseconds or more, got ${delayMs}.`);
+    }
+    this.delayMs = delayMs;
+  }
+}
+
+/**
+ * A failure that says itself when to try again, such as an HTTP 429 with Retry-After: like any other error, the
+ * attempt counts, but the next one comes no sooner than `delayMs`.
+ */
+export class RetryAfter extends Error {
+  override readonly name = 'RetryAfter';
+  /** Milliseconds, at least 0. */
+  readonly delayMs: number;
+
+  constructor(delayMs: number, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.delayMs = Math.max(0, delayMs);
+  }
+}
+
+/** Checks a handler and gives it its types. @throws MultiOutboxError INVALID_ARGUMENT */
+export function defineHandler<Schema extends StandardSchemaV1 | undefined = undefined>(
+  definition: HandlerDefinition<Schema>,
+): Handler {
+  const { topic, schema, handle, retry = {}, timeoutMs, concurrency } = definition;
+  const refuse = (problem: string): never => {
+    throw new MultiOutboxError('INVALID_ARGUMENT', `The handler for topic '${topic}' ${problem}.`);
+  };
+  if (typeof topic !== 'string' || topic.trim() === '' || topic.length > 200) {
+    throw new MultiOutboxError('INVALID_ARGUMENT', 'A handler needs a topic of 1 to 200 characters.');
+  }
+  if (typeof handle !== 'function') refuse('has no handle function; give it one');
+  if (schema !== undefined && typeof schema['~standard']?.validate !== 'function') {
+    refuse('has a schema that is no Standard Schema validator; use one of zod, valibot, arktype or the like');
+  }
+  if (timeoutMs !== undefined && !(timeoutMs > 0))
+    refuse(`has timeoutMs ${timeoutMs}; it must be greater than 0`);
+  if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency > 0)) {
+    refuse(`has concurrency ${concurrency}; it must be a whole number greater than 0`);
+  }
+  return {
+    topic,
+    schema,
+    handle: handle.bind(definition) as Handler['handle'],
+    retry,
+    timeoutMs,
+    concurrency,
+  };
+}

@@ -1,0 +1,425 @@
+/**
+ * Every setting of the system: its default, its bounds, its environment variable and its meaning, in one place.
+ * Settings come from the options object or from environment variables prefixed MULTI_OUTBOX_; an option stands
+ * before the environment. docs/configuration.md is this file as a table (a test compares them).
+ */
+import ms from 'ms';
+import * as v from 'valibot';
+import { MultiOutboxError } from './errors.ts';
+
+export const environmentPrefix = 'MULTI_OUTBOX_';
+
+/** A duration: milliseconds as a number, or text such as '250ms', '30s', '5m', '2h' or '7d'. */
+export type DurationInput = number | string;
+
+/**
+ * Parses a duration to milliseconds; a bare number is milliseconds. Null when it is none, or is negative.
+ */
+export function parseDuration(input: DurationInput): number | null {
+  const text = typeof input === 'string' ? input.trim() : input;
+  const parsed =
+    typeof text === 'number'
+      ? text
+      : /^[\d.]+\s*[a-z]*$/i.test(text)
+        ? ms(text as ms.StringValue)
+        : undefined;
+  return parsed === undefined || !Number.isFinite(parsed) || parsed < 0 ? null : Math.round(parsed);
+}
+
+const day = 86_400_000;
+
+const duration = (min: number, max: number) =>
+  v.pipe(
+    v.union([v.number(), v.string()], 'must be a duration such as 500ms, 30s, 5m or 7d'),
+    v.transform((input) => parseDuration(input) ?? Number.NaN),
+    v.check(
+      (value) => value >= min && value <= max,
+      `must be a duration from ${ms(min)} to ${ms(max)}, such as 500ms, 30s, 5m or 7d`,
+    ),
+  );
+
+const count = (min: number, max: number) =>
+  v.pipe(
+    v.union([
+      v.number(),
+      v.pipe(
+        v.string(),
+        v.transform((text) => (/^\d+$/.test(text.trim()) ? Number(text) : Number.NaN)),
+      ),
+    ]),
+    v.check(
+      (value) => Number.isInteger(value) && value >= min && value <= max,
+      `must be a whole number from ${min} to ${max}`,
+    ),
+  );
+
+const flag = v.pipe(
+  v.union(
+    [v.boolean(), v.pipe(v.string(), v.toLowerCase(), v.picklist(['true', 'false', '1', '0']))],
+    'must be true or false',
+  ),
+  v.transform((value) => value === true || value === 'true' || value === '1'),
+);
+
+const text = v.pipe(v.string('must be text'), v.minLength(1, 'must not be empty'));
+
+interface SettingMetadata {
+  readonly env: string;
+  readonly secret?: true;
+}
+
+type AnySchema = v.GenericSchema;
+
+/** A setting with a default. The default is written as a user would write it. */
+function setting<const Schema extends AnySchema>(
+  env: string,
+  schema: Schema,
+  fallback: v.InferInput<Schema>,
+  meaning: string,
+) {
+  return v.optional(
+    v.pipe(schema, v.metadata({ env } satisfies SettingMetadata), v.description(meaning)),
+    fallback as never,
+  ) as unknown as v.OptionalSchema<Schema, v.InferInput<Schema>>;
+}
+
+/** A setting that may be absent. */
+function optionalSetting<const Schema extends AnySchema>(
+  env: string,
+  schema: Schema,
+  meaning: string,
+  secret?: true,
+) {
+  const metadata: SettingMetadata = secret ? { env, secret } : { env };
+  return v.optional(
+    v.pipe(schema, v.metadata({ ...metadata }), v.description(meaning)),
+  ) as unknown as v.OptionalSchema<Schema, undefined>;
+}
+
+const groups = {
+  dispatch: v.strictObject({
+    batchSize: setting(
+      'BATCH_SIZE',
+      count(1, 5_000),
+      100,
+      'Messages claimed at once. A tenant can have its own.',
+    ),
+    batchBytes: setting(
+      'BATCH_BYTES',
+      count(1, 2 ** 31),
+      33_554_432,
+      'Payload bytes claimed at once; one message is always claimed, whatever its size.',
+    ),
+    concurrency: setting(
+      'CONCURRENCY',
+      count(1, 1_000),
+      16,
+      'Handlers running at once in one dispatch run. A tenant or a handler can have its own.',
+    ),
+    handlerTimeoutMs: setting(
+      'HANDLER_TIMEOUT',
+      duration(1, day),
+      '30s',
+      'Time one attempt may take before it is given up and retried. A handler can have its own.',
+    ),
+    timeBudgetMs: setting(
+      'TIME_BUDGET',
+      duration(1, day),
+      '60s',
+      'Time after which a run claims no more; backlog left is dispatched by the next run.',
+    ),
+    graceMs: setting(
+      'GRACE',
+      duration(0, 600_000),
+      '5s',
+      'Time that running handlers get to end after their signal fired.',
+    ),
+    leaseMs: setting(
+      'LEASE',
+      duration(100, 3_600_000),
+      '30s',
+      'Duration of a queue lease; renewed at a third of it. A crashed run is recovered after at most this long.',
+    ),
+    parallelRuns: setting(
+      'PARALLEL_RUNS',
+      count(1, 1_000),
+      8,
+      'Tenants served at once by one process (local host and tick).',
+    ),
+    onDead: setting(
+      'ON_DEAD',
+      v.picklist(['block', 'continue'], "must be 'block' or 'continue'"),
+      'block',
+      "What a Dead message does to its ordering key: 'block' holds the key until it is replayed or discarded, 'continue' lets the key go on.",
+    ),
+    unhandledTopics: setting(
+      'UNHANDLED_TOPICS',
+      v.picklist(['park', 'dead'], "must be 'park' or 'dead'"),
+      'park',
+      "A message whose topic has no handler: 'park' releases it with a growing delay, 'dead' makes it Dead.",
+    ),
+    parkBaseMs: setting(
+      'PARK_BASE',
+      duration(1, day),
+      '30s',
+      'First delay of a parked message; it doubles each time.',
+    ),
+    parkMaxMs: setting('PARK_MAX', duration(1, 30 * day), '1h', 'Longest delay of a parked message.'),
+  }),
+  retry: v.strictObject({
+    maxAttempts: setting(
+      'RETRY_MAX_ATTEMPTS',
+      count(1, 1_000),
+      25,
+      'Starts of a message before it goes to Dead. The defaults cover an outage of two hours on average.',
+    ),
+    baseMs: setting(
+      'RETRY_BASE',
+      duration(0, day),
+      '2s',
+      'Upper bound of the first retry delay; it doubles each time, with full jitter.',
+    ),
+    maxDelayMs: setting('RETRY_MAX_DELAY', duration(0, 30 * day), '15m', 'Longest retry delay.'),
+  }),
+  retention: v.strictObject({
+    doneMs: setting(
+      'RETENTION',
+      duration(0, 3_650 * day),
+      '7d',
+      'How long Done messages are kept; this is also the window in which a dedup key is remembered.',
+    ),
+    limit: setting('RETENTION_LIMIT', count(1, 4_000), 1_000, 'Done messages removed at most in one call.'),
+  }),
+  plan: v.strictObject({
+    intervalMs: setting(
+      'PLAN_INTERVAL',
+      duration(10, day),
+      '1s',
+      'Time between two plans of the local host; also what a tick is held against to notice a late one.',
+    ),
+    leaseMs: setting('PLAN_LEASE', duration(100, 3_600_000), '30s', 'Duration of the plan lease.'),
+    capacity: setting('PLAN_CAPACITY', count(1, 100_000), 1_000, 'Tenants chosen at most by one plan.'),
+    candidates: setting(
+      'PLAN_CANDIDATES',
+      count(1, 1_000_000),
+      10_000,
+      'Due tenants read at most by one plan, the longest due first.',
+    ),
+    redispatchMs: optionalSetting(
+      'REDISPATCH',
+      duration(100, day),
+      'A chosen tenant is due again after this if no report came. Time budget + grace + lease when absent.',
+    ),
+  }),
+  schedule: v.strictObject({
+    idleFloorMs: setting(
+      'IDLE_FLOOR',
+      duration(1, day),
+      '2s',
+      'First interval of an idle tenant; it doubles with every idle run.',
+    ),
+    idleCeilingMs: setting(
+      'IDLE_CEILING',
+      v.union([v.literal('never'), duration(1, 365 * day)], "must be a duration or 'never'"),
+      '5m',
+      "Longest interval of an idle tenant; 'never' leaves it to wakes and known due times. A tenant can have its own.",
+    ),
+    failureFloorMs: setting(
+      'FAILURE_FLOOR',
+      duration(1, day),
+      '5s',
+      'First interval after a failed run; it doubles with every failure, with jitter.',
+    ),
+    failureCeilingMs: setting(
+      'FAILURE_CEILING',
+      duration(1, 30 * day),
+      '10m',
+      'Longest interval after a failed run.',
+    ),
+    resumingMs: setting(
+      'RESUMING',
+      duration(1, day),
+      '15s',
+      'Interval while a database is resuming from auto-pause.',
+    ),
+  }),
+  directory: v.strictObject({
+    refreshMs: setting(
+      'DIRECTORY_REFRESH',
+      duration(1, day),
+      '15s',
+      'How old known tenants may be before the registry is asked for changes.',
+    ),
+    refreshRetryMs: setting(
+      'DIRECTORY_REFRESH_RETRY',
+      duration(1, day),
+      '2s',
+      'Time until a failed refresh is tried again; the last good list serves until then.',
+    ),
+  }),
+  databases: v.strictObject({
+    maxOpen: setting(
+      'MAX_OPEN_DATABASES',
+      count(1, 10_000),
+      64,
+      'Tenant databases kept open at once; the least recently used is closed first.',
+    ),
+    idleCloseMs: setting(
+      'IDLE_CLOSE',
+      duration(1, day),
+      '60s',
+      'An open tenant database that is not used for this long is closed.',
+    ),
+  }),
+  sqlite: v.strictObject({
+    synchronous: setting(
+      'SQLITE_SYNCHRONOUS',
+      v.picklist(['full', 'normal'], "must be 'full' or 'normal'"),
+      'full',
+      "'full' survives a power cut with every commit; 'normal' is faster and may lose the last ones.",
+    ),
+    busyTimeoutMs: setting(
+      'SQLITE_BUSY_TIMEOUT',
+      duration(0, 600_000),
+      '5s',
+      'How long a locked file is waited for.',
+    ),
+  }),
+  email: v.strictObject({
+    smtpUrl: optionalSetting(
+      'SMTP_URL',
+      text,
+      'SMTP server of email.send, such as smtps://user:password@mail.example.com. Without it mails are written as files.',
+      true,
+    ),
+    from: optionalSetting('MAIL_FROM', text, 'Sender of mails that name none.'),
+    folder: setting(
+      'MAIL_FOLDER',
+      text,
+      '.data/mail',
+      'Where email.send writes .eml files when no SMTP server is set.',
+    ),
+  }),
+  webhook: v.strictObject({
+    secret: optionalSetting(
+      'WEBHOOK_SECRET',
+      text,
+      'Signing secret of webhook.post (Standard Webhooks: whsec_…). Without it requests are not signed.',
+      true,
+    ),
+    allowPrivateAddresses: setting(
+      'WEBHOOK_ALLOW_PRIVATE',
+      flag,
+      false,
+      'Lets webhook.post call loopback and private addresses.',
+    ),
+  }),
+} as const;
+
+const schema = v.strictObject({
+  registry: setting('REGISTRY', text, 'sqlite:.data/registry.db', 'The registry: sqlite:<file>.'),
+  dispatch: v.optional(groups.dispatch, {}),
+  retry: v.optional(groups.retry, {}),
+  retention: v.optional(groups.retention, {}),
+  plan: v.optional(groups.plan, {}),
+  schedule: v.optional(groups.schedule, {}),
+  directory: v.optional(groups.directory, {}),
+  databases: v.optional(groups.databases, {}),
+  sqlite: v.optional(groups.sqlite, {}),
+  email: v.optional(groups.email, {}),
+  webhook: v.optional(groups.webhook, {}),
+});
+
+/** Settings as a user gives them: any part of them; durations as numbers or text. */
+export type SettingsInput = v.InferInput<typeof schema>;
+/** Checked settings: all there, durations in milliseconds. */
+export type Settings = v.InferOutput<typeof schema>;
+
+/** One row of the table of settings. */
+export interface SettingDescription {
+  /** Path in the options object, such as `dispatch.batchSize`. */
+  readonly option: string;
+  /** Environment variable. */
+  readonly variable: string;
+  /** As a user would write it; null when there is none. */
+  readonly fallback: string | null;
+  readonly meaning: string;
+  readonly secret: boolean;
+}
+
+type SettingSchema = v.OptionalSchema<AnySchema, unknown>;
+
+function describe(option: string, entry: SettingSchema): SettingDescription {
+  const metadata = v.getMetadata(entry.wrapped as never) as unknown as SettingMetadata;
+  const fallback = entry.default;
+  return {
+    option,
+    variable: environmentPrefix + metadata.env,
+    fallback: fallback === undefined ? null : String(fallback),
+    meaning: v.getDescription(entry.wrapped as never) ?? '',
+    secret: metadata.secret === true,
+  };
+}
+
+/** Every setting, in the order of this file. */
+export const settingDescriptions: readonly SettingDescription[] = [
+  describe('registry', schema.entries.registry as unknown as SettingSchema),
+  ...Object.entries(groups).flatMap(([group, { entries }]) =>
+    Object.entries(entries).map(([name, entry]) =>
+      describe(`${group}.${name}`, entry as unknown as SettingSchema),
+    ),
+  ),
+];
+
+/**
+ * Checks the options and fills what they leave out from the environment, then from the defaults. Environment
+ * variables that are empty count as absent.
+ * @throws MultiOutboxError INVALID_CONFIGURATION that names the option or variable, and what it may be
+ */
+export function loadSettings(options: SettingsInput = {}, env: NodeJS.ProcessEnv = process.env): Settings {
+  const merged: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(options)) {
+    if (value !== undefined) merged[key] = isGroup(value) ? definedOnly(value) : value;
+  }
+  const fromEnvironment = new Set<string>();
+  for (const { option, variable } of settingDescriptions) {
+    const value = env[variable];
+    if (value === undefined || value === '') continue;
+    const [group, name] = option.split('.') as [string, string?];
+    if (name !== undefined && merged[group] === undefined) merged[group] = {};
+    const target = name === undefined ? merged : (merged[group] as Record<string, unknown>);
+    const key = name ?? group;
+    if (target[key] !== undefined) continue;
+    target[key] = value;
+    fromEnvironment.add(option);
+  }
+  const result = v.safeParse(schema, merged);
+  if (result.success) return result.output;
+  const issue = result.issues[0];
+  const option = issue.path?.map((item) => String(item.key)).join('.') ?? 'options';
+  const description = settingDescriptions.find((candidate) => candidate.option === option);
+  const name = description && fromEnvironment.has(option) ? description.variable : `Option '${option}'`;
+  const given = option
+    .split('.')
+    .reduce<unknown>((level, key) => (isGroup(level) ? level[key] : undefined), merged);
+  const shown = description && !description.secret ? ` is ${JSON.stringify(given)}` : '';
+  const problem = description ? issue.message : 'is not known; see docs/configuration.md';
+  throw new MultiOutboxError('INVALID_CONFIGURATION', `${name}${shown}: it ${problem}.`);
+}
+
+/** Variables that look like settings but are none: most likely misspelt. */
+export function unknownVariables(env: NodeJS.ProcessEnv = process.env): string[] {
+  const known = new Set(settingDescriptions.map(({ variable }) => variable));
+  return Object.keys(env).filter(
+    (name) =>
+      name.startsWith(environmentPrefix) && !known.has(name) && !name.startsWith(`${environmentPrefix}TEST_`),
+  );
+}
+
+function isGroup(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function definedOnly(group: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(group).filter(([, value]) => value !== undefined));
+}

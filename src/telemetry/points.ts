@@ -1,0 +1,26 @@
+import { channel } from 'node:diagnostics_channel';
+
+/**
+ * Named points of a plan and a dispatch run, published on the diagnostics channel `multi-outbox:point`. Profilers
+ * and fault-injection tools subscribe from outside; without a subscriber a point costs one property read.
+ */
+export type PointName =
+  | 'plan:begun'
+  | 'plan:committed'
+  | 'run:claimed'
+  | 'handler:start'
+  | 'settle:before'
+  | 'settle:after'
+  | 'renew:before'
+  | 'renew:after';
+
+export interface PointMessage {
+  readonly point: PointName;
+  readonly tenantId: string | null;
+}
+
+const points = channel('multi-outbox:point');
+
+export function publishPoint(point: PointName, tenantId: string | null): void {
+  if (points.hasSubscribers) points.publish({ point, tenantId } satisfies PointMessage);
+}
