@@ -57,8 +57,8 @@ export interface LeaseList {
 /** The library face: everything the Azure functions and the command line do, they do through this. */
 export interface MultiOutbox {
   readonly tenants: Tenants;
-  /** The registry as the engine gives it. */
-  readonly registry: Registry;
+  /** The registry as the engine gives it; opened when first needed. */
+  registry(): Promise<Registry>;
   /** Chooses the due tenants (F3) and returns one dispatch request each. */
   plan(): Promise<PlanReport>;
   /** Serves one request: one dispatch run (D1). A tenant's trouble is in the report, not thrown (D8). */

@@ -1,4 +1,5 @@
-import type { DeadFilter, MessageRecord, QueueStatistics } from '../engine/work-queue.ts';
+import type { DeadFilter, MessageRecord, QueueStatistics, WorkQueue } from '../engine/work-queue.ts';
+import { newMessage } from '../queue/message.ts';
 
 /** A message as an application enqueues it. */
 export interface OutboxMessage {
@@ -56,4 +57,61 @@ export interface DeadLetters {
   replay(filter?: DeadFilter): Promise<number>;
   /** Removes them for good. Returns how many. */
   discard(filter?: DeadFilter): Promise<number>;
+}
+
+/** How an outbox reaches its work queue: `use` opens the tenant's database for as long as the action takes. */
+export interface OutboxAccess {
+  use<T>(action: (queue: WorkQueue) => Promise<T>): Promise<T>;
+  wake(): Promise<void>;
+}
+
+/** Rows touched at most by one call of a bulk action, below SQL Server's lock escalation. */
+const bulkLimit = 1_000;
+
+export function createOutbox(tenantId: string, access: OutboxAccess): Outbox {
+  async function enqueue(
+    input: OutboxMessage | readonly OutboxMessage[],
+    { transaction, wake = transaction === undefined }: EnqueueOptions = {},
+  ): Promise<Enqueued | Enqueued[]> {
+    const many = Array.isArray(input) ? (input as readonly OutboxMessage[]) : [input as OutboxMessage];
+    if (many.length === 0) return [];
+    const messages = many.map((message, index) =>
+      newMessage(message, many.length > 1 ? ` at index ${index}` : ''),
+    );
+    const results = await access.use((queue) => queue.enqueue(messages, transaction));
+    if (wake) await access.wake();
+    return Array.isArray(input) ? results : results[0]!;
+  }
+
+  async function repeat(action: (queue: WorkQueue) => Promise<number>): Promise<number> {
+    let total = 0;
+    for (;;) {
+      const count = await access.use(action);
+      total += count;
+      if (count < bulkLimit) return total;
+    }
+  }
+
+  return {
+    tenantId,
+    enqueue: enqueue as Outbox['enqueue'],
+    get: (messageId) => access.use((queue) => queue.get(messageId)),
+    statistics: () => access.use((queue) => queue.statistics()),
+    dead: {
+      list: (filter = {}, { limit = 100, after } = {}) =>
+        access.use((queue) => queue.listDead(filter, { limit, ...(after !== undefined && { after }) })),
+      count: (filter = {}) => access.use((queue) => queue.countDead(filter)),
+      async replay(filter = {}) {
+        const replayed = await repeat((queue) => queue.replayDead(filter, bulkLimit));
+        if (replayed > 0) await access.wake();
+        return replayed;
+      },
+      async discard(filter = {}) {
+        const discarded = await repeat((queue) => queue.discardDead(filter, bulkLimit));
+        // What was held back behind them can go on.
+        if (discarded > 0) await access.wake();
+        return discarded;
+      },
+    },
+  };
 }

@@ -1,0 +1,198 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { ClaimedMessage, Outcome, QueueName } from '../engine/work-queue.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { type Handler, type HandlerContext, type Message, PermanentError } from './handler.ts';
+import { outcomeOfError } from './outcome.ts';
+import type { RetryPolicy } from './retry.ts';
+
+/** What all attempts of one dispatch run share. */
+export interface AttemptSetting {
+  readonly tenant: { readonly id: string; readonly tags: Readonly<Record<string, string>> };
+  readonly queue: QueueName;
+  readonly fence: number;
+  readonly logger: Logger;
+  readonly retry: RetryPolicy;
+  readonly timeoutMs: number;
+  readonly random: () => number;
+}
+
+/**
+ * One start of one message. `onEnd` is called once, with the outcome: when the handler has ended, its time is up, or
+ * `interrupt` was called. What a handler does after that changes nothing.
+ */
+export class Attempt {
+  readonly message: ClaimedMessage;
+  readonly #handler: Handler;
+  readonly #setting: AttemptSetting;
+  readonly #onEnd: (outcome: Outcome) => void;
+  /** Made when the handler first asks for its signal: most never do. */
+  #controller: AbortController | undefined;
+  #aborted: { readonly reason: unknown } | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #ended = false;
+
+  constructor(
+    message: ClaimedMessage,
+    handler: Handler,
+    setting: AttemptSetting,
+    onEnd: (outcome: Outcome) => void,
+  ) {
+    this.message = message;
+    this.#handler = handler;
+    this.#setting = setting;
+    this.#onEnd = onEnd;
+  }
+
+  /** Calls the handler. A handler that returns at once ends the attempt before this returns. */
+  start(): void {
+    let answer: unknown;
+    try {
+      answer = this.#call();
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    if (!isThenable(answer)) {
+      this.#end({ kind: 'done' });
+      return;
+    }
+    const timeoutMs = this.#handler.timeoutMs ?? this.#setting.timeoutMs;
+    this.#timer = setTimeout(() => {
+      const error = new Error(
+        `The handler for topic '${this.#handler.topic}' did not end within ${timeoutMs} ms.`,
+      );
+      error.name = 'TimeoutError';
+      this.abort(error);
+      this.#fail(error);
+    }, timeoutMs);
+    answer.then(
+      () => this.#end({ kind: 'done' }),
+      (error) => this.#fail(error),
+    );
+  }
+
+  /** Fires the handler's signal; the attempt goes on. */
+  abort(reason: unknown): void {
+    this.#aborted ??= { reason };
+    this.#controller?.abort(reason);
+  }
+
+  /** Ends the attempt from outside. */
+  interrupt(outcome: Outcome): void {
+    this.#end(outcome);
+  }
+
+  #call(): unknown {
+    const { schema } = this.#handler;
+    const view = new MessageView(this.message);
+    if (schema === undefined) return this.#handle(view);
+    const checked = schema['~standard'].validate(view.data);
+    return isThenable(checked)
+      ? Promise.resolve(checked).then((result) => this.#handle(accepted(view, result)))
+      : this.#handle(accepted(view, checked as StandardSchemaV1.Result<unknown>));
+  }
+
+  #handle(view: Message): unknown {
+    return this.#handler.handle(view as Message<never>, this.#context());
+  }
+
+  #context(): HandlerContext {
+    const { tenant, queue, fence, logger } = this.#setting;
+    const { messageId, attempt, headers } = this.message;
+    const signal = () => this.#signal();
+    return {
+      tenant,
+      queue,
+      attempt,
+      fence,
+      idempotencyKey: `${tenant.id}:${messageId}`,
+      get signal() {
+        return signal();
+      },
+      logger,
+      trace: {
+        ...(headers.traceparent !== undefined && { traceparent: headers.traceparent }),
+        ...(headers.tracestate !== undefined && { tracestate: headers.tracestate }),
+      },
+    };
+  }
+
+  #signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#aborted) this.#controller.abort(this.#aborted.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  #fail(error: unknown): void {
+    const policy = { ...this.#setting.retry, ...this.#handler.retry };
+    this.#end(outcomeOfError(error, this.message.attempt, policy, this.#setting.random));
+  }
+
+  #end(outcome: Outcome): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#onEnd(outcome);
+  }
+}
+
+/** The message as the handler sees it; the payload is parsed when it is first asked for. */
+class MessageView implements Message {
+  readonly messageId: string;
+  readonly topic: string;
+  readonly payload: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly correlationId: string | null;
+  readonly orderingKey: string | null;
+  readonly enqueuedUtc: Date;
+  readonly dueUtc: Date;
+  #data: { readonly value: unknown } | undefined;
+
+  constructor(claimed: ClaimedMessage) {
+    this.messageId = claimed.messageId;
+    this.topic = claimed.topic;
+    this.payload = claimed.payload;
+    this.headers = claimed.headers;
+    this.correlationId = claimed.correlationId;
+    this.orderingKey = claimed.orderingKey;
+    this.enqueuedUtc = claimed.enqueuedUtc;
+    this.dueUtc = claimed.dueUtc;
+  }
+
+  get data(): unknown {
+    this.#data ??= { value: parsed(this.payload) };
+    return this.#data.value;
+  }
+
+  /** The same message with the schema's output for data. */
+  withData(value: unknown): this {
+    this.#data = { value };
+    return this;
+  }
+}
+
+function parsed(payload: string): unknown {
+  try {
+    return JSON.parse(payload);
+  } catch {
+    // The parser's own message quotes the payload, which must not get into logs.
+    throw new PermanentError(
+      'The payload is not JSON; enqueue JSON, or let the handler read message.payload.',
+    );
+  }
+}
+
+function accepted(view: MessageView, result: StandardSchemaV1.Result<unknown>): MessageView {
+  if (result.issues === undefined) return view.withData(result.value);
+  const reasons = result.issues.slice(0, 5).map(({ path, message }) => {
+    const at = path?.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
+    return at ? `${at}: ${message}` : message;
+  });
+  throw new PermanentError(`The payload does not fit the handler's schema: ${reasons.join('; ')}`);
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
+}

@@ -1,0 +1,89 @@
+import { validate as isUuid, v7 as uuidv7 } from 'uuid';
+import { messageLimits, type NewMessage } from '../engine/work-queue.ts';
+import { MultiOutboxError } from '../errors.ts';
+import { parseDuration } from '../settings.ts';
+
+/** A message as a caller gives it; see OutboxMessage. */
+export interface MessageInput {
+  readonly topic: string;
+  readonly payload: unknown;
+  readonly messageId?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly correlationId?: string;
+  readonly orderingKey?: string;
+  readonly dedupKey?: string;
+  readonly delay?: number | string;
+}
+
+/**
+ * Checks a message and fills in what an engine needs. Ids are time-ordered UUIDs (RFC 9562, version 7), so that the
+ * unique index grows at its end.
+ * @throws MultiOutboxError INVALID_MESSAGE that names the field, and the message's place among several
+ */
+export function newMessage(input: MessageInput, place = ''): NewMessage {
+  const refuse = (problem: string): never => {
+    throw new MultiOutboxError('INVALID_MESSAGE', `The message${place} cannot be enqueued: ${problem}.`);
+  };
+  if (typeof input !== 'object' || input === null) return refuse('it is not an object');
+  const { topic, messageId, headers, correlationId, orderingKey, dedupKey, delay = 0 } = input;
+  checkText('topic', topic, messageLimits.topicCharacters, refuse);
+  for (const [name, value] of Object.entries({ correlationId, orderingKey, dedupKey })) {
+    if (value !== undefined) checkText(name, value, messageLimits.keyCharacters, refuse);
+  }
+  if (messageId !== undefined && !isUuid(messageId))
+    refuse(`messageId must be a UUID, got ${JSON.stringify(messageId)}`);
+  const dueInMs = parseDuration(delay);
+  if (dueInMs === null || dueInMs > maxDelayMs) {
+    return refuse(
+      `delay must be milliseconds or text such as '5m', from 0 to 10 years, got ${JSON.stringify(delay)}`,
+    );
+  }
+  return {
+    messageId: messageId?.toLowerCase() ?? uuidv7(),
+    topic,
+    payload: payloadText(input.payload, refuse),
+    ...(headers !== undefined && { headers: checkedHeaders(headers, refuse) }),
+    ...(correlationId !== undefined && { correlationId }),
+    ...(orderingKey !== undefined && { orderingKey }),
+    ...(dedupKey !== undefined && { dedupKey }),
+    dueInMs,
+  };
+}
+
+const maxDelayMs = 10 * 365 * 86_400_000;
+
+type Refuse = (problem: string) => never;
+
+function payloadText(payload: unknown, refuse: Refuse): string {
+  let text: string | undefined;
+  try {
+    text = typeof payload === 'string' ? payload : JSON.stringify(payload);
+  } catch {
+    return refuse('the payload has no JSON form (a cycle or a BigInt in it?)');
+  }
+  if (text === undefined) return refuse('the payload is missing; give text or anything that has a JSON form');
+  // A lone surrogate has no UTF-8 form: it would come back as another character.
+  if (!text.isWellFormed()) return refuse('the payload is not well-formed Unicode (a lone surrogate)');
+  return text;
+}
+
+function checkText(name: string, value: unknown, max: number, refuse: Refuse): void {
+  if (typeof value !== 'string' || value.trim() === '')
+    refuse(`${name} must be text of 1 to ${max} characters`);
+  const text = value as string;
+  if (text.length > max) refuse(`${name} has ${text.length} characters; at most ${max} are allowed`);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  if (/[\u0000-\u001f\u007f]/.test(text) || !text.isWellFormed())
+    refuse(`${name} must not contain control characters`);
+}
+
+function checkedHeaders(headers: unknown, refuse: Refuse): Record<string, string> {
+  if (typeof headers !== 'object' || headers === null || Array.isArray(headers))
+    return refuse('headers must be an object');
+  for (const [name, value] of Object.entries(headers)) {
+    if (typeof value !== 'string' || !value.isWellFormed())
+      refuse(`header ${JSON.stringify(name)} must be text`);
+    if (name === '' || !name.isWellFormed()) refuse('a header has no name');
+  }
+  return { ...headers };
+}

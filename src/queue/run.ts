@@ -1,0 +1,425 @@
+/**
+ * The dispatch run of one work queue (section 5): begin → handlers → settle and claim → … → release.
+ *
+ * One loop decides; handlers run beside it. The engine is called by the loop alone, one call at a time, so that
+ * the lease, the outcomes and the next claim always travel together (Q8). The phases:
+ *
+ *     claiming ──budget spent──▶ draining ──drain time over──▶ stopping ──nothing running, or grace over──▶ release
+ *         │                                                       ▲
+ *         └────────────── signal fired, lease lost ───────────────┘
+ *
+ * draining: nothing new is claimed or started, what waits is released, what runs may end in its own time.
+ * stopping: running handlers have had their signal and get a short grace.
+ */
+import { setImmediate as immediate } from 'node:timers/promises';
+import type { RunCounts } from '../engine/registry.ts';
+import {
+  type BeginResult,
+  type ClaimedMessage,
+  type Outcome,
+  queueLeaseName,
+  type SettledMessage,
+  type SettleRequest,
+  type SettleResult,
+  type WorkQueue,
+} from '../engine/work-queue.ts';
+import { isMultiOutboxError, MultiOutboxError } from '../errors.ts';
+import type { QueueReport, StopReason } from '../fleet/requests.ts';
+import { Heartbeat } from '../lease/heartbeat.ts';
+import type { Settings } from '../settings.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { publishPoint } from '../telemetry/points.ts';
+import { Attempt, type AttemptSetting } from './attempt.ts';
+import type { HandlerSet } from './handler-set.ts';
+import { outcomeOfExhausted, outcomeOfUnhandledTopic } from './outcome.ts';
+import { RunTally } from './tally.ts';
+import { type Assignment, WaitingMessages } from './waiting.ts';
+
+export interface QueueRunOptions {
+  readonly queue: WorkQueue;
+  readonly handlers: HandlerSet;
+  readonly tenant: { readonly id: string; readonly tags: Readonly<Record<string, string>> };
+  readonly owner: string;
+  /** Kept with the lease, for people to read. */
+  readonly context: string;
+  readonly dispatch: Settings['dispatch'];
+  readonly retry: Settings['retry'];
+  readonly retention: Settings['retention'];
+  /** Milliseconds from now for claiming. */
+  readonly budgetMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly logger: Logger;
+  readonly random: () => number;
+}
+
+/** Runs one work queue until nothing is left, the budget is spent, the signal fires or the lease is lost. Never throws. */
+export function runQueue(options: QueueRunOptions): Promise<QueueReport> {
+  return new QueueRun(options).run();
+}
+
+type Begun = Extract<BeginResult, { status: 'claimed' }>;
+type Phase = 'claiming' | 'draining' | 'stopping';
+
+class QueueRun {
+  readonly #options: QueueRunOptions;
+  readonly #tally = new RunTally();
+  readonly #waiting = new WaitingMessages();
+  readonly #running = new Map<Attempt, Assignment>();
+  #finished: SettledMessage[] = [];
+  #phase: Phase = 'claiming';
+  #stop: StopReason = 'drained';
+  /** More can be claimed, as the engine last said. */
+  #more = false;
+  #nextDueInMs: number | null = null;
+  /** A recovered message is in flight, or waits to be: claim only when nothing else is (Q7). */
+  #solo = false;
+  #heartbeat!: Heartbeat;
+  #lease!: Begun['lease'];
+  #attempts!: AttemptSetting;
+  #starting = false;
+  #graceOver = false;
+  /** Set while the heartbeat waits for a renewal. */
+  #renewed: ((expiresInMs: number | null) => void) | undefined;
+  #timers: NodeJS.Timeout[] = [];
+  #notify: () => void = () => {};
+
+  constructor(options: QueueRunOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<QueueReport> {
+    const { signal } = this.#options;
+    if (signal?.aborted) return this.#report('idle', 'signal');
+    let begun: BeginResult;
+    const sentAt = performance.now();
+    try {
+      begun = await this.#begin();
+    } catch (error) {
+      return this.#report('failed', 'error', error);
+    }
+    if (begun.status === 'held') {
+      return {
+        ...this.#report('held', 'drained'),
+        heldBy: { owner: begun.owner, expiresInMs: begun.expiresInMs },
+      };
+    }
+    this.#tally.recovered += begun.recovered;
+    this.#see(begun);
+    if (begun.status === 'idle') return this.#report('idle', 'drained');
+    publishPoint('run:claimed', this.#options.tenant.id);
+    return this.#serve(begun, sentAt);
+  }
+
+  #begin(): Promise<BeginResult> {
+    const { queue, owner, context, dispatch, retention } = this.#options;
+    this.#tally.roundTrips++;
+    return queue.begin({
+      owner,
+      context,
+      durationMs: dispatch.leaseMs,
+      claim: { limit: dispatch.batchSize, maxBytes: dispatch.batchBytes },
+      retention,
+    });
+  }
+
+  async #serve(begun: Begun, sentAt: number): Promise<QueueReport> {
+    const { queue, tenant, dispatch, retry, budgetMs, signal, logger, random } = this.#options;
+    this.#lease = begun.lease;
+    this.#attempts = {
+      tenant,
+      queue: queue.name,
+      fence: begun.lease.fence,
+      logger: logger.child({ fence: begun.lease.fence }),
+      retry,
+      timeoutMs: dispatch.handlerTimeoutMs,
+      random,
+    };
+    this.#heartbeat = new Heartbeat({
+      name: queueLeaseName(queue.name),
+      durationMs: dispatch.leaseMs,
+      expiresInMs: begun.expiresInMs,
+      sentAt,
+      renew: () => this.#requestRenewal(),
+      onError: () => logger.warn('The lease could not be renewed; trying again.'),
+      random,
+    });
+    const onSignal = () => this.#enter('stopping', 'signal', signal?.reason);
+    const onLost = () => this.#enter('stopping', 'lease-lost', this.#heartbeat.signal.reason);
+    signal?.addEventListener('abort', onSignal);
+    this.#heartbeat.signal.addEventListener('abort', onLost);
+    this.#after(budgetMs, () => this.#enter('draining', 'budget'));
+    try {
+      this.#accept(begun.messages);
+      await this.#loop();
+      return this.#report('dispatched', this.#stop);
+    } catch (error) {
+      this.#abortRunning(error);
+      this.#tally.lost += this.#finished.length + this.#running.size;
+      return this.#report('failed', 'error', error);
+    } finally {
+      this.#heartbeat.stop();
+      signal?.removeEventListener('abort', onSignal);
+      for (const timer of this.#timers) clearTimeout(timer);
+      this.#renewed?.(null);
+    }
+  }
+
+  /** Ends when the lease is given back, or is lost and all outcomes are reported. */
+  async #loop(): Promise<void> {
+    for (;;) {
+      this.#startWaiting();
+      const next = this.#decide();
+      if (next === undefined) {
+        await new Promise<void>((resolve) => {
+          this.#notify = resolve;
+        });
+        continue;
+      }
+      const result = await this.#settle(next);
+      if (result.lease === 'released') return;
+      if (result.lease === 'lost') {
+        this.#heartbeat.lose('somebody else has taken it');
+        if (this.#running.size === 0 || this.#graceOver) return;
+      }
+      if (result.messages.length > 0) publishPoint('run:claimed', this.#options.tenant.id);
+      this.#accept(result.messages);
+      // An engine or handlers that answer at once would otherwise keep timers and other tenants' runs from their turn.
+      await immediate();
+    }
+  }
+
+  /** What to ask of the engine now; undefined: wait until something happens. */
+  #decide(): SettleRequest['then'] | undefined {
+    const { batchSize, batchBytes, concurrency } = this.#options.dispatch;
+    const inMemory = this.#waiting.size + this.#running.size;
+    if (this.#phase !== 'claiming') {
+      if (this.#running.size === 0 || this.#graceOver) return { do: 'release' };
+    } else if (inMemory === 0) {
+      return { do: 'claim', solo: true, limit: batchSize, maxBytes: batchBytes };
+    } else if (this.#more && !this.#solo && this.#waiting.size < concurrency && inMemory <= batchSize) {
+      // The next batch comes while the last of this one run: at most two batches are in memory (D6).
+      return { do: 'claim', solo: false, limit: batchSize, maxBytes: batchBytes };
+    }
+    return this.#renewed ? { do: 'keep' } : undefined;
+  }
+
+  /**
+   * One round trip. A call that fails is tried again while the lease lasts: the outcomes are in hand, and dropping
+   * them would run their messages twice.
+   */
+  async #settle(then: SettleRequest['then']): Promise<SettleResult> {
+    const { queue, dispatch, retention, tenant, logger } = this.#options;
+    const outcomes = this.#finished;
+    this.#finished = [];
+    for (let tries = 1; ; tries++) {
+      const sentAt = performance.now();
+      publishPoint(then.do === 'keep' ? 'renew:before' : 'settle:before', tenant.id);
+      try {
+        this.#tally.roundTrips++;
+        const result = await queue.settle({
+          lease: this.#lease,
+          leaseMs: dispatch.leaseMs,
+          outcomes,
+          onDead: dispatch.onDead,
+          then,
+          retention,
+        });
+        publishPoint(then.do === 'keep' ? 'renew:after' : 'settle:after', tenant.id);
+        this.#settled(outcomes, result, then, sentAt);
+        return result;
+      } catch (error) {
+        if (this.#heartbeat.remainingMs <= 0 || isMultiOutboxError(error, 'CLOSED')) {
+          this.#finished = [...outcomes, ...this.#finished];
+          throw error;
+        }
+        logger.warn('Outcomes could not be written; trying again while the lease lasts.', {
+          tries,
+          code: isMultiOutboxError(error) ? error.code : undefined,
+        });
+        const pause = Math.min(50 * 2 ** tries, this.#heartbeat.remainingMs / 2);
+        await new Promise((resolve) => setTimeout(resolve, pause));
+      }
+    }
+  }
+
+  #settled(
+    outcomes: SettledMessage[],
+    result: SettleResult,
+    then: SettleRequest['then'],
+    sentAt: number,
+  ): void {
+    this.#tally.count(outcomes, result.lost);
+    this.#see(result);
+    if (result.lease === 'held') this.#heartbeat.extended(result.expiresInMs, sentAt);
+    this.#renewed?.(result.lease === 'held' ? result.expiresInMs : null);
+    this.#renewed = undefined;
+    // Due messages that a claim beside others did not give are recovered ones: they want to be alone.
+    if (then.do === 'claim' && !then.solo && result.messages.length === 0 && result.more) this.#solo = true;
+    if (then.do === 'claim' && then.solo) this.#solo = false;
+  }
+
+  #see({ more, nextDueInMs }: { more: boolean; nextDueInMs: number | null }): void {
+    this.#more = more;
+    this.#nextDueInMs = nextDueInMs;
+  }
+
+  /** The heartbeat asks for a renewal: any call that the loop makes renews, one made for it only keeps. */
+  #requestRenewal(): Promise<number | null> {
+    return new Promise((resolve) => {
+      this.#renewed = resolve;
+      this.#notify();
+    });
+  }
+
+  #accept(messages: readonly ClaimedMessage[]): void {
+    const { handlers, dispatch, retry } = this.#options;
+    for (const message of messages) {
+      if (message.recovered) this.#solo = true;
+      const handler = handlers.find(message.topic);
+      const maxAttempts = handler?.retry.maxAttempts ?? retry.maxAttempts;
+      if (handler === undefined) {
+        this.#tally.unhandled(message.topic);
+        this.#waiting.add({ message, handler: null, verdict: outcomeOfUnhandledTopic(message, dispatch) });
+      } else if (message.attempt > maxAttempts) {
+        this.#waiting.add({ message, handler: null, verdict: outcomeOfExhausted(message, maxAttempts) });
+      } else {
+        this.#waiting.add({ message, handler });
+      }
+    }
+    if (this.#phase !== 'claiming') this.#releaseWaiting();
+  }
+
+  #startWaiting(): void {
+    // A handler that returns at once ends its attempt inside this loop, which would call it again.
+    if (this.#starting || this.#phase !== 'claiming') return;
+    this.#starting = true;
+    try {
+      while (this.#running.size < this.#options.dispatch.concurrency) {
+        const assignment = this.#waiting.next();
+        if (assignment === undefined) break;
+        this.#start(assignment);
+        if (this.#phase !== 'claiming') break;
+      }
+    } finally {
+      this.#starting = false;
+    }
+  }
+
+  #start(assignment: Assignment): void {
+    if (assignment.handler === null) {
+      this.#end(assignment, assignment.verdict);
+      return;
+    }
+    const attempt: Attempt = new Attempt(
+      assignment.message,
+      assignment.handler,
+      this.#attempts,
+      (outcome) => {
+        this.#running.delete(attempt);
+        this.#end(assignment, outcome);
+      },
+    );
+    this.#running.set(attempt, assignment);
+    publishPoint('handler:start', this.#options.tenant.id);
+    attempt.start();
+  }
+
+  #end(assignment: Assignment, outcome: Outcome): void {
+    const { message } = assignment;
+    this.#finished.push({ sequence: message.sequence, ...outcome });
+    if (outcome.kind === 'dead') {
+      this.#options.logger.warn('A message went to Dead.', {
+        messageId: message.messageId,
+        topic: message.topic,
+        attempts: message.attempt,
+      });
+    }
+    const keyGoesOn =
+      outcome.kind === 'done' || (outcome.kind === 'dead' && this.#options.dispatch.onDead === 'continue');
+    this.#release(this.#waiting.ended(assignment, keyGoesOn));
+    if (!this.#starting) this.#startWaiting();
+    this.#notify();
+  }
+
+  #release(messages: readonly ClaimedMessage[]): void {
+    for (const { sequence } of messages) this.#finished.push({ sequence, kind: 'release', delayMs: 0 });
+  }
+
+  #releaseWaiting(): void {
+    this.#release(this.#waiting.drain());
+  }
+
+  #enter(phase: Exclude<Phase, 'claiming'>, why: StopReason, reason?: unknown): void {
+    if (this.#phase === 'stopping' || this.#phase === phase) return;
+    const { dispatch } = this.#options;
+    this.#stop = why;
+    this.#phase = phase;
+    this.#releaseWaiting();
+    if (phase === 'draining') {
+      // Handlers end by themselves within their timeout: cutting them short at every budget's end would run
+      // their messages twice for no need. Only those with a longer timeout of their own are interrupted.
+      this.#after(dispatch.handlerTimeoutMs, () => this.#enter('stopping', 'budget', budgetSpent()));
+    } else {
+      this.#abortRunning(reason);
+      this.#after(dispatch.graceMs, () => this.#endGrace());
+    }
+    this.#notify();
+  }
+
+  #abortRunning(reason: unknown): void {
+    for (const attempt of this.#running.keys()) attempt.abort(reason);
+  }
+
+  /**
+   * Handlers that did not heed their signal are left behind. At a shutdown their attempt is given back (Q5); a
+   * handler that outlasts a whole run counts its attempt, or it would be started for ever.
+   */
+  #endGrace(): void {
+    this.#graceOver = true;
+    const outcome: Outcome =
+      this.#stop === 'budget'
+        ? { kind: 'retry', delayMs: 0, error: budgetSpent().message }
+        : {
+            kind: 'release',
+            delayMs: 0,
+            error: 'Interrupted: the dispatch run was stopped before the handler ended.',
+          };
+    for (const attempt of [...this.#running.keys()]) attempt.interrupt(outcome);
+    this.#notify();
+  }
+
+  #after(ms: number, action: () => void): void {
+    this.#timers.push(setTimeout(action, Math.min(ms, 2 ** 31 - 1)));
+  }
+
+  #report(status: QueueReport['status'], stop: StopReason, error?: unknown): QueueReport {
+    const counts: RunCounts = this.#tally.counts();
+    return {
+      queue: this.#options.queue.name,
+      status,
+      stop,
+      counts,
+      parkedTopics: this.#tally.topics(),
+      more: this.#more,
+      nextDueInMs: this.#nextDueInMs,
+      roundTrips: this.#tally.roundTrips,
+      ...(error !== undefined && { error: describeError(error) }),
+    };
+  }
+}
+
+function budgetSpent(): Error {
+  return new MultiOutboxError(
+    'ABORTED',
+    'Interrupted: the handler outlasted the whole dispatch run; raise the time budget or lower the handler timeout.',
+  );
+}
+
+/** An error as reports keep it: its code, and one line. */
+export function describeError(error: unknown): { code: string; message: string } {
+  if (isMultiOutboxError(error)) return { code: error.code, message: error.message };
+  return {
+    code: 'INTERNAL',
+    message: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+  };
+}

@@ -1,0 +1,53 @@
+import type { RunCounts } from '../engine/registry.ts';
+import type { SettledMessage } from '../engine/work-queue.ts';
+
+export const noCounts: RunCounts = {
+  done: 0,
+  retried: 0,
+  dead: 0,
+  released: 0,
+  parked: 0,
+  lost: 0,
+  recovered: 0,
+};
+
+export function addCounts(a: RunCounts, b: RunCounts): RunCounts {
+  const sum: Record<string, number> = {};
+  for (const key of Object.keys(noCounts) as (keyof RunCounts)[]) sum[key] = a[key] + b[key];
+  return sum as unknown as RunCounts;
+}
+
+/** The numbers of one run. An outcome counts once the engine has confirmed it; otherwise the message is lost (Q8). */
+export class RunTally {
+  roundTrips = 0;
+  recovered = 0;
+  lost = 0;
+  readonly #counts = { done: 0, retried: 0, dead: 0, released: 0, parked: 0 };
+  readonly #unhandled = new Set<string>();
+
+  count(outcomes: readonly SettledMessage[], lost: readonly number[]): void {
+    this.lost += lost.length;
+    const missing = lost.length > 0 ? new Set(lost) : undefined;
+    for (const outcome of outcomes) {
+      if (missing?.has(outcome.sequence)) continue;
+      if (outcome.kind === 'done') this.#counts.done++;
+      else if (outcome.kind === 'retry') this.#counts.retried++;
+      else if (outcome.kind === 'dead') this.#counts.dead++;
+      else if (outcome.parked) this.#counts.parked++;
+      else this.#counts.released++;
+    }
+  }
+
+  unhandled(topic: string): void {
+    // Bounded: a producer's mistake may make topics without end.
+    if (this.#unhandled.size < 20) this.#unhandled.add(topic);
+  }
+
+  topics(): string[] {
+    return [...this.#unhandled].sort();
+  }
+
+  counts(): RunCounts {
+    return { ...this.#counts, lost: this.lost, recovered: this.recovered };
+  }
+}
