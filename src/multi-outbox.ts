@@ -1,12 +1,21 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { LeaseRecord } from './engine/lease-store.ts';
 import type { FleetSummary, Registry, TenantRecord } from './engine/registry.ts';
-import type { MigrationResult } from './engine/schema.ts';
+import { MultiOutboxError } from './errors.ts';
+import { Fleet } from './fleet/fleet.ts';
+import type { MigrateOptions, TenantMigration } from './fleet/migrate.ts';
 import type { DispatchRequest, PlanReport, RunReport, TickReport } from './fleet/requests.ts';
-import type { TenantInput } from './fleet/tenant.ts';
-import type { Outbox } from './outbox/outbox.ts';
+import { roundRobin } from './fleet/strategies/round-robin.ts';
+import type { Strategy } from './fleet/strategy.ts';
+import { type TenantInput, tenantDefinition } from './fleet/tenant.ts';
+import { runLocalHost } from './local/host.ts';
+import { tickOnce } from './local/tick.ts';
+import { createOutbox, type Outbox } from './outbox/outbox.ts';
 import type { Handler } from './queue/handler.ts';
-import type { SettingsInput } from './settings.ts';
-import type { Logger } from './telemetry/logger.ts';
+import { HandlerSet } from './queue/handler-set.ts';
+import { loadSettings, type SettingsInput } from './settings.ts';
+import { type Logger, silentLogger } from './telemetry/logger.ts';
 
 /** What `createMultiOutbox` takes: the settings of docs/configuration.md, and the parts that are code. */
 export interface MultiOutboxOptions extends SettingsInput {
@@ -16,6 +25,8 @@ export interface MultiOutboxOptions extends SettingsInput {
    */
   readonly tenants?: readonly TenantInput[];
   readonly handlers?: readonly Handler[];
+  /** Which due tenants are served, and in what order (F4); round-robin when absent. */
+  readonly strategy?: Strategy;
   readonly logger?: Logger;
   /** Who holds the leases this instance takes; host name, process id and a random part when absent. */
   readonly owner?: string;
@@ -25,13 +36,6 @@ export interface TickOptions {
   readonly signal?: AbortSignal;
   /** Called as each run starts and ends, for progress. */
   readonly onRun?: (event: { readonly request: DispatchRequest; readonly report?: RunReport }) => void;
-}
-
-export interface TenantMigration {
-  /** Null for the registry itself. */
-  readonly tenantId: string | null;
-  readonly result?: MigrationResult;
-  readonly error?: { readonly code: string; readonly message: string };
 }
 
 /** The tenants of the registry, for people who administer them. */
@@ -78,13 +82,122 @@ export interface MultiOutbox {
   /** The fleet as the registry's last reports have it; touches no tenant database (F6). */
   status(): Promise<FleetSummary>;
   /** Brings the registry, then tenants, to this program's schema. One tenant's failure does not stop the others. */
-  migrate(options?: {
-    /** All active and paused tenants by default; [] for the registry alone. */
-    tenants?: readonly string[];
-    dryRun?: boolean;
-    onTenant?: (migration: TenantMigration, done: number, of: number) => void;
-  }): Promise<TenantMigration[]>;
+  migrate(options?: MigrateOptions): Promise<TenantMigration[]>;
   readonly handlers: readonly Handler[];
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Makes a multi-outbox. Nothing is opened before it is needed.
+ * @throws MultiOutboxError INVALID_CONFIGURATION, INVALID_TENANT, DUPLICATE_HANDLER
+ */
+export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox {
+  const {
+    tenants: staticTenants,
+    handlers = [],
+    strategy = roundRobin(),
+    logger = silentLogger,
+    owner,
+    ...given
+  } = options;
+  const settings = loadSettings(given);
+  const fleet = new Fleet({
+    settings,
+    staticTenants: staticTenants?.map(tenantDefinition),
+    handlers: new Map(handlers.length > 0 ? [['outbox', new HandlerSet(handlers)]] : []),
+    strategy,
+    logger,
+    owner: owner ?? `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
+  });
+  const { dispatch, plan } = settings;
+  const outboxes = new Map<string, Outbox>();
+  fleet.onTenantChange((tenantId) => outboxes.delete(tenantId));
+
+  function outbox(tenantId: string): Outbox {
+    let known = outboxes.get(tenantId);
+    if (known === undefined) {
+      known = createOutbox(tenantId, {
+        use: (action) => fleet.useTenant(tenantId, (database) => action(database.queue('outbox'))),
+        wake: () => fleet.wake([tenantId]),
+      });
+      outboxes.set(tenantId, known);
+    }
+    return known;
+  }
+
+  return {
+    handlers,
+    tenants: tenantsOf(fleet),
+    registry: () => fleet.registry(),
+    plan: () => fleet.plan(plan.capacity),
+    dispatch: (request, { signal } = {}) =>
+      fleet.dispatch('version' in request ? request : manualRequest(request.tenantId), signal),
+    tick: (tickOptions = {}) =>
+      tickOnce({
+        plan: () => fleet.plan(plan.capacity),
+        dispatch: (request) => fleet.dispatch(request, tickOptions.signal),
+        parallelRuns: dispatch.parallelRuns,
+        onRun: tickOptions.onRun ?? (() => {}),
+      }),
+    run: ({ signal, onPlan = () => {}, onRun = () => {} }) =>
+      runLocalHost({
+        plan: (capacity) => fleet.plan(capacity),
+        dispatch: (request, runSignal) => fleet.dispatch(request, runSignal),
+        intervalMs: plan.intervalMs,
+        parallelRuns: dispatch.parallelRuns,
+        signal,
+        logger,
+        onPlan,
+        onRun,
+      }),
+    outbox,
+    leases: (tenantId) => ({
+      list: async () =>
+        tenantId === undefined
+          ? (await fleet.registry()).leases.list()
+          : fleet.useTenant(tenantId, (database) => database.leases.list()),
+    }),
+    async wake(tenantId) {
+      await fleet.wake(typeof tenantId === 'string' ? [tenantId] : tenantId, { mustBeActive: true });
+    },
+    status: async () => (await fleet.registry()).fleet(),
+    migrate: (migrateOptions = {}) => fleet.migrate(migrateOptions),
+    close: () => fleet.close(),
+    [Symbol.asyncDispose]: () => fleet.close(),
+  };
+}
+
+function tenantsOf(fleet: Fleet): Tenants {
+  async function setStatus(tenantId: string, status: TenantRecord['status']): Promise<TenantRecord> {
+    const tenant = await (await fleet.registry()).setStatus(tenantId, status);
+    fleet.learn(tenant);
+    return tenant;
+  }
+  return {
+    async add(input) {
+      const definition = tenantDefinition(input);
+      const tenant = await (await fleet.registry()).add(definition, await fleet.databaseKey(definition));
+      fleet.learn(tenant);
+      return tenant;
+    },
+    async change(input) {
+      const definition = tenantDefinition(input);
+      const tenant = await (await fleet.registry()).change(definition, await fleet.databaseKey(definition));
+      fleet.learn(tenant);
+      return tenant;
+    },
+    get: (tenantId) => fleet.tenant(tenantId),
+    list: async (query) => (await fleet.registry()).list(query),
+    pause: (tenantId) => setStatus(tenantId, 'paused'),
+    resume: (tenantId) => setStatus(tenantId, 'active'),
+    remove: (tenantId) => setStatus(tenantId, 'retired'),
+  };
+}
+
+function manualRequest(tenantId: string): DispatchRequest {
+  if (typeof tenantId !== 'string' || tenantId === '') {
+    throw new MultiOutboxError('INVALID_ARGUMENT', "A dispatch request needs a 'tenantId'.");
+  }
+  return { version: 1, tenantId, reason: 'manual', plannedUtc: new Date().toISOString() };
 }

@@ -89,7 +89,11 @@ class QueueRun {
 
   async run(): Promise<QueueReport> {
     const { signal } = this.#options;
-    if (signal?.aborted) return this.#report('idle', 'signal');
+    if (signal?.aborted) {
+      // Nobody has looked: for all that is known there is work, so the tenant stays due.
+      this.#more = true;
+      return this.#report('idle', 'signal');
+    }
     let begun: BeginResult;
     const sentAt = performance.now();
     try {

@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto';
+import type { TenantDatabase } from '../engine/engine.ts';
+import type { Registry, RunOutcome, TenantRecord } from '../engine/registry.ts';
+import type { QueueName } from '../engine/work-queue.ts';
+import { isMultiOutboxError } from '../errors.ts';
+import type { HandlerSet } from '../queue/handler-set.ts';
+import { describeError, runQueue } from '../queue/run.ts';
+import { addCounts, noCounts } from '../queue/tally.ts';
+import type { Settings } from '../settings.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { recordRun } from '../telemetry/metrics.ts';
+import type { TenantDirectory } from './directory.ts';
+import type { OpenDatabases } from './open-databases.ts';
+import type { DispatchRequest, QueueReport, RunReport } from './requests.ts';
+import { nextSchedule } from './schedule-policy.ts';
+
+export interface DispatcherOptions {
+  readonly registry: Registry;
+  readonly directory: TenantDirectory;
+  readonly databases: OpenDatabases;
+  /** The handlers of each work queue that has any (D1). */
+  readonly handlers: ReadonlyMap<QueueName, HandlerSet>;
+  readonly settings: Settings;
+  readonly owner: string;
+  readonly logger: Logger;
+  readonly random: () => number;
+}
+
+/**
+ * Serves one dispatch request: one dispatch run over every queue of the tenant that has handlers (D1), then reports to
+ * the registry with the schedule that follows (D7, F5). The tenant's trouble ends in the report (D8).
+ * @throws MultiOutboxError UNKNOWN_TENANT, or the registry's error when the tenant is not known and cannot be read
+ */
+export async function dispatchTenant(
+  options: DispatcherOptions,
+  request: DispatchRequest,
+  signal: AbortSignal | undefined,
+): Promise<RunReport> {
+  const tenant = await options.directory.get(request.tenantId);
+  const runId = randomUUID();
+  const startedAt = performance.now();
+  if (tenant.status !== 'active') {
+    return { ...summary(runId, request, []), outcome: 'skipped', skipped: 'not-active', durationMs: 0 };
+  }
+  const logger = options.logger.child({ tenantId: tenant.id, runId });
+  const queues = await runQueues(options, tenant, runId, signal, logger);
+  const report: RunReport = {
+    ...summary(runId, request, queues),
+    durationMs: Math.round(performance.now() - startedAt),
+  };
+  log(logger, report);
+  recordRun(report);
+  await reportToRegistry(options, tenant, request, report, logger);
+  return report;
+}
+
+function runQueues(
+  { databases, handlers, settings, owner, random }: DispatcherOptions,
+  tenant: TenantRecord,
+  runId: string,
+  signal: AbortSignal | undefined,
+  logger: Logger,
+): Promise<QueueReport[]> {
+  const { dispatch, retry, retention } = settings;
+  const { batchSize = dispatch.batchSize, concurrency = dispatch.concurrency } = tenant.overrides;
+  const run = (database: TenantDatabase) =>
+    Promise.all(
+      [...handlers].map(([name, set]) =>
+        runQueue({
+          queue: database.queue(name),
+          handlers: set,
+          tenant: { id: tenant.id, tags: tenant.tags },
+          owner,
+          context: `run ${runId}`,
+          dispatch: { ...dispatch, batchSize, concurrency },
+          retry,
+          retention,
+          budgetMs: dispatch.timeBudgetMs,
+          signal,
+          logger: logger.child({ queue: name }),
+          random,
+        }),
+      ),
+    );
+  return databases.use(tenant, run);
+}
+
+type Summary = Omit<RunReport, 'durationMs'>;
+
+/** One report out of the queues' reports. */
+function summary(runId: string, request: DispatchRequest, queues: readonly QueueReport[]): Summary {
+  const failed = queues.find(({ status }) => status === 'failed');
+  const due = queues.map(({ nextDueInMs }) => nextDueInMs).filter((inMs) => inMs !== null);
+  const outcome = outcomeOf(queues);
+  return {
+    runId,
+    tenantId: request.tenantId,
+    reason: request.reason,
+    outcome,
+    ...(outcome === 'skipped' && { skipped: 'held' as const }),
+    queues,
+    counts: queues.reduce((sum, { counts }) => addCounts(sum, counts), noCounts),
+    parkedTopics: [...new Set(queues.flatMap(({ parkedTopics }) => parkedTopics))],
+    more: queues.some(({ more }) => more),
+    nextDueInMs: due.length > 0 ? Math.min(...due) : null,
+    roundTrips: queues.reduce((sum, { roundTrips }) => sum + roundTrips, 0),
+    ...(failed?.error && { error: failed.error }),
+  };
+}
+
+function outcomeOf(queues: readonly QueueReport[]): RunOutcome {
+  const failed = queues.find(({ status }) => status === 'failed');
+  if (failed) return failed.error?.code === 'DATABASE_RESUMING' ? 'resuming' : 'failed';
+  if (queues.some(({ status }) => status === 'dispatched')) return 'dispatched';
+  return queues.some(({ status }) => status === 'held') ? 'skipped' : 'idle';
+}
+
+async function reportToRegistry(
+  { registry, settings, random }: DispatcherOptions,
+  tenant: TenantRecord,
+  request: DispatchRequest,
+  report: RunReport,
+  logger: Logger,
+): Promise<void> {
+  const held = report.queues.flatMap(({ heldBy }) => (heldBy ? [heldBy.expiresInMs] : []));
+  const { idleCeilingMs = settings.schedule.idleCeilingMs } = tenant.overrides;
+  const schedule = nextSchedule(
+    {
+      outcome: report.outcome,
+      more: report.more,
+      nextDueInMs: report.nextDueInMs,
+      heldForMs: held.length > 0 ? Math.min(...held) : null,
+    },
+    { idle: request.idleStreak ?? 0, failure: request.failureStreak ?? 0 },
+    { ...settings.schedule, idleCeilingMs },
+    random,
+  );
+  for (let tries = 1; ; tries++) {
+    try {
+      await registry.report({
+        tenantId: tenant.id,
+        outcome: report.outcome,
+        counts: report.counts,
+        durationMs: report.durationMs,
+        backlog: report.more,
+        parkedTopics: report.parkedTopics,
+        ...(report.error && { error: report.error }),
+        schedule,
+      });
+      return;
+    } catch (error) {
+      // The work is done and settled; without its report the tenant is planned again after the redispatch time.
+      if (tries === 3 || !isMultiOutboxError(error) || !error.transient) {
+        logger.error('The run could not be reported to the registry; the tenant is planned again later.', {
+          error: describeError(error),
+        });
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100 * 2 ** tries * (0.5 + random() / 2)));
+    }
+  }
+}
+
+function log(logger: Logger, report: RunReport): void {
+  const { outcome, counts, durationMs, more, roundTrips, error, parkedTopics } = report;
+  const fields = { outcome, ...counts, durationMs, more, roundTrips };
+  if (outcome === 'failed') logger.error('Dispatch run failed.', { ...fields, error });
+  else if (parkedTopics.length > 0)
+    logger.warn('Dispatch run found topics without a handler.', { ...fields, parkedTopics });
+  else if (counts.lost > 0) logger.warn('Dispatch run lost outcomes.', fields);
+  else if (outcome === 'dispatched') logger.info('Dispatch run ended.', fields);
+  else logger.debug('Dispatch run ended.', fields);
+}

@@ -1,0 +1,28 @@
+import path from 'node:path';
+import type { Engine } from '../engine/engine.ts';
+import { MultiOutboxError } from '../errors.ts';
+import type { Settings } from '../settings.ts';
+
+/** What a static directory needs of an engine: a registry in memory, tenants where they are. */
+export const memoryRegistry = 'sqlite::memory:';
+
+/**
+ * Makes the engine that a registry URL names. An engine is loaded when it is first needed: a process that works on
+ * one kind of database does not pay for the other.
+ * @throws MultiOutboxError INVALID_CONFIGURATION
+ */
+export async function engineFor(registryUrl: string, settings: Settings): Promise<Engine> {
+  const [, scheme, rest] = /^([a-z]+):(.*)$/s.exec(registryUrl) ?? [];
+  if (scheme === 'sqlite' && rest) {
+    const { createSqliteEngine } = await import('../engine/sqlite/index.ts');
+    return createSqliteEngine({
+      registry: rest === ':memory:' ? rest : path.resolve(rest),
+      synchronous: settings.sqlite.synchronous,
+      busyTimeoutMs: settings.sqlite.busyTimeoutMs,
+    });
+  }
+  throw new MultiOutboxError(
+    'INVALID_CONFIGURATION',
+    `The registry '${scheme ?? registryUrl}${scheme ? ':…' : ''}' is of no known kind; use sqlite:<file>, such as sqlite:.data/registry.db.`,
+  );
+}

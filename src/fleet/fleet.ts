@@ -1,0 +1,176 @@
+import type { Engine, TenantAddress, TenantDatabase } from '../engine/engine.ts';
+import type { Registry, TenantDefinition, TenantRecord } from '../engine/registry.ts';
+import type { QueueName } from '../engine/work-queue.ts';
+import { MultiOutboxError } from '../errors.ts';
+import type { HandlerSet } from '../queue/handler-set.ts';
+import type { Settings } from '../settings.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { recordPlan } from '../telemetry/metrics.ts';
+import { TenantDirectory, unknownTenant } from './directory.ts';
+import { dispatchTenant } from './dispatcher.ts';
+import { engineFor, memoryRegistry } from './engines.ts';
+import { type MigrateOptions, migrateFleet, type TenantMigration } from './migrate.ts';
+import { OpenDatabases } from './open-databases.ts';
+import { makePlan } from './planner.ts';
+import type { DispatchRequest, PlanReport, RunReport } from './requests.ts';
+import type { Strategy } from './strategy.ts';
+
+export interface FleetOptions {
+  readonly settings: Settings;
+  /** The tenants of a static directory; absent, the registry lists them (F2). */
+  readonly staticTenants: readonly TenantDefinition[] | undefined;
+  readonly handlers: ReadonlyMap<QueueName, HandlerSet>;
+  readonly strategy: Strategy;
+  readonly logger: Logger;
+  readonly owner: string;
+}
+
+interface Opened {
+  readonly engine: Engine;
+  readonly registry: Registry;
+  readonly directory: TenantDirectory;
+  readonly databases: OpenDatabases;
+}
+
+/** The fleet of one deployment, opened when first used: its engine, registry, directory and open databases. */
+export class Fleet {
+  readonly #options: FleetOptions;
+  readonly #listeners: ((tenantId: string) => void)[] = [];
+  #opened: Promise<Opened> | undefined;
+  #closed = false;
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+  }
+
+  async registry(): Promise<Registry> {
+    return (await this.#open()).registry;
+  }
+
+  async databaseKey(address: TenantAddress): Promise<string> {
+    return (await this.#open()).engine.databaseKey(address);
+  }
+
+  /** The tenant as the registry has it now. @throws UNKNOWN_TENANT */
+  async tenant(tenantId: string): Promise<TenantRecord> {
+    const tenant = await (await this.#open()).registry.get(tenantId);
+    if (tenant === null) throw unknownTenant(tenantId);
+    this.learn(tenant);
+    return tenant;
+  }
+
+  /** Lends a tenant's database. @throws UNKNOWN_TENANT; TENANT_NOT_ACTIVE for a retired tenant */
+  async useTenant<T>(tenantId: string, action: (database: TenantDatabase) => Promise<T>): Promise<T> {
+    const { directory, databases } = await this.#open();
+    const tenant = await directory.get(tenantId);
+    if (tenant.status === 'retired') throw notActive(tenant);
+    return databases.use(tenant, action);
+  }
+
+  async plan(capacity: number): Promise<PlanReport> {
+    const { settings, strategy, owner, logger } = this.#options;
+    const { registry, directory } = await this.#open();
+    const { leaseMs, graceMs } = settings.dispatch;
+    const report = await makePlan(
+      {
+        registry,
+        strategy,
+        owner,
+        logger,
+        plan: settings.plan,
+        // A crashed run is due again as soon as its lease has run out.
+        redispatchMs: settings.plan.redispatchMs ?? leaseMs + graceMs,
+        onTenant: (tenant) => directory.learn(tenant),
+      },
+      capacity,
+    );
+    recordPlan(report);
+    return report;
+  }
+
+  async dispatch(request: DispatchRequest, signal: AbortSignal | undefined): Promise<RunReport> {
+    const { handlers } = this.#options;
+    if (handlers.size === 0) {
+      throw new MultiOutboxError(
+        'INVALID_CONFIGURATION',
+        'No handler is given: pass handlers to createMultiOutbox, or nothing can be dispatched.',
+      );
+    }
+    const { registry, directory, databases } = await this.#open();
+    return dispatchTenant(
+      { ...this.#options, registry, directory, databases, random: Math.random },
+      request,
+      signal,
+    );
+  }
+
+  /** Makes tenants due now (F7). With `mustBeActive`, a tenant that cannot be woken is an error. */
+  async wake(tenantIds: readonly string[], { mustBeActive = false } = {}): Promise<void> {
+    const { registry } = await this.#open();
+    const woken = new Set(await registry.wake(tenantIds));
+    const missing = mustBeActive ? tenantIds.find((id) => !woken.has(id)) : undefined;
+    if (missing !== undefined) throw notActive(await this.tenant(missing));
+  }
+
+  async migrate(options: MigrateOptions): Promise<TenantMigration[]> {
+    const { engine, registry } = await this.#open();
+    return migrateFleet(engine, registry, options);
+  }
+
+  /** Takes in a tenant's record that is newer than what is known. */
+  learn(tenant: TenantRecord): void {
+    void this.#opened?.then(({ directory }) => directory.learn(tenant));
+  }
+
+  onTenantChange(listener: (tenantId: string) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Waits for nobody: calls in flight fail with CLOSED. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const opened = await this.#opened?.catch(() => undefined);
+    if (opened === undefined) return;
+    await opened.databases.close();
+    await opened.registry.close();
+    await opened.engine.close();
+  }
+
+  #open(): Promise<Opened> {
+    if (this.#closed) throw new MultiOutboxError('CLOSED', 'This multi-outbox is closed; make another one.');
+    this.#opened ??= this.#openAll().catch((error) => {
+      // The next caller tries again: the registry may have been away.
+      this.#opened = undefined;
+      throw error;
+    });
+    return this.#opened;
+  }
+
+  async #openAll(): Promise<Opened> {
+    const { settings, staticTenants, logger } = this.#options;
+    const engine = await engineFor(staticTenants ? memoryRegistry : settings.registry, settings);
+    const registry = engine.openRegistry();
+    if (staticTenants) await fill(registry, engine, staticTenants);
+    const databases = new OpenDatabases(engine, settings.databases);
+    const onChange = (tenant: TenantRecord) => {
+      void databases.retire(tenant.id);
+      for (const listener of this.#listeners) listener(tenant.id);
+    };
+    const directory = new TenantDirectory({ registry, settings: settings.directory, logger, onChange });
+    return { engine, registry, directory, databases };
+  }
+}
+
+/** A static directory is a registry in memory: the same schedule and the same plans, for one process. */
+async function fill(registry: Registry, engine: Engine, tenants: readonly TenantDefinition[]): Promise<void> {
+  await registry.schema.migrate();
+  for (const tenant of tenants) await registry.add(tenant, engine.databaseKey(tenant));
+}
+
+function notActive({ id, status }: TenantRecord): MultiOutboxError {
+  const remedy =
+    status === 'paused' ? `resume it first (tenants resume ${id})` : `add it again (tenants add ${id})`;
+  return new MultiOutboxError('TENANT_NOT_ACTIVE', `Tenant '${id}' is ${status}: ${remedy}.`, {
+    tenantId: id,
+  });
+}

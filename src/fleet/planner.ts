@@ -1,0 +1,95 @@
+import type { PlanCandidate, Registry } from '../engine/registry.ts';
+import type { Settings } from '../settings.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { publishPoint } from '../telemetry/points.ts';
+import type { DispatchReason, DispatchRequest, PlanReport } from './requests.ts';
+import type { Strategy } from './strategy.ts';
+
+export interface PlannerOptions {
+  readonly registry: Registry;
+  readonly strategy: Strategy;
+  readonly owner: string;
+  readonly plan: Settings['plan'];
+  readonly redispatchMs: number;
+  readonly logger: Logger;
+  /** Told of every tenant read, so that its run need not read it again. */
+  readonly onTenant: (tenant: PlanCandidate['tenant']) => void;
+}
+
+/**
+ * One plan (F3): takes the plan lease, reads the due tenants, lets the strategy choose, commits the choice and
+ * returns one dispatch request for each tenant won. Two calls to the registry; one when nothing is due.
+ */
+export async function makePlan(options: PlannerOptions, capacity: number): Promise<PlanReport> {
+  const { registry, strategy, owner, plan, redispatchMs, logger } = options;
+  const begun = await registry.beginPlan({ owner, leaseMs: plan.leaseMs, limit: plan.candidates });
+  publishPoint('plan:begun', null);
+  if (begun.status === 'held') {
+    logger.info('Another planner holds the plan lease.', {
+      owner: begun.owner,
+      expiresInMs: begun.expiresInMs,
+    });
+    return { ...emptyPlan, status: 'held' };
+  }
+  const { sinceMs, unfinished } = begun.previous;
+  const late = sinceMs !== null && sinceMs > 2 * plan.intervalMs;
+  if (unfinished)
+    logger.warn('The plan before this one did not finish; its tenants are planned again.', { sinceMs });
+  const previous = { sinceLastPlanMs: sinceMs, late, unfinished };
+  if (begun.status === 'idle') {
+    return { ...emptyPlan, ...previous, status: 'idle', nextDueInMs: begun.nextDueInMs };
+  }
+  const { candidates, lease } = begun;
+  for (const { tenant } of candidates) options.onTenant(tenant);
+  const chosen = choice(strategy, candidates, capacity);
+  const won = new Set(
+    await registry.commitPlan({
+      lease,
+      redispatchMs,
+      choices: chosen.map(({ tenant, planVersion }) => ({ tenantId: tenant.id, planVersion })),
+    }),
+  );
+  publishPoint('plan:committed', null);
+  const plannedUtc = new Date().toISOString();
+  const requests = chosen
+    .filter(({ tenant }) => won.has(tenant.id))
+    .map((candidate) => request(candidate, plannedUtc));
+  return {
+    ...previous,
+    status: 'planned',
+    requests,
+    due: candidates.length,
+    conflicts: chosen.length - requests.length,
+    more: begun.more || chosen.length < candidates.length,
+    nextDueInMs: null,
+  };
+}
+
+const emptyPlan: PlanReport = {
+  status: 'idle',
+  requests: [],
+  due: 0,
+  conflicts: 0,
+  more: false,
+  sinceLastPlanMs: null,
+  late: false,
+  unfinished: false,
+  nextDueInMs: null,
+};
+
+/** The strategy may be a user's: whatever it returns, a tenant is chosen once and the capacity is kept. */
+function choice(strategy: Strategy, candidates: readonly PlanCandidate[], capacity: number): PlanCandidate[] {
+  const known = new Set(candidates);
+  const chosen = new Set<PlanCandidate>();
+  for (const candidate of strategy.choose(candidates, capacity)) {
+    if (known.has(candidate)) chosen.add(candidate);
+    if (chosen.size === capacity) break;
+  }
+  return [...chosen];
+}
+
+function request({ tenant, woken }: PlanCandidate, plannedUtc: string): DispatchRequest {
+  const { idleStreak, failureStreak, backlog } = tenant.schedule;
+  const reason: DispatchReason = woken ? 'wake' : backlog ? 'backlog' : 'due';
+  return { version: 1, tenantId: tenant.id, reason, plannedUtc, idleStreak, failureStreak };
+}

@@ -1,0 +1,57 @@
+/** The library face: what an application, the Azure functions and the command line import. */
+export type { LeaseRecord } from './engine/lease-store.ts';
+export type {
+  FleetSummary,
+  PlanCandidate,
+  RunCounts,
+  RunOutcome,
+  TenantAuth,
+  TenantDefinition,
+  TenantOverrides,
+  TenantRecord,
+  TenantSchedule,
+  TenantStatus,
+} from './engine/registry.ts';
+export type { MigrationResult } from './engine/schema.ts';
+export {
+  type DeadFilter,
+  type MessageRecord,
+  MessageStatus,
+  type QueueStatistics,
+} from './engine/work-queue.ts';
+export { type ErrorCode, isMultiOutboxError, MultiOutboxError } from './errors.ts';
+export type { MigrateOptions, TenantMigration } from './fleet/migrate.ts';
+export type {
+  DispatchReason,
+  DispatchRequest,
+  PlanReport,
+  QueueReport,
+  RunReport,
+  StopReason,
+  TickReport,
+} from './fleet/requests.ts';
+export { roundRobin } from './fleet/strategies/round-robin.ts';
+export type { Strategy } from './fleet/strategy.ts';
+export type { TenantInput } from './fleet/tenant.ts';
+export {
+  createMultiOutbox,
+  type LeaseList,
+  type MultiOutbox,
+  type MultiOutboxOptions,
+  type Tenants,
+  type TickOptions,
+} from './multi-outbox.ts';
+export type { DeadLetters, Enqueued, EnqueueOptions, Outbox, OutboxMessage } from './outbox/outbox.ts';
+export {
+  defineHandler,
+  type Handler,
+  type HandlerContext,
+  type HandlerDefinition,
+  type Message,
+  PermanentError,
+  RetryAfter,
+  RetryLater,
+} from './queue/handler.ts';
+export type { RetryPolicy } from './queue/retry.ts';
+export { loadSettings, type Settings, type SettingsInput } from './settings.ts';
+export type { LogFields, Logger } from './telemetry/logger.ts';
