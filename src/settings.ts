@@ -318,6 +318,11 @@ const groups = {
 
 const schema = v.strictObject({
   registry: setting('REGISTRY', text, 'sqlite:.data/registry.db', 'The registry: sqlite:<file>.'),
+  handlersModule: optionalSetting(
+    'HANDLERS',
+    text,
+    'Command line: a module whose default export is a list of handlers, or a function from settings to one; it stands in for src/handlers/index.ts.',
+  ),
   dispatch: v.optional(groups.dispatch, {}),
   retry: v.optional(groups.retry, {}),
   retention: v.optional(groups.retention, {}),
@@ -364,6 +369,7 @@ function describe(option: string, entry: SettingSchema): SettingDescription {
 /** Every setting, in the order of this file. */
 export const settingDescriptions: readonly SettingDescription[] = [
   describe('registry', schema.entries.registry as unknown as SettingSchema),
+  describe('handlersModule', schema.entries.handlersModule as unknown as SettingSchema),
   ...Object.entries(groups).flatMap(([group, { entries }]) =>
     Object.entries(entries).map(([name, entry]) =>
       describe(`${group}.${name}`, entry as unknown as SettingSchema),
