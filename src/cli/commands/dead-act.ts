@@ -1,0 +1,81 @@
+import type { Command } from 'commander';
+import type { DeadFilter } from '../../engine/work-queue.ts';
+import type { DeadLetters } from '../../outbox/outbox.ts';
+import {
+  addDeadOptions,
+  chosenTenants,
+  type DeadOptions,
+  deadFilter,
+  forEachTenant,
+  throwFailures,
+} from '../dead-letters.ts';
+import { counted } from '../output/text.ts';
+import type { Runner } from '../program.ts';
+
+interface Act {
+  readonly name: 'replay' | 'discard';
+  readonly description: string;
+  readonly apply: (letters: DeadLetters, filter: DeadFilter) => Promise<number>;
+  readonly would: string;
+  readonly did: string;
+}
+
+const acts: readonly Act[] = [
+  {
+    name: 'replay',
+    description: 'make Dead messages ready again, their attempts reset',
+    apply: (letters, filter) => letters.replay(filter),
+    would: 'would be replayed',
+    did: 'replayed',
+  },
+  {
+    name: 'discard',
+    description: 'remove Dead messages for good',
+    apply: (letters, filter) => letters.discard(filter),
+    would: 'would be removed for good',
+    did: 'removed for good',
+  },
+];
+
+/** `replay` and `discard`: without --yes they count, change nothing, and end with exit code 0. */
+export function deadActCommands(dead: Command, run: Runner): void {
+  for (const { name, description, apply, would, did } of acts) {
+    addDeadOptions(
+      dead
+        .command(name)
+        .description(`${description}; without --yes it only counts them`)
+        .argument('[message...]', 'ids of the messages; all that match when absent'),
+    )
+      .option('--yes', 'do it')
+      .action((messageIds: string[], options: DeadOptions & { yes?: true }, command: Command) =>
+        run(command, async (session) => {
+          const multiOutbox = await session.open();
+          const tenantIds = await chosenTenants(multiOutbox, options);
+          const filter = deadFilter(options, messageIds);
+          const changed = options.yes === true;
+          const { results, failures } = await forEachTenant(
+            tenantIds,
+            changed ? `${name} ` : 'Counting',
+            session.options,
+            (id) => {
+              const letters = multiOutbox.outbox(id).dead;
+              return changed ? apply(letters, filter) : letters.count(filter);
+            },
+          );
+          const tenants = results.map(({ tenantId, result }) => ({ tenantId, count: result }));
+          const count = tenants.reduce((sum, tenant) => sum + tenant.count, 0);
+          await session.show({ action: name, changed, count, tenants, failures }, () => {
+            const lines = tenants
+              .filter((tenant) => tenant.count > 0 && tenants.length > 1)
+              .map((tenant) => `${tenant.tenantId}: ${tenant.count}`);
+            const messages = counted(count, 'Dead message');
+            if (count === 0) lines.push('No Dead message matches.');
+            else if (changed) lines.push(`${messages} ${did}.`);
+            else lines.push(`${messages} ${would}. Nothing was changed; add --yes to do it.`);
+            return lines.join('\n');
+          });
+          throwFailures(failures);
+        }),
+      );
+  }
+}

@@ -1,0 +1,71 @@
+import type { Command } from 'commander';
+import { MessageStatus } from '../../engine/work-queue.ts';
+import { listArgument } from '../arguments.ts';
+import {
+  chosenTenants,
+  type DeadOptions,
+  forEachTenant,
+  type TenantMessage,
+  throwFailures,
+} from '../dead-letters.ts';
+import { FailedError } from '../errors.ts';
+import { facts } from '../output/table.ts';
+import { age, harmless, pairs } from '../output/text.ts';
+import type { Runner } from '../program.ts';
+
+export function deadShowCommand(dead: Command, run: Runner): void {
+  dead
+    .command('show')
+    .description('show one Dead message with all that is known of it, its payload included')
+    .argument('<message>', 'id of the message')
+    .option('--tenant <id>', 'the tenant; repeatable', listArgument)
+    .option('--all', 'look in every tenant that is not retired')
+    .option('--payload', 'print the payload alone, byte for byte')
+    .action((messageId: string, options: DeadOptions & { payload?: true }, command: Command) =>
+      run(command, async (session) => {
+        const multiOutbox = await session.open();
+        const tenantIds = await chosenTenants(multiOutbox, options);
+        const { results, failures } = await forEachTenant(tenantIds, 'Looking', session.options, (id) =>
+          multiOutbox.outbox(id).get(messageId),
+        );
+        const found = results.find(({ result }) => result?.status === MessageStatus.Dead);
+        if (found?.result == null) {
+          throwFailures(failures);
+          throw new FailedError(
+            results.some(({ result }) => result !== null)
+              ? `Message '${messageId}' is not Dead.`
+              : `No message '${messageId}' was found; check the id and the tenant.`,
+          );
+        }
+        const message = { tenantId: found.tenantId, ...found.result };
+        if (options.payload && !session.options.json) {
+          process.stdout.write(message.payload);
+          return;
+        }
+        await session.show({ message }, async () => {
+          const text = process.stdout.isTTY ? harmless(message.payload) : message.payload;
+          return `${await facts(entries(message), session.colors)}\n\n${text}`;
+        });
+      }),
+    );
+}
+
+function entries(message: TenantMessage): [string, string | number | null][] {
+  const { firstError, lastError, settledUtc } = message;
+  return [
+    ['Tenant', message.tenantId],
+    ['Message', message.messageId],
+    ['Topic', message.topic],
+    ['Correlation', message.correlationId],
+    ['Ordering key', message.orderingKey],
+    ['Dedup key', message.dedupKey],
+    ['Headers', pairs(message.headers)],
+    ['Enqueued', message.enqueuedUtc.toISOString()],
+    ['Dead since', settledUtc && `${settledUtc.toISOString()} (${age(settledUtc)})`],
+    ['Attempts', message.attempts],
+    ['Replays', message.replayCount || null],
+    ['Last error', lastError],
+    ['First error', firstError === lastError ? null : firstError],
+    ['Payload', `${Buffer.byteLength(message.payload)} bytes:`],
+  ];
+}

@@ -1,0 +1,12 @@
+import type { Command } from 'commander';
+import type { Runner } from '../program.ts';
+import { deadActCommands } from './dead-act.ts';
+import { deadListCommand } from './dead-list.ts';
+import { deadShowCommand } from './dead-show.ts';
+
+export function deadCommands(program: Command, run: Runner): void {
+  const dead = program.command('dead').description('look at Dead messages, replay them or discard them');
+  deadListCommand(dead, run);
+  deadShowCommand(dead, run);
+  deadActCommands(dead, run);
+}

@@ -1,0 +1,14 @@
+import type { Command } from 'commander';
+import type { Runner } from '../program.ts';
+
+export function demoCommand(program: Command, run: Runner): void {
+  program
+    .command('demo')
+    .description('dispatch the mails of five made-up customers with two hosts, below .data/demo')
+    .action((_options: object, command: Command) =>
+      run(command, async (session) => {
+        const { demo } = await import('../demo/demo.ts');
+        return demo(session);
+      }),
+    );
+}

@@ -1,0 +1,73 @@
+import type { Command } from 'commander';
+import type { TenantMigration } from '../../fleet/migrate.ts';
+import { listArgument } from '../arguments.ts';
+import { exitCodes, UsageError } from '../errors.ts';
+import { startProgress } from '../output/progress.ts';
+import { table } from '../output/table.ts';
+import { counted } from '../output/text.ts';
+import type { Runner } from '../program.ts';
+
+interface MigrateOptions {
+  all?: true;
+  tenant?: string[];
+  registryOnly?: true;
+  dryRun?: true;
+}
+
+export function migrateCommand(program: Command, run: Runner): void {
+  program
+    .command('migrate')
+    .description("bring the registry and tenant databases to this program's schema, creating what is missing")
+    .option('--all', 'the registry and every tenant that is not retired (the default)')
+    .option('--tenant <id>', 'the registry and this tenant; repeatable', listArgument)
+    .option('--registry-only', 'the registry alone')
+    .option('--dry-run', 'say what would be done, and change nothing')
+    .action((options: MigrateOptions, command: Command) =>
+      run(command, async (session) => {
+        const tenants = chosenTenants(options);
+        const dryRun = options.dryRun === true;
+        const multiOutbox = await session.open();
+        const progress = await startProgress('Migrating', 'databases', session.options);
+        const databases = await multiOutbox
+          .migrate({
+            ...(tenants !== undefined && { tenants }),
+            dryRun,
+            onTenant: (_migration, done, of) => progress.update(done, of),
+          })
+          .finally(() => progress.stop());
+        const failed = databases.filter(({ error }) => error !== undefined).length;
+        await session.show({ dryRun, databases }, async () => {
+          const drawn = await table(
+            databases,
+            [
+              { title: 'Database', cell: ({ tenantId }) => tenantId ?? 'registry' },
+              { title: 'From', cell: ({ result }) => result?.from, align: 'right' },
+              { title: 'To', cell: ({ result }) => result?.to, align: 'right' },
+              {
+                title: 'Steps',
+                cell: (migration) => stepsText(migration),
+                paint: (text, { error }) => (error === undefined ? text : session.colors.red(text)),
+              },
+            ],
+            session.colors,
+          );
+          const summary = `${counted(databases.length - failed, 'database')} ${dryRun ? 'looked at, nothing changed' : 'ready'}${failed === 0 ? '' : `, ${failed} failed`}.`;
+          return `${drawn}\n\n${summary}`;
+        });
+        return failed === 0 ? exitCodes.done : exitCodes.failed;
+      }),
+    );
+}
+
+/** Undefined: all of them. */
+function chosenTenants({ all, tenant, registryOnly }: MigrateOptions): string[] | undefined {
+  const given = [all, tenant, registryOnly].filter((option) => option !== undefined).length;
+  if (given > 1) throw new UsageError('Give one of --all, --tenant and --registry-only.');
+  return registryOnly ? [] : tenant;
+}
+
+function stepsText({ result, error }: TenantMigration): string {
+  if (error !== undefined) return `${error.code}: ${error.message}`;
+  if (result === undefined || result.steps.length === 0) return 'up to date';
+  return result.steps.map(({ version, name }) => `${version} ${name}`).join(', ');
+}

@@ -1,0 +1,142 @@
+import { type Command, Option } from 'commander';
+import {
+  type FleetSummary,
+  type TenantRecord,
+  type TenantStatus,
+  tenantStatuses,
+} from '../../engine/registry.ts';
+import type { MultiOutbox } from '../../multi-outbox.ts';
+import { listArgument, wholeNumber } from '../arguments.ts';
+import { paintOutcome } from '../output/run.ts';
+import { table } from '../output/table.ts';
+import { countsText, dueText, lastErrorText, streakText } from '../output/tenant.ts';
+import { age, shorten } from '../output/text.ts';
+import type { Runner } from '../program.ts';
+import type { Session } from '../session.ts';
+
+interface StatusOptions {
+  tenant?: string[];
+  status?: TenantStatus;
+  failing?: true;
+  backlog?: true;
+  parked?: true;
+  limit: number;
+  all?: true;
+}
+
+export function statusCommand(program: Command, run: Runner): void {
+  program
+    .command('status')
+    .description("show the fleet as the registry's last reports have it; no tenant database is touched")
+    .option('--tenant <id>', 'only this tenant; repeatable', listArgument)
+    .addOption(new Option('--status <status>', 'only tenants of this status').choices([...tenantStatuses]))
+    .option('--failing', 'only tenants whose last run failed')
+    .option('--backlog', 'only tenants whose last run left messages that were due')
+    .option('--parked', 'only tenants with messages that no handler is there for')
+    .option('--limit <number>', 'tenants at most', wholeNumber(1, 1_000_000), 50)
+    .option('--all', 'every tenant, however many')
+    .action((options: StatusOptions, command: Command) =>
+      run(command, async (session) => {
+        const multiOutbox = await session.open();
+        const fleet = await multiOutbox.status();
+        const { tenants, more } = await findTenants(multiOutbox, options);
+        await session.show({ fleet, tenants, more }, async () => {
+          const summary = summaryText(fleet);
+          if (fleet.tenants.active + fleet.tenants.paused + fleet.tenants.retired === 0) {
+            return "There are no tenants yet; add one with 'multi-outbox tenants add ID'.";
+          }
+          if (tenants.length === 0) return `No tenant matches.\n\n${summary}`;
+          const rest = more ? `\nThe first ${tenants.length} are shown; --all shows every one.` : '';
+          return `${await statusTable(tenants, session)}\n\n${summary}${rest}`;
+        });
+      }),
+    );
+}
+
+const pageSize = 500;
+
+/** Reads the registry in pages, so that a filter on a big fleet does not hold all of it at once. */
+async function findTenants(
+  multiOutbox: MultiOutbox,
+  options: StatusOptions,
+): Promise<{ tenants: TenantRecord[]; more: boolean }> {
+  const { status, failing, backlog, parked } = options;
+  const matches = ({ schedule, ...tenant }: TenantRecord) =>
+    (status === undefined || tenant.status === status) &&
+    (!failing || schedule.failureStreak > 0) &&
+    (!backlog || schedule.backlog) &&
+    (!parked || schedule.parkedTopics.length > 0);
+  if (options.tenant !== undefined) {
+    const named = await Promise.all(options.tenant.map((id) => multiOutbox.tenants.get(id)));
+    return { tenants: named.filter(matches), more: false };
+  }
+  const limit = options.all ? Number.POSITIVE_INFINITY : options.limit;
+  const tenants: TenantRecord[] = [];
+  let after: string | undefined;
+  for (;;) {
+    const page = await multiOutbox.tenants.list({
+      limit: pageSize,
+      ...(status !== undefined && { status }),
+      ...(after !== undefined && { after }),
+    });
+    tenants.push(...page.filter(matches));
+    if (tenants.length > limit) return { tenants: tenants.slice(0, limit), more: true };
+    if (page.length < pageSize) return { tenants, more: false };
+    after = page.at(-1)!.id;
+  }
+}
+
+function statusTable(tenants: readonly TenantRecord[], { colors }: Session): Promise<string> {
+  const total = (title: string, name: keyof FleetSummary['totals']) => ({
+    title,
+    cell: ({ schedule }: TenantRecord) => schedule.totals[name],
+    align: 'right' as const,
+  });
+  return table(
+    tenants,
+    [
+      { title: 'Tenant', cell: ({ id }) => id },
+      {
+        title: 'Status',
+        cell: ({ status }) => status,
+        paint: (text, { status }) => (status === 'active' ? text : colors.yellow(text)),
+      },
+      { title: 'Due', cell: (tenant) => dueText(tenant) },
+      {
+        title: 'Last run',
+        cell: ({ schedule }) =>
+          schedule.lastRunUtc === null ? 'never' : `${schedule.lastOutcome}, ${age(schedule.lastRunUtc)} ago`,
+        paint: (text, { schedule }) =>
+          schedule.lastOutcome === null ? text : paintOutcome(text, schedule.lastOutcome, colors),
+      },
+      { title: 'Backlog', cell: ({ schedule }) => (schedule.backlog ? 'yes' : '') },
+      { title: 'Streak', cell: ({ schedule }) => streakText(schedule) },
+      total('Done', 'done'),
+      total('Retried', 'retried'),
+      total('Dead', 'dead'),
+      total('Parked', 'parked'),
+      total('Lost', 'lost'),
+      {
+        title: 'Trouble',
+        cell: ({ schedule }) =>
+          [
+            schedule.parkedTopics.length === 0
+              ? ''
+              : `no handler for ${shorten(schedule.parkedTopics.join(', '), 60)}`,
+            lastErrorText(schedule, 60),
+          ]
+            .filter(Boolean)
+            .join('; '),
+      },
+    ],
+    colors,
+  );
+}
+
+function summaryText({ tenants, due, withBacklog, failing, lastPlan, totals }: FleetSummary): string {
+  const plan = lastPlan === null ? 'never planned' : `last plan ${age(lastPlan.utc)} ago`;
+  return (
+    `${tenants.active} active, ${tenants.paused} paused, ${tenants.retired} retired; ` +
+    `${due} due, ${withBacklog} with backlog, ${failing} failing; ${plan}. Messages: ${countsText(totals)}.`
+  );
+}

@@ -1,0 +1,58 @@
+import { type Command, Option } from 'commander';
+import { type TenantStatus, tenantStatuses } from '../../engine/registry.ts';
+import { wholeNumber } from '../arguments.ts';
+import { table } from '../output/table.ts';
+import { counted, pairs } from '../output/text.ts';
+import type { Runner } from '../program.ts';
+
+interface ListOptions {
+  status?: TenantStatus;
+  after?: string;
+  limit: number;
+}
+
+export function tenantsListCommand(tenants: Command, run: Runner): void {
+  tenants
+    .command('list')
+    .description('list the tenants and how they are defined')
+    .addOption(new Option('--status <status>', 'only tenants of this status').choices([...tenantStatuses]))
+    .option('--after <tenant>', 'only ids after this one: the last id of the page before')
+    .option('--limit <number>', 'tenants at most', wholeNumber(1, 100_000), 1_000)
+    .action(({ status, after, limit }: ListOptions, command: Command) =>
+      run(command, async (session) => {
+        const multiOutbox = await session.open();
+        const found = await multiOutbox.tenants.list({
+          ...(status !== undefined && { status }),
+          ...(after !== undefined && { after }),
+          limit: limit + 1,
+        });
+        const more = found.length > limit;
+        const shown = found.slice(0, limit);
+        await session.show({ tenants: shown, more }, async () => {
+          if (shown.length === 0) {
+            return status === undefined && after === undefined
+              ? "There are no tenants yet; add one with 'multi-outbox tenants add ID'."
+              : 'No tenant matches.';
+          }
+          const drawn = await table(
+            shown,
+            [
+              { title: 'Tenant', cell: ({ id }) => id },
+              { title: 'Status', cell: (tenant) => tenant.status },
+              { title: 'Server', cell: ({ server }) => server },
+              { title: 'Database', cell: ({ database }) => database },
+              { title: 'Priority', cell: ({ priority }) => priority, align: 'right' },
+              { title: 'Weight', cell: ({ weight }) => weight, align: 'right' },
+              { title: 'SLA s', cell: ({ slaSeconds }) => slaSeconds, align: 'right' },
+              { title: 'Tags', cell: ({ tags }) => pairs(tags) },
+            ],
+            session.colors,
+          );
+          const footer = more
+            ? `The first ${limit}; go on with --after ${shown.at(-1)!.id}, or give a greater --limit.`
+            : `${counted(shown.length, 'tenant')}.`;
+          return `${drawn}\n\n${footer}`;
+        });
+      }),
+    );
+}

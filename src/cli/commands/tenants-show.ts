@@ -1,0 +1,55 @@
+import type { Command } from 'commander';
+import ms from 'ms';
+import type { TenantRecord } from '../../engine/registry.ts';
+import { facts } from '../output/table.ts';
+import { countsText, dueText, lastErrorText, streakText } from '../output/tenant.ts';
+import { age, duration, pairs } from '../output/text.ts';
+import type { Runner } from '../program.ts';
+
+export function tenantsShowCommand(tenants: Command, run: Runner): void {
+  tenants
+    .command('show')
+    .description('show one tenant: its definition and its schedule')
+    .argument('<tenant>', 'id of the tenant')
+    .action((id: string, _options: object, command: Command) =>
+      run(command, async (session) => {
+        const multiOutbox = await session.open();
+        const tenant = await multiOutbox.tenants.get(id);
+        await session.show({ tenant }, () => facts(entries(tenant), session.colors));
+      }),
+    );
+}
+
+function entries(tenant: TenantRecord): [string, string | number | null | undefined][] {
+  const { schedule, overrides, auth } = tenant;
+  const { idleCeilingMs } = overrides;
+  return [
+    ['Tenant', tenant.id],
+    ['Status', tenant.status],
+    ['Server', tenant.server],
+    ['Database', tenant.database],
+    ['Login', auth.kind === 'setting' ? `connection string in app setting ${auth.name}` : null],
+    ['Schema', tenant.schema],
+    ['Priority', tenant.priority],
+    ['Weight', tenant.weight],
+    ['SLA', tenant.slaSeconds === null ? null : `${tenant.slaSeconds} s`],
+    ['Tags', pairs(tenant.tags)],
+    ['Batch size', overrides.batchSize],
+    ['Concurrency', overrides.concurrency],
+    ['Idle ceiling', typeof idleCeilingMs === 'number' ? ms(idleCeilingMs) : idleCeilingMs],
+    ['Added', tenant.addedUtc.toISOString()],
+    ['Due', dueText(tenant)],
+    [
+      'Last run',
+      schedule.lastRunUtc === null
+        ? 'never'
+        : `${age(schedule.lastRunUtc)} ago: ${schedule.lastOutcome} in ${duration(schedule.lastDurationMs ?? 0)}`,
+    ],
+    ['Last counts', schedule.lastCounts && countsText(schedule.lastCounts)],
+    ['Totals', countsText(schedule.totals)],
+    ['Backlog', schedule.backlog ? 'yes' : null],
+    ['Streak', streakText(schedule)],
+    ['Parked topics', schedule.parkedTopics.join(', ')],
+    ['Last error', lastErrorText(schedule)],
+  ];
+}

@@ -1,0 +1,63 @@
+import type { Command } from 'commander';
+import type { TickReport } from '../../fleet/requests.ts';
+import { exitCodes } from '../errors.ts';
+import { guardExit } from '../exit-guard.ts';
+import { startProgress } from '../output/progress.ts';
+import { RunSums, runTable } from '../output/run.ts';
+import { duration } from '../output/text.ts';
+import type { Runner } from '../program.ts';
+import type { Session } from '../session.ts';
+import { watchForStop } from '../signals.ts';
+
+export function tickCommand(program: Command, run: Runner): void {
+  program
+    .command('tick')
+    .description('make one plan and carry out every dispatch run that it asks for')
+    .addHelpText('after', '\nExit code 1 when the run of a tenant failed; the others are done all the same.')
+    .action((_options: object, command: Command) =>
+      run(command, async (session) => {
+        const multiOutbox = await session.open({ handlers: true });
+        const progress = await startProgress('Dispatching', 'runs', session.options);
+        const guard = guardExit(session.options);
+        const stop = watchForStop();
+        let begun = 0;
+        let ended = 0;
+        const report = await multiOutbox
+          .tick({
+            signal: stop.signal,
+            onRun(event) {
+              if (event.report === undefined) {
+                begun += 1;
+                guard.started(event.request.tenantId);
+              } else {
+                ended += 1;
+                guard.ended(event.request.tenantId);
+              }
+              progress.update(ended, begun);
+            },
+          })
+          .finally(() => {
+            stop.dispose();
+            guard.disarm();
+            progress.stop();
+          });
+        await session.show(report, () => tickText(report, session));
+        const failed = report.runs.some(({ outcome }) => outcome === 'failed');
+        return failed ? exitCodes.failed : exitCodes.done;
+      }),
+    );
+}
+
+async function tickText({ plan, runs }: TickReport, session: Session): Promise<string> {
+  if (plan.status === 'held')
+    return 'Another host is planning right now (it holds the plan lease); nothing was done here.';
+  if (plan.status === 'idle') {
+    const next = plan.nextDueInMs === null ? '' : ` The next one is due in ${duration(plan.nextDueInMs)}.`;
+    return `No tenant is due.${next}`;
+  }
+  const sums = new RunSums();
+  for (const run of runs) sums.add(run);
+  const lines = [await runTable(runs, session.colors), '', `${sums.text()}.`];
+  if (plan.more) lines.push('More tenants are due; tick again.');
+  return lines.join('\n');
+}

@@ -1,0 +1,113 @@
+/** Dead messages across tenants: which are meant, and doing something tenant by tenant. */
+import type { Command } from 'commander';
+import type { DeadFilter, MessageRecord } from '../engine/work-queue.ts';
+import type { MultiOutbox } from '../multi-outbox.ts';
+import { durationArgument, listArgument } from './arguments.ts';
+import { describeError, FailedError, UsageError } from './errors.ts';
+import { startProgress } from './output/progress.ts';
+import { counted } from './output/text.ts';
+
+export interface DeadOptions {
+  tenant?: string[];
+  all?: true;
+  topic?: string;
+  olderThan?: number;
+}
+
+/** A message with the tenant it belongs to. */
+export type TenantMessage = MessageRecord & { readonly tenantId: string };
+
+export function addDeadOptions(command: Command): Command {
+  return command
+    .option('--tenant <id>', 'the tenant; repeatable', listArgument)
+    .option('--all', 'every tenant that is not retired')
+    .option('--topic <topic>', 'only messages of this topic')
+    .option('--older-than <duration>', 'only messages dead for at least this long', durationArgument);
+}
+
+export function deadFilter(
+  { topic, olderThan }: DeadOptions,
+  messageIds: readonly string[] = [],
+): DeadFilter {
+  return {
+    ...(messageIds.length > 0 && { messageIds }),
+    ...(topic !== undefined && { topic }),
+    ...(olderThan !== undefined && { olderThanMs: olderThan }),
+  };
+}
+
+/** The tenants meant. They are always named: what touches many databases should not happen by omission. */
+export async function chosenTenants(
+  multiOutbox: MultiOutbox,
+  { tenant, all }: DeadOptions,
+): Promise<string[]> {
+  if (tenant !== undefined && all) throw new UsageError('Give either --tenant or --all.');
+  if (tenant !== undefined) {
+    const ids = [...new Set(tenant)];
+    for (const id of ids) await multiOutbox.tenants.get(id);
+    return ids;
+  }
+  if (!all) throw new UsageError('Say which tenants are meant: --tenant ID (repeatable), or --all.');
+  const ids: string[] = [];
+  let after: string | undefined;
+  for (;;) {
+    const page = await multiOutbox.tenants.list({ limit: 500, ...(after !== undefined && { after }) });
+    if (page.length === 0) return ids;
+    ids.push(...page.filter(({ status }) => status !== 'retired').map(({ id }) => id));
+    after = page.at(-1)!.id;
+  }
+}
+
+export interface TenantFailure {
+  readonly tenantId: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+const parallel = 8;
+
+/**
+ * Does something for each tenant, a few at once; one tenant's trouble does not stop the others (D8). Results stand
+ * in the order of the tenants.
+ */
+export async function forEachTenant<Result>(
+  tenantIds: readonly string[],
+  title: string,
+  options: { json: boolean },
+  action: (tenantId: string) => Promise<Result>,
+): Promise<{ results: { tenantId: string; result: Result }[]; failures: TenantFailure[] }> {
+  const progress = tenantIds.length > 1 ? await startProgress(title, 'tenants', options) : null;
+  const found = new Map<string, Result>();
+  const failures: TenantFailure[] = [];
+  const waiting = [...tenantIds];
+  let done = 0;
+  const work = async () => {
+    for (let tenantId = waiting.shift(); tenantId !== undefined; tenantId = waiting.shift()) {
+      try {
+        found.set(tenantId, await action(tenantId));
+      } catch (error) {
+        const { code, message } = describeError(error);
+        failures.push({ tenantId, code, message });
+      }
+      done += 1;
+      progress?.update(done, tenantIds.length);
+    }
+  };
+  await Promise.all(Array.from({ length: parallel }, work));
+  progress?.stop();
+  const results = tenantIds
+    .filter((tenantId) => found.has(tenantId))
+    .map((tenantId) => ({ tenantId, result: found.get(tenantId)! }));
+  return { results, failures: failures.sort((a, b) => a.tenantId.localeCompare(b.tenantId)) };
+}
+
+/** After the results were shown: fails when tenants could not be asked. */
+export function throwFailures(failures: readonly TenantFailure[]): void {
+  const first = failures[0];
+  if (first === undefined) return;
+  const others =
+    failures.length > 1 ? `, and ${counted(failures.length - 1, 'other tenant')} failed too` : '';
+  throw new FailedError(
+    `Tenant '${first.tenantId}' failed with ${first.code}: ${first.message.replace(/\.$/, '')}${others}.`,
+  );
+}

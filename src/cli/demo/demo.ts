@@ -1,0 +1,102 @@
+/**
+ * The demo: five customers, two hosts, several hundred mails. It is the program itself at work, in fast motion, and
+ * it checks at the end that every dispatched mail lies there as a file.
+ */
+import { join } from 'node:path';
+import { loadSettings } from '../../settings.ts';
+import { silentLogger } from '../../telemetry/logger.ts';
+import { exitCodes, FailedError } from '../errors.ts';
+import { loadHandlers } from '../handlers.ts';
+import { createLogger } from '../output/logger.ts';
+import { startProgress } from '../output/progress.ts';
+import { counted, duration } from '../output/text.ts';
+import type { Session } from '../session.ts';
+import { watchForStop } from '../signals.ts';
+import { customers } from './customers.ts';
+import { createFleet } from './fleet.ts';
+import { type DemoFolder, damage, demoFolder, emptyFolder } from './folder.ts';
+import { demoHandlersFile, runHosts } from './hosts.ts';
+import { collectResults, findProblems, resultTable } from './result.ts';
+import { useDemoSettings } from './settings.ts';
+
+export async function demo(session: Session): Promise<number> {
+  const startedAt = Date.now();
+  const { json, verbose } = session.options;
+  const say = (line: string) => {
+    if (!json) process.stdout.write(`${line}\n`);
+  };
+  const folder = demoFolder();
+  const registry = session.options.registry ?? `sqlite:${join(folder.shown, 'registry.db')}`;
+  useDemoSettings({ registry, handlersModule: demoHandlersFile(), 'email.folder': folder.mail });
+
+  await emptyFolder(folder);
+  const baseline = await prepare(folder);
+  const messages = customers.reduce((sum, customer) => sum + customer.messages.length, 0);
+  say(
+    `${customers.length} customers with ${counted(messages, 'message')} in their outboxes; registry ${folder.shown}.`,
+  );
+  say('One database is damaged now. Two hosts start: this process, and a second one.');
+
+  const { createMultiOutbox } = await import('../../multi-outbox.ts');
+  const multiOutbox = createMultiOutbox({
+    handlers: await loadHandlers(loadSettings()),
+    logger: verbose ? await createLogger({ json, level: 'info' }) : silentLogger,
+    owner: `first-host-${process.pid}`,
+  });
+  const progress = await showProgress(json);
+  const stop = watchForStop();
+  try {
+    const runs = await runHosts({
+      multiOutbox,
+      baseline,
+      signal: stop.signal,
+      verbose,
+      onProgress: progress.update,
+    }).finally(() => progress.stop());
+    const results = await collectResults(multiOutbox, folder, baseline, runs);
+    const problems = findProblems(results);
+    const seconds = duration(Date.now() - startedAt);
+    await session.show({ customers: results, problems, durationMs: Date.now() - startedAt }, async () =>
+      [
+        '',
+        await resultTable(results, session.colors),
+        '',
+        `Done in ${seconds}. Skipped: runs that found the lease held by the other host. Look around with:`,
+        `  multi-outbox status --registry ${registry}`,
+        `  multi-outbox dead list --all --registry ${registry}`,
+      ].join('\n'),
+    );
+    if (problems.length > 0)
+      throw new FailedError(`The demo did not end as it should: ${problems.join('; ')}.`);
+    return exitCodes.done;
+  } finally {
+    stop.dispose();
+    await multiOutbox.close();
+  }
+}
+
+/** With an instance of its own, so that no file is open when one of them is damaged. */
+async function prepare(folder: DemoFolder) {
+  const { createMultiOutbox } = await import('../../multi-outbox.ts');
+  const multiOutbox = createMultiOutbox({ handlers: [], logger: silentLogger });
+  try {
+    return await createFleet(multiOutbox, folder);
+  } finally {
+    await multiOutbox.close();
+    for (const { id, damaged } of customers) if (damaged) await damage(folder.database(id));
+  }
+}
+
+/** A bar on a terminal, a line now and then elsewhere. */
+async function showProgress(json: boolean) {
+  if (json || process.stderr.isTTY) return startProgress('Dispatching', 'mails', { json });
+  let lastAt = 0;
+  return {
+    update(done: number, of: number) {
+      if (Date.now() - lastAt < 1_000 && done < of) return;
+      lastAt = Date.now();
+      process.stderr.write(`${done} of ${of} mails dispatched\n`);
+    },
+    stop() {},
+  };
+}

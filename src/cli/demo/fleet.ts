@@ -1,0 +1,60 @@
+/** The demo's tenants: registered, their databases made and filled, one of them damaged. */
+import type { RunCounts, TenantRecord } from '../../engine/registry.ts';
+import { isMultiOutboxError } from '../../errors.ts';
+import type { MultiOutbox } from '../../multi-outbox.ts';
+import { FailedError } from '../errors.ts';
+import { type Customer, customers, demoTag } from './customers.ts';
+import type { DemoFolder } from './folder.ts';
+
+/** Totals before the demo, by customer: a registry that is named with --registry may have seen it before. */
+export type Baseline = ReadonlyMap<string, RunCounts>;
+
+export async function createFleet(multiOutbox: MultiOutbox, folder: DemoFolder): Promise<Baseline> {
+  const [migration] = await multiOutbox.migrate({ tenants: [] });
+  if (migration?.error) throw new FailedError(`The demo's registry is not ready: ${migration.error.message}`);
+  await refuseForeignTenants(multiOutbox);
+  const baseline = new Map<string, RunCounts>();
+  for (const customer of customers) {
+    const { id, schedule } = await register(multiOutbox, customer, folder);
+    baseline.set(id, schedule.totals);
+  }
+  const migrations = await multiOutbox.migrate({ tenants: customers.map(({ id }) => id) });
+  for (const { tenantId, error } of migrations) {
+    if (error)
+      throw new FailedError(`The database of the demo's customer ${tenantId} is not ready: ${error.message}`);
+  }
+  for (const { id, messages } of customers) await multiOutbox.outbox(id).enqueue(messages);
+  return baseline;
+}
+
+/** The demo's hosts would serve every tenant of the registry, with the demo's handlers. */
+async function refuseForeignTenants(multiOutbox: MultiOutbox): Promise<void> {
+  const own = new Set(customers.map(({ id }) => id));
+  const [key, value] = Object.entries(demoTag)[0]!;
+  const tenants = await multiOutbox.tenants.list({ limit: own.size + 1 });
+  const foreign = tenants.find(({ id, tags }) => !own.has(id) || tags[key] !== value);
+  if (foreign === undefined) return;
+  throw new FailedError(
+    `The registry holds tenant '${foreign.id}', which is not the demo's; give the demo a registry of its own, or no --registry.`,
+  );
+}
+
+async function register(
+  multiOutbox: MultiOutbox,
+  { id, overrides }: Customer,
+  folder: DemoFolder,
+): Promise<TenantRecord> {
+  const tenant = {
+    id,
+    database: folder.database(id),
+    tags: demoTag,
+    ...(overrides !== undefined && { overrides }),
+  };
+  try {
+    return await multiOutbox.tenants.add(tenant);
+  } catch (error) {
+    if (!isMultiOutboxError(error, 'TENANT_EXISTS')) throw error;
+    await multiOutbox.tenants.resume(id);
+    return multiOutbox.tenants.change(tenant);
+  }
+}

@@ -1,0 +1,68 @@
+/** The demo's folder: emptied at every start, and therefore looked at closely first. */
+
+import { randomBytes } from 'node:crypto';
+import { lstat, mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { FailedError } from '../errors.ts';
+
+const marker = '.multi-outbox-demo';
+
+export interface DemoFolder {
+  /** Relative to the working folder, for people to read. */
+  readonly shown: string;
+  /** Absolute. */
+  readonly path: string;
+  readonly mail: string;
+  database(customer: string): string;
+}
+
+export function demoFolder(shown = join('.data', 'demo')): DemoFolder {
+  const path = resolve(shown);
+  return {
+    shown,
+    path,
+    mail: join(path, 'mail'),
+    database: (customer) => join(path, 'tenants', `${customer}.db`),
+  };
+}
+
+/** Empties the folder. @throws FailedError when it is not the demo's own */
+export async function emptyFolder({ path, shown }: DemoFolder): Promise<void> {
+  const found = await lstat(path).catch(() => null);
+  if (found !== null) {
+    if (!found.isDirectory()) {
+      throw new FailedError(
+        `'${shown}' is not a folder, and the demo wants to keep its files there; move it away.`,
+      );
+    }
+    const names = await readdir(path);
+    if (names.length > 0 && !names.includes(marker)) {
+      throw new FailedError(
+        `Folder '${shown}' holds files that are not the demo's; move them away, since the demo empties it.`,
+      );
+    }
+    // The marker goes last: an interrupted clean-up can be repeated.
+    for (const name of names) if (name !== marker) await rm(join(path, name), { recursive: true });
+  }
+  await mkdir(join(path, 'tenants'), { recursive: true });
+  await writeFile(join(path, marker), 'The demo of multi-outbox empties this folder at every start.\n');
+}
+
+/** Overwrites a database with garbage, as a dying disk would. */
+export async function damage(database: string): Promise<void> {
+  const file = await open(database, 'r+');
+  try {
+    const { size } = await file.stat();
+    await file.write(randomBytes(size), 0, size, 0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  for (const suffix of ['-wal', '-shm', '-journal']) await rm(database + suffix, { force: true });
+}
+
+/** How many mails of a customer lie in its folder. */
+export async function countMails(folder: string): Promise<number> {
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((name) => name.endsWith('.eml')).length;
+}

@@ -1,0 +1,39 @@
+/** The demo's handlers, and an example of a module for `--handlers`: email.send, with trouble where a mail asks for it. */
+import { emailSend } from '../../handlers/index.ts';
+import { defineHandler, type Handler } from '../../queue/handler.ts';
+import type { Settings } from '../../settings.ts';
+import { demoHeaders } from './headers.ts';
+
+export default function demoHandlers(settings: Settings): Handler[] {
+  const email = emailSend(settings.email);
+  return [
+    defineHandler({
+      topic: email.topic,
+      schema: email.schema!,
+      async handle(message, context) {
+        const { headers } = message;
+        if (context.attempt <= Number(headers[demoHeaders.failures] ?? 0)) {
+          throw new Error(`the mail server of the demo is busy (attempt ${context.attempt})`);
+        }
+        await pause(Number(headers[demoHeaders.milliseconds] ?? 0), context.signal);
+        await email.handle(message as never, context);
+      },
+    }),
+  ];
+}
+
+/** Ends early when the run does: a mail that is not sent yet can be sent later. */
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  if (milliseconds === 0) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', stop);
+      resolve();
+    }, milliseconds);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+}

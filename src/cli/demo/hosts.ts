@@ -1,0 +1,107 @@
+/** The demo's two hosts at work: one in this process, one in a process of its own. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { queueLeaseName } from '../../engine/work-queue.ts';
+import type { RunReport } from '../../fleet/requests.ts';
+import type { MultiOutbox } from '../../multi-outbox.ts';
+import { FailedError } from '../errors.ts';
+import { bundledFile } from '../files.ts';
+import { customers, expectedMails, slowCustomer } from './customers.ts';
+import type { Baseline } from './fleet.ts';
+import { startSecondHost } from './second-host.ts';
+
+export const demoHandlersFile = () => fileURLToPath(bundledFile('demo.js'));
+
+export interface HostedRuns {
+  readonly skipped: ReadonlyMap<string, number>;
+  readonly failed: ReadonlyMap<string, number>;
+}
+
+const timeLimitMs = 25_000;
+const lookEveryMs = 50;
+
+/**
+ * Lets both hosts work until every message has found its end, then stops both. The second host starts first and takes
+ * the slow customer; the first host then wants that customer too, and finds its lease taken.
+ * @throws FailedError when it takes too long, or a host fails
+ */
+export async function runHosts(options: {
+  multiOutbox: MultiOutbox;
+  baseline: Baseline;
+  signal: AbortSignal;
+  verbose: boolean;
+  onProgress: (done: number, of: number) => void;
+}): Promise<HostedRuns> {
+  const { multiOutbox, baseline, verbose, onProgress } = options;
+  const skipped = new Map<string, number>();
+  const failed = new Map<string, number>();
+  const count = ({ tenantId, outcome, skipped: why }: RunReport) => {
+    if (why === 'held') skipped.set(tenantId, (skipped.get(tenantId) ?? 0) + 1);
+    if (outcome === 'failed') failed.set(tenantId, (failed.get(tenantId) ?? 0) + 1);
+  };
+  const second = startSecondHost({ verbose, onReport: count });
+  const stopFirst = new AbortController();
+  let first: Promise<void> | undefined;
+  try {
+    const work = async () => {
+      const signal = AbortSignal.any([options.signal, AbortSignal.timeout(timeLimitMs)]);
+      count(await collide(multiOutbox, signal));
+      first = multiOutbox.run({
+        signal: stopFirst.signal,
+        onRun: ({ report }) => report && count(report),
+      });
+      await untilDone(multiOutbox, baseline, failed, signal, onProgress);
+    };
+    await Promise.race([work(), second.failed]);
+  } finally {
+    stopFirst.abort();
+    await Promise.all([first, second.stop()]);
+  }
+  return { skipped, failed };
+}
+
+/** Waits until the second host holds the slow customer's lease, then asks for the same customer: a skipped run. */
+async function collide(multiOutbox: MultiOutbox, signal: AbortSignal): Promise<RunReport> {
+  const leaseName = queueLeaseName('outbox');
+  for (;;) {
+    throwIfOver(signal);
+    const leases = await multiOutbox.leases(slowCustomer).list();
+    if (leases.some(({ name, held }) => name === leaseName && held)) {
+      return multiOutbox.dispatch({ tenantId: slowCustomer });
+    }
+    await pause(lookEveryMs);
+  }
+}
+
+/** Everything dispatched or Dead, and the damage noticed, by the registry's reports alone (F6). */
+async function untilDone(
+  multiOutbox: MultiOutbox,
+  baseline: Baseline,
+  failed: ReadonlyMap<string, number>,
+  signal: AbortSignal,
+  onProgress: (done: number, of: number) => void,
+): Promise<void> {
+  const mails = customers.reduce((sum, customer) => sum + expectedMails(customer), 0);
+  const dead = customers.reduce((sum, customer) => sum + (customer.dead ?? 0), 0);
+  const damaged = customers.filter((customer) => customer.damaged);
+  const before = [...baseline.values()];
+  const doneBefore = before.reduce((sum, counts) => sum + counts.done, 0);
+  const deadBefore = before.reduce((sum, counts) => sum + counts.dead, 0);
+  for (;;) {
+    throwIfOver(signal);
+    const { totals } = await multiOutbox.status();
+    onProgress(totals.done - doneBefore, mails);
+    const settled = totals.done - doneBefore >= mails && totals.dead - deadBefore >= dead;
+    if (settled && damaged.every(({ id }) => failed.has(id))) return;
+    await pause(lookEveryMs);
+  }
+}
+
+function throwIfOver(signal: AbortSignal): void {
+  if (!signal.aborted) return;
+  throw new FailedError(
+    signal.reason?.name === 'TimeoutError'
+      ? `The demo is not done after ${timeLimitMs / 1_000} seconds; run it again with --verbose to see its hosts' logs.`
+      : 'The demo was stopped.',
+  );
+}

@@ -1,0 +1,103 @@
+/** What came of the demo: a row per customer, and what is wrong with it, if anything is. */
+import { join, relative } from 'node:path';
+import type { MultiOutbox } from '../../multi-outbox.ts';
+import type { Colors } from '../output/colors.ts';
+import { table } from '../output/table.ts';
+import { shorten } from '../output/text.ts';
+import { type Customer, customers, expectedMails } from './customers.ts';
+import type { Baseline } from './fleet.ts';
+import { countMails, type DemoFolder } from './folder.ts';
+
+export interface CustomerResult {
+  readonly customer: string;
+  readonly story: string;
+  readonly dispatched: number;
+  readonly retried: number;
+  readonly dead: number;
+  /** Runs that were skipped because the other host held the lease. */
+  readonly skipped: number;
+  readonly failedRuns: number;
+  /** Relative to the working folder; null where no mail could be written. */
+  readonly mails: string | null;
+  readonly files: number;
+  readonly error: string | null;
+}
+
+export async function collectResults(
+  multiOutbox: MultiOutbox,
+  folder: DemoFolder,
+  baseline: Baseline,
+  runs: { readonly skipped: ReadonlyMap<string, number>; readonly failed: ReadonlyMap<string, number> },
+): Promise<CustomerResult[]> {
+  return Promise.all(
+    customers.map(async ({ id, story }) => {
+      const { totals, lastError, lastErrorCode } = (await multiOutbox.tenants.get(id)).schedule;
+      const before = baseline.get(id)!;
+      const mails = join(folder.mail, id);
+      const files = await countMails(mails);
+      const failedRuns = runs.failed.get(id) ?? 0;
+      return {
+        customer: id,
+        story,
+        dispatched: totals.done - before.done,
+        retried: totals.retried - before.retried,
+        dead: totals.dead - before.dead,
+        skipped: runs.skipped.get(id) ?? 0,
+        failedRuns,
+        mails: files > 0 ? relative(process.cwd(), mails) : null,
+        files,
+        error: failedRuns > 0 ? `${lastErrorCode}: ${lastError}` : null,
+      };
+    }),
+  );
+}
+
+/** Sentences that say what is not as it should be; none when the demo has proved its point. */
+export function findProblems(results: readonly CustomerResult[]): string[] {
+  const problems: string[] = [];
+  for (const result of results) {
+    const customer = customers.find(({ id }) => id === result.customer)!;
+    problems.push(...customerProblems(result, customer));
+  }
+  if (results.every(({ skipped }) => skipped === 0)) problems.push('no lease ever kept the two hosts apart');
+  return problems;
+}
+
+function customerProblems(
+  { customer, dispatched, dead, files, failedRuns }: CustomerResult,
+  expected: Customer,
+): string[] {
+  const problems: string[] = [];
+  if (files !== dispatched)
+    problems.push(`${customer} has ${files} files for ${dispatched} dispatched mails`);
+  if (dispatched !== expectedMails(expected)) {
+    problems.push(`${customer} has ${dispatched} of ${expectedMails(expected)} mails dispatched`);
+  }
+  if (dead !== (expected.dead ?? 0))
+    problems.push(`${customer} has ${dead} Dead messages, not ${expected.dead ?? 0}`);
+  if (failedRuns > 0 !== (expected.damaged ?? false)) {
+    problems.push(expected.damaged ? `${customer}'s damage was not noticed` : `runs of ${customer} failed`);
+  }
+  return problems;
+}
+
+export function resultTable(results: readonly CustomerResult[], colors: Colors): Promise<string> {
+  return table(
+    results,
+    [
+      { title: 'Customer', cell: ({ customer }) => customer },
+      { title: 'Dispatched', cell: ({ dispatched }) => dispatched, align: 'right' },
+      { title: 'Retried', cell: ({ retried }) => retried, align: 'right' },
+      { title: 'Dead', cell: ({ dead }) => dead, align: 'right' },
+      { title: 'Skipped', cell: ({ skipped }) => skipped, align: 'right' },
+      { title: 'Story', cell: ({ story }) => story },
+      {
+        title: 'Mails',
+        cell: ({ mails, files, error }) =>
+          mails === null ? `none: ${shorten(error ?? '', 50)}` : `${files} files in ${mails}`,
+        paint: (text, { error }) => (error === null ? text : colors.red(text)),
+      },
+    ],
+    colors,
+  );
+}

@@ -1,0 +1,58 @@
+/** The demo's second host: a process of its own, with the settings that the environment holds. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { RunReport } from '../../fleet/requests.ts';
+import { FailedError } from '../errors.ts';
+import { programPath } from '../files.ts';
+import { oneLine, shorten } from '../output/text.ts';
+
+export interface SecondHost {
+  readonly pid: number;
+  /** Rejects when the process ends before it is asked to. */
+  readonly failed: Promise<never>;
+  /** SIGTERM, and the wait for a graceful end. @throws FailedError when it does not end well */
+  stop(): Promise<void>;
+}
+
+export function startSecondHost(options: {
+  verbose: boolean;
+  onReport: (report: RunReport) => void;
+}): SecondHost {
+  const { verbose, onReport } = options;
+  const child = spawn(process.execPath, [...process.execArgv, programPath(), 'run', '--json'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
+  createInterface({ input: child.stdout }).on('line', (line) => onReport(JSON.parse(line) as RunReport));
+  let lastWords = '';
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    lastWords = line;
+    if (verbose) process.stderr.write(`second host: ${oneLine(line)}\n`);
+  });
+  let stopping = false;
+  const failed = ended.then(([code, signal]): Promise<never> => {
+    if (stopping) return new Promise(() => {});
+    throw new FailedError(
+      `The demo's second host ended by itself (${signal ?? `exit code ${code}`}): ${shorten(lastWords, 300)}`,
+    );
+  });
+  // It is looked at by whoever waits for the demo's end; until then it must not count as unhandled.
+  failed.catch(() => {});
+  return {
+    pid: child.pid!,
+    failed,
+    async stop() {
+      stopping = true;
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const kill = setTimeout(() => child.kill('SIGKILL'), 10_000);
+      child.kill('SIGTERM');
+      const [code, signal] = await ended.finally(() => clearTimeout(kill));
+      if (code !== 0) {
+        throw new FailedError(
+          `The demo's second host did not stop well (${signal ?? `exit code ${code}`}): ${shorten(lastWords, 300)}`,
+        );
+      }
+    },
+  };
+}

@@ -1,0 +1,90 @@
+/** Where the handlers come from: a module that `--handlers` names, or src/handlers/index.ts. */
+import { existsSync } from 'node:fs';
+import * as nodeModule from 'node:module';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { errorText, MultiOutboxError } from '../errors.ts';
+import type { Handler } from '../queue/handler.ts';
+import type { Settings } from '../settings.ts';
+import { bundledFile } from './files.ts';
+
+/**
+ * The handlers of `settings.handlersModule`, a file relative to the working folder whose default export is an array of
+ * handlers or a function from the settings to one; without it, those that are built in.
+ * @throws MultiOutboxError INVALID_CONFIGURATION
+ */
+export async function loadHandlers(settings: Settings): Promise<readonly Handler[]> {
+  const file = settings.handlersModule;
+  if (file === undefined) {
+    const { createHandlers } = await import('../handlers/index.ts');
+    return createHandlers(settings);
+  }
+  const exported = await importDefault(file);
+  const handlers =
+    typeof exported === 'function' ? await callFactory(file, exported as HandlerFactory, settings) : exported;
+  if (!Array.isArray(handlers)) {
+    throw refused(
+      file,
+      typeof exported === 'function'
+        ? 'its function did not return an array of handlers'
+        : 'it must export, as default, an array of handlers or a function (settings) => handlers',
+    );
+  }
+  handlers.forEach((handler: Partial<Handler> | null | undefined, index) => {
+    if (typeof handler?.topic !== 'string' || typeof handler.handle !== 'function') {
+      throw refused(file, `item ${index + 1} of its handlers is none; make it with defineHandler(…)`);
+    }
+  });
+  return handlers;
+}
+
+type HandlerFactory = (settings: Settings) => unknown;
+
+async function callFactory(file: string, factory: HandlerFactory, settings: Settings): Promise<unknown> {
+  try {
+    return await factory(settings);
+  } catch (error) {
+    throw refused(file, `its function threw: ${errorText(error)}`, error);
+  }
+}
+
+async function importDefault(file: string): Promise<unknown> {
+  const path = resolve(file);
+  if (!existsSync(path))
+    throw refused(file, 'there is no such file; check --handlers or MULTI_OUTBOX_HANDLERS');
+  resolveOwnPackage();
+  try {
+    return (await import(pathToFileURL(path).href)).default;
+  } catch (error) {
+    const unsupported = (error as NodeJS.ErrnoException | null)?.code === 'ERR_UNKNOWN_FILE_EXTENSION';
+    throw refused(
+      file,
+      unsupported
+        ? `Node ${process.version} cannot load this kind of file; give a .js or .mjs file, or use a newer Node for .ts`
+        : errorText(error),
+      error,
+    );
+  }
+}
+
+/**
+ * `import … from 'multi-outbox'` in a handler module means this program's own library, wherever the module lies:
+ * with a second copy an error such as PermanentError would be of another class. Where Node has no such hooks
+ * (before 22.15) the import is resolved as usual.
+ */
+function resolveOwnPackage(): void {
+  const library = bundledFile('index.js');
+  if (nodeModule.registerHooks === undefined || !existsSync(library)) return;
+  nodeModule.registerHooks({
+    resolve: (specifier, context, next) =>
+      specifier === 'multi-outbox' ? { url: library.href, shortCircuit: true } : next(specifier, context),
+  });
+}
+
+function refused(file: string, problem: string, cause?: unknown): MultiOutboxError {
+  return new MultiOutboxError(
+    'INVALID_CONFIGURATION',
+    `Handlers file '${file}' cannot be used: ${problem.replace(/\.$/, '')}.`,
+    cause === undefined ? {} : { cause },
+  );
+}

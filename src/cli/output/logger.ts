@@ -1,0 +1,94 @@
+import type { LogFields, Logger } from '../../telemetry/logger.ts';
+import { colorsFor } from './colors.ts';
+import { oneLine } from './text.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/**
+ * What the library logs, on standard error: short lines on a terminal, lines of JSON (pino) elsewhere and with
+ * `json`. Lines below `level` are left out.
+ */
+export async function createLogger(options: { json: boolean; level: LogLevel }): Promise<Logger> {
+  return options.json || process.stderr.isTTY !== true
+    ? jsonLogger(options.level)
+    : humanLogger(options.level);
+}
+
+async function jsonLogger(level: LogLevel): Promise<Logger> {
+  const { pino } = await import('pino');
+  const root = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    // Synchronous, so that the last words before a crash are not lost.
+    pino.destination({ fd: 2, sync: true }),
+  );
+  const wrap = (target: typeof root): Logger => ({
+    debug: (message, fields) => target.debug(plain(fields), message),
+    info: (message, fields) => target.info(plain(fields), message),
+    warn: (message, fields) => target.warn(plain(fields), message),
+    error: (message, fields) => target.error(plain(fields), message),
+    child: (fields) => wrap(target.child(plain(fields))),
+  });
+  return wrap(root);
+}
+
+const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+
+function humanLogger(level: LogLevel, bound: LogFields = {}): Logger {
+  const colors = colorsFor(process.stderr);
+  const paint = { debug: colors.dim, info: colors.cyan, warn: colors.yellow, error: colors.red };
+  const write = (lineLevel: LogLevel) => (message: string, fields?: LogFields) => {
+    if (levels.indexOf(lineLevel) < levels.indexOf(level)) return;
+    const time = new Date().toISOString().slice(11, 19);
+    const shown = Object.entries({ ...bound, ...fields }).map(
+      ([key, value]) => ` ${key}=${fieldText(value)}`,
+    );
+    process.stderr.write(
+      `${colors.dim(time)} ${paint[lineLevel](lineLevel.padEnd(5))} ${oneLine(message)}${colors.dim(shown.join(''))}\n`,
+    );
+  };
+  return {
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    child: (fields) => humanLogger(level, { ...bound, ...fields }),
+  };
+}
+
+function fieldText(value: unknown): string {
+  const text =
+    value instanceof Error ? value.message : typeof value === 'string' ? value : JSON.stringify(value);
+  return oneLine(
+    /[\s"=]/.test(text ?? '') && typeof value === 'string' ? JSON.stringify(text) : (text ?? ''),
+  );
+}
+
+/** Errors become their message and code: pino would print their stack, and causes may hold more than is meant. */
+function plain(fields: LogFields = {}): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? value.message : value]),
+  );
+}
+
+/**
+ * A logger without the library's lines about dispatch runs, which alone carry an `outcome`: for commands that tell of
+ * runs themselves.
+ */
+export function withoutRunLines(logger: Logger): Logger {
+  const unless =
+    (write: (message: string, fields?: LogFields) => void) => (message: string, fields?: LogFields) => {
+      if (fields?.outcome === undefined) write(message, fields);
+    };
+  return {
+    debug: unless(logger.debug),
+    info: unless(logger.info),
+    warn: unless(logger.warn),
+    error: unless(logger.error),
+    child: (fields) => withoutRunLines(logger.child(fields)),
+  };
+}

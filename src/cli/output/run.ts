@@ -1,0 +1,101 @@
+/** How dispatch runs read, in `tick`, in `run` and in the demo. */
+import { type RunCounts, type RunOutcome, runOutcomes } from '../../engine/registry.ts';
+import type { RunReport } from '../../fleet/requests.ts';
+import type { Colors } from './colors.ts';
+import { table } from './table.ts';
+import { countsText } from './tenant.ts';
+import { counted, duration, shorten } from './text.ts';
+
+export function runTable(runs: readonly RunReport[], colors: Colors): Promise<string> {
+  const number = (title: string, name: keyof RunCounts) => ({
+    title,
+    cell: ({ counts }: RunReport) => counts[name],
+    align: 'right' as const,
+  });
+  return table(
+    runs,
+    [
+      { title: 'Tenant', cell: ({ tenantId }) => tenantId },
+      {
+        title: 'Outcome',
+        cell: ({ outcome }) => outcome,
+        paint: (text, { outcome }) => paintOutcome(text, outcome, colors),
+      },
+      number('Done', 'done'),
+      number('Retried', 'retried'),
+      number('Dead', 'dead'),
+      number('Released', 'released'),
+      number('Parked', 'parked'),
+      number('Lost', 'lost'),
+      number('Recovered', 'recovered'),
+      { title: 'Time', cell: ({ durationMs }) => duration(durationMs), align: 'right' },
+      { title: 'Note', cell: (report) => noteText(report) },
+    ],
+    colors,
+  );
+}
+
+export function paintOutcome(text: string, outcome: RunOutcome, colors: Colors): string {
+  if (outcome === 'failed') return colors.red(text);
+  if (outcome === 'dispatched') return colors.green(text);
+  return outcome === 'idle' ? colors.dim(text) : colors.yellow(text);
+}
+
+/** What a run's numbers do not tell: why it failed or was skipped, what it parked, whether more is left. */
+export function noteText(report: RunReport, characters = 100): string {
+  const { outcome, error, skipped, parkedTopics, more, queues } = report;
+  if (error !== undefined) return `${error.code}: ${shorten(error.message, characters)}`;
+  const holder = queues.find(({ heldBy }) => heldBy !== undefined)?.heldBy?.owner;
+  if (skipped === 'held') return `lease held by ${holder ?? 'another host'}`;
+  if (skipped === 'not-active') return 'the tenant is not active';
+  if (outcome === 'resuming') return 'the database is waking up';
+  return [
+    ...(parkedTopics.length === 0 ? [] : [`no handler for ${shorten(parkedTopics.join(', '), characters)}`]),
+    ...(more ? ['more is waiting'] : []),
+  ].join('; ');
+}
+
+/** One log line of a run: `acme: 12 done, 1 retried in 340 ms`. */
+export function runLine(report: RunReport): string {
+  const { tenantId, outcome, counts, durationMs } = report;
+  const what = outcome === 'dispatched' ? countsText(counts) : outcome;
+  const note = noteText(report);
+  return `${tenantId}: ${what} in ${duration(durationMs)}${note === '' ? '' : ` (${note})`}`;
+}
+
+/** Sums over the runs of one process. */
+export class RunSums {
+  readonly outcomes: Record<RunOutcome, number>;
+  readonly counts: { -readonly [Name in keyof RunCounts]: number };
+  readonly #started = Date.now();
+
+  constructor() {
+    this.outcomes = Object.fromEntries(runOutcomes.map((outcome) => [outcome, 0])) as Record<
+      RunOutcome,
+      number
+    >;
+    this.counts = { done: 0, retried: 0, dead: 0, released: 0, parked: 0, lost: 0, recovered: 0 };
+  }
+
+  add({ outcome, counts }: RunReport): void {
+    this.outcomes[outcome] += 1;
+    for (const name of Object.keys(this.counts) as (keyof RunCounts)[]) this.counts[name] += counts[name];
+  }
+
+  get runs(): number {
+    return Object.values(this.outcomes).reduce((sum, count) => sum + count, 0);
+  }
+
+  get elapsedMs(): number {
+    return Date.now() - this.#started;
+  }
+
+  /** `4 runs (3 dispatched, 1 failed); 12 messages done, 1 dead` */
+  text(): string {
+    const outcomes = Object.entries(this.outcomes)
+      .filter(([, count]) => count > 0)
+      .map(([outcome, count]) => `${count} ${outcome}`);
+    const runs = `${counted(this.runs, 'run')}${outcomes.length === 0 ? '' : ` (${outcomes.join(', ')})`}`;
+    return `${runs}; messages: ${countsText(this.counts)}`;
+  }
+}

@@ -1,0 +1,55 @@
+/** Texts for a terminal: what comes from databases and handlers must not be able to steer it. */
+
+// Control characters, and those that turn the direction of text around.
+const control = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+const controlButLines = /(?![\n\t])[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+
+const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+/** One line: line breaks and tabs become spaces, other control characters are shown as \uXXXX. */
+export function oneLine(text: string): string {
+  return text
+    .replace(/\s*[\r\n]+\s*/g, ' ')
+    .replace(/\t/g, ' ')
+    .replace(control, escaped)
+    .trim();
+}
+
+/** Text of several lines with its other control characters shown as \uXXXX. */
+export function harmless(text: string): string {
+  return text.replace(controlButLines, escaped);
+}
+
+/** One line of at most `characters` characters, the last one … where something was left out. */
+export function shorten(text: string, characters: number): string {
+  const line = [...oneLine(text)];
+  return line.length <= characters ? line.join('') : `${line.slice(0, characters - 1).join('')}…`;
+}
+
+/** A duration for people: `120 ms`, `4.2 s`, `3 min`, `2 h`, `5 d`. */
+export function duration(milliseconds: number): string {
+  const value = Math.max(0, milliseconds);
+  if (value < 1_000) return `${Math.round(value)} ms`;
+  if (value < 10_000) return `${(Math.floor(value / 100) / 10).toString()} s`;
+  if (value < 120_000) return `${Math.floor(value / 1_000)} s`;
+  if (value < 7_200_000) return `${Math.floor(value / 60_000)} min`;
+  if (value < 172_800_000) return `${Math.floor(value / 3_600_000)} h`;
+  return `${Math.floor(value / 86_400_000)} d`;
+}
+
+/** How long ago a time was. */
+export function age(time: Date | null, now: number = Date.now()): string {
+  return time === null ? '' : duration(now - time.getTime());
+}
+
+/** `1 message`, `2 messages`. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/** Tags, headers and the like as `k=v, k=v`. */
+export function pairs(record: Readonly<Record<string, string>>): string {
+  return Object.entries(record)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(', ');
+}

@@ -1,0 +1,120 @@
+import { Command, CommanderError } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
+import { deadCommands } from './commands/dead.ts';
+import { demoCommand } from './commands/demo.ts';
+import { enqueueCommand } from './commands/enqueue.ts';
+import { handlersCommands } from './commands/handlers.ts';
+import { leasesCommands } from './commands/leases.ts';
+import { migrateCommand } from './commands/migrate.ts';
+import { runCommand } from './commands/run.ts';
+import { statusCommand } from './commands/status.ts';
+import { tenantsCommands } from './commands/tenants.ts';
+import { tickCommand } from './commands/tick.ts';
+import { wakeCommand } from './commands/wake.ts';
+import { exitCodes, reportError, UsageError } from './errors.ts';
+import { oneLine } from './output/text.ts';
+import { type GlobalOptions, Session } from './session.ts';
+
+/** Carries out a command: gives it a session, closes it afterwards. An exit code returned becomes the program's. */
+export type Runner = (
+  command: Command,
+  action: (session: Session) => Promise<number | undefined>,
+) => Promise<void>;
+
+/** Parses the command line, does what it says, and ends the process with its exit code. */
+export async function main(argv: readonly string[]): Promise<void> {
+  prepareProcess(argv);
+  let exitCode: number = exitCodes.done;
+  const run: Runner = async (command, action) => {
+    const session = new Session(command.optsWithGlobals<GlobalOptions>());
+    try {
+      exitCode = (await action(session)) ?? exitCodes.done;
+    } finally {
+      await session.close();
+    }
+  };
+  try {
+    await createProgram(run).parseAsync(argv);
+  } catch (error) {
+    exitCode = isHelp(error) ? exitCodes.done : reportError(asUsageError(error), errorStyle(argv));
+  }
+  // A handler may have left timers or sockets behind; they are no reason to stay.
+  await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
+  process.exit(exitCode);
+}
+
+export function createProgram(run: Runner): Command {
+  const program = new Command('multi-outbox')
+    .description('Dispatches the outbox tables of many tenant databases with one deployment.')
+    .version(packageJson.version)
+    .option(
+      '--registry <url>',
+      'the registry that lists the tenants (MULTI_OUTBOX_REGISTRY; default sqlite:.data/registry.db)',
+    )
+    .option(
+      '--handlers <file>',
+      'a module with the handlers, in place of the built-in ones (MULTI_OUTBOX_HANDLERS)',
+    )
+    .option(
+      '--json',
+      'print results as JSON, one value a line, and errors as {"error":{code,message}}',
+      false,
+    )
+    .option('--verbose', 'show stacks of errors, and log more', false)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: () => {} })
+    .exitOverride();
+  const parts = [
+    tenantsCommands,
+    migrateCommand,
+    enqueueCommand,
+    tickCommand,
+    runCommand,
+    statusCommand,
+    wakeCommand,
+    deadCommands,
+    leasesCommands,
+    handlersCommands,
+    demoCommand,
+  ];
+  for (const part of parts) part(program, run);
+  program.addHelpText(
+    'after',
+    '\nExit codes: 0 done, 1 failed, 2 wrong usage. Further settings are environment variables: docs/configuration.md.',
+  );
+  return program;
+}
+
+function isHelp(error: unknown): boolean {
+  return error instanceof CommanderError && error.exitCode === 0;
+}
+
+function asUsageError(error: unknown): unknown {
+  if (!(error instanceof CommanderError)) return error;
+  if (error.code === 'commander.help')
+    return new UsageError('A command is missing; choose one from the help.');
+  const text = oneLine(error.message.replace(/^error: /, '')).replace(/\.$/, '');
+  return new UsageError(`${text.charAt(0).toUpperCase()}${text.slice(1)}; --help shows what there is.`);
+}
+
+/** Errors may come before the options are parsed, or because they cannot be. */
+function errorStyle(argv: readonly string[]): { json: boolean; verbose: boolean } {
+  const end = argv.indexOf('--');
+  const words = end === -1 ? argv : argv.slice(0, end);
+  return { json: words.includes('--json'), verbose: words.includes('--verbose') };
+}
+
+function prepareProcess(argv: readonly string[]): void {
+  // The embedded engine is built on node:sqlite, which Node announces as experimental at every start.
+  const shown = process.listeners('warning');
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) => {
+    if (warning.name === 'ExperimentalWarning' && /sqlite|strip/i.test(warning.message)) return;
+    for (const listener of shown) listener(warning);
+  });
+  // `multi-outbox … | head` is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+  process.on('uncaughtException', (error) => process.exit(reportError(error, errorStyle(argv))));
+}

@@ -1,0 +1,84 @@
+import type { MultiOutbox } from '../multi-outbox.ts';
+import { loadSettings, type Settings, type SettingsInput } from '../settings.ts';
+import { type Colors, colorsFor } from './output/colors.ts';
+import { jsonLine } from './output/json.ts';
+import { createLogger, type LogLevel, withoutRunLines } from './output/logger.ts';
+
+/** Options that every command has. */
+export interface GlobalOptions {
+  readonly registry?: string;
+  readonly handlers?: string;
+  readonly json: boolean;
+  readonly verbose: boolean;
+}
+
+/** One command being carried out: its options, its output, and the library once it is wanted. */
+export class Session {
+  readonly options: GlobalOptions;
+  readonly colors: Colors;
+  #settings: Settings | undefined;
+  #opened: MultiOutbox | undefined;
+
+  constructor(options: GlobalOptions) {
+    this.options = options;
+    this.colors = colorsFor(process.stdout);
+  }
+
+  get settings(): Settings {
+    this.#settings ??= loadSettings(this.#given());
+    return this.#settings;
+  }
+
+  /** Tenant databases are files that this program can create. */
+  get embedded(): boolean {
+    return this.settings.registry.startsWith('sqlite:');
+  }
+
+  /**
+   * The library, opened at the first call. Handlers are loaded only for the commands that run them, so that a
+   * broken handler module does not keep anybody from looking at the fleet.
+   */
+  async open(
+    options: { handlers?: boolean; level?: LogLevel; runLines?: boolean } = {},
+  ): Promise<MultiOutbox> {
+    if (this.#opened === undefined) {
+      const { createMultiOutbox } = await import('../multi-outbox.ts');
+      const level = this.options.verbose ? 'debug' : (options.level ?? 'warn');
+      const logger = await createLogger({ json: this.options.json, level });
+      const handlers = options.handlers ? await this.loadHandlers() : [];
+      this.#opened = createMultiOutbox({
+        ...this.#given(),
+        handlers,
+        logger: options.runLines || this.options.verbose ? logger : withoutRunLines(logger),
+      });
+    }
+    return this.#opened;
+  }
+
+  async loadHandlers() {
+    const { loadHandlers } = await import('./handlers.ts');
+    return loadHandlers(this.settings);
+  }
+
+  /** Prints a result on standard output: one line of JSON, or text for people. */
+  async show(value: unknown, human: () => string | Promise<string>): Promise<void> {
+    if (this.options.json) {
+      process.stdout.write(jsonLine(value));
+      return;
+    }
+    const text = await human();
+    process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+  }
+
+  async close(): Promise<void> {
+    await this.#opened?.close();
+  }
+
+  #given(): SettingsInput {
+    const { registry, handlers } = this.options;
+    return {
+      ...(registry !== undefined && { registry }),
+      ...(handlers !== undefined && { handlersModule: handlers }),
+    };
+  }
+}

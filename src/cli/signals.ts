@@ -1,0 +1,37 @@
+import { writeSync } from 'node:fs';
+
+const stopSignals = ['SIGINT', 'SIGTERM'] as const;
+
+export interface StopWatch {
+  /** Fires at the first SIGINT or SIGTERM, and when nobody reads standard output any more. */
+  readonly signal: AbortSignal;
+  /** Gives the signals back to Node. */
+  dispose(): void;
+}
+
+/** The first signal asks for a graceful stop (D5); the second one ends the process at once. */
+export function watchForStop(onStop: (reason: string) => void = () => {}): StopWatch {
+  const controller = new AbortController();
+  const stop = (reason: string) => {
+    if (controller.signal.aborted) return;
+    onStop(reason);
+    controller.abort();
+  };
+  const onSignal = (name: NodeJS.Signals) => {
+    if (controller.signal.aborted) {
+      writeSync(2, `Stopped at once by a second ${name}.\n`);
+      process.exit(1);
+    }
+    stop(name);
+  };
+  const onOutputError = () => stop('standard output was closed');
+  for (const name of stopSignals) process.on(name, onSignal);
+  process.stdout.on('error', onOutputError);
+  return {
+    signal: controller.signal,
+    dispose() {
+      for (const name of stopSignals) process.off(name, onSignal);
+      process.stdout.off('error', onOutputError);
+    },
+  };
+}
