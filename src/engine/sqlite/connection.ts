@@ -1,0 +1,79 @@
+/** One connection: its statements, prepared once and kept, and its transactions. */
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+
+/** The database's clock (Q2): milliseconds since 1970, UTC. Within one statement it stands still. */
+export const nowSql = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+
+const selectNow = `SELECT ${nowSql} AS Now`;
+
+export class Connection {
+  readonly database: DatabaseSync;
+  /** The schema was looked at and fits this program. */
+  verified = false;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor(database: DatabaseSync) {
+    this.database = database;
+  }
+
+  prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.database.prepare(sql);
+      // A caller's own connection may have been opened with other defaults.
+      statement.setReadBigInts(false);
+      statement.setReturnArrays?.(false);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /** The first row, or undefined. */
+  get<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.prepare(sql).get(...values) as Row | undefined;
+  }
+
+  all<Row>(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.prepare(sql).all(...values) as Row[];
+  }
+
+  /** Rows one by one. A statement has one iteration at a time; end it with `return` when leaving early. */
+  iterate<Row>(sql: string, ...values: SQLInputValue[]): Iterator<Row> {
+    return this.prepare(sql).iterate(...values) as Iterator<Row>;
+  }
+
+  /** How many rows the statement changed. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.prepare(sql).run(...values).changes);
+  }
+
+  now(): number {
+    return this.get<{ Now: number }>(selectNow)!.Now;
+  }
+
+  /** Write-ahead logging, by which readers and a writer do not block each other (Q4). The file keeps the setting. */
+  useWal(): void {
+    const mode = this.get<{ journal_mode: string }>('PRAGMA journal_mode')!.journal_mode;
+    if (mode !== 'wal' && mode !== 'memory') this.database.exec('PRAGMA journal_mode = WAL');
+  }
+
+  /**
+   * Runs `work` in a transaction of its own, in one synchronous stretch. `write` takes the write lock at once, so
+   * that a transaction never fails half-way for want of it; `read` sees one moment of the database.
+   */
+  transaction<T>(kind: 'read' | 'write', work: (connection: this) => T): T {
+    this.prepare(kind === 'write' ? 'BEGIN IMMEDIATE' : 'BEGIN').run();
+    try {
+      const result = work(this);
+      this.prepare('COMMIT').run();
+      return result;
+    } catch (error) {
+      try {
+        this.prepare('ROLLBACK').run();
+      } catch {
+        // SQLite has rolled back by itself after some errors (disk full, I/O); then there is nothing to roll back.
+      }
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * What SQLite says, in this library's words: a code, the tenant, and what to do next. SQLite's result codes are
+ * told apart by their low byte; the rest of the number only says more of the same.
+ */
+import { MultiOutboxError } from '../../errors.ts';
+
+/** Whose database an error is about. */
+export interface Subject {
+  /** Undefined for the registry. */
+  readonly tenantId: string | undefined;
+  /** The database file, for people to find it; ':memory:' when there is none. */
+  readonly path: string;
+}
+
+/** What the file system lets us do with a database file. */
+export type FileAccess = 'missing' | 'read-only' | 'read-write';
+
+/** Primary result codes of SQLite that mean something particular to us. */
+const resultCode = {
+  error: 1,
+  busy: 5,
+  locked: 6,
+  readOnly: 8,
+  corrupt: 11,
+  full: 13,
+  cantOpen: 14,
+  /** Two connections kept racing for the WAL's locks; trying again helps. */
+  protocol: 15,
+  notADatabase: 26,
+} as const;
+
+/** SQLite's primary result code of an error that node:sqlite threw; null for any other error. */
+export function sqliteCode(error: unknown): number | null {
+  if (!(error instanceof Error)) return null;
+  const { errcode } = error as Error & { errcode?: unknown };
+  return typeof errcode === 'number' ? errcode & 0xff : null;
+}
+
+/** True when somebody else's lock was in the way: nothing was changed and trying again may help. */
+export function isLocked(error: unknown): boolean {
+  const code = sqliteCode(error);
+  return code === resultCode.busy || code === resultCode.locked || code === resultCode.protocol;
+}
+
+export function subjectName(subject: Subject): string {
+  return subject.tenantId === undefined ? 'the registry' : `tenant '${subject.tenantId}'`;
+}
+
+/** The command that brings this database's schema up to date. */
+export function migrateCommand(subject: Subject): string {
+  return subject.tenantId === undefined
+    ? 'multi-outbox migrate --registry'
+    : `multi-outbox migrate --tenant ${subject.tenantId}`;
+}
+
+export function databaseMissing(subject: Subject): MultiOutboxError {
+  return new MultiOutboxError(
+    'DATABASE_MISSING',
+    `${subjectName(subject)}: there is no database file ${subject.path}; correct its path, or create it with '${migrateCommand(subject)}'`,
+    { ...about(subject) },
+  );
+}
+
+export function schemaMissing(subject: Subject, cause?: unknown): MultiOutboxError {
+  return new MultiOutboxError(
+    'SCHEMA_MISSING',
+    `${subjectName(subject)}: the database ${subject.path} lacks the tables of multi-outbox; run '${migrateCommand(subject)}'`,
+    { ...about(subject), cause },
+  );
+}
+
+export function closedError(subject: Subject): MultiOutboxError {
+  return new MultiOutboxError('CLOSED', `${subjectName(subject)}: the database was closed; open it again`, {
+    ...about(subject),
+  });
+}
+
+/** Turns anything thrown while working on a database into an error of this library. */
+export function explain(error: unknown, subject: Subject, access: () => FileAccess): MultiOutboxError {
+  if (error instanceof MultiOutboxError) return error;
+  const who = subjectName(subject);
+  const at = `the database ${subject.path}`;
+  const details = { ...about(subject), cause: error };
+  switch (sqliteCode(error)) {
+    case resultCode.busy:
+    case resultCode.locked:
+    case resultCode.protocol:
+      return new MultiOutboxError(
+        'DATABASE_LOCKED',
+        `${who}: ${at} stayed locked by another connection; end the long transaction there, or raise the busy timeout`,
+        { ...details, transient: true },
+      );
+    case resultCode.full:
+      return new MultiOutboxError(
+        'DATABASE_FULL',
+        `${who}: ${at} cannot grow, the disk or its page limit is full; make room and try again`,
+        details,
+      );
+    case resultCode.readOnly:
+      return readOnly(subject, error);
+    case resultCode.corrupt:
+    case resultCode.notADatabase:
+      return new MultiOutboxError(
+        'DATABASE_CORRUPT',
+        `${who}: ${at} is damaged or no SQLite database; put a sound copy in its place`,
+        details,
+      );
+    case resultCode.cantOpen:
+      if (access() === 'missing') return databaseMissing(subject);
+      if (access() === 'read-only') return readOnly(subject, error);
+      return new MultiOutboxError(
+        'DATABASE_ERROR',
+        `${who}: ${at} cannot be opened; check that it is a file and that this program may read and write it and its folder`,
+        details,
+      );
+    case resultCode.error:
+      if (error instanceof Error && error.message.startsWith('no such table'))
+        return schemaMissing(subject, error);
+      break;
+  }
+  const text = error instanceof Error ? error.message : String(error);
+  return new MultiOutboxError(
+    'DATABASE_ERROR',
+    `${who}: ${at} failed: ${oneLine(text)}; check the disk and the file`,
+    details,
+  );
+}
+
+function readOnly(subject: Subject, cause: unknown): MultiOutboxError {
+  return new MultiOutboxError(
+    'DATABASE_READONLY',
+    `${subjectName(subject)}: the database ${subject.path} cannot be written; give this program the right to write the file and its folder`,
+    { ...about(subject), cause },
+  );
+}
+
+function about(subject: Subject): { tenantId?: string } {
+  return subject.tenantId === undefined ? {} : { tenantId: subject.tenantId };
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
+}

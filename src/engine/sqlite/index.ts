@@ -1,0 +1,148 @@
+/**
+ * The embedded engine: the registry in one SQLite file and each tenant in a file of its own, through node:sqlite.
+ * Any number of processes may work on the same files.
+ */
+import { resolve } from 'node:path';
+import { MultiOutboxError } from '../../errors.ts';
+import type { Engine, TenantAddress, TenantDatabase } from '../engine.ts';
+import type { LeaseStore } from '../lease-store.ts';
+import type { Registry } from '../registry.ts';
+import type { SchemaControl } from '../schema.ts';
+import type { QueueName, WorkQueue } from '../work-queue.ts';
+import { DatabaseFile, type Synchronous } from './file.ts';
+import { DatabaseHandle } from './handle.ts';
+import { SqliteLeaseStore } from './lease-store.ts';
+import { type Migration, registryMigrations, tenantMigrations } from './migrations/index.ts';
+import { canonicalPath, memoryPath, tenantFile } from './paths.ts';
+import { SqliteWorkQueue } from './queue/work-queue.ts';
+import { SqliteRegistry } from './registry/registry.ts';
+import { SqliteSchema } from './schema-control.ts';
+
+export { tenantFile } from './paths.ts';
+
+export interface SqliteEngineOptions {
+  /** The registry's file, or ':memory:' for one that lives as long as the engine, in this process alone. */
+  readonly registry: string;
+  /**
+   * `full` (the default): what is committed survives a power cut. `normal`: faster; a power cut may take back the
+   * last commits, a crash of the process does not.
+   */
+  readonly synchronous?: Synchronous;
+  /** How long a call waits for another connection's lock before it fails with DATABASE_LOCKED; 5,000 by default. */
+  readonly busyTimeoutMs?: number;
+}
+
+export function createSqliteEngine(options: SqliteEngineOptions): Engine {
+  return new SqliteEngine(options);
+}
+
+class SqliteEngine implements Engine {
+  readonly kind = 'sqlite';
+  readonly #registry: string;
+  readonly #synchronous: Synchronous;
+  readonly #busyTimeoutMs: number;
+  /** Files in use, by path, and how many handles use each: one file has one connection. */
+  readonly #files = new Map<string, { readonly file: DatabaseFile; handles: Set<DatabaseHandle> }>();
+  #closed = false;
+
+  constructor(options: SqliteEngineOptions) {
+    if (options.registry === '') {
+      throw new MultiOutboxError('INVALID_CONFIGURATION', `the registry's file is not named; give its path`);
+    }
+    this.#registry = options.registry === memoryPath ? memoryPath : resolve(options.registry);
+    this.#synchronous = options.synchronous ?? 'full';
+    this.#busyTimeoutMs = options.busyTimeoutMs ?? 5_000;
+  }
+
+  openRegistry(): Registry {
+    const handle = this.#open(this.#registry, undefined, registryMigrations);
+    return new SqliteRegistry(handle, () => this.#release(handle));
+  }
+
+  openTenant(address: TenantAddress): TenantDatabase {
+    const handle = this.#open(this.#fileOf(address), address.id, tenantMigrations);
+    return new SqliteTenant(address.id, handle, () => this.#release(handle));
+  }
+
+  databaseKey(address: TenantAddress): string {
+    return canonicalPath(this.#fileOf(address));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const { file, handles } of this.#files.values()) {
+      for (const handle of handles) handle.close();
+      file.disconnect();
+    }
+    this.#files.clear();
+  }
+
+  #fileOf(address: TenantAddress): string {
+    const path = tenantFile(this.#registry, address);
+    if (this.#registry !== memoryPath && canonicalPath(path) === canonicalPath(this.#registry)) {
+      throw new MultiOutboxError(
+        'INVALID_TENANT',
+        `tenant '${address.id}': 'database' is the registry's own file; give the tenant a file of its own`,
+        { tenantId: address.id },
+      );
+    }
+    return path;
+  }
+
+  #open(path: string, tenantId: string | undefined, migrations: readonly Migration[]): DatabaseHandle {
+    if (this.#closed) throw new MultiOutboxError('CLOSED', 'the engine was closed; create another one');
+    let used = this.#files.get(path);
+    if (used === undefined) {
+      used = { file: new DatabaseFile(path, this.#synchronous), handles: new Set() };
+      this.#files.set(path, used);
+    }
+    const handle = new DatabaseHandle(used.file, {
+      tenantId,
+      migrations,
+      busyTimeoutMs: this.#busyTimeoutMs,
+    });
+    used.handles.add(handle);
+    return handle;
+  }
+
+  #release(handle: DatabaseHandle): void {
+    if (!handle.close()) return;
+    const { path } = handle.file;
+    const used = this.#files.get(path);
+    if (used === undefined || !used.handles.delete(handle)) return;
+    // A registry in memory would be gone with its connection.
+    if (used.handles.size > 0 || used.file.inMemory) return;
+    used.file.disconnect();
+    this.#files.delete(path);
+  }
+}
+
+class SqliteTenant implements TenantDatabase {
+  readonly tenantId: string;
+  readonly schema: SchemaControl;
+  readonly leases: LeaseStore;
+  readonly #handle: DatabaseHandle;
+  readonly #queues = new Map<QueueName, WorkQueue>();
+  readonly #close: () => void;
+
+  constructor(tenantId: string, handle: DatabaseHandle, close: () => void) {
+    this.tenantId = tenantId;
+    this.#handle = handle;
+    this.#close = close;
+    this.schema = new SqliteSchema(handle);
+    this.leases = new SqliteLeaseStore(handle);
+  }
+
+  queue(name: QueueName): WorkQueue {
+    let queue = this.#queues.get(name);
+    if (queue === undefined) {
+      queue = new SqliteWorkQueue(this.#handle, name);
+      this.#queues.set(name, queue);
+    }
+    return queue;
+  }
+
+  async close(): Promise<void> {
+    this.#close();
+  }
+}

@@ -1,0 +1,12 @@
+/** The lease table of tenant databases and of the registry alike (L1). Times are milliseconds since 1970, UTC. */
+export const leasesTable = `
+CREATE TABLE Leases (
+  Name TEXT NOT NULL PRIMARY KEY,
+  Owner TEXT,
+  Fence INTEGER NOT NULL,
+  AcquiredUtc INTEGER,
+  RenewedUtc INTEGER,
+  ExpiresUtc INTEGER,
+  Context TEXT
+) STRICT, WITHOUT ROWID;
+`;

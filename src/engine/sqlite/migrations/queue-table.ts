@@ -1,0 +1,68 @@
+/**
+ * The table of one work queue (Q1), made the same way for the outbox and the inbox.
+ *
+ * An application in any language may insert into it plainly, giving Topic and Payload and whatever else it wants.
+ * Defaults and triggers see to the rest. Times are milliseconds since 1970, UTC.
+ *
+ * - HeldBack: a Ready message that waits behind an earlier one of its ordering key. It is not in the index of due
+ *   messages, so that a long line costs a claim nothing (Q10).
+ * - InLine: a message with an ordering key that is Ready or Claimed, or Dead and holding its key. Keyless messages
+ *   have it too; the index of lines leaves them out.
+ * - Payload and Headers stand last: reading a message's state never walks through a long payload.
+ *
+ * The triggers keep lines right whatever is done by hand: a row inserted behind another of its key is held back, and
+ * when a row is deleted the next of its line goes forward.
+ */
+export function queueTable(table: string): string {
+  const now = "(CAST(unixepoch('subsec') * 1000 AS INTEGER))";
+  return `
+CREATE TABLE ${table} (
+  Sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+  MessageId TEXT NOT NULL COLLATE NOCASE DEFAULT (lower(
+    hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-' ||
+    substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))),
+  Topic TEXT NOT NULL,
+  CorrelationId TEXT,
+  OrderingKey TEXT,
+  DedupKey TEXT,
+  EnqueuedUtc INTEGER NOT NULL DEFAULT ${now},
+  DueUtc INTEGER NOT NULL DEFAULT ${now},
+  Status INTEGER NOT NULL DEFAULT 0 CHECK (Status IN (0, 1, 2, 3)),
+  Attempts INTEGER NOT NULL DEFAULT 0,
+  Parks INTEGER NOT NULL DEFAULT 0,
+  Recovered INTEGER NOT NULL DEFAULT 0,
+  HeldBack INTEGER NOT NULL DEFAULT 0,
+  InLine INTEGER NOT NULL DEFAULT 1,
+  ClaimFence INTEGER,
+  ReplayCount INTEGER NOT NULL DEFAULT 0,
+  SettledUtc INTEGER,
+  FirstError TEXT,
+  LastError TEXT,
+  Headers TEXT CHECK (json_valid(Headers)),
+  Payload TEXT NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX ${table}_MessageId ON ${table} (MessageId);
+CREATE UNIQUE INDEX ${table}_DedupKey ON ${table} (DedupKey) WHERE DedupKey IS NOT NULL;
+CREATE INDEX ${table}_Due ON ${table} (DueUtc, Sequence) WHERE Status = 0 AND HeldBack = 0;
+CREATE INDEX ${table}_Line ON ${table} (OrderingKey, Sequence) WHERE InLine = 1 AND OrderingKey IS NOT NULL;
+CREATE INDEX ${table}_Claimed ON ${table} (OrderingKey, Sequence) WHERE Status = 1;
+CREATE INDEX ${table}_Settled ON ${table} (SettledUtc, Sequence) WHERE Status = 2;
+CREATE INDEX ${table}_Dead ON ${table} (SettledUtc, Sequence) WHERE Status = 3;
+
+CREATE TRIGGER ${table}_Inserted AFTER INSERT ON ${table}
+WHEN NEW.OrderingKey IS NOT NULL AND NEW.HeldBack = 0 AND EXISTS (
+  SELECT 1 FROM ${table} WHERE OrderingKey = NEW.OrderingKey AND InLine = 1 AND Sequence < NEW.Sequence)
+BEGIN
+  UPDATE ${table} SET HeldBack = 1 WHERE Sequence = NEW.Sequence;
+END;
+
+CREATE TRIGGER ${table}_Deleted AFTER DELETE ON ${table}
+WHEN OLD.OrderingKey IS NOT NULL AND OLD.InLine = 1
+BEGIN
+  UPDATE ${table} SET HeldBack = 0
+  WHERE Status = 0 AND HeldBack = 1 AND Sequence = (
+    SELECT Sequence FROM ${table} WHERE OrderingKey = OLD.OrderingKey AND InLine = 1 ORDER BY Sequence LIMIT 1);
+END;
+`;
+}

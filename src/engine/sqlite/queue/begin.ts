@@ -1,0 +1,89 @@
+/** The start of a run (Q9): the lease, what a crashed run left, retention, and the first batch, in one call. */
+import type { BeginRequest, BeginResult, QueueName } from '../../work-queue.ts';
+import { queueLeaseName } from '../../work-queue.ts';
+import { type Connection, nowSql } from '../connection.ts';
+import type { DatabaseHandle } from '../handle.ts';
+import { giveLeaseBack, heldBy, heldByAnother, takeLease } from '../lease-store.ts';
+import { type StoredText, text, textColumn } from '../text.ts';
+import { wholeMs } from '../time.ts';
+import { claim, nextDueInMs } from './claim.ts';
+import { letHeadsForward } from './ordering.ts';
+import { purge } from './purge.ts';
+import { perTable, type QueueTable, tableOf } from './records.ts';
+
+const statements = perTable((table) => ({
+  /** Everything that tells whether there is anything to do, read at once and without a lock. */
+  look: `SELECT Now, Owner, ExpiresUtc,
+      EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Claimed WHERE Status = 1) AS Claimed,
+      (SELECT DueUtc FROM ${table} INDEXED BY ${table}_Due WHERE Status = 0 AND HeldBack = 0
+        ORDER BY DueUtc LIMIT 1) AS NextDueUtc,
+      (SELECT SettledUtc FROM ${table} INDEXED BY ${table}_Settled WHERE Status = 2
+        ORDER BY SettledUtc LIMIT 1) AS OldestDoneUtc
+    FROM (SELECT ${nowSql} AS Now) LEFT JOIN Leases ON Name = ?`,
+  recover: `UPDATE ${table} INDEXED BY ${table}_Claimed
+    SET Status = 0, Recovered = 1, ClaimFence = NULL, HeldBack = OrderingKey IS NOT NULL
+    WHERE Status = 1 RETURNING ${textColumn('OrderingKey')}`,
+}));
+
+interface LookRow {
+  readonly Now: number;
+  readonly Owner: string | null;
+  readonly ExpiresUtc: number | null;
+  readonly Claimed: number;
+  readonly NextDueUtc: number | null;
+  readonly OldestDoneUtc: number | null;
+}
+
+/**
+ * The answer when there is nothing to write: somebody else runs, or the tenant is idle. An idle tenant is told so
+ * from a read: no lock, no fsync, and a fence that has not moved because no lease was taken.
+ */
+function withoutWriting(connection: Connection, queue: QueueName, request: BeginRequest): BeginResult | null {
+  const row = connection.get<LookRow>(statements[tableOf[queue]].look, queueLeaseName(queue))!;
+  const held = heldBy(row.Owner, row.ExpiresUtc, row.Now, request.owner);
+  if (held !== null) return held;
+  const isHeldByUs = row.Owner !== null && (row.ExpiresUtc ?? 0) > row.Now;
+  const isDue = row.NextDueUtc !== null && row.NextDueUtc <= row.Now;
+  const { retention } = request;
+  const isOverdue =
+    retention !== undefined &&
+    row.OldestDoneUtc !== null &&
+    row.OldestDoneUtc < row.Now - wholeMs(retention.doneMs);
+  if (isHeldByUs || isDue || isOverdue || row.Claimed === 1) return null;
+  const next = row.NextDueUtc === null ? null : row.NextDueUtc - row.Now;
+  return { status: 'idle', messages: [], more: false, nextDueInMs: next, purged: 0, recovered: 0 };
+}
+
+/** Returns what older fences had claimed to Ready, to be run alone (Q6, Q7); tells how many. */
+function recover(connection: Connection, table: QueueTable): number {
+  const rows = connection.all<{ OrderingKey: StoredText | null }>(statements[table].recover);
+  const keys = rows.flatMap((row) => (row.OrderingKey === null ? [] : [text(row.OrderingKey)]));
+  letHeadsForward(connection, table, new Set(keys));
+  return rows.length;
+}
+
+export async function begin(
+  handle: DatabaseHandle,
+  queue: QueueName,
+  request: BeginRequest,
+): Promise<BeginResult> {
+  const seen = await handle.look((connection) => withoutWriting(connection, queue, request));
+  if (seen !== null) return seen;
+  const table = tableOf[queue];
+  const name = queueLeaseName(queue);
+  return handle.write((connection, now): BeginResult => {
+    const held = heldByAnother(connection, name, request.owner);
+    if (held !== null) return held;
+    const fence = takeLease(connection, { ...request, name }, now);
+    const recovered = recover(connection, table);
+    const purged = purge(connection, table, request.retention, now);
+    const { messages, more } = claim(connection, table, { ...request.claim, now, fence, solo: true });
+    const found = { messages, more, nextDueInMs: nextDueInMs(connection, table, now), purged, recovered };
+    const lease = { name, owner: request.owner, fence };
+    if (messages.length === 0) {
+      giveLeaseBack(connection, lease);
+      return { status: 'idle', ...found };
+    }
+    return { status: 'claimed', ...found, lease, expiresInMs: wholeMs(request.durationMs) };
+  });
+}

@@ -1,0 +1,116 @@
+/** Dead messages: looking at them, replaying them (Q13), discarding them. */
+import type { DeadFilter, MessageRecord } from '../../work-queue.ts';
+import type { Connection } from '../connection.ts';
+import { type StoredText, text, textColumn } from '../text.ts';
+import { wholeMs } from '../time.ts';
+import { type Head, headOf, holdBack, letHeadsForward } from './ordering.ts';
+import { messageRecord, perTable, type QueueTable, type RecordRow, recordColumns } from './records.ts';
+
+const statements = perTable((table) => {
+  const matching = `FROM ${table} INDEXED BY ${table}_Dead
+    WHERE Status = 3
+      AND (:ids IS NULL OR MessageId COLLATE NOCASE IN (SELECT value FROM json_each(:ids)))
+      AND (:topic IS NULL OR Topic = :topic COLLATE NOCASE)
+      AND SettledUtc <= :deadSince`;
+  const oldestFirst = 'ORDER BY SettledUtc, Sequence LIMIT :limit';
+  return {
+    count: `SELECT count(*) AS Count ${matching}`,
+    list: `SELECT ${recordColumns} ${matching}
+      AND (SettledUtc, Sequence) > (:afterUtc, :after) ${oldestFirst}`,
+    select: `SELECT Sequence, ${textColumn('OrderingKey')} ${matching} ${oldestFirst}`,
+    settledUtc: `SELECT SettledUtc FROM ${table} WHERE Sequence = ? AND Status = 3`,
+    replay: `UPDATE ${table}
+      SET Status = 0, InLine = 1, HeldBack = OrderingKey IS NOT NULL, DueUtc = ?, SettledUtc = NULL, Attempts = 0,
+        Parks = 0, ReplayCount = ReplayCount + 1
+      WHERE Sequence IN (SELECT value FROM json_each(?))`,
+    discard: `DELETE FROM ${table} WHERE Sequence IN (SELECT value FROM json_each(?))`,
+  };
+});
+
+function conditions(filter: DeadFilter, now: number) {
+  return {
+    ids: filter.messageIds === undefined ? null : JSON.stringify(filter.messageIds),
+    topic: filter.topic ?? null,
+    deadSince: now - wholeMs(filter.olderThanMs ?? 0),
+  };
+}
+
+export function countDead(connection: Connection, table: QueueTable, filter: DeadFilter): number {
+  const values = conditions(filter, connection.now());
+  return (connection.prepare(statements[table].count).get(values) as { Count: number }).Count;
+}
+
+/**
+ * A page of Dead messages. When the record to page on from was replayed or discarded since, so were most likely those
+ * before it: the page then starts with the oldest there is.
+ */
+export function listDead(
+  connection: Connection,
+  table: QueueTable,
+  filter: DeadFilter,
+  page: { limit: number; after?: number },
+): MessageRecord[] {
+  const { list, settledUtc } = statements[table];
+  const after = page.after ?? 0;
+  const anchor = connection.get<{ SettledUtc: number }>(settledUtc, after);
+  const values = {
+    ...conditions(filter, connection.now()),
+    afterUtc: anchor?.SettledUtc ?? Number.MIN_SAFE_INTEGER,
+    after,
+    limit: page.limit,
+  };
+  return (connection.prepare(list).all(values) as unknown as RecordRow[]).map(messageRecord);
+}
+
+interface Selected {
+  readonly Sequence: number;
+  readonly OrderingKey: StoredText | null;
+}
+
+function select(
+  connection: Connection,
+  table: QueueTable,
+  filter: DeadFilter,
+  limit: number,
+  now: number,
+): { sequences: number[]; keys: Set<string> } {
+  const values = { ...conditions(filter, now), limit };
+  const rows = connection.prepare(statements[table].select).all(values) as unknown as Selected[];
+  const keys = rows.flatMap((row) => (row.OrderingKey === null ? [] : [text(row.OrderingKey)]));
+  return { sequences: rows.map((row) => row.Sequence), keys: new Set(keys) };
+}
+
+export function replayDead(
+  connection: Connection,
+  table: QueueTable,
+  filter: DeadFilter,
+  limit: number,
+  now: number,
+): number {
+  const { sequences, keys } = select(connection, table, filter, limit, now);
+  if (sequences.length === 0) return 0;
+  const headsBefore = [...keys].map((key) => headOf(connection, table, key));
+  connection.run(statements[table].replay, now, JSON.stringify(sequences));
+  // A message that comes back before the present head pushes it back into the line.
+  const waiting = headsBefore.filter((head): head is Head => head?.Status === 0);
+  holdBack(
+    connection,
+    table,
+    waiting.map((head) => head.Sequence),
+  );
+  letHeadsForward(connection, table, keys);
+  return sequences.length;
+}
+
+/** The table's own trigger lets the line of a deleted message move on. */
+export function discardDead(
+  connection: Connection,
+  table: QueueTable,
+  filter: DeadFilter,
+  limit: number,
+  now: number,
+): number {
+  const { sequences } = select(connection, table, filter, limit, now);
+  if (sequences.length > 0) connection.run(statements[table].discard, JSON.stringify(sequences));
+  return sequences.length;
+}

@@ -1,0 +1,98 @@
+/** Writing outcomes back (Q8): each to a row that is still claimed under our fence, or it is lost. */
+import type { Outcome, SettledMessage, SettleRequest } from '../../work-queue.ts';
+import type { Connection } from '../connection.ts';
+import { type StoredText, text, textColumn } from '../text.ts';
+import { wholeMs } from '../time.ts';
+import { letHeadsForward } from './ordering.ts';
+import { keptError, perTable, type QueueTable } from './records.ts';
+
+const statements = perTable((table) => {
+  const ours = 'Sequence = :sequence AND ClaimFence = :fence AND Status = 1';
+  const key = `RETURNING ${textColumn('OrderingKey')}`;
+  const errors = 'LastError = coalesce(:error, LastError), FirstError = coalesce(FirstError, :error)';
+  // A message that goes back into its line waits there until its line lets it forward.
+  const ready = 'Status = 0, ClaimFence = NULL, HeldBack = OrderingKey IS NOT NULL';
+  return {
+    /** Most outcomes are this one: all of them in one statement. */
+    done: `UPDATE ${table}
+      SET Status = 2, SettledUtc = ?, ClaimFence = NULL, InLine = 0, Recovered = 0, Parks = 0
+      WHERE Sequence IN (SELECT value FROM json_each(?)) AND ClaimFence = ? AND Status = 1
+      RETURNING Sequence, ${textColumn('OrderingKey')}`,
+    retry: `UPDATE ${table} SET ${ready}, DueUtc = :due, Recovered = 0, Parks = 0, ${errors} WHERE ${ours} ${key}`,
+    dead: `UPDATE ${table}
+      SET Status = 3, SettledUtc = :now, ClaimFence = NULL, InLine = :inLine, Recovered = 0, Parks = 0,
+        Attempts = max(0, Attempts - :unstarted), ${errors}
+      WHERE ${ours} ${key}`,
+    // Without a delay the message keeps its place among the due ones.
+    release: `UPDATE ${table}
+      SET ${ready}, DueUtc = coalesce(:due, DueUtc), Attempts = max(0, Attempts - 1), Parks = Parks + :parked, ${errors}
+      WHERE ${ours} ${key}`,
+  };
+});
+
+interface KeyRow {
+  readonly OrderingKey: StoredText | null;
+}
+
+/** Applies the outcomes and lets the lines they touched move on. Returns the sequences of those that were lost. */
+export function applyOutcomes(
+  connection: Connection,
+  table: QueueTable,
+  request: Pick<SettleRequest, 'lease' | 'outcomes' | 'onDead'>,
+  now: number,
+): number[] {
+  const { outcomes } = request;
+  if (outcomes.length === 0) return [];
+  const applied = new Set<number>();
+  const keys = new Set<string>();
+  const note = (sequence: number, row: KeyRow) => {
+    applied.add(sequence);
+    if (row.OrderingKey !== null) keys.add(text(row.OrderingKey));
+  };
+
+  const done = outcomes.filter((outcome) => outcome.kind === 'done').map((outcome) => outcome.sequence);
+  if (done.length > 0) {
+    const rows = connection.all<KeyRow & { Sequence: number }>(
+      statements[table].done,
+      now,
+      JSON.stringify(done),
+      request.lease.fence,
+    );
+    for (const row of rows) note(row.Sequence, row);
+  }
+  for (const outcome of outcomes) {
+    if (outcome.kind === 'done') continue;
+    const row = applyOne(connection, table, outcome, request, now);
+    if (row !== undefined) note(outcome.sequence, row);
+  }
+  letHeadsForward(connection, table, keys);
+  return outcomes.filter(({ sequence }) => !applied.has(sequence)).map(({ sequence }) => sequence);
+}
+
+function applyOne(
+  connection: Connection,
+  table: QueueTable,
+  outcome: SettledMessage & Exclude<Outcome, { kind: 'done' }>,
+  request: Pick<SettleRequest, 'lease' | 'onDead'>,
+  now: number,
+): KeyRow | undefined {
+  const which = { sequence: outcome.sequence, fence: request.lease.fence };
+  const error = outcome.error === undefined ? null : keptError(outcome.error);
+  const write = (sql: string, values: Record<string, number | string | null>) =>
+    connection.prepare(sql).get({ ...which, error, ...values }) as KeyRow | undefined;
+  switch (outcome.kind) {
+    case 'retry':
+      return write(statements[table].retry, { due: now + wholeMs(outcome.delayMs) });
+    case 'dead':
+      return write(statements[table].dead, {
+        now,
+        inLine: request.onDead === 'block' ? 1 : 0,
+        unstarted: outcome.unstarted === true ? 1 : 0,
+      });
+    case 'release':
+      return write(statements[table].release, {
+        due: outcome.delayMs > 0 ? now + wholeMs(outcome.delayMs) : null,
+        parked: outcome.parked === true ? 1 : 0,
+      });
+  }
+}

@@ -1,0 +1,82 @@
+/** A work queue in a SQLite database: its verbs, each in a file of its own. */
+import type {
+  BeginRequest,
+  BeginResult,
+  DeadFilter,
+  EnqueueResult,
+  MessageRecord,
+  NewMessage,
+  QueueName,
+  QueueStatistics,
+  SettleRequest,
+  SettleResult,
+  WorkQueue,
+} from '../../work-queue.ts';
+import type { DatabaseHandle } from '../handle.ts';
+import { joinTransaction } from '../transaction.ts';
+import { begin } from './begin.ts';
+import { countDead, discardDead, listDead, replayDead } from './dead.ts';
+import { insertMessages } from './enqueue.ts';
+import { messageRecord, type QueueTable, type RecordRow, recordColumns, tableOf } from './records.ts';
+import { settle } from './settle.ts';
+import { statistics } from './statistics.ts';
+
+export class SqliteWorkQueue implements WorkQueue {
+  readonly name: QueueName;
+  readonly #handle: DatabaseHandle;
+  readonly #table: QueueTable;
+
+  constructor(handle: DatabaseHandle, name: QueueName) {
+    this.name = name;
+    this.#handle = handle;
+    this.#table = tableOf[name];
+  }
+
+  /** `transaction` is the caller's `DatabaseSync`, between its BEGIN and its COMMIT. */
+  async enqueue(messages: readonly NewMessage[], transaction?: unknown): Promise<EnqueueResult[]> {
+    if (transaction !== undefined && transaction !== null) {
+      // At once and in one stretch: the caller may commit as soon as this call has returned its promise.
+      return joinTransaction(this.#handle, transaction, (connection, now) =>
+        insertMessages(connection, this.#table, messages, now),
+      );
+    }
+    if (messages.length === 0) return [];
+    return this.#handle.write((connection, now) => insertMessages(connection, this.#table, messages, now));
+  }
+
+  begin(request: BeginRequest): Promise<BeginResult> {
+    return begin(this.#handle, this.name, request);
+  }
+
+  settle(request: SettleRequest): Promise<SettleResult> {
+    return settle(this.#handle, this.name, request);
+  }
+
+  statistics(): Promise<QueueStatistics> {
+    return this.#handle.read((connection) => statistics(connection, this.#table));
+  }
+
+  get(messageId: string): Promise<MessageRecord | null> {
+    return this.#handle.look((connection) => {
+      const sql = `SELECT ${recordColumns} FROM ${this.#table} WHERE MessageId = ?`;
+      const row = connection.get<RecordRow>(sql, messageId);
+      return row === undefined ? null : messageRecord(row);
+    });
+  }
+
+  listDead(filter: DeadFilter, page: { limit: number; after?: number }): Promise<MessageRecord[]> {
+    return this.#handle.read((connection) => listDead(connection, this.#table, filter, page));
+  }
+
+  countDead(filter: DeadFilter): Promise<number> {
+    return this.#handle.read((connection) => countDead(connection, this.#table, filter));
+  }
+
+  replayDead(filter: DeadFilter, limit: number): Promise<number> {
+    return this.#handle.write((connection, now) => replayDead(connection, this.#table, filter, limit, now));
+  }
+
+  discardDead(filter: DeadFilter, limit: number): Promise<number> {
+    return this.#handle.write((connection, now) => discardDead(connection, this.#table, filter, limit, now));
+  }
+}

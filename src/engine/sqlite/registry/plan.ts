@@ -1,0 +1,117 @@
+/** The plan (F3): due tenants under the plan lease, and the choice committed. */
+import type { BeginPlanResult, CommitPlan, PlanCandidate, PreviousPlan } from '../../registry.ts';
+import { type Connection, nowSql } from '../connection.ts';
+import type { DatabaseHandle } from '../handle.ts';
+import { giveLeaseBack, heldBy, heldByAnother, takeLease } from '../lease-store.ts';
+import { wholeMs } from '../time.ts';
+import { type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
+
+const planLeaseName = 'plan';
+
+export const planSql = {
+  /** Reads no more than the head of the index of due tenants, however many are registered. */
+  look: `SELECT Now, Owner, ExpiresUtc,
+      (SELECT NextDueUtc FROM Tenants INDEXED BY Tenants_Due WHERE Status = 'active' AND NextDueUtc IS NOT NULL
+        ORDER BY NextDueUtc LIMIT 1) AS NextDueUtc
+    FROM (SELECT ${nowSql} AS Now) LEFT JOIN Leases ON Name = '${planLeaseName}'`,
+  due: `SELECT ${tenantColumns} FROM Tenants INDEXED BY Tenants_Due
+    WHERE Status = 'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= ? ORDER BY NextDueUtc, Id LIMIT ?`,
+  countDue: `SELECT count(*) AS Count FROM Tenants INDEXED BY Tenants_Due
+    WHERE Status = 'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= ?`,
+  state: 'SELECT LastPlanUtc, PlanOpen FROM RegistryState',
+  note: 'UPDATE RegistryState SET LastPlanUtc = ?, LastPlanDue = ?, LastPlanChosen = 0, PlanOpen = ?',
+  close: 'UPDATE RegistryState SET LastPlanChosen = ?, PlanOpen = 0',
+  choose: `UPDATE Tenants SET PlanVersion = PlanVersion + 1, LastPlannedUtc = ?, NextDueUtc = ?, WakePending = 0
+    WHERE Id = ? AND PlanVersion = ? AND Status = 'active'`,
+};
+
+interface LookRow {
+  readonly Now: number;
+  readonly Owner: string | null;
+  readonly ExpiresUtc: number | null;
+  readonly NextDueUtc: number | null;
+}
+
+/** Notes that a plan took place, and tells of the one before. Within a write transaction. */
+function notePlan(connection: Connection, now: number, due: number, isOpen: boolean): PreviousPlan {
+  const state = connection.get<{ LastPlanUtc: number | null; PlanOpen: number }>(planSql.state)!;
+  connection.run(planSql.note, now, due, isOpen ? 1 : 0);
+  return {
+    sinceMs: state.LastPlanUtc === null ? null : Math.max(0, now - state.LastPlanUtc),
+    unfinished: state.PlanOpen === 1,
+  };
+}
+
+function look(connection: Connection): LookRow {
+  return connection.get<LookRow>(planSql.look)!;
+}
+
+export async function beginPlan(
+  handle: DatabaseHandle,
+  request: { owner: string; leaseMs: number; limit: number },
+): Promise<BeginPlanResult> {
+  const seen = await handle.look(look);
+  const held = heldBy(seen.Owner, seen.ExpiresUtc, seen.Now, request.owner);
+  if (held !== null) return held;
+  const isHeldByUs = seen.Owner !== null && (seen.ExpiresUtc ?? 0) > seen.Now;
+  const isDue = seen.NextDueUtc !== null && seen.NextDueUtc <= seen.Now;
+  // All that an idle plan leaves behind is when it was, so that a missing tick shows; that needs no fsync.
+  return handle.write((connection, now) => planInTransaction(connection, request, now), {
+    durable: isDue || isHeldByUs,
+  });
+}
+
+function planInTransaction(
+  connection: Connection,
+  request: { owner: string; leaseMs: number; limit: number },
+  now: number,
+): BeginPlanResult {
+  const { owner, leaseMs, limit } = request;
+  const held = heldByAnother(connection, planLeaseName, owner);
+  if (held !== null) return held;
+  const found = look(connection);
+  const isHeldByUs = found.Owner !== null && (found.ExpiresUtc ?? 0) > now;
+  const isDue = found.NextDueUtc !== null && found.NextDueUtc <= now;
+  if (!isDue && !isHeldByUs) {
+    const nextDueInMs = found.NextDueUtc === null ? null : found.NextDueUtc - now;
+    return { status: 'idle', previous: notePlan(connection, now, 0, false), nextDueInMs };
+  }
+  const fence = takeLease(connection, { name: planLeaseName, owner, durationMs: leaseMs }, now);
+  const lease = { name: planLeaseName, owner, fence };
+  if (!isDue) {
+    // Our own earlier plan, still open, is lost now (L2).
+    giveLeaseBack(connection, lease);
+    const nextDueInMs = found.NextDueUtc === null ? null : found.NextDueUtc - now;
+    return { status: 'idle', previous: notePlan(connection, now, 0, false), nextDueInMs };
+  }
+  const due = connection.get<{ Count: number }>(planSql.countDue, now)!.Count;
+  const rows = connection.all<TenantRow>(planSql.due, now, limit);
+  return {
+    status: 'due',
+    lease,
+    previous: notePlan(connection, now, due, true),
+    candidates: rows.map((row) => candidate(row, now)),
+    more: due > rows.length,
+  };
+}
+
+function candidate(row: TenantRow, now: number): PlanCandidate {
+  return {
+    tenant: tenantRecord(row),
+    planVersion: row.PlanVersion,
+    overdueMs: Math.max(0, now - (row.NextDueUtc ?? now)),
+    sincePlannedMs: row.LastPlannedUtc === null ? null : Math.max(0, now - row.LastPlannedUtc),
+    woken: row.WakePending === 1,
+  };
+}
+
+/** Within a write transaction. */
+export function commitPlan(connection: Connection, plan: CommitPlan, now: number): string[] {
+  if (!giveLeaseBack(connection, plan.lease)) return [];
+  const again = now + wholeMs(plan.redispatchMs);
+  const won = plan.choices.filter(
+    ({ tenantId, planVersion }) => connection.run(planSql.choose, now, again, tenantId, planVersion) === 1,
+  );
+  connection.run(planSql.close, won.length);
+  return won.map(({ tenantId }) => tenantId);
+}

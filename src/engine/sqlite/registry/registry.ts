@@ -1,0 +1,90 @@
+/** The registry in a SQLite database: its verbs, each concern in a file of its own. */
+import type { LeaseStore } from '../../lease-store.ts';
+import type {
+  BeginPlanResult,
+  CommitPlan,
+  FleetSummary,
+  ListTenants,
+  Registry,
+  TenantDefinition,
+  TenantRecord,
+  TenantReport,
+  TenantStatus,
+} from '../../registry.ts';
+import type { SchemaControl } from '../../schema.ts';
+import type { DatabaseHandle } from '../handle.ts';
+import { SqliteLeaseStore } from '../lease-store.ts';
+import { SqliteSchema } from '../schema-control.ts';
+import { beginPlan, commitPlan } from './plan.ts';
+import { fleetSummary, recordReport, wakeTenants } from './reports.ts';
+import {
+  addTenant,
+  changeTenant,
+  getTenant,
+  listTenants,
+  setTenantStatus,
+  tenantsChangedSince,
+} from './tenants.ts';
+
+export class SqliteRegistry implements Registry {
+  readonly leases: LeaseStore;
+  readonly schema: SchemaControl;
+  readonly #handle: DatabaseHandle;
+  readonly #close: () => void;
+
+  constructor(handle: DatabaseHandle, close: () => void) {
+    this.#handle = handle;
+    this.#close = close;
+    this.leases = new SqliteLeaseStore(handle);
+    this.schema = new SqliteSchema(handle);
+  }
+
+  add(definition: TenantDefinition, databaseKey: string): Promise<TenantRecord> {
+    return this.#handle.write((connection, now) => addTenant(connection, definition, databaseKey, now));
+  }
+
+  change(definition: TenantDefinition, databaseKey: string): Promise<TenantRecord> {
+    return this.#handle.write((connection) => changeTenant(connection, definition, databaseKey));
+  }
+
+  setStatus(tenantId: string, status: TenantStatus): Promise<TenantRecord> {
+    return this.#handle.write((connection, now) => setTenantStatus(connection, tenantId, status, now));
+  }
+
+  get(tenantId: string): Promise<TenantRecord | null> {
+    return this.#handle.look((connection) => getTenant(connection, tenantId));
+  }
+
+  list(query: ListTenants = {}): Promise<TenantRecord[]> {
+    return this.#handle.look((connection) => listTenants(connection, query));
+  }
+
+  changesSince(version: number | null): Promise<{ version: number; tenants: TenantRecord[] }> {
+    return this.#handle.read((connection) => tenantsChangedSince(connection, version));
+  }
+
+  beginPlan(request: { owner: string; leaseMs: number; limit: number }): Promise<BeginPlanResult> {
+    return beginPlan(this.#handle, request);
+  }
+
+  commitPlan(plan: CommitPlan): Promise<string[]> {
+    return this.#handle.write((connection, now) => commitPlan(connection, plan, now));
+  }
+
+  report(report: TenantReport): Promise<void> {
+    return this.#handle.write((connection, now) => recordReport(connection, report, now));
+  }
+
+  async wake(tenantIds: readonly string[]): Promise<string[]> {
+    if (tenantIds.length === 0) return [];
+    return this.#handle.write((connection, now) => wakeTenants(connection, tenantIds, now));
+  }
+
+  fleet(): Promise<FleetSummary> {
+    return this.#handle.read(fleetSummary);
+  }
+
+  async close(): Promise<void> {
+    this.#close();
+  }
+}

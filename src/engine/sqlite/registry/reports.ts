@@ -1,0 +1,102 @@
+/** What runs leave in the registry (D7, F5), wakes (F7), and the sums over all of it (F6). */
+import type { FleetSummary, TenantReport } from '../../registry.ts';
+import { type Connection, nowSql } from '../connection.ts';
+import { wholeMs } from '../time.ts';
+import { type TotalsRow, totals } from './rows.ts';
+
+const sql = {
+  /**
+   * A wake that came after the plan leaves the tenant due now. SQLite's min() of two values is null when one is,
+   * hence the coalesce: a null due time is later than any.
+   */
+  report: `UPDATE Tenants
+    SET LastRunUtc = :now, LastOutcome = :outcome, LastDurationMs = :durationMs, LastCounts = :counts,
+      TotalDone = TotalDone + :done, TotalRetried = TotalRetried + :retried, TotalDead = TotalDead + :dead,
+      TotalReleased = TotalReleased + :released, TotalParked = TotalParked + :parked,
+      TotalLost = TotalLost + :lost, TotalRecovered = TotalRecovered + :recovered,
+      IdleStreak = :idleStreak, FailureStreak = :failureStreak,
+      LastError = coalesce(:error, LastError), LastErrorCode = coalesce(:errorCode, LastErrorCode),
+      LastErrorUtc = CASE WHEN :errorCode IS NULL THEN LastErrorUtc ELSE :now END,
+      Backlog = :backlog, ParkedTopics = :parkedTopics,
+      NextDueUtc = CASE
+        WHEN WakePending = 1 THEN min(coalesce(NextDueUtc, :now), :now)
+        WHEN :mode = 'set' THEN :nextDue
+        ELSE min(coalesce(NextDueUtc, :nextDue), coalesce(:nextDue, NextDueUtc)) END
+    WHERE Id = :id AND Status <> 'retired'`,
+  wake: `UPDATE Tenants SET WakePending = 1, NextDueUtc = min(coalesce(NextDueUtc, ?1), ?1)
+    WHERE Status = 'active' AND Id IN (SELECT value FROM json_each(?2)) RETURNING Id`,
+  byStatus: `SELECT
+      coalesce(sum(Status = 'active'), 0) AS Active, coalesce(sum(Status = 'paused'), 0) AS Paused,
+      coalesce(sum(Status = 'retired'), 0) AS Retired,
+      coalesce(sum(Status = 'active' AND NextDueUtc <= ${nowSql}), 0) AS Due,
+      coalesce(sum(Status = 'active' AND Backlog), 0) AS Backlog,
+      coalesce(sum(Status = 'active' AND FailureStreak > 0), 0) AS Failing,
+      coalesce(sum(TotalDone), 0) AS TotalDone, coalesce(sum(TotalRetried), 0) AS TotalRetried,
+      coalesce(sum(TotalDead), 0) AS TotalDead, coalesce(sum(TotalReleased), 0) AS TotalReleased,
+      coalesce(sum(TotalParked), 0) AS TotalParked, coalesce(sum(TotalLost), 0) AS TotalLost,
+      coalesce(sum(TotalRecovered), 0) AS TotalRecovered
+    FROM Tenants`,
+  lastPlan: 'SELECT LastPlanUtc, LastPlanDue, LastPlanChosen FROM RegistryState',
+};
+
+/** Within a write transaction. */
+export function recordReport(connection: Connection, report: TenantReport, now: number): void {
+  const { counts, schedule } = report;
+  connection.prepare(sql.report).run({
+    id: report.tenantId,
+    now,
+    outcome: report.outcome,
+    durationMs: report.durationMs,
+    counts: JSON.stringify(counts),
+    done: counts.done,
+    retried: counts.retried,
+    dead: counts.dead,
+    released: counts.released,
+    parked: counts.parked,
+    lost: counts.lost,
+    recovered: counts.recovered,
+    idleStreak: schedule.idleStreak,
+    failureStreak: schedule.failureStreak,
+    error: report.error?.message ?? null,
+    errorCode: report.error?.code ?? null,
+    backlog: report.backlog ? 1 : 0,
+    parkedTopics: JSON.stringify(report.parkedTopics),
+    mode: schedule.mode,
+    nextDue: schedule.nextDueInMs === null ? null : now + wholeMs(schedule.nextDueInMs),
+  });
+}
+
+/** Within a write transaction. */
+export function wakeTenants(connection: Connection, tenantIds: readonly string[], now: number): string[] {
+  const rows = connection.all<{ Id: string }>(sql.wake, now, JSON.stringify(tenantIds));
+  const woken = new Set(rows.map((row) => row.Id));
+  return [...new Set(tenantIds)].filter((id) => woken.has(id));
+}
+
+interface StatusRow extends TotalsRow {
+  readonly Active: number;
+  readonly Paused: number;
+  readonly Retired: number;
+  readonly Due: number;
+  readonly Backlog: number;
+  readonly Failing: number;
+}
+
+/** Within a read transaction. */
+export function fleetSummary(connection: Connection): FleetSummary {
+  const row = connection.get<StatusRow>(sql.byStatus)!;
+  const plan = connection.get<{ LastPlanUtc: number | null; LastPlanDue: number; LastPlanChosen: number }>(
+    sql.lastPlan,
+  )!;
+  return {
+    tenants: { active: row.Active, paused: row.Paused, retired: row.Retired },
+    due: row.Due,
+    withBacklog: row.Backlog,
+    failing: row.Failing,
+    lastPlan:
+      plan.LastPlanUtc === null
+        ? null
+        : { utc: new Date(plan.LastPlanUtc), due: plan.LastPlanDue, chosen: plan.LastPlanChosen },
+    totals: totals(row),
+  };
+}

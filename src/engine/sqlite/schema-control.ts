@@ -1,0 +1,158 @@
+/** A database's schema: which version it has, and bringing it to this program's. */
+import { createHash } from 'node:crypto';
+import { MultiOutboxError } from '../../errors.ts';
+import type { MigrationResult, SchemaControl } from '../schema.ts';
+import { type Connection, nowSql } from './connection.ts';
+import { migrateCommand, type Subject, schemaMissing, subjectName } from './errors.ts';
+import type { DatabaseHandle } from './handle.ts';
+import type { Migration } from './migrations/index.ts';
+
+const createJournal = `CREATE TABLE IF NOT EXISTS SchemaJournal (
+  Version INTEGER NOT NULL PRIMARY KEY,
+  Name TEXT NOT NULL,
+  Checksum TEXT NOT NULL,
+  AppliedUtc INTEGER NOT NULL
+) STRICT`;
+
+interface JournalRow {
+  readonly Version: number;
+  readonly Name: string;
+  readonly Checksum: string;
+}
+
+export function checksum(migration: Migration): string {
+  return createHash('sha256').update(migration.sql).digest('hex');
+}
+
+function readJournal(connection: Connection): JournalRow[] {
+  const found = connection.get(`SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'SchemaJournal'`);
+  if (found === undefined) return [];
+  return connection.all<JournalRow>('SELECT Version, Name, Checksum FROM SchemaJournal ORDER BY Version');
+}
+
+function latestOf(migrations: readonly Migration[]): number {
+  return migrations.at(-1)?.version ?? 0;
+}
+
+function details(subject: Subject): { tenantId?: string } {
+  return subject.tenantId === undefined ? {} : { tenantId: subject.tenantId };
+}
+
+function tooNew(subject: Subject, version: number, latest: number): MultiOutboxError {
+  return new MultiOutboxError(
+    'SCHEMA_TOO_NEW',
+    `${subjectName(subject)}: the schema is at version ${version}, this program knows ${latest}; update the program`,
+    details(subject),
+  );
+}
+
+/**
+ * Checks that the schema is the one this program works with.
+ * @throws SCHEMA_MISSING, SCHEMA_OUTDATED, SCHEMA_TOO_NEW
+ */
+export function verifySchema(
+  connection: Connection,
+  migrations: readonly Migration[],
+  subject: Subject,
+): void {
+  const latest = latestOf(migrations);
+  const version = readJournal(connection).at(-1)?.Version ?? 0;
+  if (version === 0) throw schemaMissing(subject);
+  if (version > latest) throw tooNew(subject, version, latest);
+  if (version < latest) {
+    throw new MultiOutboxError(
+      'SCHEMA_OUTDATED',
+      `${subjectName(subject)}: the schema is at version ${version}, this program needs ${latest}; run '${migrateCommand(subject)}'`,
+      details(subject),
+    );
+  }
+}
+
+/** The steps that are still to be applied, once those that were are known to be the ones this program brings. */
+function pendingSteps(
+  journal: JournalRow[],
+  migrations: readonly Migration[],
+  subject: Subject,
+): Migration[] {
+  const version = journal.at(-1)?.Version ?? 0;
+  if (version > latestOf(migrations)) throw tooNew(subject, version, latestOf(migrations));
+  for (const row of journal) {
+    const migration = migrations.find((step) => step.version === row.Version);
+    if (migration === undefined || checksum(migration) !== row.Checksum) {
+      throw new MultiOutboxError(
+        'SCHEMA_CHANGED',
+        `${subjectName(subject)}: step ${row.Version} ('${row.Name}') was applied in another form than this program's; use the program that applied it`,
+        details(subject),
+      );
+    }
+  }
+  return migrations.filter((step) => step.version > version);
+}
+
+function apply(connection: Connection, migrations: readonly Migration[], subject: Subject): MigrationResult {
+  const journal = readJournal(connection);
+  const steps = pendingSteps(journal, migrations, subject);
+  for (const step of steps) {
+    connection.database.exec(createJournal);
+    connection.database.exec(step.sql);
+    connection.run(
+      `INSERT INTO SchemaJournal (Version, Name, Checksum, AppliedUtc) VALUES (?, ?, ?, ${nowSql})`,
+      step.version,
+      step.name,
+      checksum(step),
+    );
+  }
+  return result(journal, steps, migrations);
+}
+
+function result(
+  journal: JournalRow[],
+  steps: Migration[],
+  migrations: readonly Migration[],
+): MigrationResult {
+  return {
+    from: journal.at(-1)?.Version ?? 0,
+    to: latestOf(migrations),
+    steps: steps.map(({ version, name }) => ({ version, name })),
+  };
+}
+
+/** Brings a connection's database to the latest version, all steps or none; a second process waits its turn. */
+export function applyMigrations(
+  connection: Connection,
+  migrations: readonly Migration[],
+  subject: Subject,
+): MigrationResult {
+  connection.useWal();
+  return connection.transaction('write', () => apply(connection, migrations, subject));
+}
+
+export class SqliteSchema implements SchemaControl {
+  readonly latest: number;
+  readonly #handle: DatabaseHandle;
+
+  constructor(handle: DatabaseHandle) {
+    this.#handle = handle;
+    this.latest = latestOf(handle.migrations);
+  }
+
+  version(): Promise<number> {
+    return this.#handle.attempt(() => this.#existingJournal().at(-1)?.Version ?? 0);
+  }
+
+  migrate(options: { dryRun?: boolean } = {}): Promise<MigrationResult> {
+    const { file, migrations, subject } = this.#handle;
+    return this.#handle.attempt(() => {
+      if (options.dryRun === true) {
+        const journal = this.#existingJournal();
+        return result(journal, pendingSteps(journal, migrations, subject), migrations);
+      }
+      return applyMigrations(file.connect({ create: true }), migrations, subject);
+    });
+  }
+
+  #existingJournal(): JournalRow[] {
+    const { file } = this.#handle;
+    return file.access() === 'missing' ? [] : readJournal(file.connect());
+  }
+}

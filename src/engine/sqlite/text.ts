@@ -1,0 +1,33 @@
+/**
+ * Reading text whole. Early releases of node:sqlite (Node 22) end a text that they read at its first NUL, so there
+ * the columns that users fill are read as bytes and decoded here; later releases read them as text, which is faster.
+ */
+import { DatabaseSync } from 'node:sqlite';
+
+let readsWhole: boolean | undefined;
+
+function textIsReadWhole(): boolean {
+  if (readsWhole === undefined) {
+    const probe = new DatabaseSync(':memory:');
+    const row = probe.prepare("SELECT 'a' || char(0) || 'b' AS T").get() as { T: string };
+    probe.close();
+    readsWhole = row.T.length === 3;
+  }
+  return readsWhole;
+}
+
+/** A column in a SELECT or RETURNING list whose text may hold anything. Read it with `text`. */
+export function textColumn(name: string): string {
+  return textIsReadWhole() ? name : `CAST(${name} AS BLOB) AS ${name}`;
+}
+
+/** A value of a `textColumn`, as text. */
+export type StoredText = string | Uint8Array;
+
+export function text(value: StoredText): string {
+  return typeof value === 'string' ? value : Buffer.from(value).toString('utf8');
+}
+
+export function textOrNull(value: StoredText | null): string | null {
+  return value === null ? null : text(value);
+}
