@@ -25,9 +25,7 @@ export type {
   DispatchReason,
   DispatchRequest,
   PlanReport,
-  QueueReport,
   RunReport,
-  StopReason,
   TickReport,
 } from './fleet/requests.ts';
 export { roundRobin } from './fleet/strategies/round-robin.ts';
@@ -52,6 +50,7 @@ export {
   RetryAfter,
   RetryLater,
 } from './queue/handler.ts';
+export type { QueueReport, StopReason } from './queue/report.ts';
 export type { RetryPolicy } from './queue/retry.ts';
 export { loadSettings, type Settings, type SettingsInput } from './settings.ts';
 export type { LogFields, Logger } from './telemetry/logger.ts';

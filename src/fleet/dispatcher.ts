@@ -4,14 +4,15 @@ import type { Registry, RunOutcome, TenantRecord } from '../engine/registry.ts';
 import type { QueueName } from '../engine/work-queue.ts';
 import { isMultiOutboxError } from '../errors.ts';
 import type { HandlerSet } from '../queue/handler-set.ts';
-import { describeError, runQueue } from '../queue/run.ts';
+import { describeError, type QueueReport } from '../queue/report.ts';
+import { runQueue } from '../queue/run.ts';
 import { addCounts, noCounts } from '../queue/tally.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { recordRun } from '../telemetry/metrics.ts';
 import type { TenantDirectory } from './directory.ts';
 import type { OpenDatabases } from './open-databases.ts';
-import type { DispatchRequest, QueueReport, RunReport } from './requests.ts';
+import type { DispatchRequest, RunReport } from './requests.ts';
 import { nextSchedule } from './schedule-policy.ts';
 
 export interface DispatcherOptions {

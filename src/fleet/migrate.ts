@@ -1,7 +1,7 @@
 import type { Engine } from '../engine/engine.ts';
 import type { Registry, TenantRecord } from '../engine/registry.ts';
 import type { MigrationResult } from '../engine/schema.ts';
-import { describeError } from '../queue/run.ts';
+import { describeError } from '../queue/report.ts';
 import { unknownTenant } from './directory.ts';
 
 /** What migrating one database came to. */

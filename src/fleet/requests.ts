@@ -1,5 +1,5 @@
 import type { RunCounts, RunOutcome } from '../engine/registry.ts';
-import type { QueueName } from '../engine/work-queue.ts';
+import type { QueueReport } from '../queue/report.ts';
 
 /** Why a tenant is served. */
 export type DispatchReason = 'due' | 'wake' | 'backlog' | 'manual';
@@ -33,25 +33,6 @@ export interface PlanReport {
   readonly unfinished: boolean;
   /** Milliseconds until the next tenant is due, as far as this plan knows; null when it does not. */
   readonly nextDueInMs: number | null;
-}
-
-/** What ended a run's claiming (D5). */
-export type StopReason = 'drained' | 'budget' | 'signal' | 'lease-lost' | 'error';
-
-/** The report of one work queue within a run. */
-export interface QueueReport {
-  readonly queue: QueueName;
-  readonly status: 'dispatched' | 'idle' | 'held' | 'failed';
-  readonly stop: StopReason;
-  readonly counts: RunCounts;
-  readonly parkedTopics: readonly string[];
-  readonly more: boolean;
-  readonly nextDueInMs: number | null;
-  /** Calls to the engine. */
-  readonly roundTrips: number;
-  /** Who held the lease, when `held`, and for how long still. */
-  readonly heldBy?: { readonly owner: string; readonly expiresInMs: number };
-  readonly error?: { readonly code: string; readonly message: string };
 }
 
 /** The report of one dispatch run (D7). */

@@ -24,7 +24,6 @@ import {
   type WorkQueue,
 } from '../engine/work-queue.ts';
 import { isMultiOutboxError, MultiOutboxError } from '../errors.ts';
-import type { QueueReport, StopReason } from '../fleet/requests.ts';
 import { Heartbeat } from '../lease/heartbeat.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -32,6 +31,7 @@ import { publishPoint } from '../telemetry/points.ts';
 import { Attempt, type AttemptSetting } from './attempt.ts';
 import type { HandlerSet } from './handler-set.ts';
 import { outcomeOfExhausted, outcomeOfUnhandledTopic } from './outcome.ts';
+import { describeError, type QueueReport, type StopReason } from './report.ts';
 import { RunTally } from './tally.ts';
 import { type Assignment, WaitingMessages } from './waiting.ts';
 
@@ -417,13 +417,4 @@ function budgetSpent(): Error {
     'ABORTED',
     'Interrupted: the handler outlasted the whole dispatch run; raise the time budget or lower the handler timeout.',
   );
-}
-
-/** An error as reports keep it: its code, and one line. */
-export function describeError(error: unknown): { code: string; message: string } {
-  if (isMultiOutboxError(error)) return { code: error.code, message: error.message };
-  return {
-    code: 'INTERNAL',
-    message: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
-  };
 }

@@ -1,5 +1,21 @@
 import { type Attributes, metrics } from '@opentelemetry/api';
-import type { PlanReport, RunReport } from '../fleet/requests.ts';
+import type { RunCounts, RunOutcome } from '../engine/registry.ts';
+
+/** What a run's report tells the metrics. */
+export interface RunFacts {
+  readonly tenantId: string;
+  readonly outcome: RunOutcome;
+  readonly counts: RunCounts;
+  readonly durationMs: number;
+  readonly roundTrips: number;
+}
+
+/** What a plan's report tells the metrics. */
+export interface PlanFacts {
+  readonly status: string;
+  readonly late: boolean;
+  readonly requests: readonly unknown[];
+}
 
 /**
  * Metrics through the OpenTelemetry API: without an SDK registered by the host they cost next to nothing. The meter is
@@ -10,7 +26,7 @@ function meter() {
 }
 
 /** Records a run's report (D7). */
-export function recordRun(report: RunReport): void {
+export function recordRun(report: RunFacts): void {
   const attributes: Attributes = { 'tenant.id': report.tenantId, outcome: report.outcome };
   const m = meter();
   m.createCounter('multi_outbox.runs', { description: 'Dispatch runs by outcome' }).add(1, attributes);
@@ -31,7 +47,7 @@ export function recordRun(report: RunReport): void {
 }
 
 /** Records a plan (F3). */
-export function recordPlan(report: PlanReport): void {
+export function recordPlan(report: PlanFacts): void {
   const m = meter();
   m.createCounter('multi_outbox.plans', { description: 'Plans by status' }).add(1, {
     status: report.status,

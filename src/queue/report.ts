@@ -1,0 +1,31 @@
+import type { RunCounts } from '../engine/registry.ts';
+import type { QueueName } from '../engine/work-queue.ts';
+import { isMultiOutboxError } from '../errors.ts';
+
+/** What ended a run's claiming (D5). */
+export type StopReason = 'drained' | 'budget' | 'signal' | 'lease-lost' | 'error';
+
+/** The report of one work queue within a run (D7). */
+export interface QueueReport {
+  readonly queue: QueueName;
+  readonly status: 'dispatched' | 'idle' | 'held' | 'failed';
+  readonly stop: StopReason;
+  readonly counts: RunCounts;
+  readonly parkedTopics: readonly string[];
+  readonly more: boolean;
+  readonly nextDueInMs: number | null;
+  /** Calls to the engine. */
+  readonly roundTrips: number;
+  /** Who held the lease, when `held`, and for how long still. */
+  readonly heldBy?: { readonly owner: string; readonly expiresInMs: number };
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** An error as reports keep it: its code, and one line. */
+export function describeError(error: unknown): { code: string; message: string } {
+  if (isMultiOutboxError(error)) return { code: error.code, message: error.message };
+  return {
+    code: 'INTERNAL',
+    message: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+  };
+}
