@@ -317,7 +317,7 @@ const groups = {
 } as const;
 
 const schema = v.strictObject({
-  registry: setting('REGISTRY', text, 'sqlite:.data/registry.db', 'The registry: sqlite:<file>.'),
+  registry: setting('REGISTRY', text, 'sqlite:.data/registry.db', 'The registry: sqlite: and the path of a file.'),
   handlersModule: optionalSetting(
     'HANDLERS',
     text,
