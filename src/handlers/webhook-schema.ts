@@ -1,0 +1,79 @@
+import * as v from 'valibot';
+import { strictly } from './payload-issues.ts';
+
+/** Set by the handler, or the connection's own business: a message may not give them. */
+const reservedHeaders = new Set([
+  'idempotency-key',
+  'traceparent',
+  'tracestate',
+  'user-agent',
+  'webhook-id',
+  'webhook-signature',
+  'webhook-timestamp',
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** Null when the URL may be called, else what is wrong with it. Never shows the URL: paths often are secrets. */
+export function urlProblem(url: URL): string | null {
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return 'must begin with https:// or http://';
+  if (url.username !== '' || url.password !== '') {
+    return 'must not hold a user name or password; send an authorization header instead';
+  }
+  return null;
+}
+
+const url = v.pipe(
+  v.string('must be text'),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const parsed = URL.parse(dataset.value);
+    const problem =
+      parsed === null ? 'must be an absolute URL such as https://example.com/hook' : urlProblem(parsed);
+    if (problem === null) return parsed as URL;
+    addIssue({ message: problem });
+    return NEVER;
+  }),
+);
+
+const headerName = v.pipe(
+  v.string('must be text'),
+  v.regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'must be a header name'),
+  v.toLowerCase(),
+  v.check((name) => !reservedHeaders.has(name), 'must not be a header that webhook.post sets itself'),
+);
+const headerValue = v.pipe(
+  v.string('must be text'),
+  v.regex(/^[\t\x20-\x7e]*$/, 'must be printable ASCII on one line'),
+);
+
+/**
+ * The payload of webhook.post:
+ *
+ *     { "url": "https://example.com/hook", "body": { "orderId": 7 }, "headers": { "authorization": "Bearer …" } }
+ *
+ * `body` is sent as JSON, or byte for byte when it is text (give a content-type then; text/plain stands
+ * otherwise). Numbers beyond a double's precision survive only as text. Issues never show a value.
+ */
+export const webhookPayload = v.strictObject(
+  {
+    url,
+    body: v.optional(v.unknown()),
+    headers: v.optional(
+      v.nullable(v.record(headerName, headerValue, 'must be an object of header names and values')),
+    ),
+  },
+  strictly('url, body, headers'),
+);
+
+export type WebhookPayload = v.InferOutput<typeof webhookPayload>;
