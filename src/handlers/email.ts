@@ -1,0 +1,49 @@
+import type { SendMailOptions } from 'nodemailer';
+import { defineHandler, type Handler, type HandlerContext, type Message } from '../queue/handler.ts';
+import { type EmailPayload, emailPayload } from './email-schema.ts';
+import { composeMail } from './mail-composition.ts';
+import { mailFolder } from './mail-folder.ts';
+import { smtpSender } from './smtp-sender.ts';
+
+export interface EmailOptions {
+  /** `smtp://` or `smtps://` with user and password, where needed. Without it mails become files. */
+  readonly smtpUrl?: string;
+  /** Sender of mails that name none, such as `Orders <orders@example.com>`. */
+  readonly from?: string;
+  /** Where the files go: `<folder>/<tenant id>/<message id>.eml`. */
+  readonly folder: string;
+  /** Milliseconds one attempt may take; the fleet's setting when absent. */
+  readonly timeoutMs?: number;
+}
+
+/** Brings a composed mail to where mails go. The message and context are those of the attempt. */
+export type DeliverMail = (
+  mail: SendMailOptions,
+  message: Message<unknown>,
+  context: HandlerContext,
+) => Promise<void>;
+
+// Files need no sender that anybody could answer, so that the first mail works without any setting.
+const senderOfFiles = 'multi-outbox@localhost';
+
+/**
+ * The handler of `email.send`: sends the mail that the payload describes (see `emailPayload`) by SMTP, or writes
+ * it to a file while no server is set.
+ *
+ * What a server refuses for good (5xx) is Dead; what it puts off (4xx), a server that cannot be reached and a
+ * refused login are retried. For mails taken for some recipients only, see `partialRefusal`.
+ *
+ * @throws MultiOutboxError INVALID_CONFIGURATION
+ */
+export function emailSend({ smtpUrl, from, folder, timeoutMs }: EmailOptions): Handler {
+  const deliver = smtpUrl === undefined ? mailFolder(folder) : smtpSender(smtpUrl);
+  const fallbackFrom = from ?? (smtpUrl === undefined ? senderOfFiles : undefined);
+  return defineHandler({
+    topic: 'email.send',
+    schema: emailPayload,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    async handle(message: Message<EmailPayload>, context: HandlerContext) {
+      await deliver(await composeMail(message, context, fallbackFrom), message, context);
+    },
+  });
+}
