@@ -1,0 +1,214 @@
+/** Q12, Q13: looking at Dead messages, replaying and discarding them. */
+
+import type { WorkQueue } from '../../src/engine/work-queue.ts';
+import { MessageStatus, queueNames } from '../../src/engine/work-queue.ts';
+import { clockPasses } from './clock.ts';
+import { anHour, dead, done, enqueueDead, message, payloads, retry, settle, stored, take } from './run.ts';
+import type { Scene } from './scene.ts';
+import { until } from './until.ts';
+
+/** Enqueues them all, and lets all die in one settle. */
+async function allDead(queue: WorkQueue, letters: readonly ReturnType<typeof message>[]): Promise<void> {
+  await queue.enqueue(letters);
+  const run = await take(queue);
+  await settle(
+    queue,
+    run.lease,
+    run.messages.map((each) => dead(each)),
+  );
+}
+
+export function deadSuite(scene: Scene): void {
+  describe.each(queueNames)('dead: %s', (name) => {
+    test('Q13: replay makes it Ready and due now, with attempts reset and its history kept', async () => {
+      const { queue } = await scene.queue(name);
+      const letter = message('A', { headers: { a: '1' }, dedupKey: 'once' });
+      await queue.enqueue([letter]);
+      let run = await take(queue);
+      await settle(queue, run.lease, [retry(run.messages[0]!, 0, 'first')]);
+      run = await take(queue);
+      await settle(queue, run.lease, [dead(run.messages[0]!, 'second')]);
+      expect(await stored(queue, letter)).toMatchObject({ attempts: 2, firstError: 'first' });
+      await expect(queue.replayDead({}, 10)).resolves.toBe(1);
+      const record = await stored(queue, letter);
+      expect(record).toMatchObject({
+        status: MessageStatus.Ready,
+        attempts: 0,
+        parks: 0,
+        replayCount: 1,
+        firstError: 'first',
+        claimFence: null,
+        settledUtc: null,
+        recovered: false,
+        headers: { a: '1' },
+        dedupKey: 'once',
+      });
+      run = await take(queue);
+      expect(run.messages).toMatchObject([{ messageId: letter.messageId, attempt: 1, payload: 'A' }]);
+      await settle(queue, run.lease, [dead(run.messages[0]!, 'third')]);
+      await queue.replayDead({}, 10);
+      expect(await stored(queue, letter)).toMatchObject({ replayCount: 2, firstError: 'first' });
+    });
+
+    test('Q13: only Dead messages are meant, also when named', async () => {
+      const { queue } = await scene.queue(name);
+      const [ready, claimed, settled] = [
+        message('ready', { dueInMs: anHour }),
+        message('claimed'),
+        message('settled'),
+      ];
+      await queue.enqueue([settled]);
+      const first = await take(queue);
+      await settle(queue, first.lease, first.messages.map(done));
+      await queue.enqueue([ready, claimed]);
+      await take(queue);
+      const filter = { messageIds: [ready, claimed, settled].map(({ messageId }) => messageId) };
+      await expect(queue.countDead(filter)).resolves.toBe(0);
+      await expect(queue.listDead(filter, { limit: 10 })).resolves.toEqual([]);
+      await expect(queue.replayDead(filter, 10)).resolves.toBe(0);
+      await expect(queue.discardDead(filter, 10)).resolves.toBe(0);
+      expect(await queue.statistics()).toMatchObject({ ready: 1, claimed: 1, done: 1, dead: 0 });
+    });
+
+    test('discarding removes it for good, and its keys with it', async () => {
+      const { queue } = await scene.queue(name);
+      const letter = message('A', { dedupKey: 'once' });
+      await enqueueDead(queue, letter);
+      await expect(queue.discardDead({}, 10)).resolves.toBe(1);
+      await expect(queue.get(letter.messageId)).resolves.toBeNull();
+      await expect(queue.countDead({})).resolves.toBe(0);
+      await expect(queue.enqueue([letter])).resolves.toMatchObject([{ status: 'enqueued' }]);
+    });
+
+    test('the list has the oldest death first, page after page, whatever the sequence', async () => {
+      const { queue, database } = await scene.queue(name);
+      const letters = ['1', '2', '3', '4'].map((payload) => message(payload));
+      await queue.enqueue(letters);
+      const run = await take(queue);
+      const order = [2, 0, 3, 1];
+      for (const index of order) {
+        await settle(queue, run.lease, [dead(run.messages[index]!)], { do: 'keep' });
+        await clockPasses(database.leases);
+      }
+      const expected = order.map((index) => letters[index]!.payload);
+      expect(payloads(await queue.listDead({}, { limit: 10 }))).toEqual(expected);
+      const paged: string[] = [];
+      let after: number | undefined;
+      for (let page = 0; page < 4; page++) {
+        const [record, ...none] = await queue.listDead(
+          {},
+          { limit: 1, ...(after === undefined ? {} : { after }) },
+        );
+        expect(none).toEqual([]);
+        paged.push(record!.payload);
+        after = record!.sequence;
+      }
+      expect(paged).toEqual(expected);
+      await expect(queue.listDead({}, { limit: 1, after: after! })).resolves.toEqual([]);
+    });
+
+    test('pages neither repeat nor leave out messages that died at the same moment', async () => {
+      const { queue } = await scene.queue(name);
+      const letters = Array.from({ length: 25 }, (_, index) => message(`${index}`));
+      await allDead(queue, letters);
+      const seen: string[] = [];
+      let after: number | undefined;
+      for (;;) {
+        const page = await queue.listDead({}, { limit: 10, ...(after === undefined ? {} : { after }) });
+        if (page.length === 0) break;
+        seen.push(...payloads(page));
+        after = page.at(-1)!.sequence;
+      }
+      expect(seen).toEqual(payloads(letters));
+    });
+
+    test('a listed record is the whole message', async () => {
+      const { queue } = await scene.queue(name);
+      const letter = message('A', {
+        orderingKey: 'K',
+        dedupKey: 'D',
+        correlationId: 'C',
+        headers: { h: '1' },
+      });
+      await enqueueDead(queue, letter);
+      const [record] = await queue.listDead({}, { limit: 1 });
+      expect(record).toEqual(await stored(queue, letter));
+      expect(record).toMatchObject({ ...letter, status: MessageStatus.Dead, lastError: 'it cannot work' });
+    });
+
+    test('D4: topics are compared without regard to case', async () => {
+      const { queue } = await scene.queue(name);
+      await allDead(queue, [
+        message('1', { topic: 'Orders.Placed' }),
+        message('2', { topic: 'orders.PLACED' }),
+        message('3', { topic: 'orders.placed2' }),
+        message('4', { topic: 'ÄNDERUNG' }),
+        message('5', { topic: 'a_b' }),
+        message('6', { topic: 'axb' }),
+        message('7', { topic: '%' }),
+      ]);
+      const found = async (topic: string) => payloads(await queue.listDead({ topic }, { limit: 10 }));
+      await expect(found('ORDERS.placed')).resolves.toEqual(['1', '2']);
+      await expect(found('änderung')).resolves.toEqual(['4']);
+      await expect(found('A_B')).resolves.toEqual(['5']);
+      await expect(found('%')).resolves.toEqual(['7']);
+      await expect(found('orders')).resolves.toEqual([]);
+      await expect(queue.countDead({ topic: 'oRDERS.pLACED' })).resolves.toBe(2);
+      expect(
+        await stored(queue, (await queue.listDead({ topic: 'orders.placed' }, { limit: 1 }))[0]!),
+      ).toMatchObject({ topic: 'Orders.Placed' });
+    });
+
+    test('every condition given must match, and an empty list of ids matches nothing', async () => {
+      const { queue } = await scene.queue(name);
+      const letters = ['a', 'b', 'b'].map((topic, index) => message(`${index}`, { topic }));
+      await allDead(queue, letters);
+      const ids = letters.map(({ messageId }) => messageId);
+      const count = queue.countDead.bind(queue);
+      await expect(count({})).resolves.toBe(3);
+      await expect(count({ messageIds: ids.slice(0, 2) })).resolves.toBe(2);
+      await expect(count({ messageIds: ids.slice(0, 2), topic: 'B' })).resolves.toBe(1);
+      await expect(count({ messageIds: [ids[0]!], topic: 'b' })).resolves.toBe(0);
+      await expect(count({ messageIds: [] })).resolves.toBe(0);
+      await expect(queue.replayDead({ messageIds: [] }, 10)).resolves.toBe(0);
+      await expect(queue.discardDead({ messageIds: [] }, 10)).resolves.toBe(0);
+      await expect(queue.listDead({ messageIds: [] }, { limit: 10 })).resolves.toEqual([]);
+      await expect(queue.replayDead({ messageIds: ids, topic: 'b' }, 10)).resolves.toBe(2);
+      expect(payloads(await queue.listDead({}, { limit: 10 }))).toEqual(['0']);
+    });
+
+    test('a thousand ids can be named', async () => {
+      const { queue } = await scene.queue(name);
+      const letters = Array.from({ length: 1_000 }, (_, index) => message(`${index}`));
+      await allDead(queue, letters);
+      const messageIds = letters.map(({ messageId }) => messageId);
+      await expect(queue.countDead({ messageIds })).resolves.toBe(1_000);
+      await expect(queue.replayDead({ messageIds }, 1_000)).resolves.toBe(1_000);
+    });
+
+    test('Q2: the age of a death is told by the database', async () => {
+      const { queue } = await scene.queue(name);
+      await enqueueDead(queue, message('A'));
+      await expect(queue.countDead({ olderThanMs: anHour })).resolves.toBe(0);
+      await expect(queue.replayDead({ olderThanMs: anHour }, 10)).resolves.toBe(0);
+      await expect(queue.discardDead({ olderThanMs: anHour }, 10)).resolves.toBe(0);
+      await until('the death is 50 ms old', async () => (await queue.countDead({ olderThanMs: 50 })) === 1);
+      await expect(queue.discardDead({ olderThanMs: 50 }, 10)).resolves.toBe(1);
+    });
+
+    test('replay and discard take at most the limit a call, the oldest death first', async () => {
+      const { queue } = await scene.queue(name);
+      await allDead(
+        queue,
+        ['A', 'B', 'C', 'D', 'E'].map((payload) => message(payload)),
+      );
+      await expect(queue.replayDead({}, 2)).resolves.toBe(2);
+      expect(payloads(await queue.listDead({}, { limit: 10 }))).toEqual(['C', 'D', 'E']);
+      await expect(queue.discardDead({}, 2)).resolves.toBe(2);
+      expect(payloads(await queue.listDead({}, { limit: 10 }))).toEqual(['E']);
+      await expect(queue.discardDead({}, 2)).resolves.toBe(1);
+      await expect(queue.discardDead({}, 2)).resolves.toBe(0);
+      expect(payloads((await take(queue)).messages)).toEqual(['A', 'B']);
+    });
+  });
+}

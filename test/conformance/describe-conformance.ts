@@ -1,0 +1,62 @@
+/** The clauses of the work queue (Q), of leases as stored (L) and of the registry (F), held against one engine. */
+import { claimSuite } from './claim.ts';
+import { concurrencySuite } from './concurrency.ts';
+import { contentSuite } from './content.ts';
+import { deadSuite } from './dead.ts';
+import { enqueueSuite } from './enqueue.ts';
+import { fencingSuite } from './fencing.ts';
+import type { EngineHarness } from './harness.ts';
+import { joinSuite } from './join.ts';
+import { leaseStoreSuite } from './lease-store.ts';
+import { lifecycleSuite } from './lifecycle.ts';
+import { orderingSuite } from './ordering.ts';
+import { orderingDeadSuite } from './ordering-dead.ts';
+import { processesSuite } from './processes.ts';
+import { randomQueueSuite } from './random-queue.ts';
+import { recoverySuite } from './recovery.ts';
+import { registryPlanSuite } from './registry-plan.ts';
+import { registryReportSuite } from './registry-report.ts';
+import { registryTenantsSuite } from './registry-tenants.ts';
+import { retentionSuite } from './retention.ts';
+import { Scene } from './scene.ts';
+import { schemaSuite } from './schema.ts';
+import { settleSuite } from './settle.ts';
+
+const suites = [
+  schemaSuite,
+  lifecycleSuite,
+  enqueueSuite,
+  joinSuite,
+  contentSuite,
+  claimSuite,
+  settleSuite,
+  fencingSuite,
+  recoverySuite,
+  orderingSuite,
+  orderingDeadSuite,
+  deadSuite,
+  retentionSuite,
+  randomQueueSuite,
+  leaseStoreSuite,
+  registryTenantsSuite,
+  registryPlanSuite,
+  registryReportSuite,
+  concurrencySuite,
+  processesSuite,
+];
+
+export function describeConformance(harness: EngineHarness): void {
+  if (harness.unavailable !== undefined) {
+    describe(`${harness.name} engine`, () => {
+      test.skip(`skipped: ${harness.unavailable}`, () => {});
+    });
+    return;
+  }
+  describe(`${harness.name} engine`, () => {
+    const scene = new Scene(harness);
+    beforeAll(() => scene.start());
+    afterEach(() => scene.clear());
+    afterAll(() => scene.end());
+    for (const suite of suites) suite(scene);
+  });
+}

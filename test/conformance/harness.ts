@@ -1,0 +1,58 @@
+/**
+ * What an engine brings to be held to the conformance suite. A file `<engine>.conformance.test.ts` makes one of
+ * these and calls `describeConformance` with it; nothing else in this folder knows any engine.
+ */
+import type { Engine, TenantAddress } from '../../src/engine/engine.ts';
+
+export interface EngineHarness {
+  readonly name: string;
+  /** Why this engine cannot be tried here, in a few words; absent when it can. */
+  readonly unavailable?: string;
+  readonly promises: {
+    /**
+     * Q4 in full: a producer's open transaction never holds up a claim. A database that has a single write lock
+     * cannot promise that; there a claim waits for the transaction's end, and does not fail.
+     */
+    readonly producersNeverBlockClaims: boolean;
+  };
+  /** Bytes that a payload counts for against `maxBytes`. */
+  storedBytes(payload: string): number;
+  /** A new stage: storage of its own, with a registry that has no schema yet and no tenant databases. */
+  create(): Promise<Stage>;
+}
+
+/** How another process opens the same storage: `(await import(module))[create](options)` is an Engine. */
+export interface EngineModule {
+  /** Absolute path of a TypeScript file. */
+  readonly module: string;
+  readonly create: string;
+  /** Survives JSON. */
+  readonly options: unknown;
+}
+
+/** One registry and any number of tenant databases. */
+export interface Stage {
+  readonly engine: Engine;
+  readonly engineModule: EngineModule;
+  /** A second engine on the same storage, sharing nothing else with the first: another host. */
+  anotherHost(): Engine;
+  /** The address of a database that no other address means, without a schema. */
+  newTenant(): Promise<TenantAddress>;
+  /** Other ways to write an address that mean the same physical database (F1). */
+  sameDatabase(address: TenantAddress): TenantAddress[];
+  /** An address that this kind of database can never have. */
+  readonly unfitAddress: TenantAddress;
+  /**
+   * Runs `work` inside a transaction that the caller owns, as an application would open it with the database's
+   * own driver, and then ends it as told. When `work` fails, the transaction is rolled back.
+   */
+  withTransaction<T>(
+    address: TenantAddress,
+    work: (transaction: unknown) => Promise<T>,
+    end: 'commit' | 'rollback',
+  ): Promise<T>;
+  /** Hands `work` what `withTransaction` hands out, but with no transaction open in it. */
+  withoutTransaction<T>(address: TenantAddress, work: (idle: unknown) => Promise<T>): Promise<T>;
+  /** Closes every engine of this stage and removes its storage. */
+  dispose(): Promise<void>;
+}

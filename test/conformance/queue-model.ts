@@ -1,0 +1,179 @@
+/**
+ * What a work queue must do, in memory and without a clock: a message is due or it is due in an hour. The model
+ * checks each claim against what could be claimed; it does not predict which of several allowed claims is made.
+ */
+import type {
+  Claim,
+  ClaimedMessage,
+  NewMessage,
+  QueueStatistics,
+  SettledMessage,
+} from '../../src/engine/work-queue.ts';
+
+export interface ModelMessage {
+  readonly id: string;
+  readonly key: string | null;
+  status: 'ready' | 'claimed' | 'done' | 'dead';
+  attempts: number;
+  replays: number;
+  later: boolean;
+  recovered: boolean;
+  /** Dead, and holding its key. */
+  holds: boolean;
+  /** Known from its first claim on. */
+  sequence: number;
+}
+
+export class QueueModel {
+  /** In the order enqueued, which is sequence order. */
+  readonly messages: ModelMessage[] = [];
+
+  enqueue(message: NewMessage): void {
+    this.messages.push({
+      id: message.messageId,
+      key: message.orderingKey ?? null,
+      status: 'ready',
+      attempts: 0,
+      replays: 0,
+      later: (message.dueInMs ?? 0) > 0,
+      recovered: false,
+      holds: false,
+      sequence: -1,
+    });
+  }
+
+  in(status: ModelMessage['status']): ModelMessage[] {
+    return this.messages.filter((each) => each.status === status);
+  }
+
+  bySequence(sequence: number): ModelMessage {
+    return this.messages.find((each) => each.sequence === sequence)!;
+  }
+
+  /** A new fence: all that was claimed goes back. Returns how many. */
+  recover(): number {
+    const claimed = this.in('claimed');
+    for (const each of claimed) Object.assign(each, { status: 'ready', recovered: true });
+    return claimed.length;
+  }
+
+  #lines(): ModelMessage[][] {
+    const lines = new Map<string, ModelMessage[]>();
+    for (const each of this.messages) {
+      if (each.key === null || each.status === 'done' || (each.status === 'dead' && !each.holds)) continue;
+      lines.set(each.key, [...(lines.get(each.key) ?? []), each]);
+    }
+    return [...lines.values()];
+  }
+
+  /** Ready messages that nobody before them in line holds back. */
+  #free(): ModelMessage[] {
+    const heads = this.#lines()
+      .filter((line) => !line.some(({ status }) => status === 'claimed'))
+      .map(([head]) => head!)
+      .filter(({ status }) => status === 'ready');
+    return [...this.in('ready').filter(({ key }) => key === null), ...heads];
+  }
+
+  /** What one claim could take, each line as one chain. */
+  #chains(): ModelMessage[][] {
+    const lines = new Map(this.#lines().map((line) => [line[0]!, line]));
+    return this.#free()
+      .filter(({ later }) => !later)
+      .map((head) => {
+        const line = lines.get(head) ?? [head];
+        const end = line.findIndex(
+          (each, index) => each.later || each.status !== 'ready' || (index > 0 && each.recovered),
+        );
+        return end < 0 ? line : line.slice(0, end);
+      });
+  }
+
+  /** A message was replayed into its line before one in flight: what is told of it then is the engine's. */
+  #unusual(): boolean {
+    return this.#lines().some(
+      (line) => line[0]!.status === 'ready' && line.some(({ status }) => status === 'claimed'),
+    );
+  }
+
+  /** Takes over what an engine claimed; throws when it could not have been claimed. */
+  claim(claimed: readonly ClaimedMessage[], limit: number, solo: boolean): void {
+    const chains = this.#chains();
+    const recovered = chains.some(([head]) => head!.recovered);
+    const possible = chains.reduce((sum, chain) => sum + chain.length, 0);
+    expect(claimed.length).toBeLessThanOrEqual(limit);
+    if (!recovered) expect(claimed.length).toBe(Math.min(limit, possible));
+    else if (solo) expect(claimed.length).toBeGreaterThan(0);
+    if (claimed.some((each) => each.recovered)) expect([claimed.length, solo]).toEqual([1, true]);
+    const heads = new Map(chains.map((chain) => [chain[0]!.id, chain]));
+    for (const each of claimed) {
+      // The chain's next message, or one that could not be claimed.
+      const chain = [...heads.values()].find(([head]) => head?.id === each.messageId);
+      if (!chain) throw new Error(`message ${each.messageId} could not be claimed now`);
+      const model = chain.shift()!;
+      expect({ attempt: each.attempt, recovered: each.recovered }).toEqual({
+        attempt: model.attempts + 1,
+        recovered: model.recovered,
+      });
+      Object.assign(model, { status: 'claimed', attempts: each.attempt, sequence: each.sequence });
+    }
+    const keyless = claimed.filter(({ orderingKey }) => orderingKey === null);
+    const byDue = [...keyless].sort(
+      (a, b) => a.dueUtc.getTime() - b.dueUtc.getTime() || a.sequence - b.sequence,
+    );
+    expect(keyless).toEqual(byDue);
+  }
+
+  /** What a claim says of the rest. */
+  expectRest({ more, nextDueInMs }: Pick<Claim, 'more' | 'nextDueInMs'>): void {
+    if (this.#unusual()) return;
+    const free = this.#free();
+    if (free.some(({ later }) => !later)) {
+      expect({ more, nextDueInMs }).toEqual({ more: true, nextDueInMs: 0 });
+      return;
+    }
+    if (free.length > 0) expect(nextDueInMs).toBeGreaterThan(0);
+    else expect(nextDueInMs).toBeNull();
+    if (this.in('claimed').length === 0) expect(more).toBe(false);
+  }
+
+  settle(outcome: SettledMessage, onDead: 'block' | 'continue'): void {
+    const message = this.bySequence(outcome.sequence);
+    message.recovered = false;
+    if (outcome.kind === 'done') {
+      message.status = 'done';
+    } else if (outcome.kind === 'dead') {
+      message.status = 'dead';
+      message.holds = onDead === 'block' && message.key !== null;
+    } else {
+      message.status = 'ready';
+      message.later = outcome.delayMs > 0;
+      if (outcome.kind === 'release') message.attempts--;
+    }
+  }
+
+  replay(message: ModelMessage): void {
+    Object.assign(message, { status: 'ready', attempts: 0, later: false, holds: false });
+    message.replays++;
+  }
+
+  discard(message: ModelMessage): void {
+    this.messages.splice(this.messages.indexOf(message), 1);
+  }
+
+  expectStatistics(statistics: QueueStatistics): void {
+    const { ready, claimed, done, dead } = statistics;
+    expect({ ready, claimed, done, dead }).toEqual({
+      ready: this.in('ready').length,
+      claimed: this.in('claimed').length,
+      done: this.in('done').length,
+      dead: this.in('dead').length,
+    });
+    if (this.#unusual()) return;
+    const free = this.#free();
+    expect({ due: statistics.due, heldBack: statistics.heldBack }).toEqual({
+      due: free.filter(({ later }) => !later).length,
+      heldBack: ready - free.length,
+    });
+  }
+}

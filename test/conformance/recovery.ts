@@ -1,0 +1,191 @@
+/** Q5, Q6, Q7: what a crashed run leaves behind, and how it is taken up again. */
+import { MessageStatus, queueNames } from '../../src/engine/work-queue.ts';
+import {
+  anHour,
+  begin,
+  dead,
+  done,
+  keep,
+  line,
+  message,
+  next,
+  payloads,
+  release,
+  retry,
+  settle,
+  stored,
+  take,
+  takeAfterCrash,
+} from './run.ts';
+import type { Scene } from './scene.ts';
+import { until } from './until.ts';
+
+export function recoverySuite(scene: Scene): void {
+  describe.each(queueNames)('recovery: %s', (name) => {
+    test('Q6: a crashed run’s messages are Ready for the next run as soon as the lease has run out', async () => {
+      const { queue, address } = await scene.queue(name);
+      const letters = ['A', 'B', 'C'].map((payload) => message(payload));
+      await queue.enqueue(letters);
+      const crashed = await take(queue, { owner: 'host-1', durationMs: 200 });
+      const other = scene.open(address, scene.anotherHost()).queue(name);
+      const run = await until('the lease can be taken', async () => {
+        const result = await begin(other, { owner: 'host-2' });
+        return result.status === 'claimed' && result;
+      });
+      expect(run.recovered).toBe(3);
+      expect(run.lease.fence).toBeGreaterThan(crashed.lease.fence);
+      expect(run.messages).toMatchObject([{ payload: 'A', attempt: 2, recovered: true }]);
+      expect(await stored(queue, letters[1]!)).toMatchObject({
+        status: MessageStatus.Ready,
+        attempts: 1,
+        recovered: true,
+        heldBack: false,
+      });
+    });
+
+    test('Q6: a lease that was released with claims still open is recovered from too', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([message('A'), message('B')]);
+      const careless = await take(queue);
+      await settle(queue, careless.lease, [done(careless.messages[0]!)], release);
+      const run = await take(queue, { owner: 'host-2' });
+      expect(run).toMatchObject({ recovered: 1, messages: [{ payload: 'B', attempt: 2, recovered: true }] });
+    });
+
+    test('Q7: recovered messages run one at a time, oldest first, and the rest after them', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([message('A'), message('B'), message('C')]);
+      await take(queue);
+      await queue.enqueue([message('D'), message('E')]);
+      const run = await takeAfterCrash(queue);
+      expect(run).toMatchObject({ recovered: 3, more: true });
+      const claims = [payloads(run.messages)];
+      let { messages } = run;
+      while (messages.length > 0) {
+        const settled = await settle(queue, run.lease, messages.map(done), next());
+        messages = settled.messages;
+        claims.push(payloads(messages));
+      }
+      expect(claims).toEqual([['A'], ['B'], ['C'], ['D', 'E'], []]);
+    });
+
+    test('Q4, Q7: older messages go before a recovered one, younger ones wait for it', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue(line('K', 'K1', 'older'));
+      await queue.enqueue([message('recovered')]);
+      // `older` is held back while K1 is in flight; `recovered` is claimed meanwhile and crashes.
+      const first = await take(queue, { limit: 1 });
+      const second = await settle(queue, first.lease, [], next({ solo: false }));
+      expect(payloads([...first.messages, ...second.messages])).toEqual(['K1', 'recovered']);
+      await settle(queue, first.lease, first.messages.map(done), keep);
+      await queue.enqueue([message('younger')]);
+      const run = await takeAfterCrash(queue);
+      expect(payloads(run.messages)).toEqual(['older']);
+      expect(run).toMatchObject({ recovered: 1, more: true, nextDueInMs: 0 });
+      const third = await settle(queue, run.lease, run.messages.map(done), next());
+      expect(third.messages).toMatchObject([{ payload: 'recovered', recovered: true }]);
+      expect(third).toMatchObject({ more: true, nextDueInMs: 0 });
+      const fourth = await settle(queue, run.lease, third.messages.map(done), next());
+      expect(payloads(fourth.messages)).toEqual(['younger']);
+      expect(fourth).toMatchObject({ more: false, nextDueInMs: null });
+    });
+
+    test('Q7: a recovered message is not handed out while anything else is in flight', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([message('A'), message('B')]);
+      await take(queue);
+      await queue.enqueue([message('C')]);
+      const run = await takeAfterCrash(queue);
+      expect(payloads(run.messages)).toEqual(['A']);
+      const busy = await settle(queue, run.lease, [], next({ solo: false }));
+      expect(busy).toMatchObject({ lease: 'held', messages: [], more: true, nextDueInMs: 0 });
+      const free = await settle(queue, run.lease, run.messages.map(done), next({ solo: true }));
+      expect(free.messages).toMatchObject([{ payload: 'B', recovered: true }]);
+      expect(free.more).toBe(true);
+    });
+
+    test('Q5, Q7: a message that keeps killing its process counts its starts and no one else’s', async () => {
+      const { queue } = await scene.queue(name);
+      const [killer, mate] = [message('killer'), message('mate')];
+      await queue.enqueue([killer, mate]);
+      await take(queue);
+      for (const attempt of [2, 3, 4]) {
+        const run = await takeAfterCrash(queue);
+        expect(run.messages).toMatchObject([{ payload: 'killer', attempt, recovered: true }]);
+      }
+      const last = await takeAfterCrash(queue);
+      expect(last).toMatchObject({ recovered: 1, messages: [{ payload: 'killer', attempt: 5 }] });
+      const settled = await settle(
+        queue,
+        last.lease,
+        [{ sequence: last.messages[0]!.sequence, kind: 'dead', error: 'attempts used up', unstarted: true }],
+        next(),
+      );
+      expect(settled.messages).toMatchObject([{ payload: 'mate', attempt: 2 }]);
+      expect(await stored(queue, killer)).toMatchObject({ status: MessageStatus.Dead, attempts: 4 });
+    });
+
+    test('Q7: a recovered message that settles is an ordinary one again', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([message('A')]);
+      await take(queue);
+      const run = await takeAfterCrash(queue);
+      await queue.enqueue([message('B')]);
+      await settle(
+        queue,
+        run.lease,
+        run.messages.map((each) => retry(each)),
+      );
+      const again = await take(queue);
+      expect(again.messages.map(({ payload, recovered }) => [payload, recovered]).sort()).toEqual([
+        ['A', false],
+        ['B', false],
+      ]);
+    });
+
+    test('Q6: what the crashed run had settled stays settled', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue(['done', 'retry', 'dead', 'open'].map((payload) => message(payload)));
+      const crashed = await take(queue);
+      const [a, b, c] = crashed.messages;
+      await settle(queue, crashed.lease, [done(a!), retry(b!, anHour), dead(c!)], keep);
+      const run = await takeAfterCrash(queue);
+      expect(run.recovered).toBe(1);
+      expect(payloads(run.messages)).toEqual(['open']);
+      await settle(queue, run.lease, run.messages.map(done));
+      expect(await queue.statistics()).toMatchObject({ done: 2, ready: 1, dead: 1, claimed: 0 });
+    });
+
+    test('Q7: a recovered message in one line does not run beside its line mates', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([...line('K', 'K1', 'K2'), message('A')]);
+      await take(queue);
+      await queue.enqueue(line('K', 'K3'));
+      const claims: string[][] = [];
+      const run = await takeAfterCrash(queue);
+      let { messages } = run;
+      while (messages.length > 0) {
+        claims.push(payloads(messages));
+        messages = (await settle(queue, run.lease, messages.map(done), next())).messages;
+      }
+      expect(claims.every((claim) => claim.length === 1)).toBe(true);
+      expect(claims.flat().filter((payload) => payload.startsWith('K'))).toEqual(['K1', 'K2', 'K3']);
+      expect(claims.flat().sort()).toEqual(['A', 'K1', 'K2', 'K3']);
+    });
+
+    test('Q7, Q10: a line is cut before a recovered message in its middle', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue(line('K', 'K1', 'K2', 'K3'));
+      const crashed = await take(queue);
+      expect(payloads(crashed.messages)).toEqual(['K1', 'K2', 'K3']);
+      await settle(queue, crashed.lease, [retry(crashed.messages[0]!)], keep);
+      const run = await takeAfterCrash(queue);
+      expect(run).toMatchObject({ recovered: 2, more: true });
+      expect(run.messages).toMatchObject([{ payload: 'K1', recovered: false, attempt: 2 }]);
+      const second = await settle(queue, run.lease, run.messages.map(done), next());
+      expect(second.messages).toMatchObject([{ payload: 'K2', recovered: true, attempt: 2 }]);
+      const third = await settle(queue, run.lease, second.messages.map(done), next());
+      expect(third.messages).toMatchObject([{ payload: 'K3', recovered: true, attempt: 2 }]);
+    });
+  });
+}

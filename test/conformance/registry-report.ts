@@ -1,0 +1,243 @@
+/** D7, F5, F6, F7: what a dispatch run's report leaves behind, and what the fleet's figures say. */
+import type { RunCounts } from '../../src/engine/registry.ts';
+import { clockPasses } from './clock.ts';
+import { add, beginPlan, duePlan, ids, noCounts, planAll, report, tenantOf } from './registry-entry.ts';
+import { anHour } from './run.ts';
+import type { Scene } from './scene.ts';
+
+const counts: RunCounts = { done: 10, retried: 2, dead: 1, released: 4, parked: 3, lost: 5, recovered: 6 };
+const twice = Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, 2 * count]));
+
+export function registryReportSuite(scene: Scene): void {
+  describe('registry: report', () => {
+    async function planned(id = 'a') {
+      const { registry } = await scene.registry();
+      await add(registry, id);
+      await planAll(registry);
+      return registry;
+    }
+    const dueInMs = async (registry: Awaited<ReturnType<typeof planned>>) => {
+      const idle = await beginPlan(registry);
+      if (idle.status !== 'idle') throw new Error(`expected an idle plan, got ${idle.status}`);
+      return idle.nextDueInMs;
+    };
+
+    test('D7: a report is kept as the tenant’s last, and counted up', async () => {
+      const registry = await planned();
+      const error = { code: 'DATABASE_ERROR', message: 'a handler’s database said “nö” 😀' };
+      await report(registry, 'a', {
+        outcome: 'dispatched',
+        counts,
+        durationMs: 1_234,
+        backlog: true,
+        parkedTopics: ['Topic.One', 'töpic'],
+        error,
+        nextDueInMs: anHour,
+        idleStreak: 3,
+        failureStreak: 2,
+      });
+      const { schedule } = await tenantOf(registry, 'a');
+      expect(schedule).toMatchObject({
+        lastRunUtc: expect.any(Date),
+        lastOutcome: 'dispatched',
+        lastDurationMs: 1_234,
+        lastCounts: counts,
+        totals: counts,
+        idleStreak: 3,
+        failureStreak: 2,
+        backlog: true,
+        parkedTopics: ['Topic.One', 'töpic'],
+        lastError: error.message,
+        lastErrorCode: error.code,
+        lastErrorUtc: expect.any(Date),
+      });
+      expect(schedule.nextDueUtc!.getTime() - schedule.lastRunUtc!.getTime()).toBe(anHour);
+      await report(registry, 'a', { outcome: 'dispatched', counts });
+      expect((await tenantOf(registry, 'a')).schedule).toMatchObject({
+        lastCounts: counts,
+        totals: twice,
+        idleStreak: 0,
+        failureStreak: 0,
+        backlog: false,
+        parkedTopics: [],
+        lastDurationMs: 5,
+      });
+    });
+
+    test.each(['dispatched', 'idle', 'skipped', 'resuming', 'failed'] as const)(
+      'D7: the outcome %s is kept',
+      async (outcome) => {
+        const registry = await planned();
+        await report(registry, 'a', { outcome });
+        expect((await tenantOf(registry, 'a')).schedule).toMatchObject({ lastOutcome: outcome });
+      },
+    );
+
+    test('F5: set replaces the due time, earlier or later', async () => {
+      const registry = await planned();
+      await report(registry, 'a', { nextDueInMs: 10 * anHour });
+      expect(await dueInMs(registry)).toBeGreaterThan(9 * anHour);
+      await report(registry, 'a', { nextDueInMs: anHour });
+      expect(await dueInMs(registry)).toBeLessThanOrEqual(anHour);
+      await report(registry, 'a', { nextDueInMs: 2 * anHour });
+      expect(await dueInMs(registry)).toBeGreaterThan(anHour);
+      await report(registry, 'a', { nextDueInMs: 0, backlog: true });
+      expect(ids((await duePlan(registry)).candidates)).toEqual(['a']);
+    });
+
+    test('F5: at-most only brings the due time forward', async () => {
+      const registry = await planned();
+      const mode = 'at-most' as const;
+      await report(registry, 'a', { nextDueInMs: anHour });
+      await report(registry, 'a', { nextDueInMs: 2 * anHour, mode });
+      expect(await dueInMs(registry)).toBeLessThanOrEqual(anHour);
+      await report(registry, 'a', { nextDueInMs: null, mode });
+      expect(await dueInMs(registry)).toBeLessThanOrEqual(anHour);
+      await report(registry, 'a', { nextDueInMs: anHour / 2, mode });
+      expect(await dueInMs(registry)).toBeLessThanOrEqual(anHour / 2);
+      await report(registry, 'a', { nextDueInMs: null });
+      await report(registry, 'a', { nextDueInMs: null, mode });
+      expect(await dueInMs(registry)).toBeNull();
+      await report(registry, 'a', { nextDueInMs: anHour, mode });
+      expect(await dueInMs(registry)).toBeGreaterThan(0);
+    });
+
+    test('F6: without a due time a tenant is due only when woken', async () => {
+      const registry = await planned();
+      await report(registry, 'a', { nextDueInMs: null });
+      expect((await tenantOf(registry, 'a')).schedule.nextDueUtc).toBeNull();
+      expect(await dueInMs(registry)).toBeNull();
+      expect(await registry.wake(['a'])).toEqual(['a']);
+      expect(ids((await duePlan(registry)).candidates)).toEqual(['a']);
+    });
+
+    test('F6: the next due time is the earliest of all active tenants', async () => {
+      const { registry } = await scene.registry();
+      for (const id of ['a', 'b', 'never', 'paused']) await add(registry, id);
+      await planAll(registry);
+      await report(registry, 'a', { nextDueInMs: 3 * anHour });
+      await report(registry, 'b', { nextDueInMs: 2 * anHour });
+      await report(registry, 'never', { nextDueInMs: null });
+      await report(registry, 'paused', { nextDueInMs: anHour / 2 });
+      await registry.setStatus('paused', 'paused');
+      const next = await dueInMs(registry);
+      expect(next).toBeGreaterThan(anHour);
+      expect(next).toBeLessThanOrEqual(2 * anHour);
+    });
+
+    test.each([
+      ['a due time far off', { nextDueInMs: anHour }],
+      ['no due time', { nextDueInMs: null }],
+      ['an at-most', { nextDueInMs: anHour, mode: 'at-most' as const }],
+    ])('F7: a wake that came after the plan outlives a report with %s', async (_, fields) => {
+      const registry = await planned();
+      await clockPasses(registry.leases);
+      expect(await registry.wake(['a'])).toEqual(['a']);
+      await report(registry, 'a', fields);
+      const plan = await duePlan(registry);
+      expect(plan.candidates).toMatchObject([{ tenant: { id: 'a' }, woken: true }]);
+      // And it is used up by the plan it brought about.
+      await registry.commitPlan({
+        lease: plan.lease,
+        choices: [{ tenantId: 'a', planVersion: plan.candidates[0]!.planVersion }],
+        redispatchMs: anHour,
+      });
+      await report(registry, 'a', { nextDueInMs: null });
+      expect(await dueInMs(registry)).toBeNull();
+    });
+
+    test('F7: a wake that came before the plan does not', async () => {
+      const { registry } = await scene.registry();
+      await add(registry, 'a');
+      await registry.wake(['a']);
+      await planAll(registry);
+      await report(registry, 'a', { nextDueInMs: null });
+      expect(await dueInMs(registry)).toBeNull();
+    });
+
+    test('a report on an unknown or retired tenant is no error and brings nobody back', async () => {
+      const registry = await planned();
+      await registry.setStatus('a', 'retired');
+      for (const id of ['a', 'nobody']) {
+        await expect(report(registry, id, { nextDueInMs: 0 })).resolves.toBeUndefined();
+      }
+      await expect(registry.get('nobody')).resolves.toBeNull();
+      expect(await registry.get('a')).toMatchObject({ status: 'retired' });
+      expect(await beginPlan(registry)).toMatchObject({ status: 'idle', nextDueInMs: null });
+    });
+
+    test('a report on a paused tenant is kept, and does not make it due', async () => {
+      const registry = await planned();
+      await registry.setStatus('a', 'paused');
+      await report(registry, 'a', { outcome: 'dispatched', counts, nextDueInMs: 0 });
+      expect((await tenantOf(registry, 'a')).schedule).toMatchObject({
+        lastOutcome: 'dispatched',
+        totals: counts,
+      });
+      expect(await beginPlan(registry)).toMatchObject({ status: 'idle' });
+    });
+
+    test('Q2: a report’s reader and its writer may be different hosts', async () => {
+      const { stage, registry } = await scene.registry();
+      await add(registry, 'a');
+      await report(scene.anotherHost(stage).openRegistry(), 'a', { counts });
+      expect((await tenantOf(registry, 'a')).schedule.totals).toEqual(counts);
+    });
+  });
+
+  describe('registry: fleet', () => {
+    test('F6: an empty fleet', async () => {
+      const { registry } = await scene.registry();
+      expect(await registry.fleet()).toEqual({
+        tenants: { active: 0, paused: 0, retired: 0 },
+        due: 0,
+        withBacklog: 0,
+        failing: 0,
+        lastPlan: null,
+        totals: noCounts,
+      });
+    });
+
+    test('F6: the fleet is summed up from the last reports', async () => {
+      const { registry } = await scene.registry();
+      for (const id of ['due', 'backlog', 'failing', 'idle', 'paused', 'retired']) await add(registry, id);
+      await planAll(registry);
+      await report(registry, 'due', { nextDueInMs: 0 });
+      await report(registry, 'backlog', { outcome: 'dispatched', counts, backlog: true });
+      await report(registry, 'failing', {
+        outcome: 'failed',
+        counts,
+        failureStreak: 3,
+        error: { code: 'DATABASE_UNREACHABLE', message: 'the server does not answer' },
+      });
+      await report(registry, 'idle', { nextDueInMs: null, idleStreak: 9 });
+      await report(registry, 'paused', { nextDueInMs: 0 });
+      await registry.setStatus('paused', 'paused');
+      await registry.setStatus('retired', 'retired');
+      expect(await registry.fleet()).toEqual({
+        tenants: { active: 4, paused: 1, retired: 1 },
+        due: 1,
+        withBacklog: 1,
+        failing: 1,
+        lastPlan: { utc: expect.any(Date), due: 6, chosen: 6 },
+        totals: twice,
+      });
+    });
+
+    test('F3, F6: the last plan tells what it found and what it chose', async () => {
+      const { registry } = await scene.registry();
+      for (const id of ['a', 'b', 'c']) await add(registry, id);
+      const plan = await duePlan(registry);
+      const choices = plan.candidates.slice(0, 2).map(({ tenant, planVersion }) => ({
+        tenantId: tenant.id,
+        planVersion,
+      }));
+      await registry.commitPlan({ lease: plan.lease, choices, redispatchMs: anHour });
+      expect((await registry.fleet()).lastPlan).toEqual({ utc: expect.any(Date), due: 3, chosen: 2 });
+      await planAll(registry);
+      expect((await registry.fleet()).lastPlan).toMatchObject({ due: 1, chosen: 1 });
+      await beginPlan(registry);
+      expect((await registry.fleet()).lastPlan).toMatchObject({ due: 0, chosen: 0 });
+    });
+  });
+}

@@ -1,0 +1,243 @@
+/** F1, F2: tenants as people define them. */
+import type { TenantDefinition, TenantRecord } from '../../src/engine/registry.ts';
+import { clockPasses } from './clock.ts';
+import {
+  add,
+  definition,
+  duePlan,
+  ids,
+  keyOf,
+  noCounts,
+  planAll,
+  report,
+  tenantOf,
+} from './registry-entry.ts';
+import { anHour } from './run.ts';
+import type { Scene } from './scene.ts';
+
+const complete: Partial<TenantDefinition> = {
+  server: 'tcp:sql-1.example.net,1433',
+  database: 'Kunde Nr. 1 – "Groß"',
+  auth: { kind: 'setting', name: 'TENANT_1_CONNECTION' },
+  schema: 'messaging',
+  priority: -3,
+  weight: 2.5,
+  slaSeconds: 90,
+  tags: { tier: 'gold', ünï: '😀 "quoted"', empty: '' },
+  overrides: { batchSize: 7, concurrency: 3, idleCeilingMs: 'never' },
+};
+
+export function registryTenantsSuite(scene: Scene): void {
+  describe('registry: tenants', () => {
+    test('F1: an added tenant is active, due now and without a past', async () => {
+      const { registry } = await scene.registry();
+      const record = await add(registry, 'acme', complete);
+      expect(record).toEqual({
+        ...definition('acme', complete),
+        status: 'active',
+        version: expect.any(Number),
+        addedUtc: expect.any(Date),
+        schedule: {
+          nextDueUtc: expect.any(Date),
+          lastPlannedUtc: null,
+          lastRunUtc: null,
+          lastOutcome: null,
+          lastDurationMs: null,
+          lastCounts: null,
+          totals: noCounts,
+          idleStreak: 0,
+          failureStreak: 0,
+          lastError: null,
+          lastErrorCode: null,
+          lastErrorUtc: null,
+          backlog: false,
+          parkedTopics: [],
+        },
+      });
+      expect(await registry.get('acme')).toEqual(record);
+      expect(ids((await duePlan(registry)).candidates)).toEqual(['acme']);
+    });
+
+    test('F1: a plain definition comes back as it was given', async () => {
+      const { registry } = await scene.registry();
+      await add(registry, 'plain');
+      expect(await registry.get('plain')).toMatchObject(definition('plain'));
+    });
+
+    test('F1: an id is taken once', async () => {
+      const { registry } = await scene.registry();
+      const first = await add(registry, 'acme');
+      await expect(registry.add(definition('acme', complete), 'elsewhere')).rejects.toMatchObject({
+        code: 'TENANT_EXISTS',
+      });
+      await registry.setStatus('acme', 'paused');
+      await expect(add(registry, 'acme')).rejects.toMatchObject({ code: 'TENANT_EXISTS' });
+      expect(await registry.get('acme')).toMatchObject({ database: first.database, status: 'paused' });
+    });
+
+    test('F1: two tenants on one physical database are refused; on one database name they are not', async () => {
+      const { registry } = await scene.registry();
+      const name = { database: 'Sales' };
+      await registry.add(definition('a', { ...name, server: 'sql-1' }), 'sql-1/Sales');
+      await registry.add(definition('b', { ...name, server: 'sql-2' }), 'sql-2/Sales');
+      const same = definition('c', { ...name, server: 'tcp:sql-1' });
+      await expect(registry.add(same, 'sql-1/Sales')).rejects.toMatchObject({ code: 'DATABASE_IN_USE' });
+      expect(await registry.get('c')).toBeNull();
+      await registry.setStatus('a', 'paused');
+      await expect(registry.add(same, 'sql-1/Sales')).rejects.toMatchObject({ code: 'DATABASE_IN_USE' });
+      await registry.setStatus('a', 'retired');
+      expect(await registry.add(same, 'sql-1/Sales')).toMatchObject({ id: 'c', status: 'active' });
+    });
+
+    test('F1: a retired tenant comes back by being added, with the new definition, due now', async () => {
+      const { registry } = await scene.registry();
+      const first = await add(registry, 'acme', { priority: 1 });
+      await report(registry, 'acme', { nextDueInMs: null });
+      await registry.setStatus('acme', 'retired');
+      const again = await registry.add(definition('acme', complete), 'another database');
+      expect(again).toMatchObject({ ...complete, id: 'acme', status: 'active' });
+      expect(again.version).toBeGreaterThan(first.version);
+      expect(ids((await duePlan(registry)).candidates)).toEqual(['acme']);
+    });
+
+    test('F1: a retired tenant does not come back onto a database in use', async () => {
+      const { registry } = await scene.registry();
+      await add(registry, 'acme');
+      await registry.setStatus('acme', 'retired');
+      await registry.add(definition('heir'), keyOf('acme'));
+      await expect(add(registry, 'acme')).rejects.toMatchObject({ code: 'DATABASE_IN_USE' });
+      expect(await registry.get('acme')).toMatchObject({ status: 'retired' });
+    });
+
+    test('F2: changing replaces the definition and leaves status and schedule', async () => {
+      const { registry } = await scene.registry();
+      const before = await add(registry, 'acme', { tags: { old: 'yes' }, overrides: { batchSize: 1 } });
+      await report(registry, 'acme', { counts: { ...noCounts, done: 3 }, idleStreak: 2 });
+      const { schedule } = await tenantOf(registry, 'acme');
+      const changed = await registry.change(definition('acme', complete), keyOf('acme'));
+      expect(changed).toEqual({
+        ...definition('acme', complete),
+        status: 'active',
+        version: expect.any(Number),
+        addedUtc: before.addedUtc,
+        schedule,
+      });
+      expect(changed.version).toBeGreaterThan(before.version);
+      expect(await registry.get('acme')).toEqual(changed);
+      await registry.setStatus('acme', 'paused');
+      expect(await registry.change(definition('acme'), keyOf('acme'))).toMatchObject({
+        status: 'paused',
+        tags: {},
+        overrides: {},
+        slaSeconds: null,
+      });
+    });
+
+    test('F1: a change moves a tenant to a database that is free, and frees its old one', async () => {
+      const { registry } = await scene.registry();
+      await add(registry, 'a');
+      await add(registry, 'b');
+      await expect(registry.change(definition('a', complete), keyOf('b'))).rejects.toMatchObject({
+        code: 'DATABASE_IN_USE',
+      });
+      expect(await registry.get('a')).toMatchObject(definition('a'));
+      await registry.change(definition('a'), 'a new database');
+      expect(await registry.add(definition('c'), keyOf('a'))).toMatchObject({ id: 'c' });
+    });
+
+    test('F1: unknown and retired tenants cannot be changed', async () => {
+      const { registry } = await scene.registry();
+      await add(registry, 'gone');
+      await registry.setStatus('gone', 'retired');
+      for (const id of ['gone', 'nobody']) {
+        await expect(registry.change(definition(id), keyOf(id))).rejects.toMatchObject({
+          code: 'UNKNOWN_TENANT',
+          message: expect.stringContaining(id),
+        });
+      }
+      await expect(registry.setStatus('nobody', 'active')).rejects.toMatchObject({ code: 'UNKNOWN_TENANT' });
+      await expect(registry.setStatus('gone', 'active')).rejects.toThrow('gone');
+      expect(await registry.get('gone')).toMatchObject({ status: 'retired' });
+      await expect(registry.get('nobody')).resolves.toBeNull();
+    });
+
+    test('F1: a paused tenant is not planned; active again it is due now', async () => {
+      const { registry } = await scene.registry();
+      await add(registry, 'acme');
+      expect(await registry.setStatus('acme', 'paused')).toMatchObject({ status: 'paused' });
+      expect(await planAll(registry)).toEqual([]);
+      await report(registry, 'acme', { nextDueInMs: null });
+      await clockPasses(registry.leases);
+      const { schedule } = await registry.setStatus('acme', 'active');
+      expect(schedule.nextDueUtc).toBeInstanceOf(Date);
+      expect(await planAll(registry)).toEqual(['acme']);
+    });
+
+    test('F2: the list is by id, page after page, of one status or of all', async () => {
+      const { registry } = await scene.registry();
+      const names = ['10', '9', 'a', 'a-b', 'a.b', 'a_b', 'ab', 'b1', 'b10', 'b2'];
+      for (const name of [...names].reverse()) await add(registry, name);
+      const all = ids(await registry.list());
+      expect([...all].sort()).toEqual([...names].sort());
+      expect(all.filter((id) => /^[a-z0-9]+$/.test(id))).toEqual(['10', '9', 'a', 'ab', 'b1', 'b10', 'b2']);
+      for (const limit of [1, 3, 10]) {
+        const paged: string[] = [];
+        for (;;) {
+          const after = paged.at(-1);
+          const page: TenantRecord[] = await registry.list({
+            limit,
+            ...(after === undefined ? {} : { after }),
+          });
+          expect(page.length).toBeLessThanOrEqual(limit);
+          if (page.length === 0) break;
+          paged.push(...ids(page));
+        }
+        expect(paged).toEqual(all);
+      }
+      await registry.setStatus('9', 'paused');
+      await registry.setStatus('ab', 'retired');
+      expect(ids(await registry.list({ status: 'paused' }))).toEqual(['9']);
+      expect(ids(await registry.list({ status: 'retired' }))).toEqual(['ab']);
+      expect(ids(await registry.list({ status: 'active' }))).toEqual(
+        all.filter((id) => id !== '9' && id !== 'ab'),
+      );
+      expect(ids(await registry.list({ status: 'active', after: 'b1', limit: 1 }))).toEqual(['b10']);
+    });
+
+    test('F2: changes are told since a version, of definitions and statuses only', async () => {
+      const { registry } = await scene.registry();
+      const start = await registry.changesSince(null);
+      expect(start.tenants).toEqual([]);
+      await add(registry, 'a');
+      await add(registry, 'b');
+      const added = await registry.changesSince(start.version);
+      expect(ids(added.tenants).sort()).toEqual(['a', 'b']);
+      expect(added.version).toBeGreaterThan(start.version);
+      expect(await registry.changesSince(null)).toEqual({ version: added.version, tenants: [] });
+
+      await planAll(registry);
+      await registry.wake(['a']);
+      await report(registry, 'a', { nextDueInMs: anHour, backlog: true });
+      expect(await registry.changesSince(added.version)).toEqual({ version: added.version, tenants: [] });
+
+      await registry.change(definition('a', complete), keyOf('a'));
+      const changed = await registry.changesSince(added.version);
+      expect(changed).toEqual({ version: changed.version, tenants: [await registry.get('a')] });
+      expect(changed.version).toBeGreaterThan(added.version);
+
+      await registry.setStatus('b', 'retired');
+      const retired = await registry.changesSince(changed.version);
+      expect(retired.tenants).toMatchObject([{ id: 'b', status: 'retired' }]);
+      expect(ids((await registry.changesSince(start.version)).tenants).sort()).toEqual(['a', 'b']);
+    });
+
+    test('F2: another host sees the same tenants', async () => {
+      const { stage, registry } = await scene.registry();
+      await add(registry, 'acme', complete);
+      const other = scene.anotherHost(stage).openRegistry();
+      expect(await other.list()).toEqual(await registry.list());
+      await other.setStatus('acme', 'paused');
+      expect(await registry.get('acme')).toMatchObject({ status: 'paused' });
+    });
+  });
+}

@@ -1,0 +1,141 @@
+/** The words in which the suites tell a run's way through a work queue. Messages are told apart by payload. */
+import { randomUUID } from 'node:crypto';
+import type { LeaseRef } from '../../src/engine/lease-store.ts';
+import type {
+  BeginResult,
+  EnqueueResult,
+  MessageRecord,
+  NewMessage,
+  Retention,
+  SettledMessage,
+  SettleRequest,
+  SettleResult,
+  WorkQueue,
+} from '../../src/engine/work-queue.ts';
+
+/** Further off than any test waits. */
+export const anHour = 3_600_000;
+/** A lease that outlives its test. */
+const longLease = 600_000;
+const roomy = { limit: 1_000, maxBytes: 256 * 1024 * 1024 };
+
+export type ClaimedRun = Extract<BeginResult, { status: 'claimed' }>;
+
+export function message(payload: string, fields: Partial<NewMessage> = {}): NewMessage {
+  return { messageId: randomUUID(), topic: 'orders', payload, ...fields };
+}
+
+/** Messages of one ordering key. */
+export function line(orderingKey: string, ...payloads: string[]): NewMessage[] {
+  return payloads.map((payload) => message(payload, { orderingKey }));
+}
+
+export interface BeginOptions {
+  owner?: string;
+  context?: string;
+  durationMs?: number;
+  limit?: number;
+  maxBytes?: number;
+  retention?: Retention;
+}
+
+export function begin(queue: WorkQueue, options: BeginOptions = {}): Promise<BeginResult> {
+  const {
+    owner = 'host-1',
+    durationMs = longLease,
+    limit = roomy.limit,
+    maxBytes = roomy.maxBytes,
+  } = options;
+  return queue.begin({
+    owner,
+    durationMs,
+    claim: { limit, maxBytes },
+    ...(options.context === undefined ? {} : { context: options.context }),
+    ...(options.retention === undefined ? {} : { retention: options.retention }),
+  });
+}
+
+/** Begins, and fails unless something was claimed. */
+export async function take(queue: WorkQueue, options: BeginOptions = {}): Promise<ClaimedRun> {
+  const result = await begin(queue, options);
+  if (result.status !== 'claimed') throw new Error(`expected a claim, got ${JSON.stringify(result)}`);
+  return result;
+}
+
+/**
+ * The run before is thought dead, and its successor begins. The same owner acquires again at once (L2), so that
+ * nobody has to wait for the lease to run out.
+ */
+export const takeAfterCrash = take;
+
+export type Then = SettleRequest['then'];
+export const keep: Then = { do: 'keep' };
+export const release: Then = { do: 'release' };
+
+/** Settle and claim the next batch; `solo` unless told otherwise. */
+export function next(options: { solo?: boolean; limit?: number; maxBytes?: number } = {}): Then {
+  return { do: 'claim', solo: true, ...roomy, ...options };
+}
+
+export function settle(
+  queue: WorkQueue,
+  lease: LeaseRef,
+  outcomes: readonly SettledMessage[],
+  then: Then = release,
+  options: { onDead?: 'block' | 'continue'; leaseMs?: number; retention?: Retention } = {},
+): Promise<SettleResult> {
+  return queue.settle({ lease, leaseMs: longLease, outcomes, onDead: 'block', then, ...options });
+}
+
+interface Settled {
+  readonly sequence: number;
+}
+
+export function done({ sequence }: Settled): SettledMessage {
+  return { sequence, kind: 'done' };
+}
+
+export function retry({ sequence }: Settled, delayMs = 0, error = 'it failed'): SettledMessage {
+  return { sequence, kind: 'retry', delayMs, error };
+}
+
+export function dead({ sequence }: Settled, error = 'it cannot work'): SettledMessage {
+  return { sequence, kind: 'dead', error };
+}
+
+export function giveBack({ sequence }: Settled, delayMs = 0): SettledMessage {
+  return { sequence, kind: 'release', delayMs };
+}
+
+export function park({ sequence }: Settled, delayMs = 0): SettledMessage {
+  return { sequence, kind: 'release', delayMs, parked: true };
+}
+
+export function payloads(messages: readonly { payload: string }[]): string[] {
+  return messages.map(({ payload }) => payload);
+}
+
+/** The stored record of a message that must be there. */
+export async function stored(queue: WorkQueue, { messageId }: { messageId: string }): Promise<MessageRecord> {
+  const record = await queue.get(messageId);
+  if (record === null) throw new Error(`message ${messageId} is not stored`);
+  return record;
+}
+
+/** Enqueues one message, claims it and lets it die. Nothing else may be due. */
+export async function enqueueDead(
+  queue: WorkQueue,
+  letter: NewMessage,
+  onDead: 'block' | 'continue' = 'block',
+): Promise<EnqueueResult> {
+  const [result] = await queue.enqueue([letter]);
+  const run = await take(queue);
+  await settle(
+    queue,
+    run.lease,
+    run.messages.map((each) => dead(each)),
+    release,
+    { onDead },
+  );
+  return result!;
+}
