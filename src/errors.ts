@@ -65,11 +65,16 @@ export function isMultiOutboxError(error: unknown, code?: ErrorCode): error is M
   return error instanceof MultiOutboxError && (code === undefined || error.code === code);
 }
 
-/** The text kept of anything that was thrown, an Error or not. */
+/** The text kept of anything that was thrown, an Error or not. Never throws, whatever the thing does when read. */
 export function errorText(thrown: unknown): string {
-  if (thrown instanceof Error) return thrown.message === '' ? thrown.name : thrown.message;
   if (typeof thrown === 'string') return thrown;
   try {
+    // By shape, not by class: an error of another realm (node:vm) is no instance of this one's Error.
+    if (typeof thrown === 'object' && thrown !== null) {
+      const { message, name } = thrown as Partial<Error>;
+      if (typeof message === 'string' && message !== '') return message;
+      if (thrown instanceof Error) return typeof name === 'string' && name !== '' ? name : 'Error';
+    }
     return `non-error thrown: ${JSON.stringify(thrown) ?? String(thrown)}`;
   } catch {
     return 'non-error thrown that has no text';

@@ -1,5 +1,8 @@
 import { MultiOutboxError } from '../errors.ts';
 
+/** A timer that is set for longer fires at once. */
+const longestTimerMs = 2 ** 31 - 1;
+
 export interface HeartbeatOptions {
   /** Named in the reason of the signal. */
   readonly name: string;
@@ -27,6 +30,8 @@ export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #controller = new AbortController();
   #deadline: number;
+  /** Counts renewals, by whichever call. */
+  #extensions = 0;
   #renewTimer: NodeJS.Timeout | undefined;
   #deadlineTimer: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -51,6 +56,7 @@ export class Heartbeat {
   extended(expiresInMs: number, sentAt: number): void {
     if (this.#stopped) return;
     this.#deadline = sentAt + expiresInMs;
+    this.#extensions++;
     this.#schedule(this.#third());
   }
 
@@ -72,23 +78,36 @@ export class Heartbeat {
 
   #third(): number {
     const jitter = 0.8 + 0.2 * (this.#options.random ?? Math.random)();
-    return (this.#options.durationMs / 3) * jitter;
+    return Math.min((this.#options.durationMs / 3) * jitter, longestTimerMs);
   }
 
   #schedule(delayMs: number): void {
     clearTimeout(this.#renewTimer);
     clearTimeout(this.#deadlineTimer);
     this.#renewTimer = setTimeout(() => void this.#renew(), Math.max(0, Math.min(delayMs, this.remainingMs)));
-    this.#deadlineTimer = setTimeout(() => this.lose('its time is up'), Math.max(0, this.remainingMs));
+    this.#watchDeadline();
+  }
+
+  #watchDeadline(): void {
+    this.#deadlineTimer = setTimeout(
+      () => {
+        // Timers may fire a little early, and cannot be set for longer than 24 days.
+        if (this.remainingMs > 0) this.#watchDeadline();
+        else this.lose('its time is up');
+      },
+      Math.min(Math.max(0, this.remainingMs), longestTimerMs),
+    );
   }
 
   async #renew(): Promise<void> {
     const sentAt = performance.now();
+    const extensions = this.#extensions;
     try {
       const expiresInMs = await this.#options.renew();
       if (this.#stopped) return;
       if (expiresInMs === null) this.lose('somebody else has taken it');
-      else this.extended(expiresInMs, sentAt);
+      // Whoever has extended it meanwhile knows better when the call that renewed it was sent.
+      else if (extensions === this.#extensions) this.extended(expiresInMs, sentAt);
     } catch (error) {
       if (this.#stopped) return;
       this.#options.onError?.(error);

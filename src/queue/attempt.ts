@@ -5,6 +5,9 @@ import { type Handler, type HandlerContext, type Message, PermanentError } from 
 import { outcomeOfError } from './outcome.ts';
 import type { RetryPolicy } from './retry.ts';
 
+/** A timer that is set for longer fires at once. */
+const longestTimerMs = 2 ** 31 - 1;
+
 /** What all attempts of one dispatch run share. */
 export interface AttemptSetting {
   readonly tenant: { readonly id: string; readonly tags: Readonly<Record<string, string>> };
@@ -45,18 +48,20 @@ export class Attempt {
 
   /** Calls the handler. A handler that returns at once ends the attempt before this returns. */
   start(): void {
-    let answer: unknown;
+    let answer: Promise<unknown> | undefined;
     try {
-      answer = this.#call();
+      const given = this.#call();
+      // A thenable of the handler's own may break the rules of one; a promise made of it cannot.
+      if (isThenable(given)) answer = Promise.resolve(given);
     } catch (error) {
       this.#fail(error);
       return;
     }
-    if (!isThenable(answer)) {
+    if (answer === undefined) {
       this.#end({ kind: 'done' });
       return;
     }
-    const timeoutMs = this.#handler.timeoutMs ?? this.#setting.timeoutMs;
+    const timeoutMs = Math.min(this.#handler.timeoutMs ?? this.#setting.timeoutMs, longestTimerMs);
     this.#timer = setTimeout(() => {
       const error = new Error(
         `The handler for topic '${this.#handler.topic}' did not end within ${timeoutMs} ms.`,
@@ -88,7 +93,11 @@ export class Attempt {
     if (schema === undefined) return this.#handle(view);
     const checked = schema['~standard'].validate(view.data);
     return isThenable(checked)
-      ? Promise.resolve(checked).then((result) => this.#handle(accepted(view, result)))
+      ? Promise.resolve(checked).then((result) => {
+          const data = accepted(view, result);
+          // The time may have run out while the payload was checked: then somebody else has the message.
+          return this.#ended ? undefined : this.#handle(data);
+        })
       : this.#handle(accepted(view, checked as StandardSchemaV1.Result<unknown>));
   }
 

@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { QueueName } from '../engine/work-queue.ts';
 import { MultiOutboxError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import type { RetryPolicy } from './retry.ts';
+import { longestDelayMs, type RetryPolicy } from './retry.ts';
 
 /** The message as a handler gets it. */
 export interface Message<Data = unknown> {
@@ -125,17 +125,35 @@ export function defineHandler<Schema extends StandardSchemaV1 | undefined = unde
   if (schema !== undefined && typeof schema['~standard']?.validate !== 'function') {
     refuse('has a schema that is no Standard Schema validator; use one of zod, valibot, arktype or the like');
   }
-  if (timeoutMs !== undefined && !(timeoutMs > 0))
-    refuse(`has timeoutMs ${timeoutMs}; it must be greater than 0`);
+  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs > 0))
+    refuse(`has timeoutMs ${String(timeoutMs)}; it must be milliseconds greater than 0`);
   if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency > 0)) {
-    refuse(`has concurrency ${concurrency}; it must be a whole number greater than 0`);
+    refuse(`has concurrency ${String(concurrency)}; it must be a whole number greater than 0`);
   }
   return {
     topic,
     schema,
     handle: handle.bind(definition) as Handler['handle'],
-    retry,
+    retry: checkedRetry(retry, refuse),
     timeoutMs,
     concurrency,
+  };
+}
+
+/** The settings given, without those that are undefined: they would stand in for the fleet's. */
+function checkedRetry(retry: Partial<RetryPolicy>, refuse: (problem: string) => never): Partial<RetryPolicy> {
+  const { maxAttempts, baseMs, maxDelayMs } = retry;
+  if (maxAttempts !== undefined && !(Number.isInteger(maxAttempts) && maxAttempts > 0)) {
+    refuse(`has retry.maxAttempts ${String(maxAttempts)}; it must be a whole number greater than 0`);
+  }
+  for (const [name, value] of Object.entries({ baseMs, maxDelayMs })) {
+    if (value !== undefined && !(Number.isFinite(value) && value >= 0 && value <= longestDelayMs)) {
+      refuse(`has retry.${name} ${String(value)}; it must be milliseconds from 0 to ${longestDelayMs}`);
+    }
+  }
+  return {
+    ...(maxAttempts !== undefined && { maxAttempts }),
+    ...(baseMs !== undefined && { baseMs }),
+    ...(maxDelayMs !== undefined && { maxDelayMs }),
   };
 }

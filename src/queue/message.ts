@@ -2,6 +2,7 @@ import { validate as isUuid, v7 as uuidv7 } from 'uuid';
 import { messageLimits, type NewMessage } from '../engine/work-queue.ts';
 import { MultiOutboxError } from '../errors.ts';
 import { parseDuration } from '../settings.ts';
+import { longestDelayMs } from './retry.ts';
 
 /** A message as a caller gives it; see OutboxMessage. */
 export interface MessageInput {
@@ -33,7 +34,7 @@ export function newMessage(input: MessageInput, place = ''): NewMessage {
   if (messageId !== undefined && !isUuid(messageId))
     refuse(`messageId must be a UUID, got ${JSON.stringify(messageId)}`);
   const dueInMs = parseDuration(delay);
-  if (dueInMs === null || dueInMs > maxDelayMs) {
+  if (dueInMs === null || dueInMs > longestDelayMs) {
     return refuse(
       `delay must be milliseconds or text such as '5m', from 0 to 10 years, got ${JSON.stringify(delay)}`,
     );
@@ -49,8 +50,6 @@ export function newMessage(input: MessageInput, place = ''): NewMessage {
     dueInMs,
   };
 }
-
-const maxDelayMs = 10 * 365 * 86_400_000;
 
 type Refuse = (problem: string) => never;
 
@@ -73,8 +72,8 @@ function checkText(name: string, value: unknown, max: number, refuse: Refuse): v
   const text = value as string;
   if (text.length > max) refuse(`${name} has ${text.length} characters; at most ${max} are allowed`);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  if (/[\u0000-\u001f\u007f]/.test(text) || !text.isWellFormed())
-    refuse(`${name} must not contain control characters`);
+  if (/[\u0000-\u001f\u007f]/.test(text)) refuse(`${name} must not contain control characters`);
+  if (!text.isWellFormed()) refuse(`${name} is not well-formed Unicode (a lone surrogate)`);
 }
 
 function checkedHeaders(headers: unknown, refuse: Refuse): Record<string, string> {

@@ -1,7 +1,6 @@
 import type { ClaimedMessage, Outcome } from '../engine/work-queue.ts';
 import { errorText } from '../errors.ts';
-import type { PermanentError, RetryAfter, RetryLater } from './handler.ts';
-import { backoffCeiling, backoffDelay, type RetryPolicy } from './retry.ts';
+import { backoffCeiling, backoffDelay, longestDelayMs, type RetryPolicy } from './retry.ts';
 
 /**
  * What becomes of a message whose handler threw (D3). The library's own errors are told by name, not by class: a
@@ -14,12 +13,13 @@ export function outcomeOfError(
   random: () => number = Math.random,
 ): Outcome {
   const error = errorText(thrown);
-  if (isNamed<PermanentError>(thrown, 'PermanentError')) return { kind: 'dead', error };
-  if (isNamed<RetryLater>(thrown, 'RetryLater')) return { kind: 'release', delayMs: thrown.delayMs, error };
+  if (isNamed(thrown, 'PermanentError')) return { kind: 'dead', error };
+  const later = isNamed(thrown, 'RetryLater') ? delayOf(thrown) : undefined;
+  if (later !== undefined) return { kind: 'release', delayMs: later, error };
   if (attempt >= policy.maxAttempts) return { kind: 'dead', error };
   const backoff = backoffDelay(attempt, policy, random);
-  const delayMs = isNamed<RetryAfter>(thrown, 'RetryAfter') ? Math.max(backoff, thrown.delayMs) : backoff;
-  return { kind: 'retry', delayMs, error };
+  const after = isNamed(thrown, 'RetryAfter') ? (delayOf(thrown) ?? 0) : 0;
+  return { kind: 'retry', delayMs: Math.max(backoff, after), error };
 }
 
 /** A message whose topic has no handler is parked with a growing delay, or made Dead (D4). */
@@ -49,6 +49,16 @@ export function outcomeOfExhausted(message: ClaimedMessage, maxAttempts: number)
   };
 }
 
-function isNamed<E extends Error>(thrown: unknown, name: E['name']): thrown is E {
+function isNamed(thrown: unknown, name: string): thrown is Error {
   return thrown instanceof Error && thrown.name === name;
+}
+
+/**
+ * Whole milliseconds that a thrown error asks for; undefined when it names none. Anybody's class may bear the name,
+ * and a delay that no database can store would fail the outcomes of the whole batch.
+ */
+function delayOf(error: Error): number | undefined {
+  const { delayMs } = error as { delayMs?: unknown };
+  if (typeof delayMs !== 'number' || Number.isNaN(delayMs)) return undefined;
+  return Math.round(Math.min(Math.max(0, delayMs), longestDelayMs));
 }

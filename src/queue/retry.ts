@@ -11,6 +11,9 @@ export interface RetryPolicy {
   readonly maxDelayMs: number;
 }
 
+/** Milliseconds: the longest delay a handler can ask for. Databases have no dates without end. */
+export const longestDelayMs = 10 * 365 * 86_400_000;
+
 /** The longest delay that may follow the given attempt (1 = the first), in milliseconds. */
 export function backoffCeiling(attempt: number, { baseMs, maxDelayMs }: RetryPolicy): number {
   // 2 ** 1023 is the last finite power; the cap is reached long before.

@@ -77,6 +77,8 @@ class QueueRun {
   #lease!: Begun['lease'];
   #attempts!: AttemptSetting;
   #starting = false;
+  /** A claim failed without an answer: there may be messages claimed for this run that it knows nothing of. */
+  #unknownClaim = false;
   #graceOver = false;
   /** Set while the heartbeat waits for a renewal. */
   #renewed: ((expiresInMs: number | null) => void) | undefined;
@@ -152,12 +154,15 @@ class QueueRun {
     signal?.addEventListener('abort', onSignal);
     this.#heartbeat.signal.addEventListener('abort', onLost);
     this.#after(budgetMs, () => this.#enter('draining', 'budget'));
+    // It may have fired while the engine was asked: an aborted signal tells nobody again.
+    if (signal?.aborted) onSignal();
     try {
       this.#accept(begun.messages);
       await this.#loop();
       return this.#report('dispatched', this.#stop);
     } catch (error) {
-      this.#abortRunning(error);
+      // Nothing may start any more when a handler left behind ends later.
+      this.#enter('stopping', 'error', error);
       this.#tally.lost += this.#finished.length + this.#running.size;
       return this.#report('failed', 'error', error);
     } finally {
@@ -183,7 +188,8 @@ class QueueRun {
       if (result.lease === 'released') return;
       if (result.lease === 'lost') {
         this.#heartbeat.lose('somebody else has taken it');
-        if (this.#running.size === 0 || this.#graceOver) return;
+        // Outcomes that came in during the call are tried too, so that the report knows them lost.
+        if (this.#running.size === 0 && this.#finished.length === 0) return;
       }
       if (result.messages.length > 0) publishPoint('run:claimed', this.#options.tenant.id);
       this.#accept(result.messages);
@@ -236,6 +242,8 @@ class QueueRun {
           this.#finished = [...outcomes, ...this.#finished];
           throw error;
         }
+        // Whether the call was carried out is unknown: messages it claimed would wait for the next run's recovery.
+        if (then.do === 'claim') this.#unknownClaim = true;
         logger.warn('Outcomes could not be written; trying again while the lease lasts.', {
           tries,
           code: isMultiOutboxError(error) ? error.code : undefined,
@@ -255,6 +263,7 @@ class QueueRun {
     this.#tally.count(outcomes, result.lost);
     this.#see(result);
     if (result.lease === 'held') this.#heartbeat.extended(result.expiresInMs, sentAt);
+    if (result.lease === 'released') this.#heartbeat.stop();
     this.#renewed?.(result.lease === 'held' ? result.expiresInMs : null);
     this.#renewed = undefined;
     // Due messages that a claim beside others did not give are recovered ones: they want to be alone.
@@ -404,7 +413,7 @@ class QueueRun {
       stop,
       counts,
       parkedTopics: this.#tally.topics(),
-      more: this.#more,
+      more: this.#more || this.#unknownClaim,
       nextDueInMs: this.#nextDueInMs,
       roundTrips: this.#tally.roundTrips,
       ...(error !== undefined && { error: describeError(error) }),

@@ -56,8 +56,9 @@ export class WaitingMessages {
     }
     if (chosen === undefined) return undefined;
     const { assignment } = chosen.entries[chosen.head++]!;
-    if (chosen.head === chosen.entries.length) {
-      chosen.entries.length = 0;
+    // Batch follows batch before a lane is ever empty: what has left it must not stay in memory (D6).
+    if (chosen.head * 2 >= chosen.entries.length) {
+      chosen.entries.splice(0, chosen.head);
       chosen.head = 0;
     }
     chosen.running++;
