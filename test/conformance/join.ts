@@ -121,6 +121,25 @@ export function joinSuite(scene: Scene): void {
       await expect(stored(other.queue, own)).resolves.toMatchObject({ payload: 'own' });
     });
 
+    test('Q3: all or none, also inside the caller’s transaction', async () => {
+      const { queue, address } = await scene.queue(name);
+      const good = message('good');
+      const broken = message(null as never);
+      const rejected = { name: 'MultiOutboxError' };
+      await expect(queue.enqueue([good, broken])).rejects.toMatchObject(rejected);
+      const ended = scene.stage.withTransaction(
+        address,
+        async (transaction) => {
+          await expect(queue.enqueue([good, broken], transaction)).rejects.toMatchObject(rejected);
+        },
+        'commit',
+      );
+      // After the failure some databases let a transaction commit, others do not.
+      await ended.catch(() => {});
+      await expect(queue.get(good.messageId)).resolves.toBeNull();
+      await expect(queue.statistics()).resolves.toMatchObject({ ready: 0 });
+    });
+
     test.each([
       ['an empty object', {}],
       ['a string', 'transaction'],
