@@ -119,7 +119,7 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
     if (known === undefined) {
       known = createOutbox(tenantId, {
         use: (action) => fleet.useTenant(tenantId, (database) => action(database.queue('outbox'))),
-        wake: () => fleet.wake([tenantId]),
+        wake: () => fleet.hint(tenantId),
       });
       outboxes.set(tenantId, known);
     }
@@ -131,17 +131,19 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
     tenants: tenantsOf(fleet),
     registry: () => fleet.registry(),
     plan: () => fleet.plan(plan.capacity),
-    dispatch: (request, { signal } = {}) =>
-      fleet.dispatch('version' in request ? request : manualRequest(request.tenantId), signal),
-    tick: (tickOptions = {}) =>
-      tickOnce({
+    dispatch: async (request, { signal } = {}) => fleet.dispatch(checkedRequest(request), signal),
+    async tick(tickOptions = {}) {
+      fleet.assertHandlers();
+      return tickOnce({
         plan: () => fleet.plan(plan.capacity),
         dispatch: (request) => fleet.dispatch(request, tickOptions.signal),
         parallelRuns: dispatch.parallelRuns,
         onRun: tickOptions.onRun ?? (() => {}),
-      }),
-    run: ({ signal, onPlan = () => {}, onRun = () => {} }) =>
-      runLocalHost({
+      });
+    },
+    async run({ signal, onPlan = () => {}, onRun = () => {} }) {
+      fleet.assertHandlers();
+      await runLocalHost({
         plan: (capacity) => fleet.plan(capacity),
         dispatch: (request, runSignal) => fleet.dispatch(request, runSignal),
         intervalMs: plan.intervalMs,
@@ -150,7 +152,8 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
         logger,
         onPlan,
         onRun,
-      }),
+      });
+    },
     outbox,
     leases: (tenantId) => ({
       list: async () =>
@@ -195,9 +198,21 @@ function tenantsOf(fleet: Fleet): Tenants {
   };
 }
 
-function manualRequest(tenantId: string): DispatchRequest {
+/** A request may come from outside, through any queue: it is taken as it is only when it is one. */
+function checkedRequest(request: DispatchRequest | { readonly tenantId: string }): DispatchRequest {
+  const { version, tenantId } = (request ?? {}) as Partial<DispatchRequest>;
   if (typeof tenantId !== 'string' || tenantId === '') {
     throw new MultiOutboxError('INVALID_ARGUMENT', "A dispatch request needs a 'tenantId'.");
   }
-  return { version: 1, tenantId, reason: 'manual', plannedUtc: new Date().toISOString() };
+  if (version === undefined) {
+    return { version: 1, tenantId, reason: 'manual', plannedUtc: new Date().toISOString() };
+  }
+  if (version !== 1) {
+    throw new MultiOutboxError(
+      'INVALID_ARGUMENT',
+      `The dispatch request is of version ${JSON.stringify(version)}; this program serves version 1. Deploy the planner and the dispatcher from one release.`,
+      { tenantId },
+    );
+  }
+  return request as DispatchRequest;
 }

@@ -46,7 +46,12 @@ export class TenantDirectory {
   }
 
   async #refreshIfDue(): Promise<void> {
-    if (this.#refreshing || performance.now() < this.#refreshDueAt) return;
+    if (this.#refreshing) {
+      // Until a first version is known, changes to a tenant read meanwhile could be missed for ever.
+      if (this.#version === null) await this.#refreshing;
+      return;
+    }
+    if (performance.now() < this.#refreshDueAt) return;
     this.#refreshing = this.#refresh();
     try {
       await this.#refreshing;
@@ -59,7 +64,8 @@ export class TenantDirectory {
     const { registry, settings, logger } = this.#options;
     try {
       const { version, tenants } = await registry.changesSince(this.#version ?? this.#oldestKnown());
-      for (const tenant of tenants) if (this.#known.has(tenant.id)) this.learn(tenant);
+      // Also those not asked for yet: an older answer of theirs may still be on its way.
+      for (const tenant of tenants) this.learn(tenant);
       this.#version = version;
       this.#refreshDueAt = performance.now() + settings.refreshMs;
     } catch (error) {

@@ -44,18 +44,28 @@ export async function dispatchTenant(
     return { ...summary(runId, request, []), outcome: 'skipped', skipped: 'not-active', durationMs: 0 };
   }
   const logger = options.logger.child({ tenantId: tenant.id, runId });
-  const queues = await runQueues(options, tenant, runId, signal, logger);
-  const report: RunReport = {
-    ...summary(runId, request, queues),
-    durationMs: Math.round(performance.now() - startedAt),
-  };
+  const result = await runQueues(options, tenant, runId, signal, logger).then(
+    (queues) => summary(runId, request, queues),
+    // The database could not even be opened.
+    (error): Summary => ({ ...summary(runId, request, []), ...failure(error) }),
+  );
+  const report: RunReport = { ...result, durationMs: Math.round(performance.now() - startedAt) };
   log(logger, report);
   recordRun(report);
   await reportToRegistry(options, tenant, request, report, logger);
   return report;
 }
 
-function runQueues(
+/** The report of a request that could not be served at all. */
+export function unservedReport(request: DispatchRequest, error: unknown): RunReport {
+  return { ...summary(randomUUID(), request, []), ...failure(error), durationMs: 0 };
+}
+
+function failure(error: unknown): Pick<RunReport, 'outcome' | 'error'> {
+  return { outcome: 'failed', error: describeError(error) };
+}
+
+async function runQueues(
   { databases, handlers, settings, owner, random }: DispatcherOptions,
   tenant: TenantRecord,
   runId: string,

@@ -23,6 +23,7 @@ export async function engineFor(registryUrl: string, settings: Settings): Promis
   }
   throw new MultiOutboxError(
     'INVALID_CONFIGURATION',
-    `The registry '${scheme ?? registryUrl}${scheme ? ':…' : ''}' is of no known kind; use sqlite:<file>, such as sqlite:.data/registry.db.`,
+    // The setting may hold a connection string by mistake, so no more than its scheme is shown.
+    `The registry${scheme ? ` '${scheme}:…'` : ''} is of no known kind; use sqlite:<file>, such as sqlite:.data/registry.db.`,
   );
 }

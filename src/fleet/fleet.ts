@@ -3,6 +3,7 @@ import type { Registry, TenantDefinition, TenantRecord } from '../engine/registr
 import type { QueueName } from '../engine/work-queue.ts';
 import { MultiOutboxError } from '../errors.ts';
 import type { HandlerSet } from '../queue/handler-set.ts';
+import { describeError } from '../queue/report.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { recordPlan } from '../telemetry/metrics.ts';
@@ -89,19 +90,34 @@ export class Fleet {
   }
 
   async dispatch(request: DispatchRequest, signal: AbortSignal | undefined): Promise<RunReport> {
-    const { handlers } = this.#options;
-    if (handlers.size === 0) {
-      throw new MultiOutboxError(
-        'INVALID_CONFIGURATION',
-        'No handler is given: pass handlers to createMultiOutbox, or nothing can be dispatched.',
-      );
-    }
+    this.assertHandlers();
     const { registry, directory, databases } = await this.#open();
     return dispatchTenant(
       { ...this.#options, registry, directory, databases, random: Math.random },
       request,
       signal,
     );
+  }
+
+  /** @throws INVALID_CONFIGURATION when there is no handler: whoever plans should know before tenants are chosen */
+  assertHandlers(): void {
+    if (this.#options.handlers.size > 0) return;
+    throw new MultiOutboxError(
+      'INVALID_CONFIGURATION',
+      'No handler is given: pass handlers to createMultiOutbox, or nothing can be dispatched.',
+    );
+  }
+
+  /** Makes a tenant due now if that can be done: for work that is stored and is not to be reported as failed (F7). */
+  async hint(tenantId: string): Promise<void> {
+    try {
+      await this.wake([tenantId]);
+    } catch (error) {
+      this.#options.logger.warn('The tenant could not be woken; its messages wait until it is due.', {
+        tenantId,
+        error: describeError(error),
+      });
+    }
   }
 
   /** Makes tenants due now (F7). With `mustBeActive`, a tenant that cannot be woken is an error. */
@@ -150,7 +166,14 @@ export class Fleet {
     const { settings, staticTenants, logger } = this.#options;
     const engine = await engineFor(staticTenants ? memoryRegistry : settings.registry, settings);
     const registry = engine.openRegistry();
-    if (staticTenants) await fill(registry, engine, staticTenants);
+    if (staticTenants) {
+      try {
+        await fill(registry, engine, staticTenants);
+      } catch (error) {
+        await engine.close();
+        throw error;
+      }
+    }
     const databases = new OpenDatabases(engine, settings.databases);
     const onChange = (tenant: TenantRecord) => {
       void databases.retire(tenant.id);

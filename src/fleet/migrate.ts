@@ -34,15 +34,23 @@ export async function migrateFleet(
   const tenants = readable ? await selected(registry, ids) : [];
   onTenant(ofRegistry!, 1, tenants.length + 1);
   for (const tenant of tenants) {
-    const database = engine.openTenant(tenant);
-    try {
-      results.push(await attempt(tenant.id, () => database.schema.migrate({ dryRun })));
-    } finally {
-      await database.close();
-    }
+    results.push(await attempt(tenant.id, () => migrateTenant(engine, tenant, dryRun)));
     onTenant(results.at(-1)!, results.length, tenants.length + 1);
   }
   return results;
+}
+
+async function migrateTenant(
+  engine: Engine,
+  tenant: TenantRecord,
+  dryRun: boolean,
+): Promise<MigrationResult> {
+  const database = engine.openTenant(tenant);
+  try {
+    return await database.schema.migrate({ dryRun });
+  } finally {
+    await database.close();
+  }
 }
 
 async function selected(registry: Registry, ids: readonly string[] | undefined): Promise<TenantRecord[]> {

@@ -39,12 +39,13 @@ export class OpenDatabases {
       throw new MultiOutboxError('CLOSED', 'This multi-outbox is closed.', { tenantId: tenant.id });
     const opened = this.#take(tenant);
     opened.users++;
+    this.#trim(this.#settings.maxOpen);
     try {
       return await action(opened.database);
     } finally {
       opened.users--;
       opened.usedAt = performance.now();
-      if (opened.retired && opened.users === 0) await opened.database.close();
+      if (opened.retired && opened.users === 0) await closeQuietly(opened.database);
       else this.#trim(this.#settings.maxOpen);
     }
   }
@@ -55,7 +56,7 @@ export class OpenDatabases {
     if (opened === undefined) return;
     this.#open.delete(tenantId);
     opened.retired = true;
-    if (opened.users === 0) await opened.database.close();
+    if (opened.users === 0) await closeQuietly(opened.database);
   }
 
   async close(): Promise<void> {
@@ -63,7 +64,7 @@ export class OpenDatabases {
     clearInterval(this.#sweep);
     const all = [...this.#open.values()];
     this.#open.clear();
-    await Promise.all(all.map(({ database }) => database.close()));
+    await Promise.all(all.map(({ database }) => closeQuietly(database)));
   }
 
   #take(tenant: TenantAddress): Opened {
@@ -96,5 +97,14 @@ export class OpenDatabases {
     for (const [id, { users, usedAt }] of this.#open) {
       if (users === 0 && usedAt <= idleSince) void this.retire(id);
     }
+  }
+}
+
+/** A database that cannot be closed is given up all the same, and is no reason to fail what was done with it. */
+async function closeQuietly(database: TenantDatabase): Promise<void> {
+  try {
+    await database.close();
+  } catch {
+    // Nothing more can be done about it here; the next opening makes connections of its own.
   }
 }

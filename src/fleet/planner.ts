@@ -1,4 +1,5 @@
-import type { PlanCandidate, Registry } from '../engine/registry.ts';
+import type { BeginPlanResult, PlanCandidate, Registry } from '../engine/registry.ts';
+import { errorText, MultiOutboxError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { publishPoint } from '../telemetry/points.ts';
@@ -21,7 +22,7 @@ export interface PlannerOptions {
  * returns one dispatch request for each tenant won. Two calls to the registry; one when nothing is due.
  */
 export async function makePlan(options: PlannerOptions, capacity: number): Promise<PlanReport> {
-  const { registry, strategy, owner, plan, redispatchMs, logger } = options;
+  const { registry, owner, plan, redispatchMs, logger } = options;
   const begun = await registry.beginPlan({ owner, leaseMs: plan.leaseMs, limit: plan.candidates });
   publishPoint('plan:begun', null);
   if (begun.status === 'held') {
@@ -41,7 +42,7 @@ export async function makePlan(options: PlannerOptions, capacity: number): Promi
   }
   const { candidates, lease } = begun;
   for (const { tenant } of candidates) options.onTenant(tenant);
-  const chosen = choice(strategy, candidates, capacity);
+  const chosen = await choice(options, begun, capacity);
   const won = new Set(
     await registry.commitPlan({
       lease,
@@ -77,13 +78,29 @@ const emptyPlan: PlanReport = {
   nextDueInMs: null,
 };
 
-/** The strategy may be a user's: whatever it returns, a tenant is chosen once and the capacity is kept. */
-function choice(strategy: Strategy, candidates: readonly PlanCandidate[], capacity: number): PlanCandidate[] {
+/**
+ * The strategy may be a user's: whatever it returns or does to its list, a tenant is chosen once and the capacity is
+ * kept. When it throws, the plan lease is given back before the error goes on.
+ */
+async function choice(
+  { registry, strategy, redispatchMs }: PlannerOptions,
+  { lease, candidates }: Extract<BeginPlanResult, { status: 'due' }>,
+  capacity: number,
+): Promise<PlanCandidate[]> {
   const known = new Set(candidates);
   const chosen = new Set<PlanCandidate>();
-  for (const candidate of strategy.choose(candidates, capacity)) {
-    if (known.has(candidate)) chosen.add(candidate);
-    if (chosen.size === capacity) break;
+  try {
+    for (const candidate of strategy.choose([...candidates], capacity)) {
+      if (chosen.size >= capacity) break;
+      if (known.has(candidate)) chosen.add(candidate);
+    }
+  } catch (error) {
+    await registry.commitPlan({ lease, redispatchMs, choices: [] }).catch(() => {});
+    throw new MultiOutboxError(
+      'INVALID_CONFIGURATION',
+      `The strategy '${strategy.name}' failed: ${errorText(error)}. No tenant was planned; correct the strategy.`,
+      { cause: error },
+    );
   }
   return [...chosen];
 }

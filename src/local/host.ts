@@ -53,11 +53,15 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
     try {
       const plan = await options.plan(free);
       failures = 0;
-      waiting = plan.more;
+      // A run that ended meanwhile may have left backlog.
+      waiting ||= plan.more;
       options.onPlan(plan);
       for (const request of plan.requests) {
         // A run that outlasts the redispatch time is planned again while it is served here: it goes on by itself.
-        if (!serving.has(request.tenantId)) serving.set(request.tenantId, serve(request));
+        if (!serving.has(request.tenantId)) {
+          // Begun a moment later: what ends at once must not leave its place before it has it.
+          serving.set(request.tenantId, Promise.resolve(request).then(serve));
+        }
       }
       return serving.size - before;
     } catch (error) {

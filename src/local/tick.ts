@@ -1,3 +1,4 @@
+import { unservedReport } from '../fleet/dispatcher.ts';
 import type { DispatchRequest, PlanReport, RunReport, TickReport } from '../fleet/requests.ts';
 
 export interface TickSteps {
@@ -7,7 +8,10 @@ export interface TickSteps {
   readonly onRun: (event: { readonly request: DispatchRequest; readonly report?: RunReport }) => void;
 }
 
-/** One plan, then every run it asks for, at most `parallelRuns` at once. Reports stand in the plan's order. */
+/**
+ * One plan, then every run it asks for, at most `parallelRuns` at once. Reports stand in the plan's order; a request
+ * that could not be served at all, such as one whose tenant has gone since, is a failed run and stops no other (D8).
+ */
 export async function tickOnce({ plan, dispatch, parallelRuns, onRun }: TickSteps): Promise<TickReport> {
   const planned = await plan();
   const runs: RunReport[] = [];
@@ -15,7 +19,7 @@ export async function tickOnce({ plan, dispatch, parallelRuns, onRun }: TickStep
   const serve = async () => {
     for (const [place, request] of places) {
       onRun({ request });
-      const report = await dispatch(request);
+      const report = await dispatch(request).catch((error) => unservedReport(request, error));
       runs[place] = report;
       onRun({ request, report });
     }
