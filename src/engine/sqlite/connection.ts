@@ -37,9 +37,30 @@ export class Connection {
     return this.prepare(sql).all(...values) as Row[];
   }
 
-  /** Rows one by one. A statement has one iteration at a time; end it with `return` when leaving early. */
-  iterate<Row>(sql: string, ...values: SQLInputValue[]): Iterator<Row> {
-    return this.prepare(sql).iterate(...values) as Iterator<Row>;
+  /**
+   * Rows as arrays, one by one: reading them is twice as fast as reading objects. A statement has one iteration at a
+   * time; end it with `return` when leaving early.
+   */
+  iterateTuples<Tuple>(sql: string, ...values: SQLInputValue[]): Iterator<Tuple> {
+    const statement = this.prepare(sql);
+    if (statement.setReturnArrays === undefined) return asTuples<Tuple>(statement.iterate(...values));
+    statement.setReturnArrays(true);
+    return statement.iterate(...values) as Iterator<unknown> as Iterator<Tuple>;
+  }
+
+  /** All rows as arrays, with named values. */
+  allTuples<Tuple>(sql: string, values: Record<string, SQLInputValue>): Tuple[] {
+    const statement = this.prepare(sql);
+    statement.setReturnArrays?.(true);
+    return statement.all(values).map((row) => asTuple<Tuple>(row));
+  }
+
+  /** The first row as an array, or undefined. */
+  getTuple<Tuple>(sql: string, ...values: SQLInputValue[]): Tuple | undefined {
+    const statement = this.prepare(sql);
+    statement.setReturnArrays?.(true);
+    const row = statement.get(...values);
+    return row === undefined ? undefined : asTuple<Tuple>(row);
   }
 
   /** How many rows the statement changed. */
@@ -76,4 +97,22 @@ export class Connection {
       throw error;
     }
   }
+
+  /** Runs `work` within the open transaction and takes back what it wrote when it returns false. */
+  savepoint(work: () => boolean): boolean {
+    this.prepare('SAVEPOINT Attempt').run();
+    const keep = work();
+    if (!keep) this.prepare('ROLLBACK TO Attempt').run();
+    this.prepare('RELEASE Attempt').run();
+    return keep;
+  }
+}
+
+/** Node 22 gives objects, whose values stand in the order of the columns. */
+function asTuple<Tuple>(row: object): Tuple {
+  return (Array.isArray(row) ? row : Object.values(row)) as Tuple;
+}
+
+function* asTuples<Tuple>(rows: Iterable<object>): Generator<Tuple> {
+  for (const row of rows) yield asTuple<Tuple>(row);
 }

@@ -1,14 +1,13 @@
 /** Claiming (Q4): the oldest due messages, and with the head of a line those due right behind it (Q10). */
-import type { ClaimedMessage, ClaimLimits } from '../../work-queue.ts';
+import { type ClaimedMessage, type ClaimLimits, MessageStatus } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
-import { text } from '../text.ts';
 import { headOf, holdBack, letHeadsForward } from './ordering.ts';
 import { type ClaimRow, claimColumns, claimedMessage, perTable, type QueueTable } from './records.ts';
 
 const statements = perTable((table) => ({
   due: `SELECT ${claimColumns} FROM ${table} INDEXED BY ${table}_Due
     WHERE Status = 0 AND HeldBack = 0 AND DueUtc <= ? ORDER BY DueUtc, Sequence`,
-  next: `SELECT ${claimColumns}, Status FROM ${table} INDEXED BY ${table}_Line
+  next: `SELECT Status, ${claimColumns} FROM ${table} INDEXED BY ${table}_Line
     WHERE OrderingKey = ? AND InLine = 1 AND Sequence > ? ORDER BY Sequence LIMIT 1`,
   take: `UPDATE ${table} SET Status = 1, Attempts = Attempts + 1, ClaimFence = ?, HeldBack = 0
     WHERE Sequence IN (SELECT value FROM json_each(?))`,
@@ -25,8 +24,7 @@ export interface ClaimOrder extends ClaimLimits {
 
 /** A message that may be claimed, and when its turn comes: not before that of its predecessor in the line. */
 interface Candidate {
-  readonly row: ClaimRow;
-  readonly key: string | null;
+  readonly message: ClaimedMessage;
   readonly turn: number;
 }
 
@@ -40,34 +38,34 @@ export function claim(
   order: ClaimOrder,
 ): { messages: ClaimedMessage[]; more: boolean } {
   const candidates = new Candidates(connection, table, order.now);
-  const taken: ClaimRow[] = [];
+  const messages: ClaimedMessage[] = [];
   let bytes = 0;
   let alone = false;
   let more = false;
   try {
     for (let candidate = candidates.next(); candidate !== null; candidate = candidates.next()) {
-      const { row } = candidate;
-      const size = Buffer.byteLength(row.Payload);
-      const isFirst = taken.length === 0;
-      const overLimit = taken.length >= order.limit || (!isFirst && bytes + size > order.maxBytes);
-      const isRecovered = row.Recovered === 1;
-      if (overLimit || alone || (isRecovered && !(isFirst && order.solo))) {
+      const { message } = candidate;
+      const size = Buffer.byteLength(message.payload);
+      const isFirst = messages.length === 0;
+      const overLimit = messages.length >= order.limit || (!isFirst && bytes + size > order.maxBytes);
+      if (overLimit || alone || (message.recovered && !(isFirst && order.solo))) {
         more = true;
         break;
       }
-      taken.push(row);
+      messages.push(message);
       bytes += size;
-      alone = isRecovered;
+      alone = message.recovered;
       candidates.took(candidate);
     }
   } finally {
     candidates.close();
   }
-  if (taken.length > 0) {
-    connection.run(statements[table].take, order.fence, JSON.stringify(taken.map((row) => row.Sequence)));
+  if (messages.length > 0) {
+    const sequences = messages.map((message) => message.sequence);
+    connection.run(statements[table].take, order.fence, JSON.stringify(sequences));
   }
   candidates.holdStraysBack();
-  return { messages: taken.map(claimedMessage), more: more || candidates.recoveredBehind };
+  return { messages, more: more || candidates.recoveredBehind };
 }
 
 /** Milliseconds until the next Ready message that is not held back is due (Q11); null if there is none. */
@@ -98,7 +96,7 @@ class Candidates {
     this.#connection = connection;
     this.#table = table;
     this.#now = now;
-    this.#due = connection.iterate<ClaimRow>(statements[table].due, now);
+    this.#due = connection.iterateTuples<ClaimRow>(statements[table].due, now);
   }
 
   next(): Candidate | null {
@@ -114,23 +112,19 @@ class Candidates {
   }
 
   /** Lets the next of the candidate's line follow it. */
-  took(candidate: Candidate): void {
-    const { key, row, turn } = candidate;
+  took({ message: { orderingKey: key, sequence }, turn }: Candidate): void {
     if (key === null) return;
     const sequences = this.#entered.get(key);
-    if (sequences === undefined) this.#entered.set(key, new Set([row.Sequence]));
-    else sequences.add(row.Sequence);
-    const next = this.#connection.get<ClaimRow & { Status: number }>(
-      statements[this.#table].next,
-      key,
-      row.Sequence,
-    );
-    if (next === undefined || next.Status !== 0 || next.DueUtc > this.#now) return;
-    if (next.Recovered === 1) {
-      this.recoveredBehind = true;
-      return;
-    }
-    insertByTurn(this.#followers, { row: next, key, turn: Math.max(turn, next.DueUtc) });
+    if (sequences === undefined) this.#entered.set(key, new Set([sequence]));
+    else sequences.add(sequence);
+    const row = this.#connection.getTuple<NextRow>(statements[this.#table].next, key, sequence);
+    if (row === undefined) return;
+    const [status, ...claimRow] = row;
+    const dueUtc = claimRow[8];
+    if (status !== MessageStatus.Ready || dueUtc > this.#now) return;
+    const message = claimedMessage(claimRow);
+    if (message.recovered) this.recoveredBehind = true;
+    else insertByTurn(this.#followers, { message, turn: Math.max(turn, dueUtc) });
   }
 
   close(): void {
@@ -140,11 +134,8 @@ class Candidates {
   /** Rows inserted by hand may not be held back where they should be; now they are. */
   holdStraysBack(): void {
     const strays = this.#strays.filter(({ sequence, key }) => this.#entered.get(key)?.has(sequence) !== true);
-    holdBack(
-      this.#connection,
-      this.#table,
-      strays.map(({ sequence }) => sequence),
-    );
+    const sequences = strays.map(({ sequence }) => sequence);
+    holdBack(this.#connection, this.#table, sequences);
     letHeadsForward(this.#connection, this.#table, this.#misledKeys);
   }
 
@@ -152,27 +143,28 @@ class Candidates {
     for (;;) {
       const result = this.#due.next();
       if (result.done === true) return null;
-      const row = result.value;
-      if (row.OrderingKey === null) return { row, key: null, turn: row.DueUtc };
-      const key = text(row.OrderingKey);
-      if (this.#mayStart(row, key)) return { row, key, turn: row.DueUtc };
+      const message = claimedMessage(result.value);
+      const { orderingKey: key, sequence } = message;
+      if (key === null || this.#mayStart(sequence, key)) return { message, turn: result.value[8] };
     }
   }
 
   /** Only the head of a line may be claimed, and only while nothing of its key runs. */
-  #mayStart(row: ClaimRow, key: string): boolean {
+  #mayStart(sequence: number, key: string): boolean {
     if (!this.#entered.has(key)) {
       const head = headOf(this.#connection, this.#table, key);
-      if (head?.Sequence === row.Sequence && head.Running === 0) return true;
+      if (head?.Sequence === sequence && head.Running === 0) return true;
       this.#misledKeys.add(key);
     }
-    this.#strays.push({ sequence: row.Sequence, key });
+    this.#strays.push({ sequence, key });
     return false;
   }
 }
 
+type NextRow = readonly [status: number, ...claim: ClaimRow];
+
 function isBefore(one: Candidate, other: Candidate): boolean {
-  return one.turn < other.turn || (one.turn === other.turn && one.row.Sequence < other.row.Sequence);
+  return one.turn < other.turn || (one.turn === other.turn && one.message.sequence < other.message.sequence);
 }
 
 function insertByTurn(followers: Candidate[], candidate: Candidate): void {

@@ -59,7 +59,7 @@ export function listDead(
     after,
     limit: page.limit,
   };
-  return (connection.prepare(list).all(values) as unknown as RecordRow[]).map(messageRecord);
+  return connection.allTuples<RecordRow>(list, values).map(messageRecord);
 }
 
 interface Selected {

@@ -59,7 +59,7 @@ export class SqliteWorkQueue implements WorkQueue {
   get(messageId: string): Promise<MessageRecord | null> {
     return this.#handle.look((connection) => {
       const sql = `SELECT ${recordColumns} FROM ${this.#table} WHERE MessageId = ?`;
-      const row = connection.get<RecordRow>(sql, messageId);
+      const row = connection.getTuple<RecordRow>(sql, messageId);
       return row === undefined ? null : messageRecord(row);
     });
   }
