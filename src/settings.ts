@@ -16,10 +16,10 @@ export type DurationInput = number | string;
  * Parses a duration to milliseconds; a bare number is milliseconds. Null when it is none, or is negative.
  */
 export function parseDuration(input: DurationInput): number | null {
-  const text = typeof input === 'string' ? input.trim() : input;
+  const text = typeof input === 'string' ? input.trim() : '';
   const parsed =
-    typeof text === 'number'
-      ? text
+    typeof input === 'number'
+      ? input
       : /^[\d.]+\s*[a-z]*$/i.test(text)
         ? ms(text as ms.StringValue)
         : undefined;
@@ -40,13 +40,16 @@ const duration = (min: number, max: number) =>
 
 const count = (min: number, max: number) =>
   v.pipe(
-    v.union([
-      v.number(),
-      v.pipe(
-        v.string(),
-        v.transform((text) => (/^\d+$/.test(text.trim()) ? Number(text) : Number.NaN)),
-      ),
-    ]),
+    v.union(
+      [
+        v.number(),
+        v.pipe(
+          v.string(),
+          v.transform((text) => (/^\d+$/.test(text.trim()) ? Number(text) : Number.NaN)),
+        ),
+      ],
+      `must be a whole number from ${min} to ${max}`,
+    ),
     v.check(
       (value) => Number.isInteger(value) && value >= min && value <= max,
       `must be a whole number from ${min} to ${max}`,
@@ -208,7 +211,7 @@ const groups = {
     redispatchMs: optionalSetting(
       'REDISPATCH',
       duration(100, day),
-      'A chosen tenant is due again after this if no report came. Time budget + grace + lease when absent.',
+      'A chosen tenant is due again after this if no report came. Lease + grace when absent, when a crashed run can be taken over.',
     ),
   }),
   schedule: v.strictObject({
@@ -317,7 +320,12 @@ const groups = {
 } as const;
 
 const schema = v.strictObject({
-  registry: setting('REGISTRY', text, 'sqlite:.data/registry.db', 'The registry: sqlite: and the path of a file.'),
+  registry: setting(
+    'REGISTRY',
+    text,
+    'sqlite:.data/registry.db',
+    'The registry: sqlite: and the path of a file.',
+  ),
   handlersModule: optionalSetting(
     'HANDLERS',
     text,
@@ -393,6 +401,8 @@ export function loadSettings(options: SettingsInput = {}, env: NodeJS.ProcessEnv
     if (value === undefined || value === '') continue;
     const [group, name] = option.split('.') as [string, string?];
     if (name !== undefined && merged[group] === undefined) merged[group] = {};
+    // A group that is none is refused below.
+    if (name !== undefined && !isGroup(merged[group])) continue;
     const target = name === undefined ? merged : (merged[group] as Record<string, unknown>);
     const key = name ?? group;
     if (target[key] !== undefined) continue;
@@ -408,8 +418,13 @@ export function loadSettings(options: SettingsInput = {}, env: NodeJS.ProcessEnv
   const given = option
     .split('.')
     .reduce<unknown>((level, key) => (isGroup(level) ? level[key] : undefined), merged);
-  const shown = description && !description.secret ? ` is ${JSON.stringify(given)}` : '';
-  const problem = description ? issue.message : 'is not known; see docs/configuration.md';
+  const shown = description && !description.secret ? ` is ${shownValue(given)}` : '';
+  const isGroupName = Object.hasOwn(groups, option);
+  const problem = description
+    ? issue.message
+    : isGroupName
+      ? 'must be an object of settings; see docs/configuration.md'
+      : 'is not known; see docs/configuration.md';
   throw new MultiOutboxError('INVALID_CONFIGURATION', `${name}${shown}: it ${problem}.`);
 }
 
@@ -420,6 +435,13 @@ export function unknownVariables(env: NodeJS.ProcessEnv = process.env): string[]
     (name) =>
       name.startsWith(environmentPrefix) && !known.has(name) && !name.startsWith(`${environmentPrefix}TEST_`),
   );
+}
+
+/** What was given, for the error that refuses it. */
+function shownValue(given: unknown): string {
+  if (typeof given === 'string') return JSON.stringify(given);
+  if (typeof given === 'function') return 'a function';
+  return typeof given === 'object' && given !== null ? 'an object' : String(given);
 }
 
 function isGroup(value: unknown): value is Record<string, unknown> {
