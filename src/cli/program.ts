@@ -14,6 +14,7 @@ import { wakeCommand } from './commands/wake.ts';
 import { exitCodes, reportError, UsageError } from './errors.ts';
 import { oneLine } from './output/text.ts';
 import { type GlobalOptions, Session } from './session.ts';
+import { reportStrayErrors } from './stray-errors.ts';
 
 /** Carries out a command: gives it a session, closes it afterwards. An exit code returned becomes the program's. */
 export type Runner = (
@@ -26,7 +27,11 @@ export async function main(argv: readonly string[]): Promise<void> {
   prepareProcess(argv);
   let exitCode: number = exitCodes.done;
   const run: Runner = async (command, action) => {
-    const session = new Session(command.optsWithGlobals<GlobalOptions>());
+    const session = new Session({
+      json: false,
+      verbose: false,
+      ...command.optsWithGlobals<Partial<GlobalOptions>>(),
+    });
     try {
       exitCode = (await action(session)) ?? exitCodes.done;
     } finally {
@@ -34,7 +39,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     }
   };
   try {
-    await createProgram(run).parseAsync(argv);
+    await createProgram(run, errorStyle(argv).json).parseAsync(argv);
   } catch (error) {
     exitCode = isHelp(error) ? exitCodes.done : reportError(asUsageError(error), errorStyle(argv));
   }
@@ -43,7 +48,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.exit(exitCode);
 }
 
-export function createProgram(run: Runner): Command {
+/** @param quiet leaves out the help that goes with some errors */
+export function createProgram(run: Runner, quiet = false): Command {
   const program = new Command('multi-outbox')
     .description('Dispatches the outbox tables of many tenant databases with one deployment.')
     .version(packageJson.version)
@@ -55,14 +61,10 @@ export function createProgram(run: Runner): Command {
       '--handlers <file>',
       'a module with the handlers, in place of the built-in ones (MULTI_OUTBOX_HANDLERS)',
     )
-    .option(
-      '--json',
-      'print results as JSON, one value a line, and errors as {"error":{code,message}}',
-      false,
-    )
-    .option('--verbose', 'show stacks of errors, and log more', false)
+    .option('--json', 'print results as JSON, one value a line, and errors as {"error":{code,message}}')
+    .option('--verbose', 'show stacks of errors, and log more')
     .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ outputError: () => {} })
+    .configureOutput({ outputError: () => {}, ...(quiet && { writeErr: () => {} }) })
     .exitOverride();
   const parts = [
     tenantsCommands,
@@ -116,5 +118,5 @@ function prepareProcess(argv: readonly string[]): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
   });
-  process.on('uncaughtException', (error) => process.exit(reportError(error, errorStyle(argv))));
+  reportStrayErrors(errorStyle(argv));
 }

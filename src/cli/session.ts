@@ -1,5 +1,6 @@
 import type { MultiOutbox } from '../multi-outbox.ts';
 import { loadSettings, type Settings, type SettingsInput } from '../settings.ts';
+import { type Logger, silentLogger } from '../telemetry/logger.ts';
 import { type Colors, colorsFor } from './output/colors.ts';
 import { jsonLine } from './output/json.ts';
 import { createLogger, type LogLevel, withoutRunLines } from './output/logger.ts';
@@ -18,6 +19,7 @@ export class Session {
   readonly colors: Colors;
   #settings: Settings | undefined;
   #opened: MultiOutbox | undefined;
+  #logger: Logger = silentLogger;
 
   constructor(options: GlobalOptions) {
     this.options = options;
@@ -44,15 +46,20 @@ export class Session {
     if (this.#opened === undefined) {
       const { createMultiOutbox } = await import('../multi-outbox.ts');
       const level = this.options.verbose ? 'debug' : (options.level ?? 'warn');
-      const logger = await createLogger({ json: this.options.json, level });
+      this.#logger = await createLogger({ json: this.options.json, level });
       const handlers = options.handlers ? await this.loadHandlers() : [];
       this.#opened = createMultiOutbox({
         ...this.#given(),
         handlers,
-        logger: options.runLines || this.options.verbose ? logger : withoutRunLines(logger),
+        logger: options.runLines || this.options.verbose ? this.#logger : withoutRunLines(this.#logger),
       });
     }
     return this.#opened;
+  }
+
+  /** Says nothing before `open`. */
+  get logger(): Logger {
+    return this.#logger;
   }
 
   async loadHandlers() {

@@ -5,6 +5,7 @@ const stopSignals = ['SIGINT', 'SIGTERM'] as const;
 export interface StopWatch {
   /** Fires at the first SIGINT or SIGTERM, and when nobody reads standard output any more. */
   readonly signal: AbortSignal;
+  stop(reason: string): void;
   /** Gives the signals back to Node. */
   dispose(): void;
 }
@@ -29,6 +30,7 @@ export function watchForStop(onStop: (reason: string) => void = () => {}): StopW
   process.stdout.on('error', onOutputError);
   return {
     signal: controller.signal,
+    stop,
     dispose() {
       for (const name of stopSignals) process.off(name, onSignal);
       process.stdout.off('error', onOutputError);

@@ -1,15 +1,14 @@
 import type { Command } from 'commander';
-import { errorText } from '../../errors.ts';
+import { isMultiOutboxError } from '../../errors.ts';
 import type { RunReport } from '../../fleet/requests.ts';
+import type { MultiOutbox } from '../../multi-outbox.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import { beginDispatching } from '../dispatching.ts';
 import { exitCodes } from '../errors.ts';
-import { guardExit } from '../exit-guard.ts';
 import { jsonLine } from '../output/json.ts';
-import { createLogger } from '../output/logger.ts';
 import { RunSums, runLine } from '../output/run.ts';
 import { duration, oneLine } from '../output/text.ts';
 import type { Runner } from '../program.ts';
-import { watchForStop } from '../signals.ts';
 
 export function runCommand(program: Command, run: Runner): void {
   program
@@ -22,44 +21,47 @@ export function runCommand(program: Command, run: Runner): void {
     )
     .action((_options: object, command: Command) =>
       run(command, async (session) => {
-        const { json, verbose } = session.options;
+        const { json } = session.options;
         // In a log file the library's own lines tell more; on a terminal and as JSON this command tells of runs.
         const tells = json || process.stderr.isTTY === true;
         const multiOutbox = await session.open({
           handlers: true,
-          level: tells ? 'warn' : 'info',
+          level: 'info',
           runLines: !tells,
         });
-        const logger = await createLogger({ json, level: verbose ? 'debug' : 'info' });
-        const guard = guardExit(session.options);
-        const stop = watchForStop((reason) => logger.info(`Stopping (${reason}).`));
-        const dispose = surviveRejections(logger);
+        const { logger } = session;
+        await requireRegistry(multiOutbox, logger);
+        const dispatching = beginDispatching(logger, session.options);
         const sums = new RunSums();
         const topics = multiOutbox.handlers.map(({ topic }) => topic).join(', ');
         logger.info(`Dispatching ${topics || '(no handlers)'}; SIGINT or SIGTERM stops it.`);
-        try {
-          await multiOutbox.run({
-            signal: stop.signal,
-            onRun({ request, report }) {
-              if (report === undefined) {
-                guard.started(request.tenantId);
-                return;
-              }
-              guard.ended(request.tenantId);
-              sums.add(report);
-              if (json) process.stdout.write(jsonLine(report));
-              else if (tells) logRun(logger, report);
+        await multiOutbox
+          .run({
+            signal: dispatching.signal,
+            onRun(event) {
+              dispatching.track(event);
+              if (event.report === undefined) return;
+              sums.add(event.report);
+              if (json) process.stdout.write(jsonLine(event.report));
+              else if (tells) logRun(logger, event.report);
             },
-          });
-        } finally {
-          dispose();
-          stop.dispose();
-          guard.disarm();
-        }
+          })
+          .finally(() => dispatching.dispose());
         logger.info(`Stopped after ${duration(sums.elapsedMs)}: ${sums.text()}.`);
+        dispatching.end();
         return exitCodes.done;
       }),
     );
+}
+
+/** A host outlasts a registry that is away for a while; one that is not there, or not migrated, is a mistake. */
+async function requireRegistry(multiOutbox: MultiOutbox, logger: Logger): Promise<void> {
+  try {
+    await multiOutbox.status();
+  } catch (error) {
+    if (!isMultiOutboxError(error) || !error.transient) throw error;
+    logger.warn(`The registry cannot be reached yet: ${oneLine(error.message)}`);
+  }
 }
 
 /** Idle runs are the normal state of a quiet tenant: they show with --verbose only. */
@@ -68,18 +70,4 @@ function logRun(logger: Logger, report: RunReport): void {
   if (report.outcome === 'failed' || report.counts.dead > 0 || report.counts.lost > 0) logger.warn(line);
   else if (report.outcome === 'idle') logger.debug(line);
   else logger.info(line);
-}
-
-/**
- * A promise that a handler forgot to wait for must not end the dispatch of all other tenants. An exception that
- * nobody caught still does: what it left behind is unknown.
- */
-function surviveRejections(logger: Logger): () => void {
-  const onRejection = (reason: unknown) => {
-    logger.error(
-      `A promise was rejected that nobody waits for, most likely in a handler: ${oneLine(errorText(reason))}`,
-    );
-  };
-  process.on('unhandledRejection', onRejection);
-  return () => process.off('unhandledRejection', onRejection);
 }

@@ -1,13 +1,12 @@
 import type { Command } from 'commander';
 import type { TickReport } from '../../fleet/requests.ts';
+import { beginDispatching } from '../dispatching.ts';
 import { exitCodes } from '../errors.ts';
-import { guardExit } from '../exit-guard.ts';
 import { startProgress } from '../output/progress.ts';
 import { RunSums, runTable } from '../output/run.ts';
 import { duration } from '../output/text.ts';
 import type { Runner } from '../program.ts';
 import type { Session } from '../session.ts';
-import { watchForStop } from '../signals.ts';
 
 export function tickCommand(program: Command, run: Runner): void {
   program
@@ -18,30 +17,25 @@ export function tickCommand(program: Command, run: Runner): void {
       run(command, async (session) => {
         const multiOutbox = await session.open({ handlers: true });
         const progress = await startProgress('Dispatching', 'runs', session.options);
-        const guard = guardExit(session.options);
-        const stop = watchForStop();
+        const dispatching = beginDispatching(session.logger, session.options);
         let begun = 0;
         let ended = 0;
         const report = await multiOutbox
           .tick({
-            signal: stop.signal,
+            signal: dispatching.signal,
             onRun(event) {
-              if (event.report === undefined) {
-                begun += 1;
-                guard.started(event.request.tenantId);
-              } else {
-                ended += 1;
-                guard.ended(event.request.tenantId);
-              }
+              dispatching.track(event);
+              if (event.report === undefined) begun += 1;
+              else ended += 1;
               progress.update(ended, begun);
             },
           })
           .finally(() => {
-            stop.dispose();
-            guard.disarm();
+            dispatching.dispose();
             progress.stop();
           });
         await session.show(report, () => tickText(report, session));
+        dispatching.end();
         const failed = report.runs.some(({ outcome }) => outcome === 'failed');
         return failed ? exitCodes.failed : exitCodes.done;
       }),

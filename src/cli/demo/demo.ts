@@ -9,7 +9,8 @@ import { exitCodes, FailedError } from '../errors.ts';
 import { loadHandlers } from '../handlers.ts';
 import { createLogger } from '../output/logger.ts';
 import { startProgress } from '../output/progress.ts';
-import { counted, duration } from '../output/text.ts';
+import { runLine } from '../output/run.ts';
+import { duration } from '../output/text.ts';
 import type { Session } from '../session.ts';
 import { watchForStop } from '../signals.ts';
 import { customers } from './customers.ts';
@@ -25,6 +26,7 @@ export async function demo(session: Session): Promise<number> {
   const say = (line: string) => {
     if (!json) process.stdout.write(`${line}\n`);
   };
+  const program = process.env.npm_lifecycle_event === 'demo' ? 'npm run cli --' : 'multi-outbox';
   const folder = demoFolder();
   const registry = session.options.registry ?? `sqlite:${join(folder.shown, 'registry.db')}`;
   useDemoSettings({ registry, handlersModule: demoHandlersFile(), 'email.folder': folder.mail });
@@ -33,9 +35,9 @@ export async function demo(session: Session): Promise<number> {
   const baseline = await prepare(folder);
   const messages = customers.reduce((sum, customer) => sum + customer.messages.length, 0);
   say(
-    `${customers.length} customers with ${counted(messages, 'message')} in their outboxes; registry ${folder.shown}.`,
+    `${customers.length} customers, each with a database of its own below ${folder.shown}; ${messages} messages wait.`,
   );
-  say('One database is damaged now. Two hosts start: this process, and a second one.');
+  say('One of the databases is damaged now. Two hosts start: this process and a second one.');
 
   const { createMultiOutbox } = await import('../../multi-outbox.ts');
   const multiOutbox = createMultiOutbox({
@@ -52,19 +54,23 @@ export async function demo(session: Session): Promise<number> {
       signal: stop.signal,
       verbose,
       onProgress: progress.update,
+      onCollision: (report) => say(`This host asked for ${runLine(report)}.`),
     }).finally(() => progress.stop());
     const results = await collectResults(multiOutbox, folder, baseline, runs);
     const problems = findProblems(results);
-    const seconds = duration(Date.now() - startedAt);
-    await session.show({ customers: results, problems, durationMs: Date.now() - startedAt }, async () =>
-      [
-        '',
-        await resultTable(results, session.colors),
-        '',
-        `Done in ${seconds}. Skipped: runs that found the lease held by the other host. Look around with:`,
-        `  multi-outbox status --registry ${registry}`,
-        `  multi-outbox dead list --all --registry ${registry}`,
-      ].join('\n'),
+    const durationMs = Date.now() - startedAt;
+    await session.show(
+      { customers: results, hosts: { first: runs.first, second: runs.second }, problems, durationMs },
+      async () =>
+        [
+          '',
+          await resultTable(results, session.colors),
+          '',
+          `Done in ${duration(durationMs)}: ${runs.first} mails by this host, ${runs.second} by the second one.`,
+          'Skipped counts the runs that found the lease held by the other host. Look around with:',
+          `  ${program} status --registry ${registry}`,
+          `  ${program} dead list --all --registry ${registry}`,
+        ].join('\n'),
     );
     if (problems.length > 0)
       throw new FailedError(`The demo did not end as it should: ${problems.join('; ')}.`);
@@ -79,12 +85,9 @@ export async function demo(session: Session): Promise<number> {
 async function prepare(folder: DemoFolder) {
   const { createMultiOutbox } = await import('../../multi-outbox.ts');
   const multiOutbox = createMultiOutbox({ handlers: [], logger: silentLogger });
-  try {
-    return await createFleet(multiOutbox, folder);
-  } finally {
-    await multiOutbox.close();
-    for (const { id, damaged } of customers) if (damaged) await damage(folder.database(id));
-  }
+  const baseline = await createFleet(multiOutbox, folder).finally(() => multiOutbox.close());
+  for (const { id, damaged } of customers) if (damaged) await damage(folder.database(id));
+  return baseline;
 }
 
 /** A bar on a terminal, a line now and then elsewhere. */

@@ -12,9 +12,14 @@ import { startSecondHost } from './second-host.ts';
 
 export const demoHandlersFile = () => fileURLToPath(bundledFile('demo.js'));
 
+/** What the hosts' own reports tell, which the registry's totals do not. */
 export interface HostedRuns {
+  /** Runs by customer. */
   readonly skipped: ReadonlyMap<string, number>;
   readonly failed: ReadonlyMap<string, number>;
+  /** Mails dispatched by each host. */
+  readonly first: number;
+  readonly second: number;
 }
 
 const timeLimitMs = 25_000;
@@ -31,24 +36,30 @@ export async function runHosts(options: {
   signal: AbortSignal;
   verbose: boolean;
   onProgress: (done: number, of: number) => void;
+  onCollision: (report: RunReport) => void;
 }): Promise<HostedRuns> {
-  const { multiOutbox, baseline, verbose, onProgress } = options;
+  const { multiOutbox, baseline, verbose, onProgress, onCollision } = options;
   const skipped = new Map<string, number>();
   const failed = new Map<string, number>();
-  const count = ({ tenantId, outcome, skipped: why }: RunReport) => {
+  const done = { first: 0, second: 0 };
+  const countFor = (host: keyof typeof done) => (report: RunReport) => {
+    const { tenantId, outcome, counts, skipped: why } = report;
+    done[host] += counts.done;
     if (why === 'held') skipped.set(tenantId, (skipped.get(tenantId) ?? 0) + 1);
     if (outcome === 'failed') failed.set(tenantId, (failed.get(tenantId) ?? 0) + 1);
   };
-  const second = startSecondHost({ verbose, onReport: count });
+  const second = startSecondHost({ verbose, onReport: countFor('second') });
   const stopFirst = new AbortController();
   let first: Promise<void> | undefined;
   try {
     const work = async () => {
       const signal = AbortSignal.any([options.signal, AbortSignal.timeout(timeLimitMs)]);
-      count(await collide(multiOutbox, signal));
+      const collision = await collide(multiOutbox, signal);
+      countFor('first')(collision);
+      onCollision(collision);
       first = multiOutbox.run({
         signal: stopFirst.signal,
-        onRun: ({ report }) => report && count(report),
+        onRun: ({ report }) => report && countFor('first')(report),
       });
       await untilDone(multiOutbox, baseline, failed, signal, onProgress);
     };
@@ -57,7 +68,7 @@ export async function runHosts(options: {
     stopFirst.abort();
     await Promise.all([first, second.stop()]);
   }
-  return { skipped, failed };
+  return { skipped, failed, ...done };
 }
 
 /** Waits until the second host holds the slow customer's lease, then asks for the same customer: a skipped run. */

@@ -7,6 +7,7 @@ import { shorten } from '../output/text.ts';
 import { type Customer, customers, expectedMails } from './customers.ts';
 import type { Baseline } from './fleet.ts';
 import { countMails, type DemoFolder } from './folder.ts';
+import type { HostedRuns } from './hosts.ts';
 
 export interface CustomerResult {
   readonly customer: string;
@@ -27,7 +28,7 @@ export async function collectResults(
   multiOutbox: MultiOutbox,
   folder: DemoFolder,
   baseline: Baseline,
-  runs: { readonly skipped: ReadonlyMap<string, number>; readonly failed: ReadonlyMap<string, number> },
+  runs: HostedRuns,
 ): Promise<CustomerResult[]> {
   return Promise.all(
     customers.map(async ({ id, story }) => {
@@ -94,7 +95,7 @@ export function resultTable(results: readonly CustomerResult[], colors: Colors):
       {
         title: 'Mails',
         cell: ({ mails, files, error }) =>
-          mails === null ? `none: ${shorten(error ?? '', 50)}` : `${files} files in ${mails}`,
+          mails === null ? shorten(error ?? 'none', 60) : `${files} files in ${mails}`,
         paint: (text, { error }) => (error === null ? text : colors.red(text)),
       },
     ],

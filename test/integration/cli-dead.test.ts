@@ -1,0 +1,120 @@
+import { type CliFolder, cliFolder } from '../support/cli-process.ts';
+
+const env = { MULTI_OUTBOX_UNHANDLED_TOPICS: 'dead' };
+
+let folder: CliFolder;
+let ids: { acme: string; acmeOther: string; beta: string };
+
+/** Two Dead messages of acme, of two topics, and one of beta. */
+beforeEach(async () => {
+  folder = cliFolder();
+  await folder.json(['tenants', 'add', 'acme']);
+  await folder.json(['tenants', 'add', 'beta']);
+  const enqueue = async (tenant: string, topic: string) =>
+    (await folder.json<{ messageId: string }>(['enqueue', tenant, topic, `payload of ${tenant}`])).messageId;
+  ids = {
+    acme: await enqueue('acme', 'a.topic'),
+    acmeOther: await enqueue('acme', 'other.topic'),
+    beta: await enqueue('beta', 'a.topic'),
+  };
+  await folder.json(['tick'], { env });
+});
+afterEach(() => folder.remove());
+
+interface Listed {
+  count: number;
+  messages: { tenantId: string; messageId: string; attempts: number }[];
+  failures: { tenantId: string; code: string }[];
+}
+
+const list = (...args: string[]) => folder.json<Listed>(['dead', 'list', ...args]);
+const listedIds = async (...args: string[]) =>
+  (await list(...args)).messages.map(({ messageId }) => messageId).sort();
+
+test('dead list shows one tenant, several or all, without payloads', async () => {
+  const { stdout, code } = await folder.cli(['dead', 'list', '--all']);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^Tenant +Message +Topic +Attempts +Replays +Age +Last error/);
+  expect(stdout).toMatch(new RegExp(`^acme +${ids.acme} +a\\.topic +\\d`, 'm'));
+  expect(stdout).toContain('3 Dead messages.');
+  expect(stdout).not.toContain('payload of');
+  expect(JSON.stringify(await list('--all'))).not.toContain('payload of');
+  expect(await listedIds('--tenant', 'acme')).toEqual([ids.acme, ids.acmeOther].sort());
+  expect(await listedIds('--tenant', 'acme', '--tenant', 'beta')).toEqual(Object.values(ids).sort());
+});
+
+test('dead list filters by topic, whatever its case, and by age, and is cut by --limit', async () => {
+  expect(await listedIds('--all', '--topic', 'A.TOPIC')).toEqual([ids.acme, ids.beta].sort());
+  expect(await listedIds('--all', '--older-than', '1h')).toEqual([]);
+  expect(await listedIds('--all', '--older-than', '0ms')).toHaveLength(3);
+  expect(await list('--all', '--limit', '1')).toMatchObject({ count: 3, messages: [{ tenantId: 'acme' }] });
+  expect((await folder.cli(['dead', 'list', '--all', '--older-than', '1h'])).stdout).toBe(
+    'No Dead message matches.\n',
+  );
+});
+
+test('which tenants are meant is always said', async () => {
+  for (const command of ['list', 'replay', 'discard']) {
+    const { code, stderr } = await folder.cli(['dead', command]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/^error: Say which tenants.*--all\.\n$/)]);
+  }
+  const unknown = await folder.cli(['dead', 'list', '--tenant', 'nobody']);
+  expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringMatching(/^error: .*'nobody'.*\n$/)]);
+});
+
+test('dead show prints one message with its payload, found in whichever tenant', async () => {
+  const { code, stdout } = await folder.cli(['dead', 'show', ids.beta, '--all']);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^Tenant +beta$/m);
+  expect(stdout).toMatch(/\n\npayload of beta\n$/);
+  const payload = await folder.cli(['dead', 'show', ids.beta, '--all', '--payload']);
+  expect(payload.stdout).toBe('payload of beta');
+  const missing = await folder.cli(['dead', 'show', ids.beta, '--tenant', 'acme']);
+  expect([missing.code, missing.stderr]).toEqual([
+    1,
+    expect.stringMatching(/^error: No message .* was found;.*\n$/),
+  ]);
+});
+
+test('Q13: replay counts first, and acts with --yes', async () => {
+  const before = await folder.cli(['dead', 'replay', '--all', '--topic', 'a.topic']);
+  expect(before.code).toBe(0);
+  expect(before.stdout).toBe(
+    'acme: 1\nbeta: 1\n2 Dead messages would be replayed. Nothing was changed; add --yes to do it.\n',
+  );
+  expect(await list('--all')).toMatchObject({ count: 3 });
+  expect(await folder.json(['dead', 'replay', '--all', '--topic', 'a.topic', '--yes'])).toEqual({
+    action: 'replay',
+    changed: true,
+    count: 2,
+    tenants: [
+      { tenantId: 'acme', count: 1 },
+      { tenantId: 'beta', count: 1 },
+    ],
+    failures: [],
+  });
+  expect(await listedIds('--all')).toEqual([ids.acmeOther]);
+  await folder.json(['tick'], { env });
+  const again = await list('--all', '--topic', 'a.topic');
+  expect(again).toMatchObject({ count: 2, messages: [{ replayCount: 1 }, { replayCount: 1 }] });
+});
+
+test('discard removes for good what is named, with --yes', async () => {
+  const before = await folder.cli(['dead', 'discard', ids.acme, '--tenant', 'acme']);
+  expect(before.stdout).toBe(
+    '1 Dead message would be removed for good. Nothing was changed; add --yes to do it.\n',
+  );
+  const after = await folder.cli(['dead', 'discard', ids.acme, '--tenant', 'acme', '--yes']);
+  expect([after.code, after.stdout]).toEqual([0, '1 Dead message removed for good.\n']);
+  expect(await listedIds('--all')).toEqual([ids.acmeOther, ids.beta].sort());
+});
+
+test('D8: a tenant that cannot be asked is told of, and the others are served', async () => {
+  await folder.json(['tenants', 'add', 'void', '--no-migrate']);
+  const { code, stdout, stderr } = await folder.cli(['dead', 'replay', '--all', '--yes', '--json']);
+  expect(code).toBe(1);
+  expect(JSON.parse(stdout)).toMatchObject({ count: 3, failures: [{ tenantId: 'void' }] });
+  expect(JSON.parse(stderr)).toEqual({
+    error: { code: 'FAILED', message: expect.stringMatching(/^Tenant 'void' failed with /) },
+  });
+});

@@ -1,0 +1,124 @@
+import { type CliFolder, cliFolder } from '../support/cli-process.ts';
+
+let folder: CliFolder;
+beforeEach(() => {
+  folder = cliFolder();
+});
+afterEach(() => folder.remove());
+
+test('--help and --version end with 0 and open nothing', async () => {
+  const help = await folder.cli(['--help']);
+  expect([help.code, help.stderr]).toEqual([0, '']);
+  for (const command of 'tenants migrate enqueue tick run status wake dead leases handlers demo'.split(' ')) {
+    expect(help.stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
+    const own = await folder.cli([command, '--help']);
+    expect([command, own.code, own.stdout]).toEqual([
+      command,
+      0,
+      expect.stringMatching(/--json.*--verbose/s),
+    ]);
+  }
+  expect((await folder.cli(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+test.each([
+  [['frobnicate'], /Unknown command 'frobnicate'/],
+  [['status', '--frobnicate'], /Unknown option '--frobnicate'/],
+  [['wake'], /Missing required argument 'tenant'/],
+  [['status', '--status', 'asleep'], /Allowed choices are active, paused, retired/],
+  [['tenants', 'add', 'acme', '--priority', 'high'], /whole number/],
+  [['migrate', '--all', '--tenant', 'acme'], /Give one of --all, --tenant/],
+])('wrong usage ends with 2 and one line: %j', async (args, expected) => {
+  const { code, stdout, stderr } = await folder.cli(args);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(/^error: [^\n]+\n$/);
+  expect(stderr).toMatch(expected);
+  const json = await folder.cli([...args, '--json']);
+  expect(json.code).toBe(2);
+  expect(JSON.parse(json.stderr)).toEqual({
+    error: { code: 'USAGE', message: expect.stringMatching(expected) },
+  });
+});
+
+test('a command without its verb shows the verbs and ends with 2', async () => {
+  const { code, stdout, stderr } = await folder.cli(['tenants']);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(/pause <tenant>[\s\S]*\nerror: A command is missing;.*\n$/);
+});
+
+test('an error is one line; with --verbose its stack follows; with --json it has a code', async () => {
+  const plain = await folder.cli(['status']);
+  expect([plain.code, plain.stdout]).toEqual([1, '']);
+  expect(plain.stderr).toMatch(/^error: .*registry\.db.*migrate[^\n]*\n$/);
+  const verbose = await folder.cli(['--verbose', 'status']);
+  expect(verbose.stderr).toMatch(/^error: [^\n]+\nMultiOutboxError: [\s\S]*\n {4}at /);
+  const json = await folder.cli(['--json', 'status']);
+  expect([json.code, json.stdout]).toEqual([1, '']);
+  expect(JSON.parse(json.stderr)).toEqual({
+    error: { code: 'DATABASE_MISSING', message: expect.any(String) },
+  });
+});
+
+test('settings that are wrong are told by the name that the user gave', async () => {
+  const registry = await folder.cli(['status', '--registry', 'postgres://x:secret@y/z']);
+  expect([registry.code, registry.stderr]).toEqual([
+    2,
+    expect.stringMatching(/^error: .*sqlite:<file>.*\n$/),
+  ]);
+  expect(registry.stderr).not.toContain('secret');
+  const variable = await folder.cli(['status'], { env: { MULTI_OUTBOX_LEASE: 'long' } });
+  expect([variable.code, variable.stderr]).toEqual([
+    2,
+    expect.stringMatching(/^error: MULTI_OUTBOX_LEASE is "long": .*\n$/),
+  ]);
+});
+
+test.each([
+  ['there is none', undefined, /there is no such file/],
+  ['it does not parse', 'export default [', /Unexpected/],
+  [
+    'its import is missing',
+    "import 'no-such-package-anywhere'; export default [];",
+    /no-such-package-anywhere/,
+  ],
+  [
+    'it exports nothing',
+    'export const handlers = [];',
+    /must export, as default, an array of handlers or a function/,
+  ],
+  ['its function returns none', 'export default () => 42;', /did not return an array/],
+  [
+    'its function throws',
+    "export default () => { throw new Error('no key') };",
+    /its function threw: no key/,
+  ],
+  ['an item is none', 'export default [{ topic: 1 }];', /item 1 of its handlers is none/],
+])('a handlers file is refused when %s', async (_why, text, expected) => {
+  if (text !== undefined) folder.write('handlers.mjs', text);
+  const { code, stderr } = await folder.cli(['handlers', 'list', '--handlers', 'handlers.mjs']);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/^error: Handlers file 'handlers\.mjs' cannot be used: [^\n]+\n$/);
+  expect(stderr).toMatch(expected);
+});
+
+test('D4: two handlers for a topic are refused, and a handlers file may be TypeScript', async () => {
+  folder.write(
+    'two.ts',
+    `import { defineHandler } from 'multi-outbox';
+     const topic: string = 'Twice';
+     export default [defineHandler({ topic, handle() {} }), defineHandler({ topic: 'twice', handle() {} })];`,
+  );
+  const { code, stderr } = await folder.cli(['handlers', 'list', '--handlers', 'two.ts', '--json']);
+  const { error } = JSON.parse(stderr);
+  expect(code).toBe(2);
+  if (process.features.typescript) expect(error).toMatchObject({ code: 'DUPLICATE_HANDLER' });
+  else expect(error).toMatchObject({ message: expect.stringContaining('cannot load this kind of file') });
+});
+
+test('colours and progress are for terminals: none in a pipe', async () => {
+  await folder.cli(['tenants', 'add', 'acme']);
+  for (const args of [['status'], ['tick'], ['migrate', '--all'], ['tenants', 'list']]) {
+    const { stdout, stderr } = await folder.cli(args, { env: { CI: 'true' } });
+    expect(stdout + stderr).not.toContain('\u001b');
+  }
+});

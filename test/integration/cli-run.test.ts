@@ -1,0 +1,106 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { RunReport } from '../../src/fleet/requests.ts';
+import { type CliFolder, cliFolder } from '../support/cli-process.ts';
+
+const handlers = path.resolve(__dirname, '../support/cli-handlers.mjs');
+const env = { MULTI_OUTBOX_PLAN_INTERVAL: '50ms', MULTI_OUTBOX_GRACE: '10s' };
+
+let folder: CliFolder;
+beforeEach(async () => {
+  folder = cliFolder();
+  await folder.json(['tenants', 'add', 'acme']);
+});
+afterEach(() => folder.remove());
+
+const enqueue = (topic: string, payload = 'x') => folder.json(['enqueue', 'acme', topic, payload]);
+const lines = (name: string) => {
+  const file = path.join(folder.path, name);
+  return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
+};
+
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  'D5: %s lets running handlers end, settles them and exits with 0',
+  async (signal) => {
+    const host = folder.start(['run', '--json', '--handlers', handlers], { env });
+    await enqueue('slow', '1000');
+    await host.until(() => lines('started.ndjson').length === 1);
+    host.kill(signal);
+    const { code, stdout, stderr } = await host.ended;
+    expect(code).toBe(0);
+    expect(lines('done.ndjson')).toHaveLength(1);
+    const reports = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as RunReport);
+    expect(reports.reduce((sum, { counts }) => sum + counts.done, 0)).toBe(1);
+    const logged = stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).msg as string);
+    expect(logged).toEqual(
+      expect.arrayContaining([`Stopping (${signal}).`, expect.stringMatching(/^Stopped after .*1 done\.$/)]),
+    );
+    const { leases } = await folder.json<{ leases: { held: boolean }[] }>(['leases', 'list', 'acme']);
+    expect(leases.map(({ held }) => held)).toEqual([false]);
+  },
+);
+
+test('a second signal ends it at once, with exit code 1 and a word on what was in flight', async () => {
+  const host = folder.start(['run', '--json', '--handlers', handlers], { env });
+  await enqueue('slow', '60000');
+  await host.until(() => lines('started.ndjson').length === 1);
+  host.kill('SIGTERM');
+  await host.until(({ stderr }) => stderr.includes('Stopping (SIGTERM)'));
+  host.kill('SIGTERM');
+  const { code, stderr } = await host.ended;
+  expect(code).toBe(1);
+  expect(stderr).toContain('Stopped at once by a second SIGTERM.');
+  expect(stderr).toContain('in flight (acme)');
+});
+
+test('without --json the log has lines of JSON, without payloads, and nothing is printed', async () => {
+  const host = folder.start(['run', '--handlers', handlers], { env });
+  await enqueue('note', 'a secret payload');
+  await host.until(() => lines('done.ndjson').length === 1);
+  await host.until(({ stderr }) => stderr.includes('"done":1'));
+  host.kill('SIGTERM');
+  const { code, stdout, stderr } = await host.ended;
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+  const logged = stderr
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(logged).toContainEqual(
+    expect.objectContaining({ tenantId: 'acme', outcome: 'dispatched', done: 1 }),
+  );
+  expect(stderr).not.toContain('a secret payload');
+});
+
+test('D8: an exception that nobody can catch stops the host gracefully, with exit code 1', async () => {
+  const host = folder.start(['run', '--json', '--handlers', handlers], { env });
+  await enqueue('throws.later');
+  const { code, stderr } = await host.ended;
+  expect(code).toBe(1);
+  expect(lines('done.ndjson')).toHaveLength(1);
+  expect(JSON.parse(stderr.trim().split('\n').at(-1)!)).toEqual({
+    error: { code: 'FAILED', message: expect.stringContaining('thrown in a timer') },
+  });
+});
+
+test('it stops gracefully when nobody reads its output any more', async () => {
+  const host = folder.start(['run', '--json', '--handlers', handlers], { env });
+  await host.until(({ stdout }) => stdout.includes('"outcome":"idle"'));
+  host.closeOutput();
+  await folder.json(['wake', 'acme']);
+  const { code, stderr } = await host.ended;
+  expect(code).toBe(0);
+  expect(stderr).toContain('Stopping (standard output was closed).');
+  expect(stderr).toContain('Stopped after');
+});
+
+test('a registry that is not there ends it at once', async () => {
+  const { code, stderr } = await folder.cli(['run', '--registry', 'sqlite:nowhere/registry.db']);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^error: .*nowhere\/registry\.db.*\n$/);
+});

@@ -1,0 +1,123 @@
+import { existsSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import type { FleetSummary, TenantRecord } from '../../src/engine/registry.ts';
+import { type CliFolder, cliFolder } from '../support/cli-process.ts';
+
+let folder: CliFolder;
+beforeEach(() => {
+  folder = cliFolder();
+});
+afterEach(() => folder.remove());
+
+interface Status {
+  fleet: FleetSummary;
+  tenants: TenantRecord[];
+  more: boolean;
+}
+
+const status = (...args: string[]) => folder.json<Status>(['status', ...args]);
+const ids = ({ tenants }: Status) => tenants.map(({ id }) => id);
+
+test('status shows the fleet, its parked topics and its sums', async () => {
+  await folder.json(['tenants', 'add', 'acme', '--idle-ceiling', 'never']);
+  await folder.json(['tenants', 'add', 'beta']);
+  await folder.json(['tenants', 'pause', 'beta']);
+  await folder.json(['enqueue', 'acme', 'nobody.handles', 'x']);
+  await folder.json(['tick']);
+  const { code, stdout } = await folder.cli(['status']);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(
+    /^Tenant +Status +Due +Last run +Backlog +Streak +Done +Retried +Dead +Parked +Lost +Trouble$/m,
+  );
+  expect(stdout).toMatch(
+    /^acme +active +in .* s +dispatched, .* ago +0 +0 +0 +1 +0 +no handler for nobody\.handles$/m,
+  );
+  expect(stdout).toMatch(/^beta +paused +never +0/m);
+  expect(stdout).toMatch(/^1 active, 1 paused, 0 retired; .* Messages: 1 parked\.$/m);
+  const { fleet, tenants } = await status();
+  expect(fleet).toMatchObject({ tenants: { active: 1, paused: 1, retired: 0 }, totals: { parked: 1 } });
+  expect(tenants[0]).toMatchObject({ id: 'acme', schedule: { parkedTopics: ['nobody.handles'] } });
+  expect(ids(await status('--parked'))).toEqual(['acme']);
+  expect(ids(await status('--status', 'paused'))).toEqual(['beta']);
+  expect(ids(await status('--tenant', 'beta', '--tenant', 'acme'))).toEqual(['beta', 'acme']);
+});
+
+test('F6: status reads the registry alone: no tenant database need be there', async () => {
+  await folder.json(['tenants', 'add', 'acme']);
+  await folder.json(['tick']);
+  rmSync(path.join(folder.path, '.data/tenants'), { recursive: true });
+  expect(ids(await status())).toEqual(['acme']);
+  expect(existsSync(path.join(folder.path, '.data/tenants'))).toBe(false);
+});
+
+test('a big fleet is cut at --limit, and --all shows it whole', async () => {
+  const { code } = await folder.script(`
+    const multiOutbox = library.createMultiOutbox();
+    await multiOutbox.migrate({ tenants: [] });
+    for (let number = 1000; number < 1520; number++) await multiOutbox.tenants.add({ id: 't' + number });
+    await multiOutbox.close();
+  `);
+  expect(code).toBe(0);
+  const cut = await status();
+  expect([cut.tenants.length, cut.more]).toEqual([50, true]);
+  expect((await folder.cli(['status', '--limit', '2'])).stdout).toMatch(
+    /The first 2 are shown; --all shows every one\.\n$/,
+  );
+  const whole = await status('--all');
+  expect([new Set(ids(whole)).size, whole.more]).toEqual([520, false]);
+  expect(ids(await status('--failing'))).toEqual([]);
+});
+
+test('F7: wake makes tenants due now', async () => {
+  await folder.json(['tenants', 'add', 'acme', '--idle-ceiling', 'never']);
+  await folder.json(['tick']);
+  expect((await status()).tenants[0]?.schedule.nextDueUtc).toBeNull();
+  expect((await folder.cli(['status'])).stdout).toContain('on wake');
+  const { code, stdout } = await folder.cli(['wake', 'acme']);
+  expect([code, stdout]).toEqual([0, 'Tenant acme is due now.\n']);
+  expect((await status()).fleet.due).toBe(1);
+  const unknown = await folder.cli(['wake', 'acme', 'nobody']);
+  expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringMatching(/^error: .*'nobody'.*\n$/)]);
+});
+
+test('L1: leases list shows the leases of a tenant and of the registry', async () => {
+  await folder.json(['tenants', 'add', 'acme']);
+  expect((await folder.cli(['leases', 'list', 'acme'])).stdout).toBe('No lease was ever taken here.\n');
+  await folder.json(['enqueue', 'acme', 'nobody.handles', 'x']);
+  await folder.json(['tick']);
+  expect(await folder.json(['leases', 'list', 'acme'])).toMatchObject({
+    tenantId: 'acme',
+    leases: [{ name: 'queue:outbox', fence: 1, held: false }],
+  });
+  expect((await folder.cli(['leases', 'list'])).stdout).toMatch(/^plan +free +1$/m);
+});
+
+test('handlers list shows the topics and what each handler is held to', async () => {
+  const { handlers, file } = await folder.json<{ handlers: { topic: string }[]; file: null }>([
+    'handlers',
+    'list',
+  ]);
+  expect([handlers.map(({ topic }) => topic), file]).toEqual([['email.send', 'webhook.post'], null]);
+  folder.write(
+    'mine.mjs',
+    `import { defineHandler } from 'multi-outbox';
+     export default async (settings) => [
+       defineHandler({ topic: 'mine', timeoutMs: settings.dispatch.handlerTimeoutMs / 2, retry: { maxAttempts: 3 }, handle() {} }),
+     ];`,
+  );
+  const own = await folder.json(['handlers', 'list'], { env: { MULTI_OUTBOX_HANDLERS: 'mine.mjs' } });
+  expect(own).toEqual({
+    file: 'mine.mjs',
+    handlers: [
+      {
+        topic: 'mine',
+        schema: false,
+        timeoutMs: 15_000,
+        concurrency: 16,
+        retry: { maxAttempts: 3, baseMs: 2_000, maxDelayMs: 900_000 },
+      },
+    ],
+  });
+  const table = await folder.cli(['handlers', 'list', '--handlers', 'mine.mjs']);
+  expect(table.stdout).toMatch(/^mine +15s +16 +3 +2s … 15m$/m);
+});

@@ -1,0 +1,142 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { TickReport } from '../../src/fleet/requests.ts';
+import { type CliFolder, cliFolder } from '../support/cli-process.ts';
+
+const handlers = path.resolve(__dirname, '../support/cli-handlers.mjs');
+
+let folder: CliFolder;
+beforeEach(async () => {
+  folder = cliFolder();
+  await folder.json(['tenants', 'add', 'acme']);
+  await folder.json(['tenants', 'add', 'beta']);
+});
+afterEach(() => folder.remove());
+
+const enqueue = async (tenant: string, topic: string, payload = 'x') =>
+  (await folder.json<{ messageId: string }>(['enqueue', tenant, topic, payload])).messageId;
+
+/** What handlers did, in order. */
+function done(): { tenant: string; topic: string; messageId: string; attempt: number }[] {
+  const file = path.join(folder.path, 'done.ndjson');
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
+test('tick plans, dispatches to the handlers of --handlers, and shows a row for each tenant', async () => {
+  await enqueue('acme', 'note');
+  await enqueue('acme', 'NOTE');
+  await enqueue('beta', 'nobody.handles');
+  const { code, stdout } = await folder.cli(['tick', '--handlers', handlers]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^Tenant +Outcome +Done +Retried +Dead +Released +Parked +Lost +Recovered +Time/);
+  expect(stdout).toMatch(/^acme +dispatched +2 +0 +0 +0 +0 +0 +0 /m);
+  expect(stdout).toMatch(/^beta +dispatched +0 .*no handler for nobody\.handles$/m);
+  expect(done().map(({ tenant }) => tenant)).toEqual(['acme', 'acme']);
+  expect((await folder.cli(['tick'])).stdout).toMatch(/^No tenant is due\./);
+});
+
+test('the mails of email.send lie in the folder of mails when no handlers are given', async () => {
+  const messageId = await enqueue(
+    'acme',
+    'email.send',
+    '{"to":"ann@example.com","subject":"Hi","text":"Hello"}',
+  );
+  const report = await folder.json<TickReport>(['tick']);
+  expect(report.plan.status).toBe('planned');
+  expect(report.runs.map(({ tenantId, counts }) => [tenantId, counts.done]).sort()).toEqual([
+    ['acme', 1],
+    ['beta', 0],
+  ]);
+  expect(existsSync(path.join(folder.path, '.data/mail/acme', `${messageId}.eml`))).toBe(true);
+});
+
+test('D8: a tenant that fails makes the exit code 1, and the others are served', async () => {
+  await enqueue('beta', 'note');
+  for (const suffix of ['', '-wal', '-shm']) {
+    if (existsSync(path.join(folder.path, `.data/tenants/acme.db${suffix}`))) {
+      folder.write(`.data/tenants/acme.db${suffix}`, 'garbage '.repeat(4_096));
+    }
+  }
+  const { code, stdout } = await folder.cli(['tick', '--handlers', handlers]);
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/^acme +failed .*DATABASE_CORRUPT/m);
+  expect(stdout).toMatch(/^beta +dispatched +1 /m);
+  const status = await folder.cli(['status', '--failing']);
+  expect(status.stdout).toMatch(/^acme .*1 failed.*DATABASE_CORRUPT/m);
+  expect(status.stdout).not.toMatch(/^beta/m);
+});
+
+test('D3: text thrown, a permanent error and a handler that never ends come to a clear end; the rest is served', async () => {
+  for (const topic of ['throws.string', 'throws.permanent', 'never.ends', 'rejects.unseen', 'note']) {
+    await enqueue('acme', topic);
+  }
+  const { code, stdout, stderr } = await folder.cli(['tick', '--handlers', handlers]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^acme +dispatched +2 +0 +3 /m);
+  expect(stderr).toContain('nobody waits for this');
+  expect(
+    done()
+      .map(({ topic }) => topic)
+      .sort(),
+  ).toEqual(['note', 'rejects.unseen']);
+  const { messages } = await folder.json<{ messages: { topic: string; lastError: string }[] }>([
+    'dead',
+    'list',
+    '--tenant',
+    'acme',
+  ]);
+  expect(Object.fromEntries(messages.map(({ topic, lastError }) => [topic, lastError]))).toEqual({
+    'throws.string': 'no Error, just text',
+    'throws.permanent': 'never \u001b[31m in red',
+    'never.ends': expect.stringContaining('did not end within 200 ms'),
+  });
+  const table = await folder.cli(['dead', 'list', '--tenant', 'acme']);
+  expect(table.stdout).toContain('never \\u001b[31m in red');
+});
+
+test('Q6: a handler that calls process.exit is told of, exits with 1, and loses nothing', async () => {
+  const exits = await enqueue('acme', 'exits');
+  const note = await enqueue('acme', 'note');
+  const env = { MULTI_OUTBOX_LEASE: '500ms', MULTI_OUTBOX_CONCURRENCY: '1', MULTI_OUTBOX_GRACE: '0ms' };
+  const { code, stderr } = await folder.cli(['tick', '--handlers', handlers], { env });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^error: The process was ended with \d dispatch runs? in flight \(.*acme.*\n$/);
+
+  const host = folder.start(['run', '--json', '--handlers', handlers], { env });
+  await folder.json(['wake', 'acme']);
+  await host.until(() => done().length === 2);
+  host.kill('SIGTERM');
+  expect((await host.ended).code).toBe(0);
+  const attempts = Object.fromEntries(done().map(({ messageId, attempt }) => [messageId, attempt]));
+  expect(attempts).toEqual({ [exits]: 2, [note]: expect.any(Number) });
+});
+
+test('D5: an exception that nobody can catch stops the process gracefully: what runs is settled', async () => {
+  const messageId = await enqueue('acme', 'throws.later');
+  const { code, stdout, stderr } = await folder.cli(['tick', '--handlers', handlers]);
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/^acme +dispatched +1 /m);
+  expect(stderr).toMatch(/^error: Stopped after an exception that nobody could catch.*thrown in a timer.*$/m);
+  expect(done()).toMatchObject([{ messageId, attempt: 1 }]);
+});
+
+test('F3: a plan that another host holds is said to be held', async () => {
+  const { code: held } = await folder.script(`
+    const multiOutbox = library.createMultiOutbox();
+    const registry = await multiOutbox.registry();
+    await registry.beginPlan({ owner: 'somebody else', leaseMs: 60_000, limit: 10 });
+    await multiOutbox.close();
+  `);
+  expect(held).toBe(0);
+  const { code, stdout } = await folder.cli(['tick']);
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/^Another host is planning right now/)]);
+  expect(await folder.json(['tick'])).toMatchObject({ plan: { status: 'held' }, runs: [] });
+  expect(await folder.json(['leases', 'list'])).toMatchObject({
+    tenantId: null,
+    leases: [{ name: 'plan', owner: 'somebody else', held: true }],
+  });
+});

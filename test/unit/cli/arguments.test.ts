@@ -1,0 +1,43 @@
+import { InvalidArgumentError } from 'commander';
+import fc from 'fast-check';
+import {
+  durationArgument,
+  durationOrNever,
+  listArgument,
+  numberArgument,
+  pairArgument,
+  wholeNumber,
+} from '../../../src/cli/arguments.ts';
+
+test('durations', () => {
+  expect([durationArgument('250'), durationArgument('1.5s'), durationArgument('2h')]).toEqual([
+    250, 1_500, 7_200_000,
+  ]);
+  expect([durationOrNever('Never'), durationOrNever('1m')]).toEqual(['never', 60_000]);
+  for (const text of ['', ' ', '-1s', 'soon', '1 fortnight', 'never']) {
+    expect(() => durationArgument(text)).toThrow(InvalidArgumentError);
+  }
+});
+
+test('numbers', () => {
+  expect(wholeNumber(-5, 5)('-5')).toBe(-5);
+  for (const text of ['6', '-6', '1.5', '', 'x', '1e0'])
+    expect(() => wholeNumber(-5, 5)(text)).toThrow(/-5 to 5/);
+  expect(numberArgument('0.5')).toBe(0.5);
+  for (const text of ['', 'x', 'Infinity']) expect(() => numberArgument(text)).toThrow(InvalidArgumentError);
+});
+
+test('whatever the value of a pair, it comes back', () => {
+  fc.assert(
+    fc.property(fc.stringMatching(/^[^=]+$/), fc.string(), (key, value) => {
+      expect(Object.entries(pairArgument(`${key}=${value}`))).toEqual([[key, value]]);
+    }),
+  );
+});
+
+test('pairs and lists gather; a key given twice and a pair without a key are refused', () => {
+  expect(pairArgument('b=2', pairArgument('a=1'))).toEqual({ a: '1', b: '2' });
+  for (const text of ['a=3', '=1', 'plain'])
+    expect(() => pairArgument(text, { a: '1' })).toThrow(InvalidArgumentError);
+  expect(listArgument('b', listArgument('a'))).toEqual(['a', 'b']);
+});

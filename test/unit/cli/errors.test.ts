@@ -1,0 +1,29 @@
+import { describeError, FailedError, UsageError } from '../../../src/cli/errors.ts';
+import { MultiOutboxError } from '../../../src/errors.ts';
+
+test.each([
+  ['wrong usage', new UsageError('No.'), { code: 'USAGE', message: 'No.', exitCode: 2 }],
+  ['a failure', new FailedError('No.'), { code: 'FAILED', message: 'No.', exitCode: 1 }],
+  [
+    'a refused argument',
+    new MultiOutboxError('INVALID_TENANT', 'No.'),
+    { code: 'INVALID_TENANT', message: 'No.', exitCode: 2 },
+  ],
+  [
+    'trouble with a database',
+    new MultiOutboxError('DATABASE_LOCKED', 'First.\nSecond.'),
+    { code: 'DATABASE_LOCKED', message: 'First. Second.', exitCode: 1 },
+  ],
+  [
+    'text that was thrown',
+    'boom',
+    { code: 'UNEXPECTED', message: expect.stringContaining('boom'), exitCode: 1 },
+  ],
+  [
+    'anything else',
+    new TypeError('x is not a function'),
+    { code: 'UNEXPECTED', message: expect.stringMatching(/x is not a function\. .*--verbose/), exitCode: 1 },
+  ],
+])('%s becomes one line, a code and an exit code', (_what, error, expected) => {
+  expect(describeError(error)).toEqual(expected);
+});

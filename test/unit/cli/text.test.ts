@@ -1,0 +1,37 @@
+import { age, counted, duration, harmless, oneLine, shorten } from '../../../src/cli/output/text.ts';
+
+test('text of others cannot steer a terminal', () => {
+  expect(oneLine('a\u001b[2Jb\u0007')).toBe('a\\u001b[2Jb\\u0007');
+  expect(oneLine(' first\r\n  second\tthird ')).toBe('first second third');
+  expect(oneLine('abc\u202ecba')).toBe('abc\\u202ecba');
+  expect(harmless('a\u001b[2J\n\tb\r')).toBe('a\\u001b[2J\n\tb\\u000d');
+});
+
+test('text is cut between characters, never inside one', () => {
+  expect(shorten('🦆🦆🦆', 3)).toBe('🦆🦆🦆');
+  expect(shorten('🦆🦆🦆🦆', 3)).toBe('🦆🦆…');
+});
+
+test.each([
+  [0, '0 ms'],
+  [-5, '0 ms'],
+  [999, '999 ms'],
+  [4_250, '4.2 s'],
+  [9_999, '9.9 s'],
+  [119_000, '119 s'],
+  [120_000, '2 min'],
+  [7_200_000, '2 h'],
+  [172_800_000, '2 d'],
+])('%d milliseconds read %s', (milliseconds, text) => {
+  expect(duration(milliseconds)).toBe(text);
+});
+
+test('ages and counts', () => {
+  expect(age(null)).toBe('');
+  expect(age(new Date(1_000), 61_000)).toBe('60 s');
+  expect([counted(1, 'run'), counted(0, 'run'), counted(2, 'box', 'boxes')]).toEqual([
+    '1 run',
+    '0 runs',
+    '2 boxes',
+  ]);
+});
