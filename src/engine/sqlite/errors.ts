@@ -31,9 +31,14 @@ const resultCode = {
 
 /** SQLite's primary result code of an error that node:sqlite threw; null for any other error. */
 export function sqliteCode(error: unknown): number | null {
-  if (!(error instanceof Error)) return null;
-  const { errcode } = error as Error & { errcode?: unknown };
+  const { errcode } = (error ?? {}) as { errcode?: unknown };
   return typeof errcode === 'number' ? errcode & 0xff : null;
+}
+
+/** Told by its shape: what Node's own modules throw need not be an instance of this context's Error. */
+function messageOf(error: unknown): string {
+  const { message } = (error ?? {}) as { message?: unknown };
+  return typeof message === 'string' ? message : String(error);
 }
 
 /** True when somebody else's lock was in the way: nothing was changed and trying again may help. */
@@ -114,14 +119,12 @@ export function explain(error: unknown, subject: Subject, access: () => FileAcce
         details,
       );
     case resultCode.error:
-      if (error instanceof Error && error.message.startsWith('no such table'))
-        return schemaMissing(subject, error);
+      if (messageOf(error).startsWith('no such table')) return schemaMissing(subject, error);
       break;
   }
-  const text = error instanceof Error ? error.message : String(error);
   return new MultiOutboxError(
     'DATABASE_ERROR',
-    `${who}: ${at} failed: ${oneLine(text)}; check the disk and the file`,
+    `${who}: ${at} failed: ${oneLine(messageOf(error))}; check the disk and the file`,
     details,
   );
 }

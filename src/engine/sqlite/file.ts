@@ -90,12 +90,19 @@ export class DatabaseFile {
       database.exec('PRAGMA temp_store = MEMORY');
       // What a burst left of the WAL is given back to the disk at the next checkpoint.
       database.exec('PRAGMA journal_size_limit = 67108864');
+      // SQLite's own ways to compare without regard to case know ASCII alone.
+      database.function('fold_case', { deterministic: true }, foldCase);
       return new Connection(database);
     } catch (error) {
       closeQuietly(database);
       throw error;
     }
   }
+}
+
+/** Text that is the same for texts that differ only in case. */
+export function foldCase(value: unknown): string {
+  return String(value).toLowerCase();
 }
 
 function closeQuietly(database: DatabaseSync | undefined): void {

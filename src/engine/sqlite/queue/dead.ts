@@ -1,6 +1,7 @@
 /** Dead messages: looking at them, replaying them (Q13), discarding them. */
 import type { DeadFilter, MessageRecord } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
+import { foldCase } from '../file.ts';
 import { type StoredText, text, textColumn } from '../text.ts';
 import { wholeMs } from '../time.ts';
 import { type Head, headOf, holdBack, letHeadsForward } from './ordering.ts';
@@ -10,7 +11,7 @@ const statements = perTable((table) => {
   const matching = `FROM ${table} INDEXED BY ${table}_Dead
     WHERE Status = 3
       AND (:ids IS NULL OR MessageId COLLATE NOCASE IN (SELECT value FROM json_each(:ids)))
-      AND (:topic IS NULL OR Topic = :topic COLLATE NOCASE)
+      AND (:topic IS NULL OR fold_case(Topic) = :topic)
       AND SettledUtc <= :deadSince`;
   const oldestFirst = 'ORDER BY SettledUtc, Sequence LIMIT :limit';
   return {
@@ -30,7 +31,7 @@ const statements = perTable((table) => {
 function conditions(filter: DeadFilter, now: number) {
   return {
     ids: filter.messageIds === undefined ? null : JSON.stringify(filter.messageIds),
-    topic: filter.topic ?? null,
+    topic: filter.topic === undefined ? null : foldCase(filter.topic),
     deadSince: now - wholeMs(filter.olderThanMs ?? 0),
   };
 }

@@ -25,7 +25,7 @@ const statements = perTable((table) => {
       WHERE ${ours} ${key}`,
     // Without a delay the message keeps its place among the due ones.
     release: `UPDATE ${table}
-      SET ${ready}, DueUtc = coalesce(:due, DueUtc), Attempts = max(0, Attempts - 1), Parks = Parks + :parked, ${errors}
+      SET ${ready}, DueUtc = coalesce(:due, DueUtc), Attempts = max(0, Attempts - 1), Parks = iif(:parked, Parks + 1, 0), ${errors}
       WHERE ${ours} ${key}`,
   };
 });
