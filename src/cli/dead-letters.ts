@@ -3,9 +3,9 @@ import type { Command } from 'commander';
 import type { DeadFilter, MessageRecord } from '../engine/work-queue.ts';
 import type { MultiOutbox } from '../multi-outbox.ts';
 import { durationArgument, listArgument } from './arguments.ts';
-import { describeError, FailedError, UsageError } from './errors.ts';
+import { describeError, UsageError } from './errors.ts';
+import type { TenantFailure } from './failures.ts';
 import { startProgress } from './output/progress.ts';
-import { counted } from './output/text.ts';
 
 export interface DeadOptions {
   tenant?: string[];
@@ -58,12 +58,6 @@ export async function chosenTenants(
   }
 }
 
-export interface TenantFailure {
-  readonly tenantId: string;
-  readonly code: string;
-  readonly message: string;
-}
-
 const parallel = 8;
 
 /**
@@ -78,7 +72,7 @@ export async function forEachTenant<Result>(
 ): Promise<{ results: { tenantId: string; result: Result }[]; failures: TenantFailure[] }> {
   const progress = tenantIds.length > 1 ? await startProgress(title, 'tenants', options) : null;
   const found = new Map<string, Result>();
-  const failures: TenantFailure[] = [];
+  const failed = new Map<string, TenantFailure>();
   const waiting = [...tenantIds];
   let done = 0;
   const work = async () => {
@@ -87,7 +81,7 @@ export async function forEachTenant<Result>(
         found.set(tenantId, await action(tenantId));
       } catch (error) {
         const { code, message } = describeError(error);
-        failures.push({ tenantId, code, message });
+        failed.set(tenantId, { tenantId, code, message });
       }
       done += 1;
       progress?.update(done, tenantIds.length);
@@ -98,16 +92,6 @@ export async function forEachTenant<Result>(
   const results = tenantIds
     .filter((tenantId) => found.has(tenantId))
     .map((tenantId) => ({ tenantId, result: found.get(tenantId)! }));
-  return { results, failures: failures.sort((a, b) => a.tenantId.localeCompare(b.tenantId)) };
-}
-
-/** After the results were shown: fails when tenants could not be asked. */
-export function throwFailures(failures: readonly TenantFailure[]): void {
-  const first = failures[0];
-  if (first === undefined) return;
-  const others =
-    failures.length > 1 ? `, and ${counted(failures.length - 1, 'other tenant')} failed too` : '';
-  throw new FailedError(
-    `Tenant '${first.tenantId}' failed with ${first.code}: ${first.message.replace(/\.$/, '')}${others}.`,
-  );
+  const failures = tenantIds.flatMap((tenantId) => failed.get(tenantId) ?? []);
+  return { results, failures };
 }

@@ -1,5 +1,5 @@
 import type { MultiOutbox } from '../multi-outbox.ts';
-import { loadSettings, type Settings, type SettingsInput } from '../settings.ts';
+import { loadSettings, type Settings, type SettingsInput, unknownVariables } from '../settings.ts';
 import { type Logger, silentLogger } from '../telemetry/logger.ts';
 import { type Colors, colorsFor } from './output/colors.ts';
 import { jsonLine } from './output/json.ts';
@@ -47,6 +47,10 @@ export class Session {
       const { createMultiOutbox } = await import('../multi-outbox.ts');
       const level = this.options.verbose ? 'debug' : (options.level ?? 'warn');
       this.#logger = await createLogger({ json: this.options.json, level });
+      for (const name of unknownVariables()) {
+        this.#logger.warn(`${name} is no setting and has no effect; see docs/configuration.md.`);
+      }
+      if (options.handlers && this.options.json) keepStandardOutput();
       const handlers = options.handlers ? await this.loadHandlers() : [];
       this.#opened = createMultiOutbox({
         ...this.#given(),
@@ -88,4 +92,11 @@ export class Session {
       ...(handlers !== undefined && { handlersModule: handlers }),
     };
   }
+}
+
+/** Standard output is for lines of JSON: what handlers print with `console` goes to standard error. */
+function keepStandardOutput(): void {
+  console.log = console.error;
+  console.info = console.error;
+  console.debug = console.error;
 }

@@ -73,6 +73,16 @@ test('settings that are wrong are told by the name that the user gave', async ()
   ]);
 });
 
+test('a variable that is no setting is told of', async () => {
+  await folder.cli(['tenants', 'add', 'acme']);
+  const { code, stderr } = await folder.cli(['status'], { env: { MULTI_OUTBOX_REGISTY: 'sqlite:x.db' } });
+  expect(code).toBe(0);
+  expect(JSON.parse(stderr)).toMatchObject({
+    level: 'warn',
+    msg: expect.stringContaining('MULTI_OUTBOX_REGISTY'),
+  });
+});
+
 test.each([
   ['there is none', undefined, /there is no such file/],
   ['it does not parse', 'export default [', /Unexpected/],

@@ -148,6 +148,7 @@ test('migrate brings every database up to date, says first what it would do, and
   folder.write('.data/tenants/acme.db', 'garbage '.repeat(1_000)); // the folder is there since beta
   const all = await folder.cli(['migrate', '--json']);
   expect(all.code).toBe(1);
+  expect(JSON.parse(all.stderr)).toMatchObject({ error: { code: 'FAILED' } });
   expect(JSON.parse(all.stdout).databases).toMatchObject([
     { tenantId: null, result: { steps: [] } },
     { tenantId: 'acme', error: { code: 'DATABASE_CORRUPT' } },

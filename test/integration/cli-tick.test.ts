@@ -61,8 +61,11 @@ test('D8: a tenant that fails makes the exit code 1, and the others are served',
       folder.write(`.data/tenants/acme.db${suffix}`, 'garbage '.repeat(4_096));
     }
   }
-  const { code, stdout } = await folder.cli(['tick', '--handlers', handlers]);
-  expect(code).toBe(1);
+  const { code, stdout, stderr } = await folder.cli(['tick', '--handlers', handlers]);
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringMatching(/^error: Tenant 'acme' failed with DATABASE_CORRUPT: .*\n$/),
+  ]);
   expect(stdout).toMatch(/^acme +failed .*DATABASE_CORRUPT/m);
   expect(stdout).toMatch(/^beta +dispatched +1 /m);
   const status = await folder.cli(['status', '--failing']);
@@ -122,6 +125,19 @@ test('D5: an exception that nobody can catch stops the process gracefully: what 
   expect(stdout).toMatch(/^acme +dispatched +1 /m);
   expect(stderr).toMatch(/^error: Stopped after an exception that nobody could catch.*thrown in a timer.*$/m);
   expect(done()).toMatchObject([{ messageId, attempt: 1 }]);
+});
+
+test('what handlers print does not get among the lines of JSON', async () => {
+  folder.write(
+    'chatty.mjs',
+    `import { defineHandler } from 'multi-outbox';
+     console.log('loading');
+     export default [defineHandler({ topic: 'chatty', handle: () => console.log('handling') })];`,
+  );
+  await enqueue('acme', 'chatty');
+  const { stdout, stderr } = await folder.cli(['tick', '--json', '--handlers', 'chatty.mjs']);
+  expect(JSON.parse(stdout)).toMatchObject({ plan: { status: 'planned' } });
+  expect(stderr).toBe('loading\nhandling\n');
 });
 
 test('F3: a plan that another host holds is said to be held', async () => {

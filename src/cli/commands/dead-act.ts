@@ -7,8 +7,8 @@ import {
   type DeadOptions,
   deadFilter,
   forEachTenant,
-  throwFailures,
 } from '../dead-letters.ts';
+import { throwFailures } from '../failures.ts';
 import { counted } from '../output/text.ts';
 import type { Runner } from '../program.ts';
 

@@ -7,8 +7,8 @@ import {
   deadFilter,
   forEachTenant,
   type TenantMessage,
-  throwFailures,
 } from '../dead-letters.ts';
+import { throwFailures } from '../failures.ts';
 import { table } from '../output/table.ts';
 import { age, counted, shorten } from '../output/text.ts';
 import type { Runner } from '../program.ts';

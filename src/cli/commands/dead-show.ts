@@ -1,14 +1,9 @@
 import type { Command } from 'commander';
 import { MessageStatus } from '../../engine/work-queue.ts';
 import { listArgument } from '../arguments.ts';
-import {
-  chosenTenants,
-  type DeadOptions,
-  forEachTenant,
-  type TenantMessage,
-  throwFailures,
-} from '../dead-letters.ts';
+import { chosenTenants, type DeadOptions, forEachTenant, type TenantMessage } from '../dead-letters.ts';
 import { FailedError } from '../errors.ts';
+import { throwFailures } from '../failures.ts';
 import { facts } from '../output/table.ts';
 import { age, harmless, pairs } from '../output/text.ts';
 import type { Runner } from '../program.ts';

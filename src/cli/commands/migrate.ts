@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { TenantMigration } from '../../fleet/migrate.ts';
 import { listArgument } from '../arguments.ts';
 import { exitCodes, UsageError } from '../errors.ts';
+import { throwFailures } from '../failures.ts';
 import { startProgress } from '../output/progress.ts';
 import { table } from '../output/table.ts';
 import { counted } from '../output/text.ts';
@@ -35,7 +36,8 @@ export function migrateCommand(program: Command, run: Runner): void {
             onTenant: (_migration, done, of) => progress.update(done, of),
           })
           .finally(() => progress.stop());
-        const failed = databases.filter(({ error }) => error !== undefined).length;
+        const failures = databases.flatMap(({ tenantId, error }) => (error ? [{ tenantId, ...error }] : []));
+        const failed = failures.length;
         await session.show({ dryRun, databases }, async () => {
           const drawn = await table(
             databases,
@@ -54,7 +56,8 @@ export function migrateCommand(program: Command, run: Runner): void {
           const summary = `${counted(databases.length - failed, 'database')} ${dryRun ? 'looked at, nothing changed' : 'ready'}${failed === 0 ? '' : `, ${failed} failed`}.`;
           return `${drawn}\n\n${summary}`;
         });
-        return failed === 0 ? exitCodes.done : exitCodes.failed;
+        throwFailures(failures);
+        return exitCodes.done;
       }),
     );
 }

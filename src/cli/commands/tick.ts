@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { TickReport } from '../../fleet/requests.ts';
 import { beginDispatching } from '../dispatching.ts';
 import { exitCodes } from '../errors.ts';
+import { throwFailures } from '../failures.ts';
 import { startProgress } from '../output/progress.ts';
 import { RunSums, runTable } from '../output/run.ts';
 import { duration } from '../output/text.ts';
@@ -36,11 +37,17 @@ export function tickCommand(program: Command, run: Runner): void {
           });
         await session.show(report, () => tickText(report, session));
         dispatching.end();
-        const failed = report.runs.some(({ outcome }) => outcome === 'failed');
-        return failed ? exitCodes.failed : exitCodes.done;
+        throwFailures(
+          report.runs
+            .filter(({ outcome }) => outcome === 'failed')
+            .map(({ tenantId, error }) => ({ tenantId, ...(error ?? noError) })),
+        );
+        return exitCodes.done;
       }),
     );
 }
+
+const noError = { code: 'DATABASE_ERROR', message: 'no reason was given' };
 
 async function tickText({ plan, runs }: TickReport, session: Session): Promise<string> {
   if (plan.status === 'held')
