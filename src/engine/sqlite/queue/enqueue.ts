@@ -8,8 +8,8 @@ import { perTable, type QueueTable } from './records.ts';
 const statements = perTable((table) => ({
   insert: `INSERT INTO ${table}
       (MessageId, Topic, CorrelationId, OrderingKey, DedupKey, EnqueuedUtc, DueUtc, HeldBack, Headers, Payload)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,
-      EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Line WHERE OrderingKey = ?4 AND InLine = 1), ?8, ?9)
+    VALUES (?, ?, ?, ?, ?, ?, ?,
+      EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Line WHERE OrderingKey = ? AND InLine = 1), ?, ?)
     ON CONFLICT DO NOTHING`,
   first: `SELECT MessageId FROM ${table} WHERE MessageId = ? OR DedupKey = ? ORDER BY Sequence LIMIT 1`,
 }));
@@ -28,14 +28,16 @@ export function insertMessages(
   const statement = connection.prepare(insert);
   return messages.map((message) => {
     const dedupKey = message.dedupKey ?? null;
+    const orderingKey = message.orderingKey ?? null;
     const { changes } = statement.run(
       message.messageId,
       message.topic,
       message.correlationId ?? null,
-      message.orderingKey ?? null,
+      orderingKey,
       dedupKey,
       now,
       now + wholeMs(message.dueInMs ?? 0),
+      orderingKey,
       message.headers === undefined ? null : JSON.stringify(message.headers),
       message.payload,
     );
