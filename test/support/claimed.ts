@@ -1,0 +1,23 @@
+import { randomUUID } from 'node:crypto';
+import type { ClaimedMessage } from '../../src/engine/work-queue.ts';
+
+let sequence = 0;
+
+/** A message as a claim hands it out, for the parts that need no database to be tried. */
+export function claimed(fields: Partial<ClaimedMessage> = {}): ClaimedMessage {
+  return {
+    sequence: ++sequence,
+    messageId: randomUUID(),
+    topic: 'orders',
+    payload: '{}',
+    headers: {},
+    correlationId: null,
+    orderingKey: null,
+    enqueuedUtc: new Date(0),
+    dueUtc: new Date(0),
+    attempt: 1,
+    parks: 0,
+    recovered: false,
+    ...fields,
+  };
+}

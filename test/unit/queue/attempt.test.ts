@@ -1,0 +1,339 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import * as v from 'valibot';
+import type { ClaimedMessage, Outcome } from '../../../src/engine/work-queue.ts';
+import { Attempt } from '../../../src/queue/attempt.ts';
+import {
+  defineHandler,
+  type HandlerContext,
+  type HandlerDefinition,
+  type Message,
+  PermanentError,
+} from '../../../src/queue/handler.ts';
+import { silentLogger } from '../../../src/telemetry/logger.ts';
+import { claimed } from '../../support/claimed.ts';
+import { deferred } from '../../support/deferred.ts';
+
+const sharedTimeoutMs = 1_000;
+
+function attempt(
+  definition: Omit<HandlerDefinition<StandardSchemaV1 | undefined>, 'topic'>,
+  fields: Partial<ClaimedMessage> = {},
+) {
+  const outcomes: Outcome[] = [];
+  const ended = deferred<Outcome>();
+  const handler = defineHandler({ topic: 'orders', ...definition } as HandlerDefinition);
+  const started = new Attempt(
+    claimed(fields),
+    handler,
+    {
+      tenant: { id: 'acme', tags: { plan: 'gold' } },
+      queue: 'outbox',
+      fence: 7,
+      logger: silentLogger,
+      retry: { maxAttempts: 3, baseMs: 1_000, maxDelayMs: 8_000 },
+      timeoutMs: sharedTimeoutMs,
+      random: () => 0.5,
+    },
+    (outcome) => {
+      outcomes.push(outcome);
+      ended.resolve(outcome);
+    },
+  );
+  return { attempt: started, outcomes, ended: ended.promise };
+}
+
+/** Everything that is due now has had its turn. */
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+describe('one start of one message (D3)', () => {
+  test('D3: a handler that returns at once ends the attempt at once', () => {
+    const { attempt: one, outcomes } = attempt({ handle: () => 'whatever' });
+    one.start();
+    expect(outcomes).toEqual([{ kind: 'done' }]);
+  });
+
+  test('D3: a handler that throws at once, too', () => {
+    const { attempt: one, outcomes } = attempt({
+      handle() {
+        throw new PermanentError('never');
+      },
+    });
+    one.start();
+    expect(outcomes).toEqual([{ kind: 'dead', error: 'never' }]);
+  });
+
+  test('D3: a promise ends it when it settles', async () => {
+    const gate = deferred();
+    const { attempt: one, outcomes, ended } = attempt({ handle: () => gate.promise });
+    one.start();
+    await turn();
+    expect(outcomes).toEqual([]);
+    gate.resolve();
+    expect(await ended).toEqual({ kind: 'done' });
+  });
+
+  test('D3: a rejection is an error like one thrown', async () => {
+    const { attempt: one, ended } = attempt({ handle: () => Promise.reject(new Error('503')) });
+    one.start();
+    expect(await ended).toEqual({ kind: 'retry', delayMs: 500, error: '503' });
+  });
+
+  test("D3: the handler's own retry settings stand in for the fleet's, one by one", async () => {
+    const { attempt: one, ended } = attempt({ handle: () => Promise.reject('x'), retry: { baseMs: 10 } });
+    one.start();
+    expect(await ended).toEqual({ kind: 'retry', delayMs: 5, error: 'x' });
+    const last = attempt({ handle: () => Promise.reject('x'), retry: { maxAttempts: 1 } });
+    last.attempt.start();
+    expect(await last.ended).toEqual({ kind: 'dead', error: 'x' });
+  });
+
+  test('D3: a thenable that breaks the rules does no harm', async () => {
+    const twice = attempt({
+      handle: () => ({
+        // biome-ignore lint/suspicious/noThenProperty: a thenable that misbehaves is the point
+        then(yes: () => void, no: (error: unknown) => void) {
+          yes();
+          no('late');
+          yes();
+        },
+      }),
+    });
+    twice.attempt.start();
+    await twice.ended;
+    expect(twice.outcomes).toEqual([{ kind: 'done' }]);
+
+    const throwing = attempt({
+      handle: () => ({
+        // biome-ignore lint/suspicious/noThenProperty: a thenable that misbehaves is the point
+        then() {
+          throw new Error('broken thenable');
+        },
+      }),
+    });
+    throwing.attempt.start();
+    expect(await throwing.ended).toMatchObject({ kind: 'retry', error: 'broken thenable' });
+
+    const unreadable = attempt({
+      handle: () =>
+        Object.defineProperty({}, 'then', {
+          get() {
+            throw new Error('unreadable');
+          },
+        }),
+    });
+    unreadable.attempt.start();
+    expect(unreadable.outcomes).toMatchObject([{ kind: 'retry', error: 'unreadable' }]);
+  });
+
+  test('D3: the context says tenant, attempt, fence, idempotency key and trace', () => {
+    let seen!: HandlerContext;
+    const { attempt: one } = attempt(
+      {
+        handle(_, context) {
+          seen = context;
+        },
+      },
+      { messageId: 'm-1', attempt: 2, headers: { traceparent: '00-a-b-01', 'x-own': '1' } },
+    );
+    one.start();
+    expect(seen).toMatchObject({
+      tenant: { id: 'acme', tags: { plan: 'gold' } },
+      queue: 'outbox',
+      attempt: 2,
+      fence: 7,
+      idempotencyKey: 'acme:m-1',
+      trace: { traceparent: '00-a-b-01' },
+    });
+    expect(seen.trace).not.toHaveProperty('tracestate');
+  });
+});
+
+describe('timeouts and signals (D2)', () => {
+  beforeEach(() => {
+    jest.useFakeTimers();
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  test('D2: a handler that takes too long is retried, its signal fires, its late answer changes nothing', async () => {
+    const gate = deferred();
+    let signal!: AbortSignal;
+    const { attempt: one, outcomes } = attempt({
+      handle: (_, context) => {
+        signal = context.signal;
+        return gate.promise;
+      },
+    });
+    one.start();
+    await jest.advanceTimersByTimeAsync(sharedTimeoutMs - 1);
+    expect(outcomes).toEqual([]);
+    expect(signal.aborted).toBe(false);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(outcomes).toEqual([
+      { kind: 'retry', delayMs: 500, error: "The handler for topic 'orders' did not end within 1000 ms." },
+    ]);
+    expect(signal.aborted).toBe(true);
+    expect(signal.reason).toMatchObject({ name: 'TimeoutError' });
+    gate.reject(new Error('too late'));
+    await jest.advanceTimersByTimeAsync(1);
+    expect(outcomes).toHaveLength(1);
+  });
+
+  test("D2: the handler's own timeout stands in for the fleet's", async () => {
+    const { attempt: one, outcomes } = attempt({ handle: () => new Promise(() => {}), timeoutMs: 5_000 });
+    one.start();
+    await jest.advanceTimersByTimeAsync(4_999);
+    expect(outcomes).toEqual([]);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(outcomes).toHaveLength(1);
+  });
+
+  test('D2: a timeout longer than timers can be set for does not fire at once', async () => {
+    const { attempt: one, outcomes } = attempt({
+      handle: () => new Promise(() => {}),
+      timeoutMs: Number.POSITIVE_INFINITY,
+    });
+    one.start();
+    await jest.advanceTimersByTimeAsync(86_400_000);
+    expect(outcomes).toEqual([]);
+    one.interrupt({ kind: 'done' });
+  });
+
+  test('D2: an attempt that has ended leaves no timer behind', async () => {
+    const gate = deferred();
+    const { attempt: one } = attempt({ handle: () => gate.promise });
+    one.start();
+    expect(jest.getTimerCount()).toBe(1);
+    gate.resolve();
+    await jest.advanceTimersByTimeAsync(0);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('D5: a signal asked for after the abort is aborted already, with the reason', async () => {
+    const gate = deferred();
+    let context!: HandlerContext;
+    const { attempt: one } = attempt({
+      handle: (_, given) => {
+        context = given;
+        return gate.promise;
+      },
+    });
+    one.start();
+    const reason = new Error('shutdown');
+    one.abort(reason);
+    one.abort(new Error('again'));
+    expect(context.signal.aborted).toBe(true);
+    expect(context.signal.reason).toBe(reason);
+    expect(context.signal).toBe(context.signal);
+    gate.resolve();
+  });
+
+  test('D5: an interrupted attempt ends once, whatever the handler does after', async () => {
+    const gate = deferred();
+    const { attempt: one, outcomes } = attempt({ handle: () => gate.promise });
+    one.start();
+    one.interrupt({ kind: 'release', delayMs: 0 });
+    gate.resolve();
+    await jest.advanceTimersByTimeAsync(sharedTimeoutMs * 2);
+    expect(outcomes).toEqual([{ kind: 'release', delayMs: 0 }]);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});
+
+describe('the payload', () => {
+  const schema = v.object({ id: v.number() });
+  const asynchronous = v.pipeAsync(
+    v.object({ id: v.number() }),
+    v.transformAsync(async ({ id }) => {
+      await turn();
+      return { id: id * 2 };
+    }),
+  );
+
+  function reading(payload: string, given?: StandardSchemaV1) {
+    const seen: unknown[] = [];
+    const one = attempt(
+      { ...(given && { schema: given }), handle: (message: Message) => void seen.push(message.data) },
+      { payload },
+    );
+    one.attempt.start();
+    return { ...one, seen };
+  }
+
+  test('without a schema, data is the parsed payload, parsed once', () => {
+    const seen: unknown[] = [];
+    const { attempt: one } = attempt(
+      { handle: (message) => void seen.push(message.data, message.data, message.payload) },
+      { payload: '{"a":[1]}' },
+    );
+    one.start();
+    expect(seen).toEqual([{ a: [1] }, { a: [1] }, '{"a":[1]}']);
+    expect(seen[0]).toBe(seen[1]);
+  });
+
+  test('a payload that is not JSON goes to Dead when its data is read, without being quoted', () => {
+    const { outcomes } = reading('secret-token');
+    expect(outcomes).toMatchObject([{ kind: 'dead', error: expect.stringContaining('not JSON') }]);
+    expect(JSON.stringify(outcomes)).not.toContain('secret-token');
+  });
+
+  test('a handler of plain text never parses it', () => {
+    const { attempt: one, outcomes } = attempt({ handle: ({ payload }) => payload }, { payload: 'plain' });
+    one.start();
+    expect(outcomes).toEqual([{ kind: 'done' }]);
+  });
+
+  test("section 7: with a schema, data is the schema's output", () => {
+    const { seen, outcomes } = reading('{"id":1,"more":2}', schema);
+    expect(seen).toEqual([{ id: 1 }]);
+    expect(outcomes).toEqual([{ kind: 'done' }]);
+  });
+
+  test('section 7: a payload that the schema refuses goes to Dead with the reason, and is not handled', () => {
+    const { seen, outcomes } = reading('{"id":"x"}', schema);
+    expect(seen).toEqual([]);
+    expect(outcomes).toMatchObject([{ kind: 'dead', error: expect.stringContaining('id: ') }]);
+  });
+
+  test('section 7: a schema may take its time to accept and to refuse', async () => {
+    const fits = reading('{"id":21}', asynchronous);
+    expect(fits.seen).toEqual([]);
+    expect(await fits.ended).toEqual({ kind: 'done' });
+    expect(fits.seen).toEqual([{ id: 42 }]);
+
+    const misfit = reading('{}', asynchronous);
+    expect(await misfit.ended).toMatchObject({ kind: 'dead', error: expect.stringContaining('id') });
+    expect(misfit.seen).toEqual([]);
+  });
+
+  test('a schema whose payload is not JSON goes to Dead', () => {
+    expect(reading('{', schema).outcomes).toMatchObject([{ kind: 'dead' }]);
+  });
+
+  test('a validator that throws is an error of its own, to be retried', () => {
+    const broken: StandardSchemaV1 = {
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate() {
+          throw new Error('the validator broke');
+        },
+      },
+    };
+    expect(reading('{}', broken).outcomes).toMatchObject([{ kind: 'retry', error: 'the validator broke' }]);
+  });
+
+  test('D2: a schema that answers after the timeout does not start the handler any more', async () => {
+    const gate = deferred<StandardSchemaV1.Result<unknown>>();
+    const slow: StandardSchemaV1 = {
+      '~standard': { version: 1, vendor: 'test', validate: () => gate.promise },
+    };
+    const { attempt: one, seen, outcomes } = reading('{}', slow);
+    one.interrupt({ kind: 'release', delayMs: 0 });
+    gate.resolve({ value: {} });
+    await turn();
+    expect(seen).toEqual([]);
+    expect(outcomes).toEqual([{ kind: 'release', delayMs: 0 }]);
+  });
+});

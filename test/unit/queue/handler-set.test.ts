@@ -1,0 +1,83 @@
+import { isMultiOutboxError } from '../../../src/errors.ts';
+import { defineHandler, type HandlerDefinition } from '../../../src/queue/handler.ts';
+import { HandlerSet } from '../../../src/queue/handler-set.ts';
+
+const handler = (topic: string) => defineHandler({ topic, handle() {} });
+
+function refusal(action: () => unknown): { code: string; message: string } {
+  try {
+    action();
+  } catch (error) {
+    if (isMultiOutboxError(error)) return { code: error.code, message: error.message };
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
+
+describe('the handlers of a queue (D4)', () => {
+  test('D4: topics match without regard to case', () => {
+    const invoices = handler('Invoice.Create');
+    const set = new HandlerSet([invoices, handler('mail.send')]);
+    expect(set.find('INVOICE.create')).toBe(invoices);
+    expect(set.find('invoice.created')).toBeUndefined();
+    expect(set.size).toBe(2);
+    expect([...set].map(({ topic }) => topic)).toEqual(['Invoice.Create', 'mail.send']);
+  });
+
+  test('D4: two handlers for one topic are an error that names both', () => {
+    const { code, message } = refusal(
+      () => new HandlerSet([handler('a'), handler('Mail.Send'), handler('b'), handler('mail.SEND')]),
+    );
+    expect(code).toBe('DUPLICATE_HANDLER');
+    expect(message).toContain("'Mail.Send' (handler 2)");
+    expect(message).toContain("'mail.SEND' (handler 4 of 4)");
+  });
+});
+
+describe('defineHandler', () => {
+  const handle = () => {};
+  const bad: [string, Record<string, unknown>, string][] = [
+    ['no topic', { handle }, 'topic'],
+    ['a blank topic', { topic: ' ', handle }, 'topic'],
+    ['a topic of 201 characters', { topic: 'x'.repeat(201), handle }, 'topic'],
+    ['no handle', { topic: 't' }, 'handle function'],
+    ['a schema that is none', { topic: 't', handle, schema: { parse() {} } }, 'Standard Schema'],
+    ['timeoutMs 0', { topic: 't', handle, timeoutMs: 0 }, 'timeoutMs 0'],
+    ['timeoutMs NaN', { topic: 't', handle, timeoutMs: Number.NaN }, 'timeoutMs NaN'],
+    ['timeoutMs as text', { topic: 't', handle, timeoutMs: '5000' }, 'timeoutMs 5000'],
+    ['concurrency 0', { topic: 't', handle, concurrency: 0 }, 'concurrency 0'],
+    ['concurrency 1.5', { topic: 't', handle, concurrency: 1.5 }, 'concurrency 1.5'],
+    ['maxAttempts 0', { topic: 't', handle, retry: { maxAttempts: 0 } }, 'retry.maxAttempts 0'],
+    ['maxAttempts Infinity', { topic: 't', handle, retry: { maxAttempts: Infinity } }, 'retry.maxAttempts'],
+    ['baseMs NaN', { topic: 't', handle, retry: { baseMs: Number.NaN } }, 'retry.baseMs NaN'],
+    ['baseMs as text', { topic: 't', handle, retry: { baseMs: '2s' } }, 'retry.baseMs 2s'],
+    ['maxDelayMs -1', { topic: 't', handle, retry: { maxDelayMs: -1 } }, 'retry.maxDelayMs -1'],
+  ];
+  test.each(bad)('refuses %s', (_, definition, named) => {
+    const { code, message } = refusal(() => defineHandler(definition as unknown as HandlerDefinition));
+    expect(code).toBe('INVALID_ARGUMENT');
+    expect(message).toContain(named);
+  });
+
+  test("D3: a retry setting that is undefined leaves the fleet's in place", () => {
+    const { retry } = defineHandler({ topic: 't', handle, retry: { maxAttempts: undefined, baseMs: 5 } });
+    expect({ maxAttempts: 25, baseMs: 2_000, maxDelayMs: 9, ...retry }).toEqual({
+      maxAttempts: 25,
+      baseMs: 5,
+      maxDelayMs: 9,
+    });
+  });
+
+  test('a handler written as a class instance keeps its this', () => {
+    const seen: string[] = [];
+    class Mails {
+      readonly topic = 'mail';
+      readonly from = 'shop@example.com';
+      handle() {
+        seen.push(this.from);
+      }
+    }
+    defineHandler(new Mails()).handle({} as never, {} as never);
+    expect(seen).toEqual(['shop@example.com']);
+  });
+});

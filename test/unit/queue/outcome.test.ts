@@ -1,0 +1,132 @@
+import { runInNewContext } from 'node:vm';
+import { MultiOutboxError } from '../../../src/errors.ts';
+import { PermanentError, RetryAfter, RetryLater } from '../../../src/queue/handler.ts';
+import { outcomeOfError, outcomeOfExhausted, outcomeOfUnhandledTopic } from '../../../src/queue/outcome.ts';
+import { longestDelayMs, type RetryPolicy } from '../../../src/queue/retry.ts';
+import { claimed } from '../../support/claimed.ts';
+
+const policy: RetryPolicy = { maxAttempts: 3, baseMs: 1_000, maxDelayMs: 60_000 };
+const half = () => 0.5;
+const of = (thrown: unknown, attempt = 1) => outcomeOfError(thrown, attempt, policy, half);
+
+describe('what a handler throws (D3)', () => {
+  test('D3: PermanentError goes to Dead at the first attempt, with its message', () => {
+    expect(of(new PermanentError('no such customer'))).toEqual({ kind: 'dead', error: 'no such customer' });
+  });
+
+  test('D3: RetryLater releases after its delay, whatever the attempt', () => {
+    expect(of(new RetryLater(250, 'closed for lunch'), 99)).toEqual({
+      kind: 'release',
+      delayMs: 250,
+      error: 'closed for lunch',
+    });
+  });
+
+  test('D3: anything else is retried after backoff', () => {
+    expect(of(new Error('503'))).toEqual({ kind: 'retry', delayMs: 500, error: '503' });
+    expect(of(new Error('503'), 2)).toEqual({ kind: 'retry', delayMs: 1_000, error: '503' });
+  });
+
+  test('D3: the last attempt allowed goes to Dead', () => {
+    expect(of(new Error('503'), 3)).toEqual({ kind: 'dead', error: '503' });
+    expect(of(new RetryAfter(5, '429'), 3)).toEqual({ kind: 'dead', error: '429' });
+  });
+
+  test('D3: RetryAfter counts the attempt and waits no less than it says', () => {
+    expect(of(new RetryAfter(9_000, '429'))).toEqual({ kind: 'retry', delayMs: 9_000, error: '429' });
+    expect(of(new RetryAfter(100, '429'))).toEqual({ kind: 'retry', delayMs: 500, error: '429' });
+    expect(of(new RetryAfter(-1, '429'))).toEqual({ kind: 'retry', delayMs: 500, error: '429' });
+  });
+
+  test('D3: subclasses, and errors of another copy of the library, mean the same', () => {
+    class NoSuchCustomer extends PermanentError {}
+    expect(of(new NoSuchCustomer('x')).kind).toBe('dead');
+    const copy = Object.assign(new Error('later'), { name: 'RetryLater', delayMs: 7 });
+    expect(of(copy)).toEqual({ kind: 'release', delayMs: 7, error: 'later' });
+  });
+
+  test('D3: a RetryLater of somebody else that names no delay is an ordinary error', () => {
+    for (const delayMs of [undefined, '5m', Number.NaN, null]) {
+      expect(of(Object.assign(new Error('x'), { name: 'RetryLater', delayMs })).kind).toBe('retry');
+    }
+  });
+
+  test('D3: delays are whole milliseconds that a database can hold', () => {
+    expect(of(new RetryLater(0.6))).toMatchObject({ delayMs: 1 });
+    expect(of(new RetryLater(Number.MAX_VALUE))).toMatchObject({ delayMs: longestDelayMs });
+    expect(of(new RetryAfter(Number.POSITIVE_INFINITY, '429'))).toMatchObject({ delayMs: longestDelayMs });
+    expect(of(new RetryAfter(Number.NaN, '429'))).toMatchObject({ delayMs: 500 });
+  });
+
+  test('RetryLater refuses a delay that is none', () => {
+    for (const delay of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(() => new RetryLater(delay)).toThrow(RangeError);
+    }
+  });
+
+  const circular: { self?: unknown } = {};
+  circular.self = circular;
+  const odd: [string, unknown, string][] = [
+    ['a string', 'it broke', 'it broke'],
+    ['the empty string', '', ''],
+    ['undefined', undefined, 'non-error thrown: undefined'],
+    ['null', null, 'non-error thrown: null'],
+    ['a number', 42, 'non-error thrown: 42'],
+    ['a symbol', Symbol('s'), 'non-error thrown: Symbol(s)'],
+    ['an object', { status: 503 }, 'non-error thrown: {"status":503}'],
+    ['an object like an error', { message: 'from afar' }, 'from afar'],
+    ['a circular object', circular, 'non-error thrown that has no text'],
+    ['a BigInt', 1n, 'non-error thrown that has no text'],
+    ['an error without a message', new TypeError(), 'TypeError'],
+    ['an error whose message is no text', Object.assign(new Error('x'), { message: { a: 1 } }), 'Error'],
+    ['an error of another realm', runInNewContext("new Error('elsewhere')"), 'elsewhere'],
+    ['an error of our own', new MultiOutboxError('ABORTED', 'stopped'), 'stopped'],
+    [
+      'an object that cannot be read',
+      new Proxy(
+        {},
+        {
+          get: () => {
+            throw new Error('no');
+          },
+        },
+      ),
+      'non-error thrown that has no text',
+    ],
+  ];
+  test.each(odd)('D3: %s is retried, with a text', (_, thrown, error) => {
+    expect(of(thrown)).toEqual({ kind: 'retry', delayMs: 500, error });
+  });
+});
+
+describe('topics without a handler (D4)', () => {
+  const settings = { unhandledTopics: 'park', parkBaseMs: 30_000, parkMaxMs: 100_000 } as const;
+
+  test('D4: parking doubles the delay to its ceiling, and names the topic', () => {
+    const delays = [0, 1, 2, 50].map((parks) => {
+      const outcome = outcomeOfUnhandledTopic(claimed({ topic: 'lost', parks }), settings);
+      expect(outcome).toMatchObject({ kind: 'release', parked: true });
+      expect(outcome).toMatchObject({ error: expect.stringContaining("'lost'") });
+      return outcome.kind === 'release' && outcome.delayMs;
+    });
+    expect(delays).toEqual([30_000, 60_000, 100_000, 100_000]);
+  });
+
+  test("D4: with 'dead' it goes to Dead, and no attempt is consumed", () => {
+    expect(
+      outcomeOfUnhandledTopic(claimed({ topic: 'lost' }), { ...settings, unhandledTopics: 'dead' }),
+    ).toMatchObject({ kind: 'dead', unstarted: true, error: expect.stringContaining("'lost'") });
+  });
+});
+
+test('Q7: a message past its attempts goes to Dead unstarted, and says what became of it', () => {
+  expect(outcomeOfExhausted(claimed({ attempt: 4, recovered: true }), 3)).toEqual({
+    kind: 'dead',
+    unstarted: true,
+    error:
+      'Started 3 times (at most 3), each time the process ended or lost its lease before the message could be settled.',
+  });
+  expect(outcomeOfExhausted(claimed({ attempt: 6 }), 3)).toMatchObject({
+    error: 'Started 5 times (at most 3), and more are not allowed.',
+  });
+});

@@ -1,0 +1,134 @@
+import type { ClaimedMessage } from '../../../src/engine/work-queue.ts';
+import { defineHandler, type Handler } from '../../../src/queue/handler.ts';
+import { type Assignment, WaitingMessages } from '../../../src/queue/waiting.ts';
+import { claimed } from '../../support/claimed.ts';
+
+const free = defineHandler({ topic: 'free', handle() {} });
+const narrow = defineHandler({ topic: 'narrow', handle() {}, concurrency: 1 });
+
+function assigned(fields: Partial<ClaimedMessage> = {}, handler: Handler = free): Assignment {
+  return { message: claimed(fields), handler };
+}
+
+const payload = (assignment: Assignment | undefined) => assignment?.message.payload;
+
+/** Starts as many as may start, and says their payloads. */
+function startAll(waiting: WaitingMessages): Assignment[] {
+  const started: Assignment[] = [];
+  for (let next = waiting.next(); next !== undefined; next = waiting.next()) started.push(next);
+  return started;
+}
+
+describe('lanes (D2)', () => {
+  test('messages start in the order they came', () => {
+    const waiting = new WaitingMessages();
+    for (const each of ['1', '2', '3']) waiting.add(assigned({ payload: each }));
+    expect(waiting.size).toBe(3);
+    expect(startAll(waiting).map(payload)).toEqual(['1', '2', '3']);
+    expect(waiting.size).toBe(0);
+  });
+
+  test('D2: a handler with a concurrency of its own waits for itself and holds up nobody else', () => {
+    const waiting = new WaitingMessages();
+    waiting.add(assigned({ payload: 'n1' }, narrow));
+    waiting.add(assigned({ payload: 'n2' }, narrow));
+    waiting.add(assigned({ payload: 'f1' }));
+    const started = startAll(waiting);
+    expect(started.map(payload)).toEqual(['n1', 'f1']);
+    expect(waiting.size).toBe(1);
+    waiting.ended(started[0]!, true);
+    expect(startAll(waiting).map(payload)).toEqual(['n2']);
+  });
+
+  test('verdicts wait in a lane of their own', () => {
+    const waiting = new WaitingMessages();
+    waiting.add(assigned({ payload: 'n1' }, narrow));
+    waiting.add({ message: claimed({ payload: 'v' }), handler: null, verdict: { kind: 'done' } });
+    waiting.add(assigned({ payload: 'n2' }, narrow));
+    expect(startAll(waiting).map(payload)).toEqual(['n1', 'v']);
+  });
+
+  test('D6: what has started is kept in memory no longer, though a lane never empties', async () => {
+    const waiting = new WaitingMessages();
+    const references: WeakRef<Assignment>[] = [];
+    for (let n = 0; n < 5_000; n++) {
+      const assignment = assigned();
+      references.push(new WeakRef(assignment));
+      waiting.add(assignment);
+      if (n >= 100) waiting.ended(waiting.next()!, true);
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    const { setFlagsFromString } = await import('node:v8');
+    const { runInNewContext } = await import('node:vm');
+    setFlagsFromString('--expose-gc');
+    (runInNewContext('gc') as () => void)();
+    const alive = references.filter((reference) => reference.deref() !== undefined);
+    expect(waiting.size).toBe(100);
+    expect(alive.length).toBeLessThanOrEqual(300);
+  });
+});
+
+describe('key lines (Q10)', () => {
+  const keyed = (each: string, orderingKey = 'k') => assigned({ payload: each, orderingKey });
+
+  test('Q10: one of a key is out at a time; others pass', () => {
+    const waiting = new WaitingMessages();
+    for (const each of ['k1', 'k2', 'k3']) waiting.add(keyed(each));
+    waiting.add(keyed('j1', 'j'));
+    waiting.add(assigned({ payload: 'free' }));
+    const [k1, ...others] = startAll(waiting);
+    expect(payload(k1)).toBe('k1');
+    expect(others.map(payload)).toEqual(['j1', 'free']);
+    expect(waiting.ended(k1!, true)).toEqual([]);
+    const [k2] = startAll(waiting);
+    expect(payload(k2)).toBe('k2');
+    waiting.ended(k2!, true);
+    expect(startAll(waiting).map(payload)).toEqual(['k3']);
+  });
+
+  test('Q10: when the head is not done, those behind it are handed back in order', () => {
+    const waiting = new WaitingMessages();
+    for (const each of ['k1', 'k2', 'k3']) waiting.add(keyed(each));
+    const [k1] = startAll(waiting);
+    expect(waiting.ended(k1!, false).map((message) => message.payload)).toEqual(['k2', 'k3']);
+    expect(waiting.size).toBe(0);
+    waiting.add(keyed('k1 again'));
+    expect(startAll(waiting).map(payload)).toEqual(['k1 again']);
+  });
+
+  test('Q10: messages of a later batch queue up behind the one that is out', () => {
+    const waiting = new WaitingMessages();
+    waiting.add(keyed('k1'));
+    const [k1] = startAll(waiting);
+    waiting.add(keyed('k2'));
+    expect(startAll(waiting)).toEqual([]);
+    waiting.ended(k1!, true);
+    expect(startAll(waiting).map(payload)).toEqual(['k2']);
+  });
+
+  test('Q10: keys hold across handlers', () => {
+    const waiting = new WaitingMessages();
+    waiting.add(keyed('k1'));
+    waiting.add(assigned({ payload: 'k2', orderingKey: 'k' }, narrow));
+    const [k1, ...rest] = startAll(waiting);
+    expect(rest).toEqual([]);
+    waiting.ended(k1!, true);
+    expect(startAll(waiting).map(payload)).toEqual(['k2']);
+  });
+
+  test('D5: drain hands back all that wait, those behind a running one included', () => {
+    const waiting = new WaitingMessages();
+    for (const each of ['k1', 'k2', 'k3']) waiting.add(keyed(each));
+    const [k1] = startAll(waiting);
+    waiting.add(assigned({ payload: 'free' }));
+    expect(
+      waiting
+        .drain()
+        .map((message) => message.payload)
+        .sort(),
+    ).toEqual(['free', 'k2', 'k3']);
+    expect(waiting.size).toBe(0);
+    expect(waiting.ended(k1!, true)).toEqual([]);
+    expect(waiting.next()).toBeUndefined();
+  });
+});
