@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ClaimedMessage, Outcome, QueueName } from '../engine/work-queue.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type Handler, type HandlerContext, type Message, PermanentError } from './handler.ts';
-import { outcomeOfError } from './outcome.ts';
+import { outcomeOfError, outcomeOfInterruption } from './outcome.ts';
 import type { RetryPolicy } from './retry.ts';
 
 /** A timer that is set for longer fires at once. */
@@ -30,7 +30,7 @@ export class Attempt {
   readonly #onEnd: (outcome: Outcome) => void;
   /** Made when the handler first asks for its signal: most never do. */
   #controller: AbortController | undefined;
-  #aborted: { readonly reason: unknown } | undefined;
+  #aborted: { readonly reason: unknown; readonly byShutdown: boolean } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #ended = false;
 
@@ -76,9 +76,9 @@ export class Attempt {
     );
   }
 
-  /** Fires the handler's signal; the attempt goes on. */
-  abort(reason: unknown): void {
-    this.#aborted ??= { reason };
+  /** Fires the handler's signal; the attempt goes on. After a shutdown's signal a failure does not count (Q5). */
+  abort(reason: unknown, { byShutdown = false } = {}): void {
+    this.#aborted ??= { reason, byShutdown };
     this.#controller?.abort(reason);
   }
 
@@ -135,6 +135,10 @@ export class Attempt {
   }
 
   #fail(error: unknown): void {
+    if (this.#aborted?.byShutdown) {
+      this.#end(outcomeOfInterruption(error));
+      return;
+    }
     const policy = { ...this.#setting.retry, ...this.#handler.retry };
     this.#end(outcomeOfError(error, this.message.attempt, policy, this.#setting.random));
   }

@@ -12,15 +12,29 @@ export function outcomeOfError(
   policy: RetryPolicy,
   random: () => number = Math.random,
 ): Outcome {
+  const wanted = outcomeWanted(thrown);
+  if (wanted !== undefined) return wanted;
   const error = errorText(thrown);
-  if (isNamed(thrown, 'PermanentError')) return { kind: 'dead', error };
-  const later = isNamed(thrown, 'RetryLater') ? delayOf(thrown) : undefined;
-  if (later !== undefined) return { kind: 'release', delayMs: later, error };
   if (attempt >= policy.maxAttempts) return { kind: 'dead', error };
   const backoff = backoffDelay(attempt, policy, random);
   const after = isNamed(thrown, 'RetryAfter') ? (delayOf(thrown) ?? 0) : 0;
   return { kind: 'retry', delayMs: Math.max(backoff, after), error };
 }
+
+/**
+ * What becomes of a message whose handler threw after the signal of a shutdown (D5): most likely it only heeded the
+ * signal, so its attempt is given back (Q5), like that of one that did not.
+ */
+export function outcomeOfInterruption(thrown: unknown): Outcome {
+  return outcomeWanted(thrown) ?? interrupted;
+}
+
+/** At a shutdown: back to Ready, the attempt not counted (Q5). */
+export const interrupted: Outcome = {
+  kind: 'release',
+  delayMs: 0,
+  error: 'Interrupted: the dispatch run was stopped before the handler ended.',
+};
 
 /** A message whose topic has no handler is parked with a growing delay, or made Dead (D4). */
 export function outcomeOfUnhandledTopic(
@@ -47,6 +61,14 @@ export function outcomeOfExhausted(message: ClaimedMessage, maxAttempts: number)
     unstarted: true,
     error: `Started ${message.attempt - 1} times (at most ${maxAttempts}), ${reason}.`,
   };
+}
+
+/** The outcome that the handler asked for by what it threw. */
+function outcomeWanted(thrown: unknown): Outcome | undefined {
+  const error = errorText(thrown);
+  if (isNamed(thrown, 'PermanentError')) return { kind: 'dead', error };
+  const delayMs = isNamed(thrown, 'RetryLater') ? delayOf(thrown) : undefined;
+  return delayMs === undefined ? undefined : { kind: 'release', delayMs, error };
 }
 
 function isNamed(thrown: unknown, name: string): thrown is Error {

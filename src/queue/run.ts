@@ -30,7 +30,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import { Attempt, type AttemptSetting } from './attempt.ts';
 import type { HandlerSet } from './handler-set.ts';
-import { outcomeOfExhausted, outcomeOfUnhandledTopic } from './outcome.ts';
+import { interrupted, outcomeOfExhausted, outcomeOfUnhandledTopic } from './outcome.ts';
 import { describeError, type QueueReport, type StopReason } from './report.ts';
 import { RunTally } from './tally.ts';
 import { type Assignment, WaitingMessages } from './waiting.ts';
@@ -380,7 +380,8 @@ class QueueRun {
   }
 
   #abortRunning(reason: unknown): void {
-    for (const attempt of this.#running.keys()) attempt.abort(reason);
+    const byShutdown = this.#stop === 'signal';
+    for (const attempt of this.#running.keys()) attempt.abort(reason, { byShutdown });
   }
 
   /**
@@ -390,13 +391,7 @@ class QueueRun {
   #endGrace(): void {
     this.#graceOver = true;
     const outcome: Outcome =
-      this.#stop === 'budget'
-        ? { kind: 'retry', delayMs: 0, error: budgetSpent().message }
-        : {
-            kind: 'release',
-            delayMs: 0,
-            error: 'Interrupted: the dispatch run was stopped before the handler ended.',
-          };
+      this.#stop === 'budget' ? { kind: 'retry', delayMs: 0, error: budgetSpent().message } : interrupted;
     for (const attempt of [...this.#running.keys()]) attempt.interrupt(outcome);
     this.#notify();
   }
