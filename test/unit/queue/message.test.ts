@@ -1,0 +1,115 @@
+import { validate, version } from 'uuid';
+import { isMultiOutboxError } from '../../../src/errors.ts';
+import { type MessageInput, newMessage } from '../../../src/queue/message.ts';
+
+const good: MessageInput = { topic: 'orders', payload: { id: 1 } };
+
+function refusal(input: unknown, place?: string): string {
+  try {
+    newMessage(input as MessageInput, place);
+  } catch (error) {
+    if (isMultiOutboxError(error, 'INVALID_MESSAGE')) return error.message;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
+
+describe('what a message may hold (Q3, Q14)', () => {
+  test('Q1: it gets a time-ordered UUID of its own, or keeps the one given', () => {
+    const [first, second] = [newMessage(good), newMessage(good)];
+    expect(validate(first.messageId) && version(first.messageId)).toBe(7);
+    expect(second.messageId > first.messageId).toBe(true);
+    expect(newMessage({ ...good, messageId: 'A987FBC9-4BED-4078-9F07-9141BA07C9F3' }).messageId).toBe(
+      'a987fbc9-4bed-4078-9f07-9141ba07c9f3',
+    );
+  });
+
+  test('Q14: text is kept as it is, anything else as JSON', () => {
+    const payloads: [unknown, string][] = [
+      ['', ''],
+      [' {"a": 1}\n', ' {"a": 1}\n'],
+      ['\u0000\u{1F600}é', '\u0000\u{1F600}é'],
+      [{ a: [1, null] }, '{"a":[1,null]}'],
+      [null, 'null'],
+      [0, '0'],
+      [false, 'false'],
+      [new Date(0), '"1970-01-01T00:00:00.000Z"'],
+      // JSON.stringify escapes it, so that it survives.
+      [{ lone: '\ud800' }, '{"lone":"\\ud800"}'],
+    ];
+    for (const [payload, text] of payloads) expect(newMessage({ ...good, payload }).payload).toBe(text);
+  });
+
+  test('absent fields stay absent; delays become milliseconds', () => {
+    expect(newMessage({ ...good, messageId: 'a987fbc9-4bed-4078-9f07-9141ba07c9f3' })).toEqual({
+      messageId: 'a987fbc9-4bed-4078-9f07-9141ba07c9f3',
+      topic: 'orders',
+      payload: '{"id":1}',
+      dueInMs: 0,
+    });
+    expect(newMessage({ ...good, delay: '5m' }).dueInMs).toBe(300_000);
+    expect(newMessage({ ...good, delay: 0.4 }).dueInMs).toBe(0);
+  });
+
+  test("headers are copied: a later change of the caller's object does not reach the message", () => {
+    const headers = { traceparent: '00-a-b-01' };
+    const message = newMessage({ ...good, headers });
+    headers.traceparent = 'changed';
+    expect(message.headers).toEqual({ traceparent: '00-a-b-01' });
+  });
+
+  const circular: { self?: unknown } = {};
+  circular.self = circular;
+  const bad: [string, unknown, string][] = [
+    ['nothing', undefined, 'not an object'],
+    ['null', null, 'not an object'],
+    ['text', 'orders', 'not an object'],
+    ['a list', [good], 'topic'],
+    ['no topic', { payload: 1 }, 'topic must be text'],
+    ['an empty topic', { ...good, topic: '' }, 'topic must be text'],
+    ['a blank topic', { ...good, topic: ' \t' }, 'topic must be text'],
+    ['a topic that is no text', { ...good, topic: 7 }, 'topic must be text'],
+    ['a topic of 201 characters', { ...good, topic: 'x'.repeat(201) }, 'topic has 201 characters'],
+    ['a topic with a line break', { ...good, topic: 'a\nb' }, 'topic must not contain control'],
+    ['a topic with half a character', { ...good, topic: 'a\ud800' }, 'topic is not well-formed'],
+    ['no payload', { topic: 'orders' }, 'the payload is missing'],
+    ['a function for payload', { ...good, payload: () => 1 }, 'the payload is missing'],
+    ['a circular payload', { ...good, payload: circular }, 'no JSON form'],
+    ['a BigInt in the payload', { ...good, payload: { n: 1n } }, 'no JSON form'],
+    ['half a character in the payload', { ...good, payload: 'a\udc00' }, 'well-formed'],
+    ['a message id that is no UUID', { ...good, messageId: 'order-1' }, 'messageId must be a UUID'],
+    ['a message id that is no text', { ...good, messageId: 1 }, 'messageId must be a UUID'],
+    ['an empty ordering key', { ...good, orderingKey: '' }, 'orderingKey must be text'],
+    ['an ordering key of 201 characters', { ...good, orderingKey: 'k'.repeat(201) }, 'orderingKey has 201'],
+    ['a dedup key that is null', { ...good, dedupKey: null }, 'dedupKey must be text'],
+    ['a correlation id with a NUL', { ...good, correlationId: 'a\u0000' }, 'correlationId must not contain'],
+    ['headers that are no object', { ...good, headers: 'a=b' }, 'headers must be an object'],
+    ['headers as a list', { ...good, headers: ['a'] }, 'headers must be an object'],
+    ['headers null', { ...good, headers: null }, 'headers must be an object'],
+    ['a header that is no text', { ...good, headers: { 'x-n': 1 } }, 'header "x-n" must be text'],
+    ['a header without a name', { ...good, headers: { '': 'x' } }, 'a header has no name'],
+    ['a header with half a character', { ...good, headers: { a: '\ud800' } }, 'header "a" must be text'],
+    ['a negative delay', { ...good, delay: -1 }, 'delay must be'],
+    ['a delay that is no number', { ...good, delay: Number.NaN }, 'delay must be'],
+    ['a delay without end', { ...good, delay: Number.POSITIVE_INFINITY }, 'delay must be'],
+    ['a delay past 10 years', { ...good, delay: '11y' }, 'delay must be'],
+    ['a delay in words', { ...good, delay: 'soon' }, 'delay must be'],
+    ['a delay as a list', { ...good, delay: ['5m'] }, 'delay must be'],
+    ['a delay null', { ...good, delay: null }, 'delay must be'],
+  ];
+  test.each(bad)('refuses %s', (_, input, named) => {
+    expect(refusal(input)).toContain(named);
+  });
+
+  test('Q14: names at their limit are taken, counted as the database counts them', () => {
+    expect(newMessage({ ...good, topic: 'x'.repeat(200), orderingKey: 'k'.repeat(200) }).topic).toHaveLength(
+      200,
+    );
+  });
+
+  test('a refusal among several names the place, and never the payload', () => {
+    const message = refusal({ topic: '', payload: 'secret-token' }, ' at index 3');
+    expect(message).toMatch(/^The message at index 3 cannot be enqueued: /);
+    expect(message).not.toContain('secret-token');
+  });
+});
