@@ -12,8 +12,9 @@ import {
   report,
   tenantOf,
 } from './registry-entry.ts';
-import { begin, dead, done, message, next, payloads, settle, stored, take } from './run.ts';
+import { begin, dead, done, finish, message, next, payloads, settle, stored, take } from './run.ts';
 import type { Scene } from './scene.ts';
+import { whileGoingOn } from './until.ts';
 
 export function concurrencySuite(scene: Scene): void {
   describe('several hosts at once', () => {
@@ -100,22 +101,6 @@ export function concurrencySuite(scene: Scene): void {
       expect(payloads((await take(queue)).messages)).toEqual(['first', 'second', 'third']);
     });
 
-    test('Q3: a batch is seen whole or not at all', async () => {
-      const { queue, others } = await queues(2);
-      const batch = Array.from({ length: 3_000 }, () => message('x'.repeat(100)));
-      let stop = false;
-      const seen = new Set<number>();
-      const watch = (async () => {
-        while (!stop) seen.add((await others[0]!.statistics()).ready);
-      })();
-      await others[1]!.enqueue(batch);
-      stop = true;
-      await watch;
-      seen.add((await queue.statistics()).ready);
-      for (const count of seen) expect([0, batch.length]).toContain(count);
-      expect(seen).toContain(batch.length);
-    });
-
     test('Q3, Q4: producers and a run at once: every message is claimed once', async () => {
       const { queue, others } = await queues(3);
       const batches = others.map((_, producer) =>
@@ -127,18 +112,14 @@ export function concurrencySuite(scene: Scene): void {
             await each.enqueue(batch.map((payload) => message(payload)));
         }),
       );
-      const total = batches.flat(2).length;
       const handled: string[] = [];
-      while (handled.length < total) {
+      const dispatch = async () => {
         const run = await begin(queue, { limit: 10 });
-        if (run.status !== 'claimed') continue;
-        let { messages } = run;
-        while (messages.length > 0) {
-          handled.push(...payloads(messages));
-          messages = (await settle(queue, run.lease, messages.map(done), next({ limit: 10 }))).messages;
-        }
-      }
-      await producing;
+        if (run.status !== 'claimed') return;
+        handled.push(...payloads((await finish(queue, run, next({ limit: 10 }))).flat()));
+      };
+      await whileGoingOn(producing, dispatch);
+      await dispatch();
       expect([...handled].sort()).toEqual(batches.flat(2).sort());
     });
 
@@ -196,7 +177,7 @@ export function concurrencySuite(scene: Scene): void {
       const { registry, others } = await registries(3);
       for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) await add(registry, id);
       const won: string[] = [];
-      while (won.length < 6) {
+      for (let round = 0; round < 3; round++) {
         const plans = await Promise.all(
           others.map((each, planner) => beginPlan(each, { owner: `planner-${planner}`, limit: 2 })),
         );
@@ -230,12 +211,8 @@ export function concurrencySuite(scene: Scene): void {
         version = changes.version;
         for (const tenant of changes.tenants) seen.set(tenant.id, tenant.tags.mark);
       };
-      let stop = false;
-      const reading = (async () => {
-        while (!stop) await look();
-      })();
       const marks = new Map<string, string>();
-      await Promise.all(
+      const changing = Promise.all(
         others.map(async (each, host) => {
           for (const id of names.filter((_, index) => index % others.length === host)) {
             await add(each, id);
@@ -245,8 +222,7 @@ export function concurrencySuite(scene: Scene): void {
           }
         }),
       );
-      stop = true;
-      await reading;
+      await whileGoingOn(changing, look);
       await look();
       expect([...seen].sort()).toEqual([...marks].sort());
       expect(ids((await registry.changesSince(version)).tenants)).toEqual([]);

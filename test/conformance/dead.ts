@@ -113,7 +113,7 @@ export function deadSuite(scene: Scene): void {
       await allDead(queue, letters);
       const seen: string[] = [];
       let after: number | undefined;
-      for (;;) {
+      for (let pages = 0; pages < 5; pages++) {
         const page = await queue.listDead({}, { limit: 10, ...(after === undefined ? {} : { after }) });
         if (page.length === 0) break;
         seen.push(...payloads(page));

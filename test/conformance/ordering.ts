@@ -4,6 +4,7 @@ import {
   anHour,
   begin,
   done,
+  finish,
   giveBack,
   keep,
   line,
@@ -62,12 +63,7 @@ export function orderingSuite(scene: Scene): void {
       await queue.enqueue([...line('K', 'K1', 'large'.repeat(10_000), 'K3'), message('A')]);
       const run = await take(queue, { maxBytes: 1_000 });
       expect(ofKey(run.messages, 'K')).toEqual(['K1']);
-      const seen = [...run.messages];
-      let inFlight = run.messages;
-      while (inFlight.length > 0) {
-        inFlight = (await settle(queue, run.lease, inFlight.map(done), next({ maxBytes: 1_000 }))).messages;
-        seen.push(...inFlight);
-      }
+      const seen = (await finish(queue, run, next({ maxBytes: 1_000 }))).flat();
       expect(ofKey(seen, 'K').map((payload) => payload.slice(0, 5))).toEqual(['K1', 'large', 'K3']);
       expect(seen).toHaveLength(4);
     });
@@ -208,13 +204,7 @@ export function orderingSuite(scene: Scene): void {
       const k1 = crashed.messages.find(({ payload }) => payload === 'K1')!;
       await settle(queue, crashed.lease, [done(k1)], keep);
       await queue.enqueue([...line('K', 'K4'), ...line('L', 'L3')]);
-      const run = await takeAfterCrash(queue);
-      const seen = [...run.messages];
-      let inFlight = run.messages;
-      while (inFlight.length > 0) {
-        inFlight = (await settle(queue, run.lease, inFlight.map(done), next())).messages;
-        seen.push(...inFlight);
-      }
+      const seen = (await finish(queue, await takeAfterCrash(queue))).flat();
       expect(ofKey(seen, 'K')).toEqual(['K2', 'K3', 'K4']);
       expect(ofKey(seen, 'L')).toEqual(['L1', 'L2', 'L3']);
     });

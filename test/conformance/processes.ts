@@ -5,6 +5,7 @@ import { contend } from './contenders.ts';
 import { add } from './registry-entry.ts';
 import { message } from './run.ts';
 import type { Scene } from './scene.ts';
+import { whileGoingOn } from './until.ts';
 
 const timeoutMs = 60_000;
 
@@ -64,6 +65,23 @@ export function processesSuite(scene: Scene): void {
         const highest = Math.max(...fences.flat());
         const lease = (await database.leases.list()).find(({ name }) => name === 'queue:outbox');
         expect(lease!.fence).toBeGreaterThanOrEqual(highest);
+      },
+      timeoutMs,
+    );
+
+    test(
+      'Q3: another process’s batch is seen whole or not at all',
+      async () => {
+        const { address, queue } = await scene.queue('outbox');
+        const size = 2_000;
+        const seen = new Set<number>();
+        const producing = contend(scene.stage.engineModule, [
+          { kind: 'produce', address, queue: 'outbox', name: 'producer', batches: 4, size },
+        ]);
+        await whileGoingOn(producing, async () => seen.add((await queue.statistics()).ready));
+        seen.add((await queue.statistics()).ready);
+        for (const count of seen) expect(count % size).toBe(0);
+        expect(seen).toContain(4 * size);
       },
       timeoutMs,
     );

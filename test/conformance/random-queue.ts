@@ -216,7 +216,7 @@ export function randomQueueSuite(scene: Scene): void {
           }
         }),
         {
-          numRuns: 40,
+          numRuns: 150,
           // A failing life is told in few steps; the seed in the message brings it back through CONFORMANCE_SEED.
           endOnFailure: false,
           interruptAfterTimeLimit: 20_000,

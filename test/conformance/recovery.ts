@@ -5,6 +5,7 @@ import {
   begin,
   dead,
   done,
+  finish,
   keep,
   line,
   message,
@@ -59,14 +60,8 @@ export function recoverySuite(scene: Scene): void {
       await queue.enqueue([message('D'), message('E')]);
       const run = await takeAfterCrash(queue);
       expect(run).toMatchObject({ recovered: 3, more: true });
-      const claims = [payloads(run.messages)];
-      let { messages } = run;
-      while (messages.length > 0) {
-        const settled = await settle(queue, run.lease, messages.map(done), next());
-        messages = settled.messages;
-        claims.push(payloads(messages));
-      }
-      expect(claims).toEqual([['A'], ['B'], ['C'], ['D', 'E'], []]);
+      const claims = await finish(queue, run);
+      expect(claims.map(payloads)).toEqual([['A'], ['B'], ['C'], ['D', 'E']]);
     });
 
     test('Q4, Q7: older messages go before a recovered one, younger ones wait for it', async () => {
@@ -161,14 +156,9 @@ export function recoverySuite(scene: Scene): void {
       await queue.enqueue([...line('K', 'K1', 'K2'), message('A')]);
       await take(queue);
       await queue.enqueue(line('K', 'K3'));
-      const claims: string[][] = [];
-      const run = await takeAfterCrash(queue);
-      let { messages } = run;
-      while (messages.length > 0) {
-        claims.push(payloads(messages));
-        messages = (await settle(queue, run.lease, messages.map(done), next())).messages;
-      }
-      expect(claims.every((claim) => claim.length === 1)).toBe(true);
+      const claims = (await finish(queue, await takeAfterCrash(queue))).map(payloads);
+      for (const claim of claims)
+        if (claim.includes('K1') || claim.includes('K2')) expect(claim).toHaveLength(1);
       expect(claims.flat().filter((payload) => payload.startsWith('K'))).toEqual(['K1', 'K2', 'K3']);
       expect(claims.flat().sort()).toEqual(['A', 'K1', 'K2', 'K3']);
     });

@@ -182,7 +182,7 @@ export function registryTenantsSuite(scene: Scene): void {
       expect(all.filter((id) => /^[a-z0-9]+$/.test(id))).toEqual(['10', '9', 'a', 'ab', 'b1', 'b10', 'b2']);
       for (const limit of [1, 3, 10]) {
         const paged: string[] = [];
-        for (;;) {
+        while (paged.length <= names.length) {
           const after = paged.at(-1);
           const page: TenantRecord[] = await registry.list({
             limit,

@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 
 const deadlineMs = 15_000;
 const pollMs = 10;
@@ -18,4 +18,21 @@ export async function until<T>(
     if (performance.now() > deadline) throw new Error(`waited ${deadlineMs} ms in vain until ${what}`);
     await pause(pollMs);
   }
+}
+
+/** Asks for something again and again while `work` goes on. Fails with whichever fails first. */
+export async function whileGoingOn<T>(work: Promise<T>, ask: () => Promise<unknown>): Promise<T> {
+  let over = false;
+  const ended = work.finally(() => {
+    over = true;
+  });
+  const asking = async () => {
+    while (!over) {
+      await ask();
+      // Lets timers and input have their turn: an engine’s promises alone might never give way.
+      await nextTurn();
+    }
+  };
+  const [result] = await Promise.all([ended, asking()]);
+  return result;
 }
