@@ -1,6 +1,6 @@
 // Bundles the command line, the library and the demo's handlers for Node; dependencies stay outside.
 // With --if-stale nothing is done when the bundle is newer than every source file.
-import { existsSync, globSync, rmSync, statSync } from 'node:fs';
+import { existsSync, globSync, renameSync, rmSync, statSync } from 'node:fs';
 import { build } from 'esbuild';
 
 const target = 'dist/cli.js';
@@ -14,10 +14,11 @@ function isStale() {
 }
 
 if (!process.argv.includes('--if-stale') || isStale()) {
-  rmSync('dist', { recursive: true, force: true });
+  // Built aside and put in place at once: whoever runs the bundle meanwhile finds it whole.
+  const aside = `dist.${process.pid}`;
   await build({
     entryPoints: { cli: 'src/cli/main.ts', index: 'src/index.ts', demo: 'src/cli/demo/handlers.ts' },
-    outdir: 'dist',
+    outdir: aside,
     bundle: true,
     splitting: true,
     format: 'esm',
@@ -27,4 +28,6 @@ if (!process.argv.includes('--if-stale') || isStale()) {
     sourcemap: true,
     logLevel: 'warning',
   });
+  rmSync('dist', { recursive: true, force: true });
+  renameSync(aside, 'dist');
 }

@@ -14,7 +14,7 @@ export interface Dispatching {
   readonly signal: AbortSignal;
   /** To be called with every event of a run. */
   readonly track: NonNullable<TickOptions['onRun']>;
-  /** Gives signals and stray errors back. @throws FailedError when a stray exception was what ended the work */
+  /** Gives signals and stray errors back. @throws FailedError when there were stray errors */
   end(): void;
   /** The same without the error, for work that has failed already. */
   dispose(): void;
@@ -24,10 +24,11 @@ export function beginDispatching(logger: Logger, options: { json: boolean }): Di
   const guard = guardExit(options);
   const watch = watchForStop((reason) => logger.info(`Stopping (${reason}).`));
   let stray: { error: unknown } | undefined;
-  const giveBack = takeStrayErrors(logger, (error) => {
+  const giveBack = takeStrayErrors((error) => {
     stray ??= { error };
-    logger.error(`An exception was thrown that nobody could catch: ${oneLine(errorText(error))}`);
-    watch.stop('an exception that nobody caught');
+    logger.error(
+      `An error was thrown that nobody could catch, most likely by a handler: ${oneLine(errorText(error))}`,
+    );
   });
   const dispose = () => {
     giveBack();
@@ -46,7 +47,7 @@ export function beginDispatching(logger: Logger, options: { json: boolean }): Di
       if (stray === undefined) return;
       const text = oneLine(errorText(stray.error)).replace(/\.$/, '');
       throw new FailedError(
-        `Stopped after an exception that nobody could catch, most likely in a handler: ${text}. Correct the handler and start again.`,
+        `Handlers threw errors that nobody could catch; the first: ${text}. Correct the handler: await every promise, and catch in timers and callbacks.`,
         { cause: stray.error },
       );
     },

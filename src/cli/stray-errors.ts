@@ -2,10 +2,7 @@
  * Errors that nobody can catch: a handler forgot to wait for a promise, or threw in a timer. They must not take the
  * work of all other tenants with them (D8).
  */
-import { errorText } from '../errors.ts';
-import type { Logger } from '../telemetry/logger.ts';
 import { reportError } from './errors.ts';
-import { oneLine } from './output/text.ts';
 
 let takeOver: ((error: unknown) => void) | undefined;
 
@@ -18,18 +15,15 @@ export function reportStrayErrors(style: { json: boolean; verbose: boolean }): v
 }
 
 /**
- * While dispatch runs are in flight: a rejection that nobody waits for is logged and that is all; an exception leaves
- * behind nobody knows what, and `onException` is to stop gracefully. Returns what ends this.
+ * While dispatch runs are in flight, stray errors are only told of. Ending the process would hand every message in
+ * flight, of every tenant, to recovery; going on harms the message whose handler it was alone: either its handler ends
+ * by itself, or its timeout makes it an attempt like any other. Returns what ends this.
  */
-export function takeStrayErrors(logger: Logger, onException: (error: unknown) => void): () => void {
-  const onRejection = (reason: unknown) =>
-    logger.error(
-      `A promise was rejected that nobody waits for, most likely in a handler: ${oneLine(errorText(reason))}`,
-    );
-  takeOver = onException;
-  process.on('unhandledRejection', onRejection);
+export function takeStrayErrors(onError: (error: unknown) => void): () => void {
+  takeOver = onError;
+  process.on('unhandledRejection', onError);
   return () => {
     takeOver = undefined;
-    process.off('unhandledRejection', onRejection);
+    process.off('unhandledRejection', onError);
   };
 }

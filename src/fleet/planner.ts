@@ -26,7 +26,7 @@ export async function makePlan(options: PlannerOptions, capacity: number): Promi
   const begun = await registry.beginPlan({ owner, leaseMs: plan.leaseMs, limit: plan.candidates });
   publishPoint('plan:begun', null);
   if (begun.status === 'held') {
-    logger.info('Another planner holds the plan lease.', {
+    logger.debug('Another planner holds the plan lease.', {
       owner: begun.owner,
       expiresInMs: begun.expiresInMs,
     });

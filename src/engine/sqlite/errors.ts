@@ -54,7 +54,7 @@ export function subjectName(subject: Subject): string {
 /** The command that brings this database's schema up to date. */
 export function migrateCommand(subject: Subject): string {
   return subject.tenantId === undefined
-    ? 'multi-outbox migrate --registry'
+    ? 'multi-outbox migrate --registry-only'
     : `multi-outbox migrate --tenant ${subject.tenantId}`;
 }
 
