@@ -1,0 +1,163 @@
+import fc from 'fast-check';
+import { runOutcomes } from '../../src/engine/registry.ts';
+import { nextSchedule, type RunResult, type ScheduleSettings } from '../../src/fleet/schedule-policy.ts';
+import { loadSettings } from '../../src/settings.ts';
+
+const days = 86_400_000;
+const settings: fc.Arbitrary<ScheduleSettings> = fc.record({
+  idleFloorMs: fc.integer({ min: 1, max: days }),
+  idleCeilingMs: fc.oneof(fc.constant('never' as const), fc.integer({ min: 1, max: 365 * days })),
+  failureFloorMs: fc.integer({ min: 1, max: days }),
+  failureCeilingMs: fc.integer({ min: 1, max: 30 * days }),
+  resumingMs: fc.integer({ min: 1, max: days }),
+});
+const durations = fc.oneof(fc.constant(null), fc.integer({ min: 0, max: 365 * days }));
+const results: fc.Arbitrary<RunResult> = fc.record({
+  outcome: fc.constantFrom(...runOutcomes),
+  more: fc.boolean(),
+  nextDueInMs: durations,
+  heldForMs: durations,
+});
+const streaks = fc.record({ idle: fc.nat(10_000), failure: fc.nat(10_000) });
+const randoms = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+const served = fc.constantFrom('dispatched' as const, 'idle' as const);
+
+const defaults = loadSettings({}, {}).schedule;
+const idle: RunResult = { outcome: 'idle', more: false, nextDueInMs: null, heldForMs: null };
+
+describe('the schedule after a run (F5)', () => {
+  test('F5: whatever happened, the interval is whole milliseconds, never negative, within its ceiling', () => {
+    fc.assert(
+      fc.property(results, streaks, settings, randoms, (result, before, given, random) => {
+        const next = nextSchedule(result, before, given, () => random);
+        expect(next.idleStreak).toBeGreaterThanOrEqual(0);
+        expect(next.failureStreak).toBeGreaterThanOrEqual(0);
+        if (next.nextDueInMs === null) return;
+        expect(Number.isInteger(next.nextDueInMs)).toBe(true);
+        expect(next.nextDueInMs).toBeGreaterThanOrEqual(0);
+        const ceiling = {
+          skipped: (result.heldForMs ?? 0) + given.idleFloorMs,
+          resuming: given.resumingMs,
+          failed: given.failureCeilingMs,
+          dispatched: given.idleCeilingMs === 'never' ? (result.nextDueInMs ?? 0) : given.idleCeilingMs,
+          idle: given.idleCeilingMs === 'never' ? (result.nextDueInMs ?? 0) : given.idleCeilingMs,
+        }[result.outcome];
+        expect(next.nextDueInMs).toBeLessThanOrEqual(ceiling);
+      }),
+    );
+  });
+
+  test('F5: pure: the same in gives the same out', () => {
+    fc.assert(
+      fc.property(results, streaks, settings, randoms, (result, before, given, random) => {
+        const once = nextSchedule(result, before, given, () => random);
+        expect(nextSchedule(result, before, given, () => random)).toEqual(once);
+      }),
+    );
+  });
+
+  test('F5: backlog left means due now, and ends every streak', () => {
+    fc.assert(
+      fc.property(results, served, streaks, settings, (result, outcome, before, given) => {
+        expect(nextSchedule({ ...result, outcome, more: true }, before, given)).toEqual({
+          mode: 'set',
+          nextDueInMs: 0,
+          idleStreak: 0,
+          failureStreak: 0,
+        });
+      }),
+    );
+  });
+
+  test('F5, Q11: a known next due time overrides a longer interval, and never lengthens one', () => {
+    fc.assert(
+      fc.property(
+        results,
+        served,
+        streaks,
+        settings,
+        fc.integer({ min: 0, max: 365 * days }),
+        (result, outcome, before, given, nextDueInMs) => {
+          const of = (inMs: number | null) =>
+            nextSchedule({ ...result, outcome, more: false, nextDueInMs: inMs }, before, given).nextDueInMs;
+          const without = of(null);
+          expect(of(nextDueInMs)).toBe(without === null ? nextDueInMs : Math.min(without, nextDueInMs));
+        },
+      ),
+    );
+  });
+
+  test("F6: a ceiling of 'never' means: only wakes and known due times", () => {
+    fc.assert(
+      fc.property(results, served, streaks, settings, (result, outcome, before, given) => {
+        const next = nextSchedule({ ...result, outcome, more: false }, before, {
+          ...given,
+          idleCeilingMs: 'never',
+        });
+        expect(next.nextDueInMs).toBe(result.nextDueInMs);
+      }),
+    );
+  });
+
+  test('F5: idle run after idle run the interval doubles from the floor to the ceiling, and stays there', () => {
+    let streak = 0;
+    const intervals = Array.from({ length: 10 }, () => {
+      const next = nextSchedule(idle, { idle: streak, failure: 0 }, defaults);
+      streak = next.idleStreak;
+      return next.nextDueInMs;
+    });
+    expect(intervals).toEqual([4, 8, 16, 32, 64, 128, 256, 300, 300, 300].map((seconds) => seconds * 1_000));
+    const busy = nextSchedule({ ...idle, outcome: 'dispatched' }, { idle: streak, failure: 0 }, defaults);
+    expect(busy).toEqual({ mode: 'set', nextDueInMs: 2_000, idleStreak: 0, failureStreak: 0 });
+  });
+
+  test('F5: after a failure the interval doubles, with jitter over its upper half, and the streak grows', () => {
+    fc.assert(
+      fc.property(results, streaks, settings, randoms, (result, before, given, random) => {
+        const next = nextSchedule({ ...result, outcome: 'failed' }, before, given, () => random);
+        const interval = Math.min(
+          given.failureCeilingMs,
+          given.failureFloorMs * 2 ** Math.min(before.failure, 60),
+        );
+        expect(next).toMatchObject({ mode: 'set', idleStreak: 0, failureStreak: before.failure + 1 });
+        expect(next.nextDueInMs).toBeGreaterThanOrEqual(Math.floor(interval / 2));
+        expect(next.nextDueInMs).toBeLessThanOrEqual(interval);
+      }),
+    );
+  });
+
+  test('F5: a run that succeeds ends the failure streak', () => {
+    fc.assert(
+      fc.property(results, served, streaks, settings, (result, outcome, before, given) => {
+        expect(nextSchedule({ ...result, outcome }, before, given).failureStreak).toBe(0);
+      }),
+    );
+  });
+
+  test('F5: a database that is resuming is no failure: streaks stay, and it is tried again soon', () => {
+    fc.assert(
+      fc.property(results, streaks, settings, (result, before, given) => {
+        expect(nextSchedule({ ...result, outcome: 'resuming' }, before, given)).toEqual({
+          mode: 'set',
+          nextDueInMs: given.resumingMs,
+          idleStreak: before.idle,
+          failureStreak: before.failure,
+        });
+      }),
+    );
+  });
+
+  test('D1: a skipped run leaves the schedule to the holder: it only brings the due time forward', () => {
+    fc.assert(
+      fc.property(results, streaks, settings, (result, before, given) => {
+        const next = nextSchedule({ ...result, outcome: 'skipped' }, before, given);
+        expect(next).toMatchObject({
+          mode: 'at-most',
+          idleStreak: before.idle,
+          failureStreak: before.failure,
+        });
+        expect(next.nextDueInMs).toBeGreaterThan(result.heldForMs ?? 0);
+      }),
+    );
+  });
+});

@@ -1,0 +1,41 @@
+import type { PlanCandidate, TenantRecord } from '../../src/engine/registry.ts';
+import { tenantDefinition } from '../../src/fleet/tenant.ts';
+import { noCounts } from '../../src/queue/tally.ts';
+
+export function tenantRecord(id: string, fields: Partial<TenantRecord> = {}): TenantRecord {
+  return {
+    ...tenantDefinition({ id }),
+    status: 'active',
+    version: 1,
+    addedUtc: new Date(0),
+    schedule: {
+      nextDueUtc: new Date(0),
+      lastPlannedUtc: null,
+      lastRunUtc: null,
+      lastOutcome: null,
+      lastDurationMs: null,
+      lastCounts: null,
+      totals: noCounts,
+      idleStreak: 0,
+      failureStreak: 0,
+      lastError: null,
+      lastErrorCode: null,
+      lastErrorUtc: null,
+      backlog: false,
+      parkedTopics: [],
+    },
+    ...fields,
+  };
+}
+
+/** A due tenant as a plan sees it. */
+export function candidate(id: string, fields: Partial<PlanCandidate> = {}): PlanCandidate {
+  return {
+    tenant: tenantRecord(id),
+    planVersion: 1,
+    overdueMs: 0,
+    sincePlannedMs: null,
+    woken: false,
+    ...fields,
+  };
+}
