@@ -1,0 +1,99 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+const root = path.join(__dirname, '../../..');
+const source = path.join(root, 'src');
+
+interface Import {
+  /** Paths relative to the repository, with forward slashes. */
+  readonly from: string;
+  readonly to: string;
+}
+
+function typescriptFiles(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => path.join(entry.parentPath, entry.name));
+}
+
+const relative = (file: string) => path.relative(root, file).split(path.sep).join('/');
+
+/** Static and dynamic imports of files; packages are left out. Comments are not read. */
+function importsOf(file: string): Import[] {
+  const text = readFileSync(file, 'utf8')
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/^\s*\/\/.*$/gm, '');
+  const specifiers = text.matchAll(/(?:\bfrom\s*|\bimport\s*\(\s*|^import\s+)'(\.[^']*)'/gm);
+  return [...specifiers].map(([, specifier]) => ({
+    from: relative(file),
+    to: relative(path.resolve(path.dirname(file), specifier!)),
+  }));
+}
+
+const imports = typescriptFiles(source).flatMap(importsOf);
+
+const seam = 'engine/[^/]+\\.ts';
+const base = `${seam}|errors\\.ts|settings\\.ts`;
+
+/** What the files of each part may import, both within src; the first part that fits a file counts. */
+const allowed: readonly (readonly [part: string, may: string])[] = [
+  // An engine knows the interfaces and nothing above them.
+  ['engine/sqlite/', `engine/sqlite/|${seam}|errors\\.ts`],
+  ['engine/sqlserver/', `engine/sqlserver/|${seam}|errors\\.ts`],
+  [seam, `${seam}|errors\\.ts`],
+  ['errors\\.ts|settings\\.ts', 'errors\\.ts'],
+  ['telemetry/', `telemetry/|${base}`],
+  ['lease/', `(lease|telemetry)/|${base}`],
+  ['queue/', `(queue|lease|telemetry)/|${base}`],
+  ['handlers/', `(handlers|queue|telemetry)/|${base}`],
+  ['(outbox|inbox)/', `(outbox|inbox|queue|lease|telemetry)/|${base}`],
+  // One file of the fleet chooses the engine.
+  ['fleet/engines\\.ts', `engine/(sqlite|sqlserver)/index\\.ts|${base}`],
+  ['fleet/', `(fleet|queue|lease|telemetry)/|${base}`],
+  [
+    '(local/|multi-outbox\\.ts|index\\.ts)',
+    `(local|fleet|outbox|inbox|queue|lease|telemetry)/|multi-outbox|${base}`,
+  ],
+  ['cli/', ''],
+];
+
+const begins = (file: string, pattern: string) => new RegExp(`^src/(${pattern})`).test(file);
+
+function pointsOutward({ from, to }: Import): boolean {
+  if (to === 'package.json') return false;
+  const rule = allowed.find(([part]) => begins(from, part));
+  return rule === undefined || !begins(to, rule[1]);
+}
+
+test('section 2: imports point inward', () => {
+  expect(imports.filter(pointsOutward)).toEqual([]);
+});
+
+test('section 2: an import that points outward would be found', () => {
+  expect(imports.length).toBeGreaterThan(100);
+  const from = (file: string, to: string) => pointsOutward({ from: `src/${file}`, to: `src/${to}` });
+  expect(from('queue/run.ts', 'fleet/requests.ts')).toBe(true);
+  expect(from('engine/sqlite/file.ts', 'queue/run.ts')).toBe(true);
+  expect(from('engine/sqlite/file.ts', 'engine/sqlserver/file.ts')).toBe(true);
+  expect(from('engine/work-queue.ts', 'engine/sqlite/file.ts')).toBe(true);
+  expect(from('fleet/fleet.ts', 'engine/sqlite/index.ts')).toBe(true);
+  expect(from('local/host.ts', 'cli/main.ts')).toBe(true);
+  expect(from('a-new-part/file.ts', 'errors.ts')).toBe(true);
+  expect(from('queue/run.ts', 'lease/heartbeat.ts')).toBe(false);
+});
+
+test('section 2: T-SQL lives in sql/ alone, SQL of the embedded engine in src/engine/sqlite/', () => {
+  const statement = /`\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE TABLE)\s/;
+  const holders = typescriptFiles(source)
+    .filter((file) => statement.test(readFileSync(file, 'utf8')))
+    .map(relative);
+  expect(holders.length).toBeGreaterThan(0);
+  expect(holders.filter((file) => !file.startsWith('src/engine/sqlite/'))).toEqual([]);
+});
+
+test('section 2: no folder or file is called util, common or helpers', () => {
+  const named = typescriptFiles(source)
+    .map(relative)
+    .filter((file) => /(^|\/)(utils?|common|helpers?)(\/|\.ts$)/.test(file));
+  expect(named).toEqual([]);
+});
