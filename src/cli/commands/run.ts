@@ -46,9 +46,8 @@ export function runCommand(program: Command, run: Runner): void {
               else if (tells) logRun(logger, event.report);
             },
           })
-          .finally(() => dispatching.dispose());
+          .finally(() => dispatching.end());
         logger.info(`Stopped after ${duration(sums.elapsedMs)}: ${sums.text()}.`);
-        dispatching.end();
         return exitCodes.done;
       }),
     );

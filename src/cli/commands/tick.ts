@@ -32,11 +32,10 @@ export function tickCommand(program: Command, run: Runner): void {
             },
           })
           .finally(() => {
-            dispatching.dispose();
+            dispatching.end();
             progress.stop();
           });
         await session.show(report, () => tickText(report, session));
-        dispatching.end();
         throwFailures(
           report.runs
             .filter(({ outcome }) => outcome === 'failed')
