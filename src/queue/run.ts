@@ -308,10 +308,12 @@ class QueueRun {
     this.#starting = true;
     try {
       while (this.#running.size < this.#options.dispatch.concurrency) {
+        // After a standstill a handler may end before the timers have their turn: what waits may be another run's by now.
+        if (this.#heartbeat.remainingMs <= 0) this.#heartbeat.lose('its time is up');
+        if (this.#phase !== 'claiming') break;
         const assignment = this.#waiting.next();
         if (assignment === undefined) break;
         this.#start(assignment);
-        if (this.#phase !== 'claiming') break;
       }
     } finally {
       this.#starting = false;
