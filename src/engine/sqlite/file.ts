@@ -63,8 +63,7 @@ export class DatabaseFile {
       mkdirSync(dirname(this.path), { recursive: true });
       this.#connection = this.#open(this.path);
     } else {
-      // 'rw' and not 'rwc': a file that vanishes between the stat and here must not come back empty.
-      this.#connection = this.#open(`${pathToFileURL(this.path).href}?mode=rw`);
+      this.#connection = this.#open(withoutCreating(this.path));
     }
     this.#identity = found ?? this.#stat() ?? null;
     return this.#connection;
@@ -98,6 +97,14 @@ export class DatabaseFile {
       throw error;
     }
   }
+}
+
+/**
+ * Opens a file only if it is there: one that vanishes between the stat and the opening must not come back empty. Node
+ * takes URIs since 22.15; before that there is no way to say so, and `location`, added soon after, tells them apart.
+ */
+function withoutCreating(path: string): string {
+  return 'location' in DatabaseSync.prototype ? `${pathToFileURL(path).href}?mode=rw` : path;
 }
 
 /** Text that is the same for texts that differ only in case. */
