@@ -264,6 +264,8 @@ class QueueRun {
     this.#see(result);
     if (result.lease === 'held') this.#heartbeat.extended(result.expiresInMs, sentAt);
     if (result.lease === 'released') this.#heartbeat.stop();
+    // What is left is the new holder's to say; should it die, the tenant must not be thought empty.
+    if (result.lease === 'lost') this.#more = true;
     this.#renewed?.(result.lease === 'held' ? result.expiresInMs : null);
     this.#renewed = undefined;
     // Due messages that a claim beside others did not give are recovered ones: they want to be alone.

@@ -1,0 +1,172 @@
+import { defineHandler, type Handler } from '../../../src/queue/handler.ts';
+import { deferred } from '../../support/deferred.ts';
+import { message, messages, orders, run } from '../../support/queue-run.ts';
+import { SqlitePlace } from '../../support/sqlite-place.ts';
+
+const place = new SqlitePlace();
+
+/**
+ * A handler whose attempts wait until `together` of them run at once; from then on each takes a moment. If that number
+ * is never reached they time out; if it is passed, `most` says so.
+ */
+function gathering(topic: string, together: number, concurrency?: number) {
+  let running = 0;
+  const gate = deferred();
+  const state = { most: 0 };
+  const handler: Handler = defineHandler({
+    topic,
+    ...(concurrency !== undefined && { concurrency }),
+    timeoutMs: 10_000,
+    async handle() {
+      running++;
+      state.most = Math.max(state.most, running);
+      // Opened a turn later, in which one too many could start.
+      if (running === together) setImmediate(() => gate.resolve());
+      await gate.promise;
+      await new Promise((resolve) => setImmediate(resolve));
+      running--;
+    },
+  });
+  return { handler, state };
+}
+
+describe('handlers at once (D2)', () => {
+  test.each([1, 3, 16])('D2: the limit of %p is kept, and is reached', async (concurrency) => {
+    const queue = await place.outbox();
+    await queue.enqueue(messages(concurrency * 4));
+    const { handler, state } = gathering('orders', concurrency);
+    const report = await run(queue, [handler], { dispatch: { concurrency } });
+    expect(report.counts.done).toBe(concurrency * 4);
+    expect(state.most).toBe(concurrency);
+  });
+
+  test('D2: the limit spans batches: the next batch fills the places that the last leaves', async () => {
+    const queue = await place.outbox();
+    await queue.enqueue(messages(24));
+    const { handler, state } = gathering('orders', 8);
+    const report = await run(queue, [handler], { dispatch: { concurrency: 8, batchSize: 4 } });
+    expect(report.counts).toMatchObject({ done: 24, retried: 0 });
+    expect(state.most).toBe(8);
+  });
+
+  test("D2: a handler's own concurrency is kept and reached, and holds up nobody else", async () => {
+    const queue = await place.outbox();
+    const narrow = gathering('narrow', 2, 2);
+    const wide = gathering('wide', 6);
+    // The narrow topic's messages are all due before the wide one's.
+    await queue.enqueue(messages(8, { topic: 'narrow' }));
+    await queue.enqueue(messages(12, { topic: 'wide' }));
+    const report = await run(queue, [narrow.handler, wide.handler], { dispatch: { concurrency: 8 } });
+    expect(report.counts).toMatchObject({ done: 20, retried: 0 });
+    expect(narrow.state.most).toBe(2);
+    expect(wide.state.most).toBeGreaterThanOrEqual(6);
+  });
+
+  test("D2: a handler's concurrency above the run's does not lift the run's", async () => {
+    const queue = await place.outbox();
+    await queue.enqueue(messages(9));
+    const { handler, state } = gathering('orders', 3, 50);
+    await run(queue, [handler], { dispatch: { concurrency: 3 } });
+    expect(state.most).toBe(3);
+  });
+
+  test('handlers that return at once are run one after another, and give others their turn between batches', async () => {
+    const queue = await place.outbox();
+    await queue.enqueue(messages(50));
+    let turns = 0;
+    let counting = true;
+    const count = () => {
+      turns++;
+      if (counting) setImmediate(count);
+    };
+    setImmediate(count);
+    const report = await run(queue, [orders(() => {})], { dispatch: { batchSize: 5 } });
+    counting = false;
+    expect(report.counts.done).toBe(50);
+    expect(turns).toBeGreaterThanOrEqual(9);
+  });
+});
+
+describe('batches that overlap (D6)', () => {
+  test('D6: the next batch is claimed while a slow handler of the last one runs', async () => {
+    const queue = await place.outbox();
+    await queue.enqueue(messages(12));
+    const gate = deferred();
+    const handler = orders(async ({ payload }) => {
+      if (payload === '1') await gate.promise;
+      // Of the second batch: would never start if the first had to end before.
+      if (payload === '6') gate.resolve();
+    });
+    const report = await run(queue, [handler], {
+      dispatch: { batchSize: 4, concurrency: 2, handlerTimeoutMs: '10s' },
+    });
+    expect(report.counts).toMatchObject({ done: 12, retried: 0 });
+  });
+
+  test.each([
+    [4, 2],
+    [3, 16],
+    [10, 10],
+  ])(
+    'D6: at most two batches of %p are in memory (concurrency %p), seen from outside',
+    async (batchSize, concurrency) => {
+      const queue = await place.outbox();
+      const outside = await place.outbox();
+      await queue.enqueue(messages(60));
+      let most = 0;
+      const handler = orders(async () => {
+        const { claimed } = await outside.statistics();
+        most = Math.max(most, claimed);
+      });
+      const report = await run(queue, [handler], { dispatch: { batchSize, concurrency } });
+      expect(report.counts.done).toBe(60);
+      expect(most).toBeLessThanOrEqual(2 * batchSize);
+      expect(most).toBeGreaterThan(batchSize);
+    },
+  );
+});
+
+describe('round trips (Q9)', () => {
+  test.each([
+    [1, 10],
+    [10, 10],
+    [11, 10],
+    [30, 10],
+    [35, 10],
+    [300, 100],
+  ])('Q9: %p messages in batches of %p cost one call a batch plus one', async (total, batchSize) => {
+    for (const handle of [() => {}, async () => {}, () => new Promise((resolve) => setImmediate(resolve))]) {
+      const queue = await place.outbox();
+      await queue.enqueue(messages(total));
+      const report = await run(queue, [orders(handle)], { dispatch: { batchSize } });
+      expect(report.counts.done).toBe(total);
+      expect(report.roundTrips).toBe(Math.ceil(total / batchSize) + 1);
+    }
+  });
+
+  test('Q9: an idle tenant costs one call in all, and so does one that somebody else holds', async () => {
+    const queue = await place.outbox();
+    expect(await run(queue, [orders(() => {})])).toMatchObject({
+      status: 'idle',
+      stop: 'drained',
+      roundTrips: 1,
+    });
+    await queue.enqueue([message('1')]);
+    const other = await place.outbox();
+    await other.begin({ owner: 'host-2', durationMs: 60_000, claim: { limit: 1, maxBytes: 1 } });
+    expect(await run(queue, [orders(() => {})])).toMatchObject({
+      status: 'held',
+      roundTrips: 1,
+      heldBy: { owner: 'host-2', expiresInMs: expect.any(Number) },
+    });
+  });
+
+  test('Q11: an idle run tells when the next message is due', async () => {
+    const queue = await place.outbox();
+    await queue.enqueue([message('1', { dueInMs: 600_000 })]);
+    const report = await run(queue, [orders(() => {})]);
+    expect(report).toMatchObject({ status: 'idle', more: false });
+    expect(report.nextDueInMs).toBeGreaterThan(590_000);
+    expect(report.nextDueInMs).toBeLessThanOrEqual(600_000);
+  });
+});
