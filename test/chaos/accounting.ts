@@ -1,0 +1,111 @@
+/** The books of a test, closed at its end: rows in = effects out. */
+import { MessageStatus } from '../../src/index.ts';
+import type { Casualties } from './casualties.ts';
+import type { Effects } from './effects.ts';
+import type { Fleet, Sent } from './fleet.ts';
+
+export interface Figures {
+  readonly kills: number;
+  readonly messages: number;
+  /** Effects beyond one a message. */
+  readonly duplicates: number;
+  /** Messages in flight at the kills: no more duplicates than that. */
+  readonly bound: number;
+  /** What cannot be told for sure and is part of the bound; 0 in the ordinary course of things. */
+  readonly uncertain: number;
+}
+
+/**
+ * Every message sent is Done and took effect; nothing else did; duplicates and extra attempts are no more than what
+ * was in flight at the kills; nothing is stuck; no lease is held.
+ */
+export async function closeBooks(fleet: Fleet, effects: Effects, casualties: Casualties): Promise<Figures> {
+  const { certain, possible } = casualties;
+  const sent = [...fleet.sent.values()];
+  expect(sent.length).toBeGreaterThan(0);
+  expect(sent.filter(({ messageId }) => effects.of(messageId) === 0)).toEqual([]);
+  expect(effects.arrivals.filter(({ messageId }) => !fleet.sent.has(messageId))).toEqual([]);
+
+  const records = new Map(
+    await Promise.all(
+      sent.map(async ({ tenantId, messageId }) => {
+        return [messageId, await fleet.record(tenantId, messageId)] as const;
+      }),
+    ),
+  );
+  const notDone = [...records.values()].filter(({ status }) => status !== MessageStatus.Done);
+  expect(notDone).toEqual([]);
+
+  const bound = certain + possible;
+  const duplicates = effects.accepted.length - sent.length;
+  expect(duplicates).toBeLessThanOrEqual(bound);
+  // Q5: beyond its first, a message is started for a crash of its run or a failure of its own.
+  const extraAttempts = [...records.values()].reduce((sum, { attempts }) => sum + attempts - 1, 0);
+  expect(extraAttempts).toBeGreaterThanOrEqual(certain);
+  expect(extraAttempts).toBeLessThanOrEqual(bound + effects.refused);
+  if (possible === 0) {
+    const arrivals = Map.groupBy(effects.arrivals, ({ messageId }) => messageId);
+    const unexplained = [...records.values()].filter(
+      ({ messageId, attempts }) => attempts < arrivals.get(messageId)!.length,
+    );
+    expect(unexplained).toEqual([]);
+  }
+
+  expectNotBeforeDue(sent, effects);
+  expectInOrder(sent, effects, (messageId) => records.get(messageId)!.sequence);
+  await expectAtRest(fleet, casualties);
+  return { kills: casualties.kills, messages: sent.length, duplicates, bound, uncertain: possible };
+}
+
+/** Q11. */
+function expectNotBeforeDue(sent: readonly Sent[], effects: Effects): void {
+  const firstArrival = new Map<string, number>();
+  for (const { messageId, at } of effects.arrivals) {
+    if (!firstArrival.has(messageId)) firstArrival.set(messageId, at);
+  }
+  // Databases count in milliseconds, and their clocks do not run exactly like ours.
+  const tolerance = 10;
+  const early = sent.filter(
+    ({ messageId, sentAt, delayMs }) => firstArrival.get(messageId)! - sentAt < delayMs - tolerance,
+  );
+  expect(early).toEqual([]);
+}
+
+/** Q10: the first effects of a key come in the order of its messages; so do the last ones, which receivers keep. */
+function expectInOrder(
+  sent: readonly Sent[],
+  effects: Effects,
+  sequenceOf: (messageId: string) => number,
+): void {
+  const first = new Map<string, number>();
+  const last = new Map<string, number>();
+  for (const { messageId, place } of effects.accepted) {
+    if (!first.has(messageId)) first.set(messageId, place);
+    last.set(messageId, place);
+  }
+  const keyed = sent.filter(({ orderingKey }) => orderingKey !== null);
+  for (const line of Map.groupBy(keyed, (each) => `${each.tenantId} ${each.orderingKey}`).values()) {
+    const inSequence = line.map(({ messageId }) => messageId).sort((a, b) => sequenceOf(a) - sequenceOf(b));
+    for (const places of [first, last]) {
+      const byPlace = [...inSequence].sort((a, b) => places.get(a)! - places.get(b)!);
+      expect(byPlace).toEqual(inSequence);
+    }
+  }
+}
+
+/** Nothing is stuck: neither a message nor a lease. No outcome was lost that kills do not explain. */
+async function expectAtRest(fleet: Fleet, casualties: Casualties): Promise<void> {
+  for (const tenantId of fleet.tenantIds) {
+    const { lease, statistics } = await fleet.queue(tenantId);
+    const count = [...fleet.sent.values()].filter((each) => each.tenantId === tenantId).length;
+    expect(statistics).toMatchObject({ ready: 0, claimed: 0, dead: 0, heldBack: 0, done: count });
+    if (lease === undefined) continue;
+    expect(lease.held).toBe(false);
+    casualties.seeFence(tenantId, lease.fence);
+  }
+  const registry = await fleet.multiOutbox.registry();
+  expect((await registry.leases.list()).filter(({ held }) => held)).toEqual([]);
+  const { totals } = await fleet.multiOutbox.status();
+  expect(totals.lost).toBeLessThanOrEqual(casualties.possible);
+  expect(totals.dead).toBe(0);
+}

@@ -1,0 +1,65 @@
+/** What the kills of one test may have caused: the messages that were claimed and not settled at each. */
+import type { RunReport } from '../../src/index.ts';
+import type { Fleet } from './fleet.ts';
+import type { Program } from './program.ts';
+import { fast, inFlightOfRun } from './settings.ts';
+
+export class Casualties {
+  kills = 0;
+  /** Claimed rows of killed processes, as the databases had them right after each kill. */
+  certain = 0;
+  /** On top of that, what cannot be told for sure; 0 in the ordinary course of things. */
+  possible = 0;
+  readonly #fleet: Fleet;
+  /** The highest fence seen of each tenant's queue lease, and the fence whose claims have been counted. */
+  readonly #fences = new Map<string, number>();
+  readonly #counted = new Map<string, number>();
+
+  constructor(fleet: Fleet) {
+    this.#fleet = fleet;
+  }
+
+  /** Counts what a process had in flight when it was killed, `killedAt` by `performance.now()`. */
+  async count(program: Program, killedAt: number): Promise<void> {
+    this.kills++;
+    for (const tenantId of this.#fleet.tenantIds) await this.#countTenant(tenantId, program.pid, killedAt);
+    this.interruptions(program);
+  }
+
+  /**
+   * Runs that lost their lease, because the whole machine stood still for longer than it lasts: what they had in
+   * flight may run again, and their reports tell how much that was.
+   */
+  interruptions(program: Program): void {
+    for (const { queues = [] } of program.output<Partial<RunReport>>()) {
+      for (const { stop, counts } of queues) {
+        this.possible += counts.lost;
+        if (stop === 'lease-lost') this.possible += counts.retried + counts.released;
+      }
+    }
+  }
+
+  /** L2: called whenever a lease is looked at. */
+  seeFence(tenantId: string, fence: number): void {
+    expect(fence).toBeGreaterThanOrEqual(this.#fences.get(tenantId) ?? 0);
+    this.#fences.set(tenantId, fence);
+  }
+
+  async #countTenant(tenantId: string, pid: number, killedAt: number): Promise<void> {
+    const { lease, statistics } = await this.#fleet.queue(tenantId);
+    const { lease: after } = await this.#fleet.queue(tenantId);
+    const tookMs = performance.now() - killedAt;
+    if (lease === undefined) return;
+    this.seeFence(tenantId, lease.fence);
+    this.seeFence(tenantId, after!.fence);
+    const isVictims = lease.owner?.includes(`:${pid}:`) === true;
+    if (isVictims && lease.fence === after!.fence) {
+      // Claims of an earlier victim, which nobody has recovered yet, count once.
+      if (lease.fence > (this.#counted.get(tenantId) ?? 0)) this.certain += statistics.claimed;
+      this.#counted.set(tenantId, lease.fence);
+    } else if (tookMs > fast.leaseMs / 2) {
+      // Another host may have taken the lease over before this was read.
+      this.possible += inFlightOfRun;
+    }
+  }
+}

@@ -1,0 +1,25 @@
+/** The kill suite (section 8): the real program is killed, and the books must balance. Runs against one engine. */
+import { applicationSuite } from './applications.ts';
+import { deadlyMessageSuite } from './deadly-messages.ts';
+import type { KillHarness } from './harness.ts';
+import { momentSuite } from './moments.ts';
+import { planSuite } from './plans.ts';
+import { pointSuite } from './points.ts';
+import { stopSuite } from './stops.ts';
+import { twoHostsSuite } from './two-hosts.ts';
+
+export function describeKills(harness: KillHarness): void {
+  describe(`${harness.name}: kills`, () => {
+    if (harness.unavailable !== undefined) {
+      test.skip(`skipped: ${harness.unavailable}`, () => {});
+      return;
+    }
+    pointSuite(harness);
+    momentSuite(harness);
+    stopSuite(harness);
+    twoHostsSuite(harness);
+    planSuite(harness);
+    deadlyMessageSuite(harness);
+    applicationSuite(harness);
+  });
+}

@@ -1,0 +1,95 @@
+/** The tenants of one test, what was put into their outboxes, and what the library tells of them. */
+import { randomUUID } from 'node:crypto';
+import {
+  createMultiOutbox,
+  type LeaseRecord,
+  type MessageRecord,
+  type MultiOutbox,
+  type OutboxMessage,
+  type QueueStatistics,
+} from '../../src/index.ts';
+import type { KillStage } from './harness.ts';
+
+/** A message that must take effect. */
+export interface Sent {
+  readonly tenantId: string;
+  readonly messageId: string;
+  readonly orderingKey: string | null;
+  /** Milliseconds it was delayed by. */
+  readonly delayMs: number;
+  /** Before it was enqueued, by `performance.now()`. */
+  readonly sentAt: number;
+}
+
+export interface QueueState {
+  readonly lease: LeaseRecord | undefined;
+  readonly statistics: QueueStatistics;
+}
+
+export class Fleet {
+  readonly stage: KillStage;
+  readonly multiOutbox: MultiOutbox;
+  readonly tenantIds: readonly string[];
+  readonly sent = new Map<string, Sent>();
+
+  private constructor(stage: KillStage, tenantIds: readonly string[]) {
+    this.stage = stage;
+    this.multiOutbox = createMultiOutbox({ registry: stage.registry });
+    this.tenantIds = tenantIds;
+  }
+
+  /** Registers the tenants and makes their databases. */
+  static async create(stage: KillStage, tenantIds: readonly string[]): Promise<Fleet> {
+    const fleet = new Fleet(stage, tenantIds);
+    await fleet.multiOutbox.migrate({ tenants: [] });
+    for (const id of tenantIds) await fleet.multiOutbox.tenants.add(stage.tenant(id));
+    const migrations = await fleet.multiOutbox.migrate();
+    expect(migrations.filter(({ error }) => error)).toEqual([]);
+    return fleet;
+  }
+
+  /** Enqueues in one call; the messages are expected to take effect. */
+  async send(tenantId: string, messages: readonly (OutboxMessage & { delay?: number })[]): Promise<string[]> {
+    const withIds = messages.map((message) => ({ messageId: randomUUID() as string, ...message }));
+    const sentAt = performance.now();
+    await this.multiOutbox.outbox(tenantId).enqueue(withIds);
+    for (const { messageId, orderingKey = null, delay = 0 } of withIds) {
+      this.sent.set(messageId, { tenantId, messageId, orderingKey, delayMs: delay, sentAt });
+    }
+    return withIds.map(({ messageId }) => messageId);
+  }
+
+  /** A message that must be there. */
+  async record(tenantId: string, messageId: string): Promise<MessageRecord> {
+    const record = await this.multiOutbox.outbox(tenantId).get(messageId);
+    if (record === null) throw new Error(`Message ${messageId} of ${tenantId} is not stored.`);
+    return record;
+  }
+
+  async queue(tenantId: string): Promise<QueueState> {
+    const leases = await this.multiOutbox.leases(tenantId).list();
+    return {
+      lease: leases.find(({ name }) => name === 'queue:outbox'),
+      statistics: await this.multiOutbox.outbox(tenantId).statistics(),
+    };
+  }
+
+  async statistics(): Promise<QueueStatistics[]> {
+    return Promise.all(this.tenantIds.map((id) => this.multiOutbox.outbox(id).statistics()));
+  }
+
+  /** Nothing is Ready or Claimed any more. */
+  async settled(): Promise<boolean> {
+    return (await this.statistics()).every(({ ready, claimed }) => ready === 0 && claimed === 0);
+  }
+
+  /** How many messages are Dead. */
+  async deaths(): Promise<number> {
+    return (await this.statistics()).reduce((sum, { dead }) => sum + dead, 0);
+  }
+
+  async dispose(): Promise<void> {
+    await this.multiOutbox.close();
+    await this.stage.dispose();
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * What an engine brings to be held to the kill suite. A file `<engine>.chaos.test.ts` makes one of these and calls
+ * `describeKills` with it; nothing else in this folder knows any engine. Everything else goes through the command
+ * line (the processes that are killed) and the library (what is looked at between the kills).
+ */
+import type { TenantInput } from '../../src/fleet/tenant.ts';
+
+export interface KillHarness {
+  readonly name: string;
+  /** Why this engine cannot be tried here, in a few words; absent when it can. */
+  readonly unavailable?: string;
+  /** A new stage: storage of its own, with a registry that has no schema yet and no tenant databases. */
+  create(): Promise<KillStage>;
+}
+
+export interface KillStage {
+  /** URL of the registry, as MULTI_OUTBOX_REGISTRY takes it. */
+  readonly registry: string;
+  /** Environment variables that a process needs beside it to reach the databases. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** A tenant to register, on a database that no other tenant has. It may not exist yet, if `migrate` creates it. */
+  tenant(id: string): TenantInput;
+  readonly transactions: TransactionModule;
+  /** Removes the storage. No process uses it any more. */
+  dispose(): Promise<void>;
+}
+
+/**
+ * How an application's process opens transactions of its own on a tenant's database, with the database's own
+ * driver: `(await import(module)).openDatabase(options)` resolves to an `ApplicationDatabase`.
+ */
+export interface TransactionModule {
+  /** Absolute path of a JavaScript module. */
+  readonly module: string;
+  /** For the tenant of this id; survives JSON. */
+  options(tenantId: string): unknown;
+}
+
+export interface ApplicationDatabase {
+  /** Resolves to what the library's `transaction` option takes. */
+  begin(): Promise<unknown>;
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
+}

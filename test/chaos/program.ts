@@ -1,0 +1,88 @@
+/** The real program as a process of its own: started, killed, and waited for. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const cli = resolve('dist/cli.js');
+const preloads = ['end-with-parent.mjs', 'kill-at-point.mjs'].map(
+  (file) => pathToFileURL(resolve('test/chaos/fixtures', file)).href,
+);
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+const started = new Set<Program>();
+
+/** Kills what a failed test left running. */
+export async function killLeftovers(): Promise<void> {
+  await Promise.all([...started].map((program) => program.kill()));
+}
+
+export class Program {
+  readonly exited: Promise<Exit>;
+  /** Set once it has ended. */
+  exit: Exit | undefined;
+  readonly #child: ChildProcess;
+  #stdout = '';
+  #stderr = '';
+
+  /** @param script the program's command line when absent */
+  constructor(args: readonly string[], environment: Readonly<Record<string, string>>, script = cli) {
+    this.#child = spawn(
+      process.execPath,
+      [...preloads.flatMap((url) => ['--import', url]), script, ...args],
+      { env: { ...inherited(), ...environment }, stdio: ['pipe', 'pipe', 'pipe'] },
+    );
+    this.#child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+      this.#stdout += text;
+    });
+    this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr += text;
+    });
+    started.add(this);
+    this.exited = new Promise((resolve, reject) => {
+      this.#child.on('error', reject);
+      // 'close' and not 'exit': what it wrote last has been read by then.
+      this.#child.on('close', (code, signal) => {
+        started.delete(this);
+        this.exit = { code, signal };
+        resolve(this.exit);
+      });
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  /** Values that it printed, one a line. A line cut short by its death is left out. */
+  output<T>(): T[] {
+    const lines = this.#stdout.split('\n').slice(0, -1);
+    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as T);
+  }
+
+  /** The end of what it said, for messages of failed tests. */
+  get lastWords(): string {
+    return this.#stderr.slice(-2_000);
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  kill(): Promise<Exit> {
+    this.signal('SIGKILL');
+    return this.exited;
+  }
+}
+
+/** The environment without settings of whoever runs the tests. */
+function inherited(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name]) => !name.startsWith('MULTI_OUTBOX_') && name !== 'NODE_OPTIONS',
+    ),
+  );
+}

@@ -1,0 +1,195 @@
+/** One test of the kill suite: a fleet, the server its effects go to, the hosts that are killed, and the books. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { closeBooks, type Figures } from './accounting.ts';
+import { Casualties } from './casualties.ts';
+import { Effects } from './effects.ts';
+import { Fleet } from './fleet.ts';
+import type { KillHarness } from './harness.ts';
+import { killLeftovers, Program } from './program.ts';
+import { Random } from './random.ts';
+import { fastEnvironment } from './settings.ts';
+import { until } from './until.ts';
+import { sendWave, type Workload } from './workload.ts';
+
+/** Kills of each kind; the suite's default keeps it short. */
+export const rounds = Number(process.env.MULTI_OUTBOX_TEST_ROUNDS ?? 3);
+const givenSeed = process.env.MULTI_OUTBOX_TEST_SEED;
+
+/** For jest: a round takes about a second; slow machines get ten times that. */
+export function timeoutMs(roundsOfTest: number): number {
+  return 60_000 + roundsOfTest * 10_000;
+}
+
+export interface SceneOptions {
+  readonly tenants?: number;
+  readonly workload?: Workload;
+  /** Milliseconds until the receiver answers, between these two. */
+  readonly latencyMs?: readonly [number, number];
+  /** Settings that differ from the suite's. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Arguments of the hosts before the command. */
+  readonly args?: readonly string[];
+}
+
+export interface KillAt {
+  readonly point: string;
+  /** Which time, from 1. */
+  readonly count: number;
+}
+
+export class Scene {
+  readonly random: Random;
+  readonly fleet: Fleet;
+  readonly effects: Effects;
+  readonly casualties: Casualties;
+  readonly #options: SceneOptions;
+  readonly #programs: Program[] = [];
+
+  private constructor(random: Random, fleet: Fleet, effects: Effects, options: SceneOptions) {
+    this.random = random;
+    this.fleet = fleet;
+    this.effects = effects;
+    this.casualties = new Casualties(fleet);
+    this.#options = options;
+  }
+
+  /** Plays a test on a stage of its own. A failure tells the seed, and what the processes said last. */
+  static async play(
+    harness: KillHarness,
+    options: SceneOptions,
+    test: (scene: Scene) => Promise<Figures | undefined>,
+  ): Promise<void> {
+    const seed = givenSeed === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(givenSeed);
+    const random = new Random(seed);
+    const [low, high] = options.latencyMs ?? [0, 25];
+    const effects = await Effects.start({ latencyMs: () => random.between(low, high) });
+    const stage = await harness.create();
+    const tenantIds = Array.from({ length: options.tenants ?? 3 }, (_, index) => `tenant-${index + 1}`);
+    const fleet = await Fleet.create(stage, tenantIds);
+    const scene = new Scene(random, fleet, effects, options);
+    try {
+      const figures = await test(scene);
+      if (figures && process.env.MULTI_OUTBOX_TEST_ROUNDS) scene.#tell(figures);
+    } catch (error) {
+      throw scene.#explained(error, seed);
+    } finally {
+      await killLeftovers();
+      await effects.close();
+      await fleet.dispose();
+    }
+  }
+
+  /** A continuous host, which ends itself at the point given. */
+  startHost(killAt?: KillAt): Program {
+    return this.startProgram(['run', '--json'], killAt);
+  }
+
+  startProgram(args: readonly string[], killAt?: KillAt): Program {
+    const program = new Program([...(this.#options.args ?? []), ...args], this.environment(killAt));
+    this.#programs.push(program);
+    return program;
+  }
+
+  /** What processes of this scene find in their environment. */
+  environment(killAt?: KillAt): Record<string, string> {
+    const { stage } = this.fleet;
+    return {
+      ...fastEnvironment,
+      ...stage.environment,
+      ...this.#options.environment,
+      MULTI_OUTBOX_REGISTRY: stage.registry,
+      MULTI_OUTBOX_TEST_EFFECTS: this.effects.url,
+      ...(killAt && {
+        MULTI_OUTBOX_TEST_KILL_AT: killAt.point,
+        MULTI_OUTBOX_TEST_KILL_COUNT: String(killAt.count),
+      }),
+    };
+  }
+
+  async sendWave(): Promise<void> {
+    await sendWave(this.fleet, this.effects, this.random, this.#options.workload ?? { size: 24 });
+  }
+
+  /** Messages sent that have taken no effect yet. */
+  get outstanding(): number {
+    return this.fleet.sent.size - this.effects.messages;
+  }
+
+  /** Keeps the host in work, wave after wave, until it is killed; counts what was in flight then. */
+  async feedUntilKilled(host: Program): Promise<void> {
+    const enough = (this.#options.workload?.size ?? 24) / 2;
+    await until(
+      `process ${host.pid} was killed`,
+      async () => {
+        if (host.exit === undefined && this.outstanding < enough) await this.sendWave();
+        return host.exit !== undefined;
+      },
+      60_000,
+    );
+    await this.countKilled(host, performance.now());
+  }
+
+  /** Kills now, and counts what was in flight. */
+  async kill(host: Program): Promise<void> {
+    const killedAt = performance.now();
+    await host.kill();
+    await this.countKilled(host, killedAt);
+  }
+
+  async countKilled(host: Program, killedAt: number): Promise<void> {
+    expect(await host.exited).toEqual({ code: null, signal: 'SIGKILL' });
+    await this.casualties.count(host, killedAt);
+  }
+
+  /** Waits for something that the host is to bring about; fails at once if it ends instead. */
+  async whileAlive(
+    hosts: readonly Program[],
+    what: string,
+    ask: () => boolean | Promise<boolean>,
+  ): Promise<void> {
+    await until(what, () => {
+      expect(hosts.map(({ exit }) => exit)).toEqual(hosts.map(() => undefined));
+      return ask();
+    });
+  }
+
+  /** Lets the hosts dispatch what is left, stops them gracefully, and closes the books. */
+  async finish(hosts: readonly Program[] = [this.startHost()]): Promise<Figures> {
+    await this.whileAlive(hosts, 'everything is settled', async () => {
+      if (this.outstanding > 0 && (await this.fleet.deaths()) === 0) return false;
+      return this.fleet.settled();
+    });
+    await this.stop(hosts);
+    return closeBooks(this.fleet, this.effects, this.casualties);
+  }
+
+  async stop(hosts: readonly Program[]): Promise<void> {
+    for (const host of hosts) {
+      host.signal('SIGTERM');
+      expect(await host.exited).toEqual({ code: 0, signal: null });
+      this.casualties.interruptions(host);
+    }
+  }
+
+  /** Up to so many milliseconds: when to kill is not a matter of conditions. */
+  async moment(mostMs: number): Promise<void> {
+    await pause(this.random.next() * mostMs);
+  }
+
+  #tell({ kills, messages, duplicates, bound, uncertain }: Figures): void {
+    const { currentTestName } = expect.getState();
+    process.stderr.write(
+      `${currentTestName}: ${kills} kills, ${messages} messages, ${duplicates} duplicates of at most ${bound}` +
+        `${uncertain > 0 ? ` (${uncertain} uncertain)` : ''}\n`,
+    );
+  }
+
+  #explained(error: unknown, seed: number): unknown {
+    if (!(error instanceof Error)) return error;
+    const words = this.#programs
+      .slice(-3)
+      .map((program) => `--- process ${program.pid} ${JSON.stringify(program.exit)}\n${program.lastWords}`);
+    error.message = `${error.message}\n\nRepeat with MULTI_OUTBOX_TEST_SEED=${seed}\n${words.join('\n')}`;
+    return error;
+  }
+}

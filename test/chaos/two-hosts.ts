@@ -1,0 +1,80 @@
+/** D1, L2, L3: two hosts on the same databases, of which one is killed, or stands still, again and again. */
+import { resolve } from 'node:path';
+import type { KillHarness } from './harness.ts';
+import type { Program } from './program.ts';
+import { rounds, Scene, type SceneOptions, timeoutMs } from './scene.ts';
+import { inFlightOfRun } from './settings.ts';
+import { until } from './until.ts';
+
+const manyKills = rounds * 3;
+
+/** One handler at a time, so that what a host has started is what has arrived. */
+const oneByOne: SceneOptions = {
+  tenants: 1,
+  workload: { size: 24, topic: 'post' },
+  args: ['--handlers', resolve('test/chaos/fixtures/handlers.mjs')],
+  environment: { MULTI_OUTBOX_CONCURRENCY: '1' },
+};
+
+/** Lets the host stand still (SIGSTOP) as soon as a handler of it has had its effect and waits for the answer. */
+async function freezeAtWork(scene: Scene, host: Program): Promise<void> {
+  let isFrozen = false;
+  let left = scene.random.between(1, 12);
+  scene.effects.onArrival = () => {
+    left--;
+    if (left > 0 || isFrozen) return;
+    host.signal('SIGSTOP');
+    isFrozen = true;
+  };
+  await scene.whileAlive([host], 'the host stands still', () => isFrozen);
+  scene.effects.onArrival = () => {};
+}
+
+export function twoHostsSuite(harness: KillHarness): void {
+  test(
+    'D1, Q6: of two hosts one is killed again and again: the other takes its work up, and nothing comes twice that was not in flight',
+    () =>
+      Scene.play(harness, { tenants: 4 }, async (scene) => {
+        const hosts: Program[] = [scene.startHost(), scene.startHost()];
+        for (let round = 0; round < manyKills; round++) {
+          if (scene.outstanding < 40) await scene.sendWave();
+          await scene.moment(500);
+          const victim = scene.random.between(0, 1);
+          await scene.kill(hosts[victim]!);
+          hosts[victim] = scene.startHost();
+        }
+        return scene.finish(hosts);
+      }),
+    timeoutMs(manyKills),
+  );
+
+  test(
+    'L4, Q8: a host that stood still for longer than its lease starts nothing more of it and undoes nothing that another host did since',
+    () =>
+      Scene.play(harness, oneByOne, async (scene) => {
+        const { fleet, effects, casualties } = scene;
+        const [tenantId] = fleet.tenantIds as [string];
+        let frozen = scene.startHost();
+        for (let round = 0; round < rounds; round++) {
+          await scene.sendWave();
+          await freezeAtWork(scene, frozen);
+          const before = (await fleet.queue(tenantId)).lease!;
+          expect(before.owner).toContain(`:${frozen.pid}:`);
+          const other = scene.startHost();
+          const hasTakenOver = async () => (await fleet.queue(tenantId)).lease!.fence > before.fence;
+          await until('the other host has taken over', hasTakenOver);
+          const arrived = effects.arrivals.length;
+          frozen.signal('SIGCONT');
+          // The one that was at work may count as failed or given back; what waited was not started.
+          casualties.possible += inFlightOfRun;
+          await scene.whileAlive([frozen, other], 'it is all dispatched', () => scene.outstanding === 0);
+          const late = effects.arrivals.slice(arrived);
+          expect(late.filter(({ fence }) => fence! <= before.fence)).toEqual([]);
+          await scene.stop([frozen]);
+          frozen = other;
+        }
+        return scene.finish([frozen]);
+      }),
+    timeoutMs(rounds),
+  );
+}
