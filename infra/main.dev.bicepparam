@@ -1,0 +1,25 @@
+// For trying things out: the smallest of everything, public endpoints, no budget.
+// Values of the environment come from variables, which azd sets; export them yourself for az deployment sub create.
+
+using 'main.bicep'
+
+param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', 'dev')
+param location = readEnvironmentVariable('AZURE_LOCATION')
+
+param sqlAdministratorName = readEnvironmentVariable('SQL_ADMINISTRATOR_NAME')
+param sqlAdministratorObjectId = readEnvironmentVariable('SQL_ADMINISTRATOR_OBJECT_ID')
+param sqlAdministratorType = readEnvironmentVariable('SQL_ADMINISTRATOR_TYPE', 'User')
+param operatorPrincipalId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
+
+// The address you create schemas and users from.
+param sqlAllowedAddresses = [
+  {
+    name: 'developer'
+    start: readEnvironmentVariable('SQL_ALLOWED_ADDRESS')
+    end: readEnvironmentVariable('SQL_ALLOWED_ADDRESS')
+  }
+]
+
+// Nobody needs to be woken by a playground.
+param alertsEnabled = false
+param logDailyQuotaGb = 1

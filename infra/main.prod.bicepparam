@@ -1,0 +1,31 @@
+// For production: private network, availability zones, two warm planners, alerts and a budget.
+// Values of the environment come from variables, which azd sets; export them yourself for az deployment sub create.
+
+using 'main.bicep'
+
+param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', 'prod')
+param location = readEnvironmentVariable('AZURE_LOCATION')
+
+param sqlAdministratorName = readEnvironmentVariable('SQL_ADMINISTRATOR_NAME')
+param sqlAdministratorObjectId = readEnvironmentVariable('SQL_ADMINISTRATOR_OBJECT_ID')
+param sqlAdministratorType = readEnvironmentVariable('SQL_ADMINISTRATOR_TYPE', 'Group')
+param operatorPrincipalId = readEnvironmentVariable('OPERATOR_OBJECT_ID', '')
+param operatorPrincipalType = 'Group'
+
+param privateNetwork = true
+param zoneRedundant = true
+
+// The plan runs every few seconds: kept warm, no tick waits for a cold start. Zones ask for two.
+param alwaysReady = [
+  {
+    name: 'function:plan'
+    instanceCount: 2
+  }
+]
+
+param registrySku = 'GP_S_Gen5_2'
+param registryBackupRedundancy = 'Geo'
+
+param logRetentionDays = 90
+param alertEmails = [readEnvironmentVariable('ALERT_EMAIL')]
+param monthlyBudget = int(readEnvironmentVariable('MONTHLY_BUDGET', '0'))

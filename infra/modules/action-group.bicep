@@ -1,0 +1,29 @@
+// Who hears of alerts and of the budget.
+
+@description('Name of the action group.')
+param name string
+
+@description('Tags of the group.')
+param tags object
+
+@description('E-mail addresses.')
+param emails array
+
+resource group 'Microsoft.Insights/actionGroups@2023-01-01' = {
+  name: name
+  location: 'global'
+  tags: tags
+  properties: {
+    enabled: true
+    groupShortName: 'multioutbox'
+    emailReceivers: [
+      for email in emails: {
+        name: email
+        emailAddress: email
+        useCommonAlertSchema: true
+      }
+    ]
+  }
+}
+
+output id string = group.id

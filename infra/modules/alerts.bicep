@@ -1,0 +1,153 @@
+// Alerts over the app's telemetry in the workspace. Metric names are those of src/telemetry; docs/azure.md says what to do
+// when one fires.
+
+@description('Prefix of the rules\' names.')
+param namePrefix string
+
+@description('Azure region of the rules; the workspace\'s.')
+param location string
+
+@description('Tags of the rules.')
+param tags object
+
+@description('Id of the Log Analytics workspace.')
+param workspaceId string
+
+@description('Id of the action group.')
+param actionGroupId string
+
+@description('Seconds that a tenant may be due before somebody is told.')
+param oldestDueAgeSeconds int
+
+@description('Messages that may go to Dead in 15 minutes before somebody is told.')
+param deadMessages int
+
+@description('Failed runs of a tenant within an hour, with no good one between them, before somebody is told.')
+param failureStreak int
+
+@description('False to create the rules and leave them silent.')
+param enabled bool
+
+var rules = [
+  {
+    name: 'no-plan'
+    severity: 1
+    title: 'Nothing is planned'
+    description: 'No plan has reported for five minutes: no tenant is served. Planners that find the plan lease held do not count.'
+    frequency: 'PT1M'
+    window: 'PT5M'
+    query: 'AppMetrics | where Name == "multi_outbox.plans" | where tostring(Properties["status"]) in ("planned", "idle")'
+    aggregation: 'Count'
+    column: null
+    operator: 'LessThan'
+    threshold: 1
+    periods: 2
+  }
+  {
+    name: 'oldest-due-age'
+    severity: 2
+    title: 'A tenant waits too long'
+    description: 'The tenant that has been due the longest waits longer than it should: too few runs for the work there is.'
+    frequency: 'PT5M'
+    window: 'PT15M'
+    query: 'AppMetrics | where Name == "multi_outbox.oldest_due_age" | summarize Seconds = max(Max) / 1000.0 by bin(TimeGenerated, 5m)'
+    aggregation: 'Minimum'
+    column: 'Seconds'
+    operator: 'GreaterThan'
+    threshold: oldestDueAgeSeconds
+    periods: 1
+  }
+  {
+    name: 'dead-messages'
+    severity: 2
+    title: 'Messages went to Dead'
+    description: 'Messages used up their attempts or failed for good. They stay until somebody replays or discards them.'
+    frequency: 'PT5M'
+    window: 'PT15M'
+    query: 'AppMetrics | where Name == "multi_outbox.messages" | where tostring(Properties["result"]) == "dead" | summarize Dead = sum(Sum)'
+    aggregation: 'Total'
+    column: 'Dead'
+    operator: 'GreaterThan'
+    threshold: deadMessages
+    periods: 1
+  }
+  {
+    name: 'lost-outcomes'
+    severity: 2
+    title: 'Runs lost their lease while they worked'
+    description: 'Outcomes could not be written because another run had taken over: messages were dispatched more than once.'
+    frequency: 'PT15M'
+    window: 'PT15M'
+    query: 'AppMetrics | where Name == "multi_outbox.messages" | where tostring(Properties["result"]) == "lost" | summarize Lost = sum(Sum)'
+    aggregation: 'Total'
+    column: 'Lost'
+    operator: 'GreaterThan'
+    threshold: 0
+    periods: 1
+  }
+  {
+    name: 'poison'
+    severity: 2
+    title: 'Requests went to a poison queue'
+    description: 'The poison function ran: dispatch requests were malformed, or failed again and again before a run began.'
+    frequency: 'PT5M'
+    window: 'PT15M'
+    query: 'AppRequests | where Name == "poison" or OperationName == "poison"'
+    aggregation: 'Count'
+    column: null
+    operator: 'GreaterThan'
+    threshold: 0
+    periods: 1
+  }
+  {
+    name: 'failure-streak'
+    severity: 2
+    title: 'A tenant keeps failing'
+    description: 'Every run of a tenant failed within the last hour: its database cannot be worked with.'
+    frequency: 'PT15M'
+    window: 'PT1H'
+    query: 'AppMetrics | where Name == "multi_outbox.runs" | extend Tenant = tostring(Properties["tenant.id"]), Outcome = tostring(Properties["outcome"]) | summarize Failed = sumif(Sum, Outcome == "failed"), Good = sumif(Sum, Outcome in ("dispatched", "idle")) by Tenant | where Failed >= ${failureStreak} and Good == 0'
+    aggregation: 'Count'
+    column: null
+    operator: 'GreaterThan'
+    threshold: 0
+    periods: 1
+  }
+]
+
+resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
+  for rule in rules: {
+    name: '${namePrefix}-${rule.name}'
+    location: location
+    tags: tags
+    kind: 'LogAlert'
+    properties: {
+      displayName: 'multi-outbox: ${rule.title}'
+      description: rule.description
+      severity: rule.severity
+      enabled: enabled
+      scopes: [workspaceId]
+      evaluationFrequency: rule.frequency
+      windowSize: rule.window
+      criteria: {
+        allOf: [
+          {
+            query: rule.query
+            timeAggregation: rule.aggregation
+            metricMeasureColumn: rule.column
+            operator: rule.operator
+            threshold: rule.threshold
+            failingPeriods: {
+              numberOfEvaluationPeriods: rule.periods
+              minFailingPeriodsToAlert: rule.periods
+            }
+          }
+        ]
+      }
+      autoMitigate: true
+      actions: {
+        actionGroups: [actionGroupId]
+      }
+    }
+  }
+]

@@ -1,0 +1,46 @@
+// A monthly budget of the resource group: it tells, it does not stop anything.
+
+@description('Name of the budget.')
+param name string
+
+@description('Amount a month, in the currency of the bill.')
+param amount int
+
+@description('First day of the month it begins in, such as 2026-01-01.')
+param startDate string
+
+@description('Id of the action group that is told.')
+param actionGroupId string
+
+@description('E-mail addresses that are told.')
+param emails array
+
+resource budget 'Microsoft.Consumption/budgets@2024-08-01' = {
+  name: name
+  properties: {
+    category: 'Cost'
+    amount: amount
+    timeGrain: 'Monthly'
+    timePeriod: {
+      startDate: startDate
+    }
+    notifications: {
+      mostOfItSpent: {
+        enabled: true
+        operator: 'GreaterThanOrEqualTo'
+        thresholdType: 'Actual'
+        threshold: 80
+        contactEmails: emails
+        contactGroups: [actionGroupId]
+      }
+      forecastOverIt: {
+        enabled: true
+        operator: 'GreaterThan'
+        thresholdType: 'Forecasted'
+        threshold: 100
+        contactEmails: emails
+        contactGroups: [actionGroupId]
+      }
+    }
+  }
+}

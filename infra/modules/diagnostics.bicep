@@ -1,0 +1,111 @@
+// Platform logs and metrics of the resources, kept in the workspace beside the app's own telemetry.
+
+@description('Id of the Log Analytics workspace.')
+param workspaceId string
+
+@description('Name of the function app.')
+param functionAppName string
+
+@description('Name of the storage account.')
+param storageAccountName string
+
+@description('Name of the SQL server.')
+param sqlServerName string
+
+@description('Name of the registry database.')
+param registryDatabaseName string
+
+@description('Name of the key vault.')
+param keyVaultName string
+
+resource app 'Microsoft.Web/sites@2025-03-01' existing = {
+  name: functionAppName
+}
+
+resource storage 'Microsoft.Storage/storageAccounts@2025-08-01' existing = {
+  name: storageAccountName
+
+  resource queues 'queueServices' existing = {
+    name: 'default'
+  }
+}
+
+resource sqlServer 'Microsoft.Sql/servers@2023-08-01' existing = {
+  name: sqlServerName
+
+  resource registry 'databases' existing = {
+    name: registryDatabaseName
+  }
+}
+
+resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
+  name: keyVaultName
+}
+
+var allMetrics = [
+  {
+    category: 'AllMetrics'
+    enabled: true
+  }
+]
+
+// What the app logs reaches the workspace through Application Insights; only the platform's measurements are added.
+resource appDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'workspace'
+  scope: app
+  properties: {
+    workspaceId: workspaceId
+    metrics: allMetrics
+  }
+}
+
+// Measurements alone: triggers poll, and a log of reads would hold a line for every poll.
+resource queueDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'workspace'
+  scope: storage::queues
+  properties: {
+    workspaceId: workspaceId
+    metrics: [
+      {
+        category: 'Transaction'
+        enabled: true
+      }
+    ]
+  }
+}
+
+resource registryDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'workspace'
+  scope: sqlServer::registry
+  properties: {
+    workspaceId: workspaceId
+    logs: [
+      for category in ['Errors', 'Timeouts', 'Blocks', 'Deadlocks']: {
+        category: category
+        enabled: true
+      }
+    ]
+    metrics: [
+      for category in ['Basic', 'InstanceAndAppAdvanced', 'WorkloadManagement']: {
+        category: category
+        enabled: true
+      }
+    ]
+  }
+}
+
+// Who read or changed which secret.
+resource vaultDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'workspace'
+  scope: vault
+  properties: {
+    workspaceId: workspaceId
+    logs: [
+      {
+        categoryGroup: 'audit'
+        enabled: true
+      }
+    ]
+    metrics: allMetrics
+  }
+}

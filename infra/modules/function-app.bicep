@@ -1,0 +1,112 @@
+// The Flex Consumption plan and the app on it. Its settings are settings.bicep's.
+
+@description('Name of the app, unique in Azure; the plan is named after it.')
+param name string
+
+@description('Azure region.')
+param location string
+
+@description('Tags of plan and app.')
+param tags object
+
+@description('Service name in azure.yaml: how azd finds the app.')
+param serviceName string
+
+@description('Resource id of the app\'s identity.')
+param identityId string
+
+@description('URL of the blob container that holds the deployment package.')
+param deploymentContainerUrl string
+
+@description('Node.js version.')
+@allowed(['22', '24'])
+param nodeVersion string
+
+@description('Most instances of any one function at the same time.')
+param maximumInstanceCount int
+
+@description('Memory of an instance in MB.')
+@allowed([512, 2048, 4096])
+param instanceMemoryMB int
+
+@description('Instances that are always kept running, each with name (such as function:plan or http) and instanceCount.')
+param alwaysReady array
+
+@description('Spread instances over availability zones.')
+param zoneRedundant bool
+
+@description('Id of the subnet that the app\'s calls leave through; empty for none.')
+param subnetId string
+
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
+  name: '${name}-plan'
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: {
+    name: 'FC1'
+    tier: 'FlexConsumption'
+  }
+  properties: {
+    reserved: true
+    zoneRedundant: zoneRedundant
+  }
+}
+
+resource app 'Microsoft.Web/sites@2025-03-01' = {
+  name: name
+  location: location
+  tags: union(tags, { 'azd-service-name': serviceName })
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: {
+      '${identityId}': {}
+    }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    keyVaultReferenceIdentity: identityId
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
+    siteConfig: {
+      minTlsVersion: '1.2'
+    }
+    functionAppConfig: {
+      runtime: {
+        name: 'node'
+        version: nodeVersion
+      }
+      scaleAndConcurrency: {
+        maximumInstanceCount: maximumInstanceCount
+        instanceMemoryMB: instanceMemoryMB
+        alwaysReady: alwaysReady
+      }
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: deploymentContainerUrl
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identityId
+          }
+        }
+      }
+    }
+  }
+}
+
+// Deploying takes an Entra token; the publishing user name and password open nothing.
+resource noBasicAuthentication 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = [
+  for door in ['ftp', 'scm']: {
+    parent: app
+    name: door
+    properties: {
+      allow: false
+    }
+  }
+]
+
+output id string = app.id
+output name string = app.name
+output hostName string = app.properties.defaultHostName

@@ -1,0 +1,74 @@
+// Secrets that app settings refer to: connection strings of tenants that cannot use the identity, the SMTP URL, the
+// webhook secret. The app may read secrets; an operator may write them; nobody holds more.
+
+@description('Name of the vault: 3 to 24 letters, digits and dashes, unique in Azure.')
+param name string
+
+@description('Azure region.')
+param location string
+
+@description('Tags of the vault.')
+param tags object
+
+@description('False when only private endpoints may reach the vault.')
+param publicNetworkAccess bool
+
+@description('Object id of the app\'s identity, which reads secrets.')
+param readerPrincipalId string
+
+@description('Object id of who puts secrets in; empty for nobody.')
+param operatorPrincipalId string
+
+@description('What the operator is.')
+@allowed(['User', 'Group', 'ServicePrincipal'])
+param operatorPrincipalType string
+
+// Built-in roles of Azure: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
+var roles = {
+  keyVaultSecretsUser: '4633458b-17de-408a-b874-0445c86b69e6'
+  keyVaultSecretsOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7'
+}
+
+resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
+  name: name
+  location: location
+  tags: tags
+  properties: {
+    tenantId: tenant().tenantId
+    sku: {
+      family: 'A'
+      name: 'standard'
+    }
+    enableRbacAuthorization: true
+    enableSoftDelete: true
+    enablePurgeProtection: true
+    publicNetworkAccess: publicNetworkAccess ? 'Enabled' : 'Disabled'
+    networkAcls: {
+      defaultAction: publicNetworkAccess ? 'Allow' : 'Deny'
+      bypass: 'None'
+    }
+  }
+}
+
+resource appReadsSecrets 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(vault.id, readerPrincipalId, roles.keyVaultSecretsUser)
+  scope: vault
+  properties: {
+    principalId: readerPrincipalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.keyVaultSecretsUser)
+  }
+}
+
+resource operatorWritesSecrets 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorPrincipalId)) {
+  name: guid(vault.id, operatorPrincipalId, roles.keyVaultSecretsOfficer)
+  scope: vault
+  properties: {
+    principalId: operatorPrincipalId
+    principalType: operatorPrincipalType
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.keyVaultSecretsOfficer)
+  }
+}
+
+output id string = vault.id
+output name string = vault.name

@@ -1,0 +1,88 @@
+// A virtual network of the app's own: one subnet the app's instances leave through, one for the private endpoints.
+
+@description('Name of the virtual network; the NAT gateway and its address are named after it.')
+param name string
+
+@description('Azure region.')
+param location string
+
+@description('Tags of everything here.')
+param tags object
+
+@description('Address space, at least a /24.')
+param addressPrefix string
+
+// Handlers send mails and call webhooks: a subnet has no way out to the internet unless it is given one. The gateway also
+// makes every call leave from one known address, which customers can let through their firewalls.
+resource outboundAddress 'Microsoft.Network/publicIPAddresses@2025-09-01' = {
+  name: '${name}-outbound'
+  location: location
+  tags: tags
+  sku: {
+    name: 'Standard'
+  }
+  properties: {
+    publicIPAllocationMethod: 'Static'
+  }
+}
+
+resource natGateway 'Microsoft.Network/natGateways@2025-09-01' = {
+  name: '${name}-nat'
+  location: location
+  tags: tags
+  sku: {
+    name: 'Standard'
+  }
+  properties: {
+    publicIpAddresses: [
+      {
+        id: outboundAddress.id
+      }
+    ]
+  }
+}
+
+resource network 'Microsoft.Network/virtualNetworks@2025-09-01' = {
+  name: name
+  location: location
+  tags: tags
+  properties: {
+    addressSpace: {
+      addressPrefixes: [addressPrefix]
+    }
+    subnets: [
+      {
+        // Flex Consumption refuses subnet names with an underscore, and wants this delegation.
+        name: 'functions'
+        properties: {
+          addressPrefix: cidrSubnet(addressPrefix, 26, 0)
+          defaultOutboundAccess: false
+          natGateway: {
+            id: natGateway.id
+          }
+          delegations: [
+            {
+              name: 'functions'
+              properties: {
+                serviceName: 'Microsoft.App/environments'
+              }
+            }
+          ]
+        }
+      }
+      {
+        name: 'private-endpoints'
+        properties: {
+          addressPrefix: cidrSubnet(addressPrefix, 26, 1)
+          defaultOutboundAccess: false
+          privateEndpointNetworkPolicies: 'Disabled'
+        }
+      }
+    ]
+  }
+}
+
+output id string = network.id
+output functionsSubnetId string = resourceId('Microsoft.Network/virtualNetworks/subnets', network.name, 'functions')
+output endpointsSubnetId string = resourceId('Microsoft.Network/virtualNetworks/subnets', network.name, 'private-endpoints')
+output outboundAddress string = outboundAddress.properties.ipAddress

@@ -1,0 +1,52 @@
+// Private endpoints, each registered in its DNS zone. The zones exist already (private-dns.bicep).
+
+@description('What gets an endpoint: name, resourceId, groupId (the part of the resource) and zoneName.')
+param endpoints array
+
+@description('Azure region.')
+param location string
+
+@description('Tags of the endpoints.')
+param tags object
+
+@description('Id of the subnet that holds them.')
+param subnetId string
+
+resource privateEndpoints 'Microsoft.Network/privateEndpoints@2025-09-01' = [
+  for endpoint in endpoints: {
+    name: endpoint.name
+    location: location
+    tags: tags
+    properties: {
+      subnet: {
+        id: subnetId
+      }
+      privateLinkServiceConnections: [
+        {
+          name: endpoint.name
+          properties: {
+            privateLinkServiceId: endpoint.resourceId
+            groupIds: [endpoint.groupId]
+          }
+        }
+      ]
+    }
+  }
+]
+
+resource names 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025-09-01' = [
+  for index in range(0, length(endpoints)): {
+    parent: privateEndpoints[index]
+    name: 'default'
+    properties: {
+      privateDnsZoneConfigs: [
+        {
+          name: endpoints[index].groupId
+          properties: {
+            privateDnsZoneId: resourceId('Microsoft.Network/privateDnsZones', endpoints[index].zoneName)
+          }
+        }
+      ]
+    }
+  }
+]

@@ -1,0 +1,100 @@
+// Every app setting of the function app. Names and defaults of the MULTI_OUTBOX_ settings are those of src/settings.ts
+// (described in docs/configuration.md); test/unit/infra/settings.test.ts compares the two.
+
+@description('Name of the function app.')
+param functionAppName string
+
+@description('Client id of the app\'s identity.')
+param identityClientId string
+
+@description('Name of the storage account behind host state, triggers and queues.')
+param storageAccountName string
+
+@description('Connection string of Application Insights. It names a destination; what opens it is the identity.')
+param applicationInsightsConnectionString string
+
+@description('Where the registry is: mssql://<server>/<database>.')
+param registryUrl string
+
+@description('Seconds between two plans.')
+param planIntervalSeconds int
+
+@description('Settings that differ from the defaults, by variable name.')
+param appSettings object
+
+@description('Settings whose value is a secret of the key vault: variable name to secret name.')
+param secretSettings object
+
+@description('Name of the key vault.')
+param keyVaultName string
+
+// As in the code, so that the portal shows every setting there is. Empty counts as absent.
+var defaults = {
+  MULTI_OUTBOX_BATCH_SIZE: '100'
+  MULTI_OUTBOX_BATCH_BYTES: '33554432'
+  MULTI_OUTBOX_CONCURRENCY: '16'
+  MULTI_OUTBOX_HANDLER_TIMEOUT: '30s'
+  MULTI_OUTBOX_TIME_BUDGET: '60s'
+  MULTI_OUTBOX_GRACE: '5s'
+  MULTI_OUTBOX_LEASE: '30s'
+  MULTI_OUTBOX_ON_DEAD: 'block'
+  MULTI_OUTBOX_UNHANDLED_TOPICS: 'park'
+  MULTI_OUTBOX_PARK_BASE: '30s'
+  MULTI_OUTBOX_PARK_MAX: '1h'
+  MULTI_OUTBOX_RETRY_MAX_ATTEMPTS: '25'
+  MULTI_OUTBOX_RETRY_BASE: '2s'
+  MULTI_OUTBOX_RETRY_MAX_DELAY: '15m'
+  MULTI_OUTBOX_RETENTION: '7d'
+  MULTI_OUTBOX_RETENTION_LIMIT: '1000'
+  MULTI_OUTBOX_PLAN_LEASE: '30s'
+  MULTI_OUTBOX_PLAN_CAPACITY: '1000'
+  MULTI_OUTBOX_PLAN_CANDIDATES: '10000'
+  MULTI_OUTBOX_REDISPATCH: ''
+  MULTI_OUTBOX_IDLE_FLOOR: '2s'
+  MULTI_OUTBOX_IDLE_CEILING: '5m'
+  MULTI_OUTBOX_FAILURE_FLOOR: '5s'
+  MULTI_OUTBOX_FAILURE_CEILING: '10m'
+  MULTI_OUTBOX_RESUMING: '15s'
+  MULTI_OUTBOX_DIRECTORY_REFRESH: '15s'
+  MULTI_OUTBOX_DIRECTORY_REFRESH_RETRY: '2s'
+  MULTI_OUTBOX_MAX_OPEN_DATABASES: '64'
+  MULTI_OUTBOX_IDLE_CLOSE: '60s'
+  MULTI_OUTBOX_SMTP_URL: ''
+  MULTI_OUTBOX_MAIL_FROM: ''
+  MULTI_OUTBOX_WEBHOOK_SECRET: ''
+  MULTI_OUTBOX_WEBHOOK_ALLOW_PRIVATE: 'false'
+}
+
+// What this deployment decides.
+var deployed = {
+  MULTI_OUTBOX_REGISTRY: registryUrl
+  MULTI_OUTBOX_SCHEDULE: '*/${planIntervalSeconds} * * * * *'
+  // What a plan is held against to notice a late one: the schedule above.
+  MULTI_OUTBOX_PLAN_INTERVAL: '${planIntervalSeconds}s'
+}
+
+var secrets = toObject(
+  items(secretSettings),
+  setting => setting.key,
+  setting => '@Microsoft.KeyVault(VaultName=${keyVaultName};SecretName=${setting.value})'
+)
+
+// What the Functions host and the Azure libraries read. Nothing above replaces these.
+var platform = {
+  AzureWebJobsStorage__accountName: storageAccountName
+  AzureWebJobsStorage__credential: 'managedidentity'
+  AzureWebJobsStorage__clientId: identityClientId
+  APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+  AZURE_CLIENT_ID: identityClientId
+}
+
+resource app 'Microsoft.Web/sites@2025-03-01' existing = {
+  name: functionAppName
+}
+
+resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
+  parent: app
+  name: 'appsettings'
+  properties: union(defaults, deployed, appSettings, secrets, platform)
+}

@@ -1,0 +1,112 @@
+// The logical SQL server and the registry database. Only Entra identities can log in: there is no SQL login.
+// Tenant databases may be on this server or on any other.
+
+@description('Name of the server, unique in Azure.')
+param serverName string
+
+@description('Name of the registry database.')
+param databaseName string
+
+@description('Azure region.')
+param location string
+
+@description('Tags of server and database.')
+param tags object
+
+@description('Display name of the Entra administrator.')
+param administratorLogin string
+
+@description('Object id of the Entra administrator.')
+param administratorObjectId string
+
+@description('What the Entra administrator is.')
+@allowed(['User', 'Group', 'Application'])
+param administratorType string
+
+@description('Service objective of the registry database, such as GP_S_Gen5_1 (serverless, at most one vCore), GP_Gen5_2 or S0.')
+param skuName string
+
+@description('Serverless only: the least vCores it keeps, such as 0.5.')
+param minimumCapacity string
+
+@description('Serverless only: minutes without a session until it pauses; -1 for never.')
+param autoPauseDelayMinutes int
+
+@description('Spread the database over availability zones.')
+param zoneRedundant bool
+
+@description('Where backups are kept.')
+@allowed(['Local', 'Zone', 'Geo', 'GeoZone'])
+param backupRedundancy string
+
+@description('False when only private endpoints may reach the server.')
+param publicNetworkAccess bool
+
+@description('Let every address inside Azure through the firewall. Needed by an app without a virtual network.')
+param allowAzureServices bool
+
+@description('Further addresses let through the firewall, each with name, start and end.')
+param allowedAddresses array
+
+var serverless = contains(skuName, '_S_')
+
+resource server 'Microsoft.Sql/servers@2023-08-01' = {
+  name: serverName
+  location: location
+  tags: tags
+  properties: {
+    minimalTlsVersion: '1.2'
+    publicNetworkAccess: publicNetworkAccess ? 'Enabled' : 'Disabled'
+    administrators: {
+      administratorType: 'ActiveDirectory'
+      azureADOnlyAuthentication: true
+      login: administratorLogin
+      sid: administratorObjectId
+      principalType: administratorType
+      tenantId: tenant().tenantId
+    }
+  }
+}
+
+resource registry 'Microsoft.Sql/servers/databases@2023-08-01' = {
+  parent: server
+  name: databaseName
+  location: location
+  tags: tags
+  sku: {
+    name: skuName
+  }
+  properties: {
+    autoPauseDelay: serverless ? autoPauseDelayMinutes : null
+    minCapacity: serverless ? json(minimumCapacity) : null
+    zoneRedundant: zoneRedundant
+    requestedBackupStorageRedundancy: backupRedundancy
+  }
+}
+
+// 0.0.0.0 stands for every address inside Azure, other customers' included: Entra authentication is what protects then.
+resource azureServices 'Microsoft.Sql/servers/firewallRules@2023-08-01' = if (publicNetworkAccess && allowAzureServices) {
+  parent: server
+  name: 'AllowAllWindowsAzureIps'
+  properties: {
+    startIpAddress: '0.0.0.0'
+    endIpAddress: '0.0.0.0'
+  }
+}
+
+resource addresses 'Microsoft.Sql/servers/firewallRules@2023-08-01' = [
+  for address in (publicNetworkAccess ? allowedAddresses : []): {
+    parent: server
+    name: address.name
+    properties: {
+      startIpAddress: address.start
+      endIpAddress: address.end
+    }
+  }
+]
+
+output serverId string = server.id
+output serverName string = server.name
+output databaseName string = registry.name
+output fullyQualifiedDomainName string = server.properties.fullyQualifiedDomainName
+output registryUrl string = 'mssql://${server.properties.fullyQualifiedDomainName}/${registry.name}'
