@@ -38,6 +38,8 @@ export interface Stage {
   anotherHost(): Engine;
   /** The address of a database that no other address means, without a schema. */
   newTenant(): Promise<TenantAddress>;
+  /** The test that had it is over: the database may be removed, or emptied to be handed out again. */
+  removeTenant(address: TenantAddress): Promise<void>;
   /** Other ways to write an address that mean the same physical database (F1). */
   sameDatabase(address: TenantAddress): TenantAddress[];
   /** An address that this kind of database can never have. */

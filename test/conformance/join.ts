@@ -2,7 +2,7 @@
 
 import { queueNames } from '../../src/engine/work-queue.ts';
 import { isMultiOutboxError } from '../../src/errors.ts';
-import { begin, message, payloads, settle, stored, take } from './run.ts';
+import { begin, done, message, payloads, settle, stored, take } from './run.ts';
 import type { Scene } from './scene.ts';
 import { until } from './until.ts';
 
@@ -167,6 +167,24 @@ export function joinSuite(scene: Scene): void {
     expect(payloads(settled.messages)).toEqual(['B', 'C']);
   });
 
+  test('D8: a transaction left open in one tenant’s database holds up no other tenant', async () => {
+    const stuck = await scene.queue('outbox');
+    const { queue } = await scene.queue('outbox');
+    const { waiting } = await scene.stage.withTransaction(
+      stuck.address,
+      async (transaction) => {
+        await stuck.queue.enqueue([message('stuck')], transaction);
+        const waiting = stuck.queue.enqueue([message('waiting')]);
+        await queue.enqueue([message('A')]);
+        const run = await take(queue);
+        expect(await settle(queue, run.lease, run.messages.map(done))).toMatchObject({ lost: [] });
+        return { waiting };
+      },
+      'commit',
+    );
+    await expect(waiting).resolves.toMatchObject([{ status: 'enqueued' }]);
+  });
+
   if (scene.harness.promises.producersNeverBlockClaims) {
     test('Q4: a producer’s open transaction blocks neither claim nor settle', async () => {
       const { queue, address } = await scene.queue('outbox');
@@ -177,11 +195,7 @@ export function joinSuite(scene: Scene): void {
           await queue.enqueue([message('B'), message('C', { orderingKey: 'K' })], transaction);
           const run = await take(queue);
           expect(payloads(run.messages)).toEqual(['A']);
-          const settled = await settle(
-            queue,
-            run.lease,
-            run.messages.map(({ sequence }) => ({ sequence, kind: 'done' as const })),
-          );
+          const settled = await settle(queue, run.lease, run.messages.map(done));
           expect(settled).toMatchObject({ lease: 'released', lost: [] });
         },
         'commit',
@@ -198,11 +212,7 @@ export function joinSuite(scene: Scene): void {
           await queue.enqueue([message('late, committed early', { orderingKey: 'L' })]);
           const run = await take(queue);
           expect(payloads(run.messages)).toEqual(['late, committed early']);
-          await settle(
-            queue,
-            run.lease,
-            run.messages.map(({ sequence }) => ({ sequence, kind: 'done' as const })),
-          );
+          await settle(queue, run.lease, run.messages.map(done));
         },
         'commit',
       );

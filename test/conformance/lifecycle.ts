@@ -7,8 +7,8 @@ export function lifecycleSuite(scene: Scene): void {
   describe('lifecycle', () => {
     test('F1: two addresses have one key exactly when they mean one database', async () => {
       const { engine } = scene.stage;
-      const one = await scene.stage.newTenant();
-      const two = await scene.stage.newTenant();
+      const one = await scene.newTenant();
+      const two = await scene.newTenant();
       expect(engine.databaseKey(one)).toBe(engine.databaseKey({ ...one, id: 'other' }));
       expect(engine.databaseKey(one)).not.toBe(engine.databaseKey(two));
       const spellings = scene.stage.sameDatabase(one);
@@ -19,7 +19,7 @@ export function lifecycleSuite(scene: Scene): void {
 
     test('F1: the key of a database does not change when the database is created', async () => {
       const { engine } = scene.stage;
-      const address = await scene.stage.newTenant();
+      const address = await scene.newTenant();
       const before = engine.databaseKey(address);
       await scene.open(address).schema.migrate();
       expect(engine.databaseKey(address)).toBe(before);
@@ -44,7 +44,7 @@ export function lifecycleSuite(scene: Scene): void {
     });
 
     test('F6: opening a tenant touches nothing', async () => {
-      const address = await scene.stage.newTenant();
+      const address = await scene.newTenant();
       const database = scene.open(address);
       expect(database.tenantId).toBe(address.id);
       expect(database.queue('inbox').name).toBe('inbox');
@@ -119,7 +119,7 @@ export function lifecycleSuite(scene: Scene): void {
 
     test('every error is a MultiOutboxError of one line', async () => {
       const { address } = await scene.tenant();
-      const bare = await scene.stage.newTenant();
+      const bare = await scene.newTenant();
       const failures = [
         () => scene.open(bare).queue('outbox').statistics(),
         () =>

@@ -138,7 +138,7 @@ export function processesSuite(scene: Scene): void {
     test(
       'several processes may migrate one database at once',
       async () => {
-        const address = await scene.stage.newTenant();
+        const address = await scene.newTenant();
         const job = { kind: 'migrate', address } as const;
         const results = await contend(scene.stage.engineModule, [job, job, job]);
         const { latest } = scene.open(address).schema;

@@ -18,6 +18,7 @@ export class Scene {
   #shared: Stage | undefined;
   readonly #ownStages: Stage[] = [];
   readonly #open: { close(): Promise<void> }[] = [];
+  readonly #tenants: TenantAddress[] = [];
 
   constructor(harness: EngineHarness) {
     this.harness = harness;
@@ -27,9 +28,10 @@ export class Scene {
     this.#shared = await this.harness.create();
   }
 
-  /** After each test. */
+  /** After each test: closes what it opened and removes what it had made. */
   async clear(): Promise<void> {
     for (const opened of this.#open.splice(0)) await opened.close();
+    for (const address of this.#tenants.splice(0)) await this.stage.removeTenant(address);
     for (const stage of this.#ownStages.splice(0)) await stage.dispose();
   }
 
@@ -44,9 +46,16 @@ export class Scene {
     return this.#shared;
   }
 
+  /** The address of a fresh tenant database without a schema. */
+  async newTenant(): Promise<TenantAddress> {
+    const address = await this.stage.newTenant();
+    this.#tenants.push(address);
+    return address;
+  }
+
   /** A fresh tenant database with its schema. */
   async tenant(): Promise<SceneTenant> {
-    const address = await this.stage.newTenant();
+    const address = await this.newTenant();
     const database = this.open(address);
     await database.schema.migrate();
     return { address, database };

@@ -6,7 +6,7 @@ import type { Scene } from './scene.ts';
 
 export function schemaSuite(scene: Scene): void {
   const bare: Record<string, () => Promise<SchemaControl>> = {
-    tenant: async () => scene.open(await scene.stage.newTenant()).schema,
+    tenant: async () => scene.open(await scene.newTenant()).schema,
     registry: async () => (await scene.ownStage()).engine.openRegistry().schema,
   };
 
@@ -34,7 +34,7 @@ export function schemaSuite(scene: Scene): void {
   });
 
   test('several hosts may migrate a tenant database at once', async () => {
-    const address = await scene.stage.newTenant();
+    const address = await scene.newTenant();
     const hosts = [1, 2, 3].map(() => scene.open(address, scene.anotherHost()));
     const results = await Promise.all(hosts.map(({ schema }) => schema.migrate()));
     const { latest } = hosts[0]!.schema;
@@ -55,7 +55,7 @@ export function schemaSuite(scene: Scene): void {
   });
 
   test('D8: without its schema a tenant database refuses work, saying so and whose it is', async () => {
-    const address = await scene.stage.newTenant();
+    const address = await scene.newTenant();
     const database = scene.open(address);
     const refusal = {
       name: 'MultiOutboxError',

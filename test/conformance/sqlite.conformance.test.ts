@@ -48,6 +48,9 @@ describeConformance({
         const id = `t-${randomUUID()}`;
         return address(id, `${id}.db`);
       },
+      removeTenant: async (tenant) => {
+        for (const suffix of ['', '-wal', '-shm']) rmSync(`${file(tenant)}${suffix}`, { force: true });
+      },
       sameDatabase: (original) =>
         [`./${original.database}`, `x/../${original.database}`, file(original)].map((database) => ({
           ...original,
