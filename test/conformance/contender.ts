@@ -191,8 +191,10 @@ const task = JSON.parse(process.argv[2]!) as Task;
 const module = await import(pathToFileURL(task.engine.module).href);
 const engine = module[task.engine.create](task.engine.options) as Engine;
 process.stdout.write('ready\n');
+// The input ends when whoever started this process does: nothing of it stays behind then.
+process.stdin.once('end', () => process.exit(1));
 await new Promise((resolve) => process.stdin.once('data', resolve));
-process.stdin.destroy();
 const result = await perform(engine, task.job);
 await engine.close();
+process.stdin.removeAllListeners('end').destroy();
 process.stdout.write(`${JSON.stringify(result)}\n`);

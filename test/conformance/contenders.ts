@@ -18,6 +18,8 @@ function start(task: Task): Contender {
   const child = spawn(process.execPath, [...flags, '--no-warnings', script, JSON.stringify(task)], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
+  // A process that has ended is told of below; that its input is closed then is no news.
+  child.stdin.on('error', () => {});
   let printed = '';
   let complaints = '';
   child.stderr.on('data', (chunk) => {
@@ -56,7 +58,7 @@ export async function contend<const Jobs extends readonly Job[]>(
   const contenders = jobs.map((job) => start({ engine, job }));
   try {
     await Promise.all(contenders.map(({ ready }) => ready));
-    for (const contender of contenders) contender.process.stdin!.end('go\n');
+    for (const contender of contenders) contender.process.stdin!.write('go\n');
     return (await Promise.all(contenders.map(({ result }) => result))) as ResultsOf<Jobs>;
   } finally {
     for (const contender of contenders) contender.process.kill('SIGKILL');
