@@ -36,7 +36,10 @@ export interface HandlerContext {
   readonly fence: number;
   /** `<tenant id>:<message id>`: the same at every attempt, for receivers that suppress duplicates. */
   readonly idempotencyKey: string;
-  /** Fires at the handler's timeout, when the run stops and its grace begins, and when the lease is lost. */
+  /**
+   * Fires at the handler's timeout, when the run stops and its grace begins, and when the lease is lost. It is made when
+   * first read, so a copy of the context made by spreading it lacks it.
+   */
   readonly signal: AbortSignal;
   readonly logger: Logger;
   /** W3C trace context of the producer, when the message's headers carry one. */
