@@ -156,14 +156,6 @@ var names = {
 // The names that functions/ binds to.
 var queueNames = ['multi-outbox-dispatch', 'multi-outbox-pages', 'multi-outbox-wake']
 
-var dnsZoneNames = {
-  blob: 'privatelink.blob.${environment().suffixes.storage}'
-  queue: 'privatelink.queue.${environment().suffixes.storage}'
-  table: 'privatelink.table.${environment().suffixes.storage}'
-  sqlServer: 'privatelink${environment().suffixes.sqlServerHostname}'
-  vault: 'privatelink${replace(environment().suffixes.keyvaultDns, '.vault.', '.vaultcore.')}'
-}
-
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: resourceGroupName
   location: location
@@ -255,67 +247,17 @@ module roles 'modules/roles.bicep' = {
   }
 }
 
-module network 'modules/network.bicep' = if (privateNetwork) {
-  name: 'network'
+module privateAccess 'modules/private-access.bicep' = if (privateNetwork) {
+  name: 'private-access'
   scope: group
   params: {
-    name: names.network
+    networkName: names.network
     location: location
     tags: allTags
     addressPrefix: addressPrefix
-  }
-}
-
-module privateDns 'modules/private-dns.bicep' = if (privateNetwork) {
-  name: 'private-dns'
-  scope: group
-  params: {
-    zoneNames: map(items(dnsZoneNames), zone => zone.value)
-    networkId: privateNetwork ? network!.outputs.id : ''
-    tags: allTags
-  }
-}
-
-module privateEndpoints 'modules/private-endpoints.bicep' = if (privateNetwork) {
-  name: 'private-endpoints'
-  scope: group
-  dependsOn: [privateDns]
-  params: {
-    location: location
-    tags: allTags
-    subnetId: privateNetwork ? network!.outputs.endpointsSubnetId : ''
-    endpoints: [
-      {
-        name: 'pe-${names.storage}-blob'
-        resourceId: storage.outputs.id
-        groupId: 'blob'
-        zoneName: dnsZoneNames.blob
-      }
-      {
-        name: 'pe-${names.storage}-queue'
-        resourceId: storage.outputs.id
-        groupId: 'queue'
-        zoneName: dnsZoneNames.queue
-      }
-      {
-        name: 'pe-${names.storage}-table'
-        resourceId: storage.outputs.id
-        groupId: 'table'
-        zoneName: dnsZoneNames.table
-      }
-      {
-        name: 'pe-${names.sqlServer}'
-        resourceId: sql.outputs.serverId
-        groupId: 'sqlServer'
-        zoneName: dnsZoneNames.sqlServer
-      }
-      {
-        name: 'pe-${names.keyVault}'
-        resourceId: keyVault.outputs.id
-        groupId: 'vault'
-        zoneName: dnsZoneNames.vault
-      }
-    ]
+    storageAccountId: storage.outputs.id
+    sqlServerId: sql.outputs.serverId
+    keyVaultId: keyVault.outputs.id
   }
 }
 
@@ -323,7 +265,7 @@ module functionApp 'modules/function-app.bicep' = {
   name: 'function-app'
   scope: group
   // Without its rights, or without a way to its storage, the host's first start fails.
-  dependsOn: [roles, privateEndpoints]
+  dependsOn: [roles, privateAccess]
   params: {
     name: names.functionApp
     location: location
@@ -336,7 +278,7 @@ module functionApp 'modules/function-app.bicep' = {
     instanceMemoryMB: instanceMemoryMB
     alwaysReady: alwaysReady
     zoneRedundant: zoneRedundant
-    subnetId: privateNetwork ? network!.outputs.functionsSubnetId : ''
+    subnetId: privateNetwork ? privateAccess!.outputs.functionsSubnetId : ''
   }
 }
 
@@ -379,52 +321,22 @@ module diagnostics 'modules/diagnostics.bicep' = {
   }
 }
 
-module actionGroup 'modules/action-group.bicep' = {
-  name: 'action-group'
+module watching 'modules/watching.bicep' = {
+  name: 'watching'
   scope: group
   params: {
-    name: names.actionGroup
-    tags: allTags
-    emails: alertEmails
-  }
-}
-
-module alerts 'modules/alerts.bicep' = {
-  name: 'alerts'
-  scope: group
-  params: {
-    namePrefix: 'multi-outbox-${environmentName}'
+    environmentName: environmentName
+    actionGroupName: names.actionGroup
     location: location
     tags: allTags
     workspaceId: monitoring.outputs.workspaceId
-    actionGroupId: actionGroup.outputs.id
+    emails: alertEmails
+    alertsEnabled: alertsEnabled
     oldestDueAgeSeconds: oldestDueAgeSeconds
     deadMessages: deadMessages
     failureStreak: failureStreak
-    enabled: alertsEnabled
-  }
-}
-
-module workbook 'modules/workbook.bicep' = {
-  name: 'workbook'
-  scope: group
-  params: {
-    location: location
-    tags: allTags
-    workspaceId: monitoring.outputs.workspaceId
-    displayName: 'multi-outbox fleet (${environmentName})'
-  }
-}
-
-module budget 'modules/budget.bicep' = if (monthlyBudget > 0) {
-  name: 'budget'
-  scope: group
-  params: {
-    name: 'multi-outbox-${environmentName}'
-    amount: monthlyBudget
-    startDate: budgetStartDate
-    actionGroupId: actionGroup.outputs.id
-    emails: alertEmails
+    monthlyBudget: monthlyBudget
+    budgetStartDate: budgetStartDate
   }
 }
 
@@ -464,4 +376,4 @@ output AZURE_SQL_REGISTRY_DATABASE string = sql.outputs.databaseName
 output AZURE_KEY_VAULT_NAME string = keyVault.outputs.name
 
 @description('Address that the app\'s calls leave from; empty without a virtual network.')
-output AZURE_OUTBOUND_ADDRESS string = privateNetwork ? network!.outputs.outboundAddress : ''
+output AZURE_OUTBOUND_ADDRESS string = privateNetwork ? privateAccess!.outputs.outboundAddress : ''

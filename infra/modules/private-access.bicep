@@ -1,0 +1,89 @@
+// The private way between the app and what it stands on: a network, an endpoint for each service, and their names.
+
+@description('Name of the virtual network.')
+param networkName string
+
+@description('Azure region.')
+param location string
+
+@description('Tags of everything here.')
+param tags object
+
+@description('Address space of the network, at least a /24.')
+param addressPrefix string
+
+@description('Id of the storage account.')
+param storageAccountId string
+
+@description('Id of the SQL server.')
+param sqlServerId string
+
+@description('Id of the key vault.')
+param keyVaultId string
+
+// The parts of each service that are used. Zone names follow the cloud that is deployed to.
+var endpoints = [
+  {
+    name: '${networkName}-blob'
+    resourceId: storageAccountId
+    groupId: 'blob'
+    zoneName: 'privatelink.blob.${environment().suffixes.storage}'
+  }
+  {
+    name: '${networkName}-queue'
+    resourceId: storageAccountId
+    groupId: 'queue'
+    zoneName: 'privatelink.queue.${environment().suffixes.storage}'
+  }
+  {
+    name: '${networkName}-table'
+    resourceId: storageAccountId
+    groupId: 'table'
+    zoneName: 'privatelink.table.${environment().suffixes.storage}'
+  }
+  {
+    name: '${networkName}-sql'
+    resourceId: sqlServerId
+    groupId: 'sqlServer'
+    zoneName: 'privatelink${environment().suffixes.sqlServerHostname}'
+  }
+  {
+    name: '${networkName}-vault'
+    resourceId: keyVaultId
+    groupId: 'vault'
+    zoneName: 'privatelink${replace(environment().suffixes.keyvaultDns, '.vault.', '.vaultcore.')}'
+  }
+]
+
+module network 'network.bicep' = {
+  name: 'network'
+  params: {
+    name: networkName
+    location: location
+    tags: tags
+    addressPrefix: addressPrefix
+  }
+}
+
+module privateDns 'private-dns.bicep' = {
+  name: 'private-dns'
+  params: {
+    zoneNames: map(endpoints, endpoint => endpoint.zoneName)
+    networkId: network.outputs.id
+    tags: tags
+  }
+}
+
+module privateEndpoints 'private-endpoints.bicep' = {
+  name: 'private-endpoints'
+  dependsOn: [privateDns]
+  params: {
+    endpoints: endpoints
+    location: location
+    tags: tags
+    subnetId: network.outputs.endpointsSubnetId
+  }
+}
+
+output functionsSubnetId string = network.outputs.functionsSubnetId
+output outboundAddress string = network.outputs.outboundAddress

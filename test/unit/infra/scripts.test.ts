@@ -1,0 +1,95 @@
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+const scripts = path.join(__dirname, '../../../infra/scripts');
+const deployment = {
+  MULTI_OUTBOX_REGISTRY: 'mssql://registry.example/registry',
+  AZURE_SQL_SERVER_ADDRESS: 'registry.example',
+  AZURE_SQL_REGISTRY_DATABASE: 'registry',
+  AZURE_IDENTITY_NAME: 'id-app',
+  AZURE_IDENTITY_CLIENT_ID: '11111111-2222-3333-4444-555555555555',
+};
+
+// The scripts are POSIX shell; the servers they talk to are in Azure, so what they would call is written down instead.
+const describeWithShell = process.platform === 'win32' ? describe.skip : describe;
+
+describeWithShell('scripts that follow a deployment', () => {
+  let folder: string;
+
+  beforeEach(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-scripts-'));
+    command(
+      'npm',
+      `case "$*" in *"tenants show birch"*) exit 0;; *"tenants show"*|*"tenants add bad"*) exit 1;; esac`,
+    );
+    command('sqlcmd', 'exit 0');
+    command('azd', 'exit 1');
+  });
+
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** Puts a program on the path that writes its arguments down. */
+  function command(name: string, body: string): void {
+    const file = path.join(folder, name);
+    writeFileSync(file, `#!/bin/sh\necho "${name} $*" >>"$CALLS"\n${body}\n`);
+    chmodSync(file, 0o755);
+  }
+
+  function run(script: string, args: string[], env: Record<string, string> = deployment) {
+    const calls = path.join(folder, 'calls');
+    writeFileSync(calls, '');
+    const { status, stdout, stderr } = spawnSync('bash', [path.join(scripts, script), ...args], {
+      env: { ...env, CALLS: calls, PATH: `${folder}:/usr/bin:/bin` },
+      encoding: 'utf8',
+    });
+    return { status, stdout, stderr, calls: readFileSync(calls, 'utf8').split('\n').filter(Boolean) };
+  }
+
+  test('prepare-registry: the schema first, then the user of the identity', () => {
+    const { status, calls } = run('prepare-registry.sh', []);
+    expect(status).toBe(0);
+    expect(calls).toEqual([
+      'npm run --silent cli -- migrate --registry-only',
+      expect.stringMatching(
+        /^sqlcmd -S registry\.example -d registry .* -v UserName=id-app ClientId=11111111-2222-3333-4444-555555555555$/,
+      ),
+    ]);
+  });
+
+  test('add-tenants: each line is registered once, migrated and entered; failures are told at the end', () => {
+    const file = path.join(folder, 'tenants.csv');
+    writeFileSync(
+      file,
+      'id,server,database\nacme,one.example,acme-db\r\nbad,one.example,bad-db\nbirch,two.example,birch-db',
+    );
+    const { status, stdout, calls } = run('add-tenants.sh', [file]);
+    expect(status).toBe(1);
+    expect(stdout).toContain('2 tenants ready, 1 failed: bad.');
+    expect(calls.filter((call) => !call.includes('tenants show'))).toEqual([
+      'npm run --silent cli -- tenants add acme --server one.example --database acme-db --migrate',
+      expect.stringMatching(/^sqlcmd -S one\.example -d acme-db /),
+      'npm run --silent cli -- tenants add bad --server one.example --database bad-db --migrate',
+      'npm run --silent cli -- migrate --tenant birch',
+      expect.stringMatching(/^sqlcmd -S two\.example -d birch-db /),
+    ]);
+  });
+
+  test.each(['prepare-registry.sh', 'grant-identity.sh', 'add-tenants.sh'])(
+    '%s touches nothing without a deployment',
+    (script) => {
+      const file = path.join(folder, 'tenants.csv');
+      writeFileSync(file, 'acme,one.example,acme-db\n');
+      const args = {
+        'prepare-registry.sh': [],
+        'grant-identity.sh': ['one.example', 'acme-db'],
+        'add-tenants.sh': [file],
+      };
+      const { status, stderr, calls } = run(script, args[script as keyof typeof args], {});
+      expect(status).toBe(2);
+      expect(stderr).toContain('MULTI_OUTBOX_REGISTRY is not set');
+      expect(calls.filter((call) => !call.startsWith('azd'))).toEqual([]);
+    },
+  );
+});

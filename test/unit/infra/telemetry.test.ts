@@ -1,0 +1,33 @@
+import { findFiles, readTopFile } from './bicep-text.ts';
+
+const sources = findFiles('{src,functions}/**/*.ts').map(readTopFile).join('\n');
+
+/** Asked for already, and recorded by the functions that are still to come. */
+const expected = ['multi_outbox.oldest_due_age'];
+const asked = ['infra/modules/alerts.bicep', 'infra/workbook/fleet.json'].map((file) => [
+  file,
+  readTopFile(file),
+]);
+
+test.each(asked)('%s asks for metrics that the code records', (_file, text) => {
+  const names = new Set(text!.match(/multi_outbox\.[a-z_.]+/g));
+  expect(names.size).toBeGreaterThan(1);
+  const unrecorded = [...names].filter((name) => !sources.includes(`'${name}'`) && !expected.includes(name));
+  expect(unrecorded).toEqual([]);
+});
+
+test('the workbook is JSON, and asks the workspace it is deployed with', () => {
+  const workbook = JSON.parse(readTopFile('infra/workbook/fleet.json'));
+  const queries = workbook.items.filter(({ type }: { type: number }) => type === 3);
+  expect(queries.length).toBeGreaterThan(5);
+  for (const { content } of queries) expect(content.crossComponentResources).toEqual(['{workspaceId}']);
+  expect(readTopFile('infra/modules/workbook.bicep')).toContain("'{workspaceId}', workspaceId)");
+});
+
+test.each(['no-plan', 'oldest-due-age', 'dead-messages', 'lost-outcomes', 'poison', 'failure-streak'])(
+  'there is an alert %s, and docs/azure.md says what to do about it',
+  (name) => {
+    expect(readTopFile('infra/modules/alerts.bicep')).toContain(`name: '${name}'`);
+    expect(readTopFile('docs/azure.md')).toContain(`\`${name}\``);
+  },
+);
