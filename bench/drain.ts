@@ -1,0 +1,98 @@
+/** How fast one tenant's backlog is dispatched, against a raw claim-and-settle loop on a copy of the same file. */
+import { assertCount, atLeast, type BenchContext, type Benchmark, type Measurement } from './benchmark.ts';
+import { drainTenant, fill, hasty, makeTenants, openFleet, withCopy } from './fleet.ts';
+import type { Place } from './place.ts';
+import { perSecond, sharesOfRaw } from './spread.ts';
+import { interleave, timed } from './timing.ts';
+
+interface Case {
+  readonly batch: number;
+  readonly messages: number;
+}
+
+const fullCases: readonly Case[] = [
+  { batch: 1, messages: 5_000 },
+  { batch: 10, messages: 50_000 },
+  { batch: 100, messages: 50_000 },
+  { batch: 500, messages: 50_000 },
+];
+const quickCases: readonly Case[] = [
+  { batch: 1, messages: 20 },
+  { batch: 10, messages: 100 },
+  { batch: 100, messages: 250 },
+  { batch: 500, messages: 1_000 },
+];
+
+const template = (messages: number) => `template-${messages}`;
+
+export const drain: Benchmark = {
+  name: 'drain',
+  title: 'draining a tenant, as a share of the speed of a raw claim-and-settle loop',
+  async run(context) {
+    const { places, quick, progress } = context;
+    const cases = quick ? quickCases : fullCases;
+    const place = await places.open('drain');
+    const sizes = [...new Set(cases.map(({ messages }) => messages))];
+    progress('filling');
+    await makeTenants(place, sizes.map(template));
+    {
+      await using fleet = openFleet(place, hasty);
+      for (const count of sizes) await fill(fleet, template(count), { count });
+    }
+    const measurements: Measurement[] = [];
+    for (const one of cases) {
+      progress(`batch ${one.batch}`);
+      measurements.push(await measure(context, place, one));
+    }
+    await place.remove();
+    const { shareOfRaw } = measurements.at(-1)!.figures;
+    return {
+      measurements,
+      targets: [atLeast('share of the raw speed at batch 500', shareOfRaw!.median, 0.6)],
+      notes: [
+        'The raw loop claims, reads and settles by three statements in one transaction a step, on the same table; it has no lease, fence, ordering, recovery or report.',
+        ...(quick ? [] : ['Batch 1 syncs to disk for every message, so it drains a tenth of them.']),
+      ],
+    };
+  },
+};
+
+async function measure(
+  { repetitions }: BenchContext,
+  place: Place,
+  { batch, messages }: Case,
+): Promise<Measurement> {
+  const calls = Math.ceil(messages / batch) + 1;
+  const costs = await interleave(repetitions, {
+    ours: () =>
+      withCopy(place, template(messages), { batchSize: batch }, (fleet, id) =>
+        timed(async () => {
+          const drained = await drainTenant(fleet, id);
+          assertCount(`messages drained at batch ${batch}`, drained.done, messages);
+          // One a batch plus one at the start (Q9).
+          assertCount(`calls at batch ${batch}`, drained.calls, calls);
+        }),
+      ),
+    async raw() {
+      await place.copyTenant(template(messages), 'raw');
+      const raw = await place.rawTenant('raw');
+      let handled = 0;
+      const cost = await timed(async () => {
+        await raw.drain(batch, () => handled++);
+      });
+      await raw.close();
+      await place.removeTenant('raw');
+      assertCount(`messages of the raw loop at batch ${batch}`, handled, messages);
+      return cost;
+    },
+  });
+  return {
+    case: `batch ${batch}`,
+    counts: { messages, calls },
+    figures: {
+      ...sharesOfRaw(costs.ours, costs.raw),
+      perSecond: perSecond(messages, costs.ours),
+      rawPerSecond: perSecond(messages, costs.raw),
+    },
+  };
+}

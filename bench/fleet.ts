@@ -1,0 +1,108 @@
+/** Filling a place with tenants and messages, and dispatching them, through the library face. */
+import {
+  createMultiOutbox,
+  defineHandler,
+  type Handler,
+  type MultiOutbox,
+  RetryAfter,
+  type SettingsInput,
+  type TenantOverrides,
+} from '../src/index.ts';
+import { assertCount } from './benchmark.ts';
+import type { Place } from './place.ts';
+
+export const topic = 'bench.noop';
+
+/** Does nothing, at once: what is measured is all that surrounds it. */
+export const noop = defineHandler({ topic, handle() {} });
+
+/** Sends every message into its retry. */
+export function retrying(delayMs: number): Handler {
+  return defineHandler({
+    topic,
+    handle() {
+      throw new RetryAfter(delayMs, 'not now');
+    },
+  });
+}
+
+/** Settings that make a place ready fast; nothing that is measured runs under them. */
+export const hasty: SettingsInput = { sqlite: { synchronous: 'normal' } };
+
+export function openFleet(place: Place, settings: SettingsInput = {}, handlers = [noop]): MultiOutbox {
+  return createMultiOutbox({ ...settings, registry: place.registry, handlers });
+}
+
+/** Registers tenants, makes their databases, and leaves everything closed. */
+export async function makeTenants(place: Place, tenantIds: readonly string[]): Promise<void> {
+  await using fleet = openFleet(place, hasty);
+  await fleet.migrate({ tenants: [] });
+  for (const id of tenantIds) await fleet.tenants.add({ id });
+  const failed = (await fleet.migrate({ tenants: tenantIds })).find(({ error }) => error !== undefined);
+  if (failed) throw new Error(`The database of '${failed.tenantId}' was not made: ${failed.error!.message}`);
+}
+
+/** `tenant-1`, `tenant-2`, … */
+export function tenantNames(count: number, prefix = 'tenant'): string[] {
+  return Array.from({ length: count }, (_, index) => `${prefix}-${index + 1}`);
+}
+
+export interface Filling {
+  readonly count: number;
+  readonly orderingKey?: string;
+  /** Characters of each payload, at least 11. */
+  readonly size?: number;
+}
+
+/** Enqueues messages of the no-op topic, 1,000 at a time. */
+export async function fill(fleet: MultiOutbox, tenantId: string, filling: Filling): Promise<void> {
+  const { count, orderingKey, size = 40 } = filling;
+  const payload = JSON.stringify({ text: 'x'.repeat(size - 11) });
+  const message = { topic, payload, ...(orderingKey !== undefined && { orderingKey }) };
+  const outbox = fleet.outbox(tenantId);
+  for (let left = count; left > 0; left -= 1_000) {
+    await outbox.enqueue(Array<typeof message>(Math.min(left, 1_000)).fill(message), { wake: false });
+  }
+}
+
+let copies = 0;
+
+/** Copies a tenant's database, registers the copy, lends a fleet that knows it, and removes it. */
+export async function withCopy<T>(
+  place: Place,
+  template: string,
+  overrides: TenantOverrides,
+  action: (fleet: MultiOutbox, tenantId: string) => Promise<T>,
+): Promise<T> {
+  const id = `copy-${++copies}`;
+  await place.copyTenant(template, id);
+  try {
+    await using fleet = openFleet(place);
+    await fleet.tenants.add({ id, overrides });
+    return await action(fleet, id);
+  } finally {
+    await place.removeTenant(id);
+  }
+}
+
+/** What dispatching a tenant until nothing is left came to. */
+export interface Drained {
+  readonly done: number;
+  /** Calls to the tenant's database. */
+  readonly calls: number;
+  /** Until the next message is due; null if none waits. */
+  readonly nextDueInMs: number | null;
+}
+
+export async function drainTenant(fleet: MultiOutbox, tenantId: string): Promise<Drained> {
+  let done = 0;
+  let calls = 0;
+  for (;;) {
+    const report = await fleet.dispatch({ tenantId });
+    if (report.error) throw new Error(`The run of '${tenantId}' failed: ${report.error.message}`);
+    assertCount(`messages of '${tenantId}' lost`, report.counts.lost, 0);
+    done += report.counts.done;
+    calls += report.roundTrips;
+    if (!report.more) return { done, calls, nextDueInMs: report.nextDueInMs };
+  }
+}

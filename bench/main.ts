@@ -1,0 +1,127 @@
+/**
+ * `npm run bench`: how the system performs, as ratios against raw loops measured in the same run. Exit codes: 0 done,
+ * whether or not targets were met; 1 a benchmark failed; 2 wrong usage.
+ */
+import { mkdirSync } from 'node:fs';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import { Argument, Command, InvalidArgumentError } from 'commander';
+import packageJson from '../package.json' with { type: 'json' };
+import { environmentPrefix } from '../src/settings.ts';
+import type { Benchmark, Findings } from './benchmark.ts';
+import { drain } from './drain.ts';
+import { enqueue } from './enqueue.ts';
+import { memory } from './memory.ts';
+import type { Places } from './place.ts';
+import { plan } from './plan.ts';
+import { report } from './report.ts';
+import { sqlitePlaces } from './sqlite/place.ts';
+import { stuck } from './stuck.ts';
+import { sweep } from './sweep.ts';
+
+const benchmarks: readonly Benchmark[] = [drain, sweep, stuck, memory, plan, enqueue];
+
+interface Options {
+  readonly json?: true;
+  readonly quick?: true;
+  readonly repetitions?: number;
+  readonly registry?: string;
+}
+
+const program = new Command('bench')
+  .description('Measures multi-outbox against raw loops in the same run.')
+  .addArgument(
+    new Argument('[benchmarks...]', 'which ones; all when absent').choices(
+      benchmarks.map(({ name }) => name),
+    ),
+  )
+  .option('--json', 'print one JSON document')
+  .option('--quick', 'a smoke run: everything once and small; the figures mean nothing')
+  .option('--repetitions <count>', 'measured repetitions of each contender (default 5, quick 1)', wholeNumber)
+  .option(
+    '--registry <url>',
+    "the kind of database, and where: sqlite:<file> works in a folder of its own beside that file (default: the system's temporary folder)",
+  )
+  .addHelpText(
+    'after',
+    ['', 'Benchmarks:', ...benchmarks.map(({ name, title }) => `  ${name.padEnd(9)}${title}`)].join('\n'),
+  )
+  .configureOutput({ outputError: (text, write) => write(text) })
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+  .parse();
+
+// Interrupted, the temporary folder still goes: it is removed at the exit.
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
+// What is measured are the defaults; a setting of the surroundings would change them unseen.
+for (const name of Object.keys(process.env)) {
+  if (name.startsWith(environmentPrefix)) delete process.env[name];
+}
+
+try {
+  await main(program.args, program.opts<Options>());
+} catch (error) {
+  console.error(error instanceof Error ? (error.stack ?? error.message) : error);
+  process.exitCode = 1;
+}
+
+async function main(names: readonly string[], options: Options): Promise<void> {
+  const { json = false, quick = false, repetitions = quick ? 1 : 5, registry } = options;
+  const chosen = names.length === 0 ? benchmarks : benchmarks.filter(({ name }) => names.includes(name));
+  const places = placesOf(registry);
+  const startedUtc = new Date().toISOString();
+  const startedAt = performance.now();
+  const results: (Findings & { name: string; title: string; durationMs: number })[] = [];
+  for (const benchmark of chosen) {
+    const { name, title } = benchmark;
+    const benchmarkStartedAt = performance.now();
+    const findings = await benchmark.run({
+      places,
+      quick,
+      repetitions,
+      progress: (what) => console.error(`${name}: ${what}`),
+    });
+    const durationMs = Math.round(performance.now() - benchmarkStartedAt);
+    results.push({ name, title, durationMs, ...findings });
+    if (!json) console.log(`\n${await report(benchmark, findings, quick)}`);
+  }
+  await places.remove();
+  if (!json) return;
+  const document = {
+    program: { name: packageJson.name, version: packageJson.version },
+    engine: places.kind,
+    machine: {
+      node: process.version,
+      platform: `${process.platform} ${process.arch}`,
+      processors: availableParallelism(),
+      model: cpus()[0]?.model ?? '',
+    },
+    startedUtc,
+    durationMs: Math.round(performance.now() - startedAt),
+    quick,
+    repetitions,
+    benchmarks: results,
+  };
+  console.log(JSON.stringify(document, null, 2));
+}
+
+/** The places of the engine that the registry URL names. */
+function placesOf(registry: string | undefined): Places {
+  if (registry === undefined) return sqlitePlaces(tmpdir());
+  const file = /^sqlite:(.+)$/s.exec(registry)?.[1];
+  if (file === undefined) {
+    program.error(
+      `error: there are benchmarks for sqlite:<file> only, not for '${registry.split(':')[0]}:…'`,
+    );
+  }
+  const parent = dirname(resolve(file!));
+  mkdirSync(parent, { recursive: true });
+  return sqlitePlaces(parent);
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError('It must be a whole number from 1.');
+  return value;
+}

@@ -1,0 +1,117 @@
+/** What a plan costs by registered and by due tenants, against reading and moving on as many rows of the same table. */
+import { assertCount, atMost, type Benchmark, type Measurement } from './benchmark.ts';
+import { openFleet, tenantNames } from './fleet.ts';
+import type { Place, Places } from './place.ts';
+import { msEach, ratio, spread, timesRaw } from './spread.ts';
+import { type Costs, interleave, timed } from './timing.ts';
+
+const fullSizes = [100, 1_000, 10_000, 100_000];
+const quickSizes = [100, 300];
+
+interface Case {
+  readonly name: string;
+  readonly registered: number;
+  readonly due: number;
+}
+
+export const plan: Benchmark = {
+  name: 'plan',
+  title: 'a plan by registered and due tenants, against a raw select and update of the due rows',
+  async run({ places, quick, repetitions, progress }) {
+    const sizes = quick ? quickSizes : fullSizes;
+    const registries = new Map<number, Place>();
+    for (const size of sizes) {
+      progress(`registering ${size} tenants`);
+      registries.set(size, await register(places, size));
+    }
+    const measure = async (cases: readonly Case[]) => {
+      progress(`${cases[0]!.name} due`);
+      return measureCases(registries, cases, repetitions);
+    };
+    const percent = sizes.map((registered) => ({
+      name: '1 %',
+      registered,
+      due: Math.ceil(registered / 100),
+    }));
+    const constant = sizes.map((registered) => ({ name: '100', registered, due: 100 }));
+    const byPercent = await measure(percent);
+    const byCount = await measure(constant);
+    for (const place of registries.values()) await place.remove();
+    const fewest = byCount.costs[0]!;
+    const most = byCount.costs.at(-1)!;
+    return {
+      measurements: [...byPercent.measurements, ...byCount.measurements],
+      targets: [
+        atMost(
+          `100 due of ${sizes.at(-1)} registered: times the cost of 100 due of ${sizes[0]}`,
+          ratio(most.ms, fewest.ms).median,
+          1.5,
+        ),
+      ],
+      notes: [
+        'A plan is two transactions (take the lease and read; commit the choice and release), the raw select and update one.',
+      ],
+    };
+  },
+};
+
+async function register(places: Places, count: number): Promise<Place> {
+  const place = await places.open(`plan-${count}`);
+  await using fleet = openFleet(place, {
+    sqlite: { synchronous: 'normal' },
+    plan: { capacity: 100_000, candidates: 1_000_000, redispatchMs: '24h' },
+  });
+  await fleet.migrate({ tenants: [] });
+  for (const id of tenantNames(count)) await fleet.tenants.add({ id });
+  // New tenants are due at once; a first plan of all of them moves them a day on.
+  assertCount('tenants planned at first', (await fleet.plan()).requests.length, count);
+  return place;
+}
+
+/** All cases in turn within each repetition, so that they can be held against each other. */
+async function measureCases(
+  registries: ReadonlyMap<number, Place>,
+  cases: readonly Case[],
+  repetitions: number,
+): Promise<{ measurements: Measurement[]; costs: Costs[] }> {
+  await using stack = new AsyncDisposableStack();
+  const contenders: Record<string, () => Promise<Awaited<ReturnType<typeof timed>>>> = {};
+  for (const { registered, due } of cases) {
+    const place = registries.get(registered)!;
+    const fleet = stack.use(openFleet(place, { plan: { redispatchMs: '24h' } }));
+    const raw = await place.rawRegistry();
+    stack.defer(() => raw.close());
+    const ids = spreadOut(tenantNames(registered), due);
+    contenders[`ours ${registered}`] = async () => {
+      await fleet.wake(ids);
+      return timed(async () => {
+        const { requests, more } = await fleet.plan();
+        assertCount('tenants planned', requests.length, due);
+        assertCount('tenants left due', Number(more), 0);
+      });
+    };
+    contenders[`raw ${registered}`] = async () => {
+      await raw.wake(ids);
+      return timed(async () => assertCount('rows moved on', await raw.plan(), due));
+    };
+  }
+  const costs = await interleave(repetitions, contenders);
+  const measurements = cases.map(({ name, registered, due }) => {
+    const ours = costs[`ours ${registered}`]!;
+    return {
+      case: `${name} due of ${registered}`,
+      counts: { registered, due },
+      figures: {
+        ...timesRaw(ours, costs[`raw ${registered}`]!),
+        ms: spread(ours.ms),
+        msPerDue: msEach(due, ours),
+      },
+    };
+  });
+  return { measurements, costs: cases.map(({ registered }) => costs[`ours ${registered}`]!) };
+}
+
+/** `count` of the ids, evenly far apart. */
+function spreadOut(ids: readonly string[], count: number): string[] {
+  return Array.from({ length: count }, (_, place) => ids[Math.floor((place * ids.length) / count)]!);
+}

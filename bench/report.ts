@@ -1,0 +1,60 @@
+/** Findings for people: a table, the targets and the notes of each benchmark. */
+import { type Colors, colorsFor } from '../src/cli/output/colors.ts';
+import { type Column, table } from '../src/cli/output/table.ts';
+import type { Benchmark, Findings, Measurement, Target } from './benchmark.ts';
+import type { Spread } from './spread.ts';
+
+/** @param quick a smoke run: what it measured is held against no target */
+export async function report(benchmark: Benchmark, findings: Findings, quick: boolean): Promise<string> {
+  const colors = colorsFor(process.stdout);
+  const { measurements, targets, notes } = findings;
+  return [
+    colors.bold(`${benchmark.name}: ${benchmark.title}`),
+    '',
+    await table(measurements, columns(measurements), colors),
+    '',
+    ...(quick ? [] : targets.map((target) => targetLine(target, colors))),
+    ...notes.map((note) => colors.dim(note)),
+    '',
+  ].join('\n');
+}
+
+function columns(measurements: readonly Measurement[]): Column<Measurement>[] {
+  const { counts, figures } = measurements[0]!;
+  return [
+    { title: 'case', cell: (row) => row.case },
+    ...Object.keys(counts).map(
+      (key): Column<Measurement> => ({
+        title: words(key),
+        align: 'right',
+        cell: (row) => row.counts[key]?.toLocaleString('en'),
+      }),
+    ),
+    ...Object.keys(figures).map(
+      (key): Column<Measurement> => ({
+        title: words(key),
+        align: 'right',
+        cell: (row) => row.figures[key] && spreadText(row.figures[key]),
+      }),
+    ),
+  ];
+}
+
+/** `shareOfRaw` → `share of raw`; a unit at the end keeps its capitals: `peakRssGrowthMiB` → `peak rss growth MiB`. */
+function words(key: string): string {
+  return key.replace(/MiB$|[A-Z]/g, (found) => ` ${found === 'MiB' ? found : found.toLowerCase()}`);
+}
+
+function spreadText({ median, min, max }: Spread): string {
+  return min === max ? figure(median) : `${figure(median)} (${figure(min)}–${figure(max)})`;
+}
+
+function figure(value: number): string {
+  return value.toLocaleString('en', { maximumSignificantDigits: 3 });
+}
+
+function targetLine({ what, measured, atLeast, atMost, met }: Target, colors: Colors): string {
+  const wanted = atLeast !== undefined ? `at least ${atLeast}` : `at most ${atMost}`;
+  const verdict = met ? colors.green('met') : colors.red('missed');
+  return `target ${verdict}: ${what} is ${figure(measured)}, wanted ${wanted}`;
+}

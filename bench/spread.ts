@@ -1,0 +1,45 @@
+/** Several measurements of one thing: a figure is only as good as its spread. */
+import type { Costs } from './timing.ts';
+
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** At least one value. Figures are cut to four digits: no benchmark is more exact than that. */
+export function spread(values: readonly number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const median = sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+  return { median: digits(median), min: digits(sorted[0]!), max: digits(sorted.at(-1)!) };
+}
+
+/** How fast ours is, as a share of the raw loop's speed: 1 is as fast; by the clock and by processor time. */
+export function sharesOfRaw(ours: Costs, raw: Costs): { shareOfRaw: Spread; cpuShareOfRaw: Spread } {
+  return { shareOfRaw: ratio(raw.ms, ours.ms), cpuShareOfRaw: ratio(raw.cpuMs, ours.cpuMs) };
+}
+
+/** How many times the raw loop's cost ours is: 1 is the same; by the clock and by processor time. */
+export function timesRaw(ours: Costs, raw: Costs): { timesRaw: Spread; cpuTimesRaw: Spread } {
+  return { timesRaw: ratio(ours.ms, raw.ms), cpuTimesRaw: ratio(ours.cpuMs, raw.cpuMs) };
+}
+
+/** Repetition by repetition, since both had the machine in the same mood then. */
+export function ratio(numerator: readonly number[], denominator: readonly number[]): Spread {
+  return spread(numerator.map((value, repetition) => value / denominator[repetition]!));
+}
+
+/** How many a second, of `count` in each repetition. */
+export function perSecond(count: number, { ms }: Costs): Spread {
+  return spread(ms.map((time) => (count / time) * 1_000));
+}
+
+/** Milliseconds for one, of `count` in each repetition. */
+export function msEach(count: number, { ms }: Costs): Spread {
+  return spread(ms.map((time) => time / count));
+}
+
+function digits(value: number): number {
+  return Number(value.toPrecision(4));
+}

@@ -1,0 +1,58 @@
+/** Places for the embedded engine: a temporary folder with a folder for each place. */
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  fsyncSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Place, Places } from '../place.ts';
+import { openRawRegistry } from './raw-registry.ts';
+import { openRawTenant } from './raw-tenant.ts';
+
+/** @param parent an existing folder, on the disk to be measured */
+export function sqlitePlaces(parent: string): Places {
+  const root = mkdtempSync(join(parent, 'multi-outbox-bench-'));
+  const remove = () => rmSync(root, { recursive: true, force: true });
+  // Also when a benchmark fails or is broken off.
+  process.once('exit', remove);
+  return {
+    kind: 'sqlite',
+    open: async (name) => openPlace(join(root, name)),
+    remove: async () => remove(),
+  };
+}
+
+function openPlace(folder: string): Place {
+  const registry = join(folder, 'registry.db');
+  const fileOf = (tenantId: string) => join(folder, 'tenants', `${tenantId}.db`);
+  mkdirSync(join(folder, 'tenants'), { recursive: true });
+  return {
+    registry: `sqlite:${registry}`,
+    async copyTenant(from, to) {
+      copyFileSync(fileOf(from), fileOf(to), constants.COPYFILE_FICLONE);
+      flush(fileOf(to));
+      flush(dirname(fileOf(to)));
+    },
+    async removeTenant(tenantId) {
+      for (const suffix of ['', '-wal', '-shm']) rmSync(fileOf(tenantId) + suffix, { force: true });
+    },
+    rawTenant: async (tenantId) => openRawTenant(fileOf(tenantId)),
+    rawRegistry: async () => openRawRegistry(registry),
+    remove: async () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+/** What is written out now is not written out while somebody is timed. */
+function flush(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,168 @@
+/** The benchmarks do the work they claim to measure. What they measure is not looked at: times belong to no test. */
+import { spawn } from 'node:child_process';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+const root = path.resolve(__dirname, '../..');
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'multi-outbox-bench-test-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+// Whatever a run makes, it removes, whether it succeeds or fails.
+afterEach(async () => expect(await readdir(folder)).toEqual([]));
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function bench(...words: string[]): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['bench/main.ts', ...words], {
+      cwd: root,
+      // Settings of the surroundings must not reach what is measured.
+      env: { ...process.env, TMPDIR: folder, MULTI_OUTBOX_BATCH_SIZE: '1', NO_COLOR: '1' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+interface Measured {
+  case: string;
+  counts: Record<string, number>;
+  figures: Record<string, { median: number; min: number; max: number }>;
+}
+
+interface BenchDocument {
+  engine: string;
+  quick: boolean;
+  repetitions: number;
+  benchmarks: {
+    name: string;
+    measurements: Measured[];
+    targets: { what: string; measured: number; atLeast?: number; atMost?: number; met: boolean }[];
+    notes: string[];
+  }[];
+}
+
+describe('a quick run of all benchmarks', () => {
+  let document: BenchDocument;
+  const countsOf = (name: string) =>
+    document.benchmarks
+      .find((benchmark) => benchmark.name === name)!
+      .measurements.map(({ counts }) => counts);
+
+  beforeAll(async () => {
+    const { code, stdout, stderr } = await bench('--json', '--quick');
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+    document = JSON.parse(stdout);
+  }, 180_000);
+
+  test('is one JSON document with every benchmark, its measurements, targets and notes', () => {
+    expect(document).toMatchObject({ engine: 'sqlite', quick: true, repetitions: 1 });
+    const names = document.benchmarks.map(({ name }) => name);
+    expect(names).toEqual(['drain', 'sweep', 'stuck', 'memory', 'plan', 'enqueue']);
+    for (const { measurements, targets, notes } of document.benchmarks) {
+      expect(measurements.length).toBeGreaterThan(0);
+      for (const { case: name, counts, figures } of measurements) {
+        expect(name).toEqual(expect.any(String));
+        for (const count of Object.values(counts)) expect(Number.isInteger(count)).toBe(true);
+        for (const { median, min, max } of Object.values(figures)) {
+          for (const value of [median, min, max]) expect(Number.isFinite(value)).toBe(true);
+          expect(median).toBeGreaterThanOrEqual(min);
+          expect(median).toBeLessThanOrEqual(max);
+        }
+      }
+      for (const {
+        measured,
+        atLeast = Number.NEGATIVE_INFINITY,
+        atMost = Number.POSITIVE_INFINITY,
+        met,
+      } of targets) {
+        expect(met).toBe(measured >= atLeast && measured <= atMost);
+      }
+      for (const note of notes) expect(note).toEqual(expect.any(String));
+    }
+  });
+
+  test('Q9: draining costs one call a batch plus one', () => {
+    expect(countsOf('drain')).toEqual([
+      { messages: 20, calls: 21 },
+      { messages: 100, calls: 11 },
+      { messages: 250, calls: 4 },
+      { messages: 1_000, calls: 3 },
+    ]);
+  });
+
+  test('Q9: an idle tenant costs one call, one with one batch two', () => {
+    expect(countsOf('sweep')).toEqual([
+      { tenants: 10, calls: 1 },
+      { tenants: 10, calls: 2 },
+    ]);
+  });
+
+  test('Q10: the free messages are drained, the stuck ones stay', () => {
+    expect(countsOf('stuck')).toEqual(Array(2).fill({ free: 200, stuck: 1_000 }));
+  });
+
+  test('memory is sampled all along the drain', () => {
+    for (const { messages, samples } of countsOf('memory') as { messages: number; samples: number }[]) {
+      expect(messages).toBe(2_000);
+      expect(samples).toBeGreaterThanOrEqual(8);
+    }
+  });
+
+  test('F3: every due tenant is planned, whatever the number registered', () => {
+    expect(countsOf('plan')).toEqual([
+      { registered: 100, due: 1 },
+      { registered: 300, due: 3 },
+      { registered: 100, due: 100 },
+      { registered: 300, due: 100 },
+    ]);
+  });
+});
+
+test('benchmarks are chosen by name and shown as tables, without a verdict on a quick run', async () => {
+  const { code, stdout } = await bench('--quick', 'plan');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^plan: /m);
+  expect(stdout).toMatch(/^100 due of 300 +300 +100 /m);
+  expect(stdout).not.toMatch(/^(drain|enqueue): |target/m);
+}, 60_000);
+
+test('the registry URL says beside which file the work is done; that file is left alone', async () => {
+  const { code, stdout } = await bench(
+    '--quick',
+    '--json',
+    'plan',
+    '--registry',
+    `sqlite:${folder}/registry.db`,
+  );
+  expect(code).toBe(0);
+  expect((JSON.parse(stdout) as BenchDocument).benchmarks.map(({ name }) => name)).toEqual(['plan']);
+}, 60_000);
+
+test.each([
+  [['nothing'], /nothing.*drain/],
+  [['--registry', 'oracle:here'], /sqlite:<file>/],
+  [['--repetitions', '0'], /whole number/],
+])('wrong usage %j ends with 2 and says what is right', async (words, message) => {
+  const { code, stdout, stderr } = await bench(...words);
+  expect(code).toBe(2);
+  expect(stdout).toBe('');
+  expect(stderr).toMatch(message);
+});
