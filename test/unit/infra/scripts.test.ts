@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { findFiles, readTopFile } from './bicep-text.ts';
 
 const scripts = path.join(__dirname, '../../../infra/scripts');
 const deployment = {
@@ -53,9 +54,17 @@ describeWithShell('scripts that follow a deployment', () => {
     expect(calls).toEqual([
       'npm run --silent cli -- migrate --registry-only',
       expect.stringMatching(
-        /^sqlcmd -S registry\.example -d registry .* -v UserName=id-app ClientId=11111111-2222-3333-4444-555555555555$/,
+        /^sqlcmd -S registry\.example -d registry .* -v UserName=id-app ClientId=11111111-2222-3333-4444-555555555555 Schema=messaging$/,
       ),
     ]);
+  });
+
+  test('the identity gets a role that the migrations make, in the registry and in tenant databases', () => {
+    const [, role] =
+      /@Role sysname = N'\$\(Schema\)(\w+)'/.exec(readTopFile('infra/scripts/identity-user.sql')) ?? [];
+    const sql = findFiles('sql/**/*.sql').map(readTopFile);
+    const making = sql.filter((text) => text.includes(`CREATE ROLE [$(Schema)${role}]`));
+    expect(making.length).toBe(2);
   });
 
   test('add-tenants: each line is registered once, migrated and entered; failures are told at the end', () => {
