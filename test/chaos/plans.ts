@@ -33,7 +33,7 @@ export function planSuite(harness: KillHarness): void {
         for (let round = 0; round < rounds; round++) {
           await scene.sendWave();
           const planner = scene.startProgram(['tick'], { point: 'plan:begun', count: 1 });
-          await scene.countKilled(planner, performance.now());
+          await scene.countKilled(planner);
           const lease = (await registry.leases.list()).find(({ name }) => name === 'plan');
           expect(lease?.owner).toContain(`:${planner.pid}:`);
           const plans = await tickUntilPlanned(scene);
@@ -54,7 +54,7 @@ export function planSuite(harness: KillHarness): void {
         for (let round = 0; round < rounds; round++) {
           await scene.sendWave();
           const planner = scene.startProgram(['tick'], { point: 'plan:committed', count: 1 });
-          await scene.countKilled(planner, performance.now());
+          await scene.countKilled(planner);
           const served = new Set<string>();
           await until('every tenant is served', async () => {
             const { plan, runs } = await tick(scene);

@@ -13,8 +13,8 @@ const points: readonly { point: PointName; upTo: number; options?: SceneOptions 
   { point: 'handler:start', upTo: 60 },
   { point: 'settle:before', upTo: 12 },
   { point: 'settle:after', upTo: 12 },
-  { point: 'renew:before', upTo: 4, options: slow },
-  { point: 'renew:after', upTo: 4, options: slow },
+  { point: 'renew:before', upTo: 8, options: slow },
+  { point: 'renew:after', upTo: 8, options: slow },
 ];
 
 export function pointSuite(harness: KillHarness): void {

@@ -12,7 +12,7 @@ import { until } from './until.ts';
 import { sendWave, type Workload } from './workload.ts';
 
 /** Kills of each kind; the suite's default keeps it short. */
-export const rounds = Number(process.env.MULTI_OUTBOX_TEST_ROUNDS ?? 3);
+export const rounds = Number(process.env.MULTI_OUTBOX_TEST_ROUNDS ?? 2);
 const givenSeed = process.env.MULTI_OUTBOX_TEST_SEED;
 
 /** For jest: a round takes about a second; slow machines get ten times that. */
@@ -126,7 +126,7 @@ export class Scene {
       },
       60_000,
     );
-    await this.countKilled(host, performance.now());
+    await this.countKilled(host);
   }
 
   /** Kills now, and counts what was in flight. */
@@ -136,9 +136,10 @@ export class Scene {
     await this.countKilled(host, killedAt);
   }
 
-  async countKilled(host: Program, killedAt: number): Promise<void> {
+  /** Waits for the end of a process that kills itself, unless told when it was killed; counts what was in flight. */
+  async countKilled(host: Program, killedAt?: number): Promise<void> {
     expect(await host.exited).toEqual({ code: null, signal: 'SIGKILL' });
-    await this.casualties.count(host, killedAt);
+    await this.casualties.count(host, killedAt ?? performance.now());
   }
 
   /** Waits for something that the host is to bring about; fails at once if it ends instead. */

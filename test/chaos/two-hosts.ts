@@ -1,5 +1,6 @@
 /** D1, L2, L3: two hosts on the same databases, of which one is killed, or stands still, again and again. */
 import { resolve } from 'node:path';
+import { isMultiOutboxError } from '../../src/index.ts';
 import type { KillHarness } from './harness.ts';
 import type { Program } from './program.ts';
 import { rounds, Scene, type SceneOptions, timeoutMs } from './scene.ts';
@@ -18,16 +19,34 @@ const oneByOne: SceneOptions = {
 
 /** Lets the host stand still (SIGSTOP) as soon as a handler of it has had its effect and waits for the answer. */
 async function freezeAtWork(scene: Scene, host: Program): Promise<void> {
-  let isFrozen = false;
-  let left = scene.random.between(1, 12);
-  scene.effects.onArrival = () => {
-    left--;
-    if (left > 0 || isFrozen) return;
-    host.signal('SIGSTOP');
-    isFrozen = true;
-  };
-  await scene.whileAlive([host], 'the host stands still', () => isFrozen);
-  scene.effects.onArrival = () => {};
+  for (;;) {
+    let isFrozen = false;
+    let left = scene.random.between(1, 12);
+    scene.effects.onArrival = () => {
+      left--;
+      if (left > 0 || isFrozen) return;
+      host.signal('SIGSTOP');
+      isFrozen = true;
+    };
+    await scene.whileAlive([host], 'the host stands still', () => isFrozen);
+    scene.effects.onArrival = () => {};
+    if (await canBeWritten(scene)) return;
+    host.signal('SIGCONT');
+    await scene.sendWave();
+  }
+}
+
+/** False when the host that stands still does so within a transaction, and thereby holds everybody else up. */
+async function canBeWritten({ fleet }: Scene): Promise<boolean> {
+  const [tenantId] = fleet.tenantIds as [string];
+  try {
+    await fleet.multiOutbox.wake(tenantId);
+    await fleet.send(tenantId, [{ topic: 'post', payload: { body: { refusals: 0 } } }]);
+    return true;
+  } catch (error) {
+    if (isMultiOutboxError(error) && error.transient) return false;
+    throw error;
+  }
 }
 
 export function twoHostsSuite(harness: KillHarness): void {
