@@ -185,6 +185,7 @@ class QueueRun {
         continue;
       }
       const result = await this.#settle(next);
+      if (result === undefined) continue;
       if (result.lease === 'released') return;
       if (result.lease === 'lost') {
         this.#heartbeat.lose('somebody else has taken it');
@@ -215,9 +216,10 @@ class QueueRun {
 
   /**
    * One round trip. A call that fails is tried again while the lease lasts: the outcomes are in hand, and dropping
-   * them would run their messages twice.
+   * them would run their messages twice. When its time is up the run stops, and what it has is tried once more with
+   * the release: a lease that nobody took since is as good as held (L3). Undefined: the lease's time is up.
    */
-  async #settle(then: SettleRequest['then']): Promise<SettleResult> {
+  async #settle(then: SettleRequest['then']): Promise<SettleResult | undefined> {
     const { queue, dispatch, retention, tenant, logger } = this.#options;
     const outcomes = this.#finished;
     this.#finished = [];
@@ -238,12 +240,16 @@ class QueueRun {
         this.#settled(outcomes, result, then, sentAt);
         return result;
       } catch (error) {
-        if (this.#heartbeat.remainingMs <= 0 || isMultiOutboxError(error, 'CLOSED')) {
-          this.#finished = [...outcomes, ...this.#finished];
-          throw error;
-        }
         // Whether the call was carried out is unknown: messages it claimed would wait for the next run's recovery.
         if (then.do === 'claim') this.#unknownClaim = true;
+        const closed = isMultiOutboxError(error, 'CLOSED');
+        if (this.#heartbeat.remainingMs <= 0 || closed) {
+          this.#finished = [...outcomes, ...this.#finished];
+          if (then.do === 'release' || closed) throw error;
+          this.#heartbeat.lose('its time is up');
+          this.#renewed = undefined;
+          return undefined;
+        }
         logger.warn('Outcomes could not be written; trying again while the lease lasts.', {
           tries,
           code: isMultiOutboxError(error) ? error.code : undefined,

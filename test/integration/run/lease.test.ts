@@ -1,0 +1,304 @@
+import { MessageStatus, type WorkQueue } from '../../../src/engine/work-queue.ts';
+import { RetryLater } from '../../../src/queue/handler.ts';
+import { deferred } from '../../support/deferred.ts';
+import { message, messages, orders, run, withFaults } from '../../support/queue-run.ts';
+import { SqlitePlace } from '../../support/sqlite-place.ts';
+import { until } from '../../support/until.ts';
+
+const place = new SqlitePlace();
+const everything = { limit: 1_000, maxBytes: 2 ** 30 };
+
+/**
+ * Another process takes the queue over. The same owner may at once (L2), so that nobody has to wait for the lease to
+ * run out.
+ */
+async function takeOver(other: WorkQueue, durationMs = 60_000) {
+  const begun = await other.begin({ owner: 'host-1', durationMs, claim: everything });
+  if (begun.status !== 'claimed') throw new Error(`expected a claim, got ${begun.status}`);
+  return begun;
+}
+
+/** A queue of one host, and the same queue as another host sees it. */
+async function twoHosts(): Promise<[WorkQueue, WorkQueue]> {
+  return [await place.outbox(), await place.outbox()];
+}
+
+describe('the lease of a run (D1, L4)', () => {
+  test('D1: a second run of a queue that is being run is skipped, and touches nothing', async () => {
+    const [queue, other] = await twoHosts();
+    await queue.enqueue(messages(2));
+    const gate = deferred();
+    let started = 0;
+    const slow = orders(() => {
+      started++;
+      return gate.promise;
+    });
+    const running = run(queue, [slow], { owner: 'host-1' });
+    await until('the first run has begun', () => started === 2);
+    const second = await run(other, [slow], { owner: 'host-2' });
+    expect(second).toMatchObject({
+      status: 'held',
+      counts: { done: 0 },
+      heldBy: { owner: 'host-1' },
+    });
+    expect(second.heldBy!.expiresInMs).toBeGreaterThan(0);
+    gate.resolve();
+    expect(await running).toMatchObject({ counts: { done: 2, lost: 0 } });
+    expect(started).toBe(2);
+  });
+
+  test('L4: a handler that outlasts the lease many times over keeps it: it renews itself', async () => {
+    const queue = await place.outbox();
+    await queue.enqueue(messages(1));
+    const database = await place.tenant();
+    const lease = async () => (await database.leases.list()).find(({ name }) => name === 'queue:outbox')!;
+    const handler = orders(async () => {
+      const first = await lease();
+      await until('three lease times have passed', async () => {
+        const now = await lease();
+        return now.renewedUtc!.getTime() > first.expiresUtc!.getTime() + 2 * leaseMs && now.held;
+      });
+      expect((await lease()).fence).toBe(first.fence);
+    });
+    const leaseMs = 150;
+    const report = await run(queue, [handler], { dispatch: { leaseMs } });
+    expect(report).toMatchObject({ stop: 'drained', counts: { done: 1, lost: 0, retried: 0 } });
+    expect((await lease()).held).toBe(false);
+  });
+
+  test('L4: outcomes that are ready go along with a renewal, rather than wait for the slowest handler', async () => {
+    const [queue, other] = await twoHosts();
+    await queue.enqueue(messages(3));
+    const gate = deferred();
+    const handler = orders(({ payload }) => (payload === '1' ? gate.promise : undefined));
+    const running = run(queue, [handler], { dispatch: { leaseMs: 150 } });
+    await until('the quick ones are settled', async () => (await other.statistics()).done === 2);
+    gate.resolve();
+    expect(await running).toMatchObject({ counts: { done: 3 } });
+  });
+});
+
+describe('a lease that is lost in the middle (D5, Q8)', () => {
+  test('D5, Q8: handlers get their signal; outcomes are reported as lost, never as done; the tenant stays due', async () => {
+    const [queue, other] = await twoHosts();
+    const sent = messages(4);
+    await queue.enqueue(sent);
+    const signals: AbortSignal[] = [];
+    const handler = orders(async (_, { signal }) => {
+      signals.push(signal);
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    });
+    const running = run(queue, [handler], { dispatch: { leaseMs: 200, concurrency: 3 } });
+    await until('three handlers run', () => signals.length === 3);
+    const taken = await takeOver(other);
+    const report = await running;
+    expect(report).toMatchObject({
+      status: 'dispatched',
+      stop: 'lease-lost',
+      counts: { done: 0, retried: 0, released: 0, lost: 4 },
+      more: true,
+    });
+    expect(signals).toHaveLength(3);
+    for (const { reason } of signals) expect(reason).toMatchObject({ code: 'LEASE_LOST' });
+    // Q6: the other host has them all back, each to be run alone.
+    expect(taken.recovered).toBe(4);
+    expect(taken.lease.fence).toBe(2);
+    expect(await queue.statistics()).toMatchObject({ done: 0, claimed: 1, ready: 3 });
+  });
+
+  test('Q8: a handler that ends just after the takeover is lost, though it succeeded', async () => {
+    const [queue, other] = await twoHosts();
+    const [sent] = messages(1);
+    await queue.enqueue([sent!]);
+    const handler = orders(async () => {
+      await takeOver(other);
+    });
+    expect(await run(queue, [handler])).toMatchObject({
+      stop: 'lease-lost',
+      counts: { done: 0, lost: 1 },
+      more: true,
+    });
+    expect(await queue.get(sent!.messageId)).toMatchObject({ status: MessageStatus.Claimed, claimFence: 2 });
+  });
+
+  test('Q8: outcomes that come in while the loss is being noticed are counted as lost, too', async () => {
+    const [queue, other] = await twoHosts();
+    await queue.enqueue(messages(3));
+    const gate = deferred();
+    const handler = orders(({ payload }) => (payload === '1' ? undefined : gate.promise));
+    const late = withFaults(queue, {
+      settle: async (real, request) => {
+        // While this call is on its way the other handlers end.
+        gate.resolve();
+        const settled = await real(request);
+        await new Promise((resolve) => setImmediate(resolve));
+        return settled;
+      },
+    });
+    const running = run(late, [handler], { dispatch: { leaseMs: 200 } });
+    await takeOver(other);
+    expect(await running).toMatchObject({ stop: 'lease-lost', counts: { done: 0, lost: 3 } });
+  });
+
+  test('D5: nothing more is started once the lease is lost', async () => {
+    const [queue, other] = await twoHosts();
+    await queue.enqueue(messages(6));
+    const started: string[] = [];
+    const handler = orders(async ({ payload }) => {
+      started.push(payload);
+      if (payload === '2') await takeOver(other);
+    });
+    const report = await run(queue, [handler], { dispatch: { batchSize: 2, concurrency: 1 } });
+    expect(report.stop).toBe('lease-lost');
+    // The next batch had been asked for at most once before the loss was known.
+    expect(started).toEqual(['1', '2']);
+    expect(report.counts.done + report.counts.lost).toBe(2);
+    expect(report.counts.lost).toBeGreaterThanOrEqual(1);
+  });
+
+  test('L3, L4: when its time is up the run stops; what is done is settled all the same if nobody took the lease', async () => {
+    const queue = await place.outbox();
+    await queue.enqueue(messages(2));
+    let failures = 0;
+    const unreachable = withFaults(queue, {
+      settle: async (real, request) => {
+        if (request.then.do === 'release') return real(request);
+        failures++;
+        throw new Error('the network is away');
+      },
+    });
+    const reasons: unknown[] = [];
+    const handler = orders(async ({ payload }, { signal }) => {
+      if (payload === '1') return;
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      reasons.push(signal.reason);
+    });
+    const report = await run(unreachable, [handler], { dispatch: { leaseMs: 150 } });
+    expect(failures).toBeGreaterThan(1);
+    expect(reasons).toMatchObject([{ code: 'LEASE_LOST' }]);
+    expect(report).toMatchObject({ status: 'dispatched', stop: 'lease-lost', counts: { done: 2, lost: 0 } });
+    expect(await queue.statistics()).toMatchObject({ done: 2, claimed: 0 });
+  });
+});
+
+describe('a database that does not answer any more', () => {
+  test('D5: a handler that does not heed its signal is left behind, and the database is not asked without end', async () => {
+    const queue = await place.outbox();
+    await queue.enqueue(messages(2));
+    let calls = 0;
+    const away = withFaults(queue, {
+      settle: async () => {
+        calls++;
+        throw new Error('the network is away');
+      },
+    });
+    const endless = orders(({ payload }) => (payload === '1' ? undefined : new Promise(() => {})));
+    const report = await run(away, [endless], { dispatch: { leaseMs: 100, graceMs: 50 } });
+    expect(report).toMatchObject({
+      status: 'failed',
+      stop: 'error',
+      counts: { done: 0, released: 0, lost: 2 },
+      error: { message: expect.stringContaining('the network is away') },
+    });
+    expect(calls).toBeLessThan(20);
+  });
+});
+
+describe('after a crash (Q6, Q7)', () => {
+  test('Q6, Q7: what a crashed run had claimed is run again, each message alone, then the rest together', async () => {
+    const [queue, crashed] = await twoHosts();
+    await queue.enqueue(messages(3));
+    await takeOver(crashed);
+    await queue.enqueue(['a', 'b', 'c', 'd'].map((payload) => message(payload)));
+    let running = 0;
+    const seen: [payload: string, attempt: number, others: number][] = [];
+    const both = deferred();
+    const handler = orders(async ({ payload }, { attempt, fence }) => {
+      expect(fence).toBe(2);
+      running++;
+      seen.push([payload, attempt, running - 1]);
+      if (payload >= 'a') {
+        if (running === 4) both.resolve();
+        await both.promise;
+      } else {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      running--;
+    });
+    const report = await run(queue, [handler], { dispatch: { handlerTimeoutMs: '5s' } });
+    expect(report.counts).toMatchObject({ done: 7, recovered: 3, lost: 0, retried: 0 });
+    expect(seen).toEqual([
+      ['1', 2, 0],
+      ['2', 2, 0],
+      ['3', 2, 0],
+      ['a', 1, 0],
+      ['b', 1, 1],
+      ['c', 1, 2],
+      ['d', 1, 3],
+    ]);
+  });
+
+  test('Q7: a recovered message that becomes due beside others waits until it can be alone', async () => {
+    const [queue, crashed] = await twoHosts();
+    await queue.enqueue([message('poison')]);
+    await takeOver(crashed);
+    await queue.enqueue(messages(4));
+    let refusedBesideOthers = 0;
+    const watched = withFaults(queue, {
+      settle: async (real, request) => {
+        const settled = await real(request);
+        const beside = request.then.do === 'claim' && !request.then.solo;
+        if (beside && settled.messages.length === 0 && settled.more) refusedBesideOthers++;
+        return settled;
+      },
+    });
+    const running = new Set<string>();
+    const attempts: number[] = [];
+    const handler = orders(async ({ payload }, { attempt }) => {
+      running.add(payload);
+      if (payload === 'poison') {
+        attempts.push(attempt);
+        expect([...running]).toEqual(['poison']);
+        running.delete(payload);
+        // Given back, it is a recovered message still; the first others have been claimed before it is due again.
+        if (attempts.length === 1) throw new RetryLater(1);
+        return;
+      }
+      // Until the poison is due again, and a claim beside this message has been refused for it.
+      if (payload === '4') await until('the claim is refused', () => refusedBesideOthers > 0);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      running.delete(payload);
+    });
+    const report = await run(watched, [handler], {
+      dispatch: { batchSize: 2, concurrency: 4, handlerTimeoutMs: '10s', leaseMs: 300 },
+    });
+    expect(report.counts).toMatchObject({ done: 5, released: 1, retried: 0, recovered: 1 });
+    expect(attempts).toEqual([2, 2]);
+    expect(refusedBesideOthers).toBeGreaterThan(0);
+  });
+
+  test('Q7: a message that crashed run after run goes to Dead without being run', async () => {
+    const [queue, crashed] = await twoHosts();
+    const [sent] = messages(1);
+    await queue.enqueue([sent!]);
+    await takeOver(crashed);
+    await takeOver(crashed);
+    let starts = 0;
+    const report = await run(queue, [orders(() => starts++)], { retry: { maxAttempts: 2 } });
+    expect(starts).toBe(0);
+    expect(report.counts).toMatchObject({ dead: 1, done: 0 });
+    expect(await queue.get(sent!.messageId)).toMatchObject({
+      status: MessageStatus.Dead,
+      attempts: 2,
+      lastError: expect.stringContaining('Started 2 times (at most 2)'),
+    });
+  });
+
+  test("Q7: a handler's own maximum of attempts stands in for the fleet's", async () => {
+    const [queue, crashed] = await twoHosts();
+    await queue.enqueue(messages(1));
+    for (let crash = 0; crash < 3; crash++) await takeOver(crashed);
+    const handler = orders(() => {}, { retry: { maxAttempts: 4 } });
+    expect((await run(queue, [handler], { retry: { maxAttempts: 1 } })).counts).toMatchObject({ done: 1 });
+  });
+});
