@@ -133,6 +133,16 @@ export function claimSuite(scene: Scene): void {
       expect(await begin(other, { owner: 'host-2' })).toMatchObject({ status: 'idle' });
     });
 
+    test('Q9, L2: an idle begin of the lease’s own holder ends its earlier run and frees the lease', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([message('A')]);
+      const earlier = await take(queue, { owner: 'host-1' });
+      await settle(queue, earlier.lease, earlier.messages.map(done), keep);
+      expect(await begin(queue, { owner: 'host-1' })).toMatchObject({ status: 'idle', recovered: 0 });
+      expect(await settle(queue, earlier.lease, [], keep)).toMatchObject({ lease: 'lost' });
+      expect(await begin(queue, { owner: 'host-2' })).toMatchObject({ status: 'idle' });
+    });
+
     test('Q11: a delayed message is not claimed before it is due, and the claim tells when that is', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue([message('far', { dueInMs: 2 * anHour }), message('near', { dueInMs: anHour })]);

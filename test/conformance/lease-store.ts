@@ -106,9 +106,10 @@ export function leaseStoreSuite(scene: Scene): void {
 
     test('L2: the same owner acquiring again makes its earlier handle lost', async () => {
       const { leases } = await open();
-      const first = await acquired(leases);
+      const first = await acquired(leases, { context: 'the first' });
       const second = await acquired(leases);
       expect(second.fence).toBe(first.fence + 1);
+      expect(await row(leases)).toMatchObject({ context: null });
       expect(await leases.renew(first, 60_000)).toEqual({ status: 'lost' });
       expect(await leases.release(first)).toBe(false);
       expect(await leases.renew(second, 60_000)).toMatchObject({ status: 'renewed' });

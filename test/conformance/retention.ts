@@ -54,6 +54,13 @@ export function retentionSuite(scene: Scene): void {
       }
     });
 
+    test('Q9, Q12: an idle begin that removed something leaves the lease free', async () => {
+      const { queue } = await withDone(2);
+      const retention = { doneMs: 0, limit: 1 };
+      expect(await begin(queue, { owner: 'host-1', retention })).toMatchObject({ status: 'idle', purged: 1 });
+      expect(await begin(queue, { owner: 'host-2', retention })).toMatchObject({ status: 'idle', purged: 1 });
+    });
+
     test('Q12: a claiming begin and every settle remove too', async () => {
       const { queue } = await withDone(6);
       await queue.enqueue([message('A'), message('B')]);
