@@ -5,6 +5,11 @@ export interface Deferred<T = void> {
   reject(error: unknown): void;
 }
 
+/** Lets everything that is ready have its turn, several times over. */
+export async function turns(count = 10): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
 export function deferred<T = void>(): Deferred<T> {
   let resolve!: (value: T) => void;
   let reject!: (error: unknown) => void;

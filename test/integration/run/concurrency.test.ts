@@ -1,5 +1,5 @@
 import { defineHandler, type Handler } from '../../../src/queue/handler.ts';
-import { deferred } from '../../support/deferred.ts';
+import { deferred, turns } from '../../support/deferred.ts';
 import { message, messages, orders, run } from '../../support/queue-run.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 
@@ -115,6 +115,7 @@ describe('batches that overlap (D6)', () => {
       await queue.enqueue(messages(60));
       let most = 0;
       const handler = orders(async () => {
+        await turns();
         const { claimed } = await outside.statistics();
         most = Math.max(most, claimed);
       });

@@ -1,5 +1,5 @@
 import { MultiOutboxError } from '../../../src/errors.ts';
-import { deferred } from '../../support/deferred.ts';
+import { deferred, turns } from '../../support/deferred.ts';
 import { messages, orders, run, withFaults } from '../../support/queue-run.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
@@ -120,7 +120,7 @@ describe('calls that fail (Q8, D8)', () => {
     expect(signals).toHaveLength(3);
     expect(signals[1]!.aborted).toBe(true);
     gate.resolve();
-    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await turns();
     expect(signals).toHaveLength(3);
   });
 
