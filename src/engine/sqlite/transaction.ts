@@ -7,8 +7,14 @@ import type { DatabaseHandle } from './handle.ts';
 import { canonicalPath } from './paths.ts';
 import { verifySchema } from './schema-control.ts';
 
+interface Joined {
+  readonly connection: Connection;
+  /** Its real path. */
+  readonly file: string;
+}
+
 /** Callers' connections that were found fit, and the statements prepared on them, for as long as these live. */
-const joined = new WeakMap<DatabaseSync, { readonly connection: Connection; readonly file: string }>();
+const joined = new WeakMap<DatabaseSync, Joined>();
 const savepoint = 'multi_outbox_enqueue';
 
 /**
@@ -28,10 +34,10 @@ export function joinTransaction<T>(
   }
   try {
     assertTransaction(transaction, subject);
-    const connection = connectionOf(transaction, handle);
+    const { connection, now } = connectionOf(transaction, handle);
     connection.database.exec(`SAVEPOINT ${savepoint}`);
     try {
-      const result = work(connection, connection.now());
+      const result = work(connection, now);
       connection.database.exec(`RELEASE ${savepoint}`);
       return result;
     } catch (error) {
@@ -39,8 +45,6 @@ export function joinTransaction<T>(
       throw error;
     }
   } catch (error) {
-    // The caller may have closed the connection and opened it anew, which ends the statements kept.
-    joined.delete(transaction);
     throw explain(error, subject, () => handle.file.access());
   }
 }
@@ -64,8 +68,12 @@ function assertTransaction(database: DatabaseSync, subject: Subject): void {
 }
 
 function isTransactionOpen(database: DatabaseSync): boolean {
-  const known = database.isTransaction as boolean | undefined;
-  if (known !== undefined) return known;
+  try {
+    const known = database.isTransaction as boolean | undefined;
+    if (known !== undefined) return known;
+  } catch {
+    return false; // closed
+  }
   // Before Node 22.16 the only way to know is to try.
   try {
     database.exec('BEGIN');
@@ -76,8 +84,11 @@ function isTransactionOpen(database: DatabaseSync): boolean {
   return false;
 }
 
-function connectionOf(database: DatabaseSync, handle: DatabaseHandle): Connection {
-  const known = joined.get(database);
+function connectionOf(
+  database: DatabaseSync,
+  handle: DatabaseHandle,
+): { connection: Connection; now: number } {
+  const known = stillJoined(database);
   const connection = known?.connection ?? new Connection(database);
   const file = known?.file ?? fileOf(connection);
   if (file === null || (file !== handle.file.path && file !== canonicalPath(handle.file.path))) {
@@ -91,7 +102,19 @@ function connectionOf(database: DatabaseSync, handle: DatabaseHandle): Connectio
     verifySchema(connection, handle.migrations, handle.subject);
     joined.set(database, { connection, file });
   }
-  return connection;
+  return { connection, now: known?.now ?? connection.now() };
+}
+
+/** What is known of a connection, unless it was closed and opened anew since, which ends the statements kept. */
+function stillJoined(database: DatabaseSync): (Joined & { now: number }) | undefined {
+  const known = joined.get(database);
+  if (known === undefined) return undefined;
+  try {
+    return { ...known, now: known.connection.now() };
+  } catch {
+    joined.delete(database);
+    return undefined;
+  }
 }
 
 function fileOf(connection: Connection): string | null {

@@ -27,7 +27,7 @@ CREATE TABLE ${table} (
   DedupKey TEXT,
   EnqueuedUtc INTEGER NOT NULL DEFAULT ${now},
   DueUtc INTEGER NOT NULL DEFAULT ${now},
-  Status INTEGER NOT NULL DEFAULT 0 CHECK (Status IN (0, 1, 2, 3)),
+  Status INTEGER NOT NULL DEFAULT 0 CHECK (Status BETWEEN 0 AND 3),
   Attempts INTEGER NOT NULL DEFAULT 0,
   Parks INTEGER NOT NULL DEFAULT 0,
   Recovered INTEGER NOT NULL DEFAULT 0,
@@ -52,7 +52,8 @@ CREATE INDEX ${table}_Dead ON ${table} (SettledUtc, Sequence) WHERE Status = 3;
 
 CREATE TRIGGER ${table}_Inserted AFTER INSERT ON ${table}
 WHEN NEW.OrderingKey IS NOT NULL AND NEW.HeldBack = 0 AND EXISTS (
-  SELECT 1 FROM ${table} WHERE OrderingKey = NEW.OrderingKey AND InLine = 1 AND Sequence < NEW.Sequence)
+  SELECT 1 FROM ${table} INDEXED BY ${table}_Line
+  WHERE OrderingKey = NEW.OrderingKey AND InLine = 1 AND Sequence < NEW.Sequence)
 BEGIN
   UPDATE ${table} SET HeldBack = 1 WHERE Sequence = NEW.Sequence;
 END;
@@ -62,7 +63,8 @@ WHEN OLD.OrderingKey IS NOT NULL AND OLD.InLine = 1
 BEGIN
   UPDATE ${table} SET HeldBack = 0
   WHERE Status = 0 AND HeldBack = 1 AND Sequence = (
-    SELECT Sequence FROM ${table} WHERE OrderingKey = OLD.OrderingKey AND InLine = 1 ORDER BY Sequence LIMIT 1);
+    SELECT Sequence FROM ${table} INDEXED BY ${table}_Line
+    WHERE OrderingKey = OLD.OrderingKey AND InLine = 1 ORDER BY Sequence LIMIT 1);
 END;
 `;
 }

@@ -9,8 +9,12 @@ const statements = perTable((table) => ({
     WHERE Status = 0 AND HeldBack = 0 AND DueUtc <= ? ORDER BY DueUtc, Sequence`,
   next: `SELECT Status, ${claimColumns} FROM ${table} INDEXED BY ${table}_Line
     WHERE OrderingKey = ? AND InLine = 1 AND Sequence > ? ORDER BY Sequence LIMIT 1`,
-  take: `UPDATE ${table} SET Status = 1, Attempts = Attempts + 1, ClaimFence = ?, HeldBack = 0
-    WHERE Sequence IN (SELECT value FROM json_each(?))`,
+  /** Those read from the index of due messages, by one statement: the range says where they end. */
+  takeDue: `UPDATE ${table} INDEXED BY ${table}_Due SET Status = 1, Attempts = Attempts + 1, ClaimFence = ?
+    WHERE Status = 0 AND HeldBack = 0 AND (DueUtc, Sequence) <= (?, ?)
+      AND Sequence IN (SELECT value FROM json_each(?))`,
+  takeFollower: `UPDATE ${table} SET Status = 1, Attempts = Attempts + 1, ClaimFence = ?, HeldBack = 0
+    WHERE Sequence = ?`,
   nextDue: `SELECT DueUtc FROM ${table} INDEXED BY ${table}_Due
     WHERE Status = 0 AND HeldBack = 0 ORDER BY DueUtc LIMIT 1`,
 }));
@@ -26,6 +30,8 @@ export interface ClaimOrder extends ClaimLimits {
 interface Candidate {
   readonly message: ClaimedMessage;
   readonly turn: number;
+  /** It was read from its line, not from the index of due messages. */
+  readonly follows: boolean;
 }
 
 /**
@@ -38,7 +44,7 @@ export function claim(
   order: ClaimOrder,
 ): { messages: ClaimedMessage[]; more: boolean } {
   const candidates = new Candidates(connection, table, order.now);
-  const messages: ClaimedMessage[] = [];
+  const taken: Candidate[] = [];
   let bytes = 0;
   let alone = false;
   let more = false;
@@ -46,13 +52,13 @@ export function claim(
     for (let candidate = candidates.next(); candidate !== null; candidate = candidates.next()) {
       const { message } = candidate;
       const size = Buffer.byteLength(message.payload);
-      const isFirst = messages.length === 0;
-      const overLimit = messages.length >= order.limit || (!isFirst && bytes + size > order.maxBytes);
+      const isFirst = taken.length === 0;
+      const overLimit = taken.length >= order.limit || (!isFirst && bytes + size > order.maxBytes);
       if (overLimit || alone || (message.recovered && !(isFirst && order.solo))) {
         more = true;
         break;
       }
-      messages.push(message);
+      taken.push(candidate);
       bytes += size;
       alone = message.recovered;
       candidates.took(candidate);
@@ -60,12 +66,26 @@ export function claim(
   } finally {
     candidates.close();
   }
-  if (messages.length > 0) {
-    const sequences = messages.map((message) => message.sequence);
-    connection.run(statements[table].take, order.fence, JSON.stringify(sequences));
-  }
+  markClaimed(connection, table, taken, order.fence);
   candidates.holdStraysBack();
-  return { messages, more: more || candidates.recoveredBehind };
+  return { messages: taken.map(({ message }) => message), more: more || candidates.recoveredBehind };
+}
+
+function markClaimed(
+  connection: Connection,
+  table: QueueTable,
+  taken: readonly Candidate[],
+  fence: number,
+): void {
+  const { takeDue, takeFollower } = statements[table];
+  const due = taken.filter(({ follows }) => !follows);
+  const last = due.at(-1);
+  if (last !== undefined) {
+    const sequences = due.map(({ message }) => message.sequence);
+    connection.run(takeDue, fence, last.turn, last.message.sequence, JSON.stringify(sequences));
+  }
+  for (const { follows, message } of taken)
+    if (follows) connection.run(takeFollower, fence, message.sequence);
 }
 
 /** Milliseconds until the next Ready message that is not held back is due (Q11); null if there is none. */
@@ -124,7 +144,7 @@ class Candidates {
     if (status !== MessageStatus.Ready || dueUtc > this.#now) return;
     const message = claimedMessage(claimRow);
     if (message.recovered) this.recoveredBehind = true;
-    else insertByTurn(this.#followers, { message, turn: Math.max(turn, dueUtc) });
+    else insertByTurn(this.#followers, { message, turn: Math.max(turn, dueUtc), follows: true });
   }
 
   close(): void {
@@ -145,7 +165,8 @@ class Candidates {
       if (result.done === true) return null;
       const message = claimedMessage(result.value);
       const { orderingKey: key, sequence } = message;
-      if (key === null || this.#mayStart(sequence, key)) return { message, turn: result.value[8] };
+      if (key === null || this.#mayStart(sequence, key))
+        return { message, turn: result.value[8], follows: false };
     }
   }
 

@@ -23,8 +23,8 @@ const statements = perTable((table) => {
     replay: `UPDATE ${table}
       SET Status = 0, InLine = 1, HeldBack = OrderingKey IS NOT NULL, DueUtc = ?, SettledUtc = NULL, Attempts = 0,
         Parks = 0, ReplayCount = ReplayCount + 1
-      WHERE Sequence IN (SELECT value FROM json_each(?))`,
-    discard: `DELETE FROM ${table} WHERE Sequence IN (SELECT value FROM json_each(?))`,
+      WHERE Sequence = ?`,
+    discard: `DELETE FROM ${table} WHERE Sequence = ?`,
   };
 });
 
@@ -91,7 +91,7 @@ export function replayDead(
   const { sequences, keys } = select(connection, table, filter, limit, now);
   if (sequences.length === 0) return 0;
   const headsBefore = [...keys].map((key) => headOf(connection, table, key));
-  connection.run(statements[table].replay, now, JSON.stringify(sequences));
+  for (const sequence of sequences) connection.run(statements[table].replay, now, sequence);
   // A message that comes back before the present head pushes it back into the line.
   const waiting = headsBefore.filter((head): head is Head => head?.Status === 0);
   holdBack(
@@ -112,6 +112,6 @@ export function discardDead(
   now: number,
 ): number {
   const { sequences } = select(connection, table, filter, limit, now);
-  if (sequences.length > 0) connection.run(statements[table].discard, JSON.stringify(sequences));
+  for (const sequence of sequences) connection.run(statements[table].discard, sequence);
   return sequences.length;
 }

@@ -1,5 +1,4 @@
 /** Storing messages (Q3). */
-import { MultiOutboxError } from '../../../errors.ts';
 import type { EnqueueResult, NewMessage } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { wholeMs } from '../time.ts';
@@ -11,7 +10,11 @@ const statements = perTable((table) => ({
     VALUES (?, ?, ?, ?, ?, ?, ?,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Line WHERE OrderingKey = ? AND InLine = 1), ?, ?)
     ON CONFLICT DO NOTHING`,
-  first: `SELECT MessageId FROM ${table} WHERE MessageId = ? OR DedupKey = ? ORDER BY Sequence LIMIT 1`,
+  /** Beside min(), SQLite gives the other columns of the row that has the least. */
+  first: `SELECT MessageId, min(Sequence) FROM (
+      SELECT Sequence, MessageId FROM ${table} INDEXED BY ${table}_MessageId WHERE MessageId = ?
+      UNION ALL
+      SELECT Sequence, MessageId FROM ${table} INDEXED BY ${table}_DedupKey WHERE DedupKey = ?)`,
 }));
 
 /**
@@ -42,13 +45,14 @@ export function insertMessages(
       message.payload,
     );
     if (Number(changes) > 0) return { messageId: message.messageId, status: 'enqueued' };
-    const earlier = connection.get<{ MessageId: string }>(first, message.messageId, dedupKey);
-    if (earlier === undefined) {
-      throw new MultiOutboxError(
-        'DATABASE_ERROR',
-        `message ${message.messageId} was neither stored nor found; try again`,
-      );
+    const { MessageId: earlier } = connection.get<{ MessageId: string | null }>(
+      first,
+      message.messageId,
+      dedupKey,
+    )!;
+    if (earlier === null) {
+      throw new Error(`message ${message.messageId} was neither stored nor found`);
     }
-    return { messageId: earlier.MessageId, status: 'duplicate' };
+    return { messageId: earlier, status: 'duplicate' };
   });
 }

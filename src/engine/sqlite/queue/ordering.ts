@@ -8,8 +8,7 @@ const statements = perTable((table) => ({
     FROM ${table} INDEXED BY ${table}_Line
     WHERE OrderingKey = :key AND InLine = 1 ORDER BY Sequence LIMIT 1`,
   forward: `UPDATE ${table} SET HeldBack = 0 WHERE Sequence = ?`,
-  holdBack: `UPDATE ${table} SET HeldBack = 1
-    WHERE Status = 0 AND Sequence IN (SELECT value FROM json_each(?))`,
+  holdBack: `UPDATE ${table} SET HeldBack = 1 WHERE Sequence = ? AND Status = 0`,
 }));
 
 export interface Head {
@@ -40,5 +39,5 @@ export function letHeadsForward(connection: Connection, table: QueueTable, keys:
 
 /** Takes Ready messages out of the index of due ones; their line lets them forward again. */
 export function holdBack(connection: Connection, table: QueueTable, sequences: readonly number[]): void {
-  if (sequences.length > 0) connection.run(statements[table].holdBack, JSON.stringify(sequences));
+  for (const sequence of sequences) connection.run(statements[table].holdBack, sequence);
 }

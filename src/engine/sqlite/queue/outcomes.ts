@@ -13,7 +13,7 @@ const statements = perTable((table) => {
   // A message that goes back into its line waits there until its line lets it forward.
   const ready = 'Status = 0, ClaimFence = NULL, HeldBack = OrderingKey IS NOT NULL';
   return {
-    done: `UPDATE ${table}
+    done: `UPDATE ${table} INDEXED BY ${table}_Claimed
       SET Status = 2, SettledUtc = ?, ClaimFence = NULL, InLine = 0, Recovered = 0, Parks = 0
       WHERE Sequence IN (SELECT value FROM json_each(?)) AND ClaimFence = ? AND Status = 1`,
     keyed: `SELECT Sequence, ${textColumn('OrderingKey')} FROM ${table} INDEXED BY ${table}_Claimed

@@ -4,11 +4,13 @@ import type { Connection } from '../connection.ts';
 import { wholeMs } from '../time.ts';
 import { perTable, type QueueTable } from './records.ts';
 
-const statements = perTable(
-  (table) => `DELETE FROM ${table} WHERE Sequence IN (
-    SELECT Sequence FROM ${table} INDEXED BY ${table}_Settled
-    WHERE Status = 2 AND SettledUtc < ? ORDER BY SettledUtc, Sequence LIMIT ?)`,
-);
+const statements = perTable((table) => ({
+  /** The last that is to go, when more are overdue than may go at once. */
+  last: `SELECT SettledUtc, Sequence FROM ${table} INDEXED BY ${table}_Settled
+    WHERE Status = 2 AND SettledUtc < ? ORDER BY SettledUtc, Sequence LIMIT 1 OFFSET ?`,
+  remove: `DELETE FROM ${table} INDEXED BY ${table}_Settled
+    WHERE Status = 2 AND (SettledUtc, Sequence) <= (?, ?)`,
+}));
 
 /** Returns how many were removed. Within a write transaction, as the lease's holder. */
 export function purge(
@@ -18,5 +20,8 @@ export function purge(
   now: number,
 ): number {
   if (retention === undefined || retention.limit <= 0) return 0;
-  return connection.run(statements[table], now - wholeMs(retention.doneMs), retention.limit);
+  const { last, remove } = statements[table];
+  const before = now - wholeMs(retention.doneMs);
+  const cut = connection.get<{ SettledUtc: number; Sequence: number }>(last, before, retention.limit - 1);
+  return connection.run(remove, cut?.SettledUtc ?? before - 1, cut?.Sequence ?? Number.MAX_SAFE_INTEGER);
 }

@@ -58,7 +58,7 @@ export class SqliteWorkQueue implements WorkQueue {
 
   get(messageId: string): Promise<MessageRecord | null> {
     return this.#handle.look((connection) => {
-      const sql = `SELECT ${recordColumns} FROM ${this.#table} WHERE MessageId = ?`;
+      const sql = `SELECT ${recordColumns} FROM ${this.#table} INDEXED BY ${this.#table}_MessageId WHERE MessageId = ?`;
       const row = connection.getTuple<RecordRow>(sql, messageId);
       return row === undefined ? null : messageRecord(row);
     });

@@ -24,7 +24,7 @@ const sql = {
         ELSE min(coalesce(NextDueUtc, :nextDue), coalesce(:nextDue, NextDueUtc)) END
     WHERE Id = :id AND Status <> 'retired'`,
   wake: `UPDATE Tenants SET WakePending = 1, NextDueUtc = min(coalesce(NextDueUtc, :now), :now)
-    WHERE Status = 'active' AND Id IN (SELECT value FROM json_each(:ids)) RETURNING Id`,
+    WHERE Id = :id AND Status = 'active'`,
   byStatus: `SELECT
       coalesce(sum(Status = 'active'), 0) AS Active, coalesce(sum(Status = 'paused'), 0) AS Paused,
       coalesce(sum(Status = 'retired'), 0) AS Retired,
@@ -68,10 +68,8 @@ export function recordReport(connection: Connection, report: TenantReport, now: 
 
 /** Within a write transaction. */
 export function wakeTenants(connection: Connection, tenantIds: readonly string[], now: number): string[] {
-  const values = { now, ids: JSON.stringify(tenantIds) };
-  const rows = connection.prepare(sql.wake).all(values) as unknown as { Id: string }[];
-  const woken = new Set(rows.map((row) => row.Id));
-  return [...new Set(tenantIds)].filter((id) => woken.has(id));
+  const wake = connection.prepare(sql.wake);
+  return [...new Set(tenantIds)].filter((id) => Number(wake.run({ now, id }).changes) === 1);
 }
 
 interface StatusRow extends TotalsRow {

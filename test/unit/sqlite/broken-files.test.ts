@@ -1,0 +1,214 @@
+/** Real damage to one tenant's file: an error with a code and the tenant's id, and no harm to the next tenant. */
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Engine } from '../../../src/engine/engine.ts';
+import { DatabaseFile } from '../../../src/engine/sqlite/file.ts';
+import { DatabaseHandle } from '../../../src/engine/sqlite/handle.ts';
+import { tenantMigrations } from '../../../src/engine/sqlite/migrations/index.ts';
+import { SqliteWorkQueue } from '../../../src/engine/sqlite/queue/work-queue.ts';
+import { tenantDefinition } from '../../../src/fleet/tenant.ts';
+import { SqlitePlace } from '../../support/sqlite-place.ts';
+import { begin, failure, message, tenantFileOf, withProgram } from './scene.ts';
+
+const place = new SqlitePlace();
+
+function open(engine: Engine, id = 'acme') {
+  return engine.openTenant(tenantDefinition({ id })).queue('outbox');
+}
+
+/** 'acme' with messages in its outbox, closed again. */
+async function filled(count = 3): Promise<string> {
+  const engine = place.engine();
+  const queue = await place.outbox('acme', engine);
+  await queue.enqueue(Array.from({ length: count }, (_, index) => message(`payload ${index}`.padEnd(500))));
+  await engine.close();
+  return tenantFileOf(place);
+}
+
+/** That another tenant of the engine works as ever. */
+async function expectNeighbourWorks(engine: Engine): Promise<void> {
+  const neighbour = await place.outbox('neighbour', engine);
+  await neighbour.enqueue([message('fine')]);
+  expect((await begin(neighbour)).messages).toMatchObject([{ payload: 'fine' }]);
+}
+
+/** Runs `work` as a user who may not write what root owns; root itself may write anything. */
+async function unprivileged<T>(work: () => Promise<T>): Promise<T> {
+  if (process.geteuid?.() !== 0) return work();
+  process.seteuid!(65_534);
+  try {
+    return await work();
+  } finally {
+    process.seteuid!(0);
+  }
+}
+
+test('D8: a missing file is told of with the way to make it, and is not made', async () => {
+  const engine = place.engine();
+  const error = await failure(open(engine).statistics());
+  expect(error).toMatchObject({ code: 'DATABASE_MISSING', tenantId: 'acme', transient: false });
+  expect(error.message).toContain('multi-outbox migrate --tenant acme');
+  expect(() => statSync(tenantFileOf(place))).toThrow('ENOENT');
+  await expectNeighbourWorks(engine);
+});
+
+test('D8: a folder in the place of the file', async () => {
+  mkdirSync(tenantFileOf(place), { recursive: true });
+  const engine = place.engine();
+  expect(await failure(open(engine).statistics())).toMatchObject({
+    code: 'DATABASE_ERROR',
+    tenantId: 'acme',
+  });
+  await expectNeighbourWorks(engine);
+});
+
+test('D8: a file of random bytes is corrupt, and heals when a sound one takes its place', async () => {
+  const file = await filled();
+  writeFileSync(file, randomBytes(20_000));
+  const engine = place.engine();
+  const queue = open(engine);
+  expect(await failure(queue.enqueue([message('x')]))).toMatchObject({
+    code: 'DATABASE_CORRUPT',
+    tenantId: 'acme',
+  });
+  await expectNeighbourWorks(engine);
+  rmSync(file);
+  await filled();
+  expect(await queue.statistics()).toMatchObject({ ready: 3 });
+});
+
+test('D8: a file that was cut off is corrupt', async () => {
+  const file = await filled(2_000);
+  truncateSync(file, 65_536);
+  const engine = place.engine();
+  const queue = open(engine);
+  const codes = new Set<string>();
+  for (const call of [
+    () => queue.statistics(),
+    () => queue.enqueue([message('x')]),
+    () => begin(queue, 2_000),
+  ]) {
+    await call().catch((error) => codes.add(error.code));
+  }
+  expect([...codes]).toEqual(['DATABASE_CORRUPT']);
+  await expectNeighbourWorks(engine);
+});
+
+test('D8: a database whose tables are gone lacks its schema', async () => {
+  const engine = place.engine();
+  const queue = await place.outbox('acme', engine);
+  await withProgram(tenantFileOf(place), (db) => db.exec('DROP TABLE Outbox'));
+  expect(await failure(queue.statistics())).toMatchObject({ code: 'SCHEMA_MISSING', tenantId: 'acme' });
+  await expectNeighbourWorks(engine);
+});
+
+test('D8: a file that may only be read', async () => {
+  const file = await filled();
+  chmodSync(file, 0o444);
+  chmodSync(path.dirname(file), 0o555);
+  chmodSync(place.folder, 0o755);
+  try {
+    await unprivileged(async () => {
+      const engine = place.engine();
+      const error = await failure(open(engine).enqueue([message('x')]));
+      expect(error).toMatchObject({ code: 'DATABASE_READONLY', tenantId: 'acme', transient: false });
+      await engine.close();
+    });
+  } finally {
+    chmodSync(path.dirname(file), 0o755);
+  }
+  await expectNeighbourWorks(place.engine());
+});
+
+test('D8: a full disk; what was stored is kept, and work goes on once there is room', async () => {
+  await filled();
+  const file = new DatabaseFile(tenantFileOf(place), 'full');
+  const handle = new DatabaseHandle(file, {
+    tenantId: 'acme',
+    migrations: tenantMigrations,
+    busyTimeoutMs: 1_000,
+  });
+  const queue = new SqliteWorkQueue(handle, 'outbox');
+  const { database } = file.connect();
+  const { page_count: pages } = database.prepare('PRAGMA page_count').get() as { page_count: number };
+  database.exec(`PRAGMA max_page_count = ${pages}`);
+
+  const large = Array.from({ length: 100 }, () => message('x'.repeat(10_000)));
+  expect(await failure(queue.enqueue(large))).toMatchObject({ code: 'DATABASE_FULL', tenantId: 'acme' });
+  expect(await queue.statistics()).toMatchObject({ ready: 3 });
+
+  // In the caller's transaction too, which SQLite may have rolled back by itself.
+  await withProgram(tenantFileOf(place), async (db) => {
+    db.exec(`PRAGMA max_page_count = ${pages}`);
+    db.exec('BEGIN IMMEDIATE');
+    expect(await failure(queue.enqueue(large, db))).toMatchObject({
+      code: 'DATABASE_FULL',
+      tenantId: 'acme',
+    });
+    if (db.isTransaction) db.exec('ROLLBACK');
+  });
+
+  await expectNeighbourWorks(place.engine());
+  database.exec('PRAGMA max_page_count = 1000000');
+  await queue.enqueue(large);
+  expect(await queue.statistics()).toMatchObject({ ready: 103 });
+  file.disconnect();
+});
+
+test('D8: a file that stays locked for longer than the busy timeout', async () => {
+  const file = await filled();
+  const engine = place.engine({ busyTimeoutMs: 30 });
+  const queue = open(engine);
+  await withProgram(file, async (db) => {
+    db.exec('BEGIN IMMEDIATE');
+    const error = await failure(queue.enqueue([message('x')]));
+    expect(error).toMatchObject({ code: 'DATABASE_LOCKED', tenantId: 'acme', transient: true });
+    await expectNeighbourWorks(engine);
+    db.exec('ROLLBACK');
+  });
+  await queue.enqueue([message('x')]);
+});
+
+test('D8: a file that another program keeps for itself, even from readers', async () => {
+  const file = await filled();
+  const engine = place.engine({ busyTimeoutMs: 30 });
+  const queue = open(engine);
+  await withProgram(file, async (db) => {
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT');
+    expect(await failure(queue.statistics())).toMatchObject({ code: 'DATABASE_LOCKED', transient: true });
+  });
+  expect(await queue.statistics()).toMatchObject({ ready: 3 });
+});
+
+describe('a file that changes behind an open connection', () => {
+  test('deleted: it is missing from the next call on', async () => {
+    const engine = place.engine();
+    const queue = await place.outbox('acme', engine);
+    await queue.enqueue([message('x')]);
+    rmSync(tenantFileOf(place));
+    expect(await failure(queue.statistics())).toMatchObject({ code: 'DATABASE_MISSING', tenantId: 'acme' });
+    expect(await failure(queue.enqueue([message('y')]))).toMatchObject({ code: 'DATABASE_MISSING' });
+  });
+
+  test('replaced: the next call sees the new one, and the new one loses nothing', async () => {
+    const engine = place.engine();
+    const queue = await place.outbox('acme', engine);
+    await queue.enqueue([message('old')]);
+    for (const suffix of ['', '-wal', '-shm']) rmSync(`${tenantFileOf(place)}${suffix}`, { force: true });
+    const other = place.engine();
+    const restored = await place.outbox('acme', other);
+    await restored.enqueue([message('new'), message('newer')]);
+    // The old connection, closing, must leave the WAL of the new file alone.
+    expect(await queue.statistics()).toMatchObject({ ready: 2 });
+    await other.close();
+    expect((await begin(queue)).messages.map(({ payload }) => payload)).toEqual(['new', 'newer']);
+  });
+});
+
+test('F2: trouble with the registry carries no tenant', async () => {
+  writeFileSync(place.file('registry.db'), randomBytes(5_000));
+  const error = await failure(place.engine().openRegistry().list());
+  expect(error).toMatchObject({ code: 'DATABASE_CORRUPT', tenantId: undefined });
+  expect(error.message).toMatch(/^the registry: /);
+});

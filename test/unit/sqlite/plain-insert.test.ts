@@ -1,0 +1,125 @@
+/** An application in any language may insert into the table plainly; and people may mend it by hand. */
+import { SqlitePlace } from '../../support/sqlite-place.ts';
+import { begin, message, settle, type Then, tenantFileOf, withProgram } from './scene.ts';
+
+const place = new SqlitePlace();
+
+/** While other messages of the run are in flight. */
+const claim: Then = { do: 'claim', solo: false, limit: 10, maxBytes: 1_000 };
+
+function sql(text: string): Promise<void> {
+  return withProgram(tenantFileOf(place), (db) => db.exec(text));
+}
+
+async function payloads(queue: Awaited<ReturnType<typeof place.outbox>>): Promise<string[]> {
+  return (await begin(queue)).messages.map(({ payload }) => payload);
+}
+
+test('Q1: a topic and a payload are enough', async () => {
+  const queue = await place.outbox();
+  await sql(`INSERT INTO Outbox (Topic, Payload) VALUES ('orders', 'one'), ('orders', 'two')`);
+  const { messages } = await begin(queue);
+  expect(messages).toMatchObject([
+    { payload: 'one', attempt: 1, headers: {}, correlationId: null, orderingKey: null, recovered: false },
+    { payload: 'two' },
+  ]);
+  const [one, two] = messages;
+  expect(one!.messageId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  expect(one!.messageId).not.toBe(two!.messageId);
+  expect(one!.dueUtc).toEqual(one!.enqueuedUtc);
+});
+
+test('Q1: headers may hold any JSON; what is not a string comes as its JSON', async () => {
+  const queue = await place.outbox();
+  await sql(`INSERT INTO Outbox (Topic, Payload, Headers) VALUES
+    ('orders', 'mixed', '{"text":"a","number":7,"nested":{"x":[1]}}'), ('orders', 'list', '["a"]'),
+    ('orders', 'none', NULL)`);
+  const { messages } = await begin(queue);
+  expect(messages.map(({ headers }) => headers)).toEqual([
+    { text: 'a', number: '7', nested: '{"x":[1]}' },
+    {},
+    {},
+  ]);
+});
+
+test('Q1: what would poison a claim is refused at the insert', async () => {
+  await place.outbox();
+  for (const values of [
+    `'orders', 'p', 'no json', 0`,
+    `'orders', x'00', NULL, 0`,
+    `'orders', 'p', NULL, 7`,
+  ]) {
+    const insert = sql(`INSERT INTO Outbox (Topic, Payload, Headers, Status) VALUES (${values})`);
+    await expect(insert).rejects.toThrow(/constraint|cannot store/);
+  }
+});
+
+test('Q3: ids are the same whatever their case', async () => {
+  const queue = await place.outbox();
+  const id = '01890A5D-AC96-774B-BCCE-B302099A8057';
+  await sql(`INSERT INTO Outbox (MessageId, Topic, Payload) VALUES ('${id}', 'orders', 'p')`);
+  const again = await queue.enqueue([message('q', { messageId: id.toLowerCase() })]);
+  expect(again).toEqual([{ messageId: id, status: 'duplicate' }]);
+  expect(await queue.get(id.toLowerCase())).toMatchObject({ payload: 'p' });
+});
+
+test('Q10: rows inserted plainly are held back behind their key', async () => {
+  const queue = await place.outbox();
+  await sql(`INSERT INTO Outbox (Topic, Payload, OrderingKey) VALUES
+    ('orders', 'a1', 'a'), ('orders', 'b1', 'b'), ('orders', 'a2', 'a')`);
+  await queue.enqueue([message('a3', { orderingKey: 'a' })]);
+  expect(await queue.statistics()).toMatchObject({ ready: 4, due: 2, heldBack: 2 });
+  expect(await payloads(queue)).toEqual(['a1', 'b1', 'a2', 'a3']);
+});
+
+test('Q10: a row that is wrongly not held back is not claimed before its turn', async () => {
+  const queue = await place.outbox();
+  await queue.enqueue(['1', '2', '3'].map((payload) => message(payload, { orderingKey: 'k' })));
+  const run = await begin(queue, 1);
+  await sql('UPDATE Outbox SET HeldBack = 0');
+  const later = {
+    sequence: run.messages[0]!.sequence,
+    kind: 'retry',
+    delayMs: 3_600_000,
+    error: 'e',
+  } as const;
+  const settled = await settle(queue, run, [later], claim);
+  expect(settled.messages).toEqual([]);
+  expect(settled.nextDueInMs).toBeGreaterThan(3_000_000);
+  expect(await queue.statistics()).toMatchObject({ ready: 3, due: 0, heldBack: 2 });
+});
+
+test('Q10: a row that is wrongly not held back is not claimed while its key runs', async () => {
+  const queue = await place.outbox();
+  await queue.enqueue(['1', '2'].map((payload) => message(payload, { orderingKey: 'k' })));
+  const run = await begin(queue, 1);
+  await sql('UPDATE Outbox SET HeldBack = 0');
+  const overlapping = await settle(queue, run, [], claim);
+  expect(overlapping.messages).toEqual([]);
+  await settle(queue, run, [{ sequence: run.messages[0]!.sequence, kind: 'done' }]);
+  expect(await payloads(queue)).toEqual(['2']);
+});
+
+test('Q10: a head that is wrongly held back is let forward by what stands behind it', async () => {
+  const queue = await place.outbox();
+  await queue.enqueue(['1', '2'].map((payload) => message(payload, { orderingKey: 'k' })));
+  await sql('UPDATE Outbox SET HeldBack = 1 - HeldBack');
+  const first = await queue.begin({
+    owner: 'run',
+    durationMs: 60_000,
+    claim: { limit: 10, maxBytes: 1_000 },
+  });
+  expect(first).toMatchObject({ status: 'idle', nextDueInMs: 0 });
+  expect(await payloads(queue)).toEqual(['1', '2']);
+});
+
+test('Q10: when the head of a line is deleted by hand, the next goes forward', async () => {
+  const queue = await place.outbox();
+  await queue.enqueue(['1', '2', '3'].map((payload) => message(payload, { orderingKey: 'k' })));
+  const run = await begin(queue, 1);
+  await settle(queue, run, [{ sequence: run.messages[0]!.sequence, kind: 'dead', error: 'no' }]);
+  expect(await queue.statistics()).toMatchObject({ due: 0, heldBack: 2 });
+  await sql('DELETE FROM Outbox WHERE Status = 3');
+  expect(await queue.statistics()).toMatchObject({ due: 1, heldBack: 1 });
+  expect(await payloads(queue)).toEqual(['2', '3']);
+});

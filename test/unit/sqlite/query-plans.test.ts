@@ -1,0 +1,124 @@
+/** Every statement that a run or a plan prepares goes through an index made for it, whatever the data. */
+import { DatabaseSync } from 'node:sqlite';
+import { foldCase } from '../../../src/engine/sqlite/file.ts';
+import { tenantDefinition } from '../../../src/fleet/tenant.ts';
+import { SqlitePlace } from '../../support/sqlite-place.ts';
+import { begin, message, settle, type Then, tenantFileOf, withProgram } from './scene.ts';
+
+const place = new SqlitePlace();
+
+afterEach(() => jest.restoreAllMocks());
+
+/** The statements prepared from here on. */
+function prepared(): Set<string> {
+  const statements = new Set<string>();
+  const prepare = DatabaseSync.prototype.prepare;
+  jest.spyOn(DatabaseSync.prototype, 'prepare').mockImplementation(function (
+    this: DatabaseSync,
+    sql,
+    options,
+  ) {
+    statements.add(sql);
+    return options === undefined ? prepare.call(this, sql) : prepare.call(this, sql, options);
+  });
+  return statements;
+}
+
+/** The steps of a statement's plan, such as `SEARCH Outbox USING INDEX Outbox_Due (DueUtc<?)`. */
+function stepsOf(db: DatabaseSync, sql: string): string[] {
+  const rows = db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all() as { detail: string }[];
+  return rows.map(({ detail }) => detail);
+}
+
+/** What SQLite knows of the data when it plans. An application may have it look, also long before the table grows. */
+const statistics = {
+  none: '',
+  'of the data': 'ANALYZE',
+  'of a table with a single row': `ANALYZE; UPDATE sqlite_stat1 SET stat = '1 1 1'; ANALYZE sqlite_schema`,
+};
+
+/** The plans of all statements about a table, with each kind of statistics. */
+function plansOf(file: string, table: string, statements: Set<string>): Promise<[string, string[]][]> {
+  jest.restoreAllMocks();
+  return withProgram(file, (db) => {
+    db.function('fold_case', foldCase);
+    const about = [...statements].filter((sql) => sql.includes(table));
+    return Object.entries(statistics).flatMap(([known, look]) => {
+      db.exec(look);
+      return about.map((sql): [string, string[]] => [`statistics ${known}: ${sql}`, stepsOf(db, sql)]);
+    });
+  });
+}
+
+/** A scan is fine where every row of the index is wanted: an index of what is claimed, or the head of one. */
+function expectIndexed(plans: [string, string[]][], table: string): void {
+  for (const [sql, steps] of plans) {
+    for (const step of steps) {
+      const isFullScan = step.startsWith(`SCAN ${table}`) && !/USING (COVERING )?INDEX/.test(step);
+      const isSort = step.includes('USE TEMP B-TREE');
+      if (isFullScan || isSort) throw new Error(`${step}\n${sql}`);
+    }
+  }
+}
+
+test('Q4, Q9, Q12: a run reads no more than what it works on', async () => {
+  const engine = place.engine();
+  const queue = await place.outbox('acme', engine);
+  const statements = prepared();
+  await queue.enqueue(
+    Array.from({ length: 200 }, (_, index) =>
+      message(`${index}`, {
+        ...(index % 2 === 0 && { orderingKey: `k${index % 6}` }),
+        dedupKey: `d${index}`,
+      }),
+    ),
+  );
+  const run = await begin(queue, 50);
+  const claim: Then = { do: 'claim', solo: true, limit: 50, maxBytes: 100_000 };
+  const retention = { doneMs: 0, limit: 10 };
+  const kinds = ['done', 'retry', 'dead', 'release'] as const;
+  const outcomes = run.messages.map(({ sequence }, index) => {
+    const kind = kinds[index % kinds.length]!;
+    return kind === 'done' ? { sequence, kind } : { sequence, kind, delayMs: 0, error: 'e' };
+  });
+  await settle(queue, run, outcomes, claim, retention);
+  // A run that takes over recovers what was claimed.
+  await settle(queue, await begin(queue, 50), [], { do: 'release' }, retention);
+  await queue.replayDead({}, 3);
+  await queue.discardDead({ olderThanMs: 0 }, 3);
+  await queue.listDead({}, { limit: 3 });
+  await queue.statistics();
+  const [first] = run.messages;
+  await queue.enqueue([message('again', { dedupKey: 'd1' })]);
+  await queue.get(first!.messageId);
+
+  const plans = await plansOf(tenantFileOf(place), 'Outbox', statements);
+  expectIndexed(plans, 'Outbox');
+  const planned = plans.flatMap(([, steps]) => steps).join('\n');
+  for (const index of ['Due', 'Line', 'Claimed', 'Settled', 'Dead', 'MessageId', 'DedupKey']) {
+    expect(planned).toMatch(new RegExp(`USING (COVERING )?INDEX Outbox_${index}\\b`));
+  }
+});
+
+test('F3: a plan reads the due tenants, not the registered ones', async () => {
+  const engine = place.engine();
+  const registry = await place.registry(engine);
+  for (let index = 0; index < 30; index++) {
+    await registry.add(tenantDefinition({ id: `t${index}` }), `key-${index}`);
+  }
+  const statements = prepared();
+  const plan = await registry.beginPlan({ owner: 'planner', leaseMs: 60_000, limit: 5 });
+  if (plan.status !== 'due') throw new Error(`the plan is ${plan.status}`);
+  const choices = plan.candidates.map(({ tenant, planVersion }) => ({ tenantId: tenant.id, planVersion }));
+  await registry.commitPlan({ lease: plan.lease, choices, redispatchMs: 1_000 });
+  await registry.wake(['t7']);
+  await registry.changesSince(3);
+
+  const plans = await plansOf(place.file('registry.db'), 'Tenants', statements);
+  expectIndexed(plans, 'Tenants');
+  const due = plans.filter(([sql]) => sql.includes('NextDueUtc <= ? ORDER BY'));
+  expect(due).toHaveLength(Object.keys(statistics).length);
+  for (const [, steps] of due) {
+    expect(steps).toEqual(['SEARCH Tenants USING INDEX Tenants_Due (NextDueUtc>? AND NextDueUtc<?)']);
+  }
+});

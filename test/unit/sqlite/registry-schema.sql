@@ -1,0 +1,70 @@
+CREATE TABLE SchemaJournal (
+  Version INTEGER NOT NULL PRIMARY KEY,
+  Name TEXT NOT NULL,
+  Checksum TEXT NOT NULL,
+  AppliedUtc INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE Tenants (
+  Id TEXT NOT NULL PRIMARY KEY,
+  Server TEXT NOT NULL,
+  DatabaseName TEXT NOT NULL,
+  DatabaseKey TEXT NOT NULL,
+  Auth TEXT NOT NULL CHECK (json_valid(Auth)),
+  SchemaName TEXT NOT NULL,
+  Priority REAL NOT NULL,
+  Weight REAL NOT NULL,
+  SlaSeconds REAL,
+  Tags TEXT NOT NULL CHECK (json_valid(Tags)),
+  Overrides TEXT NOT NULL CHECK (json_valid(Overrides)),
+  Status TEXT NOT NULL CHECK (Status IN ('active', 'paused', 'retired')),
+  Version INTEGER NOT NULL,
+  AddedUtc INTEGER NOT NULL,
+  NextDueUtc INTEGER,
+  WakePending INTEGER NOT NULL DEFAULT 0,
+  PlanVersion INTEGER NOT NULL DEFAULT 0,
+  LastPlannedUtc INTEGER,
+  LastRunUtc INTEGER,
+  LastOutcome TEXT,
+  LastDurationMs REAL,
+  LastCounts TEXT,
+  TotalDone INTEGER NOT NULL DEFAULT 0,
+  TotalRetried INTEGER NOT NULL DEFAULT 0,
+  TotalDead INTEGER NOT NULL DEFAULT 0,
+  TotalReleased INTEGER NOT NULL DEFAULT 0,
+  TotalParked INTEGER NOT NULL DEFAULT 0,
+  TotalLost INTEGER NOT NULL DEFAULT 0,
+  TotalRecovered INTEGER NOT NULL DEFAULT 0,
+  IdleStreak INTEGER NOT NULL DEFAULT 0,
+  FailureStreak INTEGER NOT NULL DEFAULT 0,
+  LastError TEXT,
+  LastErrorCode TEXT,
+  LastErrorUtc INTEGER,
+  Backlog INTEGER NOT NULL DEFAULT 0,
+  ParkedTopics TEXT NOT NULL DEFAULT '[]'
+) STRICT;
+
+CREATE UNIQUE INDEX Tenants_DatabaseKey ON Tenants (DatabaseKey) WHERE Status <> 'retired';
+
+CREATE UNIQUE INDEX Tenants_Version ON Tenants (Version);
+
+CREATE INDEX Tenants_Due ON Tenants (NextDueUtc, Id) WHERE Status = 'active' AND NextDueUtc IS NOT NULL;
+
+CREATE TABLE RegistryState (
+  Id INTEGER PRIMARY KEY CHECK (Id = 1),
+  TenantVersion INTEGER NOT NULL DEFAULT 0,
+  LastPlanUtc INTEGER,
+  LastPlanDue INTEGER NOT NULL DEFAULT 0,
+  LastPlanChosen INTEGER NOT NULL DEFAULT 0,
+  PlanOpen INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE Leases (
+  Name TEXT NOT NULL PRIMARY KEY,
+  Owner TEXT,
+  Fence INTEGER NOT NULL,
+  AcquiredUtc INTEGER,
+  RenewedUtc INTEGER,
+  ExpiresUtc INTEGER,
+  Context TEXT
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,132 @@
+CREATE TABLE SchemaJournal (
+  Version INTEGER NOT NULL PRIMARY KEY,
+  Name TEXT NOT NULL,
+  Checksum TEXT NOT NULL,
+  AppliedUtc INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE Outbox (
+  Sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+  MessageId TEXT NOT NULL COLLATE NOCASE DEFAULT (lower(
+    hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-' ||
+    substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))),
+  Topic TEXT NOT NULL,
+  CorrelationId TEXT,
+  OrderingKey TEXT,
+  DedupKey TEXT,
+  EnqueuedUtc INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)),
+  DueUtc INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)),
+  Status INTEGER NOT NULL DEFAULT 0 CHECK (Status BETWEEN 0 AND 3),
+  Attempts INTEGER NOT NULL DEFAULT 0,
+  Parks INTEGER NOT NULL DEFAULT 0,
+  Recovered INTEGER NOT NULL DEFAULT 0,
+  HeldBack INTEGER NOT NULL DEFAULT 0,
+  InLine INTEGER NOT NULL DEFAULT 1,
+  ClaimFence INTEGER,
+  ReplayCount INTEGER NOT NULL DEFAULT 0,
+  SettledUtc INTEGER,
+  FirstError TEXT,
+  LastError TEXT,
+  Headers TEXT CHECK (json_valid(Headers)),
+  Payload TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE sqlite_sequence(name,seq);
+
+CREATE UNIQUE INDEX Outbox_MessageId ON Outbox (MessageId);
+
+CREATE UNIQUE INDEX Outbox_DedupKey ON Outbox (DedupKey) WHERE DedupKey IS NOT NULL;
+
+CREATE INDEX Outbox_Due ON Outbox (DueUtc, Sequence) WHERE Status = 0 AND HeldBack = 0;
+
+CREATE INDEX Outbox_Line ON Outbox (OrderingKey, Sequence) WHERE InLine = 1 AND OrderingKey IS NOT NULL;
+
+CREATE INDEX Outbox_Claimed ON Outbox (OrderingKey, Sequence) WHERE Status = 1;
+
+CREATE INDEX Outbox_Settled ON Outbox (SettledUtc, Sequence) WHERE Status = 2;
+
+CREATE INDEX Outbox_Dead ON Outbox (SettledUtc, Sequence) WHERE Status = 3;
+
+CREATE TRIGGER Outbox_Inserted AFTER INSERT ON Outbox
+WHEN NEW.OrderingKey IS NOT NULL AND NEW.HeldBack = 0 AND EXISTS (
+  SELECT 1 FROM Outbox INDEXED BY Outbox_Line
+  WHERE OrderingKey = NEW.OrderingKey AND InLine = 1 AND Sequence < NEW.Sequence)
+BEGIN
+  UPDATE Outbox SET HeldBack = 1 WHERE Sequence = NEW.Sequence;
+END;
+
+CREATE TRIGGER Outbox_Deleted AFTER DELETE ON Outbox
+WHEN OLD.OrderingKey IS NOT NULL AND OLD.InLine = 1
+BEGIN
+  UPDATE Outbox SET HeldBack = 0
+  WHERE Status = 0 AND HeldBack = 1 AND Sequence = (
+    SELECT Sequence FROM Outbox INDEXED BY Outbox_Line
+    WHERE OrderingKey = OLD.OrderingKey AND InLine = 1 ORDER BY Sequence LIMIT 1);
+END;
+
+CREATE TABLE Inbox (
+  Sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+  MessageId TEXT NOT NULL COLLATE NOCASE DEFAULT (lower(
+    hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-' ||
+    substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))),
+  Topic TEXT NOT NULL,
+  CorrelationId TEXT,
+  OrderingKey TEXT,
+  DedupKey TEXT,
+  EnqueuedUtc INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)),
+  DueUtc INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)),
+  Status INTEGER NOT NULL DEFAULT 0 CHECK (Status BETWEEN 0 AND 3),
+  Attempts INTEGER NOT NULL DEFAULT 0,
+  Parks INTEGER NOT NULL DEFAULT 0,
+  Recovered INTEGER NOT NULL DEFAULT 0,
+  HeldBack INTEGER NOT NULL DEFAULT 0,
+  InLine INTEGER NOT NULL DEFAULT 1,
+  ClaimFence INTEGER,
+  ReplayCount INTEGER NOT NULL DEFAULT 0,
+  SettledUtc INTEGER,
+  FirstError TEXT,
+  LastError TEXT,
+  Headers TEXT CHECK (json_valid(Headers)),
+  Payload TEXT NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX Inbox_MessageId ON Inbox (MessageId);
+
+CREATE UNIQUE INDEX Inbox_DedupKey ON Inbox (DedupKey) WHERE DedupKey IS NOT NULL;
+
+CREATE INDEX Inbox_Due ON Inbox (DueUtc, Sequence) WHERE Status = 0 AND HeldBack = 0;
+
+CREATE INDEX Inbox_Line ON Inbox (OrderingKey, Sequence) WHERE InLine = 1 AND OrderingKey IS NOT NULL;
+
+CREATE INDEX Inbox_Claimed ON Inbox (OrderingKey, Sequence) WHERE Status = 1;
+
+CREATE INDEX Inbox_Settled ON Inbox (SettledUtc, Sequence) WHERE Status = 2;
+
+CREATE INDEX Inbox_Dead ON Inbox (SettledUtc, Sequence) WHERE Status = 3;
+
+CREATE TRIGGER Inbox_Inserted AFTER INSERT ON Inbox
+WHEN NEW.OrderingKey IS NOT NULL AND NEW.HeldBack = 0 AND EXISTS (
+  SELECT 1 FROM Inbox INDEXED BY Inbox_Line
+  WHERE OrderingKey = NEW.OrderingKey AND InLine = 1 AND Sequence < NEW.Sequence)
+BEGIN
+  UPDATE Inbox SET HeldBack = 1 WHERE Sequence = NEW.Sequence;
+END;
+
+CREATE TRIGGER Inbox_Deleted AFTER DELETE ON Inbox
+WHEN OLD.OrderingKey IS NOT NULL AND OLD.InLine = 1
+BEGIN
+  UPDATE Inbox SET HeldBack = 0
+  WHERE Status = 0 AND HeldBack = 1 AND Sequence = (
+    SELECT Sequence FROM Inbox INDEXED BY Inbox_Line
+    WHERE OrderingKey = OLD.OrderingKey AND InLine = 1 ORDER BY Sequence LIMIT 1);
+END;
+
+CREATE TABLE Leases (
+  Name TEXT NOT NULL PRIMARY KEY,
+  Owner TEXT,
+  Fence INTEGER NOT NULL,
+  AcquiredUtc INTEGER,
+  RenewedUtc INTEGER,
+  ExpiresUtc INTEGER,
+  Context TEXT
+) STRICT, WITHOUT ROWID;

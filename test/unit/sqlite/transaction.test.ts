@@ -1,0 +1,103 @@
+/** Joining a transaction of the application's own node:sqlite connection (Q3). */
+import { symlinkSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { SqlitePlace } from '../../support/sqlite-place.ts';
+import { failure, message, tenantFileOf, withProgram } from './scene.ts';
+
+const place = new SqlitePlace();
+
+test('Q3: what is not a connection of node:sqlite is refused', async () => {
+  const queue = await place.outbox();
+  for (const transaction of [{}, 'BEGIN', 7, { isTransaction: true }]) {
+    const error = await failure(queue.enqueue([message('x')], transaction));
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', tenantId: 'acme' });
+  }
+  expect(await queue.statistics()).toMatchObject({ ready: 0 });
+});
+
+test('Q3: a database in memory is another database', async () => {
+  const queue = await place.outbox();
+  const memory = new DatabaseSync(':memory:');
+  memory.exec('BEGIN');
+  const error = await failure(queue.enqueue([message('x')], memory));
+  expect(error).toMatchObject({ code: 'WRONG_DATABASE', tenantId: 'acme' });
+  memory.close();
+});
+
+test('Q3: the message is stored before the call returns its promise', async () => {
+  const queue = await place.outbox();
+  await withProgram(tenantFileOf(place), async (db) => {
+    db.exec('BEGIN');
+    const enqueued = queue.enqueue([message('x')], db);
+    db.exec('COMMIT');
+    expect(await enqueued).toMatchObject([{ status: 'enqueued' }]);
+  });
+  expect(await queue.statistics()).toMatchObject({ ready: 1 });
+});
+
+test('Q3: the file may be reached by another path', async () => {
+  const queue = await place.outbox();
+  const link = place.file('link.db');
+  symlinkSync(tenantFileOf(place), link);
+  await withProgram(link, async (db) => {
+    db.exec('BEGIN');
+    await queue.enqueue([message('x')], db);
+    db.exec('COMMIT');
+  });
+  expect(await queue.statistics()).toMatchObject({ ready: 1 });
+});
+
+test('Q3: a connection that reads rows in ways of its own keeps them', async () => {
+  const queue = await place.outbox();
+  const db = new DatabaseSync(tenantFileOf(place), { readBigInts: true, returnArrays: true });
+  const twice = message('x', { dedupKey: 'd' });
+  db.exec('BEGIN');
+  const results = await queue.enqueue([twice, message('y', { dedupKey: 'd' })], db);
+  db.exec('COMMIT');
+  expect(results).toEqual([
+    { messageId: twice.messageId, status: 'enqueued' },
+    { messageId: twice.messageId, status: 'duplicate' },
+  ]);
+  expect(db.prepare('SELECT count(*) FROM Outbox').get()).toEqual([1n]);
+  db.close();
+});
+
+test('Q3: a connection that was closed and opened again', async () => {
+  const queue = await place.outbox();
+  const db = new DatabaseSync(tenantFileOf(place));
+  for (let round = 1; round <= 2; round++) {
+    db.exec('BEGIN');
+    await queue.enqueue([message('x')], db);
+    db.exec('COMMIT');
+    db.close();
+    expect(await queue.statistics()).toMatchObject({ ready: round });
+    db.open();
+  }
+  db.close();
+});
+
+test('Q3: when another writer is in the way, the transaction is told and stays open', async () => {
+  const queue = await place.outbox();
+  await withProgram(tenantFileOf(place), (writer) =>
+    withProgram(tenantFileOf(place), async (db) => {
+      writer.exec('BEGIN IMMEDIATE');
+      db.exec('BEGIN');
+      const error = await failure(queue.enqueue([message('x')], db));
+      expect(error).toMatchObject({ code: 'DATABASE_LOCKED', tenantId: 'acme', transient: true });
+      expect(db.isTransaction).toBe(true);
+      writer.exec('COMMIT');
+      await queue.enqueue([message('x')], db);
+      db.exec('COMMIT');
+    }),
+  );
+  expect(await queue.statistics()).toMatchObject({ ready: 1 });
+});
+
+test('Q3: a database without the schema', async () => {
+  const queue = await place.outbox();
+  await withProgram(tenantFileOf(place), async (db) => {
+    db.exec('DELETE FROM SchemaJournal; BEGIN');
+    expect(await failure(queue.enqueue([message('x')], db))).toMatchObject({ code: 'SCHEMA_MISSING' });
+    db.exec('ROLLBACK');
+  });
+});

@@ -1,0 +1,75 @@
+/** Waiting for another connection's lock leaves the event loop free (D8). */
+import { tenantDefinition } from '../../../src/fleet/tenant.ts';
+import { SqlitePlace } from '../../support/sqlite-place.ts';
+import { begin, failure, message, settle, tenantFileOf, withProgram } from './scene.ts';
+
+const place = new SqlitePlace();
+
+/** A call that has not ended yet, and whether it has. */
+function pending<T>(call: Promise<T>): { call: Promise<T>; ended: () => boolean } {
+  let ended = false;
+  const note = () => {
+    ended = true;
+  };
+  call.then(note, note);
+  return { call, ended: () => ended };
+}
+
+test('D8: while one tenant waits for a lock, another one works; then the first goes on', async () => {
+  const engine = place.engine({ busyTimeoutMs: 60_000 });
+  const locked = await place.outbox('acme', engine);
+  const neighbour = await place.outbox('neighbour', engine);
+  await withProgram(tenantFileOf(place), async (db) => {
+    db.exec('BEGIN IMMEDIATE');
+    const waiting = pending(locked.enqueue([message('late')]));
+    for (let turn = 0; turn < 20; turn++) {
+      await neighbour.enqueue([message(`${turn}`)]);
+      const run = await begin(neighbour);
+      expect(run.messages).toMatchObject([{ payload: `${turn}` }]);
+      await settle(neighbour, run, [{ sequence: run.messages[0]!.sequence, kind: 'done' }]);
+    }
+    expect(waiting.ended()).toBe(false);
+    db.exec('COMMIT');
+    expect(await waiting.call).toMatchObject([{ status: 'enqueued' }]);
+  });
+});
+
+test('Q4: readers do not wait for a writer, nor an idle begin', async () => {
+  const queue = await place.outbox('acme', place.engine({ busyTimeoutMs: 0 }));
+  await withProgram(tenantFileOf(place), async (db) => {
+    db.exec('BEGIN IMMEDIATE');
+    expect(await queue.statistics()).toMatchObject({ ready: 0 });
+    const idle = await queue.begin({ owner: 'run', durationMs: 1_000, claim: { limit: 1, maxBytes: 1 } });
+    expect(idle.status).toBe('idle');
+    db.exec('COMMIT');
+  });
+});
+
+test('Q9: an idle begin writes nothing: the fence stands still and the file as well', async () => {
+  const engine = place.engine();
+  const database = await place.tenant('acme', engine);
+  await withProgram(tenantFileOf(place), async (db) => {
+    const version = () => db.prepare('PRAGMA data_version').get();
+    const before = version();
+    const request = { owner: 'run', durationMs: 1_000, claim: { limit: 1, maxBytes: 1 } };
+    const retention = { doneMs: 1_000, limit: 10 };
+    expect(await database.queue('outbox').begin({ ...request, retention })).toMatchObject({ status: 'idle' });
+    expect(version()).toEqual(before);
+    expect(await database.leases.list()).toEqual([]);
+    await database.queue('outbox').enqueue([message('x')]);
+    expect(version()).not.toEqual(before);
+  });
+});
+
+test('F8: closed while it waits, a call fails with CLOSED', async () => {
+  const engine = place.engine({ busyTimeoutMs: 60_000 });
+  await place.outbox('acme', engine);
+  const database = engine.openTenant(tenantDefinition({ id: 'acme' }));
+  await withProgram(tenantFileOf(place), async (db) => {
+    db.exec('BEGIN IMMEDIATE');
+    const waiting = failure(database.queue('outbox').enqueue([message('x')]));
+    await database.close();
+    expect(await waiting).toMatchObject({ code: 'CLOSED', tenantId: 'acme' });
+    db.exec('COMMIT');
+  });
+});
