@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'TENANT_NOT_ACTIVE'
   | 'DATABASE_IN_USE'
   | 'REGISTRY_UNAVAILABLE'
+  | 'POISONED'
   // The schema of a database
   | 'SCHEMA_MISSING'
   | 'SCHEMA_OUTDATED'

@@ -19,8 +19,11 @@ export {
   MessageStatus,
   type QueueStatistics,
 } from './engine/work-queue.ts';
-export { type ErrorCode, isMultiOutboxError, MultiOutboxError } from './errors.ts';
+export { type ErrorCode, errorText, isMultiOutboxError, MultiOutboxError } from './errors.ts';
 export type { MigrateOptions, TenantMigration } from './fleet/migrate.ts';
+export { type PoisonedRequest, type PoisonReport, poisonedRequest } from './fleet/poison.ts';
+export { parseDispatchRequest, parseWake } from './fleet/request-format.ts';
+export { parseRequestPage, type RequestPage, requestPages } from './fleet/request-pages.ts';
 export type {
   DispatchReason,
   DispatchRequest,
@@ -31,14 +34,17 @@ export type {
 export { roundRobin } from './fleet/strategies/round-robin.ts';
 export type { Strategy } from './fleet/strategy.ts';
 export type { TenantInput } from './fleet/tenant.ts';
+export type { WorstTenants } from './fleet/worst-tenants.ts';
 export {
   createMultiOutbox,
+  type DispatchOptions,
   type LeaseList,
   type MultiOutbox,
   type MultiOutboxOptions,
   type Tenants,
   type TickOptions,
 } from './multi-outbox.ts';
+export { parseOutboxMessages } from './outbox/message-format.ts';
 export type { DeadLetters, Enqueued, EnqueueOptions, Outbox, OutboxMessage } from './outbox/outbox.ts';
 export {
   defineHandler,
@@ -52,5 +58,5 @@ export {
 } from './queue/handler.ts';
 export type { QueueReport, StopReason } from './queue/report.ts';
 export type { RetryPolicy } from './queue/retry.ts';
-export { loadSettings, type Settings, type SettingsInput } from './settings.ts';
+export { loadSettings, parseDuration, type Settings, type SettingsInput } from './settings.ts';
 export type { LogFields, Logger } from './telemetry/logger.ts';

@@ -5,10 +5,12 @@ import type { FleetSummary, Registry, TenantRecord } from './engine/registry.ts'
 import { MultiOutboxError } from './errors.ts';
 import { Fleet } from './fleet/fleet.ts';
 import type { MigrateOptions, TenantMigration } from './fleet/migrate.ts';
+import { type PoisonReport, recordPoisoned } from './fleet/poison.ts';
 import type { DispatchRequest, PlanReport, RunReport, TickReport } from './fleet/requests.ts';
 import { roundRobin } from './fleet/strategies/round-robin.ts';
 import type { Strategy } from './fleet/strategy.ts';
 import { type TenantInput, tenantDefinition } from './fleet/tenant.ts';
+import { type WorstTenants, worstTenants } from './fleet/worst-tenants.ts';
 import { runLocalHost } from './local/host.ts';
 import { tickOnce } from './local/tick.ts';
 import { createOutbox, type Outbox } from './outbox/outbox.ts';
@@ -36,6 +38,15 @@ export interface TickOptions {
   readonly signal?: AbortSignal;
   /** Called as each run starts and ends, for progress. */
   readonly onRun?: (event: { readonly request: DispatchRequest; readonly report?: RunReport }) => void;
+}
+
+export interface DispatchOptions {
+  readonly signal?: AbortSignal;
+  /**
+   * The caller sends the report's `continuation`, if there is one, through its queue, so that no plan asks for the
+   * backlog left as well. False when absent: backlog left is due now.
+   */
+  readonly continues?: boolean;
 }
 
 /** The tenants of the registry, for people who administer them. */
@@ -68,7 +79,7 @@ export interface MultiOutbox {
   /** Serves one request: one dispatch run (D1). A tenant's trouble is in the report, not thrown (D8). */
   dispatch(
     request: DispatchRequest | { readonly tenantId: string },
-    options?: { signal?: AbortSignal },
+    options?: DispatchOptions,
   ): Promise<RunReport>;
   /** One plan, then every run it asks for, in this process. */
   tick(options?: TickOptions): Promise<TickReport>;
@@ -81,6 +92,13 @@ export interface MultiOutbox {
   wake(tenantId: string | readonly string[]): Promise<void>;
   /** The fleet as the registry's last reports have it; touches no tenant database (F6). */
   status(): Promise<FleetSummary>;
+  /** The tenants that most want looking at, from the same source; at most `examine` tenants are looked at. */
+  worst(options?: { limit?: number; examine?: number }): Promise<WorstTenants>;
+  /**
+   * Records a request that cannot be served, with the tenant that it names: a `poisonedRequest`, or what a queue's
+   * host put on its poison queue.
+   */
+  poisoned(content: unknown): Promise<PoisonReport>;
   /** Brings the registry, then tenants, to this program's schema. One tenant's failure does not stop the others. */
   migrate(options?: MigrateOptions): Promise<TenantMigration[]>;
   readonly handlers: readonly Handler[];
@@ -131,12 +149,12 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
     tenants: tenantsOf(fleet),
     registry: () => fleet.registry(),
     plan: () => fleet.plan(plan.capacity),
-    dispatch: async (request, { signal } = {}) => fleet.dispatch(checkedRequest(request), signal),
+    dispatch: async (request, options) => fleet.dispatch(checkedRequest(request), options),
     async tick(tickOptions = {}) {
       fleet.assertHandlers();
       return tickOnce({
         plan: () => fleet.plan(plan.capacity),
-        dispatch: (request) => fleet.dispatch(request, tickOptions.signal),
+        dispatch: (request) => fleet.dispatch(request, tickOptions),
         parallelRuns: dispatch.parallelRuns,
         onRun: tickOptions.onRun ?? (() => {}),
       });
@@ -145,7 +163,7 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
       fleet.assertHandlers();
       await runLocalHost({
         plan: (capacity) => fleet.plan(capacity),
-        dispatch: (request, runSignal) => fleet.dispatch(request, runSignal),
+        dispatch: (request, runSignal) => fleet.dispatch(request, { signal: runSignal }),
         intervalMs: plan.intervalMs,
         parallelRuns: dispatch.parallelRuns,
         signal,
@@ -165,6 +183,9 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
       await fleet.wake(typeof tenantId === 'string' ? [tenantId] : tenantId, { mustBeActive: true });
     },
     status: async () => (await fleet.registry()).fleet(),
+    worst: async ({ limit = 20, examine = 10_000 } = {}) =>
+      worstTenants(await fleet.registry(), { limit, examine }),
+    poisoned: async (content) => recordPoisoned(content, { registry: await fleet.registry(), logger }),
     migrate: (migrateOptions = {}) => fleet.migrate(migrateOptions),
     close: () => fleet.close(),
     [Symbol.asyncDispose]: () => fleet.close(),

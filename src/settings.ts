@@ -56,6 +56,10 @@ const count = (min: number, max: number) =>
     ),
   );
 
+const scheduleProblem =
+  "must be a cron expression of five fields, or of six with seconds first, such as '*/5 * * * * *'";
+const schedule = v.pipe(v.string(scheduleProblem), v.regex(/^\s*\S+(\s+\S+){4,5}\s*$/, scheduleProblem));
+
 const flag = v.pipe(
   v.union(
     [v.boolean(), v.pipe(v.string(), v.toLowerCase(), v.picklist(['true', 'false', '1', '0']))],
@@ -274,6 +278,27 @@ const groups = {
       'An open tenant database that is not used for this long is closed.',
     ),
   }),
+  functions: v.strictObject({
+    schedule: setting('SCHEDULE', schedule, '*/5 * * * * *', 'Function app: when the plan runs.'),
+    pageSize: setting(
+      'PAGE_SIZE',
+      count(1, 1_000),
+      200,
+      'Function app: a plan of more tenants than this is handed on in pages of this size.',
+    ),
+    maxBodyBytes: setting(
+      'MAX_BODY_BYTES',
+      count(1_024, 104_857_600),
+      1_048_576,
+      'Function app: bytes that the body of an HTTP request may have.',
+    ),
+    maxMessages: setting(
+      'MAX_MESSAGES',
+      count(1, 10_000),
+      1_000,
+      'Function app: messages that one HTTP request may enqueue.',
+    ),
+  }),
   sqlite: v.strictObject({
     synchronous: setting(
       'SQLITE_SYNCHRONOUS',
@@ -338,6 +363,7 @@ const schema = v.strictObject({
   schedule: v.optional(groups.schedule, {}),
   directory: v.optional(groups.directory, {}),
   databases: v.optional(groups.databases, {}),
+  functions: v.optional(groups.functions, {}),
   sqlite: v.optional(groups.sqlite, {}),
   email: v.optional(groups.email, {}),
   webhook: v.optional(groups.webhook, {}),

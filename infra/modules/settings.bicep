@@ -28,14 +28,15 @@ param secretSettings object
 @description('Name of the key vault.')
 param keyVaultName string
 
-// As in the code, so that the portal shows every setting there is. Empty counts as absent.
+// As in the code (functions/settings.ts, src/settings.ts), so that the portal shows every setting there is. Empty counts
+// as absent.
 var defaults = {
   MULTI_OUTBOX_BATCH_SIZE: '100'
   MULTI_OUTBOX_BATCH_BYTES: '33554432'
   MULTI_OUTBOX_CONCURRENCY: '16'
   MULTI_OUTBOX_HANDLER_TIMEOUT: '30s'
   MULTI_OUTBOX_TIME_BUDGET: '60s'
-  MULTI_OUTBOX_GRACE: '5s'
+  MULTI_OUTBOX_GRACE: '3s'
   MULTI_OUTBOX_LEASE: '30s'
   MULTI_OUTBOX_ON_DEAD: 'block'
   MULTI_OUTBOX_UNHANDLED_TOPICS: 'park'
@@ -47,7 +48,7 @@ var defaults = {
   MULTI_OUTBOX_RETENTION: '7d'
   MULTI_OUTBOX_RETENTION_LIMIT: '1000'
   MULTI_OUTBOX_PLAN_LEASE: '30s'
-  MULTI_OUTBOX_PLAN_CAPACITY: '1000'
+  MULTI_OUTBOX_PLAN_CAPACITY: '10000'
   MULTI_OUTBOX_PLAN_CANDIDATES: '10000'
   MULTI_OUTBOX_REDISPATCH: ''
   MULTI_OUTBOX_IDLE_FLOOR: '2s'
@@ -59,6 +60,9 @@ var defaults = {
   MULTI_OUTBOX_DIRECTORY_REFRESH_RETRY: '2s'
   MULTI_OUTBOX_MAX_OPEN_DATABASES: '64'
   MULTI_OUTBOX_IDLE_CLOSE: '60s'
+  MULTI_OUTBOX_PAGE_SIZE: '200'
+  MULTI_OUTBOX_MAX_BODY_BYTES: '1048576'
+  MULTI_OUTBOX_MAX_MESSAGES: '1000'
   MULTI_OUTBOX_SMTP_URL: ''
   MULTI_OUTBOX_MAIL_FROM: ''
   MULTI_OUTBOX_WEBHOOK_SECRET: ''

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import type { TenantDatabase } from '../engine/engine.ts';
 import type { Registry, RunOutcome, TenantRecord } from '../engine/registry.ts';
 import type { QueueName } from '../engine/work-queue.ts';
-import { isMultiOutboxError } from '../errors.ts';
 import type { HandlerSet } from '../queue/handler-set.ts';
 import { describeError, type QueueReport } from '../queue/report.ts';
 import { runQueue } from '../queue/run.ts';
@@ -12,8 +11,9 @@ import type { Logger } from '../telemetry/logger.ts';
 import { recordRun } from '../telemetry/metrics.ts';
 import type { TenantDirectory } from './directory.ts';
 import type { OpenDatabases } from './open-databases.ts';
+import { continuation, isOvertaken } from './overtaken.ts';
+import { reportRun, scheduleAfter } from './report-run.ts';
 import type { DispatchRequest, RunReport } from './requests.ts';
-import { nextSchedule } from './schedule-policy.ts';
 
 export interface DispatcherOptions {
   readonly registry: Registry;
@@ -27,6 +27,15 @@ export interface DispatcherOptions {
   readonly random: () => number;
 }
 
+export interface DispatchOptions {
+  readonly signal?: AbortSignal;
+  /**
+   * The caller sends the report's `continuation`: a tenant with backlog left is due again only after this many
+   * milliseconds, when it must be lost.
+   */
+  readonly continuedForMs?: number;
+}
+
 /**
  * Serves one dispatch request: one dispatch run over every queue of the tenant that has handlers (D1), then reports to
  * the registry with the schedule that follows (D7, F5). The tenant's trouble ends in the report (D8).
@@ -35,15 +44,23 @@ export interface DispatcherOptions {
 export async function dispatchTenant(
   options: DispatcherOptions,
   request: DispatchRequest,
-  signal: AbortSignal | undefined,
+  { signal, continuedForMs }: DispatchOptions = {},
 ): Promise<RunReport> {
   const tenant = await options.directory.get(request.tenantId);
   const runId = randomUUID();
   const startedAt = performance.now();
-  if (tenant.status !== 'active') {
-    return { ...summary(runId, request, []), outcome: 'skipped', skipped: 'not-active', durationMs: 0 };
-  }
   const logger = options.logger.child({ tenantId: tenant.id, runId });
+  const skipped = (why: RunReport['skipped']): RunReport => ({
+    ...summary(runId, request, []),
+    outcome: 'skipped',
+    skipped: why,
+    durationMs: 0,
+  });
+  if (tenant.status !== 'active') return skipped('not-active');
+  if (await isOvertaken(request, options, logger)) {
+    logger.debug('A later run has done the work of this request.', { plannedUtc: request.plannedUtc });
+    return skipped('stale');
+  }
   const result = await runQueues(options, tenant, runId, signal, logger).then(
     (queues) => summary(runId, request, queues),
     // The database could not even be opened.
@@ -52,8 +69,20 @@ export async function dispatchTenant(
   const report: RunReport = { ...result, durationMs: Math.round(performance.now() - startedAt) };
   log(logger, report);
   recordRun(report);
-  await reportToRegistry(options, tenant, request, report, logger);
-  return report;
+  // A process that is being stopped may not get round to sending anything.
+  const isContinued = continuedForMs !== undefined && canContinue(report) && !signal?.aborted;
+  const schedule = scheduleAfter(
+    { tenant, request, report, ...(isContinued && { continuedForMs }) },
+    options.settings.schedule,
+    options.random,
+  );
+  const isReported = await reportRun(options, report, schedule, logger);
+  if (!isContinued) return report;
+  return { ...report, continuation: await continuation(options.registry, tenant.id, isReported) };
+}
+
+function canContinue({ outcome, more }: RunReport): boolean {
+  return more && (outcome === 'dispatched' || outcome === 'idle');
 }
 
 /** The report of a request that could not be served at all. */
@@ -124,52 +153,6 @@ function outcomeOf(queues: readonly QueueReport[]): RunOutcome {
   if (failed) return failed.error?.code === 'DATABASE_RESUMING' ? 'resuming' : 'failed';
   if (queues.some(({ status }) => status === 'dispatched')) return 'dispatched';
   return queues.some(({ status }) => status === 'held') ? 'skipped' : 'idle';
-}
-
-async function reportToRegistry(
-  { registry, settings, random }: DispatcherOptions,
-  tenant: TenantRecord,
-  request: DispatchRequest,
-  report: RunReport,
-  logger: Logger,
-): Promise<void> {
-  const held = report.queues.flatMap(({ heldBy }) => (heldBy ? [heldBy.expiresInMs] : []));
-  const { idleCeilingMs = settings.schedule.idleCeilingMs } = tenant.overrides;
-  const schedule = nextSchedule(
-    {
-      outcome: report.outcome,
-      more: report.more,
-      nextDueInMs: report.nextDueInMs,
-      heldForMs: held.length > 0 ? Math.min(...held) : null,
-    },
-    { idle: request.idleStreak ?? 0, failure: request.failureStreak ?? 0 },
-    { ...settings.schedule, idleCeilingMs },
-    random,
-  );
-  for (let tries = 1; ; tries++) {
-    try {
-      await registry.report({
-        tenantId: tenant.id,
-        outcome: report.outcome,
-        counts: report.counts,
-        durationMs: report.durationMs,
-        backlog: report.more,
-        parkedTopics: report.parkedTopics,
-        ...(report.error && { error: report.error }),
-        schedule,
-      });
-      return;
-    } catch (error) {
-      // The work is done and settled; without its report the tenant is planned again after the redispatch time.
-      if (tries === 3 || !isMultiOutboxError(error) || !error.transient) {
-        logger.error('The run could not be reported to the registry; the tenant is planned again later.', {
-          error: describeError(error),
-        });
-        return;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 100 * 2 ** tries * (0.5 + random() / 2)));
-    }
-  }
 }
 
 function log(logger: Logger, report: RunReport): void {

@@ -71,7 +71,6 @@ export class Fleet {
   async plan(capacity: number): Promise<PlanReport> {
     const { settings, strategy, owner, logger } = this.#options;
     const { registry, directory } = await this.#open();
-    const { leaseMs, graceMs } = settings.dispatch;
     const report = await makePlan(
       {
         registry,
@@ -79,8 +78,7 @@ export class Fleet {
         owner,
         logger,
         plan: settings.plan,
-        // A crashed run is due again as soon as its lease has run out.
-        redispatchMs: settings.plan.redispatchMs ?? leaseMs + graceMs,
+        redispatchMs: this.#redispatchMs,
         onTenant: (tenant) => directory.learn(tenant),
       },
       capacity,
@@ -89,14 +87,23 @@ export class Fleet {
     return report;
   }
 
-  async dispatch(request: DispatchRequest, signal: AbortSignal | undefined): Promise<RunReport> {
+  async dispatch(
+    request: DispatchRequest,
+    { signal, continues = false }: { signal?: AbortSignal; continues?: boolean } = {},
+  ): Promise<RunReport> {
     this.assertHandlers();
     const { registry, directory, databases } = await this.#open();
     return dispatchTenant(
       { ...this.#options, registry, directory, databases, random: Math.random },
       request,
-      signal,
+      { ...(signal && { signal }), ...(continues && { continuedForMs: this.#redispatchMs }) },
     );
+  }
+
+  /** A crashed run is due again as soon as its lease has run out. */
+  get #redispatchMs(): number {
+    const { plan, dispatch } = this.#options.settings;
+    return plan.redispatchMs ?? dispatch.leaseMs + dispatch.graceMs;
   }
 
   /** @throws INVALID_CONFIGURATION when there is no handler: whoever plans should know before tenants are chosen */

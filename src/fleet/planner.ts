@@ -108,5 +108,6 @@ async function choice(
 function request({ tenant, woken }: PlanCandidate, plannedUtc: string): DispatchRequest {
   const { idleStreak, failureStreak, backlog } = tenant.schedule;
   const reason: DispatchReason = woken ? 'wake' : backlog ? 'backlog' : 'due';
-  return { version: 1, tenantId: tenant.id, reason, plannedUtc, idleStreak, failureStreak };
+  const lastRunUtc = tenant.schedule.lastRunUtc?.toISOString() ?? null;
+  return { version: 1, tenantId: tenant.id, reason, plannedUtc, idleStreak, failureStreak, lastRunUtc };
 }

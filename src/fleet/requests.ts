@@ -14,6 +14,11 @@ export interface DispatchRequest {
   /** Streaks before this run, for the schedule that follows it; 0 when absent. */
   readonly idleStreak?: number;
   readonly failureStreak?: number;
+  /**
+   * The tenant's last run that was known when this was planned, ISO 8601, by the registry's clock; null: none. When
+   * the registry knows of a later run, this request has been overtaken. Absent: never overtaken.
+   */
+  readonly lastRunUtc?: string | null;
 }
 
 /** What one plan did (F3). */
@@ -45,8 +50,8 @@ export interface RunReport {
    * the tenant is not active. `resuming`: the database is waking up. `failed`: see `error`.
    */
   readonly outcome: RunOutcome;
-  /** Why a run was skipped. */
-  readonly skipped?: 'held' | 'not-active';
+  /** Why a run was skipped. `stale`: a run that reported since the request was planned has done its work. */
+  readonly skipped?: 'held' | 'not-active' | 'stale';
   readonly queues: readonly QueueReport[];
   readonly counts: RunCounts;
   readonly parkedTopics: readonly string[];
@@ -55,6 +60,8 @@ export interface RunReport {
   readonly durationMs: number;
   readonly roundTrips: number;
   readonly error?: { readonly code: string; readonly message: string };
+  /** With `continues`: the request that serves the backlog left, for the caller to send. */
+  readonly continuation?: DispatchRequest;
 }
 
 /** One plan and every run that it asked for. */

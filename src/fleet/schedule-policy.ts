@@ -10,6 +10,11 @@ export interface RunResult {
   readonly nextDueInMs: number | null;
   /** For a run that was skipped: milliseconds until the other holder's lease runs out. */
   readonly heldForMs: number | null;
+  /**
+   * Somebody carries on with the backlog by himself: milliseconds until the tenant is due again in case he does
+   * not. Absent: nobody does.
+   */
+  readonly continuedForMs?: number;
 }
 
 export interface Streaks {
@@ -23,7 +28,7 @@ export type NextSchedule = TenantReport['schedule'];
 /**
  * When a tenant is due again (F5). Pure: the same result, streaks and random number give the same schedule.
  *
- * - backlog left: now
+ * - backlog left: now; or, while whoever dispatches carries on by himself, once that should have shown
  * - dispatched all, or idle: after the idle interval, which doubles from the floor to the ceiling with every idle
  *   run in a row; or when the next message is known to be due, if that is sooner
  * - skipped: when the other holder's lease runs out, at the latest; the holder reports for itself
@@ -50,7 +55,9 @@ export function nextSchedule(
     }
     case 'dispatched':
     case 'idle': {
-      if (result.more) return { mode: 'set', nextDueInMs: 0, idleStreak: 0, failureStreak: 0 };
+      if (result.more) {
+        return { mode: 'set', nextDueInMs: result.continuedForMs ?? 0, idleStreak: 0, failureStreak: 0 };
+      }
       const idleStreak = result.outcome === 'idle' ? streaks.idle + 1 : 0;
       const nextDueInMs = sooner(idleInterval(idleStreak, settings), result.nextDueInMs);
       return { mode: 'set', nextDueInMs, idleStreak, failureStreak: 0 };

@@ -18,7 +18,7 @@ export interface TenantInput {
   readonly overrides?: Omit<TenantOverrides, 'idleCeilingMs'> & { readonly idleCeilingMs?: number | string };
 }
 
-const idPattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+export const tenantIdPattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 // Messages of our own throughout: the validator's quote what was given, which may be a secret in the wrong place.
 const whole = (min: number, max: number) => {
   const problem = `must be a whole number from ${min} to ${max}`;
@@ -46,7 +46,7 @@ const ceilingProblem = "must be a duration from 1ms to 365d, such as 5m, or 'nev
 
 const tenantSchema = v.strictObject(
   {
-    id: v.pipe(v.string(idProblem), v.regex(idPattern, idProblem)),
+    id: v.pipe(v.string(idProblem), v.regex(tenantIdPattern, idProblem)),
     server: v.optional(line(256), ''),
     database: v.optional(v.pipe(line(1_000), v.minLength(1, 'must not be empty'))),
     auth: v.optional(

@@ -1,3 +1,4 @@
+import { functionDefaults } from '../../../functions/settings.ts';
 import { settingDescriptions } from '../../../src/settings.ts';
 import { findFiles, literalText, readTopFile, variableEntries } from './bicep-text.ts';
 
@@ -16,11 +17,6 @@ const leftOut: Readonly<Record<string, string>> = {
   MULTI_OUTBOX_MAIL_FOLDER: 'a folder of an instance goes with the instance: mails are sent by SMTP',
 };
 
-/** Read by the Functions host, in place of `%NAME%` in a binding, so not (only) by src/settings.ts. */
-const inBindings: Readonly<Record<string, string>> = {
-  MULTI_OUTBOX_SCHEDULE: 'when the plan runs',
-};
-
 /** Variables outside the project's prefix that its own code reads, and that no deployment sets. */
 const notDeployed: Readonly<Record<string, string>> = {
   NO_COLOR: 'colours of the command line',
@@ -30,11 +26,12 @@ const notDeployed: Readonly<Record<string, string>> = {
 describe('infra sets the app settings that the code reads', () => {
   const known = new Map(settingDescriptions.map((setting) => [setting.variable, setting]));
   const set = new Map([...defaults, ...deployed]);
+  const fallbackOf = (variable: string) => functionDefaults[variable] ?? known.get(variable)!.fallback ?? '';
 
   test.each(settingDescriptions.map(({ variable }) => variable))(
     '%s is set, or left out for a reason',
     (variable) => {
-      const fallback = known.get(variable)!.fallback ?? '';
+      const fallback = fallbackOf(variable);
       const hint = `Add it to 'defaults' in infra/modules/settings.bicep:  ${variable}: '${fallback}'`;
       expect({ variable, known: set.has(variable) || variable in leftOut, hint }).toMatchObject({
         known: true,
@@ -45,12 +42,12 @@ describe('infra sets the app settings that the code reads', () => {
   test.each([...defaults].filter(([variable]) => known.has(variable)))(
     "%s has the code's default",
     (variable, value) => {
-      expect(literalText(value)).toBe(known.get(variable)!.fallback ?? '');
+      expect(literalText(value)).toBe(fallbackOf(variable));
     },
   );
 
   test('nothing is set that no code reads', () => {
-    const unread = [...set.keys()].filter((variable) => !known.has(variable) && !(variable in inBindings));
+    const unread = [...set.keys()].filter((variable) => !known.has(variable));
     expect(unread).toEqual([]);
   });
 
