@@ -1,4 +1,5 @@
-// Bundles the command line, the library and the demo's handlers for Node; dependencies stay outside.
+// Bundles for Node: the command line, the library and the demo's handlers, whose dependencies stay outside; and the
+// function app, which brings everything that it runs (dist/functions).
 // With --if-stale nothing is done when the bundle is newer than every source file.
 import { existsSync, globSync, renameSync, rmSync, statSync } from 'node:fs';
 import { build } from 'esbuild';
@@ -8,7 +9,7 @@ const target = 'dist/cli.js';
 function isStale() {
   if (!existsSync(target)) return true;
   const builtAt = statSync(target).mtimeMs;
-  return ['esbuild.mjs', 'package.json', ...globSync('src/**/*.ts')].some(
+  return ['esbuild.mjs', 'package.json', 'host.json', ...globSync('{src,functions}/**/*.ts')].some(
     (file) => statSync(file).mtimeMs > builtAt,
   );
 }
@@ -26,6 +27,27 @@ if (!process.argv.includes('--if-stale') || isStale()) {
     target: 'node22',
     packages: 'external',
     sourcemap: true,
+    logLevel: 'warning',
+  });
+  await build({
+    entryPoints: { main: 'functions/main.ts' },
+    outdir: `${aside}/functions`,
+    bundle: true,
+    // What the first invocation does not need is in chunks of its own, read when it is first imported.
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node22',
+    minify: true,
+    sourcemap: true,
+    // Not a package: the host's worker provides it when it is required.
+    external: ['@azure/functions-core'],
+    // Packages in CommonJS require Node's modules, and the worker's.
+    banner: {
+      js: "import{createRequire as createRequireOfBundle}from'node:module';const require=createRequireOfBundle(import.meta.url);",
+    },
+    chunkNames: 'chunk-[hash]',
+    metafile: true,
     logLevel: 'warning',
   });
   rmSync('dist', { recursive: true, force: true });

@@ -1,0 +1,99 @@
+/** HTTP: is the process alive, can it work, how is the fleet? Nothing here touches a tenant database (F6). */
+import { app, type HttpResponseInit } from '@azure/functions';
+import { isMultiOutboxError, type TenantRecord } from '../src/index.ts';
+import { type App, currentApp } from './app.ts';
+import { answering, isForCallers } from './http/problem.ts';
+import { terminating } from './termination.ts';
+
+app.http('health-live', {
+  methods: ['GET'],
+  authLevel: 'anonymous',
+  route: 'health/live',
+  handler: async () => answer(200, { status: 'ok' }),
+});
+
+app.http('health-ready', {
+  methods: ['GET'],
+  authLevel: 'function',
+  route: 'health/ready',
+  handler: answering(async () => {
+    const checks = await readiness();
+    const isReady = Object.values(checks).every(({ ok }) => ok);
+    return answer(isReady ? 200 : 503, { status: isReady ? 'ok' : 'failed', checks });
+  }),
+});
+
+app.http('health-fleet', {
+  methods: ['GET'],
+  authLevel: 'function',
+  route: 'health/fleet',
+  handler: answering(async () => {
+    const { multiOutbox } = currentApp();
+    const fleet = await multiOutbox.status();
+    const { tenants, examined, complete } = await multiOutbox.worst();
+    const status = fleet.failing > 0 ? 'troubled' : 'ok';
+    return answer(200, { status, fleet, worst: tenants.map(tenantHealth), examined, complete });
+  }),
+});
+
+function answer(status: number, content: unknown): HttpResponseInit {
+  return { status, headers: { 'cache-control': 'no-store' }, jsonBody: content };
+}
+
+interface Check {
+  readonly ok: boolean;
+  readonly code?: string;
+}
+
+/** Codes only: what went wrong in detail is in the log. */
+async function readiness(): Promise<Record<string, Check>> {
+  let current: App;
+  try {
+    current = currentApp();
+  } catch (error) {
+    return { configuration: failed(error) };
+  }
+  const { multiOutbox } = current;
+  return {
+    configuration: { ok: true },
+    handlers: { ok: multiOutbox.handlers.length > 0 },
+    registry: await multiOutbox
+      .registry()
+      .then(async ({ schema }) => schemaCheck(await schema.version(), schema.latest))
+      .catch(failed),
+    instance: { ok: !terminating.aborted },
+  };
+}
+
+function schemaCheck(version: number, latest: number): Check {
+  if (version === latest) return { ok: true };
+  return {
+    ok: false,
+    code: version === 0 ? 'SCHEMA_MISSING' : version < latest ? 'SCHEMA_OUTDATED' : 'SCHEMA_TOO_NEW',
+  };
+}
+
+function failed(error: unknown): Check {
+  return { ok: false, code: isMultiOutboxError(error) ? error.code : 'UNKNOWN' };
+}
+
+function tenantHealth({ id, schedule }: TenantRecord) {
+  const { nextDueUtc, lastRunUtc, lastOutcome, failureStreak, backlog, parkedTopics, totals } = schedule;
+  const { lastError, lastErrorCode, lastErrorUtc } = schedule;
+  const error = lastErrorCode !== null && {
+    code: lastErrorCode,
+    utc: lastErrorUtc,
+    ...(isForCallers(lastErrorCode) && { message: lastError }),
+  };
+  return {
+    tenantId: id,
+    nextDueUtc,
+    lastRunUtc,
+    lastOutcome,
+    failureStreak,
+    backlog,
+    parkedTopics,
+    totals,
+    lastError: error || null,
+  };
+}

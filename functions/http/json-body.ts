@@ -1,0 +1,44 @@
+/** The JSON body of a request, read no further than it may be long. */
+import type { HttpRequest } from '@azure/functions';
+import { HttpRefusal } from './problem.ts';
+
+/** @throws HttpRefusal 400, 413, 415 */
+export async function jsonBody(request: HttpRequest, maxBytes: number): Promise<unknown> {
+  const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? '';
+  if (type !== 'application/json' && !/^application\/[^\s/]+\+json$/.test(type)) {
+    throw new HttpRefusal(415, 'Unsupported media type', 'Send JSON, and content-type application/json.');
+  }
+  const bytes = await bodyBytes(request, maxBytes);
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new HttpRefusal(400, 'Invalid request', 'The body is not UTF-8.');
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The parser's own message would quote the body.
+    throw new HttpRefusal(400, 'Invalid request', 'The body is not JSON.');
+  }
+}
+
+async function bodyBytes(request: HttpRequest, maxBytes: number): Promise<Buffer> {
+  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of request.body ?? []) {
+    length += part.byteLength;
+    if (length > maxBytes) throw tooLarge(maxBytes);
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+function tooLarge(maxBytes: number): HttpRefusal {
+  return new HttpRefusal(
+    413,
+    'Too large',
+    `The body may have ${maxBytes} bytes; send fewer messages at once, or have MULTI_OUTBOX_MAX_BODY_BYTES raised.`,
+  );
+}

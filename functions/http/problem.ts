@@ -1,0 +1,80 @@
+/** Errors over HTTP: problem details (RFC 9457), with nothing in them that is not the caller's business. */
+import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
+import { type ErrorCode, errorText, isMultiOutboxError, type MultiOutboxError } from '../../src/index.ts';
+
+/** A refusal that is HTTP's own. */
+export class HttpRefusal extends Error {
+  readonly status: number;
+  readonly title: string;
+
+  constructor(status: number, title: string, detail: string) {
+    super(detail);
+    this.status = status;
+    this.title = title;
+  }
+}
+
+/** What the caller did; these errors' messages are written for him. */
+const callers: Partial<Record<ErrorCode, readonly [status: number, title: string]>> = {
+  INVALID_ARGUMENT: [400, 'Invalid request'],
+  INVALID_MESSAGE: [400, 'Invalid message'],
+  UNKNOWN_TENANT: [404, 'Unknown tenant'],
+  TENANT_NOT_ACTIVE: [409, 'Tenant not active'],
+};
+
+/** Whether an error's message is fit for whoever asks over HTTP. Others may name servers, files and settings. */
+export function isForCallers(code: string): boolean {
+  return code in callers || code === 'POISONED';
+}
+
+const retryAfterSeconds = 5;
+
+/** A handler whose errors become problem details; what they hold back is in the log of the invocation. */
+export function answering(
+  handler: (request: HttpRequest, context: InvocationContext) => Promise<HttpResponseInit>,
+) {
+  return async (request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> => {
+    try {
+      return await handler(request, context);
+    } catch (error) {
+      return problemOf(error, context);
+    }
+  };
+}
+
+function problemOf(error: unknown, context: InvocationContext): HttpResponseInit {
+  if (error instanceof HttpRefusal) return problem(context, error.status, error.title, error.message);
+  if (!isMultiOutboxError(error)) {
+    context.error(`The request failed: ${errorText(error)}`);
+    return problem(context, 500, 'Internal error', 'The log of this invocation tells why.');
+  }
+  const { code, message } = error;
+  const known = callers[code];
+  if (known !== undefined) return problem(context, ...known, message, code);
+  context.error(`The request failed (${code}): ${message}`);
+  if (isPassing(error)) {
+    const answer = problem(context, 503, 'Not available', 'Try again a little later.', code);
+    return { ...answer, headers: { ...answer.headers, 'retry-after': String(retryAfterSeconds) } };
+  }
+  return problem(context, 500, 'Not possible', 'The log of this invocation tells why.', code);
+}
+
+/** The same request may succeed later, here or on another instance. */
+function isPassing({ code, transient }: MultiOutboxError): boolean {
+  return transient || code === 'CLOSED' || code === 'ABORTED' || code === 'DATABASE_RESUMING';
+}
+
+function problem(
+  { invocationId }: InvocationContext,
+  status: number,
+  title: string,
+  detail: string,
+  code?: ErrorCode,
+) {
+  const type = code === undefined ? 'about:blank' : `urn:multi-outbox:error:${code}`;
+  return {
+    status,
+    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store' },
+    body: JSON.stringify({ type, title, status, detail, instance: `urn:invocation:${invocationId}`, code }),
+  };
+}

@@ -1,0 +1,12 @@
+/** What the Functions host loads: every import registers one function, or several that belong together. */
+import './plan.ts';
+import './pages.ts';
+import './dispatch.ts';
+import './poison.ts';
+import './wake.ts';
+import './enqueue.ts';
+import './health.ts';
+import { app } from '@azure/functions';
+import { startApp } from './app.ts';
+
+app.hook.appStart(startApp);
