@@ -1,34 +1,47 @@
-/** Counts calls to an engine, call by call as they cross the seam. */
+/** Counts calls to tenants' databases, call by call as they cross the engine seam. */
 import type { Engine, TenantAddress, TenantDatabase } from '../src/engine/engine.ts';
+import { engineFor } from '../src/fleet/engines.ts';
+import { loadSettings } from '../src/index.ts';
 
-/** Calls by tenant: of the work queue, the leases and the schema alike. */
-export type CallCounts = Map<string, number>;
+/** Calls by tenant: of the work queues, the leases and the schema alike. */
+export type CallCounts = ReadonlyMap<string, number>;
 
-/** The engine itself, but for counting what is asked of tenants' databases. */
-export function countingEngine(engine: Engine, counts: CallCounts): Engine {
-  return {
-    kind: engine.kind,
-    openRegistry: () => engine.openRegistry(),
-    openTenant: (address) => countingTenant(engine.openTenant(address), address, counts),
-    databaseKey: (address) => engine.databaseKey(address),
-    close: () => engine.close(),
+/**
+ * Counts whatever is asked of tenants' databases while `action` runs, in every engine of the registry's kind. It reaches
+ * in by the engine's class, so that all that stands between the library face and the seam is the real thing.
+ */
+export async function countCalls(registry: string, action: () => Promise<void>): Promise<CallCounts> {
+  const counts = new Map<string, number>();
+  const engine = await engineFor(registry, loadSettings({ registry }));
+  await engine.close();
+  const kind = Object.getPrototypeOf(engine) as { openTenant?: Engine['openTenant'] };
+  const { openTenant } = kind;
+  if (openTenant === undefined) throw new Error(`The ${engine.kind} engine has no class to count by.`);
+  kind.openTenant = function (this: Engine, address: TenantAddress) {
+    const count = () => counts.set(address.id, (counts.get(address.id) ?? 0) + 1);
+    return counted(openTenant.call(this, address), count);
   };
+  try {
+    await action();
+  } finally {
+    kind.openTenant = openTenant;
+  }
+  return counts;
 }
 
-function countingTenant(database: TenantDatabase, { id }: TenantAddress, counts: CallCounts): TenantDatabase {
-  const count = () => counts.set(id, (counts.get(id) ?? 0) + 1);
+function counted(database: TenantDatabase, onCall: () => void): TenantDatabase {
   return {
     tenantId: database.tenantId,
-    schema: counting(database.schema, count),
-    leases: counting(database.leases, count),
-    queue: (name) => counting(database.queue(name), count),
+    schema: telling(database.schema, onCall),
+    leases: telling(database.leases, onCall),
+    queue: (name) => telling(database.queue(name), onCall),
     close: () => database.close(),
   };
 }
 
 /** `onCall` is told of every call of a method. */
-function counting<T extends object>(counted: T, onCall: () => void): T {
-  return new Proxy(counted, {
+function telling<T extends object>(told: T, onCall: () => void): T {
+  return new Proxy(told, {
     get(target, key) {
       const member: unknown = Reflect.get(target, key, target);
       if (typeof member !== 'function') return member;

@@ -3,20 +3,10 @@
  * code that opens the same files, does the same least work and closes them.
  */
 
-import { TenantDirectory } from '../src/fleet/directory.ts';
-import { dispatchTenant } from '../src/fleet/dispatcher.ts';
-import { engineFor } from '../src/fleet/engines.ts';
-import { OpenDatabases } from '../src/fleet/open-databases.ts';
-import { makePlan } from '../src/fleet/planner.ts';
-import { roundRobin } from '../src/fleet/strategies/round-robin.ts';
 import type { MultiOutbox, RunOutcome, SettingsInput, TickReport } from '../src/index.ts';
-import { loadSettings } from '../src/index.ts';
-import { tickOnce } from '../src/local/tick.ts';
-import { HandlerSet } from '../src/queue/handler-set.ts';
-import { silentLogger } from '../src/telemetry/logger.ts';
 import { assertCount, atMost, type Benchmark } from './benchmark.ts';
-import { type CallCounts, countingEngine } from './counting.ts';
-import { fill, hasty, makeTenants, noop, openFleet, tenantNames } from './fleet.ts';
+import { type CallCounts, countCalls } from './counting.ts';
+import { fill, hasty, makeTenants, openFleet, tenantNames } from './fleet.ts';
 import type { Place } from './place.ts';
 import { msEach, timesRaw } from './spread.ts';
 import { interleave, timed } from './timing.ts';
@@ -39,7 +29,7 @@ export const sweep: Benchmark = {
 
     progress('counting calls');
     await load(place, loaded);
-    const calls = await countCalls(place, 2 * count);
+    const calls = await countedTick(place, 2 * count);
     const callsOf = (ids: readonly string[]) => Math.max(...ids.map((id) => calls.get(id) ?? 0));
 
     await using fleet = openFleet(place, settings);
@@ -128,56 +118,16 @@ async function timedTick(fleet: MultiOutbox, tenants: number, outcome: RunOutcom
   return cost;
 }
 
-/** One tick over all tenants, composed as the library face composes it, but of an engine that counts. */
-async function countCalls(place: Place, tenants: number): Promise<CallCounts> {
-  const checked = loadSettings({ ...settings, registry: place.registry });
-  const counts: CallCounts = new Map();
-  const engine = countingEngine(await engineFor(place.registry, checked), counts);
-  const registry = engine.openRegistry();
-  const databases = new OpenDatabases(engine, checked.databases);
-  const logger = silentLogger;
-  const owner = 'bench';
-  const directory = new TenantDirectory({
-    registry,
-    settings: checked.directory,
-    logger,
-    onChange() {},
+/** One tick over all tenants, with the calls to each database counted and held against what the runs report. */
+async function countedTick(place: Place, tenants: number): Promise<CallCounts> {
+  await using fleet = openFleet(place, settings);
+  let tick: TickReport | undefined;
+  const counts = await countCalls(place.registry, async () => {
+    tick = await fleet.tick();
   });
-  const handlers = new Map([['outbox', new HandlerSet([noop])] as const]);
-  const run = {
-    registry,
-    directory,
-    databases,
-    handlers,
-    settings: checked,
-    owner,
-    logger,
-    random: Math.random,
-  };
-  const planner = {
-    registry,
-    strategy: roundRobin(),
-    owner,
-    plan: checked.plan,
-    redispatchMs: 60_000,
-    logger,
-    onTenant: directory.learn.bind(directory),
-  };
-  try {
-    const tick = await tickOnce({
-      plan: () => makePlan(planner, tenants),
-      dispatch: (request) => dispatchTenant(run, request, undefined),
-      parallelRuns: checked.dispatch.parallelRuns,
-      onRun() {},
-    });
-    assertCount('tenants served by the first tick', tick.runs.length, tenants);
-    for (const { tenantId, roundTrips } of tick.runs) {
-      assertCount(`calls to '${tenantId}' against its report`, counts.get(tenantId) ?? 0, roundTrips);
-    }
-    return counts;
-  } finally {
-    await databases.close();
-    await registry.close();
-    await engine.close();
+  assertCount('tenants served by the first tick', tick!.runs.length, tenants);
+  for (const { tenantId, roundTrips } of tick!.runs) {
+    assertCount(`calls to '${tenantId}' against its report`, counts.get(tenantId) ?? 0, roundTrips);
   }
+  return counts;
 }
