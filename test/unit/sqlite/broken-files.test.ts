@@ -1,6 +1,6 @@
 /** Real damage to one tenant's file: an error with a code and the tenant's id, and no harm to the next tenant. */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Engine } from '../../../src/engine/engine.ts';
 import { DatabaseFile } from '../../../src/engine/sqlite/file.ts';
@@ -119,6 +119,50 @@ test('D8: a file that may only be read', async () => {
     chmodSync(path.dirname(file), 0o755);
   }
   await expectNeighbourWorks(place.engine());
+});
+
+/** What a user may do, as access(2) tells, has no bounds for root. */
+const testUnlessRoot = process.geteuid?.() === 0 ? test.skip : test;
+
+testUnlessRoot('D8: a file in a folder that may only be read (not as root)', async () => {
+  const folder = path.dirname(await filled());
+  chmodSync(folder, 0o555);
+  try {
+    const engine = place.engine();
+    const error = await failure(open(engine).enqueue([message('x')]));
+    expect(error).toMatchObject({ code: 'DATABASE_READONLY', tenantId: 'acme' });
+    await engine.close();
+  } finally {
+    chmodSync(folder, 0o755);
+  }
+});
+
+test('D8: a connection is given up after damage, and kept after a lock or a full disk', async () => {
+  const path = await filled(200);
+  const file = new DatabaseFile(path, 'full');
+  const handle = new DatabaseHandle(file, {
+    tenantId: 'acme',
+    migrations: tenantMigrations,
+    busyTimeoutMs: 0,
+  });
+  const queue = new SqliteWorkQueue(handle, 'outbox');
+  await queue.statistics();
+  const first = file.connect();
+  await withProgram(path, async (db) => {
+    db.exec('BEGIN IMMEDIATE');
+    expect(await failure(queue.enqueue([message('x')]))).toMatchObject({ code: 'DATABASE_LOCKED' });
+    db.exec('ROLLBACK');
+  });
+  expect(file.connect()).toBe(first);
+  first.database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  const sound = readFileSync(path);
+  truncateSync(path, 8_192);
+  expect(await failure(begin(queue))).toMatchObject({ code: 'DATABASE_CORRUPT' });
+  // In place: it is the same file, so nothing but the error told that the connection is of no use.
+  writeFileSync(path, sound);
+  expect((await begin(queue)).messages).toHaveLength(100);
+  expect(file.connect()).not.toBe(first);
+  file.disconnect();
 });
 
 test('D8: a full disk; what was stored is kept, and work goes on once there is room', async () => {

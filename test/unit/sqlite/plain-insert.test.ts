@@ -123,3 +123,20 @@ test('Q10: when the head of a line is deleted by hand, the next goes forward', a
   expect(await queue.statistics()).toMatchObject({ due: 1, heldBack: 1 });
   expect(await payloads(queue)).toEqual(['2', '3']);
 });
+
+test('Q10, Q13: a message replayed while a later one of its key runs is not due until that one ends', async () => {
+  const queue = await place.outbox();
+  await queue.enqueue(['1', '2'].map((payload) => message(payload, { orderingKey: 'k' })));
+  const dying = await begin(queue, 1);
+  const died = { sequence: dying.messages[0]!.sequence, kind: 'dead', error: 'no' } as const;
+  await settle(queue, dying, [died], { do: 'release' }, { onDead: 'continue' });
+  const run = await begin(queue);
+  expect(run.messages).toMatchObject([{ payload: '2' }]);
+  expect(await queue.replayDead({}, 10)).toBe(1);
+  expect(await queue.statistics()).toMatchObject({ ready: 1, due: 0, heldBack: 1, claimed: 1 });
+  // Nor when somebody lets it forward by hand.
+  await sql('UPDATE Outbox SET HeldBack = 0');
+  expect((await settle(queue, run, [], claim)).messages).toEqual([]);
+  await settle(queue, run, [{ sequence: run.messages[0]!.sequence, kind: 'done' }]);
+  expect(await payloads(queue)).toEqual(['1']);
+});

@@ -81,9 +81,9 @@ test('Q4, Q9, Q12: a run reads no more than what it works on', async () => {
     const kind = kinds[index % kinds.length]!;
     return kind === 'done' ? { sequence, kind } : { sequence, kind, delayMs: 0, error: 'e' };
   });
-  await settle(queue, run, outcomes, claim, retention);
+  await settle(queue, run, outcomes, claim, { retention });
   // A run that takes over recovers what was claimed.
-  await settle(queue, await begin(queue, 50), [], { do: 'release' }, retention);
+  await settle(queue, await begin(queue, 50), [], { do: 'release' }, { retention });
   await queue.replayDead({}, 3);
   await queue.discardDead({ olderThanMs: 0 }, 3);
   await queue.listDead({}, { limit: 3 });

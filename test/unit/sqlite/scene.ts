@@ -4,7 +4,6 @@ import { v7 as uuid } from 'uuid';
 import type {
   BeginResult,
   NewMessage,
-  Retention,
   SettledMessage,
   SettleRequest,
   SettleResult,
@@ -38,10 +37,9 @@ export function settle(
   { lease }: Claimed,
   outcomes: readonly SettledMessage[],
   then: Then = { do: 'release' },
-  retention?: Retention,
+  more: Partial<Pick<SettleRequest, 'onDead' | 'retention'>> = {},
 ): Promise<SettleResult> {
-  const request = { lease, leaseMs: 60_000, outcomes, onDead: 'block', then } as const;
-  return queue.settle(retention === undefined ? request : { ...request, retention });
+  return queue.settle({ lease, leaseMs: 60_000, outcomes, onDead: 'block', then, ...more });
 }
 
 /** The error that `call` fails with, one of the library's and of one line; fails when there is none. */

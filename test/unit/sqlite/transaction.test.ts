@@ -1,6 +1,7 @@
 /** Joining a transaction of the application's own node:sqlite connection (Q3). */
 import { symlinkSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { tenantDefinition } from '../../../src/fleet/tenant.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { failure, message, tenantFileOf, withProgram } from './scene.ts';
 
@@ -24,6 +25,26 @@ test('Q3: a database in memory is another database', async () => {
   memory.close();
 });
 
+test('Q3: the transaction of another tenant is refused, and stays open', async () => {
+  const engine = place.engine();
+  const queue = await place.outbox('acme', engine);
+  await place.tenant('other', engine);
+  await withProgram(tenantFileOf(place, 'other'), async (db) => {
+    db.exec('BEGIN');
+    expect(await failure(queue.enqueue([message('x')], db))).toMatchObject({ code: 'WRONG_DATABASE' });
+    expect(db.isTransaction).toBe(true);
+    db.exec('COMMIT');
+    expect(db.prepare('SELECT count(*) AS count FROM Outbox').get()).toMatchObject({ count: 0 });
+  });
+});
+
+test('Q3: a connection that was closed has no transaction', async () => {
+  const queue = await place.outbox();
+  const db = new DatabaseSync(tenantFileOf(place));
+  db.close();
+  expect(await failure(queue.enqueue([message('x')], db))).toMatchObject({ code: 'TRANSACTION_NOT_OPEN' });
+});
+
 test('Q3: the message is stored before the call returns its promise', async () => {
   const queue = await place.outbox();
   await withProgram(tenantFileOf(place), async (db) => {
@@ -35,16 +56,24 @@ test('Q3: the message is stored before the call returns its promise', async () =
   expect(await queue.statistics()).toMatchObject({ ready: 1 });
 });
 
-test('Q3: the file may be reached by another path', async () => {
-  const queue = await place.outbox();
+test('Q3: tenant and application may reach the file by different paths', async () => {
+  const engine = place.engine();
+  const queue = await place.outbox('acme', engine);
   const link = place.file('link.db');
   symlinkSync(tenantFileOf(place), link);
-  await withProgram(link, async (db) => {
-    db.exec('BEGIN');
-    await queue.enqueue([message('x')], db);
-    db.exec('COMMIT');
-  });
-  expect(await queue.statistics()).toMatchObject({ ready: 1 });
+  const linked = engine.openTenant(tenantDefinition({ id: 'acme', database: 'link.db' })).queue('outbox');
+  for (const [into, file] of [
+    [queue, link],
+    [linked, tenantFileOf(place)],
+    [linked, link],
+  ] as const) {
+    await withProgram(file, async (db) => {
+      db.exec('BEGIN');
+      await into.enqueue([message('x')], db);
+      db.exec('COMMIT');
+    });
+  }
+  expect(await queue.statistics()).toMatchObject({ ready: 3 });
 });
 
 test('Q3: a connection that reads rows in ways of its own keeps them', async () => {

@@ -1,4 +1,5 @@
 /** Waiting for another connection's lock leaves the event loop free (D8). */
+import { setImmediate as turn } from 'node:timers/promises';
 import { tenantDefinition } from '../../../src/fleet/tenant.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { begin, failure, message, settle, tenantFileOf, withProgram } from './scene.ts';
@@ -22,10 +23,12 @@ test('D8: while one tenant waits for a lock, another one works; then the first g
   await withProgram(tenantFileOf(place), async (db) => {
     db.exec('BEGIN IMMEDIATE');
     const waiting = pending(locked.enqueue([message('late')]));
-    for (let turn = 0; turn < 20; turn++) {
-      await neighbour.enqueue([message(`${turn}`)]);
+    for (let round = 0; round < 20; round++) {
+      // Timers and input have their turn as well, not just promises.
+      await turn();
+      await neighbour.enqueue([message(`${round}`)]);
       const run = await begin(neighbour);
-      expect(run.messages).toMatchObject([{ payload: `${turn}` }]);
+      expect(run.messages).toMatchObject([{ payload: `${round}` }]);
       await settle(neighbour, run, [{ sequence: run.messages[0]!.sequence, kind: 'done' }]);
     }
     expect(waiting.ended()).toBe(false);
