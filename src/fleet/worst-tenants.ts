@@ -25,15 +25,16 @@ export async function worstTenants(
   let examined = 0;
   let after: string | undefined;
   for (;;) {
+    const size = Math.min(pageSize, examine - examined);
     const page = await registry.list({
       status: 'active',
-      limit: Math.min(pageSize, examine - examined),
+      limit: size,
       ...(after !== undefined && { after }),
     });
     examined += page.length;
     worst = [...worst, ...page.filter((tenant) => isTroubled(tenant, now))].sort(worseFirst).slice(0, limit);
     after = page.at(-1)?.id;
-    if (page.length < pageSize || after === undefined) return { tenants: worst, examined, complete: true };
+    if (page.length < size || after === undefined) return { tenants: worst, examined, complete: true };
     if (examined >= examine) return { tenants: worst, examined, complete: false };
   }
 }

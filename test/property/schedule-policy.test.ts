@@ -69,6 +69,22 @@ describe('the schedule after a run (F5)', () => {
     );
   });
 
+  test('F5: backlog that whoever dispatches carries on with is due once that should have shown', () => {
+    fc.assert(
+      fc.property(results, served, streaks, settings, fc.nat(), (result, outcome, before, given, ms) => {
+        const continued = { ...result, outcome, continuedForMs: ms };
+        expect(nextSchedule({ ...continued, more: true }, before, given)).toEqual({
+          mode: 'set',
+          nextDueInMs: ms,
+          idleStreak: 0,
+          failureStreak: 0,
+        });
+        const without = nextSchedule({ ...result, outcome, more: false }, before, given);
+        expect(nextSchedule({ ...continued, more: false }, before, given)).toEqual(without);
+      }),
+    );
+  });
+
   test('F5, Q11: a known next due time overrides a longer interval, and never lengthens one', () => {
     fc.assert(
       fc.property(

@@ -1,0 +1,87 @@
+import { functionSettings, intervalOf } from '../../../functions/settings.ts';
+import { isMultiOutboxError } from '../../../src/errors.ts';
+import { loadSettings } from '../../../src/settings.ts';
+
+function refusal(env: NodeJS.ProcessEnv): string {
+  try {
+    functionSettings(env);
+  } catch (error) {
+    if (isMultiOutboxError(error, 'INVALID_CONFIGURATION')) return error.message;
+    throw error;
+  }
+  throw new Error('Nothing was refused.');
+}
+
+const timeout = 'AzureFunctionsJobHost__functionTimeout';
+
+describe('settings of a function app', () => {
+  test('what is not given has the defaults of this host; all else is as everywhere', () => {
+    const { dispatch, plan, ...rest } = functionSettings({});
+    const elsewhere = loadSettings({}, {});
+    expect(dispatch).toEqual({ ...elsewhere.dispatch, graceMs: 3_000 });
+    expect(plan).toEqual({
+      ...elsewhere.plan,
+      capacity: 10_000,
+      intervalMs: 5_000,
+      redispatchMs: 60_000 + 30_000 + 3_000 + 60_000,
+    });
+    const { dispatch: _, plan: __, ...others } = elsewhere;
+    expect(rest).toEqual(others);
+  });
+
+  test('app settings come before them; empty ones count as absent', () => {
+    const { dispatch, plan } = functionSettings({
+      MULTI_OUTBOX_GRACE: '1s',
+      MULTI_OUTBOX_PLAN_CAPACITY: '',
+      MULTI_OUTBOX_PLAN_INTERVAL: '7s',
+      MULTI_OUTBOX_REDISPATCH: '4m',
+    });
+    expect(dispatch.graceMs).toBe(1_000);
+    expect(plan).toMatchObject({ capacity: 10_000, intervalMs: 7_000, redispatchMs: 240_000 });
+  });
+
+  test('D5: the time budget leaves room for a handler timeout and the grace within functionTimeout', () => {
+    expect(functionSettings({ [timeout]: '00:01:00' }).dispatch.timeBudgetMs).toBe(17_000);
+    expect(functionSettings({ [timeout]: '1.00:00:00' }).dispatch.timeBudgetMs).toBe(60_000);
+    expect(functionSettings({ [timeout]: '-1' }).dispatch.timeBudgetMs).toBe(60_000);
+    expect(functionSettings({ [timeout]: '-1', MULTI_OUTBOX_TIME_BUDGET: '23h' }).dispatch.timeBudgetMs).toBe(
+      82_800_000,
+    );
+    expect(functionSettings({ MULTI_OUTBOX_TIME_BUDGET: '557s' }).dispatch.timeBudgetMs).toBe(557_000);
+  });
+
+  test('a time budget that does not fit is refused with the sum', () => {
+    expect(refusal({ MULTI_OUTBOX_TIME_BUDGET: '558s' })).toBe(
+      'MULTI_OUTBOX_TIME_BUDGET is 558000 ms: it must be at most 557000 ms (functionTimeout 600000 ms - MULTI_OUTBOX_HANDLER_TIMEOUT 30000 ms - MULTI_OUTBOX_GRACE 3000 ms - 10000 ms). Lower it, or raise functionTimeout in host.json.',
+    );
+    expect(refusal({ MULTI_OUTBOX_HANDLER_TIMEOUT: '10m' })).toMatch(/^No time is left for dispatch runs /);
+    expect(refusal({ [timeout]: '30' })).toMatch(/^functionTimeout is "30": it must be like '00:10:00'/);
+  });
+
+  test('a grace that does not fit into the five seconds of a termination is refused', () => {
+    expect(refusal({ MULTI_OUTBOX_GRACE: '5s' })).toMatch(
+      /^MULTI_OUTBOX_GRACE is 5000 ms: .* at most 4000 ms\.$/,
+    );
+  });
+
+  test('what no setting may be is refused here as everywhere', () => {
+    expect(refusal({ MULTI_OUTBOX_BATCH_SIZE: '0' })).toMatch(/^MULTI_OUTBOX_BATCH_SIZE is "0": it must be /);
+  });
+
+  test.each<[string, number | null]>([
+    ['*/5 * * * * *', 5_000],
+    ['0/10 * * * * *', 10_000],
+    ['* * * * * *', 1_000],
+    ['30 * * * * *', 60_000],
+    ['0 */2 * * * *', 120_000],
+    ['*/5 * * * *', 300_000],
+    ['0 0 * * * *', null],
+    ['0 */5 9-17 * * *', null],
+    ['0 30 9 * * 1', null],
+  ])('F3: a plan that runs at %s is held against the right interval', (schedule, intervalMs) => {
+    expect(intervalOf(schedule)).toBe(intervalMs);
+    expect(functionSettings({ MULTI_OUTBOX_SCHEDULE: schedule }).plan.intervalMs).toBe(
+      intervalMs ?? 86_400_000,
+    );
+  });
+});
