@@ -1,0 +1,329 @@
+import { existsSync } from 'node:fs';
+import { MessageStatus } from '../../src/engine/work-queue.ts';
+import { defineHandler, PermanentError } from '../../src/queue/handler.ts';
+import { FleetPlace, noting } from '../support/fleet-place.ts';
+import { recordingLogger } from '../support/recording-logger.ts';
+
+const place = new FleetPlace();
+
+describe('the library face (section 7)', () => {
+  test('enqueue, tick, done: the shortest way through', async () => {
+    const { seen, handlers } = noting();
+    const face = await place.fleet(['acme'], { handlers });
+    const { messageId, status } = await face.outbox('acme').enqueue({ topic: 'Orders', payload: 'one' });
+    expect(status).toBe('enqueued');
+    const { plan, runs } = await face.tick();
+    expect(plan).toMatchObject({ status: 'planned', due: 1 });
+    expect(runs).toMatchObject([
+      {
+        tenantId: 'acme',
+        reason: 'wake',
+        outcome: 'dispatched',
+        counts: { done: 1 },
+        roundTrips: 2,
+        more: false,
+      },
+    ]);
+    expect(seen).toEqual(['acme:one']);
+    expect(await face.outbox('acme').get(messageId)).toMatchObject({ status: MessageStatus.Done });
+    expect(await face.outbox('acme').statistics()).toMatchObject({ done: 1, ready: 0 });
+  });
+
+  test('nothing is opened before it is needed', async () => {
+    const face = place.face();
+    expect(face.outbox('acme').tenantId).toBe('acme');
+    expect(existsSync(place.file('registry.db'))).toBe(false);
+  });
+
+  test('a registry without a schema says what to do', async () => {
+    const face = place.face();
+    await expect(face.plan()).rejects.toMatchObject({
+      code: expect.stringMatching(/SCHEMA_MISSING|DATABASE_MISSING/),
+    });
+    expect(await face.migrate()).toMatchObject([{ tenantId: null, result: { from: 0 } }]);
+    expect(await face.plan()).toMatchObject({ status: 'idle', requests: [] });
+  });
+
+  test('two handlers for a topic, bad settings and bad tenants are refused at once', () => {
+    const handler = () => defineHandler({ topic: 'a', handle() {} });
+    expect(() => place.face({ handlers: [handler(), handler()] })).toThrow(/Two handlers/);
+    expect(() => place.face({ dispatch: { batchSize: 0 } })).toThrow(/dispatch.batchSize/);
+    expect(() => place.face({ tenants: [{ id: 'No' }] })).toThrow(/lower case/);
+  });
+
+  test('without handlers nothing is planned: the tenants stay due for who has some', async () => {
+    const face = await place.fleet(['acme']);
+    await expect(face.tick()).rejects.toMatchObject({ code: 'INVALID_CONFIGURATION' });
+    await expect(face.run({ signal: new AbortController().signal })).rejects.toMatchObject({
+      code: 'INVALID_CONFIGURATION',
+    });
+    await expect(face.dispatch({ tenantId: 'acme' })).rejects.toMatchObject({
+      code: 'INVALID_CONFIGURATION',
+    });
+    expect((await face.plan()).requests).toHaveLength(1);
+  });
+
+  test('D7: the report goes to the registry: counts, totals, error, parked topics, backlog', async () => {
+    const { handlers } = noting(({ payload }) => {
+      if (payload === 'bad') throw new PermanentError('no');
+    });
+    const face = await place.fleet(['acme'], { handlers });
+    const outbox = face.outbox('acme');
+    await outbox.enqueue(['good', 'bad', 'good'].map((payload) => ({ topic: 'orders', payload })));
+    await outbox.enqueue({ topic: 'nobody-handles', payload: 'x' });
+    await face.tick();
+    await outbox.enqueue({ topic: 'orders', payload: 'good' });
+    await face.tick();
+    const { schedule } = await face.tenants.get('acme');
+    expect(schedule).toMatchObject({
+      lastOutcome: 'dispatched',
+      lastCounts: { done: 1, dead: 0 },
+      totals: { done: 3, dead: 1, parked: 1 },
+      idleStreak: 0,
+      failureStreak: 0,
+      backlog: false,
+      lastError: null,
+    });
+    expect(schedule.lastRunUtc).toBeInstanceOf(Date);
+    expect(await face.status()).toMatchObject({
+      tenants: { active: 1, paused: 0, retired: 0 },
+      failing: 0,
+      totals: { done: 3 },
+    });
+  });
+
+  test('F6: plans, status and lists touch no tenant database', async () => {
+    const face = place.face({ handlers: noting().handlers });
+    await (await face.registry()).schema.migrate();
+    await face.tenants.add({ id: 'acme' });
+    expect((await face.plan()).requests).toHaveLength(1);
+    await face.status();
+    await face.tenants.list();
+    await face.wake('acme');
+    expect(existsSync(place.file('tenants/acme.db'))).toBe(false);
+  });
+
+  test('F5: an idle tenant is asked after ever longer intervals', async () => {
+    const face = await place.fleet(['acme'], {
+      handlers: noting().handlers,
+      schedule: { idleFloorMs: 1, idleCeilingMs: 8 },
+    });
+    const streaks: number[] = [];
+    while (streaks.length < 5) {
+      const { runs } = await face.tick();
+      if (runs.length > 0) streaks.push((await face.tenants.get('acme')).schedule.idleStreak);
+    }
+    expect(streaks).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test("F6, Q11: with a ceiling of 'never' a tenant is due when its next message is, and else not at all", async () => {
+    const { handlers } = noting();
+    const face = await place.fleet(['acme'], { handlers, schedule: { idleCeilingMs: 'never' } });
+    await face.tick();
+    expect((await face.tenants.get('acme')).schedule.nextDueUtc).toBeNull();
+    expect(await face.plan()).toMatchObject({ status: 'idle', nextDueInMs: null });
+    await face.outbox('acme').enqueue({ topic: 'orders', payload: 'x', delay: '10m' });
+    // The wake makes it due at once, so that the due time becomes known.
+    expect((await face.tick()).runs).toMatchObject([{ outcome: 'idle', roundTrips: 1 }]);
+    const { nextDueUtc } = (await face.tenants.get('acme')).schedule;
+    const inMs = nextDueUtc!.getTime() - Date.now();
+    expect(inMs).toBeGreaterThan(590_000);
+    expect(inMs).toBeLessThanOrEqual(600_000);
+  });
+});
+
+describe('the outbox of a tenant (Q3, F9)', () => {
+  test('Q3: many in one call, in the order given; a dedup key seen before is a duplicate', async () => {
+    const { seen, handlers } = noting();
+    const face = await place.fleet(['acme'], { handlers });
+    const outbox = face.outbox('acme');
+    const first = await outbox.enqueue({ topic: 'orders', payload: '0', dedupKey: 'd' });
+    const results = await outbox.enqueue([
+      { topic: 'orders', payload: '1', dedupKey: 'd' },
+      { topic: 'orders', payload: '2' },
+    ]);
+    expect(results).toMatchObject([
+      { status: 'duplicate', messageId: first.messageId },
+      { status: 'enqueued' },
+    ]);
+    expect(await outbox.enqueue([])).toEqual([]);
+    await face.tick();
+    expect(seen).toEqual(['acme:0', 'acme:2']);
+  });
+
+  test('Q3: one bad message among several: none is stored, and its place is named', async () => {
+    const face = await place.fleet(['acme']);
+    const outbox = face.outbox('acme');
+    await expect(
+      outbox.enqueue([
+        { topic: 'orders', payload: 1 },
+        { topic: '', payload: 2 },
+      ]),
+    ).rejects.toMatchObject({ code: 'INVALID_MESSAGE', message: expect.stringContaining('at index 1') });
+    expect(await outbox.statistics()).toMatchObject({ ready: 0 });
+  });
+
+  test("Q3: within the caller's transaction: rolled back means never seen, committed means dispatched", async () => {
+    const { seen, handlers } = noting();
+    const face = await place.fleet(['acme'], { handlers });
+    const outbox = face.outbox('acme');
+    const transaction = place.connection('tenants/acme.db');
+    transaction.exec('BEGIN IMMEDIATE');
+    await outbox.enqueue({ topic: 'orders', payload: 'undone' }, { transaction });
+    transaction.exec('ROLLBACK');
+    transaction.exec('BEGIN IMMEDIATE');
+    await outbox.enqueue({ topic: 'orders', payload: 'kept' }, { transaction });
+    expect(transaction.isTransaction).toBe(true);
+    transaction.exec('COMMIT');
+    await face.wake('acme');
+    await face.tick();
+    expect(seen).toEqual(['acme:kept']);
+  });
+
+  test('F7: an enqueue wakes its tenant; not with a transaction, nor when told not to', async () => {
+    const face = await place.fleet(['acme'], {
+      handlers: noting().handlers,
+      schedule: { idleCeilingMs: 'never' },
+    });
+    await face.tick();
+    const outbox = face.outbox('acme');
+    const transaction = place.connection('tenants/acme.db');
+    transaction.exec('BEGIN IMMEDIATE');
+    await outbox.enqueue({ topic: 'orders', payload: 1 }, { transaction });
+    transaction.exec('COMMIT');
+    await outbox.enqueue({ topic: 'orders', payload: 1 }, { wake: false });
+    expect((await face.plan()).requests).toEqual([]);
+    await outbox.enqueue({ topic: 'orders', payload: 1 });
+    expect((await face.plan()).requests).toMatchObject([{ tenantId: 'acme', reason: 'wake' }]);
+  });
+
+  test('F7: a message that is stored is not reported as failed because its wake did not get through', async () => {
+    const logger = recordingLogger();
+    const face = await place.fleet(['acme'], { logger, sqlite: { busyTimeoutMs: 20 } });
+    const outbox = face.outbox('acme');
+    await outbox.statistics();
+    const blocker = place.connection('registry.db');
+    blocker.exec('BEGIN IMMEDIATE');
+    expect(await outbox.enqueue({ topic: 'orders', payload: 1 })).toMatchObject({ status: 'enqueued' });
+    blocker.exec('ROLLBACK');
+    expect(await outbox.statistics()).toMatchObject({ ready: 1 });
+    expect(logger.lines).toMatchObject([
+      { level: 'warn', fields: { tenantId: 'acme', error: { code: 'DATABASE_LOCKED' } } },
+    ]);
+  });
+
+  test('F9: unknown ids raise an error that names the id, at the first call', async () => {
+    const face = await place.fleet(['acme'], { handlers: noting().handlers });
+    const unknown = {
+      code: 'UNKNOWN_TENANT',
+      tenantId: 'nobody',
+      message: expect.stringContaining("'nobody'"),
+    };
+    await expect(face.outbox('nobody').enqueue({ topic: 't', payload: 1 })).rejects.toMatchObject(unknown);
+    await expect(face.outbox('nobody').statistics()).rejects.toMatchObject(unknown);
+    await expect(face.leases('nobody').list()).rejects.toMatchObject(unknown);
+    await expect(face.dispatch({ tenantId: 'nobody' })).rejects.toMatchObject(unknown);
+    await expect(face.wake('nobody')).rejects.toMatchObject(unknown);
+    await expect(face.tenants.get('nobody')).rejects.toMatchObject(unknown);
+    await expect(face.tenants.pause('nobody')).rejects.toMatchObject({ code: 'UNKNOWN_TENANT' });
+  });
+
+  test('F9: the same id gives the same instance until its configuration changes', async () => {
+    const face = await place.fleet(['acme']);
+    const outbox = face.outbox('acme');
+    await outbox.statistics();
+    expect(face.outbox('acme')).toBe(outbox);
+    await face.tenants.change({ id: 'acme', priority: 5 });
+    expect(face.outbox('acme')).not.toBe(outbox);
+  });
+
+  test('Q13: dead letters are listed, counted, replayed and discarded; the tenant is woken', async () => {
+    let broken = true;
+    const { seen, handlers } = noting(() => {
+      if (broken) throw new PermanentError('broken');
+    });
+    const face = await place.fleet(['acme'], { handlers, schedule: { idleCeilingMs: 'never' } });
+    const { dead, enqueue } = face.outbox('acme');
+    await enqueue(['1', '2', '3'].map((payload) => ({ topic: 'orders', payload })));
+    await face.tick();
+    expect(await dead.count()).toBe(3);
+    expect((await dead.list({}, { limit: 2 })).map(({ payload }) => payload)).toEqual(['1', '2']);
+    const [first, second] = await dead.list();
+    broken = false;
+    expect(await dead.replay({ messageIds: [first!.messageId] })).toBe(1);
+    expect((await face.tick()).runs).toMatchObject([{ reason: 'wake', counts: { done: 1 } }]);
+    expect(await dead.discard({ messageIds: [second!.messageId] })).toBe(1);
+    expect(await dead.replay({ topic: 'ORDERS' })).toBe(1);
+    expect(await dead.count()).toBe(0);
+    await face.tick();
+    expect(seen.slice(3)).toEqual(['acme:1', 'acme:3']);
+  });
+});
+
+describe('dispatch requests', () => {
+  test('a tenant can be dispatched by hand, though it is not due', async () => {
+    const { seen, handlers } = noting();
+    const face = await place.fleet(['acme'], { handlers });
+    await face.tick();
+    await face.outbox('acme').enqueue({ topic: 'orders', payload: 'x' }, { wake: false });
+    expect(await face.dispatch({ tenantId: 'acme' })).toMatchObject({
+      reason: 'manual',
+      outcome: 'dispatched',
+    });
+    expect(seen).toEqual(['acme:x']);
+  });
+
+  test('D5: a request whose signal has fired leaves the tenant due', async () => {
+    const face = await place.fleet(['acme'], { handlers: noting().handlers });
+    const { requests } = await face.plan();
+    expect(await face.dispatch(requests[0]!, { signal: AbortSignal.abort() })).toMatchObject({
+      outcome: 'idle',
+      more: true,
+      roundTrips: 0,
+    });
+    expect((await face.plan()).requests).toHaveLength(1);
+  });
+
+  test.each([
+    ['nothing', undefined],
+    ['null', null],
+    ['no tenant', {}],
+    ['an empty tenant', { tenantId: '' }],
+    ['a tenant that is no text', { version: 1, tenantId: 5 }],
+    ['a version of the future', { version: 2, tenantId: 'acme' }],
+  ])('%s is no request', async (_, request) => {
+    const face = await place.fleet(['acme'], { handlers: noting().handlers });
+    await expect(face.dispatch(request as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  test('D1: a tenant whose lease is held elsewhere is skipped, and due again when that runs out', async () => {
+    const { seen, handlers } = noting();
+    const face = await place.fleet(['acme'], { handlers });
+    await face.outbox('acme').enqueue({ topic: 'orders', payload: 'x' });
+    const elsewhere = await place.outbox('acme');
+    await elsewhere.begin({ owner: 'elsewhere', durationMs: 30_000, claim: { limit: 1, maxBytes: 1 } });
+    const { runs } = await face.tick();
+    expect(runs).toMatchObject([{ outcome: 'skipped', skipped: 'held', counts: { done: 0 } }]);
+    expect(seen).toEqual([]);
+    const { nextDueUtc, failureStreak } = (await face.tenants.get('acme')).schedule;
+    expect(failureStreak).toBe(0);
+    expect(nextDueUtc!.getTime() - Date.now()).toBeLessThanOrEqual(35_000);
+  });
+});
+
+describe('the end', () => {
+  test('after close every call fails with CLOSED; close is idempotent, and is what `await using` calls', async () => {
+    const face = await place.fleet(['acme'], { handlers: noting().handlers });
+    const outbox = face.outbox('acme');
+    await outbox.statistics();
+    await face[Symbol.asyncDispose]();
+    await face.close();
+    const closed = { code: 'CLOSED' };
+    await expect(outbox.enqueue({ topic: 't', payload: 1 })).rejects.toMatchObject(closed);
+    await expect(face.plan()).rejects.toMatchObject(closed);
+    await expect(face.tick()).rejects.toMatchObject(closed);
+    await expect(face.dispatch({ tenantId: 'acme' })).rejects.toMatchObject(closed);
+    await expect(face.status()).rejects.toMatchObject(closed);
+    await expect(face.registry()).rejects.toMatchObject(closed);
+  });
+});
