@@ -85,6 +85,26 @@ describe('the schedule after a run (F5)', () => {
     );
   });
 
+  test('F5: backlog that the dispatcher carries on with by itself is due again only when that must be lost', () => {
+    const wait = fc.integer({ min: 0, max: days });
+    fc.assert(
+      fc.property(
+        results,
+        served,
+        streaks,
+        settings,
+        wait,
+        (result, outcome, before, given, continuedForMs) => {
+          const of = (more: boolean) =>
+            nextSchedule({ ...result, outcome, more, continuedForMs }, before, given);
+          expect(of(true)).toMatchObject({ mode: 'set', nextDueInMs: continuedForMs, idleStreak: 0 });
+          // Without backlog there is nothing to carry on with.
+          expect(of(false)).toEqual(nextSchedule({ ...result, outcome, more: false }, before, given));
+        },
+      ),
+    );
+  });
+
   test('F5, Q11: a known next due time overrides a longer interval, and never lengthens one', () => {
     fc.assert(
       fc.property(

@@ -1,0 +1,207 @@
+import type { MultiOutbox } from '../../src/multi-outbox.ts';
+import { deferred } from '../support/deferred.ts';
+import { FleetPlace, noting } from '../support/fleet-place.ts';
+import { until } from '../support/until.ts';
+
+const place = new FleetPlace();
+const quick = { plan: { intervalMs: 10 }, directory: { refreshMs: 5 } } as const;
+
+async function send(face: MultiOutbox, id: string, payload: string): Promise<void> {
+  await face.outbox(id).enqueue({ topic: 'orders', payload });
+}
+
+/** Runs the face while the test does something, then stops it and waits for its end. */
+async function whileRunning(face: MultiOutbox, action: () => Promise<void>): Promise<void> {
+  const stop = new AbortController();
+  const running = face.run({ signal: stop.signal });
+  try {
+    await action();
+  } finally {
+    stop.abort();
+    await running;
+  }
+}
+
+describe('tenants that come, change and go while a host runs (F2)', () => {
+  test('F2: a tenant that another process adds is served without a restart', async () => {
+    const { seen, handlers } = noting();
+    const host = await place.fleet(['a'], { handlers, ...quick });
+    const admin = place.face();
+    await whileRunning(host, async () => {
+      await admin.tenants.add({ id: 'new' });
+      await admin.migrate({ tenants: ['new'] });
+      await send(admin, 'new', '1');
+      await until('it is served', () => seen.includes('new:1'));
+    });
+  });
+
+  test('F2: paused it is left alone, its messages are taken in; resumed it is served', async () => {
+    const { seen, handlers } = noting();
+    const host = await place.fleet(['a', 'b'], { handlers, ...quick });
+    const admin = place.face();
+    await whileRunning(host, async () => {
+      await admin.tenants.pause('a');
+      await send(admin, 'a', '1');
+      await expect(admin.wake('a')).rejects.toMatchObject({
+        code: 'TENANT_NOT_ACTIVE',
+        message: expect.stringContaining('tenants resume a'),
+      });
+      // Others are served meanwhile, more than once.
+      for (const payload of ['1', '2', '3']) {
+        await send(admin, 'b', payload);
+        await until('the other is served', () => seen.includes(`b:${payload}`));
+      }
+      expect(seen).not.toContain('a:1');
+      await admin.tenants.resume('a');
+      await until('it is served', () => seen.includes('a:1'));
+    });
+  });
+
+  test('F2: a tenant that is paused between its plan and its run is skipped', async () => {
+    const { seen, handlers } = noting();
+    const host = await place.fleet(['a'], { handlers, ...quick });
+    await send(host, 'a', '1');
+    const { requests } = await host.plan();
+    await host.tenants.pause('a');
+    expect(await host.dispatch(requests[0]!)).toMatchObject({ outcome: 'skipped', skipped: 'not-active' });
+    expect(seen).toEqual([]);
+  });
+
+  test('F2: retired it is served no more, and says so; it can come back', async () => {
+    const { seen, handlers } = noting();
+    const host = await place.fleet(['a', 'b'], { handlers, ...quick });
+    const admin = place.face();
+    await send(host, 'a', '1');
+    await whileRunning(host, async () => {
+      await until('it is served', () => seen.includes('a:1'));
+      await admin.tenants.remove('a');
+      await until('the host knows', async () =>
+        host
+          .outbox('a')
+          .statistics()
+          .then(
+            () => false,
+            (error) => error.code === 'TENANT_NOT_ACTIVE',
+          ),
+      );
+      await admin.tenants.add({ id: 'a' });
+      await send(admin, 'a', '2');
+      await until('it is served again', () => seen.includes('a:2'));
+    });
+  });
+
+  test('F2: a tenant that moves to another database is served there from then on', async () => {
+    const { seen, handlers } = noting();
+    const host = await place.fleet(['a'], { handlers, ...quick });
+    const admin = place.face();
+    await whileRunning(host, async () => {
+      await send(admin, 'a', 'before');
+      await until('it is served', () => seen.includes('a:before'));
+      await admin.tenants.change({ id: 'a', database: 'moved/a.db' });
+      await admin.migrate({ tenants: ['a'] });
+      await send(admin, 'a', 'after');
+      await until('it is served where it is now', () => seen.includes('a:after'));
+    });
+    const moved = place.connection('moved/a.db');
+    expect(moved.prepare('SELECT count(*) AS n FROM Outbox').get()).toEqual({ n: 1 });
+  });
+});
+
+describe('the continuous host', () => {
+  test('F5: a backlog larger than one run is worked off without waiting for the next interval', async () => {
+    const { seen, handlers } = noting(() => new Promise((resolve) => setTimeout(resolve, 2)));
+    const host = await place.fleet(['a'], {
+      handlers,
+      // Every run is cut short; after the first plan an interval would take an hour.
+      dispatch: { timeBudgetMs: 5, batchSize: 5, concurrency: 1 },
+      plan: { intervalMs: '1h' },
+    });
+    await host
+      .outbox('a')
+      .enqueue(Array.from({ length: 40 }, (_, n) => ({ topic: 'orders', payload: String(n) })));
+    await whileRunning(host, () => until('all are dispatched', () => seen.length === 40).then(() => {}));
+    expect(new Set(seen).size).toBe(40);
+  });
+
+  test('D8: more due tenants than places: all are served, as places become free', async () => {
+    const ids = Array.from({ length: 9 }, (_, n) => `t${n}`);
+    const { seen, handlers } = noting(() => new Promise((resolve) => setImmediate(resolve)));
+    const host = await place.fleet(ids, {
+      handlers,
+      dispatch: { parallelRuns: 2 },
+      plan: { intervalMs: '1h' },
+    });
+    for (const id of ids) await send(host, id, 'x');
+    await whileRunning(host, () => until('all are served', () => seen.length === ids.length).then(() => {}));
+    expect(seen.sort()).toEqual(ids.map((id) => `${id}:x`));
+  });
+
+  test('D5: it resolves once every run has ended: nothing is claimed, no lease is held', async () => {
+    const started = deferred();
+    const { handlers } = noting(async (_, { signal }) => {
+      started.resolve();
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    });
+    const host = await place.fleet(['a'], { handlers, ...quick });
+    await send(host, 'a', '1');
+    await whileRunning(host, () => started.promise);
+    expect(await host.outbox('a').statistics()).toMatchObject({ claimed: 0 });
+    expect((await host.leases('a').list()).some(({ held }) => held)).toBe(false);
+    expect((await host.leases().list()).some(({ held }) => held)).toBe(false);
+  });
+
+  test('two hosts on one registry: every message is handled once', async () => {
+    const ids = ['a', 'b', 'c'];
+    const { seen, handlers } = noting(() => new Promise((resolve) => setImmediate(resolve)));
+    const one = await place.fleet(ids, { handlers, owner: 'one', ...quick });
+    const other = place.face({ handlers, owner: 'other', ...quick });
+    const expected: string[] = [];
+    await whileRunning(one, () =>
+      whileRunning(other, async () => {
+        for (let round = 0; round < 10; round++) {
+          for (const id of ids) {
+            await send(round % 2 === 0 ? one : other, id, String(round));
+            expected.push(`${id}:${round}`);
+          }
+        }
+        await until('all are handled', () => seen.length >= expected.length);
+      }),
+    );
+    expect([...seen].sort()).toEqual(expected.sort());
+  });
+
+  test('a listener that throws does not stop the host', async () => {
+    const { seen, handlers } = noting();
+    const host = await place.fleet(['a'], {
+      handlers,
+      plan: { intervalMs: 10 },
+      dispatch: { parallelRuns: 1 },
+    });
+    const stop = new AbortController();
+    let told = 0;
+    const running = host.run({
+      signal: stop.signal,
+      onRun() {
+        if (told++ === 0) throw new Error('the progress bar broke');
+      },
+    });
+    await until('it was told', () => told > 0);
+    // The tenant is planned again once somebody asks for it: its place was given back.
+    await send(host, 'a', '1');
+    await until('it is served', () => seen.includes('a:1'));
+    stop.abort();
+    await running;
+  });
+
+  test('a registry that is away for a while: the host goes on once it is back', async () => {
+    const { seen, handlers } = noting();
+    const host = await place.fleet(['a'], { handlers, ...quick, sqlite: { busyTimeoutMs: 10 } });
+    await whileRunning(host, async () => {
+      const blocker = place.connection('registry.db');
+      blocker.exec('BEGIN EXCLUSIVE');
+      await host.outbox('a').enqueue({ topic: 'orders', payload: '1' });
+      blocker.exec('COMMIT');
+      await until('it is served', () => seen.includes('a:1'));
+    });
+  });
+});
