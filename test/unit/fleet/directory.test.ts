@@ -1,7 +1,7 @@
 import type { Registry, TenantRecord } from '../../../src/engine/registry.ts';
 import { TenantDirectory } from '../../../src/fleet/directory.ts';
 import { tenantDefinition } from '../../../src/fleet/tenant.ts';
-import { deferred } from '../../support/deferred.ts';
+import { deferred, turns } from '../../support/deferred.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 
@@ -139,6 +139,8 @@ describe('the tenants this process knows (F2)', () => {
     faults.changesSince = () => gate.promise;
     const first = directory.get('a');
     const second = directory.get('b');
+    // Were it read now, the version that the refresh brings would hide the change that follows.
+    await turns();
     await change('b', 5);
     gate.resolve();
     delete faults.changesSince;
@@ -156,7 +158,7 @@ describe('the tenants this process knows (F2)', () => {
     faults.get = () => gate.promise;
     const slow = directory.get('b');
     // The old definition of b has been read and is on its way; now it changes, and a refresh sees that.
-    await new Promise((resolve) => setImmediate(resolve));
+    await turns();
     await change('b', 5);
     jest.advanceTimersByTime(refreshMs);
     await directory.get('a');
