@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { MultiOutbox } from '../../src/multi-outbox.ts';
 import { deferred } from '../support/deferred.ts';
 import { FleetPlace, noting } from '../support/fleet-place.ts';
@@ -11,9 +12,13 @@ async function send(face: MultiOutbox, id: string, payload: string): Promise<voi
 }
 
 /** Runs the face while the test does something, then stops it and waits for its end. */
-async function whileRunning(face: MultiOutbox, action: () => Promise<void>): Promise<void> {
+async function whileRunning(
+  face: MultiOutbox,
+  action: () => Promise<void>,
+  options: Omit<Parameters<MultiOutbox['run']>[0], 'signal'> = {},
+): Promise<void> {
   const stop = new AbortController();
-  const running = face.run({ signal: stop.signal });
+  const running = face.run({ signal: stop.signal, ...options });
   try {
     await action();
   } finally {
@@ -88,6 +93,17 @@ describe('tenants that come, change and go while a host runs (F2)', () => {
       await send(admin, 'a', '2');
       await until('it is served again', () => seen.includes('a:2'));
     });
+  });
+
+  test('F2: the connections of a tenant that goes are closed', async () => {
+    const host = await place.fleet(['a'], { handlers: noting().handlers });
+    await send(host, 'a', '1');
+    await host.tick();
+    // SQLite removes this file when the last connection is closed.
+    const log = place.file('tenants/a.db-wal');
+    expect(existsSync(log)).toBe(true);
+    await host.tenants.remove('a');
+    await until('it is closed', () => !existsSync(log));
   });
 
   test('F2: a tenant that moves to another database is served there from then on', async () => {
@@ -177,20 +193,20 @@ describe('the continuous host', () => {
       plan: { intervalMs: 10 },
       dispatch: { parallelRuns: 1 },
     });
-    const stop = new AbortController();
     let told = 0;
-    const running = host.run({
-      signal: stop.signal,
-      onRun() {
-        if (told++ === 0) throw new Error('the progress bar broke');
+    const onRun = () => {
+      if (told++ === 0) throw new Error('the progress bar broke');
+    };
+    await whileRunning(
+      host,
+      async () => {
+        await until('it was told', () => told > 0);
+        // The tenant is planned again once somebody asks for it: its place was given back.
+        await send(host, 'a', '1');
+        await until('it is served', () => seen.includes('a:1'));
       },
-    });
-    await until('it was told', () => told > 0);
-    // The tenant is planned again once somebody asks for it: its place was given back.
-    await send(host, 'a', '1');
-    await until('it is served', () => seen.includes('a:1'));
-    stop.abort();
-    await running;
+      { onRun },
+    );
   });
 
   test('a registry that is away for a while: the host goes on once it is back', async () => {
