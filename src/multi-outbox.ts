@@ -30,7 +30,10 @@ export interface MultiOutboxOptions extends SettingsInput {
   /** Which due tenants are served, and in what order (F4); round-robin when absent. */
   readonly strategy?: Strategy;
   readonly logger?: Logger;
-  /** Who holds the leases this instance takes; host name, process id and a random part when absent. */
+  /**
+   * Who holds the leases this instance takes; host name, process id and a random part when absent. Dispatch runs add
+   * a part of their own.
+   */
   readonly owner?: string;
 }
 

@@ -110,7 +110,9 @@ async function runQueues(
           queue: database.queue(name),
           handlers: set,
           tenant: { id: tenant.id, tags: tenant.tags },
-          owner,
+          // Of its own for each run: two requests for a tenant may meet in one process, and an owner may take over
+          // what it holds itself (L2).
+          owner: `${owner}:${runId.slice(0, 8)}`,
           context: `run ${runId}`,
           dispatch: { ...dispatch, batchSize, concurrency },
           retry,

@@ -37,7 +37,7 @@ export class FleetPlace extends SqlitePlace {
   }
 
   override async clear(): Promise<void> {
-    for (const connection of this.#connections.splice(0)) if (connection.isOpen) connection.close();
+    for (const connection of this.#connections.splice(0)) connection.close();
     for (const face of this.#faces.splice(0)) await face.close();
     await super.clear();
   }
