@@ -1,0 +1,16 @@
+-- The schema, and the journal of the migrations applied to it.
+-- Every script may be run again: what is there already is left alone, procedures are replaced.
+SET QUOTED_IDENTIFIER ON;
+SET ANSI_NULLS ON;
+GO
+IF SCHEMA_ID(N'$(Schema)') IS NULL EXEC(N'CREATE SCHEMA [$(Schema)]');
+GO
+IF OBJECT_ID(N'[$(Schema)].[SchemaJournal]', N'U') IS NULL
+  CREATE TABLE [$(Schema)].[SchemaJournal] (
+    Version int NOT NULL CONSTRAINT [PK_SchemaJournal] PRIMARY KEY CLUSTERED,
+    Name nvarchar(200) NOT NULL,
+    -- SHA-256 of the step's text, in hex.
+    Checksum nvarchar(64) NOT NULL,
+    AppliedUtc datetime2(3) NOT NULL
+  );
+GO

@@ -1,0 +1,209 @@
+-- Storing messages (Q3), from any language, inside the caller's transaction or without one.
+--
+-- These procedures never commit or roll back a transaction that they did not begin. They run with XACT_ABORT OFF: two
+-- producers of one DedupKey meet at the unique index, and the second one's error 2627 must not doom the transaction it
+-- is caught in. Every other error is thrown on, and the caller's transaction is the caller's to end.
+--
+-- Locks: the new rows, until the caller's transaction ends; a producer of the same MessageId or DedupKey waits for it.
+-- Nothing else is waited for: not a claim, not another producer. Nothing that waits for a producer holds a lock that a
+-- producer wants, so there is no deadlock with the procedures of a run.
+SET QUOTED_IDENTIFIER ON;
+SET ANSI_NULLS ON;
+GO
+-- Stores one message. @MessageId: the caller's own id, or null for a new one; afterwards the id of the stored message,
+-- which for a duplicate is the first one's. A message id or dedup key seen before makes the call a no-op.
+--
+--   DECLARE @Id uniqueidentifier;
+--   EXEC [$(Schema)].[$(Queue)_Enqueue] @Topic = N'order.placed', @Payload = N'{"order":17}', @MessageId = @Id OUTPUT;
+IF OBJECT_ID(N'[$(Schema)].[$(Queue)_Enqueue]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_Enqueue] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[$(Queue)_Enqueue]
+  @Topic nvarchar(200),
+  @Payload nvarchar(max),
+  @OrderingKey nvarchar(200) = NULL,
+  @DedupKey nvarchar(200) = NULL,
+  @CorrelationId nvarchar(200) = NULL,
+  -- A JSON object of strings.
+  @Headers nvarchar(max) = NULL,
+  -- Milliseconds from now until the message is due (Q2).
+  @DelayMs bigint = 0,
+  @MessageId uniqueidentifier = NULL OUTPUT,
+  @Duplicate bit = 0 OUTPUT,
+  @PayloadEscaped bit = 0
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT OFF;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+IF @Topic IS NULL OR LEN(@Topic) = 0 THROW 51020, N'A message needs a topic of 1 to 200 characters.', 1;
+IF @Payload IS NULL THROW 51021, N'A message needs a payload; an empty text is one.', 1;
+IF @DelayMs IS NULL OR @DelayMs < 0 OR @DelayMs > 1500000000000
+  THROW 51022, N'@DelayMs must be milliseconds from 0 to 1500000000000.', 1;
+IF @Headers IS NOT NULL AND ISJSON(@Headers) = 0 THROW 51023, N'@Headers must be a JSON object of strings.', 1;
+DECLARE @Now datetime2(3) = SYSUTCDATETIME(), @DedupHash binary(32) = HASHBYTES('SHA2_256', @DedupKey);
+DECLARE @Id uniqueidentifier = COALESCE(@MessageId, NEWID()), @First uniqueidentifier;
+SELECT TOP (1) @First = MessageId FROM (
+  SELECT Sequence, MessageId FROM [$(Schema)].[$(Queue)] WHERE MessageId = @Id
+  UNION ALL
+  SELECT Sequence, MessageId FROM [$(Schema)].[$(Queue)] WHERE DedupHash = @DedupHash AND DedupKey IS NOT NULL
+) f ORDER BY Sequence;
+IF @First IS NULL
+BEGIN TRY
+  INSERT [$(Schema)].[$(Queue)]
+    (MessageId, Topic, CorrelationId, OrderingKey, DedupKey, EnqueuedUtc, DueUtc, Headers, Payload, PayloadEscaped)
+  VALUES (@Id, @Topic, @CorrelationId, @OrderingKey, @DedupKey, @Now,
+    DATEADD(millisecond, CAST(@DelayMs % 1000 AS int), DATEADD(second, CAST(@DelayMs / 1000 AS int), @Now)),
+    @Headers, @Payload, @PayloadEscaped);
+END TRY
+BEGIN CATCH
+  -- Somebody else stored it between the look and the insert, and has committed.
+  IF ERROR_NUMBER() NOT IN (2601, 2627) OR XACT_STATE() = -1 THROW;
+  SELECT TOP (1) @First = MessageId FROM (
+    SELECT Sequence, MessageId FROM [$(Schema)].[$(Queue)] WHERE MessageId = @Id
+    UNION ALL
+    SELECT Sequence, MessageId FROM [$(Schema)].[$(Queue)] WHERE DedupHash = @DedupHash AND DedupKey IS NOT NULL
+  ) f ORDER BY Sequence;
+  -- Not there any more: the retention has just removed it. The caller may try again.
+  IF @First IS NULL THROW;
+END CATCH;
+SET @MessageId = COALESCE(@First, @Id);
+SET @Duplicate = CASE WHEN @First IS NULL THEN 0 ELSE 1 END;
+GO
+-- Stores many messages, all or none, in one round trip. @Messages is a JSON array of
+--   {"ordinal":0, "messageId":"…", "topic":"…", "payload":"…", "payloadEscaped":false, "headers":"{…}",
+--    "correlationId":"…", "orderingKey":"…", "dedupKey":"…", "delayMs":0}
+-- where only topic and payload must be there; payload and headers are texts, so that they are kept byte for byte.
+-- Sequences follow the ordinals. One row for each duplicate: its Ordinal, the MessageId of the first message, and the
+-- age of that one in milliseconds. @RequireTransaction: refuse when no transaction is open. @Database: refuse when this
+-- is another one.
+--
+-- The messages are inserted by one statement. Only where messages of one call collide with each other, or with another
+-- producer at the same moment, they are stored one by one: whether a message is a duplicate then hangs on those before.
+IF OBJECT_ID(N'[$(Schema)].[$(Queue)_EnqueueMany]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_EnqueueMany] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[$(Queue)_EnqueueMany]
+  @Messages nvarchar(max),
+  @RequireTransaction bit = 0,
+  @Database nvarchar(128) = NULL
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT OFF;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+IF @RequireTransaction = 1 AND @@TRANCOUNT = 0 THROW 51002, N'No transaction is open on this connection.', 1;
+IF LOWER(@Database) <> LOWER(DB_NAME()) THROW 51003, N'The connection is on another database than the tenant''s.', 1;
+DECLARE @New TABLE (
+  Position int IDENTITY(1, 1) NOT NULL PRIMARY KEY,
+  Ordinal int NULL,
+  MessageId uniqueidentifier NOT NULL,
+  Topic nvarchar(200) NULL,
+  Payload nvarchar(max) NULL,
+  PayloadEscaped bit NOT NULL,
+  Headers nvarchar(max) NULL,
+  CorrelationId nvarchar(200) NULL,
+  OrderingKey nvarchar(200) NULL,
+  DedupKey nvarchar(200) NULL,
+  DedupHash binary(32) NULL,
+  DelayMs bigint NOT NULL
+);
+DECLARE @Duplicate TABLE (Position int NOT NULL, Ordinal int NULL, MessageId uniqueidentifier NOT NULL);
+DECLARE @Now datetime2(3) = SYSUTCDATETIME(), @OneByOne bit = 0, @Own bit = 0;
+DECLARE @Raw bit = CASE WHEN LEN(JSON_VALUE(N'["\""]', N'$[0]')) = 1 THEN 0 ELSE 1 END;
+INSERT @New (Ordinal, MessageId, Topic, Payload, PayloadEscaped, Headers, CorrelationId, OrderingKey, DedupKey, DedupHash, DelayMs)
+SELECT j.ordinal, COALESCE(j.messageId, NEWID()), j.topic, j.payload, COALESCE(j.payloadEscaped, 0), j.headers, j.correlationId,
+  j.orderingKey, j.dedupKey, HASHBYTES('SHA2_256', j.dedupKey), COALESCE(j.delayMs, 0)
+FROM (
+  SELECT ordinal, messageId, payloadEscaped, delayMs,
+    CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](topic) ELSE topic END AS topic,
+    CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](payload) ELSE payload END AS payload,
+    CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](headers) ELSE headers END AS headers,
+    CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](correlationId) ELSE correlationId END AS correlationId,
+    CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](orderingKey) ELSE orderingKey END AS orderingKey,
+    CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](dedupKey) ELSE dedupKey END AS dedupKey
+  FROM OPENJSON(@Messages) WITH (
+    ordinal int '$.ordinal',
+    messageId uniqueidentifier '$.messageId',
+    topic nvarchar(max) '$.topic',
+    payload nvarchar(max) '$.payload',
+    payloadEscaped bit '$.payloadEscaped',
+    headers nvarchar(max) '$.headers',
+    correlationId nvarchar(max) '$.correlationId',
+    orderingKey nvarchar(max) '$.orderingKey',
+    dedupKey nvarchar(max) '$.dedupKey',
+    delayMs bigint '$.delayMs')
+) j;
+IF EXISTS (SELECT 1 FROM @New WHERE Topic IS NULL OR LEN(Topic) = 0)
+  THROW 51020, N'A message needs a topic of 1 to 200 characters.', 1;
+IF EXISTS (SELECT 1 FROM @New WHERE Payload IS NULL) THROW 51021, N'A message needs a payload; an empty text is one.', 1;
+IF EXISTS (SELECT 1 FROM @New WHERE DelayMs < 0 OR DelayMs > 1500000000000)
+  THROW 51022, N'delayMs must be milliseconds from 0 to 1500000000000.', 1;
+IF EXISTS (SELECT 1 FROM @New WHERE Headers IS NOT NULL AND ISJSON(Headers) = 0)
+  THROW 51023, N'headers must be a JSON object of strings.', 1;
+IF EXISTS (SELECT 1 FROM @New GROUP BY MessageId HAVING COUNT(*) > 1)
+  OR EXISTS (SELECT 1 FROM @New WHERE DedupHash IS NOT NULL GROUP BY DedupHash HAVING COUNT(*) > 1)
+  SET @OneByOne = 1;
+IF @@TRANCOUNT = 0
+BEGIN
+  SET @Own = 1;
+  BEGIN TRANSACTION;
+END;
+BEGIN TRY
+  IF @OneByOne = 0
+  BEGIN TRY
+    INSERT @Duplicate (Position, Ordinal, MessageId)
+    SELECT n.Position, n.Ordinal, q.MessageId FROM @New n
+      JOIN [$(Schema)].[$(Queue)] q ON q.MessageId = n.MessageId;
+    INSERT @Duplicate (Position, Ordinal, MessageId)
+    SELECT n.Position, n.Ordinal, q.MessageId FROM @New n
+      JOIN [$(Schema)].[$(Queue)] q ON q.DedupHash = n.DedupHash AND q.DedupKey IS NOT NULL
+    WHERE n.DedupHash IS NOT NULL;
+    INSERT [$(Schema)].[$(Queue)]
+      (MessageId, Topic, CorrelationId, OrderingKey, DedupKey, EnqueuedUtc, DueUtc, Headers, Payload, PayloadEscaped)
+    SELECT n.MessageId, n.Topic, n.CorrelationId, n.OrderingKey, n.DedupKey, @Now,
+      DATEADD(millisecond, CAST(n.DelayMs % 1000 AS int), DATEADD(second, CAST(n.DelayMs / 1000 AS int), @Now)),
+      n.Headers, n.Payload, n.PayloadEscaped
+    FROM @New n
+    WHERE NOT EXISTS (SELECT 1 FROM @Duplicate d WHERE d.Position = n.Position)
+    ORDER BY n.Ordinal, n.Position;
+  END TRY
+  BEGIN CATCH
+    IF ERROR_NUMBER() NOT IN (2601, 2627) OR XACT_STATE() = -1 THROW;
+    SET @OneByOne = 1;
+  END CATCH;
+  IF @OneByOne = 1
+  BEGIN
+    DELETE FROM @Duplicate;
+    SAVE TRANSACTION [$(Queue)_EnqueueMany];
+    DECLARE @Position int, @Ordinal int, @Last int = -1, @MessageId uniqueidentifier, @Topic nvarchar(200), @Payload nvarchar(max),
+      @PayloadEscaped bit, @Headers nvarchar(max), @CorrelationId nvarchar(200), @OrderingKey nvarchar(200),
+      @DedupKey nvarchar(200), @DelayMs bigint, @IsDuplicate bit;
+    DECLARE @Order TABLE (Turn int IDENTITY(1, 1) NOT NULL PRIMARY KEY, Position int NOT NULL);
+    DECLARE @Turn int = 1, @Turns int;
+    INSERT @Order (Position) SELECT Position FROM @New ORDER BY Ordinal, Position;
+    SET @Turns = @@ROWCOUNT;
+    WHILE @Turn <= @Turns
+    BEGIN
+      SELECT @Position = n.Position, @Ordinal = n.Ordinal, @MessageId = n.MessageId, @Topic = n.Topic, @Payload = n.Payload,
+        @PayloadEscaped = n.PayloadEscaped, @Headers = n.Headers, @CorrelationId = n.CorrelationId,
+        @OrderingKey = n.OrderingKey, @DedupKey = n.DedupKey, @DelayMs = n.DelayMs
+      FROM @Order o JOIN @New n ON n.Position = o.Position WHERE o.Turn = @Turn;
+      EXEC [$(Schema)].[$(Queue)_Enqueue] @Topic = @Topic, @Payload = @Payload, @OrderingKey = @OrderingKey,
+        @DedupKey = @DedupKey, @CorrelationId = @CorrelationId, @Headers = @Headers, @DelayMs = @DelayMs,
+        @MessageId = @MessageId OUTPUT, @Duplicate = @IsDuplicate OUTPUT, @PayloadEscaped = @PayloadEscaped;
+      IF @IsDuplicate = 1
+        INSERT @Duplicate (Position, Ordinal, MessageId) VALUES (@Position, @Ordinal, @MessageId);
+      SET @Turn = @Turn + 1;
+    END;
+  END;
+  IF @Own = 1 COMMIT;
+END TRY
+BEGIN CATCH
+  IF @Own = 1 AND @@TRANCOUNT > 0 ROLLBACK;
+  ELSE IF @Own = 0 AND @OneByOne = 1 AND XACT_STATE() = 1 ROLLBACK TRANSACTION [$(Queue)_EnqueueMany];
+  THROW;
+END CATCH;
+-- A message may match one stored message by its id and another by its dedup key: the earlier one counts.
+SELECT f.Ordinal, f.MessageId, DATEDIFF_BIG(millisecond, f.EnqueuedUtc, SYSUTCDATETIME()) AS AgeMs
+FROM (
+  SELECT d.Ordinal, q.MessageId, q.EnqueuedUtc, ROW_NUMBER() OVER (PARTITION BY d.Position ORDER BY q.Sequence) AS Nth
+  FROM @Duplicate d JOIN [$(Schema)].[$(Queue)] q ON q.MessageId = d.MessageId
+) f WHERE f.Nth = 1;
+GO

@@ -1,0 +1,107 @@
+-- The plan (F3): due tenants under the plan lease, and the choice committed. Reads the index of due tenants alone,
+-- however many are registered.
+SET QUOTED_IDENTIFIER ON;
+SET ANSI_NULLS ON;
+GO
+-- First row: Lease is 'others' (Owner plans), 'released' (nobody is due) or 'held' (ours, under Fence), with what is
+-- known of the plan before; then at most @Limit due tenants, the longest due first.
+IF OBJECT_ID(N'[$(Schema)].[Plan_Begin]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Plan_Begin] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[Plan_Begin]
+  @Owner nvarchar(200),
+  @LeaseMs bigint,
+  @Limit int
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT ON;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+IF @@TRANCOUNT > 0 THROW 51001, N'A plan cannot begin or be committed inside a transaction.', 1;
+DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'plan'), @Now datetime2(3) = SYSUTCDATETIME(), @Holder bit, @Fence bigint;
+DECLARE @NextDue datetime2(3), @Due int = 0, @LastPlan datetime2(3), @Open bit;
+SELECT @Holder = CASE WHEN Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) THEN 0 ELSE 1 END
+FROM [$(Schema)].[Leases] WHERE NameHash = @LeaseHash AND ExpiresUtc > @Now;
+IF @Holder = 1
+BEGIN
+  SELECT N'others' AS Lease, Owner, DATEDIFF_BIG(millisecond, SYSUTCDATETIME(), ExpiresUtc) AS ExpiresInMs
+  FROM [$(Schema)].[Leases] WHERE NameHash = @LeaseHash;
+  RETURN;
+END;
+SELECT @NextDue = MIN(NextDueUtc) FROM [$(Schema)].[Tenants] WHERE Status = N'active' AND NextDueUtc IS NOT NULL;
+IF @Holder = 0 OR @NextDue <= @Now
+BEGIN
+  EXEC [$(Schema)].[Lease_Ensure] N'plan';
+  BEGIN TRANSACTION;
+  EXEC [$(Schema)].[Lease_Take] N'plan', @Owner, @LeaseMs, NULL, NULL, @Fence OUTPUT;
+  IF @Fence IS NULL
+  BEGIN
+    COMMIT;
+    SELECT N'others' AS Lease, Owner, DATEDIFF_BIG(millisecond, SYSUTCDATETIME(), ExpiresUtc) AS ExpiresInMs
+    FROM [$(Schema)].[Leases] WHERE NameHash = @LeaseHash;
+    RETURN;
+  END;
+END;
+ELSE
+  -- All that an idle plan leaves behind is when it was, so that a missing tick shows.
+  BEGIN TRANSACTION;
+UPDATE [$(Schema)].[RegistryState] SET PlanOpen = PlanOpen WHERE Id = 1;
+SELECT @LastPlan = LastPlanUtc, @Open = PlanOpen FROM [$(Schema)].[RegistryState] WHERE Id = 1;
+SET @Now = SYSUTCDATETIME();
+SELECT @NextDue = MIN(NextDueUtc) FROM [$(Schema)].[Tenants] WHERE Status = N'active' AND NextDueUtc IS NOT NULL;
+IF @Fence IS NOT NULL
+  SELECT @Due = COUNT(*) FROM [$(Schema)].[Tenants] WHERE Status = N'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= @Now;
+IF @Fence IS NOT NULL AND @Due = 0
+BEGIN
+  -- Our own earlier plan, still open, is lost now (L2).
+  UPDATE [$(Schema)].[Leases] SET Owner = NULL, ExpiresUtc = NULL, Context = NULL WHERE NameHash = @LeaseHash;
+  SET @Fence = NULL;
+END;
+UPDATE [$(Schema)].[RegistryState]
+SET LastPlanUtc = @Now, LastPlanDue = @Due, LastPlanChosen = 0, PlanOpen = CASE WHEN @Fence IS NULL THEN 0 ELSE 1 END
+WHERE Id = 1;
+COMMIT;
+SELECT CASE WHEN @Fence IS NULL THEN N'released' ELSE N'held' END AS Lease, @Fence AS Fence, @Due AS Due,
+  DATEDIFF_BIG(millisecond, @LastPlan, @Now) AS SinceMs, @Open AS Unfinished, DATEDIFF_BIG(millisecond, @Now, @NextDue) AS NextDueInMs;
+IF @Fence IS NOT NULL
+  SELECT TOP (@Limit) t.*, DATEDIFF_BIG(millisecond, t.NextDueUtc, @Now) AS OverdueMs,
+    DATEDIFF_BIG(millisecond, t.LastPlannedUtc, @Now) AS SincePlannedMs
+  FROM [$(Schema)].[TenantRecords] t
+  WHERE t.Status = N'active' AND t.NextDueUtc IS NOT NULL AND t.NextDueUtc <= @Now ORDER BY t.NextDueUtc, t.Id;
+GO
+-- Commits the choice, a JSON array of {"tenantId":"…","planVersion":1}, and gives the plan lease back. A row for each
+-- tenant won: still active, and not planned since. None when the lease was lost.
+IF OBJECT_ID(N'[$(Schema)].[Plan_Commit]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Plan_Commit] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[Plan_Commit]
+  @Owner nvarchar(200),
+  @Fence bigint,
+  @Choices nvarchar(max),
+  @RedispatchMs bigint
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT ON;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+IF @@TRANCOUNT > 0 THROW 51001, N'A plan cannot begin or be committed inside a transaction.', 1;
+DECLARE @Now datetime2(3), @Chosen int = 0;
+DECLARE @Choice TABLE (TenantId nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY, SeenVersion bigint NOT NULL);
+DECLARE @Won TABLE (TenantId nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL);
+INSERT @Choice (TenantId, SeenVersion)
+SELECT tenantId, MAX(planVersion) FROM OPENJSON(@Choices) WITH (tenantId nvarchar(64) '$.tenantId', planVersion bigint '$.planVersion')
+GROUP BY tenantId;
+BEGIN TRANSACTION;
+UPDATE [$(Schema)].[Leases] SET Owner = NULL, ExpiresUtc = NULL, Context = NULL
+WHERE NameHash = HASHBYTES('SHA2_256', N'plan') AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND Fence = @Fence;
+IF @@ROWCOUNT = 1
+BEGIN
+  UPDATE [$(Schema)].[RegistryState] SET PlanOpen = 0 WHERE Id = 1;
+  SET @Now = SYSUTCDATETIME();
+  UPDATE [$(Schema)].[Tenants]
+  SET PlanVersion = PlanVersion + 1, LastPlannedUtc = @Now, WakePending = 0,
+    NextDueUtc = DATEADD(millisecond, CAST(@RedispatchMs % 1000 AS int), DATEADD(second, CAST(@RedispatchMs / 1000 AS int), @Now))
+  OUTPUT inserted.Id INTO @Won (TenantId)
+  WHERE Status = N'active' AND EXISTS (SELECT 1 FROM @Choice c WHERE c.TenantId = Id AND c.SeenVersion = PlanVersion);
+  SET @Chosen = @@ROWCOUNT;
+  UPDATE [$(Schema)].[RegistryState] SET LastPlanChosen = @Chosen WHERE Id = 1;
+END;
+COMMIT;
+SELECT TenantId FROM @Won;
+GO

@@ -1,0 +1,80 @@
+-- The registry's tables. A tenant's row holds its definition, which people change, and its schedule, which plans and
+-- reports change.
+--
+-- Order of locks, in all procedures of the registry:
+--   1. the row of the plan lease;
+--   2. the row of RegistryState, which whoever changes a definition or a status takes, and a plan;
+--   3. rows of Tenants. Plans, reports and wakes change the schedule of rows of which they know the id; two that change
+--      several of the same rows at once in different order may meet in a deadlock (1205), of which one is tried again.
+SET QUOTED_IDENTIFIER ON;
+SET ANSI_NULLS ON;
+GO
+IF OBJECT_ID(N'[$(Schema)].[Tenants]', N'U') IS NULL
+BEGIN
+  CREATE TABLE [$(Schema)].[Tenants] (
+    Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL CONSTRAINT [PK_Tenants] PRIMARY KEY CLUSTERED,
+    Server nvarchar(256) NOT NULL,
+    DatabaseName nvarchar(1000) NOT NULL,
+    -- Equal for two tenants exactly when they mean the same physical database.
+    DatabaseKey nvarchar(1400) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    DatabaseHash AS CAST(HASHBYTES('SHA2_256', DatabaseKey) AS binary(32)) PERSISTED,
+    -- {"kind":"managed-identity"}, or {"kind":"setting","name":"…"}: the name of an app setting, never a secret.
+    Auth nvarchar(400) NOT NULL,
+    SchemaName nvarchar(128) NOT NULL,
+    Priority float NOT NULL,
+    Weight float NOT NULL,
+    SlaSeconds float NULL,
+    -- JSON objects.
+    Tags nvarchar(max) NOT NULL,
+    Overrides nvarchar(max) NOT NULL,
+    Status nvarchar(10) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    -- From one counter for all tenants; rises with every change of a definition or a status (F2).
+    Version bigint NOT NULL,
+    AddedUtc datetime2(3) NOT NULL,
+    -- Null: not due until a wake.
+    NextDueUtc datetime2(3) NULL,
+    -- Woken since it was last planned (F7).
+    WakePending bit NOT NULL CONSTRAINT [DF_Tenants_WakePending] DEFAULT (0),
+    -- Rises with every plan that chose the tenant, so that two planners never both win it (F3).
+    PlanVersion bigint NOT NULL CONSTRAINT [DF_Tenants_PlanVersion] DEFAULT (0),
+    LastPlannedUtc datetime2(3) NULL,
+    LastRunUtc datetime2(3) NULL,
+    LastOutcome nvarchar(20) NULL,
+    LastDurationMs float NULL,
+    LastCounts nvarchar(1000) NULL,
+    TotalDone bigint NOT NULL CONSTRAINT [DF_Tenants_TotalDone] DEFAULT (0),
+    TotalRetried bigint NOT NULL CONSTRAINT [DF_Tenants_TotalRetried] DEFAULT (0),
+    TotalDead bigint NOT NULL CONSTRAINT [DF_Tenants_TotalDead] DEFAULT (0),
+    TotalReleased bigint NOT NULL CONSTRAINT [DF_Tenants_TotalReleased] DEFAULT (0),
+    TotalParked bigint NOT NULL CONSTRAINT [DF_Tenants_TotalParked] DEFAULT (0),
+    TotalLost bigint NOT NULL CONSTRAINT [DF_Tenants_TotalLost] DEFAULT (0),
+    TotalRecovered bigint NOT NULL CONSTRAINT [DF_Tenants_TotalRecovered] DEFAULT (0),
+    IdleStreak int NOT NULL CONSTRAINT [DF_Tenants_IdleStreak] DEFAULT (0),
+    FailureStreak int NOT NULL CONSTRAINT [DF_Tenants_FailureStreak] DEFAULT (0),
+    LastError nvarchar(max) NULL,
+    LastErrorCode nvarchar(100) NULL,
+    LastErrorUtc datetime2(3) NULL,
+    Backlog bit NOT NULL CONSTRAINT [DF_Tenants_Backlog] DEFAULT (0),
+    -- A JSON array.
+    ParkedTopics nvarchar(max) NOT NULL CONSTRAINT [DF_Tenants_ParkedTopics] DEFAULT (N'[]')
+  );
+  CREATE UNIQUE INDEX [UX_Tenants_DatabaseHash] ON [$(Schema)].[Tenants] (DatabaseHash) WHERE Status <> N'retired';
+  CREATE UNIQUE INDEX [UX_Tenants_Version] ON [$(Schema)].[Tenants] (Version);
+  CREATE INDEX [IX_Tenants_Due] ON [$(Schema)].[Tenants] (NextDueUtc, Id)
+    WHERE Status = N'active' AND NextDueUtc IS NOT NULL;
+END;
+GO
+IF OBJECT_ID(N'[$(Schema)].[RegistryState]', N'U') IS NULL
+BEGIN
+  CREATE TABLE [$(Schema)].[RegistryState] (
+    Id int NOT NULL CONSTRAINT [PK_RegistryState] PRIMARY KEY CLUSTERED,
+    TenantVersion bigint NOT NULL,
+    LastPlanUtc datetime2(3) NULL,
+    LastPlanDue int NOT NULL,
+    LastPlanChosen int NOT NULL,
+    -- The last plan took the lease and has not committed.
+    PlanOpen bit NOT NULL
+  );
+  INSERT [$(Schema)].[RegistryState] (Id, TenantVersion, LastPlanDue, LastPlanChosen, PlanOpen) VALUES (1, 0, 0, 0, 0);
+END;
+GO

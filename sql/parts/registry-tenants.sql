@@ -1,0 +1,180 @@
+-- Tenants as people define them (F1, F2).
+SET QUOTED_IDENTIFIER ON;
+SET ANSI_NULLS ON;
+GO
+-- What is told of a tenant.
+IF OBJECT_ID(N'[$(Schema)].[TenantRecords]', N'V') IS NULL EXEC(N'CREATE VIEW [$(Schema)].[TenantRecords] AS SELECT
+  t.Id, t.Server, t.DatabaseName, t.Auth, t.SchemaName, t.Priority, t.Weight, t.SlaSeconds, t.Tags, t.Overrides,
+  t.Status, t.Version, t.AddedUtc, t.NextDueUtc, t.WakePending, t.PlanVersion, t.LastPlannedUtc, t.LastRunUtc, t.LastOutcome,
+  t.LastDurationMs, t.LastCounts, t.TotalDone, t.TotalRetried, t.TotalDead, t.TotalReleased, t.TotalParked, t.TotalLost,
+  t.TotalRecovered, t.IdleStreak, t.FailureStreak, t.LastError, t.LastErrorCode, t.LastErrorUtc, t.Backlog, t.ParkedTopics
+FROM [$(Schema)].[Tenants] t');
+GO
+-- Registers a tenant, active and due now; a retired id comes back with the new definition. One row: the tenant.
+-- Throws 51101 (the id is taken) and 51102 (another tenant that is not retired has the database).
+IF OBJECT_ID(N'[$(Schema)].[Tenant_Add]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Add] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[Tenant_Add]
+  @Id nvarchar(64),
+  @Server nvarchar(256),
+  @DatabaseName nvarchar(1000),
+  @DatabaseKey nvarchar(1400),
+  @Auth nvarchar(400),
+  @SchemaName nvarchar(128),
+  @Priority float,
+  @Weight float,
+  @SlaSeconds float,
+  @Tags nvarchar(max),
+  @Overrides nvarchar(max)
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT ON;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+DECLARE @Now datetime2(3), @Status nvarchar(10), @PlanVersion bigint = 0, @Other nvarchar(64), @Message nvarchar(400);
+BEGIN TRANSACTION;
+UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 WHERE Id = 1;
+SET @Now = SYSUTCDATETIME();
+-- A retired id starts afresh, but for the plan version: a plan that saw the old tenant must not win the new one.
+SELECT @Status = Status, @PlanVersion = PlanVersion + 1 FROM [$(Schema)].[Tenants] WHERE Id = @Id;
+IF @Status <> N'retired'
+BEGIN
+  ROLLBACK;
+  SET @Message = N'the tenant ''' + @Id + N''' is registered already; change it instead';
+  THROW 51101, @Message, 1;
+END;
+SELECT @Other = Id FROM [$(Schema)].[Tenants]
+WHERE DatabaseHash = HASHBYTES('SHA2_256', @DatabaseKey) AND Status <> N'retired' AND Id <> @Id;
+IF @Other IS NOT NULL
+BEGIN
+  ROLLBACK;
+  SET @Message = N'the database of ''' + @Id + N''' already belongs to tenant ''' + @Other + N'''; give each tenant a database of its own';
+  THROW 51102, @Message, 1;
+END;
+DELETE FROM [$(Schema)].[Tenants] WHERE Id = @Id;
+INSERT [$(Schema)].[Tenants]
+  (Id, Server, DatabaseName, DatabaseKey, Auth, SchemaName, Priority, Weight, SlaSeconds, Tags, Overrides, Status, Version,
+   AddedUtc, NextDueUtc, PlanVersion)
+SELECT @Id, @Server, @DatabaseName, @DatabaseKey, @Auth, @SchemaName, @Priority, @Weight, @SlaSeconds, @Tags, @Overrides,
+  N'active', s.TenantVersion, @Now, @Now, @PlanVersion
+FROM [$(Schema)].[RegistryState] s WHERE s.Id = 1;
+COMMIT;
+SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;
+GO
+-- Replaces the definition of a tenant that is not retired; status and schedule stay. One row: the tenant.
+-- Throws 51103 (unknown or retired) and 51102.
+IF OBJECT_ID(N'[$(Schema)].[Tenant_Change]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Change] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[Tenant_Change]
+  @Id nvarchar(64),
+  @Server nvarchar(256),
+  @DatabaseName nvarchar(1000),
+  @DatabaseKey nvarchar(1400),
+  @Auth nvarchar(400),
+  @SchemaName nvarchar(128),
+  @Priority float,
+  @Weight float,
+  @SlaSeconds float,
+  @Tags nvarchar(max),
+  @Overrides nvarchar(max)
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT ON;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+DECLARE @Other nvarchar(64), @Message nvarchar(400);
+BEGIN TRANSACTION;
+UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 WHERE Id = 1;
+IF NOT EXISTS (SELECT 1 FROM [$(Schema)].[Tenants] WHERE Id = @Id AND Status <> N'retired')
+BEGIN
+  ROLLBACK;
+  SET @Message = N'the registry has no tenant ''' + @Id + N''', or it is retired; add it first';
+  THROW 51103, @Message, 1;
+END;
+SELECT @Other = Id FROM [$(Schema)].[Tenants]
+WHERE DatabaseHash = HASHBYTES('SHA2_256', @DatabaseKey) AND Status <> N'retired' AND Id <> @Id;
+IF @Other IS NOT NULL
+BEGIN
+  ROLLBACK;
+  SET @Message = N'the database of ''' + @Id + N''' already belongs to tenant ''' + @Other + N'''; give each tenant a database of its own';
+  THROW 51102, @Message, 1;
+END;
+UPDATE [$(Schema)].[Tenants]
+SET Server = @Server, DatabaseName = @DatabaseName, DatabaseKey = @DatabaseKey, Auth = @Auth, SchemaName = @SchemaName,
+  Priority = @Priority, Weight = @Weight, SlaSeconds = @SlaSeconds, Tags = @Tags, Overrides = @Overrides,
+  Version = (SELECT s.TenantVersion FROM [$(Schema)].[RegistryState] s WHERE s.Id = 1)
+WHERE Id = @Id;
+COMMIT;
+SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;
+GO
+-- One row: the tenant. A tenant that becomes active is due now. Throws 51103 (unknown, or retired).
+IF OBJECT_ID(N'[$(Schema)].[Tenant_SetStatus]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_SetStatus] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[Tenant_SetStatus]
+  @Id nvarchar(64),
+  @Status nvarchar(10)
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT ON;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+DECLARE @Present nvarchar(10), @Message nvarchar(400);
+IF @Status NOT IN (N'active', N'paused', N'retired')
+  THROW 51005, N'@Status must be active, paused or retired.', 1;
+BEGIN TRANSACTION;
+UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 WHERE Id = 1;
+SELECT @Present = Status FROM [$(Schema)].[Tenants] WHERE Id = @Id;
+IF @Present IS NULL OR (@Present = N'retired' AND @Status <> N'retired')
+BEGIN
+  ROLLBACK;
+  SET @Message = N'the registry has no tenant ''' + @Id + N''', or it is retired; add it first';
+  THROW 51103, @Message, 1;
+END;
+-- Nothing changes: nor does the counter.
+IF @Present = @Status ROLLBACK;
+ELSE
+BEGIN
+  UPDATE [$(Schema)].[Tenants]
+  SET Status = @Status,
+    Version = (SELECT s.TenantVersion FROM [$(Schema)].[RegistryState] s WHERE s.Id = 1),
+    NextDueUtc = CASE WHEN @Status = N'active' THEN SYSUTCDATETIME() ELSE NextDueUtc END
+  WHERE Id = @Id;
+  COMMIT;
+END;
+SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;
+GO
+-- One row, or none.
+IF OBJECT_ID(N'[$(Schema)].[Tenant_Get]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Get] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[Tenant_Get]
+  @Id nvarchar(64)
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT ON;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;
+GO
+-- A page of tenants by id: those after @After, of one status or of all.
+IF OBJECT_ID(N'[$(Schema)].[Tenant_List]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_List] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[Tenant_List]
+  @After nvarchar(64) = N'',
+  @Status nvarchar(10) = NULL,
+  @Limit int = 2147483647
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT ON;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SELECT TOP (@Limit) * FROM [$(Schema)].[TenantRecords]
+WHERE Id > @After AND (@Status IS NULL OR Status = @Status) ORDER BY Id;
+GO
+-- The version that has now been seen, and the tenants whose definition or status changed after @Since; null: none of
+-- them. The counter is read first: a change that is committed between the two reads is told again next time.
+IF OBJECT_ID(N'[$(Schema)].[Tenant_Changes]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Changes] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[Tenant_Changes]
+  @Since bigint = NULL
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT ON;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SELECT TenantVersion AS Version FROM [$(Schema)].[RegistryState] WHERE Id = 1;
+SELECT * FROM [$(Schema)].[TenantRecords] WHERE Version > @Since ORDER BY Version;
+GO

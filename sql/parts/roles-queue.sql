@@ -1,0 +1,25 @@
+-- Rights on one work queue; see roles-tenant.sql.
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_Enqueue] TO [$(Schema)_producer];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_EnqueueMany] TO [$(Schema)_producer];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_Enqueue] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_EnqueueMany] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_Begin] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_Settle] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_Statistics] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_Statistics] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_Get] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_CountDead] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_ListDead] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_ReplayDead] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_DiscardDead] TO [$(Schema)_operator];
+GO
+IF SERVERPROPERTY('Babelfish') = 1
+BEGIN
+  GRANT EXECUTE ON [$(Schema)].[$(Queue)_Turn] TO [$(Schema)_dispatcher];
+  GRANT EXECUTE ON [$(Schema)].[$(Queue)_HoldBack] TO [$(Schema)_dispatcher];
+  GRANT EXECUTE ON [$(Schema)].[$(Queue)_Bury] TO [$(Schema)_operator];
+  GRANT SELECT, INSERT ON [$(Schema)].[$(Queue)] TO [$(Schema)_producer];
+  GRANT SELECT, INSERT, UPDATE, DELETE ON [$(Schema)].[$(Queue)] TO [$(Schema)_dispatcher];
+  GRANT SELECT, UPDATE, DELETE ON [$(Schema)].[$(Queue)] TO [$(Schema)_operator];
+END;
+GO

@@ -1,0 +1,43 @@
+-- Roles of the registry; how they are named, and what Babelfish needs besides, stands in roles-tenant.sql.
+--
+--   $(Schema)_dispatcher  plans, reads tenants, reports, wakes, leases
+--   $(Schema)_operator    registers, changes, pauses and retires tenants, and all that a dispatcher may but plan
+IF DATABASE_PRINCIPAL_ID(N'$(Schema)_dispatcher') IS NULL EXEC(N'CREATE ROLE [$(Schema)_dispatcher]');
+IF DATABASE_PRINCIPAL_ID(N'$(Schema)_operator') IS NULL EXEC(N'CREATE ROLE [$(Schema)_operator]');
+GO
+GRANT EXECUTE ON [$(Schema)].[Plan_Begin] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[Plan_Commit] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[Tenant_Report] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[Tenant_Wake] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[Tenant_Get] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[Tenant_List] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[Tenant_Changes] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[Fleet_Summary] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[Lease_Acquire] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[Lease_Renew] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[Lease_Release] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[Lease_List] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[Tenant_Add] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[Tenant_Change] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[Tenant_SetStatus] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[Tenant_Wake] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[Tenant_Get] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[Tenant_List] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[Tenant_Changes] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[Fleet_Summary] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[Lease_List] TO [$(Schema)_operator];
+GO
+IF SERVERPROPERTY('Babelfish') = 1
+BEGIN
+  GRANT EXECUTE ON [$(Schema)].[Lease_Ensure] TO [$(Schema)_dispatcher];
+  GRANT EXECUTE ON [$(Schema)].[Lease_Take] TO [$(Schema)_dispatcher];
+  GRANT SELECT, INSERT, UPDATE ON [$(Schema)].[Leases] TO [$(Schema)_dispatcher];
+  GRANT SELECT ON [$(Schema)].[Leases] TO [$(Schema)_operator];
+  GRANT SELECT, UPDATE ON [$(Schema)].[RegistryState] TO [$(Schema)_dispatcher];
+  GRANT SELECT, UPDATE ON [$(Schema)].[RegistryState] TO [$(Schema)_operator];
+  GRANT SELECT, UPDATE ON [$(Schema)].[Tenants] TO [$(Schema)_dispatcher];
+  GRANT SELECT, INSERT, UPDATE, DELETE ON [$(Schema)].[Tenants] TO [$(Schema)_operator];
+  GRANT SELECT ON [$(Schema)].[TenantRecords] TO [$(Schema)_dispatcher];
+  GRANT SELECT ON [$(Schema)].[TenantRecords] TO [$(Schema)_operator];
+END;
+GO

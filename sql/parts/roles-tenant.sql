@@ -1,0 +1,33 @@
+-- Roles of a tenant database. Their names begin with the schema's, so that two schemas in one database have roles of
+-- their own.
+--
+--   $(Schema)_producer    enqueues, and nothing else
+--   $(Schema)_dispatcher  runs: begin, settle, leases, statistics, and enqueues
+--   $(Schema)_operator    the rest: looks at messages, replays and discards dead ones, lists leases
+--
+-- No role has a right on a table: SQL Server's ownership chaining lets a procedure reach what has its owner. A server
+-- without it (Babelfish) asks for the caller's own rights on the tables too, which is why they are granted there, and
+-- there alone.
+IF DATABASE_PRINCIPAL_ID(N'$(Schema)_producer') IS NULL EXEC(N'CREATE ROLE [$(Schema)_producer]');
+IF DATABASE_PRINCIPAL_ID(N'$(Schema)_dispatcher') IS NULL EXEC(N'CREATE ROLE [$(Schema)_dispatcher]');
+IF DATABASE_PRINCIPAL_ID(N'$(Schema)_operator') IS NULL EXEC(N'CREATE ROLE [$(Schema)_operator]');
+GO
+:setvar Queue Outbox
+:r parts/roles-queue.sql
+:setvar Queue Inbox
+:r parts/roles-queue.sql
+GRANT EXECUTE ON [$(Schema)].[Lease_Acquire] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[Lease_Renew] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[Lease_Release] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[Lease_List] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[Lease_List] TO [$(Schema)_operator];
+GO
+IF SERVERPROPERTY('Babelfish') = 1
+BEGIN
+  GRANT EXECUTE ON [$(Schema)].[Lease_Ensure] TO [$(Schema)_dispatcher];
+  GRANT EXECUTE ON [$(Schema)].[Lease_Take] TO [$(Schema)_dispatcher];
+  GRANT EXECUTE ON [$(Schema)].[Lease_Ensure] TO [$(Schema)_operator];
+  GRANT SELECT, INSERT, UPDATE ON [$(Schema)].[Leases] TO [$(Schema)_dispatcher];
+  GRANT SELECT, INSERT, UPDATE ON [$(Schema)].[Leases] TO [$(Schema)_operator];
+END;
+GO

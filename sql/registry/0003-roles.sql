@@ -1,0 +1,2 @@
+-- Registry, step 3: roles.
+:r parts/roles-registry.sql

@@ -1,0 +1,3 @@
+-- Tenant database, step 1: the schema, its journal, and leases.
+:r parts/journal.sql
+:r parts/leases.sql

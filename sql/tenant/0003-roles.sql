@@ -1,0 +1,2 @@
+-- Tenant database, step 3: roles.
+:r parts/roles-tenant.sql

@@ -1,0 +1,26 @@
+/** One credential for all databases (F8): it keeps its token, and asks for a new one when that runs out. */
+import type { TokenCredential } from '@azure/identity';
+
+export type CredentialFactory = () => TokenCredential | Promise<TokenCredential>;
+
+/** Managed identity in Azure, the developer's own sign-in elsewhere; loaded when the first token is needed. */
+async function defaultCredential(): Promise<TokenCredential> {
+  const { DefaultAzureCredential } = await import('@azure/identity');
+  return new DefaultAzureCredential();
+}
+
+export function sharedCredential(
+  make: CredentialFactory = defaultCredential,
+): () => Promise<TokenCredential> {
+  let shared: Promise<TokenCredential> | undefined;
+  return () => {
+    shared ??= Promise.resolve()
+      .then(make)
+      .catch((error: unknown) => {
+        // A failure is not kept: the next call may find the identity there.
+        shared = undefined;
+        throw error;
+      });
+    return shared;
+  };
+}

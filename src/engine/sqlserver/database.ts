@@ -1,0 +1,193 @@
+/**
+ * One database as everything above reaches it: procedure calls that are tried again where that is safe, errors that
+ * say whose database it is. Every call is one round trip.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type * as mssql from 'mssql';
+import { MultiOutboxError } from '../../errors.ts';
+import type { Driver } from './driver.ts';
+import { type Classified, classify, explain, failure, type Subject } from './errors.ts';
+import type { Pooled, Pools } from './pools.ts';
+import { type ConnectionTarget, serverKey } from './target.ts';
+
+/** How a parameter travels. `text` is nvarchar of the length given, or of any length. */
+export type ParameterType =
+  | { readonly kind: 'text'; readonly length: number }
+  | { readonly kind: 'long-text' | 'int' | 'bigint' | 'real' | 'bit' | 'uuid' };
+
+export const longText: ParameterType = { kind: 'long-text' };
+export const int: ParameterType = { kind: 'int' };
+export const bigint: ParameterType = { kind: 'bigint' };
+export const real: ParameterType = { kind: 'real' };
+export const bit: ParameterType = { kind: 'bit' };
+export const uuid: ParameterType = { kind: 'uuid' };
+export const text = (length: number): ParameterType => ({ kind: 'text', length });
+
+export type Parameters = Readonly<Record<string, readonly [ParameterType, string | number | boolean | null]>>;
+
+export type Row = Readonly<Record<string, unknown>>;
+
+export interface CallOptions {
+  /**
+   * What may be done when the answer was lost, so that nobody knows whether the call was carried out: `repeat` it as it
+   * is; `ask` again with the parameters that `again` adds; or `give-up`, which leaves it to the caller.
+   */
+  readonly onLost: 'repeat' | 'ask' | 'give-up';
+  readonly again?: (elapsedMs: number) => Parameters;
+  readonly signal?: AbortSignal;
+}
+
+/** Tries of one call, the first included. */
+const maxTries = 4;
+const firstPauseMs = 50;
+
+export class Database {
+  readonly target: ConnectionTarget;
+  readonly subject: Subject;
+  readonly #pools: Pools;
+  readonly #closing = new AbortController();
+
+  constructor(pools: Pools, target: ConnectionTarget, tenantId: string | undefined) {
+    this.#pools = pools;
+    this.target = target;
+    this.subject = { tenantId, database: `${serverKey(target)}/${target.database}` };
+  }
+
+  get closed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  close(): void {
+    this.#closing.abort();
+  }
+
+  assertOpen(): void {
+    if (this.closed) throw failure('CLOSED', this.subject, 'the database was closed; open it again');
+  }
+
+  procedure(name: string): string {
+    return `[${this.target.schema}].[${name}]`;
+  }
+
+  /** Executes a procedure and returns its record sets. */
+  async call(name: string, parameters: Parameters, options: CallOptions): Promise<Row[][]> {
+    const startedAt = performance.now();
+    let asked = false;
+    for (let tries = 1; ; tries++) {
+      this.assertOpen();
+      const extra = asked ? (options.again?.(performance.now() - startedAt) ?? {}) : {};
+      try {
+        return await this.#once(name, { ...parameters, ...extra }, options.signal);
+      } catch (error) {
+        const failed = error instanceof CallFailed ? error : null;
+        if (failed === null) throw error;
+        const { fate, transient } = failed.classified;
+        const lost = fate === 'unknown';
+        const worthwhile = transient && failed.classified.code !== 'DATABASE_RESUMING';
+        if (!worthwhile || tries >= maxTries || this.closed || (lost && options.onLost === 'give-up')) {
+          throw explain(failed.cause, failed.classified, this.subject);
+        }
+        if (lost) asked = true;
+        // Full jitter: those that failed together do not come back together.
+        await delay(Math.random() * firstPauseMs * 2 ** tries);
+      }
+    }
+  }
+
+  /** Runs `work` on a connection pool, for what is not a procedure call. Errors are explained; nothing is repeated. */
+  async connected<T>(work: (pooled: Pooled) => Promise<T>): Promise<T> {
+    this.assertOpen();
+    return this.#attempt(work).catch((error: unknown) => {
+      if (error instanceof CallFailed) throw explain(error.cause, error.classified, this.subject);
+      throw error;
+    });
+  }
+
+  #once(name: string, parameters: Parameters, signal: AbortSignal | undefined): Promise<Row[][]> {
+    return this.#attempt(async ({ driver, pool }) => {
+      const request = new driver.Request(pool);
+      bind(driver, request, parameters);
+      return execute(request, this.procedure(name), signal);
+    });
+  }
+
+  async #attempt<T>(work: (pooled: Pooled) => Promise<T>): Promise<T> {
+    let phase: 'connecting' | 'calling' = 'connecting';
+    try {
+      return await this.#pools.use(this.target, (pooled) => {
+        phase = 'calling';
+        return work(pooled);
+      });
+    } catch (error) {
+      if (error instanceof MultiOutboxError) throw this.#ours(error);
+      // A connection that the pool could not open fails the request, which then was not sent.
+      if (isConnectionError(error)) phase = 'connecting';
+      throw new CallFailed(classify(error, phase), error);
+    }
+  }
+
+  /** An error of the pools, given its tenant. */
+  #ours(error: MultiOutboxError): MultiOutboxError {
+    return error.tenantId === undefined && this.subject.tenantId !== undefined
+      ? new MultiOutboxError(error.code, error.message, { tenantId: this.subject.tenantId, cause: error })
+      : error;
+  }
+}
+
+/** A failed try, before it is known whether there will be another. */
+class CallFailed extends Error {
+  readonly classified: Classified;
+  override readonly cause: unknown;
+
+  constructor(classified: Classified, cause: unknown) {
+    super(classified.advice);
+    this.classified = classified;
+    this.cause = cause;
+  }
+}
+
+function isConnectionError(error: unknown): boolean {
+  const { name } = (error ?? {}) as { name?: string };
+  return name === 'ConnectionError' || name === 'TimeoutError';
+}
+
+export function bind(driver: Driver, request: mssql.Request, parameters: Parameters): void {
+  for (const [name, [type, value]] of Object.entries(parameters)) {
+    request.input(name, driverType(driver, type), value);
+  }
+}
+
+function driverType(driver: Driver, type: ParameterType): mssql.ISqlType {
+  switch (type.kind) {
+    case 'text':
+      return driver.NVarChar(type.length);
+    case 'long-text':
+      return driver.NVarChar(driver.MAX);
+    case 'int':
+      return driver.Int();
+    case 'bigint':
+      return driver.BigInt();
+    case 'real':
+      return driver.Float();
+    case 'bit':
+      return driver.Bit();
+    case 'uuid':
+      return driver.UniqueIdentifier();
+  }
+}
+
+export async function execute(
+  request: mssql.Request,
+  procedure: string,
+  signal?: AbortSignal,
+): Promise<Row[][]> {
+  signal?.throwIfAborted();
+  const cancel = () => request.cancel();
+  signal?.addEventListener('abort', cancel, { once: true });
+  try {
+    const result = await request.execute(procedure);
+    return result.recordsets as unknown as Row[][];
+  } finally {
+    signal?.removeEventListener('abort', cancel);
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * The errors that the procedures below sql/ throw, by number. sql/README.md lists them for people; a test compares the
+ * two with what the scripts throw.
+ */
+import type { ErrorCode } from '../../errors.ts';
+
+export const errorNumbers = {
+  insideTransaction: 51001,
+  noTransaction: 51002,
+  otherDatabase: 51003,
+  noFence: 51004,
+  unknownWord: 51005,
+  noTopic: 51020,
+  noPayload: 51021,
+  badDelay: 51022,
+  badHeaders: 51023,
+  tenantExists: 51101,
+  databaseInUse: 51102,
+  unknownTenant: 51103,
+} as const;
+
+/** The code that stands for a thrown number; numbers that are not here are faults of the caller's program. */
+export const codeOfNumber: Readonly<Record<number, ErrorCode>> = {
+  [errorNumbers.insideTransaction]: 'INVALID_ARGUMENT',
+  [errorNumbers.noTransaction]: 'TRANSACTION_NOT_OPEN',
+  [errorNumbers.otherDatabase]: 'WRONG_DATABASE',
+  [errorNumbers.noFence]: 'INVALID_ARGUMENT',
+  [errorNumbers.unknownWord]: 'INVALID_ARGUMENT',
+  [errorNumbers.noTopic]: 'INVALID_MESSAGE',
+  [errorNumbers.noPayload]: 'INVALID_MESSAGE',
+  [errorNumbers.badDelay]: 'INVALID_MESSAGE',
+  [errorNumbers.badHeaders]: 'INVALID_MESSAGE',
+  [errorNumbers.tenantExists]: 'TENANT_EXISTS',
+  [errorNumbers.databaseInUse]: 'DATABASE_IN_USE',
+  [errorNumbers.unknownTenant]: 'UNKNOWN_TENANT',
+};

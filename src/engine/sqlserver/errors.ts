@@ -1,0 +1,229 @@
+/**
+ * What SQL Server and its driver say, in this library's words: a code, the tenant, what to do next; and for the engine
+ * whether the call may have been carried out.
+ */
+import { type ErrorCode, MultiOutboxError } from '../../errors.ts';
+import { codeOfNumber } from './error-numbers.ts';
+
+/** Whose database an error is about. */
+export interface Subject {
+  /** Undefined for the registry. */
+  readonly tenantId: string | undefined;
+  /** For people to find it; no secrets. */
+  readonly database: string;
+}
+
+/**
+ * What became of a call that failed: `unsent`: it never reached the server; `refused`: the server ran it and took
+ * everything back; `unknown`: the answer was lost, it may have been committed.
+ */
+export type Fate = 'unsent' | 'refused' | 'unknown';
+
+export interface Classified {
+  readonly code: ErrorCode;
+  readonly fate: Fate;
+  readonly transient: boolean;
+  /** What is wrong and what to do, without the subject. */
+  readonly advice: string;
+}
+
+/** An error as mssql and tedious throw it; everything may be absent. */
+interface DriverError {
+  readonly name?: string;
+  readonly message?: string;
+  readonly code?: string;
+  readonly number?: number;
+  readonly originalError?: DriverError & { readonly info?: { readonly number?: number } };
+  readonly cause?: DriverError;
+}
+
+const transientNumbers: ReadonlySet<number> = new Set([
+  64, 233, 4060, 4221, 10053, 10054, 10060, 10928, 10929, 40020, 40143, 40166, 40197, 40501, 40540, 40613,
+  42108, 42109, 49918, 49919, 49920,
+]);
+
+/** Errors of the connection itself: while it is opened nothing was sent; later the answer is lost. */
+const connectionCodes: ReadonlySet<string> = new Set([
+  'ESOCKET',
+  'ETIMEOUT',
+  'ECONNCLOSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EINSTLOOKUP',
+  'ENOTOPEN',
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'ECLOSE',
+]);
+
+/** How Babelfish, which has no number of its own for it, says that an object is missing. */
+const babelfishUnmapped = 33557097;
+
+export function errorNumber(error: unknown): number | null {
+  const { number, originalError } = (error ?? {}) as DriverError;
+  const found = number ?? originalError?.number ?? originalError?.info?.number;
+  return typeof found === 'number' ? found : null;
+}
+
+/** `phase`: had the connection been opened when it failed? */
+export function classify(error: unknown, phase: 'connecting' | 'calling'): Classified {
+  const driver = (error ?? {}) as DriverError;
+  const number = errorNumber(error);
+  const text = driver.message ?? String(error);
+  const lost: Fate = phase === 'connecting' ? 'unsent' : 'unknown';
+  if (driver.code === 'ECANCEL')
+    return { code: 'ABORTED', fate: lost, transient: false, advice: 'the call was cancelled' };
+  if (driver.code === 'ENOTBEGUN' || driver.code === 'EABORT') {
+    return {
+      code: 'TRANSACTION_NOT_OPEN',
+      fate: 'unsent',
+      transient: false,
+      advice: 'the transaction handed in is not open; begin it first, or leave it out',
+    };
+  }
+  if (number === 40613) {
+    return {
+      code: 'DATABASE_RESUMING',
+      fate: phase === 'connecting' ? 'unsent' : 'refused',
+      transient: true,
+      advice: 'the database is resuming from auto-pause or failing over; it will answer shortly',
+    };
+  }
+  if (
+    driver.code === 'ELOGIN' ||
+    driver.code === 'EFEDAUTH' ||
+    driver.name?.includes('Credential') === true
+  ) {
+    return loginRefused(number, text);
+  }
+  if (number !== null) return ofNumber(number, text, phase);
+  if (isConnectionError(driver)) {
+    return {
+      code: 'DATABASE_UNREACHABLE',
+      fate: driver.code === 'ENOTOPEN' || driver.code === 'ECONNCLOSED' ? 'unsent' : lost,
+      transient: true,
+      advice:
+        phase === 'connecting'
+          ? `the server does not answer (${oneLine(text)}); check its name, the firewall and the network`
+          : `the connection was lost or the answer took too long (${oneLine(text)}); it is tried again`,
+    };
+  }
+  // A parameter that the driver could not take: nothing was sent.
+  if (driver.code === 'EPARAM' || driver.code === 'EARGS') {
+    return { code: 'INVALID_ARGUMENT', fate: 'unsent', transient: false, advice: oneLine(text) };
+  }
+  return { code: 'DATABASE_ERROR', fate: lost, transient: false, advice: `${oneLine(text)}; see the cause` };
+}
+
+function isConnectionError(driver: DriverError): boolean {
+  const codes = [
+    driver.code,
+    driver.originalError?.code,
+    driver.originalError?.cause?.code,
+    driver.cause?.code,
+  ];
+  return (
+    codes.some((code) => code !== undefined && connectionCodes.has(code)) ||
+    driver.name === 'TimeoutError' ||
+    /socket hang up|connection (was )?(closed|lost)|premature|final state/i.test(driver.message ?? '')
+  );
+}
+
+function loginRefused(number: number | null, text: string): Classified {
+  const transient = number !== null && transientNumbers.has(number);
+  if (number === 4060) {
+    return {
+      code: 'LOGIN_REFUSED',
+      fate: 'unsent',
+      transient,
+      advice: 'the database cannot be opened: it does not exist, or this login has no user in it',
+    };
+  }
+  return {
+    code: 'LOGIN_REFUSED',
+    fate: 'unsent',
+    transient,
+    advice: `the server refused the login (${oneLine(text)}); check the identity's user in this database, or the connection string`,
+  };
+}
+
+const missingObject = new Set([208, 2812, 2715, 15151]);
+const wrongParameters = new Set([201, 8144, 8145, 8146, 207, 213]);
+const noRight = new Set([229, 230, 262, 297, 300, 916]);
+const locked = new Set([1205, 1222]);
+const full = new Set([1101, 1105, 9002, 40544]);
+const readOnly = new Set([3906, 3908, 978]);
+const corrupt = new Set([823, 824, 825]);
+
+function ofNumber(number: number, text: string, phase: 'connecting' | 'calling'): Classified {
+  const of = (code: ErrorCode, advice: string, transient = false): Classified => ({
+    code,
+    advice,
+    transient,
+    fate: phase === 'connecting' ? 'unsent' : 'refused',
+  });
+  const own = codeOfNumber[number];
+  if (own !== undefined) return of(own, oneLine(text));
+  const unmapped = number === babelfishUnmapped;
+  if (
+    missingObject.has(number) ||
+    (unmapped && /(procedure|relation|schema|function) .*does not exist/i.test(text))
+  ) {
+    return of('SCHEMA_MISSING', 'the database lacks the objects of multi-outbox');
+  }
+  if (wrongParameters.has(number) || (unmapped && /no parameter|parameter .*not/i.test(text))) {
+    return of('SCHEMA_OUTDATED', `the database's procedures are older than this program needs`);
+  }
+  if (noRight.has(number) || (unmapped && /permission denied/i.test(text))) {
+    return of(
+      'LOGIN_REFUSED',
+      `the login lacks a right (${oneLine(text)}); put its user into the role it needs`,
+    );
+  }
+  if (locked.has(number)) return of('DATABASE_LOCKED', 'another connection was in the way; try again', true);
+  if (full.has(number)) return of('DATABASE_FULL', 'the database or its log is full; make room');
+  if (readOnly.has(number))
+    return of('DATABASE_READONLY', 'the database cannot be written; it is read-only or a secondary');
+  if (corrupt.has(number)) return of('DATABASE_CORRUPT', 'the database is damaged; run DBCC CHECKDB');
+  if (number === 911) return of('DATABASE_MISSING', 'there is no such database; correct its name');
+  if (transientNumbers.has(number)) {
+    return of('DATABASE_UNREACHABLE', `the server is busy or moving (error ${number}); try again`, true);
+  }
+  return of('DATABASE_ERROR', `error ${number}: ${oneLine(text)}`);
+}
+
+export function subjectName({ tenantId }: Subject): string {
+  return tenantId === undefined ? 'the registry' : `tenant '${tenantId}'`;
+}
+
+/** The command that brings this database's schema up to date. */
+export function migrateCommand({ tenantId }: Subject): string {
+  return tenantId === undefined
+    ? 'multi-outbox migrate --registry'
+    : `multi-outbox migrate --tenant ${tenantId}`;
+}
+
+export function failure(code: ErrorCode, subject: Subject, what: string, cause?: unknown): MultiOutboxError {
+  return new MultiOutboxError(code, `${subjectName(subject)}: ${what}`, {
+    ...(subject.tenantId !== undefined && { tenantId: subject.tenantId }),
+    ...(cause !== undefined && { cause }),
+  });
+}
+
+/** The error as callers see it. */
+export function explain(error: unknown, classified: Classified, subject: Subject): MultiOutboxError {
+  if (error instanceof MultiOutboxError) return error;
+  const { code, advice, transient } = classified;
+  const next =
+    code === 'SCHEMA_MISSING' || code === 'SCHEMA_OUTDATED' ? `; run '${migrateCommand(subject)}'` : '';
+  return new MultiOutboxError(code, `${subjectName(subject)} (${subject.database}): ${advice}${next}`, {
+    ...(subject.tenantId !== undefined && { tenantId: subject.tenantId }),
+    transient,
+    cause: error,
+  });
+}
+
+export function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim().slice(0, 500);
+}

@@ -1,0 +1,95 @@
+/** Leases in a SQL Server database (L1 to L3). */
+import type {
+  AcquireLease,
+  AcquireResult,
+  LeaseRecord,
+  LeaseRef,
+  LeaseStore,
+  RenewResult,
+} from '../lease-store.ts';
+import { bigint, bit, type Database, text } from './database.ts';
+import { wholeMs } from './text.ts';
+
+interface LeaseRow {
+  readonly Name: string;
+  readonly Owner: string | null;
+  readonly Fence: string;
+  readonly AcquiredUtc: Date | null;
+  readonly RenewedUtc: Date | null;
+  readonly ExpiresUtc: Date | null;
+  readonly Context: string | null;
+  readonly Held: boolean;
+}
+
+/** Milliseconds of a lease that are left, from a bigint column; none once it has run out. */
+export function leftMs(value: unknown): number {
+  return Math.max(0, Number(value));
+}
+
+export class SqlServerLeaseStore implements LeaseStore {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async acquire({ name, owner, durationMs, context }: AcquireLease): Promise<AcquireResult> {
+    const [rows] = await this.#database.call(
+      'Lease_Acquire',
+      {
+        Name: [text(200), name],
+        Owner: [text(200), owner],
+        DurationMs: [bigint, wholeMs(durationMs)],
+        Context: [text(4000), context?.toWellFormed() ?? null],
+      },
+      // The owner acquiring again gets a newer fence, which is as good.
+      { onLost: 'repeat' },
+    );
+    const row = rows![0]!;
+    const expiresInMs = leftMs(row.ExpiresInMs);
+    if (row.Status === 'held')
+      return { status: 'held', owner: (row.Owner as string | null) ?? '', expiresInMs };
+    return { status: 'acquired', fence: Number(row.Fence), expiresInMs, expiresUtc: row.ExpiresUtc as Date };
+  }
+
+  async renew(lease: LeaseRef, durationMs: number): Promise<RenewResult> {
+    const [rows] = await this.#database.call(
+      'Lease_Renew',
+      { ...reference(lease), DurationMs: [bigint, wholeMs(durationMs)] },
+      { onLost: 'repeat' },
+    );
+    const row = rows?.[0];
+    if (row === undefined) return { status: 'lost' };
+    return { status: 'renewed', expiresInMs: leftMs(row.ExpiresInMs), expiresUtc: row.ExpiresUtc as Date };
+  }
+
+  async release(lease: LeaseRef): Promise<boolean> {
+    const [rows] = await this.#database.call('Lease_Release', reference(lease), {
+      onLost: 'ask',
+      again: () => ({ Again: [bit, true] }),
+    });
+    return rows![0]!.Released === 1;
+  }
+
+  async list(): Promise<LeaseRecord[]> {
+    const [rows] = await this.#database.call('Lease_List', {}, { onLost: 'repeat' });
+    return (rows as unknown as LeaseRow[]).map((row) => ({
+      name: row.Name,
+      owner: row.Owner,
+      fence: Number(row.Fence),
+      acquiredUtc: row.AcquiredUtc,
+      renewedUtc: row.RenewedUtc,
+      expiresUtc: row.ExpiresUtc,
+      context: row.Context,
+      held: row.Held,
+    }));
+  }
+}
+
+function reference({ name, owner, fence }: LeaseRef) {
+  return {
+    Name: [text(200), name],
+    Owner: [text(200), owner],
+    Fence: [bigint, fence],
+  } as const;
+}

@@ -1,0 +1,115 @@
+/**
+ * Which pools may be open (F8): a cap on all, a cap per server, the least recently used closed first, idle ones closed.
+ * Pure: it is told what happens and when, and says what is to be done. A pool in use is never closed; who needs a place
+ * that only pools in use hold waits until one of them is free, which is soon: calls are short, and no connection is
+ * held while handlers run.
+ */
+export interface PoolLimits {
+  /** Pools open at once. */
+  readonly maxOpen: number;
+  /** Pools open at once on one server. */
+  readonly maxPerServer: number;
+  /** A pool not used for this long is closed. */
+  readonly idleCloseMs: number;
+}
+
+interface Entry {
+  readonly server: string;
+  uses: number;
+  lastUsed: number;
+}
+
+export type Admission =
+  /** Use it; `close` these first: they make room. */
+  | { readonly admit: true; readonly close: string[] }
+  /** Ask again when a pool is released or closed. */
+  | { readonly admit: false };
+
+export class PoolPolicy {
+  readonly #limits: PoolLimits;
+  /** By key; the least recently used first. */
+  readonly #open = new Map<string, Entry>();
+
+  constructor(limits: PoolLimits) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Somebody wants to use a pool now; opens it if it is not. Each admission is ended by `release`. */
+  use(key: string, server: string, now: number): Admission {
+    const entry = this.#open.get(key);
+    if (entry !== undefined) {
+      entry.uses++;
+      this.#touch(key, entry, now);
+      return { admit: true, close: [] };
+    }
+    const close = this.#roomFor(server);
+    if (close === null) return { admit: false };
+    for (const other of close) this.#open.delete(other);
+    this.#open.set(key, { server, uses: 1, lastUsed: now });
+    return { admit: true, close };
+  }
+
+  release(key: string, now: number): void {
+    const entry = this.#open.get(key);
+    if (entry === undefined) return;
+    entry.uses = Math.max(0, entry.uses - 1);
+    this.#touch(key, entry, now);
+  }
+
+  /** The pool is gone, for another reason. */
+  forget(key: string): void {
+    this.#open.delete(key);
+  }
+
+  /** Pools that have been idle for long enough; they are forgotten, and are to be closed. */
+  idle(now: number): string[] {
+    const keys: string[] = [];
+    for (const [key, { uses, lastUsed }] of this.#open) {
+      if (uses === 0 && now - lastUsed >= this.#limits.idleCloseMs) keys.push(key);
+    }
+    for (const key of keys) this.#open.delete(key);
+    return keys;
+  }
+
+  /** When to ask for idle pools again; null: nothing is idle. */
+  nextIdleAt(): number | null {
+    let next: number | null = null;
+    for (const { uses, lastUsed } of this.#open.values()) {
+      const at = lastUsed + this.#limits.idleCloseMs;
+      if (uses === 0 && (next === null || at < next)) next = at;
+    }
+    return next;
+  }
+
+  /** The pools to close so that one more fits; null when those in use leave no room. */
+  #roomFor(server: string): string[] | null {
+    const close: string[] = [];
+    const onServer = [...this.#open.values()].filter((entry) => entry.server === server).length;
+    if (onServer >= this.#limits.maxPerServer) {
+      const key = this.#leastRecentlyUsed((entry) => entry.server === server);
+      if (key === null) return null;
+      close.push(key);
+    }
+    if (this.#open.size - close.length >= this.#limits.maxOpen) {
+      const key = this.#leastRecentlyUsed(() => true);
+      if (key === null) return null;
+      close.push(key);
+    }
+    return close;
+  }
+
+  #leastRecentlyUsed(suits: (entry: Entry) => boolean): string | null {
+    for (const [key, entry] of this.#open) if (entry.uses === 0 && suits(entry)) return key;
+    return null;
+  }
+
+  #touch(key: string, entry: Entry, now: number): void {
+    entry.lastUsed = now;
+    this.#open.delete(key);
+    this.#open.set(key, entry);
+  }
+}

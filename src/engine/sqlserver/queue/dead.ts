@@ -1,0 +1,45 @@
+/** Dead messages: looking at them, replaying them (Q13), discarding them. */
+import type { DeadFilter, MessageRecord } from '../../work-queue.ts';
+import { bigint, type Database, int, longText, type Parameters, text } from '../database.ts';
+import { wholeMs } from '../text.ts';
+import { messageRecord } from './records.ts';
+
+function conditions({ messageIds, topic, olderThanMs }: DeadFilter): Parameters {
+  return {
+    MessageIds: [longText, messageIds === undefined ? null : JSON.stringify(messageIds)],
+    Topic: [text(200), topic ?? null],
+    OlderThanMs: [bigint, wholeMs(olderThanMs ?? 0)],
+  };
+}
+
+export async function listDead(
+  database: Database,
+  table: string,
+  filter: DeadFilter,
+  page: { limit: number; after?: number },
+): Promise<MessageRecord[]> {
+  const [rows] = await database.call(
+    `${table}_ListDead`,
+    { ...conditions(filter), Limit: [int, page.limit], After: [bigint, page.after ?? null] },
+    { onLost: 'repeat' },
+  );
+  return rows!.map(messageRecord);
+}
+
+export async function countDead(database: Database, table: string, filter: DeadFilter): Promise<number> {
+  const [rows] = await database.call(`${table}_CountDead`, conditions(filter), { onLost: 'repeat' });
+  return Number(rows![0]!.Dead);
+}
+
+/** When the answer is lost the number is too: the caller is told so, and counts anew. */
+export async function bury(
+  database: Database,
+  table: string,
+  what: 'ReplayDead' | 'DiscardDead',
+  filter: DeadFilter,
+  limit: number,
+): Promise<number> {
+  const parameters: Parameters = { ...conditions(filter), Limit: [int, limit] };
+  const [rows] = await database.call(`${table}_${what}`, parameters, { onLost: 'give-up' });
+  return Number(rows![0]!.Affected);
+}

@@ -1,0 +1,87 @@
+/** Rows of a queue's table, and the messages they stand for. */
+import type { ClaimedMessage, MessageRecord, MessageStatus, QueueName } from '../../work-queue.ts';
+import type { Row } from '../database.ts';
+import { unescapeNul } from '../text.ts';
+
+/** The word that a queue's table and procedures begin with. */
+export const tableOf: Readonly<Record<QueueName, string>> = { outbox: 'Outbox', inbox: 'Inbox' };
+
+export interface ClaimRow {
+  /** A bigint; the driver gives text. */
+  readonly Sequence: string;
+  readonly MessageId: string;
+  readonly Topic: string;
+  readonly Payload: string;
+  readonly PayloadEscaped: boolean;
+  readonly Headers: string | null;
+  readonly CorrelationId: string | null;
+  readonly OrderingKey: string | null;
+  readonly EnqueuedUtc: Date;
+  readonly DueUtc: Date;
+  readonly Attempts: number;
+  readonly Parks: number;
+  readonly Recovered: boolean;
+}
+
+interface RecordRow extends ClaimRow {
+  readonly Status: MessageStatus;
+  readonly DedupKey: string | null;
+  readonly ClaimFence: string | null;
+  readonly LastError: string | null;
+  readonly FirstError: string | null;
+  readonly ReplayCount: number;
+  readonly SettledUtc: Date | null;
+  readonly HeldBack: boolean;
+}
+
+export function claimedMessage(row: ClaimRow): ClaimedMessage {
+  return {
+    sequence: Number(row.Sequence),
+    messageId: row.MessageId.toLowerCase(),
+    topic: row.Topic,
+    payload: row.PayloadEscaped ? unescapeNul(row.Payload) : row.Payload,
+    headers: headers(row.Headers),
+    correlationId: row.CorrelationId,
+    orderingKey: row.OrderingKey,
+    enqueuedUtc: row.EnqueuedUtc,
+    dueUtc: row.DueUtc,
+    attempt: row.Attempts,
+    parks: row.Parks,
+    recovered: row.Recovered,
+  };
+}
+
+export function messageRecord(raw: Row): MessageRecord {
+  const row = raw as unknown as RecordRow;
+  const { attempt, ...message } = claimedMessage(row);
+  return {
+    ...message,
+    status: row.Status,
+    attempts: attempt,
+    dedupKey: row.DedupKey,
+    claimFence: row.ClaimFence === null ? null : Number(row.ClaimFence),
+    lastError: error(row.LastError),
+    firstError: error(row.FirstError),
+    replayCount: row.ReplayCount,
+    settledUtc: row.SettledUtc,
+    heldBack: row.HeldBack,
+  };
+}
+
+function error(stored: string | null): string | null {
+  return stored === null ? null : unescapeNul(stored);
+}
+
+const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
+
+/** Headers written by other programs may hold other values than strings; those come as their JSON. */
+function headers(stored: string | null): Readonly<Record<string, string>> {
+  if (stored === null) return noHeaders;
+  const parsed: unknown = JSON.parse(stored);
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return noHeaders;
+  const entries = Object.entries(parsed);
+  if (entries.every(([, value]) => typeof value === 'string')) return parsed as Record<string, string>;
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
+  );
+}

@@ -1,0 +1,167 @@
+/**
+ * A run's calls: begin and settle, one round trip each (Q8, Q9).
+ *
+ * When the answer to a call is lost, nobody knows whether it was committed. Every call therefore has an id, which the
+ * lease's row keeps; sent again under the same id, the procedure tells from the row, and from the fence that settled
+ * rows bear, what the first sending did, and puts the answer together from that. For this the messages in hand are
+ * remembered here: of those claimed under a fence, the others are what the lost answer had given.
+ */
+import { randomUUID } from 'node:crypto';
+import type {
+  BeginRequest,
+  BeginResult,
+  Claim,
+  QueueName,
+  Retention,
+  SettledMessage,
+  SettleRequest,
+  SettleResult,
+} from '../../work-queue.ts';
+import { queueLeaseName } from '../../work-queue.ts';
+import {
+  bigint,
+  bit,
+  type Database,
+  int,
+  longText,
+  type Parameters,
+  type Row,
+  text,
+  uuid,
+} from '../database.ts';
+import { leftMs } from '../lease-store.ts';
+import { keptError, wholeMs } from '../text.ts';
+import { type ClaimRow, claimedMessage, tableOf } from './records.ts';
+
+/** A call whose answer was lost and that could not be asked for: the same request again asks on. */
+interface Unanswered {
+  readonly request: string;
+  readonly callId: string;
+}
+
+export class RunCalls {
+  readonly #database: Database;
+  readonly #queue: QueueName;
+  readonly #table: string;
+  /** Sequences handed out under the present fence and not settled yet. */
+  #inHand: { fence: number; readonly sequences: Set<number> } = { fence: 0, sequences: new Set() };
+  #unanswered: Unanswered | null = null;
+
+  constructor(database: Database, queue: QueueName) {
+    this.#database = database;
+    this.#queue = queue;
+    this.#table = tableOf[queue];
+  }
+
+  async begin(request: BeginRequest): Promise<BeginResult> {
+    const { owner, durationMs, context, claim } = request;
+    const [header, messages] = await this.#call('Begin', JSON.stringify(['begin', request]), {
+      Owner: [text(200), owner],
+      LeaseMs: [bigint, wholeMs(durationMs)],
+      Limit: [int, claim.limit],
+      MaxBytes: [bigint, claim.maxBytes],
+      Context: [text(4000), context?.toWellFormed() ?? null],
+      ...retention(request.retention),
+    });
+    if (header.Lease === 'others') {
+      return {
+        status: 'held',
+        owner: (header.Owner as string | null) ?? '',
+        expiresInMs: leftMs(header.ExpiresInMs),
+      };
+    }
+    const recovered = header.Recovered as number;
+    const found = claimOf(header, messages);
+    if (header.Lease !== 'held') return { status: 'idle', ...found, recovered };
+    const fence = Number(header.Fence);
+    this.#inHand = { fence, sequences: new Set(found.messages.map(({ sequence }) => sequence)) };
+    const lease = { name: queueLeaseName(this.#queue), owner, fence };
+    return { status: 'claimed', ...found, lease, expiresInMs: leftMs(header.ExpiresInMs), recovered };
+  }
+
+  async settle(request: SettleRequest): Promise<SettleResult> {
+    const { lease, outcomes, then } = request;
+    const json = JSON.stringify(outcomes.map(outcomeOf));
+    const inHand = this.#inHand.fence === lease.fence ? this.#inHand.sequences : new Set<number>();
+    const [header, messages, lostRows] = await this.#call(
+      'Settle',
+      JSON.stringify(['settle', lease, then]) + json,
+      {
+        Owner: [text(200), lease.owner],
+        Fence: [bigint, lease.fence],
+        LeaseMs: [bigint, wholeMs(request.leaseMs)],
+        Outcomes: [longText, json],
+        OnDead: [text(10), request.onDead],
+        Then: [text(10), then.do],
+        ...(then.do === 'claim' && {
+          Solo: [bit, then.solo],
+          Limit: [int, then.limit],
+          MaxBytes: [bigint, then.maxBytes],
+        }),
+        ...retention(request.retention),
+      },
+      () => {
+        const settled = new Set(outcomes.map(({ sequence }) => sequence));
+        return { InFlight: [longText, JSON.stringify([...inHand].filter((each) => !settled.has(each)))] };
+      },
+    );
+    const found = claimOf(header, messages);
+    const lost = lostRows.map(({ Sequence }) => Number(Sequence));
+    for (const { sequence } of outcomes) inHand.delete(sequence);
+    for (const { sequence } of found.messages) inHand.add(sequence);
+    if (header.Lease === 'lost') {
+      return { ...found, lease: 'lost', expiresInMs: 0, more: false, nextDueInMs: null, lost };
+    }
+    return {
+      ...found,
+      lease: header.Lease as 'held' | 'released',
+      expiresInMs: leftMs(header.ExpiresInMs),
+      lost,
+    };
+  }
+
+  async #call(
+    procedure: 'Begin' | 'Settle',
+    request: string,
+    parameters: Parameters,
+    again: () => Parameters = () => ({}),
+  ): Promise<[header: Row, messages: Row[], lost: Row[]]> {
+    const repeated = this.#unanswered?.request === request;
+    const callId = repeated ? this.#unanswered!.callId : randomUUID();
+    const askAgain = (): Parameters => ({ Again: [bit, true], ...again() });
+    this.#unanswered = { request, callId };
+    const [headers, messages = [], lost = []] = await this.#database.call(
+      `${this.#table}_${procedure}`,
+      { ...parameters, CallId: [uuid, callId], ...(repeated && askAgain()) },
+      { onLost: 'ask', again: askAgain },
+    );
+    this.#unanswered = null;
+    return [headers![0]!, messages, lost];
+  }
+}
+
+function retention(given: Retention | undefined): Parameters {
+  if (given === undefined || given.limit <= 0) return {};
+  return { RetentionMs: [bigint, wholeMs(given.doneMs)], PurgeLimit: [int, given.limit] };
+}
+
+function outcomeOf(outcome: SettledMessage): object {
+  const { sequence, kind } = outcome;
+  if (outcome.kind === 'done') return { sequence, kind };
+  const error = outcome.error === undefined ? {} : { error: keptError(outcome.error) };
+  if (outcome.kind === 'dead')
+    return { sequence, kind, ...error, ...(outcome.unstarted === true && { unstarted: true }) };
+  const delayMs = wholeMs(outcome.delayMs);
+  const parked = outcome.kind === 'release' && outcome.parked === true ? { parked: true } : {};
+  return { sequence, kind, ...(delayMs > 0 && { delayMs }), ...error, ...parked };
+}
+
+function claimOf(header: Row, rows: readonly Row[]): Claim {
+  const { NextDueInMs: next } = header;
+  return {
+    messages: (rows as unknown as ClaimRow[]).map(claimedMessage),
+    more: header.More as boolean,
+    nextDueInMs: next === null ? null : Number(next),
+    purged: header.Purged as number,
+  };
+}

@@ -1,0 +1,93 @@
+/** A work queue in a SQL Server database: its verbs, each concern in a file of its own. */
+import type {
+  BeginRequest,
+  BeginResult,
+  DeadFilter,
+  EnqueueResult,
+  MessageRecord,
+  NewMessage,
+  QueueName,
+  QueueStatistics,
+  SettleRequest,
+  SettleResult,
+  WorkQueue,
+} from '../../work-queue.ts';
+import { type Database, uuid } from '../database.ts';
+import { bury, countDead, listDead } from './dead.ts';
+import { enqueue, enqueueJoined } from './enqueue.ts';
+import { messageRecord, tableOf } from './records.ts';
+import { RunCalls } from './run.ts';
+
+export class SqlServerWorkQueue implements WorkQueue {
+  readonly name: QueueName;
+  readonly #database: Database;
+  readonly #table: string;
+  readonly #run: RunCalls;
+
+  constructor(database: Database, name: QueueName) {
+    this.name = name;
+    this.#database = database;
+    this.#table = tableOf[name];
+    this.#run = new RunCalls(database, name);
+  }
+
+  /** `transaction` is the caller's mssql.Transaction, between its begin and its commit. */
+  async enqueue(messages: readonly NewMessage[], transaction?: unknown): Promise<EnqueueResult[]> {
+    if (transaction !== undefined && transaction !== null) {
+      return enqueueJoined(this.#database, this.#table, messages, transaction);
+    }
+    this.#database.assertOpen();
+    if (messages.length === 0) return [];
+    return enqueue(this.#database, this.#table, messages);
+  }
+
+  begin(request: BeginRequest): Promise<BeginResult> {
+    return this.#run.begin(request);
+  }
+
+  settle(request: SettleRequest): Promise<SettleResult> {
+    return this.#run.settle(request);
+  }
+
+  async statistics(): Promise<QueueStatistics> {
+    const [rows] = await this.#database.call(`${this.#table}_Statistics`, {}, { onLost: 'repeat' });
+    const row = rows![0] as Record<string, number | string | null>;
+    const count = (name: string) => Number(row[name]);
+    const ageMs = row.NextDueAgeMs === null ? null : count('NextDueAgeMs');
+    const heldBack = count('Strays') + count('Back');
+    return {
+      ready: count('Forward') + heldBack,
+      due: count('Due'),
+      heldBack,
+      parked: count('ForwardParked') + count('BackParked'),
+      claimed: count('Claimed'),
+      done: count('Done'),
+      dead: count('Dead'),
+      oldestDueAgeMs: ageMs !== null && ageMs >= 0 ? ageMs : null,
+      nextDueInMs: ageMs === null ? null : Math.max(0, -ageMs),
+    };
+  }
+
+  async get(messageId: string): Promise<MessageRecord | null> {
+    const parameters = { MessageId: [uuid, messageId] } as const;
+    const [rows] = await this.#database.call(`${this.#table}_Get`, parameters, { onLost: 'repeat' });
+    const row = rows![0];
+    return row === undefined ? null : messageRecord(row);
+  }
+
+  listDead(filter: DeadFilter, page: { limit: number; after?: number }): Promise<MessageRecord[]> {
+    return listDead(this.#database, this.#table, filter, page);
+  }
+
+  countDead(filter: DeadFilter): Promise<number> {
+    return countDead(this.#database, this.#table, filter);
+  }
+
+  replayDead(filter: DeadFilter, limit: number): Promise<number> {
+    return bury(this.#database, this.#table, 'ReplayDead', filter, limit);
+  }
+
+  discardDead(filter: DeadFilter, limit: number): Promise<number> {
+    return bury(this.#database, this.#table, 'DiscardDead', filter, limit);
+  }
+}

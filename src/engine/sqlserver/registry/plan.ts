@@ -1,0 +1,68 @@
+/** The plan (F3): due tenants under the plan lease, and the choice committed. */
+import type { BeginPlanResult, CommitPlan, PlanCandidate } from '../../registry.ts';
+import { bigint, type Database, int, longText, type Row, text } from '../database.ts';
+import { leftMs } from '../lease-store.ts';
+import { wholeMs } from '../text.ts';
+import { tenantRecord } from './rows.ts';
+
+const planLeaseName = 'plan';
+
+const msOrNull = (value: unknown) => (value === null ? null : leftMs(value));
+
+export async function beginPlan(
+  database: Database,
+  { owner, leaseMs, limit }: { owner: string; leaseMs: number; limit: number },
+): Promise<BeginPlanResult> {
+  const [headers, rows = []] = await database.call(
+    'Plan_Begin',
+    { Owner: [text(200), owner], LeaseMs: [bigint, wholeMs(leaseMs)], Limit: [int, limit] },
+    // The owner planning again gets a newer fence, which is as good.
+    { onLost: 'repeat' },
+  );
+  const header = headers![0]!;
+  if (header.Lease === 'others') {
+    return {
+      status: 'held',
+      owner: (header.Owner as string | null) ?? '',
+      expiresInMs: leftMs(header.ExpiresInMs),
+    };
+  }
+  const previous = { sinceMs: msOrNull(header.SinceMs), unfinished: header.Unfinished as boolean };
+  if (header.Lease === 'released') {
+    return { status: 'idle', previous, nextDueInMs: msOrNull(header.NextDueInMs) };
+  }
+  return {
+    status: 'due',
+    lease: { name: planLeaseName, owner, fence: Number(header.Fence) },
+    previous,
+    candidates: rows.map(candidate),
+    more: (header.Due as number) > rows.length,
+  };
+}
+
+function candidate(row: Row): PlanCandidate {
+  return {
+    tenant: tenantRecord(row),
+    planVersion: Number(row.PlanVersion),
+    overdueMs: leftMs(row.OverdueMs),
+    sincePlannedMs: msOrNull(row.SincePlannedMs),
+    woken: row.WakePending as boolean,
+  };
+}
+
+/** When the answer is lost, what was won is due again after the redispatch time, as if its requests were lost. */
+export async function commitPlan(database: Database, plan: CommitPlan): Promise<string[]> {
+  const { lease, choices, redispatchMs } = plan;
+  const [rows] = await database.call(
+    'Plan_Commit',
+    {
+      Owner: [text(200), lease.owner],
+      Fence: [bigint, lease.fence],
+      Choices: [longText, JSON.stringify(choices)],
+      RedispatchMs: [bigint, wholeMs(redispatchMs)],
+    },
+    { onLost: 'give-up' },
+  );
+  const won = new Set(rows!.map((row) => row.TenantId as string));
+  return choices.map(({ tenantId }) => tenantId).filter((tenantId) => won.delete(tenantId));
+}

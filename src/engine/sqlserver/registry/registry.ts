@@ -1,0 +1,83 @@
+/** The registry in a SQL Server database: its verbs, each concern in a file of its own. */
+import type { LeaseStore } from '../../lease-store.ts';
+import type {
+  BeginPlanResult,
+  CommitPlan,
+  FleetSummary,
+  ListTenants,
+  Registry,
+  TenantDefinition,
+  TenantRecord,
+  TenantReport,
+  TenantStatus,
+} from '../../registry.ts';
+import type { SchemaControl } from '../../schema.ts';
+import type { Database } from '../database.ts';
+import { SqlServerLeaseStore } from '../lease-store.ts';
+import { SqlServerSchema } from '../schema-control.ts';
+import { beginPlan, commitPlan } from './plan.ts';
+import { fleetSummary, recordReport, wakeTenants } from './reports.ts';
+import { changesSince, defineTenant, getTenant, listTenants, setTenantStatus } from './tenants.ts';
+
+export class SqlServerRegistry implements Registry {
+  readonly leases: LeaseStore;
+  readonly schema: SchemaControl;
+  readonly #database: Database;
+  readonly #release: () => Promise<void>;
+
+  constructor(database: Database, release: () => Promise<void>) {
+    this.#database = database;
+    this.#release = release;
+    this.leases = new SqlServerLeaseStore(database);
+    this.schema = new SqlServerSchema(database, 'registry');
+  }
+
+  add(definition: TenantDefinition, databaseKey: string): Promise<TenantRecord> {
+    return defineTenant(this.#database, 'Tenant_Add', definition, databaseKey);
+  }
+
+  change(definition: TenantDefinition, databaseKey: string): Promise<TenantRecord> {
+    return defineTenant(this.#database, 'Tenant_Change', definition, databaseKey);
+  }
+
+  setStatus(tenantId: string, status: TenantStatus): Promise<TenantRecord> {
+    return setTenantStatus(this.#database, tenantId, status);
+  }
+
+  get(tenantId: string): Promise<TenantRecord | null> {
+    return getTenant(this.#database, tenantId);
+  }
+
+  list(query: ListTenants = {}): Promise<TenantRecord[]> {
+    return listTenants(this.#database, query);
+  }
+
+  changesSince(version: number | null): Promise<{ version: number; tenants: TenantRecord[] }> {
+    return changesSince(this.#database, version);
+  }
+
+  beginPlan(request: { owner: string; leaseMs: number; limit: number }): Promise<BeginPlanResult> {
+    return beginPlan(this.#database, request);
+  }
+
+  commitPlan(plan: CommitPlan): Promise<string[]> {
+    return commitPlan(this.#database, plan);
+  }
+
+  report(report: TenantReport): Promise<void> {
+    return recordReport(this.#database, report);
+  }
+
+  async wake(tenantIds: readonly string[]): Promise<string[]> {
+    this.#database.assertOpen();
+    return tenantIds.length === 0 ? [] : wakeTenants(this.#database, tenantIds);
+  }
+
+  fleet(): Promise<FleetSummary> {
+    return fleetSummary(this.#database);
+  }
+
+  close(): Promise<void> {
+    return this.#release();
+  }
+}

@@ -1,0 +1,56 @@
+/** What runs leave in the registry (D7, F5), wakes (F7), and the sums over all of it (F6). */
+import type { FleetSummary, TenantReport } from '../../registry.ts';
+import { bigint, bit, type Database, int, longText, real, text } from '../database.ts';
+import { wholeMs } from '../text.ts';
+import { totals } from './rows.ts';
+
+/** Not repeated when the answer is lost: a report counted twice would stay in the totals for ever. */
+export async function recordReport(database: Database, report: TenantReport): Promise<void> {
+  const { schedule, error } = report;
+  await database.call(
+    'Tenant_Report',
+    {
+      Id: [text(64), report.tenantId],
+      Outcome: [text(20), report.outcome],
+      DurationMs: [real, report.durationMs],
+      Counts: [text(1000), JSON.stringify(report.counts)],
+      Backlog: [bit, report.backlog],
+      ParkedTopics: [longText, JSON.stringify(report.parkedTopics)],
+      ErrorCode: [text(100), error?.code ?? null],
+      // For people to read: what no text column takes is left out.
+      Error: [longText, error === undefined ? null : error.message.toWellFormed().replaceAll('\0', '')],
+      NextDueInMs: [bigint, schedule.nextDueInMs === null ? null : wholeMs(schedule.nextDueInMs)],
+      Mode: [text(10), schedule.mode],
+      IdleStreak: [int, schedule.idleStreak],
+      FailureStreak: [int, schedule.failureStreak],
+    },
+    { onLost: 'give-up' },
+  );
+}
+
+export async function wakeTenants(database: Database, tenantIds: readonly string[]): Promise<string[]> {
+  const [rows] = await database.call(
+    'Tenant_Wake',
+    { Ids: [longText, JSON.stringify(tenantIds)] },
+    { onLost: 'repeat' },
+  );
+  const woken = new Set(rows!.map((row) => row.TenantId as string));
+  return [...new Set(tenantIds)].filter((tenantId) => woken.has(tenantId));
+}
+
+export async function fleetSummary(database: Database): Promise<FleetSummary> {
+  const [rows] = await database.call('Fleet_Summary', {}, { onLost: 'repeat' });
+  const row = rows![0]!;
+  const count = (name: string) => Number(row[name]);
+  return {
+    tenants: { active: count('Active'), paused: count('Paused'), retired: count('Retired') },
+    due: count('Due'),
+    withBacklog: count('Backlog'),
+    failing: count('Failing'),
+    lastPlan:
+      row.LastPlanUtc === null
+        ? null
+        : { utc: row.LastPlanUtc as Date, due: count('LastPlanDue'), chosen: count('LastPlanChosen') },
+    totals: totals(row),
+  };
+}

@@ -1,0 +1,56 @@
+/** Tenants as people define them (F1, F2): adding, changing, pausing, retiring, reading. */
+import type { ListTenants, TenantDefinition, TenantRecord, TenantStatus } from '../../registry.ts';
+import { bigint, type Database, int, type Parameters, text } from '../database.ts';
+import { definitionParameters, tenantRecord } from './rows.ts';
+
+/**
+ * Errors are about the registry's database, and name the tenant in their text. When the answer is lost, repeating a
+ * change is harmless; repeating an addition would report the tenant as one that exists already.
+ */
+export async function defineTenant(
+  database: Database,
+  procedure: 'Tenant_Add' | 'Tenant_Change',
+  definition: TenantDefinition,
+  databaseKey: string,
+): Promise<TenantRecord> {
+  const onLost = procedure === 'Tenant_Change' ? 'repeat' : 'give-up';
+  const [rows] = await database.call(procedure, definitionParameters(definition, databaseKey), { onLost });
+  return tenantRecord(rows![0]!);
+}
+
+export async function setTenantStatus(
+  database: Database,
+  tenantId: string,
+  status: TenantStatus,
+): Promise<TenantRecord> {
+  const parameters: Parameters = { Id: [text(64), tenantId], Status: [text(10), status] };
+  const [rows] = await database.call('Tenant_SetStatus', parameters, { onLost: 'repeat' });
+  return tenantRecord(rows![0]!);
+}
+
+export async function getTenant(database: Database, tenantId: string): Promise<TenantRecord | null> {
+  const [rows] = await database.call('Tenant_Get', { Id: [text(64), tenantId] }, { onLost: 'repeat' });
+  const row = rows![0];
+  return row === undefined ? null : tenantRecord(row);
+}
+
+export async function listTenants(database: Database, query: ListTenants): Promise<TenantRecord[]> {
+  const parameters: Parameters = {
+    After: [text(64), query.after ?? ''],
+    Status: [text(10), query.status ?? null],
+    ...(query.limit !== undefined && { Limit: [int, query.limit] as const }),
+  };
+  const [rows] = await database.call('Tenant_List', parameters, { onLost: 'repeat' });
+  return rows!.map(tenantRecord);
+}
+
+export async function changesSince(
+  database: Database,
+  version: number | null,
+): Promise<{ version: number; tenants: TenantRecord[] }> {
+  const parameters: Parameters = { Since: [bigint, version] };
+  const [versions, rows] = await database.call('Tenant_Changes', parameters, { onLost: 'repeat' });
+  const seen = Number(versions![0]!.Version);
+  const tenants = rows!.map(tenantRecord).filter((tenant) => tenant.version <= seen);
+  return { version: seen, tenants };
+}

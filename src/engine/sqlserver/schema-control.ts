@@ -1,0 +1,151 @@
+/**
+ * A database's schema: which version it has, and bringing it to this program's. Each step is one transaction under the
+ * migration lock of its database, together with its row in the journal: it is there whole or not at all, and of
+ * several programs that migrate at once each step is applied by one.
+ *
+ * A database that is ahead of the program is refused here alone, not at work: during a roll-out the program before
+ * goes on working, since steps only add to what it calls.
+ */
+import type * as mssql from 'mssql';
+import type { MigrationResult, SchemaControl } from '../schema.ts';
+import type { Database } from './database.ts';
+import type { Driver } from './driver.ts';
+import { failure, type Subject } from './errors.ts';
+import { splitBatches } from './migrations/script.ts';
+import { type DatabaseKind, type Migration, migrationsOf } from './migrations/steps.ts';
+
+interface JournalRow {
+  readonly Version: number;
+  readonly Name: string;
+  readonly Checksum: string;
+}
+
+/** How long one program waits for another one's step. */
+const lockTimeoutMs = 120_000;
+
+/** The steps still to be applied, once those that were are known to be the ones this program brings. */
+export function pendingSteps(
+  journal: readonly JournalRow[],
+  migrations: readonly Migration[],
+  subject: Subject,
+): readonly Migration[] {
+  const version = journal.at(-1)?.Version ?? 0;
+  if (version > migrations.length) {
+    throw failure(
+      'SCHEMA_TOO_NEW',
+      subject,
+      `the schema is at version ${version}, this program knows ${migrations.length}; update the program`,
+    );
+  }
+  for (const row of journal) {
+    if (migrations[row.Version - 1]?.checksum !== row.Checksum) {
+      throw failure(
+        'SCHEMA_CHANGED',
+        subject,
+        `step ${row.Version} ('${row.Name}') was applied in another form than this program's; use the program that applied it`,
+      );
+    }
+  }
+  return migrations.slice(version);
+}
+
+export class SqlServerSchema implements SchemaControl {
+  readonly #database: Database;
+  readonly #kind: DatabaseKind;
+
+  constructor(database: Database, kind: DatabaseKind) {
+    this.#database = database;
+    this.#kind = kind;
+  }
+
+  get latest(): number {
+    return migrationsOf(this.#kind).length;
+  }
+
+  async version(): Promise<number> {
+    return (await this.#journal()).at(-1)?.Version ?? 0;
+  }
+
+  async migrate(options: { dryRun?: boolean } = {}): Promise<MigrationResult> {
+    const migrations = migrationsOf(this.#kind);
+    const journal = await this.#journal();
+    const pending = pendingSteps(journal, migrations, this.#database.subject);
+    const applied: Migration[] = [];
+    let from = journal.at(-1)?.Version ?? 0;
+    if (options.dryRun === true) applied.push(...pending);
+    else {
+      for (const step of pending) if (await this.#apply(step, migrations)) applied.push(step);
+      // Somebody else may have applied the first of them meanwhile.
+      from = (applied[0]?.version ?? migrations.length + 1) - 1;
+    }
+    return { from, to: migrations.length, steps: applied.map(({ version, name }) => ({ version, name })) };
+  }
+
+  #journal(): Promise<JournalRow[]> {
+    return this.#database.connected(async ({ driver, pool }) =>
+      readJournal(new driver.Request(pool), this.#database.target.schema),
+    );
+  }
+
+  /** False when another program has applied the step before us. */
+  #apply(step: Migration, migrations: readonly Migration[]): Promise<boolean> {
+    const { target, subject } = this.#database;
+    return this.#database.connected(async ({ driver, pool }) => {
+      const transaction = new driver.Transaction(pool);
+      await transaction.begin(driver.ISOLATION_LEVEL.READ_COMMITTED);
+      try {
+        await lock(driver, transaction, target.schema, subject);
+        const journal = await readJournal(new driver.Request(transaction), target.schema);
+        const isNext = pendingSteps(journal, migrations, subject)[0]?.version === step.version;
+        if (isNext) await run(driver, transaction, step, target.schema);
+        await transaction.commit();
+        return isNext;
+      } catch (error) {
+        await transaction.rollback().catch(() => {});
+        throw error;
+      }
+    });
+  }
+}
+
+async function readJournal(request: mssql.Request, schema: string): Promise<JournalRow[]> {
+  const journal = `[${schema}].[SchemaJournal]`;
+  const found = await request.query(`SELECT OBJECT_ID(N'${journal}', N'U') AS Id`);
+  if (found.recordset[0]?.Id == null) return [];
+  const rows = await request.query(`SELECT Version, Name, Checksum FROM ${journal} ORDER BY Version`);
+  return rows.recordset as unknown as JournalRow[];
+}
+
+async function lock(
+  driver: Driver,
+  transaction: mssql.Transaction,
+  schema: string,
+  subject: Subject,
+): Promise<void> {
+  // Some servers keep one set of application locks for all databases, hence the database's name in it.
+  const result = await new driver.Request(transaction).query(`
+    DECLARE @Resource nvarchar(255) = LEFT(N'multi-outbox ${schema} ' + DB_NAME(), 255), @Result int;
+    EXEC @Result = sp_getapplock @Resource = @Resource, @LockMode = 'Exclusive', @LockOwner = 'Transaction',
+      @LockTimeout = ${lockTimeoutMs};
+    SELECT @Result AS Result;`);
+  if ((result.recordset[0]?.Result ?? -1) < 0) {
+    throw failure(
+      'DATABASE_LOCKED',
+      subject,
+      'another program is migrating this database; try again when it is done',
+    );
+  }
+}
+
+async function run(
+  driver: Driver,
+  transaction: mssql.Transaction,
+  step: Migration,
+  schema: string,
+): Promise<void> {
+  const script = step.text.replaceAll('$(Schema)', schema);
+  for (const batch of splitBatches(script)) await new driver.Request(transaction).batch(batch);
+  await new driver.Request(transaction).query(`
+    INSERT [${schema}].[SchemaJournal] (Version, Name, Checksum, AppliedUtc)
+    VALUES (${step.version}, N'${step.name}', N'${step.checksum}', SYSUTCDATETIME())`);
+}

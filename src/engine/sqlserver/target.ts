@@ -1,0 +1,193 @@
+/**
+ * Where a database is and how it is entered. Addresses come in three forms: the registry's URL
+ * (`mssql://server[:port]/database?schema=…` or `mssql:` and an ADO connection string), a tenant's row, and the
+ * connection string in the app setting that a tenant's row names.
+ */
+import { MultiOutboxError } from '../../errors.ts';
+import type { TenantAddress } from '../engine.ts';
+import { parseConnectionString } from './connection-string.ts';
+import { isPlainIdentifier } from './migrations/script.ts';
+
+export type TargetLogin =
+  /** A token of the credential that all databases share. */
+  | { readonly kind: 'token' }
+  | { readonly kind: 'password'; readonly user: string; readonly password: string };
+
+export interface ConnectionTarget {
+  /** Lower case, without protocol and port. */
+  readonly host: string;
+  readonly port: number;
+  /** A named instance, which has a port of its own choosing. */
+  readonly instance: string | null;
+  readonly database: string;
+  readonly login: TargetLogin;
+  readonly schema: string;
+  /** Null: as the engine's options say. */
+  readonly encrypt: boolean | null;
+  readonly trustServerCertificate: boolean | null;
+}
+
+export interface ServerName {
+  readonly host: string;
+  readonly port: number;
+  readonly instance: string | null;
+}
+
+export const defaultPort = 1433;
+export const defaultSchema = 'messaging';
+
+/** `tcp:Server\Instance,1433` and its shorter forms; also `server:1433`. Null when it is none. */
+export function parseServer(text: string): ServerName | null {
+  const match =
+    /^(?:tcp:)?(?<host>\[[0-9a-f:]+\]|[^,:\\\s/@;]+)(?:\\(?<instance>[^,:\\\s]+))?(?:[,:]\s*(?<port>\d{1,5}))?$/i.exec(
+      text.trim(),
+    );
+  if (match?.groups?.host === undefined) return null;
+  const port = Number(match.groups.port ?? defaultPort);
+  if (port < 1 || port > 65_535) return null;
+  const host = match.groups.host.toLowerCase().replace(/^\[|\]$/g, '');
+  return {
+    host: ['.', '(local)'].includes(host) ? 'localhost' : host,
+    port,
+    // A port says more than the name of the instance behind it.
+    instance: match.groups.port === undefined ? (match.groups.instance?.toLowerCase() ?? null) : null,
+  };
+}
+
+/** Equal exactly when two targets mean the same physical database (F1). */
+export function databaseKey(target: ServerName & { readonly database: string }): string {
+  return `${serverKey(target)}/${target.database.toLowerCase()}`;
+}
+
+export function serverKey({ host, port, instance }: ServerName): string {
+  return instance === null ? `${host},${port}` : `${host}\\${instance}`;
+}
+
+/** @throws INVALID_CONFIGURATION; the message never holds the URL itself, which may hold a password */
+export function registryTarget(url: string, env: NodeJS.ProcessEnv): ConnectionTarget {
+  const refuse = (what: string): never => {
+    throw new MultiOutboxError(
+      'INVALID_CONFIGURATION',
+      `the registry's URL ${what}; write mssql://server/database, or mssql: and a connection string`,
+    );
+  };
+  if (!/^mssql:/i.test(url)) return refuse(`does not begin with 'mssql:'`);
+  if (!/^mssql:\/\//i.test(url)) return fromConnectionString(url.slice('mssql:'.length), refuse);
+  let parsed: URL;
+  try {
+    parsed = new URL(url.replace(/^mssql:/i, 'mssql:'));
+  } catch {
+    return refuse('cannot be read');
+  }
+  const server = parseServer(`${parsed.hostname}${parsed.port === '' ? '' : `,${parsed.port}`}`);
+  const database = decodeURIComponent(parsed.pathname.slice(1));
+  if (server === null || database === '' || database.includes('/'))
+    return refuse('names no server and database');
+  const allowed = ['schema', 'auth', 'encrypt', 'trustServerCertificate'];
+  for (const name of parsed.searchParams.keys()) {
+    if (!allowed.includes(name)) refuse(`has the parameter '${name}', known are ${allowed.join(', ')}`);
+  }
+  const schema = parsed.searchParams.get('schema') ?? defaultSchema;
+  if (!isPlainIdentifier(schema)) refuse('has a schema that is no plain identifier');
+  return {
+    ...server,
+    database,
+    login: loginOf(parsed, server, env, refuse),
+    schema,
+    encrypt: flag(parsed.searchParams.get('encrypt'), refuse),
+    trustServerCertificate: flag(parsed.searchParams.get('trustServerCertificate'), refuse),
+  };
+}
+
+function loginOf(
+  url: URL,
+  server: ServerName,
+  env: NodeJS.ProcessEnv,
+  refuse: (what: string) => never,
+): TargetLogin {
+  const auth = url.searchParams.get('auth') ?? (url.username === '' ? 'managed-identity' : 'password');
+  if (auth === 'managed-identity') return { kind: 'token' };
+  if (auth === 'password') {
+    const [user, password] = [url.username, url.password].map(decodeURIComponent) as [string, string];
+    return { kind: 'password', user, password };
+  }
+  if (!auth.startsWith('setting:'))
+    return refuse(`has 'auth=${auth}'; known are managed-identity and setting:NAME`);
+  const name = auth.slice('setting:'.length);
+  const value = env[name];
+  if (value === undefined || value === '') return refuse(`names the app setting '${name}', which is not set`);
+  const named = fromConnectionString(value, refuse, url.pathname.slice(1));
+  if (serverKey(named) !== serverKey(server)) refuse(`and the app setting '${name}' name two servers`);
+  return named.login;
+}
+
+function flag(value: string | null, refuse: (what: string) => never): boolean | null {
+  if (value === null) return null;
+  if (value !== 'true' && value !== 'false') refuse('has a flag that is neither true nor false');
+  return value === 'true';
+}
+
+function fromConnectionString(
+  text: string,
+  refuse: (what: string) => never,
+  database?: string,
+): ConnectionTarget {
+  const parts = parseConnectionString(text);
+  const server = parts?.server === undefined ? null : parseServer(parts.server);
+  if (parts === null || server === null) return refuse('holds no connection string that names a server');
+  const named = database ?? parts.database;
+  if (named === undefined) return refuse('names no database');
+  const schema = parts.schema ?? defaultSchema;
+  if (!isPlainIdentifier(schema)) refuse('has a schema that is no plain identifier');
+  const { user, password } = parts;
+  return {
+    ...server,
+    database: named,
+    login: user === undefined ? { kind: 'token' } : { kind: 'password', user, password: password ?? '' },
+    schema,
+    encrypt: parts.encrypt ?? null,
+    trustServerCertificate: parts.trustServerCertificate ?? null,
+  };
+}
+
+/**
+ * A tenant's target. With an app setting the connection string says where the credentials go: the row may leave the
+ * server out, but may not name another one.
+ * @throws INVALID_TENANT
+ */
+export function tenantTarget(address: TenantAddress, env: NodeJS.ProcessEnv): ConnectionTarget {
+  const refuse = (what: string): never => {
+    throw new MultiOutboxError('INVALID_TENANT', `tenant '${address.id}': ${what}`, { tenantId: address.id });
+  };
+  const { server, database, auth, schema } = address;
+  if (!isPlainIdentifier(schema)) refuse(`its schema must be a plain identifier, such as '${defaultSchema}'`);
+  if (database.trim() === '' || database.length > 128)
+    refuse('its database must be a name of 1 to 128 characters');
+  const named = server === '' ? null : parseServer(server);
+  if (server !== '' && named === null) refuse(`its server cannot be read; write 'name' or 'name,port'`);
+  if (auth.kind === 'managed-identity') {
+    if (named === null) return refuse('its server is empty; name the SQL server that has the database');
+    return {
+      ...named,
+      database,
+      login: { kind: 'token' },
+      schema,
+      encrypt: null,
+      trustServerCertificate: null,
+    };
+  }
+  const value = env[auth.name];
+  if (value === undefined || value === '') {
+    return refuse(`the app setting '${auth.name}' is not set; put the connection string there`);
+  }
+  const inSetting = (what: string) => refuse(`the app setting '${auth.name}' ${what}`);
+  const parts = parseConnectionString(value);
+  if (parts?.database !== undefined && parts.database.toLowerCase() !== database.toLowerCase()) {
+    inSetting('is for another database than the tenant names');
+  }
+  const target = fromConnectionString(value, inSetting, database);
+  if (named !== null && serverKey(named) !== serverKey(target)) {
+    inSetting('is for another server than the tenant names');
+  }
+  return { ...target, schema };
+}

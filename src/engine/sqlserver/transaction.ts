@@ -1,0 +1,62 @@
+/** The caller's own transaction, an mssql.Transaction that has begun, which an enqueue becomes part of (Q3). */
+import type * as mssql from 'mssql';
+import { type Database, execute, type Parameters, type Row } from './database.ts';
+import { classify, explain, failure } from './errors.ts';
+import { databaseKey, parseServer } from './target.ts';
+
+/** What is used of it. The caller's copy of mssql may be another one than ours, so its class tells nothing. */
+type CallersTransaction = Pick<mssql.Transaction, 'request'> & {
+  readonly parent?: { readonly config?: Partial<mssql.config> };
+};
+
+function isTransaction(value: unknown): value is CallersTransaction {
+  const { request, begin, commit } = (value ?? {}) as Partial<mssql.Transaction>;
+  return typeof request === 'function' && typeof begin === 'function' && typeof commit === 'function';
+}
+
+/**
+ * Calls a procedure on the caller's connection. It neither commits nor rolls back, and is not tried again: a connection
+ * that was lost has taken the transaction with it.
+ * @throws INVALID_ARGUMENT, TRANSACTION_NOT_OPEN, WRONG_DATABASE, SCHEMA_ and DATABASE_ codes
+ */
+export async function joinTransaction(
+  database: Database,
+  transaction: unknown,
+  procedure: string,
+  parameters: Parameters,
+): Promise<Row[][]> {
+  const { subject } = database;
+  database.assertOpen();
+  if (!isTransaction(transaction)) {
+    throw failure('INVALID_ARGUMENT', subject, `'transaction' must be an mssql.Transaction that has begun`);
+  }
+  assertSameDatabase(database, transaction);
+  const request = transaction.request();
+  // Types are left to the caller's driver, which would not know ours.
+  for (const [name, [, value]] of Object.entries(parameters)) request.input(name, value);
+  request.input('Database', database.target.database);
+  try {
+    return await execute(request, database.procedure(procedure));
+  } catch (error) {
+    throw explain(error, classify(error, 'calling'), subject);
+  }
+}
+
+/**
+ * Two databases of one name on two servers are told apart here; that the connection has not changed to another database
+ * since it was opened, the procedure checks.
+ */
+function assertSameDatabase(database: Database, { parent }: CallersTransaction): void {
+  const { server, port, database: name, options } = parent?.config ?? {};
+  if (server === undefined || name === undefined) return;
+  const instance = options?.instanceName;
+  const named = parseServer(
+    instance === undefined ? `${server}${port === undefined ? '' : `,${port}`}` : `${server}\\${instance}`,
+  );
+  if (named === null || databaseKey({ ...named, database: name }) === databaseKey(database.target)) return;
+  throw failure(
+    'WRONG_DATABASE',
+    database.subject,
+    `the transaction is on ${databaseKey({ ...named, database: name })}, not on ${database.subject.database}; begin it on the tenant's own database, by the same name of the server`,
+  );
+}

@@ -1,0 +1,213 @@
+import type { TenantAddress } from '../../../src/engine/engine.ts';
+import {
+  assertServerAllowed,
+  cloudServers,
+  matchesServer,
+} from '../../../src/engine/sqlserver/allowed-servers.ts';
+import { parseConnectionString } from '../../../src/engine/sqlserver/connection-string.ts';
+import {
+  databaseKey,
+  parseServer,
+  registryTarget,
+  tenantTarget,
+} from '../../../src/engine/sqlserver/target.ts';
+
+const local = 'Server=127.0.0.1,14330;User Id=sa;Password="a;b""c";Encrypt=false;TrustServerCertificate=true';
+const env = { TENANT_A: local, WITH_DATABASE: `${local};Database=Sales`, NO_SERVER: 'User Id=sa;Password=x' };
+
+describe('connection strings', () => {
+  test.each([
+    ['Server=s;Database=d', { server: 's', database: 'd' }],
+    ['Data Source=tcp:s,1;Initial Catalog=d;', { server: 'tcp:s,1', database: 'd' }],
+    [' server = s ; uid = u ; pwd = p ', { server: 's', user: 'u', password: 'p' }],
+    ["Server=s;Password='it''s'", { server: 's', password: "it's" }],
+    ['Server=s;Password="a;b""c";Encrypt=Mandatory', { server: 's', password: 'a;b"c', encrypt: true }],
+    ['Server=s;Encrypt=no;Connection Timeout=30', { server: 's', encrypt: false }],
+    ['', {}],
+  ])('%s', (text, parts) => {
+    expect(parseConnectionString(text)).toEqual(parts);
+  });
+
+  test.each(['nonsense', 'Server'])('%j is none', (text) => {
+    expect(parseConnectionString(text)).toBeNull();
+  });
+});
+
+describe('servers', () => {
+  test.each([
+    ['SQL-1.example.net', 'sql-1.example.net', 1433, null],
+    ['tcp:sql-1,1434', 'sql-1', 1434, null],
+    ['sql-1:1434', 'sql-1', 1434, null],
+    ['sql-1\\EXPRESS', 'sql-1', 1433, 'express'],
+    ['sql-1\\EXPRESS,1500', 'sql-1', 1500, null],
+    ['.', 'localhost', 1433, null],
+    ['[::1],1433', '::1', 1433, null],
+  ])('%s', (text, host, port, instance) => {
+    expect(parseServer(text)).toEqual({ host, port, instance });
+  });
+
+  test.each(['', 'a b', 'a;b', 'a,0', 'a,70000', 'user@host', 'np:\\\\pipe'])('%j is none', (text) => {
+    expect(parseServer(text)).toBeNull();
+  });
+
+  test('F1: a database key ignores case and the default port, and tells servers and instances apart', () => {
+    const key = (server: string, database: string) => databaseKey({ ...parseServer(server)!, database });
+    expect(key('tcp:SQL-1,1433', 'Sales')).toBe(key('sql-1', 'sales'));
+    expect(key('sql-1', 'sales')).not.toBe(key('sql-2', 'sales'));
+    expect(key('sql-1', 'sales')).not.toBe(key('sql-1,1434', 'sales'));
+    expect(key('sql-1\\a', 'sales')).not.toBe(key('sql-1', 'sales'));
+  });
+});
+
+describe('the registry’s URL', () => {
+  test('server, database and defaults', () => {
+    expect(registryTarget('mssql://Sql-1.database.windows.net/Registry', {})).toEqual({
+      host: 'sql-1.database.windows.net',
+      port: 1433,
+      instance: null,
+      database: 'Registry',
+      login: { kind: 'token' },
+      schema: 'messaging',
+      encrypt: null,
+      trustServerCertificate: null,
+    });
+  });
+
+  test('port, schema, flags, a login in the URL', () => {
+    const url =
+      'mssql://sa:p%40ss%2Fword@localhost:14330/My%20Registry?schema=mo&encrypt=true&trustServerCertificate=true';
+    expect(registryTarget(url, {})).toMatchObject({
+      port: 14330,
+      database: 'My Registry',
+      schema: 'mo',
+      login: { kind: 'password', user: 'sa', password: 'p@ss/word' },
+      encrypt: true,
+      trustServerCertificate: true,
+    });
+  });
+
+  test('a connection string, here or in an app setting', () => {
+    const login = { kind: 'password', user: 'sa', password: 'a;b"c' };
+    const there = { host: '127.0.0.1', port: 14330, database: 'Sales', login };
+    expect(registryTarget(`mssql:${local};Database=Sales;Schema=mo`, {})).toMatchObject({
+      ...there,
+      schema: 'mo',
+    });
+    expect(registryTarget('mssql://127.0.0.1:14330/Sales?auth=setting:TENANT_A', env)).toMatchObject(there);
+  });
+
+  test.each([
+    ['sqlite:x.db', 'mssql:'],
+    ['mssql://server', 'no server and database'],
+    ['mssql:Server=s', 'no database'],
+    ['mssql:nothing', 'no connection string'],
+    ['mssql://s/d?schema=a%20b', 'schema'],
+    ['mssql://s/d?shema=a', 'shema'],
+    ['mssql://s/d?auth=setting:MISSING', 'MISSING'],
+    ['mssql://other/d?auth=setting:TENANT_A', 'two servers'],
+    ['mssql://s/d?encrypt=maybe', 'flag'],
+  ])('%s is refused', (url, what) => {
+    expect(() => registryTarget(url, env)).toThrow(
+      expect.objectContaining({ code: 'INVALID_CONFIGURATION', message: expect.stringContaining(what) }),
+    );
+  });
+
+  test('no error tells a password', () => {
+    for (const url of [
+      'mssql:Server=s;Password=hunter2',
+      'mssql://u:hunter2@s/d?schema=a-b',
+      'mssql://u:hunter2@s',
+    ]) {
+      expect(() => registryTarget(url, {})).toThrow(
+        expect.objectContaining({ code: 'INVALID_CONFIGURATION' }),
+      );
+      expect(() => registryTarget(url, {})).not.toThrow(/hunter2/);
+    }
+  });
+});
+
+describe('a tenant’s target', () => {
+  const address: TenantAddress = {
+    id: 'acme',
+    server: 'sql-1.database.windows.net',
+    database: 'Sales',
+    auth: { kind: 'managed-identity' },
+    schema: 'messaging',
+  };
+  const setting = (name: string, change: Partial<TenantAddress> = {}): TenantAddress => ({
+    ...address,
+    server: '',
+    auth: { kind: 'setting', name },
+    ...change,
+  });
+
+  test('F1: by token, on the server of the row', () => {
+    expect(tenantTarget(address, {})).toMatchObject({
+      host: 'sql-1.database.windows.net',
+      database: 'Sales',
+      login: { kind: 'token' },
+    });
+  });
+
+  test('F1: by an app setting, on the server of its connection string, in the database of the row', () => {
+    expect(tenantTarget(setting('TENANT_A'), env)).toMatchObject({
+      host: '127.0.0.1',
+      port: 14330,
+      database: 'Sales',
+      login: { kind: 'password', user: 'sa', password: 'a;b"c' },
+      encrypt: false,
+      trustServerCertificate: true,
+    });
+    expect(tenantTarget(setting('WITH_DATABASE', { server: 'tcp:127.0.0.1,14330' }), env)).toMatchObject({
+      database: 'Sales',
+    });
+  });
+
+  test.each([
+    ['no server', { ...address, server: '' }, 'server is empty'],
+    ['a server that is none', { ...address, server: 'a b' }, 'server'],
+    ['no database', { ...address, database: ' ' }, 'database'],
+    ['a schema that is none', { ...address, schema: 'a]b' }, 'schema'],
+    ['a setting that is not set', setting('MISSING'), 'MISSING'],
+    [
+      'a setting for another server: the password must not go there',
+      setting('TENANT_A', { server: 'evil' }),
+      'another server',
+    ],
+    ['a setting for another database', setting('WITH_DATABASE', { database: 'Other' }), 'another database'],
+    ['a setting without a server', setting('NO_SERVER', { server: 'evil' }), 'NO_SERVER'],
+  ])('%s is refused', (_, tenant, what) => {
+    expect(() => tenantTarget(tenant, env)).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_TENANT',
+        tenantId: 'acme',
+        message: expect.stringContaining(what),
+      }),
+    );
+  });
+});
+
+describe('servers that a token may be sent to', () => {
+  test.each([
+    ['sql-1.database.windows.net', '*.database.windows.net', true],
+    ['SQL-1.Database.Windows.NET', '*.database.windows.net', true],
+    ['database.windows.net', '*.database.windows.net', false],
+    ['sql-1.database.windows.net.evil.example', '*.database.windows.net', false],
+    ['sql-1xdatabase.windows.net', '*.database.windows.net', false],
+    ['sql-17', 'sql-1*', true],
+    ['localhost', 'localhost', true],
+  ])('%s against %s: %s', (host, pattern, matches) => {
+    expect(matchesServer(host, pattern)).toBe(matches);
+  });
+
+  test('a tenant on another server is refused by name', () => {
+    expect(() => assertServerAllowed('sql.evil.example', cloudServers, 'acme')).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_TENANT',
+        tenantId: 'acme',
+        message: expect.stringContaining('sql.evil.example'),
+      }),
+    );
+    expect(() => assertServerAllowed('a.database.windows.net', cloudServers, 'acme')).not.toThrow();
+  });
+});
