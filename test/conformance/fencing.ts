@@ -4,6 +4,7 @@ import {
   begin,
   dead,
   done,
+  giveBack,
   keep,
   message,
   next,
@@ -176,23 +177,34 @@ export function fencingSuite(scene: Scene): void {
       expect(await stored(queue, second!)).toMatchObject({ status: MessageStatus.Done });
     });
 
-    test('Q8: a message settled and claimed anew is not settled by its earlier claim’s fence', async () => {
-      const { queue } = await scene.queue(name);
-      const letter = message('A');
-      await queue.enqueue([letter]);
-      const first = await take(queue);
-      await settle(
-        queue,
-        first.lease,
-        first.messages.map((each) => retry(each)),
-      );
-      const second = await take(queue);
-      expect(await settle(queue, first.lease, first.messages.map(done), keep)).toMatchObject({
-        lease: 'lost',
-        lost: [second.messages[0]!.sequence],
-      });
-      expect(await stored(queue, letter)).toMatchObject({ status: MessageStatus.Claimed, attempts: 2 });
-    });
+    test.each([
+      ['done', done],
+      ['retry', retry],
+      ['dead', dead],
+      ['release', giveBack],
+    ] as const)(
+      'Q8: a late %s does not settle a message that a newer fence has claimed',
+      async (_, outcome) => {
+        const { queue } = await scene.queue(name);
+        const letter = message('A');
+        await queue.enqueue([letter]);
+        const first = await take(queue);
+        const second = await takeAfterCrash(queue);
+        expect(second.messages).toMatchObject([{ payload: 'A', attempt: 2 }]);
+        const { sequence } = second.messages[0]!;
+        expect(await settle(queue, first.lease, [outcome(first.messages[0]!)], keep)).toMatchObject({
+          lease: 'lost',
+          lost: [sequence],
+        });
+        expect(await stored(queue, letter)).toMatchObject({
+          status: MessageStatus.Claimed,
+          attempts: 2,
+          claimFence: second.lease.fence,
+          lastError: null,
+        });
+        expect(await settle(queue, second.lease, second.messages.map(done))).toMatchObject({ lost: [] });
+      },
+    );
 
     test('L2: the fence survives a restart', async () => {
       const { queue, database, address } = await scene.queue(name);
