@@ -60,6 +60,12 @@ export function runQueue(options: QueueRunOptions): Promise<QueueReport> {
 type Begun = Extract<BeginResult, { status: 'claimed' }>;
 type Phase = 'claiming' | 'draining' | 'stopping';
 
+/**
+ * Milliseconds: how long messages that become due meanwhile wait at most for a run that has places free and only waits
+ * for slow handlers. Outcomes that are ready go along.
+ */
+const lookAgainMs = 1_000;
+
 class QueueRun {
   readonly #options: QueueRunOptions;
   readonly #tally = new RunTally();
@@ -80,6 +86,11 @@ class QueueRun {
   /** A claim failed without an answer: there may be messages claimed for this run that it knows nothing of. */
   #unknownClaim = false;
   #graceOver = false;
+  /** By `performance.now()`. The timer that ends the budget can have its turn late; the loop looks for itself. */
+  #budgetEndsAt = 0;
+  /** Nobody has looked for due messages for a while. */
+  #lookAgain = false;
+  #lookAgainTimer: NodeJS.Timeout | undefined;
   /** Set while the heartbeat waits for a renewal. */
   #renewed: ((expiresInMs: number | null) => void) | undefined;
   #timers: NodeJS.Timeout[] = [];
@@ -153,7 +164,9 @@ class QueueRun {
     const onLost = () => this.#enter('stopping', 'lease-lost', this.#heartbeat.signal.reason);
     signal?.addEventListener('abort', onSignal);
     this.#heartbeat.signal.addEventListener('abort', onLost);
+    this.#budgetEndsAt = performance.now() + budgetMs;
     this.#after(budgetMs, () => this.#enter('draining', 'budget'));
+    this.#lookAgainLater();
     // It may have fired while the engine was asked: an aborted signal tells nobody again.
     if (signal?.aborted) onSignal();
     try {
@@ -169,6 +182,7 @@ class QueueRun {
       this.#heartbeat.stop();
       signal?.removeEventListener('abort', onSignal);
       for (const timer of this.#timers) clearTimeout(timer);
+      clearTimeout(this.#lookAgainTimer);
       this.#renewed?.(null);
     }
   }
@@ -176,6 +190,7 @@ class QueueRun {
   /** Ends when the lease is given back, or is lost and all outcomes are reported. */
   async #loop(): Promise<void> {
     for (;;) {
+      if (performance.now() >= this.#budgetEndsAt) this.#enter('draining', 'budget');
       this.#startWaiting();
       const next = this.#decide();
       if (next === undefined) {
@@ -203,11 +218,12 @@ class QueueRun {
   #decide(): SettleRequest['then'] | undefined {
     const { batchSize, batchBytes, concurrency } = this.#options.dispatch;
     const inMemory = this.#waiting.size + this.#running.size;
+    const isMore = this.#more || (this.#lookAgain && this.#running.size < concurrency);
     if (this.#phase !== 'claiming') {
       if (this.#running.size === 0 || this.#graceOver) return { do: 'release' };
     } else if (inMemory === 0) {
       return { do: 'claim', solo: true, limit: batchSize, maxBytes: batchBytes };
-    } else if (this.#more && !this.#solo && this.#waiting.size < concurrency && inMemory <= batchSize) {
+    } else if (isMore && !this.#solo && this.#waiting.size < concurrency && inMemory <= batchSize) {
       // The next batch comes while the last of this one run: at most two batches are in memory (D6).
       return { do: 'claim', solo: false, limit: batchSize, maxBytes: batchBytes };
     }
@@ -268,6 +284,7 @@ class QueueRun {
   ): void {
     this.#tally.count(outcomes, result.lost);
     this.#see(result);
+    this.#lookAgainLater();
     if (result.lease === 'held') this.#heartbeat.extended(result.expiresInMs, sentAt);
     if (result.lease === 'released') this.#heartbeat.stop();
     // What is left is the new holder's to say; should it die, the tenant must not be thought empty.
@@ -277,6 +294,15 @@ class QueueRun {
     // Due messages that a claim beside others did not give are recovered ones: they want to be alone.
     if (then.do === 'claim' && !then.solo && result.messages.length === 0 && result.more) this.#solo = true;
     if (then.do === 'claim' && then.solo) this.#solo = false;
+  }
+
+  #lookAgainLater(): void {
+    this.#lookAgain = false;
+    clearTimeout(this.#lookAgainTimer);
+    this.#lookAgainTimer = setTimeout(() => {
+      this.#lookAgain = true;
+      this.#notify();
+    }, lookAgainMs);
   }
 
   #see({ more, nextDueInMs }: { more: boolean; nextDueInMs: number | null }): void {

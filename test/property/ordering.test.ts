@@ -73,12 +73,20 @@ class Witness {
     if (key !== null) this.#mayStart(index, key);
     const ending = script[Math.min(start, script.length - 1)]!;
     if (ending === 'times out') {
-      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-    } else if (ending !== 'returns' && topic !== 'slow') {
+      // At its timeout the attempt is over, whatever the handler does after its signal (D2).
+      await new Promise<void>((resolve) => {
+        const over = () => {
+          this.#end(index, key, ending, attempt);
+          resolve();
+        };
+        signal.addEventListener('abort', over, { once: true });
+      });
+      return;
+    }
+    if (ending !== 'returns' && topic !== 'slow') {
       await new Promise((resolve) => setImmediate(resolve));
     }
-    if (key !== null) this.#running.delete(key);
-    this.#note(index, ending, attempt);
+    this.#end(index, key, ending, attempt);
     if (ending === 'throws') throw new Error('it failed');
     if (ending === 'later') throw new RetryLater(index % 3);
     if (ending === 'permanent') throw new PermanentError('it cannot work');
@@ -96,7 +104,8 @@ class Witness {
     }
   }
 
-  #note(index: number, ending: Ending, attempt: number): void {
+  #end(index: number, key: string | null, ending: Ending, attempt: number): void {
+    if (key !== null) this.#running.delete(key);
     if (ending === 'returns' || ending === 'resolves') {
       if (this.succeeded.has(index)) throw violation(`${index} was done twice`);
       this.succeeded.add(index);

@@ -1,4 +1,4 @@
-import { defineHandler, type Handler } from '../../../src/queue/handler.ts';
+import { defineHandler, type Handler, RetryLater } from '../../../src/queue/handler.ts';
 import { deferred, turns } from '../../support/deferred.ts';
 import { message, messages, orders, run } from '../../support/queue-run.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
@@ -101,6 +101,30 @@ describe('batches that overlap (D6)', () => {
       dispatch: { batchSize: 4, concurrency: 2, handlerTimeoutMs: '10s' },
     });
     expect(report.counts).toMatchObject({ done: 12, retried: 0 });
+  });
+
+  test('D6: a message that comes while a slow handler runs, and places are free, does not wait for its end', async () => {
+    const queue = await place.outbox();
+    const other = await place.outbox();
+    await queue.enqueue([message('slow')]);
+    const gate = deferred();
+    const attempts: string[] = [];
+    const handler = orders(async ({ payload }) => {
+      attempts.push(payload);
+      if (payload === 'slow') {
+        await other.enqueue([message('new')]);
+        await gate.promise;
+      } else if (attempts.length === 2) {
+        // Q11: due again while the slow one is at it still.
+        throw new RetryLater(10);
+      } else {
+        gate.resolve();
+      }
+    });
+    // The lease is renewed only after the handler would have timed out.
+    const report = await run(queue, [handler], { dispatch: { leaseMs: '1h', handlerTimeoutMs: '10s' } });
+    expect(attempts).toEqual(['slow', 'new', 'new']);
+    expect(report.counts).toMatchObject({ done: 2, released: 1, retried: 0 });
   });
 
   test.each([
