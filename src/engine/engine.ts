@@ -34,5 +34,6 @@ export interface Engine {
    * @throws INVALID_TENANT when the address does not fit this engine
    */
   databaseKey(address: TenantAddress): string;
+  /** Closes the registry and every tenant database that this engine opened. Idempotent. */
   close(): Promise<void>;
 }

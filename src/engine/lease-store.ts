@@ -29,7 +29,7 @@ export interface LeaseRecord {
 export interface AcquireLease {
   /** 1 to 200 characters. */
   readonly name: string;
-  /** 1 to 200 characters. */
+  /** 1 to 200 characters, compared exactly. */
   readonly owner: string;
   readonly durationMs: number;
   readonly context?: string;

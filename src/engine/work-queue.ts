@@ -35,7 +35,10 @@ export const messageLimits = {
   errorCharacters: 4_000,
 } as const;
 
-/** A message to be enqueued. Checked by the caller; an engine may rely on it. */
+/**
+ * A message to be enqueued. Checked by the caller; an engine may rely on it. Ordering keys and dedup keys are compared
+ * exactly: case and blanks count, whatever the database's collation.
+ */
 export interface NewMessage {
   /** A UUID. The same id again is a duplicate, like a dedup key. */
   readonly messageId: string;
@@ -217,14 +220,16 @@ export interface WorkQueue {
    * Stores messages in one round trip (Q3), all or none. With `transaction` (what that is, is the engine's: an
    * open connection or transaction object of its driver) they become part of it, and this call neither commits
    * nor rolls back; without, they are committed when the promise resolves. Results stand in the order given.
-   * A dedup key or message id seen before, in the table or earlier in the same call, is a no-op.
+   * A dedup key or message id seen before, in the table or earlier in the same call, is a no-op. A null transaction is
+   * none.
    * @throws MultiOutboxError TRANSACTION_NOT_OPEN, WRONG_DATABASE, SCHEMA_MISSING or a DATABASE_ code
    */
   enqueue(messages: readonly NewMessage[], transaction?: unknown): Promise<EnqueueResult[]>;
 
   /**
    * One round trip (Q9): acquires the queue's lease; returns all rows claimed under older fences to Ready, marked
-   * recovered (Q6, Q7); removes what retention allows; claims. Finding nothing it releases the lease.
+   * recovered (Q6, Q7); removes what retention allows; claims. Finding nothing it releases the lease. An engine may
+   * answer an idle call from a read, without taking the lease at all.
    */
   begin(request: BeginRequest): Promise<BeginResult>;
 
