@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { LeaseRecord } from './engine/lease-store.ts';
 import type { FleetSummary, Registry, TenantRecord } from './engine/registry.ts';
 import { MultiOutboxError } from './errors.ts';
+import { isEmbedded } from './fleet/engines.ts';
 import { Fleet } from './fleet/fleet.ts';
 import type { MigrateOptions, TenantMigration } from './fleet/migrate.ts';
 import { type PoisonReport, recordPoisoned } from './fleet/poison.ts';
@@ -125,7 +126,7 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
   const settings = loadSettings(given);
   const fleet = new Fleet({
     settings,
-    staticTenants: staticTenants?.map(tenantDefinition),
+    staticTenants: staticTenants?.map((tenant) => tenantDefinition(tenant)),
     handlers: new Map(handlers.length > 0 ? [['outbox', new HandlerSet(handlers)]] : []),
     strategy,
     logger,
@@ -149,7 +150,7 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
 
   return {
     handlers,
-    tenants: tenantsOf(fleet),
+    tenants: tenantsOf(fleet, staticTenants !== undefined || isEmbedded(settings.registry)),
     registry: () => fleet.registry(),
     plan: () => fleet.plan(plan.capacity),
     dispatch: async (request, options) => fleet.dispatch(checkedRequest(request), options),
@@ -195,7 +196,7 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
   };
 }
 
-function tenantsOf(fleet: Fleet): Tenants {
+function tenantsOf(fleet: Fleet, embedded: boolean): Tenants {
   async function setStatus(tenantId: string, status: TenantRecord['status']): Promise<TenantRecord> {
     const tenant = await (await fleet.registry()).setStatus(tenantId, status);
     fleet.learn(tenant);
@@ -203,13 +204,13 @@ function tenantsOf(fleet: Fleet): Tenants {
   }
   return {
     async add(input) {
-      const definition = tenantDefinition(input);
+      const definition = tenantDefinition(input, { embedded });
       const tenant = await (await fleet.registry()).add(definition, await fleet.databaseKey(definition));
       fleet.learn(tenant);
       return tenant;
     },
     async change(input) {
-      const definition = tenantDefinition(input);
+      const definition = tenantDefinition(input, { embedded });
       const tenant = await (await fleet.registry()).change(definition, await fleet.databaseKey(definition));
       fleet.learn(tenant);
       return tenant;

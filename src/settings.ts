@@ -70,6 +70,16 @@ const flag = v.pipe(
 
 const text = v.pipe(v.string('must be text'), v.minLength(1, 'must not be empty'));
 
+const patternsProblem =
+  "must be a list of servers, separated by commas, such as '*.database.windows.net, sql.example.com'";
+const serverPatterns = v.pipe(
+  v.union([v.string(), v.array(v.string())], patternsProblem),
+  v.transform((given) =>
+    (typeof given === 'string' ? given.split(',') : given).map((one) => one.trim()).filter(Boolean),
+  ),
+  v.minLength(1, patternsProblem),
+);
+
 interface SettingMetadata {
   readonly env: string;
   readonly secret?: true;
@@ -313,6 +323,51 @@ const groups = {
       'How long a locked file is waited for.',
     ),
   }),
+  sqlserver: v.strictObject({
+    encrypt: setting(
+      'SQL_ENCRYPT',
+      flag,
+      true,
+      'Encrypts connections to SQL Server, unless the URL or the connection string says otherwise.',
+    ),
+    trustServerCertificate: setting(
+      'SQL_TRUST_SERVER_CERTIFICATE',
+      flag,
+      false,
+      'Takes any certificate, unless the URL or the connection string says otherwise. For local servers alone.',
+    ),
+    allowedServers: optionalSetting(
+      'SQL_ALLOWED_SERVERS',
+      serverPatterns,
+      "Servers that a token may be sent to, separated by commas; '*' stands for any characters. The Azure clouds' domains and the registry's server when absent.",
+    ),
+    poolSize: setting('SQL_POOL_SIZE', count(1, 100), 3, 'Connections to one database at most.'),
+    maxConnectionsPerServer: setting(
+      'SQL_MAX_CONNECTIONS_PER_SERVER',
+      count(1, 30_000),
+      120,
+      'Connections of this process to one server at most.',
+    ),
+    loginsAtOnce: setting('SQL_LOGINS_AT_ONCE', count(1, 1_000), 8, 'Logins in progress at once.'),
+    connectTimeoutMs: setting(
+      'SQL_CONNECT_TIMEOUT',
+      duration(100, 600_000),
+      '15s',
+      'Time that opening a connection may take.',
+    ),
+    requestTimeoutMs: setting(
+      'SQL_REQUEST_TIMEOUT',
+      duration(100, 3_600_000),
+      '30s',
+      'Time that one call may take.',
+    ),
+    packetSize: setting(
+      'SQL_PACKET_SIZE',
+      count(512, 32_767),
+      32_767,
+      'Bytes of one packet on the wire; large ones suit batches of messages.',
+    ),
+  }),
   email: v.strictObject({
     smtpUrl: optionalSetting(
       'SMTP_URL',
@@ -349,7 +404,7 @@ const schema = v.strictObject({
     'REGISTRY',
     text,
     'sqlite:.data/registry.db',
-    'The registry: sqlite: and the path of a file.',
+    'The registry: sqlite: and the path of a file; mssql://server/database; or mssql: and a connection string.',
   ),
   handlersModule: optionalSetting(
     'HANDLERS',
@@ -365,6 +420,7 @@ const schema = v.strictObject({
   databases: v.optional(groups.databases, {}),
   functions: v.optional(groups.functions, {}),
   sqlite: v.optional(groups.sqlite, {}),
+  sqlserver: v.optional(groups.sqlserver, {}),
   email: v.optional(groups.email, {}),
   webhook: v.optional(groups.webhook, {}),
 });

@@ -1,3 +1,4 @@
+import { isEmbedded } from '../fleet/engines.ts';
 import type { MultiOutbox } from '../multi-outbox.ts';
 import { loadSettings, type Settings, type SettingsInput, unknownVariables } from '../settings.ts';
 import { type Logger, silentLogger } from '../telemetry/logger.ts';
@@ -33,7 +34,7 @@ export class Session {
 
   /** Tenant databases are files that this program can create. */
   get embedded(): boolean {
-    return this.settings.registry.startsWith('sqlite:');
+    return isEmbedded(this.settings.registry);
   }
 
   /**

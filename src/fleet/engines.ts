@@ -6,6 +6,11 @@ import type { Settings } from '../settings.ts';
 /** What a static directory needs of an engine: a registry in memory, tenants where they are. */
 export const memoryRegistry = 'sqlite::memory:';
 
+/** True when databases are files that this program can create. */
+export function isEmbedded(registryUrl: string): boolean {
+  return registryUrl.startsWith('sqlite:');
+}
+
 /**
  * Makes the engine that a registry URL names. An engine is loaded when it is first needed: a process that works on
  * one kind of database does not pay for the other.
@@ -21,9 +26,26 @@ export async function engineFor(registryUrl: string, settings: Settings): Promis
       busyTimeoutMs: settings.sqlite.busyTimeoutMs,
     });
   }
+  if (scheme === 'mssql' && rest) {
+    const { createSqlServerEngine } = await import('../engine/sqlserver/index.ts');
+    const { poolSize, maxConnectionsPerServer, loginsAtOnce, allowedServers, ...given } = settings.sqlserver;
+    return createSqlServerEngine({
+      registry: registryUrl,
+      ...given,
+      ...(allowedServers && { allowedServers }),
+      pools: {
+        size: poolSize,
+        maxConnectionsPerServer,
+        loginsAtOnce,
+        // One more for the registry, which is no tenant's database.
+        maxOpen: settings.databases.maxOpen + 1,
+        idleCloseMs: settings.databases.idleCloseMs,
+      },
+    });
+  }
   throw new MultiOutboxError(
     'INVALID_CONFIGURATION',
     // The setting may hold a connection string by mistake, so no more than its scheme is shown.
-    `The registry${scheme ? ` '${scheme}:…'` : ''} is of no known kind; use sqlite:<file>, such as sqlite:.data/registry.db.`,
+    `The registry${scheme ? ` '${scheme}:…'` : ''} is of no known kind; use sqlite:<file>, such as sqlite:.data/registry.db, or mssql://<server>/<database>.`,
   );
 }

@@ -7,7 +7,7 @@ import { parseDuration } from '../settings.ts';
 export interface TenantInput {
   readonly id: string;
   readonly server?: string;
-  /** For embedded databases a file, relative to the registry's folder; `tenants/<id>.db` when absent. */
+  /** When absent, the id; for embedded databases a file, relative to the registry's folder: `tenants/<id>.db`. */
   readonly database?: string;
   readonly auth?: TenantAuth;
   readonly schema?: string;
@@ -102,7 +102,7 @@ const tenantSchema = v.strictObject(
 );
 
 /** Checks a tenant and fills in its defaults. @throws MultiOutboxError INVALID_TENANT */
-export function tenantDefinition(input: TenantInput): TenantDefinition {
+export function tenantDefinition(input: TenantInput, { embedded = true } = {}): TenantDefinition {
   const result = v.safeParse(tenantSchema, input);
   if (!result.success) {
     const issue = result.issues[0];
@@ -112,5 +112,5 @@ export function tenantDefinition(input: TenantInput): TenantDefinition {
     throw new MultiOutboxError('INVALID_TENANT', `${name} cannot be taken: ${field} ${issue.message}.`);
   }
   const { database, ...rest } = result.output;
-  return { ...rest, database: database ?? `tenants/${rest.id}.db` };
+  return { ...rest, database: database ?? (embedded ? `tenants/${rest.id}.db` : rest.id) };
 }

@@ -28,7 +28,7 @@ export function tenantsAddCommand(tenants: Command, run: Runner): void {
     .argument('<tenant>', "id: 1 to 64 of a-z, 0-9, '.', '_' and '-'")
     .option(
       '--database <name>',
-      "name of the database; embedded: a file relative to the registry's folder (default tenants/<id>.db)",
+      "name of the database (default the id); embedded: a file relative to the registry's folder (default tenants/<id>.db)",
     )
     .option('--server <name>', 'server that the database is on; not for embedded databases')
     .option('--auth-setting <name>', 'name of the app setting that holds a connection string')

@@ -101,6 +101,18 @@ describe('where settings come from', () => {
     ]);
   });
 
+  test('servers are a list, or text with commas; a list of none is refused', () => {
+    const expected = ['*.database.windows.net', 'sql.example.com'];
+    const variable = 'MULTI_OUTBOX_SQL_ALLOWED_SERVERS';
+    const fromText = loadSettings({}, { [variable]: ' *.database.windows.net , sql.example.com,' });
+    expect(fromText.sqlserver.allowedServers).toEqual(expected);
+    // Settings that were checked can be given again.
+    expect(loadSettings(fromText, none).sqlserver.allowedServers).toEqual(expected);
+    expect(() => loadSettings({}, { [variable]: ' , ' })).toThrow(
+      `${variable} is " , ": it must be a list of servers`,
+    );
+  });
+
   test('variables that look like settings and are none are found', () => {
     expect(
       unknownVariables({
@@ -117,6 +129,7 @@ describe('what is refused', () => {
   const texts = new Set([
     'registry',
     'handlersModule',
+    'sqlserver.allowedServers',
     'email.smtpUrl',
     'email.from',
     'email.folder',
