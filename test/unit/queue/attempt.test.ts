@@ -1,49 +1,6 @@
-import type { StandardSchemaV1 } from '@standard-schema/spec';
-import * as v from 'valibot';
-import type { ClaimedMessage, Outcome } from '../../../src/engine/work-queue.ts';
-import { Attempt } from '../../../src/queue/attempt.ts';
-import {
-  defineHandler,
-  type HandlerContext,
-  type HandlerDefinition,
-  type Message,
-  PermanentError,
-} from '../../../src/queue/handler.ts';
-import { silentLogger } from '../../../src/telemetry/logger.ts';
-import { claimed } from '../../support/claimed.ts';
-import { deferred } from '../../support/deferred.ts';
-
-const sharedTimeoutMs = 1_000;
-
-function attempt(
-  definition: Omit<HandlerDefinition<StandardSchemaV1 | undefined>, 'topic'>,
-  fields: Partial<ClaimedMessage> = {},
-) {
-  const outcomes: Outcome[] = [];
-  const ended = deferred<Outcome>();
-  const handler = defineHandler({ topic: 'orders', ...definition } as HandlerDefinition);
-  const started = new Attempt(
-    claimed(fields),
-    handler,
-    {
-      tenant: { id: 'acme', tags: { plan: 'gold' } },
-      queue: 'outbox',
-      fence: 7,
-      logger: silentLogger,
-      retry: { maxAttempts: 3, baseMs: 1_000, maxDelayMs: 8_000 },
-      timeoutMs: sharedTimeoutMs,
-      random: () => 0.5,
-    },
-    (outcome) => {
-      outcomes.push(outcome);
-      ended.resolve(outcome);
-    },
-  );
-  return { attempt: started, outcomes, ended: ended.promise };
-}
-
-/** Everything that is due now has had its turn. */
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+import { type HandlerContext, PermanentError } from '../../../src/queue/handler.ts';
+import { attempt, sharedTimeoutMs } from '../../support/attempt.ts';
+import { deferred, turns } from '../../support/deferred.ts';
 
 describe('one start of one message (D3)', () => {
   test('D3: a handler that returns at once ends the attempt at once', () => {
@@ -66,7 +23,7 @@ describe('one start of one message (D3)', () => {
     const gate = deferred();
     const { attempt: one, outcomes, ended } = attempt({ handle: () => gate.promise });
     one.start();
-    await turn();
+    await turns();
     expect(outcomes).toEqual([]);
     gate.resolve();
     expect(await ended).toEqual({ kind: 'done' });
@@ -238,102 +195,5 @@ describe('timeouts and signals (D2)', () => {
     await jest.advanceTimersByTimeAsync(sharedTimeoutMs * 2);
     expect(outcomes).toEqual([{ kind: 'release', delayMs: 0 }]);
     expect(jest.getTimerCount()).toBe(0);
-  });
-});
-
-describe('the payload', () => {
-  const schema = v.object({ id: v.number() });
-  const asynchronous = v.pipeAsync(
-    v.object({ id: v.number() }),
-    v.transformAsync(async ({ id }) => {
-      await turn();
-      return { id: id * 2 };
-    }),
-  );
-
-  function reading(payload: string, given?: StandardSchemaV1) {
-    const seen: unknown[] = [];
-    const one = attempt(
-      { ...(given && { schema: given }), handle: (message: Message) => void seen.push(message.data) },
-      { payload },
-    );
-    one.attempt.start();
-    return { ...one, seen };
-  }
-
-  test('without a schema, data is the parsed payload, parsed once', () => {
-    const seen: unknown[] = [];
-    const { attempt: one } = attempt(
-      { handle: (message) => void seen.push(message.data, message.data, message.payload) },
-      { payload: '{"a":[1]}' },
-    );
-    one.start();
-    expect(seen).toEqual([{ a: [1] }, { a: [1] }, '{"a":[1]}']);
-    expect(seen[0]).toBe(seen[1]);
-  });
-
-  test('a payload that is not JSON goes to Dead when its data is read, without being quoted', () => {
-    const { outcomes } = reading('secret-token');
-    expect(outcomes).toMatchObject([{ kind: 'dead', error: expect.stringContaining('not JSON') }]);
-    expect(JSON.stringify(outcomes)).not.toContain('secret-token');
-  });
-
-  test('a handler of plain text never parses it', () => {
-    const { attempt: one, outcomes } = attempt({ handle: ({ payload }) => payload }, { payload: 'plain' });
-    one.start();
-    expect(outcomes).toEqual([{ kind: 'done' }]);
-  });
-
-  test("section 7: with a schema, data is the schema's output", () => {
-    const { seen, outcomes } = reading('{"id":1,"more":2}', schema);
-    expect(seen).toEqual([{ id: 1 }]);
-    expect(outcomes).toEqual([{ kind: 'done' }]);
-  });
-
-  test('section 7: a payload that the schema refuses goes to Dead with the reason, and is not handled', () => {
-    const { seen, outcomes } = reading('{"id":"x"}', schema);
-    expect(seen).toEqual([]);
-    expect(outcomes).toMatchObject([{ kind: 'dead', error: expect.stringContaining('id: ') }]);
-  });
-
-  test('section 7: a schema may take its time to accept and to refuse', async () => {
-    const fits = reading('{"id":21}', asynchronous);
-    expect(fits.seen).toEqual([]);
-    expect(await fits.ended).toEqual({ kind: 'done' });
-    expect(fits.seen).toEqual([{ id: 42 }]);
-
-    const misfit = reading('{}', asynchronous);
-    expect(await misfit.ended).toMatchObject({ kind: 'dead', error: expect.stringContaining('id') });
-    expect(misfit.seen).toEqual([]);
-  });
-
-  test('a schema whose payload is not JSON goes to Dead', () => {
-    expect(reading('{', schema).outcomes).toMatchObject([{ kind: 'dead' }]);
-  });
-
-  test('a validator that throws is an error of its own, to be retried', () => {
-    const broken: StandardSchemaV1 = {
-      '~standard': {
-        version: 1,
-        vendor: 'test',
-        validate() {
-          throw new Error('the validator broke');
-        },
-      },
-    };
-    expect(reading('{}', broken).outcomes).toMatchObject([{ kind: 'retry', error: 'the validator broke' }]);
-  });
-
-  test('D2: a schema that answers after the timeout does not start the handler any more', async () => {
-    const gate = deferred<StandardSchemaV1.Result<unknown>>();
-    const slow: StandardSchemaV1 = {
-      '~standard': { version: 1, vendor: 'test', validate: () => gate.promise },
-    };
-    const { attempt: one, seen, outcomes } = reading('{}', slow);
-    one.interrupt({ kind: 'release', delayMs: 0 });
-    gate.resolve({ value: {} });
-    await turn();
-    expect(seen).toEqual([]);
-    expect(outcomes).toEqual([{ kind: 'release', delayMs: 0 }]);
   });
 });

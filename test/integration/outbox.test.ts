@@ -1,0 +1,133 @@
+import { PermanentError } from '../../src/queue/handler.ts';
+import { FleetPlace, noting } from '../support/fleet-place.ts';
+import { recordingLogger } from '../support/recording-logger.ts';
+
+const place = new FleetPlace();
+
+describe('the outbox of a tenant (Q3, F9)', () => {
+  test('Q3: many in one call, in the order given; a dedup key seen before is a duplicate', async () => {
+    const { seen, handlers } = noting();
+    const face = await place.fleet(['acme'], { handlers });
+    const outbox = face.outbox('acme');
+    const first = await outbox.enqueue({ topic: 'orders', payload: '0', dedupKey: 'd' });
+    const results = await outbox.enqueue([
+      { topic: 'orders', payload: '1', dedupKey: 'd' },
+      { topic: 'orders', payload: '2' },
+    ]);
+    expect(results).toMatchObject([
+      { status: 'duplicate', messageId: first.messageId },
+      { status: 'enqueued' },
+    ]);
+    expect(await outbox.enqueue([])).toEqual([]);
+    await face.tick();
+    expect(seen).toEqual(['acme:0', 'acme:2']);
+  });
+
+  test('Q3: one bad message among several: none is stored, and its place is named', async () => {
+    const face = await place.fleet(['acme']);
+    const outbox = face.outbox('acme');
+    await expect(
+      outbox.enqueue([
+        { topic: 'orders', payload: 1 },
+        { topic: '', payload: 2 },
+      ]),
+    ).rejects.toMatchObject({ code: 'INVALID_MESSAGE', message: expect.stringContaining('at index 1') });
+    expect(await outbox.statistics()).toMatchObject({ ready: 0 });
+  });
+
+  test("Q3: within the caller's transaction: rolled back means never seen, committed means dispatched", async () => {
+    const { seen, handlers } = noting();
+    const face = await place.fleet(['acme'], { handlers });
+    const outbox = face.outbox('acme');
+    const transaction = place.connection('tenants/acme.db');
+    transaction.exec('BEGIN IMMEDIATE');
+    await outbox.enqueue({ topic: 'orders', payload: 'undone' }, { transaction });
+    transaction.exec('ROLLBACK');
+    transaction.exec('BEGIN IMMEDIATE');
+    await outbox.enqueue({ topic: 'orders', payload: 'kept' }, { transaction });
+    // Fails unless the transaction is open still.
+    transaction.exec('COMMIT');
+    await face.wake('acme');
+    await face.tick();
+    expect(seen).toEqual(['acme:kept']);
+  });
+
+  test('F7: an enqueue wakes its tenant; not with a transaction, nor when told not to', async () => {
+    const face = await place.fleet(['acme'], {
+      handlers: noting().handlers,
+      schedule: { idleCeilingMs: 'never' },
+    });
+    await face.tick();
+    const outbox = face.outbox('acme');
+    const transaction = place.connection('tenants/acme.db');
+    transaction.exec('BEGIN IMMEDIATE');
+    await outbox.enqueue({ topic: 'orders', payload: 1 }, { transaction });
+    transaction.exec('COMMIT');
+    await outbox.enqueue({ topic: 'orders', payload: 1 }, { wake: false });
+    expect((await face.plan()).requests).toEqual([]);
+    await outbox.enqueue({ topic: 'orders', payload: 1 });
+    expect((await face.plan()).requests).toMatchObject([{ tenantId: 'acme', reason: 'wake' }]);
+  });
+
+  test('F7: a message that is stored is not reported as failed because its wake did not get through', async () => {
+    const logger = recordingLogger();
+    const face = await place.fleet(['acme'], { logger, sqlite: { busyTimeoutMs: 20 } });
+    const outbox = face.outbox('acme');
+    await outbox.statistics();
+    const blocker = place.connection('registry.db');
+    blocker.exec('BEGIN IMMEDIATE');
+    expect(await outbox.enqueue({ topic: 'orders', payload: 1 })).toMatchObject({ status: 'enqueued' });
+    blocker.exec('ROLLBACK');
+    expect(await outbox.statistics()).toMatchObject({ ready: 1 });
+    expect(logger.lines).toMatchObject([
+      { level: 'warn', fields: { tenantId: 'acme', error: { code: 'DATABASE_LOCKED' } } },
+    ]);
+  });
+
+  test('F9: unknown ids raise an error that names the id, at the first call', async () => {
+    const face = await place.fleet(['acme'], { handlers: noting().handlers });
+    const unknown = {
+      code: 'UNKNOWN_TENANT',
+      tenantId: 'nobody',
+      message: expect.stringContaining("'nobody'"),
+    };
+    await expect(face.outbox('nobody').enqueue({ topic: 't', payload: 1 })).rejects.toMatchObject(unknown);
+    await expect(face.outbox('nobody').statistics()).rejects.toMatchObject(unknown);
+    await expect(face.leases('nobody').list()).rejects.toMatchObject(unknown);
+    await expect(face.dispatch({ tenantId: 'nobody' })).rejects.toMatchObject(unknown);
+    await expect(face.wake('nobody')).rejects.toMatchObject(unknown);
+    await expect(face.tenants.get('nobody')).rejects.toMatchObject(unknown);
+    await expect(face.tenants.pause('nobody')).rejects.toMatchObject({ code: 'UNKNOWN_TENANT' });
+  });
+
+  test('F9: the same id gives the same instance until its configuration changes', async () => {
+    const face = await place.fleet(['acme']);
+    const outbox = face.outbox('acme');
+    await outbox.statistics();
+    expect(face.outbox('acme')).toBe(outbox);
+    await face.tenants.change({ id: 'acme', priority: 5 });
+    expect(face.outbox('acme')).not.toBe(outbox);
+  });
+
+  test('Q13: dead letters are listed, counted, replayed and discarded; the tenant is woken', async () => {
+    let broken = true;
+    const { seen, handlers } = noting(() => {
+      if (broken) throw new PermanentError('broken');
+    });
+    const face = await place.fleet(['acme'], { handlers, schedule: { idleCeilingMs: 'never' } });
+    const { dead, enqueue } = face.outbox('acme');
+    await enqueue(['1', '2', '3'].map((payload) => ({ topic: 'orders', payload })));
+    await face.tick();
+    expect(await dead.count()).toBe(3);
+    expect((await dead.list({}, { limit: 2 })).map(({ payload }) => payload)).toEqual(['1', '2']);
+    const [first, second] = await dead.list();
+    broken = false;
+    expect(await dead.replay({ messageIds: [first!.messageId] })).toBe(1);
+    expect((await face.tick()).runs).toMatchObject([{ reason: 'wake', counts: { done: 1 } }]);
+    expect(await dead.discard({ messageIds: [second!.messageId] })).toBe(1);
+    expect(await dead.replay({ topic: 'ORDERS' })).toBe(1);
+    expect(await dead.count()).toBe(0);
+    await face.tick();
+    expect(seen.slice(3)).toEqual(['acme:1', 'acme:3']);
+  });
+});
