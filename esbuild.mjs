@@ -2,6 +2,7 @@
 // function app, which brings everything that it runs (dist/functions).
 // With --if-stale nothing is done when the bundle is newer than every source file.
 import { existsSync, globSync, renameSync, rmSync, statSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { build } from 'esbuild';
 
 const target = 'dist/cli.js';
@@ -13,6 +14,23 @@ function isStale() {
     (file) => statSync(file).mtimeMs > builtAt,
   );
 }
+
+/**
+ * A package in CommonJS that is imported when needed would come out of its chunk with a default export alone; Node finds
+ * its names as well. So each gets a module around it that exports what Node finds.
+ */
+const namesOfLazyPackages = {
+  name: 'names-of-lazy-packages',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
+      kind === 'dynamic-import' && !isBuiltin(path) ? { path, namespace: 'lazy-package' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'lazy-package' }, async ({ path }) => {
+      const names = Object.keys(await import(path)).filter((name) => /^[A-Za-z_$][\w$]*$/.test(name));
+      return { contents: `export { ${names.join(', ')} } from '${path}';`, resolveDir: import.meta.dirname };
+    });
+  },
+};
 
 if (!process.argv.includes('--if-stale') || isStale()) {
   // Built aside and put in place at once: whoever runs the bundle meanwhile finds it whole.
@@ -47,7 +65,7 @@ if (!process.argv.includes('--if-stale') || isStale()) {
       js: "import{createRequire as createRequireOfBundle}from'node:module';const require=createRequireOfBundle(import.meta.url);",
     },
     chunkNames: 'chunk-[hash]',
-    metafile: true,
+    plugins: [namesOfLazyPackages],
     logLevel: 'warning',
   });
   rmSync('dist', { recursive: true, force: true });
