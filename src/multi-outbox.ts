@@ -18,7 +18,7 @@ import { createOutbox, type Outbox } from './outbox/outbox.ts';
 import type { Handler } from './queue/handler.ts';
 import { HandlerSet } from './queue/handler-set.ts';
 import { loadSettings, type SettingsInput } from './settings.ts';
-import { type Logger, silentLogger } from './telemetry/logger.ts';
+import { type Logger, silentLogger, unfailing } from './telemetry/logger.ts';
 
 /** What `createMultiOutbox` takes: the settings of docs/configuration.md, and the parts that are code. */
 export interface MultiOutboxOptions extends SettingsInput {
@@ -119,11 +119,12 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
     tenants: staticTenants,
     handlers = [],
     strategy = roundRobin(),
-    logger = silentLogger,
+    logger: givenLogger = silentLogger,
     owner,
     ...given
   } = options;
   const settings = loadSettings(given);
+  const logger = unfailing(givenLogger);
   const fleet = new Fleet({
     settings,
     staticTenants: staticTenants?.map((tenant) => tenantDefinition(tenant)),

@@ -18,3 +18,30 @@ export const silentLogger: Logger = {
   error() {},
   child: () => silentLogger,
 };
+
+/**
+ * The logger with what it throws swallowed: a log that cannot be written, such as for a full disk, must neither change
+ * what becomes of a message nor end the process.
+ */
+export function unfailing(logger: Logger): Logger {
+  const quietly = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => {
+    try {
+      logger[level](message, fields);
+    } catch {
+      // There is nowhere left to tell it.
+    }
+  };
+  return {
+    debug: quietly('debug'),
+    info: quietly('info'),
+    warn: quietly('warn'),
+    error: quietly('error'),
+    child(fields) {
+      try {
+        return unfailing(logger.child(fields));
+      } catch {
+        return this;
+      }
+    },
+  };
+}

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { MessageStatus } from '../../src/engine/work-queue.ts';
 import { defineHandler, PermanentError } from '../../src/queue/handler.ts';
+import type { Logger } from '../../src/telemetry/logger.ts';
 import { FleetPlace, noting } from '../support/fleet-place.ts';
 
 const place = new FleetPlace();
@@ -60,6 +61,28 @@ describe('the library face (section 7)', () => {
       code: 'INVALID_CONFIGURATION',
     });
     expect((await face.plan()).requests).toHaveLength(1);
+  });
+
+  test('a logger that throws changes nothing: messages are dispatched, the process lives', async () => {
+    const fail = () => {
+      throw new Error('the disk is full');
+    };
+    const broken: Logger = { debug: fail, info: fail, warn: fail, error: fail, child: () => broken };
+    const { handlers } = noting((_, context) => {
+      context.logger.info('handling');
+      throw new PermanentError('no');
+    });
+    for (const [id, logger] of [
+      ['a', broken],
+      ['b', { ...broken, child: fail }],
+    ] as const) {
+      const face = await place.fleet([id], { handlers, logger });
+      await face.outbox(id).enqueue({ topic: 'orders', payload: 'x' });
+      const { runs } = await face.tick();
+      expect(runs.filter(({ tenantId }) => tenantId === id)).toMatchObject([
+        { outcome: 'dispatched', counts: { dead: 1, retried: 0 } },
+      ]);
+    }
   });
 
   test('D7: the report goes to the registry: counts, totals, error, parked topics, backlog', async () => {
