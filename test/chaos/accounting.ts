@@ -71,25 +71,30 @@ function expectNotBeforeDue(sent: readonly Sent[], effects: Effects): void {
   expect(early).toEqual([]);
 }
 
-/** Q10: the first effects of a key come in the order of its messages; so do the last ones, which receivers keep. */
+/**
+ * Q10: the first effects of a key come in the order of its messages; so do the last ones, which receivers keep. None
+ * begins while the one before it is at work.
+ */
 function expectInOrder(
   sent: readonly Sent[],
   effects: Effects,
   sequenceOf: (messageId: string) => number,
 ): void {
-  const first = new Map<string, number>();
-  const last = new Map<string, number>();
-  for (const { messageId, place } of effects.accepted) {
-    if (!first.has(messageId)) first.set(messageId, place);
-    last.set(messageId, place);
-  }
+  const accepted = Map.groupBy(effects.accepted, ({ messageId }) => messageId);
+  const arrivals = Map.groupBy(effects.arrivals, ({ messageId }) => messageId);
   const keyed = sent.filter(({ orderingKey }) => orderingKey !== null);
   for (const line of Map.groupBy(keyed, (each) => `${each.tenantId} ${each.orderingKey}`).values()) {
     const inSequence = line.map(({ messageId }) => messageId).sort((a, b) => sequenceOf(a) - sequenceOf(b));
-    for (const places of [first, last]) {
-      const byPlace = [...inSequence].sort((a, b) => places.get(a)! - places.get(b)!);
-      expect(byPlace).toEqual(inSequence);
+    for (const which of [0, -1]) {
+      const placeOf = (messageId: string) => accepted.get(messageId)!.at(which)!.place;
+      expect([...inSequence].sort((a, b) => placeOf(a) - placeOf(b))).toEqual(inSequence);
     }
+    const overlaps = inSequence.slice(1).filter((messageId, index) => {
+      const startedAt = arrivals.get(messageId)![0]!.at;
+      const before = arrivals.get(inSequence[index]!)!;
+      return before.some(({ at, endedAt }) => at < startedAt && endedAt > startedAt);
+    });
+    expect(overlaps).toEqual([]);
   }
 }
 

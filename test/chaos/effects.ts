@@ -11,6 +11,8 @@ export interface Arrival {
   readonly place: number;
   /** By `performance.now()`. */
   readonly at: number;
+  /** When it was answered, or its sender was gone. */
+  endedAt: number;
   /** It is answered with 200: the effect has happened. Otherwise with 503: the handler is to try again. */
   readonly accepted: boolean;
   /** Header `x-fence`, where the sender gives it. */
@@ -100,16 +102,24 @@ export class Effects {
     const counts = accepted ? this.#accepted : this.#refused;
     counts.set(messageId, (counts.get(messageId) ?? 0) + 1);
     const place = this.arrivals.length + 1;
-    const arrival = { tenantId, messageId, place, at: performance.now(), accepted, fence };
+    const at = performance.now();
+    const arrival = { tenantId, messageId, place, at, endedAt: Number.POSITIVE_INFINITY, accepted, fence };
     this.arrivals.push(arrival);
     return arrival;
   }
 
   async #answer(arrival: Arrival, response: ServerResponse): Promise<void> {
+    const end = () => {
+      arrival.endedAt = Math.min(arrival.endedAt, performance.now());
+    };
     this.#pending++;
-    response.on('close', () => this.#pending--);
+    response.on('close', () => {
+      this.#pending--;
+      end();
+    });
     this.onArrival(arrival, this.#pending);
     await pause(this.#latencyMs());
+    end();
     response.writeHead(arrival.accepted ? 200 : 503).end(() => this.onAnswer(arrival));
   }
 }

@@ -16,7 +16,10 @@ export interface KillHarness {
 export interface KillStage {
   /** URL of the registry, as MULTI_OUTBOX_REGISTRY takes it. */
   readonly registry: string;
-  /** Environment variables that a process needs beside it to reach the databases. */
+  /**
+   * Environment variables that a process needs beside it to reach the databases, and settings that suit this engine
+   * better than the suite's. What the test process itself needs, `create` puts into its environment.
+   */
   readonly environment: Readonly<Record<string, string>>;
   /** A tenant to register, on a database that no other tenant has. It may not exist yet, if `migrate` creates it. */
   tenant(id: string): TenantInput;

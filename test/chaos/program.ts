@@ -68,6 +68,11 @@ export class Program {
     return this.#stderr.slice(-2_000);
   }
 
+  /** A host that has said that it dispatches: from then on it heeds signals. */
+  get isUp(): boolean {
+    return this.#stderr.includes('"Dispatching ');
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
   }

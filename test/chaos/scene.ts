@@ -157,8 +157,8 @@ export class Scene {
   /** Lets the hosts dispatch what is left, stops them gracefully, and closes the books. */
   async finish(hosts: readonly Program[] = [this.startHost()]): Promise<Figures> {
     await this.whileAlive(hosts, 'everything is settled', async () => {
-      if (this.outstanding > 0 && (await this.fleet.deaths()) === 0) return false;
-      return this.fleet.settled();
+      expect(await this.fleet.deaths()).toBe(0);
+      return this.outstanding === 0 && this.fleet.settled();
     });
     await this.stop(hosts);
     return closeBooks(this.fleet, this.effects, this.casualties);
@@ -166,6 +166,8 @@ export class Scene {
 
   async stop(hosts: readonly Program[]): Promise<void> {
     for (const host of hosts) {
+      // Before that, SIGTERM ends it as it ends any process.
+      await this.whileAlive([host], 'the host is up', () => host.isUp);
       host.signal('SIGTERM');
       expect(await host.exited).toEqual({ code: 0, signal: null });
       this.casualties.interruptions(host);
