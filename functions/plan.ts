@@ -8,7 +8,7 @@ import { terminating } from './termination.ts';
 app.timer('plan', { schedule: planSchedule(), extraOutputs: [toDispatch, toPages], handler: plan });
 
 async function plan(timer: Timer, context: InvocationContext): Promise<void> {
-  if (timer.isPastDue) context.warn('The timer is late: a plan was missed.');
+  if (timer.isPastDue) context.warn('The timer is past due: a plan was missed or came late.');
   // What is chosen now could not be sent any more.
   if (terminating.aborted) return;
   const { multiOutbox, settings } = currentApp();

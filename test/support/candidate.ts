@@ -8,6 +8,7 @@ export function tenantRecord(id: string, fields: Partial<TenantRecord> = {}): Te
     status: 'active',
     version: 1,
     addedUtc: new Date(0),
+    schemaVersion: null,
     schedule: {
       nextDueUtc: new Date(0),
       lastPlannedUtc: null,

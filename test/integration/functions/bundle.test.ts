@@ -1,0 +1,109 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import path from 'node:path';
+import { Azurite } from '../../support/azurite.ts';
+import { FunctionsApp, type ListedFunction } from '../../support/functions-app.ts';
+
+const top = path.resolve(__dirname, '../../..');
+let azurite: Azurite;
+beforeAll(async () => {
+  azurite = await Azurite.start();
+});
+afterAll(() => azurite?.stop());
+const app = new FunctionsApp(() => azurite);
+
+const trigger = (queueName: string) => ({
+  type: 'queueTrigger',
+  queueName,
+  connection: 'AzureWebJobsStorage',
+});
+const output = (queueName: string) => ({ type: 'queue', queueName, connection: 'AzureWebJobsStorage' });
+const http = (method: string, route: string, authLevel = 'function') => ({
+  type: 'httpTrigger',
+  methods: [method],
+  route,
+  authLevel,
+});
+const response = { type: 'http' };
+
+/** The bindings without what the library adds by itself. */
+function bindingsOf({ bindings }: ListedFunction) {
+  return bindings.map(({ name, direction, properties, ...binding }) => binding);
+}
+
+describe('the function bundle', () => {
+  test('it lists exactly these functions, with these bindings', async () => {
+    const instance = await app.start();
+    expect(Object.fromEntries(instance.functions.map((one) => [one.name, bindingsOf(one)]))).toEqual({
+      plan: [
+        { type: 'timerTrigger', schedule: '*/5 * * * * *' },
+        output('multi-outbox-dispatch'),
+        output('multi-outbox-pages'),
+      ],
+      pages: [
+        trigger('multi-outbox-pages'),
+        output('multi-outbox-dispatch'),
+        output('multi-outbox-dispatch-poison'),
+      ],
+      dispatch: [
+        trigger('multi-outbox-dispatch'),
+        output('multi-outbox-dispatch'),
+        output('multi-outbox-dispatch-poison'),
+      ],
+      poison: [trigger('multi-outbox-dispatch-poison')],
+      wake: [http('POST', 'wake/{tenantId}'), response],
+      'wake-queue': [trigger('multi-outbox-wake'), output('multi-outbox-dispatch-poison')],
+      enqueue: [http('POST', 'enqueue/{tenantId}'), response],
+      'health-live': [http('GET', 'health/live', 'anonymous'), response],
+      'health-ready': [http('GET', 'health/ready'), response],
+      'health-fleet': [http('GET', 'health/fleet'), response],
+    });
+  });
+
+  test('the queues are those that infra/ creates', async () => {
+    const instance = await app.start();
+    const [, list] = /^var queueNames = \[(.*)\]$/m.exec(
+      readFileSync(path.join(top, 'infra/main.bicep'), 'utf8'),
+    )!;
+    const created = [...list!.matchAll(/'([^']+)'/g)].flatMap(([, name]) => [name, `${name}-poison`]);
+    const used = new Set(
+      instance.functions.flatMap((one) => one.bindings.flatMap(({ queueName }) => queueName ?? [])),
+    );
+    expect([...used].filter((name) => !created.includes(name as string))).toEqual([]);
+  });
+
+  test('the schedule is a setting', async () => {
+    const instance = await app.start({ MULTI_OUTBOX_SCHEDULE: '0 */2 * * * *' });
+    const plan = instance.functions.find(({ name }) => name === 'plan')!;
+    expect(plan.bindings[0]).toMatchObject({ schedule: '0 */2 * * * *' });
+  });
+
+  test('what the first invocation does not need is in chunks of its own', () => {
+    const folder = path.join(top, 'dist/functions');
+    const text = (file: string) => readFileSync(path.join(folder, file), 'utf8');
+    const atStart = new Set<string>();
+    const follow = (file: string) => {
+      if (atStart.has(file)) return;
+      atStart.add(file);
+      for (const [, imported] of text(file).matchAll(/(?:\bfrom|\bimport)"\.\/([^"]+)"/g)) follow(imported!);
+    };
+    follow('main.js');
+    const chunks = readdirSync(folder).filter((file) => file.endsWith('.js'));
+    const holding = (mark: string) => chunks.filter((file) => text(file).includes(mark));
+    // Words that stand in each of these whatever a minifier does.
+    for (const mark of ['llhttp', 'BEGIN IMMEDIATE', 'STARTTLS']) {
+      expect([mark, holding(mark).length > 0]).toEqual([mark, true]);
+      expect(holding(mark).filter((file) => atStart.has(file))).toEqual([]);
+    }
+  });
+
+  test('it needs nothing but Node and what the worker provides', () => {
+    const folder = path.join(top, 'dist/functions');
+    for (const file of readdirSync(folder).filter((name) => name.endsWith('.js'))) {
+      const text = readFileSync(path.join(folder, file), 'utf8');
+      const imported = [...text.matchAll(/(?:\bfrom|\bimport|\bimport\(|\brequire\()"(@?[a-z][\w./:-]*)"/g)];
+      const packages = imported.map(([, name]) => name!).filter((name) => !isBuiltin(name));
+      expect([file, packages]).toEqual([file, packages.filter((name) => name === '@azure/functions-core')]);
+    }
+  });
+});

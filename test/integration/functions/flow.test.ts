@@ -1,0 +1,114 @@
+import { Azurite } from '../../support/azurite.ts';
+import { FunctionsApp } from '../../support/functions-app.ts';
+import { until } from '../../support/until.ts';
+import { startReceiver } from '../handlers/receiver.ts';
+
+let azurite: Azurite;
+beforeAll(async () => {
+  azurite = await Azurite.start();
+});
+afterAll(() => azurite?.stop());
+const app = new FunctionsApp(() => azurite);
+const five = ['acme', 'birch', 'cedar', 'delta', 'elder'];
+
+describe('timer to messages, through real queues', () => {
+  test('the messages of five tenants are dispatched, each once', async () => {
+    await app.tenants(...five);
+    for (const id of five) await app.library.outbox(id).enqueue(app.mails(['one', 'two', `of ${id}`]));
+    const instance = await app.start();
+    const plan = await instance.tick();
+    expect(plan.outputs.map(({ queueName }) => queueName)).toEqual(five.map(() => 'multi-outbox-dispatch'));
+    await until('all mails are written', () => five.every((id) => app.dispatched(id).length === 3));
+    await until('all runs have ended', () => instance.of('dispatch').length === 5);
+    expect(instance.invocations.filter(({ error }) => error !== undefined)).toEqual([]);
+    expect(instance.runs().map(({ outcome, done }) => [outcome, done])).toEqual(
+      five.map(() => ['dispatched', 3]),
+    );
+    await until('the queue is empty', async () => (await azurite.count('multi-outbox-dispatch')) === 0);
+    expect(await app.library.status()).toMatchObject({
+      failing: 0,
+      totals: { done: 15, retried: 0, lost: 0 },
+    });
+  });
+
+  test('D7: log lines of a run stand with its invocation, and name the tenant', async () => {
+    await app.tenants('acme');
+    await app.library.outbox('acme').enqueue(app.mails(['one']));
+    const instance = await app.start();
+    await instance.tick();
+    const [run] = await until(
+      'the run has ended',
+      () => instance.of('dispatch').length > 0 && instance.runs(),
+    );
+    expect(run).toMatchObject({ tenantId: 'acme', outcome: 'dispatched', runId: expect.any(String) });
+  });
+
+  test('D1: a second tick in the middle of a run is skipped by the lease', async () => {
+    await app.tenants('acme');
+    let answer = () => {};
+    await using receiver = await startReceiver((_request, response) => {
+      answer = () => response.writeHead(204).end();
+    });
+    const instance = await app.start({ MULTI_OUTBOX_WEBHOOK_ALLOW_PRIVATE: 'true' });
+    const webhook = { topic: 'webhook.post', payload: { url: `${receiver.origin}/slow`, body: {} } };
+    await app.library.outbox('acme').enqueue(webhook);
+    await instance.tick();
+    await until('the handler is at work', () => receiver.received.length === 1);
+
+    await app.library.wake('acme');
+    await instance.tick();
+    await until('the second run has ended', () => instance.of('dispatch').length === 1);
+    expect(instance.begun.filter((name) => name === 'dispatch')).toHaveLength(2);
+    expect(instance.runs()).toMatchObject([{ outcome: 'skipped', done: 0, roundTrips: 1 }]);
+
+    answer();
+    await until('the first run has ended', () => instance.of('dispatch').length === 2);
+    expect(instance.runs()[1]).toMatchObject({ outcome: 'dispatched', done: 1 });
+    expect(receiver.received).toHaveLength(1);
+  });
+
+  test('F3: above the page size the plan sends pages, and a queue function the requests', async () => {
+    const ids = Array.from({ length: 8 }, (_, index) => `tenant-${index}`);
+    await app.tenants(...ids);
+    for (const id of ids) await app.library.outbox(id).enqueue(app.mails(['one']));
+    const instance = await app.start({ MULTI_OUTBOX_PAGE_SIZE: '3' });
+    const plan = await instance.tick();
+    expect(plan.outputs.map(({ queueName }) => queueName)).toEqual(Array(3).fill('multi-outbox-pages'));
+    await until('all mails are written', () => ids.every((id) => app.dispatched(id).length === 1));
+    expect(
+      instance
+        .of('pages')
+        .map(({ outputs }) => outputs.length)
+        .sort(),
+    ).toEqual([2, 3, 3]);
+  });
+
+  test('a timer that is past due is reported, and plans all the same', async () => {
+    await app.tenants('acme');
+    const instance = await app.start();
+    const plan = await instance.tick({ isPastDue: true });
+    expect(plan.logs).toContainEqual({ level: 'warning', message: expect.stringContaining('past due') });
+    expect(plan.outputs).toHaveLength(1);
+  });
+
+  test('F7: a wake through its queue makes a tenant due, and the next tick serves it', async () => {
+    await app.tenants('acme');
+    const instance = await app.start({ MULTI_OUTBOX_IDLE_CEILING: 'never' });
+    await instance.tick();
+    await until('the tenant was found idle', () => instance.of('dispatch').length === 1);
+    expect((await instance.tick()).outputs).toEqual([]);
+    await azurite.send('multi-outbox-wake', { tenantId: 'acme' });
+    await until('it is woken', () => instance.of('wake-queue').length === 1);
+    const { outputs } = await instance.tick();
+    expect(outputs.map(({ text }) => JSON.parse(text))).toMatchObject([{ tenantId: 'acme', reason: 'wake' }]);
+  });
+
+  test('F7: a tenant alone on the dispatch queue is served at once', async () => {
+    await app.tenants('acme');
+    const instance = await app.start();
+    await app.library.outbox('acme').enqueue(app.mails(['one']));
+    await azurite.send('multi-outbox-dispatch', { tenantId: 'acme' });
+    await until('it is dispatched', () => app.dispatched('acme').length === 1);
+    await until('the run has ended', () => instance.runs().length === 1);
+  });
+});

@@ -1,0 +1,74 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { QueueServiceClient } from '@azure/storage-queue';
+import { until } from './until.ts';
+
+const program = path.resolve(__dirname, '../../node_modules/azurite/dist/src/queue/main.js');
+
+/** The account of the emulator, with the key that its documentation publishes for everybody. */
+const account = 'devstoreaccount1';
+const key = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+
+/** A queue service on loopback, in memory: Azurite, started and stopped by the test. */
+export class Azurite {
+  readonly connectionString: string;
+  readonly #child: ChildProcess;
+  readonly #folder: string;
+  readonly #queues: QueueServiceClient;
+
+  static async start(): Promise<Azurite> {
+    const folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-azurite-'));
+    const options = ['--silent', '--skipApiVersionCheck', '--inMemoryPersistence', '--disableTelemetry'];
+    const child = spawn(process.execPath, [program, ...options, '--queuePort', '0'], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let output = '';
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+    const url = await until('Azurite listens', () => {
+      if (child.exitCode !== null) throw new Error(`Azurite ended: ${output}`);
+      return /listens on (http:\S+)/.exec(output)?.[1];
+    });
+    return new Azurite(child, folder, url);
+  }
+
+  private constructor(child: ChildProcess, folder: string, url: string) {
+    this.#child = child;
+    this.#folder = folder;
+    this.connectionString = `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${key};QueueEndpoint=${url}/${account};`;
+    this.#queues = QueueServiceClient.fromConnectionString(this.connectionString);
+  }
+
+  /** Puts a message into a queue as the host does, in base64. */
+  async send(queueName: string, content: unknown): Promise<void> {
+    const queue = this.#queues.getQueueClient(queueName);
+    await queue.createIfNotExists();
+    const text = typeof content === 'string' ? content : JSON.stringify(content);
+    await queue.sendMessage(Buffer.from(text).toString('base64'));
+  }
+
+  /** Messages in a queue, those that somebody works on included; 0 when there is no such queue. */
+  async count(queueName: string): Promise<number> {
+    const queue = this.#queues.getQueueClient(queueName);
+    if (!(await queue.exists())) return 0;
+    return (await queue.getProperties()).approximateMessagesCount ?? 0;
+  }
+
+  /** Removes all messages, so that the next test begins with empty queues. */
+  async clear(): Promise<void> {
+    for await (const { name } of this.#queues.listQueues()) {
+      await this.#queues.getQueueClient(name).clearMessages();
+    }
+  }
+
+  async stop(): Promise<void> {
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.kill('SIGKILL');
+    await ended;
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,230 @@
+/** The real function bundle, as processes under a stand-in for the Functions host, on queues of a real service. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { createMultiOutbox, type MultiOutbox } from '../../src/index.ts';
+import type { Azurite } from './azurite.ts';
+import { SqlitePlace } from './sqlite-place.ts';
+import { until } from './until.ts';
+
+const top = path.resolve(__dirname, '../..');
+const host = path.join(__dirname, 'functions-host/main.mjs');
+
+export interface FunctionBinding {
+  readonly name: string;
+  readonly type: string;
+  readonly direction: string;
+  readonly [property: string]: unknown;
+}
+
+export interface ListedFunction {
+  readonly name: string;
+  readonly bindings: readonly FunctionBinding[];
+}
+
+/** What one invocation did. */
+export interface Invocation {
+  readonly name: string;
+  readonly error?: string;
+  readonly ms: number;
+  readonly outputs: readonly { readonly queueName: string; readonly text: string }[];
+  readonly logs: readonly { readonly level: string; readonly message: string }[];
+}
+
+type FromHost =
+  | { readonly kind: 'ready'; readonly port: number; readonly functions: ListedFunction[] }
+  | { readonly kind: 'begun'; readonly name: string }
+  | ({ readonly kind: 'invocation' } & Invocation)
+  | { readonly kind: 'answer'; readonly id: number; readonly answer: unknown };
+
+/** One instance of the function app. */
+export class Instance {
+  readonly invocations: Invocation[] = [];
+  /** Names of functions in the order they were begun. */
+  readonly begun: string[] = [];
+  functions: readonly ListedFunction[] = [];
+  output = '';
+  exit: number | NodeJS.Signals | undefined;
+  readonly #child: ChildProcess;
+  readonly #answers = new Map<number, (answer: unknown) => void>();
+  #port = 0;
+  #commands = 0;
+
+  constructor(env: NodeJS.ProcessEnv, { folder = top, hiddenSeconds = 30 } = {}) {
+    this.#child = fork(host, [folder, String(hiddenSeconds)], {
+      env,
+      execPath: process.execPath,
+      execArgv: ['--enable-source-maps'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        this.output += text;
+      });
+    }
+    this.#child.on('exit', (code, signal) => {
+      this.exit = signal ?? code ?? undefined;
+    });
+    this.#child.on('message', (message: FromHost) => this.#take(message));
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  async ready(): Promise<this> {
+    await until('the instance is ready', () => {
+      if (this.exit !== undefined) throw new Error(`The instance ended (${this.exit}): ${this.output}`);
+      return this.#port > 0;
+    });
+    return this;
+  }
+
+  /** Fires the timer, and waits until its requests are in the queues. */
+  async tick({ isPastDue = false } = {}): Promise<Invocation> {
+    await this.#ask('tick', { isPastDue });
+    return this.of('plan').at(-1)!;
+  }
+
+  fetch(route: string, init?: RequestInit): Promise<Response> {
+    return fetch(`http://127.0.0.1:${this.#port}/api/${route}`, init);
+  }
+
+  /** The invocations of one function that have ended. */
+  of(name: string): Invocation[] {
+    return this.invocations.filter((invocation) => invocation.name === name);
+  }
+
+  /** What dispatch runs reported in the log. */
+  runs(): Record<string, unknown>[] {
+    return this.of('dispatch').flatMap(({ logs }) =>
+      logs
+        .filter(({ message }) => message.startsWith('Dispatch run '))
+        .map(({ message }) => JSON.parse(message.slice(message.indexOf('{'))) as Record<string, unknown>),
+    );
+  }
+
+  measure(): Promise<{ requests: number; rss: number }> {
+    return this.#ask('measure') as Promise<{ requests: number; rss: number }>;
+  }
+
+  /** The host's notice; resolves when the process has ended. */
+  async terminate(): Promise<{ ms: number }> {
+    const answer = (await this.#ask('terminate')) as { ms: number };
+    await this.#ended();
+    return answer;
+  }
+
+  /** Lets what is under way end, then ends. */
+  async stop(): Promise<void> {
+    if (this.exit !== undefined) return;
+    await this.#ask('stop');
+    await this.#ended();
+  }
+
+  async kill(): Promise<void> {
+    if (this.exit !== undefined) return;
+    this.#child.kill('SIGKILL');
+    await this.#ended();
+  }
+
+  #ended() {
+    return until('the instance has ended', () => this.exit !== undefined);
+  }
+
+  #ask(command: string, options: object = {}): Promise<unknown> {
+    const id = ++this.#commands;
+    return new Promise((resolve, reject) => {
+      this.#answers.set(id, resolve);
+      this.#child.once('exit', () => reject(new Error(`The instance ended: ${this.output}`)));
+      this.#child.send({ id, command, ...options });
+    });
+  }
+
+  #take(message: FromHost): void {
+    if (message.kind === 'ready') {
+      this.functions = message.functions;
+      this.#port = message.port;
+    } else if (message.kind === 'begun') this.begun.push(message.name);
+    else if (message.kind === 'invocation') this.invocations.push(message);
+    else this.#answers.get(message.id)?.(message.answer);
+  }
+}
+
+/** A deployment on the embedded engine: a registry, tenants, and as many instances as a test starts. */
+export class FunctionsApp {
+  readonly place: SqlitePlace;
+  readonly #azurite: () => Azurite;
+  readonly #instances: Instance[] = [];
+  #library: MultiOutbox | undefined;
+
+  /** Registers the cleaning up; called at the top of a file. */
+  constructor(azurite: () => Azurite) {
+    this.#azurite = azurite;
+    // Hooks run in the order they were added: no instance is left when the place removes its files.
+    afterEach(async () => {
+      await Promise.all(this.#instances.splice(0).map((instance) => instance.kill()));
+      await this.#library?.close();
+      this.#library = undefined;
+      await azurite().clear();
+    });
+    this.place = new SqlitePlace();
+  }
+
+  /** The same registry and tenants, seen from this process. */
+  get library(): MultiOutbox {
+    this.#library ??= createMultiOutbox({
+      registry: this.place.registryUrl,
+      sqlite: { synchronous: 'normal', busyTimeoutMs: '20s' },
+    });
+    return this.#library;
+  }
+
+  async tenants(...ids: string[]): Promise<void> {
+    const registry = await this.library.registry();
+    await registry.schema.migrate();
+    for (const id of ids) await this.library.tenants.add({ id });
+    await this.library.migrate();
+  }
+
+  /** One mail for each text; its file is what shows that it was dispatched. */
+  mails(subjects: readonly string[]) {
+    return subjects.map((subject) => ({
+      topic: 'email.send',
+      payload: { to: 'ann@example.com', subject, text: subject },
+    }));
+  }
+
+  /** Messages of a tenant whose mail was written, by id. */
+  dispatched(tenantId: string): string[] {
+    try {
+      return readdirSync(path.join(this.place.file('mail'), tenantId)).filter((name) =>
+        name.endsWith('.eml'),
+      );
+    } catch {
+      return [];
+    }
+  }
+
+  async start(
+    settings: Readonly<Record<string, string>> = {},
+    options?: { hiddenSeconds?: number },
+  ): Promise<Instance> {
+    const inherited = Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => !/^(MULTI_OUTBOX_|NODE_OPTIONS)/.test(name)),
+    );
+    const instance = new Instance(
+      {
+        ...inherited,
+        AzureWebJobsStorage: this.#azurite().connectionString,
+        MULTI_OUTBOX_REGISTRY: this.place.registryUrl,
+        MULTI_OUTBOX_MAIL_FOLDER: this.place.file('mail'),
+        MULTI_OUTBOX_SQLITE_SYNCHRONOUS: 'normal',
+        ...settings,
+      },
+      options,
+    );
+    this.#instances.push(instance);
+    return instance.ready();
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * One instance of a function app as a process: `node main.mjs FOLDER`, driven over IPC by functions-app.ts. The storage
+ * is what AzureWebJobsStorage says.
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { serve } from './http.mjs';
+import { Queues } from './queues.mjs';
+import { invoke, listFunctions, loadApp, terminate } from './worker.mjs';
+
+const [folder, hiddenSeconds] = process.argv.slice(2);
+const { extensions } = JSON.parse(readFileSync(path.join(folder, 'host.json'), 'utf8'));
+const { batchSize, newBatchThreshold, maxDequeueCount } = extensions.queues;
+
+await loadApp(folder);
+const queues = new Queues(process.env.AzureWebJobsStorage, {
+  batchSize,
+  newBatchThreshold,
+  maxDequeueCount,
+  // The pause between two tries would be the longest part of a test.
+  visibilityTimeout: 0,
+  hiddenSeconds: Number(hiddenSeconds),
+});
+
+/** Everything that was invoked is told, for the tests to look at. */
+async function tell(name, data, metadata) {
+  process.send({ kind: 'begun', name });
+  const startedAt = performance.now();
+  const { error, ...result } = await invoke(name, data, metadata);
+  const told = { ...result, ms: performance.now() - startedAt, error: error?.message };
+  process.send({ kind: 'invocation', ...told, returnValue: undefined });
+  return { ...result, error };
+}
+
+const functions = listFunctions();
+const ofType = (type) =>
+  functions.flatMap(({ name, bindings }) =>
+    bindings
+      .filter((binding) => binding.type === type)
+      .map((binding) => ({ name, ...binding, function: name })),
+  );
+for (const { function: name, queueName } of ofType('queueTrigger')) {
+  queues.listen(queueName, (text) => tell(name, { string: text }));
+}
+const port = await serve(functions, tell);
+
+const commands = {
+  async tick({ isPastDue }) {
+    const [{ function: name }] = ofType('timerTrigger');
+    const data = { Schedule: { AdjustForDST: true }, IsPastDue: isPastDue };
+    const { error, outputs } = await tell(name, { json: JSON.stringify(data) });
+    if (error === undefined) await queues.send(outputs);
+  },
+  /** The worker process ends when its hooks have; what was answered until then is still carried out by the host. */
+  async terminate() {
+    const startedAt = performance.now();
+    await terminate();
+    const ms = performance.now() - startedAt;
+    await queues.answered();
+    return { ms };
+  },
+  async stop() {
+    await queues.stop();
+    await terminate();
+  },
+  measure: async () => ({ requests: queues.requests, rss: process.memoryUsage().rss }),
+};
+
+process.on('message', async ({ id, command, ...options }) => {
+  const answer = await commands[command](options);
+  process.send({ kind: 'answer', id, answer });
+  if (command === 'terminate' || command === 'stop') process.exit(0);
+});
+// A test that died leaves nothing behind.
+process.on('disconnect', () => process.exit(1));
+process.send({ kind: 'ready', port, functions });

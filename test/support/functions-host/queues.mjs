@@ -1,0 +1,116 @@
+/** The host's way with storage queues: batches, retries by visibility, poison queues. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { QueueServiceClient } from '@azure/storage-queue';
+
+/** The same for everybody who puts messages into queues for the host. */
+export const encode = (text) => Buffer.from(text).toString('base64');
+export const decode = (text) => Buffer.from(text, 'base64').toString();
+
+/**
+ * @param settings of host.json's extensions.queues, and `hiddenSeconds`: how long a message that is being worked on
+ * stays hidden after its worker was killed. The real host's ten minutes are too long for a test.
+ */
+export class Queues {
+  #service;
+  #settings;
+  #clients = new Map();
+  #stopped = false;
+  #listeners = [];
+  #following = new Set();
+  requests = 0;
+
+  constructor(connectionString, settings) {
+    this.#service = QueueServiceClient.fromConnectionString(connectionString);
+    this.#settings = settings;
+  }
+
+  #client(queueName) {
+    if (!this.#clients.has(queueName)) {
+      const client = this.#service.getQueueClient(queueName);
+      this.#clients.set(
+        queueName,
+        client.createIfNotExists().then(() => client),
+      );
+    }
+    return this.#clients.get(queueName);
+  }
+
+  /** One after another, as an output binding does. */
+  async send(messages) {
+    for (const { queueName, text } of messages) {
+      const client = await this.#client(queueName);
+      this.requests++;
+      await client.sendMessage(encode(text));
+    }
+  }
+
+  /** @param {(text: string) => Promise<{error?: Error, outputs: object[]}>} handle */
+  listen(queueName, handle) {
+    this.#listeners.push(this.#poll(queueName, handle));
+  }
+
+  async #poll(queueName, handle) {
+    const { batchSize, newBatchThreshold, hiddenSeconds } = this.#settings;
+    const client = await this.#client(queueName);
+    const working = new Set();
+    while (!this.#stopped) {
+      if (working.size > newBatchThreshold) {
+        await Promise.race(working);
+        continue;
+      }
+      this.requests++;
+      const { receivedMessageItems } = await client.receiveMessages({
+        numberOfMessages: batchSize,
+        visibilityTimeout: hiddenSeconds,
+      });
+      for (const message of receivedMessageItems) {
+        const work = this.#work(client, queueName, message, handle).finally(() => working.delete(work));
+        working.add(work);
+      }
+      if (receivedMessageItems.length === 0) await pause(20);
+    }
+    await Promise.all(working);
+  }
+
+  async #work(client, queueName, message, handle) {
+    const { maxDequeueCount, visibilityTimeout } = this.#settings;
+    const { messageId, messageText, dequeueCount } = message;
+    let { popReceipt } = message;
+    // The host keeps what it works on hidden.
+    const renewal = setInterval(async () => {
+      const renewed = await client
+        .updateMessage(messageId, popReceipt, messageText, this.#settings.hiddenSeconds)
+        .catch(() => ({}));
+      popReceipt = renewed.popReceipt ?? popReceipt;
+    }, this.#settings.hiddenSeconds * 500);
+    const { error, outputs } = await handle(decode(messageText));
+    clearInterval(renewal);
+    const follow = async () => {
+      this.requests++;
+      if (error === undefined) {
+        await this.send(outputs);
+        await client.deleteMessage(messageId, popReceipt);
+      } else if (dequeueCount >= maxDequeueCount) {
+        const poison = await this.#client(`${queueName}-poison`);
+        await poison.sendMessage(messageText);
+        await client.deleteMessage(messageId, popReceipt);
+      } else {
+        await client.updateMessage(messageId, popReceipt, messageText, visibilityTimeout);
+      }
+    };
+    const following = follow().finally(() => this.#following.delete(following));
+    this.#following.add(following);
+    await following;
+  }
+
+  /** Resolves when what the functions have answered is carried out. */
+  async answered() {
+    await new Promise((resolve) => setImmediate(resolve));
+    await Promise.all(this.#following);
+  }
+
+  async stop() {
+    this.#stopped = true;
+    await Promise.all(this.#listeners);
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * A stand-in for the Functions host's Node.js worker: loads an app of the v4 model, lists its functions and invokes
+ * them. `@azure/functions` is the real one, out of the app's bundle; what the worker provides to it, the module
+ * `@azure/functions-core`, is provided here.
+ */
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import Module from 'node:module';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { format } from 'node:util';
+
+const hooks = { appStart: [], appTerminate: [], preInvocation: [], postInvocation: [], log: [] };
+const functions = new Map();
+let programmingModel;
+
+class Disposable {
+  constructor(dispose) {
+    this.dispose = dispose;
+  }
+
+  static from(...all) {
+    return new Disposable(() => {
+      for (const one of all) one.dispose();
+    });
+  }
+}
+
+const core = {
+  version: '0.0.0',
+  hostVersion: '4.0.0',
+  Disposable,
+  setProgrammingModel: (model) => {
+    programmingModel = model;
+  },
+  getProgrammingModel: () => programmingModel,
+  registerHook(name, callback) {
+    hooks[name].push(callback);
+    return new Disposable(() => hooks[name].splice(hooks[name].indexOf(callback), 1));
+  },
+  registerFunction(metadata, callback) {
+    if (functions.has(metadata.name)) throw new Error(`There are two functions '${metadata.name}'.`);
+    functions.set(metadata.name, { metadata, callback });
+    return new Disposable(() => functions.delete(metadata.name));
+  },
+  log() {},
+};
+
+const { require: realRequire } = Module.prototype;
+Module.prototype.require = function require(id) {
+  return id === '@azure/functions-core' ? core : realRequire.call(this, id);
+};
+
+async function runHooks(name, context) {
+  for (const hook of hooks[name]) await hook(context);
+}
+
+/** @param {string} folder of package.json and host.json */
+export async function loadApp(folder) {
+  const { main } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
+  await import(pathToFileURL(path.join(folder, main)).href);
+  await runHooks('appStart', { hookData: {}, appHookData: {}, functionAppDirectory: folder });
+  await programmingModel.getCapabilities({});
+}
+
+/** Each function with its bindings, as the host would read them. */
+export function listFunctions() {
+  return [...functions.values()].map(({ metadata }) => ({
+    name: metadata.name,
+    bindings: Object.entries(metadata.bindings).map(([name, binding]) => ({ ...binding, name })),
+  }));
+}
+
+/**
+ * Invokes a function as the worker does.
+ * @param data what the trigger got, as the host sends it: {string}, {json} or {http}
+ * @returns {{error?: Error, returnValue?: unknown, outputs: {queueName: string, text: string}[], logs: object[]}}
+ */
+export async function invoke(name, data, triggerMetadata = {}) {
+  const { metadata, callback } = functions.get(name);
+  const trigger = listFunctions()
+    .find((one) => one.name === name)
+    .bindings.find(({ type }) => /trigger$/i.test(type));
+  const logs = [];
+  const invocationId = randomUUID();
+  const model = programmingModel.getInvocationModel({
+    invocationId,
+    metadata,
+    state: undefined,
+    request: {
+      invocationId,
+      functionId: name,
+      inputData: [{ name: trigger.name, data }],
+      triggerMetadata,
+      traceContext: {
+        traceParent: `00-${randomUUID().replaceAll('-', '')}-${randomUUID().slice(-12)}0000-01`,
+        traceState: '',
+        attributes: {},
+      },
+    },
+    log: (level, category, message) => {
+      if (category === 'user' || level === 'warning') logs.push({ level, message: format(message) });
+    },
+  });
+  const result = { invocationId, name, logs, outputs: [] };
+  try {
+    const { context, inputs } = await model.getArguments();
+    const before = {
+      hookData: {},
+      appHookData: {},
+      invocationContext: context,
+      functionCallback: callback,
+      inputs,
+    };
+    await runHooks('preInvocation', before);
+    const returned = await model.invokeFunction(context, before.inputs, before.functionCallback);
+    const response = await model.getResponse(context, returned);
+    result.returnValue = response.returnValue;
+    result.outputs = response.outputData.flatMap((output) =>
+      messagesOf(metadata.bindings[output.name], output.data),
+    );
+  } catch (error) {
+    result.error = error;
+  }
+  return result;
+}
+
+/** As the host does: an array becomes one message for each of its elements. */
+function messagesOf({ queueName }, { json, string }) {
+  const value = string ?? JSON.parse(json);
+  return (Array.isArray(value) ? value : [value]).map((element) => ({
+    queueName,
+    text: typeof element === 'string' ? element : JSON.stringify(element),
+  }));
+}
+
+/** The host's notice of termination: when it resolves the worker process would end. */
+export async function terminate() {
+  await runHooks('appTerminate', { hookData: {}, appHookData: {} });
+}
