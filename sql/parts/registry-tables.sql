@@ -31,6 +31,8 @@ BEGIN
     -- From one counter for all tenants; rises with every change of a definition or a status (F2).
     Version bigint NOT NULL,
     AddedUtc datetime2(3) NOT NULL,
+    -- What the tenant's database was last known to have; null: not known since it was added or moved.
+    SchemaVersion int NULL,
     -- Null: not due until a wake.
     NextDueUtc datetime2(3) NULL,
     -- Woken since it was last planned (F7).

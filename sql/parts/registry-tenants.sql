@@ -5,7 +5,7 @@ GO
 -- What is told of a tenant.
 IF OBJECT_ID(N'[$(Schema)].[TenantRecords]', N'V') IS NULL EXEC(N'CREATE VIEW [$(Schema)].[TenantRecords] AS SELECT
   t.Id, t.Server, t.DatabaseName, t.Auth, t.SchemaName, t.Priority, t.Weight, t.SlaSeconds, t.Tags, t.Overrides,
-  t.Status, t.Version, t.AddedUtc, t.NextDueUtc, t.WakePending, t.PlanVersion, t.LastPlannedUtc, t.LastRunUtc, t.LastOutcome,
+  t.Status, t.Version, t.AddedUtc, t.SchemaVersion, t.NextDueUtc, t.WakePending, t.PlanVersion, t.LastPlannedUtc, t.LastRunUtc, t.LastOutcome,
   t.LastDurationMs, t.LastCounts, t.TotalDone, t.TotalRetried, t.TotalDead, t.TotalReleased, t.TotalParked, t.TotalLost,
   t.TotalRecovered, t.IdleStreak, t.FailureStreak, t.LastError, t.LastErrorCode, t.LastErrorUtc, t.Backlog, t.ParkedTopics
 FROM [$(Schema)].[Tenants] t');
@@ -100,7 +100,8 @@ END;
 UPDATE [$(Schema)].[Tenants]
 SET Server = @Server, DatabaseName = @DatabaseName, DatabaseKey = @DatabaseKey, Auth = @Auth, SchemaName = @SchemaName,
   Priority = @Priority, Weight = @Weight, SlaSeconds = @SlaSeconds, Tags = @Tags, Overrides = @Overrides,
-  Version = (SELECT s.TenantVersion FROM [$(Schema)].[RegistryState] s WHERE s.Id = 1)
+  Version = (SELECT s.TenantVersion FROM [$(Schema)].[RegistryState] s WHERE s.Id = 1),
+  SchemaVersion = CASE WHEN DatabaseKey = @DatabaseKey AND SchemaName = @SchemaName THEN SchemaVersion END
 WHERE Id = @Id;
 COMMIT;
 SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;
@@ -139,6 +140,18 @@ BEGIN
   COMMIT;
 END;
 SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;
+GO
+-- Notes which schema version the tenant's database has. An unknown or retired tenant is no error.
+IF OBJECT_ID(N'[$(Schema)].[Tenant_RecordSchema]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_RecordSchema] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[Tenant_RecordSchema]
+  @Id nvarchar(64),
+  @SchemaVersion int
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT ON;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+UPDATE [$(Schema)].[Tenants] SET SchemaVersion = @SchemaVersion WHERE Id = @Id AND Status <> N'retired';
 GO
 -- One row, or none.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Get]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Get] AS RETURN 0');

@@ -20,6 +20,7 @@ GRANT EXECUTE ON [$(Schema)].[Lease_List] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Tenant_Add] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[Tenant_Change] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[Tenant_SetStatus] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[Tenant_RecordSchema] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[Tenant_Wake] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[Tenant_Get] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[Tenant_List] TO [$(Schema)_operator];

@@ -88,6 +88,11 @@ export interface TenantRecord extends TenantDefinition {
   /** Rises with every change of the definition or the status, across all tenants (F2). */
   readonly version: number;
   readonly addedUtc: Date;
+  /**
+   * The schema version that the tenant's database was last known to have; null when nobody has told since the tenant
+   * was added or moved. A note for those who migrate a fleet, not what the database itself would say.
+   */
+  readonly schemaVersion: number | null;
   readonly schedule: TenantSchedule;
 }
 
@@ -208,6 +213,11 @@ export interface Registry {
    * tenant stays due now (F7). An unknown or retired tenant is no error.
    */
   report(report: TenantReport): Promise<void>;
+  /**
+   * Notes which schema version a tenant's database has. The tenant's `version` stays: nothing was changed that a host
+   * would have to know. An unknown or retired tenant is no error.
+   */
+  recordSchema(tenantId: string, schemaVersion: number): Promise<void>;
   /** Makes active tenants due now (F7); returns the ids that were. */
   wake(tenantIds: readonly string[]): Promise<string[]>;
   fleet(): Promise<FleetSummary>;

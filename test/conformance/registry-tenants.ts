@@ -37,6 +37,7 @@ export function registryTenantsSuite(scene: Scene): void {
         status: 'active',
         version: expect.any(Number),
         addedUtc: expect.any(Date),
+        schemaVersion: null,
         schedule: {
           nextDueUtc: expect.any(Date),
           lastPlannedUtc: null,
@@ -120,6 +121,7 @@ export function registryTenantsSuite(scene: Scene): void {
         status: 'active',
         version: expect.any(Number),
         addedUtc: before.addedUtc,
+        schemaVersion: null,
         schedule,
       });
       expect(changed.version).toBeGreaterThan(before.version);
@@ -143,6 +145,27 @@ export function registryTenantsSuite(scene: Scene): void {
       expect(await registry.get('a')).toMatchObject(definition('a'));
       await registry.change(definition('a'), 'a new database');
       expect(await registry.add(definition('c'), keyOf('a'))).toMatchObject({ id: 'c' });
+    });
+
+    test('the schema version of a tenant is kept until it is moved, and is no change that hosts must know', async () => {
+      const { registry } = await scene.registry();
+      const { version } = await add(registry, 'a');
+      await registry.recordSchema('a', 3);
+      await registry.recordSchema('nobody', 3);
+      expect(await tenantOf(registry, 'a')).toMatchObject({ schemaVersion: 3, version });
+      await registry.recordSchema('a', 4);
+      await registry.change(definition('a', { priority: 5 }), keyOf('a'));
+      await registry.setStatus('a', 'paused');
+      expect(ids(await registry.list())).toEqual(['a']);
+      expect(await registry.list()).toMatchObject([{ schemaVersion: 4 }]);
+      expect(await registry.change(definition('a'), 'a new database')).toMatchObject({ schemaVersion: null });
+      await registry.recordSchema('a', 4);
+      expect(await registry.change(definition('a', { schema: 'other' }), 'a new database')).toMatchObject({
+        schemaVersion: null,
+      });
+      await registry.recordSchema('a', 4);
+      await registry.setStatus('a', 'retired');
+      expect(await add(registry, 'a')).toMatchObject({ schemaVersion: null });
     });
 
     test('F1: unknown and retired tenants cannot be changed', async () => {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { TenantMigration } from '../../fleet/migrate.ts';
-import { listArgument } from '../arguments.ts';
+import { listArgument, wholeNumber } from '../arguments.ts';
 import { exitCodes, UsageError } from '../errors.ts';
 import { throwFailures } from '../failures.ts';
 import { startProgress } from '../output/progress.ts';
@@ -13,6 +13,8 @@ interface MigrateOptions {
   tenant?: string[];
   registryOnly?: true;
   dryRun?: true;
+  resume?: true;
+  parallel: number;
 }
 
 export function migrateCommand(program: Command, run: Runner): void {
@@ -22,6 +24,11 @@ export function migrateCommand(program: Command, run: Runner): void {
     .option('--all', 'the registry and every tenant that is not retired (the default)')
     .option('--tenant <id>', 'the registry and this tenant; repeatable', listArgument)
     .option('--registry-only', 'the registry alone')
+    .option('--parallel <number>', 'tenant databases worked on at once', wholeNumber(1, 100), 4)
+    .option(
+      '--resume',
+      "leave alone the tenants that the registry knows to be at this program's version already",
+    )
     .option('--dry-run', 'say what would be done, and change nothing')
     .action((options: MigrateOptions, command: Command) =>
       run(command, async (session) => {
@@ -33,6 +40,8 @@ export function migrateCommand(program: Command, run: Runner): void {
           .migrate({
             ...(tenants !== undefined && { tenants }),
             dryRun,
+            resume: options.resume === true,
+            parallel: options.parallel,
             onTenant: (_migration, done, of) => progress.update(done, of),
           })
           .finally(() => progress.stop());
@@ -43,6 +52,7 @@ export function migrateCommand(program: Command, run: Runner): void {
             databases,
             [
               { title: 'Database', cell: ({ tenantId }) => tenantId ?? 'registry' },
+              { title: 'Version', cell: ({ version }) => version ?? 'unknown', align: 'right' },
               { title: 'From', cell: ({ result }) => result?.from, align: 'right' },
               { title: 'To', cell: ({ result }) => result?.to, align: 'right' },
               {
@@ -71,6 +81,7 @@ function chosenTenants({ all, tenant, registryOnly }: MigrateOptions): string[] 
 
 function stepsText({ result, error }: TenantMigration): string {
   if (error !== undefined) return `${error.code}: ${error.message}`;
-  if (result === undefined || result.steps.length === 0) return 'up to date';
+  if (result === undefined) return 'left alone: known to be up to date';
+  if (result.steps.length === 0) return 'up to date';
   return result.steps.map(({ version, name }) => `${version} ${name}`).join(', ');
 }

@@ -41,6 +41,7 @@ export function tenantsListCommand(tenants: Command, run: Runner): void {
               { title: 'Status', cell: (tenant) => tenant.status },
               { title: 'Server', cell: ({ server }) => server },
               { title: 'Database', cell: ({ database }) => database },
+              { title: 'Version', cell: ({ schemaVersion }) => schemaVersion, align: 'right' },
               { title: 'Priority', cell: ({ priority }) => priority, align: 'right' },
               { title: 'Weight', cell: ({ weight }) => weight, align: 'right' },
               { title: 'SLA s', cell: ({ slaSeconds }) => slaSeconds, align: 'right' },

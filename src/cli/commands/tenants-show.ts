@@ -30,6 +30,7 @@ function entries(tenant: TenantRecord): [string, string | number | null | undefi
     ['Database', tenant.database],
     ['Login', auth.kind === 'setting' ? `connection string in app setting ${auth.name}` : null],
     ['Schema', tenant.schema],
+    ['Schema version', tenant.schemaVersion],
     ['Priority', tenant.priority],
     ['Weight', tenant.weight],
     ['SLA', tenant.slaSeconds === null ? null : `${tenant.slaSeconds} s`],

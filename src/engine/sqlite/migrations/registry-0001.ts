@@ -25,6 +25,7 @@ CREATE TABLE Tenants (
   Status TEXT NOT NULL CHECK (Status IN ('active', 'paused', 'retired')),
   Version INTEGER NOT NULL,
   AddedUtc INTEGER NOT NULL,
+  SchemaVersion INTEGER,
   NextDueUtc INTEGER,
   WakePending INTEGER NOT NULL DEFAULT 0,
   PlanVersion INTEGER NOT NULL DEFAULT 0,

@@ -22,6 +22,7 @@ import {
   changeTenant,
   getTenant,
   listTenants,
+  recordTenantSchema,
   setTenantStatus,
   tenantsChangedSince,
 } from './tenants.ts';
@@ -73,6 +74,10 @@ export class SqliteRegistry implements Registry {
 
   report(report: TenantReport): Promise<void> {
     return this.#handle.write((connection, now) => recordReport(connection, report, now));
+  }
+
+  recordSchema(tenantId: string, schemaVersion: number): Promise<void> {
+    return this.#handle.write((connection) => recordTenantSchema(connection, tenantId, schemaVersion));
   }
 
   async wake(tenantIds: readonly string[]): Promise<string[]> {

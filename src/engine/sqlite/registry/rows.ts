@@ -12,7 +12,7 @@ import { dateOrNull } from '../time.ts';
 
 export const tenantColumns = [
   'Id, Server, DatabaseName, Auth, SchemaName, Priority, Weight, SlaSeconds, Tags, Overrides, Status, Version',
-  'AddedUtc, NextDueUtc, WakePending, PlanVersion, LastPlannedUtc, LastRunUtc, LastOutcome, LastDurationMs',
+  'AddedUtc, SchemaVersion, NextDueUtc, WakePending, PlanVersion, LastPlannedUtc, LastRunUtc, LastOutcome, LastDurationMs',
   'LastCounts, TotalDone, TotalRetried, TotalDead, TotalReleased, TotalParked, TotalLost, TotalRecovered',
   'IdleStreak, FailureStreak, LastError, LastErrorCode, LastErrorUtc, Backlog, ParkedTopics',
 ].join(', ');
@@ -42,6 +42,7 @@ export interface TenantRow extends TotalsRow {
   readonly Status: TenantStatus;
   readonly Version: number;
   readonly AddedUtc: number;
+  readonly SchemaVersion: number | null;
   readonly NextDueUtc: number | null;
   readonly WakePending: number;
   readonly PlanVersion: number;
@@ -86,6 +87,7 @@ export function tenantRecord(row: TenantRow): TenantRecord {
     status: row.Status,
     version: row.Version,
     addedUtc: new Date(row.AddedUtc),
+    schemaVersion: row.SchemaVersion,
     schedule: {
       nextDueUtc: dateOrNull(row.NextDueUtc),
       lastPlannedUtc: dateOrNull(row.LastPlannedUtc),

@@ -20,8 +20,10 @@ const sql = {
   change: `UPDATE Tenants
     SET Server = :server, DatabaseName = :database, DatabaseKey = :databaseKey, Auth = :auth, SchemaName = :schema,
       Priority = :priority, Weight = :weight, SlaSeconds = :slaSeconds, Tags = :tags, Overrides = :overrides,
-      Version = :version
+      Version = :version,
+      SchemaVersion = CASE WHEN DatabaseKey = :databaseKey AND SchemaName = :schema THEN SchemaVersion END
     WHERE Id = :id`,
+  recordSchema: `UPDATE Tenants SET SchemaVersion = ? WHERE Id = ? AND Status <> 'retired'`,
   setStatus: `UPDATE Tenants
     SET Status = :status, Version = :version, NextDueUtc = CASE WHEN :status = 'active' THEN :now ELSE NextDueUtc END
     WHERE Id = :id`,
@@ -106,6 +108,10 @@ export function setTenantStatus(
   knownRow(connection, tenantId);
   connection.prepare(sql.setStatus).run({ id: tenantId, status, version: nextVersion(connection), now });
   return recordOf(connection, tenantId);
+}
+
+export function recordTenantSchema(connection: Connection, tenantId: string, schemaVersion: number): void {
+  connection.run(sql.recordSchema, schemaVersion, tenantId);
 }
 
 export function getTenant(connection: Connection, tenantId: string): TenantRecord | null {

@@ -17,7 +17,14 @@ import { SqlServerLeaseStore } from '../lease-store.ts';
 import { SqlServerSchema } from '../schema-control.ts';
 import { beginPlan, commitPlan } from './plan.ts';
 import { fleetSummary, recordReport, wakeTenants } from './reports.ts';
-import { changesSince, defineTenant, getTenant, listTenants, setTenantStatus } from './tenants.ts';
+import {
+  changesSince,
+  defineTenant,
+  getTenant,
+  listTenants,
+  recordTenantSchema,
+  setTenantStatus,
+} from './tenants.ts';
 
 export class SqlServerRegistry implements Registry {
   readonly leases: LeaseStore;
@@ -66,6 +73,10 @@ export class SqlServerRegistry implements Registry {
 
   report(report: TenantReport): Promise<void> {
     return recordReport(this.#database, report);
+  }
+
+  recordSchema(tenantId: string, schemaVersion: number): Promise<void> {
+    return recordTenantSchema(this.#database, tenantId, schemaVersion);
   }
 
   async wake(tenantIds: readonly string[]): Promise<string[]> {

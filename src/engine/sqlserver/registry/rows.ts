@@ -25,6 +25,7 @@ interface TenantRow {
   readonly Status: TenantStatus;
   readonly Version: string;
   readonly AddedUtc: Date;
+  readonly SchemaVersion: number | null;
   readonly NextDueUtc: Date | null;
   readonly LastPlannedUtc: Date | null;
   readonly LastRunUtc: Date | null;
@@ -69,6 +70,7 @@ export function tenantRecord(raw: Row): TenantRecord {
     status: row.Status,
     version: Number(row.Version),
     addedUtc: row.AddedUtc,
+    schemaVersion: row.SchemaVersion,
     schedule: {
       nextDueUtc: row.NextDueUtc,
       lastPlannedUtc: row.LastPlannedUtc,

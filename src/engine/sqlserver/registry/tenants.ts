@@ -28,6 +28,15 @@ export async function setTenantStatus(
   return tenantRecord(rows![0]!);
 }
 
+export async function recordTenantSchema(
+  database: Database,
+  tenantId: string,
+  schemaVersion: number,
+): Promise<void> {
+  const parameters: Parameters = { Id: [text(64), tenantId], SchemaVersion: [int, schemaVersion] };
+  await database.call('Tenant_RecordSchema', parameters, { onLost: 'repeat' });
+}
+
 export async function getTenant(database: Database, tenantId: string): Promise<TenantRecord | null> {
   const [rows] = await database.call('Tenant_Get', { Id: [text(64), tenantId] }, { onLost: 'repeat' });
   const row = rows![0];
