@@ -46,6 +46,8 @@ export class Instance {
   output = '';
   exit: number | NodeJS.Signals | undefined;
   readonly #child: ChildProcess;
+  /** Rejects when the process has ended. */
+  readonly #exited: Promise<never>;
   readonly #answers = new Map<number, (answer: unknown) => void>();
   #port = 0;
   #commands = 0;
@@ -62,9 +64,13 @@ export class Instance {
         this.output += text;
       });
     }
-    this.#child.on('exit', (code, signal) => {
-      this.exit = signal ?? code ?? undefined;
+    this.#exited = new Promise((_, reject) => {
+      this.#child.on('exit', (code, signal) => {
+        this.exit = signal ?? code ?? undefined;
+        reject(new Error(`The instance ended (${this.exit}): ${this.output}`));
+      });
     });
+    this.#exited.catch(() => {});
     this.#child.on('message', (message: FromHost) => this.#take(message));
   }
 
@@ -134,11 +140,9 @@ export class Instance {
 
   #ask(command: string, options: object = {}): Promise<unknown> {
     const id = ++this.#commands;
-    return new Promise((resolve, reject) => {
-      this.#answers.set(id, resolve);
-      this.#child.once('exit', () => reject(new Error(`The instance ended: ${this.output}`)));
-      this.#child.send({ id, command, ...options });
-    });
+    const answered = new Promise((resolve) => this.#answers.set(id, resolve));
+    this.#child.send({ id, command, ...options });
+    return Promise.race([answered, this.#exited]);
   }
 
   #take(message: FromHost): void {

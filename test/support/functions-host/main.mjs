@@ -12,6 +12,11 @@ const [folder, hiddenSeconds] = process.argv.slice(2);
 const { extensions } = JSON.parse(readFileSync(path.join(folder, 'host.json'), 'utf8'));
 const { batchSize, newBatchThreshold, maxDequeueCount } = extensions.queues;
 
+// As the worker does.
+process.on('uncaughtException', (error) => {
+  console.error(error);
+  process.exit(1);
+});
 await loadApp(folder);
 const queues = new Queues(process.env.AzureWebJobsStorage, {
   batchSize,

@@ -1,0 +1,202 @@
+import { rmSync } from 'node:fs';
+import { Azurite } from '../../support/azurite.ts';
+import { FunctionsApp, type Instance } from '../../support/functions-app.ts';
+import { until } from '../../support/until.ts';
+
+let azurite: Azurite;
+beforeAll(async () => {
+  azurite = await Azurite.start();
+});
+afterAll(() => azurite?.stop());
+const app = new FunctionsApp(() => azurite);
+
+const post = (instance: Instance, route: string, body: unknown, headers: Record<string, string> = {}) =>
+  instance.fetch(route, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+
+/** The problem of an answer, which tells nothing that is not the caller's business. */
+async function problem(response: Response) {
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  const text = await response.text();
+  expect(text).not.toMatch(/secret|\.db\b|\/tmp|\.ts\b|\.js\b|\bat \S+ \(/);
+  const { instance, ...rest } = JSON.parse(text);
+  expect(instance).toMatch(/^urn:invocation:[0-9a-f-]{36}$/);
+  expect(rest.status).toBe(response.status);
+  return rest;
+}
+
+describe('enqueue over HTTP', () => {
+  const order = { topic: 'email.send', payload: { to: 'a@example.com', subject: 'Hello', text: 'Hi' } };
+
+  test('Q3: one message or many are stored, and a dedup key seen before stores nothing', async () => {
+    await app.tenants('acme');
+    const instance = await app.start();
+    const one = await post(instance, 'enqueue/acme', { ...order, dedupKey: 'order-1' });
+    expect(one.status).toBe(202);
+    const stored = (await one.json()) as { messageId: string };
+    expect(stored).toEqual({ messageId: expect.stringMatching(/^[0-9a-f-]{36}$/), status: 'enqueued' });
+    const many = await post(instance, 'enqueue/acme', [order, { ...order, dedupKey: 'order-1' }]);
+    expect(await many.json()).toMatchObject([{ status: 'enqueued' }, { ...stored, status: 'duplicate' }]);
+    await instance.tick();
+    await until('they are dispatched', () => app.dispatched('acme').length === 2);
+  });
+
+  test('Q14: text comes through byte for byte', async () => {
+    await app.tenants('acme');
+    const instance = await app.start();
+    const payload = 'NUL \u0000, ü, \u{1f600}, "quoted", \u2028';
+    const answer = await post(instance, 'enqueue/acme', { topic: 'text', payload });
+    const { messageId } = (await answer.json()) as { messageId: string };
+    expect((await app.library.outbox('acme').get(messageId))!.payload).toBe(payload);
+  });
+
+  test.each<[string, unknown, Record<string, string>, number, object]>([
+    ['no JSON', '{secret', {}, 400, { type: 'about:blank', detail: 'The body is not JSON.' }],
+    ['nothing', '', {}, 400, { detail: 'The body is not JSON.' }],
+    ['an unknown field', { ...order, priorty: 1 }, {}, 400, { code: 'INVALID_MESSAGE' }],
+    ['a topic too long', { ...order, topic: 'x'.repeat(201) }, {}, 400, { code: 'INVALID_MESSAGE' }],
+    ['no message', [], {}, 400, { code: 'INVALID_MESSAGE' }],
+    ['too many', Array(11).fill(order), {}, 400, { code: 'INVALID_MESSAGE' }],
+    ['another media type', order, { 'content-type': 'text/plain' }, 415, { title: 'Unsupported media type' }],
+    ['too long a body', { ...order, payload: 'x'.repeat(10_000) }, {}, 413, { title: 'Too large' }],
+  ])('%s is refused, and nothing is stored', async (_name, body, headers, status, expected) => {
+    await app.tenants('acme');
+    const instance = await app.start({
+      MULTI_OUTBOX_MAX_BODY_BYTES: '8000',
+      MULTI_OUTBOX_MAX_MESSAGES: '10',
+    });
+    const answer = await post(instance, 'enqueue/acme', body, headers);
+    expect(answer.status).toBe(status);
+    expect(await problem(answer)).toMatchObject({ status, ...expected });
+    expect(await app.library.outbox('acme').statistics()).toMatchObject({ ready: 0 });
+  });
+
+  test('a body of no declared length is not read beyond the limit', async () => {
+    await app.tenants('acme');
+    const instance = await app.start({ MULTI_OUTBOX_MAX_BODY_BYTES: '8000' });
+    const body = new ReadableStream({
+      start(controller) {
+        for (let part = 0; part < 10; part++) controller.enqueue(Buffer.alloc(1_000, 'x'));
+        controller.close();
+      },
+    });
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body, duplex: 'half' };
+    const answer = await instance.fetch('enqueue/acme', init as RequestInit);
+    expect(await problem(answer)).toMatchObject({ status: 413 });
+  });
+
+  test('a body that is not UTF-8 is refused rather than stored as something else', async () => {
+    await app.tenants('acme');
+    const instance = await app.start();
+    const answer = await instance.fetch('enqueue/acme', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: Buffer.from([0x22, 0xff, 0xfe, 0x22]),
+    });
+    expect(await problem(answer)).toMatchObject({ status: 400, detail: 'The body is not UTF-8.' });
+  });
+
+  test('an unknown tenant, a retired one, and one whose database is in a bad way', async () => {
+    await app.tenants('acme', 'birch', 'cedar');
+    await app.library.tenants.remove('birch');
+    await app.library.outbox('cedar').statistics();
+    for (const suffix of ['', '-wal', '-shm'])
+      rmSync(app.place.file(`tenants/cedar.db${suffix}`), { force: true });
+    const instance = await app.start();
+    expect(await problem(await post(instance, 'enqueue/nobody', order))).toMatchObject({
+      status: 404,
+      code: 'UNKNOWN_TENANT',
+      type: 'urn:multi-outbox:error:UNKNOWN_TENANT',
+    });
+    expect(await problem(await post(instance, 'enqueue/birch', order))).toMatchObject({
+      status: 409,
+      code: 'TENANT_NOT_ACTIVE',
+    });
+    const broken = await problem(await post(instance, 'enqueue/cedar', order));
+    expect(broken).toMatchObject({
+      status: 500,
+      code: 'DATABASE_MISSING',
+      detail: 'The log of this invocation tells why.',
+    });
+    expect(JSON.stringify(instance.of('enqueue').at(-1)!.logs)).toContain('cedar.db');
+  });
+});
+
+describe('wake over HTTP (F7)', () => {
+  test('the tenant is due now; others that cannot be woken are told', async () => {
+    await app.tenants('acme', 'birch');
+    await app.library.tenants.pause('birch');
+    const instance = await app.start({ MULTI_OUTBOX_IDLE_CEILING: 'never' });
+    await instance.tick();
+    await until('it was found idle', () => instance.of('dispatch').length === 1);
+    const answer = await instance.fetch('wake/acme', { method: 'POST' });
+    expect([answer.status, await answer.json()]).toEqual([202, { tenantId: 'acme' }]);
+    expect((await instance.tick()).outputs).toHaveLength(1);
+    expect(await problem(await instance.fetch('wake/nobody', { method: 'POST' }))).toMatchObject({
+      status: 404,
+    });
+    expect(await problem(await instance.fetch('wake/birch', { method: 'POST' }))).toMatchObject({
+      status: 409,
+    });
+    expect((await instance.fetch('wake/acme')).status).toBe(404);
+  });
+});
+
+describe('health', () => {
+  test('live, ready and fleet answer, and touch no tenant database (F6)', async () => {
+    await app.tenants('acme');
+    const before = await app.library.outbox('acme').statistics();
+    const instance = await app.start();
+    expect(await (await instance.fetch('health/live')).json()).toEqual({ status: 'ok' });
+    const ready = await instance.fetch('health/ready');
+    expect([ready.status, await ready.json()]).toEqual([
+      200,
+      {
+        status: 'ok',
+        checks: {
+          configuration: { ok: true },
+          handlers: { ok: true },
+          registry: { ok: true },
+          instance: { ok: true },
+        },
+      },
+    ]);
+    const fleet = await (await instance.fetch('health/fleet')).json();
+    expect(fleet).toMatchObject({
+      status: 'ok',
+      fleet: { tenants: { active: 1 }, due: 1 },
+      worst: [{ tenantId: 'acme', lastRunUtc: null, lastError: null }],
+      examined: 1,
+      complete: true,
+    });
+    expect(await app.library.outbox('acme').statistics()).toEqual(before);
+  });
+
+  test('a registry without its schema is not ready, and says what is missing and nothing more', async () => {
+    const instance = await app.start();
+    const ready = await instance.fetch('health/ready');
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toMatchObject({
+      status: 'failed',
+      checks: { registry: { ok: false, code: 'SCHEMA_MISSING' } },
+    });
+    expect((await instance.fetch('health/live')).status).toBe(200);
+    expect(await problem(await instance.fetch('health/fleet'))).toMatchObject({ status: 500 });
+  });
+
+  test('a wrong configuration starts, says so in the log and in health, and does nothing else', async () => {
+    const instance = await app.start({ MULTI_OUTBOX_TIME_BUDGET: '1h' });
+    expect(instance.output).toContain('MULTI_OUTBOX_TIME_BUDGET is 3600000 ms: it must be at most 557000 ms');
+    const ready = await instance.fetch('health/ready');
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toMatchObject({
+      checks: { configuration: { ok: false, code: 'INVALID_CONFIGURATION' } },
+    });
+    expect(await problem(await post(instance, 'wake/acme', ''))).toMatchObject({ status: 500 });
+    const plan = await instance.tick();
+    expect(plan.error).toContain('MULTI_OUTBOX_TIME_BUDGET is 3600000 ms');
+  });
+});

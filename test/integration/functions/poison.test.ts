@@ -1,0 +1,81 @@
+import { Azurite } from '../../support/azurite.ts';
+import { FunctionsApp } from '../../support/functions-app.ts';
+import { until } from '../../support/until.ts';
+
+let azurite: Azurite;
+beforeAll(async () => {
+  azurite = await Azurite.start();
+});
+afterAll(() => azurite?.stop());
+const app = new FunctionsApp(() => azurite);
+
+describe('requests that cannot be served', () => {
+  test('a malformed request goes to the poison queue with the reason, and into status and health', async () => {
+    await app.tenants('acme');
+    const instance = await app.start();
+    await azurite.send('multi-outbox-dispatch', { tenantId: 'acme', version: 9, reason: 'due' });
+    await until('it is recorded', () => instance.of('poison').length === 1);
+
+    const [dispatch] = instance.of('dispatch');
+    expect(dispatch!.error).toBeUndefined();
+    expect(dispatch!.outputs).toMatchObject([{ queueName: 'multi-outbox-dispatch-poison' }]);
+    const reason = expect.stringContaining(
+      "This is no dispatch request: 'version' is missing or not as it should be",
+    );
+    expect(JSON.parse(dispatch!.outputs[0]!.text)).toMatchObject({ tenantId: 'acme', reason });
+
+    const { schedule } = await app.library.tenants.get('acme');
+    expect(schedule).toMatchObject({ lastErrorCode: 'POISONED', lastError: reason, failureStreak: 1 });
+    const health = await (await instance.fetch('health/fleet')).json();
+    expect(health).toMatchObject({
+      status: 'troubled',
+      fleet: { failing: 1 },
+      worst: [{ tenantId: 'acme', lastError: { code: 'POISONED', message: reason } }],
+    });
+    await until(
+      'no queue holds anything',
+      async () => (await azurite.count('multi-outbox-dispatch-poison')) === 0,
+    );
+
+    // It did the tenant no harm: the next run is a good one.
+    await app.library.outbox('acme').enqueue(app.mails(['one']));
+    await instance.tick();
+    await until('its mail is written', () => app.dispatched('acme').length === 1);
+    await until('its run is reported', async () => (await app.library.status()).failing === 0);
+  });
+
+  test.each<[string, string, string]>([
+    ['multi-outbox-dispatch', 'hello', 'This is no dispatch request: it is not JSON'],
+    ['multi-outbox-dispatch', '{"tenantId":"nobody"}', "There is no tenant 'nobody'"],
+    ['multi-outbox-pages', '{"version":1}', 'This is no page of dispatch requests'],
+    ['multi-outbox-wake', '{"tenantId":7}', 'This is no wake'],
+    ['multi-outbox-wake', 'nobody', "There is no tenant 'nobody'"],
+  ])('%s: %s is told of, and troubles nobody', async (queueName, content, reason) => {
+    await app.tenants('acme');
+    const instance = await app.start();
+    await azurite.send(queueName, content);
+    const [poison] = await until('it is told of', () => {
+      const invocations = instance.of('poison');
+      return invocations.length > 0 && invocations;
+    });
+    expect(poison!.logs).toMatchObject([{ level: 'error', message: expect.stringContaining(reason) }]);
+    expect(instance.invocations.filter(({ error }) => error !== undefined)).toEqual([]);
+    expect((await app.library.status()).failing).toBe(0);
+  });
+
+  test('D8: a request that fails for want of a registry is tried again, ends in poison, and is planned again', async () => {
+    const instance = await app.start();
+    await azurite.send('multi-outbox-dispatch', { tenantId: 'acme' });
+    await until('it was given up after five tries', () => instance.of('dispatch').length === 5);
+    expect(instance.of('dispatch').every(({ error }) => error !== undefined)).toBe(true);
+    // The registry is back.
+    await app.tenants('acme');
+    await until('it is recorded', async () => (await app.library.status()).failing === 1);
+    expect((await app.library.tenants.get('acme')).schedule.lastError).toMatch(
+      /^The host gave this request up /,
+    );
+    await app.library.outbox('acme').enqueue(app.mails(['one']));
+    await instance.tick();
+    await until('its mail is written', () => app.dispatched('acme').length === 1);
+  });
+});

@@ -1,0 +1,105 @@
+import { Azurite } from '../../support/azurite.ts';
+import { FunctionsApp } from '../../support/functions-app.ts';
+import { until } from '../../support/until.ts';
+import { startReceiver } from '../handlers/receiver.ts';
+
+let azurite: Azurite;
+beforeAll(async () => {
+  azurite = await Azurite.start();
+});
+afterAll(() => azurite?.stop());
+const app = new FunctionsApp(() => azurite);
+
+/** Throws in a timer soon after a handler has started, where nobody can catch it. */
+const strayErrors = `--import=data:text/javascript,${encodeURIComponent(
+  `import { subscribe } from 'node:diagnostics_channel';
+  subscribe('multi-outbox:point', ({ point }) => {
+    if (point === 'handler:start') setTimeout(() => { throw new Error('stray'); });
+  });`,
+)}`;
+
+describe('instances that end', () => {
+  test('Q6, L2: a killed worker’s messages are recovered by the next one, and nothing is lost', async () => {
+    await app.tenants('acme', 'birch');
+    const answers: (() => void)[] = [];
+    await using receiver = await startReceiver((_request, response) => {
+      answers.push(() => response.writeHead(204).end());
+    });
+    const messages = Array.from({ length: 30 }, (_, index) => ({
+      topic: 'webhook.post',
+      payload: { url: `${receiver.origin}/${index}`, body: {} },
+    }));
+    for (const id of ['acme', 'birch']) await app.library.outbox(id).enqueue(messages);
+    const settings = {
+      MULTI_OUTBOX_WEBHOOK_ALLOW_PRIVATE: 'true',
+      MULTI_OUTBOX_LEASE: '1s',
+      MULTI_OUTBOX_REDISPATCH: '1s',
+    };
+    const killed = await app.start(settings, { hiddenSeconds: 2 });
+    await killed.tick();
+    await until('both runs are in the midst of it', () => answers.length === 32);
+    // Some are delivered and not settled yet; the others are not answered.
+    for (const answer of answers.splice(0, 10)) answer();
+    await killed.kill();
+
+    const next = await app.start(settings, { hiddenSeconds: 2 });
+    const answering = setInterval(() => {
+      for (const answer of answers.splice(0)) answer();
+    }, 10);
+    try {
+      await until('all is dispatched', async () => {
+        await next.tick();
+        return (await app.library.status()).totals.done === 60;
+      });
+    } finally {
+      clearInterval(answering);
+    }
+    expect((await app.library.status()).totals.recovered).toBeGreaterThan(0);
+    for (const id of ['acme', 'birch']) {
+      expect(await app.library.outbox(id).statistics()).toMatchObject({
+        ready: 0,
+        claimed: 0,
+        dead: 0,
+        done: 30,
+      });
+    }
+    // Every message reached its receiver; only what was in flight at the kill came twice.
+    const ids = receiver.received.map(({ headers }) => headers['webhook-id']);
+    expect(new Set(ids).size).toBe(60);
+    expect(ids.length).toBeLessThanOrEqual(60 + 32);
+  });
+
+  test('D5: on notice of termination the run stops, gives back what is unfinished, and reports within five seconds', async () => {
+    await app.tenants('acme');
+    await using receiver = await startReceiver(() => {});
+    const webhook = { topic: 'webhook.post', payload: { url: receiver.origin, body: {} } };
+    await app.library.outbox('acme').enqueue(Array.from({ length: 40 }, () => webhook));
+    const instance = await app.start({ MULTI_OUTBOX_WEBHOOK_ALLOW_PRIVATE: 'true' });
+    await instance.tick();
+    await until('handlers are at work', () => receiver.received.length === 16);
+    const { ms } = await instance.terminate();
+    expect(ms).toBeLessThan(5_000);
+    expect(instance.runs()).toMatchObject([{ outcome: 'dispatched', released: 40, more: true }]);
+    expect(await app.library.outbox('acme').statistics()).toMatchObject({ ready: 40, claimed: 0, dead: 0 });
+    // Nothing was sent that nobody would have received: the next plan asks for the tenant.
+    expect(instance.of('dispatch')[0]!.outputs).toEqual([]);
+    expect((await app.library.status()).due).toBe(1);
+    expect(await app.library.leases('acme').list()).toMatchObject([{ name: 'queue:outbox', held: false }]);
+    expect(await azurite.count('multi-outbox-dispatch')).toBe(0);
+  });
+
+  test('D8: an error that a handler throws where nobody catches it ends nothing', async () => {
+    await app.tenants('acme', 'birch');
+    for (const id of ['acme', 'birch']) await app.library.outbox(id).enqueue(app.mails(['one', 'two']));
+    const instance = await app.start({ NODE_OPTIONS: strayErrors });
+    await instance.tick();
+    await until(
+      'all mails are written',
+      () => [...app.dispatched('acme'), ...app.dispatched('birch')].length === 4,
+    );
+    await until('both runs have ended', () => instance.of('dispatch').length === 2);
+    expect(instance.exit).toBeUndefined();
+    const told = instance.output + JSON.stringify(instance.invocations);
+    expect(told).toContain('An error was thrown that nobody could catch');
+  });
+});
