@@ -69,9 +69,11 @@ SET @MessageId = COALESCE(@First, @Id);
 SET @Duplicate = CASE WHEN @First IS NULL THEN 0 ELSE 1 END;
 GO
 -- Stores many messages, all or none, in one round trip. @Messages is a JSON array of
---   {"ordinal":0, "messageId":"…", "topic":"…", "payload":"…", "payloadEscaped":false, "headers":"{…}",
---    "correlationId":"…", "orderingKey":"…", "dedupKey":"…", "delayMs":0}
--- where only topic and payload must be there; payload and headers are texts, so that they are kept byte for byte.
+--   {"ordinal":0, "topic":"…", "messageId":"…", "correlationId":"…", "orderingKey":"…", "dedupKey":"…", "delayMs":0,
+--    "payloadEscaped":false}
+-- where only ordinal and topic must be there. @Payloads is a JSON array of strings, and so is @Headers (whose strings are
+-- JSON objects in their turn, or null): those of a message stand at its ordinal, counted from 0. They are texts, so that
+-- they are kept byte for byte; and by themselves, because Babelfish cuts what OPENJSON … WITH gives at 4,000 characters.
 -- Sequences follow the ordinals. One row for each duplicate: its Ordinal, the MessageId of the first message, and the
 -- age of that one in milliseconds. @RequireTransaction: refuse when no transaction is open. @Database: refuse when this
 -- is another one.
@@ -82,6 +84,8 @@ IF OBJECT_ID(N'[$(Schema)].[$(Queue)_EnqueueMany]', N'P') IS NULL EXEC(N'CREATE 
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_EnqueueMany]
   @Messages nvarchar(max),
+  @Payloads nvarchar(max),
+  @Headers nvarchar(max) = NULL,
   @RequireTransaction bit = 0,
   @Database nvarchar(128) = NULL
 AS
@@ -91,8 +95,7 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 IF @RequireTransaction = 1 AND @@TRANCOUNT = 0 THROW 51002, N'No transaction is open on this connection.', 1;
 IF LOWER(@Database) <> LOWER(DB_NAME()) THROW 51003, N'The connection is on another database than the tenant''s.', 1;
 DECLARE @New TABLE (
-  Position int IDENTITY(1, 1) NOT NULL PRIMARY KEY,
-  Ordinal int NULL,
+  Ordinal int NOT NULL PRIMARY KEY,
   MessageId uniqueidentifier NOT NULL,
   Topic nvarchar(200) NULL,
   Payload nvarchar(max) NULL,
@@ -104,32 +107,32 @@ DECLARE @New TABLE (
   DedupHash binary(32) NULL,
   DelayMs bigint NOT NULL
 );
-DECLARE @Duplicate TABLE (Position int NOT NULL, Ordinal int NULL, MessageId uniqueidentifier NOT NULL);
+DECLARE @Duplicate TABLE (Ordinal int NOT NULL, MessageId uniqueidentifier NOT NULL);
 DECLARE @Now datetime2(3) = SYSUTCDATETIME(), @OneByOne bit = 0, @Own bit = 0;
 DECLARE @Raw bit = CASE WHEN LEN(JSON_VALUE(N'["\""]', N'$[0]')) = 1 THEN 0 ELSE 1 END;
 INSERT @New (Ordinal, MessageId, Topic, Payload, PayloadEscaped, Headers, CorrelationId, OrderingKey, DedupKey, DedupHash, DelayMs)
-SELECT j.ordinal, COALESCE(j.messageId, NEWID()), j.topic, j.payload, COALESCE(j.payloadEscaped, 0), j.headers, j.correlationId,
-  j.orderingKey, j.dedupKey, HASHBYTES('SHA2_256', j.dedupKey), COALESCE(j.delayMs, 0)
+SELECT m.ordinal, COALESCE(m.messageId, NEWID()), m.topic,
+  CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](p.value) ELSE p.value END, COALESCE(m.payloadEscaped, 0),
+  CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](h.value) ELSE h.value END, m.correlationId, m.orderingKey, m.dedupKey,
+  HASHBYTES('SHA2_256', m.dedupKey), COALESCE(m.delayMs, 0)
 FROM (
   SELECT ordinal, messageId, payloadEscaped, delayMs,
     CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](topic) ELSE topic END AS topic,
-    CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](payload) ELSE payload END AS payload,
-    CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](headers) ELSE headers END AS headers,
     CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](correlationId) ELSE correlationId END AS correlationId,
     CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](orderingKey) ELSE orderingKey END AS orderingKey,
     CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](dedupKey) ELSE dedupKey END AS dedupKey
   FROM OPENJSON(@Messages) WITH (
     ordinal int '$.ordinal',
     messageId uniqueidentifier '$.messageId',
-    topic nvarchar(max) '$.topic',
-    payload nvarchar(max) '$.payload',
+    topic nvarchar(400) '$.topic',
     payloadEscaped bit '$.payloadEscaped',
-    headers nvarchar(max) '$.headers',
-    correlationId nvarchar(max) '$.correlationId',
-    orderingKey nvarchar(max) '$.orderingKey',
-    dedupKey nvarchar(max) '$.dedupKey',
+    correlationId nvarchar(400) '$.correlationId',
+    orderingKey nvarchar(400) '$.orderingKey',
+    dedupKey nvarchar(400) '$.dedupKey',
     delayMs bigint '$.delayMs')
-) j;
+) m
+LEFT JOIN OPENJSON(@Payloads) p ON CAST(p.[key] AS int) = m.ordinal
+LEFT JOIN OPENJSON(COALESCE(@Headers, N'[]')) h ON CAST(h.[key] AS int) = m.ordinal;
 IF EXISTS (SELECT 1 FROM @New WHERE Topic IS NULL OR LEN(Topic) = 0)
   THROW 51020, N'A message needs a topic of 1 to 200 characters.', 1;
 IF EXISTS (SELECT 1 FROM @New WHERE Payload IS NULL) THROW 51021, N'A message needs a payload; an empty text is one.', 1;
@@ -148,11 +151,11 @@ END;
 BEGIN TRY
   IF @OneByOne = 0
   BEGIN TRY
-    INSERT @Duplicate (Position, Ordinal, MessageId)
-    SELECT n.Position, n.Ordinal, q.MessageId FROM @New n
+    INSERT @Duplicate (Ordinal, MessageId)
+    SELECT n.Ordinal, q.MessageId FROM @New n
       JOIN [$(Schema)].[$(Queue)] q ON q.MessageId = n.MessageId;
-    INSERT @Duplicate (Position, Ordinal, MessageId)
-    SELECT n.Position, n.Ordinal, q.MessageId FROM @New n
+    INSERT @Duplicate (Ordinal, MessageId)
+    SELECT n.Ordinal, q.MessageId FROM @New n
       JOIN [$(Schema)].[$(Queue)] q ON q.DedupHash = n.DedupHash AND q.DedupKey IS NOT NULL
     WHERE n.DedupHash IS NOT NULL;
     INSERT [$(Schema)].[$(Queue)]
@@ -161,8 +164,8 @@ BEGIN TRY
       DATEADD(millisecond, CAST(n.DelayMs % 1000 AS int), DATEADD(second, CAST(n.DelayMs / 1000 AS int), @Now)),
       n.Headers, n.Payload, n.PayloadEscaped
     FROM @New n
-    WHERE NOT EXISTS (SELECT 1 FROM @Duplicate d WHERE d.Position = n.Position)
-    ORDER BY n.Ordinal, n.Position;
+    WHERE NOT EXISTS (SELECT 1 FROM @Duplicate d WHERE d.Ordinal = n.Ordinal)
+    ORDER BY n.Ordinal;
   END TRY
   BEGIN CATCH
     IF ERROR_NUMBER() NOT IN (2601, 2627) OR XACT_STATE() = -1 THROW;
@@ -172,25 +175,21 @@ BEGIN TRY
   BEGIN
     DELETE FROM @Duplicate;
     SAVE TRANSACTION [$(Queue)_EnqueueMany];
-    DECLARE @Position int, @Ordinal int, @Last int = -1, @MessageId uniqueidentifier, @Topic nvarchar(200), @Payload nvarchar(max),
-      @PayloadEscaped bit, @Headers nvarchar(max), @CorrelationId nvarchar(200), @OrderingKey nvarchar(200),
-      @DedupKey nvarchar(200), @DelayMs bigint, @IsDuplicate bit;
-    DECLARE @Order TABLE (Turn int IDENTITY(1, 1) NOT NULL PRIMARY KEY, Position int NOT NULL);
-    DECLARE @Turn int = 1, @Turns int;
-    INSERT @Order (Position) SELECT Position FROM @New ORDER BY Ordinal, Position;
-    SET @Turns = @@ROWCOUNT;
-    WHILE @Turn <= @Turns
+    DECLARE @Ordinal int, @MessageId uniqueidentifier, @Topic nvarchar(200), @Payload nvarchar(max), @PayloadEscaped bit,
+      @HeadersOfOne nvarchar(max), @CorrelationId nvarchar(200), @OrderingKey nvarchar(200), @DedupKey nvarchar(200),
+      @DelayMs bigint, @IsDuplicate bit;
+    SET @Ordinal = (SELECT MIN(Ordinal) FROM @New);
+    WHILE @Ordinal IS NOT NULL
     BEGIN
-      SELECT @Position = n.Position, @Ordinal = n.Ordinal, @MessageId = n.MessageId, @Topic = n.Topic, @Payload = n.Payload,
-        @PayloadEscaped = n.PayloadEscaped, @Headers = n.Headers, @CorrelationId = n.CorrelationId,
-        @OrderingKey = n.OrderingKey, @DedupKey = n.DedupKey, @DelayMs = n.DelayMs
-      FROM @Order o JOIN @New n ON n.Position = o.Position WHERE o.Turn = @Turn;
+      SELECT @MessageId = MessageId, @Topic = Topic, @Payload = Payload, @PayloadEscaped = PayloadEscaped,
+        @HeadersOfOne = Headers, @CorrelationId = CorrelationId, @OrderingKey = OrderingKey, @DedupKey = DedupKey,
+        @DelayMs = DelayMs
+      FROM @New WHERE Ordinal = @Ordinal;
       EXEC [$(Schema)].[$(Queue)_Enqueue] @Topic = @Topic, @Payload = @Payload, @OrderingKey = @OrderingKey,
-        @DedupKey = @DedupKey, @CorrelationId = @CorrelationId, @Headers = @Headers, @DelayMs = @DelayMs,
+        @DedupKey = @DedupKey, @CorrelationId = @CorrelationId, @Headers = @HeadersOfOne, @DelayMs = @DelayMs,
         @MessageId = @MessageId OUTPUT, @Duplicate = @IsDuplicate OUTPUT, @PayloadEscaped = @PayloadEscaped;
-      IF @IsDuplicate = 1
-        INSERT @Duplicate (Position, Ordinal, MessageId) VALUES (@Position, @Ordinal, @MessageId);
-      SET @Turn = @Turn + 1;
+      IF @IsDuplicate = 1 INSERT @Duplicate (Ordinal, MessageId) VALUES (@Ordinal, @MessageId);
+      SET @Ordinal = (SELECT MIN(Ordinal) FROM @New WHERE Ordinal > @Ordinal);
     END;
   END;
   IF @Own = 1 COMMIT;
@@ -203,7 +202,7 @@ END CATCH;
 -- A message may match one stored message by its id and another by its dedup key: the earlier one counts.
 SELECT f.Ordinal, f.MessageId, DATEDIFF_BIG(millisecond, f.EnqueuedUtc, SYSUTCDATETIME()) AS AgeMs
 FROM (
-  SELECT d.Ordinal, q.MessageId, q.EnqueuedUtc, ROW_NUMBER() OVER (PARTITION BY d.Position ORDER BY q.Sequence) AS Nth
+  SELECT d.Ordinal, q.MessageId, q.EnqueuedUtc, ROW_NUMBER() OVER (PARTITION BY d.Ordinal ORDER BY q.Sequence) AS Nth
   FROM @Duplicate d JOIN [$(Schema)].[$(Queue)] q ON q.MessageId = d.MessageId
 ) f WHERE f.Nth = 1;
 GO

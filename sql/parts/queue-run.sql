@@ -53,14 +53,15 @@ BEGIN
   END;
 END;
 EXEC [$(Schema)].[$(Queue)_Turn] @Owner = @Owner, @Fence = NULL, @LeaseMs = @LeaseMs, @Context = @Context, @Outcomes = NULL,
-  @OnDead = NULL, @Then = N'claim', @Solo = 1, @Limit = @Limit, @MaxBytes = @MaxBytes, @RetentionMs = @RetentionMs,
+  @Errors = NULL, @OnDead = NULL, @Then = N'claim', @Solo = 1, @Limit = @Limit, @MaxBytes = @MaxBytes, @RetentionMs = @RetentionMs,
   @PurgeLimit = @PurgeLimit, @CallId = @CallId, @Again = @Again, @InFlight = NULL;
 GO
 -- Settles outcomes and goes on (Q8). @Outcomes is a JSON array of
 --   {"sequence":1, "kind":"done"}
---   {"sequence":2, "kind":"retry", "delayMs":5000, "error":"…"}
---   {"sequence":3, "kind":"dead", "error":"…", "unstarted":false}
---   {"sequence":4, "kind":"release", "delayMs":0, "parked":false, "error":"…"}
+--   {"sequence":2, "kind":"retry", "delayMs":5000}
+--   {"sequence":3, "kind":"dead", "unstarted":false}
+--   {"sequence":4, "kind":"release", "delayMs":0, "parked":false}
+-- and @Errors a JSON object of the errors by sequence: {"2":"…", "3":"…"}.
 -- @OnDead: what a Dead message does to its ordering key, 'block' or 'continue' (Q10). @Then: 'claim' the next batch
 -- (@Solo 1: nothing else of the run is in flight), 'keep' or 'release' the lease. First row: Lease is 'held',
 -- 'released' or 'lost'; then the messages claimed; then the sequences whose outcome was lost.
@@ -80,7 +81,8 @@ ALTER PROCEDURE [$(Schema)].[$(Queue)_Settle]
   @PurgeLimit int = 0,
   @CallId uniqueidentifier = NULL,
   @Again bit = 0,
-  @InFlight nvarchar(max) = NULL
+  @InFlight nvarchar(max) = NULL,
+  @Errors nvarchar(max) = NULL
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -88,6 +90,6 @@ IF @Fence IS NULL THROW 51004, N'@Fence is missing: a run settles under the fenc
 IF @OnDead NOT IN (N'block', N'continue') OR @Then NOT IN (N'claim', N'keep', N'release')
   THROW 51005, N'@OnDead must be block or continue, @Then must be claim, keep or release.', 1;
 EXEC [$(Schema)].[$(Queue)_Turn] @Owner = @Owner, @Fence = @Fence, @LeaseMs = @LeaseMs, @Context = NULL, @Outcomes = @Outcomes,
-  @OnDead = @OnDead, @Then = @Then, @Solo = @Solo, @Limit = @Limit, @MaxBytes = @MaxBytes, @RetentionMs = @RetentionMs,
+  @Errors = @Errors, @OnDead = @OnDead, @Then = @Then, @Solo = @Solo, @Limit = @Limit, @MaxBytes = @MaxBytes, @RetentionMs = @RetentionMs,
   @PurgeLimit = @PurgeLimit, @CallId = @CallId, @Again = @Again, @InFlight = @InFlight;
 GO

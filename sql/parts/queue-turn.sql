@@ -22,6 +22,7 @@ ALTER PROCEDURE [$(Schema)].[$(Queue)_Turn]
   @LeaseMs bigint,
   @Context nvarchar(4000),
   @Outcomes nvarchar(max),
+  @Errors nvarchar(max),
   @OnDead nvarchar(10),
   @Then nvarchar(10),
   @Solo bit,
@@ -71,16 +72,19 @@ BEGIN
   EXEC [$(Schema)].[Lease_Ensure] @LeaseName;
 END;
 ELSE IF @Outcomes IS NOT NULL
-  INSERT @Outcome (Sequence, Kind, DelayMs, Error, Parked, Unstarted)
-  SELECT sequence, kind, COALESCE(delayMs, 0), CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](error) ELSE error END,
-    COALESCE(parked, 0), COALESCE(unstarted, 0)
+BEGIN
+  INSERT @Outcome (Sequence, Kind, DelayMs, Parked, Unstarted)
+  SELECT sequence, kind, COALESCE(delayMs, 0), COALESCE(parked, 0), COALESCE(unstarted, 0)
   FROM OPENJSON(@Outcomes) WITH (
     sequence bigint '$.sequence',
     kind nvarchar(10) '$.kind',
     delayMs bigint '$.delayMs',
-    error nvarchar(max) '$.error',
     parked bit '$.parked',
     unstarted bit '$.unstarted');
+  IF @Errors IS NOT NULL
+    UPDATE o SET Error = CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](e.value) ELSE e.value END
+    FROM @Outcome o JOIN OPENJSON(@Errors) e ON CAST(e.[key] AS bigint) = o.Sequence;
+END;
 SET @Count = (SELECT COUNT(*) FROM @Outcome);
 
 BEGIN TRANSACTION;

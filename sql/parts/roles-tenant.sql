@@ -24,6 +24,8 @@ GRANT EXECUTE ON [$(Schema)].[Lease_List] TO [$(Schema)_operator];
 GO
 IF SERVERPROPERTY('Babelfish') = 1
 BEGIN
+  GRANT EXECUTE ON [$(Schema)].[JsonText] TO [$(Schema)_producer];
+  GRANT EXECUTE ON [$(Schema)].[JsonText] TO [$(Schema)_dispatcher];
   GRANT EXECUTE ON [$(Schema)].[Lease_Ensure] TO [$(Schema)_dispatcher];
   GRANT EXECUTE ON [$(Schema)].[Lease_Take] TO [$(Schema)_dispatcher];
   GRANT EXECUTE ON [$(Schema)].[Lease_Ensure] TO [$(Schema)_operator];

@@ -41,25 +41,26 @@ export class TestDatabases {
 
   async create(): Promise<string> {
     const name = `mo_test_${randomBytes(6).toString('hex')}`;
-    const admin = await this.#connection();
-    await new mssql.Request(admin).batch(`CREATE DATABASE [${name}]`);
+    await this.#batch(`CREATE DATABASE [${name}]`);
     this.#names.add(name);
     return name;
   }
 
   async drop(name: string): Promise<void> {
     if (!this.#names.delete(name)) return;
-    const admin = await this.#connection();
     // SQL Server drops no database that somebody is connected to; a server without SINGLE_USER does not mind.
-    await new mssql.Request(admin)
-      .batch(`ALTER DATABASE [${name}] SET SINGLE_USER WITH ROLLBACK IMMEDIATE`)
-      .catch(() => {});
-    // A connection that was closed a moment ago may still count as one.
-    await until(`${name} is dropped`, () =>
-      new mssql.Request(admin).batch(`DROP DATABASE [${name}]`).then(
+    await this.#batch(`ALTER DATABASE [${name}] SET SINGLE_USER WITH ROLLBACK IMMEDIATE`).catch(() => {});
+    await this.#batch(`DROP DATABASE [${name}]`);
+  }
+
+  /** Tried again while a connection that was closed a moment ago, or another test's database, is in the way. */
+  async #batch(statement: string): Promise<void> {
+    const admin = await this.#connection();
+    await until(`done: ${statement}`, () =>
+      new mssql.Request(admin).batch(statement).then(
         () => true,
         (error: Error) => {
-          if (/in use/.test(error.message)) return false;
+          if (/in use|concurrently/.test(error.message)) return false;
           throw error;
         },
       ),

@@ -4,25 +4,26 @@ import { bit, type Database, longText, type Parameters, type Row } from '../data
 import { escapeNul, hasNul, wholeMs } from '../text.ts';
 import { joinTransaction } from '../transaction.ts';
 
-/** A message as `EnqueueMany` takes it. Texts that must come back byte for byte are strings of the JSON. */
-function jsonOf(messages: readonly NewMessage[]): string {
-  return JSON.stringify(
-    messages.map((message, ordinal) => {
-      const escaped = typeof message.payload === 'string' && hasNul(message.payload);
-      return {
-        ordinal,
-        messageId: message.messageId,
-        topic: message.topic,
-        payload: escaped ? escapeNul(message.payload) : message.payload,
-        ...(escaped && { payloadEscaped: true }),
-        ...(message.headers !== undefined && { headers: JSON.stringify(message.headers) }),
-        ...(message.correlationId !== undefined && { correlationId: message.correlationId }),
-        ...(message.orderingKey !== undefined && { orderingKey: message.orderingKey }),
-        ...(message.dedupKey !== undefined && { dedupKey: message.dedupKey }),
-        ...(message.dueInMs !== undefined && message.dueInMs > 0 && { delayMs: wholeMs(message.dueInMs) }),
-      };
-    }),
-  );
+/** Messages as `EnqueueMany` takes them: texts of any length are arrays of their own. */
+function parametersOf(messages: readonly NewMessage[]): Parameters {
+  const payloads: unknown[] = [];
+  const headers: (string | null)[] = [];
+  const rest = messages.map(({ payload, headers: named, dueInMs = 0, ...message }, ordinal) => {
+    const escaped = typeof payload === 'string' && hasNul(payload);
+    payloads.push(escaped ? escapeNul(payload) : payload);
+    headers.push(named === undefined ? null : JSON.stringify(named));
+    return {
+      ordinal,
+      ...message,
+      ...(escaped && { payloadEscaped: true }),
+      ...(dueInMs > 0 && { delayMs: wholeMs(dueInMs) }),
+    };
+  });
+  return {
+    Messages: [longText, JSON.stringify(rest)],
+    Payloads: [longText, JSON.stringify(payloads)],
+    ...(headers.some((each) => each !== null) && { Headers: [longText, JSON.stringify(headers)] as const }),
+  };
 }
 
 /** `ours`: whether a duplicate is our own message, stored by a first sending whose answer was lost. */
@@ -48,17 +49,13 @@ export async function enqueue(
 ): Promise<EnqueueResult[]> {
   let firstSentAt: number | null = null;
   const startedAt = performance.now();
-  const [duplicates] = await database.call(
-    `${table}_EnqueueMany`,
-    { Messages: [longText, jsonOf(messages)] },
-    {
-      onLost: 'ask',
-      again: () => {
-        firstSentAt = startedAt;
-        return {};
-      },
+  const [duplicates] = await database.call(`${table}_EnqueueMany`, parametersOf(messages), {
+    onLost: 'ask',
+    again: () => {
+      firstSentAt = startedAt;
+      return {};
     },
-  );
+  });
   return results(messages, duplicates ?? [], (messageId, first, ageMs) => {
     // Younger than the first sending, and with the very id that was sent: it is that one.
     return firstSentAt !== null && messageId === first && ageMs <= performance.now() - firstSentAt;
@@ -72,7 +69,7 @@ export async function enqueueJoined(
   transaction: unknown,
 ): Promise<EnqueueResult[]> {
   const parameters: Parameters = {
-    Messages: [longText, jsonOf(messages)],
+    ...parametersOf(messages),
     RequireTransaction: [bit, true],
   };
   const [duplicates] = await joinTransaction(database, transaction, `${table}_EnqueueMany`, parameters);

@@ -82,6 +82,7 @@ export class RunCalls {
   async settle(request: SettleRequest): Promise<SettleResult> {
     const { lease, outcomes, then } = request;
     const json = JSON.stringify(outcomes.map(outcomeOf));
+    const errors = errorsOf(outcomes);
     const inHand = this.#inHand.fence === lease.fence ? this.#inHand.sequences : new Set<number>();
     const [header, messages, lostRows] = await this.#call(
       'Settle',
@@ -91,6 +92,7 @@ export class RunCalls {
         Fence: [bigint, lease.fence],
         LeaseMs: [bigint, wholeMs(request.leaseMs)],
         Outcomes: [longText, json],
+        ...(errors !== null && { Errors: [longText, errors] as const }),
         OnDead: [text(10), request.onDead],
         Then: [text(10), then.do],
         ...(then.do === 'claim' && {
@@ -148,12 +150,21 @@ function retention(given: Retention | undefined): Parameters {
 function outcomeOf(outcome: SettledMessage): object {
   const { sequence, kind } = outcome;
   if (outcome.kind === 'done') return { sequence, kind };
-  const error = outcome.error === undefined ? {} : { error: keptError(outcome.error) };
   if (outcome.kind === 'dead')
-    return { sequence, kind, ...error, ...(outcome.unstarted === true && { unstarted: true }) };
+    return { sequence, kind, ...(outcome.unstarted === true && { unstarted: true }) };
   const delayMs = wholeMs(outcome.delayMs);
   const parked = outcome.kind === 'release' && outcome.parked === true ? { parked: true } : {};
-  return { sequence, kind, ...(delayMs > 0 && { delayMs }), ...error, ...parked };
+  return { sequence, kind, ...(delayMs > 0 && { delayMs }), ...parked };
+}
+
+/** The errors by sequence, as JSON; null when there are none. */
+function errorsOf(outcomes: readonly SettledMessage[]): string | null {
+  const errors: Record<string, string> = {};
+  for (const outcome of outcomes) {
+    if (outcome.kind !== 'done' && outcome.error !== undefined)
+      errors[outcome.sequence] = keptError(outcome.error);
+  }
+  return Object.keys(errors).length === 0 ? null : JSON.stringify(errors);
 }
 
 function claimOf(header: Row, rows: readonly Row[]): Claim {

@@ -1,0 +1,178 @@
+/**
+ * Q8: an answer that was lost. The call is sent again under its id, as the engine does after a broken connection, and
+ * the procedures tell what the first sending did. Needs a server; see test/conformance/sqlserver-harness.ts.
+ */
+import { randomUUID } from 'node:crypto';
+import * as mssql from 'mssql';
+import type { TenantDatabase } from '../../../src/engine/engine.ts';
+import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
+import { connect, serverVariable, TestDatabases } from '../../conformance/sqlserver-harness.ts';
+
+const connectionString = process.env[serverVariable] ?? '';
+const describeOnServer = connectionString === '' ? describe.skip : describe;
+
+interface Answer {
+  readonly header: Record<string, unknown>;
+  readonly payloads: string[];
+  readonly lost: number[];
+}
+
+describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
+  const databases = new TestDatabases(connectionString);
+  const engine = createSqlServerEngine({
+    registry: `mssql:${connectionString};Database=master`,
+    env: { T: connectionString },
+  });
+  let pool: mssql.ConnectionPool;
+  let database: TenantDatabase;
+
+  beforeAll(async () => {
+    const name = await databases.create();
+    database = engine.openTenant({
+      id: 'acme',
+      server: '',
+      database: name,
+      auth: { kind: 'setting', name: 'T' },
+      schema: 'messaging',
+    });
+    await database.schema.migrate();
+    pool = await connect(connectionString, name);
+  }, 120_000);
+
+  afterAll(async () => {
+    await pool?.close();
+    await engine.close();
+    await databases.dispose();
+  }, 120_000);
+
+  async function call(
+    procedure: string,
+    parameters: Record<string, string | number | boolean>,
+  ): Promise<Answer> {
+    const request = new mssql.Request(pool);
+    for (const [name, value] of Object.entries(parameters)) request.input(name, value);
+    const [header, messages = [], lost = []] = (await request.execute(`messaging.${procedure}`))
+      .recordsets as unknown as Record<string, unknown>[][];
+    return {
+      header: header![0]!,
+      payloads: messages.map(({ Payload }) => Payload as string),
+      lost: lost.map(({ Sequence }) => Number(Sequence)),
+    };
+  }
+
+  const begin = (callId: string, more: Record<string, string | number | boolean> = {}) =>
+    call('Outbox_Begin', {
+      Owner: 'host-1',
+      LeaseMs: 600_000,
+      Limit: 2,
+      MaxBytes: 1_000_000,
+      CallId: callId,
+      ...more,
+    });
+
+  const settle = (
+    callId: string,
+    fence: number,
+    outcomes: object[],
+    more: Record<string, string | number | boolean> = {},
+  ) =>
+    call('Outbox_Settle', {
+      Owner: 'host-1',
+      Fence: fence,
+      LeaseMs: 600_000,
+      Outcomes: JSON.stringify(outcomes),
+      Then: 'claim',
+      Solo: false,
+      Limit: 2,
+      MaxBytes: 1_000_000,
+      CallId: callId,
+      ...more,
+    });
+
+  const sequenceOf = async (messageId: string) => (await database.queue('outbox').get(messageId))!.sequence;
+
+  test('Q6, Q8: begin and settle sent again do nothing twice and answer as the first time', async () => {
+    const queue = database.queue('outbox');
+    const ids = ['A', 'B', 'C', 'D', 'E'].map((payload) => ({
+      messageId: randomUUID(),
+      topic: 't',
+      payload,
+    }));
+    await queue.enqueue(ids);
+    const [a, b] = [await sequenceOf(ids[0]!.messageId), await sequenceOf(ids[1]!.messageId)];
+
+    const first = randomUUID();
+    const begun = await begin(first);
+    expect(begun.payloads).toEqual(['A', 'B']);
+    const begunAgain = await begin(first, { Again: true });
+    expect(begunAgain.payloads).toEqual(['A', 'B']);
+    expect(begunAgain.header).toMatchObject({ Lease: 'held', Fence: begun.header.Fence, Recovered: 0 });
+    expect(await queue.get(ids[0]!.messageId)).toMatchObject({ attempts: 1, recovered: false });
+
+    // A is done and B is given back; B, claimed anew, and C come with the answer that is lost.
+    const fence = Number(begun.header.Fence);
+    const second = randomUUID();
+    const outcomes = [
+      { sequence: a, kind: 'done' },
+      { sequence: b, kind: 'release' },
+    ];
+    const settled = await settle(second, fence, outcomes);
+    expect(settled.lost).toEqual([]);
+    expect(settled.payloads).toEqual(['B', 'C']);
+    const settledAgain = await settle(second, fence, outcomes, { Again: true, InFlight: '[]' });
+    expect(settledAgain.lost).toEqual([]);
+    expect(settledAgain.payloads).toEqual(['B', 'C']);
+    expect(await queue.get(ids[1]!.messageId)).toMatchObject({ attempts: 1 });
+    expect(await queue.statistics()).toMatchObject({ done: 1, claimed: 2, ready: 2 });
+
+    // What the run has in hand besides is not handed out again.
+    const c = await sequenceOf(ids[2]!.messageId);
+    const third = randomUUID();
+    const more = await settle(third, fence, [{ sequence: b, kind: 'done' }]);
+    expect(more.payloads).toEqual(['D', 'E']);
+    const moreAgain = await settle(third, fence, [{ sequence: b, kind: 'done' }], {
+      Again: true,
+      InFlight: JSON.stringify([c]),
+    });
+    expect(moreAgain).toMatchObject({ payloads: ['D', 'E'], lost: [] });
+
+    // The first sending never arrived: the second one does the work.
+    const rest = await Promise.all(ids.slice(2).map(({ messageId }) => sequenceOf(messageId)));
+    const fourth = randomUUID();
+    const last = rest.map((sequence) => ({ sequence, kind: 'done' }));
+    const end = { Again: true, InFlight: '[]', Solo: true };
+    const late = await settle(fourth, fence, last, end);
+    expect(late).toMatchObject({ payloads: [], lost: [] });
+    expect(late.header.Lease).toBe('released');
+
+    // And it had released the lease: sent again it says so, and that nothing was lost.
+    const later = await settle(fourth, fence, last, end);
+    expect(later.header.Lease).toBe('released');
+    expect(later.lost).toEqual([]);
+    expect(await queue.statistics()).toMatchObject({ done: 5, claimed: 0, ready: 0 });
+  }, 60_000);
+
+  test('Q3: an enqueue sent again is told of its own message by age', async () => {
+    const message = { ordinal: 0, messageId: randomUUID(), topic: 't' };
+    const parameters = { Messages: JSON.stringify([message]), Payloads: '["x"]' };
+    const stored = await new mssql.Request(pool)
+      .input('Messages', parameters.Messages)
+      .input('Payloads', parameters.Payloads)
+      .execute('messaging.Inbox_EnqueueMany');
+    expect(stored.recordset).toEqual([]);
+    const again = await call('Inbox_EnqueueMany', parameters);
+    expect(again.header).toMatchObject({ Ordinal: 0, MessageId: message.messageId.toUpperCase() });
+    expect(Number(again.header.AgeMs)).toBeGreaterThanOrEqual(0);
+  }, 60_000);
+
+  test('L4: a release sent again is told that it was the one', async () => {
+    const { leases } = database;
+    const lease = { name: 'job', owner: 'host-1' };
+    const taken = await leases.acquire({ ...lease, durationMs: 60_000 });
+    if (taken.status !== 'acquired') throw new Error('expected the lease');
+    const parameters = { Name: 'job', Owner: 'host-1', Fence: taken.fence };
+    expect((await call('Lease_Release', parameters)).header).toEqual({ Released: 1 });
+    expect((await call('Lease_Release', parameters)).header).toEqual({ Released: 0 });
+    expect((await call('Lease_Release', { ...parameters, Again: true })).header).toEqual({ Released: 1 });
+  }, 60_000);
+});
