@@ -212,7 +212,7 @@ export class FunctionsApp {
 
   async start(
     settings: Readonly<Record<string, string>> = {},
-    options?: { hiddenSeconds?: number },
+    options?: { folder?: string; hiddenSeconds?: number },
   ): Promise<Instance> {
     const inherited = Object.fromEntries(
       Object.entries(process.env).filter(([name]) => !/^(MULTI_OUTBOX_|NODE_OPTIONS)/.test(name)),

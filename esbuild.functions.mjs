@@ -1,0 +1,58 @@
+// The bundle of the function app, which brings everything that it runs.
+import { isBuiltin } from 'node:module';
+import path from 'node:path';
+import { build } from 'esbuild';
+
+/**
+ * A package in CommonJS that is imported when needed would come out of its chunk with a default export alone; Node finds
+ * its names as well. So each gets a module around it that exports what Node finds.
+ */
+const namesOfLazyPackages = {
+  name: 'names-of-lazy-packages',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^[^./]/ }, ({ path, kind }) =>
+      kind === 'dynamic-import' && !isBuiltin(path) ? { path, namespace: 'lazy-package' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'lazy-package' }, async ({ path }) => {
+      const names = Object.keys(await import(path)).filter((name) => /^[A-Za-z_$][\w$]*$/.test(name));
+      return {
+        contents: `export { ${names.join(', ')} } from '${path}';`,
+        resolveDir: import.meta.dirname,
+      };
+    });
+  },
+};
+
+/** Puts other handlers in the place of src/handlers/index.ts. */
+const handlersFrom = (file) => ({
+  name: 'handlers-from',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/handlers\/index\.ts$/ }, () => ({ path: path.resolve(file) }));
+  },
+});
+
+/** @param handlers a module that exports `createHandlers`, for tests of this bundle; src/handlers/index.ts when absent */
+export function bundleFunctions({ outdir, handlers }) {
+  return build({
+    absWorkingDir: import.meta.dirname,
+    entryPoints: { main: 'functions/main.ts' },
+    outdir: path.resolve(outdir),
+    bundle: true,
+    // What the first invocation does not need is in chunks of its own, read when it is first imported.
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node22',
+    minify: true,
+    sourcemap: true,
+    // Not a package: the host's worker provides it when it is required.
+    external: ['@azure/functions-core'],
+    // Packages in CommonJS require Node's modules, and the worker's.
+    banner: {
+      js: "import{createRequire as createRequireOfBundle}from'node:module';const require=createRequireOfBundle(import.meta.url);",
+    },
+    chunkNames: 'chunk-[hash]',
+    plugins: [namesOfLazyPackages, ...(handlers === undefined ? [] : [handlersFrom(handlers)])],
+    logLevel: 'warning',
+  });
+}

@@ -1,0 +1,9 @@
+/** `node bundle.mjs FOLDER HANDLERS`: a function app with other handlers, as Azure would take it. */
+import { cpSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { bundleFunctions } from '../../../esbuild.functions.mjs';
+
+const [folder, handlers] = process.argv.slice(2);
+await bundleFunctions({ outdir: path.join(folder, 'dist'), handlers });
+cpSync(path.join(import.meta.dirname, '../../../host.json'), path.join(folder, 'host.json'));
+writeFileSync(path.join(folder, 'package.json'), '{"type":"module","main":"dist/main.js"}');
