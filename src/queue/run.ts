@@ -28,12 +28,11 @@ import { Heartbeat } from '../lease/heartbeat.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { publishPoint } from '../telemetry/points.ts';
-import { Attempt, type AttemptSetting } from './attempt.ts';
 import type { HandlerSet } from './handler-set.ts';
-import { interrupted, outcomeOfExhausted, outcomeOfUnhandledTopic } from './outcome.ts';
+import { MessagesInHand } from './in-hand.ts';
+import { interrupted } from './outcome.ts';
 import { describeError, type QueueReport, type StopReason } from './report.ts';
 import { RunTally } from './tally.ts';
-import { type Assignment, WaitingMessages } from './waiting.ts';
 
 export interface QueueRunOptions {
   readonly queue: WorkQueue;
@@ -69,9 +68,6 @@ const lookAgainMs = 1_000;
 class QueueRun {
   readonly #options: QueueRunOptions;
   readonly #tally = new RunTally();
-  readonly #waiting = new WaitingMessages();
-  readonly #running = new Map<Attempt, Assignment>();
-  #finished: SettledMessage[] = [];
   #phase: Phase = 'claiming';
   #stop: StopReason = 'drained';
   /** More can be claimed, as the engine last said. */
@@ -81,8 +77,7 @@ class QueueRun {
   #solo = false;
   #heartbeat!: Heartbeat;
   #lease!: Begun['lease'];
-  #attempts!: AttemptSetting;
-  #starting = false;
+  #inHand!: MessagesInHand;
   /** A claim failed without an answer: there may be messages claimed for this run that it knows nothing of. */
   #unknownClaim = false;
   #graceOver = false;
@@ -140,17 +135,25 @@ class QueueRun {
   }
 
   async #serve(begun: Begun, sentAt: number): Promise<QueueReport> {
-    const { queue, tenant, dispatch, retry, budgetMs, signal, logger, random } = this.#options;
+    const { queue, handlers, tenant, dispatch, retry, budgetMs, signal, logger, random } = this.#options;
     this.#lease = begun.lease;
-    this.#attempts = {
-      tenant,
-      queue: queue.name,
-      fence: begun.lease.fence,
-      logger: logger.child({ fence: begun.lease.fence }),
-      retry,
-      timeoutMs: dispatch.handlerTimeoutMs,
-      random,
-    };
+    this.#inHand = new MessagesInHand({
+      handlers,
+      dispatch,
+      tally: this.#tally,
+      logger,
+      attempts: {
+        tenant,
+        queue: queue.name,
+        fence: begun.lease.fence,
+        logger: logger.child({ fence: begun.lease.fence }),
+        retry,
+        timeoutMs: dispatch.handlerTimeoutMs,
+        random,
+      },
+      mayStart: () => this.#mayStart(),
+      onOutcome: () => this.#notify(),
+    });
     this.#heartbeat = new Heartbeat({
       name: queueLeaseName(queue.name),
       durationMs: dispatch.leaseMs,
@@ -176,7 +179,7 @@ class QueueRun {
     } catch (error) {
       // Nothing may start any more when a handler left behind ends later.
       this.#enter('stopping', 'error', error);
-      this.#tally.lost += this.#finished.length + this.#running.size;
+      this.#tally.lost += this.#inHand.ended + this.#inHand.running;
       return this.#report('failed', 'error', error);
     } finally {
       this.#heartbeat.stop();
@@ -191,7 +194,7 @@ class QueueRun {
   async #loop(): Promise<void> {
     for (;;) {
       if (performance.now() >= this.#budgetEndsAt) this.#enter('draining', 'budget');
-      this.#startWaiting();
+      this.#inHand.startWaiting();
       const next = this.#decide();
       if (next === undefined) {
         await new Promise<void>((resolve) => {
@@ -205,7 +208,7 @@ class QueueRun {
       if (result.lease === 'lost') {
         this.#heartbeat.lose('somebody else has taken it');
         // Outcomes that came in during the call are tried too, so that the report knows them lost.
-        if (this.#running.size === 0 && this.#finished.length === 0) return;
+        if (this.#inHand.running === 0 && this.#inHand.ended === 0) return;
       }
       if (result.messages.length > 0) publishPoint('run:claimed', this.#options.tenant.id);
       this.#accept(result.messages);
@@ -217,13 +220,14 @@ class QueueRun {
   /** What to ask of the engine now; undefined: wait until something happens. */
   #decide(): SettleRequest['then'] | undefined {
     const { batchSize, batchBytes, concurrency } = this.#options.dispatch;
-    const inMemory = this.#waiting.size + this.#running.size;
-    const isMore = this.#more || (this.#lookAgain && this.#running.size < concurrency);
+    const { waiting, running } = this.#inHand;
+    const inMemory = waiting + running;
+    const isMore = this.#more || (this.#lookAgain && running < concurrency);
     if (this.#phase !== 'claiming') {
-      if (this.#running.size === 0 || this.#graceOver) return { do: 'release' };
+      if (running === 0 || this.#graceOver) return { do: 'release' };
     } else if (inMemory === 0) {
       return { do: 'claim', solo: true, limit: batchSize, maxBytes: batchBytes };
-    } else if (isMore && !this.#solo && this.#waiting.size < concurrency && inMemory <= batchSize) {
+    } else if (isMore && !this.#solo && waiting < concurrency && inMemory <= batchSize) {
       // The next batch comes while the last of this one run: at most two batches are in memory (D6).
       return { do: 'claim', solo: false, limit: batchSize, maxBytes: batchBytes };
     }
@@ -237,8 +241,7 @@ class QueueRun {
    */
   async #settle(then: SettleRequest['then']): Promise<SettleResult | undefined> {
     const { queue, dispatch, retention, tenant, logger } = this.#options;
-    const outcomes = this.#finished;
-    this.#finished = [];
+    const outcomes = this.#inHand.takeOutcomes();
     for (let tries = 1; ; tries++) {
       const sentAt = performance.now();
       publishPoint(then.do === 'keep' ? 'renew:before' : 'settle:before', tenant.id);
@@ -260,7 +263,7 @@ class QueueRun {
         if (then.do === 'claim') this.#unknownClaim = true;
         const closed = isMultiOutboxError(error, 'CLOSED');
         if (this.#heartbeat.remainingMs <= 0 || closed) {
-          this.#finished = [...outcomes, ...this.#finished];
+          this.#inHand.putBack(outcomes);
           if (then.do === 'release' || closed) throw error;
           this.#heartbeat.lose('its time is up');
           this.#renewed = undefined;
@@ -319,83 +322,15 @@ class QueueRun {
   }
 
   #accept(messages: readonly ClaimedMessage[]): void {
-    const { handlers, dispatch, retry } = this.#options;
-    for (const message of messages) {
-      if (message.recovered) this.#solo = true;
-      const handler = handlers.find(message.topic);
-      const maxAttempts = handler?.retry.maxAttempts ?? retry.maxAttempts;
-      if (handler === undefined) {
-        this.#tally.unhandled(message.topic);
-        this.#waiting.add({ message, handler: null, verdict: outcomeOfUnhandledTopic(message, dispatch) });
-      } else if (message.attempt > maxAttempts) {
-        this.#waiting.add({ message, handler: null, verdict: outcomeOfExhausted(message, maxAttempts) });
-      } else {
-        this.#waiting.add({ message, handler });
-      }
-    }
-    if (this.#phase !== 'claiming') this.#releaseWaiting();
+    if (messages.some(({ recovered }) => recovered)) this.#solo = true;
+    this.#inHand.accept(messages);
+    if (this.#phase !== 'claiming') this.#inHand.releaseWaiting();
   }
 
-  #startWaiting(): void {
-    // A handler that returns at once ends its attempt inside this loop, which would call it again.
-    if (this.#starting || this.#phase !== 'claiming') return;
-    this.#starting = true;
-    try {
-      while (this.#running.size < this.#options.dispatch.concurrency) {
-        // After a standstill a handler may end before the timers have their turn: what waits may be another run's by now.
-        if (this.#heartbeat.remainingMs <= 0) this.#heartbeat.lose('its time is up');
-        if (this.#phase !== 'claiming') break;
-        const assignment = this.#waiting.next();
-        if (assignment === undefined) break;
-        this.#start(assignment);
-      }
-    } finally {
-      this.#starting = false;
-    }
-  }
-
-  #start(assignment: Assignment): void {
-    if (assignment.handler === null) {
-      this.#end(assignment, assignment.verdict);
-      return;
-    }
-    const attempt: Attempt = new Attempt(
-      assignment.message,
-      assignment.handler,
-      this.#attempts,
-      (outcome) => {
-        this.#running.delete(attempt);
-        this.#end(assignment, outcome);
-      },
-    );
-    this.#running.set(attempt, assignment);
-    publishPoint('handler:start', this.#options.tenant.id);
-    attempt.start();
-  }
-
-  #end(assignment: Assignment, outcome: Outcome): void {
-    const { message } = assignment;
-    this.#finished.push({ sequence: message.sequence, ...outcome });
-    if (outcome.kind === 'dead') {
-      this.#options.logger.warn('A message went to Dead.', {
-        messageId: message.messageId,
-        topic: message.topic,
-        attempts: message.attempt,
-      });
-    }
-    const keyGoesOn =
-      outcome.kind === 'done' || (outcome.kind === 'dead' && this.#options.dispatch.onDead === 'continue');
-    this.#release(this.#waiting.ended(assignment, keyGoesOn));
-    if (!this.#starting) this.#startWaiting();
-    this.#notify();
-  }
-
-  #release(messages: readonly ClaimedMessage[]): void {
-    for (const { sequence } of messages) this.#finished.push({ sequence, kind: 'release', delayMs: 0 });
-  }
-
-  #releaseWaiting(): void {
-    this.#release(this.#waiting.drain());
+  /** After a standstill a handler may end before the timers have their turn: what waits may be another run's by now. */
+  #mayStart(): boolean {
+    if (this.#heartbeat.remainingMs <= 0) this.#heartbeat.lose('its time is up');
+    return this.#phase === 'claiming';
   }
 
   #enter(phase: Exclude<Phase, 'claiming'>, why: StopReason, reason?: unknown): void {
@@ -403,21 +338,16 @@ class QueueRun {
     const { dispatch } = this.#options;
     this.#stop = why;
     this.#phase = phase;
-    this.#releaseWaiting();
+    this.#inHand.releaseWaiting();
     if (phase === 'draining') {
       // Handlers end by themselves within their timeout: cutting them short at every budget's end would run
       // their messages twice for no need. Only those with a longer timeout of their own are interrupted.
       this.#after(dispatch.handlerTimeoutMs, () => this.#enter('stopping', 'budget', budgetSpent()));
     } else {
-      this.#abortRunning(reason);
+      this.#inHand.abort(reason, { byShutdown: why === 'signal' });
       this.#after(dispatch.graceMs, () => this.#endGrace());
     }
     this.#notify();
-  }
-
-  #abortRunning(reason: unknown): void {
-    const byShutdown = this.#stop === 'signal';
-    for (const attempt of this.#running.keys()) attempt.abort(reason, { byShutdown });
   }
 
   /**
@@ -428,7 +358,7 @@ class QueueRun {
     this.#graceOver = true;
     const outcome: Outcome =
       this.#stop === 'budget' ? { kind: 'retry', delayMs: 0, error: budgetSpent().message } : interrupted;
-    for (const attempt of [...this.#running.keys()]) attempt.interrupt(outcome);
+    this.#inHand.interrupt(outcome);
     this.#notify();
   }
 
