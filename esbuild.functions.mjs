@@ -31,11 +31,18 @@ const handlersFrom = (file) => ({
   },
 });
 
-/** @param handlers a module that exports `createHandlers`, for tests of this bundle; src/handlers/index.ts when absent */
-export function bundleFunctions({ outdir, handlers }) {
+/**
+ * @param {object} options
+ * @param {string} options.outdir
+ * @param {string} [options.entryPoint] another app, to hold this one against
+ * @param {string} [options.handlers] a module that exports `createHandlers`, in place of src/handlers/index.ts
+ */
+export function bundleFunctions({ outdir, entryPoint = 'functions/main.ts', handlers }) {
   return build({
     absWorkingDir: import.meta.dirname,
-    entryPoints: { main: 'functions/main.ts' },
+    entryPoints: { main: entryPoint },
+    // Entry points from elsewhere find their packages here.
+    nodePaths: [path.join(import.meta.dirname, 'node_modules')],
     outdir: path.resolve(outdir),
     bundle: true,
     // What the first invocation does not need is in chunks of its own, read when it is first imported.

@@ -9,6 +9,7 @@ import { Argument, Command, InvalidArgumentError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { environmentPrefix } from '../src/settings.ts';
 import type { Benchmark, Findings } from './benchmark.ts';
+import { coldStart } from './cold-start.ts';
 import { drain } from './drain.ts';
 import { enqueue } from './enqueue.ts';
 import { memory } from './memory.ts';
@@ -19,7 +20,7 @@ import { sqlitePlaces } from './sqlite/place.ts';
 import { stuck } from './stuck.ts';
 import { sweep } from './sweep.ts';
 
-const benchmarks: readonly Benchmark[] = [drain, sweep, stuck, memory, plan, enqueue];
+const benchmarks: readonly Benchmark[] = [drain, sweep, stuck, memory, plan, enqueue, coldStart];
 
 interface Options {
   readonly json?: true;
@@ -44,7 +45,7 @@ const program = new Command('bench')
   )
   .addHelpText(
     'after',
-    ['', 'Benchmarks:', ...benchmarks.map(({ name, title }) => `  ${name.padEnd(9)}${title}`)].join('\n'),
+    ['', 'Benchmarks:', ...benchmarks.map(({ name, title }) => `  ${name.padEnd(11)}${title}`)].join('\n'),
   )
   .configureOutput({ outputError: (text, write) => write(text) })
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))

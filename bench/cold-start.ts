@@ -1,0 +1,82 @@
+/**
+ * What a cold start of the function app costs, from the process' start to the first handler called, against the first
+ * invocation of an app of one empty timer function: the same worker stand-in, the same bundler.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { atMost, type Benchmark } from './benchmark.ts';
+import { makeTenants, openFleet } from './fleet.ts';
+import type { Place } from './place.ts';
+import { ratio, spread } from './spread.ts';
+import { type Cost, interleave } from './timing.ts';
+
+const scripts = path.join(import.meta.dirname, 'cold-start');
+const message = { topic: 'email.send', payload: { to: 'ann@example.com', subject: 'Hello', text: 'Hello' } };
+export const coldStart: Benchmark = {
+  name: 'cold-start',
+  title: 'from process start to the first handler called, against an empty timer function',
+  async run({ places, quick, repetitions, progress }) {
+    const folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-cold-start-'));
+    try {
+      progress('bundling');
+      execFileSync(process.execPath, [path.join(scripts, 'bundle.mjs'), folder]);
+      const place = await places.open('cold-start');
+      // A start more or less of one repetition says little: processes are the noisiest thing there is.
+      const starts = quick ? 1 : repetitions * 4;
+      progress(`${starts} starts of each`);
+      let tenants = 0;
+      const ours = (what: 'plan' | 'dispatch') => async () => {
+        const tenantId = `tenant-${++tenants}`;
+        await dueTenant(place, tenantId);
+        return coldStartOf(path.join(folder, 'app'), what, place, tenantId);
+      };
+      const costs = await interleave(starts, {
+        empty: async () => coldStartOf(path.join(folder, 'empty'), 'timer', place),
+        plan: ours('plan'),
+        dispatch: ours('dispatch'),
+      });
+      await place.remove();
+      const figures = (name: 'plan' | 'dispatch') => ({
+        timesEmpty: ratio(costs[name].ms, costs.empty.ms),
+        cpuTimesEmpty: ratio(costs[name].cpuMs, costs.empty.cpuMs),
+        ms: spread(costs[name].ms),
+        emptyMs: spread(costs.empty.ms),
+      });
+      const measurements = [
+        { case: 'timer, plan, request, run, handler', counts: { starts }, figures: figures('plan') },
+        { case: 'request, run, handler', counts: { starts }, figures: figures('dispatch') },
+      ];
+      const mainBytes = (app: string) => statSync(path.join(folder, app, 'dist/main.js')).size;
+      return {
+        measurements,
+        targets: measurements.map((one) =>
+          atMost(`${one.case}: times an empty timer's first invocation`, one.figures.timesEmpty.median, 2.5),
+        ),
+        notes: [
+          `Read at start: ${mainBytes('app').toLocaleString('en')} bytes, of the empty app ${mainBytes('empty').toLocaleString('en')}.`,
+          'The databases are in it: opening two files, planning, taking the lease, claiming.',
+        ],
+      };
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+/** One that nobody has served: with a schema, one message, and due now. */
+async function dueTenant(place: Place, tenantId: string): Promise<void> {
+  await makeTenants(place, [tenantId]);
+  await using fleet = openFleet(place);
+  await fleet.outbox(tenantId).enqueue(message);
+}
+
+function coldStartOf(folder: string, what: 'timer' | 'plan' | 'dispatch', place: Place, tenantId = ''): Cost {
+  const request = JSON.stringify({ tenantId });
+  const output = execFileSync(process.execPath, [path.join(scripts, 'instance.mjs'), folder, what, request], {
+    env: { ...process.env, MULTI_OUTBOX_REGISTRY: place.registry, MULTI_OUTBOX_MAIL_FOLDER: folder },
+    encoding: 'utf8',
+  });
+  return JSON.parse(output.slice(output.lastIndexOf('{')));
+}

@@ -1,0 +1,37 @@
+/**
+ * One cold start: `node instance.mjs FOLDER WHAT [REQUEST]`. Loads the function app in FOLDER as the Functions host's
+ * worker does, and prints when it had got to where WHAT says, in milliseconds since the process started:
+ * - `timer`: the first invocation of an app that has one timer function is over
+ * - `plan`: the timer has fired, its requests are made, and the first handler is called
+ * - `dispatch`: REQUEST came from the queue, and the first handler is called
+ */
+import { subscribe } from 'node:diagnostics_channel';
+import { invoke, listFunctions, loadApp } from '../../test/support/functions-host/worker.mjs';
+
+const [folder, what, request] = process.argv.slice(2);
+const timer = { json: JSON.stringify({ Schedule: { AdjustForDST: true }, IsPastDue: false }) };
+
+function end() {
+  const ms = performance.now();
+  const { user, system } = process.cpuUsage();
+  process.stdout.write(JSON.stringify({ ms, cpuMs: (user + system) / 1_000 }), () => process.exit(0));
+}
+
+async function checked(name, data) {
+  const { error, outputs } = await invoke(name, data);
+  if (error !== undefined) throw error;
+  return outputs;
+}
+
+subscribe('multi-outbox:point', ({ point }) => {
+  if (point === 'handler:start') end();
+});
+await loadApp(folder);
+if (what === 'timer') {
+  await checked(listFunctions()[0].name, timer);
+  end();
+} else {
+  const requests = what === 'plan' ? await checked('plan', timer) : [{ text: request }];
+  for (const { text } of requests) await checked('dispatch', { string: text });
+  throw new Error(`No handler was called for ${requests.length} requests.`);
+}
