@@ -20,6 +20,7 @@ export {
   type QueueStatistics,
 } from './engine/work-queue.ts';
 export { type ErrorCode, errorText, isMultiOutboxError, MultiOutboxError } from './errors.ts';
+export type { Diagnosis, ExamineOptions, Finding } from './fleet/doctor.ts';
 export type { MigrateOptions, TenantMigration } from './fleet/migrate.ts';
 export { type PoisonedRequest, type PoisonReport, poisonedRequest } from './fleet/poison.ts';
 export { parseDispatchRequest, parseWake } from './fleet/request-format.ts';

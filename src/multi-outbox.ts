@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { LeaseRecord } from './engine/lease-store.ts';
 import type { FleetSummary, Registry, TenantRecord } from './engine/registry.ts';
 import { MultiOutboxError } from './errors.ts';
+import type { Diagnosis, ExamineOptions } from './fleet/doctor.ts';
 import { isEmbedded } from './fleet/engines.ts';
 import { Fleet } from './fleet/fleet.ts';
 import type { MigrateOptions, TenantMigration } from './fleet/migrate.ts';
@@ -105,6 +106,11 @@ export interface MultiOutbox {
   poisoned(content: unknown): Promise<PoisonReport>;
   /** Brings the registry, then tenants, to this program's schema. One tenant's failure does not stop the others. */
   migrate(options?: MigrateOptions): Promise<TenantMigration[]>;
+  /**
+   * Looks at the registry and at tenants' databases: reachable, schema, rights, settings, clock. Changes nothing; does
+   * touch the databases (unlike `status`).
+   */
+  doctor(options?: ExamineOptions): Promise<Diagnosis[]>;
   readonly handlers: readonly Handler[];
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -192,6 +198,7 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
       worstTenants(await fleet.registry(), { limit, examine }),
     poisoned: async (content) => recordPoisoned(content, { registry: await fleet.registry(), logger }),
     migrate: (migrateOptions = {}) => fleet.migrate(migrateOptions),
+    doctor: (examineOptions = {}) => fleet.examine(examineOptions),
     close: () => fleet.close(),
     [Symbol.asyncDispose]: () => fleet.close(),
   };

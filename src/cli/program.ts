@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { deadCommands } from './commands/dead.ts';
 import { demoCommand } from './commands/demo.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { enqueueCommand } from './commands/enqueue.ts';
 import { handlersCommands } from './commands/handlers.ts';
 import { leasesCommands } from './commands/leases.ts';
@@ -69,6 +70,7 @@ export function createProgram(run: Runner, quiet = false): Command {
   const parts = [
     tenantsCommands,
     migrateCommand,
+    doctorCommand,
     enqueueCommand,
     tickCommand,
     runCommand,

@@ -13,6 +13,25 @@ export interface MigrationResult {
   readonly steps: readonly MigrationStep[];
 }
 
+/** Something about a database that is not as it should be. */
+export interface SchemaFinding {
+  /** A `problem` wants mending; `advice` may be left alone. */
+  readonly severity: 'problem' | 'advice';
+  readonly kind: 'version' | 'drift' | 'rights' | 'setting';
+  /** One line, without the database's name: what is wrong, and what to do where that is not plain. */
+  readonly message: string;
+}
+
+export interface SchemaInspection {
+  readonly version: number;
+  /** How far the database's clock is ahead of this program's; negative when it is behind. */
+  readonly clockAheadMs: number;
+  /** The true difference is at most this far from `clockAheadMs`: half of what the answer took. */
+  readonly clockErrorMs: number;
+  /** Empty when all is well. */
+  readonly findings: readonly SchemaFinding[];
+}
+
 /** The schema of one database: the registry's or a tenant's. */
 export interface SchemaControl {
   /** The version this program brings. */
@@ -25,4 +44,9 @@ export interface SchemaControl {
    * @throws SCHEMA_TOO_NEW when the database is ahead of this program
    */
   migrate(options?: { dryRun?: boolean }): Promise<MigrationResult>;
+  /**
+   * Compares the database with what this program's steps make of one at its version, and looks at the rights and
+   * settings that dispatching needs. Changes nothing; an application's own objects are no business of it.
+   */
+  inspect(): Promise<SchemaInspection>;
 }

@@ -9,6 +9,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { recordPlan } from '../telemetry/metrics.ts';
 import { TenantDirectory, unknownTenant } from './directory.ts';
 import { dispatchTenant } from './dispatcher.ts';
+import { type Diagnosis, type ExamineOptions, examineFleet } from './doctor.ts';
 import { engineFor, memoryRegistry } from './engines.ts';
 import { type MigrateOptions, migrateFleet, type TenantMigration } from './migrate.ts';
 import { OpenDatabases } from './open-databases.ts';
@@ -138,6 +139,11 @@ export class Fleet {
   async migrate(options: MigrateOptions): Promise<TenantMigration[]> {
     const { engine, registry } = await this.#open();
     return migrateFleet(engine, registry, options);
+  }
+
+  async examine(options: ExamineOptions): Promise<Diagnosis[]> {
+    const { engine, registry } = await this.#open();
+    return examineFleet(engine, registry, options);
   }
 
   /** Takes in a tenant's record that is newer than what is known. */

@@ -31,6 +31,17 @@ export function schemaSuite(scene: Scene): void {
       await expect(schema.migrate()).resolves.toEqual(nothing);
       await expect(schema.migrate({ dryRun: true })).resolves.toEqual(nothing);
     });
+
+    test('an inspection finds nothing wrong with a database that was migrated', async () => {
+      const schema = await bare[place]!();
+      await schema.migrate();
+      const { version, findings, clockAheadMs, clockErrorMs } = await schema.inspect();
+      expect({ version, problems: findings.filter(({ severity }) => severity === 'problem') }).toEqual({
+        version: schema.latest,
+        problems: [],
+      });
+      expect([clockAheadMs, clockErrorMs]).toEqual([expect.any(Number), expect.any(Number)]);
+    });
   });
 
   test('several hosts may migrate a tenant database at once', async () => {

@@ -1,8 +1,10 @@
 /** A database's schema: which version it has, and bringing it to this program's. */
 import { createHash } from 'node:crypto';
+import { DatabaseSync } from 'node:sqlite';
 import { MultiOutboxError } from '../../errors.ts';
-import type { MigrationResult, SchemaControl } from '../schema.ts';
-import { type Connection, nowSql } from './connection.ts';
+import { clockDifference, versionFinding } from '../inspection.ts';
+import type { MigrationResult, SchemaControl, SchemaFinding, SchemaInspection } from '../schema.ts';
+import { Connection, nowSql } from './connection.ts';
 import { migrateCommand, type Subject, schemaMissing, subjectName } from './errors.ts';
 import type { DatabaseHandle } from './handle.ts';
 import type { Migration } from './migrations/index.ts';
@@ -127,6 +129,27 @@ export function applyMigrations(
   return connection.transaction('write', () => apply(connection, migrations, subject));
 }
 
+const objects = `SELECT type || ' ' || name AS Name, sql AS Sql FROM sqlite_schema WHERE sql IS NOT NULL`;
+
+/** Where a database differs from a fresh one that has the same steps. */
+function drift(connection: Connection, steps: readonly Migration[]): SchemaFinding[] {
+  const fresh = new DatabaseSync(':memory:');
+  try {
+    if (steps.length > 0) fresh.exec(createJournal);
+    for (const step of steps) fresh.exec(step.sql);
+    const found = new Map(
+      connection.all<{ Name: string; Sql: string }>(objects).map(({ Name, Sql }) => [Name, Sql]),
+    );
+    return new Connection(fresh).all<{ Name: string; Sql: string }>(objects).flatMap(({ Name, Sql }) => {
+      if (found.get(Name) === Sql) return [];
+      const what = found.has(Name) ? 'was changed by hand' : 'is missing';
+      return [{ severity: 'problem', kind: 'drift', message: `the ${Name} ${what}` } as const];
+    });
+  } finally {
+    fresh.close();
+  }
+}
+
 export class SqliteSchema implements SchemaControl {
   readonly latest: number;
   readonly #handle: DatabaseHandle;
@@ -148,6 +171,26 @@ export class SqliteSchema implements SchemaControl {
         return result(journal, pendingSteps(journal, migrations, subject), migrations);
       }
       return applyMigrations(file.connect({ create: true }), migrations, subject);
+    });
+  }
+
+  inspect(): Promise<SchemaInspection> {
+    const { file, migrations } = this.#handle;
+    return this.#handle.attempt(() => {
+      const connection = file.connect();
+      const startedAt = Date.now();
+      const now = connection.now();
+      const answeredAt = Date.now();
+      const journal = readJournal(connection);
+      const version = journal.at(-1)?.Version ?? 0;
+      const latest = latestOf(migrations);
+      const findings = [versionFinding(version, latest)].filter((finding) => finding !== null);
+      if (version <= latest) findings.push(...drift(connection, migrations.slice(0, version)));
+      if (file.access() === 'read-only') {
+        const message = 'the file or its folder may not be written by this program';
+        findings.push({ severity: 'problem', kind: 'rights', message });
+      }
+      return { version, ...clockDifference(now, startedAt, answeredAt), findings };
     });
   }
 

@@ -7,10 +7,14 @@
  * goes on working, since steps only add to what it calls.
  */
 import type * as mssql from 'mssql';
-import type { MigrationResult, SchemaControl } from '../schema.ts';
+import { clockDifference, versionFinding } from '../inspection.ts';
+import type { MigrationResult, SchemaControl, SchemaInspection } from '../schema.ts';
 import type { Database } from './database.ts';
 import type { Driver } from './driver.ts';
 import { failure, type Subject } from './errors.ts';
+import { readCatalog } from './inspection/catalog.ts';
+import { compare } from './inspection/compare.ts';
+import { manifestOf } from './inspection/manifest.ts';
 import { splitBatches } from './migrations/script.ts';
 import { type DatabaseKind, type Migration, migrationsOf } from './migrations/steps.ts';
 
@@ -79,6 +83,37 @@ export class SqlServerSchema implements SchemaControl {
       from = (applied[0]?.version ?? migrations.length + 1) - 1;
     }
     return { from, to: migrations.length, steps: applied.map(({ version, name }) => ({ version, name })) };
+  }
+
+  async inspect(): Promise<SchemaInspection> {
+    const { target } = this.#database;
+    const migrations = migrationsOf(this.#kind);
+    const journal = await this.#journal();
+    const version = journal.at(-1)?.Version ?? 0;
+    const manifest = manifestOf(migrations.slice(0, version), target.schema);
+    const { catalog, clock } = await this.#database.connected(async ({ driver, pool }) => {
+      const startedAt = Date.now();
+      const asked = await new driver.Request(pool).query('SELECT SYSUTCDATETIME() AS Now');
+      const now = (asked.recordset[0]!.Now as Date).getTime();
+      return {
+        clock: clockDifference(now, startedAt, Date.now()),
+        catalog: await readCatalog(new driver.Request(pool), target.schema, [...manifest.dispatched]),
+      };
+    });
+    const findings = [versionFinding(version, migrations.length)].filter((finding) => finding !== null);
+    for (const row of journal) {
+      const step = migrations[row.Version - 1];
+      if (step !== undefined && step.checksum !== row.Checksum) {
+        findings.push({
+          severity: 'problem',
+          kind: 'version',
+          message: `step ${row.Version} ('${row.Name}') was applied in another form than this program's`,
+        });
+      }
+    }
+    // What a newer program made of the database is not known here.
+    if (version > 0 && version <= migrations.length) findings.push(...compare(manifest, catalog));
+    return { version, ...clock, findings };
   }
 
   #journal(): Promise<JournalRow[]> {

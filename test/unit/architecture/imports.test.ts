@@ -90,7 +90,11 @@ test('section 2: T-SQL lives in sql/ alone, SQL of the embedded engine in src/en
   expect(holders.length).toBeGreaterThan(0);
   // What applies the migrations cannot be one of them.
   const bootstrap = 'src/engine/sqlserver/schema-control.ts';
-  const strays = holders.filter((file) => !file.startsWith('src/engine/sqlite/') && file !== bootstrap);
+  // What looks at a schema must work where the schema is broken, so it cannot be in the schema.
+  const inspection = 'src/engine/sqlserver/inspection/';
+  const strays = holders.filter(
+    (file) => !file.startsWith('src/engine/sqlite/') && file !== bootstrap && !file.startsWith(inspection),
+  );
   expect(strays).toEqual([]);
 });
 
