@@ -14,3 +14,13 @@ IF OBJECT_ID(N'[$(Schema)].[SchemaJournal]', N'U') IS NULL
     AppliedUtc datetime2(3) NOT NULL
   );
 GO
+-- The steps applied, in order: for those who may not read the table.
+IF OBJECT_ID(N'[$(Schema)].[SchemaJournal_List]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[SchemaJournal_List] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[SchemaJournal_List]
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT ON;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SELECT Version, Name, Checksum FROM [$(Schema)].[SchemaJournal] ORDER BY Version;
+GO

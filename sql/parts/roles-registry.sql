@@ -27,9 +27,13 @@ GRANT EXECUTE ON [$(Schema)].[Tenant_List] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[Tenant_Changes] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[Fleet_Summary] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[Lease_List] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[SchemaJournal_List] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[SchemaJournal_List] TO [$(Schema)_operator];
 GO
 IF SERVERPROPERTY('Babelfish') = 1
 BEGIN
+  GRANT SELECT ON [$(Schema)].[SchemaJournal] TO [$(Schema)_dispatcher];
+  GRANT SELECT ON [$(Schema)].[SchemaJournal] TO [$(Schema)_operator];
   GRANT EXECUTE ON [$(Schema)].[Lease_Ensure] TO [$(Schema)_dispatcher];
   GRANT EXECUTE ON [$(Schema)].[Lease_Take] TO [$(Schema)_dispatcher];
   GRANT SELECT, INSERT, UPDATE ON [$(Schema)].[Leases] TO [$(Schema)_dispatcher];

@@ -21,9 +21,13 @@ GRANT EXECUTE ON [$(Schema)].[Lease_Renew] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Lease_Release] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Lease_List] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Lease_List] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[SchemaJournal_List] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[SchemaJournal_List] TO [$(Schema)_operator];
 GO
 IF SERVERPROPERTY('Babelfish') = 1
 BEGIN
+  GRANT SELECT ON [$(Schema)].[SchemaJournal] TO [$(Schema)_dispatcher];
+  GRANT SELECT ON [$(Schema)].[SchemaJournal] TO [$(Schema)_operator];
   GRANT EXECUTE ON [$(Schema)].[JsonText] TO [$(Schema)_producer];
   GRANT EXECUTE ON [$(Schema)].[JsonText] TO [$(Schema)_dispatcher];
   GRANT EXECUTE ON [$(Schema)].[Lease_Ensure] TO [$(Schema)_dispatcher];

@@ -144,10 +144,11 @@ export class SqlServerSchema implements SchemaControl {
 }
 
 async function readJournal(request: mssql.Request, schema: string): Promise<JournalRow[]> {
-  const journal = `[${schema}].[SchemaJournal]`;
-  const found = await request.query(`SELECT OBJECT_ID(N'${journal}', N'U') AS Id`);
+  // A procedure, since the roles have no right on the table, and what may not be read seems not to be there.
+  const list = `[${schema}].[SchemaJournal_List]`;
+  const found = await request.query(`SELECT OBJECT_ID(N'${list}', N'P') AS Id`);
   if (found.recordset[0]?.Id == null) return [];
-  const rows = await request.query(`SELECT Version, Name, Checksum FROM ${journal} ORDER BY Version`);
+  const rows = await request.query(`EXEC ${list}`);
   return rows.recordset as unknown as JournalRow[];
 }
 

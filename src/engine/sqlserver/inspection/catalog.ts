@@ -31,7 +31,8 @@ export async function readCatalog(
   const result = await request.query(`
     SELECT d.is_read_committed_snapshot_on AS Snapshot,
       SERVERPROPERTY('Babelfish') AS Babelfish,
-      HAS_PERMS_BY_NAME(N'[${schema}]', N'SCHEMA', N'VIEW DEFINITION') AS Definitions
+      HAS_PERMS_BY_NAME(N'[${schema}]', N'SCHEMA', N'VIEW DEFINITION') AS Definitions,
+      IS_ROLEMEMBER(N'db_owner') AS Owner, USER_NAME() AS UserName
     FROM sys.databases d WHERE d.name = DB_NAME();
     SELECT t.name AS TableName, c.name AS Name, ty.name AS Type, c.max_length AS Length, c.is_nullable AS Nullable,
       c.is_computed AS Computed
@@ -56,7 +57,10 @@ export async function readCatalog(
   return {
     readCommittedSnapshot: fact.Snapshot === true,
     babelfish,
-    complete: babelfish || Number(fact.Definitions) === 1,
+    // Babelfish knows no such right; there an owner sees all.
+    complete: babelfish
+      ? Number(fact.Owner) === 1 || fact.UserName === 'dbo'
+      : Number(fact.Definitions) === 1,
     columns: columns!.map((row) => ({
       table: lower(row.TableName),
       name: lower(row.Name),
