@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import * as mssql from 'mssql';
-import type { TenantDatabase } from '../../../src/engine/engine.ts';
+import type { Engine, TenantDatabase } from '../../../src/engine/engine.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
 import { connect, serverVariable, TestDatabases } from '../../conformance/sqlserver-harness.ts';
 
@@ -19,15 +19,16 @@ interface Answer {
 
 describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
   const databases = new TestDatabases(connectionString);
-  const engine = createSqlServerEngine({
-    registry: `mssql:${connectionString};Database=master`,
-    env: { T: connectionString },
-  });
+  let engine: Engine;
   let pool: mssql.ConnectionPool;
   let database: TenantDatabase;
 
   beforeAll(async () => {
     const name = await databases.create();
+    engine = createSqlServerEngine({
+      registry: `mssql:${connectionString};Database=master`,
+      env: { T: connectionString },
+    });
     database = engine.openTenant({
       id: 'acme',
       server: '',
