@@ -4,6 +4,7 @@ import { MessageStatus } from '../../src/index.ts';
 import type { Fleet } from './fleet.ts';
 import type { KillHarness } from './harness.ts';
 import { Scene, type SceneOptions, timeoutMs } from './scene.ts';
+import { until } from './until.ts';
 
 const maxAttempts = 3;
 const options: SceneOptions = {
@@ -24,13 +25,14 @@ async function supervise(scene: Scene, onFirstDeath: () => Promise<void> = async
   let deaths = 0;
   for (;;) {
     const host = scene.startHost();
-    for (;;) {
-      if (host.exit !== undefined) break;
-      if (await scene.fleet.settled()) {
-        await scene.stop([host]);
-        return deaths;
-      }
-      await scene.moment(20);
+    let isSettled = false;
+    await until('the host has died, or everything is settled', async () => {
+      isSettled = await scene.fleet.settled();
+      return isSettled || host.exit !== undefined;
+    });
+    if (isSettled) {
+      await scene.stop([host]);
+      return deaths;
     }
     await scene.casualties.count(host, performance.now());
     deaths++;

@@ -32,20 +32,18 @@ export class Fleet {
   readonly tenantIds: readonly string[];
   readonly sent = new Map<string, Sent>();
 
-  private constructor(stage: KillStage, tenantIds: readonly string[]) {
+  constructor(stage: KillStage, tenantIds: readonly string[]) {
     this.stage = stage;
     this.multiOutbox = createMultiOutbox({ registry: stage.registry });
     this.tenantIds = tenantIds;
   }
 
   /** Registers the tenants and makes their databases. */
-  static async create(stage: KillStage, tenantIds: readonly string[]): Promise<Fleet> {
-    const fleet = new Fleet(stage, tenantIds);
-    await fleet.multiOutbox.migrate({ tenants: [] });
-    for (const id of tenantIds) await fleet.multiOutbox.tenants.add(stage.tenant(id));
-    const migrations = await fleet.multiOutbox.migrate();
+  async create(): Promise<void> {
+    await this.multiOutbox.migrate({ tenants: [] });
+    for (const id of this.tenantIds) await this.multiOutbox.tenants.add(this.stage.tenant(id));
+    const migrations = await this.multiOutbox.migrate();
     expect(migrations.filter(({ error }) => error)).toEqual([]);
-    return fleet;
   }
 
   /** Enqueues in one call; the messages are expected to take effect. */
@@ -88,8 +86,7 @@ export class Fleet {
     return (await this.statistics()).reduce((sum, { dead }) => sum + dead, 0);
   }
 
-  async dispose(): Promise<void> {
-    await this.multiOutbox.close();
-    await this.stage.dispose();
+  close(): Promise<void> {
+    return this.multiOutbox.close();
   }
 }

@@ -62,20 +62,24 @@ export class Scene {
     const seed = givenSeed === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(givenSeed);
     const random = new Random(seed);
     const [low, high] = options.latencyMs ?? [0, 25];
-    const effects = await Effects.start({ latencyMs: () => random.between(low, high) });
-    const stage = await harness.create();
-    const tenantIds = Array.from({ length: options.tenants ?? 3 }, (_, index) => `tenant-${index + 1}`);
-    const fleet = await Fleet.create(stage, tenantIds);
-    const scene = new Scene(random, fleet, effects, options);
+    const cleanUp: (() => Promise<void>)[] = [];
+    let scene: Scene | undefined;
     try {
+      const effects = await Effects.start({ latencyMs: () => random.between(low, high) });
+      cleanUp.push(() => effects.close());
+      const stage = await harness.create();
+      cleanUp.push(() => stage.dispose());
+      const tenantIds = Array.from({ length: options.tenants ?? 3 }, (_, index) => `tenant-${index + 1}`);
+      const fleet = new Fleet(stage, tenantIds);
+      cleanUp.push(() => fleet.close(), killLeftovers);
+      await fleet.create();
+      scene = new Scene(random, fleet, effects, options);
       const figures = await test(scene);
       if (figures && process.env.MULTI_OUTBOX_TEST_ROUNDS) scene.#tell(figures);
     } catch (error) {
-      throw scene.#explained(error, seed);
+      throw explained(error, seed, scene === undefined ? [] : scene.#programs);
     } finally {
-      await killLeftovers();
-      await effects.close();
-      await fleet.dispose();
+      for (const step of cleanUp.reverse()) await step();
     }
   }
 
@@ -186,13 +190,14 @@ export class Scene {
         `${uncertain > 0 ? ` (${uncertain} uncertain)` : ''}\n`,
     );
   }
+}
 
-  #explained(error: unknown, seed: number): unknown {
-    if (!(error instanceof Error)) return error;
-    const words = this.#programs
-      .slice(-3)
-      .map((program) => `--- process ${program.pid} ${JSON.stringify(program.exit)}\n${program.lastWords}`);
-    error.message = `${error.message}\n\nRepeat with MULTI_OUTBOX_TEST_SEED=${seed}\n${words.join('\n')}`;
-    return error;
-  }
+/** The error with what one needs to look into it: the seed, and what the last processes said. */
+function explained(error: unknown, seed: number, programs: readonly Program[]): unknown {
+  if (!(error instanceof Error)) return error;
+  const words = programs
+    .slice(-3)
+    .map((program) => `--- process ${program.pid} ${JSON.stringify(program.exit)}\n${program.lastWords}`);
+  error.message = `${error.message}\n\nRepeat with MULTI_OUTBOX_TEST_SEED=${seed}\n${words.join('\n')}`;
+  return error;
 }
