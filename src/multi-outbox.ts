@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { LeaseRecord } from './engine/lease-store.ts';
 import type { FleetSummary, Registry, TenantRecord } from './engine/registry.ts';
-import { MultiOutboxError } from './errors.ts';
+import { isMultiOutboxError, MultiOutboxError } from './errors.ts';
 import type { Diagnosis, ExamineOptions } from './fleet/doctor.ts';
 import { isEmbedded } from './fleet/engines.ts';
 import { Fleet } from './fleet/fleet.ts';
@@ -147,7 +147,15 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
     let known = outboxes.get(tenantId);
     if (known === undefined) {
       known = createOutbox(tenantId, {
-        use: (action) => fleet.useTenant(tenantId, (database) => action(database.queue('outbox'))),
+        use: async (action) => {
+          try {
+            return await fleet.useTenant(tenantId, (database) => action(database.queue('outbox')));
+          } catch (error) {
+            // Ids may come from outside: those that mean nobody must not pile up.
+            if (isMultiOutboxError(error, 'UNKNOWN_TENANT')) outboxes.delete(tenantId);
+            throw error;
+          }
+        },
         wake: () => fleet.hint(tenantId),
       });
       outboxes.set(tenantId, known);
