@@ -43,7 +43,7 @@ DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', @LeaseName);
 DECLARE @Now datetime2(3), @Begin bit = 0, @Held bit = 0, @Committed bit = 0, @More bit = 0, @Recovered int = 0, @Purged int = 0;
 DECLARE @NextDue datetime2(3), @NextSequence bigint, @NextHash binary(32), @Claimed int = 0, @Count int;
 DECLARE @Raw bit = CASE WHEN LEN(JSON_VALUE(N'["\""]', N'$[0]')) = 1 THEN 0 ELSE 1 END;
-DECLARE @Released bit = 0, @Share int, @Window int, @First int, @Cut int;
+DECLARE @Released bit = 0, @Keys int, @Share int, @Window int, @First int, @Cut int;
 DECLARE @Claim TABLE (
   Position int IDENTITY(1, 1) NOT NULL PRIMARY KEY,
   Sequence bigint NOT NULL,
@@ -63,7 +63,14 @@ DECLARE @Outcome TABLE (
 DECLARE @Mine TABLE (Sequence bigint NOT NULL PRIMARY KEY, OrderingHash binary(32) NULL);
 DECLARE @Lost TABLE (Sequence bigint NOT NULL);
 DECLARE @Key TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY, Found int NOT NULL);
-DECLARE @Chain TABLE (Sequence bigint NOT NULL PRIMARY KEY, OrderingHash binary(32) NULL, DueUtc datetime2(3) NOT NULL, Recovered bit NOT NULL);
+DECLARE @Chain TABLE (
+  Sequence bigint NOT NULL PRIMARY KEY,
+  OrderingHash binary(32) NULL,
+  DueUtc datetime2(3) NOT NULL,
+  Recovered bit NOT NULL,
+  -- At or behind a recovered message that is not the line's head.
+  Behind bit NOT NULL
+);
 DECLARE @Line TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY);
 
 IF @Fence IS NULL
@@ -202,7 +209,7 @@ BEGIN
     SET @Count = @@ROWCOUNT;
     IF EXISTS (SELECT 1 FROM @Claim WHERE OrderingHash IS NOT NULL)
     BEGIN
-      -- Of each line the first messages, as many as were found in front and a share of what room is left.
+      -- Of each line the first messages, as many as were found in front and a share of the room that is left.
       DELETE FROM @Key;
       DELETE FROM @Chain;
       INSERT @Key (OrderingHash, Found)
@@ -211,21 +218,33 @@ BEGIN
         SELECT 1 FROM [$(Schema)].[$(Queue)] r WITH (READCOMMITTEDLOCK, READPAST)
         WHERE r.OrderingHash = c.OrderingHash AND r.Status = 1)
       GROUP BY c.OrderingHash;
-      SET @Share = 1 + (@Limit - @Count) / (1 + @@ROWCOUNT);
-      -- A message's turn is not before its predecessor's; the first that is not due, or Dead, ends the chain.
-      INSERT @Chain (Sequence, OrderingHash, DueUtc, Recovered)
-      SELECT t.Sequence, t.OrderingHash, t.Turn, t.Recovered
+      SET @Keys = @@ROWCOUNT;
+      -- All the room that is left, and one more to know whether anything is behind; less where many lines are read.
+      SET @Share = 1 + @Limit - @Count;
+      IF @Keys * @Share > 10000 SET @Share = 1 + 10000 / @Keys;
+      -- A message's turn is not before its predecessor's. The first that is not due, or Dead, ends the chain; and so does
+      -- a recovered one, which becomes the head, and is run alone, once those before it have settled.
+      INSERT @Chain (Sequence, OrderingHash, DueUtc, Recovered, Behind)
+      SELECT t.Sequence, t.OrderingHash, t.Turn, t.Recovered, CASE WHEN t.Stops > 0 THEN 1 ELSE 0 END
       FROM (
-        SELECT l.Sequence, k.OrderingHash, l.Recovered,
-          MAX(l.DueUtc) OVER (PARTITION BY k.OrderingHash ORDER BY l.Sequence ROWS UNBOUNDED PRECEDING) AS Turn,
-          SUM(CASE WHEN l.Status = 0 AND l.DueUtc <= @Now THEN 0 ELSE 1 END)
-            OVER (PARTITION BY k.OrderingHash ORDER BY l.Sequence ROWS UNBOUNDED PRECEDING) AS Breaks
-        FROM @Key k CROSS APPLY (
-          SELECT TOP (k.Found + @Share) q.Sequence, q.Status, q.DueUtc, q.Recovered
-          FROM [$(Schema)].[$(Queue)] q WITH (READCOMMITTEDLOCK, READPAST)
-          WHERE q.OrderingHash = k.OrderingHash AND q.InLine = 1 AND q.OrderingKey IS NOT NULL
-          ORDER BY q.Sequence) l
+        SELECT n.Sequence, n.OrderingHash, n.Recovered,
+          MAX(n.DueUtc) OVER (PARTITION BY n.OrderingHash ORDER BY n.Sequence ROWS UNBOUNDED PRECEDING) AS Turn,
+          SUM(CASE WHEN n.Status = 0 AND n.DueUtc <= @Now THEN 0 ELSE 1 END)
+            OVER (PARTITION BY n.OrderingHash ORDER BY n.Sequence ROWS UNBOUNDED PRECEDING) AS Breaks,
+          SUM(CASE WHEN n.Recovered = 1 AND n.Nth > 1 THEN 1 ELSE 0 END)
+            OVER (PARTITION BY n.OrderingHash ORDER BY n.Sequence ROWS UNBOUNDED PRECEDING) AS Stops
+        FROM (
+          SELECT k.OrderingHash, l.Sequence, l.Status, l.DueUtc, l.Recovered,
+            ROW_NUMBER() OVER (PARTITION BY k.OrderingHash ORDER BY l.Sequence) AS Nth
+          FROM @Key k CROSS APPLY (
+            SELECT TOP (k.Found + @Share) q.Sequence, q.Status, q.DueUtc, q.Recovered
+            FROM [$(Schema)].[$(Queue)] q WITH (READCOMMITTEDLOCK, READPAST)
+            WHERE q.OrderingHash = k.OrderingHash AND q.InLine = 1 AND q.OrderingKey IS NOT NULL
+            ORDER BY q.Sequence) l
+        ) n
       ) t WHERE t.Breaks = 0;
+      DELETE FROM @Chain WHERE Behind = 1;
+      IF @@ROWCOUNT > 0 SET @More = 1;
       IF EXISTS (
         SELECT 1 FROM @Claim c
         WHERE c.OrderingHash IS NOT NULL AND NOT EXISTS (SELECT 1 FROM @Chain h WHERE h.Sequence = c.Sequence))
@@ -237,8 +256,8 @@ BEGIN
       END;
       IF @Again = 0
       BEGIN
-        INSERT @Chain (Sequence, OrderingHash, DueUtc, Recovered)
-        SELECT Sequence, NULL, DueUtc, Recovered FROM @Claim WHERE OrderingHash IS NULL;
+        INSERT @Chain (Sequence, OrderingHash, DueUtc, Recovered, Behind)
+        SELECT Sequence, NULL, DueUtc, Recovered, 0 FROM @Claim WHERE OrderingHash IS NULL;
         DELETE FROM @Claim;
         INSERT @Claim (Sequence, OrderingHash, DueUtc, Recovered, Bytes)
         SELECT TOP (@Limit) h.Sequence, h.OrderingHash, h.DueUtc, h.Recovered, DATALENGTH(q.Payload)
