@@ -27,7 +27,11 @@ export interface InHandOptions {
 export class MessagesInHand {
   readonly #options: InHandOptions;
   readonly #waiting = new WaitingMessages();
-  readonly #running = new Set<Attempt>();
+  /**
+   * An array and no Set: a Set that is added to and deleted from for long leaves a chain of tables behind, each of which
+   * keeps the next alive, with attempts and messages, once one of them has got into the old generation.
+   */
+  readonly #running: Attempt[] = [];
   #outcomes: SettledMessage[] = [];
   #starting = false;
 
@@ -42,7 +46,7 @@ export class MessagesInHand {
 
   /** How many handlers run. */
   get running(): number {
-    return this.#running.size;
+    return this.#running.length;
   }
 
   /** How many have ended and are not settled. */
@@ -71,7 +75,7 @@ export class MessagesInHand {
     if (this.#starting) return;
     this.#starting = true;
     try {
-      while (this.#running.size < this.#options.dispatch.concurrency && this.#options.mayStart()) {
+      while (this.#running.length < this.#options.dispatch.concurrency && this.#options.mayStart()) {
         const assignment = this.#waiting.next();
         if (assignment === undefined) break;
         this.#start(assignment);
@@ -88,7 +92,7 @@ export class MessagesInHand {
 
   /** Fires the signal of every handler that runs. */
   abort(reason: unknown, options: { byShutdown: boolean }): void {
-    for (const attempt of this.#running) attempt.abort(reason, options);
+    for (const attempt of [...this.#running]) attempt.abort(reason, options);
   }
 
   /** Ends every attempt that still runs with this outcome; its handler is left behind. */
@@ -115,12 +119,17 @@ export class MessagesInHand {
     }
     const { attempts } = this.#options;
     const attempt: Attempt = new Attempt(assignment.message, assignment.handler, attempts, (outcome) => {
-      this.#running.delete(attempt);
+      this.#forget(attempt);
       this.#end(assignment, outcome);
     });
-    this.#running.add(attempt);
+    this.#running.push(attempt);
     publishPoint('handler:start', attempts.tenant.id);
     attempt.start();
+  }
+
+  #forget(attempt: Attempt): void {
+    const last = this.#running.pop()!;
+    if (last !== attempt) this.#running[this.#running.indexOf(attempt)] = last;
   }
 
   #end(assignment: Assignment, outcome: Outcome): void {
