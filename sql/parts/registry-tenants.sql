@@ -39,7 +39,7 @@ SELECT @Status = Status, @PlanVersion = PlanVersion + 1 FROM [$(Schema)].[Tenant
 IF @Status <> N'retired'
 BEGIN
   ROLLBACK;
-  SET @Message = N'the tenant ''' + @Id + N''' is registered already; change it instead';
+  SET @Message = N'the tenant ''' + @Id + N''' is registered already; choose another id, or remove it first';
   THROW 51101, @Message, 1;
 END;
 SELECT @Other = Id FROM [$(Schema)].[Tenants]

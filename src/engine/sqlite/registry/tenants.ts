@@ -70,7 +70,7 @@ export function addTenant(
   const { id } = definition;
   const row = rowOf(connection, id);
   if (row !== undefined && row.Status !== 'retired') {
-    throw new MultiOutboxError('TENANT_EXISTS', `tenant '${id}' is registered already; change it instead`, {
+    throw new MultiOutboxError('TENANT_EXISTS', `tenant '${id}' is registered already; choose another id, or remove it first`, {
       tenantId: id,
     });
   }
