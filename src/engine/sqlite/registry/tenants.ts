@@ -70,9 +70,13 @@ export function addTenant(
   const { id } = definition;
   const row = rowOf(connection, id);
   if (row !== undefined && row.Status !== 'retired') {
-    throw new MultiOutboxError('TENANT_EXISTS', `tenant '${id}' is registered already; choose another id, or remove it first`, {
-      tenantId: id,
-    });
+    throw new MultiOutboxError(
+      'TENANT_EXISTS',
+      `tenant '${id}' is registered already; choose another id, or remove it first`,
+      {
+        tenantId: id,
+      },
+    );
   }
   assertDatabaseFree(connection, databaseKey, id);
   // A retired id starts afresh, but for the plan version: a plan that saw the old tenant must not win the new one.
