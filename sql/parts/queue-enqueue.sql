@@ -68,6 +68,35 @@ END CATCH;
 SET @MessageId = COALESCE(@First, @Id);
 SET @Duplicate = CASE WHEN @First IS NULL THEN 0 ELSE 1 END;
 GO
+-- Stores one message and answers as EnqueueMany does, without a table variable: Babelfish has a session's first one wait
+-- for every transaction in which another session had its first.
+IF OBJECT_ID(N'[$(Schema)].[$(Queue)_EnqueueOne]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_EnqueueOne] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[$(Queue)_EnqueueOne]
+  @Topic nvarchar(200),
+  @Payload nvarchar(max),
+  @MessageId uniqueidentifier,
+  @OrderingKey nvarchar(200) = NULL,
+  @DedupKey nvarchar(200) = NULL,
+  @CorrelationId nvarchar(200) = NULL,
+  @Headers nvarchar(max) = NULL,
+  @DelayMs bigint = 0,
+  @PayloadEscaped bit = 0,
+  @RequireTransaction bit = 0,
+  @Database nvarchar(128) = NULL
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT OFF;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+IF @RequireTransaction = 1 AND @@TRANCOUNT = 0 THROW 51002, N'No transaction is open on this connection.', 1;
+IF LOWER(@Database) <> LOWER(DB_NAME()) THROW 51003, N'The connection is on another database than the tenant''s.', 1;
+DECLARE @IsDuplicate bit;
+EXEC [$(Schema)].[$(Queue)_Enqueue] @Topic = @Topic, @Payload = @Payload, @OrderingKey = @OrderingKey, @DedupKey = @DedupKey,
+  @CorrelationId = @CorrelationId, @Headers = @Headers, @DelayMs = @DelayMs, @MessageId = @MessageId OUTPUT,
+  @Duplicate = @IsDuplicate OUTPUT, @PayloadEscaped = @PayloadEscaped;
+SELECT 0 AS Ordinal, MessageId, DATEDIFF_BIG(millisecond, EnqueuedUtc, SYSUTCDATETIME()) AS AgeMs
+FROM [$(Schema)].[$(Queue)] WHERE MessageId = @MessageId AND @IsDuplicate = 1;
+GO
 -- Stores many messages, all or none, in one round trip. @Messages is a JSON array of
 --   {"ordinal":0, "topic":"…", "messageId":"…", "correlationId":"…", "orderingKey":"…", "dedupKey":"…", "delayMs":0,
 --    "payloadEscaped":false}

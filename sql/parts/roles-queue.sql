@@ -1,7 +1,9 @@
 -- Rights on one work queue; see roles-tenant.sql.
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_Enqueue] TO [$(Schema)_producer];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_EnqueueOne] TO [$(Schema)_producer];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_EnqueueMany] TO [$(Schema)_producer];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_Enqueue] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_EnqueueOne] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_EnqueueMany] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_Begin] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_Settle] TO [$(Schema)_dispatcher];

@@ -1,6 +1,6 @@
 /** Storing messages (Q3), in a call of its own or in the caller's transaction. */
 import type { EnqueueResult, NewMessage } from '../../work-queue.ts';
-import { bit, type Database, longText, type Parameters, type Row } from '../database.ts';
+import { bigint, bit, type Database, longText, type Parameters, type Row, text, uuid } from '../database.ts';
 import { escapeNul, hasNul, wholeMs } from '../text.ts';
 import { joinTransaction } from '../transaction.ts';
 
@@ -26,6 +26,29 @@ function parametersOf(messages: readonly NewMessage[]): Parameters {
   };
 }
 
+/** One message as `EnqueueOne` takes it: plain parameters, which spare the server the JSON. */
+function parametersOfOne(message: NewMessage): Parameters {
+  const escaped = typeof message.payload === 'string' && hasNul(message.payload);
+  return {
+    Topic: [text(200), message.topic],
+    Payload: [longText, escaped ? escapeNul(message.payload) : message.payload],
+    MessageId: [uuid, message.messageId],
+    OrderingKey: [text(200), message.orderingKey ?? null],
+    DedupKey: [text(200), message.dedupKey ?? null],
+    CorrelationId: [text(200), message.correlationId ?? null],
+    Headers: [longText, message.headers === undefined ? null : JSON.stringify(message.headers)],
+    DelayMs: [bigint, wholeMs(message.dueInMs ?? 0)],
+    PayloadEscaped: [bit, escaped],
+  };
+}
+
+function callFor(table: string, messages: readonly NewMessage[]): [procedure: string, Parameters] {
+  const [only] = messages;
+  return only !== undefined && messages.length === 1
+    ? [`${table}_EnqueueOne`, parametersOfOne(only)]
+    : [`${table}_EnqueueMany`, parametersOf(messages)];
+}
+
 /** `ours`: whether a duplicate is our own message, stored by a first sending whose answer was lost. */
 function results(
   messages: readonly NewMessage[],
@@ -49,7 +72,8 @@ export async function enqueue(
 ): Promise<EnqueueResult[]> {
   let firstSentAt: number | null = null;
   const startedAt = performance.now();
-  const [duplicates] = await database.call(`${table}_EnqueueMany`, parametersOf(messages), {
+  const [procedure, parameters] = callFor(table, messages);
+  const [duplicates] = await database.call(procedure, parameters, {
     onLost: 'ask',
     again: () => {
       firstSentAt = startedAt;
@@ -68,10 +92,10 @@ export async function enqueueJoined(
   messages: readonly NewMessage[],
   transaction: unknown,
 ): Promise<EnqueueResult[]> {
-  const parameters: Parameters = {
-    ...parametersOf(messages),
+  const [procedure, parameters] = callFor(table, messages);
+  const [duplicates] = await joinTransaction(database, transaction, procedure, {
+    ...parameters,
     RequireTransaction: [bit, true],
-  };
-  const [duplicates] = await joinTransaction(database, transaction, `${table}_EnqueueMany`, parameters);
+  });
   return results(messages, duplicates ?? [], () => false);
 }
