@@ -21,7 +21,7 @@ interface Pattern {
 const patterns: readonly Pattern[] = [
   {
     name: 'one at a time',
-    messages: 2_000,
+    messages: 1_000,
     quickMessages: 20,
     async ours({ fleet, tenantId }, count) {
       const outbox = fleet.outbox(tenantId);
@@ -33,7 +33,7 @@ const patterns: readonly Pattern[] = [
   },
   {
     name: 'one at a time, each with its wake',
-    messages: 2_000,
+    messages: 1_000,
     quickMessages: 20,
     async ours({ fleet, tenantId }, count) {
       const outbox = fleet.outbox(tenantId);
@@ -45,7 +45,7 @@ const patterns: readonly Pattern[] = [
   },
   {
     name: "one at a time, in the caller's transaction",
-    messages: 2_000,
+    messages: 1_000,
     quickMessages: 20,
     async ours({ fleet, tenantId, caller }, count) {
       const outbox = fleet.outbox(tenantId);
