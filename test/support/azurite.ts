@@ -2,10 +2,16 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { until } from './until.ts';
 
-const program = path.resolve(__dirname, '../../node_modules/azurite/dist/src/queue/main.js');
+const program = path.resolve('node_modules/azurite/dist/src/queue/main.js');
+
+const endWithParent = [
+  '--import',
+  pathToFileURL(path.resolve('test/chaos/fixtures/end-with-parent.mjs')).href,
+];
 
 /** The account of the emulator, with the key that its documentation publishes for everybody. */
 const account = 'devstoreaccount1';
@@ -21,9 +27,10 @@ export class Azurite {
   static async start(): Promise<Azurite> {
     const folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-azurite-'));
     const options = ['--silent', '--skipApiVersionCheck', '--inMemoryPersistence', '--disableTelemetry'];
-    const child = spawn(process.execPath, [program, ...options, '--queuePort', '0'], {
+    // It ends with this process, whatever becomes of that.
+    const child = spawn(process.execPath, [...endWithParent, program, ...options, '--queuePort', '0'], {
       cwd: folder,
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['pipe', 'pipe', 'inherit'],
     });
     let output = '';
     child.stdout!.setEncoding('utf8').on('data', (text: string) => {
@@ -70,5 +77,9 @@ export class Azurite {
     this.#child.kill('SIGKILL');
     await ended;
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 }

@@ -7,8 +7,7 @@ import type { Azurite } from './azurite.ts';
 import { SqlitePlace } from './sqlite-place.ts';
 import { until } from './until.ts';
 
-const top = path.resolve(__dirname, '../..');
-const host = path.join(__dirname, 'functions-host/main.mjs');
+const host = path.resolve('test/support/functions-host/main.mjs');
 
 export interface FunctionBinding {
   readonly name: string;
@@ -29,6 +28,15 @@ export interface Invocation {
   readonly ms: number;
   readonly outputs: readonly { readonly queueName: string; readonly text: string }[];
   readonly logs: readonly { readonly level: string; readonly message: string }[];
+}
+
+export interface InstanceFigures {
+  /** Calls to the queue service. */
+  readonly requests: number;
+  /** Messages put into each queue. */
+  readonly sent: Readonly<Record<string, number>>;
+  /** The most memory that was resident, in bytes. */
+  readonly peakRss: number;
 }
 
 type FromHost =
@@ -52,7 +60,7 @@ export class Instance {
   #port = 0;
   #commands = 0;
 
-  constructor(env: NodeJS.ProcessEnv, { folder = top, hiddenSeconds = 30 } = {}) {
+  constructor(env: NodeJS.ProcessEnv, { folder = path.resolve('.'), hiddenSeconds = 30 } = {}) {
     this.#child = fork(host, [folder, String(hiddenSeconds)], {
       env,
       execPath: process.execPath,
@@ -110,8 +118,8 @@ export class Instance {
     );
   }
 
-  measure(): Promise<{ requests: number; rss: number }> {
-    return this.#ask('measure') as Promise<{ requests: number; rss: number }>;
+  measure(): Promise<InstanceFigures> {
+    return this.#ask('measure') as Promise<InstanceFigures>;
   }
 
   /** The host's notice; resolves when the process has ended. */

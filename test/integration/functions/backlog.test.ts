@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Azurite } from '../../support/azurite.ts';
@@ -33,16 +33,17 @@ test('D5, D8: a backlog of 20,000 messages carries on over several invocations, 
   for (let count = 0; count < backlog; count += 4_000) {
     await app.library.outbox('acme').enqueue(messages(4_000, count));
   }
+  // However fast this machine is, the backlog is not dispatched before the others are.
+  await app.library.outbox('acme').enqueue({ topic: 'append-when-told', payload: 'last' });
   const effects = app.place.file('effects');
   const instance = await app.start(
     { MULTI_OUTBOX_TIME_BUDGET: '200ms', MULTI_OUTBOX_TEST_EFFECTS: effects },
     { folder },
   );
   const dispatched = () => readFileSync(effects, 'utf8').split('\n').slice(0, -1);
+  const runs = () => instance.runs().filter(({ tenantId }) => tenantId === 'acme');
   await instance.tick();
-  await until('the first run of the backlog has ended', () =>
-    instance.runs().some(({ tenantId, more }) => tenantId === 'acme' && more),
-  );
+  await until('the first run of the backlog has ended', () => runs().some(({ more }) => more));
 
   for (const id of others) await app.library.outbox(id).enqueue(messages(2));
   const { outputs } = await instance.tick();
@@ -52,20 +53,19 @@ test('D5, D8: a backlog of 20,000 messages carries on over several invocations, 
     'the others are served',
     () => dispatched().filter((line) => !line.startsWith('acme')).length === 8,
   );
-  const done = async () => (await app.library.status()).totals.done;
-  expect(await done()).toBeLessThan(backlog);
+  writeFileSync(`${effects}.go`, '');
 
-  await until('the backlog is dispatched', async () => (await done()) === backlog + 8, 60_000);
+  // The registry knows of a run before its invocation is told of, so it is the invocations that are waited for.
+  await until('no run asks for another', () => runs().at(-1)!.more === false, 60_000);
   // Nothing lost, nothing twice.
-  expect(dispatched().length).toBe(backlog + 8);
-  expect(new Set(dispatched()).size).toBe(backlog + 8);
-  const runs = instance.runs().filter(({ tenantId }) => tenantId === 'acme');
-  expect(runs.length).toBeGreaterThan(2);
-  expect(runs.filter(({ outcome }) => outcome !== 'dispatched')).toEqual([]);
+  expect(dispatched().length).toBe(backlog + 1 + 8);
+  expect(new Set(dispatched()).size).toBe(backlog + 1 + 8);
+  expect(await app.library.outbox('acme').statistics()).toMatchObject({ ready: 0, claimed: 0, dead: 0 });
+  expect(runs().length).toBeGreaterThan(2);
   // One after another, each asked for by the one before it.
   const continuations = instance
     .of('dispatch')
     .flatMap((invocation) => invocation.outputs.map(({ text }) => JSON.parse(text)));
-  expect(continuations).toHaveLength(runs.length - 1);
+  expect(continuations).toHaveLength(runs().length - 1);
   expect(continuations[0]).toMatchObject({ tenantId: 'acme', reason: 'backlog' });
 }, 90_000);

@@ -75,6 +75,7 @@ describe('timer to messages, through real queues', () => {
     const plan = await instance.tick();
     expect(plan.outputs.map(({ queueName }) => queueName)).toEqual(Array(3).fill('multi-outbox-pages'));
     await until('all mails are written', () => ids.every((id) => app.dispatched(id).length === 1));
+    await until('all pages are told of', () => instance.of('pages').length === 3);
     expect(
       instance
         .of('pages')

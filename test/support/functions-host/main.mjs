@@ -45,6 +45,7 @@ const ofType = (type) =>
       .map((binding) => ({ name, ...binding, function: name })),
   );
 for (const { function: name, queueName } of ofType('queueTrigger')) {
+  if (process.env[`AzureWebJobs.${name}.Disabled`] === 'true') continue;
   queues.listen(queueName, (text) => tell(name, { string: text }));
 }
 const port = await serve(functions, tell);
@@ -68,7 +69,11 @@ const commands = {
     await queues.stop();
     await terminate();
   },
-  measure: async () => ({ requests: queues.requests, rss: process.memoryUsage().rss }),
+  measure: async () => ({
+    requests: queues.requests,
+    sent: queues.sent,
+    peakRss: process.resourceUsage().maxRSS * 1_024,
+  }),
 };
 
 process.on('message', async ({ id, command, ...options }) => {

@@ -6,6 +6,10 @@ import { QueueServiceClient } from '@azure/storage-queue';
 export const encode = (text) => Buffer.from(text).toString('base64');
 export const decode = (text) => Buffer.from(text, 'base64').toString();
 
+/** Between two looks into an empty queue, as short as a test wants it. */
+const shortestPauseMs = 10;
+const longestPauseMs = 160;
+
 /**
  * @param settings of host.json's extensions.queues, and `hiddenSeconds`: how long a message that is being worked on
  * stays hidden after its worker was killed. The real host's ten minutes are too long for a test.
@@ -17,7 +21,9 @@ export class Queues {
   #stopped = false;
   #listeners = [];
   #following = new Set();
+  /** Calls to the service, and messages put into each queue. */
   requests = 0;
+  sent = {};
 
   constructor(connectionString, settings) {
     this.#service = QueueServiceClient.fromConnectionString(connectionString);
@@ -41,6 +47,7 @@ export class Queues {
       const client = await this.#client(queueName);
       this.requests++;
       await client.sendMessage(encode(text));
+      this.sent[queueName] = (this.sent[queueName] ?? 0) + 1;
     }
   }
 
@@ -53,6 +60,7 @@ export class Queues {
     const { batchSize, newBatchThreshold, hiddenSeconds } = this.#settings;
     const client = await this.#client(queueName);
     const working = new Set();
+    let pauseMs = shortestPauseMs;
     while (!this.#stopped) {
       if (working.size > newBatchThreshold) {
         await Promise.race(working);
@@ -67,7 +75,8 @@ export class Queues {
         const work = this.#work(client, queueName, message, handle).finally(() => working.delete(work));
         working.add(work);
       }
-      if (receivedMessageItems.length === 0) await pause(20);
+      pauseMs = receivedMessageItems.length > 0 ? shortestPauseMs : Math.min(2 * pauseMs, longestPauseMs);
+      if (receivedMessageItems.length === 0) await pause(pauseMs);
     }
     await Promise.all(working);
   }
@@ -76,19 +85,23 @@ export class Queues {
     const { maxDequeueCount, visibilityTimeout } = this.#settings;
     const { messageId, messageText, dequeueCount } = message;
     let { popReceipt } = message;
-    // The host keeps what it works on hidden.
-    const renewal = setInterval(async () => {
-      const renewed = await client
+    // The host keeps what it works on hidden, until everything that follows from it is done.
+    let renewing = Promise.resolve();
+    const renewal = setInterval(() => {
+      renewing = client
         .updateMessage(messageId, popReceipt, messageText, this.#settings.hiddenSeconds)
-        .catch(() => ({}));
-      popReceipt = renewed.popReceipt ?? popReceipt;
-    }, this.#settings.hiddenSeconds * 500);
+        .then((renewed) => {
+          popReceipt = renewed.popReceipt;
+        })
+        .catch(() => {});
+    }, this.#settings.hiddenSeconds * 400);
     const { error, outputs } = await handle(decode(messageText));
-    clearInterval(renewal);
     const follow = async () => {
       this.requests++;
+      if (error === undefined) await this.send(outputs);
+      clearInterval(renewal);
+      await renewing;
       if (error === undefined) {
-        await this.send(outputs);
         await client.deleteMessage(messageId, popReceipt);
       } else if (dequeueCount >= maxDequeueCount) {
         const poison = await this.#client(`${queueName}-poison`);
