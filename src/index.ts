@@ -1,5 +1,5 @@
 /** The library face: what an application, the Azure functions and the command line import. */
-export type { LeaseRecord } from './engine/lease-store.ts';
+export type { LeaseHeld, LeaseRecord } from './engine/lease-store.ts';
 export type {
   FleetSummary,
   PlanCandidate,
@@ -22,6 +22,7 @@ export {
 export { type ErrorCode, errorText, isMultiOutboxError, MultiOutboxError } from './errors.ts';
 export type { Diagnosis, ExamineOptions, Finding } from './fleet/doctor.ts';
 export type { MigrateOptions, TenantMigration } from './fleet/migrate.ts';
+export type { LeaseInTenantsOptions, TenantUnderLease } from './fleet/lease-in-tenants.ts';
 export { type PoisonedRequest, type PoisonReport, poisonedRequest } from './fleet/poison.ts';
 export { parseDispatchRequest, parseWake } from './fleet/request-format.ts';
 export { parseRequestPage, type RequestPage, requestPages } from './fleet/request-pages.ts';
@@ -39,9 +40,10 @@ export type { WorstTenants } from './fleet/worst-tenants.ts';
 export {
   createMultiOutbox,
   type DispatchOptions,
-  type LeaseList,
   type MultiOutbox,
   type MultiOutboxOptions,
+export type { Lease } from './lease/lease.ts';
+export type { LeaseOptions, Leases, UnderLease } from './lease/leases.ts';
   type Tenants,
   type TickOptions,
 } from './multi-outbox.ts';

@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { LeaseRecord } from './engine/lease-store.ts';
 import type { FleetSummary, Registry, TenantRecord } from './engine/registry.ts';
 import { isMultiOutboxError, MultiOutboxError } from './errors.ts';
 import type { Diagnosis, ExamineOptions } from './fleet/doctor.ts';
 import { isEmbedded } from './fleet/engines.ts';
 import { Fleet } from './fleet/fleet.ts';
+import {
+  type LeaseInTenantsOptions,
+  leaseInTenants,
+  type TenantUnderLease,
+} from './fleet/lease-in-tenants.ts';
 import type { MigrateOptions, TenantMigration } from './fleet/migrate.ts';
 import { type PoisonReport, recordPoisoned } from './fleet/poison.ts';
 import type { DispatchRequest, PlanReport, RunReport, TickReport } from './fleet/requests.ts';
@@ -13,6 +17,8 @@ import { roundRobin } from './fleet/strategies/round-robin.ts';
 import type { Strategy } from './fleet/strategy.ts';
 import { type TenantInput, tenantDefinition } from './fleet/tenant.ts';
 import { type WorstTenants, worstTenants } from './fleet/worst-tenants.ts';
+import type { Lease } from './lease/lease.ts';
+import { createLeases, type Leases } from './lease/leases.ts';
 import { runLocalHost } from './local/host.ts';
 import { tickOnce } from './local/tick.ts';
 import { createOutbox, type Outbox } from './outbox/outbox.ts';
@@ -69,11 +75,6 @@ export interface Tenants {
   remove(tenantId: string): Promise<TenantRecord>;
 }
 
-/** Leases of the registry or of one tenant's database. */
-export interface LeaseList {
-  list(): Promise<LeaseRecord[]>;
-}
-
 /** The library face: everything the Azure functions and the command line do, they do through this. */
 export interface MultiOutbox {
   readonly tenants: Tenants;
@@ -92,7 +93,17 @@ export interface MultiOutbox {
   run(options: TickOptions & { signal: AbortSignal; onPlan?: (plan: PlanReport) => void }): Promise<void>;
   /** The same id gives the same instance until its configuration changes. Unknown ids fail at the first call. */
   outbox(tenantId: string): Outbox;
-  leases(tenantId?: string): LeaseList;
+  /** Leases of one tenant's database; without an id, of the registry (L5). */
+  leases(tenantId?: string): Leases;
+  /**
+   * `leases(id).withLease` in many tenants, so many at once: one tenant's trouble is in its result, in the order of the
+   * tenants. @throws the registry's error, when it must tell the tenants and cannot
+   */
+  withLeases<Result>(
+    name: string,
+    options: LeaseInTenantsOptions,
+    work: (lease: Lease, tenantId: string) => Promise<Result> | Result,
+  ): Promise<TenantUnderLease<Result>[]>;
   /** Makes tenants due now (F7). @throws UNKNOWN_TENANT, TENANT_NOT_ACTIVE */
   wake(tenantId: string | readonly string[]): Promise<void>;
   /** The fleet as the registry's last reports have it; touches no tenant database (F6). */
@@ -126,7 +137,7 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
     handlers = [],
     strategy = roundRobin(),
     logger: givenLogger = silentLogger,
-    owner,
+    owner = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
     ...given
   } = options;
   const settings = loadSettings(given);
@@ -137,7 +148,7 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
     handlers: new Map(handlers.length > 0 ? [['outbox', new HandlerSet(handlers)]] : []),
     strategy,
     logger,
-    owner: owner ?? `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
+    owner,
   });
   const { dispatch, plan } = settings;
   const outboxes = new Map<string, Outbox>();
@@ -161,6 +172,19 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
       outboxes.set(tenantId, known);
     }
     return known;
+  }
+
+  function leases(tenantId?: string): Leases {
+    return createLeases({
+      use: async (action) =>
+        tenantId === undefined
+          ? action((await fleet.registry()).leases)
+          : fleet.useTenant(tenantId, (database) => action(database.leases)),
+      tenantId,
+      owner,
+      closed: fleet.closed,
+      logger,
+    });
   }
 
   return {
@@ -192,12 +216,11 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
       });
     },
     outbox,
-    leases: (tenantId) => ({
-      list: async () =>
-        tenantId === undefined
-          ? (await fleet.registry()).leases.list()
-          : fleet.useTenant(tenantId, (database) => database.leases.list()),
-    }),
+    leases,
+    async withLeases(name, { tenants, parallel = 8, ...leaseOptions }, work) {
+      const all = async () => (await (await fleet.registry()).list({ status: 'active' })).map(({ id }) => id);
+      return leaseInTenants(tenants ?? (await all()), parallel, leases, name, leaseOptions, work);
+    },
     async wake(tenantId) {
       await fleet.wake(typeof tenantId === 'string' ? [tenantId] : tenantId, { mustBeActive: true });
     },

@@ -39,7 +39,7 @@ export class Fleet {
   readonly #options: FleetOptions;
   readonly #listeners: ((tenantId: string) => void)[] = [];
   #opened: Promise<Opened> | undefined;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(options: FleetOptions) {
     this.#options = options;
@@ -155,9 +155,14 @@ export class Fleet {
     this.#listeners.push(listener);
   }
 
+  /** Fires when the fleet is being closed. */
+  get closed(): AbortSignal {
+    return this.#closing.signal;
+  }
+
   /** Waits for nobody: calls in flight fail with CLOSED. Idempotent. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     const opened = await this.#opened?.catch(() => undefined);
     if (opened === undefined) return;
     await opened.databases.close();
@@ -166,7 +171,8 @@ export class Fleet {
   }
 
   #open(): Promise<Opened> {
-    if (this.#closed) throw new MultiOutboxError('CLOSED', 'This multi-outbox is closed; make another one.');
+    if (this.closed.aborted)
+      throw new MultiOutboxError('CLOSED', 'This multi-outbox is closed; make another one.');
     this.#opened ??= this.#openAll().catch((error) => {
       // The next caller tries again: the registry may have been away.
       this.#opened = undefined;

@@ -4,8 +4,9 @@ import { MultiOutboxError } from '../errors.ts';
 const longestTimerMs = 2 ** 31 - 1;
 
 export interface HeartbeatOptions {
-  /** Named in the reason of the signal. */
+  /** Named in the reason of the signal, as the tenant is. */
   readonly name: string;
+  readonly tenantId?: string | undefined;
   /** The lease's full duration, milliseconds. */
   readonly durationMs: number;
   /** What is left of it, as the acquisition said. */
@@ -64,9 +65,7 @@ export class Heartbeat {
   lose(why: string): void {
     if (this.#stopped) return;
     this.stop();
-    this.#controller.abort(
-      new MultiOutboxError('LEASE_LOST', `The lease '${this.#options.name}' is lost: ${why}.`),
-    );
+    this.#controller.abort(leaseLost(this.#options.name, why, this.#options.tenantId));
   }
 
   /** Ends the heartbeat without firing the signal. Idempotent. */
@@ -115,4 +114,10 @@ export class Heartbeat {
       this.#renewTimer = setTimeout(() => void this.#renew(), Math.max(10, this.remainingMs / 4));
     }
   }
+}
+
+export function leaseLost(name: string, why: string, tenantId: string | undefined): MultiOutboxError {
+  return new MultiOutboxError('LEASE_LOST', `The lease '${name}' is lost: ${why}.`, {
+    ...(tenantId !== undefined && { tenantId }),
+  });
 }

@@ -1,0 +1,149 @@
+import type { LeaseAcquired, LeaseRef, RenewResult } from '../engine/lease-store.ts';
+import { isMultiOutboxError, type MultiOutboxError } from '../errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { Heartbeat, leaseLost } from './heartbeat.ts';
+
+/** A lease that this process holds. It renews itself until it is released or lost (L4). */
+export interface Lease extends AsyncDisposable {
+  readonly name: string;
+  readonly owner: string;
+  /**
+   * Greater than that of everybody who held the lease before. Write it along with what you write: whoever keeps the
+   * greatest fence seen can refuse a holder that lost its lease without noticing.
+   */
+  readonly fence: number;
+  /** When it runs out unless it is renewed, by the database's clock. */
+  readonly expiresAt: Date;
+  /** Fires with LEASE_LOST when the lease is lost or its time is up; or with the reason of the signal given. */
+  readonly signal: AbortSignal;
+  /** Renews it now, which asks the database whether it is still held. @throws LEASE_LOST, or the database's error */
+  renew(): Promise<void>;
+  /**
+   * Gives it back. False when it was not ours any more, or when the database did not answer: then it runs out by
+   * itself. Idempotent; never throws (L4).
+   */
+  release(): Promise<boolean>;
+}
+
+export interface HeldLeaseOptions {
+  readonly ref: LeaseRef;
+  readonly tenantId: string | undefined;
+  readonly durationMs: number;
+  readonly acquired: LeaseAcquired;
+  /** When the acquisition was sent, by `performance.now()`. */
+  readonly sentAt: number;
+  readonly renew: () => Promise<RenewResult>;
+  readonly release: () => Promise<boolean>;
+  /** Of the holder: when it fires the lease's signal fires, and the lease stays held until it is released. */
+  readonly signal: AbortSignal | undefined;
+  /** Fires when nothing can be renewed any more. */
+  readonly closed: AbortSignal;
+  readonly logger: Logger;
+}
+
+export class HeldLease implements Lease {
+  readonly name: string;
+  readonly owner: string;
+  readonly fence: number;
+  readonly #options: HeldLeaseOptions;
+  readonly #heartbeat: Heartbeat;
+  readonly #controller = new AbortController();
+  /** Ends when the lease does: signals that live longer keep no listener of it. */
+  readonly #listening = new AbortController();
+  #expiresAt: Date;
+  #lost: MultiOutboxError | undefined;
+  #released: Promise<boolean> | undefined;
+
+  constructor(options: HeldLeaseOptions) {
+    const { ref, tenantId, durationMs, acquired, sentAt, logger } = options;
+    this.name = ref.name;
+    this.owner = ref.owner;
+    this.fence = ref.fence;
+    this.#options = options;
+    this.#expiresAt = acquired.expiresUtc;
+    this.#heartbeat = new Heartbeat({
+      name: ref.name,
+      tenantId,
+      durationMs,
+      expiresInMs: acquired.expiresInMs,
+      sentAt,
+      renew: () => this.#renewed(),
+      onError: (error) =>
+        logger.warn('A lease could not be renewed; trying again.', {
+          tenantId,
+          lease: ref.name,
+          code: isMultiOutboxError(error) ? error.code : undefined,
+        }),
+    });
+    this.#on(this.#heartbeat.signal, (reason) => this.#lose(reason as MultiOutboxError));
+    this.#on(options.closed, () => this.#heartbeat.lose('this multi-outbox was closed'));
+    if (options.signal) this.#on(options.signal, (reason) => this.#controller.abort(reason));
+  }
+
+  get expiresAt(): Date {
+    return this.#expiresAt;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Set once it is known that it was lost before it was released. */
+  get lost(): MultiOutboxError | undefined {
+    return this.#lost;
+  }
+
+  async renew(): Promise<void> {
+    if (this.#lost) throw this.#lost;
+    if (this.#released) throw this.#gone('it was released');
+    const sentAt = performance.now();
+    const expiresInMs = await this.#renewed();
+    if (expiresInMs === null) this.#heartbeat.lose('somebody else has taken it');
+    else this.#heartbeat.extended(expiresInMs, sentAt);
+    if (this.#lost) throw this.#lost;
+  }
+
+  release(): Promise<boolean> {
+    this.#released ??= this.#release();
+    return this.#released;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release();
+  }
+
+  async #renewed(): Promise<number | null> {
+    const result = await this.#options.renew();
+    if (result.status === 'lost') return null;
+    this.#expiresAt = result.expiresUtc;
+    return result.expiresInMs;
+  }
+
+  async #release(): Promise<boolean> {
+    this.#heartbeat.stop();
+    this.#listening.abort();
+    try {
+      // Also when it was lost because its time was up: nobody may have taken it since.
+      const isReleased = await this.#options.release();
+      if (!isReleased && !this.#lost) this.#lose(this.#gone('somebody else had taken it'));
+      return isReleased;
+    } catch {
+      return false;
+    }
+  }
+
+  #gone(why: string): MultiOutboxError {
+    return leaseLost(this.name, why, this.#options.tenantId);
+  }
+
+  #lose(reason: MultiOutboxError): void {
+    this.#lost = reason;
+    this.#listening.abort();
+    this.#controller.abort(reason);
+  }
+
+  #on(source: AbortSignal, then: (reason: unknown) => void): void {
+    if (source.aborted) then(source.reason);
+    else source.addEventListener('abort', () => then(source.reason), { signal: this.#listening.signal });
+  }
+}
