@@ -1,6 +1,7 @@
 /** The library face: what an application, the Azure functions and the command line import. */
 export type { LeaseHeld, LeaseRecord } from './engine/lease-store.ts';
 export type {
+  CandidateOrder,
   FleetSummary,
   PlanCandidate,
   RunCounts,
@@ -21,8 +22,8 @@ export {
 } from './engine/work-queue.ts';
 export { type ErrorCode, errorText, isMultiOutboxError, MultiOutboxError } from './errors.ts';
 export type { Diagnosis, ExamineOptions, Finding } from './fleet/doctor.ts';
-export type { MigrateOptions, TenantMigration } from './fleet/migrate.ts';
 export type { LeaseInTenantsOptions, TenantUnderLease } from './fleet/lease-in-tenants.ts';
+export type { MigrateOptions, TenantMigration } from './fleet/migrate.ts';
 export { type PoisonedRequest, type PoisonReport, poisonedRequest } from './fleet/poison.ts';
 export { parseDispatchRequest, parseWake } from './fleet/request-format.ts';
 export { parseRequestPage, type RequestPage, requestPages } from './fleet/request-pages.ts';
@@ -33,17 +34,22 @@ export type {
   RunReport,
   TickReport,
 } from './fleet/requests.ts';
+export { deadline } from './fleet/strategies/deadline.ts';
+export { drainFirst } from './fleet/strategies/drain-first.ts';
+export type { Fairness } from './fleet/strategies/fair-places.ts';
+export { priority } from './fleet/strategies/priority.ts';
 export { roundRobin } from './fleet/strategies/round-robin.ts';
+export { weighted } from './fleet/strategies/weighted.ts';
 export type { Strategy } from './fleet/strategy.ts';
 export type { TenantInput } from './fleet/tenant.ts';
 export type { WorstTenants } from './fleet/worst-tenants.ts';
+export type { Lease } from './lease/lease.ts';
+export type { LeaseOptions, Leases, UnderLease } from './lease/leases.ts';
 export {
   createMultiOutbox,
   type DispatchOptions,
   type MultiOutbox,
   type MultiOutboxOptions,
-export type { Lease } from './lease/lease.ts';
-export type { LeaseOptions, Leases, UnderLease } from './lease/leases.ts';
   type Tenants,
   type TickOptions,
 } from './multi-outbox.ts';

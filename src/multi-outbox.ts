@@ -13,7 +13,7 @@ import {
 import type { MigrateOptions, TenantMigration } from './fleet/migrate.ts';
 import { type PoisonReport, recordPoisoned } from './fleet/poison.ts';
 import type { DispatchRequest, PlanReport, RunReport, TickReport } from './fleet/requests.ts';
-import { roundRobin } from './fleet/strategies/round-robin.ts';
+import { strategies } from './fleet/strategies/index.ts';
 import type { Strategy } from './fleet/strategy.ts';
 import { type TenantInput, tenantDefinition } from './fleet/tenant.ts';
 import { type WorstTenants, worstTenants } from './fleet/worst-tenants.ts';
@@ -35,7 +35,7 @@ export interface MultiOutboxOptions extends SettingsInput {
    */
   readonly tenants?: readonly TenantInput[];
   readonly handlers?: readonly Handler[];
-  /** Which due tenants are served, and in what order (F4); round-robin when absent. */
+  /** Which due tenants are served first (F4); the setting `plan.strategy` when absent. */
   readonly strategy?: Strategy;
   readonly logger?: Logger;
   /**
@@ -135,7 +135,7 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
   const {
     tenants: staticTenants,
     handlers = [],
-    strategy = roundRobin(),
+    strategy,
     logger: givenLogger = silentLogger,
     owner = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
     ...given
@@ -146,7 +146,7 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
     settings,
     staticTenants: staticTenants?.map((tenant) => tenantDefinition(tenant)),
     handlers: new Map(handlers.length > 0 ? [['outbox', new HandlerSet(handlers)]] : []),
-    strategy,
+    strategy: strategy ?? strategies[settings.plan.strategy](settings.plan),
     logger,
     owner,
   });

@@ -216,11 +216,26 @@ const groups = {
     ),
     leaseMs: setting('PLAN_LEASE', duration(100, 3_600_000), '30s', 'Duration of the plan lease.'),
     capacity: setting('PLAN_CAPACITY', count(1, 100_000), 1_000, 'Tenants chosen at most by one plan.'),
+    strategy: setting(
+      'STRATEGY',
+      v.picklist(
+        ['round-robin', 'drain-first', 'priority', 'deadline', 'weighted'],
+        "must be 'round-robin', 'drain-first', 'priority', 'deadline' or 'weighted'",
+      ),
+      'round-robin',
+      'Which due tenants a plan chooses first; see docs/strategies.md.',
+    ),
+    fairEvery: setting(
+      'FAIR_EVERY',
+      count(1, 1_000),
+      4,
+      'Of this many places that plans give away one goes to the tenant that has been due longest, whatever the strategy prefers. Round-robin needs none.',
+    ),
     candidates: setting(
       'PLAN_CANDIDATES',
       count(1, 1_000_000),
       10_000,
-      'Due tenants read at most by one plan, the longest due first.',
+      'Due tenants that a strategy of your own chooses from at most, the longest due first. Built-in ones see all.',
     ),
     redispatchMs: optionalSetting(
       'REDISPATCH',

@@ -4,13 +4,15 @@ SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
 -- First row: Lease is 'others' (Owner plans), 'released' (nobody is due) or 'held' (ours, under Fence), with what is
--- known of the plan before; then at most @Limit due tenants, the longest due first.
+-- known of the plan before; then the @Limit longest due tenants and, if more are due, as many by @OrderBy: 'longest-due',
+-- 'least-recently-planned', 'backlog', 'priority', 'deadline' or 'weight' (time since it was planned, times the weight).
 IF OBJECT_ID(N'[$(Schema)].[Plan_Begin]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Plan_Begin] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Plan_Begin]
   @Owner nvarchar(200),
   @LeaseMs bigint,
-  @Limit int
+  @Limit int,
+  @OrderBy nvarchar(40) = N'longest-due'
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -18,6 +20,8 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 IF @@TRANCOUNT > 0 THROW 51001, N'A plan cannot begin or be committed inside a transaction.', 1;
 DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'plan'), @Now datetime2(3) = SYSUTCDATETIME(), @Holder bit, @Fence bigint;
 DECLARE @NextDue datetime2(3), @Due int = 0, @LastPlan datetime2(3), @Open bit;
+DECLARE @Read TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY, Besides bit NOT NULL);
+DECLARE @First TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL);
 SELECT @Holder = CASE WHEN Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) THEN 0 ELSE 1 END
 FROM [$(Schema)].[Leases] WHERE NameHash = @LeaseHash AND ExpiresUtc > @Now;
 IF @Holder = 1
@@ -61,11 +65,29 @@ WHERE Id = 1;
 COMMIT;
 SELECT CASE WHEN @Fence IS NULL THEN N'released' ELSE N'held' END AS Lease, @Fence AS Fence, @Due AS Due,
   DATEDIFF_BIG(millisecond, @LastPlan, @Now) AS SinceMs, @Open AS Unfinished, DATEDIFF_BIG(millisecond, @Now, @NextDue) AS NextDueInMs;
-IF @Fence IS NOT NULL
-  SELECT TOP (@Limit) t.*, DATEDIFF_BIG(millisecond, t.NextDueUtc, @Now) AS OverdueMs,
-    DATEDIFF_BIG(millisecond, t.LastPlannedUtc, @Now) AS SincePlannedMs
-  FROM [$(Schema)].[TenantRecords] t
-  WHERE t.Status = N'active' AND t.NextDueUtc IS NOT NULL AND t.NextDueUtc <= @Now ORDER BY t.NextDueUtc, t.Id;
+IF @Fence IS NULL RETURN;
+INSERT @Read (Id, Besides)
+SELECT TOP (@Limit) Id, 0 FROM [$(Schema)].[Tenants]
+WHERE Status = N'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= @Now ORDER BY NextDueUtc, Id;
+IF @Due > @Limit AND @OrderBy <> N'longest-due'
+BEGIN
+  -- Ids first: whole rows of all due tenants would be much to sort.
+  INSERT @First (Id)
+  SELECT TOP (@Limit) Id FROM [$(Schema)].[Tenants]
+  WHERE Status = N'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= @Now
+  ORDER BY CASE @OrderBy
+      WHEN N'least-recently-planned' THEN -COALESCE(CAST(DATEDIFF_BIG(millisecond, LastPlannedUtc, @Now) AS float), 1E300)
+      WHEN N'backlog' THEN -CAST(Backlog AS float)
+      WHEN N'priority' THEN -Priority
+      WHEN N'deadline' THEN COALESCE(SlaSeconds * 1E3 - CAST(DATEDIFF_BIG(millisecond, NextDueUtc, @Now) AS float), 1E300)
+      WHEN N'weight' THEN -COALESCE(Weight * CAST(DATEDIFF_BIG(millisecond, LastPlannedUtc, @Now) AS float), 1E300)
+    END, NextDueUtc, Id;
+  INSERT @Read (Id, Besides) SELECT f.Id, 1 FROM @First f WHERE NOT EXISTS (SELECT 1 FROM @Read r WHERE r.Id = f.Id);
+END;
+SELECT t.*, DATEDIFF_BIG(millisecond, t.NextDueUtc, @Now) AS OverdueMs,
+  DATEDIFF_BIG(millisecond, t.LastPlannedUtc, @Now) AS SincePlannedMs
+FROM @Read r JOIN [$(Schema)].[TenantRecords] t ON t.Id = r.Id
+ORDER BY r.Besides, t.NextDueUtc, t.Id;
 GO
 -- Commits the choice, a JSON array of {"tenantId":"…","planVersion":1}, and gives the plan lease back. A row for each
 -- tenant won: still active, and not planned since. None when the lease was lost.

@@ -108,6 +108,30 @@ export interface PlanCandidate {
   readonly woken: boolean;
 }
 
+/**
+ * The order in which a plan reads due tenants (F4); equals by how long they have been due. `weight`: time since the
+ * tenant was last planned, times its weight; the longest first, those that were never planned before all others.
+ * `deadline`: when the SLA runs out; those without one come last.
+ */
+export const candidateOrders = [
+  'longest-due',
+  'least-recently-planned',
+  'backlog',
+  'priority',
+  'deadline',
+  'weight',
+] as const;
+export type CandidateOrder = (typeof candidateOrders)[number];
+
+export interface BeginPlan {
+  readonly owner: string;
+  readonly leaseMs: number;
+  /** Due tenants read, the longest due first; and, if more are due, as many by `order`. */
+  readonly limit: number;
+  /** `longest-due` when absent. */
+  readonly order?: CandidateOrder;
+}
+
 /** What a plan learns about the plan before it: a lost or late tick shows here (F3). */
 export interface PreviousPlan {
   /** Null at the first plan. */
@@ -124,10 +148,10 @@ export type BeginPlanResult =
       readonly status: 'due';
       readonly lease: LeaseRef;
       readonly previous: PreviousPlan;
-      /** Longest due first. */
+      /** Each once; the longest due first, then those read by `order` besides. */
       readonly candidates: PlanCandidate[];
-      /** More tenants are due than were read. */
-      readonly more: boolean;
+      /** How many tenants are due, read or not. */
+      readonly due: number;
     };
 
 export interface CommitPlan {
@@ -200,7 +224,7 @@ export interface Registry {
   changesSince(version: number | null): Promise<{ version: number; tenants: TenantRecord[] }>;
 
   /** Takes the plan lease and reads the active tenants that are due; releases it when none is (F3). */
-  beginPlan(request: { owner: string; leaseMs: number; limit: number }): Promise<BeginPlanResult>;
+  beginPlan(request: BeginPlan): Promise<BeginPlanResult>;
   /**
    * Commits the choice and releases the plan lease, in one transaction. A tenant is won only if it is still active
    * and its `planVersion` is unchanged: of two planners never both win a tenant. Returns the ids won, in the

@@ -22,8 +22,13 @@ export interface PlannerOptions {
  * returns one dispatch request for each tenant won. Two calls to the registry; one when nothing is due.
  */
 export async function makePlan(options: PlannerOptions, capacity: number): Promise<PlanReport> {
-  const { registry, owner, plan, redispatchMs, logger } = options;
-  const begun = await registry.beginPlan({ owner, leaseMs: plan.leaseMs, limit: plan.candidates });
+  const { registry, strategy, owner, plan, redispatchMs, logger } = options;
+  const begun = await registry.beginPlan({
+    owner,
+    leaseMs: plan.leaseMs,
+    limit: strategy.order ? capacity : plan.candidates,
+    ...(strategy.order && { order: strategy.order }),
+  });
   publishPoint('plan:begun', null);
   if (begun.status === 'held') {
     logger.debug('Another planner holds the plan lease.', {
@@ -40,7 +45,7 @@ export async function makePlan(options: PlannerOptions, capacity: number): Promi
   if (begun.status === 'idle') {
     return { ...emptyPlan, ...previous, status: 'idle', nextDueInMs: begun.nextDueInMs };
   }
-  const { candidates, lease } = begun;
+  const { candidates, lease, due } = begun;
   for (const { tenant } of candidates) options.onTenant(tenant);
   const chosen = await choice(options, begun, capacity);
   const won = new Set(
@@ -59,9 +64,9 @@ export async function makePlan(options: PlannerOptions, capacity: number): Promi
     ...previous,
     status: 'planned',
     requests,
-    due: candidates.length,
+    due,
     conflicts: chosen.length - requests.length,
-    more: begun.more || chosen.length < candidates.length,
+    more: chosen.length < due,
     nextDueInMs: null,
   };
 }
@@ -90,7 +95,7 @@ async function choice(
   const known = new Set(candidates);
   const chosen = new Set<PlanCandidate>();
   try {
-    for (const candidate of strategy.choose([...candidates], capacity)) {
+    for (const candidate of strategy.choose([...candidates], capacity, lease.fence)) {
       if (chosen.size >= capacity) break;
       if (known.has(candidate)) chosen.add(candidate);
     }

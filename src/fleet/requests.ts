@@ -26,10 +26,10 @@ export interface PlanReport {
   /** `held`: another planner has the plan lease. `idle`: nothing was due. `planned`: requests were made. */
   readonly status: 'held' | 'idle' | 'planned';
   readonly requests: DispatchRequest[];
-  /** Due tenants that were read, and of them those that another planner or a pause took away meanwhile. */
+  /** Due tenants, and of those chosen the ones that another planner or a pause took away meanwhile. */
   readonly due: number;
   readonly conflicts: number;
-  /** Tenants stayed due for the next plan: capacity or the reading limit was reached. */
+  /** Tenants stayed due for the next plan. */
   readonly more: boolean;
   /** Milliseconds since the last plan that took the lease; null at the first. */
   readonly sinceLastPlanMs: number | null;

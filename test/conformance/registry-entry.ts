@@ -1,5 +1,6 @@
 /** The words in which the registry suites tell of tenants. A registry never enters a tenant's database. */
 import type {
+  BeginPlan,
   BeginPlanResult,
   PlanCandidate,
   Registry,
@@ -71,20 +72,14 @@ export function report(registry: Registry, tenantId: string, fields: ReportField
   });
 }
 
-export interface PlanOptions {
-  owner?: string;
-  leaseMs?: number;
-  limit?: number;
-}
-
-export function beginPlan(registry: Registry, options: PlanOptions = {}): Promise<BeginPlanResult> {
+export function beginPlan(registry: Registry, options: Partial<BeginPlan> = {}): Promise<BeginPlanResult> {
   return registry.beginPlan({ owner: 'planner-1', leaseMs: 60_000, limit: 100, ...options });
 }
 
 export type DuePlan = Extract<BeginPlanResult, { status: 'due' }>;
 
 /** Begins a plan, and fails unless tenants are due. */
-export async function duePlan(registry: Registry, options: PlanOptions = {}): Promise<DuePlan> {
+export async function duePlan(registry: Registry, options: Partial<BeginPlan> = {}): Promise<DuePlan> {
   const plan = await beginPlan(registry, options);
   if (plan.status !== 'due') throw new Error(`expected due tenants, got ${JSON.stringify(plan)}`);
   return plan;

@@ -1,4 +1,5 @@
-/** F3, F7: choosing the due tenants, and committing the choice. */
+/** F3, F4, F7: choosing the due tenants, and committing the choice. */
+import type { CandidateOrder, TenantDefinition } from '../../src/engine/registry.ts';
 import { clockPasses } from './clock.ts';
 import {
   add,
@@ -53,7 +54,7 @@ export function registryPlanSuite(scene: Scene): void {
       await report(registry, 'a', { nextDueInMs: 0 });
       const plan = await duePlan(registry);
       expect(ids(plan.candidates)).toEqual(['c', 'd', 'b', 'a']);
-      expect(plan.more).toBe(false);
+      expect(plan.due).toBe(4);
       for (const candidate of plan.candidates) {
         expect(candidate).toEqual({
           tenant: await registry.get(candidate.tenant.id),
@@ -73,11 +74,63 @@ export function registryPlanSuite(scene: Scene): void {
       await addInTurn(registry, 'c', 'a', 'b');
       const first = await duePlan(registry, { limit: 2 });
       expect(ids(first.candidates)).toEqual(['c', 'a']);
-      expect(first.more).toBe(true);
+      expect(first.due).toBe(3);
       expect(await commit(registry, first)).toEqual(['c', 'a']);
       const second = await duePlan(registry, { limit: 1 });
       expect(ids(second.candidates)).toEqual(['b']);
-      expect(second.more).toBe(false);
+      expect(second.due).toBe(1);
+    });
+
+    const day = 86_400;
+    test.each<{ order: CandidateOrder; fields: Partial<TenantDefinition>; backlog?: true }>([
+      { order: 'priority', fields: { priority: 5 } },
+      { order: 'deadline', fields: { slaSeconds: day } },
+      { order: 'weight', fields: { weight: 1e9 } },
+      { order: 'backlog', fields: {}, backlog: true },
+    ])('F4: a plan that cannot read all reads by $order too, not only the longest due', async (wanted) => {
+      const { registry } = await scene.registry();
+      await add(registry, 'wanted', wanted.fields);
+      for (const id of ['first', 'second', 'third']) await add(registry, id, { slaSeconds: 2 * day });
+      // Planned once, so that `weight` has a time to multiply.
+      await planAll(registry);
+      for (const id of ['first', 'second', 'third', 'wanted']) {
+        await clockPasses(registry.leases);
+        const backlog = wanted.backlog === true && id === 'wanted';
+        await report(registry, id, { nextDueInMs: 0, backlog });
+      }
+      const { order } = wanted;
+      const plan = await duePlan(registry, { limit: 2, order });
+      expect(ids(plan.candidates)).toEqual(['first', 'second', 'wanted']);
+      expect(plan.due).toBe(4);
+      await commit(registry, plan, []);
+      const one = await duePlan(registry, { limit: 1, order });
+      expect(ids(one.candidates)).toEqual(['first', 'wanted']);
+      await commit(registry, one, []);
+      expect(ids((await duePlan(registry, { limit: 4, order })).candidates)).toHaveLength(4);
+    });
+
+    test('F4: by the last plan, a tenant that was never planned is read before all others', async () => {
+      const { registry } = await scene.registry();
+      await addInTurn(registry, 'a', 'b');
+      for (const id of ['b', 'a']) {
+        const plan = await duePlan(registry);
+        await commit(
+          registry,
+          plan,
+          plan.candidates.filter(({ tenant }) => tenant.id === id),
+        );
+        await clockPasses(registry.leases);
+      }
+      for (const id of ['a', 'b']) {
+        await report(registry, id, { nextDueInMs: 0 });
+        await clockPasses(registry.leases);
+      }
+      await add(registry, 'new');
+      const order = 'least-recently-planned';
+      const plan = await duePlan(registry, { limit: 1, order });
+      expect(ids(plan.candidates)).toEqual(['a', 'new']);
+      await commit(registry, plan, []);
+      expect(ids((await duePlan(registry, { limit: 2, order })).candidates)).toEqual(['a', 'b', 'new']);
     });
 
     test('F3: a committed tenant is won, and due again only after the redispatch time', async () => {

@@ -1,21 +1,15 @@
-import type { PlanCandidate } from '../../engine/registry.ts';
 import type { Strategy } from '../strategy.ts';
+import { ranked, sincePlanned } from './rank.ts';
 
 /**
  * Least recently planned first; a tenant that was never planned comes before all others. Whoever is chosen goes to
- * the end, so a tenant that stays due is served within ⌈due tenants ÷ capacity⌉ plans.
+ * the end, so a tenant that stays due is chosen within ⌈due tenants ÷ capacity⌉ plans.
  */
 export function roundRobin(): Strategy {
   return {
     name: 'round-robin',
-    choose: (candidates, capacity) => [...candidates].sort(byTurn).slice(0, capacity),
+    order: 'least-recently-planned',
+    choose: (candidates, capacity) =>
+      ranked(candidates, (candidate) => -sincePlanned(candidate)).slice(0, capacity),
   };
-}
-
-function byTurn(a: PlanCandidate, b: PlanCandidate): number {
-  const waitA = a.sincePlannedMs ?? Number.POSITIVE_INFINITY;
-  const waitB = b.sincePlannedMs ?? Number.POSITIVE_INFINITY;
-  if (waitA !== waitB) return waitB > waitA ? 1 : -1;
-  if (a.overdueMs !== b.overdueMs) return b.overdueMs - a.overdueMs;
-  return a.tenant.id < b.tenant.id ? -1 : 1;
 }

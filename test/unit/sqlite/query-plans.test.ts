@@ -1,5 +1,6 @@
 /** Every statement that a run or a plan prepares goes through an index made for it, whatever the data. */
 import { DatabaseSync } from 'node:sqlite';
+import { candidateOrders } from '../../../src/engine/registry.ts';
 import { foldCase } from '../../../src/engine/sqlite/file.ts';
 import { tenantDefinition } from '../../../src/fleet/tenant.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
@@ -110,15 +111,27 @@ test('F3: a plan reads the due tenants, not the registered ones', async () => {
   const plan = await registry.beginPlan({ owner: 'planner', leaseMs: 60_000, limit: 5 });
   if (plan.status !== 'due') throw new Error(`the plan is ${plan.status}`);
   const choices = plan.candidates.map(({ tenant, planVersion }) => ({ tenantId: tenant.id, planVersion }));
+  for (const order of candidateOrders) {
+    await registry.beginPlan({ owner: 'planner', leaseMs: 60_000, limit: 5, order });
+  }
   await registry.commitPlan({ lease: plan.lease, choices, redispatchMs: 1_000 });
   await registry.wake(['t7']);
   await registry.changesSince(3);
 
   const plans = await plansOf(place.file('registry.db'), 'Tenants', statements);
-  expectIndexed(plans, 'Tenants');
-  const due = plans.filter(([sql]) => sql.includes('NextDueUtc <= ? ORDER BY'));
+  // By a strategy's order the due ids are sorted, which need not be few; no other rows are read.
+  const byOrder = plans.filter(([sql]) => sql.includes('CROSS JOIN Tenants'));
+  expect(byOrder).toHaveLength((candidateOrders.length - 1) * Object.keys(statistics).length);
+  const tenantsDue = 'SEARCH Tenants USING INDEX Tenants_Due (NextDueUtc>? AND NextDueUtc<?)';
+  for (const [, steps] of byOrder) expect(steps).toContain(tenantsDue);
+  expect(byOrder.flatMap(([, steps]) => steps).filter((step) => step.startsWith('SCAN Tenants'))).toEqual([]);
+  expectIndexed(
+    plans.filter((each) => !byOrder.includes(each)),
+    'Tenants',
+  );
+  const due = plans.filter(([sql]) => sql.includes('NextDueUtc <= ?1 ORDER BY NextDueUtc'));
   expect(due).toHaveLength(Object.keys(statistics).length);
   for (const [, steps] of due) {
-    expect(steps).toEqual(['SEARCH Tenants USING INDEX Tenants_Due (NextDueUtc>? AND NextDueUtc<?)']);
+    expect(steps).toEqual([tenantsDue]);
   }
 });

@@ -1,5 +1,12 @@
 /** The plan (F3): due tenants under the plan lease, and the choice committed. */
-import type { BeginPlanResult, CommitPlan, PlanCandidate, PreviousPlan } from '../../registry.ts';
+import type {
+  BeginPlan,
+  BeginPlanResult,
+  CandidateOrder,
+  CommitPlan,
+  PlanCandidate,
+  PreviousPlan,
+} from '../../registry.ts';
 import { type Connection, nowSql } from '../connection.ts';
 import type { DatabaseHandle } from '../handle.ts';
 import { giveLeaseBack, heldBy, heldByAnother, takeLease } from '../lease-store.ts';
@@ -8,16 +15,30 @@ import { type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
 
 const planLeaseName = 'plan';
 
+const dueTenants = `FROM Tenants INDEXED BY Tenants_Due
+    WHERE Status = 'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= ?1`;
+
+/** What each order sorts by; ?1 is now. */
+const rank: Readonly<Record<Exclude<CandidateOrder, 'longest-due'>, string>> = {
+  'least-recently-planned': 'LastPlannedUtc NULLS FIRST',
+  backlog: 'Backlog DESC',
+  priority: 'Priority DESC',
+  deadline: 'NextDueUtc + SlaSeconds * 1000 NULLS LAST',
+  weight: 'Weight * (?1 - LastPlannedUtc) DESC NULLS FIRST',
+};
+
 export const planSql = {
   /** Reads no more than the head of the index of due tenants, however many are registered. */
   look: `SELECT Now, Owner, ExpiresUtc,
       (SELECT NextDueUtc FROM Tenants INDEXED BY Tenants_Due WHERE Status = 'active' AND NextDueUtc IS NOT NULL
         ORDER BY NextDueUtc LIMIT 1) AS NextDueUtc
     FROM (SELECT ${nowSql} AS Now) LEFT JOIN Leases ON Name = '${planLeaseName}'`,
-  due: `SELECT ${tenantColumns} FROM Tenants INDEXED BY Tenants_Due
-    WHERE Status = 'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= ? ORDER BY NextDueUtc, Id LIMIT ?`,
-  countDue: `SELECT count(*) AS Count FROM Tenants INDEXED BY Tenants_Due
-    WHERE Status = 'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= ?`,
+  due: `SELECT ${tenantColumns} ${dueTenants} ORDER BY NextDueUtc, Id LIMIT ?2`,
+  /** Sorts ids alone: whole rows of all due tenants would be many megabytes. */
+  first: (order: keyof typeof rank) => `SELECT ${tenantColumns}
+    FROM (SELECT Id ${dueTenants} ORDER BY ${rank[order]}, NextDueUtc, Id LIMIT ?2)
+      CROSS JOIN Tenants INDEXED BY sqlite_autoindex_Tenants_1 USING (Id)`,
+  countDue: `SELECT count(*) AS Count ${dueTenants}`,
   state: 'SELECT LastPlanUtc, PlanOpen FROM RegistryState',
   note: 'UPDATE RegistryState SET LastPlanUtc = ?, LastPlanDue = ?, LastPlanChosen = 0, PlanOpen = ?',
   close: 'UPDATE RegistryState SET LastPlanChosen = ?, PlanOpen = 0',
@@ -46,10 +67,7 @@ function look(connection: Connection): LookRow {
   return connection.get<LookRow>(planSql.look)!;
 }
 
-export async function beginPlan(
-  handle: DatabaseHandle,
-  request: { owner: string; leaseMs: number; limit: number },
-): Promise<BeginPlanResult> {
+export async function beginPlan(handle: DatabaseHandle, request: BeginPlan): Promise<BeginPlanResult> {
   const seen = await handle.look(look);
   const held = heldBy(seen.Owner, seen.ExpiresUtc, seen.Now, request.owner);
   if (held !== null) return held;
@@ -61,12 +79,8 @@ export async function beginPlan(
   });
 }
 
-function planInTransaction(
-  connection: Connection,
-  request: { owner: string; leaseMs: number; limit: number },
-  now: number,
-): BeginPlanResult {
-  const { owner, leaseMs, limit } = request;
+function planInTransaction(connection: Connection, request: BeginPlan, now: number): BeginPlanResult {
+  const { owner, leaseMs } = request;
   const held = heldByAnother(connection, planLeaseName, owner);
   if (held !== null) return held;
   const found = look(connection);
@@ -85,14 +99,26 @@ function planInTransaction(
     return { status: 'idle', previous: notePlan(connection, now, 0, false), nextDueInMs };
   }
   const due = connection.get<{ Count: number }>(planSql.countDue, now)!.Count;
-  const rows = connection.all<TenantRow>(planSql.due, now, limit);
   return {
     status: 'due',
     lease,
     previous: notePlan(connection, now, due, true),
-    candidates: rows.map((row) => candidate(row, now)),
-    more: due > rows.length,
+    candidates: read(connection, request, due, now).map((row) => candidate(row, now)),
+    due,
   };
+}
+
+function read(
+  connection: Connection,
+  { limit, order = 'longest-due' }: BeginPlan,
+  due: number,
+  now: number,
+): TenantRow[] {
+  const rows = connection.all<TenantRow>(planSql.due, now, limit);
+  if (due <= limit || order === 'longest-due') return rows;
+  const known = new Set(rows.map(({ Id }) => Id));
+  const first = connection.all<TenantRow>(planSql.first(order), now, limit);
+  return [...rows, ...first.filter(({ Id }) => !known.has(Id))];
 }
 
 function candidate(row: TenantRow, now: number): PlanCandidate {

@@ -1,6 +1,7 @@
 /** The registry in a SQLite database: its verbs, each concern in a file of its own. */
 import type { LeaseStore } from '../../lease-store.ts';
 import type {
+  BeginPlan,
   BeginPlanResult,
   CommitPlan,
   FleetSummary,
@@ -64,7 +65,7 @@ export class SqliteRegistry implements Registry {
     return this.#handle.read((connection) => tenantsChangedSince(connection, version));
   }
 
-  beginPlan(request: { owner: string; leaseMs: number; limit: number }): Promise<BeginPlanResult> {
+  beginPlan(request: BeginPlan): Promise<BeginPlanResult> {
     return beginPlan(this.#handle, request);
   }
 

@@ -1,5 +1,5 @@
 /** The plan (F3): due tenants under the plan lease, and the choice committed. */
-import type { BeginPlanResult, CommitPlan, PlanCandidate } from '../../registry.ts';
+import type { BeginPlan, BeginPlanResult, CommitPlan, PlanCandidate } from '../../registry.ts';
 import { bigint, type Database, int, longText, type Row, text } from '../database.ts';
 import { leftMs } from '../lease-store.ts';
 import { wholeMs } from '../text.ts';
@@ -11,11 +11,16 @@ const msOrNull = (value: unknown) => (value === null ? null : leftMs(value));
 
 export async function beginPlan(
   database: Database,
-  { owner, leaseMs, limit }: { owner: string; leaseMs: number; limit: number },
+  { owner, leaseMs, limit, order = 'longest-due' }: BeginPlan,
 ): Promise<BeginPlanResult> {
   const [headers, rows = []] = await database.call(
     'Plan_Begin',
-    { Owner: [text(200), owner], LeaseMs: [bigint, wholeMs(leaseMs)], Limit: [int, limit] },
+    {
+      Owner: [text(200), owner],
+      LeaseMs: [bigint, wholeMs(leaseMs)],
+      Limit: [int, limit],
+      OrderBy: [text(40), order],
+    },
     // The owner planning again gets a newer fence, which is as good.
     { onLost: 'repeat' },
   );
@@ -36,7 +41,7 @@ export async function beginPlan(
     lease: { name: planLeaseName, owner, fence: Number(header.Fence) },
     previous,
     candidates: rows.map(candidate),
-    more: (header.Due as number) > rows.length,
+    due: header.Due as number,
   };
 }
 

@@ -1,6 +1,7 @@
 /** The registry in a SQL Server database: its verbs, each concern in a file of its own. */
 import type { LeaseStore } from '../../lease-store.ts';
 import type {
+  BeginPlan,
   BeginPlanResult,
   CommitPlan,
   FleetSummary,
@@ -63,7 +64,7 @@ export class SqlServerRegistry implements Registry {
     return changesSince(this.#database, version);
   }
 
-  beginPlan(request: { owner: string; leaseMs: number; limit: number }): Promise<BeginPlanResult> {
+  beginPlan(request: BeginPlan): Promise<BeginPlanResult> {
     return beginPlan(this.#database, request);
   }
 
