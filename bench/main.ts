@@ -12,6 +12,7 @@ import type { Benchmark, Findings } from './benchmark.ts';
 import { coldStart } from './cold-start.ts';
 import { drain } from './drain.ts';
 import { enqueue } from './enqueue.ts';
+import { fanOut } from './fan-out.ts';
 import { memory } from './memory.ts';
 import type { Places } from './place.ts';
 import { plan } from './plan.ts';
@@ -20,7 +21,7 @@ import { sqlitePlaces } from './sqlite/place.ts';
 import { stuck } from './stuck.ts';
 import { sweep } from './sweep.ts';
 
-const benchmarks: readonly Benchmark[] = [drain, sweep, stuck, memory, plan, enqueue, coldStart];
+const benchmarks: readonly Benchmark[] = [drain, sweep, stuck, memory, plan, enqueue, fanOut, coldStart];
 
 interface Options {
   readonly json?: true;

@@ -76,7 +76,16 @@ describe('a quick run of all benchmarks', () => {
     expect(document).toMatchObject({ engine: 'sqlite', quick: true, repetitions: 1 });
     const names = document.benchmarks.map(({ name }) => name);
     expect(names).toEqual(
-      expect.arrayContaining(['drain', 'sweep', 'stuck', 'memory', 'plan', 'enqueue', 'cold-start']),
+      expect.arrayContaining([
+        'drain',
+        'sweep',
+        'stuck',
+        'memory',
+        'plan',
+        'enqueue',
+        'fan-out',
+        'cold-start',
+      ]),
     );
     for (const { measurements, targets, notes } of document.benchmarks) {
       expect(measurements.length).toBeGreaterThan(0);
@@ -135,6 +144,10 @@ describe('a quick run of all benchmarks', () => {
       { registered: 100, due: 100 },
       { registered: 300, due: 100 },
     ]);
+  });
+
+  test('F3: a plan of many tenants fans out in pages', () => {
+    expect(countsOf('fan-out')).toEqual([{ tenants: 500, pages: 3 }]);
   });
 });
 

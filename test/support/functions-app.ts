@@ -142,6 +142,10 @@ export class Instance {
     await this.#ended();
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.kill();
+  }
+
   #ended() {
     return until('the instance has ended', () => this.exit !== undefined);
   }

@@ -1,4 +1,4 @@
-/** `node bundle.mjs FOLDER HANDLERS`: a function app with other handlers, as Azure would take it. */
+/** `node bundle.mjs FOLDER [HANDLERS]`: the function app as Azure would take it, with other handlers if given. */
 import { cpSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { bundleFunctions } from '../../../esbuild.functions.mjs';
