@@ -54,7 +54,6 @@ export const memory: Benchmark = {
       ),
       notes: [
         'Each repetition is a process of its own; growth is against that process after a first, small drain. Handlers are asynchronous, so that batches overlap.',
-        'In some processes V8 pretenures what surrounds a message, and collects it less often; they have the greatest peaks and keep no more in the end.',
       ],
     };
   },
