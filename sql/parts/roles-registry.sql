@@ -1,7 +1,7 @@
 -- Roles of the registry; how they are named, and what Babelfish needs besides, stands in roles-tenant.sql.
 --
 --   $(Schema)_dispatcher  plans, reads tenants, reports, wakes, leases
---   $(Schema)_operator    registers, changes, pauses and retires tenants, and all that a dispatcher may but plan
+--   $(Schema)_operator    registers, changes, pauses and retires tenants, wakes, reads, lists and frees leases
 IF DATABASE_PRINCIPAL_ID(N'$(Schema)_dispatcher') IS NULL EXEC(N'CREATE ROLE [$(Schema)_dispatcher]');
 IF DATABASE_PRINCIPAL_ID(N'$(Schema)_operator') IS NULL EXEC(N'CREATE ROLE [$(Schema)_operator]');
 GO
@@ -27,6 +27,7 @@ GRANT EXECUTE ON [$(Schema)].[Tenant_List] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[Tenant_Changes] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[Fleet_Summary] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[Lease_List] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[Lease_Release] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[SchemaJournal_List] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[SchemaJournal_List] TO [$(Schema)_operator];
 GO
@@ -37,7 +38,7 @@ BEGIN
   GRANT EXECUTE ON [$(Schema)].[Lease_Ensure] TO [$(Schema)_dispatcher];
   GRANT EXECUTE ON [$(Schema)].[Lease_Take] TO [$(Schema)_dispatcher];
   GRANT SELECT, INSERT, UPDATE ON [$(Schema)].[Leases] TO [$(Schema)_dispatcher];
-  GRANT SELECT ON [$(Schema)].[Leases] TO [$(Schema)_operator];
+  GRANT SELECT, UPDATE ON [$(Schema)].[Leases] TO [$(Schema)_operator];
   GRANT SELECT, UPDATE ON [$(Schema)].[RegistryState] TO [$(Schema)_dispatcher];
   GRANT SELECT, UPDATE ON [$(Schema)].[RegistryState] TO [$(Schema)_operator];
   GRANT SELECT, UPDATE ON [$(Schema)].[Tenants] TO [$(Schema)_dispatcher];

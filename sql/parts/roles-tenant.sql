@@ -3,7 +3,7 @@
 --
 --   $(Schema)_producer    enqueues, and nothing else
 --   $(Schema)_dispatcher  runs: begin, settle, leases, statistics, and enqueues
---   $(Schema)_operator    the rest: looks at messages, replays and discards dead ones, lists leases
+--   $(Schema)_operator    the rest: looks at messages, replays and discards dead ones, lists and frees leases
 --
 -- No role has a right on a table: SQL Server's ownership chaining lets a procedure reach what has its owner. A server
 -- without it (Babelfish) asks for the caller's own rights on the tables too, which is why they are granted there, and
@@ -21,6 +21,7 @@ GRANT EXECUTE ON [$(Schema)].[Lease_Renew] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Lease_Release] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Lease_List] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Lease_List] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[Lease_Release] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[SchemaJournal_List] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[SchemaJournal_List] TO [$(Schema)_operator];
 GO

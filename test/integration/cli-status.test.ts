@@ -92,6 +92,27 @@ test('L1: leases list shows the leases of a tenant and of the registry', async (
   expect((await folder.cli(['leases', 'list'])).stdout).toMatch(/^plan +free +1$/m);
 });
 
+test('L5: leases release says who holds the lease, and frees it with --yes', async () => {
+  await folder.json(['tenants', 'add', 'acme', '--migrate']);
+  const release = (...args: string[]) => folder.cli(['leases', 'release', ...args]);
+  expect((await release('report', 'acme')).stdout).toMatch(/^Nobody holds a lease 'report' here/);
+  const { stderr } = await folder.script(`
+    const multiOutbox = library.createMultiOutbox();
+    await multiOutbox.leases('acme').acquire('report', { owner: 'night job', durationMs: '1h' });
+    await multiOutbox.close();`);
+  expect(stderr).not.toContain('Error');
+  const asked = await release('report', 'acme');
+  expect(asked.stdout).toMatch(
+    /^Lease report is held by night job, for another \d+ min\. Nothing was changed/,
+  );
+  const freed = await folder.json(['leases', 'release', 'report', 'acme', '--yes']);
+  expect(freed).toMatchObject({ tenantId: 'acme', changed: true, lease: { owner: 'night job', fence: 1 } });
+  expect(await folder.json(['leases', 'release', 'report', 'acme', '--yes'])).toMatchObject({ lease: null });
+  expect(await folder.json(['leases', 'list', 'acme'])).toMatchObject({
+    leases: [{ held: false, fence: 1 }],
+  });
+});
+
 test('handlers list shows the topics and what each handler is held to', async () => {
   const { handlers, file } = await folder.json<{ handlers: { topic: string }[]; file: null }>([
     'handlers',

@@ -3,9 +3,10 @@ import type { LeaseRecord } from '../../engine/lease-store.ts';
 import { table } from '../output/table.ts';
 import { age, duration, shorten } from '../output/text.ts';
 import type { Runner } from '../program.ts';
+import { leasesReleaseCommand } from './leases-release.ts';
 
 export function leasesCommands(program: Command, run: Runner): void {
-  const leases = program.command('leases').description('look at leases');
+  const leases = program.command('leases').description('look at leases, free them');
   leases
     .command('list')
     .description("list the leases of a tenant's database, or of the registry")
@@ -37,6 +38,7 @@ export function leasesCommands(program: Command, run: Runner): void {
         );
       }),
     );
+  leasesReleaseCommand(leases, run);
 }
 
 function stateText({ held, owner }: LeaseRecord): string {
