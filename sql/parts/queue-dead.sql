@@ -42,7 +42,7 @@ DECLARE @Since datetime2(3) = DATEADD(millisecond, -CAST(@OlderThanMs % 1000 AS 
 DECLARE @AfterUtc datetime2(3);
 SELECT @AfterUtc = SettledUtc FROM [$(Schema)].[$(Queue)] WHERE Sequence = @After AND Status = 3;
 SELECT TOP (@Limit) q.Sequence, q.MessageId, q.Topic, q.Payload, q.PayloadEscaped, q.Headers, q.CorrelationId, q.OrderingKey,
-  q.EnqueuedUtc, q.DueUtc, q.Attempts, q.Parks, q.Recovered, q.Status, q.DedupKey, CAST(NULL AS bigint) AS ClaimFence,
+  q.EnqueuedUtc, q.DueUtc, q.Attempts, q.Parks, q.Recovered, q.Status, q.Source, q.DedupKey, CAST(NULL AS bigint) AS ClaimFence,
   q.LastError, q.FirstError, q.ReplayCount, q.SettledUtc, CAST(0 AS bit) AS HeldBack
 FROM [$(Schema)].[$(Queue)] q
 WHERE q.Status = 3 AND q.SettledUtc <= @Since

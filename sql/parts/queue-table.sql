@@ -25,8 +25,13 @@ BEGIN
     CorrelationId nvarchar(200) COLLATE Latin1_General_100_BIN2 NULL,
     OrderingKey nvarchar(200) COLLATE Latin1_General_100_BIN2 NULL,
     OrderingHash AS CAST(HASHBYTES('SHA2_256', OrderingKey) AS binary(32)) PERSISTED,
-    DedupKey nvarchar(200) COLLATE Latin1_General_100_BIN2 NULL,
+    -- Room for the key of a conflict, which has the message's hash behind it (U+001F between them).
+    DedupKey nvarchar(401) COLLATE Latin1_General_100_BIN2 NULL,
     DedupHash AS CAST(HASHBYTES('SHA2_256', DedupKey) AS binary(32)) PERSISTED,
+    -- Whose dedup key it is; empty for the application's own.
+    Source nvarchar(200) COLLATE Latin1_General_100_BIN2 NOT NULL CONSTRAINT [DF_$(Queue)_Source] DEFAULT (N''),
+    -- Stands for the content: a dedup key that comes again with another hash is a conflict (I2).
+    Hash nvarchar(200) COLLATE Latin1_General_100_BIN2 NULL,
     EnqueuedUtc datetime2(3) NOT NULL,
     DueUtc datetime2(3) NOT NULL,
     Status tinyint NOT NULL CONSTRAINT [DF_$(Queue)_Status] DEFAULT (0),
@@ -53,7 +58,7 @@ BEGIN
     CONSTRAINT [PK_$(Queue)] PRIMARY KEY CLUSTERED (Sequence) WITH (OPTIMIZE_FOR_SEQUENTIAL_KEY = ON)
   );
   CREATE UNIQUE INDEX [UX_$(Queue)_MessageId] ON [$(Schema)].[$(Queue)] (MessageId);
-  CREATE UNIQUE INDEX [UX_$(Queue)_DedupHash] ON [$(Schema)].[$(Queue)] (DedupHash) WHERE DedupKey IS NOT NULL;
+  CREATE UNIQUE INDEX [UX_$(Queue)_DedupHash] ON [$(Schema)].[$(Queue)] (DedupHash, Source) WHERE DedupKey IS NOT NULL;
   CREATE INDEX [IX_$(Queue)_Due] ON [$(Schema)].[$(Queue)] (DueUtc, Sequence)
     INCLUDE (OrderingHash, Recovered, Parks) WHERE Status = 0 AND HeldBack = 0;
   CREATE INDEX [IX_$(Queue)_Line] ON [$(Schema)].[$(Queue)] (OrderingHash, Sequence)

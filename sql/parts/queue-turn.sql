@@ -332,7 +332,7 @@ SELECT CASE WHEN @Released = 1 THEN N'released' WHEN @Held = 1 THEN N'held' ELSE
   @More AS More, CASE WHEN @NextDue <= @Now THEN 0 ELSE DATEDIFF_BIG(millisecond, @Now, @NextDue) END AS NextDueInMs,
   @Purged AS Purged, @Recovered AS Recovered;
 SELECT q.Sequence, q.MessageId, q.Topic, q.Payload, q.PayloadEscaped, q.Headers, q.CorrelationId, q.OrderingKey,
-  q.EnqueuedUtc, q.DueUtc, q.Attempts, q.Parks, q.Recovered
+  q.EnqueuedUtc, q.DueUtc, q.Attempts, q.Parks, q.Recovered, q.Source, q.DedupKey
 FROM @Claim c JOIN [$(Schema)].[$(Queue)] q ON q.Sequence = c.Sequence
 WHERE q.Status = 1 AND q.ClaimFence = @Fence
 ORDER BY c.Position;

@@ -36,8 +36,8 @@ export const messageLimits = {
 } as const;
 
 /**
- * A message to be enqueued. Checked by the caller; an engine may rely on it. Ordering keys and dedup keys are compared
- * exactly: case and blanks count, whatever the database's collation.
+ * A message to be enqueued. Checked by the caller; an engine may rely on it. Ordering keys, dedup keys and sources are
+ * compared exactly: case and blanks count, whatever the database's collation.
  */
 export interface NewMessage {
   /** A UUID. The same id again is a duplicate, like a dedup key. */
@@ -49,14 +49,32 @@ export interface NewMessage {
   readonly correlationId?: string;
   readonly orderingKey?: string;
   readonly dedupKey?: string;
+  /** Whose dedup key it is: the same key from two sources is two keys. Absent: the application's own. */
+  readonly source?: string;
+  /** Stands for the content: a dedup key that comes again with another hash is a conflict (I2). */
+  readonly hash?: string;
   /** Milliseconds from the database's now until the message is due; 0 when absent (Q2). */
   readonly dueInMs?: number;
 }
 
+/**
+ * The dedup key as it is stored of a message that is kept as a conflict: its hash makes it a key of its own, so that the
+ * same conflict is kept once. The mark between them (U+001F) is in no key that a caller may give.
+ */
+export function conflictKey(dedupKey: string, hash: string): string {
+  return `${dedupKey}\u001f${hash}`;
+}
+
+/** The dedup key that a stored one stands for. */
+export function dedupKeyOf(stored: string): string {
+  const mark = stored.indexOf('\u001f');
+  return mark === -1 ? stored : stored.slice(0, mark);
+}
+
 export interface EnqueueResult {
-  /** The id of the stored message; for a duplicate, the id of the first one. */
+  /** The id of the stored message; for a duplicate or a conflict, the id of the first one. */
   readonly messageId: string;
-  readonly status: 'enqueued' | 'duplicate';
+  readonly status: 'enqueued' | 'duplicate' | 'conflict';
 }
 
 /** A message as a claim hands it out. */
@@ -68,6 +86,8 @@ export interface ClaimedMessage {
   readonly headers: Readonly<Record<string, string>>;
   readonly correlationId: string | null;
   readonly orderingKey: string | null;
+  readonly source: string | null;
+  readonly dedupKey: string | null;
   readonly enqueuedUtc: Date;
   readonly dueUtc: Date;
   /** How often it was started, this time included: 1 at the first claim (Q5). */
@@ -81,7 +101,6 @@ export interface ClaimedMessage {
 /** A stored message with all that is known of it, for people to look at. */
 export interface MessageRecord extends Omit<ClaimedMessage, 'attempt'> {
   readonly status: MessageStatus;
-  readonly dedupKey: string | null;
   readonly attempts: number;
   readonly claimFence: number | null;
   readonly lastError: string | null;
@@ -220,8 +239,9 @@ export interface WorkQueue {
    * Stores messages in one round trip (Q3), all or none. With `transaction` (what that is, is the engine's: an
    * open connection or transaction object of its driver) they become part of it, and this call neither commits
    * nor rolls back; without, they are committed when the promise resolves. Results stand in the order given.
-   * A dedup key or message id seen before, in the table or earlier in the same call, is a no-op. A null transaction is
-   * none.
+   * A dedup key or message id seen before, in the table or earlier in the same call, is a no-op. Where both messages
+   * have a hash and these differ it is a conflict: the message is kept as Dead, once for each hash, outside its line.
+   * A null transaction is none.
    * @throws MultiOutboxError TRANSACTION_NOT_OPEN, WRONG_DATABASE, SCHEMA_MISSING or a DATABASE_ code
    */
   enqueue(messages: readonly NewMessage[], transaction?: unknown): Promise<EnqueueResult[]>;

@@ -78,7 +78,8 @@ export function createOutbox(tenantId: string, access: OutboxAccess): Outbox {
     const messages = many.map((message, index) =>
       newMessage(message, many.length > 1 ? ` at index ${index}` : ''),
     );
-    const results = await access.use((queue) => queue.enqueue(messages, transaction));
+    // Conflicts are of messages that bear a hash.
+    const results = (await access.use((queue) => queue.enqueue(messages, transaction))) as Enqueued[];
     if (wake) await access.wake();
     return Array.isArray(input) ? results : results[0]!;
   }

@@ -13,6 +13,7 @@ import { orderingSuite } from './ordering.ts';
 import { orderingDeadSuite } from './ordering-dead.ts';
 import { processesSuite } from './processes.ts';
 import { randomQueueSuite } from './random-queue.ts';
+import { receiveSuite } from './receive.ts';
 import { recoverySuite } from './recovery.ts';
 import { registryPlanSuite } from './registry-plan.ts';
 import { registryReportSuite } from './registry-report.ts';
@@ -27,6 +28,7 @@ const suites = [
   lifecycleSuite,
   enqueueSuite,
   joinSuite,
+  receiveSuite,
   contentSuite,
   claimSuite,
   settleSuite,

@@ -13,6 +13,8 @@ export function claimed(fields: Partial<ClaimedMessage> = {}): ClaimedMessage {
     headers: {},
     correlationId: null,
     orderingKey: null,
+    source: null,
+    dedupKey: null,
     enqueuedUtc: new Date(0),
     dueUtc: new Date(0),
     attempt: 1,

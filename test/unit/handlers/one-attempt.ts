@@ -31,6 +31,8 @@ export function attemptOnce(
         headers,
         correlationId: null,
         orderingKey: null,
+        source: null,
+        dedupKey: null,
         enqueuedUtc: new Date(),
         dueUtc: new Date(),
         attempt: 1,

@@ -14,6 +14,8 @@ CREATE TABLE Outbox (
   CorrelationId TEXT,
   OrderingKey TEXT,
   DedupKey TEXT,
+  Source TEXT NOT NULL DEFAULT '',
+  Hash TEXT,
   EnqueuedUtc INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)),
   DueUtc INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)),
   Status INTEGER NOT NULL DEFAULT 0 CHECK (Status BETWEEN 0 AND 3),
@@ -35,7 +37,7 @@ CREATE TABLE sqlite_sequence(name,seq);
 
 CREATE UNIQUE INDEX Outbox_MessageId ON Outbox (MessageId);
 
-CREATE UNIQUE INDEX Outbox_DedupKey ON Outbox (DedupKey) WHERE DedupKey IS NOT NULL;
+CREATE UNIQUE INDEX Outbox_DedupKey ON Outbox (DedupKey, Source) WHERE DedupKey IS NOT NULL;
 
 CREATE INDEX Outbox_Due ON Outbox (DueUtc, Sequence) WHERE Status = 0 AND HeldBack = 0;
 
@@ -73,6 +75,8 @@ CREATE TABLE Inbox (
   CorrelationId TEXT,
   OrderingKey TEXT,
   DedupKey TEXT,
+  Source TEXT NOT NULL DEFAULT '',
+  Hash TEXT,
   EnqueuedUtc INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)),
   DueUtc INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)),
   Status INTEGER NOT NULL DEFAULT 0 CHECK (Status BETWEEN 0 AND 3),
@@ -92,7 +96,7 @@ CREATE TABLE Inbox (
 
 CREATE UNIQUE INDEX Inbox_MessageId ON Inbox (MessageId);
 
-CREATE UNIQUE INDEX Inbox_DedupKey ON Inbox (DedupKey) WHERE DedupKey IS NOT NULL;
+CREATE UNIQUE INDEX Inbox_DedupKey ON Inbox (DedupKey, Source) WHERE DedupKey IS NOT NULL;
 
 CREATE INDEX Inbox_Due ON Inbox (DueUtc, Sequence) WHERE Status = 0 AND HeldBack = 0;
 

@@ -8,6 +8,7 @@
  *   messages, so that a long line costs a claim nothing (Q10).
  * - InLine: a message with an ordering key that is Ready or Claimed, or Dead and holding its key. Keyless messages
  *   have it too; the index of lines leaves them out.
+ * - Source: whose dedup key it is, empty for the application's own. Hash: stands for the content (I2).
  * - Payload and Headers stand last: reading a message's state never walks through a long payload.
  *
  * The triggers keep lines right whatever is done by hand: a row inserted behind another of its key is held back, and
@@ -25,6 +26,8 @@ CREATE TABLE ${table} (
   CorrelationId TEXT,
   OrderingKey TEXT,
   DedupKey TEXT,
+  Source TEXT NOT NULL DEFAULT '',
+  Hash TEXT,
   EnqueuedUtc INTEGER NOT NULL DEFAULT ${now},
   DueUtc INTEGER NOT NULL DEFAULT ${now},
   Status INTEGER NOT NULL DEFAULT 0 CHECK (Status BETWEEN 0 AND 3),
@@ -43,7 +46,7 @@ CREATE TABLE ${table} (
 ) STRICT;
 
 CREATE UNIQUE INDEX ${table}_MessageId ON ${table} (MessageId);
-CREATE UNIQUE INDEX ${table}_DedupKey ON ${table} (DedupKey) WHERE DedupKey IS NOT NULL;
+CREATE UNIQUE INDEX ${table}_DedupKey ON ${table} (DedupKey, Source) WHERE DedupKey IS NOT NULL;
 CREATE INDEX ${table}_Due ON ${table} (DueUtc, Sequence) WHERE Status = 0 AND HeldBack = 0;
 CREATE INDEX ${table}_Line ON ${table} (OrderingKey, Sequence) WHERE InLine = 1 AND OrderingKey IS NOT NULL;
 CREATE INDEX ${table}_Claimed ON ${table} (OrderingKey, Sequence) WHERE Status = 1;

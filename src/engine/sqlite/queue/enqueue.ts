@@ -1,21 +1,29 @@
 /** Storing messages (Q3). */
-import type { EnqueueResult, NewMessage } from '../../work-queue.ts';
+import { conflictKey, type EnqueueResult, type NewMessage } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { wholeMs } from '../time.ts';
 import { perTable, type QueueTable } from './records.ts';
 
 const statements = perTable((table) => ({
   insert: `INSERT INTO ${table}
-      (MessageId, Topic, CorrelationId, OrderingKey, DedupKey, EnqueuedUtc, DueUtc, HeldBack, Headers, Payload)
-    VALUES (?, ?, ?, ?, ?, ?, ?,
+      (MessageId, Topic, CorrelationId, OrderingKey, DedupKey, Source, Hash, EnqueuedUtc, DueUtc, HeldBack, Headers, Payload)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Line WHERE OrderingKey = ? AND InLine = 1), ?, ?)
     ON CONFLICT DO NOTHING`,
   /** Beside min(), SQLite gives the other columns of the row that has the least. */
-  first: `SELECT MessageId, min(Sequence) FROM (
-      SELECT Sequence, MessageId FROM ${table} INDEXED BY ${table}_MessageId WHERE MessageId = ?
+  first: `SELECT MessageId, Hash, min(Sequence) FROM (
+      SELECT Sequence, MessageId, Hash FROM ${table} INDEXED BY ${table}_MessageId WHERE MessageId = ?
       UNION ALL
-      SELECT Sequence, MessageId FROM ${table} INDEXED BY ${table}_DedupKey WHERE DedupKey = ?)`,
+      SELECT Sequence, MessageId, Hash FROM ${table} INDEXED BY ${table}_DedupKey WHERE DedupKey = ? AND Source = ?)`,
+  bury: `UPDATE ${table} INDEXED BY ${table}_MessageId
+    SET Status = 3, SettledUtc = EnqueuedUtc, InLine = 0, HeldBack = 0, FirstError = :error, LastError = :error
+    WHERE MessageId = :messageId`,
 }));
+
+interface First {
+  readonly MessageId: string | null;
+  readonly Hash: string | null;
+}
 
 /**
  * Inserts the messages, in order, within a transaction that is open. SQLite lets one writer in at a time, so whether
@@ -27,32 +35,49 @@ export function insertMessages(
   messages: readonly NewMessage[],
   now: number,
 ): EnqueueResult[] {
-  const { insert, first } = statements[table];
-  const statement = connection.prepare(insert);
   return messages.map((message) => {
-    const dedupKey = message.dedupKey ?? null;
-    const orderingKey = message.orderingKey ?? null;
-    const { changes } = statement.run(
+    if (insert(connection, table, message, now)) return { messageId: message.messageId, status: 'enqueued' };
+    const { messageId, dedupKey = null, source = '', hash } = message;
+    const first = connection.get<First>(statements[table].first, messageId, dedupKey, source)!;
+    if (first.MessageId === null) throw new Error(`message ${messageId} was neither stored nor found`);
+    const isConflict = hash !== undefined && first.Hash !== null && first.Hash !== hash;
+    if (isConflict) keepConflict(connection, table, message, first.MessageId, now);
+    return { messageId: first.MessageId, status: isConflict ? 'conflict' : 'duplicate' };
+  });
+}
+
+/** False when the message was there already. */
+function insert(connection: Connection, table: QueueTable, message: NewMessage, now: number): boolean {
+  const orderingKey = message.orderingKey ?? null;
+  const { changes } = connection
+    .prepare(statements[table].insert)
+    .run(
       message.messageId,
       message.topic,
       message.correlationId ?? null,
       orderingKey,
-      dedupKey,
+      message.dedupKey ?? null,
+      message.source ?? '',
+      message.hash ?? null,
       now,
       now + wholeMs(message.dueInMs ?? 0),
       orderingKey,
       message.headers === undefined ? null : JSON.stringify(message.headers),
       message.payload,
     );
-    if (Number(changes) > 0) return { messageId: message.messageId, status: 'enqueued' };
-    const { MessageId: earlier } = connection.get<{ MessageId: string | null }>(
-      first,
-      message.messageId,
-      dedupKey,
-    )!;
-    if (earlier === null) {
-      throw new Error(`message ${message.messageId} was neither stored nor found`);
-    }
-    return { messageId: earlier, status: 'duplicate' };
-  });
+  return Number(changes) > 0;
+}
+
+/** Keeps a message as Dead, unless the same conflict is kept already (I2). */
+function keepConflict(
+  connection: Connection,
+  table: QueueTable,
+  message: NewMessage,
+  firstId: string,
+  now: number,
+): void {
+  const dedupKey = conflictKey(message.dedupKey ?? message.messageId, message.hash!);
+  if (!insert(connection, table, { ...message, dedupKey }, now)) return;
+  const error = `This id was received before with other content, as message ${firstId}.`;
+  connection.prepare(statements[table].bury).run({ messageId: message.messageId, error });
 }

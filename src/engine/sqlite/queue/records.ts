@@ -1,6 +1,7 @@
 /** Rows of a queue's table, and the messages they stand for. */
 import {
   type ClaimedMessage,
+  dedupKeyOf,
   type MessageRecord,
   type MessageStatus,
   messageLimits,
@@ -32,6 +33,8 @@ export const claimColumns = [
   'Attempts',
   'Parks',
   'Recovered',
+  textColumn('Source'),
+  textColumn('DedupKey'),
 ].join(', ');
 
 /** Read as an array: of all that is read, claimed rows are by far the most. */
@@ -48,6 +51,8 @@ export type ClaimRow = readonly [
   attempts: number,
   parks: number,
   recovered: number,
+  source: StoredText,
+  dedupKey: StoredText | null,
   ...more: unknown[],
 ];
 
@@ -74,6 +79,8 @@ class RowMessage implements ClaimedMessage {
   readonly attempt: number;
   readonly parks: number;
   readonly recovered: boolean;
+  readonly source: string | null;
+  readonly dedupKey: string | null;
 
   constructor(row: ClaimRow) {
     this.sequence = row[0];
@@ -88,6 +95,8 @@ class RowMessage implements ClaimedMessage {
     this.attempt = row[9] + 1;
     this.parks = row[10];
     this.recovered = row[11] === 1;
+    this.source = text(row[12]) || null;
+    this.dedupKey = row[13] === null ? null : dedupKeyOf(text(row[13]));
   }
 }
 
@@ -107,7 +116,6 @@ function headers(stored: StoredText | null): Readonly<Record<string, string>> {
 
 const restColumns = [
   'Status',
-  textColumn('DedupKey'),
   'ClaimFence',
   textColumn('LastError'),
   textColumn('FirstError'),
@@ -122,7 +130,6 @@ export const recordColumns = `${restColumns}, ${claimColumns}`;
 /** Read as an array. */
 export type RecordRow = readonly [
   status: MessageStatus,
-  dedupKey: StoredText | null,
   claimFence: number | null,
   lastError: StoredText | null,
   firstError: StoredText | null,
@@ -133,14 +140,12 @@ export type RecordRow = readonly [
 ];
 
 export function messageRecord(row: RecordRow): MessageRecord {
-  const [status, dedupKey, claimFence, lastError, firstError, replayCount, settledUtc, heldBack, ...claim] =
-    row;
+  const [status, claimFence, lastError, firstError, replayCount, settledUtc, heldBack, ...claim] = row;
   const { attempt, ...message } = claimedMessage(claim);
   return {
     ...message,
     status,
     attempts: attempt - 1,
-    dedupKey: textOrNull(dedupKey),
     claimFence,
     lastError: textOrNull(lastError),
     firstError: textOrNull(firstError),

@@ -35,6 +35,8 @@ function parametersOfOne(message: NewMessage): Parameters {
     MessageId: [uuid, message.messageId],
     OrderingKey: [text(200), message.orderingKey ?? null],
     DedupKey: [text(200), message.dedupKey ?? null],
+    Source: [text(200), message.source ?? ''],
+    Hash: [text(200), message.hash ?? null],
     CorrelationId: [text(200), message.correlationId ?? null],
     Headers: [longText, message.headers === undefined ? null : JSON.stringify(message.headers)],
     DelayMs: [bigint, wholeMs(message.dueInMs ?? 0)],
@@ -52,15 +54,15 @@ function callFor(table: string, messages: readonly NewMessage[]): [procedure: st
 /** `ours`: whether a duplicate is our own message, stored by a first sending whose answer was lost. */
 function results(
   messages: readonly NewMessage[],
-  duplicates: readonly Row[],
+  known: readonly Row[],
   ours: (messageId: string, first: string, ageMs: number) => boolean,
 ): EnqueueResult[] {
   const stored: EnqueueResult[] = messages.map(({ messageId }) => ({ messageId, status: 'enqueued' }));
-  for (const { Ordinal, MessageId, AgeMs } of duplicates) {
+  for (const { Ordinal, MessageId, AgeMs, Conflict } of known) {
     const ordinal = Ordinal as number;
     const first = (MessageId as string).toLowerCase();
     if (ours(messages[ordinal]!.messageId.toLowerCase(), first, Number(AgeMs))) continue;
-    stored[ordinal] = { messageId: first, status: 'duplicate' };
+    stored[ordinal] = { messageId: first, status: Conflict ? 'conflict' : 'duplicate' };
   }
   return stored;
 }
@@ -73,14 +75,14 @@ export async function enqueue(
   let firstSentAt: number | null = null;
   const startedAt = performance.now();
   const [procedure, parameters] = callFor(table, messages);
-  const [duplicates] = await database.call(procedure, parameters, {
+  const [known] = await database.call(procedure, parameters, {
     onLost: 'ask',
     again: () => {
       firstSentAt = startedAt;
       return {};
     },
   });
-  return results(messages, duplicates ?? [], (messageId, first, ageMs) => {
+  return results(messages, known ?? [], (messageId, first, ageMs) => {
     // Younger than the first sending, and with the very id that was sent: it is that one.
     return firstSentAt !== null && messageId === first && ageMs <= performance.now() - firstSentAt;
   });
@@ -93,9 +95,9 @@ export async function enqueueJoined(
   transaction: unknown,
 ): Promise<EnqueueResult[]> {
   const [procedure, parameters] = callFor(table, messages);
-  const [duplicates] = await joinTransaction(database, transaction, procedure, {
+  const [known] = await joinTransaction(database, transaction, procedure, {
     ...parameters,
     RequireTransaction: [bit, true],
   });
-  return results(messages, duplicates ?? [], () => false);
+  return results(messages, known ?? [], () => false);
 }

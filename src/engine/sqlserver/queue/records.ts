@@ -1,5 +1,11 @@
 /** Rows of a queue's table, and the messages they stand for. */
-import type { ClaimedMessage, MessageRecord, MessageStatus, QueueName } from '../../work-queue.ts';
+import {
+  type ClaimedMessage,
+  dedupKeyOf,
+  type MessageRecord,
+  type MessageStatus,
+  type QueueName,
+} from '../../work-queue.ts';
 import type { Row } from '../database.ts';
 import { unescapeNul } from '../text.ts';
 
@@ -21,11 +27,12 @@ export interface ClaimRow {
   readonly Attempts: number;
   readonly Parks: number;
   readonly Recovered: boolean;
+  readonly Source: string;
+  readonly DedupKey: string | null;
 }
 
 interface RecordRow extends ClaimRow {
   readonly Status: MessageStatus;
-  readonly DedupKey: string | null;
   readonly ClaimFence: string | null;
   readonly LastError: string | null;
   readonly FirstError: string | null;
@@ -48,6 +55,8 @@ export function claimedMessage(row: ClaimRow): ClaimedMessage {
     attempt: row.Attempts,
     parks: row.Parks,
     recovered: row.Recovered,
+    source: row.Source || null,
+    dedupKey: row.DedupKey === null ? null : dedupKeyOf(row.DedupKey),
   };
 }
 
@@ -58,7 +67,6 @@ export function messageRecord(raw: Row): MessageRecord {
     ...message,
     status: row.Status,
     attempts: attempt,
-    dedupKey: row.DedupKey,
     claimFence: row.ClaimFence === null ? null : Number(row.ClaimFence),
     lastError: error(row.LastError),
     firstError: error(row.FirstError),
