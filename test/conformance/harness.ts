@@ -17,9 +17,15 @@ export interface EngineHarness {
   };
   /** Bytes that a payload counts for against `maxBytes`. */
   storedBytes(payload: string): number;
-  /** A new stage: storage of its own, with a registry that has no schema yet and no tenant databases. */
-  create(): Promise<Stage>;
+  /** A stage: storage of its own, with no tenant databases. */
+  create(registry: Freshness): Promise<Stage>;
 }
+
+/**
+ * What a test needs of a database: `bare`: without a schema; `empty`: without rows, so that it may have served another
+ * test and have its schema already.
+ */
+export type Freshness = 'bare' | 'empty';
 
 /** How another process opens the same storage: `(await import(module))[create](options)` is an Engine. */
 export interface EngineModule {
@@ -36,8 +42,8 @@ export interface Stage {
   readonly engineModule: EngineModule;
   /** A second engine on the same storage, sharing nothing else with the first: another host. */
   anotherHost(): Engine;
-  /** The address of a database that no other address means, without a schema. */
-  newTenant(): Promise<TenantAddress>;
+  /** The address of a database that no other address means. */
+  newTenant(freshness: Freshness): Promise<TenantAddress>;
   /** The test that had it is over: the database may be removed, or emptied to be handed out again. */
   removeTenant(address: TenantAddress): Promise<void>;
   /** Other ways to write an address that mean the same physical database (F1). */

@@ -97,7 +97,7 @@ export function lifecycleSuite(scene: Scene): void {
       await expect(registry.fleet()).rejects.toMatchObject({ code: 'CLOSED' });
       await expect(registry.leases.list()).rejects.toMatchObject({ code: 'CLOSED' });
 
-      const address = await stage.newTenant();
+      const address = await stage.newTenant('bare');
       const host = scene.anotherHost(stage);
       const database = host.openTenant(address);
       await database.schema.migrate();

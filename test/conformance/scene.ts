@@ -2,7 +2,7 @@
 import type { Engine, TenantAddress, TenantDatabase } from '../../src/engine/engine.ts';
 import type { Registry } from '../../src/engine/registry.ts';
 import type { QueueName, WorkQueue } from '../../src/engine/work-queue.ts';
-import type { EngineHarness, Stage } from './harness.ts';
+import type { EngineHarness, Freshness, Stage } from './harness.ts';
 
 export interface SceneTenant {
   readonly address: TenantAddress;
@@ -25,7 +25,7 @@ export class Scene {
   }
 
   async start(): Promise<void> {
-    this.#shared = await this.harness.create();
+    this.#shared = await this.harness.create('bare');
   }
 
   /** After each test: closes what it opened and removes what it had made. */
@@ -46,16 +46,16 @@ export class Scene {
     return this.#shared;
   }
 
-  /** The address of a fresh tenant database without a schema. */
-  async newTenant(): Promise<TenantAddress> {
-    const address = await this.stage.newTenant();
+  /** The address of a fresh tenant database, without a schema unless told otherwise. */
+  async newTenant(freshness: Freshness = 'bare'): Promise<TenantAddress> {
+    const address = await this.stage.newTenant(freshness);
     this.#tenants.push(address);
     return address;
   }
 
   /** A fresh tenant database with its schema. */
   async tenant(): Promise<SceneTenant> {
-    const address = await this.newTenant();
+    const address = await this.newTenant('empty');
     const database = this.open(address);
     await database.schema.migrate();
     return { address, database };
@@ -80,16 +80,16 @@ export class Scene {
     return engine;
   }
 
-  /** A stage for this test alone: plans see every tenant of a registry. */
-  async ownStage(): Promise<Stage> {
-    const stage = await this.harness.create();
+  /** A stage for this test alone: plans see every tenant of a registry. Without a schema unless told otherwise. */
+  async ownStage(registry: Freshness = 'bare'): Promise<Stage> {
+    const stage = await this.harness.create(registry);
     this.#ownStages.push(stage);
     return stage;
   }
 
   /** A fresh registry with its schema and no tenants. */
   async registry(): Promise<{ stage: Stage; registry: Registry }> {
-    const stage = await this.ownStage();
+    const stage = await this.ownStage('empty');
     const registry = stage.engine.openRegistry();
     this.#open.push(registry);
     await registry.schema.migrate();

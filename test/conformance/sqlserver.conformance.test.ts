@@ -1,4 +1,4 @@
 import { describeConformance } from './describe-conformance.ts';
-import { serverVariable, sqlServerHarness } from './sqlserver-harness.ts';
+import { sqlServerHarness } from './sqlserver-harness.ts';
 
-describeConformance(sqlServerHarness(process.env[serverVariable]));
+describeConformance(sqlServerHarness());

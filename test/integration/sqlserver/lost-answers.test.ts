@@ -1,15 +1,18 @@
 /**
  * Q8: an answer that was lost. The call is sent again under its id, as the engine does after a broken connection, and
- * the procedures tell what the first sending did. Needs a server; see test/conformance/sqlserver-harness.ts.
+ * the procedures tell what the first sending did. Needs a server; see test/support/sqlserver-databases.ts.
  */
 import { randomUUID } from 'node:crypto';
 import * as mssql from 'mssql';
 import type { Engine, TenantDatabase } from '../../../src/engine/engine.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
-import { connect, serverVariable, TestDatabases } from '../../conformance/sqlserver-harness.ts';
-
-const connectionString = process.env[serverVariable] ?? '';
-const describeOnServer = connectionString === '' ? describe.skip : describe;
+import {
+  describeOnServer,
+  serverVariable,
+  TestDatabases,
+  tenantAddress,
+  tenantsSetting,
+} from '../../support/sqlserver-databases.ts';
 
 interface Answer {
   readonly header: Record<string, unknown>;
@@ -18,31 +21,23 @@ interface Answer {
 }
 
 describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
-  const databases = new TestDatabases(connectionString);
+  const databases = new TestDatabases();
   let engine: Engine;
   let pool: mssql.ConnectionPool;
   let database: TenantDatabase;
 
   beforeAll(async () => {
-    const name = await databases.create();
+    const name = await databases.take('tenant');
     engine = createSqlServerEngine({
-      registry: `mssql:${connectionString};Database=master`,
-      env: { T: connectionString },
+      registry: databases.registryUrl('master'),
+      env: { [tenantsSetting]: databases.connectionString },
     });
-    database = engine.openTenant({
-      id: 'acme',
-      server: '',
-      database: name,
-      auth: { kind: 'setting', name: 'T' },
-      schema: 'messaging',
-    });
-    await database.schema.migrate();
-    pool = await connect(connectionString, name);
+    database = engine.openTenant(tenantAddress(name, 'acme'));
+    pool = await databases.pool(name);
   }, 120_000);
 
   afterAll(async () => {
-    await pool?.close();
-    await engine.close();
+    await engine?.close();
     await databases.dispose();
   }, 120_000);
 

@@ -1,20 +1,24 @@
 /**
  * F8 on a real server: how often the engine logs in, and when its connections end. Needs a server; see
- * test/conformance/sqlserver-harness.ts.
+ * test/support/sqlserver-databases.ts.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { TenantAddress } from '../../../src/engine/engine.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
-import { serverVariable, TestDatabases } from '../../conformance/sqlserver-harness.ts';
-import { until } from '../../conformance/until.ts';
+import {
+  describeOnServer,
+  serverVariable,
+  TestDatabases,
+  tenantAddress,
+  tenantsSetting,
+  without,
+} from '../../support/sqlserver-databases.ts';
+import { until } from '../../support/until.ts';
 
-const connectionString = process.env[serverVariable] ?? '';
-const describeOnServer = connectionString === '' ? describe.skip : describe;
 const created = 'mssql:connection:create';
 const destroyed = 'mssql:connection:destroy';
 
 describeOnServer(`pools of SQL Server (${serverVariable})`, () => {
-  const databases = new TestDatabases(connectionString);
+  const databases = new TestDatabases();
   const counts = { logins: 0, open: 0 };
   const onCreate = () => {
     counts.logins++;
@@ -25,17 +29,10 @@ describeOnServer(`pools of SQL Server (${serverVariable})`, () => {
   };
   const names: string[] = [];
 
-  const address = (database: string): TenantAddress => ({
-    id: database,
-    server: '',
-    database,
-    auth: { kind: 'setting', name: 'T' },
-    schema: 'messaging',
-  });
-  const engineWith = (pools: object) =>
+  const engineWith = (pools: object, connectionString = databases.connectionString) =>
     createSqlServerEngine({
-      registry: `mssql:${connectionString};Database=master`,
-      env: { T: connectionString },
+      registry: databases.registryUrl('master'),
+      env: { [tenantsSetting]: connectionString },
       pools,
     });
 
@@ -58,7 +55,7 @@ describeOnServer(`pools of SQL Server (${serverVariable})`, () => {
 
   test('F6, F8: opening a tenant logs in nowhere, its first call once, its second not at all', async () => {
     const engine = engineWith({});
-    const { schema } = engine.openTenant(address(names[0]!));
+    const { schema } = engine.openTenant(tenantAddress(names[0]!));
     expect(counts.logins).toBe(0);
     await schema.version();
     expect(counts.logins).toBe(1);
@@ -70,7 +67,7 @@ describeOnServer(`pools of SQL Server (${serverVariable})`, () => {
 
   test('F8: many calls at once take no more connections than the pool may have', async () => {
     const engine = engineWith({ size: 2 });
-    const { schema } = engine.openTenant(address(names[0]!));
+    const { schema } = engine.openTenant(tenantAddress(names[0]!));
     await Promise.all(Array.from({ length: 8 }, () => schema.version()));
     expect(counts.logins).toBeLessThanOrEqual(2);
     await engine.close();
@@ -78,7 +75,7 @@ describeOnServer(`pools of SQL Server (${serverVariable})`, () => {
 
   test('F8: past the cap the least recently used pool is closed', async () => {
     const engine = engineWith({ maxOpen: 2 });
-    const schemas = names.map((name) => engine.openTenant(address(name)).schema);
+    const schemas = names.map((name) => engine.openTenant(tenantAddress(name)).schema);
     for (const schema of schemas) await schema.version();
     await until('one of three is closed', async () => counts.open === 2);
     await schemas[2]!.version();
@@ -90,7 +87,7 @@ describeOnServer(`pools of SQL Server (${serverVariable})`, () => {
 
   test('F8: an idle pool is closed, and opened again when it is needed', async () => {
     const engine = engineWith({ idleCloseMs: 50 });
-    const { schema } = engine.openTenant(address(names[0]!));
+    const { schema } = engine.openTenant(tenantAddress(names[0]!));
     await schema.version();
     await until('the idle pool is closed', async () => counts.open === 0);
     await schema.version();
@@ -100,7 +97,10 @@ describeOnServer(`pools of SQL Server (${serverVariable})`, () => {
 
   test('F8: a pool goes with the last handle of its tenant', async () => {
     const engine = engineWith({});
-    const [first, second] = [engine.openTenant(address(names[0]!)), engine.openTenant(address(names[0]!))];
+    const [first, second] = [
+      engine.openTenant(tenantAddress(names[0]!)),
+      engine.openTenant(tenantAddress(names[0]!)),
+    ];
     await first.schema.version();
     await second.schema.version();
     await first.close();
@@ -112,15 +112,15 @@ describeOnServer(`pools of SQL Server (${serverVariable})`, () => {
   }, 60_000);
 
   test('D8: a login that is refused, and a database that is missing, are told as such', async () => {
-    const refusing = createSqlServerEngine({
-      registry: `mssql:${connectionString};Database=master`,
-      env: { T: `${connectionString.replace(/password\s*=[^;]*;?/i, '')};Password=wrong` },
-    });
+    const wrong = `${without(databases.connectionString, /^(password|pwd)$/i)};Password=wrong`;
+    const refusing = engineWith({}, wrong);
     const refusal = { code: 'LOGIN_REFUSED', tenantId: names[0] };
-    await expect(refusing.openTenant(address(names[0]!)).schema.version()).rejects.toMatchObject(refusal);
+    await expect(refusing.openTenant(tenantAddress(names[0]!)).schema.version()).rejects.toMatchObject(
+      refusal,
+    );
     await refusing.close();
     const engine = engineWith({});
-    await expect(engine.openTenant(address('mo_test_missing')).schema.version()).rejects.toMatchObject({
+    await expect(engine.openTenant(tenantAddress('mo_test_missing')).schema.version()).rejects.toMatchObject({
       code: expect.stringMatching(/^(LOGIN_REFUSED|DATABASE_MISSING)$/),
       tenantId: 'mo_test_missing',
     });

@@ -1,68 +1,54 @@
 /**
  * What each role may do and may not, and that one tenant's login opens no other tenant's database. Needs a server whose
- * login may create logins; see test/conformance/sqlserver-harness.ts.
+ * login may create logins; see test/support/sqlserver-databases.ts.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
-import * as mssql from 'mssql';
-import type { TenantAddress } from '../../../src/engine/engine.ts';
+import type { TenantDatabase } from '../../../src/engine/engine.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
 import { next } from '../../conformance/run.ts';
-import { connect, serverVariable, TestDatabases } from '../../conformance/sqlserver-harness.ts';
+import {
+  describeOnServer,
+  serverVariable,
+  TestDatabases,
+  tenantAddress,
+  tenantsSetting,
+  without,
+} from '../../support/sqlserver-databases.ts';
 
-const connectionString = process.env[serverVariable] ?? '';
-const describeOnServer = connectionString === '' ? describe.skip : describe;
 const claim = { limit: 10, maxBytes: 1_000_000 };
 const refused = { code: 'LOGIN_REFUSED', tenantId: 'acme' };
 
 describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
-  const databases = new TestDatabases(connectionString);
+  const databases = new TestDatabases();
   const password = `P1_${randomBytes(12).toString('hex')}`;
   const logins: string[] = [];
   let mine = '';
   let other = '';
 
   const withLogin = (user: string) =>
-    `${connectionString.replace(/(user id|uid|password|pwd|database)\s*=[^;]*;?/gi, '')};User Id=${user};Password=${password}`;
-  const address = (database: string): TenantAddress => ({
-    id: 'acme',
-    server: '',
-    database,
-    auth: { kind: 'setting', name: 'T' },
-    schema: 'messaging',
-  });
-  const engineOf = (user: string | null) =>
-    createSqlServerEngine({
-      registry: `mssql:${connectionString};Database=master`,
-      env: { T: user === null ? connectionString : withLogin(user) },
-    });
+    `${without(databases.connectionString, /^(user id|uid|password|pwd)$/i)};User Id=${user};Password=${password}`;
 
   async function as<T>(
-    user: string | null,
-    work: (open: (database: string) => ReturnType<ReturnType<typeof engineOf>['openTenant']>) => Promise<T>,
+    user: string,
+    work: (open: (database: string) => TenantDatabase) => Promise<T>,
   ): Promise<T> {
-    const engine = engineOf(user);
+    const engine = createSqlServerEngine({
+      registry: databases.registryUrl('master'),
+      env: { [tenantsSetting]: withLogin(user) },
+    });
     try {
-      return await work((database) => engine.openTenant(address(database)));
+      return await work((database) => engine.openTenant(tenantAddress(database, 'acme')));
     } finally {
       await engine.close();
-    }
-  }
-
-  async function batch(database: string, ...statements: string[]): Promise<void> {
-    const pool = await connect(connectionString, database);
-    try {
-      for (const statement of statements) await new mssql.Request(pool).batch(statement);
-    } finally {
-      await pool.close();
     }
   }
 
   /** A login with a user in a database, in one role. */
   async function newUser(database: string, role: string): Promise<string> {
     const name = `mo_test_${randomBytes(6).toString('hex')}`;
-    await batch('master', `CREATE LOGIN [${name}] WITH PASSWORD = '${password}'`);
+    await databases.batch('master', `CREATE LOGIN [${name}] WITH PASSWORD = '${password}'`);
     logins.push(name);
-    await batch(
+    await databases.batch(
       database,
       `CREATE USER [${name}] FOR LOGIN [${name}]`,
       `ALTER ROLE [${role}] ADD MEMBER [${name}]`,
@@ -71,17 +57,14 @@ describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
   }
 
   beforeAll(async () => {
-    mine = await databases.create();
-    other = await databases.create();
-    await as(null, async (open) => {
-      await open(mine).schema.migrate();
-      await open(other).schema.migrate();
-    });
+    mine = await databases.take('tenant');
+    other = await databases.take('tenant');
   }, 120_000);
 
   afterAll(async () => {
+    for (const name of [mine, other]) await databases.drop(name);
+    for (const login of logins) await databases.batch('master', `DROP LOGIN [${login}]`);
     await databases.dispose();
-    for (const login of logins) await batch('master', `DROP LOGIN [${login}]`);
   }, 120_000);
 
   test('a producer enqueues, and neither claims nor looks nor changes', async () => {

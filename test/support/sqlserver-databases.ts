@@ -1,0 +1,154 @@
+/**
+ * Databases for tests, on the server that MULTI_OUTBOX_TEST_SQLSERVER names: an ADO connection string of a login that
+ * may create databases. Every database made here begins with `mo_test_` and is dropped in the end. Migrating one takes
+ * seconds on some servers, so that those with a schema are emptied and handed out again.
+ */
+import { randomBytes } from 'node:crypto';
+import * as mssql from 'mssql';
+import type { TenantAddress } from '../../src/engine/engine.ts';
+import { createSqlServerEngine } from '../../src/engine/sqlserver/index.ts';
+import { until } from './until.ts';
+
+export const serverVariable = 'MULTI_OUTBOX_TEST_SQLSERVER';
+/** Empty when there is no server to test on. */
+export const serverConnectionString = process.env[serverVariable] ?? '';
+export const describeOnServer = serverConnectionString === '' ? describe.skip : describe;
+
+/** The app setting that test tenants name. */
+export const tenantsSetting = 'TEST_TENANTS';
+
+export function tenantAddress(database: string, id: string = database): TenantAddress {
+  return { id, server: '', database, auth: { kind: 'setting', name: tenantsSetting }, schema: 'messaging' };
+}
+
+/** A connection string without the parts whose keys match. */
+export function without(connectionString: string, keys: RegExp): string {
+  return connectionString
+    .split(';')
+    .filter((part) => !keys.test(part.split('=')[0]!.trim()))
+    .join(';');
+}
+
+/** A connection of a test's own, beside the engine's. */
+export function connect(connectionString: string, database: string): Promise<mssql.ConnectionPool> {
+  const config = mssql.ConnectionPool.parseConnectionString(connectionString);
+  const pool = { max: 4, min: 0 };
+  return new mssql.ConnectionPool({
+    ...config,
+    database,
+    pool,
+    validateConnection: false,
+  } as mssql.config).connect();
+}
+
+export type SchemaKind = 'registry' | 'tenant';
+
+export class TestDatabases {
+  /** Names no database: each has its own. */
+  readonly connectionString: string;
+  readonly #kinds = new Map<string, SchemaKind | 'bare'>();
+  readonly #free: Record<SchemaKind, string[]> = { registry: [], tenant: [] };
+  readonly #pools = new Map<string, Promise<mssql.ConnectionPool>>();
+
+  constructor(connectionString: string = serverConnectionString) {
+    this.connectionString = without(connectionString, /^(database|initial catalog)$/i);
+  }
+
+  /** A database without a schema. */
+  create(): Promise<string> {
+    return this.#create('bare');
+  }
+
+  /** A database with its schema and no rows; perhaps one that was returned. */
+  async take(kind: SchemaKind): Promise<string> {
+    const free = this.#free[kind].pop();
+    if (free !== undefined) return free;
+    const name = await this.#create(kind);
+    const engine = createSqlServerEngine({
+      registry: this.registryUrl(kind === 'registry' ? name : 'master'),
+      env: { [tenantsSetting]: this.connectionString },
+    });
+    if (kind === 'tenant') await engine.openTenant(tenantAddress(name)).schema.migrate();
+    else {
+      await engine.openRegistry().schema.migrate();
+      await this.batch(name, 'SELECT * INTO dbo.Untouched FROM messaging.RegistryState');
+    }
+    await engine.close();
+    return name;
+  }
+
+  registryUrl(name: string): string {
+    return `mssql:${this.connectionString};Database=${name}`;
+  }
+
+  /** The test that had it is over; no connection of the test's uses it any more. */
+  async giveBack(name: string): Promise<void> {
+    const kind = this.#kinds.get(name);
+    if (kind === undefined) return;
+    if (kind === 'bare') return this.drop(name);
+    const { recordset } = await new mssql.Request(await this.pool(name)).query<{ name: string }>(
+      `SELECT name FROM sys.tables WHERE schema_id = SCHEMA_ID('messaging') AND name <> 'SchemaJournal'`,
+    );
+    const statements = recordset.map((table) => `TRUNCATE TABLE messaging.[${table.name}]`);
+    if (kind === 'registry') statements.push('INSERT messaging.RegistryState SELECT * FROM dbo.Untouched');
+    await this.batch(name, statements.join(';\n'));
+    this.#free[kind].push(name);
+  }
+
+  /** Also one that a test made otherwise. */
+  async drop(name: string): Promise<void> {
+    await this.#closePool(name);
+    // SQL Server drops no database that somebody is connected to; a server without SINGLE_USER does not mind.
+    await this.#administer(`ALTER DATABASE [${name}] SET SINGLE_USER WITH ROLLBACK IMMEDIATE`).catch(
+      () => {},
+    );
+    await this.#administer(`DROP DATABASE [${name}]`);
+    this.#kinds.delete(name);
+  }
+
+  async dispose(): Promise<void> {
+    for (const name of [...this.#kinds.keys()]) await this.drop(name);
+    for (const name of [...this.#pools.keys()]) await this.#closePool(name);
+  }
+
+  /** Open until the database is dropped. */
+  pool(name: string): Promise<mssql.ConnectionPool> {
+    let pool = this.#pools.get(name);
+    if (pool === undefined) {
+      pool = connect(this.connectionString, name);
+      this.#pools.set(name, pool);
+    }
+    return pool;
+  }
+
+  async batch(name: string, ...statements: string[]): Promise<void> {
+    const pool = await this.pool(name);
+    for (const statement of statements) await new mssql.Request(pool).batch(statement);
+  }
+
+  async #create(kind: SchemaKind | 'bare'): Promise<string> {
+    const name = `mo_test_${randomBytes(6).toString('hex')}`;
+    await this.#administer(`CREATE DATABASE [${name}]`);
+    this.#kinds.set(name, kind);
+    return name;
+  }
+
+  /** Tried again while a connection that was closed a moment ago, or another test's database, is in the way. */
+  async #administer(statement: string): Promise<void> {
+    await until(`done: ${statement}`, () =>
+      this.batch('master', statement).then(
+        () => true,
+        (error: Error) => {
+          if (/in use|concurrently/.test(error.message)) return false;
+          throw error;
+        },
+      ),
+    );
+  }
+
+  async #closePool(name: string): Promise<void> {
+    const pool = this.#pools.get(name);
+    this.#pools.delete(name);
+    await (await pool?.catch(() => undefined))?.close();
+  }
+}
