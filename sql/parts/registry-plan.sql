@@ -5,7 +5,7 @@ SET ANSI_NULLS ON;
 GO
 -- First row: Lease is 'others' (Owner plans), 'released' (nobody is due) or 'held' (ours, under Fence), with what is
 -- known of the plan before; then the @Limit longest due tenants and, if more are due, as many by @OrderBy: 'longest-due',
--- 'least-recently-planned', 'backlog', 'priority', 'deadline' or 'weight' (time since it was planned, times the weight).
+-- 'backlog', 'priority', 'deadline' or 'weight' (time since it was planned, times the weight).
 IF OBJECT_ID(N'[$(Schema)].[Plan_Begin]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Plan_Begin] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Plan_Begin]
@@ -76,7 +76,6 @@ BEGIN
   SELECT TOP (@Limit) Id FROM [$(Schema)].[Tenants]
   WHERE Status = N'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= @Now
   ORDER BY CASE @OrderBy
-      WHEN N'least-recently-planned' THEN -COALESCE(CAST(DATEDIFF_BIG(millisecond, LastPlannedUtc, @Now) AS float), 1E300)
       WHEN N'backlog' THEN -CAST(Backlog AS float)
       WHEN N'priority' THEN -Priority
       WHEN N'deadline' THEN COALESCE(SlaSeconds * 1E3 - CAST(DATEDIFF_BIG(millisecond, NextDueUtc, @Now) AS float), 1E300)

@@ -113,14 +113,7 @@ export interface PlanCandidate {
  * tenant was last planned, times its weight; the longest first, those that were never planned before all others.
  * `deadline`: when the SLA runs out; those without one come last.
  */
-export const candidateOrders = [
-  'longest-due',
-  'least-recently-planned',
-  'backlog',
-  'priority',
-  'deadline',
-  'weight',
-] as const;
+export const candidateOrders = ['longest-due', 'backlog', 'priority', 'deadline', 'weight'] as const;
 export type CandidateOrder = (typeof candidateOrders)[number];
 
 export interface BeginPlan {

@@ -46,7 +46,7 @@ const fairness = fc.integer({ min: 1, max: 10 });
 
 /** What each strategy puts first, told apart from how it does so; more is better. */
 const wanted: Record<keyof typeof strategies, (candidate: PlanCandidate) => number> = {
-  'round-robin': ({ sincePlannedMs }) => sincePlannedMs ?? Number.POSITIVE_INFINITY,
+  'round-robin': ({ overdueMs }) => overdueMs,
   'drain-first': ({ tenant }) => (tenant.schedule.backlog ? 1 : 0),
   priority: ({ tenant }) => tenant.priority,
   deadline: ({ tenant, overdueMs }) =>

@@ -1,6 +1,6 @@
 import type { CandidateOrder } from '../../engine/registry.ts';
 import type { Strategy } from '../strategy.ts';
-import { type Rank, ranked } from './rank.ts';
+import { longestDue, type Rank, ranked } from './rank.ts';
 
 export interface Fairness {
   /** Of this many places one goes to the tenant that has been due longest, whatever the strategy prefers. */
@@ -27,7 +27,7 @@ export function withFairPlaces(
       const fair =
         Math.floor(((turn + 1) * capacity) / fairEvery) - Math.floor((turn * capacity) / fairEvery);
       const rest = preferred.splice(capacity - fair);
-      return [...preferred, ...ranked(rest, () => 0).slice(0, fair)];
+      return [...preferred, ...longestDue(rest).slice(0, fair)];
     },
   };
 }

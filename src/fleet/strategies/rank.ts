@@ -17,7 +17,7 @@ export function ranked(candidates: readonly PlanCandidate[], rank: Rank): PlanCa
   return rows.map(({ candidate }) => candidate);
 }
 
-/** Milliseconds since it was chosen last; without end for a tenant that never was. */
-export function sincePlanned({ sincePlannedMs }: PlanCandidate): number {
-  return sincePlannedMs ?? Number.POSITIVE_INFINITY;
+/** Whoever is chosen goes to the end of this line. */
+export function longestDue(candidates: readonly PlanCandidate[]): PlanCandidate[] {
+  return ranked(candidates, () => 0);
 }

@@ -20,7 +20,6 @@ const dueTenants = `FROM Tenants INDEXED BY Tenants_Due
 
 /** What each order sorts by; ?1 is now. */
 const rank: Readonly<Record<Exclude<CandidateOrder, 'longest-due'>, string>> = {
-  'least-recently-planned': 'LastPlannedUtc NULLS FIRST',
   backlog: 'Backlog DESC',
   priority: 'Priority DESC',
   deadline: 'NextDueUtc + SlaSeconds * 1000 NULLS LAST',
