@@ -303,6 +303,14 @@ const groups = {
       'An open tenant database that is not used for this long is closed.',
     ),
   }),
+  telemetry: v.strictObject({
+    metricTenants: setting(
+      'METRIC_TENANTS',
+      count(0, 100_000),
+      1_000,
+      "Tenants that one process's metrics tell apart by id; those beyond share the id 'other'.",
+    ),
+  }),
   functions: v.strictObject({
     schedule: setting('SCHEDULE', schedule, '*/5 * * * * *', 'Function app: when the plan runs.'),
     pageSize: setting(
@@ -433,6 +441,7 @@ const schema = v.strictObject({
   schedule: v.optional(groups.schedule, {}),
   directory: v.optional(groups.directory, {}),
   databases: v.optional(groups.databases, {}),
+  telemetry: v.optional(groups.telemetry, {}),
   functions: v.optional(groups.functions, {}),
   sqlite: v.optional(groups.sqlite, {}),
   sqlserver: v.optional(groups.sqlserver, {}),

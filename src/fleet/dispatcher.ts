@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Span } from '@opentelemetry/api';
 import type { TenantDatabase } from '../engine/engine.ts';
 import type { Registry, RunOutcome, TenantRecord } from '../engine/registry.ts';
 import type { QueueName } from '../engine/work-queue.ts';
@@ -9,6 +10,8 @@ import { addCounts, noCounts } from '../queue/tally.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { recordRun } from '../telemetry/metrics.ts';
+import { failed, inSpan, linksTo, RunTrace } from '../telemetry/spans.ts';
+import { traceHeaders } from '../telemetry/trace-headers.ts';
 import type { TenantDirectory } from './directory.ts';
 import type { OpenDatabases } from './open-databases.ts';
 import { continuation, isOvertaken } from './overtaken.ts';
@@ -41,15 +44,32 @@ export interface DispatchOptions {
  * the registry with the schedule that follows (D7, F5). The tenant's trouble ends in the report (D8).
  * @throws MultiOutboxError UNKNOWN_TENANT, or the registry's error when the tenant is not known and cannot be read
  */
-export async function dispatchTenant(
+export function dispatchTenant(
   options: DispatcherOptions,
   request: DispatchRequest,
-  { signal, continuedForMs }: DispatchOptions = {},
+  dispatchOptions: DispatchOptions = {},
+): Promise<RunReport> {
+  const attributes = { 'tenant.id': request.tenantId, reason: request.reason };
+  return inSpan('dispatch', { attributes, links: linksTo(request) }, async (span) => {
+    const report = await serve(options, request, dispatchOptions, span);
+    const { runId, outcome, counts, roundTrips, error } = report;
+    span.setAttributes({ 'run.id': runId, outcome, ...counts, roundTrips });
+    if (outcome === 'failed') failed(span, error?.code ?? 'INTERNAL');
+    recordRun(report);
+    return report;
+  });
+}
+
+async function serve(
+  options: DispatcherOptions,
+  request: DispatchRequest,
+  { signal, continuedForMs }: DispatchOptions,
+  span: Span,
 ): Promise<RunReport> {
   const tenant = await options.directory.get(request.tenantId);
   const runId = randomUUID();
   const startedAt = performance.now();
-  const logger = options.logger.child({ tenantId: tenant.id, runId });
+  const logger = options.logger.child({ tenantId: tenant.id, runId, ...traceHeaders(span) });
   const skipped = (why: RunReport['skipped']): RunReport => ({
     ...summary(runId, request, []),
     outcome: 'skipped',
@@ -61,14 +81,13 @@ export async function dispatchTenant(
     logger.debug('A later run has done the work of this request.', { plannedUtc: request.plannedUtc });
     return skipped('stale');
   }
-  const result = await runQueues(options, tenant, runId, signal, logger).then(
+  const result = await runQueues(options, tenant, runId, signal, logger, span).then(
     (queues) => summary(runId, request, queues),
     // The database could not even be opened.
     (error): Summary => ({ ...summary(runId, request, []), ...failure(error) }),
   );
   const report: RunReport = { ...result, durationMs: Math.round(performance.now() - startedAt) };
   log(logger, report);
-  recordRun(report);
   // A process that is being stopped may not get round to sending anything.
   const isContinued = continuedForMs !== undefined && canContinue(report) && !signal?.aborted;
   const schedule = scheduleAfter(
@@ -100,6 +119,7 @@ async function runQueues(
   runId: string,
   signal: AbortSignal | undefined,
   logger: Logger,
+  span: Span,
 ): Promise<QueueReport[]> {
   const { dispatch, retry, retention } = settings;
   const { batchSize = dispatch.batchSize, concurrency = dispatch.concurrency } = tenant.overrides;
@@ -121,6 +141,7 @@ async function runQueues(
           signal,
           logger: logger.child({ queue: name }),
           random,
+          trace: RunTrace.of(span, tenant.id, name),
         }),
       ),
     );

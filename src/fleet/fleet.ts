@@ -6,7 +6,8 @@ import type { HandlerSet } from '../queue/handler-set.ts';
 import { describeError } from '../queue/report.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { recordPlan } from '../telemetry/metrics.ts';
+import { isMeasured, recordFleet, recordPlan, recordWakes, tellTenantsApart } from '../telemetry/metrics.ts';
+import { inSpan } from '../telemetry/spans.ts';
 import { TenantDirectory, unknownTenant } from './directory.ts';
 import { dispatchTenant } from './dispatcher.ts';
 import { type Diagnosis, type ExamineOptions, examineFleet } from './doctor.ts';
@@ -27,6 +28,9 @@ export interface FleetOptions {
   readonly owner: string;
 }
 
+/** Milliseconds between two looks at the whole fleet, for the metrics. */
+const fleetMeasureMs = 60_000;
+
 interface Opened {
   readonly engine: Engine;
   readonly registry: Registry;
@@ -40,9 +44,12 @@ export class Fleet {
   readonly #listeners: ((tenantId: string) => void)[] = [];
   #opened: Promise<Opened> | undefined;
   readonly #closing = new AbortController();
+  /** By `performance.now()`. */
+  #measureAgainAt = 0;
 
   constructor(options: FleetOptions) {
     this.#options = options;
+    tellTenantsApart(options.settings.telemetry.metricTenants);
   }
 
   async registry(): Promise<Registry> {
@@ -72,20 +79,39 @@ export class Fleet {
   async plan(capacity: number): Promise<PlanReport> {
     const { settings, strategy, owner, logger } = this.#options;
     const { registry, directory } = await this.#open();
-    const report = await makePlan(
-      {
-        registry,
-        strategy,
-        owner,
-        logger,
-        plan: settings.plan,
-        redispatchMs: this.#redispatchMs,
-        onTenant: (tenant) => directory.learn(tenant),
-      },
-      capacity,
-    );
-    recordPlan(report);
-    return report;
+    return inSpan('plan', {}, async (span) => {
+      const report = await makePlan(
+        {
+          registry,
+          strategy,
+          owner,
+          logger,
+          plan: settings.plan,
+          redispatchMs: this.#redispatchMs,
+          onTenant: (tenant) => directory.learn(tenant),
+        },
+        capacity,
+      );
+      const { status, due, requests } = report;
+      span.setAttributes({ status, due, requests: requests.length });
+      recordPlan(report);
+      await this.#measureFleet(registry);
+      return report;
+    });
+  }
+
+  /** Asks the registry how the fleet stands, where anybody takes metrics, and seldom: it counts all tenants. */
+  async #measureFleet(registry: Registry): Promise<void> {
+    const now = performance.now();
+    if (now < this.#measureAgainAt || !isMeasured()) return;
+    this.#measureAgainAt = now + fleetMeasureMs;
+    try {
+      recordFleet(await registry.fleet());
+    } catch (error) {
+      this.#options.logger.warn('How the fleet stands could not be measured.', {
+        error: describeError(error),
+      });
+    }
   }
 
   async dispatch(
@@ -132,6 +158,7 @@ export class Fleet {
   async wake(tenantIds: readonly string[], { mustBeActive = false } = {}): Promise<void> {
     const { registry } = await this.#open();
     const woken = new Set(await registry.wake(tenantIds));
+    recordWakes(woken.size);
     const missing = mustBeActive ? tenantIds.find((id) => !woken.has(id)) : undefined;
     if (missing !== undefined) throw notActive(await this.tenant(missing));
   }

@@ -5,6 +5,7 @@
 import type { Registry } from '../engine/registry.ts';
 import { describeError } from '../queue/report.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { traceHeaders } from '../telemetry/trace-headers.ts';
 import type { DispatchRequest } from './requests.ts';
 
 /** Younger requests are not held against the registry: they cost it nothing, and few are overtaken. */
@@ -42,7 +43,14 @@ export async function continuation(
   isReported: boolean,
 ): Promise<DispatchRequest> {
   const plannedUtc = new Date().toISOString();
-  const request = { version: 1, tenantId, reason: 'backlog', plannedUtc } as const;
+  const { traceparent } = traceHeaders();
+  const request = {
+    version: 1,
+    tenantId,
+    reason: 'backlog',
+    plannedUtc,
+    ...(traceparent !== undefined && { traceparent }),
+  } as const;
   if (!isReported) return request;
   // One read for each time budget spent. Without an answer the request is one that is never overtaken.
   const tenant = await registry.get(tenantId).catch(() => null);

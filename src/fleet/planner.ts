@@ -3,6 +3,7 @@ import { errorText, MultiOutboxError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { publishPoint } from '../telemetry/points.ts';
+import { traceHeaders } from '../telemetry/trace-headers.ts';
 import type { DispatchReason, DispatchRequest, PlanReport } from './requests.ts';
 import type { Strategy } from './strategy.ts';
 
@@ -43,7 +44,7 @@ export async function makePlan(options: PlannerOptions, capacity: number): Promi
     logger.warn('The plan before this one did not finish; its tenants are planned again.', { sinceMs });
   const previous = { sinceLastPlanMs: sinceMs, late, unfinished };
   if (begun.status === 'idle') {
-    return { ...emptyPlan, ...previous, status: 'idle', nextDueInMs: begun.nextDueInMs };
+    return { ...emptyPlan, ...previous, oldestDueMs: 0, nextDueInMs: begun.nextDueInMs };
   }
   const { candidates, lease, due } = begun;
   for (const { tenant } of candidates) options.onTenant(tenant);
@@ -57,14 +58,16 @@ export async function makePlan(options: PlannerOptions, capacity: number): Promi
   );
   publishPoint('plan:committed', null);
   const plannedUtc = new Date().toISOString();
+  const { traceparent } = traceHeaders();
   const requests = chosen
     .filter(({ tenant }) => won.has(tenant.id))
-    .map((candidate) => request(candidate, plannedUtc));
+    .map((candidate) => request(candidate, plannedUtc, traceparent));
   return {
     ...previous,
     status: 'planned',
     requests,
     due,
+    oldestDueMs: candidates.reduce((oldest, { overdueMs }) => Math.max(oldest, overdueMs), 0),
     conflicts: chosen.length - requests.length,
     more: chosen.length < due,
     nextDueInMs: null,
@@ -75,6 +78,7 @@ const emptyPlan: PlanReport = {
   status: 'idle',
   requests: [],
   due: 0,
+  oldestDueMs: null,
   conflicts: 0,
   more: false,
   sinceLastPlanMs: null,
@@ -110,9 +114,22 @@ async function choice(
   return [...chosen];
 }
 
-function request({ tenant, woken }: PlanCandidate, plannedUtc: string): DispatchRequest {
+function request(
+  { tenant, woken }: PlanCandidate,
+  plannedUtc: string,
+  traceparent: string | undefined,
+): DispatchRequest {
   const { idleStreak, failureStreak, backlog } = tenant.schedule;
   const reason: DispatchReason = woken ? 'wake' : backlog ? 'backlog' : 'due';
   const lastRunUtc = tenant.schedule.lastRunUtc?.toISOString() ?? null;
-  return { version: 1, tenantId: tenant.id, reason, plannedUtc, idleStreak, failureStreak, lastRunUtc };
+  return {
+    version: 1,
+    tenantId: tenant.id,
+    reason,
+    plannedUtc,
+    idleStreak,
+    failureStreak,
+    lastRunUtc,
+    ...(traceparent !== undefined && { traceparent }),
+  };
 }

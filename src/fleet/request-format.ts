@@ -17,14 +17,16 @@ export const requestFields = {
   idleStreak: streak,
   failureStreak: streak,
   lastRunUtc: v.nullable(time),
+  traceparent: v.string(),
 };
 
-const { idleStreak, failureStreak, lastRunUtc, ...needed } = requestFields;
+const { idleStreak, failureStreak, lastRunUtc, traceparent, ...needed } = requestFields;
 const requestSchema = v.object({
   ...needed,
   idleStreak: v.optional(idleStreak),
   failureStreak: v.optional(failureStreak),
   lastRunUtc: v.optional(lastRunUtc),
+  traceparent: v.optional(traceparent),
 });
 /** What a person or an application sends: serve this tenant (F7). */
 const wakeSchema = v.strictObject({ tenantId });

@@ -7,25 +7,31 @@ import { queueMessageBytes, readQueueText } from './queue-text.ts';
 import { requestFields } from './request-format.ts';
 import type { DispatchRequest } from './requests.ts';
 
-const { version, plannedUtc, tenantId, reason, idleStreak, failureStreak, lastRunUtc } = requestFields;
+const { version, plannedUtc, traceparent, tenantId, reason, idleStreak, failureStreak, lastRunUtc } =
+  requestFields;
 /** A row without names: a page is as long as its queue message may be, so each byte is a tenant's. */
 const rowSchema = v.tuple([tenantId, reason, idleStreak, failureStreak, lastRunUtc]);
-const pageSchema = v.object({ version, plannedUtc, requests: v.pipe(v.array(rowSchema), v.minLength(1)) });
+const pageSchema = v.object({
+  version,
+  plannedUtc,
+  traceparent: v.optional(traceparent),
+  requests: v.pipe(v.array(rowSchema), v.minLength(1)),
+});
 
 /** Requests of one plan; plain JSON, at most as big as a queue message may be. */
 export type RequestPage = v.InferOutput<typeof pageSchema>;
 
-/** @param requests of one plan, so that they share when they were planned @param pageSize requests a page at most */
+/** @param requests of one plan, so that they share when they were planned and their trace @param pageSize requests a page at most */
 export function requestPages(requests: readonly DispatchRequest[], pageSize: number): RequestPage[] {
   const pages: RequestPage[] = [];
   let bytes = 0;
-  for (const { plannedUtc, ...request } of requests) {
+  for (const { plannedUtc, traceparent, ...request } of requests) {
     const { tenantId, reason, idleStreak = 0, failureStreak = 0, lastRunUtc = null } = request;
     const row: RequestPage['requests'][number] = [tenantId, reason, idleStreak, failureStreak, lastRunUtc];
     const rowBytes = Buffer.byteLength(JSON.stringify(row)) + 1;
     let page = pages.at(-1);
     if (page === undefined || page.requests.length >= pageSize || bytes + rowBytes > queueMessageBytes) {
-      page = { version: 1, plannedUtc, requests: [] };
+      page = { version: 1, plannedUtc, ...(traceparent !== undefined && { traceparent }), requests: [] };
       pages.push(page);
       bytes = Buffer.byteLength(JSON.stringify(page));
     }
@@ -40,15 +46,14 @@ export function requestPages(requests: readonly DispatchRequest[], pageSize: num
  * @throws MultiOutboxError INVALID_ARGUMENT that names what is wrong, without the content
  */
 export function parseRequestPage(input: unknown): DispatchRequest[] {
-  const { version, plannedUtc, requests } = readQueueText(input, pageSchema, {
+  const { requests, ...ofAll } = readQueueText(input, pageSchema, {
     name: 'page of dispatch requests',
     remedy: 'Its tenants are planned again; deploy planner and dispatcher from one release.',
   });
   return requests.map(([tenantId, reason, idleStreak, failureStreak, lastRunUtc]) => ({
-    version,
+    ...ofAll,
     tenantId,
     reason,
-    plannedUtc,
     idleStreak,
     failureStreak,
     lastRunUtc,

@@ -19,6 +19,8 @@ export interface DispatchRequest {
    * the registry knows of a later run, this request has been overtaken. Absent: never overtaken.
    */
   readonly lastRunUtc?: string | null;
+  /** W3C trace context of what asked for the run; its trace links there. */
+  readonly traceparent?: string;
 }
 
 /** What one plan did (F3). */
@@ -29,6 +31,8 @@ export interface PlanReport {
   /** Due tenants, and of those chosen the ones that another planner or a pause took away meanwhile. */
   readonly due: number;
   readonly conflicts: number;
+  /** Milliseconds for which the tenant due for longest, of those read, had been due; null when nobody looked. */
+  readonly oldestDueMs: number | null;
   /** Tenants stayed due for the next plan. */
   readonly more: boolean;
   /** Milliseconds since the last plan that took the lease; null at the first. */

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ClaimedMessage, Outcome, QueueName } from '../engine/work-queue.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { AttemptTrace, RunTrace } from '../telemetry/spans.ts';
 import { type Handler, type HandlerContext, type Message, PermanentError } from './handler.ts';
 import { outcomeOfError, outcomeOfInterruption } from './outcome.ts';
 import type { RetryPolicy } from './retry.ts';
@@ -17,6 +18,7 @@ export interface AttemptSetting {
   readonly retry: RetryPolicy;
   readonly timeoutMs: number;
   readonly random: () => number;
+  readonly trace?: RunTrace | undefined;
 }
 
 /**
@@ -32,6 +34,7 @@ export class Attempt {
   #controller: AbortController | undefined;
   #aborted: { readonly reason: unknown; readonly byShutdown: boolean } | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #trace: AttemptTrace | undefined;
   #ended = false;
 
   constructor(
@@ -49,8 +52,9 @@ export class Attempt {
   /** Calls the handler. A handler that returns at once ends the attempt before this returns. */
   start(): void {
     let answer: Promise<unknown> | undefined;
+    this.#trace = this.#setting.trace?.attempt(this.message);
     try {
-      const given = this.#call();
+      const given = this.#trace ? this.#trace.call(() => this.#call()) : this.#call();
       // A thenable of the handler's own may break the rules of one; a promise made of it cannot.
       if (isThenable(given)) answer = Promise.resolve(given);
     } catch (error) {
@@ -114,6 +118,11 @@ export class Attempt {
     return this.#controller.signal;
   }
 
+  /** W3C trace context of this attempt, or of the producer when no traces are recorded. */
+  get trace(): HandlerContext['trace'] {
+    return this.#trace?.headers ?? traceOf(this.message.headers);
+  }
+
   #fail(error: unknown): void {
     if (this.#aborted?.byShutdown) {
       this.#end(outcomeOfInterruption(error));
@@ -127,6 +136,7 @@ export class Attempt {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#timer);
+    this.#trace?.end(outcome);
     this.#onEnd(outcome);
   }
 }
@@ -152,7 +162,7 @@ class Context implements HandlerContext {
     this.fence = setting.fence;
     this.idempotencyKey = `${setting.tenant.id}:${message.messageId}`;
     this.logger = setting.logger;
-    this.trace = traceOf(message.headers);
+    this.trace = attempt.trace;
     this.#attempt = attempt;
   }
 

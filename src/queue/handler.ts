@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { QueueName } from '../engine/work-queue.ts';
 import { MultiOutboxError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { TraceHeaders } from '../telemetry/trace-headers.ts';
 import { longestDelayMs, type RetryPolicy } from './retry.ts';
 
 /** The message as a handler gets it. */
@@ -42,8 +43,11 @@ export interface HandlerContext {
    */
   readonly signal: AbortSignal;
   readonly logger: Logger;
-  /** W3C trace context of the producer, when the message's headers carry one. */
-  readonly trace: { readonly traceparent?: string; readonly tracestate?: string };
+  /**
+   * W3C trace context to pass on: of this attempt's span when traces are recorded, else of the producer, when the
+   * message's headers carry one.
+   */
+  readonly trace: TraceHeaders;
 }
 
 /**

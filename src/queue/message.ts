@@ -2,6 +2,7 @@ import { validate as isUuid, v7 as uuidv7 } from 'uuid';
 import { messageLimits, type NewMessage } from '../engine/work-queue.ts';
 import { MultiOutboxError } from '../errors.ts';
 import { parseDuration } from '../settings.ts';
+import { traceHeaders } from '../telemetry/trace-headers.ts';
 import { longestDelayMs } from './retry.ts';
 
 /** A message as a caller gives it; see OutboxMessage. */
@@ -43,12 +44,20 @@ export function newMessage(input: MessageInput, place = ''): NewMessage {
     messageId: messageId?.toLowerCase() ?? uuidv7(),
     topic,
     payload: payloadText(input.payload, refuse),
-    ...(headers !== undefined && { headers: checkedHeaders(headers, refuse) }),
+    ...traced(headers && checkedHeaders(headers, refuse)),
     ...(correlationId !== undefined && { correlationId }),
     ...(orderingKey !== undefined && { orderingKey }),
     ...(dedupKey !== undefined && { dedupKey }),
     dueInMs,
   };
+}
+
+/** The message's headers, with the active span's trace context unless the caller gave one. */
+function traced(headers: Record<string, string> | undefined): Pick<NewMessage, 'headers'> {
+  const trace = traceHeaders();
+  if (trace.traceparent === undefined || headers?.traceparent !== undefined)
+    return headers ? { headers } : {};
+  return { headers: { ...headers, ...trace } };
 }
 
 type Refuse = (problem: string) => never;

@@ -28,6 +28,7 @@ import { Heartbeat } from '../lease/heartbeat.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { publishPoint } from '../telemetry/points.ts';
+import type { RunTrace } from '../telemetry/spans.ts';
 import type { HandlerSet } from './handler-set.ts';
 import { MessagesInHand } from './in-hand.ts';
 import { interrupted } from './outcome.ts';
@@ -49,6 +50,8 @@ export interface QueueRunOptions {
   readonly signal: AbortSignal | undefined;
   readonly logger: Logger;
   readonly random: () => number;
+  /** Absent: nobody records traces. */
+  readonly trace?: RunTrace | undefined;
 }
 
 /** Runs one work queue until nothing is left, the budget is spent, the signal fires or the lease is lost. Never throws. */
@@ -135,7 +138,8 @@ class QueueRun {
   }
 
   async #serve(begun: Begun, sentAt: number): Promise<QueueReport> {
-    const { queue, handlers, tenant, dispatch, retry, budgetMs, signal, logger, random } = this.#options;
+    const { queue, handlers, tenant, dispatch, retry, budgetMs, signal, logger, random, trace } =
+      this.#options;
     this.#lease = begun.lease;
     this.#inHand = new MessagesInHand({
       handlers,
@@ -150,6 +154,7 @@ class QueueRun {
         retry,
         timeoutMs: dispatch.handlerTimeoutMs,
         random,
+        trace,
       },
       mayStart: () => this.#mayStart(),
       onOutcome: () => this.#notify(),
@@ -240,21 +245,24 @@ class QueueRun {
    * the release: a lease that nobody took since is as good as held (L3). Undefined: the lease's time is up.
    */
   async #settle(then: SettleRequest['then']): Promise<SettleResult | undefined> {
-    const { queue, dispatch, retention, tenant, logger } = this.#options;
+    const { queue, dispatch, retention, tenant, logger, trace } = this.#options;
     const outcomes = this.#inHand.takeOutcomes();
     for (let tries = 1; ; tries++) {
       const sentAt = performance.now();
       publishPoint(then.do === 'keep' ? 'renew:before' : 'settle:before', tenant.id);
       try {
         this.#tally.roundTrips++;
-        const result = await queue.settle({
+        const request = {
           lease: this.#lease,
           leaseMs: dispatch.leaseMs,
           outcomes,
           onDead: dispatch.onDead,
           then,
           retention,
-        });
+        };
+        const result = await (trace
+          ? trace.settling(outcomes, () => queue.settle(request))
+          : queue.settle(request));
         publishPoint(then.do === 'keep' ? 'renew:after' : 'settle:after', tenant.id);
         this.#settled(outcomes, result, then, sentAt);
         return result;

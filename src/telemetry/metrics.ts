@@ -1,13 +1,78 @@
-import { type Attributes, metrics } from '@opentelemetry/api';
-import type { RunCounts, RunOutcome } from '../engine/registry.ts';
+/**
+ * Metrics through the OpenTelemetry API: without an SDK registered by the host they cost next to nothing. The meter is
+ * asked for at each recording, so that an SDK registered later is used.
+ */
+import { createNoopMeter, metrics } from '@opentelemetry/api';
+import type { FleetSummary, RunCounts, RunOutcome } from '../engine/registry.ts';
+
+function meter() {
+  return metrics.getMeter('multi-outbox');
+}
+
+/** Whether anybody takes the metrics: what has to be asked for is asked for only then. */
+export function isMeasured(): boolean {
+  return meter() !== createNoopMeter();
+}
 
 /** What a run's report tells the metrics. */
 export interface RunFacts {
   readonly tenantId: string;
   readonly outcome: RunOutcome;
+  readonly skipped?: string;
   readonly counts: RunCounts;
   readonly durationMs: number;
   readonly roundTrips: number;
+  readonly queues: readonly { readonly queue: string; readonly status: string; readonly stop: string }[];
+}
+
+const toldApart = new Set<string>();
+let mostToldApart = 0;
+
+/** How many tenants this process tells apart. */
+export function tellTenantsApart(limit: number): void {
+  mostToldApart = limit;
+}
+
+/** The tenant's id; 'other' beyond those told apart: a metric's series are bounded, tenants are not. */
+function tenantLabel(tenantId: string): string {
+  if (toldApart.has(tenantId)) return tenantId;
+  if (toldApart.size >= mostToldApart) return 'other';
+  toldApart.add(tenantId);
+  return tenantId;
+}
+
+/** Records a run's report (D7). */
+export function recordRun(report: RunFacts): void {
+  if (!isMeasured()) return;
+  const { outcome, skipped, counts, durationMs, roundTrips, queues } = report;
+  const tenant = { 'tenant.id': tenantLabel(report.tenantId) };
+  const attributes = { ...tenant, outcome };
+  const m = meter();
+  m.createCounter('multi_outbox.runs', { description: 'Dispatch runs by outcome' }).add(1, {
+    ...attributes,
+    ...(skipped !== undefined && { skipped }),
+  });
+  m.createHistogram('multi_outbox.run.duration', {
+    unit: 'ms',
+    description: 'Duration of a dispatch run',
+  }).record(durationMs, attributes);
+  m.createCounter('multi_outbox.round_trips', { description: 'Calls to tenant databases' }).add(
+    roundTrips,
+    attributes,
+  );
+  const messages = m.createCounter('multi_outbox.messages', {
+    description: 'Messages by what became of them',
+  });
+  for (const [result, count] of Object.entries(counts)) {
+    if (count > 0) messages.add(count, { ...tenant, result });
+  }
+  const leases = m.createCounter('multi_outbox.leases', {
+    description: 'Queue leases asked for by runs: acquired, held by somebody else, lost before the end',
+  });
+  for (const { queue, status, stop } of queues) {
+    if (status !== 'failed') leases.add(1, { queue, result: status === 'held' ? 'held' : 'acquired' });
+    if (stop === 'lease-lost') leases.add(1, { queue, result: 'lost' });
+  }
 }
 
 /** What a plan's report tells the metrics. */
@@ -15,45 +80,39 @@ export interface PlanFacts {
   readonly status: string;
   readonly late: boolean;
   readonly requests: readonly unknown[];
-}
-
-/**
- * Metrics through the OpenTelemetry API: without an SDK registered by the host they cost next to nothing. The meter is
- * asked for at each recording, so that an SDK registered later is used.
- */
-function meter() {
-  return metrics.getMeter('multi-outbox');
-}
-
-/** Records a run's report (D7). */
-export function recordRun(report: RunFacts): void {
-  const attributes: Attributes = { 'tenant.id': report.tenantId, outcome: report.outcome };
-  const m = meter();
-  m.createCounter('multi_outbox.runs', { description: 'Dispatch runs by outcome' }).add(1, attributes);
-  m.createHistogram('multi_outbox.run.duration', {
-    unit: 'ms',
-    description: 'Duration of a dispatch run',
-  }).record(report.durationMs, attributes);
-  m.createCounter('multi_outbox.round_trips', { description: 'Calls to tenant databases' }).add(
-    report.roundTrips,
-    attributes,
-  );
-  const messages = m.createCounter('multi_outbox.messages', {
-    description: 'Messages by what became of them',
-  });
-  for (const [result, count] of Object.entries(report.counts)) {
-    if (count > 0) messages.add(count, { 'tenant.id': report.tenantId, result });
-  }
+  readonly oldestDueMs: number | null;
 }
 
 /** Records a plan (F3). */
-export function recordPlan(report: PlanFacts): void {
+export function recordPlan({ status, late, requests, oldestDueMs }: PlanFacts): void {
   const m = meter();
-  m.createCounter('multi_outbox.plans', { description: 'Plans by status' }).add(1, {
-    status: report.status,
-    late: report.late,
+  m.createCounter('multi_outbox.plans', { description: 'Plans by status' }).add(1, { status, late });
+  m.createCounter('multi_outbox.requests', { description: 'Dispatch requests made' }).add(requests.length);
+  if (oldestDueMs === null) return;
+  m.createHistogram('multi_outbox.oldest_due_age', {
+    unit: 'ms',
+    description: 'How long the tenant due for longest had been waiting for its plan',
+    advice: { explicitBucketBoundaries: [0, 1_000, 5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000] },
+  }).record(oldestDueMs);
+}
+
+/** Records wake-ups (F7). */
+export function recordWakes(tenants: number): void {
+  meter().createCounter('multi_outbox.wakes', { description: 'Tenants woken' }).add(tenants);
+}
+
+/** Records how the fleet stands; a tenant counts in every state that it is in. */
+export function recordFleet({ tenants, due, withBacklog, failing }: FleetSummary): void {
+  const gauge = meter().createGauge('multi_outbox.tenants', { description: 'Tenants by state' });
+  const states = { ...tenants, due, backlog: withBacklog, failing };
+  for (const [state, count] of Object.entries(states)) gauge.record(count, { state });
+}
+
+/** Records what came in through an inbox, by what became of it (I1, I2). */
+export function recordReceived(results: readonly { readonly status: string }[]): void {
+  if (!isMeasured()) return;
+  const received = meter().createCounter('multi_outbox.received', {
+    description: 'Messages received by inboxes: accepted, duplicate, conflict',
   });
-  m.createCounter('multi_outbox.requests', { description: 'Dispatch requests made' }).add(
-    report.requests.length,
-  );
+  for (const { status } of results) received.add(1, { status });
 }

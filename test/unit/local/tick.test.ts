@@ -16,6 +16,7 @@ function planOf(...ids: string[]): PlanReport {
     status: 'planned',
     requests: ids.map(request),
     due: ids.length,
+    oldestDueMs: 0,
     conflicts: 0,
     more: false,
     sinceLastPlanMs: null,

@@ -1,0 +1,157 @@
+/**
+ * Spans through the OpenTelemetry API. Without an SDK registered by the host nothing is recorded. A message's trace is
+ * its producer's: enqueue → process → what the handler does. Plans and runs have traces of their own, and links say
+ * which of them belong together: a plan has many runs, and a run many messages.
+ */
+import {
+  type Attributes,
+  type Context,
+  context,
+  type Link,
+  ROOT_CONTEXT,
+  type Span,
+  type SpanContext,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
+import type { ClaimedMessage, Outcome, QueueName, SettledMessage } from '../engine/work-queue.ts';
+import { isMultiOutboxError } from '../errors.ts';
+import { spanContextOf, type TraceHeaders, traceHeaders } from './trace-headers.ts';
+
+/** Asked for each time, so that an SDK registered later is used. */
+function tracer() {
+  return trace.getTracer('multi-outbox');
+}
+
+/** A link to what the headers name, if they name anything. */
+export function linksTo(...headers: readonly TraceHeaders[]): Link[] {
+  return headers.flatMap((one) => spanContextOf(one) ?? []).map((context) => ({ context }));
+}
+
+/** Runs the action in a span of its own, a child of the active one. */
+export function inSpan<T>(
+  name: string,
+  options: { readonly attributes?: Attributes; readonly links?: Link[] },
+  action: (span: Span) => Promise<T>,
+): Promise<T> {
+  return tracer().startActiveSpan(name, options, async (span) => {
+    try {
+      return await action(span);
+    } catch (error) {
+      failed(span, isMultiOutboxError(error) ? error.code : 'INTERNAL');
+      throw error;
+    } finally {
+      span.end();
+    }
+  });
+}
+
+/** Marks a span as failed, by a code: messages of errors may tell what is nobody's business. */
+export function failed(span: Span, code: string): void {
+  span.setStatus({ code: SpanStatusCode.ERROR, message: code });
+  span.setAttribute('error.type', code);
+}
+
+/** The spans of one work queue's run. */
+export class RunTrace {
+  readonly #run: Span;
+  readonly #context: Context;
+  readonly #attributes: Attributes;
+  /** Of attempts that have ended and are not settled, by sequence. */
+  readonly #ended = new Map<number, SpanContext>();
+
+  /** Undefined when nobody records traces: then no message costs anything. */
+  static of(run: Span, tenantId: string, queue: QueueName): RunTrace | undefined {
+    return trace.isSpanContextValid(run.spanContext()) ? new RunTrace(run, tenantId, queue) : undefined;
+  }
+
+  private constructor(run: Span, tenantId: string, queue: QueueName) {
+    this.#run = run;
+    this.#context = trace.setSpan(ROOT_CONTEXT, run);
+    this.#attributes = {
+      'messaging.system': 'multi_outbox',
+      'messaging.destination.name': queue,
+      'tenant.id': tenantId,
+    };
+  }
+
+  /** Starts the span of an attempt: in the producer's trace when the message names one, else in the run's. */
+  attempt({ sequence, messageId, topic, attempt, correlationId, headers }: ClaimedMessage): AttemptTrace {
+    const producer = spanContextOf(headers);
+    const parent = producer ? trace.setSpanContext(ROOT_CONTEXT, producer) : this.#context;
+    const span = tracer().startSpan(
+      `process ${topic}`,
+      {
+        kind: SpanKind.CONSUMER,
+        attributes: {
+          ...this.#attributes,
+          'messaging.operation.type': 'process',
+          'messaging.message.id': messageId,
+          ...(correlationId !== null && { 'messaging.message.conversation_id': correlationId }),
+          'multi_outbox.topic': topic,
+          'multi_outbox.attempt': attempt,
+        },
+        ...(producer && { links: [{ context: this.#run.spanContext() }] }),
+      },
+      parent,
+    );
+    return new AttemptTrace(span, parent, () => this.#ended.set(sequence, span.spanContext()));
+  }
+
+  /** A call that writes outcomes back, linked with the attempts they came of. */
+  async settling<T>(outcomes: readonly SettledMessage[], call: () => Promise<T>): Promise<T> {
+    const links: Link[] = [];
+    for (const { sequence } of outcomes) {
+      const ended = this.#ended.get(sequence);
+      if (ended) links.push({ context: ended });
+    }
+    const attributes = {
+      ...this.#attributes,
+      'messaging.operation.type': 'settle',
+      'messaging.batch.message_count': outcomes.length,
+    };
+    const options = { kind: SpanKind.CLIENT, attributes, links };
+    const span = tracer().startSpan('settle', options, this.#context);
+    try {
+      const result = await context.with(trace.setSpan(this.#context, span), call);
+      for (const { sequence } of outcomes) this.#ended.delete(sequence);
+      return result;
+    } catch (error) {
+      failed(span, isMultiOutboxError(error) ? error.code : 'INTERNAL');
+      throw error;
+    } finally {
+      span.end();
+    }
+  }
+}
+
+/** The span of one attempt. */
+export class AttemptTrace {
+  readonly #span: Span;
+  readonly #context: Context;
+  readonly #onEnd: () => void;
+
+  constructor(span: Span, parent: Context, onEnd: () => void) {
+    this.#span = span;
+    this.#context = trace.setSpan(parent, span);
+    this.#onEnd = onEnd;
+  }
+
+  /** For what the handler calls. */
+  get headers(): TraceHeaders {
+    return traceHeaders(this.#span);
+  }
+
+  /** Calls the handler: spans that it starts are children of this one. */
+  call<T>(handler: () => T): T {
+    return context.with(this.#context, handler);
+  }
+
+  end({ kind }: Outcome): void {
+    this.#span.setAttribute('multi_outbox.outcome', kind);
+    if (kind === 'retry' || kind === 'dead') failed(this.#span, kind);
+    this.#span.end();
+    this.#onEnd();
+  }
+}

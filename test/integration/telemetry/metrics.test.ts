@@ -1,0 +1,132 @@
+/** Metrics as a real SDK collects them, in memory. */
+import { metrics } from '@opentelemetry/api';
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics';
+import { defineHandler, PermanentError, RetryAfter, RetryLater } from '../../../src/queue/handler.ts';
+import { FleetPlace } from '../../support/fleet-place.ts';
+
+const exporter = new InMemoryMetricExporter(AggregationTemporality.DELTA);
+const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });
+const provider = new MeterProvider({ readers: [reader] });
+beforeAll(() => metrics.setGlobalMeterProvider(provider));
+beforeEach(async () => {
+  await reader.forceFlush();
+  exporter.reset();
+});
+afterAll(() => provider.shutdown());
+
+const place = new FleetPlace();
+
+/** What was recorded since the test began, by metric: attributes and value, histograms as their sum. */
+async function recorded(): Promise<Record<string, [attributes: object, value: number][]>> {
+  await reader.forceFlush();
+  const all = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((one) => one.metrics));
+  return Object.fromEntries(
+    all.map(({ descriptor, dataPoints }) => [
+      descriptor.name,
+      dataPoints.map(({ attributes, value }) => [
+        attributes,
+        typeof value === 'number' ? value : (value.sum ?? 0),
+      ]),
+    ]),
+  );
+}
+
+const ended: Record<string, () => void> = {
+  done() {},
+  retried() {
+    throw new RetryAfter(60_000, 'not now');
+  },
+  dead() {
+    throw new PermanentError('never');
+  },
+  released() {
+    throw new RetryLater(60_000);
+  },
+};
+const handlers = Object.entries(ended).map(([topic, handle]) => defineHandler({ topic, handle }));
+
+test('D7: runs, messages by outcome, calls and leases; plans and their requests; wake-ups', async () => {
+  const face = await place.fleet(['acme'], { handlers });
+  await face
+    .outbox('acme')
+    .enqueue([...Object.keys(ended), 'unknown'].map((topic) => ({ topic, payload: 'x' })));
+  await face.tick();
+  const all = await recorded();
+  const run = { 'tenant.id': 'acme', outcome: 'dispatched' };
+  expect(all['multi_outbox.runs']).toEqual([[run, 1]]);
+  expect(all['multi_outbox.run.duration']).toEqual([[run, expect.any(Number)]]);
+  expect(all['multi_outbox.round_trips']).toEqual([[run, 2]]);
+  expect(all['multi_outbox.messages']).toEqual(
+    ['done', 'retried', 'dead', 'released', 'parked'].map((result) => [{ 'tenant.id': 'acme', result }, 1]),
+  );
+  expect(all['multi_outbox.leases']).toEqual([[{ queue: 'outbox', result: 'acquired' }, 1]]);
+  expect(all['multi_outbox.plans']).toEqual([[{ status: 'planned', late: false }, 1]]);
+  expect(all['multi_outbox.requests']).toEqual([[{}, 1]]);
+  expect(all['multi_outbox.wakes']).toEqual([[{}, 1]]);
+});
+
+test('D1: a run whose lease somebody else holds, and a request for a tenant that is paused', async () => {
+  let release = () => {};
+  const handler = defineHandler({
+    topic: 'orders',
+    handle: () =>
+      new Promise<void>((resolve) => {
+        release = resolve;
+      }),
+  });
+  const face = await place.fleet(['acme'], { handlers: [handler] });
+  await face.outbox('acme').enqueue({ topic: 'orders', payload: 'x' });
+  const first = face.dispatch({ tenantId: 'acme' });
+  await face.dispatch({ tenantId: 'acme' });
+  release();
+  await first;
+  await face.tenants.pause('acme');
+  await face.dispatch({ tenantId: 'acme' });
+  const all = await recorded();
+  const skipped = { 'tenant.id': 'acme', outcome: 'skipped' };
+  expect(all['multi_outbox.runs']).toEqual(
+    expect.arrayContaining([
+      [{ ...skipped, skipped: 'held' }, 1],
+      [{ ...skipped, skipped: 'not-active' }, 1],
+    ]),
+  );
+  expect(all['multi_outbox.leases']).toContainEqual([{ queue: 'outbox', result: 'held' }, 1]);
+});
+
+test('how old the oldest due tenant was at its plan, and the fleet by state', async () => {
+  const face = await place.fleet(['acme', 'birch', 'cedar'], { handlers, plan: { capacity: 1 } });
+  await face.tenants.pause('cedar');
+  const { oldestDueMs } = await face.plan();
+  expect(oldestDueMs).toBeGreaterThanOrEqual(0);
+  await face.plan();
+  expect(await face.plan()).toMatchObject({ status: 'idle', oldestDueMs: 0 });
+  const all = await recorded();
+  expect(all['multi_outbox.oldest_due_age']).toHaveLength(1);
+  // Asked for once a minute at most, so it stands as the first plan left it.
+  expect(
+    Object.fromEntries(
+      all['multi_outbox.tenants']!.map(([attributes, value]) => [Object.values(attributes)[0], value]),
+    ),
+  ).toEqual({ active: 2, paused: 1, retired: 0, due: 1, backlog: 0, failing: 0 });
+});
+
+test('beyond the tenants told apart, the others share a label', async () => {
+  const ids = ['t1', 't2', 't3', 't4'];
+  const face = await place.fleet(ids, { handlers, telemetry: { metricTenants: 4 } });
+  await face.tick();
+  const runs = (await recorded())['multi_outbox.runs']!;
+  // The tests before told 'acme' apart.
+  expect(
+    runs.map(([attributes, value]) => [(attributes as { 'tenant.id': string })['tenant.id'], value]).sort(),
+  ).toEqual([
+    ['other', 1],
+    ['t1', 1],
+    ['t2', 1],
+    ['t3', 1],
+  ]);
+});

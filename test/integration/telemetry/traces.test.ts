@@ -1,0 +1,164 @@
+/** Traces as a real SDK records them, in memory. */
+import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import {
+  InMemorySpanExporter,
+  NodeTracerProvider,
+  type ReadableSpan,
+  SimpleSpanProcessor,
+} from '@opentelemetry/sdk-trace-node';
+import { defineHandler, type HandlerContext, PermanentError } from '../../../src/queue/handler.ts';
+import { FleetPlace } from '../../support/fleet-place.ts';
+
+const exporter = new InMemorySpanExporter();
+const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+beforeAll(() => provider.register());
+afterEach(() => exporter.reset());
+afterAll(() => provider.shutdown());
+
+const place = new FleetPlace();
+const application = trace.getTracer('application');
+const spans = (name: string) => exporter.getFinishedSpans().filter((span) => span.name === name);
+const only = (name: string): ReadableSpan => {
+  expect(spans(name)).toHaveLength(1);
+  return spans(name)[0]!;
+};
+const idOf = (span: ReadableSpan) => span.spanContext().spanId;
+const traceOf = (span: ReadableSpan) => span.spanContext().traceId;
+const linked = (span: ReadableSpan) => span.links.map(({ context }) => context.spanId);
+
+test('a message’s trace is its producer’s, from enqueue through its handler; links lead to plan, run and settle', async () => {
+  let given: HandlerContext['trace'] = {};
+  const handler = defineHandler({
+    topic: 'orders',
+    async handle(_message, context) {
+      given = context.trace;
+      await Promise.resolve();
+      application.startSpan('work').end();
+    },
+  });
+  const face = await place.fleet(['acme'], { handlers: [handler] });
+  const messageId = await application.startActiveSpan('request', async (span) => {
+    const enqueued = await face
+      .outbox('acme')
+      .enqueue({ topic: 'orders', payload: 'x', correlationId: 'c-1' });
+    span.end();
+    return enqueued.messageId;
+  });
+  const { runs } = await face.tick();
+
+  const request = only('request');
+  const process = only('process orders');
+  expect([traceOf(process), process.parentSpanContext?.spanId]).toEqual([traceOf(request), idOf(request)]);
+  expect(process.kind).toBe(SpanKind.CONSUMER);
+  expect(process.status.code).toBe(SpanStatusCode.UNSET);
+  expect(process.attributes).toMatchObject({
+    'tenant.id': 'acme',
+    'messaging.destination.name': 'outbox',
+    'messaging.message.id': messageId,
+    'messaging.message.conversation_id': 'c-1',
+    'multi_outbox.attempt': 1,
+    'multi_outbox.outcome': 'done',
+  });
+  const work = only('work');
+  expect([traceOf(work), work.parentSpanContext?.spanId]).toEqual([traceOf(request), idOf(process)]);
+  expect(given).toEqual({ traceparent: `00-${traceOf(process)}-${idOf(process)}-01` });
+
+  const plan = only('plan');
+  const dispatch = only('dispatch');
+  expect(linked(dispatch)).toEqual([idOf(plan)]);
+  expect(dispatch.attributes).toMatchObject({
+    'tenant.id': 'acme',
+    'run.id': runs[0]!.runId,
+    outcome: 'dispatched',
+    done: 1,
+  });
+  expect(linked(process)).toEqual([idOf(dispatch)]);
+  const settle = only('settle');
+  expect([traceOf(settle), settle.parentSpanContext?.spanId]).toEqual([traceOf(dispatch), idOf(dispatch)]);
+  expect(linked(settle)).toEqual([idOf(process)]);
+});
+
+test('one enqueue of many messages is one producer of many attempts', async () => {
+  const face = await place.fleet(['acme'], { handlers: [defineHandler({ topic: 'orders', handle() {} })] });
+  await application.startActiveSpan('request', async (span) => {
+    await face.outbox('acme').enqueue(Array.from({ length: 3 }, () => ({ topic: 'orders', payload: 'x' })));
+    span.end();
+  });
+  await face.tick();
+  const attempts = spans('process orders');
+  expect(attempts.map((span) => span.parentSpanContext?.spanId)).toEqual(
+    Array(3).fill(idOf(only('request'))),
+  );
+  expect(linked(only('settle')).sort()).toEqual(attempts.map(idOf).sort());
+});
+
+test('trace headers that the caller gave are kept; a message without any is traced with its run', async () => {
+  const seen: HandlerContext['trace'][] = [];
+  const handler = defineHandler({
+    topic: 'orders',
+    handle(message) {
+      seen.push(message.headers);
+    },
+  });
+  const face = await place.fleet(['acme'], { handlers: [handler] });
+  const traceparent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`;
+  await application.startActiveSpan('request', async (span) => {
+    await face.outbox('acme').enqueue({ topic: 'orders', payload: '1', headers: { traceparent } });
+    span.end();
+  });
+  await face.outbox('acme').enqueue([
+    { topic: 'orders', payload: '2' },
+    { topic: 'orders', payload: '3', headers: { traceparent: 'not one' } },
+  ]);
+  await face.tick();
+  expect(seen).toEqual([{ traceparent }, {}, { traceparent: 'not one' }]);
+  const [first, ...others] = spans('process orders');
+  expect(traceOf(first!)).toBe('ab'.repeat(16));
+  const dispatch = only('dispatch');
+  for (const other of others) {
+    expect([traceOf(other), other.parentSpanContext?.spanId]).toEqual([traceOf(dispatch), idOf(dispatch)]);
+    expect(linked(other)).toEqual([]);
+  }
+});
+
+test('an attempt that failed is marked so, without what its error says', async () => {
+  const handler = defineHandler({
+    topic: 'orders',
+    handle() {
+      throw new PermanentError('card 4711 was refused');
+    },
+  });
+  const face = await place.fleet(['acme'], { handlers: [handler] });
+  await face.outbox('acme').enqueue({ topic: 'orders', payload: 'x' });
+  await face.tick();
+  const attempt = only('process orders');
+  expect(attempt.status).toEqual({ code: SpanStatusCode.ERROR, message: 'dead' });
+  expect(attempt.attributes['multi_outbox.outcome']).toBe('dead');
+  expect(JSON.stringify([attempt.attributes, attempt.events, attempt.status])).not.toContain('4711');
+});
+
+test('D5: a run that carries on with a backlog links to the one before it', async () => {
+  const handler = defineHandler({
+    topic: 'orders',
+    handle: () => new Promise((resolve) => setTimeout(resolve, 20)),
+  });
+  const face = await place.fleet(['acme'], {
+    handlers: [handler],
+    dispatch: { batchSize: 1, concurrency: 1, timeBudgetMs: 1 },
+  });
+  await face.outbox('acme').enqueue(Array.from({ length: 2 }, () => ({ topic: 'orders', payload: 'x' })));
+  const { continuation } = await face.dispatch({ tenantId: 'acme' }, { continues: true });
+  await face.dispatch(continuation!);
+  const [first, second] = spans('dispatch');
+  expect(linked(second!)).toEqual([idOf(first!)]);
+});
+
+test('D8: a run that fails is marked so, by its code', async () => {
+  const face = await place.fleet([], { handlers: [defineHandler({ topic: 'orders', handle() {} })] });
+  await face.tenants.add({ id: 'acme' });
+  await face.tick();
+  expect(only('dispatch').status).toEqual({
+    code: SpanStatusCode.ERROR,
+    message: expect.stringMatching(/^[A-Z_]+$/),
+  });
+});
