@@ -21,6 +21,7 @@ export {
   type QueueStatistics,
 } from './engine/work-queue.ts';
 export { type ErrorCode, errorText, isMultiOutboxError, MultiOutboxError } from './errors.ts';
+export type { Directory, DirectoryTenant } from './fleet/directory-listing.ts';
 export type { Diagnosis, ExamineOptions, Finding } from './fleet/doctor.ts';
 export type { LeaseInTenantsOptions, TenantUnderLease } from './fleet/lease-in-tenants.ts';
 export type { MigrateOptions, TenantMigration } from './fleet/migrate.ts';

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { FleetSummary, Registry, TenantRecord } from './engine/registry.ts';
 import { isMultiOutboxError, MultiOutboxError } from './errors.ts';
+import { assertDirectory, type Directory } from './fleet/directory-listing.ts';
 import type { Diagnosis, ExamineOptions } from './fleet/doctor.ts';
 import { isEmbedded } from './fleet/engines.ts';
 import { Fleet } from './fleet/fleet.ts';
@@ -31,9 +32,10 @@ import { type Logger, silentLogger, unfailing } from './telemetry/logger.ts';
 export interface MultiOutboxOptions extends SettingsInput {
   /**
    * Where the tenants are. Absent: the registry (`registry`, or MULTI_OUTBOX_REGISTRY). A list: a static
-   * directory, whose schedule lives in this process; one entry is the plain single outbox.
+   * directory, whose schedule lives in this process; one entry is the plain single outbox. A directory of your own:
+   * the registry is kept in line with it; `registry: 'sqlite::memory:'` keeps the schedule in this process.
    */
-  readonly tenants?: readonly TenantInput[];
+  readonly tenants?: readonly TenantInput[] | Directory;
   readonly handlers?: readonly Handler[];
   /** Which due tenants are served first (F4); the setting `plan.strategy` when absent. */
   readonly strategy?: Strategy;
@@ -133,7 +135,7 @@ export interface MultiOutbox {
  */
 export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox {
   const {
-    tenants: staticTenants,
+    tenants,
     handlers = [],
     strategy,
     logger: givenLogger = silentLogger,
@@ -142,9 +144,13 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
   } = options;
   const settings = loadSettings(given);
   const logger = unfailing(givenLogger);
+  const isStatic = Array.isArray(tenants);
+  if (tenants !== undefined && !isStatic) assertDirectory(tenants as Directory);
   const fleet = new Fleet({
     settings,
-    staticTenants: staticTenants?.map((tenant) => tenantDefinition(tenant)),
+    tenants: isStatic
+      ? tenants.map((tenant) => tenantDefinition(tenant))
+      : (tenants as Directory | undefined),
     handlers: new Map(handlers.length > 0 ? [['outbox', new HandlerSet(handlers)]] : []),
     strategy: strategy ?? strategies[settings.plan.strategy](settings.plan),
     logger,
@@ -189,7 +195,7 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
 
   return {
     handlers,
-    tenants: tenantsOf(fleet, staticTenants !== undefined || isEmbedded(settings.registry)),
+    tenants: tenantsOf(fleet, isStatic || isEmbedded(settings.registry)),
     registry: () => fleet.registry(),
     plan: () => fleet.plan(plan.capacity),
     dispatch: async (request, options) => fleet.dispatch(checkedRequest(request), options),
@@ -218,15 +224,15 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
     outbox,
     leases,
     async withLeases(name, { tenants, parallel = 8, ...leaseOptions }, work) {
-      const all = async () => (await (await fleet.registry()).list({ status: 'active' })).map(({ id }) => id);
+      const all = async () => (await (await fleet.listed()).list({ status: 'active' })).map(({ id }) => id);
       return leaseInTenants(tenants ?? (await all()), parallel, leases, name, leaseOptions, work);
     },
     async wake(tenantId) {
       await fleet.wake(typeof tenantId === 'string' ? [tenantId] : tenantId, { mustBeActive: true });
     },
-    status: async () => (await fleet.registry()).fleet(),
+    status: async () => (await fleet.listed()).fleet(),
     worst: async ({ limit = 20, examine = 10_000 } = {}) =>
-      worstTenants(await fleet.registry(), { limit, examine }),
+      worstTenants(await fleet.listed(), { limit, examine }),
     poisoned: async (content) => recordPoisoned(content, { registry: await fleet.registry(), logger }),
     migrate: (migrateOptions = {}) => fleet.migrate(migrateOptions),
     doctor: (examineOptions = {}) => fleet.examine(examineOptions),
@@ -237,25 +243,25 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
 
 function tenantsOf(fleet: Fleet, embedded: boolean): Tenants {
   async function setStatus(tenantId: string, status: TenantRecord['status']): Promise<TenantRecord> {
-    const tenant = await (await fleet.registry()).setStatus(tenantId, status);
+    const tenant = await (await fleet.listed()).setStatus(tenantId, status);
     fleet.learn(tenant);
     return tenant;
   }
   return {
     async add(input) {
       const definition = tenantDefinition(input, { embedded });
-      const tenant = await (await fleet.registry()).add(definition, await fleet.databaseKey(definition));
+      const tenant = await (await fleet.listed()).add(definition, await fleet.databaseKey(definition));
       fleet.learn(tenant);
       return tenant;
     },
     async change(input) {
       const definition = tenantDefinition(input, { embedded });
-      const tenant = await (await fleet.registry()).change(definition, await fleet.databaseKey(definition));
+      const tenant = await (await fleet.listed()).change(definition, await fleet.databaseKey(definition));
       fleet.learn(tenant);
       return tenant;
     },
     get: (tenantId) => fleet.tenant(tenantId),
-    list: async (query) => (await fleet.registry()).list(query),
+    list: async (query) => (await fleet.listed()).list(query),
     pause: (tenantId) => setStatus(tenantId, 'paused'),
     resume: (tenantId) => setStatus(tenantId, 'active'),
     remove: (tenantId) => setStatus(tenantId, 'retired'),

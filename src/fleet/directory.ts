@@ -2,6 +2,7 @@ import type { Registry, TenantRecord } from '../engine/registry.ts';
 import { MultiOutboxError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { Refresh } from './refresh.ts';
 
 export interface DirectoryOptions {
   readonly registry: Registry;
@@ -18,17 +19,18 @@ export interface DirectoryOptions {
 export class TenantDirectory {
   readonly #options: DirectoryOptions;
   readonly #known = new Map<string, TenantRecord>();
+  readonly #refreshing: Refresh;
   #version: number | null = null;
-  #refreshDueAt = 0;
-  #refreshing: Promise<void> | undefined;
 
   constructor(options: DirectoryOptions) {
     this.#options = options;
+    this.#refreshing = new Refresh(options.settings, () => this.#refresh());
   }
 
   /** @throws MultiOutboxError UNKNOWN_TENANT, or what the registry throws when the tenant is not known yet */
   async get(tenantId: string): Promise<TenantRecord> {
-    await this.#refreshIfDue();
+    // Until a first version is known, changes to a tenant read meanwhile could be missed for ever.
+    await (this.#refreshing.startIfDue() ?? (this.#version === null ? this.#refreshing.running : undefined));
     const known = this.#known.get(tenantId);
     if (known) return known;
     const tenant = await this.#options.registry.get(tenantId);
@@ -45,34 +47,19 @@ export class TenantDirectory {
     if (known && known.version < tenant.version) this.#options.onChange(tenant);
   }
 
-  async #refreshIfDue(): Promise<void> {
-    if (this.#refreshing) {
-      // Until a first version is known, changes to a tenant read meanwhile could be missed for ever.
-      if (this.#version === null) await this.#refreshing;
-      return;
-    }
-    if (performance.now() < this.#refreshDueAt) return;
-    this.#refreshing = this.#refresh();
-    try {
-      await this.#refreshing;
-    } finally {
-      this.#refreshing = undefined;
-    }
-  }
-
-  async #refresh(): Promise<void> {
-    const { registry, settings, logger } = this.#options;
+  async #refresh(): Promise<boolean> {
+    const { registry, logger } = this.#options;
     try {
       const { version, tenants } = await registry.changesSince(this.#version ?? this.#oldestKnown());
       // Also those not asked for yet: an older answer of theirs may still be on its way.
       for (const tenant of tenants) this.learn(tenant);
       this.#version = version;
-      this.#refreshDueAt = performance.now() + settings.refreshMs;
+      return true;
     } catch (error) {
-      this.#refreshDueAt = performance.now() + settings.refreshRetryMs;
       logger.warn('The tenants could not be refreshed; the last good list serves.', {
         error: error instanceof Error ? error.message : undefined,
       });
+      return false;
     }
   }
 

@@ -9,9 +9,11 @@ import type { Logger } from '../telemetry/logger.ts';
 import { isMeasured, recordFleet, recordPlan, recordWakes, tellTenantsApart } from '../telemetry/metrics.ts';
 import { inSpan } from '../telemetry/spans.ts';
 import { TenantDirectory, unknownTenant } from './directory.ts';
+import type { Directory } from './directory-listing.ts';
+import { DirectorySync } from './directory-sync.ts';
 import { dispatchTenant } from './dispatcher.ts';
 import { type Diagnosis, type ExamineOptions, examineFleet } from './doctor.ts';
-import { engineFor, memoryRegistry } from './engines.ts';
+import { engineFor, isEmbedded, memoryRegistry } from './engines.ts';
 import { type MigrateOptions, migrateFleet, type TenantMigration } from './migrate.ts';
 import { OpenDatabases } from './open-databases.ts';
 import { makePlan } from './planner.ts';
@@ -20,8 +22,8 @@ import type { Strategy } from './strategy.ts';
 
 export interface FleetOptions {
   readonly settings: Settings;
-  /** The tenants of a static directory; absent, the registry lists them (F2). */
-  readonly staticTenants: readonly TenantDefinition[] | undefined;
+  /** The tenants of a static directory, or where the user lists them; absent, the registry does (F2). */
+  readonly tenants: readonly TenantDefinition[] | Directory | undefined;
   readonly handlers: ReadonlyMap<QueueName, HandlerSet>;
   readonly strategy: Strategy;
   readonly logger: Logger;
@@ -35,6 +37,8 @@ interface Opened {
   readonly engine: Engine;
   readonly registry: Registry;
   readonly directory: TenantDirectory;
+  /** Brings the registry in line with the user's own directory. */
+  readonly sync: DirectorySync | undefined;
   readonly databases: OpenDatabases;
 }
 
@@ -56,13 +60,18 @@ export class Fleet {
     return (await this.#open()).registry;
   }
 
+  /** The registry, with the tenants of the user's directory in it. */
+  async listed(): Promise<Registry> {
+    return (await this.#ready()).registry;
+  }
+
   async databaseKey(address: TenantAddress): Promise<string> {
     return (await this.#open()).engine.databaseKey(address);
   }
 
   /** The tenant as the registry has it now. @throws UNKNOWN_TENANT */
   async tenant(tenantId: string): Promise<TenantRecord> {
-    const tenant = await (await this.#open()).registry.get(tenantId);
+    const tenant = await (await this.#ready()).registry.get(tenantId);
     if (tenant === null) throw unknownTenant(tenantId);
     this.learn(tenant);
     return tenant;
@@ -70,7 +79,7 @@ export class Fleet {
 
   /** Lends a tenant's database. @throws UNKNOWN_TENANT; TENANT_NOT_ACTIVE for a retired tenant */
   async useTenant<T>(tenantId: string, action: (database: TenantDatabase) => Promise<T>): Promise<T> {
-    const { directory, databases } = await this.#open();
+    const { directory, databases } = await this.#ready();
     const tenant = await directory.get(tenantId);
     if (tenant.status === 'retired') throw notActive(tenant);
     return databases.use(tenant, action);
@@ -78,7 +87,7 @@ export class Fleet {
 
   async plan(capacity: number): Promise<PlanReport> {
     const { settings, strategy, owner, logger } = this.#options;
-    const { registry, directory } = await this.#open();
+    const { registry, directory } = await this.#ready();
     return inSpan('plan', {}, async (span) => {
       const report = await makePlan(
         {
@@ -119,7 +128,7 @@ export class Fleet {
     { signal, continues = false }: { signal?: AbortSignal; continues?: boolean } = {},
   ): Promise<RunReport> {
     this.assertHandlers();
-    const { registry, directory, databases } = await this.#open();
+    const { registry, directory, databases } = await this.#ready();
     return dispatchTenant(
       { ...this.#options, registry, directory, databases, random: Math.random },
       request,
@@ -156,7 +165,7 @@ export class Fleet {
 
   /** Makes tenants due now (F7). With `mustBeActive`, a tenant that cannot be woken is an error. */
   async wake(tenantIds: readonly string[], { mustBeActive = false } = {}): Promise<void> {
-    const { registry } = await this.#open();
+    const { registry } = await this.#ready();
     const woken = new Set(await registry.wake(tenantIds));
     recordWakes(woken.size);
     const missing = mustBeActive ? tenantIds.find((id) => !woken.has(id)) : undefined;
@@ -164,12 +173,14 @@ export class Fleet {
   }
 
   async migrate(options: MigrateOptions): Promise<TenantMigration[]> {
-    const { engine, registry } = await this.#open();
-    return migrateFleet(engine, registry, options);
+    const { engine, registry, sync } = await this.#open();
+    return migrateFleet(engine, registry, options, async () => sync?.now());
   }
 
   async examine(options: ExamineOptions): Promise<Diagnosis[]> {
-    const { engine, registry } = await this.#open();
+    const { engine, registry, sync } = await this.#open();
+    // What can be looked at is looked at, whether or not the directory can be read.
+    await sync?.ready().catch(() => {});
     return examineFleet(engine, registry, options);
   }
 
@@ -197,6 +208,12 @@ export class Fleet {
     await opened.engine.close();
   }
 
+  async #ready(): Promise<Opened> {
+    const opened = await this.#open();
+    await opened.sync?.ready();
+    return opened;
+  }
+
   #open(): Promise<Opened> {
     if (this.closed.aborted)
       throw new MultiOutboxError('CLOSED', 'This multi-outbox is closed; make another one.');
@@ -209,16 +226,20 @@ export class Fleet {
   }
 
   async #openAll(): Promise<Opened> {
-    const { settings, staticTenants, logger } = this.#options;
-    const engine = await engineFor(staticTenants ? memoryRegistry : settings.registry, settings);
+    const { settings, tenants, logger } = this.#options;
+    const registryUrl = isList(tenants) ? memoryRegistry : settings.registry;
+    const engine = await engineFor(registryUrl, settings);
     const registry = engine.openRegistry();
-    if (staticTenants) {
-      try {
-        await fill(registry, engine, staticTenants);
-      } catch (error) {
-        await engine.close();
-        throw error;
+    try {
+      // Nobody else could.
+      if (registryUrl === memoryRegistry) await registry.schema.migrate();
+      // A static directory has the same schedule and the same plans, for one process.
+      for (const tenant of isList(tenants) ? tenants : []) {
+        await registry.add(tenant, engine.databaseKey(tenant));
       }
+    } catch (error) {
+      await engine.close();
+      throw error;
     }
     const databases = new OpenDatabases(engine, settings.databases);
     const onChange = (tenant: TenantRecord) => {
@@ -226,14 +247,26 @@ export class Fleet {
       for (const listener of this.#listeners) listener(tenant.id);
     };
     const directory = new TenantDirectory({ registry, settings: settings.directory, logger, onChange });
-    return { engine, registry, directory, databases };
+    const sync =
+      tenants && !isList(tenants)
+        ? new DirectorySync({
+            directory: tenants,
+            registry,
+            databaseKey: (definition) => engine.databaseKey(definition),
+            embedded: isEmbedded(registryUrl),
+            settings: settings.directory,
+            owner: this.#options.owner,
+            closed: this.closed,
+            logger,
+            onTenant: (tenant) => directory.learn(tenant),
+          })
+        : undefined;
+    return { engine, registry, directory, sync, databases };
   }
 }
 
-/** A static directory is a registry in memory: the same schedule and the same plans, for one process. */
-async function fill(registry: Registry, engine: Engine, tenants: readonly TenantDefinition[]): Promise<void> {
-  await registry.schema.migrate();
-  for (const tenant of tenants) await registry.add(tenant, engine.databaseKey(tenant));
+function isList(tenants: FleetOptions['tenants']): tenants is readonly TenantDefinition[] {
+  return Array.isArray(tenants);
 }
 
 function notActive({ id, status }: TenantRecord): MultiOutboxError {

@@ -29,14 +29,17 @@ export interface MigrateOptions {
 /**
  * Brings the registry, then tenants, to this program's schema. The registry's failure ends it, since the tenants are
  * listed there; one tenant's failure does not stop the others. Results come in the order of the tenants.
+ * @param listTenants brings tenants that are listed elsewhere into the registry
  */
 export async function migrateFleet(
   engine: Engine,
   registry: Registry,
   { tenants: ids, dryRun = false, resume = false, parallel = 4, onTenant = () => {} }: MigrateOptions,
+  listTenants: () => Promise<void> = async () => {},
 ): Promise<TenantMigration[]> {
   const ofRegistry = await attempt(null, null, dryRun, () => registry.schema.migrate({ dryRun }));
   const readable = !ofRegistry.error && (!dryRun || ofRegistry.result?.from === ofRegistry.result?.to);
+  if (readable && !dryRun) await listTenants();
   const tenants = readable ? await selectTenants(registry, ids) : [];
   const of = tenants.length + 1;
   let done = 1;

@@ -1,0 +1,313 @@
+import { existsSync } from 'node:fs';
+import type { Directory, DirectoryTenant } from '../../src/fleet/directory-listing.ts';
+import type { MultiOutbox, MultiOutboxOptions } from '../../src/multi-outbox.ts';
+import { FleetPlace, noting } from '../support/fleet-place.ts';
+import { recordingLogger } from '../support/recording-logger.ts';
+import { until } from '../support/until.ts';
+
+const place = new FleetPlace();
+const quick = { plan: { intervalMs: 10 }, directory: { refreshMs: 5, refreshRetryMs: 5 } } as const;
+
+/** A directory whose list, and whose failure, are in the test's hands. */
+function listing(...tenants: DirectoryTenant[]) {
+  const list = { tenants, error: undefined as Error | undefined, reads: 0 };
+  const directory: Directory = {
+    name: 'test',
+    async *read() {
+      list.reads++;
+      if (list.error) throw list.error;
+      yield* list.tenants;
+    },
+  };
+  return { list, directory };
+}
+
+async function hostOf(directory: Directory, options: MultiOutboxOptions = {}): Promise<MultiOutbox> {
+  const host = place.face({ tenants: directory, ...quick, ...options });
+  await migrated(host);
+  return host;
+}
+
+async function migrated(host: MultiOutbox): Promise<void> {
+  for (const { error } of await host.migrate()) if (error) throw new Error(error.message);
+}
+
+/** Runs the host while the test does something. */
+async function whileRunning(host: MultiOutbox, action: () => Promise<void>): Promise<void> {
+  const stop = new AbortController();
+  const running = host.run({ signal: stop.signal });
+  try {
+    await action();
+  } finally {
+    stop.abort();
+    await running;
+  }
+}
+
+const send = (host: MultiOutbox, id: string, payload: string) =>
+  host.outbox(id).enqueue({ topic: 'orders', payload });
+const statuses = async (host: MultiOutbox) =>
+  Object.fromEntries((await host.tenants.list()).map(({ id, status }) => [id, status]));
+
+describe.each([
+  ['in a registry', {}],
+  ['in memory', { registry: 'sqlite::memory:' }],
+])('a directory of the user’s own, the schedule %s (F2)', (_, options) => {
+  const entry = (id: string, more: object = {}): DirectoryTenant => ({
+    id,
+    database: place.file(`tenants/${id}.db`),
+    ...more,
+  });
+
+  test('F2: its tenants are served; one that it lists from now on is, without a restart', async () => {
+    const { seen, handlers } = noting();
+    const { list, directory } = listing();
+    const host = await hostOf(directory, { handlers, ...options });
+    expect(await host.status()).toMatchObject({ tenants: { active: 0 } });
+    await whileRunning(host, async () => {
+      list.tenants = [entry('a', { priority: 7, tags: { plan: 'gold' } })];
+      await until('it is known', async () => 'a' in (await statuses(host)));
+      await migrated(host);
+      await send(host, 'a', '1');
+      await until('it is served', () => seen.includes('a:1'));
+    });
+    expect(await host.tenants.get('a')).toMatchObject({
+      priority: 7,
+      tags: { plan: 'gold', directory: 'test' },
+    });
+  });
+
+  test('F2: changed, paused, resumed, gone and back while the host runs', async () => {
+    const { seen, handlers } = noting();
+    const { list, directory } = listing(entry('a'), entry('b'));
+    const host = await hostOf(directory, { handlers, ...options });
+    const servedWithB = async (payload: string) => {
+      await send(host, 'b', payload);
+      await until('b is served', () => seen.includes(`b:${payload}`));
+    };
+    await whileRunning(host, async () => {
+      list.tenants = [entry('a', { status: 'paused' }), entry('b')];
+      await until('it is paused', async () => (await statuses(host)).a === 'paused');
+      await send(host, 'a', 'while paused');
+      for (const payload of ['1', '2']) await servedWithB(payload);
+      expect(seen).not.toContain('a:while paused');
+      list.tenants = [entry('a', { status: 'active', weight: 3 }), entry('b')];
+      await until('it is served', () => seen.includes('a:while paused'));
+      expect(await host.tenants.get('a')).toMatchObject({ weight: 3 });
+      const log = place.file('tenants/a.db-wal');
+      await until('its database is open', () => existsSync(log));
+      list.tenants = [entry('b')];
+      await until('it is retired', async () => (await statuses(host)).a === 'retired');
+      // SQLite removes this file when the last connection is closed.
+      await until('its connections are closed', () => !existsSync(log));
+      await expect(send(host, 'a', 'gone')).rejects.toMatchObject({ code: 'TENANT_NOT_ACTIVE' });
+      list.tenants = [entry('a'), entry('b')];
+      await until('it is back', async () => (await statuses(host)).a === 'active');
+      await send(host, 'a', 'back');
+      await until('it is served again', () => seen.includes('a:back'));
+      // Renamed: another id, the same database.
+      list.tenants = [entry('c', { database: place.file('tenants/a.db') }), entry('b')];
+      await until('the new name is known', async () => (await statuses(host)).c === 'active');
+      await send(host, 'c', 'renamed');
+      await until('it is served under it', () => seen.includes('c:renamed'));
+      // Moved to another file.
+      list.tenants = [entry('c'), entry('b')];
+      await until('it has moved', async () => (await host.tenants.get('c')).database.endsWith('c.db'));
+      await migrated(host);
+      await send(host, 'c', 'moved');
+      await until('it is served there', () => seen.includes('c:moved'));
+    });
+  });
+
+  test('F2: a list that cannot be read keeps the last good one, and is read again soon', async () => {
+    const { seen, handlers } = noting();
+    const logger = recordingLogger();
+    const { list, directory } = listing(entry('a'));
+    const settings = { refreshMs: 5, refreshRetryMs: 5 };
+    const host = await hostOf(directory, { handlers, logger, ...options, directory: settings });
+    await whileRunning(host, async () => {
+      list.error = new Error('the file is being written');
+      const { reads } = list;
+      await until('it was read in vain', () => list.reads > reads + 3);
+      await send(host, 'a', '1');
+      await until('it is served all the same', () => seen.includes('a:1'));
+      list.error = undefined;
+      list.tenants = [entry('a'), entry('b')];
+      await until('the new one is known', async () => 'b' in (await statuses(host)));
+    });
+    expect(logger.lines).toContainEqual(
+      expect.objectContaining({
+        level: 'warn',
+        fields: { directory: 'test', error: 'the file is being written' },
+      }),
+    );
+  });
+
+  test('F2: until it was read once, whoever asks is told why it was not', async () => {
+    const { list, directory } = listing(entry('a'));
+    const host = place.face({ tenants: directory, ...quick, ...options, handlers: noting().handlers });
+    await (await host.registry()).schema.migrate();
+    list.error = new Error('no such table: Customers');
+    const unavailable = { code: 'REGISTRY_UNAVAILABLE', message: expect.stringContaining('no such table') };
+    await expect(host.plan()).rejects.toMatchObject(unavailable);
+    await expect(host.outbox('a').statistics()).rejects.toMatchObject(unavailable);
+    await expect(host.migrate()).rejects.toMatchObject(unavailable);
+    list.error = undefined;
+    await until('it was read', () =>
+      host.status().then(
+        ({ tenants }) => tenants.active === 1,
+        () => false,
+      ),
+    );
+  });
+
+  test('F2: an entry that cannot be taken is said once, and harms no other', async () => {
+    const logger = recordingLogger();
+    const { list, directory } = listing(
+      entry('a', { weight: -1 }),
+      entry('b'),
+      entry('b'),
+      { id: 'c', database: place.file('tenants/b.db') },
+      null as never,
+      entry('d', { status: 'asleep' }),
+      entry('e'),
+    );
+    const host = await hostOf(directory, { logger, ...options });
+    expect(await statuses(host)).toEqual({ b: 'active', e: 'active' });
+    const { reads } = list;
+    await until('it was read again', async () => (await host.status()) && list.reads > reads + 2);
+    const problems = logger.lines.map(({ fields }) => fields.problem);
+    expect(problems).toEqual([
+      expect.stringContaining("'a' cannot be taken: weight"),
+      expect.stringContaining("'b' is listed twice"),
+      expect.any(String),
+      expect.stringContaining("'d' cannot be taken: status"),
+      expect.stringContaining("belongs to tenant 'b'"),
+    ]);
+    // Known by now, an entry that cannot be taken any more stays as it was.
+    list.tenants = [entry('b', { weight: -1 }), entry('e')];
+    await until('it was said', async () => (await host.status()) && logger.lines.length > problems.length);
+    expect(await host.tenants.get('b')).toMatchObject({ status: 'active', weight: 1 });
+  });
+});
+
+describe('a directory and a registry that others use (F2)', () => {
+  test('F2: what operators do lasts where the directory says nothing of it; their tenants are left alone', async () => {
+    const { list, directory } = listing({ id: 'a' }, { id: 'b' });
+    const host = await hostOf(directory);
+    await host.tenants.add({ id: 'theirs' });
+    await host.tenants.pause('a');
+    list.tenants = [{ id: 'a', weight: 2 }];
+    await until('b is retired', async () => (await statuses(host)).b === 'retired');
+    expect(await statuses(host)).toEqual({ a: 'paused', b: 'retired', theirs: 'active' });
+    expect(await host.tenants.get('a')).toMatchObject({ weight: 2 });
+    // Listed from now on, it is the directory's.
+    list.tenants = [{ id: 'theirs' }];
+    await until('a is retired', async () => (await statuses(host)).a === 'retired');
+    list.tenants = [];
+    await until('it went with the list', async () => (await statuses(host)).theirs === 'retired');
+  });
+
+  test('F2: of two directories that list one tenant the first keeps it', async () => {
+    const logger = recordingLogger();
+    await hostOf(listing({ id: 'a' }).directory);
+    const other = await hostOf(
+      { name: 'other', read: () => [{ id: 'a', weight: 9 }, { id: 'b' }] },
+      { logger },
+    );
+    expect((await other.tenants.get('a')).weight).toBe(1);
+    expect(await statuses(other)).toEqual({ a: 'active', b: 'active' });
+    expect(logger.lines[0]!.fields.problem).toContain("listed by the directory 'test' already");
+  });
+
+  test('F2: a host that starts while the list cannot be read serves what the registry has', async () => {
+    const { seen, handlers } = noting();
+    const { list, directory } = listing({ id: 'a' });
+    await send(await hostOf(directory), 'a', '1');
+    list.error = new Error('away');
+    const host = place.face({ tenants: directory, handlers, ...quick });
+    await host.tick();
+    expect(seen).toEqual(['a:1']);
+  });
+
+  test('F2: two hosts keep one registry in line, one at a time', async () => {
+    let reading = 0;
+    let most = 0;
+    const { list, directory } = listing({ id: 'a' });
+    const slow: Directory = {
+      name: 'test',
+      async *read(signal) {
+        most = Math.max(most, ++reading);
+        await new Promise((resolve) => setImmediate(resolve));
+        yield* directory.read(signal) as AsyncIterable<DirectoryTenant>;
+        reading--;
+      },
+    };
+    const { seen, handlers } = noting();
+    const one = await hostOf(slow, { handlers });
+    const other = place.face({ tenants: slow, handlers, ...quick });
+    await whileRunning(one, () =>
+      whileRunning(other, async () => {
+        for (const id of ['b', 'c', 'd']) {
+          list.tenants = [...list.tenants, { id }];
+          await until('it is known', async () => id in (await statuses(other)));
+          await migrated(one);
+          await send(other, id, '1');
+          await until('it is served', () => seen.includes(`${id}:1`));
+        }
+      }),
+    );
+    expect(most).toBe(1);
+  });
+
+  test('the directory’s lease stands free after a refresh, and a held one puts the refresh off', async () => {
+    const { list, directory } = listing();
+    const host = await hostOf(directory);
+    const { leases } = await host.registry();
+    expect(await leases.list()).toContainEqual(expect.objectContaining({ name: 'directory', held: false }));
+    await leases.acquire({ name: 'directory', owner: 'another host', durationMs: 60_000 });
+    list.tenants = [{ id: 'a' }];
+    const { reads } = list;
+    for (let time = 0; time < 5; time++) await host.plan();
+    expect([await statuses(host), list.reads]).toEqual([{}, reads]);
+    await host.leases().release('directory');
+    await until('it goes on', async () => 'a' in (await statuses(host)));
+  });
+});
+
+test.each([
+  ['no read', { name: 'x' }],
+  ['no name', { read: () => [] }],
+  ['an empty name', { name: '', read: () => [] }],
+  ['nothing', null],
+])('a directory with %s is refused at once', (_, directory) => {
+  expect(() => place.face({ tenants: directory as never })).toThrow(
+    expect.objectContaining({
+      code: 'INVALID_CONFIGURATION',
+      message: expect.stringContaining('{ name, read }'),
+    }),
+  );
+});
+
+test('a directory that is being read when the multi-outbox closes is told', async () => {
+  let told = false;
+  const host = place.face({
+    registry: 'sqlite::memory:',
+    tenants: {
+      name: 'slow',
+      read: (signal) =>
+        new Promise((_, reject) => {
+          signal.addEventListener('abort', () => {
+            told = true;
+            reject(signal.reason);
+          });
+        }),
+    },
+  });
+  const status = host.status();
+  const failing = expect(status).rejects.toMatchObject({ code: 'REGISTRY_UNAVAILABLE' });
+  await new Promise((resolve) => setImmediate(resolve));
+  await host.close();
+  await failing;
+  expect(told).toBe(true);
+});
