@@ -44,6 +44,7 @@ export { weighted } from './fleet/strategies/weighted.ts';
 export type { Strategy } from './fleet/strategy.ts';
 export type { TenantInput } from './fleet/tenant.ts';
 export type { WorstTenants } from './fleet/worst-tenants.ts';
+export type { Inbox, InboxMessage, Received, ReceiveOptions } from './inbox/inbox.ts';
 export type { Lease } from './lease/lease.ts';
 export type { LeaseOptions, Leases, UnderLease } from './lease/leases.ts';
 export {
@@ -55,12 +56,14 @@ export {
   type TickOptions,
 } from './multi-outbox.ts';
 export { parseOutboxMessages } from './outbox/message-format.ts';
-export type { DeadLetters, Enqueued, EnqueueOptions, Outbox, OutboxMessage } from './outbox/outbox.ts';
+export type { Enqueued, EnqueueOptions, Outbox, OutboxMessage } from './outbox/outbox.ts';
 export {
   defineHandler,
+  defineInboxHandler,
   type Handler,
   type HandlerContext,
   type HandlerDefinition,
+  type InboxHandlerDefinition,
   type Message,
   PermanentError,
   RetryAfter,
@@ -68,5 +71,6 @@ export {
 } from './queue/handler.ts';
 export type { QueueReport, StopReason } from './queue/report.ts';
 export type { RetryPolicy } from './queue/retry.ts';
+export type { DeadLetters, StoredMessages } from './queue/stored-messages.ts';
 export { loadSettings, parseDuration, type Settings, type SettingsInput } from './settings.ts';
 export type { LogFields, Logger } from './telemetry/logger.ts';

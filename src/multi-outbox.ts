@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { FleetSummary, Registry, TenantRecord } from './engine/registry.ts';
+import type { QueueName } from './engine/work-queue.ts';
 import { isMultiOutboxError, MultiOutboxError } from './errors.ts';
 import { assertDirectory, type Directory } from './fleet/directory-listing.ts';
 import type { Diagnosis, ExamineOptions } from './fleet/doctor.ts';
@@ -18,13 +19,15 @@ import { strategies } from './fleet/strategies/index.ts';
 import type { Strategy } from './fleet/strategy.ts';
 import { type TenantInput, tenantDefinition } from './fleet/tenant.ts';
 import { type WorstTenants, worstTenants } from './fleet/worst-tenants.ts';
+import { createInbox, type Inbox } from './inbox/inbox.ts';
 import type { Lease } from './lease/lease.ts';
 import { createLeases, type Leases } from './lease/leases.ts';
 import { runLocalHost } from './local/host.ts';
 import { tickOnce } from './local/tick.ts';
 import { createOutbox, type Outbox } from './outbox/outbox.ts';
 import type { Handler } from './queue/handler.ts';
-import { HandlerSet } from './queue/handler-set.ts';
+import { handlerSets } from './queue/handler-set.ts';
+import type { QueueAccess } from './queue/stored-messages.ts';
 import { loadSettings, type SettingsInput } from './settings.ts';
 import { type Logger, silentLogger, unfailing } from './telemetry/logger.ts';
 
@@ -95,6 +98,8 @@ export interface MultiOutbox {
   run(options: TickOptions & { signal: AbortSignal; onPlan?: (plan: PlanReport) => void }): Promise<void>;
   /** The same id gives the same instance until its configuration changes. Unknown ids fail at the first call. */
   outbox(tenantId: string): Outbox;
+  /** As `outbox`. */
+  inbox(tenantId: string): Inbox;
   /** Leases of one tenant's database; without an id, of the registry (L5). */
   leases(tenantId?: string): Leases;
   /**
@@ -151,33 +156,35 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
     tenants: isStatic
       ? tenants.map((tenant) => tenantDefinition(tenant))
       : (tenants as Directory | undefined),
-    handlers: new Map(handlers.length > 0 ? [['outbox', new HandlerSet(handlers)]] : []),
+    handlers: handlerSets(handlers),
     strategy: strategy ?? strategies[settings.plan.strategy](settings.plan),
     logger,
     owner,
   });
   const { dispatch, plan } = settings;
-  const outboxes = new Map<string, Outbox>();
-  fleet.onTenantChange((tenantId) => outboxes.delete(tenantId));
 
-  function outbox(tenantId: string): Outbox {
-    let known = outboxes.get(tenantId);
-    if (known === undefined) {
-      known = createOutbox(tenantId, {
+  /** The faces of one work queue, by tenant: each the same until the tenant's configuration changes (F9). */
+  function facesOf<Face>(name: QueueName, create: (tenantId: string, access: QueueAccess) => Face) {
+    const faces = new Map<string, Face>();
+    fleet.onTenantChange((tenantId) => faces.delete(tenantId));
+    return (tenantId: string): Face => {
+      const known = faces.get(tenantId);
+      if (known !== undefined) return known;
+      const face = create(tenantId, {
         use: async (action) => {
           try {
-            return await fleet.useTenant(tenantId, (database) => action(database.queue('outbox')));
+            return await fleet.useTenant(tenantId, (database) => action(database.queue(name)));
           } catch (error) {
             // Ids may come from outside: those that mean nobody must not pile up.
-            if (isMultiOutboxError(error, 'UNKNOWN_TENANT')) outboxes.delete(tenantId);
+            if (isMultiOutboxError(error, 'UNKNOWN_TENANT')) faces.delete(tenantId);
             throw error;
           }
         },
         wake: () => fleet.hint(tenantId),
       });
-      outboxes.set(tenantId, known);
-    }
-    return known;
+      faces.set(tenantId, face);
+      return face;
+    };
   }
 
   function leases(tenantId?: string): Leases {
@@ -221,7 +228,8 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
         onRun,
       });
     },
-    outbox,
+    outbox: facesOf('outbox', createOutbox),
+    inbox: facesOf('inbox', (tenantId, access) => createInbox(tenantId, access, logger)),
     leases,
     async withLeases(name, { tenants, parallel = 8, ...leaseOptions }, work) {
       const all = async () => (await (await fleet.listed()).list({ status: 'active' })).map(({ id }) => id);

@@ -1,6 +1,6 @@
 /** Dead messages across tenants: which are meant, and doing something tenant by tenant. */
-import type { Command } from 'commander';
-import type { DeadFilter, MessageRecord } from '../engine/work-queue.ts';
+import { type Command, Option } from 'commander';
+import { type DeadFilter, type MessageRecord, type QueueName, queueNames } from '../engine/work-queue.ts';
 import type { MultiOutbox } from '../multi-outbox.ts';
 import { durationArgument, listArgument } from './arguments.ts';
 import { describeError, UsageError } from './errors.ts';
@@ -8,6 +8,7 @@ import type { TenantFailure } from './failures.ts';
 import { startProgress } from './output/progress.ts';
 
 export interface DeadOptions {
+  queue: QueueName;
   tenant?: string[];
   all?: true;
   topic?: string;
@@ -19,10 +20,15 @@ export type TenantMessage = MessageRecord & { readonly tenantId: string };
 
 export function addDeadOptions(command: Command): Command {
   return command
+    .addOption(queueOption())
     .option('--tenant <id>', 'the tenant; repeatable', listArgument)
     .option('--all', 'every tenant that is not retired')
     .option('--topic <topic>', 'only messages of this topic')
     .option('--older-than <duration>', 'only messages dead for at least this long', durationArgument);
+}
+
+export function queueOption(): Option {
+  return new Option('--queue <queue>', 'which work queue').choices([...queueNames]).default('outbox');
 }
 
 export function deadFilter(

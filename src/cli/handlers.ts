@@ -31,8 +31,12 @@ export async function loadHandlers(settings: Settings): Promise<readonly Handler
     );
   }
   handlers.forEach((handler: Partial<Handler> | null | undefined, index) => {
-    if (typeof handler?.topic !== 'string' || typeof handler.handle !== 'function') {
-      throw refused(file, `item ${index + 1} of its handlers is none; make it with defineHandler(…)`);
+    const { queue, topic, handle } = handler ?? {};
+    if (queue === undefined || typeof topic !== 'string' || typeof handle !== 'function') {
+      throw refused(
+        file,
+        `item ${index + 1} of its handlers is none; make it with defineHandler(…) or defineInboxHandler(…)`,
+      );
     }
   });
   return handlers;

@@ -7,6 +7,7 @@ import { enqueueCommand } from './commands/enqueue.ts';
 import { handlersCommands } from './commands/handlers.ts';
 import { leasesCommands } from './commands/leases.ts';
 import { migrateCommand } from './commands/migrate.ts';
+import { receiveCommand } from './commands/receive.ts';
 import { runCommand } from './commands/run.ts';
 import { statusCommand } from './commands/status.ts';
 import { tenantsCommands } from './commands/tenants.ts';
@@ -72,6 +73,7 @@ export function createProgram(run: Runner, quiet = false): Command {
     migrateCommand,
     doctorCommand,
     enqueueCommand,
+    receiveCommand,
     tickCommand,
     runCommand,
     statusCommand,

@@ -189,6 +189,8 @@ class MessageView implements Message {
   readonly headers: Readonly<Record<string, string>>;
   readonly correlationId: string | null;
   readonly orderingKey: string | null;
+  readonly source: string | null;
+  readonly sourceMessageId: string | null;
   readonly enqueuedUtc: Date;
   readonly dueUtc: Date;
   #data: { readonly value: unknown } | undefined;
@@ -200,6 +202,8 @@ class MessageView implements Message {
     this.headers = claimed.headers;
     this.correlationId = claimed.correlationId;
     this.orderingKey = claimed.orderingKey;
+    this.source = claimed.source;
+    this.sourceMessageId = claimed.source === null ? null : claimed.dedupKey;
     this.enqueuedUtc = claimed.enqueuedUtc;
     this.dueUtc = claimed.dueUtc;
   }

@@ -1,35 +1,61 @@
+import { type QueueName, queueNames } from '../engine/work-queue.ts';
 import { MultiOutboxError } from '../errors.ts';
 import type { Handler } from './handler.ts';
 
-/** The handlers of one work queue, found by topic without regard to case (D4). */
+/**
+ * The handlers of one work queue, found by topic without regard to case (D4). A handler for the message's source comes
+ * before one for all sources.
+ */
 export class HandlerSet implements Iterable<Handler> {
   readonly #byTopic = new Map<string, Handler>();
+  readonly #bySource = new Map<string, Map<string, Handler>>();
 
   /** @throws MultiOutboxError DUPLICATE_HANDLER that names both */
   constructor(handlers: readonly Handler[]) {
     handlers.forEach((handler, position) => {
+      const byTopic = this.#handlersOf(handler.source);
       const key = handler.topic.toLowerCase();
-      const other = this.#byTopic.get(key);
+      const other = byTopic.get(key);
       if (other) {
+        const of = handler.source === undefined ? '' : ` of source '${handler.source}'`;
         throw new MultiOutboxError(
           'DUPLICATE_HANDLER',
-          `Two handlers for one topic: '${other.topic}' (handler ${handlers.indexOf(other) + 1}) and '${handler.topic}' ` +
+          `Two handlers for one topic${of}: '${other.topic}' (handler ${handlers.indexOf(other) + 1}) and '${handler.topic}' ` +
             `(handler ${position + 1} of ${handlers.length}); topics match without regard to case. Remove or rename one.`,
         );
       }
-      this.#byTopic.set(key, handler);
+      byTopic.set(key, handler);
     });
   }
 
-  get size(): number {
-    return this.#byTopic.size;
+  find(topic: string, source: string | null): Handler | undefined {
+    const key = topic.toLowerCase();
+    const ofSource = source === null ? undefined : this.#bySource.get(source)?.get(key);
+    return ofSource ?? this.#byTopic.get(key);
   }
 
-  find(topic: string): Handler | undefined {
-    return this.#byTopic.get(topic.toLowerCase());
+  *[Symbol.iterator](): Iterator<Handler> {
+    yield* this.#byTopic.values();
+    for (const byTopic of this.#bySource.values()) yield* byTopic.values();
   }
 
-  [Symbol.iterator](): Iterator<Handler> {
-    return this.#byTopic.values();
+  #handlersOf(source: string | undefined): Map<string, Handler> {
+    if (source === undefined) return this.#byTopic;
+    let known = this.#bySource.get(source);
+    if (known === undefined) {
+      known = new Map();
+      this.#bySource.set(source, known);
+    }
+    return known;
   }
+}
+
+/** The handlers of each work queue that has any (D1). @throws MultiOutboxError DUPLICATE_HANDLER */
+export function handlerSets(handlers: readonly Handler[]): Map<QueueName, HandlerSet> {
+  const sets = new Map<QueueName, HandlerSet>();
+  for (const queue of queueNames) {
+    const own = handlers.filter((handler) => handler.queue === queue);
+    if (own.length > 0) sets.set(queue, new HandlerSet(own));
+  }
+  return sets;
 }

@@ -20,6 +20,9 @@ export interface Message<Data = unknown> {
   readonly headers: Readonly<Record<string, string>>;
   readonly correlationId: string | null;
   readonly orderingKey: string | null;
+  /** Who sent it, and the id it was given there: of messages that came through the inbox; null otherwise. */
+  readonly source: string | null;
+  readonly sourceMessageId: string | null;
   readonly enqueuedUtc: Date;
   readonly dueUtc: Date;
 }
@@ -72,9 +75,18 @@ export interface HandlerDefinition<Schema extends StandardSchemaV1 | undefined =
   readonly concurrency?: number;
 }
 
-/** A checked handler, as `defineHandler` returns it. */
+/** As `HandlerDefinition`, for messages that came through the inbox. */
+export interface InboxHandlerDefinition<Schema extends StandardSchemaV1 | undefined = undefined>
+  extends HandlerDefinition<Schema> {
+  /** Only messages of this source, compared exactly; all that have no handler of their source's own when absent. */
+  readonly source?: string;
+}
+
+/** A checked handler, as `defineHandler` and `defineInboxHandler` return it. */
 export interface Handler {
+  readonly queue: QueueName;
   readonly topic: string;
+  readonly source: string | undefined;
   readonly schema: StandardSchemaV1 | undefined;
   readonly handle: (message: Message<never>, context: HandlerContext) => unknown;
   readonly retry: Partial<RetryPolicy>;
@@ -117,11 +129,25 @@ export class RetryAfter extends Error {
   }
 }
 
-/** Checks a handler and gives it its types. @throws MultiOutboxError INVALID_ARGUMENT */
+/** Checks a handler of outbox messages and gives it its types. @throws MultiOutboxError INVALID_ARGUMENT */
 export function defineHandler<Schema extends StandardSchemaV1 | undefined = undefined>(
   definition: HandlerDefinition<Schema>,
 ): Handler {
-  const { topic, schema, handle, retry = {}, timeoutMs, concurrency } = definition;
+  return checkedHandler('outbox', definition);
+}
+
+/** Checks a handler of inbox messages and gives it its types. @throws MultiOutboxError INVALID_ARGUMENT */
+export function defineInboxHandler<Schema extends StandardSchemaV1 | undefined = undefined>(
+  definition: InboxHandlerDefinition<Schema>,
+): Handler {
+  return checkedHandler('inbox', definition);
+}
+
+function checkedHandler<Schema extends StandardSchemaV1 | undefined>(
+  queue: QueueName,
+  definition: InboxHandlerDefinition<Schema>,
+): Handler {
+  const { topic, source, schema, handle, retry = {}, timeoutMs, concurrency } = definition;
   const refuse = (problem: string): never => {
     throw new MultiOutboxError('INVALID_ARGUMENT', `The handler for topic '${topic}' ${problem}.`);
   };
@@ -137,8 +163,17 @@ export function defineHandler<Schema extends StandardSchemaV1 | undefined = unde
   if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency > 0)) {
     refuse(`has concurrency ${String(concurrency)}; it must be a whole number greater than 0`);
   }
+  if (source !== undefined && (queue === 'outbox' || typeof source !== 'string' || source.trim() === '')) {
+    refuse(
+      queue === 'outbox'
+        ? 'has a source, which only inbox messages have; use defineInboxHandler'
+        : 'has a source that is no text',
+    );
+  }
   return {
+    queue,
     topic,
+    source,
     schema,
     handle: handle.bind(definition) as Handler['handle'],
     retry: checkedRetry(retry, refuse),

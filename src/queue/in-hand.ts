@@ -57,7 +57,7 @@ export class MessagesInHand {
   accept(messages: readonly ClaimedMessage[]): void {
     const { handlers, dispatch, attempts, tally } = this.#options;
     for (const message of messages) {
-      const handler = handlers.find(message.topic);
+      const handler = handlers.find(message.topic, message.source);
       const maxAttempts = handler?.retry.maxAttempts ?? attempts.retry.maxAttempts;
       if (handler === undefined) {
         tally.unhandled(message.topic);

@@ -22,10 +22,8 @@ export interface MessageInput {
  * unique index grows at its end.
  * @throws MultiOutboxError INVALID_MESSAGE that names the field, and the message's place among several
  */
-export function newMessage(input: MessageInput, place = ''): NewMessage {
-  const refuse = (problem: string): never => {
-    throw new MultiOutboxError('INVALID_MESSAGE', `The message${place} cannot be enqueued: ${problem}.`);
-  };
+export function newMessage(input: MessageInput, attempted: Attempted = {}): NewMessage {
+  const refuse = refusalOf(attempted);
   if (typeof input !== 'object' || input === null) return refuse('it is not an object');
   const { topic, messageId, headers, correlationId, orderingKey, dedupKey, delay = 0 } = input;
   checkText('topic', topic, messageLimits.topicCharacters, refuse);
@@ -44,7 +42,7 @@ export function newMessage(input: MessageInput, place = ''): NewMessage {
     messageId: messageId?.toLowerCase() ?? uuidv7(),
     topic,
     payload: payloadText(input.payload, refuse),
-    ...traced(headers && checkedHeaders(headers, refuse)),
+    ...traced(headers === undefined ? undefined : checkedHeaders(headers, refuse)),
     ...(correlationId !== undefined && { correlationId }),
     ...(orderingKey !== undefined && { orderingKey }),
     ...(dedupKey !== undefined && { dedupKey }),
@@ -60,7 +58,25 @@ function traced(headers: Record<string, string> | undefined): Pick<NewMessage, '
   return { headers: { ...headers, ...trace } };
 }
 
+/** What a refusal says that could not be done: the message's place among several, and 'enqueued' unless named. */
+export interface Attempted {
+  readonly place?: string;
+  readonly verb?: string;
+}
+
 type Refuse = (problem: string) => never;
+
+function refusalOf({ place = '', verb = 'enqueued' }: Attempted): Refuse {
+  return (problem) => {
+    throw new MultiOutboxError('INVALID_MESSAGE', `The message${place} cannot be ${verb}: ${problem}.`);
+  };
+}
+
+/** The text of a field that is kept as a key. @throws MultiOutboxError INVALID_MESSAGE that names the field */
+export function checkedText(name: string, value: unknown, attempted: Attempted): string {
+  checkText(name, value, messageLimits.keyCharacters, refusalOf(attempted));
+  return value as string;
+}
 
 function payloadText(payload: unknown, refuse: Refuse): string {
   let text: string | undefined;

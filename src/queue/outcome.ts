@@ -41,7 +41,8 @@ export function outcomeOfUnhandledTopic(
   message: ClaimedMessage,
   policy: { unhandledTopics: 'park' | 'dead'; parkBaseMs: number; parkMaxMs: number },
 ): Outcome {
-  const error = `No handler is registered for topic '${message.topic}'.`;
+  const { topic, source } = message;
+  const error = `No handler is registered for topic '${topic}'${source === null ? '' : ` of source '${source}'`}.`;
   if (policy.unhandledTopics === 'dead') return { kind: 'dead', error, unstarted: true };
   const delayMs = backoffCeiling(message.parks + 1, {
     baseMs: policy.parkBaseMs,

@@ -109,10 +109,11 @@ export function recordFleet({ tenants, due, withBacklog, failing }: FleetSummary
 }
 
 /** Records what came in through an inbox, by what became of it (I1, I2). */
-export function recordReceived(results: readonly { readonly status: string }[]): void {
+export function recordReceived(tenantId: string, results: readonly { readonly status: string }[]): void {
   if (!isMeasured()) return;
   const received = meter().createCounter('multi_outbox.received', {
     description: 'Messages received by inboxes: accepted, duplicate, conflict',
   });
-  for (const { status } of results) received.add(1, { status });
+  const tenant = { 'tenant.id': tenantLabel(tenantId) };
+  for (const { status } of results) received.add(1, { ...tenant, status });
 }

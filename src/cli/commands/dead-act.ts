@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { DeadFilter } from '../../engine/work-queue.ts';
-import type { DeadLetters } from '../../outbox/outbox.ts';
+import type { DeadLetters } from '../../queue/stored-messages.ts';
 import {
   addDeadOptions,
   chosenTenants,
@@ -58,7 +58,7 @@ export function deadActCommands(dead: Command, run: Runner): void {
             changed ? `${name} ` : 'Counting',
             session.options,
             (id) => {
-              const letters = multiOutbox.outbox(id).dead;
+              const letters = multiOutbox[options.queue](id).dead;
               return changed ? apply(letters, filter) : letters.count(filter);
             },
           );

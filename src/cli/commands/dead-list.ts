@@ -26,7 +26,7 @@ export function deadListCommand(dead: Command, run: Runner): void {
           'Looking',
           session.options,
           async (id) => {
-            const letters = multiOutbox.outbox(id).dead;
+            const letters = multiOutbox[options.queue](id).dead;
             const count = await letters.count(filter);
             return {
               count,

@@ -1,7 +1,13 @@
 import type { Command } from 'commander';
 import { MessageStatus } from '../../engine/work-queue.ts';
 import { listArgument } from '../arguments.ts';
-import { chosenTenants, type DeadOptions, forEachTenant, type TenantMessage } from '../dead-letters.ts';
+import {
+  chosenTenants,
+  type DeadOptions,
+  forEachTenant,
+  queueOption,
+  type TenantMessage,
+} from '../dead-letters.ts';
 import { FailedError } from '../errors.ts';
 import { throwFailures } from '../failures.ts';
 import { facts } from '../output/table.ts';
@@ -13,6 +19,7 @@ export function deadShowCommand(dead: Command, run: Runner): void {
     .command('show')
     .description('show one Dead message with all that is known of it, its payload included')
     .argument('<message>', 'id of the message')
+    .addOption(queueOption())
     .option('--tenant <id>', 'the tenant; repeatable', listArgument)
     .option('--all', 'look in every tenant that is not retired')
     .option('--payload', 'print the payload alone, byte for byte')
@@ -21,7 +28,7 @@ export function deadShowCommand(dead: Command, run: Runner): void {
         const multiOutbox = await session.open();
         const tenantIds = await chosenTenants(multiOutbox, options);
         const { results, failures } = await forEachTenant(tenantIds, 'Looking', session.options, (id) =>
-          multiOutbox.outbox(id).get(messageId),
+          multiOutbox[options.queue](id).get(messageId),
         );
         const found = results.find(({ result }) => result?.status === MessageStatus.Dead);
         if (found?.result == null) {
@@ -53,7 +60,8 @@ function entries(message: TenantMessage): [string, string | number | null][] {
     ['Topic', message.topic],
     ['Correlation', message.correlationId],
     ['Ordering key', message.orderingKey],
-    ['Dedup key', message.dedupKey],
+    ['Source', message.source],
+    [message.source === null ? 'Dedup key' : 'Id there', message.dedupKey],
     ['Headers', pairs(message.headers)],
     ['Enqueued', message.enqueuedUtc.toISOString()],
     ['Dead since', settledUtc && `${settledUtc.toISOString()} (${age(settledUtc)})`],

@@ -16,7 +16,9 @@ export function handlersCommands(program: Command, run: Runner): void {
         const { handlers: found } = await session.open({ handlers: true });
         const { dispatch, retry } = session.settings;
         const shown = [...found]
-          .sort((left, right) => left.topic.localeCompare(right.topic))
+          .sort(
+            (left, right) => right.queue.localeCompare(left.queue) || left.topic.localeCompare(right.topic),
+          )
           .map((handler) => effective(handler, retry, dispatch));
         await session.show({ handlers: shown, file: session.settings.handlersModule ?? null }, () =>
           shown.length === 0
@@ -24,7 +26,9 @@ export function handlersCommands(program: Command, run: Runner): void {
             : table(
                 shown,
                 [
+                  { title: 'Queue', cell: ({ queue }) => queue },
                   { title: 'Topic', cell: ({ topic }) => topic },
+                  { title: 'Source', cell: ({ source }) => source ?? '' },
                   { title: 'Schema', cell: ({ schema }) => (schema ? 'checked' : '') },
                   { title: 'Timeout', cell: ({ timeoutMs }) => ms(timeoutMs), align: 'right' },
                   { title: 'Concurrency', cell: ({ concurrency }) => concurrency, align: 'right' },
@@ -43,12 +47,14 @@ export function handlersCommands(program: Command, run: Runner): void {
 
 /** A handler with what it takes from the settings filled in. */
 function effective(
-  { topic, schema, timeoutMs, concurrency, retry }: Handler,
+  { queue, topic, source, schema, timeoutMs, concurrency, retry }: Handler,
   fallbackRetry: RetryPolicy,
   dispatch: { handlerTimeoutMs: number; concurrency: number },
 ) {
   return {
+    queue,
     topic,
+    source: source ?? null,
     schema: schema !== undefined,
     timeoutMs: timeoutMs ?? dispatch.handlerTimeoutMs,
     concurrency: concurrency ?? dispatch.concurrency,

@@ -132,6 +132,8 @@ describe('outcomes, as the database has them afterwards (D3)', () => {
         headers: { traceparent: '00-a-b-01', own: 'x' },
         correlationId: 'c-1',
         orderingKey: 'k-1',
+        source: null,
+        sourceMessageId: null,
         enqueuedUtc: expect.any(Date),
         dueUtc: expect.any(Date),
       },

@@ -1,6 +1,6 @@
 import { isMultiOutboxError } from '../../../src/errors.ts';
-import { defineHandler, type HandlerDefinition } from '../../../src/queue/handler.ts';
-import { HandlerSet } from '../../../src/queue/handler-set.ts';
+import { defineHandler, defineInboxHandler, type HandlerDefinition } from '../../../src/queue/handler.ts';
+import { HandlerSet, handlerSets } from '../../../src/queue/handler-set.ts';
 
 const handler = (topic: string) => defineHandler({ topic, handle() {} });
 
@@ -18,9 +18,8 @@ describe('the handlers of a queue (D4)', () => {
   test('D4: topics match without regard to case', () => {
     const invoices = handler('Invoice.Create');
     const set = new HandlerSet([invoices, handler('mail.send')]);
-    expect(set.find('INVOICE.create')).toBe(invoices);
-    expect(set.find('invoice.created')).toBeUndefined();
-    expect(set.size).toBe(2);
+    expect(set.find('INVOICE.create', null)).toBe(invoices);
+    expect(set.find('invoice.created', null)).toBeUndefined();
     expect([...set].map(({ topic }) => topic)).toEqual(['Invoice.Create', 'mail.send']);
   });
 
@@ -31,6 +30,42 @@ describe('the handlers of a queue (D4)', () => {
     expect(code).toBe('DUPLICATE_HANDLER');
     expect(message).toContain("'Mail.Send' (handler 2)");
     expect(message).toContain("'mail.SEND' (handler 4 of 4)");
+  });
+});
+
+describe('handlers of the inbox (I4)', () => {
+  const topic = 'order.paid';
+  const handle = () => {};
+  const any = defineInboxHandler({ topic, handle });
+  const stripe = defineInboxHandler({ topic, source: 'stripe', handle });
+
+  test('D1: each handler belongs to one queue, and a queue without handlers has no set', () => {
+    const sets = handlerSets([handler(topic), any, stripe]);
+    expect([...sets].map(([queue, set]) => [queue, [...set].length])).toEqual([
+      ['outbox', 1],
+      ['inbox', 2],
+    ]);
+    expect([...handlerSets([any]).keys()]).toEqual(['inbox']);
+  });
+
+  test('I4: a handler for the message’s source comes before one for all', () => {
+    const set = new HandlerSet([any, stripe]);
+    expect(set.find('Order.Paid', 'stripe')).toBe(stripe);
+    expect(set.find(topic, 'Stripe')).toBe(any);
+    expect(set.find(topic, null)).toBe(any);
+    expect(new HandlerSet([stripe]).find(topic, 'adyen')).toBeUndefined();
+  });
+
+  test('D4: two for one topic of one source are an error that names the source', () => {
+    const { code, message } = refusal(() => new HandlerSet([any, stripe, stripe]));
+    expect(code).toBe('DUPLICATE_HANDLER');
+    expect(message).toContain("of source 'stripe'");
+  });
+
+  test('only inbox handlers have a source, and it is text', () => {
+    const misplaced = { topic, source: 'stripe', handle } as HandlerDefinition;
+    expect(refusal(() => defineHandler(misplaced)).message).toContain('defineInboxHandler');
+    expect(refusal(() => defineInboxHandler({ topic, source: ' ', handle })).message).toContain('source');
   });
 });
 

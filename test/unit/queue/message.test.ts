@@ -6,7 +6,7 @@ const good: MessageInput = { topic: 'orders', payload: { id: 1 } };
 
 function refusal(input: unknown, place?: string): string {
   try {
-    newMessage(input as MessageInput, place);
+    newMessage(input as MessageInput, { ...(place !== undefined && { place }) });
   } catch (error) {
     if (isMultiOutboxError(error, 'INVALID_MESSAGE')) return error.message;
     throw error;

@@ -1,0 +1,61 @@
+import type { DeadFilter, MessageRecord, QueueStatistics, WorkQueue } from '../engine/work-queue.ts';
+
+/** What the faces of all work queues have in common: looking at messages, and their dead letters. */
+export interface StoredMessages {
+  readonly tenantId: string;
+  get(messageId: string): Promise<MessageRecord | null>;
+  statistics(): Promise<QueueStatistics>;
+  readonly dead: DeadLetters;
+}
+
+/** Dead messages of one work queue. */
+export interface DeadLetters {
+  list(filter?: DeadFilter, page?: { limit?: number; after?: number }): Promise<MessageRecord[]>;
+  count(filter?: DeadFilter): Promise<number>;
+  /** Back to Ready, attempts reset, history kept; wakes the tenant. Returns how many (Q13). */
+  replay(filter?: DeadFilter): Promise<number>;
+  /** Removes them for good. Returns how many. */
+  discard(filter?: DeadFilter): Promise<number>;
+}
+
+/** How a face reaches its work queue: `use` opens the tenant's database for as long as the action takes. */
+export interface QueueAccess {
+  use<T>(action: (queue: WorkQueue) => Promise<T>): Promise<T>;
+  wake(): Promise<void>;
+}
+
+/** Rows touched at most by one call of a bulk action, below SQL Server's lock escalation. */
+const bulkLimit = 1_000;
+
+export function storedMessages(tenantId: string, access: QueueAccess): StoredMessages {
+  async function repeat(action: (queue: WorkQueue) => Promise<number>): Promise<number> {
+    let total = 0;
+    for (;;) {
+      const count = await access.use(action);
+      total += count;
+      if (count < bulkLimit) return total;
+    }
+  }
+
+  return {
+    tenantId,
+    get: (messageId) => access.use((queue) => queue.get(messageId)),
+    statistics: () => access.use((queue) => queue.statistics()),
+    dead: {
+      list: (filter = {}, { limit = 100, after } = {}) =>
+        access.use((queue) => queue.listDead(filter, { limit, ...(after !== undefined && { after }) })),
+      count: (filter = {}) => access.use((queue) => queue.countDead(filter)),
+      async replay(filter = {}) {
+        const replayed = await repeat((queue) => queue.replayDead(filter, bulkLimit));
+        if (replayed > 0) await access.wake();
+        return replayed;
+      },
+      async discard(filter = {}) {
+        const discarded = await repeat((queue) => queue.discardDead(filter, bulkLimit));
+        // What was held back behind them can go on.
+        if (discarded > 0) await access.wake();
+        return discarded;
+      },
+    },
+  };
+}
