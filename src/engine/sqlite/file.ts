@@ -15,12 +15,14 @@ export class FileMissing extends Error {}
 export class DatabaseFile {
   readonly path: string;
   readonly synchronous: Synchronous;
+  readonly #clock: (() => number) | undefined;
   #connection: Connection | null = null;
   #identity: Pick<Stats, 'dev' | 'ino'> | null = null;
 
-  constructor(path: string, synchronous: Synchronous) {
+  constructor(path: string, synchronous: Synchronous, clock?: () => number) {
     this.path = path;
     this.synchronous = synchronous;
+    this.#clock = clock;
   }
 
   get inMemory(): boolean {
@@ -91,6 +93,9 @@ export class DatabaseFile {
       database.exec('PRAGMA journal_size_limit = 67108864');
       // SQLite's own ways to compare without regard to case know ASCII alone.
       database.function('fold_case', { deterministic: true }, foldCase);
+      const clock = this.#clock;
+      // In place of SQLite's own, in seconds; the half millisecond outlasts the rounding on the way back.
+      if (clock) database.function('unixepoch', (_subsec) => (clock() + 0.5) / 1_000);
       return new Connection(database);
     } catch (error) {
       closeQuietly(database);

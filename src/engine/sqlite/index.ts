@@ -30,6 +30,8 @@ export interface SqliteEngineOptions {
   readonly synchronous?: Synchronous;
   /** How long a call waits for another connection's lock before it fails with DATABASE_LOCKED; 5,000 by default. */
   readonly busyTimeoutMs?: number;
+  /** Milliseconds since 1970 instead of the machine's clock, for simulations. */
+  readonly clock?: () => number;
 }
 
 export function createSqliteEngine(options: SqliteEngineOptions): Engine {
@@ -41,6 +43,7 @@ class SqliteEngine implements Engine {
   readonly #registry: string;
   readonly #synchronous: Synchronous;
   readonly #busyTimeoutMs: number;
+  readonly #clock: (() => number) | undefined;
   /** Files in use, by path, and how many handles use each: one file has one connection. */
   readonly #files = new Map<string, { readonly file: DatabaseFile; handles: Set<DatabaseHandle> }>();
   #closed = false;
@@ -52,6 +55,7 @@ class SqliteEngine implements Engine {
     this.#registry = options.registry === memoryPath ? memoryPath : resolve(options.registry);
     this.#synchronous = options.synchronous ?? 'full';
     this.#busyTimeoutMs = options.busyTimeoutMs ?? 5_000;
+    this.#clock = options.clock;
   }
 
   openRegistry(): Registry {
@@ -93,7 +97,7 @@ class SqliteEngine implements Engine {
     if (this.#closed) throw new MultiOutboxError('CLOSED', 'the engine was closed; create another one');
     let used = this.#files.get(path);
     if (used === undefined) {
-      used = { file: new DatabaseFile(path, this.#synchronous), handles: new Set() };
+      used = { file: new DatabaseFile(path, this.#synchronous, this.#clock), handles: new Set() };
       this.#files.set(path, used);
     }
     const handle = new DatabaseHandle(used.file, {

@@ -1,0 +1,31 @@
+import { exponential } from './random.ts';
+import type { Arrivals } from './scenario.ts';
+
+export interface Arrival {
+  /** Milliseconds from the beginning. */
+  readonly at: number;
+  readonly messages: number;
+}
+
+const hourMs = 3_600_000;
+
+/** The arrival that follows the one at `after`, or the first when that is null; undefined when no more comes. */
+export function nextArrival(
+  pattern: Arrivals,
+  after: number | null,
+  random: () => number,
+): Arrival | undefined {
+  if (pattern.kind === 'flood') {
+    return after === null ? { at: pattern.at, messages: pattern.messages } : undefined;
+  }
+  let at = (after ?? 0) + exponential(pattern.every, random);
+  if (pattern.kind === 'business-hours') {
+    const { from, to } = pattern;
+    const hour = (at / hourMs) % 24;
+    // Whatever would come outside comes after the next opening.
+    if (hour < from || hour >= to) {
+      at += ((from - hour + 24) % 24) * hourMs + exponential(pattern.every, random);
+    }
+  }
+  return { at: Math.ceil(at), messages: pattern.kind === 'bursts' ? pattern.messages : 1 };
+}

@@ -1,0 +1,74 @@
+/** Scenarios by name; `npm run simulate -- <name>`. */
+import type { ScenarioInput } from './scenario.ts';
+
+const flood: ScenarioInput = {
+  title: 'one tenant flooded with 50,000 messages, 99 with one message a second, on two places',
+  duration: '3m',
+  places: 2,
+  // Several runs long, so that plans have a say in when the flood goes on.
+  settings: { dispatch: { timeBudgetMs: '5s' } },
+  classes: [
+    {
+      name: 'steady',
+      tenants: 99,
+      handler: '10ms',
+      arrivals: [{ kind: 'steady', every: '1s' }],
+      tenant: { priority: 5, weight: 3, slaSeconds: 2 },
+    },
+    {
+      name: 'flooded',
+      tenants: 1,
+      handler: '10ms',
+      arrivals: [{ kind: 'flood', at: '30s', messages: 50_000 }],
+    },
+  ],
+};
+
+const idle: ScenarioInput = {
+  title: '10,000 tenants that have next to nothing to do, for a day',
+  duration: '1d',
+  host: 'functions',
+  places: 32,
+  settings: { plan: { intervalMs: '5s' } },
+  classes: [
+    // The ceiling bounds how late a message of a producer that does not wake can be.
+    {
+      name: 'ceiling 1h',
+      tenants: 5_000,
+      wakes: false,
+      arrivals: [{ kind: 'steady', every: '12h' }],
+      tenant: { overrides: { idleCeilingMs: '1h' } },
+    },
+    {
+      name: 'never, paused',
+      tenants: 5_000,
+      autoPause: '1h',
+      arrivals: [{ kind: 'steady', every: '12h' }],
+      tenant: { overrides: { idleCeilingMs: 'never' } },
+    },
+  ],
+};
+
+const mixed: ScenarioInput = {
+  title: 'a fleet of 2,000 tenants of all kinds, for an hour of a working day',
+  duration: '1h',
+  host: 'functions',
+  places: 64,
+  settings: { plan: { intervalMs: '5s' } },
+  classes: [
+    { name: 'busy', tenants: 50, arrivals: [{ kind: 'steady', every: '500ms' }], tenant: { slaSeconds: 5 } },
+    { name: 'offices', tenants: 1_400, arrivals: [{ kind: 'business-hours', every: '2m', from: 0, to: 18 }] },
+    { name: 'imports', tenants: 100, arrivals: [{ kind: 'bursts', every: '30m', messages: 2_000 }] },
+    { name: 'failing', tenants: 50, failing: 0.2, arrivals: [{ kind: 'steady', every: '10s' }] },
+    { name: 'unreachable', tenants: 20, unreachable: 1, arrivals: [{ kind: 'steady', every: '1m' }] },
+    {
+      name: 'asleep',
+      tenants: 380,
+      autoPause: '15m',
+      arrivals: [{ kind: 'steady', every: '1d' }],
+      tenant: { overrides: { idleCeilingMs: 'never' } },
+    },
+  ],
+};
+
+export const presets: Readonly<Record<string, ScenarioInput>> = { flood, idle, mixed };
