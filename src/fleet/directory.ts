@@ -29,14 +29,19 @@ export class TenantDirectory {
 
   /** @throws MultiOutboxError UNKNOWN_TENANT, or what the registry throws when the tenant is not known yet */
   async get(tenantId: string): Promise<TenantRecord> {
-    // Until a first version is known, changes to a tenant read meanwhile could be missed for ever.
-    await (this.#refreshing.startIfDue() ?? (this.#version === null ? this.#refreshing.running : undefined));
+    await this.refreshIfDue();
     const known = this.#known.get(tenantId);
     if (known) return known;
     const tenant = await this.#options.registry.get(tenantId);
     if (tenant === null) throw unknownTenant(tenantId);
     this.learn(tenant);
     return tenant;
+  }
+
+  /** Asks for changes if that is due. Never rejects. */
+  async refreshIfDue(): Promise<void> {
+    // Until a first version is known, changes to a tenant read meanwhile could be missed for ever.
+    await (this.#refreshing.startIfDue() ?? (this.#version === null ? this.#refreshing.running : undefined));
   }
 
   /** Takes in a tenant that came by another way, unless a newer one is known. */

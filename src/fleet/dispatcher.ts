@@ -123,7 +123,7 @@ async function runQueues(
 ): Promise<QueueReport[]> {
   const { dispatch, retry, retention } = settings;
   const { batchSize = dispatch.batchSize, concurrency = dispatch.concurrency } = tenant.overrides;
-  const run = (database: TenantDatabase) =>
+  const run = (database: TenantDatabase, changed: AbortSignal) =>
     Promise.all(
       [...handlers].map(([name, set]) =>
         runQueue({
@@ -139,6 +139,7 @@ async function runQueues(
           retention,
           budgetMs: dispatch.timeBudgetMs,
           signal,
+          changed,
           logger: logger.child({ queue: name }),
           random,
           trace: RunTrace.of(span, tenant.id, name),

@@ -88,6 +88,8 @@ export class Fleet {
   async plan(capacity: number): Promise<PlanReport> {
     const { settings, strategy, owner, logger } = this.#options;
     const { registry, directory } = await this.#ready();
+    // A run that is under way learns of changes even while nobody asks for a tenant.
+    void directory.refreshIfDue();
     return inSpan('plan', {}, async (span) => {
       const report = await makePlan(
         {

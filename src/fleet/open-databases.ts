@@ -7,8 +7,8 @@ interface Opened {
   readonly database: TenantDatabase;
   users: number;
   usedAt: number;
-  /** Closed as soon as nobody uses it. */
-  retired: boolean;
+  /** Fired when the tenant is served from it no more: it is closed as soon as nobody uses it. */
+  readonly retired: AbortController;
 }
 
 /**
@@ -33,19 +33,22 @@ export class OpenDatabases {
     return this.#open.size;
   }
 
-  /** Lends the tenant's database to the action. */
-  async use<T>(tenant: TenantAddress, action: (database: TenantDatabase) => Promise<T>): Promise<T> {
+  /** Lends the tenant's database to the action. The signal fires when the tenant is changed, paused or retired. */
+  async use<T>(
+    tenant: TenantAddress,
+    action: (database: TenantDatabase, changed: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     if (this.#closed)
       throw new MultiOutboxError('CLOSED', 'This multi-outbox is closed.', { tenantId: tenant.id });
     const opened = this.#take(tenant);
     opened.users++;
     this.#trim(this.#settings.maxOpen);
     try {
-      return await action(opened.database);
+      return await action(opened.database, opened.retired.signal);
     } finally {
       opened.users--;
       opened.usedAt = performance.now();
-      if (opened.retired && opened.users === 0) await closeQuietly(opened.database);
+      if (opened.retired.signal.aborted && opened.users === 0) await closeQuietly(opened.database);
       else this.#trim(this.#settings.maxOpen);
     }
   }
@@ -55,7 +58,7 @@ export class OpenDatabases {
     const opened = this.#open.get(tenantId);
     if (opened === undefined) return;
     this.#open.delete(tenantId);
-    opened.retired = true;
+    opened.retired.abort();
     if (opened.users === 0) await closeQuietly(opened.database);
   }
 
@@ -75,7 +78,13 @@ export class OpenDatabases {
       void this.retire(id);
       opened = undefined;
     }
-    opened ??= { address, database: this.#engine.openTenant(tenant), users: 0, usedAt: 0, retired: false };
+    opened ??= {
+      address,
+      database: this.#engine.openTenant(tenant),
+      users: 0,
+      usedAt: 0,
+      retired: new AbortController(),
+    };
     this.#open.delete(id);
     this.#open.set(id, opened);
     this.#sweep ??= setInterval(

@@ -3,7 +3,7 @@ import type { QueueName } from '../engine/work-queue.ts';
 import { errorText, isMultiOutboxError } from '../errors.ts';
 
 /** What ended a run's claiming (D5). */
-export type StopReason = 'drained' | 'budget' | 'signal' | 'lease-lost' | 'error';
+export type StopReason = 'drained' | 'budget' | 'changed' | 'signal' | 'lease-lost' | 'error';
 
 /** The report of one work queue within a run (D7). */
 export interface QueueReport {

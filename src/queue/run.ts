@@ -4,9 +4,9 @@
  * One loop decides; handlers run beside it. The engine is called by the loop alone, one call at a time, so that
  * the lease, the outcomes and the next claim always travel together (Q8). The phases:
  *
- *     claiming ──budget spent──▶ draining ──drain time over──▶ stopping ──nothing running, or grace over──▶ release
- *         │                                                       ▲
- *         └────────────── signal fired, lease lost ───────────────┘
+ *     claiming ──budget spent, tenant changed──▶ draining ──drain time over──▶ stopping ──nothing running, or grace over──▶ release
+ *         │                                                                       ▲
+ *         └────────────────────── signal fired, lease lost ───────────────────────┘
  *
  * draining: nothing new is claimed or started, what waits is released, what runs may end in its own time.
  * stopping: running handlers have had their signal and get a short grace.
@@ -48,6 +48,8 @@ export interface QueueRunOptions {
   /** Milliseconds from now for claiming. */
   readonly budgetMs: number;
   readonly signal: AbortSignal | undefined;
+  /** Fires when the tenant is changed, paused or retired: nothing more is claimed under what it was. */
+  readonly changed?: AbortSignal;
   readonly logger: Logger;
   readonly random: () => number;
   /** Absent: nobody records traces. */
@@ -138,7 +140,7 @@ class QueueRun {
   }
 
   async #serve(begun: Begun, sentAt: number): Promise<QueueReport> {
-    const { queue, handlers, tenant, dispatch, retry, budgetMs, signal, logger, random, trace } =
+    const { queue, handlers, tenant, dispatch, retry, budgetMs, signal, changed, logger, random, trace } =
       this.#options;
     this.#lease = begun.lease;
     this.#inHand = new MessagesInHand({
@@ -170,13 +172,16 @@ class QueueRun {
     });
     const onSignal = () => this.#enter('stopping', 'signal', signal?.reason);
     const onLost = () => this.#enter('stopping', 'lease-lost', this.#heartbeat.signal.reason);
+    const onChanged = () => this.#enter('draining', 'changed');
     signal?.addEventListener('abort', onSignal);
+    changed?.addEventListener('abort', onChanged);
     this.#heartbeat.signal.addEventListener('abort', onLost);
     this.#budgetEndsAt = performance.now() + budgetMs;
     this.#after(budgetMs, () => this.#enter('draining', 'budget'));
     this.#lookAgainLater();
     // It may have fired while the engine was asked: an aborted signal tells nobody again.
     if (signal?.aborted) onSignal();
+    if (changed?.aborted) onChanged();
     try {
       this.#accept(begun.messages);
       await this.#loop();
@@ -189,6 +194,7 @@ class QueueRun {
     } finally {
       this.#heartbeat.stop();
       signal?.removeEventListener('abort', onSignal);
+      changed?.removeEventListener('abort', onChanged);
       for (const timer of this.#timers) clearTimeout(timer);
       clearTimeout(this.#lookAgainTimer);
       this.#renewed?.(null);

@@ -45,7 +45,9 @@ describe('tenants that come, change and go while a host runs (F2)', () => {
     const host = await place.fleet(['a', 'b'], { handlers, ...quick });
     const admin = place.face();
     await whileRunning(host, async () => {
+      const before = host.outbox('a');
       await admin.tenants.pause('a');
+      await until('the host knows', () => host.outbox('a') !== before);
       await send(admin, 'a', '1');
       await expect(admin.wake('a')).rejects.toMatchObject({
         code: 'TENANT_NOT_ACTIVE',
