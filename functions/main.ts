@@ -6,6 +6,8 @@ import './poison.ts';
 import './wake.ts';
 import './enqueue.ts';
 import './health.ts';
+// After the functions: their runs end before what they recorded is sent for the last time.
+import './telemetry.ts';
 import { app } from '@azure/functions';
 import { startApp } from './app.ts';
 

@@ -73,4 +73,5 @@ export type { QueueReport, StopReason } from './queue/report.ts';
 export type { RetryPolicy } from './queue/retry.ts';
 export type { DeadLetters, StoredMessages } from './queue/stored-messages.ts';
 export { loadSettings, parseDuration, type Settings, type SettingsInput } from './settings.ts';
+export { exportTelemetry, type TelemetryExport } from './telemetry/export.ts';
 export type { LogFields, Logger } from './telemetry/logger.ts';

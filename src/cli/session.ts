@@ -1,6 +1,8 @@
+import { errorText } from '../errors.ts';
 import { isEmbedded } from '../fleet/engines.ts';
 import type { MultiOutbox } from '../multi-outbox.ts';
 import { loadSettings, type Settings, type SettingsInput, unknownVariables } from '../settings.ts';
+import type { TelemetryExport } from '../telemetry/export.ts';
 import { type Logger, silentLogger } from '../telemetry/logger.ts';
 import { type Colors, colorsFor } from './output/colors.ts';
 import { jsonLine } from './output/json.ts';
@@ -20,6 +22,7 @@ export class Session {
   readonly colors: Colors;
   #settings: Settings | undefined;
   #opened: MultiOutbox | undefined;
+  #telemetry: TelemetryExport | undefined;
   #logger: Logger = silentLogger;
 
   constructor(options: GlobalOptions) {
@@ -53,6 +56,7 @@ export class Session {
       }
       if (options.handlers && this.options.json) keepStandardOutput();
       const handlers = options.handlers ? await this.loadHandlers() : [];
+      if (options.handlers) this.#telemetry = await this.#sendTelemetry();
       this.#opened = createMultiOutbox({
         ...this.#given(),
         handlers,
@@ -84,6 +88,18 @@ export class Session {
 
   async close(): Promise<void> {
     await this.#opened?.close();
+    await this.#telemetry?.close();
+  }
+
+  /** Of commands that dispatch. Without it they work all the same. */
+  async #sendTelemetry(): Promise<TelemetryExport | undefined> {
+    const { exportTelemetry } = await import('../telemetry/export.ts');
+    try {
+      return await exportTelemetry();
+    } catch (error) {
+      this.#logger.warn(errorText(error));
+      return undefined;
+    }
   }
 
   #given(): SettingsInput {

@@ -1,4 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 export interface Received {
@@ -17,9 +18,13 @@ export interface Receiver extends AsyncDisposable {
 
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-export async function startReceiver(answer: Answer): Promise<Receiver> {
+/** @param certificate speaks HTTPS instead */
+export async function startReceiver(
+  answer: Answer,
+  certificate?: { readonly key: string; readonly cert: string },
+): Promise<Receiver> {
   const received: Received[] = [];
-  const server = createServer((request, response) => {
+  const keep = (request: IncomingMessage, response: ServerResponse) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
@@ -27,11 +32,12 @@ export async function startReceiver(answer: Answer): Promise<Receiver> {
       received.push({ method, path: url, headers, body: Buffer.concat(chunks).toString() });
       answer(request, response);
     });
-  });
+  };
+  const server = certificate ? createSecureServer(certificate, keep) : createServer(keep);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
-    origin: `http://127.0.0.1:${port}`,
+    origin: `${certificate ? 'https' : 'http'}://127.0.0.1:${port}`,
     port,
     received,
     async [Symbol.asyncDispose]() {
