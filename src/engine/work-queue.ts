@@ -247,6 +247,12 @@ export interface WorkQueue {
   enqueue(messages: readonly NewMessage[], transaction?: unknown): Promise<EnqueueResult[]>;
 
   /**
+   * Resolves when a transaction that `enqueue` has joined has ended: to false if it was rolled back, to true if it was
+   * committed or the driver does not tell. Keeps no process alive.
+   */
+  committed(transaction: unknown): Promise<boolean>;
+
+  /**
    * One round trip (Q9): acquires the queue's lease; returns all rows claimed under older fences to Ready, marked
    * recovered (Q6, Q7); removes what retention allows; claims. Finding nothing it releases the lease. An engine may
    * answer an idle call from a read, without taking the lease at all.

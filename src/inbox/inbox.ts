@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { NewMessage } from '../engine/work-queue.ts';
 import { checkedText, newMessage } from '../queue/message.ts';
 import { type QueueAccess, type StoredMessages, storedMessages } from '../queue/stored-messages.ts';
+import { Wakes } from '../queue/wakes.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { recordReceived } from '../telemetry/metrics.ts';
 
@@ -28,7 +29,7 @@ export interface InboxMessage {
 export interface ReceiveOptions {
   /** The caller's own open transaction, which the messages become part of (Q3); see `EnqueueOptions`. */
   readonly transaction?: unknown;
-  /** Makes the tenant due now when something was accepted (F7). True by default; with `transaction` false. */
+  /** Makes the tenant due now when something was accepted (F7); see `EnqueueOptions`. */
   readonly wake?: boolean;
 }
 
@@ -51,9 +52,11 @@ export interface Inbox extends StoredMessages {
 }
 
 export function createInbox(tenantId: string, access: QueueAccess, logger: Logger): Inbox {
+  const wakes = new Wakes(access);
+
   async function receive(
     input: InboxMessage | readonly InboxMessage[],
-    { transaction, wake = transaction === undefined }: ReceiveOptions = {},
+    { transaction, wake = (transaction ?? undefined) === undefined }: ReceiveOptions = {},
   ): Promise<Received | Received[]> {
     const many = Array.isArray(input) ? (input as readonly InboxMessage[]) : [input as InboxMessage];
     if (many.length === 0) return [];
@@ -68,7 +71,7 @@ export function createInbox(tenantId: string, access: QueueAccess, logger: Logge
       }),
     );
     report(many, results);
-    if (wake && results.some(({ status }) => status === 'accepted')) await access.wake();
+    if (wake && results.some(({ status }) => status === 'accepted')) await wakes.stored(transaction);
     return Array.isArray(input) ? results : results[0]!;
   }
 

@@ -1,5 +1,6 @@
 import { newMessage } from '../queue/message.ts';
 import { type QueueAccess, type StoredMessages, storedMessages } from '../queue/stored-messages.ts';
+import { Wakes } from '../queue/wakes.ts';
 
 /** A message as an application enqueues it. */
 export interface OutboxMessage {
@@ -26,8 +27,8 @@ export interface EnqueueOptions {
    */
   readonly transaction?: unknown;
   /**
-   * Makes the tenant due now once the messages are stored (F7). True by default; with `transaction` false, since
-   * the messages are not there yet: wake the tenant after the commit.
+   * Makes the tenant due now once the messages are there for all to see (F7): with `transaction`, after its commit. True
+   * by default, with `transaction` false.
    */
   readonly wake?: boolean;
 }
@@ -46,9 +47,11 @@ export interface Outbox extends StoredMessages {
 }
 
 export function createOutbox(tenantId: string, access: QueueAccess): Outbox {
+  const wakes = new Wakes(access);
+
   async function enqueue(
     input: OutboxMessage | readonly OutboxMessage[],
-    { transaction, wake = transaction === undefined }: EnqueueOptions = {},
+    { transaction, wake = (transaction ?? undefined) === undefined }: EnqueueOptions = {},
   ): Promise<Enqueued | Enqueued[]> {
     const many = Array.isArray(input) ? (input as readonly OutboxMessage[]) : [input as OutboxMessage];
     if (many.length === 0) return [];
@@ -57,7 +60,7 @@ export function createOutbox(tenantId: string, access: QueueAccess): Outbox {
     );
     // Conflicts are of messages that bear a hash.
     const results = (await access.use((queue) => queue.enqueue(messages, transaction))) as Enqueued[];
-    if (wake) await access.wake();
+    if (wake) await wakes.stored(transaction);
     return Array.isArray(input) ? results : results[0]!;
   }
 

@@ -69,6 +69,29 @@ export function joinSuite(scene: Scene): void {
       expect(payloads((await take(queue)).messages)).toEqual(['committed', 'own', 'z']);
     });
 
+    test('F7: the end of a joined transaction is told, and not before it', async () => {
+      const { queue, address } = await scene.queue(name);
+      for (const end of ['commit', 'rollback'] as const) {
+        let committed: Promise<boolean> | undefined;
+        let told = false;
+        await scene.stage.withTransaction(
+          address,
+          async (transaction) => {
+            await queue.enqueue([message(end)], transaction);
+            committed = queue.committed(transaction);
+            void committed.then(() => {
+              told = true;
+            });
+            await queue.enqueue([message(end)], transaction);
+            expect(told).toBe(false);
+          },
+          end,
+        );
+        // A driver that cannot tell a rollback from a commit says commit: a wake too many.
+        expect([true, end === 'commit']).toContain(await committed);
+      }
+    });
+
     test('Q3: a large batch joins as well', async () => {
       const { queue, address } = await scene.queue(name);
       const batch = Array.from({ length: 1_500 }, (_, index) => message(`${index}`));

@@ -1,6 +1,7 @@
 import { PermanentError } from '../../src/queue/handler.ts';
 import { FleetPlace, noting } from '../support/fleet-place.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
+import { until } from '../support/until.ts';
 
 const place = new FleetPlace();
 
@@ -67,6 +68,66 @@ describe('the outbox of a tenant (Q3, F9)', () => {
     expect((await face.plan()).requests).toEqual([]);
     await outbox.enqueue({ topic: 'orders', payload: 1 });
     expect((await face.plan()).requests).toMatchObject([{ tenantId: 'acme', reason: 'wake' }]);
+  });
+
+  test('F7: with `wake` and a transaction the tenant is woken after the commit, once', async () => {
+    const face = await place.fleet(['acme'], {
+      handlers: noting().handlers,
+      schedule: { idleCeilingMs: 'never' },
+    });
+    await face.tick();
+    const [outbox, inbox] = [face.outbox('acme'), face.inbox('acme')];
+    const wakes = jest.spyOn(await face.registry(), 'wake');
+    const transaction = place.connection('tenants/acme.db');
+    const joined = { transaction, wake: true };
+    transaction.exec('BEGIN IMMEDIATE');
+    for (const payload of [1, 2, 3]) await outbox.enqueue({ topic: 'orders', payload }, joined);
+    expect((await face.plan()).requests).toEqual([]);
+    transaction.exec('COMMIT');
+    const woken = async () => (await face.plan()).requests[0]?.reason === 'wake';
+    await until('it is woken', woken);
+    expect(wakes).toHaveBeenCalledTimes(1);
+    // The next transaction wakes again, and the inbox does as the outbox.
+    transaction.exec('BEGIN IMMEDIATE');
+    await inbox.receive({ source: 'shop', messageId: '1', topic: 'orders', payload: 1 }, joined);
+    transaction.exec('COMMIT');
+    await until('it is woken', woken);
+    expect(wakes).toHaveBeenCalledTimes(2);
+  });
+
+  test('F5: a producer that knows nothing but SQL is served by the next look, within the ceiling', async () => {
+    const ceilingMs = 400;
+    const { seen, handlers } = noting();
+    const face = await place.fleet(['acme'], {
+      handlers,
+      plan: { intervalMs: 10 },
+      schedule: { idleFloorMs: 50, idleCeilingMs: ceilingMs },
+    });
+    const producer = place.connection('tenants/acme.db');
+    const looks: (string | null)[] = [];
+    const stop = new AbortController();
+    const running = face.run({
+      signal: stop.signal,
+      onRun: ({ report }) => {
+        if (report) looks.push(`${report.reason} ${report.outcome}`);
+      },
+    });
+    const schedule = async () => (await face.tenants.get('acme')).schedule;
+    await until('its interval has grown to the ceiling', async () => (await schedule()).idleStreak >= 4);
+    const before = looks.length;
+    producer.exec("INSERT INTO Outbox (Topic, Payload) VALUES ('orders', 'x')");
+    // By the registry's clock; while a look is under way it is due again only in case that look gets lost.
+    await until('it is due within the ceiling', async () => {
+      const { nextDueUtc, lastRunUtc } = await schedule();
+      return nextDueUtc!.getTime() - lastRunUtc!.getTime() <= ceilingMs;
+    });
+    await until('it is served', () => seen.includes('acme:x'));
+    stop.abort();
+    await running;
+    // Nobody woke it. The next look found it, or the one after that if one was under way.
+    const after = looks.slice(before);
+    expect(after.filter((look) => look === 'due idle').length).toBeLessThanOrEqual(1);
+    expect(after).toContain('due dispatched');
   });
 
   test('F7: a message that is stored is not reported as failed because its wake did not get through', async () => {

@@ -74,6 +74,7 @@ export function withFaults(queue: WorkQueue, { begin, settle }: Faults): WorkQue
     begin: (request) => (begin ? begin(real.begin, request) : real.begin(request)),
     settle: (request) => (settle ? settle(real.settle, request) : real.settle(request)),
     enqueue: queue.enqueue.bind(queue),
+    committed: queue.committed.bind(queue),
     statistics: queue.statistics.bind(queue),
     get: queue.get.bind(queue),
     listDead: queue.listDead.bind(queue),

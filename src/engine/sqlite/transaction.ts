@@ -67,7 +67,7 @@ function assertTransaction(database: DatabaseSync, subject: Subject): void {
   }
 }
 
-function isTransactionOpen(database: DatabaseSync): boolean {
+export function isTransactionOpen(database: DatabaseSync): boolean {
   try {
     const known = database.isTransaction as boolean | undefined;
     if (known !== undefined) return known;

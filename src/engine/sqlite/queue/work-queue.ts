@@ -1,4 +1,6 @@
 /** A work queue in a SQLite database: its verbs, each in a file of its own. */
+import type { DatabaseSync } from 'node:sqlite';
+import { setTimeout as pause } from 'node:timers/promises';
 import type {
   BeginRequest,
   BeginResult,
@@ -13,13 +15,15 @@ import type {
   WorkQueue,
 } from '../../work-queue.ts';
 import type { DatabaseHandle } from '../handle.ts';
-import { joinTransaction } from '../transaction.ts';
+import { isTransactionOpen, joinTransaction } from '../transaction.ts';
 import { begin } from './begin.ts';
 import { countDead, discardDead, listDead, replayDead } from './dead.ts';
 import { insertMessages } from './enqueue.ts';
 import { messageRecord, type QueueTable, type RecordRow, recordColumns, tableOf } from './records.ts';
 import { settle } from './settle.ts';
 import { statistics } from './statistics.ts';
+
+const lookMs = 5;
 
 export class SqliteWorkQueue implements WorkQueue {
   readonly name: QueueName;
@@ -42,6 +46,12 @@ export class SqliteWorkQueue implements WorkQueue {
     }
     if (messages.length === 0) return [];
     return this.#handle.write((connection, now) => insertMessages(connection, this.#table, messages, now));
+  }
+
+  /** `DatabaseSync` has no event to tell of a commit: it is looked at again and again. */
+  async committed(transaction: unknown): Promise<boolean> {
+    while (isTransactionOpen(transaction as DatabaseSync)) await pause(lookMs, undefined, { ref: false });
+    return true;
   }
 
   begin(request: BeginRequest): Promise<BeginResult> {

@@ -1,4 +1,5 @@
 /** A work queue in a SQL Server database: its verbs, each concern in a file of its own. */
+import type * as mssql from 'mssql';
 import type {
   BeginRequest,
   BeginResult,
@@ -39,6 +40,14 @@ export class SqlServerWorkQueue implements WorkQueue {
     this.#database.assertOpen();
     if (messages.length === 0) return [];
     return enqueue(this.#database, this.#table, messages);
+  }
+
+  committed(transaction: unknown): Promise<boolean> {
+    return new Promise((resolve) => {
+      (transaction as mssql.Transaction)
+        .once('commit', () => resolve(true))
+        .once('rollback', () => resolve(false));
+    });
   }
 
   begin(request: BeginRequest): Promise<BeginResult> {
