@@ -1,7 +1,7 @@
-import { type SettingDescription, settingDescriptions } from '../src/settings.ts';
+import { type SettingDescription, settingDescriptions } from '../../src/settings.ts';
 
-/** docs/configuration.md between its markers: every setting as a row of a Markdown table. */
-export function configurationTable(): string {
+/** Every setting as a row of a table. */
+export function settingsTable(): string {
   const rows = settingDescriptions.map(
     ({ option, variable, fallback, meaning, secret }: SettingDescription) =>
       `| \`${option}\` | \`${variable}\` | ${fallback === null ? '' : `\`${fallback}\``} | ${meaning}${secret ? ' Secret.' : ''} |`,

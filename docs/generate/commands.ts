@@ -1,0 +1,47 @@
+import type { Argument, Command, Option } from 'commander';
+import { createProgram } from '../../src/cli/program.ts';
+
+/** Every command with its arguments and options, and what they mean. */
+export function commandsText(): string {
+  const program = createProgram(async () => {});
+  return [
+    optionsTable('Option of every command', program.options),
+    ...leaves(program).map((command) => commandText(command)),
+  ].join('\n');
+}
+
+/** Commands that do something, in the order of the help. */
+function leaves(command: Command): Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+}
+
+function commandText(command: Command): string {
+  const names = [command.name()];
+  for (let parent = command.parent; parent?.parent; parent = parent.parent) names.unshift(parent.name());
+  const usage = command.registeredArguments.map((argument) => ` ${shown(argument)}`).join('');
+  const description = command.description();
+  return [
+    `## \`${names.join(' ')}${usage}\``,
+    '',
+    `${description.charAt(0).toUpperCase()}${description.slice(1)}.`,
+    '',
+    ...command.registeredArguments
+      .filter((argument) => argument.description !== '')
+      .map((argument) => `- \`${shown(argument)}\`: ${argument.description}`),
+    ...(command.registeredArguments.some(({ description: text }) => text !== '') ? [''] : []),
+    ...(command.options.length > 0 ? [optionsTable('Option', command.options)] : []),
+  ].join('\n');
+}
+
+function shown(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
+}
+
+function optionsTable(title: string, options: readonly Option[]): string {
+  const rows = options.map(({ flags, description, mandatory }) => {
+    const text = description.replaceAll('|', '\\|');
+    return `| \`${flags}\` | ${text}${mandatory ? ' (required)' : ''} |`;
+  });
+  return [`| ${title} | |`, '| --- | --- |', ...rows, ''].join('\n');
+}
