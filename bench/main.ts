@@ -13,6 +13,7 @@ import { coldStart } from './cold-start.ts';
 import { drain } from './drain.ts';
 import { enqueue } from './enqueue.ts';
 import { fanOut } from './fan-out.ts';
+import { flood } from './flood.ts';
 import { memory } from './memory.ts';
 import type { Places } from './place.ts';
 import { plan } from './plan.ts';
@@ -21,7 +22,17 @@ import { sqlitePlaces } from './sqlite/place.ts';
 import { stuck } from './stuck.ts';
 import { sweep } from './sweep.ts';
 
-const benchmarks: readonly Benchmark[] = [drain, sweep, stuck, memory, plan, enqueue, fanOut, coldStart];
+const benchmarks: readonly Benchmark[] = [
+  drain,
+  sweep,
+  stuck,
+  memory,
+  plan,
+  enqueue,
+  flood,
+  fanOut,
+  coldStart,
+];
 
 interface Options {
   readonly json?: true;
