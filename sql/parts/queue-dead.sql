@@ -8,6 +8,7 @@
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
+-- One row: how many Dead messages the conditions mean.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_CountDead]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_CountDead] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_CountDead]

@@ -5,7 +5,7 @@ SET ANSI_NULLS ON;
 GO
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_Statistics]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_Statistics] AS RETURN 0');
 GO
--- One row. Each count reads the index that holds just those rows.
+-- One row: how many messages are in each state. Each count reads the index that holds just those rows.
 ALTER PROCEDURE [$(Schema)].[$(Queue)_Statistics]
 AS
 SET NOCOUNT ON;
@@ -39,7 +39,7 @@ FROM (
 GO
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_Get]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_Get] AS RETURN 0');
 GO
--- One row, or none.
+-- One row: the message as it is stored; none when there is no such message.
 ALTER PROCEDURE [$(Schema)].[$(Queue)_Get]
   @MessageId uniqueidentifier
 AS
