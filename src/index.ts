@@ -63,6 +63,7 @@ export {
   type Handler,
   type HandlerContext,
   type HandlerDefinition,
+  type HandlerTransaction,
   type InboxHandlerDefinition,
   type Message,
   PermanentError,

@@ -7,6 +7,7 @@ GRANT EXECUTE ON [$(Schema)].[$(Queue)_EnqueueOne] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_EnqueueMany] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_Begin] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_Settle] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_Complete] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_Statistics] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_Statistics] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_Get] TO [$(Schema)_operator];

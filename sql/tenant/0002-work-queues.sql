@@ -6,6 +6,7 @@
 :r parts/queue-lines.sql
 :r parts/queue-turn.sql
 :r parts/queue-run.sql
+:r parts/queue-complete.sql
 :r parts/queue-dead.sql
 :r parts/queue-statistics.sql
 :setvar Queue Inbox
@@ -14,5 +15,6 @@
 :r parts/queue-lines.sql
 :r parts/queue-turn.sql
 :r parts/queue-run.sql
+:r parts/queue-complete.sql
 :r parts/queue-dead.sql
 :r parts/queue-statistics.sql

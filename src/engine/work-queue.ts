@@ -205,6 +205,14 @@ export interface SettleResult extends Claim {
   readonly lost: number[];
 }
 
+export interface TransactRequest {
+  readonly lease: LeaseRef;
+  /** The claimed message that is settled as Done. */
+  readonly sequence: number;
+  /** When it fires before the commit has begun, all is rolled back. */
+  readonly signal: AbortSignal;
+}
+
 /** Counts of a work queue, at one moment. Reads the table: for people who ask, never for a plan (F6). */
 export interface QueueStatistics {
   readonly ready: number;
@@ -264,6 +272,15 @@ export interface WorkQueue {
    * the lease and claims, or keeps, or releases. Outcomes are tried even when the lease is lost.
    */
   settle(request: SettleRequest): Promise<SettleResult>;
+
+  /**
+   * Runs `work` in a transaction of its own and settles one message as Done in it, matched as `settle` does: both are
+   * committed, or neither is (T1). `work` gets what `enqueue` takes for a transaction, and leaves its end to this call.
+   * The other calls of this queue go on meanwhile; where the database has one writer they wait, and then come first.
+   * Rejects, all rolled back, with what `work` threw, or with the signal's reason as soon as that fires.
+   * @throws MultiOutboxError LEASE_LOST when the message is not ours any more, TRANSACTION_NOT_OPEN or a DATABASE_ code
+   */
+  transact<T>(request: TransactRequest, work: (transaction: unknown) => Promise<T>): Promise<T>;
 
   statistics(): Promise<QueueStatistics>;
   get(messageId: string): Promise<MessageRecord | null>;

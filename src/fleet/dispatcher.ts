@@ -142,6 +142,7 @@ async function runQueues(
           changed,
           logger: logger.child({ queue: name }),
           random,
+          outbox: database.queue('outbox'),
           trace: RunTrace.of(span, tenant.id, name),
         }),
       ),

@@ -1,4 +1,4 @@
-import { newMessage } from '../queue/message.ts';
+import { newMessages } from '../queue/message.ts';
 import { type QueueAccess, type StoredMessages, storedMessages } from '../queue/stored-messages.ts';
 import { Wakes } from '../queue/wakes.ts';
 
@@ -53,11 +53,8 @@ export function createOutbox(tenantId: string, access: QueueAccess): Outbox {
     input: OutboxMessage | readonly OutboxMessage[],
     { transaction, wake = (transaction ?? undefined) === undefined }: EnqueueOptions = {},
   ): Promise<Enqueued | Enqueued[]> {
-    const many = Array.isArray(input) ? (input as readonly OutboxMessage[]) : [input as OutboxMessage];
-    if (many.length === 0) return [];
-    const messages = many.map((message, index) =>
-      newMessage(message, { place: many.length > 1 ? ` at index ${index}` : '' }),
-    );
+    const messages = newMessages(input);
+    if (messages.length === 0) return [];
     // Conflicts are of messages that bear a hash.
     const results = (await access.use((queue) => queue.enqueue(messages, transaction))) as Enqueued[];
     if (wake) await wakes.stored(transaction);

@@ -1,13 +1,39 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { ClaimedMessage, Outcome, QueueName } from '../engine/work-queue.ts';
+import type {
+  ClaimedMessage,
+  EnqueueResult,
+  NewMessage,
+  Outcome,
+  QueueName,
+  TransactRequest,
+} from '../engine/work-queue.ts';
+import { MultiOutboxError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AttemptTrace, RunTrace } from '../telemetry/spans.ts';
-import { type Handler, type HandlerContext, type Message, PermanentError } from './handler.ts';
+import {
+  type Handler,
+  type HandlerContext,
+  type HandlerTransaction,
+  type Message,
+  PermanentError,
+} from './handler.ts';
+import { type MessageInput, newMessages } from './message.ts';
 import { outcomeOfError, outcomeOfInterruption } from './outcome.ts';
 import type { RetryPolicy } from './retry.ts';
 
 /** A timer that is set for longer fires at once. */
 const longestTimerMs = 2 ** 31 - 1;
+
+/** How attempts reach the tenant's database for transactions of their own. */
+export interface TransactionAccess {
+  /** As `WorkQueue.transact`. */
+  transact<T>(
+    request: Pick<TransactRequest, 'sequence' | 'signal'>,
+    work: (transaction: unknown) => Promise<T>,
+  ): Promise<T>;
+  /** Stores messages in the tenant's outbox. */
+  enqueue(messages: readonly NewMessage[], transaction: unknown): Promise<EnqueueResult[]>;
+}
 
 /** What all attempts of one dispatch run share. */
 export interface AttemptSetting {
@@ -18,12 +44,14 @@ export interface AttemptSetting {
   readonly retry: RetryPolicy;
   readonly timeoutMs: number;
   readonly random: () => number;
+  readonly transactions: TransactionAccess;
   readonly trace?: RunTrace | undefined;
 }
 
 /**
  * One start of one message. `onEnd` is called once, with the outcome: when the handler has ended, its time is up, or
- * `interrupt` was called. What a handler does after that changes nothing.
+ * `interrupt` was called. What a handler does after that changes nothing. The end waits for a commit under way; once the
+ * handler's transaction is committed the message is settled, and the outcome is Done whatever follows.
  */
 export class Attempt {
   readonly message: ClaimedMessage;
@@ -35,6 +63,11 @@ export class Attempt {
   #aborted: { readonly reason: unknown; readonly byShutdown: boolean } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #trace: AttemptTrace | undefined;
+  #transaction: 'none' | 'open' | 'committing' | 'committed' | 'rolled back' = 'none';
+  /** Settles when the transaction has ended; a handler that returns without waiting for it has not ended before. */
+  #transacting: Promise<unknown> | undefined;
+  /** The outcome that came while the transaction was being committed. */
+  #held: Outcome | undefined;
   #ended = false;
 
   constructor(
@@ -61,6 +94,7 @@ export class Attempt {
       this.#fail(error);
       return;
     }
+    answer ??= this.#transacting;
     if (answer === undefined) {
       this.#end({ kind: 'done' });
       return;
@@ -74,16 +108,59 @@ export class Attempt {
       this.abort(error);
       this.#fail(error);
     }, timeoutMs);
-    answer.then(
-      () => this.#end({ kind: 'done' }),
-      (error) => this.#fail(error),
-    );
+    const fail = (error: unknown) => this.#fail(error);
+    const succeed = () => this.#end({ kind: 'done' });
+    answer.then(() => (this.#transacting ? this.#transacting.then(succeed, fail) : succeed()), fail);
   }
 
   /** Fires the handler's signal; the attempt goes on. After a shutdown's signal a failure does not count (Q5). */
   abort(reason: unknown, { byShutdown = false } = {}): void {
     this.#aborted ??= { reason, byShutdown };
     this.#controller?.abort(reason);
+  }
+
+  /** Whether the message was settled, in the handler's own transaction. */
+  get settled(): boolean {
+    return this.#transaction === 'committed';
+  }
+
+  /** See `HandlerContext.transaction`. */
+  async transaction<Result>(
+    work: (tx: HandlerTransaction<never>) => Result | PromiseLike<Result>,
+  ): Promise<Result> {
+    if (this.#transaction !== 'none') {
+      throw new MultiOutboxError(
+        'INVALID_ARGUMENT',
+        'context.transaction was called twice in one attempt; do all that belongs together in one call.',
+      );
+    }
+    if (this.#ended)
+      throw new MultiOutboxError('ABORTED', 'The attempt has ended; it can begin no transaction.');
+    this.#transaction = 'open';
+    const transacting = this.#transact(work);
+    this.#transacting = transacting;
+    return transacting;
+  }
+
+  async #transact<Result>(
+    work: (tx: HandlerTransaction<never>) => Result | PromiseLike<Result>,
+  ): Promise<Result> {
+    const { transactions } = this.#setting;
+    const { sequence } = this.message;
+    try {
+      const result = await transactions.transact({ sequence, signal: this.signal }, async (driver) => {
+        const value = await work(transactionView(driver as never, transactions));
+        this.#transaction = 'committing';
+        return value;
+      });
+      this.#transaction = 'committed';
+      return result;
+    } catch (error) {
+      this.#transaction = 'rolled back';
+      throw error;
+    } finally {
+      if (this.#held) this.#end(this.#held);
+    }
   }
 
   /** Ends the attempt from outside. */
@@ -134,11 +211,39 @@ export class Attempt {
 
   #end(outcome: Outcome): void {
     if (this.#ended) return;
+    if (this.#transaction === 'committing') {
+      this.#held ??= outcome;
+      return;
+    }
     this.#ended = true;
     clearTimeout(this.#timer);
-    this.#trace?.end(outcome);
-    this.#onEnd(outcome);
+    if (this.#transaction === 'open') this.abort(new MultiOutboxError('ABORTED', 'The attempt has ended.'));
+    const last: Outcome = this.settled ? { kind: 'done' } : outcome;
+    if (last.kind !== outcome.kind) this.#tellLate(outcome);
+    this.#trace?.end(last, this.settled);
+    this.#onEnd(last);
   }
+
+  /** What went wrong after the commit; the message stays Done. */
+  #tellLate(outcome: Outcome): void {
+    const { messageId, topic } = this.message;
+    this.#setting.logger.warn(
+      'A handler failed after its transaction was committed; the message stays Done.',
+      {
+        messageId,
+        topic,
+        ...('error' in outcome && { error: outcome.error }),
+      },
+    );
+  }
+}
+
+function transactionView(driver: never, { enqueue }: TransactionAccess): HandlerTransaction<never> {
+  async function store(input: MessageInput | readonly MessageInput[]) {
+    const results = await enqueue(newMessages(input), driver);
+    return Array.isArray(input) ? results : results[0]!;
+  }
+  return { driver, enqueue: store as HandlerTransaction['enqueue'] };
 }
 
 /**
@@ -168,6 +273,11 @@ class Context implements HandlerContext {
 
   get signal(): AbortSignal {
     return this.#attempt.signal;
+  }
+
+  /** Made when read, so that it can be taken out of the context. */
+  get transaction(): HandlerContext['transaction'] {
+    return (work) => this.#attempt.transaction(work);
   }
 }
 

@@ -1,8 +1,9 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { QueueName } from '../engine/work-queue.ts';
+import type { EnqueueResult, QueueName } from '../engine/work-queue.ts';
 import { MultiOutboxError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { TraceHeaders } from '../telemetry/trace-headers.ts';
+import type { MessageInput } from './message.ts';
 import { longestDelayMs, type RetryPolicy } from './retry.ts';
 
 /** The message as a handler gets it. */
@@ -51,6 +52,28 @@ export interface HandlerContext {
    * message's headers carry one.
    */
   readonly trace: TraceHeaders;
+  /**
+   * Runs `work` in a transaction of the tenant's database and settles this message as Done in it: what `work` writes and
+   * the outcome are committed together or not at all, so the effect happens exactly once (T1). Resolves with what `work`
+   * returned, once committed: nothing un-settles the message then. Rolled back when `work` throws, and at once when the
+   * signal fires. Once an attempt. Keep it short: on SQLite all that writes to this tenant's file waits for it.
+   * @throws MultiOutboxError LEASE_LOST when a newer run has the message; what `work` threw; the signal's reason
+   */
+  transaction<Result, Driver = unknown>(
+    work: (tx: HandlerTransaction<Driver>) => Result | PromiseLike<Result>,
+  ): Promise<Result>;
+}
+
+/** The transaction that a handler's own writes are part of. Its end is left to `context.transaction`. */
+export interface HandlerTransaction<Driver = unknown> {
+  /**
+   * The driver's own object, for the handler's statements and for the `transaction` option of `enqueue` and `receive`:
+   * a `DatabaseSync` of node:sqlite, or an `mssql.Transaction`.
+   */
+  readonly driver: Driver;
+  /** Stores a message in the tenant's outbox if the transaction is committed. */
+  enqueue(message: MessageInput): Promise<EnqueueResult>;
+  enqueue(messages: readonly MessageInput[]): Promise<EnqueueResult[]>;
 }
 
 /**

@@ -49,6 +49,11 @@ export class MessagesInHand {
     return this.#running.length;
   }
 
+  /** How many handlers run whose message is not settled by a transaction of their own. */
+  get unsettled(): number {
+    return this.#running.filter(({ settled }) => !settled).length;
+  }
+
   /** How many have ended and are not settled. */
   get ended(): number {
     return this.#outcomes.length;
@@ -120,7 +125,7 @@ export class MessagesInHand {
     const { attempts } = this.#options;
     const attempt: Attempt = new Attempt(assignment.message, assignment.handler, attempts, (outcome) => {
       this.#forget(attempt);
-      this.#end(assignment, outcome);
+      this.#end(assignment, outcome, attempt.settled);
     });
     this.#running.push(attempt);
     publishPoint('handler:start', attempts.tenant.id);
@@ -132,10 +137,11 @@ export class MessagesInHand {
     if (last !== attempt) this.#running[this.#running.indexOf(attempt)] = last;
   }
 
-  #end(assignment: Assignment, outcome: Outcome): void {
-    const { dispatch, logger, onOutcome } = this.#options;
+  #end(assignment: Assignment, outcome: Outcome, isSettled = false): void {
+    const { dispatch, logger, onOutcome, tally } = this.#options;
     const { sequence, messageId, topic, attempt } = assignment.message;
-    this.#outcomes.push({ sequence, ...outcome });
+    if (isSettled) tally.count([{ sequence, ...outcome }], []);
+    else this.#outcomes.push({ sequence, ...outcome });
     if (outcome.kind === 'dead') {
       logger.warn('A message went to Dead.', { messageId, topic, attempts: attempt });
     }

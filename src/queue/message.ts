@@ -58,6 +58,14 @@ function traced(headers: Record<string, string> | undefined): Pick<NewMessage, '
   return { headers: { ...headers, ...trace } };
 }
 
+/** One message or several; a refusal names the place among several. @throws as `newMessage` */
+export function newMessages(input: MessageInput | readonly MessageInput[]): NewMessage[] {
+  if (!Array.isArray(input)) return [newMessage(input as MessageInput)];
+  return input.map((message, index) =>
+    newMessage(message, { place: input.length > 1 ? ` at index ${index}` : '' }),
+  );
+}
+
 /** What a refusal says that could not be done: the message's place among several, and 'enqueued' unless named. */
 export interface Attempted {
   readonly place?: string;

@@ -16,6 +16,8 @@ import type { RunCounts } from '../engine/registry.ts';
 import {
   type BeginResult,
   type ClaimedMessage,
+  type EnqueueResult,
+  type NewMessage,
   type Outcome,
   queueLeaseName,
   type SettledMessage,
@@ -52,6 +54,8 @@ export interface QueueRunOptions {
   readonly changed?: AbortSignal;
   readonly logger: Logger;
   readonly random: () => number;
+  /** The tenant's, for what handlers enqueue in transactions of their own. */
+  readonly outbox: Pick<WorkQueue, 'name' | 'enqueue'>;
   /** Absent: nobody records traces. */
   readonly trace?: RunTrace | undefined;
 }
@@ -78,6 +82,7 @@ class QueueRun {
   /** More can be claimed, as the engine last said. */
   #more = false;
   #nextDueInMs: number | null = null;
+  #enqueuedDueInMs = Number.POSITIVE_INFINITY;
   /** A recovered message is in flight, or waits to be: claim only when nothing else is (Q7). */
   #solo = false;
   #heartbeat!: Heartbeat;
@@ -156,6 +161,10 @@ class QueueRun {
         retry,
         timeoutMs: dispatch.handlerTimeoutMs,
         random,
+        transactions: {
+          transact: (request, work) => queue.transact({ ...request, lease: begun.lease }, work),
+          enqueue: (messages, transaction) => this.#enqueue(messages, transaction),
+        },
         trace,
       },
       mayStart: () => this.#mayStart(),
@@ -189,7 +198,7 @@ class QueueRun {
     } catch (error) {
       // Nothing may start any more when a handler left behind ends later.
       this.#enter('stopping', 'error', error);
-      this.#tally.lost += this.#inHand.ended + this.#inHand.running;
+      this.#tally.lost += this.#inHand.ended + this.#inHand.unsettled;
       return this.#report('failed', 'error', error);
     } finally {
       this.#heartbeat.stop();
@@ -335,6 +344,16 @@ class QueueRun {
     });
   }
 
+  /** What a handler enqueues in its transaction. Another queue's run may be over, so the report tells when it is due. */
+  #enqueue(messages: readonly NewMessage[], transaction: unknown): Promise<EnqueueResult[]> {
+    const { queue, outbox } = this.#options;
+    if (queue.name !== outbox.name) {
+      for (const { dueInMs = 0 } of messages)
+        this.#enqueuedDueInMs = Math.min(this.#enqueuedDueInMs, dueInMs);
+    }
+    return outbox.enqueue(messages, transaction);
+  }
+
   #accept(messages: readonly ClaimedMessage[]): void {
     if (messages.some(({ recovered }) => recovered)) this.#solo = true;
     this.#inHand.accept(messages);
@@ -389,11 +408,16 @@ class QueueRun {
       counts,
       parkedTopics: this.#tally.topics(),
       more: this.#more || this.#unknownClaim,
-      nextDueInMs: this.#nextDueInMs,
+      nextDueInMs: sooner(this.#nextDueInMs, this.#enqueuedDueInMs),
       roundTrips: this.#tally.roundTrips,
       ...(error !== undefined && { error: describeError(error) }),
     };
   }
+}
+
+function sooner(inMs: number | null, otherInMs: number): number | null {
+  const soonest = Math.min(inMs ?? Number.POSITIVE_INFINITY, otherInMs);
+  return soonest === Number.POSITIVE_INFINITY ? null : soonest;
 }
 
 function budgetSpent(): Error {

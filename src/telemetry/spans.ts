@@ -148,10 +148,11 @@ export class AttemptTrace {
     return context.with(this.#context, handler);
   }
 
-  end({ kind }: Outcome): void {
+  /** @param isSettled no call will write the outcome back */
+  end({ kind }: Outcome, isSettled: boolean): void {
     this.#span.setAttribute('multi_outbox.outcome', kind);
     if (kind === 'retry' || kind === 'dead') failed(this.#span, kind);
     this.#span.end();
-    this.#onEnd();
+    if (!isSettled) this.#onEnd();
   }
 }

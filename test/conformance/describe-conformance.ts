@@ -22,6 +22,7 @@ import { retentionSuite } from './retention.ts';
 import { Scene } from './scene.ts';
 import { schemaSuite } from './schema.ts';
 import { settleSuite } from './settle.ts';
+import { transactSuite } from './transact.ts';
 
 const suites = [
   schemaSuite,
@@ -33,6 +34,7 @@ const suites = [
   claimSuite,
   settleSuite,
   fencingSuite,
+  transactSuite,
   recoverySuite,
   orderingSuite,
   orderingDeadSuite,

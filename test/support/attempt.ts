@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ClaimedMessage, Outcome } from '../../src/engine/work-queue.ts';
-import { Attempt } from '../../src/queue/attempt.ts';
+import { Attempt, type TransactionAccess } from '../../src/queue/attempt.ts';
 import { defineHandler, type HandlerDefinition } from '../../src/queue/handler.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';
 import { claimed } from './claimed.ts';
@@ -8,6 +8,12 @@ import { deferred } from './deferred.ts';
 
 /** Milliseconds: the timeout of a handler that has none of its own. */
 export const sharedTimeoutMs = 1_000;
+
+/** For attempts without a database. */
+export const noTransactions: TransactionAccess = {
+  transact: () => Promise.reject(new Error('there is no database')),
+  enqueue: () => Promise.reject(new Error('there is no database')),
+};
 
 /** One attempt of a handler of topic 'orders', with its outcomes; they come from a policy without chance. */
 export function attempt(
@@ -28,6 +34,7 @@ export function attempt(
       retry: { maxAttempts: 3, baseMs: 1_000, maxDelayMs: 8_000 },
       timeoutMs: sharedTimeoutMs,
       random: () => 0.5,
+      transactions: noTransactions,
     },
     (outcome) => {
       outcomes.push(outcome);

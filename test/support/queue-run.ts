@@ -32,6 +32,7 @@ export function run(
     signal: undefined,
     logger: silentLogger,
     random: Math.random,
+    outbox: queue,
     ...fields,
   });
 }
@@ -74,6 +75,7 @@ export function withFaults(queue: WorkQueue, { begin, settle }: Faults): WorkQue
     begin: (request) => (begin ? begin(real.begin, request) : real.begin(request)),
     settle: (request) => (settle ? settle(real.settle, request) : real.settle(request)),
     enqueue: queue.enqueue.bind(queue),
+    transact: queue.transact.bind(queue),
     committed: queue.committed.bind(queue),
     statistics: queue.statistics.bind(queue),
     get: queue.get.bind(queue),

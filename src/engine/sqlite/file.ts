@@ -3,6 +3,7 @@ import { accessSync, constants, mkdirSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
+import { Gate } from '../gate.ts';
 import { Connection } from './connection.ts';
 import type { FileAccess } from './errors.ts';
 import { memoryPath } from './paths.ts';
@@ -15,6 +16,8 @@ export class FileMissing extends Error {}
 export class DatabaseFile {
   readonly path: string;
   readonly synchronous: Synchronous;
+  /** Handlers' transactions: the file has one writer. */
+  readonly transactions = new Gate(1);
   readonly #clock: (() => number) | undefined;
   #connection: Connection | null = null;
   #identity: Pick<Stats, 'dev' | 'ino'> | null = null;
@@ -71,6 +74,11 @@ export class DatabaseFile {
     return this.#connection;
   }
 
+  /** One more connection, for a handler; whoever asks for it closes it. */
+  connectApart(): Connection {
+    return this.#open(withoutCreating(this.path));
+  }
+
   /** Closes the connection; the next `connect` opens a new one. Idempotent. */
   disconnect(): void {
     const connection = this.#connection;
@@ -117,7 +125,7 @@ export function foldCase(value: unknown): string {
   return String(value).toLowerCase();
 }
 
-function closeQuietly(database: DatabaseSync | undefined): void {
+export function closeQuietly(database: DatabaseSync | undefined): void {
   try {
     database?.close();
   } catch {

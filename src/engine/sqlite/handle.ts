@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { MultiOutboxError } from '../../errors.ts';
 import type { Connection } from './connection.ts';
 import { closedError, databaseMissing, explain, isLocked, type Subject, sqliteCode } from './errors.ts';
-import { type DatabaseFile, FileMissing } from './file.ts';
+import { closeQuietly, type DatabaseFile, FileMissing } from './file.ts';
 import type { Migration } from './migrations/index.ts';
 import { applyMigrations, verifySchema } from './schema-control.ts';
 
@@ -63,9 +63,10 @@ export class DatabaseHandle {
 
   /**
    * Runs `work`, one synchronous stretch, until no lock is in its way or the busy timeout is over. Waits on a timer:
-   * one tenant's lock does not delay another tenant (D8).
+   * one tenant's lock does not delay another tenant (D8). Where the lock is that of a handler's transaction, its end
+   * is told, and nobody else is let in before; `inTurn`: this is that transaction.
    */
-  async attempt<T>(work: () => T): Promise<T> {
+  async attempt<T>(work: () => T, { inTurn = false } = {}): Promise<T> {
     const deadline = performance.now() + this.#busyTimeoutMs;
     for (let wait = firstWaitMs; ; wait = Math.min(wait * 1.6, longestWaitMs)) {
       if (this.#closed) throw closedError(this.subject);
@@ -74,9 +75,28 @@ export class DatabaseHandle {
       } catch (error) {
         const left = deadline - performance.now();
         if (!isLocked(error) || left <= 0) throw this.explain(error);
-        await delay(Math.min(left, wait * (0.5 + Math.random())));
+        const handlersEnd = inTurn ? undefined : this.file.transactions.left(left);
+        await (handlersEnd ?? delay(Math.min(left, wait * (0.5 + Math.random()))));
       }
     }
+  }
+
+  /** A connection of its own with a write transaction open on it. */
+  begun(): Promise<Connection> {
+    return this.attempt(
+      () => {
+        this.#verified();
+        const connection = this.file.connectApart();
+        try {
+          connection.database.exec('BEGIN IMMEDIATE');
+          return connection;
+        } catch (error) {
+          closeQuietly(connection.database);
+          throw error;
+        }
+      },
+      { inTurn: true },
+    );
   }
 
   /** The error as callers see it; drops the connection after errors that a new one may not have. */

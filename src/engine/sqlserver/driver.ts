@@ -1,7 +1,7 @@
 /** mssql, loaded when first needed, and pools of it that log in no more often than they have to. */
 import type { TokenCredential } from '@azure/identity';
 import type * as mssql from 'mssql';
-import type { Gate } from './login-gate.ts';
+import type { Gate } from '../gate.ts';
 import type { ConnectionTarget } from './target.ts';
 
 export type Driver = typeof mssql;

@@ -4,6 +4,7 @@
  */
 import { MultiOutboxError } from '../../errors.ts';
 import type { Engine, TenantAddress, TenantDatabase } from '../engine.ts';
+import { Gate } from '../gate.ts';
 import type { LeaseStore } from '../lease-store.ts';
 import type { Registry } from '../registry.ts';
 import type { SchemaControl } from '../schema.ts';
@@ -35,7 +36,7 @@ export interface SqlServerEngineOptions {
   /** Servers that a token may be sent to, by pattern; the clouds' domains and the registry's server when absent. */
   readonly allowedServers?: readonly string[];
   readonly pools?: {
-    /** Connections to one database at most; 3 when absent. */
+    /** Connections to one database at most; 3 when absent. One of them is kept free of handlers' transactions. */
     readonly size?: number;
     /** Databases with an open pool at most; 64 when absent. */
     readonly maxOpen?: number;
@@ -65,6 +66,7 @@ class SqlServerEngine implements Engine {
   readonly #env: NodeJS.ProcessEnv;
   readonly #allowedServers: readonly string[];
   readonly #pools: Pools;
+  readonly #poolSize: number;
   /** Databases in use, by physical database and login; the pool goes with the last of them. */
   readonly #databases = new Set<Database>();
   #closed = false;
@@ -80,6 +82,7 @@ class SqlServerEngine implements Engine {
       idleCloseMs = 60_000,
       loginsAtOnce = 8,
     } = options.pools ?? {};
+    this.#poolSize = size;
     this.#pools = new Pools(
       {
         poolSize: size,
@@ -108,7 +111,8 @@ class SqlServerEngine implements Engine {
     this.#assertAllowed(target, address.id);
     this.#assertNotRegistry(target, address);
     const database = this.#open(target, address.id);
-    return new SqlServerTenant(address.id, database, () => this.#release(database));
+    const transactions = new Gate(Math.max(1, this.#poolSize - 1));
+    return new SqlServerTenant(address.id, database, transactions, () => this.#release(database));
   }
 
   databaseKey(address: TenantAddress): string {
@@ -165,9 +169,11 @@ class SqlServerTenant implements TenantDatabase {
   readonly leases: LeaseStore;
   readonly #database: Database;
   readonly #queues = new Map<QueueName, WorkQueue>();
+  readonly #transactions: Gate;
   readonly #release: () => Promise<void>;
 
-  constructor(tenantId: string, database: Database, release: () => Promise<void>) {
+  constructor(tenantId: string, database: Database, transactions: Gate, release: () => Promise<void>) {
+    this.#transactions = transactions;
     this.tenantId = tenantId;
     this.#database = database;
     this.#release = release;
@@ -178,7 +184,7 @@ class SqlServerTenant implements TenantDatabase {
   queue(name: QueueName): WorkQueue {
     let queue = this.#queues.get(name);
     if (queue === undefined) {
-      queue = new SqlServerWorkQueue(this.#database, name);
+      queue = new SqlServerWorkQueue(this.#database, name, this.#transactions);
       this.#queues.set(name, queue);
     }
     return queue;

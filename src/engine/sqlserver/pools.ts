@@ -2,8 +2,8 @@
 import type { TokenCredential } from '@azure/identity';
 import type * as mssql from 'mssql';
 import { MultiOutboxError } from '../../errors.ts';
+import { Gate } from '../gate.ts';
 import { createPool, type Driver, type DriverSettings, driverConfig, loadDriver } from './driver.ts';
-import { Gate } from './login-gate.ts';
 import { type PoolLimits, PoolPolicy } from './pool-policy.ts';
 import { type ConnectionTarget, databaseKey, serverKey } from './target.ts';
 
@@ -34,6 +34,7 @@ export class Pools {
 
   constructor(settings: PoolSettings & DriverSettings, credential: () => Promise<TokenCredential>) {
     this.#policy = new PoolPolicy(settings);
+    // Logins are dear for a server, and a sweep over a cold fleet would start hundreds of them in the same second.
     this.#gate = new Gate(settings.loginsAtOnce);
     this.#settings = settings;
     this.#credential = credential;

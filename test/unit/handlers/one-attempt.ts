@@ -3,6 +3,7 @@ import type { Outcome } from '../../../src/engine/work-queue.ts';
 import { Attempt } from '../../../src/queue/attempt.ts';
 import type { Handler } from '../../../src/queue/handler.ts';
 import { silentLogger } from '../../../src/telemetry/logger.ts';
+import { noTransactions } from '../../support/attempt.ts';
 
 export interface AttemptOptions {
   readonly messageId?: string;
@@ -49,6 +50,7 @@ export function attemptOnce(
         retry: { maxAttempts: 5, baseMs: 0, maxDelayMs: 0 },
         timeoutMs,
         random: () => 0,
+        transactions: noTransactions,
       },
       resolve,
     );

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { Gate } from '../../../src/engine/sqlserver/login-gate.ts';
+import { Gate } from '../../../src/engine/gate.ts';
 import { PoolPolicy } from '../../../src/engine/sqlserver/pool-policy.ts';
 
 const limits = { maxOpen: 3, maxPerServer: 2, idleCloseMs: 100 };

@@ -12,6 +12,7 @@ import type {
   QueueStatistics,
   SettleRequest,
   SettleResult,
+  TransactRequest,
   WorkQueue,
 } from '../../work-queue.ts';
 import type { DatabaseHandle } from '../handle.ts';
@@ -22,6 +23,7 @@ import { insertMessages } from './enqueue.ts';
 import { messageRecord, type QueueTable, type RecordRow, recordColumns, tableOf } from './records.ts';
 import { settle } from './settle.ts';
 import { statistics } from './statistics.ts';
+import { transact } from './transact.ts';
 
 const lookMs = 5;
 
@@ -60,6 +62,10 @@ export class SqliteWorkQueue implements WorkQueue {
 
   settle(request: SettleRequest): Promise<SettleResult> {
     return settle(this.#handle, this.name, request);
+  }
+
+  transact<T>(request: TransactRequest, work: (transaction: unknown) => Promise<T>): Promise<T> {
+    return transact(this.#handle, this.name, request, work);
   }
 
   statistics(): Promise<QueueStatistics> {

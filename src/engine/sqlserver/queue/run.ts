@@ -7,6 +7,7 @@
  * remembered here: of those claimed under a fence, the others are what the lost answer had given.
  */
 import { randomUUID } from 'node:crypto';
+import type { LeaseRef } from '../../lease-store.ts';
 import type {
   BeginRequest,
   BeginResult,
@@ -120,6 +121,11 @@ export class RunCalls {
       expiresInMs: leftMs(header.ExpiresInMs),
       lost,
     };
+  }
+
+  /** A message that was settled by another call. */
+  forget({ lease, sequence }: { lease: LeaseRef; sequence: number }): void {
+    if (this.#inHand.fence === lease.fence) this.#inHand.sequences.delete(sequence);
   }
 
   async #call(

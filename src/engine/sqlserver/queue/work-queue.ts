@@ -1,5 +1,6 @@
 /** A work queue in a SQL Server database: its verbs, each concern in a file of its own. */
 import type * as mssql from 'mssql';
+import type { Gate } from '../../gate.ts';
 import type {
   BeginRequest,
   BeginResult,
@@ -11,6 +12,7 @@ import type {
   QueueStatistics,
   SettleRequest,
   SettleResult,
+  TransactRequest,
   WorkQueue,
 } from '../../work-queue.ts';
 import { type Database, uuid } from '../database.ts';
@@ -18,15 +20,19 @@ import { bury, countDead, listDead } from './dead.ts';
 import { enqueue, enqueueJoined } from './enqueue.ts';
 import { messageRecord, tableOf } from './records.ts';
 import { RunCalls } from './run.ts';
+import { transact } from './transact.ts';
 
 export class SqlServerWorkQueue implements WorkQueue {
   readonly name: QueueName;
   readonly #database: Database;
   readonly #table: string;
   readonly #run: RunCalls;
+  readonly #transactions: Gate;
 
-  constructor(database: Database, name: QueueName) {
+  /** @param transactions the handlers' transactions that the database's pool has room for beside a run's calls */
+  constructor(database: Database, name: QueueName, transactions: Gate) {
     this.name = name;
+    this.#transactions = transactions;
     this.#database = database;
     this.#table = tableOf[name];
     this.#run = new RunCalls(database, name);
@@ -56,6 +62,14 @@ export class SqlServerWorkQueue implements WorkQueue {
 
   settle(request: SettleRequest): Promise<SettleResult> {
     return this.#run.settle(request);
+  }
+
+  transact<T>(request: TransactRequest, work: (transaction: unknown) => Promise<T>): Promise<T> {
+    return this.#transactions.through(async () => {
+      const result = await transact(this.#database, this.#table, request, work);
+      this.#run.forget(request);
+      return result;
+    }, request.signal);
   }
 
   async statistics(): Promise<QueueStatistics> {

@@ -1,0 +1,35 @@
+/** What all engines' transactions of handlers have in common. */
+import { MultiOutboxError } from '../errors.ts';
+
+/** Settles as `work` does, unless the signal fires first; then with its reason, and `work` is left behind. */
+export async function unlessAborted<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let stop!: () => void;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([work(), aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** The message was taken over by a newer run, which will do the work again. */
+export function messageLost(tenantId: string | undefined): MultiOutboxError {
+  return new MultiOutboxError(
+    'LEASE_LOST',
+    `tenant '${tenantId}': the message belongs to a newer run; what its handler wrote was rolled back`,
+    tenantId === undefined ? {} : { tenantId },
+  );
+}
+
+/** The handler must leave the end of its transaction to the engine. */
+export function endedByHandler(tenantId: string | undefined): MultiOutboxError {
+  return new MultiOutboxError(
+    'TRANSACTION_NOT_OPEN',
+    `tenant '${tenantId}': the transaction is not open any more, so the message was not settled in it; leave COMMIT and ROLLBACK to context.transaction`,
+    tenantId === undefined ? {} : { tenantId },
+  );
+}

@@ -1,0 +1,61 @@
+/** A handler's own writes and the outcome of its message in one transaction (T1). */
+import { endedByHandler, messageLost, unlessAborted } from '../../handler-transaction.ts';
+import type { QueueName, TransactRequest } from '../../work-queue.ts';
+import type { Connection } from '../connection.ts';
+import { explain } from '../errors.ts';
+import { closeQuietly } from '../file.ts';
+import type { DatabaseHandle } from '../handle.ts';
+import { isTransactionOpen } from '../transaction.ts';
+import { applyOutcomes } from './outcomes.ts';
+import { tableOf } from './records.ts';
+
+/**
+ * The handler gets a connection of its own, closed at the end: what it does too late finds no database. The file has one
+ * writer, so handlers of this process take turns, and its other writes go in between.
+ */
+export function transact<T>(
+  handle: DatabaseHandle,
+  queue: QueueName,
+  request: TransactRequest,
+  work: (transaction: unknown) => Promise<T>,
+): Promise<T> {
+  const { signal } = request;
+  const { transactions } = handle.file;
+  return transactions.through(async () => {
+    const connection = await handle.begun();
+    try {
+      const result = await unlessAborted(() => work(connection.database), signal);
+      signal.throwIfAborted();
+      settleAndCommit(handle, connection, queue, request);
+      return result;
+    } finally {
+      // Takes back what was not committed.
+      closeQuietly(connection.database);
+    }
+  }, signal);
+}
+
+/** In one stretch: nothing comes between. */
+function settleAndCommit(
+  handle: DatabaseHandle,
+  connection: Connection,
+  queue: QueueName,
+  { lease, sequence }: TransactRequest,
+): void {
+  const { subject, file } = handle;
+  handle.assertOpen();
+  if (!isTransactionOpen(connection.database)) throw endedByHandler(subject.tenantId);
+  try {
+    const outcomes = [{ sequence, kind: 'done' }] as const;
+    const lost = applyOutcomes(
+      connection,
+      tableOf[queue],
+      { lease, outcomes, onDead: 'block' },
+      connection.now(),
+    );
+    if (lost.length > 0) throw messageLost(subject.tenantId);
+    connection.database.exec('COMMIT');
+  } catch (error) {
+    throw explain(error, subject, () => file.access());
+  }
+}

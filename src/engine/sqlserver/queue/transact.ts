@@ -1,0 +1,76 @@
+/** A handler's own writes and the outcome of its message in one transaction (T1). */
+import { setTimeout as delay } from 'node:timers/promises';
+import type * as mssql from 'mssql';
+import { endedByHandler, messageLost, unlessAborted } from '../../handler-transaction.ts';
+import type { TransactRequest } from '../../work-queue.ts';
+import { bigint, bind, bit, type Database, execute, type Parameters } from '../database.ts';
+import { classify, explain } from '../errors.ts';
+
+/** What became of the transaction; `unknown`: the answer to its commit was lost. */
+type Ended<T> =
+  | { readonly fate: 'committed' | 'unknown'; readonly value: T; readonly cause?: unknown }
+  | { readonly fate: 'rolled-back'; readonly error: unknown };
+
+export async function transact<T>(
+  database: Database,
+  table: string,
+  { lease, sequence, signal }: TransactRequest,
+  work: (transaction: unknown) => Promise<T>,
+): Promise<T> {
+  const { tenantId } = database.subject;
+  const message: Parameters = { Sequence: [bigint, sequence], Fence: [bigint, lease.fence] };
+  const ended = await database.connected(async ({ driver, pool }): Promise<Ended<T>> => {
+    const transaction = new driver.Transaction(pool);
+    await transaction.begin();
+    let value: T;
+    try {
+      value = await unlessAborted(() => work(transaction), signal);
+      signal.throwIfAborted();
+      database.assertOpen();
+    } catch (error) {
+      await rollBack(transaction);
+      return { fate: 'rolled-back', error };
+    }
+    try {
+      const request = new driver.Request(transaction);
+      bind(driver, request, message);
+      const [rows] = await execute(request, database.procedure(`${table}_Complete`));
+      if (rows![0]!.Settled !== true) throw messageLost(tenantId);
+    } catch (error) {
+      await rollBack(transaction);
+      const classified = classify(error, 'calling');
+      if (classified.code !== 'TRANSACTION_NOT_OPEN')
+        return { fate: 'rolled-back', error: explain(error, classified, database.subject) };
+      return { fate: 'rolled-back', error: endedByHandler(tenantId) };
+    }
+    try {
+      await transaction.commit();
+      return { fate: 'committed', value };
+    } catch (cause) {
+      return { fate: 'unknown', value, cause };
+    }
+  });
+  if (ended.fate === 'rolled-back') throw ended.error;
+  if (ended.fate === 'unknown') {
+    const asked = { ...message, Again: [bit, true] } as const;
+    const [rows] = await database.call(`${table}_Complete`, asked, { onLost: 'repeat' });
+    if (rows![0]!.Settled !== true)
+      throw explain(ended.cause, classify(ended.cause, 'calling'), database.subject);
+  }
+  return ended.value;
+}
+
+const pauseMs = 20;
+
+/** Waits for a request that the handler has left running; a connection that was lost has been rolled back. */
+async function rollBack(transaction: mssql.Transaction): Promise<void> {
+  for (;;) {
+    try {
+      await transaction.rollback();
+      return;
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'EREQINPROG') return;
+      await delay(pauseMs);
+    }
+  }
+}

@@ -1,0 +1,255 @@
+/** T1 to T3: a handler's own writes and its message's outcome in one transaction, as a run carries it out. */
+import type { DatabaseSync } from 'node:sqlite';
+import { MessageStatus } from '../../../src/engine/work-queue.ts';
+import {
+  defineHandler,
+  defineInboxHandler,
+  type HandlerContext,
+  type HandlerTransaction,
+} from '../../../src/queue/handler.ts';
+import { deferred } from '../../support/deferred.ts';
+import { FleetPlace } from '../../support/fleet-place.ts';
+import { message, messages, orders, run } from '../../support/queue-run.ts';
+import { recordingLogger } from '../../support/recording-logger.ts';
+import { takeOver } from '../../support/take-over.ts';
+
+const place = new FleetPlace();
+
+type Tx = HandlerTransaction<DatabaseSync>;
+
+/** An outbox beside which the application has a table of its own. */
+async function outboxWithLedger() {
+  const queue = await place.outbox();
+  const application = place.connection('tenants/acme.db');
+  application.exec('CREATE TABLE Ledger (Entry TEXT NOT NULL)');
+  const entries = () =>
+    application
+      .prepare('SELECT Entry FROM Ledger ORDER BY Entry')
+      .all()
+      .map((row) => row.Entry);
+  return { queue, entries };
+}
+
+const enter = ({ driver }: Tx, entry: string) => driver.prepare('INSERT INTO Ledger VALUES (?)').run(entry);
+
+describe('context.transaction', () => {
+  test('T1: each message takes effect once, and counts as done; the run goes on meanwhile', async () => {
+    const { queue, entries } = await outboxWithLedger();
+    const sent = [...messages(30), ...messages(30, { orderingKey: 'K' })];
+    await queue.enqueue(sent);
+    const handler = orders(({ messageId }, { transaction }) =>
+      transaction(async (tx: Tx) => {
+        enter(tx, messageId);
+        await new Promise((resolve) => setImmediate(resolve));
+      }),
+    );
+    const report = await run(queue, [handler], { dispatch: { batchSize: 20, concurrency: 5 } });
+    expect(report).toMatchObject({
+      status: 'dispatched',
+      counts: { done: 60, lost: 0, retried: 0 },
+      more: false,
+    });
+    expect(entries()).toEqual(sent.map(({ messageId }) => messageId).sort());
+    expect(await queue.statistics()).toMatchObject({ done: 60, ready: 0, claimed: 0, heldBack: 0 });
+  });
+
+  test('T1: it resolves with what the work returned; what throws is rolled back and tried again', async () => {
+    const { queue, entries } = await outboxWithLedger();
+    await queue.enqueue(messages(1));
+    const results: unknown[] = [];
+    const handler = orders(async (_, { attempt, transaction }) => {
+      results.push(
+        await transaction((tx: Tx) => {
+          enter(tx, `attempt ${attempt}`);
+          if (attempt === 1) throw new Error('not yet');
+          return 'result';
+        }),
+      );
+    });
+    const report = await run(queue, [handler], { retry: { baseMs: 0 } });
+    expect(report.counts).toMatchObject({ done: 1, retried: 1, lost: 0 });
+    expect(results).toEqual(['result']);
+    expect(entries()).toEqual(['attempt 2']);
+  });
+
+  test('T2: a handler that fails after the commit does not un-settle its message; it is told of', async () => {
+    const { queue, entries } = await outboxWithLedger();
+    const [sent] = messages(1);
+    await queue.enqueue([sent!]);
+    const logger = recordingLogger();
+    const handler = orders(async (_, { transaction }) => {
+      await transaction((tx: Tx) => enter(tx, 'once'));
+      throw new Error('too late');
+    });
+    const report = await run(queue, [handler], { logger });
+    expect(report.counts).toMatchObject({ done: 1, retried: 0, dead: 0, lost: 0 });
+    expect(entries()).toEqual(['once']);
+    expect(await queue.get(sent!.messageId)).toMatchObject({ status: MessageStatus.Done, lastError: null });
+    expect(logger.lines).toMatchObject([
+      { level: 'warn', fields: { messageId: sent!.messageId, error: 'too late' } },
+    ]);
+  });
+
+  test('T2: a handler that outlasts its time after the commit is done as well', async () => {
+    const { queue } = await outboxWithLedger();
+    await queue.enqueue(messages(1));
+    const handler = orders(
+      async (_, { transaction }) => {
+        await transaction(() => {});
+        await new Promise(() => {});
+      },
+      { timeoutMs: 50 },
+    );
+    expect((await run(queue, [handler])).counts).toMatchObject({ done: 1, retried: 0, lost: 0 });
+  });
+
+  test('T2: a second call in one attempt is an error', async () => {
+    const { queue, entries } = await outboxWithLedger();
+    await queue.enqueue(messages(1));
+    let second: unknown;
+    const handler = orders(async (_, { transaction }) => {
+      await transaction((tx: Tx) => enter(tx, 'first'));
+      second = await transaction((tx: Tx) => enter(tx, 'second')).catch((error: unknown) => error);
+    });
+    expect((await run(queue, [handler])).counts).toMatchObject({ done: 1 });
+    expect(second).toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('twice') });
+    expect(entries()).toEqual(['first']);
+  });
+
+  test('T3: the timeout rolls the transaction back at once, and lets the others in', async () => {
+    const { queue, entries } = await outboxWithLedger();
+    await queue.enqueue([message('hangs'), message('other')]);
+    const late = deferred<unknown>();
+    const goOn = deferred();
+    const handler = orders(
+      ({ payload }, { attempt, transaction }) =>
+        transaction(async (tx: Tx) => {
+          enter(tx, `${payload} ${attempt}`);
+          if (payload !== 'hangs' || attempt > 1) return;
+          await goOn.promise;
+          try {
+            late.resolve(enter(tx, 'too late'));
+          } catch (error) {
+            late.resolve(error);
+          }
+        }),
+      { timeoutMs: 200 },
+    );
+    const report = await run(queue, [handler], { retry: { baseMs: 0 } });
+    goOn.resolve();
+    expect(await late.promise).toMatchObject({ message: expect.stringContaining('not open') });
+    expect(report.counts).toMatchObject({ done: 2, retried: 1, lost: 0 });
+    expect(entries()).toEqual(['hangs 2', 'other 1']);
+  });
+
+  test('T3, D5: at a shutdown an open transaction is rolled back, and its attempt given back', async () => {
+    const { queue, entries } = await outboxWithLedger();
+    const [sent] = messages(1);
+    await queue.enqueue([sent!]);
+    const stop = new AbortController();
+    const handler = orders((_, { transaction }) =>
+      transaction(async (tx: Tx) => {
+        enter(tx, 'interrupted');
+        stop.abort(new Error('shutdown'));
+        await new Promise(() => {});
+      }),
+    );
+    const report = await run(queue, [handler], { signal: stop.signal });
+    expect(report).toMatchObject({ stop: 'signal', counts: { done: 0, released: 1, lost: 0 } });
+    expect(await queue.get(sent!.messageId)).toMatchObject({ status: MessageStatus.Ready, attempts: 0 });
+    expect(entries()).toEqual([]);
+  });
+
+  test('T3: a handler that ends before its transaction, returning or throwing', async () => {
+    const { queue, entries } = await outboxWithLedger();
+    await queue.enqueue([message('returns'), message('throws')]);
+    const handler = orders(({ payload }, context: HandlerContext) => {
+      if (context.attempt > 1) return;
+      const transacting = context.transaction(async (tx: Tx) => {
+        await new Promise((resolve) => setImmediate(resolve));
+        enter(tx, payload);
+      });
+      transacting.catch(() => {});
+      if (payload === 'throws') throw new Error('did not wait');
+    });
+    const report = await run(queue, [handler], { retry: { baseMs: 0 } });
+    expect(report.counts).toMatchObject({ done: 2, retried: 1, lost: 0 });
+    expect(entries()).toEqual(['returns']);
+  });
+
+  test('T1, Q6: a message that a newer run has taken is lost, and nothing of it is written', async () => {
+    const { queue, entries } = await outboxWithLedger();
+    await queue.enqueue(messages(1));
+    const errors: unknown[] = [];
+    const handler = orders(async (_, { transaction }) => {
+      await takeOver(await place.outbox());
+      await transaction((tx: Tx) => enter(tx, 'stolen')).catch((error: unknown) => {
+        errors.push(error);
+        throw error;
+      });
+    });
+    const report = await run(queue, [handler]);
+    expect(report).toMatchObject({ stop: 'lease-lost', counts: { done: 0, lost: 1 } });
+    expect(errors).toMatchObject([{ code: 'LEASE_LOST' }]);
+    expect(entries()).toEqual([]);
+  });
+
+  test('T1: the lease is renewed between transactions that never leave a gap', async () => {
+    const { queue } = await outboxWithLedger();
+    await queue.enqueue(messages(40));
+    const handler = orders((_, { transaction }) =>
+      transaction(() => new Promise((resolve) => setTimeout(resolve, 25))),
+    );
+    const report = await run(queue, [handler], { dispatch: { leaseMs: 300, batchSize: 40 } });
+    expect(report).toMatchObject({ stop: 'drained', counts: { done: 40, lost: 0 } });
+  });
+
+  test('T1: a handler that ends the transaction itself is told so, and the message comes again', async () => {
+    const { queue } = await outboxWithLedger();
+    await queue.enqueue(messages(1));
+    const handler = orders((_, { transaction }) => transaction((tx: Tx) => tx.driver.exec('COMMIT')));
+    const report = await run(queue, [handler], { retry: { maxAttempts: 1 } });
+    expect(report.counts).toMatchObject({ dead: 1 });
+    expect((await queue.listDead({}, { limit: 1 }))[0]!.lastError).toContain('COMMIT and ROLLBACK');
+  });
+});
+
+describe('a handler that enqueues in its transaction', () => {
+  test('T4: the message is there if and only if the work is committed, and its tenant is due', async () => {
+    const mails: string[] = [];
+    const face = await place.fleet(['acme'], {
+      schedule: { idleCeilingMs: 'never' },
+      retry: { baseMs: 0 },
+      handlers: [
+        defineInboxHandler({
+          topic: 'order.paid',
+          handle: ({ payload }, { attempt, transaction }) =>
+            transaction(async (tx) => {
+              await tx.enqueue({ topic: 'mail', payload: `${payload}, attempt ${attempt}` });
+              await face.outbox('acme').enqueue([{ topic: 'mail', payload: `copy of attempt ${attempt}` }], {
+                transaction: tx.driver,
+              });
+              if (attempt === 1) throw new Error('rolled back');
+            }),
+        }),
+        defineHandler({
+          topic: 'mail',
+          handle: ({ payload }) => {
+            mails.push(payload);
+          },
+        }),
+      ],
+    });
+    await face
+      .inbox('acme')
+      .receive({ source: 's', messageId: '1', topic: 'order.paid', payload: 'order 1' });
+    // The run of the outbox was over when the message came.
+    expect(await face.dispatch({ tenantId: 'acme' })).toMatchObject({
+      counts: { done: 1, retried: 1 },
+      nextDueInMs: 0,
+    });
+    expect((await face.plan()).requests).toMatchObject([{ tenantId: 'acme' }]);
+    await face.dispatch({ tenantId: 'acme' });
+    expect(mails.sort()).toEqual(['copy of attempt 2', 'order 1, attempt 2']);
+  });
+});
