@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /**
  * Every error that leaves this library carries one of these codes. Codes are stable; messages are not.
  * A message says what is wrong and what to do next, in one line, and holds neither secrets nor payloads.
@@ -66,15 +68,19 @@ export function isMultiOutboxError(error: unknown, code?: ErrorCode): error is M
   return error instanceof MultiOutboxError && (code === undefined || error.code === code);
 }
 
+/** True for errors of another realm (node:vm) too, which are no instances of this one's Error. */
+export function isError(thrown: unknown): thrown is Error {
+  return thrown instanceof Error || types.isNativeError(thrown);
+}
+
 /** The text kept of anything that was thrown, an Error or not. Never throws, whatever the thing does when read. */
 export function errorText(thrown: unknown): string {
   if (typeof thrown === 'string') return thrown;
   try {
-    // By shape, not by class: an error of another realm (node:vm) is no instance of this one's Error.
     if (typeof thrown === 'object' && thrown !== null) {
       const { message, name } = thrown as Partial<Error>;
       if (typeof message === 'string' && message !== '') return message;
-      if (thrown instanceof Error) return typeof name === 'string' && name !== '' ? name : 'Error';
+      if (isError(thrown)) return typeof name === 'string' && name !== '' ? name : 'Error';
     }
     return `non-error thrown: ${JSON.stringify(thrown) ?? String(thrown)}`;
   } catch {

@@ -1,5 +1,5 @@
 import type { ClaimedMessage, Outcome } from '../engine/work-queue.ts';
-import { errorText } from '../errors.ts';
+import { errorText, isError } from '../errors.ts';
 import { backoffCeiling, backoffDelay, longestDelayMs, type RetryPolicy } from './retry.ts';
 
 /**
@@ -73,7 +73,7 @@ function outcomeWanted(thrown: unknown): Outcome | undefined {
 }
 
 function isNamed(thrown: unknown, name: string): thrown is Error {
-  return thrown instanceof Error && thrown.name === name;
+  return isError(thrown) && thrown.name === name;
 }
 
 /**

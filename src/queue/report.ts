@@ -1,6 +1,6 @@
 import type { RunCounts } from '../engine/registry.ts';
 import type { QueueName } from '../engine/work-queue.ts';
-import { errorText, isMultiOutboxError } from '../errors.ts';
+import { errorText, isError, isMultiOutboxError } from '../errors.ts';
 
 /** What ended a run's claiming (D5). */
 export type StopReason = 'drained' | 'budget' | 'changed' | 'signal' | 'lease-lost' | 'error';
@@ -26,6 +26,6 @@ export function describeError(error: unknown): { code: string; message: string }
   if (isMultiOutboxError(error)) return { code: error.code, message: error.message };
   return {
     code: 'INTERNAL',
-    message: error instanceof Error ? `${error.name}: ${errorText(error)}` : errorText(error),
+    message: isError(error) ? `${error.name}: ${errorText(error)}` : errorText(error),
   };
 }

@@ -43,6 +43,8 @@ describe('what a handler throws (D3)', () => {
     expect(of(new NoSuchCustomer('x')).kind).toBe('dead');
     const copy = Object.assign(new Error('later'), { name: 'RetryLater', delayMs: 7 });
     expect(of(copy)).toEqual({ kind: 'release', delayMs: 7, error: 'later' });
+    const realm = "Object.assign(new Error('never'), { name: 'PermanentError' })";
+    expect(of(runInNewContext(realm))).toEqual({ kind: 'dead', error: 'never' });
   });
 
   test('D3: a RetryLater of somebody else that names no delay is an ordinary error', () => {
@@ -80,6 +82,7 @@ describe('what a handler throws (D3)', () => {
     ['an error without a message', new TypeError(), 'TypeError'],
     ['an error whose message is no text', Object.assign(new Error('x'), { message: { a: 1 } }), 'Error'],
     ['an error of another realm', runInNewContext("new Error('elsewhere')"), 'elsewhere'],
+    ['an error of another realm without a message', runInNewContext('new TypeError()'), 'TypeError'],
     ['an error of our own', new MultiOutboxError('ABORTED', 'stopped'), 'stopped'],
     [
       'an object that cannot be read',
