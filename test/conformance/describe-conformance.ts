@@ -23,6 +23,7 @@ import { Scene } from './scene.ts';
 import { schemaSuite } from './schema.ts';
 import { settleSuite } from './settle.ts';
 import { transactSuite } from './transact.ts';
+import { userLeasesSuite } from './user-leases.ts';
 
 const suites = [
   schemaSuite,
@@ -42,6 +43,7 @@ const suites = [
   retentionSuite,
   randomQueueSuite,
   leaseStoreSuite,
+  userLeasesSuite,
   registryTenantsSuite,
   registryPlanSuite,
   registryReportSuite,
