@@ -52,7 +52,7 @@ try {
 } catch (error) {
   program.error(`error: ${error instanceof Error ? error.message : error}`);
 }
-const findings = await simulate(scenario!, options.seed);
+const findings = await simulate(scenario!, { seed: options.seed });
 console.log(options.json ? JSON.stringify(findings, null, 2) : await reportText(findings));
 
 function read(name: string): unknown {

@@ -2,24 +2,24 @@
 import type { ScenarioInput } from './scenario.ts';
 
 const flood: ScenarioInput = {
-  title: 'one tenant flooded with 50,000 messages, 99 with one message a second, on two places',
-  duration: '3m',
-  places: 2,
+  title: 'one tenant flooded with 50,000 messages, 99 with one every two seconds, on one place',
+  duration: '2m',
+  places: 1,
   // Several runs long, so that plans have a say in when the flood goes on.
-  settings: { dispatch: { timeBudgetMs: '5s' } },
+  settings: { dispatch: { timeBudgetMs: '1s' } },
   classes: [
     {
       name: 'steady',
       tenants: 99,
       handler: '10ms',
-      arrivals: [{ kind: 'steady', every: '1s' }],
+      arrivals: [{ kind: 'steady', every: '2s' }],
       tenant: { priority: 5, weight: 3, slaSeconds: 2 },
     },
     {
       name: 'flooded',
       tenants: 1,
       handler: '10ms',
-      arrivals: [{ kind: 'flood', at: '30s', messages: 50_000 }],
+      arrivals: [{ kind: 'flood', at: '10s', messages: 50_000 }],
     },
   ],
 };

@@ -25,8 +25,16 @@ type Happening = () => Promise<void> | void;
 /** Midnight of a Monday. */
 const beginsUtc = Date.UTC(2026, 0, 5);
 
-/** @param strategy instead of the one that the scenario's settings name */
-export async function simulate(scenario: Scenario, seed = 1, strategy?: Strategy): Promise<Findings> {
+export interface SimulateOptions {
+  readonly seed?: number;
+  /** Instead of the one that the scenario's settings name. */
+  readonly strategy?: Strategy;
+}
+
+export async function simulate(
+  scenario: Scenario,
+  { seed = 1, strategy }: SimulateOptions = {},
+): Promise<Findings> {
   const settings = loadSettings(scenario.settings, {});
   const simulation = new Simulation(
     scenario,
