@@ -1,0 +1,58 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { settingDescriptions } from '../../../src/settings.ts';
+
+const root = path.join(__dirname, '../../..');
+const documents = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'sql/README.md',
+  ...globSync('docs/*.md', { cwd: root }),
+];
+const read = (document: string) => readFileSync(path.join(root, document), 'utf8');
+
+/** As forges make them of headings. */
+function anchorsOf(document: string): string[] {
+  return [...read(document).matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+test('every link between documents leads somewhere', () => {
+  const broken = documents.flatMap((document) =>
+    [...read(document).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)]
+      .filter(([, file, anchor]) => {
+        const target = file === '' ? document : path.join(path.dirname(document), file!);
+        if (!existsSync(path.join(root, target))) return true;
+        return anchor !== undefined && !anchorsOf(target).includes(anchor);
+      })
+      .map(([link]) => `${document}: ${link}`),
+  );
+  expect(broken).toEqual([]);
+});
+
+test('every document is linked from another', () => {
+  const linked = documents.flatMap((document) =>
+    [...read(document).matchAll(/\]\((?!https?:)([^)#\s]+)/g)].map(([, file]) =>
+      path.join(path.dirname(document), file!),
+    ),
+  );
+  expect(documents.filter((document) => document !== 'README.md' && !linked.includes(document))).toEqual([]);
+});
+
+test('every variable that the documents name is a setting', () => {
+  const known = new Set(settingDescriptions.map(({ variable }) => variable));
+  const unknown = documents.flatMap((document) =>
+    [...read(document).matchAll(/`(MULTI_OUTBOX_\w+)/g)]
+      .filter(
+        ([, variable]) =>
+          !variable!.endsWith('_') && !variable!.startsWith('MULTI_OUTBOX_TEST_') && !known.has(variable!),
+      )
+      .map(([, variable]) => `${document}: ${variable}`),
+  );
+  expect(unknown).toEqual([]);
+});
