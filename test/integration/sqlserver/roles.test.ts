@@ -114,13 +114,21 @@ describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
     });
   }, 120_000);
 
-  test('an operator looks and buries, and does not run', async () => {
+  test('an operator looks, buries and frees leases, and does not run', async () => {
     const user = await newUser(mine, 'messaging_operator');
     await as(user, async (open) => {
       const queue = open(mine).queue('outbox');
       expect(await queue.replayDead({}, 1)).toBe(0);
       expect(await queue.listDead({}, { limit: 1 })).toEqual([]);
-      expect(await open(mine).leases.list()).toEqual(expect.any(Array));
+      const { leases } = open(mine);
+      expect(await leases.list()).toEqual(expect.any(Array));
+      const lease = { name: 'job', owner: 'o' };
+      await as(await newUser(mine, 'messaging_dispatcher'), async (openAsHolder) => {
+        const held = await openAsHolder(mine).leases.acquire({ ...lease, durationMs: 60_000 });
+        if (held.status !== 'acquired') throw new Error('expected the lease');
+        expect(await leases.release({ ...lease, fence: held.fence })).toBe(true);
+      });
+      await expect(leases.acquire({ ...lease, durationMs: 60_000 })).rejects.toMatchObject(refused);
       await expect(queue.begin({ owner: 'o', durationMs: 1_000, claim })).rejects.toMatchObject(refused);
     });
   }, 120_000);
