@@ -9,6 +9,7 @@ import type {
 } from '../engine/work-queue.ts';
 import { MultiOutboxError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { publishPoint } from '../telemetry/points.ts';
 import type { AttemptTrace, RunTrace } from '../telemetry/spans.ts';
 import {
   type Handler,
@@ -145,15 +146,17 @@ export class Attempt {
   async #transact<Result>(
     work: (tx: HandlerTransaction<never>) => Result | PromiseLike<Result>,
   ): Promise<Result> {
-    const { transactions } = this.#setting;
+    const { transactions, tenant } = this.#setting;
     const { sequence } = this.message;
     try {
       const result = await transactions.transact({ sequence, signal: this.signal }, async (driver) => {
         const value = await work(transactionView(driver as never, transactions));
         this.#transaction = 'committing';
+        publishPoint('commit:before', tenant.id);
         return value;
       });
       this.#transaction = 'committed';
+      publishPoint('commit:after', tenant.id);
       return result;
     } catch (error) {
       this.#transaction = 'rolled back';

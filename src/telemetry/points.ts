@@ -9,6 +9,8 @@ export type PointName =
   | 'plan:committed'
   | 'run:claimed'
   | 'handler:start'
+  | 'commit:before'
+  | 'commit:after'
   | 'settle:before'
   | 'settle:after'
   | 'renew:before'

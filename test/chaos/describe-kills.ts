@@ -2,6 +2,7 @@
 import { applicationSuite } from './applications.ts';
 import { deadlyMessageSuite } from './deadly-messages.ts';
 import type { KillHarness } from './harness.ts';
+import { ledgerSuite } from './ledgers.ts';
 import { momentSuite } from './moments.ts';
 import { planSuite } from './plans.ts';
 import { pointSuite } from './points.ts';
@@ -21,5 +22,6 @@ export function describeKills(harness: KillHarness): void {
     planSuite(harness);
     deadlyMessageSuite(harness);
     applicationSuite(harness);
+    ledgerSuite(harness);
   });
 }

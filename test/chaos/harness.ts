@@ -24,6 +24,13 @@ export interface KillStage {
   /** A tenant to register, on a database that no other tenant has. It may not exist yet, if `migrate` creates it. */
   tenant(id: string): TenantInput;
   readonly transactions: TransactionModule;
+  /** Runs a statement on a tenant's database, on a connection of the test's own; gives its rows. */
+  query(tenantId: string, sql: string): Promise<readonly Record<string, unknown>[]>;
+  /**
+   * Resolves once the database works no more for a process that was killed: a server may still carry out its last
+   * call. Absent where the work ends with the process.
+   */
+  gone?(pid: number): Promise<void>;
   /** Removes the storage. No process uses it any more. */
   dispose(): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describeKills } from './describe-kills.ts';
 
 describeKills({
@@ -15,6 +16,14 @@ describeKills({
       transactions: {
         module: resolve('test/chaos/fixtures/sqlite-transactions.mjs'),
         options: (tenantId) => ({ file: file(tenantId) }),
+      },
+      async query(tenantId, sql) {
+        const connection = new DatabaseSync(file(tenantId), { timeout: 5_000 });
+        try {
+          return connection.prepare(sql).all();
+        } finally {
+          connection.close();
+        }
       },
       dispose: () => rm(folder, { recursive: true, force: true }),
     };
