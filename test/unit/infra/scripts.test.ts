@@ -21,11 +21,8 @@ describeWithShell('scripts that follow a deployment', () => {
 
   beforeEach(() => {
     folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-scripts-'));
-    command(
-      'npm',
-      `case "$*" in *"tenants show birch"*) exit 0;; *"tenants show"*|*"tenants add bad"*) exit 1;; esac`,
-    );
-    command('sqlcmd', 'exit 0');
+    command('npm', 'exit 0');
+    command('sqlcmd', `case "$*" in *bad-db*) exit 1;; esac`);
     command('azd', 'exit 1');
   });
 
@@ -67,29 +64,44 @@ describeWithShell('scripts that follow a deployment', () => {
     expect(making.length).toBe(2);
   });
 
-  test('add-tenants: each line is registered once, migrated and entered; failures are told at the end', () => {
+  test('add-tenants: the file is imported, then each database entered; failures are told at the end', () => {
     const file = path.join(folder, 'tenants.csv');
     writeFileSync(
       file,
-      'id,server,database\nacme,one.example,acme-db\r\nbad,one.example,bad-db\nbirch,two.example,birch-db',
+      'id,server,database,priority\nacme,one.example,acme-db,1\r\nbad,one.example,bad-db,\nbirch,two.example,birch-db,2',
     );
-    const { status, stdout, calls } = run('add-tenants.sh', [file]);
+    const { status, stderr, calls } = run('add-tenants.sh', [file]);
     expect(status).toBe(1);
-    expect(stdout).toContain('2 tenants ready, 1 failed: bad.');
-    expect(calls.filter((call) => !call.includes('tenants show'))).toEqual([
-      'npm run --silent cli -- tenants add acme --server one.example --database acme-db --migrate',
+    expect(stderr).toContain('could not be let in for 1: bad.');
+    expect(calls).toEqual([
+      `npm run --silent cli -- tenants import ${file} --update --migrate`,
       expect.stringMatching(/^sqlcmd -S one\.example -d acme-db /),
-      'npm run --silent cli -- tenants add bad --server one.example --database bad-db --migrate',
-      'npm run --silent cli -- migrate --tenant birch',
+      expect.stringMatching(/^sqlcmd -S one\.example -d bad-db /),
       expect.stringMatching(/^sqlcmd -S two\.example -d birch-db /),
     ]);
+  });
+
+  test('add-tenants: rows that were not imported are a failure, and the others are entered all the same', () => {
+    command('npm', 'exit 1');
+    const file = path.join(folder, 'tenants.csv');
+    writeFileSync(file, 'id,server,database\r\nacme,one.example,acme-db\r\n');
+    const { status, calls } = run('add-tenants.sh', [file]);
+    expect([status, calls.length]).toEqual([1, 2]);
+  });
+
+  test('add-tenants: a file without that heading is wrong usage', () => {
+    const file = path.join(folder, 'tenants.csv');
+    writeFileSync(file, 'acme,one.example,acme-db\n');
+    const { status, stderr, calls } = run('add-tenants.sh', [file]);
+    expect([status, calls]).toEqual([2, []]);
+    expect(stderr).toContain('id,server,database');
   });
 
   test.each(['prepare-registry.sh', 'grant-identity.sh', 'add-tenants.sh'])(
     '%s touches nothing without a deployment',
     (script) => {
       const file = path.join(folder, 'tenants.csv');
-      writeFileSync(file, 'acme,one.example,acme-db\n');
+      writeFileSync(file, 'id,server,database\nacme,one.example,acme-db\n');
       const args = {
         'prepare-registry.sh': [],
         'grant-identity.sh': ['one.example', 'acme-db'],

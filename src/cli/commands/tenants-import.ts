@@ -1,0 +1,152 @@
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { isDeepStrictEqual } from 'node:util';
+import type { Command } from 'commander';
+import { isMultiOutboxError, MultiOutboxError } from '../../errors.ts';
+import { tenantDefinition } from '../../fleet/tenant.ts';
+import type { MultiOutbox } from '../../multi-outbox.ts';
+import { createRegistry } from '../create-registry.ts';
+import { describeError, FailedError, UsageError } from '../errors.ts';
+import { counted } from '../output/text.ts';
+import type { Runner } from '../program.ts';
+import { inputOf, tenantFields, tenantWith } from '../tenant-fields.ts';
+import { readTenantRows, type TenantRow } from '../tenant-rows.ts';
+
+interface ImportOptions {
+  readonly update?: true;
+  readonly dryRun?: true;
+  readonly migrate?: boolean;
+}
+
+type Imported = 'added' | 'changed' | 'unchanged';
+
+/** A row that could not be taken, or a tenant whose database could not be brought up to date (without a line). */
+interface Failure {
+  readonly line: number | null;
+  readonly tenantId: string | null;
+  readonly code: string;
+  readonly message: string;
+}
+
+export function tenantsImportCommand(tenants: Command, run: Runner): void {
+  const columns = ['id', ...tenantFields.map(({ name }) => name), 'tag:NAME'].join(', ');
+  tenants
+    .command('import')
+    .description('register the tenants of a CSV file; a row that cannot be taken does not stop the others')
+    .argument('<file>', "the file; '-' for standard input")
+    .option('--update', 'change tenants that are registered already; empty cells leave a field as it is')
+    .option('--dry-run', 'check every row, and change nothing')
+    .option(
+      '--migrate',
+      "bring the tenants' databases to this program's schema (default for embedded databases)",
+    )
+    .option('--no-migrate', "leave the tenants' databases alone")
+    .addHelpText(
+      'after',
+      `\nThe first line names the columns, in any order: ${columns}.\nExit code 1 when a row could not be taken.`,
+    )
+    .action((file: string, options: ImportOptions, command: Command) =>
+      run(command, async (session) => {
+        const { dryRun = false, update = false } = options;
+        const multiOutbox = await session.open();
+        const isNew = dryRun
+          ? (await (await multiOutbox.registry()).schema.version()) === 0
+          : await createRegistry(multiOutbox);
+        const take = taker(multiOutbox, {
+          dryRun,
+          update,
+          embedded: session.embedded,
+          isNew: dryRun && isNew,
+        });
+        const counts = { added: 0, changed: 0, unchanged: 0 };
+        const failures: Failure[] = [];
+        const lines = new Map<string, number>();
+        for await (const row of readTenantRows(opened(file))) {
+          const { line, id } = row;
+          try {
+            if (id !== null && lines.has(id))
+              throw new UsageError(`line ${lines.get(id)} has this id already`);
+            counts[await take(row)]++;
+            lines.set(id!, line);
+          } catch (error) {
+            // The registry's own trouble is not this row's.
+            if (isMultiOutboxError(error) && error.transient) throw error;
+            failures.push({ line, tenantId: id, ...reasonOf(error) });
+          }
+        }
+        // Lines that are no rows of CSV are told of late.
+        failures.sort((a, b) => a.line! - b.line!);
+        if (!dryRun && (options.migrate ?? session.embedded))
+          failures.push(...(await migrationFailures(multiOutbox, [...lines.keys()])));
+        await session.show({ dryRun, ...counts, failures }, () =>
+          [
+            ...failures.map(failureText),
+            `${counts.added} added, ${counts.changed} changed, ${counts.unchanged} unchanged, ${failures.length} failed${dryRun ? '; nothing was written' : ''}.`,
+          ].join('\n'),
+        );
+        if (failures.length > 0)
+          throw new FailedError(
+            `${counted(failures.length, 'row or tenant', 'rows or tenants')} failed, the first: ${failureText(failures[0]!)}`,
+          );
+      }),
+    );
+}
+
+function opened(file: string): Readable {
+  return file === '-' ? process.stdin : createReadStream(file);
+}
+
+/** Registers or changes the tenant of a row, or says what that would do. */
+function taker(
+  { tenants }: MultiOutbox,
+  options: {
+    readonly dryRun: boolean;
+    readonly update: boolean;
+    readonly embedded: boolean;
+    /** There is no registry yet. */
+    readonly isNew: boolean;
+  },
+): (row: TenantRow) => Promise<Imported> {
+  const { dryRun, update, embedded, isNew } = options;
+  return async (row) => {
+    if ('problem' in row) throw new UsageError(row.problem);
+    const { id, values, tags } = row;
+    const known = isNew || !(dryRun || update) ? null : await tenants.get(id).catch(unlessUnknown);
+    if (known === null || known.status === 'retired') {
+      const input = tenantWith({ id }, values, tags);
+      if (dryRun) tenantDefinition(input, { embedded });
+      else await tenants.add(input);
+      return 'added';
+    }
+    if (!update) throw new MultiOutboxError('TENANT_EXISTS', alreadyThere);
+    const before = inputOf(known);
+    const after = tenantDefinition(tenantWith(before, values, tags), { embedded });
+    if (isDeepStrictEqual(after, tenantDefinition(before, { embedded }))) return 'unchanged';
+    if (!dryRun) await tenants.change(after);
+    return 'changed';
+  };
+}
+
+function unlessUnknown(error: unknown): null {
+  if (isMultiOutboxError(error, 'UNKNOWN_TENANT')) return null;
+  throw error;
+}
+
+async function migrationFailures(multiOutbox: MultiOutbox, tenants: string[]): Promise<Failure[]> {
+  if (tenants.length === 0) return [];
+  const migrations = await multiOutbox.migrate({ tenants, parallel: 4 });
+  return migrations.flatMap(({ tenantId, error }) => (error ? [{ line: null, tenantId, ...error }] : []));
+}
+
+const alreadyThere = 'it is registered already; give --update to change it';
+
+function reasonOf(error: unknown): { code: string; message: string } {
+  if (isMultiOutboxError(error, 'TENANT_EXISTS')) return { code: error.code, message: alreadyThere };
+  const { code, message } = describeError(error);
+  return { code: code === 'USAGE' ? 'INVALID_ROW' : code, message };
+}
+
+function failureText({ line, tenantId, code, message }: Failure): string {
+  const where = [line === null ? '' : `line ${line}`, tenantId ?? ''].filter(Boolean).join(', ');
+  return `${where}: ${code === 'INVALID_ROW' ? message : `${code}: ${message}`}`;
+}

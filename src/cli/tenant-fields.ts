@@ -1,0 +1,144 @@
+/** The fields of a tenant on the command line: options of `tenants add` and `change`, columns of `tenants import`. */
+import type { Command } from 'commander';
+import type { TenantRecord } from '../engine/registry.ts';
+import type { TenantInput } from '../fleet/tenant.ts';
+import { durationOrNever, numberArgument, pairArgument, wholeNumber } from './arguments.ts';
+
+export interface TenantField {
+  /** As the option and the column are called. */
+  readonly name: string;
+  readonly value: string;
+  readonly description: string;
+  /** @throws InvalidArgumentError */
+  readonly parse: (text: string) => unknown;
+  /** Where it stands in a tenant. */
+  readonly place: readonly [keyof TenantInput] | readonly ['overrides', string];
+  /** What `--no-NAME` says: the field can be taken back. */
+  readonly without?: string;
+}
+
+const asGiven = (text: string) => text;
+
+export const tenantFields: readonly TenantField[] = [
+  {
+    name: 'database',
+    value: '<name>',
+    description:
+      "name of the database (default the id); embedded: a file relative to the registry's folder (default tenants/<id>.db)",
+    parse: asGiven,
+    place: ['database'],
+  },
+  {
+    name: 'server',
+    value: '<name>',
+    description: 'server that the database is on; not for embedded databases',
+    parse: asGiven,
+    place: ['server'],
+  },
+  {
+    name: 'auth-setting',
+    value: '<name>',
+    description: 'name of the app setting that holds a connection string',
+    parse: (name) => ({ kind: 'setting', name }),
+    place: ['auth'],
+    without: 'enter the database with the managed identity',
+  },
+  {
+    name: 'schema',
+    value: '<name>',
+    description: 'database schema that holds the objects (default messaging)',
+    parse: asGiven,
+    place: ['schema'],
+  },
+  {
+    name: 'priority',
+    value: '<number>',
+    description: 'higher is served first, -1000 to 1000',
+    parse: wholeNumber(-1_000, 1_000),
+    place: ['priority'],
+  },
+  {
+    name: 'weight',
+    value: '<number>',
+    description: 'share relative to other tenants (default 1)',
+    parse: numberArgument,
+    place: ['weight'],
+  },
+  {
+    name: 'sla',
+    value: '<seconds>',
+    description: 'seconds within which a due message should be dispatched',
+    parse: wholeNumber(1, 31_536_000),
+    place: ['slaSeconds'],
+    without: 'promise nothing',
+  },
+  {
+    name: 'batch-size',
+    value: '<number>',
+    description: 'messages claimed at once',
+    parse: wholeNumber(1, 5_000),
+    place: ['overrides', 'batchSize'],
+    without: "the fleet's batch size",
+  },
+  {
+    name: 'concurrency',
+    value: '<number>',
+    description: 'handlers running at once',
+    parse: wholeNumber(1, 1_000),
+    place: ['overrides', 'concurrency'],
+    without: "the fleet's concurrency",
+  },
+  {
+    name: 'idle-ceiling',
+    value: '<duration>',
+    description: "longest interval while idle, or 'never'",
+    parse: durationOrNever,
+    place: ['overrides', 'idleCeilingMs'],
+    without: "the fleet's idle ceiling",
+  },
+];
+
+/** Values of fields; undefined takes one back. */
+export type FieldValues = ReadonlyMap<TenantField, unknown>;
+
+/** Gives a command the fields as options, and `--tag`. */
+export function addFieldOptions(command: Command, { removable = false } = {}): Command {
+  for (const { name, value, description, parse, without } of tenantFields) {
+    command.option(`--${name} ${value}`, description, parse);
+    if (removable && without !== undefined) command.option(`--no-${name}`, without);
+  }
+  return command.option('--tag <key=value>', 'a tag that handlers see; repeatable', pairArgument);
+}
+
+/** The values among a command's options. */
+export function fieldValues(options: Readonly<Record<string, unknown>>): FieldValues {
+  const values = new Map<TenantField, unknown>();
+  for (const field of tenantFields) {
+    const value = options[field.name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())];
+    if (value !== undefined) values.set(field, value === false ? undefined : value);
+  }
+  return values;
+}
+
+/** The tenant with some fields changed. What is wrong with the result, the library says. */
+export function tenantWith(
+  tenant: TenantInput,
+  values: FieldValues,
+  tags: Readonly<Record<string, string>> = {},
+): TenantInput {
+  const overrides: Record<string, unknown> = { ...tenant.overrides };
+  const changed: Record<string, unknown> = { ...tenant, tags: { ...tenant.tags, ...tags }, overrides };
+  for (const [{ place }, value] of values) {
+    const target = place.length === 2 ? overrides : changed;
+    const key = place.at(-1)!;
+    if (value === undefined) delete target[key];
+    else target[key] = value;
+  }
+  return changed as unknown as TenantInput;
+}
+
+/** A registered tenant as it would be given. */
+export function inputOf(record: TenantRecord): TenantInput {
+  const { id, server, database, auth, schema, priority, weight, slaSeconds, tags, overrides } = record;
+  return { id, server, database, auth, schema, priority, weight, slaSeconds, tags, overrides };
+}

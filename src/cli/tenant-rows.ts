@@ -1,0 +1,92 @@
+/** The rows of a CSV file of tenants, one after another: the file may be of any length. */
+import type { Readable } from 'node:stream';
+import { UsageError } from './errors.ts';
+import { oneLine } from './output/text.ts';
+import { type FieldValues, type TenantField, tenantFields } from './tenant-fields.ts';
+
+/** A row, or what is wrong with it. */
+export type TenantRow =
+  | {
+      readonly line: number;
+      readonly id: string;
+      /** Of the cells that are not empty. */
+      readonly values: FieldValues;
+      readonly tags: Readonly<Record<string, string>>;
+    }
+  | { readonly line: number; readonly id: string | null; readonly problem: string };
+
+const fields = new Map(tenantFields.map((field) => [field.name, field]));
+const tagPrefix = 'tag:';
+
+/** @throws UsageError when the first row is no heading that can be used, or the text is not CSV at all */
+export async function* readTenantRows(source: Readable): AsyncGenerator<TenantRow> {
+  const { CsvError, parse } = await import('csv-parse');
+  const broken: TenantRow[] = [];
+  const parser = parse({
+    columns: checkedHeading,
+    bom: true,
+    info: true,
+    trim: true,
+    skip_empty_lines: true,
+    skip_records_with_error: true,
+    on_skip: (error) => {
+      if (error) broken.push({ line: Number(error.lines), id: null, problem: oneLine(error.message) });
+      return undefined;
+    },
+  });
+  source.on('error', (error) => parser.destroy(error));
+  let isEmpty = true;
+  try {
+    for await (const { info, record } of source.pipe(parser)) {
+      isEmpty = false;
+      yield* broken.splice(0);
+      yield rowOf(info.lines, record);
+    }
+  } catch (error) {
+    if (error instanceof CsvError) throw new UsageError(`This is no CSV file: ${oneLine(error.message)}.`);
+    if (error instanceof Error && 'syscall' in error)
+      throw new UsageError(`The file cannot be read: ${oneLine(error.message)}.`);
+    throw error;
+  }
+  if (isEmpty && broken.length === 0) throw new UsageError('There is no row below the heading.');
+  yield* broken;
+}
+
+function checkedHeading(names: readonly string[]): string[] {
+  const heading = names.map((name) => name.trim().toLowerCase());
+  const known = ['id', ...fields.keys()];
+  const unknown = names.find(
+    (name, index) =>
+      !known.includes(heading[index]!) && !(heading[index]!.startsWith(tagPrefix) && name.length > 4),
+  );
+  if (unknown !== undefined || !heading.includes('id')) {
+    const problem =
+      unknown === undefined ? "There is no column 'id'" : `The column '${oneLine(unknown)}' is not known`;
+    throw new UsageError(`${problem}; the first line names the columns: ${known.join(', ')}, tag:NAME.`);
+  }
+  // The names of tags keep their case.
+  return names.map((name, index) =>
+    heading[index]!.startsWith(tagPrefix) ? tagPrefix + name.trim().slice(tagPrefix.length) : heading[index]!,
+  );
+}
+
+function rowOf(line: number, record: Readonly<Record<string, string>>): TenantRow {
+  const { id = '', ...cells } = record;
+  if (id === '') return { line, id: null, problem: 'there is no id' };
+  const values = new Map<TenantField, unknown>();
+  const tags: Record<string, string> = {};
+  for (const [name, text] of Object.entries(cells)) {
+    if (text === '') continue;
+    const field = fields.get(name);
+    if (field === undefined) {
+      tags[name.slice(tagPrefix.length)] = text;
+      continue;
+    }
+    try {
+      values.set(field, field.parse(text));
+    } catch (error) {
+      return { line, id, problem: `${name}: ${(error as Error).message}` };
+    }
+  }
+  return { line, id, values, tags };
+}
