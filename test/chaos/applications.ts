@@ -60,6 +60,7 @@ export function applicationSuite(harness: KillHarness): void {
         async function bury(tenantId: string, application: Program, mustBe?: 'stored' | 'absent') {
           expect(await application.exited).toEqual({ code: null, signal: 'SIGKILL' });
           scene.casualties.kills++;
+          await fleet.stage.gone?.(application.pid);
           const { committed, rolledBack, open } = fateOf(application);
           for (const { ids } of committed) take(tenantId, ids);
           for (const { ids } of rolledBack) never.push(...ids);

@@ -22,6 +22,7 @@ export class Casualties {
   /** Counts what a process had in flight when it was killed, `killedAt` by `performance.now()`. */
   async count(program: Program, killedAt: number): Promise<void> {
     this.kills++;
+    await this.#fleet.stage.gone?.(program.pid);
     for (const tenantId of this.#fleet.tenantIds) await this.#countTenant(tenantId, program.pid, killedAt);
     this.interruptions(program);
   }

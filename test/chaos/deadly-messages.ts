@@ -15,7 +15,7 @@ const options: SceneOptions = {
     MULTI_OUTBOX_RETRY_MAX_ATTEMPTS: String(maxAttempts),
     MULTI_OUTBOX_HANDLER_TIMEOUT: '1s',
     // Attempts are counted to the last here: a lease lost to a slow machine would add some.
-    MULTI_OUTBOX_LEASE: '1s',
+    MULTI_OUTBOX_LEASE: '2s',
   },
 };
 const effect = { body: { refusals: 0 } };

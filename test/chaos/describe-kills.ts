@@ -3,6 +3,7 @@ import { applicationSuite } from './applications.ts';
 import { deadlyMessageSuite } from './deadly-messages.ts';
 import type { KillHarness } from './harness.ts';
 import { ledgerSuite } from './ledgers.ts';
+import { manyHostsSuite } from './many-hosts.ts';
 import { momentSuite } from './moments.ts';
 import { planSuite } from './plans.ts';
 import { pointSuite } from './points.ts';
@@ -19,6 +20,7 @@ export function describeKills(harness: KillHarness): void {
     momentSuite(harness);
     stopSuite(harness);
     twoHostsSuite(harness);
+    manyHostsSuite(harness);
     planSuite(harness);
     deadlyMessageSuite(harness);
     applicationSuite(harness);

@@ -17,6 +17,8 @@ export interface Arrival {
   readonly accepted: boolean;
   /** Header `x-fence`, where the sender gives it. */
   readonly fence: number | null;
+  /** Header `x-host`, likewise: the sender's process. */
+  readonly host: string | undefined;
 }
 
 /** What a message asks of the server: how many of its arrivals are to be refused. */
@@ -47,11 +49,11 @@ export class Effects {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
-        const fence = request.headers['x-fence'];
+        const { 'x-fence': fence, 'x-host': host } = request.headers;
         const arrival = this.#record(
           String(request.headers['idempotency-key']),
           JSON.parse(Buffer.concat(chunks).toString()) as EffectBody,
-          fence === undefined ? null : Number(fence),
+          { fence: fence === undefined ? null : Number(fence), host: host as string | undefined },
         );
         void this.#answer(arrival, response);
       });
@@ -95,7 +97,7 @@ export class Effects {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  #record(idempotencyKey: string, body: EffectBody, fence: number | null): Arrival {
+  #record(idempotencyKey: string, body: EffectBody, sender: Pick<Arrival, 'fence' | 'host'>): Arrival {
     const [tenantId = '', messageId = ''] = idempotencyKey.split(':');
     const refusedBefore = this.#refused.get(messageId) ?? 0;
     const accepted = refusedBefore >= body.refusals;
@@ -103,7 +105,15 @@ export class Effects {
     counts.set(messageId, (counts.get(messageId) ?? 0) + 1);
     const place = this.arrivals.length + 1;
     const at = performance.now();
-    const arrival = { tenantId, messageId, place, at, endedAt: Number.POSITIVE_INFINITY, accepted, fence };
+    const arrival = {
+      tenantId,
+      messageId,
+      place,
+      at,
+      endedAt: Number.POSITIVE_INFINITY,
+      accepted,
+      ...sender,
+    };
     this.arrivals.push(arrival);
     return arrival;
   }

@@ -41,7 +41,7 @@ export class Fleet {
   /** Registers the tenants and makes their databases. */
   async create(): Promise<void> {
     await this.multiOutbox.migrate({ tenants: [] });
-    for (const id of this.tenantIds) await this.multiOutbox.tenants.add(this.stage.tenant(id));
+    for (const id of this.tenantIds) await this.multiOutbox.tenants.add(await this.stage.tenant(id));
     const migrations = await this.multiOutbox.migrate();
     expect(migrations.filter(({ error }) => error)).toEqual([]);
   }

@@ -22,7 +22,7 @@ export interface KillStage {
    */
   readonly environment: Readonly<Record<string, string>>;
   /** A tenant to register, on a database that no other tenant has. It may not exist yet, if `migrate` creates it. */
-  tenant(id: string): TenantInput;
+  tenant(id: string): TenantInput | Promise<TenantInput>;
   readonly transactions: TransactionModule;
   /** Runs a statement on a tenant's database, on a connection of the test's own; gives its rows. */
   query(tenantId: string, sql: string): Promise<readonly Record<string, unknown>[]>;

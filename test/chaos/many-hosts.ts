@@ -1,0 +1,53 @@
+/** D1, L2, F3: many hosts at once on one fleet, and nobody is killed. Leases are looked at from the effects. */
+import { resolve } from 'node:path';
+import type { Arrival } from './effects.ts';
+import type { KillHarness } from './harness.ts';
+import { rounds, Scene, type SceneOptions, timeoutMs } from './scene.ts';
+
+const hosts = 8;
+const tenants = 20;
+/** For each tenant in a round. 10 rounds are 20,000 messages. */
+const messages = 100;
+
+const options: SceneOptions = {
+  tenants,
+  workload: { size: messages, topic: 'post', refused: 0 },
+  latencyMs: [0, 5],
+  args: ['--handlers', resolve('test/chaos/fixtures/handlers.mjs')],
+  // Long enough for a machine with more hosts than processors: no lease is to run out here.
+  environment: { MULTI_OUTBOX_LEASE: '30s', MULTI_OUTBOX_PLAN_LEASE: '30s' },
+};
+
+/** A fence is one host's, and nothing of an older one is at work once a newer one is. */
+function expectExclusive(arrivals: readonly Arrival[]): void {
+  const byTenant = Map.groupBy(arrivals, ({ tenantId }) => tenantId);
+  for (const ofTenant of byTenant.values()) {
+    const fences = Map.groupBy(ofTenant, ({ fence }) => fence!);
+    let endedAt = 0;
+    for (const fence of [...fences.keys()].sort((a, b) => a - b)) {
+      const own = fences.get(fence)!;
+      expect(new Set(own.map(({ host }) => host)).size).toBe(1);
+      expect(Math.min(...own.map(({ at }) => at))).toBeGreaterThanOrEqual(endedAt);
+      endedAt = Math.max(...own.map((arrival) => arrival.endedAt));
+    }
+  }
+}
+
+export function manyHostsSuite(harness: KillHarness): void {
+  test(
+    `D1, L2, F3: ${hosts} hosts at once on ${tenants} tenants: every lease is one host's, and every message comes once`,
+    () =>
+      Scene.play(harness, options, async (scene) => {
+        const programs = Array.from({ length: hosts }, () => scene.startHost());
+        for (let round = 0; round < rounds; round++) await scene.sendWave();
+        const figures = await scene.finish(programs);
+        expect(figures.messages).toBe(rounds * tenants * messages);
+        expect(figures.duplicates).toBe(0);
+        const { arrivals } = scene.effects;
+        expect(new Set(arrivals.map(({ host }) => host)).size).toBe(hosts);
+        expectExclusive(arrivals);
+        return figures;
+      }),
+    timeoutMs(rounds * tenants),
+  );
+}
