@@ -3,7 +3,7 @@ import type { ScenarioInput } from './scenario.ts';
 
 const flood: ScenarioInput = {
   title: 'one tenant flooded with 50,000 messages, 99 with one every two seconds, on one place',
-  duration: '2m',
+  duration: '90s',
   places: 1,
   // Several runs long, so that plans have a say in when the flood goes on.
   settings: { dispatch: { timeBudgetMs: '1s' } },
