@@ -1,5 +1,6 @@
 import type { TenantDefinition } from '../engine/registry.ts';
 import { errorText, MultiOutboxError } from '../errors.ts';
+import { Breath } from './breath.ts';
 import { type TenantInput, tenantDefinition } from './tenant.ts';
 
 /** A tenant as a directory lists it. */
@@ -44,12 +45,15 @@ const readTimeoutMs = 60_000;
 /** Reads the directory once. @throws what the directory throws, or the reason of the signal */
 export async function readDirectory(
   directory: Directory,
-  { embedded, closed }: { embedded: boolean; closed: AbortSignal },
+  embedded: boolean,
+  stop: AbortSignal,
 ): Promise<Listing> {
-  const signal = AbortSignal.any([closed, AbortSignal.timeout(readTimeoutMs)]);
+  const signal = AbortSignal.any([stop, AbortSignal.timeout(readTimeoutMs)]);
   const tenants = new Map<string, ListedTenant>();
   const refused: { id: string | undefined; problem: string }[] = [];
+  const breath = new Breath();
   for (const entry of await unlessAborted(all(directory, signal), signal)) {
+    await breath.taken();
     try {
       const { definition, status } = checked(entry, directory.name, embedded);
       if (tenants.has(definition.id)) throw new Error(`Tenant '${definition.id}' is listed twice.`);

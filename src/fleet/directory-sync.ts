@@ -2,8 +2,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Registry, TenantDefinition, TenantRecord } from '../engine/registry.ts';
 import { errorText, isMultiOutboxError, MultiOutboxError } from '../errors.ts';
+import { HeldLease } from '../lease/lease.ts';
+import { takeLease } from '../lease/leases.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { Breath } from './breath.ts';
 import { type Directory, directoryTag, type ListedTenant, readDirectory } from './directory-listing.ts';
 import { Refresh } from './refresh.ts';
 
@@ -86,32 +89,39 @@ export class DirectorySync {
 
   /** False when another host is at it. */
   async #underLease(): Promise<boolean> {
-    const { registry, owner } = this.#options;
-    const taken = await registry.leases.acquire({ name: leaseName, owner, durationMs: leaseMs });
-    if (taken.status === 'held') return false;
+    const { registry, owner, closed, logger } = this.#options;
+    const lease = await takeLease(
+      { use: (action) => action(registry.leases), tenantId: undefined, closed, logger },
+      { name: leaseName, owner, durationMs: leaseMs },
+    );
+    if (!(lease instanceof HeldLease)) return false;
     try {
-      await this.#bringInLine();
+      await this.#bringInLine(lease.signal);
       return true;
     } finally {
-      await registry.leases.release({ name: leaseName, owner, fence: taken.fence }).catch(() => {});
+      await lease.release();
     }
   }
 
-  async #bringInLine(): Promise<void> {
-    const { directory, registry, embedded, closed } = this.#options;
+  /** @param signal stops it: the lease is lost, or the multi-outbox is closed */
+  async #bringInLine(signal: AbortSignal): Promise<void> {
+    const { directory, registry, embedded } = this.#options;
     const { version, tenants } = await registry.changesSince(this.#version);
     for (const tenant of tenants) this.#known.set(tenant.id, tenant);
     this.#version = version;
-    const listing = await readDirectory(directory, { embedded, closed });
+    const listing = await readDirectory(directory, embedded, signal);
     const problems = listing.refused.map(({ problem }) => problem);
     const named = new Set([...listing.tenants.keys(), ...listing.refused.map(({ id }) => id)]);
     // First, since a tenant that is new may have the database of one that is gone: it was renamed.
     for (const tenant of this.#known.values()) {
-      if (this.#isOurs(tenant) && !named.has(tenant.id)) {
-        this.#note(await registry.setStatus(tenant.id, 'retired'));
-      }
+      if (!this.#isOurs(tenant) || named.has(tenant.id)) continue;
+      signal.throwIfAborted();
+      this.#note(await registry.setStatus(tenant.id, 'retired'));
     }
+    const breath = new Breath();
     for (const listed of listing.tenants.values()) {
+      await breath.taken();
+      signal.throwIfAborted();
       try {
         await this.#take(listed);
       } catch (error) {

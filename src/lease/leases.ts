@@ -66,30 +66,40 @@ export interface LeasesAccess {
   readonly logger: Logger;
 }
 
+/** Takes a lease that renews itself, or tells who holds it. */
+export async function takeLease(
+  { use, tenantId, closed, logger }: Omit<LeasesAccess, 'owner'>,
+  request: AcquireLease,
+  signal?: AbortSignal,
+): Promise<HeldLease | LeaseHeld> {
+  const sentAt = performance.now();
+  const acquired = await use((store) => store.acquire(request));
+  if (acquired.status === 'held') return acquired;
+  const { name, owner, durationMs } = request;
+  const ref = { name, owner, fence: acquired.fence };
+  return new HeldLease({
+    ref,
+    tenantId,
+    durationMs,
+    acquired,
+    sentAt,
+    renew: () => use((store) => store.renew(ref, durationMs)),
+    release: () => use((store) => store.release(ref)),
+    signal,
+    closed,
+    logger,
+  });
+}
+
 export function createLeases(access: LeasesAccess): Leases {
-  const { use, tenantId, owner, closed, logger } = access;
+  const { use, owner } = access;
 
   async function take(name: string, options: LeaseOptions): Promise<HeldLease | LeaseHeld> {
     const request = checkedRequest(name, options, owner);
     const { signal } = options;
     assertNotAborted(name, signal);
-    const sentAt = performance.now();
-    const acquired = await use((store) => store.acquire(request));
-    if (acquired.status === 'held') return acquired;
-    const ref = { name, owner: request.owner, fence: acquired.fence };
-    const lease = new HeldLease({
-      ref,
-      tenantId,
-      durationMs: request.durationMs,
-      acquired,
-      sentAt,
-      renew: () => use((store) => store.renew(ref, request.durationMs)),
-      release: () => use((store) => store.release(ref)),
-      signal,
-      closed,
-      logger,
-    });
-    if (signal?.aborted) {
+    const lease = await takeLease(access, request, signal);
+    if (signal?.aborted && lease instanceof HeldLease) {
       await lease.release();
       assertNotAborted(name, signal);
     }
