@@ -10,8 +10,8 @@ export interface Customer {
   readonly messages: readonly OutboxMessage[];
   /** How many of the messages end in Dead. */
   readonly dead?: number;
-  /** Its database file is overwritten with garbage before the hosts start. */
-  readonly damaged?: true;
+  /** Its database is overwritten with garbage, or dropped, before the hosts start. */
+  readonly ruined?: true;
 }
 
 /** Told apart from real tenants by this tag: a registry that holds others is left alone. */
@@ -44,12 +44,12 @@ export const customers: readonly Customer[] = [
     ],
     dead: 1,
   },
-  { id: 'ember', story: 'a damaged database', messages: mails('ember', 30), damaged: true },
+  { id: 'ember', story: 'a ruined database', messages: mails('ember', 30), ruined: true },
 ];
 
 /** Mails that should be written as files when all is done. */
-export function expectedMails({ messages, dead = 0, damaged }: Customer): number {
-  return damaged ? 0 : messages.length - dead;
+export function expectedMails({ messages, dead = 0, ruined }: Customer): number {
+  return ruined ? 0 : messages.length - dead;
 }
 
 function mails(

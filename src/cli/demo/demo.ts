@@ -3,6 +3,7 @@
  * it checks at the end that every dispatched mail lies there as a file.
  */
 import { join } from 'node:path';
+import { isEmbedded } from '../../fleet/engines.ts';
 import { loadSettings } from '../../settings.ts';
 import { silentLogger } from '../../telemetry/logger.ts';
 import { exitCodes, FailedError } from '../errors.ts';
@@ -14,8 +15,9 @@ import { duration } from '../output/text.ts';
 import type { Session } from '../session.ts';
 import { watchForStop } from '../signals.ts';
 import { customers } from './customers.ts';
+import { type DemoDatabases, fileDatabases } from './databases.ts';
 import { createFleet } from './fleet.ts';
-import { type DemoFolder, damage, demoFolder, emptyFolder } from './folder.ts';
+import { type DemoFolder, demoFolder, emptyFolder } from './folder.ts';
 import { demoHandlersFile, runHosts } from './hosts.ts';
 import { collectResults, findProblems, resultTable } from './result.ts';
 import { useDemoSettings } from './settings.ts';
@@ -29,15 +31,18 @@ export async function demo(session: Session): Promise<number> {
   const program = process.env.npm_lifecycle_event === 'demo' ? 'npm run cli --' : 'multi-outbox';
   const folder = demoFolder();
   const registry = session.options.registry ?? `sqlite:${join(folder.shown, 'registry.db')}`;
+  // A server's URL may hold a password, which is not to be shown.
+  const where = isEmbedded(registry) ? `--registry ${registry}` : '--registry …';
   useDemoSettings({ registry, handlersModule: demoHandlersFile(), 'email.folder': folder.mail });
 
   await emptyFolder(folder);
-  const baseline = await prepare(folder);
+  const databases = await databasesOf(registry, folder);
+  const baseline = await prepare(databases);
   const messages = customers.reduce((sum, customer) => sum + customer.messages.length, 0);
   say(
-    `${customers.length} customers, each with a database of its own below ${folder.shown}; ${messages} messages wait.`,
+    `${customers.length} customers, each with a database of its own ${databases.where}; ${messages} messages wait.`,
   );
-  say('One of the databases is damaged now. Two hosts start: this process and a second one.');
+  say('One of the databases is ruined now. Two hosts start: this process and a second one.');
 
   const { createMultiOutbox } = await import('../../multi-outbox.ts');
   const multiOutbox = createMultiOutbox({
@@ -68,8 +73,8 @@ export async function demo(session: Session): Promise<number> {
           '',
           `Done in ${duration(durationMs)}: ${runs.first} mails by this host, ${runs.second} by the second one.`,
           'Skipped counts the runs that found the lease held by the other host. Look around with:',
-          `  ${program} status --registry ${registry}`,
-          `  ${program} dead list --all --registry ${registry}`,
+          `  ${program} status ${where}`,
+          `  ${program} dead list --all ${where}`,
         ].join('\n'),
     );
     if (problems.length > 0)
@@ -81,13 +86,20 @@ export async function demo(session: Session): Promise<number> {
   }
 }
 
-/** With an instance of its own, so that no file is open when one of them is damaged. */
-async function prepare(folder: DemoFolder) {
+/** With an instance of its own, so that no database is open when one of them is ruined. */
+async function prepare(databases: DemoDatabases) {
+  await databases.prepare(customers.map(({ id }) => id));
   const { createMultiOutbox } = await import('../../multi-outbox.ts');
   const multiOutbox = createMultiOutbox({ handlers: [], logger: silentLogger });
-  const baseline = await createFleet(multiOutbox, folder).finally(() => multiOutbox.close());
-  for (const { id, damaged } of customers) if (damaged) await damage(folder.database(id));
+  const baseline = await createFleet(multiOutbox, databases).finally(() => multiOutbox.close());
+  for (const { id, ruined } of customers) if (ruined) await databases.ruin(id);
   return baseline;
+}
+
+async function databasesOf(registry: string, folder: DemoFolder): Promise<DemoDatabases> {
+  if (isEmbedded(registry)) return fileDatabases(folder);
+  const { serverDatabases } = await import('./server-databases.ts');
+  return serverDatabases(registry, loadSettings().sqlserver);
 }
 
 /** A bar on a terminal, a line now and then elsewhere. */

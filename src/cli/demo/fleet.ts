@@ -1,21 +1,21 @@
-/** The demo's tenants: registered, their databases made and filled, one of them damaged. */
+/** The demo's tenants: registered, their databases made and filled, one of them ruined. */
 import type { RunCounts, TenantRecord } from '../../engine/registry.ts';
 import { isMultiOutboxError } from '../../errors.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import { FailedError } from '../errors.ts';
 import { type Customer, customers, demoTag } from './customers.ts';
-import type { DemoFolder } from './folder.ts';
+import type { DemoDatabases } from './databases.ts';
 
 /** Totals before the demo, by customer: a registry that is named with --registry may have seen it before. */
 export type Baseline = ReadonlyMap<string, RunCounts>;
 
-export async function createFleet(multiOutbox: MultiOutbox, folder: DemoFolder): Promise<Baseline> {
+export async function createFleet(multiOutbox: MultiOutbox, databases: DemoDatabases): Promise<Baseline> {
   const [migration] = await multiOutbox.migrate({ tenants: [] });
   if (migration?.error) throw new FailedError(`The demo's registry is not ready: ${migration.error.message}`);
   await refuseForeignTenants(multiOutbox);
   const baseline = new Map<string, RunCounts>();
   for (const customer of customers) {
-    const { id, schedule } = await register(multiOutbox, customer, folder);
+    const { id, schedule } = await register(multiOutbox, customer, databases);
     baseline.set(id, schedule.totals);
   }
   const migrations = await multiOutbox.migrate({ tenants: customers.map(({ id }) => id) });
@@ -42,11 +42,11 @@ async function refuseForeignTenants(multiOutbox: MultiOutbox): Promise<void> {
 async function register(
   multiOutbox: MultiOutbox,
   { id, overrides }: Customer,
-  folder: DemoFolder,
+  databases: DemoDatabases,
 ): Promise<TenantRecord> {
   const tenant = {
     id,
-    database: folder.database(id),
+    ...databases.tenant(id),
     tags: demoTag,
     ...(overrides !== undefined && { overrides }),
   };

@@ -22,7 +22,7 @@ export interface HostedRuns {
   readonly second: number;
 }
 
-const timeLimitMs = 25_000;
+const timeLimitMs = 60_000;
 const lookEveryMs = 50;
 
 /**
@@ -84,7 +84,7 @@ async function collide(multiOutbox: MultiOutbox, signal: AbortSignal): Promise<R
   }
 }
 
-/** Everything dispatched or Dead, and the damage noticed, by the registry's reports alone (F6). */
+/** Everything dispatched or Dead, and the ruin noticed, by the registry's reports alone (F6). */
 async function untilDone(
   multiOutbox: MultiOutbox,
   baseline: Baseline,
@@ -94,7 +94,7 @@ async function untilDone(
 ): Promise<void> {
   const mails = customers.reduce((sum, customer) => sum + expectedMails(customer), 0);
   const dead = customers.reduce((sum, customer) => sum + (customer.dead ?? 0), 0);
-  const damaged = customers.filter((customer) => customer.damaged);
+  const ruined = customers.filter((customer) => customer.ruined);
   const before = [...baseline.values()];
   const doneBefore = before.reduce((sum, counts) => sum + counts.done, 0);
   const deadBefore = before.reduce((sum, counts) => sum + counts.dead, 0);
@@ -103,7 +103,7 @@ async function untilDone(
     const { totals } = await multiOutbox.status();
     onProgress(totals.done - doneBefore, mails);
     const settled = totals.done - doneBefore >= mails && totals.dead - deadBefore >= dead;
-    if (settled && damaged.every(({ id }) => failed.has(id))) return;
+    if (settled && ruined.every(({ id }) => failed.has(id))) return;
     await pause(lookEveryMs);
   }
 }

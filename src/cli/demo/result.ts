@@ -76,8 +76,8 @@ function customerProblems(
   }
   if (dead !== (expected.dead ?? 0))
     problems.push(`${customer} has ${dead} Dead messages, not ${expected.dead ?? 0}`);
-  if (failedRuns > 0 !== (expected.damaged ?? false)) {
-    problems.push(expected.damaged ? `${customer}'s damage was not noticed` : `runs of ${customer} failed`);
+  if (failedRuns > 0 !== (expected.ruined ?? false)) {
+    problems.push(expected.ruined ? `${customer}'s ruin was not noticed` : `runs of ${customer} failed`);
   }
   return problems;
 }

@@ -57,7 +57,7 @@ const good: CustomerResult[] = customers.map((customer) => ({
   retried: 0,
   dead: customer.dead ?? 0,
   skipped: 1,
-  failedRuns: customer.damaged ? 2 : 0,
+  failedRuns: customer.ruined ? 2 : 0,
   mails: 'mail',
   files: expectedMails(customer),
   error: null,
