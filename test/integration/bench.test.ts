@@ -83,6 +83,7 @@ describe('a quick run of all benchmarks', () => {
         'memory',
         'plan',
         'enqueue',
+        'flood',
         'fan-out',
         'cold-start',
       ]),
@@ -128,6 +129,10 @@ describe('a quick run of all benchmarks', () => {
 
   test('Q10: the free messages are drained, the stuck ones stay', () => {
     expect(countsOf('stuck')).toEqual(Array(2).fill({ free: 200, stuck: 1_000 }));
+  });
+
+  test('F4: a tenant is flooded under each strategy', () => {
+    expect(countsOf('flood')).toEqual(Array(5).fill({ tenants: 4, flood: 500 }));
   });
 
   test('memory is sampled all along the drain', () => {
