@@ -1,12 +1,22 @@
-/** The one multi-outbox of this process, from its app settings and src/handlers/index.ts. */
+/** The one multi-outbox of this process, from its app settings, src/handlers/index.ts and src/sources/index.ts. */
 import { createHandlers } from '../src/handlers/index.ts';
-import { createMultiOutbox, loadSettings, type MultiOutbox, type Settings } from '../src/index.ts';
+import {
+  createMultiOutbox,
+  loadSettings,
+  type MultiOutbox,
+  type Settings,
+  sourcesByName,
+  type WebhookSource,
+} from '../src/index.ts';
+import { createSources } from '../src/sources/index.ts';
 import { hostLogger } from './logging.ts';
 import { functionSettings } from './settings.ts';
 
 export interface App {
   readonly settings: Settings;
   readonly multiOutbox: MultiOutbox;
+  /** Who may send webhooks, by name. */
+  readonly sources: ReadonlyMap<string, WebhookSource>;
 }
 
 type Attempt = { readonly app: App } | { readonly error: unknown };
@@ -47,8 +57,13 @@ function attempt(): Attempt {
   try {
     const settings = functionSettings();
     const handlers = createHandlers(settings);
+    const sources = sourcesByName(createSources(settings));
     return {
-      app: { settings, multiOutbox: createMultiOutbox({ ...settings, handlers, logger: hostLogger }) },
+      app: {
+        settings,
+        sources,
+        multiOutbox: createMultiOutbox({ ...settings, handlers, logger: hostLogger }),
+      },
     };
   } catch (error) {
     return { error };

@@ -2,7 +2,7 @@
 import { app } from '@azure/functions';
 import { parseOutboxMessages } from '../src/index.ts';
 import { currentApp } from './app.ts';
-import { jsonBody } from './http/json-body.ts';
+import { jsonBody } from './http/body.ts';
 import { answering } from './http/problem.ts';
 
 app.http('enqueue', {

@@ -5,6 +5,7 @@ import './dispatch.ts';
 import './poison.ts';
 import './wake.ts';
 import './enqueue.ts';
+import './receive.ts';
 import './health.ts';
 // After the functions: their runs end before what they recorded is sent for the last time.
 import './telemetry.ts';

@@ -45,6 +45,12 @@ export type { Strategy } from './fleet/strategy.ts';
 export type { TenantInput } from './fleet/tenant.ts';
 export type { WorstTenants } from './fleet/worst-tenants.ts';
 export type { Inbox, InboxMessage, Received, ReceiveOptions } from './inbox/inbox.ts';
+export {
+  SignatureRefused,
+  sourcesByName,
+  type WebhookRequest,
+  type WebhookSource,
+} from './inbox/webhook-source.ts';
 export type { Lease } from './lease/lease.ts';
 export type { LeaseOptions, Leases, UnderLease } from './lease/leases.ts';
 export {

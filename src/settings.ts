@@ -80,6 +80,21 @@ const serverPatterns = v.pipe(
   v.minLength(1, patternsProblem),
 );
 
+const sourcesProblem =
+  'must be a list of sources, each with the app setting that holds its secret, such as bank=BANK_SECRET, shop=SHOP_SECRET';
+const sourceSecrets = v.pipe(
+  v.union([v.string(), v.record(v.string(), v.string())], sourcesProblem),
+  v.transform((given): Record<string, string> => {
+    if (typeof given !== 'string') return given;
+    const pairs = given.split(',').filter((pair) => pair.trim() !== '');
+    return Object.fromEntries(pairs.map((pair) => pair.split('=').map((part) => part.trim())));
+  }),
+  v.check(
+    (sources) => Object.values(sources).every((setting) => /^[A-Za-z_]\w*$/.test(setting ?? '')),
+    sourcesProblem,
+  ),
+);
+
 interface SettingMetadata {
   readonly env: string;
   readonly secret?: true;
@@ -332,6 +347,19 @@ const groups = {
       'Function app: messages that one HTTP request may enqueue.',
     ),
   }),
+  receive: v.strictObject({
+    sources: optionalSetting(
+      'RECEIVE_SOURCES',
+      sourceSecrets,
+      'Function app: sources of webhooks that are signed after Standard Webhooks, each with the name of the app setting that holds its secret, such as `bank=BANK_SECRET, shop=SHOP_SECRET`.',
+    ),
+    toleranceMs: setting(
+      'RECEIVE_TOLERANCE',
+      duration(1_000, day),
+      '5m',
+      "Function app: how far a webhook's timestamp may be from the time here.",
+    ),
+  }),
   sqlite: v.strictObject({
     synchronous: setting(
       'SQLITE_SYNCHRONOUS',
@@ -443,6 +471,7 @@ const schema = v.strictObject({
   databases: v.optional(groups.databases, {}),
   telemetry: v.optional(groups.telemetry, {}),
   functions: v.optional(groups.functions, {}),
+  receive: v.optional(groups.receive, {}),
   sqlite: v.optional(groups.sqlite, {}),
   sqlserver: v.optional(groups.sqlserver, {}),
   email: v.optional(groups.email, {}),

@@ -12,17 +12,17 @@ export type WebhookSecret = string | ((tenantId: string) => string | undefined |
 const secretPattern = /^whsec_[A-Za-z0-9+/]+={0,2}$/;
 
 /**
- * Parts and checks secrets; the error never shows one.
+ * Parts and checks secrets; the error names the app setting they are from, and never shows one.
  * @throws MultiOutboxError INVALID_CONFIGURATION
  */
-export function parseSecrets(text: string): string[] {
+export function parseSecrets(text: string, setting = 'MULTI_OUTBOX_WEBHOOK_SECRET'): string[] {
   const secrets = text.split(/\s+/).filter((secret) => secret !== '');
   for (const secret of secrets) {
     const bytes = secretPattern.test(secret) ? Buffer.from(secret.slice(6), 'base64').length : 0;
     if (bytes < 24 || bytes > 64) {
       throw new MultiOutboxError(
         'INVALID_CONFIGURATION',
-        "The webhook signing secret (MULTI_OUTBOX_WEBHOOK_SECRET) must be 'whsec_' and 24 to 64 random bytes in " +
+        `The webhook signing secret (${setting}) must be 'whsec_' and 24 to 64 random bytes in ` +
           'base64; make one with: echo whsec_$(openssl rand -base64 32)',
       );
     }

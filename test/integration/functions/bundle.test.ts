@@ -54,6 +54,7 @@ describe('the function bundle', () => {
       wake: [http('POST', 'wake/{tenantId}'), response],
       'wake-queue': [trigger('multi-outbox-wake'), output('multi-outbox-dispatch-poison')],
       enqueue: [http('POST', 'enqueue/{tenantId}'), response],
+      receive: [http('POST', 'receive/{tenantId}/{source}', 'anonymous'), response],
       'health-live': [http('GET', 'health/live', 'anonymous'), response],
       'health-ready': [http('GET', 'health/ready'), response],
       'health-fleet': [http('GET', 'health/fleet'), response],

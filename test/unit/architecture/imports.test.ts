@@ -46,6 +46,7 @@ const allowed: readonly (readonly [part: string, may: string])[] = [
   ['lease/', `(lease|telemetry)/|${base}`],
   ['queue/', `(queue|lease|telemetry)/|${base}`],
   ['handlers/', `(handlers|queue|telemetry)/|${base}`],
+  ['sources/', `(sources|inbox|handlers/webhook-signature\\.ts)|${base}`],
   ['(outbox|inbox)/', `(outbox|inbox|queue|lease|telemetry)/|${base}`],
   // One file of the fleet chooses the engine.
   ['fleet/engines\\.ts', `engine/(sqlite|sqlserver)/index\\.ts|${base}`],

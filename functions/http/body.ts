@@ -1,4 +1,4 @@
-/** The JSON body of a request, read no further than it may be long. */
+/** The body of a request, read no further than it may be long. */
 import type { HttpRequest } from '@azure/functions';
 import { HttpRefusal } from './problem.ts';
 
@@ -8,18 +8,22 @@ export async function jsonBody(request: HttpRequest, maxBytes: number): Promise<
   if (type !== 'application/json' && !/^application\/[^\s/]+\+json$/.test(type)) {
     throw new HttpRefusal(415, 'Unsupported media type', 'Send JSON, and content-type application/json.');
   }
-  const bytes = await bodyBytes(request, maxBytes);
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new HttpRefusal(400, 'Invalid request', 'The body is not UTF-8.');
-  }
+  const text = await textBody(request, maxBytes);
   try {
     return JSON.parse(text);
   } catch {
     // The parser's own message would quote the body.
     throw new HttpRefusal(400, 'Invalid request', 'The body is not JSON.');
+  }
+}
+
+/** Byte for byte, a byte order mark included. @throws HttpRefusal 400, 413 */
+export async function textBody(request: HttpRequest, maxBytes: number): Promise<string> {
+  const bytes = await bodyBytes(request, maxBytes);
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new HttpRefusal(400, 'Invalid request', 'The body is not UTF-8.');
   }
 }
 

@@ -1,0 +1,43 @@
+/** HTTP: takes a webhook into a tenant's inbox (I1). Answers only after the commit: what is not stored is sent again. */
+import { app } from '@azure/functions';
+import {
+  type InboxMessage,
+  SignatureRefused,
+  type WebhookRequest,
+  type WebhookSource,
+} from '../src/index.ts';
+import { currentApp } from './app.ts';
+import { textBody } from './http/body.ts';
+import { answering, HttpRefusal } from './http/problem.ts';
+
+app.http('receive', {
+  methods: ['POST'],
+  // Senders have no function key; the signature proves who they are.
+  authLevel: 'anonymous',
+  route: 'receive/{tenantId}/{source}',
+  handler: answering(async (request) => {
+    const { multiOutbox, settings, sources } = currentApp();
+    const { tenantId, source: name } = request.params as { tenantId: string; source: string };
+    const source = sources.get(name);
+    if (source === undefined) throw new HttpRefusal(404, 'Unknown source', 'There is no such source here.');
+    const body = await textBody(request, settings.functions.maxBodyBytes);
+    const message = await verified(source, { tenantId, headers: request.headers, body });
+    const received = await multiOutbox.inbox(tenantId).receive({ ...message, source: name });
+    if (received.status === 'conflict') {
+      throw new HttpRefusal(409, 'Conflict', 'A message of this id came before, with other content.');
+    }
+    return { status: received.status === 'accepted' ? 202 : 200, jsonBody: received };
+  }),
+});
+
+async function verified(
+  source: WebhookSource,
+  request: WebhookRequest,
+): Promise<Omit<InboxMessage, 'source'>> {
+  try {
+    return await source.verify(request);
+  } catch (error) {
+    if (error instanceof SignatureRefused) throw new HttpRefusal(401, 'Not proved', error.message);
+    throw error;
+  }
+}

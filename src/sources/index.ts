@@ -1,0 +1,39 @@
+/**
+ * The webhook sources of this deployment: who may send to receive/<tenant>/<source>, and how that is proved. Register
+ * sources that do not sign after Standard Webhooks here.
+ */
+import { MultiOutboxError } from '../errors.ts';
+import type { WebhookSource } from '../inbox/webhook-source.ts';
+import type { Settings } from '../settings.ts';
+import { standardWebhooks } from './standard-webhooks.ts';
+
+export { standardWebhooks } from './standard-webhooks.ts';
+
+/** @throws MultiOutboxError INVALID_CONFIGURATION */
+export function createSources({ receive }: Pick<Settings, 'receive'>, env = process.env): WebhookSource[] {
+  return [
+    ...Object.entries(receive.sources ?? {}).map(([name, setting]) => {
+      const secret = env[setting] ?? '';
+      if (secret.trim() === '') {
+        throw new MultiOutboxError(
+          'INVALID_CONFIGURATION',
+          `The app setting '${setting}', which is to hold the secret of webhook source '${name}', is not set.`,
+        );
+      }
+      return standardWebhooks({ name, secret, setting, toleranceMs: receive.toleranceMs });
+    }),
+
+    // Yours come here:
+    //   {
+    //     name: 'github',
+    //     verify({ headers, body }) {
+    //       const expected = `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`;
+    //       const given = headers.get('x-hub-signature-256') ?? '';
+    //       if (given.length !== expected.length || !timingSafeEqual(Buffer.from(given), Buffer.from(expected)))
+    //         throw new SignatureRefused('The signature does not fit the request.');
+    //       const messageId = headers.get('x-github-delivery') ?? '';
+    //       return { messageId, topic: `github.${headers.get('x-github-event')}`, payload: body };
+    //     },
+    //   },
+  ];
+}

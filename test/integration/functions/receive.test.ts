@@ -1,0 +1,107 @@
+/** I1, I2: webhooks over HTTP, signed by the reference implementation of Standard Webhooks. */
+import { Webhook } from 'standardwebhooks';
+import { Azurite } from '../../support/azurite.ts';
+import { FunctionsApp, type Instance } from '../../support/functions-app.ts';
+
+let azurite: Azurite;
+beforeAll(async () => {
+  azurite = await Azurite.start();
+});
+afterAll(() => azurite?.stop());
+const app = new FunctionsApp(() => azurite);
+
+const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+const settings = {
+  MULTI_OUTBOX_RECEIVE_SOURCES: 'bank=BANK_SECRET',
+  BANK_SECRET: secret,
+  MULTI_OUTBOX_MAX_BODY_BYTES: '8000',
+};
+const paid = '{"type":"order.paid","data":{"order":"ä 1"}}';
+
+interface Sent {
+  readonly to?: string;
+  readonly id?: string;
+  readonly body?: string | Buffer;
+  /** What the signature is over. */
+  readonly signed?: string;
+  readonly sentAt?: Date;
+}
+
+function send(
+  instance: Instance,
+  { to = 'acme/bank', id = 'msg_1', body = paid, signed = body.toString(), sentAt = new Date() }: Sent = {},
+): Promise<Response> {
+  return instance.fetch(`receive/${to}`, {
+    method: 'POST',
+    headers: {
+      'webhook-id': id,
+      'webhook-timestamp': String(Math.floor(sentAt.getTime() / 1_000)),
+      'webhook-signature': new Webhook(secret).sign(id, sentAt, signed),
+    },
+    body,
+  });
+}
+
+async function problem(response: Response) {
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  const text = await response.text();
+  expect(text).not.toMatch(/whsec_|BANK_SECRET|\.db\b/);
+  return JSON.parse(text);
+}
+
+async function started(): Promise<Instance> {
+  await app.tenants('acme');
+  return app.start(settings);
+}
+
+test('I1: a webhook is stored before it is answered, and once however often it comes', async () => {
+  const instance = await started();
+  const first = await send(instance);
+  expect(first.status).toBe(202);
+  const received = (await first.json()) as { messageId: string };
+  expect(received).toEqual({ status: 'accepted', messageId: expect.stringMatching(/^[0-9a-f-]{36}$/) });
+  const { messageId } = received;
+  expect(await app.library.inbox('acme').get(messageId)).toMatchObject({
+    topic: 'order.paid',
+    payload: paid,
+    source: 'bank',
+    dedupKey: 'msg_1',
+  });
+  const again = await send(instance, { sentAt: new Date(Date.now() + 2_000) });
+  expect([again.status, await again.json()]).toEqual([200, { status: 'duplicate', messageId }]);
+  expect(await app.library.inbox('acme').statistics()).toMatchObject({ ready: 1, dead: 0 });
+});
+
+test('I2: other content under a known id is a conflict, and kept', async () => {
+  const instance = await started();
+  await send(instance);
+  expect(await problem(await send(instance, { body: '{"type":"order.paid"}' }))).toMatchObject({
+    status: 409,
+    title: 'Conflict',
+  });
+  expect(await app.library.inbox('acme').dead.list()).toMatchObject([{ payload: '{"type":"order.paid"}' }]);
+});
+
+test.each<[string, Sent, number]>([
+  ['a body that was not signed', { signed: `${paid} ` }, 401],
+  ['a request of long ago', { sentAt: new Date(Date.now() - 3_600_000) }, 401],
+  ['an unknown source', { to: 'acme/shop' }, 404],
+  ['an unknown source of an unknown tenant', { to: 'nobody/shop' }, 404],
+  ['an unknown tenant, signed', { to: 'nobody/bank' }, 404],
+  ['an unknown tenant, not signed', { to: 'nobody/bank', signed: 'x' }, 401],
+  ['too long a body', { body: 'x'.repeat(9_000) }, 413],
+  ['a body that is not UTF-8', { body: Buffer.from([0x22, 0xff, 0x22]) }, 400],
+  ['too long an id', { id: 'x'.repeat(201) }, 400],
+])('%s is refused, and nothing is stored', async (_, request, status) => {
+  const instance = await started();
+  const answer = await send(instance, request);
+  expect(answer.status).toBe(status);
+  expect(await problem(answer)).toMatchObject({ status });
+  expect(await app.library.inbox('acme').statistics()).toMatchObject({ ready: 0, dead: 0 });
+});
+
+test('a source without its secret starts, and says so', async () => {
+  const instance = await app.start({ ...settings, BANK_SECRET: '' });
+  expect(instance.output).toContain("'BANK_SECRET'");
+  expect(await problem(await send(instance))).toMatchObject({ status: 500 });
+});

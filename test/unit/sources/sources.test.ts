@@ -1,0 +1,100 @@
+import { Webhook } from 'standardwebhooks';
+import { SignatureRefused, sourcesByName, type WebhookSource } from '../../../src/inbox/webhook-source.ts';
+import { loadSettings } from '../../../src/settings.ts';
+import { createSources, standardWebhooks } from '../../../src/sources/index.ts';
+
+const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`;
+const other = `whsec_${Buffer.alloc(32, 2).toString('base64')}`;
+const body = '{"type":"order.paid","data":{"order":1}}';
+const source = standardWebhooks({ name: 'bank', secret, toleranceMs: 60_000 });
+
+/** A request signed by the reference implementation. */
+function signed({ by = secret, ageMs = 0, sent = body, headers = {} as Record<string, string> } = {}) {
+  const sentAt = new Date(Date.now() - ageMs);
+  return {
+    tenantId: 'acme',
+    body: sent,
+    headers: new Headers({
+      'webhook-id': 'msg_1',
+      'webhook-timestamp': String(Math.floor(sentAt.getTime() / 1_000)),
+      'webhook-signature': new Webhook(by).sign('msg_1', sentAt, sent),
+      ...headers,
+    }),
+  };
+}
+
+describe('a source that signs after Standard Webhooks', () => {
+  test('what it signed is taken: its id, the body as it came, its type for a topic', async () => {
+    expect(await source.verify(signed())).toEqual({ messageId: 'msg_1', topic: 'order.paid', payload: body });
+  });
+
+  test.each(['plain text', '[1]', 'null', '{"type":7}'])(
+    'without a type, %s has the source’s name',
+    async (sent) => {
+      expect(await source.verify(signed({ sent }))).toMatchObject({ topic: 'bank', payload: sent });
+    },
+  );
+
+  test('a secret is changed without a gap: either of two is taken, on either side', async () => {
+    const both = standardWebhooks({ name: 'bank', secret: `${other} ${secret}`, toleranceMs: 60_000 });
+    for (const by of [secret, other])
+      expect(await both.verify(signed({ by }))).toMatchObject({ messageId: 'msg_1' });
+    const mine = signed().headers.get('webhook-signature')!;
+    const theirs = signed({ by: other }).headers.get('webhook-signature')!;
+    const headers = { 'webhook-signature': `v1a,xyz ${theirs} ${mine}` };
+    expect(await source.verify(signed({ headers }))).toMatchObject({ messageId: 'msg_1' });
+  });
+
+  test.each([
+    ['another secret', signed({ by: other }), 'does not fit'],
+    ['another body', { ...signed(), body: `${body} ` }, 'does not fit'],
+    ['another id', signed({ headers: { 'webhook-id': 'msg_2' } }), 'does not fit'],
+    ['no id', signed({ headers: { 'webhook-id': '' } }), 'are needed'],
+    ['no signature', signed({ headers: { 'webhook-signature': '' } }), 'are needed'],
+    [
+      'a signature of another version',
+      signed({ headers: { 'webhook-signature': 'v2,abc' } }),
+      'does not fit',
+    ],
+    ['no timestamp', signed({ headers: { 'webhook-timestamp': '' } }), 'are needed'],
+    ['a timestamp that is none', signed({ headers: { 'webhook-timestamp': '-1' } }), 'are needed'],
+    ['a request of long ago', signed({ ageMs: 3_600_000 }), 'timestamp'],
+    ['a request of the future', signed({ ageMs: -3_600_000 }), 'timestamp'],
+  ])('%s is refused', async (_, request, reason) => {
+    const refusal = await Promise.resolve(source.verify(request)).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(SignatureRefused);
+    expect((refusal as Error).message).toContain(reason);
+    expect((refusal as Error).message).not.toContain(secret);
+  });
+});
+
+describe('the sources of a deployment', () => {
+  const settings = (sources: string) => loadSettings({}, { MULTI_OUTBOX_RECEIVE_SOURCES: sources });
+
+  test('each has its secret in the app setting that it names', async () => {
+    const sources = createSources(settings('bank = BANK_SECRET, shop=SHOP_SECRET'), {
+      BANK_SECRET: secret,
+      SHOP_SECRET: other,
+    });
+    expect([...sourcesByName(sources).keys()]).toEqual(['bank', 'shop']);
+    expect(await sources[1]!.verify(signed({ by: other }))).toMatchObject({ messageId: 'msg_1' });
+    expect(createSources(loadSettings({}, {}), {})).toEqual([]);
+  });
+
+  test('a secret that is missing or none is an error that names its setting, and shows no secret', () => {
+    const make = (env: NodeJS.ProcessEnv) => () => createSources(settings('bank=BANK_SECRET'), env);
+    expect(make({})).toThrow(/'BANK_SECRET'.*'bank'.*not set/);
+    expect(make({ BANK_SECRET: 'hunter2' })).toThrow(/\(BANK_SECRET\) must be/);
+    expect(make({ BANK_SECRET: 'hunter2' })).not.toThrow(/hunter2/);
+  });
+
+  test.each(['bank', 'bank=', 'bank=a b'])('%s is no list of sources', (sources) => {
+    expect(() => settings(sources)).toThrow(/MULTI_OUTBOX_RECEIVE_SOURCES is .* must be a list of sources/);
+  });
+
+  test('names that no address can have, and names taken twice, are refused', () => {
+    const named = (name: string): WebhookSource => ({ ...source, name });
+    expect(() => sourcesByName([named('a/b')])).toThrow(/'a\/b' cannot be used/);
+    expect(() => sourcesByName([named('a'), named('a')])).toThrow(/taken by another/);
+  });
+});
