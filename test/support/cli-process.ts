@@ -40,6 +40,8 @@ export interface CliFolder {
   start(args: readonly string[], options?: CliOptions): RunningCli;
   /** Runs a module in the folder; `multi-outbox` is imported as `library`. */
   script(text: string): Promise<CliResult>;
+  /** As `script`, but hands out the process while it runs. */
+  startScript(text: string): RunningCli;
   write(name: string, text: string | Uint8Array): void;
   /** Kills what still runs and removes the folder. */
   remove(): Promise<void>;
@@ -89,6 +91,10 @@ export function cliFolder(): CliFolder {
   }
 
   const start = (args: readonly string[], options?: CliOptions) => startNode([program, ...args], options);
+  const startScript = (text: string) =>
+    startNode(['--input-type=module', '-'], {
+      input: `import * as library from ${JSON.stringify(pathToFileURL(library).href)};\n${text}`,
+    });
   const cli = (args: readonly string[], options?: CliOptions) => start(args, options).ended;
   return {
     path: folder,
@@ -99,10 +105,8 @@ export function cliFolder(): CliFolder {
       if (code !== 0) throw new Error(`'${args.join(' ')}' ended with ${code}: ${stderr}`);
       return JSON.parse(stdout) as T;
     },
-    script: (text) =>
-      startNode(['--input-type=module', '-'], {
-        input: `import * as library from ${JSON.stringify(pathToFileURL(library).href)};\n${text}`,
-      }).ended,
+    script: (text) => startScript(text).ended,
+    startScript,
     write: (name, text) => writeFileSync(path.join(folder, name), text),
     async remove() {
       for (const child of children.keys()) child.kill('SIGKILL');
