@@ -1,6 +1,5 @@
 /** The fields of a tenant on the command line: options of `tenants add` and `change`, columns of `tenants import`. */
 import type { Command } from 'commander';
-import type { TenantRecord } from '../engine/registry.ts';
 import type { TenantInput } from '../fleet/tenant.ts';
 import { durationOrNever, numberArgument, pairArgument, wholeNumber } from './arguments.ts';
 
@@ -135,10 +134,4 @@ export function tenantWith(
     else target[key] = value;
   }
   return changed as unknown as TenantInput;
-}
-
-/** A registered tenant as it would be given. */
-export function inputOf(record: TenantRecord): TenantInput {
-  const { id, server, database, auth, schema, priority, weight, slaSeconds, tags, overrides } = record;
-  return { id, server, database, auth, schema, priority, weight, slaSeconds, tags, overrides };
 }

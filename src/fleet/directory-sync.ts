@@ -9,6 +9,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { Breath } from './breath.ts';
 import { type Directory, directoryTag, type ListedTenant, readDirectory } from './directory-listing.ts';
 import { Refresh } from './refresh.ts';
+import { definitionOf } from './tenant.ts';
 
 export interface DirectorySyncOptions {
   readonly directory: Directory;
@@ -178,9 +179,4 @@ export class DirectorySync {
 function isAboutTheTenant(error: unknown): error is MultiOutboxError {
   const codes = ['INVALID_TENANT', 'TENANT_EXISTS', 'DATABASE_IN_USE', 'UNKNOWN_TENANT'] as const;
   return codes.some((code) => isMultiOutboxError(error, code));
-}
-
-function definitionOf(tenant: TenantRecord): TenantDefinition {
-  const { id, server, database, auth, schema, priority, weight, slaSeconds, tags, overrides } = tenant;
-  return { id, server, database, auth, schema, priority, weight, slaSeconds, tags, overrides };
 }

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { TenantAuth, TenantDefinition, TenantOverrides } from '../engine/registry.ts';
+import type { TenantAuth, TenantDefinition, TenantOverrides, TenantRecord } from '../engine/registry.ts';
 import { MultiOutboxError } from '../errors.ts';
 import { parseDuration } from '../settings.ts';
 
@@ -113,4 +113,10 @@ export function tenantDefinition(input: TenantInput, { embedded = true } = {}): 
   }
   const { database, ...rest } = result.output;
   return { ...rest, database: database ?? (embedded ? `tenants/${rest.id}.db` : rest.id) };
+}
+
+/** A registered tenant as people define it. */
+export function definitionOf(tenant: TenantRecord): TenantDefinition {
+  const { id, server, database, auth, schema, priority, weight, slaSeconds, tags, overrides } = tenant;
+  return { id, server, database, auth, schema, priority, weight, slaSeconds, tags, overrides };
 }

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { definitionOf } from '../../fleet/tenant.ts';
 import { listArgument } from '../arguments.ts';
 import { UsageError } from '../errors.ts';
 import type { Runner } from '../program.ts';
-import { addFieldOptions, fieldValues, inputOf, tenantWith } from '../tenant-fields.ts';
+import { addFieldOptions, fieldValues, tenantWith } from '../tenant-fields.ts';
 
 interface ChangeOptions extends Readonly<Record<string, unknown>> {
   readonly tag?: Record<string, string>;
@@ -27,7 +28,7 @@ export function tenantsChangeCommand(tenants: Command, run: Runner): void {
         if (values.size === 0 && tag === undefined && untag.length === 0)
           throw new UsageError('Nothing to change was given; see --help for what can be.');
         const multiOutbox = await session.open();
-        const { tags = {}, ...tenant } = inputOf(await multiOutbox.tenants.get(id));
+        const { tags = {}, ...tenant } = definitionOf(await multiOutbox.tenants.get(id));
         const kept = Object.fromEntries(Object.entries(tags).filter(([key]) => !untag.includes(key)));
         const changed = await multiOutbox.tenants.change(tenantWith({ ...tenant, tags: kept }, values, tag));
         await session.show({ tenant: changed }, () => `Changed tenant ${id}.`);

@@ -3,13 +3,13 @@ import type { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
 import { isMultiOutboxError, MultiOutboxError } from '../../errors.ts';
-import { tenantDefinition } from '../../fleet/tenant.ts';
+import { definitionOf, tenantDefinition } from '../../fleet/tenant.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import { createRegistry } from '../create-registry.ts';
 import { describeError, FailedError, UsageError } from '../errors.ts';
 import { counted } from '../output/text.ts';
 import type { Runner } from '../program.ts';
-import { inputOf, tenantFields, tenantWith } from '../tenant-fields.ts';
+import { tenantFields, tenantWith } from '../tenant-fields.ts';
 import { readTenantRows, type TenantRow } from '../tenant-rows.ts';
 
 interface ImportOptions {
@@ -119,7 +119,7 @@ function taker(
       return 'added';
     }
     if (!update) throw new MultiOutboxError('TENANT_EXISTS', alreadyThere);
-    const before = inputOf(known);
+    const before = definitionOf(known);
     const after = tenantDefinition(tenantWith(before, values, tags), { embedded });
     if (isDeepStrictEqual(after, tenantDefinition(before, { embedded }))) return 'unchanged';
     if (!dryRun) await tenants.change(after);
