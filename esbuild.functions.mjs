@@ -23,6 +23,20 @@ const namesOfLazyPackages = {
   },
 };
 
+/**
+ * The SQL Server driver loads these at its start, and has no use for them here: tokens come from the engine's own
+ * credential, and encrypted columns are not worked with.
+ */
+const leftOutOfDriver = {
+  name: 'left-out-of-driver',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^@azure\/(identity|keyvault-keys)$/ }, ({ path, importer }) =>
+      /node_modules[\\/]tedious[\\/]/.test(importer) ? { path, namespace: 'left-out' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+
 /** Puts other handlers in the place of src/handlers/index.ts. */
 const handlersFrom = (file) => ({
   name: 'handlers-from',
@@ -59,7 +73,11 @@ export function bundleFunctions({ outdir, entryPoint = 'functions/main.ts', hand
       js: "import{createRequire as createRequireOfBundle}from'node:module';const require=createRequireOfBundle(import.meta.url);",
     },
     chunkNames: 'chunk-[hash]',
-    plugins: [namesOfLazyPackages, ...(handlers === undefined ? [] : [handlersFrom(handlers)])],
+    plugins: [
+      namesOfLazyPackages,
+      leftOutOfDriver,
+      ...(handlers === undefined ? [] : [handlersFrom(handlers)]),
+    ],
     logLevel: 'warning',
   });
 }

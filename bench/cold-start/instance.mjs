@@ -4,6 +4,7 @@
  * - `timer`: the first invocation of an app that has one timer function is over
  * - `plan`: the timer has fired, its requests are made, and the first handler is called
  * - `dispatch`: REQUEST came from the queue, and the first handler is called
+ * - `sql`: the timer has fired, and the first call of a procedure is on its way to a SQL Server
  */
 import { subscribe } from 'node:diagnostics_channel';
 import { invoke, listFunctions, loadApp } from '../../test/support/functions-host/worker.mjs';
@@ -26,12 +27,24 @@ async function checked(name, data) {
 subscribe('multi-outbox:point', ({ point }) => {
   if (point === 'handler:start') end();
 });
+/** The first byte of a packet that calls a procedure. */
+const procedureCall = 0x03;
+subscribe('net.client.socket', ({ socket }) => {
+  // Connecting puts the socket's own method back.
+  socket.once('connect', () => {
+    const { write } = socket;
+    socket.write = (chunk, ...rest) => {
+      if (what === 'sql' && chunk[0] === procedureCall) end();
+      return write.call(socket, chunk, ...rest);
+    };
+  });
+});
 await loadApp(folder);
 if (what === 'timer') {
   await checked(listFunctions()[0].name, timer);
   end();
 } else {
-  const requests = what === 'plan' ? await checked('plan', timer) : [{ text: request }];
+  const requests = what !== 'dispatch' ? await checked('plan', timer) : [{ text: request }];
   for (const { text } of requests) await checked('dispatch', { string: text });
   throw new Error(`No handler was called for ${requests.length} requests.`);
 }

@@ -1,0 +1,64 @@
+/**
+ * The least of a SQL Server: takes any login, answers every batch with nothing, and leaves procedure calls without an
+ * answer. What a program does until it has sent its first call can be timed against it without a database's own time.
+ */
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+
+/** Types of packets (MS-TDS 2.2.3.1.1). */
+const packet = { batch: 0x01, answer: 0x04, login: 0x10, prelogin: 0x12 } as const;
+const headerBytes = 8;
+
+/** No version to speak of; no encryption. */
+const preloginAnswer = Buffer.from('00000b0006010011' + '0001ff' + '0f0007d00000' + '02', 'hex');
+/** The end of an answer: no error, no rows. */
+const done = Buffer.from([0xfd, ...Array(12).fill(0)]);
+/** The login is taken, as TDS 7.4, by a program called 'SQL'. */
+const loginAnswer = Buffer.concat([
+  Buffer.from('ad' + '1000' + '01' + '74000004' + '03', 'hex'),
+  Buffer.from('SQL', 'utf16le'),
+  Buffer.from('0f0007d0', 'hex'),
+  done,
+]);
+
+const answers = new Map<number, Buffer>([
+  [packet.prelogin, preloginAnswer],
+  [packet.login, loginAnswer],
+  [packet.batch, done],
+]);
+
+export interface TdsListener extends AsyncDisposable {
+  readonly port: number;
+}
+
+export async function listenForTds(): Promise<TdsListener> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {}).on('close', () => sockets.delete(socket));
+    let received = Buffer.alloc(0);
+    socket.on('data', (part) => {
+      received = Buffer.concat([received, part]);
+      while (received.length >= headerBytes && received.length >= received.readUInt16BE(2)) {
+        const [type, status] = received;
+        received = received.subarray(received.readUInt16BE(2));
+        const answer = answers.get(type!);
+        // The last packet of a message.
+        if (answer !== undefined && status! & 1) socket.write(framed(answer));
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function framed(payload: Buffer): Buffer {
+  const header = Buffer.from([packet.answer, 1, 0, 0, 0, 0, 1, 0]);
+  header.writeUInt16BE(headerBytes + payload.length, 2);
+  return Buffer.concat([header, payload]);
+}
