@@ -2,16 +2,21 @@
  * One tenant with 50,000 messages waiting, 99 with one message a second each: how long those wait for their handlers,
  * against how long they waited before the flood in the same run, under each strategy.
  */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { strategies } from '../src/fleet/strategies/index.ts';
-import { defineHandler, type MultiOutbox, type Settings } from '../src/index.ts';
+import { defineHandler, type Settings } from '../src/index.ts';
 import { atMost, type Benchmark, type Measurement } from './benchmark.ts';
 import { fill, hasty, makeTenants, openFleet, tenantNames, topic } from './fleet.ts';
+import type { ProducersJob } from './flood-producers.ts';
 import type { Place } from './place.ts';
 import { ratio, spread } from './spread.ts';
 
 type StrategyName = Settings['plan']['strategy'];
 
+const producers = fileURLToPath(new URL('flood-producers.ts', import.meta.url));
 const flooded = 'flooded';
 /** What a call to another service takes, at least. */
 const handlerMs = 5;
@@ -24,7 +29,7 @@ interface Size {
 }
 
 const full: Size = { tenants: 99, messages: 50_000, warmUpMs: 5_000, quietMs: 20_000 };
-const small: Size = { tenants: 4, messages: 500, warmUpMs: 100, quietMs: 1_500 };
+const small: Size = { tenants: 4, messages: 3_000, warmUpMs: 100, quietMs: 1_500 };
 
 interface Waits {
   readonly quietMs: number;
@@ -66,7 +71,7 @@ export const flood: Benchmark = {
         atMost(`${strategy}: p99 with the flood, times without`, figures.timesQuiet!.median, 1.5),
       ),
       notes: [
-        `Every handler takes ${handlerMs} ms; the flooded tenant has the highest priority and weight and the shortest SLA. Waits count from when a message was meant to be enqueued, so that producers slowed down by the flood count too.`,
+        `Every handler takes ${handlerMs} ms; the flooded tenant has the highest priority and weight and the shortest SLA. Producers are a process of their own, as applications are; waits are from their call to enqueue until the handler begins.`,
       ],
     };
   },
@@ -85,10 +90,12 @@ async function measure(place: Place, strategy: StrategyName, size: Size): Promis
   let waits: number[] = [];
   let left = size.messages;
   const drained = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
   const handler = defineHandler({
     topic,
     async handle({ payload }, { tenant }) {
       if (tenant.id !== flooded) waits.push(Date.now() - JSON.parse(payload).at);
+      begun.resolve();
       await delay(handlerMs);
       if (tenant.id === flooded && --left === 0) drained.resolve();
     },
@@ -96,7 +103,9 @@ async function measure(place: Place, strategy: StrategyName, size: Size): Promis
   await using fleet = openFleet(place, { plan: { strategy } }, [handler]);
   const stop = new AbortController();
   const running = fleet.run({ signal: stop.signal });
-  const producing = produce(fleet, others, stop.signal);
+  const job: ProducersJob = { place: { registry: place.registry }, tenants: others };
+  const producing = fork(producers, [JSON.stringify(job)]);
+  await begun.promise;
   await delay(size.warmUpMs);
   waits = [];
   await delay(size.quietMs);
@@ -107,22 +116,11 @@ async function measure(place: Place, strategy: StrategyName, size: Size): Promis
   await drained.promise;
   const drainMs = performance.now() - beganAt;
   const flood = waits;
+  producing.disconnect();
+  await once(producing, 'exit');
   stop.abort();
-  await Promise.all([running, producing]);
+  await running;
   return { quietMs: p99(quiet), floodMs: p99(flood), drainMs };
-}
-
-/** One message a second for each tenant, evenly apart. */
-async function produce(fleet: MultiOutbox, tenantIds: readonly string[], signal: AbortSignal): Promise<void> {
-  const beganAt = Date.now();
-  const sent: Promise<unknown>[] = [];
-  for (let count = 0; !signal.aborted; count++) {
-    const at = beganAt + (count * 1_000) / tenantIds.length;
-    await delay(Math.max(0, at - Date.now()));
-    const tenantId = tenantIds[count % tenantIds.length]!;
-    sent.push(fleet.outbox(tenantId).enqueue({ topic, payload: { at } }));
-  }
-  await Promise.all(sent);
 }
 
 function p99(values: readonly number[]): number {
