@@ -15,10 +15,11 @@ export class Wakes {
     if (typeof transaction !== 'object' || transaction === null) return this.#access.wake();
     if (this.#awaited.has(transaction)) return;
     this.#awaited.add(transaction);
-    // In an object: the database is not lent out until then.
-    const { committed } = await this.#access.use(async (queue) => ({
-      committed: queue.committed(transaction),
-    }));
+    const { committed } = await this.#access
+      // In an object: the database is not lent out until then.
+      .use(async (queue) => ({ committed: queue.committed(transaction) }))
+      // What is stored is not to be reported as failed.
+      .catch(() => ({ committed: Promise.resolve(true) }));
     void committed
       .then((isCommitted) => (isCommitted ? this.#access.wake() : undefined))
       .finally(() => this.#awaited.delete(transaction));
