@@ -18,34 +18,42 @@ export function isEmbedded(registryUrl: string): boolean {
  */
 export async function engineFor(registryUrl: string, settings: Settings): Promise<Engine> {
   const [, scheme, rest] = /^([a-z]+):(.*)$/s.exec(registryUrl) ?? [];
-  if (scheme === 'sqlite' && rest) {
-    const { createSqliteEngine } = await import('../engine/sqlite/index.ts');
-    return createSqliteEngine({
-      registry: rest === ':memory:' ? rest : path.resolve(rest),
-      synchronous: settings.sqlite.synchronous,
-      busyTimeoutMs: settings.sqlite.busyTimeoutMs,
-    });
+  if (registryUrl === memoryRegistry) {
+    const { MemoryEngine } = await import('./memory-engine.ts');
+    return new MemoryEngine(
+      await sqliteEngine(':memory:', settings),
+      await sqlServerEngine(undefined, settings),
+    );
   }
-  if (scheme === 'mssql' && rest) {
-    const { createSqlServerEngine } = await import('../engine/sqlserver/index.ts');
-    const { poolSize, maxConnectionsPerServer, loginsAtOnce, allowedServers, ...given } = settings.sqlserver;
-    return createSqlServerEngine({
-      registry: registryUrl,
-      ...given,
-      ...(allowedServers && { allowedServers }),
-      pools: {
-        size: poolSize,
-        maxConnectionsPerServer,
-        loginsAtOnce,
-        // One more for the registry, which is no tenant's database.
-        maxOpen: settings.databases.maxOpen + 1,
-        idleCloseMs: settings.databases.idleCloseMs,
-      },
-    });
-  }
+  if (scheme === 'sqlite' && rest) return sqliteEngine(path.resolve(rest), settings);
+  if (scheme === 'mssql' && rest) return sqlServerEngine(registryUrl, settings);
   throw new MultiOutboxError(
     'INVALID_CONFIGURATION',
     // The setting may hold a connection string by mistake, so no more than its scheme is shown.
     `The registry${scheme ? ` '${scheme}:…'` : ''} is of no known kind; use sqlite:<file>, such as sqlite:.data/registry.db, or mssql://<server>/<database>.`,
   );
+}
+
+async function sqliteEngine(registry: string, settings: Settings): Promise<Engine> {
+  const { createSqliteEngine } = await import('../engine/sqlite/index.ts');
+  const { synchronous, busyTimeoutMs } = settings.sqlite;
+  return createSqliteEngine({ registry, synchronous, busyTimeoutMs });
+}
+
+async function sqlServerEngine(registry: string | undefined, settings: Settings): Promise<Engine> {
+  const { createSqlServerEngine } = await import('../engine/sqlserver/index.ts');
+  const { poolSize, maxConnectionsPerServer, loginsAtOnce, allowedServers, ...given } = settings.sqlserver;
+  return createSqlServerEngine({
+    ...given,
+    ...(registry !== undefined && { registry }),
+    ...(allowedServers && { allowedServers }),
+    pools: {
+      size: poolSize,
+      maxConnectionsPerServer,
+      loginsAtOnce,
+      // One more for the registry, which is no tenant's database.
+      maxOpen: settings.databases.maxOpen + 1,
+      idleCloseMs: settings.databases.idleCloseMs,
+    },
+  });
 }

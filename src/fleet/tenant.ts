@@ -7,7 +7,10 @@ import { parseDuration } from '../settings.ts';
 export interface TenantInput {
   readonly id: string;
   readonly server?: string;
-  /** When absent, the id; for embedded databases a file, relative to the registry's folder: `tenants/<id>.db`. */
+  /**
+   * When absent, the id; for embedded databases a file, relative to the registry's folder: `tenants/<id>.db`. With a
+   * server, or an app setting that names one, a tenant's database is not embedded.
+   */
   readonly database?: string;
   readonly auth?: TenantAuth;
   readonly schema?: string;
@@ -112,7 +115,13 @@ export function tenantDefinition(input: TenantInput, { embedded = true } = {}): 
     throw new MultiOutboxError('INVALID_TENANT', `${name} cannot be taken: ${field} ${issue.message}.`);
   }
   const { database, ...rest } = result.output;
-  return { ...rest, database: database ?? (embedded ? `tenants/${rest.id}.db` : rest.id) };
+  const isFile = embedded && !isOnServer(rest);
+  return { ...rest, database: database ?? (isFile ? `tenants/${rest.id}.db` : rest.id) };
+}
+
+/** An embedded database has neither a server nor a login. */
+export function isOnServer({ server, auth }: Pick<TenantDefinition, 'server' | 'auth'>): boolean {
+  return server !== '' || auth.kind === 'setting';
 }
 
 /** A registered tenant as people define it. */

@@ -22,9 +22,9 @@ import { type ConnectionTarget, databaseKey, registryTarget, serverKey, tenantTa
 export interface SqlServerEngineOptions {
   /**
    * The registry's database: `mssql://server[:port]/database?schema=…&auth=managed-identity|setting:NAME`, or `mssql:`
-   * followed by an ADO connection string.
+   * followed by an ADO connection string. Absent: the registry is elsewhere.
    */
-  readonly registry: string;
+  readonly registry?: string;
   /** The credential for all databases that are entered by token; DefaultAzureCredential when absent. */
   readonly credential?: CredentialFactory;
   /** Where the app settings are that tenants name; the environment when absent. */
@@ -62,7 +62,7 @@ export function createSqlServerEngine(options: SqlServerEngineOptions): Engine {
 
 class SqlServerEngine implements Engine {
   readonly kind = 'sqlserver';
-  readonly #registry: ConnectionTarget;
+  readonly #registry: ConnectionTarget | null;
   readonly #env: NodeJS.ProcessEnv;
   readonly #allowedServers: readonly string[];
   readonly #pools: Pools;
@@ -73,8 +73,11 @@ class SqlServerEngine implements Engine {
 
   constructor(options: SqlServerEngineOptions) {
     this.#env = options.env ?? process.env;
-    this.#registry = registryTarget(options.registry, this.#env);
-    this.#allowedServers = options.allowedServers ?? [...cloudServers, this.#registry.host];
+    this.#registry = options.registry === undefined ? null : registryTarget(options.registry, this.#env);
+    this.#allowedServers = options.allowedServers ?? [
+      ...cloudServers,
+      ...(this.#registry === null ? [] : [this.#registry.host]),
+    ];
     const {
       size = 3,
       maxOpen = 64,
@@ -101,6 +104,8 @@ class SqlServerEngine implements Engine {
   }
 
   openRegistry(): Registry {
+    if (this.#registry === null)
+      throw new MultiOutboxError('INVALID_CONFIGURATION', 'this engine was made without a registry');
     this.#assertAllowed(this.#registry, undefined);
     const database = this.#open(this.#registry, undefined);
     return new SqlServerRegistry(database, () => this.#release(database));
@@ -136,7 +141,7 @@ class SqlServerEngine implements Engine {
 
   /** The two kinds of schema do not live in one schema of one database. */
   #assertNotRegistry(target: ConnectionTarget, { id }: TenantAddress): void {
-    if (databaseKey(target) !== databaseKey(this.#registry)) return;
+    if (this.#registry === null || databaseKey(target) !== databaseKey(this.#registry)) return;
     if (target.schema.toLowerCase() !== this.#registry.schema.toLowerCase()) return;
     throw new MultiOutboxError(
       'INVALID_TENANT',

@@ -1,0 +1,36 @@
+import type { Engine, TenantAddress, TenantDatabase } from '../engine/engine.ts';
+import type { Registry } from '../engine/registry.ts';
+import { isOnServer } from './tenant.ts';
+
+/** A registry in memory, which belongs to no kind of database: each tenant's address says where it is. */
+export class MemoryEngine implements Engine {
+  readonly kind = 'memory';
+  readonly #embedded: Engine;
+  readonly #server: Engine;
+
+  /** @param embedded keeps the registry, and tenants in files */
+  constructor(embedded: Engine, server: Engine) {
+    this.#embedded = embedded;
+    this.#server = server;
+  }
+
+  openRegistry(): Registry {
+    return this.#embedded.openRegistry();
+  }
+
+  openTenant(address: TenantAddress): TenantDatabase {
+    return this.#engineOf(address).openTenant(address);
+  }
+
+  databaseKey(address: TenantAddress): string {
+    return this.#engineOf(address).databaseKey(address);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#embedded.close(), this.#server.close()]);
+  }
+
+  #engineOf(address: TenantAddress): Engine {
+    return isOnServer(address) ? this.#server : this.#embedded;
+  }
+}
