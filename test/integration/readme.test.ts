@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { blocksOf, root, UserProject } from '../support/documents.ts';
 
@@ -26,8 +27,9 @@ test('the handler of the README is one', async () => {
 });
 
 test('the enqueue of the README commits the order with its mail, and a tick dispatches it', async () => {
+  writeFileSync(project.file('tenants.csv'), 'id\ncedar\n');
   const registered = await project.run(blocks[0]!);
-  expect(registered.join('\n')).toMatch(/^acme .*\n^birch /m);
+  expect(registered.join('\n')).toMatch(/^acme .*\n^birch .*\n^cedar /m);
   await node('enqueue.ts');
   const { stdout } = await node(cli, 'tick', '--json');
   const tick = JSON.parse(stdout);
