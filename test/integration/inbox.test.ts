@@ -1,6 +1,7 @@
 import { defineHandler, defineInboxHandler, type Message, PermanentError } from '../../src/queue/handler.ts';
 import { FleetPlace } from '../support/fleet-place.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
+import { until } from '../support/until.ts';
 
 const place = new FleetPlace();
 
@@ -93,6 +94,11 @@ describe('the inbox of a tenant', () => {
     expect((await face.plan()).requests).toEqual([]);
     await inbox.receive({ ...paid, messageId: 'evt_2' });
     expect((await face.plan()).requests).toMatchObject([{ tenantId: 'acme', reason: 'wake' }]);
+    const transaction = place.connection('tenants/acme.db');
+    transaction.exec('BEGIN IMMEDIATE');
+    await inbox.receive({ ...paid, messageId: 'evt_3' }, { transaction, wake: true });
+    transaction.exec('COMMIT');
+    await until('the commit is known', async () => (await face.plan()).requests.length === 1);
   });
 
   test('D1, Q10, Q13: the inbox’s run retries, orders and buries as the outbox’s', async () => {
