@@ -100,7 +100,12 @@ const changes: readonly Change[] = [
   },
   {
     change: 'given other credentials',
-    apply: (admin) => admin.tenants.change({ id: 'a', auth: { kind: 'setting', name: 'NEW_SECRET' } }),
+    apply: (admin) =>
+      admin.tenants.change({
+        id: 'a',
+        database: 'tenants/a.db',
+        auth: { kind: 'setting', name: 'NEW_SECRET' },
+      }),
     id: 'a',
     file: 'tenants/a.db',
   },

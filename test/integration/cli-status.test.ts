@@ -132,6 +132,8 @@ test('handlers list shows the topics and what each handler is held to', async ()
     handlers: [
       {
         topic: 'mine',
+        queue: 'outbox',
+        source: null,
         schema: false,
         timeoutMs: 15_000,
         concurrency: 16,
