@@ -142,5 +142,5 @@ test('handlers list shows the topics and what each handler is held to', async ()
     ],
   });
   const table = await folder.cli(['handlers', 'list', '--handlers', 'mine.mjs']);
-  expect(table.stdout).toMatch(/^mine +15s +16 +3 +2s … 15m$/m);
+  expect(table.stdout).toMatch(/^outbox +mine +15s +16 +3 +2s … 15m$/m);
 });
