@@ -14,16 +14,20 @@ export function isEmbedded(registryUrl: string): boolean {
 /**
  * Makes the engine that a registry URL names. An engine is loaded when it is first needed: a process that works on
  * one kind of database does not pay for the other.
+ * @param onServers with a registry in memory: tenants may be on servers
  * @throws MultiOutboxError INVALID_CONFIGURATION
  */
-export async function engineFor(registryUrl: string, settings: Settings): Promise<Engine> {
+export async function engineFor(
+  registryUrl: string,
+  settings: Settings,
+  { onServers }: { onServers: boolean },
+): Promise<Engine> {
   const [, scheme, rest] = /^([a-z]+):(.*)$/s.exec(registryUrl) ?? [];
   if (registryUrl === memoryRegistry) {
+    const embedded = await sqliteEngine(':memory:', settings);
+    if (!onServers) return embedded;
     const { MemoryEngine } = await import('./memory-engine.ts');
-    return new MemoryEngine(
-      await sqliteEngine(':memory:', settings),
-      await sqlServerEngine(undefined, settings),
-    );
+    return new MemoryEngine(embedded, await sqlServerEngine(undefined, settings));
   }
   if (scheme === 'sqlite' && rest) return sqliteEngine(path.resolve(rest), settings);
   if (scheme === 'mssql' && rest) return sqlServerEngine(registryUrl, settings);

@@ -19,6 +19,7 @@ import { OpenDatabases } from './open-databases.ts';
 import { makePlan } from './planner.ts';
 import type { DispatchRequest, PlanReport, RunReport } from './requests.ts';
 import type { Strategy } from './strategy.ts';
+import { isOnServer } from './tenant.ts';
 
 export interface FleetOptions {
   readonly settings: Settings;
@@ -230,7 +231,9 @@ export class Fleet {
   async #openAll(): Promise<Opened> {
     const { settings, tenants, logger } = this.#options;
     const registryUrl = isList(tenants) ? memoryRegistry : settings.registry;
-    const engine = await engineFor(registryUrl, settings);
+    // What a directory lists is not known yet.
+    const onServers = !isList(tenants) || tenants.some(isOnServer);
+    const engine = await engineFor(registryUrl, settings, { onServers });
     const registry = engine.openRegistry();
     try {
       // Nobody else could.
