@@ -20,7 +20,7 @@ export function isEmbedded(registryUrl: string): boolean {
 export async function engineFor(
   registryUrl: string,
   settings: Settings,
-  { onServers }: { onServers: boolean },
+  { onServers = true }: { onServers?: boolean } = {},
 ): Promise<Engine> {
   const [, scheme, rest] = /^([a-z]+):(.*)$/s.exec(registryUrl) ?? [];
   if (registryUrl === memoryRegistry) {
