@@ -26,13 +26,12 @@ interface Size {
   readonly messages: number;
   /** The flood comes and goes so often, so that whatever else the machine does falls on both alike. */
   readonly windowMs: number;
+  /** At both ends of a window, what was enqueued belongs to neither. */
+  readonly marginMs: number;
 }
 
-const full: Size = { tenants: 99, messages: 50_000, windowMs: 6_000 };
-const small: Size = { tenants: 4, messages: 3_000, windowMs: 3_200 };
-/** At both ends of a window, what was enqueued belongs to neither. */
-const marginMs = 1_000;
-
+const full: Size = { tenants: 99, messages: 50_000, windowMs: 6_000, marginMs: 1_000 };
+const small: Size = { tenants: 4, messages: 3_000, windowMs: 1_500, marginMs: 100 };
 interface Waits {
   readonly quietMs: number;
   readonly floodMs: number;
@@ -114,11 +113,11 @@ async function measure(place: Place, strategy: StrategyName, size: Size): Promis
   async function watch(into: number[]): Promise<void> {
     waits = into;
     const now = Date.now();
-    window = { from: now + marginMs, to: now + size.windowMs - marginMs };
+    window = { from: now + size.marginMs, to: now + size.windowMs - size.marginMs };
     await delay(size.windowMs);
   }
   await begun.promise;
-  await delay(marginMs);
+  await delay(size.marginMs);
   const quiet: number[] = [];
   const flood: number[] = [];
   while (left > 0) {
