@@ -4,7 +4,7 @@ SET ANSI_NULLS ON;
 GO
 -- Records a run's report. @Mode: 'set' replaces the due time, 'at-most' only brings it forward; @NextDueInMs null: not
 -- until a wake. A wake that came after the plan outlives the report: the tenant stays due now. An unknown or retired
--- tenant is no error.
+-- tenant is no error. A run that was skipped leaves the last report as it is: the lease's holder reports for itself.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Report]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Report] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Report]
@@ -27,6 +27,17 @@ SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @NextDue datetime2(3) = DATEADD(millisecond, CAST(@NextDueInMs % 1000 AS int), DATEADD(second, CAST(@NextDueInMs / 1000 AS int), @Now));
+IF @Outcome = N'skipped'
+BEGIN
+  UPDATE [$(Schema)].[Tenants]
+  SET NextDueUtc = CASE
+    WHEN WakePending = 1 THEN CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
+    WHEN @Mode = N'set' THEN @NextDue
+    WHEN NextDueUtc IS NULL OR @NextDue < NextDueUtc THEN @NextDue
+    ELSE NextDueUtc END
+  WHERE Id = @Id AND Status <> N'retired';
+  RETURN;
+END
 UPDATE [$(Schema)].[Tenants]
 SET LastRunUtc = @Now, LastOutcome = @Outcome, LastDurationMs = @DurationMs, LastCounts = @Counts,
   TotalDone = TotalDone + CAST(JSON_VALUE(@Counts, '$.done') AS bigint),

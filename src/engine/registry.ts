@@ -226,7 +226,8 @@ export interface Registry {
   commitPlan(plan: CommitPlan): Promise<string[]>;
 
   /**
-   * Records a run's report and schedule. A wake that came after the plan that caused the run outlives it: the
+   * Records a run's report and schedule; of a run that was skipped the schedule alone, without its streaks: the holder of
+   * the lease reports for itself. A wake that came after the plan that caused the run outlives it: the
    * tenant stays due now (F7). An unknown or retired tenant is no error.
    */
   report(report: TenantReport): Promise<void>;

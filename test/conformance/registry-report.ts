@@ -64,7 +64,7 @@ export function registryReportSuite(scene: Scene): void {
       });
     });
 
-    test.each(['dispatched', 'idle', 'skipped', 'resuming', 'failed'] as const)(
+    test.each(['dispatched', 'idle', 'resuming', 'failed'] as const)(
       'D7: the outcome %s is kept',
       async (outcome) => {
         const registry = await planned();
@@ -72,6 +72,22 @@ export function registryReportSuite(scene: Scene): void {
         expect((await tenantOf(registry, 'a')).schedule).toMatchObject({ lastOutcome: outcome });
       },
     );
+
+    test('D1: a skipped run brings the due time forward, and leaves the report of the last run as it is', async () => {
+      const registry = await planned();
+      await report(registry, 'a', { outcome: 'dispatched', backlog: true, nextDueInMs: 10 * anHour });
+      const before = (await tenantOf(registry, 'a')).schedule;
+      await report(registry, 'a', {
+        outcome: 'skipped',
+        nextDueInMs: anHour,
+        mode: 'at-most',
+        idleStreak: 7,
+        failureStreak: 7,
+      });
+      expect(await dueInMs(registry)).toBeLessThanOrEqual(anHour);
+      const { nextDueUtc, ...after } = (await tenantOf(registry, 'a')).schedule;
+      expect({ ...after, nextDueUtc: before.nextDueUtc }).toEqual(before);
+    });
 
     test('F5: set replaces the due time, earlier or later', async () => {
       const registry = await planned();

@@ -4,11 +4,16 @@ import { type Connection, nowSql } from '../connection.ts';
 import { wholeMs } from '../time.ts';
 import { type TotalsRow, totals } from './rows.ts';
 
+/**
+ * A wake that came after the plan leaves the tenant due now. SQLite's min() of two values is null when one is, hence the
+ * coalesce: a null due time is later than any.
+ */
+const nextDueSql = `CASE
+        WHEN WakePending = 1 THEN min(coalesce(NextDueUtc, :now), :now)
+        WHEN :mode = 'set' THEN :nextDue
+        ELSE min(coalesce(NextDueUtc, :nextDue), coalesce(:nextDue, NextDueUtc)) END`;
+
 const sql = {
-  /**
-   * A wake that came after the plan leaves the tenant due now. SQLite's min() of two values is null when one is,
-   * hence the coalesce: a null due time is later than any.
-   */
   report: `UPDATE Tenants
     SET LastRunUtc = :now, LastOutcome = :outcome, LastDurationMs = :durationMs, LastCounts = :counts,
       TotalDone = TotalDone + :done, TotalRetried = TotalRetried + :retried, TotalDead = TotalDead + :dead,
@@ -18,11 +23,9 @@ const sql = {
       LastError = coalesce(:error, LastError), LastErrorCode = coalesce(:errorCode, LastErrorCode),
       LastErrorUtc = CASE WHEN :errorCode IS NULL THEN LastErrorUtc ELSE :now END,
       Backlog = :backlog, ParkedTopics = :parkedTopics,
-      NextDueUtc = CASE
-        WHEN WakePending = 1 THEN min(coalesce(NextDueUtc, :now), :now)
-        WHEN :mode = 'set' THEN :nextDue
-        ELSE min(coalesce(NextDueUtc, :nextDue), coalesce(:nextDue, NextDueUtc)) END
+      NextDueUtc = ${nextDueSql}
     WHERE Id = :id AND Status <> 'retired'`,
+  skipped: `UPDATE Tenants SET NextDueUtc = ${nextDueSql} WHERE Id = :id AND Status <> 'retired'`,
   wake: `UPDATE Tenants SET WakePending = 1, NextDueUtc = min(coalesce(NextDueUtc, :now), :now)
     WHERE Id = :id AND Status = 'active'`,
   byStatus: `SELECT
@@ -42,9 +45,18 @@ const sql = {
 /** Within a write transaction. */
 export function recordReport(connection: Connection, report: TenantReport, now: number): void {
   const { counts, schedule } = report;
-  connection.prepare(sql.report).run({
+  const due = {
     id: report.tenantId,
     now,
+    mode: schedule.mode,
+    nextDue: schedule.nextDueInMs === null ? null : now + wholeMs(schedule.nextDueInMs),
+  };
+  if (report.outcome === 'skipped') {
+    connection.prepare(sql.skipped).run(due);
+    return;
+  }
+  connection.prepare(sql.report).run({
+    ...due,
     outcome: report.outcome,
     durationMs: report.durationMs,
     counts: JSON.stringify(counts),
@@ -61,8 +73,6 @@ export function recordReport(connection: Connection, report: TenantReport, now: 
     errorCode: report.error?.code ?? null,
     backlog: report.backlog ? 1 : 0,
     parkedTopics: JSON.stringify(report.parkedTopics),
-    mode: schedule.mode,
-    nextDue: schedule.nextDueInMs === null ? null : now + wholeMs(schedule.nextDueInMs),
   });
 }
 
