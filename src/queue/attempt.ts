@@ -65,7 +65,7 @@ export class Attempt {
   #timer: NodeJS.Timeout | undefined;
   #trace: AttemptTrace | undefined;
   #transaction: 'none' | 'open' | 'committing' | 'committed' | 'rolled back' = 'none';
-  /** Settles when the transaction has ended; a handler that returns without waiting for it has not ended before. */
+  /** While the transaction goes on: a handler that returns without waiting for it has not ended before. */
   #transacting: Promise<unknown> | undefined;
   /** The outcome that came while the transaction was being committed. */
   #held: Outcome | undefined;
@@ -162,6 +162,7 @@ export class Attempt {
       this.#transaction = 'rolled back';
       throw error;
     } finally {
+      this.#transacting = undefined;
       if (this.#held) this.#end(this.#held);
     }
   }

@@ -177,6 +177,20 @@ describe('context.transaction', () => {
     expect(entries()).toEqual(['returns']);
   });
 
+  test('T2: a handler that deals with the failure of its transaction decides for itself', async () => {
+    const { queue, entries } = await outboxWithLedger();
+    await queue.enqueue(messages(1));
+    const handler = orders(async (_, { transaction }) => {
+      const failed = transaction((tx: Tx) => {
+        enter(tx, 'known already');
+        throw new Error('a duplicate');
+      });
+      await failed.catch(() => {});
+    });
+    expect((await run(queue, [handler])).counts).toMatchObject({ done: 1, retried: 0, lost: 0 });
+    expect(entries()).toEqual([]);
+  });
+
   test('T1, Q6: a message that a newer run has taken is lost, and nothing of it is written', async () => {
     const { queue, entries } = await outboxWithLedger();
     await queue.enqueue(messages(1));
