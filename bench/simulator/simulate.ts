@@ -53,7 +53,7 @@ class Simulation {
   readonly #timeline = new Timeline<Happening>();
   readonly #tenants = new Map<string, ModelledTenant>();
   readonly #measures = new Measures();
-  /** Requests that wait for a place; a local host has none. */
+  /** Requests that wait for a place; a local host plans no more than it has places. */
   readonly #requests: DispatchRequest[] = [];
   #registry!: Registry;
   #now = 0;
@@ -135,9 +135,10 @@ class Simulation {
       );
       this.#isMoreDue = more;
       const before = this.#running;
-      // A local host leaves alone whom it is serving already; a queue knows nothing of that.
-      if (isLocal) for (const request of requests) this.#tenantOf(request).isServed || this.#serve(request);
-      else this.#requests.push(...requests);
+      for (const request of requests) {
+        // A local host leaves alone whom it is serving already; a queue knows nothing of that.
+        if (!isLocal || !this.#tenantOf(request).isServed) this.#requests.push(request);
+      }
       this.#serveRequests();
       goesOn = isLocal && more && this.#running > before && this.#running < this.#scenario.places;
     }
