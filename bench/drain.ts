@@ -11,7 +11,8 @@ interface Case {
 }
 
 const batches = [1, 10, 100, 500];
-const messagesOf = (batch: number, quick: boolean) => (quick ? Math.min(20 * batch, 1_000) : 50_000);
+const messagesOf = (batch: number, quick: boolean, scale: number) =>
+  quick ? Math.min(20 * batch, 1_000) : 50_000 * scale;
 
 /** Small batches sync to disk for every few messages: a repetition takes minutes, and noise evens out within it. */
 const repetitionsAtMost = (batch: number) => (batch < 100 ? 1 : Number.POSITIVE_INFINITY);
@@ -23,7 +24,7 @@ export const drain: Benchmark = {
   title: 'draining a tenant, as a share of the speed of a raw claim-and-settle loop',
   async run(context) {
     const { places, quick, progress } = context;
-    const cases = batches.map((batch) => ({ batch, messages: messagesOf(batch, quick) }));
+    const cases = batches.map((batch) => ({ batch, messages: messagesOf(batch, quick, places.scale) }));
     const place = await places.open('drain');
     const sizes = [...new Set(cases.map(({ messages }) => messages))];
     progress('filling');
@@ -43,7 +44,7 @@ export const drain: Benchmark = {
       measurements,
       targets: [atLeast('share of the raw speed at batch 500', shareOfRaw!.median, 0.6)],
       notes: [
-        'The raw loop claims, reads and settles by three statements in one transaction a step, on the same table; it has no lease, fence, ordering, recovery or report.',
+        places.rawLoop,
         'Batches 1 and 10 are measured once: they sync to disk for every few messages.',
       ],
     };

@@ -94,7 +94,7 @@ export const enqueue: Benchmark = {
     const measurements: Measurement[] = [];
     for (const { name, messages, quickMessages, ours, raw } of patterns) {
       progress(name);
-      const count = quick ? quickMessages : messages;
+      const count = quick ? quickMessages : messages * places.scale;
       const costs = await interleave(repetitions, {
         ours: () =>
           withCopy(place, 'empty', {}, async (fleet, tenantId) => {

@@ -37,7 +37,7 @@ export function openFleet(place: Place, settings: SettingsInput = {}, handlers =
 export async function makeTenants(place: Place, tenantIds: readonly string[]): Promise<void> {
   await using fleet = openFleet(place, hasty);
   await fleet.migrate({ tenants: [] });
-  for (const id of tenantIds) await fleet.tenants.add({ id });
+  for (const id of tenantIds) await fleet.tenants.add(await place.newTenant(id));
   const failed = (await fleet.migrate({ tenants: tenantIds })).find(({ error }) => error !== undefined);
   if (failed) throw new Error(`The database of '${failed.tenantId}' was not made: ${failed.error!.message}`);
 }
@@ -75,11 +75,14 @@ export async function withCopy<T>(
   action: (fleet: MultiOutbox, tenantId: string) => Promise<T>,
 ): Promise<T> {
   const id = `copy-${++copies}`;
-  await place.copyTenant(template, id);
+  const copy = await place.copyTenant(template, id);
   try {
     await using fleet = openFleet(place);
-    await fleet.tenants.add({ id, overrides });
-    return await action(fleet, id);
+    await fleet.tenants.add({ ...copy, overrides });
+    const result = await action(fleet, id);
+    // Its database may serve the next one.
+    await fleet.tenants.remove(id);
+    return result;
   } finally {
     await place.removeTenant(id);
   }

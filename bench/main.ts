@@ -19,6 +19,7 @@ import type { Places } from './place.ts';
 import { plan } from './plan.ts';
 import { report } from './report.ts';
 import { sqlitePlaces } from './sqlite/place.ts';
+import { sqlServerPlaces } from './sqlserver/place.ts';
 import { stuck } from './stuck.ts';
 import { sweep } from './sweep.ts';
 
@@ -33,6 +34,9 @@ const benchmarks: readonly Benchmark[] = [
   fanOut,
   coldStart,
 ];
+
+/** The others look at this process alone, or at files. */
+const onServers: readonly Benchmark[] = [drain, sweep, enqueue];
 
 interface Options {
   readonly json?: true;
@@ -53,7 +57,7 @@ const program = new Command('bench')
   .option('--repetitions <count>', 'measured repetitions of each contender (default 5, quick 1)', wholeNumber)
   .option(
     '--registry <url>',
-    "the kind of database, and where: sqlite:<file> works in a folder of its own beside that file (default: the system's temporary folder)",
+    "the kind of database, and where: sqlite:<file> works in a folder of its own beside that file (default: the system's temporary folder), mssql:<connection string> in databases of its own on that server",
   )
   .addHelpText(
     'after',
@@ -80,25 +84,31 @@ try {
 
 async function main(names: readonly string[], options: Options): Promise<void> {
   const { json = false, quick = false, repetitions = quick ? 1 : 5, registry } = options;
-  const chosen = names.length === 0 ? benchmarks : benchmarks.filter(({ name }) => names.includes(name));
   const places = placesOf(registry);
+  const fit = places.kind === 'sqlite' ? benchmarks : onServers;
+  const unfit = names.find((wanted) => !fit.some(({ name }) => name === wanted));
+  if (unfit !== undefined) program.error(`error: the benchmark '${unfit}' is for sqlite:<file> only`);
+  const chosen = names.length === 0 ? fit : fit.filter(({ name }) => names.includes(name));
   const startedUtc = new Date().toISOString();
   const startedAt = performance.now();
   const results: (Findings & { name: string; title: string; durationMs: number })[] = [];
-  for (const benchmark of chosen) {
-    const { name, title } = benchmark;
-    const benchmarkStartedAt = performance.now();
-    const findings = await benchmark.run({
-      places,
-      quick,
-      repetitions,
-      progress: (what) => console.error(`${name}: ${what}`),
-    });
-    const durationMs = Math.round(performance.now() - benchmarkStartedAt);
-    results.push({ name, title, durationMs, ...findings });
-    if (!json) console.log(`\n${await report(benchmark, findings, quick)}`);
+  try {
+    for (const benchmark of chosen) {
+      const { name, title } = benchmark;
+      const benchmarkStartedAt = performance.now();
+      const findings = await benchmark.run({
+        places,
+        quick,
+        repetitions,
+        progress: (what) => console.error(`${name}: ${what}`),
+      });
+      const durationMs = Math.round(performance.now() - benchmarkStartedAt);
+      results.push({ name, title, durationMs, ...findings });
+      if (!json) console.log(`\n${await report(benchmark, findings, quick)}`);
+    }
+  } finally {
+    await places.remove();
   }
-  await places.remove();
   if (!json) return;
   const document = {
     program: { name: packageJson.name, version: packageJson.version },
@@ -121,10 +131,12 @@ async function main(names: readonly string[], options: Options): Promise<void> {
 /** The places of the engine that the registry URL names. */
 function placesOf(registry: string | undefined): Places {
   if (registry === undefined) return sqlitePlaces(tmpdir());
+  const server = /^mssql:(?!\/\/)(.+)$/s.exec(registry)?.[1];
+  if (server !== undefined) return sqlServerPlaces(server);
   const file = /^sqlite:(.+)$/s.exec(registry)?.[1];
   if (file === undefined) {
     program.error(
-      `error: there are benchmarks for sqlite:<file> only, not for '${registry.split(':')[0]}:…'`,
+      `error: there are benchmarks for sqlite:<file> and mssql:<connection string> only, not for '${registry.split(':')[0]}:…'`,
     );
   }
   const parent = dirname(resolve(file!));

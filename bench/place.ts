@@ -2,10 +2,15 @@
  * What the benchmarks need of a kind of database beside the engine: places to work in, and raw loops on the same tables
  * to be held against. Another engine joins by another folder like sqlite/.
  */
+import type { TenantInput } from '../src/fleet/tenant.ts';
 
 export interface Places {
   /** The engine's kind, as `Engine.kind` has it. */
   readonly kind: string;
+  /** What the raw loop does that a drain is held against, for people to read. */
+  readonly rawLoop: string;
+  /** Share of a full run's messages and tenants that can be had in reasonable time. */
+  readonly scale: number;
   /** An empty place: a registry and its tenants that nobody else uses. */
   open(name: string): Promise<Place>;
   /** Removes what is left of all places. */
@@ -13,13 +18,15 @@ export interface Places {
 }
 
 export interface Place {
-  /** The registry's URL, for `createMultiOutbox`. It has no schema yet. */
+  /** The registry's URL, for `createMultiOutbox`. It may have no schema yet. */
   readonly registry: string;
+  /** What is to be registered for a new tenant, whose database `migrate` makes ready. */
+  newTenant(tenantId: string): Promise<TenantInput>;
   /**
-   * Copies a tenant's database with all its rows, so that every repetition starts from the same. The copy's id still has
-   * to be registered. Nobody may have either database open.
+   * Copies a tenant's database with all its messages, so that every repetition starts from the same; returns what is to
+   * be registered for the copy. Nobody may have either database open.
    */
-  copyTenant(from: string, to: string): Promise<void>;
+  copyTenant(from: string, to: string): Promise<TenantInput>;
   /** Removes a tenant's database, which nobody has open. */
   removeTenant(tenantId: string): Promise<void>;
   /** Opens a tenant's database without the engine, with the engine's settings. */

@@ -22,6 +22,9 @@ export function sqlitePlaces(parent: string): Places {
   process.once('exit', remove);
   return {
     kind: 'sqlite',
+    rawLoop:
+      'The raw loop claims, reads and settles by three statements in one transaction a step, on the same table; it has no lease, fence, ordering, recovery or report.',
+    scale: 1,
     open: async (name) => openPlace(join(root, name)),
     remove: async () => remove(),
   };
@@ -33,10 +36,12 @@ function openPlace(folder: string): Place {
   mkdirSync(join(folder, 'tenants'), { recursive: true });
   return {
     registry: `sqlite:${registry}`,
+    newTenant: async (id) => ({ id }),
     async copyTenant(from, to) {
       copyFileSync(fileOf(from), fileOf(to), constants.COPYFILE_FICLONE);
       flush(fileOf(to));
       flush(dirname(fileOf(to)));
+      return { id: to };
     },
     async removeTenant(tenantId) {
       for (const suffix of ['', '-wal', '-shm']) rmSync(fileOf(tenantId) + suffix, { force: true });

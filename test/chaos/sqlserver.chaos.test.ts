@@ -1,15 +1,11 @@
 import { resolve } from 'node:path';
 import * as mssql from 'mssql';
-import {
-  serverConnectionString,
-  serverVariable,
-  TestDatabases,
-  tenantsSetting,
-} from '../support/sqlserver-databases.ts';
+import { serverConnectionString, serverVariable } from '../support/sqlserver.ts';
+import { TestDatabases, tenantsSetting } from '../support/sqlserver-databases.ts';
 import { describeKills } from './describe-kills.ts';
 import { until } from './until.ts';
 
-const databases = new TestDatabases();
+const databases = new TestDatabases(serverConnectionString);
 afterAll(() => databases.dispose(), 60_000);
 
 describeKills({

@@ -1,21 +1,16 @@
-/** The SQL Server engine held to the conformance suite; on which server, test/support/sqlserver-databases.ts says. */
+/** The SQL Server engine held to the conformance suite; on which server, test/support/sqlserver.ts says. */
 import path from 'node:path';
 import * as mssql from 'mssql';
 import type { Engine, TenantAddress } from '../../src/engine/engine.ts';
 import { parseConnectionString } from '../../src/engine/sqlserver/connection-string.ts';
 import { createSqlServerEngine, type SqlServerEngineOptions } from '../../src/engine/sqlserver/index.ts';
 import { parseServer } from '../../src/engine/sqlserver/target.ts';
-import {
-  serverConnectionString,
-  serverVariable,
-  TestDatabases,
-  tenantAddress,
-  tenantsSetting,
-} from '../support/sqlserver-databases.ts';
+import { serverConnectionString, serverVariable } from '../support/sqlserver.ts';
+import { TestDatabases, tenantAddress, tenantsSetting } from '../support/sqlserver-databases.ts';
 import type { EngineHarness, Freshness, Stage } from './harness.ts';
 
 export function sqlServerHarness(): EngineHarness {
-  const databases = new TestDatabases();
+  const databases = new TestDatabases(serverConnectionString);
   /** The databases go with the last stage. */
   let stages = 0;
   // How many bytes a character takes is the server's: two for each UTF-16 unit, or UTF-8. It is asked once.

@@ -1,18 +1,13 @@
 /**
- * Databases for tests, on the server that MULTI_OUTBOX_TEST_SQLSERVER names: an ADO connection string of a login that
- * may create databases. Every database made here begins with `mo_test_` and is dropped in the end. Migrating one takes
- * seconds on some servers, so that those with a schema are emptied and handed out again.
+ * Databases for tests and benchmarks, on the server of a connection string whose login may create databases. Every
+ * database made here begins with `mo_test_` and is dropped in the end. Migrating one takes seconds on some servers, so
+ * that those with a schema are emptied and handed out again.
  */
 import { randomBytes } from 'node:crypto';
-import * as mssql from 'mssql';
+import mssql from 'mssql';
 import type { TenantAddress } from '../../src/engine/engine.ts';
 import { createSqlServerEngine } from '../../src/engine/sqlserver/index.ts';
 import { until } from './until.ts';
-
-export const serverVariable = 'MULTI_OUTBOX_TEST_SQLSERVER';
-/** Empty when there is no server to test on. */
-export const serverConnectionString = process.env[serverVariable] ?? '';
-export const describeOnServer = serverConnectionString === '' ? describe.skip : describe;
 
 /** The app setting that test tenants name. */
 export const tenantsSetting = 'TEST_TENANTS';
@@ -50,7 +45,8 @@ export class TestDatabases {
   readonly #free: Record<SchemaKind, string[]> = { registry: [], tenant: [] };
   readonly #pools = new Map<string, Promise<mssql.ConnectionPool>>();
 
-  constructor(connectionString: string = serverConnectionString) {
+  /** @param connectionString an ADO connection string */
+  constructor(connectionString: string) {
     this.connectionString = without(connectionString, /^(database|initial catalog)$/i);
   }
 

@@ -1,13 +1,9 @@
-/** The flow on the SQL Server engine. Needs a server; see test/support/sqlserver-databases.ts. */
+/** The flow on the SQL Server engine. Needs a server; see test/support/sqlserver.ts. */
 import { createMultiOutbox, type MultiOutbox } from '../../../src/index.ts';
 import { Azurite } from '../../support/azurite.ts';
 import { FunctionsApp } from '../../support/functions-app.ts';
-import {
-  describeOnServer,
-  serverVariable,
-  TestDatabases,
-  tenantsSetting,
-} from '../../support/sqlserver-databases.ts';
+import { describeOnServer, serverConnectionString, serverVariable } from '../../support/sqlserver.ts';
+import { TestDatabases, tenantsSetting } from '../../support/sqlserver-databases.ts';
 import { until } from '../../support/until.ts';
 
 /** The first call of each procedure on a connection takes seconds on some servers. */
@@ -15,7 +11,7 @@ const patienceMs = 150_000;
 
 describeOnServer(`the function app on SQL Server (${serverVariable})`, () => {
   const ids = ['acme', 'birch', 'cedar', 'delta', 'elder'];
-  const databases = new TestDatabases();
+  const databases = new TestDatabases(serverConnectionString);
   const names = new Map<string, string>();
   let azurite: Azurite;
   let registryUrl: string;

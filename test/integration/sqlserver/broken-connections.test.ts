@@ -2,7 +2,7 @@
  * D8, Q6, Q8: connections that break in the middle of a run's and a plan's calls, and servers that go away and come
  * back, all through a proxy, and sessions that the server kills. Whatever happens nothing is lost, nothing comes twice
  * that was not in flight, the other tenants notice nothing, and the host that runs all the while recovers by itself.
- * Needs a server; see test/support/sqlserver-databases.ts.
+ * Needs a server; see test/support/sqlserver.ts.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -12,14 +12,8 @@ import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
 import { parseServer } from '../../../src/engine/sqlserver/target.ts';
 import type { WorkQueue } from '../../../src/engine/work-queue.ts';
 import { createMultiOutbox, defineHandler, type MultiOutbox, type RunReport } from '../../../src/index.ts';
-import {
-  describeOnServer,
-  serverVariable,
-  TestDatabases,
-  tenantAddress,
-  tenantsSetting,
-  without,
-} from '../../support/sqlserver-databases.ts';
+import { describeOnServer, serverConnectionString, serverVariable } from '../../support/sqlserver.ts';
+import { TestDatabases, tenantAddress, tenantsSetting, without } from '../../support/sqlserver-databases.ts';
 import { TcpProxy } from '../../support/tcp-proxy.ts';
 import { until } from '../../support/until.ts';
 
@@ -201,7 +195,7 @@ class World {
 }
 
 describeOnServer(`broken connections of SQL Server (${serverVariable})`, () => {
-  const databases = new TestDatabases();
+  const databases = new TestDatabases(serverConnectionString);
   let world: World;
   beforeEach(async () => {
     world = new World(databases);

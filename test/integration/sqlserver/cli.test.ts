@@ -1,17 +1,13 @@
-/** The command line against a server; which one, test/support/sqlserver-databases.ts says. */
+/** The command line against a server; which one, test/support/sqlserver.ts says. */
 import { randomBytes } from 'node:crypto';
 import type { Diagnosis } from '../../../src/fleet/doctor.ts';
 import type { TenantMigration } from '../../../src/fleet/migrate.ts';
 import { type CliFolder, cliFolder } from '../../support/cli-process.ts';
-import {
-  describeOnServer,
-  serverVariable,
-  TestDatabases,
-  tenantsSetting,
-} from '../../support/sqlserver-databases.ts';
+import { describeOnServer, serverConnectionString, serverVariable } from '../../support/sqlserver.ts';
+import { TestDatabases, tenantsSetting } from '../../support/sqlserver-databases.ts';
 
 describeOnServer(`the command line on SQL Server (${serverVariable})`, () => {
-  const databases = new TestDatabases();
+  const databases = new TestDatabases(serverConnectionString);
   let folder: CliFolder;
   beforeEach(() => {
     folder = cliFolder();

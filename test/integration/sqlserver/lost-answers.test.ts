@@ -1,18 +1,13 @@
 /**
  * Q8: an answer that was lost. The call is sent again under its id, as the engine does after a broken connection, and
- * the procedures tell what the first sending did. Needs a server; see test/support/sqlserver-databases.ts.
+ * the procedures tell what the first sending did. Needs a server; see test/support/sqlserver.ts.
  */
 import { randomUUID } from 'node:crypto';
 import * as mssql from 'mssql';
 import type { Engine, TenantDatabase } from '../../../src/engine/engine.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
-import {
-  describeOnServer,
-  serverVariable,
-  TestDatabases,
-  tenantAddress,
-  tenantsSetting,
-} from '../../support/sqlserver-databases.ts';
+import { describeOnServer, serverConnectionString, serverVariable } from '../../support/sqlserver.ts';
+import { TestDatabases, tenantAddress, tenantsSetting } from '../../support/sqlserver-databases.ts';
 
 interface Answer {
   readonly header: Record<string, unknown>;
@@ -21,7 +16,7 @@ interface Answer {
 }
 
 describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
-  const databases = new TestDatabases();
+  const databases = new TestDatabases(serverConnectionString);
   let engine: Engine;
   let pool: mssql.ConnectionPool;
   let database: TenantDatabase;

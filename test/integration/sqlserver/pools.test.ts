@@ -4,21 +4,15 @@
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
-import {
-  describeOnServer,
-  serverVariable,
-  TestDatabases,
-  tenantAddress,
-  tenantsSetting,
-  without,
-} from '../../support/sqlserver-databases.ts';
+import { describeOnServer, serverConnectionString, serverVariable } from '../../support/sqlserver.ts';
+import { TestDatabases, tenantAddress, tenantsSetting, without } from '../../support/sqlserver-databases.ts';
 import { until } from '../../support/until.ts';
 
 const created = 'mssql:connection:create';
 const destroyed = 'mssql:connection:destroy';
 
 describeOnServer(`pools of SQL Server (${serverVariable})`, () => {
-  const databases = new TestDatabases();
+  const databases = new TestDatabases(serverConnectionString);
   const counts = { logins: 0, open: 0 };
   const onCreate = () => {
     counts.logins++;

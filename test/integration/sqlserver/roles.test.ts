@@ -1,25 +1,19 @@
 /**
  * What each role may do and may not, and that one tenant's login opens no other tenant's database. Needs a server whose
- * login may create logins; see test/support/sqlserver-databases.ts.
+ * login may create logins; see test/support/sqlserver.ts.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { TenantDatabase } from '../../../src/engine/engine.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
 import { next } from '../../conformance/run.ts';
-import {
-  describeOnServer,
-  serverVariable,
-  TestDatabases,
-  tenantAddress,
-  tenantsSetting,
-  without,
-} from '../../support/sqlserver-databases.ts';
+import { describeOnServer, serverConnectionString, serverVariable } from '../../support/sqlserver.ts';
+import { TestDatabases, tenantAddress, tenantsSetting, without } from '../../support/sqlserver-databases.ts';
 
 const claim = { limit: 10, maxBytes: 1_000_000 };
 const refused = { code: 'LOGIN_REFUSED', tenantId: 'acme' };
 
 describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
-  const databases = new TestDatabases();
+  const databases = new TestDatabases(serverConnectionString);
   const password = `P1_${randomBytes(12).toString('hex')}`;
   const logins: string[] = [];
   let mine = '';
@@ -131,6 +125,29 @@ describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
       await expect(leases.acquire({ ...lease, durationMs: 60_000 })).rejects.toMatchObject(refused);
       await expect(queue.begin({ owner: 'o', durationMs: 1_000, claim })).rejects.toMatchObject(refused);
     });
+  }, 120_000);
+
+  test('F1, F8: two tenants of one engine with logins of their own: neither’s opens the other’s database', async () => {
+    const users = [
+      await newUser(mine, 'messaging_dispatcher'),
+      await newUser(other, 'messaging_dispatcher'),
+    ] as const;
+    const engine = createSqlServerEngine({
+      registry: databases.registryUrl('master'),
+      env: { FIRST: withLogin(users[0]), SECOND: withLogin(users[1]) },
+    });
+    const queue = (database: string, name: string) =>
+      engine
+        .openTenant({ ...tenantAddress(database, 'acme'), auth: { kind: 'setting', name } })
+        .queue('inbox');
+    const message = () => [{ messageId: randomUUID(), topic: 't', payload: 'x' }];
+    for (let time = 0; time < 2; time++) {
+      await expect(queue(mine, 'FIRST').enqueue(message())).resolves.toHaveLength(1);
+      await expect(queue(other, 'SECOND').enqueue(message())).resolves.toHaveLength(1);
+      await expect(queue(mine, 'SECOND').enqueue(message())).rejects.toMatchObject(refused);
+      await expect(queue(other, 'FIRST').enqueue(message())).rejects.toMatchObject(refused);
+    }
+    await engine.close();
   }, 120_000);
 
   test('D8: a login that has no user in the other tenant’s database does not get in', async () => {

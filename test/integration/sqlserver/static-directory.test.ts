@@ -1,15 +1,11 @@
-/** F2: tenants on a server, listed in the code. Needs a server; see test/support/sqlserver-databases.ts. */
+/** F2: tenants on a server, listed in the code. Needs a server; see test/support/sqlserver.ts. */
 import { createMultiOutbox } from '../../../src/index.ts';
 import { noting } from '../../support/fleet-place.ts';
-import {
-  describeOnServer,
-  serverVariable,
-  TestDatabases,
-  tenantsSetting,
-} from '../../support/sqlserver-databases.ts';
+import { describeOnServer, serverConnectionString, serverVariable } from '../../support/sqlserver.ts';
+import { TestDatabases, tenantsSetting } from '../../support/sqlserver-databases.ts';
 
 describeOnServer(`a static directory of SQL Server (${serverVariable})`, () => {
-  const databases = new TestDatabases();
+  const databases = new TestDatabases(serverConnectionString);
   afterAll(() => databases.dispose(), 60_000);
 
   test('F1, F2: migrated, planned and dispatched without a registry; the same database twice is refused', async () => {

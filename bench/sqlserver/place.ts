@@ -1,0 +1,68 @@
+/** Places for SQL Server: databases of their own on a server, handed on from one repetition to the next. */
+import mssql from 'mssql';
+import { TestDatabases, tenantAddress, tenantsSetting } from '../../test/support/sqlserver-databases.ts';
+import type { Place, Places } from '../place.ts';
+import { openRawRegistry } from './raw-registry.ts';
+import { openRawTenant } from './raw-tenant.ts';
+
+/** @param connectionString of a login that may create databases; a database in it is left alone */
+export function sqlServerPlaces(connectionString: string): Places {
+  const databases = new TestDatabases(connectionString);
+  process.env[tenantsSetting] = databases.connectionString;
+  return {
+    kind: 'sqlserver',
+    rawLoop: 'The raw loop calls the same procedures, one after another, with the driver alone.',
+    // Every call crosses a network, and every tenant is a database that takes seconds to make.
+    scale: 0.1,
+    open: () => openPlace(databases),
+    remove: () => databases.dispose(),
+  };
+}
+
+async function openPlace(databases: TestDatabases): Promise<Place> {
+  const registry = await databases.take('registry');
+  const names = new Map<string, string>();
+  const connect = (name: string) =>
+    new mssql.ConnectionPool(
+      `${databases.connectionString};Database=${name};Packet Size=32767;Max Pool Size=1`,
+    ).connect();
+  async function newTenant(id: string) {
+    const database = await databases.take('tenant');
+    names.set(id, database);
+    return { ...tenantAddress(database, id) };
+  }
+  async function removeTenant(id: string) {
+    await databases.giveBack(names.get(id)!);
+    names.delete(id);
+  }
+  return {
+    registry: databases.registryUrl(registry),
+    newTenant,
+    async copyTenant(from, to) {
+      const definition = await newTenant(to);
+      const columns = await copiedColumns(await databases.pool(definition.database));
+      const table = 'messaging.Outbox';
+      await databases.batch(
+        definition.database,
+        `SET IDENTITY_INSERT ${table} ON;
+        INSERT ${table} (${columns}) SELECT ${columns} FROM [${names.get(from)}].${table};
+        SET IDENTITY_INSERT ${table} OFF`,
+      );
+      return definition;
+    },
+    removeTenant,
+    rawTenant: async (id) => openRawTenant(await connect(names.get(id)!)),
+    rawRegistry: async () => openRawRegistry(await connect(registry)),
+    async remove() {
+      for (const id of [...names.keys()]) await removeTenant(id);
+      await databases.giveBack(registry);
+    },
+  };
+}
+
+async function copiedColumns(pool: mssql.ConnectionPool): Promise<string> {
+  const { recordset } = await pool.query<{ name: string }>(
+    `SELECT name FROM sys.columns WHERE object_id = OBJECT_ID(N'messaging.Outbox') AND is_computed = 0`,
+  );
+  return recordset.map(({ name }) => `[${name}]`).join(', ');
+}

@@ -1,0 +1,76 @@
+/** The raw loop on a tenant's database: mssql alone, calling the same procedures as the engine. */
+import mssql from 'mssql';
+import type { RawMessage, RawTenant } from '../place.ts';
+
+const owner = 'raw';
+const leaseMs = 600_000;
+const maxBytes = 16 * 1024 * 1024;
+
+interface Row {
+  readonly Sequence: string;
+  readonly MessageId: string;
+  readonly Topic: string;
+  readonly Payload: string;
+}
+
+type Answer = readonly [[{ readonly Lease: string; readonly Fence: string }], Row[]];
+
+export function openRawTenant(pool: mssql.ConnectionPool): RawTenant {
+  let open: mssql.Transaction | undefined;
+  const begin = async (batch: number) => {
+    const request = new mssql.Request(pool)
+      .input('Owner', mssql.NVarChar(200), owner)
+      .input('LeaseMs', mssql.BigInt(), leaseMs)
+      .input('Limit', mssql.Int(), batch)
+      .input('MaxBytes', mssql.BigInt(), maxBytes);
+    return (await request.execute('messaging.Outbox_Begin')).recordsets as unknown as Answer;
+  };
+  return {
+    async probe() {
+      return (await begin(1))[0][0].Lease === 'held';
+    },
+    async drain(batch, handle) {
+      const [[header], first] = await begin(batch);
+      let claimed = first ?? [];
+      let total = 0;
+      while (claimed.length > 0) {
+        for (const { MessageId, Topic, Payload } of claimed)
+          handle({ messageId: MessageId, topic: Topic, payload: Payload });
+        total += claimed.length;
+        const outcomes = claimed.map(({ Sequence }) => ({ sequence: Number(Sequence), kind: 'done' }));
+        const request = new mssql.Request(pool)
+          .input('Owner', mssql.NVarChar(200), owner)
+          .input('Fence', mssql.BigInt(), header.Fence)
+          .input('LeaseMs', mssql.BigInt(), leaseMs)
+          .input('Outcomes', mssql.NVarChar(mssql.MAX), JSON.stringify(outcomes))
+          .input('Limit', mssql.Int(), batch)
+          .input('MaxBytes', mssql.BigInt(), maxBytes);
+        const answer = (await request.execute('messaging.Outbox_Settle')).recordsets as unknown as Answer;
+        claimed = answer[1];
+      }
+      return total;
+    },
+    async insert(messages) {
+      const rows = messages.map(({ messageId, topic, payload }) => ({ messageId, topic, payload }));
+      await (open === undefined ? new mssql.Request(pool) : new mssql.Request(open))
+        .input('rows', mssql.NVarChar(mssql.MAX), JSON.stringify(rows satisfies RawMessage[]))
+        .query(
+          `INSERT messaging.Outbox (MessageId, Topic, EnqueuedUtc, DueUtc, Payload)
+          SELECT messageId, topic, SYSUTCDATETIME(), SYSUTCDATETIME(), payload FROM OPENJSON(@rows)
+          WITH (messageId uniqueidentifier, topic nvarchar(200), payload nvarchar(max))`,
+        );
+    },
+    get connection() {
+      return open;
+    },
+    async begin() {
+      open = new mssql.Transaction(pool);
+      await open.begin();
+    },
+    async commit() {
+      await open!.commit();
+      open = undefined;
+    },
+    close: () => pool.close(),
+  };
+}
