@@ -11,8 +11,8 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
   INVALID_TENANT: ["a tenant's definition cannot be used", 'what the message says'],
   DUPLICATE_HANDLER: ['two handlers are for one topic', 'remove one of the two that are named'],
   TRANSACTION_NOT_OPEN: [
-    'a transaction was handed in that is not open',
-    'begin it before, and commit it after the call',
+    'a transaction was handed in that is not open, or a handler ended its own',
+    'begin it before, and commit it after the call; leave COMMIT and ROLLBACK to `context.transaction`',
   ],
   WRONG_DATABASE: [
     "the transaction handed in is on another database than the tenant's",
@@ -59,7 +59,7 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
   ],
   DATABASE_ERROR: ['the database refused for another reason', 'what the message says'],
   LEASE_LOST: [
-    'the lease was taken or freed, or its time ran out',
+    'the lease was taken or freed, or its time ran out; in `context.transaction`: a newer run has the message, and all was rolled back',
     'nothing was written under it since; a longer duration if it happens often',
   ],
   CLOSED: ['the multi-outbox was closed', 'make another one'],
