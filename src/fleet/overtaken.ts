@@ -10,10 +10,12 @@ import type { DispatchRequest } from './requests.ts';
 
 /** Younger requests are not held against the registry: they cost it nothing, and few are overtaken. */
 const checkedAfterMs = 30_000;
+/** How far this host's clock may be behind the registry's before a request for a tenant that is due is dropped. */
+const clockToleranceMs = 30_000;
 
 /**
- * True when a run has reported since the request was planned and nothing is due now. The registry's own times are
- * compared, so clocks may differ; age alone never drops a request, or a long queue would serve nobody.
+ * True when a run has reported since the request was planned and nothing is due about now. Runs are compared by the
+ * registry's own times, so clocks may differ; age alone never drops a request, or a long queue would serve nobody.
  */
 export async function isOvertaken(
   request: DispatchRequest,
@@ -26,7 +28,8 @@ export async function isOvertaken(
     const schedule = (await registry.get(tenantId))?.schedule;
     if (schedule?.lastRunUtc == null) return false;
     const hasRunSince = lastRunUtc === null || schedule.lastRunUtc.getTime() > Date.parse(lastRunUtc);
-    const isDue = schedule.nextDueUtc !== null && schedule.nextDueUtc.getTime() <= Date.now();
+    const { nextDueUtc } = schedule;
+    const isDue = nextDueUtc !== null && nextDueUtc.getTime() <= Date.now() + clockToleranceMs;
     return hasRunSince && !isDue;
   } catch (error) {
     logger.warn('Whether the request is stale could not be asked; it is served.', {

@@ -84,6 +84,12 @@ describe('requests that others have overtaken', () => {
     expect(await isOvertaken(old(request), { registry }, logger)).toBe(false);
   });
 
+  test('Q2: nor when it is due soon: this host’s clock may be behind the registry’s', async () => {
+    const { registry, request } = await planned();
+    await report(registry, { nextDueInMs: 20_000 });
+    expect(await isOvertaken(old(request), { registry }, logger)).toBe(false);
+  });
+
   test('age alone makes nothing stale', async () => {
     const { registry, request } = await planned();
     const ancient = { ...request, plannedUtc: '2001-01-01T00:00:00.000Z' };
