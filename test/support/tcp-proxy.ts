@@ -47,11 +47,12 @@ export class TcpProxy {
     listener.on('connection', (client) => this.#accept(client));
   }
 
-  /** Breaks the next connection whose request holds the words; resolves when it has. */
-  strike(words: string, how: Breakage, when: Strike['when']): Promise<void> {
+  /** Breaks the next connection whose request holds the words, or bytes; resolves when it has. */
+  strike(words: string | Buffer, how: Breakage, when: Strike['when']): Promise<void> {
     return new Promise((struck) => {
       // TDS writes the names of procedures in UTF-16.
-      this.#strikes.push({ words: Buffer.from(words, 'utf16le'), how, when, struck });
+      const bytes = typeof words === 'string' ? Buffer.from(words, 'utf16le') : words;
+      this.#strikes.push({ words: bytes, how, when, struck });
     });
   }
 

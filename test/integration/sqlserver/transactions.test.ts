@@ -1,0 +1,145 @@
+/**
+ * T1, T3: a handler's transaction whose connection breaks around its commit, or that is still at work on the server when
+ * its time is up. Needs a server; see test/support/sqlserver.ts.
+ */
+import { randomUUID } from 'node:crypto';
+import * as mssql from 'mssql';
+import type { Engine, TenantDatabase } from '../../../src/engine/engine.ts';
+import type { LeaseRef } from '../../../src/engine/lease-store.ts';
+import { parseConnectionString } from '../../../src/engine/sqlserver/connection-string.ts';
+import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
+import { parseServer } from '../../../src/engine/sqlserver/target.ts';
+import { MessageStatus, type WorkQueue } from '../../../src/engine/work-queue.ts';
+import { release, settle } from '../../conformance/run.ts';
+import { describeOnServer, serverConnectionString, serverVariable } from '../../support/sqlserver.ts';
+import { TestDatabases, tenantAddress, tenantsSetting, without } from '../../support/sqlserver-databases.ts';
+import { TcpProxy } from '../../support/tcp-proxy.ts';
+import { until } from '../../support/until.ts';
+
+/** TDS: the end of a transaction manager request's headers, and the number of COMMIT. */
+const commit = Buffer.from([1, 0, 0, 0, 7, 0]);
+const never = new AbortController().signal;
+
+describeOnServer(`handlers' transactions on SQL Server (${serverVariable})`, () => {
+  const databases = new TestDatabases(serverConnectionString);
+  let name: string;
+  let proxy: TcpProxy;
+  let engine: Engine;
+  let database: TenantDatabase;
+  let pool: mssql.ConnectionPool;
+
+  beforeAll(async () => {
+    const { host, port } = parseServer(parseConnectionString(databases.connectionString)!.server!)!;
+    proxy = await TcpProxy.start({ host, port });
+    const plain = without(databases.connectionString, /^(server|data source|encrypt)$/i);
+    name = await databases.take('tenant');
+    engine = createSqlServerEngine({
+      registry: databases.registryUrl('master'),
+      env: { [tenantsSetting]: `Server=127.0.0.1,${proxy.port};${plain};Encrypt=false` },
+      requestTimeoutMs: 5_000,
+    });
+    database = engine.openTenant(tenantAddress(name, 'acme'));
+    pool = await databases.pool(name);
+    await databases.batch(name, 'CREATE TABLE dbo.Ledger (Entry varchar(36) NOT NULL)');
+  }, 120_000);
+
+  afterAll(async () => {
+    await engine?.close();
+    await proxy?.close();
+    if (name !== undefined) await databases.drop(name);
+    await databases.dispose();
+  }, 120_000);
+
+  /** A claimed message, and the request that settles it. */
+  async function claimed() {
+    const queue = database.queue('inbox');
+    const messageId: string = randomUUID();
+    await queue.enqueue([{ messageId, topic: 't', payload: 'x' }]);
+    const claim = { limit: 1, maxBytes: 1_000 };
+    const run = await queue.begin({ owner: messageId, durationMs: 60_000, claim });
+    if (run.status !== 'claimed') throw new Error('expected a claim');
+    const { lease, messages } = run;
+    return { queue, lease, messageId, request: { lease, sequence: messages[0]!.sequence, signal: never } };
+  }
+
+  const enter = (transaction: unknown, entry: string) =>
+    (transaction as mssql.Transaction).request().query(`INSERT dbo.Ledger VALUES ('${entry}')`);
+
+  async function isEntered(entry: string): Promise<boolean> {
+    const { recordset } = await pool
+      .request()
+      .query(`SELECT 1 AS One FROM dbo.Ledger WHERE Entry = '${entry}'`);
+    return recordset.length === 1;
+  }
+
+  const giveBack = (queue: WorkQueue, lease: LeaseRef) => settle(queue, lease, [], release);
+
+  test.each(['cut', 'stall', 'half-open'] as const)(
+    'T1: the answer to the commit is lost (%s), and the database tells that it was committed',
+    async (how) => {
+      const { queue, lease, messageId, request } = await claimed();
+      const struck = proxy.strike(commit, how, 'answer');
+      await queue.transact(request, (transaction) => enter(transaction, messageId));
+      await struck;
+      expect(await isEntered(messageId)).toBe(true);
+      expect(await queue.get(messageId)).toMatchObject({ status: MessageStatus.Done });
+      await giveBack(queue, lease);
+    },
+    60_000,
+  );
+
+  test.each([
+    ['its settling', 'Inbox_Complete'],
+    ['its commit', commit],
+  ])(
+    'T1: the connection breaks before %s arrives: all is rolled back, and the message is still ours',
+    async (_, words) => {
+      const { queue, lease, messageId, request } = await claimed();
+      const struck = proxy.strike(words, 'cut', 'request');
+      const failed = queue.transact(request, (transaction) => enter(transaction, messageId));
+      await expect(failed).rejects.toMatchObject({
+        code: 'DATABASE_UNREACHABLE',
+        transient: true,
+        tenantId: 'acme',
+      });
+      await struck;
+      expect(await isEntered(messageId)).toBe(false);
+      expect(await queue.get(messageId)).toMatchObject({ status: MessageStatus.Claimed });
+      await queue.transact(request, (transaction) => enter(transaction, messageId));
+      expect(await isEntered(messageId)).toBe(true);
+      await giveBack(queue, lease);
+    },
+    60_000,
+  );
+
+  test('T3: a statement that waits on the server when the time is up is rolled back with the rest', async () => {
+    const { queue, lease, messageId, request } = await claimed();
+    const blocker = new mssql.Transaction(pool);
+    await databases.batch(name, "INSERT dbo.Ledger VALUES ('row')");
+    await blocker.begin();
+    await blocker.request().query("UPDATE dbo.Ledger SET Entry = 'blocked' WHERE Entry = 'row'");
+    const stop = new AbortController();
+    let waits: Promise<unknown> | undefined;
+    const stopped = queue.transact({ ...request, signal: stop.signal }, async (transaction) => {
+      await enter(transaction, messageId);
+      waits = (transaction as mssql.Transaction).request().query("UPDATE dbo.Ledger SET Entry = 'late'");
+      waits.catch(() => {});
+      setImmediate(() => stop.abort(new Error('time is up')));
+      await waits;
+    });
+    await until('it waits', () => waits !== undefined);
+    await blocker.rollback();
+    await expect(stopped).rejects.toThrow('time is up');
+    expect(await isEntered('late')).toBe(false);
+    expect(await isEntered('row')).toBe(true);
+    expect(await isEntered(messageId)).toBe(false);
+    await giveBack(queue, lease);
+  }, 60_000);
+
+  test('T1: a handler that ends the transaction itself is told so', async () => {
+    const { queue, lease, request } = await claimed();
+    const ended = queue.transact(request, (transaction) => (transaction as mssql.Transaction).rollback());
+    await expect(ended).rejects.toMatchObject({ code: 'TRANSACTION_NOT_OPEN' });
+    await giveBack(queue, lease);
+  });
+});
