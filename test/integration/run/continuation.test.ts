@@ -27,6 +27,7 @@ async function hostWithBacklog(seen: number[]): Promise<MultiOutbox> {
     handlers: [handler],
     dispatch: { timeBudgetMs: 50, batchSize: 10, concurrency: 1 },
     plan: { redispatchMs: '5m' },
+    schedule: { idleFloorMs: '1m' },
   });
   opened.push(multiOutbox);
   await place.registry();
