@@ -100,6 +100,10 @@ describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
       });
       expect(settled.messages.map(({ payload }) => payload)).toEqual(['y']);
       expect(await queue.statistics()).toMatchObject({ claimed: 1 });
+      const { sequence } = settled.messages[0]!;
+      const { signal } = new AbortController();
+      await queue.transact({ lease: run.lease, sequence, signal }, async () => {});
+      expect(await queue.statistics()).toMatchObject({ claimed: 0, done: 2 });
       expect(await open(mine).leases.acquire({ name: 'job', owner: 'o', durationMs: 1_000 })).toMatchObject({
         status: 'acquired',
       });
