@@ -55,7 +55,7 @@ describe('backlog left at the end of a run (F5)', () => {
     let next = first.continuation;
     while (next) next = (await multiOutbox.dispatch(next, { continues: true })).continuation;
     expect([...seen].sort((a, b) => a - b)).toEqual(messages.map(({ payload }) => payload));
-    expect(await nextDueInMs(multiOutbox)).toBeLessThan(10_000);
+    expect(await nextDueInMs(multiOutbox)).toBeLessThanOrEqual(60_000);
   });
 
   test('nobody carries on: the tenant is due now', async () => {
