@@ -21,6 +21,8 @@ export interface KillStage {
    * better than the suite's. What the test process itself needs, `create` puts into its environment.
    */
   readonly environment: Readonly<Record<string, string>>;
+  /** A duration of leases that no call on these databases outlasts, however busy the machine is. */
+  readonly patientLease: string;
   /** A tenant to register, on a database that no other tenant has. It may not exist yet, if `migrate` creates it. */
   tenant(id: string): TenantInput | Promise<TenantInput>;
   readonly transactions: TransactionModule;

@@ -27,6 +27,8 @@ export interface SceneOptions {
   readonly latencyMs?: readonly [number, number];
   /** Settings that differ from the suite's. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Leases are long enough for a busy machine. */
+  readonly patient?: true;
   /** Arguments of the hosts before the command. */
   readonly args?: readonly string[];
 }
@@ -100,6 +102,7 @@ export class Scene {
     return {
       ...fastEnvironment,
       ...stage.environment,
+      ...(this.#options.patient && { MULTI_OUTBOX_LEASE: stage.patientLease }),
       ...this.#options.environment,
       MULTI_OUTBOX_REGISTRY: stage.registry,
       MULTI_OUTBOX_TEST_EFFECTS: this.effects.url,

@@ -20,6 +20,7 @@ describeKills({
       registry: databases.registryUrl(registry),
       // A host's first calls on new connections take long on some servers.
       environment: { [tenantsSetting]: connectionString, MULTI_OUTBOX_LEASE: '2s' },
+      patientLease: '5s',
       async tenant(id) {
         const database = await databases.take('tenant');
         tenants.set(id, database);
