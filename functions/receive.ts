@@ -37,7 +37,7 @@ async function verified(
   try {
     return await source.verify(request);
   } catch (error) {
-    if (error instanceof SignatureRefused) throw new HttpRefusal(401, 'Not proved', error.message);
+    if (error instanceof SignatureRefused) throw new HttpRefusal(401, 'Signature refused', error.message);
     throw error;
   }
 }

@@ -47,6 +47,7 @@ export type { WorstTenants } from './fleet/worst-tenants.ts';
 export type { Inbox, InboxMessage, Received, ReceiveOptions } from './inbox/inbox.ts';
 export {
   SignatureRefused,
+  sameSignature,
   sourcesByName,
   type WebhookRequest,
   type WebhookSource,

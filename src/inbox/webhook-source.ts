@@ -1,3 +1,4 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { MultiOutboxError } from '../errors.ts';
 import type { InboxMessage } from './inbox.ts';
 
@@ -23,6 +24,12 @@ export interface WebhookSource {
 /** It is not proved that a request comes from its source. The message is told to the sender. */
 export class SignatureRefused extends Error {
   override readonly name = 'SignatureRefused';
+}
+
+/** Compares signatures: how long it takes does not tell where they differ. */
+export function sameSignature(given: string, expected: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(given), digest(expected));
 }
 
 /** @throws MultiOutboxError INVALID_CONFIGURATION for a name that no address can have, or that two sources have */

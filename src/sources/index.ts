@@ -28,8 +28,7 @@ export function createSources({ receive }: Pick<Settings, 'receive'>, env = proc
     //     name: 'github',
     //     verify({ headers, body }) {
     //       const expected = `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`;
-    //       const given = headers.get('x-hub-signature-256') ?? '';
-    //       if (given.length !== expected.length || !timingSafeEqual(Buffer.from(given), Buffer.from(expected)))
+    //       if (!sameSignature(headers.get('x-hub-signature-256') ?? '', expected))
     //         throw new SignatureRefused('The signature does not fit the request.');
     //       const messageId = headers.get('x-github-delivery') ?? '';
     //       return { messageId, topic: `github.${headers.get('x-github-event')}`, payload: body };
