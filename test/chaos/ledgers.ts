@@ -42,8 +42,9 @@ class Ledgers {
     return new Ledgers(scene);
   }
 
-  /** Some messages for every tenant, in lines and not, some of them twice. */
+  /** Unless there is enough to do: some messages for every tenant, in lines and not, some of them twice. */
   async receive(): Promise<void> {
+    if ((await this.#open()) >= enough) return;
     const { random, fleet } = this.#scene;
     for (const tenantId of fleet.tenantIds) {
       const messages = Array.from({ length: 2 * enough }, () => ({
@@ -66,7 +67,7 @@ class Ledgers {
     await until(
       `process ${host.pid} was killed`,
       async () => {
-        if (host.exit === undefined && (await this.#open()) < enough) await this.receive();
+        if (host.exit === undefined) await this.receive();
         return host.exit !== undefined;
       },
       60_000,

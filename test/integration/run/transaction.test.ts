@@ -5,6 +5,7 @@ import {
   defineHandler,
   defineInboxHandler,
   type HandlerContext,
+  type HandlerDefinition,
   type HandlerTransaction,
 } from '../../../src/queue/handler.ts';
 import { deferred } from '../../support/deferred.ts';
@@ -98,7 +99,7 @@ describe('context.transaction', () => {
         await transaction(() => {});
         await new Promise(() => {});
       },
-      { timeoutMs: 50 },
+      { timeoutMs: 500 },
     );
     expect((await run(queue, [handler])).counts).toMatchObject({ done: 1, retried: 0, lost: 0 });
   });
@@ -118,24 +119,22 @@ describe('context.transaction', () => {
 
   test('T3: the timeout rolls the transaction back at once, and lets the others in', async () => {
     const { queue, entries } = await outboxWithLedger();
-    await queue.enqueue([message('hangs'), message('other')]);
+    await queue.enqueue([message('hangs', { topic: 'hangs' }), message('other')]);
     const late = deferred<unknown>();
     const goOn = deferred();
-    const handler = orders(
-      ({ payload }, { attempt, transaction }) =>
-        transaction(async (tx: Tx) => {
-          enter(tx, `${payload} ${attempt}`);
-          if (payload !== 'hangs' || attempt > 1) return;
-          await goOn.promise;
-          try {
-            late.resolve(enter(tx, 'too late'));
-          } catch (error) {
-            late.resolve(error);
-          }
-        }),
-      { timeoutMs: 200 },
-    );
-    const report = await run(queue, [handler], { retry: { baseMs: 0 } });
+    const handle: HandlerDefinition['handle'] = ({ payload }, { attempt, transaction }) =>
+      transaction(async (tx: Tx) => {
+        enter(tx, `${payload} ${attempt}`);
+        if (payload !== 'hangs' || attempt > 1) return;
+        await goOn.promise;
+        try {
+          late.resolve(enter(tx, 'too late'));
+        } catch (error) {
+          late.resolve(error);
+        }
+      });
+    const handlers = [defineHandler({ topic: 'hangs', timeoutMs: 500, handle }), orders(handle)];
+    const report = await run(queue, handlers, { retry: { baseMs: 0 } });
     goOn.resolve();
     expect(await late.promise).toMatchObject({ message: expect.stringContaining('not open') });
     expect(report.counts).toMatchObject({ done: 2, retried: 1, lost: 0 });
@@ -214,7 +213,7 @@ describe('context.transaction', () => {
     const handler = orders((_, { transaction }) =>
       transaction(() => new Promise((resolve) => setTimeout(resolve, 25))),
     );
-    const report = await run(queue, [handler], { dispatch: { leaseMs: 300, batchSize: 40 } });
+    const report = await run(queue, [handler], { dispatch: { leaseMs: 600, batchSize: 40 } });
     expect(report).toMatchObject({ stop: 'drained', counts: { done: 40, lost: 0 } });
   });
 
