@@ -26,7 +26,6 @@ test('every column is a field; empty cells, blank lines, a BOM and CRLF are take
   expect(await tenants()).toMatchObject([
     {
       id: 'acme',
-      database: 'tenants/acme.db',
       priority: 7,
       weight: 2.5,
       slaSeconds: 60,
@@ -35,7 +34,7 @@ test('every column is a field; empty cells, blank lines, a BOM and CRLF are take
       overrides: { idleCeilingMs: 'never', batchSize: 20 },
       auth: { kind: 'setting', name: 'ACME_DB' },
     },
-    { id: 'birch', priority: 0, tags: {}, overrides: {} },
+    { id: 'birch', database: 'tenants/birch.db', priority: 0, tags: {}, overrides: {} },
   ]);
   // Their databases are there at once.
   await folder.json(['enqueue', 'birch', 'note', 'x']);
