@@ -1,16 +1,20 @@
 /** The benchmarks do the work they claim to measure. What they measure is not looked at: times belong to no test. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 const root = path.resolve(__dirname, '../..');
 let folder: string;
+const children: ChildProcess[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'multi-outbox-bench-test-'));
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  await rm(folder, { recursive: true, force: true });
+});
 // Whatever a run makes, it removes, whether it succeeds or fails.
 afterEach(async () => expect(await readdir(folder)).toEqual([]));
 
@@ -28,6 +32,7 @@ function bench(...words: string[]): Promise<Ended> {
       env: { ...process.env, TMPDIR: folder, MULTI_OUTBOX_BATCH_SIZE: '1', NO_COLOR: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    children.push(child);
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk) => {
@@ -70,7 +75,7 @@ describe('a quick run of all benchmarks', () => {
     const { code, stdout, stderr } = await bench('--json', '--quick');
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
     document = JSON.parse(stdout);
-  }, 180_000);
+  }, 300_000);
 
   test('is one JSON document with every benchmark, its measurements, targets and notes', () => {
     expect(document).toMatchObject({ engine: 'sqlite', quick: true, repetitions: 1 });
