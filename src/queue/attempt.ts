@@ -11,14 +11,9 @@ import { MultiOutboxError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import type { AttemptTrace, RunTrace } from '../telemetry/spans.ts';
-import {
-  type Handler,
-  type HandlerContext,
-  type HandlerTransaction,
-  type Message,
-  PermanentError,
-} from './handler.ts';
+import type { Handler, HandlerContext, HandlerTransaction, Message } from './handler.ts';
 import { type MessageInput, newMessages } from './message.ts';
+import { accepted, MessageView } from './message-view.ts';
 import { outcomeOfError, outcomeOfInterruption } from './outcome.ts';
 import type { RetryPolicy } from './retry.ts';
 
@@ -293,65 +288,6 @@ function traceOf({ traceparent, tracestate }: ClaimedMessage['headers']): Handle
     ...(traceparent !== undefined && { traceparent }),
     ...(tracestate !== undefined && { tracestate }),
   };
-}
-
-/** The message as the handler sees it; the payload is parsed when it is first asked for. */
-class MessageView implements Message {
-  readonly messageId: string;
-  readonly topic: string;
-  readonly payload: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly correlationId: string | null;
-  readonly orderingKey: string | null;
-  readonly source: string | null;
-  readonly sourceMessageId: string | null;
-  readonly enqueuedUtc: Date;
-  readonly dueUtc: Date;
-  #data: { readonly value: unknown } | undefined;
-
-  constructor(claimed: ClaimedMessage) {
-    this.messageId = claimed.messageId;
-    this.topic = claimed.topic;
-    this.payload = claimed.payload;
-    this.headers = claimed.headers;
-    this.correlationId = claimed.correlationId;
-    this.orderingKey = claimed.orderingKey;
-    this.source = claimed.source;
-    this.sourceMessageId = claimed.source === null ? null : claimed.dedupKey;
-    this.enqueuedUtc = claimed.enqueuedUtc;
-    this.dueUtc = claimed.dueUtc;
-  }
-
-  get data(): unknown {
-    this.#data ??= { value: parsed(this.payload) };
-    return this.#data.value;
-  }
-
-  /** The same message with the schema's output for data. */
-  withData(value: unknown): this {
-    this.#data = { value };
-    return this;
-  }
-}
-
-function parsed(payload: string): unknown {
-  try {
-    return JSON.parse(payload);
-  } catch {
-    // The parser's own message quotes the payload, which must not get into logs.
-    throw new PermanentError(
-      'The payload is not JSON; enqueue JSON, or let the handler read message.payload.',
-    );
-  }
-}
-
-function accepted(view: MessageView, result: StandardSchemaV1.Result<unknown>): MessageView {
-  if (result.issues === undefined) return view.withData(result.value);
-  const reasons = result.issues.slice(0, 5).map(({ path, message }) => {
-    const at = path?.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
-    return at ? `${at}: ${message}` : message;
-  });
-  throw new PermanentError(`The payload does not fit the handler's schema: ${reasons.join('; ')}`);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
