@@ -67,7 +67,7 @@ export async function makePlan(options: PlannerOptions, capacity: number): Promi
     status: 'planned',
     requests,
     due,
-    oldestDueMs: candidates.reduce((oldest, { overdueMs }) => Math.max(oldest, overdueMs), 0),
+    oldestDueMs: candidates[0]?.overdueMs ?? 0,
     conflicts: chosen.length - requests.length,
     more: chosen.length < due,
     nextDueInMs: null,

@@ -31,7 +31,7 @@ export interface PlanReport {
   /** Due tenants, and of those chosen the ones that another planner or a pause took away meanwhile. */
   readonly due: number;
   readonly conflicts: number;
-  /** Milliseconds for which the tenant due for longest, of those read, had been due; null when nobody looked. */
+  /** Milliseconds for which the tenant due for longest had been due; null when nobody looked. */
   readonly oldestDueMs: number | null;
   /** Tenants stayed due for the next plan. */
   readonly more: boolean;
