@@ -26,7 +26,7 @@ export function retrying(delayMs: number): Handler {
   });
 }
 
-/** Settings that make a place ready fast; nothing that is measured runs under them. */
+/** Settings that make a place ready fast; what is measured runs under them only where it says so. */
 export const hasty: SettingsInput = { sqlite: { synchronous: 'normal' } };
 
 export function openFleet(place: Place, settings: SettingsInput = {}, handlers = [noop]): MultiOutbox {

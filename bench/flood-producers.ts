@@ -1,5 +1,5 @@
 /** The process of the applications: a message a second for each tenant, until its parent leaves. Not to be called by itself. */
-import { openFleet, topic } from './fleet.ts';
+import { hasty, openFleet, topic } from './fleet.ts';
 import type { Place } from './place.ts';
 
 export interface ProducersJob {
@@ -8,7 +8,7 @@ export interface ProducersJob {
 }
 
 const { place, tenants } = JSON.parse(process.argv[2]!) as ProducersJob;
-const fleet = openFleet(place as Place, { databases: { maxOpen: tenants.length } });
+const fleet = openFleet(place as Place, { ...hasty, databases: { maxOpen: tenants.length } });
 for (const [index, id] of tenants.entries()) {
   const enqueue = () => void fleet.outbox(id).enqueue({ topic, payload: { at: Date.now() } });
   // Evenly apart, so that they do not come as a flood themselves.
