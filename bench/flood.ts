@@ -117,20 +117,23 @@ async function measure(place: Place, strategy: StrategyName, size: Size): Promis
     window = { from: now + size.marginMs, to: now + size.windowMs - size.marginMs };
     await delay(size.windowMs);
   }
-  await begun.promise;
-  await delay(size.marginMs);
   const quiet: number[] = [];
   const flood: number[] = [];
-  while (left > 0) {
-    await watch(quiet);
-    await fleet.tenants.resume(flooded);
-    await watch(flood);
-    await fleet.tenants.pause(flooded);
+  try {
+    await begun.promise;
+    await delay(size.marginMs);
+    while (left > 0) {
+      await watch(quiet);
+      await fleet.tenants.resume(flooded);
+      await watch(flood);
+      await fleet.tenants.pause(flooded);
+    }
+  } finally {
+    producing.disconnect();
+    await once(producing, 'exit');
+    stop.abort();
+    await running;
   }
-  producing.disconnect();
-  await once(producing, 'exit');
-  stop.abort();
-  await running;
   return { quietMs: p99(quiet), floodMs: p99(flood) };
 }
 
