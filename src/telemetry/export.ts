@@ -5,8 +5,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { metrics, SpanKind } from '@opentelemetry/api';
-import type { PushMetricExporter } from '@opentelemetry/sdk-metrics';
-import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-node';
+import type { MetricReader } from '@opentelemetry/sdk-metrics';
+import type { SpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { errorText, MultiOutboxError } from '../errors.ts';
 
 export interface TelemetryExport {
@@ -14,9 +14,10 @@ export interface TelemetryExport {
   close(): Promise<void>;
 }
 
-interface Exporters {
-  readonly spans: SpanExporter[];
-  readonly metrics: PushMetricExporter[];
+/** Where traces and metrics go to by OTLP. */
+interface Outlets {
+  readonly spanProcessors: SpanProcessor[];
+  readonly metricReaders: MetricReader[];
 }
 
 type Env = NodeJS.ProcessEnv;
@@ -30,7 +31,7 @@ const mostSeries = 10_000;
 /**
  * Starts sending, if the environment names anywhere. An SDK that the host has registered before stays in its place.
  * @param serviceName stands for OTEL_SERVICE_NAME when that is absent
- * @throws MultiOutboxError INVALID_CONFIGURATION: a package is not installed, or a variable is wrong
+ * @throws MultiOutboxError INVALID_CONFIGURATION: a variable is wrong
  */
 export async function exportTelemetry(
   serviceName = 'multi-outbox',
@@ -38,59 +39,100 @@ export async function exportTelemetry(
 ): Promise<TelemetryExport | undefined> {
   if (env.OTEL_SDK_DISABLED === 'true') return undefined;
   try {
-    const exporters: Exporters = { spans: [], metrics: [] };
-    if (env.APPLICATIONINSIGHTS_CONNECTION_STRING) await addApplicationInsights(exporters, env);
-    await addOtlp(exporters, env);
-    if (exporters.spans.length + exporters.metrics.length === 0) return undefined;
-    return await start(exporters, serviceName, env);
+    const connectionString = env.APPLICATIONINSIGHTS_CONNECTION_STRING;
+    const outlets = await otlpOutlets(env);
+    if (connectionString)
+      return closing(await startApplicationInsights(connectionString, outlets, serviceName, env));
+    if (outlets.spanProcessors.length + outlets.metricReaders.length === 0) return undefined;
+    return closing(await startSdk(outlets, serviceName));
   } catch (error) {
     throw new MultiOutboxError(
       'INVALID_CONFIGURATION',
-      `Traces and metrics are not sent: ${errorText(error)}. docs/operations.md tells what to install and set.`,
+      `Traces and metrics are not sent: ${errorText(error)}. docs/operations.md tells what to set.`,
       { cause: error },
     );
   }
 }
 
-async function addApplicationInsights(exporters: Exporters, env: Env): Promise<void> {
-  const { AzureMonitorMetricExporter, AzureMonitorTraceExporter } = await import(
-    '@azure/monitor-opentelemetry-exporter'
-  );
-  const options = {
-    connectionString: env.APPLICATIONINSIGHTS_CONNECTION_STRING!,
-    ...(await identity(env.APPLICATIONINSIGHTS_AUTHENTICATION_STRING)),
-  };
-  const spans = new AzureMonitorTraceExporter(options);
-  const send = spans.export.bind(spans);
-  // As a consumer's a span would come without its name.
-  spans.export = (all, done) => send(all.map(asInternal), done);
-  exporters.spans.push(spans);
-  exporters.metrics.push(new AzureMonitorMetricExporter(options));
+/** Returns what sends the rest and ends. */
+async function startApplicationInsights(
+  connectionString: string,
+  { spanProcessors, metricReaders }: Outlets,
+  serviceName: string,
+  env: Env,
+): Promise<() => Promise<void>> {
+  const [{ shutdownAzureMonitor, useAzureMonitor }, resource, credential] = await Promise.all([
+    import('applicationinsights'),
+    resourceOf(serviceName),
+    identity(env.APPLICATIONINSIGHTS_AUTHENTICATION_STRING),
+  ]);
+  const off = { enabled: false };
+  useAzureMonitor({
+    azureMonitorExporterOptions: { connectionString, ...(credential && { credential }) },
+    resource,
+    // Spans and metrics are this program's own. The host tells of its requests, and stray errors have their place.
+    enableAutoCollectExceptions: false,
+    enableLiveMetrics: false,
+    enablePerformanceCounters: false,
+    enableStandardMetrics: false,
+    instrumentationOptions: {
+      ...{ azureSdk: off, http: off, mongoDb: off, mySql: off, postgreSql: off, redis: off, redis4: off },
+      ...{ bunyan: off, console: off, winston: off },
+    },
+    // Every one, as OTLP has it; the SDK's own choice is five traces a second.
+    samplingRatio: 1,
+    tracesPerSecond: 0,
+    spanProcessors: [consumersNamed, ...spanProcessors],
+    metricReaders,
+    views: [{ instrumentName: 'multi_outbox.*', aggregationCardinalityLimit: mostSeries }],
+  });
+  return shutdownAzureMonitor;
 }
 
-function asInternal(span: ReadableSpan): ReadableSpan {
-  return span.kind === SpanKind.CONSUMER ? Object.create(span, { kind: { value: SpanKind.INTERNAL } }) : span;
-}
+/** A consumer's span comes to Application Insights without a name unless it has one as an operation. */
+const consumersNamed: SpanProcessor = {
+  onStart(span) {
+    if (span.kind === SpanKind.CONSUMER) span.setAttribute('ai.operation.name', span.name);
+  },
+  onEnd() {},
+  forceFlush: async () => {},
+  shutdown: async () => {},
+};
 
 /** As the host reads it: `ClientId=…;Authorization=AAD`. */
 async function identity(authentication = '') {
   const parts = new Map(authentication.split(';').map((part) => part.split('=', 2) as [string, string]));
-  if (parts.get('Authorization') !== 'AAD') return {};
+  if (parts.get('Authorization') !== 'AAD') return undefined;
   const { ManagedIdentityCredential } = await import('@azure/identity');
   const clientId = parts.get('ClientId');
-  return { credential: new ManagedIdentityCredential(clientId ? { clientId } : {}) };
+  return new ManagedIdentityCredential(clientId ? { clientId } : {});
 }
 
 /** The exporters read the endpoint, headers, timeout and compression from the OTEL_ variables themselves. */
-async function addOtlp(exporters: Exporters, env: Env): Promise<void> {
+async function otlpOutlets(env: Env): Promise<Outlets> {
+  const outlets: Outlets = { spanProcessors: [], metricReaders: [] };
   if (isOtlpWanted('TRACES', env)) {
-    const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-proto');
-    exporters.spans.push(new OTLPTraceExporter());
+    const [{ OTLPTraceExporter }, { BatchSpanProcessor }] = await Promise.all([
+      import('@opentelemetry/exporter-trace-otlp-proto'),
+      import('@opentelemetry/sdk-trace-node'),
+    ]);
+    outlets.spanProcessors.push(new BatchSpanProcessor(new OTLPTraceExporter()));
   }
   if (isOtlpWanted('METRICS', env)) {
-    const { OTLPMetricExporter } = await import('@opentelemetry/exporter-metrics-otlp-proto');
-    exporters.metrics.push(new OTLPMetricExporter());
+    const [{ OTLPMetricExporter }, { PeriodicExportingMetricReader }] = await Promise.all([
+      import('@opentelemetry/exporter-metrics-otlp-proto'),
+      import('@opentelemetry/sdk-metrics'),
+    ]);
+    outlets.metricReaders.push(
+      new PeriodicExportingMetricReader({
+        exporter: new OTLPMetricExporter(),
+        exportIntervalMillis: Number(env.OTEL_METRIC_EXPORT_INTERVAL) || metricIntervalMs,
+        exportTimeoutMillis: patienceMs,
+        cardinalityLimits: { default: mostSeries },
+      }),
+    );
   }
+  return outlets;
 }
 
 function isOtlpWanted(signal: Signal, env: Env): boolean {
@@ -99,44 +141,42 @@ function isOtlpWanted(signal: Signal, env: Env): boolean {
   return Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT || env[`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`]);
 }
 
-async function start(exporters: Exporters, serviceName: string, env: Env): Promise<TelemetryExport> {
-  const [{ detectResources, envDetector, resourceFromAttributes }, traces, sdk] = await Promise.all([
-    import('@opentelemetry/resources'),
-    import('@opentelemetry/sdk-trace-node'),
-    import('@opentelemetry/sdk-metrics'),
-  ]);
-  const resource = resourceFromAttributes({
+async function resourceOf(serviceName: string) {
+  const { detectResources, envDetector, resourceFromAttributes } = await import('@opentelemetry/resources');
+  return resourceFromAttributes({
     'service.name': serviceName,
     'service.instance.id': randomUUID(),
   }).merge(detectResources({ detectors: [envDetector] }));
-  const tracerProvider = new traces.NodeTracerProvider({
-    resource,
-    spanProcessors: exporters.spans.map((exporter) => new traces.BatchSpanProcessor(exporter)),
-  });
+}
+
+/** Returns what sends the rest and ends. */
+async function startSdk(
+  { spanProcessors, metricReaders }: Outlets,
+  serviceName: string,
+): Promise<() => Promise<void>> {
+  const [resource, { NodeTracerProvider }, { MeterProvider }] = await Promise.all([
+    resourceOf(serviceName),
+    import('@opentelemetry/sdk-trace-node'),
+    import('@opentelemetry/sdk-metrics'),
+  ]);
+  const tracerProvider = new NodeTracerProvider({ resource, spanProcessors });
   tracerProvider.register();
-  const meterProvider = new sdk.MeterProvider({
-    resource,
-    readers: exporters.metrics.map(
-      (exporter) =>
-        new sdk.PeriodicExportingMetricReader({
-          exporter,
-          exportIntervalMillis: Number(env.OTEL_METRIC_EXPORT_INTERVAL) || metricIntervalMs,
-          exportTimeoutMillis: patienceMs,
-          cardinalityLimits: { default: mostSeries },
-        }),
-    ),
-  });
+  const meterProvider = new MeterProvider({ resource, readers: metricReaders });
   metrics.setGlobalMeterProvider(meterProvider);
+  return async () => {
+    await Promise.allSettled([tracerProvider.shutdown(), meterProvider.shutdown()]);
+  };
+}
+
+function closing(shutdown: () => Promise<void>): TelemetryExport {
   return {
     async close() {
       let timer: NodeJS.Timeout | undefined;
       const patience = new Promise((resolve) => {
         timer = setTimeout(resolve, patienceMs);
       });
-      await Promise.race([
-        Promise.allSettled([tracerProvider.shutdown(), meterProvider.shutdown()]),
-        patience,
-      ]);
+      // What could not be sent is nobody's trouble here.
+      await Promise.race([shutdown().catch(() => {}), patience]);
       clearTimeout(timer);
     },
   };
