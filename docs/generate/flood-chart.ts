@@ -38,7 +38,7 @@ export function floodChart(findings: readonly Findings[]): string {
       subtext: 'seconds from enqueue to handler, one place to run (npm run simulate -- flood)',
       left: 'center',
     },
-    legend: { bottom: 0 },
+    legend: { bottom: 0, itemGap: 40 },
     grid: { left: 60, right: 30, top: 80, bottom: 60 },
     xAxis: { type: 'category', data: findings.map(({ strategy }) => strategy) },
     // In milliseconds, so that no bar begins above the axis: a logarithm has its base at 1.
