@@ -1,7 +1,7 @@
 /** How fast one tenant's backlog is dispatched, against a raw claim-and-settle loop on a copy of the same file. */
 import { assertCount, atLeast, type BenchContext, type Benchmark, type Measurement } from './benchmark.ts';
 import { drainTenant, fill, hasty, makeTenants, openFleet, withCopy } from './fleet.ts';
-import type { Place } from './place.ts';
+import type { Place, Places } from './place.ts';
 import { perSecond, sharesOfRaw } from './spread.ts';
 import { interleave, timed } from './timing.ts';
 
@@ -11,8 +11,8 @@ interface Case {
 }
 
 const batches = [1, 10, 100, 500];
-const messagesOf = (batch: number, quick: boolean, scale: number) =>
-  quick ? Math.min(20 * batch, 1_000) : 50_000 * scale;
+const messagesOf = (batch: number, quick: boolean, { scale, callsAtMost }: Places) =>
+  quick ? Math.min(20 * batch, 1_000) : Math.min(50_000 * scale, batch * callsAtMost);
 
 /** Small batches sync to disk for every few messages: a repetition takes minutes, and noise evens out within it. */
 const repetitionsAtMost = (batch: number) => (batch < 100 ? 1 : Number.POSITIVE_INFINITY);
@@ -24,7 +24,7 @@ export const drain: Benchmark = {
   title: 'draining a tenant, as a share of the speed of a raw claim-and-settle loop',
   async run(context) {
     const { places, quick, progress } = context;
-    const cases = batches.map((batch) => ({ batch, messages: messagesOf(batch, quick, places.scale) }));
+    const cases = batches.map((batch) => ({ batch, messages: messagesOf(batch, quick, places) }));
     const place = await places.open('drain');
     const sizes = [...new Set(cases.map(({ messages }) => messages))];
     progress('filling');

@@ -11,6 +11,8 @@ export interface Places {
   readonly rawLoop: string;
   /** Share of a full run's messages and tenants that can be had in reasonable time. */
   readonly scale: number;
+  /** Calls that a drain may take in reasonable time. */
+  readonly callsAtMost: number;
   /** An empty place: a registry and its tenants that nobody else uses. */
   open(name: string): Promise<Place>;
   /** Removes what is left of all places. */

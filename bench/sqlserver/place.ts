@@ -14,6 +14,7 @@ export function sqlServerPlaces(connectionString: string): Places {
     rawLoop: 'The raw loop calls the same procedures, one after another, with the driver alone.',
     // Every call crosses a network, and every tenant is a database that takes seconds to make.
     scale: 0.1,
+    callsAtMost: 500,
     open: () => openPlace(databases),
     remove: () => databases.dispose(),
   };
