@@ -152,19 +152,20 @@ SET XACT_ABORT OFF;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 IF @RequireTransaction = 1 AND @@TRANCOUNT = 0 THROW 51002, N'No transaction is open on this connection.', 1;
 IF LOWER(@Database) <> LOWER(DB_NAME()) THROW 51003, N'The connection is on another database than the tenant''s.', 1;
+-- Columns of a table variable, unlike variables, bring the database's collation into a comparison with the queue's columns.
 DECLARE @New TABLE (
   Ordinal int NOT NULL PRIMARY KEY,
   MessageId uniqueidentifier NOT NULL,
-  Topic nvarchar(200) NULL,
+  Topic nvarchar(200) COLLATE Latin1_General_100_BIN2 NULL,
   Payload nvarchar(max) NULL,
   PayloadEscaped bit NOT NULL,
   Headers nvarchar(max) NULL,
-  CorrelationId nvarchar(200) NULL,
-  OrderingKey nvarchar(200) NULL,
-  DedupKey nvarchar(200) NULL,
-  Source nvarchar(200) NOT NULL,
+  CorrelationId nvarchar(200) COLLATE Latin1_General_100_BIN2 NULL,
+  OrderingKey nvarchar(200) COLLATE Latin1_General_100_BIN2 NULL,
+  DedupKey nvarchar(200) COLLATE Latin1_General_100_BIN2 NULL,
+  Source nvarchar(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
   DedupHash binary(32) NULL,
-  Hash nvarchar(200) NULL,
+  Hash nvarchar(200) COLLATE Latin1_General_100_BIN2 NULL,
   DelayMs bigint NOT NULL
 );
 DECLARE @Duplicate TABLE (Ordinal int NOT NULL, MessageId uniqueidentifier NOT NULL, Conflict bit NOT NULL);

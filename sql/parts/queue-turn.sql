@@ -54,7 +54,7 @@ DECLARE @Claim TABLE (
 );
 DECLARE @Outcome TABLE (
   Sequence bigint NOT NULL PRIMARY KEY,
-  Kind nvarchar(10) NOT NULL,
+  Kind nvarchar(10) COLLATE Latin1_General_100_BIN2 NOT NULL,
   DelayMs bigint NOT NULL,
   Error nvarchar(max) NULL,
   Parked bit NOT NULL,
