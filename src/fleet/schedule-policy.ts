@@ -8,7 +8,7 @@ export interface RunResult {
   readonly more: boolean;
   /** Milliseconds until the next message is due, if known. */
   readonly nextDueInMs: number | null;
-  /** For a run that was skipped: milliseconds until the other holder's lease runs out. */
+  /** When another holder has a queue of the tenant: milliseconds until his lease runs out. */
   readonly heldForMs: number | null;
   /**
    * Somebody carries on with the backlog by himself: milliseconds until the tenant is due again in case he does
@@ -32,6 +32,8 @@ export type NextSchedule = TenantReport['schedule'];
  * - dispatched all, or idle: after the idle interval, which doubles from the floor to the ceiling with every idle
  *   run in a row; or when the next message is known to be due, if that is sooner
  * - skipped: when the other holder's lease runs out, at the latest; the holder reports for itself
+ * - one queue held by somebody else, others served: at the latest then, too. The due time is only brought forward: what
+ *   stands there may be the holder's own report, or the plan's precaution in case he is dead
  * - resuming from auto-pause: after a fixed interval; it is no failure
  * - failed: after a backoff that doubles to its ceiling, with jitter over its upper half
  */
@@ -42,25 +44,33 @@ export function nextSchedule(
   random: () => number = Math.random,
 ): NextSchedule {
   const keep = { idleStreak: streaks.idle, failureStreak: streaks.failure };
+  const mode = result.heldForMs === null ? 'set' : 'at-most';
+  const afterHolderMs = result.heldForMs === null ? null : result.heldForMs + settings.idleFloorMs;
   switch (result.outcome) {
     case 'skipped':
-      return { ...keep, mode: 'at-most', nextDueInMs: (result.heldForMs ?? 0) + settings.idleFloorMs };
+      return {
+        ...keep,
+        mode: 'at-most',
+        nextDueInMs: sooner(result.nextDueInMs, afterHolderMs ?? settings.idleFloorMs),
+      };
     case 'resuming':
-      return { ...keep, mode: 'set', nextDueInMs: settings.resumingMs };
+      return { ...keep, mode, nextDueInMs: settings.resumingMs };
     case 'failed': {
       const failureStreak = streaks.failure + 1;
       const interval = doubled(settings.failureFloorMs, failureStreak - 1, settings.failureCeilingMs);
       const nextDueInMs = Math.round(interval * (0.5 + 0.5 * random()));
-      return { mode: 'set', nextDueInMs, idleStreak: 0, failureStreak };
+      return { mode, nextDueInMs, idleStreak: 0, failureStreak };
     }
     case 'dispatched':
     case 'idle': {
       if (result.more) {
-        return { mode: 'set', nextDueInMs: result.continuedForMs ?? 0, idleStreak: 0, failureStreak: 0 };
+        const nextDueInMs = result.continuedForMs ?? 0;
+        return { mode, nextDueInMs, idleStreak: 0, failureStreak: 0 };
       }
       const idleStreak = result.outcome === 'idle' ? streaks.idle + 1 : 0;
-      const nextDueInMs = sooner(idleInterval(idleStreak, settings), result.nextDueInMs);
-      return { mode: 'set', nextDueInMs, idleStreak, failureStreak: 0 };
+      const known = sooner(result.nextDueInMs, afterHolderMs);
+      const nextDueInMs = sooner(idleInterval(idleStreak, settings), known);
+      return { mode, nextDueInMs, idleStreak, failureStreak: 0 };
     }
   }
 }

@@ -12,12 +12,14 @@ const settings: fc.Arbitrary<ScheduleSettings> = fc.record({
   resumingMs: fc.integer({ min: 1, max: days }),
 });
 const durations = fc.oneof(fc.constant(null), fc.integer({ min: 0, max: 365 * days }));
-const results: fc.Arbitrary<RunResult> = fc.record({
+const ofRun = {
   outcome: fc.constantFrom(...runOutcomes),
   more: fc.boolean(),
   nextDueInMs: durations,
-  heldForMs: durations,
-});
+};
+const results: fc.Arbitrary<RunResult> = fc.record({ ...ofRun, heldForMs: durations });
+/** Nobody else has a queue of the tenant. */
+const unheld: fc.Arbitrary<RunResult> = fc.record({ ...ofRun, heldForMs: fc.constant(null) });
 const streaks = fc.record({ idle: fc.nat(10_000), failure: fc.nat(10_000) });
 const randoms = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const served = fc.constantFrom('dispatched' as const, 'idle' as const);
@@ -35,12 +37,14 @@ describe('the schedule after a run (F5)', () => {
         if (next.nextDueInMs === null) return;
         expect(Number.isInteger(next.nextDueInMs)).toBe(true);
         expect(next.nextDueInMs).toBeGreaterThanOrEqual(0);
+        const afterHolder = (result.heldForMs ?? 0) + given.idleFloorMs;
+        const known = Math.max(result.nextDueInMs ?? 0, afterHolder);
         const ceiling = {
-          skipped: (result.heldForMs ?? 0) + given.idleFloorMs,
+          skipped: afterHolder,
           resuming: given.resumingMs,
           failed: given.failureCeilingMs,
-          dispatched: given.idleCeilingMs === 'never' ? (result.nextDueInMs ?? 0) : given.idleCeilingMs,
-          idle: given.idleCeilingMs === 'never' ? (result.nextDueInMs ?? 0) : given.idleCeilingMs,
+          dispatched: given.idleCeilingMs === 'never' ? known : given.idleCeilingMs,
+          idle: given.idleCeilingMs === 'never' ? known : given.idleCeilingMs,
         }[result.outcome];
         expect(next.nextDueInMs).toBeLessThanOrEqual(ceiling);
       }),
@@ -58,7 +62,7 @@ describe('the schedule after a run (F5)', () => {
 
   test('F5: backlog left means due now, and ends every streak', () => {
     fc.assert(
-      fc.property(results, served, streaks, settings, (result, outcome, before, given) => {
+      fc.property(unheld, served, streaks, settings, (result, outcome, before, given) => {
         expect(nextSchedule({ ...result, outcome, more: true }, before, given)).toEqual({
           mode: 'set',
           nextDueInMs: 0,
@@ -71,7 +75,7 @@ describe('the schedule after a run (F5)', () => {
 
   test('F5: backlog that whoever dispatches carries on with is due once that should have shown', () => {
     fc.assert(
-      fc.property(results, served, streaks, settings, fc.nat(), (result, outcome, before, given, ms) => {
+      fc.property(unheld, served, streaks, settings, fc.nat(), (result, outcome, before, given, ms) => {
         const continued = { ...result, outcome, continuedForMs: ms };
         expect(nextSchedule({ ...continued, more: true }, before, given)).toEqual({
           mode: 'set',
@@ -89,7 +93,7 @@ describe('the schedule after a run (F5)', () => {
     const wait = fc.integer({ min: 0, max: days });
     fc.assert(
       fc.property(
-        results,
+        unheld,
         served,
         streaks,
         settings,
@@ -108,7 +112,7 @@ describe('the schedule after a run (F5)', () => {
   test('F5, Q11: a known next due time overrides a longer interval, and never lengthens one', () => {
     fc.assert(
       fc.property(
-        results,
+        unheld,
         served,
         streaks,
         settings,
@@ -125,7 +129,7 @@ describe('the schedule after a run (F5)', () => {
 
   test("F6: a ceiling of 'never' means: only wakes and known due times", () => {
     fc.assert(
-      fc.property(results, served, streaks, settings, (result, outcome, before, given) => {
+      fc.property(unheld, served, streaks, settings, (result, outcome, before, given) => {
         const next = nextSchedule({ ...result, outcome, more: false }, before, {
           ...given,
           idleCeilingMs: 'never',
@@ -149,7 +153,7 @@ describe('the schedule after a run (F5)', () => {
 
   test('F5: after a failure the interval doubles, with jitter over its upper half, and the streak grows', () => {
     fc.assert(
-      fc.property(results, streaks, settings, randoms, (result, before, given, random) => {
+      fc.property(unheld, streaks, settings, randoms, (result, before, given, random) => {
         const next = nextSchedule({ ...result, outcome: 'failed' }, before, given, () => random);
         const interval = Math.min(
           given.failureCeilingMs,
@@ -164,7 +168,7 @@ describe('the schedule after a run (F5)', () => {
 
   test('F5: a run that succeeds ends the failure streak', () => {
     fc.assert(
-      fc.property(results, served, streaks, settings, (result, outcome, before, given) => {
+      fc.property(unheld, served, streaks, settings, (result, outcome, before, given) => {
         expect(nextSchedule({ ...result, outcome }, before, given).failureStreak).toBe(0);
       }),
     );
@@ -172,7 +176,7 @@ describe('the schedule after a run (F5)', () => {
 
   test('F5: a database that is resuming is no failure: streaks stay, and it is tried again soon', () => {
     fc.assert(
-      fc.property(results, streaks, settings, (result, before, given) => {
+      fc.property(unheld, streaks, settings, (result, before, given) => {
         expect(nextSchedule({ ...result, outcome: 'resuming' }, before, given)).toEqual({
           mode: 'set',
           nextDueInMs: given.resumingMs,
@@ -192,7 +196,21 @@ describe('the schedule after a run (F5)', () => {
           idleStreak: before.idle,
           failureStreak: before.failure,
         });
-        expect(next.nextDueInMs).toBeGreaterThan(result.heldForMs ?? 0);
+        const afterHolder = (result.heldForMs ?? 0) + given.idleFloorMs;
+        expect(next.nextDueInMs).toBe(Math.min(result.nextDueInMs ?? afterHolder, afterHolder));
+      }),
+    );
+  });
+
+  test('D1: while somebody else has one of the queues, the due time is never put off, and his end is looked for', () => {
+    const held = fc.integer({ min: 0, max: days });
+    fc.assert(
+      fc.property(unheld, held, streaks, settings, randoms, (result, heldForMs, before, given, random) => {
+        const next = nextSchedule({ ...result, heldForMs }, before, given, () => random);
+        expect(next.mode).toBe('at-most');
+        if (result.outcome === 'failed' || result.outcome === 'resuming') return;
+        expect(next.nextDueInMs).not.toBeNull();
+        expect(next.nextDueInMs).toBeLessThanOrEqual(heldForMs + given.idleFloorMs);
       }),
     );
   });

@@ -1,0 +1,64 @@
+/** One run serves every queue of its tenant (D1), also while somebody else has one of them. */
+import { defineHandler, defineInboxHandler } from '../../src/queue/handler.ts';
+import { FleetPlace } from '../support/fleet-place.ts';
+import { until } from '../support/until.ts';
+
+const place = new FleetPlace();
+const claim = { limit: 10, maxBytes: 1_000_000 };
+
+/** A tenant that is only woken, with a message in its outbox that another host has claimed under a lease so long. */
+async function outboxHeld(leaseMs: number) {
+  const seen: string[] = [];
+  const handlers = [
+    defineHandler({ topic: 'orders', handle: ({ payload }) => void seen.push(`outbox ${payload}`) }),
+    defineInboxHandler({ topic: 'paid', handle: ({ payload }) => void seen.push(`inbox ${payload}`) }),
+  ];
+  const face = await place.fleet([], { handlers, schedule: { idleFloorMs: 50 } });
+  await face.tenants.add({ id: 'acme', overrides: { idleCeilingMs: 'never' } });
+  await face.migrate();
+  await face.outbox('acme').enqueue({ topic: 'orders', payload: '1' });
+  // This plan's request is the other host's.
+  await face.plan();
+  const queue = (await place.tenant('acme')).queue('outbox');
+  const begun = await queue.begin({ owner: 'other host', durationMs: leaseMs, claim });
+  expect(begun.status).toBe('claimed');
+  await face.inbox('acme').receive({ source: 'bank', messageId: '1', topic: 'paid', payload: '2' });
+  const dueAt = async () => (await face.tenants.get('acme')).schedule.nextDueUtc?.getTime() ?? null;
+  return { face, seen, dueAt };
+}
+
+test("D1, F5: what a host that died had claimed is taken over though another queue's run was reported since", async () => {
+  const { face, seen } = await outboxHeld(300);
+  const { runs } = await face.tick();
+  expect(runs).toMatchObject([{ outcome: 'dispatched' }]);
+  expect(runs[0]!.queues.map(({ queue, status }) => `${queue} ${status}`).sort()).toEqual([
+    'inbox dispatched',
+    'outbox held',
+  ]);
+  await until('the outbox is taken over', async () => {
+    await face.tick();
+    return seen.length === 2;
+  });
+  expect(seen).toEqual(['inbox 2', 'outbox 1']);
+});
+
+test('D1, F5: a due time that the holder of the other queue reported is not put off', async () => {
+  const { face, dueAt } = await outboxHeld(60_000);
+  await face.plan();
+  const registry = await face.registry();
+  const counts = { done: 1, retried: 0, dead: 0, released: 0, parked: 0, lost: 0, recovered: 0 };
+  const schedule = { mode: 'set', nextDueInMs: 5_000, idleStreak: 0, failureStreak: 0 } as const;
+  await registry.report({
+    tenantId: 'acme',
+    outcome: 'dispatched',
+    counts,
+    durationMs: 1,
+    backlog: false,
+    parkedTopics: [],
+    schedule,
+  });
+  const reported = await dueAt();
+  expect(reported).not.toBeNull();
+  expect(await face.dispatch({ tenantId: 'acme' })).toMatchObject({ outcome: 'dispatched' });
+  expect(await dueAt()).toBe(reported);
+});
