@@ -392,7 +392,12 @@ const groups = {
       serverPatterns,
       "Servers that a token may be sent to, separated by commas; '*' stands for any characters. The Azure clouds' domains and the registry's server when absent.",
     ),
-    poolSize: setting('SQL_POOL_SIZE', count(1, 100), 3, 'Connections to one database at most.'),
+    poolSize: setting(
+      'SQL_POOL_SIZE',
+      count(2, 100),
+      3,
+      "Connections to one database at most; a handler's transaction takes one, and one is kept for the run's calls.",
+    ),
     maxConnectionsPerServer: setting(
       'SQL_MAX_CONNECTIONS_PER_SERVER',
       count(1, 30_000),

@@ -113,6 +113,11 @@ describe('where settings come from', () => {
     );
   });
 
+  test('T3: a pool has room for a handler’s transaction beside the run’s calls', () => {
+    expect(refusal({ sqlserver: { poolSize: 1 } })).toContain('must be a whole number from 2 to 100');
+    expect(loadSettings({ sqlserver: { poolSize: 2 } }, none).sqlserver.poolSize).toBe(2);
+  });
+
   test('variables that look like settings and are none are found', () => {
     expect(
       unknownVariables({
