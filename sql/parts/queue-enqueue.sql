@@ -14,6 +14,7 @@ GO
 -- which for a duplicate is the first one's. A message id or dedup key seen before makes the call a no-op. @Source: whose
 -- dedup key it is; what a webhook receiver passes, empty for the application's own. Where @Hash, which stands for the
 -- content, differs from the first message's, @Conflict is 1 and the message is kept as Dead, once for each hash (I2).
+-- Neither may begin or end with a blank.
 --
 --   DECLARE @Id uniqueidentifier;
 --   EXEC [$(Schema)].[$(Queue)_Enqueue] @Topic = N'order.placed', @Payload = N'{"order":17}', @MessageId = @Id OUTPUT;
@@ -39,6 +40,9 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT OFF;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+-- = and the unique index take text with and without blanks at its end for the same.
+IF DATALENGTH(LTRIM(RTRIM(@Source))) <> DATALENGTH(@Source) OR DATALENGTH(LTRIM(RTRIM(@Hash))) <> DATALENGTH(@Hash)
+  THROW 51024, N'@Source and @Hash must not begin or end with a blank.', 1;
 IF @Topic IS NULL OR LEN(@Topic) = 0 THROW 51020, N'A message needs a topic of 1 to 200 characters.', 1;
 IF @Payload IS NULL THROW 51021, N'A message needs a payload; an empty text is one.', 1;
 IF @DelayMs IS NULL OR @DelayMs < 0 OR @DelayMs > 1500000000000
@@ -206,6 +210,9 @@ IF EXISTS (SELECT 1 FROM @New WHERE DelayMs < 0 OR DelayMs > 1500000000000)
   THROW 51022, N'delayMs must be milliseconds from 0 to 1500000000000.', 1;
 IF EXISTS (SELECT 1 FROM @New WHERE Headers IS NOT NULL AND ISJSON(Headers) = 0)
   THROW 51023, N'headers must be a JSON object of strings.', 1;
+IF EXISTS (SELECT 1 FROM @New WHERE DATALENGTH(LTRIM(RTRIM(Source))) <> DATALENGTH(Source)
+  OR DATALENGTH(LTRIM(RTRIM(Hash))) <> DATALENGTH(Hash))
+  THROW 51024, N'source and hash must not begin or end with a blank.', 1;
 IF EXISTS (SELECT 1 FROM @New GROUP BY MessageId HAVING COUNT(*) > 1)
   OR EXISTS (SELECT 1 FROM @New WHERE DedupHash IS NOT NULL GROUP BY DedupHash, Source HAVING COUNT(*) > 1)
   SET @OneByOne = 1;

@@ -37,7 +37,8 @@ export const messageLimits = {
 
 /**
  * A message to be enqueued. Checked by the caller; an engine may rely on it. Ordering keys, dedup keys and sources are
- * compared exactly: case and blanks count, whatever the database's collation.
+ * compared exactly: case and blanks count, whatever the database's collation. Sources and hashes have no blank at either
+ * end; an engine that cannot tell them apart by one refuses it (INVALID_MESSAGE).
  */
 export interface NewMessage {
   /** A UUID. The same id again is a duplicate, like a dedup key. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { NewMessage } from '../engine/work-queue.ts';
-import { checkedText, newMessage } from '../queue/message.ts';
+import { checkedText, newMessage, trimmedText } from '../queue/message.ts';
 import { type QueueAccess, type StoredMessages, storedMessages } from '../queue/stored-messages.ts';
 import { Wakes } from '../queue/wakes.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -8,7 +8,7 @@ import { recordReceived } from '../telemetry/metrics.ts';
 
 /** A message as it comes from outside. */
 export interface InboxMessage {
-  /** Who sent it: 1 to 200 characters. The same id from two sources is two messages (I1). */
+  /** Who sent it: 1 to 200 characters, with no blank at either end. The same id from two sources is two messages (I1). */
   readonly source: string;
   /** The id its source gave it, the same at every sending: 1 to 200 characters, compared exactly. */
   readonly messageId: string;
@@ -16,7 +16,7 @@ export interface InboxMessage {
   readonly topic: string;
   /** Text is kept as it is; anything else is stored as JSON. */
   readonly payload: unknown;
-  /** Stands for the content, up to 200 characters; SHA-256 of topic and payload when absent (I2). */
+  /** Stands for the content, up to 200 characters with no blank at either end; SHA-256 of topic and payload when absent (I2). */
   readonly hash?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly correlationId?: string;
@@ -94,9 +94,9 @@ function receivedMessage(input: InboxMessage, place: string): NewMessage {
   const message = newMessage(rest, { place, verb });
   return {
     ...message,
-    source: checkedText('source', source, { place, verb }),
+    source: trimmedText('source', source, { place, verb }),
     dedupKey: checkedText('messageId', messageId, { place, verb }),
-    hash: hash === undefined ? contentHash(message) : checkedText('hash', hash, { place, verb }),
+    hash: hash === undefined ? contentHash(message) : trimmedText('hash', hash, { place, verb }),
   };
 }
 

@@ -86,6 +86,16 @@ export function checkedText(name: string, value: unknown, attempted: Attempted):
   return value as string;
 }
 
+/**
+ * As `checkedText`, with no blank at either end: SQL Server would take it for the same text without.
+ * @throws MultiOutboxError INVALID_MESSAGE that names the field
+ */
+export function trimmedText(name: string, value: unknown, attempted: Attempted): string {
+  const text = checkedText(name, value, attempted);
+  if (text !== text.trim()) refusalOf(attempted)(`${name} must not begin or end with a blank`);
+  return text;
+}
+
 function payloadText(payload: unknown, refuse: Refuse): string {
   let text: string | undefined;
   try {

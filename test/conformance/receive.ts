@@ -33,6 +33,23 @@ export function receiveSuite(scene: Scene): void {
       expect(results.map(({ status }) => status)).toEqual(pairs.map(() => 'enqueued'));
     });
 
+    test.each([
+      ['a source', { source: 'a ' }],
+      ['a source of blanks', { source: ' ', hash: 'other' }],
+      ['a hash', { hash: 'hash of P ' }],
+    ])('I1, I2: %s is never taken for another that has no blank at its end', async (_, fields) => {
+      for (const beside of [[], [from('b', '2', 'Q')]]) {
+        const { queue } = await scene.queue('inbox');
+        await queue.enqueue([from('a', '1', 'P'), message('own', { dedupKey: '1', hash: 'other' })]);
+        const kept = await queue.enqueue([from('a', '1', 'P', fields), ...beside]).then(
+          ([result]) => result!.status,
+          // An engine that cannot tell them apart refuses it.
+          ({ code }) => code,
+        );
+        expect(['enqueued', 'conflict', 'INVALID_MESSAGE']).toContain(kept);
+      }
+    });
+
     test.each(['ready', 'claimed', 'done', 'dead'])(
       'I1: a duplicate of a message that is %s changes nothing and consumes no attempt',
       async (state) => {

@@ -40,6 +40,21 @@ describe('the inbox of a tenant', () => {
     expect(await inbox.receive([])).toEqual([]);
   });
 
+  test('I1: a source or a hash with a blank at either end is refused; a database may not tell it apart', async () => {
+    const inbox = (await place.fleet(['acme'])).inbox('acme');
+    await inbox.receive(paid);
+    for (const [name, text] of [
+      ['source', 'stripe '],
+      ['source', ' stripe'],
+      ['hash', 'h '],
+    ] as const) {
+      await expect(inbox.receive({ ...paid, [name]: text })).rejects.toMatchObject({
+        code: 'INVALID_MESSAGE',
+        message: expect.stringContaining(`${name} must not begin or end with a blank`),
+      });
+    }
+  });
+
   test('I2: other content under a known id is reported, and kept for an operator', async () => {
     const logger = recordingLogger();
     const { seen, handlers } = noting();
