@@ -73,6 +73,6 @@ test('the demo says what did not go as it should', () => {
   expect(only('acme', { dispatched: 149, files: 149 })).toEqual(['acme has 149 of 150 mails dispatched']);
   expect(only('cedar', { dead: 0 })).toEqual(['cedar has 0 Dead messages, not 1']);
   expect(only('birch', { failedRuns: 1 })).toEqual(['runs of birch failed']);
-  expect(only('ember', { failedRuns: 0 })).toEqual(["ember's damage was not noticed"]);
+  expect(only('ember', { failedRuns: 0 })).toEqual(["ember's ruin was not noticed"]);
   expect(worse(() => ({ skipped: 0 }))).toEqual(['no lease ever kept the two hosts apart']);
 });
