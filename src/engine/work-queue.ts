@@ -257,9 +257,10 @@ export interface WorkQueue {
 
   /**
    * Resolves when a transaction that `enqueue` has joined has ended: to false if it was rolled back, to true if it was
-   * committed or the driver does not tell. Keeps no process alive.
+   * committed or cannot be told. Called right after `enqueue`, with the id of a message that it has stored. The same
+   * promise for all of one transaction, as long as that is open. Keeps no process alive.
    */
-  committed(transaction: unknown): Promise<boolean>;
+  committed(transaction: unknown, messageId: string): Promise<boolean>;
 
   /**
    * One round trip (Q9): acquires the queue's lease; returns all rows claimed under older fences to Ready, marked

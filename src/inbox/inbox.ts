@@ -71,7 +71,8 @@ export function createInbox(tenantId: string, access: QueueAccess, logger: Logge
       }),
     );
     report(many, results);
-    if (wake && results.some(({ status }) => status === 'accepted')) await wakes.stored(transaction);
+    const accepted = results.find(({ status }) => status === 'accepted');
+    if (wake && accepted) await wakes.stored(transaction, accepted.messageId);
     return Array.isArray(input) ? results : results[0]!;
   }
 

@@ -57,7 +57,11 @@ export function createOutbox(tenantId: string, access: QueueAccess): Outbox {
     if (messages.length === 0) return [];
     // Conflicts are of messages that bear a hash.
     const results = (await access.use((queue) => queue.enqueue(messages, transaction))) as Enqueued[];
-    if (wake) await wakes.stored(transaction);
+    if (wake) {
+      // That of a duplicate may have been committed before.
+      const { messageId } = results.find(({ status }) => status === 'enqueued') ?? results[0]!;
+      await wakes.stored(transaction, messageId);
+    }
     return Array.isArray(input) ? results : results[0]!;
   }
 

@@ -3,25 +3,26 @@ import type { QueueAccess } from './stored-messages.ts';
 /** Wakes a tenant when messages have been stored (F7). */
 export class Wakes {
   readonly #access: QueueAccess;
-  /** Callers' transactions whose end is awaited: each wakes once, however often it enqueued. */
-  readonly #awaited = new WeakSet<object>();
+  /** Ends of callers' transactions that are awaited: each wakes once, however often it enqueued. */
+  readonly #awaited = new WeakSet<Promise<boolean>>();
 
   constructor(access: QueueAccess) {
     this.#access = access;
   }
 
-  /** Wakes now; or, in the background, when the transaction that the messages are part of has been committed. */
-  async stored(transaction: unknown): Promise<void> {
+  /**
+   * Wakes now; or, in the background, when the transaction that the messages are part of has been committed.
+   * @param messageId one of those that were stored
+   */
+  async stored(transaction: unknown, messageId: string): Promise<void> {
     if (typeof transaction !== 'object' || transaction === null) return this.#access.wake();
-    if (this.#awaited.has(transaction)) return;
-    this.#awaited.add(transaction);
     const { committed } = await this.#access
       // In an object: the database is not lent out until then.
-      .use(async (queue) => ({ committed: queue.committed(transaction) }))
+      .use(async (queue) => ({ committed: queue.committed(transaction, messageId) }))
       // What is stored is not to be reported as failed.
       .catch(() => ({ committed: Promise.resolve(true) }));
-    void committed
-      .then((isCommitted) => (isCommitted ? this.#access.wake() : undefined))
-      .finally(() => this.#awaited.delete(transaction));
+    if (this.#awaited.has(committed)) return;
+    this.#awaited.add(committed);
+    void committed.then((isCommitted) => (isCommitted ? this.#access.wake() : undefined));
   }
 }

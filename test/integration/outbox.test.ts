@@ -95,6 +95,37 @@ describe('the outbox of a tenant (Q3, F9)', () => {
     expect(wakes).toHaveBeenCalledTimes(2);
   });
 
+  test('F7: a producer that begins its next transaction at once wakes the tenant after each commit, not after a rollback', async () => {
+    const face = await place.fleet(['acme'], {
+      handlers: noting().handlers,
+      schedule: { idleCeilingMs: 'never' },
+    });
+    await face.tick();
+    const outbox = face.outbox('acme');
+    const wakes = jest.spyOn(await face.registry(), 'wake');
+    const transaction = place.connection('tenants/acme.db');
+    transaction.exec('BEGIN IMMEDIATE');
+    for (const [times, end] of [
+      [0, 'ROLLBACK'],
+      [1, 'COMMIT'],
+      [1, 'ROLLBACK'],
+      [2, 'COMMIT'],
+    ] as const) {
+      for (const payload of [1, 2]) {
+        await outbox.enqueue({ topic: 'orders', payload }, { transaction, wake: true });
+      }
+      transaction.exec(`${end}; BEGIN IMMEDIATE`);
+      await until('it is woken', () => wakes.mock.calls.length >= times);
+    }
+    // The last of all is rolled back, and the one behind it tells that this was seen.
+    await outbox.enqueue({ topic: 'orders', payload: 1 }, { transaction, wake: true });
+    transaction.exec('ROLLBACK; BEGIN IMMEDIATE');
+    await outbox.enqueue({ topic: 'orders', payload: 1 }, { transaction, wake: true });
+    transaction.exec('COMMIT');
+    await until('it is woken', () => wakes.mock.calls.length >= 3);
+    expect(wakes).toHaveBeenCalledTimes(3);
+  });
+
   test('F5: a producer that knows nothing but SQL is served by the next look, within the ceiling', async () => {
     const ceilingMs = 400;
     const { seen, handlers } = noting();

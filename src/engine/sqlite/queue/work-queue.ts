@@ -1,6 +1,5 @@
 /** A work queue in a SQLite database: its verbs, each in a file of its own. */
 import type { DatabaseSync } from 'node:sqlite';
-import { setTimeout as pause } from 'node:timers/promises';
 import type {
   BeginRequest,
   BeginResult,
@@ -16,8 +15,9 @@ import type {
   WorkQueue,
 } from '../../work-queue.ts';
 import type { DatabaseHandle } from '../handle.ts';
-import { isTransactionOpen, joinTransaction } from '../transaction.ts';
+import { joinTransaction } from '../transaction.ts';
 import { begin } from './begin.ts';
+import { Commits } from './commits.ts';
 import { countDead, discardDead, listDead, replayDead } from './dead.ts';
 import { insertMessages } from './enqueue.ts';
 import { messageRecord, type QueueTable, type RecordRow, recordColumns, tableOf } from './records.ts';
@@ -25,17 +25,17 @@ import { settle } from './settle.ts';
 import { statistics } from './statistics.ts';
 import { transact } from './transact.ts';
 
-const lookMs = 5;
-
 export class SqliteWorkQueue implements WorkQueue {
   readonly name: QueueName;
   readonly #handle: DatabaseHandle;
   readonly #table: QueueTable;
+  readonly #commits: Commits;
 
   constructor(handle: DatabaseHandle, name: QueueName) {
     this.name = name;
     this.#handle = handle;
     this.#table = tableOf[name];
+    this.#commits = new Commits(handle, this.#table);
   }
 
   /** `transaction` is the caller's `DatabaseSync`, between its BEGIN and its COMMIT. */
@@ -50,10 +50,8 @@ export class SqliteWorkQueue implements WorkQueue {
     return this.#handle.write((connection, now) => insertMessages(connection, this.#table, messages, now));
   }
 
-  /** `DatabaseSync` has no event to tell of a commit: it is looked at again and again. */
-  async committed(transaction: unknown): Promise<boolean> {
-    while (isTransactionOpen(transaction as DatabaseSync)) await pause(lookMs, undefined, { ref: false });
-    return true;
+  committed(transaction: unknown, messageId: string): Promise<boolean> {
+    return this.#commits.of(transaction as DatabaseSync, messageId);
   }
 
   begin(request: BeginRequest): Promise<BeginResult> {

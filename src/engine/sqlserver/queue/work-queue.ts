@@ -28,6 +28,7 @@ export class SqlServerWorkQueue implements WorkQueue {
   readonly #table: string;
   readonly #run: RunCalls;
   readonly #transactions: Gate;
+  readonly #ended = new WeakMap<mssql.Transaction, Promise<boolean>>();
 
   /** @param transactions the handlers' transactions that the database's pool has room for beside a run's calls */
   constructor(database: Database, name: QueueName, transactions: Gate) {
@@ -48,12 +49,22 @@ export class SqlServerWorkQueue implements WorkQueue {
     return enqueue(this.#database, this.#table, messages);
   }
 
+  /** The driver's own events tell. */
   committed(transaction: unknown): Promise<boolean> {
-    return new Promise((resolve) => {
-      (transaction as mssql.Transaction)
-        .once('commit', () => resolve(true))
-        .once('rollback', () => resolve(false));
-    });
+    const open = transaction as mssql.Transaction;
+    let ended = this.#ended.get(open);
+    if (ended === undefined) {
+      ended = new Promise((resolve) => {
+        const end = (isCommitted: boolean) => {
+          // It may be begun anew.
+          this.#ended.delete(open);
+          resolve(isCommitted);
+        };
+        open.once('commit', () => end(true)).once('rollback', () => end(false));
+      });
+      this.#ended.set(open, ended);
+    }
+    return ended;
   }
 
   begin(request: BeginRequest): Promise<BeginResult> {
