@@ -59,18 +59,16 @@ async function readiness(): Promise<Record<string, Check>> {
     handlers: { ok: multiOutbox.handlers.length > 0 },
     registry: await multiOutbox
       .registry()
-      .then(async ({ schema }) => schemaCheck(await schema.version(), schema.latest))
+      .then(async ({ schema }) => schemaCheck(await schema.version(), schema.oldestUsable))
       .catch(failed),
     instance: { ok: !terminating.aborted },
   };
 }
 
-function schemaCheck(version: number, latest: number): Check {
-  if (version === latest) return { ok: true };
-  return {
-    ok: false,
-    code: version === 0 ? 'SCHEMA_MISSING' : version < latest ? 'SCHEMA_OUTDATED' : 'SCHEMA_TOO_NEW',
-  };
+/** Ready while runs work: a fleet that is being upgraded has hosts of two releases. */
+function schemaCheck(version: number, oldestUsable: number): Check {
+  if (version >= oldestUsable) return { ok: true };
+  return { ok: false, code: version === 0 ? 'SCHEMA_MISSING' : 'SCHEMA_OUTDATED' };
 }
 
 function failed(error: unknown): Check {

@@ -35,7 +35,10 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
   ],
   SCHEMA_MISSING: ['the database has no tables of multi-outbox', '`migrate --tenant ID`'],
   SCHEMA_OUTDATED: ["the database's schema is older than this program can work with", '`migrate --all`'],
-  SCHEMA_TOO_NEW: ['a newer program has migrated the database', 'update this program'],
+  SCHEMA_TOO_NEW: [
+    'a newer program has migrated the database, and this one is to migrate it',
+    'migrate with that one, or update this program',
+  ],
   SCHEMA_CHANGED: [
     'a step that was applied is not the step that this program knows',
     'somebody changed a released step: `doctor` shows what differs',

@@ -32,10 +32,20 @@ export interface SchemaInspection {
   readonly findings: readonly SchemaFinding[];
 }
 
-/** The schema of one database: the registry's or a tenant's. */
+/**
+ * The schema of one database: the registry's or a tenant's.
+ *
+ * Which versions a program works with is one rule for all engines, so that either may be upgraded first, databases or
+ * programs. Steps only add: a table, an index, a column with a default, a procedure, a parameter with a default. Runs
+ * therefore work with every version from `oldestUsable` upward, later ones included, and refuse what is below it with
+ * SCHEMA_OUTDATED. `oldestUsable` is at most one release back: it is the version that the release before brought, or a
+ * later one. Migrating alone refuses a database that is ahead of the program.
+ */
 export interface SchemaControl {
   /** The version this program brings. */
   readonly latest: number;
+  /** The oldest version that this program's runs work with; never above `latest`. */
+  readonly oldestUsable: number;
   /** The database's version; 0 when it has no schema, or does not exist yet where it can be created. */
   version(): Promise<number>;
   /**

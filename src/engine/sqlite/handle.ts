@@ -7,7 +7,7 @@ import type { MultiOutboxError } from '../../errors.ts';
 import type { Connection } from './connection.ts';
 import { closedError, databaseMissing, explain, isLocked, type Subject, sqliteCode } from './errors.ts';
 import { closeQuietly, type DatabaseFile, FileMissing } from './file.ts';
-import type { Migration } from './migrations/index.ts';
+import type { Schema } from './migrations/index.ts';
 import { applyMigrations, verifySchema } from './schema-control.ts';
 
 /** Milliseconds between two attempts to get a lock: from the first to the longest. */
@@ -22,17 +22,17 @@ export interface WriteOptions {
 export class DatabaseHandle {
   readonly file: DatabaseFile;
   readonly subject: Subject;
-  readonly migrations: readonly Migration[];
+  readonly schema: Schema;
   readonly #busyTimeoutMs: number;
   #closed = false;
 
   constructor(
     file: DatabaseFile,
-    options: { tenantId: string | undefined; migrations: readonly Migration[]; busyTimeoutMs: number },
+    options: { tenantId: string | undefined; schema: Schema; busyTimeoutMs: number },
   ) {
     this.file = file;
     this.subject = { tenantId: options.tenantId, path: file.path };
-    this.migrations = options.migrations;
+    this.schema = options.schema;
     this.#busyTimeoutMs = options.busyTimeoutMs;
   }
 
@@ -124,8 +124,8 @@ export class DatabaseHandle {
     const connection = this.file.connect();
     if (!connection.verified) {
       // Nobody else could migrate a database in memory.
-      if (this.file.inMemory) applyMigrations(connection, this.migrations, this.subject);
-      else verifySchema(connection, this.migrations, this.subject);
+      if (this.file.inMemory) applyMigrations(connection, this.schema.migrations, this.subject);
+      else verifySchema(connection, this.schema, this.subject);
       connection.useWal();
       connection.verified = true;
     }

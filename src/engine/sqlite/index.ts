@@ -12,7 +12,7 @@ import type { QueueName, WorkQueue } from '../work-queue.ts';
 import { DatabaseFile, type Synchronous } from './file.ts';
 import { DatabaseHandle } from './handle.ts';
 import { SqliteLeaseStore } from './lease-store.ts';
-import { type Migration, registryMigrations, tenantMigrations } from './migrations/index.ts';
+import { registrySchema, type Schema, tenantSchema } from './migrations/index.ts';
 import { canonicalPath, memoryPath, tenantFile } from './paths.ts';
 import { SqliteWorkQueue } from './queue/work-queue.ts';
 import { SqliteRegistry } from './registry/registry.ts';
@@ -59,12 +59,12 @@ class SqliteEngine implements Engine {
   }
 
   openRegistry(): Registry {
-    const handle = this.#open(this.#registry, undefined, registryMigrations);
+    const handle = this.#open(this.#registry, undefined, registrySchema);
     return new SqliteRegistry(handle, () => this.#release(handle));
   }
 
   openTenant(address: TenantAddress): TenantDatabase {
-    const handle = this.#open(this.#fileOf(address), address.id, tenantMigrations);
+    const handle = this.#open(this.#fileOf(address), address.id, tenantSchema);
     return new SqliteTenant(address.id, handle, () => this.#release(handle));
   }
 
@@ -93,7 +93,7 @@ class SqliteEngine implements Engine {
     return path;
   }
 
-  #open(path: string, tenantId: string | undefined, migrations: readonly Migration[]): DatabaseHandle {
+  #open(path: string, tenantId: string | undefined, schema: Schema): DatabaseHandle {
     if (this.#closed) throw new MultiOutboxError('CLOSED', 'the engine was closed; create another one');
     let used = this.#files.get(path);
     if (used === undefined) {
@@ -102,7 +102,7 @@ class SqliteEngine implements Engine {
     }
     const handle = new DatabaseHandle(used.file, {
       tenantId,
-      migrations,
+      schema,
       busyTimeoutMs: this.#busyTimeoutMs,
     });
     used.handles.add(handle);

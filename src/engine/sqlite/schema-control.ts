@@ -7,7 +7,7 @@ import type { MigrationResult, SchemaControl, SchemaFinding, SchemaInspection } 
 import { Connection, nowSql } from './connection.ts';
 import { migrateCommand, type Subject, schemaMissing, subjectName } from './errors.ts';
 import type { DatabaseHandle } from './handle.ts';
-import type { Migration } from './migrations/index.ts';
+import type { Migration, Schema } from './migrations/index.ts';
 
 const createJournal = `CREATE TABLE IF NOT EXISTS SchemaJournal (
   Version INTEGER NOT NULL PRIMARY KEY,
@@ -49,22 +49,16 @@ function tooNew(subject: Subject, version: number, latest: number): MultiOutboxE
 }
 
 /**
- * Checks that the schema is the one this program works with.
- * @throws SCHEMA_MISSING, SCHEMA_OUTDATED, SCHEMA_TOO_NEW
+ * Checks that runs work with the schema: with this program's, with older ones down to `oldestUsable`, with later ones.
+ * @throws SCHEMA_MISSING, SCHEMA_OUTDATED
  */
-export function verifySchema(
-  connection: Connection,
-  migrations: readonly Migration[],
-  subject: Subject,
-): void {
-  const latest = latestOf(migrations);
+export function verifySchema(connection: Connection, { oldestUsable }: Schema, subject: Subject): void {
   const version = readJournal(connection).at(-1)?.Version ?? 0;
   if (version === 0) throw schemaMissing(subject);
-  if (version > latest) throw tooNew(subject, version, latest);
-  if (version < latest) {
+  if (version < oldestUsable) {
     throw new MultiOutboxError(
       'SCHEMA_OUTDATED',
-      `${subjectName(subject)}: the schema is at version ${version}, this program needs ${latest}; run '${migrateCommand(subject)}'`,
+      `${subjectName(subject)}: the schema is at version ${version}, this program works with ${oldestUsable} and later; run '${migrateCommand(subject)}'`,
       details(subject),
     );
   }
@@ -152,11 +146,13 @@ function drift(connection: Connection, steps: readonly Migration[]): SchemaFindi
 
 export class SqliteSchema implements SchemaControl {
   readonly latest: number;
+  readonly oldestUsable: number;
   readonly #handle: DatabaseHandle;
 
   constructor(handle: DatabaseHandle) {
     this.#handle = handle;
-    this.latest = latestOf(handle.migrations);
+    this.latest = latestOf(handle.schema.migrations);
+    this.oldestUsable = handle.schema.oldestUsable;
   }
 
   version(): Promise<number> {
@@ -164,7 +160,8 @@ export class SqliteSchema implements SchemaControl {
   }
 
   migrate(options: { dryRun?: boolean } = {}): Promise<MigrationResult> {
-    const { file, migrations, subject } = this.#handle;
+    const { file, subject } = this.#handle;
+    const { migrations } = this.#handle.schema;
     return this.#handle.attempt(() => {
       if (options.dryRun === true) {
         const journal = this.#existingJournal();
@@ -175,7 +172,8 @@ export class SqliteSchema implements SchemaControl {
   }
 
   inspect(): Promise<SchemaInspection> {
-    const { file, migrations } = this.#handle;
+    const { file } = this.#handle;
+    const { migrations } = this.#handle.schema;
     return this.#handle.attempt(() => {
       const connection = file.connect();
       const startedAt = Date.now();
@@ -183,9 +181,8 @@ export class SqliteSchema implements SchemaControl {
       const answeredAt = Date.now();
       const journal = readJournal(connection);
       const version = journal.at(-1)?.Version ?? 0;
-      const latest = latestOf(migrations);
-      const findings = [versionFinding(version, latest)].filter((finding) => finding !== null);
-      if (version <= latest) findings.push(...drift(connection, migrations.slice(0, version)));
+      const findings = [versionFinding(version, this)].filter((finding) => finding !== null);
+      if (version <= this.latest) findings.push(...drift(connection, migrations.slice(0, version)));
       if (file.access() === 'read-only') {
         const message = 'the file or its folder may not be written by this program';
         findings.push({ severity: 'problem', kind: 'rights', message });

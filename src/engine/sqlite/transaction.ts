@@ -100,7 +100,7 @@ function connectionOf(
     );
   }
   if (known === undefined) {
-    verifySchema(connection, handle.migrations, handle.subject);
+    verifySchema(connection, handle.schema, handle.subject);
     joined.set(database, { connection, file });
   }
   return { connection, now: known?.now ?? connection.now() };

@@ -7,6 +7,8 @@ import type * as mssql from 'mssql';
 import { MultiOutboxError } from '../../errors.ts';
 import type { Driver } from './driver.ts';
 import { type Classified, classify, explain, failure, type Subject } from './errors.ts';
+import { readJournal } from './journal.ts';
+import { oldestUsable } from './migrations/steps.ts';
 import type { Pooled, Pools } from './pools.ts';
 import { type ConnectionTarget, serverKey } from './target.ts';
 
@@ -85,7 +87,7 @@ export class Database {
         const lost = fate === 'unknown';
         const worthwhile = transient && failed.classified.code !== 'DATABASE_RESUMING';
         if (!worthwhile || tries >= maxTries || this.closed || (lost && options.onLost === 'give-up')) {
-          throw explain(failed.cause, failed.classified, this.subject);
+          throw await this.#explained(failed);
         }
         if (lost) asked = true;
         // Full jitter: those that failed together do not come back together.
@@ -101,6 +103,19 @@ export class Database {
       if (error instanceof CallFailed) throw explain(error.cause, error.classified, this.subject);
       throw error;
     });
+  }
+
+  /** What is missing in a database that has a schema is what a later step brings: the schema is outdated. */
+  async #explained({ cause, classified }: CallFailed): Promise<MultiOutboxError> {
+    if (classified.code !== 'SCHEMA_MISSING') return explain(cause, classified, this.subject);
+    const least = oldestUsable[this.subject.tenantId === undefined ? 'registry' : 'tenant'];
+    const version = await this.connected(async ({ driver, pool }) => {
+      const journal = await readJournal(new driver.Request(pool), this.target.schema);
+      return journal.at(-1)?.Version ?? 0;
+    }).catch(() => 0);
+    if (version === 0 || version >= least) return explain(cause, classified, this.subject);
+    const advice = `the schema is at version ${version}, this program works with ${least} and later`;
+    return explain(cause, { ...classified, code: 'SCHEMA_OUTDATED', advice }, this.subject);
   }
 
   #once(name: string, parameters: Parameters, signal: AbortSignal | undefined): Promise<Row[][]> {

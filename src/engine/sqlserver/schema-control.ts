@@ -3,8 +3,7 @@
  * migration lock of its database, together with its row in the journal: it is there whole or not at all, and of
  * several programs that migrate at once each step is applied by one.
  *
- * A database that is ahead of the program is refused here alone, not at work: during a roll-out the program before
- * goes on working, since steps only add to what it calls.
+ * A database that is ahead of the program is refused here alone, not at work (the rule: engine/schema.ts).
  */
 import type * as mssql from 'mssql';
 import { clockDifference, versionFinding } from '../inspection.ts';
@@ -15,14 +14,9 @@ import { failure, type Subject } from './errors.ts';
 import { readCatalog } from './inspection/catalog.ts';
 import { compare } from './inspection/compare.ts';
 import { manifestOf } from './inspection/manifest.ts';
+import { type JournalRow, readJournal } from './journal.ts';
 import { splitBatches } from './migrations/script.ts';
-import { type DatabaseKind, type Migration, migrationsOf } from './migrations/steps.ts';
-
-interface JournalRow {
-  readonly Version: number;
-  readonly Name: string;
-  readonly Checksum: string;
-}
+import { type DatabaseKind, type Migration, migrationsOf, oldestUsable } from './migrations/steps.ts';
 
 /** How long one program waits for another one's step. */
 const lockTimeoutMs = 120_000;
@@ -66,6 +60,10 @@ export class SqlServerSchema implements SchemaControl {
     return migrationsOf(this.#kind).length;
   }
 
+  get oldestUsable(): number {
+    return oldestUsable[this.#kind];
+  }
+
   async version(): Promise<number> {
     return (await this.#journal()).at(-1)?.Version ?? 0;
   }
@@ -100,7 +98,7 @@ export class SqlServerSchema implements SchemaControl {
         catalog: await readCatalog(new driver.Request(pool), target.schema, [...manifest.dispatched]),
       };
     });
-    const findings = [versionFinding(version, migrations.length)].filter((finding) => finding !== null);
+    const findings = [versionFinding(version, this)].filter((finding) => finding !== null);
     for (const row of journal) {
       const step = migrations[row.Version - 1];
       if (step !== undefined && step.checksum !== row.Checksum) {
@@ -141,15 +139,6 @@ export class SqlServerSchema implements SchemaControl {
       }
     });
   }
-}
-
-async function readJournal(request: mssql.Request, schema: string): Promise<JournalRow[]> {
-  // A procedure, since the roles have no right on the table, and what may not be read seems not to be there.
-  const list = `[${schema}].[SchemaJournal_List]`;
-  const found = await request.query(`SELECT OBJECT_ID(N'${list}', N'P') AS Id`);
-  if (found.recordset[0]?.Id == null) return [];
-  const rows = await request.query(`EXEC ${list}`);
-  return rows.recordset as unknown as JournalRow[];
 }
 
 async function lock(

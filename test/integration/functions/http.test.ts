@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import { Azurite } from '../../support/azurite.ts';
 import { FunctionsApp, type Instance } from '../../support/functions-app.ts';
 import { until } from '../../support/until.ts';
@@ -185,6 +186,16 @@ describe('health', () => {
     });
     expect((await instance.fetch('health/live')).status).toBe(200);
     expect(await problem(await instance.fetch('health/fleet'))).toMatchObject({ status: 500 });
+  });
+
+  test('a registry that a later release has migrated is ready: hosts of two releases serve it', async () => {
+    await app.tenants('acme');
+    const registry = new DatabaseSync(app.place.file('registry.db'));
+    registry.exec("INSERT INTO SchemaJournal VALUES (99, 'later', 'x', 0)");
+    registry.close();
+    const instance = await app.start();
+    expect((await instance.fetch('health/ready')).status).toBe(200);
+    expect((await instance.tick()).outputs).toHaveLength(1);
   });
 
   test('a wrong configuration starts, says so in the log and in health, and does nothing else', async () => {

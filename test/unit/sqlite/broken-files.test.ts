@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Engine } from '../../../src/engine/engine.ts';
 import { DatabaseFile } from '../../../src/engine/sqlite/file.ts';
 import { DatabaseHandle } from '../../../src/engine/sqlite/handle.ts';
-import { tenantMigrations } from '../../../src/engine/sqlite/migrations/index.ts';
+import { tenantSchema } from '../../../src/engine/sqlite/migrations/index.ts';
 import { SqliteWorkQueue } from '../../../src/engine/sqlite/queue/work-queue.ts';
 import { tenantDefinition } from '../../../src/fleet/tenant.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
@@ -142,7 +142,7 @@ test('D8: a connection is given up after damage, and kept after a lock or a full
   const file = new DatabaseFile(path, 'full');
   const handle = new DatabaseHandle(file, {
     tenantId: 'acme',
-    migrations: tenantMigrations,
+    schema: tenantSchema,
     busyTimeoutMs: 0,
   });
   const queue = new SqliteWorkQueue(handle, 'outbox');
@@ -170,7 +170,7 @@ test('D8: a full disk; what was stored is kept, and work goes on once there is r
   const file = new DatabaseFile(tenantFileOf(place), 'full');
   const handle = new DatabaseHandle(file, {
     tenantId: 'acme',
-    migrations: tenantMigrations,
+    schema: tenantSchema,
     busyTimeoutMs: 1_000,
   });
   const queue = new SqliteWorkQueue(handle, 'outbox');

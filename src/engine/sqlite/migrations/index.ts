@@ -10,5 +10,17 @@ export interface Migration extends MigrationStep {
   readonly sql: string;
 }
 
+/**
+ * What each kind of database is made by, and the oldest version that runs work with (the rule: engine/schema.ts). A
+ * new step leaves `oldestUsable` alone; the release after it may raise it to that step.
+ */
+export interface Schema {
+  readonly migrations: readonly Migration[];
+  readonly oldestUsable: number;
+}
+
 export const tenantMigrations: readonly Migration[] = [tenant0001];
 export const registryMigrations: readonly Migration[] = [registry0001];
+
+export const tenantSchema: Schema = { migrations: tenantMigrations, oldestUsable: 1 };
+export const registrySchema: Schema = { migrations: registryMigrations, oldestUsable: 1 };

@@ -19,6 +19,12 @@ export interface Migration extends MigrationStep {
   readonly checksum: string;
 }
 
+/**
+ * The oldest version that runs work with (the rule: engine/schema.ts): what the first release brings. Nobody asks the
+ * server for it before a call; a procedure that is missing is what tells.
+ */
+export const oldestUsable: Readonly<Record<DatabaseKind, number>> = { registry: 3, tenant: 3 };
+
 const stepFile = /^(\d{4})-([a-z0-9-]+)\.sql$/;
 
 /** The folder sql/ of this program: upwards from where this module, or the bundle it is in, lies. */
