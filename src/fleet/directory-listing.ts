@@ -1,7 +1,7 @@
 import type { TenantDefinition } from '../engine/registry.ts';
 import { errorText, MultiOutboxError } from '../errors.ts';
 import { Breath } from './breath.ts';
-import { type TenantInput, tenantDefinition } from './tenant.ts';
+import { type TenantInput, tenantDefinition, tenantIdPattern } from './tenant.ts';
 
 /** A tenant as a directory lists it. */
 export interface DirectoryTenant extends TenantInput {
@@ -28,7 +28,7 @@ type Tenants = Iterable<DirectoryTenant> | AsyncIterable<DirectoryTenant>;
 /** What was read, checked. */
 export interface Listing {
   readonly tenants: ReadonlyMap<string, ListedTenant>;
-  /** Entries that cannot be taken: what is known of their tenants stays. */
+  /** Entries that cannot be taken: what is known of their tenants stays. Without an id it may be any tenant's. */
   readonly refused: readonly { readonly id: string | undefined; readonly problem: string }[];
 }
 
@@ -60,7 +60,8 @@ export async function readDirectory(
       tenants.set(definition.id, { definition, status });
     } catch (error) {
       const id: unknown = (entry as Partial<DirectoryTenant> | null)?.id;
-      refused.push({ id: typeof id === 'string' ? id : undefined, problem: errorText(error) });
+      const isId = typeof id === 'string' && tenantIdPattern.test(id);
+      refused.push({ id: isId ? id : undefined, problem: errorText(error) });
     }
   }
   return { tenants, refused };

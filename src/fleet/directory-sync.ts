@@ -60,7 +60,8 @@ export class DirectorySync {
   /** Refreshes now. @throws REGISTRY_UNAVAILABLE when it failed */
   async now(): Promise<void> {
     await this.#refresh.running;
-    await this.#refresh.start();
+    // What goes on by now was started by somebody else who asked meanwhile: two at once would take the lease from each other.
+    await (this.#refresh.running ?? this.#refresh.start());
     if (this.#failure) throw this.#failure;
   }
 
@@ -72,7 +73,7 @@ export class DirectorySync {
       this.#listed = true;
       return isOurs;
     } catch (error) {
-      this.#listed ||= [...this.#known.values()].some((tenant) => this.#isOurs(tenant));
+      this.#listed ||= this.#knowsOurs();
       this.#failure = new MultiOutboxError(
         'REGISTRY_UNAVAILABLE',
         `The tenants of the directory '${directory.name}' could not be taken over: ${errorText(error)}; it is tried again.`,
@@ -95,7 +96,12 @@ export class DirectorySync {
       { use: (action) => action(registry.leases), tenantId: undefined, closed, logger },
       { name: leaseName, owner, durationMs: leaseMs },
     );
-    if (!(lease instanceof HeldLease)) return false;
+    if (!(lease instanceof HeldLease)) {
+      if (!this.#listed) await this.#learn();
+      // It may be the first take-over of all: of tenants that nobody has added yet it cannot be said that there are none.
+      if (this.#listed || this.#knowsOurs()) return false;
+      throw new Error(`'${lease.owner}' is at it, and the registry has none of them yet`);
+    }
     try {
       await this.#bringInLine(lease.signal);
       return true;
@@ -104,18 +110,25 @@ export class DirectorySync {
     }
   }
 
+  async #learn(): Promise<void> {
+    const { version, tenants } = await this.#options.registry.changesSince(this.#version);
+    for (const tenant of tenants) this.#known.set(tenant.id, tenant);
+    this.#version = version;
+  }
+
   /** @param signal stops it: the lease is lost, or the multi-outbox is closed */
   async #bringInLine(signal: AbortSignal): Promise<void> {
     const { directory, registry, embedded } = this.#options;
-    const { version, tenants } = await registry.changesSince(this.#version);
-    for (const tenant of tenants) this.#known.set(tenant.id, tenant);
-    this.#version = version;
+    await this.#learn();
     const listing = await readDirectory(directory, embedded, signal);
-    const problems = listing.refused.map(({ problem }) => problem);
+    const problems = listing.refused.map(({ id, problem }) =>
+      id === undefined ? `${problem} As it may be any tenant, none is retired meanwhile.` : problem,
+    );
+    const isWhole = listing.refused.every(({ id }) => id !== undefined);
     const named = new Set([...listing.tenants.keys(), ...listing.refused.map(({ id }) => id)]);
     // First, since a tenant that is new may have the database of one that is gone: it was renamed.
     for (const tenant of this.#known.values()) {
-      if (!this.#isOurs(tenant) || named.has(tenant.id)) continue;
+      if (!isWhole || !this.#isOurs(tenant) || named.has(tenant.id)) continue;
       signal.throwIfAborted();
       this.#note(await registry.setStatus(tenant.id, 'retired'));
     }
@@ -153,6 +166,10 @@ export class DirectorySync {
       current = await registry.setStatus(definition.id, status);
     }
     if (current !== known) this.#note(current!);
+  }
+
+  #knowsOurs(): boolean {
+    return [...this.#known.values()].some((tenant) => this.#isOurs(tenant));
   }
 
   #isOurs({ tags, status }: TenantRecord): boolean {

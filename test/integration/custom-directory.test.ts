@@ -260,6 +260,55 @@ describe('a directory and a registry that others use (F2)', () => {
     expect(most).toBe(1);
   });
 
+  test('F2: a host that finds another at the first take-over of all says so, not that a tenant is unknown', async () => {
+    const { list, directory } = listing({ id: 'a' });
+    const host = place.face({ tenants: directory, ...quick });
+    const registry = await host.registry();
+    await registry.schema.migrate();
+    await registry.leases.acquire({ name: 'directory', owner: 'host-1', durationMs: 60_000 });
+    const early = { code: 'REGISTRY_UNAVAILABLE', transient: true, message: /'host-1' is at it/ };
+    for (const call of [() => send(host, 'a', '1'), () => host.plan(), () => host.migrate()]) {
+      await expect(call()).rejects.toMatchObject({ ...early, message: expect.stringMatching(early.message) });
+    }
+    expect(list.reads).toBe(0);
+    // The other has come as far as this.
+    const other = place.face({ registry: place.registryUrl });
+    await other.tenants.add({ id: 'a', tags: { directory: 'test' } });
+    await until('its tenants are known', () =>
+      host.plan().then(
+        () => true,
+        () => false,
+      ),
+    );
+    await migrated(host);
+    await send(host, 'a', '1');
+    expect(list.reads).toBe(0);
+  });
+
+  test('F2: calls at once that want the list read anew share one reading', async () => {
+    const logger = recordingLogger();
+    const { list, directory } = listing({ id: 'a' });
+    const host = place.face({ tenants: directory, logger, ...quick, directory: { refreshMs: 60_000 } });
+    await (await host.registry()).schema.migrate();
+    await Promise.all([migrated(host), migrated(host), migrated(host)]);
+    expect([list.reads, logger.lines]).toEqual([1, []]);
+  });
+
+  test.each([
+    ['none', { id: null as never }],
+    ['one that is no id', { id: 'Birch' }],
+  ])('F2: as long as an entry has %s nobody is retired, since it may be anybody’s', async (_, broken) => {
+    const logger = recordingLogger();
+    const { list, directory } = listing({ id: 'acme' }, { id: 'birch' });
+    const host = await hostOf(directory, { logger });
+    list.tenants = [{ id: 'acme', weight: 2 }, broken, { id: 'cedar' }];
+    await until('the rest is taken', async () => 'cedar' in (await statuses(host)));
+    expect(await statuses(host)).toEqual({ acme: 'active', birch: 'active', cedar: 'active' });
+    expect(logger.lines[0]!.fields.problem).toContain('none is retired meanwhile');
+    list.tenants = [{ id: 'acme' }, { id: 'cedar' }];
+    await until('it is retired', async () => (await statuses(host)).birch === 'retired');
+  });
+
   test('the directory’s lease stands free after a refresh, and a held one puts the refresh off', async () => {
     const { list, directory } = listing();
     const host = await hostOf(directory);
