@@ -91,6 +91,8 @@ class QueueRun {
   /** A claim failed without an answer: there may be messages claimed for this run that it knows nothing of. */
   #unknownClaim = false;
   #graceOver = false;
+  /** The engine has said so. */
+  #leaseGone = false;
   /** By `performance.now()`. The timer that ends the budget can have its turn late; the loop looks for itself. */
   #budgetEndsAt = 0;
   /** Nobody has looked for due messages for a while. */
@@ -226,6 +228,7 @@ class QueueRun {
       if (result === undefined) continue;
       if (result.lease === 'released') return;
       if (result.lease === 'lost') {
+        this.#leaseGone = true;
         this.#heartbeat.lose('somebody else has taken it');
         // Outcomes that came in during the call are tried too, so that the report knows them lost.
         if (this.#inHand.running === 0 && this.#inHand.ended === 0) return;
@@ -240,10 +243,13 @@ class QueueRun {
   /** What to ask of the engine now; undefined: wait until something happens. */
   #decide(): SettleRequest['then'] | undefined {
     const { batchSize, batchBytes, concurrency } = this.#options.dispatch;
-    const { waiting, running } = this.#inHand;
+    const { waiting, running, ended } = this.#inHand;
     const inMemory = waiting + running;
     const isMore = this.#more || (this.#lookAgain && running < concurrency);
     if (this.#phase !== 'claiming') {
+      // There is no lease to give back, and nothing to write: wait for a handler to end, or for a commit under way,
+      // which the engine sees to the end of.
+      if (this.#leaseGone && running > 0 && ended === 0) return undefined;
       if (running === 0 || this.#graceOver) return { do: 'release' };
     } else if (inMemory === 0) {
       return { do: 'claim', solo: true, limit: batchSize, maxBytes: batchBytes };

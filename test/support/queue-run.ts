@@ -65,17 +65,28 @@ export interface Faults {
     real: Call<'settle'>,
     request: Parameters<WorkQueue['settle']>[0],
   ) => ReturnType<WorkQueue['settle']>;
+  transact?: (
+    real: WorkQueue['transact'],
+    request: Parameters<WorkQueue['transact']>[0],
+    work: (transaction: unknown) => Promise<unknown>,
+  ) => Promise<unknown>;
 }
 
 /** The real work queue with faults put into its calls. */
-export function withFaults(queue: WorkQueue, { begin, settle }: Faults): WorkQueue {
-  const real = { begin: queue.begin.bind(queue), settle: queue.settle.bind(queue) };
+export function withFaults(queue: WorkQueue, { begin, settle, transact }: Faults): WorkQueue {
+  const real = {
+    begin: queue.begin.bind(queue),
+    settle: queue.settle.bind(queue),
+    transact: queue.transact.bind(queue),
+  };
   return {
     name: queue.name,
     begin: (request) => (begin ? begin(real.begin, request) : real.begin(request)),
     settle: (request) => (settle ? settle(real.settle, request) : real.settle(request)),
     enqueue: queue.enqueue.bind(queue),
-    transact: queue.transact.bind(queue),
+    transact: (transact
+      ? (request, work) => transact(real.transact, request, work)
+      : real.transact) as WorkQueue['transact'],
     committed: queue.committed.bind(queue),
     statistics: queue.statistics.bind(queue),
     get: queue.get.bind(queue),

@@ -10,7 +10,7 @@ import {
 } from '../../../src/queue/handler.ts';
 import { deferred } from '../../support/deferred.ts';
 import { FleetPlace } from '../../support/fleet-place.ts';
-import { message, messages, orders, run } from '../../support/queue-run.ts';
+import { message, messages, orders, run, withFaults } from '../../support/queue-run.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
 import { takeOver } from '../../support/take-over.ts';
 
@@ -215,6 +215,41 @@ describe('context.transaction', () => {
     );
     const report = await run(queue, [handler], { dispatch: { leaseMs: 600, batchSize: 40 } });
     expect(report).toMatchObject({ stop: 'drained', counts: { done: 40, lost: 0 } });
+  });
+
+  test('T1, D5: a run whose lease is lost waits for a commit under way without asking the database again and again', async () => {
+    const { queue, entries } = await outboxWithLedger();
+    const [sent] = messages(1);
+    await queue.enqueue([sent!]);
+    const stop = new AbortController();
+    const lost = deferred();
+    let calls = 0;
+    const slow = withFaults(queue, {
+      settle: async (real, request) => {
+        calls++;
+        const result = await real(request);
+        if (result.lease === 'lost') lost.resolve();
+        return result;
+      },
+      // The answer to the commit is long in coming.
+      transact: async (real, request, work) => {
+        const result = await real(request, work);
+        await queue.enqueue(messages(1));
+        await takeOver(queue);
+        stop.abort(new Error('shutdown'));
+        await lost.promise;
+        for (let turn = 0; turn < 500; turn++) await new Promise((resolve) => setImmediate(resolve));
+        return result;
+      },
+    });
+    const handler = orders((_, { transaction }) => transaction((tx: Tx) => enter(tx, 'once')));
+    const report = await run(slow, [handler], {
+      signal: stop.signal,
+      dispatch: { graceMs: 0 },
+    });
+    expect(report.counts).toMatchObject({ done: 1, lost: 0 });
+    expect(entries()).toEqual(['once']);
+    expect(calls).toBeLessThanOrEqual(3);
   });
 
   test('T1: a handler that ends the transaction itself is told so, and the message comes again', async () => {
