@@ -2,6 +2,7 @@
 import { createHandlers } from '../src/handlers/index.ts';
 import {
   createMultiOutbox,
+  errorText,
   loadSettings,
   type MultiOutbox,
   type Settings,
@@ -15,8 +16,14 @@ import { functionSettings } from './settings.ts';
 export interface App {
   readonly settings: Settings;
   readonly multiOutbox: MultiOutbox;
+  readonly sources: Sources;
+}
+
+export interface Sources {
   /** Who may send webhooks, by name. */
-  readonly sources: ReadonlyMap<string, WebhookSource>;
+  readonly byName: ReadonlyMap<string, WebhookSource>;
+  /** Why none can. */
+  readonly error?: unknown;
 }
 
 type Attempt = { readonly app: App } | { readonly error: unknown };
@@ -45,10 +52,16 @@ export function planSchedule(): string {
 /** Tells of a wrong configuration when the app starts. It starts all the same, so that health can tell as well. */
 export function startApp(): void {
   try {
-    currentApp();
+    const { sources } = currentApp();
+    const unusable = [...sources.byName.values()].flatMap((source) => source.unusable ?? []);
+    for (const error of 'error' in sources ? [sources.error] : unusable) {
+      hostLogger.error('A webhook source cannot be used; the rest of this app goes on.', {
+        error: errorText(error),
+      });
+    }
   } catch (error) {
     hostLogger.error('This app is not configured as it should be; its functions fail until it is.', {
-      error: error instanceof Error ? error.message : String(error),
+      error: errorText(error),
     });
   }
 }
@@ -57,15 +70,23 @@ function attempt(): Attempt {
   try {
     const settings = functionSettings();
     const handlers = createHandlers(settings);
-    const sources = sourcesByName(createSources(settings));
     return {
       app: {
         settings,
-        sources,
+        sources: attemptSources(settings),
         multiOutbox: createMultiOutbox({ ...settings, handlers, logger: hostLogger }),
       },
     };
   } catch (error) {
     return { error };
+  }
+}
+
+/** Plans and runs go on without them. */
+function attemptSources(settings: Settings): Sources {
+  try {
+    return { byName: sourcesByName(createSources(settings)) };
+  } catch (error) {
+    return { byName: new Map(), error };
   }
 }

@@ -1,7 +1,7 @@
 /** HTTP: is the process alive, can it work, how is the fleet? Nothing here touches a tenant database (F6). */
 import { app, type HttpResponseInit } from '@azure/functions';
 import { isMultiOutboxError, type TenantRecord } from '../src/index.ts';
-import { type App, currentApp } from './app.ts';
+import { type App, currentApp, type Sources } from './app.ts';
 import { answering, isForCallers } from './http/problem.ts';
 import { terminating } from './termination.ts';
 
@@ -43,6 +43,8 @@ function answer(status: number, content: unknown): HttpResponseInit {
 interface Check {
   readonly ok: boolean;
   readonly code?: string;
+  /** Names of those that are not. */
+  readonly unusable?: readonly string[];
 }
 
 /** Codes only: what went wrong in detail is in the log. */
@@ -56,6 +58,7 @@ async function readiness(): Promise<Record<string, Check>> {
   const { multiOutbox } = current;
   return {
     configuration: { ok: true },
+    sources: sourcesCheck(current.sources),
     handlers: { ok: multiOutbox.handlers.length > 0 },
     registry: await multiOutbox
       .registry()
@@ -63,6 +66,13 @@ async function readiness(): Promise<Record<string, Check>> {
       .catch(failed),
     instance: { ok: !terminating.aborted },
   };
+}
+
+function sourcesCheck(sources: Sources): Check {
+  if ('error' in sources) return failed(sources.error);
+  const unusable = [...sources.byName.values()].filter((source) => source.unusable);
+  if (unusable.length === 0) return { ok: true };
+  return { ...failed(unusable[0]!.unusable), unusable: unusable.map(({ name }) => name) };
 }
 
 /** Ready while runs work: a fleet that is being upgraded has hosts of two releases. */

@@ -18,14 +18,15 @@ app.http('receive', {
   handler: answering(async (request) => {
     const { multiOutbox, settings, sources } = currentApp();
     const { tenantId, source: name } = request.params as { tenantId: string; source: string };
-    const source = sources.get(name);
+    const source = sources.byName.get(name);
+    if ('error' in sources || source?.unusable) {
+      throw new HttpRefusal(503, 'Not available', 'This source cannot be used for now.');
+    }
     if (source === undefined) throw new HttpRefusal(404, 'Unknown source', 'There is no such source here.');
     const body = await textBody(request, settings.functions.maxBodyBytes);
     const message = await verified(source, { tenantId, headers: request.headers, body });
     const received = await multiOutbox.inbox(tenantId).receive({ ...message, source: name });
-    if (received.status === 'conflict') {
-      throw new HttpRefusal(409, 'Conflict', 'A message of this id came before, with other content.');
-    }
+    // A conflict is stored as well: to a sender all but 2xx says that it is not, and to send it again.
     return { status: received.status === 'accepted' ? 202 : 200, jsonBody: received };
   }),
 });

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { MultiOutboxError } from '../errors.ts';
+import { isMultiOutboxError, MultiOutboxError } from '../errors.ts';
 import type { InboxMessage } from './inbox.ts';
 
 /** A webhook as it came over HTTP, with nothing of it checked. */
@@ -19,6 +19,24 @@ export interface WebhookSource {
    * @throws SignatureRefused when it is not proved; whatever else is thrown is answered as a fault of ours
    */
   verify(request: WebhookRequest): Omit<InboxMessage, 'source'> | Promise<Omit<InboxMessage, 'source'>>;
+  /** Why nobody can send by this name for now: it is answered 503, and health names the source. */
+  readonly unusable?: MultiOutboxError;
+}
+
+/** A source whose making may fail, for want of its secret: then it is there, unusable, and harms nothing else. */
+export function sourceOrUnusable(name: string, make: () => WebhookSource): WebhookSource {
+  try {
+    return make();
+  } catch (error) {
+    if (!isMultiOutboxError(error)) throw error;
+    return {
+      name,
+      unusable: error,
+      verify() {
+        throw error;
+      },
+    };
+  }
 }
 
 /** It is not proved that a request comes from its source. The message is told to the sender. */

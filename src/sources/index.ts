@@ -3,25 +3,27 @@
  * sources that do not sign after Standard Webhooks here.
  */
 import { MultiOutboxError } from '../errors.ts';
-import type { WebhookSource } from '../inbox/webhook-source.ts';
+import { sourceOrUnusable, type WebhookSource } from '../inbox/webhook-source.ts';
 import type { Settings } from '../settings.ts';
 import { standardWebhooks } from './standard-webhooks.ts';
 
 export { standardWebhooks } from './standard-webhooks.ts';
 
-/** @throws MultiOutboxError INVALID_CONFIGURATION */
+/** A source without its secret is unusable; what is thrown here is the end of all sources, and of nothing else. */
 export function createSources({ receive }: Pick<Settings, 'receive'>, env = process.env): WebhookSource[] {
   return [
-    ...Object.entries(receive.sources ?? {}).map(([name, setting]) => {
-      const secret = env[setting] ?? '';
-      if (secret.trim() === '') {
-        throw new MultiOutboxError(
-          'INVALID_CONFIGURATION',
-          `The app setting '${setting}', which is to hold the secret of webhook source '${name}', is not set.`,
-        );
-      }
-      return standardWebhooks({ name, secret, setting, toleranceMs: receive.toleranceMs });
-    }),
+    ...Object.entries(receive.sources ?? {}).map(([name, setting]) =>
+      sourceOrUnusable(name, () => {
+        const secret = env[setting] ?? '';
+        if (secret.trim() === '') {
+          throw new MultiOutboxError(
+            'INVALID_CONFIGURATION',
+            `The app setting '${setting}', which is to hold the secret of webhook source '${name}', is not set.`,
+          );
+        }
+        return standardWebhooks({ name, secret, setting, toleranceMs: receive.toleranceMs });
+      }),
+    ),
 
     // Yours come here:
     //   {

@@ -159,6 +159,7 @@ describe('health', () => {
         status: 'ok',
         checks: {
           configuration: { ok: true },
+          sources: { ok: true },
           handlers: { ok: true },
           registry: { ok: true },
           instance: { ok: true },

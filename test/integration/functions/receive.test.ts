@@ -74,11 +74,10 @@ test('I1: a webhook is stored before it is answered, and once however often it c
 
 test('I2: other content under a known id is a conflict, and kept', async () => {
   const instance = await started();
-  await send(instance);
-  expect(await problem(await send(instance, { body: '{"type":"order.paid"}' }))).toMatchObject({
-    status: 409,
-    title: 'Conflict',
-  });
+  const { messageId } = (await (await send(instance)).json()) as { messageId: string };
+  // Stored, so that its sender need not repeat it.
+  const conflict = await send(instance, { body: '{"type":"order.paid"}' });
+  expect([conflict.status, await conflict.json()]).toEqual([200, { status: 'conflict', messageId }]);
   expect(await app.library.inbox('acme').dead.list()).toMatchObject([{ payload: '{"type":"order.paid"}' }]);
 });
 
@@ -100,8 +99,24 @@ test.each<[string, Sent, number]>([
   expect(await app.library.inbox('acme').statistics()).toMatchObject({ ready: 0, dead: 0 });
 });
 
-test('a source without its secret starts, and says so', async () => {
-  const instance = await app.start({ ...settings, BANK_SECRET: '' });
+test('a source without its secret is not available, and health names it; all else goes on', async () => {
+  await app.tenants('acme');
+  const instance = await app.start({
+    ...settings,
+    BANK_SECRET: '',
+    MULTI_OUTBOX_RECEIVE_SOURCES: 'bank=BANK_SECRET, shop=SHOP_SECRET',
+    SHOP_SECRET: secret,
+  });
   expect(instance.output).toContain("'BANK_SECRET'");
-  expect(await problem(await send(instance))).toMatchObject({ status: 500 });
+  expect(await problem(await send(instance))).toMatchObject({ status: 503 });
+  expect((await send(instance, { to: 'acme/shop' })).status).toBe(202);
+  const ready = await instance.fetch('health/ready');
+  const sources = { ok: false, code: 'INVALID_CONFIGURATION', unusable: ['bank'] };
+  expect([ready.status, await ready.json()]).toEqual([
+    503,
+    expect.objectContaining({
+      checks: expect.objectContaining({ configuration: { ok: true }, registry: { ok: true }, sources }),
+    }),
+  ]);
+  expect((await instance.fetch('wake/acme', { method: 'POST' })).ok).toBe(true);
 });

@@ -81,11 +81,19 @@ describe('the sources of a deployment', () => {
     expect(createSources(loadSettings({}, {}), {})).toEqual([]);
   });
 
-  test('a secret that is missing or none is an error that names its setting, and shows no secret', () => {
-    const make = (env: NodeJS.ProcessEnv) => () => createSources(settings('bank=BANK_SECRET'), env);
-    expect(make({})).toThrow(/'BANK_SECRET'.*'bank'.*not set/);
-    expect(make({ BANK_SECRET: 'hunter2' })).toThrow(/\(BANK_SECRET\) must be/);
-    expect(make({ BANK_SECRET: 'hunter2' })).not.toThrow(/hunter2/);
+  test('one whose secret is missing or none is unusable, names its setting, shows no secret, and harms no other', async () => {
+    const made = (env: NodeJS.ProcessEnv) => {
+      const [bank, shop] = createSources(settings('bank=BANK_SECRET, shop=SHOP_SECRET'), {
+        SHOP_SECRET: secret,
+        ...env,
+      });
+      expect([bank!.name, shop!.unusable]).toEqual(['bank', undefined]);
+      expect(() => bank!.verify(signed())).toThrow(bank!.unusable);
+      return bank!.unusable!.message;
+    };
+    expect(made({})).toMatch(/'BANK_SECRET'.*'bank'.*not set/);
+    expect(made({ BANK_SECRET: 'hunter2' })).toMatch(/\(BANK_SECRET\) must be/);
+    expect(made({ BANK_SECRET: 'hunter2' })).not.toMatch(/hunter2/);
   });
 
   test.each(['bank', 'bank=', 'bank=a b'])('%s is no list of sources', (sources) => {
