@@ -128,11 +128,33 @@ describeOnServer(`handlers' transactions on SQL Server (${serverVariable})`, () 
       await waits;
     });
     await until('it waits', () => waits !== undefined);
-    await blocker.rollback();
+    // It would wait on, so it is cancelled; a server that does not answer to that loses the connection.
     await expect(stopped).rejects.toThrow('time is up');
+    await expect(waits).rejects.toMatchObject({ code: expect.stringMatching(/^(ECANCEL|ETIMEOUT)$/) });
+    await blocker.rollback();
     expect(await isEntered('late')).toBe(false);
     expect(await isEntered('row')).toBe(true);
     expect(await isEntered(messageId)).toBe(false);
+    await giveBack(queue, lease);
+  }, 60_000);
+
+  test('T3: a prepared statement that a handler has left behind does not keep its transaction open', async () => {
+    const { queue, lease, messageId, request } = await claimed();
+    const failed = queue.transact(request, async (driver) => {
+      await enter(driver, messageId);
+      // As mssql.PreparedStatement does, which not every server here can prepare.
+      await new Promise<void>((resolve, reject) => {
+        const lender = driver as { acquire(borrower: object, callback: (error: Error | null) => void): void };
+        lender.acquire({}, (error) => (error ? reject(error) : resolve()));
+      });
+      throw new Error('the handler’s own');
+    });
+    await expect(failed).rejects.toThrow('the handler’s own');
+    expect(await isEntered(messageId)).toBe(false);
+    // The connection's place in the pool is free again.
+    for (let nth = 0; nth < 5; nth++) expect(await queue.statistics()).toMatchObject({ claimed: 1 });
+    await queue.transact(request, (transaction) => enter(transaction, messageId));
+    expect(await isEntered(messageId)).toBe(true);
     await giveBack(queue, lease);
   }, 60_000);
 

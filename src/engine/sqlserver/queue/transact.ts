@@ -1,10 +1,9 @@
 /** A handler's own writes and the outcome of its message in one transaction (T1). */
-import { setTimeout as delay } from 'node:timers/promises';
-import type * as mssql from 'mssql';
 import { endedByHandler, messageLost, unlessAborted } from '../../handler-transaction.ts';
 import type { TransactRequest } from '../../work-queue.ts';
 import { bigint, bind, bit, type Database, execute, type Parameters } from '../database.ts';
 import { classify, explain } from '../errors.ts';
+import { TransactionDoor } from './transaction-door.ts';
 
 /** What became of the transaction; `unknown`: the answer to its commit was lost. */
 type Ended<T> =
@@ -21,6 +20,7 @@ export async function transact<T>(
   const message: Parameters = { Sequence: [bigint, sequence], Fence: [bigint, lease.fence] };
   const ended = await database.connected(async ({ driver, pool }): Promise<Ended<T>> => {
     const transaction = new driver.Transaction(pool);
+    const door = new TransactionDoor(driver, pool, transaction);
     await transaction.begin();
     let value: T;
     try {
@@ -28,7 +28,7 @@ export async function transact<T>(
       signal.throwIfAborted();
       database.assertOpen();
     } catch (error) {
-      await rollBack(transaction);
+      await door.rollBack(signal);
       return { fate: 'rolled-back', error };
     }
     try {
@@ -37,7 +37,7 @@ export async function transact<T>(
       const [rows] = await execute(request, database.procedure(`${table}_Complete`));
       if (rows![0]!.Settled !== true) throw messageLost(tenantId);
     } catch (error) {
-      await rollBack(transaction);
+      await door.rollBack(signal);
       const classified = classify(error, 'calling');
       if (classified.code !== 'TRANSACTION_NOT_OPEN')
         return { fate: 'rolled-back', error: explain(error, classified, database.subject) };
@@ -58,19 +58,4 @@ export async function transact<T>(
       throw explain(ended.cause, classify(ended.cause, 'calling'), database.subject);
   }
   return ended.value;
-}
-
-const pauseMs = 20;
-
-/** Waits for a request that the handler has left running; a connection that was lost has been rolled back. */
-async function rollBack(transaction: mssql.Transaction): Promise<void> {
-  for (;;) {
-    try {
-      await transaction.rollback();
-      return;
-    } catch (error) {
-      if ((error as { code?: string }).code !== 'EREQINPROG') return;
-      await delay(pauseMs);
-    }
-  }
 }
