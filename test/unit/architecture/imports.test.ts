@@ -41,7 +41,7 @@ const allowed: readonly (readonly [part: string, may: string])[] = [
   ['engine/sqlite/', `engine/sqlite/|${seam}|errors\\.ts`],
   ['engine/sqlserver/', `engine/sqlserver/|${seam}|errors\\.ts`],
   [seam, `${seam}|errors\\.ts`],
-  ['errors\\.ts|settings\\.ts', 'errors\\.ts'],
+  ['errors\\.ts|settings\\.ts|settings/', 'errors\\.ts|settings/'],
   ['telemetry/', `telemetry/|${base}`],
   ['lease/', `(lease|telemetry)/|${base}`],
   ['queue/', `(queue|lease|telemetry)/|${base}`],

@@ -1,0 +1,90 @@
+/** The kinds of values that settings have, as options or as text from the environment. */
+import ms from 'ms';
+import * as v from 'valibot';
+
+/** A duration: milliseconds as a number, or text such as '250ms', '30s', '5m', '2h' or '7d'. */
+export type DurationInput = number | string;
+
+/**
+ * Parses a duration to milliseconds; a bare number is milliseconds. Null when it is none, or is negative.
+ */
+export function parseDuration(input: DurationInput): number | null {
+  const text = typeof input === 'string' ? input.trim() : '';
+  const parsed =
+    typeof input === 'number'
+      ? input
+      : /^[\d.]+\s*[a-z]*$/i.test(text)
+        ? ms(text as ms.StringValue)
+        : undefined;
+  return parsed === undefined || !Number.isFinite(parsed) || parsed < 0 ? null : Math.round(parsed);
+}
+
+export const duration = (min: number, max: number) =>
+  v.pipe(
+    v.union([v.number(), v.string()], 'must be a duration such as 500ms, 30s, 5m or 7d'),
+    v.transform((input) => parseDuration(input) ?? Number.NaN),
+    v.check(
+      (value) => value >= min && value <= max,
+      `must be a duration from ${ms(min)} to ${ms(max)}, such as 500ms, 30s, 5m or 7d`,
+    ),
+  );
+
+export const count = (min: number, max: number) =>
+  v.pipe(
+    v.union(
+      [
+        v.number(),
+        v.pipe(
+          v.string(),
+          v.transform((text) => (/^\d+$/.test(text.trim()) ? Number(text) : Number.NaN)),
+        ),
+      ],
+      `must be a whole number from ${min} to ${max}`,
+    ),
+    v.check(
+      (value) => Number.isInteger(value) && value >= min && value <= max,
+      `must be a whole number from ${min} to ${max}`,
+    ),
+  );
+
+const scheduleProblem =
+  "must be a cron expression of five fields, or of six with seconds first, such as '*/5 * * * * *'";
+export const schedule = v.pipe(
+  v.string(scheduleProblem),
+  v.regex(/^\s*\S+(\s+\S+){4,5}\s*$/, scheduleProblem),
+);
+
+export const flag = v.pipe(
+  v.union(
+    [v.boolean(), v.pipe(v.string(), v.toLowerCase(), v.picklist(['true', 'false', '1', '0']))],
+    'must be true or false',
+  ),
+  v.transform((value) => value === true || value === 'true' || value === '1'),
+);
+
+export const text = v.pipe(v.string('must be text'), v.minLength(1, 'must not be empty'));
+
+const patternsProblem =
+  "must be a list of servers, separated by commas, such as '*.database.windows.net, sql.example.com'";
+export const serverPatterns = v.pipe(
+  v.union([v.string(), v.array(v.string())], patternsProblem),
+  v.transform((given) =>
+    (typeof given === 'string' ? given.split(',') : given).map((one) => one.trim()).filter(Boolean),
+  ),
+  v.minLength(1, patternsProblem),
+);
+
+const sourcesProblem =
+  'must be a list of sources, each with the app setting that holds its secret, such as bank=BANK_SECRET, shop=SHOP_SECRET';
+export const sourceSecrets = v.pipe(
+  v.union([v.string(), v.record(v.string(), v.string())], sourcesProblem),
+  v.transform((given): Record<string, string> => {
+    if (typeof given !== 'string') return given;
+    const pairs = given.split(',').filter((pair) => pair.trim() !== '');
+    return Object.fromEntries(pairs.map((pair) => pair.split('=').map((part) => part.trim())));
+  }),
+  v.check(
+    (sources) => Object.values(sources).every((setting) => /^[A-Za-z_]\w*$/.test(setting ?? '')),
+    sourcesProblem,
+  ),
+);
