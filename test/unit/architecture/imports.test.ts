@@ -92,7 +92,7 @@ test('section 2: T-SQL lives in sql/ alone, SQL of the embedded engine in src/en
     .map(relative);
   expect(holders.length).toBeGreaterThan(0);
   // What applies the migrations cannot be one of them.
-  const bootstrap = 'src/engine/sqlserver/schema-control.ts';
+  const bootstrap = ['src/engine/sqlserver/schema-control.ts', 'src/engine/sqlserver/journal.ts'];
   // What looks at a schema must work where the schema is broken, so it cannot be in the schema.
   const inspection = 'src/engine/sqlserver/inspection/';
   // The demo makes and drops databases, which no schema does.
@@ -100,7 +100,7 @@ test('section 2: T-SQL lives in sql/ alone, SQL of the embedded engine in src/en
   const strays = holders.filter(
     (file) =>
       !file.startsWith('src/engine/sqlite/') &&
-      ![bootstrap, demo].includes(file) &&
+      ![...bootstrap, demo].includes(file) &&
       !file.startsWith(inspection),
   );
   expect(strays).toEqual([]);
