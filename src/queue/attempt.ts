@@ -276,7 +276,12 @@ class Context implements HandlerContext {
 
   /** Made when read, so that it can be taken out of the context. */
   get transaction(): HandlerContext['transaction'] {
-    return (work) => this.#attempt.transaction(work);
+    return (work) => {
+      const result = this.#attempt.transaction(work);
+      // A handler need not wait for it: the attempt does. Nobody's rejection would end the process.
+      result.catch(() => {});
+      return result;
+    };
   }
 }
 
