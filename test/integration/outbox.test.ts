@@ -1,4 +1,4 @@
-import { PermanentError } from '../../src/queue/handler.ts';
+import { defineHandler, PermanentError } from '../../src/queue/handler.ts';
 import { FleetPlace, noting } from '../support/fleet-place.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
 import { until } from '../support/until.ts';
@@ -124,6 +124,28 @@ describe('the outbox of a tenant (Q3, F9)', () => {
     transaction.exec('COMMIT');
     await until('it is woken', () => wakes.mock.calls.length >= 3);
     expect(wakes).toHaveBeenCalledTimes(3);
+  });
+
+  test('F7, T4: what a handler stores with `wake` in its own transaction makes the tenant due', async () => {
+    const seen: string[] = [];
+    const handler = defineHandler({
+      topic: 'orders',
+      async handle({ payload }, { transaction }) {
+        seen.push(payload);
+        if (seen.length > 1) return;
+        await transaction(async ({ driver }) => {
+          await outbox.enqueue({ topic: 'orders', payload: '2' }, { transaction: driver, wake: true });
+        });
+      },
+    });
+    const face = await place.fleet(['acme'], { handlers: [handler], schedule: { idleCeilingMs: 'never' } });
+    const outbox = face.outbox('acme');
+    await outbox.enqueue({ topic: 'orders', payload: '1' });
+    await until('it is dispatched', async () => {
+      await face.tick();
+      return seen.length === 2;
+    });
+    expect(seen).toEqual(['1', '2']);
   });
 
   test('F5: a producer that knows nothing but SQL is served by the next look, within the ceiling', async () => {
