@@ -170,7 +170,7 @@ export class Fleet {
   async wake(tenantIds: readonly string[], { mustBeActive = false } = {}): Promise<void> {
     const { registry } = await this.#ready();
     const woken = new Set(await registry.wake(tenantIds));
-    recordWakes(woken.size);
+    recordWakes(woken);
     const missing = mustBeActive ? tenantIds.find((id) => !woken.has(id)) : undefined;
     if (missing !== undefined) throw notActive(await this.tenant(missing));
   }

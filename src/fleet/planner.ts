@@ -2,6 +2,7 @@ import type { BeginPlanResult, PlanCandidate, Registry } from '../engine/registr
 import { errorText, MultiOutboxError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { recordDueAges } from '../telemetry/metrics.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import { traceHeaders } from '../telemetry/trace-headers.ts';
 import type { DispatchReason, DispatchRequest, PlanReport } from './requests.ts';
@@ -43,6 +44,7 @@ export async function makePlan(options: PlannerOptions, capacity: number): Promi
   if (unfinished)
     logger.warn('The plan before this one did not finish; its tenants are planned again.', { sinceMs });
   const previous = { sinceLastPlanMs: sinceMs, late, unfinished };
+  recordDueAges(begun.status === 'idle' ? [] : begun.candidates);
   if (begun.status === 'idle') {
     return { ...emptyPlan, ...previous, oldestDueMs: 0, nextDueInMs: begun.nextDueInMs };
   }

@@ -22,6 +22,7 @@ export interface RunFacts {
   readonly counts: RunCounts;
   readonly durationMs: number;
   readonly roundTrips: number;
+  readonly more: boolean;
   readonly queues: readonly { readonly queue: string; readonly status: string; readonly stop: string }[];
 }
 
@@ -44,7 +45,7 @@ function tenantLabel(tenantId: string): string {
 /** Records a run's report (D7). */
 export function recordRun(report: RunFacts): void {
   if (!isMeasured()) return;
-  const { outcome, skipped, counts, durationMs, roundTrips, queues } = report;
+  const { outcome, skipped, counts, durationMs, roundTrips, more, queues } = report;
   const tenant = { 'tenant.id': tenantLabel(report.tenantId) };
   const attributes = { ...tenant, outcome };
   const m = meter();
@@ -60,6 +61,13 @@ export function recordRun(report: RunFacts): void {
     roundTrips,
     attributes,
   );
+  // Counted, not gauged: runs of one tenant are on many hosts, and what one host saw last says nothing later.
+  if (more) {
+    m.createCounter('multi_outbox.backlog', { description: 'Runs that left messages that were due' }).add(
+      1,
+      tenant,
+    );
+  }
   const messages = m.createCounter('multi_outbox.messages', {
     description: 'Messages by what became of them',
   });
@@ -70,8 +78,10 @@ export function recordRun(report: RunFacts): void {
     description: 'Queue leases asked for by runs: acquired, held by somebody else, lost before the end',
   });
   for (const { queue, status, stop } of queues) {
-    if (status !== 'failed') leases.add(1, { queue, result: status === 'held' ? 'held' : 'acquired' });
-    if (stop === 'lease-lost') leases.add(1, { queue, result: 'lost' });
+    const attributes = { ...tenant, queue };
+    if (status !== 'failed')
+      leases.add(1, { ...attributes, result: status === 'held' ? 'held' : 'acquired' });
+    if (stop === 'lease-lost') leases.add(1, { ...attributes, result: 'lost' });
   }
 }
 
@@ -80,25 +90,34 @@ export interface PlanFacts {
   readonly status: string;
   readonly late: boolean;
   readonly requests: readonly unknown[];
-  readonly oldestDueMs: number | null;
 }
 
 /** Records a plan (F3). */
-export function recordPlan({ status, late, requests, oldestDueMs }: PlanFacts): void {
+export function recordPlan({ status, late, requests }: PlanFacts): void {
   const m = meter();
   m.createCounter('multi_outbox.plans', { description: 'Plans by status' }).add(1, { status, late });
   m.createCounter('multi_outbox.requests', { description: 'Dispatch requests made' }).add(requests.length);
-  if (oldestDueMs === null) return;
-  m.createHistogram('multi_outbox.oldest_due_age', {
+}
+
+/** Records for how long each of the due tenants that a plan has read had been due, in milliseconds; 0 when none was. */
+export function recordDueAges(
+  due: readonly { readonly tenant: { readonly id: string }; readonly overdueMs: number }[],
+): void {
+  if (!isMeasured()) return;
+  const ages = meter().createHistogram('multi_outbox.oldest_due_age', {
     unit: 'ms',
-    description: 'How long the tenant due for longest had been waiting for its plan',
+    description: 'How long a due tenant had been waiting for its plan; the most is the oldest',
     advice: { explicitBucketBoundaries: [0, 1_000, 5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000] },
-  }).record(oldestDueMs);
+  });
+  if (due.length === 0) ages.record(0);
+  for (const { tenant, overdueMs } of due) ages.record(overdueMs, { 'tenant.id': tenantLabel(tenant.id) });
 }
 
 /** Records wake-ups (F7). */
-export function recordWakes(tenants: number): void {
-  meter().createCounter('multi_outbox.wakes', { description: 'Tenants woken' }).add(tenants);
+export function recordWakes(tenantIds: Iterable<string>): void {
+  if (!isMeasured()) return;
+  const wakes = meter().createCounter('multi_outbox.wakes', { description: 'Tenants woken' });
+  for (const tenantId of tenantIds) wakes.add(1, { 'tenant.id': tenantLabel(tenantId) });
 }
 
 /** Records how the fleet stands; a tenant counts in every state that it is in. */

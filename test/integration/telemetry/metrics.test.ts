@@ -64,10 +64,24 @@ test('D7: runs, messages by outcome, calls and leases; plans and their requests;
   expect(all['multi_outbox.messages']).toEqual(
     ['done', 'retried', 'dead', 'released', 'parked'].map((result) => [{ 'tenant.id': 'acme', result }, 1]),
   );
-  expect(all['multi_outbox.leases']).toEqual([[{ queue: 'outbox', result: 'acquired' }, 1]]);
+  const acquired = { 'tenant.id': 'acme', queue: 'outbox', result: 'acquired' };
+  expect(all['multi_outbox.leases']).toEqual([[acquired, 1]]);
   expect(all['multi_outbox.plans']).toEqual([[{ status: 'planned', late: false }, 1]]);
   expect(all['multi_outbox.requests']).toEqual([[{}, 1]]);
-  expect(all['multi_outbox.wakes']).toEqual([[{}, 1]]);
+  expect(all['multi_outbox.wakes']).toEqual([[{ 'tenant.id': 'acme' }, 1]]);
+  expect(all['multi_outbox.backlog']).toBeUndefined();
+});
+
+test('D7: a run that leaves messages that were due counts as backlog, by tenant', async () => {
+  const slow = defineHandler({
+    topic: 'slow',
+    handle: () => new Promise((resolve) => setTimeout(resolve, 5)),
+  });
+  const dispatch = { batchSize: 1, timeBudgetMs: 1 };
+  const face = await place.fleet(['acme'], { handlers: [slow], dispatch });
+  await face.outbox('acme').enqueue(['1', '2', '3'].map((payload) => ({ topic: 'slow', payload })));
+  expect(await face.dispatch({ tenantId: 'acme' })).toMatchObject({ more: true });
+  expect((await recorded())['multi_outbox.backlog']).toEqual([[{ 'tenant.id': 'acme' }, 1]]);
 });
 
 test('D1: a run whose lease somebody else holds, and a request for a tenant that is paused', async () => {
@@ -95,10 +109,13 @@ test('D1: a run whose lease somebody else holds, and a request for a tenant that
       [{ ...skipped, skipped: 'not-active' }, 1],
     ]),
   );
-  expect(all['multi_outbox.leases']).toContainEqual([{ queue: 'outbox', result: 'held' }, 1]);
+  expect(all['multi_outbox.leases']).toContainEqual([
+    { 'tenant.id': 'acme', queue: 'outbox', result: 'held' },
+    1,
+  ]);
 });
 
-test('how old the oldest due tenant was at its plan, and the fleet by state', async () => {
+test('for how long due tenants had been due at their plan, each and none, and the fleet by state', async () => {
   const face = await place.fleet(['acme', 'birch', 'cedar'], { handlers, plan: { capacity: 1 } });
   await face.tenants.pause('cedar');
   const { oldestDueMs } = await face.plan();
@@ -106,7 +123,13 @@ test('how old the oldest due tenant was at its plan, and the fleet by state', as
   await face.plan();
   expect(await face.plan()).toMatchObject({ status: 'idle', oldestDueMs: 0 });
   const all = await recorded();
-  expect(all['multi_outbox.oldest_due_age']).toHaveLength(1);
+  // Capacity or not, it is the age of all that were read; the idle plan has none to name.
+  const ages = all['multi_outbox.oldest_due_age']!;
+  expect(ages.map(([attributes]) => attributes)).toEqual(
+    expect.arrayContaining([{ 'tenant.id': 'acme' }, { 'tenant.id': 'birch' }, {}]),
+  );
+  expect(ages).toHaveLength(3);
+  for (const [, ms] of ages) expect(ms).toBeGreaterThanOrEqual(0);
   // Asked for once a minute at most, so it stands as the first plan left it.
   expect(
     Object.fromEntries(
@@ -117,16 +140,23 @@ test('how old the oldest due tenant was at its plan, and the fleet by state', as
 
 test('beyond the tenants told apart, the others share a label', async () => {
   const ids = ['t1', 't2', 't3', 't4'];
-  const face = await place.fleet(ids, { handlers, telemetry: { metricTenants: 4 } });
+  const face = await place.fleet(ids, { handlers, telemetry: { metricTenants: 5 } });
   await face.tick();
-  const runs = (await recorded())['multi_outbox.runs']!;
-  // The tests before told 'acme' apart.
-  expect(
-    runs.map(([attributes, value]) => [(attributes as { 'tenant.id': string })['tenant.id'], value]).sort(),
-  ).toEqual([
-    ['other', 1],
-    ['t1', 1],
-    ['t2', 1],
-    ['t3', 1],
-  ]);
+  await face.wake(ids);
+  const all = await recorded();
+  // The tests before told 'acme' and 'birch' apart.
+  for (const metric of ['runs', 'wakes', 'leases']) {
+    const found = all[`multi_outbox.${metric}`]!.map(([attributes, value]) => [
+      (attributes as { 'tenant.id': string })['tenant.id'],
+      value,
+    ]);
+    expect(found.sort()).toEqual([
+      ['other', 1],
+      ['t1', 1],
+      ['t2', 1],
+      ['t3', 1],
+    ]);
+  }
+  const aged = all['multi_outbox.oldest_due_age']!.map(([attributes]) => Object.values(attributes)[0]);
+  expect(aged.sort()).toEqual(['other', 't1', 't2', 't3']);
 });
