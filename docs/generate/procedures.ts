@@ -66,7 +66,9 @@ function sectionOf({ name, comment, parameters, roles }: Procedure): string {
     '',
     text,
     '',
-    ...(example === undefined ? [] : ['```sql', example.replaceAll(/^ {2}/gm, ''), '```', '']),
+    ...(example === undefined
+      ? []
+      : [`<!-- runs: ${name} -->`, '```sql', example.replaceAll(/^ {2}/gm, ''), '```', '']),
     ...(parameters.length === 0 ? [] : ['```', ...parameters, '```', '']),
     `For: ${roles.map((role) => `\`messaging_${role}\``).join(', ')}.`,
     '',

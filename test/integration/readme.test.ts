@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { blocksOf, root, UserProject } from '../support/documents.ts';
+import { blockOf, blocksOf, root, UserProject } from '../support/documents.ts';
 
 const cli = path.join(root, 'dist/cli.js');
 const blocks = blocksOf('README.md').filter(({ name }) => name !== undefined);
@@ -17,7 +17,7 @@ beforeEach(() => {
 afterEach(() => project.remove());
 
 test('the README shows a handler, an enqueue and a run', () => {
-  expect(blocks.map(({ name }) => name)).toEqual(['register', 'invoice-create', 'enqueue', 'run']);
+  expect(blocks.map(({ name }) => name)).toEqual(['register', 'invoice-create', 'enqueue', 'work', 'run']);
 });
 
 test('the handler of the README is one', async () => {
@@ -40,6 +40,13 @@ test('the enqueue of the README commits the order with its mail, and a tick disp
       counts: expect.objectContaining({ done: 1 }),
     }),
   );
+});
+
+test('the commands of the README that work on the fleet end well', async () => {
+  await node(cli, 'tenants', 'add', 'acme');
+  await node(cli, 'enqueue', 'acme', 'email.send', '{"to":"a@example.com","subject":"s","text":"t"}');
+  const printed = await project.run(blockOf('README.md', 'sh', 'work'));
+  expect(printed.join('\n')).toMatch(/acme .*dispatched/);
 });
 
 test('the host of the README ends on SIGTERM with exit code 0', async () => {

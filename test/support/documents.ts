@@ -1,33 +1,51 @@
-/** The code blocks of README.md and docs/, and a user's project to run them in. */
+/** The code blocks of the documents, and a user's project to run them in. */
 import { execFile } from 'node:child_process';
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 
 export const root = path.join(__dirname, '../..');
 const run = promisify(execFile);
+const stopHost = pathToFileURL(path.join(__dirname, 'stop-host.mjs')).href;
 
 export interface CodeBlock {
   readonly document: string;
   readonly line: number;
   readonly language: string;
-  /** From the comment before it, `<!-- runs: NAME -->`: it is run, and a file of this name imports it. */
+  /** From the comment before it, `<!-- runs: NAME -->`: a test runs it; others import it as a file of this name. */
   readonly name: string | undefined;
+  /** From the comment before it, `<!-- not run: REASON -->`. */
+  readonly reason: string | undefined;
   readonly code: string;
 }
 
-export const documents = ['README.md', ...globSync('docs/*.md', { cwd: root }).sort()];
+export const documents = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'sql/README.md',
+  ...globSync('docs/*.md', { cwd: root }).sort(),
+];
 
 export function blocksOf(document: string): CodeBlock[] {
   const text = readFileSync(path.join(root, document), 'utf8');
-  return [...text.matchAll(/(?:<!-- runs: ([\w-]+) -->\n)?^```(\w+)\n(.*?)^```/gms)].map((match) => ({
+  const block = /(?:<!-- (?:runs: ([\w-]+)|not run: ([^\n]+?)) -->\n)?^```(\w+)\n(.*?)^```/gms;
+  return [...text.matchAll(block)].map((match) => ({
     document,
     line: text.slice(0, match.index).split('\n').length,
     name: match[1],
-    language: match[2]!,
-    code: match[3]!,
+    reason: match[2],
+    language: match[3]!,
+    code: match[4]!,
   }));
+}
+
+/** The block of this name and language. */
+export function blockOf(document: string, language: string, name: string): CodeBlock {
+  const found = blocksOf(document).find((block) => block.name === name && block.language === language);
+  if (found === undefined) throw new Error(`${document} has no block '${name}' in ${language}`);
+  return found;
 }
 
 /** What the block says that it prints, by comments `// prints: …`. */
@@ -35,8 +53,9 @@ export function promised({ code }: CodeBlock): string[] {
   return [...code.matchAll(/\/\/ prints: (.*)/g)].map(([, line]) => line!);
 }
 
-/** A folder in which multi-outbox and valibot are installed. */
+/** A folder in which multi-outbox and valibot are installed. `multi-outbox run` ends as soon as it can be stopped. */
 export class UserProject {
+  readonly env: Record<string, string> = {};
   readonly folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-docs-'));
 
   constructor() {
@@ -66,10 +85,14 @@ export class UserProject {
     return this.#run(process.execPath, args);
   }
 
+  /** Runs shell commands up to the first that fails. */
+  shell(commands: string) {
+    return this.#run('sh', ['-e', '-c', commands]);
+  }
+
   /** Runs a block to its end; returns the lines that it printed. */
   async run({ name, language, code }: CodeBlock): Promise<string[]> {
-    const { stdout } =
-      language === 'ts' ? await this.node(`${name}.ts`) : await this.#run('sh', ['-e', '-c', code]);
+    const { stdout } = language === 'ts' ? await this.node(`${name}.ts`) : await this.shell(code);
     return stdout.split('\n').slice(0, -1);
   }
 
@@ -81,7 +104,7 @@ export class UserProject {
     const PATH = [this.file('node_modules/.bin'), path.dirname(process.execPath), process.env.PATH].join(':');
     return run(command, args, {
       cwd: this.folder,
-      env: { ...process.env, PATH, NODE_NO_WARNINGS: '1' },
+      env: { ...process.env, PATH, NODE_NO_WARNINGS: '1', NODE_OPTIONS: `--import ${stopHost}`, ...this.env },
     });
   }
 }
