@@ -32,6 +32,12 @@ export function schemaSuite(scene: Scene): void {
       await expect(schema.migrate({ dryRun: true })).resolves.toEqual(nothing);
     });
 
+    test('a program works with the version that it brings, and says from which one on', async () => {
+      const { latest, oldestUsable } = await bare[place]!();
+      expect(oldestUsable).toBeGreaterThan(0);
+      expect(oldestUsable).toBeLessThanOrEqual(latest);
+    });
+
     test('an inspection finds nothing wrong with a database that was migrated', async () => {
       const schema = await bare[place]!();
       await schema.migrate();
