@@ -33,3 +33,12 @@ export function endedByHandler(tenantId: string | undefined): MultiOutboxError {
     tenantId === undefined ? {} : { tenantId },
   );
 }
+
+/** Where a database has one writer: the run's lease, which nobody can renew meanwhile, is about to run out. */
+export function outlastsLease(tenantId: string | undefined): MultiOutboxError {
+  return new MultiOutboxError(
+    'ABORTED',
+    `tenant '${tenantId}': the transaction was open until shortly before the run's lease ran out, which cannot be renewed meanwhile, and was rolled back; keep it shorter, with slow work before it, or raise MULTI_OUTBOX_LEASE`,
+    tenantId === undefined ? {} : { tenantId },
+  );
+}

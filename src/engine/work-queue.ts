@@ -278,7 +278,8 @@ export interface WorkQueue {
   /**
    * Runs `work` in a transaction of its own and settles one message as Done in it, matched as `settle` does: both are
    * committed, or neither is (T1). `work` gets what `enqueue` takes for a transaction, and leaves its end to this call.
-   * The other calls of this queue go on meanwhile; where the database has one writer they wait, and then come first.
+   * The other calls of this queue go on meanwhile; where the database has one writer they wait, and then come first. There
+   * it is rolled back (ABORTED) shortly before the lease runs out, which nobody can renew meanwhile.
    * Rejects, all rolled back, with what `work` threw, or with the signal's reason as soon as that fires.
    * @throws MultiOutboxError LEASE_LOST when the message is not ours any more, TRANSACTION_NOT_OPEN or a DATABASE_ code
    */

@@ -56,8 +56,10 @@ export interface HandlerContext {
    * Runs `work` in a transaction of the tenant's database and settles this message as Done in it: what `work` writes and
    * the outcome are committed together or not at all, so the effect happens exactly once (T1). Resolves with what `work`
    * returned, once committed: nothing un-settles the message then. Rolled back when `work` throws, and at once when the
-   * signal fires. Once an attempt. Keep it short: on SQLite all that writes to this tenant's file waits for it.
-   * @throws MultiOutboxError LEASE_LOST when a newer run has the message; what `work` threw; the signal's reason
+   * signal fires. Once an attempt. Keep it short: on SQLite all that writes to this tenant's file waits for it, the
+   * renewal of the run's lease too, so it is rolled back shortly before that would run out.
+   * @throws MultiOutboxError LEASE_LOST when a newer run has the message, ABORTED when it was open for too long; what
+   *   `work` threw; the signal's reason
    */
   transaction<Result, Driver = unknown>(
     work: (tx: HandlerTransaction<Driver>) => Result | PromiseLike<Result>,

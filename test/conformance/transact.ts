@@ -110,6 +110,39 @@ export function transactSuite(scene: Scene): void {
       });
       await expect(refused).rejects.toThrow('time is up');
     });
+
+    test('T3: a handler that goes on writing after its signal gets nothing more in, and holds nothing up', async () => {
+      const place = await scene.queue(name);
+      const { queue } = place;
+      const { write, written } = writer(place);
+      await queue.enqueue([message('A')]);
+      const run = await take(queue);
+      const stop = new AbortController();
+      const ended = deferred<unknown>();
+      let late = 0;
+      const stopped = queue.transact(requestOf(run, stop.signal), async (transaction) => {
+        try {
+          await write('effect', transaction);
+          // While a later write is under way, where writing takes time.
+          setTimeout(() => stop.abort(new Error('time is up')), 10);
+          while (late < 100) {
+            await write('effect', transaction);
+            if (stop.signal.aborted) late++;
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+        } catch (error) {
+          ended.resolve(error);
+          throw error;
+        }
+        ended.resolve('went on');
+      });
+      await expect(stopped).rejects.toThrow('time is up');
+      expect(await ended.promise).toMatchObject({ name: 'MultiOutboxError' });
+      // Those that came before the signal was heard.
+      expect(late).toBeLessThan(10);
+      expect(await written()).toBe(0);
+      expect(await settle(queue, run.lease, run.messages.map(done), keep)).toMatchObject({ lost: [] });
+    });
   });
 
   describe('handlers’ transactions', () => {
@@ -166,6 +199,48 @@ export function transactSuite(scene: Scene): void {
       goOn.resolve();
       await transacting;
       expect(await renewed).toMatchObject({ lease: 'held' });
+    });
+
+    test('T3: where an open transaction keeps the lease from being renewed, it ends before the lease does', async () => {
+      const place = await scene.queue('inbox');
+      const { queue } = place;
+      const { write, written } = writer(place);
+      await queue.enqueue([message('A')]);
+      const run = await take(queue, { durationMs: 1_000 });
+      const goOn = deferred<void>();
+      const open = deferred<void>();
+      const transacting = queue.transact(requestOf(run), async (transaction) => {
+        await write('effect', transaction);
+        open.resolve();
+        await goOn.promise;
+      });
+      const ended = transacting.catch((error: unknown) => error);
+      await open.promise;
+      if (scene.harness.promises.producersNeverBlockClaims) {
+        // Several times as long as the lease.
+        const startedAt = performance.now();
+        await until('the lease was renewed for long', async () => {
+          expect(await settle(queue, run.lease, [], keep, { leaseMs: 1_000 })).toMatchObject({
+            lease: 'held',
+          });
+          return performance.now() - startedAt > 2_500;
+        });
+        goOn.resolve();
+        await transacting;
+        expect(await written()).toBe(1);
+        return;
+      }
+      const renewed = settle(queue, run.lease, [], keep);
+      expect(await ended).toMatchObject({
+        code: 'ABORTED',
+        tenantId: place.address.id,
+        message: expect.stringContaining('raise MULTI_OUTBOX_LEASE'),
+      });
+      goOn.resolve();
+      expect(await renewed).toMatchObject({ lease: 'held' });
+      expect(await written()).toBe(0);
+      await queue.transact(requestOf(run), (transaction) => write('effect', transaction));
+      expect(await written()).toBe(1);
     });
 
     test('T1: only a claimed message of this very fence is settled', async () => {

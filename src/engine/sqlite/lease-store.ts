@@ -13,7 +13,7 @@ import type { DatabaseHandle } from './handle.ts';
 import { dateOrNull, wholeMs } from './time.ts';
 
 const sql = {
-  look: `SELECT Owner, ExpiresUtc, ${nowSql} AS Now FROM Leases WHERE Name = ?`,
+  look: `SELECT Owner, Fence, ExpiresUtc, ${nowSql} AS Now FROM Leases WHERE Name = ?`,
   acquire: `INSERT INTO Leases (Name, Owner, Fence, AcquiredUtc, RenewedUtc, ExpiresUtc, Context)
     VALUES (:name, :owner, 1, :now, :now, :expires, :context)
     ON CONFLICT (Name) DO UPDATE SET Owner = excluded.Owner, Fence = Fence + 1, AcquiredUtc = excluded.AcquiredUtc,
@@ -28,6 +28,7 @@ const sql = {
 
 interface LookRow {
   readonly Owner: string | null;
+  readonly Fence: number;
   readonly ExpiresUtc: number | null;
   readonly Now: number;
 }
@@ -75,6 +76,14 @@ export function renewLease(
 /** False when the lease is no longer ours. Within a write transaction. */
 export function giveLeaseBack(connection: Connection, lease: LeaseRef): boolean {
   return connection.run(sql.release, lease.name, lease.owner, lease.fence) === 1;
+}
+
+/** Milliseconds that a lease still lasts; infinite when it is another's or has run out already. */
+export function expiresInMs(connection: Connection, lease: LeaseRef): number {
+  const row = connection.get<LookRow>(sql.look, lease.name);
+  if (row?.Owner !== lease.owner || row.Fence !== lease.fence || row.ExpiresUtc === null)
+    return Number.POSITIVE_INFINITY;
+  return row.ExpiresUtc > row.Now ? row.ExpiresUtc - row.Now : Number.POSITIVE_INFINITY;
 }
 
 export class SqliteLeaseStore implements LeaseStore {

@@ -217,6 +217,22 @@ describe('context.transaction', () => {
     expect(report).toMatchObject({ stop: 'drained', counts: { done: 40, lost: 0 } });
   });
 
+  test('T3: a transaction that would outlast the lease says so, and the run keeps its lease', async () => {
+    const { queue, entries } = await outboxWithLedger();
+    await queue.enqueue([message('long'), message('short')]);
+    const handler = orders(({ payload }, { transaction }) =>
+      transaction(async (tx: Tx) => {
+        enter(tx, payload);
+        if (payload === 'long') await new Promise(() => {});
+      }),
+    );
+    const report = await run(queue, [handler], { dispatch: { leaseMs: 1_000 }, retry: { maxAttempts: 1 } });
+    expect(report).toMatchObject({ stop: 'drained', counts: { done: 1, dead: 1, lost: 0 } });
+    expect(entries()).toEqual(['short']);
+    const [dead] = await queue.listDead({}, { limit: 1 });
+    expect(dead!.lastError).toMatch(/shortly before the run's lease ran out.*raise MULTI_OUTBOX_LEASE/);
+  });
+
   test('T1, D5: a run whose lease is lost waits for a commit under way without asking the database again and again', async () => {
     const { queue, entries } = await outboxWithLedger();
     const [sent] = messages(1);
