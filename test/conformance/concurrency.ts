@@ -150,7 +150,8 @@ export function concurrencySuite(scene: Scene): void {
           }
         }),
       );
-    });
+      // Making ten databases takes long on some servers.
+    }, 120_000);
 
     test('F1: of two that add one tenant, or one database, at once one succeeds', async () => {
       const { registry, others } = await registries(2);
