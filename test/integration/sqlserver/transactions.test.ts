@@ -20,6 +20,10 @@ import { until } from '../../support/until.ts';
 const commit = Buffer.from([1, 0, 0, 0, 7, 0]);
 const never = new AbortController().signal;
 
+/** Keeps the server busy for 400 ms. */
+const aWhile = `DECLARE @Nth int = 0, @End datetime2(3) = DATEADD(millisecond, 400, SYSUTCDATETIME());
+  WHILE @Nth < 1000000 AND SYSUTCDATETIME() < @End SET @Nth = @Nth + 1`;
+
 describeOnServer(`handlers' transactions on SQL Server (${serverVariable})`, () => {
   const databases = new TestDatabases(serverConnectionString);
   let name: string;
@@ -135,6 +139,33 @@ describeOnServer(`handlers' transactions on SQL Server (${serverVariable})`, () 
     expect(await isEntered('late')).toBe(false);
     expect(await isEntered('row')).toBe(true);
     expect(await isEntered(messageId)).toBe(false);
+    await giveBack(queue, lease);
+  }, 60_000);
+
+  test('T3: a handler that sends statement after statement is stopped in the midst of one', async () => {
+    const { queue, lease, messageId, request } = await claimed();
+    const stop = new AbortController();
+    const ended: unknown[] = [];
+    let late = 0;
+    const stopped = queue.transact({ ...request, signal: stop.signal }, async (transaction) => {
+      await enter(transaction, messageId);
+      setTimeout(() => stop.abort(new Error('time is up')), 100);
+      try {
+        while (late < 20) {
+          await (transaction as mssql.Transaction).request().query(aWhile);
+          if (stop.signal.aborted) late++;
+        }
+      } catch (error) {
+        ended.push(error);
+      }
+      await enter(transaction, 'late').catch((error: unknown) => ended.push(error));
+    });
+    await expect(stopped).rejects.toThrow('time is up');
+    await until('the handler has ended', () => ended.length === 2);
+    expect(ended).toMatchObject([{ code: 'ECANCEL' }, { name: 'TransactionError' }]);
+    expect(late).toBe(0);
+    expect(await isEntered(messageId)).toBe(false);
+    expect(await isEntered('late')).toBe(false);
     await giveBack(queue, lease);
   }, 60_000);
 
