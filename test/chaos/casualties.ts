@@ -1,5 +1,5 @@
 /** What the kills of one test may have caused: the messages that were claimed and not settled at each. */
-import type { RunReport } from '../../src/index.ts';
+import type { RunReport, TickReport } from '../../src/index.ts';
 import type { Fleet } from './fleet.ts';
 import type { Program } from './program.ts';
 import { fast, inFlightOfRun } from './settings.ts';
@@ -32,7 +32,11 @@ export class Casualties {
    * flight may run again, and their reports tell how much that was.
    */
   interruptions(program: Program): void {
-    for (const { queues = [] } of program.output<Partial<RunReport>>()) {
+    // `run` prints the reports of its runs, `tick` has them in its own.
+    const reports = program
+      .output<Partial<RunReport> & Partial<TickReport>>()
+      .flatMap(({ runs = [], queues = [] }) => [{ queues }, ...runs]);
+    for (const { queues } of reports) {
       for (const { stop, counts } of queues) {
         this.possible += counts.lost;
         if (stop === 'lease-lost') this.possible += counts.retried + counts.released;

@@ -4,6 +4,9 @@ import type { KillHarness } from './harness.ts';
 import { rounds, Scene, timeoutMs } from './scene.ts';
 import { until } from './until.ts';
 
+/** No queue is in anybody's hands at these kills: nobody has to wait for a queue's lease. */
+const planners = { patient: true } as const;
+
 /** One tick in a process of its own. */
 async function tick(scene: Scene): Promise<TickReport> {
   const program = scene.startProgram(['tick', '--json']);
@@ -28,7 +31,7 @@ export function planSuite(harness: KillHarness): void {
   test(
     'F3: a plan killed before it was committed holds nobody up for longer than its lease; the next one says so and serves its tenants',
     () =>
-      Scene.play(harness, {}, async (scene) => {
+      Scene.play(harness, planners, async (scene) => {
         const registry = await scene.fleet.multiOutbox.registry();
         for (let round = 0; round < rounds; round++) {
           await scene.sendWave();
@@ -50,7 +53,7 @@ export function planSuite(harness: KillHarness): void {
   test(
     'F3: requests that died with their planner are made again after the redispatch time',
     () =>
-      Scene.play(harness, {}, async (scene) => {
+      Scene.play(harness, planners, async (scene) => {
         for (let round = 0; round < rounds; round++) {
           await scene.sendWave();
           const planner = scene.startProgram(['tick'], { point: 'plan:committed', count: 1 });

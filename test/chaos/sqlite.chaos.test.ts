@@ -12,7 +12,7 @@ describeKills({
     return {
       registry: `sqlite:${join(folder, 'registry.db')}`,
       environment: {},
-      patientLease: '1s',
+      patientLease: '2s',
       tenant: (id) => ({ id, database: file(id) }),
       transactions: {
         module: resolve('test/chaos/fixtures/sqlite-transactions.mjs'),
