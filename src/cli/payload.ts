@@ -20,7 +20,7 @@ export async function readPayload(argument: string | undefined): Promise<string>
 }
 
 /** @throws UsageError for bytes that are not UTF-8: stored as text they would come back changed */
-export function decodePayload(bytes: Uint8Array, source: string): string {
+function decodePayload(bytes: Uint8Array, source: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {

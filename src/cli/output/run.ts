@@ -42,7 +42,7 @@ export function paintOutcome(text: string, outcome: RunOutcome, colors: Colors):
 }
 
 /** What a run's numbers do not tell: why it failed or was skipped, what it parked, whether more is left. */
-export function noteText(report: RunReport, characters = 100): string {
+function noteText(report: RunReport, characters = 100): string {
   const { outcome, error, skipped, parkedTopics, more, queues } = report;
   if (error !== undefined) return `${error.code}: ${shorten(error.message, characters)}`;
   const holder = queues.find(({ heldBy }) => heldBy !== undefined)?.heldBy?.owner;

@@ -60,7 +60,7 @@ const connectionCodes: ReadonlySet<string> = new Set([
 /** How Babelfish, which has no number of its own for it, says that an object is missing. */
 const babelfishUnmapped = 33557097;
 
-export function errorNumber(error: unknown): number | null {
+function errorNumber(error: unknown): number | null {
   const { number, originalError } = (error ?? {}) as DriverError;
   const found = number ?? originalError?.number ?? originalError?.info?.number;
   return typeof found === 'number' ? found : null;

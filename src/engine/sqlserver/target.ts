@@ -33,8 +33,8 @@ export interface ServerName {
   readonly instance: string | null;
 }
 
-export const defaultPort = 1433;
-export const defaultSchema = 'messaging';
+const defaultPort = 1433;
+const defaultSchema = 'messaging';
 
 /** `tcp:Server\Instance,1433` and its shorter forms; also `server:1433`. Null when it is none. */
 export function parseServer(text: string): ServerName | null {

@@ -204,16 +204,17 @@ describeOnServer(`broken connections of SQL Server (${serverVariable})`, () => {
   afterEach(() => world.end(), 60_000);
   afterAll(() => databases.dispose(), 60_000);
 
-  // A renewal is a settle that only keeps the lease.
-  const runCalls = ['Outbox_Begin', 'keep', 'Outbox_Settle'];
-  const planCalls = ['Plan_Begin', 'Plan_Commit', 'Tenant_Report'];
-
-  test.each([
+  const breakages = [
     ['cut', 'request'],
     ['cut', 'answer'],
     ['stall', 'request'],
     ['half-open', 'answer'],
-  ] as const)(
+  ] as const;
+  // A renewal is a settle that only keeps the lease.
+  const runCalls = ['Outbox_Begin', 'keep', 'Outbox_Settle'];
+  const planCalls = ['Plan_Begin', 'Plan_Commit', 'Tenant_Report'];
+
+  test.each(breakages)(
     'Q6, Q8, D8: a tenant’s connection %s at the %s of claims, settles and renewals',
     async (how, when) => {
       let left = runCalls.length;
@@ -224,12 +225,7 @@ describeOnServer(`broken connections of SQL Server (${serverVariable})`, () => {
     240_000,
   );
 
-  test.each([
-    ['cut', 'request'],
-    ['cut', 'answer'],
-    ['stall', 'request'],
-    ['half-open', 'answer'],
-  ] as const)(
+  test.each(breakages)(
     'F3, D7: the registry’s connection %s at the %s of plans, commits and reports',
     async (how, when) => {
       let left = planCalls.length;

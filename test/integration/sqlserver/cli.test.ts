@@ -66,24 +66,6 @@ describeOnServer(`the command line on SQL Server (${serverVariable})`, () => {
     ]);
   }, 120_000);
 
-  test('a program works on with the schema of the version after it', async () => {
-    const env = {
-      MULTI_OUTBOX_REGISTRY: databases.registryUrl(await databases.take('registry')),
-      [tenantsSetting]: databases.connectionString,
-    };
-    const database = await databases.take('tenant');
-    const journal = (version: number) =>
-      `INSERT messaging.SchemaJournal (Version, Name, Checksum, AppliedUtc) VALUES (${version}, N'later', N'x', SYSUTCDATETIME())`;
-    await databases.batch(database, journal(99));
-    const words = ['--database', database, '--auth-setting', tenantsSetting];
-    await folder.json(['tenants', 'add', 'acme', ...words], { env });
-    const payload = JSON.stringify({ to: 'reader@example.com', subject: 's', text: 't' });
-    await folder.json(['enqueue', 'acme', 'email.send', payload], { env });
-    const { runs } = await folder.json<{ runs: { outcome: string }[] }>(['tick'], { env });
-    expect(runs).toMatchObject([{ outcome: 'dispatched' }]);
-    await databases.drop(database);
-  }, 120_000);
-
   test('the demo dispatches every mail once; and can be repeated', async () => {
     const registry = `mo_test_${randomBytes(6).toString('hex')}`;
     try {

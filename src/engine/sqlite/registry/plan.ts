@@ -26,7 +26,7 @@ const rank: Readonly<Record<Exclude<CandidateOrder, 'longest-due'>, string>> = {
   weight: 'Weight * (?1 - LastPlannedUtc) DESC NULLS FIRST',
 };
 
-export const planSql = {
+const planSql = {
   /** Reads no more than the head of the index of due tenants, however many are registered. */
   look: `SELECT Now, Owner, ExpiresUtc,
       (SELECT NextDueUtc FROM Tenants INDEXED BY Tenants_Due WHERE Status = 'active' AND NextDueUtc IS NOT NULL
