@@ -4,7 +4,8 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { sharedCredential } from '../../engine/sqlserver/credential.ts';
-import { driverConfig, loadDriver } from '../../engine/sqlserver/driver.ts';
+import { loadDriver } from '../../engine/sqlserver/driver.ts';
+import { driverConfig } from '../../engine/sqlserver/driver-config.ts';
 import { type ConnectionTarget, registryTarget, serverKey } from '../../engine/sqlserver/target.ts';
 import { errorText } from '../../errors.ts';
 import type { Settings } from '../../settings.ts';

@@ -3,7 +3,9 @@ import type { TokenCredential } from '@azure/identity';
 import type * as mssql from 'mssql';
 import { MultiOutboxError } from '../../errors.ts';
 import { Gate } from '../gate.ts';
-import { createPool, type Driver, type DriverSettings, driverConfig, loadDriver } from './driver.ts';
+import { createPool } from './connection-pool.ts';
+import { type Driver, loadDriver } from './driver.ts';
+import { type DriverSettings, driverConfig } from './driver-config.ts';
 import { type PoolLimits, PoolPolicy } from './pool-policy.ts';
 import { type ConnectionTarget, databaseKey, serverKey } from './target.ts';
 
