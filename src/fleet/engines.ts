@@ -2,6 +2,8 @@ import path from 'node:path';
 import type { Engine } from '../engine/engine.ts';
 import { MultiOutboxError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
+import { type Logger, silentLogger } from '../telemetry/logger.ts';
+import { recordDiscardedConnection } from '../telemetry/metrics.ts';
 
 /** What a static directory needs of an engine: a registry in memory, tenants where they are. */
 export const memoryRegistry = 'sqlite::memory:';
@@ -20,17 +22,17 @@ export function isEmbedded(registryUrl: string): boolean {
 export async function engineFor(
   registryUrl: string,
   settings: Settings,
-  { onServers = true }: { onServers?: boolean } = {},
+  { onServers = true, logger = silentLogger }: { onServers?: boolean; logger?: Logger } = {},
 ): Promise<Engine> {
   const [, scheme, rest] = /^([a-z]+):(.*)$/s.exec(registryUrl) ?? [];
   if (registryUrl === memoryRegistry) {
     const embedded = await sqliteEngine(':memory:', settings);
     if (!onServers) return embedded;
     const { MemoryEngine } = await import('./memory-engine.ts');
-    return new MemoryEngine(embedded, await sqlServerEngine(undefined, settings));
+    return new MemoryEngine(embedded, await sqlServerEngine(undefined, settings, logger));
   }
   if (scheme === 'sqlite' && rest) return sqliteEngine(path.resolve(rest), settings);
-  if (scheme === 'mssql' && rest) return sqlServerEngine(registryUrl, settings);
+  if (scheme === 'mssql' && rest) return sqlServerEngine(registryUrl, settings, logger);
   throw new MultiOutboxError(
     'INVALID_CONFIGURATION',
     // The setting may hold a connection string by mistake, so no more than its scheme is shown.
@@ -44,13 +46,21 @@ async function sqliteEngine(registry: string, settings: Settings): Promise<Engin
   return createSqliteEngine({ registry, synchronous, busyTimeoutMs });
 }
 
-async function sqlServerEngine(registry: string | undefined, settings: Settings): Promise<Engine> {
+async function sqlServerEngine(
+  registry: string | undefined,
+  settings: Settings,
+  logger: Logger,
+): Promise<Engine> {
   const { createSqlServerEngine } = await import('../engine/sqlserver/index.ts');
   const { poolSize, maxConnectionsPerServer, loginsAtOnce, allowedServers, ...given } = settings.sqlserver;
   return createSqlServerEngine({
     ...given,
     ...(registry !== undefined && { registry }),
     ...(allowedServers && { allowedServers }),
+    onDiscard: ({ database, reason }) => {
+      recordDiscardedConnection(reason);
+      logger.warn('A connection on which a transaction may be open was closed.', { database, reason });
+    },
     pools: {
       size: poolSize,
       maxConnectionsPerServer,

@@ -233,7 +233,7 @@ export class Fleet {
     const registryUrl = isList(tenants) ? memoryRegistry : settings.registry;
     // What a directory lists is not known yet.
     const onServers = !isList(tenants) || tenants.some(isOnServer);
-    const engine = await engineFor(registryUrl, settings, { onServers });
+    const engine = await engineFor(registryUrl, settings, { onServers, logger });
     const registry = engine.openRegistry();
     try {
       // Nobody else could.

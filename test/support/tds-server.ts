@@ -249,8 +249,9 @@ function lengthOf(payload: Buffer): Buffer {
   return length;
 }
 
-export function framed(type: number, payload: Buffer): Buffer {
-  const header = Buffer.from([type, 1, 0, 0, 0, 0, 1, 0]);
+/** A packet; `isLast`: of its message. */
+export function framed(type: number, payload: Buffer, isLast = true): Buffer {
+  const header = Buffer.from([type, isLast ? 1 : 0, 0, 0, 0, 0, 1, 0]);
   header.writeUInt16BE(headerBytes + payload.length, 2);
   return Buffer.concat([header, payload]);
 }

@@ -1,6 +1,7 @@
 /**
- * The driver's pool, with what it leaves open: it logs in once where mssql logs in twice, its logins pass the gate, and
- * the errors of a login bear the server's number, which tedious leaves out.
+ * The driver's pool, with what it leaves open: it logs in once where mssql logs in twice, its logins pass the gate, the
+ * errors of a login bear the server's number, which tedious leaves out, and no caller gets a connection on which
+ * another one's transaction is open.
  */
 import type * as mssql from 'mssql';
 import type { Gate } from '../gate.ts';
@@ -9,6 +10,9 @@ import { probeConnection } from './driver-probe.ts';
 
 /** What is used of a tedious connection. */
 export interface Connection {
+  readonly closed: boolean;
+  /** As far as the server has told. */
+  readonly inTransaction: boolean;
   on(event: 'errorMessage', listener: (message: { readonly number: number }) => void): void;
   once(event: 'connect', listener: (error?: Error & { code?: string; number?: number }) => void): void;
   once(event: 'end', listener: () => void): void;
@@ -23,15 +27,42 @@ type ExtensiblePool = Omit<mssql.ConnectionPool, 'connect' | 'close'> & {
   /** Logs in. */
   _poolCreate(): Promise<Connection>;
   _poolDestroy(connection: Connection): Promise<void>;
+  /** Lends a connection to a request or a transaction. */
+  acquire(borrower: object, callback?: Acquired): unknown;
+  release(connection: Connection): unknown;
 };
 
-export function createPool(driver: Driver, config: mssql.config, gate: Gate): mssql.ConnectionPool {
+type Acquired = (error: Error | null, connection?: Connection, config?: unknown) => void;
+
+/**
+ * Why a connection was closed in place of being used again. `transaction-open`: a transaction was open on it;
+ * `call-timed-out`: its call ran out of time, and may have left one open that the driver has not heard of.
+ */
+export type DiscardReason = 'transaction-open' | 'call-timed-out';
+
+export interface PoolOptions {
+  /** What logins pass. */
+  readonly gate: Gate;
+  readonly onDiscard: (reason: DiscardReason) => void;
+}
+
+/** By how much a timer may fire early. */
+const timerSlackMs = 50;
+
+export function createPool(
+  driver: Driver,
+  config: mssql.config,
+  { gate, onDiscard }: PoolOptions,
+): mssql.ConnectionPool {
+  const { requestTimeout = 0 } = config;
   const Base = driver.ConnectionPool as unknown as new (config: mssql.config) => ExtensiblePool;
 
   class Pool extends Base {
     #isProbing = false;
     /** The connection with which `connect` has tried the configuration out; the first caller gets it. */
     #kept: Connection | undefined;
+    /** When a request got a connection. A transaction may have one for longer than a call may take. */
+    readonly #lentAt = new WeakMap<Connection, number>();
 
     override async connect(): Promise<this> {
       this.#isProbing = true;
@@ -63,6 +94,36 @@ export function createPool(driver: Driver, config: mssql.config, gate: Gate): ms
       connection.once('end', () => {
         if (this.#kept === connection) this.#kept = undefined;
       });
+    }
+
+    override acquire(borrower: object, callback?: Acquired): unknown {
+      if (callback === undefined) return super.acquire(borrower);
+      return super.acquire(borrower, (error, connection, settings) => {
+        if (connection && borrower instanceof driver.Request) this.#lentAt.set(connection, performance.now());
+        callback(error, connection, settings);
+      });
+    }
+
+    override release(connection: Connection): unknown {
+      const reason = connection.closed ? null : this.#discardReason(connection);
+      if (reason !== null) {
+        // The server rolls back. Kept, the connection would hold locks until its next use or its idle time's end.
+        connection.close();
+        onDiscard(reason);
+      }
+      return super.release(connection);
+    }
+
+    #discardReason(connection: Connection): DiscardReason | null {
+      if (connection.inTransaction) return 'transaction-open';
+      // Nobody cancels a call of the pool's; that it timed out the driver does not tell, so its time has to.
+      const lentAt = this.#lentAt.get(connection);
+      this.#lentAt.delete(connection);
+      const timedOut =
+        lentAt !== undefined &&
+        requestTimeout > 0 &&
+        performance.now() - lentAt >= requestTimeout - timerSlackMs;
+      return timedOut ? 'call-timed-out' : null;
     }
 
     #takeKept(): Connection | undefined {

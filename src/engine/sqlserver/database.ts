@@ -36,7 +36,6 @@ export interface CallOptions {
    */
   readonly onLost: 'repeat' | 'ask' | 'give-up';
   readonly again?: (elapsedMs: number) => Parameters;
-  readonly signal?: AbortSignal;
 }
 
 /** Tries of one call, the first included. */
@@ -79,7 +78,7 @@ export class Database {
       this.assertOpen();
       const extra = asked ? (options.again?.(performance.now() - startedAt) ?? {}) : {};
       try {
-        return await this.#once(name, { ...parameters, ...extra }, options.signal);
+        return await this.#once(name, { ...parameters, ...extra });
       } catch (error) {
         const failed = error instanceof CallFailed ? error : null;
         if (failed === null) throw error;
@@ -118,11 +117,11 @@ export class Database {
     return explain(cause, { ...classified, code: 'SCHEMA_OUTDATED', advice }, this.subject);
   }
 
-  #once(name: string, parameters: Parameters, signal: AbortSignal | undefined): Promise<Row[][]> {
+  #once(name: string, parameters: Parameters): Promise<Row[][]> {
     return this.#attempt(async ({ driver, pool }) => {
       const request = new driver.Request(pool);
       bind(driver, request, parameters);
-      return execute(request, this.procedure(name), signal);
+      return execute(request, this.procedure(name));
     });
   }
 
@@ -137,7 +136,10 @@ export class Database {
       if (error instanceof MultiOutboxError) throw this.#ours(error);
       // A connection that the pool could not open fails the request, which then was not sent.
       if (isConnectionError(error)) phase = 'connecting';
-      throw new CallFailed(classify(error, phase), error);
+      const classified = classify(error, phase);
+      // After a failover the pool is on what is a secondary now; new connections find the new primary.
+      if (classified.code === 'DATABASE_READONLY') this.#pools.renew(this.target);
+      throw new CallFailed(classified, error);
     }
   }
 
@@ -191,18 +193,7 @@ function driverType(driver: Driver, type: ParameterType): mssql.ISqlType {
   }
 }
 
-export async function execute(
-  request: mssql.Request,
-  procedure: string,
-  signal?: AbortSignal,
-): Promise<Row[][]> {
-  signal?.throwIfAborted();
-  const cancel = () => request.cancel();
-  signal?.addEventListener('abort', cancel, { once: true });
-  try {
-    const result = await request.execute(procedure);
-    return result.recordsets as unknown as Row[][];
-  } finally {
-    signal?.removeEventListener('abort', cancel);
-  }
+export async function execute(request: mssql.Request, procedure: string): Promise<Row[][]> {
+  const result = await request.execute(procedure);
+  return result.recordsets as unknown as Row[][];
 }

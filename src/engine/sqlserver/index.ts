@@ -13,7 +13,7 @@ import { assertServerAllowed, cloudServers } from './allowed-servers.ts';
 import { type CredentialFactory, sharedCredential } from './credential.ts';
 import { Database } from './database.ts';
 import { SqlServerLeaseStore } from './lease-store.ts';
-import { Pools } from './pools.ts';
+import { type DiscardedConnection, Pools } from './pools.ts';
 import { SqlServerWorkQueue } from './queue/work-queue.ts';
 import { SqlServerRegistry } from './registry/registry.ts';
 import { SqlServerSchema } from './schema-control.ts';
@@ -53,6 +53,8 @@ export interface SqlServerEngineOptions {
   readonly requestTimeoutMs?: number;
   /** Bytes of one packet on the wire, 512 to 32,767; 32,767 when absent: a batch of messages is many small ones. */
   readonly packetSize?: number;
+  /** Told of each connection that was closed because a transaction was, or may have been, left open on it. */
+  readonly onDiscard?: (discarded: DiscardedConnection) => void;
 }
 
 /** @throws INVALID_CONFIGURATION */
@@ -98,6 +100,7 @@ class SqlServerEngine implements Engine {
         connectTimeoutMs: options.connectTimeoutMs ?? 15_000,
         requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
         packetSize: options.packetSize ?? 32_767,
+        onDiscard: options.onDiscard,
       },
       sharedCredential(options.credential),
     );

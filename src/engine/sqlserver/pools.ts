@@ -3,7 +3,7 @@ import type { TokenCredential } from '@azure/identity';
 import type * as mssql from 'mssql';
 import { MultiOutboxError } from '../../errors.ts';
 import { Gate } from '../gate.ts';
-import { createPool } from './connection-pool.ts';
+import { createPool, type DiscardReason } from './connection-pool.ts';
 import { type Driver, loadDriver } from './driver.ts';
 import { type DriverSettings, driverConfig } from './driver-config.ts';
 import { type PoolLimits, PoolPolicy } from './pool-policy.ts';
@@ -12,6 +12,14 @@ import { type ConnectionTarget, databaseKey, serverKey } from './target.ts';
 export interface PoolSettings extends PoolLimits {
   /** Logins in progress at once, over all servers. */
   readonly loginsAtOnce: number;
+  readonly onDiscard?: ((discarded: DiscardedConnection) => void) | undefined;
+}
+
+/** A connection that was closed in place of being used again. */
+export interface DiscardedConnection {
+  /** Server and database, for people to find it. */
+  readonly database: string;
+  readonly reason: DiscardReason;
 }
 
 export interface Pooled {
@@ -26,7 +34,7 @@ interface OpenPool {
 export class Pools {
   readonly #policy: PoolPolicy;
   readonly #gate: Gate;
-  readonly #settings: DriverSettings;
+  readonly #settings: PoolSettings & DriverSettings;
   readonly #credential: () => Promise<TokenCredential>;
   readonly #open = new Map<string, OpenPool>();
   readonly #closing = new Set<Promise<void>>();
@@ -67,6 +75,12 @@ export class Pools {
     await this.#close(key);
   }
 
+  /** The next call gets a pool of new connections, wherever the server's name leads by then. */
+  renew(target: ConnectionTarget): void {
+    // The calls that are on the pool now still count as uses of the database.
+    void this.#close(poolKey(target));
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -103,7 +117,11 @@ export class Pools {
   async #connect(target: ConnectionTarget): Promise<Pooled> {
     const driver = await loadDriver();
     const credential = target.login.kind === 'token' ? await this.#credential() : null;
-    const pool = createPool(driver, driverConfig(target, this.#settings, credential), this.#gate);
+    const pool = createPool(driver, driverConfig(target, this.#settings, credential), {
+      gate: this.#gate,
+      onDiscard: (reason) =>
+        this.#settings.onDiscard?.({ database: `${serverKey(target)}/${target.database}`, reason }),
+    });
     await pool.connect();
     return { driver, pool };
   }
