@@ -1,7 +1,7 @@
 /** What the driver is told about a database and about the connections to it. */
 import type { TokenCredential } from '@azure/identity';
 import type * as mssql from 'mssql';
-import type { ConnectionTarget } from './target.ts';
+import type { ConnectionTarget, TargetLogin } from './target.ts';
 
 export interface DriverSettings {
   readonly encrypt: boolean;
@@ -11,7 +11,21 @@ export interface DriverSettings {
   readonly idleCloseMs: number;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  /** At most. */
   readonly packetSize: number;
+}
+
+/**
+ * A packet before the two sides have agreed on a size (MS-TDS 2.2.3.1). The driver uses the size it asks for from the
+ * first byte on: a login by password fits into one such packet, a token does not.
+ */
+const agreedPacketSize = 4_096;
+/** A packet within TLS, which has no larger records. */
+const encryptedPacketSize = 16_383;
+
+function packetSize(login: TargetLogin, encrypt: boolean, most: number): number {
+  if (login.kind === 'token') return Math.min(most, agreedPacketSize);
+  return encrypt ? Math.min(most, encryptedPacketSize) : most;
 }
 
 export function driverConfig(
@@ -20,6 +34,7 @@ export function driverConfig(
   credential: TokenCredential | null,
 ): mssql.config {
   const { login } = target;
+  const encrypt = target.encrypt ?? settings.encrypt;
   return {
     server: target.host,
     database: target.database,
@@ -40,8 +55,8 @@ export function driverConfig(
     options: {
       appName: 'multi-outbox',
       useUTC: true,
-      packetSize: settings.packetSize,
-      encrypt: target.encrypt ?? settings.encrypt,
+      packetSize: packetSize(login, encrypt, settings.packetSize),
+      encrypt,
       trustServerCertificate: target.trustServerCertificate ?? settings.trustServerCertificate,
       ...(target.instance !== null && { instanceName: target.instance }),
     },

@@ -51,7 +51,10 @@ export interface SqlServerEngineOptions {
   readonly connectTimeoutMs?: number;
   /** 30,000 when absent. */
   readonly requestTimeoutMs?: number;
-  /** Bytes of one packet on the wire, 512 to 32,767; 32,767 when absent: a batch of messages is many small ones. */
+  /**
+   * Bytes of one packet on the wire at most, 512 to 32,767; 32,767 when absent: a batch of messages is many small ones.
+   * Encrypted connections use no more than 16,383, and those entered by token no more than 4,096.
+   */
   readonly packetSize?: number;
   /** Told of each connection that was closed because a transaction was, or may have been, left open on it. */
   readonly onDiscard?: (discarded: DiscardedConnection) => void;
