@@ -1,9 +1,8 @@
 import path from 'node:path';
 import type { Engine } from '../engine/engine.ts';
+import type { SqlServerEngineOptions } from '../engine/sqlserver/index.ts';
 import { MultiOutboxError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
-import { type Logger, silentLogger } from '../telemetry/logger.ts';
-import { recordDiscardedConnection } from '../telemetry/metrics.ts';
 
 /** What a static directory needs of an engine: a registry in memory, tenants where they are. */
 export const memoryRegistry = 'sqlite::memory:';
@@ -22,17 +21,17 @@ export function isEmbedded(registryUrl: string): boolean {
 export async function engineFor(
   registryUrl: string,
   settings: Settings,
-  { onServers = true, logger = silentLogger }: { onServers?: boolean; logger?: Logger } = {},
+  { onServers = true, onDiscard }: { onServers?: boolean } & Pick<SqlServerEngineOptions, 'onDiscard'> = {},
 ): Promise<Engine> {
   const [, scheme, rest] = /^([a-z]+):(.*)$/s.exec(registryUrl) ?? [];
   if (registryUrl === memoryRegistry) {
     const embedded = await sqliteEngine(':memory:', settings);
     if (!onServers) return embedded;
     const { MemoryEngine } = await import('./memory-engine.ts');
-    return new MemoryEngine(embedded, await sqlServerEngine(undefined, settings, logger));
+    return new MemoryEngine(embedded, await sqlServerEngine(undefined, settings, onDiscard));
   }
   if (scheme === 'sqlite' && rest) return sqliteEngine(path.resolve(rest), settings);
-  if (scheme === 'mssql' && rest) return sqlServerEngine(registryUrl, settings, logger);
+  if (scheme === 'mssql' && rest) return sqlServerEngine(registryUrl, settings, onDiscard);
   throw new MultiOutboxError(
     'INVALID_CONFIGURATION',
     // The setting may hold a connection string by mistake, so no more than its scheme is shown.
@@ -49,7 +48,7 @@ async function sqliteEngine(registry: string, settings: Settings): Promise<Engin
 async function sqlServerEngine(
   registry: string | undefined,
   settings: Settings,
-  logger: Logger,
+  onDiscard: SqlServerEngineOptions['onDiscard'],
 ): Promise<Engine> {
   const { createSqlServerEngine } = await import('../engine/sqlserver/index.ts');
   const { poolSize, maxConnectionsPerServer, loginsAtOnce, allowedServers, ...given } = settings.sqlserver;
@@ -57,10 +56,7 @@ async function sqlServerEngine(
     ...given,
     ...(registry !== undefined && { registry }),
     ...(allowedServers && { allowedServers }),
-    onDiscard: ({ database, reason }) => {
-      recordDiscardedConnection(reason);
-      logger.warn('A connection on which a transaction may be open was closed.', { database, reason });
-    },
+    ...(onDiscard && { onDiscard }),
     pools: {
       size: poolSize,
       maxConnectionsPerServer,

@@ -6,7 +6,14 @@ import type { HandlerSet } from '../queue/handler-set.ts';
 import { describeError } from '../queue/report.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { isMeasured, recordFleet, recordPlan, recordWakes, tellTenantsApart } from '../telemetry/metrics.ts';
+import {
+  isMeasured,
+  recordDiscardedConnection,
+  recordFleet,
+  recordPlan,
+  recordWakes,
+  tellTenantsApart,
+} from '../telemetry/metrics.ts';
 import { inSpan } from '../telemetry/spans.ts';
 import { TenantDirectory, unknownTenant } from './directory.ts';
 import type { Directory } from './directory-listing.ts';
@@ -233,7 +240,13 @@ export class Fleet {
     const registryUrl = isList(tenants) ? memoryRegistry : settings.registry;
     // What a directory lists is not known yet.
     const onServers = !isList(tenants) || tenants.some(isOnServer);
-    const engine = await engineFor(registryUrl, settings, { onServers, logger });
+    const engine = await engineFor(registryUrl, settings, {
+      onServers,
+      onDiscard: ({ database, reason }) => {
+        recordDiscardedConnection(reason);
+        logger.warn('A connection on which a transaction may be open was closed.', { database, reason });
+      },
+    });
     const registry = engine.openRegistry();
     try {
       // Nobody else could.

@@ -107,7 +107,8 @@ async function drop(run: Run, database: string): Promise<void> {
 }
 
 /** Without a database: each tenant has its own. */
-function connectionString({ login, encrypt, trustServerCertificate, ...target }: ConnectionTarget): string {
+function connectionString(target: ConnectionTarget): string {
+  const { login, encrypt, trustServerCertificate, multiSubnetFailover } = target;
   const { user, password } = login as Extract<typeof login, { kind: 'password' }>;
   const parts: Record<string, string | boolean | null> = {
     Server: serverKey(target),
@@ -115,6 +116,7 @@ function connectionString({ login, encrypt, trustServerCertificate, ...target }:
     Password: password,
     Encrypt: encrypt,
     TrustServerCertificate: trustServerCertificate,
+    MultiSubnetFailover: multiSubnetFailover,
   };
   return Object.entries(parts)
     .filter(([, value]) => value !== null)

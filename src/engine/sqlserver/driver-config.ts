@@ -1,6 +1,7 @@
 /** What the driver is told about a database and about the connections to it. */
 import type { TokenCredential } from '@azure/identity';
 import type * as mssql from 'mssql';
+import type { Encryption } from './connection-string.ts';
 import type { ConnectionTarget, TargetLogin } from './target.ts';
 
 export interface DriverSettings {
@@ -23,9 +24,9 @@ const agreedPacketSize = 4_096;
 /** A packet within TLS, which has no larger records. */
 const encryptedPacketSize = 16_383;
 
-function packetSize(login: TargetLogin, encrypt: boolean, most: number): number {
+function packetSize(login: TargetLogin, encrypt: Encryption, most: number): number {
   if (login.kind === 'token') return Math.min(most, agreedPacketSize);
-  return encrypt ? Math.min(most, encryptedPacketSize) : most;
+  return encrypt !== false ? Math.min(most, encryptedPacketSize) : most;
 }
 
 export function driverConfig(
@@ -58,6 +59,7 @@ export function driverConfig(
       packetSize: packetSize(login, encrypt, settings.packetSize),
       encrypt,
       trustServerCertificate: target.trustServerCertificate ?? settings.trustServerCertificate,
+      ...(target.multiSubnetFailover && { multiSubnetFailover: true }),
       ...(target.instance !== null && { instanceName: target.instance }),
     },
   } as unknown as mssql.config;

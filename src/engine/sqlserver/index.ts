@@ -29,7 +29,7 @@ export interface SqlServerEngineOptions {
   readonly credential?: CredentialFactory;
   /** Where the app settings are that tenants name; the environment when absent. */
   readonly env?: NodeJS.ProcessEnv;
-  /** For connection strings and URLs that do not say it themselves; true when absent. */
+  /** For connection strings and URLs that do not say it themselves (they may also say `strict`, TDS 8); true when absent. */
   readonly encrypt?: boolean;
   /** As `encrypt`; false when absent. True is for local servers: it takes any certificate. */
   readonly trustServerCertificate?: boolean;

@@ -164,7 +164,7 @@ export class Pools {
 
 /** Two targets share a pool when they enter the same database by the same door. */
 function poolKey(target: ConnectionTarget): string {
-  const { login, encrypt, trustServerCertificate } = target;
+  const { login, encrypt, trustServerCertificate, multiSubnetFailover } = target;
   const door = login.kind === 'token' ? ['token'] : ['password', login.user, login.password];
-  return JSON.stringify([databaseKey(target), door, encrypt, trustServerCertificate]);
+  return JSON.stringify([databaseKey(target), door, encrypt, trustServerCertificate, multiSubnetFailover]);
 }

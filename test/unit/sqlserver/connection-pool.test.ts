@@ -1,4 +1,5 @@
 /** F8, D8: the pool of connections, with the real driver against a server on loopback that executes no SQL. */
+import { type AddressInfo, createServer } from 'node:net';
 import type * as mssql from 'mssql';
 import { Gate } from '../../../src/engine/gate.ts';
 import { createPool, type DiscardReason } from '../../../src/engine/sqlserver/connection-pool.ts';
@@ -106,6 +107,27 @@ test('D8: two logins refused at once bear each its own number', async () => {
   expect(new Set(errors.map(({ originalError }) => originalError.number))).toEqual(new Set([18_002, 18_003]));
   it.server.cut();
   await busy;
+});
+
+test('strict encryption reaches the driver: TLS comes before anything else, for TDS 8', async () => {
+  const received: Buffer[] = [];
+  const listener = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', (part) => {
+      received.push(part);
+      socket.destroy();
+    });
+  });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  const { port } = listener.address() as AddressInfo;
+  const url = `mssql://user:password@localhost:${port}/db?encrypt=strict&multiSubnetFailover=true`;
+  const config = driverConfig(registryTarget(url, {}), settings, null);
+  const pool = createPool(await loadDriver(), config, { gate: new Gate(8), onDiscard: () => {} });
+  await expect(pool.connect()).rejects.toMatchObject({ code: 'ESOCKET' });
+  await new Promise((resolve) => listener.close(resolve));
+  // A handshake, and the protocol that it asks for.
+  expect(received[0]![0]).toBe(0x16);
+  expect(received[0]!.includes('tds/8.0')).toBe(true);
 });
 
 /** A cancelled request is answered as far as it came; then the server answers the cancellation. */
