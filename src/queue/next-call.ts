@@ -41,9 +41,13 @@ export function nextCall(state: RunState, limits: RunLimits): NextCall {
     // The engine sees to a commit under way; asking it meanwhile changes nothing.
     return running > 0 ? 'wait' : 'end';
   }
-  if (phase !== 'claiming' && (running === 0 || phase === 'leaving')) return 'release';
-  if (phase === 'claiming' && waiting + running === 0) return 'claim-solo';
-  if (phase === 'claiming' && mayClaimMore(state, limits)) return 'claim';
+  if (phase === 'claiming' && lease === 'held') {
+    if (waiting + running === 0) return 'claim-solo';
+    if (mayClaimMore(state, limits)) return 'claim';
+  } else if (running === 0 || phase === 'leaving') {
+    // Also when another run has the lease: the outcomes are tried, so that the report knows which are lost.
+    return 'release';
+  }
   return state.renewalDue ? 'renew' : 'wait';
 }
 

@@ -84,6 +84,27 @@ describe('outcomes, as the database has them afterwards (D3)', () => {
     expect(report.counts).toMatchObject({ retried: 2, dead: 1 });
   });
 
+  test.each([
+    ['block', 1, ['k1']],
+    ['block', 10, ['k1']],
+    ['continue', 1, ['k1', 'k2', 'k3']],
+    ['continue', 10, ['k1', 'k2', 'k3']],
+  ] as const)(
+    "Q10: with onDead '%s' and batches of %p, what follows a dead message of its key: %p",
+    async (onDead, batchSize, expected) => {
+      const queue = await place.outbox();
+      await queue.enqueue(['k1', 'k2', 'k3'].map((payload) => message(payload, { orderingKey: 'k' })));
+      const seen: string[] = [];
+      const handler = orders(({ payload }) => {
+        seen.push(payload);
+        if (payload === 'k1') throw new PermanentError('never');
+      });
+      const report = await run(queue, [handler], { dispatch: { onDead, batchSize } });
+      expect(seen).toEqual(expected);
+      expect(report).toMatchObject({ counts: { dead: 1, done: expected.length - 1 }, more: false });
+    },
+  );
+
   test('D2: a handler that does not end in time is retried; its late answer settles nothing', async () => {
     const queue = await place.outbox();
     const [sent] = messages(1);
