@@ -1,5 +1,5 @@
 import { MessageStatus } from '../../../src/engine/work-queue.ts';
-import { defineHandler, PermanentError, RetryAfter, RetryLater } from '../../../src/queue/handler.ts';
+import { defineHandler, PermanentError, RetryAfter, Snooze } from '../../../src/queue/handler.ts';
 import { message, messages, orders, run } from '../../support/queue-run.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
@@ -16,7 +16,7 @@ describe('outcomes, as the database has them afterwards (D3)', () => {
       resolves: async () => {},
       permanent: () => Promise.reject(new PermanentError('no such customer')),
       later: () => {
-        throw new RetryLater(3_600_000, 'closed');
+        throw new Snooze(3_600_000, 'closed');
       },
       after: () => Promise.reject(new RetryAfter(3_600_000, '429')),
       fails: () => Promise.reject(new Error('503')),
