@@ -1,56 +1,56 @@
-/** Lets a limited number through at once, the others in the order they came. */
-export class Gate {
-  readonly #limit: number;
-  #inside = 0;
-  readonly #waiting: (() => void)[] = [];
-  readonly #onlookers: (() => void)[] = [];
+/** Lets a limited number of callers work at once, and the others in the order they came. */
+export class Semaphore {
+  readonly #permits: number;
+  #inUse = 0;
+  readonly #queue: (() => void)[] = [];
+  readonly #onRelease: (() => void)[] = [];
 
-  constructor(limit: number) {
-    this.#limit = limit;
+  constructor(permits: number) {
+    this.#permits = permits;
   }
 
-  /** @throws the signal's reason when it fires before there is room */
-  async through<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  /** Runs `work` with a permit. @throws the signal's reason when it fires before a permit is free */
+  async use<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
-    if (this.#inside >= this.#limit) await this.#turn(signal);
-    else this.#inside++;
+    if (this.#inUse >= this.#permits) await this.#permit(signal);
+    else this.#inUse++;
     try {
       return await work();
     } finally {
-      for (const go of this.#onlookers.splice(0)) go();
-      // Whoever waits longest takes this one's place; the count stays.
-      const next = this.#waiting.shift();
+      for (const tell of this.#onRelease.splice(0)) tell();
+      // The caller that has waited longest takes this permit over; the count stays.
+      const next = this.#queue.shift();
       if (next) next();
-      else this.#inside--;
+      else this.#inUse--;
     }
   }
 
   /**
-   * Resolves when somebody comes out, before the next is let in, or after `withinMs`; undefined when nobody is inside.
+   * Resolves when a permit is released, before the next caller has it, or after `withinMs`; undefined when none is in use.
    */
-  left(withinMs: number): Promise<void> | undefined {
-    if (this.#inside === 0) return undefined;
+  released(withinMs: number): Promise<void> | undefined {
+    if (this.#inUse === 0) return undefined;
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, withinMs);
-      this.#onlookers.push(() => {
+      this.#onRelease.push(() => {
         clearTimeout(timer);
         resolve();
       });
     });
   }
 
-  #turn(signal: AbortSignal | undefined): Promise<void> {
+  #permit(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const enter = () => {
         signal?.removeEventListener('abort', giveUp);
         resolve();
       };
       const giveUp = () => {
-        this.#waiting.splice(this.#waiting.indexOf(enter), 1);
+        this.#queue.splice(this.#queue.indexOf(enter), 1);
         reject(signal?.reason);
       };
       signal?.addEventListener('abort', giveUp, { once: true });
-      this.#waiting.push(enter);
+      this.#queue.push(enter);
     });
   }
 }

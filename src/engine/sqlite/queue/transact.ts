@@ -23,7 +23,7 @@ export function transact<T>(
 ): Promise<T> {
   const { signal } = request;
   const { transactions } = handle.file;
-  return transactions.through(async () => {
+  return transactions.use(async () => {
     const connection = await handle.begun();
     const limit = new AbortController();
     let timer: NodeJS.Timeout | undefined;

@@ -1,6 +1,6 @@
 /** A work queue in a SQL Server database: its verbs, each concern in a file of its own. */
 import type * as mssql from 'mssql';
-import type { Gate } from '../../gate.ts';
+import type { Semaphore } from '../../semaphore.ts';
 import type {
   BeginRequest,
   BeginResult,
@@ -27,11 +27,11 @@ export class SqlServerWorkQueue implements WorkQueue {
   readonly #database: Database;
   readonly #table: string;
   readonly #run: RunCalls;
-  readonly #transactions: Gate;
+  readonly #transactions: Semaphore;
   readonly #ended = new WeakMap<mssql.Transaction, Promise<boolean>>();
 
   /** @param transactions the handlers' transactions that the database's pool has room for beside a run's calls */
-  constructor(database: Database, name: QueueName, transactions: Gate) {
+  constructor(database: Database, name: QueueName, transactions: Semaphore) {
     this.name = name;
     this.#transactions = transactions;
     this.#database = database;
@@ -76,7 +76,7 @@ export class SqlServerWorkQueue implements WorkQueue {
   }
 
   transact<T>(request: TransactRequest, work: (transaction: unknown) => Promise<T>): Promise<T> {
-    return this.#transactions.through(async () => {
+    return this.#transactions.use(async () => {
       const result = await transact(this.#database, this.#table, request, work);
       this.#run.forget(request);
       return result;
