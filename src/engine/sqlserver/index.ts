@@ -4,10 +4,10 @@
  */
 import { MultiOutboxError } from '../../errors.ts';
 import type { Engine, TenantAddress, TenantDatabase } from '../engine.ts';
-import { Semaphore } from '../semaphore.ts';
 import type { LeaseStore } from '../lease-store.ts';
 import type { Registry } from '../registry.ts';
 import type { SchemaControl } from '../schema.ts';
+import { Semaphore } from '../semaphore.ts';
 import type { QueueName, WorkQueue } from '../work-queue.ts';
 import { assertServerAllowed, cloudServers } from './allowed-servers.ts';
 import { type CredentialFactory, sharedCredential } from './credential.ts';
