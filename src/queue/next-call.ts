@@ -27,12 +27,12 @@ export type RunLimits = Pick<Settings['dispatch'], 'batchSize' | 'concurrency'>;
 /**
  * - `claim-solo`: nothing is in flight, so a recovered message may come, and finding nothing releases the lease.
  * - `claim`: the next batch, beside the messages in flight.
- * - `renew`: only the lease.
- * - `release`: the lease, at the end.
+ * - `renew-lease`: and nothing else.
+ * - `release-lease`: at the end.
  * - `wait`: until something happens.
  * - `end`: there is nothing left to tell the engine.
  */
-export type NextCall = 'claim-solo' | 'claim' | 'renew' | 'release' | 'wait' | 'end';
+export type NextCall = 'claim-solo' | 'claim' | 'renew-lease' | 'release-lease' | 'wait' | 'end';
 
 export function nextCall(state: RunState, limits: RunLimits): NextCall {
   const { lease, phase, waiting, running, ended } = state;
@@ -46,9 +46,9 @@ export function nextCall(state: RunState, limits: RunLimits): NextCall {
     if (mayClaimMore(state, limits)) return 'claim';
   } else if (running === 0 || phase === 'leaving') {
     // Also when another run has the lease: the outcomes are tried, so that the report knows which are lost.
-    return 'release';
+    return 'release-lease';
   }
-  return state.renewalDue ? 'renew' : 'wait';
+  return state.renewalDue ? 'renew-lease' : 'wait';
 }
 
 /** The next batch comes while the last messages of this one run: at most two batches are in memory (D6). */

@@ -10,7 +10,7 @@ export type StopReason = 'drained' | 'budget' | 'changed' | 'signal' | 'lease-lo
 /** The report of one work queue within a run (D7). */
 export interface QueueReport {
   readonly queue: QueueName;
-  readonly status: 'dispatched' | 'idle' | 'held' | 'failed';
+  readonly status: 'dispatched' | 'idle' | 'leased-elsewhere' | 'failed';
   readonly stop: StopReason;
   readonly counts: RunCounts;
   readonly parkedTopics: readonly string[];
@@ -18,7 +18,7 @@ export interface QueueReport {
   readonly nextDueInMs: number | null;
   /** Calls to the engine. */
   readonly roundTrips: number;
-  /** Who held the lease, when `held`, and for how long still. */
+  /** With `leased-elsewhere`: who has the lease, and for how many milliseconds still. */
   readonly heldBy?: { readonly owner: string; readonly expiresInMs: number };
   readonly error?: { readonly code: string; readonly message: string };
 }

@@ -71,7 +71,7 @@ export class RunLease {
   answered({ lease, expiresInMs }: SettleResult, sentAt: number): void {
     const renewal = this.#renewal;
     this.#renewal = undefined;
-    if (lease === 'held') {
+    if (lease === 'renewed') {
       this.#heartbeat.extended(expiresInMs, sentAt);
       renewal?.(expiresInMs);
     } else if (lease === 'released') {
@@ -79,7 +79,7 @@ export class RunLease {
       this.stop();
     } else {
       this.#state = 'taken';
-      this.#heartbeat.lose('somebody else has taken it');
+      this.#heartbeat.lose('another run has taken it');
     }
   }
 

@@ -72,9 +72,9 @@ export async function runQueue(options: QueueRunOptions): Promise<QueueReport> {
   } catch (error) {
     return report({ status: 'failed', stop: 'error', error });
   }
-  if (begun.status === 'held') {
+  if (begun.status === 'leased-elsewhere') {
     const { owner, expiresInMs } = begun;
-    return { ...report({ status: 'held', stop: 'drained' }), heldBy: { owner, expiresInMs } };
+    return { ...report({ status: begun.status, stop: 'drained' }), heldBy: { owner, expiresInMs } };
   }
   tally.recovered += begun.recovered;
   backlog.see(begun);
@@ -268,8 +268,8 @@ class QueueRun {
 
   #then(call: Exclude<NextCall, 'wait' | 'end'>): SettleRequest['then'] {
     const { batchSize: limit, batchBytes: maxBytes } = this.#options.dispatch;
-    if (call === 'renew') return { do: 'keep' };
-    if (call === 'release') return { do: 'release' };
+    if (call === 'renew-lease') return { do: 'renew-lease' };
+    if (call === 'release-lease') return { do: 'release-lease' };
     return { do: 'claim', solo: call === 'claim-solo', limit, maxBytes };
   }
 

@@ -40,7 +40,7 @@ export async function settleWhileLeaseLasts(
 ): Promise<SettleResult | undefined> {
   const { leaseMs, onDead } = dispatch;
   const request: SettleRequest = { lease: lease.ref, leaseMs, outcomes, onDead, then, retention };
-  const point = then.do === 'keep' ? 'renew' : 'settle';
+  const point = then.do === 'renew-lease' ? 'renew' : 'settle';
   for (let tries = 1; ; tries++) {
     const sentAt = performance.now();
     tally.roundTrips++;
@@ -50,7 +50,7 @@ export async function settleWhileLeaseLasts(
         ? trace.settling(outcomes, () => queue.settle(request))
         : queue.settle(request));
       publishPoint(`${point}:after`, tenant.id);
-      tally.count(outcomes, result.lost);
+      tally.count(outcomes, result.unmatched);
       lease.answered(result, sentAt);
       backlog.answered(result, then);
       return result;
@@ -58,7 +58,7 @@ export async function settleWhileLeaseLasts(
       if (then.do === 'claim') backlog.claimFailed();
       if (isMultiOutboxError(error, 'CLOSED')) throw error;
       if (lease.remainingMs <= 0) {
-        if (then.do === 'release') throw error;
+        if (then.do === 'release-lease') throw error;
         return undefined;
       }
       logger.warn('Outcomes could not be written; trying again while the lease lasts.', {

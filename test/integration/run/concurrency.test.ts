@@ -180,7 +180,7 @@ describe('round trips (Q9)', () => {
     const other = await place.outbox();
     await other.begin({ owner: 'host-2', durationMs: 60_000, claim: { limit: 1, maxBytes: 1 } });
     expect(await run(queue, [orders(() => {})])).toMatchObject({
-      status: 'held',
+      status: 'leased-elsewhere',
       roundTrips: 1,
       heldBy: { owner: 'host-2', expiresInMs: expect.any(Number) },
     });

@@ -25,7 +25,7 @@ describe('the lease of a run (D1, L4)', () => {
     await until('the first run has begun', () => started === 2);
     const second = await run(other, [slow], { owner: 'host-2' });
     expect(second).toMatchObject({
-      status: 'held',
+      status: 'leased-elsewhere',
       counts: { done: 0 },
       heldBy: { owner: 'host-1' },
     });
@@ -169,7 +169,7 @@ describe('a lease that is lost in the middle (D5, Q8)', () => {
     let failures = 0;
     const unreachable = withFaults(queue, {
       settle: async (real, request) => {
-        if (request.then.do === 'release') return real(request);
+        if (request.then.do === 'release-lease') return real(request);
         failures++;
         throw new Error('the network is away');
       },

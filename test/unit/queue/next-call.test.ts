@@ -39,18 +39,18 @@ describe('the next call, as a table', () => {
       { running: 1, answerIsOld: true, solo: true },
       'wait',
     ],
-    ['L4: the lease wants renewal', claiming, { running: 4, renewalDue: true }, 'renew'],
+    ['L4: the lease wants renewal', claiming, { running: 4, renewalDue: true }, 'renew-lease'],
     ['L4: any call renews', claiming, { running: 1, more: true, renewalDue: true }, 'claim'],
     ['D5: running handlers may finish', draining, { running: 1, ended: 5, more: true }, 'wait'],
-    ['L4: the lease is renewed while they do', draining, { running: 1, renewalDue: true }, 'renew'],
-    ['D5: none runs any more', draining, { ended: 5, more: true }, 'release'],
+    ['L4: the lease is renewed while they do', draining, { running: 1, renewalDue: true }, 'renew-lease'],
+    ['D5: none runs any more', draining, { ended: 5, more: true }, 'release-lease'],
     ['D5: handlers have their grace', stopping, { running: 1, ended: 1 }, 'wait'],
-    ['L4: the lease is renewed meanwhile', stopping, { running: 1, renewalDue: true }, 'renew'],
-    ['D5: all have ended', stopping, { ended: 1 }, 'release'],
-    ['D5: the grace is over', leaving, { ended: 1 }, 'release'],
-    ['T1, D5: the grace is over, and one commits', leaving, { running: 1, ended: 1 }, 'release'],
+    ['L4: the lease is renewed meanwhile', stopping, { running: 1, renewalDue: true }, 'renew-lease'],
+    ['D5: all have ended', stopping, { ended: 1 }, 'release-lease'],
+    ['D5: the grace is over', leaving, { ended: 1 }, 'release-lease'],
+    ['T1, D5: the grace is over, and one commits', leaving, { running: 1, ended: 1 }, 'release-lease'],
     ['D5: the lease is taken, handlers have their grace', taken, { running: 1, ended: 1 }, 'wait'],
-    ['Q8: the lease is taken, outcomes are tried', taken, { ended: 1 }, 'release'],
+    ['Q8: the lease is taken, outcomes are tried', taken, { ended: 1 }, 'release-lease'],
     ['T1, D5: the lease is taken, and one commits', { ...taken, phase: 'leaving' }, { running: 1 }, 'wait'],
     ['D5: the lease is taken, nothing is in flight', taken, {}, 'end'],
     ['D5: the lease is released', { ...claiming, lease: 'released' }, {}, 'end'],
@@ -113,7 +113,7 @@ describe('the next call, in every state', () => {
 
   test('D5: the lease is not released under a running handler before the grace is over', () =>
     always(({ phase, running }, call) => {
-      if (call === 'release') expect(running === 0 || phase === 'leaving').toBe(true);
+      if (call === 'release-lease') expect(running === 0 || phase === 'leaving').toBe(true);
     }));
 
   test('a run never waits when nothing can happen any more: no handler runs, and none can be started', () =>

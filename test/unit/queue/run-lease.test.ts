@@ -7,13 +7,13 @@ const ref = { name: 'queue:outbox', owner: 'host-1', fence: 7 };
 
 function answer(fields: Partial<SettleResult>): SettleResult {
   return {
-    lease: 'held',
+    lease: 'renewed',
     expiresInMs: durationMs,
     messages: [],
     more: false,
     nextDueInMs: null,
     purged: 0,
-    lost: [],
+    unmatched: [],
     ...fields,
   };
 }

@@ -62,13 +62,13 @@ function settleAndCommit(
   if (!isTransactionOpen(connection.database)) throw endedByHandler(subject.tenantId);
   try {
     const outcomes = [{ sequence, kind: 'done' }] as const;
-    const lost = applyOutcomes(
+    const unmatched = applyOutcomes(
       connection,
       tableOf[queue],
       { lease, outcomes, onDead: 'block' },
       connection.now(),
     );
-    if (lost.length > 0) throw messageLost(subject.tenantId);
+    if (unmatched.length > 0) throw messageLost(subject.tenantId);
     connection.database.exec('COMMIT');
   } catch (error) {
     throw explain(error, subject, () => file.access());
