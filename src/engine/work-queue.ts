@@ -12,7 +12,7 @@
  * back* and are kept out of the index that a claim reads, so that a long line costs the others nothing. After
  * outcomes are applied the new head of each line touched is let forward.
  */
-import type { AcquireLease, LeaseHeld, LeaseRef } from './lease-store.ts';
+import type { AcquireLease, LeaseRef } from './lease-store.ts';
 
 /** The work queues a tenant database has. */
 export const queueNames = ['outbox', 'inbox'] as const;
@@ -110,7 +110,7 @@ export interface MessageRecord extends Omit<ClaimedMessage, 'attempt'> {
   readonly replayCount: number;
   readonly settledUtc: Date | null;
   /** Waits behind an earlier message of its ordering key. */
-  readonly heldBack: boolean;
+  readonly blocked: boolean;
 }
 
 /** What became of one claimed message. Delays are milliseconds from the database's now (Q2). */
@@ -155,14 +155,22 @@ export interface Claim {
   readonly messages: ClaimedMessage[];
   /** More messages could be claimed at once, now or as soon as nothing else is in flight (Q7). */
   readonly more: boolean;
-  /** Milliseconds until the next Ready message that is not held back is due: 0 if it is, null if none (Q11). */
+  /** Milliseconds until the next Ready message that is not blocked is due: 0 if it is, null if none (Q11). */
   readonly nextDueInMs: number | null;
   /** Done rows removed by this call (Q12). */
   readonly purged: number;
 }
 
+/** Another run has the queue's lease; nothing was touched. */
+export interface LeasedElsewhere {
+  readonly status: 'leased-elsewhere';
+  readonly owner: string;
+  /** Milliseconds until it runs out, by the database's clock; at least 0. */
+  readonly expiresInMs: number;
+}
+
 export type BeginResult =
-  | LeaseHeld
+  | LeasedElsewhere
   /** Nothing to claim; the lease is free again. */
   | (Claim & { readonly status: 'idle'; readonly recovered: number })
   | (Claim & {
@@ -175,7 +183,7 @@ export type BeginResult =
 
 export interface SettleRequest {
   readonly lease: LeaseRef;
-  /** The lease is renewed to now + this, unless it is released. */
+  /** Milliseconds: the lease is renewed to now + this, unless it is released. */
   readonly leaseMs: number;
   readonly outcomes: readonly SettledMessage[];
   /**
@@ -188,22 +196,22 @@ export interface SettleRequest {
    * - `claim` the next batch. `solo` says that nothing else of this run is in flight after these outcomes, so
    *   that a recovered message may be handed out alone (Q7), and that the lease is to be released when there is
    *   nothing to claim.
-   * - `keep` renews only.
-   * - `release` gives the lease back.
+   * - `renew-lease` renews only.
+   * - `release-lease` ends the run. A `release` among the outcomes is a message's.
    */
   readonly then:
     | ({ readonly do: 'claim'; readonly solo: boolean } & ClaimLimits)
-    | { readonly do: 'keep' | 'release' };
+    | { readonly do: 'renew-lease' | 'release-lease' };
   readonly retention?: Retention;
 }
 
 export interface SettleResult extends Claim {
-  /** `lost`: owner or fence no longer match; nothing was claimed or renewed. */
-  readonly lease: 'held' | 'released' | 'lost';
-  /** Milliseconds until the lease runs out; 0 unless `held`. */
+  /** `lost`: another run has it, since owner or fence no longer match; nothing was claimed or renewed. */
+  readonly lease: 'renewed' | 'released' | 'lost';
+  /** Milliseconds until the lease runs out; 0 unless `renewed`. */
   readonly expiresInMs: number;
-  /** Sequences whose outcome was not applied, because the row was no longer ours (Q8). */
-  readonly lost: number[];
+  /** Sequences whose outcome was not applied, because no row of this run matched (Q8): the run reports them as lost. */
+  readonly unmatched: number[];
 }
 
 export interface TransactRequest {
@@ -217,10 +225,10 @@ export interface TransactRequest {
 /** Counts of a work queue, at one moment. Reads the table: for people who ask, never for a plan (F6). */
 export interface QueueStatistics {
   readonly ready: number;
-  /** Of the ready ones: due now and not held back. */
+  /** Of the ready ones: due now and not blocked. */
   readonly due: number;
-  /** Of the ready ones: held back behind their ordering key. */
-  readonly heldBack: number;
+  /** Of the ready ones: blocked behind an earlier message of their ordering key. */
+  readonly blocked: number;
   /** Of the ready ones: parked for want of a handler. */
   readonly parked: number;
   readonly claimed: number;
@@ -271,7 +279,7 @@ export interface WorkQueue {
 
   /**
    * One round trip (Q8): applies the outcomes to rows matched on Sequence, ClaimFence and Claimed; then renews
-   * the lease and claims, or keeps, or releases. Outcomes are tried even when the lease is lost.
+   * the lease and claims, renews only, or releases the lease. Outcomes are tried even when the lease is lost.
    */
   settle(request: SettleRequest): Promise<SettleResult>;
 

@@ -1,10 +1,10 @@
 /**
- * The driver's pool, with what it leaves open: it logs in once where mssql logs in twice, its logins pass the gate, the
+ * The driver's pool, with what it leaves open: it logs in once where mssql logs in twice, its logins pass a semaphore, the
  * errors of a login bear the server's number, which tedious leaves out, and no caller gets a connection on which
  * another one's transaction is open.
  */
 import type * as mssql from 'mssql';
-import type { Gate } from '../gate.ts';
+import type { Semaphore } from '../semaphore.ts';
 import type { Driver } from './driver.ts';
 import { probeConnection } from './driver-probe.ts';
 
@@ -41,8 +41,8 @@ type Acquired = (error: Error | null, connection?: Connection, config?: unknown)
 export type DiscardReason = 'transaction-open' | 'call-timed-out';
 
 export interface PoolOptions {
-  /** What logins pass. */
-  readonly gate: Gate;
+  /** Logins at once. */
+  readonly logins: Semaphore;
   readonly onDiscard: (reason: DiscardReason) => void;
 }
 
@@ -52,7 +52,7 @@ const timerSlackMs = 50;
 export function createPool(
   driver: Driver,
   config: mssql.config,
-  { gate, onDiscard }: PoolOptions,
+  { logins, onDiscard }: PoolOptions,
 ): mssql.ConnectionPool {
   const { requestTimeout = 0 } = config;
   const Base = driver.ConnectionPool as unknown as new (config: mssql.config) => ExtensiblePool;
@@ -83,7 +83,7 @@ export function createPool(
     override async _poolCreate(): Promise<Connection> {
       const kept = this.#takeKept();
       if (kept !== undefined) return kept;
-      const connection = await gate.through(() => super._poolCreate());
+      const connection = await logins.use(() => super._poolCreate());
       probeConnection(connection);
       return connection;
     }

@@ -2,7 +2,7 @@
 import type { TokenCredential } from '@azure/identity';
 import type * as mssql from 'mssql';
 import { MultiOutboxError } from '../../errors.ts';
-import { Gate } from '../gate.ts';
+import { Semaphore } from '../semaphore.ts';
 import { createPool, type DiscardReason } from './connection-pool.ts';
 import { type Driver, loadDriver } from './driver.ts';
 import { type DriverSettings, driverConfig } from './driver-config.ts';
@@ -33,7 +33,7 @@ interface OpenPool {
 
 export class Pools {
   readonly #policy: PoolPolicy;
-  readonly #gate: Gate;
+  readonly #logins: Semaphore;
   readonly #settings: PoolSettings & DriverSettings;
   readonly #credential: () => Promise<TokenCredential>;
   readonly #open = new Map<string, OpenPool>();
@@ -45,7 +45,7 @@ export class Pools {
   constructor(settings: PoolSettings & DriverSettings, credential: () => Promise<TokenCredential>) {
     this.#policy = new PoolPolicy(settings);
     // Logins are dear for a server, and a sweep over a cold fleet would start hundreds of them in the same second.
-    this.#gate = new Gate(settings.loginsAtOnce);
+    this.#logins = new Semaphore(settings.loginsAtOnce);
     this.#settings = settings;
     this.#credential = credential;
   }
@@ -118,7 +118,7 @@ export class Pools {
     const driver = await loadDriver();
     const credential = target.login.kind === 'token' ? await this.#credential() : null;
     const pool = createPool(driver, driverConfig(target, this.#settings, credential), {
-      gate: this.#gate,
+      logins: this.#logins,
       onDiscard: (reason) =>
         this.#settings.onDiscard?.({ database: `${serverKey(target)}/${target.database}`, reason }),
     });

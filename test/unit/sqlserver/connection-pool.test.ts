@@ -1,7 +1,7 @@
 /** F8, D8: the pool of connections, with the real driver against a server on loopback that executes no SQL. */
 import { type AddressInfo, createServer } from 'node:net';
 import type * as mssql from 'mssql';
-import { Gate } from '../../../src/engine/gate.ts';
+import { Semaphore } from '../../../src/engine/semaphore.ts';
 import { createPool, type DiscardReason } from '../../../src/engine/sqlserver/connection-pool.ts';
 import { type Driver, loadDriver } from '../../../src/engine/sqlserver/driver.ts';
 import { type DriverSettings, driverConfig } from '../../../src/engine/sqlserver/driver-config.ts';
@@ -41,7 +41,7 @@ async function place(answer: Answer = () => undefined, given: Partial<DriverSett
   const target = registryTarget(`mssql://user:password@127.0.0.1:${server.port}/db`, {});
   const discarded: DiscardReason[] = [];
   const pool = createPool(driver, driverConfig(target, { ...settings, ...given }, null), {
-    gate: new Gate(8),
+    logins: new Semaphore(8),
     onDiscard: (reason) => discarded.push(reason),
   });
   return {
@@ -122,7 +122,7 @@ test('strict encryption reaches the driver: TLS comes before anything else, for 
   const { port } = listener.address() as AddressInfo;
   const url = `mssql://user:password@localhost:${port}/db?encrypt=strict&multiSubnetFailover=true`;
   const config = driverConfig(registryTarget(url, {}), settings, null);
-  const pool = createPool(await loadDriver(), config, { gate: new Gate(8), onDiscard: () => {} });
+  const pool = createPool(await loadDriver(), config, { logins: new Semaphore(8), onDiscard: () => {} });
   await expect(pool.connect()).rejects.toMatchObject({ code: 'ESOCKET' });
   await new Promise((resolve) => listener.close(resolve));
   // A handshake, and the protocol that it asks for.

@@ -96,12 +96,12 @@ export function definitionParameters(definition: TenantDefinition, databaseKey: 
   // Field by field: whatever else the object carries must not end up in the registry.
   const kept = auth.kind === 'setting' ? { kind: auth.kind, name: auth.name } : { kind: auth.kind };
   return {
-    Id: [text(64), definition.id],
-    Server: [text(256), definition.server],
-    DatabaseName: [text(1000), definition.database],
-    DatabaseKey: [text(1400), databaseKey],
-    Auth: [text(400), JSON.stringify(kept)],
-    SchemaName: [text(128), definition.schema],
+    Id: [text, definition.id],
+    Server: [text, definition.server],
+    DatabaseName: [text, definition.database],
+    DatabaseKey: [text, databaseKey],
+    Auth: [text, JSON.stringify(kept)],
+    SchemaName: [text, definition.schema],
     Priority: [real, definition.priority],
     Weight: [real, definition.weight],
     SlaSeconds: [real, definition.slaSeconds],
