@@ -3,22 +3,22 @@ import { hostname } from 'node:os';
 import type { FleetSummary, Registry, TenantRecord } from './engine/registry.ts';
 import type { QueueName } from './engine/work-queue.ts';
 import { isMultiOutboxError, MultiOutboxError } from './errors.ts';
-import { assertDirectory, type Directory } from './fleet/directory-listing.ts';
-import type { Diagnosis, ExamineOptions } from './fleet/doctor.ts';
 import { isEmbedded } from './fleet/engines.ts';
 import { Fleet } from './fleet/fleet.ts';
+import type { Diagnosis, ExamineOptions } from './fleet/operations/doctor.ts';
 import {
   type LeaseInTenantsOptions,
   leaseInTenants,
   type TenantUnderLease,
-} from './fleet/lease-in-tenants.ts';
-import type { MigrateOptions, TenantMigration } from './fleet/migrate.ts';
-import { type PoisonReport, recordPoisoned } from './fleet/poison.ts';
+} from './fleet/operations/lease-in-tenants.ts';
+import type { MigrateOptions, TenantMigration } from './fleet/operations/migrate.ts';
+import { type PoisonReport, recordPoisoned } from './fleet/operations/poison.ts';
+import { type WorstTenants, worstTenants } from './fleet/operations/worst-tenants.ts';
+import { strategies } from './fleet/plan/strategies/index.ts';
+import type { Strategy } from './fleet/plan/strategy.ts';
 import type { DispatchRequest, PlanReport, RunReport, TickReport } from './fleet/requests.ts';
-import { strategies } from './fleet/strategies/index.ts';
-import type { Strategy } from './fleet/strategy.ts';
-import { type TenantInput, tenantDefinition } from './fleet/tenant.ts';
-import { type WorstTenants, worstTenants } from './fleet/worst-tenants.ts';
+import { type TenantInput, tenantDefinition } from './fleet/tenants/definition.ts';
+import { assertDirectory, type Directory } from './fleet/tenants/directory-listing.ts';
 import { createInbox, type Inbox } from './inbox/inbox.ts';
 import type { Lease } from './lease/lease.ts';
 import { createLeases, type Leases } from './lease/leases.ts';

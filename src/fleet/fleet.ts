@@ -8,18 +8,18 @@ import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { isMeasured, recordFleet, recordPlan, recordWakes, tellTenantsApart } from '../telemetry/metrics.ts';
 import { inSpan } from '../telemetry/spans.ts';
-import { TenantDirectory, unknownTenant } from './directory.ts';
-import type { Directory } from './directory-listing.ts';
-import { DirectorySync } from './directory-sync.ts';
-import { dispatchTenant } from './dispatcher.ts';
-import { type Diagnosis, type ExamineOptions, examineFleet } from './doctor.ts';
+import { dispatchTenant } from './dispatch/dispatcher.ts';
 import { engineFor, isEmbedded, memoryRegistry } from './engines.ts';
-import { type MigrateOptions, migrateFleet, type TenantMigration } from './migrate.ts';
-import { OpenDatabases } from './open-databases.ts';
-import { makePlan } from './planner.ts';
+import { type Diagnosis, type ExamineOptions, examineFleet } from './operations/doctor.ts';
+import { type MigrateOptions, migrateFleet, type TenantMigration } from './operations/migrate.ts';
+import { makePlan } from './plan/planner.ts';
+import type { Strategy } from './plan/strategy.ts';
 import type { DispatchRequest, PlanReport, RunReport } from './requests.ts';
-import type { Strategy } from './strategy.ts';
-import { isOnServer } from './tenant.ts';
+import { isOnServer } from './tenants/definition.ts';
+import { TenantDirectory, unknownTenant } from './tenants/directory.ts';
+import type { Directory } from './tenants/directory-listing.ts';
+import { DirectorySync } from './tenants/directory-sync.ts';
+import { OpenDatabases } from './tenants/open-databases.ts';
 
 export interface FleetOptions {
   readonly settings: Settings;

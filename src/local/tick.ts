@@ -1,4 +1,4 @@
-import { unservedReport } from '../fleet/dispatcher.ts';
+import { unservedReport } from '../fleet/dispatch/dispatcher.ts';
 import type { DispatchRequest, PlanReport, RunReport, TickReport } from '../fleet/requests.ts';
 
 export interface TickSteps {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { Directory, DirectoryTenant } from '../../src/fleet/directory-listing.ts';
+import type { Directory, DirectoryTenant } from '../../src/fleet/tenants/directory-listing.ts';
 import type { MultiOutbox, MultiOutboxOptions } from '../../src/multi-outbox.ts';
 import { FleetPlace, noting } from '../support/fleet-place.ts';
 import { recordingLogger } from '../support/recording-logger.ts';

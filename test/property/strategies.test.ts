@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { PlanCandidate, TenantRecord } from '../../src/engine/registry.ts';
-import { strategies } from '../../src/fleet/strategies/index.ts';
-import type { Strategy } from '../../src/fleet/strategy.ts';
+import { strategies } from '../../src/fleet/plan/strategies/index.ts';
+import type { Strategy } from '../../src/fleet/plan/strategy.ts';
 import { candidate, tenantRecord } from '../support/candidate.ts';
 
 interface Fields {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Diagnosis, Finding } from '../../fleet/doctor.ts';
+import type { Diagnosis, Finding } from '../../fleet/operations/doctor.ts';
 import { listArgument, wholeNumber } from '../arguments.ts';
 import { FailedError, UsageError } from '../errors.ts';
 import { startProgress } from '../output/progress.ts';

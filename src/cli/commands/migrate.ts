@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { TenantMigration } from '../../fleet/migrate.ts';
+import type { TenantMigration } from '../../fleet/operations/migrate.ts';
 import { listArgument, wholeNumber } from '../arguments.ts';
 import { exitCodes, UsageError } from '../errors.ts';
 import { throwFailures } from '../failures.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { definitionOf } from '../../fleet/tenant.ts';
+import { definitionOf } from '../../fleet/tenants/definition.ts';
 import { listArgument } from '../arguments.ts';
 import { UsageError } from '../errors.ts';
 import type { Runner } from '../program.ts';

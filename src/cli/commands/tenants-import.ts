@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
 import { isMultiOutboxError, MultiOutboxError } from '../../errors.ts';
-import { definitionOf, tenantDefinition } from '../../fleet/tenant.ts';
+import { definitionOf, tenantDefinition } from '../../fleet/tenants/definition.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import { createRegistry } from '../create-registry.ts';
 import { describeError, FailedError, UsageError } from '../errors.ts';

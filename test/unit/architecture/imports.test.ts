@@ -80,7 +80,7 @@ test('section 2: an import that points outward would be found', () => {
   expect(from('fleet/fleet.ts', 'engine/sqlite/index.ts')).toBe(true);
   expect(from('local/host.ts', 'cli/main.ts')).toBe(true);
   // The simulator runs the product; the product knows nothing of it.
-  expect(from('fleet/planner.ts', '../bench/simulator/simulate.ts')).toBe(true);
+  expect(from('fleet/plan/planner.ts', '../bench/simulator/simulate.ts')).toBe(true);
   expect(from('a-new-part/file.ts', 'errors.ts')).toBe(true);
   expect(from('queue/run.ts', 'lease/heartbeat.ts')).toBe(false);
 });

@@ -10,7 +10,7 @@ import {
 } from '../../../src/engine/sqlite/migrations/index.ts';
 import { SqliteWorkQueue } from '../../../src/engine/sqlite/queue/work-queue.ts';
 import { SqliteSchema } from '../../../src/engine/sqlite/schema-control.ts';
-import { tenantDefinition } from '../../../src/fleet/tenant.ts';
+import { tenantDefinition } from '../../../src/fleet/tenants/definition.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { failure, message, tenantFileOf, withProgram } from './scene.ts';
 
