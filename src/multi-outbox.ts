@@ -29,7 +29,7 @@ import type { Handler } from './queue/handler.ts';
 import { handlerSets } from './queue/handler-set.ts';
 import type { QueueAccess } from './queue/stored-messages.ts';
 import { loadSettings, type SettingsInput } from './settings.ts';
-import { type Logger, silentLogger, unfailing } from './telemetry/logger.ts';
+import { type Logger, silentLogger, safeLogger } from './telemetry/logger.ts';
 
 /** What `createMultiOutbox` takes: the settings of docs/configuration.md, and the parts that are code. */
 export interface MultiOutboxOptions extends SettingsInput {
@@ -148,7 +148,7 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
     ...given
   } = options;
   const settings = loadSettings(given);
-  const logger = unfailing(givenLogger);
+  const logger = safeLogger(givenLogger);
   const isStatic = Array.isArray(tenants);
   if (tenants !== undefined && !isStatic) assertDirectory(tenants as Directory);
   const fleet = new Fleet({
@@ -180,7 +180,7 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
             throw error;
           }
         },
-        wake: () => fleet.hint(tenantId),
+        wake: () => fleet.tryWake(tenantId),
       });
       faces.set(tenantId, face);
       return face;
@@ -252,20 +252,20 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
 function tenantsOf(fleet: Fleet, embedded: boolean): Tenants {
   async function setStatus(tenantId: string, status: TenantRecord['status']): Promise<TenantRecord> {
     const tenant = await (await fleet.listed()).setStatus(tenantId, status);
-    fleet.learn(tenant);
+    fleet.remember(tenant);
     return tenant;
   }
   return {
     async add(input) {
       const definition = tenantDefinition(input, { embedded });
       const tenant = await (await fleet.listed()).add(definition, await fleet.databaseKey(definition));
-      fleet.learn(tenant);
+      fleet.remember(tenant);
       return tenant;
     },
     async change(input) {
       const definition = tenantDefinition(input, { embedded });
       const tenant = await (await fleet.listed()).change(definition, await fleet.databaseKey(definition));
-      fleet.learn(tenant);
+      fleet.remember(tenant);
       return tenant;
     },
     get: (tenantId) => fleet.tenant(tenantId),

@@ -6,7 +6,7 @@ import type { HandlerSet } from '../queue/handler-set.ts';
 import { describeError } from '../queue/report.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { isMeasured, recordFleet, recordPlan, recordWakes, tellTenantsApart } from '../telemetry/metrics.ts';
+import { isMeasured, recordFleet, recordPlan, recordWakes, setTenantLabels } from '../telemetry/metrics.ts';
 import { inSpan } from '../telemetry/spans.ts';
 import { dispatchTenant } from './dispatch/dispatcher.ts';
 import { engineFor, isEmbedded, memoryRegistry } from './engines.ts';
@@ -54,7 +54,7 @@ export class Fleet {
 
   constructor(options: FleetOptions) {
     this.#options = options;
-    tellTenantsApart(options.settings.telemetry.metricTenants);
+    setTenantLabels(options.settings.telemetry.metricTenants);
   }
 
   async registry(): Promise<Registry> {
@@ -74,7 +74,7 @@ export class Fleet {
   async tenant(tenantId: string): Promise<TenantRecord> {
     const tenant = await (await this.#ready()).registry.get(tenantId);
     if (tenant === null) throw unknownTenant(tenantId);
-    this.learn(tenant);
+    this.remember(tenant);
     return tenant;
   }
 
@@ -100,7 +100,7 @@ export class Fleet {
           logger,
           plan: settings.plan,
           redispatchMs: this.#redispatchMs,
-          onTenant: (tenant) => directory.learn(tenant),
+          onTenant: (tenant) => directory.remember(tenant),
         },
         capacity,
       );
@@ -155,7 +155,7 @@ export class Fleet {
   }
 
   /** Makes a tenant due now if that can be done: for work that is stored and is not to be reported as failed (F7). */
-  async hint(tenantId: string): Promise<void> {
+  async tryWake(tenantId: string): Promise<void> {
     try {
       await this.wake([tenantId]);
     } catch (error) {
@@ -188,8 +188,8 @@ export class Fleet {
   }
 
   /** Takes in a tenant's record that is newer than what is known. */
-  learn(tenant: TenantRecord): void {
-    void this.#opened?.then(({ directory }) => directory.learn(tenant));
+  remember(tenant: TenantRecord): void {
+    void this.#opened?.then(({ directory }) => directory.remember(tenant));
   }
 
   onTenantChange(listener: (tenantId: string) => void): void {
@@ -263,7 +263,7 @@ export class Fleet {
             owner: this.#options.owner,
             closed: this.closed,
             logger,
-            onTenant: (tenant) => directory.learn(tenant),
+            onTenant: (tenant) => directory.remember(tenant),
           })
         : undefined;
     return { engine, registry, directory, sync, databases };

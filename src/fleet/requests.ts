@@ -16,7 +16,7 @@ export interface DispatchRequest {
   readonly failureStreak?: number;
   /**
    * The tenant's last run that was known when this was planned, ISO 8601, by the registry's clock; null: none. When
-   * the registry knows of a later run, this request has been overtaken. Absent: never overtaken.
+   * the registry knows of a later run, this request is stale. Absent: never stale.
    */
   readonly lastRunUtc?: string | null;
   /** W3C trace context of what asked for the run; its trace links there. */

@@ -71,7 +71,7 @@ describe.each(names)('%s (F4)', (name) => {
     );
   });
 
-  test('F4: whoever is left out is wanted no more than those chosen, but for the fair places', () => {
+  test('F4: whoever is left out is wanted no more than those chosen, but for the fair slots', () => {
     fc.assert(
       fc.property(candidates, capacities, turns, fairness, (given, capacity, turn, fairEvery) => {
         const chosen = strategies[name]({ fairEvery }).choose(given, capacity, turn);

@@ -16,7 +16,7 @@ import type { DispatchRequest, RunReport } from '../requests.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
 import type { OpenDatabases } from '../tenants/open-databases.ts';
 import { reportRun, scheduleAfter } from './report-run.ts';
-import { continuation, isOvertaken } from './stale-request.ts';
+import { continuation, isStaleRequest } from './stale-request.ts';
 
 export interface DispatcherOptions {
   readonly registry: Registry;
@@ -77,7 +77,7 @@ async function serve(
     durationMs: 0,
   });
   if (tenant.status !== 'active') return skipped('not-active');
-  if (await isOvertaken(request, options, logger)) {
+  if (await isStaleRequest(request, options, logger)) {
     logger.debug('A later run has done the work of this request.', { plannedUtc: request.plannedUtc });
     return skipped('stale');
   }

@@ -17,7 +17,7 @@ const clockToleranceMs = 30_000;
  * True when a run has reported since the request was planned and nothing is due about now. Runs are compared by the
  * registry's own times, so clocks may differ; age alone never drops a request, or a long queue would serve nobody.
  */
-export async function isOvertaken(
+export async function isStaleRequest(
   request: DispatchRequest,
   { registry }: { readonly registry: Registry },
   logger: Logger,

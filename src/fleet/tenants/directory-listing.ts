@@ -1,7 +1,7 @@
 import type { TenantDefinition } from '../../engine/registry.ts';
 import { errorText, MultiOutboxError } from '../../errors.ts';
 import { type TenantInput, tenantDefinition, tenantIdPattern } from './definition.ts';
-import { Breath } from './event-loop-yielder.ts';
+import { EventLoopYielder } from './event-loop-yielder.ts';
 
 /** A tenant as a directory lists it. */
 export interface DirectoryTenant extends TenantInput {
@@ -51,9 +51,9 @@ export async function readDirectory(
   const signal = AbortSignal.any([stop, AbortSignal.timeout(readTimeoutMs)]);
   const tenants = new Map<string, ListedTenant>();
   const refused: { id: string | undefined; problem: string }[] = [];
-  const breath = new Breath();
+  const yielder = new EventLoopYielder();
   for (const entry of await unlessAborted(all(directory, signal), signal)) {
-    await breath.taken();
+    await yielder.yieldIfDue();
     try {
       const { definition, status } = checked(entry, directory.name, embedded);
       if (tenants.has(definition.id)) throw new Error(`Tenant '${definition.id}' is listed twice.`);

@@ -8,7 +8,7 @@ import type { Settings } from '../../settings.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { definitionOf } from './definition.ts';
 import { type Directory, directoryTag, type ListedTenant, readDirectory } from './directory-listing.ts';
-import { Breath } from './event-loop-yielder.ts';
+import { EventLoopYielder } from './event-loop-yielder.ts';
 import { Refresh } from './refresh.ts';
 
 export interface DirectorySyncOptions {
@@ -97,7 +97,7 @@ export class DirectorySync {
       { name: leaseName, owner, durationMs: leaseMs },
     );
     if (!(lease instanceof HeldLease)) {
-      if (!this.#listed) await this.#learn();
+      if (!this.#listed) await this.#readChanges();
       // It may be the first take-over of all: of tenants that nobody has added yet it cannot be said that there are none.
       if (this.#listed || this.#knowsOurs()) return false;
       throw new Error(`'${lease.owner}' is at it, and the registry has none of them yet`);
@@ -110,7 +110,7 @@ export class DirectorySync {
     }
   }
 
-  async #learn(): Promise<void> {
+  async #readChanges(): Promise<void> {
     const { version, tenants } = await this.#options.registry.changesSince(this.#version);
     for (const tenant of tenants) this.#known.set(tenant.id, tenant);
     this.#version = version;
@@ -119,7 +119,7 @@ export class DirectorySync {
   /** @param signal stops it: the lease is lost, or the multi-outbox is closed */
   async #bringInLine(signal: AbortSignal): Promise<void> {
     const { directory, registry, embedded } = this.#options;
-    await this.#learn();
+    await this.#readChanges();
     const listing = await readDirectory(directory, embedded, signal);
     const problems = listing.refused.map(({ id, problem }) =>
       id === undefined ? `${problem} As it may be any tenant, none is retired meanwhile.` : problem,
@@ -132,9 +132,9 @@ export class DirectorySync {
       signal.throwIfAborted();
       this.#note(await registry.setStatus(tenant.id, 'retired'));
     }
-    const breath = new Breath();
+    const yielder = new EventLoopYielder();
     for (const listed of listing.tenants.values()) {
-      await breath.taken();
+      await yielder.yieldIfDue();
       signal.throwIfAborted();
       try {
         await this.#take(listed);

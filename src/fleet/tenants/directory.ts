@@ -34,7 +34,7 @@ export class TenantDirectory {
     if (known) return known;
     const tenant = await this.#options.registry.get(tenantId);
     if (tenant === null) throw unknownTenant(tenantId);
-    this.learn(tenant);
+    this.remember(tenant);
     return tenant;
   }
 
@@ -45,7 +45,7 @@ export class TenantDirectory {
   }
 
   /** Takes in a tenant that came by another way, unless a newer one is known. */
-  learn(tenant: TenantRecord): void {
+  remember(tenant: TenantRecord): void {
     const known = this.#known.get(tenant.id);
     if (known && known.version > tenant.version) return;
     this.#known.set(tenant.id, tenant);
@@ -57,7 +57,7 @@ export class TenantDirectory {
     try {
       const { version, tenants } = await registry.changesSince(this.#version ?? this.#oldestKnown());
       // Also those not asked for yet: an older answer of theirs may still be on its way.
-      for (const tenant of tenants) this.learn(tenant);
+      for (const tenant of tenants) this.remember(tenant);
       this.#version = version;
       return true;
     } catch (error) {

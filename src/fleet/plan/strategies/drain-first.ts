@@ -1,5 +1,5 @@
 import type { Strategy } from '../strategy.ts';
-import { type Fairness, withFairPlaces } from './fair-slots.ts';
+import { type Fairness, withFairSlots } from './fair-slots.ts';
 
 /**
  * Tenants whose last run left a backlog first, the longest due among them first: who was begun is finished, before
@@ -7,7 +7,7 @@ import { type Fairness, withFairPlaces } from './fair-slots.ts';
  * `fairEvery` × ⌈due tenants ÷ capacity⌉ plans.
  */
 export function drainFirst({ fairEvery }: Fairness): Strategy {
-  return withFairPlaces('drain-first', {
+  return withFairSlots('drain-first', {
     order: 'backlog',
     rank: ({ tenant }) => -Number(tenant.schedule.backlog),
     fairEvery,

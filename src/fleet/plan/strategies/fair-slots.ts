@@ -3,17 +3,17 @@ import type { Strategy } from '../strategy.ts';
 import { longestDue, type Rank, ranked } from './rank.ts';
 
 export interface Fairness {
-  /** Of this many places one goes to the tenant that has been due longest, whatever the strategy prefers. */
+  /** Of this many slots one goes to the tenant that has been due longest, whatever the strategy prefers. */
   readonly fairEvery: number;
 }
 
 /**
- * A strategy that prefers some tenants and starves none: every `fairEvery`-th place of the plans goes to whoever has
- * been due longest. Whoever is chosen goes to the end of that line, so **a tenant that stays due is chosen within
+ * A strategy that prefers some tenants and starves none: every `fairEvery`-th slot of the plans goes to whoever has
+ * been due longest. Whoever is chosen goes to the end of that queue, so **a tenant that stays due is chosen within
  * `fairEvery` × ⌈due tenants ÷ capacity⌉ plans**; if the capacity changes from plan to plan, within `fairEvery` × due
  * tenants. That is what every built-in strategy but round-robin means by "no due tenant starves".
  */
-export function withFairPlaces(
+export function withFairSlots(
   name: string,
   { order, rank, fairEvery }: Fairness & { readonly order: CandidateOrder; readonly rank: Rank },
 ): Strategy {
@@ -23,7 +23,7 @@ export function withFairPlaces(
     choose(candidates, capacity, turn) {
       const preferred = ranked(candidates, rank);
       if (preferred.length <= capacity) return preferred;
-      // The places of all plans are counted through as if each had as many as this one.
+      // The slots of all plans are counted through as if each had as many as this one.
       const fair =
         Math.floor(((turn + 1) * capacity) / fairEvery) - Math.floor((turn * capacity) / fairEvery);
       const rest = preferred.splice(capacity - fair);

@@ -171,11 +171,11 @@ describe('the tenants this process knows (F2)', () => {
     const { directory, changed, add, change } = await scene();
     const old = await add('a');
     const now = await change('a', 5);
-    directory.learn(old);
+    directory.remember(old);
     expect(changed).toEqual([]);
-    directory.learn(now);
-    directory.learn(old);
-    directory.learn(now);
+    directory.remember(now);
+    directory.remember(old);
+    directory.remember(now);
     expect((await directory.get('a')).priority).toBe(5);
     expect(changed.map(({ priority }) => priority)).toEqual([5]);
   });
