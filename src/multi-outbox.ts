@@ -29,7 +29,7 @@ import type { Handler } from './queue/handler.ts';
 import { handlerSets } from './queue/handler-set.ts';
 import type { QueueAccess } from './queue/stored-messages.ts';
 import { loadSettings, type SettingsInput } from './settings.ts';
-import { type Logger, silentLogger, safeLogger } from './telemetry/logger.ts';
+import { type Logger, safeLogger, silentLogger } from './telemetry/logger.ts';
 
 /** What `createMultiOutbox` takes: the settings of docs/configuration.md, and the parts that are code. */
 export interface MultiOutboxOptions extends SettingsInput {

@@ -5,7 +5,7 @@ import { FailedError, UsageError } from '../errors.ts';
 import { startProgress } from '../output/progress.ts';
 import { table } from '../output/table.ts';
 import { counted } from '../output/text.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 
 interface DoctorOptions {
   all?: true;

@@ -6,7 +6,7 @@ import { throwFailures } from '../failures.ts';
 import { startProgress } from '../output/progress.ts';
 import { table } from '../output/table.ts';
 import { counted } from '../output/text.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 
 interface MigrateOptions {
   all?: true;

@@ -8,7 +8,7 @@ import { exitCodes } from '../errors.ts';
 import { jsonLine } from '../output/json.ts';
 import { RunSums, runLine } from '../output/run.ts';
 import { duration, oneLine } from '../output/text.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 
 export function runCommand(program: Command, run: Runner): void {
   program

@@ -8,7 +8,7 @@ import type { MultiOutbox } from '../../multi-outbox.ts';
 import { createRegistry } from '../create-registry.ts';
 import { describeError, FailedError, UsageError } from '../errors.ts';
 import { counted } from '../output/text.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 import { tenantFields, tenantWith } from '../tenant-fields.ts';
 import { readTenantRows, type TenantRow } from '../tenant-rows.ts';
 

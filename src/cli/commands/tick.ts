@@ -6,7 +6,7 @@ import { throwFailures } from '../failures.ts';
 import { startProgress } from '../output/progress.ts';
 import { RunSums, runTable } from '../output/run.ts';
 import { duration } from '../output/text.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 import type { Session } from '../session.ts';
 
 export function tickCommand(program: Command, run: Runner): void {

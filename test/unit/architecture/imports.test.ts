@@ -85,6 +85,37 @@ test('section 2: an import that points outward would be found', () => {
   expect(from('queue/run.ts', 'lease/heartbeat.ts')).toBe(false);
 });
 
+/** The first circle of imports that is found, as the files that it leads through; type-only imports count. */
+function circleIn(all: readonly Import[]): string[] | undefined {
+  const targets = Map.groupBy(all, ({ from }) => from);
+  const done = new Set<string>();
+  function circleFrom(file: string, path: readonly string[]): string[] | undefined {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+    if (done.has(file)) return undefined;
+    for (const { to } of targets.get(file) ?? []) {
+      const circle = circleFrom(to, [...path, file]);
+      if (circle) return circle;
+    }
+    done.add(file);
+    return undefined;
+  }
+  for (const file of targets.keys()) {
+    const circle = circleFrom(file, []);
+    if (circle) return circle;
+  }
+  return undefined;
+}
+
+test('section 2: imports lead nowhere in a circle, types included', () => {
+  expect(circleIn(imports)).toBeUndefined();
+});
+
+test('section 2: a circle of imports would be found', () => {
+  const arrow = (from: string, to: string) => ({ from, to });
+  expect(circleIn([arrow('a', 'b'), arrow('b', 'c'), arrow('a', 'c')])).toBeUndefined();
+  expect(circleIn([arrow('a', 'b'), arrow('b', 'c'), arrow('c', 'b')])).toEqual(['b', 'c', 'b']);
+});
+
 test('section 2: T-SQL lives in sql/ alone, SQL of the embedded engine in src/engine/sqlite/', () => {
   const statement = /`\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE TABLE)\s/;
   const holders = typescriptFiles(source)
