@@ -116,7 +116,7 @@ describe('the library face (section 7)', () => {
 
   test('F6: plans, status and lists touch no tenant database', async () => {
     const face = place.face({ handlers: noting().handlers });
-    await (await face.registry()).schema.migrate();
+    await face.migrate({ tenants: [] });
     await face.tenants.add({ id: 'acme' });
     expect((await face.plan()).requests).toHaveLength(1);
     await face.status();
@@ -229,6 +229,6 @@ describe('the end', () => {
     await expect(face.tick()).rejects.toMatchObject(closed);
     await expect(face.dispatch({ tenantId: 'acme' })).rejects.toMatchObject(closed);
     await expect(face.status()).rejects.toMatchObject(closed);
-    await expect(face.registry()).rejects.toMatchObject(closed);
+    await expect(face.registrySchema()).rejects.toMatchObject(closed);
   });
 });

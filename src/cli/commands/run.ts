@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { isMultiOutboxError } from '../../errors.ts';
-import type { RunReport } from '../../fleet/requests.ts';
+import type { RunReport } from '../../fleet/dispatch/run-report.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { beginDispatching } from '../dispatching.ts';

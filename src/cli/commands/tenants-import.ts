@@ -50,7 +50,7 @@ export function tenantsImportCommand(tenants: Command, run: Runner): void {
         const { dryRun = false, update = false } = options;
         const multiOutbox = await session.open();
         const isNew = dryRun
-          ? (await (await multiOutbox.registry()).schema.version()) === 0
+          ? (await multiOutbox.registrySchema()).version === 0
           : await createRegistry(multiOutbox);
         const take = taker(multiOutbox, {
           dryRun,

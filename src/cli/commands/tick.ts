@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { TickReport } from '../../fleet/requests.ts';
+import type { TickReport } from '../../local/tick.ts';
 import { beginDispatching } from '../dispatching.ts';
 import { exitCodes } from '../errors.ts';
 import { throwFailures } from '../failures.ts';

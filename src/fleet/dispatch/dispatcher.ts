@@ -1,36 +1,31 @@
 import { randomUUID } from 'node:crypto';
-import type { Span } from '@opentelemetry/api';
-import type { TenantDatabase } from '../../engine/engine.ts';
-import type { Registry, RunOutcome, TenantRecord } from '../../engine/registry.ts';
-import type { QueueName } from '../../engine/work-queue.ts';
-import type { HandlerSet } from '../../queue/handler-set.ts';
-import { describeError, type QueueReport } from '../../queue/report.ts';
-import { runQueue } from '../../queue/run.ts';
-import { addCounts, noCounts } from '../../queue/tally.ts';
-import type { Settings } from '../../settings.ts';
+import type { Registry } from '../../engine/registry.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { recordRun } from '../../telemetry/metrics.ts';
-import { failed, inSpan, linksTo, RunTrace } from '../../telemetry/spans.ts';
+import { failed, inSpan, linksTo } from '../../telemetry/spans.ts';
 import { traceHeaders } from '../../telemetry/trace-headers.ts';
-import type { DispatchRequest, RunReport } from '../requests.ts';
+import type { DispatchRequest } from '../dispatch-request.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
-import type { OpenDatabases } from '../tenants/open-databases.ts';
+import { canContinue, continuation } from './continuation.ts';
 import { reportRun, scheduleAfter } from './report-run.ts';
-import { continuation, isStaleRequest } from './stale-request.ts';
+import { type QueueRunsOptions, runQueues } from './run-queues.ts';
+import {
+  failedReport,
+  logReport,
+  type RunReport,
+  runReport,
+  type StartedRun,
+  skippedReport,
+} from './run-report.ts';
+import { isStaleRequest } from './stale-request.ts';
 
-export interface DispatcherOptions {
+export interface DispatcherOptions extends QueueRunsOptions {
   readonly registry: Registry;
   readonly directory: TenantDirectory;
-  readonly databases: OpenDatabases;
-  /** The handlers of each work queue that has any (D1). */
-  readonly handlers: ReadonlyMap<QueueName, HandlerSet>;
-  readonly settings: Settings;
-  readonly owner: string;
   readonly logger: Logger;
-  readonly random: () => number;
 }
 
-export interface DispatchOptions {
+export interface TenantDispatchOptions {
   readonly signal?: AbortSignal;
   /**
    * The caller sends the report's `continuation`: a tenant with backlog left is due again only after this many
@@ -47,146 +42,39 @@ export interface DispatchOptions {
 export function dispatchTenant(
   options: DispatcherOptions,
   request: DispatchRequest,
-  dispatchOptions: DispatchOptions = {},
+  { signal, continuedForMs }: TenantDispatchOptions = {},
 ): Promise<RunReport> {
+  const { registry, directory, settings, random } = options;
   const attributes = { 'tenant.id': request.tenantId, reason: request.reason };
   return inSpan('dispatch', { attributes, links: linksTo(request) }, async (span) => {
-    const report = await serve(options, request, dispatchOptions, span);
-    const { runId, outcome, counts, roundTrips, error } = report;
-    span.setAttributes({ 'run.id': runId, outcome, ...counts, roundTrips });
-    if (outcome === 'failed') failed(span, error?.code ?? 'INTERNAL');
-    recordRun(report);
-    return report;
-  });
-}
+    const tenant = await directory.get(request.tenantId);
+    const run: StartedRun = { runId: randomUUID(), request, startedAt: performance.now() };
+    const { runId } = run;
+    const logger = options.logger.child({ tenantId: tenant.id, runId, ...traceHeaders(span) });
+    const recorded = (report: RunReport): RunReport => {
+      const { outcome, counts, roundTrips, error } = report;
+      span.setAttributes({ 'run.id': runId, outcome, ...counts, roundTrips });
+      if (outcome === 'failed') failed(span, error?.code ?? 'INTERNAL');
+      recordRun(report);
+      return report;
+    };
 
-async function serve(
-  options: DispatcherOptions,
-  request: DispatchRequest,
-  { signal, continuedForMs }: DispatchOptions,
-  span: Span,
-): Promise<RunReport> {
-  const tenant = await options.directory.get(request.tenantId);
-  const runId = randomUUID();
-  const startedAt = performance.now();
-  const logger = options.logger.child({ tenantId: tenant.id, runId, ...traceHeaders(span) });
-  const skipped = (why: RunReport['skipped']): RunReport => ({
-    ...summary(runId, request, []),
-    outcome: 'skipped',
-    skipped: why,
-    durationMs: 0,
-  });
-  if (tenant.status !== 'active') return skipped('not-active');
-  if (await isStaleRequest(request, options, logger)) {
-    logger.debug('A later run has done the work of this request.', { plannedUtc: request.plannedUtc });
-    return skipped('stale');
-  }
-  const result = await runQueues(options, tenant, runId, signal, logger, span).then(
-    (queues) => summary(runId, request, queues),
-    // The database could not even be opened.
-    (error): Summary => ({ ...summary(runId, request, []), ...failure(error) }),
-  );
-  const report: RunReport = { ...result, durationMs: Math.round(performance.now() - startedAt) };
-  log(logger, report);
-  // A process that is being stopped may not get round to sending anything.
-  const isContinued = continuedForMs !== undefined && canContinue(report) && !signal?.aborted;
-  const schedule = scheduleAfter(
-    { tenant, request, report, ...(isContinued && { continuedForMs }) },
-    options.settings.schedule,
-    options.random,
-  );
-  const isReported = await reportRun(options, report, schedule, logger);
-  if (!isContinued) return report;
-  return { ...report, continuation: await continuation(options.registry, tenant.id, isReported) };
-}
-
-function canContinue({ outcome, more }: RunReport): boolean {
-  return more && (outcome === 'dispatched' || outcome === 'idle');
-}
-
-/** The report of a request that could not be served at all. */
-export function unservedReport(request: DispatchRequest, error: unknown): RunReport {
-  return { ...summary(randomUUID(), request, []), ...failure(error), durationMs: 0 };
-}
-
-function failure(error: unknown): Pick<RunReport, 'outcome' | 'error'> {
-  return { outcome: 'failed', error: describeError(error) };
-}
-
-async function runQueues(
-  { databases, handlers, settings, owner, random }: DispatcherOptions,
-  tenant: TenantRecord,
-  runId: string,
-  signal: AbortSignal | undefined,
-  logger: Logger,
-  span: Span,
-): Promise<QueueReport[]> {
-  const { dispatch, retry, retention } = settings;
-  const { batchSize = dispatch.batchSize, concurrency = dispatch.concurrency } = tenant.overrides;
-  const run = (database: TenantDatabase, changed: AbortSignal) =>
-    Promise.all(
-      [...handlers].map(([name, set]) =>
-        runQueue({
-          queue: database.queue(name),
-          handlers: set,
-          tenant: { id: tenant.id, tags: tenant.tags },
-          // Of its own for each run: two requests for a tenant may meet in one process, and an owner may take over
-          // what it holds itself (L2).
-          owner: `${owner}:${runId.slice(0, 8)}`,
-          context: `run ${runId}`,
-          dispatch: { ...dispatch, batchSize, concurrency },
-          retry,
-          retention,
-          budgetMs: dispatch.timeBudgetMs,
-          signal,
-          changed,
-          logger: logger.child({ queue: name }),
-          random,
-          outbox: database.queue('outbox'),
-          trace: RunTrace.of(span, tenant.id, name),
-        }),
-      ),
+    if (tenant.status !== 'active') return recorded(skippedReport(run, 'not-active'));
+    if (await isStaleRequest(request, registry, logger)) return recorded(skippedReport(run, 'stale'));
+    const report = await runQueues(options, { tenant, runId, signal, logger, span }).then(
+      (queues) => runReport(run, queues),
+      (error) => failedReport(run, error),
     );
-  return databases.use(tenant, run);
-}
-
-type Summary = Omit<RunReport, 'durationMs'>;
-
-/** One report out of the queues' reports. */
-function summary(runId: string, request: DispatchRequest, queues: readonly QueueReport[]): Summary {
-  const failed = queues.find(({ status }) => status === 'failed');
-  const due = queues.map(({ nextDueInMs }) => nextDueInMs).filter((inMs) => inMs !== null);
-  const outcome = outcomeOf(queues);
-  return {
-    runId,
-    tenantId: request.tenantId,
-    reason: request.reason,
-    outcome,
-    ...(outcome === 'skipped' && { skipped: 'held' as const }),
-    queues,
-    counts: queues.reduce((sum, { counts }) => addCounts(sum, counts), noCounts),
-    parkedTopics: [...new Set(queues.flatMap(({ parkedTopics }) => parkedTopics))],
-    more: queues.some(({ more }) => more),
-    nextDueInMs: due.length > 0 ? Math.min(...due) : null,
-    roundTrips: queues.reduce((sum, { roundTrips }) => sum + roundTrips, 0),
-    ...(failed?.error && { error: failed.error }),
-  };
-}
-
-function outcomeOf(queues: readonly QueueReport[]): RunOutcome {
-  const failed = queues.find(({ status }) => status === 'failed');
-  if (failed) return failed.error?.code === 'DATABASE_RESUMING' ? 'resuming' : 'failed';
-  if (queues.some(({ status }) => status === 'dispatched')) return 'dispatched';
-  return queues.some(({ status }) => status === 'held') ? 'skipped' : 'idle';
-}
-
-function log(logger: Logger, report: RunReport): void {
-  const { outcome, counts, durationMs, more, roundTrips, error, parkedTopics } = report;
-  const fields = { outcome, ...counts, durationMs, more, roundTrips };
-  if (outcome === 'failed') logger.error('Dispatch run failed.', { ...fields, error });
-  else if (parkedTopics.length > 0)
-    logger.warn('Dispatch run found topics without a handler.', { ...fields, parkedTopics });
-  else if (counts.lost > 0) logger.warn('Dispatch run lost outcomes.', fields);
-  else if (outcome === 'dispatched') logger.info('Dispatch run ended.', fields);
-  else logger.debug('Dispatch run ended.', fields);
+    logReport(logger, report);
+    // A process that is being stopped may have no time left to send anything.
+    const isContinued = continuedForMs !== undefined && canContinue(report) && !signal?.aborted;
+    const schedule = scheduleAfter(
+      { tenant, request, report, ...(isContinued && { continuedForMs }) },
+      settings.schedule,
+      random,
+    );
+    const isReported = await reportRun({ registry, random }, report, schedule, logger);
+    if (!isContinued) return recorded(report);
+    return recorded({ ...report, continuation: await continuation(registry, tenant.id, isReported) });
+  });
 }

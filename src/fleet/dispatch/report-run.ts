@@ -3,8 +3,9 @@ import type { Registry, TenantRecord } from '../../engine/registry.ts';
 import { isMultiOutboxError } from '../../errors.ts';
 import { describeError } from '../../queue/report.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import type { DispatchRequest } from '../dispatch-request.ts';
 import { type NextSchedule, nextSchedule, type ScheduleSettings } from '../plan/schedule-policy.ts';
-import type { DispatchRequest, RunReport } from '../requests.ts';
+import type { RunReport } from './run-report.ts';
 
 export interface EndedRun {
   readonly tenant: TenantRecord;

@@ -1,6 +1,6 @@
 /** Dispatch requests as they travel through a queue. */
 import * as v from 'valibot';
-import type { DispatchRequest } from '../requests.ts';
+import type { DispatchRequest } from '../dispatch-request.ts';
 import { tenantIdPattern } from '../tenants/definition.ts';
 import { jsonOf, readQueueText } from './queue-text.ts';
 
@@ -32,19 +32,28 @@ const requestSchema = v.object({
 const wakeSchema = v.strictObject({ tenantId });
 
 /**
- * Reads a dispatch request that came through a queue: its object, or the object's JSON text. A tenant alone,
- * `{"tenantId":"acme"}`, is a wake.
+ * The one check of a dispatch request, whoever hands it in: its object, or the object's JSON text. A tenant alone,
+ * `{"tenantId":"acme"}`, is a request made now.
+ * @param reason of a request that names a tenant alone
  * @throws MultiOutboxError INVALID_ARGUMENT that names what is wrong, without the content
  */
-export function parseDispatchRequest(input: unknown): DispatchRequest {
-  const wake = v.safeParse(wakeSchema, jsonOf(input));
-  if (wake.success) {
-    return { version: 1, ...wake.output, reason: 'wake', plannedUtc: new Date().toISOString() };
+export function checkedRequest(input: unknown, reason: 'wake' | 'manual'): DispatchRequest {
+  const alone = v.safeParse(wakeSchema, jsonOf(input));
+  if (alone.success) {
+    return { version: 1, ...alone.output, reason, plannedUtc: new Date().toISOString() };
   }
   return readQueueText(input, requestSchema, {
     name: 'dispatch request',
-    remedy: 'Send what plan() returns, or wake the tenant instead.',
+    remedy: 'Send what plan() returns, from a planner of the same release, or wake the tenant instead.',
   });
+}
+
+/**
+ * Reads a dispatch request that came through a queue. A tenant alone, `{"tenantId":"acme"}`, is a wake.
+ * @throws MultiOutboxError INVALID_ARGUMENT that names what is wrong, without the content
+ */
+export function parseDispatchRequest(input: unknown): DispatchRequest {
+  return checkedRequest(input, 'wake');
 }
 
 /**

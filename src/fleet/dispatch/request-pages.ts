@@ -3,7 +3,7 @@
  * thousand tenants; so a plan sends pages, and whoever takes a page from the queue sends its requests.
  */
 import * as v from 'valibot';
-import type { DispatchRequest } from '../requests.ts';
+import type { DispatchRequest } from '../dispatch-request.ts';
 import { queueMessageBytes, readQueueText } from './queue-text.ts';
 import { requestFields } from './request-format.ts';
 

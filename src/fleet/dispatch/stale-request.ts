@@ -1,14 +1,13 @@
 /**
- * Requests that others have overtaken. A queue may hold a request for long, deliver it twice, or hold two for one
- * tenant once it was planned again; each run more than needed is a look at a database that might be asleep (F6).
+ * Stale requests: a later run has done their work. A queue may hold a request for long, deliver it twice, or hold two for
+ * one tenant once it was planned again; each run more than needed opens a database that might be asleep (F6).
  */
 import type { Registry } from '../../engine/registry.ts';
 import { describeError } from '../../queue/report.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { traceHeaders } from '../../telemetry/trace-headers.ts';
-import type { DispatchRequest } from '../requests.ts';
+import type { DispatchRequest } from '../dispatch-request.ts';
 
-/** Younger requests are not held against the registry: they cost it nothing, and few are overtaken. */
+/** Younger requests are not compared with the registry: few of them are stale, and the check costs a read. */
 const checkedAfterMs = 30_000;
 /** How far this host's clock may be behind the registry's before a request for a tenant that is due is dropped. */
 const clockToleranceMs = 30_000;
@@ -19,7 +18,7 @@ const clockToleranceMs = 30_000;
  */
 export async function isStaleRequest(
   request: DispatchRequest,
-  { registry }: { readonly registry: Registry },
+  registry: Registry,
   logger: Logger,
 ): Promise<boolean> {
   const { tenantId, plannedUtc, lastRunUtc } = request;
@@ -30,33 +29,13 @@ export async function isStaleRequest(
     const hasRunSince = lastRunUtc === null || schedule.lastRunUtc.getTime() > Date.parse(lastRunUtc);
     const { nextDueUtc } = schedule;
     const isDue = nextDueUtc !== null && nextDueUtc.getTime() <= Date.now() + clockToleranceMs;
-    return hasRunSince && !isDue;
+    const isStale = hasRunSince && !isDue;
+    if (isStale) logger.debug('A later run has done the work of this request.', { plannedUtc });
+    return isStale;
   } catch (error) {
     logger.warn('Whether the request is stale could not be asked; it is served.', {
       error: describeError(error),
     });
     return false;
   }
-}
-
-/** The request that carries on with a tenant's backlog, after a run that has just been reported. */
-export async function continuation(
-  registry: Registry,
-  tenantId: string,
-  isReported: boolean,
-): Promise<DispatchRequest> {
-  const plannedUtc = new Date().toISOString();
-  const { traceparent } = traceHeaders();
-  const request = {
-    version: 1,
-    tenantId,
-    reason: 'backlog',
-    plannedUtc,
-    ...(traceparent !== undefined && { traceparent }),
-  } as const;
-  if (!isReported) return request;
-  // One read for each time budget spent. Without an answer the request is one that is never overtaken.
-  const tenant = await registry.get(tenantId).catch(() => null);
-  if (tenant === null) return request;
-  return { ...request, lastRunUtc: tenant.schedule.lastRunUtc?.toISOString() ?? null };
 }

@@ -3,7 +3,7 @@ import type { Registry, TenantRecord } from '../../engine/registry.ts';
 import type { SchemaControl, SchemaFinding } from '../../engine/schema.ts';
 import { describeError } from '../../queue/report.ts';
 import { inParallel } from '../in-parallel.ts';
-import { selectTenants } from './migrate.ts';
+import { selectTenants } from './select-tenants.ts';
 
 export interface Finding {
   /** A `problem` wants mending; `advice` may be left alone. */

@@ -3,7 +3,7 @@ import type { Registry, TenantRecord } from '../../engine/registry.ts';
 import type { MigrationResult } from '../../engine/schema.ts';
 import { describeError } from '../../queue/report.ts';
 import { inParallel } from '../in-parallel.ts';
-import { unknownTenant } from '../tenants/directory.ts';
+import { selectTenants } from './select-tenants.ts';
 
 /** What migrating one database came to: a result, an error, or neither, when it was left alone. */
 export interface TenantMigration {
@@ -70,21 +70,6 @@ async function migrateTenant(
       await database.close();
     }
   });
-}
-
-/** The tenants of the ids given, or all that are not retired. @throws UNKNOWN_TENANT */
-export async function selectTenants(
-  registry: Registry,
-  ids: readonly string[] | undefined,
-): Promise<TenantRecord[]> {
-  if (ids === undefined) return (await registry.list()).filter(({ status }) => status !== 'retired');
-  return Promise.all(
-    ids.map(async (id) => {
-      const tenant = await registry.get(id);
-      if (tenant === null) throw unknownTenant(id);
-      return tenant;
-    }),
-  );
 }
 
 async function attempt(

@@ -5,7 +5,8 @@ import type { Logger } from '../../telemetry/logger.ts';
 import { recordDueAges } from '../../telemetry/metrics.ts';
 import { publishPoint } from '../../telemetry/points.ts';
 import { traceHeaders } from '../../telemetry/trace-headers.ts';
-import type { DispatchReason, DispatchRequest, PlanReport } from '../requests.ts';
+import type { DispatchReason, DispatchRequest } from '../dispatch-request.ts';
+import type { PlanReport } from './plan-report.ts';
 import type { Strategy } from './strategy.ts';
 
 export interface PlannerOptions {

@@ -1,8 +1,8 @@
 import type { Registry, TenantRecord } from '../../engine/registry.ts';
-import { MultiOutboxError } from '../../errors.ts';
 import type { Settings } from '../../settings.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { Refresh } from './refresh.ts';
+import { unknownTenant } from './tenant-errors.ts';
 
 export interface DirectoryOptions {
   readonly registry: Registry;
@@ -76,12 +76,4 @@ export class TenantDirectory {
       Number.MAX_SAFE_INTEGER,
     );
   }
-}
-
-export function unknownTenant(tenantId: string): MultiOutboxError {
-  return new MultiOutboxError(
-    'UNKNOWN_TENANT',
-    `There is no tenant '${tenantId}'. Register it (multi-outbox tenants add ${tenantId}), or look for its id with 'tenants list'.`,
-    { tenantId },
-  );
 }

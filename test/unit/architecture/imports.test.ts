@@ -50,6 +50,18 @@ const allowed: readonly (readonly [part: string, may: string])[] = [
   ['(outbox|inbox)/', `(outbox|inbox|queue|lease|telemetry)/|${base}`],
   // One file of the fleet chooses the engine.
   ['fleet/engines\\.ts', `engine/(sqlite|sqlserver)/index\\.ts|fleet/memory-engine\\.ts|${base}`],
+  // The fleet's rooms: the plan and the dispatch of its requests know one another by the request alone.
+  ['fleet/(dispatch-request|in-parallel)\\.ts', 'engine/registry\\.ts'],
+  ['fleet/tenants/', `(fleet/tenants|queue|lease|telemetry)/|${base}`],
+  ['fleet/plan/', `(fleet/plan|queue|telemetry)/|fleet/dispatch-request\\.ts|${base}`],
+  [
+    'fleet/dispatch/',
+    `(fleet/(dispatch|tenants)|queue|telemetry)/|fleet/dispatch-request\\.ts|fleet/plan/schedule-policy\\.ts|${base}`,
+  ],
+  [
+    'fleet/operations/',
+    `(fleet/(operations|tenants)|queue|lease|telemetry)/|fleet/in-parallel\\.ts|fleet/dispatch/(queue-text|request-format)\\.ts|${base}`,
+  ],
   ['fleet/', `(fleet|queue|lease|telemetry)/|${base}`],
   [
     '(local/|multi-outbox\\.ts|index\\.ts)',
@@ -73,12 +85,14 @@ test('section 2: imports point inward', () => {
 test('section 2: an import that points outward would be found', () => {
   expect(imports.length).toBeGreaterThan(100);
   const from = (file: string, to: string) => pointsOutward({ from: `src/${file}`, to: `src/${to}` });
-  expect(from('queue/run.ts', 'fleet/requests.ts')).toBe(true);
+  expect(from('queue/run.ts', 'fleet/dispatch-request.ts')).toBe(true);
   expect(from('engine/sqlite/file.ts', 'queue/run.ts')).toBe(true);
   expect(from('engine/sqlite/file.ts', 'engine/sqlserver/file.ts')).toBe(true);
   expect(from('engine/work-queue.ts', 'engine/sqlite/file.ts')).toBe(true);
-  expect(from('fleet/fleet.ts', 'engine/sqlite/index.ts')).toBe(true);
+  expect(from('fleet/index.ts', 'engine/sqlite/index.ts')).toBe(true);
   expect(from('local/host.ts', 'cli/main.ts')).toBe(true);
+  expect(from('fleet/plan/planner.ts', 'fleet/dispatch/dispatcher.ts')).toBe(true);
+  expect(from('fleet/tenants/directory.ts', 'fleet/plan/planner.ts')).toBe(true);
   // The simulator runs the product; the product knows nothing of it.
   expect(from('fleet/plan/planner.ts', '../bench/simulator/simulate.ts')).toBe(true);
   expect(from('a-new-part/file.ts', 'errors.ts')).toBe(true);

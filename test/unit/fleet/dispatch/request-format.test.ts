@@ -5,7 +5,7 @@ import {
   tenantIdIn,
 } from '../../../../src/fleet/dispatch/request-format.ts';
 import { parseRequestPage, requestPages } from '../../../../src/fleet/dispatch/request-pages.ts';
-import type { DispatchRequest } from '../../../../src/fleet/requests.ts';
+import type { DispatchRequest } from '../../../../src/fleet/dispatch-request.ts';
 
 const request: DispatchRequest = {
   version: 1,

@@ -1,8 +1,9 @@
 import type { Registry, TenantReport } from '../../../../src/engine/registry.ts';
-import { continuation, isStaleRequest } from '../../../../src/fleet/dispatch/stale-request.ts';
+import { continuation } from '../../../../src/fleet/dispatch/continuation.ts';
+import { isStaleRequest } from '../../../../src/fleet/dispatch/stale-request.ts';
+import type { DispatchRequest } from '../../../../src/fleet/dispatch-request.ts';
 import { makePlan } from '../../../../src/fleet/plan/planner.ts';
 import { roundRobin } from '../../../../src/fleet/plan/strategies/round-robin.ts';
-import type { DispatchRequest } from '../../../../src/fleet/requests.ts';
 import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
 import { noCounts } from '../../../../src/queue/tally.ts';
 import { loadSettings } from '../../../../src/settings.ts';
@@ -59,9 +60,9 @@ describe('stale requests', () => {
   test('a request whose tenant has run and reported since it was planned is stale', async () => {
     const { registry, request } = await planned();
     expect(request.lastRunUtc).toBeNull();
-    expect(await isStaleRequest(old(request), { registry }, logger)).toBe(false);
+    expect(await isStaleRequest(old(request), registry, logger)).toBe(false);
     await report(registry);
-    expect(await isStaleRequest(old(request), { registry }, logger)).toBe(true);
+    expect(await isStaleRequest(old(request), registry, logger)).toBe(true);
   });
 
   test('a run that was known when the request was planned does not make it stale, a later one does', async () => {
@@ -69,11 +70,11 @@ describe('stale requests', () => {
     await report(registry, { nextDueInMs: 0 });
     const request = await planAgain(registry);
     expect(request.lastRunUtc).toBe((await registry.get('acme'))!.schedule.lastRunUtc!.toISOString());
-    expect(await isStaleRequest(old(request), { registry }, logger)).toBe(false);
+    expect(await isStaleRequest(old(request), registry, logger)).toBe(false);
     // A run reports later than the one before it: in another millisecond.
     await until('a later run has made it stale', async () => {
       await report(registry);
-      return isStaleRequest(old(request), { registry }, logger);
+      return isStaleRequest(old(request), registry, logger);
     });
   });
 
@@ -81,19 +82,19 @@ describe('stale requests', () => {
     const { registry, request } = await planned();
     await report(registry);
     await registry.wake(['acme']);
-    expect(await isStaleRequest(old(request), { registry }, logger)).toBe(false);
+    expect(await isStaleRequest(old(request), registry, logger)).toBe(false);
   });
 
   test('Q2: nor when it is due soon: this host’s clock may be behind the registry’s', async () => {
     const { registry, request } = await planned();
     await report(registry, { nextDueInMs: 20_000 });
-    expect(await isStaleRequest(old(request), { registry }, logger)).toBe(false);
+    expect(await isStaleRequest(old(request), registry, logger)).toBe(false);
   });
 
   test('age alone makes nothing stale', async () => {
     const { registry, request } = await planned();
     const ancient = { ...request, plannedUtc: '2001-01-01T00:00:00.000Z' };
-    expect(await isStaleRequest(ancient, { registry }, logger)).toBe(false);
+    expect(await isStaleRequest(ancient, registry, logger)).toBe(false);
   });
 
   test('a young request, and one that does not say what run was known, cost the registry nothing', async () => {
@@ -106,11 +107,11 @@ describe('stale requests', () => {
         return registry.get(id);
       },
     } as Registry;
-    expect(await isStaleRequest(request, { registry: watched }, logger)).toBe(false);
+    expect(await isStaleRequest(request, watched, logger)).toBe(false);
     const { lastRunUtc, ...unknowing } = old(request);
-    expect(await isStaleRequest(unknowing, { registry: watched }, logger)).toBe(false);
+    expect(await isStaleRequest(unknowing, watched, logger)).toBe(false);
     expect(asked).toEqual([]);
-    expect(await isStaleRequest(old(request), { registry: watched }, logger)).toBe(true);
+    expect(await isStaleRequest(old(request), watched, logger)).toBe(true);
     expect(asked).toEqual(['acme']);
   });
 
@@ -119,7 +120,7 @@ describe('stale requests', () => {
     await report(registry);
     await registry.close();
     const lines: LogLine[] = [];
-    expect(await isStaleRequest(old(request), { registry }, recordingLogger(lines))).toBe(false);
+    expect(await isStaleRequest(old(request), registry, recordingLogger(lines))).toBe(false);
     expect(lines).toMatchObject([{ level: 'warn', fields: { error: { code: 'CLOSED' } } }]);
   });
 });
@@ -131,11 +132,11 @@ describe('the request that carries on', () => {
     const request = await continuation(registry, 'acme', true);
     expect(request).toMatchObject({ version: 1, tenantId: 'acme', reason: 'backlog' });
     expect(request.lastRunUtc).toBe((await registry.get('acme'))!.schedule.lastRunUtc!.toISOString());
-    expect(await isStaleRequest(old(request), { registry }, logger)).toBe(false);
+    expect(await isStaleRequest(old(request), registry, logger)).toBe(false);
     // A run reports later than the one before it: in another millisecond.
     await until('a later run has made it stale', async () => {
       await report(registry);
-      return isStaleRequest(old(request), { registry }, logger);
+      return isStaleRequest(old(request), registry, logger);
     });
   });
 
