@@ -62,6 +62,7 @@ export {
 } from './multi-outbox.ts';
 export { parseOutboxMessages } from './outbox/message-format.ts';
 export type { Enqueued, EnqueueOptions, Outbox, OutboxMessage } from './outbox/outbox.ts';
+export { defineTopic, type Topic } from './outbox/topic.ts';
 export {
   defineHandler,
   defineInboxHandler,

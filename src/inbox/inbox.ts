@@ -49,6 +49,11 @@ export interface Inbox extends StoredMessages {
   receive(message: InboxMessage, options?: ReceiveOptions): Promise<Received>;
   /** Many in one round trip, all or none; results stand in the order given. */
   receive(messages: readonly InboxMessage[], options?: ReceiveOptions): Promise<Received[]>;
+  /** One or many: the result has the same form. */
+  receive(
+    input: InboxMessage | readonly InboxMessage[],
+    options?: ReceiveOptions,
+  ): Promise<Received | Received[]>;
 }
 
 export function createInbox(tenantId: string, access: QueueAccess, logger: Logger): Inbox {

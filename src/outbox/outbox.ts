@@ -44,6 +44,11 @@ export interface Outbox extends StoredMessages {
   enqueue(message: OutboxMessage, options?: EnqueueOptions): Promise<Enqueued>;
   /** Many in one round trip, all or none; results stand in the order given. */
   enqueue(messages: readonly OutboxMessage[], options?: EnqueueOptions): Promise<Enqueued[]>;
+  /** One or many: the result has the same form. */
+  enqueue(
+    input: OutboxMessage | readonly OutboxMessage[],
+    options?: EnqueueOptions,
+  ): Promise<Enqueued | Enqueued[]>;
 }
 
 export function createOutbox(tenantId: string, access: QueueAccess): Outbox {

@@ -194,6 +194,5 @@ export class DirectorySync {
 }
 
 function isAboutTheTenant(error: unknown): error is MultiOutboxError {
-  const codes = ['INVALID_TENANT', 'TENANT_EXISTS', 'DATABASE_IN_USE', 'UNKNOWN_TENANT'] as const;
-  return codes.some((code) => isMultiOutboxError(error, code));
+  return isMultiOutboxError(error, 'INVALID_TENANT', 'TENANT_EXISTS', 'DATABASE_IN_USE', 'UNKNOWN_TENANT');
 }
