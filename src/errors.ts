@@ -94,3 +94,8 @@ export function errorText(thrown: unknown): string {
     return 'non-error thrown that has no text';
   }
 }
+
+/** A text of a driver on one line, at most 500 characters of it. */
+export function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim().slice(0, 500);
+}
