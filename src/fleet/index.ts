@@ -14,7 +14,7 @@ import { describeError } from '../queue/report.ts';
 import { recordPlan, recordWakes, setTenantLabels } from '../telemetry/metrics.ts';
 import { inSpan } from '../telemetry/spans.ts';
 import { dispatchTenant } from './dispatch/dispatcher.ts';
-import { checkedRequest } from './dispatch/request-format.ts';
+import { checkedDispatchRequest } from './dispatch/request-format.ts';
 import type { RunReport } from './dispatch/run-report.ts';
 import type { DispatchRequest } from './dispatch-request.ts';
 import { isEmbedded } from './engines.ts';
@@ -100,7 +100,7 @@ export class Fleet {
     request: DispatchRequest | { readonly tenantId: string },
     { signal, continues = false }: DispatchOptions = {},
   ): Promise<RunReport> => {
-    const checked = checkedRequest(request, 'manual');
+    const checked = checkedDispatchRequest(request, 'manual');
     this.assertHandlers();
     const { registry, directory, databases } = await this.handle.ready();
     return dispatchTenant(

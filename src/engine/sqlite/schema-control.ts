@@ -145,7 +145,7 @@ function drift(connection: Connection, steps: readonly Migration[]): SchemaFindi
 }
 
 /** What the control of a schema needs of a `DatabaseHandle`, which itself verifies schemas with this file. */
-export interface SchemaAccess {
+interface SchemaAccess {
   readonly file: DatabaseFile;
   readonly subject: Subject;
   readonly schema: Schema;

@@ -37,7 +37,7 @@ const wakeSchema = v.strictObject({ tenantId });
  * @param reason of a request that names a tenant alone
  * @throws MultiOutboxError INVALID_ARGUMENT that names what is wrong, without the content
  */
-export function checkedRequest(input: unknown, reason: 'wake' | 'manual'): DispatchRequest {
+export function checkedDispatchRequest(input: unknown, reason: 'wake' | 'manual'): DispatchRequest {
   const alone = v.safeParse(wakeSchema, jsonOf(input));
   if (alone.success) {
     return { version: 1, ...alone.output, reason, plannedUtc: new Date().toISOString() };
@@ -53,7 +53,7 @@ export function checkedRequest(input: unknown, reason: 'wake' | 'manual'): Dispa
  * @throws MultiOutboxError INVALID_ARGUMENT that names what is wrong, without the content
  */
 export function parseDispatchRequest(input: unknown): DispatchRequest {
-  return checkedRequest(input, 'wake');
+  return checkedDispatchRequest(input, 'wake');
 }
 
 /**

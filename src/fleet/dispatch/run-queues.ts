@@ -19,7 +19,7 @@ export interface QueueRunsOptions {
   readonly random: () => number;
 }
 
-export interface TenantRun {
+interface TenantRun {
   readonly tenant: TenantRecord;
   readonly runId: string;
   readonly signal: AbortSignal | undefined;

@@ -19,7 +19,7 @@ export interface Tenants {
 }
 
 /** Where the tenants are: the registry, with the tenants of the user's directory in it. */
-export interface RegistryAccess {
+interface RegistryAccess {
   ready(): Promise<{ readonly engine: Engine; readonly registry: Registry }>;
   /** Takes in a record that is newer than what this process knows. */
   remember(tenant: TenantRecord): void;
