@@ -61,8 +61,8 @@ async function readiness(): Promise<Record<string, Check>> {
     sources: sourcesCheck(current.sources),
     handlers: { ok: multiOutbox.handlers.length > 0 },
     registry: await multiOutbox
-      .registry()
-      .then(async ({ schema }) => schemaCheck(await schema.version(), schema.oldestUsable))
+      .registrySchema()
+      .then(({ version, oldestUsable }) => schemaCheck(version, oldestUsable))
       .catch(failed),
     instance: { ok: !terminating.aborted },
   };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DeliverMail } from './email.ts';
+import type { DeliverMail } from './deliver-mail.ts';
 
 /**
  * Writes a mail to `<folder>/<tenant id>/<message id>.eml`, for development and for programs that pick mails up.

@@ -1,5 +1,5 @@
 import { MultiOutboxError } from '../errors.ts';
-import type { DeliverMail } from './email.ts';
+import type { DeliverMail } from './deliver-mail.ts';
 import { partialRefusal, smtpFailure } from './smtp-outcome.ts';
 
 /** Open connections end after this many idle milliseconds: they keep the process from ending. */

@@ -23,7 +23,7 @@ interface Outlets {
 type Env = NodeJS.ProcessEnv;
 type Signal = 'TRACES' | 'METRICS';
 
-const patienceMs = 3_000;
+const waitMs = 3_000;
 const metricIntervalMs = 60_000;
 /** Above what MULTI_OUTBOX_METRIC_TENANTS makes by default: seven results of a thousand tenants. */
 const mostSeries = 10_000;
@@ -127,7 +127,7 @@ async function otlpOutlets(env: Env): Promise<Outlets> {
       new PeriodicExportingMetricReader({
         exporter: new OTLPMetricExporter(),
         exportIntervalMillis: Number(env.OTEL_METRIC_EXPORT_INTERVAL) || metricIntervalMs,
-        exportTimeoutMillis: patienceMs,
+        exportTimeoutMillis: waitMs,
         cardinalityLimits: { default: mostSeries },
       }),
     );
@@ -173,7 +173,7 @@ function closing(shutdown: () => Promise<void>): TelemetryExport {
     async close() {
       let timer: NodeJS.Timeout | undefined;
       const patience = new Promise((resolve) => {
-        timer = setTimeout(resolve, patienceMs);
+        timer = setTimeout(resolve, waitMs);
       });
       // What could not be sent is nobody's trouble here.
       await Promise.race([shutdown().catch(() => {}), patience]);

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { queueLeaseName } from '../../engine/work-queue.ts';
-import type { RunReport } from '../../fleet/requests.ts';
+import type { RunReport } from '../../fleet/dispatch/run-report.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import { FailedError } from '../errors.ts';
 import { bundledFile } from '../files.ts';
