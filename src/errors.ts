@@ -34,6 +34,7 @@ export type ErrorCode =
   | 'DATABASE_UNREACHABLE'
   | 'DATABASE_RESUMING'
   | 'LOGIN_REFUSED'
+  | 'DRIVER_UNSUPPORTED'
   | 'DATABASE_ERROR'
   // The program's own state
   | 'LEASE_LOST'

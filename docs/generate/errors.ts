@@ -60,6 +60,10 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
     'the server or the database refuses the login',
     "the identity's user and roles (sql-server.md), or the app setting that the tenant names",
   ],
+  DRIVER_UNSUPPORTED: [
+    "the database's driver is missing, or is a release that this program cannot work with",
+    'install the versions that the message names',
+  ],
   DATABASE_ERROR: ['the database refused for another reason', 'what the message says'],
   LEASE_LOST: [
     'the lease was taken or freed, or its time ran out; in `context.transaction`: a newer run has the message, and all was rolled back',

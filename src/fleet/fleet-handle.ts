@@ -3,6 +3,7 @@ import type { Registry, TenantDefinition, TenantRecord } from '../engine/registr
 import { MultiOutboxError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { recordDiscardedConnection } from '../telemetry/metrics.ts';
 import { engineFor, isEmbedded, memoryRegistry } from './engines.ts';
 import { isOnServer } from './tenants/definition.ts';
 import { TenantDirectory } from './tenants/directory.ts';
@@ -86,7 +87,13 @@ export class FleetHandle {
     const registryUrl = isList(tenants) ? memoryRegistry : settings.registry;
     // The tenants of a directory are not known yet.
     const onServers = !isList(tenants) || tenants.some(isOnServer);
-    const engine = await engineFor(registryUrl, settings, { onServers });
+    const engine = await engineFor(registryUrl, settings, {
+      onServers,
+      onDiscard: ({ database, reason }) => {
+        recordDiscardedConnection(reason);
+        logger.warn('A connection on which a transaction may be open was closed.', { database, reason });
+      },
+    });
     const registry = engine.openRegistry();
     try {
       // No other process can reach a registry in memory.

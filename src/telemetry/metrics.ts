@@ -136,3 +136,13 @@ export function recordReceived(tenantId: string, results: readonly { readonly st
   const tenant = { 'tenant.id': tenantLabel(tenantId) };
   for (const { status } of results) received.add(1, { ...tenant, status });
 }
+
+/** Records a connection that was closed because a transaction was, or may have been, left open on it (F8). */
+export function recordDiscardedConnection(reason: string): void {
+  if (!isMeasured()) return;
+  meter()
+    .createCounter('multi_outbox.connections.discarded', {
+      description: 'Connections closed because a transaction was, or may have been, left open on them',
+    })
+    .add(1, { reason });
+}
