@@ -54,6 +54,13 @@ export function checkedOptions(options: RegisterFunctionsOptions): AppOptions {
   if (strategy !== undefined && typeof strategy?.choose !== 'function') {
     throw refusal("'strategy' must be an object with a name and a function choose, such as roundRobin()");
   }
+  if (
+    tenants !== undefined &&
+    !Array.isArray(tenants) &&
+    typeof (tenants as Directory)?.read !== 'function'
+  ) {
+    throw refusal("'tenants' must be a list of tenants, or a directory: { name, read }");
+  }
   // What is wrong in the code is told to whoever deploys it; app settings may be mended later.
   loadSettings(settings, {});
   return {
