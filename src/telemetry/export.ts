@@ -45,7 +45,7 @@ const mostSeries = 10_000;
  */
 export async function exportTelemetry(
   serviceName = 'multi-outbox',
-  env: Env = process.env,
+  env: NodeJS.ProcessEnv = process.env,
 ): Promise<TelemetryExport | undefined> {
   if (env.OTEL_SDK_DISABLED === 'true') return undefined;
   try {
