@@ -29,6 +29,10 @@ export interface FleetOptions {
   readonly strategy: Strategy;
   readonly logger: Logger;
   readonly owner: string;
+  /** In place of the engine that `settings.registry` names; closed with the fleet. */
+  readonly engine?: Engine | undefined;
+  /** Of jitter; `Math.random` when absent. */
+  readonly random?: (() => number) | undefined;
 }
 
 /** Milliseconds between two looks at the whole fleet, for the metrics. */
@@ -133,7 +137,7 @@ export class Fleet {
     this.assertHandlers();
     const { registry, directory, databases } = await this.#ready();
     return dispatchTenant(
-      { ...this.#options, registry, directory, databases, random: Math.random },
+      { ...this.#options, registry, directory, databases, random: this.#options.random ?? Math.random },
       request,
       { ...(signal && { signal }), ...(continues && { continuedForMs: this.#redispatchMs }) },
     );
@@ -233,7 +237,7 @@ export class Fleet {
     const registryUrl = isList(tenants) ? memoryRegistry : settings.registry;
     // What a directory lists is not known yet.
     const onServers = !isList(tenants) || tenants.some(isOnServer);
-    const engine = await engineFor(registryUrl, settings, { onServers });
+    const engine = this.#options.engine ?? (await engineFor(registryUrl, settings, { onServers }));
     const registry = engine.openRegistry();
     try {
       // Nobody else could.

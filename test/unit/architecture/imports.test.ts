@@ -55,6 +55,11 @@ const allowed: readonly (readonly [part: string, may: string])[] = [
     '(local/|multi-outbox\\.ts|index\\.ts)',
     `(local|fleet|outbox|inbox|queue|lease|telemetry)/|multi-outbox|${base}`,
   ],
+  // Tests of a user's own run on the embedded engine, with a clock that can be set.
+  [
+    'testing/',
+    `testing/|engine/sqlite/index\\.ts|(fleet|queue|telemetry|outbox|inbox)/|multi-outbox\\.ts|${base}`,
+  ],
   ['cli/', ''],
 ];
 
