@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'INVALID_MESSAGE'
   | 'INVALID_TENANT'
   | 'DUPLICATE_HANDLER'
+  | 'PACKAGE_MISSING'
   | 'TRANSACTION_NOT_OPEN'
   | 'WRONG_DATABASE'
   // The fleet
@@ -63,9 +64,11 @@ export class MultiOutboxError extends Error {
   }
 }
 
-/** True for an error of this library, of the given code where one is given. */
+/** True for an error of this library, or of another copy of it, of the given code where one is given. */
 export function isMultiOutboxError(error: unknown, code?: ErrorCode): error is MultiOutboxError {
-  return error instanceof MultiOutboxError && (code === undefined || error.code === code);
+  if (!isError(error) || error.name !== 'MultiOutboxError') return false;
+  const { code: its } = error as Partial<MultiOutboxError>;
+  return typeof its === 'string' && (code === undefined || its === code);
 }
 
 /** True for errors of another realm (node:vm) too, which are no instances of this one's Error. */

@@ -1,6 +1,7 @@
 /** mssql, loaded when first needed, and pools of it that log in no more often than they have to. */
 import type { TokenCredential } from '@azure/identity';
 import type * as mssql from 'mssql';
+import { optional } from '../../optional-package.ts';
 import type { Gate } from '../gate.ts';
 import type { ConnectionTarget } from './target.ts';
 
@@ -10,7 +11,7 @@ let loading: Promise<Driver> | undefined;
 
 export function loadDriver(): Promise<Driver> {
   // The default export: a CommonJS module's named exports are guessed, and not all of them are.
-  loading ??= import('mssql').then(
+  loading ??= optional('mssql', () => import('mssql')).then(
     (module) => ((module as { default?: Driver }).default ?? module) as Driver,
   );
   return loading;
