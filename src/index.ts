@@ -2,6 +2,7 @@
 export type {
   AcquireLease,
   AcquireResult,
+  LeaseAcquired,
   LeaseHeld,
   LeaseRecord,
   LeaseRef,
@@ -51,7 +52,7 @@ export {
   isMultiOutboxError,
   MultiOutboxError,
 } from './errors.ts';
-export type { Directory, DirectoryTenant } from './fleet/directory-listing.ts';
+export type { Directory, DirectoryTenant, ListedTenants } from './fleet/directory-listing.ts';
 export type { Diagnosis, ExamineOptions, Finding } from './fleet/doctor.ts';
 export type { LeaseInTenantsOptions, TenantUnderLease } from './fleet/lease-in-tenants.ts';
 export type { MigrateOptions, TenantMigration } from './fleet/migrate.ts';
@@ -111,8 +112,13 @@ export type { MessageInput } from './queue/message.ts';
 export type { QueueReport, StopReason } from './queue/report.ts';
 export type { RetryPolicy } from './queue/retry.ts';
 export type { DeadLetters, StoredMessages } from './queue/stored-messages.ts';
-export type { DurationInput } from './settings/values.ts';
-export { loadSettings, parseDuration, type Settings, type SettingsInput } from './settings.ts';
+export {
+  type DurationInput,
+  loadSettings,
+  parseDuration,
+  type Settings,
+  type SettingsInput,
+} from './settings.ts';
 export { exportTelemetry, type TelemetryExport } from './telemetry/export.ts';
 export type { LogFields, Logger } from './telemetry/logger.ts';
 export type { TraceHeaders } from './telemetry/trace-headers.ts';
