@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'INVALID_MESSAGE'
   | 'INVALID_TENANT'
   | 'DUPLICATE_HANDLER'
+  | 'PACKAGE_MISSING'
   | 'TRANSACTION_NOT_OPEN'
   | 'WRONG_DATABASE'
   // The fleet
@@ -64,12 +65,17 @@ export class MultiOutboxError extends Error {
   }
 }
 
-/** True for an error of this library; with codes, for one that has one of them. Narrows `code` to those. */
+/**
+ * True for an error of this library, or of another copy of it; with codes, for one that has one of them. Narrows `code`
+ * to those.
+ */
 export function isMultiOutboxError<const Code extends ErrorCode = ErrorCode>(
   error: unknown,
   ...codes: readonly Code[]
 ): error is MultiOutboxError & { readonly code: Code } {
-  return error instanceof MultiOutboxError && (codes.length === 0 || isOneOf(error.code, codes));
+  if (!isError(error) || error.name !== 'MultiOutboxError') return false;
+  const { code } = error as Partial<MultiOutboxError>;
+  return typeof code === 'string' && (codes.length === 0 || isOneOf(code, codes));
 }
 
 function isOneOf(code: ErrorCode, codes: readonly ErrorCode[]): boolean {

@@ -1,26 +1,57 @@
 /** The library face: what an application, the Azure functions and the command line import. */
-export type { LeaseHeld, LeaseRecord } from './engine/lease-store.ts';
 export type {
+  AcquireLease,
+  AcquireResult,
+  LeaseAcquired,
+  LeaseHeld,
+  LeaseRecord,
+  LeaseRef,
+  LeaseStore,
+  RenewResult,
+} from './engine/lease-store.ts';
+export type {
+  BeginPlan,
+  BeginPlanResult,
   CandidateOrder,
+  CommitPlan,
   FleetSummary,
+  ListTenants,
   PlanCandidate,
+  PreviousPlan,
+  Registry,
   RunCounts,
   RunOutcome,
   TenantAuth,
   TenantDefinition,
   TenantOverrides,
   TenantRecord,
+  TenantReport,
   TenantSchedule,
   TenantStatus,
 } from './engine/registry.ts';
-export type { MigrationResult } from './engine/schema.ts';
+export type {
+  MigrationResult,
+  MigrationStep,
+  SchemaControl,
+  SchemaFinding,
+  SchemaInspection,
+} from './engine/schema.ts';
 export {
+  type ClaimedMessage,
   type DeadFilter,
+  type EnqueueResult,
   type MessageRecord,
   MessageStatus,
+  type QueueName,
   type QueueStatistics,
 } from './engine/work-queue.ts';
-export { type ErrorCode, errorText, isMultiOutboxError, MultiOutboxError } from './errors.ts';
+export {
+  type ErrorCode,
+  type ErrorDetails,
+  errorText,
+  isMultiOutboxError,
+  MultiOutboxError,
+} from './errors.ts';
 export { parseDispatchRequest, parseWake } from './fleet/dispatch/request-format.ts';
 export { parseRequestPage, type RequestPage, requestPages } from './fleet/dispatch/request-pages.ts';
 export type { RunReport } from './fleet/dispatch/run-report.ts';
@@ -40,7 +71,7 @@ export { roundRobin } from './fleet/plan/strategies/round-robin.ts';
 export { weighted } from './fleet/plan/strategies/weighted.ts';
 export type { Strategy } from './fleet/plan/strategy.ts';
 export type { TenantInput } from './fleet/tenants/definition.ts';
-export type { Directory, DirectoryTenant } from './fleet/tenants/directory-listing.ts';
+export type { Directory, DirectoryTenant, ListedTenants } from './fleet/tenants/directory-listing.ts';
 export type { Tenants } from './fleet/tenants/registered-tenants.ts';
 export type { Inbox, InboxMessage, Received, ReceiveOptions } from './inbox/inbox.ts';
 export {
@@ -76,9 +107,17 @@ export {
   RetryAfter,
   Snooze,
 } from './queue/handler.ts';
+export type { MessageInput } from './queue/message.ts';
 export type { QueueReport, StopReason } from './queue/report.ts';
 export type { RetryPolicy } from './queue/retry.ts';
 export type { DeadLetters, StoredMessages } from './queue/stored-messages.ts';
-export { loadSettings, parseDuration, type Settings, type SettingsInput } from './settings.ts';
+export {
+  type DurationInput,
+  loadSettings,
+  parseDuration,
+  type Settings,
+  type SettingsInput,
+} from './settings.ts';
 export { exportTelemetry, type TelemetryExport } from './telemetry/export.ts';
 export type { LogFields, Logger } from './telemetry/logger.ts';
+export type { TraceHeaders } from './telemetry/trace-headers.ts';

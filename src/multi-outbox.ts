@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import type { Engine } from './engine/engine.ts';
 import type { FleetSummary } from './engine/registry.ts';
 import type { QueueName } from './engine/work-queue.ts';
 import { isMultiOutboxError } from './errors.ts';
@@ -31,7 +32,7 @@ import { createOutbox, type Outbox } from './outbox/outbox.ts';
 import type { Handler } from './queue/handler.ts';
 import { handlerSets } from './queue/handler-set.ts';
 import type { QueueAccess } from './queue/stored-messages.ts';
-import { loadSettings, type SettingsInput } from './settings.ts';
+import { loadSettings, type Settings, type SettingsInput } from './settings.ts';
 import { type Logger, safeLogger, silentLogger } from './telemetry/logger.ts';
 
 /** What `createMultiOutbox` takes: the settings of docs/configuration.md, and the parts that are code. */
@@ -131,15 +132,30 @@ export interface MultiOutbox {
  * @throws MultiOutboxError INVALID_CONFIGURATION, INVALID_TENANT, DUPLICATE_HANDLER
  */
 export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox {
+  const { tenants, handlers, strategy, logger, owner, ...given } = options;
+  return assembleMultiOutbox(options, loadSettings(given));
+}
+
+/** What stands in for the world around a multi-outbox, in tests. */
+export interface Surroundings {
+  readonly engine: Engine;
+  /** Of jitter: gives [0, 1]. */
+  readonly random: () => number;
+}
+
+/** As `createMultiOutbox`, with settings that are checked. */
+export function assembleMultiOutbox(
+  options: Pick<MultiOutboxOptions, 'tenants' | 'handlers' | 'strategy' | 'logger' | 'owner'>,
+  settings: Settings,
+  surroundings?: Surroundings,
+): MultiOutbox {
   const {
     tenants,
     handlers = [],
     strategy,
     logger: givenLogger = silentLogger,
     owner = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
-    ...given
   } = options;
-  const settings = loadSettings(given);
   const logger = safeLogger(givenLogger);
   const isStatic = Array.isArray(tenants);
   if (tenants !== undefined && !isStatic) assertDirectory(tenants as Directory);
@@ -152,6 +168,7 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
     strategy: strategy ?? strategies[settings.plan.strategy](settings.plan),
     logger,
     owner,
+    ...surroundings,
   });
   const { handle } = fleet;
   const { dispatch, plan } = settings;

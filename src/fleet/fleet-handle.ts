@@ -17,6 +17,8 @@ export interface FleetHandleOptions {
   readonly tenants: readonly TenantDefinition[] | Directory | undefined;
   readonly logger: Logger;
   readonly owner: string;
+  /** In place of the engine that `settings.registry` names; closed with the fleet. */
+  readonly engine?: Engine | undefined;
 }
 
 export interface OpenFleet {
@@ -87,13 +89,15 @@ export class FleetHandle {
     const registryUrl = isList(tenants) ? memoryRegistry : settings.registry;
     // The tenants of a directory are not known yet.
     const onServers = !isList(tenants) || tenants.some(isOnServer);
-    const engine = await engineFor(registryUrl, settings, {
-      onServers,
-      onDiscard: ({ database, reason }) => {
-        recordDiscardedConnection(reason);
-        logger.warn('A connection on which a transaction may be open was closed.', { database, reason });
-      },
-    });
+    const engine =
+      this.#options.engine ??
+      (await engineFor(registryUrl, settings, {
+        onServers,
+        onDiscard: ({ database, reason }) => {
+          recordDiscardedConnection(reason);
+          logger.warn('A connection on which a transaction may be open was closed.', { database, reason });
+        },
+      }));
     const registry = engine.openRegistry();
     try {
       // No other process can reach a registry in memory.

@@ -31,6 +31,8 @@ import { tenantNotActive } from './tenants/tenant-errors.ts';
 export interface FleetOptions extends FleetHandleOptions {
   readonly handlers: ReadonlyMap<QueueName, HandlerSet>;
   readonly strategy: Strategy;
+  /** Of jitter; `Math.random` when absent. */
+  readonly random?: (() => number) | undefined;
 }
 
 export interface PlanOptions {
@@ -104,7 +106,7 @@ export class Fleet {
     this.assertHandlers();
     const { registry, directory, databases } = await this.handle.ready();
     return dispatchTenant(
-      { ...this.#options, registry, directory, databases, random: Math.random },
+      { ...this.#options, registry, directory, databases, random: this.#options.random ?? Math.random },
       checked,
       { ...(signal && { signal }), ...(continues && { continuedForMs: this.#redispatchMs }) },
     );
