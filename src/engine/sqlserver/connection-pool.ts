@@ -41,7 +41,7 @@ type Acquired = (error: Error | null, connection?: Connection, config?: unknown)
 export type DiscardReason = 'transaction-open' | 'call-timed-out';
 
 export interface PoolOptions {
-  /** Logins at once. */
+  /** Bounds the logins in progress. */
   readonly logins: Semaphore;
   readonly onDiscard: (reason: DiscardReason) => void;
 }

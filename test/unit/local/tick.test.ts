@@ -1,5 +1,7 @@
 import { MultiOutboxError } from '../../../src/errors.ts';
-import type { DispatchRequest, PlanReport, RunReport } from '../../../src/fleet/requests.ts';
+import type { RunReport } from '../../../src/fleet/dispatch/run-report.ts';
+import type { DispatchRequest } from '../../../src/fleet/dispatch-request.ts';
+import type { PlanReport } from '../../../src/fleet/plan/plan-report.ts';
 import { tickOnce } from '../../../src/local/tick.ts';
 import { noCounts } from '../../../src/queue/tally.ts';
 import { turns } from '../../support/deferred.ts';
