@@ -34,28 +34,28 @@ IF LOWER(@Database COLLATE Latin1_General_100_BIN2) <> LOWER(DB_NAME() COLLATE L
 IF @Messages IS NULL OR ISJSON(@Messages) = 0 OR @Payloads IS NULL OR ISJSON(@Payloads) = 0 OR ISJSON(@Headers) = 0
   THROW 51025, N'@Messages, @Payloads and @Headers must be JSON arrays.', 1;
 -- Columns of a table variable, unlike variables, bring a collation of their own into comparisons.
+-- Its texts are one character longer than the queue's (two, where a character takes two), which shows what is too long.
 DECLARE @New TABLE (
   Ordinal int NOT NULL PRIMARY KEY,
   MessageId uniqueidentifier NOT NULL,
-  Topic nvarchar(400) COLLATE Latin1_General_100_BIN2 NULL,
+  Topic nvarchar(402) COLLATE Latin1_General_100_BIN2 NULL,
   Payload nvarchar(max) NULL,
   PayloadEscaped bit NOT NULL,
   Headers nvarchar(max) NULL,
-  CorrelationId nvarchar(400) COLLATE Latin1_General_100_BIN2 NULL,
-  OrderingKey nvarchar(400) COLLATE Latin1_General_100_BIN2 NULL,
-  DedupKey nvarchar(400) COLLATE Latin1_General_100_BIN2 NULL,
-  Source nvarchar(400) COLLATE Latin1_General_100_BIN2 NOT NULL,
+  CorrelationId nvarchar(402) COLLATE Latin1_General_100_BIN2 NULL,
+  OrderingKey nvarchar(402) COLLATE Latin1_General_100_BIN2 NULL,
+  DedupKey nvarchar(402) COLLATE Latin1_General_100_BIN2 NULL,
+  Source nvarchar(402) COLLATE Latin1_General_100_BIN2 NOT NULL,
   DedupHash binary(32) NULL,
-  Hash nvarchar(400) COLLATE Latin1_General_100_BIN2 NULL,
+  Hash nvarchar(402) COLLATE Latin1_General_100_BIN2 NULL,
   DelayMs bigint NOT NULL,
   -- A value that is not of its type.
   IsBad bit NOT NULL,
-  IsTooLong bit NOT NULL,
   -- 0: to be stored; 1: a duplicate; 2: a conflict, to be kept as Dead.
   Fate tinyint NOT NULL DEFAULT (0),
   ConflictKey nvarchar(401) COLLATE Latin1_General_100_BIN2 NULL,
   ConflictHash binary(32) NULL,
-  Error nvarchar(200) NULL
+  Error nvarchar(200) COLLATE Latin1_General_100_BIN2 NULL
 );
 -- The texts of @Payloads (Kind 0) and @Headers (Kind 1), so that each is parsed once.
 DECLARE @Text TABLE (Kind tinyint NOT NULL, Ordinal int NOT NULL, Value nvarchar(max) NULL, PRIMARY KEY (Kind, Ordinal));
@@ -68,7 +68,7 @@ DECLARE @Match TABLE (
   Conflict bit NOT NULL
 );
 DECLARE @Now datetime2(3) = SYSUTCDATETIME(), @Collide bit = 0, @Stored bit = 0, @Tries int = 0, @Ordinal int;
-DECLARE @First uniqueidentifier, @FirstUtc datetime2(3), @Conflict bit, @ConflictKey nvarchar(401), @ConflictHash binary(32), @Source nvarchar(400);
+DECLARE @First uniqueidentifier, @FirstUtc datetime2(3), @Conflict bit, @ConflictKey nvarchar(401), @ConflictHash binary(32), @Source nvarchar(402);
 DECLARE @Raw bit = CASE WHEN LEN(JSON_VALUE(N'["\""]', N'$[0]')) = 1 THEN 0 ELSE 1 END;
 BEGIN TRY
   INSERT @Text (Kind, Ordinal, Value)
@@ -79,16 +79,10 @@ BEGIN TRY
     SELECT 1, TRY_CAST([key] AS int), CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](value) ELSE value END
     FROM OPENJSON(@Headers) WHERE TRY_CAST([key] AS int) IS NOT NULL;
   INSERT @New (Ordinal, MessageId, Topic, Payload, PayloadEscaped, Headers, CorrelationId, OrderingKey, DedupKey, Source,
-    DedupHash, Hash, DelayMs, IsBad, IsTooLong)
-  SELECT COALESCE(m.ordinal, -1), COALESCE(m.messageId, NEWID()), LEFT(m.topic, 200), p.Value, COALESCE(m.payloadEscaped, 0),
-    h.Value, LEFT(m.correlationId, 200), LEFT(m.orderingKey, 200), LEFT(m.dedupKey, 200), LEFT(COALESCE(m.source, N''), 200),
-    HASHBYTES('SHA2_256', m.dedupKey), LEFT(m.hash, 200), COALESCE(m.delayMs, 0), m.IsBad,
-    CASE WHEN DATALENGTH(SUBSTRING(m.topic COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
-      OR DATALENGTH(SUBSTRING(m.correlationId COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
-      OR DATALENGTH(SUBSTRING(m.orderingKey COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
-      OR DATALENGTH(SUBSTRING(m.dedupKey COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
-      OR DATALENGTH(SUBSTRING(m.source COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
-      OR DATALENGTH(SUBSTRING(m.hash COLLATE Latin1_General_100_BIN2, 201, 1)) > 0 THEN 1 ELSE 0 END
+    DedupHash, Hash, DelayMs, IsBad)
+  SELECT COALESCE(m.ordinal, -1), COALESCE(m.messageId, NEWID()), LEFT(m.topic, 201), p.Value, COALESCE(m.payloadEscaped, 0),
+    h.Value, LEFT(m.correlationId, 201), LEFT(m.orderingKey, 201), LEFT(m.dedupKey, 201), LEFT(COALESCE(m.source, N''), 201),
+    HASHBYTES('SHA2_256', m.dedupKey), LEFT(m.hash, 201), COALESCE(m.delayMs, 0), m.IsBad
   FROM (
     SELECT TRY_CAST(ordinal AS int) AS ordinal, TRY_CAST(messageId AS uniqueidentifier) AS messageId,
       TRY_CAST(payloadEscaped AS bit) AS payloadEscaped, TRY_CAST(delayMs AS bigint) AS delayMs,
@@ -123,7 +117,9 @@ BEGIN CATCH
 END CATCH;
 IF EXISTS (SELECT 1 FROM @New WHERE IsBad = 1)
   THROW 51025, N'ordinal and delayMs must be whole numbers, messageId a UUID of 36 characters, payloadEscaped true or false.', 1;
-IF EXISTS (SELECT 1 FROM @New WHERE IsTooLong = 1)
+IF EXISTS (SELECT 1 FROM @New WHERE DATALENGTH(SUBSTRING(Topic, 201, 1)) > 0 OR DATALENGTH(SUBSTRING(OrderingKey, 201, 1)) > 0
+  OR DATALENGTH(SUBSTRING(DedupKey, 201, 1)) > 0 OR DATALENGTH(SUBSTRING(CorrelationId, 201, 1)) > 0
+  OR DATALENGTH(SUBSTRING(Source, 201, 1)) > 0 OR DATALENGTH(SUBSTRING(Hash, 201, 1)) > 0)
   THROW 51026, N'topic, orderingKey, dedupKey, correlationId, source and hash have at most 200 characters.', 1;
 IF EXISTS (SELECT 1 FROM @New WHERE Topic IS NULL OR LEN(Topic) = 0)
   THROW 51020, N'A message needs a topic of 1 to 200 characters.', 1;

@@ -2,15 +2,15 @@
  * The work queue as an engine implements it: a table of messages with states (Q1). The outbox and the inbox are
  * two work queues of the same make.
  *
- * Who may do what: anybody enqueues, at any time. Claiming and settling belong to the holder of the queue's
- * lease alone, so an engine need not defend one claimer against another beyond checking the lease; it must keep
- * producers and the holder from blocking each other (Q4).
+ * Who may do what: every program enqueues, at any time. Only the holder of the queue's lease claims and settles, so an
+ * engine need not defend one claimer against another beyond checking the lease; it must keep producers and the holder
+ * from blocking each other (Q4).
  *
  * ## Ordering keys (Q10)
- * Messages of one key form a line in Sequence order: Ready and Claimed ones, and Dead ones that hold their key.
- * Only the head of a line may be claimed, together with the due messages right behind it. All others are *held
- * back* and are kept out of the index that a claim reads, so that a long line costs the others nothing. After
- * outcomes are applied the new head of each line touched is let forward.
+ * Messages of one key form an ordering group in Sequence order: Ready and Claimed ones, and Dead ones that hold their
+ * key. Only the head of a group may be claimed, together with the due messages right behind it. All others are *blocked*
+ * and are kept out of the index that a claim reads, so that a large group costs the others nothing. After outcomes are
+ * applied the new head of each group touched is unblocked.
  */
 import type { AcquireLease, LeaseRef } from './lease-store.ts';
 
@@ -242,7 +242,7 @@ export interface QueueStatistics {
 /** Which Dead messages are meant: all that match every condition given. */
 export interface DeadFilter {
   readonly messageIds?: readonly string[];
-  /** Compared without regard to case. */
+  /** Compared case-insensitively. */
   readonly topic?: string;
   /** Dead for at least this long. */
   readonly olderThanMs?: number;
@@ -257,7 +257,7 @@ export interface WorkQueue {
    * open connection or transaction object of its driver) they become part of it, and this call neither commits
    * nor rolls back; without, they are committed when the promise resolves. Results stand in the order given.
    * A dedup key or message id seen before, in the table or earlier in the same call, is a no-op. Where both messages
-   * have a hash and these differ it is a conflict: the message is kept as Dead, once for each hash, outside its line.
+   * have a hash and these differ it is a conflict: the message is kept as Dead, once for each hash, outside its ordering group.
    * A null transaction is none.
    * @throws MultiOutboxError TRANSACTION_NOT_OPEN, WRONG_DATABASE, SCHEMA_MISSING or a DATABASE_ code
    */

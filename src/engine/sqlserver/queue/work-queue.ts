@@ -12,7 +12,7 @@ import type {
   WorkQueue,
 } from '../../work-queue.ts';
 import { type Database, uuid } from '../database.ts';
-import { resolveDead, countDead, listDead } from './dead.ts';
+import { countDead, listDead, resolveDead } from './dead.ts';
 import { enqueue, enqueueJoined } from './enqueue.ts';
 import { messageRecord } from './records.ts';
 import { RunCalls } from './run.ts';
