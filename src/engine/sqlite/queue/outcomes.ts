@@ -20,7 +20,7 @@ const statements = perTable((table) => {
       WHERE Status = 1 AND OrderingKey IS NOT NULL`,
     retry: `UPDATE ${table} SET ${ready}, DueUtc = :due, Recovered = 0, Parks = 0, ${errors} WHERE ${ours} ${key}`,
     dead: `UPDATE ${table}
-      SET Status = 3, SettledUtc = :now, ClaimFence = NULL, InGroup = :inLine, Recovered = 0, Parks = 0,
+      SET Status = 3, SettledUtc = :now, ClaimFence = NULL, InGroup = :inGroup, Recovered = 0, Parks = 0,
         Attempts = max(0, Attempts - :unstarted), ${errors}
       WHERE ${ours} ${key}`,
     // Without a delay the message keeps its place among the due ones.
@@ -106,7 +106,7 @@ function applyOne(
     case 'dead':
       return write(statements[table].dead, {
         now,
-        inLine: request.onDead === 'block' ? 1 : 0,
+        inGroup: request.onDead === 'block' ? 1 : 0,
         unstarted: outcome.unstarted === true ? 1 : 0,
       });
     case 'release':
@@ -114,5 +114,7 @@ function applyOne(
         due: outcome.delayMs > 0 ? now + wholeMs(outcome.delayMs) : null,
         parked: outcome.parked === true ? 1 : 0,
       });
+    default:
+      throw new TypeError(`there is no outcome '${(outcome satisfies never as Outcome).kind}'`);
   }
 }
