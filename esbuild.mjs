@@ -29,7 +29,7 @@ if (!process.argv.includes('--if-stale') || isStale()) {
     splitting: true,
     format: 'esm',
     platform: 'node',
-    target: 'node22',
+    target: 'node22.18',
     packages: 'external',
     sourcemap: true,
     logLevel: 'warning',

@@ -36,6 +36,7 @@ export type ErrorCode =
   | 'LOGIN_REFUSED'
   | 'DATABASE_ERROR'
   // The program's own state
+  | 'UNSUPPORTED_NODE'
   | 'LEASE_LOST'
   | 'CLOSED'
   | 'ABORTED';

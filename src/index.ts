@@ -1,4 +1,6 @@
 /** The library face: what an application, the Azure functions and the command line import. */
+import './require-supported-node.ts';
+
 export type { LeaseHeld, LeaseRecord } from './engine/lease-store.ts';
 export type {
   CandidateOrder,

@@ -65,6 +65,7 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
     'the lease was taken or freed, or its time ran out; in `context.transaction`: a newer run has the message, and all was rolled back',
     'nothing was written under it since; a longer duration if it happens often',
   ],
+  UNSUPPORTED_NODE: ['this Node is older than what `engines` in package.json names', 'install a newer Node'],
   CLOSED: ['the multi-outbox was closed', 'make another one'],
   ABORTED: ['the signal fired, or the time was up', 'as the reason says'],
 };

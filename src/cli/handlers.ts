@@ -1,6 +1,6 @@
 /** Where the handlers come from: a module that `--handlers` names, or src/handlers/index.ts. */
 import { existsSync } from 'node:fs';
-import * as nodeModule from 'node:module';
+import { registerHooks } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { errorText, MultiOutboxError } from '../errors.ts';
@@ -63,9 +63,7 @@ async function importDefault(file: string): Promise<unknown> {
     const unsupported = (error as NodeJS.ErrnoException | null)?.code === 'ERR_UNKNOWN_FILE_EXTENSION';
     throw refused(
       file,
-      unsupported
-        ? `Node ${process.version} cannot load this kind of file; give a .js or .mjs file, or use a newer Node for .ts`
-        : errorText(error),
+      unsupported ? 'Node cannot load this kind of file; give a .js, .mjs or .ts file' : errorText(error),
       error,
     );
   }
@@ -73,13 +71,12 @@ async function importDefault(file: string): Promise<unknown> {
 
 /**
  * `import … from 'multi-outbox'` in a handler module means this program's own library, wherever the module lies:
- * with a second copy an error such as PermanentError would be of another class. Where Node has no such hooks
- * (before 22.15) the import is resolved as usual.
+ * with a second copy an error such as PermanentError would be of another class.
  */
 function resolveOwnPackage(): void {
   const library = bundledFile('index.js');
-  if (nodeModule.registerHooks === undefined || !existsSync(library)) return;
-  nodeModule.registerHooks({
+  if (!existsSync(library)) return;
+  registerHooks({
     resolve: (specifier, context, next) =>
       specifier === 'multi-outbox' ? { url: library.href, shortCircuit: true } : next(specifier, context),
   });

@@ -42,6 +42,8 @@ const allowed: readonly (readonly [part: string, may: string])[] = [
   ['engine/sqlserver/', `engine/sqlserver/|${seam}|errors\\.ts`],
   [seam, `${seam}|errors\\.ts`],
   ['errors\\.ts|settings\\.ts|settings/', 'errors\\.ts|settings/'],
+  ['supported-node\\.ts', ''],
+  ['require-supported-node\\.ts', 'supported-node\\.ts|errors\\.ts'],
   ['telemetry/', `telemetry/|${base}`],
   ['lease/', `(lease|telemetry)/|${base}`],
   ['queue/', `(queue|lease|telemetry)/|${base}`],
@@ -53,7 +55,7 @@ const allowed: readonly (readonly [part: string, may: string])[] = [
   ['fleet/', `(fleet|queue|lease|telemetry)/|${base}`],
   [
     '(local/|multi-outbox\\.ts|index\\.ts)',
-    `(local|fleet|outbox|inbox|queue|lease|telemetry)/|multi-outbox|${base}`,
+    `(local|fleet|outbox|inbox|queue|lease|telemetry)/|multi-outbox|require-supported-node\\.ts|${base}`,
   ],
   ['cli/', ''],
 ];
