@@ -5,6 +5,7 @@
  *   npm run test:floor                               all of them
  *   npm run test:floor -- 22.18.0 24                 these
  *   npm run test:floor -- 22.18.0 --only test/unit   a part of the suite; may be repeated
+ *   npm run test:floor -- --refused                  what is older than the floor, and nothing else
  *   node test/floor/main.ts --here 22                on the Node that runs this, which must be a 22
  *
  * Why the floor is where it is: CONTRIBUTING.md.
@@ -18,6 +19,7 @@ const { values, positionals } = parseArgs({
   options: {
     only: { type: 'string', multiple: true, default: [] },
     here: { type: 'boolean', default: false },
+    refused: { type: 'boolean', default: false },
   },
 });
 
@@ -58,7 +60,8 @@ if (values.here) {
   for (const version of positionals.map(resolveVersion)) trySupported(installed(version));
 } else {
   const { supported, refused } = defaultVersions();
-  for (const version of supported) trySupported(installed(version));
+  if (values.refused) new NodeUnderTest(process.execPath, process.version).bundle();
+  else for (const version of supported) trySupported(installed(version));
   for (const node of refused.map(installed)) step(node, 'refusal', () => node.refusal(floors[0]!));
 }
 
