@@ -42,10 +42,9 @@ test('the tests run on a Node that is supported, and on the one that was asked f
 test('documents that name a Node to install name the floor of `engines`', () => {
   const floor = /\d+\.\d+/.exec(range)![0];
   const named = documents.flatMap((document) =>
-    [...readFileSync(path.join(root, document), 'utf8').matchAll(/\bNode\s(\d+\.\d+)/g)].map(([, version]) => [
-      document,
-      version,
-    ]),
+    [...readFileSync(path.join(root, document), 'utf8').matchAll(/\bNode\s(\d+\.\d+)/g)].map(
+      ([, version]) => [document, version],
+    ),
   );
   expect(named.map(([document]) => document)).toEqual(
     expect.arrayContaining(['README.md', 'CONTRIBUTING.md', 'docs/quick-start.md', 'docs/azure.md']),
