@@ -53,7 +53,7 @@ export function startSecondHost(options: {
       stopping = true;
       if (child.exitCode !== null || child.signalCode !== null) return;
       const kill = setTimeout(() => child.kill('SIGKILL'), 10_000);
-      child.disconnect();
+      if (child.connected) child.disconnect();
       const [code, signal] = await ended.finally(() => clearTimeout(kill));
       if (code !== 0) {
         throw new FailedError(
