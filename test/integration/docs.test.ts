@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { blockOf, blocksOf, documents, promised, root, UserProject } from '../support/documents.ts';
+import { testWithShell } from '../support/platform.ts';
 import { answering, startReceiver } from './handlers/receiver.ts';
 
 const blocks = documents.flatMap(blocksOf);
@@ -77,7 +78,7 @@ async function withId(code: string): Promise<string> {
 /** What README.md shows is tried in readme.test.ts. */
 const inOrder = documents.filter((document) => document !== 'README.md' && running(document).length > 0);
 
-test.each(inOrder)('%s: its blocks run in order, and print what they say', async (document) => {
+testWithShell.each(inOrder)('%s: its blocks run in order, and print what they say', async (document) => {
   await project.shell(before[document] ?? '');
   project.write(running(document));
   for (const block of running(document)) {
@@ -95,7 +96,7 @@ async function dispatched(topic: string, payload: string): Promise<unknown> {
   return JSON.parse(stdout).runs[0].counts;
 }
 
-test('handlers.md: its mail is written', async () => {
+testWithShell('handlers.md: its mail is written', async () => {
   const { code } = blockOf('docs/handlers.md', 'json', 'mail');
   expect(await dispatched('email.send', code)).toMatchObject({ done: 1 });
   const [mail, ...others] = globSync('.data/**/*.eml', { cwd: project.folder });
@@ -103,7 +104,7 @@ test('handlers.md: its mail is written', async () => {
   expect(readFileSync(project.file(mail!), 'utf8')).toContain('Subject: Order 7');
 });
 
-test('handlers.md: its webhook is posted', async () => {
+testWithShell('handlers.md: its webhook is posted', async () => {
   await using receiver = await startReceiver(answering(200));
   const { code } = blockOf('docs/handlers.md', 'json', 'webhook');
   project.env.MULTI_OUTBOX_WEBHOOK_ALLOW_PRIVATE = 'true';
