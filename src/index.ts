@@ -1,39 +1,22 @@
 /** The library face: what an application, the Azure functions and the command line import. */
+export type { LeaseHeld, LeaseRecord } from './engine/lease-store.ts';
 export type {
-  AcquireLease,
-  AcquireResult,
-  LeaseHeld,
-  LeaseRecord,
-  LeaseRef,
-  LeaseStore,
-  RenewResult,
-} from './engine/lease-store.ts';
-export type {
-  BeginPlan,
-  BeginPlanResult,
   CandidateOrder,
-  CommitPlan,
   FleetSummary,
-  ListTenants,
   PlanCandidate,
-  PreviousPlan,
-  Registry,
   RunCounts,
   RunOutcome,
   TenantAuth,
   TenantDefinition,
   TenantOverrides,
   TenantRecord,
-  TenantReport,
   TenantSchedule,
   TenantStatus,
 } from './engine/registry.ts';
 export type {
   MigrationResult,
   MigrationStep,
-  SchemaControl,
   SchemaFinding,
-  SchemaInspection,
 } from './engine/schema.ts';
 export {
   type ClaimedMessage,

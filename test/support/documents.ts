@@ -104,9 +104,11 @@ export class UserProject {
 
   #run(command: string, args: string[]) {
     const PATH = [this.file('node_modules/.bin'), path.dirname(process.execPath), process.env.PATH].join(':');
-    return run(command, args, {
+    const running = run(command, args, {
       cwd: this.folder,
       env: { ...process.env, PATH, NODE_NO_WARNINGS: '1', NODE_OPTIONS: `--import ${stopHost}`, ...this.env },
     });
+    running.child.stdin?.end();
+    return running;
   }
 }
