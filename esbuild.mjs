@@ -1,7 +1,7 @@
 // Builds dist/: the command line, and the library as CommonJS with ES modules in front of it; and the function app, which
 // brings everything that it runs (dist/functions).
 // --if-stale does nothing when the build is newer than every source file; --library leaves out the function app.
-import { existsSync, globSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, globSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { bundleFunctions } from './esbuild.functions.mjs';
 import { buildLibrary } from './esbuild.library.mjs';
 
@@ -24,7 +24,11 @@ if (!process.argv.includes('--if-stale') || isStale()) {
   // Built aside and put in place at once: whoever runs the bundle meanwhile finds it whole.
   const aside = `dist.${process.pid}`;
   await buildLibrary({ outdir: aside });
-  if (!process.argv.includes('--library')) await bundleFunctions({ outdir: `${aside}/functions` });
+  if (!process.argv.includes('--library')) {
+    await bundleFunctions({ outdir: `${aside}/functions` });
+    // Below a folder of CommonJS.
+    writeFileSync(`${aside}/functions/package.json`, '{ "type": "module" }\n');
+  }
   rmSync('dist', { recursive: true, force: true });
   renameSync(aside, 'dist');
 }

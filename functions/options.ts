@@ -18,9 +18,9 @@ import { createSources } from '../src/sources/index.ts';
  */
 export interface RegisterFunctionsOptions extends SettingsInput {
   /** At least one. A function gets the checked settings, when the app starts. */
-  readonly handlers: Handlers | ((settings: Settings) => Handlers);
+  readonly handlers: readonly Handler[] | ((settings: Settings) => readonly Handler[]);
   /** Who may send to receive/<tenant>/<source>; those of the setting `receive.sources` when absent. */
-  readonly sources?: Sources | ((settings: Settings) => Sources);
+  readonly sources?: readonly WebhookSource[] | ((settings: Settings) => readonly WebhookSource[]);
   /**
    * Where the tenants are listed. Absent: the registry. The registry is kept in line with a directory or a list: every
    * instance of the app must find the same schedule there.
@@ -30,13 +30,10 @@ export interface RegisterFunctionsOptions extends SettingsInput {
   readonly strategy?: Strategy;
 }
 
-type Handlers = readonly Handler[];
-type Sources = readonly WebhookSource[];
-
 /** The options, checked as far as they can be without the app settings. */
 export interface AppOptions {
-  readonly handlers: (settings: Settings) => Handlers;
-  readonly sources: (settings: Settings) => Sources;
+  readonly handlers: (settings: Settings) => readonly Handler[];
+  readonly sources: (settings: Settings) => readonly WebhookSource[];
   readonly tenants: Directory | undefined;
   readonly strategy: Strategy | undefined;
   readonly settings: SettingsInput;
@@ -53,6 +50,13 @@ export function checkedOptions(options: RegisterFunctionsOptions): AppOptions {
   }
   if (strategy !== undefined && typeof strategy?.choose !== 'function') {
     throw refusal("'strategy' must be an object with a name and a function choose, such as roundRobin()");
+  }
+  if (
+    tenants !== undefined &&
+    !Array.isArray(tenants) &&
+    typeof (tenants as Directory)?.read !== 'function'
+  ) {
+    throw refusal("'tenants' must be a list of tenants, or a directory: { name, read }");
   }
   // What is wrong in the code is told to whoever deploys it; app settings may be mended later.
   loadSettings(settings, {});

@@ -1,22 +1,40 @@
 /** The library face: what an application, the Azure functions and the command line import. */
-export type { LeaseHeld, LeaseRecord } from './engine/lease-store.ts';
 export type {
+  AcquireLease,
+  AcquireResult,
+  LeaseAcquired,
+  LeaseHeld,
+  LeaseRecord,
+  LeaseRef,
+  LeaseStore,
+  RenewResult,
+} from './engine/lease-store.ts';
+export type {
+  BeginPlan,
+  BeginPlanResult,
   CandidateOrder,
+  CommitPlan,
   FleetSummary,
+  ListTenants,
   PlanCandidate,
+  PreviousPlan,
+  Registry,
   RunCounts,
   RunOutcome,
   TenantAuth,
   TenantDefinition,
   TenantOverrides,
   TenantRecord,
+  TenantReport,
   TenantSchedule,
   TenantStatus,
 } from './engine/registry.ts';
 export type {
   MigrationResult,
   MigrationStep,
+  SchemaControl,
   SchemaFinding,
+  SchemaInspection,
 } from './engine/schema.ts';
 export {
   type ClaimedMessage,
@@ -34,7 +52,7 @@ export {
   isMultiOutboxError,
   MultiOutboxError,
 } from './errors.ts';
-export type { Directory, DirectoryTenant } from './fleet/directory-listing.ts';
+export type { Directory, DirectoryTenant, ListedTenants } from './fleet/directory-listing.ts';
 export type { Diagnosis, ExamineOptions, Finding } from './fleet/doctor.ts';
 export type { LeaseInTenantsOptions, TenantUnderLease } from './fleet/lease-in-tenants.ts';
 export type { MigrateOptions, TenantMigration } from './fleet/migrate.ts';
@@ -94,8 +112,13 @@ export type { MessageInput } from './queue/message.ts';
 export type { QueueReport, StopReason } from './queue/report.ts';
 export type { RetryPolicy } from './queue/retry.ts';
 export type { DeadLetters, StoredMessages } from './queue/stored-messages.ts';
-export type { DurationInput } from './settings/values.ts';
-export { loadSettings, parseDuration, type Settings, type SettingsInput } from './settings.ts';
+export {
+  type DurationInput,
+  loadSettings,
+  parseDuration,
+  type Settings,
+  type SettingsInput,
+} from './settings.ts';
 export { exportTelemetry, type TelemetryExport } from './telemetry/export.ts';
 export type { LogFields, Logger } from './telemetry/logger.ts';
 export type { TraceHeaders } from './telemetry/trace-headers.ts';

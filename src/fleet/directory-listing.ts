@@ -20,10 +20,11 @@ export interface Directory {
    */
   readonly name: string;
   /** Lists all tenants. @param signal fires when it takes too long, and when the multi-outbox is closed */
-  read(signal: AbortSignal): Tenants | Promise<Tenants>;
+  read(signal: AbortSignal): ListedTenants | Promise<ListedTenants>;
 }
 
-type Tenants = Iterable<DirectoryTenant> | AsyncIterable<DirectoryTenant>;
+/** All tenants of a directory, in any order. */
+export type ListedTenants = Iterable<DirectoryTenant> | AsyncIterable<DirectoryTenant>;
 
 /** What was read, checked. */
 export interface Listing {

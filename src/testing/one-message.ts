@@ -1,6 +1,7 @@
 import type {
   BeginRequest,
   BeginResult,
+  ClaimedMessage,
   Outcome,
   SettledMessage,
   SettleRequest,
@@ -36,13 +37,20 @@ export class OneMessage implements Pick<WorkQueue, 'name' | 'begin' | 'settle' |
   async begin(request: BeginRequest): Promise<BeginResult> {
     const begun = await this.#queue.begin({ ...request, claim: all });
     if (begun.status !== 'claimed') return begun;
-    const own = begun.messages.find(({ messageId }) => messageId === this.#messageId);
+    const own = this.#startable(begun.messages);
     this.#sequence = own?.sequence;
     this.#others = begun.messages
       .filter((message) => message !== own)
       .map(({ sequence }) => ({ sequence, kind: 'release', delayMs: 0 }));
     const messages = own ? [{ ...own, attempt: this.#attempt ?? own.attempt }] : [];
     return { ...begun, messages, more: false };
+  }
+
+  /** A claim hands out messages of one ordering key together, in their order: an earlier one has to come first. */
+  #startable(messages: readonly ClaimedMessage[]): ClaimedMessage | undefined {
+    const own = messages.find(({ messageId }) => messageId === this.#messageId);
+    if (own === undefined || own.orderingKey === null) return own;
+    return messages.find(({ orderingKey }) => orderingKey === own.orderingKey) === own ? own : undefined;
   }
 
   /** The run ends with the message: it is released in place of the next claim. */

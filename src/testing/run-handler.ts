@@ -1,9 +1,10 @@
 /** One attempt of one message, by a real dispatch run that gets no other message. */
 import type { TenantDatabase } from '../engine/engine.ts';
 import type { Outcome, WorkQueue } from '../engine/work-queue.ts';
-import { MultiOutboxError } from '../errors.ts';
+import { type ErrorCode, MultiOutboxError } from '../errors.ts';
 import type { Handler } from '../queue/handler.ts';
 import { HandlerSet } from '../queue/handler-set.ts';
+import { interrupted } from '../queue/outcome.ts';
 import { type QueueRunOptions, runQueue } from '../queue/run.ts';
 import type { Settings } from '../settings.ts';
 import { OneMessage } from './one-message.ts';
@@ -49,6 +50,8 @@ export async function attemptOnce(
   if (attempt !== undefined && !(Number.isInteger(attempt) && attempt > 0)) {
     throw invalid(`'attempt' is ${attempt}; it must be a whole number from 1 on`);
   }
+  // Such a run claims nothing.
+  if (signal?.aborted) return told(interrupted);
   const only = new OneMessage(database.queue(handler.queue), messageId, attempt);
   const report = await runQueue({
     ...surroundings,
@@ -67,7 +70,7 @@ export async function attemptOnce(
   if (report.status === 'held') {
     throw invalid('the handler cannot be run while a dispatch run of the same tenant goes on; wait for it');
   }
-  if (report.error) throw new MultiOutboxError('DATABASE_ERROR', report.error.message);
+  if (report.error) throw new MultiOutboxError(report.error.code as ErrorCode, report.error.message);
   if (only.outcome === undefined) {
     throw invalid(
       `message ${messageId} cannot be started now: it is settled, or waits behind another message of its ordering key; give it another id or key, or drain first`,

@@ -208,11 +208,18 @@ describe('in a project', () => {
     expect(output).toBe('true\n');
   });
 
+  const exporting: Readonly<Record<string, string>> = {
+    cjs: 'module.exports =',
+    // As compilers make it of an ES module.
+    js: "Object.defineProperty(exports, '__esModule', { value: true }); exports.default =",
+    mjs: 'export default',
+  };
   const cli = (...args: string[]) => project.node('node_modules/multi-outbox/dist/cli.js', ...args);
 
   test.each([
     ['cjs', 'this one', `const { defineHandler, PermanentError } = require('multi-outbox');`],
     ['mjs', 'this one', `import { defineHandler, PermanentError } from 'multi-outbox';`],
+    ['js', 'this one', `const { defineHandler, PermanentError } = require('multi-outbox');`],
     ['cjs', 'another', `const { defineHandler, PermanentError } = require('./other/dist/index.js');`],
     ['mjs', 'another', `import { defineHandler, PermanentError } from './other/dist/esm/index.js';`],
   ])(
@@ -221,10 +228,7 @@ describe('in a project', () => {
       cpSync(packed.folder, project.file('other'), { recursive: true });
       const handlers =
         "[defineHandler({ topic: 'refused', handle() { throw new PermanentError('no good'); } })]";
-      project.write(
-        `handlers.${kind}`,
-        `${imports}\n${kind === 'cjs' ? 'module.exports =' : 'export default'} ${handlers};`,
-      );
+      project.write(`handlers.${kind}`, `${imports}\n${exporting[kind]} ${handlers};`);
       await cli('tenants', 'add', 'acme');
       await cli('enqueue', 'acme', 'refused', 'x');
       const { output } = await cli('tick', '--handlers', `handlers.${kind}`, '--json');

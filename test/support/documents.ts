@@ -64,7 +64,7 @@ export class UserProject {
     const { folder } = packedPackage();
     symlinkSync(folder, this.file('node_modules/multi-outbox'));
     symlinkSync(path.join(folder, 'dist/cli.js'), this.file('node_modules/.bin/multi-outbox'));
-    for (const name of ['valibot', 'mssql', '@types']) {
+    for (const name of ['valibot', 'mssql', '@types', '@azure']) {
       symlinkSync(path.join(root, 'node_modules', name), this.file(`node_modules/${name}`));
     }
     writeFileSync(this.file('package.json'), '{"type":"module","scripts":{"cli":"multi-outbox"}}');
