@@ -58,7 +58,7 @@ async function importDefault(file: string): Promise<unknown> {
     throw refused(file, 'there is no such file; check --handlers or MULTI_OUTBOX_HANDLERS');
   resolveOwnPackage();
   try {
-    return (await import(pathToFileURL(path).href)).default;
+    return defaultOf(await import(pathToFileURL(path).href));
   } catch (error) {
     const unsupported = (error as NodeJS.ErrnoException | null)?.code === 'ERR_UNKNOWN_FILE_EXTENSION';
     throw refused(
@@ -67,6 +67,14 @@ async function importDefault(file: string): Promise<unknown> {
       error,
     );
   }
+}
+
+/** Of CommonJS that was compiled from an ES module, Node takes the whole of its exports for the default. */
+function defaultOf(module: { readonly default?: unknown }): unknown {
+  const exported = module.default as
+    | { readonly __esModule?: unknown; readonly default?: unknown }
+    | undefined;
+  return exported?.__esModule === true ? exported.default : exported;
 }
 
 /**

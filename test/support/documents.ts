@@ -112,9 +112,11 @@ export class UserProject {
     const PATH = [this.file('node_modules/.bin'), path.dirname(process.execPath), process.env.PATH].join(
       path.delimiter,
     );
-    return run(command, args, {
+    const running = run(command, args, {
       cwd: this.folder,
       env: { ...process.env, PATH, NODE_NO_WARNINGS: '1', NODE_OPTIONS: `--import ${stopHost}`, ...this.env },
     });
+    running.child.stdin?.end();
+    return running;
   }
 }
