@@ -1,0 +1,10 @@
+/** Mutants that no test can tell from the original, each read and reasoned about. One that matches nothing is reported. */
+export interface Equivalent {
+  readonly file: string;
+  /** The line of the mutant, trimmed. */
+  readonly line: string;
+  readonly mutant: string;
+  readonly why: string;
+}
+
+export const equivalents: readonly Equivalent[] = [];
