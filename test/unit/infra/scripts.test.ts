@@ -56,7 +56,7 @@ describeWithShell('scripts that follow a deployment', () => {
     ]);
   });
 
-  test('the identity gets a role that the migrations make, in the registry and in tenant databases', () => {
+  test('the identity gets a role that the migrations make, in the registry and in tenant databases (text of the scripts, no server)', () => {
     const [, role] =
       /@Role sysname = N'\$\(Schema\)(\w+)'/.exec(readTopFile('infra/scripts/identity-user.sql')) ?? [];
     const sql = findFiles('sql/**/*.sql').map(readTopFile);
