@@ -8,7 +8,10 @@ export class Copy {
   readonly root = realpathSync(mkdtempSync(path.join(tmpdir(), 'multi-outbox-mutation-')));
 
   constructor(from: string) {
-    const listed = execFileSync('git', ['ls-files', '-coz', '--exclude-standard'], { cwd: from, encoding: 'utf8' });
+    const listed = execFileSync('git', ['ls-files', '-coz', '--exclude-standard'], {
+      cwd: from,
+      encoding: 'utf8',
+    });
     for (const file of new Set(listed.split('\0').filter(Boolean)))
       cpSync(path.join(from, file), path.join(this.root, file), { force: true });
     symlinkSync(path.join(from, 'node_modules'), path.join(this.root, 'node_modules'));

@@ -53,7 +53,9 @@ export default class MutationEnvironment extends TestEnvironment {
     const ran: RanTest = { file: this.#file, name: nameOf(test), ms: test.duration ?? 0, reached };
     this.#order.ran.push(ran);
     if (test.errors.length === 0 || this.#order.only === undefined) return;
-    const message = test.errors.map((error) => String(Array.isArray(error) ? (error[0] ?? error[1]) : error)).join('\n');
+    const message = test.errors
+      .map((error) => String(Array.isArray(error) ? (error[0] ?? error[1]) : error))
+      .join('\n');
     this.#order.failure ??= { test: ran.name, message };
   }
 }

@@ -3,11 +3,7 @@
  * container stay out, so that a survivor may yet be found by one of them.
  */
 export const testsOf: Readonly<Record<string, readonly string[]>> = {
-  'src/lease': [
-    'test/unit/lease',
-    'test/integration/leases.test.ts',
-    'test/integration/run/lease.test.ts',
-  ],
+  'src/lease': ['test/unit/lease', 'test/integration/leases.test.ts', 'test/integration/run/lease.test.ts'],
   'src/local': ['test/unit/local', 'test/integration/face.test.ts', 'test/integration/isolation.test.ts'],
   'src/engine/sqlite/queue': ['test/unit/sqlite', 'test/conformance/sqlite.conformance.test.ts'],
   'src/fleet': [

@@ -45,7 +45,10 @@ export class Judge {
     const start = performance.now();
     for (const file of this.#testFiles) {
       const answer = await this.#runner.run({ file }, 600_000);
-      if (typeof answer === 'string' || answer.failure) throw new Error(`${file} does not pass without a mutant: ${typeof answer === 'string' ? answer : answer.failure!.message}`);
+      if (typeof answer === 'string' || answer.failure)
+        throw new Error(
+          `${file} does not pass without a mutant: ${typeof answer === 'string' ? answer : answer.failure!.message}`,
+        );
       tests += answer.ran.length;
       for (const test of answer.ran)
         for (const site of [...test.reached, ...answer.outside]) {
@@ -55,7 +58,9 @@ export class Judge {
     }
     for (const [file, source] of this.#sources) this.#copy.write(file, source);
     await this.#runner.stop();
-    print(`${tests} tests in ${this.#testFiles.length} files, ${Math.round((performance.now() - start) / 1000)} s`);
+    print(
+      `${tests} tests in ${this.#testFiles.length} files, ${Math.round((performance.now() - start) / 1000)} s`,
+    );
   }
 
   async judge(mutant: Mutant): Promise<Verdict> {
@@ -114,11 +119,17 @@ const isPassed = (ended: Ended) => typeof ended !== 'string' && ended.failure ==
 function verdictOf(ended: Ended, file: string, tests: number): Verdict {
   if (ended === 'died') return { is: 'died', tests };
   if (ended === 'timeout') return { is: 'timed out', tests };
-  return { is: isTimeout(ended) ? 'timed out' : 'killed', by: `${file}: ${ended.failure?.test ?? 'loading'}`, tests };
+  return {
+    is: isTimeout(ended) ? 'timed out' : 'killed',
+    by: `${file}: ${ended.failure?.test ?? 'loading'}`,
+    tests,
+  };
 }
 
 /** By test file, the file whose tests take the least first. */
 function cheapestFirst(tests: Iterable<RanTest>): RanTest[][] {
   const costOf = (its: readonly RanTest[]) => its.reduce((sum, { ms }) => sum + ms, 0);
-  return [...Map.groupBy(tests, ({ file }) => file).values()].sort((one, other) => costOf(one) - costOf(other));
+  return [...Map.groupBy(tests, ({ file }) => file).values()].sort(
+    (one, other) => costOf(one) - costOf(other),
+  );
 }

@@ -33,7 +33,8 @@ const leastScore = 0.95;
 const root = path.resolve(import.meta.dirname, '../..');
 const print = (line = '') => process.stdout.write(`${line}\n`);
 
-const lineOf = ({ file, line }: Mutant) => readFileSync(path.join(root, file), 'utf8').split('\n')[line - 1]!.trim();
+const lineOf = ({ file, line }: Mutant) =>
+  readFileSync(path.join(root, file), 'utf8').split('\n')[line - 1]!.trim();
 const short = (text: string) => text.replace(/\s+/g, ' ').slice(0, 90);
 const change = ({ original, mutated }: Mutant) => `${short(original)} → ${short(mutated) || 'nothing'}`;
 const matches = (mutant: Mutant, { file, line, mutant: text }: Equivalent) =>
@@ -62,7 +63,9 @@ function filesOf(pattern: string, ending: string): string[] {
 async function testFolder(target: string): Promise<boolean> {
   const folder = Object.keys(testsOf).find((one) => target === one || target.startsWith(`${one}/`));
   if (folder === undefined) throw new Error(`No tests are known for ${target}.\n${usage}`);
-  const all = filesOf(target, '.ts').flatMap((file) => mutantsOf(file, readFileSync(path.join(root, file), 'utf8')));
+  const all = filesOf(target, '.ts').flatMap((file) =>
+    mutantsOf(file, readFileSync(path.join(root, file), 'utf8')),
+  );
   const isEquivalent = (mutant: Mutant) => equivalents.some((one) => matches(mutant, one));
   const candidates = all.filter((mutant) => !isEquivalent(mutant));
   const size = Number(values.sample ?? candidates.length);
@@ -78,7 +81,10 @@ async function testFolder(target: string): Promise<boolean> {
   }
 
   const copy = new Copy(root);
-  const judge = new Judge(copy, testsOf[folder]!.flatMap((tests) => filesOf(tests, '.test.ts')));
+  const judge = new Judge(
+    copy,
+    testsOf[folder]!.flatMap((tests) => filesOf(tests, '.test.ts')),
+  );
   try {
     await judge.prepare(mutants, print);
     const verdicts = new Map<Mutant, Verdict>();
@@ -94,7 +100,8 @@ async function testFolder(target: string): Promise<boolean> {
     }
     const unsound = await judge.failingWithoutMutant([...verdicts.values()]);
     for (const test of unsound) print(`  fails without any mutant, so that it proves nothing: ${test}`);
-    const count = (is: Verdict['is']) => [...verdicts.values()].filter((one) => one.is === is && !unsound.has(one.by ?? '')).length;
+    const count = (is: Verdict['is']) =>
+      [...verdicts.values()].filter((one) => one.is === is && !unsound.has(one.by ?? '')).length;
     const found = count('killed') + count('timed out') + count('died');
     const score = mutants.length === 0 ? 1 : found / mutants.length;
     print(

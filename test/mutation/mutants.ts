@@ -55,9 +55,21 @@ const operators: Record<string, string> = {
   '--': '++',
 };
 /** Methods that may be mistaken for one another, and those that can be left out: `x.sort()` becomes `x`. */
-const methods: Record<string, string> = { min: 'max', max: 'min', some: 'every', every: 'some', ceil: 'floor' };
+const methods: Record<string, string> = {
+  min: 'max',
+  max: 'min',
+  some: 'every',
+  every: 'some',
+  ceil: 'floor',
+};
 const steps = new Set(['filter', 'sort', 'toSorted', 'reverse', 'slice', 'trim']);
-const tests = new Set(['IfStatement', 'ConditionalExpression', 'WhileStatement', 'DoWhileStatement', 'ForStatement']);
+const tests = new Set([
+  'IfStatement',
+  'ConditionalExpression',
+  'WhileStatement',
+  'DoWhileStatement',
+  'ForStatement',
+]);
 const removable = new Set(['ExpressionStatement', 'ThrowStatement', 'BreakStatement', 'ContinueStatement']);
 const wrappers = new Set(['TSAsExpression', 'TSNonNullExpression', 'TSSatisfiesExpression']);
 const skipped = /^(Import|TS|ExportAll|Directive|InterpreterDirective)/;
@@ -68,8 +80,12 @@ export function mutantsOf(file: string, source: string): Mutant[] {
 
   function visit(node: Node, parent: Node, role: string, outer: Site): void {
     if (skipped.test(node.type) && !wrappers.has(node.type)) return;
-    if (wrappers.has(node.type)) return visit(node.expression, parent, role, outer);
-    const isBody = role === 'body' && parent.type === 'ArrowFunctionExpression' && node.type !== 'BlockStatement';
+    if (wrappers.has(node.type)) {
+      visit(node.expression, parent, role, outer);
+      return;
+    }
+    const isBody =
+      role === 'body' && parent.type === 'ArrowFunctionExpression' && node.type !== 'BlockStatement';
     const site = isBody
       ? { start: node.start, end: node.end }
       : role === 'list'
@@ -83,7 +99,8 @@ export function mutantsOf(file: string, source: string): Mutant[] {
     };
     mutate(node, parent, role, source, replaceSpan);
     for (const [field, value] of Object.entries(node)) {
-      if (['loc', 'typeAnnotation', 'returnType', 'typeParameters', 'superTypeParameters'].includes(field)) continue;
+      if (['loc', 'typeAnnotation', 'returnType', 'typeParameters', 'superTypeParameters'].includes(field))
+        continue;
       const inList = (node.type === 'BlockStatement' || node.type === 'Program') && field === 'body';
       const isCase = node.type === 'SwitchCase' && field === 'consequent';
       for (const child of Array.isArray(value) ? value : [value]) {
@@ -93,7 +110,9 @@ export function mutantsOf(file: string, source: string): Mutant[] {
     }
   }
 
-  const { program } = parse(source, { sourceType: 'module', plugins: ['typescript'] }) as unknown as { program: Node };
+  const { program } = parse(source, { sourceType: 'module', plugins: ['typescript'] }) as unknown as {
+    program: Node;
+  };
   visit(program, program, 'program', { start: 0, end: null });
   return mutants.sort((one, other) => one.start - other.start || one.end - other.end);
 }
@@ -130,7 +149,8 @@ function mutate(node: Node, parent: Node, role: string, source: string, replace:
       break;
     }
     case 'AssignmentExpression':
-      if (node.operator in operators) between(node.left, node.right, node.operator, operators[node.operator]!);
+      if (node.operator in operators)
+        between(node.left, node.right, node.operator, operators[node.operator]!);
       break;
     case 'UpdateExpression': {
       const at = node.prefix ? node.start : node.end - 2;

@@ -14,10 +14,10 @@ const rules: readonly [pattern: RegExp, mutated: string][] = [
   [/\bmin\(/gi, 'max('],
   [/\bmax\(/gi, 'min('],
   [/\bNOT EXISTS\b/g, 'EXISTS'],
-  [/(?<=\bSET (?:(?!WHERE)[^])*= )0\b/g, '1'],
-  [/(?<=\bSET (?:(?!WHERE)[^])*= )1\b/g, '0'],
-  [/(?<=\bSET (?:(?!WHERE)[^])*)\bIS NOT NULL\b/g, 'IS NULL'],
-  [/(?<=\bSET (?:(?!WHERE)[^])*)\bcoalesce\((\w+), \w+\)/g, '$1'],
+  [/(?<=\bSET (?:(?!WHERE)[\s\S])*= )0\b/g, '1'],
+  [/(?<=\bSET (?:(?!WHERE)[\s\S])*= )1\b/g, '0'],
+  [/(?<=\bSET (?:(?!WHERE)[\s\S])*)\bIS NOT NULL\b/g, 'IS NULL'],
+  [/(?<=\bSET (?:(?!WHERE)[\s\S])*)\bcoalesce\((\w+), \w+\)/g, '$1'],
 ];
 
 /** The places in a piece of SQL: where from, where to, and what stands there instead. */

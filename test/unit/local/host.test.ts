@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { type LocalHostOptions, runLocalHost } from '../../../src/local/host.ts';
 import { type Deferred, deferred } from '../../support/deferred.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
@@ -297,30 +298,11 @@ describe('its end (D5)', () => {
   });
 
   test('D5: a signal that lives on keeps no listener of a host’s pauses', async () => {
-    const stop = new AbortController();
-    const listeners = { added: 0, removed: 0 };
-    const { addEventListener, removeEventListener } = stop.signal;
-    stop.signal.addEventListener = (...given: Parameters<typeof addEventListener>) => {
-      listeners.added++;
-      addEventListener.apply(stop.signal, given);
-    };
-    stop.signal.removeEventListener = (...given: Parameters<typeof removeEventListener>) => {
-      listeners.removed++;
-      removeEventListener.apply(stop.signal, given);
-    };
-    const never = { onPlan() {}, onRun() {}, dispatch: jest.fn() };
-    const running = runLocalHost({
-      ...never,
-      plan: async () => planOf(),
-      intervalMs,
-      parallelRuns: 1,
-      signal: stop.signal,
-      logger: recordingLogger(),
-    });
+    const one = host([]);
     await pass(10 * intervalMs);
-    expect(listeners).toEqual({ added: 11, removed: 10 });
-    stop.abort();
-    await running;
-    expect(listeners).toEqual({ added: 11, removed: 11 });
+    expect(one.plans).toHaveLength(11);
+    expect(getEventListeners(one.stop.signal, 'abort')).toHaveLength(1);
+    await stopped(one);
+    expect(getEventListeners(one.stop.signal, 'abort')).toEqual([]);
   });
 });
