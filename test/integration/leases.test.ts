@@ -151,7 +151,11 @@ describe.each([
     ['queue:mine', {}, /one of the system/],
     ['', {}, /name must be/],
     ['a\tb', {}, /name must be/],
+    ['a\u007fb', {}, /name must be/],
+    ['a\ud800b', {}, /name must be/],
     ['report', { owner: ' ' }, /owner must be/],
+    ['report', { owner: 'x'.repeat(201) }, /owner must be/],
+    ['report', { context: ['text'] as never }, /context must be/],
     ['report', { durationMs: 99 }, /from 100ms to 1d/],
     ['report', { durationMs: '25h' }, /from 100ms to 1d/],
     ['report', { durationMs: 'soon' }, /from 100ms to 1d/],
@@ -173,7 +177,36 @@ describe.each([
     await expect(one.acquire(name, { context: `${context}x` })).rejects.toMatchObject(
       refused(/context must/),
     );
-    await (await one.acquire(name, { context }))!.release();
+    await (await one.acquire(name, { context, owner: name }))!.release();
+  });
+
+  test.each([100, '1d'])('L5: %p is a duration that can be asked for', async (durationMs) => {
+    const [one] = await hosts();
+    const lease = await one.acquire('report', { durationMs });
+    expect(lease!.fence).toBe(1);
+    await lease!.release();
+  });
+
+  test('L5: a signal that has fired before: the lease is not even asked for', async () => {
+    const [one] = await hosts();
+    const signal = AbortSignal.abort('enough');
+    const aborted = { code: 'ABORTED', cause: 'enough' };
+    await expect(one.acquire('report', { signal })).rejects.toMatchObject(aborted);
+    expect((await one.list()).map(({ name }) => name)).not.toContain('report');
+  });
+
+  test('L5: a signal that fires while the lease is being acquired: it is given back', async () => {
+    const [one, other] = await hosts();
+    const stop = new AbortController();
+    const acquired = one.acquire('report', { signal: stop.signal });
+    stop.abort('enough');
+    await expect(acquired).rejects.toMatchObject({ code: 'ABORTED', cause: 'enough' });
+    expect(await other.acquire('report')).toMatchObject({ fence: 2 });
+    // A lease that another holds is not given back.
+    const again = new AbortController();
+    const refused = one.withLease('report', { signal: again.signal }, () => 'never');
+    again.abort();
+    expect(await refused).toMatchObject({ status: 'held' });
   });
 });
 
