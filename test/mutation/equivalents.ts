@@ -7,4 +7,11 @@ export interface Equivalent {
   readonly why: string;
 }
 
-export const equivalents: readonly Equivalent[] = [];
+export const equivalents: readonly Equivalent[] = [
+  {
+    file: 'src/local/host.ts',
+    line: 'let waiting = true;',
+    mutant: 'true → false',
+    why: 'A plan sets it before anything reads it.',
+  },
+];

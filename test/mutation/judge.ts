@@ -27,6 +27,8 @@ export class Judge {
   /** By site; a test that is listed under a file's name is reached while the file is loaded. */
   readonly #reaching = new Map<string, Set<RanTest>>();
 
+  readonly #killers = new Set<string>();
+
   constructor(copy: Copy, testFiles: readonly string[]) {
     this.#copy = copy;
     this.#testFiles = testFiles;
@@ -70,12 +72,13 @@ export class Judge {
     const tests = reaching.size;
     this.#copy.write(file, source.slice(0, start) + mutated + source.slice(end));
     try {
-      for (const its of cheapestFirst(reaching)) {
+      for (const its of cheapestFirst(reaching).flatMap((file) => this.#promisingFirst(file))) {
         const ended = await this.#run(its);
         if (isPassed(ended)) continue;
         const verdict = verdictOf(ended, its[0]!.file, tests);
         // Once more: on a busy machine anything may take long.
         if (verdict.is !== 'killed' && isPassed(await this.#run(its))) continue;
+        if (verdict.by !== undefined) this.#killers.add(verdict.by);
         return verdict;
       }
       return { is: 'survived', tests };
@@ -105,6 +108,17 @@ export class Judge {
 
   stop(): Promise<void> {
     return this.#runner.stop();
+  }
+
+  /** Tests of one file that take long: those that have found a mutant before run first, the others after them. */
+  #promisingFirst(tests: RanTest[]): RanTest[][] {
+    const isPromising = ({ file, name }: RanTest) => this.#killers.has(`${file}: ${name}`);
+    const { true: promising = [], false: others = [] } = Object.groupBy(
+      tests,
+      (test) => `${isPromising(test)}`,
+    );
+    const ms = others.reduce((sum, test) => sum + test.ms, 0);
+    return ms < 1_000 ? [tests] : [promising, others].filter(({ length }) => length > 0);
   }
 
   #run(tests: readonly RanTest[]): Promise<Ended> {

@@ -70,9 +70,9 @@ describe('the lease of a run (D1, L4)', () => {
     await queue.enqueue(messages(3));
     const gate = deferred();
     let ended = 0;
-    const handler = orders(({ payload }) => {
-      if (payload === '1') return gate.promise;
-      ended++;
+    const handler = orders(async ({ payload }) => {
+      if (payload === '1') await gate.promise;
+      else ended++;
     });
     const running = run(queue, [handler], { dispatch: { leaseMs } });
     await until('the quick ones have ended', () => ended === 2);
@@ -135,9 +135,9 @@ describe('a lease that is lost in the middle (D5, Q8)', () => {
     await queue.enqueue(messages(3));
     const gate = deferred();
     let ended = 0;
-    const handler = orders(({ payload }) => {
-      if (payload !== '1') return gate.promise;
-      ended++;
+    const handler = orders(async ({ payload }) => {
+      if (payload === '1') ended++;
+      else await gate.promise;
     });
     const late = withFaults(queue, {
       settle: async (real, request) => {

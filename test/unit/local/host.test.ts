@@ -29,11 +29,14 @@ interface Running {
   end(tenantId: string, more?: boolean): Promise<void>;
 }
 
+interface HostFields {
+  parallelRuns?: number;
+  plan?: LocalHostOptions['plan'];
+  every?: number;
+}
+
 /** A host over a list of due tenants: a plan takes as many as it is asked for, and says whether more are left. */
-function host(
-  due: string[],
-  { parallelRuns = 2, plan }: { parallelRuns?: number; plan?: LocalHostOptions['plan'] } = {},
-): Running {
+function host(due: string[], { parallelRuns = 2, plan, every = intervalMs }: HostFields = {}): Running {
   const start = Date.now();
   const stop = new AbortController();
   const logger = recordingLogger();
@@ -55,7 +58,7 @@ function host(
       const { more } = await run.promise.finally(() => runs.delete(request.tenantId));
       return { ...reportOf(request), more };
     },
-    intervalMs,
+    intervalMs: every,
     parallelRuns,
     signal: stop.signal,
     logger,
@@ -152,11 +155,20 @@ describe('the continuous host plans (F3)', () => {
   });
 
   test('F3: a plan that chose none, though tenants stay due, is not repeated before the interval', async () => {
-    const one = host([], { plan: async () => ({ ...planOf(), more: true }) });
+    const chosen = ['a'];
+    const one = host([], { plan: async () => ({ ...planOf(...chosen.splice(0)), more: true }) });
     await pass(intervalMs - 1);
-    expect(one.plans).toHaveLength(1);
+    // The second plan followed the first at once, since that one had chosen a tenant.
+    expect([one.started, one.plans.length]).toEqual([['a'], 2]);
     await pass(1);
-    expect(one.plans).toHaveLength(2);
+    expect(one.plans).toHaveLength(3);
+    await stopped(one);
+  });
+
+  test('F3: an interval longer than the longest pause after a failure is kept', async () => {
+    const one = host([], { every: 60_000 });
+    await pass(120_000);
+    expect(one.plans.map(({ at }) => at)).toEqual([0, 60_000, 120_000]);
     await stopped(one);
   });
 
@@ -228,7 +240,7 @@ describe('trouble of one does not stop the host (D8)', () => {
     expect(one.started).toEqual(['a', 'b', 'c']);
     expect(one.logger.lines.map(({ level, fields }) => ({ level, ...fields }))).toEqual([
       { level: 'error', tenantId: 'a', error: 'no such tenant' },
-      { level: 'error', tenantId: 'b', error: undefined },
+      { level: 'error', tenantId: 'b', error: 'not an error' },
     ]);
     expect(one.events).toEqual(['plan of 1', 'a starts', 'plan of 1', 'b starts', 'plan of 1', 'c starts']);
     await stopped(one);
@@ -246,7 +258,7 @@ describe('trouble of one does not stop the host (D8)', () => {
     await pass(92_000);
     expect(one.plans.map(({ at }) => at)).toEqual([0, 2_000, 6_000, 14_000, 30_000, 60_000, 90_000]);
     expect(one.logger.lines[0]).toMatchObject({ level: 'error', fields: { error: 'the registry is away' } });
-    expect(one.logger.lines[1]).toMatchObject({ level: 'error', fields: { error: undefined } });
+    expect(one.logger.lines[1]).toMatchObject({ level: 'error', fields: { error: 'not an error' } });
     isAway = false;
     await pass(28_000 + 2 * intervalMs);
     expect(one.plans.slice(-3).map(({ at }) => at)).toEqual([120_000, 121_000, 122_000]);
@@ -256,6 +268,25 @@ describe('trouble of one does not stop the host (D8)', () => {
     expect(one.plans.slice(-2).map(({ at }) => at)).toEqual([123_000, 125_000]);
     await stopped(one);
   });
+});
+
+test('F3: backlog that a run leaves meanwhile does not shorten the pause after a plan that failed', async () => {
+  const failure = deferred<never>();
+  let plans = 0;
+  const one = host([], {
+    plan: async () => {
+      plans++;
+      return plans === 1 ? planOf('a') : failure.promise;
+    },
+  });
+  await pass(intervalMs);
+  await one.end('a', true);
+  failure.reject(new Error('away'));
+  await pass(2 * intervalMs - 1);
+  expect(plans).toBe(2);
+  await pass(1);
+  expect(plans).toBe(3);
+  await stopped(one);
 });
 
 describe('its end (D5)', () => {
@@ -278,16 +309,19 @@ describe('its end (D5)', () => {
     expect(one.plans).toHaveLength(1);
   });
 
-  test('D5: a signal that fires while a plan is under way: it ends after the plan, without a pause', async () => {
-    const plan = deferred();
-    const one = host([], { plan: () => plan.promise.then(() => ({ ...planOf('a'), more: true })) });
-    await pass(0);
-    one.stop.abort();
-    plan.resolve();
-    await pass(0);
-    await one.end('a');
-    expect([one.ended(), one.plans.length, jest.getTimerCount()]).toEqual([true, 1, 0]);
-  });
+  test.each([[['a']], [[]]])(
+    'D5: a signal that fires while a plan is under way: it ends after the plan, without a pause (chosen: %j)',
+    async (chosen: string[]) => {
+      const plan = deferred();
+      const one = host([], { plan: () => plan.promise.then(() => ({ ...planOf(...chosen), more: true })) });
+      await pass(0);
+      one.stop.abort();
+      plan.resolve();
+      await pass(0);
+      for (const tenantId of chosen) await one.end(tenantId);
+      expect([one.ended(), one.plans.length, jest.getTimerCount()]).toEqual([true, 1, 0]);
+    },
+  );
 
   test('D5: a signal that has fired already: nothing is planned', async () => {
     const plan = jest.fn();
