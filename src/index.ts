@@ -75,7 +75,7 @@ export {
   type Message,
   PermanentError,
   RetryAfter,
-  RetryLater,
+  Snooze,
 } from './queue/handler.ts';
 export type { QueueReport, StopReason } from './queue/report.ts';
 export type { RetryPolicy } from './queue/retry.ts';

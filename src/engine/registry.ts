@@ -49,7 +49,7 @@ export interface RunCounts {
   readonly done: number;
   readonly retried: number;
   readonly dead: number;
-  /** Given back unstarted or by RetryLater. */
+  /** Released unstarted, or snoozed by the handler. */
   readonly released: number;
   readonly parked: number;
   /** Outcomes that could not be written because the row was no longer ours (Q8). */

@@ -12,7 +12,7 @@
  * back* and are kept out of the index that a claim reads, so that a long line costs the others nothing. After
  * outcomes are applied the new head of each line touched is let forward.
  */
-import type { AcquireLease, LeaseHeld, LeaseRef } from './lease-store.ts';
+import type { AcquireLease, LeaseRef } from './lease-store.ts';
 
 /** The work queues a tenant database has. */
 export const queueNames = ['outbox', 'inbox'] as const;
@@ -161,8 +161,16 @@ export interface Claim {
   readonly purged: number;
 }
 
+/** Another run has the queue's lease; nothing was touched. */
+export interface LeasedElsewhere {
+  readonly status: 'leased-elsewhere';
+  readonly owner: string;
+  /** Milliseconds until it runs out, by the database's clock; at least 0. */
+  readonly expiresInMs: number;
+}
+
 export type BeginResult =
-  | LeaseHeld
+  | LeasedElsewhere
   /** Nothing to claim; the lease is free again. */
   | (Claim & { readonly status: 'idle'; readonly recovered: number })
   | (Claim & {
@@ -175,7 +183,7 @@ export type BeginResult =
 
 export interface SettleRequest {
   readonly lease: LeaseRef;
-  /** The lease is renewed to now + this, unless it is released. */
+  /** Milliseconds: the lease is renewed to now + this, unless it is released. */
   readonly leaseMs: number;
   readonly outcomes: readonly SettledMessage[];
   /**
@@ -188,22 +196,22 @@ export interface SettleRequest {
    * - `claim` the next batch. `solo` says that nothing else of this run is in flight after these outcomes, so
    *   that a recovered message may be handed out alone (Q7), and that the lease is to be released when there is
    *   nothing to claim.
-   * - `keep` renews only.
-   * - `release` gives the lease back.
+   * - `renew-lease` renews only.
+   * - `release-lease` ends the run. A `release` among the outcomes is a message's.
    */
   readonly then:
     | ({ readonly do: 'claim'; readonly solo: boolean } & ClaimLimits)
-    | { readonly do: 'keep' | 'release' };
+    | { readonly do: 'renew-lease' | 'release-lease' };
   readonly retention?: Retention;
 }
 
 export interface SettleResult extends Claim {
-  /** `lost`: owner or fence no longer match; nothing was claimed or renewed. */
-  readonly lease: 'held' | 'released' | 'lost';
-  /** Milliseconds until the lease runs out; 0 unless `held`. */
+  /** `lost`: another run has it, since owner or fence no longer match; nothing was claimed or renewed. */
+  readonly lease: 'renewed' | 'released' | 'lost';
+  /** Milliseconds until the lease runs out; 0 unless `renewed`. */
   readonly expiresInMs: number;
-  /** Sequences whose outcome was not applied, because the row was no longer ours (Q8). */
-  readonly lost: number[];
+  /** Sequences whose outcome was not applied, because no row of this run matched (Q8): the run reports them as lost. */
+  readonly unmatched: number[];
 }
 
 export interface TransactRequest {
@@ -271,7 +279,7 @@ export interface WorkQueue {
 
   /**
    * One round trip (Q8): applies the outcomes to rows matched on Sequence, ClaimFence and Claimed; then renews
-   * the lease and claims, or keeps, or releases. Outcomes are tried even when the lease is lost.
+   * the lease and claims, renews only, or releases the lease. Outcomes are tried even when the lease is lost.
    */
   settle(request: SettleRequest): Promise<SettleResult>;
 

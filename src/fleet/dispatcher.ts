@@ -177,7 +177,7 @@ function outcomeOf(queues: readonly QueueReport[]): RunOutcome {
   const failed = queues.find(({ status }) => status === 'failed');
   if (failed) return failed.error?.code === 'DATABASE_RESUMING' ? 'resuming' : 'failed';
   if (queues.some(({ status }) => status === 'dispatched')) return 'dispatched';
-  return queues.some(({ status }) => status === 'held') ? 'skipped' : 'idle';
+  return queues.some(({ status }) => status === 'leased-elsewhere') ? 'skipped' : 'idle';
 }
 
 function log(logger: Logger, report: RunReport): void {

@@ -1,18 +1,10 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type {
-  ClaimedMessage,
-  EnqueueResult,
-  NewMessage,
-  Outcome,
-  QueueName,
-  TransactRequest,
-} from '../engine/work-queue.ts';
+import type { ClaimedMessage, Outcome } from '../engine/work-queue.ts';
 import { MultiOutboxError } from '../errors.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import { publishPoint } from '../telemetry/points.ts';
 import type { AttemptTrace, RunTrace } from '../telemetry/spans.ts';
-import type { Handler, HandlerContext, HandlerTransaction, Message } from './handler.ts';
-import { type MessageInput, newMessages } from './message.ts';
+import { AttemptContext, type ContextSetting } from './attempt-context.ts';
+import { AttemptTransaction, type TransactionAccess, type TransactionWork } from './attempt-transaction.ts';
+import type { Handler, Message } from './handler.ts';
 import { accepted, MessageView } from './message-view.ts';
 import { outcomeOfError, outcomeOfInterruption } from './outcome.ts';
 import type { RetryPolicy } from './retry.ts';
@@ -20,23 +12,8 @@ import type { RetryPolicy } from './retry.ts';
 /** A timer that is set for longer fires at once. */
 const longestTimerMs = 2 ** 31 - 1;
 
-/** How attempts reach the tenant's database for transactions of their own. */
-export interface TransactionAccess {
-  /** As `WorkQueue.transact`. */
-  transact<T>(
-    request: Pick<TransactRequest, 'sequence' | 'signal'>,
-    work: (transaction: unknown) => Promise<T>,
-  ): Promise<T>;
-  /** Stores messages in the tenant's outbox. */
-  enqueue(messages: readonly NewMessage[], transaction: unknown): Promise<EnqueueResult[]>;
-}
-
 /** What all attempts of one dispatch run share. */
-export interface AttemptSetting {
-  readonly tenant: { readonly id: string; readonly tags: Readonly<Record<string, string>> };
-  readonly queue: QueueName;
-  readonly fence: number;
-  readonly logger: Logger;
+export interface AttemptSetting extends ContextSetting {
   readonly retry: RetryPolicy;
   readonly timeoutMs: number;
   readonly random: () => number;
@@ -45,37 +22,37 @@ export interface AttemptSetting {
 }
 
 /**
- * One start of one message. `onEnd` is called once, with the outcome: when the handler has ended, its time is up, or
+ * One start of one message. `onEnded` is called once, with the outcome: when the handler has ended, its time is up, or
  * `interrupt` was called. What a handler does after that changes nothing. The end waits for a commit under way; once the
  * handler's transaction is committed the message is settled, and the outcome is Done whatever follows.
  */
 export class Attempt {
   readonly message: ClaimedMessage;
-  readonly #handler: Handler;
+  readonly handler: Handler;
   readonly #setting: AttemptSetting;
-  readonly #onEnd: (outcome: Outcome) => void;
+  readonly #onEnded: (attempt: Attempt, outcome: Outcome) => void;
   /** Made when the handler first asks for its signal: most never do. */
   #controller: AbortController | undefined;
   #aborted: { readonly reason: unknown; readonly byShutdown: boolean } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #trace: AttemptTrace | undefined;
-  #transaction: 'none' | 'open' | 'committing' | 'committed' | 'rolled back' = 'none';
+  #transaction: AttemptTransaction | undefined;
   /** While the transaction goes on: a handler that returns without waiting for it has not ended before. */
   #transacting: Promise<unknown> | undefined;
   /** The outcome that came while the transaction was being committed. */
-  #held: Outcome | undefined;
+  #outcomeAtCommit: Outcome | undefined;
   #ended = false;
 
   constructor(
     message: ClaimedMessage,
     handler: Handler,
     setting: AttemptSetting,
-    onEnd: (outcome: Outcome) => void,
+    onEnded: (attempt: Attempt, outcome: Outcome) => void,
   ) {
     this.message = message;
-    this.#handler = handler;
+    this.handler = handler;
     this.#setting = setting;
-    this.#onEnd = onEnd;
+    this.#onEnded = onEnded;
   }
 
   /** Calls the handler. A handler that returns at once ends the attempt before this returns. */
@@ -95,15 +72,7 @@ export class Attempt {
       this.#end({ kind: 'done' });
       return;
     }
-    const timeoutMs = Math.min(this.#handler.timeoutMs ?? this.#setting.timeoutMs, longestTimerMs);
-    this.#timer = setTimeout(() => {
-      const error = new Error(
-        `The handler for topic '${this.#handler.topic}' did not end within ${timeoutMs} ms.`,
-      );
-      error.name = 'TimeoutError';
-      this.abort(error);
-      this.#fail(error);
-    }, timeoutMs);
+    this.#limitTime();
     const fail = (error: unknown) => this.#fail(error);
     const succeed = () => this.#end({ kind: 'done' });
     answer.then(() => (this.#transacting ? this.#transacting.then(succeed, fail) : succeed()), fail);
@@ -115,77 +84,17 @@ export class Attempt {
     this.#controller?.abort(reason);
   }
 
-  /** Whether the message was settled, in the handler's own transaction. */
-  get settled(): boolean {
-    return this.#transaction === 'committed';
-  }
-
-  /** See `HandlerContext.transaction`. */
-  async transaction<Result>(
-    work: (tx: HandlerTransaction<never>) => Result | PromiseLike<Result>,
-  ): Promise<Result> {
-    if (this.#transaction !== 'none') {
-      throw new MultiOutboxError(
-        'INVALID_ARGUMENT',
-        'context.transaction was called twice in one attempt; do all that belongs together in one call.',
-      );
-    }
-    if (this.#ended)
-      throw new MultiOutboxError('ABORTED', 'The attempt has ended; it can begin no transaction.');
-    this.#transaction = 'open';
-    const transacting = this.#transact(work);
-    this.#transacting = transacting;
-    return transacting;
-  }
-
-  async #transact<Result>(
-    work: (tx: HandlerTransaction<never>) => Result | PromiseLike<Result>,
-  ): Promise<Result> {
-    const { transactions, tenant } = this.#setting;
-    const { sequence } = this.message;
-    try {
-      const result = await transactions.transact({ sequence, signal: this.signal }, async (driver) => {
-        const value = await work(transactionView(driver as never, transactions));
-        this.#transaction = 'committing';
-        publishPoint('commit:before', tenant.id);
-        return value;
-      });
-      this.#transaction = 'committed';
-      publishPoint('commit:after', tenant.id);
-      return result;
-    } catch (error) {
-      this.#transaction = 'rolled back';
-      throw error;
-    } finally {
-      this.#transacting = undefined;
-      if (this.#held) this.#end(this.#held);
-    }
-  }
-
   /** Ends the attempt from outside. */
   interrupt(outcome: Outcome): void {
     this.#end(outcome);
   }
 
-  #call(): unknown {
-    const { schema } = this.#handler;
-    const view = new MessageView(this.message);
-    if (schema === undefined) return this.#handle(view);
-    const checked = schema['~standard'].validate(view.data);
-    return isThenable(checked)
-      ? Promise.resolve(checked).then((result) => {
-          const data = accepted(view, result);
-          // The time may have run out while the payload was checked: then somebody else has the message.
-          return this.#ended ? undefined : this.#handle(data);
-        })
-      : this.#handle(accepted(view, checked as StandardSchemaV1.Result<unknown>));
+  /** Whether the message was settled, in the handler's own transaction. */
+  get settled(): boolean {
+    return this.#transaction?.state === 'committed';
   }
 
-  #handle(view: Message): unknown {
-    return this.#handler.handle(view as Message<never>, new Context(this.#setting, this.message, this));
-  }
-
-  /** The handler's signal. */
+  /** See `HandlerContext.signal`. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
@@ -194,9 +103,63 @@ export class Attempt {
     return this.#controller.signal;
   }
 
-  /** W3C trace context of this attempt, or of the producer when no traces are recorded. */
-  get trace(): HandlerContext['trace'] {
-    return this.#trace?.headers ?? traceOf(this.message.headers);
+  /** See `HandlerContext.transaction`. */
+  async transaction<Result>(work: TransactionWork<Result>): Promise<Result> {
+    if (this.#transaction !== undefined) {
+      throw new MultiOutboxError(
+        'INVALID_ARGUMENT',
+        'context.transaction was called twice in one attempt; do all that belongs together in one call.',
+      );
+    }
+    if (this.#ended)
+      throw new MultiOutboxError('ABORTED', 'The attempt has ended; it can begin no transaction.');
+    const { transactions, tenant } = this.#setting;
+    this.#transaction = new AttemptTransaction(transactions, tenant.id);
+    const transacting = this.#untilEnded(
+      this.#transaction.run({ sequence: this.message.sequence, signal: this.signal }, work),
+    );
+    this.#transacting = transacting;
+    return transacting;
+  }
+
+  async #untilEnded<Result>(transacting: Promise<Result>): Promise<Result> {
+    try {
+      return await transacting;
+    } finally {
+      this.#transacting = undefined;
+      if (this.#outcomeAtCommit) this.#end(this.#outcomeAtCommit);
+    }
+  }
+
+  #call(): unknown {
+    const { schema } = this.handler;
+    const view = new MessageView(this.message);
+    if (schema === undefined) return this.#handle(view);
+    const checked = schema['~standard'].validate(view.data);
+    return isThenable(checked)
+      ? Promise.resolve(checked).then((result) => {
+          const data = accepted(view, result);
+          // The time may have run out while the payload was checked: then another attempt has the message.
+          return this.#ended ? undefined : this.#handle(data);
+        })
+      : this.#handle(accepted(view, checked as StandardSchemaV1.Result<unknown>));
+  }
+
+  #handle(view: Message): unknown {
+    const context = new AttemptContext(this.#setting, this, this.#trace?.headers);
+    return this.handler.handle(view as Message<never>, context);
+  }
+
+  #limitTime(): void {
+    const timeoutMs = Math.min(this.handler.timeoutMs ?? this.#setting.timeoutMs, longestTimerMs);
+    this.#timer = setTimeout(() => {
+      const error = new Error(
+        `The handler for topic '${this.handler.topic}' did not end within ${timeoutMs} ms.`,
+      );
+      error.name = 'TimeoutError';
+      this.abort(error);
+      this.#fail(error);
+    }, timeoutMs);
   }
 
   #fail(error: unknown): void {
@@ -204,27 +167,27 @@ export class Attempt {
       this.#end(outcomeOfInterruption(error));
       return;
     }
-    const policy = { ...this.#setting.retry, ...this.#handler.retry };
+    const policy = { ...this.#setting.retry, ...this.handler.retry };
     this.#end(outcomeOfError(error, this.message.attempt, policy, this.#setting.random));
   }
 
   #end(outcome: Outcome): void {
     if (this.#ended) return;
-    if (this.#transaction === 'committing') {
-      this.#held ??= outcome;
+    if (this.#transaction?.state === 'committing') {
+      this.#outcomeAtCommit ??= outcome;
       return;
     }
     this.#ended = true;
     clearTimeout(this.#timer);
-    if (this.#transaction === 'open') this.abort(new MultiOutboxError('ABORTED', 'The attempt has ended.'));
+    if (this.#transaction?.state === 'open')
+      this.abort(new MultiOutboxError('ABORTED', 'The attempt has ended.'));
     const last: Outcome = this.settled ? { kind: 'done' } : outcome;
-    if (last.kind !== outcome.kind) this.#tellLate(outcome);
+    if (last.kind !== outcome.kind) this.#warnOfFailureAfterCommit(outcome);
     this.#trace?.end(last, this.settled);
-    this.#onEnd(last);
+    this.#onEnded(this, last);
   }
 
-  /** What went wrong after the commit; the message stays Done. */
-  #tellLate(outcome: Outcome): void {
+  #warnOfFailureAfterCommit(outcome: Outcome): void {
     const { messageId, topic } = this.message;
     this.#setting.logger.warn(
       'A handler failed after its transaction was committed; the message stays Done.',
@@ -235,64 +198,6 @@ export class Attempt {
       },
     );
   }
-}
-
-function transactionView(driver: never, { enqueue }: TransactionAccess): HandlerTransaction<never> {
-  async function store(input: MessageInput | readonly MessageInput[]) {
-    const results = await enqueue(newMessages(input), driver);
-    return Array.isArray(input) ? results : results[0]!;
-  }
-  return { driver, enqueue: store as HandlerTransaction['enqueue'] };
-}
-
-/**
- * What surrounds the attempt, as the handler sees it. A class, and no literal with a getter: V8 gives every such literal a
- * hidden class of its own, which cost a third of a run's processor time.
- */
-class Context implements HandlerContext {
-  readonly tenant: HandlerContext['tenant'];
-  readonly queue: QueueName;
-  readonly attempt: number;
-  readonly fence: number;
-  readonly idempotencyKey: string;
-  readonly logger: Logger;
-  readonly trace: HandlerContext['trace'];
-  readonly #attempt: Attempt;
-
-  constructor(setting: AttemptSetting, message: ClaimedMessage, attempt: Attempt) {
-    this.tenant = setting.tenant;
-    this.queue = setting.queue;
-    this.attempt = message.attempt;
-    this.fence = setting.fence;
-    this.idempotencyKey = `${setting.tenant.id}:${message.messageId}`;
-    this.logger = setting.logger;
-    this.trace = attempt.trace;
-    this.#attempt = attempt;
-  }
-
-  get signal(): AbortSignal {
-    return this.#attempt.signal;
-  }
-
-  /** Made when read, so that it can be taken out of the context. */
-  get transaction(): HandlerContext['transaction'] {
-    return (work) => {
-      const result = this.#attempt.transaction(work);
-      // A handler need not wait for it: the attempt does. Nobody's rejection would end the process.
-      result.catch(() => {});
-      return result;
-    };
-  }
-}
-
-const noTrace: HandlerContext['trace'] = Object.freeze({});
-
-function traceOf({ traceparent, tracestate }: ClaimedMessage['headers']): HandlerContext['trace'] {
-  if (traceparent === undefined && tracestate === undefined) return noTrace;
-  return {
-    ...(traceparent !== undefined && { traceparent }),
-    ...(tracestate !== undefined && { tracestate }),
-  };
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -80,7 +80,7 @@ export interface HandlerTransaction<Driver = unknown> {
 
 /**
  * Dispatches messages of one topic. Returning (or resolving) settles the message as Done; PermanentError as Dead;
- * RetryLater releases it without counting the attempt; anything else thrown is retried with backoff until the
+ * Snooze releases it without counting the attempt; anything else thrown is retried with backoff until the
  * attempts are used up (D3).
  */
 export interface HandlerDefinition<Schema extends StandardSchemaV1 | undefined = undefined> {
@@ -124,16 +124,16 @@ export class PermanentError extends Error {
   override readonly name = 'PermanentError';
 }
 
-/** Not now: the message comes back after `delayMs` and this attempt is not counted. */
-export class RetryLater extends Error {
-  override readonly name = 'RetryLater';
+/** Snoozes the message: it comes back after `delayMs`, and this attempt is not counted. */
+export class Snooze extends Error {
+  override readonly name = 'Snooze';
   /** Milliseconds, at least 0. */
   readonly delayMs: number;
 
   constructor(delayMs: number, reason = 'the handler asked to be called later') {
     super(reason);
     if (!Number.isFinite(delayMs) || delayMs < 0) {
-      throw new RangeError(`RetryLater wants a delay of 0 milliseconds or more, got ${delayMs}.`);
+      throw new RangeError(`Snooze needs a delay of 0 milliseconds or more, got ${delayMs}.`);
     }
     this.delayMs = delayMs;
   }

@@ -68,7 +68,7 @@ export function outcomeOfExhausted(message: ClaimedMessage, maxAttempts: number)
 function outcomeWanted(thrown: unknown): Outcome | undefined {
   const error = errorText(thrown);
   if (isNamed(thrown, 'PermanentError')) return { kind: 'dead', error };
-  const delayMs = isNamed(thrown, 'RetryLater') ? delayOf(thrown) : undefined;
+  const delayMs = isNamed(thrown, 'Snooze') ? delayOf(thrown) : undefined;
   return delayMs === undefined ? undefined : { kind: 'release', delayMs, error };
 }
 

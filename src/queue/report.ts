@@ -1,6 +1,8 @@
 import type { RunCounts } from '../engine/registry.ts';
 import type { QueueName } from '../engine/work-queue.ts';
 import { errorText, isError, isMultiOutboxError } from '../errors.ts';
+import type { Backlog } from './backlog.ts';
+import type { RunTally } from './tally.ts';
 
 /** What ended a run's claiming (D5). */
 export type StopReason = 'drained' | 'budget' | 'changed' | 'signal' | 'lease-lost' | 'error';
@@ -8,7 +10,7 @@ export type StopReason = 'drained' | 'budget' | 'changed' | 'signal' | 'lease-lo
 /** The report of one work queue within a run (D7). */
 export interface QueueReport {
   readonly queue: QueueName;
-  readonly status: 'dispatched' | 'idle' | 'held' | 'failed';
+  readonly status: 'dispatched' | 'idle' | 'leased-elsewhere' | 'failed';
   readonly stop: StopReason;
   readonly counts: RunCounts;
   readonly parkedTopics: readonly string[];
@@ -16,9 +18,34 @@ export interface QueueReport {
   readonly nextDueInMs: number | null;
   /** Calls to the engine. */
   readonly roundTrips: number;
-  /** Who held the lease, when `held`, and for how long still. */
+  /** With `leased-elsewhere`: who has the lease, and for how many milliseconds still. */
   readonly heldBy?: { readonly owner: string; readonly expiresInMs: number };
   readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** What a report says of how the run went; the rest is in its tally and its backlog. */
+export interface RunEnd {
+  readonly status: QueueReport['status'];
+  readonly stop: StopReason;
+  readonly error?: unknown;
+}
+
+export function queueReport(
+  queue: QueueName,
+  { status, stop, error }: RunEnd,
+  tally: RunTally,
+  backlog: Backlog,
+): QueueReport {
+  return {
+    queue,
+    status,
+    stop,
+    counts: tally.counts(),
+    parkedTopics: tally.topics(),
+    ...backlog.left,
+    roundTrips: tally.roundTrips,
+    ...(error !== undefined && { error: describeError(error) }),
+  };
 }
 
 /** An error as reports keep it: its code, and one line. */

@@ -1,40 +1,35 @@
 /**
  * The dispatch run of one work queue (section 5): begin → handlers → settle and claim → … → release.
  *
- * One loop decides; handlers run beside it. The engine is called by the loop alone, one call at a time, so that
- * the lease, the outcomes and the next claim always travel together (Q8). The phases:
- *
- *     claiming ──budget spent, tenant changed──▶ draining ──drain time over──▶ stopping ──nothing running, or grace over──▶ release
- *         │                                                                       ▲
- *         └────────────────────── signal fired, lease lost ───────────────────────┘
- *
- * draining: nothing new is claimed or started, what waits is released, what runs may end in its own time.
- * stopping: running handlers have had their signal and get a short grace.
+ * One loop calls the engine, one call at a time, so that the lease, the outcomes and the next claim always travel
+ * together (Q8); handlers run beside it. Which call comes next is decided in next-call.ts, how far the run has come in
+ * run-phase.ts, and what a lost lease means in run-lease.ts. Whatever happens meanwhile, happens in `#on`.
  */
 import { setImmediate as immediate } from 'node:timers/promises';
-import type { RunCounts } from '../engine/registry.ts';
-import {
-  type BeginResult,
-  type ClaimedMessage,
-  type EnqueueResult,
-  type NewMessage,
-  type Outcome,
-  queueLeaseName,
-  type SettledMessage,
-  type SettleRequest,
-  type SettleResult,
-  type WorkQueue,
+import type {
+  BeginResult,
+  ClaimedMessage,
+  EnqueueResult,
+  NewMessage,
+  Outcome,
+  SettleRequest,
+  WorkQueue,
 } from '../engine/work-queue.ts';
-import { isMultiOutboxError, MultiOutboxError } from '../errors.ts';
-import { Heartbeat } from '../lease/heartbeat.ts';
+import { MultiOutboxError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import type { RunTrace } from '../telemetry/spans.ts';
+import type { Attempt } from './attempt.ts';
+import { Backlog } from './backlog.ts';
 import type { HandlerSet } from './handler-set.ts';
-import { MessagesInHand } from './in-hand.ts';
+import { MessagesInFlight } from './in-flight.ts';
+import { type NextCall, nextCall, type RunState } from './next-call.ts';
 import { interrupted } from './outcome.ts';
-import { describeError, type QueueReport, type StopReason } from './report.ts';
+import { type QueueReport, queueReport, type RunEnd } from './report.ts';
+import { RunLease } from './run-lease.ts';
+import { type PhaseEvent, RunPhase } from './run-phase.ts';
+import { settleWhileLeaseLasts } from './settle-call.ts';
 import { RunTally } from './tally.ts';
 
 export interface QueueRunOptions {
@@ -56,104 +51,78 @@ export interface QueueRunOptions {
   readonly random: () => number;
   /** The tenant's, for what handlers enqueue in transactions of their own. */
   readonly outbox: Pick<WorkQueue, 'name' | 'enqueue'>;
-  /** Absent: nobody records traces. */
+  /** Absent: no traces are recorded. */
   readonly trace?: RunTrace | undefined;
 }
 
 /** Runs one work queue until nothing is left, the budget is spent, the signal fires or the lease is lost. Never throws. */
-export function runQueue(options: QueueRunOptions): Promise<QueueReport> {
-  return new QueueRun(options).run();
+export async function runQueue(options: QueueRunOptions): Promise<QueueReport> {
+  const { queue, owner, context, dispatch, retention, signal, tenant } = options;
+  const tally = new RunTally();
+  const backlog = new Backlog();
+  const report = (end: RunEnd) => queueReport(queue.name, end, tally, backlog);
+  // The engine has not been asked, so assume that there is work: the tenant stays due.
+  if (signal?.aborted) return { ...report({ status: 'idle', stop: 'signal' }), more: true };
+  const sentAt = performance.now();
+  const claim = { limit: dispatch.batchSize, maxBytes: dispatch.batchBytes };
+  tally.roundTrips++;
+  let begun: BeginResult;
+  try {
+    begun = await queue.begin({ owner, context, durationMs: dispatch.leaseMs, claim, retention });
+  } catch (error) {
+    return report({ status: 'failed', stop: 'error', error });
+  }
+  if (begun.status === 'leased-elsewhere') {
+    const { owner, expiresInMs } = begun;
+    return { ...report({ status: begun.status, stop: 'drained' }), heldBy: { owner, expiresInMs } };
+  }
+  tally.recovered += begun.recovered;
+  backlog.see(begun);
+  if (begun.status === 'idle') return report({ status: 'idle', stop: 'drained' });
+  publishPoint('run:claimed', tenant.id);
+  return report(await new QueueRun(options, begun, sentAt, tally, backlog).untilEnd(begun.messages));
 }
 
-type Begun = Extract<BeginResult, { status: 'claimed' }>;
-type Phase = 'claiming' | 'draining' | 'stopping';
-
-/**
- * Milliseconds: how long messages that become due meanwhile wait at most for a run that has places free and only waits
- * for slow handlers. Outcomes that are ready go along.
- */
-const lookAgainMs = 1_000;
+type RunEvent =
+  | { readonly kind: 'ended'; readonly attempt: Attempt; readonly outcome: Outcome }
+  | { readonly kind: 'renewal-due' | 'answer-old' }
+  | PhaseEvent;
 
 class QueueRun {
   readonly #options: QueueRunOptions;
-  readonly #tally = new RunTally();
-  #phase: Phase = 'claiming';
-  #stop: StopReason = 'drained';
-  /** More can be claimed, as the engine last said. */
-  #more = false;
-  #nextDueInMs: number | null = null;
-  #enqueuedDueInMs = Number.POSITIVE_INFINITY;
-  /** A recovered message is in flight, or waits to be: claim only when nothing else is (Q7). */
-  #solo = false;
-  #heartbeat!: Heartbeat;
-  #lease!: Begun['lease'];
-  #inHand!: MessagesInHand;
-  /** A claim failed without an answer: there may be messages claimed for this run that it knows nothing of. */
-  #unknownClaim = false;
-  #graceOver = false;
-  /** The engine has said so. */
-  #leaseGone = false;
-  /** By `performance.now()`. The timer that ends the budget can have its turn late; the loop looks for itself. */
-  #budgetEndsAt = 0;
-  /** Nobody has looked for due messages for a while. */
-  #lookAgain = false;
-  #lookAgainTimer: NodeJS.Timeout | undefined;
-  /** Set while the heartbeat waits for a renewal. */
-  #renewed: ((expiresInMs: number | null) => void) | undefined;
-  #timers: NodeJS.Timeout[] = [];
-  #notify: () => void = () => {};
+  readonly #tally: RunTally;
+  readonly #backlog: Backlog;
+  readonly #lease: RunLease;
+  readonly #inFlight: MessagesInFlight;
+  readonly #phase: RunPhase;
+  #isStarting = false;
+  #wakeLoop: () => void = () => {};
 
-  constructor(options: QueueRunOptions) {
+  constructor(
+    options: QueueRunOptions,
+    begun: Extract<BeginResult, { status: 'claimed' }>,
+    sentAt: number,
+    tally: RunTally,
+    backlog: Backlog,
+  ) {
+    const { queue, handlers, tenant, dispatch, retry, budgetMs, logger, random, trace } = options;
     this.#options = options;
-  }
-
-  async run(): Promise<QueueReport> {
-    const { signal } = this.#options;
-    if (signal?.aborted) {
-      // Nobody has looked: for all that is known there is work, so the tenant stays due.
-      this.#more = true;
-      return this.#report('idle', 'signal');
-    }
-    let begun: BeginResult;
-    const sentAt = performance.now();
-    try {
-      begun = await this.#begin();
-    } catch (error) {
-      return this.#report('failed', 'error', error);
-    }
-    if (begun.status === 'held') {
-      return {
-        ...this.#report('held', 'drained'),
-        heldBy: { owner: begun.owner, expiresInMs: begun.expiresInMs },
-      };
-    }
-    this.#tally.recovered += begun.recovered;
-    this.#see(begun);
-    if (begun.status === 'idle') return this.#report('idle', 'drained');
-    publishPoint('run:claimed', this.#options.tenant.id);
-    return this.#serve(begun, sentAt);
-  }
-
-  #begin(): Promise<BeginResult> {
-    const { queue, owner, context, dispatch, retention } = this.#options;
-    this.#tally.roundTrips++;
-    return queue.begin({
-      owner,
-      context,
+    this.#tally = tally;
+    this.#backlog = backlog;
+    this.#lease = new RunLease({
+      queue: queue.name,
+      begun,
+      sentAt,
       durationMs: dispatch.leaseMs,
-      claim: { limit: dispatch.batchSize, maxBytes: dispatch.batchBytes },
-      retention,
+      logger,
+      random,
+      onRenewalDue: () => this.#on({ kind: 'renewal-due' }),
+      onLost: (reason) => this.#on({ kind: 'lease-lost', reason }),
     });
-  }
-
-  async #serve(begun: Begun, sentAt: number): Promise<QueueReport> {
-    const { queue, handlers, tenant, dispatch, retry, budgetMs, signal, changed, logger, random, trace } =
-      this.#options;
-    this.#lease = begun.lease;
-    this.#inHand = new MessagesInHand({
+    this.#inFlight = new MessagesInFlight({
       handlers,
       dispatch,
-      tally: this.#tally,
+      tally,
       logger,
       attempts: {
         tenant,
@@ -169,264 +138,162 @@ class QueueRun {
         },
         trace,
       },
-      mayStart: () => this.#mayStart(),
-      onOutcome: () => this.#notify(),
+      onEnded: (attempt, outcome) => this.#on({ kind: 'ended', attempt, outcome }),
     });
-    this.#heartbeat = new Heartbeat({
-      name: queueLeaseName(queue.name),
-      durationMs: dispatch.leaseMs,
-      expiresInMs: begun.expiresInMs,
-      sentAt,
-      renew: () => this.#requestRenewal(),
-      onError: () => logger.warn('The lease could not be renewed; trying again.'),
-      random,
-    });
-    const onSignal = () => this.#enter('stopping', 'signal', signal?.reason);
-    const onLost = () => this.#enter('stopping', 'lease-lost', this.#heartbeat.signal.reason);
-    const onChanged = () => this.#enter('draining', 'changed');
-    signal?.addEventListener('abort', onSignal);
-    changed?.addEventListener('abort', onChanged);
-    this.#heartbeat.signal.addEventListener('abort', onLost);
-    this.#budgetEndsAt = performance.now() + budgetMs;
-    this.#after(budgetMs, () => this.#enter('draining', 'budget'));
-    this.#lookAgainLater();
-    // It may have fired while the engine was asked: an aborted signal tells nobody again.
-    if (signal?.aborted) onSignal();
-    if (changed?.aborted) onChanged();
+    // Handlers end by themselves within their timeout: cutting them short at every budget's end would run their messages
+    // twice for no need. The draining's end interrupts only those with a longer timeout of their own.
+    const times = { claiming: budgetMs, draining: dispatch.handlerTimeoutMs, stopping: dispatch.graceMs };
+    this.#phase = new RunPhase(times, () => this.#on({ kind: 'time-over' }));
+  }
+
+  /** Serves the first batch and those that follow. */
+  async untilEnd(messages: readonly ClaimedMessage[]): Promise<RunEnd> {
+    const { signal, changed } = this.#options;
+    const stopListening = [
+      onAbort(signal, (reason) => this.#on({ kind: 'signal', reason })),
+      onAbort(changed, () => this.#on({ kind: 'changed' })),
+    ];
     try {
-      this.#accept(begun.messages);
+      this.#watchBacklog();
+      this.#accept(messages);
       await this.#loop();
-      return this.#report('dispatched', this.#stop);
+      return { status: 'dispatched', stop: this.#phase.why };
     } catch (error) {
       // Nothing may start any more when a handler left behind ends later.
-      this.#enter('stopping', 'error', error);
-      this.#tally.lost += this.#inHand.ended + this.#inHand.unsettled;
-      return this.#report('failed', 'error', error);
+      this.#on({ kind: 'error', reason: error });
+      this.#tally.lost += this.#inFlight.ended + this.#inFlight.unsettled;
+      return { status: 'failed', stop: 'error', error };
     } finally {
-      this.#heartbeat.stop();
-      signal?.removeEventListener('abort', onSignal);
-      changed?.removeEventListener('abort', onChanged);
-      for (const timer of this.#timers) clearTimeout(timer);
-      clearTimeout(this.#lookAgainTimer);
-      this.#renewed?.(null);
+      for (const stop of stopListening) stop();
+      this.#phase.stopTimer();
+      this.#backlog.stopWatching();
+      this.#lease.stop();
     }
   }
 
-  /** Ends when the lease is given back, or is lost and all outcomes are reported. */
+  /** Ends when the lease is released, or is lost and all outcomes have been reported. */
   async #loop(): Promise<void> {
     for (;;) {
-      if (performance.now() >= this.#budgetEndsAt) this.#enter('draining', 'budget');
-      this.#inHand.startWaiting();
-      const next = this.#decide();
-      if (next === undefined) {
+      if (this.#phase.isTimeOver) this.#on({ kind: 'time-over' });
+      this.#startWaiting();
+      const call = nextCall(this.#state(), this.#options.dispatch);
+      if (call === 'end') return;
+      if (call === 'wait') {
         await new Promise<void>((resolve) => {
-          this.#notify = resolve;
+          this.#wakeLoop = resolve;
         });
         continue;
       }
-      const result = await this.#settle(next);
-      if (result === undefined) continue;
-      if (result.lease === 'released') return;
-      if (result.lease === 'lost') {
-        this.#leaseGone = true;
-        this.#heartbeat.lose('somebody else has taken it');
-        // Outcomes that came in during the call are tried too, so that the report knows them lost.
-        if (this.#inHand.running === 0 && this.#inHand.ended === 0) return;
-      }
-      if (result.messages.length > 0) publishPoint('run:claimed', this.#options.tenant.id);
-      this.#accept(result.messages);
+      const outcomes = this.#inFlight.outcomes();
+      const answer = await settleWhileLeaseLasts(
+        this.#options,
+        { lease: this.#lease, backlog: this.#backlog, tally: this.#tally },
+        outcomes,
+        this.#then(call),
+      );
+      // The lease's time is up: what has ended is tried once more, with the release.
+      if (answer === undefined) continue;
+      this.#inFlight.forget(outcomes);
+      this.#watchBacklog();
+      if (answer.messages.length === 0) continue;
+      publishPoint('run:claimed', this.#options.tenant.id);
+      this.#accept(answer.messages);
       // An engine or handlers that answer at once would otherwise keep timers and other tenants' runs from their turn.
       await immediate();
     }
   }
 
-  /** What to ask of the engine now; undefined: wait until something happens. */
-  #decide(): SettleRequest['then'] | undefined {
-    const { batchSize, batchBytes, concurrency } = this.#options.dispatch;
-    const { waiting, running, ended } = this.#inHand;
-    const inMemory = waiting + running;
-    const isMore = this.#more || (this.#lookAgain && running < concurrency);
-    if (this.#phase !== 'claiming') {
-      // There is no lease to give back, and nothing to write: wait for a handler to end, or for a commit under way,
-      // which the engine sees to the end of.
-      if (this.#leaseGone && running > 0 && ended === 0) return undefined;
-      if (running === 0 || this.#graceOver) return { do: 'release' };
-    } else if (inMemory === 0) {
-      return { do: 'claim', solo: true, limit: batchSize, maxBytes: batchBytes };
-    } else if (isMore && !this.#solo && waiting < concurrency && inMemory <= batchSize) {
-      // The next batch comes while the last of this one run: at most two batches are in memory (D6).
-      return { do: 'claim', solo: false, limit: batchSize, maxBytes: batchBytes };
+  /** Everything that happens while the loop waits, or while its call is on its way. */
+  #on(event: RunEvent): void {
+    if (event.kind === 'ended') {
+      this.#inFlight.end(event.attempt, event.outcome);
+      this.#startWaiting();
+    } else if (event.kind !== 'renewal-due' && event.kind !== 'answer-old') {
+      if (this.#phase.move(event.kind)) this.#enterPhase('reason' in event ? event.reason : outlasted());
     }
-    return this.#renewed ? { do: 'keep' } : undefined;
+    this.#wakeLoop();
   }
 
-  /**
-   * One round trip. A call that fails is tried again while the lease lasts: the outcomes are in hand, and dropping
-   * them would run their messages twice. When its time is up the run stops, and what it has is tried once more with
-   * the release: a lease that nobody took since is as good as held (L3). Undefined: the lease's time is up.
-   */
-  async #settle(then: SettleRequest['then']): Promise<SettleResult | undefined> {
-    const { queue, dispatch, retention, tenant, logger, trace } = this.#options;
-    const outcomes = this.#inHand.takeOutcomes();
-    for (let tries = 1; ; tries++) {
-      const sentAt = performance.now();
-      publishPoint(then.do === 'keep' ? 'renew:before' : 'settle:before', tenant.id);
-      try {
-        this.#tally.roundTrips++;
-        const request = {
-          lease: this.#lease,
-          leaseMs: dispatch.leaseMs,
-          outcomes,
-          onDead: dispatch.onDead,
-          then,
-          retention,
-        };
-        const result = await (trace
-          ? trace.settling(outcomes, () => queue.settle(request))
-          : queue.settle(request));
-        publishPoint(then.do === 'keep' ? 'renew:after' : 'settle:after', tenant.id);
-        this.#settled(outcomes, result, then, sentAt);
-        return result;
-      } catch (error) {
-        // Whether the call was carried out is unknown: messages it claimed would wait for the next run's recovery.
-        if (then.do === 'claim') this.#unknownClaim = true;
-        const closed = isMultiOutboxError(error, 'CLOSED');
-        if (this.#heartbeat.remainingMs <= 0 || closed) {
-          this.#inHand.putBack(outcomes);
-          if (then.do === 'release' || closed) throw error;
-          this.#heartbeat.lose('its time is up');
-          this.#renewed = undefined;
-          return undefined;
-        }
-        logger.warn('Outcomes could not be written; trying again while the lease lasts.', {
-          tries,
-          code: isMultiOutboxError(error) ? error.code : undefined,
-        });
-        const pause = Math.min(50 * 2 ** tries, this.#heartbeat.remainingMs / 2);
-        await new Promise((resolve) => setTimeout(resolve, pause));
-      }
+  #state(): RunState {
+    const { waiting, running, ended } = this.#inFlight;
+    const { more, answerIsOld, solo } = this.#backlog;
+    const { state: lease, renewalDue } = this.#lease;
+    return {
+      phase: this.#phase.current,
+      lease,
+      renewalDue,
+      waiting,
+      running,
+      ended,
+      more,
+      answerIsOld,
+      solo,
+    };
+  }
+
+  #startWaiting(): void {
+    // A handler that returns at once ends inside this loop, which would be entered again.
+    if (this.#isStarting) return;
+    this.#isStarting = true;
+    try {
+      while (this.#mayStart() && this.#inFlight.startNext());
+    } finally {
+      this.#isStarting = false;
     }
   }
 
-  #settled(
-    outcomes: SettledMessage[],
-    result: SettleResult,
-    then: SettleRequest['then'],
-    sentAt: number,
-  ): void {
-    this.#tally.count(outcomes, result.lost);
-    this.#see(result);
-    this.#lookAgainLater();
-    if (result.lease === 'held') this.#heartbeat.extended(result.expiresInMs, sentAt);
-    if (result.lease === 'released') this.#heartbeat.stop();
-    // What is left is the new holder's to say; should it die, the tenant must not be thought empty.
-    if (result.lease === 'lost') this.#more = true;
-    this.#renewed?.(result.lease === 'held' ? result.expiresInMs : null);
-    this.#renewed = undefined;
-    // Due messages that a claim beside others did not give are recovered ones: they want to be alone.
-    if (then.do === 'claim' && !then.solo && result.messages.length === 0 && result.more) this.#solo = true;
-    if (then.do === 'claim' && then.solo) this.#solo = false;
+  /** After a standstill a handler may end before the timers have their turn: what waits may be another run's by now. */
+  #mayStart(): boolean {
+    this.#lease.check();
+    return this.#phase.current === 'claiming';
   }
 
-  #lookAgainLater(): void {
-    this.#lookAgain = false;
-    clearTimeout(this.#lookAgainTimer);
-    this.#lookAgainTimer = setTimeout(() => {
-      this.#lookAgain = true;
-      this.#notify();
-    }, lookAgainMs);
+  #accept(messages: readonly ClaimedMessage[]): void {
+    this.#backlog.claimed(messages);
+    this.#inFlight.accept(messages);
+    if (this.#phase.current !== 'claiming') this.#inFlight.releaseWaiting();
   }
 
-  #see({ more, nextDueInMs }: { more: boolean; nextDueInMs: number | null }): void {
-    this.#more = more;
-    this.#nextDueInMs = nextDueInMs;
+  #enterPhase(reason: unknown): void {
+    const { current, why } = this.#phase;
+    this.#inFlight.releaseWaiting();
+    if (current === 'stopping') this.#inFlight.abort(reason, { byShutdown: why === 'signal' });
+    // At a shutdown the attempt is given back (Q5). A handler that outlasts a whole run counts its attempt, or it would be
+    // started for ever.
+    if (current === 'leaving')
+      this.#inFlight.interrupt(
+        why === 'budget' ? { kind: 'retry', delayMs: 0, error: outlasted().message } : interrupted,
+      );
   }
 
-  /** The heartbeat asks for a renewal: any call that the loop makes renews, one made for it only keeps. */
-  #requestRenewal(): Promise<number | null> {
-    return new Promise((resolve) => {
-      this.#renewed = resolve;
-      this.#notify();
-    });
+  #then(call: Exclude<NextCall, 'wait' | 'end'>): SettleRequest['then'] {
+    const { batchSize: limit, batchBytes: maxBytes } = this.#options.dispatch;
+    if (call === 'renew-lease') return { do: 'renew-lease' };
+    if (call === 'release-lease') return { do: 'release-lease' };
+    return { do: 'claim', solo: call === 'claim-solo', limit, maxBytes };
+  }
+
+  #watchBacklog(): void {
+    this.#backlog.watch(() => this.#on({ kind: 'answer-old' }));
   }
 
   /** What a handler enqueues in its transaction. Another queue's run may be over, so the report tells when it is due. */
   #enqueue(messages: readonly NewMessage[], transaction: unknown): Promise<EnqueueResult[]> {
     const { queue, outbox } = this.#options;
-    if (queue.name !== outbox.name) {
-      for (const { dueInMs = 0 } of messages)
-        this.#enqueuedDueInMs = Math.min(this.#enqueuedDueInMs, dueInMs);
-    }
+    if (queue.name !== outbox.name) this.#backlog.enqueued(messages);
     return outbox.enqueue(messages, transaction);
   }
-
-  #accept(messages: readonly ClaimedMessage[]): void {
-    if (messages.some(({ recovered }) => recovered)) this.#solo = true;
-    this.#inHand.accept(messages);
-    if (this.#phase !== 'claiming') this.#inHand.releaseWaiting();
-  }
-
-  /** After a standstill a handler may end before the timers have their turn: what waits may be another run's by now. */
-  #mayStart(): boolean {
-    if (this.#heartbeat.remainingMs <= 0) this.#heartbeat.lose('its time is up');
-    return this.#phase === 'claiming';
-  }
-
-  #enter(phase: Exclude<Phase, 'claiming'>, why: StopReason, reason?: unknown): void {
-    if (this.#phase === 'stopping' || this.#phase === phase) return;
-    const { dispatch } = this.#options;
-    this.#stop = why;
-    this.#phase = phase;
-    this.#inHand.releaseWaiting();
-    if (phase === 'draining') {
-      // Handlers end by themselves within their timeout: cutting them short at every budget's end would run
-      // their messages twice for no need. Only those with a longer timeout of their own are interrupted.
-      this.#after(dispatch.handlerTimeoutMs, () => this.#enter('stopping', 'budget', budgetSpent()));
-    } else {
-      this.#inHand.abort(reason, { byShutdown: why === 'signal' });
-      this.#after(dispatch.graceMs, () => this.#endGrace());
-    }
-    this.#notify();
-  }
-
-  /**
-   * Handlers that did not heed their signal are left behind. At a shutdown their attempt is given back (Q5); a
-   * handler that outlasts a whole run counts its attempt, or it would be started for ever.
-   */
-  #endGrace(): void {
-    this.#graceOver = true;
-    const outcome: Outcome =
-      this.#stop === 'budget' ? { kind: 'retry', delayMs: 0, error: budgetSpent().message } : interrupted;
-    this.#inHand.interrupt(outcome);
-    this.#notify();
-  }
-
-  #after(ms: number, action: () => void): void {
-    this.#timers.push(setTimeout(action, Math.min(ms, 2 ** 31 - 1)));
-  }
-
-  #report(status: QueueReport['status'], stop: StopReason, error?: unknown): QueueReport {
-    const counts: RunCounts = this.#tally.counts();
-    return {
-      queue: this.#options.queue.name,
-      status,
-      stop,
-      counts,
-      parkedTopics: this.#tally.topics(),
-      more: this.#more || this.#unknownClaim,
-      nextDueInMs: sooner(this.#nextDueInMs, this.#enqueuedDueInMs),
-      roundTrips: this.#tally.roundTrips,
-      ...(error !== undefined && { error: describeError(error) }),
-    };
-  }
 }
 
-function sooner(inMs: number | null, otherInMs: number): number | null {
-  const soonest = Math.min(inMs ?? Number.POSITIVE_INFINITY, otherInMs);
-  return soonest === Number.POSITIVE_INFINITY ? null : soonest;
+/** Calls `action` when the signal fires, at once if it has fired. Returns what ends the listening. */
+function onAbort(signal: AbortSignal | undefined, action: (reason: unknown) => void): () => void {
+  const listener = () => action(signal?.reason);
+  signal?.addEventListener('abort', listener);
+  if (signal?.aborted) listener();
+  return () => signal?.removeEventListener('abort', listener);
 }
 
-function budgetSpent(): Error {
+function outlasted(): MultiOutboxError {
   return new MultiOutboxError(
     'ABORTED',
     'Interrupted: the handler outlasted the whole dispatch run; raise the time budget or lower the handler timeout.',

@@ -25,9 +25,9 @@ export class RunTally {
   readonly #counts = { done: 0, retried: 0, dead: 0, released: 0, parked: 0 };
   readonly #unhandled = new Set<string>();
 
-  count(outcomes: readonly SettledMessage[], lost: readonly number[]): void {
-    this.lost += lost.length;
-    const missing = lost.length > 0 ? new Set(lost) : undefined;
+  count(outcomes: readonly SettledMessage[], unmatched: readonly number[]): void {
+    this.lost += unmatched.length;
+    const missing = unmatched.length > 0 ? new Set(unmatched) : undefined;
     for (const outcome of outcomes) {
       if (missing?.has(outcome.sequence)) continue;
       if (outcome.kind === 'done') this.#counts.done++;

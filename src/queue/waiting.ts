@@ -70,7 +70,7 @@ export class WaitingMessages {
    * A started message has ended. With `keyGoesOn` the next of its ordering key may start; otherwise those behind it
    * are taken out and returned, to be released unstarted.
    */
-  ended({ message, handler }: Assignment, keyGoesOn: boolean): ClaimedMessage[] {
+  ended({ message, handler }: Pick<Assignment, 'message' | 'handler'>, keyGoesOn: boolean): ClaimedMessage[] {
     this.#lanes.get(handler)!.running--;
     return message.orderingKey === null ? [] : this.#advance(message.orderingKey, keyGoesOn);
   }

@@ -75,12 +75,12 @@ export function recordRun(report: RunFacts): void {
     if (count > 0) messages.add(count, { ...tenant, result });
   }
   const leases = m.createCounter('multi_outbox.leases', {
-    description: 'Queue leases asked for by runs: acquired, held by somebody else, lost before the end',
+    description: 'Queue leases asked for by runs: acquired, held by another host, lost before the end',
   });
   for (const { queue, status, stop } of queues) {
     const attributes = { ...tenant, queue };
     if (status !== 'failed')
-      leases.add(1, { ...attributes, result: status === 'held' ? 'held' : 'acquired' });
+      leases.add(1, { ...attributes, result: status === 'leased-elsewhere' ? 'held' : 'acquired' });
     if (stop === 'lease-lost') leases.add(1, { ...attributes, result: 'lost' });
   }
 }

@@ -97,11 +97,11 @@ export function claimSuite(scene: Scene): void {
       const second = await settle(queue, run.lease, [], next({ solo: false }));
       expect(payloads(second.messages)).toEqual(['C']);
       expect(await settle(queue, run.lease, [], next({ solo: false }))).toMatchObject({
-        lease: 'held',
+        lease: 'renewed',
         messages: [],
         more: false,
         nextDueInMs: null,
-        lost: [],
+        unmatched: [],
       });
     });
 
@@ -111,12 +111,12 @@ export function claimSuite(scene: Scene): void {
       const run = await take(queue, { owner: 'host-1', limit: 1 });
       const other = scene.open(address, scene.anotherHost()).queue(name);
       const refused = await begin(other, { owner: 'host-2', retention: { doneMs: 0, limit: 10 } });
-      expect(refused).toMatchObject({ status: 'held', owner: 'host-1' });
-      if (refused.status !== 'held') throw new Error('unreachable');
+      expect(refused).toMatchObject({ status: 'leased-elsewhere', owner: 'host-1' });
+      if (refused.status !== 'leased-elsewhere') throw new Error('unreachable');
       expect(refused.expiresInMs).toBeGreaterThan(0);
       expect(refused.expiresInMs).toBeLessThanOrEqual(600_000);
       expect(await queue.statistics()).toMatchObject({ claimed: 1, ready: 1 });
-      expect(await settle(queue, run.lease, run.messages.map(done))).toMatchObject({ lost: [] });
+      expect(await settle(queue, run.lease, run.messages.map(done))).toMatchObject({ unmatched: [] });
     });
 
     test('Q9: an idle begin costs one call: it finds nothing and the lease is free again', async () => {

@@ -78,11 +78,11 @@ export function concurrencySuite(scene: Scene): void {
         );
         const claimed = results.filter((result) => result.status === 'claimed');
         expect(claimed).toHaveLength(1);
-        expect(results.filter((result) => result.status === 'held')).toHaveLength(3);
+        expect(results.filter((result) => result.status === 'leased-elsewhere')).toHaveLength(3);
         const [run] = claimed;
         expect(run!.lease.fence).toBeGreaterThan(fence);
         fence = run!.lease.fence;
-        expect(await settle(queue, run!.lease, run!.messages.map(done))).toMatchObject({ lost: [] });
+        expect(await settle(queue, run!.lease, run!.messages.map(done))).toMatchObject({ unmatched: [] });
         handled.push(...payloads(run!.messages));
       }
       expect(handled).toEqual(payloads(letters));

@@ -87,8 +87,8 @@ async function drain(engine: Engine, job: Extract<Job, { kind: 'drain' }>): Prom
         onDead: 'block',
         then,
       });
-      seen.lost += settled.lost.length;
-      const lost = new Set(settled.lost);
+      seen.lost += settled.unmatched.length;
+      const lost = new Set(settled.unmatched);
       for (const each of messages) if (!lost.has(each.sequence)) seen.done.push(each.messageId);
       ({ messages } = settled);
     }

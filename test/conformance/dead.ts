@@ -87,7 +87,7 @@ export function deadSuite(scene: Scene): void {
       const run = await take(queue);
       const order = [2, 0, 3, 1];
       for (const index of order) {
-        await settle(queue, run.lease, [dead(run.messages[index]!)], { do: 'keep' });
+        await settle(queue, run.lease, [dead(run.messages[index]!)], { do: 'renew-lease' });
         await clockPasses(database.leases);
       }
       const expected = order.map((index) => letters[index]!.payload);

@@ -47,7 +47,7 @@ export function fencingSuite(scene: Scene): void {
       await queue.enqueue([message('A')]);
       const lease = { name: queueLeaseName(name), owner: 'maintenance', durationMs: 60_000 };
       await database.leases.acquire(lease);
-      expect(await begin(queue)).toMatchObject({ status: 'held', owner: 'maintenance' });
+      expect(await begin(queue)).toMatchObject({ status: 'leased-elsewhere', owner: 'maintenance' });
       expect(await queue.statistics()).toMatchObject({ ready: 1, claimed: 0 });
     });
 
@@ -72,8 +72,8 @@ export function fencingSuite(scene: Scene): void {
       expect(second.lease.fence).toBeGreaterThan(first.lease.fence);
       const late = await settle(queue, first.lease, first.messages.map(done), next());
       expect(late).toMatchObject({ lease: 'lost', expiresInMs: 0, messages: [], purged: 0 });
-      expect(late.lost).toEqual(first.messages.map(({ sequence }) => sequence));
-      expect(await settle(queue, second.lease, second.messages.map(done))).toMatchObject({ lost: [] });
+      expect(late.unmatched).toEqual(first.messages.map(({ sequence }) => sequence));
+      expect(await settle(queue, second.lease, second.messages.map(done))).toMatchObject({ unmatched: [] });
     });
 
     test('Q8: outcomes of a run whose lease was taken are lost, all of them, and change nothing', async () => {
@@ -88,7 +88,9 @@ export function fencingSuite(scene: Scene): void {
       const late = await settle(queue, first.lease, [done(a!), retry(b!), dead(c!)], release);
       expect(late.lease).toBe('lost');
       expect(late.expiresInMs).toBe(0);
-      expect([...late.lost].sort((x, y) => x - y)).toEqual(first.messages.map(({ sequence }) => sequence));
+      expect([...late.unmatched].sort((x, y) => x - y)).toEqual(
+        first.messages.map(({ sequence }) => sequence),
+      );
       for (const letter of letters) {
         const record = await stored(queue, letter);
         expect([MessageStatus.Ready, MessageStatus.Claimed]).toContain(record.status);
@@ -97,8 +99,8 @@ export function fencingSuite(scene: Scene): void {
       // The holder is untouched by its predecessor's release.
       expect(await leaseOf(place)).toMatchObject({ owner: 'host-2', held: true, fence: second.lease.fence });
       expect(await settle(queue, second.lease, second.messages.map(done), keep)).toMatchObject({
-        lease: 'held',
-        lost: [],
+        lease: 'renewed',
+        unmatched: [],
       });
     });
 
@@ -126,8 +128,8 @@ export function fencingSuite(scene: Scene): void {
         messages: [],
       });
       expect(await settle(queue, run.lease, run.messages.map(done), keep)).toMatchObject({
-        lease: 'held',
-        lost: [],
+        lease: 'renewed',
+        unmatched: [],
       });
     });
 
@@ -138,7 +140,7 @@ export function fencingSuite(scene: Scene): void {
       const run = await take(queue, { limit: 1 });
       await database.leases.release(run.lease);
       const late = await settle(queue, run.lease, run.messages.map(done), next());
-      expect(late).toMatchObject({ lease: 'lost', expiresInMs: 0, lost: [], messages: [] });
+      expect(late).toMatchObject({ lease: 'lost', expiresInMs: 0, unmatched: [], messages: [] });
       expect(await stored(queue, letter)).toMatchObject({ status: MessageStatus.Done });
     });
 
@@ -149,7 +151,7 @@ export function fencingSuite(scene: Scene): void {
       const run = await take(queue, { limit: 1, durationMs: 50 });
       await expired(place);
       const settled = await settle(queue, run.lease, run.messages.map(done), next());
-      expect(settled).toMatchObject({ lease: 'held', lost: [] });
+      expect(settled).toMatchObject({ lease: 'renewed', unmatched: [] });
       expect(settled.expiresInMs).toBeGreaterThan(0);
       expect(payloads(settled.messages)).toEqual(['B']);
       expect(await leaseOf(place)).toMatchObject({ held: true, fence: run.lease.fence });
@@ -170,8 +172,8 @@ export function fencingSuite(scene: Scene): void {
         [dead(first!), dead({ sequence }), done(second!), done({ sequence: unknown })],
         keep,
       );
-      expect(settled.lease).toBe('held');
-      expect([...settled.lost].sort((x, y) => x - y)).toEqual([first!.sequence, sequence, unknown]);
+      expect(settled.lease).toBe('renewed');
+      expect([...settled.unmatched].sort((x, y) => x - y)).toEqual([first!.sequence, sequence, unknown]);
       expect(await stored(queue, gone)).toMatchObject({ status: MessageStatus.Done, lastError: null });
       expect(await stored(queue, waiting)).toMatchObject({ status: MessageStatus.Ready, attempts: 0 });
       expect(await stored(queue, second!)).toMatchObject({ status: MessageStatus.Done });
@@ -194,7 +196,7 @@ export function fencingSuite(scene: Scene): void {
         const { sequence } = second.messages[0]!;
         expect(await settle(queue, first.lease, [outcome(first.messages[0]!)], keep)).toMatchObject({
           lease: 'lost',
-          lost: [sequence],
+          unmatched: [sequence],
         });
         expect(await stored(queue, letter)).toMatchObject({
           status: MessageStatus.Claimed,
@@ -202,7 +204,7 @@ export function fencingSuite(scene: Scene): void {
           claimFence: second.lease.fence,
           lastError: null,
         });
-        expect(await settle(queue, second.lease, second.messages.map(done))).toMatchObject({ lost: [] });
+        expect(await settle(queue, second.lease, second.messages.map(done))).toMatchObject({ unmatched: [] });
       },
     );
 
@@ -228,7 +230,7 @@ export function fencingSuite(scene: Scene): void {
     const inbox = await take(database.queue('inbox'), { owner: 'host-2' });
     expect(payloads([...outbox.messages, ...inbox.messages])).toEqual(['outbox', 'inbox']);
     await settle(database.queue('outbox'), outbox.lease, outbox.messages.map(done));
-    expect(await settle(database.queue('inbox'), inbox.lease, [], keep)).toMatchObject({ lease: 'held' });
+    expect(await settle(database.queue('inbox'), inbox.lease, [], keep)).toMatchObject({ lease: 'renewed' });
   });
 
   test('Q6: a new run of one queue leaves the other’s claims alone', async () => {
@@ -237,7 +239,7 @@ export function fencingSuite(scene: Scene): void {
     const inbox = await take(database.queue('inbox'));
     for (const _ of [1, 2, 3]) await takeAfterCrash(database.queue('outbox'));
     expect(await settle(database.queue('inbox'), inbox.lease, inbox.messages.map(done))).toMatchObject({
-      lost: [],
+      unmatched: [],
     });
   });
 }

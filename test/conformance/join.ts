@@ -201,7 +201,7 @@ export function joinSuite(scene: Scene): void {
         const waiting = stuck.queue.enqueue([message('waiting')]);
         await queue.enqueue([message('A')]);
         const run = await take(queue);
-        expect(await settle(queue, run.lease, run.messages.map(done))).toMatchObject({ lost: [] });
+        expect(await settle(queue, run.lease, run.messages.map(done))).toMatchObject({ unmatched: [] });
         return { waiting };
       },
       'commit',
@@ -220,7 +220,7 @@ export function joinSuite(scene: Scene): void {
           const run = await take(queue);
           expect(payloads(run.messages)).toEqual(['A']);
           const settled = await settle(queue, run.lease, run.messages.map(done));
-          expect(settled).toMatchObject({ lease: 'released', lost: [] });
+          expect(settled).toMatchObject({ lease: 'released', unmatched: [] });
         },
         'commit',
       );

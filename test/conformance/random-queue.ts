@@ -136,7 +136,7 @@ class Life {
   async begin(limit: number, late: boolean): Promise<number> {
     const former = { lease: this.#lease, inFlight: this.model.in('claimed') };
     const run = await begin(this.queue, { limit });
-    if (run.status === 'held') throw new Error('the same owner was refused its lease');
+    if (run.status === 'leased-elsewhere') throw new Error('the same owner was refused its lease');
     expect(run.recovered).toBe(this.model.recover());
     this.model.claim(run.messages, limit, true);
     this.model.expectRest(run);
@@ -146,7 +146,7 @@ class Life {
       const outcomes = former.inFlight.map(done);
       const settled = await settle(this.queue, former.lease, outcomes, next());
       expect(settled).toMatchObject({ lease: 'lost', messages: [] });
-      expect([...settled.lost].sort()).toEqual(outcomes.map(({ sequence }) => sequence).sort());
+      expect([...settled.unmatched].sort()).toEqual(outcomes.map(({ sequence }) => sequence).sort());
     }
     return run.messages.length;
   }
@@ -164,12 +164,12 @@ class Life {
     const claims = after === 'claim' && !inFlight.some(({ recovered }) => recovered);
     const what = claims ? next({ solo, limit }) : after === 'release' ? release : keep;
     const settled = await settle(this.queue, this.#lease, outcomes, what, { onDead });
-    expect(settled.lost).toEqual([]);
+    expect(settled.unmatched).toEqual([]);
     if (claims) this.model.claim(settled.messages, limit, solo);
     else expect(settled.messages).toEqual([]);
     this.model.expectRest(settled);
-    const released = what.do === 'release' || (claims && solo && settled.messages.length === 0);
-    expect(settled.lease).toBe(released ? 'released' : 'held');
+    const released = what.do === 'release-lease' || (claims && solo && settled.messages.length === 0);
+    expect(settled.lease).toBe(released ? 'released' : 'renewed');
     if (released) this.#lease = null;
   }
 

@@ -98,7 +98,7 @@ export function receiveSuite(scene: Scene): void {
       ]);
       const run = await take(queue);
       expect(payloads(run.messages)).toEqual(['P', 'R']);
-      expect(await settle(queue, run.lease, run.messages.map(done))).toMatchObject({ lost: [] });
+      expect(await settle(queue, run.lease, run.messages.map(done))).toMatchObject({ unmatched: [] });
       expect(await begin(queue)).toMatchObject({ status: 'idle' });
     });
 
@@ -158,7 +158,7 @@ export function receiveSuite(scene: Scene): void {
       const { queue } = await scene.queue('inbox');
       await queue.enqueue([from('a', '1', 'P')]);
       const run = await take(queue);
-      await settle(queue, run.lease, run.messages.map(done), { do: 'keep' });
+      await settle(queue, run.lease, run.messages.map(done), { do: 'renew-lease' });
       // Done rows must be older than the retention, by a clock of milliseconds.
       let purged = 0;
       while (purged === 0) {
@@ -166,7 +166,7 @@ export function receiveSuite(scene: Scene): void {
           queue,
           run.lease,
           [],
-          { do: 'keep' },
+          { do: 'renew-lease' },
           { retention: { doneMs: 0, limit: 9 } },
         );
         purged = settled.purged;

@@ -93,7 +93,7 @@ export function recoverySuite(scene: Scene): void {
       const run = await takeAfterCrash(queue);
       expect(payloads(run.messages)).toEqual(['A']);
       const busy = await settle(queue, run.lease, [], next({ solo: false }));
-      expect(busy).toMatchObject({ lease: 'held', messages: [], more: true, nextDueInMs: 0 });
+      expect(busy).toMatchObject({ lease: 'renewed', messages: [], more: true, nextDueInMs: 0 });
       const free = await settle(queue, run.lease, run.messages.map(done), next({ solo: true }));
       expect(free.messages).toMatchObject([{ payload: 'B', recovered: true }]);
       expect(free.more).toBe(true);

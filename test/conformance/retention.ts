@@ -139,7 +139,9 @@ export function retentionSuite(scene: Scene): void {
       await queue.enqueue([message('A')]);
       const lost = await take(queue, { owner: 'host-1' });
       const run = await take(queue, { owner: 'host-1' });
-      expect(await begin(queue, { owner: 'host-2', retention: atOnce })).toMatchObject({ status: 'held' });
+      expect(await begin(queue, { owner: 'host-2', retention: atOnce })).toMatchObject({
+        status: 'leased-elsewhere',
+      });
       expect(await settle(queue, lost.lease, [], next(), { retention: atOnce })).toMatchObject({
         lease: 'lost',
         purged: 0,

@@ -70,8 +70,8 @@ export async function take(queue: WorkQueue, options: BeginOptions = {}): Promis
 export const takeAfterCrash = take;
 
 export type Then = SettleRequest['then'];
-export const keep: Then = { do: 'keep' };
-export const release: Then = { do: 'release' };
+export const keep: Then = { do: 'renew-lease' };
+export const release: Then = { do: 'release-lease' };
 
 /** Settle and claim the next batch; `solo` unless told otherwise. */
 export function next(options: { solo?: boolean; limit?: number; maxBytes?: number } = {}): Then {
@@ -128,7 +128,7 @@ export async function finish(queue: WorkQueue, run: ClaimedRun, claim = next()):
     // An engine that hands out what is done would keep this test for ever.
     if (claims.length > 200) throw new Error('a run that only settles its messages as done does not end');
     const settled = await settle(queue, run.lease, messages.map(done), claim);
-    expect(settled.lost).toEqual([]);
+    expect(settled.unmatched).toEqual([]);
     ({ messages } = settled);
   }
   return claims;

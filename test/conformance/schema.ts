@@ -67,7 +67,7 @@ export function schemaSuite(scene: Scene): void {
     await queue.enqueue([message('A')]);
     const run = await take(queue);
     await database.schema.migrate();
-    expect(await begin(queue, { owner: 'host-2' })).toMatchObject({ status: 'held' });
+    expect(await begin(queue, { owner: 'host-2' })).toMatchObject({ status: 'leased-elsewhere' });
     expect((await database.leases.list()).map(({ fence }) => fence)).toContain(run.lease.fence);
   });
 

@@ -29,7 +29,7 @@ export function settleSuite(scene: Scene): void {
       expect(await settle(queue, run.lease, run.messages.map(done))).toEqual({
         lease: 'released',
         expiresInMs: 0,
-        lost: [],
+        unmatched: [],
         messages: [],
         more: false,
         nextDueInMs: null,
@@ -218,7 +218,7 @@ export function settleSuite(scene: Scene): void {
       const [a, b, c, d, e] = run.messages;
       const outcomes = [done(a!), retry(b!, anHour), dead(c!), giveBack(d!, anHour), park(e!, anHour)];
       const settled = await settle(queue, run.lease, outcomes, next({ limit: 2 }));
-      expect(settled).toMatchObject({ lease: 'held', lost: [], more: true, nextDueInMs: 0 });
+      expect(settled).toMatchObject({ lease: 'renewed', unmatched: [], more: true, nextDueInMs: 0 });
       expect(settled.expiresInMs).toBeGreaterThan(0);
       expect(settled.expiresInMs).toBeLessThanOrEqual(600_000);
       expect(payloads(settled.messages)).toEqual(['next 1', 'next 2']);
@@ -249,10 +249,19 @@ export function settleSuite(scene: Scene): void {
       await queue.enqueue([message('A'), message('B')]);
       const run = await take(queue, { limit: 1, durationMs: 1_000 });
       const settled = await settle(queue, run.lease, run.messages.map(done), keep, { leaseMs: anHour });
-      expect(settled).toMatchObject({ lease: 'held', messages: [], lost: [], nextDueInMs: 0, more: true });
+      expect(settled).toMatchObject({
+        lease: 'renewed',
+        messages: [],
+        unmatched: [],
+        nextDueInMs: 0,
+        more: true,
+      });
       expect(settled.expiresInMs).toBeGreaterThan(1_000);
       expect(settled.expiresInMs).toBeLessThanOrEqual(anHour);
-      expect(await begin(queue, { owner: 'host-2' })).toMatchObject({ status: 'held', owner: 'host-1' });
+      expect(await begin(queue, { owner: 'host-2' })).toMatchObject({
+        status: 'leased-elsewhere',
+        owner: 'host-1',
+      });
     });
 
     test('Q8: release gives the lease back, even with messages left', async () => {
@@ -281,9 +290,9 @@ export function settleSuite(scene: Scene): void {
       const run = await take(queue);
       const [a, b] = run.messages;
       const settled = await settle(queue, run.lease, [done(a!)], next({ solo: false }));
-      expect(settled).toMatchObject({ lease: 'held', messages: [], more: false, nextDueInMs: null });
-      expect(await begin(queue, { owner: 'host-2' })).toMatchObject({ status: 'held' });
-      expect(await settle(queue, run.lease, [done(b!)])).toMatchObject({ lease: 'released', lost: [] });
+      expect(settled).toMatchObject({ lease: 'renewed', messages: [], more: false, nextDueInMs: null });
+      expect(await begin(queue, { owner: 'host-2' })).toMatchObject({ status: 'leased-elsewhere' });
+      expect(await settle(queue, run.lease, [done(b!)])).toMatchObject({ lease: 'released', unmatched: [] });
     });
 
     test('Q8: thousands of outcomes are one call', async () => {
@@ -292,7 +301,7 @@ export function settleSuite(scene: Scene): void {
       const run = await take(queue, { limit: 1_000 });
       const settled = await settle(queue, run.lease, run.messages.map(done), next({ limit: 1_000 }));
       expect(settled.messages).toHaveLength(1_000);
-      expect(await settle(queue, run.lease, settled.messages.map(done))).toMatchObject({ lost: [] });
+      expect(await settle(queue, run.lease, settled.messages.map(done))).toMatchObject({ unmatched: [] });
       expect(await queue.statistics()).toMatchObject({ done: 2_000, ready: 0, claimed: 0 });
     });
   });

@@ -50,7 +50,7 @@ export function transactSuite(scene: Scene): void {
       expect(result).toBe('result');
       expect(await written()).toBe(1);
       expect(await stored(queue, letter)).toMatchObject({ status: MessageStatus.Done, attempts: 1 });
-      expect((await settle(queue, run.lease, run.messages.map(done), keep)).lost).toHaveLength(1);
+      expect((await settle(queue, run.lease, run.messages.map(done), keep)).unmatched).toHaveLength(1);
     });
 
     test('T1: what throws is rolled back, and the message is still ours to settle', async () => {
@@ -68,7 +68,7 @@ export function transactSuite(scene: Scene): void {
       await expect(failing).rejects.toBe(failure);
       expect(await written()).toBe(0);
       expect(await stored(queue, letter)).toMatchObject({ status: MessageStatus.Claimed });
-      expect(await settle(queue, run.lease, run.messages.map(done))).toMatchObject({ lost: [] });
+      expect(await settle(queue, run.lease, run.messages.map(done))).toMatchObject({ unmatched: [] });
     });
 
     test('T1, Q6: a message that a newer run has claimed is lost, and what was written rolled back', async () => {
@@ -104,7 +104,7 @@ export function transactSuite(scene: Scene): void {
       goOn.resolve();
       expect(await late.promise).toMatchObject({ name: 'MultiOutboxError' });
       expect(await written()).toBe(0);
-      expect(await settle(queue, run.lease, run.messages.map(done), keep)).toMatchObject({ lost: [] });
+      expect(await settle(queue, run.lease, run.messages.map(done), keep)).toMatchObject({ unmatched: [] });
       const refused = queue.transact(requestOf(run, stop.signal), async () => {
         throw new Error('was called');
       });
@@ -141,7 +141,7 @@ export function transactSuite(scene: Scene): void {
       // Those that came before the signal was heard.
       expect(late).toBeLessThan(10);
       expect(await written()).toBe(0);
-      expect(await settle(queue, run.lease, run.messages.map(done), keep)).toMatchObject({ lost: [] });
+      expect(await settle(queue, run.lease, run.messages.map(done), keep)).toMatchObject({ unmatched: [] });
     });
   });
 
@@ -172,7 +172,7 @@ export function transactSuite(scene: Scene): void {
       const settled = settle(queue, run.lease, [done(run.messages[4]!)], keep);
       const enqueued = queue.enqueue([message('F')]);
       await Promise.all([...running, settled, enqueued]);
-      expect(await settled).toMatchObject({ lease: 'held', lost: [] });
+      expect(await settled).toMatchObject({ lease: 'renewed', unmatched: [] });
       expect(await written()).toBe(4);
       expect(await queue.statistics()).toMatchObject({ done: 5, ready: 1, claimed: 0 });
     });
@@ -194,11 +194,11 @@ export function transactSuite(scene: Scene): void {
       await other.queue.enqueue([message('X')]);
       expect(payloads((await take(other.queue)).messages)).toEqual(['X']);
       if (scene.harness.promises.producersNeverBlockClaims) {
-        expect(await renewed).toMatchObject({ lease: 'held' });
+        expect(await renewed).toMatchObject({ lease: 'renewed' });
       }
       goOn.resolve();
       await transacting;
-      expect(await renewed).toMatchObject({ lease: 'held' });
+      expect(await renewed).toMatchObject({ lease: 'renewed' });
     });
 
     test('T3: where an open transaction keeps the lease from being renewed, it ends before the lease does', async () => {
@@ -221,7 +221,7 @@ export function transactSuite(scene: Scene): void {
         const startedAt = performance.now();
         await until('the lease was renewed for long', async () => {
           expect(await settle(queue, run.lease, [], keep, { leaseMs: 1_000 })).toMatchObject({
-            lease: 'held',
+            lease: 'renewed',
           });
           return performance.now() - startedAt > 2_500;
         });
@@ -237,7 +237,7 @@ export function transactSuite(scene: Scene): void {
         message: expect.stringContaining('raise MULTI_OUTBOX_LEASE'),
       });
       goOn.resolve();
-      expect(await renewed).toMatchObject({ lease: 'held' });
+      expect(await renewed).toMatchObject({ lease: 'renewed' });
       expect(await written()).toBe(0);
       await queue.transact(requestOf(run), (transaction) => write('effect', transaction));
       expect(await written()).toBe(1);

@@ -33,7 +33,7 @@ test("D1, F5: what a host that died had claimed is taken over though another que
   expect(runs).toMatchObject([{ outcome: 'dispatched' }]);
   expect(runs[0]!.queues.map(({ queue, status }) => `${queue} ${status}`).sort()).toEqual([
     'inbox dispatched',
-    'outbox held',
+    'outbox leased-elsewhere',
   ]);
   await until('the outbox is taken over', async () => {
     await face.tick();

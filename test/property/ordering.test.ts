@@ -5,7 +5,7 @@ import {
   type HandlerContext,
   type Message,
   PermanentError,
-  RetryLater,
+  Snooze,
 } from '../../src/queue/handler.ts';
 import { message, run } from '../support/queue-run.ts';
 import { SqlitePlace } from '../support/sqlite-place.ts';
@@ -88,7 +88,7 @@ class Witness {
     }
     this.#end(index, key, ending, attempt);
     if (ending === 'throws') throw new Error('it failed');
-    if (ending === 'later') throw new RetryLater(index % 3);
+    if (ending === 'later') throw new Snooze(index % 3);
     if (ending === 'permanent') throw new PermanentError('it cannot work');
   }
 

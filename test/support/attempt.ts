@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ClaimedMessage, Outcome } from '../../src/engine/work-queue.ts';
-import { Attempt, type TransactionAccess } from '../../src/queue/attempt.ts';
+import { Attempt } from '../../src/queue/attempt.ts';
+import type { TransactionAccess } from '../../src/queue/attempt-transaction.ts';
 import { defineHandler, type HandlerDefinition } from '../../src/queue/handler.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';
 import { claimed } from './claimed.ts';
@@ -36,7 +37,7 @@ export function attempt(
       random: () => 0.5,
       transactions: noTransactions,
     },
-    (outcome) => {
+    (_, outcome) => {
       outcomes.push(outcome);
       ended.resolve(outcome);
     },

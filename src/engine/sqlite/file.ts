@@ -3,7 +3,7 @@ import { accessSync, constants, mkdirSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
-import { Gate } from '../gate.ts';
+import { Semaphore } from '../semaphore.ts';
 import { Connection } from './connection.ts';
 import type { FileAccess } from './errors.ts';
 import { memoryPath } from './paths.ts';
@@ -17,7 +17,7 @@ export class DatabaseFile {
   readonly path: string;
   readonly synchronous: Synchronous;
   /** Handlers' transactions: the file has one writer. */
-  readonly transactions = new Gate(1);
+  readonly transactions = new Semaphore(1);
   readonly #clock: (() => number) | undefined;
   #connection: Connection | null = null;
   #identity: Pick<Stats, 'dev' | 'ino'> | null = null;

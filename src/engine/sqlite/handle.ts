@@ -75,7 +75,7 @@ export class DatabaseHandle {
       } catch (error) {
         const left = deadline - performance.now();
         if (!isLocked(error) || left <= 0) throw this.explain(error);
-        const handlersEnd = inTurn ? undefined : this.file.transactions.left(left);
+        const handlersEnd = inTurn ? undefined : this.file.transactions.released(left);
         await (handlersEnd ?? delay(Math.min(left, wait * (0.5 + Math.random()))));
       }
     }

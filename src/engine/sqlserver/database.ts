@@ -79,7 +79,11 @@ export class Database {
       this.assertOpen();
       const extra = asked ? (options.again?.(performance.now() - startedAt) ?? {}) : {};
       try {
-        return await this.#once(name, { ...parameters, ...extra }, options.signal);
+        return await this.#attempt(({ driver, pool }) => {
+          const request = new driver.Request(pool);
+          bind(driver, request, { ...parameters, ...extra });
+          return execute(request, this.procedure(name), options.signal);
+        });
       } catch (error) {
         const failed = error instanceof CallFailed ? error : null;
         if (failed === null) throw error;
@@ -116,14 +120,6 @@ export class Database {
     if (version === 0 || version >= least) return explain(cause, classified, this.subject);
     const advice = `the schema is at version ${version}, this program works with ${least} and later`;
     return explain(cause, { ...classified, code: 'SCHEMA_OUTDATED', advice }, this.subject);
-  }
-
-  #once(name: string, parameters: Parameters, signal: AbortSignal | undefined): Promise<Row[][]> {
-    return this.#attempt(async ({ driver, pool }) => {
-      const request = new driver.Request(pool);
-      bind(driver, request, parameters);
-      return execute(request, this.procedure(name), signal);
-    });
   }
 
   async #attempt<T>(work: (pooled: Pooled) => Promise<T>): Promise<T> {

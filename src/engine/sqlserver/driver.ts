@@ -1,7 +1,7 @@
 /** mssql, loaded when first needed, and pools of it that log in no more often than they have to. */
 import type { TokenCredential } from '@azure/identity';
 import type * as mssql from 'mssql';
-import type { Gate } from '../gate.ts';
+import type { Semaphore } from '../semaphore.ts';
 import type { ConnectionTarget } from './target.ts';
 
 export type Driver = typeof mssql;
@@ -74,9 +74,9 @@ interface LoginError {
 
 /**
  * A pool that keeps the connection with which mssql tries its configuration out, instead of closing it and logging in
- * once more; whose logins pass the gate; and whose login errors bear the server's number, which tedious leaves out.
+ * once more; whose logins pass the semaphore; and whose login errors bear the server's number, which tedious leaves out.
  */
-export function createPool(driver: Driver, config: mssql.config, gate: Gate): mssql.ConnectionPool {
+export function createPool(driver: Driver, config: mssql.config, semaphore: Semaphore): mssql.ConnectionPool {
   let kept: object | null = null;
   let loginNumber: number | undefined;
   const pool = new driver.ConnectionPool({
@@ -95,7 +95,7 @@ export function createPool(driver: Driver, config: mssql.config, gate: Gate): ms
     kept = null;
     if (connection !== null && (connection as { closed?: boolean }).closed !== true) return connection;
     try {
-      return await gate.through(create);
+      return await semaphore.use(create);
     } catch (error) {
       if (loginNumber !== undefined && (error as LoginError).number === undefined) {
         (error as LoginError).number = loginNumber;

@@ -4,10 +4,10 @@
  */
 import { MultiOutboxError } from '../../errors.ts';
 import type { Engine, TenantAddress, TenantDatabase } from '../engine.ts';
-import { Gate } from '../gate.ts';
 import type { LeaseStore } from '../lease-store.ts';
 import type { Registry } from '../registry.ts';
 import type { SchemaControl } from '../schema.ts';
+import { Semaphore } from '../semaphore.ts';
 import type { QueueName, WorkQueue } from '../work-queue.ts';
 import { assertServerAllowed, cloudServers } from './allowed-servers.ts';
 import { type CredentialFactory, sharedCredential } from './credential.ts';
@@ -116,7 +116,7 @@ class SqlServerEngine implements Engine {
     this.#assertAllowed(target, address.id);
     this.#assertNotRegistry(target, address);
     const database = this.#open(target, address.id);
-    const transactions = new Gate(Math.max(1, this.#poolSize - 1));
+    const transactions = new Semaphore(Math.max(1, this.#poolSize - 1));
     return new SqlServerTenant(address.id, database, transactions, () => this.#release(database));
   }
 
@@ -174,10 +174,10 @@ class SqlServerTenant implements TenantDatabase {
   readonly leases: LeaseStore;
   readonly #database: Database;
   readonly #queues = new Map<QueueName, WorkQueue>();
-  readonly #transactions: Gate;
+  readonly #transactions: Semaphore;
   readonly #release: () => Promise<void>;
 
-  constructor(tenantId: string, database: Database, transactions: Gate, release: () => Promise<void>) {
+  constructor(tenantId: string, database: Database, transactions: Semaphore, release: () => Promise<void>) {
     this.#transactions = transactions;
     this.tenantId = tenantId;
     this.#database = database;

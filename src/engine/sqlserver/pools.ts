@@ -2,7 +2,7 @@
 import type { TokenCredential } from '@azure/identity';
 import type * as mssql from 'mssql';
 import { MultiOutboxError } from '../../errors.ts';
-import { Gate } from '../gate.ts';
+import { Semaphore } from '../semaphore.ts';
 import { createPool, type Driver, type DriverSettings, driverConfig, loadDriver } from './driver.ts';
 import { type PoolLimits, PoolPolicy } from './pool-policy.ts';
 import { type ConnectionTarget, databaseKey, serverKey } from './target.ts';
@@ -23,7 +23,7 @@ interface OpenPool {
 
 export class Pools {
   readonly #policy: PoolPolicy;
-  readonly #gate: Gate;
+  readonly #logins: Semaphore;
   readonly #settings: DriverSettings;
   readonly #credential: () => Promise<TokenCredential>;
   readonly #open = new Map<string, OpenPool>();
@@ -35,7 +35,7 @@ export class Pools {
   constructor(settings: PoolSettings & DriverSettings, credential: () => Promise<TokenCredential>) {
     this.#policy = new PoolPolicy(settings);
     // Logins are dear for a server, and a sweep over a cold fleet would start hundreds of them in the same second.
-    this.#gate = new Gate(settings.loginsAtOnce);
+    this.#logins = new Semaphore(settings.loginsAtOnce);
     this.#settings = settings;
     this.#credential = credential;
   }
@@ -101,7 +101,7 @@ export class Pools {
   async #connect(target: ConnectionTarget): Promise<Pooled> {
     const driver = await loadDriver();
     const credential = target.login.kind === 'token' ? await this.#credential() : null;
-    const pool = createPool(driver, driverConfig(target, this.#settings, credential), this.#gate);
+    const pool = createPool(driver, driverConfig(target, this.#settings, credential), this.#logins);
     await pool.connect();
     return { driver, pool };
   }

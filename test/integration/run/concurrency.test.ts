@@ -1,4 +1,4 @@
-import { defineHandler, type Handler, RetryLater } from '../../../src/queue/handler.ts';
+import { defineHandler, type Handler, Snooze } from '../../../src/queue/handler.ts';
 import { deferred, turns } from '../../support/deferred.ts';
 import { message, messages, orders, run } from '../../support/queue-run.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
@@ -116,7 +116,7 @@ describe('batches that overlap (D6)', () => {
         await gate.promise;
       } else if (attempts.length === 2) {
         // Q11: due again while the slow one is at it still.
-        throw new RetryLater(10);
+        throw new Snooze(10);
       } else {
         gate.resolve();
       }
@@ -180,7 +180,7 @@ describe('round trips (Q9)', () => {
     const other = await place.outbox();
     await other.begin({ owner: 'host-2', durationMs: 60_000, claim: { limit: 1, maxBytes: 1 } });
     expect(await run(queue, [orders(() => {})])).toMatchObject({
-      status: 'held',
+      status: 'leased-elsewhere',
       roundTrips: 1,
       heldBy: { owner: 'host-2', expiresInMs: expect.any(Number) },
     });

@@ -34,7 +34,7 @@ describe('the lease of a run (D1, L4)', () => {
     await until('the first run has begun', () => started === 2);
     const second = await run(other, [slow], { owner: 'host-2' });
     expect(second).toMatchObject({
-      status: 'held',
+      status: 'leased-elsewhere',
       counts: { done: 0 },
       heldBy: { owner: 'host-1' },
     });
@@ -171,13 +171,32 @@ describe('a lease that is lost in the middle (D5, Q8)', () => {
     expect(report.counts.lost).toBeGreaterThanOrEqual(1);
   });
 
+  test('L4, D5: after a standstill that outlasts the lease nothing more is started, though no timer has had its turn', async () => {
+    const queue = await place.outbox();
+    await queue.enqueue(messages(3));
+    const started: string[] = [];
+    const leaseMs = 100;
+    const standstill = orders(({ payload }) => {
+      started.push(payload);
+      const begunAt = performance.now();
+      while (performance.now() - begunAt <= leaseMs);
+    });
+    const report = await run(queue, [standstill], { dispatch: { leaseMs, concurrency: 1 } });
+    expect(started).toEqual(['1']);
+    expect(report).toMatchObject({
+      stop: 'lease-lost',
+      counts: { done: 1, released: 2, lost: 0 },
+      more: true,
+    });
+  });
+
   test('L3, L4: when its time is up the run stops; what is done is settled all the same if nobody took the lease', async () => {
     const queue = await place.outbox();
     await queue.enqueue(messages(2));
     let failures = 0;
     const unreachable = withFaults(queue, {
       settle: async (real, request) => {
-        if (request.then.do === 'release') return real(request);
+        if (request.then.do === 'release-lease') return real(request);
         failures++;
         throw new Error('the network is away');
       },

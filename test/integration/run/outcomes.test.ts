@@ -1,5 +1,5 @@
 import { MessageStatus } from '../../../src/engine/work-queue.ts';
-import { defineHandler, PermanentError, RetryAfter, RetryLater } from '../../../src/queue/handler.ts';
+import { defineHandler, PermanentError, RetryAfter, Snooze } from '../../../src/queue/handler.ts';
 import { message, messages, orders, run } from '../../support/queue-run.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
@@ -16,7 +16,7 @@ describe('outcomes, as the database has them afterwards (D3)', () => {
       resolves: async () => {},
       permanent: () => Promise.reject(new PermanentError('no such customer')),
       later: () => {
-        throw new RetryLater(3_600_000, 'closed');
+        throw new Snooze(3_600_000, 'closed');
       },
       after: () => Promise.reject(new RetryAfter(3_600_000, '429')),
       fails: () => Promise.reject(new Error('503')),
@@ -83,6 +83,27 @@ describe('outcomes, as the database has them afterwards (D3)', () => {
     });
     expect(report.counts).toMatchObject({ retried: 2, dead: 1 });
   });
+
+  test.each([
+    ['block', 1, ['k1']],
+    ['block', 10, ['k1']],
+    ['continue', 1, ['k1', 'k2', 'k3']],
+    ['continue', 10, ['k1', 'k2', 'k3']],
+  ] as const)(
+    "Q10: with onDead '%s' and batches of %p, what follows a dead message of its key: %p",
+    async (onDead, batchSize, expected) => {
+      const queue = await place.outbox();
+      await queue.enqueue(['k1', 'k2', 'k3'].map((payload) => message(payload, { orderingKey: 'k' })));
+      const seen: string[] = [];
+      const handler = orders(({ payload }) => {
+        seen.push(payload);
+        if (payload === 'k1') throw new PermanentError('never');
+      });
+      const report = await run(queue, [handler], { dispatch: { onDead, batchSize } });
+      expect(seen).toEqual(expected);
+      expect(report).toMatchObject({ counts: { dead: 1, done: expected.length - 1 }, more: false });
+    },
+  );
 
   test('D2: a handler that does not end in time is retried; its late answer settles nothing', async () => {
     const queue = await place.outbox();

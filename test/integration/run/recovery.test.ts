@@ -1,5 +1,5 @@
 import { MessageStatus, type WorkQueue } from '../../../src/engine/work-queue.ts';
-import { RetryLater } from '../../../src/queue/handler.ts';
+import { Snooze } from '../../../src/queue/handler.ts';
 import { deferred, turns } from '../../support/deferred.ts';
 import { message, messages, orders, run, withFaults } from '../../support/queue-run.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
@@ -69,7 +69,7 @@ describe('after a crash (Q6, Q7)', () => {
         expect([...running]).toEqual(['poison']);
         running.delete(payload);
         // Given back, it is a recovered message still; the first others have been claimed before it is due again.
-        if (attempts.length === 1) throw new RetryLater(1);
+        if (attempts.length === 1) throw new Snooze(1);
         return;
       }
       // Until the poison is due again, and a claim beside this message has been refused for it.

@@ -169,7 +169,9 @@ describe('a run whose time budget is spent (D5)', () => {
       return gate.promise;
     });
     const begunAt = performance.now();
-    const running = run(queue, [handler], { dispatch: { concurrency: 2, timeBudgetMs: budgetMs } });
+    const running = run(queue, [handler], {
+      dispatch: { concurrency: 2, timeBudgetMs: budgetMs, graceMs: 1 },
+    });
     await until('the budget is over', () => performance.now() > begunAt + 5 * budgetMs);
     gate.resolve();
     const report = await running;

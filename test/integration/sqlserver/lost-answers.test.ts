@@ -116,7 +116,7 @@ describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
     expect(await queue.get(ids[1]!.messageId)).toMatchObject({ attempts: 1 });
     expect(await queue.statistics()).toMatchObject({ done: 1, claimed: 2, ready: 2 });
 
-    // What the run has in hand besides is not handed out again.
+    // What the run has in flight besides is not handed out again.
     const c = await sequenceOf(ids[2]!.messageId);
     const third = randomUUID();
     const more = await settle(third, fence, [{ sequence: b, kind: 'done' }]);

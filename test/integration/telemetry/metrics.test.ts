@@ -6,7 +6,7 @@ import {
   MeterProvider,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
-import { defineHandler, PermanentError, RetryAfter, RetryLater } from '../../../src/queue/handler.ts';
+import { defineHandler, PermanentError, RetryAfter, Snooze } from '../../../src/queue/handler.ts';
 import { FleetPlace } from '../../support/fleet-place.ts';
 
 const exporter = new InMemoryMetricExporter(AggregationTemporality.DELTA);
@@ -45,7 +45,7 @@ const ended: Record<string, () => void> = {
     throw new PermanentError('never');
   },
   released() {
-    throw new RetryLater(60_000);
+    throw new Snooze(60_000);
   },
 };
 const handlers = Object.entries(ended).map(([topic, handle]) => defineHandler({ topic, handle }));

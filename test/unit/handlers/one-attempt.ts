@@ -52,7 +52,7 @@ export function attemptOnce(
         random: () => 0,
         transactions: noTransactions,
       },
-      resolve,
+      (_, outcome) => resolve(outcome),
     );
     attempt.start();
     onStart?.(attempt);

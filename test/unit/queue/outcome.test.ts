@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import { MultiOutboxError } from '../../../src/errors.ts';
-import { PermanentError, RetryAfter, RetryLater } from '../../../src/queue/handler.ts';
+import { PermanentError, RetryAfter, Snooze } from '../../../src/queue/handler.ts';
 import { outcomeOfError, outcomeOfExhausted, outcomeOfUnhandledTopic } from '../../../src/queue/outcome.ts';
 import { longestDelayMs, type RetryPolicy } from '../../../src/queue/retry.ts';
 import { claimed } from '../../support/claimed.ts';
@@ -14,8 +14,8 @@ describe('what a handler throws (D3)', () => {
     expect(of(new PermanentError('no such customer'))).toEqual({ kind: 'dead', error: 'no such customer' });
   });
 
-  test('D3: RetryLater releases after its delay, whatever the attempt', () => {
-    expect(of(new RetryLater(250, 'closed for lunch'), 99)).toEqual({
+  test('D3: Snooze releases the message after its delay, whatever the attempt', () => {
+    expect(of(new Snooze(250, 'closed for lunch'), 99)).toEqual({
       kind: 'release',
       delayMs: 250,
       error: 'closed for lunch',
@@ -41,28 +41,28 @@ describe('what a handler throws (D3)', () => {
   test('D3: subclasses, and errors of another copy of the library, mean the same', () => {
     class NoSuchCustomer extends PermanentError {}
     expect(of(new NoSuchCustomer('x')).kind).toBe('dead');
-    const copy = Object.assign(new Error('later'), { name: 'RetryLater', delayMs: 7 });
+    const copy = Object.assign(new Error('later'), { name: 'Snooze', delayMs: 7 });
     expect(of(copy)).toEqual({ kind: 'release', delayMs: 7, error: 'later' });
     const realm = "Object.assign(new Error('never'), { name: 'PermanentError' })";
     expect(of(runInNewContext(realm))).toEqual({ kind: 'dead', error: 'never' });
   });
 
-  test('D3: a RetryLater of somebody else that names no delay is an ordinary error', () => {
+  test("D3: another library's Snooze that names no delay is an ordinary error", () => {
     for (const delayMs of [undefined, '5m', Number.NaN, null]) {
-      expect(of(Object.assign(new Error('x'), { name: 'RetryLater', delayMs })).kind).toBe('retry');
+      expect(of(Object.assign(new Error('x'), { name: 'Snooze', delayMs })).kind).toBe('retry');
     }
   });
 
   test('D3: delays are whole milliseconds that a database can hold', () => {
-    expect(of(new RetryLater(0.6))).toMatchObject({ delayMs: 1 });
-    expect(of(new RetryLater(Number.MAX_VALUE))).toMatchObject({ delayMs: longestDelayMs });
+    expect(of(new Snooze(0.6))).toMatchObject({ delayMs: 1 });
+    expect(of(new Snooze(Number.MAX_VALUE))).toMatchObject({ delayMs: longestDelayMs });
     expect(of(new RetryAfter(Number.POSITIVE_INFINITY, '429'))).toMatchObject({ delayMs: longestDelayMs });
     expect(of(new RetryAfter(Number.NaN, '429'))).toMatchObject({ delayMs: 500 });
   });
 
-  test('RetryLater refuses a delay that is none', () => {
+  test('Snooze refuses what is not a delay', () => {
     for (const delay of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
-      expect(() => new RetryLater(delay)).toThrow(RangeError);
+      expect(() => new Snooze(delay)).toThrow(RangeError);
     }
   });
 

@@ -129,7 +129,7 @@ test('Q10, Q13: a message replayed while a later one of its key runs is not due 
   await queue.enqueue(['1', '2'].map((payload) => message(payload, { orderingKey: 'k' })));
   const dying = await begin(queue, 1);
   const died = { sequence: dying.messages[0]!.sequence, kind: 'dead', error: 'no' } as const;
-  await settle(queue, dying, [died], { do: 'release' }, { onDead: 'continue' });
+  await settle(queue, dying, [died], { do: 'release-lease' }, { onDead: 'continue' });
   const run = await begin(queue);
   expect(run.messages).toMatchObject([{ payload: '2' }]);
   expect(await queue.replayDead({}, 10)).toBe(1);

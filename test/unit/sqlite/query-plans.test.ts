@@ -84,7 +84,7 @@ test('Q4, Q9, Q12: a run reads no more than what it works on', async () => {
   });
   await settle(queue, run, outcomes, claim, { retention });
   // A run that takes over recovers what was claimed.
-  await settle(queue, await begin(queue, 50), [], { do: 'release' }, { retention });
+  await settle(queue, await begin(queue, 50), [], { do: 'release-lease' }, { retention });
   await queue.replayDead({}, 3);
   await queue.discardDead({ olderThanMs: 0 }, 3);
   await queue.listDead({}, { limit: 3 });

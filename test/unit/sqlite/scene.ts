@@ -36,7 +36,7 @@ export function settle(
   queue: WorkQueue,
   { lease }: Claimed,
   outcomes: readonly SettledMessage[],
-  then: Then = { do: 'release' },
+  then: Then = { do: 'release-lease' },
   more: Partial<Pick<SettleRequest, 'onDead' | 'retention'>> = {},
 ): Promise<SettleResult> {
   return queue.settle({ lease, leaseMs: 60_000, outcomes, onDead: 'block', then, ...more });

@@ -73,7 +73,7 @@ async function worksWithQueues({ queue, leases }: ReturnType<typeof program>): P
       ? ({ kind: 'dead', sequence, error: 'no' } as const)
       : ({ kind: 'done', sequence } as const),
   );
-  expect(await settle(queue, claimed, outcomes)).toMatchObject({ lost: [] });
+  expect(await settle(queue, claimed, outcomes)).toMatchObject({ unmatched: [] });
   expect(await queue.statistics()).toMatchObject({ done: 3, dead: 1, ready: 0, claimed: 0 });
   expect(await leases.acquire({ name: 'mine', owner: 'me', durationMs: 1_000 })).toMatchObject({
     status: 'acquired',

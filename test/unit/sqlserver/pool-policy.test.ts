@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import { Gate } from '../../../src/engine/gate.ts';
 import { PoolPolicy } from '../../../src/engine/sqlserver/pool-policy.ts';
 
 const limits = { maxOpen: 3, maxPerServer: 2, idleCloseMs: 100 };
@@ -121,42 +120,5 @@ describe('pool policy', () => {
         }
       }),
     );
-  });
-});
-
-describe('login gate', () => {
-  test('F8: no more than the limit at once, first come first served, also past failures', async () => {
-    const gate = new Gate(2);
-    const started: number[] = [];
-    const ends: (() => void)[] = [];
-    const runs = [0, 1, 2, 3, 4].map((index) =>
-      gate.through(
-        () =>
-          new Promise<number>((resolve, reject) => {
-            started.push(index);
-            ends[index] = () => (index === 1 ? reject(new Error('refused')) : resolve(index));
-          }),
-      ),
-    );
-    const settled = Promise.allSettled(runs);
-    const turn = () => new Promise((resolve) => setImmediate(resolve));
-    await turn();
-    expect(started).toEqual([0, 1]);
-    ends[1]!();
-    await turn();
-    expect(started).toEqual([0, 1, 2]);
-    ends[0]!();
-    ends[2]!();
-    await turn();
-    expect(started).toEqual([0, 1, 2, 3, 4]);
-    ends[3]!();
-    ends[4]!();
-    expect((await settled).map(({ status }) => status)).toEqual([
-      'fulfilled',
-      'rejected',
-      'fulfilled',
-      'fulfilled',
-      'fulfilled',
-    ]);
   });
 });

@@ -2,7 +2,6 @@
 import type { BeginRequest, BeginResult, QueueName } from '../../work-queue.ts';
 import { queueLeaseName } from '../../work-queue.ts';
 import { type Connection, nowSql } from '../connection.ts';
-import type { DatabaseHandle } from '../handle.ts';
 import { giveLeaseBack, heldBy, heldByAnother, takeLease } from '../lease-store.ts';
 import { type StoredText, text, textColumn } from '../text.ts';
 import { wholeMs } from '../time.ts';
@@ -35,13 +34,17 @@ interface LookRow {
 }
 
 /**
- * The answer when there is nothing to write: somebody else runs, or the tenant is idle. An idle tenant is told so
- * from a read: no lock, no fsync, and a fence that has not moved because no lease was taken.
+ * The answer when there is nothing to write: another run has the lease, or the tenant is idle. It comes from a read: no
+ * lock, no fsync, and a fence that has not moved because no lease was taken. Null when `begin` has to write.
  */
-function withoutWriting(connection: Connection, queue: QueueName, request: BeginRequest): BeginResult | null {
+export function beginByReading(
+  connection: Connection,
+  queue: QueueName,
+  request: BeginRequest,
+): BeginResult | null {
   const row = connection.get<LookRow>(statements[tableOf[queue]].look, queueLeaseName(queue))!;
-  const held = heldBy(row.Owner, row.ExpiresUtc, row.Now, request.owner);
-  if (held !== null) return held;
+  const holder = heldBy(row.Owner, row.ExpiresUtc, row.Now, request.owner);
+  if (holder !== null) return { ...holder, status: 'leased-elsewhere' };
   const isHeldByUs = row.Owner !== null && (row.ExpiresUtc ?? 0) > row.Now;
   const isDue = row.NextDueUtc !== null && row.NextDueUtc <= row.Now;
   const { retention } = request;
@@ -62,28 +65,26 @@ function recover(connection: Connection, table: QueueTable): number {
   return rows.length;
 }
 
-export async function begin(
-  handle: DatabaseHandle,
+/** Within a write transaction. */
+export function begin(
+  connection: Connection,
   queue: QueueName,
   request: BeginRequest,
-): Promise<BeginResult> {
-  const seen = await handle.look((connection) => withoutWriting(connection, queue, request));
-  if (seen !== null) return seen;
+  now: number,
+): BeginResult {
   const table = tableOf[queue];
   const name = queueLeaseName(queue);
-  return handle.write((connection, now): BeginResult => {
-    const held = heldByAnother(connection, name, request.owner);
-    if (held !== null) return held;
-    const fence = takeLease(connection, { ...request, name }, now);
-    const recovered = recover(connection, table);
-    const purged = purge(connection, table, request.retention, now);
-    const { messages, more } = claim(connection, table, { ...request.claim, now, fence, solo: true });
-    const found = { messages, more, nextDueInMs: nextDueInMs(connection, table, now), purged, recovered };
-    const lease = { name, owner: request.owner, fence };
-    if (messages.length === 0) {
-      giveLeaseBack(connection, lease);
-      return { status: 'idle', ...found };
-    }
-    return { status: 'claimed', ...found, lease, expiresInMs: wholeMs(request.durationMs) };
-  });
+  const holder = heldByAnother(connection, name, request.owner);
+  if (holder !== null) return { ...holder, status: 'leased-elsewhere' };
+  const fence = takeLease(connection, { ...request, name }, now);
+  const recovered = recover(connection, table);
+  const purged = purge(connection, table, request.retention, now);
+  const { messages, more } = claim(connection, table, { ...request.claim, now, fence, solo: true });
+  const found = { messages, more, nextDueInMs: nextDueInMs(connection, table, now), purged, recovered };
+  const lease = { name, owner: request.owner, fence };
+  if (messages.length === 0) {
+    giveLeaseBack(connection, lease);
+    return { status: 'idle', ...found };
+  }
+  return { status: 'claimed', ...found, lease, expiresInMs: wholeMs(request.durationMs) };
 }

@@ -1,4 +1,4 @@
-/** Writing outcomes back (Q8): each to a row that is still claimed under our fence, or it is lost. */
+/** Writing outcomes back (Q8): each to a row that is still claimed under our fence, or it is unmatched. */
 import type { Outcome, SettledMessage, SettleRequest } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { type StoredText, text, textColumn } from '../text.ts';
@@ -34,7 +34,7 @@ interface KeyRow {
   readonly OrderingKey: StoredText | null;
 }
 
-/** Applies the outcomes and lets the lines they touched move on. Returns the sequences of those that were lost. */
+/** Applies the outcomes and lets the lines they touched move on. Returns the sequences of those that matched no row. */
 export function applyOutcomes(
   connection: Connection,
   table: QueueTable,

@@ -1,35 +1,35 @@
 /** The round trip of a busy run (Q8, Q9): outcomes back, then the next batch or the end. */
-import type { QueueName, SettleRequest, SettleResult } from '../../work-queue.ts';
+import type { SettleRequest, SettleResult } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
-import type { DatabaseHandle } from '../handle.ts';
 import { giveLeaseBack, renewLease } from '../lease-store.ts';
 import { wholeMs } from '../time.ts';
 import { claim, nextDueInMs } from './claim.ts';
 import { applyOutcomes } from './outcomes.ts';
 import { purge } from './purge.ts';
-import { type QueueTable, tableOf } from './records.ts';
+import type { QueueTable } from './records.ts';
 
+/** Within a write transaction. */
 export function settle(
-  handle: DatabaseHandle,
-  queue: QueueName,
-  request: SettleRequest,
-): Promise<SettleResult> {
-  const table = tableOf[queue];
-  return handle.write((connection, now): SettleResult => {
-    const lost = applyOutcomes(connection, table, request, now);
-    return { ...follow(connection, table, request, now), lost };
-  });
-}
-
-function follow(
   connection: Connection,
   table: QueueTable,
   request: SettleRequest,
   now: number,
-): Omit<SettleResult, 'lost'> {
+): SettleResult {
+  const unmatched = applyOutcomes(connection, table, request, now);
+  return { ...claimRenewOrRelease(connection, table, request, now), unmatched };
+}
+
+function claimRenewOrRelease(
+  connection: Connection,
+  table: QueueTable,
+  request: SettleRequest,
+  now: number,
+): Omit<SettleResult, 'unmatched'> {
   const { lease, leaseMs, then } = request;
   const isOurs =
-    then.do === 'release' ? giveLeaseBack(connection, lease) : renewLease(connection, lease, now, leaseMs);
+    then.do === 'release-lease'
+      ? giveLeaseBack(connection, lease)
+      : renewLease(connection, lease, now, leaseMs);
   if (!isOurs) {
     return { lease: 'lost', expiresInMs: 0, messages: [], more: false, nextDueInMs: null, purged: 0 };
   }
@@ -37,8 +37,8 @@ function follow(
   if (then.do !== 'claim') {
     const next = nextDueInMs(connection, table, now);
     const left = { messages: [], more: next === 0, nextDueInMs: next, purged };
-    if (then.do === 'release') return { lease: 'released', expiresInMs: 0, ...left };
-    return { lease: 'held', expiresInMs: wholeMs(leaseMs), ...left };
+    if (then.do === 'release-lease') return { lease: 'released', expiresInMs: 0, ...left };
+    return { lease: 'renewed', expiresInMs: wholeMs(leaseMs), ...left };
   }
   const { limit, maxBytes, solo } = then;
   const { messages, more } = claim(connection, table, { limit, maxBytes, solo, now, fence: lease.fence });
@@ -47,5 +47,5 @@ function follow(
     giveLeaseBack(connection, lease);
     return { lease: 'released', expiresInMs: 0, ...found };
   }
-  return { lease: 'held', expiresInMs: wholeMs(leaseMs), ...found };
+  return { lease: 'renewed', expiresInMs: wholeMs(leaseMs), ...found };
 }

@@ -23,7 +23,7 @@ export function transact<T>(
 ): Promise<T> {
   const { signal } = request;
   const { transactions } = handle.file;
-  return transactions.through(async () => {
+  return transactions.use(async () => {
     const connection = await handle.begun();
     const limit = new AbortController();
     let timer: NodeJS.Timeout | undefined;
@@ -62,13 +62,13 @@ function settleAndCommit(
   if (!isTransactionOpen(connection.database)) throw endedByHandler(subject.tenantId);
   try {
     const outcomes = [{ sequence, kind: 'done' }] as const;
-    const lost = applyOutcomes(
+    const unmatched = applyOutcomes(
       connection,
       tableOf[queue],
       { lease, outcomes, onDead: 'block' },
       connection.now(),
     );
-    if (lost.length > 0) throw messageLost(subject.tenantId);
+    if (unmatched.length > 0) throw messageLost(subject.tenantId);
     connection.database.exec('COMMIT');
   } catch (error) {
     throw explain(error, subject, () => file.access());

@@ -16,7 +16,7 @@ import type {
 } from '../../work-queue.ts';
 import type { DatabaseHandle } from '../handle.ts';
 import { joinTransaction } from '../transaction.ts';
-import { begin } from './begin.ts';
+import { begin, beginByReading } from './begin.ts';
 import { Commits } from './commits.ts';
 import { countDead, discardDead, listDead, replayDead } from './dead.ts';
 import { insertMessages } from './enqueue.ts';
@@ -54,12 +54,13 @@ export class SqliteWorkQueue implements WorkQueue {
     return this.#commits.of(transaction as DatabaseSync, messageId);
   }
 
-  begin(request: BeginRequest): Promise<BeginResult> {
-    return begin(this.#handle, this.name, request);
+  async begin(request: BeginRequest): Promise<BeginResult> {
+    const answer = await this.#handle.look((connection) => beginByReading(connection, this.name, request));
+    return answer ?? this.#handle.write((connection, now) => begin(connection, this.name, request, now));
   }
 
   settle(request: SettleRequest): Promise<SettleResult> {
-    return settle(this.#handle, this.name, request);
+    return this.#handle.write((connection, now) => settle(connection, this.#table, request, now));
   }
 
   transact<T>(request: TransactRequest, work: (transaction: unknown) => Promise<T>): Promise<T> {

@@ -3,7 +3,7 @@
  *
  * When the answer to a call is lost, nobody knows whether it was committed. Every call therefore has an id, which the
  * lease's row keeps; sent again under the same id, the procedure tells from the row, and from the fence that settled
- * rows bear, what the first sending did, and puts the answer together from that. For this the messages in hand are
+ * rows bear, what the first sending did, and puts the answer together from that. For this the messages in flight are
  * remembered here: of those claimed under a fence, the others are what the lost answer had given.
  */
 import { randomUUID } from 'node:crypto';
@@ -40,18 +40,22 @@ interface Unanswered {
   readonly callId: string;
 }
 
+/** What the procedures call it. */
+const thenInSql = { claim: 'claim', 'renew-lease': 'keep', 'release-lease': 'release' } as const;
+
+/** The part of a work queue that a run uses. */
 export class RunCalls {
-  readonly #database: Database;
-  readonly #queue: QueueName;
-  readonly #table: string;
+  readonly name: QueueName;
+  protected readonly database: Database;
+  protected readonly table: string;
   /** Sequences handed out under the present fence and not settled yet. */
-  #inHand: { fence: number; readonly sequences: Set<number> } = { fence: 0, sequences: new Set() };
+  #inFlight: { fence: number; readonly sequences: Set<number> } = { fence: 0, sequences: new Set() };
   #unanswered: Unanswered | null = null;
 
-  constructor(database: Database, queue: QueueName) {
-    this.#database = database;
-    this.#queue = queue;
-    this.#table = tableOf[queue];
+  constructor(database: Database, name: QueueName) {
+    this.name = name;
+    this.database = database;
+    this.table = tableOf[name];
   }
 
   async begin(request: BeginRequest): Promise<BeginResult> {
@@ -66,7 +70,7 @@ export class RunCalls {
     });
     if (header.Lease === 'others') {
       return {
-        status: 'held',
+        status: 'leased-elsewhere',
         owner: (header.Owner as string | null) ?? '',
         expiresInMs: leftMs(header.ExpiresInMs),
       };
@@ -75,8 +79,8 @@ export class RunCalls {
     const found = claimOf(header, messages);
     if (header.Lease !== 'held') return { status: 'idle', ...found, recovered };
     const fence = Number(header.Fence);
-    this.#inHand = { fence, sequences: new Set(found.messages.map(({ sequence }) => sequence)) };
-    const lease = { name: queueLeaseName(this.#queue), owner, fence };
+    this.#inFlight = { fence, sequences: new Set(found.messages.map(({ sequence }) => sequence)) };
+    const lease = { name: queueLeaseName(this.name), owner, fence };
     return { status: 'claimed', ...found, lease, expiresInMs: leftMs(header.ExpiresInMs), recovered };
   }
 
@@ -84,8 +88,8 @@ export class RunCalls {
     const { lease, outcomes, then } = request;
     const json = JSON.stringify(outcomes.map(outcomeOf));
     const errors = errorsOf(outcomes);
-    const inHand = this.#inHand.fence === lease.fence ? this.#inHand.sequences : new Set<number>();
-    const [header, messages, lostRows] = await this.#call(
+    const inFlight = this.#inFlight.fence === lease.fence ? this.#inFlight.sequences : new Set<number>();
+    const [header, messages, unmatchedRows] = await this.#call(
       'Settle',
       JSON.stringify(['settle', lease, then]) + json,
       {
@@ -95,7 +99,7 @@ export class RunCalls {
         Outcomes: [longText, json],
         ...(errors !== null && { Errors: [longText, errors] as const }),
         OnDead: [text(10), request.onDead],
-        Then: [text(10), then.do],
+        Then: [text(10), thenInSql[then.do]],
         ...(then.do === 'claim' && {
           Solo: [bit, then.solo],
           Limit: [int, then.limit],
@@ -105,27 +109,27 @@ export class RunCalls {
       },
       () => {
         const settled = new Set(outcomes.map(({ sequence }) => sequence));
-        return { InFlight: [longText, JSON.stringify([...inHand].filter((each) => !settled.has(each)))] };
+        return { InFlight: [longText, JSON.stringify([...inFlight].filter((each) => !settled.has(each)))] };
       },
     );
     const found = claimOf(header, messages);
-    const lost = lostRows.map(({ Sequence }) => Number(Sequence));
-    for (const { sequence } of outcomes) inHand.delete(sequence);
-    for (const { sequence } of found.messages) inHand.add(sequence);
+    const unmatched = unmatchedRows.map(({ Sequence }) => Number(Sequence));
+    for (const { sequence } of outcomes) inFlight.delete(sequence);
+    for (const { sequence } of found.messages) inFlight.add(sequence);
     if (header.Lease === 'lost') {
-      return { ...found, lease: 'lost', expiresInMs: 0, more: false, nextDueInMs: null, lost };
+      return { ...found, lease: 'lost', expiresInMs: 0, more: false, nextDueInMs: null, unmatched };
     }
     return {
       ...found,
-      lease: header.Lease as 'held' | 'released',
+      lease: header.Lease === 'released' ? 'released' : 'renewed',
       expiresInMs: leftMs(header.ExpiresInMs),
-      lost,
+      unmatched,
     };
   }
 
   /** A message that was settled by another call. */
-  forget({ lease, sequence }: { lease: LeaseRef; sequence: number }): void {
-    if (this.#inHand.fence === lease.fence) this.#inHand.sequences.delete(sequence);
+  protected forget({ lease, sequence }: { lease: LeaseRef; sequence: number }): void {
+    if (this.#inFlight.fence === lease.fence) this.#inFlight.sequences.delete(sequence);
   }
 
   async #call(
@@ -133,18 +137,18 @@ export class RunCalls {
     request: string,
     parameters: Parameters,
     again: () => Parameters = () => ({}),
-  ): Promise<[header: Row, messages: Row[], lost: Row[]]> {
+  ): Promise<[header: Row, messages: Row[], unmatched: Row[]]> {
     const repeated = this.#unanswered?.request === request;
     const callId = repeated ? this.#unanswered!.callId : randomUUID();
     const askAgain = (): Parameters => ({ Again: [bit, true], ...again() });
     this.#unanswered = { request, callId };
-    const [headers, messages = [], lost = []] = await this.#database.call(
-      `${this.#table}_${procedure}`,
+    const [headers, messages = [], unmatched = []] = await this.database.call(
+      `${this.table}_${procedure}`,
       { ...parameters, CallId: [uuid, callId], ...(repeated && askAgain()) },
       { onLost: 'ask', again: askAgain },
     );
     this.#unanswered = null;
-    return [headers![0]!, messages, lost];
+    return [headers![0]!, messages, unmatched];
   }
 }
 

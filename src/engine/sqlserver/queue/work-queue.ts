@@ -1,52 +1,41 @@
-/** A work queue in a SQL Server database: its verbs, each concern in a file of its own. */
+/** A work queue in a SQL Server database: its verbs, each concern in a file of its own; a run's verbs in run.ts. */
 import type * as mssql from 'mssql';
-import type { Gate } from '../../gate.ts';
+import type { Semaphore } from '../../semaphore.ts';
 import type {
-  BeginRequest,
-  BeginResult,
   DeadFilter,
   EnqueueResult,
   MessageRecord,
   NewMessage,
   QueueName,
   QueueStatistics,
-  SettleRequest,
-  SettleResult,
   TransactRequest,
   WorkQueue,
 } from '../../work-queue.ts';
 import { type Database, uuid } from '../database.ts';
 import { bury, countDead, listDead } from './dead.ts';
 import { enqueue, enqueueJoined } from './enqueue.ts';
-import { messageRecord, tableOf } from './records.ts';
+import { messageRecord } from './records.ts';
 import { RunCalls } from './run.ts';
 import { transact } from './transact.ts';
 
-export class SqlServerWorkQueue implements WorkQueue {
-  readonly name: QueueName;
-  readonly #database: Database;
-  readonly #table: string;
-  readonly #run: RunCalls;
-  readonly #transactions: Gate;
+export class SqlServerWorkQueue extends RunCalls implements WorkQueue {
+  readonly #transactions: Semaphore;
   readonly #ended = new WeakMap<mssql.Transaction, Promise<boolean>>();
 
   /** @param transactions the handlers' transactions that the database's pool has room for beside a run's calls */
-  constructor(database: Database, name: QueueName, transactions: Gate) {
-    this.name = name;
+  constructor(database: Database, name: QueueName, transactions: Semaphore) {
+    super(database, name);
     this.#transactions = transactions;
-    this.#database = database;
-    this.#table = tableOf[name];
-    this.#run = new RunCalls(database, name);
   }
 
   /** `transaction` is the caller's mssql.Transaction, between its begin and its commit. */
   async enqueue(messages: readonly NewMessage[], transaction?: unknown): Promise<EnqueueResult[]> {
     if (transaction !== undefined && transaction !== null) {
-      return enqueueJoined(this.#database, this.#table, messages, transaction);
+      return enqueueJoined(this.database, this.table, messages, transaction);
     }
-    this.#database.assertOpen();
+    this.database.assertOpen();
     if (messages.length === 0) return [];
-    return enqueue(this.#database, this.#table, messages);
+    return enqueue(this.database, this.table, messages);
   }
 
   /** The driver's own events tell. */
@@ -67,24 +56,16 @@ export class SqlServerWorkQueue implements WorkQueue {
     return ended;
   }
 
-  begin(request: BeginRequest): Promise<BeginResult> {
-    return this.#run.begin(request);
-  }
-
-  settle(request: SettleRequest): Promise<SettleResult> {
-    return this.#run.settle(request);
-  }
-
   transact<T>(request: TransactRequest, work: (transaction: unknown) => Promise<T>): Promise<T> {
-    return this.#transactions.through(async () => {
-      const result = await transact(this.#database, this.#table, request, work);
-      this.#run.forget(request);
+    return this.#transactions.use(async () => {
+      const result = await transact(this.database, this.table, request, work);
+      this.forget(request);
       return result;
     }, request.signal);
   }
 
   async statistics(): Promise<QueueStatistics> {
-    const [rows] = await this.#database.call(`${this.#table}_Statistics`, {}, { onLost: 'repeat' });
+    const [rows] = await this.database.call(`${this.table}_Statistics`, {}, { onLost: 'repeat' });
     const row = rows![0] as Record<string, number | string | null>;
     const count = (name: string) => Number(row[name]);
     const ageMs = row.NextDueAgeMs === null ? null : count('NextDueAgeMs');
@@ -104,24 +85,24 @@ export class SqlServerWorkQueue implements WorkQueue {
 
   async get(messageId: string): Promise<MessageRecord | null> {
     const parameters = { MessageId: [uuid, messageId] } as const;
-    const [rows] = await this.#database.call(`${this.#table}_Get`, parameters, { onLost: 'repeat' });
+    const [rows] = await this.database.call(`${this.table}_Get`, parameters, { onLost: 'repeat' });
     const row = rows![0];
     return row === undefined ? null : messageRecord(row);
   }
 
   listDead(filter: DeadFilter, page: { limit: number; after?: number }): Promise<MessageRecord[]> {
-    return listDead(this.#database, this.#table, filter, page);
+    return listDead(this.database, this.table, filter, page);
   }
 
   countDead(filter: DeadFilter): Promise<number> {
-    return countDead(this.#database, this.#table, filter);
+    return countDead(this.database, this.table, filter);
   }
 
   replayDead(filter: DeadFilter, limit: number): Promise<number> {
-    return bury(this.#database, this.#table, 'ReplayDead', filter, limit);
+    return bury(this.database, this.table, 'ReplayDead', filter, limit);
   }
 
   discardDead(filter: DeadFilter, limit: number): Promise<number> {
-    return bury(this.#database, this.#table, 'DiscardDead', filter, limit);
+    return bury(this.database, this.table, 'DiscardDead', filter, limit);
   }
 }

@@ -8,34 +8,31 @@ import { outcomeOfExhausted, outcomeOfUnhandledTopic } from './outcome.ts';
 import type { RunTally } from './tally.ts';
 import { type Assignment, WaitingMessages } from './waiting.ts';
 
-export interface InHandOptions {
+export interface InFlightOptions {
   readonly attempts: AttemptSetting;
   readonly handlers: HandlerSet;
   readonly dispatch: Settings['dispatch'];
   readonly tally: RunTally;
   readonly logger: Logger;
-  /** Asked before each start. */
-  readonly mayStart: () => boolean;
-  /** Told whenever a message has got its outcome. */
-  readonly onOutcome: () => void;
+  /** Called when an attempt that `startNext` has started has ended; whoever is called calls `end` in turn. */
+  readonly onEnded: (attempt: Attempt, outcome: Outcome) => void;
 }
 
 /**
  * The messages that a run has claimed and not settled: those that wait, those whose handlers run, and the outcomes of
- * those that have ended. Starts what may start whenever a place becomes free.
+ * those that have ended.
  */
-export class MessagesInHand {
-  readonly #options: InHandOptions;
+export class MessagesInFlight {
+  readonly #options: InFlightOptions;
   readonly #waiting = new WaitingMessages();
   /**
    * An array and no Set: a Set that is added to and deleted from for long leaves a chain of tables behind, each of which
    * keeps the next alive, with attempts and messages, once one of them has got into the old generation.
    */
   readonly #running: Attempt[] = [];
-  #outcomes: SettledMessage[] = [];
-  #starting = false;
+  readonly #outcomes: SettledMessage[] = [];
 
-  constructor(options: InHandOptions) {
+  constructor(options: InFlightOptions) {
     this.#options = options;
   }
 
@@ -60,34 +57,31 @@ export class MessagesInHand {
   }
 
   accept(messages: readonly ClaimedMessage[]): void {
-    const { handlers, dispatch, attempts, tally } = this.#options;
-    for (const message of messages) {
-      const handler = handlers.find(message.topic, message.source);
-      const maxAttempts = handler?.retry.maxAttempts ?? attempts.retry.maxAttempts;
-      if (handler === undefined) {
-        tally.unhandled(message.topic);
-        this.#waiting.add({ message, handler: null, verdict: outcomeOfUnhandledTopic(message, dispatch) });
-      } else if (message.attempt > maxAttempts) {
-        this.#waiting.add({ message, handler: null, verdict: outcomeOfExhausted(message, maxAttempts) });
-      } else {
-        this.#waiting.add({ message, handler });
-      }
-    }
+    for (const message of messages) this.#waiting.add(this.#assign(message));
   }
 
-  startWaiting(): void {
-    // A handler that returns at once ends its attempt inside this loop, which would call it again.
-    if (this.#starting) return;
-    this.#starting = true;
-    try {
-      while (this.#running.length < this.#options.dispatch.concurrency && this.#options.mayStart()) {
-        const assignment = this.#waiting.next();
-        if (assignment === undefined) break;
-        this.#start(assignment);
-      }
-    } finally {
-      this.#starting = false;
+  /** Starts the message whose turn it is; false when none may start, since none waits or all places are taken. */
+  startNext(): boolean {
+    const { attempts, dispatch, onEnded } = this.#options;
+    if (this.#running.length >= dispatch.concurrency) return false;
+    const next = this.#waiting.next();
+    if (next === undefined) return false;
+    if (next.handler === null) {
+      this.#finish(next, next.verdict);
+      return true;
     }
+    const attempt = new Attempt(next.message, next.handler, attempts, onEnded);
+    this.#running.push(attempt);
+    publishPoint('handler:start', attempts.tenant.id);
+    attempt.start();
+    return true;
+  }
+
+  /** Takes in the outcome of an attempt that has ended. */
+  end(attempt: Attempt, outcome: Outcome): void {
+    const last = this.#running.pop()!;
+    if (last !== attempt) this.#running[this.#running.indexOf(attempt)] = last;
+    this.#finish(attempt, outcome, attempt.settled);
   }
 
   /** Gives back, unstarted, all that wait. */
@@ -105,40 +99,31 @@ export class MessagesInHand {
     for (const attempt of [...this.#running]) attempt.interrupt(outcome);
   }
 
-  /** Hands over the outcomes, to be settled. */
-  takeOutcomes(): SettledMessage[] {
-    const taken = this.#outcomes;
-    this.#outcomes = [];
-    return taken;
+  /** What has ended and is not settled, in the order it ended. */
+  outcomes(): readonly SettledMessage[] {
+    return [...this.#outcomes];
   }
 
-  /** Takes back outcomes that could not be settled. */
-  putBack(outcomes: readonly SettledMessage[]): void {
-    this.#outcomes = [...outcomes, ...this.#outcomes];
+  /** Drops the outcomes that were handed out last: they have been settled. Those that came since stay. */
+  forget(outcomes: readonly SettledMessage[]): void {
+    this.#outcomes.splice(0, outcomes.length);
   }
 
-  #start(assignment: Assignment): void {
-    if (assignment.handler === null) {
-      this.#end(assignment, assignment.verdict);
-      return;
+  /** The handler that will get the message, or the verdict where none may. */
+  #assign(message: ClaimedMessage): Assignment {
+    const { handlers, dispatch, attempts, tally } = this.#options;
+    const handler = handlers.find(message.topic, message.source);
+    if (handler === undefined) {
+      tally.unhandled(message.topic);
+      return { message, handler: null, verdict: outcomeOfUnhandledTopic(message, dispatch) };
     }
-    const { attempts } = this.#options;
-    const attempt: Attempt = new Attempt(assignment.message, assignment.handler, attempts, (outcome) => {
-      this.#forget(attempt);
-      this.#end(assignment, outcome, attempt.settled);
-    });
-    this.#running.push(attempt);
-    publishPoint('handler:start', attempts.tenant.id);
-    attempt.start();
+    const maxAttempts = handler.retry.maxAttempts ?? attempts.retry.maxAttempts;
+    if (message.attempt <= maxAttempts) return { message, handler };
+    return { message, handler: null, verdict: outcomeOfExhausted(message, maxAttempts) };
   }
 
-  #forget(attempt: Attempt): void {
-    const last = this.#running.pop()!;
-    if (last !== attempt) this.#running[this.#running.indexOf(attempt)] = last;
-  }
-
-  #end(assignment: Assignment, outcome: Outcome, isSettled = false): void {
-    const { dispatch, logger, onOutcome, tally } = this.#options;
+  #finish(assignment: Pick<Assignment, 'message' | 'handler'>, outcome: Outcome, isSettled = false): void {
+    const { dispatch, logger, tally } = this.#options;
     const { sequence, messageId, topic, attempt } = assignment.message;
     if (isSettled) tally.count([{ sequence, ...outcome }], []);
     else this.#outcomes.push({ sequence, ...outcome });
@@ -147,8 +132,6 @@ export class MessagesInHand {
     }
     const keyGoesOn = outcome.kind === 'done' || (outcome.kind === 'dead' && dispatch.onDead === 'continue');
     this.#release(this.#waiting.ended(assignment, keyGoesOn));
-    this.startWaiting();
-    onOutcome();
   }
 
   #release(messages: readonly ClaimedMessage[]): void {

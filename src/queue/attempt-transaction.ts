@@ -1,0 +1,66 @@
+/** The transaction of one attempt, in which a handler's own writes and its message's outcome are committed (T1). */
+import type { EnqueueResult, NewMessage, TransactRequest } from '../engine/work-queue.ts';
+import { publishPoint } from '../telemetry/points.ts';
+import type { HandlerTransaction } from './handler.ts';
+import { type MessageInput, newMessages } from './message.ts';
+
+/** How attempts reach the tenant's database for transactions of their own. */
+export interface TransactionAccess {
+  /** As `WorkQueue.transact`. */
+  transact<T>(
+    request: Pick<TransactRequest, 'sequence' | 'signal'>,
+    work: (transaction: unknown) => Promise<T>,
+  ): Promise<T>;
+  /** Stores messages in the tenant's outbox. */
+  enqueue(messages: readonly NewMessage[], transaction: unknown): Promise<EnqueueResult[]>;
+}
+
+export type TransactionWork<Result> = (tx: HandlerTransaction<never>) => Result | PromiseLike<Result>;
+
+type TransactionState = 'open' | 'committing' | 'committed' | 'rolled-back';
+
+export class AttemptTransaction {
+  readonly #access: TransactionAccess;
+  readonly #tenantId: string;
+  #state: TransactionState = 'open';
+
+  constructor(access: TransactionAccess, tenantId: string) {
+    this.#access = access;
+    this.#tenantId = tenantId;
+  }
+
+  get state(): TransactionState {
+    return this.#state;
+  }
+
+  /** Runs `work` and settles the message with it. Once. @throws as `HandlerContext.transaction` */
+  async run<Result>(
+    request: Pick<TransactRequest, 'sequence' | 'signal'>,
+    work: TransactionWork<Result>,
+  ): Promise<Result> {
+    try {
+      const result = await this.#access.transact(request, async (driver) => {
+        const value = await work(this.#view(driver as never));
+        this.#state = 'committing';
+        publishPoint('commit:before', this.#tenantId);
+        return value;
+      });
+      this.#state = 'committed';
+      publishPoint('commit:after', this.#tenantId);
+      return result;
+    } catch (error) {
+      this.#state = 'rolled-back';
+      throw error;
+    }
+  }
+
+  /** As the handler sees it. */
+  #view(driver: never): HandlerTransaction<never> {
+    const { enqueue } = this.#access;
+    async function store(input: MessageInput | readonly MessageInput[]) {
+      const results = await enqueue(newMessages(input), driver);
+      return Array.isArray(input) ? results : results[0]!;
+    }
+    return { driver, enqueue: store as HandlerTransaction['enqueue'] };
+  }
+}

@@ -1,0 +1,71 @@
+/** A run's call to the engine: one round trip that settles what has ended, and claims, renews or releases (Q8). */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SettledMessage, SettleRequest, SettleResult, WorkQueue } from '../engine/work-queue.ts';
+import { isMultiOutboxError } from '../errors.ts';
+import type { Settings } from '../settings.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { publishPoint } from '../telemetry/points.ts';
+import type { RunTrace } from '../telemetry/spans.ts';
+import type { Backlog } from './backlog.ts';
+import type { RunLease } from './run-lease.ts';
+import type { RunTally } from './tally.ts';
+
+export interface SettleCallOptions {
+  readonly queue: WorkQueue;
+  readonly tenant: { readonly id: string };
+  readonly dispatch: Settings['dispatch'];
+  readonly retention: Settings['retention'];
+  readonly logger: Logger;
+  readonly trace?: RunTrace | undefined;
+}
+
+/** What takes the answers in. */
+export interface RunBooks {
+  readonly lease: RunLease;
+  readonly backlog: Backlog;
+  readonly tally: RunTally;
+}
+
+/**
+ * Calls, and calls again after a failure while the lease lasts: the outcomes are in memory, and dropping them would run
+ * their messages twice. Undefined when the lease's time was up before an answer came.
+ * @throws what the engine threw, when another try is useless: the database is closed, or the lease's time was up at its
+ *   release
+ */
+export async function settleWhileLeaseLasts(
+  { queue, tenant, dispatch, retention, logger, trace }: SettleCallOptions,
+  { lease, backlog, tally }: RunBooks,
+  outcomes: readonly SettledMessage[],
+  then: SettleRequest['then'],
+): Promise<SettleResult | undefined> {
+  const { leaseMs, onDead } = dispatch;
+  const request: SettleRequest = { lease: lease.ref, leaseMs, outcomes, onDead, then, retention };
+  const point = then.do === 'renew-lease' ? 'renew' : 'settle';
+  for (let tries = 1; ; tries++) {
+    const sentAt = performance.now();
+    tally.roundTrips++;
+    publishPoint(`${point}:before`, tenant.id);
+    try {
+      const result = await (trace
+        ? trace.settling(outcomes, () => queue.settle(request))
+        : queue.settle(request));
+      publishPoint(`${point}:after`, tenant.id);
+      tally.count(outcomes, result.unmatched);
+      lease.answered(result, sentAt);
+      backlog.answered(result, then);
+      return result;
+    } catch (error) {
+      if (then.do === 'claim') backlog.claimFailed();
+      if (isMultiOutboxError(error, 'CLOSED')) throw error;
+      if (lease.remainingMs <= 0) {
+        if (then.do === 'release-lease') throw error;
+        return undefined;
+      }
+      logger.warn('Outcomes could not be written; trying again while the lease lasts.', {
+        tries,
+        code: isMultiOutboxError(error) ? error.code : undefined,
+      });
+      await delay(Math.min(50 * 2 ** tries, lease.remainingMs / 2));
+    }
+  }
+}
