@@ -1,9 +1,9 @@
-// Bundles for Node: the command line, the library and the demo's handlers, whose dependencies stay outside; and the
-// function app, which brings everything that it runs (dist/functions).
-// With --if-stale nothing is done when the bundle is newer than every source file.
-import { existsSync, globSync, renameSync, rmSync, statSync } from 'node:fs';
-import { build } from 'esbuild';
+// Builds dist/: the command line, and the library as CommonJS with ES modules in front of it; and the function app, which
+// brings everything that it runs (dist/functions).
+// --if-stale does nothing when the build is newer than every source file; --library leaves out the function app.
+import { existsSync, globSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { bundleFunctions } from './esbuild.functions.mjs';
+import { buildLibrary } from './esbuild.library.mjs';
 
 const target = 'dist/cli.js';
 
@@ -13,6 +13,7 @@ function isStale() {
   return [
     'esbuild.mjs',
     'esbuild.functions.mjs',
+    'esbuild.library.mjs',
     'package.json',
     'host.json',
     ...globSync('{src,functions}/**/*.ts'),
@@ -22,19 +23,12 @@ function isStale() {
 if (!process.argv.includes('--if-stale') || isStale()) {
   // Built aside and put in place at once: whoever runs the bundle meanwhile finds it whole.
   const aside = `dist.${process.pid}`;
-  await build({
-    entryPoints: { cli: 'src/cli/main.ts', index: 'src/index.ts', demo: 'src/cli/demo/handlers.ts' },
-    outdir: aside,
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node22',
-    packages: 'external',
-    sourcemap: true,
-    logLevel: 'warning',
-  });
-  await bundleFunctions({ outdir: `${aside}/functions` });
+  await buildLibrary({ outdir: aside });
+  if (!process.argv.includes('--library')) {
+    await bundleFunctions({ outdir: `${aside}/functions` });
+    // Below a folder of CommonJS.
+    writeFileSync(`${aside}/functions/package.json`, '{ "type": "module" }\n');
+  }
   rmSync('dist', { recursive: true, force: true });
   renameSync(aside, 'dist');
 }

@@ -5,7 +5,9 @@ import path from 'node:path';
 import { zipSync } from 'fflate';
 
 const folder = 'dist.functions';
-const { name, version, type, main, engines } = JSON.parse(readFileSync('package.json', 'utf8'));
+// package.json's own main is the library.
+const main = 'dist/functions/main.js';
+const { name, version, type, engines } = JSON.parse(readFileSync('package.json', 'utf8'));
 const bundle = path.dirname(main);
 
 rmSync(folder, { recursive: true, force: true });

@@ -18,7 +18,7 @@ import { type Cost, interleave, timed } from './timing.ts';
 
 const bundle = path.resolve('test/support/functions-host/bundle.mjs');
 const queueName = 'multi-outbox-dispatch';
-const patienceMs = 120_000;
+const waitMs = 120_000;
 const mebibyte = 1_048_576;
 
 interface Figures {
@@ -97,7 +97,7 @@ async function planned(app: string, place: Place, tenants: number): Promise<Figu
     await until(
       'all requests are in the queue',
       async () => (await instance.measure()).sent[queueName] === tenants,
-      patienceMs,
+      waitMs,
     );
   });
   assertCount('requests in the queue', await azurite.count(queueName), tenants);

@@ -6,7 +6,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { strategies } from '../src/fleet/strategies/index.ts';
+import { strategies } from '../src/fleet/plan/strategies/index.ts';
 import { defineHandler, type Settings } from '../src/index.ts';
 import { atMost, type Benchmark, type Measurement } from './benchmark.ts';
 import { fill, hasty, makeTenants, openFleet, tenantNames, topic } from './fleet.ts';

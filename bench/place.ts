@@ -2,7 +2,7 @@
  * What the benchmarks need of a kind of database beside the engine: places to work in, and raw loops on the same tables
  * to be held against. Another engine joins by another folder like sqlite/.
  */
-import type { TenantInput } from '../src/fleet/tenant.ts';
+import type { TenantInput } from '../src/fleet/tenants/definition.ts';
 
 export interface Places {
   /** The engine's kind, as `Engine.kind` has it. */

@@ -1,5 +1,4 @@
-/** The one multi-outbox of this process, from its app settings, src/handlers/index.ts and src/sources/index.ts. */
-import { createHandlers } from '../src/handlers/index.ts';
+/** The one multi-outbox of this process, made of what the app registered and of its app settings. */
 import {
   createMultiOutbox,
   errorText,
@@ -9,8 +8,8 @@ import {
   sourcesByName,
   type WebhookSource,
 } from '../src/index.ts';
-import { createSources } from '../src/sources/index.ts';
 import { hostLogger } from './logging.ts';
+import type { AppOptions } from './options.ts';
 import { functionSettings } from './settings.ts';
 
 export interface App {
@@ -26,22 +25,25 @@ export interface Sources {
   readonly error?: unknown;
 }
 
-type Attempt = { readonly app: App } | { readonly error: unknown };
-
-let made: Attempt | undefined;
-
 /**
- * Made at the first call; it opens nothing by itself.
+ * The app, made at the first call; it opens nothing by itself.
  * @throws MultiOutboxError INVALID_CONFIGURATION, DUPLICATE_HANDLER; the same at every call: only a restart changes it
  */
-export function currentApp(): App {
-  made ??= attempt();
-  if ('error' in made) throw made.error;
-  return made.app;
+export type CurrentApp = () => App;
+
+type Attempt = { readonly app: App } | { readonly error: unknown };
+
+export function appOf(options: AppOptions): CurrentApp {
+  let made: Attempt | undefined;
+  return () => {
+    made ??= attempt(options);
+    if ('error' in made) throw made.error;
+    return made.app;
+  };
 }
 
 /** When the plan runs. With a wrong configuration as if nothing were set: its function is there, and fails. */
-export function planSchedule(): string {
+export function planSchedule(currentApp: CurrentApp): string {
   try {
     return currentApp().settings.functions.schedule;
   } catch {
@@ -50,7 +52,7 @@ export function planSchedule(): string {
 }
 
 /** Tells of a wrong configuration when the app starts. It starts all the same, so that health can tell as well. */
-export function startApp(): void {
+export function startApp(currentApp: CurrentApp): void {
   try {
     const { sources } = currentApp();
     const unusable = [...sources.byName.values()].flatMap((source) => source.unusable ?? []);
@@ -66,15 +68,20 @@ export function startApp(): void {
   }
 }
 
-function attempt(): Attempt {
+function attempt({ handlers, sources, tenants, strategy, settings: given }: AppOptions): Attempt {
   try {
-    const settings = functionSettings();
-    const handlers = createHandlers(settings);
+    const settings = functionSettings(process.env, given);
     return {
       app: {
         settings,
-        sources: attemptSources(settings),
-        multiOutbox: createMultiOutbox({ ...settings, handlers, logger: hostLogger }),
+        sources: attemptSources(sources, settings),
+        multiOutbox: createMultiOutbox({
+          ...settings,
+          ...(tenants && { tenants }),
+          ...(strategy && { strategy }),
+          handlers: handlers(settings),
+          logger: hostLogger,
+        }),
       },
     };
   } catch (error) {
@@ -83,9 +90,9 @@ function attempt(): Attempt {
 }
 
 /** Plans and runs go on without them. */
-function attemptSources(settings: Settings): Sources {
+function attemptSources(sources: AppOptions['sources'], settings: Settings): Sources {
   try {
-    return { byName: sourcesByName(createSources(settings)) };
+    return { byName: sourcesByName(sources(settings)) };
   } catch (error) {
     return { byName: new Map(), error };
   }

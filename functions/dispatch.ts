@@ -1,30 +1,31 @@
 /** Queue: serves one dispatch request by one dispatch run (D1), and asks for the next while backlog is left. */
 import { app, type InvocationContext } from '@azure/functions';
 import { isMultiOutboxError, parseDispatchRequest, poisonedRequest } from '../src/index.ts';
-import { currentApp } from './app.ts';
+import type { CurrentApp } from './app.ts';
 import { connection, queueNames, toDispatch, toPoison } from './queues.ts';
 import { whileRunsAreInFlight } from './stray-errors.ts';
-import { terminating } from './termination.ts';
 
-app.storageQueue('dispatch', {
-  queueName: queueNames.dispatch,
-  connection,
-  extraOutputs: [toDispatch, toPoison],
-  handler: dispatch,
-});
+export function registerDispatch(currentApp: CurrentApp, terminating: AbortSignal): void {
+  app.storageQueue('dispatch', {
+    queueName: queueNames.dispatch,
+    connection,
+    extraOutputs: [toDispatch, toPoison],
+    handler: dispatch,
+  });
 
-/** A tenant's trouble is in its report (D8). What is thrown is the registry's or the app's: the host tries again. */
-async function dispatch(message: unknown, context: InvocationContext): Promise<void> {
-  const { multiOutbox } = currentApp();
-  try {
-    const request = parseDispatchRequest(message);
-    const report = await whileRunsAreInFlight(() =>
-      multiOutbox.dispatch(request, { signal: terminating, continues: true }),
-    );
-    if (report.continuation) context.extraOutputs.set(toDispatch, report.continuation);
-  } catch (error) {
-    if (!isHopeless(error)) throw error;
-    context.extraOutputs.set(toPoison, poisonedRequest(message, error));
+  /** A tenant's trouble is in its report (D8). What is thrown is the registry's or the app's: the host tries again. */
+  async function dispatch(message: unknown, context: InvocationContext): Promise<void> {
+    const { multiOutbox } = currentApp();
+    try {
+      const request = parseDispatchRequest(message);
+      const report = await whileRunsAreInFlight(() =>
+        multiOutbox.dispatch(request, { signal: terminating, continues: true }),
+      );
+      if (report.continuation) context.extraOutputs.set(toDispatch, report.continuation);
+    } catch (error) {
+      if (!isHopeless(error)) throw error;
+      context.extraOutputs.set(toPoison, poisonedRequest(message, error));
+    }
   }
 }
 

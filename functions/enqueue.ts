@@ -1,21 +1,23 @@
 /** HTTP: stores messages in a tenant's outbox, for applications that cannot reach its database (Q3). */
 import { app } from '@azure/functions';
 import { parseOutboxMessages } from '../src/index.ts';
-import { currentApp } from './app.ts';
+import type { CurrentApp } from './app.ts';
 import { jsonBody } from './http/body.ts';
 import { answering } from './http/problem.ts';
 
-app.http('enqueue', {
-  methods: ['POST'],
-  authLevel: 'function',
-  route: 'enqueue/{tenantId}',
-  handler: answering(async (request) => {
-    const { multiOutbox, settings } = currentApp();
-    const { maxBodyBytes, maxMessages } = settings.functions;
-    const body = await jsonBody(request, maxBodyBytes);
-    const results = await multiOutbox
-      .outbox(request.params.tenantId!)
-      .enqueue(parseOutboxMessages(body, maxMessages));
-    return { status: 202, jsonBody: Array.isArray(body) ? results : results[0] };
-  }),
-});
+export function registerEnqueue(currentApp: CurrentApp): void {
+  app.http('enqueue', {
+    methods: ['POST'],
+    authLevel: 'function',
+    route: 'enqueue/{tenantId}',
+    handler: answering(async (request) => {
+      const { multiOutbox, settings } = currentApp();
+      const { maxBodyBytes, maxMessages } = settings.functions;
+      const body = await jsonBody(request, maxBodyBytes);
+      const results = await multiOutbox
+        .outbox(request.params.tenantId!)
+        .enqueue(parseOutboxMessages(body, maxMessages));
+      return { status: 202, jsonBody: Array.isArray(body) ? results : results[0] };
+    }),
+  });
+}

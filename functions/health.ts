@@ -1,40 +1,41 @@
 /** HTTP: is the process alive, can it work, how is the fleet? Nothing here touches a tenant database (F6). */
 import { app, type HttpResponseInit } from '@azure/functions';
 import { isMultiOutboxError, type TenantRecord } from '../src/index.ts';
-import { type App, currentApp, type Sources } from './app.ts';
+import type { App, CurrentApp, Sources } from './app.ts';
 import { answering, isForCallers } from './http/problem.ts';
-import { terminating } from './termination.ts';
 
-app.http('health-live', {
-  methods: ['GET'],
-  authLevel: 'anonymous',
-  route: 'health/live',
-  handler: async () => answer(200, { status: 'ok' }),
-});
+export function registerHealth(currentApp: CurrentApp, terminating: AbortSignal): void {
+  app.http('health-live', {
+    methods: ['GET'],
+    authLevel: 'anonymous',
+    route: 'health/live',
+    handler: async () => answer(200, { status: 'ok' }),
+  });
 
-app.http('health-ready', {
-  methods: ['GET'],
-  authLevel: 'function',
-  route: 'health/ready',
-  handler: answering(async () => {
-    const checks = await readiness();
-    const isReady = Object.values(checks).every(({ ok }) => ok);
-    return answer(isReady ? 200 : 503, { status: isReady ? 'ok' : 'failed', checks });
-  }),
-});
+  app.http('health-ready', {
+    methods: ['GET'],
+    authLevel: 'function',
+    route: 'health/ready',
+    handler: answering(async () => {
+      const checks = await readiness(currentApp, terminating);
+      const isReady = Object.values(checks).every(({ ok }) => ok);
+      return answer(isReady ? 200 : 503, { status: isReady ? 'ok' : 'failed', checks });
+    }),
+  });
 
-app.http('health-fleet', {
-  methods: ['GET'],
-  authLevel: 'function',
-  route: 'health/fleet',
-  handler: answering(async () => {
-    const { multiOutbox } = currentApp();
-    const fleet = await multiOutbox.status();
-    const { tenants, examined, complete } = await multiOutbox.worst();
-    const status = fleet.failing > 0 ? 'troubled' : 'ok';
-    return answer(200, { status, fleet, worst: tenants.map(tenantHealth), examined, complete });
-  }),
-});
+  app.http('health-fleet', {
+    methods: ['GET'],
+    authLevel: 'function',
+    route: 'health/fleet',
+    handler: answering(async () => {
+      const { multiOutbox } = currentApp();
+      const fleet = await multiOutbox.status();
+      const { tenants, examined, complete } = await multiOutbox.worst();
+      const status = fleet.failing > 0 ? 'troubled' : 'ok';
+      return answer(200, { status, fleet, worst: tenants.map(tenantHealth), examined, complete });
+    }),
+  });
+}
 
 function answer(status: number, content: unknown): HttpResponseInit {
   return { status, headers: { 'cache-control': 'no-store' }, jsonBody: content };
@@ -48,7 +49,7 @@ interface Check {
 }
 
 /** Codes only: what went wrong in detail is in the log. */
-async function readiness(): Promise<Record<string, Check>> {
+async function readiness(currentApp: CurrentApp, terminating: AbortSignal): Promise<Record<string, Check>> {
   let current: App;
   try {
     current = currentApp();
@@ -61,8 +62,8 @@ async function readiness(): Promise<Record<string, Check>> {
     sources: sourcesCheck(current.sources),
     handlers: { ok: multiOutbox.handlers.length > 0 },
     registry: await multiOutbox
-      .registry()
-      .then(async ({ schema }) => schemaCheck(await schema.version(), schema.oldestUsable))
+      .registrySchema()
+      .then(({ version, oldestUsable }) => schemaCheck(version, oldestUsable))
       .catch(failed),
     instance: { ok: !terminating.aborted },
   };

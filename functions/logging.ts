@@ -5,10 +5,12 @@ import type { LogFields, Logger } from '../src/index.ts';
 
 const invocation = new AsyncLocalStorage<InvocationContext>();
 
-app.hook.preInvocation((hook) => {
-  const { functionHandler, invocationContext } = hook;
-  hook.functionHandler = (...args) => invocation.run(invocationContext, () => functionHandler(...args));
-});
+export function registerLogging(): void {
+  app.hook.preInvocation((hook) => {
+    const { functionHandler, invocationContext } = hook;
+    hook.functionHandler = (...args) => invocation.run(invocationContext, () => functionHandler(...args));
+  });
+}
 
 /** Lines of no invocation go to the process's own output, which the host logs as well. */
 export const hostLogger: Logger = loggerWith({});

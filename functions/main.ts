@@ -1,15 +1,6 @@
-/** What the Functions host loads: every import registers one function, or several that belong together. */
-import './plan.ts';
-import './pages.ts';
-import './dispatch.ts';
-import './poison.ts';
-import './wake.ts';
-import './enqueue.ts';
-import './receive.ts';
-import './health.ts';
-// After the functions: their runs end before what they recorded is sent for the last time.
-import './telemetry.ts';
-import { app } from '@azure/functions';
-import { startApp } from './app.ts';
+/** What the Functions host loads: this repository's app. */
+import { createHandlers } from '../src/handlers/index.ts';
+import { createSources } from '../src/sources/index.ts';
+import { registerFunctions } from './index.ts';
 
-app.hook.appStart(startApp);
+registerFunctions({ handlers: createHandlers, sources: createSources });

@@ -3,12 +3,14 @@ import { app, type InvocationContext } from '@azure/functions';
 import { type DispatchRequest, parseRequestPage, poisonedRequest } from '../src/index.ts';
 import { connection, queueNames, toDispatch, toPoison } from './queues.ts';
 
-app.storageQueue('pages', {
-  queueName: queueNames.pages,
-  connection,
-  extraOutputs: [toDispatch, toPoison],
-  handler: pages,
-});
+export function registerPages(): void {
+  app.storageQueue('pages', {
+    queueName: queueNames.pages,
+    connection,
+    extraOutputs: [toDispatch, toPoison],
+    handler: pages,
+  });
+}
 
 function pages(message: unknown, context: InvocationContext): void {
   let requests: DispatchRequest[];

@@ -1,18 +1,23 @@
 /** Timer: chooses the due tenants and sends one dispatch request each; many of them in pages (F3). */
 import { app, type InvocationContext, type Timer } from '@azure/functions';
 import { requestPages } from '../src/index.ts';
-import { currentApp, planSchedule } from './app.ts';
+import { type CurrentApp, planSchedule } from './app.ts';
 import { toDispatch, toPages } from './queues.ts';
-import { terminating } from './termination.ts';
 
-app.timer('plan', { schedule: planSchedule(), extraOutputs: [toDispatch, toPages], handler: plan });
+export function registerPlan(currentApp: CurrentApp, terminating: AbortSignal): void {
+  app.timer('plan', {
+    schedule: planSchedule(currentApp),
+    extraOutputs: [toDispatch, toPages],
+    handler: plan,
+  });
 
-async function plan(timer: Timer, context: InvocationContext): Promise<void> {
-  if (timer.isPastDue) context.warn('The timer is past due: a plan was missed or came late.');
-  // What is chosen now could not be sent any more.
-  if (terminating.aborted) return;
-  const { multiOutbox, settings } = currentApp();
-  const { requests } = await multiOutbox.plan();
-  if (requests.length <= settings.functions.pageSize) context.extraOutputs.set(toDispatch, requests);
-  else context.extraOutputs.set(toPages, requestPages(requests, settings.functions.pageSize));
+  async function plan(timer: Timer, context: InvocationContext): Promise<void> {
+    if (timer.isPastDue) context.warn('The timer is past due: a plan was missed or came late.');
+    // What is chosen now could not be sent any more.
+    if (terminating.aborted) return;
+    const { multiOutbox, settings } = currentApp();
+    const { requests } = await multiOutbox.plan();
+    if (requests.length <= settings.functions.pageSize) context.extraOutputs.set(toDispatch, requests);
+    else context.extraOutputs.set(toPages, requestPages(requests, settings.functions.pageSize));
+  }
 }

@@ -2,8 +2,14 @@
  * The settings of a function app: those of docs/configuration.md, with the defaults that suit this host, and held
  * against the host's own limits.
  */
-import hostJson from '../host.json' with { type: 'json' };
-import { loadSettings, MultiOutboxError, parseDuration, type Settings } from '../src/index.ts';
+import {
+  loadSettings,
+  MultiOutboxError,
+  parseDuration,
+  type Settings,
+  type SettingsInput,
+} from '../src/index.ts';
+import { functionTimeoutMs } from './host-json.ts';
 
 /**
  * Defaults that stand in for those of src/settings.ts. An app setting comes before them; an empty one counts as absent.
@@ -22,24 +28,37 @@ const marginMs = 10_000;
 /** What a request may take through the queue besides its run: polling, a cold start, other requests before it. */
 const queueAllowanceMs = 60_000;
 
-/** @throws MultiOutboxError INVALID_CONFIGURATION */
-export function functionSettings(env: NodeJS.ProcessEnv = process.env): Settings {
-  const isGiven = (variable: string) => env[variable] !== undefined && env[variable] !== '';
-  const defaults = Object.entries(functionDefaults).filter(([variable]) => !isGiven(variable));
-  const settings = loadSettings({}, { ...env, ...Object.fromEntries(defaults) });
+/**
+ * @param given in code; it stands before the app settings
+ * @throws MultiOutboxError INVALID_CONFIGURATION
+ */
+export function functionSettings(env: NodeJS.ProcessEnv = process.env, given: SettingsInput = {}): Settings {
+  const isSet = (variable: string) => env[variable] !== undefined && env[variable] !== '';
+  const defaults = Object.entries(functionDefaults).filter(([variable]) => !isSet(variable));
+  const settings = loadSettings(given, { ...env, ...Object.fromEntries(defaults) });
   const { handlerTimeoutMs, graceMs } = settings.dispatch;
   if (graceMs > longestGraceMs) {
+    const name = given.dispatch?.graceMs === undefined ? 'MULTI_OUTBOX_GRACE' : "Option 'dispatch.graceMs'";
     throw refusal(
-      `MULTI_OUTBOX_GRACE is ${graceMs} ms: a function app has five seconds to stop, so it must be at most ${longestGraceMs} ms.`,
+      `${name} is ${graceMs} ms: a function app has five seconds to stop, so it must be at most ${longestGraceMs} ms.`,
     );
   }
-  const timeBudgetMs = timeBudget(settings, isGiven('MULTI_OUTBOX_TIME_BUDGET'), functionTimeoutMs(env));
+  const timeBudgetMs = timeBudget(
+    settings,
+    given.dispatch?.timeBudgetMs !== undefined
+      ? "Option 'dispatch.timeBudgetMs'"
+      : isSet('MULTI_OUTBOX_TIME_BUDGET')
+        ? 'MULTI_OUTBOX_TIME_BUDGET'
+        : undefined,
+    functionTimeoutMs(env),
+  );
+  const isIntervalGiven = given.plan?.intervalMs !== undefined || isSet('MULTI_OUTBOX_PLAN_INTERVAL');
   return {
     ...settings,
     dispatch: { ...settings.dispatch, timeBudgetMs },
     plan: {
       ...settings.plan,
-      intervalMs: isGiven('MULTI_OUTBOX_PLAN_INTERVAL')
+      intervalMs: isIntervalGiven
         ? settings.plan.intervalMs
         : (intervalOf(settings.functions.schedule) ?? longestIntervalMs),
       // A run under way is not asked for again, and one whose request or instance was lost is, this much later.
@@ -53,7 +72,7 @@ export function functionSettings(env: NodeJS.ProcessEnv = process.env): Settings
  * After its time budget a run still gives its handlers one handler timeout and the grace (D5), all of it within the
  * host's limit for one invocation.
  */
-function timeBudget({ dispatch }: Settings, isGiven: boolean, functionTimeout: number): number {
+function timeBudget({ dispatch }: Settings, givenAs: string | undefined, functionTimeout: number): number {
   const { timeBudgetMs, handlerTimeoutMs, graceMs } = dispatch;
   const longest = functionTimeout - handlerTimeoutMs - graceMs - marginMs;
   const sum = `functionTimeout ${functionTimeout} ms - MULTI_OUTBOX_HANDLER_TIMEOUT ${handlerTimeoutMs} ms - MULTI_OUTBOX_GRACE ${graceMs} ms - ${marginMs} ms`;
@@ -62,23 +81,12 @@ function timeBudget({ dispatch }: Settings, isGiven: boolean, functionTimeout: n
       `No time is left for dispatch runs (${sum}): raise functionTimeout in host.json, or lower the handler timeout.`,
     );
   }
-  if (isGiven && timeBudgetMs > longest) {
+  if (givenAs !== undefined && timeBudgetMs > longest) {
     throw refusal(
-      `MULTI_OUTBOX_TIME_BUDGET is ${timeBudgetMs} ms: it must be at most ${longest} ms (${sum}). Lower it, or raise functionTimeout in host.json.`,
+      `${givenAs} is ${timeBudgetMs} ms: it must be at most ${longest} ms (${sum}). Lower it, or raise functionTimeout in host.json.`,
     );
   }
   return Math.min(timeBudgetMs, longest);
-}
-
-/** The host's limit for one invocation; an app setting may stand in for host.json. Infinite when there is none. */
-function functionTimeoutMs(env: NodeJS.ProcessEnv): number {
-  const text = env.AzureFunctionsJobHost__functionTimeout || hostJson.functionTimeout;
-  if (text === '-1') return Number.POSITIVE_INFINITY;
-  const [, days = '0', hours, minutes, seconds] = /^(?:(\d+)\.)?(\d+):(\d+):(\d+)$/.exec(text) ?? [];
-  if (seconds === undefined) {
-    throw refusal(`functionTimeout is ${JSON.stringify(text)}: it must be like '00:10:00', or '-1'.`);
-  }
-  return (((Number(days) * 24 + Number(hours)) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1_000;
 }
 
 /** No plan is late that the schedule cannot tell of. */

@@ -7,28 +7,29 @@ import { app } from '@azure/functions';
 /** The host allows five seconds; then the process ends, whatever it is doing. */
 const patienceMs = 4_800;
 
-const controller = new AbortController();
-const running = new Set<Promise<unknown>>();
+/** Returns what fires when the instance is about to end. Every run gets it. */
+export function registerTermination(): AbortSignal {
+  const controller = new AbortController();
+  const running = new Set<Promise<unknown>>();
 
-/** Fires when the instance is about to end. Every run gets it. */
-export const terminating: AbortSignal = controller.signal;
-
-app.hook.preInvocation((hook) => {
-  const { functionHandler } = hook;
-  hook.functionHandler = async (...args) => {
-    const ended = Promise.resolve(functionHandler(...args));
-    const noticed = ended.catch(() => {}).finally(() => running.delete(noticed));
-    running.add(noticed);
-    return ended;
-  };
-});
-
-app.hook.appTerminate(async () => {
-  controller.abort(new Error('The function app is stopping.'));
-  let timer: NodeJS.Timeout | undefined;
-  const patience = new Promise((resolve) => {
-    timer = setTimeout(resolve, patienceMs);
+  app.hook.preInvocation((hook) => {
+    const { functionHandler } = hook;
+    hook.functionHandler = async (...args) => {
+      const ended = Promise.resolve(functionHandler(...args));
+      const noticed = ended.catch(() => {}).finally(() => running.delete(noticed));
+      running.add(noticed);
+      return ended;
+    };
   });
-  await Promise.race([Promise.all(running), patience]);
-  clearTimeout(timer);
-});
+
+  app.hook.appTerminate(async () => {
+    controller.abort(new Error('The function app is stopping.'));
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise((resolve) => {
+      timer = setTimeout(resolve, patienceMs);
+    });
+    await Promise.race([Promise.all(running), patience]);
+    clearTimeout(timer);
+  });
+  return controller.signal;
+}

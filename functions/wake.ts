@@ -1,35 +1,37 @@
 /** HTTP and queue: makes a tenant due now (F7). The next plan asks for its run. */
 import { app, type InvocationContext } from '@azure/functions';
 import { isMultiOutboxError, parseWake, poisonedRequest } from '../src/index.ts';
-import { currentApp } from './app.ts';
+import type { CurrentApp } from './app.ts';
 import { answering } from './http/problem.ts';
 import { connection, queueNames, toPoison } from './queues.ts';
 
-app.http('wake', {
-  methods: ['POST'],
-  authLevel: 'function',
-  route: 'wake/{tenantId}',
-  handler: answering(async (request) => {
-    const { tenantId } = request.params;
-    await currentApp().multiOutbox.wake(tenantId!);
-    return { status: 202, jsonBody: { tenantId } };
-  }),
-});
+export function registerWake(currentApp: CurrentApp): void {
+  app.http('wake', {
+    methods: ['POST'],
+    authLevel: 'function',
+    route: 'wake/{tenantId}',
+    handler: answering(async (request) => {
+      const { tenantId } = request.params;
+      await currentApp().multiOutbox.wake(tenantId!);
+      return { status: 202, jsonBody: { tenantId } };
+    }),
+  });
 
-app.storageQueue('wake-queue', {
-  queueName: queueNames.wake,
-  connection,
-  extraOutputs: [toPoison],
-  handler: async (message: unknown, context: InvocationContext) => {
-    try {
-      await currentApp().multiOutbox.wake(parseWake(message));
-    } catch (error) {
-      // A tenant that is paused is woken when it is resumed, by itself.
-      if (isMultiOutboxError(error, 'TENANT_NOT_ACTIVE')) return;
-      if (!isMultiOutboxError(error, 'INVALID_ARGUMENT') && !isMultiOutboxError(error, 'UNKNOWN_TENANT')) {
-        throw error;
+  app.storageQueue('wake-queue', {
+    queueName: queueNames.wake,
+    connection,
+    extraOutputs: [toPoison],
+    handler: async (message: unknown, context: InvocationContext) => {
+      try {
+        await currentApp().multiOutbox.wake(parseWake(message));
+      } catch (error) {
+        // A tenant that is paused is woken when it is resumed, by itself.
+        if (isMultiOutboxError(error, 'TENANT_NOT_ACTIVE')) return;
+        if (!isMultiOutboxError(error, 'INVALID_ARGUMENT') && !isMultiOutboxError(error, 'UNKNOWN_TENANT')) {
+          throw error;
+        }
+        context.extraOutputs.set(toPoison, poisonedRequest(message, error));
       }
-      context.extraOutputs.set(toPoison, poisonedRequest(message, error));
-    }
-  },
-});
+    },
+  });
+}

@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'INVALID_MESSAGE'
   | 'INVALID_TENANT'
   | 'DUPLICATE_HANDLER'
+  | 'PACKAGE_MISSING'
   | 'TRANSACTION_NOT_OPEN'
   | 'WRONG_DATABASE'
   // The fleet
@@ -34,6 +35,7 @@ export type ErrorCode =
   | 'DATABASE_UNREACHABLE'
   | 'DATABASE_RESUMING'
   | 'LOGIN_REFUSED'
+  | 'DRIVER_UNSUPPORTED'
   | 'DATABASE_ERROR'
   // The program's own state
   | 'LEASE_LOST'
@@ -63,9 +65,21 @@ export class MultiOutboxError extends Error {
   }
 }
 
-/** True for an error of this library, of the given code where one is given. */
-export function isMultiOutboxError(error: unknown, code?: ErrorCode): error is MultiOutboxError {
-  return error instanceof MultiOutboxError && (code === undefined || error.code === code);
+/**
+ * True for an error of this library, or of another copy of it; with codes, for one that has one of them. Narrows `code`
+ * to those.
+ */
+export function isMultiOutboxError<const Code extends ErrorCode = ErrorCode>(
+  error: unknown,
+  ...codes: readonly Code[]
+): error is MultiOutboxError & { readonly code: Code } {
+  if (!isError(error) || error.name !== 'MultiOutboxError') return false;
+  const { code } = error as Partial<MultiOutboxError>;
+  return typeof code === 'string' && (codes.length === 0 || isOneOf(code, codes));
+}
+
+function isOneOf(code: ErrorCode, codes: readonly ErrorCode[]): boolean {
+  return codes.includes(code);
 }
 
 /** True for errors of another realm (node:vm) too, which are no instances of this one's Error. */
@@ -86,4 +100,9 @@ export function errorText(thrown: unknown): string {
   } catch {
     return 'non-error thrown that has no text';
   }
+}
+
+/** A text of a driver on one line, at most 500 characters of it. */
+export function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim().slice(0, 500);
 }

@@ -1,49 +1,78 @@
 /** The library face: what an application, the Azure functions and the command line import. */
-export type { LeaseHeld, LeaseRecord } from './engine/lease-store.ts';
 export type {
+  AcquireLease,
+  AcquireResult,
+  LeaseAcquired,
+  LeaseHeld,
+  LeaseRecord,
+  LeaseRef,
+  LeaseStore,
+  RenewResult,
+} from './engine/lease-store.ts';
+export type {
+  BeginPlan,
+  BeginPlanResult,
   CandidateOrder,
+  CommitPlan,
   FleetSummary,
+  ListTenants,
   PlanCandidate,
+  PreviousPlan,
+  Registry,
   RunCounts,
   RunOutcome,
   TenantAuth,
   TenantDefinition,
   TenantOverrides,
   TenantRecord,
+  TenantReport,
   TenantSchedule,
   TenantStatus,
 } from './engine/registry.ts';
-export type { MigrationResult } from './engine/schema.ts';
+export type {
+  MigrationResult,
+  MigrationStep,
+  SchemaControl,
+  SchemaFinding,
+  SchemaInspection,
+} from './engine/schema.ts';
 export {
+  type ClaimedMessage,
   type DeadFilter,
+  type EnqueueResult,
   type MessageRecord,
   MessageStatus,
+  type QueueName,
   type QueueStatistics,
 } from './engine/work-queue.ts';
-export { type ErrorCode, errorText, isMultiOutboxError, MultiOutboxError } from './errors.ts';
-export type { Directory, DirectoryTenant } from './fleet/directory-listing.ts';
-export type { Diagnosis, ExamineOptions, Finding } from './fleet/doctor.ts';
-export type { LeaseInTenantsOptions, TenantUnderLease } from './fleet/lease-in-tenants.ts';
-export type { MigrateOptions, TenantMigration } from './fleet/migrate.ts';
-export { type PoisonedRequest, type PoisonReport, poisonedRequest } from './fleet/poison.ts';
-export { parseDispatchRequest, parseWake } from './fleet/request-format.ts';
-export { parseRequestPage, type RequestPage, requestPages } from './fleet/request-pages.ts';
-export type {
-  DispatchReason,
-  DispatchRequest,
-  PlanReport,
-  RunReport,
-  TickReport,
-} from './fleet/requests.ts';
-export { deadline } from './fleet/strategies/deadline.ts';
-export { drainFirst } from './fleet/strategies/drain-first.ts';
-export type { Fairness } from './fleet/strategies/fair-places.ts';
-export { priority } from './fleet/strategies/priority.ts';
-export { roundRobin } from './fleet/strategies/round-robin.ts';
-export { weighted } from './fleet/strategies/weighted.ts';
-export type { Strategy } from './fleet/strategy.ts';
-export type { TenantInput } from './fleet/tenant.ts';
-export type { WorstTenants } from './fleet/worst-tenants.ts';
+export {
+  type ErrorCode,
+  type ErrorDetails,
+  errorText,
+  isMultiOutboxError,
+  MultiOutboxError,
+} from './errors.ts';
+export { parseDispatchRequest, parseWake } from './fleet/dispatch/request-format.ts';
+export { parseRequestPage, type RequestPage, requestPages } from './fleet/dispatch/request-pages.ts';
+export type { RunReport } from './fleet/dispatch/run-report.ts';
+export type { DispatchReason, DispatchRequest } from './fleet/dispatch-request.ts';
+export type { DispatchOptions, PlanOptions } from './fleet/index.ts';
+export type { Diagnosis, ExamineOptions, Finding } from './fleet/operations/doctor.ts';
+export type { LeaseInTenantsOptions, TenantUnderLease } from './fleet/operations/lease-in-tenants.ts';
+export type { MigrateOptions, TenantMigration } from './fleet/operations/migrate.ts';
+export { type PoisonedRequest, type PoisonReport, poisonedRequest } from './fleet/operations/poison.ts';
+export type { WorstTenants } from './fleet/operations/worst-tenants.ts';
+export type { PlanReport } from './fleet/plan/plan-report.ts';
+export { deadline } from './fleet/plan/strategies/deadline.ts';
+export { drainFirst } from './fleet/plan/strategies/drain-first.ts';
+export type { Fairness } from './fleet/plan/strategies/fair-slots.ts';
+export { priority } from './fleet/plan/strategies/priority.ts';
+export { roundRobin } from './fleet/plan/strategies/round-robin.ts';
+export { weighted } from './fleet/plan/strategies/weighted.ts';
+export type { Strategy } from './fleet/plan/strategy.ts';
+export type { TenantInput } from './fleet/tenants/definition.ts';
+export type { Directory, DirectoryTenant, ListedTenants } from './fleet/tenants/directory-listing.ts';
+export type { Tenants } from './fleet/tenants/registered-tenants.ts';
 export type { Inbox, InboxMessage, Received, ReceiveOptions } from './inbox/inbox.ts';
 export {
   SignatureRefused,
@@ -54,16 +83,17 @@ export {
 } from './inbox/webhook-source.ts';
 export type { Lease } from './lease/lease.ts';
 export type { LeaseOptions, Leases, UnderLease } from './lease/leases.ts';
+export type { TickReport } from './local/tick.ts';
 export {
   createMultiOutbox,
-  type DispatchOptions,
   type MultiOutbox,
   type MultiOutboxOptions,
-  type Tenants,
+  type RegistrySchema,
   type TickOptions,
 } from './multi-outbox.ts';
 export { parseOutboxMessages } from './outbox/message-format.ts';
 export type { Enqueued, EnqueueOptions, Outbox, OutboxMessage } from './outbox/outbox.ts';
+export { defineTopic, type Topic } from './outbox/topic.ts';
 export {
   defineHandler,
   defineInboxHandler,
@@ -77,9 +107,17 @@ export {
   RetryAfter,
   Snooze,
 } from './queue/handler.ts';
+export type { MessageInput } from './queue/message.ts';
 export type { QueueReport, StopReason } from './queue/report.ts';
 export type { RetryPolicy } from './queue/retry.ts';
 export type { DeadLetters, StoredMessages } from './queue/stored-messages.ts';
-export { loadSettings, parseDuration, type Settings, type SettingsInput } from './settings.ts';
+export {
+  type DurationInput,
+  loadSettings,
+  parseDuration,
+  type Settings,
+  type SettingsInput,
+} from './settings.ts';
 export { exportTelemetry, type TelemetryExport } from './telemetry/export.ts';
 export type { LogFields, Logger } from './telemetry/logger.ts';
+export type { TraceHeaders } from './telemetry/trace-headers.ts';

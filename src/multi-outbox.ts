@@ -1,35 +1,39 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { FleetSummary, Registry, TenantRecord } from './engine/registry.ts';
+import type { Engine } from './engine/engine.ts';
+import type { FleetSummary } from './engine/registry.ts';
 import type { QueueName } from './engine/work-queue.ts';
-import { isMultiOutboxError, MultiOutboxError } from './errors.ts';
-import { assertDirectory, type Directory } from './fleet/directory-listing.ts';
-import type { Diagnosis, ExamineOptions } from './fleet/doctor.ts';
-import { isEmbedded } from './fleet/engines.ts';
-import { Fleet } from './fleet/fleet.ts';
+import { isMultiOutboxError } from './errors.ts';
+import type { RunReport } from './fleet/dispatch/run-report.ts';
+import type { DispatchRequest } from './fleet/dispatch-request.ts';
+import { type DispatchOptions, Fleet, type PlanOptions } from './fleet/index.ts';
+import type { Diagnosis, ExamineOptions } from './fleet/operations/doctor.ts';
 import {
   type LeaseInTenantsOptions,
   leaseInTenants,
   type TenantUnderLease,
-} from './fleet/lease-in-tenants.ts';
-import type { MigrateOptions, TenantMigration } from './fleet/migrate.ts';
-import { type PoisonReport, recordPoisoned } from './fleet/poison.ts';
-import type { DispatchRequest, PlanReport, RunReport, TickReport } from './fleet/requests.ts';
-import { strategies } from './fleet/strategies/index.ts';
-import type { Strategy } from './fleet/strategy.ts';
-import { type TenantInput, tenantDefinition } from './fleet/tenant.ts';
-import { type WorstTenants, worstTenants } from './fleet/worst-tenants.ts';
+} from './fleet/operations/lease-in-tenants.ts';
+import type { MigrateOptions, TenantMigration } from './fleet/operations/migrate.ts';
+import { type PoisonReport, recordPoisoned } from './fleet/operations/poison.ts';
+import { type WorstTenants, worstTenants } from './fleet/operations/worst-tenants.ts';
+import type { PlanReport } from './fleet/plan/plan-report.ts';
+import { strategies } from './fleet/plan/strategies/index.ts';
+import type { Strategy } from './fleet/plan/strategy.ts';
+import { type TenantInput, tenantDefinition } from './fleet/tenants/definition.ts';
+import { assertDirectory, type Directory } from './fleet/tenants/directory-listing.ts';
+import type { Tenants } from './fleet/tenants/registered-tenants.ts';
 import { createInbox, type Inbox } from './inbox/inbox.ts';
 import type { Lease } from './lease/lease.ts';
 import { createLeases, type Leases } from './lease/leases.ts';
 import { runLocalHost } from './local/host.ts';
+import type { TickReport } from './local/tick.ts';
 import { tickOnce } from './local/tick.ts';
 import { createOutbox, type Outbox } from './outbox/outbox.ts';
 import type { Handler } from './queue/handler.ts';
 import { handlerSets } from './queue/handler-set.ts';
 import type { QueueAccess } from './queue/stored-messages.ts';
-import { loadSettings, type SettingsInput } from './settings.ts';
-import { type Logger, silentLogger, unfailing } from './telemetry/logger.ts';
+import { loadSettings, type Settings, type SettingsInput } from './settings.ts';
+import { type Logger, safeLogger, silentLogger } from './telemetry/logger.ts';
 
 /** What `createMultiOutbox` takes: the settings of docs/configuration.md, and the parts that are code. */
 export interface MultiOutboxOptions extends SettingsInput {
@@ -56,38 +60,25 @@ export interface TickOptions {
   readonly onRun?: (event: { readonly request: DispatchRequest; readonly report?: RunReport }) => void;
 }
 
-export interface DispatchOptions {
-  readonly signal?: AbortSignal;
-  /**
-   * The caller sends the report's `continuation`, if there is one, through its queue, so that no plan asks for the
-   * backlog left as well. False when absent: backlog left is due now.
-   */
-  readonly continues?: boolean;
-}
-
-/** The tenants of the registry, for people who administer them. */
-export interface Tenants {
-  /** @throws INVALID_TENANT, TENANT_EXISTS, DATABASE_IN_USE */
-  add(tenant: TenantInput): Promise<TenantRecord>;
-  /** Replaces the definition. @throws UNKNOWN_TENANT, INVALID_TENANT, DATABASE_IN_USE */
-  change(tenant: TenantInput): Promise<TenantRecord>;
-  /** @throws UNKNOWN_TENANT */
-  get(tenantId: string): Promise<TenantRecord>;
-  list(query?: { status?: TenantRecord['status']; after?: string; limit?: number }): Promise<TenantRecord[]>;
-  pause(tenantId: string): Promise<TenantRecord>;
-  resume(tenantId: string): Promise<TenantRecord>;
-  /** Retires the tenant: it is dispatched no more; its database stays untouched. */
-  remove(tenantId: string): Promise<TenantRecord>;
+/** Versions of the registry's schema. */
+export interface RegistrySchema {
+  /** 0 while there is no registry: `migrate` makes it. */
+  readonly version: number;
+  /** The version that `migrate` brings it to. */
+  readonly latest: number;
+  /** Plans and runs work with this version and every later one. */
+  readonly oldestUsable: number;
 }
 
 /** The library face: everything the Azure functions and the command line do, they do through this. */
 export interface MultiOutbox {
   readonly tenants: Tenants;
-  /** The registry as the engine gives it; opened when first needed. */
-  registry(): Promise<Registry>;
-  /** Chooses the due tenants (F3) and returns one dispatch request each. */
-  plan(): Promise<PlanReport>;
-  /** Serves one request: one dispatch run (D1). A tenant's trouble is in the report, not thrown (D8). */
+  /** Chooses the due tenants (F3) and returns one dispatch request each. @throws INVALID_ARGUMENT */
+  plan(options?: PlanOptions): Promise<PlanReport>;
+  /**
+   * Serves one request: one dispatch run (D1). A tenant's trouble is in the report, not thrown (D8).
+   * @throws INVALID_ARGUMENT, UNKNOWN_TENANT, INVALID_CONFIGURATION without handlers, or the registry's error
+   */
   dispatch(
     request: DispatchRequest | { readonly tenantId: string },
     options?: DispatchOptions,
@@ -122,6 +113,8 @@ export interface MultiOutbox {
    * host put on its poison queue.
    */
   poisoned(content: unknown): Promise<PoisonReport>;
+  /** Which schema the registry has, and which ones this program works with. */
+  registrySchema(): Promise<RegistrySchema>;
   /** Brings the registry, then tenants, to this program's schema. One tenant's failure does not stop the others. */
   migrate(options?: MigrateOptions): Promise<TenantMigration[]>;
   /**
@@ -139,16 +132,31 @@ export interface MultiOutbox {
  * @throws MultiOutboxError INVALID_CONFIGURATION, INVALID_TENANT, DUPLICATE_HANDLER
  */
 export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox {
+  const { tenants, handlers, strategy, logger, owner, ...given } = options;
+  return assembleMultiOutbox(options, loadSettings(given));
+}
+
+/** What stands in for the world around a multi-outbox, in tests. */
+export interface Surroundings {
+  readonly engine: Engine;
+  /** Of jitter: gives [0, 1]. */
+  readonly random: () => number;
+}
+
+/** As `createMultiOutbox`, with settings that are checked. */
+export function assembleMultiOutbox(
+  options: Pick<MultiOutboxOptions, 'tenants' | 'handlers' | 'strategy' | 'logger' | 'owner'>,
+  settings: Settings,
+  surroundings?: Surroundings,
+): MultiOutbox {
   const {
     tenants,
     handlers = [],
     strategy,
     logger: givenLogger = silentLogger,
     owner = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
-    ...given
   } = options;
-  const settings = loadSettings(given);
-  const logger = unfailing(givenLogger);
+  const logger = safeLogger(givenLogger);
   const isStatic = Array.isArray(tenants);
   if (tenants !== undefined && !isStatic) assertDirectory(tenants as Directory);
   const fleet = new Fleet({
@@ -160,13 +168,15 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
     strategy: strategy ?? strategies[settings.plan.strategy](settings.plan),
     logger,
     owner,
+    ...surroundings,
   });
+  const { handle } = fleet;
   const { dispatch, plan } = settings;
 
   /** The faces of one work queue, by tenant: each the same until the tenant's configuration changes (F9). */
   function facesOf<Face>(name: QueueName, create: (tenantId: string, access: QueueAccess) => Face) {
     const faces = new Map<string, Face>();
-    fleet.onTenantChange((tenantId) => faces.delete(tenantId));
+    handle.onTenantChange((tenantId) => faces.delete(tenantId));
     return (tenantId: string): Face => {
       const known = faces.get(tenantId);
       if (known !== undefined) return known;
@@ -180,7 +190,7 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
             throw error;
           }
         },
-        wake: () => fleet.hint(tenantId),
+        wake: () => fleet.tryWake(tenantId),
       });
       faces.set(tenantId, face);
       return face;
@@ -191,35 +201,34 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
     return createLeases({
       use: async (action) =>
         tenantId === undefined
-          ? action((await fleet.registry()).leases)
+          ? action((await handle.open()).registry.leases)
           : fleet.useTenant(tenantId, (database) => action(database.leases)),
       tenantId,
       owner,
-      closed: fleet.closed,
+      closed: handle.closed,
       logger,
     });
   }
 
   return {
     handlers,
-    tenants: tenantsOf(fleet, isStatic || isEmbedded(settings.registry)),
-    registry: () => fleet.registry(),
-    plan: () => fleet.plan(plan.capacity),
-    dispatch: async (request, options) => fleet.dispatch(checkedRequest(request), options),
-    async tick(tickOptions = {}) {
+    tenants: fleet.tenants,
+    plan: fleet.plan,
+    dispatch: fleet.dispatch,
+    async tick({ signal, onRun = () => {} } = {}) {
       fleet.assertHandlers();
       return tickOnce({
-        plan: () => fleet.plan(plan.capacity),
-        dispatch: (request) => fleet.dispatch(request, tickOptions),
+        plan: fleet.plan,
+        dispatch: (request) => fleet.dispatch(request, { ...(signal && { signal }) }),
         parallelRuns: dispatch.parallelRuns,
-        onRun: tickOptions.onRun ?? (() => {}),
+        onRun,
       });
     },
     async run({ signal, onPlan = () => {}, onRun = () => {} }) {
       fleet.assertHandlers();
       await runLocalHost({
-        plan: (capacity) => fleet.plan(capacity),
-        dispatch: (request, runSignal) => fleet.dispatch(request, { signal: runSignal }),
+        plan: fleet.plan,
+        dispatch: fleet.dispatch,
         intervalMs: plan.intervalMs,
         parallelRuns: dispatch.parallelRuns,
         signal,
@@ -232,65 +241,25 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
     inbox: facesOf('inbox', (tenantId, access) => createInbox(tenantId, access, logger)),
     leases,
     async withLeases(name, { tenants, parallel = 8, ...leaseOptions }, work) {
-      const all = async () => (await (await fleet.listed()).list({ status: 'active' })).map(({ id }) => id);
-      return leaseInTenants(tenants ?? (await all()), parallel, leases, name, leaseOptions, work);
+      const ids = tenants ?? (await fleet.tenants.list({ status: 'active' })).map(({ id }) => id);
+      return leaseInTenants(ids, parallel, leases, name, leaseOptions, work);
     },
-    async wake(tenantId) {
-      await fleet.wake(typeof tenantId === 'string' ? [tenantId] : tenantId, { mustBeActive: true });
-    },
-    status: async () => (await fleet.listed()).fleet(),
+    wake: (tenantId) => fleet.wake(typeof tenantId === 'string' ? [tenantId] : tenantId),
+    status: async () => (await handle.ready()).registry.fleet(),
     worst: async ({ limit = 20, examine = 10_000 } = {}) =>
-      worstTenants(await fleet.listed(), { limit, examine }),
-    poisoned: async (content) => recordPoisoned(content, { registry: await fleet.registry(), logger }),
+      worstTenants((await handle.ready()).registry, { limit, examine }),
+    async poisoned(content) {
+      const { registry } = await handle.open();
+      return recordPoisoned(content, { registry, logger });
+    },
+    async registrySchema() {
+      const { schema } = (await handle.open()).registry;
+      const { latest, oldestUsable } = schema;
+      return { version: await schema.version(), latest, oldestUsable };
+    },
     migrate: (migrateOptions = {}) => fleet.migrate(migrateOptions),
     doctor: (examineOptions = {}) => fleet.examine(examineOptions),
-    close: () => fleet.close(),
-    [Symbol.asyncDispose]: () => fleet.close(),
+    close: () => handle.close(),
+    [Symbol.asyncDispose]: () => handle.close(),
   };
-}
-
-function tenantsOf(fleet: Fleet, embedded: boolean): Tenants {
-  async function setStatus(tenantId: string, status: TenantRecord['status']): Promise<TenantRecord> {
-    const tenant = await (await fleet.listed()).setStatus(tenantId, status);
-    fleet.learn(tenant);
-    return tenant;
-  }
-  return {
-    async add(input) {
-      const definition = tenantDefinition(input, { embedded });
-      const tenant = await (await fleet.listed()).add(definition, await fleet.databaseKey(definition));
-      fleet.learn(tenant);
-      return tenant;
-    },
-    async change(input) {
-      const definition = tenantDefinition(input, { embedded });
-      const tenant = await (await fleet.listed()).change(definition, await fleet.databaseKey(definition));
-      fleet.learn(tenant);
-      return tenant;
-    },
-    get: (tenantId) => fleet.tenant(tenantId),
-    list: async (query) => (await fleet.listed()).list(query),
-    pause: (tenantId) => setStatus(tenantId, 'paused'),
-    resume: (tenantId) => setStatus(tenantId, 'active'),
-    remove: (tenantId) => setStatus(tenantId, 'retired'),
-  };
-}
-
-/** A request may come from outside, through any queue: it is taken as it is only when it is one. */
-function checkedRequest(request: DispatchRequest | { readonly tenantId: string }): DispatchRequest {
-  const { version, tenantId } = (request ?? {}) as Partial<DispatchRequest>;
-  if (typeof tenantId !== 'string' || tenantId === '') {
-    throw new MultiOutboxError('INVALID_ARGUMENT', "A dispatch request needs a 'tenantId'.");
-  }
-  if (version === undefined) {
-    return { version: 1, tenantId, reason: 'manual', plannedUtc: new Date().toISOString() };
-  }
-  if (version !== 1) {
-    throw new MultiOutboxError(
-      'INVALID_ARGUMENT',
-      `The dispatch request is of version ${JSON.stringify(version)}; this program serves version 1. Deploy the planner and the dispatcher from one release.`,
-      { tenantId },
-    );
-  }
-  return request as DispatchRequest;
 }

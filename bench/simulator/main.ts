@@ -1,7 +1,7 @@
 /** `npm run simulate`: a fleet on a virtual clock. Exit codes: 0 done; 2 wrong usage. */
 import { readFileSync } from 'node:fs';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import { strategies } from '../../src/fleet/strategies/index.ts';
+import { strategies } from '../../src/fleet/plan/strategies/index.ts';
 import { parseDuration } from '../../src/settings.ts';
 import { presets } from './presets.ts';
 import { reportText } from './report.ts';

@@ -1,5 +1,5 @@
 /** What a simulation counts, and what comes of it. */
-import type { RunReport } from '../../src/fleet/requests.ts';
+import type { RunReport } from '../../src/fleet/dispatch/run-report.ts';
 import type { ModelledTenant } from './modelled-tenant.ts';
 import type { Scenario, TenantClass } from './scenario.ts';
 

@@ -1,6 +1,6 @@
 /** What is simulated: classes of tenants, a host, settings and prices. A scenario is plain JSON. */
 import * as v from 'valibot';
-import type { TenantInput } from '../../src/fleet/tenant.ts';
+import type { TenantInput } from '../../src/fleet/tenants/definition.ts';
 import { parseDuration, type SettingsInput } from '../../src/settings.ts';
 
 const duration = v.pipe(

@@ -4,12 +4,13 @@
  */
 import type { Registry } from '../../src/engine/registry.ts';
 import { createSqliteEngine } from '../../src/engine/sqlite/index.ts';
-import { makePlan } from '../../src/fleet/planner.ts';
-import { reportRun, scheduleAfter } from '../../src/fleet/report-run.ts';
-import type { DispatchRequest, RunReport } from '../../src/fleet/requests.ts';
-import { strategies } from '../../src/fleet/strategies/index.ts';
-import type { Strategy } from '../../src/fleet/strategy.ts';
-import { tenantDefinition } from '../../src/fleet/tenant.ts';
+import { reportRun, scheduleAfter } from '../../src/fleet/dispatch/report-run.ts';
+import type { RunReport } from '../../src/fleet/dispatch/run-report.ts';
+import type { DispatchRequest } from '../../src/fleet/dispatch-request.ts';
+import { makePlan } from '../../src/fleet/plan/planner.ts';
+import { strategies } from '../../src/fleet/plan/strategies/index.ts';
+import type { Strategy } from '../../src/fleet/plan/strategy.ts';
+import { tenantDefinition } from '../../src/fleet/tenants/definition.ts';
 import { addCounts, noCounts } from '../../src/queue/tally.ts';
 import { loadSettings, type Settings } from '../../src/settings.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';

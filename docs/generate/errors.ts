@@ -10,6 +10,10 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
   INVALID_MESSAGE: ['a message cannot be stored as it is', 'change it; nothing of the call was stored'],
   INVALID_TENANT: ["a tenant's definition cannot be used", 'what the message says'],
   DUPLICATE_HANDLER: ['two handlers are for one topic', 'remove one of the two that are named'],
+  PACKAGE_MISSING: [
+    'a package that only some installations need is not installed',
+    'install it with the command in the message',
+  ],
   TRANSACTION_NOT_OPEN: [
     'a transaction was handed in that is not open, or a handler ended its own',
     'begin it before, and commit it after the call; leave COMMIT and ROLLBACK to `context.transaction`',
@@ -59,6 +63,10 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
   LOGIN_REFUSED: [
     'the server or the database refuses the login',
     "the identity's user and roles (sql-server.md), or the app setting that the tenant names",
+  ],
+  DRIVER_UNSUPPORTED: [
+    "the database's driver is missing, or is a release that this program cannot work with",
+    'install the versions that the message names',
   ],
   DATABASE_ERROR: ['the database refused for another reason', 'what the message says'],
   LEASE_LOST: [

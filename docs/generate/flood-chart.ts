@@ -4,7 +4,7 @@ import type { Findings } from '../../bench/simulator/measures.ts';
 import { presets } from '../../bench/simulator/presets.ts';
 import { scenarioOf } from '../../bench/simulator/scenario.ts';
 import { simulate } from '../../bench/simulator/simulate.ts';
-import { strategies } from '../../src/fleet/strategies/index.ts';
+import { strategies } from '../../src/fleet/plan/strategies/index.ts';
 
 export const floodChartFile = 'docs/images/strategies-flood.svg';
 

@@ -3,8 +3,7 @@ import type { MultiOutbox } from '../multi-outbox.ts';
 
 /** True when there was no registry. An outdated one is left to `migrate`, where the operator means it. */
 export async function createRegistry(multiOutbox: MultiOutbox): Promise<boolean> {
-  const registry = await multiOutbox.registry();
-  if ((await registry.schema.version()) !== 0) return false;
+  if ((await multiOutbox.registrySchema()).version !== 0) return false;
   const [migration] = await multiOutbox.migrate({ tenants: [] });
   if (migration?.error) throw new MultiOutboxError(migration.error.code as never, migration.error.message);
   return true;

@@ -1,4 +1,4 @@
-import { errorText, MultiOutboxError } from '../errors.ts';
+import { errorText, isMultiOutboxError } from '../errors.ts';
 import { oneLine } from './output/text.ts';
 
 /** How the program ends: 0 done, 1 failed, 2 wrong usage. */
@@ -37,7 +37,7 @@ export function describeError(error: unknown): ErrorReport {
   const message = oneLine(errorText(error));
   if (error instanceof UsageError) return { code: 'USAGE', message, exitCode: exitCodes.usage };
   if (error instanceof FailedError) return { code: 'FAILED', message, exitCode: exitCodes.failed };
-  if (error instanceof MultiOutboxError) {
+  if (isMultiOutboxError(error)) {
     const exitCode = usageCodes.has(error.code) ? exitCodes.usage : exitCodes.failed;
     return { code: error.code, message, exitCode };
   }

@@ -1,12 +1,12 @@
 /** The program's own files: this is the one place that asks where the bundle lies. */
-import { fileURLToPath } from 'node:url';
+import path from 'node:path';
 
-/** URL of a file of the bundle, such as `index.js`. Every chunk lies in the same folder. */
-export function bundledFile(name: string): URL {
-  return new URL(name, import.meta.url);
+/** Path of a file of the bundle, such as `index.js`. Every chunk lies in the same folder. */
+export function bundledFile(name: string): string {
+  return path.join(import.meta.dirname, name);
 }
 
 /** Path of the command line's entry, to start further processes of it. */
 export function programPath(): string {
-  return fileURLToPath(bundledFile('cli.js'));
+  return bundledFile('cli.js');
 }

@@ -72,16 +72,17 @@ async function importDefault(file: string): Promise<unknown> {
 }
 
 /**
- * `import … from 'multi-outbox'` in a handler module means this program's own library, wherever the module lies:
- * with a second copy an error such as PermanentError would be of another class. Where Node has no such hooks
- * (before 22.15) the import is resolved as usual.
+ * `import … from 'multi-outbox'` in a handler module means this program's own library, wherever the module lies, so
+ * that handlers need no copy beside them, and share this one's pools and wakes. Where Node has no such hooks (before
+ * 22.15) the import is resolved as usual.
  */
 function resolveOwnPackage(): void {
-  const library = bundledFile('index.js');
-  if (nodeModule.registerHooks === undefined || !existsSync(library)) return;
+  if (nodeModule.registerHooks === undefined || !existsSync(bundledFile('index.js'))) return;
+  // A package may import itself by its name.
+  const parentURL = pathToFileURL(bundledFile('../package.json')).href;
   nodeModule.registerHooks({
     resolve: (specifier, context, next) =>
-      specifier === 'multi-outbox' ? { url: library.href, shortCircuit: true } : next(specifier, context),
+      next(specifier, /^multi-outbox(\/|$)/.test(specifier) ? { ...context, parentURL } : context),
   });
 }
 

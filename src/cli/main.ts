@@ -8,8 +8,7 @@ if (major < 22 || (major === 22 && minor < 13)) {
   );
   process.exitCode = 1;
 } else {
-  const { main } = await import('./program.ts');
-  await main(process.argv);
+  void import('./program.ts').then(({ main }) => main(process.argv));
 }
 
 export {};

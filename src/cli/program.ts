@@ -15,14 +15,9 @@ import { tickCommand } from './commands/tick.ts';
 import { wakeCommand } from './commands/wake.ts';
 import { exitCodes, reportError, UsageError } from './errors.ts';
 import { oneLine } from './output/text.ts';
+import type { Runner } from './runner.ts';
 import { type GlobalOptions, Session } from './session.ts';
 import { reportStrayErrors } from './stray-errors.ts';
-
-/** Carries out a command: gives it a session, closes it afterwards. An exit code returned becomes the program's. */
-export type Runner = (
-  command: Command,
-  action: (session: Session) => Promise<number | undefined>,
-) => Promise<void>;
 
 /** Parses the command line, does what it says, and ends the process with its exit code. */
 export async function main(argv: readonly string[]): Promise<void> {

@@ -1,6 +1,6 @@
 /** The fields of a tenant on the command line: options of `tenants add` and `change`, columns of `tenants import`. */
 import type { Command } from 'commander';
-import type { TenantInput } from '../fleet/tenant.ts';
+import type { TenantInput } from '../fleet/tenants/definition.ts';
 import { durationOrNever, numberArgument, pairArgument, wholeNumber } from './arguments.ts';
 
 export interface TenantField {

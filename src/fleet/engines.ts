@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { Engine } from '../engine/engine.ts';
+import type { SqlServerEngineOptions } from '../engine/sqlserver/index.ts';
 import { MultiOutboxError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 
@@ -20,17 +21,17 @@ export function isEmbedded(registryUrl: string): boolean {
 export async function engineFor(
   registryUrl: string,
   settings: Settings,
-  { onServers = true }: { onServers?: boolean } = {},
+  { onServers = true, onDiscard }: { onServers?: boolean } & Pick<SqlServerEngineOptions, 'onDiscard'> = {},
 ): Promise<Engine> {
   const [, scheme, rest] = /^([a-z]+):(.*)$/s.exec(registryUrl) ?? [];
   if (registryUrl === memoryRegistry) {
     const embedded = await sqliteEngine(':memory:', settings);
     if (!onServers) return embedded;
     const { MemoryEngine } = await import('./memory-engine.ts');
-    return new MemoryEngine(embedded, await sqlServerEngine(undefined, settings));
+    return new MemoryEngine(embedded, await sqlServerEngine(undefined, settings, onDiscard));
   }
   if (scheme === 'sqlite' && rest) return sqliteEngine(path.resolve(rest), settings);
-  if (scheme === 'mssql' && rest) return sqlServerEngine(registryUrl, settings);
+  if (scheme === 'mssql' && rest) return sqlServerEngine(registryUrl, settings, onDiscard);
   throw new MultiOutboxError(
     'INVALID_CONFIGURATION',
     // The setting may hold a connection string by mistake, so no more than its scheme is shown.
@@ -44,13 +45,18 @@ async function sqliteEngine(registry: string, settings: Settings): Promise<Engin
   return createSqliteEngine({ registry, synchronous, busyTimeoutMs });
 }
 
-async function sqlServerEngine(registry: string | undefined, settings: Settings): Promise<Engine> {
+async function sqlServerEngine(
+  registry: string | undefined,
+  settings: Settings,
+  onDiscard: SqlServerEngineOptions['onDiscard'],
+): Promise<Engine> {
   const { createSqlServerEngine } = await import('../engine/sqlserver/index.ts');
   const { poolSize, maxConnectionsPerServer, loginsAtOnce, allowedServers, ...given } = settings.sqlserver;
   return createSqlServerEngine({
     ...given,
     ...(registry !== undefined && { registry }),
     ...(allowedServers && { allowedServers }),
+    ...(onDiscard && { onDiscard }),
     pools: {
       size: poolSize,
       maxConnectionsPerServer,

@@ -1,4 +1,4 @@
-/** Works on all items, so many at once; `work` does not throw. Results come in the order of the items. */
+/** Works on all items, so many at once. Results come in the order of the items. Rejects with the first error of `work`. */
 export async function inParallel<Item, Result>(
   items: readonly Item[],
   atOnce: number,
@@ -9,6 +9,7 @@ export async function inParallel<Item, Result>(
   const worker = async () => {
     for (const [index, item] of rest) results[index] = await work(item);
   };
-  await Promise.all(Array.from({ length: Math.max(1, atOnce) }, worker));
+  const workers = Math.min(items.length, Math.max(1, atOnce));
+  await Promise.all(Array.from({ length: workers }, worker));
   return results;
 }

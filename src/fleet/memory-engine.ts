@@ -1,6 +1,6 @@
 import type { Engine, TenantAddress, TenantDatabase } from '../engine/engine.ts';
 import type { Registry } from '../engine/registry.ts';
-import { isOnServer } from './tenant.ts';
+import { isOnServer } from './tenants/definition.ts';
 
 /** A registry in memory, which belongs to no kind of database: each tenant's address says where it is. */
 export class MemoryEngine implements Engine {

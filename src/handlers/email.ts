@@ -1,4 +1,3 @@
-import type { SendMailOptions } from 'nodemailer';
 import { defineHandler, type Handler, type HandlerContext, type Message } from '../queue/handler.ts';
 import { type EmailPayload, emailPayload } from './email-schema.ts';
 import { composeMail } from './mail-composition.ts';
@@ -15,13 +14,6 @@ export interface EmailOptions {
   /** Milliseconds one attempt may take; the fleet's setting when absent. */
   readonly timeoutMs?: number;
 }
-
-/** Brings a composed mail to where mails go. The message and context are those of the attempt. */
-export type DeliverMail = (
-  mail: SendMailOptions,
-  message: Message<unknown>,
-  context: HandlerContext,
-) => Promise<void>;
 
 // Files need no sender that anybody could answer, so that the first mail works without any setting.
 const senderOfFiles = 'multi-outbox@localhost';

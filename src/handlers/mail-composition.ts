@@ -1,5 +1,6 @@
 import { domainToASCII } from 'node:url';
 import type { Address, SendMailOptions } from 'nodemailer';
+import { optional } from '../optional-package.ts';
 import { type HandlerContext, type Message, PermanentError } from '../queue/handler.ts';
 import type { EmailPayload } from './email-schema.ts';
 
@@ -16,7 +17,7 @@ export async function composeMail(
   context: HandlerContext,
   fallbackFrom: string | undefined,
 ): Promise<SendMailOptions> {
-  const { default: parse } = await import('nodemailer/lib/addressparser');
+  const { default: parse } = await optional('nodemailer', () => import('nodemailer/lib/addressparser'));
 
   function read(field: string, value: string | readonly string[] | null | undefined): Address[] {
     return [value ?? []].flat().flatMap((text) => {

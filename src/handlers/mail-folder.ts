@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DeliverMail } from './email.ts';
+import { optional } from '../optional-package.ts';
+import type { DeliverMail } from './deliver-mail.ts';
 
 /**
  * Writes a mail to `<folder>/<tenant id>/<message id>.eml`, for development and for programs that pick mails up.
@@ -17,7 +18,10 @@ export function mailFolder(folder: string): DeliverMail {
     if (!/^[a-z0-9][a-z0-9._-]*$/i.test(tenant.id) || !/^[\da-f-]{36}$/i.test(messageId)) {
       throw new Error('The tenant id or message id cannot be a file name; give the tenant another id.');
     }
-    const { default: MailComposer } = await import('nodemailer/lib/mail-composer');
+    const { default: MailComposer } = await optional(
+      'nodemailer',
+      () => import('nodemailer/lib/mail-composer'),
+    );
     const node = new MailComposer(mail).compile();
     node.keepBcc = true;
     const content = await node.build();

@@ -1,5 +1,6 @@
 import { MultiOutboxError } from '../errors.ts';
-import type { DeliverMail } from './email.ts';
+import { optional } from '../optional-package.ts';
+import type { DeliverMail } from './deliver-mail.ts';
 import { partialRefusal, smtpFailure } from './smtp-outcome.ts';
 
 /** Open connections end after this many idle milliseconds: they keep the process from ending. */
@@ -23,7 +24,7 @@ export function smtpSender(smtpUrl: string): DeliverMail {
 
   let pool: ReturnType<typeof createPool> | undefined;
   return async (mail, _message, { signal }) => {
-    const nodemailer = await import('nodemailer');
+    const nodemailer = await optional('nodemailer', () => import('nodemailer'));
     pool ??= createPool(nodemailer, smtpUrl);
     let info: Parameters<typeof partialRefusal>[0];
     try {

@@ -1,29 +1,19 @@
 import { createHash } from 'node:crypto';
 import type { NewMessage } from '../engine/work-queue.ts';
-import { checkedText, newMessage, trimmedText } from '../queue/message.ts';
+import { checkedText, type MessageInput, newMessage, trimmedText } from '../queue/message.ts';
 import { type QueueAccess, type StoredMessages, storedMessages } from '../queue/stored-messages.ts';
 import { Wakes } from '../queue/wakes.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { recordReceived } from '../telemetry/metrics.ts';
 
 /** A message as it comes from outside. */
-export interface InboxMessage {
+export interface InboxMessage extends Omit<MessageInput, 'messageId' | 'dedupKey'> {
   /** Who sent it: 1 to 200 characters, with no blank at either end. The same id from two sources is two messages (I1). */
   readonly source: string;
   /** The id its source gave it, the same at every sending: 1 to 200 characters, compared exactly. */
   readonly messageId: string;
-  /** 1 to 200 characters; matched without regard to case. */
-  readonly topic: string;
-  /** Text is kept as it is; anything else is stored as JSON. */
-  readonly payload: unknown;
   /** Stands for the content, up to 200 characters with no blank at either end; SHA-256 of topic and payload when absent (I2). */
   readonly hash?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly correlationId?: string;
-  /** Messages of one key are dispatched one after another (Q10). */
-  readonly orderingKey?: string;
-  /** Milliseconds, or text such as '5m', until the message is due. */
-  readonly delay?: number | string;
 }
 
 export interface ReceiveOptions {
@@ -49,6 +39,11 @@ export interface Inbox extends StoredMessages {
   receive(message: InboxMessage, options?: ReceiveOptions): Promise<Received>;
   /** Many in one round trip, all or none; results stand in the order given. */
   receive(messages: readonly InboxMessage[], options?: ReceiveOptions): Promise<Received[]>;
+  /** One or many: the result has the same form. */
+  receive(
+    input: InboxMessage | readonly InboxMessage[],
+    options?: ReceiveOptions,
+  ): Promise<Received | Received[]>;
 }
 
 export function createInbox(tenantId: string, access: QueueAccess, logger: Logger): Inbox {

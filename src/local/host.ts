@@ -1,10 +1,15 @@
 import { errorText } from '../errors.ts';
-import type { DispatchRequest, PlanReport, RunReport } from '../fleet/requests.ts';
+import type { RunReport } from '../fleet/dispatch/run-report.ts';
+import type { DispatchRequest } from '../fleet/dispatch-request.ts';
+import type { PlanReport } from '../fleet/plan/plan-report.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 export interface LocalHostOptions {
-  readonly plan: (capacity: number) => Promise<PlanReport>;
-  readonly dispatch: (request: DispatchRequest, signal: AbortSignal) => Promise<RunReport>;
+  readonly plan: (options: { readonly capacity: number }) => Promise<PlanReport>;
+  readonly dispatch: (
+    request: DispatchRequest,
+    options: { readonly signal: AbortSignal },
+  ) => Promise<RunReport>;
   readonly intervalMs: number;
   readonly parallelRuns: number;
   readonly signal: AbortSignal;
@@ -31,7 +36,7 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
   async function serve(request: DispatchRequest): Promise<void> {
     try {
       options.onRun({ request });
-      const report = await options.dispatch(request, signal);
+      const report = await options.dispatch(request, { signal });
       if (report.more) waiting = true;
       options.onRun({ request, report });
     } catch (error) {
@@ -52,7 +57,7 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
     const before = serving.size;
     waiting = false;
     try {
-      const plan = await options.plan(free);
+      const plan = await options.plan({ capacity: free });
       failures = 0;
       // A run that ended meanwhile may have left backlog.
       waiting ||= plan.more;

@@ -1,5 +1,13 @@
-import { unservedReport } from '../fleet/dispatcher.ts';
-import type { DispatchRequest, PlanReport, RunReport, TickReport } from '../fleet/requests.ts';
+import { type RunReport, unservedReport } from '../fleet/dispatch/run-report.ts';
+import type { DispatchRequest } from '../fleet/dispatch-request.ts';
+import { inParallel } from '../fleet/in-parallel.ts';
+import type { PlanReport } from '../fleet/plan/plan-report.ts';
+
+/** One plan and every run that it asked for. */
+export interface TickReport {
+  readonly plan: PlanReport;
+  readonly runs: readonly RunReport[];
+}
 
 export interface TickSteps {
   readonly plan: () => Promise<PlanReport>;
@@ -14,16 +22,11 @@ export interface TickSteps {
  */
 export async function tickOnce({ plan, dispatch, parallelRuns, onRun }: TickSteps): Promise<TickReport> {
   const planned = await plan();
-  const runs: RunReport[] = [];
-  const places = planned.requests.entries();
-  const serve = async () => {
-    for (const [place, request] of places) {
-      onRun({ request });
-      const report = await dispatch(request).catch((error) => unservedReport(request, error));
-      runs[place] = report;
-      onRun({ request, report });
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(parallelRuns, planned.requests.length) }, serve));
+  const runs = await inParallel(planned.requests, parallelRuns, async (request) => {
+    onRun({ request });
+    const report = await dispatch(request).catch((error) => unservedReport(request, error));
+    onRun({ request, report });
+    return report;
+  });
   return { plan: planned, runs };
 }

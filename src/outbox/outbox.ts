@@ -1,24 +1,8 @@
-import { newMessages } from '../queue/message.ts';
+import { type MessageInput, newMessages } from '../queue/message.ts';
 import { type QueueAccess, type StoredMessages, storedMessages } from '../queue/stored-messages.ts';
 import { Wakes } from '../queue/wakes.ts';
 
-/** A message as an application enqueues it. */
-export interface OutboxMessage {
-  /** 1 to 200 characters; matched without regard to case. */
-  readonly topic: string;
-  /** Text is kept as it is; anything else is stored as JSON. */
-  readonly payload: unknown;
-  /** A UUID of the caller's own; made when absent. The same id again is a duplicate. */
-  readonly messageId?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly correlationId?: string;
-  /** Messages of one key are dispatched one after another (Q10). */
-  readonly orderingKey?: string;
-  /** A key seen before, within retention, makes this message a duplicate: nothing is stored (Q3). */
-  readonly dedupKey?: string;
-  /** Milliseconds, or text such as '5m', until the message is due. */
-  readonly delay?: number | string;
-}
+export type OutboxMessage = MessageInput;
 
 export interface EnqueueOptions {
   /**
@@ -44,6 +28,11 @@ export interface Outbox extends StoredMessages {
   enqueue(message: OutboxMessage, options?: EnqueueOptions): Promise<Enqueued>;
   /** Many in one round trip, all or none; results stand in the order given. */
   enqueue(messages: readonly OutboxMessage[], options?: EnqueueOptions): Promise<Enqueued[]>;
+  /** One or many: the result has the same form. */
+  enqueue(
+    input: OutboxMessage | readonly OutboxMessage[],
+    options?: EnqueueOptions,
+  ): Promise<Enqueued | Enqueued[]>;
 }
 
 export function createOutbox(tenantId: string, access: QueueAccess): Outbox {

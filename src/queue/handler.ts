@@ -76,6 +76,7 @@ export interface HandlerTransaction<Driver = unknown> {
   /** Stores a message in the tenant's outbox if the transaction is committed. */
   enqueue(message: MessageInput): Promise<EnqueueResult>;
   enqueue(messages: readonly MessageInput[]): Promise<EnqueueResult[]>;
+  enqueue(input: MessageInput | readonly MessageInput[]): Promise<EnqueueResult | EnqueueResult[]>;
 }
 
 /**

@@ -5,15 +5,21 @@ import { parseDuration } from '../settings.ts';
 import { traceHeaders } from '../telemetry/trace-headers.ts';
 import { longestDelayMs } from './retry.ts';
 
-/** A message as a caller gives it; see OutboxMessage. */
+/** A message as an application enqueues it. */
 export interface MessageInput {
+  /** 1 to 200 characters; matched without regard to case. */
   readonly topic: string;
+  /** Text is kept as it is; anything else is stored as JSON. */
   readonly payload: unknown;
+  /** A UUID of the caller's own; made when absent. The same id again is a duplicate. */
   readonly messageId?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly correlationId?: string;
+  /** Messages of one key are dispatched one after another (Q10). */
   readonly orderingKey?: string;
+  /** A key seen before, within retention, makes this message a duplicate: nothing is stored (Q3). */
   readonly dedupKey?: string;
+  /** Milliseconds, or text such as '5m', until the message is due. */
   readonly delay?: number | string;
 }
 

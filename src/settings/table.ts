@@ -330,7 +330,7 @@ export const groups = {
       'SQL_PACKET_SIZE',
       count(512, 32_767),
       32_767,
-      'Bytes of one packet on the wire; large ones suit batches of messages.',
+      'Bytes of one packet on the wire at most; large ones suit batches of messages. Encrypted connections use no more than 16,383, and those entered by token no more than 4,096.',
     ),
   }),
   email: v.strictObject({

@@ -7,7 +7,7 @@ import { sourceOrUnusable, type WebhookSource } from '../inbox/webhook-source.ts
 import type { Settings } from '../settings.ts';
 import { standardWebhooks } from './standard-webhooks.ts';
 
-export { standardWebhooks } from './standard-webhooks.ts';
+export { type StandardWebhooksOptions, standardWebhooks } from './standard-webhooks.ts';
 
 /** A source without its secret is unusable; what is thrown here is the end of all sources, and of nothing else. */
 export function createSources({ receive }: Pick<Settings, 'receive'>, env = process.env): WebhookSource[] {

@@ -7,7 +7,8 @@ import { randomUUID } from 'node:crypto';
 import { metrics, SpanKind } from '@opentelemetry/api';
 import type { MetricReader } from '@opentelemetry/sdk-metrics';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace-node';
-import { errorText, MultiOutboxError } from '../errors.ts';
+import { errorText, isMultiOutboxError, MultiOutboxError } from '../errors.ts';
+import { optional } from '../optional-package.ts';
 
 export interface TelemetryExport {
   /** Sends what is left, within three seconds, and ends. Never throws. */
@@ -23,7 +24,16 @@ interface Outlets {
 type Env = NodeJS.ProcessEnv;
 type Signal = 'TRACES' | 'METRICS';
 
-const patienceMs = 3_000;
+/** What to install where it is missing: packages of which an installation needs all or none. */
+const forOtlp = [
+  '@opentelemetry/exporter-metrics-otlp-proto',
+  '@opentelemetry/exporter-trace-otlp-proto',
+  '@opentelemetry/resources',
+  '@opentelemetry/sdk-metrics',
+  '@opentelemetry/sdk-trace-node',
+];
+const forApplicationInsights = ['applicationinsights', '@opentelemetry/resources'];
+const waitMs = 3_000;
 const metricIntervalMs = 60_000;
 /** Above what MULTI_OUTBOX_METRIC_TENANTS makes by default: seven results of a thousand tenants. */
 const mostSeries = 10_000;
@@ -35,7 +45,7 @@ const mostSeries = 10_000;
  */
 export async function exportTelemetry(
   serviceName = 'multi-outbox',
-  env: Env = process.env,
+  env: NodeJS.ProcessEnv = process.env,
 ): Promise<TelemetryExport | undefined> {
   if (env.OTEL_SDK_DISABLED === 'true') return undefined;
   try {
@@ -46,6 +56,7 @@ export async function exportTelemetry(
     if (outlets.spanProcessors.length + outlets.metricReaders.length === 0) return undefined;
     return closing(await startSdk(outlets, serviceName));
   } catch (error) {
+    if (isMultiOutboxError(error, 'PACKAGE_MISSING')) throw error;
     throw new MultiOutboxError(
       'INVALID_CONFIGURATION',
       `Traces and metrics are not sent: ${errorText(error)}. docs/operations.md tells what to set.`,
@@ -62,8 +73,8 @@ async function startApplicationInsights(
   env: Env,
 ): Promise<() => Promise<void>> {
   const [{ shutdownAzureMonitor, useAzureMonitor }, resource, credential] = await Promise.all([
-    import('applicationinsights'),
-    resourceOf(serviceName),
+    optional(forApplicationInsights, () => import('applicationinsights')),
+    resourceOf(serviceName, forApplicationInsights),
     identity(env.APPLICATIONINSIGHTS_AUTHENTICATION_STRING),
   ]);
   const off = { enabled: false };
@@ -103,7 +114,7 @@ const consumersNamed: SpanProcessor = {
 async function identity(authentication = '') {
   const parts = new Map(authentication.split(';').map((part) => part.split('=', 2) as [string, string]));
   if (parts.get('Authorization') !== 'AAD') return undefined;
-  const { ManagedIdentityCredential } = await import('@azure/identity');
+  const { ManagedIdentityCredential } = await optional('@azure/identity', () => import('@azure/identity'));
   const clientId = parts.get('ClientId');
   return new ManagedIdentityCredential(clientId ? { clientId } : {});
 }
@@ -112,22 +123,26 @@ async function identity(authentication = '') {
 async function otlpOutlets(env: Env): Promise<Outlets> {
   const outlets: Outlets = { spanProcessors: [], metricReaders: [] };
   if (isOtlpWanted('TRACES', env)) {
-    const [{ OTLPTraceExporter }, { BatchSpanProcessor }] = await Promise.all([
-      import('@opentelemetry/exporter-trace-otlp-proto'),
-      import('@opentelemetry/sdk-trace-node'),
-    ]);
+    const [{ OTLPTraceExporter }, { BatchSpanProcessor }] = await optional(forOtlp, () =>
+      Promise.all([
+        import('@opentelemetry/exporter-trace-otlp-proto'),
+        import('@opentelemetry/sdk-trace-node'),
+      ]),
+    );
     outlets.spanProcessors.push(new BatchSpanProcessor(new OTLPTraceExporter()));
   }
   if (isOtlpWanted('METRICS', env)) {
-    const [{ OTLPMetricExporter }, { PeriodicExportingMetricReader }] = await Promise.all([
-      import('@opentelemetry/exporter-metrics-otlp-proto'),
-      import('@opentelemetry/sdk-metrics'),
-    ]);
+    const [{ OTLPMetricExporter }, { PeriodicExportingMetricReader }] = await optional(forOtlp, () =>
+      Promise.all([
+        import('@opentelemetry/exporter-metrics-otlp-proto'),
+        import('@opentelemetry/sdk-metrics'),
+      ]),
+    );
     outlets.metricReaders.push(
       new PeriodicExportingMetricReader({
         exporter: new OTLPMetricExporter(),
         exportIntervalMillis: Number(env.OTEL_METRIC_EXPORT_INTERVAL) || metricIntervalMs,
-        exportTimeoutMillis: patienceMs,
+        exportTimeoutMillis: waitMs,
         cardinalityLimits: { default: mostSeries },
       }),
     );
@@ -141,8 +156,11 @@ function isOtlpWanted(signal: Signal, env: Env): boolean {
   return Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT || env[`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`]);
 }
 
-async function resourceOf(serviceName: string) {
-  const { detectResources, envDetector, resourceFromAttributes } = await import('@opentelemetry/resources');
+async function resourceOf(serviceName: string, packages: readonly string[]) {
+  const { detectResources, envDetector, resourceFromAttributes } = await optional(
+    packages,
+    () => import('@opentelemetry/resources'),
+  );
   return resourceFromAttributes({
     'service.name': serviceName,
     'service.instance.id': randomUUID(),
@@ -155,9 +173,9 @@ async function startSdk(
   serviceName: string,
 ): Promise<() => Promise<void>> {
   const [resource, { NodeTracerProvider }, { MeterProvider }] = await Promise.all([
-    resourceOf(serviceName),
-    import('@opentelemetry/sdk-trace-node'),
-    import('@opentelemetry/sdk-metrics'),
+    resourceOf(serviceName, forOtlp),
+    optional(forOtlp, () => import('@opentelemetry/sdk-trace-node')),
+    optional(forOtlp, () => import('@opentelemetry/sdk-metrics')),
   ]);
   const tracerProvider = new NodeTracerProvider({ resource, spanProcessors });
   tracerProvider.register();
@@ -173,7 +191,7 @@ function closing(shutdown: () => Promise<void>): TelemetryExport {
     async close() {
       let timer: NodeJS.Timeout | undefined;
       const patience = new Promise((resolve) => {
-        timer = setTimeout(resolve, patienceMs);
+        timer = setTimeout(resolve, waitMs);
       });
       // What could not be sent is nobody's trouble here.
       await Promise.race([shutdown().catch(() => {}), patience]);

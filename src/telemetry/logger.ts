@@ -23,7 +23,7 @@ export const silentLogger: Logger = {
  * The logger with what it throws swallowed: a log that cannot be written, such as for a full disk, must neither change
  * what becomes of a message nor end the process.
  */
-export function unfailing(logger: Logger): Logger {
+export function safeLogger(logger: Logger): Logger {
   const quietly = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => {
     try {
       logger[level](message, fields);
@@ -38,7 +38,7 @@ export function unfailing(logger: Logger): Logger {
     error: quietly('error'),
     child(fields) {
       try {
-        return unfailing(logger.child(fields));
+        return safeLogger(logger.child(fields));
       } catch {
         return this;
       }

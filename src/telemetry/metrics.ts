@@ -26,19 +26,19 @@ export interface RunFacts {
   readonly queues: readonly { readonly queue: string; readonly status: string; readonly stop: string }[];
 }
 
-const toldApart = new Set<string>();
-let mostToldApart = 0;
+const labelled = new Set<string>();
+let mostLabelled = 0;
 
-/** How many tenants this process tells apart. */
-export function tellTenantsApart(limit: number): void {
-  mostToldApart = limit;
+/** How many tenants get a label of their own in this process. */
+export function setTenantLabels(limit: number): void {
+  mostLabelled = limit;
 }
 
-/** The tenant's id; 'other' beyond those told apart: a metric's series are bounded, tenants are not. */
+/** The tenant's id; 'other' beyond those that have a label: a metric's series are bounded, tenants are not. */
 function tenantLabel(tenantId: string): string {
-  if (toldApart.has(tenantId)) return tenantId;
-  if (toldApart.size >= mostToldApart) return 'other';
-  toldApart.add(tenantId);
+  if (labelled.has(tenantId)) return tenantId;
+  if (labelled.size >= mostLabelled) return 'other';
+  labelled.add(tenantId);
   return tenantId;
 }
 
@@ -135,4 +135,14 @@ export function recordReceived(tenantId: string, results: readonly { readonly st
   });
   const tenant = { 'tenant.id': tenantLabel(tenantId) };
   for (const { status } of results) received.add(1, { ...tenant, status });
+}
+
+/** Records a connection that was closed because a transaction was, or may have been, left open on it (F8). */
+export function recordDiscardedConnection(reason: string): void {
+  if (!isMeasured()) return;
+  meter()
+    .createCounter('multi_outbox.connections.discarded', {
+      description: 'Connections closed because a transaction was, or may have been, left open on them',
+    })
+    .add(1, { reason });
 }

@@ -108,8 +108,7 @@ async function expectAtRest(fleet: Fleet, casualties: Casualties): Promise<void>
     expect(lease.held).toBe(false);
     casualties.seeFence(tenantId, lease.fence);
   }
-  const registry = await fleet.multiOutbox.registry();
-  expect((await registry.leases.list()).filter(({ held }) => held)).toEqual([]);
+  expect((await fleet.multiOutbox.leases().list()).filter(({ held }) => held)).toEqual([]);
   const { totals } = await fleet.multiOutbox.status();
   expect(totals.lost).toBeLessThanOrEqual(casualties.possible);
   expect(totals.dead).toBe(0);

@@ -3,7 +3,7 @@
  * `describeKills` with it; nothing else in this folder knows any engine. Everything else goes through the command
  * line (the processes that are killed) and the library (what is looked at between the kills).
  */
-import type { TenantInput } from '../../src/fleet/tenant.ts';
+import type { TenantInput } from '../../src/fleet/tenants/definition.ts';
 
 export interface KillHarness {
   readonly name: string;

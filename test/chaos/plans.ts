@@ -32,12 +32,12 @@ export function planSuite(harness: KillHarness): void {
     'F3: a plan killed before it was committed holds nobody up for longer than its lease; the next one says so and serves its tenants',
     () =>
       Scene.play(harness, planners, async (scene) => {
-        const registry = await scene.fleet.multiOutbox.registry();
+        const leases = scene.fleet.multiOutbox.leases();
         for (let round = 0; round < rounds; round++) {
           await scene.sendWave();
           const planner = scene.startProgram(['tick'], { point: 'plan:begun', count: 1 });
           await scene.countKilled(planner);
-          const lease = (await registry.leases.list()).find(({ name }) => name === 'plan');
+          const lease = (await leases.list()).find(({ name }) => name === 'plan');
           expect(lease?.owner).toContain(`:${planner.pid}:`);
           const plans = await tickUntilPlanned(scene);
           expect(plans.slice(0, -1).every(({ status }) => status === 'held')).toBe(true);

@@ -1,6 +1,6 @@
 /** F6: a database that could be asleep is not touched between due times. Connections are counted, not runs. */
 import { DatabaseSync } from 'node:sqlite';
-import type { RunReport } from '../../src/fleet/requests.ts';
+import type { RunReport } from '../../src/fleet/dispatch/run-report.ts';
 import type { MultiOutbox, MultiOutboxOptions } from '../../src/multi-outbox.ts';
 import { FleetPlace, noting } from '../support/fleet-place.ts';
 import { until } from '../support/until.ts';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { Diagnosis } from '../../src/fleet/doctor.ts';
+import type { Diagnosis } from '../../src/fleet/operations/doctor.ts';
 import { type CliFolder, cliFolder } from '../support/cli-process.ts';
 
 let folder: CliFolder;

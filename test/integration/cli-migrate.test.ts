@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { TenantMigration } from '../../src/fleet/migrate.ts';
+import type { TenantMigration } from '../../src/fleet/operations/migrate.ts';
 import { type CliFolder, cliFolder } from '../support/cli-process.ts';
 
 let folder: CliFolder;

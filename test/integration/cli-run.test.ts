@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { RunReport } from '../../src/fleet/requests.ts';
+import type { RunReport } from '../../src/fleet/dispatch/run-report.ts';
 import { type CliFolder, cliFolder } from '../support/cli-process.ts';
 
 const handlers = path.resolve(__dirname, '../support/cli-handlers.mjs');

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { TickReport } from '../../src/fleet/requests.ts';
+import { createSqliteEngine } from '../../src/engine/sqlite/index.ts';
+import type { TickReport } from '../../src/local/tick.ts';
 import { type CliFolder, cliFolder } from '../support/cli-process.ts';
 
 const handlers = path.resolve(__dirname, '../support/cli-handlers.mjs');
@@ -141,18 +142,14 @@ test('what handlers print does not get among the lines of JSON', async () => {
 });
 
 test('F3: a plan that another host holds is said to be held', async () => {
-  const { code: held } = await folder.script(`
-    const multiOutbox = library.createMultiOutbox();
-    const registry = await multiOutbox.registry();
-    await registry.beginPlan({ owner: 'somebody else', leaseMs: 60_000, limit: 10 });
-    await multiOutbox.close();
-  `);
-  expect(held).toBe(0);
+  const otherHost = createSqliteEngine({ registry: path.join(folder.path, '.data/registry.db') });
+  await otherHost.openRegistry().beginPlan({ owner: 'another host', leaseMs: 60_000, limit: 10 });
+  await otherHost.close();
   const { code, stdout } = await folder.cli(['tick']);
   expect([code, stdout]).toEqual([0, expect.stringMatching(/^Another host is planning right now/)]);
   expect(await folder.json(['tick'])).toMatchObject({ plan: { status: 'held' }, runs: [] });
   expect(await folder.json(['leases', 'list'])).toMatchObject({
     tenantId: null,
-    leases: [{ name: 'plan', owner: 'somebody else', held: true }],
+    leases: [{ name: 'plan', owner: 'another host', held: true }],
   });
 });

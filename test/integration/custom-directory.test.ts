@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { Directory, DirectoryTenant } from '../../src/fleet/directory-listing.ts';
+import type { Directory, DirectoryTenant } from '../../src/fleet/tenants/directory-listing.ts';
 import type { MultiOutbox, MultiOutboxOptions } from '../../src/multi-outbox.ts';
 import { FleetPlace, noting } from '../support/fleet-place.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
@@ -146,7 +146,7 @@ describe.each([
   test('F2: until it was read once, whoever asks is told why it was not', async () => {
     const { list, directory } = listing(entry('a'));
     const host = place.face({ tenants: directory, ...quick, ...options, handlers: noting().handlers });
-    await (await host.registry()).schema.migrate();
+    await place.registry();
     list.error = new Error('no such table: Customers');
     const unavailable = { code: 'REGISTRY_UNAVAILABLE', message: expect.stringContaining('no such table') };
     await expect(host.plan()).rejects.toMatchObject(unavailable);
@@ -263,8 +263,7 @@ describe('a directory and a registry that others use (F2)', () => {
   test('F2: a host that finds another at the first take-over of all says so, not that a tenant is unknown', async () => {
     const { list, directory } = listing({ id: 'a' });
     const host = place.face({ tenants: directory, ...quick });
-    const registry = await host.registry();
-    await registry.schema.migrate();
+    const registry = await place.registry();
     await registry.leases.acquire({ name: 'directory', owner: 'host-1', durationMs: 60_000 });
     const early = { code: 'REGISTRY_UNAVAILABLE', transient: true, message: /'host-1' is at it/ };
     for (const call of [() => send(host, 'a', '1'), () => host.plan(), () => host.migrate()]) {
@@ -289,7 +288,7 @@ describe('a directory and a registry that others use (F2)', () => {
     const logger = recordingLogger();
     const { list, directory } = listing({ id: 'a' });
     const host = place.face({ tenants: directory, logger, ...quick, directory: { refreshMs: 60_000 } });
-    await (await host.registry()).schema.migrate();
+    await place.registry();
     await Promise.all([migrated(host), migrated(host), migrated(host)]);
     expect([list.reads, logger.lines]).toEqual([1, []]);
   });
@@ -312,7 +311,7 @@ describe('a directory and a registry that others use (F2)', () => {
   test('the directory’s lease stands free after a refresh, and a held one puts the refresh off', async () => {
     const { list, directory } = listing();
     const host = await hostOf(directory);
-    const { leases } = await host.registry();
+    const { leases } = await place.registry();
     expect(await leases.list()).toContainEqual(expect.objectContaining({ name: 'directory', held: false }));
     await leases.acquire({ name: 'directory', owner: 'another host', durationMs: 60_000 });
     list.tenants = [{ id: 'a' }];

@@ -46,7 +46,7 @@ test('every TypeScript block fits the types', () => {
   for (const document of documents) project.write(running(document), document.replaceAll(/\W/g, '-'));
   const options = {
     extends: path.join(root, 'tsconfig.json'),
-    compilerOptions: { paths: { 'multi-outbox': [path.join(root, 'src/index.ts')] }, types: ['node'] },
+    compilerOptions: { module: 'NodeNext', moduleResolution: 'NodeNext', types: ['node'] },
     include: ['*/*.ts'],
   };
   writeFileSync(project.file('tsconfig.json'), JSON.stringify(options));

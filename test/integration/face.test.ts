@@ -116,7 +116,7 @@ describe('the library face (section 7)', () => {
 
   test('F6: plans, status and lists touch no tenant database', async () => {
     const face = place.face({ handlers: noting().handlers });
-    await (await face.registry()).schema.migrate();
+    await face.migrate({ tenants: [] });
     await face.tenants.add({ id: 'acme' });
     expect((await face.plan()).requests).toHaveLength(1);
     await face.status();
@@ -154,6 +154,23 @@ describe('the library face (section 7)', () => {
   });
 });
 
+test('F3: a plan chooses as many tenants as its capacity says; one that is no whole number from 1 is refused', async () => {
+  const face = await place.fleet(['acme', 'beta', 'cedar'], { handlers: noting().handlers });
+  for (const capacity of [0, -1, 1.5, Number.NaN, '2' as never]) {
+    await expect(face.plan({ capacity })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  }
+  expect(await face.plan({ capacity: 2 })).toMatchObject({ requests: [{}, {}], due: 3, more: true });
+  expect((await face.plan()).requests).toHaveLength(1);
+});
+
+test('the version of the registry’s schema is 0 until migrate has made it', async () => {
+  const face = place.face();
+  const { latest, oldestUsable } = await face.registrySchema();
+  expect(await face.registrySchema()).toMatchObject({ version: 0 });
+  await face.migrate({ tenants: [] });
+  expect(await face.registrySchema()).toEqual({ version: latest, latest, oldestUsable });
+});
+
 describe('dispatch requests', () => {
   test('a tenant can be dispatched by hand, though it is not due', async () => {
     const { seen, handlers } = noting();
@@ -185,6 +202,7 @@ describe('dispatch requests', () => {
     ['an empty tenant', { tenantId: '' }],
     ['a tenant that is no text', { version: 1, tenantId: 5 }],
     ['a version of the future', { version: 2, tenantId: 'acme' }],
+    ['no time of its plan', { version: 1, tenantId: 'acme', reason: 'due' }],
   ])('%s is no request', async (_, request) => {
     const face = await place.fleet(['acme'], { handlers: noting().handlers });
     await expect(face.dispatch(request as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
@@ -229,6 +247,6 @@ describe('the end', () => {
     await expect(face.tick()).rejects.toMatchObject(closed);
     await expect(face.dispatch({ tenantId: 'acme' })).rejects.toMatchObject(closed);
     await expect(face.status()).rejects.toMatchObject(closed);
-    await expect(face.registry()).rejects.toMatchObject(closed);
+    await expect(face.registrySchema()).rejects.toMatchObject(closed);
   });
 });

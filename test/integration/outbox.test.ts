@@ -1,9 +1,11 @@
+import { SqliteRegistry } from '../../src/engine/sqlite/registry/registry.ts';
 import { defineHandler, PermanentError } from '../../src/queue/handler.ts';
 import { FleetPlace, noting } from '../support/fleet-place.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
 import { until } from '../support/until.ts';
 
 const place = new FleetPlace();
+afterEach(() => jest.restoreAllMocks());
 
 describe('the outbox of a tenant (Q3, F9)', () => {
   test('Q3: many in one call, in the order given; a dedup key seen before is a duplicate', async () => {
@@ -77,7 +79,7 @@ describe('the outbox of a tenant (Q3, F9)', () => {
     });
     await face.tick();
     const [outbox, inbox] = [face.outbox('acme'), face.inbox('acme')];
-    const wakes = jest.spyOn(await face.registry(), 'wake');
+    const wakes = jest.spyOn(SqliteRegistry.prototype, 'wake');
     const transaction = place.connection('tenants/acme.db');
     const joined = { transaction, wake: true };
     transaction.exec('BEGIN IMMEDIATE');
@@ -102,7 +104,7 @@ describe('the outbox of a tenant (Q3, F9)', () => {
     });
     await face.tick();
     const outbox = face.outbox('acme');
-    const wakes = jest.spyOn(await face.registry(), 'wake');
+    const wakes = jest.spyOn(SqliteRegistry.prototype, 'wake');
     const transaction = place.connection('tenants/acme.db');
     transaction.exec('BEGIN IMMEDIATE');
     for (const [times, end] of [

@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { blockOf, blocksOf, root, UserProject } from '../support/documents.ts';
+import { blockOf, blocksOf, UserProject } from '../support/documents.ts';
+import { packedPackage } from '../support/packed-package.ts';
 
-const cli = path.join(root, 'dist/cli.js');
+const cli = path.join(packedPackage().folder, 'dist/cli.js');
 const blocks = blocksOf('README.md').filter(({ name }) => name !== undefined);
 
 let project: UserProject;

@@ -45,7 +45,7 @@ test("D1, F5: what a host that died had claimed is taken over though another que
 test('D1, F5: a due time that the holder of the other queue reported is not put off', async () => {
   const { face, dueAt } = await outboxHeld(60_000);
   await face.plan();
-  const registry = await face.registry();
+  const registry = await place.registry();
   const counts = { done: 1, retried: 0, dead: 0, released: 0, parked: 0, lost: 0, recovered: 0 };
   const schedule = { mode: 'set', nextDueInMs: 5_000, idleStreak: 0, failureStreak: 0 } as const;
   await registry.report({

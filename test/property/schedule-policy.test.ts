@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { runOutcomes } from '../../src/engine/registry.ts';
-import { nextSchedule, type RunResult, type ScheduleSettings } from '../../src/fleet/schedule-policy.ts';
+import { nextSchedule, type RunResult, type ScheduleSettings } from '../../src/fleet/plan/schedule-policy.ts';
 import { loadSettings } from '../../src/settings.ts';
 
 const days = 86_400_000;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { PlanCandidate, TenantRecord } from '../../src/engine/registry.ts';
-import { strategies } from '../../src/fleet/strategies/index.ts';
-import type { Strategy } from '../../src/fleet/strategy.ts';
+import { strategies } from '../../src/fleet/plan/strategies/index.ts';
+import type { Strategy } from '../../src/fleet/plan/strategy.ts';
 import { candidate, tenantRecord } from '../support/candidate.ts';
 
 interface Fields {
@@ -71,7 +71,7 @@ describe.each(names)('%s (F4)', (name) => {
     );
   });
 
-  test('F4: whoever is left out is wanted no more than those chosen, but for the fair places', () => {
+  test('F4: whoever is left out is wanted no more than those chosen, but for the fair slots', () => {
     fc.assert(
       fc.property(candidates, capacities, turns, fairness, (given, capacity, turn, fairEvery) => {
         const chosen = strategies[name]({ fairEvery }).choose(given, capacity, turn);

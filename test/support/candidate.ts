@@ -1,5 +1,5 @@
 import type { PlanCandidate, TenantRecord } from '../../src/engine/registry.ts';
-import { tenantDefinition } from '../../src/fleet/tenant.ts';
+import { tenantDefinition } from '../../src/fleet/tenants/definition.ts';
 import { noCounts } from '../../src/queue/tally.ts';
 
 export function tenantRecord(id: string, fields: Partial<TenantRecord> = {}): TenantRecord {

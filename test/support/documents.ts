@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { packedPackage } from './packed-package.ts';
 
 export const root = path.join(__dirname, '../..');
 const run = promisify(execFile);
@@ -53,16 +54,17 @@ export function promised({ code }: CodeBlock): string[] {
   return [...code.matchAll(/\/\/ prints: (.*)/g)].map(([, line]) => line!);
 }
 
-/** A folder in which multi-outbox and valibot are installed. `multi-outbox run` ends as soon as it can be stopped. */
+/** A folder in which multi-outbox, as it is packed, and what the documents use beside it are installed. `multi-outbox run` ends as soon as it can be stopped. */
 export class UserProject {
   readonly env: Record<string, string> = {};
   readonly folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-docs-'));
 
   constructor() {
     mkdirSync(this.file('node_modules/.bin'), { recursive: true });
-    symlinkSync(root, this.file('node_modules/multi-outbox'));
-    symlinkSync(path.join(root, 'dist/cli.js'), this.file('node_modules/.bin/multi-outbox'));
-    for (const name of ['valibot', 'mssql', '@types']) {
+    const { folder } = packedPackage();
+    symlinkSync(folder, this.file('node_modules/multi-outbox'));
+    symlinkSync(path.join(folder, 'dist/cli.js'), this.file('node_modules/.bin/multi-outbox'));
+    for (const name of ['valibot', 'mssql', '@types', '@azure']) {
       symlinkSync(path.join(root, 'node_modules', name), this.file(`node_modules/${name}`));
     }
     writeFileSync(this.file('package.json'), '{"type":"module","scripts":{"cli":"multi-outbox"}}');

@@ -23,7 +23,7 @@ export class FleetPlace extends SqlitePlace {
   /** A face whose registry knows these tenants, all migrated. */
   async fleet(ids: readonly string[], options: MultiOutboxOptions = {}): Promise<MultiOutbox> {
     const face = this.face(options);
-    await (await face.registry()).schema.migrate();
+    await face.migrate({ tenants: [] });
     for (const id of ids) await face.tenants.add({ id });
     for (const { error } of await face.migrate()) if (error) throw new Error(error.message);
     return face;

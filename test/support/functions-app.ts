@@ -197,8 +197,7 @@ export class FunctionsApp {
   }
 
   async tenants(...ids: string[]): Promise<void> {
-    const registry = await this.library.registry();
-    await registry.schema.migrate();
+    await this.library.migrate({ tenants: [] });
     for (const id of ids) await this.library.tenants.add({ id });
     await this.library.migrate();
   }

@@ -1,4 +1,6 @@
-import type { DispatchRequest, PlanReport, RunReport } from '../../src/fleet/requests.ts';
+import type { RunReport } from '../../src/fleet/dispatch/run-report.ts';
+import type { DispatchRequest } from '../../src/fleet/dispatch-request.ts';
+import type { PlanReport } from '../../src/fleet/plan/plan-report.ts';
 import { noCounts } from '../../src/queue/tally.ts';
 
 const request = (tenantId: string): DispatchRequest => ({

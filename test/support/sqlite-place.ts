@@ -5,7 +5,7 @@ import type { Engine, TenantDatabase } from '../../src/engine/engine.ts';
 import type { Registry } from '../../src/engine/registry.ts';
 import { createSqliteEngine } from '../../src/engine/sqlite/index.ts';
 import type { WorkQueue } from '../../src/engine/work-queue.ts';
-import { tenantDefinition } from '../../src/fleet/tenant.ts';
+import { tenantDefinition } from '../../src/fleet/tenants/definition.ts';
 
 /**
  * A folder with a registry and tenant databases on the real embedded engine. Everything opened through it is closed,

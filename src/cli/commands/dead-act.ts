@@ -10,7 +10,7 @@ import {
 } from '../dead-letters.ts';
 import { throwFailures } from '../failures.ts';
 import { counted } from '../output/text.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 
 interface Act {
   readonly name: 'replay' | 'discard';

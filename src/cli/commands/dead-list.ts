@@ -11,7 +11,7 @@ import {
 import { throwFailures } from '../failures.ts';
 import { table } from '../output/table.ts';
 import { age, counted, shorten } from '../output/text.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 
 export function deadListCommand(dead: Command, run: Runner): void {
   addDeadOptions(dead.command('list').description('list Dead messages, without their payloads'))

@@ -12,7 +12,7 @@ import { FailedError } from '../errors.ts';
 import { throwFailures } from '../failures.ts';
 import { facts } from '../output/table.ts';
 import { age, harmless, pairs } from '../output/text.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 
 export function deadShowCommand(dead: Command, run: Runner): void {
   dead

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 import { deadActCommands } from './dead-act.ts';
 import { deadListCommand } from './dead-list.ts';
 import { deadShowCommand } from './dead-show.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 
 export function demoCommand(program: Command, run: Runner): void {
   program

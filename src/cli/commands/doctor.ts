@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import type { Diagnosis, Finding } from '../../fleet/doctor.ts';
+import type { Diagnosis, Finding } from '../../fleet/operations/doctor.ts';
 import { listArgument, wholeNumber } from '../arguments.ts';
 import { FailedError, UsageError } from '../errors.ts';
 import { startProgress } from '../output/progress.ts';
 import { table } from '../output/table.ts';
 import { counted } from '../output/text.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 
 interface DoctorOptions {
   all?: true;

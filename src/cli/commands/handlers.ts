@@ -3,7 +3,7 @@ import ms from 'ms';
 import type { Handler } from '../../queue/handler.ts';
 import type { RetryPolicy } from '../../queue/retry.ts';
 import { table } from '../output/table.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 
 export function handlersCommands(program: Command, run: Runner): void {
   const handlers = program.command('handlers').description('look at handlers');

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { duration } from '../output/text.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 
 /** Without --yes it says who holds the lease, changes nothing, and ends with exit code 0. */
 export function leasesReleaseCommand(leases: Command, run: Runner): void {

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { LeaseRecord } from '../../engine/lease-store.ts';
 import { table } from '../output/table.ts';
 import { age, duration, shorten } from '../output/text.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 import { leasesReleaseCommand } from './leases-release.ts';
 
 export function leasesCommands(program: Command, run: Runner): void {

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
-import type { TenantMigration } from '../../fleet/migrate.ts';
+import type { TenantMigration } from '../../fleet/operations/migrate.ts';
 import { listArgument, wholeNumber } from '../arguments.ts';
 import { exitCodes, UsageError } from '../errors.ts';
 import { throwFailures } from '../failures.ts';
 import { startProgress } from '../output/progress.ts';
 import { table } from '../output/table.ts';
 import { counted } from '../output/text.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 
 interface MigrateOptions {
   all?: true;

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { durationArgument, pairArgument } from '../arguments.ts';
 import { duration } from '../output/text.ts';
 import { readPayload, requireJson } from '../payload.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 
 interface ReceiveOptions {
   due?: number;

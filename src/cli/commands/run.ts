@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { isMultiOutboxError } from '../../errors.ts';
-import type { RunReport } from '../../fleet/requests.ts';
+import type { RunReport } from '../../fleet/dispatch/run-report.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { beginDispatching } from '../dispatching.ts';
@@ -8,7 +8,7 @@ import { exitCodes } from '../errors.ts';
 import { jsonLine } from '../output/json.ts';
 import { RunSums, runLine } from '../output/run.ts';
 import { duration, oneLine } from '../output/text.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 
 export function runCommand(program: Command, run: Runner): void {
   program

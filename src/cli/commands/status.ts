@@ -11,7 +11,7 @@ import { paintOutcome } from '../output/run.ts';
 import { table } from '../output/table.ts';
 import { countsText, dueText, lastErrorText, streakText } from '../output/tenant.ts';
 import { age, shorten } from '../output/text.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 import type { Session } from '../session.ts';
 
 interface StatusOptions {

@@ -3,7 +3,7 @@ import type { MigrationResult } from '../../engine/schema.ts';
 import { MultiOutboxError } from '../../errors.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import { createRegistry } from '../create-registry.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 import { addFieldOptions, fieldValues, tenantWith } from '../tenant-fields.ts';
 
 interface AddOptions extends Readonly<Record<string, unknown>> {

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { definitionOf } from '../../fleet/tenant.ts';
+import { definitionOf } from '../../fleet/tenants/definition.ts';
 import { listArgument } from '../arguments.ts';
 import { UsageError } from '../errors.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 import { addFieldOptions, fieldValues, tenantWith } from '../tenant-fields.ts';
 
 interface ChangeOptions extends Readonly<Record<string, unknown>> {

@@ -3,12 +3,12 @@ import type { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
 import { isMultiOutboxError, MultiOutboxError } from '../../errors.ts';
-import { definitionOf, tenantDefinition } from '../../fleet/tenant.ts';
+import { definitionOf, tenantDefinition } from '../../fleet/tenants/definition.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import { createRegistry } from '../create-registry.ts';
 import { describeError, FailedError, UsageError } from '../errors.ts';
 import { counted } from '../output/text.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 import { tenantFields, tenantWith } from '../tenant-fields.ts';
 import { readTenantRows, type TenantRow } from '../tenant-rows.ts';
 
@@ -50,7 +50,7 @@ export function tenantsImportCommand(tenants: Command, run: Runner): void {
         const { dryRun = false, update = false } = options;
         const multiOutbox = await session.open();
         const isNew = dryRun
-          ? (await (await multiOutbox.registry()).schema.version()) === 0
+          ? (await multiOutbox.registrySchema()).version === 0
           : await createRegistry(multiOutbox);
         const take = taker(multiOutbox, {
           dryRun,

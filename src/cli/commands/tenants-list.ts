@@ -3,7 +3,7 @@ import { type TenantStatus, tenantStatuses } from '../../engine/registry.ts';
 import { wholeNumber } from '../arguments.ts';
 import { table } from '../output/table.ts';
 import { counted, pairs } from '../output/text.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 
 interface ListOptions {
   status?: TenantStatus;

@@ -4,7 +4,7 @@ import type { TenantRecord } from '../../engine/registry.ts';
 import { facts } from '../output/table.ts';
 import { countsText, dueText, lastErrorText, streakText } from '../output/tenant.ts';
 import { age, duration, pairs } from '../output/text.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 
 export function tenantsShowCommand(tenants: Command, run: Runner): void {
   tenants

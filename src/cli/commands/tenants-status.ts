@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { TenantRecord } from '../../engine/registry.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 
 interface Change {
   readonly name: string;

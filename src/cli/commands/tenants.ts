@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 import { tenantsAddCommand } from './tenants-add.ts';
 import { tenantsChangeCommand } from './tenants-change.ts';
 import { tenantsImportCommand } from './tenants-import.ts';

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
-import type { TickReport } from '../../fleet/requests.ts';
+import type { TickReport } from '../../local/tick.ts';
 import { beginDispatching } from '../dispatching.ts';
 import { exitCodes } from '../errors.ts';
 import { throwFailures } from '../failures.ts';
 import { startProgress } from '../output/progress.ts';
 import { RunSums, runTable } from '../output/run.ts';
 import { duration } from '../output/text.ts';
-import type { Runner } from '../program.ts';
+import type { Runner } from '../runner.ts';
 import type { Session } from '../session.ts';
 
 export function tickCommand(program: Command, run: Runner): void {

@@ -1,5 +1,5 @@
 /** The demo's five customers and what they send. */
-import type { TenantInput } from '../../fleet/tenant.ts';
+import type { TenantInput } from '../../fleet/tenants/definition.ts';
 import type { OutboxMessage } from '../../outbox/outbox.ts';
 import { demoHeaders } from './headers.ts';
 

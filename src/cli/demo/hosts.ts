@@ -1,8 +1,7 @@
 /** The demo's two hosts at work: one in this process, one in a process of its own. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { queueLeaseName } from '../../engine/work-queue.ts';
-import type { RunReport } from '../../fleet/requests.ts';
+import type { RunReport } from '../../fleet/dispatch/run-report.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import { FailedError } from '../errors.ts';
 import { bundledFile } from '../files.ts';
@@ -10,7 +9,7 @@ import { customers, expectedMails, slowCustomer } from './customers.ts';
 import type { Baseline } from './fleet.ts';
 import { startSecondHost } from './second-host.ts';
 
-export const demoHandlersFile = () => fileURLToPath(bundledFile('demo.js'));
+export const demoHandlersFile = () => bundledFile('demo.js');
 
 /** What the hosts' own reports tell, which the registry's totals do not. */
 export interface HostedRuns {

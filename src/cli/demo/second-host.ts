@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import type { RunReport } from '../../fleet/requests.ts';
+import type { RunReport } from '../../fleet/dispatch/run-report.ts';
 import { FailedError } from '../errors.ts';
 import { programPath } from '../files.ts';
 import { oneLine, shorten } from '../output/text.ts';

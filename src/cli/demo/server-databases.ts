@@ -4,7 +4,8 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { sharedCredential } from '../../engine/sqlserver/credential.ts';
-import { driverConfig, loadDriver } from '../../engine/sqlserver/driver.ts';
+import { loadDriver } from '../../engine/sqlserver/driver.ts';
+import { driverConfig } from '../../engine/sqlserver/driver-config.ts';
 import { type ConnectionTarget, registryTarget, serverKey } from '../../engine/sqlserver/target.ts';
 import { errorText } from '../../errors.ts';
 import type { Settings } from '../../settings.ts';
@@ -106,7 +107,8 @@ async function drop(run: Run, database: string): Promise<void> {
 }
 
 /** Without a database: each tenant has its own. */
-function connectionString({ login, encrypt, trustServerCertificate, ...target }: ConnectionTarget): string {
+function connectionString(target: ConnectionTarget): string {
+  const { login, encrypt, trustServerCertificate, multiSubnetFailover } = target;
   const { user, password } = login as Extract<typeof login, { kind: 'password' }>;
   const parts: Record<string, string | boolean | null> = {
     Server: serverKey(target),
@@ -114,6 +116,7 @@ function connectionString({ login, encrypt, trustServerCertificate, ...target }:
     Password: password,
     Encrypt: encrypt,
     TrustServerCertificate: trustServerCertificate,
+    MultiSubnetFailover: multiSubnetFailover,
   };
   return Object.entries(parts)
     .filter(([, value]) => value !== null)

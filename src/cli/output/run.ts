@@ -1,6 +1,6 @@
 /** How dispatch runs read, in `tick`, in `run` and in the demo. */
 import { type RunCounts, type RunOutcome, runOutcomes } from '../../engine/registry.ts';
-import type { RunReport } from '../../fleet/requests.ts';
+import type { RunReport } from '../../fleet/dispatch/run-report.ts';
 import type { Colors } from './colors.ts';
 import { table } from './table.ts';
 import { countsText } from './tenant.ts';

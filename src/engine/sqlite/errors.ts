@@ -2,7 +2,7 @@
  * What SQLite says, in this library's words: a code, the tenant, and what to do next. SQLite's result codes are
  * told apart by their low byte; the rest of the number only says more of the same.
  */
-import { MultiOutboxError } from '../../errors.ts';
+import { MultiOutboxError, oneLine } from '../../errors.ts';
 
 /** Whose database an error is about. */
 export interface Subject {
@@ -139,8 +139,4 @@ function readOnly(subject: Subject, cause: unknown): MultiOutboxError {
 
 function about(subject: Subject): { tenantId?: string } {
   return subject.tenantId === undefined ? {} : { tenantId: subject.tenantId };
-}
-
-function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ').trim();
 }

@@ -18,14 +18,15 @@ export class DatabaseFile {
   readonly synchronous: Synchronous;
   /** Handlers' transactions: the file has one writer. */
   readonly transactions = new Semaphore(1);
-  readonly #clock: (() => number) | undefined;
+  /** In place of the machine's clock; a connection that a caller opened does not have it. */
+  readonly clock: (() => number) | undefined;
   #connection: Connection | null = null;
   #identity: Pick<Stats, 'dev' | 'ino'> | null = null;
 
   constructor(path: string, synchronous: Synchronous, clock?: () => number) {
     this.path = path;
     this.synchronous = synchronous;
-    this.#clock = clock;
+    this.clock = clock;
   }
 
   get inMemory(): boolean {
@@ -101,7 +102,7 @@ export class DatabaseFile {
       database.exec('PRAGMA journal_size_limit = 67108864');
       // SQLite's own ways to compare without regard to case know ASCII alone.
       database.function('fold_case', { deterministic: true }, foldCase);
-      const clock = this.#clock;
+      const { clock } = this;
       // In place of SQLite's own, in seconds; the half millisecond outlasts the rounding on the way back.
       if (clock) database.function('unixepoch', (_subsec) => (clock() + 0.5) / 1_000);
       return new Connection(database);

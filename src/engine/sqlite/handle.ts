@@ -7,7 +7,7 @@ import type { MultiOutboxError } from '../../errors.ts';
 import type { Connection } from './connection.ts';
 import { closedError, databaseMissing, explain, isLocked, type Subject, sqliteCode } from './errors.ts';
 import { closeQuietly, type DatabaseFile, FileMissing } from './file.ts';
-import type { Schema } from './migrations/index.ts';
+import type { Schema } from './migrations/migration.ts';
 import { applyMigrations, verifySchema } from './schema-control.ts';
 
 /** Milliseconds between two attempts to get a lock: from the first to the longest. */

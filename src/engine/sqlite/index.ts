@@ -12,13 +12,15 @@ import type { QueueName, WorkQueue } from '../work-queue.ts';
 import { DatabaseFile, type Synchronous } from './file.ts';
 import { DatabaseHandle } from './handle.ts';
 import { SqliteLeaseStore } from './lease-store.ts';
-import { registrySchema, type Schema, tenantSchema } from './migrations/index.ts';
+import { registrySchema, tenantSchema } from './migrations/index.ts';
+import type { Schema } from './migrations/migration.ts';
 import { canonicalPath, memoryPath, tenantFile } from './paths.ts';
 import { SqliteWorkQueue } from './queue/work-queue.ts';
 import { SqliteRegistry } from './registry/registry.ts';
 import { SqliteSchema } from './schema-control.ts';
 
 export { tenantFile } from './paths.ts';
+export { allMessages } from './queue/all-messages.ts';
 
 export interface SqliteEngineOptions {
   /** The registry's file, or ':memory:' for one that lives as long as the engine, in this process alone. */
@@ -30,7 +32,7 @@ export interface SqliteEngineOptions {
   readonly synchronous?: Synchronous;
   /** How long a call waits for another connection's lock before it fails with DATABASE_LOCKED; 5,000 by default. */
   readonly busyTimeoutMs?: number;
-  /** Milliseconds since 1970 instead of the machine's clock, for simulations. */
+  /** Milliseconds since 1970 instead of the machine's clock, for simulations and tests. */
   readonly clock?: () => number;
 }
 

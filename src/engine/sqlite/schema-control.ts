@@ -6,8 +6,8 @@ import { clockDifference, versionFinding } from '../inspection.ts';
 import type { MigrationResult, SchemaControl, SchemaFinding, SchemaInspection } from '../schema.ts';
 import { Connection, nowSql } from './connection.ts';
 import { migrateCommand, type Subject, schemaMissing, subjectName } from './errors.ts';
-import type { DatabaseHandle } from './handle.ts';
-import type { Migration, Schema } from './migrations/index.ts';
+import type { DatabaseFile } from './file.ts';
+import type { Migration, Schema } from './migrations/migration.ts';
 
 const createJournal = `CREATE TABLE IF NOT EXISTS SchemaJournal (
   Version INTEGER NOT NULL PRIMARY KEY,
@@ -144,12 +144,20 @@ function drift(connection: Connection, steps: readonly Migration[]): SchemaFindi
   }
 }
 
+/** What the control of a schema needs of a `DatabaseHandle`, which itself verifies schemas with this file. */
+interface SchemaAccess {
+  readonly file: DatabaseFile;
+  readonly subject: Subject;
+  readonly schema: Schema;
+  attempt<T>(action: () => T): Promise<T>;
+}
+
 export class SqliteSchema implements SchemaControl {
   readonly latest: number;
   readonly oldestUsable: number;
-  readonly #handle: DatabaseHandle;
+  readonly #handle: SchemaAccess;
 
-  constructor(handle: DatabaseHandle) {
+  constructor(handle: SchemaAccess) {
     this.#handle = handle;
     this.latest = latestOf(handle.schema.migrations);
     this.oldestUsable = handle.schema.oldestUsable;

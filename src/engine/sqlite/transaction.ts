@@ -37,7 +37,7 @@ export function joinTransaction<T>(
     const { connection, now } = connectionOf(transaction, handle);
     connection.database.exec(`SAVEPOINT ${savepoint}`);
     try {
-      const result = work(connection, now);
+      const result = work(connection, handle.file.clock?.() ?? now);
       connection.database.exec(`RELEASE ${savepoint}`);
       return result;
     } catch (error) {

@@ -5,10 +5,20 @@ export interface ConnectionStringParts {
   readonly database?: string;
   readonly user?: string;
   readonly password?: string;
-  readonly encrypt?: boolean;
+  readonly encrypt?: Encryption;
   readonly trustServerCertificate?: boolean;
+  readonly multiSubnetFailover?: boolean;
+  /** As written, such as `Active Directory Default`. */
+  readonly authentication?: string;
+  /** Windows authentication. */
+  readonly integratedSecurity?: boolean;
   readonly schema?: string;
+  /** The first key with a value that it does not take, as written. */
+  readonly unreadable?: string;
 }
+
+/** `strict`: TLS before anything else (TDS 8). */
+export type Encryption = boolean | 'strict';
 
 const keys: Readonly<Record<string, keyof ConnectionStringParts>> = {
   server: 'server',
@@ -26,6 +36,11 @@ const keys: Readonly<Record<string, keyof ConnectionStringParts>> = {
   encrypt: 'encrypt',
   trustservercertificate: 'trustServerCertificate',
   'trust server certificate': 'trustServerCertificate',
+  multisubnetfailover: 'multiSubnetFailover',
+  'multi subnet failover': 'multiSubnetFailover',
+  authentication: 'authentication',
+  'integrated security': 'integratedSecurity',
+  trusted_connection: 'integratedSecurity',
   /** Not ADO's: the database schema that holds the objects. */
   schema: 'schema',
 };
@@ -44,13 +59,27 @@ export function parseConnectionString(text: string): ConnectionStringParts | nul
     const value = double?.replaceAll('""', '"') ?? single?.replaceAll("''", "'") ?? plain ?? '';
     const key = keys[name!.toLowerCase()];
     if (key === undefined) continue;
-    if (key === 'encrypt' || key === 'trustServerCertificate') parts[key] = isTrue(value);
-    else parts[key] = value;
+    const flag = flags[key];
+    const read = flag === undefined ? value : flag[value.trim().toLowerCase()];
+    if (read === undefined) parts.unreadable ??= name!;
+    else parts[key] = read;
   }
   return parts;
 }
 
-/** Newer spellings of Encrypt, Mandatory and Strict, mean on. */
-function isTrue(value: string): boolean {
-  return ['true', 'yes', '1', 'mandatory', 'strict'].includes(value.trim().toLowerCase());
-}
+const flag: Readonly<Record<string, boolean>> = {
+  true: true,
+  yes: true,
+  1: true,
+  false: false,
+  no: false,
+  0: false,
+};
+
+/** What the keys that are no texts take. */
+const flags: Partial<Record<keyof ConnectionStringParts, Readonly<Record<string, Encryption>>>> = {
+  encrypt: { ...flag, mandatory: true, optional: false, strict: 'strict' },
+  trustServerCertificate: flag,
+  multiSubnetFailover: flag,
+  integratedSecurity: { ...flag, sspi: true },
+};

@@ -1,11 +1,12 @@
 /** One credential for all databases (F8): it keeps its token, and asks for a new one when that runs out. */
 import type { TokenCredential } from '@azure/identity';
+import { optional } from '../../optional-package.ts';
 
 export type CredentialFactory = () => TokenCredential | Promise<TokenCredential>;
 
 /** Managed identity in Azure, the developer's own sign-in elsewhere; loaded when the first token is needed. */
 async function defaultCredential(): Promise<TokenCredential> {
-  const { DefaultAzureCredential } = await import('@azure/identity');
+  const { DefaultAzureCredential } = await optional('@azure/identity', () => import('@azure/identity'));
   return new DefaultAzureCredential();
 }
 

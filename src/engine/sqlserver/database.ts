@@ -36,7 +36,6 @@ export interface CallOptions {
    */
   readonly onLost: 'repeat' | 'ask' | 'give-up';
   readonly again?: (elapsedMs: number) => Parameters;
-  readonly signal?: AbortSignal;
 }
 
 /** Tries of one call, the first included. */
@@ -82,7 +81,7 @@ export class Database {
         return await this.#attempt(({ driver, pool }) => {
           const request = new driver.Request(pool);
           bind(driver, request, { ...parameters, ...extra });
-          return execute(request, this.procedure(name), options.signal);
+          return execute(request, this.procedure(name));
         });
       } catch (error) {
         const failed = error instanceof CallFailed ? error : null;
@@ -133,7 +132,10 @@ export class Database {
       if (error instanceof MultiOutboxError) throw this.#ours(error);
       // A connection that the pool could not open fails the request, which then was not sent.
       if (isConnectionError(error)) phase = 'connecting';
-      throw new CallFailed(classify(error, phase), error);
+      const classified = classify(error, phase);
+      // After a failover the pool is on what is a secondary now; new connections find the new primary.
+      if (classified.code === 'DATABASE_READONLY') this.#pools.renew(this.target);
+      throw new CallFailed(classified, error);
     }
   }
 
@@ -187,18 +189,7 @@ function driverType(driver: Driver, type: ParameterType): mssql.ISqlType {
   }
 }
 
-export async function execute(
-  request: mssql.Request,
-  procedure: string,
-  signal?: AbortSignal,
-): Promise<Row[][]> {
-  signal?.throwIfAborted();
-  const cancel = () => request.cancel();
-  signal?.addEventListener('abort', cancel, { once: true });
-  try {
-    const result = await request.execute(procedure);
-    return result.recordsets as unknown as Row[][];
-  } finally {
-    signal?.removeEventListener('abort', cancel);
-  }
+export async function execute(request: mssql.Request, procedure: string): Promise<Row[][]> {
+  const result = await request.execute(procedure);
+  return result.recordsets as unknown as Row[][];
 }

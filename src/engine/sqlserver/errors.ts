@@ -2,7 +2,7 @@
  * What SQL Server and its driver say, in this library's words: a code, the tenant, what to do next; and for the engine
  * whether the call may have been carried out.
  */
-import { type ErrorCode, MultiOutboxError } from '../../errors.ts';
+import { type ErrorCode, MultiOutboxError, oneLine } from '../../errors.ts';
 import { codeOfNumber } from './error-numbers.ts';
 
 /** Whose database an error is about. */
@@ -222,8 +222,4 @@ export function explain(error: unknown, classified: Classified, subject: Subject
     transient,
     cause: error,
   });
-}
-
-export function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ').trim().slice(0, 500);
 }

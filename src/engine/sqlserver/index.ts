@@ -13,7 +13,7 @@ import { assertServerAllowed, cloudServers } from './allowed-servers.ts';
 import { type CredentialFactory, sharedCredential } from './credential.ts';
 import { Database } from './database.ts';
 import { SqlServerLeaseStore } from './lease-store.ts';
-import { Pools } from './pools.ts';
+import { type DiscardedConnection, Pools } from './pools.ts';
 import { SqlServerWorkQueue } from './queue/work-queue.ts';
 import { SqlServerRegistry } from './registry/registry.ts';
 import { SqlServerSchema } from './schema-control.ts';
@@ -29,7 +29,7 @@ export interface SqlServerEngineOptions {
   readonly credential?: CredentialFactory;
   /** Where the app settings are that tenants name; the environment when absent. */
   readonly env?: NodeJS.ProcessEnv;
-  /** For connection strings and URLs that do not say it themselves; true when absent. */
+  /** For connection strings and URLs that do not say it themselves (they may also say `strict`, TDS 8); true when absent. */
   readonly encrypt?: boolean;
   /** As `encrypt`; false when absent. True is for local servers: it takes any certificate. */
   readonly trustServerCertificate?: boolean;
@@ -51,8 +51,13 @@ export interface SqlServerEngineOptions {
   readonly connectTimeoutMs?: number;
   /** 30,000 when absent. */
   readonly requestTimeoutMs?: number;
-  /** Bytes of one packet on the wire, 512 to 32,767; 32,767 when absent: a batch of messages is many small ones. */
+  /**
+   * Bytes of one packet on the wire at most, 512 to 32,767; 32,767 when absent: a batch of messages is many small ones.
+   * Encrypted connections use no more than 16,383, and those entered by token no more than 4,096.
+   */
   readonly packetSize?: number;
+  /** Told of each connection that was closed because a transaction was, or may have been, left open on it. */
+  readonly onDiscard?: (discarded: DiscardedConnection) => void;
 }
 
 /** @throws INVALID_CONFIGURATION */
@@ -98,6 +103,7 @@ class SqlServerEngine implements Engine {
         connectTimeoutMs: options.connectTimeoutMs ?? 15_000,
         requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
         packetSize: options.packetSize ?? 32_767,
+        onDiscard: options.onDiscard,
       },
       sharedCredential(options.credential),
     );

@@ -3,13 +3,23 @@ import type { TokenCredential } from '@azure/identity';
 import type * as mssql from 'mssql';
 import { MultiOutboxError } from '../../errors.ts';
 import { Semaphore } from '../semaphore.ts';
-import { createPool, type Driver, type DriverSettings, driverConfig, loadDriver } from './driver.ts';
+import { createPool, type DiscardReason } from './connection-pool.ts';
+import { type Driver, loadDriver } from './driver.ts';
+import { type DriverSettings, driverConfig } from './driver-config.ts';
 import { type PoolLimits, PoolPolicy } from './pool-policy.ts';
 import { type ConnectionTarget, databaseKey, serverKey } from './target.ts';
 
 export interface PoolSettings extends PoolLimits {
   /** Logins in progress at once, over all servers. */
   readonly loginsAtOnce: number;
+  readonly onDiscard?: ((discarded: DiscardedConnection) => void) | undefined;
+}
+
+/** A connection that was closed in place of being used again. */
+export interface DiscardedConnection {
+  /** Server and database, for people to find it. */
+  readonly database: string;
+  readonly reason: DiscardReason;
 }
 
 export interface Pooled {
@@ -24,7 +34,7 @@ interface OpenPool {
 export class Pools {
   readonly #policy: PoolPolicy;
   readonly #logins: Semaphore;
-  readonly #settings: DriverSettings;
+  readonly #settings: PoolSettings & DriverSettings;
   readonly #credential: () => Promise<TokenCredential>;
   readonly #open = new Map<string, OpenPool>();
   readonly #closing = new Set<Promise<void>>();
@@ -65,6 +75,12 @@ export class Pools {
     await this.#close(key);
   }
 
+  /** The next call gets a pool of new connections, wherever the server's name leads by then. */
+  renew(target: ConnectionTarget): void {
+    // The calls that are on the pool now still count as uses of the database.
+    void this.#close(poolKey(target));
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -101,7 +117,11 @@ export class Pools {
   async #connect(target: ConnectionTarget): Promise<Pooled> {
     const driver = await loadDriver();
     const credential = target.login.kind === 'token' ? await this.#credential() : null;
-    const pool = createPool(driver, driverConfig(target, this.#settings, credential), this.#logins);
+    const pool = createPool(driver, driverConfig(target, this.#settings, credential), {
+      logins: this.#logins,
+      onDiscard: (reason) =>
+        this.#settings.onDiscard?.({ database: `${serverKey(target)}/${target.database}`, reason }),
+    });
     await pool.connect();
     return { driver, pool };
   }
@@ -144,7 +164,7 @@ export class Pools {
 
 /** Two targets share a pool when they enter the same database by the same door. */
 function poolKey(target: ConnectionTarget): string {
-  const { login, encrypt, trustServerCertificate } = target;
+  const { login, encrypt, trustServerCertificate, multiSubnetFailover } = target;
   const door = login.kind === 'token' ? ['token'] : ['password', login.user, login.password];
-  return JSON.stringify([databaseKey(target), door, encrypt, trustServerCertificate]);
+  return JSON.stringify([databaseKey(target), door, encrypt, trustServerCertificate, multiSubnetFailover]);
 }

@@ -5,7 +5,7 @@
  */
 import { MultiOutboxError } from '../../errors.ts';
 import type { TenantAddress } from '../engine.ts';
-import { parseConnectionString } from './connection-string.ts';
+import { type ConnectionStringParts, type Encryption, parseConnectionString } from './connection-string.ts';
 import { isPlainIdentifier } from './migrations/script.ts';
 
 export type TargetLogin =
@@ -23,8 +23,10 @@ export interface ConnectionTarget {
   readonly login: TargetLogin;
   readonly schema: string;
   /** Null: as the engine's options say. */
-  readonly encrypt: boolean | null;
+  readonly encrypt: Encryption | null;
   readonly trustServerCertificate: boolean | null;
+  /** Tries all addresses of the server's name at once, as the listener of an availability group wants it. */
+  readonly multiSubnetFailover: boolean;
 }
 
 export interface ServerName {
@@ -83,10 +85,11 @@ export function registryTarget(url: string, env: NodeJS.ProcessEnv): ConnectionT
   const database = decodeURIComponent(parsed.pathname.slice(1));
   if (server === null || database === '' || database.includes('/'))
     return refuse('names no server and database');
-  const allowed = ['schema', 'auth', 'encrypt', 'trustServerCertificate'];
+  const allowed = ['schema', 'auth', 'encrypt', 'trustServerCertificate', 'multiSubnetFailover'];
   for (const name of parsed.searchParams.keys()) {
     if (!allowed.includes(name)) refuse(`has the parameter '${name}', known are ${allowed.join(', ')}`);
   }
+  const encrypt = parsed.searchParams.get('encrypt');
   const schema = parsed.searchParams.get('schema') ?? defaultSchema;
   if (!isPlainIdentifier(schema)) refuse('has a schema that is no plain identifier');
   return {
@@ -94,8 +97,9 @@ export function registryTarget(url: string, env: NodeJS.ProcessEnv): ConnectionT
     database,
     login: loginOf(parsed, server, env, refuse),
     schema,
-    encrypt: flag(parsed.searchParams.get('encrypt'), refuse),
+    encrypt: encrypt === 'strict' ? encrypt : flag(encrypt, refuse),
     trustServerCertificate: flag(parsed.searchParams.get('trustServerCertificate'), refuse),
+    multiSubnetFailover: flag(parsed.searchParams.get('multiSubnetFailover'), refuse) ?? false,
   };
 }
 
@@ -139,15 +143,46 @@ function fromConnectionString(
   if (named === undefined) return refuse('names no database');
   const schema = parts.schema ?? defaultSchema;
   if (!isPlainIdentifier(schema)) refuse('has a schema that is no plain identifier');
-  const { user, password } = parts;
+  if (parts.unreadable !== undefined) refuse(`has a value of '${parts.unreadable}' that cannot be read`);
   return {
     ...server,
     database: named,
-    login: user === undefined ? { kind: 'token' } : { kind: 'password', user, password: password ?? '' },
+    login: namedLogin(parts, refuse),
     schema,
     encrypt: parts.encrypt ?? null,
     trustServerCertificate: parts.trustServerCertificate ?? null,
+    multiSubnetFailover: parts.multiSubnetFailover ?? false,
   };
+}
+
+/** Values of Authentication, without blanks and in lower case, that mean a token of the engine's own credential. */
+const byToken = new Set([
+  'activedirectorydefault',
+  'activedirectorymanagedidentity',
+  'activedirectorymsi',
+  'activedirectoryworkloadidentity',
+]);
+
+/** Another way to log in than the one that is asked for would fail at best, and enter as somebody else at worst. */
+function namedLogin(parts: ConnectionStringParts, refuse: (what: string) => never): TargetLogin {
+  const { user, password, authentication, integratedSecurity = false } = parts;
+  if (integratedSecurity)
+    return refuse('asks for Windows authentication, which is not supported; use a User Id or a token');
+  const asked = authentication?.replaceAll(' ', '').toLowerCase() ?? '';
+  if (byToken.has(asked)) {
+    if (user === undefined && password === undefined) return { kind: 'token' };
+    return refuse(
+      'names a User Id or a Password beside an Authentication by token; leave them out, and choose a user-assigned identity by AZURE_CLIENT_ID',
+    );
+  }
+  if (asked !== '' && asked !== 'sqlpassword') {
+    return refuse(
+      'has an Authentication that is not supported; use Sql Password, or Active Directory Default, which finds service principals and managed identities by the environment',
+    );
+  }
+  if (user !== undefined) return { kind: 'password', user, password: password ?? '' };
+  if (asked === 'sqlpassword') return refuse('asks for Sql Password and names no User Id');
+  return { kind: 'token' };
 }
 
 /**
@@ -174,6 +209,7 @@ export function tenantTarget(address: TenantAddress, env: NodeJS.ProcessEnv): Co
       schema,
       encrypt: null,
       trustServerCertificate: null,
+      multiSubnetFailover: false,
     };
   }
   const value = env[auth.name];

@@ -76,7 +76,7 @@ describe('backlog left at the end of a run (F5)', () => {
     expect((await multiOutbox.plan()).requests).toHaveLength(1);
   });
 
-  test('F6: a request that another run has overtaken is dropped without a look at the database', async () => {
+  test('F6: a request that another run has made stale is dropped without a look at the database', async () => {
     const multiOutbox = await hostWithBacklog([]);
     const [planned] = (await multiOutbox.plan()).requests;
     const late = { ...planned!, plannedUtc: new Date(Date.now() - 60_000).toISOString() };

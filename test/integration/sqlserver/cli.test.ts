@@ -1,7 +1,7 @@
 /** The command line against a server; which one, test/support/sqlserver.ts says. */
 import { randomBytes } from 'node:crypto';
-import type { Diagnosis } from '../../../src/fleet/doctor.ts';
-import type { TenantMigration } from '../../../src/fleet/migrate.ts';
+import type { Diagnosis } from '../../../src/fleet/operations/doctor.ts';
+import type { TenantMigration } from '../../../src/fleet/operations/migrate.ts';
 import { type CliFolder, cliFolder } from '../../support/cli-process.ts';
 import { describeOnServer, serverConnectionString, serverVariable } from '../../support/sqlserver.ts';
 import { TestDatabases, tenantsSetting } from '../../support/sqlserver-databases.ts';

@@ -34,7 +34,9 @@ describeOnServer(`a fleet that is being upgraded (${serverVariable})`, () => {
   /** A program whose folder sql/ was changed; returns how it is run. */
   function release(name: string, change: (tenantSteps: string) => void) {
     const place = path.join(folder, name);
-    for (const file of readdirSync(path.join(root, 'dist')).filter((each) => each.endsWith('.js'))) {
+    for (const file of readdirSync(path.join(root, 'dist')).filter((each) =>
+      /\.js$|^package\.json$/.test(each),
+    )) {
       cpSync(path.join(root, 'dist', file), path.join(place, 'dist', file));
     }
     cpSync(path.join(root, 'sql'), path.join(place, 'sql'), { recursive: true });

@@ -4,7 +4,7 @@
  * `@azure/functions-core`, is provided here.
  */
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import Module from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -58,7 +58,9 @@ async function runHooks(name, context) {
 /** @param {string} folder of package.json and host.json */
 export async function loadApp(folder) {
   const { main } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
-  await import(pathToFileURL(path.join(folder, main)).href);
+  // This repository's own package.json names the library; package.mjs packs this as the app's entry.
+  const ours = path.join(folder, 'dist/functions/main.js');
+  await import(pathToFileURL(existsSync(ours) ? ours : path.join(folder, main)).href);
   await runHooks('appStart', { hookData: {}, appHookData: {}, functionAppDirectory: folder });
   await programmingModel.getCapabilities({});
 }

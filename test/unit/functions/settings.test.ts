@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { functionSettings, intervalOf } from '../../../functions/settings.ts';
 import { isMultiOutboxError } from '../../../src/errors.ts';
-import { loadSettings } from '../../../src/settings.ts';
+import { loadSettings, type SettingsInput } from '../../../src/settings.ts';
 
 function refusal(env: NodeJS.ProcessEnv): string {
   try {
@@ -38,6 +41,42 @@ describe('settings of a function app', () => {
     });
     expect(dispatch.graceMs).toBe(1_000);
     expect(plan).toMatchObject({ capacity: 10_000, intervalMs: 7_000, redispatchMs: 240_000 });
+  });
+
+  test('an option in code comes before the app setting, and before the defaults of this host', () => {
+    const given = {
+      dispatch: { graceMs: '2s', timeBudgetMs: '90s' },
+      plan: { intervalMs: '9s', capacity: 50 },
+      functions: { schedule: '0 */2 * * * *' },
+    };
+    const env = { MULTI_OUTBOX_GRACE: '1s', MULTI_OUTBOX_PLAN_CAPACITY: '70', MULTI_OUTBOX_BATCH_SIZE: '7' };
+    const { dispatch, plan, functions } = functionSettings(env, given);
+    expect(dispatch).toMatchObject({ graceMs: 2_000, timeBudgetMs: 90_000, batchSize: 7 });
+    expect(plan).toMatchObject({ intervalMs: 9_000, capacity: 50 });
+    expect(functions.schedule).toBe('0 */2 * * * *');
+    expect(functionSettings({}, { functions: given.functions }).plan.intervalMs).toBe(120_000);
+  });
+
+  test('an option that does not fit the host is refused by its name', () => {
+    const refusalOf = (given: SettingsInput) => () => functionSettings({}, given);
+    expect(refusalOf({ dispatch: { graceMs: '5s' } })).toThrow(/^Option 'dispatch.graceMs' is 5000 ms: /);
+    expect(refusalOf({ dispatch: { timeBudgetMs: '10m' } })).toThrow(
+      /^Option 'dispatch.timeBudgetMs' is 600000 ms: it must be at most 557000 ms /,
+    );
+  });
+
+  test('functionTimeout is that of the host.json in the folder of the app; five minutes when it says nothing', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-host-json-'));
+    try {
+      const env = { AzureWebJobsScriptRoot: folder, MULTI_OUTBOX_TIME_BUDGET: '1h' };
+      expect(refusal(env)).toContain('functionTimeout 300000 ms');
+      writeFileSync(path.join(folder, 'host.json'), '{"version":"2.0","functionTimeout":"00:20:00"}');
+      expect(refusal(env)).toContain('functionTimeout 1200000 ms');
+      writeFileSync(path.join(folder, 'host.json'), '{"version":"2.0"} // comment');
+      expect(refusal(env)).toMatch(/host\.json is not plain JSON .* AzureFunctionsJobHost__functionTimeout/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test('D5: the time budget leaves room for a handler timeout and the grace within functionTimeout', () => {

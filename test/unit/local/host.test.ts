@@ -45,11 +45,11 @@ function host(due: string[], { parallelRuns = 2, plan, every = intervalMs }: Hos
   const started: string[] = [];
   const events: string[] = [];
   let hasEnded = false;
-  const take = async (capacity: number) => ({ ...planOf(...due.splice(0, capacity)), more: due.length > 0 });
+  const take = async ({ capacity }: { capacity: number }) => ({ ...planOf(...due.splice(0, capacity)), more: due.length > 0 });
   void runLocalHost({
-    plan(capacity) {
+    plan({ capacity }) {
       plans.push({ at: Date.now() - start, capacity });
-      return (plan ?? take)(capacity);
+      return (plan ?? take)({ capacity });
     },
     async dispatch(request) {
       const run = deferred<{ more: boolean }>();

@@ -7,7 +7,7 @@ import { DatabaseFile } from '../../../src/engine/sqlite/file.ts';
 import { DatabaseHandle } from '../../../src/engine/sqlite/handle.ts';
 import { tenantSchema } from '../../../src/engine/sqlite/migrations/index.ts';
 import { SqliteWorkQueue } from '../../../src/engine/sqlite/queue/work-queue.ts';
-import { tenantDefinition } from '../../../src/fleet/tenant.ts';
+import { tenantDefinition } from '../../../src/fleet/tenants/definition.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { begin, failure, message, tenantFileOf, withProgram } from './scene.ts';
 

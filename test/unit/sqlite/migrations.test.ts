@@ -3,14 +3,11 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseFile } from '../../../src/engine/sqlite/file.ts';
 import { DatabaseHandle } from '../../../src/engine/sqlite/handle.ts';
-import {
-  type Migration,
-  registryMigrations,
-  tenantMigrations,
-} from '../../../src/engine/sqlite/migrations/index.ts';
+import { registryMigrations, tenantMigrations } from '../../../src/engine/sqlite/migrations/index.ts';
+import type { Migration } from '../../../src/engine/sqlite/migrations/migration.ts';
 import { SqliteWorkQueue } from '../../../src/engine/sqlite/queue/work-queue.ts';
 import { SqliteSchema } from '../../../src/engine/sqlite/schema-control.ts';
-import { tenantDefinition } from '../../../src/fleet/tenant.ts';
+import { tenantDefinition } from '../../../src/fleet/tenants/definition.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { failure, message, tenantFileOf, withProgram } from './scene.ts';
 

@@ -3,7 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { TenantAddress } from '../../../src/engine/engine.ts';
 import { createSqliteEngine, tenantFile } from '../../../src/engine/sqlite/index.ts';
-import { tenantDefinition } from '../../../src/fleet/tenant.ts';
+import { tenantDefinition } from '../../../src/fleet/tenants/definition.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 
 const place = new SqlitePlace();

@@ -2,7 +2,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { candidateOrders } from '../../../src/engine/registry.ts';
 import { foldCase } from '../../../src/engine/sqlite/file.ts';
-import { tenantDefinition } from '../../../src/fleet/tenant.ts';
+import { tenantDefinition } from '../../../src/fleet/tenants/definition.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { begin, message, settle, type Then, tenantFileOf, withProgram } from './scene.ts';
 

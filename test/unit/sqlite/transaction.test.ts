@@ -1,7 +1,7 @@
 /** Joining a transaction of the application's own node:sqlite connection (Q3). */
 import { symlinkSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { tenantDefinition } from '../../../src/fleet/tenant.ts';
+import { tenantDefinition } from '../../../src/fleet/tenants/definition.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { failure, message, tenantFileOf, withProgram } from './scene.ts';
 

@@ -2,12 +2,8 @@
 import { DatabaseFile } from '../../../src/engine/sqlite/file.ts';
 import { DatabaseHandle } from '../../../src/engine/sqlite/handle.ts';
 import { SqliteLeaseStore } from '../../../src/engine/sqlite/lease-store.ts';
-import {
-  type Migration,
-  registrySchema,
-  type Schema,
-  tenantSchema,
-} from '../../../src/engine/sqlite/migrations/index.ts';
+import { registrySchema, tenantSchema } from '../../../src/engine/sqlite/migrations/index.ts';
+import type { Migration, Schema } from '../../../src/engine/sqlite/migrations/migration.ts';
 import { SqliteWorkQueue } from '../../../src/engine/sqlite/queue/work-queue.ts';
 import { SqliteRegistry } from '../../../src/engine/sqlite/registry/registry.ts';
 import { SqliteSchema } from '../../../src/engine/sqlite/schema-control.ts';

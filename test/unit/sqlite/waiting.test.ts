@@ -1,6 +1,6 @@
 /** Waiting for another connection's lock leaves the event loop free (D8). */
 import { setImmediate as turn } from 'node:timers/promises';
-import { tenantDefinition } from '../../../src/fleet/tenant.ts';
+import { tenantDefinition } from '../../../src/fleet/tenants/definition.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { begin, failure, message, settle, tenantFileOf, withProgram } from './scene.ts';
 

@@ -5,6 +5,7 @@ import {
   matchesServer,
 } from '../../../src/engine/sqlserver/allowed-servers.ts';
 import { parseConnectionString } from '../../../src/engine/sqlserver/connection-string.ts';
+import { driverConfig } from '../../../src/engine/sqlserver/driver-config.ts';
 import {
   databaseKey,
   parseServer,
@@ -13,6 +14,15 @@ import {
 } from '../../../src/engine/sqlserver/target.ts';
 
 const local = 'Server=127.0.0.1,14330;User Id=sa;Password="a;b""c";Encrypt=false;TrustServerCertificate=true';
+const settings = {
+  encrypt: true,
+  trustServerCertificate: false,
+  poolSize: 3,
+  idleCloseMs: 60_000,
+  connectTimeoutMs: 5_000,
+  requestTimeoutMs: 5_000,
+  packetSize: 32_767,
+};
 const env = { TENANT_A: local, WITH_DATABASE: `${local};Database=Sales`, NO_SERVER: 'User Id=sa;Password=x' };
 
 describe('connection strings', () => {
@@ -23,6 +33,15 @@ describe('connection strings', () => {
     ["Server=s;Password='it''s'", { server: 's', password: "it's" }],
     ['Server=s;Password="a;b""c";Encrypt=Mandatory', { server: 's', password: 'a;b"c', encrypt: true }],
     ['Server=s;Encrypt=no;Connection Timeout=30', { server: 's', encrypt: false }],
+    [
+      'Server=s;Encrypt=Strict;MultiSubnetFailover=Yes',
+      { server: 's', encrypt: 'strict', multiSubnetFailover: true },
+    ],
+    [
+      'Server=s;Encrypt=Optional;Integrated Security=SSPI',
+      { server: 's', encrypt: false, integratedSecurity: true },
+    ],
+    ['Server=s;Encrypt=perhaps', { server: 's', unreadable: 'Encrypt' }],
     ['', {}],
   ])('%s', (text, parts) => {
     expect(parseConnectionString(text)).toEqual(parts);
@@ -70,6 +89,7 @@ describe('the registry’s URL', () => {
       schema: 'messaging',
       encrypt: null,
       trustServerCertificate: null,
+      multiSubnetFailover: false,
     });
   });
 
@@ -94,6 +114,52 @@ describe('the registry’s URL', () => {
       schema: 'mo',
     });
     expect(registryTarget('mssql://127.0.0.1:14330/Sales?auth=setting:TENANT_A', env)).toMatchObject(there);
+  });
+
+  test.each([
+    'mssql://u:p@s/d?encrypt=strict&multiSubnetFailover=true',
+    'mssql:Server=s;Database=d;User Id=u;Password=p;Encrypt=Strict;MultiSubnetFailover=True',
+  ])('TDS 8 and the listener of an availability group: %s', (url) => {
+    const target = registryTarget(url, {});
+    expect(target).toMatchObject({ encrypt: 'strict', multiSubnetFailover: true });
+    expect(driverConfig(target, settings, null).options).toMatchObject({
+      encrypt: 'strict',
+      multiSubnetFailover: true,
+      packetSize: 16_383,
+    });
+  });
+
+  const login = (rest: string) => registryTarget(`mssql:Server=s;Database=d;${rest}`, {}).login;
+
+  test.each([
+    'Authentication=Active Directory Default',
+    'Authentication=ActiveDirectoryManagedIdentity',
+    'Authentication="active directory workload identity";Integrated Security=false',
+    '',
+  ])('a token: %s', (rest) => {
+    expect(login(rest)).toEqual({ kind: 'token' });
+  });
+
+  test('a password', () => {
+    const password = { kind: 'password', user: 'u', password: 'p' };
+    expect(login('Authentication=SqlPassword;User Id=u;Password=p')).toEqual(password);
+    expect(login('User Id=u;Password=p')).toEqual(password);
+  });
+
+  test.each([
+    ['Authentication=Active Directory Password;User Id=u;Password=p', 'not supported'],
+    ['Authentication=Active Directory Service Principal;User Id=u;Password=p', 'not supported'],
+    ['Authentication=Active Directory Integrated', 'not supported'],
+    ['Authentication=Active Directory Managed Identity;User Id=some-client', 'AZURE_CLIENT_ID'],
+    ['Authentication=Sql Password', 'names no User Id'],
+    ['Integrated Security=SSPI', 'Windows authentication'],
+    ['Trusted_Connection=yes', 'Windows authentication'],
+    ['Encrypt=perhaps', `'Encrypt'`],
+    ['MultiSubnetFailover=sometimes', `'MultiSubnetFailover'`],
+  ])('a login or an option that would be dropped is refused: %s', (rest, what) => {
+    expect(() => login(rest)).toThrow(
+      expect.objectContaining({ code: 'INVALID_CONFIGURATION', message: expect.stringContaining(what) }),
+    );
   });
 
   test.each([

@@ -1,5 +1,5 @@
-import type { Migration } from './index.ts';
 import { leasesTable } from './leases-table.ts';
+import type { Migration } from './migration.ts';
 
 /**
  * A tenant's row holds its definition and its schedule. PlanVersion rises with every plan that chose the tenant, so

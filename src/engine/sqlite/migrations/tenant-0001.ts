@@ -1,5 +1,5 @@
-import type { Migration } from './index.ts';
 import { leasesTable } from './leases-table.ts';
+import type { Migration } from './migration.ts';
 import { queueTable } from './queue-table.ts';
 
 export const tenant0001: Migration = {

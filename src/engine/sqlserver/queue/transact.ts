@@ -3,7 +3,7 @@ import { endedByHandler, messageLost, unlessAborted } from '../../handler-transa
 import type { TransactRequest } from '../../work-queue.ts';
 import { bigint, bind, bit, type Database, execute, type Parameters } from '../database.ts';
 import { classify, explain } from '../errors.ts';
-import { TransactionDoor } from './transaction-door.ts';
+import { createClosableTransaction } from './closable-transaction.ts';
 
 /** What became of the transaction; `unknown`: the answer to its commit was lost. */
 type Ended<T> =
@@ -19,8 +19,7 @@ export async function transact<T>(
   const { tenantId } = database.subject;
   const message: Parameters = { Sequence: [bigint, sequence], Fence: [bigint, lease.fence] };
   const ended = await database.connected(async ({ driver, pool }): Promise<Ended<T>> => {
-    const transaction = new driver.Transaction(pool);
-    const door = new TransactionDoor(driver, pool, transaction);
+    const transaction = createClosableTransaction(driver, pool);
     await transaction.begin();
     let value: T;
     try {
@@ -28,7 +27,7 @@ export async function transact<T>(
       signal.throwIfAborted();
       database.assertOpen();
     } catch (error) {
-      await door.rollBack(signal);
+      await transaction.close(signal);
       return { fate: 'rolled-back', error };
     }
     try {
@@ -37,7 +36,7 @@ export async function transact<T>(
       const [rows] = await execute(request, database.procedure(`${table}_Complete`));
       if (rows![0]!.Settled !== true) throw messageLost(tenantId);
     } catch (error) {
-      await door.rollBack(signal);
+      await transaction.close(signal);
       const classified = classify(error, 'calling');
       if (classified.code !== 'TRANSACTION_NOT_OPEN')
         return { fate: 'rolled-back', error: explain(error, classified, database.subject) };

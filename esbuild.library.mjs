@@ -1,0 +1,98 @@
+// The library and the command line, as the package holds them. The code is there once, as CommonJS, and the ES modules in
+// dist/esm only name what it exports: whoever imports and whoever requires get the same classes, pools and wakes.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { build } from 'esbuild';
+
+const { dependencies, peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+
+/** What package.json exports, by the name of its file. */
+const library = {
+  index: 'src/index.ts',
+  handlers: 'src/handlers/public.ts',
+  sources: 'src/sources/index.ts',
+  functions: 'functions/index.ts',
+  testing: 'src/testing/index.ts',
+};
+const programs = { cli: 'src/cli/main.ts', demo: 'src/cli/demo/handlers.ts' };
+
+/** Packages that an entry imports at its top, and that only some installations have. */
+const neededAtOnce = { functions: '@azure/functions' };
+
+const shared = { platform: 'node', target: 'node22', sourcemap: true, logLevel: 'warning', metafile: true };
+
+/** @param {{ outdir: string }} options */
+export async function buildLibrary({ outdir }) {
+  const chunks = `${outdir}/chunks`;
+  const { metafile } = await build({
+    ...shared,
+    entryPoints: { ...library, ...programs, 'optional-package': 'src/optional-package.ts' },
+    outdir: chunks,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    // What is no dependency of the package is brought along: uuid, which comes as ES modules alone.
+    external: [...Object.keys({ ...dependencies, ...peerDependencies }), '@azure/functions-core'],
+  });
+  const files = Object.keys(metafile.outputs).filter((file) => file.endsWith('.js'));
+  await toCommonJs(outdir, chunks, metafile, files);
+  rmSync(chunks, { recursive: true });
+  writeFileSync(`${outdir}/package.json`, '{ "type": "commonjs" }\n');
+  writeFileSync(`${outdir}/LICENSES.txt`, licenses(metafile));
+
+  mkdirSync(`${outdir}/esm`);
+  writeFileSync(`${outdir}/esm/package.json`, '{ "type": "module" }\n');
+  for (const [name, source] of Object.entries(library)) {
+    const { exports } = metafile.outputs[`${chunks}/${name}.js`];
+    writeFileSync(`${outdir}/esm/${name}.js`, `export { ${exports.join(', ')} } from '../${name}.js';\n`);
+    // The tree of types is of CommonJS, like the code.
+    const types = `../types/${source.replace(/\.ts$/, '.js')}`;
+    writeFileSync(`${outdir}/esm/${name}.d.ts`, `export * from '${types}';\n`);
+  }
+}
+
+/** esbuild splits ES modules alone, so that is done first, and each file is made CommonJS for itself. */
+async function toCommonJs(outdir, chunks, metafile, files) {
+  const convert = (entryPoints, options) =>
+    build({
+      ...shared,
+      entryPoints,
+      outdir,
+      format: 'cjs',
+      define: { 'import.meta.dirname': '__dirname' },
+      ...options,
+    });
+  const isProgram = (file) =>
+    Object.keys(metafile.outputs[file].inputs).some((input) => /^src\/cli\//.test(input));
+  const guard = (name) =>
+    `try{require("${neededAtOnce[name]}")}catch(e){throw require("./optional-package.js").packageMissing("${neededAtOnce[name]}",e)}`;
+  const guarded = Object.keys(neededAtOnce).map((name) => `${chunks}/${name}.js`);
+  const rest = files.filter((file) => !guarded.includes(file));
+  await Promise.all([
+    // Jest's CommonJS has no import(); only the command line imports what users name, which may be an ES module.
+    convert(
+      rest.filter((file) => !isProgram(file)),
+      { supported: { 'dynamic-import': false } },
+    ),
+    convert(rest.filter(isProgram)),
+    ...Object.keys(neededAtOnce).map((name) =>
+      convert([`${chunks}/${name}.js`], {
+        supported: { 'dynamic-import': false },
+        banner: { js: guard(name) },
+      }),
+    ),
+  ]);
+}
+
+/** The licences of the packages that were brought along. */
+function licenses({ inputs }) {
+  const folders = Object.keys(inputs).flatMap(
+    (file) => file.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0] ?? [],
+  );
+  return [...new Set(folders)]
+    .map((folder) => {
+      const { name, version } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
+      return `${name} ${version}\n\n${readFileSync(path.join(folder, 'LICENSE.md'), 'utf8')}`;
+    })
+    .join('\n\n');
+}

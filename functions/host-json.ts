@@ -1,0 +1,41 @@
+/** What the app's host.json says; an app setting may stand in for it. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { errorText, MultiOutboxError } from '../src/index.ts';
+
+/** The shortest that a plan has (Consumption) when host.json says nothing. */
+const defaultTimeout = '00:05:00';
+
+/** Milliseconds the host allows for one invocation; infinite when it sets no limit. @throws INVALID_CONFIGURATION */
+export function functionTimeoutMs(env: NodeJS.ProcessEnv): number {
+  const text =
+    env.AzureFunctionsJobHost__functionTimeout || (hostJson(env).functionTimeout ?? defaultTimeout);
+  if (text === '-1') return Number.POSITIVE_INFINITY;
+  const [, days = '0', hours, minutes, seconds] = /^(?:(\d+)\.)?(\d+):(\d+):(\d+)$/.exec(String(text)) ?? [];
+  if (seconds === undefined) {
+    throw new MultiOutboxError(
+      'INVALID_CONFIGURATION',
+      `functionTimeout is ${JSON.stringify(text)}: it must be like '00:10:00', or '-1'.`,
+    );
+  }
+  return (((Number(days) * 24 + Number(hours)) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1_000;
+}
+
+/** The host starts its worker in the app's folder, and names that folder in a setting. */
+function hostJson(env: NodeJS.ProcessEnv): { readonly functionTimeout?: unknown } {
+  const file = path.join(env.AzureWebJobsScriptRoot || process.cwd(), 'host.json');
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    return {};
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new MultiOutboxError(
+      'INVALID_CONFIGURATION',
+      `${file} is not plain JSON (${errorText(error)}): take out comments and the like, or set the app setting AzureFunctionsJobHost__functionTimeout, such as '00:10:00'.`,
+    );
+  }
+}

@@ -1,0 +1,61 @@
+/** `multi-outbox/functions`: the functions of an Azure Functions app, with the handlers and settings of one's own. */
+import { app } from '@azure/functions';
+import { type MultiOutbox, MultiOutboxError } from '../src/index.ts';
+import { appOf, startApp } from './app.ts';
+import { registerDispatch } from './dispatch.ts';
+import { registerEnqueue } from './enqueue.ts';
+import { registerHealth } from './health.ts';
+import { registerLogging } from './logging.ts';
+import { checkedOptions, type RegisterFunctionsOptions } from './options.ts';
+import { registerPages } from './pages.ts';
+import { registerPlan } from './plan.ts';
+import { registerPoison } from './poison.ts';
+import { registerReceive } from './receive.ts';
+import { registerTelemetry } from './telemetry.ts';
+import { registerTermination } from './termination.ts';
+import { registerWake } from './wake.ts';
+
+export type { RegisterFunctionsOptions } from './options.ts';
+
+export interface RegisteredFunctions {
+  /**
+   * The app's multi-outbox, for functions of your own: one set of connections, and wakes without delay. It is closed with
+   * the process.
+   * @throws MultiOutboxError INVALID_CONFIGURATION, DUPLICATE_HANDLER when the app is not configured as it should be
+   */
+  multiOutbox(): MultiOutbox;
+}
+
+let isRegistered = false;
+
+/**
+ * Registers the functions plan, pages, dispatch, poison, wake, wake-queue, enqueue, receive and health-…, and hooks for
+ * logs, traces and termination. Call it once, while the app's entry file loads. What is wrong in the app settings is told
+ * by the log, by health/ready and by every function; the app starts all the same.
+ * @throws MultiOutboxError INVALID_CONFIGURATION when an option is wrong, or at a second call
+ */
+export function registerFunctions(options: RegisterFunctionsOptions): RegisteredFunctions {
+  if (isRegistered) {
+    throw new MultiOutboxError(
+      'INVALID_CONFIGURATION',
+      'registerFunctions was called twice in one app; call it once, with all handlers and sources in its lists.',
+    );
+  }
+  const currentApp = appOf(checkedOptions(options));
+  isRegistered = true;
+
+  registerLogging();
+  const terminating = registerTermination();
+  registerPlan(currentApp, terminating);
+  registerPages();
+  registerDispatch(currentApp, terminating);
+  registerPoison(currentApp);
+  registerWake(currentApp);
+  registerEnqueue(currentApp);
+  registerReceive(currentApp);
+  registerHealth(currentApp, terminating);
+  registerTelemetry();
+  app.hook.appStart(() => startApp(currentApp));
+
+  return { multiOutbox: () => currentApp().multiOutbox };
+}

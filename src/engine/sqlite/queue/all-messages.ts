@@ -1,0 +1,12 @@
+/** Every message of a queue, whatever its state: for tests, whose tables are small. */
+import type { DatabaseSync } from 'node:sqlite';
+import type { MessageRecord, QueueName } from '../../work-queue.ts';
+import { Connection } from '../connection.ts';
+import { messageRecord, perTable, type RecordRow, recordColumns, tableOf } from './records.ts';
+
+const statements = perTable((table) => `SELECT ${recordColumns} FROM ${table} ORDER BY Sequence`);
+
+/** In the order they were stored. */
+export function allMessages(database: DatabaseSync, queue: QueueName): MessageRecord[] {
+  return new Connection(database).allTuples<RecordRow>(statements[tableOf[queue]], {}).map(messageRecord);
+}

@@ -1,0 +1,151 @@
+/**
+ * The driver's pool, with what it leaves open: it logs in once where mssql logs in twice, its logins pass a semaphore, the
+ * errors of a login bear the server's number, which tedious leaves out, and no caller gets a connection on which
+ * another one's transaction is open.
+ */
+import type * as mssql from 'mssql';
+import type { Semaphore } from '../semaphore.ts';
+import type { Driver } from './driver.ts';
+import { probeConnection } from './driver-probe.ts';
+
+/** What is used of a tedious connection. */
+export interface Connection {
+  readonly closed: boolean;
+  /** As far as the server has told. */
+  readonly inTransaction: boolean;
+  on(event: 'errorMessage', listener: (message: { readonly number: number }) => void): void;
+  once(event: 'connect', listener: (error?: Error & { code?: string; number?: number }) => void): void;
+  once(event: 'end', listener: () => void): void;
+  /** Ends it at once; the server rolls back what is open. */
+  close(): void;
+}
+
+/** mssql's pool with the members that its own drivers implement (driver-probe.ts). */
+type ExtensiblePool = Omit<mssql.ConnectionPool, 'connect' | 'close'> & {
+  connect(): Promise<unknown>;
+  close(): Promise<unknown>;
+  /** Logs in. */
+  _poolCreate(): Promise<Connection>;
+  _poolDestroy(connection: Connection): Promise<void>;
+  /** Lends a connection to a request or a transaction. */
+  acquire(borrower: object, callback?: Acquired): unknown;
+  release(connection: Connection): unknown;
+};
+
+type Acquired = (error: Error | null, connection?: Connection, config?: unknown) => void;
+
+/**
+ * Why a connection was closed in place of being used again. `transaction-open`: a transaction was open on it;
+ * `call-timed-out`: its call ran out of time, and may have left one open that the driver has not heard of.
+ */
+export type DiscardReason = 'transaction-open' | 'call-timed-out';
+
+export interface PoolOptions {
+  /** Bounds the logins in progress. */
+  readonly logins: Semaphore;
+  readonly onDiscard: (reason: DiscardReason) => void;
+}
+
+/** By how much a timer may fire early. */
+const timerSlackMs = 50;
+
+export function createPool(
+  driver: Driver,
+  config: mssql.config,
+  { logins, onDiscard }: PoolOptions,
+): mssql.ConnectionPool {
+  const { requestTimeout = 0 } = config;
+  const Base = driver.ConnectionPool as unknown as new (config: mssql.config) => ExtensiblePool;
+
+  class Pool extends Base {
+    #isProbing = false;
+    /** The connection with which `connect` has tried the configuration out; the first caller gets it. */
+    #kept: Connection | undefined;
+    /** When a request got a connection. A transaction may have one for longer than a call may take. */
+    readonly #lentAt = new WeakMap<Connection, number>();
+
+    override async connect(): Promise<this> {
+      this.#isProbing = true;
+      try {
+        await super.connect();
+      } finally {
+        this.#isProbing = false;
+      }
+      return this;
+    }
+
+    override async close(): Promise<void> {
+      await super.close();
+      const kept = this.#takeKept();
+      if (kept !== undefined) await super._poolDestroy(kept);
+    }
+
+    override async _poolCreate(): Promise<Connection> {
+      const kept = this.#takeKept();
+      if (kept !== undefined) return kept;
+      const connection = await logins.use(() => super._poolCreate());
+      probeConnection(connection);
+      return connection;
+    }
+
+    override async _poolDestroy(connection: Connection): Promise<void> {
+      if (!this.#isProbing) return super._poolDestroy(connection);
+      this.#kept = connection;
+      connection.once('end', () => {
+        if (this.#kept === connection) this.#kept = undefined;
+      });
+    }
+
+    override acquire(borrower: object, callback?: Acquired): unknown {
+      if (callback === undefined) return super.acquire(borrower);
+      return super.acquire(borrower, (error, connection, settings) => {
+        if (connection && borrower instanceof driver.Request) this.#lentAt.set(connection, performance.now());
+        callback(error, connection, settings);
+      });
+    }
+
+    override release(connection: Connection): unknown {
+      const reason = connection.closed ? null : this.#discardReason(connection);
+      if (reason !== null) {
+        // The server rolls back. Kept, the connection would hold locks until its next use or its idle time's end.
+        connection.close();
+        onDiscard(reason);
+      }
+      return super.release(connection);
+    }
+
+    #discardReason(connection: Connection): DiscardReason | null {
+      if (connection.inTransaction) return 'transaction-open';
+      // Nobody cancels a call of the pool's; that it timed out the driver does not tell, so its time has to.
+      const lentAt = this.#lentAt.get(connection);
+      this.#lentAt.delete(connection);
+      const timedOut =
+        lentAt !== undefined &&
+        requestTimeout > 0 &&
+        performance.now() - lentAt >= requestTimeout - timerSlackMs;
+      return timedOut ? 'call-timed-out' : null;
+    }
+
+    #takeKept(): Connection | undefined {
+      const kept = this.#kept;
+      this.#kept = undefined;
+      return kept;
+    }
+  }
+
+  const pool = new Pool({ ...config, beforeConnect: numberLoginErrors } as mssql.config);
+  // What breaks an idle connection is told to the next call; without a listener it would end the process.
+  pool.on('error', () => {});
+  return pool as unknown as mssql.ConnectionPool;
+}
+
+/** Gives the error of a refused login the number that the server has sent with it on this very connection. */
+function numberLoginErrors(connection: Connection): void {
+  let number: number | undefined;
+  connection.on('errorMessage', (message) => {
+    number = message.number;
+  });
+  connection.once('connect', (error) => {
+    if (error?.code === 'ELOGIN' && number !== undefined) error.number = number;
+  });
+}

@@ -1,0 +1,72 @@
+/**
+ * What this program uses of mssql and tedious that their documentation does not promise, in one list. Each is checked
+ * before it is first used: a release that has changed one of them is refused with the version that works, in place of
+ * a pool that loses connections quietly.
+ */
+import { createRequire } from 'node:module';
+import { MultiOutboxError } from '../../errors.ts';
+import type { Driver } from './driver.ts';
+
+/** The releases that this program was written against and is tested with. */
+export const expectedVersions = { mssql: '12.7.14', tedious: '20.3.9' } as const;
+
+/** Methods by class of mssql. `acquire` and `release` are documented in its code only, the others nowhere. */
+const methods = {
+  /** Overridden by the pool of connection-pool.ts, as mssql's own drivers override them. */
+  ConnectionPool: ['_poolCreate', '_poolDestroy', 'acquire', 'release'],
+  /** Overridden by the transaction of queue/closable-transaction.ts. */
+  Transaction: ['acquire', 'release'],
+} as const;
+
+/** Flags of a tedious connection, read when it comes back to its pool. */
+const flags = ['inTransaction', 'closed'] as const;
+
+/** @throws DRIVER_UNSUPPORTED naming what is missing, the versions expected and found, and what to install */
+export function probeDriver(driver: Driver): void {
+  const missing = Object.entries(methods).flatMap(([name, expected]) => {
+    const { prototype } =
+      (driver as unknown as Record<string, { prototype?: object } | undefined>)[name] ?? {};
+    return expected
+      .filter((method) => typeof (prototype as Record<string, unknown> | undefined)?.[method] !== 'function')
+      .map((method) => `${name}.${method}`);
+  });
+  if (missing.length > 0) throw unsupported(`lacks ${missing.join(', ')}`);
+}
+
+/**
+ * The driver shows its connections only once there is one, so they are checked when they are made.
+ * @throws DRIVER_UNSUPPORTED
+ */
+export function probeConnection(connection: object): void {
+  const missing = flags.filter((flag) => typeof (connection as Record<string, unknown>)[flag] !== 'boolean');
+  if (missing.length > 0)
+    throw unsupported(`lacks ${missing.map((flag) => `Connection.${flag}`).join(', ')}`);
+}
+
+/** @param what is wrong with the driver, as a predicate */
+export function unsupported(what: string, cause?: unknown): MultiOutboxError {
+  const { mssql, tedious } = expectedVersions;
+  const found = installedVersions();
+  return new MultiOutboxError(
+    'DRIVER_UNSUPPORTED',
+    `the SQL Server driver ${what}; expected mssql ${mssql} with tedious ${tedious}, found mssql ${found.mssql} with tedious ${found.tedious}; run 'npm install --save-exact mssql@${mssql} tedious@${tedious}'`,
+    cause === undefined ? {} : { cause },
+  );
+}
+
+function installedVersions(): { mssql: string; tedious: string } {
+  const here = createRequire(import.meta.url);
+  const version = (of: () => unknown): string => {
+    try {
+      return (of() as { version: string }).version;
+    } catch {
+      // Not installed, or inside a bundle.
+      return '(unknown)';
+    }
+  };
+  return {
+    mssql: version(() => here('mssql/package.json')),
+    // The one that mssql gets, which may lie below it.
+    tedious: version(() => createRequire(here.resolve('mssql/package.json'))('tedious/package.json')),
+  };
+}

@@ -1,0 +1,115 @@
+/**
+ * A row of a registry's Tenants table, whose columns have one name in every engine. How times, large numbers and flags
+ * come from the driver differs: each engine gives readers for them.
+ */
+import type {
+  RunCounts,
+  RunOutcome,
+  TenantAuth,
+  TenantOverrides,
+  TenantRecord,
+  TenantStatus,
+} from './registry.ts';
+
+/** Sums of run counts, of one tenant or of many. */
+export interface TotalsRow<Big> {
+  readonly TotalDone: Big;
+  readonly TotalRetried: Big;
+  readonly TotalDead: Big;
+  readonly TotalReleased: Big;
+  readonly TotalParked: Big;
+  readonly TotalLost: Big;
+  readonly TotalRecovered: Big;
+}
+
+export interface TenantRow<Time, Big, Flag> extends TotalsRow<Big> {
+  readonly Id: string;
+  readonly Server: string;
+  readonly DatabaseName: string;
+  readonly Auth: string;
+  readonly SchemaName: string;
+  readonly Priority: number;
+  readonly Weight: number;
+  readonly SlaSeconds: number | null;
+  readonly Tags: string;
+  readonly Overrides: string;
+  readonly Status: TenantStatus;
+  readonly Version: Big;
+  readonly AddedUtc: Time;
+  readonly SchemaVersion: number | null;
+  readonly NextDueUtc: Time | null;
+  readonly LastPlannedUtc: Time | null;
+  readonly LastRunUtc: Time | null;
+  readonly LastOutcome: RunOutcome | null;
+  readonly LastDurationMs: number | null;
+  readonly LastCounts: string | null;
+  readonly IdleStreak: number;
+  readonly FailureStreak: number;
+  readonly LastError: string | null;
+  readonly LastErrorCode: string | null;
+  readonly LastErrorUtc: Time | null;
+  readonly Backlog: Flag;
+  readonly ParkedTopics: string;
+}
+
+export interface ColumnReaders<Time, Big, Flag> {
+  time(value: Time): Date;
+  number(value: Big): number;
+  flag(value: Flag): boolean;
+}
+
+export function totalsOf<Big>(row: TotalsRow<Big>, number: (value: Big) => number): RunCounts {
+  return {
+    done: number(row.TotalDone),
+    retried: number(row.TotalRetried),
+    dead: number(row.TotalDead),
+    released: number(row.TotalReleased),
+    parked: number(row.TotalParked),
+    lost: number(row.TotalLost),
+    recovered: number(row.TotalRecovered),
+  };
+}
+
+export function tenantRecordOf<Time, Big, Flag>(
+  row: TenantRow<Time, Big, Flag>,
+  { time, number, flag }: ColumnReaders<Time, Big, Flag>,
+): TenantRecord {
+  const timeOrNull = (value: Time | null) => (value === null ? null : time(value));
+  return {
+    id: row.Id,
+    server: row.Server,
+    database: row.DatabaseName,
+    auth: JSON.parse(row.Auth) as TenantAuth,
+    schema: row.SchemaName,
+    priority: row.Priority,
+    weight: row.Weight,
+    slaSeconds: row.SlaSeconds,
+    tags: JSON.parse(row.Tags) as Record<string, string>,
+    overrides: JSON.parse(row.Overrides) as TenantOverrides,
+    status: row.Status,
+    version: number(row.Version),
+    addedUtc: time(row.AddedUtc),
+    schemaVersion: row.SchemaVersion,
+    schedule: {
+      nextDueUtc: timeOrNull(row.NextDueUtc),
+      lastPlannedUtc: timeOrNull(row.LastPlannedUtc),
+      lastRunUtc: timeOrNull(row.LastRunUtc),
+      lastOutcome: row.LastOutcome,
+      lastDurationMs: row.LastDurationMs,
+      lastCounts: row.LastCounts === null ? null : (JSON.parse(row.LastCounts) as RunCounts),
+      totals: totalsOf(row, number),
+      idleStreak: row.IdleStreak,
+      failureStreak: row.FailureStreak,
+      lastError: row.LastError,
+      lastErrorCode: row.LastErrorCode,
+      lastErrorUtc: timeOrNull(row.LastErrorUtc),
+      backlog: flag(row.Backlog),
+      parkedTopics: JSON.parse(row.ParkedTopics) as string[],
+    },
+  };
+}
+
+/** A login as it is stored: field by field, so that nothing else the object carries ends up in the registry. */
+export function storedAuth(auth: TenantAuth): string {
+  return JSON.stringify(auth.kind === 'setting' ? { kind: auth.kind, name: auth.name } : { kind: auth.kind });
+}

@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto';
+import type { Registry } from '../../engine/registry.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { recordRun } from '../../telemetry/metrics.ts';
+import { failed, inSpan, linksTo } from '../../telemetry/spans.ts';
+import { traceHeaders } from '../../telemetry/trace-headers.ts';
+import type { DispatchRequest } from '../dispatch-request.ts';
+import type { TenantDirectory } from '../tenants/directory.ts';
+import { canContinue, continuation } from './continuation.ts';
+import { reportRun, scheduleAfter } from './report-run.ts';
+import { type QueueRunsOptions, runQueues } from './run-queues.ts';
+import {
+  failedReport,
+  logReport,
+  type RunReport,
+  runReport,
+  type StartedRun,
+  skippedReport,
+} from './run-report.ts';
+import { isStaleRequest } from './stale-request.ts';
+
+export interface DispatcherOptions extends QueueRunsOptions {
+  readonly registry: Registry;
+  readonly directory: TenantDirectory;
+  readonly logger: Logger;
+}
+
+export interface TenantDispatchOptions {
+  readonly signal?: AbortSignal;
+  /**
+   * The caller sends the report's `continuation`: a tenant with backlog left is due again only after this many
+   * milliseconds, when it must be lost.
+   */
+  readonly continuedForMs?: number;
+}
+
+/**
+ * Serves one dispatch request: one dispatch run over every queue of the tenant that has handlers (D1), then reports to
+ * the registry with the schedule that follows (D7, F5). The tenant's trouble ends in the report (D8).
+ * @throws MultiOutboxError UNKNOWN_TENANT, or the registry's error when the tenant is not known and cannot be read
+ */
+export function dispatchTenant(
+  options: DispatcherOptions,
+  request: DispatchRequest,
+  { signal, continuedForMs }: TenantDispatchOptions = {},
+): Promise<RunReport> {
+  const { registry, directory, settings, random } = options;
+  const attributes = { 'tenant.id': request.tenantId, reason: request.reason };
+  return inSpan('dispatch', { attributes, links: linksTo(request) }, async (span) => {
+    const tenant = await directory.get(request.tenantId);
+    const run: StartedRun = { runId: randomUUID(), request, startedAt: performance.now() };
+    const { runId } = run;
+    const logger = options.logger.child({ tenantId: tenant.id, runId, ...traceHeaders(span) });
+    const recorded = (report: RunReport): RunReport => {
+      const { outcome, counts, roundTrips, error } = report;
+      span.setAttributes({ 'run.id': runId, outcome, ...counts, roundTrips });
+      if (outcome === 'failed') failed(span, error?.code ?? 'INTERNAL');
+      recordRun(report);
+      return report;
+    };
+
+    if (tenant.status !== 'active') return recorded(skippedReport(run, 'not-active'));
+    if (await isStaleRequest(request, registry, logger)) return recorded(skippedReport(run, 'stale'));
+    const report = await runQueues(options, { tenant, runId, signal, logger, span }).then(
+      (queues) => runReport(run, queues),
+      (error) => failedReport(run, error),
+    );
+    logReport(logger, report);
+    // A process that is being stopped may have no time left to send anything.
+    const isContinued = continuedForMs !== undefined && canContinue(report) && !signal?.aborted;
+    const schedule = scheduleAfter(
+      { tenant, request, report, ...(isContinued && { continuedForMs }) },
+      settings.schedule,
+      random,
+    );
+    const isReported = await reportRun({ registry, random }, report, schedule, logger);
+    if (!isContinued) return recorded(report);
+    return recorded({ ...report, continuation: await continuation(registry, tenant.id, isReported) });
+  });
+}

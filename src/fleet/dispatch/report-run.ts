@@ -1,0 +1,70 @@
+/** What a run tells the registry when it has ended: its counts, and when the tenant is due again (D7, F5). */
+import type { Registry, TenantRecord } from '../../engine/registry.ts';
+import { isMultiOutboxError } from '../../errors.ts';
+import { describeError } from '../../queue/report.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { DispatchRequest } from '../dispatch-request.ts';
+import { type NextSchedule, nextSchedule, type ScheduleSettings } from '../plan/schedule-policy.ts';
+import type { RunReport } from './run-report.ts';
+
+export interface EndedRun {
+  readonly tenant: TenantRecord;
+  readonly request: DispatchRequest;
+  readonly report: RunReport;
+  /** See `RunResult`. */
+  readonly continuedForMs?: number;
+}
+
+export function scheduleAfter(
+  { tenant, request, report, continuedForMs }: EndedRun,
+  settings: ScheduleSettings,
+  random: () => number,
+): NextSchedule {
+  const held = report.queues.flatMap(({ heldBy }) => (heldBy ? [heldBy.expiresInMs] : []));
+  const { idleCeilingMs = settings.idleCeilingMs } = tenant.overrides;
+  return nextSchedule(
+    {
+      outcome: report.outcome,
+      more: report.more,
+      nextDueInMs: report.nextDueInMs,
+      heldForMs: held.length > 0 ? Math.min(...held) : null,
+      ...(continuedForMs !== undefined && { continuedForMs }),
+    },
+    { idle: request.idleStreak ?? 0, failure: request.failureStreak ?? 0 },
+    { ...settings, idleCeilingMs },
+    random,
+  );
+}
+
+/** Returns whether the registry took it: the work is done and settled either way. */
+export async function reportRun(
+  { registry, random }: { readonly registry: Registry; readonly random: () => number },
+  { tenantId, outcome, counts, durationMs, more, parkedTopics, error }: RunReport,
+  schedule: NextSchedule,
+  logger: Logger,
+): Promise<boolean> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await registry.report({
+        tenantId,
+        outcome,
+        counts,
+        durationMs,
+        backlog: more,
+        parkedTopics,
+        ...(error && { error }),
+        schedule,
+      });
+      return true;
+    } catch (error) {
+      // Without its report the tenant is planned again after the redispatch time.
+      if (tries === 3 || !isMultiOutboxError(error) || !error.transient) {
+        logger.error('The run could not be reported to the registry; the tenant is planned again later.', {
+          error: describeError(error),
+        });
+        return false;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100 * 2 ** tries * (0.5 + random() / 2)));
+    }
+  }
+}

@@ -1,0 +1,62 @@
+/** A dispatch run's work: one run of each of the tenant's work queues that has handlers, all at once (D1). */
+import type { Span } from '@opentelemetry/api';
+import type { TenantRecord } from '../../engine/registry.ts';
+import type { QueueName } from '../../engine/work-queue.ts';
+import type { HandlerSet } from '../../queue/handler-set.ts';
+import type { QueueReport } from '../../queue/report.ts';
+import { runQueue } from '../../queue/run.ts';
+import type { Settings } from '../../settings.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { RunTrace } from '../../telemetry/spans.ts';
+import type { OpenDatabases } from '../tenants/open-databases.ts';
+
+export interface QueueRunsOptions {
+  readonly databases: OpenDatabases;
+  /** The handlers of each work queue that has any (D1). */
+  readonly handlers: ReadonlyMap<QueueName, HandlerSet>;
+  readonly settings: Settings;
+  readonly owner: string;
+  readonly random: () => number;
+}
+
+interface TenantRun {
+  readonly tenant: TenantRecord;
+  readonly runId: string;
+  readonly signal: AbortSignal | undefined;
+  readonly logger: Logger;
+  readonly span: Span;
+}
+
+/** @throws when the tenant's database cannot be opened; a queue's trouble is in its report */
+export function runQueues(
+  { databases, handlers, settings, owner, random }: QueueRunsOptions,
+  { tenant, runId, signal, logger, span }: TenantRun,
+): Promise<QueueReport[]> {
+  const { dispatch, retry, retention } = settings;
+  const { batchSize = dispatch.batchSize, concurrency = dispatch.concurrency } = tenant.overrides;
+  return databases.use(tenant, (database, changed) =>
+    Promise.all(
+      [...handlers].map(([name, set]) =>
+        runQueue({
+          queue: database.queue(name),
+          handlers: set,
+          tenant: { id: tenant.id, tags: tenant.tags },
+          // Of its own for each run: two requests for a tenant may meet in one process, and an owner may take over
+          // what it holds itself (L2).
+          owner: `${owner}:${runId.slice(0, 8)}`,
+          context: `run ${runId}`,
+          dispatch: { ...dispatch, batchSize, concurrency },
+          retry,
+          retention,
+          budgetMs: dispatch.timeBudgetMs,
+          signal,
+          changed,
+          logger: logger.child({ queue: name }),
+          random,
+          outbox: database.queue('outbox'),
+          trace: RunTrace.of(span, tenant.id, name),
+        }),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,96 @@
+/** The report of a dispatch run (D7), and how it is made of the reports of the tenant's work queues. */
+import { randomUUID } from 'node:crypto';
+import type { RunCounts, RunOutcome } from '../../engine/registry.ts';
+import { describeError, type QueueReport } from '../../queue/report.ts';
+import { addCounts, noCounts } from '../../queue/tally.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { DispatchReason, DispatchRequest } from '../dispatch-request.ts';
+
+/** The report of one dispatch run (D7). */
+export interface RunReport {
+  readonly runId: string;
+  readonly tenantId: string;
+  readonly reason: DispatchReason;
+  /**
+   * `dispatched`: messages were claimed. `idle`: none were due. `skipped`: the lease is held by somebody else, or
+   * the tenant is not active. `resuming`: the database is waking up. `failed`: see `error`.
+   */
+  readonly outcome: RunOutcome;
+  /** Why a run was skipped. `stale`: a run that reported since the request was planned has done its work. */
+  readonly skipped?: 'held' | 'not-active' | 'stale';
+  readonly queues: readonly QueueReport[];
+  readonly counts: RunCounts;
+  readonly parkedTopics: readonly string[];
+  readonly more: boolean;
+  readonly nextDueInMs: number | null;
+  readonly durationMs: number;
+  readonly roundTrips: number;
+  readonly error?: { readonly code: string; readonly message: string };
+  /** With `continues`: the request that serves the backlog left, for the caller to send. */
+  readonly continuation?: DispatchRequest;
+}
+
+/** One run, from its start: by `performance.now()`. */
+export interface StartedRun {
+  readonly runId: string;
+  readonly request: DispatchRequest;
+  readonly startedAt: number;
+}
+
+/** One report out of the queues' reports. */
+export function runReport(
+  { runId, request, startedAt }: StartedRun,
+  queues: readonly QueueReport[],
+): RunReport {
+  const failed = queues.find(({ status }) => status === 'failed');
+  const due = queues.map(({ nextDueInMs }) => nextDueInMs).filter((inMs) => inMs !== null);
+  const outcome = outcomeOf(queues);
+  return {
+    runId,
+    tenantId: request.tenantId,
+    reason: request.reason,
+    outcome,
+    ...(outcome === 'skipped' && { skipped: 'held' as const }),
+    queues,
+    counts: queues.reduce((sum, { counts }) => addCounts(sum, counts), noCounts),
+    parkedTopics: [...new Set(queues.flatMap(({ parkedTopics }) => parkedTopics))],
+    more: queues.some(({ more }) => more),
+    nextDueInMs: due.length > 0 ? Math.min(...due) : null,
+    durationMs: Math.round(performance.now() - startedAt),
+    roundTrips: queues.reduce((sum, { roundTrips }) => sum + roundTrips, 0),
+    ...(failed?.error && { error: failed.error }),
+  };
+}
+
+/** The report of a run that touched no queue, for this reason. */
+export function skippedReport(run: StartedRun, skipped: NonNullable<RunReport['skipped']>): RunReport {
+  return { ...runReport(run, []), outcome: 'skipped', skipped, durationMs: 0 };
+}
+
+/** The report of a run whose tenant database could not even be opened. */
+export function failedReport(run: StartedRun, error: unknown): RunReport {
+  return { ...runReport(run, []), outcome: 'failed', error: describeError(error) };
+}
+
+/** The report of a request that could not be served at all. */
+export function unservedReport(request: DispatchRequest, error: unknown): RunReport {
+  return failedReport({ runId: randomUUID(), request, startedAt: performance.now() }, error);
+}
+
+function outcomeOf(queues: readonly QueueReport[]): RunOutcome {
+  const failed = queues.find(({ status }) => status === 'failed');
+  if (failed) return failed.error?.code === 'DATABASE_RESUMING' ? 'resuming' : 'failed';
+  if (queues.some(({ status }) => status === 'dispatched')) return 'dispatched';
+  return queues.some(({ status }) => status === 'leased-elsewhere') ? 'skipped' : 'idle';
+}
+
+export function logReport(logger: Logger, report: RunReport): void {
+  const { outcome, counts, durationMs, more, roundTrips, error, parkedTopics } = report;
+  const fields = { outcome, ...counts, durationMs, more, roundTrips };
+  if (outcome === 'failed') logger.error('Dispatch run failed.', { ...fields, error });
+  else if (parkedTopics.length > 0)
+    logger.warn('Dispatch run found topics without a handler.', { ...fields, parkedTopics });
+  else if (counts.lost > 0) logger.warn('Dispatch run lost outcomes.', fields);
+  else if (outcome === 'dispatched') logger.info('Dispatch run ended.', fields);
+  else logger.debug('Dispatch run ended.', fields);
+}

@@ -1,0 +1,139 @@
+import type { Engine } from '../engine/engine.ts';
+import type { Registry, TenantDefinition, TenantRecord } from '../engine/registry.ts';
+import { MultiOutboxError } from '../errors.ts';
+import type { Settings } from '../settings.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { recordDiscardedConnection } from '../telemetry/metrics.ts';
+import { engineFor, isEmbedded, memoryRegistry } from './engines.ts';
+import { isOnServer } from './tenants/definition.ts';
+import { TenantDirectory } from './tenants/directory.ts';
+import type { Directory } from './tenants/directory-listing.ts';
+import { DirectorySync } from './tenants/directory-sync.ts';
+import { OpenDatabases } from './tenants/open-databases.ts';
+
+export interface FleetHandleOptions {
+  readonly settings: Settings;
+  /** The tenants of a static directory, or where the user lists them; absent, the registry does (F2). */
+  readonly tenants: readonly TenantDefinition[] | Directory | undefined;
+  readonly logger: Logger;
+  readonly owner: string;
+  /** In place of the engine that `settings.registry` names; closed with the fleet. */
+  readonly engine?: Engine | undefined;
+}
+
+export interface OpenFleet {
+  readonly engine: Engine;
+  readonly registry: Registry;
+  readonly directory: TenantDirectory;
+  /** Brings the registry in line with the user's own directory. */
+  readonly sync: DirectorySync | undefined;
+  readonly databases: OpenDatabases;
+}
+
+/** The databases and the directory of a fleet: opened when first used, once for all who use them. */
+export class FleetHandle {
+  readonly #options: FleetHandleOptions;
+  readonly #listeners: ((tenantId: string) => void)[] = [];
+  readonly #closing = new AbortController();
+  #opened: Promise<OpenFleet> | undefined;
+
+  constructor(options: FleetHandleOptions) {
+    this.#options = options;
+  }
+
+  /** Opens the fleet, with the tenants of the user's directory in the registry. */
+  async ready(): Promise<OpenFleet> {
+    const opened = await this.open();
+    await opened.sync?.ready();
+    return opened;
+  }
+
+  /** Opens the fleet, whether or not the user's directory can be read. @throws CLOSED */
+  open(): Promise<OpenFleet> {
+    if (this.closed.aborted)
+      throw new MultiOutboxError('CLOSED', 'This multi-outbox is closed; make another one.');
+    this.#opened ??= this.#openAll().catch((error) => {
+      // The next caller tries again: the registry may have been away.
+      this.#opened = undefined;
+      throw error;
+    });
+    return this.#opened;
+  }
+
+  /** Takes in a tenant's record that is newer than what is known. */
+  remember(tenant: TenantRecord): void {
+    void this.#opened?.then(({ directory }) => directory.remember(tenant));
+  }
+
+  onTenantChange(listener: (tenantId: string) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Fires when the fleet is being closed. */
+  get closed(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /** Waits for no call: those in flight fail with CLOSED. Idempotent. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    const opened = await this.#opened?.catch(() => undefined);
+    if (opened === undefined) return;
+    await opened.databases.close();
+    await opened.registry.close();
+    await opened.engine.close();
+  }
+
+  async #openAll(): Promise<OpenFleet> {
+    const { settings, tenants, logger, owner } = this.#options;
+    const registryUrl = isList(tenants) ? memoryRegistry : settings.registry;
+    // The tenants of a directory are not known yet.
+    const onServers = !isList(tenants) || tenants.some(isOnServer);
+    const engine =
+      this.#options.engine ??
+      (await engineFor(registryUrl, settings, {
+        onServers,
+        onDiscard: ({ database, reason }) => {
+          recordDiscardedConnection(reason);
+          logger.warn('A connection on which a transaction may be open was closed.', { database, reason });
+        },
+      }));
+    const registry = engine.openRegistry();
+    try {
+      // No other process can reach a registry in memory.
+      if (registryUrl === memoryRegistry) await registry.schema.migrate();
+      // A static directory has the same schedule and the same plans, for one process.
+      for (const tenant of isList(tenants) ? tenants : []) {
+        await registry.add(tenant, engine.databaseKey(tenant));
+      }
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+    const databases = new OpenDatabases(engine, settings.databases);
+    const onChange = (tenant: TenantRecord) => {
+      void databases.retire(tenant.id);
+      for (const listener of this.#listeners) listener(tenant.id);
+    };
+    const directory = new TenantDirectory({ registry, settings: settings.directory, logger, onChange });
+    const sync =
+      tenants && !isList(tenants)
+        ? new DirectorySync({
+            directory: tenants,
+            registry,
+            databaseKey: (definition) => engine.databaseKey(definition),
+            embedded: isEmbedded(registryUrl),
+            settings: settings.directory,
+            owner,
+            closed: this.closed,
+            logger,
+            onTenant: (tenant) => directory.remember(tenant),
+          })
+        : undefined;
+    return { engine, registry, directory, sync, databases };
+  }
+}
+
+function isList(tenants: FleetHandleOptions['tenants']): tenants is readonly TenantDefinition[] {
+  return Array.isArray(tenants);
+}

@@ -1,0 +1,183 @@
+/**
+ * The fleet of one deployment. A timer tick leads through it like this (drawn in docs/architecture.md):
+ *
+ *   timer   → Fleet.plan → plan/planner.ts chooses the due tenants: one dispatch-request.ts for each
+ *   request → Fleet.dispatch → dispatch/dispatcher.ts serves it
+ *   run     → dispatch/run-queues.ts → ../queue/run.ts claims, calls handlers, settles
+ *   report  → dispatch/report-run.ts tells the registry, with the next due time of plan/schedule-policy.ts
+ */
+import type { TenantDatabase } from '../engine/engine.ts';
+import type { QueueName } from '../engine/work-queue.ts';
+import { MultiOutboxError } from '../errors.ts';
+import type { HandlerSet } from '../queue/handler-set.ts';
+import { describeError } from '../queue/report.ts';
+import { recordPlan, recordWakes, setTenantLabels } from '../telemetry/metrics.ts';
+import { inSpan } from '../telemetry/spans.ts';
+import { dispatchTenant } from './dispatch/dispatcher.ts';
+import { checkedDispatchRequest } from './dispatch/request-format.ts';
+import type { RunReport } from './dispatch/run-report.ts';
+import type { DispatchRequest } from './dispatch-request.ts';
+import { isEmbedded } from './engines.ts';
+import { FleetHandle, type FleetHandleOptions } from './fleet-handle.ts';
+import { type Diagnosis, type ExamineOptions, examineFleet } from './operations/doctor.ts';
+import { type MigrateOptions, migrateFleet, type TenantMigration } from './operations/migrate.ts';
+import { FleetGauge } from './plan/fleet-gauge.ts';
+import type { PlanReport } from './plan/plan-report.ts';
+import { makePlan } from './plan/planner.ts';
+import type { Strategy } from './plan/strategy.ts';
+import { registeredTenants, type Tenants } from './tenants/registered-tenants.ts';
+import { tenantNotActive } from './tenants/tenant-errors.ts';
+
+export interface FleetOptions extends FleetHandleOptions {
+  readonly handlers: ReadonlyMap<QueueName, HandlerSet>;
+  readonly strategy: Strategy;
+  /** Of jitter; `Math.random` when absent. */
+  readonly random?: (() => number) | undefined;
+}
+
+export interface PlanOptions {
+  /** Tenants chosen at most, a whole number from 1; the setting `plan.capacity` when absent. */
+  readonly capacity?: number;
+}
+
+export interface DispatchOptions {
+  readonly signal?: AbortSignal;
+  /**
+   * The caller sends the report's `continuation`, if there is one, through its queue, so that no plan asks for the
+   * backlog left as well. False when absent: backlog left is due now.
+   */
+  readonly continues?: boolean;
+}
+
+export class Fleet {
+  /** Opens the registry, the directory and the tenants' databases. */
+  readonly handle: FleetHandle;
+  readonly tenants: Tenants;
+  readonly #options: FleetOptions;
+  readonly #gauge: FleetGauge;
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+    this.handle = new FleetHandle(options);
+    const embedded = Array.isArray(options.tenants) || isEmbedded(options.settings.registry);
+    this.tenants = registeredTenants(this.handle, embedded);
+    this.#gauge = new FleetGauge(options.logger);
+    setTenantLabels(options.settings.telemetry.metricTenants);
+  }
+
+  /** Chooses the due tenants (F3) and returns one dispatch request each. @throws INVALID_ARGUMENT */
+  readonly plan = async ({ capacity }: PlanOptions = {}): Promise<PlanReport> => {
+    const { settings, strategy, owner, logger } = this.#options;
+    const places = checkedCapacity(capacity ?? settings.plan.capacity);
+    const { registry, directory } = await this.handle.ready();
+    // A run in flight hears of changes even while no call asks for a tenant.
+    void directory.refreshIfDue();
+    return inSpan('plan', {}, async (span) => {
+      const onTenant = directory.remember.bind(directory);
+      const report = await makePlan(
+        {
+          registry,
+          strategy,
+          owner,
+          logger,
+          plan: settings.plan,
+          redispatchMs: this.#redispatchMs,
+          onTenant,
+        },
+        places,
+      );
+      const { status, due, requests } = report;
+      span.setAttributes({ status, due, requests: requests.length });
+      recordPlan(report);
+      await this.#gauge.recordIfDue(registry);
+      return report;
+    });
+  };
+
+  /**
+   * Serves one request: one dispatch run (D1). A tenant's trouble is in the report, not thrown (D8).
+   * @throws INVALID_ARGUMENT, INVALID_CONFIGURATION, UNKNOWN_TENANT, or the registry's error
+   */
+  readonly dispatch = async (
+    request: DispatchRequest | { readonly tenantId: string },
+    { signal, continues = false }: DispatchOptions = {},
+  ): Promise<RunReport> => {
+    const checked = checkedDispatchRequest(request, 'manual');
+    this.assertHandlers();
+    const { registry, directory, databases } = await this.handle.ready();
+    return dispatchTenant(
+      { ...this.#options, registry, directory, databases, random: this.#options.random ?? Math.random },
+      checked,
+      { ...(signal && { signal }), ...(continues && { continuedForMs: this.#redispatchMs }) },
+    );
+  };
+
+  /** A crashed run is due again as soon as its lease has run out. */
+  get #redispatchMs(): number {
+    const { plan, dispatch } = this.#options.settings;
+    return plan.redispatchMs ?? dispatch.leaseMs + dispatch.graceMs;
+  }
+
+  /** @throws INVALID_CONFIGURATION when there is no handler: a host should know before tenants are chosen */
+  assertHandlers(): void {
+    if (this.#options.handlers.size > 0) return;
+    throw new MultiOutboxError(
+      'INVALID_CONFIGURATION',
+      'No handler is given: pass handlers to createMultiOutbox, or nothing can be dispatched.',
+    );
+  }
+
+  /** Makes tenants due now (F7). @throws UNKNOWN_TENANT, TENANT_NOT_ACTIVE */
+  async wake(tenantIds: readonly string[]): Promise<void> {
+    const woken = await this.#wakeActive(tenantIds);
+    const missing = tenantIds.find((id) => !woken.has(id));
+    if (missing !== undefined) throw tenantNotActive(await this.tenants.get(missing));
+  }
+
+  /** Makes a tenant due now if that can be done: for work that is stored and must not be reported as failed (F7). */
+  async tryWake(tenantId: string): Promise<void> {
+    try {
+      await this.#wakeActive([tenantId]);
+    } catch (error) {
+      this.#options.logger.warn('The tenant could not be woken; its messages wait until it is due.', {
+        tenantId,
+        error: describeError(error),
+      });
+    }
+  }
+
+  async #wakeActive(tenantIds: readonly string[]): Promise<ReadonlySet<string>> {
+    const { registry } = await this.handle.ready();
+    const woken = new Set(await registry.wake(tenantIds));
+    recordWakes(woken);
+    return woken;
+  }
+
+  /** Lends a tenant's database. @throws UNKNOWN_TENANT; TENANT_NOT_ACTIVE for a retired tenant */
+  async useTenant<T>(tenantId: string, action: (database: TenantDatabase) => Promise<T>): Promise<T> {
+    const { directory, databases } = await this.handle.ready();
+    const tenant = await directory.get(tenantId);
+    if (tenant.status === 'retired') throw tenantNotActive(tenant);
+    return databases.use(tenant, action);
+  }
+
+  async migrate(options: MigrateOptions): Promise<TenantMigration[]> {
+    const { engine, registry, sync } = await this.handle.open();
+    return migrateFleet(engine, registry, options, async () => sync?.now());
+  }
+
+  async examine(options: ExamineOptions): Promise<Diagnosis[]> {
+    const { engine, registry, sync } = await this.handle.open();
+    // Databases that can be reached are examined, whether or not the directory can be read.
+    await sync?.ready().catch(() => {});
+    return examineFleet(engine, registry, options);
+  }
+}
+
+function checkedCapacity(capacity: number): number {
+  if (Number.isSafeInteger(capacity) && capacity >= 1) return capacity;
+  throw new MultiOutboxError(
+    'INVALID_ARGUMENT',
+    `A plan's capacity must be a whole number from 1, got ${String(capacity)}.`,
+  );
+}

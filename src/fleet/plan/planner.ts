@@ -1,0 +1,138 @@
+import type { BeginPlanResult, PlanCandidate, Registry } from '../../engine/registry.ts';
+import { errorText, MultiOutboxError } from '../../errors.ts';
+import type { Settings } from '../../settings.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { recordDueAges } from '../../telemetry/metrics.ts';
+import { publishPoint } from '../../telemetry/points.ts';
+import { traceHeaders } from '../../telemetry/trace-headers.ts';
+import type { DispatchReason, DispatchRequest } from '../dispatch-request.ts';
+import type { PlanReport } from './plan-report.ts';
+import type { Strategy } from './strategy.ts';
+
+export interface PlannerOptions {
+  readonly registry: Registry;
+  readonly strategy: Strategy;
+  readonly owner: string;
+  readonly plan: Settings['plan'];
+  readonly redispatchMs: number;
+  readonly logger: Logger;
+  /** Told of every tenant read, so that its run need not read it again. */
+  readonly onTenant: (tenant: PlanCandidate['tenant']) => void;
+}
+
+/**
+ * One plan (F3): takes the plan lease, reads the due tenants, lets the strategy choose, commits the choice and
+ * returns one dispatch request for each tenant won. Two calls to the registry; one when nothing is due.
+ */
+export async function makePlan(options: PlannerOptions, capacity: number): Promise<PlanReport> {
+  const { registry, strategy, owner, plan, redispatchMs, logger } = options;
+  const begun = await registry.beginPlan({
+    owner,
+    leaseMs: plan.leaseMs,
+    limit: strategy.order ? capacity : plan.candidates,
+    ...(strategy.order && { order: strategy.order }),
+  });
+  publishPoint('plan:begun', null);
+  if (begun.status === 'held') {
+    logger.debug('Another planner holds the plan lease.', {
+      owner: begun.owner,
+      expiresInMs: begun.expiresInMs,
+    });
+    return { ...emptyPlan, status: 'held' };
+  }
+  const { sinceMs, unfinished } = begun.previous;
+  const late = sinceMs !== null && sinceMs > 2 * plan.intervalMs;
+  if (unfinished)
+    logger.warn('The plan before this one did not finish; its tenants are planned again.', { sinceMs });
+  const previous = { sinceLastPlanMs: sinceMs, late, unfinished };
+  recordDueAges(begun.status === 'idle' ? [] : begun.candidates);
+  if (begun.status === 'idle') {
+    return { ...emptyPlan, ...previous, oldestDueMs: 0, nextDueInMs: begun.nextDueInMs };
+  }
+  const { candidates, lease, due } = begun;
+  for (const { tenant } of candidates) options.onTenant(tenant);
+  const chosen = await choice(options, begun, capacity);
+  const won = new Set(
+    await registry.commitPlan({
+      lease,
+      redispatchMs,
+      choices: chosen.map(({ tenant, planVersion }) => ({ tenantId: tenant.id, planVersion })),
+    }),
+  );
+  publishPoint('plan:committed', null);
+  const plannedUtc = new Date().toISOString();
+  const { traceparent } = traceHeaders();
+  const requests = chosen
+    .filter(({ tenant }) => won.has(tenant.id))
+    .map((candidate) => request(candidate, plannedUtc, traceparent));
+  return {
+    ...previous,
+    status: 'planned',
+    requests,
+    due,
+    oldestDueMs: candidates[0]?.overdueMs ?? 0,
+    conflicts: chosen.length - requests.length,
+    more: chosen.length < due,
+    nextDueInMs: null,
+  };
+}
+
+const emptyPlan: PlanReport = {
+  status: 'idle',
+  requests: [],
+  due: 0,
+  oldestDueMs: null,
+  conflicts: 0,
+  more: false,
+  sinceLastPlanMs: null,
+  late: false,
+  unfinished: false,
+  nextDueInMs: null,
+};
+
+/**
+ * The strategy may be a user's: whatever it returns or does to its list, a tenant is chosen once and the capacity is
+ * kept. When it throws, the plan lease is given back before the error goes on.
+ */
+async function choice(
+  { registry, strategy, redispatchMs }: PlannerOptions,
+  { lease, candidates }: Extract<BeginPlanResult, { status: 'due' }>,
+  capacity: number,
+): Promise<PlanCandidate[]> {
+  const known = new Set(candidates);
+  const chosen = new Set<PlanCandidate>();
+  try {
+    for (const candidate of strategy.choose([...candidates], capacity, lease.fence)) {
+      if (chosen.size >= capacity) break;
+      if (known.has(candidate)) chosen.add(candidate);
+    }
+  } catch (error) {
+    await registry.commitPlan({ lease, redispatchMs, choices: [] }).catch(() => {});
+    throw new MultiOutboxError(
+      'INVALID_CONFIGURATION',
+      `The strategy '${strategy.name}' failed: ${errorText(error)}. No tenant was planned; correct the strategy.`,
+      { cause: error },
+    );
+  }
+  return [...chosen];
+}
+
+function request(
+  { tenant, woken }: PlanCandidate,
+  plannedUtc: string,
+  traceparent: string | undefined,
+): DispatchRequest {
+  const { idleStreak, failureStreak, backlog } = tenant.schedule;
+  const reason: DispatchReason = woken ? 'wake' : backlog ? 'backlog' : 'due';
+  const lastRunUtc = tenant.schedule.lastRunUtc?.toISOString() ?? null;
+  return {
+    version: 1,
+    tenantId: tenant.id,
+    reason,
+    plannedUtc,
+    idleStreak,
+    failureStreak,
+    lastRunUtc,
+    ...(traceparent !== undefined && { traceparent }),
+  };
+}

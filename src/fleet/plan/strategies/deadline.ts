@@ -1,0 +1,14 @@
+import type { Strategy } from '../strategy.ts';
+import { type Fairness, withFairSlots } from './fair-slots.ts';
+
+/**
+ * Whose SLA runs out first (earliest deadline first); tenants without an SLA come after all that have one. A tenant
+ * that stays due is chosen within `fairEvery` × ⌈due tenants ÷ capacity⌉ plans.
+ */
+export function deadline({ fairEvery }: Fairness): Strategy {
+  return withFairSlots('deadline', {
+    order: 'deadline',
+    rank: ({ tenant, overdueMs }) => (tenant.slaSeconds ?? Number.POSITIVE_INFINITY) * 1_000 - overdueMs,
+    fairEvery,
+  });
+}

@@ -1,0 +1,19 @@
+/** The built-in strategies by the names that the settings know them by. */
+import type { Settings } from '../../../settings.ts';
+import type { Strategy } from '../strategy.ts';
+import { deadline } from './deadline.ts';
+import { drainFirst } from './drain-first.ts';
+import type { Fairness } from './fair-slots.ts';
+import { priority } from './priority.ts';
+import { roundRobin } from './round-robin.ts';
+import { weighted } from './weighted.ts';
+
+type StrategyName = Settings['plan']['strategy'];
+
+export const strategies: Readonly<Record<StrategyName, (fairness: Fairness) => Strategy>> = {
+  'round-robin': roundRobin,
+  'drain-first': drainFirst,
+  priority,
+  deadline,
+  weighted,
+};

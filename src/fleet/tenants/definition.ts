@@ -1,0 +1,131 @@
+import * as v from 'valibot';
+import type { TenantAuth, TenantDefinition, TenantOverrides, TenantRecord } from '../../engine/registry.ts';
+import { MultiOutboxError } from '../../errors.ts';
+import { parseDuration } from '../../settings.ts';
+
+/** A tenant as a user gives it: the id is needed, the rest has defaults. */
+export interface TenantInput {
+  readonly id: string;
+  readonly server?: string;
+  /**
+   * When absent, the id; for embedded databases a file, relative to the registry's folder: `tenants/<id>.db`. With a
+   * server, or an app setting that names one, a tenant's database is not embedded.
+   */
+  readonly database?: string;
+  readonly auth?: TenantAuth;
+  readonly schema?: string;
+  readonly priority?: number;
+  readonly weight?: number;
+  readonly slaSeconds?: number | null;
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly overrides?: Omit<TenantOverrides, 'idleCeilingMs'> & { readonly idleCeilingMs?: number | string };
+}
+
+export const tenantIdPattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+// Messages of our own throughout: the validator's quote what was given, which may be a secret in the wrong place.
+const whole = (min: number, max: number) => {
+  const problem = `must be a whole number from ${min} to ${max}`;
+  return v.pipe(v.number(problem), v.integer(problem), v.minValue(min, problem), v.maxValue(max, problem));
+};
+const identifier = (problem: string) =>
+  v.pipe(v.string(problem), v.regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, problem));
+const fields = (issue: { readonly expected: string | null }) => {
+  if (issue.expected === 'never') return 'is not known';
+  return issue.expected === 'Object' ? 'must be an object' : 'is missing';
+};
+const line = (max: number) =>
+  v.pipe(
+    v.string('must be text'),
+    v.maxLength(max, `must have at most ${max} characters`),
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing control characters is the point
+    v.regex(/^[^\u0000-\u001f\u007f]*$/, 'must not contain control characters'),
+  );
+
+const idProblem =
+  "must be 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit (lower case only)";
+const longestCeilingMs = 365 * 86_400_000;
+const weightProblem = 'must be a number from 0.001 to 1000';
+const ceilingProblem = "must be a duration from 1ms to 365d, such as 5m, or 'never'";
+
+const tenantSchema = v.strictObject(
+  {
+    id: v.pipe(v.string(idProblem), v.regex(tenantIdPattern, idProblem)),
+    server: v.optional(line(256), ''),
+    database: v.optional(v.pipe(line(1_000), v.minLength(1, 'must not be empty'))),
+    auth: v.optional(
+      v.variant(
+        'kind',
+        [
+          v.strictObject({ kind: v.literal('managed-identity') }, fields),
+          v.strictObject(
+            { kind: v.literal('setting'), name: identifier('must be the name of an app setting') },
+            fields,
+          ),
+        ],
+        "must be {kind: 'managed-identity'} or {kind: 'setting', name}",
+      ),
+      { kind: 'managed-identity' },
+    ),
+    schema: v.optional(identifier('must be an identifier: letters, digits and _'), 'messaging'),
+    priority: v.optional(whole(-1_000, 1_000), 0),
+    weight: v.optional(
+      v.pipe(v.number(weightProblem), v.minValue(0.001, weightProblem), v.maxValue(1_000, weightProblem)),
+      1,
+    ),
+    slaSeconds: v.optional(v.nullable(whole(1, 31_536_000)), null),
+    tags: v.optional(
+      v.record(v.pipe(line(64), v.minLength(1, 'must have a name')), line(256), 'must be an object'),
+      {},
+    ),
+    overrides: v.optional(
+      v.strictObject(
+        {
+          batchSize: v.optional(whole(1, 5_000)),
+          concurrency: v.optional(whole(1, 1_000)),
+          idleCeilingMs: v.optional(
+            v.union(
+              [
+                v.literal('never'),
+                v.pipe(
+                  v.union([v.number(), v.string()]),
+                  v.transform((input) => parseDuration(input) ?? Number.NaN),
+                  v.check((value) => value >= 1 && value <= longestCeilingMs, ceilingProblem),
+                ),
+              ],
+              ceilingProblem,
+            ),
+          ),
+        },
+        fields,
+      ),
+      {},
+    ),
+  },
+  fields,
+);
+
+/** Checks a tenant and fills in its defaults. @throws MultiOutboxError INVALID_TENANT */
+export function tenantDefinition(input: TenantInput, { embedded = true } = {}): TenantDefinition {
+  const result = v.safeParse(tenantSchema, input);
+  if (!result.success) {
+    const issue = result.issues[0];
+    const field = issue.path?.map((item) => String(item.key)).join('.') ?? 'the definition';
+    const id: unknown = input?.id;
+    const name = typeof id === 'string' ? `Tenant '${id}'` : 'The tenant';
+    throw new MultiOutboxError('INVALID_TENANT', `${name} cannot be taken: ${field} ${issue.message}.`);
+  }
+  const { database, ...rest } = result.output;
+  const isFile = embedded && !isOnServer(rest);
+  return { ...rest, database: database ?? (isFile ? `tenants/${rest.id}.db` : rest.id) };
+}
+
+/** An embedded database has neither a server nor a login. */
+export function isOnServer({ server, auth }: Pick<TenantDefinition, 'server' | 'auth'>): boolean {
+  return server !== '' || auth.kind === 'setting';
+}
+
+/** A registered tenant as people define it. */
+export function definitionOf(tenant: TenantRecord): TenantDefinition {
+  const { id, server, database, auth, schema, priority, weight, slaSeconds, tags, overrides } = tenant;
+  return { id, server, database, auth, schema, priority, weight, slaSeconds, tags, overrides };
+}

@@ -1,0 +1,119 @@
+import type { Engine, TenantAddress, TenantDatabase } from '../../engine/engine.ts';
+import { MultiOutboxError } from '../../errors.ts';
+import type { Settings } from '../../settings.ts';
+
+interface Opened {
+  readonly address: string;
+  readonly database: TenantDatabase;
+  users: number;
+  usedAt: number;
+  /** Fired when the tenant is served from it no more: it is closed as soon as nobody uses it. */
+  readonly retired: AbortController;
+}
+
+/**
+ * The tenant databases this process has open (F8): opened when first used, closed when idle, and the least recently
+ * used closed first once there are too many. One that is in use is never closed, so more than the cap are open
+ * while more than the cap are used at once.
+ */
+export class OpenDatabases {
+  readonly #engine: Engine;
+  readonly #settings: Settings['databases'];
+  /** In order of use, the least recent first. */
+  readonly #open = new Map<string, Opened>();
+  #sweep: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(engine: Engine, settings: Settings['databases']) {
+    this.#engine = engine;
+    this.#settings = settings;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Lends the tenant's database to the action. The signal fires when the tenant is changed, paused or retired. */
+  async use<T>(
+    tenant: TenantAddress,
+    action: (database: TenantDatabase, changed: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    if (this.#closed)
+      throw new MultiOutboxError('CLOSED', 'This multi-outbox is closed.', { tenantId: tenant.id });
+    const opened = this.#take(tenant);
+    opened.users++;
+    this.#trim(this.#settings.maxOpen);
+    try {
+      return await action(opened.database, opened.retired.signal);
+    } finally {
+      opened.users--;
+      opened.usedAt = performance.now();
+      if (opened.retired.signal.aborted && opened.users === 0) await closeQuietly(opened.database);
+      else this.#trim(this.#settings.maxOpen);
+    }
+  }
+
+  /** The tenant has moved, or is served no more: its connections are closed once they are free. */
+  async retire(tenantId: string): Promise<void> {
+    const opened = this.#open.get(tenantId);
+    if (opened === undefined) return;
+    this.#open.delete(tenantId);
+    opened.retired.abort();
+    if (opened.users === 0) await closeQuietly(opened.database);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#sweep);
+    const all = [...this.#open.values()];
+    this.#open.clear();
+    await Promise.all(all.map(({ database }) => closeQuietly(database)));
+  }
+
+  #take(tenant: TenantAddress): Opened {
+    const { id, server, database, auth, schema } = tenant;
+    const address = JSON.stringify([server, database, auth, schema]);
+    let opened = this.#open.get(id);
+    if (opened && opened.address !== address) {
+      void this.retire(id);
+      opened = undefined;
+    }
+    opened ??= {
+      address,
+      database: this.#engine.openTenant(tenant),
+      users: 0,
+      usedAt: 0,
+      retired: new AbortController(),
+    };
+    this.#open.delete(id);
+    this.#open.set(id, opened);
+    this.#sweep ??= setInterval(
+      () => this.#closeIdle(),
+      Math.min(this.#settings.idleCloseMs, 2 ** 31 - 1),
+    ).unref();
+    return opened;
+  }
+
+  #trim(max: number): void {
+    for (const [id, { users }] of this.#open) {
+      if (this.#open.size <= max) return;
+      if (users === 0) void this.retire(id);
+    }
+  }
+
+  #closeIdle(): void {
+    const idleSince = performance.now() - this.#settings.idleCloseMs;
+    for (const [id, { users, usedAt }] of this.#open) {
+      if (users === 0 && usedAt <= idleSince) void this.retire(id);
+    }
+  }
+}
+
+/** A database that cannot be closed is given up all the same, and is no reason to fail what was done with it. */
+async function closeQuietly(database: TenantDatabase): Promise<void> {
+  try {
+    await database.close();
+  } catch {
+    // Nothing more can be done about it here; the next opening makes connections of its own.
+  }
+}

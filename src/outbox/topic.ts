@@ -1,0 +1,67 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import {
+  defineHandler,
+  defineInboxHandler,
+  type Handler,
+  type HandlerContext,
+  type HandlerDefinition,
+  type InboxHandlerDefinition,
+  type Message,
+} from '../queue/handler.ts';
+import type { OutboxMessage } from './outbox.ts';
+
+/**
+ * A topic that is declared once and types both ends: what producers enqueue, and what handlers get.
+ * `Payload` is what goes in; `Data`, what a handler reads, is the schema's output where there is a schema.
+ */
+export interface Topic<Payload, Data = Payload> {
+  /** As messages and handlers name it. */
+  readonly topic: string;
+  /** Checks payloads when they are dispatched; absent: a handler trusts its producers. */
+  readonly schema: StandardSchemaV1<Payload, Data> | undefined;
+  /** A message of this topic, for `enqueue`. */
+  message(
+    payload: Payload,
+    fields?: Omit<OutboxMessage, 'topic' | 'payload'>,
+  ): OutboxMessage & { readonly payload: Payload };
+  /** The handler of this topic's outbox messages. @throws MultiOutboxError INVALID_ARGUMENT */
+  handler(definition: TopicHandler<Data, HandlerDefinition>): Handler;
+  /** As `handler`, for messages that come through the inbox. @throws MultiOutboxError INVALID_ARGUMENT */
+  inboxHandler(definition: TopicHandler<Data, InboxHandlerDefinition>): Handler;
+}
+
+type TopicHandler<Data, Definition extends HandlerDefinition> = Omit<
+  Definition,
+  'topic' | 'schema' | 'handle'
+> & {
+  handle(message: Message<Data>, context: HandlerContext): unknown;
+};
+
+/**
+ * Declares a topic by the type of its payloads, `defineTopic<EmailPayload>('email.send')`, or by a Standard Schema
+ * validator, `defineTopic('email.send', emailPayload)`, which also checks them.
+ */
+export function defineTopic<Payload>(topic: string): Topic<Payload>;
+export function defineTopic<Schema extends StandardSchemaV1>(
+  topic: string,
+  schema: Schema,
+): Topic<StandardSchemaV1.InferInput<Schema>, StandardSchemaV1.InferOutput<Schema>>;
+export function defineTopic<Payload, Data>(
+  topic: string,
+  schema?: StandardSchemaV1<Payload, Data>,
+): Topic<Payload, Data> {
+  const declared = <Definition extends TopicHandler<Data, HandlerDefinition>>(definition: Definition) => ({
+    ...definition,
+    // Of a class's instance it is not copied with the rest.
+    handle: definition.handle?.bind(definition),
+    topic,
+    ...(schema && { schema }),
+  });
+  return {
+    topic,
+    schema,
+    message: (payload, fields = {}) => ({ ...fields, topic, payload }),
+    handler: (definition) => defineHandler(declared(definition) as HandlerDefinition),
+    inboxHandler: (definition) => defineInboxHandler(declared(definition) as InboxHandlerDefinition),
+  };
+}

@@ -1,0 +1,40 @@
+import { MultiOutboxError } from '../errors.ts';
+import { parseDuration } from '../settings.ts';
+
+/** The clock of the databases of a test outbox: it stands still until it is moved. Timeouts of handlers are real time. */
+export interface TestClock {
+  now(): Date;
+  /** Moves it on by milliseconds, or by text such as '5m'. @throws MultiOutboxError INVALID_ARGUMENT */
+  advance(by: number | string): void;
+  /** Sets it, back as well. @throws MultiOutboxError INVALID_ARGUMENT */
+  set(to: Date | number | string): void;
+}
+
+export function createClock(start: Date | number | string = Date.now()): TestClock {
+  let nowMs = timeOf(start);
+  return {
+    now: () => new Date(nowMs),
+    advance(by) {
+      const ms = parseDuration(by);
+      if (ms === null) {
+        throw new MultiOutboxError(
+          'INVALID_ARGUMENT',
+          `The clock cannot be advanced by ${JSON.stringify(by)}; give milliseconds or text such as '5m', or use set.`,
+        );
+      }
+      nowMs += ms;
+    },
+    set(to) {
+      nowMs = timeOf(to);
+    },
+  };
+}
+
+function timeOf(to: Date | number | string): number {
+  const ms = new Date(to).getTime();
+  if (!Number.isNaN(ms)) return ms;
+  throw new MultiOutboxError(
+    'INVALID_ARGUMENT',
+    `The clock cannot be set to ${JSON.stringify(to)}; give a Date, milliseconds since 1970, or text such as '2026-01-31T12:00:00Z'.`,
+  );
+}

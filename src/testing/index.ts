@@ -1,0 +1,40 @@
+/** `multi-outbox/testing`: an outbox for tests of one's own, with a clock that can be set. */
+
+import type { Handler } from '../queue/handler.ts';
+import type { HandlerOutcome, RunHandlerOptions } from './run-handler.ts';
+import { createTestOutbox, type TestOutboxOptions } from './test-outbox.ts';
+
+export type { TestClock } from './clock.ts';
+export type { HandlerOutcome, RunHandlerOptions } from './run-handler.ts';
+export type { EnqueuedFilter, TestMessage } from './stored.ts';
+export { createTestOutbox, type Drained, type TestOutbox, type TestOutboxOptions } from './test-outbox.ts';
+
+/**
+ * Runs one handler for one message in a test outbox of its own, which is gone afterwards. For a handler that uses tables
+ * of yours, or to see what it enqueued: `TestOutbox.runHandler`.
+ * @throws as `createTestOutbox` and `TestOutbox.runHandler`
+ */
+export async function runHandler(
+  handler: Handler,
+  payload: unknown,
+  options: RunHandlerOptions & Omit<TestOutboxOptions, 'handlers' | 'strategy'> = {},
+): Promise<HandlerOutcome> {
+  const {
+    tenantId,
+    attempt,
+    messageId,
+    headers,
+    correlationId,
+    orderingKey,
+    source,
+    sourceMessageId,
+    signal,
+    ...rest
+  } = options;
+  const outbox = await createTestOutbox(rest);
+  try {
+    return await outbox.runHandler(handler, payload, options);
+  } finally {
+    await outbox.close();
+  }
+}

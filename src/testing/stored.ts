@@ -1,0 +1,50 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { allMessages } from '../engine/sqlite/index.ts';
+import { type MessageRecord, MessageStatus, type QueueName } from '../engine/work-queue.ts';
+
+/** A stored message, as `enqueued` shows it. */
+export interface TestMessage extends Omit<MessageRecord, 'status'> {
+  readonly status: 'ready' | 'claimed' | 'done' | 'dead';
+  /** The parsed payload; the text itself when it is not JSON. */
+  readonly data: unknown;
+}
+
+/** Which messages are meant: all that match every condition given. */
+export interface EnqueuedFilter {
+  /** The first tenant when absent. */
+  readonly tenantId?: string;
+  /** 'outbox' when absent. */
+  readonly queue?: QueueName;
+  /** Compared case-insensitively. */
+  readonly topic?: string;
+  readonly status?: TestMessage['status'];
+}
+
+export function storedMessages(
+  database: DatabaseSync,
+  { queue = 'outbox', topic, status }: EnqueuedFilter,
+): TestMessage[] {
+  return allMessages(database, queue)
+    .map((record) => ({ ...record, status: statusOf(record), data: dataOf(record) }))
+    .filter((message) => topic === undefined || message.topic.toLowerCase() === topic.toLowerCase())
+    .filter((message) => status === undefined || message.status === status);
+}
+
+const statuses = {
+  [MessageStatus.Ready]: 'ready',
+  [MessageStatus.Claimed]: 'claimed',
+  [MessageStatus.Done]: 'done',
+  [MessageStatus.Dead]: 'dead',
+} as const;
+
+function statusOf({ status }: MessageRecord): TestMessage['status'] {
+  return statuses[status];
+}
+
+function dataOf({ payload }: MessageRecord): unknown {
+  try {
+    return JSON.parse(payload);
+  } catch {
+    return payload;
+  }
+}

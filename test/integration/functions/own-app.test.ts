@@ -1,0 +1,84 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Azurite } from '../../support/azurite.ts';
+import { FunctionsApp, type Instance } from '../../support/functions-app.ts';
+import { until } from '../../support/until.ts';
+
+const hostFolder = path.resolve(__dirname, '../../support/functions-host');
+const folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-function-app-'));
+let azurite: Azurite;
+beforeAll(async () => {
+  const entry = path.join(hostFolder, 'own-app.ts');
+  execFileSync(process.execPath, [path.join(hostFolder, 'bundle.mjs'), folder, '', entry]);
+  azurite = await Azurite.start();
+});
+afterAll(async () => {
+  await azurite?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+const app = new FunctionsApp(() => azurite);
+
+const effectsFile = () => app.place.file('effects');
+/** Whole lines. */
+const effects = () =>
+  existsSync(effectsFile()) ? readFileSync(effectsFile(), 'utf8').split('\n').slice(0, -1) : [];
+
+/** An instance whose directory lists these tenants, with databases that are made. */
+async function start(...ids: string[]): Promise<Instance> {
+  await app.tenants(...ids);
+  const list = app.place.file('customers.json');
+  writeFileSync(list, JSON.stringify(ids.map((id) => ({ id }))));
+  return app.start({ OWN_APP_EFFECTS: effectsFile(), OWN_APP_TENANTS: list }, { folder });
+}
+
+describe('an app of its own, made by registerFunctions', () => {
+  test('its handlers, its settings, and its strategy', async () => {
+    const instance = await start('birch', 'acme');
+    const plan = instance.functions.find(({ name }) => name === 'plan')!;
+    expect(plan.bindings[0]).toMatchObject({ schedule: '0 */3 * * * *' });
+    for (const id of ['birch', 'acme']) {
+      await app.library.outbox(id).enqueue({ topic: 'own.note', payload: 'hello' });
+    }
+    const { outputs } = await instance.tick();
+    expect(outputs.map(({ text }) => JSON.parse(text).tenantId)).toEqual(['acme']);
+    await until('acme is dispatched', () => effects().length > 0);
+    expect(effects()).toEqual(['acme hello in batches of 7']);
+    const { outputs: next } = await instance.tick();
+    expect(next.map(({ text }) => JSON.parse(text).tenantId)).toEqual(['birch']);
+  });
+
+  test('its source is received and dispatched; another is unknown', async () => {
+    const instance = await start('acme');
+    const send = (source: string, headers: Record<string, string>, body = 'hook-1') =>
+      instance.fetch(`receive/acme/${source}`, { method: 'POST', headers, body });
+    expect((await send('own', { 'x-own': 'yes' })).status).toBe(202);
+    expect((await send('own', {})).status).toBe(401);
+    expect((await send('other', { 'x-own': 'yes' })).status).toBe(404);
+    expect((await send('own', { 'x-own': 'yes' }, 'x'.repeat(2_001))).status).toBe(413);
+    await instance.tick();
+    await until('it is dispatched', () => effects().length > 0);
+    expect(effects()).toEqual(['acme hook-1 from own']);
+  });
+
+  test('its directory: who is listed no more is retired', async () => {
+    const instance = await start('acme', 'birch');
+    await instance.tick();
+    expect((await app.library.tenants.get('acme')).tags).toEqual({ directory: 'customers' });
+    writeFileSync(app.place.file('customers.json'), '[{"id":"birch"}]');
+    const later = await app.start(
+      { OWN_APP_EFFECTS: effectsFile(), OWN_APP_TENANTS: app.place.file('customers.json') },
+      { folder },
+    );
+    await later.tick();
+    await until('acme is retired', async () => (await app.library.tenants.get('acme')).status === 'retired');
+    expect((await app.library.tenants.get('birch')).status).toBe('active');
+  });
+
+  test('a function of its own shares the multi-outbox', async () => {
+    const instance = await start('acme');
+    await app.library.outbox('acme').enqueue({ topic: 'own.note', payload: 'hello' });
+    expect(await (await instance.fetch('own/acme')).json()).toMatchObject({ ready: 1, done: 0 });
+  });
+});

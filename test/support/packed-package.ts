@@ -1,0 +1,66 @@
+/** The package as `npm pack` makes it from a fresh clone, made once and kept as long as nothing changes. */
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
+import path from 'node:path';
+
+const root = path.join(__dirname, '../..');
+const place = path.join(root, 'dist.packed');
+
+export interface PackedPackage {
+  readonly tarball: string;
+  /** Its content. Below this repository: what the package depends on is found in node_modules here. */
+  readonly folder: string;
+}
+
+/** Files that git has, or would have once they are added. */
+function sources(): string[] {
+  const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], {
+    cwd: root,
+  });
+  return listed
+    .toString()
+    .split('\0')
+    .filter((file) => file !== '' && existsSync(path.join(root, file)));
+}
+
+const isPacked = (file: string) => !/^(?:test|bench|infra|\.github|\.ci)\//.test(file);
+
+export function packedPackage(): PackedPackage {
+  const files = sources().filter(isPacked);
+  const changed = Math.max(...files.map((file) => statSync(path.join(root, file)).mtimeMs));
+  if (!existsSync(place) || statSync(place).mtimeMs < changed) pack(files);
+  const tarball = readdirSync(place).find((file) => file.endsWith('.tgz'))!;
+  return { tarball: path.join(place, tarball), folder: path.join(place, 'package') };
+}
+
+function pack(files: readonly string[]): void {
+  // Made aside and put in place at once: another worker of Jest may be at it as well.
+  const aside = `${place}.${process.pid}`;
+  const clone = path.join(aside, 'clone');
+  try {
+    for (const file of files) cpSync(path.join(root, file), path.join(clone, file));
+    symlinkSync(path.join(root, 'node_modules'), path.join(clone, 'node_modules'));
+    const made = path.join(aside, 'made');
+    mkdirSync(made);
+    execFileSync('npm', ['pack', '--silent', '--pack-destination', made], {
+      cwd: clone,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    execFileSync('tar', ['-xzf', readdirSync(made)[0]!], { cwd: made });
+    rmSync(place, { recursive: true, force: true });
+    renameSync(made, place);
+  } catch (error) {
+    if (!existsSync(place)) throw error;
+  } finally {
+    rmSync(aside, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,288 @@
+/**
+ * The least of a SQL Server on loopback: it takes any login, by password or by token, in plain text or encrypted, keeps
+ * what it is sent packet by packet, and answers procedure calls as a test says. It executes no SQL.
+ */
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { createSecureContext, TLSSocket } from 'node:tls';
+import tlsOptions from 'smtp-server/lib/tls-options.js';
+
+/** Types of messages (MS-TDS 2.2.3.1.1). */
+export const messageType = {
+  batch: 0x01,
+  procedure: 0x03,
+  answer: 0x04,
+  attention: 0x06,
+  token: 0x08,
+  transaction: 0x0e,
+  login: 0x10,
+  prelogin: 0x12,
+} as const;
+
+export interface TdsMessage {
+  readonly type: number;
+  readonly payload: Buffer;
+  /** Bytes of its packets, each with its header. */
+  readonly packets: readonly number[];
+  /** Connections are counted from 1. */
+  readonly connection: number;
+  /** To answer it otherwise than as a whole. */
+  readonly socket: Socket;
+}
+
+/** What the server says to a message; null: nothing, so that the caller waits on. Undefined: as it would by itself. */
+export type Answer = (message: TdsMessage) => Buffer | null | undefined;
+
+const headerBytes = 8;
+const descriptor = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
+
+const done = (status: number) => Buffer.from([0xfd, status, 0, ...Array(10).fill(0)]);
+
+/** Tokens to answer with; an answer ends with one of the first two. */
+export const tokens = {
+  done: done(0x00),
+  /** What a cancelled request ends with. */
+  cancelled: done(0x20),
+  begun: environmentChange(8, Buffer.concat([Buffer.from([8]), descriptor, Buffer.from([0])])),
+  committed: environmentChange(9, Buffer.concat([Buffer.from([0, 8]), descriptor])),
+  rolledBack: environmentChange(10, Buffer.concat([Buffer.from([0, 8]), descriptor])),
+  error(number: number, text: string): Buffer {
+    const words = Buffer.from(text, 'utf16le');
+    const body = Buffer.alloc(8);
+    body.writeInt32LE(number, 0);
+    body.writeUInt8(1, 4);
+    body.writeUInt8(16, 5);
+    body.writeUInt16LE(text.length, 6);
+    // No server's name, no procedure's, line 0.
+    const payload = Buffer.concat([body, words, Buffer.alloc(6)]);
+    return Buffer.concat([Buffer.from([0xaa]), lengthOf(payload), payload]);
+  },
+};
+
+/** A failed login or call. */
+export function failed(number: number, text: string): Buffer {
+  return Buffer.concat([tokens.error(number, text), done(0x02)]);
+}
+
+/** The name of the procedure that a message calls; null when it calls none. */
+export function procedureOf({ type, payload }: TdsMessage): string | null {
+  if (type !== messageType.procedure) return null;
+  const headers = payload.readUInt32LE(0);
+  const length = payload.readUInt16LE(headers) * 2;
+  return payload.toString('utf16le', headers + 2, headers + 2 + length);
+}
+
+export class TdsServer implements AsyncDisposable {
+  readonly port: number;
+  /** All that came, in order. */
+  readonly messages: TdsMessage[] = [];
+  /** Logins that were answered. */
+  logins = 0;
+  connections = 0;
+  readonly #sockets: ReadonlySet<Socket>;
+  readonly #stop: () => Promise<void>;
+
+  static async start(options: { answer?: Answer; encrypt?: boolean } = {}): Promise<TdsServer> {
+    const sockets = new Set<Socket>();
+    const listener = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => {}).on('close', () => sockets.delete(socket));
+      server.#serve(socket, options);
+    });
+    await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+    const server = new TdsServer((listener.address() as AddressInfo).port, sockets, async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => listener.close(resolve));
+    });
+    return server;
+  }
+
+  private constructor(port: number, sockets: ReadonlySet<Socket>, stop: () => Promise<void>) {
+    this.port = port;
+    this.#sockets = sockets;
+    this.#stop = stop;
+  }
+
+  /** Connections that are open. */
+  get open(): number {
+    return this.#sockets.size;
+  }
+
+  /** The procedures called, in order. */
+  get procedures(): string[] {
+    return this.messages.map(procedureOf).filter((name) => name !== null);
+  }
+
+  /** Ends every connection. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stop();
+  }
+
+  #serve(
+    socket: Socket,
+    { answer = () => undefined, encrypt = false }: { answer?: Answer; encrypt?: boolean },
+  ) {
+    const connection = ++this.connections;
+    let stream: Duplex = socket;
+    const read = new MessageReader((received) => {
+      const message = { ...received, connection, socket };
+      this.messages.push(message);
+      const given = answer(message);
+      if (given === null) return;
+      stream.write(framed(messageType.answer, given ?? this.#usual(message, encrypt)));
+      if (message.type === messageType.prelogin && encrypt) {
+        socket.removeAllListeners('data');
+        stream = encrypted(socket);
+        stream.on('data', (part) => read.push(part));
+      }
+    });
+    socket.on('data', (part) => read.push(part));
+  }
+
+  #usual({ type, payload }: TdsMessage, encrypt: boolean): Buffer {
+    switch (type) {
+      case messageType.prelogin:
+        // A version, and whether the connection is encrypted.
+        return Buffer.from(`00000b00060100110001ff0f0007d00000${encrypt ? '01' : '02'}`, 'hex');
+      case messageType.login: {
+        this.#packetSize = payload.readUInt32LE(8);
+        // Bit 4 of the last flags: extensions follow, of which the driver has one for the token.
+        const byToken =
+          (payload.readUInt8(27) & 0x10) !== 0 && payload.includes(Buffer.from([0x02, 2, 0, 0, 0]));
+        return byToken ? tokenWanted : this.#welcome();
+      }
+      case messageType.token:
+        return this.#welcome();
+      case messageType.transaction: {
+        const headers = payload.readUInt32LE(0);
+        const kind = payload.readUInt16LE(headers);
+        const change = { 5: tokens.begun, 7: tokens.committed, 8: tokens.rolledBack }[kind];
+        return Buffer.concat([change!, tokens.done]);
+      }
+      case messageType.attention:
+        return tokens.cancelled;
+      default:
+        return tokens.done;
+    }
+  }
+
+  #packetSize = 0;
+
+  #welcome(): Buffer {
+    this.logins++;
+    const [now, before] = [String(this.#packetSize), '4096'].map((text) =>
+      Buffer.concat([Buffer.from([text.length]), Buffer.from(text, 'utf16le')]),
+    );
+    return Buffer.concat([
+      environmentChange(4, Buffer.concat([now!, before!])),
+      // The login is taken, as TDS 7.4, by a program called 'SQL'.
+      Buffer.from('ad10000174000004', 'hex'),
+      Buffer.from([3]),
+      Buffer.from('SQL', 'utf16le'),
+      Buffer.from('0f0007d0', 'hex'),
+      tokens.done,
+    ]);
+  }
+}
+
+/** Puts packets together to messages. */
+class MessageReader {
+  readonly #onMessage: (message: Pick<TdsMessage, 'type' | 'payload' | 'packets'>) => void;
+  #received = Buffer.alloc(0);
+  #payload: Buffer[] = [];
+  #packets: number[] = [];
+
+  constructor(onMessage: (message: Pick<TdsMessage, 'type' | 'payload' | 'packets'>) => void) {
+    this.#onMessage = onMessage;
+  }
+
+  push(part: Buffer): void {
+    this.#received = Buffer.concat([this.#received, part]);
+    while (this.#received.length >= headerBytes && this.#received.length >= this.#received.readUInt16BE(2)) {
+      const size = this.#received.readUInt16BE(2);
+      const [type, status] = this.#received;
+      this.#payload.push(this.#received.subarray(headerBytes, size));
+      this.#packets.push(size);
+      this.#received = this.#received.subarray(size);
+      // Bit 0: the last packet of its message.
+      if ((status! & 1) === 0) continue;
+      const message = { type: type!, payload: Buffer.concat(this.#payload), packets: this.#packets };
+      this.#payload = [];
+      this.#packets = [];
+      this.#onMessage(message);
+    }
+  }
+}
+
+/** Where a token is to be had, and for what. */
+const tokenWanted = (() => {
+  const texts = ['https://database.windows.net', 'https://login.windows.net/tenant'].map((text) =>
+    Buffer.from(text, 'utf16le'),
+  );
+  const list = Buffer.alloc(4 + 2 * 9);
+  list.writeUInt32LE(2, 0);
+  let at = list.length;
+  for (const [index, text] of texts.entries()) {
+    // 2: the service's name; 1: the address of the token's service.
+    list.writeUInt8(2 - index, 4 + index * 9);
+    list.writeUInt32LE(text.length, 5 + index * 9);
+    list.writeUInt32LE(at, 9 + index * 9);
+    at += text.length;
+  }
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(at);
+  return Buffer.concat([Buffer.from([0xee]), length, list, ...texts, tokens.done]);
+})();
+
+function environmentChange(kind: number, body: Buffer): Buffer {
+  const payload = Buffer.concat([Buffer.from([kind]), body]);
+  return Buffer.concat([Buffer.from([0xe3]), lengthOf(payload), payload]);
+}
+
+function lengthOf(payload: Buffer): Buffer {
+  const length = Buffer.alloc(2);
+  length.writeUInt16LE(payload.length);
+  return length;
+}
+
+/** A packet; `isLast`: of its message. */
+export function framed(type: number, payload: Buffer, isLast = true): Buffer {
+  const header = Buffer.from([type, isLast ? 1 : 0, 0, 0, 0, 0, 1, 0]);
+  header.writeUInt16BE(headerBytes + payload.length, 2);
+  return Buffer.concat([header, payload]);
+}
+
+/** The server's end of TLS within TDS: its handshake travels in prelogin messages, what follows does not. */
+function encrypted(socket: Socket): Duplex {
+  let isShaking = true;
+  let flight: Buffer[] = [];
+  const handshake = new MessageReader(({ payload }) => wire.push(payload));
+  const wire = new Duplex({
+    read() {},
+    write(part: Buffer, _encoding, written) {
+      if (!isShaking) socket.write(part);
+      else if (flight.push(part) === 1) {
+        // The client takes one message for each of its own.
+        setImmediate(() => {
+          socket.write(framed(messageType.prelogin, Buffer.concat(flight)));
+          flight = [];
+        });
+      }
+      written();
+    },
+  });
+  socket.on('data', (part: Buffer) => {
+    if (part[0] !== messageType.prelogin) isShaking = false;
+    if (isShaking) handshake.push(part);
+    else wire.push(part);
+  });
+  socket.on('close', () => wire.push(null));
+  const { key, cert } = tlsOptions() as { key: string; cert: string };
+  const secure = new TLSSocket(wire, { isServer: true, secureContext: createSecureContext({ key, cert }) });
+  secure.on('error', () => socket.destroy());
+  return secure;
+}

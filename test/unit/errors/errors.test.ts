@@ -1,0 +1,25 @@
+import { type ErrorCode, isMultiOutboxError, MultiOutboxError } from '../../../src/errors.ts';
+
+/** The type checker holds these to the union; at run time they do nothing. */
+const onlyLeases = (code: 'LEASE_LOST' | 'ABORTED') => code;
+const anyCode = (code: ErrorCode) => code;
+
+test('errors are told apart by one code, by several, or by none', () => {
+  const error: unknown = new MultiOutboxError('LEASE_LOST', 'The lease is lost.');
+  expect(isMultiOutboxError(error)).toBe(true);
+  expect(isMultiOutboxError(error, 'LEASE_LOST')).toBe(true);
+  expect(isMultiOutboxError(error, 'ABORTED', 'LEASE_LOST')).toBe(true);
+  expect(isMultiOutboxError(error, 'ABORTED')).toBe(false);
+  expect(isMultiOutboxError(new Error('LEASE_LOST'), 'LEASE_LOST')).toBe(false);
+});
+
+test('the codes asked for narrow `code`', () => {
+  const error: unknown = new MultiOutboxError('ABORTED', 'Stopped.');
+  if (!isMultiOutboxError(error, 'LEASE_LOST', 'ABORTED')) throw error;
+  expect(onlyLeases(error.code)).toBe('ABORTED');
+  const other: unknown = error;
+  if (!isMultiOutboxError(other)) throw other;
+  // @ts-expect-error: without a code it may be any
+  onlyLeases(other.code);
+  expect(anyCode(other.code)).toBe('ABORTED');
+});

@@ -1,0 +1,122 @@
+import { isMultiOutboxError } from '../../../../src/errors.ts';
+import {
+  parseDispatchRequest,
+  parseWake,
+  tenantIdIn,
+} from '../../../../src/fleet/dispatch/request-format.ts';
+import { parseRequestPage, requestPages } from '../../../../src/fleet/dispatch/request-pages.ts';
+import type { DispatchRequest } from '../../../../src/fleet/dispatch-request.ts';
+
+const request: DispatchRequest = {
+  version: 1,
+  tenantId: 'acme',
+  reason: 'due',
+  plannedUtc: '2026-03-01T10:00:00.000Z',
+  idleStreak: 3,
+  failureStreak: 0,
+  lastRunUtc: '2026-03-01T09:59:00.000Z',
+};
+
+/** The message of the refusal. */
+function refusal(action: () => unknown): string {
+  try {
+    action();
+  } catch (error) {
+    if (isMultiOutboxError(error, 'INVALID_ARGUMENT')) return error.message;
+    throw error;
+  }
+  throw new Error('Nothing was refused.');
+}
+
+describe('dispatch requests through a queue', () => {
+  test('what a plan makes comes back as it was, as an object or as text', () => {
+    expect(parseDispatchRequest(request)).toEqual(request);
+    expect(parseDispatchRequest(JSON.stringify(request))).toEqual(request);
+    expect(parseDispatchRequest({ ...request, lastRunUtc: null }).lastRunUtc).toBeNull();
+  });
+
+  test('a request of the release before, which knew less, is taken', () => {
+    const { lastRunUtc, idleStreak, failureStreak, ...older } = request;
+    expect(parseDispatchRequest(older)).toEqual(older);
+  });
+
+  test('F7: a tenant alone is a wake', () => {
+    expect(parseDispatchRequest('{"tenantId":"acme"}')).toMatchObject({
+      version: 1,
+      tenantId: 'acme',
+      reason: 'wake',
+    });
+    expect(parseDispatchRequest({ tenantId: 'acme' })).not.toHaveProperty('lastRunUtc');
+  });
+
+  test.each<[string, unknown, string]>([
+    ['no JSON', 'hello secret', 'it is not JSON'],
+    ['no object', '"secret"', 'it has another form'],
+    ['nothing', undefined, 'it is not JSON'],
+    ['a number', 7, 'it has another form'],
+    ['another version', { ...request, version: 2 }, "'version' is missing or not as it should be"],
+    ['no version, and more than a tenant', { ...request, version: undefined }, "'version' is"],
+    ['a tenant that cannot be', { ...request, tenantId: 'No Such!' }, "'tenantId' is"],
+    ['a reason that cannot be', { ...request, reason: 'secret' }, "'reason' is"],
+    ['a time that is none', { ...request, plannedUtc: 'secret' }, "'plannedUtc' is"],
+    ['a streak below nothing', { ...request, idleStreak: -1 }, "'idleStreak' is"],
+  ])('%s is refused with what is wrong, without the content', (_name, input, problem) => {
+    const message = refusal(() => parseDispatchRequest(input));
+    expect(message).toContain(`This is no dispatch request: ${problem}`);
+    expect(message).not.toMatch(/secret|No Such/);
+  });
+
+  test('the tenant of an unreadable request is found where it names one', () => {
+    expect(tenantIdIn({ ...request, version: 99 })).toBe('acme');
+    expect(tenantIdIn('{"tenantId":"acme","version":"x"}')).toBe('acme');
+    for (const nobody of ['hello', '{"tenantId":7}', { tenantId: 'NO' }, null, undefined, [1]]) {
+      expect(tenantIdIn(nobody)).toBeNull();
+    }
+  });
+
+  test('F7: a wake is a tenant, as JSON or alone', () => {
+    expect(parseWake({ tenantId: 'acme' })).toBe('acme');
+    expect(parseWake('{"tenantId":"acme"}')).toBe('acme');
+    expect(parseWake(' acme\n')).toBe('acme');
+    for (const wrong of ['', 'No Such', 7, null, { tenantId: 'acme', more: 1 }]) {
+      expect(refusal(() => parseWake(wrong))).toContain('This is no wake: ');
+    }
+  });
+});
+
+describe('pages of dispatch requests', () => {
+  const many = (count: number, id: (index: number) => string) =>
+    Array.from({ length: count }, (_, index) => ({ ...request, tenantId: id(index) }));
+
+  test('every request comes back as it was, in order, at most a page size at once', () => {
+    const requests = many(450, (index) => `tenant-${index}`);
+    const pages = requestPages(requests, 200);
+    expect(pages.map((page) => page.requests.length)).toEqual([200, 200, 50]);
+    expect(pages.flatMap((page) => parseRequestPage(page))).toEqual(requests);
+    expect(parseRequestPage(JSON.stringify(pages[2]))).toEqual(requests.slice(400));
+    expect(requestPages([], 200)).toEqual([]);
+  });
+
+  test('no page is longer than a message of a storage queue may be, once it is base64', () => {
+    const requests = many(2_000, (index) => `${'x'.repeat(58)}${String(index).padStart(6, '0')}`);
+    const pages = requestPages(requests, 1_000);
+    const sizes = pages.map((page) => Buffer.from(JSON.stringify(page)).toString('base64').length);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(65_536);
+    // And hardly shorter: as few messages as can be.
+    expect(Math.max(...sizes)).toBeGreaterThan(65_000);
+    expect(pages.flatMap((page) => parseRequestPage(page))).toEqual(requests);
+  });
+
+  test.each<[string, unknown]>([
+    ['no JSON', 'hello'],
+    ['an empty page', { version: 1, plannedUtc: request.plannedUtc, requests: [] }],
+    [
+      'another version',
+      { version: 2, plannedUtc: request.plannedUtc, requests: [['acme', 'due', 0, 0, null]] },
+    ],
+    ['a row too short', { version: 1, plannedUtc: request.plannedUtc, requests: [['acme', 'due']] }],
+    ['a request', request],
+  ])('%s is refused', (_name, input) => {
+    expect(refusal(() => parseRequestPage(input))).toContain('This is no page of dispatch requests: ');
+  });
+});

@@ -1,0 +1,150 @@
+import type { Registry, TenantReport } from '../../../../src/engine/registry.ts';
+import { continuation } from '../../../../src/fleet/dispatch/continuation.ts';
+import { isStaleRequest } from '../../../../src/fleet/dispatch/stale-request.ts';
+import type { DispatchRequest } from '../../../../src/fleet/dispatch-request.ts';
+import { makePlan } from '../../../../src/fleet/plan/planner.ts';
+import { roundRobin } from '../../../../src/fleet/plan/strategies/round-robin.ts';
+import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
+import { noCounts } from '../../../../src/queue/tally.ts';
+import { loadSettings } from '../../../../src/settings.ts';
+import { type LogLine, recordingLogger } from '../../../support/recording-logger.ts';
+import { SqlitePlace } from '../../../support/sqlite-place.ts';
+import { until } from '../../../support/until.ts';
+
+const place = new SqlitePlace();
+const logger = recordingLogger();
+
+async function planned(): Promise<{ registry: Registry; request: DispatchRequest }> {
+  const registry = await place.registry();
+  await registry.add(tenantDefinition({ id: 'acme' }), 'key');
+  return { registry, request: await planAgain(registry) };
+}
+
+async function planAgain(registry: Registry): Promise<DispatchRequest> {
+  const { requests } = await makePlan(
+    {
+      registry,
+      strategy: roundRobin(),
+      owner: 'planner',
+      plan: loadSettings({}, {}).plan,
+      redispatchMs: 60_000,
+      logger,
+      onTenant() {},
+    },
+    10,
+  );
+  return requests[0]!;
+}
+
+/** The same request, on its way for long. */
+function old(request: DispatchRequest): DispatchRequest {
+  return { ...request, plannedUtc: new Date(Date.now() - 31_000).toISOString() };
+}
+
+function report(
+  registry: Registry,
+  schedule: Partial<TenantReport['schedule']> = { nextDueInMs: 60_000 },
+): Promise<void> {
+  return registry.report({
+    tenantId: 'acme',
+    outcome: 'dispatched',
+    counts: noCounts,
+    durationMs: 1,
+    backlog: false,
+    parkedTopics: [],
+    schedule: { mode: 'set', nextDueInMs: 60_000, idleStreak: 0, failureStreak: 0, ...schedule },
+  });
+}
+
+describe('stale requests', () => {
+  test('a request whose tenant has run and reported since it was planned is stale', async () => {
+    const { registry, request } = await planned();
+    expect(request.lastRunUtc).toBeNull();
+    expect(await isStaleRequest(old(request), registry, logger)).toBe(false);
+    await report(registry);
+    expect(await isStaleRequest(old(request), registry, logger)).toBe(true);
+  });
+
+  test('a run that was known when the request was planned does not make it stale, a later one does', async () => {
+    const { registry } = await planned();
+    await report(registry, { nextDueInMs: 0 });
+    const request = await planAgain(registry);
+    expect(request.lastRunUtc).toBe((await registry.get('acme'))!.schedule.lastRunUtc!.toISOString());
+    expect(await isStaleRequest(old(request), registry, logger)).toBe(false);
+    // A run reports later than the one before it: in another millisecond.
+    await until('a later run has made it stale', async () => {
+      await report(registry);
+      return isStaleRequest(old(request), registry, logger);
+    });
+  });
+
+  test('F7: nothing is stale while the tenant is due, by a wake for instance', async () => {
+    const { registry, request } = await planned();
+    await report(registry);
+    await registry.wake(['acme']);
+    expect(await isStaleRequest(old(request), registry, logger)).toBe(false);
+  });
+
+  test('Q2: nor when it is due soon: this host’s clock may be behind the registry’s', async () => {
+    const { registry, request } = await planned();
+    await report(registry, { nextDueInMs: 20_000 });
+    expect(await isStaleRequest(old(request), registry, logger)).toBe(false);
+  });
+
+  test('age alone makes nothing stale', async () => {
+    const { registry, request } = await planned();
+    const ancient = { ...request, plannedUtc: '2001-01-01T00:00:00.000Z' };
+    expect(await isStaleRequest(ancient, registry, logger)).toBe(false);
+  });
+
+  test('a young request, and one that does not say what run was known, cost the registry nothing', async () => {
+    const { registry, request } = await planned();
+    await report(registry);
+    const asked: string[] = [];
+    const watched = {
+      get(id: string) {
+        asked.push(id);
+        return registry.get(id);
+      },
+    } as Registry;
+    expect(await isStaleRequest(request, watched, logger)).toBe(false);
+    const { lastRunUtc, ...unknowing } = old(request);
+    expect(await isStaleRequest(unknowing, watched, logger)).toBe(false);
+    expect(asked).toEqual([]);
+    expect(await isStaleRequest(old(request), watched, logger)).toBe(true);
+    expect(asked).toEqual(['acme']);
+  });
+
+  test('when the registry does not answer the request is served', async () => {
+    const { registry, request } = await planned();
+    await report(registry);
+    await registry.close();
+    const lines: LogLine[] = [];
+    expect(await isStaleRequest(old(request), registry, recordingLogger(lines))).toBe(false);
+    expect(lines).toMatchObject([{ level: 'warn', fields: { error: { code: 'CLOSED' } } }]);
+  });
+});
+
+describe('the request that carries on', () => {
+  test('it knows the run it follows: only a later one overtakes it', async () => {
+    const { registry } = await planned();
+    await report(registry);
+    const request = await continuation(registry, 'acme', true);
+    expect(request).toMatchObject({ version: 1, tenantId: 'acme', reason: 'backlog' });
+    expect(request.lastRunUtc).toBe((await registry.get('acme'))!.schedule.lastRunUtc!.toISOString());
+    expect(await isStaleRequest(old(request), registry, logger)).toBe(false);
+    // A run reports later than the one before it: in another millisecond.
+    await until('a later run has made it stale', async () => {
+      await report(registry);
+      return isStaleRequest(old(request), registry, logger);
+    });
+  });
+
+  test('without a report, or an answer of the registry, it is never stale', async () => {
+    const { registry } = await planned();
+    await report(registry);
+    expect(await continuation(registry, 'acme', false)).not.toHaveProperty('lastRunUtc');
+    await registry.close();
+    expect(await continuation(registry, 'acme', true)).not.toHaveProperty('lastRunUtc');
+  });
+});

@@ -1,0 +1,78 @@
+import type { TenantReport } from '../../../../src/engine/registry.ts';
+import { worstTenants } from '../../../../src/fleet/operations/worst-tenants.ts';
+import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
+import { noCounts } from '../../../../src/queue/tally.ts';
+import { SqlitePlace } from '../../../support/sqlite-place.ts';
+import { until } from '../../../support/until.ts';
+
+const place = new SqlitePlace();
+
+type Trouble = Partial<Pick<TenantReport, 'backlog' | 'parkedTopics'>> & {
+  failureStreak?: number;
+  nextDueInMs?: number;
+};
+
+async function registryOf(tenants: Readonly<Record<string, Trouble>>) {
+  const registry = await place.registry();
+  for (const [id, trouble] of Object.entries(tenants)) {
+    const { backlog = false, parkedTopics = [], failureStreak = 0, nextDueInMs = 60_000 } = trouble;
+    await registry.add(tenantDefinition({ id }), `key-of-${id}`);
+    await registry.report({
+      tenantId: id,
+      outcome: 'idle',
+      counts: noCounts,
+      durationMs: 1,
+      backlog,
+      parkedTopics,
+      schedule: { mode: 'set', nextDueInMs, idleStreak: 0, failureStreak },
+    });
+  }
+  return registry;
+}
+
+describe('the worst tenants (F6)', () => {
+  test('failing ones first, the longest streak before others, then those with other trouble; the well are left out', async () => {
+    const registry = await registryOf({
+      a: {},
+      b: { failureStreak: 1 },
+      c: { failureStreak: 7 },
+      d: { backlog: true, nextDueInMs: 1_000 },
+      e: { parkedTopics: ['x'], nextDueInMs: 2_000 },
+    });
+    const { tenants, ...rest } = await worstTenants(registry, { limit: 10, examine: 100 });
+    expect(tenants.map(({ id }) => id)).toEqual(['c', 'b', 'd', 'e']);
+    expect(rest).toEqual({ examined: 5, complete: true });
+  });
+
+  test('a tenant that is overdue is among them', async () => {
+    const registry = await registryOf({ a: { nextDueInMs: 0 }, b: {} });
+    const tenants = await until('it has been due for a millisecond', async () => {
+      const worst = await worstTenants(registry, { limit: 10, examine: 100 });
+      return worst.tenants.length > 0 && worst.tenants;
+    });
+    expect(tenants.map(({ id }) => id)).toEqual(['a']);
+  });
+
+  test('no more are returned than asked for, nor looked at, and it says so', async () => {
+    const registry = await registryOf({
+      a: { failureStreak: 1 },
+      b: { failureStreak: 3 },
+      c: { failureStreak: 2 },
+      d: { failureStreak: 9 },
+    });
+    const first = await worstTenants(registry, { limit: 2, examine: 3 });
+    expect(first.tenants.map(({ id }) => id)).toEqual(['b', 'c']);
+    expect(first).toMatchObject({ examined: 3, complete: false });
+  });
+
+  test('paused and retired tenants are nobody’s trouble', async () => {
+    const registry = await registryOf({ a: { failureStreak: 1 }, b: { failureStreak: 1 } });
+    await registry.setStatus('a', 'paused');
+    await registry.setStatus('b', 'retired');
+    expect(await worstTenants(registry, { limit: 2, examine: 3 })).toEqual({
+      tenants: [],
+      examined: 0,
+      complete: true,
+    });
+  });
+});

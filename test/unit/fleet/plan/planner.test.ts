@@ -1,0 +1,190 @@
+import type { PlanCandidate, Registry } from '../../../../src/engine/registry.ts';
+import { makePlan } from '../../../../src/fleet/plan/planner.ts';
+import { roundRobin } from '../../../../src/fleet/plan/strategies/round-robin.ts';
+import type { Strategy } from '../../../../src/fleet/plan/strategy.ts';
+import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
+import { noCounts } from '../../../../src/queue/tally.ts';
+import { loadSettings } from '../../../../src/settings.ts';
+import { candidate } from '../../../support/candidate.ts';
+import { type LogLine, recordingLogger } from '../../../support/recording-logger.ts';
+import { SqlitePlace } from '../../../support/sqlite-place.ts';
+
+const place = new SqlitePlace();
+const { plan: settings } = loadSettings({}, {});
+
+async function registryWith(...ids: string[]): Promise<Registry> {
+  const registry = await place.registry();
+  for (const id of ids) await registry.add(tenantDefinition({ id }), `key-of-${id}`);
+  return registry;
+}
+
+interface PlanFields {
+  strategy?: Strategy;
+  owner?: string;
+  capacity?: number;
+  intervalMs?: number;
+  lines?: LogLine[];
+  learnt?: string[];
+}
+
+function plan(registry: Registry, fields: PlanFields = {}) {
+  const { strategy = roundRobin(), owner = 'planner-1', capacity = 100, lines = [], learnt = [] } = fields;
+  return makePlan(
+    {
+      registry,
+      strategy,
+      owner,
+      plan: { ...settings, intervalMs: fields.intervalMs ?? settings.intervalMs },
+      redispatchMs: 60_000,
+      logger: recordingLogger(lines),
+      onTenant: ({ id }) => learnt.push(id),
+    },
+    capacity,
+  );
+}
+
+/** A strategy that does what a test wants. */
+function choosing(choose: (candidates: readonly PlanCandidate[], capacity: number) => unknown): Strategy {
+  return { name: 'misbehaving', choose: choose as Strategy['choose'] };
+}
+
+describe('a plan (F3)', () => {
+  test('F3: every due tenant gets one dispatch request, and is not due again at once', async () => {
+    const registry = await registryWith('a', 'b');
+    const learnt: string[] = [];
+    const first = await plan(registry, { learnt });
+    expect(first).toMatchObject({ status: 'planned', due: 2, conflicts: 0, more: false, nextDueInMs: null });
+    expect(first.requests.map(({ tenantId }) => tenantId).sort()).toEqual(['a', 'b']);
+    expect(first.requests[0]).toMatchObject({ version: 1, reason: 'due', idleStreak: 0, failureStreak: 0 });
+    expect(new Date(first.requests[0]!.plannedUtc).toISOString()).toBe(first.requests[0]!.plannedUtc);
+    expect(learnt.sort()).toEqual(['a', 'b']);
+    const second = await plan(registry);
+    expect(second).toMatchObject({ status: 'idle', requests: [], due: 0 });
+    expect(second.nextDueInMs).toBeGreaterThan(0);
+  });
+
+  test('F3: the request says why: woken, backlog, or due; and carries the streaks', async () => {
+    const registry = await registryWith('a', 'b', 'c');
+    await plan(registry);
+    const report = (tenantId: string, backlog: boolean) =>
+      registry.report({
+        tenantId,
+        outcome: 'dispatched',
+        counts: noCounts,
+        durationMs: 1,
+        backlog,
+        parkedTopics: [],
+        schedule: { mode: 'set', nextDueInMs: 0, idleStreak: 3, failureStreak: 2 },
+      });
+    await report('a', false);
+    await report('b', true);
+    await registry.wake(['c']);
+    const { requests } = await plan(registry);
+    const byTenant = Object.fromEntries(requests.map((request) => [request.tenantId, request]));
+    expect(byTenant.a).toMatchObject({ reason: 'due', idleStreak: 3, failureStreak: 2 });
+    expect(byTenant.b).toMatchObject({ reason: 'backlog' });
+    expect(byTenant.c).toMatchObject({ reason: 'wake' });
+  });
+
+  test('F3: capacity cuts, and the report says that more are due', async () => {
+    const registry = await registryWith('a', 'b', 'c');
+    const first = await plan(registry, { capacity: 2 });
+    expect(first).toMatchObject({ due: 3, more: true });
+    expect(first.requests).toHaveLength(2);
+    const second = await plan(registry, { capacity: 2 });
+    expect(second).toMatchObject({ due: 1, more: false });
+    const served = [...first.requests, ...second.requests].map(({ tenantId }) => tenantId);
+    expect(served.sort()).toEqual(['a', 'b', 'c']);
+  });
+
+  test('F3: while another planner holds the plan lease, nothing is planned', async () => {
+    const registry = await registryWith('a');
+    await registry.beginPlan({ owner: 'planner-2', leaseMs: 60_000, limit: 10 });
+    expect(await plan(registry)).toMatchObject({ status: 'held', requests: [] });
+  });
+
+  test('F3: of two planners never both win a tenant', async () => {
+    const registry = await registryWith('a', 'b');
+    // The second planner comes in between the first one's reading and its commit, its lease having run out.
+    let second: Awaited<ReturnType<typeof plan>> | undefined;
+    const interrupted: Registry = Object.assign(Object.create(registry), {
+      beginPlan: (request: Parameters<Registry['beginPlan']>[0]) => registry.beginPlan(request),
+      async commitPlan(commit: Parameters<Registry['commitPlan']>[0]) {
+        await registry.leases.release(commit.lease);
+        second = await plan(registry, { owner: 'planner-2' });
+        return registry.commitPlan(commit);
+      },
+    });
+    const first = await plan(interrupted);
+    expect(second?.requests).toHaveLength(2);
+    expect(first).toMatchObject({ requests: [], conflicts: 2 });
+  });
+
+  test('F3: a late plan and one that never finished are noticed and reported', async () => {
+    const registry = await registryWith('a');
+    expect(await plan(registry)).toMatchObject({ sinceLastPlanMs: null, late: false, unfinished: false });
+    await registry.wake(['a']);
+    await registry.beginPlan({ owner: 'planner-1', leaseMs: 60_000, limit: 10 });
+    const lines: LogLine[] = [];
+    // The same owner again: it crashed, and has come back.
+    const next = await plan(registry, { lines, intervalMs: 1 });
+    expect(next).toMatchObject({ status: 'planned', unfinished: true });
+    expect(next.requests.map(({ tenantId }) => tenantId)).toEqual(['a']);
+    expect(lines.map(({ level }) => level)).toEqual(['warn']);
+    const long = await plan(registry, { intervalMs: Number.MAX_SAFE_INTEGER });
+    expect(long).toMatchObject({ late: false, unfinished: false });
+  });
+});
+
+describe("a user's strategy (F4)", () => {
+  test('F4: whatever it returns, a tenant is chosen once, only if due, and the capacity is kept', async () => {
+    const registry = await registryWith('a', 'b', 'c');
+    const greedy = choosing((given) => [candidate('stranger'), given[1], given[1], undefined, ...given]);
+    const { requests, due, more } = await plan(registry, { strategy: greedy, capacity: 2 });
+    expect(requests).toHaveLength(2);
+    expect(new Set(requests.map(({ tenantId }) => tenantId)).size).toBe(2);
+    expect(requests.some(({ tenantId }) => tenantId === 'stranger')).toBe(false);
+    expect({ due, more }).toEqual({ due: 3, more: true });
+  });
+
+  test('F4: copies of candidates are not candidates', async () => {
+    const registry = await registryWith('a');
+    const copying = choosing((given) => given.map((each) => ({ ...each })));
+    expect(await plan(registry, { strategy: copying })).toMatchObject({ requests: [], due: 1, more: true });
+  });
+
+  test('F4: one that empties the list it is given does not confuse the plan', async () => {
+    const registry = await registryWith('a', 'b');
+    const emptying = choosing((given) => (given as PlanCandidate[]).splice(0, 1));
+    expect(await plan(registry, { strategy: emptying })).toMatchObject({ due: 2, more: true });
+  });
+
+  test('F4: one that chooses nobody gives the plan lease back', async () => {
+    const registry = await registryWith('a');
+    expect(await plan(registry, { strategy: choosing(() => []) })).toMatchObject({ requests: [], due: 1 });
+    expect((await plan(registry, { owner: 'planner-2' })).requests).toHaveLength(1);
+  });
+
+  test.each([
+    [
+      'throws',
+      () => {
+        throw new Error('division by zero');
+      },
+      'division by zero',
+    ],
+    ['returns nothing', () => undefined, 'iterable'],
+    ['returns a promise', async (given: unknown) => given, 'iterable'],
+  ])(
+    'F4: one that %s fails the plan by its name, and gives the plan lease back',
+    async (_, choose, named) => {
+      const registry = await registryWith('a');
+      const failed = plan(registry, { strategy: choosing(choose) });
+      await expect(failed).rejects.toMatchObject({
+        code: 'INVALID_CONFIGURATION',
+        message: expect.stringMatching(new RegExp(`'misbehaving'.*${named}`)),
+      });
+      expect((await plan(registry, { owner: 'planner-2' })).requests).toHaveLength(1);
+    },
+  );
+});

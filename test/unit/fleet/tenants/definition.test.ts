@@ -1,0 +1,96 @@
+import { isMultiOutboxError } from '../../../../src/errors.ts';
+import { type TenantInput, tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
+
+function refusal(input: unknown): string {
+  try {
+    tenantDefinition(input as TenantInput);
+  } catch (error) {
+    if (isMultiOutboxError(error, 'INVALID_TENANT')) return error.message;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}
+
+describe('a tenant as people define it (F1)', () => {
+  test('F1: the id is enough; the rest has defaults', () => {
+    expect(tenantDefinition({ id: 'acme' })).toEqual({
+      id: 'acme',
+      server: '',
+      database: 'tenants/acme.db',
+      auth: { kind: 'managed-identity' },
+      schema: 'messaging',
+      priority: 0,
+      weight: 1,
+      slaSeconds: null,
+      tags: {},
+      overrides: {},
+    });
+  });
+
+  test('F1: overrides take durations as people write them', () => {
+    const ceiling = (idleCeilingMs: number | string) =>
+      tenantDefinition({ id: 'a', overrides: { idleCeilingMs } }).overrides.idleCeilingMs;
+    expect([ceiling('5m'), ceiling(250), ceiling('never')]).toEqual([300_000, 250, 'never']);
+  });
+
+  test.each(['a', '0', 'acme-eu.west_2', 'x'.repeat(64)])('F1: the id %p is one', (id) => {
+    expect(tenantDefinition({ id }).id).toBe(id);
+  });
+
+  test.each(['', 'A', 'acme!', '-a', '.a', '../a', 'a/b', 'a b', 'ä', 'x'.repeat(65), 5, null, 10n, ['a']])(
+    'F1: the id %p is none',
+    (id) => {
+      expect(refusal({ id })).toContain('id must be 1 to 64 of');
+    },
+  );
+
+  const bad: [string, unknown, string][] = [
+    ['nothing', undefined, 'must be an object'],
+    ['null', null, 'must be an object'],
+    ['text', 'acme', 'must be an object'],
+    ['no id', {}, 'id is missing'],
+    ['a field that is not known', { id: 'a', priorty: 1 }, 'priorty is not known'],
+    ['a server that is no text', { id: 'a', server: 5 }, 'server must be text'],
+    ['a server with a line break', { id: 'a', server: 'a\nb' }, 'server must not contain'],
+    ['a server without end', { id: 'a', server: 'x'.repeat(257) }, 'server must have at most'],
+    ['an empty database', { id: 'a', database: '' }, 'database must not be empty'],
+    ['a schema that is no identifier', { id: 'a', schema: 'a]; drop' }, 'schema must be an identifier'],
+    ['a priority that is no whole number', { id: 'a', priority: 1.5 }, 'priority must be a whole number'],
+    ['a priority as text', { id: 'a', priority: '1' }, 'priority must be a whole number'],
+    ['a weight of 0', { id: 'a', weight: 0 }, 'weight must be a number from'],
+    ['a weight that is no number', { id: 'a', weight: Number.NaN }, 'weight must be a number from'],
+    ['an SLA of 0 seconds', { id: 'a', slaSeconds: 0 }, 'slaSeconds must be a whole number'],
+    ['a tag that is no text', { id: 'a', tags: { plan: 1 } }, 'tags.plan must be text'],
+    ['tags that are none', { id: 'a', tags: 'gold' }, 'tags must be an object'],
+    ['a batch size of 0', { id: 'a', overrides: { batchSize: 0 } }, 'overrides.batchSize must be'],
+    ['a concurrency too high', { id: 'a', overrides: { concurrency: 1_001 } }, 'overrides.concurrency must'],
+    [
+      'a ceiling in words',
+      { id: 'a', overrides: { idleCeilingMs: 'often' } },
+      'overrides.idleCeilingMs must',
+    ],
+    [
+      'a ceiling of two years',
+      { id: 'a', overrides: { idleCeilingMs: '730d' } },
+      'overrides.idleCeilingMs must',
+    ],
+    ['an override that is not known', { id: 'a', overrides: { lease: 1 } }, 'overrides.lease is not known'],
+    ['an auth kind that is not known', { id: 'a', auth: { kind: 'sql' } }, 'auth.kind must be'],
+    ['a setting without a name', { id: 'a', auth: { kind: 'setting' } }, 'auth.name is missing'],
+  ];
+  test.each(bad)('F1: refuses %s', (_, input, named) => {
+    expect(refusal(input)).toContain(named);
+  });
+
+  test('F1: a connection string put where a name belongs is refused and not shown', () => {
+    const secret = 'Server=tcp:db.example.com;Password=hunter2';
+    for (const auth of [
+      secret,
+      { kind: 'setting', name: secret },
+      { kind: 'managed-identity', connectionString: secret },
+      { kind: secret },
+    ]) {
+      expect(refusal({ id: 'a', auth })).not.toContain('hunter2');
+    }
+  });
+});

@@ -1,0 +1,182 @@
+import type { Registry, TenantRecord } from '../../../../src/engine/registry.ts';
+import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
+import { TenantDirectory } from '../../../../src/fleet/tenants/directory.ts';
+import { deferred, turns } from '../../../support/deferred.ts';
+import { recordingLogger } from '../../../support/recording-logger.ts';
+import { SqlitePlace } from '../../../support/sqlite-place.ts';
+
+const place = new SqlitePlace();
+const refreshMs = 15_000;
+const refreshRetryMs = 2_000;
+
+beforeEach(() => {
+  // Only the clock the directory looks at: the database works in real time.
+  jest.useFakeTimers({
+    doNotFake: ['setImmediate', 'setTimeout', 'setInterval', 'nextTick', 'queueMicrotask'],
+  });
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+/** A directory on a real registry whose calls are counted and can be held up or failed. */
+async function scene() {
+  const registry = await place.registry();
+  const calls = { get: 0, changesSince: [] as (number | null)[] };
+  const faults: { changesSince?: () => Promise<void>; get?: () => Promise<void> } = {};
+  const watched: Registry = Object.assign(Object.create(registry), {
+    async get(id: string) {
+      calls.get++;
+      const answer = await registry.get(id);
+      await faults.get?.();
+      return answer;
+    },
+    async changesSince(version: number | null) {
+      calls.changesSince.push(version);
+      await faults.changesSince?.();
+      return registry.changesSince(version);
+    },
+  });
+  const changed: TenantRecord[] = [];
+  const logger = recordingLogger();
+  const directory = new TenantDirectory({
+    registry: watched,
+    settings: { refreshMs, refreshRetryMs },
+    logger,
+    onChange: (tenant) => changed.push(tenant),
+  });
+  const add = (id: string) => registry.add(tenantDefinition({ id }), `key-of-${id}`);
+  const change = (id: string, priority: number) =>
+    registry.change(tenantDefinition({ id, priority }), `key-of-${id}`);
+  return { registry, directory, calls, faults, changed, logger, add, change };
+}
+
+describe('the tenants this process knows (F2)', () => {
+  test('F2: a tenant is read when first asked for, and not again', async () => {
+    const { directory, calls, add } = await scene();
+    await add('a');
+    expect((await directory.get('a')).id).toBe('a');
+    await directory.get('a');
+    expect(calls.get).toBe(1);
+    expect(calls.changesSince).toHaveLength(1);
+  });
+
+  test('F9: an unknown id is an error that names it; it is known once it is registered', async () => {
+    const { directory, add } = await scene();
+    await expect(directory.get('nobody')).rejects.toMatchObject({
+      code: 'UNKNOWN_TENANT',
+      tenantId: 'nobody',
+      message: expect.stringContaining("'nobody'"),
+    });
+    await add('nobody');
+    expect((await directory.get('nobody')).id).toBe('nobody');
+  });
+
+  test('F2: changes are asked for on an interval, in one call, and whoever is concerned is told', async () => {
+    const { directory, calls, changed, registry, add, change } = await scene();
+    for (const id of ['a', 'b', 'c']) await add(id);
+    for (const id of ['a', 'b', 'c']) await directory.get(id);
+    await change('a', 5);
+    await registry.setStatus('b', 'paused');
+    expect((await directory.get('a')).priority).toBe(0);
+    jest.advanceTimersByTime(refreshMs);
+    expect((await directory.get('a')).priority).toBe(5);
+    expect((await directory.get('b')).status).toBe('paused');
+    expect(changed.map(({ id }) => id).sort()).toEqual(['a', 'b']);
+    expect(calls.changesSince).toHaveLength(2);
+    expect(calls.get).toBe(3);
+  });
+
+  test('F2: one caller at a time refreshes; the others are served what is known meanwhile', async () => {
+    const { directory, calls, faults, add, change } = await scene();
+    await add('a');
+    await directory.get('a');
+    await change('a', 5);
+    jest.advanceTimersByTime(refreshMs);
+    const gate = deferred();
+    faults.changesSince = () => gate.promise;
+    const refresher = directory.get('a');
+    const others = await Promise.all([directory.get('a'), directory.get('a')]);
+    expect(others.map(({ priority }) => priority)).toEqual([0, 0]);
+    gate.resolve();
+    expect((await refresher).priority).toBe(5);
+    expect(calls.changesSince).toHaveLength(2);
+  });
+
+  test('F2: a failed refresh keeps the last good list, and is tried again soon', async () => {
+    const { directory, calls, faults, logger, add, change } = await scene();
+    await add('a');
+    await directory.get('a');
+    await change('a', 5);
+    jest.advanceTimersByTime(refreshMs);
+    faults.changesSince = () => Promise.reject(new Error('the registry is away'));
+    expect((await directory.get('a')).priority).toBe(0);
+    expect(logger.lines).toMatchObject([{ level: 'warn', fields: { error: 'the registry is away' } }]);
+    await directory.get('a');
+    expect(calls.changesSince).toHaveLength(2);
+    delete faults.changesSince;
+    jest.advanceTimersByTime(refreshRetryMs);
+    expect((await directory.get('a')).priority).toBe(5);
+    expect(calls.changesSince).toHaveLength(3);
+  });
+
+  test('F2: a first refresh that failed misses no change once the registry is back', async () => {
+    const { directory, faults, add, change } = await scene();
+    await add('a');
+    faults.changesSince = () => Promise.reject(new Error('the registry is away'));
+    expect((await directory.get('a')).priority).toBe(0);
+    await change('a', 5);
+    delete faults.changesSince;
+    jest.advanceTimersByTime(refreshRetryMs);
+    expect((await directory.get('a')).priority).toBe(5);
+  });
+
+  test('F2: a change is not missed when the tenant is first read while the first refresh is under way', async () => {
+    const { directory, faults, add, change } = await scene();
+    await add('a');
+    await add('b');
+    const gate = deferred();
+    faults.changesSince = () => gate.promise;
+    const first = directory.get('a');
+    const second = directory.get('b');
+    // Were it read now, the version that the refresh brings would hide the change that follows.
+    await turns();
+    await change('b', 5);
+    gate.resolve();
+    delete faults.changesSince;
+    await Promise.all([first, second]);
+    jest.advanceTimersByTime(refreshMs);
+    expect((await directory.get('b')).priority).toBe(5);
+  });
+
+  test('F2: an answer on its way does not undo a change that a refresh has brought meanwhile', async () => {
+    const { directory, faults, add, change } = await scene();
+    await add('a');
+    await add('b');
+    await directory.get('a');
+    const gate = deferred();
+    faults.get = () => gate.promise;
+    const slow = directory.get('b');
+    // The old definition of b has been read and is on its way; now it changes, and a refresh sees that.
+    await turns();
+    await change('b', 5);
+    jest.advanceTimersByTime(refreshMs);
+    await directory.get('a');
+    gate.resolve();
+    await slow;
+    expect((await directory.get('b')).priority).toBe(5);
+  });
+
+  test('F2: learning an older record changes nothing; a newer one is told', async () => {
+    const { directory, changed, add, change } = await scene();
+    const old = await add('a');
+    const now = await change('a', 5);
+    directory.remember(old);
+    expect(changed).toEqual([]);
+    directory.remember(now);
+    directory.remember(old);
+    directory.remember(now);
+    expect((await directory.get('a')).priority).toBe(5);
+    expect(changed.map(({ priority }) => priority)).toEqual([5]);
+  });
+});

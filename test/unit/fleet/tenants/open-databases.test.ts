@@ -1,0 +1,157 @@
+import type { Engine, TenantAddress, TenantDatabase } from '../../../../src/engine/engine.ts';
+import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
+import { OpenDatabases } from '../../../../src/fleet/tenants/open-databases.ts';
+import { deferred } from '../../../support/deferred.ts';
+import { SqlitePlace } from '../../../support/sqlite-place.ts';
+import { until } from '../../../support/until.ts';
+
+const place = new SqlitePlace();
+const open: OpenDatabases[] = [];
+
+afterEach(async () => {
+  for (const each of open.splice(0)) await each.close();
+});
+
+/** Databases on the real engine, which notes what is opened and closed. */
+function scene({ maxOpen = 2, idleCloseMs = 60_000, failClose = false } = {}) {
+  const engine = place.engine();
+  const events: string[] = [];
+  const opened = new Set<TenantDatabase>();
+  const watched: Engine = Object.assign(Object.create(engine), {
+    openTenant(address: TenantAddress) {
+      const real = engine.openTenant(address);
+      events.push(`open ${address.id}`);
+      const database: TenantDatabase = Object.assign(Object.create(real), {
+        queue: real.queue.bind(real),
+        async close() {
+          events.push(`close ${address.id}`);
+          opened.delete(database);
+          await real.close();
+          if (failClose) throw new Error('the connection broke while closing');
+        },
+      });
+      opened.add(database);
+      return database;
+    },
+  });
+  const databases = new OpenDatabases(watched, { maxOpen, idleCloseMs });
+  open.push(databases);
+  const use = (id: string, action: (database: TenantDatabase) => Promise<unknown> = async () => {}) =>
+    databases.use(tenantDefinition({ id }), action);
+  return { databases, events, opened, use };
+}
+
+describe('open tenant databases (F8)', () => {
+  test('F8: opened when first used, and once', async () => {
+    const { databases, events, use } = scene();
+    expect(databases.size).toBe(0);
+    await use('a');
+    await use('a');
+    expect(events).toEqual(['open a']);
+  });
+
+  test('F8: the least recently used is closed once there are too many', async () => {
+    const { events, use } = scene();
+    for (const id of ['a', 'b', 'a', 'c']) await use(id);
+    expect(events).toEqual(['open a', 'open b', 'open c', 'close b']);
+    await use('b');
+    expect(events.slice(4)).toEqual(['open b', 'close a']);
+  });
+
+  test('F8: the cap holds while the newest is in use', async () => {
+    const { opened, use } = scene();
+    await use('a');
+    await use('b');
+    const gate = deferred();
+    const busy = use('c', () => gate.promise);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(opened.size).toBe(2);
+    gate.resolve();
+    await busy;
+  });
+
+  test('F8: one that is in use is never closed; too many in use are closed down to the cap afterwards', async () => {
+    const { databases, opened, events, use } = scene();
+    const gate = deferred();
+    const busy = ['a', 'b', 'c', 'd'].map((id) => use(id, () => gate.promise));
+    await use('e');
+    expect(events.filter((event) => event.startsWith('close'))).toEqual(['close e']);
+    expect(opened.size).toBe(4);
+    gate.resolve();
+    await Promise.all(busy);
+    expect(databases.size).toBe(2);
+    expect(opened.size).toBe(2);
+  });
+
+  test('F8: the idle are closed, the used are kept', async () => {
+    const { databases, events, use } = scene({ idleCloseMs: 20 });
+    const gate = deferred();
+    const busy = use('a', () => gate.promise);
+    await use('b');
+    await until('b is closed', () => events.includes('close b'));
+    expect(events).not.toContain('close a');
+    expect(databases.size).toBe(1);
+    gate.resolve();
+    await busy;
+    await until('a is closed, too', () => databases.size === 0);
+  });
+
+  test('F2: a tenant that moved gets a new database at once; the old one is closed when it is free', async () => {
+    const { databases, events, opened } = scene();
+    const gate = deferred();
+    const before = tenantDefinition({ id: 'a', database: 'before.db' });
+    const after = tenantDefinition({ id: 'a', database: 'after.db' });
+    const used: unknown[] = [];
+    const busy = databases.use(before, async (database) => {
+      used.push(database);
+      await gate.promise;
+    });
+    await databases.use(after, async (database) => used.push(database));
+    expect(events).toEqual(['open a', 'open a']);
+    expect(used[0]).not.toBe(used[1]);
+    gate.resolve();
+    await busy;
+    expect(opened).toEqual(new Set([used[1]]));
+  });
+
+  test('F2: a tenant that is served no more is closed when it is free', async () => {
+    const { databases, events, use } = scene();
+    const gate = deferred();
+    const busy = use('a', () => gate.promise);
+    await databases.retire('a');
+    expect(events).toEqual(['open a']);
+    gate.resolve();
+    await busy;
+    expect(events).toEqual(['open a', 'close a']);
+    await databases.retire('a');
+    expect(events).toHaveLength(2);
+  });
+
+  test('D8: a database that cannot be closed fails neither what was done with it nor the process', async () => {
+    const { databases, use } = scene({ failClose: true, maxOpen: 1 });
+    const answer = await databases.use(tenantDefinition({ id: 'a' }), async () => {
+      await databases.retire('a');
+      return 42;
+    });
+    expect(answer).toBe(42);
+    await use('b');
+    await use('c');
+    await databases.close();
+  });
+
+  test('what the action throws comes out, and the database is free again', async () => {
+    const { databases, events, use } = scene();
+    await expect(use('a', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    await databases.retire('a');
+    expect(events).toEqual(['open a', 'close a']);
+  });
+
+  test('after close, CLOSED; what was open is closed', async () => {
+    const { databases, events, use } = scene();
+    await use('a');
+    await databases.close();
+    await databases.close();
+    expect(events).toEqual(['open a', 'close a']);
+    await expect(use('a')).rejects.toMatchObject({ code: 'CLOSED', tenantId: 'a' });
+  });
+});

@@ -1,0 +1,92 @@
+import type { RegisterFunctionsOptions, registerFunctions } from '../../../functions/index.ts';
+import { defineHandler } from '../../../src/index.ts';
+
+const handler = defineHandler({ topic: 'own', handle() {} });
+const source = { name: 'own', verify: () => ({ messageId: '1', topic: 'own', payload: '' }) };
+
+/** As in an app that starts: nothing was registered before. */
+function freshly(): typeof registerFunctions {
+  let register!: typeof registerFunctions;
+  jest.isolateModules(() => {
+    register = require('../../../functions/index.ts').registerFunctions;
+  });
+  return register;
+}
+
+beforeAll(() => {
+  // @azure/functions says that there is no host here.
+  jest.spyOn(console, 'warn').mockImplementation(() => {});
+});
+afterAll(() => jest.restoreAllMocks());
+
+function refusal(options: unknown): string {
+  try {
+    freshly()(options as RegisterFunctionsOptions);
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'INVALID_CONFIGURATION' });
+    return (error as Error).message;
+  }
+  throw new Error('Nothing was refused.');
+}
+
+describe('registerFunctions', () => {
+  test('it takes lists, and functions that make them of the settings', () => {
+    freshly()({ handlers: [handler] });
+    freshly()({ handlers: [handler], sources: [source], tenants: [{ id: 'acme' }] });
+    const { multiOutbox } = freshly()({ handlers: () => [handler], sources: () => [source] });
+    expect(multiOutbox().handlers).toEqual([handler]);
+    expect(multiOutbox()).toBe(multiOutbox());
+  });
+
+  test('a second call is refused, and says what to do', () => {
+    const register = freshly();
+    register({ handlers: [handler] });
+    expect(() => register({ handlers: [handler] })).toThrow(
+      'registerFunctions was called twice in one app; call it once, with all handlers and sources in its lists.',
+    );
+  });
+
+  test('a call that was refused can be made again', () => {
+    const register = freshly();
+    expect(() => register({ handlers: [] })).toThrow();
+    register({ handlers: [handler] });
+  });
+
+  test.each<[string, unknown, RegExp]>([
+    ['no options', undefined, /takes an object, such as \{ handlers:/],
+    ['no handlers', {}, /'handlers' is missing or empty; give what defineHandler returns/],
+    ['an empty list', { handlers: [] }, /'handlers' is missing or empty/],
+    ['one handler', { handlers: handler }, /'handlers' must be a list, or a function that returns one/],
+    [
+      'a definition',
+      { handlers: [handler, { topic: 'a' }] },
+      /'handlers' holds something at index 1 .* defineHandler/,
+    ],
+    [
+      'a source without verify',
+      { handlers: [handler], sources: [{ name: 'a' }] },
+      /'sources' .* index 0 .* verify/,
+    ],
+    ['a strategy by name', { handlers: [handler], strategy: 'weighted' }, /'strategy' must be .* choose/],
+    [
+      'tenants by name',
+      { handlers: [handler], tenants: 'file' },
+      /'tenants' must be a list of tenants, or a directory/,
+    ],
+    [
+      'a wrong setting',
+      { handlers: [handler], dispatch: { batchSize: 0 } },
+      /^Option 'dispatch\.batchSize' is 0: it must/,
+    ],
+    ['an unknown option', { handlers: [handler], schedul: '*' }, /^Option 'schedul': it is not known/],
+  ])('%s: it says what to do', (_, options, message) => {
+    expect(refusal(options)).toMatch(message);
+  });
+
+  test('a function that returns no list is told by what uses it', () => {
+    const { multiOutbox } = freshly()({ handlers: async () => [handler] } as never);
+    expect(multiOutbox).toThrow(
+      "registerFunctions: 'handlers' must be a list, or a function that returns one at once.",
+    );
+  });
+});
