@@ -45,7 +45,10 @@ function host(due: string[], { parallelRuns = 2, plan, every = intervalMs }: Hos
   const started: string[] = [];
   const events: string[] = [];
   let hasEnded = false;
-  const take = async ({ capacity }: { capacity: number }) => ({ ...planOf(...due.splice(0, capacity)), more: due.length > 0 });
+  const take = async ({ capacity }: { capacity: number }) => ({
+    ...planOf(...due.splice(0, capacity)),
+    more: due.length > 0,
+  });
   void runLocalHost({
     plan({ capacity }) {
       plans.push({ at: Date.now() - start, capacity });
