@@ -16,6 +16,8 @@ export const testsOf: Readonly<Record<string, readonly string[]>> = {
     'test/integration/face.test.ts',
     'test/integration/isolation.test.ts',
     'test/integration/leases.test.ts',
+    'test/integration/redispatch.test.ts',
+    'test/integration/run/continuation.test.ts',
     'test/integration/static-directory.test.ts',
     'test/integration/strategy.test.ts',
   ],
