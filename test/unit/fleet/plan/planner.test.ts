@@ -147,6 +147,7 @@ describe('a plan (F3)', () => {
           ...(await registry.beginPlan(request)),
           previous: { sinceMs, unfinished: false },
         }),
+        commitPlan: (commit: Parameters<Registry['commitPlan']>[0]) => registry.commitPlan(commit),
       });
       const report = await plan(aged, { intervalMs: 60_000 });
       expect(report).toMatchObject({ status: 'planned', sinceLastPlanMs: sinceMs, late });
