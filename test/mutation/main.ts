@@ -5,8 +5,8 @@ import { parseArgs } from 'node:util';
 import { Copy } from './copy.ts';
 import { type Equivalent, equivalents } from './equivalents.ts';
 import { testsOf } from './folders.ts';
-import { type Mutant, mutantsOf } from './mutants.ts';
 import { Judge, type Verdict } from './judge.ts';
+import { type Mutant, mutantsOf } from './mutants.ts';
 
 const usage = `npm run mutation -- [options] [folder or file …]
 

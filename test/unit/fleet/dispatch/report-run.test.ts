@@ -1,8 +1,8 @@
 import type { Registry, TenantReport } from '../../../../src/engine/registry.ts';
 import { MultiOutboxError } from '../../../../src/errors.ts';
 import { reportRun } from '../../../../src/fleet/dispatch/report-run.ts';
-import { planOf, reportOf } from '../../../support/requests.ts';
 import { recordingLogger } from '../../../support/recording-logger.ts';
+import { planOf, reportOf } from '../../../support/requests.ts';
 
 beforeEach(() => {
   jest.useFakeTimers();
