@@ -38,6 +38,7 @@ export type ErrorCode =
   | 'DRIVER_UNSUPPORTED'
   | 'DATABASE_ERROR'
   // The program's own state
+  | 'UNSUPPORTED_NODE'
   | 'LEASE_LOST'
   | 'CLOSED'
   | 'ABORTED';
