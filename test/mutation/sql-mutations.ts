@@ -10,7 +10,7 @@ const rules: readonly [pattern: RegExp, mutated: string][] = [
   [/ \+ (?=\d|\?)/g, ' - '],
   [/ - (?=\d|\?)/g, ' + '],
   [/ DESC\b/g, ''],
-  [/(?<=ORDER BY [\w, ]+)(?=( LIMIT|$|`))/g, ' DESC'],
+  [/(?<=ORDER BY (?:(?!LIMIT)[\w, ])+)(?<! DESC)(?=( LIMIT|$|`))/g, ' DESC'],
   [/\bmin\(/gi, 'max('],
   [/\bmax\(/gi, 'min('],
   [/\bNOT EXISTS\b/g, 'EXISTS'],
