@@ -68,4 +68,10 @@ export const equivalents: readonly Equivalent[] = [
     mutant: 'durationMs === null || durationMs < 100 → (durationMs < 100)',
     why: 'null is less than 100.',
   },
+  {
+    file: 'src/queue/waiting.ts',
+    line: 'if (chosen.head * 2 >= chosen.entries.length) {',
+    mutant: '>= → >',
+    why: 'What has left is forgotten one message later.',
+  },
 ];

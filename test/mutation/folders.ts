@@ -21,5 +21,10 @@ export const testsOf: Readonly<Record<string, readonly string[]>> = {
     'test/integration/static-directory.test.ts',
     'test/integration/strategy.test.ts',
   ],
-  'src/queue': ['test/unit/queue', 'test/property/backoff.test.ts', 'test/integration/run'],
+  'src/queue': [
+    'test/unit/queue',
+    'test/property/backoff.test.ts',
+    'test/integration/run',
+    'test/integration/outbox.test.ts',
+  ],
 };
