@@ -45,7 +45,7 @@ export type ErrorCode =
 
 export interface ErrorDetails {
   /** The tenant concerned, when the error is about one. */
-  tenantId?: string;
+  tenantId?: string | undefined;
   /** True when the same call may succeed a little later without anybody doing anything. */
   transient?: boolean;
   cause?: unknown;

@@ -89,7 +89,7 @@ describe.each(shells)('scripts that follow a deployment, in $name', ({ extension
     ]);
   });
 
-  test('the identity gets a role that the migrations make, in the registry and in tenant databases', () => {
+  test('the identity gets a role that the migrations make, in the registry and in tenant databases (text of the scripts, no server)', () => {
     const [, role] =
       /@Role sysname = N'\$\(Schema\)(\w+)'/.exec(readTopFile('infra/scripts/identity-user.sql')) ?? [];
     const sql = findFiles('sql/**/*.sql').map(readTopFile);
