@@ -63,7 +63,7 @@ export function bundleFunctions({ outdir, entryPoint = 'functions/main.ts', hand
     splitting: true,
     format: 'esm',
     platform: 'node',
-    target: 'node22',
+    target: 'node22.18',
     minify: true,
     sourcemap: true,
     // Not a package: the host's worker provides it when it is required.

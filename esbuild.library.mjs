@@ -19,7 +19,13 @@ const programs = { cli: 'src/cli/main.ts', demo: 'src/cli/demo/handlers.ts' };
 /** Packages that an entry imports at its top, and that only some installations have. */
 const neededAtOnce = { functions: '@azure/functions' };
 
-const shared = { platform: 'node', target: 'node22', sourcemap: true, logLevel: 'warning', metafile: true };
+const shared = {
+  platform: 'node',
+  target: 'node22.18',
+  sourcemap: true,
+  logLevel: 'warning',
+  metafile: true,
+};
 
 /** @param {{ outdir: string }} options */
 export async function buildLibrary({ outdir }) {

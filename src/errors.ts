@@ -38,13 +38,14 @@ export type ErrorCode =
   | 'DRIVER_UNSUPPORTED'
   | 'DATABASE_ERROR'
   // The program's own state
+  | 'UNSUPPORTED_NODE'
   | 'LEASE_LOST'
   | 'CLOSED'
   | 'ABORTED';
 
 export interface ErrorDetails {
   /** The tenant concerned, when the error is about one. */
-  tenantId?: string;
+  tenantId?: string | undefined;
   /** True when the same call may succeed a little later without anybody doing anything. */
   transient?: boolean;
   cause?: unknown;

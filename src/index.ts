@@ -1,24 +1,16 @@
 /** The library face: what an application, the Azure functions and the command line import. */
+import './require-supported-node.ts';
+
 export type {
-  AcquireLease,
-  AcquireResult,
   LeaseAcquired,
   LeaseHeld,
   LeaseRecord,
-  LeaseRef,
-  LeaseStore,
-  RenewResult,
 } from './engine/lease-store.ts';
 export type {
-  BeginPlan,
-  BeginPlanResult,
   CandidateOrder,
-  CommitPlan,
   FleetSummary,
   ListTenants,
   PlanCandidate,
-  PreviousPlan,
-  Registry,
   RunCounts,
   RunOutcome,
   TenantAuth,
@@ -93,7 +85,7 @@ export {
 } from './multi-outbox.ts';
 export { parseOutboxMessages } from './outbox/message-format.ts';
 export type { Enqueued, EnqueueOptions, Outbox, OutboxMessage } from './outbox/outbox.ts';
-export { defineTopic, type Topic } from './outbox/topic.ts';
+export { defineTopic, type Topic, type TopicHandler } from './outbox/topic.ts';
 export {
   defineHandler,
   defineInboxHandler,

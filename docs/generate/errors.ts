@@ -65,7 +65,7 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
     "the identity's user and roles (sql-server.md), or the app setting that the tenant names",
   ],
   DRIVER_UNSUPPORTED: [
-    "the database's driver is missing, or is a release that this program cannot work with",
+    "the database's driver is a release that this program cannot work with",
     'install the versions that the message names',
   ],
   DATABASE_ERROR: ['the database refused for another reason', 'what the message says'],
@@ -73,6 +73,7 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
     'the lease was taken or freed, or its time ran out; in `context.transaction`: a newer run has the message, and all was rolled back',
     'nothing was written under it since; a longer duration if it happens often',
   ],
+  UNSUPPORTED_NODE: ['this Node is older than what `engines` in package.json names', 'install a newer Node'],
   CLOSED: ['the multi-outbox was closed', 'make another one'],
   ABORTED: ['the signal fired, or the time was up', 'as the reason says'],
 };

@@ -1,6 +1,6 @@
 /** Where the handlers come from: a module that `--handlers` names, or src/handlers/index.ts. */
 import { existsSync } from 'node:fs';
-import * as nodeModule from 'node:module';
+import { registerHooks } from 'node:module';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { errorText, MultiOutboxError } from '../errors.ts';
@@ -58,29 +58,35 @@ async function importDefault(file: string): Promise<unknown> {
     throw refused(file, 'there is no such file; check --handlers or MULTI_OUTBOX_HANDLERS');
   resolveOwnPackage();
   try {
-    return (await import(pathToFileURL(path).href)).default;
+    return defaultOf(await import(pathToFileURL(path).href));
   } catch (error) {
     const unsupported = (error as NodeJS.ErrnoException | null)?.code === 'ERR_UNKNOWN_FILE_EXTENSION';
     throw refused(
       file,
-      unsupported
-        ? `Node ${process.version} cannot load this kind of file; give a .js or .mjs file, or use a newer Node for .ts`
-        : errorText(error),
+      unsupported ? 'Node cannot load this kind of file; give a .js, .mjs or .ts file' : errorText(error),
       error,
     );
   }
 }
 
+/** Of CommonJS that was compiled from an ES module, Node takes the whole of its exports for the default. */
+function defaultOf(module: { readonly default?: unknown }): unknown {
+  const exported = module.default as
+    | { readonly __esModule?: unknown; readonly default?: unknown }
+    | undefined;
+  return exported?.__esModule === true ? exported.default : exported;
+}
+
+/**
 /**
  * `import … from 'multi-outbox'` in a handler module means this program's own library, wherever the module lies, so
- * that handlers need no copy beside them, and share this one's pools and wakes. Where Node has no such hooks (before
- * 22.15) the import is resolved as usual.
+ * that handlers need no copy beside them, and share this one's pools and wakes.
  */
 function resolveOwnPackage(): void {
-  if (nodeModule.registerHooks === undefined || !existsSync(bundledFile('index.js'))) return;
+  if (!existsSync(bundledFile('index.js'))) return;
   // A package may import itself by its name.
   const parentURL = pathToFileURL(bundledFile('../package.json')).href;
-  nodeModule.registerHooks({
+  registerHooks({
     resolve: (specifier, context, next) =>
       next(specifier, /^multi-outbox(\/|$)/.test(specifier) ? { ...context, parentURL } : context),
   });

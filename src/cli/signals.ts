@@ -3,7 +3,10 @@ import { writeSync } from 'node:fs';
 const stopSignals = ['SIGINT', 'SIGTERM'] as const;
 
 export interface StopWatch {
-  /** Fires at the first SIGINT or SIGTERM, and when nobody reads standard output any more. */
+  /**
+   * Fires at the first SIGINT or SIGTERM, when nobody reads standard output any more, and when a parent that started this
+   * process with an IPC channel closes it: on Windows a process has no other way to ask another for a graceful stop.
+   */
   readonly signal: AbortSignal;
   stop(reason: string): void;
   /** Gives the signals back to Node. */
@@ -26,13 +29,16 @@ export function watchForStop(onStop: (reason: string) => void = () => {}): StopW
     stop(name);
   };
   const onOutputError = () => stop('standard output was closed');
+  const onDisconnect = () => stop('the process that started this one let go of it');
   for (const name of stopSignals) process.on(name, onSignal);
+  process.on('disconnect', onDisconnect);
   process.stdout.on('error', onOutputError);
   return {
     signal: controller.signal,
     stop,
     dispose() {
       for (const name of stopSignals) process.off(name, onSignal);
+      process.off('disconnect', onDisconnect);
       process.stdout.off('error', onOutputError);
     },
   };

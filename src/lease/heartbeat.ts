@@ -103,7 +103,6 @@ export class Heartbeat {
     const extensions = this.#extensions;
     try {
       const expiresInMs = await this.#options.renew();
-      if (this.#stopped) return;
       if (expiresInMs === null) this.lose('somebody else has taken it');
       // Whoever has extended it meanwhile knows better when the call that renewed it was sent.
       else if (extensions === this.#extensions) this.extended(expiresInMs, sentAt);
@@ -117,7 +116,5 @@ export class Heartbeat {
 }
 
 export function leaseLost(name: string, why: string, tenantId: string | undefined): MultiOutboxError {
-  return new MultiOutboxError('LEASE_LOST', `The lease '${name}' is lost: ${why}.`, {
-    ...(tenantId !== undefined && { tenantId }),
-  });
+  return new MultiOutboxError('LEASE_LOST', `The lease '${name}' is lost: ${why}.`, { tenantId });
 }

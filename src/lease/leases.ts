@@ -153,7 +153,7 @@ function checkedRequest(name: string, options: LeaseOptions, instance: string): 
   if (durationMs === null || durationMs < 100 || durationMs > longestMs) {
     return refuse('durationMs must be a duration from 100ms to 1d, such as 30s');
   }
-  return { name, owner, durationMs, ...(context !== undefined && { context }) };
+  return { name, owner, durationMs, context };
 }
 
 function isLine(value: unknown, max: number): boolean {

@@ -1,3 +1,4 @@
+import { errorText } from '../errors.ts';
 import type { RunReport } from '../fleet/dispatch/run-report.ts';
 import type { DispatchRequest } from '../fleet/dispatch-request.ts';
 import type { PlanReport } from '../fleet/plan/plan-report.ts';
@@ -41,7 +42,7 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
     } catch (error) {
       logger.error('A dispatch request could not be served; its tenant is planned again later.', {
         tenantId: request.tenantId,
-        error: error instanceof Error ? error.message : undefined,
+        error: errorText(error),
       });
     } finally {
       serving.delete(request.tenantId);
@@ -49,7 +50,7 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
     }
   }
 
-  /** Returns how many runs it started. */
+  /** Returns how many runs it started: none when every place is taken. */
   async function planOnce(): Promise<number> {
     const free = parallelRuns - serving.size;
     if (free <= 0) return 0;
@@ -71,22 +72,18 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
       return serving.size - before;
     } catch (error) {
       failures++;
-      logger.error('The plan failed; trying again.', {
-        error: error instanceof Error ? error.message : undefined,
-      });
+      logger.error('The plan failed; trying again.', { error: errorText(error) });
       return 0;
     }
   }
 
   function pause(): Promise<void> {
-    const ms =
-      failures === 0 ? intervalMs : Math.min(maxPlanPauseMs, intervalMs * 2 ** Math.min(failures, 10));
+    const ms = failures === 0 ? intervalMs : Math.min(maxPlanPauseMs, intervalMs * 2 ** failures);
     return new Promise((resolve) => {
       const timer = setTimeout(done, ms);
       function done() {
         clearTimeout(timer);
         signal.removeEventListener('abort', done);
-        wakeUp = () => {};
         resolve();
       }
       signal.addEventListener('abort', done);
@@ -97,7 +94,7 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
   while (!signal.aborted) {
     const started = await planOnce();
     if (signal.aborted) break;
-    if (waiting && started > 0 && serving.size < parallelRuns) continue;
+    if (waiting && started > 0) continue;
     await pause();
   }
   await Promise.all(serving.values());

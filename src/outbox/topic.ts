@@ -30,7 +30,8 @@ export interface Topic<Payload, Data = Payload> {
   inboxHandler(definition: TopicHandler<Data, InboxHandlerDefinition>): Handler;
 }
 
-type TopicHandler<Data, Definition extends HandlerDefinition> = Omit<
+/** What `defineHandler` takes, without what the topic says already. */
+export type TopicHandler<Data, Definition extends HandlerDefinition> = Omit<
   Definition,
   'topic' | 'schema' | 'handle'
 > & {

@@ -5,8 +5,6 @@ import type { Job, Results, Task } from './contender.ts';
 import type { EngineModule } from './harness.ts';
 
 const script = path.join(__dirname, 'contender.ts');
-/** Node before 22.18 runs TypeScript only when asked to. */
-const flags = process.features.typescript ? [] : ['--experimental-strip-types'];
 
 interface Contender {
   readonly process: ChildProcess;
@@ -15,7 +13,7 @@ interface Contender {
 }
 
 function start(task: Task): Contender {
-  const child = spawn(process.execPath, [...flags, '--no-warnings', script, JSON.stringify(task)], {
+  const child = spawn(process.execPath, ['--no-warnings', script, JSON.stringify(task)], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   // A process that has ended is told of below; that its input is closed then is no news.

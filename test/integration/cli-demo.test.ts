@@ -31,7 +31,7 @@ const mailFiles = (customer: string) => {
 test('the demo dispatches every mail once, with two hosts, one damaged database and no overlap; and can be repeated', async () => {
   const first = await folder.cli(['demo']);
   expect([first.code, first.stderr]).toEqual([0, expect.stringContaining('of 395 mails dispatched')]);
-  expect(first.stdout).toMatch(/^dune +24 +0 +0 +[1-9]\d* .*24 files in \.data\/demo\/mail\/dune$/m);
+  expect(first.stdout).toMatch(/^dune +24 +0 +0 +[1-9]\d* .*24 files in \.data[\\/]demo[\\/]mail[\\/]dune$/m);
   expect(first.stdout).toMatch(/^cedar +101 +2 +1 .*101 files in/m);
   expect(first.stdout).toMatch(/^ember +0 +0 +0 .*DATABASE_CORRUPT/m);
 

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { RunReport } from '../../src/fleet/dispatch/run-report.ts';
 import { type CliFolder, cliFolder } from '../support/cli-process.ts';
+import { testWithSignals } from '../support/platform.ts';
 
 const handlers = path.resolve(__dirname, '../support/cli-handlers.mjs');
 const env = { MULTI_OUTBOX_PLAN_INTERVAL: '50ms', MULTI_OUTBOX_GRACE: '10s' };
@@ -19,7 +20,7 @@ const lines = (name: string) => {
   return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
 };
 
-test.each(['SIGTERM', 'SIGINT'] as const)(
+testWithSignals.each(['SIGTERM', 'SIGINT'] as const)(
   'D5: %s lets running handlers end, settles them and exits with 0',
   async (signal) => {
     const host = folder.start(['run', '--json', '--handlers', handlers], { env });
@@ -46,38 +47,44 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   },
 );
 
-test('a second signal ends it at once, with exit code 1 and a word on what was in flight', async () => {
-  const host = folder.start(['run', '--json', '--handlers', handlers], { env });
-  await enqueue('slow', '60000');
-  await host.until(() => lines('started.ndjson').length === 1);
-  host.kill('SIGTERM');
-  await host.until(({ stderr }) => stderr.includes('Stopping (SIGTERM)'));
-  host.kill('SIGTERM');
-  const { code, stderr } = await host.ended;
-  expect(code).toBe(1);
-  expect(stderr).toContain('Stopped at once by a second SIGTERM.');
-  expect(stderr).toContain('in flight (acme)');
-});
+testWithSignals(
+  'a second signal ends it at once, with exit code 1 and a word on what was in flight',
+  async () => {
+    const host = folder.start(['run', '--json', '--handlers', handlers], { env });
+    await enqueue('slow', '60000');
+    await host.until(() => lines('started.ndjson').length === 1);
+    host.kill('SIGTERM');
+    await host.until(({ stderr }) => stderr.includes('Stopping (SIGTERM)'));
+    host.kill('SIGTERM');
+    const { code, stderr } = await host.ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain('Stopped at once by a second SIGTERM.');
+    expect(stderr).toContain('in flight (acme)');
+  },
+);
 
-test('without --json the log has lines of JSON, without payloads, and nothing is printed', async () => {
-  const host = folder.start(['run', '--handlers', handlers], { env });
-  await enqueue('note', 'a secret payload');
-  await host.until(() => lines('done.ndjson').length === 1);
-  await host.until(({ stderr }) => stderr.includes('"done":1'));
-  host.kill('SIGTERM');
-  const { code, stdout, stderr } = await host.ended;
-  expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
-  const logged = stderr
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
-  expect(logged).toContainEqual(
-    expect.objectContaining({ tenantId: 'acme', outcome: 'dispatched', done: 1 }),
-  );
-  expect(stderr).not.toContain('a secret payload');
-});
+testWithSignals(
+  'without --json the log has lines of JSON, without payloads, and nothing is printed',
+  async () => {
+    const host = folder.start(['run', '--handlers', handlers], { env });
+    await enqueue('note', 'a secret payload');
+    await host.until(() => lines('done.ndjson').length === 1);
+    await host.until(({ stderr }) => stderr.includes('"done":1'));
+    host.kill('SIGTERM');
+    const { code, stdout, stderr } = await host.ended;
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+    const logged = stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(logged).toContainEqual(
+      expect.objectContaining({ tenantId: 'acme', outcome: 'dispatched', done: 1 }),
+    );
+    expect(stderr).not.toContain('a secret payload');
+  },
+);
 
-test('D8: an exception that nobody can catch is told of, and the host goes on', async () => {
+testWithSignals('D8: an exception that nobody can catch is told of, and the host goes on', async () => {
   const host = folder.start(['run', '--json', '--handlers', handlers], { env });
   await enqueue('throws.later');
   await host.until(({ stderr }) => stderr.includes('thrown in a timer'));
@@ -101,5 +108,5 @@ test('it stops gracefully when nobody reads its output any more', async () => {
 test('a registry that is not there ends it at once', async () => {
   const { code, stderr } = await folder.cli(['run', '--registry', 'sqlite:nowhere/registry.db']);
   expect(code).toBe(1);
-  expect(stderr).toMatch(/^error: .*nowhere\/registry\.db.*\n$/);
+  expect(stderr).toMatch(/^error: .*nowhere[\\/]registry\.db.*\n$/);
 });

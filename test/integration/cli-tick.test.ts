@@ -3,6 +3,7 @@ import path from 'node:path';
 import { createSqliteEngine } from '../../src/engine/sqlite/index.ts';
 import type { TickReport } from '../../src/local/tick.ts';
 import { type CliFolder, cliFolder } from '../support/cli-process.ts';
+import { testWithSignals } from '../support/platform.ts';
 
 const handlers = path.resolve(__dirname, '../support/cli-handlers.mjs');
 
@@ -102,22 +103,25 @@ test('D3: text thrown, a permanent error and a handler that never ends come to a
   expect(table.stdout).toContain('never \\u001b[31m in red');
 });
 
-test('Q6: a handler that calls process.exit is told of, exits with 1, and loses nothing', async () => {
-  const exits = await enqueue('acme', 'exits');
-  const note = await enqueue('acme', 'note');
-  const env = { MULTI_OUTBOX_LEASE: '500ms', MULTI_OUTBOX_CONCURRENCY: '1', MULTI_OUTBOX_GRACE: '0ms' };
-  const { code, stderr } = await folder.cli(['tick', '--handlers', handlers], { env });
-  expect(code).toBe(1);
-  expect(stderr).toMatch(/^error: The process was ended with \d dispatch runs? in flight \(.*acme.*\n$/);
+testWithSignals(
+  'Q6: a handler that calls process.exit is told of, exits with 1, and loses nothing',
+  async () => {
+    const exits = await enqueue('acme', 'exits');
+    const note = await enqueue('acme', 'note');
+    const env = { MULTI_OUTBOX_LEASE: '500ms', MULTI_OUTBOX_CONCURRENCY: '1', MULTI_OUTBOX_GRACE: '0ms' };
+    const { code, stderr } = await folder.cli(['tick', '--handlers', handlers], { env });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^error: The process was ended with \d dispatch runs? in flight \(.*acme.*\n$/);
 
-  const host = folder.start(['run', '--json', '--handlers', handlers], { env });
-  await folder.json(['wake', 'acme']);
-  await host.until(() => done().length === 2);
-  host.kill('SIGTERM');
-  expect((await host.ended).code).toBe(0);
-  const attempts = Object.fromEntries(done().map(({ messageId, attempt }) => [messageId, attempt]));
-  expect(attempts).toEqual({ [exits]: 2, [note]: expect.any(Number) });
-});
+    const host = folder.start(['run', '--json', '--handlers', handlers], { env });
+    await folder.json(['wake', 'acme']);
+    await host.until(() => done().length === 2);
+    host.kill('SIGTERM');
+    expect((await host.ended).code).toBe(0);
+    const attempts = Object.fromEntries(done().map(({ messageId, attempt }) => [messageId, attempt]));
+    expect(attempts).toEqual({ [exits]: 2, [note]: expect.any(Number) });
+  },
+);
 
 test('D8: an exception that nobody can catch is told of, and the runs in flight go on', async () => {
   const messageId = await enqueue('acme', 'throws.later');

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { blockOf, blocksOf, documents, promised, root, UserProject } from '../support/documents.ts';
+import { testWithShell } from '../support/platform.ts';
 import { answering, startReceiver } from './handlers/receiver.ts';
 
 const blocks = documents.flatMap(blocksOf);
@@ -25,15 +26,15 @@ test('every block of the documents says that it runs, or why it does not', () =>
   expect(blocks.filter(({ language, reason }) => language === 'ts' && reason !== undefined)).toEqual([]);
 });
 
-test('what says that it runs is run: here, in readme.test.ts or in sqlserver/docs.test.ts', () => {
+test('what says that it runs is run: here, in readme.test.ts, in pack.test.ts or in sqlserver/docs.test.ts', () => {
   const named = (language: string) =>
     blocks
       .filter((block) => block.language === language && block.name !== undefined)
       .map(({ document, name }) => `${document} ${name}`);
   const languages = new Set(blocks.filter(({ name }) => name !== undefined).map(({ language }) => language));
-  expect([...languages].sort()).toEqual(['json', 'sh', 'sql', 'ts']);
-  for (const language of ['json', 'sql']) {
-    const file = language === 'sql' ? 'sqlserver/docs.test.ts' : 'docs.test.ts';
+  expect([...languages].sort()).toEqual(['js', 'json', 'sh', 'sql', 'ts']);
+  const others = { js: 'pack.test.ts', json: 'docs.test.ts', sql: 'sqlserver/docs.test.ts' };
+  for (const [language, file] of Object.entries(others)) {
     const test = readFileSync(path.join(__dirname, file), 'utf8');
     const tried = test.matchAll(new RegExp(`blockOf\\('(\\S+)', '${language}', '(\\S+)'\\)`, 'g'));
     expect([...tried].map(([, document, name]) => `${document} ${name}`).sort()).toEqual(
@@ -77,7 +78,7 @@ async function withId(code: string): Promise<string> {
 /** What README.md shows is tried in readme.test.ts. */
 const inOrder = documents.filter((document) => document !== 'README.md' && running(document).length > 0);
 
-test.each(inOrder)('%s: its blocks run in order, and print what they say', async (document) => {
+testWithShell.each(inOrder)('%s: its blocks run in order, and print what they say', async (document) => {
   await project.shell(before[document] ?? '');
   project.write(running(document));
   for (const block of running(document)) {
@@ -95,7 +96,7 @@ async function dispatched(topic: string, payload: string): Promise<unknown> {
   return JSON.parse(stdout).runs[0].counts;
 }
 
-test('handlers.md: its mail is written', async () => {
+testWithShell('handlers.md: its mail is written', async () => {
   const { code } = blockOf('docs/handlers.md', 'json', 'mail');
   expect(await dispatched('email.send', code)).toMatchObject({ done: 1 });
   const [mail, ...others] = globSync('.data/**/*.eml', { cwd: project.folder });
@@ -103,7 +104,7 @@ test('handlers.md: its mail is written', async () => {
   expect(readFileSync(project.file(mail!), 'utf8')).toContain('Subject: Order 7');
 });
 
-test('handlers.md: its webhook is posted', async () => {
+testWithShell('handlers.md: its webhook is posted', async () => {
   await using receiver = await startReceiver(answering(200));
   const { code } = blockOf('docs/handlers.md', 'json', 'webhook');
   project.env.MULTI_OUTBOX_WEBHOOK_ALLOW_PRIVATE = 'true';

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { createMultiOutbox, type MultiOutbox } from '../../src/multi-outbox.ts';
 import { type CliFolder, cliFolder } from '../support/cli-process.ts';
+import { testWithSignals } from '../support/platform.ts';
 import { until } from '../support/until.ts';
 
 let folder: CliFolder;
@@ -40,20 +41,23 @@ const holder = (signal: NodeJS.Signals) => `
   setInterval(() => console.log('written', write.run('holder', lease.fence, lease.fence).changes), 10);
 `;
 
-test('L5: a holder that stood still beyond its lease is refused by the fence, and learns that it lost it', async () => {
-  const stalled = folder.startScript(holder('SIGSTOP'));
-  await stalled.until(({ stdout }) => stdout.includes('written 1'));
-  const next = await until('its time is up', () => multiOutbox.leases('acme').acquire('report'));
-  expect(next.fence).toBe(2);
-  acme.prepare(guarded).run('next', next.fence, next.fence);
-  stalled.kill('SIGCONT');
-  await stalled.until(({ stdout }) => stdout.includes('written 0') && stdout.includes('LEASE_LOST'));
-  expect(report()).toEqual({ Writer: 'next', Fence: 2 });
-  expect(stalled.output().stdout.match(/written 1/g)).toHaveLength(1);
-  await next.release();
-});
+testWithSignals(
+  'L5: a holder that stood still beyond its lease is refused by the fence, and learns that it lost it',
+  async () => {
+    const stalled = folder.startScript(holder('SIGSTOP'));
+    await stalled.until(({ stdout }) => stdout.includes('written 1'));
+    const next = await until('its time is up', () => multiOutbox.leases('acme').acquire('report'));
+    expect(next.fence).toBe(2);
+    acme.prepare(guarded).run('next', next.fence, next.fence);
+    stalled.kill('SIGCONT');
+    await stalled.until(({ stdout }) => stdout.includes('written 0') && stdout.includes('LEASE_LOST'));
+    expect(report()).toEqual({ Writer: 'next', Fence: 2 });
+    expect(stalled.output().stdout.match(/written 1/g)).toHaveLength(1);
+    await next.release();
+  },
+);
 
-test('L4: the lease of a holder that was killed can be taken when its time is up', async () => {
+testWithSignals('L4: the lease of a holder that was killed can be taken when its time is up', async () => {
   const { signal } = await folder.startScript(holder('SIGKILL')).ended;
   expect([signal, report()]).toEqual(['SIGKILL', { Writer: 'holder', Fence: 1 }]);
   const next = await until('its time is up', () => multiOutbox.leases('acme').acquire('report'));

@@ -92,7 +92,8 @@ export function cliFolder(): CliFolder {
 
   const start = (args: readonly string[], options?: CliOptions) => startNode([program, ...args], options);
   const startScript = (text: string) =>
-    startNode(['--input-type=module', '-'], {
+    // In Node 22 node:sqlite says of itself that it is experimental.
+    startNode(['--disable-warning=ExperimentalWarning', '--input-type=module', '-'], {
       input: `import * as library from ${JSON.stringify(pathToFileURL(library).href)};\n${text}`,
     });
   const cli = (args: readonly string[], options?: CliOptions) => start(args, options).ended;

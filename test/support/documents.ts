@@ -26,7 +26,9 @@ export const documents = [
   'README.md',
   'CONTRIBUTING.md',
   'sql/README.md',
-  ...globSync('docs/*.md', { cwd: root }).sort(),
+  ...globSync('docs/*.md', { cwd: root })
+    .map((file) => file.split(path.sep).join('/'))
+    .sort(),
 ];
 
 export function blocksOf(document: string): CodeBlock[] {
@@ -62,10 +64,14 @@ export class UserProject {
   constructor() {
     mkdirSync(this.file('node_modules/.bin'), { recursive: true });
     const { folder } = packedPackage();
-    symlinkSync(folder, this.file('node_modules/multi-outbox'));
-    symlinkSync(path.join(folder, 'dist/cli.js'), this.file('node_modules/.bin/multi-outbox'));
+    // On Windows a junction, which needs no rights; elsewhere the word is not read.
+    symlinkSync(folder, this.file('node_modules/multi-outbox'), 'junction');
+    // What runs programs by name is POSIX shell, and skipped on Windows.
+    if (process.platform !== 'win32') {
+      symlinkSync(path.join(folder, 'dist/cli.js'), this.file('node_modules/.bin/multi-outbox'));
+    }
     for (const name of ['valibot', 'mssql', '@types', '@azure']) {
-      symlinkSync(path.join(root, 'node_modules', name), this.file(`node_modules/${name}`));
+      symlinkSync(path.join(root, 'node_modules', name), this.file(`node_modules/${name}`), 'junction');
     }
     writeFileSync(this.file('package.json'), '{"type":"module","scripts":{"cli":"multi-outbox"}}');
   }
@@ -103,10 +109,14 @@ export class UserProject {
   }
 
   #run(command: string, args: string[]) {
-    const PATH = [this.file('node_modules/.bin'), path.dirname(process.execPath), process.env.PATH].join(':');
-    return run(command, args, {
+    const PATH = [this.file('node_modules/.bin'), path.dirname(process.execPath), process.env.PATH].join(
+      path.delimiter,
+    );
+    const running = run(command, args, {
       cwd: this.folder,
       env: { ...process.env, PATH, NODE_NO_WARNINGS: '1', NODE_OPTIONS: `--import ${stopHost}`, ...this.env },
     });
+    running.child.stdin?.end();
+    return running;
   }
 }

@@ -32,7 +32,7 @@ function sources(): string[] {
     .filter((file) => file !== '' && existsSync(path.join(root, file)));
 }
 
-const isPacked = (file: string) => !/^(?:test|bench|infra|\.github|\.ci)\//.test(file);
+const isPacked = (file: string) => !/^(?:test|bench|\.github|\.ci)\//.test(file);
 
 export function packedPackage(): PackedPackage {
   const files = sources().filter(isPacked);

@@ -11,7 +11,7 @@ export interface SecondHost {
   readonly pid: number;
   /** Rejects when the process ends before it is asked to. */
   readonly failed: Promise<never>;
-  /** SIGTERM, and the wait for a graceful end. @throws FailedError when it does not end well */
+  /** Asks for a graceful end and waits for it. @throws FailedError when it does not end well */
   stop(): Promise<void>;
 }
 
@@ -21,12 +21,19 @@ export function startSecondHost(options: {
 }): SecondHost {
   const { verbose, onReport } = options;
   const child = spawn(process.execPath, [...process.execArgv, programPath(), 'run', '--json'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // By closing the channel it is told to stop, on every system; it also stops when this process is gone.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
-  const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
-  createInterface({ input: child.stdout }).on('line', (line) => onReport(JSON.parse(line) as RunReport));
+  const { stdout, stderr } = child;
+  // Not by 'close', which never comes after a disconnect from this side.
+  const ended = Promise.all([
+    once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>,
+    once(stdout!, 'close'),
+    once(stderr!, 'close'),
+  ]).then(([exit]) => exit);
+  createInterface({ input: stdout! }).on('line', (line) => onReport(JSON.parse(line) as RunReport));
   let lastWords = '';
-  createInterface({ input: child.stderr }).on('line', (line) => {
+  createInterface({ input: stderr! }).on('line', (line) => {
     lastWords = line;
     if (verbose) process.stderr.write(`second host: ${oneLine(line)}\n`);
   });
@@ -46,7 +53,7 @@ export function startSecondHost(options: {
       stopping = true;
       if (child.exitCode !== null || child.signalCode !== null) return;
       const kill = setTimeout(() => child.kill('SIGKILL'), 10_000);
-      child.kill('SIGTERM');
+      if (child.connected) child.disconnect();
       const [code, signal] = await ended.finally(() => clearTimeout(kill));
       if (code !== 0) {
         throw new FailedError(

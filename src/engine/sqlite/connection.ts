@@ -4,6 +4,9 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 /** The database's clock (Q2): milliseconds since 1970, UTC. Within one statement it stands still. */
 export const nowSql = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
+/** What a statement is bound to: values in the order of its `?`, or one object with a value for each `:name`. */
+type Values = SQLInputValue[] | [Record<string, SQLInputValue>];
+
 const selectNow = `SELECT ${nowSql} AS Now`;
 
 export class Connection {
@@ -22,19 +25,19 @@ export class Connection {
       statement = this.database.prepare(sql);
       // A caller's own connection may have been opened with other defaults.
       statement.setReadBigInts(false);
-      statement.setReturnArrays?.(false);
+      statement.setReturnArrays(false);
       this.#statements.set(sql, statement);
     }
     return statement;
   }
 
   /** The first row, or undefined. */
-  get<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return this.prepare(sql).get(...values) as Row | undefined;
+  get<Row>(sql: string, ...values: Values): Row | undefined {
+    return this.prepare(sql).get(...(values as SQLInputValue[])) as Row | undefined;
   }
 
-  all<Row>(sql: string, ...values: SQLInputValue[]): Row[] {
-    return this.prepare(sql).all(...values) as Row[];
+  all<Row>(sql: string, ...values: Values): Row[] {
+    return this.prepare(sql).all(...(values as SQLInputValue[])) as Row[];
   }
 
   /**
@@ -43,7 +46,6 @@ export class Connection {
    */
   iterateTuples<Tuple>(sql: string, ...values: SQLInputValue[]): Iterator<Tuple> {
     const statement = this.prepare(sql);
-    if (statement.setReturnArrays === undefined) return asTuples<Tuple>(statement.iterate(...values));
     statement.setReturnArrays(true);
     return statement.iterate(...values) as Iterator<unknown> as Iterator<Tuple>;
   }
@@ -51,16 +53,15 @@ export class Connection {
   /** All rows as arrays, with named values. */
   allTuples<Tuple>(sql: string, values: Record<string, SQLInputValue>): Tuple[] {
     const statement = this.prepare(sql);
-    statement.setReturnArrays?.(true);
-    return statement.all(values).map((row) => asTuple<Tuple>(row));
+    statement.setReturnArrays(true);
+    return statement.all(values) as unknown[] as Tuple[];
   }
 
   /** The first row as an array, or undefined. */
   getTuple<Tuple>(sql: string, ...values: SQLInputValue[]): Tuple | undefined {
     const statement = this.prepare(sql);
-    statement.setReturnArrays?.(true);
-    const row = statement.get(...values);
-    return row === undefined ? undefined : asTuple<Tuple>(row);
+    statement.setReturnArrays(true);
+    return statement.get(...values) as unknown as Tuple | undefined;
   }
 
   /** How many rows the statement changed. */
@@ -106,13 +107,4 @@ export class Connection {
     this.prepare('RELEASE Attempt').run();
     return keep;
   }
-}
-
-/** Node 22 gives objects, whose values stand in the order of the columns. */
-function asTuple<Tuple>(row: object): Tuple {
-  return (Array.isArray(row) ? row : Object.values(row)) as Tuple;
-}
-
-function* asTuples<Tuple>(rows: Iterable<object>): Generator<Tuple> {
-  for (const row of rows) yield asTuple<Tuple>(row);
 }

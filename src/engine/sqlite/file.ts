@@ -113,12 +113,9 @@ export class DatabaseFile {
   }
 }
 
-/**
- * Opens a file only if it is there: one that vanishes between the stat and the opening must not come back empty. Node
- * takes URIs since 22.15; before that there is no way to say so, and `location`, added soon after, tells them apart.
- */
+/** Opens a file only if it is there: one that vanishes between the stat and the opening must not come back empty. */
 function withoutCreating(path: string): string {
-  return 'location' in DatabaseSync.prototype ? `${pathToFileURL(path).href}?mode=rw` : path;
+  return `${pathToFileURL(path).href}?mode=rw`;
 }
 
 /** Text that is the same for texts that differ only in case. */

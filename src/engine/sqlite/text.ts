@@ -1,6 +1,6 @@
 /**
- * Reading text whole. Early releases of node:sqlite (Node 22) end a text that they read at its first NUL, so there
- * the columns that users fill are read as bytes and decoded here; later releases read them as text, which is faster.
+ * Reading text whole. Before Node 24.16, and in every Node 22 so far, node:sqlite ends a text at its first NUL, so
+ * there the columns that users fill are read as bytes and decoded here; later releases read them as text, which is faster.
  */
 import { DatabaseSync } from 'node:sqlite';
 

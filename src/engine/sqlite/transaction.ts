@@ -2,7 +2,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { MultiOutboxError } from '../../errors.ts';
 import { Connection } from './connection.ts';
-import { explain, type Subject, sqliteCode, subjectName } from './errors.ts';
+import { explain, type Subject, subjectName } from './errors.ts';
 import type { DatabaseHandle } from './handle.ts';
 import { canonicalPath } from './paths.ts';
 import { verifySchema } from './schema-control.ts';
@@ -69,20 +69,10 @@ function assertTransaction(database: DatabaseSync, subject: Subject): void {
 
 export function isTransactionOpen(database: DatabaseSync): boolean {
   try {
-    const known = database.isTransaction as boolean | undefined;
-    if (known !== undefined) return known;
+    return database.isTransaction;
   } catch {
     return false; // closed
   }
-  // Before Node 22.16 the only way to know is to try.
-  try {
-    database.exec('BEGIN');
-  } catch (error) {
-    // SQLite refuses because one is open; when it is the connection that is closed, Node refuses.
-    return sqliteCode(error) !== null;
-  }
-  database.exec('ROLLBACK');
-  return false;
 }
 
 function connectionOf(

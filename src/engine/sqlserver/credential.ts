@@ -6,7 +6,10 @@ export type CredentialFactory = () => TokenCredential | Promise<TokenCredential>
 
 /** Managed identity in Azure, the developer's own sign-in elsewhere; loaded when the first token is needed. */
 async function defaultCredential(): Promise<TokenCredential> {
-  const { DefaultAzureCredential } = await optional('@azure/identity', () => import('@azure/identity'));
+  const { DefaultAzureCredential } = await optional(
+    ['mssql', '@azure/identity'],
+    () => import('@azure/identity'),
+  );
   return new DefaultAzureCredential();
 }
 

@@ -4,8 +4,8 @@
  * a pool that loses connections quietly.
  */
 import { createRequire } from 'node:module';
+import type * as mssql from 'mssql';
 import { MultiOutboxError } from '../../errors.ts';
-import type { Driver } from './driver.ts';
 
 /** The releases that this program was written against and is tested with. */
 export const expectedVersions = { mssql: '12.7.14', tedious: '20.3.9' } as const;
@@ -22,7 +22,7 @@ const methods = {
 const flags = ['inTransaction', 'closed'] as const;
 
 /** @throws DRIVER_UNSUPPORTED naming what is missing, the versions expected and found, and what to install */
-export function probeDriver(driver: Driver): void {
+export function probeDriver(driver: typeof mssql): void {
   const missing = Object.entries(methods).flatMap(([name, expected]) => {
     const { prototype } =
       (driver as unknown as Record<string, { prototype?: object } | undefined>)[name] ?? {};
@@ -44,18 +44,17 @@ export function probeConnection(connection: object): void {
 }
 
 /** @param what is wrong with the driver, as a predicate */
-export function unsupported(what: string, cause?: unknown): MultiOutboxError {
+function unsupported(what: string): MultiOutboxError {
   const { mssql, tedious } = expectedVersions;
   const found = installedVersions();
   return new MultiOutboxError(
     'DRIVER_UNSUPPORTED',
     `the SQL Server driver ${what}; expected mssql ${mssql} with tedious ${tedious}, found mssql ${found.mssql} with tedious ${found.tedious}; run 'npm install --save-exact mssql@${mssql} tedious@${tedious}'`,
-    cause === undefined ? {} : { cause },
   );
 }
 
 function installedVersions(): { mssql: string; tedious: string } {
-  const here = createRequire(import.meta.url);
+  const here = createRequire(`${import.meta.dirname}/`);
   const version = (of: () => unknown): string => {
     try {
       return (of() as { version: string }).version;

@@ -1,17 +1,26 @@
 import { MessageStatus, type WorkQueue } from '../../../src/engine/work-queue.ts';
+import type { QueueReport } from '../../../src/queue/report.ts';
 import { deferred } from '../../support/deferred.ts';
+import { fakeTimers } from '../../support/fake-timers.ts';
 import { messages, orders, run, withFaults } from '../../support/queue-run.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { takeOver } from '../../support/take-over.ts';
 import { until } from '../../support/until.ts';
 
 const place = new SqlitePlace();
+const leaseMs = 60_000;
+/** More than a third: the lease has renewed itself. */
+const aThirdMs = 20_001;
+const endless = { timeoutMs: 3_600_000 };
+
 /** A queue of one host, and the same queue as another host sees it. */
 async function twoHosts(): Promise<[WorkQueue, WorkQueue]> {
   return [await place.outbox(), await place.outbox()];
 }
 
 describe('the lease of a run (D1, L4)', () => {
+  const pass = fakeTimers();
+
   test('D1: a second run of a queue that is being run is skipped, and touches nothing', async () => {
     const [queue, other] = await twoHosts();
     await queue.enqueue(messages(2));
@@ -42,14 +51,16 @@ describe('the lease of a run (D1, L4)', () => {
     const lease = async () => (await database.leases.list()).find(({ name }) => name === 'queue:outbox')!;
     const handler = orders(async () => {
       const first = await lease();
-      await until('three lease times have passed', async () => {
-        const now = await lease();
-        return now.renewedUtc!.getTime() > first.expiresUtc!.getTime() + 2 * leaseMs && now.held;
-      });
-      expect((await lease()).fence).toBe(first.fence);
-    });
-    const leaseMs = 150;
-    const report = await run(queue, [handler], { dispatch: { leaseMs } });
+      for (let thirds = 1; thirds <= 10; thirds++) {
+        const before = await lease();
+        await until('it has renewed itself', async () => {
+          await pass(aThirdMs);
+          return (await lease()).renewedUtc! > before.renewedUtc!;
+        });
+      }
+      expect(await lease()).toMatchObject({ fence: first.fence, held: true });
+    }, endless);
+    const report = await run(queue, [handler], { dispatch: { leaseMs, timeBudgetMs: 3_600_000 } });
     expect(report).toMatchObject({ stop: 'drained', counts: { done: 1, lost: 0, retried: 0 } });
     expect((await lease()).held).toBe(false);
   });
@@ -58,8 +69,15 @@ describe('the lease of a run (D1, L4)', () => {
     const [queue, other] = await twoHosts();
     await queue.enqueue(messages(3));
     const gate = deferred();
-    const handler = orders(({ payload }) => (payload === '1' ? gate.promise : undefined));
-    const running = run(queue, [handler], { dispatch: { leaseMs: 150 } });
+    let ended = 0;
+    const handler = orders(async ({ payload }) => {
+      if (payload === '1') await gate.promise;
+      else ended++;
+    });
+    const running = run(queue, [handler], { dispatch: { leaseMs } });
+    await until('the quick ones have ended', () => ended === 2);
+    expect(await other.statistics()).toMatchObject({ done: 0, claimed: 3 });
+    await pass(aThirdMs);
     await until('the quick ones are settled', async () => (await other.statistics()).done === 2);
     gate.resolve();
     expect(await running).toMatchObject({ counts: { done: 3 } });
@@ -67,6 +85,8 @@ describe('the lease of a run (D1, L4)', () => {
 });
 
 describe('a lease that is lost in the middle (D5, Q8)', () => {
+  const pass = fakeTimers();
+
   test('D5, Q8: handlers get their signal; outcomes are reported as lost, never as done; the tenant stays due', async () => {
     const [queue, other] = await twoHosts();
     const sent = messages(4);
@@ -76,9 +96,10 @@ describe('a lease that is lost in the middle (D5, Q8)', () => {
       signals.push(signal);
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
     });
-    const running = run(queue, [handler], { dispatch: { leaseMs: 200, concurrency: 3 } });
+    const running = run(queue, [handler], { dispatch: { leaseMs, concurrency: 3 } });
     await until('three handlers run', () => signals.length === 3);
     const taken = await takeOver(other);
+    await pass(aThirdMs);
     const report = await running;
     expect(report).toMatchObject({
       status: 'dispatched',
@@ -113,7 +134,11 @@ describe('a lease that is lost in the middle (D5, Q8)', () => {
     const [queue, other] = await twoHosts();
     await queue.enqueue(messages(3));
     const gate = deferred();
-    const handler = orders(({ payload }) => (payload === '1' ? undefined : gate.promise));
+    let ended = 0;
+    const handler = orders(async ({ payload }) => {
+      if (payload === '1') ended++;
+      else await gate.promise;
+    });
     const late = withFaults(queue, {
       settle: async (real, request) => {
         // While this call is on its way the other handlers end.
@@ -123,8 +148,10 @@ describe('a lease that is lost in the middle (D5, Q8)', () => {
         return settled;
       },
     });
-    const running = run(late, [handler], { dispatch: { leaseMs: 200 } });
+    const running = run(late, [handler], { dispatch: { leaseMs } });
+    await until('the first has ended', () => ended === 1);
     await takeOver(other);
+    await pass(aThirdMs);
     expect(await running).toMatchObject({ stop: 'lease-lost', counts: { done: 0, lost: 3 } });
   });
 
@@ -144,25 +171,6 @@ describe('a lease that is lost in the middle (D5, Q8)', () => {
     expect(report.counts.lost).toBeGreaterThanOrEqual(1);
   });
 
-  test('L4, D5: after a standstill that outlasts the lease nothing more is started, though no timer has had its turn', async () => {
-    const queue = await place.outbox();
-    await queue.enqueue(messages(3));
-    const started: string[] = [];
-    const leaseMs = 100;
-    const standstill = orders(({ payload }) => {
-      started.push(payload);
-      const begunAt = performance.now();
-      while (performance.now() - begunAt <= leaseMs);
-    });
-    const report = await run(queue, [standstill], { dispatch: { leaseMs, concurrency: 1 } });
-    expect(started).toEqual(['1']);
-    expect(report).toMatchObject({
-      stop: 'lease-lost',
-      counts: { done: 1, released: 2, lost: 0 },
-      more: true,
-    });
-  });
-
   test('L3, L4: when its time is up the run stops; what is done is settled all the same if nobody took the lease', async () => {
     const queue = await place.outbox();
     await queue.enqueue(messages(2));
@@ -179,12 +187,38 @@ describe('a lease that is lost in the middle (D5, Q8)', () => {
       if (payload === '1') return;
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
       reasons.push(signal.reason);
+    }, endless);
+    let report: QueueReport | undefined;
+    void run(unreachable, [handler], { dispatch: { leaseMs } }).then((one) => {
+      report = one;
     });
-    const report = await run(unreachable, [handler], { dispatch: { leaseMs: 150 } });
+    await until('the run has ended', async () => {
+      await pass(1_000);
+      return report !== undefined;
+    });
     expect(failures).toBeGreaterThan(1);
     expect(reasons).toMatchObject([{ code: 'LEASE_LOST' }]);
     expect(report).toMatchObject({ status: 'dispatched', stop: 'lease-lost', counts: { done: 2, lost: 0 } });
     expect(await queue.statistics()).toMatchObject({ done: 2, claimed: 0 });
+  });
+});
+
+test('L4, D5: after a standstill that outlasts the lease nothing more is started, though no timer has had its turn', async () => {
+  const queue = await place.outbox();
+  await queue.enqueue(messages(3));
+  const started: string[] = [];
+  const leaseMs = 100;
+  const standstill = orders(({ payload }) => {
+    started.push(payload);
+    const begunAt = performance.now();
+    while (performance.now() - begunAt <= leaseMs);
+  });
+  const report = await run(queue, [standstill], { dispatch: { leaseMs, concurrency: 1 } });
+  expect(started).toEqual(['1']);
+  expect(report).toMatchObject({
+    stop: 'lease-lost',
+    counts: { done: 1, released: 2, lost: 0 },
+    more: true,
   });
 });
 
@@ -199,8 +233,8 @@ describe('a database that does not answer any more', () => {
         throw new Error('the network is away');
       },
     });
-    const endless = orders(({ payload }) => (payload === '1' ? undefined : new Promise(() => {})));
-    const report = await run(away, [endless], { dispatch: { leaseMs: 100, graceMs: 50 } });
+    const deaf = orders(({ payload }) => (payload === '1' ? undefined : new Promise(() => {})));
+    const report = await run(away, [deaf], { dispatch: { leaseMs: 100, graceMs: 50 } });
     expect(report).toMatchObject({
       status: 'failed',
       stop: 'error',

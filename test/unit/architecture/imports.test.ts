@@ -42,6 +42,8 @@ const allowed: readonly (readonly [part: string, may: string])[] = [
   ['engine/sqlserver/', `engine/sqlserver/|${seam}|(errors|optional-package)\\.ts`],
   [seam, `${seam}|errors\\.ts`],
   ['errors\\.ts|optional-package\\.ts|settings\\.ts|settings/', 'errors\\.ts|settings/'],
+  ['supported-node\\.ts', ''],
+  ['require-supported-node\\.ts', 'supported-node\\.ts|errors\\.ts'],
   ['telemetry/', `telemetry/|${base}`],
   ['lease/', `(lease|telemetry)/|${base}`],
   ['queue/', `(queue|lease|telemetry)/|${base}`],
@@ -65,7 +67,7 @@ const allowed: readonly (readonly [part: string, may: string])[] = [
   ['fleet/', `(fleet|queue|lease|telemetry)/|${base}`],
   [
     '(local/|multi-outbox\\.ts|index\\.ts)',
-    `(local|fleet|outbox|inbox|queue|lease|telemetry)/|multi-outbox|${base}`,
+    `(local|fleet|outbox|inbox|queue|lease|telemetry)/|multi-outbox|require-supported-node\\.ts|${base}`,
   ],
   // Tests of a user's own run on the embedded engine, with a clock that can be set.
   [

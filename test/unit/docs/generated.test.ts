@@ -11,7 +11,7 @@ test.each(Object.keys(generated))('docs/%s is as the code has it (npm run docs w
   expect(text).toBe(withParts(document, text));
 });
 
-test('docs/t-sql.md has every procedure that a role may execute, each with its comment', () => {
+test('docs/t-sql.md has every procedure that a role may execute, each with its comment (text of the scripts, no server)', () => {
   const text = readFileSync(path.join(documents, 't-sql.md'), 'utf8');
   const granted = globSync('sql/parts/roles-*.sql', { cwd: root }).flatMap((file) =>
     // Indented ones are Babelfish's own.
@@ -23,7 +23,7 @@ test('docs/t-sql.md has every procedure that a role may execute, each with its c
   expect(missing).toEqual([]);
 });
 
-test('sql/README.md explains every error number that the procedures throw, and no other', () => {
+test('sql/README.md explains every error number that the procedures throw, and no other (text of the scripts, no server)', () => {
   const thrown = globSync('sql/**/*.sql', { cwd: root }).flatMap((file) =>
     [...read(file).matchAll(/THROW (5\d{4})/g)].map(([, number]) => number),
   );

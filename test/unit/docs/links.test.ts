@@ -7,8 +7,9 @@ const documents = [
   'README.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
+  'SECURITY.md',
   'sql/README.md',
-  ...globSync('docs/*.md', { cwd: root }),
+  ...globSync('docs/*.md', { cwd: root }).map((file) => file.split(path.sep).join('/')),
 ];
 const read = (document: string) => readFileSync(path.join(root, document), 'utf8');
 

@@ -1,5 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { findFiles, readTopFile } from './bicep-text.ts';
@@ -13,10 +21,31 @@ const deployment = {
   AZURE_IDENTITY_CLIENT_ID: '11111111-2222-3333-4444-555555555555',
 };
 
-// The scripts are POSIX shell; the servers they talk to are in Azure, so what they would call is written down instead.
-const describeWithShell = process.platform === 'win32' ? describe.skip : describe;
+const isWindows = process.platform === 'win32';
 
-describeWithShell('scripts that follow a deployment', () => {
+/** Where a program lies on the path, if it does. */
+function onPath(name: string): string | undefined {
+  const folders = (process.env.PATH ?? '').split(path.delimiter);
+  return folders.map((folder) => path.join(folder, name)).find((file) => existsSync(file));
+}
+
+// Each script is there for bash and for PowerShell. The servers they talk to are in Azure, so what they would call is written
+// down instead, by programs that are shell scripts themselves: Windows starts none of those by name.
+const shells = [
+  { name: 'bash', extension: '.sh', program: onPath('bash'), flags: [] },
+  { name: 'PowerShell', extension: '.ps1', program: onPath('pwsh'), flags: ['-NoProfile', '-File'] },
+];
+
+test('every script is there for both shells', () => {
+  const named = readdirSync(scripts).map((file) => path.parse(file));
+  const names = ({ extension }: (typeof shells)[number]) =>
+    named.flatMap(({ name, ext }) => (ext === extension ? [name] : []));
+  expect(names(shells[0]!)).toEqual(['add-tenants', 'environment', 'grant-identity', 'prepare-registry']);
+  expect(names(shells[1]!)).toEqual(names(shells[0]!));
+});
+
+describe.each(shells)('scripts that follow a deployment, in $name', ({ extension, program, flags }) => {
+  const test = isWindows || program === undefined ? globalThis.test.skip : globalThis.test;
   let folder: string;
 
   beforeEach(() => {
@@ -35,18 +64,22 @@ describeWithShell('scripts that follow a deployment', () => {
     chmodSync(file, 0o755);
   }
 
-  function run(script: string, args: string[], env: Record<string, string> = deployment) {
+  function run(name: string, args: string[], env: Record<string, string> = deployment) {
     const calls = path.join(folder, 'calls');
     writeFileSync(calls, '');
-    const { status, stdout, stderr } = spawnSync('bash', [path.join(scripts, script), ...args], {
-      env: { ...env, CALLS: calls, PATH: `${folder}:/usr/bin:/bin` },
-      encoding: 'utf8',
-    });
+    const { status, stdout, stderr } = spawnSync(
+      program!,
+      [...flags, path.join(scripts, `${name}${extension}`), ...args],
+      {
+        env: { ...env, CALLS: calls, HOME: folder, PATH: `${folder}:/usr/bin:/bin` },
+        encoding: 'utf8',
+      },
+    );
     return { status, stdout, stderr, calls: readFileSync(calls, 'utf8').split('\n').filter(Boolean) };
   }
 
   test('prepare-registry: the schema first, then the user of the identity', () => {
-    const { status, calls } = run('prepare-registry.sh', []);
+    const { status, calls } = run('prepare-registry', []);
     expect(status).toBe(0);
     expect(calls).toEqual([
       'npm run --silent cli -- migrate --registry-only',
@@ -56,7 +89,7 @@ describeWithShell('scripts that follow a deployment', () => {
     ]);
   });
 
-  test('the identity gets a role that the migrations make, in the registry and in tenant databases', () => {
+  test('the identity gets a role that the migrations make, in the registry and in tenant databases (text of the scripts, no server)', () => {
     const [, role] =
       /@Role sysname = N'\$\(Schema\)(\w+)'/.exec(readTopFile('infra/scripts/identity-user.sql')) ?? [];
     const sql = findFiles('sql/**/*.sql').map(readTopFile);
@@ -70,7 +103,7 @@ describeWithShell('scripts that follow a deployment', () => {
       file,
       'id,server,database,priority\nacme,one.example,acme-db,1\r\nbad,one.example,bad-db,\nbirch,two.example,birch-db,2',
     );
-    const { status, stderr, calls } = run('add-tenants.sh', [file]);
+    const { status, stderr, calls } = run('add-tenants', [file]);
     expect(status).toBe(1);
     expect(stderr).toContain('could not be let in for 1: bad.');
     expect(calls).toEqual([
@@ -85,27 +118,27 @@ describeWithShell('scripts that follow a deployment', () => {
     command('npm', 'exit 1');
     const file = path.join(folder, 'tenants.csv');
     writeFileSync(file, 'id,server,database\r\nacme,one.example,acme-db\r\n');
-    const { status, calls } = run('add-tenants.sh', [file]);
+    const { status, calls } = run('add-tenants', [file]);
     expect([status, calls.length]).toEqual([1, 2]);
   });
 
   test('add-tenants: a file without that heading is wrong usage', () => {
     const file = path.join(folder, 'tenants.csv');
     writeFileSync(file, 'acme,one.example,acme-db\n');
-    const { status, stderr, calls } = run('add-tenants.sh', [file]);
+    const { status, stderr, calls } = run('add-tenants', [file]);
     expect([status, calls]).toEqual([2, []]);
     expect(stderr).toContain('id,server,database');
   });
 
-  test.each(['prepare-registry.sh', 'grant-identity.sh', 'add-tenants.sh'])(
+  test.each(['prepare-registry', 'grant-identity', 'add-tenants'])(
     '%s touches nothing without a deployment',
     (script) => {
       const file = path.join(folder, 'tenants.csv');
       writeFileSync(file, 'id,server,database\nacme,one.example,acme-db\n');
       const args = {
-        'prepare-registry.sh': [],
-        'grant-identity.sh': ['one.example', 'acme-db'],
-        'add-tenants.sh': [file],
+        'prepare-registry': [],
+        'grant-identity': ['one.example', 'acme-db'],
+        'add-tenants': [file],
       };
       const { status, stderr, calls } = run(script, args[script as keyof typeof args], {});
       expect(status).toBe(2);

@@ -74,7 +74,10 @@ describe('a held lease renews itself (L4)', () => {
     expect(renewals).toEqual([]);
     await pass(1);
     expect(renewals).toEqual([19_000]);
+    // One timer for the next renewal, one for the end.
+    expect(jest.getTimerCount()).toBe(2);
     one.stop();
+    expect(jest.getTimerCount()).toBe(0);
   });
 
   test('L4: a renewal counts from when it was sent, not from when it was answered', async () => {
@@ -152,6 +155,30 @@ describe('a lease that is lost (L4)', () => {
     await pass(60_000);
     expect(renewals).toHaveLength(tries);
     expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('L4: a failed renewal is tried again after a quarter of the time that remains, at last every 10 ms', async () => {
+    const { renewals } = heartbeat({
+      renew: async () => {
+        throw new Error('unreachable');
+      },
+    });
+    await pass(30_000);
+    expect(renewals.slice(0, 4)).toEqual([10_000, 15_000, 18_750, 21_562]);
+    const pauses = renewals.slice(1).map((at, index) => at - renewals[index]!);
+    expect(Math.min(...pauses)).toBe(10);
+    expect(pauses.slice(-3)).toEqual([10, 10, 10]);
+  });
+
+  test('L4: a timer that fires a fraction of a millisecond early does not end the lease', async () => {
+    const { heartbeat: one } = heartbeat({
+      sentAt: performance.now() + 0.5,
+      renew: () => new Promise(() => {}),
+    });
+    await pass(30_000);
+    expect([one.signal.aborted, one.remainingMs]).toEqual([false, 0.5]);
+    await pass(1);
+    expect(one.signal.aborted).toBe(true);
   });
 
   test('L4: a renewal that never answers does not hold the signal back', async () => {

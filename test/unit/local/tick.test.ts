@@ -1,46 +1,8 @@
 import { MultiOutboxError } from '../../../src/errors.ts';
-import type { RunReport } from '../../../src/fleet/dispatch/run-report.ts';
-import type { DispatchRequest } from '../../../src/fleet/dispatch-request.ts';
-import type { PlanReport } from '../../../src/fleet/plan/plan-report.ts';
 import { tickOnce } from '../../../src/local/tick.ts';
 import { noCounts } from '../../../src/queue/tally.ts';
 import { turns } from '../../support/deferred.ts';
-
-const request = (tenantId: string): DispatchRequest => ({
-  version: 1,
-  tenantId,
-  reason: 'due',
-  plannedUtc: '2026-01-01T00:00:00.000Z',
-});
-
-function planOf(...ids: string[]): PlanReport {
-  return {
-    status: 'planned',
-    requests: ids.map(request),
-    due: ids.length,
-    oldestDueMs: 0,
-    conflicts: 0,
-    more: false,
-    sinceLastPlanMs: null,
-    late: false,
-    unfinished: false,
-    nextDueInMs: null,
-  };
-}
-
-const reportOf = ({ tenantId, reason }: DispatchRequest): RunReport => ({
-  runId: tenantId,
-  tenantId,
-  reason,
-  outcome: 'idle',
-  queues: [],
-  counts: noCounts,
-  parkedTopics: [],
-  more: false,
-  nextDueInMs: null,
-  durationMs: 0,
-  roundTrips: 1,
-});
+import { planOf, reportOf } from '../../support/requests.ts';
 
 describe('one tick', () => {
   test('D8: a request that cannot be served at all is a failed run, and stops no other', async () => {

@@ -86,12 +86,31 @@ describe('defineHandler', () => {
     ['maxAttempts Infinity', { topic: 't', handle, retry: { maxAttempts: Infinity } }, 'retry.maxAttempts'],
     ['baseMs NaN', { topic: 't', handle, retry: { baseMs: Number.NaN } }, 'retry.baseMs NaN'],
     ['baseMs as text', { topic: 't', handle, retry: { baseMs: '2s' } }, 'retry.baseMs 2s'],
+    ['baseMs as digits', { topic: 't', handle, retry: { baseMs: '5' } }, 'retry.baseMs 5'],
+    [
+      'maxDelayMs of eleven years',
+      { topic: 't', handle, retry: { maxDelayMs: 11 * 365 * 86_400_000 } },
+      'retry',
+    ],
     ['maxDelayMs -1', { topic: 't', handle, retry: { maxDelayMs: -1 } }, 'retry.maxDelayMs -1'],
   ];
   test.each(bad)('refuses %s', (_, definition, named) => {
     const { code, message } = refusal(() => defineHandler(definition as unknown as HandlerDefinition));
     expect(code).toBe('INVALID_ARGUMENT');
     expect(message).toContain(named);
+  });
+
+  test('D2, D3: takes the least and the most that each setting may be', () => {
+    const least = { maxAttempts: 1, baseMs: 0, maxDelayMs: 0 };
+    expect(defineHandler({ topic: 't', handle, timeoutMs: 1, concurrency: 1, retry: least })).toMatchObject({
+      topic: 't',
+      timeoutMs: 1,
+      concurrency: 1,
+      retry: least,
+    });
+    const tenYears = 10 * 365 * 86_400_000;
+    const most = { baseMs: tenYears, maxDelayMs: tenYears };
+    expect(defineHandler({ topic: 'x'.repeat(200), handle, retry: most })).toMatchObject({ retry: most });
   });
 
   test("D3: a retry setting that is undefined leaves the fleet's in place", () => {

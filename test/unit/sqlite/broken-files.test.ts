@@ -8,6 +8,7 @@ import { DatabaseHandle } from '../../../src/engine/sqlite/handle.ts';
 import { tenantSchema } from '../../../src/engine/sqlite/migrations/index.ts';
 import { SqliteWorkQueue } from '../../../src/engine/sqlite/queue/work-queue.ts';
 import { tenantDefinition } from '../../../src/fleet/tenants/definition.ts';
+import { describeDeletingOpenFiles, testWithFileModes } from '../../support/platform.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { begin, failure, message, tenantFileOf, withProgram } from './scene.ts';
 
@@ -103,7 +104,7 @@ test('D8: a database whose tables are gone lacks its schema', async () => {
   await expectNeighbourWorks(engine);
 });
 
-test('D8: a file that may only be read', async () => {
+testWithFileModes('D8: a file that may only be read', async () => {
   const file = await filled();
   chmodSync(file, 0o444);
   chmodSync(path.dirname(file), 0o555);
@@ -122,7 +123,7 @@ test('D8: a file that may only be read', async () => {
 });
 
 /** What a user may do, as access(2) tells, has no bounds for root. */
-const testUnlessRoot = process.geteuid?.() === 0 ? test.skip : test;
+const testUnlessRoot = process.geteuid?.() === 0 ? test.skip : testWithFileModes;
 
 testUnlessRoot('D8: a file in a folder that may only be read (not as root)', async () => {
   const folder = path.dirname(await filled());
@@ -225,7 +226,7 @@ test('D8: a file that another program keeps for itself, even from readers', asyn
   expect(await queue.statistics()).toMatchObject({ ready: 3 });
 });
 
-describe('a file that changes behind an open connection', () => {
+describeDeletingOpenFiles('a file that changes behind an open connection', () => {
   test('deleted: it is missing from the next call on', async () => {
     const engine = place.engine();
     const queue = await place.outbox('acme', engine);

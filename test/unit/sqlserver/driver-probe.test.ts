@@ -64,8 +64,8 @@ test('a driver that is not installed is named, with the command that installs it
     });
     const { loadDriver: load } = await import('../../../src/engine/sqlserver/driver.ts');
     await expect(load()).rejects.toMatchObject({
-      code: 'DRIVER_UNSUPPORTED',
-      message: expect.stringMatching(/is not installed; .*npm install --save-exact mssql@/),
+      code: 'PACKAGE_MISSING',
+      message: expect.stringContaining(`npm install mssql@${expectedVersions.mssql}`),
     });
     jest.dontMock('mssql');
   });

@@ -23,7 +23,7 @@ const login = (number: number | undefined) => ({
   number,
 });
 
-describe('errors of SQL Server', () => {
+describe('errors of SQL Server (made up here, no server)', () => {
   test.each([
     [answered(208, "Invalid object name 'x'"), 'SCHEMA_MISSING', false],
     [answered(2812, "Could not find stored procedure 'x'"), 'SCHEMA_MISSING', false],

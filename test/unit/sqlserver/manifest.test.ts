@@ -31,30 +31,33 @@ function catalogOf({ tables, indexes, modules, roles }: Manifest): Catalog {
   };
 }
 
-describe.each(['registry', 'tenant'] as const)('the manifest of a %s', (kind) => {
-  test('holds every table, index, procedure and role that the scripts make', () => {
-    const { tables, indexes, modules, roles } = manifest(kind);
-    expect([...tables.keys()].sort()).toEqual([...count(kind, /CREATE TABLE \[.*?\]\.\[(\w+)\]/g)].sort());
-    for (const [, columns] of tables) expect(columns.size).toBeGreaterThan(3);
-    const named = new Set([...indexes.values()].flatMap((names) => [...names]));
-    expect([...named].sort()).toEqual(
-      [...count(kind, /(?:INDEX|CONSTRAINT) \[((?:PK|UX|IX)_\w+)\]/g)].sort(),
-    );
-    expect([...modules.keys()].sort()).toEqual(
-      [...count(kind, /CREATE (?:PROCEDURE|FUNCTION|VIEW) \[.*?\]\.\[(\w+)\]/g)].sort(),
-    );
-    expect([...modules.values()].filter((text) => /AS RETURN 0$/.test(text))).toEqual([]);
-    expect([...roles].sort()).toEqual(
-      [...count(kind, /CREATE ROLE \[\$\(Schema\)(_\w+)\]/g)].map((name) => `messaging${name}`).sort(),
-    );
-  });
+describe.each(['registry', 'tenant'] as const)(
+  'the manifest of a %s (text of the scripts, no server)',
+  (kind) => {
+    test('holds every table, index, procedure and role that the scripts make', () => {
+      const { tables, indexes, modules, roles } = manifest(kind);
+      expect([...tables.keys()].sort()).toEqual([...count(kind, /CREATE TABLE \[.*?\]\.\[(\w+)\]/g)].sort());
+      for (const [, columns] of tables) expect(columns.size).toBeGreaterThan(3);
+      const named = new Set([...indexes.values()].flatMap((names) => [...names]));
+      expect([...named].sort()).toEqual(
+        [...count(kind, /(?:INDEX|CONSTRAINT) \[((?:PK|UX|IX)_\w+)\]/g)].sort(),
+      );
+      expect([...modules.keys()].sort()).toEqual(
+        [...count(kind, /CREATE (?:PROCEDURE|FUNCTION|VIEW) \[.*?\]\.\[(\w+)\]/g)].sort(),
+      );
+      expect([...modules.values()].filter((text) => /AS RETURN 0$/.test(text))).toEqual([]);
+      expect([...roles].sort()).toEqual(
+        [...count(kind, /CREATE ROLE \[\$\(Schema\)(_\w+)\]/g)].map((name) => `messaging${name}`).sort(),
+      );
+    });
 
-  test('nothing is found where all is as it was made', () => {
-    expect(compare(manifest(kind), catalogOf(manifest(kind)))).toEqual([]);
-  });
-});
+    test('nothing is found where all is as it was made', () => {
+      expect(compare(manifest(kind), catalogOf(manifest(kind)))).toEqual([]);
+    });
+  },
+);
 
-describe('what is found', () => {
+describe('what is found (in a catalog made up here, no server)', () => {
   const whole = manifest('tenant');
   const messages = (changes: Partial<Catalog>) =>
     compare(whole, { ...catalogOf(whole), ...changes }).map(
@@ -119,7 +122,7 @@ describe('what is found', () => {
   });
 });
 
-test('a dispatcher must be allowed what the program calls, and nothing internal', () => {
+test('a dispatcher must be allowed what the program calls, and nothing internal (text of the scripts, no server)', () => {
   const { dispatched } = manifest('tenant');
   expect([...dispatched]).toEqual(
     expect.arrayContaining(['Outbox_Begin', 'Inbox_SettleAndClaim', 'Lease_Renew']),

@@ -10,7 +10,7 @@ const reading = (files: Record<string, string>) => (path: string) => {
   return text;
 };
 
-describe('sqlcmd scripts', () => {
+describe('sqlcmd scripts (text put together, no server)', () => {
   test('an include stands in place of its line, each time with the variables of that moment', () => {
     const files = {
       'a.sql':

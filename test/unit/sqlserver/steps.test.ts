@@ -24,7 +24,7 @@ function withFolder<T>(files: Record<string, string>, work: (folder: string) => 
   }
 }
 
-describe('migration steps', () => {
+describe('migration steps (text of the scripts, no server)', () => {
   test.each(kinds)(
     'the %s has steps 1, 2, 3, … with nothing left to include or to set but the schema',
     (kind) => {
@@ -132,7 +132,7 @@ describe('migration steps', () => {
   });
 });
 
-describe('error numbers', () => {
+describe('error numbers (text of the scripts, no server)', () => {
   const folder = sqlFolder();
   const thrown = new Set(
     readdirSync(path.join(folder, 'parts')).flatMap((file) =>

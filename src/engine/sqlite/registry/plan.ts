@@ -16,14 +16,14 @@ import { type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
 const planLeaseName = 'plan';
 
 const dueTenants = `FROM Tenants INDEXED BY Tenants_Due
-    WHERE Status = 'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= ?1`;
+    WHERE Status = 'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= :now`;
 
-/** What each order sorts by; ?1 is now. */
+/** What each order sorts by. */
 const rank: Readonly<Record<Exclude<CandidateOrder, 'longest-due'>, string>> = {
   backlog: 'Backlog DESC',
   priority: 'Priority DESC',
   deadline: 'NextDueUtc + SlaSeconds * 1000 NULLS LAST',
-  weight: 'Weight * (?1 - LastPlannedUtc) DESC NULLS FIRST',
+  weight: 'Weight * (:now - LastPlannedUtc) DESC NULLS FIRST',
 };
 
 const planSql = {
@@ -32,10 +32,10 @@ const planSql = {
       (SELECT NextDueUtc FROM Tenants INDEXED BY Tenants_Due WHERE Status = 'active' AND NextDueUtc IS NOT NULL
         ORDER BY NextDueUtc LIMIT 1) AS NextDueUtc
     FROM (SELECT ${nowSql} AS Now) LEFT JOIN Leases ON Name = '${planLeaseName}'`,
-  due: `SELECT ${tenantColumns} ${dueTenants} ORDER BY NextDueUtc, Id LIMIT ?2`,
+  due: `SELECT ${tenantColumns} ${dueTenants} ORDER BY NextDueUtc, Id LIMIT :limit`,
   /** Sorts ids alone: whole rows of all due tenants would be many megabytes. */
   first: (order: keyof typeof rank) => `SELECT ${tenantColumns}
-    FROM (SELECT Id ${dueTenants} ORDER BY ${rank[order]}, NextDueUtc, Id LIMIT ?2)
+    FROM (SELECT Id ${dueTenants} ORDER BY ${rank[order]}, NextDueUtc, Id LIMIT :limit)
       CROSS JOIN Tenants INDEXED BY sqlite_autoindex_Tenants_1 USING (Id)`,
   countDue: `SELECT count(*) AS Count ${dueTenants}`,
   state: 'SELECT LastPlanUtc, PlanOpen FROM RegistryState',
@@ -97,7 +97,7 @@ function planInTransaction(connection: Connection, request: BeginPlan, now: numb
     const nextDueInMs = found.NextDueUtc === null ? null : found.NextDueUtc - now;
     return { status: 'idle', previous: notePlan(connection, now, 0, false), nextDueInMs };
   }
-  const due = connection.get<{ Count: number }>(planSql.countDue, now)!.Count;
+  const due = connection.get<{ Count: number }>(planSql.countDue, { now })!.Count;
   return {
     status: 'due',
     lease,
@@ -113,10 +113,10 @@ function read(
   due: number,
   now: number,
 ): TenantRow[] {
-  const rows = connection.all<TenantRow>(planSql.due, now, limit);
+  const rows = connection.all<TenantRow>(planSql.due, { now, limit });
   if (due <= limit || order === 'longest-due') return rows;
   const known = new Set(rows.map(({ Id }) => Id));
-  const first = connection.all<TenantRow>(planSql.first(order), now, limit);
+  const first = connection.all<TenantRow>(planSql.first(order), { now, limit });
   return [...rows, ...first.filter(({ Id }) => !known.has(Id))];
 }
 

@@ -134,6 +134,25 @@ describe('a plan (F3)', () => {
     const long = await plan(registry, { intervalMs: Number.MAX_SAFE_INTEGER });
     expect(long).toMatchObject({ late: false, unfinished: false });
   });
+
+  test.each([
+    [2 * 60_000, false],
+    [2 * 60_000 + 1, true],
+  ])(
+    'F3: a tick is late when the last one is more than two intervals ago (%p ms: %p)',
+    async (sinceMs, late) => {
+      const registry = await registryWith('a');
+      const aged: Registry = Object.assign(Object.create(registry), {
+        beginPlan: async (request: Parameters<Registry['beginPlan']>[0]) => ({
+          ...(await registry.beginPlan(request)),
+          previous: { sinceMs, unfinished: false },
+        }),
+        commitPlan: (commit: Parameters<Registry['commitPlan']>[0]) => registry.commitPlan(commit),
+      });
+      const report = await plan(aged, { intervalMs: 60_000 });
+      expect(report).toMatchObject({ status: 'planned', sinceLastPlanMs: sinceMs, late });
+    },
+  );
 });
 
 describe("a user's strategy (F4)", () => {

@@ -52,6 +52,19 @@ async function scene() {
 }
 
 describe('the tenants this process knows (F2)', () => {
+  test('F2, F9: an entry of the same version is taken in, but is no change: nothing is closed for it', async () => {
+    const { directory, changed, add } = await scene();
+    const first = await add('a');
+    directory.remember(first);
+    const served = { ...first, schedule: { ...first.schedule, idleStreak: 3 } };
+    directory.remember(served);
+    expect(changed).toEqual([]);
+    expect(await directory.get('a')).toBe(served);
+    // One that has been overtaken is neither.
+    directory.remember({ ...first, version: first.version - 1 });
+    expect([await directory.get('a'), changed]).toEqual([served, []]);
+  });
+
   test('F2: a tenant is read when first asked for, and not again', async () => {
     const { directory, calls, add } = await scene();
     await add('a');

@@ -1,0 +1,30 @@
+// `node .ci/check-release.mjs v1.2.3`: what must be true of a tag before it is published. Prints every problem, one a line.
+import { readFileSync } from 'node:fs';
+
+const [tag = ''] = process.argv.slice(2);
+const { version, repository } = JSON.parse(readFileSync('package.json', 'utf8'));
+const { version: locked } = JSON.parse(readFileSync('package-lock.json', 'utf8'));
+const changelog = readFileSync('CHANGELOG.md', 'utf8');
+
+/** The lines below the version's heading, up to the next one. */
+function section() {
+  const [, ...sections] = changelog.split(/^## /m);
+  return sections.find((text) => text.startsWith(`[${version}] - `));
+}
+
+const problems = [];
+if (tag !== `v${version}`)
+  problems.push(`The tag is '${tag}', and package.json has version ${version}: tag 'v${version}'.`);
+if (locked !== version)
+  problems.push(`package-lock.json has version ${locked}, not ${version}: run 'npm install'.`);
+const found = section();
+if (found === undefined) problems.push(`CHANGELOG.md has no section '## [${version}] - DATE'.`);
+else if (!/^- /m.test(found)) problems.push(`CHANGELOG.md says nothing below '## [${version}]'.`);
+if (!repository) {
+  problems.push(
+    `package.json names no 'repository': npm compares it with where the provenance says that the package was built.`,
+  );
+}
+
+for (const problem of problems) console.error(problem);
+process.exitCode = problems.length === 0 ? 0 : 1;

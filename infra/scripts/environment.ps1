@@ -1,0 +1,19 @@
+# Dot-sourced by the scripts beside it. What the deployment put out comes from the environment, or else from azd.
+# Its exit ends this file, not the script that reads it, which looks at $LASTEXITCODE.
+
+if (-not $env:AZURE_IDENTITY_NAME -and (Get-Command azd -ErrorAction Ignore)) {
+  foreach ($line in (azd env get-values)) {
+    if ($line -match '^(\w+)="(.*)"$') {
+      [Environment]::SetEnvironmentVariable($Matches[1], ($Matches[2] -replace '\\(.)', '$1'))
+    }
+  }
+}
+
+foreach ($variable in 'MULTI_OUTBOX_REGISTRY', 'AZURE_SQL_SERVER_ADDRESS', 'AZURE_SQL_REGISTRY_DATABASE',
+  'AZURE_IDENTITY_NAME', 'AZURE_IDENTITY_CLIENT_ID') {
+  if (-not [Environment]::GetEnvironmentVariable($variable)) {
+    [Console]::Error.WriteLine("$variable is not set: deploy first (azd provision), or set the outputs of the deployment.")
+    exit 2
+  }
+}
+exit 0

@@ -1,0 +1,69 @@
+/**
+ * `npm run test:floor`: the embedded suite, the demo and the built command line on the Node that `engines` begins at
+ * and on the newest release of each line since, and the refusal of what is older.
+ *
+ *   npm run test:floor                               all of them
+ *   npm run test:floor -- 22.18.0 24                 these
+ *   npm run test:floor -- 22.18.0 --only test/unit   a part of the suite; may be repeated
+ *   npm run test:floor -- --refused                  what is older than the floor, and nothing else
+ *   node test/floor/main.ts --here 22                on the Node that runs this, which must be a 22
+ *
+ * Why the floor is where it is: CONTRIBUTING.md.
+ */
+import { parseArgs } from 'node:util';
+import { NodeUnderTest } from './steps.ts';
+import { defaultVersions, floors, nodeProgram, resolveVersion } from './versions.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    only: { type: 'string', multiple: true, default: [] },
+    here: { type: 'boolean', default: false },
+    refused: { type: 'boolean', default: false },
+  },
+});
+
+function trySupported(node: NodeUnderTest): void {
+  step(node, 'version', () => node.assertVersion());
+  step(node, 'bundle', () => node.bundle());
+  step(node, 'suite', () => node.suite(values.only));
+  step(node, 'demo', () => node.demo());
+  step(node, 'command line', () => node.commandLine());
+}
+
+const failures: string[] = [];
+
+function step(node: NodeUnderTest, name: string, run: () => void): void {
+  const started = Date.now();
+  let outcome = 'ok';
+  try {
+    run();
+  } catch (error) {
+    outcome = error instanceof Error ? error.message : String(error);
+    failures.push(`Node ${node.version}, ${name}: ${outcome}`);
+  }
+  console.log(`Node ${node.version}: ${name}: ${outcome} (${((Date.now() - started) / 1_000).toFixed(1)} s)`);
+}
+
+function installed(version: string): NodeUnderTest {
+  return new NodeUnderTest(nodeProgram(version), `v${version}`);
+}
+
+if (values.here) {
+  const [wanted = ''] = positionals;
+  const isWanted = `${process.version}.`.startsWith(`v${wanted}.`);
+  if (positionals.length !== 1 || !isWanted) {
+    throw new Error(`This is Node ${process.version}, and '--here' asks for '${positionals.join(' ')}'.`);
+  }
+  trySupported(new NodeUnderTest(process.execPath, process.version));
+} else if (positionals.length > 0) {
+  for (const version of positionals.map(resolveVersion)) trySupported(installed(version));
+} else {
+  const { supported, refused } = defaultVersions();
+  if (values.refused) new NodeUnderTest(process.execPath, process.version).bundle();
+  else for (const version of supported) trySupported(installed(version));
+  for (const node of refused.map(installed)) step(node, 'refusal', () => node.refusal(floors[0]!));
+}
+
+for (const failure of failures) console.error(failure);
+process.exitCode = failures.length === 0 ? 0 : 1;

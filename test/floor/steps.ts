@@ -1,0 +1,109 @@
+/** What is run on each version of Node. Every step throws when it fails. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const root = path.join(import.meta.dirname, '../..');
+const cli = path.join(root, 'dist/cli.js');
+
+interface Ran {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** One version of Node: its program comes first on the path, so that whatever is started by name is this one too. */
+export class NodeUnderTest {
+  readonly #program: string;
+  readonly #env: NodeJS.ProcessEnv;
+  /** Such as 'v22.18.0'. */
+  readonly version: string;
+
+  constructor(program: string, version: string) {
+    this.#program = program;
+    this.version = version;
+    // The embedded suite: tests that need a server skip themselves without this setting.
+    const { MULTI_OUTBOX_TEST_SQLSERVER: _, ...env } = process.env;
+    const search = [path.dirname(program), process.env.PATH].join(path.delimiter);
+    this.#env = { ...env, PATH: search, EXPECTED_NODE: version };
+  }
+
+  /** The program is the version that it is taken for, by its path and by its name. */
+  assertVersion(): void {
+    for (const program of [this.#program, 'node']) {
+      const { stdout } = this.#run(program, ['-p', 'process.version'], root);
+      if (stdout.trim() !== this.version) {
+        throw new Error(`${program} is ${stdout.trim() || 'not there'}, not ${this.version}`);
+      }
+    }
+  }
+
+  bundle(): void {
+    this.#must(['esbuild.mjs'], root);
+  }
+
+  /** The embedded suite, or the part of it that `patterns` name. test/support/global-setup.mjs asserts the version. */
+  suite(patterns: readonly string[]): void {
+    const jest = path.join(root, 'node_modules/jest/bin/jest.js');
+    const words = [jest, '--ci', '--silent', ...patterns];
+    const { status } = spawnSync(this.#program, words, { cwd: root, env: this.#env, stdio: 'inherit' });
+    if (status !== 0) throw new Error(`the suite ended with ${status}`);
+  }
+
+  demo(): void {
+    inFolder((folder) => this.#must([cli, 'demo'], folder));
+  }
+
+  /** A message's way through the command line. */
+  commandLine(): void {
+    inFolder((folder) => {
+      this.#must([cli, '--help'], folder);
+      this.#must([cli, 'tenants', 'add', 'acme'], folder);
+      const mail = JSON.stringify({ to: 'ann@example.com', subject: 'Hello', text: 'Hi' });
+      this.#must([cli, 'enqueue', 'acme', 'email.send', mail], folder);
+      const ticked = this.#must([cli, 'tick', '--json'], folder);
+      if (!/"done":1\b/.test(ticked)) throw new Error(`the tick did not dispatch the message: ${ticked}`);
+      this.#must([cli, 'status'], folder);
+    });
+  }
+
+  /** Below the floor: one line that names it, from the command line and to whoever imports the library. */
+  refusal(floor: string): void {
+    const line = new RegExp(
+      `^multi-outbox needs Node ${floor.replaceAll('.', '\\.')} [^\\n]* ${this.version}; [^\\n]*\\n$`,
+    );
+    const { status, stdout, stderr } = this.#run(this.#program, [cli, 'tick'], root);
+    if (status !== 1 || stdout !== '' || !line.test(stderr)) {
+      throw new Error(`'tick' ended with ${status} and printed: ${stdout}${stderr}`);
+    }
+    for (const file of ['dist/index.js', 'dist/functions/main.js']) {
+      const url = pathToFileURL(path.join(root, file)).href;
+      const script = `import('${url}').then(() => console.log('loaded'), (error) => console.log(error.message))`;
+      const imported = this.#run(this.#program, ['-e', script], root).stdout;
+      if (!line.test(`${imported.trim().split('\n').at(-1)}\n`)) {
+        throw new Error(`importing ${file} printed: ${imported}`);
+      }
+    }
+  }
+
+  #must(words: readonly string[], cwd: string): string {
+    const { status, stdout, stderr } = this.#run(this.#program, words, cwd);
+    if (status !== 0) throw new Error(`node ${words.join(' ')} ended with ${status}\n${stdout}${stderr}`);
+    return stdout;
+  }
+
+  #run(program: string, words: readonly string[], cwd: string): Ran {
+    return spawnSync(program, words, { cwd, env: this.#env, encoding: 'utf8' });
+  }
+}
+
+function inFolder(work: (folder: string) => void): void {
+  const folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-floor-'));
+  try {
+    work(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

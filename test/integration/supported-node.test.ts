@@ -1,0 +1,27 @@
+/** What is built says what is missing on a Node below the floor. `npm run test:floor` has it run by old ones. */
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import packageJson from '../../package.json' with { type: 'json' };
+
+const dist = path.join(__dirname, '../../dist');
+const old = `data:text/javascript,Object.defineProperty(process.versions,'node',{value:'22.17.1'})`;
+const sentence = `multi-outbox needs Node 22.18.0 or newer (${packageJson.engines.node}) and this is v22.17.1; install a newer Node and try again.`;
+
+const node = (...args: string[]) =>
+  spawnSync(process.execPath, ['--import', old, ...args], { encoding: 'utf8' });
+
+test('the command line prints one line and ends', () => {
+  const { status, stdout, stderr } = node(path.join(dist, 'cli.js'), 'tick');
+  expect([status, stdout, stderr]).toEqual([1, '', `${sentence}\n`]);
+});
+
+test.each(['index.js', 'functions/main.js'])('dist/%s cannot be imported', (file) => {
+  const url = pathToFileURL(path.join(dist, file)).href;
+  const { stdout } = node(
+    '--input-type=module',
+    '-e',
+    `import('${url}').then(() => console.log('loaded'), ({ code, message }) => console.log(code + ': ' + message))`,
+  );
+  expect(stdout.trim().split('\n').at(-1)).toBe(`UNSUPPORTED_NODE: ${sentence}`);
+});

@@ -1,0 +1,30 @@
+/**
+ * Which tests stand for a folder's code: those that run within Jest's process. Tests that start a program, a server or a
+ * container stay out, so that a survivor may yet be found by one of them.
+ */
+export const testsOf: Readonly<Record<string, readonly string[]>> = {
+  'src/lease': ['test/unit/lease', 'test/integration/leases.test.ts', 'test/integration/run/lease.test.ts'],
+  'src/local': ['test/unit/local', 'test/integration/face.test.ts', 'test/integration/isolation.test.ts'],
+  'src/engine/sqlite/queue': ['test/unit/sqlite', 'test/conformance/sqlite.conformance.test.ts'],
+  'src/fleet': [
+    'test/unit/fleet',
+    'test/property/schedule-policy.test.ts',
+    'test/property/strategies.test.ts',
+    'test/integration/churn.test.ts',
+    'test/integration/churn-in-flight.test.ts',
+    'test/integration/custom-directory.test.ts',
+    'test/integration/face.test.ts',
+    'test/integration/isolation.test.ts',
+    'test/integration/leases.test.ts',
+    'test/integration/redispatch.test.ts',
+    'test/integration/run/continuation.test.ts',
+    'test/integration/static-directory.test.ts',
+    'test/integration/strategy.test.ts',
+  ],
+  'src/queue': [
+    'test/unit/queue',
+    'test/property/backoff.test.ts',
+    'test/integration/run',
+    'test/integration/outbox.test.ts',
+  ],
+};

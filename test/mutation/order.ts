@@ -1,0 +1,37 @@
+/** What the tool asks of the process that runs tests, and what it answers. */
+export interface RunRequest {
+  /** A test file, from the root. */
+  readonly file: string;
+  /** Which of its tests, and how long each may take, milliseconds; all of them when absent. */
+  readonly only?: Readonly<Record<string, number>>;
+}
+
+export interface RanTest {
+  readonly file: string;
+  /** With the names of the blocks around it. */
+  readonly name: string;
+  readonly ms: number;
+  /** Sites reached by the test and by its hooks. */
+  readonly reached: readonly string[];
+}
+
+export interface Failure {
+  /** Absent when the file failed as a whole. */
+  readonly test?: string;
+  readonly message: string;
+}
+
+export interface RunAnswer {
+  readonly ran: readonly RanTest[];
+  /** Reached while the file was loaded, or by hooks around all its tests. */
+  readonly outside: readonly string[];
+  readonly failure?: Failure;
+}
+
+/** What the environment of a test file reads and writes, in the same process. */
+export interface Order {
+  readonly only: ReadonlyMap<string, number> | undefined;
+  readonly ran: RanTest[];
+  readonly outside: Map<string, readonly string[]>;
+  failure: Failure | undefined;
+}

@@ -1,0 +1,164 @@
+/** Empty projects into which the packed package is installed, as a user would, from the registry. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import {
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { root } from './documents.ts';
+import { packedPackage } from './packed-package.ts';
+
+export interface Ended {
+  readonly code: number | null;
+  /** Standard output and standard error, as they came. */
+  readonly output: string;
+}
+
+type Install = (place: { folder: string; kept: string; registry: string; tarball: string }) => {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+};
+
+const program = (file: string) => path.join(root, 'node_modules', file);
+
+/** Each keeps what it downloads in `kept`, except npm, whose cache `npm ci` has filled. */
+const installs = {
+  npm: ({ registry, tarball }) => ({
+    command: 'npm',
+    args: ['install', '--no-audit', '--no-fund', '--prefer-offline', `--registry=${registry}`, tarball],
+  }),
+  pnpm: ({ registry, kept, tarball }) => ({
+    command: process.execPath,
+    args: [
+      ...[program('pnpm/bin/pnpm.cjs'), 'add', tarball, '--strict-peer-dependencies'],
+      ...[`--registry=${registry}`, `--store-dir=${kept}`, `--config.cache-dir=${kept}`],
+    ],
+    // Whether pnpm itself could be newer is no matter here.
+    env: { npm_config_update_notifier: 'false' },
+  }),
+  'yarn 1': ({ registry, kept, tarball }) => ({
+    command: process.execPath,
+    args: [program('yarn/bin/yarn.js'), 'add', tarball, `--registry=${registry}`, `--cache-folder=${kept}`],
+  }),
+  'yarn 4': ({ registry, kept, tarball }) => ({
+    command: process.execPath,
+    args: [program('@yarnpkg/cli-dist/bin/yarn.js'), 'add', `multi-outbox@file:${tarball}`],
+    env: {
+      YARN_NPM_REGISTRY_SERVER: registry.replace(/\/$/, ''),
+      YARN_GLOBAL_FOLDER: kept,
+      YARN_ENABLE_TELEMETRY: '0',
+      YARN_NODE_LINKER: 'node-modules',
+      YARN_ENABLE_IMMUTABLE_INSTALLS: 'false',
+    },
+  }),
+} satisfies Record<string, Install>;
+
+export type PackageManager = keyof typeof installs;
+export const packageManagers = Object.keys(installs) as PackageManager[];
+
+export class InstalledProject {
+  readonly folder: string;
+  readonly #running = new Set<ChildProcess>();
+  readonly #place = mkdtempSync(path.join(tmpdir(), 'multi-outbox-pack-'));
+
+  constructor() {
+    this.folder = path.join(this.#place, 'project');
+    mkdirSync(this.folder);
+    this.write('package.json', '{"name":"project","version":"1.0.0","license":"MIT","private":true}');
+    // Without one, yarn looks for a project in the folders above.
+    this.write('yarn.lock', '');
+  }
+
+  async install(manager: PackageManager): Promise<Ended> {
+    const registry = (await this.run('npm', ['config', 'get', 'registry'])).output.trim();
+    const kept = path.join(this.#place, 'kept');
+    const { tarball } = packedPackage();
+    const install: ReturnType<Install> = installs[manager]({ folder: this.folder, kept, registry, tarball });
+    return this.run(install.command, install.args, install.env);
+  }
+
+  /** Removes the files that the pattern names. */
+  clear(pattern: string): void {
+    for (const file of globSync(pattern, { cwd: this.folder })) rmSync(this.file(file));
+  }
+
+  file(name: string): string {
+    return path.join(this.folder, name);
+  }
+
+  write(name: string, text: string): void {
+    mkdirSync(path.dirname(this.file(name)), { recursive: true });
+    writeFileSync(this.file(name), text);
+  }
+
+  /** Names and versions of the packages that are installed, and the size of all, in bytes. */
+  installed(): { packages: string[]; bytes: number } {
+    const packages = new Set<string>();
+    let bytes = 0;
+    const files = readdirSync(this.file('node_modules'), { recursive: true, withFileTypes: true });
+    for (const entry of files.filter((each) => each.isFile())) {
+      const file = path.join(entry.parentPath, entry.name);
+      bytes += statSync(file).size;
+      if (!/node_modules\/(@[^/]+\/)?[^/@]+\/package\.json$/.test(file)) continue;
+      const { name, version } = JSON.parse(readFileSync(file, 'utf8'));
+      if (name !== undefined) packages.add(`${name}@${version}`);
+    }
+    return { packages: [...packages].sort(), bytes };
+  }
+
+  node(...args: string[]): Promise<Ended> {
+    return this.run(process.execPath, args);
+  }
+
+  /**
+   * Runs node and types one text after another, each once the output is like its `after`; then the input ends.
+   */
+  async type(args: readonly string[], texts: readonly { after: RegExp; text: string }[]): Promise<Ended> {
+    const child = spawn(process.execPath, args, { cwd: this.folder, env: environment() });
+    this.#running.add(child);
+    let output = '';
+    const left = [...texts];
+    const more = (text: string) => {
+      output += text;
+      while (left[0]?.after.test(output)) child.stdin.write(left.shift()!.text);
+      if (left.length === 0) child.stdin.end();
+    };
+    more('');
+    child.stdout.setEncoding('utf8').on('data', more);
+    child.stderr.setEncoding('utf8').on('data', more);
+    const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    this.#running.delete(child);
+    return { code, output };
+  }
+
+  run(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+    return new Promise((resolve) => {
+      const options = { cwd: this.folder, env: { ...environment(), ...env }, maxBuffer: 100_000_000 };
+      const child = execFile(command, args, options, (error, stdout, stderr) =>
+        resolve({ code: error === null ? 0 : Number(error.code ?? 1), output: stdout + stderr }),
+      );
+      child.stdin?.end();
+    });
+  }
+
+  /** Ends what still runs, and removes everything. */
+  remove(): void {
+    for (const child of this.#running) child.kill('SIGKILL');
+    rmSync(this.#place, { recursive: true, force: true });
+  }
+}
+
+/** Of this process, without what npm and Jest tell the programs that they start. */
+function environment(): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(([name]) => !/^(npm_|jest_|node_env$)/i.test(name));
+  const PATH = `${path.dirname(process.execPath)}${path.delimiter}${process.env.PATH}`;
+  return { ...Object.fromEntries(own), PATH, NODE_NO_WARNINGS: '1', CI: 'true' };
+}

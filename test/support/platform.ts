@@ -1,0 +1,17 @@
+/** Tests of what Windows lacks: skipped there, by name. */
+const isPosix = process.platform !== 'win32';
+
+/** Why processes cannot be killed as the kill suite does it. */
+export const withoutKills = isPosix ? undefined : 'Windows has no SIGTERM to heed, and no SIGKILL to tell of';
+
+/** A signal that a process heeds (SIGTERM) or stands still by (SIGSTOP): on Windows each of them ends it at once. */
+export const testWithSignals = isPosix ? test : test.skip;
+
+/** Files and folders that may only be read: Windows has no modes of this kind. */
+export const testWithFileModes = isPosix ? test : test.skip;
+
+/** A database that is deleted while it is open: Windows refuses that. */
+export const describeDeletingOpenFiles = isPosix ? describe : describe.skip;
+
+/** Blocks of documents in POSIX shell, and programs linked into node_modules/.bin. */
+export const testWithShell = isPosix ? test : test.skip;

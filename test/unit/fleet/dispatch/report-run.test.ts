@@ -1,0 +1,70 @@
+import type { Registry, TenantReport } from '../../../../src/engine/registry.ts';
+import { MultiOutboxError } from '../../../../src/errors.ts';
+import { reportRun } from '../../../../src/fleet/dispatch/report-run.ts';
+import { recordingLogger } from '../../../support/recording-logger.ts';
+import { planOf, reportOf } from '../../../support/requests.ts';
+
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+const schedule = { mode: 'set', nextDueInMs: 0, idleStreak: 0, failureStreak: 0 } as const;
+const run = reportOf(planOf('acme').requests[0]!);
+const away = () => new MultiOutboxError('REGISTRY_UNAVAILABLE', 'the registry is away', { transient: true });
+
+/** Reports a run to a registry that fails so often first; tells at which milliseconds it was asked. */
+async function reported(failures: unknown[], random = 1) {
+  const asked: number[] = [];
+  const entries: TenantReport[] = [];
+  const logger = recordingLogger();
+  const start = performance.now();
+  const registry = {
+    async report(entry: TenantReport) {
+      asked.push(performance.now() - start);
+      if (failures.length > 0) throw failures.shift();
+      entries.push(entry);
+    },
+  } as unknown as Registry;
+  const taken = reportRun({ registry, random: () => random }, run, schedule, logger);
+  await jest.advanceTimersByTimeAsync(10_000);
+  return { taken: await taken, asked, entries, logger };
+}
+
+describe('the report of a run to the registry (D7)', () => {
+  test('D7: it is told once when the registry takes it', async () => {
+    const { taken, asked, entries, logger } = await reported([]);
+    expect([taken, asked, logger.lines]).toEqual([true, [0], []]);
+    expect(entries).toMatchObject([{ tenantId: 'acme', outcome: 'idle', backlog: false, schedule }]);
+    expect(entries[0]).not.toHaveProperty('error');
+  });
+
+  test.each([
+    [1, [0, 200, 600]],
+    [0, [0, 100, 300]],
+  ])(
+    'D7: a registry that is away is asked three times, each time after a longer pause with jitter (random %p)',
+    async (random, times) => {
+      const { taken, asked, entries, logger } = await reported([away(), away()], random);
+      expect([taken, asked, entries.length, logger.lines]).toEqual([true, times, 1, []]);
+    },
+  );
+
+  test('D7, S1: after the third failure the tenant is left to the redispatch time, and the log says so', async () => {
+    const { taken, asked, entries, logger } = await reported([away(), away(), away(), away()]);
+    expect([taken, asked.length, entries]).toEqual([false, 3, []]);
+    expect(logger.lines).toMatchObject([
+      { level: 'error', fields: { error: { code: 'REGISTRY_UNAVAILABLE' } } },
+    ]);
+  });
+
+  test.each([
+    [new MultiOutboxError('UNKNOWN_TENANT', 'no such tenant')],
+    [Object.assign(new Error('a bug'), { transient: true })],
+  ])('D7: what would fail again is not repeated (%p)', async (error) => {
+    const { taken, asked, logger } = await reported([error]);
+    expect([taken, asked.length, logger.lines.length]).toEqual([false, 1, 1]);
+  });
+});

@@ -1,0 +1,178 @@
+import { getEventListeners } from 'node:events';
+import { MultiOutboxError } from '../../../src/errors.ts';
+import { HeldLease, type HeldLeaseOptions } from '../../../src/lease/lease.ts';
+import { deferred } from '../../support/deferred.ts';
+import { recordingLogger } from '../../support/recording-logger.ts';
+
+const durationMs = 60_000;
+
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+const pass = (seconds: number) => jest.advanceTimersByTimeAsync(1_000 * seconds);
+const later = (ms: number) => new Date(Date.now() + ms);
+
+/** A lease of a minute, just acquired; its database renews and releases it unless told otherwise. */
+function held(fields: Partial<HeldLeaseOptions> = {}) {
+  const renew = jest.fn(async () => ({
+    status: 'renewed' as const,
+    expiresInMs: durationMs,
+    expiresUtc: later(durationMs),
+  }));
+  const release = jest.fn(async () => true);
+  const closed = new AbortController();
+  const logger = recordingLogger();
+  const lease = new HeldLease({
+    ref: { name: 'report', owner: 'host-1', fence: 7 },
+    tenantId: 'acme',
+    durationMs,
+    acquired: { status: 'acquired', fence: 7, expiresInMs: durationMs, expiresUtc: later(durationMs) },
+    sentAt: performance.now(),
+    renew,
+    release,
+    signal: undefined,
+    closed: closed.signal,
+    logger,
+    ...fields,
+  });
+  return { lease, renew, release, closed, logger };
+}
+
+const lost = (why: string) => ({
+  code: 'LEASE_LOST',
+  tenantId: 'acme',
+  message: `The lease 'report' is lost: ${why}.`,
+});
+
+describe('renewing by hand (L5)', () => {
+  test('L4: it counts: the heartbeat’s next renewal is put off, and the time that is left is counted anew', async () => {
+    const { lease, renew } = held();
+    await pass(15);
+    await lease.renew();
+    expect(lease.expiresAt).toEqual(later(durationMs));
+    await pass(15);
+    expect(renew).toHaveBeenCalledTimes(1);
+    await pass(5);
+    expect(renew).toHaveBeenCalledTimes(2);
+    await lease.release();
+  });
+
+  test('L5: a lease that another has taken is lost at once, and asked for no more', async () => {
+    const { lease, renew } = held({ renew: async () => ({ status: 'lost' }) });
+    const before = lease.expiresAt;
+    await expect(lease.renew()).rejects.toMatchObject(lost('somebody else has taken it'));
+    expect(lease.signal.reason).toBe(lease.lost);
+    expect(lease.expiresAt).toBe(before);
+    await expect(lease.renew()).rejects.toBe(lease.lost);
+    await pass(120);
+    expect([renew.mock.calls.length, jest.getTimerCount()]).toEqual([0, 0]);
+  });
+
+  test('L4: a renewal that fails tells why, and the lease is held as before', async () => {
+    const { lease } = held({ renew: () => Promise.reject(new Error('unreachable')) });
+    await expect(lease.renew()).rejects.toThrow('unreachable');
+    expect([lease.signal.aborted, lease.lost]).toEqual([false, undefined]);
+    await lease.release();
+  });
+});
+
+describe('a renewal of the heartbeat that fails (L4)', () => {
+  test.each([
+    [new MultiOutboxError('DATABASE_LOCKED', 'locked'), 'DATABASE_LOCKED'],
+    [Object.assign(new Error('other'), { code: 'EIO' }), undefined],
+  ])('L4: it is logged with the lease’s name and this library’s code only (%p)', async (error, code) => {
+    const { lease, logger } = held({ renew: () => Promise.reject(error) });
+    await pass(20);
+    expect(logger.lines.map(({ level, fields }) => ({ level, ...fields }))).toEqual([
+      { level: 'warn', tenantId: 'acme', lease: 'report', code },
+    ]);
+    await lease.release();
+  });
+});
+
+describe('release (L4)', () => {
+  test('L4: it ends the heartbeat: nothing is renewed, and nothing fires any more', async () => {
+    const holder = new AbortController();
+    const { lease, renew, closed } = held({ signal: holder.signal });
+    expect(await lease.release()).toBe(true);
+    expect(jest.getTimerCount()).toBe(0);
+    expect(getEventListeners(holder.signal, 'abort')).toEqual([]);
+    holder.abort();
+    closed.abort();
+    await pass(120);
+    expect([renew.mock.calls.length, lease.signal.aborted]).toEqual([0, false]);
+    await expect(lease.renew()).rejects.toMatchObject(lost('it was released'));
+  });
+
+  test('L4: idempotent: the database is asked once, however often and at whatever time it is called', async () => {
+    const answer = deferred<boolean>();
+    const release = jest.fn(() => answer.promise);
+    const { lease } = held({ release });
+    const calls = [lease.release(), lease.release(), lease[Symbol.asyncDispose]()];
+    answer.resolve(true);
+    expect(await Promise.all(calls)).toEqual([true, true, undefined]);
+    await lease.release();
+    expect(release).toHaveBeenCalledTimes(1);
+  });
+
+  test('L4: best effort: a database that does not answer makes it false, not an error', async () => {
+    const { lease } = held({ release: () => Promise.reject(new Error('unreachable')) });
+    expect(await lease.release()).toBe(false);
+    expect([lease.signal.aborted, lease.lost]).toEqual([false, undefined]);
+  });
+
+  test('L5: given back too late, it is lost: the work under it was not alone', async () => {
+    const { lease } = held({ release: async () => false });
+    expect(await lease.release()).toBe(false);
+    expect(lease.lost).toMatchObject(lost('somebody else had taken it'));
+    expect(lease.signal.reason).toBe(lease.lost);
+  });
+
+  test('L3: a lease whose time was up is given back all the same; the first reason stays', async () => {
+    const { lease, release } = held({ renew: () => new Promise(() => {}) });
+    release.mockResolvedValue(false);
+    await pass(60);
+    expect(lease.lost).toMatchObject(lost('its time is up'));
+    expect(await lease.release()).toBe(false);
+    expect(release).toHaveBeenCalledTimes(1);
+    expect(lease.lost).toMatchObject(lost('its time is up'));
+  });
+});
+
+describe('what fires its signal (L5)', () => {
+  test('L5: the signal of its holder, and with its reason; the lease is held and renewed as before', async () => {
+    const holder = new AbortController();
+    const { lease, renew } = held({ signal: holder.signal });
+    holder.abort('enough');
+    expect([lease.signal.reason, lease.lost]).toEqual(['enough', undefined]);
+    await pass(20);
+    expect(renew).toHaveBeenCalledTimes(1);
+    await lease.release();
+  });
+
+  test('L5: a signal that had fired before', async () => {
+    const { lease } = held({ signal: AbortSignal.abort('before') });
+    expect(lease.signal.reason).toBe('before');
+    await lease.release();
+  });
+
+  test('L5: the closing of its multi-outbox, after which nothing can be renewed', async () => {
+    const { lease, closed } = held();
+    closed.abort();
+    expect(lease.lost).toMatchObject(lost('this multi-outbox was closed'));
+    expect([lease.signal.reason, jest.getTimerCount()]).toEqual([lease.lost, 0]);
+  });
+
+  test('L5: a lease that is lost keeps no listener of the signals that live longer', async () => {
+    const holder = new AbortController();
+    const { lease, closed } = held({ signal: holder.signal, renew: async () => ({ status: 'lost' }) });
+    await pass(20);
+    expect(lease.lost).toBeDefined();
+    expect(getEventListeners(holder.signal, 'abort')).toEqual([]);
+    expect(getEventListeners(closed.signal, 'abort')).toEqual([]);
+  });
+});

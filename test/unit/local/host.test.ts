@@ -1,0 +1,345 @@
+import { getEventListeners } from 'node:events';
+import { type LocalHostOptions, runLocalHost } from '../../../src/local/host.ts';
+import { type Deferred, deferred } from '../../support/deferred.ts';
+import { recordingLogger } from '../../support/recording-logger.ts';
+import { planOf, reportOf } from '../../support/requests.ts';
+
+const intervalMs = 1_000;
+
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
+
+interface Running {
+  /** What each plan was asked for, with the millisecond of the asking. */
+  readonly plans: { at: number; capacity: number }[];
+  /** The runs in flight, in the order of their start; resolving one ends it, with or without backlog left. */
+  readonly runs: Map<string, Deferred<{ more: boolean }>>;
+  readonly started: string[];
+  readonly events: string[];
+  readonly logger: ReturnType<typeof recordingLogger>;
+  readonly stop: AbortController;
+  /** True once the host has resolved. */
+  readonly ended: () => boolean;
+  end(tenantId: string, more?: boolean): Promise<void>;
+}
+
+interface HostFields {
+  parallelRuns?: number;
+  plan?: LocalHostOptions['plan'];
+  every?: number;
+}
+
+/** A host over a list of due tenants: a plan takes as many as it is asked for, and says whether more are left. */
+function host(due: string[], { parallelRuns = 2, plan, every = intervalMs }: HostFields = {}): Running {
+  const start = Date.now();
+  const stop = new AbortController();
+  const logger = recordingLogger();
+  const plans: Running['plans'] = [];
+  const runs: Running['runs'] = new Map();
+  const started: string[] = [];
+  const events: string[] = [];
+  let hasEnded = false;
+  const take = async ({ capacity }: { capacity: number }) => ({
+    ...planOf(...due.splice(0, capacity)),
+    more: due.length > 0,
+  });
+  void runLocalHost({
+    plan({ capacity }) {
+      plans.push({ at: Date.now() - start, capacity });
+      return (plan ?? take)({ capacity });
+    },
+    async dispatch(request) {
+      const run = deferred<{ more: boolean }>();
+      runs.set(request.tenantId, run);
+      started.push(request.tenantId);
+      const { more } = await run.promise.finally(() => runs.delete(request.tenantId));
+      return { ...reportOf(request), more };
+    },
+    intervalMs: every,
+    parallelRuns,
+    signal: stop.signal,
+    logger,
+    onPlan: ({ requests }) => events.push(`plan of ${requests.length}`),
+    onRun: ({ request, report }) => events.push(`${request.tenantId} ${report?.outcome ?? 'starts'}`),
+  }).then(() => {
+    hasEnded = true;
+  });
+  return {
+    plans,
+    runs,
+    started,
+    events,
+    logger,
+    stop,
+    ended: () => hasEnded,
+    async end(tenantId, more = false) {
+      runs.get(tenantId)!.resolve({ more });
+      await pass(0);
+    },
+  };
+}
+
+/** Fires the signal, ends what runs, and sees that the host leaves nothing behind. */
+async function stopped({ stop, runs, ended }: Running): Promise<void> {
+  stop.abort();
+  for (const run of runs.values()) run.resolve({ more: false });
+  await pass(0);
+  expect([ended(), jest.getTimerCount()]).toEqual([true, 0]);
+}
+
+describe('the continuous host plans (F3)', () => {
+  test('F3: on an interval while nothing is due, each plan for all of its free places', async () => {
+    const one = host([], { parallelRuns: 3 });
+    await pass(2 * intervalMs + 1);
+    expect(one.plans).toEqual([
+      { at: 0, capacity: 3 },
+      { at: 1_000, capacity: 3 },
+      { at: 2_000, capacity: 3 },
+    ]);
+    expect(one.events).toEqual(['plan of 0', 'plan of 0', 'plan of 0']);
+    await stopped(one);
+  });
+
+  test('D8: never more runs at once than it may; the plan asks for the free places only', async () => {
+    const one = host(['a', 'b', 'c', 'd', 'e'], { parallelRuns: 2 });
+    await pass(0);
+    expect([one.started, one.plans.length]).toEqual([['a', 'b'], 1]);
+    // All places are taken: no plan until one becomes free.
+    await pass(5 * intervalMs);
+    expect([one.started, one.plans.length]).toEqual([['a', 'b'], 1]);
+    await one.end('b');
+    expect(one.started).toEqual(['a', 'b', 'c']);
+    expect(one.plans).toEqual([
+      { at: 0, capacity: 2 },
+      { at: 5_000, capacity: 1 },
+    ]);
+    await stopped(one);
+  });
+
+  test('D8: a tenant that is slow keeps its place and nothing else: the others go on through the other places', async () => {
+    const one = host(['slow', 'b', 'c', 'd'], { parallelRuns: 2 });
+    await pass(0);
+    for (const tenantId of ['b', 'c', 'd']) await one.end(tenantId);
+    expect(one.started).toEqual(['slow', 'b', 'c', 'd']);
+    expect([...one.runs.keys()]).toEqual(['slow']);
+    await stopped(one);
+  });
+
+  test('F7: a place that becomes free while no tenant waits does not bring the next plan forward', async () => {
+    const one = host(['a', 'b'], { parallelRuns: 2 });
+    await pass(0);
+    await one.end('a');
+    await pass(intervalMs - 1);
+    expect(one.plans).toHaveLength(1);
+    await pass(1);
+    expect(one.plans).toEqual([
+      { at: 0, capacity: 2 },
+      { at: 1_000, capacity: 1 },
+    ]);
+    await stopped(one);
+  });
+
+  test('F3: a plan that chose fewer than it might, and left tenants due, is followed by another at once', async () => {
+    const chosen = ['a', 'b', 'c'];
+    const one = host([], {
+      parallelRuns: 3,
+      plan: async () => ({ ...planOf(...chosen.splice(0, 1)), more: chosen.length > 0 }),
+    });
+    await pass(0);
+    expect(one.plans.map(({ capacity }) => capacity)).toEqual([3, 2, 1]);
+    expect(one.started).toEqual(['a', 'b', 'c']);
+    await stopped(one);
+  });
+
+  test('F3: a plan that chose none, though tenants stay due, is not repeated before the interval', async () => {
+    const chosen = ['a'];
+    const one = host([], { plan: async () => ({ ...planOf(...chosen.splice(0)), more: true }) });
+    await pass(intervalMs - 1);
+    // The second plan followed the first at once, since that one had chosen a tenant.
+    expect([one.started, one.plans.length]).toEqual([['a'], 2]);
+    await pass(1);
+    expect(one.plans).toHaveLength(3);
+    await stopped(one);
+  });
+
+  test('F3: an interval longer than the longest pause after a failure is kept', async () => {
+    const one = host([], { every: 60_000 });
+    await pass(120_000);
+    expect(one.plans.map(({ at }) => at)).toEqual([0, 60_000, 120_000]);
+    await stopped(one);
+  });
+
+  test('F5: a run that leaves backlog brings the next plan forward', async () => {
+    const due = ['a'];
+    const one = host(due);
+    await pass(0);
+    due.push('a');
+    await one.end('a', true);
+    expect(one.started).toEqual(['a', 'a']);
+    expect(one.plans).toEqual([
+      { at: 0, capacity: 2 },
+      { at: 0, capacity: 2 },
+    ]);
+    await stopped(one);
+  });
+
+  test('F5: backlog left by a run that ended while a plan was under way is not forgotten', async () => {
+    const slowPlan = deferred();
+    let plans = 0;
+    const one = host([], {
+      parallelRuns: 3,
+      plan: async () => {
+        plans++;
+        if (plans === 1) return planOf('a', 'b');
+        if (plans === 2) await slowPlan.promise;
+        return planOf();
+      },
+    });
+    await pass(intervalMs);
+    expect(plans).toBe(2);
+    await one.end('a', true);
+    slowPlan.resolve();
+    await one.end('b');
+    // Both at the time of the second plan: the end of 'b' found that a tenant waits.
+    expect(one.plans.map(({ at }) => at)).toEqual([0, 1_000, 1_000]);
+    await stopped(one);
+  });
+
+  test('F3: a tenant that is planned again while it is served here is not served twice at once', async () => {
+    const one = host([], { parallelRuns: 3, plan: async () => planOf('a') });
+    await pass(3 * intervalMs);
+    expect(one.started).toEqual(['a']);
+    expect(one.plans.map(({ capacity }) => capacity)).toEqual([3, 2, 2, 2]);
+    await one.end('a');
+    await pass(intervalMs);
+    expect(one.started).toEqual(['a', 'a']);
+    await stopped(one);
+  });
+
+  test('S1: each run is told of when it starts and when it has ended', async () => {
+    const one = host(['a', 'b']);
+    await pass(0);
+    await one.end('b');
+    await one.end('a');
+    expect(one.events).toEqual(['plan of 2', 'a starts', 'b starts', 'b idle', 'a idle']);
+    await stopped(one);
+  });
+});
+
+describe('trouble of one does not stop the host (D8)', () => {
+  test('D8: a request that cannot be served is logged with its tenant, and gives its place to the next', async () => {
+    const one = host(['a', 'b', 'c'], { parallelRuns: 1 });
+    await pass(0);
+    one.runs.get('a')!.reject(new Error('no such tenant'));
+    await pass(0);
+    one.runs.get('b')!.reject('not an error');
+    await pass(0);
+    expect(one.started).toEqual(['a', 'b', 'c']);
+    expect(one.logger.lines.map(({ level, fields }) => ({ level, ...fields }))).toEqual([
+      { level: 'error', tenantId: 'a', error: 'no such tenant' },
+      { level: 'error', tenantId: 'b', error: 'not an error' },
+    ]);
+    expect(one.events).toEqual(['plan of 1', 'a starts', 'plan of 1', 'b starts', 'plan of 1', 'c starts']);
+    await stopped(one);
+  });
+
+  test('F3: a plan that fails is logged and tried again, each time after twice the pause, up to 30 s', async () => {
+    const failures: unknown[] = [new Error('the registry is away'), 'not an error'];
+    let isAway = true;
+    const one = host([], {
+      plan: async () => {
+        if (isAway) throw failures.shift() ?? new Error('still away');
+        return planOf();
+      },
+    });
+    await pass(92_000);
+    expect(one.plans.map(({ at }) => at)).toEqual([0, 2_000, 6_000, 14_000, 30_000, 60_000, 90_000]);
+    expect(one.logger.lines[0]).toMatchObject({ level: 'error', fields: { error: 'the registry is away' } });
+    expect(one.logger.lines[1]).toMatchObject({ level: 'error', fields: { error: 'not an error' } });
+    isAway = false;
+    await pass(28_000 + 2 * intervalMs);
+    expect(one.plans.slice(-3).map(({ at }) => at)).toEqual([120_000, 121_000, 122_000]);
+    isAway = true;
+    await pass(3_000);
+    // It begins again with the shortest pause.
+    expect(one.plans.slice(-2).map(({ at }) => at)).toEqual([123_000, 125_000]);
+    await stopped(one);
+  });
+});
+
+test('F3: backlog that a run leaves meanwhile does not shorten the pause after a plan that failed', async () => {
+  const failure = deferred<never>();
+  let plans = 0;
+  const one = host([], {
+    plan: async () => {
+      plans++;
+      return plans === 1 ? planOf('a') : failure.promise;
+    },
+  });
+  await pass(intervalMs);
+  await one.end('a', true);
+  failure.reject(new Error('away'));
+  await pass(2 * intervalMs - 1);
+  expect(plans).toBe(2);
+  await pass(1);
+  expect(plans).toBe(3);
+  await stopped(one);
+});
+
+describe('its end (D5)', () => {
+  test('D5: it ends when the signal has fired and every run has ended, and starts nothing more', async () => {
+    const one = host(['a', 'b', 'c'], { parallelRuns: 2 });
+    await pass(0);
+    one.stop.abort();
+    await one.end('a');
+    expect([one.ended(), one.started]).toEqual([false, ['a', 'b']]);
+    await one.end('b');
+    expect([one.ended(), one.started, one.plans.length]).toEqual([true, ['a', 'b'], 1]);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('D5: the signal ends the pause between two plans at once', async () => {
+    const one = host([]);
+    await pass(1);
+    expect(one.ended()).toBe(false);
+    await stopped(one);
+    expect(one.plans).toHaveLength(1);
+  });
+
+  test.each([[['a']], [[]]])(
+    'D5: a signal that fires while a plan is under way: it ends after the plan, without a pause (chosen: %j)',
+    async (chosen: string[]) => {
+      const plan = deferred();
+      const one = host([], { plan: () => plan.promise.then(() => ({ ...planOf(...chosen), more: true })) });
+      await pass(0);
+      one.stop.abort();
+      plan.resolve();
+      await pass(0);
+      for (const tenantId of chosen) await one.end(tenantId);
+      expect([one.ended(), one.plans.length, jest.getTimerCount()]).toEqual([true, 1, 0]);
+    },
+  );
+
+  test('D5: a signal that has fired already: nothing is planned', async () => {
+    const plan = jest.fn();
+    const never = { onPlan() {}, onRun() {}, dispatch: jest.fn() };
+    const options = { intervalMs, parallelRuns: 1, logger: recordingLogger(), signal: AbortSignal.abort() };
+    await runLocalHost({ ...options, ...never, plan });
+    expect(plan).not.toHaveBeenCalled();
+  });
+
+  test('D5: a signal that lives on keeps no listener of a host’s pauses', async () => {
+    const one = host([]);
+    await pass(10 * intervalMs);
+    expect(one.plans).toHaveLength(11);
+    expect(getEventListeners(one.stop.signal, 'abort')).toHaveLength(1);
+    await stopped(one);
+    expect(getEventListeners(one.stop.signal, 'abort')).toEqual([]);
+  });
+});

@@ -1,0 +1,40 @@
+import type { DeadFilter, WorkQueue } from '../../../src/engine/work-queue.ts';
+import { storedMessages } from '../../../src/queue/stored-messages.ts';
+
+/** Bulk actions of an engine that finds so many at each call; tells what it was asked for. */
+function scene(...counts: number[]) {
+  const asked: [filter: DeadFilter, limit: number][] = [];
+  let wakes = 0;
+  const act = async (filter: DeadFilter, limit: number) => {
+    asked.push([filter, limit]);
+    return counts.shift() ?? 0;
+  };
+  const queue = { replayDead: act, discardDead: act } as Partial<WorkQueue> as WorkQueue;
+  const messages = storedMessages('acme', {
+    use: (action) => action(queue),
+    wake: async () => {
+      wakes++;
+    },
+  });
+  return { dead: messages.dead, asked, wakes: () => wakes };
+}
+
+describe.each(['replay', 'discard'] as const)('%s of many dead messages', (verb) => {
+  test('Q13: they are taken a thousand at a time, until a call finds fewer; the tenant is woken once', async () => {
+    const { dead, asked, wakes } = scene(1_000, 1_000, 3);
+    const filter = { topic: 'orders' };
+    expect(await dead[verb](filter)).toBe(2_003);
+    expect(asked).toEqual([
+      [filter, 1_000],
+      [filter, 1_000],
+      [filter, 1_000],
+    ]);
+    expect(wakes()).toBe(1);
+  });
+
+  test('Q13, F6: none is none, and wakes nobody', async () => {
+    const { dead, asked, wakes } = scene(0);
+    expect(await dead[verb]()).toBe(0);
+    expect([asked.length, wakes()]).toEqual([1, 0]);
+  });
+});
