@@ -38,7 +38,10 @@ describe('the package', () => {
   });
 
   test('every link of its documents leads to something that it brings', () => {
-    const documents = globSync('{*,sql/*,docs/*}.md', { cwd: packed.folder });
+    // CONTRIBUTING.md is for those who have a clone.
+    const documents = globSync('{*,sql/*,docs/*}.md', { cwd: packed.folder }).filter(
+      (file) => file !== 'CONTRIBUTING.md',
+    );
     expect(documents).toContain('README.md');
     const broken = documents.flatMap((document) =>
       [...readFileSync(path.join(packed.folder, document), 'utf8').matchAll(/\]\((?!\w+:)([^)#\s]+)/g)]
@@ -190,7 +193,7 @@ describe('in a project', () => {
     const mssql = await failing(
       `await require('multi-outbox').createMultiOutbox({ registry: 'mssql://sql.example.com/registry' }).status()`,
     );
-    expect(mssql.output).toEqual(missing('mssql( @azure/identity)?'));
+    expect(mssql.output).toEqual(missing('mssql@\\d[.\\d]*'));
     const otlp = await failing(
       `await require('multi-outbox').exportTelemetry('shop', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' })`,
     );
