@@ -10,7 +10,7 @@
 --
 -- The first look at a lease reads what is not committed (READUNCOMMITTED): with READ_COMMITTED_SNAPSHOT off it would
 -- otherwise wait for a handler that is committing. It only ever answers that another owner has the lease, which is then
--- at worst out of date by one commit; whoever takes the lease locks its row first.
+-- at worst out of date by one commit; a call that takes the lease locks its row first.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
