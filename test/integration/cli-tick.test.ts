@@ -151,7 +151,7 @@ test('F3: a plan that another host holds is said to be held', async () => {
   await otherHost.close();
   const { code, stdout } = await folder.cli(['tick']);
   expect([code, stdout]).toEqual([0, expect.stringMatching(/^Another host is planning right now/)]);
-  expect(await folder.json(['tick'])).toMatchObject({ plan: { status: 'held' }, runs: [] });
+  expect(await folder.json(['tick'])).toMatchObject({ plan: { status: 'leased-elsewhere' }, runs: [] });
   expect(await folder.json(['leases', 'list'])).toMatchObject({
     tenantId: null,
     leases: [{ name: 'plan', owner: 'another host', held: true }],

@@ -116,7 +116,7 @@ describe.each([
     });
     await inside.promise;
     const refused = await other.withLease('report', {}, () => 'never');
-    expect(refused).toEqual({ status: 'held', owner: 'one', expiresInMs: expect.any(Number) });
+    expect(refused).toEqual({ status: 'leased-elsewhere', owner: 'one', expiresInMs: expect.any(Number) });
     end.resolve();
     expect(await work).toEqual({ status: 'done', result: 1 });
     const failure = new Error('the work failed');
@@ -206,7 +206,7 @@ describe.each([
     const again = new AbortController();
     const refused = one.withLease('report', { signal: again.signal }, () => 'never');
     again.abort();
-    expect(await refused).toMatchObject({ status: 'held' });
+    expect(await refused).toMatchObject({ status: 'leased-elsewhere' });
   });
 });
 
@@ -272,7 +272,7 @@ describe('one name in many tenants (L5)', () => {
     });
     expect(report).toEqual([
       { tenantId: 'a', status: 'done', result: 'a:1' },
-      { tenantId: 'b', status: 'held', owner: 'another host', expiresInMs: expect.any(Number) },
+      { tenantId: 'b', status: 'leased-elsewhere', owner: 'another host', expiresInMs: expect.any(Number) },
       { tenantId: 'c', status: 'done', result: 'c:1' },
       { tenantId: 'd', status: 'failed', error: new Error('no file today') },
       { tenantId: 'e', status: 'done', result: 'e:1' },

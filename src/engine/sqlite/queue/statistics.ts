@@ -1,13 +1,13 @@
-/** Counts of a queue. All of them come from its partial indexes; Done rows are counted, not read. */
+/** The counts of a queue. They all come from partial indexes, so Done rows are counted without reading them. */
 import type { QueueStatistics } from '../../work-queue.ts';
 import { type Connection, nowSql } from '../connection.ts';
 import { perTable, type QueueTable } from './records.ts';
 
 const statements = perTable((table) => ({
-  forward: `SELECT count(Sequence) AS Ready, coalesce(sum(DueUtc <= Now), 0) AS Due, coalesce(sum(Parks > 0), 0) AS Parked,
+  unblocked: `SELECT count(Sequence) AS Ready, coalesce(sum(DueUtc <= Now), 0) AS Due, coalesce(sum(Parks > 0), 0) AS Parked,
       min(DueUtc) AS NextDueUtc, Now
     FROM (SELECT ${nowSql} AS Now) LEFT JOIN ${table} INDEXED BY ${table}_Due ON Status = 0 AND HeldBack = 0`,
-  back: `SELECT count(*) AS HeldBack, coalesce(sum(Parks > 0), 0) AS Parked
+  blocked: `SELECT count(*) AS HeldBack, coalesce(sum(Parks > 0), 0) AS Parked
     FROM ${table} INDEXED BY ${table}_Line
     WHERE InLine = 1 AND OrderingKey IS NOT NULL AND Status = 0 AND HeldBack = 1`,
   claimed: `SELECT count(*) AS Count FROM ${table} INDEXED BY ${table}_Claimed WHERE Status = 1`,
@@ -15,7 +15,7 @@ const statements = perTable((table) => ({
   dead: `SELECT count(*) AS Count FROM ${table} INDEXED BY ${table}_Dead WHERE Status = 3`,
 }));
 
-interface Forward {
+interface Unblocked {
   readonly Ready: number;
   readonly Due: number;
   readonly Parked: number;
@@ -23,18 +23,18 @@ interface Forward {
   readonly Now: number;
 }
 
-/** Within a read transaction, so that the counts belong together. */
+/** Call it within a read transaction, so that all counts are of the same moment. */
 export function statistics(connection: Connection, table: QueueTable): QueueStatistics {
   const sql = statements[table];
   const count = (statement: string) => connection.get<{ Count: number }>(statement)!.Count;
-  const forward = connection.get<Forward>(sql.forward)!;
-  const back = connection.get<{ HeldBack: number; Parked: number }>(sql.back)!;
-  const ageMs = forward.NextDueUtc === null ? null : forward.Now - forward.NextDueUtc;
+  const unblocked = connection.get<Unblocked>(sql.unblocked)!;
+  const blocked = connection.get<{ HeldBack: number; Parked: number }>(sql.blocked)!;
+  const ageMs = unblocked.NextDueUtc === null ? null : unblocked.Now - unblocked.NextDueUtc;
   return {
-    ready: forward.Ready + back.HeldBack,
-    due: forward.Due,
-    heldBack: back.HeldBack,
-    parked: forward.Parked + back.Parked,
+    ready: unblocked.Ready + blocked.HeldBack,
+    due: unblocked.Due,
+    heldBack: blocked.HeldBack,
+    parked: unblocked.Parked + blocked.Parked,
     claimed: count(sql.claimed),
     done: count(sql.done),
     dead: count(sql.dead),
