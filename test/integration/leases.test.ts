@@ -145,10 +145,10 @@ describe.each([
   });
 
   test.each([
-    ['plan', {}, /one of the system/],
-    ['directory', {}, /one of the system/],
-    ['queue:outbox', {}, /one of the system/],
-    ['queue:mine', {}, /one of the system/],
+    ['plan', {}, /reserved for the system/],
+    ['directory', {}, /reserved for the system/],
+    ['queue:outbox', {}, /reserved for the system/],
+    ['queue:mine', {}, /reserved for the system/],
     ['', {}, /name must be/],
     ['a\tb', {}, /name must be/],
     ['a\u007fb', {}, /name must be/],
@@ -243,7 +243,7 @@ test('L4: while the database is locked renewals are tried again; the lease is lo
   await fired(lost.signal);
   expect(lost.signal.reason).toMatchObject({
     code: 'LEASE_LOST',
-    message: expect.stringContaining('time is up'),
+    message: expect.stringContaining('ran out before it could be renewed'),
   });
   blocker.exec('COMMIT');
 });
