@@ -1,9 +1,9 @@
-/** The library face: what an application, the Azure functions and the command line import. */
+/** The library's public interface, which applications, the Azure functions and the command line import. */
 import './require-supported-node.ts';
 
 export type {
   LeaseAcquired,
-  LeaseHeld,
+  LeasedElsewhere,
   LeaseRecord,
 } from './engine/lease-store.ts';
 export type {

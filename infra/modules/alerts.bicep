@@ -33,7 +33,7 @@ var rules = [
     name: 'no-plan'
     severity: 1
     title: 'Nothing is planned'
-    description: 'No plan has reported for five minutes: no tenant is served. Planners that find the plan lease held do not count.'
+    description: 'No plan has reported for five minutes: no tenant is served. Planners that find the plan lease with another planner do not count.'
     frequency: 'PT1M'
     window: 'PT5M'
     query: 'AppMetrics | where Name == "multi_outbox.plans" | where tostring(Properties["status"]) in ("planned", "idle")'

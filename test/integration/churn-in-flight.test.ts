@@ -178,7 +178,10 @@ test('F2, D1: under its new name it is not served beside the run that began unde
   await started;
   await admin.tenants.remove('a');
   await admin.tenants.add({ id: 'renamed', database: 'tenants/a.db' });
-  expect(await host.dispatch({ tenantId: 'renamed' })).toMatchObject({ outcome: 'skipped', skipped: 'held' });
+  expect(await host.dispatch({ tenantId: 'renamed' })).toMatchObject({
+    outcome: 'skipped',
+    skipped: 'leased-elsewhere',
+  });
   letGo();
   expect(await run).toMatchObject({ counts: { done: 2 } });
   expect(seen.sort()).toEqual(['a:behind it', 'a:in flight']);

@@ -97,7 +97,7 @@ test('D3: text thrown, a permanent error and a handler that never ends come to a
   expect(Object.fromEntries(messages.map(({ topic, lastError }) => [topic, lastError]))).toEqual({
     'throws.string': 'no Error, just text',
     'throws.permanent': 'never \u001b[31m in red',
-    'never.ends': expect.stringContaining('did not end within 200 ms'),
+    'never.ends': expect.stringContaining('did not end within its timeout of 200 ms'),
   });
   const table = await folder.cli(['dead', 'list', '--tenant', 'acme']);
   expect(table.stdout).toContain('never \\u001b[31m in red');
@@ -151,7 +151,7 @@ test('F3: a plan that another host holds is said to be held', async () => {
   await otherHost.close();
   const { code, stdout } = await folder.cli(['tick']);
   expect([code, stdout]).toEqual([0, expect.stringMatching(/^Another host is planning right now/)]);
-  expect(await folder.json(['tick'])).toMatchObject({ plan: { status: 'held' }, runs: [] });
+  expect(await folder.json(['tick'])).toMatchObject({ plan: { status: 'leased-elsewhere' }, runs: [] });
   expect(await folder.json(['leases', 'list'])).toMatchObject({
     tenantId: null,
     leases: [{ name: 'plan', owner: 'another host', held: true }],

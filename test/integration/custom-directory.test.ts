@@ -178,10 +178,10 @@ describe.each([
     await until('it was read again', async () => (await host.status()) && list.reads > reads + 2);
     const problems = logger.lines.map(({ fields }) => fields.problem);
     expect(problems).toEqual([
-      expect.stringContaining("'a' cannot be taken: weight"),
+      expect.stringContaining("'a' cannot be registered: weight"),
       expect.stringContaining("'b' is listed twice"),
       expect.any(String),
-      expect.stringContaining("'d' cannot be taken: status"),
+      expect.stringContaining("'d' cannot be registered: status"),
       expect.stringContaining("belongs to tenant 'b'"),
     ]);
     // Known by now, an entry that cannot be taken any more stays as it was.
@@ -265,7 +265,11 @@ describe('a directory and a registry that others use (F2)', () => {
     const host = place.face({ tenants: directory, ...quick });
     const registry = await place.registry();
     await registry.leases.acquire({ name: 'directory', owner: 'host-1', durationMs: 60_000 });
-    const early = { code: 'REGISTRY_UNAVAILABLE', transient: true, message: /'host-1' is at it/ };
+    const early = {
+      code: 'REGISTRY_UNAVAILABLE',
+      transient: true,
+      message: /'host-1' is synchronising it now/,
+    };
     for (const call of [() => send(host, 'a', '1'), () => host.plan(), () => host.migrate()]) {
       await expect(call()).rejects.toMatchObject({ ...early, message: expect.stringMatching(early.message) });
     }

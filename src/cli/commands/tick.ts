@@ -49,7 +49,7 @@ export function tickCommand(program: Command, run: Runner): void {
 const noError = { code: 'DATABASE_ERROR', message: 'no reason was given' };
 
 async function tickText({ plan, runs }: TickReport, session: Session): Promise<string> {
-  if (plan.status === 'held')
+  if (plan.status === 'leased-elsewhere')
     return 'Another host is planning right now (it holds the plan lease); nothing was done here.';
   if (plan.status === 'idle') {
     const next = plan.nextDueInMs === null ? '' : ` The next one is due in ${duration(plan.nextDueInMs)}.`;

@@ -44,7 +44,7 @@ export async function runHosts(options: {
   const countFor = (host: keyof typeof done) => (report: RunReport) => {
     const { tenantId, outcome, counts, skipped: why } = report;
     done[host] += counts.done;
-    if (why === 'held') skipped.set(tenantId, (skipped.get(tenantId) ?? 0) + 1);
+    if (why === 'leased-elsewhere') skipped.set(tenantId, (skipped.get(tenantId) ?? 0) + 1);
     if (outcome === 'failed') failed.set(tenantId, (failed.get(tenantId) ?? 0) + 1);
   };
   const second = startSecondHost({ verbose, onReport: countFor('second') });

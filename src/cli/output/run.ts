@@ -46,7 +46,7 @@ function noteText(report: RunReport, characters = 100): string {
   const { outcome, error, skipped, parkedTopics, more, queues } = report;
   if (error !== undefined) return `${error.code}: ${shorten(error.message, characters)}`;
   const holder = queues.find(({ heldBy }) => heldBy !== undefined)?.heldBy?.owner;
-  if (skipped === 'held') return `lease held by ${holder ?? 'another host'}`;
+  if (skipped === 'leased-elsewhere') return `lease held by ${holder ?? 'another host'}`;
   if (skipped === 'not-active') return 'the tenant is not active';
   if (outcome === 'resuming') return 'the database is waking up';
   return [

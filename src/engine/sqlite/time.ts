@@ -1,9 +1,9 @@
-/** Times and durations as the tables hold them: whole milliseconds. */
+/** Times and durations of the tables, in whole milliseconds. */
 
-/** The longest delay that still gives a date JavaScript can hold, with room to spare: about 100,000 years. */
+/** About 100,000 years: with any later delay, a due time might exceed JavaScript's greatest date. */
 const longestMs = 3_155_760_000_000_000;
 
-/** A duration as the database takes it: whole, not negative, finite. */
+/** A duration for the database: whole, not negative, finite. */
 export function wholeMs(durationMs: number): number {
   if (Number.isNaN(durationMs)) return 0;
   return Math.min(Math.max(0, Math.ceil(durationMs)), longestMs);

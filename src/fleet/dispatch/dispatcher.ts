@@ -28,15 +28,16 @@ export interface DispatcherOptions extends QueueRunsOptions {
 export interface TenantDispatchOptions {
   readonly signal?: AbortSignal;
   /**
-   * The caller sends the report's `continuation`: a tenant with backlog left is due again only after this many
-   * milliseconds, when it must be lost.
+   * For callers that send the report's `continuation`: a tenant with a remaining backlog is due again only after this
+   * many milliseconds, by when the continuation must have been lost.
    */
   readonly continuedForMs?: number;
 }
 
 /**
- * Serves one dispatch request: one dispatch run over every queue of the tenant that has handlers (D1), then reports to
- * the registry with the schedule that follows (D7, F5). The tenant's trouble ends in the report (D8).
+ * Handles one dispatch request: makes one dispatch run over every queue of the tenant that has handlers (D1), then
+ * reports the run and the next schedule to the registry (D7, F5). The report contains the tenant's failures; they are
+ * not thrown (D8).
  * @throws MultiOutboxError UNKNOWN_TENANT, or the registry's error when the tenant is not known and cannot be read
  */
 export function dispatchTenant(
@@ -66,7 +67,7 @@ export function dispatchTenant(
       (error) => failedReport(run, error),
     );
     logReport(logger, report);
-    // A process that is being stopped may have no time left to send anything.
+    // A process that is stopping may have no time left to send a continuation.
     const isContinued = continuedForMs !== undefined && canContinue(report) && !signal?.aborted;
     const schedule = scheduleAfter(
       { tenant, request, report, ...(isContinued && { continuedForMs }) },

@@ -1,4 +1,7 @@
-/** Work that keeps something up to date: on an interval, when somebody asks; one at a time; sooner again after a failure. */
+/**
+ * Repeated work that keeps data up to date: it runs at most once per interval, when a caller asks; one run at a time;
+ * after a failure it is due again sooner.
+ */
 export class Refresh {
   readonly #settings: { readonly refreshMs: number; readonly refreshRetryMs: number };
   readonly #work: () => Promise<boolean>;
@@ -14,12 +17,12 @@ export class Refresh {
     this.#work = work;
   }
 
-  /** The work that is going on. */
+  /** The run in progress, if any. */
   get running(): Promise<void> | undefined {
     return this.#running;
   }
 
-  /** Starts the work if it is due and not going on; undefined if it did not. */
+  /** Starts the work if it is due and not in progress; otherwise returns undefined. */
   startIfDue(): Promise<void> | undefined {
     if (this.#running || performance.now() < this.#dueAt) return undefined;
     return this.start();

@@ -265,7 +265,7 @@ describe('when there is no answer', () => {
     const impatient = webhookPost({ allowPrivateAddresses: true, timeoutMs: 50 });
     expect(await attemptOnce(impatient, { url: receiver.origin })).toMatchObject({
       kind: 'retry',
-      error: "The handler for topic 'webhook.post' did not end within 50 ms.",
+      error: "The handler for topic 'webhook.post' did not end within its timeout of 50 ms.",
     });
   });
 });

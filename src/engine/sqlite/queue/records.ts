@@ -1,4 +1,4 @@
-/** Rows of a queue's table, and the messages they stand for. */
+/** Converts rows of a queue's table to messages. */
 import {
   type ClaimedMessage,
   dedupKeyOf,
@@ -14,7 +14,7 @@ export type QueueTable = 'Outbox' | 'Inbox';
 
 export const tableOf: Readonly<Record<QueueName, QueueTable>> = { outbox: 'Outbox', inbox: 'Inbox' };
 
-/** Statements of one concern for every queue's table, built once. */
+/** Builds the statements of one concern once for each queue's table. */
 export function perTable<T>(build: (table: QueueTable) => T): Readonly<Record<QueueTable, T>> {
   return { Outbox: build('Outbox'), Inbox: build('Inbox') };
 }
@@ -37,7 +37,7 @@ export const claimColumns = [
   textColumn('DedupKey'),
 ].join(', ');
 
-/** Read as an array: of all that is read, claimed rows are by far the most. */
+/** An array, because arrays are read faster and most rows read are claimed rows. */
 export type ClaimRow = readonly [
   sequence: number,
   messageId: string,
@@ -56,15 +56,15 @@ export type ClaimRow = readonly [
   ...more: unknown[],
 ];
 
-/** The message as it is handed out, its start counted (Q5), from a row read before the claim. */
+/** Converts a row that was read before the claim; the result counts the new attempt (Q5). */
 export function claimedMessage(row: ClaimRow): ClaimedMessage {
   return new RowMessage(row);
 }
 
 /**
- * A class and no literal: V8 moves the making of a literal that survives often straight into the old generation, where
- * each message, though long dead, keeps its payload until the next full collection. In some processes a drain at batch
- * 500 grew by 150 MiB so.
+ * A class, not an object literal. V8 allocates literals that often survive directly in the old generation, where each
+ * unreachable message keeps its payload until the next full collection. In some processes a drain at batch 500 grew
+ * by 150 MiB that way.
  */
 class RowMessage implements ClaimedMessage {
   readonly sequence: number;
@@ -102,7 +102,7 @@ class RowMessage implements ClaimedMessage {
 
 const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
 
-/** Headers written by other programs may hold other values than strings; those come as their JSON. */
+/** Headers written by other programs may have values that are not strings; those are returned as their JSON text. */
 function headers(stored: StoredText | null): Readonly<Record<string, string>> {
   if (stored === null) return noHeaders;
   const parsed: unknown = JSON.parse(text(stored));
@@ -127,7 +127,7 @@ const restColumns = [
 /** The columns of a `RecordRow`, for a SELECT list. */
 export const recordColumns = `${restColumns}, ${claimColumns}`;
 
-/** Read as an array. */
+/** An array, as `ClaimRow`. */
 export type RecordRow = readonly [
   status: MessageStatus,
   claimFence: number | null,
@@ -155,7 +155,7 @@ export function messageRecord(row: RecordRow): MessageRecord {
   };
 }
 
-/** An error cut to what is kept (Q14), never through the middle of a surrogate pair. */
+/** Cuts an error to the stored length (Q14), but not in the middle of a surrogate pair. */
 export function keptError(error: string): string {
   const limit = messageLimits.errorCharacters;
   if (error.length <= limit) return error;

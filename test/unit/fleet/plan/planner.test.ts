@@ -100,7 +100,7 @@ describe('a plan (F3)', () => {
   test('F3: while another planner holds the plan lease, nothing is planned', async () => {
     const registry = await registryWith('a');
     await registry.beginPlan({ owner: 'planner-2', leaseMs: 60_000, limit: 10 });
-    expect(await plan(registry)).toMatchObject({ status: 'held', requests: [] });
+    expect(await plan(registry)).toMatchObject({ status: 'leased-elsewhere', requests: [] });
   });
 
   test('F3: of two planners never both win a tenant', async () => {
