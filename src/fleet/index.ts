@@ -81,6 +81,7 @@ export class Fleet {
           owner,
           logger,
           plan: settings.plan,
+          leaseMs: settings.dispatch.leaseMs,
           redispatchMs: this.#redispatchMs,
           onTenant,
         },

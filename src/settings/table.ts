@@ -99,13 +99,6 @@ export const groups = {
       'park',
       "A message whose topic has no handler: 'park' releases it with a growing delay, 'dead' makes it Dead.",
     ),
-    parkBaseMs: setting(
-      'PARK_BASE',
-      duration(1, day),
-      '30s',
-      'First delay of a parked message; it doubles each time.',
-    ),
-    parkMaxMs: setting('PARK_MAX', duration(1, 30 * day), '1h', 'Longest delay of a parked message.'),
   }),
   retry: v.strictObject({
     maxAttempts: setting(
@@ -129,7 +122,6 @@ export const groups = {
       '7d',
       'How long Done messages are kept; this is also the window in which a dedup key is remembered.',
     ),
-    limit: setting('RETENTION_LIMIT', count(1, 4_000), 1_000, 'Done messages removed at most in one call.'),
   }),
   plan: v.strictObject({
     intervalMs: setting(
@@ -138,7 +130,6 @@ export const groups = {
       '1s',
       'Time between two plans of the local host; also what a tick is held against to notice a late one.',
     ),
-    leaseMs: setting('PLAN_LEASE', duration(100, 3_600_000), '30s', 'Duration of the plan lease.'),
     capacity: setting('PLAN_CAPACITY', count(1, 100_000), 1_000, 'Tenants chosen at most by one plan.'),
     strategy: setting(
       'STRATEGY',
@@ -154,12 +145,6 @@ export const groups = {
       count(1, 1_000),
       4,
       'Of this many places that plans give away one goes to the tenant that has been due longest, whatever the strategy prefers. Round-robin needs none.',
-    ),
-    candidates: setting(
-      'PLAN_CANDIDATES',
-      count(1, 1_000_000),
-      10_000,
-      'Due tenants that a strategy of your own chooses from at most, the longest due first. Built-in ones see all.',
     ),
     redispatchMs: optionalSetting(
       'REDISPATCH',
@@ -180,23 +165,11 @@ export const groups = {
       '5m',
       "Longest interval of an idle tenant; 'never' leaves it to wakes and known due times. A tenant can have its own.",
     ),
-    failureFloorMs: setting(
-      'FAILURE_FLOOR',
-      duration(1, day),
-      '5s',
-      'First interval after a failed run; it doubles with every failure, with jitter.',
-    ),
     failureCeilingMs: setting(
       'FAILURE_CEILING',
       duration(1, 30 * day),
       '10m',
       'Longest interval after a failed run.',
-    ),
-    resumingMs: setting(
-      'RESUMING',
-      duration(1, day),
-      '15s',
-      'Interval while a database is resuming from auto-pause.',
     ),
   }),
   directory: v.strictObject({
@@ -205,12 +178,6 @@ export const groups = {
       duration(1, day),
       '15s',
       'How old known tenants may be before the registry is asked for changes.',
-    ),
-    refreshRetryMs: setting(
-      'DIRECTORY_REFRESH_RETRY',
-      duration(1, day),
-      '2s',
-      'Time until a failed refresh is tried again; the last good list serves until then.',
     ),
   }),
   databases: v.strictObject({
@@ -237,23 +204,11 @@ export const groups = {
   }),
   functions: v.strictObject({
     schedule: setting('SCHEDULE', schedule, '*/5 * * * * *', 'Function app: when the plan runs.'),
-    pageSize: setting(
-      'PAGE_SIZE',
-      count(1, 1_000),
-      200,
-      'Function app: a plan of more tenants than this is handed on in pages of this size.',
-    ),
     maxBodyBytes: setting(
       'MAX_BODY_BYTES',
       count(1_024, 104_857_600),
       1_048_576,
       'Function app: bytes that the body of an HTTP request may have.',
-    ),
-    maxMessages: setting(
-      'MAX_MESSAGES',
-      count(1, 10_000),
-      1_000,
-      'Function app: messages that one HTTP request may enqueue.',
     ),
   }),
   receive: v.strictObject({
@@ -261,12 +216,6 @@ export const groups = {
       'RECEIVE_SOURCES',
       sourceSecrets,
       'Function app: sources of webhooks that are signed after Standard Webhooks, each with the name of the app setting that holds its secret, such as `bank=BANK_SECRET, shop=SHOP_SECRET`.',
-    ),
-    toleranceMs: setting(
-      'RECEIVE_TOLERANCE',
-      duration(1_000, day),
-      '5m',
-      "Function app: how far a webhook's timestamp may be from the time here.",
     ),
   }),
   sqlite: v.strictObject({
@@ -313,7 +262,6 @@ export const groups = {
       120,
       'Connections of this process to one server at most.',
     ),
-    loginsAtOnce: setting('SQL_LOGINS_AT_ONCE', count(1, 1_000), 8, 'Logins in progress at once.'),
     connectTimeoutMs: setting(
       'SQL_CONNECT_TIMEOUT',
       duration(100, 600_000),
@@ -325,12 +273,6 @@ export const groups = {
       duration(100, 3_600_000),
       '30s',
       'Time that one call may take.',
-    ),
-    packetSize: setting(
-      'SQL_PACKET_SIZE',
-      count(512, 32_767),
-      32_767,
-      'Bytes of one packet on the wire at most; large ones suit batches of messages. Encrypted connections use no more than 16,383, and those entered by token no more than 4,096.',
     ),
   }),
   email: v.strictObject({

@@ -10,8 +10,7 @@ const fastMotion: Readonly<Record<string, string>> = {
   'retry.baseMs': '300ms',
   'schedule.idleFloorMs': '200ms',
   'schedule.idleCeilingMs': '1s',
-  'schedule.failureFloorMs': '500ms',
-  'schedule.failureCeilingMs': '2s',
+  'schedule.failureCeilingMs': '1s',
   'sqlite.synchronous': 'normal',
 };
 

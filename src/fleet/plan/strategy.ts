@@ -8,7 +8,7 @@ export interface Strategy {
   readonly name: string;
   /**
    * For a strategy that needs no more than the first `capacity` due tenants in this order and the `capacity` longest
-   * due: a plan reads only those. Absent: it reads up to `plan.candidates`, the longest due first.
+   * due: a plan reads only those. Absent: it reads up to 10,000, the longest due first.
    */
   readonly order?: CandidateOrder;
   /** @param turn the plan's number: rises by one from plan to plan as long as anybody is due */

@@ -1,16 +1,16 @@
+/** A failed refresh is tried again after this, or after the usual interval if that is shorter: the last good list serves. */
+export const refreshRetryMs = 2_000;
+
 /** Work that keeps something up to date: on an interval, when somebody asks; one at a time; sooner again after a failure. */
 export class Refresh {
-  readonly #settings: { readonly refreshMs: number; readonly refreshRetryMs: number };
+  readonly #refreshMs: number;
   readonly #work: () => Promise<boolean>;
   #dueAt = 0;
   #running: Promise<void> | undefined;
 
   /** @param work never throws; resolves to whether it succeeded */
-  constructor(
-    settings: { readonly refreshMs: number; readonly refreshRetryMs: number },
-    work: () => Promise<boolean>,
-  ) {
-    this.#settings = settings;
+  constructor({ refreshMs }: { readonly refreshMs: number }, work: () => Promise<boolean>) {
+    this.#refreshMs = refreshMs;
     this.#work = work;
   }
 
@@ -27,8 +27,8 @@ export class Refresh {
 
   start(): Promise<void> {
     this.#running = this.#work().then((succeeded) => {
-      const { refreshMs, refreshRetryMs } = this.#settings;
-      this.#dueAt = performance.now() + (succeeded ? refreshMs : refreshRetryMs);
+      const waitMs = succeeded ? this.#refreshMs : Math.min(this.#refreshMs, refreshRetryMs);
+      this.#dueAt = performance.now() + waitMs;
       this.#running = undefined;
     });
     return this.#running;
