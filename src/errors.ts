@@ -103,6 +103,15 @@ export function errorText(thrown: unknown): string {
   }
 }
 
+/** An error as reports keep it: its code, and one line. */
+export function describeError(error: unknown): { code: string; message: string } {
+  if (isMultiOutboxError(error)) return { code: error.code, message: error.message };
+  return {
+    code: 'INTERNAL',
+    message: isError(error) ? `${error.name}: ${errorText(error)}` : errorText(error),
+  };
+}
+
 /** A text of a driver on one line, at most 500 characters of it. */
 export function oneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim().slice(0, 500);

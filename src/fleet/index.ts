@@ -8,12 +8,11 @@
  */
 import type { TenantDatabase } from '../engine/engine.ts';
 import type { QueueName } from '../engine/work-queue.ts';
-import { MultiOutboxError } from '../errors.ts';
+import { describeError, MultiOutboxError } from '../errors.ts';
 import type { HandlerSet } from '../queue/handler-set.ts';
-import { describeError } from '../queue/report.ts';
 import { recordPlan, recordWakes, setTenantLabels } from '../telemetry/metrics.ts';
 import { inSpan } from '../telemetry/spans.ts';
-import { dispatchTenant } from './dispatch/dispatcher.ts';
+import { type DispatchOptions, dispatchTenant } from './dispatch/dispatcher.ts';
 import { checkedDispatchRequest } from './dispatch/request-format.ts';
 import type { RunReport } from './dispatch/run-report.ts';
 import type { DispatchRequest } from './dispatch-request.ts';
@@ -38,15 +37,6 @@ export interface FleetOptions extends FleetHandleOptions {
 export interface PlanOptions {
   /** Tenants chosen at most, a whole number from 1; the setting `plan.capacity` when absent. */
   readonly capacity?: number;
-}
-
-export interface DispatchOptions {
-  readonly signal?: AbortSignal;
-  /**
-   * The caller sends the report's `continuation`, if there is one, through its queue, so that no plan asks for the
-   * backlog left as well. False when absent: backlog left is due now.
-   */
-  readonly continues?: boolean;
 }
 
 export class Fleet {
@@ -101,15 +91,22 @@ export class Fleet {
    */
   readonly dispatch = async (
     request: DispatchRequest | { readonly tenantId: string },
-    { signal, continues = false }: DispatchOptions = {},
+    dispatchOptions: DispatchOptions = {},
   ): Promise<RunReport> => {
     const checked = checkedDispatchRequest(request, 'manual');
     this.assertHandlers();
     const { registry, directory, databases } = await this.handle.ready();
     return dispatchTenant(
-      { ...this.#options, registry, directory, databases, random: this.#options.random ?? Math.random },
+      {
+        ...this.#options,
+        registry,
+        directory,
+        databases,
+        random: this.#options.random ?? Math.random,
+        redispatchMs: this.#redispatchMs,
+      },
       checked,
-      { ...(signal && { signal }), ...(continues && { continuedForMs: this.#redispatchMs }) },
+      dispatchOptions,
     );
   };
 

@@ -3,7 +3,7 @@
  * one tenant once it was planned again; each run more than needed opens a database that might be asleep (F6).
  */
 import type { Registry } from '../../engine/registry.ts';
-import { describeError } from '../../queue/report.ts';
+import { describeError } from '../../errors.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { DispatchRequest } from '../dispatch-request.ts';
 

@@ -33,15 +33,16 @@ function importsOf(file: string): Import[] {
 const imports = typescriptFiles(source).flatMap(importsOf);
 
 const seam = 'engine/[^/]+\\.ts';
-const base = `${seam}|errors\\.ts|optional-package\\.ts|settings\\.ts`;
+const base = `${seam}|errors\\.ts|unless-aborted\\.ts|optional-package\\.ts|settings\\.ts`;
 
 /** What the files of each part may import, both within src; the first part that fits a file counts. */
 const allowed: readonly (readonly [part: string, may: string])[] = [
   // An engine knows the interfaces and nothing above them.
-  ['engine/sqlite/', `engine/sqlite/|${seam}|errors\\.ts`],
-  ['engine/sqlserver/', `engine/sqlserver/|${seam}|(errors|optional-package)\\.ts`],
+  ['engine/sqlite/', `engine/sqlite/|${seam}|(errors|unless-aborted)\\.ts`],
+  ['engine/sqlserver/', `engine/sqlserver/|${seam}|(errors|optional-package|unless-aborted)\\.ts`],
   [seam, `${seam}|errors\\.ts`],
-  ['errors\\.ts|optional-package\\.ts|settings\\.ts|settings/', 'errors\\.ts|settings/'],
+  ['settings/in-force\\.ts', 'settings\\.ts'],
+  ['errors\\.ts|unless-aborted\\.ts|optional-package\\.ts|settings\\.ts|settings/', 'errors\\.ts|settings/'],
   ['supported-node\\.ts', ''],
   ['require-supported-node\\.ts', 'supported-node\\.ts|errors\\.ts'],
   ['telemetry/', `telemetry/|${base}`],

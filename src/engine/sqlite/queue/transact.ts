@@ -1,5 +1,6 @@
 /** A handler's own writes and the outcome of its message in one transaction (T1). */
-import { endedByHandler, messageLost, outlastsLease, unlessAborted } from '../../handler-transaction.ts';
+import { unlessAborted } from '../../../unless-aborted.ts';
+import { endedByHandler, messageLost, outlastsLease } from '../../handler-transaction.ts';
 import type { QueueName, TransactRequest } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { explain } from '../errors.ts';
