@@ -14,7 +14,8 @@ const library = {
   functions: 'functions/index.ts',
   testing: 'src/testing/index.ts',
 };
-const programs = { cli: 'src/cli/main.ts', demo: 'src/cli/demo/handlers.ts' };
+// Handlers of the demo's second host. What `multi-outbox` is there, tsconfig.json says: the library's own sources.
+const programs = { cli: 'src/cli/main.ts', demo: 'examples/demo/handlers.ts' };
 
 /** Packages that an entry imports at its top, and that only some installations have. */
 const neededAtOnce = { functions: '@azure/functions' };
@@ -69,7 +70,7 @@ async function toCommonJs(outdir, chunks, metafile, files) {
       ...options,
     });
   const isProgram = (file) =>
-    Object.keys(metafile.outputs[file].inputs).some((input) => /^src\/cli\//.test(input));
+    Object.keys(metafile.outputs[file].inputs).some((input) => /^(src\/cli|examples)\//.test(input));
   const guard = (name) =>
     `try{require("${neededAtOnce[name]}")}catch(e){throw require("./optional-package.js").packageMissing("${neededAtOnce[name]}",e)}`;
   const guarded = Object.keys(neededAtOnce).map((name) => `${chunks}/${name}.js`);

@@ -15,8 +15,9 @@ function isStale() {
     'esbuild.functions.mjs',
     'esbuild.library.mjs',
     'package.json',
+    'tsconfig.json',
     'host.json',
-    ...globSync('{src,functions}/**/*.ts'),
+    ...globSync('{src,functions,examples}/**/*.ts'),
   ].some((file) => statSync(file).mtimeMs > builtAt);
 }
 

@@ -4,6 +4,12 @@ import { requestPages } from '../src/index.ts';
 import { type CurrentApp, planSchedule } from './app.ts';
 import { toDispatch, toPages } from './queues.ts';
 
+/**
+ * A plan of more tenants than this is sent in pages of this size. The host sends the outputs of an invocation one by one:
+ * pages share that work among instances, while a smaller plan is not delayed by one more queue.
+ */
+const pageSize = 200;
+
 export function registerPlan(currentApp: CurrentApp, terminating: AbortSignal): void {
   app.timer('plan', {
     schedule: planSchedule(currentApp),
@@ -15,9 +21,9 @@ export function registerPlan(currentApp: CurrentApp, terminating: AbortSignal): 
     if (timer.isPastDue) context.warn('The timer is past due: a plan was missed or came late.');
     // What is chosen now could not be sent any more.
     if (terminating.aborted) return;
-    const { multiOutbox, settings } = currentApp();
+    const { multiOutbox } = currentApp();
     const { requests } = await multiOutbox.plan();
-    if (requests.length <= settings.functions.pageSize) context.extraOutputs.set(toDispatch, requests);
-    else context.extraOutputs.set(toPages, requestPages(requests, settings.functions.pageSize));
+    if (requests.length <= pageSize) context.extraOutputs.set(toDispatch, requests);
+    else context.extraOutputs.set(toPages, requestPages(requests, pageSize));
   }
 }

@@ -103,6 +103,15 @@ export function errorText(thrown: unknown): string {
   }
 }
 
+/** An error as reports keep it: its code, and one line. */
+export function describeError(error: unknown): { code: string; message: string } {
+  if (isMultiOutboxError(error)) return { code: error.code, message: error.message };
+  return {
+    code: 'INTERNAL',
+    message: isError(error) ? `${error.name}: ${errorText(error)}` : errorText(error),
+  };
+}
+
 /** A driver's text on one line, cut to 500 characters. */
 export function oneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim().slice(0, 500);

@@ -4,9 +4,10 @@ import type { Engine } from './engine/engine.ts';
 import type { FleetSummary } from './engine/registry.ts';
 import type { QueueName } from './engine/work-queue.ts';
 import { isMultiOutboxError } from './errors.ts';
+import type { DispatchOptions } from './fleet/dispatch/dispatcher.ts';
 import type { RunReport } from './fleet/dispatch/run-report.ts';
 import type { DispatchRequest } from './fleet/dispatch-request.ts';
-import { type DispatchOptions, Fleet, type PlanOptions } from './fleet/index.ts';
+import { Fleet, type PlanOptions } from './fleet/index.ts';
 import type { Diagnosis, ExamineOptions } from './fleet/operations/doctor.ts';
 import {
   type LeaseInTenantsOptions,

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { type DeadFilter, type MessageRecord, type QueueName, queueNames } from '../engine/work-queue.ts';
 import type { MultiOutbox } from '../multi-outbox.ts';
 import { durationArgument, listArgument } from './arguments.ts';
-import { describeError, UsageError } from './errors.ts';
+import { errorReport, UsageError } from './errors.ts';
 import type { TenantFailure } from './failures.ts';
 import { startProgress } from './output/progress.ts';
 
@@ -86,7 +86,7 @@ export async function forEachTenant<Result>(
       try {
         found.set(tenantId, await action(tenantId));
       } catch (error) {
-        const { code, message } = describeError(error);
+        const { code, message } = errorReport(error);
         failed.set(tenantId, { tenantId, code, message });
       }
       done += 1;

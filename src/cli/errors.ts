@@ -33,7 +33,7 @@ const usageCodes: ReadonlySet<string> = new Set([
 ]);
 
 /** What is told of an error, whatever was thrown. */
-export function describeError(error: unknown): ErrorReport {
+export function errorReport(error: unknown): ErrorReport {
   const message = oneLine(errorText(error));
   if (error instanceof UsageError) return { code: 'USAGE', message, exitCode: exitCodes.usage };
   if (error instanceof FailedError) return { code: 'FAILED', message, exitCode: exitCodes.failed };
@@ -53,7 +53,7 @@ export function describeError(error: unknown): ErrorReport {
  * `verbose` the stack follows, or stands in the JSON as `stack`. Returns the exit code.
  */
 export function reportError(error: unknown, options: { json: boolean; verbose: boolean }): ExitCode {
-  const { code, message, exitCode } = describeError(error);
+  const { code, message, exitCode } = errorReport(error);
   const stack = options.verbose ? stackOf(error) : undefined;
   const text = options.json
     ? JSON.stringify({ error: { code, message, ...(stack === undefined ? {} : { stack }) } })

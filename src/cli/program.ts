@@ -9,6 +9,7 @@ import { leasesCommands } from './commands/leases.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { receiveCommand } from './commands/receive.ts';
 import { runCommand } from './commands/run.ts';
+import { settingsCommand } from './commands/settings.ts';
 import { statusCommand } from './commands/status.ts';
 import { tenantsCommands } from './commands/tenants.ts';
 import { tickCommand } from './commands/tick.ts';
@@ -76,6 +77,7 @@ export function createProgram(run: Runner, quiet = false): Command {
     deadCommands,
     leasesCommands,
     handlersCommands,
+    settingsCommand,
     demoCommand,
   ];
   for (const part of parts) part(program, run);

@@ -1,6 +1,7 @@
 import { errorText } from '../errors.ts';
 import { isEmbedded } from '../fleet/engines.ts';
 import type { MultiOutbox } from '../multi-outbox.ts';
+import { type SettingInForce, settingsInForce } from '../settings/in-force.ts';
 import { loadSettings, type Settings, type SettingsInput, unknownVariables } from '../settings.ts';
 import type { TelemetryExport } from '../telemetry/export.ts';
 import { type Logger, silentLogger } from '../telemetry/logger.ts';
@@ -33,6 +34,10 @@ export class Session {
   get settings(): Settings {
     this.#settings ??= loadSettings(this.#given());
     return this.#settings;
+  }
+
+  settingsInForce(): SettingInForce[] {
+    return settingsInForce(this.#given());
   }
 
   /** Tenant databases are files that this program can create. */

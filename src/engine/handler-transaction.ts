@@ -1,24 +1,6 @@
 /** The parts of a handler's transaction that all engines share. */
 import { MultiOutboxError } from '../errors.ts';
 
-/**
- * Settles as `work` does, unless the signal fires first: then it rejects with the signal's reason and no longer waits
- * for `work`.
- */
-export async function unlessAborted<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let stop!: () => void;
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([work(), aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
-}
-
 /** The error when a newer run has taken over the message and will do the work again. */
 export function messageLost(tenantId: string | undefined): MultiOutboxError {
   return new MultiOutboxError(

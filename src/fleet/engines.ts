@@ -51,7 +51,7 @@ async function sqlServerEngine(
   onDiscard: SqlServerEngineOptions['onDiscard'],
 ): Promise<Engine> {
   const { createSqlServerEngine } = await import('../engine/sqlserver/index.ts');
-  const { poolSize, maxConnectionsPerServer, loginsAtOnce, allowedServers, ...given } = settings.sqlserver;
+  const { poolSize, maxConnectionsPerServer, allowedServers, ...given } = settings.sqlserver;
   return createSqlServerEngine({
     ...given,
     ...(registry !== undefined && { registry }),
@@ -60,8 +60,7 @@ async function sqlServerEngine(
     pools: {
       size: poolSize,
       maxConnectionsPerServer,
-      loginsAtOnce,
-      // One more, for the registry.
+      // One more for the registry, which is no tenant's database.
       maxOpen: settings.databases.maxOpen + 1,
       idleCloseMs: settings.databases.idleCloseMs,
     },

@@ -8,12 +8,11 @@
  */
 import type { TenantDatabase } from '../engine/engine.ts';
 import type { QueueName } from '../engine/work-queue.ts';
-import { MultiOutboxError } from '../errors.ts';
+import { describeError, MultiOutboxError } from '../errors.ts';
 import type { HandlerSet } from '../queue/handler-set.ts';
-import { describeError } from '../queue/report.ts';
 import { recordPlan, recordWakes, setTenantLabels } from '../telemetry/metrics.ts';
 import { inSpan } from '../telemetry/spans.ts';
-import { dispatchTenant } from './dispatch/dispatcher.ts';
+import { type DispatchOptions, dispatchTenant } from './dispatch/dispatcher.ts';
 import { checkedDispatchRequest } from './dispatch/request-format.ts';
 import type { RunReport } from './dispatch/run-report.ts';
 import type { DispatchRequest } from './dispatch-request.ts';
@@ -38,15 +37,6 @@ export interface FleetOptions extends FleetHandleOptions {
 export interface PlanOptions {
   /** The most tenants to choose, a whole number from 1. Default: the setting `plan.capacity`. */
   readonly capacity?: number;
-}
-
-export interface DispatchOptions {
-  readonly signal?: AbortSignal;
-  /**
-   * True if the caller sends the report's `continuation` through its queue, so that no plan also requests the
-   * remaining backlog. Default: false, and a remaining backlog is due now.
-   */
-  readonly continues?: boolean;
 }
 
 export class Fleet {
@@ -81,6 +71,7 @@ export class Fleet {
           owner,
           logger,
           plan: settings.plan,
+          leaseMs: settings.dispatch.leaseMs,
           redispatchMs: this.#redispatchMs,
           onTenant,
         },
@@ -100,15 +91,22 @@ export class Fleet {
    */
   readonly dispatch = async (
     request: DispatchRequest | { readonly tenantId: string },
-    { signal, continues = false }: DispatchOptions = {},
+    dispatchOptions: DispatchOptions = {},
   ): Promise<RunReport> => {
     const checked = checkedDispatchRequest(request, 'manual');
     this.assertHandlers();
     const { registry, directory, databases } = await this.handle.ready();
     return dispatchTenant(
-      { ...this.#options, registry, directory, databases, random: this.#options.random ?? Math.random },
+      {
+        ...this.#options,
+        registry,
+        directory,
+        databases,
+        random: this.#options.random ?? Math.random,
+        redispatchMs: this.#redispatchMs,
+      },
       checked,
-      { ...(signal && { signal }), ...(continues && { continuedForMs: this.#redispatchMs }) },
+      dispatchOptions,
     );
   };
 

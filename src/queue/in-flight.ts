@@ -4,7 +4,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import { Attempt, type AttemptSetting } from './attempt.ts';
 import type { HandlerSet } from './handler-set.ts';
-import { outcomeOfExhausted, outcomeOfUnhandledTopic } from './outcome.ts';
+import { outcomeOfExhausted, outcomeOfUnhandledTopic, type Parking } from './outcome.ts';
 import type { RunTally } from './tally.ts';
 import { type Assignment, WaitingMessages } from './waiting.ts';
 
@@ -12,6 +12,7 @@ export interface InFlightOptions {
   readonly attempts: AttemptSetting;
   readonly handlers: HandlerSet;
   readonly dispatch: Settings['dispatch'];
+  readonly parking?: Parking | undefined;
   readonly tally: RunTally;
   readonly logger: Logger;
   /** Called when an attempt that `startNext` started has ended; the callee must call `end`. */
@@ -111,11 +112,12 @@ export class MessagesInFlight {
 
   /** Finds the handler for the message, or the verdict when no handler may run it. */
   #assign(message: ClaimedMessage): Assignment {
-    const { handlers, dispatch, attempts, tally } = this.#options;
+    const { handlers, dispatch, parking, attempts, tally } = this.#options;
     const handler = handlers.find(message.topic, message.source);
     if (handler === undefined) {
       tally.unhandled(message.topic);
-      return { message, handler: null, verdict: outcomeOfUnhandledTopic(message, dispatch) };
+      const verdict = outcomeOfUnhandledTopic(message, dispatch.unhandledTopics, parking);
+      return { message, handler: null, verdict };
     }
     const maxAttempts = handler.retry.maxAttempts ?? attempts.retry.maxAttempts;
     if (message.attempt <= maxAttempts) return { message, handler };

@@ -36,17 +36,26 @@ export const interrupted: Outcome = {
   error: 'Interrupted: the dispatch run was stopped before the handler ended.',
 };
 
-/** A message whose topic has no handler is parked with a growing delay, or goes to Dead (D4). */
+/** How long a parked message waits: the first delay doubles with every parking, up to the longest. Milliseconds. */
+export type Parking = Pick<RetryPolicy, 'baseMs' | 'maxDelayMs'>;
+
+/**
+ * Parking bridges a deployment: the application already sends a topic that this release does not handle yet. Half a
+ * minute costs a short gap little, and an hour keeps a forgotten topic from claiming batches.
+ */
+const defaultParking: Parking = { baseMs: 30_000, maxDelayMs: 3_600_000 };
+
+/** A message whose topic has no handler is parked with a growing delay, or made Dead (D4). */
 export function outcomeOfUnhandledTopic(
   message: ClaimedMessage,
-  policy: { unhandledTopics: 'park' | 'dead'; parkBaseMs: number; parkMaxMs: number },
+  unhandledTopics: 'park' | 'dead',
+  parking: Parking = defaultParking,
 ): Outcome {
   const { topic, source } = message;
   const error = `No handler is registered for topic '${topic}'${source === null ? '' : ` of source '${source}'`}.`;
-  if (policy.unhandledTopics === 'dead') return { kind: 'dead', error, unstarted: true };
+  if (unhandledTopics === 'dead') return { kind: 'dead', error, unstarted: true };
   const delayMs = backoffCeiling(message.parks + 1, {
-    baseMs: policy.parkBaseMs,
-    maxDelayMs: policy.parkMaxMs,
+    ...parking,
     maxAttempts: Number.POSITIVE_INFINITY,
   });
   return { kind: 'release', delayMs, parked: true, error };

@@ -1,6 +1,6 @@
 import type { RunCounts } from '../engine/registry.ts';
 import type { QueueName } from '../engine/work-queue.ts';
-import { errorText, isError, isMultiOutboxError } from '../errors.ts';
+import { describeError } from '../errors.ts';
 import type { Backlog } from './backlog.ts';
 import type { RunTally } from './tally.ts';
 
@@ -45,14 +45,5 @@ export function queueReport(
     ...backlog.left,
     roundTrips: tally.roundTrips,
     ...(error !== undefined && { error: describeError(error) }),
-  };
-}
-
-/** An error in the form of reports: its code and one line of text. */
-export function describeError(error: unknown): { code: string; message: string } {
-  if (isMultiOutboxError(error)) return { code: error.code, message: error.message };
-  return {
-    code: 'INTERNAL',
-    message: isError(error) ? `${error.name}: ${errorText(error)}` : errorText(error),
   };
 }

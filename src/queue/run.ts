@@ -25,11 +25,11 @@ import { Backlog } from './backlog.ts';
 import type { HandlerSet } from './handler-set.ts';
 import { MessagesInFlight } from './in-flight.ts';
 import { type NextCall, nextCall, type RunState } from './next-call.ts';
-import { interrupted } from './outcome.ts';
+import { interrupted, type Parking } from './outcome.ts';
 import { type QueueReport, queueReport, type RunEnd } from './report.ts';
 import { RunLease } from './run-lease.ts';
 import { type PhaseEvent, RunPhase } from './run-phase.ts';
-import { settleWhileLeaseLasts } from './settle-call.ts';
+import { mostPurgedAtOnce, settleWhileLeaseLasts } from './settle-call.ts';
 import { RunTally } from './tally.ts';
 
 export interface QueueRunOptions {
@@ -42,7 +42,9 @@ export interface QueueRunOptions {
   readonly dispatch: Settings['dispatch'];
   readonly retry: Settings['retry'];
   readonly retention: Settings['retention'];
-  /** Milliseconds, from now, during which the run may claim. */
+  /** Of messages whose topic has no handler; src/queue/outcome.ts when absent. */
+  readonly parking?: Parking | undefined;
+  /** Milliseconds from now for claiming. */
   readonly budgetMs: number;
   readonly signal: AbortSignal | undefined;
   /** Fires when the tenant is changed, paused or retired: the run must not claim under the old definition. */
@@ -60,7 +62,7 @@ export interface QueueRunOptions {
  * throws.
  */
 export async function runQueue(options: QueueRunOptions): Promise<QueueReport> {
-  const { queue, owner, context, dispatch, retention, signal, tenant } = options;
+  const { queue, owner, context, dispatch, signal, tenant } = options;
   const tally = new RunTally();
   const backlog = new Backlog();
   const report = (end: RunEnd) => queueReport(queue.name, end, tally, backlog);
@@ -68,6 +70,7 @@ export async function runQueue(options: QueueRunOptions): Promise<QueueReport> {
   if (signal?.aborted) return { ...report({ status: 'idle', stop: 'signal' }), more: true };
   const sentAt = performance.now();
   const claim = { limit: dispatch.batchSize, maxBytes: dispatch.batchBytes };
+  const retention = { ...options.retention, limit: mostPurgedAtOnce };
   tally.roundTrips++;
   let begun: BeginResult;
   try {
@@ -108,7 +111,7 @@ class QueueRun {
     tally: RunTally,
     backlog: Backlog,
   ) {
-    const { queue, handlers, tenant, dispatch, retry, budgetMs, logger, random, trace } = options;
+    const { queue, handlers, tenant, dispatch, parking, retry, budgetMs, logger, random, trace } = options;
     this.#options = options;
     this.#tally = tally;
     this.#backlog = backlog;
@@ -125,6 +128,7 @@ class QueueRun {
     this.#inFlight = new MessagesInFlight({
       handlers,
       dispatch,
+      parking,
       tally,
       logger,
       attempts: {

@@ -19,6 +19,12 @@ export interface SettleCallOptions {
   readonly trace?: RunTrace | undefined;
 }
 
+/**
+ * Done messages that one call removes at most. A call holds its locks until its deletes are done, and a run makes a call
+ * for each batch, so a run removes ten times what it adds with the default batch size.
+ */
+export const mostPurgedAtOnce = 1_000;
+
 /** The parts of a run that record the engine's answers. */
 export interface RunBooks {
   readonly lease: RunLease;
@@ -39,7 +45,14 @@ export async function settleWhileLeaseLasts(
   then: SettleRequest['then'],
 ): Promise<SettleResult | undefined> {
   const { leaseMs, onDead } = dispatch;
-  const request: SettleRequest = { lease: lease.ref, leaseMs, outcomes, onDead, then, retention };
+  const request: SettleRequest = {
+    lease: lease.ref,
+    leaseMs,
+    outcomes,
+    onDead,
+    then,
+    retention: { ...retention, limit: mostPurgedAtOnce },
+  };
   const point = then.do === 'renew-lease' ? 'renew' : 'settle';
   for (let tries = 1; ; tries++) {
     const sentAt = performance.now();

@@ -99,13 +99,6 @@ export const groups = {
       'park',
       "What happens to a message whose topic has no handler: 'park' releases it with a growing delay, 'dead' makes it Dead.",
     ),
-    parkBaseMs: setting(
-      'PARK_BASE',
-      duration(1, day),
-      '30s',
-      'First delay of a parked message; it doubles each time.',
-    ),
-    parkMaxMs: setting('PARK_MAX', duration(1, 30 * day), '1h', 'Longest delay of a parked message.'),
   }),
   retry: v.strictObject({
     maxAttempts: setting(
@@ -143,7 +136,6 @@ export const groups = {
       '1s',
       'Time between two plans of the local host; a tick that comes later than this is reported as late.',
     ),
-    leaseMs: setting('PLAN_LEASE', duration(100, 3_600_000), '30s', 'Duration of the plan lease.'),
     capacity: setting(
       'PLAN_CAPACITY',
       count(1, 100_000),
@@ -165,12 +157,6 @@ export const groups = {
       4,
       'One of this many slots is a fair slot: it goes to the tenant that has been due longest, whatever the strategy prefers. Round-robin needs no fair slots.',
     ),
-    candidates: setting(
-      'PLAN_CANDIDATES',
-      count(1, 1_000_000),
-      10_000,
-      'How many due tenants a custom strategy chooses from at most, the longest due first. Built-in strategies see all.',
-    ),
     redispatchMs: optionalSetting(
       'REDISPATCH',
       duration(100, day),
@@ -190,23 +176,11 @@ export const groups = {
       '5m',
       "Longest interval of an idle tenant; with 'never' only wakes and known due times make it due. A tenant can have its own value.",
     ),
-    failureFloorMs: setting(
-      'FAILURE_FLOOR',
-      duration(1, day),
-      '5s',
-      'First interval after a failed run; it doubles with every failure, with jitter.',
-    ),
     failureCeilingMs: setting(
       'FAILURE_CEILING',
       duration(1, 30 * day),
       '10m',
       'Longest interval after a failed run.',
-    ),
-    resumingMs: setting(
-      'RESUMING',
-      duration(1, day),
-      '15s',
-      'Interval while a database is resuming from auto-pause.',
     ),
   }),
   directory: v.strictObject({
@@ -215,12 +189,6 @@ export const groups = {
       duration(1, day),
       '15s',
       'How old the known list of tenants may be before the registry is asked for changes.',
-    ),
-    refreshRetryMs: setting(
-      'DIRECTORY_REFRESH_RETRY',
-      duration(1, day),
-      '2s',
-      'Time until a failed refresh is tried again; the last good list is used until then.',
     ),
   }),
   databases: v.strictObject({
@@ -247,23 +215,11 @@ export const groups = {
   }),
   functions: v.strictObject({
     schedule: setting('SCHEDULE', schedule, '*/5 * * * * *', 'Function app: when the plan runs.'),
-    pageSize: setting(
-      'PAGE_SIZE',
-      count(1, 1_000),
-      200,
-      'Function app: a plan of more tenants than this is passed on in pages of this size.',
-    ),
     maxBodyBytes: setting(
       'MAX_BODY_BYTES',
       count(1_024, 104_857_600),
       1_048_576,
       'Function app: the most bytes that the body of an HTTP request may have.',
-    ),
-    maxMessages: setting(
-      'MAX_MESSAGES',
-      count(1, 10_000),
-      1_000,
-      'Function app: the most messages that one HTTP request may enqueue.',
     ),
   }),
   receive: v.strictObject({
@@ -271,12 +227,6 @@ export const groups = {
       'RECEIVE_SOURCES',
       sourceSecrets,
       'Function app: sources whose webhooks are signed by Standard Webhooks, each with the name of the app setting that contains its secret, such as `bank=BANK_SECRET, shop=SHOP_SECRET`.',
-    ),
-    toleranceMs: setting(
-      'RECEIVE_TOLERANCE',
-      duration(1_000, day),
-      '5m',
-      "Function app: how far a webhook's timestamp may be from the function app's time.",
     ),
   }),
   sqlite: v.strictObject({
@@ -340,12 +290,6 @@ export const groups = {
       duration(100, 3_600_000),
       '30s',
       'Time that one call may take.',
-    ),
-    packetSize: setting(
-      'SQL_PACKET_SIZE',
-      count(512, 32_767),
-      32_767,
-      'The most bytes of one network packet; large packets suit batches of messages. Encrypted connections use at most 16,383, and connections with a token login at most 4,096.',
     ),
   }),
   email: v.strictObject({

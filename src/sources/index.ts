@@ -21,7 +21,7 @@ export function createSources({ receive }: Pick<Settings, 'receive'>, env = proc
             `The app setting '${setting}', which is to hold the secret of webhook source '${name}', is not set.`,
           );
         }
-        return standardWebhooks({ name, secret, setting, toleranceMs: receive.toleranceMs });
+        return standardWebhooks({ name, secret, setting });
       }),
     ),
 

@@ -5,11 +5,14 @@ export interface StandardWebhooksOptions {
   readonly name: string;
   /** `whsec_` and base64; several, parted by spaces, are all taken: that is how a secret is changed without a gap. */
   readonly secret: string;
-  /** Milliseconds by which the sender's clock and the way here may be off. */
-  readonly toleranceMs: number;
+  /** Milliseconds by which the sender's clock and the way here may be off; five minutes when absent. */
+  readonly toleranceMs?: number;
   /** The name of the app setting that holds the secret, for errors. */
   readonly setting?: string;
 }
+
+/** What the libraries of Standard Webhooks allow: senders rely on it. */
+const usualToleranceMs = 300_000;
 
 /**
  * A source that signs after Standard Webhooks (https://www.standardwebhooks.com). The message's id is `webhook-id`; its
@@ -19,7 +22,7 @@ export interface StandardWebhooksOptions {
 export function standardWebhooks({
   name,
   secret,
-  toleranceMs,
+  toleranceMs = usualToleranceMs,
   setting,
 }: StandardWebhooksOptions): WebhookSource {
   const secrets = parseSecrets(secret, setting);

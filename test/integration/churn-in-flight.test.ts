@@ -10,8 +10,8 @@ const quick = {
   plan: { intervalMs: 10 },
   // Who finds the lease held, as a tenant under its new name does, looks again when it has run out.
   dispatch: { leaseMs: 500 },
-  directory: { refreshMs: 5, refreshRetryMs: 5 },
-  schedule: { idleFloorMs: 20, idleCeilingMs: 50, failureFloorMs: 20, failureCeilingMs: 50 },
+  directory: { refreshMs: 5 },
+  schedule: { idleFloorMs: 20, idleCeilingMs: 50, failureCeilingMs: 50 },
 } as const;
 
 const send = (face: MultiOutbox, id: string, payload: string) =>

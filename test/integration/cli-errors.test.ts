@@ -9,7 +9,9 @@ afterEach(() => folder.remove());
 test('--help and --version end with 0 and open nothing', async () => {
   const help = await folder.cli(['--help']);
   expect([help.code, help.stderr]).toEqual([0, '']);
-  for (const command of 'tenants migrate enqueue tick run status wake dead leases handlers demo'.split(' ')) {
+  for (const command of 'tenants migrate enqueue tick run status wake dead leases handlers settings demo'.split(
+    ' ',
+  )) {
     expect(help.stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
     const own = await folder.cli([command, '--help']);
     expect([command, own.code, own.stdout]).toEqual([

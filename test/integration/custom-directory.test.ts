@@ -6,7 +6,7 @@ import { recordingLogger } from '../support/recording-logger.ts';
 import { until } from '../support/until.ts';
 
 const place = new FleetPlace();
-const quick = { plan: { intervalMs: 10 }, directory: { refreshMs: 5, refreshRetryMs: 5 } } as const;
+const quick = { plan: { intervalMs: 10 }, directory: { refreshMs: 5 } } as const;
 
 /** A directory whose list, and whose failure, are in the test's hands. */
 function listing(...tenants: DirectoryTenant[]) {
@@ -123,7 +123,7 @@ describe.each([
     const { seen, handlers } = noting();
     const logger = recordingLogger();
     const { list, directory } = listing(entry('a'));
-    const settings = { refreshMs: 5, refreshRetryMs: 5 };
+    const settings = { refreshMs: 5 };
     const host = await hostOf(directory, { handlers, logger, ...options, directory: settings });
     await whileRunning(host, async () => {
       list.error = new Error('the file is being written');

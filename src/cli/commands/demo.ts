@@ -7,7 +7,7 @@ export function demoCommand(program: Command, run: Runner): void {
     .description('dispatch the mails of five made-up customers with two hosts, below .data/demo')
     .action((_options: object, command: Command) =>
       run(command, async (session) => {
-        const { demo } = await import('../demo/demo.ts');
+        const { demo } = await import('../demo/run.ts');
         return demo(session);
       }),
     );

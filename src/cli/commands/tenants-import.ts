@@ -6,7 +6,7 @@ import { isMultiOutboxError, MultiOutboxError } from '../../errors.ts';
 import { definitionOf, tenantDefinition } from '../../fleet/tenants/definition.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import { createRegistry } from '../create-registry.ts';
-import { describeError, FailedError, UsageError } from '../errors.ts';
+import { errorReport, FailedError, UsageError } from '../errors.ts';
 import { counted } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 import { tenantFields, tenantWith } from '../tenant-fields.ts';
@@ -142,7 +142,7 @@ const alreadyThere = 'it is registered already; give --update to change it';
 
 function reasonOf(error: unknown): { code: string; message: string } {
   if (isMultiOutboxError(error, 'TENANT_EXISTS')) return { code: error.code, message: alreadyThere };
-  const { code, message } = describeError(error);
+  const { code, message } = errorReport(error);
   return { code: code === 'USAGE' ? 'INVALID_ROW' : code, message };
 }
 

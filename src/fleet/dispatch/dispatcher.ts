@@ -23,15 +23,17 @@ export interface DispatcherOptions extends QueueRunsOptions {
   readonly registry: Registry;
   readonly directory: TenantDirectory;
   readonly logger: Logger;
+  /** A tenant whose continuation was lost is due again after this. Milliseconds. */
+  readonly redispatchMs: number;
 }
 
-export interface TenantDispatchOptions {
+export interface DispatchOptions {
   readonly signal?: AbortSignal;
   /**
-   * For callers that send the report's `continuation`: a tenant with a remaining backlog is due again only after this
-   * many milliseconds, by when the continuation must have been lost.
+   * The caller sends the report's `continuation`, if there is one, through its queue, so that no plan asks for the
+   * backlog left as well. False when absent: backlog left is due now.
    */
-  readonly continuedForMs?: number;
+  readonly continues?: boolean;
 }
 
 /**
@@ -43,9 +45,9 @@ export interface TenantDispatchOptions {
 export function dispatchTenant(
   options: DispatcherOptions,
   request: DispatchRequest,
-  { signal, continuedForMs }: TenantDispatchOptions = {},
+  { signal, continues = false }: DispatchOptions = {},
 ): Promise<RunReport> {
-  const { registry, directory, settings, random } = options;
+  const { registry, directory, settings, random, redispatchMs } = options;
   const attributes = { 'tenant.id': request.tenantId, reason: request.reason };
   return inSpan('dispatch', { attributes, links: linksTo(request) }, async (span) => {
     const tenant = await directory.get(request.tenantId);
@@ -67,10 +69,10 @@ export function dispatchTenant(
       (error) => failedReport(run, error),
     );
     logReport(logger, report);
-    // A process that is stopping may have no time left to send a continuation.
-    const isContinued = continuedForMs !== undefined && canContinue(report) && !signal?.aborted;
+    // A process that is being stopped may have no time left to send anything.
+    const isContinued = continues && canContinue(report) && !signal?.aborted;
     const schedule = scheduleAfter(
-      { tenant, request, report, ...(isContinued && { continuedForMs }) },
+      { tenant, request, report, ...(isContinued && { continuedForMs: redispatchMs }) },
       settings.schedule,
       random,
     );

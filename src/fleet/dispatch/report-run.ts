@@ -1,7 +1,6 @@
 /** A run's report to the registry: its counts, and when the tenant is due again (D7, F5). */
 import type { Registry, TenantRecord } from '../../engine/registry.ts';
-import { isMultiOutboxError } from '../../errors.ts';
-import { describeError } from '../../queue/report.ts';
+import { describeError, isMultiOutboxError } from '../../errors.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { DispatchRequest } from '../dispatch-request.ts';
 import { type NextSchedule, nextSchedule, type ScheduleSettings } from '../plan/schedule-policy.ts';

@@ -1,7 +1,8 @@
 /** The report of a dispatch run (D7), combined from the reports of the tenant's work queues. */
 import { randomUUID } from 'node:crypto';
 import type { RunCounts, RunOutcome } from '../../engine/registry.ts';
-import { describeError, type QueueReport } from '../../queue/report.ts';
+import { describeError } from '../../errors.ts';
+import type { QueueReport } from '../../queue/report.ts';
 import { addCounts, noCounts } from '../../queue/tally.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { DispatchReason, DispatchRequest } from '../dispatch-request.ts';

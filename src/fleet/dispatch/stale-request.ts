@@ -3,7 +3,7 @@
  * a tenant that was planned again. Every unnecessary run opens a database that may be asleep (F6).
  */
 import type { Registry } from '../../engine/registry.ts';
-import { describeError } from '../../queue/report.ts';
+import { describeError } from '../../errors.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { DispatchRequest } from '../dispatch-request.ts';
 

@@ -1,7 +1,7 @@
 import type { Engine } from '../../engine/engine.ts';
 import type { Registry, TenantRecord } from '../../engine/registry.ts';
 import type { SchemaControl, SchemaFinding } from '../../engine/schema.ts';
-import { describeError } from '../../queue/report.ts';
+import { describeError } from '../../errors.ts';
 import { inParallel } from '../in-parallel.ts';
 import { selectTenants } from './select-tenants.ts';
 

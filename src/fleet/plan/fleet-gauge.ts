@@ -1,5 +1,5 @@
 import type { Registry } from '../../engine/registry.ts';
-import { describeError } from '../../queue/report.ts';
+import { describeError } from '../../errors.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { isMeasured, recordFleet } from '../../telemetry/metrics.ts';
 

@@ -13,12 +13,23 @@ export interface PlannerOptions {
   readonly registry: Registry;
   readonly strategy: Strategy;
   readonly owner: string;
-  readonly plan: Settings['plan'];
+  readonly plan: Pick<Settings['plan'], 'intervalMs'>;
+  /** Duration of a queue lease; the plan lease lasts no longer. */
+  readonly leaseMs: number;
   readonly redispatchMs: number;
   readonly logger: Logger;
   /** Called with every tenant that the plan reads, so that the tenant's run need not read it again. */
   readonly onTenant: (tenant: PlanCandidate['tenant']) => void;
 }
+
+/** A planner that crashed keeps the whole fleet from being planned for this long; a plan takes milliseconds. */
+const longestPlanLeaseMs = 30_000;
+
+/**
+ * Due tenants that a strategy without an order chooses from at most, the longest due first: each is a row that the
+ * registry sends, and a plan gives away fewer places than this.
+ */
+const mostCandidates = 10_000;
 
 /**
  * One plan (F3): takes the plan lease, reads the due tenants, lets the strategy choose, commits the choice and
@@ -29,8 +40,8 @@ export async function makePlan(options: PlannerOptions, capacity: number): Promi
   const { registry, strategy, owner, plan, redispatchMs, logger } = options;
   const begun = await registry.beginPlan({
     owner,
-    leaseMs: plan.leaseMs,
-    limit: strategy.order ? capacity : plan.candidates,
+    leaseMs: Math.min(options.leaseMs, longestPlanLeaseMs),
+    limit: strategy.order ? capacity : mostCandidates,
     ...(strategy.order && { order: strategy.order }),
   });
   publishPoint('plan:begun', null);

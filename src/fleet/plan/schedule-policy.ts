@@ -26,6 +26,14 @@ export interface Streaks {
 }
 
 export type ScheduleSettings = Settings['schedule'];
+/**
+ * The first interval after a failed run; the ceiling is its upper bound. One restart of a server or a network takes about
+ * this long, and the interval doubles from here, so a longer outage soon costs few attempts.
+ */
+export const failureFloorMs = 5_000;
+/** A serverless database resumes within about a minute: it is asked a few times, and each look is one login. */
+export const resumingMs = 15_000;
+
 export type NextSchedule = TenantReport['schedule'];
 
 /**
@@ -59,10 +67,10 @@ export function nextSchedule(
         nextDueInMs: sooner(result.nextDueInMs, afterHolderMs ?? settings.idleFloorMs),
       };
     case 'resuming':
-      return { ...keep, mode, nextDueInMs: settings.resumingMs };
+      return { ...keep, mode, nextDueInMs: resumingMs };
     case 'failed': {
       const failureStreak = streaks.failure + 1;
-      const interval = doubled(settings.failureFloorMs, failureStreak - 1, settings.failureCeilingMs);
+      const interval = doubled(failureFloorMs, failureStreak - 1, settings.failureCeilingMs);
       const nextDueInMs = Math.round(interval * (0.5 + 0.5 * random()));
       return { mode, nextDueInMs, idleStreak: 0, failureStreak };
     }

@@ -1,5 +1,6 @@
 import type { TenantDefinition } from '../../engine/registry.ts';
 import { errorText, MultiOutboxError } from '../../errors.ts';
+import { unlessAborted } from '../../unless-aborted.ts';
 import { type TenantInput, tenantDefinition, tenantIdPattern } from './definition.ts';
 import { EventLoopYielder } from './event-loop-yielder.ts';
 
@@ -53,7 +54,7 @@ export async function readDirectory(
   const tenants = new Map<string, ListedTenant>();
   const refused: { id: string | undefined; problem: string }[] = [];
   const yielder = new EventLoopYielder();
-  for (const entry of await unlessAborted(all(directory, signal), signal)) {
+  for (const entry of await unlessAborted(() => all(directory, signal), signal)) {
     await yielder.yieldIfDue();
     try {
       const { definition, status } = checked(entry, directory.name, embedded);
@@ -92,13 +93,4 @@ function checked(entry: DirectoryTenant, directory: string, embedded: boolean): 
   }
   const { tags, ...definition } = tenantDefinition(input, { embedded });
   return { definition: { ...definition, tags: { ...tags, [directoryTag]: directory } }, status };
-}
-
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

@@ -172,7 +172,6 @@ describe('what is refused', () => {
     ['dispatch.leaseMs', -1],
     ['dispatch.graceMs', '11m'],
     ['retry.maxAttempts', 0],
-    ['retention.limit', 5_000],
     ['schedule.idleCeilingMs', 0],
     ['email.smtpUrl', ''],
     ['registry', ''],

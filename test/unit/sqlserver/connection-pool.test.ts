@@ -24,7 +24,6 @@ const settings = {
   idleCloseMs: 60_000,
   connectTimeoutMs: 5_000,
   requestTimeoutMs: 5_000,
-  packetSize: 4_096,
 };
 
 interface Place extends AsyncDisposable {

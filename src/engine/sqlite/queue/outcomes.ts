@@ -1,10 +1,11 @@
 /** Applies outcomes (Q8), each to a row that is still claimed under this run's fence; other outcomes are unmatched. */
+import { cutError } from '../../stored-values.ts';
 import type { Outcome, SettledMessage, SettleRequest } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { type StoredText, text, textColumn } from '../text.ts';
 import { wholeMs } from '../time.ts';
 import { unblockHeads } from './ordering.ts';
-import { keptError, perTable, type QueueTable } from './records.ts';
+import { perTable, type QueueTable } from './records.ts';
 
 const statements = perTable((table) => {
   const ours = 'Sequence = :sequence AND ClaimFence = :fence AND Status = 1';
@@ -98,7 +99,7 @@ function applyOne(
   now: number,
 ): KeyRow | undefined {
   const which = { sequence: outcome.sequence, fence: request.lease.fence };
-  const error = outcome.error === undefined ? null : keptError(outcome.error);
+  const error = outcome.error === undefined ? null : cutError(outcome.error);
   const write = (sql: string, values: Record<string, number | string | null>) =>
     connection.prepare(sql).get({ ...which, error, ...values }) as KeyRow | undefined;
   switch (outcome.kind) {

@@ -1,10 +1,10 @@
 /** Converts rows of a queue's table to messages. */
+import { headersOf } from '../../stored-values.ts';
 import {
   type ClaimedMessage,
   dedupKeyOf,
   type MessageRecord,
   type MessageStatus,
-  messageLimits,
   type QueueName,
 } from '../../work-queue.ts';
 import { type StoredText, text, textColumn, textOrNull } from '../text.ts';
@@ -87,7 +87,7 @@ class RowMessage implements ClaimedMessage {
     this.messageId = row[1];
     this.topic = text(row[2]);
     this.payload = text(row[3]);
-    this.headers = headers(row[4]);
+    this.headers = headersOf(textOrNull(row[4]));
     this.correlationId = textOrNull(row[5]);
     this.orderingKey = textOrNull(row[6]);
     this.enqueuedUtc = new Date(row[7]);
@@ -98,20 +98,6 @@ class RowMessage implements ClaimedMessage {
     this.source = text(row[12]) || null;
     this.dedupKey = row[13] === null ? null : dedupKeyOf(text(row[13]));
   }
-}
-
-const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
-
-/** Headers written by other programs may have values that are not strings; those are returned as their JSON text. */
-function headers(stored: StoredText | null): Readonly<Record<string, string>> {
-  if (stored === null) return noHeaders;
-  const parsed: unknown = JSON.parse(text(stored));
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return noHeaders;
-  const entries = Object.entries(parsed);
-  if (entries.every(([, value]) => typeof value === 'string')) return parsed as Record<string, string>;
-  return Object.fromEntries(
-    entries.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
-  );
 }
 
 const restColumns = [
@@ -153,12 +139,4 @@ export function messageRecord(row: RecordRow): MessageRecord {
     settledUtc: dateOrNull(settledUtc),
     blocked: blocked === 1,
   };
-}
-
-/** Cuts an error to the stored length (Q14), but not in the middle of a surrogate pair. */
-export function keptError(error: string): string {
-  const limit = messageLimits.errorCharacters;
-  if (error.length <= limit) return error;
-  const last = error.charCodeAt(limit - 1);
-  return error.slice(0, last >= 0xd800 && last <= 0xdbff ? limit - 1 : limit);
 }

@@ -1,5 +1,6 @@
 /** One transaction for a handler's own writes and its message's outcome (T1). */
-import { endedByHandler, messageLost, outlastsLease, unlessAborted } from '../../handler-transaction.ts';
+import { unlessAborted } from '../../../unless-aborted.ts';
+import { endedByHandler, messageLost, outlastsLease } from '../../handler-transaction.ts';
 import type { QueueName, TransactRequest } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { explain } from '../errors.ts';

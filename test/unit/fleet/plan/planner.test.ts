@@ -35,6 +35,7 @@ function plan(registry: Registry, fields: PlanFields = {}) {
       strategy,
       owner,
       plan: { ...settings, intervalMs: fields.intervalMs ?? settings.intervalMs },
+      leaseMs: 30_000,
       redispatchMs: 60_000,
       logger: recordingLogger(lines),
       onTenant: ({ id }) => learnt.push(id),
