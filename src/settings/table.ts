@@ -122,12 +122,6 @@ export const groups = {
       '7d',
       'How long Done messages are kept; a dedup key is remembered for the same time.',
     ),
-    limit: setting(
-      'RETENTION_LIMIT',
-      count(1, 4_000),
-      1_000,
-      'How many Done messages one call removes at most.',
-    ),
   }),
   plan: v.strictObject({
     intervalMs: setting(
@@ -272,12 +266,6 @@ export const groups = {
       count(1, 30_000),
       120,
       'The most connections of one process to one server.',
-    ),
-    loginsAtOnce: setting(
-      'SQL_LOGINS_AT_ONCE',
-      count(1, 1_000),
-      8,
-      'How many logins may be in progress at once.',
     ),
     connectTimeoutMs: setting(
       'SQL_CONNECT_TIMEOUT',
