@@ -120,7 +120,7 @@ SELECT @Holder = Owner, @Fence = Fence, @ExpiresUtc = ExpiresUtc FROM [$(Schema)
 WHERE NameHash = @Hash AND ExpiresUtc > @Now AND NOT (Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner));
 IF @Holder IS NOT NULL
 BEGIN
-  SELECT N'held' AS Status, @Holder AS Owner, @Fence AS Fence, @ExpiresUtc AS ExpiresUtc,
+  SELECT N'leased-elsewhere' AS Status, @Holder AS Owner, @Fence AS Fence, @ExpiresUtc AS ExpiresUtc,
     DATEDIFF_BIG(millisecond, SYSUTCDATETIME(), @ExpiresUtc) AS ExpiresInMs;
   RETURN;
 END;
@@ -128,7 +128,7 @@ EXEC [$(Schema)].[Lease_Ensure] @Name;
 BEGIN TRANSACTION;
 EXEC [$(Schema)].[Lease_Take] @Name, @Owner, @DurationMs, @Context, NULL, @Fence OUTPUT, @Holder OUTPUT, @ExpiresUtc OUTPUT;
 COMMIT;
-SELECT CASE WHEN @Fence IS NULL THEN N'held' ELSE N'acquired' END AS Status, @Holder AS Owner, @Fence AS Fence,
+SELECT CASE WHEN @Fence IS NULL THEN N'leased-elsewhere' ELSE N'acquired' END AS Status, @Holder AS Owner, @Fence AS Fence,
   @ExpiresUtc AS ExpiresUtc, DATEDIFF_BIG(millisecond, SYSUTCDATETIME(), @ExpiresUtc) AS ExpiresInMs;
 GO
 -- Prolongs a lease to now + @DurationMs (L3). One row when it was the owner's under this fence, expired or not; none when
