@@ -75,7 +75,11 @@ const tenantSchema = v.strictObject(
     ),
     slaSeconds: v.optional(v.nullable(whole(1, 31_536_000)), null),
     tags: v.optional(
-      v.record(v.pipe(singleLine(64), v.minLength(1, 'must have a name')), singleLine(256), 'must be an object'),
+      v.record(
+        v.pipe(singleLine(64), v.minLength(1, 'must have a name')),
+        singleLine(256),
+        'must be an object',
+      ),
       {},
     ),
     overrides: v.optional(
