@@ -127,7 +127,7 @@ export interface BeginPlan {
   readonly order?: CandidateOrder;
 }
 
-/** What a plan finds out about the plan before it; it reveals a lost or late tick (F3). */
+/** The facts about the previous plan, which reveal a lost or late tick (F3). */
 export interface PreviousPlan {
   /** Milliseconds since the plan before; null at the first plan. */
   readonly sinceMs: number | null;

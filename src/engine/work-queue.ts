@@ -187,7 +187,7 @@ export interface SettleRequest {
    */
   readonly onDead: 'block' | 'continue';
   /**
-   * What the same round trip does after the outcomes (Q8):
+   * The step after the outcomes, in the same round trip (Q8):
    * - `claim` claims the next batch. With `solo` no other message of this run is in flight after these outcomes, so
    *   the claim may return a recovered message by itself (Q7), and it releases the lease when it finds no message.
    * - `renew-lease` renews the lease and claims nothing.

@@ -6,7 +6,7 @@ import type { ClaimedMessage, NewMessage, SettleRequest, SettleResult } from '..
  */
 const answerIsOldAfterMs = 1_000;
 
-/** What a dispatch run knows about the messages that it has not claimed. */
+/** The facts that a dispatch run has about messages that it has not claimed. */
 export class Backlog {
   /** Whether more can be claimed, by the engine's last answer. */
   more = false;

@@ -51,7 +51,7 @@ export async function attemptOnce(
     throw invalid(`'attempt' is ${attempt}; it must be a whole number from 1 on`);
   }
   // A run whose signal has fired claims nothing.
-  if (signal?.aborted) return told(interrupted);
+  if (signal?.aborted) return handlerOutcome(interrupted);
   const only = new OneMessage(database.queue(handler.queue), messageId, attempt);
   const report = await runQueue({
     ...surroundings,
@@ -78,10 +78,10 @@ export async function attemptOnce(
       `message ${messageId} cannot be started now: it is settled already, or an earlier message of its ordering key blocks it; give it another id or key, or call drain first`,
     );
   }
-  return told(only.outcome);
+  return handlerOutcome(only.outcome);
 }
 
-function told(outcome: Outcome): HandlerOutcome {
+function handlerOutcome(outcome: Outcome): HandlerOutcome {
   switch (outcome.kind) {
     case 'done':
       return { status: 'done' };

@@ -34,7 +34,7 @@ const fields = (issue: { readonly expected: string | null }) => {
   if (issue.expected === 'never') return 'is not a field of a tenant; correct its name or remove it';
   return issue.expected === 'Object' ? 'must be an object' : 'is missing';
 };
-const line = (max: number) =>
+const singleLine = (max: number) =>
   v.pipe(
     v.string('must be text'),
     v.maxLength(max, `must have at most ${max} characters`),
@@ -51,8 +51,8 @@ const ceilingProblem = "must be a duration from 1ms to 365d, such as 5m, or 'nev
 const tenantSchema = v.strictObject(
   {
     id: v.pipe(v.string(idProblem), v.regex(tenantIdPattern, idProblem)),
-    server: v.optional(line(256), ''),
-    database: v.optional(v.pipe(line(1_000), v.minLength(1, 'must not be empty'))),
+    server: v.optional(singleLine(256), ''),
+    database: v.optional(v.pipe(singleLine(1_000), v.minLength(1, 'must not be empty'))),
     auth: v.optional(
       v.variant(
         'kind',
@@ -75,7 +75,11 @@ const tenantSchema = v.strictObject(
     ),
     slaSeconds: v.optional(v.nullable(whole(1, 31_536_000)), null),
     tags: v.optional(
-      v.record(v.pipe(line(64), v.minLength(1, 'must have a name')), line(256), 'must be an object'),
+      v.record(
+        v.pipe(singleLine(64), v.minLength(1, 'must have a name')),
+        singleLine(256),
+        'must be an object',
+      ),
       {},
     ),
     overrides: v.optional(

@@ -77,7 +77,7 @@ export class DirectorySync {
       this.#listed ||= this.#knowsOurs();
       this.#failure = new MultiOutboxError(
         'REGISTRY_UNAVAILABLE',
-        `The registry could not be synchronised with the directory '${directory.name}': ${errorText(error)}. It is tried again after the setting DIRECTORY_REFRESH_RETRY.`,
+        `The registry could not be synchronised with the directory '${directory.name}': ${errorText(error)}. It is tried again after MULTI_OUTBOX_DIRECTORY_REFRESH_RETRY.`,
         { cause: error, transient: true },
       );
       if (!closed.aborted) {

@@ -76,7 +76,7 @@ describe('requests that cannot be served', () => {
     const instance = await app.start();
     await until('it is recorded', async () => (await app.library.status()).failing === 1);
     expect((await app.library.tenants.get('acme')).schedule.lastError).toMatch(
-      /^The host gave this request up /,
+      /^The host gave up this request /,
     );
     await app.library.outbox('acme').enqueue(app.mails(['one']));
     await instance.tick();

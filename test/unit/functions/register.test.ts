@@ -78,7 +78,7 @@ describe('registerFunctions', () => {
       { handlers: [handler], dispatch: { batchSize: 0 } },
       /^Option 'dispatch\.batchSize' is 0: it must/,
     ],
-    ['an unknown option', { handlers: [handler], schedul: '*' }, /^Option 'schedul': it is not known/],
+    ['an unknown option', { handlers: [handler], schedul: '*' }, /^Option 'schedul': it is not a setting/],
   ])('%s: it says what to do', (_, options, message) => {
     expect(refusal(options)).toMatch(message);
   });

@@ -103,6 +103,6 @@ describe('the sources of a deployment', () => {
   test('names that no address can have, and names taken twice, are refused', () => {
     const named = (name: string): WebhookSource => ({ ...source, name });
     expect(() => sourcesByName([named('a/b')])).toThrow(/'a\/b' cannot be used/);
-    expect(() => sourcesByName([named('a'), named('a')])).toThrow(/taken by another/);
+    expect(() => sourcesByName([named('a'), named('a')])).toThrow(/also the name of another source/);
   });
 });
