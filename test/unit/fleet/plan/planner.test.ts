@@ -153,6 +153,51 @@ describe('a plan (F3)', () => {
       expect(report).toMatchObject({ status: 'planned', sinceLastPlanMs: sinceMs, late });
     },
   );
+
+  test('F4: a strategy with an order reads no more than it can plan, one without reads many', async () => {
+    const registry = await registryWith('a', 'b');
+    const asked: Parameters<Registry['beginPlan']>[0][] = [];
+    const watched: Registry = Object.assign(Object.create(registry), {
+      beginPlan(request: Parameters<Registry['beginPlan']>[0]) {
+        asked.push(request);
+        return registry.beginPlan(request);
+      },
+      commitPlan: (commit: Parameters<Registry['commitPlan']>[0]) => registry.commitPlan(commit),
+    });
+    await plan(watched, { capacity: 1 });
+    await plan(watched, { capacity: 1, strategy: choosing((given) => given) });
+    expect(asked).toMatchObject([
+      { limit: 1, order: 'longest-due', leaseMs: settings.leaseMs },
+      { limit: settings.candidates, leaseMs: settings.leaseMs },
+    ]);
+    expect(asked[1]).not.toHaveProperty('order');
+  });
+
+  test('F3: the report tells how long the longest due has been due', async () => {
+    const registry = await registryWith('a');
+    const { nextDueUtc } = (await registry.get('a'))!.schedule;
+    const before = Date.now();
+    const { oldestDueMs } = await plan(registry);
+    expect(oldestDueMs).toBeGreaterThanOrEqual(before - nextDueUtc!.getTime());
+    expect(oldestDueMs).toBeLessThanOrEqual(Date.now() - nextDueUtc!.getTime());
+    expect(await plan(registry)).toMatchObject({ status: 'idle', oldestDueMs: 0 });
+  });
+
+  test('F3: the request names the last run known, or that there was none, so that a later one makes it stale', async () => {
+    const registry = await registryWith('a');
+    expect((await plan(registry)).requests).toMatchObject([{ lastRunUtc: null }]);
+    await registry.report({
+      tenantId: 'a',
+      outcome: 'idle',
+      counts: noCounts,
+      durationMs: 1,
+      backlog: false,
+      parkedTopics: [],
+      schedule: { mode: 'set', nextDueInMs: 0, idleStreak: 0, failureStreak: 0 },
+    });
+    const { lastRunUtc } = (await registry.get('a'))!.schedule;
+    expect((await plan(registry)).requests).toMatchObject([{ lastRunUtc: lastRunUtc!.toISOString() }]);
+  });
 });
 
 describe("a user's strategy (F4)", () => {
