@@ -33,10 +33,12 @@ function withoutVersion(name: string): string {
   return name.replace(/(?<=.)@.*$/, '');
 }
 
-/** Node and Jest begin alike. A package that is there, and misses one of its own, is another matter. */
+/** As Node, Jest and Yarn say it. A package that is there, and misses one of its own, is another matter. */
 function isMissing(name: string, error: unknown): boolean {
   const { code, message } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
   if (code !== 'MODULE_NOT_FOUND' && code !== 'ERR_MODULE_NOT_FOUND') return false;
-  const found = /^Cannot find (?:module|package) '([^']+)'/.exec(message ?? '');
+  const found =
+    /^Cannot find (?:module|package) '([^']+)'/.exec(message ?? '') ??
+    /^multi-outbox tried to access ([^\s,]+)/.exec(message ?? '');
   return found !== null && (found[1] === name || found[1]!.startsWith(`${name}/`));
 }

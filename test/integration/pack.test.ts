@@ -78,9 +78,10 @@ function quickStartInCommonJs(): string {
 }
 
 describe.each(packageManagers)('installed by %s', (manager: PackageManager) => {
-  const project = new InstalledProject();
+  let project: InstalledProject;
   let installed: Ended;
   beforeAll(async () => {
+    project = new InstalledProject();
     installed = await project.install(manager);
   });
   afterEach(() => project.clear('shop.db*'));
@@ -109,8 +110,9 @@ describe.each(packageManagers)('installed by %s', (manager: PackageManager) => {
 });
 
 describe('in a project', () => {
-  const project = new InstalledProject();
+  let project: InstalledProject;
   beforeAll(async () => {
+    project = new InstalledProject();
     expect(await project.install('npm')).toMatchObject({ code: 0 });
   });
   afterAll(() => project.remove());

@@ -12,6 +12,10 @@ const thrownBy = (work: Promise<unknown>) =>
 test.each([
   [`Cannot find package 'mssql' imported from /app/index.js`, 'ERR_MODULE_NOT_FOUND'],
   [`Cannot find module 'mssql'\nRequire stack:\n- /app/index.js`, 'MODULE_NOT_FOUND'],
+  [
+    `multi-outbox tried to access mssql (a peer dependency) but it isn't provided by your application`,
+    'MODULE_NOT_FOUND',
+  ],
   [`Cannot find module 'mssql/lib/base' from 'app/index.js'`, 'MODULE_NOT_FOUND'],
 ])('a package that is missing is named, with what else is needed: %s', async (message, code) => {
   const error = await thrownBy(optional(['@azure/identity', 'mssql'], failing(message, code)));
