@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { PlanCandidate, Registry } from '../../../../src/engine/registry.ts';
 import { makePlan } from '../../../../src/fleet/plan/planner.ts';
 import { roundRobin } from '../../../../src/fleet/plan/strategies/round-robin.ts';
@@ -8,6 +9,7 @@ import { loadSettings } from '../../../../src/settings.ts';
 import { candidate } from '../../../support/candidate.ts';
 import { type LogLine, recordingLogger } from '../../../support/recording-logger.ts';
 import { SqlitePlace } from '../../../support/sqlite-place.ts';
+import { until } from '../../../support/until.ts';
 
 const place = new SqlitePlace();
 const { plan: settings } = loadSettings({}, {});
@@ -103,6 +105,21 @@ describe('a plan (F3)', () => {
     expect(await plan(registry)).toMatchObject({ status: 'held', requests: [] });
   });
 
+  test('F3: its points can be observed from outside: begun, and committed when it chose', async () => {
+    const registry = await registryWith('a');
+    const points: unknown[] = [];
+    const note = (message: unknown) => points.push(message);
+    subscribe('multi-outbox:point', note);
+    try {
+      await plan(registry);
+      await plan(registry);
+    } finally {
+      unsubscribe('multi-outbox:point', note);
+    }
+    const [begun, committed] = ['plan:begun', 'plan:committed'].map((point) => ({ point, tenantId: null }));
+    expect(points).toEqual([begun, committed, begun]);
+  });
+
   test('F3: of two planners never both win a tenant', async () => {
     const registry = await registryWith('a', 'b');
     // The second planner comes in between the first one's reading and its commit, its lease having run out.
@@ -176,9 +193,10 @@ describe('a plan (F3)', () => {
   test('F3: the report tells how long the longest due has been due', async () => {
     const registry = await registryWith('a');
     const { nextDueUtc } = (await registry.get('a'))!.schedule;
-    const before = Date.now();
+    const leastMs = 5;
+    await until('it has been due for a while', () => Date.now() >= nextDueUtc!.getTime() + leastMs);
     const { oldestDueMs } = await plan(registry);
-    expect(oldestDueMs).toBeGreaterThanOrEqual(before - nextDueUtc!.getTime());
+    expect(oldestDueMs).toBeGreaterThanOrEqual(leastMs);
     expect(oldestDueMs).toBeLessThanOrEqual(Date.now() - nextDueUtc!.getTime());
     expect(await plan(registry)).toMatchObject({ status: 'idle', oldestDueMs: 0 });
   });

@@ -1,6 +1,6 @@
 import type { CandidateOrder } from '../../../../src/engine/registry.ts';
 import { strategies } from '../../../../src/fleet/plan/strategies/index.ts';
-import { candidate } from '../../../support/candidate.ts';
+import { candidate, tenantRecord } from '../../../support/candidate.ts';
 
 const orders: Record<keyof typeof strategies, CandidateOrder> = {
   'round-robin': 'longest-due',
@@ -28,4 +28,15 @@ describe.each(Object.entries(strategies))('%s', (name, make) => {
       expect(strategy.choose(read, 3, 1)).toEqual([a, b, c]);
     }
   });
+});
+
+test('F4: a plan with a slot for everybody keeps the strategy’s own order, fair slots or not', () => {
+  const [low, middle, high] = [1, 2, 3].map((priority) =>
+    candidate(`of-${priority}`, {
+      tenant: tenantRecord(`of-${priority}`, { priority }),
+      overdueMs: 10 - priority,
+    }),
+  );
+  const everySlotIsFair = strategies.priority({ fairEvery: 1 });
+  expect(everySlotIsFair.choose([low!, middle!, high!], 3, 1)).toEqual([high, middle, low]);
 });
