@@ -82,10 +82,10 @@ function timedDrain(place: Place, template: string, counts: Counts) {
       const { done } = await drainTenant(fleet, id);
       assertCount('free messages drained', done, counts.free);
     });
-    const { heldBack, ready } = await fleet.outbox(id).statistics();
+    const { blocked, ready } = await fleet.outbox(id).statistics();
     const line = template === 'alone' ? 0 : counts.stuck;
     assertCount('messages left', ready, line);
-    assertCount('messages held back', heldBack, Math.max(0, line - 1));
+    assertCount('messages blocked', blocked, Math.max(0, line - 1));
     return cost;
   });
 }

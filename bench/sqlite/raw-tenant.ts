@@ -9,7 +9,7 @@ export function openRawTenant(file: string): RawTenant {
   return {
     connection: database,
     async probe() {
-      const sql = 'SELECT 1 FROM Outbox WHERE Status = 0 AND HeldBack = 0 AND DueUtc <= ? LIMIT 1';
+      const sql = 'SELECT 1 FROM Outbox WHERE Status = 0 AND Blocked = 0 AND DueUtc <= ? LIMIT 1';
       return database.prepare(sql).get(Date.now()) !== undefined;
     },
     drain: async (batch, handle) => drain(database, batch, handle),
@@ -54,7 +54,7 @@ function drain(database: DatabaseSync, batch: number, handle: (message: RawMessa
   const commit = database.prepare('COMMIT');
   const claim = database.prepare(
     `UPDATE Outbox SET Status = 1, Attempts = Attempts + 1, ClaimFence = 1 WHERE Sequence IN (
-      SELECT Sequence FROM Outbox WHERE Status = 0 AND HeldBack = 0 AND DueUtc <= ?
+      SELECT Sequence FROM Outbox WHERE Status = 0 AND Blocked = 0 AND DueUtc <= ?
       ORDER BY DueUtc, Sequence LIMIT ?)`,
   );
   const read = database.prepare(

@@ -27,7 +27,7 @@ export function openRawTenant(pool: mssql.ConnectionPool): RawTenant {
   };
   return {
     async probe() {
-      return (await begin(1))[0][0].Lease === 'held';
+      return (await begin(1))[0][0].Lease === 'acquired';
     },
     async drain(batch, handle) {
       const [[header], first] = await begin(batch);
@@ -45,7 +45,8 @@ export function openRawTenant(pool: mssql.ConnectionPool): RawTenant {
           .input('Outcomes', mssql.NVarChar(mssql.MAX), JSON.stringify(outcomes))
           .input('Limit', mssql.Int(), batch)
           .input('MaxBytes', mssql.BigInt(), maxBytes);
-        const answer = (await request.execute('messaging.Outbox_Settle')).recordsets as unknown as Answer;
+        const answer = (await request.execute('messaging.Outbox_SettleAndClaim'))
+          .recordsets as unknown as Answer;
         claimed = answer[1];
       }
       return total;

@@ -1,9 +1,12 @@
 -- The schema, and the journal of the migrations applied to it.
--- Every script may be run again: what is there already is left alone, procedures are replaced.
+-- Every script may be run again: it leaves tables that exist as they are, and replaces procedures.
+--
+-- The schema and the roles belong to dbo, whoever runs the scripts: ownership chaining then works, and no user who once
+-- migrated the database keeps rights on them.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
-IF SCHEMA_ID(N'$(Schema)') IS NULL EXEC(N'CREATE SCHEMA [$(Schema)]');
+IF SCHEMA_ID(N'$(Schema)') IS NULL EXEC(N'CREATE SCHEMA [$(Schema)] AUTHORIZATION dbo');
 GO
 IF OBJECT_ID(N'[$(Schema)].[SchemaJournal]', N'U') IS NULL
   CREATE TABLE [$(Schema)].[SchemaJournal] (
@@ -14,7 +17,7 @@ IF OBJECT_ID(N'[$(Schema)].[SchemaJournal]', N'U') IS NULL
     AppliedUtc datetime2(3) NOT NULL
   );
 GO
--- The steps applied, in order: for those who may not read the table.
+-- The steps applied, in order: for logins that may not read the table.
 IF OBJECT_ID(N'[$(Schema)].[SchemaJournal_List]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[SchemaJournal_List] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[SchemaJournal_List]

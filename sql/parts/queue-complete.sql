@@ -1,13 +1,17 @@
 -- Settling a message inside a transaction of its handler's (T1).
 --
--- Locks: the row of the queue's lease first, then the message, as a run's calls do (queue-turn.sql); both until the
--- commit, which the caller sends next. What the handler has locked before, in tables of its own or by enqueuing, no
--- procedure of a run waits for.
+-- Locks: the row of the queue's lease first, then the message, as a run's calls do (queue-settle-and-claim.sql); both until
+-- the commit, which the caller sends next. No procedure of a run waits for what the handler has locked before, in tables
+-- of its own or by enqueuing.
+--
+-- The level is set to READ COMMITTED whatever the handler's is: READPAST is refused at SERIALIZABLE. A transaction at
+-- SNAPSHOT may leave that level, and only the COMMIT follows.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
 -- Settles the message as Done if it is still claimed under @Fence. One row: Settled; when it is 0 the caller rolls back.
--- @Again: asks, outside a transaction, whether a first call was committed whose answer to COMMIT was lost.
+-- @Again: asks, outside a transaction, whether a first call was committed whose answer to COMMIT was lost. Inside one it
+-- would see its own uncommitted row.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_Complete]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_Complete] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_Complete]
@@ -18,23 +22,27 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET LOCK_TIMEOUT 10000;
 IF @Again = 0 AND @@TRANCOUNT = 0 THROW 51002, N'No transaction is open on this connection.', 1;
+IF @Again = 1 AND @@TRANCOUNT > 0 THROW 51001, N'Whether a message was completed is asked outside of a transaction.', 1;
 DECLARE @Settled bit = 0;
-DECLARE @Line TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY);
--- Changes nothing; for the lock. Whoever asks again waits here until the server has ended the lost transaction.
-UPDATE [$(Schema)].[Leases] SET Fence = Fence WHERE NameHash = HASHBYTES('SHA2_256', LOWER(N'queue:$(Queue)'));
+DECLARE @Group TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY);
+-- Changes nothing; for the lock. A caller that asks again waits here until the server has ended the lost transaction.
+UPDATE [$(Schema)].[Leases] SET Fence = Fence WHERE NameHash = HASHBYTES('SHA2_256', N'queue:$(QueueName)');
 IF @Again = 1
-  SELECT @Settled = 1 FROM [$(Schema)].[$(Queue)] WHERE Sequence = @Sequence AND ClaimFence = @Fence AND Status = 2;
+  SELECT @Settled = 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK)
+  WHERE Sequence = @Sequence AND ClaimFence = @Fence AND Status = 2;
 ELSE
 BEGIN
-  UPDATE [$(Schema)].[$(Queue)]
-  SET Status = 2, SettledUtc = SYSUTCDATETIME(), Parks = 0, Recovered = 0, HeldBack = 0, InLine = 0
+  UPDATE [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK)
+  SET Status = 2, SettledUtc = SYSUTCDATETIME(), Parks = 0, Recovered = 0, Blocked = 0, InGroup = 0
   WHERE Sequence = @Sequence AND ClaimFence = @Fence AND Status = 1;
   IF @@ROWCOUNT = 1 SET @Settled = 1;
-  INSERT @Line (OrderingHash)
-  SELECT OrderingHash FROM [$(Schema)].[$(Queue)] WHERE Sequence = @Sequence AND OrderingHash IS NOT NULL AND @Settled = 1;
+  INSERT @Group (OrderingHash)
+  SELECT OrderingHash FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK)
+  WHERE Sequence = @Sequence AND OrderingHash IS NOT NULL AND @Settled = 1;
   IF @@ROWCOUNT > 0
-:r parts/queue-let-forward.sql
+:r parts/queue-unblock.sql
 END;
 SELECT @Settled AS Settled;
 GO

@@ -1,29 +1,34 @@
 -- Dead messages: looking at them, replaying them (Q13), discarding them.
 --
--- Conditions, all of which must hold: @MessageIds (a JSON array; null: any), @Topic (without regard to case; null: any),
--- @OlderThanMs (dead for at least this long).
+-- Conditions, all of which must hold: @MessageIds (a JSON array; null: any), @Topic (case-insensitively; null: any),
+-- @OlderThanMs (dead for at least this long). Statements with conditions that may be null are compiled for the ones given
+-- (OPTION (RECOMPILE)): people call them, seldom.
 --
--- Locks: Replay and Discard take the row of the queue's lease first, as a run's calls do (queue-turn.sql), so that lines
--- are moved by one at a time; a run that is in progress is waited for no longer than one of its calls takes.
+-- Locks: Replay and Discard take the row of the queue's lease first, as a run's calls do (queue-settle-and-claim.sql), so
+-- that one at a time blocks and unblocks; they wait for a run no longer than one of its calls takes. Producers insert
+-- Dead messages themselves (conflicts): they are skipped until they are committed.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
--- One row: how many Dead messages the conditions mean.
+-- One row: how many Dead messages meet the conditions.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_CountDead]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_CountDead] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_CountDead]
   @MessageIds nvarchar(max) = NULL,
-  @Topic nvarchar(200) = NULL,
+  @Topic nvarchar(4000) = NULL,
   @OlderThanMs bigint = 0
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+DECLARE @Id TABLE (MessageId uniqueidentifier NOT NULL PRIMARY KEY);
+:r parts/queue-dead-ids.sql
 DECLARE @Since datetime2(3) = DATEADD(millisecond, -CAST(@OlderThanMs % 1000 AS int), DATEADD(second, -CAST(@OlderThanMs / 1000 AS int), SYSUTCDATETIME()));
 SELECT COUNT_BIG(*) AS Dead FROM [$(Schema)].[$(Queue)] q
 WHERE q.Status = 3 AND q.SettledUtc <= @Since
-  AND (@Topic IS NULL OR UPPER(q.Topic) = UPPER(@Topic))
-  AND (@MessageIds IS NULL OR q.MessageId IN (SELECT CAST(value AS uniqueidentifier) FROM OPENJSON(@MessageIds)));
+  AND (@Topic IS NULL OR UPPER(q.Topic COLLATE Latin1_General_100_BIN2) = UPPER(@Topic COLLATE Latin1_General_100_BIN2))
+  AND (@MessageIds IS NULL OR q.MessageId IN (SELECT MessageId FROM @Id))
+OPTION (RECOMPILE);
 GO
 -- A page, the oldest death first. @After: the last message's Sequence of the page before. When that one was replayed or
 -- discarded since, so were most likely those before it: the page then starts with the oldest there is.
@@ -33,42 +38,51 @@ ALTER PROCEDURE [$(Schema)].[$(Queue)_ListDead]
   @Limit int = 100,
   @After bigint = NULL,
   @MessageIds nvarchar(max) = NULL,
-  @Topic nvarchar(200) = NULL,
+  @Topic nvarchar(4000) = NULL,
   @OlderThanMs bigint = 0
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+DECLARE @Id TABLE (MessageId uniqueidentifier NOT NULL PRIMARY KEY);
+:r parts/queue-dead-ids.sql
 DECLARE @Since datetime2(3) = DATEADD(millisecond, -CAST(@OlderThanMs % 1000 AS int), DATEADD(second, -CAST(@OlderThanMs / 1000 AS int), SYSUTCDATETIME()));
+-- The page begins with a seek to this time, whatever came before.
 DECLARE @AfterUtc datetime2(3);
 SELECT @AfterUtc = SettledUtc FROM [$(Schema)].[$(Queue)] WHERE Sequence = @After AND Status = 3;
+IF @AfterUtc IS NULL SELECT @AfterUtc = DATEFROMPARTS(1, 1, 1), @After = 0;
 SELECT TOP (@Limit) q.Sequence, q.MessageId, q.Topic, q.Payload, q.PayloadEscaped, q.Headers, q.CorrelationId, q.OrderingKey,
   q.EnqueuedUtc, q.DueUtc, q.Attempts, q.Parks, q.Recovered, q.Status, q.Source, q.DedupKey, CAST(NULL AS bigint) AS ClaimFence,
-  q.LastError, q.FirstError, q.ReplayCount, q.SettledUtc, CAST(0 AS bit) AS HeldBack
+  q.LastError, q.FirstError, q.ReplayCount, q.SettledUtc, CAST(0 AS bit) AS Blocked
 FROM [$(Schema)].[$(Queue)] q
 WHERE q.Status = 3 AND q.SettledUtc <= @Since
-  AND (@AfterUtc IS NULL OR q.SettledUtc > @AfterUtc OR (q.SettledUtc = @AfterUtc AND q.Sequence > @After))
-  AND (@Topic IS NULL OR UPPER(q.Topic) = UPPER(@Topic))
-  AND (@MessageIds IS NULL OR q.MessageId IN (SELECT CAST(value AS uniqueidentifier) FROM OPENJSON(@MessageIds)))
-ORDER BY q.SettledUtc, q.Sequence;
+  AND q.SettledUtc >= @AfterUtc AND (q.SettledUtc > @AfterUtc OR q.Sequence > @After)
+  AND (@Topic IS NULL OR UPPER(q.Topic COLLATE Latin1_General_100_BIN2) = UPPER(@Topic COLLATE Latin1_General_100_BIN2))
+  AND (@MessageIds IS NULL OR q.MessageId IN (SELECT MessageId FROM @Id))
+ORDER BY q.SettledUtc, q.Sequence
+OPTION (RECOMPILE);
 GO
 -- Internal. Replays or discards at most @Limit messages, the oldest death first; one row: how many.
-IF OBJECT_ID(N'[$(Schema)].[$(Queue)_Bury]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_Bury] AS RETURN 0');
+IF OBJECT_ID(N'[$(Schema)].[$(Queue)_ResolveDead]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_ResolveDead] AS RETURN 0');
 GO
-ALTER PROCEDURE [$(Schema)].[$(Queue)_Bury]
+ALTER PROCEDURE [$(Schema)].[$(Queue)_ResolveDead]
   @Replay bit,
   @Limit int,
   @MessageIds nvarchar(max),
-  @Topic nvarchar(200),
+  @Topic nvarchar(4000),
   @OlderThanMs bigint
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET LOCK_TIMEOUT 10000;
+SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'Dead messages cannot be replayed or discarded inside a transaction.', 1;
-DECLARE @LeaseName nvarchar(200) = LOWER(N'queue:$(Queue)'), @Now datetime2(3), @Since datetime2(3), @Count int = 0;
+DECLARE @LeaseName nvarchar(200) = N'queue:$(QueueName)', @Now datetime2(3), @Since datetime2(3), @Count int = 0;
+DECLARE @Id TABLE (MessageId uniqueidentifier NOT NULL PRIMARY KEY);
 DECLARE @Chosen TABLE (Sequence bigint NOT NULL PRIMARY KEY, OrderingHash binary(32) NULL);
-DECLARE @Line TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY);
+DECLARE @Group TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY);
+:r parts/queue-dead-ids.sql
 EXEC [$(Schema)].[Lease_Ensure] @LeaseName;
 BEGIN TRANSACTION;
 -- Changes nothing; for the lock.
@@ -76,23 +90,24 @@ UPDATE [$(Schema)].[Leases] SET Fence = Fence WHERE NameHash = HASHBYTES('SHA2_2
 SET @Now = SYSUTCDATETIME();
 SET @Since = DATEADD(millisecond, -CAST(@OlderThanMs % 1000 AS int), DATEADD(second, -CAST(@OlderThanMs / 1000 AS int), @Now));
 INSERT @Chosen (Sequence, OrderingHash)
-SELECT TOP (@Limit) q.Sequence, q.OrderingHash FROM [$(Schema)].[$(Queue)] q
+SELECT TOP (@Limit) q.Sequence, q.OrderingHash FROM [$(Schema)].[$(Queue)] q WITH (READCOMMITTEDLOCK, READPAST)
 WHERE q.Status = 3 AND q.SettledUtc <= @Since
-  AND (@Topic IS NULL OR UPPER(q.Topic) = UPPER(@Topic))
-  AND (@MessageIds IS NULL OR q.MessageId IN (SELECT CAST(value AS uniqueidentifier) FROM OPENJSON(@MessageIds)))
-ORDER BY q.SettledUtc, q.Sequence;
+  AND (@Topic IS NULL OR UPPER(q.Topic COLLATE Latin1_General_100_BIN2) = UPPER(@Topic COLLATE Latin1_General_100_BIN2))
+  AND (@MessageIds IS NULL OR q.MessageId IN (SELECT MessageId FROM @Id))
+ORDER BY q.SettledUtc, q.Sequence
+OPTION (RECOMPILE);
 SET @Count = @@ROWCOUNT;
 IF @Replay = 1
-  -- A message of a key goes back into its line, behind nobody it stood before; later ones in front become strays.
-  UPDATE [$(Schema)].[$(Queue)]
-  SET Status = 0, InLine = 1, HeldBack = CASE WHEN OrderingKey IS NULL THEN 0 ELSE 1 END, DueUtc = @Now, SettledUtc = NULL,
+  -- A message of a key goes back to its place in its ordering group; later ones that were unblocked become followers.
+  UPDATE [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK)
+  SET Status = 0, InGroup = 1, Blocked = CASE WHEN OrderingKey IS NULL THEN 0 ELSE 1 END, DueUtc = @Now, SettledUtc = NULL,
     ClaimFence = NULL, Attempts = 0, Parks = 0, ReplayCount = ReplayCount + 1
   WHERE Sequence IN (SELECT Sequence FROM @Chosen);
 ELSE
-  DELETE FROM [$(Schema)].[$(Queue)] WHERE Sequence IN (SELECT Sequence FROM @Chosen);
-INSERT @Line (OrderingHash) SELECT DISTINCT OrderingHash FROM @Chosen WHERE OrderingHash IS NOT NULL;
+  DELETE FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK) WHERE Sequence IN (SELECT Sequence FROM @Chosen);
+INSERT @Group (OrderingHash) SELECT DISTINCT OrderingHash FROM @Chosen WHERE OrderingHash IS NOT NULL;
 IF @@ROWCOUNT > 0
-:r parts/queue-let-forward.sql
+:r parts/queue-unblock.sql
 COMMIT;
 SELECT @Count AS Affected;
 GO
@@ -102,21 +117,25 @@ GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_ReplayDead]
   @Limit int = 1000,
   @MessageIds nvarchar(max) = NULL,
-  @Topic nvarchar(200) = NULL,
+  @Topic nvarchar(4000) = NULL,
   @OlderThanMs bigint = 0
 AS
 SET NOCOUNT ON;
-EXEC [$(Schema)].[$(Queue)_Bury] 1, @Limit, @MessageIds, @Topic, @OlderThanMs;
+SET XACT_ABORT ON;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+EXEC [$(Schema)].[$(Queue)_ResolveDead] 1, @Limit, @MessageIds, @Topic, @OlderThanMs;
 GO
--- Removes them for good; a key they held goes on. One row: how many.
+-- Removes them for good; the ordering keys that they held go on. One row: how many.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_DiscardDead]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_DiscardDead] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_DiscardDead]
   @Limit int = 1000,
   @MessageIds nvarchar(max) = NULL,
-  @Topic nvarchar(200) = NULL,
+  @Topic nvarchar(4000) = NULL,
   @OlderThanMs bigint = 0
 AS
 SET NOCOUNT ON;
-EXEC [$(Schema)].[$(Queue)_Bury] 0, @Limit, @MessageIds, @Topic, @OlderThanMs;
+SET XACT_ABORT ON;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+EXEC [$(Schema)].[$(Queue)_ResolveDead] 0, @Limit, @MessageIds, @Topic, @OlderThanMs;
 GO

@@ -1,5 +1,5 @@
 -- Counts of a work queue, and one message as it is stored: for people who ask, never for a plan (F6).
--- Held back are those whose HeldBack is 1 and the strays that no run has met yet.
+-- Blocked are those whose Blocked is 1 and the followers that no run has met yet.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
@@ -12,30 +12,30 @@ SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
-SELECT f.Forward, f.Due, f.Strays, f.ForwardParked, b.Back, b.BackParked, c.Claimed, d.Done, e.Dead,
-  DATEDIFF_BIG(millisecond, f.NextDueUtc, @Now) AS NextDueAgeMs
+SELECT f.Ready + b.Blocked AS Ready, f.Due, f.Followers + b.Blocked AS Blocked, f.Parked + b.Parked AS Parked, c.Claimed, d.Done,
+  e.Dead, DATEDIFF_BIG(millisecond, f.NextDueUtc, @Now) AS NextDueAgeMs
 FROM (
-    SELECT COALESCE(SUM(1 - v.Stray), 0) AS Forward, COALESCE(SUM(v.Stray), 0) AS Strays,
-      COALESCE(SUM(CASE WHEN v.DueUtc <= @Now AND v.Stray = 0 THEN 1 ELSE 0 END), 0) AS Due,
-      COALESCE(SUM(CASE WHEN v.Parks > 0 THEN 1 ELSE 0 END), 0) AS ForwardParked,
-      MIN(CASE WHEN v.Stray = 0 THEN v.DueUtc END) AS NextDueUtc
+    SELECT COUNT(*) AS Ready, COALESCE(SUM(v.IsFollower), 0) AS Followers,
+      COALESCE(SUM(CASE WHEN v.DueUtc <= @Now AND v.IsFollower = 0 THEN 1 ELSE 0 END), 0) AS Due,
+      COALESCE(SUM(CASE WHEN v.Parks > 0 THEN 1 ELSE 0 END), 0) AS Parked,
+      MIN(CASE WHEN v.IsFollower = 0 THEN v.DueUtc END) AS NextDueUtc
     FROM (
       SELECT q.DueUtc, q.Parks, CASE WHEN q.OrderingHash IS NOT NULL AND (
           EXISTS (
             SELECT 1 FROM [$(Schema)].[$(Queue)] l
-            WHERE l.OrderingHash = q.OrderingHash AND l.InLine = 1 AND l.OrderingKey IS NOT NULL AND l.Sequence < q.Sequence)
+            WHERE l.OrderingHash = q.OrderingHash AND l.InGroup = 1 AND l.OrderingKey IS NOT NULL AND l.Sequence < q.Sequence)
           OR EXISTS (SELECT 1 FROM [$(Schema)].[$(Queue)] r WHERE r.OrderingHash = q.OrderingHash AND r.Status = 1))
-        THEN 1 ELSE 0 END AS Stray
-      FROM [$(Schema)].[$(Queue)] q WHERE q.Status = 0 AND q.HeldBack = 0
+        THEN 1 ELSE 0 END AS IsFollower
+      FROM [$(Schema)].[$(Queue)] q WHERE q.Status = 0 AND q.Blocked = 0
     ) v
-  ) f,
-  (
-    SELECT COUNT(*) AS Back, COALESCE(SUM(CASE WHEN Parks > 0 THEN 1 ELSE 0 END), 0) AS BackParked
-    FROM [$(Schema)].[$(Queue)] WHERE InLine = 1 AND OrderingKey IS NOT NULL AND Status = 0 AND HeldBack = 1
-  ) b,
-  (SELECT COUNT(*) AS Claimed FROM [$(Schema)].[$(Queue)] WHERE Status = 1) c,
-  (SELECT COUNT_BIG(*) AS Done FROM [$(Schema)].[$(Queue)] WHERE Status = 2) d,
-  (SELECT COUNT(*) AS Dead FROM [$(Schema)].[$(Queue)] WHERE Status = 3) e;
+  ) f
+  CROSS JOIN (
+    SELECT COUNT(*) AS Blocked, COALESCE(SUM(CASE WHEN Parks > 0 THEN 1 ELSE 0 END), 0) AS Parked
+    FROM [$(Schema)].[$(Queue)] WHERE InGroup = 1 AND OrderingKey IS NOT NULL AND Status = 0 AND Blocked = 1
+  ) b
+  CROSS JOIN (SELECT COUNT(*) AS Claimed FROM [$(Schema)].[$(Queue)] WHERE Status = 1) c
+  CROSS JOIN (SELECT COUNT_BIG(*) AS Done FROM [$(Schema)].[$(Queue)] WHERE Status = 2) d
+  CROSS JOIN (SELECT COUNT(*) AS Dead FROM [$(Schema)].[$(Queue)] WHERE Status = 3) e;
 GO
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_Get]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_Get] AS RETURN 0');
 GO
@@ -49,11 +49,11 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SELECT q.Sequence, q.MessageId, q.Topic, q.Payload, q.PayloadEscaped, q.Headers, q.CorrelationId, q.OrderingKey,
   q.EnqueuedUtc, q.DueUtc, q.Attempts, q.Parks, q.Recovered, q.Status, q.Source, q.DedupKey,
   CASE WHEN q.Status = 1 THEN q.ClaimFence END AS ClaimFence, q.LastError, q.FirstError, q.ReplayCount, q.SettledUtc,
-  CAST(CASE WHEN q.Status = 0 AND q.OrderingHash IS NOT NULL AND (q.HeldBack = 1
+  CAST(CASE WHEN q.Status = 0 AND q.OrderingHash IS NOT NULL AND (q.Blocked = 1
       OR EXISTS (
         SELECT 1 FROM [$(Schema)].[$(Queue)] l
-        WHERE l.OrderingHash = q.OrderingHash AND l.InLine = 1 AND l.OrderingKey IS NOT NULL AND l.Sequence < q.Sequence)
+        WHERE l.OrderingHash = q.OrderingHash AND l.InGroup = 1 AND l.OrderingKey IS NOT NULL AND l.Sequence < q.Sequence)
       OR EXISTS (SELECT 1 FROM [$(Schema)].[$(Queue)] r WHERE r.OrderingHash = q.OrderingHash AND r.Status = 1))
-    THEN 1 ELSE 0 END AS bit) AS HeldBack
+    THEN 1 ELSE 0 END AS bit) AS Blocked
 FROM [$(Schema)].[$(Queue)] q WHERE q.MessageId = @MessageId;
 GO

@@ -1,18 +1,19 @@
--- The table of a work queue (Q1), here of the $(Queue): each queue of a tenant is made from this file.
+-- The table of a work queue (Q1), here of the $(Queue): this file makes each queue of a tenant.
 --
 -- States: 0 Ready, 1 Claimed, 2 Done, 3 Dead.
 --
--- Lines (Q10): messages of one ordering key, in Sequence order; Ready and Claimed ones and Dead ones that hold their
--- key have InLine = 1. Only the head of a line may be claimed, with the due ones right behind it, and only while
--- nothing of its key is claimed. All others are to have HeldBack = 1, which keeps them out of the index that a claim
--- reads. A producer does not see to that: it inserts with HeldBack = 0 and looks at no other row, so that producers
--- neither wait for each other nor can get it wrong. Whoever holds the queue's lease finds strays (HeldBack = 0 and not
--- claimable) at the front of the index, holds them back, and lets heads forward when their line moves.
+-- Ordering groups (Q10): the messages of one ordering key, in Sequence order. Ready and Claimed messages, and Dead ones
+-- that hold their key, have InGroup = 1. A claim may take the head of a group, with the due messages right behind it, and
+-- only while no message of the group is claimed. All others are followers. A follower is to have Blocked = 1, which keeps
+-- it out of the index that a claim reads. Producers do not block: they insert with Blocked = 0 and look at no other row,
+-- so that producers never wait for each other. The holder of the queue's lease finds the followers at the front of the
+-- index that are not blocked yet, blocks them, and unblocks the head of a group that moves.
 --
 -- OrderingHash and DedupHash stand for the keys in indexes and comparisons: short, and exact to the last blank, which
 -- = on text is not.
 --
--- Locks: rows only, never the table (LOCK_ESCALATION = DISABLE), or one producer's large batch would stop every claim.
+-- Locks: on rows only. Page locks are off, because READPAST does not skip them, and so is escalation to the table
+-- (LOCK_ESCALATION = DISABLE): either would let one producer's large batch stop every claim.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
@@ -37,12 +38,12 @@ BEGIN
     Status tinyint NOT NULL CONSTRAINT [DF_$(Queue)_Status] DEFAULT (0),
     -- Starts, this one included: rises at claim (Q5).
     Attempts int NOT NULL CONSTRAINT [DF_$(Queue)_Attempts] DEFAULT (0),
-    -- How often in a row it was parked for want of a handler (D4).
+    -- How often in a row it was parked because no handler takes its topic (D4).
     Parks int NOT NULL CONSTRAINT [DF_$(Queue)_Parks] DEFAULT (0),
-    -- A crashed run had claimed it: it is run alone (Q7).
+    -- A crashed run had claimed it: it is run in a claim of its own (Q7).
     Recovered bit NOT NULL CONSTRAINT [DF_$(Queue)_Recovered] DEFAULT (0),
-    HeldBack bit NOT NULL CONSTRAINT [DF_$(Queue)_HeldBack] DEFAULT (0),
-    InLine bit NOT NULL CONSTRAINT [DF_$(Queue)_InLine] DEFAULT (1),
+    Blocked bit NOT NULL CONSTRAINT [DF_$(Queue)_Blocked] DEFAULT (0),
+    InGroup bit NOT NULL CONSTRAINT [DF_$(Queue)_InGroup] DEFAULT (1),
     -- The fence that claimed it last (Q6). Kept when it settles: a run whose answer was lost finds its own rows by it.
     ClaimFence bigint NULL,
     ReplayCount int NOT NULL CONSTRAINT [DF_$(Queue)_ReplayCount] DEFAULT (0),
@@ -52,22 +53,29 @@ BEGIN
     -- A JSON object of strings.
     Headers nvarchar(max) NULL,
     Payload nvarchar(max) NOT NULL,
+    -- Stored, so that a claim adds up sizes from its index and reads no payload that it leaves behind.
+    PayloadBytes AS CAST(DATALENGTH(Payload) AS bigint) PERSISTED,
     -- 1: the payload holds the character U+0000, which not every server keeps. It is stored as U+0010 '0', and U+0010
     -- as itself twice. 0: the payload is stored as it is.
     PayloadEscaped bit NOT NULL CONSTRAINT [DF_$(Queue)_PayloadEscaped] DEFAULT (0),
-    CONSTRAINT [PK_$(Queue)] PRIMARY KEY CLUSTERED (Sequence) WITH (OPTIMIZE_FOR_SEQUENTIAL_KEY = ON)
+    CONSTRAINT [PK_$(Queue)] PRIMARY KEY CLUSTERED (Sequence) WITH (OPTIMIZE_FOR_SEQUENTIAL_KEY = ON, ALLOW_PAGE_LOCKS = OFF)
   );
-  CREATE UNIQUE INDEX [UX_$(Queue)_MessageId] ON [$(Schema)].[$(Queue)] (MessageId);
-  CREATE UNIQUE INDEX [UX_$(Queue)_DedupHash] ON [$(Schema)].[$(Queue)] (DedupHash, Source) WHERE DedupKey IS NOT NULL;
+  -- The looks for a duplicate read these two alone.
+  CREATE UNIQUE INDEX [UX_$(Queue)_MessageId] ON [$(Schema)].[$(Queue)] (MessageId)
+    INCLUDE (Hash, EnqueuedUtc) WITH (ALLOW_PAGE_LOCKS = OFF);
+  CREATE UNIQUE INDEX [UX_$(Queue)_DedupHash] ON [$(Schema)].[$(Queue)] (DedupHash, Source)
+    INCLUDE (MessageId, Hash, EnqueuedUtc) WHERE DedupKey IS NOT NULL WITH (ALLOW_PAGE_LOCKS = OFF);
   CREATE INDEX [IX_$(Queue)_Due] ON [$(Schema)].[$(Queue)] (DueUtc, Sequence)
-    INCLUDE (OrderingHash, Recovered, Parks) WHERE Status = 0 AND HeldBack = 0;
-  CREATE INDEX [IX_$(Queue)_Line] ON [$(Schema)].[$(Queue)] (OrderingHash, Sequence)
-    WHERE InLine = 1 AND OrderingKey IS NOT NULL;
+    INCLUDE (OrderingHash, Recovered, Parks, PayloadBytes) WHERE Status = 0 AND Blocked = 0 WITH (ALLOW_PAGE_LOCKS = OFF);
+  CREATE INDEX [IX_$(Queue)_Group] ON [$(Schema)].[$(Queue)] (OrderingHash, Sequence)
+    INCLUDE (Status, Blocked, DueUtc, Recovered, Parks, PayloadBytes)
+    WHERE InGroup = 1 AND OrderingKey IS NOT NULL WITH (ALLOW_PAGE_LOCKS = OFF);
   CREATE INDEX [IX_$(Queue)_Claimed] ON [$(Schema)].[$(Queue)] (OrderingHash, Sequence)
-    INCLUDE (ClaimFence, Recovered) WHERE Status = 1;
-  CREATE INDEX [IX_$(Queue)_Done] ON [$(Schema)].[$(Queue)] (SettledUtc, Sequence) WHERE Status = 2;
-  CREATE INDEX [IX_$(Queue)_Dead] ON [$(Schema)].[$(Queue)] (SettledUtc, Sequence) WHERE Status = 3;
+    INCLUDE (ClaimFence, Recovered) WHERE Status = 1 WITH (ALLOW_PAGE_LOCKS = OFF);
+  CREATE INDEX [IX_$(Queue)_Done] ON [$(Schema)].[$(Queue)] (SettledUtc, Sequence)
+    WHERE Status = 2 WITH (ALLOW_PAGE_LOCKS = OFF);
+  CREATE INDEX [IX_$(Queue)_Dead] ON [$(Schema)].[$(Queue)] (SettledUtc, Sequence)
+    WHERE Status = 3 WITH (ALLOW_PAGE_LOCKS = OFF);
+  ALTER TABLE [$(Schema)].[$(Queue)] SET (LOCK_ESCALATION = DISABLE);
 END;
-GO
-ALTER TABLE [$(Schema)].[$(Queue)] SET (LOCK_ESCALATION = DISABLE);
 GO

@@ -1,15 +1,15 @@
--- The plan (F3): due tenants under the plan lease, and the choice committed. Reads the index of due tenants alone,
+-- The plan (F3): due tenants under the plan lease, and the choice committed. Reads only the index of due tenants,
 -- however many are registered.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
--- First row: Lease is 'others' (Owner plans), 'released' (nobody is due) or 'held' (ours, under Fence), with what is
--- known of the plan before; then the @Limit longest due tenants and, if more are due, as many by @OrderBy: 'longest-due',
+-- First row: Lease is 'leased-elsewhere' (Owner plans), 'released' (no tenant is due) or 'acquired' (under Fence), with what
+-- is known of the plan before; then the @Limit longest due tenants and, if more are due, as many by @OrderBy: 'longest-due',
 -- 'backlog', 'priority', 'deadline' or 'weight' (time since it was planned, times the weight).
 IF OBJECT_ID(N'[$(Schema)].[Plan_Begin]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Plan_Begin] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Plan_Begin]
-  @Owner nvarchar(200),
+  @Owner nvarchar(4000),
   @LeaseMs bigint,
   @Limit int,
   @OrderBy nvarchar(40) = N'longest-due'
@@ -17,30 +17,36 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET LOCK_TIMEOUT 10000;
+SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A plan cannot begin or be committed inside a transaction.', 1;
-DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'plan'), @Now datetime2(3) = SYSUTCDATETIME(), @Holder bit, @Fence bigint;
+IF DATALENGTH(SUBSTRING(@Owner COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
+  THROW 51026, N'An owner of a lease has at most 200 characters.', 1;
+IF @OrderBy IS NULL OR @OrderBy NOT IN (N'longest-due', N'backlog', N'priority', N'deadline', N'weight')
+  THROW 51005, N'@OrderBy must be longest-due, backlog, priority, deadline or weight.', 1;
+DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'plan'), @Now datetime2(3) = SYSUTCDATETIME(), @IsOurs bit, @Fence bigint;
+DECLARE @Holder nvarchar(200), @ExpiresUtc datetime2(3);
 DECLARE @NextDue datetime2(3), @Due int = 0, @LastPlan datetime2(3), @Open bit;
 DECLARE @Read TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY, Besides bit NOT NULL);
 DECLARE @First TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL);
-SELECT @Holder = CASE WHEN Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) THEN 0 ELSE 1 END
-FROM [$(Schema)].[Leases] WHERE NameHash = @LeaseHash AND ExpiresUtc > @Now;
-IF @Holder = 1
+SELECT @IsOurs = CASE WHEN Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) THEN 1 ELSE 0 END,
+  @Holder = Owner, @ExpiresUtc = ExpiresUtc
+FROM [$(Schema)].[Leases] WITH (READUNCOMMITTED) WHERE NameHash = @LeaseHash AND ExpiresUtc > @Now;
+IF @IsOurs = 0
 BEGIN
-  SELECT N'others' AS Lease, Owner, DATEDIFF_BIG(millisecond, SYSUTCDATETIME(), ExpiresUtc) AS ExpiresInMs
-  FROM [$(Schema)].[Leases] WHERE NameHash = @LeaseHash;
+  SELECT N'leased-elsewhere' AS Lease, @Holder AS Owner, DATEDIFF_BIG(millisecond, SYSUTCDATETIME(), @ExpiresUtc) AS ExpiresInMs;
   RETURN;
 END;
 SELECT @NextDue = MIN(NextDueUtc) FROM [$(Schema)].[Tenants] WHERE Status = N'active' AND NextDueUtc IS NOT NULL;
-IF @Holder = 0 OR @NextDue <= @Now
+IF @IsOurs = 1 OR @NextDue <= @Now
 BEGIN
   EXEC [$(Schema)].[Lease_Ensure] N'plan';
   BEGIN TRANSACTION;
-  EXEC [$(Schema)].[Lease_Take] N'plan', @Owner, @LeaseMs, NULL, NULL, @Fence OUTPUT;
+  EXEC [$(Schema)].[Lease_Take] N'plan', @Owner, @LeaseMs, NULL, NULL, @Fence OUTPUT, @Holder OUTPUT, @ExpiresUtc OUTPUT;
   IF @Fence IS NULL
   BEGIN
     COMMIT;
-    SELECT N'others' AS Lease, Owner, DATEDIFF_BIG(millisecond, SYSUTCDATETIME(), ExpiresUtc) AS ExpiresInMs
-    FROM [$(Schema)].[Leases] WHERE NameHash = @LeaseHash;
+    SELECT N'leased-elsewhere' AS Lease, @Holder AS Owner, DATEDIFF_BIG(millisecond, SYSUTCDATETIME(), @ExpiresUtc) AS ExpiresInMs;
     RETURN;
   END;
 END;
@@ -63,7 +69,7 @@ UPDATE [$(Schema)].[RegistryState]
 SET LastPlanUtc = @Now, LastPlanDue = @Due, LastPlanChosen = 0, PlanOpen = CASE WHEN @Fence IS NULL THEN 0 ELSE 1 END
 WHERE Id = 1;
 COMMIT;
-SELECT CASE WHEN @Fence IS NULL THEN N'released' ELSE N'held' END AS Lease, @Fence AS Fence, @Due AS Due,
+SELECT CASE WHEN @Fence IS NULL THEN N'released' ELSE N'acquired' END AS Lease, @Fence AS Fence, @Due AS Due,
   DATEDIFF_BIG(millisecond, @LastPlan, @Now) AS SinceMs, @Open AS Unfinished, DATEDIFF_BIG(millisecond, @Now, @NextDue) AS NextDueInMs;
 IF @Fence IS NULL RETURN;
 INSERT @Read (Id, Besides)
@@ -93,7 +99,7 @@ GO
 IF OBJECT_ID(N'[$(Schema)].[Plan_Commit]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Plan_Commit] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Plan_Commit]
-  @Owner nvarchar(200),
+  @Owner nvarchar(4000),
   @Fence bigint,
   @Choices nvarchar(max),
   @RedispatchMs bigint
@@ -101,7 +107,10 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET LOCK_TIMEOUT 10000;
+SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A plan cannot begin or be committed inside a transaction.', 1;
+IF @Choices IS NULL OR ISJSON(@Choices) = 0 THROW 51025, N'@Choices must be a JSON array.', 1;
 DECLARE @Now datetime2(3), @Chosen int = 0;
 DECLARE @Choice TABLE (TenantId nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY, SeenVersion bigint NOT NULL);
 DECLARE @Won TABLE (TenantId nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL);

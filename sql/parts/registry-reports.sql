@@ -3,19 +3,19 @@ SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
 -- Records a run's report. @Mode: 'set' replaces the due time, 'at-most' only brings it forward; @NextDueInMs null: not
--- until a wake. A wake that came after the plan outlives the report: the tenant stays due now. An unknown or retired
--- tenant is no error. A run that was skipped leaves the last report as it is: the lease's holder reports for itself.
+-- until a wake. A wake that came after the plan outlives the report: the tenant stays due now. Unknown and retired tenants
+-- are ignored. A run that was skipped leaves the last report as it is: the lease's holder writes its own.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Report]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Report] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Report]
-  @Id nvarchar(64),
+  @Id nvarchar(4000),
   @Outcome nvarchar(20),
   @DurationMs float,
   -- {"done":0,"retried":0,"dead":0,"released":0,"parked":0,"lost":0,"recovered":0}
-  @Counts nvarchar(1000),
+  @Counts nvarchar(4000),
   @Backlog bit,
   @ParkedTopics nvarchar(max),
-  @ErrorCode nvarchar(100),
+  @ErrorCode nvarchar(4000),
   @Error nvarchar(max),
   @NextDueInMs bigint,
   @Mode nvarchar(10),
@@ -25,6 +25,16 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET LOCK_TIMEOUT 10000;
+SET DEADLOCK_PRIORITY LOW;
+IF @Outcome IS NULL OR @Outcome NOT IN (N'dispatched', N'idle', N'skipped', N'resuming', N'failed')
+  OR @Mode IS NULL OR @Mode NOT IN (N'set', N'at-most')
+  THROW 51005, N'@Outcome must be dispatched, idle, skipped, resuming or failed; @Mode must be set or at-most.', 1;
+IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0
+  OR DATALENGTH(SUBSTRING(@Counts COLLATE Latin1_General_100_BIN2, 1001, 1)) > 0
+  OR DATALENGTH(SUBSTRING(@ErrorCode COLLATE Latin1_General_100_BIN2, 101, 1)) > 0
+  THROW 51026, N'@Id has at most 64 characters, @Counts 1,000, @ErrorCode 100.', 1;
+IF ISJSON(@Counts) = 0 OR ISJSON(@ParkedTopics) = 0 THROW 51025, N'@Counts must be a JSON object, @ParkedTopics a JSON array.', 1;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @NextDue datetime2(3) = DATEADD(millisecond, CAST(@NextDueInMs % 1000 AS int), DATEADD(second, CAST(@NextDueInMs / 1000 AS int), @Now));
 IF @Outcome = N'skipped'
@@ -67,12 +77,20 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET LOCK_TIMEOUT 10000;
+SET DEADLOCK_PRIORITY LOW;
+IF @Ids IS NULL OR ISJSON(@Ids) = 0 THROW 51025, N'@Ids must be a JSON array of tenant ids.', 1;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
+DECLARE @Asked TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY);
 DECLARE @Woken TABLE (TenantId nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL);
+-- A longer id is no tenant's.
+INSERT @Asked (Id)
+SELECT DISTINCT LEFT(value, 64) COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@Ids)
+WHERE DATALENGTH(value) > 0 AND SUBSTRING(value, 65, 1) = N'';
 UPDATE [$(Schema)].[Tenants]
 SET WakePending = 1, NextDueUtc = CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
 OUTPUT inserted.Id INTO @Woken (TenantId)
-WHERE Status = N'active' AND Id IN (SELECT CAST(value AS nvarchar(64)) COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@Ids));
+WHERE Status = N'active' AND Id IN (SELECT a.Id FROM @Asked a);
 SELECT TenantId FROM @Woken;
 GO
 -- One row: the fleet as the last reports have it.

@@ -2,7 +2,7 @@
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
--- What is told of a tenant.
+-- The columns that describe a tenant to callers.
 IF OBJECT_ID(N'[$(Schema)].[TenantRecords]', N'V') IS NULL EXEC(N'CREATE VIEW [$(Schema)].[TenantRecords] AS SELECT
   t.Id, t.Server, t.DatabaseName, t.Auth, t.SchemaName, t.Priority, t.Weight, t.SlaSeconds, t.Tags, t.Overrides,
   t.Status, t.Version, t.AddedUtc, t.SchemaVersion, t.NextDueUtc, t.WakePending, t.PlanVersion, t.LastPlannedUtc, t.LastRunUtc, t.LastOutcome,
@@ -15,12 +15,12 @@ GO
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Add]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Add] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Add]
-  @Id nvarchar(64),
-  @Server nvarchar(256),
-  @DatabaseName nvarchar(1000),
-  @DatabaseKey nvarchar(1400),
-  @Auth nvarchar(400),
-  @SchemaName nvarchar(128),
+  @Id nvarchar(4000),
+  @Server nvarchar(4000),
+  @DatabaseName nvarchar(4000),
+  @DatabaseKey nvarchar(4000),
+  @Auth nvarchar(4000),
+  @SchemaName nvarchar(4000),
   @Priority float,
   @Weight float,
   @SlaSeconds float,
@@ -30,6 +30,16 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET LOCK_TIMEOUT 10000;
+SET DEADLOCK_PRIORITY LOW;
+IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a status inside a transaction.', 1;
+IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0
+  OR DATALENGTH(SUBSTRING(@Server COLLATE Latin1_General_100_BIN2, 257, 1)) > 0
+  OR DATALENGTH(SUBSTRING(@DatabaseName COLLATE Latin1_General_100_BIN2, 1001, 1)) > 0
+  OR DATALENGTH(SUBSTRING(@DatabaseKey COLLATE Latin1_General_100_BIN2, 1401, 1)) > 0
+  OR DATALENGTH(SUBSTRING(@Auth COLLATE Latin1_General_100_BIN2, 401, 1)) > 0
+  OR DATALENGTH(SUBSTRING(@SchemaName COLLATE Latin1_General_100_BIN2, 118, 1)) > 0
+  THROW 51026, N'@Id has at most 64 characters, @Server 256, @DatabaseName 1,000, @DatabaseKey 1,400, @Auth 400, @SchemaName 117.', 1;
 DECLARE @Now datetime2(3), @Status nvarchar(10), @PlanVersion bigint = 0, @Other nvarchar(64), @Message nvarchar(400);
 BEGIN TRANSACTION;
 UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 WHERE Id = 1;
@@ -65,12 +75,12 @@ GO
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Change]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Change] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Change]
-  @Id nvarchar(64),
-  @Server nvarchar(256),
-  @DatabaseName nvarchar(1000),
-  @DatabaseKey nvarchar(1400),
-  @Auth nvarchar(400),
-  @SchemaName nvarchar(128),
+  @Id nvarchar(4000),
+  @Server nvarchar(4000),
+  @DatabaseName nvarchar(4000),
+  @DatabaseKey nvarchar(4000),
+  @Auth nvarchar(4000),
+  @SchemaName nvarchar(4000),
   @Priority float,
   @Weight float,
   @SlaSeconds float,
@@ -80,6 +90,16 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET LOCK_TIMEOUT 10000;
+SET DEADLOCK_PRIORITY LOW;
+IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a status inside a transaction.', 1;
+IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0
+  OR DATALENGTH(SUBSTRING(@Server COLLATE Latin1_General_100_BIN2, 257, 1)) > 0
+  OR DATALENGTH(SUBSTRING(@DatabaseName COLLATE Latin1_General_100_BIN2, 1001, 1)) > 0
+  OR DATALENGTH(SUBSTRING(@DatabaseKey COLLATE Latin1_General_100_BIN2, 1401, 1)) > 0
+  OR DATALENGTH(SUBSTRING(@Auth COLLATE Latin1_General_100_BIN2, 401, 1)) > 0
+  OR DATALENGTH(SUBSTRING(@SchemaName COLLATE Latin1_General_100_BIN2, 118, 1)) > 0
+  THROW 51026, N'@Id has at most 64 characters, @Server 256, @DatabaseName 1,000, @DatabaseKey 1,400, @Auth 400, @SchemaName 117.', 1;
 DECLARE @Other nvarchar(64), @Message nvarchar(400);
 BEGIN TRANSACTION;
 UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 WHERE Id = 1;
@@ -110,14 +130,18 @@ GO
 IF OBJECT_ID(N'[$(Schema)].[Tenant_SetStatus]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_SetStatus] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_SetStatus]
-  @Id nvarchar(64),
-  @Status nvarchar(10)
+  @Id nvarchar(4000),
+  @Status nvarchar(20)
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET LOCK_TIMEOUT 10000;
+SET DEADLOCK_PRIORITY LOW;
+IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a status inside a transaction.', 1;
+IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0 THROW 51026, N'@Id has at most 64 characters.', 1;
 DECLARE @Present nvarchar(10), @Message nvarchar(400);
-IF @Status NOT IN (N'active', N'paused', N'retired')
+IF @Status IS NULL OR @Status NOT IN (N'active', N'paused', N'retired')
   THROW 51005, N'@Status must be active, paused or retired.', 1;
 BEGIN TRANSACTION;
 UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 WHERE Id = 1;
@@ -128,7 +152,7 @@ BEGIN
   SET @Message = N'the registry has no tenant ''' + @Id + N''', or it is retired; add it first';
   THROW 51103, @Message, 1;
 END;
--- Nothing changes: nor does the counter.
+-- Nothing changes, so the counter does not rise either.
 IF @Present = @Status ROLLBACK;
 ELSE
 BEGIN
@@ -141,45 +165,48 @@ BEGIN
 END;
 SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;
 GO
--- Notes which schema version the tenant's database has. An unknown or retired tenant is no error.
+-- Records which schema version the tenant's database has. Unknown and retired tenants are ignored.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_RecordSchema]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_RecordSchema] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_RecordSchema]
-  @Id nvarchar(64),
+  @Id nvarchar(4000),
   @SchemaVersion int
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0 THROW 51026, N'@Id has at most 64 characters.', 1;
 UPDATE [$(Schema)].[Tenants] SET SchemaVersion = @SchemaVersion WHERE Id = @Id AND Status <> N'retired';
 GO
 -- One row, or none.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Get]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Get] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Get]
-  @Id nvarchar(64)
+  @Id nvarchar(4000)
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0 THROW 51026, N'@Id has at most 64 characters.', 1;
 SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;
 GO
 -- A page of tenants by id: those after @After, of one status or of all.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_List]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_List] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_List]
-  @After nvarchar(64) = N'',
-  @Status nvarchar(10) = NULL,
+  @After nvarchar(4000) = N'',
+  @Status nvarchar(20) = NULL,
   @Limit int = 2147483647
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+IF @Status NOT IN (N'active', N'paused', N'retired') THROW 51005, N'@Status must be active, paused or retired.', 1;
 SELECT TOP (@Limit) * FROM [$(Schema)].[TenantRecords]
 WHERE Id > @After AND (@Status IS NULL OR Status = @Status) ORDER BY Id;
 GO
 -- The version that has now been seen, and the tenants whose definition or status changed after @Since; null: none of
--- them. The counter is read first: a change that is committed between the two reads is told again next time.
+-- them. The counter is read first: a change that is committed between the two reads comes again next time.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Changes]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Changes] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Changes]

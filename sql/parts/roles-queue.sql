@@ -6,7 +6,7 @@ GRANT EXECUTE ON [$(Schema)].[$(Queue)_Enqueue] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_EnqueueOne] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_EnqueueMany] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_Begin] TO [$(Schema)_dispatcher];
-GRANT EXECUTE ON [$(Schema)].[$(Queue)_Settle] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_SettleAndClaim] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_Complete] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_Statistics] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_Statistics] TO [$(Schema)_operator];
@@ -18,9 +18,9 @@ GRANT EXECUTE ON [$(Schema)].[$(Queue)_DiscardDead] TO [$(Schema)_operator];
 GO
 IF SERVERPROPERTY('Babelfish') = 1
 BEGIN
-  GRANT EXECUTE ON [$(Schema)].[$(Queue)_Turn] TO [$(Schema)_dispatcher];
-  GRANT EXECUTE ON [$(Schema)].[$(Queue)_HoldBack] TO [$(Schema)_dispatcher];
-  GRANT EXECUTE ON [$(Schema)].[$(Queue)_Bury] TO [$(Schema)_operator];
+  GRANT EXECUTE ON [$(Schema)].[$(Queue)_LeaseSettleClaim] TO [$(Schema)_dispatcher];
+  GRANT EXECUTE ON [$(Schema)].[$(Queue)_BlockFollowers] TO [$(Schema)_dispatcher];
+  GRANT EXECUTE ON [$(Schema)].[$(Queue)_ResolveDead] TO [$(Schema)_operator];
   GRANT SELECT, INSERT ON [$(Schema)].[$(Queue)] TO [$(Schema)_producer];
   GRANT SELECT, INSERT, UPDATE, DELETE ON [$(Schema)].[$(Queue)] TO [$(Schema)_dispatcher];
   GRANT SELECT, UPDATE, DELETE ON [$(Schema)].[$(Queue)] TO [$(Schema)_operator];

@@ -2,7 +2,9 @@
 --
 --   $(Schema)_dispatcher  plans, reads tenants, reports, wakes, leases
 --   $(Schema)_operator    registers, changes, pauses and retires tenants, wakes, reads, lists and frees leases
+IF DATABASE_PRINCIPAL_ID(N'$(Schema)_dispatcher') IS NULL AND SERVERPROPERTY('Babelfish') IS NULL EXEC(N'CREATE ROLE [$(Schema)_dispatcher] AUTHORIZATION dbo');
 IF DATABASE_PRINCIPAL_ID(N'$(Schema)_dispatcher') IS NULL EXEC(N'CREATE ROLE [$(Schema)_dispatcher]');
+IF DATABASE_PRINCIPAL_ID(N'$(Schema)_operator') IS NULL AND SERVERPROPERTY('Babelfish') IS NULL EXEC(N'CREATE ROLE [$(Schema)_operator] AUTHORIZATION dbo');
 IF DATABASE_PRINCIPAL_ID(N'$(Schema)_operator') IS NULL EXEC(N'CREATE ROLE [$(Schema)_operator]');
 GO
 GRANT EXECUTE ON [$(Schema)].[Plan_Begin] TO [$(Schema)_dispatcher];

@@ -2,14 +2,17 @@
 -- their own.
 --
 --   $(Schema)_producer    enqueues, and nothing else
---   $(Schema)_dispatcher  runs: begin, settle, leases, statistics, and enqueues
+--   $(Schema)_dispatcher  runs: begin, settle and claim, complete, leases, statistics, and enqueues
 --   $(Schema)_operator    the rest: looks at messages, replays and discards dead ones, lists and frees leases
 --
 -- No role has a right on a table: SQL Server's ownership chaining lets a procedure reach what has its owner. A server
--- without it (Babelfish) asks for the caller's own rights on the tables too, which is why they are granted there, and
--- there alone.
+-- without it (Babelfish) asks for the caller's own rights on the tables too, so the rights are granted
+-- there, and only there.
+IF DATABASE_PRINCIPAL_ID(N'$(Schema)_producer') IS NULL AND SERVERPROPERTY('Babelfish') IS NULL EXEC(N'CREATE ROLE [$(Schema)_producer] AUTHORIZATION dbo');
 IF DATABASE_PRINCIPAL_ID(N'$(Schema)_producer') IS NULL EXEC(N'CREATE ROLE [$(Schema)_producer]');
+IF DATABASE_PRINCIPAL_ID(N'$(Schema)_dispatcher') IS NULL AND SERVERPROPERTY('Babelfish') IS NULL EXEC(N'CREATE ROLE [$(Schema)_dispatcher] AUTHORIZATION dbo');
 IF DATABASE_PRINCIPAL_ID(N'$(Schema)_dispatcher') IS NULL EXEC(N'CREATE ROLE [$(Schema)_dispatcher]');
+IF DATABASE_PRINCIPAL_ID(N'$(Schema)_operator') IS NULL AND SERVERPROPERTY('Babelfish') IS NULL EXEC(N'CREATE ROLE [$(Schema)_operator] AUTHORIZATION dbo');
 IF DATABASE_PRINCIPAL_ID(N'$(Schema)_operator') IS NULL EXEC(N'CREATE ROLE [$(Schema)_operator]');
 GO
 :setvar Queue Outbox

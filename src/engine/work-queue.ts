@@ -2,15 +2,15 @@
  * The work queue as an engine implements it: a table of messages with states (Q1). The outbox and the inbox are
  * two work queues of the same make.
  *
- * Who may do what: anybody enqueues, at any time. Claiming and settling belong to the holder of the queue's
- * lease alone, so an engine need not defend one claimer against another beyond checking the lease; it must keep
- * producers and the holder from blocking each other (Q4).
+ * Who may do what: every program enqueues, at any time. Only the holder of the queue's lease claims and settles, so an
+ * engine need not defend one claimer against another beyond checking the lease; it must keep producers and the holder
+ * from blocking each other (Q4).
  *
  * ## Ordering keys (Q10)
- * Messages of one key form a line in Sequence order: Ready and Claimed ones, and Dead ones that hold their key.
- * Only the head of a line may be claimed, together with the due messages right behind it. All others are *held
- * back* and are kept out of the index that a claim reads, so that a long line costs the others nothing. After
- * outcomes are applied the new head of each line touched is let forward.
+ * Messages of one key form an ordering group in Sequence order: Ready and Claimed ones, and Dead ones that hold their
+ * key. Only the head of a group may be claimed, together with the due messages right behind it. All others are *blocked*
+ * and are kept out of the index that a claim reads, so that a large group costs the others nothing. After outcomes are
+ * applied the new head of each group touched is unblocked.
  */
 import type { AcquireLease, LeaseRef } from './lease-store.ts';
 
@@ -110,7 +110,7 @@ export interface MessageRecord extends Omit<ClaimedMessage, 'attempt'> {
   readonly replayCount: number;
   readonly settledUtc: Date | null;
   /** Waits behind an earlier message of its ordering key. */
-  readonly heldBack: boolean;
+  readonly blocked: boolean;
 }
 
 /** What became of one claimed message. Delays are milliseconds from the database's now (Q2). */
@@ -155,7 +155,7 @@ export interface Claim {
   readonly messages: ClaimedMessage[];
   /** More messages could be claimed at once, now or as soon as nothing else is in flight (Q7). */
   readonly more: boolean;
-  /** Milliseconds until the next Ready message that is not held back is due: 0 if it is, null if none (Q11). */
+  /** Milliseconds until the next Ready message that is not blocked is due: 0 if it is, null if none (Q11). */
   readonly nextDueInMs: number | null;
   /** Done rows removed by this call (Q12). */
   readonly purged: number;
@@ -225,10 +225,10 @@ export interface TransactRequest {
 /** Counts of a work queue, at one moment. Reads the table: for people who ask, never for a plan (F6). */
 export interface QueueStatistics {
   readonly ready: number;
-  /** Of the ready ones: due now and not held back. */
+  /** Of the ready ones: due now and not blocked. */
   readonly due: number;
-  /** Of the ready ones: held back behind their ordering key. */
-  readonly heldBack: number;
+  /** Of the ready ones: blocked behind an earlier message of their ordering key. */
+  readonly blocked: number;
   /** Of the ready ones: parked for want of a handler. */
   readonly parked: number;
   readonly claimed: number;
@@ -242,7 +242,7 @@ export interface QueueStatistics {
 /** Which Dead messages are meant: all that match every condition given. */
 export interface DeadFilter {
   readonly messageIds?: readonly string[];
-  /** Compared without regard to case. */
+  /** Compared case-insensitively. */
   readonly topic?: string;
   /** Dead for at least this long. */
   readonly olderThanMs?: number;
@@ -257,7 +257,7 @@ export interface WorkQueue {
    * open connection or transaction object of its driver) they become part of it, and this call neither commits
    * nor rolls back; without, they are committed when the promise resolves. Results stand in the order given.
    * A dedup key or message id seen before, in the table or earlier in the same call, is a no-op. Where both messages
-   * have a hash and these differ it is a conflict: the message is kept as Dead, once for each hash, outside its line.
+   * have a hash and these differ it is a conflict: the message is kept as Dead, once for each hash, outside its ordering group.
    * A null transaction is none.
    * @throws MultiOutboxError TRANSACTION_NOT_OPEN, WRONG_DATABASE, SCHEMA_MISSING or a DATABASE_ code
    */

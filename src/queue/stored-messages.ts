@@ -52,7 +52,7 @@ export function storedMessages(tenantId: string, access: QueueAccess): StoredMes
       },
       async discard(filter = {}) {
         const discarded = await repeat((queue) => queue.discardDead(filter, bulkLimit));
-        // What was held back behind them can go on.
+        // What was blocked behind them can go on.
         if (discarded > 0) await access.wake();
         return discarded;
       },

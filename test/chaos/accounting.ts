@@ -103,7 +103,7 @@ async function expectAtRest(fleet: Fleet, casualties: Casualties): Promise<void>
   for (const tenantId of fleet.tenantIds) {
     const { lease, statistics } = await fleet.queue(tenantId);
     const count = [...fleet.sent.values()].filter((each) => each.tenantId === tenantId).length;
-    expect(statistics).toMatchObject({ ready: 0, claimed: 0, dead: 0, heldBack: 0, done: count });
+    expect(statistics).toMatchObject({ ready: 0, claimed: 0, dead: 0, blocked: 0, done: count });
     if (lease === undefined) continue;
     expect(lease.held).toBe(false);
     casualties.seeFence(tenantId, lease.fence);

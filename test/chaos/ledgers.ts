@@ -93,7 +93,7 @@ class Ledgers {
         const entries = rows.filter((row) => row.Queue === queue).map(({ Entry }) => Entry);
         expect(entries.sort()).toEqual(expected);
         const statistics = await fleet.multiOutbox[queue](tenantId).statistics();
-        expect(statistics).toMatchObject({ done: expected.length, dead: 0, heldBack: 0 });
+        expect(statistics).toMatchObject({ done: expected.length, dead: 0, blocked: 0 });
       }
     }
   }

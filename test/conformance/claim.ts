@@ -188,7 +188,7 @@ export function claimSuite(scene: Scene): void {
       expect(await queue.statistics()).toEqual({
         ready: 0,
         due: 0,
-        heldBack: 0,
+        blocked: 0,
         parked: 0,
         claimed: 0,
         done: 0,
@@ -215,7 +215,7 @@ export function claimSuite(scene: Scene): void {
       expect(busy).toEqual({
         ready: 5,
         due: 2,
-        heldBack: 2,
+        blocked: 2,
         parked: 1,
         claimed: 1,
         done: 1,

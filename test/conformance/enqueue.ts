@@ -37,7 +37,7 @@ export function enqueueSuite(scene: Scene): void {
         firstError: null,
         replayCount: 0,
         settledUtc: null,
-        heldBack: false,
+        blocked: false,
       });
       expect(record.enqueuedUtc).toBeInstanceOf(Date);
       expect(record.dueUtc).toEqual(record.enqueuedUtc);

@@ -37,7 +37,7 @@ export function joinSuite(scene: Scene): void {
         'rollback',
       );
       await expect(queue.get(letter.messageId)).resolves.toBeNull();
-      await expect(queue.statistics()).resolves.toMatchObject({ ready: 0, heldBack: 0 });
+      await expect(queue.statistics()).resolves.toMatchObject({ ready: 0, blocked: 0 });
       await expect(begin(queue)).resolves.toMatchObject({ status: 'idle', more: false, nextDueInMs: null });
       // Its dedup key, its id and its place in the line went with it.
       await expect(queue.enqueue([letter])).resolves.toMatchObject([{ status: 'enqueued' }]);

@@ -22,7 +22,7 @@ import type { Scene } from './scene.ts';
 
 export function orderingDeadSuite(scene: Scene): void {
   describe.each(queueNames)('dead in line: %s', (name) => {
-    test('Q10: block: a Dead message holds back its key and no other', async () => {
+    test('Q10: block: a Dead message blocks its key and no other', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue([...line('K', 'K1', 'K2'), ...line('L', 'L1')]);
       const run = await take(queue);
@@ -32,10 +32,10 @@ export function orderingDeadSuite(scene: Scene): void {
       expect(settled).toMatchObject({ more: false, nextDueInMs: null });
       const [late] = line('K', 'K3');
       await queue.enqueue([late!]);
-      expect(await stored(queue, late!)).toMatchObject({ heldBack: true });
+      expect(await stored(queue, late!)).toMatchObject({ blocked: true });
       await settle(queue, run.lease, settled.messages.map(done));
       expect(await begin(queue)).toMatchObject({ status: 'idle', more: false, nextDueInMs: null });
-      expect(await queue.statistics()).toMatchObject({ ready: 2, due: 0, heldBack: 2, dead: 1 });
+      expect(await queue.statistics()).toMatchObject({ ready: 2, due: 0, blocked: 2, dead: 1 });
     });
 
     test('Q10, Q13: block: a replayed message goes first, the line follows', async () => {
@@ -44,7 +44,7 @@ export function orderingDeadSuite(scene: Scene): void {
       await enqueueDead(queue, first!);
       await queue.enqueue(others);
       await expect(queue.replayDead({}, 10)).resolves.toBe(1);
-      expect(await stored(queue, first!)).toMatchObject({ heldBack: false });
+      expect(await stored(queue, first!)).toMatchObject({ blocked: false });
       expect(payloads((await take(queue)).messages)).toEqual(['K1', 'K2', 'K3']);
     });
 
@@ -54,7 +54,7 @@ export function orderingDeadSuite(scene: Scene): void {
       await enqueueDead(queue, first!);
       await queue.enqueue(others);
       await expect(queue.discardDead({}, 10)).resolves.toBe(1);
-      expect(await stored(queue, others[0]!)).toMatchObject({ heldBack: false });
+      expect(await stored(queue, others[0]!)).toMatchObject({ blocked: false });
       expect(payloads((await take(queue)).messages)).toEqual(['K2', 'K3']);
     });
 
@@ -122,16 +122,16 @@ export function orderingDeadSuite(scene: Scene): void {
       expect(payloads(settled.messages)).toEqual(['K2']);
     });
 
-    test('Q10: continue: latecomers are not held back by the dead', async () => {
+    test('Q10: continue: latecomers are not blocked by the dead', async () => {
       const { queue } = await scene.queue(name);
       const [first, late] = line('K', 'K1', 'K2');
       await enqueueDead(queue, first!, 'continue');
       await queue.enqueue([late!]);
-      expect(await stored(queue, late!)).toMatchObject({ heldBack: false });
+      expect(await stored(queue, late!)).toMatchObject({ blocked: false });
       expect(payloads((await take(queue)).messages)).toEqual(['K2']);
     });
 
-    test('Q10: a message waiting for its retry holds back its key under continue too', async () => {
+    test('Q10: a message waiting for its retry blocks its key under continue too', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue(line('K', 'K1', 'K2'));
       const run = await take(queue, { limit: 1 });
@@ -147,7 +147,7 @@ export function orderingDeadSuite(scene: Scene): void {
       await enqueueDead(queue, k1!, 'continue');
       await queue.enqueue([k2!, k3!]);
       await queue.replayDead({}, 10);
-      expect(await stored(queue, k2!)).toMatchObject({ heldBack: true });
+      expect(await stored(queue, k2!)).toMatchObject({ blocked: true });
       expect(payloads((await take(queue)).messages)).toEqual(['K1', 'K2', 'K3']);
     });
 

@@ -68,7 +68,7 @@ export function orderingSuite(scene: Scene): void {
       expect(seen).toHaveLength(4);
     });
 
-    test('Q10: a message that waits for its retry holds back its key and no other', async () => {
+    test('Q10: a message that waits for its retry blocks its key and no other', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue([...line('K', 'K1', 'K2'), ...line('L', 'L1'), message('A')]);
       const run = await take(queue);
@@ -85,7 +85,7 @@ export function orderingSuite(scene: Scene): void {
       await queue.enqueue(line('K', 'K3'));
       await settle(queue, run.lease, settled.messages.map(done));
       expect(await begin(queue)).toMatchObject({ status: 'idle', more: false });
-      expect(await queue.statistics()).toMatchObject({ ready: 3, due: 0, heldBack: 2 });
+      expect(await queue.statistics()).toMatchObject({ ready: 3, due: 0, blocked: 2 });
     });
 
     test('Q10: after its retry the line goes on in sequence', async () => {
@@ -114,11 +114,11 @@ export function orderingSuite(scene: Scene): void {
       ];
       await queue.enqueue([head, behind]);
       const idle = await begin(queue);
-      // A server that was slow to answer claims both at once, and then nobody is held back.
+      // A server that was slow to answer claims both at once, and then nobody is blocked.
       if (idle.status === 'idle') {
         expect(idle.nextDueInMs).toBeLessThanOrEqual(120);
-        expect(await stored(queue, behind)).toMatchObject({ heldBack: true });
-        expect(await stored(queue, head)).toMatchObject({ heldBack: false });
+        expect(await stored(queue, behind)).toMatchObject({ blocked: true });
+        expect(await stored(queue, head)).toMatchObject({ blocked: false });
       }
       const run =
         idle.status === 'claimed'
@@ -153,7 +153,7 @@ export function orderingSuite(scene: Scene): void {
       const run = await take(queue);
       const [late] = line('K', 'K2');
       await queue.enqueue([late!]);
-      expect(await stored(queue, late!)).toMatchObject({ heldBack: true });
+      expect(await stored(queue, late!)).toMatchObject({ blocked: true });
       expect(await settle(queue, run.lease, [], next({ solo: false }))).toMatchObject({
         messages: [],
         more: false,
@@ -168,7 +168,7 @@ export function orderingSuite(scene: Scene): void {
       expect(payloads(released.messages)).toEqual(['K1', 'K2']);
       const [k1, k2] = released.messages;
       await settle(queue, run.lease, [done(k1!), retry(k2!, anHour)], keep);
-      expect(await stored(queue, late!)).toMatchObject({ heldBack: false });
+      expect(await stored(queue, late!)).toMatchObject({ blocked: false });
       await queue.enqueue(line('K', 'K3'));
       expect((await settle(queue, run.lease, [], next())).messages).toEqual([]);
     });
@@ -197,7 +197,7 @@ export function orderingSuite(scene: Scene): void {
         message('keyless'),
       ]);
       expect(payloads((await take(queue)).messages)).toEqual([...others, 'keyless']);
-      expect(await queue.statistics()).toMatchObject({ heldBack: keys.length });
+      expect(await queue.statistics()).toMatchObject({ blocked: keys.length });
     });
 
     test('Q6, Q10: after a crash a line starts again where it was, in sequence', async () => {
@@ -223,7 +223,7 @@ export function orderingSuite(scene: Scene): void {
       expect(payloads(run.messages).sort()).toEqual(['A', 'B', 'F1', 'F2']);
       expect(run.more).toBe(false);
       expect(run.nextDueInMs).toBeGreaterThan(0);
-      expect(await queue.statistics()).toMatchObject({ ready: 2_001, heldBack: 2_000, due: 0 });
+      expect(await queue.statistics()).toMatchObject({ ready: 2_001, blocked: 2_000, due: 0 });
     });
   });
 }

@@ -171,9 +171,9 @@ export class QueueModel {
     });
     if (this.#unusual()) return;
     const free = this.#free();
-    expect({ due: statistics.due, heldBack: statistics.heldBack }).toEqual({
+    expect({ due: statistics.due, blocked: statistics.blocked }).toEqual({
       due: free.filter(({ later }) => !later).length,
-      heldBack: ready - free.length,
+      blocked: ready - free.length,
     });
   }
 }

@@ -180,7 +180,7 @@ class Life {
     for (const each of chosen) this.model[how](each);
   }
 
-  /** Nothing is lost: all that is not held back by something due later ends as done. */
+  /** Nothing is lost: all that is not blocked by something due later ends as done. */
   async end(): Promise<void> {
     await this.#bury('replay', this.model.in('dead'));
     let rounds = 0;

@@ -92,7 +92,7 @@ export function receiveSuite(scene: Scene): void {
           source: 'a',
           dedupKey: '1',
           attempts: 0,
-          heldBack: false,
+          blocked: false,
           lastError: expect.stringContaining(letter.messageId),
         },
       ]);

@@ -40,7 +40,7 @@ export function recoverySuite(scene: Scene): void {
         status: MessageStatus.Ready,
         attempts: 1,
         recovered: true,
-        heldBack: false,
+        blocked: false,
       });
     });
 
@@ -68,7 +68,7 @@ export function recoverySuite(scene: Scene): void {
       const { queue } = await scene.queue(name);
       await queue.enqueue(line('K', 'K1', 'older'));
       await queue.enqueue([message('recovered')]);
-      // `older` is held back while K1 is in flight; `recovered` is claimed meanwhile and crashes.
+      // `older` is blocked while K1 is in flight; `recovered` is claimed meanwhile and crashes.
       const first = await take(queue, { limit: 1 });
       const second = await settle(queue, first.lease, [], next({ solo: false }));
       expect(payloads([...first.messages, ...second.messages])).toEqual(['K1', 'recovered']);

@@ -171,7 +171,7 @@ test('Q10: whatever handlers do and processes suffer, keys keep their order and 
         const { key } = given.script[index]!;
         if (key !== null && deadKeys.has(key)) {
           // Held back for good behind a Dead message, or gone before it died.
-          expect(record).toMatchObject({ status: MessageStatus.Ready, heldBack: true });
+          expect(record).toMatchObject({ status: MessageStatus.Ready, blocked: true });
           expect(witness.succeeded.has(index)).toBe(false);
         } else if (witness.succeeded.has(index)) {
           expect(record.status).toBe(MessageStatus.Done);

@@ -12,10 +12,13 @@ import { oldestUsable } from './migrations/steps.ts';
 import type { Pooled, Pools } from './pools.ts';
 import { type ConnectionTarget, serverKey } from './target.ts';
 
-/** How a parameter travels. `text` is nvarchar of the length given, or of any length. */
-export type ParameterType =
-  | { readonly kind: 'text'; readonly length: number }
-  | { readonly kind: 'long-text' | 'int' | 'bigint' | 'real' | 'bit' | 'uuid' };
+/**
+ * How a parameter travels. `text` is nvarchar(4000), whatever its column takes: a shorter type would have the server cut
+ * what is too long, while the procedures refuse it.
+ */
+export interface ParameterType {
+  readonly kind: 'text' | 'long-text' | 'int' | 'bigint' | 'real' | 'bit' | 'uuid';
+}
 
 export const longText: ParameterType = { kind: 'long-text' };
 export const int: ParameterType = { kind: 'int' };
@@ -23,7 +26,7 @@ export const bigint: ParameterType = { kind: 'bigint' };
 export const real: ParameterType = { kind: 'real' };
 export const bit: ParameterType = { kind: 'bit' };
 export const uuid: ParameterType = { kind: 'uuid' };
-export const text = (length: number): ParameterType => ({ kind: 'text', length });
+export const text: ParameterType = { kind: 'text' };
 
 export type Parameters = Readonly<Record<string, readonly [ParameterType, string | number | boolean | null]>>;
 
@@ -164,16 +167,19 @@ function isConnectionError(error: unknown): boolean {
   return name === 'ConnectionError' || name === 'TimeoutError';
 }
 
+/** Characters of the widest nvarchar that is not nvarchar(max). */
+const widestText = 4_000;
+
 export function bind(driver: Driver, request: mssql.Request, parameters: Parameters): void {
   for (const [name, [type, value]] of Object.entries(parameters)) {
-    request.input(name, driverType(driver, type), value);
+    request.input(name, driverType(driver, type, value), value);
   }
 }
 
-function driverType(driver: Driver, type: ParameterType): mssql.ISqlType {
+function driverType(driver: Driver, type: ParameterType, value: unknown): mssql.ISqlType {
   switch (type.kind) {
     case 'text':
-      return driver.NVarChar(type.length);
+      return driver.NVarChar(String(value ?? '').length > widestText ? driver.MAX : widestText);
     case 'long-text':
       return driver.NVarChar(driver.MAX);
     case 'int':

@@ -38,8 +38,18 @@ interface DriverError {
 }
 
 const transientNumbers: ReadonlySet<number> = new Set([
-  64, 233, 4060, 4221, 10053, 10054, 10060, 10928, 10929, 40020, 40143, 40166, 40197, 40501, 40540, 40613,
-  42108, 42109, 49918, 49919, 49920,
+  // The connection, and servers and databases that are starting, moving or full of sessions.
+  64, 233, 4060, 4221, 10053, 10054, 10060, 10928, 10929, 10936, 40020, 40143, 40166, 40197, 40501, 40540,
+  40613, 42108, 42109, 49918, 49919, 49920,
+  // Out of memory, of lock memory, or of memory for a query for now.
+  701, 1204, 8645, 8651,
+  // Azure SQL ended the session: it was long in a transaction, or used too many locks, or too much tempdb, log or memory.
+  40549,
+  40550, 40551, 40552, 40553,
+  // A replica of an availability group that is not readable, or not online, at the moment.
+  976, 983,
+  // The transaction was ended by the server while the session had it.
+  3971,
 ]);
 
 /** Errors of the connection itself: while it is opened nothing was sent; later the answer is lost. */
@@ -181,7 +191,8 @@ function ofNumber(number: number, text: string, phase: 'connecting' | 'calling')
       `the login lacks a right (${oneLine(text)}); put its user into the role it needs`,
     );
   }
-  if (locked.has(number)) return of('DATABASE_LOCKED', 'another connection was in the way; try again', true);
+  if (locked.has(number) || (unmapped && /due to lock timeout/i.test(text)))
+    return of('DATABASE_LOCKED', 'another connection was in the way; try again', true);
   if (full.has(number)) return of('DATABASE_FULL', 'the database or its log is full; make room');
   if (readOnly.has(number))
     return of('DATABASE_READONLY', 'the database cannot be written; it is read-only or a secondary');

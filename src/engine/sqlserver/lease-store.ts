@@ -37,10 +37,10 @@ export class SqlServerLeaseStore implements LeaseStore {
     const [rows] = await this.#database.call(
       'Lease_Acquire',
       {
-        Name: [text(200), name],
-        Owner: [text(200), owner],
+        Name: [text, name],
+        Owner: [text, owner],
         DurationMs: [bigint, wholeMs(durationMs)],
-        Context: [text(4000), context?.toWellFormed() ?? null],
+        Context: [text, context?.toWellFormed() ?? null],
       },
       // The owner acquiring again gets a newer fence, which is as good.
       { onLost: 'repeat' },
@@ -88,8 +88,8 @@ export class SqlServerLeaseStore implements LeaseStore {
 
 function reference({ name, owner, fence }: LeaseRef) {
   return {
-    Name: [text(200), name],
-    Owner: [text(200), owner],
+    Name: [text, name],
+    Owner: [text, owner],
     Fence: [bigint, fence],
   } as const;
 }

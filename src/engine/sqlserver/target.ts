@@ -91,7 +91,8 @@ export function registryTarget(url: string, env: NodeJS.ProcessEnv): ConnectionT
   }
   const encrypt = parsed.searchParams.get('encrypt');
   const schema = parsed.searchParams.get('schema') ?? defaultSchema;
-  if (!isPlainIdentifier(schema)) refuse('has a schema that is no plain identifier');
+  if (!isPlainIdentifier(schema))
+    refuse('has a schema that is not a plain identifier of at most 117 characters');
   return {
     ...server,
     database,
@@ -142,7 +143,8 @@ function fromConnectionString(
   const named = database ?? parts.database;
   if (named === undefined) return refuse('names no database');
   const schema = parts.schema ?? defaultSchema;
-  if (!isPlainIdentifier(schema)) refuse('has a schema that is no plain identifier');
+  if (!isPlainIdentifier(schema))
+    refuse('has a schema that is not a plain identifier of at most 117 characters');
   if (parts.unreadable !== undefined) refuse(`has a value of '${parts.unreadable}' that cannot be read`);
   return {
     ...server,
@@ -195,7 +197,8 @@ export function tenantTarget(address: TenantAddress, env: NodeJS.ProcessEnv): Co
     throw new MultiOutboxError('INVALID_TENANT', `tenant '${address.id}': ${what}`, { tenantId: address.id });
   };
   const { server, database, auth, schema } = address;
-  if (!isPlainIdentifier(schema)) refuse(`its schema must be a plain identifier, such as '${defaultSchema}'`);
+  if (!isPlainIdentifier(schema))
+    refuse(`its schema must be a plain identifier of at most 117 characters, such as '${defaultSchema}'`);
   if (database.trim() === '' || database.length > 128)
     refuse('its database must be a name of 1 to 128 characters');
   const named = server === '' ? null : parseServer(server);

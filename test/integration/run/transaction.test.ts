@@ -51,7 +51,7 @@ describe('context.transaction', () => {
       more: false,
     });
     expect(entries()).toEqual(sent.map(({ messageId }) => messageId).sort());
-    expect(await queue.statistics()).toMatchObject({ done: 60, ready: 0, claimed: 0, heldBack: 0 });
+    expect(await queue.statistics()).toMatchObject({ done: 60, ready: 0, claimed: 0, blocked: 0 });
   });
 
   test('T1: it resolves with what the work returned; what throws is rolled back and tried again', async () => {

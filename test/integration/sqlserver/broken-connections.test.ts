@@ -211,7 +211,7 @@ describeOnServer(`broken connections of SQL Server (${serverVariable})`, () => {
     ['half-open', 'answer'],
   ] as const;
   // A renewal is a settle that only keeps the lease.
-  const runCalls = ['Outbox_Begin', 'keep', 'Outbox_Settle'];
+  const runCalls = ['Outbox_Begin', 'renew-lease', 'Outbox_SettleAndClaim'];
   const planCalls = ['Plan_Begin', 'Plan_Commit', 'Tenant_Report'];
 
   test.each(breakages)(

@@ -67,7 +67,7 @@ describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
     outcomes: object[],
     more: Record<string, string | number | boolean> = {},
   ) =>
-    call('Outbox_Settle', {
+    call('Outbox_SettleAndClaim', {
       Owner: 'host-1',
       Fence: fence,
       LeaseMs: 600_000,
@@ -97,7 +97,7 @@ describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
     expect(begun.payloads).toEqual(['A', 'B']);
     const begunAgain = await begin(first, { Again: true });
     expect(begunAgain.payloads).toEqual(['A', 'B']);
-    expect(begunAgain.header).toMatchObject({ Lease: 'held', Fence: begun.header.Fence, Recovered: 0 });
+    expect(begunAgain.header).toMatchObject({ Lease: 'acquired', Fence: begun.header.Fence, Recovered: 0 });
     expect(await queue.get(ids[0]!.messageId)).toMatchObject({ attempts: 1, recovered: false });
 
     // A is done and B is given back; B, claimed anew, and C come with the answer that is lost.

@@ -63,20 +63,20 @@ test('Q3: ids are the same whatever their case', async () => {
   expect(await queue.get(id.toLowerCase())).toMatchObject({ payload: 'p' });
 });
 
-test('Q10: rows inserted plainly are held back behind their key', async () => {
+test('Q10: rows inserted plainly are blocked behind their key', async () => {
   const queue = await place.outbox();
   await sql(`INSERT INTO Outbox (Topic, Payload, OrderingKey) VALUES
     ('orders', 'a1', 'a'), ('orders', 'b1', 'b'), ('orders', 'a2', 'a')`);
   await queue.enqueue([message('a3', { orderingKey: 'a' })]);
-  expect(await queue.statistics()).toMatchObject({ ready: 4, due: 2, heldBack: 2 });
+  expect(await queue.statistics()).toMatchObject({ ready: 4, due: 2, blocked: 2 });
   expect(await payloads(queue)).toEqual(['a1', 'b1', 'a2', 'a3']);
 });
 
-test('Q10: a row that is wrongly not held back is not claimed before its turn', async () => {
+test('Q10: a row that is wrongly not blocked is not claimed before its turn', async () => {
   const queue = await place.outbox();
   await queue.enqueue(['1', '2', '3'].map((payload) => message(payload, { orderingKey: 'k' })));
   const run = await begin(queue, 1);
-  await sql('UPDATE Outbox SET HeldBack = 0');
+  await sql('UPDATE Outbox SET Blocked = 0');
   const later = {
     sequence: run.messages[0]!.sequence,
     kind: 'retry',
@@ -86,24 +86,24 @@ test('Q10: a row that is wrongly not held back is not claimed before its turn', 
   const settled = await settle(queue, run, [later], claim);
   expect(settled.messages).toEqual([]);
   expect(settled.nextDueInMs).toBeGreaterThan(3_000_000);
-  expect(await queue.statistics()).toMatchObject({ ready: 3, due: 0, heldBack: 2 });
+  expect(await queue.statistics()).toMatchObject({ ready: 3, due: 0, blocked: 2 });
 });
 
-test('Q10: a row that is wrongly not held back is not claimed while its key runs', async () => {
+test('Q10: a row that is wrongly not blocked is not claimed while its key runs', async () => {
   const queue = await place.outbox();
   await queue.enqueue(['1', '2'].map((payload) => message(payload, { orderingKey: 'k' })));
   const run = await begin(queue, 1);
-  await sql('UPDATE Outbox SET HeldBack = 0');
+  await sql('UPDATE Outbox SET Blocked = 0');
   const overlapping = await settle(queue, run, [], claim);
   expect(overlapping.messages).toEqual([]);
   await settle(queue, run, [{ sequence: run.messages[0]!.sequence, kind: 'done' }]);
   expect(await payloads(queue)).toEqual(['2']);
 });
 
-test('Q10: a head that is wrongly held back is let forward by what stands behind it', async () => {
+test('Q10: a head that is wrongly blocked is let forward by what stands behind it', async () => {
   const queue = await place.outbox();
   await queue.enqueue(['1', '2'].map((payload) => message(payload, { orderingKey: 'k' })));
-  await sql('UPDATE Outbox SET HeldBack = 1 - HeldBack');
+  await sql('UPDATE Outbox SET Blocked = 1 - Blocked');
   const first = await queue.begin({
     owner: 'run',
     durationMs: 60_000,
@@ -118,9 +118,9 @@ test('Q10: when the head of a line is deleted by hand, the next goes forward', a
   await queue.enqueue(['1', '2', '3'].map((payload) => message(payload, { orderingKey: 'k' })));
   const run = await begin(queue, 1);
   await settle(queue, run, [{ sequence: run.messages[0]!.sequence, kind: 'dead', error: 'no' }]);
-  expect(await queue.statistics()).toMatchObject({ due: 0, heldBack: 2 });
+  expect(await queue.statistics()).toMatchObject({ due: 0, blocked: 2 });
   await sql('DELETE FROM Outbox WHERE Status = 3');
-  expect(await queue.statistics()).toMatchObject({ due: 1, heldBack: 1 });
+  expect(await queue.statistics()).toMatchObject({ due: 1, blocked: 1 });
   expect(await payloads(queue)).toEqual(['2', '3']);
 });
 
@@ -133,9 +133,9 @@ test('Q10, Q13: a message replayed while a later one of its key runs is not due 
   const run = await begin(queue);
   expect(run.messages).toMatchObject([{ payload: '2' }]);
   expect(await queue.replayDead({}, 10)).toBe(1);
-  expect(await queue.statistics()).toMatchObject({ ready: 1, due: 0, heldBack: 1, claimed: 1 });
+  expect(await queue.statistics()).toMatchObject({ ready: 1, due: 0, blocked: 1, claimed: 1 });
   // Nor when somebody lets it forward by hand.
-  await sql('UPDATE Outbox SET HeldBack = 0');
+  await sql('UPDATE Outbox SET Blocked = 0');
   expect((await settle(queue, run, [], claim)).messages).toEqual([]);
   await settle(queue, run, [{ sequence: run.messages[0]!.sequence, kind: 'done' }]);
   expect(await payloads(queue)).toEqual(['1']);

@@ -22,8 +22,8 @@ CREATE TABLE Outbox (
   Attempts INTEGER NOT NULL DEFAULT 0,
   Parks INTEGER NOT NULL DEFAULT 0,
   Recovered INTEGER NOT NULL DEFAULT 0,
-  HeldBack INTEGER NOT NULL DEFAULT 0,
-  InLine INTEGER NOT NULL DEFAULT 1,
+  Blocked INTEGER NOT NULL DEFAULT 0,
+  InGroup INTEGER NOT NULL DEFAULT 1,
   ClaimFence INTEGER,
   ReplayCount INTEGER NOT NULL DEFAULT 0,
   SettledUtc INTEGER,
@@ -39,9 +39,9 @@ CREATE UNIQUE INDEX Outbox_MessageId ON Outbox (MessageId);
 
 CREATE UNIQUE INDEX Outbox_DedupKey ON Outbox (DedupKey, Source) WHERE DedupKey IS NOT NULL;
 
-CREATE INDEX Outbox_Due ON Outbox (DueUtc, Sequence) WHERE Status = 0 AND HeldBack = 0;
+CREATE INDEX Outbox_Due ON Outbox (DueUtc, Sequence) WHERE Status = 0 AND Blocked = 0;
 
-CREATE INDEX Outbox_Line ON Outbox (OrderingKey, Sequence) WHERE InLine = 1 AND OrderingKey IS NOT NULL;
+CREATE INDEX Outbox_Group ON Outbox (OrderingKey, Sequence) WHERE InGroup = 1 AND OrderingKey IS NOT NULL;
 
 CREATE INDEX Outbox_Claimed ON Outbox (OrderingKey, Sequence) WHERE Status = 1;
 
@@ -50,20 +50,20 @@ CREATE INDEX Outbox_Settled ON Outbox (SettledUtc, Sequence) WHERE Status = 2;
 CREATE INDEX Outbox_Dead ON Outbox (SettledUtc, Sequence) WHERE Status = 3;
 
 CREATE TRIGGER Outbox_Inserted AFTER INSERT ON Outbox
-WHEN NEW.OrderingKey IS NOT NULL AND NEW.HeldBack = 0 AND EXISTS (
-  SELECT 1 FROM Outbox INDEXED BY Outbox_Line
-  WHERE OrderingKey = NEW.OrderingKey AND InLine = 1 AND Sequence < NEW.Sequence)
+WHEN NEW.OrderingKey IS NOT NULL AND NEW.Blocked = 0 AND EXISTS (
+  SELECT 1 FROM Outbox INDEXED BY Outbox_Group
+  WHERE OrderingKey = NEW.OrderingKey AND InGroup = 1 AND Sequence < NEW.Sequence)
 BEGIN
-  UPDATE Outbox SET HeldBack = 1 WHERE Sequence = NEW.Sequence;
+  UPDATE Outbox SET Blocked = 1 WHERE Sequence = NEW.Sequence;
 END;
 
 CREATE TRIGGER Outbox_Deleted AFTER DELETE ON Outbox
-WHEN OLD.OrderingKey IS NOT NULL AND OLD.InLine = 1
+WHEN OLD.OrderingKey IS NOT NULL AND OLD.InGroup = 1
 BEGIN
-  UPDATE Outbox SET HeldBack = 0
-  WHERE Status = 0 AND HeldBack = 1 AND Sequence = (
-    SELECT Sequence FROM Outbox INDEXED BY Outbox_Line
-    WHERE OrderingKey = OLD.OrderingKey AND InLine = 1 ORDER BY Sequence LIMIT 1);
+  UPDATE Outbox SET Blocked = 0
+  WHERE Status = 0 AND Blocked = 1 AND Sequence = (
+    SELECT Sequence FROM Outbox INDEXED BY Outbox_Group
+    WHERE OrderingKey = OLD.OrderingKey AND InGroup = 1 ORDER BY Sequence LIMIT 1);
 END;
 
 CREATE TABLE Inbox (
@@ -83,8 +83,8 @@ CREATE TABLE Inbox (
   Attempts INTEGER NOT NULL DEFAULT 0,
   Parks INTEGER NOT NULL DEFAULT 0,
   Recovered INTEGER NOT NULL DEFAULT 0,
-  HeldBack INTEGER NOT NULL DEFAULT 0,
-  InLine INTEGER NOT NULL DEFAULT 1,
+  Blocked INTEGER NOT NULL DEFAULT 0,
+  InGroup INTEGER NOT NULL DEFAULT 1,
   ClaimFence INTEGER,
   ReplayCount INTEGER NOT NULL DEFAULT 0,
   SettledUtc INTEGER,
@@ -98,9 +98,9 @@ CREATE UNIQUE INDEX Inbox_MessageId ON Inbox (MessageId);
 
 CREATE UNIQUE INDEX Inbox_DedupKey ON Inbox (DedupKey, Source) WHERE DedupKey IS NOT NULL;
 
-CREATE INDEX Inbox_Due ON Inbox (DueUtc, Sequence) WHERE Status = 0 AND HeldBack = 0;
+CREATE INDEX Inbox_Due ON Inbox (DueUtc, Sequence) WHERE Status = 0 AND Blocked = 0;
 
-CREATE INDEX Inbox_Line ON Inbox (OrderingKey, Sequence) WHERE InLine = 1 AND OrderingKey IS NOT NULL;
+CREATE INDEX Inbox_Group ON Inbox (OrderingKey, Sequence) WHERE InGroup = 1 AND OrderingKey IS NOT NULL;
 
 CREATE INDEX Inbox_Claimed ON Inbox (OrderingKey, Sequence) WHERE Status = 1;
 
@@ -109,20 +109,20 @@ CREATE INDEX Inbox_Settled ON Inbox (SettledUtc, Sequence) WHERE Status = 2;
 CREATE INDEX Inbox_Dead ON Inbox (SettledUtc, Sequence) WHERE Status = 3;
 
 CREATE TRIGGER Inbox_Inserted AFTER INSERT ON Inbox
-WHEN NEW.OrderingKey IS NOT NULL AND NEW.HeldBack = 0 AND EXISTS (
-  SELECT 1 FROM Inbox INDEXED BY Inbox_Line
-  WHERE OrderingKey = NEW.OrderingKey AND InLine = 1 AND Sequence < NEW.Sequence)
+WHEN NEW.OrderingKey IS NOT NULL AND NEW.Blocked = 0 AND EXISTS (
+  SELECT 1 FROM Inbox INDEXED BY Inbox_Group
+  WHERE OrderingKey = NEW.OrderingKey AND InGroup = 1 AND Sequence < NEW.Sequence)
 BEGIN
-  UPDATE Inbox SET HeldBack = 1 WHERE Sequence = NEW.Sequence;
+  UPDATE Inbox SET Blocked = 1 WHERE Sequence = NEW.Sequence;
 END;
 
 CREATE TRIGGER Inbox_Deleted AFTER DELETE ON Inbox
-WHEN OLD.OrderingKey IS NOT NULL AND OLD.InLine = 1
+WHEN OLD.OrderingKey IS NOT NULL AND OLD.InGroup = 1
 BEGIN
-  UPDATE Inbox SET HeldBack = 0
-  WHERE Status = 0 AND HeldBack = 1 AND Sequence = (
-    SELECT Sequence FROM Inbox INDEXED BY Inbox_Line
-    WHERE OrderingKey = OLD.OrderingKey AND InLine = 1 ORDER BY Sequence LIMIT 1);
+  UPDATE Inbox SET Blocked = 0
+  WHERE Status = 0 AND Blocked = 1 AND Sequence = (
+    SELECT Sequence FROM Inbox INDEXED BY Inbox_Group
+    WHERE OrderingKey = OLD.OrderingKey AND InGroup = 1 ORDER BY Sequence LIMIT 1);
 END;
 
 CREATE TABLE Leases (

@@ -124,8 +124,14 @@ describe('what is found (in a catalog made up here, no server)', () => {
 
 test('a dispatcher must be allowed what the program calls, and nothing internal (text of the scripts, no server)', () => {
   const { dispatched } = manifest('tenant');
-  expect([...dispatched]).toEqual(expect.arrayContaining(['Outbox_Begin', 'Inbox_Settle', 'Lease_Renew']));
-  expect([...dispatched].filter((name) => /_(Turn|HoldBack|Bury|Ensure|Take)$/.test(name))).toEqual([]);
+  expect([...dispatched]).toEqual(
+    expect.arrayContaining(['Outbox_Begin', 'Inbox_SettleAndClaim', 'Lease_Renew']),
+  );
+  expect(
+    [...dispatched].filter((name) =>
+      /_(LeaseSettleClaim|BlockFollowers|ResolveDead|Ensure|Take)$/.test(name),
+    ),
+  ).toEqual([]);
 });
 
 test('a definition is told apart by what it does', () => {

@@ -4,15 +4,15 @@
  * An application in any language may insert into it plainly, giving Topic and Payload and whatever else it wants.
  * Defaults and triggers see to the rest. Times are milliseconds since 1970, UTC.
  *
- * - HeldBack: a Ready message that waits behind an earlier one of its ordering key. It is not in the index of due
- *   messages, so that a long line costs a claim nothing (Q10).
- * - InLine: a message with an ordering key that is Ready or Claimed, or Dead and holding its key. Keyless messages
- *   have it too; the index of lines leaves them out.
+ * - Blocked: a Ready message that waits behind an earlier one of its ordering key. It is not in the index of due
+ *   messages, so that a large ordering group costs a claim nothing (Q10).
+ * - InGroup: a message with an ordering key that is Ready or Claimed, or Dead and holding its key. Keyless messages
+ *   have it too; the index of ordering groups leaves them out.
  * - Source: whose dedup key it is, empty for the application's own. Hash: stands for the content (I2).
  * - Payload and Headers stand last: reading a message's state never walks through a long payload.
  *
- * The triggers keep lines right whatever is done by hand: a row inserted behind another of its key is held back, and
- * when a row is deleted the next of its line goes forward.
+ * The triggers keep ordering groups right whatever is done by hand: a row inserted behind another of its key is blocked,
+ * and when a row is deleted the next of its group is unblocked.
  */
 export function queueTable(table: string): string {
   const now = "(CAST(unixepoch('subsec') * 1000 AS INTEGER))";
@@ -34,8 +34,8 @@ CREATE TABLE ${table} (
   Attempts INTEGER NOT NULL DEFAULT 0,
   Parks INTEGER NOT NULL DEFAULT 0,
   Recovered INTEGER NOT NULL DEFAULT 0,
-  HeldBack INTEGER NOT NULL DEFAULT 0,
-  InLine INTEGER NOT NULL DEFAULT 1,
+  Blocked INTEGER NOT NULL DEFAULT 0,
+  InGroup INTEGER NOT NULL DEFAULT 1,
   ClaimFence INTEGER,
   ReplayCount INTEGER NOT NULL DEFAULT 0,
   SettledUtc INTEGER,
@@ -47,27 +47,27 @@ CREATE TABLE ${table} (
 
 CREATE UNIQUE INDEX ${table}_MessageId ON ${table} (MessageId);
 CREATE UNIQUE INDEX ${table}_DedupKey ON ${table} (DedupKey, Source) WHERE DedupKey IS NOT NULL;
-CREATE INDEX ${table}_Due ON ${table} (DueUtc, Sequence) WHERE Status = 0 AND HeldBack = 0;
-CREATE INDEX ${table}_Line ON ${table} (OrderingKey, Sequence) WHERE InLine = 1 AND OrderingKey IS NOT NULL;
+CREATE INDEX ${table}_Due ON ${table} (DueUtc, Sequence) WHERE Status = 0 AND Blocked = 0;
+CREATE INDEX ${table}_Group ON ${table} (OrderingKey, Sequence) WHERE InGroup = 1 AND OrderingKey IS NOT NULL;
 CREATE INDEX ${table}_Claimed ON ${table} (OrderingKey, Sequence) WHERE Status = 1;
 CREATE INDEX ${table}_Settled ON ${table} (SettledUtc, Sequence) WHERE Status = 2;
 CREATE INDEX ${table}_Dead ON ${table} (SettledUtc, Sequence) WHERE Status = 3;
 
 CREATE TRIGGER ${table}_Inserted AFTER INSERT ON ${table}
-WHEN NEW.OrderingKey IS NOT NULL AND NEW.HeldBack = 0 AND EXISTS (
-  SELECT 1 FROM ${table} INDEXED BY ${table}_Line
-  WHERE OrderingKey = NEW.OrderingKey AND InLine = 1 AND Sequence < NEW.Sequence)
+WHEN NEW.OrderingKey IS NOT NULL AND NEW.Blocked = 0 AND EXISTS (
+  SELECT 1 FROM ${table} INDEXED BY ${table}_Group
+  WHERE OrderingKey = NEW.OrderingKey AND InGroup = 1 AND Sequence < NEW.Sequence)
 BEGIN
-  UPDATE ${table} SET HeldBack = 1 WHERE Sequence = NEW.Sequence;
+  UPDATE ${table} SET Blocked = 1 WHERE Sequence = NEW.Sequence;
 END;
 
 CREATE TRIGGER ${table}_Deleted AFTER DELETE ON ${table}
-WHEN OLD.OrderingKey IS NOT NULL AND OLD.InLine = 1
+WHEN OLD.OrderingKey IS NOT NULL AND OLD.InGroup = 1
 BEGIN
-  UPDATE ${table} SET HeldBack = 0
-  WHERE Status = 0 AND HeldBack = 1 AND Sequence = (
-    SELECT Sequence FROM ${table} INDEXED BY ${table}_Line
-    WHERE OrderingKey = OLD.OrderingKey AND InLine = 1 ORDER BY Sequence LIMIT 1);
+  UPDATE ${table} SET Blocked = 0
+  WHERE Status = 0 AND Blocked = 1 AND Sequence = (
+    SELECT Sequence FROM ${table} INDEXED BY ${table}_Group
+    WHERE OrderingKey = OLD.OrderingKey AND InGroup = 1 ORDER BY Sequence LIMIT 1);
 END;
 `;
 }

@@ -6,7 +6,7 @@ import { giveLeaseBack, heldBy, heldByAnother, takeLease } from '../lease-store.
 import { type StoredText, text, textColumn } from '../text.ts';
 import { wholeMs } from '../time.ts';
 import { claim, nextDueInMs } from './claim.ts';
-import { letHeadsForward } from './ordering.ts';
+import { unblockHeads } from './ordering.ts';
 import { purge } from './purge.ts';
 import { perTable, type QueueTable, tableOf } from './records.ts';
 
@@ -14,13 +14,13 @@ const statements = perTable((table) => ({
   /** Everything that tells whether there is anything to do, read at once and without a lock. */
   look: `SELECT Now, Owner, ExpiresUtc,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Claimed WHERE Status = 1) AS Claimed,
-      (SELECT DueUtc FROM ${table} INDEXED BY ${table}_Due WHERE Status = 0 AND HeldBack = 0
+      (SELECT DueUtc FROM ${table} INDEXED BY ${table}_Due WHERE Status = 0 AND Blocked = 0
         ORDER BY DueUtc LIMIT 1) AS NextDueUtc,
       (SELECT SettledUtc FROM ${table} INDEXED BY ${table}_Settled WHERE Status = 2
         ORDER BY SettledUtc LIMIT 1) AS OldestDoneUtc
     FROM (SELECT ${nowSql} AS Now) LEFT JOIN Leases ON Name = ?`,
   recover: `UPDATE ${table} INDEXED BY ${table}_Claimed
-    SET Status = 0, Recovered = 1, ClaimFence = NULL, HeldBack = OrderingKey IS NOT NULL
+    SET Status = 0, Recovered = 1, ClaimFence = NULL, Blocked = OrderingKey IS NOT NULL
     WHERE Status = 1 RETURNING ${textColumn('OrderingKey')}`,
 }));
 
@@ -57,11 +57,11 @@ export function beginByReading(
   return { status: 'idle', messages: [], more: false, nextDueInMs: next, purged: 0, recovered: 0 };
 }
 
-/** Returns what older fences had claimed to Ready, to be run alone (Q6, Q7); tells how many. */
+/** Returns what older fences had claimed to Ready, to be run in claims of their own (Q6, Q7). Returns how many. */
 function recover(connection: Connection, table: QueueTable): number {
   const rows = connection.all<{ OrderingKey: StoredText | null }>(statements[table].recover);
   const keys = rows.flatMap((row) => (row.OrderingKey === null ? [] : [text(row.OrderingKey)]));
-  letHeadsForward(connection, table, new Set(keys));
+  unblockHeads(connection, table, new Set(keys));
   return rows.length;
 }
 

@@ -1,36 +1,36 @@
-/** Claiming (Q4): the oldest due messages, and with the head of a line those due right behind it (Q10). */
+/** Claiming (Q4): the oldest due messages, and with the head of an ordering group those due right behind it (Q10). */
 import { type ClaimedMessage, type ClaimLimits, MessageStatus } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
-import { headOf, holdBack, letHeadsForward } from './ordering.ts';
+import { block, headOf, unblockHeads } from './ordering.ts';
 import { type ClaimRow, claimColumns, claimedMessage, perTable, type QueueTable } from './records.ts';
 
 const statements = perTable((table) => ({
   due: `SELECT ${claimColumns} FROM ${table} INDEXED BY ${table}_Due
-    WHERE Status = 0 AND HeldBack = 0 AND DueUtc <= ? ORDER BY DueUtc, Sequence`,
-  next: `SELECT Status, ${claimColumns} FROM ${table} INDEXED BY ${table}_Line
-    WHERE OrderingKey = ? AND InLine = 1 AND Sequence > ? ORDER BY Sequence LIMIT 1`,
+    WHERE Status = 0 AND Blocked = 0 AND DueUtc <= ? ORDER BY DueUtc, Sequence`,
+  next: `SELECT Status, ${claimColumns} FROM ${table} INDEXED BY ${table}_Group
+    WHERE OrderingKey = ? AND InGroup = 1 AND Sequence > ? ORDER BY Sequence LIMIT 1`,
   /** Those read from the index of due messages, by one statement: the range says where they end. */
   takeDue: `UPDATE ${table} INDEXED BY ${table}_Due SET Status = 1, Attempts = Attempts + 1, ClaimFence = ?
-    WHERE Status = 0 AND HeldBack = 0 AND (DueUtc, Sequence) <= (?, ?)
+    WHERE Status = 0 AND Blocked = 0 AND (DueUtc, Sequence) <= (?, ?)
       AND Sequence IN (SELECT value FROM json_each(?))`,
-  takeFollower: `UPDATE ${table} SET Status = 1, Attempts = Attempts + 1, ClaimFence = ?, HeldBack = 0
+  takeFollower: `UPDATE ${table} SET Status = 1, Attempts = Attempts + 1, ClaimFence = ?, Blocked = 0
     WHERE Sequence = ?`,
   nextDue: `SELECT DueUtc FROM ${table} INDEXED BY ${table}_Due
-    WHERE Status = 0 AND HeldBack = 0 ORDER BY DueUtc LIMIT 1`,
+    WHERE Status = 0 AND Blocked = 0 ORDER BY DueUtc LIMIT 1`,
 }));
 
 export interface ClaimOrder extends ClaimLimits {
   readonly now: number;
   readonly fence: number;
-  /** Nothing else of this run is in flight, so that a recovered message may be handed out, alone (Q7). */
+  /** Nothing else of this run is in flight, so that a recovered message may be handed out, in a claim of its own (Q7). */
   readonly solo: boolean;
 }
 
-/** A message that may be claimed, and when its turn comes: not before that of its predecessor in the line. */
+/** A message that may be claimed, and when its turn comes: not before that of its predecessor in the ordering group. */
 interface Candidate {
   readonly message: ClaimedMessage;
   readonly turn: number;
-  /** It was read from its line, not from the index of due messages. */
+  /** It was read from its ordering group, not from the index of due messages. */
   readonly follows: boolean;
 }
 
@@ -67,7 +67,7 @@ export function claim(
     candidates.close();
   }
   markClaimed(connection, table, taken, order.fence);
-  candidates.holdStraysBack();
+  candidates.blockFollowers();
   return { messages: taken.map(({ message }) => message), more: more || candidates.recoveredBehind };
 }
 
@@ -88,15 +88,15 @@ function markClaimed(
     if (follows) connection.run(takeFollower, fence, message.sequence);
 }
 
-/** Milliseconds until the next Ready message that is not held back is due (Q11); null if there is none. */
+/** Milliseconds until the next Ready message that is not blocked is due (Q11); null if there is none. */
 export function nextDueInMs(connection: Connection, table: QueueTable, now: number): number | null {
   const row = connection.get<{ DueUtc: number }>(statements[table].nextDue);
   return row === undefined ? null : Math.max(0, row.DueUtc - now);
 }
 
-/** What a claim may take, oldest first: the due messages, merged with the lines of those already taken. */
+/** What a claim may take, oldest first: the due messages, merged with the ordering groups of those already taken. */
 class Candidates {
-  /** A line stopped at a recovered message: it can be claimed once the rest of its line is done. */
+  /** A group stopped at a recovered message: it can be claimed once those before it are done. */
   recoveredBehind = false;
   readonly #connection: Connection;
   readonly #table: QueueTable;
@@ -104,13 +104,13 @@ class Candidates {
   readonly #due: Iterator<ClaimRow>;
   /** Read from `#due` and not yet handed out. */
   #ahead: Candidate | null | undefined;
-  /** The next of each line that has been entered, the first turn last. */
+  /** The next of each ordering group that has been entered, the first turn last. */
   readonly #followers: Candidate[] = [];
   /** Sequences taken, of each key entered. */
   readonly #entered = new Map<string, Set<number>>();
-  /** Not held back, though not at the head of their line. */
-  readonly #strays: { sequence: number; key: string }[] = [];
-  readonly #misledKeys = new Set<string>();
+  /** Not blocked, though not at the head of their ordering group. */
+  readonly #toBlock: { sequence: number; key: string }[] = [];
+  readonly #touchedKeys = new Set<string>();
 
   constructor(connection: Connection, table: QueueTable, now: number) {
     this.#connection = connection;
@@ -131,7 +131,7 @@ class Candidates {
     return candidate;
   }
 
-  /** Lets the next of the candidate's line follow it. */
+  /** The next of the candidate's ordering group may follow it. */
   took({ message: { orderingKey: key, sequence }, turn }: Candidate): void {
     if (key === null) return;
     const sequences = this.#entered.get(key);
@@ -151,12 +151,14 @@ class Candidates {
     this.#due.return?.();
   }
 
-  /** Rows inserted by hand may not be held back where they should be; now they are. */
-  holdStraysBack(): void {
-    const strays = this.#strays.filter(({ sequence, key }) => this.#entered.get(key)?.has(sequence) !== true);
-    const sequences = strays.map(({ sequence }) => sequence);
-    holdBack(this.#connection, this.#table, sequences);
-    letHeadsForward(this.#connection, this.#table, this.#misledKeys);
+  /** Rows inserted by hand may not be blocked where they should be; now they are. */
+  blockFollowers(): void {
+    const followers = this.#toBlock.filter(
+      ({ sequence, key }) => this.#entered.get(key)?.has(sequence) !== true,
+    );
+    const sequences = followers.map(({ sequence }) => sequence);
+    block(this.#connection, this.#table, sequences);
+    unblockHeads(this.#connection, this.#table, this.#touchedKeys);
   }
 
   #nextDue(): Candidate | null {
@@ -170,14 +172,14 @@ class Candidates {
     }
   }
 
-  /** Only the head of a line may be claimed, and only while nothing of its key runs. */
+  /** Only the head of an ordering group may be claimed, and only while no message of its key is claimed. */
   #mayStart(sequence: number, key: string): boolean {
     if (!this.#entered.has(key)) {
       const head = headOf(this.#connection, this.#table, key);
       if (head?.Sequence === sequence && head.Running === 0) return true;
-      this.#misledKeys.add(key);
+      this.#touchedKeys.add(key);
     }
-    this.#strays.push({ sequence, key });
+    this.#toBlock.push({ sequence, key });
     return false;
   }
 }

@@ -34,7 +34,7 @@ export class Commits {
   of(database: DatabaseSync, messageId: string): Promise<boolean> {
     const before = this.#awaited.get(database);
     if (before !== undefined) {
-      // To read here disturbs nobody: what was just stored has begun the transaction for good.
+      // This read takes no lock: what was just stored has begun the transaction for good.
       const verdict = this.#verdict(database, before) ?? (this.#sees(database, before) ? undefined : false);
       if (verdict === undefined) return before.told;
       before.tell(verdict);

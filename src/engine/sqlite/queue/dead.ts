@@ -4,7 +4,7 @@ import type { Connection } from '../connection.ts';
 import { foldCase } from '../file.ts';
 import { type StoredText, text, textColumn } from '../text.ts';
 import { wholeMs } from '../time.ts';
-import { type Head, headOf, holdBack, letHeadsForward } from './ordering.ts';
+import { block, type Head, headOf, unblockHeads } from './ordering.ts';
 import { messageRecord, perTable, type QueueTable, type RecordRow, recordColumns } from './records.ts';
 
 const statements = perTable((table) => {
@@ -21,7 +21,7 @@ const statements = perTable((table) => {
     select: `SELECT Sequence, ${textColumn('OrderingKey')} ${matching} ${oldestFirst}`,
     settledUtc: `SELECT SettledUtc FROM ${table} WHERE Sequence = ? AND Status = 3`,
     replay: `UPDATE ${table}
-      SET Status = 0, InLine = 1, HeldBack = OrderingKey IS NOT NULL, DueUtc = ?, SettledUtc = NULL, Attempts = 0,
+      SET Status = 0, InGroup = 1, Blocked = OrderingKey IS NOT NULL, DueUtc = ?, SettledUtc = NULL, Attempts = 0,
         Parks = 0, ReplayCount = ReplayCount + 1
       WHERE Sequence = ?`,
     discard: `DELETE FROM ${table} WHERE Sequence = ?`,
@@ -92,18 +92,18 @@ export function replayDead(
   if (sequences.length === 0) return 0;
   const headsBefore = [...keys].map((key) => headOf(connection, table, key));
   for (const sequence of sequences) connection.run(statements[table].replay, now, sequence);
-  // A message that comes back before the present head pushes it back into the line.
+  // A message that comes back before the present head blocks that one again.
   const waiting = headsBefore.filter((head): head is Head => head?.Status === 0);
-  holdBack(
+  block(
     connection,
     table,
     waiting.map((head) => head.Sequence),
   );
-  letHeadsForward(connection, table, keys);
+  unblockHeads(connection, table, keys);
   return sequences.length;
 }
 
-/** The table's own trigger lets the line of a deleted message move on. */
+/** The table's own trigger unblocks the next message of a deleted one's group. */
 export function discardDead(
   connection: Connection,
   table: QueueTable,

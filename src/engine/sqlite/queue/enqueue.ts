@@ -6,17 +6,17 @@ import { perTable, type QueueTable } from './records.ts';
 
 const statements = perTable((table) => ({
   insert: `INSERT INTO ${table}
-      (MessageId, Topic, CorrelationId, OrderingKey, DedupKey, Source, Hash, EnqueuedUtc, DueUtc, HeldBack, Headers, Payload)
+      (MessageId, Topic, CorrelationId, OrderingKey, DedupKey, Source, Hash, EnqueuedUtc, DueUtc, Blocked, Headers, Payload)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?,
-      EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Line WHERE OrderingKey = ? AND InLine = 1), ?, ?)
+      EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Group WHERE OrderingKey = ? AND InGroup = 1), ?, ?)
     ON CONFLICT DO NOTHING`,
   /** Beside min(), SQLite gives the other columns of the row that has the least. */
   first: `SELECT MessageId, Hash, min(Sequence) FROM (
       SELECT Sequence, MessageId, Hash FROM ${table} INDEXED BY ${table}_MessageId WHERE MessageId = ?
       UNION ALL
       SELECT Sequence, MessageId, Hash FROM ${table} INDEXED BY ${table}_DedupKey WHERE DedupKey = ? AND Source = ?)`,
-  bury: `UPDATE ${table} INDEXED BY ${table}_MessageId
-    SET Status = 3, SettledUtc = EnqueuedUtc, InLine = 0, HeldBack = 0, FirstError = :error, LastError = :error
+  insertAsDead: `UPDATE ${table} INDEXED BY ${table}_MessageId
+    SET Status = 3, SettledUtc = EnqueuedUtc, InGroup = 0, Blocked = 0, FirstError = :error, LastError = :error
     WHERE MessageId = :messageId`,
 }));
 
@@ -79,5 +79,5 @@ function keepConflict(
   const dedupKey = conflictKey(message.dedupKey ?? message.messageId, message.hash!);
   if (!insert(connection, table, { ...message, dedupKey }, now)) return;
   const error = `This id was received before with other content, as message ${firstId}.`;
-  connection.prepare(statements[table].bury).run({ messageId: message.messageId, error });
+  connection.prepare(statements[table].insertAsDead).run({ messageId: message.messageId, error });
 }

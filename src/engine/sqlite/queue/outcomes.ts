@@ -3,24 +3,24 @@ import type { Outcome, SettledMessage, SettleRequest } from '../../work-queue.ts
 import type { Connection } from '../connection.ts';
 import { type StoredText, text, textColumn } from '../text.ts';
 import { wholeMs } from '../time.ts';
-import { letHeadsForward } from './ordering.ts';
+import { unblockHeads } from './ordering.ts';
 import { keptError, perTable, type QueueTable } from './records.ts';
 
 const statements = perTable((table) => {
   const ours = 'Sequence = :sequence AND ClaimFence = :fence AND Status = 1';
   const key = `RETURNING ${textColumn('OrderingKey')}`;
   const errors = 'LastError = coalesce(:error, LastError), FirstError = coalesce(FirstError, :error)';
-  // A message that goes back into its line waits there until its line lets it forward.
-  const ready = 'Status = 0, ClaimFence = NULL, HeldBack = OrderingKey IS NOT NULL';
+  // A message that goes back into its ordering group is blocked until it is the group's head.
+  const ready = 'Status = 0, ClaimFence = NULL, Blocked = OrderingKey IS NOT NULL';
   return {
     done: `UPDATE ${table} INDEXED BY ${table}_Claimed
-      SET Status = 2, SettledUtc = ?, ClaimFence = NULL, InLine = 0, Recovered = 0, Parks = 0
+      SET Status = 2, SettledUtc = ?, ClaimFence = NULL, InGroup = 0, Recovered = 0, Parks = 0
       WHERE Sequence IN (SELECT value FROM json_each(?)) AND ClaimFence = ? AND Status = 1`,
     keyed: `SELECT Sequence, ${textColumn('OrderingKey')} FROM ${table} INDEXED BY ${table}_Claimed
       WHERE Status = 1 AND OrderingKey IS NOT NULL`,
     retry: `UPDATE ${table} SET ${ready}, DueUtc = :due, Recovered = 0, Parks = 0, ${errors} WHERE ${ours} ${key}`,
     dead: `UPDATE ${table}
-      SET Status = 3, SettledUtc = :now, ClaimFence = NULL, InLine = :inLine, Recovered = 0, Parks = 0,
+      SET Status = 3, SettledUtc = :now, ClaimFence = NULL, InGroup = :inGroup, Recovered = 0, Parks = 0,
         Attempts = max(0, Attempts - :unstarted), ${errors}
       WHERE ${ours} ${key}`,
     // Without a delay the message keeps its place among the due ones.
@@ -34,7 +34,7 @@ interface KeyRow {
   readonly OrderingKey: StoredText | null;
 }
 
-/** Applies the outcomes and lets the lines they touched move on. Returns the sequences of those that matched no row. */
+/** Applies the outcomes and unblocks the heads of the ordering groups they touched. Returns the sequences of those that matched no row. */
 export function applyOutcomes(
   connection: Connection,
   table: QueueTable,
@@ -55,7 +55,7 @@ export function applyOutcomes(
     if (row.OrderingKey !== null) keys.add(text(row.OrderingKey));
   }
   applyDone(connection, table, done, request.lease.fence, now, applied, keys);
-  letHeadsForward(connection, table, keys);
+  unblockHeads(connection, table, keys);
   if (applied.size === request.outcomes.length) return [];
   return request.outcomes.filter(({ sequence }) => !applied.has(sequence)).map(({ sequence }) => sequence);
 }
@@ -106,7 +106,7 @@ function applyOne(
     case 'dead':
       return write(statements[table].dead, {
         now,
-        inLine: request.onDead === 'block' ? 1 : 0,
+        inGroup: request.onDead === 'block' ? 1 : 0,
         unstarted: outcome.unstarted === true ? 1 : 0,
       });
     case 'release':
@@ -114,5 +114,7 @@ function applyOne(
         due: outcome.delayMs > 0 ? now + wholeMs(outcome.delayMs) : null,
         parked: outcome.parked === true ? 1 : 0,
       });
+    default:
+      throw new TypeError(`there is no outcome '${(outcome satisfies never as Outcome).kind}'`);
   }
 }

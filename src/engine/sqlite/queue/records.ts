@@ -121,7 +121,7 @@ const restColumns = [
   textColumn('FirstError'),
   'ReplayCount',
   'SettledUtc',
-  'HeldBack',
+  'Blocked',
 ].join(', ');
 
 /** The columns of a `RecordRow`, for a SELECT list. */
@@ -135,12 +135,12 @@ export type RecordRow = readonly [
   firstError: StoredText | null,
   replayCount: number,
   settledUtc: number | null,
-  heldBack: number,
+  blocked: number,
   ...claim: ClaimRow,
 ];
 
 export function messageRecord(row: RecordRow): MessageRecord {
-  const [status, claimFence, lastError, firstError, replayCount, settledUtc, heldBack, ...claim] = row;
+  const [status, claimFence, lastError, firstError, replayCount, settledUtc, blocked, ...claim] = row;
   const { attempt, ...message } = claimedMessage(claim);
   return {
     ...message,
@@ -151,7 +151,7 @@ export function messageRecord(row: RecordRow): MessageRecord {
     firstError: textOrNull(firstError),
     replayCount,
     settledUtc: dateOrNull(settledUtc),
-    heldBack: heldBack === 1,
+    blocked: blocked === 1,
   };
 }
 

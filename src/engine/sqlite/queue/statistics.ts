@@ -4,18 +4,18 @@ import { type Connection, nowSql } from '../connection.ts';
 import { perTable, type QueueTable } from './records.ts';
 
 const statements = perTable((table) => ({
-  forward: `SELECT count(Sequence) AS Ready, coalesce(sum(DueUtc <= Now), 0) AS Due, coalesce(sum(Parks > 0), 0) AS Parked,
+  unblocked: `SELECT count(Sequence) AS Ready, coalesce(sum(DueUtc <= Now), 0) AS Due, coalesce(sum(Parks > 0), 0) AS Parked,
       min(DueUtc) AS NextDueUtc, Now
-    FROM (SELECT ${nowSql} AS Now) LEFT JOIN ${table} INDEXED BY ${table}_Due ON Status = 0 AND HeldBack = 0`,
-  back: `SELECT count(*) AS HeldBack, coalesce(sum(Parks > 0), 0) AS Parked
-    FROM ${table} INDEXED BY ${table}_Line
-    WHERE InLine = 1 AND OrderingKey IS NOT NULL AND Status = 0 AND HeldBack = 1`,
+    FROM (SELECT ${nowSql} AS Now) LEFT JOIN ${table} INDEXED BY ${table}_Due ON Status = 0 AND Blocked = 0`,
+  back: `SELECT count(*) AS Blocked, coalesce(sum(Parks > 0), 0) AS Parked
+    FROM ${table} INDEXED BY ${table}_Group
+    WHERE InGroup = 1 AND OrderingKey IS NOT NULL AND Status = 0 AND Blocked = 1`,
   claimed: `SELECT count(*) AS Count FROM ${table} INDEXED BY ${table}_Claimed WHERE Status = 1`,
   done: `SELECT count(*) AS Count FROM ${table} INDEXED BY ${table}_Settled WHERE Status = 2`,
   dead: `SELECT count(*) AS Count FROM ${table} INDEXED BY ${table}_Dead WHERE Status = 3`,
 }));
 
-interface Forward {
+interface Unblocked {
   readonly Ready: number;
   readonly Due: number;
   readonly Parked: number;
@@ -27,14 +27,14 @@ interface Forward {
 export function statistics(connection: Connection, table: QueueTable): QueueStatistics {
   const sql = statements[table];
   const count = (statement: string) => connection.get<{ Count: number }>(statement)!.Count;
-  const forward = connection.get<Forward>(sql.forward)!;
-  const back = connection.get<{ HeldBack: number; Parked: number }>(sql.back)!;
-  const ageMs = forward.NextDueUtc === null ? null : forward.Now - forward.NextDueUtc;
+  const unblocked = connection.get<Unblocked>(sql.unblocked)!;
+  const back = connection.get<{ Blocked: number; Parked: number }>(sql.back)!;
+  const ageMs = unblocked.NextDueUtc === null ? null : unblocked.Now - unblocked.NextDueUtc;
   return {
-    ready: forward.Ready + back.HeldBack,
-    due: forward.Due,
-    heldBack: back.HeldBack,
-    parked: forward.Parked + back.Parked,
+    ready: unblocked.Ready + back.Blocked,
+    due: unblocked.Due,
+    blocked: back.Blocked,
+    parked: unblocked.Parked + back.Parked,
     claimed: count(sql.claimed),
     done: count(sql.done),
     dead: count(sql.dead),

@@ -61,9 +61,12 @@ function isStatement(line: string): boolean {
   return line.trim() !== '' && !line.trimStart().startsWith('--');
 }
 
-/** An identifier that can stand in `[…]` and in a string of the scripts without being quoted there. */
+/**
+ * The name of a schema: an identifier that can stand in `[…]` and in a string of the scripts without being quoted there.
+ * At most 117 characters: the longest name of a role is the schema's with `_dispatcher` behind it, and 128 is the limit.
+ */
 export function isPlainIdentifier(name: string): boolean {
-  return /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name);
+  return /^[A-Za-z_][A-Za-z0-9_]{0,116}$/.test(name);
 }
 
 function broken(path: string, what: string): MultiOutboxError {

@@ -7,7 +7,7 @@ import { messageRecord } from './records.ts';
 function conditions({ messageIds, topic, olderThanMs }: DeadFilter): Parameters {
   return {
     MessageIds: [longText, messageIds === undefined ? null : JSON.stringify(messageIds)],
-    Topic: [text(200), topic ?? null],
+    Topic: [text, topic ?? null],
     OlderThanMs: [bigint, wholeMs(olderThanMs ?? 0)],
   };
 }
@@ -31,8 +31,8 @@ export async function countDead(database: Database, table: string, filter: DeadF
   return Number(rows![0]!.Dead);
 }
 
-/** When the answer is lost the number is too: the caller is told so, and counts anew. */
-export async function bury(
+/** Replays or discards. When the answer is lost so is the number: the call fails, and the caller counts anew. */
+export async function resolveDead(
   database: Database,
   table: string,
   what: 'ReplayDead' | 'DiscardDead',

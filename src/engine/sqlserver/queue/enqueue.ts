@@ -30,14 +30,14 @@ function parametersOf(messages: readonly NewMessage[]): Parameters {
 function parametersOfOne(message: NewMessage): Parameters {
   const escaped = typeof message.payload === 'string' && hasNul(message.payload);
   return {
-    Topic: [text(200), message.topic],
+    Topic: [text, message.topic],
     Payload: [longText, escaped ? escapeNul(message.payload) : message.payload],
     MessageId: [uuid, message.messageId],
-    OrderingKey: [text(200), message.orderingKey ?? null],
-    DedupKey: [text(200), message.dedupKey ?? null],
-    Source: [text(200), message.source ?? ''],
-    Hash: [text(200), message.hash ?? null],
-    CorrelationId: [text(200), message.correlationId ?? null],
+    OrderingKey: [text, message.orderingKey ?? null],
+    DedupKey: [text, message.dedupKey ?? null],
+    Source: [text, message.source ?? ''],
+    Hash: [text, message.hash ?? null],
+    CorrelationId: [text, message.correlationId ?? null],
     Headers: [longText, message.headers === undefined ? null : JSON.stringify(message.headers)],
     DelayMs: [bigint, wholeMs(message.dueInMs ?? 0)],
     PayloadEscaped: [bit, escaped],
@@ -75,7 +75,9 @@ export async function enqueue(
   let firstSentAt: number | null = null;
   const startedAt = performance.now();
   const [procedure, parameters] = callFor(table, messages);
-  const [known] = await database.call(procedure, parameters, {
+  // On a connection with a transaction of another call open it would become part of that one.
+  const alone = { ...parameters, RequireTransaction: [bit, false] } as const;
+  const [known] = await database.call(procedure, alone, {
     onLost: 'ask',
     again: () => {
       firstSentAt = startedAt;

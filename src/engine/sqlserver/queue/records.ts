@@ -38,7 +38,7 @@ interface RecordRow extends ClaimRow {
   readonly FirstError: string | null;
   readonly ReplayCount: number;
   readonly SettledUtc: Date | null;
-  readonly HeldBack: boolean;
+  readonly Blocked: boolean;
 }
 
 export function claimedMessage(row: ClaimRow): ClaimedMessage {
@@ -72,7 +72,7 @@ export function messageRecord(raw: Row): MessageRecord {
     firstError: error(row.FirstError),
     replayCount: row.ReplayCount,
     settledUtc: row.SettledUtc,
-    heldBack: row.HeldBack,
+    blocked: row.Blocked,
   };
 }
 

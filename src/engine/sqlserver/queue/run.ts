@@ -40,9 +40,6 @@ interface Unanswered {
   readonly callId: string;
 }
 
-/** What the procedures call it. */
-const thenInSql = { claim: 'claim', 'renew-lease': 'keep', 'release-lease': 'release' } as const;
-
 /** The part of a work queue that a run uses. */
 export class RunCalls {
   readonly name: QueueName;
@@ -61,14 +58,14 @@ export class RunCalls {
   async begin(request: BeginRequest): Promise<BeginResult> {
     const { owner, durationMs, context, claim } = request;
     const [header, messages] = await this.#call('Begin', JSON.stringify(['begin', request]), {
-      Owner: [text(200), owner],
+      Owner: [text, owner],
       LeaseMs: [bigint, wholeMs(durationMs)],
       Limit: [int, claim.limit],
       MaxBytes: [bigint, claim.maxBytes],
-      Context: [text(4000), context?.toWellFormed() ?? null],
+      Context: [text, context?.toWellFormed() ?? null],
       ...retention(request.retention),
     });
-    if (header.Lease === 'others') {
+    if (header.Lease === 'leased-elsewhere') {
       return {
         status: 'leased-elsewhere',
         owner: (header.Owner as string | null) ?? '',
@@ -77,7 +74,7 @@ export class RunCalls {
     }
     const recovered = header.Recovered as number;
     const found = claimOf(header, messages);
-    if (header.Lease !== 'held') return { status: 'idle', ...found, recovered };
+    if (header.Lease !== 'acquired') return { status: 'idle', ...found, recovered };
     const fence = Number(header.Fence);
     this.#inFlight = { fence, sequences: new Set(found.messages.map(({ sequence }) => sequence)) };
     const lease = { name: queueLeaseName(this.name), owner, fence };
@@ -90,16 +87,16 @@ export class RunCalls {
     const errors = errorsOf(outcomes);
     const inFlight = this.#inFlight.fence === lease.fence ? this.#inFlight.sequences : new Set<number>();
     const [header, messages, unmatchedRows] = await this.#call(
-      'Settle',
+      'SettleAndClaim',
       JSON.stringify(['settle', lease, then]) + json,
       {
-        Owner: [text(200), lease.owner],
+        Owner: [text, lease.owner],
         Fence: [bigint, lease.fence],
         LeaseMs: [bigint, wholeMs(request.leaseMs)],
         Outcomes: [longText, json],
         ...(errors !== null && { Errors: [longText, errors] as const }),
-        OnDead: [text(10), request.onDead],
-        Then: [text(10), thenInSql[then.do]],
+        OnDead: [text, request.onDead],
+        Then: [text, then.do],
         ...(then.do === 'claim' && {
           Solo: [bit, then.solo],
           Limit: [int, then.limit],
@@ -121,7 +118,7 @@ export class RunCalls {
     }
     return {
       ...found,
-      lease: header.Lease === 'released' ? 'released' : 'renewed',
+      lease: header.Lease as 'renewed' | 'released',
       expiresInMs: leftMs(header.ExpiresInMs),
       unmatched,
     };
@@ -133,7 +130,7 @@ export class RunCalls {
   }
 
   async #call(
-    procedure: 'Begin' | 'Settle',
+    procedure: 'Begin' | 'SettleAndClaim',
     request: string,
     parameters: Parameters,
     again: () => Parameters = () => ({}),

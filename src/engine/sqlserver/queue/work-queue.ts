@@ -12,7 +12,7 @@ import type {
   WorkQueue,
 } from '../../work-queue.ts';
 import { type Database, uuid } from '../database.ts';
-import { bury, countDead, listDead } from './dead.ts';
+import { countDead, listDead, resolveDead } from './dead.ts';
 import { enqueue, enqueueJoined } from './enqueue.ts';
 import { messageRecord } from './records.ts';
 import { RunCalls } from './run.ts';
@@ -69,12 +69,11 @@ export class SqlServerWorkQueue extends RunCalls implements WorkQueue {
     const row = rows![0] as Record<string, number | string | null>;
     const count = (name: string) => Number(row[name]);
     const ageMs = row.NextDueAgeMs === null ? null : count('NextDueAgeMs');
-    const heldBack = count('Strays') + count('Back');
     return {
-      ready: count('Forward') + heldBack,
+      ready: count('Ready'),
       due: count('Due'),
-      heldBack,
-      parked: count('ForwardParked') + count('BackParked'),
+      blocked: count('Blocked'),
+      parked: count('Parked'),
       claimed: count('Claimed'),
       done: count('Done'),
       dead: count('Dead'),
@@ -99,10 +98,10 @@ export class SqlServerWorkQueue extends RunCalls implements WorkQueue {
   }
 
   replayDead(filter: DeadFilter, limit: number): Promise<number> {
-    return bury(this.database, this.table, 'ReplayDead', filter, limit);
+    return resolveDead(this.database, this.table, 'ReplayDead', filter, limit);
   }
 
   discardDead(filter: DeadFilter, limit: number): Promise<number> {
-    return bury(this.database, this.table, 'DiscardDead', filter, limit);
+    return resolveDead(this.database, this.table, 'DiscardDead', filter, limit);
   }
 }

@@ -16,16 +16,16 @@ export async function beginPlan(
   const [headers, rows = []] = await database.call(
     'Plan_Begin',
     {
-      Owner: [text(200), owner],
+      Owner: [text, owner],
       LeaseMs: [bigint, wholeMs(leaseMs)],
       Limit: [int, limit],
-      OrderBy: [text(40), order],
+      OrderBy: [text, order],
     },
     // The owner planning again gets a newer fence, which is as good.
     { onLost: 'repeat' },
   );
   const header = headers![0]!;
-  if (header.Lease === 'others') {
+  if (header.Lease === 'leased-elsewhere') {
     return {
       status: 'held',
       owner: (header.Owner as string | null) ?? '',
@@ -61,7 +61,7 @@ export async function commitPlan(database: Database, plan: CommitPlan): Promise<
   const [rows] = await database.call(
     'Plan_Commit',
     {
-      Owner: [text(200), lease.owner],
+      Owner: [text, lease.owner],
       Fence: [bigint, lease.fence],
       Choices: [longText, JSON.stringify(choices)],
       RedispatchMs: [bigint, wholeMs(redispatchMs)],

@@ -10,17 +10,17 @@ export async function recordReport(database: Database, report: TenantReport): Pr
   await database.call(
     'Tenant_Report',
     {
-      Id: [text(64), report.tenantId],
-      Outcome: [text(20), report.outcome],
+      Id: [text, report.tenantId],
+      Outcome: [text, report.outcome],
       DurationMs: [real, report.durationMs],
-      Counts: [text(1000), JSON.stringify(report.counts)],
+      Counts: [text, JSON.stringify(report.counts)],
       Backlog: [bit, report.backlog],
       ParkedTopics: [longText, JSON.stringify(report.parkedTopics)],
-      ErrorCode: [text(100), error?.code ?? null],
+      ErrorCode: [text, error?.code ?? null],
       // For people to read: what no text column takes is left out.
       Error: [longText, error === undefined ? null : error.message.toWellFormed().replaceAll('\0', '')],
       NextDueInMs: [bigint, schedule.nextDueInMs === null ? null : wholeMs(schedule.nextDueInMs)],
-      Mode: [text(10), schedule.mode],
+      Mode: [text, schedule.mode],
       IdleStreak: [int, schedule.idleStreak],
       FailureStreak: [int, schedule.failureStreak],
     },

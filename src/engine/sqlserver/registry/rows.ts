@@ -29,12 +29,12 @@ export function tenantRecord(row: Row): TenantRecord {
 /** A definition as the procedures take it. */
 export function definitionParameters(definition: TenantDefinition, databaseKey: string): Parameters {
   return {
-    Id: [text(64), definition.id],
-    Server: [text(256), definition.server],
-    DatabaseName: [text(1000), definition.database],
-    DatabaseKey: [text(1400), databaseKey],
-    Auth: [text(400), storedAuth(definition.auth)],
-    SchemaName: [text(128), definition.schema],
+    Id: [text, definition.id],
+    Server: [text, definition.server],
+    DatabaseName: [text, definition.database],
+    DatabaseKey: [text, databaseKey],
+    Auth: [text, storedAuth(definition.auth)],
+    SchemaName: [text, definition.schema],
     Priority: [real, definition.priority],
     Weight: [real, definition.weight],
     SlaSeconds: [real, definition.slaSeconds],

@@ -23,7 +23,7 @@ export async function setTenantStatus(
   tenantId: string,
   status: TenantStatus,
 ): Promise<TenantRecord> {
-  const parameters: Parameters = { Id: [text(64), tenantId], Status: [text(10), status] };
+  const parameters: Parameters = { Id: [text, tenantId], Status: [text, status] };
   const [rows] = await database.call('Tenant_SetStatus', parameters, { onLost: 'repeat' });
   return tenantRecord(rows![0]!);
 }
@@ -33,20 +33,20 @@ export async function recordTenantSchema(
   tenantId: string,
   schemaVersion: number,
 ): Promise<void> {
-  const parameters: Parameters = { Id: [text(64), tenantId], SchemaVersion: [int, schemaVersion] };
+  const parameters: Parameters = { Id: [text, tenantId], SchemaVersion: [int, schemaVersion] };
   await database.call('Tenant_RecordSchema', parameters, { onLost: 'repeat' });
 }
 
 export async function getTenant(database: Database, tenantId: string): Promise<TenantRecord | null> {
-  const [rows] = await database.call('Tenant_Get', { Id: [text(64), tenantId] }, { onLost: 'repeat' });
+  const [rows] = await database.call('Tenant_Get', { Id: [text, tenantId] }, { onLost: 'repeat' });
   const row = rows![0];
   return row === undefined ? null : tenantRecord(row);
 }
 
 export async function listTenants(database: Database, query: ListTenants): Promise<TenantRecord[]> {
   const parameters: Parameters = {
-    After: [text(64), query.after ?? ''],
-    Status: [text(10), query.status ?? null],
+    After: [text, query.after ?? ''],
+    Status: [text, query.status ?? null],
     ...(query.limit !== undefined && { Limit: [int, query.limit] as const }),
   };
   const [rows] = await database.call('Tenant_List', parameters, { onLost: 'repeat' });

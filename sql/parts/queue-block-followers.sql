@@ -1,0 +1,37 @@
+-- Blocking the followers in ordering groups (Q10); the head of queue-table.sql says what they are. Internal: the callers hold
+-- the row of the queue's lease, so that only one of them at a time blocks and unblocks.
+--
+-- Reads skip what a producer has not committed (READPAST) instead of waiting for it, with READ_COMMITTED_SNAPSHOT on
+-- or off.
+SET QUOTED_IDENTIFIER ON;
+SET ANSI_NULLS ON;
+GO
+-- Blocks the followers among the first @Window messages of the index of due ones, and unblocks the heads of their groups.
+-- The window bounds the locks of one call; the caller calls again while followers stand in front.
+IF OBJECT_ID(N'[$(Schema)].[$(Queue)_BlockFollowers]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_BlockFollowers] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[$(Queue)_BlockFollowers]
+  @Window int
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT ON;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+DECLARE @Follower TABLE (Sequence bigint NOT NULL PRIMARY KEY, OrderingHash binary(32) NOT NULL);
+INSERT @Follower (Sequence, OrderingHash)
+SELECT w.Sequence, w.OrderingHash
+FROM (
+  SELECT TOP (@Window) Sequence, OrderingHash FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
+  WHERE Status = 0 AND Blocked = 0 ORDER BY DueUtc, Sequence
+) w
+WHERE w.OrderingHash IS NOT NULL AND (
+  EXISTS (
+    SELECT 1 FROM [$(Schema)].[$(Queue)] l WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+    WHERE l.OrderingHash = w.OrderingHash AND l.InGroup = 1 AND l.OrderingKey IS NOT NULL AND l.Sequence < w.Sequence)
+  OR EXISTS (
+    SELECT 1 FROM [$(Schema)].[$(Queue)] c WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+    WHERE c.OrderingHash = w.OrderingHash AND c.Status = 1));
+UPDATE [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK) SET Blocked = 1 WHERE Sequence IN (SELECT Sequence FROM @Follower);
+DECLARE @Group TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY);
+INSERT @Group (OrderingHash) SELECT DISTINCT OrderingHash FROM @Follower;
+:r parts/queue-unblock.sql
+GO

@@ -1,0 +1,8 @@
+-- Part of a procedure: the ids in @MessageIds, parsed once, into @Id.
+IF ISJSON(@MessageIds) = 0 THROW 51025, N'@MessageIds must be a JSON array of UUIDs.', 1;
+IF @MessageIds IS NOT NULL
+BEGIN
+  IF EXISTS (SELECT 1 FROM OPENJSON(@MessageIds) WHERE value IS NULL OR LEN(value) <> 36 OR TRY_CAST(value AS uniqueidentifier) IS NULL)
+    THROW 51025, N'@MessageIds must be a JSON array of UUIDs.', 1;
+  INSERT @Id (MessageId) SELECT DISTINCT TRY_CAST(value AS uniqueidentifier) FROM OPENJSON(@MessageIds);
+END;

@@ -1,0 +1,174 @@
+-- Storing many messages in one call (Q3); isolation, locks and XACT_ABORT are as in queue-enqueue.sql.
+SET QUOTED_IDENTIFIER ON;
+SET ANSI_NULLS ON;
+GO
+-- Stores many messages, all or none, in one round trip. @Messages is a JSON array of
+--   {"ordinal":0, "topic":"…", "messageId":"…", "correlationId":"…", "orderingKey":"…", "dedupKey":"…", "delayMs":0,
+--    "payloadEscaped":false, "source":"…", "hash":"…"}
+-- where only ordinal and topic must be there. @Payloads is a JSON array of strings, and so is @Headers (whose strings are
+-- JSON objects in their turn, or null): those of a message stand at its ordinal, counted from 0. They are texts, so that
+-- they are kept byte for byte; and by themselves, because Babelfish cuts what OPENJSON … WITH gives at 4,000 characters.
+-- Sequences follow the ordinals. One row for each duplicate: its Ordinal, the MessageId of the first message, the age of
+-- that one in milliseconds, and whether it is a Conflict. @RequireTransaction 1: refuse when no transaction is open; 0:
+-- refuse when one is; null: either. @Database: refuse when the connection is on another one.
+--
+-- One INSERT stores all messages. Where messages of one call collide with each other, or one is a conflict, the fate of
+-- each depends on those before it, and is decided beforehand in @New, one by one.
+IF OBJECT_ID(N'[$(Schema)].[$(Queue)_EnqueueMany]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_EnqueueMany] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[$(Queue)_EnqueueMany]
+  @Messages nvarchar(max),
+  @Payloads nvarchar(max),
+  @Headers nvarchar(max) = NULL,
+  @RequireTransaction bit = NULL,
+  @Database nvarchar(128) = NULL
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT OFF;
+IF @@TRANCOUNT = 0 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+IF @RequireTransaction = 1 AND @@TRANCOUNT = 0 THROW 51002, N'No transaction is open on this connection.', 1;
+IF @RequireTransaction = 0 AND @@TRANCOUNT > 0 THROW 51001, N'A transaction of another call is open on this connection.', 1;
+IF LOWER(@Database COLLATE Latin1_General_100_BIN2) <> LOWER(DB_NAME() COLLATE Latin1_General_100_BIN2)
+  THROW 51003, N'The connection is on another database than the tenant''s.', 1;
+-- Checked and converted with TRY_CAST below: an error of OPENJSON or CAST would doom the caller's transaction.
+IF @Messages IS NULL OR ISJSON(@Messages) = 0 OR @Payloads IS NULL OR ISJSON(@Payloads) = 0 OR ISJSON(@Headers) = 0
+  THROW 51025, N'@Messages, @Payloads and @Headers must be JSON arrays.', 1;
+-- Columns of a table variable, unlike variables, bring a collation of their own into comparisons.
+-- Its texts are one character longer than the queue's (two, where a character takes two), which shows what is too long.
+DECLARE @New TABLE (
+  Ordinal int NOT NULL PRIMARY KEY,
+  MessageId uniqueidentifier NOT NULL,
+  Topic nvarchar(402) COLLATE Latin1_General_100_BIN2 NULL,
+  Payload nvarchar(max) NULL,
+  PayloadEscaped bit NOT NULL,
+  Headers nvarchar(max) NULL,
+  CorrelationId nvarchar(402) COLLATE Latin1_General_100_BIN2 NULL,
+  OrderingKey nvarchar(402) COLLATE Latin1_General_100_BIN2 NULL,
+  DedupKey nvarchar(402) COLLATE Latin1_General_100_BIN2 NULL,
+  Source nvarchar(402) COLLATE Latin1_General_100_BIN2 NOT NULL,
+  DedupHash binary(32) NULL,
+  Hash nvarchar(402) COLLATE Latin1_General_100_BIN2 NULL,
+  DelayMs bigint NOT NULL,
+  -- A value that is not of its type.
+  IsBad bit NOT NULL,
+  -- 0: to be stored; 1: a duplicate; 2: a conflict, to be kept as Dead.
+  Fate tinyint NOT NULL DEFAULT (0),
+  ConflictKey nvarchar(401) COLLATE Latin1_General_100_BIN2 NULL,
+  ConflictHash binary(32) NULL,
+  Error nvarchar(200) COLLATE Latin1_General_100_BIN2 NULL
+);
+-- The texts of @Payloads (Kind 0) and @Headers (Kind 1), so that each is parsed once.
+DECLARE @Text TABLE (Kind tinyint NOT NULL, Ordinal int NOT NULL, Value nvarchar(max) NULL, PRIMARY KEY (Kind, Ordinal));
+-- Stored messages that have the id or the dedup key of a new one. More than one: the earliest counts.
+DECLARE @Match TABLE (
+  Ordinal int NOT NULL,
+  Sequence bigint NOT NULL,
+  MessageId uniqueidentifier NOT NULL,
+  EnqueuedUtc datetime2(3) NOT NULL,
+  Conflict bit NOT NULL
+);
+DECLARE @Now datetime2(3) = SYSUTCDATETIME(), @Collide bit = 0, @Stored bit = 0, @Tries int = 0, @Ordinal int;
+DECLARE @First uniqueidentifier, @FirstUtc datetime2(3), @Conflict bit, @ConflictKey nvarchar(401), @ConflictHash binary(32), @Source nvarchar(402);
+DECLARE @Raw bit = CASE WHEN LEN(JSON_VALUE(N'["\""]', N'$[0]')) = 1 THEN 0 ELSE 1 END;
+BEGIN TRY
+  INSERT @Text (Kind, Ordinal, Value)
+  SELECT 0, TRY_CAST([key] AS int), CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](value) ELSE value END
+  FROM OPENJSON(@Payloads) WHERE TRY_CAST([key] AS int) IS NOT NULL;
+  IF @Headers IS NOT NULL
+    INSERT @Text (Kind, Ordinal, Value)
+    SELECT 1, TRY_CAST([key] AS int), CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](value) ELSE value END
+    FROM OPENJSON(@Headers) WHERE TRY_CAST([key] AS int) IS NOT NULL;
+  INSERT @New (Ordinal, MessageId, Topic, Payload, PayloadEscaped, Headers, CorrelationId, OrderingKey, DedupKey, Source,
+    DedupHash, Hash, DelayMs, IsBad)
+  SELECT COALESCE(m.ordinal, -1), COALESCE(m.messageId, NEWID()), LEFT(m.topic, 201), p.Value, COALESCE(m.payloadEscaped, 0),
+    h.Value, LEFT(m.correlationId, 201), LEFT(m.orderingKey, 201), LEFT(m.dedupKey, 201), LEFT(COALESCE(m.source, N''), 201),
+    HASHBYTES('SHA2_256', m.dedupKey), LEFT(m.hash, 201), COALESCE(m.delayMs, 0), m.IsBad
+  FROM (
+    SELECT TRY_CAST(ordinal AS int) AS ordinal, TRY_CAST(messageId AS uniqueidentifier) AS messageId,
+      TRY_CAST(payloadEscaped AS bit) AS payloadEscaped, TRY_CAST(delayMs AS bigint) AS delayMs,
+      CASE WHEN TRY_CAST(ordinal AS int) IS NULL
+        OR (messageId IS NOT NULL AND (TRY_CAST(messageId AS uniqueidentifier) IS NULL OR LEN(messageId) <> 36))
+        OR (payloadEscaped IS NOT NULL AND TRY_CAST(payloadEscaped AS bit) IS NULL)
+        OR (delayMs IS NOT NULL AND TRY_CAST(delayMs AS bigint) IS NULL) THEN 1 ELSE 0 END AS IsBad,
+      CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](topic) ELSE topic END AS topic,
+      CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](correlationId) ELSE correlationId END AS correlationId,
+      CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](orderingKey) ELSE orderingKey END AS orderingKey,
+      CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](dedupKey) ELSE dedupKey END AS dedupKey,
+      CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](source) ELSE source END AS source,
+      CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](hash) ELSE hash END AS hash
+    FROM OPENJSON(@Messages) WITH (
+      ordinal nvarchar(max) '$.ordinal',
+      messageId nvarchar(max) '$.messageId',
+      topic nvarchar(max) '$.topic',
+      payloadEscaped nvarchar(max) '$.payloadEscaped',
+      correlationId nvarchar(max) '$.correlationId',
+      orderingKey nvarchar(max) '$.orderingKey',
+      dedupKey nvarchar(max) '$.dedupKey',
+      source nvarchar(max) '$.source',
+      hash nvarchar(max) '$.hash',
+      delayMs nvarchar(max) '$.delayMs')
+  ) m
+  LEFT JOIN @Text p ON p.Kind = 0 AND p.Ordinal = m.ordinal
+  LEFT JOIN @Text h ON h.Kind = 1 AND h.Ordinal = m.ordinal;
+END TRY
+BEGIN CATCH
+  IF ERROR_NUMBER() IN (2601, 2627) THROW 51025, N'Two of @Messages have the same ordinal.', 1;
+  THROW;
+END CATCH;
+IF EXISTS (SELECT 1 FROM @New WHERE IsBad = 1)
+  THROW 51025, N'ordinal and delayMs must be whole numbers, messageId a UUID of 36 characters, payloadEscaped true or false.', 1;
+IF EXISTS (SELECT 1 FROM @New WHERE DATALENGTH(SUBSTRING(Topic, 201, 1)) > 0 OR DATALENGTH(SUBSTRING(OrderingKey, 201, 1)) > 0
+  OR DATALENGTH(SUBSTRING(DedupKey, 201, 1)) > 0 OR DATALENGTH(SUBSTRING(CorrelationId, 201, 1)) > 0
+  OR DATALENGTH(SUBSTRING(Source, 201, 1)) > 0 OR DATALENGTH(SUBSTRING(Hash, 201, 1)) > 0)
+  THROW 51026, N'topic, orderingKey, dedupKey, correlationId, source and hash have at most 200 characters.', 1;
+IF EXISTS (SELECT 1 FROM @New WHERE Topic IS NULL OR LEN(Topic) = 0)
+  THROW 51020, N'A message needs a topic of 1 to 200 characters.', 1;
+IF EXISTS (SELECT 1 FROM @New WHERE Payload IS NULL) THROW 51021, N'A message needs a payload; an empty text is one.', 1;
+IF EXISTS (SELECT 1 FROM @New WHERE DelayMs < 0 OR DelayMs > 1500000000000)
+  THROW 51022, N'delayMs must be milliseconds from 0 to 1500000000000.', 1;
+IF EXISTS (SELECT 1 FROM @New WHERE Headers IS NOT NULL AND ISJSON(Headers) = 0)
+  THROW 51023, N'headers must be a JSON object of strings.', 1;
+IF EXISTS (SELECT 1 FROM @New WHERE DATALENGTH(LTRIM(RTRIM(Source))) <> DATALENGTH(Source)
+  OR DATALENGTH(LTRIM(RTRIM(Hash))) <> DATALENGTH(Hash))
+  THROW 51024, N'source and hash must not begin or end with a blank.', 1;
+IF EXISTS (SELECT 1 FROM @New GROUP BY MessageId HAVING COUNT(*) > 1)
+  OR EXISTS (SELECT 1 FROM @New WHERE DedupHash IS NOT NULL GROUP BY DedupHash, Source HAVING COUNT(*) > 1)
+  SET @Collide = 1;
+WHILE @Stored = 0
+BEGIN
+  BEGIN TRY
+    DELETE FROM @Match;
+    INSERT @Match (Ordinal, Sequence, MessageId, EnqueuedUtc, Conflict)
+    SELECT n.Ordinal, q.Sequence, q.MessageId, q.EnqueuedUtc, CASE WHEN q.Hash <> n.Hash THEN 1 ELSE 0 END
+    FROM @New n JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.MessageId = n.MessageId;
+    INSERT @Match (Ordinal, Sequence, MessageId, EnqueuedUtc, Conflict)
+    SELECT n.Ordinal, q.Sequence, q.MessageId, q.EnqueuedUtc, CASE WHEN q.Hash <> n.Hash THEN 1 ELSE 0 END
+    FROM @New n JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK)
+      ON q.DedupHash = n.DedupHash AND q.Source = n.Source AND q.DedupKey IS NOT NULL
+    WHERE n.DedupHash IS NOT NULL;
+    IF @Collide = 1 OR EXISTS (SELECT 1 FROM @Match WHERE Conflict = 1)
+    BEGIN
+:r parts/queue-enqueue-one-by-one.sql
+    END
+    ELSE
+      INSERT [$(Schema)].[$(Queue)]
+        (MessageId, Topic, CorrelationId, OrderingKey, DedupKey, Source, Hash, EnqueuedUtc, DueUtc, Headers, Payload, PayloadEscaped)
+      SELECT n.MessageId, n.Topic, n.CorrelationId, n.OrderingKey, n.DedupKey, n.Source, n.Hash, @Now,
+        DATEADD(millisecond, CAST(n.DelayMs % 1000 AS int), DATEADD(second, CAST(n.DelayMs / 1000 AS int), @Now)),
+        n.Headers, n.Payload, n.PayloadEscaped
+      FROM @New n
+      WHERE NOT EXISTS (SELECT 1 FROM @Match d WHERE d.Ordinal = n.Ordinal)
+      ORDER BY n.Ordinal;
+    SET @Stored = 1;
+  END TRY
+  BEGIN CATCH
+    -- Another producer stored one of them between the look and the insert, and has committed: the next look finds it.
+    SET @Tries = @Tries + 1;
+    IF ERROR_NUMBER() NOT IN (2601, 2627) OR XACT_STATE() = -1 OR @Tries >= 5 THROW;
+  END CATCH;
+END;
+SELECT f.Ordinal, f.MessageId, DATEDIFF_BIG(millisecond, f.EnqueuedUtc, SYSUTCDATETIME()) AS AgeMs, f.Conflict
+FROM (
+  SELECT Ordinal, Conflict, MessageId, EnqueuedUtc, ROW_NUMBER() OVER (PARTITION BY Ordinal ORDER BY Sequence) AS Nth FROM @Match
+) f WHERE f.Nth = 1;
+GO

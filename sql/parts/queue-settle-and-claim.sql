@@ -1,0 +1,274 @@
+-- A dispatch run's calls (Q4 to Q12): Begin, then SettleAndClaim until nothing is left. Each is one round trip (Q8, Q9) and
+-- one short transaction; both call the one procedure here, so that claiming is written once.
+--
+-- Order of locks, in these and in all procedures that change messages which producers have committed:
+--   1. the row of the queue's lease, which makes all of them wait for each other;
+--   2. rows of the queue, which therefore no other procedure changes at the same time.
+-- Producers lock only rows that they insert, never the lease's row: neither can deadlock with the other.
+--
+-- From the lock on the lease's row to the commit no statement may wait for a producer, or everything waits for the lease,
+-- and a handler's transaction that has enqueued and then completes would deadlock with it. Hence:
+--   reads               READCOMMITTEDLOCK, READPAST: skip rows that are not committed, whatever the plan
+--   reads and changes   FORCESEEK, by the keys of a table variable or of an index: never meet such rows at all
+-- A change by UPDATE or DELETE has ROWLOCK too, and seeks.
+--
+-- The transaction is committed before the result is sent: no lock waits for a client that reads slowly.
+SET QUOTED_IDENTIFIER ON;
+SET ANSI_NULLS ON;
+GO
+-- Internal; see Begin and SettleAndClaim. @Fence null: take the lease; else: renew it.
+-- @CallId names the call. When the answer to a call was lost the caller sends it again under the same id, and with
+-- @InFlight, the other messages that it runs: if the first was committed, nothing is done twice and the answer is
+-- put together from what the first has left.
+IF OBJECT_ID(N'[$(Schema)].[$(Queue)_LeaseSettleClaim]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_LeaseSettleClaim] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[$(Queue)_LeaseSettleClaim]
+  @Owner nvarchar(200),
+  @Fence bigint,
+  @LeaseMs bigint,
+  @Context nvarchar(4000),
+  @Outcomes nvarchar(max),
+  @Errors nvarchar(max),
+  @OnDead nvarchar(20),
+  @Then nvarchar(20),
+  @Solo bit,
+  @Limit int,
+  @MaxBytes bigint,
+  @RetentionMs bigint,
+  @PurgeLimit int,
+  @CallId uniqueidentifier,
+  @Again bit,
+  @InFlight nvarchar(max)
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT ON;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+-- A call that waits longer is rolled back (1222) and repeated; without a limit the client would cut it off and not know
+-- whether it was committed. In a deadlock this call is the one to be repeated, not an application's.
+SET LOCK_TIMEOUT 10000;
+SET DEADLOCK_PRIORITY LOW;
+IF @@TRANCOUNT > 0 THROW 51001, N'A run cannot begin or settle inside a transaction.', 1;
+DECLARE @LeaseName nvarchar(200) = N'queue:$(QueueName)';
+DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', @LeaseName);
+DECLARE @Now datetime2(3), @Begin bit = 0, @Held bit = 0, @Committed bit = 0, @More bit = 0, @Recovered int = 0, @Purged int = 0;
+DECLARE @NextDue datetime2(3), @NextSequence bigint, @NextHash binary(32), @Claimed int = 0, @Count int;
+DECLARE @Raw bit = CASE WHEN LEN(JSON_VALUE(N'["\""]', N'$[0]')) = 1 THEN 0 ELSE 1 END;
+DECLARE @Released bit = 0, @Keys int, @Share int, @Window int, @First int, @Cut int, @Retry bit, @Rounds int = 0;
+DECLARE @Holder nvarchar(200), @ExpiresUtc datetime2(3);
+DECLARE @Claim TABLE (
+  Position int IDENTITY(1, 1) NOT NULL UNIQUE,
+  Sequence bigint NOT NULL PRIMARY KEY,
+  OrderingHash binary(32) NULL,
+  DueUtc datetime2(3) NOT NULL,
+  Recovered bit NOT NULL,
+  Bytes bigint NOT NULL
+);
+DECLARE @Outcome TABLE (
+  Sequence bigint NOT NULL PRIMARY KEY,
+  Kind nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL,
+  DelayMs bigint NOT NULL,
+  Error nvarchar(max) NULL,
+  Parked bit NOT NULL,
+  Unstarted bit NOT NULL,
+  -- The message is still claimed under our fence: the outcome is applied.
+  Matched bit NOT NULL DEFAULT (0),
+  OrderingHash binary(32) NULL
+);
+-- What a JSON parameter lists by sequence, so that it is parsed once: errors, then messages in flight.
+DECLARE @Listed TABLE (Sequence bigint NOT NULL PRIMARY KEY, Text nvarchar(max) NULL);
+DECLARE @Key TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY, Found int NOT NULL);
+DECLARE @Chain TABLE (
+  Sequence bigint NOT NULL PRIMARY KEY,
+  OrderingHash binary(32) NULL,
+  DueUtc datetime2(3) NOT NULL,
+  Recovered bit NOT NULL,
+  Bytes bigint NOT NULL,
+  -- At or behind a recovered message that is not the group's head.
+  Behind bit NOT NULL
+);
+DECLARE @Group TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY);
+
+IF @Fence IS NULL
+BEGIN
+  SET @Begin = 1;
+  EXEC [$(Schema)].[Lease_Ensure] @LeaseName;
+END;
+ELSE IF @Outcomes IS NOT NULL
+BEGIN
+  IF ISJSON(@Outcomes) = 0 OR ISJSON(@Errors) = 0 OR ISJSON(@InFlight) = 0
+    THROW 51025, N'@Outcomes and @InFlight must be JSON arrays, @Errors a JSON object.', 1;
+  INSERT @Outcome (Sequence, Kind, DelayMs, Parked, Unstarted)
+  SELECT sequence, COALESCE(kind, N''), COALESCE(delayMs, 0), COALESCE(parked, 0), COALESCE(unstarted, 0)
+  FROM OPENJSON(@Outcomes) WITH (
+    sequence bigint '$.sequence',
+    kind nvarchar(20) '$.kind',
+    delayMs bigint '$.delayMs',
+    parked bit '$.parked',
+    unstarted bit '$.unstarted');
+  IF EXISTS (SELECT 1 FROM @Outcome WHERE Kind NOT IN (N'done', N'retry', N'dead', N'release'))
+    THROW 51005, N'The kind of an outcome must be done, retry, dead or release.', 1;
+  IF @Errors IS NOT NULL
+  BEGIN
+    INSERT @Listed (Sequence, Text)
+    SELECT CAST([key] AS bigint), CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](value) ELSE value END FROM OPENJSON(@Errors);
+    UPDATE o SET Error = e.Text FROM @Outcome o JOIN @Listed e ON e.Sequence = o.Sequence;
+  END;
+END;
+SET @Count = (SELECT COUNT(*) FROM @Outcome);
+
+BEGIN TRANSACTION;
+-- 1. The lease. Its row stays locked until the end; the lock comes before the clock is read, so that a wait for it shortens
+-- no lease.
+UPDATE [$(Schema)].[Leases] SET Fence = Fence WHERE NameHash = @LeaseHash;
+IF @Again = 1
+BEGIN
+  SELECT @Committed = 1, @Fence = Fence FROM [$(Schema)].[Leases]
+  WHERE NameHash = @LeaseHash AND CallId = @CallId
+    AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND (@Begin = 1 OR Fence = @Fence);
+  -- It has given the lease back, and no other run has taken it since.
+  SELECT @Committed = 1, @Released = 1 FROM [$(Schema)].[Leases]
+  WHERE NameHash = @LeaseHash AND CallId = @CallId AND Owner IS NULL AND Fence = @Fence;
+END;
+IF @Begin = 1 AND @Committed = 0
+BEGIN
+  EXEC [$(Schema)].[Lease_Take] @LeaseName, @Owner, @LeaseMs, @Context, @CallId, @Fence OUTPUT, @Holder OUTPUT, @ExpiresUtc OUTPUT;
+  IF @Fence IS NULL
+  BEGIN
+    COMMIT;
+    SELECT N'leased-elsewhere' AS Lease, @Holder AS Owner, DATEDIFF_BIG(millisecond, SYSUTCDATETIME(), @ExpiresUtc) AS ExpiresInMs;
+    RETURN;
+  END;
+  SET @Held = 1;
+END;
+ELSE
+BEGIN
+  SET @Now = SYSUTCDATETIME();
+  UPDATE [$(Schema)].[Leases]
+  SET RenewedUtc = @Now,
+    ExpiresUtc = DATEADD(millisecond, CAST(@LeaseMs % 1000 AS int), DATEADD(second, CAST(@LeaseMs / 1000 AS int), @Now)),
+    CallId = @CallId
+  WHERE NameHash = @LeaseHash AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND Fence = @Fence;
+  IF @@ROWCOUNT = 1 SET @Held = 1;
+END;
+-- Read after the wait for the row: what was enqueued meanwhile is due.
+SET @Now = SYSUTCDATETIME();
+
+-- 2. What a crashed run had claimed goes back to Ready at once, to be run in claims of its own (Q6, Q7).
+IF @Begin = 1 AND @Committed = 0
+  AND EXISTS (SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST) WHERE Status = 1)
+BEGIN
+  INSERT @Group (OrderingHash)
+  SELECT DISTINCT OrderingHash FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
+  WHERE Status = 1 AND OrderingHash IS NOT NULL;
+  UPDATE [$(Schema)].[$(Queue)] WITH (ROWLOCK, READPAST)
+  SET Status = 0, Recovered = 1, ClaimFence = NULL, Blocked = CASE WHEN OrderingKey IS NULL THEN 0 ELSE 1 END
+  WHERE Status = 1;
+  SET @Recovered = @@ROWCOUNT;
+END;
+
+-- 3. Outcomes (Q8), each to a row that is still claimed under our fence. They are tried though the lease is lost.
+IF @Count > 0
+BEGIN
+  IF @Committed = 0
+    UPDATE o SET Matched = 1, OrderingHash = q.OrderingHash
+    FROM @Outcome o JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.Sequence = o.Sequence
+    WHERE q.Status = 1 AND q.ClaimFence = @Fence;
+  INSERT @Group (OrderingHash) SELECT DISTINCT OrderingHash FROM @Outcome WHERE OrderingHash IS NOT NULL;
+  UPDATE q
+  SET Status = CASE o.Kind WHEN N'done' THEN 2 WHEN N'dead' THEN 3 ELSE 0 END,
+    -- Without a delay a released message keeps its place among the due ones.
+    DueUtc = CASE WHEN o.Kind = N'retry' OR (o.Kind = N'release' AND o.DelayMs > 0)
+      THEN DATEADD(millisecond, CAST(o.DelayMs % 1000 AS int), DATEADD(second, CAST(o.DelayMs / 1000 AS int), @Now))
+      ELSE q.DueUtc END,
+    SettledUtc = CASE WHEN o.Kind IN (N'done', N'dead') THEN @Now END,
+    -- Not started: the attempt of this claim is taken back (Q5).
+    Attempts = q.Attempts - CASE WHEN o.Kind = N'release' OR o.Unstarted = 1 THEN 1 ELSE 0 END,
+    Parks = CASE WHEN o.Parked = 1 THEN q.Parks + 1 ELSE 0 END,
+    Recovered = CASE WHEN o.Kind = N'release' THEN q.Recovered ELSE 0 END,
+    -- A message that goes back into its ordering group is blocked until it is the group's head.
+    Blocked = CASE WHEN o.Kind IN (N'retry', N'release') AND q.OrderingKey IS NOT NULL THEN 1 ELSE 0 END,
+    InGroup = CASE WHEN o.Kind = N'done' OR (o.Kind = N'dead' AND @OnDead = N'continue') THEN 0 ELSE 1 END,
+    FirstError = COALESCE(q.FirstError, o.Error),
+    LastError = COALESCE(o.Error, q.LastError)
+  FROM @Outcome o JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK) ON q.Sequence = o.Sequence
+  WHERE o.Matched = 1 AND q.Status = 1 AND q.ClaimFence = @Fence;
+  -- A call sent again finds rows that its first sending has settled: those bear our fence, and match as well.
+  IF @Again = 1
+    UPDATE o SET Matched = 1
+    FROM @Outcome o JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.Sequence = o.Sequence
+    WHERE o.Matched = 0 AND q.ClaimFence = @Fence AND (q.Status <> 1 OR @Committed = 1);
+END;
+IF EXISTS (SELECT 1 FROM @Group)
+:r parts/queue-unblock.sql
+
+-- 4. Retention (Q12): the oldest first, few at a time.
+IF @PurgeLimit > 4000 SET @PurgeLimit = 4000;
+IF @Held = 1 AND @Committed = 0 AND @PurgeLimit > 0
+BEGIN
+  DELETE FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK) WHERE Sequence IN (
+    SELECT TOP (@PurgeLimit) Sequence FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+    WHERE Status = 2 AND SettledUtc < DATEADD(millisecond, -CAST(@RetentionMs % 1000 AS int),
+      DATEADD(second, -CAST(@RetentionMs / 1000 AS int), @Now))
+    ORDER BY SettledUtc, Sequence);
+  SET @Purged = @@ROWCOUNT;
+END;
+
+-- 5. The claim (Q4).
+:r parts/queue-claim.sql
+
+-- 6. What is left: when the next message is due (Q11); followers in front of it are blocked.
+WHILE @Held = 1
+BEGIN
+  SELECT @NextSequence = NULL, @NextHash = NULL, @NextDue = NULL;
+  SELECT TOP (1) @NextSequence = Sequence, @NextHash = OrderingHash, @NextDue = DueUtc
+  FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
+  WHERE Status = 0 AND Blocked = 0 ORDER BY DueUtc, Sequence;
+  IF @NextHash IS NULL BREAK;
+  IF NOT EXISTS (
+      SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+      WHERE OrderingHash = @NextHash AND InGroup = 1 AND OrderingKey IS NOT NULL AND Sequence < @NextSequence)
+    AND NOT EXISTS (
+      SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+      WHERE OrderingHash = @NextHash AND Status = 1)
+    BREAK;
+  -- The next call goes on with the rest; when it is due is not known before.
+  IF @Rounds >= 4
+  BEGIN
+    SET @NextDue = @Now;
+    BREAK;
+  END;
+  EXEC [$(Schema)].[$(Queue)_BlockFollowers] 4000;
+  SET @Rounds = @Rounds + 1;
+END;
+IF @NextDue <= @Now SET @More = 1;
+
+-- 7. The lease goes back when the caller says so, or when the run has nothing left to do (Q8, Q9).
+IF @Held = 1 AND @Committed = 0 AND (@Then = N'release-lease' OR (@Then = N'claim' AND @Solo = 1 AND @Claimed = 0))
+BEGIN
+  UPDATE [$(Schema)].[Leases] SET Owner = NULL, ExpiresUtc = NULL, Context = NULL WHERE NameHash = @LeaseHash;
+  SET @Released = 1;
+END;
+IF @Committed = 1
+BEGIN
+  DELETE FROM @Listed;
+  IF @InFlight IS NOT NULL
+    INSERT @Listed (Sequence) SELECT DISTINCT CAST(value AS bigint) FROM OPENJSON(@InFlight);
+  INSERT @Claim (Sequence, OrderingHash, DueUtc, Recovered, Bytes)
+  SELECT q.Sequence, NULL, q.DueUtc, q.Recovered, 0 FROM [$(Schema)].[$(Queue)] q WITH (READCOMMITTEDLOCK, READPAST)
+  WHERE q.Status = 1 AND q.ClaimFence = @Fence AND NOT EXISTS (SELECT 1 FROM @Listed f WHERE f.Sequence = q.Sequence)
+  ORDER BY CASE WHEN q.OrderingHash IS NULL THEN q.DueUtc ELSE q.EnqueuedUtc END, q.Sequence;
+END;
+COMMIT;
+
+SELECT CASE WHEN @Released = 1 THEN N'released' WHEN @Held = 0 THEN N'lost' WHEN @Begin = 1 THEN N'acquired' ELSE N'renewed' END AS Lease,
+  @Fence AS Fence,
+  CASE WHEN @Held = 1 AND @Released = 0 THEN @LeaseMs - DATEDIFF_BIG(millisecond, @Now, SYSUTCDATETIME()) ELSE 0 END AS ExpiresInMs,
+  @More AS More, CASE WHEN @NextDue <= @Now THEN 0 ELSE DATEDIFF_BIG(millisecond, @Now, @NextDue) END AS NextDueInMs,
+  @Purged AS Purged, @Recovered AS Recovered;
+SELECT q.Sequence, q.MessageId, q.Topic, q.Payload, q.PayloadEscaped, q.Headers, q.CorrelationId, q.OrderingKey,
+  q.EnqueuedUtc, q.DueUtc, q.Attempts, q.Parks, q.Recovered, q.Source, q.DedupKey
+FROM @Claim c JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.Sequence = c.Sequence
+WHERE q.Status = 1 AND q.ClaimFence = @Fence
+ORDER BY c.Position;
+SELECT Sequence FROM @Outcome WHERE Matched = 0;
+GO

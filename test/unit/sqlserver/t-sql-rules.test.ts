@@ -1,0 +1,113 @@
+/** The rules of t-sql-rules.ts hold, and each finds the fault that it is for. */
+import { batches, type Change } from './t-sql-procedures.ts';
+import { type Rule, rules } from './t-sql-rules.ts';
+
+type Name = keyof typeof rules;
+
+const breakages: readonly [Name, part: string, from: string, to: string][] = [
+  [
+    'underTheLease',
+    'queue-claim',
+    ' WITH (READCOMMITTEDLOCK, READPAST) WHERE Status = 1 AND Recovered',
+    ' WHERE Status = 1 AND Recovered',
+  ],
+  [
+    'underTheLease',
+    'queue-claim',
+    'WITH (FORCESEEK, ROWLOCK)\n  SET Status = 1',
+    'WITH (ROWLOCK)\n  SET Status = 1',
+  ],
+  ['underTheLease', 'queue-settle-and-claim', 'q WITH (FORCESEEK, ROWLOCK) ON', 'q WITH (ROWLOCK) ON'],
+  [
+    'underTheLease',
+    'queue-settle-and-claim',
+    'DELETE FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK)',
+    'DELETE FROM [$(Schema)].[$(Queue)]',
+  ],
+  ['underTheLease', 'queue-block-followers', 'WITH (FORCESEEK, ROWLOCK) SET Blocked = 1', 'SET Blocked = 1'],
+  ['underTheLease', 'queue-unblock', ' l WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)', ' l'],
+  ['underTheLease', 'queue-complete', ' WITH (FORCESEEK, ROWLOCK)', ''],
+  ['underTheLease', 'queue-dead', ' q WITH (READCOMMITTEDLOCK, READPAST)', ' q'],
+  [
+    'seekByTableVariable',
+    'queue-settle-and-claim',
+    'q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.Sequence = c.Sequence',
+    'q ON q.Sequence = c.Sequence',
+  ],
+  ['producersSeek', 'queue-enqueue', ' i WITH (FORCESEEK, READCOMMITTEDLOCK)', ' i'],
+  ['producersSeek', 'queue-enqueue-many', ' q WITH (FORCESEEK, READCOMMITTEDLOCK)', ' q WITH (FORCESEEK)'],
+  ['producersKeepTheLevel', 'queue-enqueue', 'IF @@TRANCOUNT = 0 SET', 'SET'],
+  ['transactionsAbort', 'registry-tenants', 'SET XACT_ABORT ON;', 'SET XACT_ABORT OFF;'],
+  [
+    'transactionsAbort',
+    'queue-enqueue-many',
+    'WHILE @Stored = 0\nBEGIN',
+    'BEGIN TRANSACTION;\nWHILE @Stored = 0\nBEGIN',
+  ],
+  [
+    'transactionsAreNotNested',
+    'registry-tenants',
+    'IF @@TRANCOUNT > 0 THROW 51001',
+    'IF @@TRANCOUNT > 9 THROW 51001',
+  ],
+  [
+    'failuresEndTheProcedure',
+    'queue-enqueue-many',
+    'BEGIN TRY\n  INSERT @Text',
+    'INSERT @Text (Kind, Ordinal) VALUES (9, 9);\nBEGIN TRY\n  INSERT @Text',
+  ],
+  ['transactionsHaveLimits', 'leases', 'SET LOCK_TIMEOUT 10000;\n', ''],
+  ['textIsNotCut', 'queue-enqueue', '@DedupKey nvarchar(4000)', '@DedupKey nvarchar(200)'],
+  ['textIsNotCut', 'queue-enqueue', 'SUBSTRING(@DedupKey COLLATE', 'SUBSTRING(@Topic COLLATE'],
+  ['textIsNotCut', 'leases', '@Owner nvarchar(4000)', '@Owner nvarchar(200)'],
+  ['textIsNotCut', 'registry-tenants', '@Server nvarchar(4000)', '@Server nvarchar(256)'],
+  ['caseHasACollation', 'queue-dead', 'UPPER(@Topic COLLATE Latin1_General_100_BIN2)', 'UPPER(@Topic)'],
+  ['caseHasACollation', 'queue-complete', `N'queue:$(QueueName)'`, `LOWER(N'queue:$(Queue)')`],
+  [
+    'jsonIsParsedOnce',
+    'queue-dead',
+    'IN (SELECT MessageId FROM @Id)',
+    'IN (SELECT CAST(value AS uniqueidentifier) FROM OPENJSON(@MessageIds))',
+  ],
+  ['jsonIsParsedOnce', 'queue-enqueue-many', 'LEFT JOIN @Text p ON', 'LEFT JOIN OPENJSON(@Payloads) p ON'],
+  [
+    'indexesHaveNoPageLocks',
+    'queue-table',
+    'WHERE Status = 3 WITH (ALLOW_PAGE_LOCKS = OFF)',
+    'WHERE Status = 3',
+  ],
+  ['indexesHaveNoPageLocks', 'queue-table', ', ALLOW_PAGE_LOCKS = OFF)', ')'],
+  ['firstLooksDoNotWait', 'queue-run', ' WITH (READUNCOMMITTED)', ''],
+  ['firstLooksDoNotWait', 'registry-plan', ' WITH (READUNCOMMITTED)', ''],
+  [
+    'theClockIsReadUnderTheLock',
+    'leases',
+    'UPDATE [$(Schema)].[Leases] SET Fence = Fence WHERE NameHash = @Hash;',
+    '',
+  ],
+  [
+    'theClockIsReadUnderTheLock',
+    'queue-settle-and-claim',
+    'UPDATE [$(Schema)].[Leases] SET Fence = Fence WHERE NameHash = @LeaseHash;',
+    '',
+  ],
+  ['wordsAreKnown', 'registry-plan', '@OrderBy NOT IN (', '@OrderBy IN ('],
+  ['wordsAreKnown', 'registry-reports', '@Mode NOT IN (', '@Mode IN ('],
+];
+
+describe('T-SQL that only a server under load would show to be wrong', () => {
+  const asItIs = batches();
+
+  test.each(Object.entries(rules) as [Name, Rule][])('%s', (_, rule) => {
+    expect(rule(asItIs)).toEqual([]);
+  });
+
+  test.each(breakages)('%s finds a fault in %s', (rule, part, from, to) => {
+    const change: Change = { part, from, to };
+    expect(rules[rule](batches(change))).not.toEqual([]);
+  });
+
+  test('every rule has a fault to find', () => {
+    expect(new Set(breakages.map(([rule]) => rule))).toEqual(new Set(Object.keys(rules)));
+  });
+});

@@ -1,0 +1,216 @@
+/**
+ * Rules of the T-SQL that only a real SQL Server would show to be broken, and then under load: what waits for whom, what
+ * is cut, what a timeout leaves open. They are read off the text. A rule returns what breaks it.
+ */
+import { grantedOf, type Procedure, proceduresOf, type Reference, references } from './t-sql-procedures.ts';
+
+export type Rule = (batches: readonly string[]) => string[];
+
+const queueTables = /Outbox|Inbox/;
+
+/** For each procedure. */
+function each(judge: (procedure: Procedure, all: ReadonlyMap<string, Procedure>) => string[]): Rule {
+  return (batches) => {
+    const all = proceduresOf(batches);
+    return [...all.values()].flatMap((procedure) =>
+      judge(procedure, all).map((found) => `${procedure.name}: ${found}`),
+    );
+  };
+}
+
+const has = ({ hints }: Reference, ...wanted: string[]) => wanted.some((hint) => hints.includes(hint));
+const beginsTransaction = ({ body }: Procedure) => /\bBEGIN TRANSACTION\b/.test(body);
+const isProducers = ({ name }: Procedure) => /_Enqueue(One|Many)?$/.test(name);
+
+/** Where the lease's row is locked: from there to the last COMMIT; null where it is not. */
+function lockedRegion({ body }: Procedure): { from: number; to: number } | null {
+  const from = body.search(/UPDATE \[\$\(Schema\)\]\.\[Leases\]|EXEC \[\$\(Schema\)\]\.\[Lease_Take\]/);
+  const to = body.lastIndexOf('COMMIT');
+  return from === -1 ? null : { from, to: to === -1 ? body.length : to };
+}
+
+/** The procedures that are called while the lease's row is locked, and all of their text. */
+function calledUnderLock(all: ReadonlyMap<string, Procedure>): Set<string> {
+  const called = new Set<string>();
+  for (const procedure of all.values()) {
+    const region = lockedRegion(procedure);
+    if (region === null) continue;
+    const text = procedure.body.slice(region.from, region.to);
+    for (const [, name] of text.matchAll(/EXEC \[\$\(Schema\)\]\.\[(\w+)\]/g)) called.add(name!);
+  }
+  return called;
+}
+
+/** Q4: a statement that waits for a producer while the lease's row is locked stops the queue, or deadlocks. */
+const underTheLease: Rule = each((procedure, all) => {
+  const whole = calledUnderLock(all).has(procedure.name);
+  const region = whole ? { from: 0, to: procedure.body.length } : lockedRegion(procedure);
+  if (region === null) return [];
+  return references(procedure, queueTables)
+    .filter(({ at, use }) => use !== 'insert' && at >= region.from && at < region.to)
+    .filter((found) => {
+      const locks = has(found, found.use === 'change' ? 'ROWLOCK' : 'READCOMMITTEDLOCK');
+      return !(locks && has(found, 'FORCESEEK', 'READPAST'));
+    })
+    .map((found) => `${found.use} at ${found.at} with the hints '${found.hints}'`);
+});
+
+/** Rows found by a table variable's keys are sought, whatever the plan; also after the commit. */
+const seekByTableVariable: Rule = each(({ body }) =>
+  [...body.matchAll(/(?:FROM|JOIN) @\w+ \w+ (?:INNER )?JOIN \[\$\(Schema\)\]\.\[(?:Outbox|Inbox)\] \w+(.*)/g)]
+    .filter(([, rest]) => !/^ WITH \([^)]*FORCESEEK/.test(rest!))
+    .map(([join]) => join),
+);
+
+/** A producer that scans waits for other producers; one at SNAPSHOT or SERIALIZABLE sees or locks too much. */
+const producersSeek: Rule = each((procedure) =>
+  isProducers(procedure)
+    ? references(procedure, queueTables)
+        .filter(({ use }) => use !== 'insert')
+        .filter((found) => !(has(found, 'FORCESEEK') && has(found, 'READCOMMITTEDLOCK')))
+        .map(({ at, hints }) => `a look at ${at} with the hints '${hints}'`)
+    : [],
+);
+
+/** 3951: the level of a caller's transaction is not changed at its first statement. */
+const producersKeepTheLevel: Rule = each((procedure) =>
+  isProducers(procedure) && !/IF @@TRANCOUNT = 0 SET TRANSACTION ISOLATION LEVEL/.test(procedure.body)
+    ? ['sets the isolation level of its caller']
+    : [],
+);
+
+/** After a timeout nothing is rolled back while XACT_ABORT is OFF. */
+const transactionsAbort: Rule = each((procedure) =>
+  beginsTransaction(procedure) && !/SET XACT_ABORT ON;/.test(procedure.body)
+    ? ['begins a transaction with XACT_ABORT OFF']
+    : [],
+);
+
+const transactionsAreNotNested: Rule = each((procedure) =>
+  beginsTransaction(procedure) && !/IF @@TRANCOUNT > 0 THROW 51001/.test(procedure.body)
+    ? [`begins a transaction without a look at @@TRANCOUNT`]
+    : [],
+);
+
+/** With XACT_ABORT OFF a failed statement outside TRY does not end the procedure: the caller commits without it. */
+const failuresEndTheProcedure: Rule = each(({ body }) => {
+  if (!/SET XACT_ABORT OFF;/.test(body)) return [];
+  let depth = 0;
+  const found: string[] = [];
+  for (const { 0: word, index } of body.matchAll(/BEGIN TRY|END TRY|\b(?:INSERT|UPDATE|DELETE FROM) \S+/g)) {
+    if (word === 'BEGIN TRY') depth++;
+    else if (word === 'END TRY') depth--;
+    else if (depth === 0) found.push(`${word} at ${index} is outside TRY`);
+  }
+  return found;
+});
+
+/** A call of a run that waits longer is repeated; in a deadlock with an application's it is the one. */
+const transactionsHaveLimits: Rule = each((procedure) =>
+  beginsTransaction(procedure) && !/SET LOCK_TIMEOUT \d+;\nSET DEADLOCK_PRIORITY LOW;/.test(procedure.body)
+    ? ['has no LOCK_TIMEOUT and DEADLOCK_PRIORITY']
+    : [],
+);
+
+/** Parameters that are only compared: what is cut there matches nothing, since what is stored is shorter. */
+const comparedOnly = /^(Lease_Renew|Lease_Release|Plan_Commit|Tenant_List|\w+Dead)\.|\.@Database$/;
+
+/** Text is not cut without an error: parameters are wider than what stores them, and their length is looked at. */
+const textIsNotCut: Rule = (batches) => {
+  const all = proceduresOf(batches);
+  const granted = grantedOf(batches);
+  const found: string[] = [];
+  for (const procedure of all.values()) {
+    if (!granted.has(procedure.name)) continue;
+    for (const { name, type } of procedure.parameters) {
+      const place = `${procedure.name}.${name}`;
+      const length = /^nvarchar\((\w+)\)$/.exec(type)?.[1];
+      if (length === undefined || comparedOnly.test(place)) continue;
+      const isWord = new RegExp(`${name} NOT IN \\(`).test(procedure.body);
+      if (length === '4000') {
+        const isChecked = procedure.body.includes(`SUBSTRING(${name} COLLATE Latin1_General_100_BIN2, `);
+        const isPassedOn = new RegExp(`EXEC [^;]*= ${name}\\b`).test(procedure.body);
+        if (!isChecked && !isPassedOn) found.push(`${place} is not looked at`);
+      } else if (length !== 'max' && !isWord) found.push(`${place} is cut at ${length} characters`);
+    }
+  }
+  return found;
+};
+
+/** LOWER and UPPER follow the database's collation, Turkish for one; a UUID has no letter i. */
+const caseHasACollation: Rule = each(({ body }) =>
+  [...body.matchAll(/\b(?:LOWER|UPPER)\((?=(.*))/g)]
+    .filter(
+      ([, rest]) =>
+        !/^[^()]*(?:\(\))? COLLATE Latin1_General_100_BIN2\)|^CAST\(@\w+ AS nvarchar\(36\)\)/.test(rest!),
+    )
+    .map(([call, rest]) => `${call}${rest}`),
+);
+
+/** What joins OPENJSON, or compares with it by IN, may parse the text once a row. */
+const jsonIsParsedOnce: Rule = each(({ body }) =>
+  [...body.matchAll(/(?:JOIN|APPLY)\s+OPENJSON.*|\bIN \(\s*SELECT[^;]*?FROM OPENJSON.*/g)].map(
+    ([use]) => use,
+  ),
+);
+
+/** READPAST does not skip page locks. */
+const indexesHaveNoPageLocks: Rule = (batches) =>
+  batches
+    .flatMap((batch) => [
+      ...batch.matchAll(
+        /(?:CREATE [A-Z ]*INDEX \[\w+\] ON \[\$\(Schema\)\]\.\[(?:Outbox|Inbox|Leases)\]|CONSTRAINT \[PK_(?:Outbox|Inbox)\])[^;]*?(?=;|\n {2}\))/g,
+      ),
+    ])
+    .map(([index]) => index)
+    .filter((index) => !index.includes('ALLOW_PAGE_LOCKS = OFF'));
+
+/** With READ_COMMITTED_SNAPSHOT off the first look at a lease would wait for a handler that commits. */
+const firstLooksDoNotWait: Rule = each((procedure) => {
+  if (!/_Begin$|^Lease_Acquire$|^Lease_Ensure$/.test(procedure.name)) return [];
+  const [first] = references(procedure, /Leases/);
+  return first === undefined || has(first, 'READUNCOMMITTED')
+    ? []
+    : ['the first look at the lease waits for locks'];
+});
+
+/** L3: a wait for the lease's row must not shorten the lease. */
+const theClockIsReadUnderTheLock: Rule = each(({ body }) => {
+  const write = /UPDATE \[\$\(Schema\)\]\.\[Leases\]\s+SET[^;]*ExpiresUtc = (?!NULL)/.exec(body);
+  if (write === null) return [];
+  const lock = body.indexOf('UPDATE [$(Schema)].[Leases] SET Fence = Fence');
+  const clock = body.lastIndexOf('SET @Now = SYSUTCDATETIME();', write.index);
+  return lock !== -1 && lock < clock ? [] : ['reads the clock before it has the row'];
+});
+
+/** A word that is not known is an error, not one of the others. */
+const wordsAreKnown: Rule = (batches) => {
+  const all = proceduresOf(batches);
+  const granted = grantedOf(batches);
+  return [...all.values()]
+    .filter(({ name }) => granted.has(name))
+    .flatMap(({ name, parameters, body }) =>
+      parameters
+        .filter((parameter) => new RegExp(`(?:CASE ${parameter.name}\\b|${parameter.name} = N')`).test(body))
+        .filter((parameter) => !new RegExp(`${parameter.name} NOT IN \\(`).test(body))
+        .map((parameter) => `${name}: ${parameter.name} takes any word`),
+    );
+};
+
+export const rules = {
+  underTheLease,
+  seekByTableVariable,
+  producersSeek,
+  producersKeepTheLevel,
+  transactionsAbort,
+  transactionsAreNotNested,
+  failuresEndTheProcedure,
+  transactionsHaveLimits,
+  textIsNotCut,
+  caseHasACollation,
+  jsonIsParsedOnce,
+  indexesHaveNoPageLocks,
+  firstLooksDoNotWait,
+  theClockIsReadUnderTheLock,
+  wordsAreKnown,
+} satisfies Record<string, Rule>;

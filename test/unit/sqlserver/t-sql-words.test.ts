@@ -1,0 +1,42 @@
+/** The words that programs and procedures exchange: each procedure knows those of the engine's interface, and no others. */
+import {
+  candidateOrders,
+  runOutcomes,
+  type TenantReport,
+  tenantStatuses,
+} from '../../../src/engine/registry.ts';
+import type { Outcome, SettleRequest } from '../../../src/engine/work-queue.ts';
+import { batches, proceduresOf } from './t-sql-procedures.ts';
+
+const procedures = proceduresOf(batches());
+
+/** The words of the list behind `what NOT IN`, in a procedure that throws 51005 for others. */
+function known(procedure: string, what: string): string[] {
+  const body = procedures.get(procedure)?.body ?? '';
+  const list = new RegExp(`${what} NOT IN \\(([^)]*)\\)[^;]*THROW 51005`).exec(body)?.[1] ?? '';
+  return [...list.matchAll(/N'([^']*)'/g)].map(([, word]) => word!).sort();
+}
+
+// Records, so that the compiler refuses one that lacks a word of the type.
+const kinds: Record<Outcome['kind'], true> = { done: true, retry: true, dead: true, release: true };
+const onDead: Record<SettleRequest['onDead'], true> = { block: true, continue: true };
+const then: Record<SettleRequest['then']['do'], true> = {
+  claim: true,
+  'renew-lease': true,
+  'release-lease': true,
+};
+const modes: Record<TenantReport['schedule']['mode'], true> = { set: true, 'at-most': true };
+
+test.each<[procedure: string, what: string, words: readonly string[]]>([
+  ['Outbox_LeaseSettleClaim', 'Kind', Object.keys(kinds)],
+  ['Inbox_LeaseSettleClaim', 'Kind', Object.keys(kinds)],
+  ['Outbox_SettleAndClaim', '@OnDead', Object.keys(onDead)],
+  ['Outbox_SettleAndClaim', '@Then', Object.keys(then)],
+  ['Plan_Begin', '@OrderBy', candidateOrders],
+  ['Tenant_Report', '@Outcome', runOutcomes],
+  ['Tenant_Report', '@Mode', Object.keys(modes)],
+  ['Tenant_SetStatus', '@Status', tenantStatuses],
+  ['Tenant_List', '@Status', tenantStatuses],
+])('%s: %s', (procedure, what, words) => {
+  expect(known(procedure, what)).toEqual([...words].sort());
+});
