@@ -92,4 +92,23 @@ export const equivalents: readonly Equivalent[] = [
     mutant: '?. → .',
     why: 'A plan that found tenants due has a candidate: its capacity is at least 1.',
   },
+  {
+    file: 'src/engine/sqlite/queue/claim.ts',
+    line: 'if (key === null) return;',
+    mutant: 'key === null → false',
+    why: 'Nothing has the ordering key null: the read finds no row.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/claim.ts',
+    line: 'const followers = this.#toBlock.filter(',
+    mutant:
+      'this.#toBlock.filter( ({ sequence, key }) => this.#entered.get(key)?.has(sequence) !== tru → this.#toBlock',
+    why: 'What this claim has taken is not Ready any more, and only Ready rows are blocked.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/claim.ts',
+    line: '({ sequence, key }) => this.#entered.get(key)?.has(sequence) !== true,',
+    mutant: 'true → false',
+    why: 'What this claim has taken is not Ready any more, and only Ready rows are blocked.',
+  },
 ];
