@@ -94,7 +94,7 @@ SET Owner = @Owner,
 WHERE NameHash = @Hash;
 SELECT @Fence = Fence, @Holder = Owner FROM [$(Schema)].[Leases] WHERE NameHash = @Hash;
 GO
--- Takes a lease (L2). One row: Status 'acquired' with the fence, or 'held' with the owner that has it.
+-- Takes a lease (L2). One row: Status 'acquired' with the fence, or 'leased-elsewhere' with the owner that has it.
 -- The answer that another owner has it comes from a read that waits for no lock.
 IF OBJECT_ID(N'[$(Schema)].[Lease_Acquire]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Lease_Acquire] AS RETURN 0');
 GO

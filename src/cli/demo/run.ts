@@ -11,7 +11,7 @@ import { createLogger } from '../output/logger.ts';
 import { startProgress } from '../output/progress.ts';
 import { runLine } from '../output/run.ts';
 import { table } from '../output/table.ts';
-import { duration, oneLine, shorten } from '../output/text.ts';
+import { duration, escapedLine, shorten } from '../output/text.ts';
 import type { Session } from '../session.ts';
 import { watchForStop } from '../signals.ts';
 
@@ -38,7 +38,7 @@ export async function demo(session: Session): Promise<number> {
       onProgress: progress.update,
       onCollision: (report) => say(`This host asked for ${runLine(report)}.`),
       onSecondHostLog: (line) => {
-        if (verbose) process.stderr.write(`second host: ${oneLine(line)}\n`);
+        if (verbose) process.stderr.write(`second host: ${escapedLine(line)}\n`);
       },
     });
   } catch (error) {
