@@ -83,7 +83,7 @@ BEGIN
     DELETE FROM @Claim WHERE Position >= @Cut;
     IF @@ROWCOUNT > 0 SET @More = 1;
   END;
-  -- Payload bytes: at least one message, whatever its size; a large one is not overtaken.
+  -- Payload bytes: at least one message, whatever its size; smaller ones behind a large one do not pass it.
   IF (SELECT SUM(Bytes) FROM @Claim) > @MaxBytes
   BEGIN
     DELETE FROM @Claim WHERE Position > @First AND Position IN (

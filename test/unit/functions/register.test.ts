@@ -71,7 +71,7 @@ describe('registerFunctions', () => {
     [
       'tenants by name',
       { handlers: [handler], tenants: 'file' },
-      /'tenants' must be a list of tenants, or a directory/,
+      /'tenants' must be a list of tenants or a directory/,
     ],
     [
       'a wrong setting',

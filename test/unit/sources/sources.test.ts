@@ -91,8 +91,8 @@ describe('the sources of a deployment', () => {
       expect(() => bank!.verify(signed())).toThrow(bank!.unusable);
       return bank!.unusable!.message;
     };
-    expect(made({})).toMatch(/'BANK_SECRET'.*'bank'.*not set/);
-    expect(made({ BANK_SECRET: 'hunter2' })).toMatch(/\(BANK_SECRET\) must be/);
+    expect(made({})).toMatch(/'BANK_SECRET' is not set; .*'bank'/);
+    expect(made({ BANK_SECRET: 'hunter2' })).toMatch(/\(BANK_SECRET\) is invalid; it must be/);
     expect(made({ BANK_SECRET: 'hunter2' })).not.toMatch(/hunter2/);
   });
 

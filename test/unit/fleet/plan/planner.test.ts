@@ -185,8 +185,8 @@ describe('a plan (F3)', () => {
     await plan(watched, { capacity: 1 });
     await plan(watched, { capacity: 1, strategy: choosing((given) => given) });
     expect(asked).toMatchObject([
-      { limit: 1, order: 'longest-due', leaseMs: settings.leaseMs },
-      { limit: settings.candidates, leaseMs: settings.leaseMs },
+      { limit: 1, order: 'longest-due', leaseMs: 30_000 },
+      { limit: 10_000, leaseMs: 30_000 },
     ]);
     expect(asked[1]).not.toHaveProperty('order');
   });
