@@ -47,6 +47,8 @@ function definition(name: string): RegExp {
 /** Those whose file is missing or does not define the name. */
 export function undefinedNames(linked: readonly Pick<LinkedName, 'file' | 'name'>[]): string[] {
   return linked
-    .filter(({ file, name }) => !existsSync(path.join(root, file)) || !definition(name).test(readSource(file)))
+    .filter(
+      ({ file, name }) => !existsSync(path.join(root, file)) || !definition(name).test(readSource(file)),
+    )
     .map(({ file, name }) => `${file} does not define ${name}`);
 }
