@@ -53,10 +53,13 @@ test('dead list filters by topic, whatever its case, and by age, and is cut by -
   );
 });
 
-test('which tenants are meant is always said', async () => {
+test('the tenants must always be selected', async () => {
   for (const command of ['list', 'replay', 'discard']) {
     const { code, stderr } = await folder.cli(['dead', command]);
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/^error: Say which tenants.*--all\.\n$/)]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^error: No tenant was selected; .*--all\.\n$/),
+    ]);
   }
   const unknown = await folder.cli(['dead', 'list', '--tenant', 'nobody']);
   expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringMatching(/^error: .*'nobody'.*\n$/)]);
@@ -72,7 +75,7 @@ test('dead show prints one message with its payload, found in whichever tenant',
   const missing = await folder.cli(['dead', 'show', ids.beta, '--tenant', 'acme']);
   expect([missing.code, missing.stderr]).toEqual([
     1,
-    expect.stringMatching(/^error: No message .* was found;.*\n$/),
+    expect.stringMatching(/^error: Message .* was not found;.*\n$/),
   ]);
 });
 
@@ -80,7 +83,7 @@ test('Q13: replay counts first, and acts with --yes', async () => {
   const before = await folder.cli(['dead', 'replay', '--all', '--topic', 'a.topic']);
   expect(before.code).toBe(0);
   expect(before.stdout).toBe(
-    'acme: 1\nbeta: 1\n2 Dead messages would be replayed. Nothing was changed; add --yes to do it.\n',
+    'acme: 1\nbeta: 1\n2 Dead messages would be replayed. Nothing was changed; add --yes to change them.\n',
   );
   expect(await list('--all')).toMatchObject({ count: 3 });
   expect(await folder.json(['dead', 'replay', '--all', '--topic', 'a.topic', '--yes'])).toEqual({
@@ -99,17 +102,17 @@ test('Q13: replay counts first, and acts with --yes', async () => {
   expect(again).toMatchObject({ count: 2, messages: [{ replayCount: 1 }, { replayCount: 1 }] });
 });
 
-test('discard removes for good what is named, with --yes', async () => {
+test('discard with --yes deletes the named messages permanently', async () => {
   const before = await folder.cli(['dead', 'discard', ids.acme, '--tenant', 'acme']);
   expect(before.stdout).toBe(
-    '1 Dead message would be removed for good. Nothing was changed; add --yes to do it.\n',
+    '1 Dead message would be deleted permanently. Nothing was changed; add --yes to change them.\n',
   );
   const after = await folder.cli(['dead', 'discard', ids.acme, '--tenant', 'acme', '--yes']);
-  expect([after.code, after.stdout]).toEqual([0, '1 Dead message removed for good.\n']);
+  expect([after.code, after.stdout]).toEqual([0, '1 Dead message deleted permanently.\n']);
   expect(await listedIds('--all')).toEqual([ids.acmeOther, ids.beta].sort());
 });
 
-test('D8: a tenant that cannot be asked is told of, and the others are served', async () => {
+test('D8: a tenant that cannot be reached is reported, and the others are served', async () => {
   await folder.json(['tenants', 'add', 'void', '--no-migrate']);
   const { code, stdout, stderr } = await folder.cli(['dead', 'replay', '--all', '--yes', '--json']);
   expect(code).toBe(1);

@@ -16,7 +16,7 @@ async function doctor(...args: string[]) {
   return { code, well, stderr, databases, found };
 }
 
-test('doctor finds nothing wrong with a fleet that is well', async () => {
+test('doctor finds no problem in a healthy fleet', async () => {
   for (const id of ['acme', 'beta']) await folder.json(['tenants', 'add', id]);
   const { code, well, databases, found } = await doctor('--all');
   expect({ code, well, found }).toEqual({
@@ -32,7 +32,7 @@ test('doctor finds nothing wrong with a fleet that is well', async () => {
     expect([reachable, version, clockAheadMs]).toEqual([true, 1, expect.any(Number)]);
   }
   expect((await folder.cli(['doctor', '--tenant', 'beta'])).stdout).toMatch(
-    /registry +1 .* well\nbeta +1 .* well\n\n2 databases looked at, 0 with problems\.\n$/,
+    /registry +1 .* ok\nbeta +1 .* ok\n\n2 databases checked, 0 with problems\.\n$/,
   );
 });
 
@@ -44,7 +44,7 @@ test('D8: doctor names drift, a schema that is missing or too new and a database
     database.exec(sql);
     database.close();
   };
-  // An application's own table is no drift.
+  // An application's own table is not drift.
   change('acme', 'CREATE TABLE Orders (Id INTEGER PRIMARY KEY)');
   change('beta', 'DROP INDEX Outbox_Due; ALTER TABLE Inbox ADD COLUMN Mine TEXT');
   change('cedar', "INSERT INTO SchemaJournal VALUES (99, 'from the future', 'x', 0)");
@@ -60,10 +60,12 @@ test('D8: doctor names drift, a schema that is missing or too new and a database
     ['elm', [expect.stringContaining('DATABASE_MISSING')]],
   ]);
   expect(databases.map(({ reachable }) => reachable)).toEqual([true, true, true, true, false, false]);
-  expect(JSON.parse(stderr).error.message).toBe('Problems were found with beta, cedar, dune, elm.');
+  expect(JSON.parse(stderr).error.message).toBe(
+    'The doctor found problems in beta, cedar, dune, elm; the table above says what to do about each.',
+  );
 });
 
-test('doctor without a registry says so, and makes none', async () => {
+test('doctor reports a missing registry, and does not create it', async () => {
   const { code, databases } = await doctor('--registry-only');
   expect([code, databases.length, databases[0]!.findings[0]!.message]).toEqual([
     1,

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import type { RunReport } from '../../fleet/dispatch/run-report.ts';
 import { FailedError } from '../errors.ts';
 import { programPath } from '../files.ts';
-import { oneLine, shorten } from '../output/text.ts';
+import { escapedLine, shorten } from '../output/text.ts';
 
 export interface SecondHost {
   readonly pid: number;
@@ -35,7 +35,7 @@ export function startSecondHost(options: {
   let lastWords = '';
   createInterface({ input: stderr! }).on('line', (line) => {
     lastWords = line;
-    if (verbose) process.stderr.write(`second host: ${oneLine(line)}\n`);
+    if (verbose) process.stderr.write(`second host: ${escapedLine(line)}\n`);
   });
   let stopping = false;
   const failed = ended.then(([code, signal]): Promise<never> => {

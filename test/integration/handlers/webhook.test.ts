@@ -126,7 +126,7 @@ describe('what the answer means', () => {
     expect(await attemptOnce(handler, { url: receiver.origin })).toEqual({
       kind: 'retry',
       delayMs: 120_000,
-      error: `The receiver answered ${status} and asks to wait 120 seconds.`,
+      error: `The receiver answered ${status} and asked to wait 120 seconds.`,
     });
   });
 
