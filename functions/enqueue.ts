@@ -1,4 +1,4 @@
-/** HTTP: stores messages in a tenant's outbox, for applications that cannot reach its database (Q3). */
+/** HTTP trigger: stores messages in a tenant's outbox, for applications that cannot reach its database (Q3). */
 import { app } from '@azure/functions';
 import { parseOutboxMessages } from '../src/index.ts';
 import type { CurrentApp } from './app.ts';

@@ -1,4 +1,4 @@
-/** Timer: chooses the due tenants and sends one dispatch request each; many of them in pages (F3). */
+/** Timer trigger: chooses the due tenants and sends one dispatch request for each; a large plan goes out in pages (F3). */
 import { app, type InvocationContext, type Timer } from '@azure/functions';
 import { requestPages } from '../src/index.ts';
 import { type CurrentApp, planSchedule } from './app.ts';
@@ -12,8 +12,8 @@ export function registerPlan(currentApp: CurrentApp, terminating: AbortSignal): 
   });
 
   async function plan(timer: Timer, context: InvocationContext): Promise<void> {
-    if (timer.isPastDue) context.warn('The timer is past due: a plan was missed or came late.');
-    // What is chosen now could not be sent any more.
+    if (timer.isPastDue) context.warn('The timer is past due: a plan was missed or is late.');
+    // The instance is about to end and could not send its requests any more.
     if (terminating.aborted) return;
     const { multiOutbox, settings } = currentApp();
     const { requests } = await multiOutbox.plan();

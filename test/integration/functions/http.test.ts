@@ -18,7 +18,7 @@ const post = (instance: Instance, route: string, body: unknown, headers: Record<
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });
 
-/** The problem of an answer, which tells nothing that is not the caller's business. */
+/** The problem of an answer, which must show no internals. */
 async function problem(response: Response) {
   expect(response.headers.get('content-type')).toBe('application/problem+json');
   const text = await response.text();
@@ -55,8 +55,8 @@ describe('enqueue over HTTP', () => {
   });
 
   test.each<[string, unknown, Record<string, string>, number, object]>([
-    ['no JSON', '{secret', {}, 400, { type: 'about:blank', detail: 'The body is not JSON.' }],
-    ['nothing', '', {}, 400, { detail: 'The body is not JSON.' }],
+    ['no JSON', '{secret', {}, 400, { type: 'about:blank', detail: 'The body is not valid JSON.' }],
+    ['nothing', '', {}, 400, { detail: 'The body is not valid JSON.' }],
     ['an unknown field', { ...order, priorty: 1 }, {}, 400, { code: 'INVALID_MESSAGE' }],
     ['a topic too long', { ...order, topic: 'x'.repeat(201) }, {}, 400, { code: 'INVALID_MESSAGE' }],
     ['no message', [], {}, 400, { code: 'INVALID_MESSAGE' }],
@@ -97,10 +97,10 @@ describe('enqueue over HTTP', () => {
       headers: { 'content-type': 'application/json' },
       body: Buffer.from([0x22, 0xff, 0xfe, 0x22]),
     });
-    expect(await problem(answer)).toMatchObject({ status: 400, detail: 'The body is not UTF-8.' });
+    expect(await problem(answer)).toMatchObject({ status: 400, detail: 'The body is not valid UTF-8.' });
   });
 
-  test('an unknown tenant, a retired one, and one whose database is in a bad way', async () => {
+  test('an unknown tenant, a retired one, and one whose database is missing', async () => {
     await app.tenants('acme', 'birch', 'cedar');
     await app.library.tenants.remove('birch');
     await app.library.outbox('cedar').statistics();
@@ -120,14 +120,14 @@ describe('enqueue over HTTP', () => {
     expect(broken).toMatchObject({
       status: 500,
       code: 'DATABASE_MISSING',
-      detail: 'The log of this invocation tells why.',
+      detail: 'The log of this invocation has the reason.',
     });
     expect(JSON.stringify(instance.of('enqueue').at(-1)!.logs)).toContain('cedar.db');
   });
 });
 
 describe('wake over HTTP (F7)', () => {
-  test('the tenant is due now; others that cannot be woken are told', async () => {
+  test('the tenant is due now; tenants that cannot be woken get an error', async () => {
     await app.tenants('acme', 'birch');
     await app.library.tenants.pause('birch');
     const instance = await app.start({ MULTI_OUTBOX_IDLE_CEILING: 'never' });
@@ -177,7 +177,7 @@ describe('health', () => {
     expect(await app.library.outbox('acme').statistics()).toEqual(before);
   });
 
-  test('a registry without its schema is not ready, and says what is missing and nothing more', async () => {
+  test('a registry without its schema is not ready, and the answer shows only the code', async () => {
     const instance = await app.start();
     const ready = await instance.fetch('health/ready');
     expect(ready.status).toBe(503);
@@ -199,9 +199,11 @@ describe('health', () => {
     expect((await instance.tick()).outputs).toHaveLength(1);
   });
 
-  test('a wrong configuration starts, says so in the log and in health, and does nothing else', async () => {
+  test('an app with a wrong configuration starts and reports it in the log and in health', async () => {
     const instance = await app.start({ MULTI_OUTBOX_TIME_BUDGET: '1h' });
-    expect(instance.output).toContain('MULTI_OUTBOX_TIME_BUDGET is 3600000 ms: it must be at most 557000 ms');
+    expect(instance.output).toContain(
+      'MULTI_OUTBOX_TIME_BUDGET is 3600000 ms, but it must be at most 557000 ms',
+    );
     const ready = await instance.fetch('health/ready');
     expect(ready.status).toBe(503);
     expect(await ready.json()).toMatchObject({

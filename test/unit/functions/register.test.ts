@@ -42,7 +42,7 @@ describe('registerFunctions', () => {
     const register = freshly();
     register({ handlers: [handler] });
     expect(() => register({ handlers: [handler] })).toThrow(
-      'registerFunctions was called twice in one app; call it once, with all handlers and sources in its lists.',
+      'registerFunctions was called twice in one app; call it once and give it all handlers and sources.',
     );
   });
 
@@ -53,14 +53,14 @@ describe('registerFunctions', () => {
   });
 
   test.each<[string, unknown, RegExp]>([
-    ['no options', undefined, /takes an object, such as \{ handlers:/],
-    ['no handlers', {}, /'handlers' is missing or empty; give what defineHandler returns/],
+    ['no options', undefined, /must be an object, such as \{ handlers:/],
+    ['no handlers', {}, /'handlers' is missing or empty; give at least one handler made by defineHandler/],
     ['an empty list', { handlers: [] }, /'handlers' is missing or empty/],
-    ['one handler', { handlers: handler }, /'handlers' must be a list, or a function that returns one/],
+    ['one handler', { handlers: handler }, /'handlers' must be a list, or a function that returns a list/],
     [
       'a definition',
       { handlers: [handler, { topic: 'a' }] },
-      /'handlers' holds something at index 1 .* defineHandler/,
+      /'handlers' has an item at index 1 .* defineHandler/,
     ],
     [
       'a source without verify',
@@ -71,7 +71,7 @@ describe('registerFunctions', () => {
     [
       'tenants by name',
       { handlers: [handler], tenants: 'file' },
-      /'tenants' must be a list of tenants, or a directory/,
+      /'tenants' must be a list of tenants or a directory/,
     ],
     [
       'a wrong setting',
@@ -83,10 +83,10 @@ describe('registerFunctions', () => {
     expect(refusal(options)).toMatch(message);
   });
 
-  test('a function that returns no list is told by what uses it', () => {
+  test('a function that does not return a list fails where it is used', () => {
     const { multiOutbox } = freshly()({ handlers: async () => [handler] } as never);
     expect(multiOutbox).toThrow(
-      "registerFunctions: 'handlers' must be a list, or a function that returns one at once.",
+      "registerFunctions: 'handlers' must be a list, or a function that returns a list and not a promise.",
     );
   });
 });
