@@ -1,5 +1,5 @@
-// Every app setting of the function app. Names and defaults of the MULTI_OUTBOX_ settings are those of src/settings.ts
-// (described in docs/configuration.md); test/unit/infra/settings.test.ts compares the two.
+// All app settings of the function app. The MULTI_OUTBOX_ settings have the names and defaults of src/settings.ts (described
+// in docs/configuration.md); test/unit/infra/settings.test.ts compares the two.
 
 @description('Name of the function app.')
 param functionAppName string
@@ -10,10 +10,10 @@ param identityClientId string
 @description('Name of the storage account behind host state, triggers and queues.')
 param storageAccountName string
 
-@description('Connection string of Application Insights. It names a destination; what opens it is the identity.')
+@description('Connection string of Application Insights. It names the destination; the identity authenticates.')
 param applicationInsightsConnectionString string
 
-@description('Where the registry is: mssql://<server>/<database>.')
+@description('URL of the registry: mssql://<server>/<database>.')
 param registryUrl string
 
 @description('Seconds between two plans.')
@@ -22,14 +22,14 @@ param planIntervalSeconds int
 @description('Settings that differ from the defaults, by variable name.')
 param appSettings object
 
-@description('Settings whose value is a secret of the key vault: variable name to secret name.')
+@description('Settings whose values are key vault secrets: variable name to secret name.')
 param secretSettings object
 
 @description('Name of the key vault.')
 param keyVaultName string
 
-// As in the code (functions/settings.ts, src/settings.ts), so that the portal shows every setting there is. Empty counts
-// as absent.
+// The same defaults as in the code (functions/settings.ts, src/settings.ts), so that the portal shows every setting. An
+// empty value counts as absent.
 var defaults = {
   MULTI_OUTBOX_BATCH_SIZE: '100'
   MULTI_OUTBOX_BATCH_BYTES: '33554432'
@@ -82,11 +82,11 @@ var defaults = {
   MULTI_OUTBOX_WEBHOOK_ALLOW_PRIVATE: 'false'
 }
 
-// What this deployment decides.
+// Settings that this deployment decides.
 var deployed = {
   MULTI_OUTBOX_REGISTRY: registryUrl
   MULTI_OUTBOX_SCHEDULE: '*/${planIntervalSeconds} * * * * *'
-  // What a plan is held against to notice a late one: the schedule above.
+  // The interval of the schedule above, by which the app notices a late plan.
   MULTI_OUTBOX_PLAN_INTERVAL: '${planIntervalSeconds}s'
 }
 
@@ -96,7 +96,7 @@ var secrets = toObject(
   setting => '@Microsoft.KeyVault(VaultName=${keyVaultName};SecretName=${setting.value})'
 )
 
-// What the Functions host and the Azure libraries read. Nothing above replaces these.
+// Settings of the Functions host and the Azure libraries. The settings above cannot override them.
 var platform = {
   AzureWebJobsStorage__accountName: storageAccountName
   AzureWebJobsStorage__credential: 'managedidentity'
