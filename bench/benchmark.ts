@@ -1,36 +1,36 @@
-/** What a benchmark is, and what it hands back. */
+/** The interface of a benchmark, and its findings. */
 import type { Places } from './place.ts';
 import type { Spread } from './spread.ts';
 
 export interface Benchmark {
-  /** Chosen by on the command line. */
+  /** The name by which the command line chooses it. */
   readonly name: string;
-  /** One line: what is compared with what. */
+  /** One line that names the two things compared. */
   readonly title: string;
   run(bench: BenchContext): Promise<Findings>;
 }
 
 export interface BenchContext {
   readonly places: Places;
-  /** A smoke run: everything happens, so few times that the figures mean nothing. */
+  /** A smoke run: every part runs, but too few times for meaningful figures. */
   readonly quick: boolean;
   /** Measured repetitions of each contender; one more warms up and is not counted. */
   readonly repetitions: number;
-  /** Tells people what is being done now. */
+  /** Reports the current step. */
   readonly progress: (what: string) => void;
 }
 
 export interface Findings {
   readonly measurements: readonly Measurement[];
   readonly targets: readonly Target[];
-  /** What must be known to read the figures. */
+  /** Facts that a reader needs to understand the figures. */
   readonly notes: readonly string[];
 }
 
 export interface Measurement {
-  /** Such as `batch 500`. */
+  /** The name of the case, such as `batch 500`. */
   readonly case: string;
-  /** What does not depend on the machine: messages, tenants, calls. */
+  /** Counts that do not depend on the machine: messages, tenants, calls. */
   readonly counts: Readonly<Record<string, number>>;
   /** Times, rates and ratios. */
   readonly figures: Readonly<Record<string, Spread>>;
@@ -52,7 +52,7 @@ export function atMost(what: string, measured: number, limit: number): Target {
   return { what, measured, atMost: limit, met: measured <= limit };
 }
 
-/** A benchmark that did not do its work has no figures. */
+/** Fails a benchmark that did not do its work, since its figures would mean nothing. */
 export function assertCount(what: string, actual: number, expected: number): void {
   if (actual !== expected) throw new Error(`${what}: expected ${expected}, got ${actual}.`);
 }

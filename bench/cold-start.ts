@@ -27,7 +27,7 @@ export const coldStart: Benchmark = {
       progress('bundling');
       execFileSync(process.execPath, [path.join(scripts, 'bundle.mjs'), folder]);
       const place = await places.open('cold-start');
-      // A start more or less of one repetition says little: processes are the noisiest thing there is.
+      // More starts than repetitions, because the time of a process start varies most.
       const starts = quick ? 1 : repetitions * 4;
       progress(`${starts} starts of each`);
       let tenants = 0;
@@ -77,7 +77,7 @@ export const coldStart: Benchmark = {
   },
 };
 
-/** One that nobody has served: with a schema, one message, and due now. */
+/** A tenant that was never served: it has a schema and one message, and is due now. */
 async function dueTenant(place: Place, tenantId: string): Promise<void> {
   await makeTenants(place, [tenantId]);
   await using fleet = openFleet(place);

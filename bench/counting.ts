@@ -3,12 +3,12 @@ import type { Engine, TenantAddress, TenantDatabase } from '../src/engine/engine
 import { engineFor } from '../src/fleet/engines.ts';
 import { loadSettings } from '../src/index.ts';
 
-/** Calls by tenant: of the work queues, the leases and the schema alike. */
+/** Calls by tenant, of the work queues, the leases and the schema. */
 export type CallCounts = ReadonlyMap<string, number>;
 
 /**
- * Counts whatever is asked of tenants' databases while `action` runs, in every engine of the registry's kind. It reaches
- * in by the engine's class, so that all that stands between the library face and the seam is the real thing.
+ * Counts every call to tenants' databases while `action` runs, in every engine of the registry's kind. It patches the
+ * engine's class, so that everything between the library face and the engine interface is the real code.
  */
 export async function countCalls(registry: string, action: () => Promise<void>): Promise<CallCounts> {
   const counts = new Map<string, number>();
@@ -39,7 +39,7 @@ function counted(database: TenantDatabase, onCall: () => void): TenantDatabase {
   };
 }
 
-/** `onCall` is told of every call of a method. */
+/** Calls `onCall` for every method call. */
 function telling<T extends object>(told: T, onCall: () => void): T {
   return new Proxy(told, {
     get(target, key) {

@@ -14,7 +14,7 @@ const batches = [1, 10, 100, 500];
 const messagesOf = (batch: number, quick: boolean, { scale, callsAtMost }: Places) =>
   quick ? Math.min(20 * batch, 1_000) : Math.min(50_000 * scale, batch * callsAtMost);
 
-/** Small batches sync to disk for every few messages: a repetition takes minutes, and noise evens out within it. */
+/** Small batches sync to disk for every few messages: a repetition takes minutes, so the noise averages out. */
 const repetitionsAtMost = (batch: number) => (batch < 100 ? 1 : Number.POSITIVE_INFINITY);
 
 const template = (messages: number) => `template-${messages}`;
@@ -63,7 +63,7 @@ async function measure(
         timed(async () => {
           const drained = await drainTenant(fleet, id);
           assertCount(`messages drained at batch ${batch}`, drained.done, messages);
-          // One a batch plus one at the start (Q9).
+          // One call for each batch plus one at the start (Q9).
           assertCount(`calls at batch ${batch}`, drained.calls, calls);
         }),
       ),

@@ -1,4 +1,4 @@
-/** What enqueueing costs, against plain inserts into the same table in the same pattern of transactions. */
+/** Measures the cost of enqueueing against plain inserts into the same table in the same pattern of transactions. */
 import { randomUUID } from 'node:crypto';
 import type { MultiOutbox, OutboxMessage } from '../src/index.ts';
 import { assertCount, type Benchmark, type Measurement } from './benchmark.ts';

@@ -81,7 +81,7 @@ export const fanOut: Benchmark = {
   },
 };
 
-/** One plan. The queue service is of its own: clearing one that holds thousands of messages takes longer than the plan. */
+/** One plan with its own queue service, because clearing thousands of messages from a queue takes longer than the plan. */
 async function planned(app: string, place: Place, tenants: number): Promise<Figures & { cost: Cost }> {
   await using azurite = await Azurite.start();
   const env = {

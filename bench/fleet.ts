@@ -13,10 +13,10 @@ import type { Place } from './place.ts';
 
 export const topic = 'bench.noop';
 
-/** Does nothing, at once: what is measured is all that surrounds it. */
+/** A handler that does nothing, so that the benchmark measures everything around it. */
 export const noop = defineHandler({ topic, handle() {} });
 
-/** Sends every message into its retry. */
+/** A handler that fails, so that every message is retried. */
 export function retrying(delayMs: number): Handler {
   return defineHandler({
     topic,
@@ -26,14 +26,14 @@ export function retrying(delayMs: number): Handler {
   });
 }
 
-/** Settings that make a place ready fast; what is measured runs under them only where it says so. */
+/** Settings that prepare a place quickly. Measured code uses them only where it says so. */
 export const hasty: SettingsInput = { sqlite: { synchronous: 'normal' } };
 
 export function openFleet(place: Place, settings: SettingsInput = {}, handlers = [noop]): MultiOutbox {
   return createMultiOutbox({ ...settings, registry: place.registry, handlers });
 }
 
-/** Registers tenants, makes their databases, and leaves everything closed. */
+/** Registers tenants and creates their databases, and closes everything. */
 export async function makeTenants(place: Place, tenantIds: readonly string[]): Promise<void> {
   await using fleet = openFleet(place, hasty);
   await fleet.migrate({ tenants: [] });
@@ -80,7 +80,7 @@ export async function withCopy<T>(
     await using fleet = openFleet(place);
     await fleet.tenants.add({ ...copy, overrides });
     const result = await action(fleet, id);
-    // Its database may serve the next one.
+    // The next copy may reuse its database.
     await fleet.tenants.remove(id);
     return result;
   } finally {
@@ -88,7 +88,7 @@ export async function withCopy<T>(
   }
 }
 
-/** What dispatching a tenant until nothing is left came to. */
+/** The result of dispatching a tenant until no message is due. */
 export interface Drained {
   readonly done: number;
   /** Calls to the tenant's database. */

@@ -1,4 +1,4 @@
-/** The process of the applications: a message a second for each tenant, until its parent leaves. Not to be called by itself. */
+/** The producers' process: one message a second for each tenant, until its parent ends. bench/flood.ts starts it. */
 import { hasty, openFleet, topic } from './fleet.ts';
 import type { Place } from './place.ts';
 
@@ -11,7 +11,7 @@ const { place, tenants } = JSON.parse(process.argv[2]!) as ProducersJob;
 const fleet = openFleet(place as Place, { ...hasty, databases: { maxOpen: tenants.length } });
 for (const [index, id] of tenants.entries()) {
   const enqueue = () => void fleet.outbox(id).enqueue({ topic, payload: { at: Date.now() } });
-  // Evenly apart, so that they do not come as a flood themselves.
+  // Spread evenly over the second, so that the producers are not a flood themselves.
   setTimeout(() => setInterval(enqueue, 1_000), (index * 1_000) / tenants.length);
 }
 process.once('disconnect', () => process.exit());

@@ -18,15 +18,15 @@ type StrategyName = Settings['plan']['strategy'];
 
 const producers = fileURLToPath(new URL('flood-producers.ts', import.meta.url));
 const flooded = 'flooded';
-/** What a call to another service takes, at least. */
+/** The least time of a call to another service. */
 const handlerMs = 5;
 
 interface Size {
   readonly tenants: number;
   readonly messages: number;
-  /** The flood comes and goes so often, so that whatever else the machine does falls on both alike. */
+  /** Windows with and without the flood alternate this often, so that other load on the machine affects both equally. */
   readonly windowMs: number;
-  /** At both ends of a window, what was enqueued belongs to neither. */
+  /** Messages enqueued this close to either end of a window are not counted. */
   readonly marginMs: number;
 }
 
@@ -84,7 +84,7 @@ async function measure(place: Place, strategy: StrategyName, size: Size): Promis
     await using fleet = openFleet(place, hasty);
     await fleet.tenants.change({ id: flooded, priority: 10, weight: 10, slaSeconds: 1 });
     await fill(fleet, flooded, { count: size.messages });
-    // Until the flood begins nobody serves it.
+    // The tenant is not dispatched until the flood begins.
     await fleet.tenants.pause(flooded);
   }
   let waits: number[] = [];
@@ -110,7 +110,7 @@ async function measure(place: Place, strategy: StrategyName, size: Size): Promis
   const running = fleet.run({ signal: stop.signal });
   const job: ProducersJob = { place: { registry: place.registry }, tenants: others };
   const producing = fork(producers, [JSON.stringify(job)]);
-  /** What is enqueued in the next window, with the flood or without. */
+  /** The messages of the next window, with the flood or without. */
   async function watch(into: number[]): Promise<void> {
     waits = into;
     const now = Date.now();

@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: how the system performs, as ratios against raw loops measured in the same run. Exit codes: 0 done,
+ * `npm run bench` measures the system as ratios to raw loops in the same run. Exit codes: 0 done,
  * whether or not targets were met; 1 a benchmark failed; 2 wrong usage.
  */
 import { mkdirSync } from 'node:fs';
@@ -35,7 +35,7 @@ const benchmarks: readonly Benchmark[] = [
   coldStart,
 ];
 
-/** The others look at this process alone, or at files. */
+/** The others measure only this process, or files. */
 const onServers: readonly Benchmark[] = [drain, sweep, enqueue];
 
 interface Options {
@@ -67,10 +67,10 @@ const program = new Command('bench')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse();
 
-// Interrupted, the temporary folder still goes: it is removed at the exit.
+// After an interrupt the temporary folder is removed too, at the exit.
 process.once('SIGINT', () => process.exit(130));
 process.once('SIGTERM', () => process.exit(143));
-// What is measured are the defaults; a setting of the surroundings would change them unseen.
+// The benchmarks measure the defaults; a setting in the environment would change them unnoticed.
 for (const name of Object.keys(process.env)) {
   if (name.startsWith(environmentPrefix)) delete process.env[name];
 }

@@ -1,4 +1,4 @@
-/** The process whose memory is measured: drains a tenant and prints by how much it grew. Not to be called by itself. */
+/** The measured process: drains a tenant and prints by how much its memory grew. bench/memory.ts starts it. */
 import { setImmediate as immediate } from 'node:timers/promises';
 import { createMultiOutbox, defineHandler } from '../src/index.ts';
 import { drainTenant, topic } from './fleet.ts';
@@ -10,13 +10,13 @@ export interface MemoryGrowth {
   readonly baseRss: number;
   readonly peakRss: number;
   readonly peakHeap: number;
-  /** What was not given back after the drain. */
+  /** Memory that was not released after the drain. */
   readonly keptHeap: number;
 }
 
 export interface MemoryJob {
   readonly registry: string;
-  /** A tenant with a small backlog: what is loaded and compiled late is there after it. */
+  /** A tenant with a small backlog, drained first, so that lazy code is loaded and compiled. */
   readonly warmUp: string;
   readonly measured: string;
 }

@@ -75,7 +75,7 @@ async function growthOf(place: Place, batchSize: number, repetition: number): Pr
   return JSON.parse(output) as MemoryGrowth;
 }
 
-/** What a Node process prints. It does not outlive this one. */
+/** Runs a Node process and returns its output. The process ends with this one. */
 async function outputOf(arguments_: readonly string[]): Promise<string> {
   const running = run(process.execPath, arguments_);
   const kill = () => running.child.kill();

@@ -1,4 +1,4 @@
-/** What a plan costs by registered and by due tenants, against reading and moving on as many rows of the same table. */
+/** Measures a plan by registered and by due tenants, against reading and updating as many rows of the same table. */
 import { assertCount, atMost, type BenchContext, type Benchmark, type Measurement } from './benchmark.ts';
 import { openFleet, tenantNames } from './fleet.ts';
 import type { Place, Places } from './place.ts';
@@ -38,7 +38,7 @@ export const plan: Benchmark = {
     const byPercent = await measure(percent);
     const byCount = await measure(constant);
     for (const place of registries.values()) await place.remove();
-    // Of the smallest registry all are due and lie side by side, so it is the second that the largest is held against.
+    // In the smallest registry all tenants are due and adjacent, so the largest is compared with the second smallest.
     const few = byCount.costs[1]!;
     const many = byCount.costs.at(-1)!;
     return {
@@ -65,12 +65,12 @@ async function register(places: Places, count: number): Promise<Place> {
   });
   await fleet.migrate({ tenants: [] });
   for (const id of tenantNames(count)) await fleet.tenants.add({ id });
-  // New tenants are due at once; a first plan of all of them moves them a day on.
+  // New tenants are due at once; a first plan of all of them moves their due times a day ahead.
   assertCount('tenants planned at first', (await fleet.plan()).requests.length, count);
   return place;
 }
 
-/** All cases in turn within each repetition, so that they can be held against each other. */
+/** All cases in turn within each repetition, so that they can be compared. */
 async function measureCases(
   registries: ReadonlyMap<number, Place>,
   cases: readonly Case[],

@@ -1,10 +1,10 @@
-/** Findings for people: a table, the targets and the notes of each benchmark. */
+/** Prints the findings: a table, the targets and the notes of each benchmark. */
 import { type Colors, colorsFor } from '../src/cli/output/colors.ts';
 import { type Column, table } from '../src/cli/output/table.ts';
 import type { Benchmark, Findings, Measurement, Target } from './benchmark.ts';
 import type { Spread } from './spread.ts';
 
-/** @param quick a smoke run: what it measured is held against no target */
+/** @param quick a smoke run, whose figures are compared with no target */
 export async function report(benchmark: Benchmark, findings: Findings, quick: boolean): Promise<string> {
   const colors = colorsFor(process.stdout);
   const { measurements, targets, notes } = findings;

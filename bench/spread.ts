@@ -1,4 +1,4 @@
-/** Several measurements of one thing: a figure is only as good as its spread. */
+/** Summarises several measurements of one quantity by their median and spread. */
 import type { Costs } from './timing.ts';
 
 export interface Spread {
@@ -7,7 +7,7 @@ export interface Spread {
   readonly max: number;
 }
 
-/** At least one value. Figures are cut to four digits: no benchmark is more exact than that. */
+/** At least one value. Figures are rounded to four digits, because no benchmark is more exact. */
 export function spread(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -25,17 +25,17 @@ export function timesRaw(ours: Costs, raw: Costs): { timesRaw: Spread; cpuTimesR
   return { timesRaw: ratio(ours.ms, raw.ms), cpuTimesRaw: ratio(ours.cpuMs, raw.cpuMs) };
 }
 
-/** Repetition by repetition, since both had the machine in the same mood then. */
+/** Compares repetition by repetition, because both contenders then ran under the same load. */
 export function ratio(numerator: readonly number[], denominator: readonly number[]): Spread {
   return spread(numerator.map((value, repetition) => value / denominator[repetition]!));
 }
 
-/** How many a second, of `count` in each repetition. */
+/** The rate per second, for `count` items in each repetition. */
 export function perSecond(count: number, { ms }: Costs): Spread {
   return spread(ms.map((time) => (count / time) * 1_000));
 }
 
-/** Milliseconds for one, of `count` in each repetition. */
+/** Milliseconds for one item, for `count` items in each repetition. */
 export function msEach(count: number, { ms }: Costs): Spread {
   return spread(ms.map((time) => time / count));
 }

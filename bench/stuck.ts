@@ -1,5 +1,5 @@
 /**
- * What a long line behind one ordering key costs the others (Q10): draining free messages beside messages that all wait
+ * The cost of a long blocked ordering group for other messages (Q10): draining free messages beside messages that all wait
  * for the retry of the first of them, against draining the same free messages alone.
  */
 import { assertCount, atMost, type Benchmark, type Measurement } from './benchmark.ts';
@@ -10,7 +10,7 @@ import { interleave, timed } from './timing.ts';
 
 const hourMs = 3_600_000;
 
-/** How the stuck messages lie to the free ones: in how many turns the two were enqueued. */
+/** How the blocked messages are mixed with the free ones: the number of alternating parts in which they were enqueued. */
 const layouts = [
   { name: 'before', turns: 1 },
   { name: 'among', turns: 50 },

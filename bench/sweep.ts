@@ -1,5 +1,5 @@
 /**
- * What a sweep over many tenants costs: calls to each tenant's database (Q9), and milliseconds a tenant against raw
+ * The cost of a sweep over many tenants: calls to each tenant's database (Q9), and milliseconds per tenant against raw
  * code that opens the same files, does the same least work and closes them.
  */
 
@@ -132,7 +132,7 @@ async function timedTick(fleet: MultiOutbox, tenants: number, outcome: RunOutcom
   return cost;
 }
 
-/** One tick over all tenants, with the calls to each database counted and held against what the runs report. */
+/** One tick over all tenants, which counts the calls to each database and compares them with the runs' reports. */
 async function countedTick(place: Place, tenants: number): Promise<CallCounts> {
   await using fleet = openFleet(place, settings);
   let tick: TickReport | undefined;

@@ -1,11 +1,11 @@
-/** Timing contenders against each other. */
+/** Times contenders against each other. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 setFlagsFromString('--expose-gc');
 export const collectGarbage = runInNewContext('gc') as () => void;
 
-/** What a piece of work took, in milliseconds. Processor time tells more than the clock where others use the machine. */
+/** The cost of a piece of work, in milliseconds. Processor time is more exact than the clock if the machine has other load. */
 export interface Cost {
   readonly ms: number;
   readonly cpuMs: number;
@@ -17,12 +17,12 @@ export interface Costs {
   readonly cpuMs: readonly number[];
 }
 
-/** Does its work once and returns what it cost, without what it prepares and clears away. */
+/** Does its work once and returns its cost, without its preparation and cleaning up. */
 export type Contender = (repetition: number) => Promise<Cost>;
 
 /**
- * Runs the contenders in turn, in the other order every other time, so that whatever else the machine does falls on
- * all of them alike. Repetition 0 warms up and is left out.
+ * Runs the contenders in turn, in reverse order every second time, so that other load on the machine affects all
+ * of them equally. Repetition 0 warms up and is left out.
  */
 export async function interleave<Name extends string>(
   repetitions: number,
@@ -43,7 +43,7 @@ export async function interleave<Name extends string>(
   return Object.fromEntries(inOrder) as Record<Name, Costs>;
 }
 
-/** What `work` costs. Garbage of what went before is not its to collect. */
+/** The cost of `work`. Earlier garbage is collected first, so that it does not count. */
 export async function timed(work: () => Promise<void>): Promise<Cost> {
   collectGarbage();
   const usedBefore = process.cpuUsage();
@@ -54,7 +54,7 @@ export async function timed(work: () => Promise<void>): Promise<Cost> {
   return { ms, cpuMs: (user + system) / 1_000 };
 }
 
-/** What several pieces of work cost together, each prepared outside its time: for work too short to be timed alone. */
+/** The cost of several pieces of work together, each prepared outside the measurement; for work too short to time singly. */
 export async function timedEach(
   times: number,
   prepare: () => Promise<void>,

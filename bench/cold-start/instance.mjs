@@ -30,7 +30,7 @@ subscribe('multi-outbox:point', ({ point }) => {
 /** The first byte of a packet that calls a procedure. */
 const procedureCall = 0x03;
 subscribe('net.client.socket', ({ socket }) => {
-  // Connecting puts the socket's own method back.
+  // Connecting restores the socket's own method.
   socket.once('connect', () => {
     const { write } = socket;
     socket.write = (chunk, ...rest) => {

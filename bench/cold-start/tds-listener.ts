@@ -1,5 +1,5 @@
 /**
- * The least of a SQL Server: takes any login, answers every batch with nothing, and leaves procedure calls without an
+ * A minimal SQL Server: it accepts any login, answers every batch with an empty result, and leaves procedure calls without an
  * answer. What a program does until it has sent its first call can be timed against it without a database's own time.
  */
 import { type AddressInfo, createServer, type Socket } from 'node:net';
@@ -8,11 +8,11 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 const packet = { batch: 0x01, answer: 0x04, login: 0x10, prelogin: 0x12 } as const;
 const headerBytes = 8;
 
-/** No version to speak of; no encryption. */
+/** Version 0; no encryption. */
 const preloginAnswer = Buffer.from('00000b0006010011' + '0001ff' + '0f0007d00000' + '02', 'hex');
 /** The end of an answer: no error, no rows. */
 const done = Buffer.from([0xfd, ...Array(12).fill(0)]);
-/** The login is taken, as TDS 7.4, by a program called 'SQL'. */
+/** The login is accepted, as TDS 7.4, by a program called 'SQL'. */
 const loginAnswer = Buffer.concat([
   Buffer.from('ad' + '1000' + '01' + '74000004' + '03', 'hex'),
   Buffer.from('SQL', 'utf16le'),

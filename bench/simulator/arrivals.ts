@@ -2,14 +2,14 @@ import { exponential } from './random.ts';
 import type { Arrivals } from './scenario.ts';
 
 export interface Arrival {
-  /** Milliseconds from the beginning. */
+  /** Milliseconds from the start. */
   readonly at: number;
   readonly messages: number;
 }
 
 const hourMs = 3_600_000;
 
-/** The arrival that follows the one at `after`, or the first when that is null; undefined when no more comes. */
+/** The arrival that follows the one at `after`, or the first when that is null; undefined after the last one. */
 export function nextArrival(
   pattern: Arrivals,
   after: number | null,
@@ -22,7 +22,7 @@ export function nextArrival(
   if (pattern.kind === 'business-hours') {
     const { from, to } = pattern;
     const hour = (at / hourMs) % 24;
-    // Whatever would come outside comes after the next opening.
+    // An arrival outside the hours moves to the next opening.
     if (hour < from || hour >= to) {
       at += ((from - hour + 24) % 24) * hourMs + exponential(pattern.every, random);
     }

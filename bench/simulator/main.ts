@@ -1,4 +1,4 @@
-/** `npm run simulate`: a fleet on a virtual clock. Exit codes: 0 done; 2 wrong usage. */
+/** `npm run simulate` simulates a fleet on a virtual clock. Exit codes: 0 done; 2 wrong usage. */
 import { readFileSync } from 'node:fs';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { strategies } from '../../src/fleet/plan/strategies/index.ts';

@@ -1,4 +1,4 @@
-/** What a simulation counts, and what comes of it. */
+/** The counters of a simulation, and its findings. */
 import type { RunReport } from '../../src/fleet/dispatch/run-report.ts';
 import type { ModelledTenant } from './modelled-tenant.ts';
 import type { Scenario, TenantClass } from './scenario.ts';
@@ -9,14 +9,14 @@ export interface ClassFindings {
   readonly enqueued: number;
   readonly done: number;
   readonly dead: number;
-  /** At the end, and how long the oldest of them has; percentiles know nothing of these. */
+  /** Messages waiting at the end, and for how long the oldest has waited; the percentiles leave them out. */
   readonly waiting: number;
   readonly oldestWaitingMs: number;
   /** From enqueue to the first start of the handler, in milliseconds; null without messages. */
   readonly latencyMs: { readonly [percentile in 'p50' | 'p95' | 'p99' | 'max']: number } | null;
-  /** When the last message started first, from the beginning. */
+  /** When the last message first started, in milliseconds from the start. */
   readonly lastStartMs: number;
-  /** Runs that reached out to a tenant's database. */
+  /** Runs that connected to a tenant's database. */
   readonly touches: number;
   /** Hours that databases with an auto-pause were awake, of all tenants; null for the others. */
   readonly awakeHours: number | null;
@@ -28,7 +28,7 @@ export interface Findings {
   readonly simulatedMs: number;
   readonly classes: readonly ClassFindings[];
   readonly touches: number;
-  /** What asking every database each `everyMs` would come to. */
+  /** The calls of a poller that asks every database each `everyMs`. */
   readonly fixedPolling: { readonly everyMs: number; readonly touches: number };
   /** Claims and settlings in tenants' databases. */
   readonly calls: number;

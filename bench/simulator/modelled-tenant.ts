@@ -1,4 +1,4 @@
-/** A tenant that exists in memory alone: its waiting messages, its database asleep or awake. */
+/** A tenant modelled in memory: its waiting messages, and whether its database is paused. */
 import type { TenantRecord } from '../../src/engine/registry.ts';
 import { backoffDelay, type RetryPolicy } from '../../src/queue/retry.ts';
 import type { TenantClass } from './scenario.ts';
@@ -8,7 +8,7 @@ interface Retry {
   readonly attempt: number;
 }
 
-/** What became of one batch. */
+/** The result of one batch. */
 export interface BatchResult {
   readonly started: number;
   readonly done: number;
@@ -25,7 +25,7 @@ export interface BatchLimits {
   readonly callMs: number;
   readonly budgetEndsAt: number;
   readonly random: () => number;
-  /** Told how long each message waited for its first start. */
+  /** Called with the time that each message waited for its first start. */
   readonly onFirstStart: (latencyMs: number) => void;
 }
 

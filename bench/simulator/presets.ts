@@ -5,7 +5,7 @@ const flood: ScenarioInput = {
   title: 'one tenant flooded with 50,000 messages, 99 with one every two seconds, on one place',
   duration: '90s',
   places: 1,
-  // Several runs long, so that plans have a say in when the flood goes on.
+  // Several runs long, so that plans decide when the flood goes on.
   settings: { dispatch: { timeBudgetMs: '1s' } },
   classes: [
     {

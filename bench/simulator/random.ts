@@ -1,4 +1,4 @@
-/** Chance that can be repeated: the same seed gives the same numbers. */
+/** Repeatable random numbers: the same seed gives the same numbers. */
 
 /** Numbers in [0, 1) by mulberry32, which is fast and good enough for models. */
 export function seeded(seed: number): () => number {
@@ -11,7 +11,7 @@ export function seeded(seed: number): () => number {
   };
 }
 
-/** The time until the next of events that come independently of each other, so many milliseconds apart on average. */
+/** The time until the next of independent events that are `meanMs` milliseconds apart on average. */
 export function exponential(meanMs: number, random: () => number): number {
   return -Math.log(1 - random()) * meanMs;
 }

@@ -1,4 +1,4 @@
-/** Findings for people. */
+/** Formats the findings as text. */
 import ms from 'ms';
 import { colorsFor } from '../../src/cli/output/colors.ts';
 import { type Column, table } from '../../src/cli/output/table.ts';

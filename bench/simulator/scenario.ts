@@ -1,4 +1,4 @@
-/** What is simulated: classes of tenants, a host, settings and prices. A scenario is plain JSON. */
+/** A scenario: classes of tenants, a host, settings and prices, in plain JSON. */
 import * as v from 'valibot';
 import type { TenantInput } from '../../src/fleet/tenants/definition.ts';
 import { parseDuration, type SettingsInput } from '../../src/settings.ts';
@@ -12,9 +12,9 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(1));
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
 const price = v.optional(v.pipe(v.number(), v.minValue(0)), 0);
 
-/** How messages come to one tenant. Times of day are UTC; a simulation begins at midnight. */
+/** The pattern in which messages arrive at one tenant. Times of day are UTC; a simulation begins at midnight. */
 const arrivals = v.variant('kind', [
-  /** One by one, independently of each other, so far apart on average. */
+  /** Single messages, independent of each other, `every` apart on average. */
   v.strictObject({ kind: v.literal('steady'), every: duration }),
   /** So many at once, the bursts coming like steady messages. */
   v.strictObject({ kind: v.literal('bursts'), every: duration, messages: count }),
@@ -28,15 +28,15 @@ const tenantClass = v.strictObject({
   name: v.string(),
   tenants: count,
   arrivals: v.optional(v.array(arrivals), []),
-  /** What one message takes its handler. */
+  /** The time of the handler for one message. */
   handler: v.optional(duration, '5ms'),
   /** The share of attempts that fail and are retried. */
   failing: v.optional(share, 0),
   /** The share of runs that cannot reach the tenant's database; they take a connect timeout. */
   unreachable: v.optional(share, 0),
-  /** Producers use the library's enqueue, which wakes the tenant; false for those that call T-SQL alone. */
+  /** Producers use the library's enqueue, which wakes the tenant; false for producers that only call T-SQL. */
   wakes: v.optional(v.boolean(), true),
-  /** Serverless: the database pauses when nobody has touched it for so long. */
+  /** Serverless: the database pauses after this time without a call. */
   autoPause: v.optional(duration),
   /** Definition of each tenant: priority, weight, slaSeconds, overrides. */
   tenant: v.optional(
@@ -49,21 +49,21 @@ const scenarioSchema = v.strictObject({
   title: v.string(),
   duration,
   /**
-   * `local`: one process that plans as many tenants as it has places free. `functions`: plans hand out all the
-   * capacity; requests wait in a queue for a place, and a run that leaves a backlog asks for the next itself.
+   * `local`: one process that plans as many tenants as it has free slots. `functions`: plans use the whole
+   * capacity; requests wait in a queue for a slot, and a run that leaves a backlog requests the next run itself.
    */
   host: v.optional(v.picklist(['local', 'functions']), 'local'),
   /** Runs at once: `dispatch.parallelRuns` of the local host; instances × runs on each of a function app. */
   places: v.optional(count, 8),
   /** One call to a tenant's database. */
   call: v.optional(duration, '2ms'),
-  /** Until a paused database answers. */
+  /** The time until a paused database answers. */
   resume: v.optional(duration, '60s'),
   settings: v.optional(
     v.custom<SettingsInput>((given) => typeof given === 'object'),
     {},
   ),
-  /** What a poller that asks every database on a fixed interval would do, to compare. */
+  /** The interval of a poller that asks every database, for comparison. */
   poll: v.optional(duration, '5s'),
   /** In any currency. */
   prices: v.optional(

@@ -1,6 +1,6 @@
 /**
  * A fleet on a virtual clock: the real planner, strategies, schedule policy and registry (in memory), with modelled
- * tenants, handlers and places to run. Nothing waits, so a day takes minutes at most; the same seed gives the same run.
+ * tenants, handlers and slots. Nothing waits in real time, so a day takes minutes at most; the same seed gives the same run.
  */
 import type { Registry } from '../../src/engine/registry.ts';
 import { createSqliteEngine } from '../../src/engine/sqlite/index.ts';
@@ -28,7 +28,7 @@ const beginsUtc = Date.UTC(2026, 0, 5);
 
 export interface SimulateOptions {
   readonly seed?: number;
-  /** Instead of the one that the scenario's settings name. */
+  /** Replaces the strategy that the scenario's settings name. */
   readonly strategy?: Strategy;
 }
 
@@ -54,12 +54,12 @@ class Simulation {
   readonly #timeline = new Timeline<Happening>();
   readonly #tenants = new Map<string, ModelledTenant>();
   readonly #measures = new Measures();
-  /** Requests that wait for a place; a local host plans no more than it has places. */
+  /** Requests that wait for a slot; a local host plans no more tenants than it has free slots. */
   readonly #requests: DispatchRequest[] = [];
   #registry!: Registry;
   #now = 0;
   #running = 0;
-  /** Tenants stay due, as the last plan or run said: plan again as soon as a place is free. */
+  /** The last plan or run reported more due tenants: plan again as soon as a slot is free. */
   #isMoreDue = true;
 
   constructor(scenario: Scenario, settings: Settings, strategy: Strategy, random: () => number) {
@@ -114,7 +114,7 @@ class Simulation {
     await this.#plan();
   }
 
-  /** As the hosts do: src/local/host.ts, or functions/plan.ts. */
+  /** Plans as the hosts do: src/local/host.ts, or functions/plan.ts. */
   async #plan(): Promise<void> {
     const isLocal = this.#scenario.host === 'local';
     for (let goesOn = true; goesOn; ) {
@@ -138,7 +138,7 @@ class Simulation {
       this.#isMoreDue = more;
       const before = this.#running;
       for (const request of requests) {
-        // A local host leaves alone whom it is serving already; a queue knows nothing of that.
+        // A local host skips tenants that it is already serving; a queue cannot know them.
         if (!isLocal || !this.#tenantOf(request).isServed) this.#requests.push(request);
       }
       this.#serveRequests();
@@ -160,7 +160,7 @@ class Simulation {
     this.#running++;
     this.#measures.runs++;
     if (tenant.isServed) {
-      // Somebody else's lease, which is renewed at a third of its duration.
+      // Another holder's lease, which is renewed at a third of its duration.
       const heldBy = { owner: 'another run', expiresInMs: this.#settings.dispatch.leaseMs };
       after(call, { outcome: 'skipped', queues: [{ heldBy } as RunReport['queues'][number]] });
       return;
@@ -245,7 +245,7 @@ class Simulation {
     return this.#tenants.get(tenantId)!;
   }
 
-  /** As `Fleet` has it. */
+  /** The same as in `Fleet`. */
   get #redispatchMs(): number {
     const { plan, dispatch } = this.#settings;
     return plan.redispatchMs ?? dispatch.leaseMs + dispatch.graceMs;

@@ -1,4 +1,4 @@
-/** What is going to happen, by time: a binary heap. */
+/** Future events by time, in a binary heap. */
 export class Timeline<Event> {
   readonly #heap: { readonly at: number; readonly order: number; readonly event: Event }[] = [];
   #count = 0;
@@ -17,7 +17,7 @@ export class Timeline<Event> {
     heap[place] = entry;
   }
 
-  /** The earliest event, taken off, unless it comes after `end`. */
+  /** Removes and returns the earliest event, unless it comes after `end`. */
   take(end: number): { readonly at: number; readonly event: Event } | undefined {
     const heap = this.#heap;
     const first = heap[0];

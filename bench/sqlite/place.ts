@@ -18,7 +18,7 @@ import { openRawTenant } from './raw-tenant.ts';
 export function sqlitePlaces(parent: string): Places {
   const root = mkdtempSync(join(parent, 'multi-outbox-bench-'));
   const remove = () => rmSync(root, { recursive: true, force: true });
-  // Also when a benchmark fails or is broken off.
+  // Also when a benchmark fails or is interrupted.
   process.once('exit', remove);
   return {
     kind: 'sqlite',
@@ -53,7 +53,7 @@ function openPlace(folder: string): Place {
   };
 }
 
-/** What is written out now is not written out while somebody is timed. */
+/** Writes pending data to disk now, and not during a measurement. */
 function flush(path: string): void {
   const descriptor = openSync(path, 'r');
   try {

@@ -1,18 +1,18 @@
-/** Places for SQL Server: databases of their own on a server, handed on from one repetition to the next. */
+/** Places for SQL Server: databases on a server, reused from one repetition to the next. */
 import mssql from 'mssql';
 import { TestDatabases, tenantAddress, tenantsSetting } from '../../test/support/sqlserver-databases.ts';
 import type { Place, Places } from '../place.ts';
 import { openRawRegistry } from './raw-registry.ts';
 import { openRawTenant } from './raw-tenant.ts';
 
-/** @param connectionString of a login that may create databases; a database in it is left alone */
+/** @param connectionString of a login that may create databases; a database named in it is not changed */
 export function sqlServerPlaces(connectionString: string): Places {
   const databases = new TestDatabases(connectionString);
   process.env[tenantsSetting] = databases.connectionString;
   return {
     kind: 'sqlserver',
     rawLoop: 'The raw loop calls the same procedures, one after another, with the driver alone.',
-    // Every call crosses a network, and every tenant is a database that takes seconds to make.
+    // Every call crosses a network, and creating a tenant's database takes seconds.
     scale: 0.1,
     callsAtMost: 500,
     open: () => openPlace(databases),

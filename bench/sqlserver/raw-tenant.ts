@@ -1,4 +1,4 @@
-/** The raw loop on a tenant's database: mssql alone, calling the same procedures as the engine. */
+/** The raw loop on a tenant's database: plain mssql, calling the same procedures as the engine. */
 import mssql from 'mssql';
 import type { RawMessage, RawTenant } from '../place.ts';
 

@@ -1,4 +1,4 @@
-/** The books of a test, closed at its end: rows in = effects out. */
+/** Checks the balance at the end of a test: rows in = effects out. */
 import { MessageStatus } from '../../src/index.ts';
 import type { Casualties } from './casualties.ts';
 import type { Effects } from './effects.ts';
@@ -7,11 +7,11 @@ import type { Fleet, Sent } from './fleet.ts';
 export interface Figures {
   readonly kills: number;
   readonly messages: number;
-  /** Effects beyond one a message. */
+  /** Effects beyond one per message. */
   readonly duplicates: number;
   /** Messages in flight at the kills: no more duplicates than that. */
   readonly bound: number;
-  /** What cannot be told for sure and is part of the bound; 0 in the ordinary course of things. */
+  /** The uncertain part of the bound; normally 0. */
   readonly uncertain: number;
 }
 
@@ -72,8 +72,8 @@ function expectNotBeforeDue(sent: readonly Sent[], effects: Effects): void {
 }
 
 /**
- * Q10: the first effects of a key come in the order of its messages; so do the last ones, which receivers keep. None
- * begins while the one before it is at work.
+ * Q10: the first effects of a key come in the order of its messages; so do the last ones, which receivers keep. No effect
+ * begins while the one before it is running.
  */
 function expectInOrder(
   sent: readonly Sent[],

@@ -12,7 +12,7 @@ interface Step {
 interface Fate {
   readonly committed: Step[];
   readonly rolledBack: Step[];
-  /** The transaction it died in; it may be committed already. */
+  /** The transaction in which it was killed; it may already be committed. */
   readonly open: Step | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** What the kills of one test may have caused: the messages that were claimed and not settled at each. */
+/** The messages that were claimed and not settled at each kill of a test, which may be duplicated. */
 import type { RunReport, TickReport } from '../../src/index.ts';
 import type { Fleet } from './fleet.ts';
 import type { Program } from './program.ts';
@@ -8,7 +8,7 @@ export class Casualties {
   kills = 0;
   /** Claimed rows of killed processes, as the databases had them right after each kill. */
   certain = 0;
-  /** On top of that, what cannot be told for sure; 0 in the ordinary course of things. */
+  /** Further messages that may have been in flight, but that cannot be counted exactly; normally 0. */
   possible = 0;
   readonly #fleet: Fleet;
   /** The highest fence seen of each tenant's queue lease, and the fence whose claims have been counted. */
@@ -19,7 +19,7 @@ export class Casualties {
     this.#fleet = fleet;
   }
 
-  /** Counts what a process had in flight when it was killed, `killedAt` by `performance.now()`. */
+  /** Counts the messages that a process had in flight when it was killed, `killedAt` by `performance.now()`. */
   async count(program: Program, killedAt: number): Promise<void> {
     this.kills++;
     await this.#fleet.stage.gone?.(program.pid);
@@ -28,8 +28,8 @@ export class Casualties {
   }
 
   /**
-   * Runs that lost their lease, because the whole machine stood still for longer than it lasts: what they had in
-   * flight may run again, and their reports tell how much that was.
+   * Runs that lost their lease because the whole machine stood still for longer than the lease: their messages in
+   * flight may run again, and their reports give the number.
    */
   interruptions(program: Program): void {
     // `run` prints the reports of its runs, `tick` has them in its own.
@@ -59,7 +59,7 @@ export class Casualties {
     this.seeFence(tenantId, after!.fence);
     const isVictims = lease.owner?.includes(`:${pid}:`) === true;
     if (isVictims && lease.fence === after!.fence) {
-      // Claims of an earlier victim, which nobody has recovered yet, count once.
+      // Claims of an earlier victim that are not yet recovered count once.
       if (lease.fence > (this.#counted.get(tenantId) ?? 0)) this.certain += statistics.claimed;
       this.#counted.set(tenantId, lease.fence);
     } else if (tookMs > fast.leaseMs / 2) {

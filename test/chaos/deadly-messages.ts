@@ -10,7 +10,7 @@ const maxAttempts = 3;
 const options: SceneOptions = {
   tenants: 1,
   latencyMs: [5, 30],
-  // Attempts are counted to the last here: a lease lost to a slow machine would add some.
+  // The test counts attempts exactly, and a lease lost on a slow machine would add some.
   patient: true,
   args: ['--handlers', resolve('test/chaos/fixtures/handlers.mjs')],
   environment: {
@@ -58,7 +58,7 @@ async function sendBatch(fleet: Fleet, tenantId: string, topic: string): Promise
   return { deadly, mates: [...before, ...after], later: [] };
 }
 
-/** The deadly one has had all its attempts; everybody else is dispatched, and has paid with no more than given. */
+/** The deadly one has had all its attempts; every other message is dispatched, with at most the given number of extra attempts. */
 async function expectFates(scene: Scene, tenantId: string, batch: Batch, mateAttempts: number) {
   const { fleet, effects, casualties } = scene;
   expect(effects.of(batch.deadly)).toBe(maxAttempts);

@@ -1,4 +1,4 @@
-/** Where effects become real: an HTTP server in the test process that the killed programs post to. */
+/** Records effects: an HTTP server in the test process, to which the killed programs post. */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -21,7 +21,7 @@ export interface Arrival {
   readonly host: string | undefined;
 }
 
-/** What a message asks of the server: how many of its arrivals are to be refused. */
+/** The part of a payload that the server reads: how many of its arrivals to refuse. */
 export interface EffectBody {
   readonly refusals: number;
 }

@@ -1,4 +1,4 @@
-/** The tenants of one test, what was put into their outboxes, and what the library tells of them. */
+/** The tenants of one test, the messages in their outboxes, and queries of their state through the library. */
 import { randomUUID } from 'node:crypto';
 import {
   createMultiOutbox,

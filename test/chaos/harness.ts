@@ -1,13 +1,13 @@
 /**
- * What an engine brings to be held to the kill suite. A file `<engine>.chaos.test.ts` makes one of these and calls
- * `describeKills` with it; nothing else in this folder knows any engine. Everything else goes through the command
- * line (the processes that are killed) and the library (what is looked at between the kills).
+ * The parts that an engine provides for the kill suite. A file `<engine>.chaos.test.ts` makes one of these and calls
+ * `describeKills` with it; no other file in this folder depends on an engine. Everything else uses the command
+ * line (the killed processes) and the library (the checks between the kills).
  */
 import type { TenantInput } from '../../src/fleet/tenants/definition.ts';
 
 export interface KillHarness {
   readonly name: string;
-  /** Why this engine cannot be tried here, in a few words; absent when it can. */
+  /** Why this engine cannot be tested here, in a few words; absent if it can. */
   readonly unavailable?: string;
   /** A new stage: storage of its own, with a registry that has no schema yet and no tenant databases. */
   create(): Promise<KillStage>;

@@ -1,5 +1,5 @@
 /**
- * T1, T4, I1: handlers that write rows with `context.transaction` are killed, and what they receive comes more than once:
+ * T1, T4, I1: handlers that write rows with `context.transaction` are killed, and their messages arrive more than once:
  * rows in = rows out, exactly.
  */
 import { randomUUID } from 'node:crypto';
@@ -21,7 +21,7 @@ const points: readonly { point: PointName; upTo: number }[] = [
 ];
 const enough = 12;
 
-/** What came in, and what the ledgers must show for it. */
+/** The messages received, and the rows that the ledgers must have for them. */
 class Ledgers {
   readonly #scene: Scene;
   readonly #received = new Map<string, string[]>();
@@ -42,7 +42,7 @@ class Ledgers {
     return new Ledgers(scene);
   }
 
-  /** Unless there is enough to do: some messages for every tenant, in lines and not, some of them twice. */
+  /** Sends messages to every tenant unless enough are waiting: with and without ordering keys, some of them twice. */
   async receive(): Promise<void> {
     if ((await this.#open()) >= enough) return;
     const { random, fleet } = this.#scene;
@@ -80,7 +80,7 @@ class Ledgers {
     await this.#buried(host);
   }
 
-  /** Has what is left dispatched, and holds the ledgers against what came in. */
+  /** Dispatches the remaining messages, and compares the ledgers with the messages received. */
   async close(): Promise<void> {
     const { fleet } = this.#scene;
     const host = this.#scene.startHost();

@@ -1,4 +1,4 @@
-/** D1, L2, F3: many hosts at once on one fleet, and nobody is killed. Leases are looked at from the effects. */
+/** D1, L2, F3: many hosts at once on one fleet, without kills. The effects show whether leases overlapped. */
 import { resolve } from 'node:path';
 import type { Arrival } from './effects.ts';
 import type { KillHarness } from './harness.ts';
@@ -18,7 +18,7 @@ const options: SceneOptions = {
   environment: { MULTI_OUTBOX_LEASE: '30s' },
 };
 
-/** A fence is one host's, and nothing of an older one is at work once a newer one is. */
+/** Each fence belongs to one host, and no work of an older fence runs once a newer one does. */
 function expectExclusive(arrivals: readonly Arrival[]): void {
   const byTenant = Map.groupBy(arrivals, ({ tenantId }) => tenantId);
   for (const ofTenant of byTenant.values()) {

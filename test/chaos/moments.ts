@@ -1,4 +1,4 @@
-/** D1, Q5 to Q8: the host is killed at moments that nobody chose, and while handlers are at work. */
+/** D1, Q5 to Q8: the host is killed at random moments, and while handlers are running. */
 import type { KillHarness } from './harness.ts';
 import { rounds, Scene, timeoutMs } from './scene.ts';
 

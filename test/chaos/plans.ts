@@ -4,7 +4,7 @@ import type { KillHarness } from './harness.ts';
 import { rounds, Scene, timeoutMs } from './scene.ts';
 import { until } from './until.ts';
 
-/** No queue is in anybody's hands at these kills: nobody has to wait for a queue's lease. */
+/** No queue lease is held at these kills, so that no host has to wait for one. */
 const planners = { patient: true } as const;
 
 /** One tick in a process of its own. */

@@ -3,7 +3,7 @@ import type { PointName } from '../../src/telemetry/points.ts';
 import type { KillHarness } from './harness.ts';
 import { rounds, Scene, type SceneOptions, timeoutMs } from './scene.ts';
 
-/** Handlers that outlast a third of the lease, so that the heartbeat has something to do. */
+/** Handlers that outlast a third of the lease, so that the heartbeat renews it. */
 const slow: SceneOptions = { latencyMs: [250, 450], workload: { size: 6 } };
 
 const points: readonly { point: PointName; upTo: number; options?: SceneOptions }[] = [

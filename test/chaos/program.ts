@@ -63,12 +63,12 @@ export class Program {
     return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as T);
   }
 
-  /** The end of what it said, for messages of failed tests. */
+  /** The end of its output, for messages of failed tests. */
   get lastWords(): string {
     return this.#stderr.slice(-2_000);
   }
 
-  /** A host that has said that it dispatches: from then on it heeds signals. */
+  /** A host that has logged that it dispatches; from then on it handles signals. */
   get isUp(): boolean {
     return this.#stderr.includes('"Dispatching ');
   }
@@ -83,7 +83,7 @@ export class Program {
   }
 }
 
-/** The environment without settings of whoever runs the tests. */
+/** The environment without the developer's own settings. */
 function inherited(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(

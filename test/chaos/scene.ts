@@ -1,4 +1,4 @@
-/** One test of the kill suite: a fleet, the server its effects go to, the hosts that are killed, and the books. */
+/** One test of the kill suite: a fleet, the server for its effects, the hosts that are killed, and the final balance. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { closeBooks, type Figures } from './accounting.ts';
 import { Casualties } from './casualties.ts';
@@ -55,7 +55,7 @@ export class Scene {
     this.#options = options;
   }
 
-  /** Plays a test on a stage of its own. A failure tells the seed, and what the processes said last. */
+  /** Runs a test on its own stage. A failure reports the seed and the last output of the processes. */
   static async play(
     harness: KillHarness,
     options: SceneOptions,
@@ -96,7 +96,7 @@ export class Scene {
     return program;
   }
 
-  /** What processes of this scene find in their environment. */
+  /** The environment of this scene's processes. */
   environment(killAt?: KillAt): Record<string, string> {
     const { stage } = this.fleet;
     return {
@@ -161,7 +161,7 @@ export class Scene {
     });
   }
 
-  /** Lets the hosts dispatch what is left, stops them gracefully, and closes the books. */
+  /** Lets the hosts dispatch the remaining messages, stops them gracefully, and checks the balance. */
   async finish(hosts: readonly Program[] = [this.startHost()]): Promise<Figures> {
     await this.whileAlive(hosts, 'everything is settled', async () => {
       expect(await this.fleet.deaths()).toBe(0);
@@ -181,7 +181,7 @@ export class Scene {
     }
   }
 
-  /** Up to so many milliseconds: when to kill is not a matter of conditions. */
+  /** Waits up to `mostMs` milliseconds: a random moment to kill is not a condition to wait for. */
   async moment(mostMs: number): Promise<void> {
     await pause(this.random.next() * mostMs);
   }
@@ -195,7 +195,7 @@ export class Scene {
   }
 }
 
-/** The error with what one needs to look into it: the seed, and what the last processes said. */
+/** The error with the seed and the output of the last processes. */
 function explained(error: unknown, seed: number, programs: readonly Program[]): unknown {
   if (!(error instanceof Error)) return error;
   const words = programs

@@ -1,4 +1,4 @@
-/** Settings under which a killed host's work is taken up within a second. Durations in milliseconds. */
+/** Settings under which a killed host's work is recovered within a second. Durations in milliseconds. */
 export const fast = {
   leaseMs: 600,
   batchSize: 8,
@@ -21,7 +21,7 @@ export const fastEnvironment: Readonly<Record<string, string>> = {
   MULTI_OUTBOX_FAILURE_CEILING: '200ms',
   MULTI_OUTBOX_RETRY_BASE: '20ms',
   MULTI_OUTBOX_RETRY_MAX_DELAY: '100ms',
-  // Many rounds may hit one message again and again; it is not to die of that here.
+  // Many kills may hit one message; it must not become Dead from that here.
   MULTI_OUTBOX_RETRY_MAX_ATTEMPTS: '1000',
   MULTI_OUTBOX_WEBHOOK_ALLOW_PRIVATE: 'true',
 };

@@ -1,4 +1,4 @@
-/** D5, Q5: the host is told to stop while handlers are at work, and killed if it does not end at once. */
+/** D5, Q5: the host is asked to stop while handlers are running, and killed if it does not end at once. */
 import { resolve } from 'node:path';
 import type { KillHarness } from './harness.ts';
 import type { Program } from './program.ts';
@@ -14,7 +14,7 @@ async function hostAtWork(scene: Scene): Promise<Program> {
   return host;
 }
 
-/** What a stop interrupts may have had its effect; how much that was, nobody has read. */
+/** Interrupted handlers may have had their effect, and the test cannot know how many. */
 function mayBeRepeated(scene: Scene): void {
   scene.casualties.possible += inFlightOfRun * scene.fleet.tenantIds.length;
 }
@@ -24,7 +24,7 @@ const slow: SceneOptions = {
   latencyMs: [300, 400],
   environment: {
     MULTI_OUTBOX_RETRY_MAX_ATTEMPTS: '1',
-    // A lease lost to a slow machine counts its attempts, and none are to spare.
+    // A lease lost on a slow machine would count attempts, and this test has none to spare.
     MULTI_OUTBOX_LEASE: '20s',
   },
 };

@@ -1,4 +1,4 @@
-/** D1, L2, L3: two hosts on the same databases, of which one is killed, or stands still, again and again. */
+/** D1, L2, L3: two hosts on the same databases, one of which is repeatedly killed or stopped (SIGSTOP). */
 import { resolve } from 'node:path';
 import { isMultiOutboxError } from '../../src/index.ts';
 import type { KillHarness } from './harness.ts';
@@ -8,7 +8,7 @@ import { until } from './until.ts';
 
 const manyKills = rounds * 3;
 
-/** One handler at a time, so that what a host has started is what has arrived. */
+/** One handler at a time, so that every started message has arrived. */
 const oneByOne: SceneOptions = {
   tenants: 1,
   workload: { size: 24, topic: 'post' },
@@ -35,7 +35,7 @@ async function freezeAtWork(scene: Scene, host: Program): Promise<void> {
   }
 }
 
-/** False when the host that stands still does so within a transaction, and thereby holds everybody else up. */
+/** False when the stopped host has a transaction open, which blocks the others. */
 async function canBeWritten({ fleet }: Scene): Promise<boolean> {
   const [tenantId] = fleet.tenantIds as [string];
   try {

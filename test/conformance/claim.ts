@@ -1,4 +1,4 @@
-/** Q4, Q5, Q9, Q11: what a claim takes, in which order, and what it tells of the rest. */
+/** Q4, Q5, Q9, Q11: which messages a claim takes, in which order, and what it reports of the rest. */
 import { MessageStatus, queueLeaseName, queueNames } from '../../src/engine/work-queue.ts';
 import { withHostClockShifted } from './clock.ts';
 import { anHour, begin, done, keep, line, message, next, payloads, settle, stored, take } from './run.ts';
@@ -21,7 +21,7 @@ export function claimSuite(scene: Scene): void {
       expect(dues).toEqual([...dues].sort((a, b) => a - b));
     });
 
-    test('Q4: at most the batch size, oldest first; the rest is told of', async () => {
+    test('Q4: at most the batch size, oldest first, and the claim reports that more are left', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue(['A', 'B', 'C', 'D', 'E'].map((payload) => message(payload)));
       const first = await take(queue, { limit: 2 });
@@ -35,7 +35,7 @@ export function claimSuite(scene: Scene): void {
       expect(third).toMatchObject({ more: false, nextDueInMs: null });
     });
 
-    test('Q4: a batch that takes all there is leaves no more', async () => {
+    test('Q4: a batch that takes every due message reports that none are left', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue([message('A'), message('B')]);
       expect(await take(queue, { limit: 2 })).toMatchObject({ more: false, nextDueInMs: null });
@@ -59,7 +59,7 @@ export function claimSuite(scene: Scene): void {
       expect(second).toMatchObject({ more: true, nextDueInMs: 0 });
     });
 
-    test('Q4: at least one message, whatever its size; a large one is not overtaken', async () => {
+    test('Q4: at least one message, whatever its size; later messages do not pass a large one', async () => {
       const { queue } = await scene.queue(name);
       const large = 'L'.repeat(50_000);
       await queue.enqueue([message('A'), message(large), message('B')]);
@@ -73,7 +73,7 @@ export function claimSuite(scene: Scene): void {
       expect(payloads(third.messages)).toEqual(['B']);
     });
 
-    test('Q5, Q6: a claim counts the attempt and bears the fence', async () => {
+    test('Q5, Q6: a claim counts the attempt and carries the fence', async () => {
       const { queue } = await scene.queue(name);
       const letter = message('A');
       await queue.enqueue([letter]);
@@ -105,7 +105,7 @@ export function claimSuite(scene: Scene): void {
       });
     });
 
-    test('Q4: a claim belongs to the lease’s holder; others are told who and for how long', async () => {
+    test('Q4: a claim belongs to the lease’s holder; another host gets the holder and the remaining time', async () => {
       const { queue, address } = await scene.queue(name);
       await queue.enqueue([message('A'), message('B')]);
       const run = await take(queue, { owner: 'host-1', limit: 1 });
@@ -143,7 +143,7 @@ export function claimSuite(scene: Scene): void {
       expect(await begin(queue, { owner: 'host-2' })).toMatchObject({ status: 'idle' });
     });
 
-    test('Q11: a delayed message is not claimed before it is due, and the claim tells when that is', async () => {
+    test('Q11: a delayed message is not claimed before it is due, and the claim reports the due time', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue([message('far', { dueInMs: 2 * anHour }), message('near', { dueInMs: anHour })]);
       const idle = await begin(queue);
@@ -171,7 +171,7 @@ export function claimSuite(scene: Scene): void {
       expect(lease!.acquiredUtc!.getTime()).toBeGreaterThanOrEqual(run.messages[0]!.dueUtc.getTime());
     });
 
-    test('Q2: the host’s clock has no say in what is due', async () => {
+    test('Q2: the host’s clock does not decide what is due', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue([message('later', { dueInMs: anHour })]);
       await withHostClockShifted(2 * anHour, async () => {
@@ -183,7 +183,7 @@ export function claimSuite(scene: Scene): void {
       });
     });
 
-    test('statistics count the messages by what can become of them', async () => {
+    test('statistics count the messages by their state and due time', async () => {
       const { queue } = await scene.queue(name);
       expect(await queue.statistics()).toEqual({
         ready: 0,
@@ -226,7 +226,7 @@ export function claimSuite(scene: Scene): void {
       expect(busy.oldestDueAgeMs).toBeGreaterThanOrEqual(0);
     });
 
-    test('a message nobody enqueued is null', async () => {
+    test('a message that was never enqueued is null', async () => {
       const { queue } = await scene.queue(name);
       await expect(queue.get('00000000-0000-4000-8000-000000000000')).resolves.toBeNull();
     });

@@ -1,10 +1,10 @@
-/** The database's clock, read and waited for; and the host's clock, put wrong on purpose (Q2). */
+/** The database's clock, read and waited for; and the host's clock, shifted on purpose (Q2). */
 import type { LeaseStore } from '../../src/engine/lease-store.ts';
 import { until } from './until.ts';
 
 const probe = 'conformance-clock';
 
-/** The database's now, taken from a lease that it stamps. */
+/** The database's time, read from a lease that it stamps. */
 export async function databaseNow(leases: LeaseStore): Promise<Date> {
   await leases.acquire({ name: probe, owner: probe, durationMs: 1 });
   const record = (await leases.list()).find((lease) => lease.name === probe);
@@ -21,7 +21,7 @@ export async function clockPasses(leases: LeaseStore, moment?: Date): Promise<Da
   });
 }
 
-/** Runs `work` while this process believes to live `shiftMs` later (or earlier) than the database. */
+/** Runs `work` while this process's clock is `shiftMs` ahead of (or behind) the database's. */
 export async function withHostClockShifted<T>(shiftMs: number, work: () => Promise<T>): Promise<T> {
   jest.useFakeTimers({
     now: Date.now() + shiftMs,

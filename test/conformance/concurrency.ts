@@ -89,7 +89,7 @@ export function concurrencySuite(scene: Scene): void {
       expect(handled).toEqual(payloads(letters));
     });
 
-    test('Q3: of many that enqueue one dedup key at once one message is stored, and all are told of it', async () => {
+    test('Q3: of many that enqueue one dedup key at once one message is stored, and every caller gets its id', async () => {
       const { queue, others } = await queues(4);
       for (const dedupKey of ['first', 'second', 'third']) {
         const results = (

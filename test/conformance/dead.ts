@@ -1,4 +1,4 @@
-/** Q12, Q13: looking at Dead messages, replaying and discarding them. */
+/** Q12, Q13: reading, replaying and discarding Dead messages. */
 
 import type { WorkQueue } from '../../src/engine/work-queue.ts';
 import { MessageStatus, queueNames } from '../../src/engine/work-queue.ts';
@@ -50,7 +50,7 @@ export function deadSuite(scene: Scene): void {
       expect(await stored(queue, letter)).toMatchObject({ replayCount: 2, firstError: 'first' });
     });
 
-    test('Q13: only Dead messages are meant, also when named', async () => {
+    test('Q13: only Dead messages are changed, even when ids are given', async () => {
       const { queue } = await scene.queue(name);
       const [ready, claimed, settled] = [
         message('ready', { dueInMs: anHour }),
@@ -70,7 +70,7 @@ export function deadSuite(scene: Scene): void {
       expect(await queue.statistics()).toMatchObject({ ready: 1, claimed: 1, done: 1, dead: 0 });
     });
 
-    test('discarding removes it for good, and its keys with it', async () => {
+    test('discarding deletes the message permanently, and its keys with it', async () => {
       const { queue } = await scene.queue(name);
       const letter = message('A', { dedupKey: 'once' });
       await enqueueDead(queue, letter);
@@ -136,7 +136,7 @@ export function deadSuite(scene: Scene): void {
       expect(record).toMatchObject({ ...letter, status: MessageStatus.Dead, lastError: 'it cannot work' });
     });
 
-    test('D4: topics are compared without regard to case', async () => {
+    test('D4: topics are compared case-insensitively', async () => {
       const { queue } = await scene.queue(name);
       await allDead(queue, [
         message('1', { topic: 'Orders.Placed' }),
@@ -186,7 +186,7 @@ export function deadSuite(scene: Scene): void {
       await expect(queue.replayDead({ messageIds }, 1_000)).resolves.toBe(1_000);
     });
 
-    test('Q2: the age of a death is told by the database', async () => {
+    test('Q2: the database’s clock measures how long a message has been Dead', async () => {
       const { queue } = await scene.queue(name);
       await enqueueDead(queue, message('A'));
       await expect(queue.countDead({ olderThanMs: anHour })).resolves.toBe(0);

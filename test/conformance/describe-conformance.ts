@@ -1,4 +1,4 @@
-/** The clauses of the work queue (Q), of leases as stored (L) and of the registry (F), held against one engine. */
+/** The clauses of the work queue (Q), of leases as stored (L) and of the registry (F), checked against one engine. */
 import { claimSuite } from './claim.ts';
 import { concurrencySuite } from './concurrency.ts';
 import { contentSuite } from './content.ts';

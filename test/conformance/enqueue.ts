@@ -1,4 +1,4 @@
-/** Q1, Q3: what a producer gets, and what duplicates do. */
+/** Q1, Q3: what enqueue returns and stores, and how it treats duplicates. */
 import { randomUUID } from 'node:crypto';
 import { MessageStatus, queueNames } from '../../src/engine/work-queue.ts';
 import { anHour, begin, dead, done, message, payloads, settle, stored, take } from './run.ts';
@@ -76,7 +76,7 @@ export function enqueueSuite(scene: Scene): void {
       expect(sequences).toEqual([...new Set(sequences)].sort((a, b) => a - b));
     });
 
-    test('Q3: enqueuing nothing is nothing', async () => {
+    test('Q3: enqueuing an empty batch stores nothing', async () => {
       const { queue } = await scene.queue(name);
       await expect(queue.enqueue([])).resolves.toEqual([]);
       expect(await queue.statistics()).toMatchObject({ ready: 0 });

@@ -1,4 +1,4 @@
-/** Q4, Q6, Q8, L2, L3: a run's outcomes count only while its claims are its own. */
+/** Q4, Q6, Q8, L2, L3: a run's outcomes count only while it holds its claims. */
 import { MessageStatus, queueLeaseName, queueNames } from '../../src/engine/work-queue.ts';
 import {
   begin,
@@ -42,7 +42,7 @@ export function fencingSuite(scene: Scene): void {
       expect(await leaseOf(place)).toMatchObject({ owner: null, held: false, fence: run.lease.fence });
     });
 
-    test('Q4: whoever else holds the lease keeps a run from beginning', async () => {
+    test('Q4: a lease held by another owner keeps a run from beginning', async () => {
       const { queue, database } = await scene.queue(name);
       await queue.enqueue([message('A')]);
       const lease = { name: queueLeaseName(name), owner: 'maintenance', durationMs: 60_000 };
@@ -133,7 +133,7 @@ export function fencingSuite(scene: Scene): void {
       });
     });
 
-    test('Q6: the lease lost but nobody came after: the outcomes are still written', async () => {
+    test('Q6: if the lease expired and no other run took it, the outcomes are still written', async () => {
       const { queue, database } = await scene.queue(name);
       const letter = message('A');
       await queue.enqueue([letter, message('B')]);
@@ -144,7 +144,7 @@ export function fencingSuite(scene: Scene): void {
       expect(await stored(queue, letter)).toMatchObject({ status: MessageStatus.Done });
     });
 
-    test('L3: a lease that ran out and that nobody took is renewed by settling', async () => {
+    test('L3: settling renews an expired lease that no other owner has taken', async () => {
       const place = await scene.queue(name);
       const { queue } = place;
       await queue.enqueue([message('A'), message('B')]);
@@ -157,7 +157,7 @@ export function fencingSuite(scene: Scene): void {
       expect(await leaseOf(place)).toMatchObject({ held: true, fence: run.lease.fence });
     });
 
-    test('Q8: rows that are not ours are lost, the others are written', async () => {
+    test('Q8: rows of another run are lost, the others are written', async () => {
       const { queue } = await scene.queue(name);
       const [waiting, gone] = [message('waiting'), message('gone')];
       await queue.enqueue([gone, message('ours'), waiting]);
@@ -223,7 +223,7 @@ export function fencingSuite(scene: Scene): void {
     });
   });
 
-  test('D1: the outbox’s and the inbox’s leases are two', async () => {
+  test('D1: the outbox and the inbox have separate leases', async () => {
     const { database } = await scene.tenant();
     for (const name of queueNames) await database.queue(name).enqueue([message(name)]);
     const outbox = await take(database.queue('outbox'), { owner: 'host-1' });

@@ -1,12 +1,12 @@
 /**
- * What an engine brings to be held to the conformance suite. A file `<engine>.conformance.test.ts` makes one of
- * these and calls `describeConformance` with it; nothing else in this folder knows any engine.
+ * The parts that an engine provides for the conformance suite. A file `<engine>.conformance.test.ts` makes one of
+ * these and calls `describeConformance` with it; no other file in this folder depends on an engine.
  */
 import type { Engine, TenantAddress } from '../../src/engine/engine.ts';
 
 export interface EngineHarness {
   readonly name: string;
-  /** Why this engine cannot be tried here, in a few words; absent when it can. */
+  /** Why this engine cannot be tested here, in a few words; absent if it can. */
   readonly unavailable?: string;
   readonly promises: {
     /**

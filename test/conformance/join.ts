@@ -1,4 +1,4 @@
-/** Q3, Q4: enqueuing inside the caller's transaction, and what such a transaction does to a claim. */
+/** Q3, Q4: enqueuing inside the caller's transaction, and the effect of that transaction on a claim. */
 
 import { queueNames } from '../../src/engine/work-queue.ts';
 import { isMultiOutboxError } from '../../src/errors.ts';
@@ -39,7 +39,7 @@ export function joinSuite(scene: Scene): void {
       await expect(queue.get(letter.messageId)).resolves.toBeNull();
       await expect(queue.statistics()).resolves.toMatchObject({ ready: 0, blocked: 0 });
       await expect(begin(queue)).resolves.toMatchObject({ status: 'idle', more: false, nextDueInMs: null });
-      // Its dedup key, its id and its place in the line went with it.
+      // The rollback also removed its dedup key, its id and its place in the ordering group.
       await expect(queue.enqueue([letter])).resolves.toMatchObject([{ status: 'enqueued' }]);
       expect(payloads((await take(queue)).messages)).toEqual(['A']);
     });
@@ -69,7 +69,7 @@ export function joinSuite(scene: Scene): void {
       expect(payloads((await take(queue)).messages)).toEqual(['committed', 'own', 'z']);
     });
 
-    test('F7: the end of a joined transaction is told, and not before it', async () => {
+    test('F7: the end of a joined transaction is reported, and only after it', async () => {
       const { queue, address } = await scene.queue(name);
       for (const end of ['commit', 'rollback'] as const) {
         let committed: Promise<boolean> | undefined;
@@ -167,7 +167,7 @@ export function joinSuite(scene: Scene): void {
     test.each([
       ['an empty object', {}],
       ['a string', 'transaction'],
-    ])('Q3: %s is no transaction', async (_, transaction) => {
+    ])('Q3: %s is not a transaction', async (_, transaction) => {
       const { queue } = await scene.queue(name);
       const letter = message('A');
       const refusal = await queue.enqueue([letter], transaction).catch((error: unknown) => error);
@@ -254,7 +254,7 @@ export function joinSuite(scene: Scene): void {
           const waiting = take(queue).finally(() => {
             ended = true;
           });
-          // Would never come round while the claim blocked the event loop: only this process can commit.
+          // If the claim blocked the event loop, this process could never commit, and the test would hang.
           let turns = 0;
           await until('the event loop has turned', async () => ++turns > 5);
           expect(ended).toBe(false);

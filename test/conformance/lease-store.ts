@@ -119,7 +119,7 @@ export function leaseStoreSuite(scene: Scene): void {
       expect(await leases.renew(second, 60_000)).toMatchObject({ status: 'renewed' });
     });
 
-    test('L2: owners are told apart exactly', async () => {
+    test('L2: owners are compared exactly', async () => {
       const { leases } = await open();
       await acquired(leases, { owner: 'Host' });
       for (const owner of ['host', 'Host ', 'Höst', ' Host']) {
@@ -180,7 +180,7 @@ export function leaseStoreSuite(scene: Scene): void {
       expect(await leases.list()).toEqual(before);
     });
 
-    test('L3: a lease that ran out and that nobody took can still be renewed', async () => {
+    test('L3: an expired lease that no other owner has taken can still be renewed', async () => {
       const { leases } = await open();
       const lease = await acquired(leases, { durationMs: 30 });
       expect(await runsOut(leases)).toMatchObject({ owner: 'host-1', fence: lease.fence, held: false });
@@ -204,7 +204,7 @@ export function leaseStoreSuite(scene: Scene): void {
       });
       expect(await leases.renew(lease, 60_000)).toEqual({ status: 'lost' });
       expect((await acquired(elsewhere(), { owner: 'host-2' })).fence).toBe(lease.fence + 1);
-      // What the former holder said of itself is not said of the new one.
+      // The new holder does not inherit the former holder's context.
       expect(await row(leases)).toMatchObject({ owner: 'host-2', context: null });
     });
 
@@ -215,7 +215,7 @@ export function leaseStoreSuite(scene: Scene): void {
       expect((await acquired(elsewhere())).fence).toBe(lease.fence + 1);
     });
 
-    test('L1: one row a name, listed by name', async () => {
+    test('L1: one row for each name, listed by name', async () => {
       const { leases } = await open();
       const names = ['b', 'queue:outbox', 'a', 'c'];
       for (const name of [...names, ...names]) await acquired(leases, { name });
@@ -233,7 +233,7 @@ export function leaseStoreSuite(scene: Scene): void {
       }
     });
 
-    test('Q2: the host’s clock has no say in who holds a lease', async () => {
+    test('Q2: the host’s clock does not decide who holds a lease', async () => {
       const { leases } = await open();
       const lease = await acquired(leases);
       await withHostClockShifted(10 * anHour, async () => {

@@ -1,4 +1,4 @@
-/** F1, F6, F8: what an address means, what opening touches, and what closing ends. */
+/** F1, F6, F8: the identity of an address, and the effects of opening and closing. */
 import { isMultiOutboxError } from '../../src/errors.ts';
 import { done, keep, message, payloads, settle, take } from './run.ts';
 import type { Scene } from './scene.ts';
@@ -43,7 +43,7 @@ export function lifecycleSuite(scene: Scene): void {
       );
     });
 
-    test('F6: opening a tenant touches nothing', async () => {
+    test('F6: opening a tenant does not touch its database', async () => {
       const address = await scene.newTenant();
       const database = scene.open(address);
       expect(database.tenantId).toBe(address.id);
@@ -51,7 +51,7 @@ export function lifecycleSuite(scene: Scene): void {
       await expect(scene.open(address).schema.version()).resolves.toBe(0);
     });
 
-    test('F8: after close every call fails with CLOSED, and closing again is nothing', async () => {
+    test('F8: after close every call fails with CLOSED, and closing again has no effect', async () => {
       const { database, queue } = await scene.queue('outbox');
       await queue.enqueue([message('A')]);
       await database.close();

@@ -1,4 +1,4 @@
-/** Q10, Q13: what a Dead message does to its line: hold it, or let it go on. */
+/** Q10, Q13: the effect of a Dead message on its ordering group: it blocks the group, or the group goes on. */
 import { queueNames } from '../../src/engine/work-queue.ts';
 import {
   anHour,
@@ -21,7 +21,7 @@ import {
 import type { Scene } from './scene.ts';
 
 export function orderingDeadSuite(scene: Scene): void {
-  describe.each(queueNames)('dead in line: %s', (name) => {
+  describe.each(queueNames)('dead in an ordering group: %s', (name) => {
     test('Q10: block: a Dead message blocks its key and no other', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue([...line('K', 'K1', 'K2'), ...line('L', 'L1')]);
@@ -38,7 +38,7 @@ export function orderingDeadSuite(scene: Scene): void {
       expect(await queue.statistics()).toMatchObject({ ready: 2, due: 0, blocked: 2, dead: 1 });
     });
 
-    test('Q10, Q13: block: a replayed message goes first, the line follows', async () => {
+    test('Q10, Q13: block: a replayed message goes first, then the rest of its group', async () => {
       const { queue } = await scene.queue(name);
       const [first, ...others] = line('K', 'K1', 'K2', 'K3');
       await enqueueDead(queue, first!);
@@ -48,7 +48,7 @@ export function orderingDeadSuite(scene: Scene): void {
       expect(payloads((await take(queue)).messages)).toEqual(['K1', 'K2', 'K3']);
     });
 
-    test('Q10: block: a discarded message lets its line go on', async () => {
+    test('Q10: block: discarding the message unblocks its group', async () => {
       const { queue } = await scene.queue(name);
       const [first, ...others] = line('K', 'K1', 'K2', 'K3');
       await enqueueDead(queue, first!);
@@ -58,7 +58,7 @@ export function orderingDeadSuite(scene: Scene): void {
       expect(payloads((await take(queue)).messages)).toEqual(['K2', 'K3']);
     });
 
-    test('Q10: block: several Dead messages hold a key until the last of them is gone', async () => {
+    test('Q10: block: several Dead messages block a key until the last of them is gone', async () => {
       const { queue } = await scene.queue(name);
       const [k1, k2, k3] = line('K', 'K1', 'K2', 'K3');
       await queue.enqueue([k1!, k2!]);
@@ -75,7 +75,7 @@ export function orderingDeadSuite(scene: Scene): void {
       expect(payloads((await take(queue)).messages)).toEqual(['K3']);
     });
 
-    test('Q10: block: a Dead message in the middle stops its line there', async () => {
+    test('Q10: block: a Dead message in the middle blocks the messages behind it', async () => {
       const { queue } = await scene.queue(name);
       const [k1, k2, k3] = line('K', 'K1', 'K2', 'K3');
       await queue.enqueue([k1!, k2!, k3!]);
@@ -94,7 +94,7 @@ export function orderingDeadSuite(scene: Scene): void {
       expect(payloads((await take(queue)).messages)).toEqual(['K2', 'K3']);
     });
 
-    test('Q10: block: a crash does not free the key', async () => {
+    test('Q10: block: a crash does not unblock the key', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue([...line('K', 'K1', 'K2'), message('A')]);
       const crashed = await take(queue);
@@ -106,7 +106,7 @@ export function orderingDeadSuite(scene: Scene): void {
       expect(settled).toMatchObject({ lease: 'released', messages: [], nextDueInMs: null });
     });
 
-    test('Q10: continue: a Dead message lets its key go on', async () => {
+    test('Q10: continue: a Dead message does not block its key', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue(line('K', 'K1', 'K2'));
       const run = await take(queue, { limit: 1 });
@@ -122,7 +122,7 @@ export function orderingDeadSuite(scene: Scene): void {
       expect(payloads(settled.messages)).toEqual(['K2']);
     });
 
-    test('Q10: continue: latecomers are not blocked by the dead', async () => {
+    test('Q10: continue: a Dead message does not block messages enqueued later', async () => {
       const { queue } = await scene.queue(name);
       const [first, late] = line('K', 'K1', 'K2');
       await enqueueDead(queue, first!, 'continue');
@@ -193,7 +193,7 @@ export function orderingDeadSuite(scene: Scene): void {
       expect(settled.messages).toMatchObject([{ payload: 'K2', recovered: true }]);
     });
 
-    test('Q10: discarding a message that no longer holds its key changes nothing for the line', async () => {
+    test('Q10: discarding a message that no longer blocks its key does not affect the group', async () => {
       const { queue } = await scene.queue(name);
       const [k1, k2, k3] = line('K', 'K1', 'K2', 'K3');
       await enqueueDead(queue, k1!, 'continue');

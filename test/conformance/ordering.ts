@@ -1,4 +1,4 @@
-/** Q10: messages of one ordering key stand in line; nobody else waits for them. */
+/** Q10: messages of one ordering key run in sequence; other messages do not wait for them. */
 import { queueNames } from '../../src/engine/work-queue.ts';
 import {
   anHour,
@@ -42,14 +42,14 @@ export function orderingSuite(scene: Scene): void {
       expect({ more, nextDueInMs }).toEqual({ more: false, nextDueInMs: null });
     });
 
-    test('Q10: a line longer than the batch goes on where the claim was cut, and not before', async () => {
+    test('Q10: a group longer than the batch continues after its claimed messages have settled', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue(line('K', 'K1', 'K2', 'K3', 'K4', 'K5'));
       const run = await take(queue, { limit: 2 });
       expect(payloads(run.messages)).toEqual(['K1', 'K2']);
       const [k1, k2] = run.messages;
       expect((await settle(queue, run.lease, [], next({ solo: false }))).messages).toEqual([]);
-      // K2 is still in flight: K3 has to wait, though K1 is through.
+      // K2 is still in flight: K3 has to wait, though K1 is settled.
       const half = await settle(queue, run.lease, [done(k1!)], next({ solo: false }));
       expect(half.messages).toEqual([]);
       const second = await settle(queue, run.lease, [done(k2!)], next({ limit: 2 }));
@@ -58,7 +58,7 @@ export function orderingSuite(scene: Scene): void {
       expect(payloads(third.messages)).toEqual(['K5']);
     });
 
-    test('Q10: a line is not torn by the bytes of a claim', async () => {
+    test('Q10: the byte limit of a claim does not break the sequence of a group', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue([...line('K', 'K1', 'large'.repeat(10_000), 'K3'), message('A')]);
       const run = await take(queue, { maxBytes: 1_000 });
@@ -88,7 +88,7 @@ export function orderingSuite(scene: Scene): void {
       expect(await queue.statistics()).toMatchObject({ ready: 3, due: 0, blocked: 2 });
     });
 
-    test('Q10: after its retry the line goes on in sequence', async () => {
+    test('Q10: after the retry the group goes on in sequence', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue(line('K', 'K1', 'K2'));
       const first = await take(queue);
@@ -106,7 +106,7 @@ export function orderingSuite(scene: Scene): void {
       ]);
     });
 
-    test('Q10: a line goes on in sequence though its head became due last', async () => {
+    test('Q10: a group goes on in sequence though its head became due last', async () => {
       const { queue } = await scene.queue(name);
       const [head, behind] = [
         message('K1', { orderingKey: 'K', dueInMs: 120 }),
@@ -114,7 +114,7 @@ export function orderingSuite(scene: Scene): void {
       ];
       await queue.enqueue([head, behind]);
       const idle = await begin(queue);
-      // A server that was slow to answer claims both at once, and then nobody is blocked.
+      // On a slow server one claim takes both, and then no message is blocked.
       if (idle.status === 'idle') {
         expect(idle.nextDueInMs).toBeLessThanOrEqual(120);
         expect(await stored(queue, behind)).toMatchObject({ blocked: true });
@@ -152,7 +152,7 @@ export function orderingSuite(scene: Scene): void {
       expect(payloads(settled.messages)).toEqual(['K1', 'A', 'K2', 'B']);
     });
 
-    test('Q10, Q11: a message in line that is due later lets nothing pass, and tells when it is due', async () => {
+    test('Q10, Q11: a message that is due later blocks its group, and the claim reports its due time', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue([
         message('K1', { orderingKey: 'K' }),
@@ -169,7 +169,7 @@ export function orderingSuite(scene: Scene): void {
       expect(await begin(queue)).toMatchObject({ status: 'idle' });
     });
 
-    test('Q10: a latecomer waits behind a claimed head, and behind a waiting one', async () => {
+    test('Q10: a message enqueued later waits behind a claimed head, and behind a waiting one', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue(line('K', 'K1'));
       const run = await take(queue);
@@ -195,7 +195,7 @@ export function orderingSuite(scene: Scene): void {
       expect((await settle(queue, run.lease, [], next())).messages).toEqual([]);
     });
 
-    test('Q10: a line that has run dry starts anew', async () => {
+    test('Q10: a group without messages starts again with the next one', async () => {
       const { queue } = await scene.queue(name);
       for (const payload of ['K1', 'K2']) {
         await queue.enqueue(line('K', payload));
@@ -205,7 +205,7 @@ export function orderingSuite(scene: Scene): void {
       }
     });
 
-    test('Q10: keys are compared exactly, and having none is not a key', async () => {
+    test('Q10: keys are compared exactly, and messages without a key form no group', async () => {
       const { queue } = await scene.queue(name);
       const keys = ['k', 'K', 'k ', 'ḱ', 'null', '0'];
       await queue.enqueue([
@@ -222,7 +222,7 @@ export function orderingSuite(scene: Scene): void {
       expect(await queue.statistics()).toMatchObject({ blocked: keys.length });
     });
 
-    test('Q6, Q10: after a crash a line starts again where it was, in sequence', async () => {
+    test('Q6, Q10: after a crash a group goes on where it stopped, in sequence', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue([...line('K', 'K1', 'K2', 'K3'), ...line('L', 'L1', 'L2')]);
       const crashed = await take(queue);
@@ -234,7 +234,7 @@ export function orderingSuite(scene: Scene): void {
       expect(ofKey(seen, 'L')).toEqual(['L1', 'L2', 'L3']);
     });
 
-    test('Q10: thousands of messages stuck behind one key keep nobody else from being claimed', async () => {
+    test('Q10: thousands of messages blocked behind one key do not keep others from being claimed', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue(line('stuck', 'head'));
       const first = await take(queue);

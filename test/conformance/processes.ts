@@ -9,7 +9,7 @@ import { whileGoingOn } from './until.ts';
 
 const timeoutMs = 60_000;
 
-/** Each claim of a message under a newer fence and with a higher attempt than the one before. */
+/** Checks that each claim of a message has a newer fence and a higher attempt than the one before. */
 function expectFencedStarts(claims: readonly Claimed[]): void {
   const byMessage = new Map<string, Claimed[]>();
   for (const claim of claims) {

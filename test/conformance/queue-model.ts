@@ -1,5 +1,5 @@
 /**
- * What a work queue must do, in memory and without a clock: a message is due or it is due in an hour. The model
+ * A model of a work queue, in memory and without a clock: a message is due now or in an hour. The model
  * checks each claim against what could be claimed; it does not predict which of several allowed claims is made.
  */
 import type {
@@ -18,9 +18,9 @@ export interface ModelMessage {
   replays: number;
   later: boolean;
   recovered: boolean;
-  /** Dead, and holding its key. */
+  /** Dead, and blocking its key. */
   holds: boolean;
-  /** Known from its first claim on. */
+  /** Set at the first claim. */
   sequence: number;
 }
 
@@ -50,7 +50,7 @@ export class QueueModel {
     return this.messages.find((each) => each.sequence === sequence)!;
   }
 
-  /** A new fence: all that was claimed goes back. Returns how many. */
+  /** A new fence: every claimed message becomes Ready again. Returns how many. */
   recover(): number {
     const claimed = this.in('claimed');
     for (const each of claimed) Object.assign(each, { status: 'ready', recovered: true });
@@ -66,7 +66,7 @@ export class QueueModel {
     return [...lines.values()];
   }
 
-  /** Ready messages that nobody before them in line holds back. */
+  /** Ready messages that no earlier message of their group blocks. */
   #free(): ModelMessage[] {
     const heads = this.#lines()
       .filter((line) => !line.some(({ status }) => status === 'claimed'))
@@ -75,7 +75,7 @@ export class QueueModel {
     return [...this.in('ready').filter(({ key }) => key === null), ...heads];
   }
 
-  /** What one claim could take, each line as one chain. */
+  /** The messages that one claim may take, each ordering group as one chain. */
   #chains(): ModelMessage[][] {
     const lines = new Map(this.#lines().map((line) => [line[0]!, line]));
     return this.#free()
@@ -89,7 +89,7 @@ export class QueueModel {
       });
   }
 
-  /** A message was replayed into its line before one in flight: what is told of it then is the engine's. */
+  /** A message was replayed into its line before one in flight: what a claim then reports of it is up to the engine. */
   #unusual(): boolean {
     return this.#lines().some(
       (line) => line[0]!.status === 'ready' && line.some(({ status }) => status === 'claimed'),
@@ -124,7 +124,7 @@ export class QueueModel {
     expect(keyless).toEqual(byDue);
   }
 
-  /** What a claim says of the rest. */
+  /** What a claim reports of the remaining messages. */
   expectRest({ more, nextDueInMs }: Pick<Claim, 'more' | 'nextDueInMs'>): void {
     if (this.#unusual()) return;
     const free = this.#free();

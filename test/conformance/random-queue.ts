@@ -1,4 +1,4 @@
-/** Q3-Q8, Q10, Q13: random lives of a queue, held against the model. */
+/** Q3-Q8, Q10, Q13: random histories of a queue, checked against the model. */
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { LeaseRef } from '../../src/engine/lease-store.ts';
@@ -11,7 +11,7 @@ type Verdict = 'done' | 'retry' | 'retry later' | 'dead' | 'release' | 'release 
 
 type Step =
   | { do: 'enqueue'; messages: { key: string | null; later: boolean; again: boolean }[] }
-  /** The run before, if there is one, has crashed; `late` lets it try to settle afterwards. */
+  /** The previous run, if there is one, has crashed; `late` lets it try to settle afterwards. */
   | { do: 'begin'; limit: number; late: boolean }
   | {
       do: 'settle';
@@ -79,7 +79,7 @@ const steps = fc.array(
 );
 
 function outcomeOf({ sequence, recovered }: ModelMessage, verdict: Verdict): SettledMessage | null {
-  // Whether a recovered message that is given back unstarted stays recovered is left open: it is retried here.
+  // Whether a recovered message that is released unstarted stays recovered is not specified, so it is retried here.
   const kind = recovered && verdict.startsWith('release') ? 'retry' : verdict;
   const delayMs = kind.endsWith('later') ? anHour : 0;
   if (kind === 'not yet') return null;
@@ -180,7 +180,7 @@ class Life {
     for (const each of chosen) this.model[how](each);
   }
 
-  /** Nothing is lost: all that is not blocked by something due later ends as done. */
+  /** Nothing is lost: every message that is not blocked by one due later ends as Done. */
   async end(): Promise<void> {
     await this.#bury('replay', this.model.in('dead'));
     let rounds = 0;
@@ -201,8 +201,8 @@ class Life {
 }
 
 export function randomQueueSuite(scene: Scene): void {
-  describe('random lives', () => {
-    test('Q3-Q8, Q10, Q13: whatever happens, nothing is lost, run twice at once or out of its line', async () => {
+  describe('random histories', () => {
+    test('Q3-Q8, Q10, Q13: whatever happens, nothing is lost, run twice at once or out of sequence', async () => {
       const seed = process.env.CONFORMANCE_SEED;
       await fc.assert(
         fc.asyncProperty(steps, async (life) => {
@@ -217,7 +217,7 @@ export function randomQueueSuite(scene: Scene): void {
         }),
         {
           numRuns: 150,
-          // Short of the test's own limit, so that what failed is told, with the seed that brings it back.
+          // Short of the test's own limit, so that the report of a failure contains the seed that repeats it.
           interruptAfterTimeLimit: 20_000,
           ...(seed === undefined ? {} : { seed: Number(seed) }),
         },

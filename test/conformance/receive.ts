@@ -1,4 +1,4 @@
-/** I1, I2: what a source sends again is stored once, and what comes under a known id with other content is kept apart. */
+/** I1, I2: a repeated message is stored once, and other content under a known id is stored as a conflict. */
 import { MessageStatus, type NewMessage } from '../../src/engine/work-queue.ts';
 import { anHour, begin, dead, done, message, payloads, settle, stored, take } from './run.ts';
 import type { Scene } from './scene.ts';
@@ -8,7 +8,7 @@ const from = (source: string, id: string, payload: string, fields: Partial<NewMe
 
 export function receiveSuite(scene: Scene): void {
   describe('receiving', () => {
-    test('I1: the same id from two sources is two messages, and a third from none', async () => {
+    test('I1: the same id from two sources and from none makes three messages', async () => {
       const { queue } = await scene.queue('inbox');
       const letters = [from('a', '1', 'A'), from('b', '1', 'B'), message('C', { dedupKey: '1' })];
       expect(await queue.enqueue(letters)).toMatchObject(letters.map(() => ({ status: 'enqueued' })));
@@ -19,7 +19,7 @@ export function receiveSuite(scene: Scene): void {
       ]);
     });
 
-    test('I1: sources and ids are compared exactly, and no two pairs are taken for one', async () => {
+    test('I1: sources and ids are compared exactly, and no two pairs are confused', async () => {
       const { queue } = await scene.queue('inbox');
       const pairs = [
         ['a', 'b'],
@@ -37,13 +37,13 @@ export function receiveSuite(scene: Scene): void {
       ['a source', { source: 'a ' }],
       ['a source of blanks', { source: ' ', hash: 'other' }],
       ['a hash', { hash: 'hash of P ' }],
-    ])('I1, I2: %s is never taken for another that has no blank at its end', async (_, fields) => {
+    ])('I1, I2: %s is never confused with another that has no blank at its end', async (_, fields) => {
       for (const beside of [[], [from('b', '2', 'Q')]]) {
         const { queue } = await scene.queue('inbox');
         await queue.enqueue([from('a', '1', 'P'), message('own', { dedupKey: '1', hash: 'other' })]);
         const kept = await queue.enqueue([from('a', '1', 'P', fields), ...beside]).then(
           ([result]) => result!.status,
-          // An engine that cannot tell them apart refuses it.
+          // An engine that cannot distinguish them refuses it.
           ({ code }) => code,
         );
         expect(['enqueued', 'conflict', 'INVALID_MESSAGE']).toContain(kept);
@@ -71,7 +71,7 @@ export function receiveSuite(scene: Scene): void {
       },
     );
 
-    test('I2: other content under a known id is a conflict: kept as Dead, once, outside its line', async () => {
+    test('I2: other content under a known id is a conflict: stored as Dead, once, outside its ordering group', async () => {
       const { queue } = await scene.queue('inbox');
       const letter = from('a', '1', 'P', { orderingKey: 'K' });
       const other = from('a', '1', 'Q', { orderingKey: 'K', headers: { h: 'v' } });

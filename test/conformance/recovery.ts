@@ -1,4 +1,4 @@
-/** Q5, Q6, Q7: what a crashed run leaves behind, and how it is taken up again. */
+/** Q5, Q6, Q7: the messages of a crashed run, and their recovery. */
 import { MessageStatus, queueNames } from '../../src/engine/work-queue.ts';
 import {
   anHour,
@@ -99,7 +99,7 @@ export function recoverySuite(scene: Scene): void {
       expect(free.more).toBe(true);
     });
 
-    test('Q5, Q7: a message that keeps killing its process counts its starts and no one else’s', async () => {
+    test('Q5, Q7: a message that keeps killing its process uses up its own attempts and no others', async () => {
       const { queue } = await scene.queue(name);
       const [killer, mate] = [message('killer'), message('mate')];
       await queue.enqueue([killer, mate]);
@@ -120,7 +120,7 @@ export function recoverySuite(scene: Scene): void {
       expect(await stored(queue, killer)).toMatchObject({ status: MessageStatus.Dead, attempts: 4 });
     });
 
-    test('Q7: a recovered message that settles is an ordinary one again', async () => {
+    test('Q7: a recovered message becomes an ordinary one when it settles', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue([message('A')]);
       await take(queue);
@@ -138,7 +138,7 @@ export function recoverySuite(scene: Scene): void {
       ]);
     });
 
-    test('Q6: what the crashed run had settled stays settled', async () => {
+    test('Q6: messages that the crashed run had settled stay settled', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue(['done', 'retry', 'dead', 'open'].map((payload) => message(payload)));
       const crashed = await take(queue);
@@ -151,7 +151,7 @@ export function recoverySuite(scene: Scene): void {
       expect(await queue.statistics()).toMatchObject({ done: 2, ready: 1, dead: 1, claimed: 0 });
     });
 
-    test('Q7: a recovered message in one line does not run beside its line mates', async () => {
+    test('Q7: a recovered message does not run beside others of its ordering group', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue([...line('K', 'K1', 'K2'), message('A')]);
       await take(queue);
@@ -163,7 +163,7 @@ export function recoverySuite(scene: Scene): void {
       expect(claims.flat().sort()).toEqual(['A', 'K1', 'K2', 'K3']);
     });
 
-    test('Q7, Q10: a line is cut before a recovered message in its middle', async () => {
+    test('Q7, Q10: a claim ends before a recovered message in the middle of a group', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue(line('K', 'K1', 'K2', 'K3'));
       const crashed = await take(queue);

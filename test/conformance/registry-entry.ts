@@ -1,4 +1,4 @@
-/** The words in which the registry suites tell of tenants. A registry never enters a tenant's database. */
+/** Functions with which the registry suites add, plan and report tenants. A registry never opens a tenant's database. */
 import type {
   BeginPlan,
   BeginPlanResult,
@@ -57,7 +57,7 @@ export const noCounts: RunCounts = {
 
 export type ReportFields = Partial<Omit<TenantReport, 'schedule'>> & Partial<TenantReport['schedule']>;
 
-/** Reports a run that found nothing and wants its tenant left alone for an hour, but for what is said. */
+/** Reports an idle run whose tenant is due in an hour, except for the fields given. */
 export function report(registry: Registry, tenantId: string, fields: ReportFields = {}): Promise<void> {
   const { nextDueInMs = anHour, mode = 'set', idleStreak = 0, failureStreak = 0, ...rest } = fields;
   return registry.report({

@@ -19,7 +19,7 @@ import { until } from './until.ts';
 
 export function registryPlanSuite(scene: Scene): void {
   describe('registry: plan', () => {
-    test('F3: with nobody due a plan is idle, and the lease is free again', async () => {
+    test('F3: without a due tenant a plan is idle, and the lease is free again', async () => {
       const { registry } = await scene.registry();
       expect(await beginPlan(registry, { owner: 'planner-1' })).toEqual({
         status: 'idle',
@@ -29,7 +29,7 @@ export function registryPlanSuite(scene: Scene): void {
       expect(await beginPlan(registry, { owner: 'planner-2' })).toMatchObject({ status: 'idle' });
     });
 
-    test('F3, L1: a plan holds the plan lease; another planner is told who has it', async () => {
+    test('F3, L1: a plan holds the plan lease; another planner gets the holder', async () => {
       const { stage, registry } = await scene.registry();
       await add(registry, 'a');
       const plan = await duePlan(registry, { owner: 'planner-1' });
@@ -46,7 +46,7 @@ export function registryPlanSuite(scene: Scene): void {
       expect(await beginPlan(other, { owner: 'planner-2' })).toMatchObject({ status: 'idle' });
     });
 
-    test('F3: the candidates are the due tenants, longest due first, with what is known of them', async () => {
+    test('F3: the candidates are the due tenants, longest due first, with their records', async () => {
       const { registry } = await scene.registry();
       await addInTurn(registry, 'c', 'a', 'd', 'b');
       await add(registry, 'later');
@@ -73,7 +73,7 @@ export function registryPlanSuite(scene: Scene): void {
       expect(overdue.at(-1)).toBeGreaterThanOrEqual(0);
     });
 
-    test('F3: at most the limit is read, and the rest is told of', async () => {
+    test('F3: at most the limit is read, and the plan reports that more are due', async () => {
       const { registry } = await scene.registry();
       await addInTurn(registry, 'c', 'a', 'b');
       const first = await duePlan(registry, { limit: 2 });
@@ -136,7 +136,7 @@ export function registryPlanSuite(scene: Scene): void {
       expect(schedule.nextDueUtc!.getTime() - schedule.lastPlannedUtc!.getTime()).toBe(anHour);
       expect(schedule.lastRunUtc).toBeNull();
       expect(version).toBe(before.version);
-      // What was not chosen is still due.
+      // A tenant that was not chosen is still due.
       const next = await duePlan(registry);
       expect(ids(next.candidates)).toEqual(['b']);
       await commit(registry, next);
@@ -169,7 +169,7 @@ export function registryPlanSuite(scene: Scene): void {
       await registry.wake(['a']);
       const third = await duePlan(registry);
       expect(ids(third.candidates).sort()).toEqual(['a', 'b']);
-      // An old choice under a good lease wins only what nobody has planned since.
+      // An old choice under a good lease wins only tenants that were not planned since.
       expect(
         await registry.commitPlan({
           lease: third.lease,
@@ -207,7 +207,7 @@ export function registryPlanSuite(scene: Scene): void {
       expect((await tenantOf(registry, 'a')).schedule.lastPlannedUtc).toBeNull();
     });
 
-    test('F3: a plan that chooses nobody is a finished plan', async () => {
+    test('F3: a plan that chooses no tenant is a finished plan', async () => {
       const { registry } = await scene.registry();
       await add(registry, 'a');
       const plan = await duePlan(registry);
@@ -217,7 +217,7 @@ export function registryPlanSuite(scene: Scene): void {
       expect(next.previous.unfinished).toBe(false);
     });
 
-    test('F3: a plan learns how long ago the one before was, and whether it was finished', async () => {
+    test('F3: a plan gets the age of the one before, and whether it was finished', async () => {
       const { registry } = await scene.registry();
       expect(await beginPlan(registry)).toMatchObject({ previous: { sinceMs: null, unfinished: false } });
       await add(registry, 'a');
@@ -264,7 +264,7 @@ export function registryPlanSuite(scene: Scene): void {
       expect(await registry.wake([])).toEqual([]);
     });
 
-    test('F7: a wake is used up by the plan that follows it', async () => {
+    test('F7: the next plan uses a wake up', async () => {
       const { registry } = await scene.registry();
       await add(registry, 'a');
       await registry.wake(['a']);

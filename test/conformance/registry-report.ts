@@ -1,4 +1,4 @@
-/** D7, F5, F6, F7: what a dispatch run's report leaves behind, and what the fleet's figures say. */
+/** D7, F5, F6, F7: the effects of a dispatch run's report, and the fleet's figures. */
 import type { RunCounts } from '../../src/engine/registry.ts';
 import { clockPasses } from './clock.ts';
 import { add, beginPlan, duePlan, ids, noCounts, planAll, report, tenantOf } from './registry-entry.ts';
@@ -152,7 +152,7 @@ export function registryReportSuite(scene: Scene): void {
       await report(registry, 'a', fields);
       const plan = await duePlan(registry);
       expect(plan.candidates).toMatchObject([{ tenant: { id: 'a' }, woken: true }]);
-      // And it is used up by the plan it brought about.
+      // The plan that it caused uses it up.
       await registry.commitPlan({
         lease: plan.lease,
         choices: [{ tenantId: 'a', planVersion: plan.candidates[0]!.planVersion }],
@@ -171,7 +171,7 @@ export function registryReportSuite(scene: Scene): void {
       expect(await dueInMs(registry)).toBeNull();
     });
 
-    test('a report on an unknown or retired tenant is no error and brings nobody back', async () => {
+    test('a report on an unknown or retired tenant is ignored and does not bring the tenant back', async () => {
       const registry = await planned();
       await registry.setStatus('a', 'retired');
       for (const id of ['a', 'nobody']) {
@@ -240,7 +240,7 @@ export function registryReportSuite(scene: Scene): void {
       });
     });
 
-    test('F3, F6: the last plan tells what it found and what it chose', async () => {
+    test('F3, F6: the last plan records what it found and what it chose', async () => {
       const { registry } = await scene.registry();
       for (const id of ['a', 'b', 'c']) await add(registry, id);
       const plan = await duePlan(registry);

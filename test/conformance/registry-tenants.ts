@@ -1,4 +1,4 @@
-/** F1, F2: tenants as people define them. */
+/** F1, F2: the definitions of tenants. */
 import type { TenantDefinition, TenantRecord } from '../../src/engine/registry.ts';
 import { clockPasses } from './clock.ts';
 import {
@@ -65,7 +65,7 @@ export function registryTenantsSuite(scene: Scene): void {
       expect(await registry.get('plain')).toMatchObject(definition('plain'));
     });
 
-    test('F1: an id is taken once', async () => {
+    test('F1: an id is unique', async () => {
       const { registry } = await scene.registry();
       const first = await add(registry, 'acme');
       await expect(registry.add(definition('acme', complete), 'elsewhere')).rejects.toMatchObject({

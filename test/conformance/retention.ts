@@ -1,4 +1,4 @@
-/** Q12: Done rows go when their time is up, a few at a time, as part of runs. */
+/** Q12: runs delete Done rows after their retention, a few at a time. */
 
 import type { WorkQueue } from '../../src/engine/work-queue.ts';
 import { queueNames } from '../../src/engine/work-queue.ts';
@@ -94,7 +94,7 @@ export function retentionSuite(scene: Scene): void {
       expect(await queue.statistics()).toMatchObject({ done: 2 });
     });
 
-    test('Q2, Q12: nothing goes before its time, by the database’s clock', async () => {
+    test('Q2, Q12: nothing is deleted before its time, by the database’s clock', async () => {
       const { queue, database } = await scene.queue(name);
       const letter = message('A');
       await enqueueDone(queue, [letter]);
@@ -108,7 +108,7 @@ export function retentionSuite(scene: Scene): void {
       expect(now.getTime() - settledUtc!.getTime()).toBeGreaterThanOrEqual(150);
     });
 
-    test('Q12: the oldest go first', async () => {
+    test('Q12: the oldest are deleted first', async () => {
       const place = await scene.queue(name);
       const letters = ['first', 'second', 'third'].map((payload) => message(payload));
       for (const letter of letters) {
@@ -164,7 +164,7 @@ export function retentionSuite(scene: Scene): void {
       ]);
     });
 
-    test('Q10, Q12: a line goes on past its removed beginning', async () => {
+    test('Q10, Q12: an ordering group goes on after its first messages are deleted', async () => {
       const { queue, database } = await scene.queue(name);
       const letters = line('K', 'K1', 'K2', 'K3', 'K4');
       await queue.enqueue(letters);

@@ -1,4 +1,4 @@
-/** The words in which the suites tell a run's way through a work queue. Messages are told apart by payload. */
+/** Functions with which the suites take a run through a work queue. Payloads identify messages. */
 import { randomUUID } from 'node:crypto';
 import type { LeaseRef } from '../../src/engine/lease-store.ts';
 import type {
@@ -125,7 +125,7 @@ export async function finish(queue: WorkQueue, run: ClaimedRun, claim = next()):
   let { messages } = run;
   while (messages.length > 0) {
     claims.push(messages);
-    // An engine that hands out what is done would keep this test for ever.
+    // An engine that hands out settled messages again would never let this test end.
     if (claims.length > 200) throw new Error('a run that only settles its messages as done does not end');
     const settled = await settle(queue, run.lease, messages.map(done), claim);
     expect(settled.unmatched).toEqual([]);

@@ -1,4 +1,4 @@
-/** The schema of a database: created, brought up to date, and asked for. */
+/** The schema of a database: creating, migrating and inspecting it. */
 import type { SchemaControl } from '../../src/engine/schema.ts';
 import { add } from './registry-entry.ts';
 import { begin, message, take } from './run.ts';
@@ -11,7 +11,7 @@ export function schemaSuite(scene: Scene): void {
   };
 
   describe.each(Object.keys(bare))('schema: %s', (place) => {
-    test('a database without a schema is at version 0, and looking does not change that', async () => {
+    test('a database without a schema is at version 0, and reading it does not change that', async () => {
       const schema = await bare[place]!();
       await expect(schema.version()).resolves.toBe(0);
       const plan = await schema.migrate({ dryRun: true });
@@ -32,7 +32,7 @@ export function schemaSuite(scene: Scene): void {
       await expect(schema.migrate({ dryRun: true })).resolves.toEqual(nothing);
     });
 
-    test('a program works with the version that it brings, and says from which one on', async () => {
+    test('a program works with its own schema version, and reports the oldest version that it can use', async () => {
       const { latest, oldestUsable } = await bare[place]!();
       expect(oldestUsable).toBeGreaterThan(0);
       expect(oldestUsable).toBeLessThanOrEqual(latest);
@@ -62,7 +62,7 @@ export function schemaSuite(scene: Scene): void {
     expect((await take(hosts[2]!.queue('outbox'))).messages).toHaveLength(1);
   });
 
-  test('migrating again leaves messages and leases alone', async () => {
+  test('migrating again does not change messages or leases', async () => {
     const { database, queue } = await scene.queue('outbox');
     await queue.enqueue([message('A')]);
     const run = await take(queue);
@@ -71,7 +71,7 @@ export function schemaSuite(scene: Scene): void {
     expect((await database.leases.list()).map(({ fence }) => fence)).toContain(run.lease.fence);
   });
 
-  test('D8: without its schema a tenant database refuses work, saying so and whose it is', async () => {
+  test('D8: without its schema a tenant database refuses work with an error that names the tenant', async () => {
     const address = await scene.newTenant();
     const database = scene.open(address);
     const refusal = {
@@ -86,7 +86,7 @@ export function schemaSuite(scene: Scene): void {
     await expect(database.queue('outbox').enqueue([message('A')])).resolves.toHaveLength(1);
   });
 
-  test('F2: a registry without its schema refuses work, saying so', async () => {
+  test('F2: a registry without its schema refuses work with SCHEMA_MISSING', async () => {
     const registry = (await scene.ownStage()).engine.openRegistry();
     const refusal = {
       name: 'MultiOutboxError',

@@ -1,4 +1,4 @@
-/** Q5, Q8, Q14: what each outcome does to its message, and what follows in the same call. */
+/** Q5, Q8, Q14: the effect of each outcome on its message, and the claim in the same call. */
 import { MessageStatus, messageLimits, queueNames } from '../../src/engine/work-queue.ts';
 import {
   anHour,
@@ -21,7 +21,7 @@ import type { Scene } from './scene.ts';
 
 export function settleSuite(scene: Scene): void {
   describe.each(queueNames)('settle: %s', (name) => {
-    test('Q8: Done is settled for good', async () => {
+    test('Q8: Done is final', async () => {
       const { queue } = await scene.queue(name);
       const letter = message('A');
       await queue.enqueue([letter]);
@@ -228,7 +228,7 @@ export function settleSuite(scene: Scene): void {
       expect(states).toEqual([Done, Ready, Dead, Ready, Ready]);
     });
 
-    test('Q8: a message that goes back due now can be claimed by the same call', async () => {
+    test('Q8: the same call can claim a message that it has made due again', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue([message('A'), message('B')]);
       const run = await take(queue);
@@ -274,7 +274,7 @@ export function settleSuite(scene: Scene): void {
       expect(payloads((await take(queue, { owner: 'host-2' })).messages)).toEqual(['B']);
     });
 
-    test('Q8: a claim that finds nothing releases the lease when the run has nothing in flight', async () => {
+    test('Q8: a claim that finds nothing releases the lease if the run has nothing in flight', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue([message('A'), message('later', { dueInMs: anHour })]);
       const run = await take(queue);
@@ -284,7 +284,7 @@ export function settleSuite(scene: Scene): void {
       expect(await begin(queue, { owner: 'host-2' })).toMatchObject({ status: 'idle' });
     });
 
-    test('Q8: and keeps it while the run has something in flight', async () => {
+    test('Q8: a claim that finds nothing keeps the lease while the run has messages in flight', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue([message('A'), message('B')]);
       const run = await take(queue);

@@ -1,4 +1,4 @@
-/** The SQL Server engine held to the conformance suite; on which server, test/support/sqlserver.ts says. */
+/** The SQL Server engine in the conformance suite; test/support/sqlserver.ts names the server. */
 import path from 'node:path';
 import * as mssql from 'mssql';
 import type { Engine, TenantAddress } from '../../src/engine/engine.ts';

@@ -21,7 +21,7 @@ import { until } from './until.ts';
 const never = new AbortController().signal;
 
 export function transactSuite(scene: Scene): void {
-  /** What handlers write: messages of the outbox, which every engine can write in a transaction. */
+  /** The handlers' own writes: messages of the outbox, which every engine can write in a transaction. */
   const writer = ({ database }: SceneQueue) => {
     const outbox = database.queue('outbox');
     return {
@@ -36,7 +36,7 @@ export function transactSuite(scene: Scene): void {
   });
 
   describe.each(queueNames)('a handler’s transaction: %s', (name) => {
-    test('T1: what is written and the outcome are committed together', async () => {
+    test('T1: the writes and the outcome are committed together', async () => {
       const place = await scene.queue(name);
       const { queue } = place;
       const { write, written } = writer(place);
@@ -53,7 +53,7 @@ export function transactSuite(scene: Scene): void {
       expect((await settle(queue, run.lease, run.messages.map(done), keep)).unmatched).toHaveLength(1);
     });
 
-    test('T1: what throws is rolled back, and the message is still ours to settle', async () => {
+    test('T1: an error rolls the transaction back, and the run can still settle the message', async () => {
       const place = await scene.queue(name);
       const { queue } = place;
       const { write, written } = writer(place);
@@ -71,7 +71,7 @@ export function transactSuite(scene: Scene): void {
       expect(await settle(queue, run.lease, run.messages.map(done))).toMatchObject({ unmatched: [] });
     });
 
-    test('T1, Q6: a message that a newer run has claimed is lost, and what was written rolled back', async () => {
+    test('T1, Q6: a message that a newer run has claimed is lost, and its writes are rolled back', async () => {
       const place = await scene.queue(name);
       const { queue } = place;
       const { write, written } = writer(place);
@@ -85,7 +85,7 @@ export function transactSuite(scene: Scene): void {
       expect(await written()).toBe(1);
     });
 
-    test('T1: when the signal fires all is rolled back at once, and what comes too late does not get in', async () => {
+    test('T1: when the signal aborts, the transaction is rolled back at once, and later writes are refused', async () => {
       const place = await scene.queue(name);
       const { queue } = place;
       const { write, written } = writer(place);
@@ -111,7 +111,7 @@ export function transactSuite(scene: Scene): void {
       await expect(refused).rejects.toThrow('time is up');
     });
 
-    test('T3: a handler that goes on writing after its signal gets nothing more in, and holds nothing up', async () => {
+    test('T3: writes after the signal are refused, and do not delay others', async () => {
       const place = await scene.queue(name);
       const { queue } = place;
       const { write, written } = writer(place);
@@ -138,7 +138,7 @@ export function transactSuite(scene: Scene): void {
       });
       await expect(stopped).rejects.toThrow('time is up');
       expect(await ended.promise).toMatchObject({ name: 'MultiOutboxError' });
-      // Those that came before the signal was heard.
+      // The writes before the signal.
       expect(late).toBeLessThan(10);
       expect(await written()).toBe(0);
       expect(await settle(queue, run.lease, run.messages.map(done), keep)).toMatchObject({ unmatched: [] });
@@ -146,7 +146,7 @@ export function transactSuite(scene: Scene): void {
   });
 
   describe('handlers’ transactions', () => {
-    test('Q10: the next of the line may go', async () => {
+    test('Q10: the next message of the ordering group is unblocked', async () => {
       const { queue } = await scene.queue('outbox');
       await queue.enqueue([...line('K', 'A', 'B', 'C'), ...line('L', 'X', 'Y')]);
       const run = await take(queue, { limit: 1 });

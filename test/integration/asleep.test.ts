@@ -5,7 +5,7 @@ import type { MultiOutbox, MultiOutboxOptions } from '../../src/multi-outbox.ts'
 import { FleetPlace, noting } from '../support/fleet-place.ts';
 import { until } from '../support/until.ts';
 
-/** The real one, which notes what it opens. */
+/** The real engine, which records the files that it opens. */
 jest.mock('node:sqlite', () => {
   const real = jest.requireActual<typeof import('node:sqlite')>('node:sqlite');
   class DatabaseSync extends real.DatabaseSync {
@@ -23,7 +23,7 @@ const { opened } = DatabaseSync as unknown as { readonly opened: readonly string
 const place = new FleetPlace();
 const connectionsTo = (id: string) => opened.filter((file) => file.includes(`${id}.db`)).length;
 
-/** Plans all the time, and closes what is not used at once, so that a touch is a connection. */
+/** Plans continuously and closes unused connections at once, so that every touch is a connection. */
 const eager: MultiOutboxOptions = {
   plan: { intervalMs: 10 },
   databases: { idleCloseMs: 1 },
@@ -32,7 +32,7 @@ const eager: MultiOutboxOptions = {
 
 interface Host {
   readonly runs: RunReport[];
-  /** How many plans there were that found somebody due. */
+  /** The number of plans that found a due tenant. */
   readonly plans: () => number;
   stop(): Promise<void>;
 }
@@ -80,7 +80,7 @@ test("F6: with a ceiling of 'never' a tenant is touched when registered and when
   await until('it was looked at', () => runsOf(running, 'asleep').length === 2);
   await morePlans(running, 20);
   expect(connectionsTo('asleep') - before).toBe(2);
-  // What people look at comes from the registry.
+  // Status and lists come from the registry.
   await face.status();
   await face.worst();
   await face.tenants.get('asleep');
@@ -105,7 +105,7 @@ test('F6, Q11: a delayed message has its tenant touched when it is due, and not 
   await running.stop();
 });
 
-test('F5, F6: a tenant with a ceiling is left alone until its interval is over', async () => {
+test('F5, F6: a tenant with a ceiling is not touched until its interval is over', async () => {
   const face = await place.fleet(['busy', 'quiet'], {
     ...eager,
     schedule: { idleFloorMs: '1h', idleCeilingMs: '1h' },

@@ -1,4 +1,4 @@
-/** The benchmarks do the work they claim to measure. What they measure is not looked at: times belong to no test. */
+/** The benchmarks do the work they claim to measure. Their figures are not checked: no test asserts a time. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,7 @@ import path from 'node:path';
 
 const root = path.resolve(__dirname, '../..');
 /**
- * The benchmarks are no part of what is supported on an older Node: `npm run bench` runs on the one that is installed with
+ * The benchmarks are not supported on an older Node: `npm run bench` runs on the one that is installed with
  * the packages, and they are written with `await using`, which Node can read since 24.
  */
 const canRun = Number.parseInt(process.versions.node, 10) >= 24;
@@ -36,7 +36,7 @@ function bench(...words: string[]): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['bench/main.ts', ...words], {
       cwd: root,
-      // Settings of the surroundings must not reach what is measured.
+      // Settings in the environment must not affect the benchmarks.
       env: { ...process.env, TMPDIR: folder, MULTI_OUTBOX_BATCH_SIZE: '1', NO_COLOR: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -141,7 +141,7 @@ describeBench('a quick run of all benchmarks', () => {
     ]);
   });
 
-  test('Q10: the free messages are drained, the stuck ones stay', () => {
+  test('Q10: the free messages are drained, the blocked ones stay', () => {
     expect(countsOf('stuck')).toEqual(Array(2).fill({ free: 200, stuck: 1_000 }));
   });
 

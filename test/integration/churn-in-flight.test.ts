@@ -1,4 +1,4 @@
-/** Tenants that change while a run of theirs is in flight, and a registry that is away (F2, D8). */
+/** Tenants that change while a run of theirs is in flight, and a registry that is unreachable (F2, D8). */
 import { existsSync } from 'node:fs';
 import type { MultiOutbox } from '../../src/multi-outbox.ts';
 import { deferred } from '../support/deferred.ts';
@@ -28,7 +28,7 @@ async function whileRunning(host: MultiOutbox, action: () => Promise<void>): Pro
   }
 }
 
-/** A host whose handler holds the message 'in flight' until it is let go. */
+/** A host whose handler keeps the message 'in flight' running until the test releases it. */
 async function sceneInFlight(ids: readonly string[] = ['a']) {
   const started = deferred();
   const gate = deferred();
@@ -212,7 +212,7 @@ test('F2: no tenant at the start: the first one that is added is served', async 
   await running;
 });
 
-describe('a registry that is away (F2, D8)', () => {
+describe('an unreachable registry (F2, D8)', () => {
   test('F2: at the start: the host waits for it, and serves once it is there', async () => {
     const { seen, handlers } = noting();
     const host = place.face({ handlers, ...quick });
@@ -234,7 +234,7 @@ describe('a registry that is away (F2, D8)', () => {
     await expect(host.plan()).rejects.toMatchObject({ code: 'DATABASE_LOCKED' });
     expect(await host.dispatch(requests[0]!)).toMatchObject({ outcome: 'dispatched', counts: { done: 1 } });
     expect(stored('tenants/a.db')).toEqual({ 1: 2 });
-    // Enqueuing works too: the wake that goes with it is a hint.
+    // Enqueuing works too: the wake after it may fail.
     await send(host, 'a', '2');
     await whileRunning(host, async () => {
       blocker.exec('COMMIT');

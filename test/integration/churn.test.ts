@@ -40,7 +40,7 @@ describe('tenants that come, change and go while a host runs (F2)', () => {
     });
   });
 
-  test('F2: paused it is left alone, its messages are taken in; resumed it is served', async () => {
+  test('F2: a paused tenant is not dispatched but accepts messages; a resumed one is served', async () => {
     const { seen, handlers } = noting();
     const host = await place.fleet(['a', 'b'], { handlers, ...quick });
     const admin = place.face();
@@ -74,7 +74,7 @@ describe('tenants that come, change and go while a host runs (F2)', () => {
     expect(seen).toEqual([]);
   });
 
-  test('F2: retired it is served no more, and says so; it can come back', async () => {
+  test('F2: a retired tenant is not served any more and its calls fail; it can come back', async () => {
     const { seen, handlers } = noting();
     const host = await place.fleet(['a', 'b'], { handlers, ...quick });
     const admin = place.face();
@@ -141,7 +141,7 @@ describe('the continuous host', () => {
     expect(new Set(seen).size).toBe(40);
   });
 
-  test('D8: more due tenants than places: all are served, as places become free', async () => {
+  test('D8: with more due tenants than parallel runs, all are served as runs end', async () => {
     const ids = Array.from({ length: 9 }, (_, n) => `t${n}`);
     const { seen, handlers } = noting(() => new Promise((resolve) => setImmediate(resolve)));
     const host = await place.fleet(ids, {
@@ -203,7 +203,7 @@ describe('the continuous host', () => {
       host,
       async () => {
         await until('it was told', () => told > 0);
-        // The tenant is planned again once somebody asks for it: its place was given back.
+        // The tenant is planned again after a wake, so its run has given its slot back.
         await send(host, 'a', '1');
         await until('it is served', () => seen.includes('a:1'));
       },
@@ -211,7 +211,7 @@ describe('the continuous host', () => {
     );
   });
 
-  test('a registry that is away for a while: the host goes on once it is back', async () => {
+  test('the host goes on after the registry was unreachable for a while', async () => {
     const { seen, handlers } = noting();
     const host = await place.fleet(['a'], { handlers, ...quick, sqlite: { busyTimeoutMs: 10 } });
     await whileRunning(host, async () => {

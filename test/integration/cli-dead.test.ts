@@ -56,7 +56,10 @@ test('dead list filters by topic, whatever its case, and by age, and is cut by -
 test('the tenants must always be selected', async () => {
   for (const command of ['list', 'replay', 'discard']) {
     const { code, stderr } = await folder.cli(['dead', command]);
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/^error: Say which tenants.*--all\.\n$/)]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^error: No tenant was selected; .*--all\.\n$/),
+    ]);
   }
   const unknown = await folder.cli(['dead', 'list', '--tenant', 'nobody']);
   expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringMatching(/^error: .*'nobody'.*\n$/)]);
@@ -72,7 +75,7 @@ test('dead show prints one message with its payload, found in whichever tenant',
   const missing = await folder.cli(['dead', 'show', ids.beta, '--tenant', 'acme']);
   expect([missing.code, missing.stderr]).toEqual([
     1,
-    expect.stringMatching(/^error: No message .* was found;.*\n$/),
+    expect.stringMatching(/^error: Message .* was not found;.*\n$/),
   ]);
 });
 
@@ -80,7 +83,7 @@ test('Q13: replay counts first, and acts with --yes', async () => {
   const before = await folder.cli(['dead', 'replay', '--all', '--topic', 'a.topic']);
   expect(before.code).toBe(0);
   expect(before.stdout).toBe(
-    'acme: 1\nbeta: 1\n2 Dead messages would be replayed. Nothing was changed; add --yes to do it.\n',
+    'acme: 1\nbeta: 1\n2 Dead messages would be replayed. Nothing was changed; add --yes to change them.\n',
   );
   expect(await list('--all')).toMatchObject({ count: 3 });
   expect(await folder.json(['dead', 'replay', '--all', '--topic', 'a.topic', '--yes'])).toEqual({

@@ -32,7 +32,7 @@ test('doctor finds no problem in a healthy fleet', async () => {
     expect([reachable, version, clockAheadMs]).toEqual([true, 1, expect.any(Number)]);
   }
   expect((await folder.cli(['doctor', '--tenant', 'beta'])).stdout).toMatch(
-    /registry +1 .* well\nbeta +1 .* well\n\n2 databases looked at, 0 with problems\.\n$/,
+    /registry +1 .* ok\nbeta +1 .* ok\n\n2 databases checked, 0 with problems\.\n$/,
   );
 });
 
@@ -44,7 +44,7 @@ test('D8: doctor names drift, a schema that is missing or too new and a database
     database.exec(sql);
     database.close();
   };
-  // An application's own table is no drift.
+  // An application's own table is not drift.
   change('acme', 'CREATE TABLE Orders (Id INTEGER PRIMARY KEY)');
   change('beta', 'DROP INDEX Outbox_Due; ALTER TABLE Inbox ADD COLUMN Mine TEXT');
   change('cedar', "INSERT INTO SchemaJournal VALUES (99, 'from the future', 'x', 0)");

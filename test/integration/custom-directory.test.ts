@@ -8,7 +8,7 @@ import { until } from '../support/until.ts';
 const place = new FleetPlace();
 const quick = { plan: { intervalMs: 10 }, directory: { refreshMs: 5 } } as const;
 
-/** A directory whose list, and whose failure, are in the test's hands. */
+/** A directory whose list and failures the test controls. */
 function listing(...tenants: DirectoryTenant[]) {
   const list = { tenants, error: undefined as Error | undefined, reads: 0 };
   const directory: Directory = {
@@ -143,7 +143,7 @@ describe.each([
     );
   });
 
-  test('F2: until it was read once, whoever asks is told why it was not', async () => {
+  test('F2: until the first read succeeds, every call fails with its reason', async () => {
     const { list, directory } = listing(entry('a'));
     const host = place.face({ tenants: directory, ...quick, ...options, handlers: noting().handlers });
     await place.registry();
@@ -161,7 +161,7 @@ describe.each([
     );
   });
 
-  test('F2: an entry that cannot be taken is said once, and harms no other', async () => {
+  test('F2: an invalid entry is logged once, and does not affect the others', async () => {
     const logger = recordingLogger();
     const { list, directory } = listing(
       entry('a', { weight: -1 }),
@@ -184,7 +184,7 @@ describe.each([
       expect.stringContaining("'d' cannot be registered: status"),
       expect.stringContaining("belongs to tenant 'b'"),
     ]);
-    // Known by now, an entry that cannot be taken any more stays as it was.
+    // A known tenant whose entry becomes invalid stays as it was.
     list.tenants = [entry('b', { weight: -1 }), entry('e')];
     await until('it was said', async () => (await host.status()) && logger.lines.length > problems.length);
     expect(await host.tenants.get('b')).toMatchObject({ status: 'active', weight: 1 });
@@ -192,7 +192,7 @@ describe.each([
 });
 
 describe('a directory and a registry that others use (F2)', () => {
-  test('F2: what operators do lasts where the directory says nothing of it; their tenants are left alone', async () => {
+  test('F2: changes by operators last unless the directory says otherwise, and their own tenants are not changed', async () => {
     const { list, directory } = listing({ id: 'a' }, { id: 'b' });
     const host = await hostOf(directory);
     await host.tenants.add({ id: 'theirs' });
@@ -300,17 +300,20 @@ describe('a directory and a registry that others use (F2)', () => {
   test.each([
     ['none', { id: null as never }],
     ['one that is no id', { id: 'Birch' }],
-  ])('F2: as long as an entry has %s nobody is retired, since it may be anybody’s', async (_, broken) => {
-    const logger = recordingLogger();
-    const { list, directory } = listing({ id: 'acme' }, { id: 'birch' });
-    const host = await hostOf(directory, { logger });
-    list.tenants = [{ id: 'acme', weight: 2 }, broken, { id: 'cedar' }];
-    await until('the rest is taken', async () => 'cedar' in (await statuses(host)));
-    expect(await statuses(host)).toEqual({ acme: 'active', birch: 'active', cedar: 'active' });
-    expect(logger.lines[0]!.fields.problem).toContain('no tenant is retired until it is corrected');
-    list.tenants = [{ id: 'acme' }, { id: 'cedar' }];
-    await until('it is retired', async () => (await statuses(host)).birch === 'retired');
-  });
+  ])(
+    'F2: while an entry has %s no tenant is retired, because the entry may be any tenant’s',
+    async (_, broken) => {
+      const logger = recordingLogger();
+      const { list, directory } = listing({ id: 'acme' }, { id: 'birch' });
+      const host = await hostOf(directory, { logger });
+      list.tenants = [{ id: 'acme', weight: 2 }, broken, { id: 'cedar' }];
+      await until('the rest is taken', async () => 'cedar' in (await statuses(host)));
+      expect(await statuses(host)).toEqual({ acme: 'active', birch: 'active', cedar: 'active' });
+      expect(logger.lines[0]!.fields.problem).toContain('no tenant is retired until it is corrected');
+      list.tenants = [{ id: 'acme' }, { id: 'cedar' }];
+      await until('it is retired', async () => (await statuses(host)).birch === 'retired');
+    },
+  );
 
   test('the directory’s lease stands free after a refresh, and a held one puts the refresh off', async () => {
     const { list, directory } = listing();
@@ -341,7 +344,7 @@ test.each([
   );
 });
 
-test('a directory that is being read when the multi-outbox closes is told', async () => {
+test('closing the multi-outbox aborts the signal of a read in progress', async () => {
   let told = false;
   const host = place.face({
     registry: 'sqlite::memory:',

@@ -1,4 +1,4 @@
-/** Mutants that no test can tell from the original, each with the reason. An entry that matches no mutant is reported. */
+/** Mutants that behave like the original, each with the reason. An entry that matches no mutant is reported. */
 export interface Equivalent {
   readonly file: string;
   /** A part of the mutant's line. */

@@ -1,5 +1,5 @@
 /**
- * Which tests stand for a folder's code: those that run within Jest's process. Tests that start a program, a server or a
+ * The tests that must find the mutants of a folder: those that run within Jest's process. Tests that start a program, a server or a
  * container stay out, so that a survivor may yet be found by one of them.
  */
 export const testsOf: Readonly<Record<string, readonly string[]>> = {

@@ -14,7 +14,7 @@ export interface Verdict {
   readonly tests: number;
 }
 
-/** The machine may be busy: what takes too long is told apart from what fails, and is tried twice. */
+/** The machine may be busy, so a timeout is not a failure, and is tried twice. */
 const slack = { factor: 20, ms: 8_000 };
 const limitOf = (ms: number) => slack.ms + slack.factor * ms;
 const isTimeout = ({ failure }: RunAnswer) => /Exceeded timeout|in vain/.test(failure?.message ?? '');
@@ -76,7 +76,7 @@ export class Judge {
         const ended = await this.#run(its);
         if (isPassed(ended)) continue;
         const verdict = verdictOf(ended, its[0]!.file, tests);
-        // Once more: on a busy machine anything may take long.
+        // Once more, because a busy machine can make any test slow.
         if (verdict.is !== 'killed' && isPassed(await this.#run(its))) continue;
         if (verdict.by !== undefined) this.#killers.add(verdict.by);
         return verdict;

@@ -1,4 +1,4 @@
-/** `npm run mutation -- src/lease`: which changes of the code do the tests of its folder not notice? */
+/** `npm run mutation -- src/lease` lists the changes of the code that the tests of its folder do not notice. */
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';

@@ -1,4 +1,4 @@
-/** Every mutant of a source file, by rule: nobody picks them by hand. Types, imports and prose are left as they are. */
+/** Every mutant of a source file, made by rules, not picked by hand. Types, imports and prose are left as they are. */
 import { parse } from '@babel/parser';
 import { sqlMutations } from './sql-mutations.ts';
 
@@ -54,7 +54,7 @@ const operators: Record<string, string> = {
   '++': '--',
   '--': '++',
 };
-/** Methods that may be mistaken for one another, and those that can be left out: `x.sort()` becomes `x`. */
+/** Methods that are easily confused, and those that can be left out: `x.sort()` becomes `x`. */
 const methods: Record<string, string> = {
   min: 'max',
   max: 'min',

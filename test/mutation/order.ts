@@ -1,4 +1,4 @@
-/** What the tool asks of the process that runs tests, and what it answers. */
+/** The requests to the process that runs tests, and its answers. */
 export interface RunRequest {
   /** A test file, from the root. */
   readonly file: string;

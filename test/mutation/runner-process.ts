@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import type { RunAnswer, RunRequest } from './order.ts';
 
-/** Jest holds on to some memory of every run. */
+/** Jest keeps some memory of every run. */
 const runsOfAProcess = 100;
 
 export type Ended = RunAnswer | 'timeout' | 'died';
@@ -24,7 +24,7 @@ export class RunnerProcess {
     this.#child ??= fork(path.join(this.#root, 'test/mutation/runner.ts'), {
       cwd: this.#root,
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-      // Some tests are of what users see who have set none of these.
+      // Some tests check the behaviour without any of these settings.
       env: { ...process.env, NODE_ENV: 'test', JEST_WORKER_ID: '1' },
     });
     const child = this.#child;

@@ -8,11 +8,11 @@ const long = 600_000;
 const owners = ['host-1', 'host-2', 'host-3'];
 const names = ['queue:outbox', 'nightly report'];
 
-/** What a small model knows of one lease. */
+/** A small model of one lease. */
 interface Model {
   fence: number;
   owner: string | null;
-  /** Its time is up, and nobody has taken it since. */
+  /** It has expired, and no other owner has taken it since. */
   expired: boolean;
 }
 
@@ -109,7 +109,7 @@ class Interpreter {
   }
 }
 
-test('L1, L2, L3: whatever several owners do, the leases are what a small model says', async () => {
+test('L1, L2, L3: whatever several owners do, the leases match a small model', async () => {
   let cases = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
@@ -123,7 +123,7 @@ test('L1, L2, L3: whatever several owners do, the leases are what a small model 
   );
 });
 
-test('L2: of many owners that acquire at once, one wins and the others are told who', async () => {
+test('L2: of many owners that acquire at once, one wins and the others get the holder', async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 2, max: 8 }), fc.uuid(), async (contenders, id) => {
       const stores = await Promise.all(

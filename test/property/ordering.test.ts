@@ -44,7 +44,7 @@ const scenario = fc.record({
 });
 type Scenario = typeof scenario extends fc.Arbitrary<infer S> ? S : never;
 
-/** Looks over the handler's shoulder: what starts, what runs beside it, how it ends. */
+/** Observes the handler: which messages start, which run beside them, and how they end. */
 class Witness {
   readonly #scenario: Scenario;
   readonly #starts = new Map<number, number>();
@@ -128,7 +128,7 @@ async function drain(queue: WorkQueue, given: Scenario, witness: Witness): Promi
   for (;;) {
     const limit = crashes.pop() ?? 0;
     if (limit > 0) {
-      // The same owner acquires again at once (L2): nobody has to wait for the lease to run out.
+      // The same owner acquires again at once (L2), so that the test need not wait for the lease to expire.
       const begun = await queue.begin({
         owner: 'host-1',
         durationMs: 60_000,
@@ -170,7 +170,7 @@ test('Q10: whatever handlers do and processes suffer, keys keep their order and 
         const record = (await queue.get(messageId))!;
         const { key } = given.script[index]!;
         if (key !== null && deadKeys.has(key)) {
-          // Held back for good behind a Dead message, or gone before it died.
+          // Blocked behind a Dead message, or settled before that message died.
           expect(record).toMatchObject({ status: MessageStatus.Ready, blocked: true });
           expect(witness.succeeded.has(index)).toBe(false);
         } else if (witness.succeeded.has(index)) {

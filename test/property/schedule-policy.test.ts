@@ -22,7 +22,7 @@ const ofRun = {
   nextDueInMs: durations,
 };
 const results: fc.Arbitrary<RunResult> = fc.record({ ...ofRun, heldForMs: durations });
-/** Nobody else has a queue of the tenant. */
+/** No other host holds a queue of the tenant. */
 const unheld: fc.Arbitrary<RunResult> = fc.record({ ...ofRun, heldForMs: fc.constant(null) });
 const streaks = fc.record({ idle: fc.nat(10_000), failure: fc.nat(10_000) });
 const randoms = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
@@ -77,7 +77,7 @@ describe('the schedule after a run (F5)', () => {
     );
   });
 
-  test('F5: backlog that whoever dispatches carries on with is due once that should have shown', () => {
+  test('F5: a backlog that the dispatcher continues is due again once its next run should have reported', () => {
     fc.assert(
       fc.property(unheld, served, streaks, settings, fc.nat(), (result, outcome, before, given, ms) => {
         const continued = { ...result, outcome, continuedForMs: ms };
@@ -175,7 +175,7 @@ describe('the schedule after a run (F5)', () => {
     );
   });
 
-  test('F5: a database that is resuming is no failure: streaks stay, and it is tried again soon', () => {
+  test('F5: a resuming database is not a failure: streaks stay, and it is retried soon', () => {
     fc.assert(
       fc.property(unheld, streaks, settings, (result, before, given) => {
         expect(nextSchedule({ ...result, outcome: 'resuming' }, before, given)).toEqual({
@@ -203,7 +203,7 @@ describe('the schedule after a run (F5)', () => {
     );
   });
 
-  test('D1: while somebody else has one of the queues, the due time is never put off, and his end is looked for', () => {
+  test('D1: while another host holds one of the queues, the due time is never delayed, and is at the latest the end of that lease', () => {
     const held = fc.integer({ min: 0, max: days });
     fc.assert(
       fc.property(unheld, held, streaks, settings, randoms, (result, heldForMs, before, given, random) => {

@@ -44,7 +44,7 @@ const capacities = fc.integer({ min: 1, max: 50 });
 const turns = fc.nat(1_000_000);
 const fairness = fc.integer({ min: 1, max: 10 });
 
-/** What each strategy puts first, told apart from how it does so; more is better. */
+/** The measure that each strategy ranks by, computed independently; a higher value is better. */
 const wanted: Record<keyof typeof strategies, (candidate: PlanCandidate) => number> = {
   'round-robin': ({ overdueMs }) => overdueMs,
   'drain-first': ({ tenant }) => (tenant.schedule.backlog ? 1 : 0),
@@ -58,7 +58,7 @@ const wanted: Record<keyof typeof strategies, (candidate: PlanCandidate) => numb
 const names = Object.keys(strategies) as (keyof typeof strategies)[];
 
 describe.each(names)('%s (F4)', (name) => {
-  test('F4: it chooses as many as fit, each once, out of the candidates; and leaves its list alone', () => {
+  test('F4: it chooses as many as fit, each once, out of the candidates; and does not change the list', () => {
     fc.assert(
       fc.property(candidates, capacities, turns, fairness, (given, capacity, turn, fairEvery) => {
         const before = [...given];
@@ -71,7 +71,7 @@ describe.each(names)('%s (F4)', (name) => {
     );
   });
 
-  test('F4: whoever is left out is wanted no more than those chosen, but for the fair slots', () => {
+  test('F4: no tenant left out ranks above a chosen one, except for the fair slots', () => {
     fc.assert(
       fc.property(candidates, capacities, turns, fairness, (given, capacity, turn, fairEvery) => {
         const chosen = strategies[name]({ fairEvery }).choose(given, capacity, turn);
@@ -133,7 +133,7 @@ describe.each(names)('%s (F4)', (name) => {
     );
   });
 
-  test('F4: nor when the capacity changes from plan to plan', () => {
+  test('F4: no due tenant starves when the capacity changes from plan to plan', () => {
     const scenario = fc.record({
       tenants: fc.array(fc.record({ ...definitions, sometimes: fc.boolean() }), {
         minLength: 1,
@@ -160,7 +160,7 @@ describe.each(names)('%s (F4)', (name) => {
 
 test('F4: weighted: of tenants that stay due, one of weight 3 is chosen three times as often as one of weight 1', () => {
   const weights = [1, 1, 1, 3, 3, 3];
-  // So many places between two fair ones that these do not show.
+  // So many slots between two fair slots that the fair ones do not show.
   const strategy = strategies.weighted({ fairEvery: 1_000 });
   const counts = weights.map(() => 0);
   const plannedAt = weights.map((_, n) => -n);

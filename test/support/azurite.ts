@@ -13,7 +13,7 @@ const endWithParent = [
   pathToFileURL(path.resolve('test/chaos/fixtures/end-with-parent.mjs')).href,
 ];
 
-/** The account of the emulator, with the key that its documentation publishes for everybody. */
+/** The account of the emulator, with the key that its documentation publishes. */
 const account = 'devstoreaccount1';
 const key = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 
@@ -27,7 +27,7 @@ export class Azurite {
   static async start(): Promise<Azurite> {
     const folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-azurite-'));
     const options = ['--silent', '--skipApiVersionCheck', '--inMemoryPersistence', '--disableTelemetry'];
-    // It ends with this process, whatever becomes of that.
+    // It ends with this process, even if that crashes.
     const child = spawn(process.execPath, [...endWithParent, program, ...options, '--queuePort', '0'], {
       cwd: folder,
       stdio: ['pipe', 'pipe', 'inherit'],
@@ -58,7 +58,7 @@ export class Azurite {
     await queue.sendMessage(Buffer.from(text).toString('base64'));
   }
 
-  /** Messages in a queue, those that somebody works on included; 0 when there is no such queue. */
+  /** The number of messages in a queue, invisible ones included; 0 if the queue does not exist. */
   async count(queueName: string): Promise<number> {
     const queue = this.#queues.getQueueClient(queueName);
     if (!(await queue.exists())) return 0;

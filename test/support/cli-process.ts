@@ -92,7 +92,7 @@ export function cliFolder(): CliFolder {
 
   const start = (args: readonly string[], options?: CliOptions) => startNode([program, ...args], options);
   const startScript = (text: string) =>
-    // In Node 22 node:sqlite says of itself that it is experimental.
+    // In Node 22 node:sqlite warns that it is experimental.
     startNode(['--disable-warning=ExperimentalWarning', '--input-type=module', '-'], {
       input: `import * as library from ${JSON.stringify(pathToFileURL(library).href)};\n${text}`,
     });
@@ -117,7 +117,7 @@ export function cliFolder(): CliFolder {
   };
 }
 
-/** The environment without anybody's settings, so that a developer's own do not change what is tested. */
+/** The environment without MULTI_OUTBOX settings, so that a developer's own settings do not affect the tests. */
 function plainEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(

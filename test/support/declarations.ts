@@ -1,4 +1,4 @@
-/** The type declarations of the package, as tsc emits them, and what the names in them stand for. */
+/** The type declarations of the package, as tsc emits them, and the declarations that their names refer to. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';

@@ -1,11 +1,11 @@
-/** A promise with its ends in the test's hands. */
+/** A promise that the test settles. */
 export interface Deferred<T = void> {
   readonly promise: Promise<T>;
   resolve(value: T): void;
   reject(error: unknown): void;
 }
 
-/** Lets everything that is ready have its turn, several times over. */
+/** Runs all pending callbacks, several times. */
 export async function turns(count = 10): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -43,7 +43,7 @@ export class FleetPlace extends SqlitePlace {
   }
 }
 
-/** A handler of topic 'orders' that notes what it gets, as `<tenant>:<payload>`, and then does what a test wants. */
+/** A handler of topic 'orders' that records each message as `<tenant>:<payload>` and then calls the test's function. */
 export function noting(handle: HandlerDefinition['handle'] = () => {}): {
   seen: string[];
   handlers: Handler[];

@@ -1,10 +1,10 @@
 /** Tests of what Windows lacks: skipped there, by name. */
 const isPosix = process.platform !== 'win32';
 
-/** Why processes cannot be killed as the kill suite does it. */
+/** The reason why this platform cannot run the kill suite. */
 export const withoutKills = isPosix ? undefined : 'Windows has no SIGTERM to heed, and no SIGKILL to tell of';
 
-/** A signal that a process heeds (SIGTERM) or stands still by (SIGSTOP): on Windows each of them ends it at once. */
+/** Signals that a process handles (SIGTERM) or that stop it (SIGSTOP): on Windows each of them ends it at once. */
 export const testWithSignals = isPosix ? test : test.skip;
 
 /** Files and folders that may only be read: Windows has no modes of this kind. */

@@ -46,7 +46,7 @@ export function orders(
   return defineHandler({ topic: 'orders', ...fields, handle });
 }
 
-/** A message as an engine takes it; told apart by its payload. */
+/** A message as an engine takes it; its payload identifies it. */
 export function message(payload: string, fields: Partial<NewMessage> = {}): NewMessage {
   return { messageId: randomUUID(), topic: 'orders', payload, ...fields };
 }

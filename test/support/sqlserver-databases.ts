@@ -77,7 +77,7 @@ export class TestDatabases {
     return `mssql:${this.connectionString};Database=${name}`;
   }
 
-  /** The test that had it is over; no connection of the test's uses it any more. */
+  /** Takes a database back from a test that has ended and closed its connections. */
   async giveBack(name: string): Promise<void> {
     const kind = this.#kinds.get(name);
     if (kind === undefined) return;
@@ -94,7 +94,7 @@ export class TestDatabases {
   /** Also one that a test made otherwise. */
   async drop(name: string): Promise<void> {
     await this.#closePool(name);
-    // SQL Server drops no database that somebody is connected to; a server without SINGLE_USER does not mind.
+    // SQL Server does not drop a database with open connections; a server without SINGLE_USER does.
     await this.#administer(`ALTER DATABASE [${name}] SET SINGLE_USER WITH ROLLBACK IMMEDIATE`).catch(
       () => {},
     );

@@ -1,12 +1,12 @@
 /**
- * A TCP proxy on loopback in front of a server, that breaks its connections: as a whole, or one of them in the middle
- * of a call that is known by words in the request.
+ * A TCP proxy on loopback in front of a server, that breaks its connections: all of them, or one of them in the middle
+ * of a call that it recognises by text in the request.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /**
- * `cut`: both sides are told. `stall`: both ends stay open and nothing passes any more. `half-open`: the server's end is
- * closed, the client's stays open and hears nothing.
+ * `cut` closes both ends. `stall` keeps both ends open but passes nothing any more. `half-open` closes the server's end
+ * and keeps the client's open, which then receives nothing.
  */
 export type Breakage = 'cut' | 'stall' | 'half-open';
 
@@ -56,7 +56,7 @@ export class TcpProxy {
     });
   }
 
-  /** Nothing passes on any connection, nor on new ones, until `resume`. */
+  /** No data passes on any connection, nor on new ones, until `resume`. */
   stall(): void {
     this.#stalled = true;
     for (const { client, server } of this.#links) {

@@ -1,5 +1,5 @@
 /**
- * The least of a SQL Server on loopback: it takes any login, by password or by token, in plain text or encrypted, keeps
+ * A minimal SQL Server on loopback: it accepts any login, by password or by token, in plain text or encrypted, keeps
  * what it is sent packet by packet, and answers procedure calls as a test says. It executes no SQL.
  */
 import { type AddressInfo, createServer, type Socket } from 'node:net';

@@ -18,7 +18,7 @@ const post = (instance: Instance, route: string, body: unknown, headers: Record<
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });
 
-/** The problem of an answer, which tells nothing that is not the caller's business. */
+/** The problem of an answer, which must show no internals. */
 async function problem(response: Response) {
   expect(response.headers.get('content-type')).toBe('application/problem+json');
   const text = await response.text();
@@ -97,7 +97,7 @@ describe('enqueue over HTTP', () => {
     expect(await problem(answer)).toMatchObject({ status: 400, detail: 'The body is not valid UTF-8.' });
   });
 
-  test('an unknown tenant, a retired one, and one whose database is in a bad way', async () => {
+  test('an unknown tenant, a retired one, and one whose database is missing', async () => {
     await app.tenants('acme', 'birch', 'cedar');
     await app.library.tenants.remove('birch');
     await app.library.outbox('cedar').statistics();
@@ -124,7 +124,7 @@ describe('enqueue over HTTP', () => {
 });
 
 describe('wake over HTTP (F7)', () => {
-  test('the tenant is due now; others that cannot be woken are told', async () => {
+  test('the tenant is due now; tenants that cannot be woken get an error', async () => {
     await app.tenants('acme', 'birch');
     await app.library.tenants.pause('birch');
     const instance = await app.start({ MULTI_OUTBOX_IDLE_CEILING: 'never' });
@@ -174,7 +174,7 @@ describe('health', () => {
     expect(await app.library.outbox('acme').statistics()).toEqual(before);
   });
 
-  test('a registry without its schema is not ready, and says what is missing and nothing more', async () => {
+  test('a registry without its schema is not ready, and the answer shows only the code', async () => {
     const instance = await app.start();
     const ready = await instance.fetch('health/ready');
     expect(ready.status).toBe(503);
@@ -196,7 +196,7 @@ describe('health', () => {
     expect((await instance.tick()).outputs).toHaveLength(1);
   });
 
-  test('a wrong configuration starts, says so in the log and in health, and does nothing else', async () => {
+  test('an app with a wrong configuration starts and reports it in the log and in health', async () => {
     const instance = await app.start({ MULTI_OUTBOX_TIME_BUDGET: '1h' });
     expect(instance.output).toContain(
       'MULTI_OUTBOX_TIME_BUDGET is 3600000 ms, but it must be at most 557000 ms',

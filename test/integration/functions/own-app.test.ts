@@ -49,7 +49,7 @@ describe('an app of its own, made by registerFunctions', () => {
     expect(next.map(({ text }) => JSON.parse(text).tenantId)).toEqual(['birch']);
   });
 
-  test('its source is received and dispatched; another is unknown', async () => {
+  test('a webhook of its source is received and dispatched; an unknown source is not found', async () => {
     const instance = await start('acme');
     const send = (source: string, headers: Record<string, string>, body = 'hook-1') =>
       instance.fetch(`receive/acme/${source}`, { method: 'POST', headers, body });
@@ -67,7 +67,7 @@ describe('an app of its own, made by registerFunctions', () => {
     expect(effects()).toEqual(['acme hook-1 from own']);
   });
 
-  test('its directory: who is listed no more is retired', async () => {
+  test('its directory: a tenant that is no longer listed is retired', async () => {
     const instance = await start('acme', 'birch');
     await instance.tick();
     expect((await app.library.tenants.get('acme')).tags).toEqual({ directory: 'customers' });

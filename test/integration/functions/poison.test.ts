@@ -50,7 +50,7 @@ describe('requests that cannot be served', () => {
     ['multi-outbox-pages', '{"version":1}', 'This is not a page of dispatch requests'],
     ['multi-outbox-wake', '{"tenantId":7}', 'This is not a wake'],
     ['multi-outbox-wake', 'nobody', "There is no tenant 'nobody'"],
-  ])('%s: %s is told of, and troubles nobody', async (queueName, content, reason) => {
+  ])('%s: %s is reported, and affects no other request', async (queueName, content, reason) => {
     await app.tenants('acme');
     const instance = await app.start();
     await azurite.send(queueName, content);

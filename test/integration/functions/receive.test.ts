@@ -99,7 +99,7 @@ test.each<[string, Sent, number]>([
   expect(await app.library.inbox('acme').statistics()).toMatchObject({ ready: 0, dead: 0 });
 });
 
-test('a source without its secret is not available, and health names it; all else goes on', async () => {
+test('a source without its secret is not available, and health names it; everything else works', async () => {
   await app.tenants('acme');
   const instance = await app.start({
     ...settings,

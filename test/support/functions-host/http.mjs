@@ -1,4 +1,4 @@
-/** The host's way with HTTP functions: routes below /api, and the request handed to the worker whole. */
+/** Calls HTTP functions as the host does: routes below /api, and the whole request passed to the worker. */
 import { createServer } from 'node:http';
 
 /** @param functions as `listFunctions` gives them @returns the port */

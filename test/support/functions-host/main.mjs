@@ -22,12 +22,12 @@ const queues = new Queues(process.env.AzureWebJobsStorage, {
   batchSize,
   newBatchThreshold,
   maxDequeueCount,
-  // The pause between two tries would be the longest part of a test.
+  // Short, because the pause between two attempts would be the longest part of a test.
   visibilityTimeout: 0,
   hiddenSeconds: Number(hiddenSeconds),
 });
 
-/** Everything that was invoked is told, for the tests to look at. */
+/** Reports every invocation to the test process. */
 async function tell(name, data, metadata) {
   process.send({ kind: 'begun', name });
   const startedAt = performance.now();
@@ -81,6 +81,6 @@ process.on('message', async ({ id, command, ...options }) => {
   process.send({ kind: 'answer', id, answer });
   if (command === 'terminate' || command === 'stop') process.exit(0);
 });
-// A test that died leaves nothing behind.
+// Ends when the test process has died.
 process.on('disconnect', () => process.exit(1));
 process.send({ kind: 'ready', port, functions });

@@ -1,8 +1,8 @@
-/** The host's way with storage queues: batches, retries by visibility, poison queues. */
+/** Reads storage queues as the host does: batches, retries by visibility, poison queues. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { QueueServiceClient } from '@azure/storage-queue';
 
-/** The same for everybody who puts messages into queues for the host. */
+/** The same encoding as every sender to the host's queues uses. */
 export const encode = (text) => Buffer.from(text).toString('base64');
 export const decode = (text) => Buffer.from(text, 'base64').toString();
 

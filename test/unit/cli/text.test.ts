@@ -1,6 +1,6 @@
 import { age, counted, duration, escapedLine, escapedText, shorten } from '../../../src/cli/output/text.ts';
 
-test('text of others cannot steer a terminal', () => {
+test('text from databases and handlers cannot control a terminal', () => {
   expect(escapedLine('a\u001b[2Jb\u0007')).toBe('a\\u001b[2Jb\\u0007');
   expect(escapedLine(' first\r\n  second\tthird ')).toBe('first second third');
   expect(escapedLine('abc\u202ecba')).toBe('abc\\u202ecba');

@@ -83,7 +83,7 @@ describe('registerFunctions', () => {
     expect(refusal(options)).toMatch(message);
   });
 
-  test('a function that returns no list is told by what uses it', () => {
+  test('a function that does not return a list fails where it is used', () => {
     const { multiOutbox } = freshly()({ handlers: async () => [handler] } as never);
     expect(multiOutbox).toThrow(
       "registerFunctions: 'handlers' must be a list, or a function that returns a list and not a promise.",
