@@ -16,6 +16,12 @@ const library = {
 };
 const programs = { cli: 'src/cli/main.ts', demo: 'src/cli/demo/handlers.ts' };
 
+/** What an entry requires before its own chunks, whose order esbuild does not keep. */
+const guards = {
+  'require-supported-node': 'src/require-supported-node.ts',
+  'optional-package': 'src/optional-package.ts',
+};
+
 /** Packages that an entry imports at its top, and that only some installations have. */
 const neededAtOnce = { functions: '@azure/functions' };
 
@@ -32,7 +38,7 @@ export async function buildLibrary({ outdir }) {
   const chunks = `${outdir}/chunks`;
   const { metafile } = await build({
     ...shared,
-    entryPoints: { ...library, ...programs, 'optional-package': 'src/optional-package.ts' },
+    entryPoints: { ...library, ...programs, ...guards },
     outdir: chunks,
     bundle: true,
     splitting: true,
@@ -70,24 +76,27 @@ async function toCommonJs(outdir, chunks, metafile, files) {
     });
   const isProgram = (file) =>
     Object.keys(metafile.outputs[file].inputs).some((input) => /^src\/cli\//.test(input));
-  const guard = (name) =>
-    `try{require("${neededAtOnce[name]}")}catch(e){throw require("./optional-package.js").packageMissing("${neededAtOnce[name]}",e)}`;
-  const guarded = Object.keys(neededAtOnce).map((name) => `${chunks}/${name}.js`);
-  const rest = files.filter((file) => !guarded.includes(file));
+  const rest = files.filter((file) => !Object.keys(library).some((name) => file === `${chunks}/${name}.js`));
+  // Jest's CommonJS has no import(); only the command line imports what users name, which may be an ES module.
+  const supported = { 'dynamic-import': false };
   await Promise.all([
-    // Jest's CommonJS has no import(); only the command line imports what users name, which may be an ES module.
     convert(
       rest.filter((file) => !isProgram(file)),
-      { supported: { 'dynamic-import': false } },
+      { supported },
     ),
     convert(rest.filter(isProgram)),
-    ...Object.keys(neededAtOnce).map((name) =>
-      convert([`${chunks}/${name}.js`], {
-        supported: { 'dynamic-import': false },
-        banner: { js: guard(name) },
-      }),
+    ...Object.keys(library).map((name) =>
+      convert([`${chunks}/${name}.js`], { supported, banner: { js: guardOf(name) } }),
     ),
   ]);
+}
+
+/** A Node below the floor, then a package that is missing, is told before anything fails that needs it. */
+function guardOf(name) {
+  const node = `"use strict";require("./require-supported-node.js");`;
+  const needed = neededAtOnce[name];
+  if (needed === undefined) return node;
+  return `${node}try{require("${needed}")}catch(e){throw require("./optional-package.js").packageMissing("${needed}",e)}`;
 }
 
 /** The licences of the packages that were brought along. */

@@ -1,3 +1,4 @@
+import { MultiOutboxError } from '../errors.ts';
 import { defineHandler, type Handler, type HandlerContext, type Message } from '../queue/handler.ts';
 import { type EmailPayload, emailPayload } from './email-schema.ts';
 import { composeMail } from './mail-composition.ts';
@@ -9,8 +10,8 @@ export interface EmailOptions {
   readonly smtpUrl?: string;
   /** Sender of mails that name none, such as `Orders <orders@example.com>`. */
   readonly from?: string;
-  /** Where the files go: `<folder>/<tenant id>/<message id>.eml`. */
-  readonly folder: string;
+  /** Where the files go: `<folder>/<tenant id>/<message id>.eml`. Not used with `smtpUrl`. */
+  readonly folder?: string;
   /** Milliseconds one attempt may take; the fleet's setting when absent. */
   readonly timeoutMs?: number;
 }
@@ -25,10 +26,10 @@ const senderOfFiles = 'multi-outbox@localhost';
  * What a server refuses for good (5xx) is Dead; what it puts off (4xx), a server that cannot be reached and a
  * refused login are retried. For mails taken for some recipients only, see `partialRefusal`.
  *
- * @throws MultiOutboxError INVALID_CONFIGURATION
+ * @throws MultiOutboxError INVALID_CONFIGURATION for an SMTP URL of another kind, and with neither a server nor a folder
  */
-export function emailSend({ smtpUrl, from, folder, timeoutMs }: EmailOptions): Handler {
-  const deliver = smtpUrl === undefined ? mailFolder(folder) : smtpSender(smtpUrl);
+export function emailSend({ smtpUrl, from, folder, timeoutMs }: EmailOptions = {}): Handler {
+  const deliver = smtpUrl === undefined ? mailFolder(given(folder)) : smtpSender(smtpUrl);
   const fallbackFrom = from ?? (smtpUrl === undefined ? senderOfFiles : undefined);
   return defineHandler({
     topic: 'email.send',
@@ -38,4 +39,12 @@ export function emailSend({ smtpUrl, from, folder, timeoutMs }: EmailOptions): H
       await deliver(await composeMail(message, context, fallbackFrom), message, context);
     },
   });
+}
+
+function given(folder: string | undefined): string {
+  if (folder !== undefined && folder !== '') return folder;
+  throw new MultiOutboxError(
+    'INVALID_CONFIGURATION',
+    "emailSend: set 'smtpUrl', such as smtps://user:password@mail.example.com:465, to send mails, or 'folder' to write them to files.",
+  );
 }

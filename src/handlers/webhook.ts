@@ -10,9 +10,9 @@ export interface WebhookOptions {
   readonly secret?: WebhookSecret;
   /**
    * Lets requests go to loopback, private and other special addresses. URLs come out of messages, so without
-   * this fence whoever can enqueue could reach the network behind the dispatcher.
+   * this fence whoever can enqueue could reach the network behind the dispatcher. Refused when absent.
    */
-  readonly allowPrivateAddresses: boolean;
+  readonly allowPrivateAddresses?: boolean;
   /** Milliseconds one attempt may take, redirects included; the fleet's setting when absent. */
   readonly timeoutMs?: number;
   /** Stands in for the machine's resolver. What it answers is checked all the same. */
@@ -29,8 +29,8 @@ export interface WebhookOptions {
  *
  * @throws MultiOutboxError INVALID_CONFIGURATION for a secret of the wrong form
  */
-export function webhookPost(options: WebhookOptions): Handler {
-  const { secret, allowPrivateAddresses, timeoutMs, resolve = systemResolver } = options;
+export function webhookPost(options: WebhookOptions = {}): Handler {
+  const { secret, allowPrivateAddresses = false, timeoutMs, resolve = systemResolver } = options;
   const fixed = typeof secret === 'function' ? undefined : parseSecrets(secret ?? '');
   const secretsOf = async (tenantId: string) =>
     fixed ?? parseSecrets((typeof secret === 'function' ? await secret(tenantId) : undefined) ?? '');
