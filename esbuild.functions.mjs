@@ -1,11 +1,11 @@
-// The bundle of the function app, which brings everything that it runs.
+// Bundles the function app with all of its dependencies.
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
 import { build } from 'esbuild';
 
 /**
- * A package in CommonJS that is imported when needed would come out of its chunk with a default export alone; Node finds
- * its names as well. So each gets a module around it that exports what Node finds.
+ * esbuild gives a CommonJS package that is imported with `import()` only a default export, while Node also finds its named
+ * exports. This plugin wraps each such package in a module that exports the names that Node finds.
  */
 const namesOfLazyPackages = {
   name: 'names-of-lazy-packages',
@@ -24,8 +24,8 @@ const namesOfLazyPackages = {
 };
 
 /**
- * The SQL Server driver loads these at its start, and has no use for them here: tokens come from the engine's own
- * credential, and encrypted columns are not worked with.
+ * The SQL Server driver loads these packages at start but does not need them here: tokens come from the engine's own
+ * credential, and encrypted columns are not used.
  */
 const leftOutOfDriver = {
   name: 'left-out-of-driver',
@@ -37,7 +37,7 @@ const leftOutOfDriver = {
   },
 };
 
-/** Puts other handlers in the place of src/handlers/index.ts. */
+/** Replaces src/handlers/index.ts by another module. */
 const handlersFrom = (file) => ({
   name: 'handlers-from',
   setup({ onResolve }) {
@@ -48,27 +48,27 @@ const handlersFrom = (file) => ({
 /**
  * @param {object} options
  * @param {string} options.outdir
- * @param {string} [options.entryPoint] another app, to hold this one against
+ * @param {string} [options.entryPoint] another app, for tests and comparisons
  * @param {string} [options.handlers] a module that exports `createHandlers`, in place of src/handlers/index.ts
  */
 export function bundleFunctions({ outdir, entryPoint = 'functions/main.ts', handlers }) {
   return build({
     absWorkingDir: import.meta.dirname,
     entryPoints: { main: entryPoint },
-    // Entry points from elsewhere find their packages here.
+    // Entry points outside the repository resolve their packages here.
     nodePaths: [path.join(import.meta.dirname, 'node_modules')],
     outdir: path.resolve(outdir),
     bundle: true,
-    // What the first invocation does not need is in chunks of its own, read when it is first imported.
+    // Code that the first invocation does not need goes to separate chunks, which are read on first import.
     splitting: true,
     format: 'esm',
     platform: 'node',
     target: 'node22.18',
     minify: true,
     sourcemap: true,
-    // Not a package: the host's worker provides it when it is required.
+    // Not a package: the host's worker provides this module at run time.
     external: ['@azure/functions-core'],
-    // Packages in CommonJS require Node's modules, and the worker's.
+    // CommonJS packages call `require` for Node's modules and the worker's.
     banner: {
       js: "import{createRequire as createRequireOfBundle}from'node:module';const require=createRequireOfBundle(import.meta.url);",
     },

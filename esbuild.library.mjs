@@ -1,12 +1,12 @@
-// The library and the command line, as the package holds them. The code is there once, as CommonJS, and the ES modules in
-// dist/esm only name what it exports: whoever imports and whoever requires get the same classes, pools and wakes.
+// Builds the library and the CLI for the package. The code exists once, as CommonJS, and the ES modules in dist/esm only
+// re-export it, so that `import` and `require` give the same classes, pools and wakes.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
 
 const { dependencies, peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
 
-/** What package.json exports, by the name of its file. */
+/** The entry points that package.json exports, by the name of the built file. */
 const library = {
   index: 'src/index.ts',
   handlers: 'src/handlers/public.ts',
@@ -14,15 +14,16 @@ const library = {
   functions: 'functions/index.ts',
   testing: 'src/testing/index.ts',
 };
-const programs = { cli: 'src/cli/main.ts', demo: 'src/cli/demo/handlers.ts' };
+// Handlers of the demo's second host. What `multi-outbox` is there, tsconfig.json says: the library's own sources.
+const programs = { cli: 'src/cli/main.ts', demo: 'examples/demo/handlers.ts' };
 
-/** What an entry requires before its own chunks, whose order esbuild does not keep. */
+/** Each entry point requires these before its chunks: esbuild does not keep the order of chunks. */
 const guards = {
   'require-supported-node': 'src/require-supported-node.ts',
   'optional-package': 'src/optional-package.ts',
 };
 
-/** Packages that an entry imports at its top, and that only some installations have. */
+/** Optional packages that an entry point imports statically. */
 const neededAtOnce = { functions: '@azure/functions' };
 
 const shared = {
@@ -43,7 +44,7 @@ export async function buildLibrary({ outdir }) {
     bundle: true,
     splitting: true,
     format: 'esm',
-    // What is no dependency of the package is brought along: uuid, which comes as ES modules alone.
+    // A package that is not a dependency is bundled: uuid, because it has only ES modules.
     external: [...Object.keys({ ...dependencies, ...peerDependencies }), '@azure/functions-core'],
   });
   const files = Object.keys(metafile.outputs).filter((file) => file.endsWith('.js'));
@@ -57,13 +58,13 @@ export async function buildLibrary({ outdir }) {
   for (const [name, source] of Object.entries(library)) {
     const { exports } = metafile.outputs[`${chunks}/${name}.js`];
     writeFileSync(`${outdir}/esm/${name}.js`, `export { ${exports.join(', ')} } from '../${name}.js';\n`);
-    // The tree of types is of CommonJS, like the code.
+    // The type declarations describe CommonJS modules, like the code.
     const types = `../types/${source.replace(/\.ts$/, '.js')}`;
     writeFileSync(`${outdir}/esm/${name}.d.ts`, `export * from '${types}';\n`);
   }
 }
 
-/** esbuild splits ES modules alone, so that is done first, and each file is made CommonJS for itself. */
+/** Converts each chunk to CommonJS. esbuild can split only ES modules, so splitting comes first. */
 async function toCommonJs(outdir, chunks, metafile, files) {
   const convert = (entryPoints, options) =>
     build({
@@ -75,9 +76,10 @@ async function toCommonJs(outdir, chunks, metafile, files) {
       ...options,
     });
   const isProgram = (file) =>
-    Object.keys(metafile.outputs[file].inputs).some((input) => /^src\/cli\//.test(input));
+    Object.keys(metafile.outputs[file].inputs).some((input) => /^(src\/cli|examples)\//.test(input));
   const rest = files.filter((file) => !Object.keys(library).some((name) => file === `${chunks}/${name}.js`));
-  // Jest's CommonJS has no import(); only the command line imports what users name, which may be an ES module.
+  // Jest's CommonJS has no import(), so the library uses require. The CLI keeps import(), because a handler module may be
+  // an ES module.
   const supported = { 'dynamic-import': false };
   await Promise.all([
     convert(
@@ -91,7 +93,7 @@ async function toCommonJs(outdir, chunks, metafile, files) {
   ]);
 }
 
-/** A Node below the floor, then a package that is missing, is told before anything fails that needs it. */
+/** Checks the Node version, then the optional package, before any other code can fail without them. */
 function guardOf(name) {
   const node = `"use strict";require("./require-supported-node.js");`;
   const needed = neededAtOnce[name];
@@ -99,7 +101,7 @@ function guardOf(name) {
   return `${node}try{require("${needed}")}catch(e){throw require("./optional-package.js").packageMissing("${needed}",e)}`;
 }
 
-/** The licences of the packages that were brought along. */
+/** The licences of the bundled packages. */
 function licenses({ inputs }) {
   const folders = Object.keys(inputs).flatMap(
     (file) => file.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0] ?? [],

@@ -1,6 +1,6 @@
-// Builds dist/: the command line, and the library as CommonJS with ES modules in front of it; and the function app, which
-// brings everything that it runs (dist/functions).
-// --if-stale does nothing when the build is newer than every source file; --library leaves out the function app.
+// Builds dist/: the CLI, the library (CommonJS, re-exported by ES modules), and the function app with all of its
+// dependencies (dist/functions).
+// --if-stale does nothing when the build is newer than every source file; --library skips the function app.
 import { existsSync, globSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { bundleFunctions } from './esbuild.functions.mjs';
 import { buildLibrary } from './esbuild.library.mjs';
@@ -15,18 +15,19 @@ function isStale() {
     'esbuild.functions.mjs',
     'esbuild.library.mjs',
     'package.json',
+    'tsconfig.json',
     'host.json',
-    ...globSync('{src,functions}/**/*.ts'),
+    ...globSync('{src,functions,examples}/**/*.ts'),
   ].some((file) => statSync(file).mtimeMs > builtAt);
 }
 
 if (!process.argv.includes('--if-stale') || isStale()) {
-  // Built aside and put in place at once: whoever runs the bundle meanwhile finds it whole.
+  // Built in another folder and then renamed, so that a process that runs the bundle meanwhile never sees half a build.
   const aside = `dist.${process.pid}`;
   await buildLibrary({ outdir: aside });
   if (!process.argv.includes('--library')) {
     await bundleFunctions({ outdir: `${aside}/functions` });
-    // Below a folder of CommonJS.
+    // dist/package.json says CommonJS, so the bundle of ES modules needs its own.
     writeFileSync(`${aside}/functions/package.json`, '{ "type": "module" }\n');
   }
   rmSync('dist', { recursive: true, force: true });

@@ -1,4 +1,4 @@
-// `node .ci/check-release.mjs v1.2.3`: what must be true of a tag before it is published. Prints every problem, one a line.
+// `node .ci/check-release.mjs v1.2.3` checks a tag before it is published and prints every problem, one per line.
 import { readFileSync } from 'node:fs';
 
 const [tag = ''] = process.argv.slice(2);

@@ -61,7 +61,7 @@ async function register(places: Places, count: number): Promise<Place> {
   const place = await places.open(`plan-${count}`);
   await using fleet = openFleet(place, {
     sqlite: { synchronous: 'normal' },
-    plan: { capacity: 100_000, candidates: 1_000_000, redispatchMs: '24h' },
+    plan: { capacity: 100_000, redispatchMs: '24h' },
   });
   await fleet.migrate({ tenants: [] });
   for (const id of tenantNames(count)) await fleet.tenants.add({ id });

@@ -1,4 +1,4 @@
-/** The one multi-outbox of this process, made of what the app registered and of its app settings. */
+/** Creates the single multi-outbox of this process from the app's registered options and its app settings. */
 import {
   createMultiOutbox,
   errorText,
@@ -19,15 +19,15 @@ export interface App {
 }
 
 export interface Sources {
-  /** Who may send webhooks, by name. */
+  /** The sources that may send webhooks, by name. */
   readonly byName: ReadonlyMap<string, WebhookSource>;
-  /** Why none can. */
+  /** The error that makes all sources unusable. */
   readonly error?: unknown;
 }
 
 /**
- * The app, made at the first call; it opens nothing by itself.
- * @throws MultiOutboxError INVALID_CONFIGURATION, DUPLICATE_HANDLER; the same at every call: only a restart changes it
+ * Returns the app, and creates it at the first call. Creating it opens no connection.
+ * @throws MultiOutboxError INVALID_CONFIGURATION, DUPLICATE_HANDLER; every call throws the same error until a restart
  */
 export type CurrentApp = () => App;
 
@@ -42,7 +42,7 @@ export function appOf(options: AppOptions): CurrentApp {
   };
 }
 
-/** When the plan runs. With a wrong configuration as if nothing were set: its function is there, and fails. */
+/** The schedule of the plan. With an invalid configuration it is the default, so that the function exists and fails visibly. */
 export function planSchedule(currentApp: CurrentApp): string {
   try {
     return currentApp().settings.functions.schedule;
@@ -51,20 +51,26 @@ export function planSchedule(currentApp: CurrentApp): string {
   }
 }
 
-/** Tells of a wrong configuration when the app starts. It starts all the same, so that health can tell as well. */
+/** Logs an invalid configuration at start. The app still starts, so that health/ready can report it as well. */
 export function startApp(currentApp: CurrentApp): void {
   try {
     const { sources } = currentApp();
     const unusable = [...sources.byName.values()].flatMap((source) => source.unusable ?? []);
     for (const error of 'error' in sources ? [sources.error] : unusable) {
-      hostLogger.error('A webhook source cannot be used; the rest of this app goes on.', {
-        error: errorText(error),
-      });
+      hostLogger.error(
+        'A webhook source cannot be used; the rest of this app works. Correct its settings and restart the app.',
+        {
+          error: errorText(error),
+        },
+      );
     }
   } catch (error) {
-    hostLogger.error('This app is not configured as it should be; its functions fail until it is.', {
-      error: errorText(error),
-    });
+    hostLogger.error(
+      'The configuration of this app is invalid, so its functions fail. Correct the settings and restart the app.',
+      {
+        error: errorText(error),
+      },
+    );
   }
 }
 
@@ -89,7 +95,7 @@ function attempt({ handlers, sources, tenants, strategy, settings: given }: AppO
   }
 }
 
-/** Plans and runs go on without them. */
+/** An error in the sources must not stop plans and runs. */
 function attemptSources(sources: AppOptions['sources'], settings: Settings): Sources {
   try {
     return { byName: sourcesByName(sources(settings)) };

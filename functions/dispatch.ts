@@ -1,4 +1,4 @@
-/** Queue: serves one dispatch request by one dispatch run (D1), and asks for the next while backlog is left. */
+/** Queue trigger: carries out one dispatch run per request (D1), and requests the next run while backlog is left. */
 import { app, type InvocationContext } from '@azure/functions';
 import { isMultiOutboxError, parseDispatchRequest, poisonedRequest } from '../src/index.ts';
 import type { CurrentApp } from './app.ts';
@@ -13,7 +13,7 @@ export function registerDispatch(currentApp: CurrentApp, terminating: AbortSigna
     handler: dispatch,
   });
 
-  /** A tenant's trouble is in its report (D8). What is thrown is the registry's or the app's: the host tries again. */
+  /** A tenant's failure is in its report (D8). An error thrown here is the registry's or the app's, and the host retries. */
   async function dispatch(message: unknown, context: InvocationContext): Promise<void> {
     const { multiOutbox } = currentApp();
     try {
@@ -29,7 +29,7 @@ export function registerDispatch(currentApp: CurrentApp, terminating: AbortSigna
   }
 }
 
-/** Trying again would give the same. */
+/** Whether a retry would fail in the same way. */
 function isHopeless(error: unknown): boolean {
   return isMultiOutboxError(error, 'INVALID_ARGUMENT') || isMultiOutboxError(error, 'UNKNOWN_TENANT');
 }

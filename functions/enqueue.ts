@@ -1,9 +1,12 @@
-/** HTTP: stores messages in a tenant's outbox, for applications that cannot reach its database (Q3). */
+/** HTTP trigger: stores messages in a tenant's outbox, for applications that cannot reach its database (Q3). */
 import { app } from '@azure/functions';
 import { parseOutboxMessages } from '../src/index.ts';
 import type { CurrentApp } from './app.ts';
 import { jsonBody } from './http/body.ts';
 import { answering } from './http/problem.ts';
+
+/** Messages of one request, which are stored in one transaction: more would hold its locks for long. */
+const maxMessages = 1_000;
 
 export function registerEnqueue(currentApp: CurrentApp): void {
   app.http('enqueue', {
@@ -12,8 +15,7 @@ export function registerEnqueue(currentApp: CurrentApp): void {
     route: 'enqueue/{tenantId}',
     handler: answering(async (request) => {
       const { multiOutbox, settings } = currentApp();
-      const { maxBodyBytes, maxMessages } = settings.functions;
-      const body = await jsonBody(request, maxBodyBytes);
+      const body = await jsonBody(request, settings.functions.maxBodyBytes);
       const results = await multiOutbox
         .outbox(request.params.tenantId!)
         .enqueue(parseOutboxMessages(body, maxMessages));

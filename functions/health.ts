@@ -1,4 +1,4 @@
-/** HTTP: is the process alive, can it work, how is the fleet? Nothing here touches a tenant database (F6). */
+/** HTTP triggers that report on the process, its readiness and the fleet. None opens a tenant database (F6). */
 import { app, type HttpResponseInit } from '@azure/functions';
 import { isMultiOutboxError, type TenantRecord } from '../src/index.ts';
 import type { App, CurrentApp, Sources } from './app.ts';
@@ -44,11 +44,11 @@ function answer(status: number, content: unknown): HttpResponseInit {
 interface Check {
   readonly ok: boolean;
   readonly code?: string;
-  /** Names of those that are not. */
+  /** Names of the unusable sources. */
   readonly unusable?: readonly string[];
 }
 
-/** Codes only: what went wrong in detail is in the log. */
+/** Shows only error codes; the log has the details. */
 async function readiness(currentApp: CurrentApp, terminating: AbortSignal): Promise<Record<string, Check>> {
   let current: App;
   try {
@@ -76,7 +76,7 @@ function sourcesCheck(sources: Sources): Check {
   return { ...failed(unusable[0]!.unusable), unusable: unusable.map(({ name }) => name) };
 }
 
-/** Ready while runs work: a fleet that is being upgraded has hosts of two releases. */
+/** A schema is ready if this release can use it: during an upgrade the fleet has hosts of two releases. */
 function schemaCheck(version: number, oldestUsable: number): Check {
   if (version >= oldestUsable) return { ok: true };
   return { ok: false, code: version === 0 ? 'SCHEMA_MISSING' : 'SCHEMA_OUTDATED' };

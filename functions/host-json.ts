@@ -1,12 +1,15 @@
-/** What the app's host.json says; an app setting may stand in for it. */
+/** Reads the app's host.json; an app setting can override it. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { errorText, MultiOutboxError } from '../src/index.ts';
 
-/** The shortest that a plan has (Consumption) when host.json says nothing. */
+/** The shortest default of all hosting plans (the Consumption plan's), used when host.json sets no timeout. */
 const defaultTimeout = '00:05:00';
 
-/** Milliseconds the host allows for one invocation; infinite when it sets no limit. @throws INVALID_CONFIGURATION */
+/**
+ * Milliseconds that the host allows for one invocation; infinite when it sets no limit.
+ * @throws MultiOutboxError INVALID_CONFIGURATION
+ */
 export function functionTimeoutMs(env: NodeJS.ProcessEnv): number {
   const text =
     env.AzureFunctionsJobHost__functionTimeout || (hostJson(env).functionTimeout ?? defaultTimeout);
@@ -15,13 +18,13 @@ export function functionTimeoutMs(env: NodeJS.ProcessEnv): number {
   if (seconds === undefined) {
     throw new MultiOutboxError(
       'INVALID_CONFIGURATION',
-      `functionTimeout is ${JSON.stringify(text)}: it must be like '00:10:00', or '-1'.`,
+      `functionTimeout is ${JSON.stringify(text)}, which is not a valid time; set it to a value like '00:10:00', or to '-1' for no limit.`,
     );
   }
   return (((Number(days) * 24 + Number(hours)) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1_000;
 }
 
-/** The host starts its worker in the app's folder, and names that folder in a setting. */
+/** The host starts its worker in the app's folder and names that folder in a setting. */
 function hostJson(env: NodeJS.ProcessEnv): { readonly functionTimeout?: unknown } {
   const file = path.join(env.AzureWebJobsScriptRoot || process.cwd(), 'host.json');
   let text: string;
@@ -35,7 +38,7 @@ function hostJson(env: NodeJS.ProcessEnv): { readonly functionTimeout?: unknown 
   } catch (error) {
     throw new MultiOutboxError(
       'INVALID_CONFIGURATION',
-      `${file} is not plain JSON (${errorText(error)}): take out comments and the like, or set the app setting AzureFunctionsJobHost__functionTimeout, such as '00:10:00'.`,
+      `${file} is not valid JSON (${errorText(error)}). Remove comments and trailing commas, or set the app setting AzureFunctionsJobHost__functionTimeout, for example to '00:10:00'.`,
     );
   }
 }

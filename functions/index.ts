@@ -1,4 +1,4 @@
-/** `multi-outbox/functions`: the functions of an Azure Functions app, with the handlers and settings of one's own. */
+/** `multi-outbox/functions`: the functions of an Azure Functions app, with your own handlers and settings. */
 import { app } from '@azure/functions';
 import { type MultiOutbox, MultiOutboxError } from '../src/index.ts';
 import { appOf, startApp } from './app.ts';
@@ -19,9 +19,9 @@ export type { RegisterFunctionsOptions } from './options.ts';
 
 export interface RegisteredFunctions {
   /**
-   * The app's multi-outbox, for functions of your own: one set of connections, and wakes without delay. It is closed with
-   * the process.
-   * @throws MultiOutboxError INVALID_CONFIGURATION, DUPLICATE_HANDLER when the app is not configured as it should be
+   * The app's multi-outbox, for your own functions: they share its connections, and its wakes have no delay. It stays
+   * open until the process ends.
+   * @throws MultiOutboxError INVALID_CONFIGURATION, DUPLICATE_HANDLER when the app's configuration is invalid
    */
   multiOutbox(): MultiOutbox;
 }
@@ -30,15 +30,15 @@ let isRegistered = false;
 
 /**
  * Registers the functions plan, pages, dispatch, poison, wake, wake-queue, enqueue, receive and health-…, and hooks for
- * logs, traces and termination. Call it once, while the app's entry file loads. What is wrong in the app settings is told
- * by the log, by health/ready and by every function; the app starts all the same.
+ * logs, traces and termination. Call it once, while the app's entry file loads. With invalid app settings the app still
+ * starts; the log, health/ready and every function then report the error.
  * @throws MultiOutboxError INVALID_CONFIGURATION when an option is wrong, or at a second call
  */
 export function registerFunctions(options: RegisterFunctionsOptions): RegisteredFunctions {
   if (isRegistered) {
     throw new MultiOutboxError(
       'INVALID_CONFIGURATION',
-      'registerFunctions was called twice in one app; call it once, with all handlers and sources in its lists.',
+      'registerFunctions was called twice in one app; call it once and give it all handlers and sources.',
     );
   }
   const currentApp = appOf(checkedOptions(options));

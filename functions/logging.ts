@@ -1,4 +1,4 @@
-/** The library's logger, in the words of the invocation that it logs for. */
+/** The library's logger: it writes to the log of the current invocation. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { app, type InvocationContext } from '@azure/functions';
 import type { LogFields, Logger } from '../src/index.ts';
@@ -12,7 +12,7 @@ export function registerLogging(): void {
   });
 }
 
-/** Lines of no invocation go to the process's own output, which the host logs as well. */
+/** Outside an invocation it writes to `console`, which the host logs as well. */
 export const hostLogger: Logger = loggerWith({});
 
 function loggerWith(own: LogFields): Logger {

@@ -1,4 +1,4 @@
-/** What an app gives to `registerFunctions`, and how it is checked. */
+/** The options of `registerFunctions`, and their checks. */
 import {
   type Directory,
   type Handler,
@@ -13,24 +13,24 @@ import {
 import { createSources } from '../src/sources/index.ts';
 
 /**
- * The app's own parts, and settings of docs/configuration.md that stand before its app settings. An app setting that is
- * left out here can still be given as `MULTI_OUTBOX_…`.
+ * The app's own parts, and settings of docs/configuration.md. A setting given here overrides the app setting
+ * `MULTI_OUTBOX_…`; a setting left out here can still be an app setting.
  */
 export interface RegisterFunctionsOptions extends SettingsInput {
-  /** At least one. A function gets the checked settings, when the app starts. */
+  /** At least one handler, or a function that returns them. The app calls it at start with the checked settings. */
   readonly handlers: readonly Handler[] | ((settings: Settings) => readonly Handler[]);
-  /** Who may send to receive/<tenant>/<source>; those of the setting `receive.sources` when absent. */
+  /** The sources that may send to receive/<tenant>/<source>. Default: those of the setting `receive.sources`. */
   readonly sources?: readonly WebhookSource[] | ((settings: Settings) => readonly WebhookSource[]);
   /**
-   * Where the tenants are listed. Absent: the registry. The registry is kept in line with a directory or a list: every
-   * instance of the app must find the same schedule there.
+   * Lists the tenants. Default: the registry. With a directory or a list, the app copies its tenants to the registry,
+   * because all instances of the app share one schedule there.
    */
   readonly tenants?: Directory | readonly TenantInput[];
-  /** Which due tenants are served first (F4); the setting `plan.strategy` when absent. */
+  /** Decides which due tenants are served first (F4). Default: the setting `plan.strategy`. */
   readonly strategy?: Strategy;
 }
 
-/** The options, checked as far as they can be without the app settings. */
+/** The options after every check that needs no app settings. */
 export interface AppOptions {
   readonly handlers: (settings: Settings) => readonly Handler[];
   readonly sources: (settings: Settings) => readonly WebhookSource[];
@@ -42,11 +42,11 @@ export interface AppOptions {
 /** @throws MultiOutboxError INVALID_CONFIGURATION */
 export function checkedOptions(options: RegisterFunctionsOptions): AppOptions {
   if (typeof options !== 'object' || options === null) {
-    throw refusal('it takes an object, such as { handlers: [invoiceCreate] }');
+    throw refusal('the options must be an object, such as { handlers: [invoiceCreate] }');
   }
   const { handlers, sources = createSources, tenants, strategy, ...settings } = options;
   if (handlers === undefined || (Array.isArray(handlers) && handlers.length === 0)) {
-    throw refusal("'handlers' is missing or empty; give what defineHandler returns, one for each topic");
+    throw refusal("'handlers' is missing or empty; give at least one handler made by defineHandler");
   }
   if (strategy !== undefined && typeof strategy?.choose !== 'function') {
     throw refusal("'strategy' must be an object with a name and a function choose, such as roundRobin()");
@@ -56,9 +56,9 @@ export function checkedOptions(options: RegisterFunctionsOptions): AppOptions {
     !Array.isArray(tenants) &&
     typeof (tenants as Directory)?.read !== 'function'
   ) {
-    throw refusal("'tenants' must be a list of tenants, or a directory: { name, read }");
+    throw refusal("'tenants' must be a list of tenants or a directory { name, read }");
   }
-  // What is wrong in the code is told to whoever deploys it; app settings may be mended later.
+  // An error in the code must fail the deployment now. App settings can be corrected later, so they are left out here.
   loadSettings(settings, {});
   return {
     handlers: checkedList<Handler>('handlers', handlers, isHandler, 'made by defineHandler'),
@@ -82,9 +82,9 @@ function checkedList<Item>(
 ): (settings: Settings) => readonly Item[] {
   function checked(list: readonly Item[]): readonly Item[] {
     if (!Array.isArray(list))
-      throw refusal(`'${name}' must be a list, or a function that returns one at once`);
+      throw refusal(`'${name}' must be a list, or a function that returns a list and not a promise`);
     const wrong = list.findIndex((item) => !isItem(item));
-    if (wrong !== -1) throw refusal(`'${name}' holds something at index ${wrong} that is not ${kind}`);
+    if (wrong !== -1) throw refusal(`'${name}' has an item at index ${wrong} that is not ${kind}`);
     return list;
   }
   if (typeof given === 'function') return (settings) => checked(given(settings));
@@ -100,7 +100,7 @@ function isSource(item: WebhookSource | null): boolean {
   return typeof item?.verify === 'function' && typeof item.name === 'string';
 }
 
-/** A list that the code holds: the same at every reading. */
+/** A directory that returns the same list at every read. */
 function directoryOf(tenants: readonly TenantInput[]): Directory {
   return { name: 'registerFunctions', read: () => tenants };
 }

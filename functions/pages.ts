@@ -1,4 +1,4 @@
-/** Queue: sends the dispatch requests of a page that a plan has made. */
+/** Queue trigger: sends the dispatch requests of one page of a plan. */
 import { app, type InvocationContext } from '@azure/functions';
 import { type DispatchRequest, parseRequestPage, poisonedRequest } from '../src/index.ts';
 import { connection, queueNames, toDispatch, toPoison } from './queues.ts';

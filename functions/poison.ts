@@ -1,4 +1,4 @@
-/** Queue: records requests that could not be served, where status and health show them. */
+/** Queue trigger: records failed requests in the registry, where status and health show them. */
 import { app } from '@azure/functions';
 import type { CurrentApp } from './app.ts';
 import { connection, queueNames } from './queues.ts';

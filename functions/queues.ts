@@ -1,14 +1,14 @@
-/** The storage queues between the functions. infra/ creates them; the host creates what is missing. */
+/** The storage queues between the functions. infra/ creates them; the host creates missing ones. */
 import { output } from '@azure/functions';
 
-/** The app setting, or the group of settings with this prefix, that says which storage account holds the queues. */
+/** The app setting, or the prefix of a group of settings, that names the storage account of the queues. */
 export const connection = 'AzureWebJobsStorage';
 
 export const queueNames = {
   dispatch: 'multi-outbox-dispatch',
   pages: 'multi-outbox-pages',
   wake: 'multi-outbox-wake',
-  /** The host's own name for what it gives up; unreadable requests are put there at once, with the reason. */
+  /** The host moves a failing message to this name. The functions send unreadable requests here at once, with the reason. */
   poison: 'multi-outbox-dispatch-poison',
 } as const;
 

@@ -1,11 +1,10 @@
-/** HTTP: takes a webhook into a tenant's inbox (I1). Answers only after the commit: what is not stored is sent again. */
+/**
+ * HTTP trigger: stores a webhook in a tenant's inbox (I1). It answers after the commit, so that the sender repeats a
+ * request that was not stored.
+ */
+import { types } from 'node:util';
 import { app } from '@azure/functions';
-import {
-  type InboxMessage,
-  SignatureRefused,
-  type WebhookRequest,
-  type WebhookSource,
-} from '../src/index.ts';
+import type { InboxMessage, WebhookRequest, WebhookSource } from '../src/index.ts';
 import type { CurrentApp } from './app.ts';
 import { textBody } from './http/body.ts';
 import { answering, HttpRefusal } from './http/problem.ts';
@@ -21,13 +20,14 @@ export function registerReceive(currentApp: CurrentApp): void {
       const { tenantId, source: name } = request.params as { tenantId: string; source: string };
       const source = sources.byName.get(name);
       if ('error' in sources || source?.unusable) {
-        throw new HttpRefusal(503, 'Not available', 'This source cannot be used for now.');
+        throw new HttpRefusal(503, 'Not available', 'This source is not available now. Try again later.');
       }
-      if (source === undefined) throw new HttpRefusal(404, 'Unknown source', 'There is no such source here.');
+      if (source === undefined)
+        throw new HttpRefusal(404, 'Unknown source', 'This app has no source of that name. Check the URL.');
       const body = await textBody(request, settings.functions.maxBodyBytes);
       const message = await verified(source, { tenantId, headers: request.headers, body });
       const received = await multiOutbox.inbox(tenantId).receive({ ...message, source: name });
-      // A conflict is stored as well: to a sender all but 2xx says that it is not, and to send it again.
+      // A conflict is stored too, so it also gets 2xx: on any other status the sender would repeat the request.
       return { status: received.status === 'accepted' ? 202 : 200, jsonBody: received };
     }),
   });
@@ -40,7 +40,12 @@ async function verified(
   try {
     return await source.verify(request);
   } catch (error) {
-    if (error instanceof SignatureRefused) throw new HttpRefusal(401, 'Signature refused', error.message);
+    if (isSignatureRefused(error)) throw new HttpRefusal(401, 'Signature refused', error.message);
     throw error;
   }
+}
+
+/** Recognises the error by its name, because a source may throw the class of another copy of the library. */
+function isSignatureRefused(error: unknown): error is Error {
+  return types.isNativeError(error) && error.name === 'SignatureRefused';
 }

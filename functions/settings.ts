@@ -1,6 +1,6 @@
 /**
- * The settings of a function app: those of docs/configuration.md, with the defaults that suit this host, and held
- * against the host's own limits.
+ * The settings of a function app: those of docs/configuration.md, with defaults for this host, and checked against the
+ * host's limits.
  */
 import {
   loadSettings,
@@ -12,24 +12,24 @@ import {
 import { functionTimeoutMs } from './host-json.ts';
 
 /**
- * Defaults that stand in for those of src/settings.ts. An app setting comes before them; an empty one counts as absent.
- * - GRACE: all that follows the host's notice of termination must fit into five seconds.
- * - PLAN_CAPACITY: pages fan a plan out, so one plan can take in a large fleet.
+ * Defaults that replace those of src/settings.ts. An app setting overrides them; an empty one counts as absent.
+ * - GRACE: after its notice of termination the host waits only five seconds.
+ * - PLAN_CAPACITY: a plan is sent in pages, so one plan can cover a large fleet.
  */
 export const functionDefaults: Readonly<Record<string, string>> = {
   MULTI_OUTBOX_GRACE: '3s',
   MULTI_OUTBOX_PLAN_CAPACITY: '10000',
 };
 
-/** After the grace, outcomes are settled, the run is reported and outputs are sent; the host's limit is five seconds. */
+/** After the grace the run still settles, reports and sends its outputs, within the host's limit of five seconds. */
 const longestGraceMs = 4_000;
-/** Opening the database before the budget's clock starts; settling, reporting and sending outputs after the grace. */
+/** Time to open the database before the time budget starts, and to settle, report and send outputs after the grace. */
 const marginMs = 10_000;
-/** What a request may take through the queue besides its run: polling, a cold start, other requests before it. */
+/** Time that a request may wait in the queue before its run: polling, a cold start, earlier requests. */
 const queueAllowanceMs = 60_000;
 
 /**
- * @param given in code; it stands before the app settings
+ * @param given the settings given in code; they override the app settings
  * @throws MultiOutboxError INVALID_CONFIGURATION
  */
 export function functionSettings(env: NodeJS.ProcessEnv = process.env, given: SettingsInput = {}): Settings {
@@ -40,7 +40,7 @@ export function functionSettings(env: NodeJS.ProcessEnv = process.env, given: Se
   if (graceMs > longestGraceMs) {
     const name = given.dispatch?.graceMs === undefined ? 'MULTI_OUTBOX_GRACE' : "Option 'dispatch.graceMs'";
     throw refusal(
-      `${name} is ${graceMs} ms: a function app has five seconds to stop, so it must be at most ${longestGraceMs} ms.`,
+      `${name} is ${graceMs} ms, but a function app has only five seconds to stop; set it to at most ${longestGraceMs} ms.`,
     );
   }
   const timeBudgetMs = timeBudget(
@@ -61,7 +61,7 @@ export function functionSettings(env: NodeJS.ProcessEnv = process.env, given: Se
       intervalMs: isIntervalGiven
         ? settings.plan.intervalMs
         : (intervalOf(settings.functions.schedule) ?? longestIntervalMs),
-      // A run under way is not asked for again, and one whose request or instance was lost is, this much later.
+      // Longer than any run and its wait in the queue: after this time the request or its instance was lost.
       redispatchMs:
         settings.plan.redispatchMs ?? timeBudgetMs + handlerTimeoutMs + graceMs + queueAllowanceMs,
     },
@@ -69,8 +69,8 @@ export function functionSettings(env: NodeJS.ProcessEnv = process.env, given: Se
 }
 
 /**
- * After its time budget a run still gives its handlers one handler timeout and the grace (D5), all of it within the
- * host's limit for one invocation.
+ * After its time budget a run still waits one handler timeout and the grace for its handlers (D5). Together they must
+ * fit into the host's limit for one invocation.
  */
 function timeBudget({ dispatch }: Settings, givenAs: string | undefined, functionTimeout: number): number {
   const { timeBudgetMs, handlerTimeoutMs, graceMs } = dispatch;
@@ -78,21 +78,21 @@ function timeBudget({ dispatch }: Settings, givenAs: string | undefined, functio
   const sum = `functionTimeout ${functionTimeout} ms - MULTI_OUTBOX_HANDLER_TIMEOUT ${handlerTimeoutMs} ms - MULTI_OUTBOX_GRACE ${graceMs} ms - ${marginMs} ms`;
   if (longest < 1_000) {
     throw refusal(
-      `No time is left for dispatch runs (${sum}): raise functionTimeout in host.json, or lower the handler timeout.`,
+      `The host's limit leaves no time for dispatch runs (${sum}); raise functionTimeout in host.json, or lower the handler timeout.`,
     );
   }
   if (givenAs !== undefined && timeBudgetMs > longest) {
     throw refusal(
-      `${givenAs} is ${timeBudgetMs} ms: it must be at most ${longest} ms (${sum}). Lower it, or raise functionTimeout in host.json.`,
+      `${givenAs} is ${timeBudgetMs} ms, but it must be at most ${longest} ms (${sum}). Lower it, or raise functionTimeout in host.json.`,
     );
   }
   return Math.min(timeBudgetMs, longest);
 }
 
-/** No plan is late that the schedule cannot tell of. */
+/** Stands in for the interval of an irregular schedule, so that its plans are not reported as late. */
 const longestIntervalMs = parseDuration('1d')!;
 
-/** Milliseconds between two plans, of the schedules that are plain intervals: every n seconds, every n minutes. */
+/** Milliseconds between two plans for a schedule of every n seconds or every n minutes; null for any other schedule. */
 export function intervalOf(schedule: string): number | null {
   const fields = schedule.trim().split(/\s+/);
   const [seconds, minutes, ...rest] = fields.length === 5 ? ['0', ...fields] : fields;

@@ -1,7 +1,7 @@
 /**
- * Errors that nobody can catch: a handler forgot to wait for a promise, or threw in a timer. The host's worker ends at
- * the first one, and with it the runs of all other tenants on this instance (D8). While runs are in flight they are told
- * of and outlived: the message concerned runs into its timeout, and that is an attempt like any other.
+ * Handles errors that no run can catch: a handler did not await a promise, or threw in a timer. The host's worker would
+ * end at the first one, and with it the runs of all other tenants on this instance (D8). While runs are in flight this
+ * module logs them and keeps the process alive; the handler's timeout then fails the attempt of the message concerned.
  */
 import { errorText } from '../src/index.ts';
 import { hostLogger } from './logging.ts';
@@ -18,12 +18,15 @@ export async function whileRunsAreInFlight<T>(action: () => Promise<T>): Promise
 }
 
 function outlive(error: unknown): void {
-  // The worker's own errors are the worker's to handle: it marks them.
+  // The worker marks its own errors, and must handle them itself.
   if ((error as { isAzureFunctionsSystemError?: boolean } | null)?.isAzureFunctionsSystemError) {
     process.emit('uncaughtException', error as Error);
     return;
   }
-  hostLogger.error('An error was thrown that nobody could catch, most likely by a handler.', {
-    error: errorText(error),
-  });
+  hostLogger.error(
+    'An error was thrown outside every run, most likely by a handler that did not await a promise.',
+    {
+      error: errorText(error),
+    },
+  );
 }

@@ -1,6 +1,6 @@
 /**
- * Traces and metrics of the app. Spans join the trace of the host's invocation. What sends them is loaded once the first
- * invocation is over, or a second after the start: a cold start does not wait for it.
+ * Traces and metrics of the app. Spans join the trace of the host's invocation. The exporter is loaded after the first
+ * invocation, or one second after the start, so that it does not slow a cold start.
  */
 import { app } from '@azure/functions';
 import { context, propagation } from '@opentelemetry/api';
@@ -9,7 +9,7 @@ import { hostLogger } from './logging.ts';
 
 const startAfterMs = 1_000;
 
-/** After `registerTermination`: runs end before what they recorded is sent for the last time. */
+/** Call after `registerTermination`, so that the runs end before the last export. */
 export function registerTelemetry(): void {
   let sending: Promise<TelemetryExport | undefined> | undefined;
 

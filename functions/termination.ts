@@ -1,13 +1,13 @@
 /**
- * The end of an instance. The host tells of it some seconds ahead: runs stop claiming, settle what is finished, give
- * back the rest and report (D5). Nothing depends on it: a killed instance's work is recovered by the lease.
+ * The end of an instance. The host gives notice some seconds ahead; runs then stop claiming, settle finished messages,
+ * release the others and report (D5). Correctness does not depend on it: the lease recovers a killed instance's work.
  */
 import { app } from '@azure/functions';
 
-/** The host allows five seconds; then the process ends, whatever it is doing. */
-const patienceMs = 4_800;
+/** The host waits five seconds and then kills the process. */
+const waitMs = 4_800;
 
-/** Returns what fires when the instance is about to end. Every run gets it. */
+/** Returns the signal that aborts when the instance is about to end. Pass it to every run. */
 export function registerTermination(): AbortSignal {
   const controller = new AbortController();
   const running = new Set<Promise<unknown>>();
@@ -25,10 +25,10 @@ export function registerTermination(): AbortSignal {
   app.hook.appTerminate(async () => {
     controller.abort(new Error('The function app is stopping.'));
     let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise((resolve) => {
-      timer = setTimeout(resolve, patienceMs);
+    const timeout = new Promise((resolve) => {
+      timer = setTimeout(resolve, waitMs);
     });
-    await Promise.race([Promise.all(running), patience]);
+    await Promise.race([Promise.all(running), timeout]);
     clearTimeout(timer);
   });
   return controller.signal;

@@ -1,4 +1,4 @@
-/** HTTP and queue: makes a tenant due now (F7). The next plan asks for its run. */
+/** HTTP and queue triggers: make a tenant due now (F7). The next plan requests its run. */
 import { app, type InvocationContext } from '@azure/functions';
 import { isMultiOutboxError, parseWake, poisonedRequest } from '../src/index.ts';
 import type { CurrentApp } from './app.ts';
@@ -25,7 +25,7 @@ export function registerWake(currentApp: CurrentApp): void {
       try {
         await currentApp().multiOutbox.wake(parseWake(message));
       } catch (error) {
-        // A tenant that is paused is woken when it is resumed, by itself.
+        // Resuming a paused tenant also wakes it, so this wake can be dropped.
         if (isMultiOutboxError(error, 'TENANT_NOT_ACTIVE')) return;
         if (!isMultiOutboxError(error, 'INVALID_ARGUMENT') && !isMultiOutboxError(error, 'UNKNOWN_TENANT')) {
           throw error;

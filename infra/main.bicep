@@ -1,20 +1,20 @@
-// multi-outbox on Azure: one Flex Consumption function app that dispatches every tenant's outbox, and what it stands on.
-// docs/azure.md leads through it, command by command. Deployed at a subscription: it makes the resource group itself.
+// multi-outbox on Azure: one Flex Consumption function app that dispatches every tenant's outbox, and the resources it needs.
+// docs/azure.md lists the commands. Deploy it to a subscription; it creates the resource group.
 
 targetScope = 'subscription'
 
-// ---- where and under what names
+// ---- region and names
 
-@description('Name of this environment, such as dev or prod. Names of resources follow from it.')
+@description('Name of this environment, such as dev or prod. It becomes part of the names of resources.')
 @minLength(1)
 @maxLength(32)
 param environmentName string
 
-@description('Azure region of everything. It must have the Flex Consumption plan: az functionapp list-flexconsumption-locations.')
+@description('Azure region of all resources. It must have the Flex Consumption plan: az functionapp list-flexconsumption-locations.')
 @minLength(1)
 param location string
 
-@description('Resource group, made if it is missing.')
+@description('Resource group; created if it is missing.')
 param resourceGroupName string = 'rg-multi-outbox-${environmentName}'
 
 @description('Tags of every resource.')
@@ -26,11 +26,11 @@ param tags object = {}
 @allowed(['22', '24'])
 param nodeVersion string = '22'
 
-@description('Memory of an instance in MB; CPU comes in proportion. 2048 is one core.')
+@description('Memory of an instance in MB. CPU is proportional to it; 2048 MB means one core.')
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int = 2048
 
-@description('Most instances of any one function at the same time. Times the runs of an instance (batchSize + newBatchThreshold in host.json) it is the number of dispatch runs at once, so of tenant databases worked on at once, and so what the SQL servers and the registry must bear. 40 is the least that every region accepts; raise it only as far as SQL goes along (docs/azure.md, Scaling).')
+@description('Most instances of any one function at the same time. Multiplied by the runs per instance (batchSize + newBatchThreshold in host.json) it gives the number of concurrent dispatch runs, each on one tenant database; the SQL servers and the registry must carry that load. 40 is the lowest value that every region accepts. Raise it only as far as SQL allows (docs/azure.md, Scaling).')
 @minValue(1)
 @maxValue(1000)
 param maximumInstanceCount int = 40
@@ -38,17 +38,17 @@ param maximumInstanceCount int = 40
 @description('Instances that are always kept running, each with name (function:plan, function:dispatch, http) and instanceCount. With zoneRedundant at least two each.')
 param alwaysReady array = []
 
-@description('Seconds between two plans: how long a due tenant waits at most before it is noticed.')
+@description('Seconds between two plans. A due tenant waits at most this long for the next plan.')
 @allowed([1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30])
 param planIntervalSeconds int = 5
 
-@description('Settings that differ from the defaults of docs/configuration.md, by variable name: { MULTI_OUTBOX_IDLE_CEILING: \'1h\' }. No secrets here.')
+@description('Settings that differ from the defaults of docs/configuration.md, by variable name: { MULTI_OUTBOX_IDLE_CEILING: \'1h\' }. Do not put secrets here.')
 param appSettings object = {}
 
-@description('Settings that are secrets: variable name to the name of the secret in the key vault: { MULTI_OUTBOX_SMTP_URL: \'smtp-url\', TENANT_ACME: \'tenant-acme\' }. Names of tenants\' connection strings belong here too (tenants add --auth-setting TENANT_ACME).')
+@description('Settings that are secrets: variable name to the name of the secret in the key vault: { MULTI_OUTBOX_SMTP_URL: \'smtp-url\', TENANT_ACME: \'tenant-acme\' }. List the tenants\' connection strings here too (tenants add --auth-setting TENANT_ACME).')
 param secretSettings object = {}
 
-@description('Client id of an application registered in Entra ID: the HTTP functions then take its tokens only, beside the function key. Empty: function keys alone.')
+@description('Client id of an application registered in Entra ID. The HTTP functions then require a token for it, beside the function key. Empty: they require only the function key.')
 param entraClientId string = ''
 
 @description('With entraClientId: paths that need no token.')
@@ -56,84 +56,84 @@ param openPaths array = ['/api/health/live']
 
 // ---- SQL
 
-@description('Entra user, group or application that administers the SQL server, by display name: who runs the scripts of docs/azure.md. A group is best.')
+@description('Entra user, group or application that administers the SQL server, by display name. It runs the scripts of docs/azure.md. Prefer a group.')
 @minLength(1)
 param sqlAdministratorName string
 
-@description('Its object id.')
+@description('Object id of the SQL administrator.')
 @minLength(36)
 param sqlAdministratorObjectId string
 
-@description('What it is.')
+@description('Kind of the SQL administrator.')
 @allowed(['User', 'Group', 'Application'])
 param sqlAdministratorType string
 
-@description('Service objective of the registry database: GP_S_Gen5_1 (serverless, at most one vCore), GP_Gen5_2, S0 and so on. The registry is asked at every plan and told of every run.')
+@description('Service objective of the registry database: GP_S_Gen5_1 (serverless, at most one vCore), GP_Gen5_2, S0 and so on. Every plan reads the registry, and every run writes its report to it.')
 param registrySku string = 'GP_S_Gen5_1'
 
-@description('Serverless only: the least vCores the registry keeps.')
+@description('Serverless only: the minimum vCores of the registry database.')
 param registryMinimumCapacity string = '0.5'
 
-@description('Serverless only: minutes until the registry pauses; -1 for never. A running app asks it every few seconds, so it would not pause anyway.')
+@description('Serverless only: idle minutes until the registry database pauses; -1 for never. A running app reads it every few seconds, so it would not pause anyway.')
 param registryAutoPauseDelayMinutes int = -1
 
-@description('Where backups of the registry are kept.')
+@description('Storage redundancy of the registry\'s backups.')
 @allowed(['Local', 'Zone', 'Geo', 'GeoZone'])
 param registryBackupRedundancy string = 'Local'
 
-@description('Addresses let through the SQL firewall, each with name, start and end: yours, to create schemas and users.')
+@description('Addresses that the SQL firewall allows, each with name, start and end. Add your own, so that you can create schemas and users.')
 param sqlAllowedAddresses array = []
 
 // ---- network and availability
 
-@description('True: a virtual network, private endpoints for storage, SQL and key vault, and no public way to them. Calls of the app leave from one fixed address.')
+@description('True creates a virtual network and private endpoints for storage, SQL and key vault, and turns public access off. The app\'s outgoing calls then have one fixed address.')
 param privateNetwork bool = false
 
-@description('With privateNetwork: address space, at least a /24.')
+@description('With privateNetwork: address space of the network, at least a /24.')
 param addressPrefix string = '10.42.0.0/24'
 
 @description('Spread plan, storage and registry over availability zones, where the region has them.')
 param zoneRedundant bool = false
 
-// ---- people
+// ---- operator
 
-@description('Object id of who writes secrets and looks into queues; empty for nobody.')
+@description('Object id of the operator, who may write secrets and read queues; empty for none.')
 param operatorPrincipalId string = ''
 
-@description('What the operator is.')
+@description('Kind of the operator.')
 @allowed(['User', 'Group', 'ServicePrincipal'])
 param operatorPrincipalType string = 'User'
 
-// ---- watching
+// ---- monitoring
 
 @description('Days that logs are kept.')
 @minValue(30)
 @maxValue(730)
 param logRetentionDays int = 30
 
-@description('Ingestion cap of the workspace in GB a day; -1 for none. Past a cap alerts see nothing.')
+@description('Ingestion cap of the workspace in GB a day; -1 for none. Beyond the cap no data arrives, and alerts cannot fire.')
 param logDailyQuotaGb int = -1
 
-@description('E-mail addresses that hear of alerts and of the budget.')
+@description('E-mail addresses that receive alerts and budget notices.')
 param alertEmails array = []
 
-@description('False to create the alert rules and leave them silent.')
+@description('False creates the alert rules disabled.')
 param alertsEnabled bool = true
 
-@description('Seconds that a tenant may be due before somebody is told.')
+@description('An alert fires when a tenant has been due for more than this many seconds.')
 param oldestDueAgeSeconds int = 900
 
-@description('Messages that may go to Dead in 15 minutes before somebody is told.')
+@description('An alert fires when more than this many messages become Dead in 15 minutes.')
 param deadMessages int = 0
 
-@description('Failed runs of a tenant within an hour, with no good one between them, before somebody is told.')
+@description('An alert fires after this many failed runs of a tenant within an hour, without a successful run between them.')
 param failureStreak int = 5
 
 @description('Monthly budget of the resource group in the currency of the bill; 0 for none.')
 @minValue(0)
 param monthlyBudget int = 0
 
-@description('First day of the month the budget begins in, such as 2026-01-01.')
+@description('First day of the month in which the budget starts, such as 2026-01-01.')
 param budgetStartDate string = utcNow('yyyy-MM-01')
 
 // ---- names
@@ -264,7 +264,7 @@ module privateAccess 'modules/private-access.bicep' = if (privateNetwork) {
 module functionApp 'modules/function-app.bicep' = {
   name: 'function-app'
   scope: group
-  // Without its rights, or without a way to its storage, the host's first start fails.
+  // The host's first start fails if it lacks its rights or cannot reach its storage.
   dependsOn: [roles, privateAccess]
   params: {
     name: names.functionApp
@@ -340,12 +340,12 @@ module watching 'modules/watching.bicep' = {
   }
 }
 
-// ---- what the next steps need (azd keeps them as variables: azd env get-values)
+// ---- outputs for the next steps (azd stores them as variables: azd env get-values)
 
-@description('Registry URL: what the command line and the app take as MULTI_OUTBOX_REGISTRY.')
+@description('Registry URL: the value of MULTI_OUTBOX_REGISTRY for the command line and the app.')
 output MULTI_OUTBOX_REGISTRY string = sql.outputs.registryUrl
 
-@description('Resource group of everything.')
+@description('Resource group of all resources.')
 output AZURE_RESOURCE_GROUP string = group.name
 
 @description('Function app.')
@@ -360,20 +360,20 @@ output AZURE_STORAGE_ACCOUNT_NAME string = storage.outputs.name
 @description('Name of the app\'s identity, and of its user in the databases.')
 output AZURE_IDENTITY_NAME string = identity.outputs.name
 
-@description('Client id of the app\'s identity: its user in a database is made from it.')
+@description('Client id of the app\'s identity. Its database users are created from it.')
 output AZURE_IDENTITY_CLIENT_ID string = identity.outputs.clientId
 
-@description('SQL server of the registry, as a resource.')
+@description('Resource name of the registry\'s SQL server.')
 output AZURE_SQL_SERVER_NAME string = sql.outputs.serverName
 
-@description('SQL server of the registry, as an address.')
+@description('Address of the registry\'s SQL server.')
 output AZURE_SQL_SERVER_ADDRESS string = sql.outputs.fullyQualifiedDomainName
 
 @description('Registry database.')
 output AZURE_SQL_REGISTRY_DATABASE string = sql.outputs.databaseName
 
-@description('Key vault for secrets of settings.')
+@description('Key vault for settings that are secrets.')
 output AZURE_KEY_VAULT_NAME string = keyVault.outputs.name
 
-@description('Address that the app\'s calls leave from; empty without a virtual network.')
+@description('Source address of the app\'s outgoing calls; empty without a virtual network.')
 output AZURE_OUTBOUND_ADDRESS string = privateNetwork ? privateAccess!.outputs.outboundAddress : ''

@@ -1,4 +1,4 @@
-// For trying things out: the smallest of everything, public endpoints, no budget.
+// For experiments: the smallest sizes, public endpoints, no budget.
 // Values of the environment come from variables, which azd sets; export them yourself for az deployment sub create.
 
 using 'main.bicep'
@@ -11,7 +11,7 @@ param sqlAdministratorObjectId = readEnvironmentVariable('SQL_ADMINISTRATOR_OBJE
 param sqlAdministratorType = readEnvironmentVariable('SQL_ADMINISTRATOR_TYPE', 'User')
 param operatorPrincipalId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
 
-// The address you create schemas and users from.
+// The address from which you create schemas and users.
 param sqlAllowedAddresses = [
   {
     name: 'developer'
@@ -20,6 +20,6 @@ param sqlAllowedAddresses = [
   }
 ]
 
-// Nobody needs to be woken by a playground.
+// An experiment should not send alerts.
 param alertsEnabled = false
 param logDailyQuotaGb = 1

@@ -15,7 +15,7 @@ param operatorPrincipalType = 'Group'
 param privateNetwork = true
 param zoneRedundant = true
 
-// The plan runs every few seconds: kept warm, no tick waits for a cold start. Zones ask for two.
+// The plan runs every few seconds, so its instances stay warm and never wait for a cold start. Availability zones need two.
 param alwaysReady = [
   {
     name: 'function:plan'

@@ -1,11 +1,11 @@
 import { types } from 'node:util';
 
 /**
- * Every error that leaves this library carries one of these codes. Codes are stable; messages are not.
- * A message says what is wrong and what to do next, in one line, and holds neither secrets nor payloads.
+ * Every error that leaves this library carries one of these codes. Codes are stable; messages are not. A message says
+ * in one line what is wrong and what to do next, and contains neither secrets nor payloads.
  */
 export type ErrorCode =
-  // What the caller handed in
+  // The caller's input
   | 'INVALID_ARGUMENT'
   | 'INVALID_CONFIGURATION'
   | 'INVALID_MESSAGE'
@@ -44,14 +44,14 @@ export type ErrorCode =
   | 'ABORTED';
 
 export interface ErrorDetails {
-  /** The tenant concerned, when the error is about one. */
+  /** The tenant that the error is about, if any. */
   tenantId?: string | undefined;
-  /** True when the same call may succeed a little later without anybody doing anything. */
+  /** True when the same call may succeed a little later without any change. */
   transient?: boolean;
   cause?: unknown;
 }
 
-/** The one error class of the library; tell errors apart by `code`, never by message. */
+/** The one error class of the library. Distinguish errors by `code`, never by message. */
 export class MultiOutboxError extends Error {
   readonly code: ErrorCode;
   readonly tenantId: string | undefined;
@@ -67,8 +67,8 @@ export class MultiOutboxError extends Error {
 }
 
 /**
- * True for an error of this library, or of another copy of it; with codes, for one that has one of them. Narrows `code`
- * to those.
+ * True for an error of this library or of another copy of it; with codes, only if the error has one of them. Narrows
+ * `code` to the given codes.
  */
 export function isMultiOutboxError<const Code extends ErrorCode = ErrorCode>(
   error: unknown,
@@ -83,12 +83,12 @@ function isOneOf(code: ErrorCode, codes: readonly ErrorCode[]): boolean {
   return codes.includes(code);
 }
 
-/** True for errors of another realm (node:vm) too, which are no instances of this one's Error. */
+/** True also for errors of another realm (node:vm), which are not instances of this realm's Error. */
 export function isError(thrown: unknown): thrown is Error {
   return thrown instanceof Error || types.isNativeError(thrown);
 }
 
-/** The text kept of anything that was thrown, an Error or not. Never throws, whatever the thing does when read. */
+/** The text of a thrown value, whether it is an Error or not. Never throws, even if reading the value does. */
 export function errorText(thrown: unknown): string {
   if (typeof thrown === 'string') return thrown;
   try {
@@ -103,7 +103,16 @@ export function errorText(thrown: unknown): string {
   }
 }
 
-/** A text of a driver on one line, at most 500 characters of it. */
+/** An error as reports keep it: its code, and one line. */
+export function describeError(error: unknown): { code: string; message: string } {
+  if (isMultiOutboxError(error)) return { code: error.code, message: error.message };
+  return {
+    code: 'INTERNAL',
+    message: isError(error) ? `${error.name}: ${errorText(error)}` : errorText(error),
+  };
+}
+
+/** A driver's text on one line, cut to 500 characters. */
 export function oneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim().slice(0, 500);
 }

@@ -1,9 +1,9 @@
-/** The library face: what an application, the Azure functions and the command line import. */
+/** The library's public interface, which applications, the Azure functions and the command line import. */
 import './require-supported-node.ts';
 
 export type {
   LeaseAcquired,
-  LeaseHeld,
+  LeasedElsewhere,
   LeaseRecord,
 } from './engine/lease-store.ts';
 export type {
@@ -44,11 +44,12 @@ export {
   isMultiOutboxError,
   MultiOutboxError,
 } from './errors.ts';
+export type { DispatchOptions } from './fleet/dispatch/dispatcher.ts';
 export { parseDispatchRequest, parseWake } from './fleet/dispatch/request-format.ts';
 export { parseRequestPage, type RequestPage, requestPages } from './fleet/dispatch/request-pages.ts';
 export type { RunReport } from './fleet/dispatch/run-report.ts';
 export type { DispatchReason, DispatchRequest } from './fleet/dispatch-request.ts';
-export type { DispatchOptions, PlanOptions } from './fleet/index.ts';
+export type { PlanOptions } from './fleet/index.ts';
 export type { Diagnosis, ExamineOptions, Finding } from './fleet/operations/doctor.ts';
 export type { LeaseInTenantsOptions, TenantUnderLease } from './fleet/operations/lease-in-tenants.ts';
 export type { MigrateOptions, TenantMigration } from './fleet/operations/migrate.ts';

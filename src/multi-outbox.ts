@@ -4,9 +4,10 @@ import type { Engine } from './engine/engine.ts';
 import type { FleetSummary } from './engine/registry.ts';
 import type { QueueName } from './engine/work-queue.ts';
 import { isMultiOutboxError } from './errors.ts';
+import type { DispatchOptions } from './fleet/dispatch/dispatcher.ts';
 import type { RunReport } from './fleet/dispatch/run-report.ts';
 import type { DispatchRequest } from './fleet/dispatch-request.ts';
-import { type DispatchOptions, Fleet, type PlanOptions } from './fleet/index.ts';
+import { Fleet, type PlanOptions } from './fleet/index.ts';
 import type { Diagnosis, ExamineOptions } from './fleet/operations/doctor.ts';
 import {
   type LeaseInTenantsOptions,
@@ -35,67 +36,71 @@ import type { QueueAccess } from './queue/stored-messages.ts';
 import { loadSettings, type Settings, type SettingsInput } from './settings.ts';
 import { type Logger, safeLogger, silentLogger } from './telemetry/logger.ts';
 
-/** What `createMultiOutbox` takes: the settings of docs/configuration.md, and the parts that are code. */
+/** The options of `createMultiOutbox`: the settings of docs/configuration.md, and the options that are code. */
 export interface MultiOutboxOptions extends SettingsInput {
   /**
-   * Where the tenants are. Absent: the registry (`registry`, or MULTI_OUTBOX_REGISTRY). A list: a static
-   * directory, whose schedule lives in this process; one entry is the plain single outbox. A directory of your own:
-   * the registry is kept in line with it; `registry: 'sqlite::memory:'` keeps the schedule in this process.
+   * The source of the tenants. Absent: the registry (`registry`, or MULTI_OUTBOX_REGISTRY). A list: a static
+   * directory, whose schedule is kept in this process; with one entry it is a single outbox. A `Directory`: the
+   * registry is synchronised with it; `registry: 'sqlite::memory:'` keeps the schedule in this process.
    */
   readonly tenants?: readonly TenantInput[] | Directory;
   readonly handlers?: readonly Handler[];
-  /** Which due tenants are served first (F4); the setting `plan.strategy` when absent. */
+  /** Decides which due tenants are dispatched first (F4). Default: the setting `plan.strategy`. */
   readonly strategy?: Strategy;
   readonly logger?: Logger;
   /**
-   * Who holds the leases this instance takes; host name, process id and a random part when absent. Dispatch runs add
-   * a part of their own.
+   * The owner of the leases that this instance takes. Default: host name, process id and a random part. Each dispatch
+   * run adds a part of its own.
    */
   readonly owner?: string;
 }
 
 export interface TickOptions {
   readonly signal?: AbortSignal;
-  /** Called as each run starts and ends, for progress. */
+  /** Called when each run starts and when it ends, to report progress. */
   readonly onRun?: (event: { readonly request: DispatchRequest; readonly report?: RunReport }) => void;
 }
 
 /** Versions of the registry's schema. */
 export interface RegistrySchema {
-  /** 0 while there is no registry: `migrate` makes it. */
+  /** 0 while no registry exists; `migrate` creates it. */
   readonly version: number;
-  /** The version that `migrate` brings it to. */
+  /** The version to which `migrate` brings the registry. */
   readonly latest: number;
   /** Plans and runs work with this version and every later one. */
   readonly oldestUsable: number;
 }
 
-/** The library face: everything the Azure functions and the command line do, they do through this. */
+/** The library's public interface. The Azure functions and the command line use nothing else. */
 export interface MultiOutbox {
   readonly tenants: Tenants;
-  /** Chooses the due tenants (F3) and returns one dispatch request each. @throws INVALID_ARGUMENT */
+  /** Chooses the due tenants (F3) and returns one dispatch request for each. @throws INVALID_ARGUMENT */
   plan(options?: PlanOptions): Promise<PlanReport>;
   /**
-   * Serves one request: one dispatch run (D1). A tenant's trouble is in the report, not thrown (D8).
+   * Handles one request with one dispatch run (D1). A tenant's failure is in the report, not thrown (D8).
    * @throws INVALID_ARGUMENT, UNKNOWN_TENANT, INVALID_CONFIGURATION without handlers, or the registry's error
    */
   dispatch(
     request: DispatchRequest | { readonly tenantId: string },
     options?: DispatchOptions,
   ): Promise<RunReport>;
-  /** One plan, then every run it asks for, in this process. */
+  /** Makes one plan and then every run that it requests, in this process. */
   tick(options?: TickOptions): Promise<TickReport>;
   /** Plans and dispatches until the signal fires, then stops gracefully (D5) and resolves. */
   run(options: TickOptions & { signal: AbortSignal; onPlan?: (plan: PlanReport) => void }): Promise<void>;
-  /** The same id gives the same instance until its configuration changes. Unknown ids fail at the first call. */
+  /**
+   * Returns the same instance for the same id until the tenant's configuration changes. An unknown id fails at the
+   * first call of a method.
+   */
   outbox(tenantId: string): Outbox;
   /** As `outbox`. */
   inbox(tenantId: string): Inbox;
-  /** Leases of one tenant's database; without an id, of the registry (L5). */
+  /** The leases of one tenant's database; without an id, those of the registry (L5). */
   leases(tenantId?: string): Leases;
   /**
-   * `leases(id).withLease` in many tenants, so many at once: one tenant's trouble is in its result, in the order of the
-   * tenants. @throws the registry's error, when it must tell the tenants and cannot
+   * Calls `leases(id).withLease` for many tenants, `parallel` of them at once. One tenant's failure is in its result;
+   * the results have the order of the tenants. @throws the registry's error, when the registry must list the tenants
+   * and cannot
    */
   withLeases<Result>(
     name: string,
@@ -104,22 +109,24 @@ export interface MultiOutbox {
   ): Promise<TenantUnderLease<Result>[]>;
   /** Makes tenants due now (F7). @throws UNKNOWN_TENANT, TENANT_NOT_ACTIVE */
   wake(tenantId: string | readonly string[]): Promise<void>;
-  /** The fleet as the registry's last reports have it; touches no tenant database (F6). */
+  /** The fleet's state by the registry's last reports; touches no tenant database (F6). */
   status(): Promise<FleetSummary>;
-  /** The tenants that most want looking at, from the same source; at most `examine` tenants are looked at. */
+  /** The tenants that most need attention, by the same reports; reads at most `examine` tenants. */
   worst(options?: { limit?: number; examine?: number }): Promise<WorstTenants>;
   /**
-   * Records a request that cannot be served, with the tenant that it names: a `poisonedRequest`, or what a queue's
-   * host put on its poison queue.
+   * Records a request that could not be handled, with the tenant that it names: a `poisonedRequest`, or a message
+   * that a queue's host moved to its poison queue.
    */
   poisoned(content: unknown): Promise<PoisonReport>;
-  /** Which schema the registry has, and which ones this program works with. */
+  /** The registry's schema version, and the versions that this program works with. */
   registrySchema(): Promise<RegistrySchema>;
-  /** Brings the registry, then tenants, to this program's schema. One tenant's failure does not stop the others. */
+  /**
+   * Migrates the registry, then the tenants, to this program's schema. One tenant's failure does not stop the others.
+   */
   migrate(options?: MigrateOptions): Promise<TenantMigration[]>;
   /**
-   * Looks at the registry and at tenants' databases: reachable, schema, rights, settings, clock. Changes nothing; does
-   * touch the databases (unlike `status`).
+   * Checks the registry and the tenants' databases: reachability, schema, rights, settings, clock. It changes
+   * nothing, but unlike `status` it connects to the databases.
    */
   doctor(options?: ExamineOptions): Promise<Diagnosis[]>;
   readonly handlers: readonly Handler[];
@@ -128,7 +135,7 @@ export interface MultiOutbox {
 }
 
 /**
- * Makes a multi-outbox. Nothing is opened before it is needed.
+ * Creates a multi-outbox. It opens each database at the first use.
  * @throws MultiOutboxError INVALID_CONFIGURATION, INVALID_TENANT, DUPLICATE_HANDLER
  */
 export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox {
@@ -136,14 +143,14 @@ export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox
   return assembleMultiOutbox(options, loadSettings(given));
 }
 
-/** What stands in for the world around a multi-outbox, in tests. */
+/** Replacements for a multi-outbox's environment, in tests. */
 export interface Surroundings {
   readonly engine: Engine;
-  /** Of jitter: gives [0, 1]. */
+  /** The random source of jitter; returns [0, 1]. */
   readonly random: () => number;
 }
 
-/** As `createMultiOutbox`, with settings that are checked. */
+/** As `createMultiOutbox`, with settings that are checked already. */
 export function assembleMultiOutbox(
   options: Pick<MultiOutboxOptions, 'tenants' | 'handlers' | 'strategy' | 'logger' | 'owner'>,
   settings: Settings,
@@ -173,7 +180,7 @@ export function assembleMultiOutbox(
   const { handle } = fleet;
   const { dispatch, plan } = settings;
 
-  /** The faces of one work queue, by tenant: each the same until the tenant's configuration changes (F9). */
+  /** The outbox or inbox of each tenant; it stays the same instance until the tenant's configuration changes (F9). */
   function facesOf<Face>(name: QueueName, create: (tenantId: string, access: QueueAccess) => Face) {
     const faces = new Map<string, Face>();
     handle.onTenantChange((tenantId) => faces.delete(tenantId));
@@ -185,7 +192,7 @@ export function assembleMultiOutbox(
           try {
             return await fleet.useTenant(tenantId, (database) => action(database.queue(name)));
           } catch (error) {
-            // Ids may come from outside: those that mean nobody must not pile up.
+            // Ids may come from requests, so unknown ones must not accumulate.
             if (isMultiOutboxError(error, 'UNKNOWN_TENANT')) faces.delete(tenantId);
             throw error;
           }

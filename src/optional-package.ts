@@ -1,9 +1,12 @@
-/** Packages that only some installations need: optional peers, which a package manager does not install by itself. */
+/**
+ * Packages that only some installations need: optional peer dependencies, which a package manager does not install by
+ * itself.
+ */
 import { MultiOutboxError } from './errors.ts';
 
 /**
- * Imports what `load` imports.
- * @param packages what to install if one of them is missing, as `npm install` takes it: 'mssql' or 'mssql@12.7.14'
+ * Runs `load`, which imports the packages.
+ * @param packages the packages to install if one is missing, in the form of `npm install`: 'mssql' or 'mssql@12.7.14'
  * @throws MultiOutboxError PACKAGE_MISSING, with the command that installs them
  */
 export async function optional<Modules>(
@@ -17,14 +20,16 @@ export async function optional<Modules>(
   }
 }
 
-/** The error to throw when packages could not be loaded: `error` itself, unless one of them is what is missing. */
+/**
+ * The error to throw when packages could not be loaded: PACKAGE_MISSING if one of them is missing, otherwise `error`.
+ */
 export function packageMissing(packages: string | readonly string[], error: unknown): unknown {
   const names = [packages].flat();
   const missing = names.map(withoutVersion).find((name) => isMissing(name, error));
   if (missing === undefined) return error;
   return new MultiOutboxError(
     'PACKAGE_MISSING',
-    `The package '${missing}' is not installed, and this needs it; install it: npm install ${names.join(' ')}`,
+    `The package '${missing}', which this feature needs, is not installed; install it: npm install ${names.join(' ')}`,
     { cause: error },
   );
 }
@@ -33,7 +38,10 @@ function withoutVersion(name: string): string {
   return name.replace(/(?<=.)@.*$/, '');
 }
 
-/** As Node, Jest and Yarn say it. A package that is there, and misses one of its own, is another matter. */
+/**
+ * Recognises the messages of Node, Jest and Yarn. It must not match when the package exists but lacks a dependency of
+ * its own.
+ */
 function isMissing(name: string, error: unknown): boolean {
   const { code, message } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
   if (code !== 'MODULE_NOT_FOUND' && code !== 'ERR_MODULE_NOT_FOUND') return false;

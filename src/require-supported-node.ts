@@ -1,6 +1,6 @@
 /**
- * Imported first by what is loaded as a module: on a Node that lacks what the rest relies on, loading it fails with a
- * sentence, not with whatever happens to be missing.
+ * The entry points of the library import this module first. On an unsupported Node the import then fails with a clear
+ * error, and not with the first missing feature.
  */
 import { MultiOutboxError } from './errors.ts';
 import { unsupportedNode } from './supported-node.ts';

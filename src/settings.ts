@@ -1,6 +1,6 @@
 /**
- * The settings of the system, which src/settings/table.ts lists. They come from the options object or from environment
- * variables prefixed MULTI_OUTBOX_; an option stands before the environment.
+ * The settings of the system, which src/settings/table.ts lists. They come from the options object or from
+ * environment variables prefixed MULTI_OUTBOX_; an option overrides the environment.
  */
 import * as v from 'valibot';
 import { MultiOutboxError } from './errors.ts';
@@ -10,9 +10,9 @@ export { type DurationInput, parseDuration } from './settings/values.ts';
 
 export const environmentPrefix = 'MULTI_OUTBOX_';
 
-/** Settings as a user gives them: any part of them; durations as numbers or text. */
+/** Settings as a user gives them: all optional, durations as numbers or text. */
 export type SettingsInput = v.InferInput<typeof schema>;
-/** Checked settings: all there, durations in milliseconds. */
+/** Checked settings: all present, durations in milliseconds. */
 export type Settings = v.InferOutput<typeof schema>;
 
 /** One row of the table of settings. */
@@ -21,7 +21,7 @@ export interface SettingDescription {
   readonly option: string;
   /** Environment variable. */
   readonly variable: string;
-  /** As a user would write it; null when there is none. */
+  /** The default, as a user would write it; null when there is none. */
   readonly fallback: string | null;
   readonly meaning: string;
   readonly secret: boolean;
@@ -41,7 +41,7 @@ function describe(option: string, entry: SettingSchema): SettingDescription {
   };
 }
 
-/** Every setting, in the order of this file. */
+/** Every setting, in the order of src/settings/table.ts. */
 export const settingDescriptions: readonly SettingDescription[] = [
   describe('registry', schema.entries.registry as unknown as SettingSchema),
   describe('handlersModule', schema.entries.handlersModule as unknown as SettingSchema),
@@ -53,9 +53,9 @@ export const settingDescriptions: readonly SettingDescription[] = [
 ];
 
 /**
- * Checks the options and fills what they leave out from the environment, then from the defaults. Environment
- * variables that are empty count as absent.
- * @throws MultiOutboxError INVALID_CONFIGURATION that names the option or variable, and what it may be
+ * Checks the options, and takes missing ones from the environment, then from the defaults. Empty environment
+ * variables count as absent.
+ * @throws MultiOutboxError INVALID_CONFIGURATION that names the option or variable and its allowed values
  */
 export function loadSettings(options: SettingsInput = {}, env: NodeJS.ProcessEnv = process.env): Settings {
   const merged: Record<string, unknown> = {};
@@ -68,7 +68,7 @@ export function loadSettings(options: SettingsInput = {}, env: NodeJS.ProcessEnv
     if (value === undefined || value === '') continue;
     const [group, name] = option.split('.') as [string, string?];
     if (name !== undefined && merged[group] === undefined) merged[group] = {};
-    // A group that is none is refused below.
+    // The schema refuses a group that is not an object below.
     if (name !== undefined && !isGroup(merged[group])) continue;
     const target = name === undefined ? merged : (merged[group] as Record<string, unknown>);
     const key = name ?? group;
@@ -91,11 +91,11 @@ export function loadSettings(options: SettingsInput = {}, env: NodeJS.ProcessEnv
     ? issue.message
     : isGroupName
       ? 'must be an object of settings; see docs/configuration.md'
-      : 'is not known; see docs/configuration.md';
+      : 'is not a setting; see docs/configuration.md for their names';
   throw new MultiOutboxError('INVALID_CONFIGURATION', `${name}${shown}: it ${problem}.`);
 }
 
-/** Variables that look like settings but are none: most likely misspelt. */
+/** Variables with the prefix of settings that are not settings, most likely misspelt. */
 export function unknownVariables(env: NodeJS.ProcessEnv = process.env): string[] {
   const known = new Set(settingDescriptions.map(({ variable }) => variable));
   return Object.keys(env).filter(
@@ -104,7 +104,7 @@ export function unknownVariables(env: NodeJS.ProcessEnv = process.env): string[]
   );
 }
 
-/** What was given, for the error that refuses it. */
+/** The given value, for the error that refuses it. */
 function shownValue(given: unknown): string {
   if (typeof given === 'string') return JSON.stringify(given);
   if (typeof given === 'function') return 'a function';

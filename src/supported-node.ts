@@ -1,18 +1,18 @@
-/** Which Node this package runs on: `engines` in package.json says so, and nothing else does. */
+/** The versions of Node that this package supports. `engines` in package.json is the only place that lists them. */
 import packageJson from '../package.json' with { type: 'json' };
 
 const range = packageJson.engines.node;
 
 /**
- * What to tell whoever runs `version` of Node, in one line; undefined when `engines` allows it.
+ * The error message, in one line, for an unsupported version of Node; undefined when `engines` allows the version.
  * @param version such as '22.18.0'
  */
 export function unsupportedNode(version: string = process.versions.node): string | undefined {
   if (isInRange(version, range)) return undefined;
-  return `multi-outbox needs Node ${lowest(range)} or newer (${range}) and this is v${version}; install a newer Node and try again.`;
+  return `multi-outbox needs Node ${lowest(range)} or newer (${range}), but this is Node v${version}; install a newer Node and try again.`;
 }
 
-/** The two forms that `engines` uses: '^22.18.0' (that major, from there on) and '>=24.0.0', with '||' between. */
+/** Understands the forms that `engines` uses: '^22.18.0' (22.18.0 or newer, but below 23), '>=24.0.0', and '||' between. */
 function isInRange(version: string, range: string): boolean {
   const is = numbers(version);
   return range.split('||').some((alternative) => {

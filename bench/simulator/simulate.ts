@@ -128,6 +128,7 @@ class Simulation {
           strategy: this.#strategy,
           owner: 'simulated',
           plan: this.#settings.plan,
+          leaseMs: this.#settings.dispatch.leaseMs,
           redispatchMs: this.#redispatchMs,
           logger: silentLogger,
           onTenant() {},

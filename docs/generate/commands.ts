@@ -1,7 +1,7 @@
 import type { Argument, Command, Option } from 'commander';
 import { createProgram } from '../../src/cli/program.ts';
 
-/** Every command with its arguments and options, and what they mean. */
+/** A section for every command, with its arguments and options and their meanings. */
 export function commandsText(): string {
   const program = createProgram(async () => {});
   return [
@@ -10,7 +10,7 @@ export function commandsText(): string {
   ].join('\n');
 }
 
-/** Commands that do something, in the order of the help. */
+/** The commands without subcommands, in the order of the help. */
 function leaves(command: Command): Command[] {
   return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
 }

@@ -1,87 +1,108 @@
 import type { ErrorCode } from '../../src/errors.ts';
 
-/** What a code means, and what to do. A code that the library gains is missing here until it is explained. */
+/** The meaning of each code, and what to do about it. TypeScript requires an entry for every `ErrorCode`. */
 const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy: string]>> = {
-  INVALID_ARGUMENT: ['an argument of a call makes no sense', 'what the message says'],
+  INVALID_ARGUMENT: ['an argument of a call is invalid', 'correct it as the message says'],
   INVALID_CONFIGURATION: [
-    'a setting, an option or the set of handlers cannot be used',
-    'what the message says; configuration.md lists what is allowed',
+    'a setting, an option or the set of handlers is invalid',
+    'correct it as the message says; configuration.md lists the allowed values',
   ],
-  INVALID_MESSAGE: ['a message cannot be stored as it is', 'change it; nothing of the call was stored'],
-  INVALID_TENANT: ["a tenant's definition cannot be used", 'what the message says'],
-  DUPLICATE_HANDLER: ['two handlers are for one topic', 'remove one of the two that are named'],
+  INVALID_MESSAGE: ['a message is invalid', 'correct it as the message says; the call stored nothing'],
+  INVALID_TENANT: ["a tenant's definition is invalid", 'correct it as the message says'],
+  DUPLICATE_HANDLER: ['two handlers have the same topic', 'remove one of them'],
   PACKAGE_MISSING: [
-    'a package that only some installations need is not installed',
+    'an optional package that this call needs is not installed',
     'install it with the command in the message',
   ],
   TRANSACTION_NOT_OPEN: [
-    'a transaction was handed in that is not open, or a handler ended its own',
-    'begin it before, and commit it after the call; leave COMMIT and ROLLBACK to `context.transaction`',
+    'the transaction given to a call is not open, or a handler ended the transaction of `context.transaction`',
+    'begin your transaction before the call and commit it afterwards; never end the transaction of `context.transaction` yourself',
   ],
   WRONG_DATABASE: [
-    "the transaction handed in is on another database than the tenant's",
+    "the transaction given to the call is not on the tenant's database",
     "use a connection to the tenant's database",
   ],
-  UNKNOWN_TENANT: ['no tenant has this id, or it is retired', '`tenants list`; `tenants add`'],
-  TENANT_EXISTS: ['the id is taken', 'change that tenant, or choose another id'],
-  TENANT_NOT_ACTIVE: ['the tenant is paused or retired', '`tenants resume`, or `tenants add`'],
+  UNKNOWN_TENANT: [
+    'no tenant has this id, or the tenant is retired',
+    'check the id with `tenants list`; add the tenant with `tenants add`',
+  ],
+  TENANT_EXISTS: ['another tenant has this id', 'change that tenant, or choose another id'],
+  TENANT_NOT_ACTIVE: [
+    'the tenant is paused or retired',
+    'run `tenants resume` for a paused tenant, `tenants add` for a retired one',
+  ],
   DATABASE_IN_USE: [
     'the database belongs to another tenant',
-    'one tenant, one database: retire the other one, or use another database',
+    'give each tenant its own database: use another database, or retire the other tenant',
   ],
   REGISTRY_UNAVAILABLE: [
-    'the registry cannot be read, and nothing is known from before',
-    "look at the registry's database; it is tried again by itself",
+    'the registry cannot be read, and this process has not read it before',
+    "check the registry's database; the library retries by itself",
   ],
   POISONED: [
-    'requests for the tenant could not be read or served',
-    'status and the log say why; usually planner and dispatcher are of different releases',
+    'dispatch requests for the tenant were invalid or failed repeatedly',
+    'read the reason in `status` or the log; often the planner and the dispatcher run different releases',
   ],
-  SCHEMA_MISSING: ['the database has no tables of multi-outbox', '`migrate --tenant ID`'],
-  SCHEMA_OUTDATED: ["the database's schema is older than this program can work with", '`migrate --all`'],
+  SCHEMA_MISSING: ['the database has no multi-outbox schema', 'run `migrate --tenant ID`'],
+  SCHEMA_OUTDATED: ["the database's schema is too old for this program", 'run `migrate --all`'],
   SCHEMA_TOO_NEW: [
-    'a newer program has migrated the database, and this one is to migrate it',
-    'migrate with that one, or update this program',
+    'this program cannot migrate the database, because a newer program has already migrated it',
+    'migrate with the newer program, or update this one',
   ],
   SCHEMA_CHANGED: [
-    'a step that was applied is not the step that this program knows',
-    'somebody changed a released step: `doctor` shows what differs',
+    "an applied migration step differs from this program's step of that version",
+    'a released step was changed; run `doctor` to see the difference, and restore the released step',
   ],
-  DATABASE_MISSING: ['there is no such database', 'create or restore it, or correct the tenant'],
+  DATABASE_MISSING: [
+    'the database does not exist',
+    "create or restore it, or correct the tenant's definition",
+  ],
   DATABASE_LOCKED: [
-    'somebody else holds locks for too long',
-    'end the long transaction; it is tried again by itself',
+    'another transaction held locks for too long',
+    'end the long transaction; the library retries by itself',
   ],
-  DATABASE_READONLY: ['the database, or its file, cannot be written', 'give the rights, or end the failover'],
-  DATABASE_CORRUPT: ['the file is damaged, or is no database', 'restore it; the next run picks it up'],
-  DATABASE_FULL: ['no room is left', 'make room; nothing is lost meanwhile'],
+  DATABASE_READONLY: [
+    'the database or its file is read-only',
+    'grant write access, or wait for the end of the failover',
+  ],
+  DATABASE_CORRUPT: [
+    'the file is damaged, or is not a database',
+    'restore it from a backup; the next run uses the restored file',
+  ],
+  DATABASE_FULL: ['the disk or the database is full', 'free or add space; no message is lost until then'],
   DATABASE_UNREACHABLE: [
     'the server does not answer',
-    'network, firewall, name; it is tried again by itself',
+    'check the network, the firewall and the server name; the library retries by itself',
   ],
-  DATABASE_RESUMING: ['the database wakes from auto-pause', 'nothing: it is tried again, and is no failure'],
+  DATABASE_RESUMING: [
+    'the database is resuming from auto-pause',
+    'nothing; the library retries, and does not count this as a failure',
+  ],
   LOGIN_REFUSED: [
-    'the server or the database refuses the login',
-    "the identity's user and roles (sql-server.md), or the app setting that the tenant names",
+    'the server or the database refused the login',
+    "check the identity's user and roles (sql-server.md), or the app setting that the tenant's definition names",
   ],
   DRIVER_UNSUPPORTED: [
-    "the database's driver is a release that this program cannot work with",
-    'install the versions that the message names',
+    'this program does not support the installed release of the database driver',
+    'install the versions in the message',
   ],
-  DATABASE_ERROR: ['the database refused for another reason', 'what the message says'],
+  DATABASE_ERROR: ['the database reported another error', 'read the reason in the message'],
   LEASE_LOST: [
-    'the lease was taken or freed, or its time ran out; in `context.transaction`: a newer run has the message, and all was rolled back',
-    'nothing was written under it since; a longer duration if it happens often',
+    'another owner took the lease, an operator released it, or it expired; in `context.transaction`: a newer run has the message, and the transaction was rolled back',
+    'nothing, since no write was made after the loss; if it happens often, use a longer duration',
   ],
-  UNSUPPORTED_NODE: ['this Node is older than what `engines` in package.json names', 'install a newer Node'],
-  CLOSED: ['the multi-outbox was closed', 'make another one'],
-  ABORTED: ['the signal fired, or the time was up', 'as the reason says'],
+  UNSUPPORTED_NODE: [
+    'this version of Node is not in the range of `engines` in package.json',
+    'install a newer Node',
+  ],
+  CLOSED: ['the multi-outbox was closed before or during the call', 'create a new one'],
+  ABORTED: ['the signal aborted the call, or its time limit was reached', 'see the reason in the message'],
 };
 
-/** Every code, what it means and what to do. */
+/** A table of every code, its meaning and what to do. */
 export function errorsTable(): string {
   const rows = Object.entries(explanations).map(
     ([code, [meaning, remedy]]) => `| \`${code}\` | ${meaning} | ${remedy} |`,
   );
-  return ['| code | means | then |', '| --- | --- | --- |', ...rows, ''].join('\n');
+  return ['| code | meaning | what to do |', '| --- | --- | --- |', ...rows, ''].join('\n');
 }

@@ -1,4 +1,4 @@
-/** The chart of docs/strategies.md: how each strategy treats a flood in one tenant, by the simulator. */
+/** Draws the chart of docs/strategies.md: the simulator's figures of a flood in one tenant under each strategy. */
 import * as echarts from 'echarts';
 import type { Findings } from '../../bench/simulator/measures.ts';
 import { presets } from '../../bench/simulator/presets.ts';
@@ -8,7 +8,7 @@ import { strategies } from '../../src/fleet/plan/strategies/index.ts';
 
 export const floodChartFile = 'docs/images/strategies-flood.svg';
 
-/** The scenario `flood` under each strategy. */
+/** Simulates the scenario `flood` under each strategy. */
 export async function floodFindings(): Promise<Findings[]> {
   const scenario = scenarioOf(presets.flood);
   const findings: Findings[] = [];
@@ -41,7 +41,7 @@ export function floodChart(findings: readonly Findings[]): string {
     legend: { bottom: 0, itemGap: 40 },
     grid: { left: 60, right: 30, top: 80, bottom: 60 },
     xAxis: { type: 'category', data: findings.map(({ strategy }) => strategy) },
-    // In milliseconds, so that no bar begins above the axis: a logarithm has its base at 1.
+    // In milliseconds, because bars on a logarithmic axis start at 1: in seconds some would start above the axis.
     yAxis: {
       type: 'log',
       min: 100,

@@ -1,4 +1,4 @@
-// Brings the generated parts of the documentation up to date: `npm run docs`. With `-- --charts` the charts too, which
+// `npm run docs` updates the generated parts of the documentation. With `-- --charts` it also draws the charts, which
 // takes half a minute.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { generated, withParts } from './parts.ts';

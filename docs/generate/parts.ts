@@ -3,7 +3,7 @@ import { errorsTable } from './errors.ts';
 import { proceduresText } from './procedures.ts';
 import { settingsTable } from './settings.ts';
 
-/** What is generated: for each document, its parts by name, each between markers in the document. */
+/** The generated parts of each document, by name. Markers in the document enclose each part. */
 export const generated: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
   'configuration.md': { settings: settingsTable },
   'commands.md': { commands: commandsText },
@@ -12,8 +12,8 @@ export const generated: Readonly<Record<string, Readonly<Record<string, () => st
 };
 
 /**
- * The document with its generated parts as they are now.
- * @throws Error when a part's markers are not there
+ * Returns the document with its generated parts replaced by current ones.
+ * @throws Error when a part's markers are missing
  */
 export function withParts(document: string, text: string): string {
   let result = text;

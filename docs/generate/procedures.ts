@@ -5,14 +5,14 @@ const folder = 'sql';
 const roleNames = ['producer', 'dispatcher', 'operator'] as const;
 
 interface Procedure {
-  /** With `Outbox` for the queue: the inbox has the same. */
+  /** The outbox's name; the inbox has the same procedures. */
   readonly name: string;
   readonly comment: string;
   readonly parameters: readonly string[];
   readonly roles: readonly string[];
 }
 
-/** The procedures that a role may execute, by database; those that they are made of are left out. */
+/** Documents the procedures that a role may execute, by database. Internal procedures are left out. */
 export function proceduresText(): string {
   return (['tenant', 'registry'] as const)
     .map((kind) => {
@@ -27,7 +27,7 @@ export function proceduresText(): string {
     .join('\n');
 }
 
-/** The steps of a kind of database with all that they include, the queue's parts once, as the outbox. */
+/** The migration steps of one kind of database with their included files. The queue's files appear once, as the outbox. */
 function scriptOf(kind: 'tenant' | 'registry'): string {
   const included = new Set<string>();
   const include = (file: string): string =>
@@ -45,7 +45,7 @@ function scriptOf(kind: 'tenant' | 'registry'): string {
 }
 
 function proceduresOf(script: string): Procedure[] {
-  // There a role gets more than it is meant to use.
+  // Leaves out the grants for Babelfish, where a role gets rights on internal procedures too.
   const grants = script.replace(/^IF SERVERPROPERTY\('Babelfish'\) = 1\nBEGIN\n.*?^END;$/gms, '');
   const pattern =
     /((?:^--.*\n)*)IF OBJECT_ID\(N'\[messaging\]\.\[(\w+)\]', N'P'\).*\nGO\n((?:^--.*\n)*)ALTER PROCEDURE \S+\n([\s\S]*?)^AS\b/gm;

@@ -1,6 +1,6 @@
 import { type SettingDescription, settingDescriptions } from '../../src/settings.ts';
 
-/** Every setting as a row of a table. */
+/** A table with one row for each setting. */
 export function settingsTable(): string {
   const rows = settingDescriptions.map(
     ({ option, variable, fallback, meaning, secret }: SettingDescription) =>

@@ -1,4 +1,4 @@
-/** The body of a request, read no further than it may be long. */
+/** Reads the body of a request, up to a maximum length. */
 import type { HttpRequest } from '@azure/functions';
 import { HttpRefusal } from './problem.ts';
 
@@ -6,24 +6,28 @@ import { HttpRefusal } from './problem.ts';
 export async function jsonBody(request: HttpRequest, maxBytes: number): Promise<unknown> {
   const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? '';
   if (type !== 'application/json' && !/^application\/[^\s/]+\+json$/.test(type)) {
-    throw new HttpRefusal(415, 'Unsupported media type', 'Send JSON, and content-type application/json.');
+    throw new HttpRefusal(
+      415,
+      'Unsupported media type',
+      'Send JSON with the header content-type: application/json.',
+    );
   }
   const text = await textBody(request, maxBytes);
   try {
     return JSON.parse(text);
   } catch {
-    // The parser's own message would quote the body.
-    throw new HttpRefusal(400, 'Invalid request', 'The body is not JSON.');
+    // The parser's message is left out because it quotes the body.
+    throw new HttpRefusal(400, 'Invalid request', 'The body is not valid JSON.');
   }
 }
 
-/** Byte for byte, a byte order mark included. @throws HttpRefusal 400, 413 */
+/** Keeps every byte, a byte order mark included. @throws HttpRefusal 400, 413 */
 export async function textBody(request: HttpRequest, maxBytes: number): Promise<string> {
   const bytes = await bodyBytes(request, maxBytes);
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new HttpRefusal(400, 'Invalid request', 'The body is not UTF-8.');
+    throw new HttpRefusal(400, 'Invalid request', 'The body is not valid UTF-8.');
   }
 }
 
@@ -43,6 +47,6 @@ function tooLarge(maxBytes: number): HttpRefusal {
   return new HttpRefusal(
     413,
     'Too large',
-    `The body may have ${maxBytes} bytes; send fewer messages at once, or have MULTI_OUTBOX_MAX_BODY_BYTES raised.`,
+    `The body is longer than ${maxBytes} bytes; send fewer messages at once, or raise MULTI_OUTBOX_MAX_BODY_BYTES.`,
   );
 }

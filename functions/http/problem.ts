@@ -1,8 +1,8 @@
-/** Errors over HTTP: problem details (RFC 9457), with nothing in them that is not the caller's business. */
+/** Turns errors into HTTP problem details (RFC 9457) that show a caller no internals. */
 import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
 import { type ErrorCode, errorText, isMultiOutboxError, type MultiOutboxError } from '../../src/index.ts';
 
-/** A refusal that is HTTP's own. */
+/** An error with an HTTP status of its own. */
 export class HttpRefusal extends Error {
   readonly status: number;
   readonly title: string;
@@ -14,7 +14,7 @@ export class HttpRefusal extends Error {
   }
 }
 
-/** What the caller did; these errors' messages are written for him. */
+/** Errors that the caller caused. Their messages are safe to show. */
 const callers: Partial<Record<ErrorCode, readonly [status: number, title: string]>> = {
   INVALID_ARGUMENT: [400, 'Invalid request'],
   INVALID_MESSAGE: [400, 'Invalid message'],
@@ -22,14 +22,14 @@ const callers: Partial<Record<ErrorCode, readonly [status: number, title: string
   TENANT_NOT_ACTIVE: [409, 'Tenant not active'],
 };
 
-/** Whether an error's message is fit for whoever asks over HTTP. Others may name servers, files and settings. */
+/** Whether an error's message may be shown over HTTP. Other messages can name servers, files and settings. */
 export function isForCallers(code: string): boolean {
   return code in callers || code === 'POISONED';
 }
 
 const retryAfterSeconds = 5;
 
-/** A handler whose errors become problem details; what they hold back is in the log of the invocation. */
+/** Wraps a handler so that its errors become problem details; the invocation's log has the details left out. */
 export function answering(
   handler: (request: HttpRequest, context: InvocationContext) => Promise<HttpResponseInit>,
 ) {
@@ -46,17 +46,17 @@ function problemOf(error: unknown, context: InvocationContext): HttpResponseInit
   if (error instanceof HttpRefusal) return problem(context, error.status, error.title, error.message);
   if (!isMultiOutboxError(error)) {
     context.error(`The request failed: ${errorText(error)}`);
-    return problem(context, 500, 'Internal error', 'The log of this invocation tells why.');
+    return problem(context, 500, 'Internal error', 'The log of this invocation has the reason.');
   }
   const { code, message } = error;
   const known = callers[code];
   if (known !== undefined) return problem(context, ...known, message, code);
   context.error(`The request failed (${code}): ${message}`);
   if (isPassing(error)) {
-    const answer = problem(context, 503, 'Not available', 'Try again a little later.', code);
+    const answer = problem(context, 503, 'Not available', 'Try again later.', code);
     return { ...answer, headers: { ...answer.headers, 'retry-after': String(retryAfterSeconds) } };
   }
-  return problem(context, 500, 'Not possible', 'The log of this invocation tells why.', code);
+  return problem(context, 500, 'Not possible', 'The log of this invocation has the reason.', code);
 }
 
 /** The same request may succeed later, here or on another instance. */

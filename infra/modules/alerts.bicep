@@ -1,7 +1,7 @@
 // Alerts over the app's telemetry in the workspace. Metric names are those of src/telemetry; docs/azure.md says what to do
 // when one fires.
 
-@description('Prefix of the rules\' names.')
+@description('Prefix of the names of the rules.')
 param namePrefix string
 
 @description('Azure region of the rules; the workspace\'s.')
@@ -16,16 +16,16 @@ param workspaceId string
 @description('Id of the action group.')
 param actionGroupId string
 
-@description('Seconds that a tenant may be due before somebody is told.')
+@description('An alert fires when a tenant has been due for more than this many seconds.')
 param oldestDueAgeSeconds int
 
-@description('Messages that may go to Dead in 15 minutes before somebody is told.')
+@description('An alert fires when more than this many messages become Dead in 15 minutes.')
 param deadMessages int
 
-@description('Failed runs of a tenant within an hour, with no good one between them, before somebody is told.')
+@description('An alert fires after this many failed runs of a tenant within an hour, without a successful run between them.')
 param failureStreak int
 
-@description('False to create the rules and leave them silent.')
+@description('False creates the rules disabled.')
 param enabled bool
 
 var rules = [
@@ -33,7 +33,7 @@ var rules = [
     name: 'no-plan'
     severity: 1
     title: 'Nothing is planned'
-    description: 'No plan has reported for five minutes: no tenant is served. Planners that find the plan lease held do not count.'
+    description: 'No plan has reported for five minutes: no tenant is served. Planners that find the plan lease with another planner do not count.'
     frequency: 'PT1M'
     window: 'PT5M'
     query: 'AppMetrics | where Name == "multi_outbox.plans" | where tostring(Properties["status"]) in ("planned", "idle")'

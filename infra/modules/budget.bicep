@@ -1,4 +1,4 @@
-// A monthly budget of the resource group: it tells, it does not stop anything.
+// A monthly budget of the resource group. It sends notices but stops nothing.
 
 @description('Name of the budget.')
 param name string
@@ -6,13 +6,13 @@ param name string
 @description('Amount a month, in the currency of the bill.')
 param amount int
 
-@description('First day of the month it begins in, such as 2026-01-01.')
+@description('First day of the month in which it starts, such as 2026-01-01.')
 param startDate string
 
-@description('Id of the action group that is told.')
+@description('Id of the action group that receives the notices.')
 param actionGroupId string
 
-@description('E-mail addresses that are told.')
+@description('E-mail addresses that receive the notices.')
 param emails array
 
 resource budget 'Microsoft.Consumption/budgets@2024-08-01' = {

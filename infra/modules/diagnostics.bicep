@@ -49,7 +49,7 @@ var allMetrics = [
   }
 ]
 
-// What the app logs reaches the workspace through Application Insights; only the platform's measurements are added.
+// The app's logs reach the workspace through Application Insights, so this adds only the platform's metrics.
 resource appDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'workspace'
   scope: app
@@ -59,7 +59,7 @@ resource appDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-previe
   }
 }
 
-// Measurements alone: triggers poll, and a log of reads would hold a line for every poll.
+// Only metrics: triggers poll the queues, and a log of reads would have a line for every poll.
 resource queueDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'workspace'
   scope: storage::queues
@@ -94,7 +94,7 @@ resource registryDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-p
   }
 }
 
-// Who read or changed which secret.
+// Records every read and change of a secret.
 resource vaultDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'workspace'
   scope: vault

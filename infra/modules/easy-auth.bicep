@@ -1,5 +1,5 @@
-// App Service authentication in front of the HTTP functions: only callers with a token of this directory for the given
-// application get through. Function keys are still asked for behind it.
+// App Service authentication in front of the HTTP functions: it admits only callers with a token of this directory for the
+// given application. The functions still require their keys.
 
 @description('Name of the function app.')
 param functionAppName string

@@ -1,4 +1,4 @@
-// The Flex Consumption plan and the app on it. Its settings are settings.bicep's.
+// The Flex Consumption plan and the app on it. settings.bicep has the app settings.
 
 @description('Name of the app, unique in Azure; the plan is named after it.')
 param name string
@@ -9,7 +9,7 @@ param location string
 @description('Tags of plan and app.')
 param tags object
 
-@description('Service name in azure.yaml: how azd finds the app.')
+@description('Service name in azure.yaml, by which azd finds the app.')
 param serviceName string
 
 @description('Resource id of the app\'s identity.')
@@ -35,7 +35,7 @@ param alwaysReady array
 @description('Spread instances over availability zones.')
 param zoneRedundant bool
 
-@description('Id of the subnet that the app\'s calls leave through; empty for none.')
+@description('Id of the subnet for the app\'s outgoing calls; empty for none.')
 param subnetId string
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
@@ -96,7 +96,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   }
 }
 
-// Deploying takes an Entra token; the publishing user name and password open nothing.
+// A deployment needs an Entra token; the publishing user name and password are disabled.
 resource noBasicAuthentication 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = [
   for door in ['ftp', 'scm']: {
     parent: app

@@ -1,5 +1,5 @@
-// The one identity of the function app: host storage, deployment package, telemetry, secrets and SQL all know it.
-// User-assigned, so that its client id is known before the app exists and survives the app.
+// The function app's only identity, used for host storage, deployment package, telemetry, secrets and SQL. It is
+// user-assigned, so that its client id is known before the app exists and does not change when the app is recreated.
 
 @description('Name of the user-assigned identity; also the name of its user in the databases.')
 param name string

@@ -1,5 +1,5 @@
 // Secrets that app settings refer to: connection strings of tenants that cannot use the identity, the SMTP URL, the
-// webhook secret. The app may read secrets; an operator may write them; nobody holds more.
+// webhook secret. The app may read secrets and an operator may write them; no other rights are granted.
 
 @description('Name of the vault: 3 to 24 letters, digits and dashes, unique in Azure.')
 param name string
@@ -16,10 +16,10 @@ param publicNetworkAccess bool
 @description('Object id of the app\'s identity, which reads secrets.')
 param readerPrincipalId string
 
-@description('Object id of who puts secrets in; empty for nobody.')
+@description('Object id of the operator, who may write secrets; empty for none.')
 param operatorPrincipalId string
 
-@description('What the operator is.')
+@description('Kind of the operator.')
 @allowed(['User', 'Group', 'ServicePrincipal'])
 param operatorPrincipalType string
 

@@ -1,4 +1,4 @@
-// Where logs and metrics go: a Log Analytics workspace, and Application Insights on top of it.
+// A Log Analytics workspace for logs and metrics, and Application Insights on top of it.
 
 @description('Name of the Log Analytics workspace.')
 param workspaceName string
@@ -15,7 +15,7 @@ param tags object
 @description('Days that logs are kept.')
 param retentionDays int
 
-@description('Ingestion cap in GB a day; -1 for none. Beyond a cap nothing arrives, and alerts are blind until the next day.')
+@description('Ingestion cap in GB a day; -1 for none. Beyond the cap no data arrives, and alerts cannot fire until the next day.')
 param dailyQuotaGb int
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
@@ -44,7 +44,7 @@ resource applicationInsights 'Microsoft.Insights/components@2020-02-02' = {
   properties: {
     Application_Type: 'web'
     WorkspaceResourceId: workspace.id
-    // Telemetry is accepted with an Entra token only; the connection string alone opens nothing.
+    // Sending telemetry needs an Entra token; the connection string is not enough.
     DisableLocalAuth: true
   }
 }

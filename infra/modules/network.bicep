@@ -1,4 +1,4 @@
-// A virtual network of the app's own: one subnet the app's instances leave through, one for the private endpoints.
+// The app's virtual network: one subnet for the app's outgoing calls, one for the private endpoints.
 
 @description('Name of the virtual network; the NAT gateway and its address are named after it.')
 param name string
@@ -12,8 +12,8 @@ param tags object
 @description('Address space, at least a /24.')
 param addressPrefix string
 
-// Handlers send mails and call webhooks: a subnet has no way out to the internet unless it is given one. The gateway also
-// makes every call leave from one known address, which customers can let through their firewalls.
+// Handlers send mails and call webhooks, but a subnet cannot reach the internet without a gateway. The gateway also gives
+// every call one known source address, which customers can allow in their firewalls.
 resource outboundAddress 'Microsoft.Network/publicIPAddresses@2025-09-01' = {
   name: '${name}-outbound'
   location: location
@@ -52,7 +52,7 @@ resource network 'Microsoft.Network/virtualNetworks@2025-09-01' = {
     }
     subnets: [
       {
-        // Flex Consumption refuses subnet names with an underscore, and wants this delegation.
+        // Flex Consumption refuses subnet names with an underscore and requires this delegation.
         name: 'functions'
         properties: {
           addressPrefix: cidrSubnet(addressPrefix, 26, 0)

@@ -1,4 +1,4 @@
-// The private way between the app and what it stands on: a network, an endpoint for each service, and their names.
+// Private access from the app to its services: a network, an endpoint for each service, and their DNS names.
 
 @description('Name of the virtual network.')
 param networkName string
@@ -21,7 +21,7 @@ param sqlServerId string
 @description('Id of the key vault.')
 param keyVaultId string
 
-// The parts of each service that are used. Zone names follow the cloud that is deployed to.
+// The used parts of each service. Zone names depend on the Azure cloud of the deployment.
 var endpoints = [
   {
     name: '${networkName}-blob'

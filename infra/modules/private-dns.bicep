@@ -1,4 +1,4 @@
-// Names of the private endpoints, resolved inside the virtual network.
+// DNS zones for the names of the private endpoints, resolved inside the virtual network.
 
 @description('Names of the zones, such as privatelink.database.windows.net.')
 param zoneNames array

@@ -1,6 +1,6 @@
 // Private endpoints, each registered in its DNS zone. The zones exist already (private-dns.bicep).
 
-@description('What gets an endpoint: name, resourceId, groupId (the part of the resource) and zoneName.')
+@description('The endpoints to create, each with name, resourceId, groupId (the part of the resource) and zoneName.')
 param endpoints array
 
 @description('Azure region.')

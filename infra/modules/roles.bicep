@@ -1,5 +1,5 @@
-// What the app's identity and an operator may do in Azure, on the resources of this deployment alone. Rights in
-// databases are granted by T-SQL (infra/scripts), rights on secrets beside the vault (key-vault.bicep).
+// The Azure rights of the app's identity and an operator, only on the resources of this deployment. T-SQL grants the rights
+// in databases (infra/scripts), and key-vault.bicep grants the rights on secrets.
 
 @description('Name of the app\'s storage account.')
 param storageAccountName string
@@ -10,10 +10,10 @@ param applicationInsightsName string
 @description('Object id of the app\'s identity.')
 param appPrincipalId string
 
-@description('Object id of who may look into the queues; empty for nobody.')
+@description('Object id of the operator, who may read the queues; empty for none.')
 param operatorPrincipalId string
 
-@description('What the operator is.')
+@description('Kind of the operator.')
 @allowed(['User', 'Group', 'ServicePrincipal'])
 param operatorPrincipalType string
 
@@ -26,10 +26,10 @@ var roles = {
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
 }
 
-// The account belongs to this app alone, so that rights on it are rights on nothing else:
-// - blobs: the host's locks, keys and timer state, and the deployment package; the host needs Owner, not less;
-// - queues: triggers read and delete messages, outputs add them;
-// - tables: the host writes its diagnostic events there.
+// Only this app uses the account, so rights on the account give access to nothing else:
+// - blobs: the host's locks, keys and timer state, and the deployment package; the host needs Owner and nothing less;
+// - queues: triggers read and delete messages, and outputs add them;
+// - tables: the host writes its diagnostic events.
 var appRolesOnStorage = [
   roles.storageBlobDataOwner
   roles.storageQueueDataContributor

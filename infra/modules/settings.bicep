@@ -1,5 +1,5 @@
-// Every app setting of the function app. Names and defaults of the MULTI_OUTBOX_ settings are those of src/settings.ts
-// (described in docs/configuration.md); test/unit/infra/settings.test.ts compares the two.
+// All app settings of the function app. The MULTI_OUTBOX_ settings have the names and defaults of src/settings.ts (described
+// in docs/configuration.md); test/unit/infra/settings.test.ts compares the two.
 
 @description('Name of the function app.')
 param functionAppName string
@@ -10,10 +10,10 @@ param identityClientId string
 @description('Name of the storage account behind host state, triggers and queues.')
 param storageAccountName string
 
-@description('Connection string of Application Insights. It names a destination; what opens it is the identity.')
+@description('Connection string of Application Insights. It names the destination; the identity authenticates.')
 param applicationInsightsConnectionString string
 
-@description('Where the registry is: mssql://<server>/<database>.')
+@description('URL of the registry: mssql://<server>/<database>.')
 param registryUrl string
 
 @description('Seconds between two plans.')
@@ -22,14 +22,14 @@ param planIntervalSeconds int
 @description('Settings that differ from the defaults, by variable name.')
 param appSettings object
 
-@description('Settings whose value is a secret of the key vault: variable name to secret name.')
+@description('Settings whose values are key vault secrets: variable name to secret name.')
 param secretSettings object
 
 @description('Name of the key vault.')
 param keyVaultName string
 
-// As in the code (functions/settings.ts, src/settings.ts), so that the portal shows every setting there is. Empty counts
-// as absent.
+// The same defaults as in the code (functions/settings.ts, src/settings.ts), so that the portal shows every setting. An
+// empty value counts as absent.
 var defaults = {
   MULTI_OUTBOX_BATCH_SIZE: '100'
   MULTI_OUTBOX_BATCH_BYTES: '33554432'
@@ -40,40 +40,28 @@ var defaults = {
   MULTI_OUTBOX_LEASE: '30s'
   MULTI_OUTBOX_ON_DEAD: 'block'
   MULTI_OUTBOX_UNHANDLED_TOPICS: 'park'
-  MULTI_OUTBOX_PARK_BASE: '30s'
-  MULTI_OUTBOX_PARK_MAX: '1h'
   MULTI_OUTBOX_RETRY_MAX_ATTEMPTS: '25'
   MULTI_OUTBOX_RETRY_BASE: '2s'
   MULTI_OUTBOX_RETRY_MAX_DELAY: '15m'
   MULTI_OUTBOX_RETENTION: '7d'
-  MULTI_OUTBOX_RETENTION_LIMIT: '1000'
-  MULTI_OUTBOX_PLAN_LEASE: '30s'
   MULTI_OUTBOX_PLAN_CAPACITY: '10000'
   MULTI_OUTBOX_STRATEGY: 'round-robin'
   MULTI_OUTBOX_FAIR_EVERY: '4'
-  MULTI_OUTBOX_PLAN_CANDIDATES: '10000'
   MULTI_OUTBOX_REDISPATCH: ''
   MULTI_OUTBOX_IDLE_FLOOR: '2s'
   MULTI_OUTBOX_IDLE_CEILING: '5m'
-  MULTI_OUTBOX_FAILURE_FLOOR: '5s'
   MULTI_OUTBOX_FAILURE_CEILING: '10m'
-  MULTI_OUTBOX_RESUMING: '15s'
   MULTI_OUTBOX_DIRECTORY_REFRESH: '15s'
-  MULTI_OUTBOX_DIRECTORY_REFRESH_RETRY: '2s'
   MULTI_OUTBOX_MAX_OPEN_DATABASES: '64'
   MULTI_OUTBOX_IDLE_CLOSE: '60s'
   MULTI_OUTBOX_METRIC_TENANTS: '1000'
-  MULTI_OUTBOX_PAGE_SIZE: '200'
   MULTI_OUTBOX_MAX_BODY_BYTES: '1048576'
-  MULTI_OUTBOX_MAX_MESSAGES: '1000'
   MULTI_OUTBOX_RECEIVE_SOURCES: ''
-  MULTI_OUTBOX_RECEIVE_TOLERANCE: '5m'
   MULTI_OUTBOX_SQL_ENCRYPT: 'true'
   MULTI_OUTBOX_SQL_TRUST_SERVER_CERTIFICATE: 'false'
   MULTI_OUTBOX_SQL_ALLOWED_SERVERS: ''
   MULTI_OUTBOX_SQL_POOL_SIZE: '3'
   MULTI_OUTBOX_SQL_MAX_CONNECTIONS_PER_SERVER: '120'
-  MULTI_OUTBOX_SQL_LOGINS_AT_ONCE: '8'
   MULTI_OUTBOX_SQL_CONNECT_TIMEOUT: '15s'
   MULTI_OUTBOX_SQL_REQUEST_TIMEOUT: '30s'
   MULTI_OUTBOX_SMTP_URL: ''
@@ -82,11 +70,11 @@ var defaults = {
   MULTI_OUTBOX_WEBHOOK_ALLOW_PRIVATE: 'false'
 }
 
-// What this deployment decides.
+// Settings that this deployment decides.
 var deployed = {
   MULTI_OUTBOX_REGISTRY: registryUrl
   MULTI_OUTBOX_SCHEDULE: '*/${planIntervalSeconds} * * * * *'
-  // What a plan is held against to notice a late one: the schedule above.
+  // The interval of the schedule above, by which the app notices a late plan.
   MULTI_OUTBOX_PLAN_INTERVAL: '${planIntervalSeconds}s'
 }
 
@@ -96,7 +84,7 @@ var secrets = toObject(
   setting => '@Microsoft.KeyVault(VaultName=${keyVaultName};SecretName=${setting.value})'
 )
 
-// What the Functions host and the Azure libraries read. Nothing above replaces these.
+// Settings of the Functions host and the Azure libraries. The settings above cannot override them.
 var platform = {
   AzureWebJobsStorage__accountName: storageAccountName
   AzureWebJobsStorage__credential: 'managedidentity'

@@ -1,4 +1,4 @@
-// The logical SQL server and the registry database. Only Entra identities can log in: there is no SQL login.
+// The logical SQL server and the registry database. Only Entra identities can log in; SQL logins are disabled.
 // Tenant databases may be on this server or on any other.
 
 @description('Name of the server, unique in Azure.')
@@ -19,33 +19,33 @@ param administratorLogin string
 @description('Object id of the Entra administrator.')
 param administratorObjectId string
 
-@description('What the Entra administrator is.')
+@description('Kind of the Entra administrator.')
 @allowed(['User', 'Group', 'Application'])
 param administratorType string
 
 @description('Service objective of the registry database, such as GP_S_Gen5_1 (serverless, at most one vCore), GP_Gen5_2 or S0.')
 param skuName string
 
-@description('Serverless only: the least vCores it keeps, such as 0.5.')
+@description('Serverless only: the minimum vCores, such as 0.5.')
 param minimumCapacity string
 
-@description('Serverless only: minutes without a session until it pauses; -1 for never.')
+@description('Serverless only: minutes without a session until the database pauses; -1 for never.')
 param autoPauseDelayMinutes int
 
 @description('Spread the database over availability zones.')
 param zoneRedundant bool
 
-@description('Where backups are kept.')
+@description('Storage redundancy of the backups.')
 @allowed(['Local', 'Zone', 'Geo', 'GeoZone'])
 param backupRedundancy string
 
 @description('False when only private endpoints may reach the server.')
 param publicNetworkAccess bool
 
-@description('Let every address inside Azure through the firewall. Needed by an app without a virtual network.')
+@description('True allows every address inside Azure through the firewall. An app without a virtual network needs it.')
 param allowAzureServices bool
 
-@description('Further addresses let through the firewall, each with name, start and end.')
+@description('Further addresses that the firewall allows, each with name, start and end.')
 param allowedAddresses array
 
 var serverless = contains(skuName, '_S_')
@@ -84,7 +84,7 @@ resource registry 'Microsoft.Sql/servers/databases@2023-08-01' = {
   }
 }
 
-// 0.0.0.0 stands for every address inside Azure, other customers' included: Entra authentication is what protects then.
+// 0.0.0.0 means every address inside Azure, including other customers'. Entra authentication then protects the server.
 resource azureServices 'Microsoft.Sql/servers/firewallRules@2023-08-01' = if (publicNetworkAccess && allowAzureServices) {
   parent: server
   name: 'AllowAllWindowsAzureIps'

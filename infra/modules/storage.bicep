@@ -1,4 +1,4 @@
-// The app's storage account: host state, the deployment package and the queues. It has no usable keys.
+// The app's storage account: host state, the deployment package and the queues. Access keys are disabled.
 
 @description('Name of the storage account: 3 to 24 lower case letters and digits.')
 param name string
@@ -15,14 +15,14 @@ param skuName string
 @description('False when only private endpoints may reach the account.')
 param publicNetworkAccess bool
 
-@description('Names of the queues; each gets its poison queue, <name>-poison, as well.')
+@description('Names of the queues. Each also gets a poison queue, <name>-poison.')
 param queueNames array
 
 @description('Name of the blob container that holds the deployment package.')
 param deploymentContainerName string
 
-// The host would create a missing poison queue itself, at the first poisoned message. Made here, every queue that
-// people and alerts look at exists from the first day.
+// The host would create a missing poison queue only at the first poisoned message. Created here, every queue that people and
+// alerts read exists from the start.
 var allQueueNames = concat(queueNames, map(queueNames, queueName => '${queueName}-poison'))
 
 resource account 'Microsoft.Storage/storageAccounts@2025-08-01' = {

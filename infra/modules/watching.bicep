@@ -1,4 +1,4 @@
-// Everything that watches: alerts and who hears of them, the workbook, the budget.
+// Monitoring: the alerts and their receivers, the workbook, the budget.
 
 @description('Name of this environment.')
 param environmentName string
@@ -15,25 +15,25 @@ param tags object
 @description('Id of the Log Analytics workspace.')
 param workspaceId string
 
-@description('E-mail addresses that hear of alerts and of the budget.')
+@description('E-mail addresses that receive alerts and budget notices.')
 param emails array
 
-@description('False to create the alert rules and leave them silent.')
+@description('False creates the alert rules disabled.')
 param alertsEnabled bool
 
-@description('Seconds that a tenant may be due before somebody is told.')
+@description('An alert fires when a tenant has been due for more than this many seconds.')
 param oldestDueAgeSeconds int
 
-@description('Messages that may go to Dead in 15 minutes before somebody is told.')
+@description('An alert fires when more than this many messages become Dead in 15 minutes.')
 param deadMessages int
 
-@description('Failed runs of a tenant within an hour, with no good one between them, before somebody is told.')
+@description('An alert fires after this many failed runs of a tenant within an hour, without a successful run between them.')
 param failureStreak int
 
 @description('Monthly budget of the resource group in the currency of the bill; 0 for none.')
 param monthlyBudget int
 
-@description('First day of the month the budget begins in.')
+@description('First day of the month in which the budget starts.')
 param budgetStartDate string
 
 module actionGroup 'action-group.bicep' = {

@@ -1,4 +1,4 @@
-// The fleet on one page, from the app's telemetry alone: looking at it wakes no tenant's database.
+// Shows the fleet on one page, only from the app's telemetry, so that viewing it wakes no tenant's database.
 
 @description('Azure region; the workspace\'s.')
 param location string
@@ -13,7 +13,7 @@ param workspaceId string
 param displayName string
 
 resource workbook 'Microsoft.Insights/workbooks@2023-06-01' = {
-  // Workbooks are named by a GUID; one that follows from the workspace is the same at every deployment.
+  // A workbook's name is a GUID. This one is derived from the workspace, so every deployment gives the same name.
   name: guid(workspaceId, 'multi-outbox-fleet')
   location: location
   tags: tags

@@ -1,14 +1,14 @@
 #!/usr/bin/env pwsh
-# For a file of tenants whose first columns are id,server,database: registers them, brings their databases to this program's
-# schema, and lets the app's identity in. A failure does not stop the others and is told at the end; may be run again. Other
-# columns are those of `tenants import`. Signed in as an administrator of the SQL servers (az login). As a process of its own:
-# pwsh infra/scripts/add-tenants.ps1 FILE.csv
+# Registers the tenants of a CSV file, migrates their databases to this program's schema version, and gives the app's identity
+# access to them. The file's first columns must be id,server,database; the others are those of `tenants import`. A failure does
+# not stop the other tenants and is reported at the end. You can run the script again. First sign in as an administrator of
+# the SQL servers (az login). Run it in its own process: pwsh infra/scripts/add-tenants.ps1 FILE.csv
 param([string] $File)
 $ErrorActionPreference = 'Stop'
 
 if (-not $File -or $args.Count -gt 0 -or -not (Test-Path $File -PathType Leaf) -or
   (Get-Content $File -TotalCount 1) -notmatch '^id,server,database') {
-  [Console]::Error.WriteLine("Usage: $($MyInvocation.MyCommand.Name) FILE.csv    whose first line is: id,server,database")
+  [Console]::Error.WriteLine("Usage: $($MyInvocation.MyCommand.Name) FILE.csv    (its first line must start with: id,server,database)")
   exit 2
 }
 $File = (Resolve-Path $File).Path
@@ -18,7 +18,7 @@ Set-Location (Join-Path $PSScriptRoot '../..')
 if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
 
 $status = 0
-# Quoted: npm is a script on Windows, and PowerShell keeps a plain -- from scripts.
+# '--' is quoted because npm is a script on Windows, and PowerShell does not pass a plain -- to scripts.
 npm run --silent cli '--' tenants import $File --update --migrate
 if ($LASTEXITCODE -ne 0) { $status = 1 }
 
@@ -29,7 +29,7 @@ foreach ($tenant in (Import-Csv $File | Where-Object id)) {
 }
 
 if ($failed.Count -gt 0) {
-  [Console]::Error.WriteLine("The app's identity could not be let in for $($failed.Count): $($failed -join ' ').")
+  [Console]::Error.WriteLine("The app's identity did not get access to $($failed.Count) databases, of the tenants: $($failed -join ' '). Correct the errors above and run the script again.")
   $status = 1
 }
 exit $status

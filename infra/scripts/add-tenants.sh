@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# For a file of tenants whose first columns are id,server,database: registers them, brings their databases to this program's
-# schema, and lets the app's identity in. A failure does not stop the others and is told at the end; may be run again. Other
-# columns are those of `tenants import`. Signed in as an administrator of the SQL servers (az login).
+# Registers the tenants of a CSV file, migrates their databases to this program's schema version, and gives the app's identity
+# access to them. The file's first columns must be id,server,database; the others are those of `tenants import`. A failure does
+# not stop the other tenants and is reported at the end. You can run the script again. First sign in as an administrator of
+# the SQL servers (az login).
 set -euo pipefail
 
 if [ $# -ne 1 ] || [ ! -r "$1" ] || ! head -n 1 "$1" | grep -q '^id,server,database'; then
-  echo "Usage: $0 FILE.csv    whose first line is: id,server,database" >&2
+  echo "Usage: $0 FILE.csv    (its first line must start with: id,server,database)" >&2
   exit 2
 fi
 file=$(realpath "$1")
@@ -24,7 +25,7 @@ while IFS=, read -r id server database _ || [ -n "${id:-}" ]; do
 done < <(tail -n +2 "$file")
 
 if [ ${#failed[@]} -gt 0 ]; then
-  echo "The app's identity could not be let in for ${#failed[@]}: ${failed[*]}." >&2
+  echo "The app's identity did not get access to ${#failed[@]} databases, of the tenants: ${failed[*]}. Correct the errors above and run the script again." >&2
   status=1
 fi
 exit $status

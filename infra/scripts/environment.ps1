@@ -1,5 +1,5 @@
-# Dot-sourced by the scripts beside it. What the deployment put out comes from the environment, or else from azd.
-# Its exit ends this file, not the script that reads it, which looks at $LASTEXITCODE.
+# The other scripts dot-source this file. It reads the deployment's outputs from the environment, or else from azd.
+# `exit` ends only this file; the calling script then checks $LASTEXITCODE.
 
 if (-not $env:AZURE_IDENTITY_NAME -and (Get-Command azd -ErrorAction Ignore)) {
   foreach ($line in (azd env get-values)) {
@@ -12,7 +12,7 @@ if (-not $env:AZURE_IDENTITY_NAME -and (Get-Command azd -ErrorAction Ignore)) {
 foreach ($variable in 'MULTI_OUTBOX_REGISTRY', 'AZURE_SQL_SERVER_ADDRESS', 'AZURE_SQL_REGISTRY_DATABASE',
   'AZURE_IDENTITY_NAME', 'AZURE_IDENTITY_CLIENT_ID') {
   if (-not [Environment]::GetEnvironmentVariable($variable)) {
-    [Console]::Error.WriteLine("$variable is not set: deploy first (azd provision), or set the outputs of the deployment.")
+    [Console]::Error.WriteLine("$variable is not set. Deploy first (azd provision), or set the deployment's outputs as environment variables.")
     exit 2
   }
 }

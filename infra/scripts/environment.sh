@@ -1,4 +1,4 @@
-# Read by the scripts beside it. What the deployment put out comes from the environment, or else from azd.
+# The other scripts source this file. It reads the deployment's outputs from the environment, or else from azd.
 
 : "${AZURE_IDENTITY_NAME:=}"
 if [ -z "$AZURE_IDENTITY_NAME" ] && command -v azd >/dev/null; then
@@ -7,7 +7,7 @@ fi
 
 for variable in MULTI_OUTBOX_REGISTRY AZURE_SQL_SERVER_ADDRESS AZURE_SQL_REGISTRY_DATABASE AZURE_IDENTITY_NAME AZURE_IDENTITY_CLIENT_ID; do
   if [ -z "${!variable:-}" ]; then
-    echo "$variable is not set: deploy first (azd provision), or export the outputs of the deployment." >&2
+    echo "$variable is not set. Deploy first (azd provision), or export the deployment's outputs as environment variables." >&2
     exit 2
   fi
 done

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Lets the app's identity into one database: makes its user there and puts it into the role that it needs. May be run again.
-# Signed in as an administrator of the SQL server (az login).
+# Gives the app's identity access to one database: creates its user and adds the user to the role. You can run it again. First
+# sign in as an administrator of the SQL server (az login).
 set -euo pipefail
 
 if [ $# -lt 2 ] || [ $# -gt 3 ]; then
-  echo "Usage: $0 SERVER DATABASE [SCHEMA]    (schema: messaging)" >&2
+  echo "Usage: $0 SERVER DATABASE [SCHEMA]    (default schema: messaging)" >&2
   exit 2
 fi
 server=$1
@@ -17,4 +17,4 @@ source infra/scripts/environment.sh
 sqlcmd -S "$server" -d "$database" --authentication-method ActiveDirectoryDefault -b \
   -i infra/scripts/identity-user.sql \
   -v UserName="$AZURE_IDENTITY_NAME" ClientId="$AZURE_IDENTITY_CLIENT_ID" Schema="$schema"
-echo "$AZURE_IDENTITY_NAME may work in $database on $server."
+echo "$AZURE_IDENTITY_NAME now has access to $database on $server."

@@ -1,6 +1,6 @@
--- The user of the app's managed identity in this database, in the role that its work takes: <schema>_dispatcher, which both
--- the registry and tenant databases have. For sqlcmd, with the variables UserName, ClientId and Schema; may be run again. A user
--- made from the client id needs no look-up in the directory, by nobody.
+-- Creates the user of the app's managed identity in this database and adds it to the role <schema>_dispatcher, which the
+-- registry and tenant databases have. Run it with sqlcmd and the variables UserName, ClientId and Schema; you can run it again.
+-- The user is created from the client id, so the server need not look the identity up in the directory.
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 
@@ -11,11 +11,11 @@ DECLARE @Sql nvarchar(max);
 
 IF DATABASE_PRINCIPAL_ID(@Role) IS NULL
 BEGIN
-  RAISERROR (N'There is no role %s: bring the database to the schema first (multi-outbox migrate).', 16, 1, @Role);
+  RAISERROR (N'The role %s does not exist. Migrate the database first (multi-outbox migrate).', 16, 1, @Role);
   RETURN;
 END;
 
--- An identity that was deleted and made anew has another client id: the old user lets nobody in any more.
+-- If the identity was deleted and created again, its client id has changed, and the old user no longer works.
 IF EXISTS (SELECT 1 FROM sys.database_principals WHERE name = @User AND sid <> @Sid)
 BEGIN
   SET @Sql = N'DROP USER ' + QUOTENAME(@User);

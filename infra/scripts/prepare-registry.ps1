@@ -1,13 +1,14 @@
 #!/usr/bin/env pwsh
-# After a deployment: brings the registry to this program's schema and lets the app's identity in. May be run again.
-# Signed in as an administrator of the SQL server (az login). As a process of its own: pwsh infra/scripts/prepare-registry.ps1
+# Run this after a deployment: it migrates the registry to this program's schema version and gives the app's identity access to
+# it. You can run it again. First sign in as an administrator of the SQL server (az login). Run it in its own process:
+# pwsh infra/scripts/prepare-registry.ps1
 $ErrorActionPreference = 'Stop'
 
 Set-Location (Join-Path $PSScriptRoot '../..')
 . (Join-Path $PSScriptRoot 'environment.ps1')
 if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
 
-# Quoted: npm is a script on Windows, and PowerShell keeps a plain -- from scripts.
+# '--' is quoted because npm is a script on Windows, and PowerShell does not pass a plain -- to scripts.
 npm run --silent cli '--' migrate --registry-only
 if ($LASTEXITCODE -ne 0) { exit 1 }
 & (Join-Path $PSScriptRoot 'grant-identity.ps1') $env:AZURE_SQL_SERVER_ADDRESS $env:AZURE_SQL_REGISTRY_DATABASE

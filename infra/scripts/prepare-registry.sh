@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# After a deployment: brings the registry to this program's schema and lets the app's identity in. May be run again.
-# Signed in as an administrator of the SQL server (az login).
+# Run this after a deployment: it migrates the registry to this program's schema version and gives the app's identity access to
+# it. You can run it again. First sign in as an administrator of the SQL server (az login).
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."

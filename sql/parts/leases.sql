@@ -10,7 +10,7 @@
 --
 -- The first look at a lease reads what is not committed (READUNCOMMITTED): with READ_COMMITTED_SNAPSHOT off it would
 -- otherwise wait for a handler that is committing. It only ever answers that another owner has the lease, which is then
--- at worst out of date by one commit; whoever takes the lease locks its row first.
+-- at worst out of date by one commit; a call that takes the lease locks its row first.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
@@ -94,7 +94,7 @@ SET Owner = @Owner,
 WHERE NameHash = @Hash;
 SELECT @Fence = Fence, @Holder = Owner FROM [$(Schema)].[Leases] WHERE NameHash = @Hash;
 GO
--- Takes a lease (L2). One row: Status 'acquired' with the fence, or 'held' with the owner that has it.
+-- Takes a lease (L2). One row: Status 'acquired' with the fence, or 'leased-elsewhere' with the owner that has it.
 -- The answer that another owner has it comes from a read that waits for no lock.
 IF OBJECT_ID(N'[$(Schema)].[Lease_Acquire]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Lease_Acquire] AS RETURN 0');
 GO
@@ -120,7 +120,7 @@ SELECT @Holder = Owner, @Fence = Fence, @ExpiresUtc = ExpiresUtc FROM [$(Schema)
 WHERE NameHash = @Hash AND ExpiresUtc > @Now AND NOT (Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner));
 IF @Holder IS NOT NULL
 BEGIN
-  SELECT N'held' AS Status, @Holder AS Owner, @Fence AS Fence, @ExpiresUtc AS ExpiresUtc,
+  SELECT N'leased-elsewhere' AS Status, @Holder AS Owner, @Fence AS Fence, @ExpiresUtc AS ExpiresUtc,
     DATEDIFF_BIG(millisecond, SYSUTCDATETIME(), @ExpiresUtc) AS ExpiresInMs;
   RETURN;
 END;
@@ -128,7 +128,7 @@ EXEC [$(Schema)].[Lease_Ensure] @Name;
 BEGIN TRANSACTION;
 EXEC [$(Schema)].[Lease_Take] @Name, @Owner, @DurationMs, @Context, NULL, @Fence OUTPUT, @Holder OUTPUT, @ExpiresUtc OUTPUT;
 COMMIT;
-SELECT CASE WHEN @Fence IS NULL THEN N'held' ELSE N'acquired' END AS Status, @Holder AS Owner, @Fence AS Fence,
+SELECT CASE WHEN @Fence IS NULL THEN N'leased-elsewhere' ELSE N'acquired' END AS Status, @Holder AS Owner, @Fence AS Fence,
   @ExpiresUtc AS ExpiresUtc, DATEDIFF_BIG(millisecond, SYSUTCDATETIME(), @ExpiresUtc) AS ExpiresInMs;
 GO
 -- Prolongs a lease to now + @DurationMs (L3). One row when it was the owner's under this fence, expired or not; none when

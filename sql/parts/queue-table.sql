@@ -60,7 +60,7 @@ BEGIN
     PayloadEscaped bit NOT NULL CONSTRAINT [DF_$(Queue)_PayloadEscaped] DEFAULT (0),
     CONSTRAINT [PK_$(Queue)] PRIMARY KEY CLUSTERED (Sequence) WITH (OPTIMIZE_FOR_SEQUENTIAL_KEY = ON, ALLOW_PAGE_LOCKS = OFF)
   );
-  -- The looks for a duplicate read these two alone.
+  -- A look for a duplicate reads only these two.
   CREATE UNIQUE INDEX [UX_$(Queue)_MessageId] ON [$(Schema)].[$(Queue)] (MessageId)
     INCLUDE (Hash, EnqueuedUtc) WITH (ALLOW_PAGE_LOCKS = OFF);
   CREATE UNIQUE INDEX [UX_$(Queue)_DedupHash] ON [$(Schema)].[$(Queue)] (DedupHash, Source)

@@ -83,7 +83,7 @@ IF @Ids IS NULL OR ISJSON(@Ids) = 0 THROW 51025, N'@Ids must be a JSON array of 
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @Asked TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY);
 DECLARE @Woken TABLE (TenantId nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL);
--- A longer id is no tenant's.
+-- No tenant has a longer id.
 INSERT @Asked (Id)
 SELECT DISTINCT LEFT(value, 64) COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@Ids)
 WHERE DATALENGTH(value) > 0 AND SUBSTRING(value, 65, 1) = N'';

@@ -3,7 +3,7 @@
 --
 -- Order of locks, in all procedures of the registry:
 --   1. the row of the plan lease;
---   2. the row of RegistryState, which whoever changes a definition or a status takes, and a plan;
+--   2. the row of RegistryState, which changes of a definition or a status take, and plans;
 --   3. rows of Tenants. Plans, reports and wakes change the schedule of rows of which they know the id; two that change
 --      several of the same rows at once in different order may meet in a deadlock (1205), of which one is tried again.
 SET QUOTED_IDENTIFIER ON;

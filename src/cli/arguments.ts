@@ -1,8 +1,8 @@
-/** Parsers of options: what they refuse is wrong usage, with a reason. */
+/** Parsers of option values. They reject bad text with an error that says which form the value must have. */
 import { InvalidArgumentError } from 'commander';
 import { parseDuration } from '../settings.ts';
 
-/** A duration in milliseconds, from text such as 500ms, 30s, 5m or 2h. */
+/** Reads a duration, such as 500ms, 30s, 5m or 2h, as milliseconds. */
 export function durationArgument(text: string): number {
   const parsed = parseDuration(text);
   if (parsed === null || text.trim() === '') {
@@ -31,19 +31,19 @@ export function numberArgument(text: string): number {
   return value;
 }
 
-/** A repeatable KEY=VALUE. The value may hold further `=`; the same key twice is refused. */
+/** A repeatable KEY=VALUE. The value may contain further `=` characters; a repeated key is an error. */
 export function pairArgument(
   text: string,
   previous: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
   const at = text.indexOf('=');
-  if (at < 1) throw new InvalidArgumentError('Give it as KEY=VALUE.');
+  if (at < 1) throw new InvalidArgumentError('Give KEY=VALUE.');
   const key = text.slice(0, at);
-  if (Object.hasOwn(previous, key)) throw new InvalidArgumentError(`'${key}' is given twice.`);
+  if (Object.hasOwn(previous, key))
+    throw new InvalidArgumentError(`'${key}' was given twice; give each key once.`);
   return { ...previous, [key]: text.slice(at + 1) };
 }
 
-/** A repeatable option. */
 export function listArgument(text: string, previous: readonly string[] = []): string[] {
   return [...previous, text];
 }

@@ -1,7 +1,10 @@
 import { MultiOutboxError } from '../errors.ts';
 import type { MultiOutbox } from '../multi-outbox.ts';
 
-/** True when there was no registry. An outdated one is left to `migrate`, where the operator means it. */
+/**
+ * Creates the registry if it is missing, and returns whether it did. It does not upgrade an outdated registry: an
+ * operator does that on purpose, with `migrate`.
+ */
 export async function createRegistry(multiOutbox: MultiOutbox): Promise<boolean> {
   if ((await multiOutbox.registrySchema()).version !== 0) return false;
   const [migration] = await multiOutbox.migrate({ tenants: [] });

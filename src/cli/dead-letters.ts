@@ -1,9 +1,9 @@
-/** Dead messages across tenants: which are meant, and doing something tenant by tenant. */
+/** Options that select tenants and Dead messages, and a loop over the selected tenants. */
 import { type Command, Option } from 'commander';
 import { type DeadFilter, type MessageRecord, type QueueName, queueNames } from '../engine/work-queue.ts';
 import type { MultiOutbox } from '../multi-outbox.ts';
 import { durationArgument, listArgument } from './arguments.ts';
-import { describeError, UsageError } from './errors.ts';
+import { errorReport, UsageError } from './errors.ts';
 import type { TenantFailure } from './failures.ts';
 import { startProgress } from './output/progress.ts';
 
@@ -15,16 +15,19 @@ export interface DeadOptions {
   olderThan?: number;
 }
 
-/** A message with the tenant it belongs to. */
 export type TenantMessage = MessageRecord & { readonly tenantId: string };
 
 export function addDeadOptions(command: Command): Command {
   return command
     .addOption(queueOption())
-    .option('--tenant <id>', 'the tenant; repeatable', listArgument)
-    .option('--all', 'every tenant that is not retired')
-    .option('--topic <topic>', 'only messages of this topic')
-    .option('--older-than <duration>', 'only messages dead for at least this long', durationArgument);
+    .option('--tenant <id>', 'select this tenant; repeatable', listArgument)
+    .option('--all', 'select every tenant that is not retired')
+    .option('--topic <topic>', 'select only messages with this topic')
+    .option(
+      '--older-than <duration>',
+      'select only messages that have been Dead for at least this long',
+      durationArgument,
+    );
 }
 
 export function queueOption(): Option {
@@ -42,18 +45,18 @@ export function deadFilter(
   };
 }
 
-/** The tenants meant. They are always named: what touches many databases should not happen by omission. */
+/** The selected tenants. There is no default: a command must not reach every database because an option was forgotten. */
 export async function chosenTenants(
   multiOutbox: MultiOutbox,
   { tenant, all }: DeadOptions,
 ): Promise<string[]> {
-  if (tenant !== undefined && all) throw new UsageError('Give either --tenant or --all.');
+  if (tenant !== undefined && all) throw new UsageError('Give either --tenant or --all, not both.');
   if (tenant !== undefined) {
     const ids = [...new Set(tenant)];
     for (const id of ids) await multiOutbox.tenants.get(id);
     return ids;
   }
-  if (!all) throw new UsageError('Say which tenants are meant: --tenant ID (repeatable), or --all.');
+  if (!all) throw new UsageError('No tenant was selected; give --tenant ID (repeatable) or --all.');
   const ids: string[] = [];
   let after: string | undefined;
   for (;;) {
@@ -67,8 +70,8 @@ export async function chosenTenants(
 const parallel = 8;
 
 /**
- * Does something for each tenant, a few at once; one tenant's trouble does not stop the others (D8). Results stand
- * in the order of the tenants.
+ * Calls `action` for each tenant, eight at once. A tenant's failure does not stop the others (D8). Results and
+ * failures keep the order of `tenantIds`.
  */
 export async function forEachTenant<Result>(
   tenantIds: readonly string[],
@@ -86,7 +89,7 @@ export async function forEachTenant<Result>(
       try {
         found.set(tenantId, await action(tenantId));
       } catch (error) {
-        const { code, message } = describeError(error);
+        const { code, message } = errorReport(error);
         failed.set(tenantId, { tenantId, code, message });
       }
       done += 1;

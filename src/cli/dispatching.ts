@@ -1,19 +1,19 @@
-/** What surrounds dispatch runs in this process: signals, and handlers that misbehave beyond what a run can catch. */
+/** Handles signals and uncaught handler errors while this process dispatches. */
 
 import { errorText } from '../errors.ts';
 import type { TickOptions } from '../multi-outbox.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { guardExit } from './exit-guard.ts';
-import { oneLine } from './output/text.ts';
+import { escapedLine } from './output/text.ts';
 import { watchForStop } from './signals.ts';
 import { takeStrayErrors } from './stray-errors.ts';
 
 export interface Dispatching {
-  /** Fires when the runs are to stop gracefully (D5). */
+  /** Aborts when the runs must stop gracefully (D5). */
   readonly signal: AbortSignal;
-  /** To be called with every event of a run. */
+  /** The caller passes every run event to this function. */
   readonly track: NonNullable<TickOptions['onRun']>;
-  /** Gives signals and stray errors back. */
+  /** Removes the handlers of signals and uncaught errors. */
   end(): void;
 }
 
@@ -22,7 +22,7 @@ export function beginDispatching(logger: Logger, options: { json: boolean }): Di
   const watch = watchForStop((reason) => logger.info(`Stopping (${reason}).`));
   const giveBack = takeStrayErrors((error) =>
     logger.error(
-      `An error was thrown that nobody could catch, most likely by a handler: ${oneLine(errorText(error))}`,
+      `An error was thrown outside every run, most likely by a handler that did not await a promise: ${escapedLine(errorText(error))}`,
     ),
   );
   return {

@@ -1,29 +1,29 @@
 import { errorText, isMultiOutboxError } from '../errors.ts';
-import { oneLine } from './output/text.ts';
+import { escapedLine } from './output/text.ts';
 
-/** How the program ends: 0 done, 1 failed, 2 wrong usage. */
+/** Exit codes of the program: 0 done, 1 failed, 2 wrong usage. */
 export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-/** What was typed makes no sense: repeating it cannot help. Ends with exit code 2. */
+/** The command line is wrong, so repeating it cannot help. Exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** The command, or a part of it, could not be done. Ends with exit code 1. */
+/** The command, or a part of it, failed. Exit code 1. */
 export class FailedError extends Error {
   override readonly name = 'FailedError';
 }
 
 export interface ErrorReport {
-  /** A code of the library; `USAGE`, `FAILED` or `UNEXPECTED` otherwise. */
+  /** An error code of the library, or `USAGE`, `FAILED` or `UNEXPECTED`. */
   readonly code: string;
   /** One line. */
   readonly message: string;
   readonly exitCode: ExitCode;
 }
 
-// Options, variables and arguments that the library refuses are wrong usage as much as what commander refuses.
+// The library checks some options, variables and arguments itself; its refusals count as wrong usage too.
 const usageCodes: ReadonlySet<string> = new Set([
   'INVALID_ARGUMENT',
   'INVALID_CONFIGURATION',
@@ -32,9 +32,9 @@ const usageCodes: ReadonlySet<string> = new Set([
   'DUPLICATE_HANDLER',
 ]);
 
-/** What is told of an error, whatever was thrown. */
-export function describeError(error: unknown): ErrorReport {
-  const message = oneLine(errorText(error));
+/** Turns any thrown value into a code, a message and an exit code. */
+export function errorReport(error: unknown): ErrorReport {
+  const message = escapedLine(errorText(error));
   if (error instanceof UsageError) return { code: 'USAGE', message, exitCode: exitCodes.usage };
   if (error instanceof FailedError) return { code: 'FAILED', message, exitCode: exitCodes.failed };
   if (isMultiOutboxError(error)) {
@@ -43,17 +43,17 @@ export function describeError(error: unknown): ErrorReport {
   }
   return {
     code: 'UNEXPECTED',
-    message: `Unexpected error: ${message.replace(/\.$/, '')}. Run the command again with --verbose for its stack.`,
+    message: `Unexpected error: ${message.replace(/\.$/, '')}. Run the command again with --verbose to see the stack.`,
     exitCode: exitCodes.failed,
   };
 }
 
 /**
- * Writes an error to standard error: one line for people, or one line of JSON `{"error":{code,message}}`. With
- * `verbose` the stack follows, or stands in the JSON as `stack`. Returns the exit code.
+ * Writes an error to standard error: one line of text, or with `json` one line `{"error":{code,message}}`. With
+ * `verbose` it adds the stack: below the text, or as the JSON field `stack`. Returns the exit code.
  */
 export function reportError(error: unknown, options: { json: boolean; verbose: boolean }): ExitCode {
-  const { code, message, exitCode } = describeError(error);
+  const { code, message, exitCode } = errorReport(error);
   const stack = options.verbose ? stackOf(error) : undefined;
   const text = options.json
     ? JSON.stringify({ error: { code, message, ...(stack === undefined ? {} : { stack }) } })
@@ -62,7 +62,7 @@ export function reportError(error: unknown, options: { json: boolean; verbose: b
   return exitCode;
 }
 
-/** The stack of an error and of the errors that caused it. */
+/** The stacks of an error and of its causes. */
 function stackOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const own = error.stack ?? String(error);

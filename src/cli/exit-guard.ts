@@ -1,13 +1,13 @@
 /**
- * A handler that calls process.exit, or anything else that ends the process while dispatch runs are in flight,
- * must not pass for success: the guard says so and turns exit code 0 into 1. The messages are safe: a later run
- * recovers them once the lease has run out (Q6).
+ * Detects that the process ends while dispatch runs are in flight, for example because a handler called
+ * process.exit. The guard prints an error and turns exit code 0 into 1. No message is lost: a later run recovers
+ * them once the lease has expired (Q6).
  */
 import { writeSync } from 'node:fs';
 import { counted } from './output/text.ts';
 
 export interface ExitGuard {
-  /** Tenants whose runs are in flight. */
+  /** Ids of the tenants whose runs are in flight. */
   readonly inFlight: ReadonlySet<string>;
   started(tenantId: string): void;
   ended(tenantId: string): void;
@@ -20,8 +20,8 @@ export function guardExit(options: { json: boolean }): ExitGuard {
     if (inFlight.size === 0) return;
     const some = [...inFlight].slice(0, 5).join(', ');
     const message =
-      `The process was ended with ${counted(inFlight.size, 'dispatch run')} in flight (${some}${inFlight.size > 5 ? ', …' : ''}), ` +
-      'by a handler or by a signal; their messages are dispatched again once the leases have run out.';
+      `A handler or a signal ended the process with ${counted(inFlight.size, 'dispatch run')} in flight (${some}${inFlight.size > 5 ? ', …' : ''}). ` +
+      'Their messages are dispatched again once the leases have expired.';
     writeSync(
       2,
       options.json

@@ -1,17 +1,18 @@
 import { FailedError } from './errors.ts';
 import { counted } from './output/text.ts';
 
-/** One tenant's trouble in a command over several; null for the registry. */
+/** Why a command over several tenants failed for one of them. */
 export interface TenantFailure {
+  /** Null for the registry. */
   readonly tenantId: string | null;
   readonly code: string;
   readonly message: string;
 }
 
 /**
- * After the results were shown: one tenant's trouble does not keep the others from being served (D8), and the command
- * has failed all the same.
- * @throws FailedError that names the first, if there is any
+ * Makes the command fail after it has shown its results. A tenant's failure does not stop the others (D8), but the
+ * exit code must report it.
+ * @throws FailedError that names the first failure, if there is any
  */
 export function throwFailures(failures: readonly TenantFailure[]): void {
   const first = failures[0];

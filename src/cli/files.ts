@@ -1,12 +1,12 @@
-/** The program's own files: this is the one place that asks where the bundle lies. */
+/** Paths of the program's own files. Only this module knows where the bundle is. */
 import path from 'node:path';
 
-/** Path of a file of the bundle, such as `index.js`. Every chunk lies in the same folder. */
+/** Path of a file of the bundle, such as `index.js`. All chunks are in one folder. */
 export function bundledFile(name: string): string {
   return path.join(import.meta.dirname, name);
 }
 
-/** Path of the command line's entry, to start further processes of it. */
+/** Path of the CLI's entry file, for starting another process of it. */
 export function programPath(): string {
   return bundledFile('cli.js');
 }

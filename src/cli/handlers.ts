@@ -1,4 +1,4 @@
-/** Where the handlers come from: a module that `--handlers` names, or src/handlers/index.ts. */
+/** Loads the handlers from the module that `--handlers` names, or from src/handlers/index.ts. */
 import { existsSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { resolve } from 'node:path';
@@ -9,8 +9,8 @@ import type { Settings } from '../settings.ts';
 import { bundledFile } from './files.ts';
 
 /**
- * The handlers of `settings.handlersModule`, a file relative to the working folder whose default export is an array of
- * handlers or a function from the settings to one; without it, those that are built in.
+ * Loads the handlers of `settings.handlersModule`: a file, relative to the working folder, whose default export is an
+ * array of handlers or a function (settings) => handlers. Without that setting it returns the built-in handlers.
  * @throws MultiOutboxError INVALID_CONFIGURATION
  */
 export async function loadHandlers(settings: Settings): Promise<readonly Handler[]> {
@@ -26,8 +26,8 @@ export async function loadHandlers(settings: Settings): Promise<readonly Handler
     throw refused(
       file,
       typeof exported === 'function'
-        ? 'its function did not return an array of handlers'
-        : 'it must export, as default, an array of handlers or a function (settings) => handlers',
+        ? 'the function that it exports did not return an array of handlers'
+        : 'its default export must be an array of handlers or a function (settings) => handlers',
     );
   }
   handlers.forEach((handler: Partial<Handler> | null | undefined, index) => {
@@ -35,7 +35,7 @@ export async function loadHandlers(settings: Settings): Promise<readonly Handler
     if (queue === undefined || typeof topic !== 'string' || typeof handle !== 'function') {
       throw refused(
         file,
-        `item ${index + 1} of its handlers is none; make it with defineHandler(…) or defineInboxHandler(…)`,
+        `item ${index + 1} of its array is not a handler; make it with defineHandler(…) or defineInboxHandler(…)`,
       );
     }
   });
@@ -48,14 +48,14 @@ async function callFactory(file: string, factory: HandlerFactory, settings: Sett
   try {
     return await factory(settings);
   } catch (error) {
-    throw refused(file, `its function threw: ${errorText(error)}`, error);
+    throw refused(file, `the function that it exports threw an error: ${errorText(error)}`, error);
   }
 }
 
 async function importDefault(file: string): Promise<unknown> {
   const path = resolve(file);
   if (!existsSync(path))
-    throw refused(file, 'there is no such file; check --handlers or MULTI_OUTBOX_HANDLERS');
+    throw refused(file, 'the file does not exist; check --handlers or MULTI_OUTBOX_HANDLERS');
   resolveOwnPackage();
   try {
     return defaultOf(await import(pathToFileURL(path).href));
@@ -63,13 +63,15 @@ async function importDefault(file: string): Promise<unknown> {
     const unsupported = (error as NodeJS.ErrnoException | null)?.code === 'ERR_UNKNOWN_FILE_EXTENSION';
     throw refused(
       file,
-      unsupported ? 'Node cannot load this kind of file; give a .js, .mjs or .ts file' : errorText(error),
+      unsupported
+        ? 'Node cannot load a file with this extension; give a .js, .mjs or .ts file'
+        : errorText(error),
       error,
     );
   }
 }
 
-/** Of CommonJS that was compiled from an ES module, Node takes the whole of its exports for the default. */
+/** When CommonJS was compiled from an ES module, Node's default import is its whole `exports` object. */
 function defaultOf(module: { readonly default?: unknown }): unknown {
   const exported = module.default as
     | { readonly __esModule?: unknown; readonly default?: unknown }
@@ -78,13 +80,12 @@ function defaultOf(module: { readonly default?: unknown }): unknown {
 }
 
 /**
-/**
- * `import … from 'multi-outbox'` in a handler module means this program's own library, wherever the module lies, so
- * that handlers need no copy beside them, and share this one's pools and wakes.
+ * Resolves `import … from 'multi-outbox'` in a handler module to this program's own library, wherever the module is.
+ * Handlers then need no installed copy, and share this library's connection pools and wakes.
  */
 function resolveOwnPackage(): void {
   if (!existsSync(bundledFile('index.js'))) return;
-  // A package may import itself by its name.
+  // Node lets a package import itself by its name, so the import is resolved as if it came from this package.
   const parentURL = pathToFileURL(bundledFile('../package.json')).href;
   registerHooks({
     resolve: (specifier, context, next) =>

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The check of Node's version imports nothing heavy: an old Node gets a sentence, not a syntax error.
+// Checks the version of Node before it loads the program, so that an old Node prints a clear error and not a syntax error.
 import { unsupportedNode } from '../supported-node.ts';
 
 const problem = unsupportedNode();

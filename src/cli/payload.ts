@@ -1,10 +1,10 @@
-/** Where `enqueue` takes its payload from. The text is kept as it is, byte for byte (Q14). */
+/** Reads the payload of `enqueue` and `receive`, byte for byte (Q14). */
 import { readFile } from 'node:fs/promises';
 import { UsageError } from './errors.ts';
 
 /**
- * @param argument the text itself, `@FILE`, or `-` for standard input; absent: standard input, if it is piped
- * @throws UsageError when there is none, the file cannot be read, or the bytes are not UTF-8
+ * @param argument the payload, `@FILE`, or `-` for standard input; when absent, standard input if it is piped
+ * @throws UsageError when the payload is missing, its file cannot be read, or its bytes are not UTF-8
  */
 export async function readPayload(argument: string | undefined): Promise<string> {
   if (argument === undefined || argument === '-') {
@@ -15,22 +15,23 @@ export async function readPayload(argument: string | undefined): Promise<string>
   }
   if (!argument.startsWith('@')) return argument;
   const file = argument.slice(1);
-  if (file === '') throw new UsageError("After '@' comes a file name; use '-' for standard input.");
+  if (file === '')
+    throw new UsageError("The file name after '@' is missing; give @FILE, or '-' for standard input.");
   return decodePayload(await readPayloadFile(file), `File '${file}'`);
 }
 
-/** @throws UsageError for bytes that are not UTF-8: stored as text they would come back changed */
+/** @throws UsageError for bytes that are not UTF-8, because storing them as text would change them */
 function decodePayload(bytes: Uint8Array, source: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw new UsageError(
-      `${source} is not valid UTF-8 text, and a payload is text; encode binary data first, for example as base64.`,
+      `${source} is not valid UTF-8, but a payload must be text; encode binary data first, for example as base64.`,
     );
   }
 }
 
-/** @throws UsageError that gives the position, and nothing of the payload */
+/** @throws UsageError that names the position but shows nothing of the payload */
 export function requireJson(payload: string): void {
   try {
     JSON.parse(payload);
@@ -38,13 +39,15 @@ export function requireJson(payload: string): void {
     const position = /position (\d+)/.exec((error as Error).message)?.[1];
     const where = position === undefined ? '' : ` (at character ${Number(position) + 1})`;
     throw new UsageError(
-      `The payload is not valid JSON${where}; correct it, or leave out --require-json to store it as plain text.`,
+      `The payload is not valid JSON${where}; correct it, or omit --require-json to store it as plain text.`,
     );
   }
 }
 
 function noPayload(): UsageError {
-  return new UsageError("There is no payload: give it as an argument, as @FILE, or pipe it in with '-'.");
+  return new UsageError(
+    "The payload is missing; give it as an argument or as @FILE, or give '-' and pipe it in.",
+  );
 }
 
 async function readPayloadFile(file: string): Promise<Uint8Array> {
@@ -59,7 +62,7 @@ async function readPayloadFile(file: string): Promise<Uint8Array> {
           ? 'is a folder'
           : `cannot be read (${code ?? (error as Error).message})`;
     throw new UsageError(
-      `File '${file}' ${problem}; name a file that can be read. A payload that itself begins with '@' can be piped in.`,
+      `File '${file}' ${problem}; give the name of a readable file. If the payload itself begins with '@', give '-' and pipe it in.`,
     );
   }
 }

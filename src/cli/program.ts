@@ -9,17 +9,18 @@ import { leasesCommands } from './commands/leases.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { receiveCommand } from './commands/receive.ts';
 import { runCommand } from './commands/run.ts';
+import { settingsCommand } from './commands/settings.ts';
 import { statusCommand } from './commands/status.ts';
 import { tenantsCommands } from './commands/tenants.ts';
 import { tickCommand } from './commands/tick.ts';
 import { wakeCommand } from './commands/wake.ts';
 import { exitCodes, reportError, UsageError } from './errors.ts';
-import { oneLine } from './output/text.ts';
+import { escapedLine } from './output/text.ts';
 import type { Runner } from './runner.ts';
 import { type GlobalOptions, Session } from './session.ts';
 import { reportStrayErrors } from './stray-errors.ts';
 
-/** Parses the command line, does what it says, and ends the process with its exit code. */
+/** Parses the command line, runs the command and ends the process with its exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
   prepareProcess(argv);
   let exitCode: number = exitCodes.done;
@@ -40,26 +41,23 @@ export async function main(argv: readonly string[]): Promise<void> {
   } catch (error) {
     exitCode = isHelp(error) ? exitCodes.done : reportError(asUsageError(error), errorStyle(argv));
   }
-  // A handler may have left timers or sockets behind; they are no reason to stay.
+  // A handler may have left timers or sockets open; they must not keep the process running.
   await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
   process.exit(exitCode);
 }
 
-/** @param quiet leaves out the help that goes with some errors */
+/** @param quiet does not print help beside an error */
 export function createProgram(run: Runner, quiet = false): Command {
   const program = new Command('multi-outbox')
     .description('Dispatches the outbox tables of many tenant databases with one deployment.')
     .version(packageJson.version)
     .option(
       '--registry <url>',
-      'the registry that lists the tenants (MULTI_OUTBOX_REGISTRY; default sqlite:.data/registry.db)',
+      'URL of the registry, the list of tenants (MULTI_OUTBOX_REGISTRY; default sqlite:.data/registry.db)',
     )
-    .option(
-      '--handlers <file>',
-      'a module with the handlers, in place of the built-in ones (MULTI_OUTBOX_HANDLERS)',
-    )
-    .option('--json', 'print results as JSON, one value a line, and errors as {"error":{code,message}}')
-    .option('--verbose', 'show stacks of errors, and log more')
+    .option('--handlers <file>', 'module whose handlers replace the built-in ones (MULTI_OUTBOX_HANDLERS)')
+    .option('--json', 'print results as JSON, one value per line, and errors as {"error":{code,message}}')
+    .option('--verbose', 'show the stacks of errors and log more')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ outputError: () => {}, ...(quiet && { writeErr: () => {} }) })
     .exitOverride();
@@ -76,12 +74,13 @@ export function createProgram(run: Runner, quiet = false): Command {
     deadCommands,
     leasesCommands,
     handlersCommands,
+    settingsCommand,
     demoCommand,
   ];
   for (const part of parts) part(program, run);
   program.addHelpText(
     'after',
-    '\nExit codes: 0 done, 1 failed, 2 wrong usage. Further settings are environment variables: docs/configuration.md.',
+    '\nExit codes: 0 done, 1 failed, 2 wrong usage. Environment variables hold further settings; see docs/configuration.md.',
   );
   return program;
 }
@@ -93,12 +92,14 @@ function isHelp(error: unknown): boolean {
 function asUsageError(error: unknown): unknown {
   if (!(error instanceof CommanderError)) return error;
   if (error.code === 'commander.help')
-    return new UsageError('A command is missing; choose one from the help.');
-  const text = oneLine(error.message.replace(/^error: /, '')).replace(/\.$/, '');
-  return new UsageError(`${text.charAt(0).toUpperCase()}${text.slice(1)}; --help shows what there is.`);
+    return new UsageError('A command is missing; --help lists the commands.');
+  const text = escapedLine(error.message.replace(/^error: /, '')).replace(/\.$/, '');
+  return new UsageError(
+    `${text.charAt(0).toUpperCase()}${text.slice(1)}; --help lists the commands and options.`,
+  );
 }
 
-/** Errors may come before the options are parsed, or because they cannot be. */
+/** Reads the two options from the raw arguments, because an error may occur before or during parsing. */
 function errorStyle(argv: readonly string[]): { json: boolean; verbose: boolean } {
   const end = argv.indexOf('--');
   const words = end === -1 ? argv : argv.slice(0, end);
@@ -106,14 +107,14 @@ function errorStyle(argv: readonly string[]): { json: boolean; verbose: boolean 
 }
 
 function prepareProcess(argv: readonly string[]): void {
-  // The embedded engine is built on node:sqlite, which Node announces as experimental at every start.
+  // The SQLite engine uses node:sqlite, and Node warns at every start that this module is experimental.
   const shown = process.listeners('warning');
   process.removeAllListeners('warning');
   process.on('warning', (warning) => {
     if (warning.name === 'ExperimentalWarning' && /sqlite|strip/i.test(warning.message)) return;
     for (const listener of shown) listener(warning);
   });
-  // `multi-outbox … | head` is no failure.
+  // `multi-outbox … | head` closes standard output early; that is not an error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
   });

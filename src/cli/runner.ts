@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Session } from './session.ts';
 
-/** Carries out a command: gives it a session, closes it afterwards. An exit code returned becomes the program's. */
+/** Runs a command's action with a session and closes the session afterwards. The action may return the exit code. */
 export type Runner = (
   command: Command,
   action: (session: Session) => Promise<number | undefined>,

@@ -1,6 +1,7 @@
 import { errorText } from '../errors.ts';
 import { isEmbedded } from '../fleet/engines.ts';
 import type { MultiOutbox } from '../multi-outbox.ts';
+import { type SettingInForce, settingsInForce } from '../settings/in-force.ts';
 import { loadSettings, type Settings, type SettingsInput, unknownVariables } from '../settings.ts';
 import type { TelemetryExport } from '../telemetry/export.ts';
 import { type Logger, silentLogger } from '../telemetry/logger.ts';
@@ -16,7 +17,7 @@ export interface GlobalOptions {
   readonly verbose: boolean;
 }
 
-/** One command being carried out: its options, its output, and the library once it is wanted. */
+/** One run of a command: its options, its output, and the library once the command opens it. */
 export class Session {
   readonly options: GlobalOptions;
   readonly colors: Colors;
@@ -35,14 +36,18 @@ export class Session {
     return this.#settings;
   }
 
-  /** Tenant databases are files that this program can create. */
+  settingsInForce(): SettingInForce[] {
+    return settingsInForce(this.#given());
+  }
+
+  /** Whether tenant databases are files that this program can create. */
   get embedded(): boolean {
     return isEmbedded(this.settings.registry);
   }
 
   /**
-   * The library, opened at the first call. Handlers are loaded only for the commands that run them, so that a
-   * broken handler module does not keep anybody from looking at the fleet.
+   * Opens the library at the first call. Only commands that need handlers load them, so that an operator can inspect
+   * the fleet even if the handler module is broken.
    */
   async open(
     options: { handlers?: boolean; level?: LogLevel; runLines?: boolean } = {},
@@ -52,7 +57,9 @@ export class Session {
       const level = this.options.verbose ? 'debug' : (options.level ?? 'warn');
       this.#logger = await createLogger({ json: this.options.json, level });
       for (const name of unknownVariables()) {
-        this.#logger.warn(`${name} is no setting and has no effect; see docs/configuration.md.`);
+        this.#logger.warn(
+          `${name} is not a known setting and has no effect; docs/configuration.md lists the settings.`,
+        );
       }
       if (options.handlers && this.options.json) keepStandardOutput();
       const handlers = options.handlers ? await this.loadHandlers() : [];
@@ -66,7 +73,7 @@ export class Session {
     return this.#opened;
   }
 
-  /** Says nothing before `open`. */
+  /** Logs nothing before `open`. */
   get logger(): Logger {
     return this.#logger;
   }
@@ -76,7 +83,7 @@ export class Session {
     return loadHandlers(this.settings);
   }
 
-  /** Prints a result on standard output: one line of JSON, or text for people. */
+  /** Prints a result on standard output: `value` as one line of JSON with --json, else the text of `human`. */
   async show(value: unknown, human: () => string | Promise<string>): Promise<void> {
     if (this.options.json) {
       process.stdout.write(jsonLine(value));
@@ -91,7 +98,7 @@ export class Session {
     await this.#telemetry?.close();
   }
 
-  /** Of commands that dispatch. Without it they work all the same. */
+  /** Starts the telemetry export. If that fails, the command warns and goes on. */
   async #sendTelemetry(): Promise<TelemetryExport | undefined> {
     const { exportTelemetry } = await import('../telemetry/export.ts');
     try {
@@ -111,7 +118,7 @@ export class Session {
   }
 }
 
-/** Standard output is for lines of JSON: what handlers print with `console` goes to standard error. */
+/** Redirects `console` output of handlers to standard error, because standard output holds only lines of JSON. */
 function keepStandardOutput(): void {
   console.log = console.error;
   console.info = console.error;

@@ -4,12 +4,12 @@ const stopSignals = ['SIGINT', 'SIGTERM'] as const;
 
 export interface StopWatch {
   /**
-   * Fires at the first SIGINT or SIGTERM, when nobody reads standard output any more, and when a parent that started this
-   * process with an IPC channel closes it: on Windows a process has no other way to ask another for a graceful stop.
+   * Aborts at the first SIGINT or SIGTERM, when standard output is closed, and when a parent process closes the IPC
+   * channel to this one: on Windows a process has no other way to ask another for a graceful stop.
    */
   readonly signal: AbortSignal;
   stop(reason: string): void;
-  /** Gives the signals back to Node. */
+  /** Removes the signal handlers. */
   dispose(): void;
 }
 
@@ -23,13 +23,13 @@ export function watchForStop(onStop: (reason: string) => void = () => {}): StopW
   };
   const onSignal = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) {
-      writeSync(2, `Stopped at once by a second ${name}.\n`);
+      writeSync(2, `A second ${name} stopped the process at once.\n`);
       process.exit(1);
     }
     stop(name);
   };
   const onOutputError = () => stop('standard output was closed');
-  const onDisconnect = () => stop('the process that started this one let go of it');
+  const onDisconnect = () => stop('the parent process closed the channel');
   for (const name of stopSignals) process.on(name, onSignal);
   process.on('disconnect', onDisconnect);
   process.stdout.on('error', onOutputError);

@@ -1,12 +1,12 @@
 /**
- * Errors that nobody can catch: a handler forgot to wait for a promise, or threw in a timer. They must not take the
- * work of all other tenants with them (D8).
+ * Handles errors that no run can catch: a handler did not await a promise, or threw in a timer. They must not stop
+ * the work of the other tenants (D8).
  */
 import { reportError } from './errors.ts';
 
 let takeOver: ((error: unknown) => void) | undefined;
 
-/** Once a process: an exception that nobody caught ends it with a line, unless a command takes it over. */
+/** Reports an uncaught exception and ends the process, unless a command has taken over. Call once per process. */
 export function reportStrayErrors(style: { json: boolean; verbose: boolean }): void {
   process.on('uncaughtException', (error) => {
     if (takeOver) takeOver(error);
@@ -15,9 +15,9 @@ export function reportStrayErrors(style: { json: boolean; verbose: boolean }): v
 }
 
 /**
- * While dispatch runs are in flight, stray errors are only told of. Ending the process would hand every message in
- * flight, of every tenant, to recovery; going on harms the message whose handler it was alone: either its handler ends
- * by itself, or its timeout makes it an attempt like any other. Returns what ends this.
+ * While dispatch runs are in flight, passes uncaught errors to `onError` and keeps the process alive. Ending it would
+ * leave the messages in flight of every tenant to recovery. Going on affects only the failing handler's message: the
+ * handler ends, or its timeout fails the attempt. Returns a function that undoes this.
  */
 export function takeStrayErrors(onError: (error: unknown) => void): () => void {
   takeOver = onError;

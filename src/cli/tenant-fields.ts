@@ -4,15 +4,15 @@ import type { TenantInput } from '../fleet/tenants/definition.ts';
 import { durationOrNever, numberArgument, pairArgument, wholeNumber } from './arguments.ts';
 
 export interface TenantField {
-  /** As the option and the column are called. */
+  /** The name of the option and of the CSV column. */
   readonly name: string;
   readonly value: string;
   readonly description: string;
   /** @throws InvalidArgumentError */
   readonly parse: (text: string) => unknown;
-  /** Where it stands in a tenant. */
+  /** The path of the field in a `TenantInput`. */
   readonly place: readonly [keyof TenantInput] | readonly ['overrides', string];
-  /** What `--no-NAME` says: the field can be taken back. */
+  /** The help text of `--no-NAME`; present if the field can be removed. */
   readonly without?: string;
 }
 
@@ -23,84 +23,84 @@ export const tenantFields: readonly TenantField[] = [
     name: 'database',
     value: '<name>',
     description:
-      "name of the database (default the id); embedded: a file relative to the registry's folder (default tenants/<id>.db)",
+      "name of the database (default: the id); embedded: a file relative to the registry's folder (default: tenants/<id>.db)",
     parse: asGiven,
     place: ['database'],
   },
   {
     name: 'server',
     value: '<name>',
-    description: 'server that the database is on; not for embedded databases',
+    description: 'server of the database; not for embedded databases',
     parse: asGiven,
     place: ['server'],
   },
   {
     name: 'auth-setting',
     value: '<name>',
-    description: 'name of the app setting that holds a connection string',
+    description: 'name of the app setting that holds the connection string',
     parse: (name) => ({ kind: 'setting', name }),
     place: ['auth'],
-    without: 'enter the database with the managed identity',
+    without: 'log in to the database with the managed identity',
   },
   {
     name: 'schema',
     value: '<name>',
-    description: 'database schema that holds the objects (default messaging)',
+    description: 'database schema of the tables and procedures (default: messaging)',
     parse: asGiven,
     place: ['schema'],
   },
   {
     name: 'priority',
     value: '<number>',
-    description: 'higher is served first, -1000 to 1000',
+    description: 'a tenant with a higher priority is served first; -1000 to 1000',
     parse: wholeNumber(-1_000, 1_000),
     place: ['priority'],
   },
   {
     name: 'weight',
     value: '<number>',
-    description: 'share relative to other tenants (default 1)',
+    description: 'share relative to other tenants (default: 1)',
     parse: numberArgument,
     place: ['weight'],
   },
   {
     name: 'sla',
     value: '<seconds>',
-    description: 'seconds within which a due message should be dispatched',
+    description: 'dispatch due messages within this many seconds',
     parse: wholeNumber(1, 31_536_000),
     place: ['slaSeconds'],
-    without: 'promise nothing',
+    without: 'remove the SLA',
   },
   {
     name: 'batch-size',
     value: '<number>',
-    description: 'messages claimed at once',
+    description: 'claim this many messages at once',
     parse: wholeNumber(1, 5_000),
     place: ['overrides', 'batchSize'],
-    without: "the fleet's batch size",
+    without: "use the fleet's batch size",
   },
   {
     name: 'concurrency',
     value: '<number>',
-    description: 'handlers running at once',
+    description: 'run this many handlers at once',
     parse: wholeNumber(1, 1_000),
     place: ['overrides', 'concurrency'],
-    without: "the fleet's concurrency",
+    without: "use the fleet's concurrency",
   },
   {
     name: 'idle-ceiling',
     value: '<duration>',
-    description: "longest interval while idle, or 'never'",
+    description: "run an idle tenant at least this often, or 'never'",
     parse: durationOrNever,
     place: ['overrides', 'idleCeilingMs'],
-    without: "the fleet's idle ceiling",
+    without: "use the fleet's idle ceiling",
   },
 ];
 
-/** Values of fields; undefined takes one back. */
+/** Values of fields; undefined removes a field. */
 export type FieldValues = ReadonlyMap<TenantField, unknown>;
 
-/** Gives a command the fields as options, and `--tag`. */
+/** Adds an option for each field, and `--tag`, to a command. */
 export function addFieldOptions(command: Command, { removable = false } = {}): Command {
   for (const { name, value, description, parse, without } of tenantFields) {
     command.option(`--${name} ${value}`, description, parse);
@@ -109,7 +109,7 @@ export function addFieldOptions(command: Command, { removable = false } = {}): C
   return command.option('--tag <key=value>', 'a tag that handlers see; repeatable', pairArgument);
 }
 
-/** The values among a command's options. */
+/** The field values among a command's options. */
 export function fieldValues(options: Readonly<Record<string, unknown>>): FieldValues {
   const values = new Map<TenantField, unknown>();
   for (const field of tenantFields) {
@@ -119,7 +119,7 @@ export function fieldValues(options: Readonly<Record<string, unknown>>): FieldVa
   return values;
 }
 
-/** The tenant with some fields changed. What is wrong with the result, the library says. */
+/** The tenant with some fields changed. This does not check the result; the library does. */
 export function tenantWith(
   tenant: TenantInput,
   values: FieldValues,

@@ -1,15 +1,15 @@
-/** The rows of a CSV file of tenants, one after another: the file may be of any length. */
+/** Reads the rows of a CSV file of tenants as a stream, so that the file may have any length. */
 import type { Readable } from 'node:stream';
 import { UsageError } from './errors.ts';
-import { oneLine } from './output/text.ts';
+import { escapedLine } from './output/text.ts';
 import { type FieldValues, type TenantField, tenantFields } from './tenant-fields.ts';
 
-/** A row, or what is wrong with it. */
+/** A valid row, or the problem with it. */
 export type TenantRow =
   | {
       readonly line: number;
       readonly id: string;
-      /** Of the cells that are not empty. */
+      /** Values of the cells that are not empty. */
       readonly values: FieldValues;
       readonly tags: Readonly<Record<string, string>>;
     }
@@ -18,7 +18,7 @@ export type TenantRow =
 const fields = new Map(tenantFields.map((field) => [field.name, field]));
 const tagPrefix = 'tag:';
 
-/** @throws UsageError when the first row is no heading that can be used, or the text is not CSV at all */
+/** @throws UsageError when the heading is invalid, the file cannot be read, or its text is not CSV */
 export async function* readTenantRows(source: Readable): AsyncGenerator<TenantRow> {
   const { CsvError, parse } = await import('csv-parse');
   const broken: TenantRow[] = [];
@@ -30,7 +30,7 @@ export async function* readTenantRows(source: Readable): AsyncGenerator<TenantRo
     skip_empty_lines: true,
     skip_records_with_error: true,
     on_skip: (error) => {
-      if (error) broken.push({ line: Number(error.lines), id: null, problem: oneLine(error.message) });
+      if (error) broken.push({ line: Number(error.lines), id: null, problem: escapedLine(error.message) });
       return undefined;
     },
   });
@@ -43,12 +43,14 @@ export async function* readTenantRows(source: Readable): AsyncGenerator<TenantRo
       yield rowOf(info.lines, record);
     }
   } catch (error) {
-    if (error instanceof CsvError) throw new UsageError(`This is no CSV file: ${oneLine(error.message)}.`);
+    if (error instanceof CsvError)
+      throw new UsageError(`The file is not valid CSV: ${escapedLine(error.message)}.`);
     if (error instanceof Error && 'syscall' in error)
-      throw new UsageError(`The file cannot be read: ${oneLine(error.message)}.`);
+      throw new UsageError(`The file cannot be read: ${escapedLine(error.message)}.`);
     throw error;
   }
-  if (isEmpty && broken.length === 0) throw new UsageError('There is no row below the heading.');
+  if (isEmpty && broken.length === 0)
+    throw new UsageError('The file has no row below its heading; add one row for each tenant.');
   yield* broken;
 }
 
@@ -61,10 +63,14 @@ function checkedHeading(names: readonly string[]): string[] {
   );
   if (unknown !== undefined || !heading.includes('id')) {
     const problem =
-      unknown === undefined ? "There is no column 'id'" : `The column '${oneLine(unknown)}' is not known`;
-    throw new UsageError(`${problem}; the first line names the columns: ${known.join(', ')}, tag:NAME.`);
+      unknown === undefined
+        ? "The column 'id' is missing"
+        : `The column '${escapedLine(unknown)}' is unknown`;
+    throw new UsageError(
+      `${problem}; the first line must name columns from this list: ${known.join(', ')}, tag:NAME.`,
+    );
   }
-  // The names of tags keep their case.
+  // Column names are case-insensitive, but the names of tags keep their case.
   return names.map((name, index) =>
     heading[index]!.startsWith(tagPrefix) ? tagPrefix + name.trim().slice(tagPrefix.length) : heading[index]!,
   );
@@ -72,7 +78,7 @@ function checkedHeading(names: readonly string[]): string[] {
 
 function rowOf(line: number, record: Readonly<Record<string, string>>): TenantRow {
   const { id = '', ...cells } = record;
-  if (id === '') return { line, id: null, problem: 'there is no id' };
+  if (id === '') return { line, id: null, problem: 'the id is missing' };
   const values = new Map<TenantField, unknown>();
   const tags: Record<string, string> = {};
   for (const [name, text] of Object.entries(cells)) {

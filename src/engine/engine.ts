@@ -1,36 +1,37 @@
 /**
- * The seam between the system and a kind of database. An engine knows these interfaces and nothing above them.
- * test/conformance states what they promise, once, and runs against every engine.
+ * The interface between the system and a kind of database. An engine depends on these interfaces and on nothing above
+ * them. test/conformance states once what they promise, and runs against every engine.
  */
 import type { LeaseStore } from './lease-store.ts';
 import type { Registry, TenantDefinition } from './registry.ts';
 import type { SchemaControl } from './schema.ts';
 import type { QueueName, WorkQueue } from './work-queue.ts';
 
-/** What an engine needs to know to reach a tenant's database. */
+/** The part of a tenant's definition with which an engine reaches its database. */
 export type TenantAddress = Pick<TenantDefinition, 'id' | 'server' | 'database' | 'auth' | 'schema'>;
 
-/** One tenant's database. Opening is lazy: nothing is touched before the first call. */
+/** One tenant's database. It is opened by the first call, not before. */
 export interface TenantDatabase {
   readonly tenantId: string;
   readonly schema: SchemaControl;
   readonly leases: LeaseStore;
   queue(name: QueueName): WorkQueue;
-  /** Closes connections. Calls after it fail with CLOSED. Idempotent. */
+  /** Closes the connections. Later calls fail with CLOSED. Idempotent. */
   close(): Promise<void>;
 }
 
 /**
  * A kind of database. Every error that leaves an engine is a MultiOutboxError with a code and, for a tenant's
- * database, the tenant's id. Nothing an engine does for one tenant may block the event loop while it waits.
+ * database, the tenant's id. An engine must not block the event loop while it waits for a tenant's database.
  */
 export interface Engine {
   readonly kind: string;
-  /** The registry this engine was made for. Lazy, like a tenant's database. */
+  /** The registry that this engine was created for. The first call opens it, as with a tenant's database. */
   openRegistry(): Registry;
   openTenant(address: TenantAddress): TenantDatabase;
   /**
-   * Identifies the physical database of an address: equal exactly when two addresses mean the same one (F1).
+   * Identifies the physical database of an address: two keys are equal exactly when their addresses mean the same
+   * database (F1).
    * @throws INVALID_TENANT when the address does not fit this engine
    */
   databaseKey(address: TenantAddress): string;

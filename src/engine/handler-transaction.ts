@@ -1,44 +1,32 @@
-/** What all engines' transactions of handlers have in common. */
+/** The parts of a handler's transaction that all engines share. */
 import { MultiOutboxError } from '../errors.ts';
 
-/** Settles as `work` does, unless the signal fires first; then with its reason, and `work` is left behind. */
-export async function unlessAborted<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let stop!: () => void;
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([work(), aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
-}
-
-/** The message was taken over by a newer run, which will do the work again. */
+/** The error when a newer run has taken over the message and will do the work again. */
 export function messageLost(tenantId: string | undefined): MultiOutboxError {
   return new MultiOutboxError(
     'LEASE_LOST',
-    `tenant '${tenantId}': the message belongs to a newer run; what its handler wrote was rolled back`,
+    `tenant '${tenantId}': a newer run has taken over the message, so what this handler wrote was rolled back; the newer run handles the message again`,
     tenantId === undefined ? {} : { tenantId },
   );
 }
 
-/** The handler must leave the end of its transaction to the engine. */
+/** The error when the handler itself has ended the transaction. */
 export function endedByHandler(tenantId: string | undefined): MultiOutboxError {
   return new MultiOutboxError(
     'TRANSACTION_NOT_OPEN',
-    `tenant '${tenantId}': the transaction is not open any more, so the message was not settled in it; leave COMMIT and ROLLBACK to context.transaction`,
+    `tenant '${tenantId}': the handler's transaction is no longer open, so the message could not be settled in it; leave COMMIT and ROLLBACK to context.transaction`,
     tenantId === undefined ? {} : { tenantId },
   );
 }
 
-/** Where a database has one writer: the run's lease, which nobody can renew meanwhile, is about to run out. */
+/**
+ * The error of a database with one writer, when the run's lease is about to run out: the open transaction prevents
+ * its renewal.
+ */
 export function outlastsLease(tenantId: string | undefined): MultiOutboxError {
   return new MultiOutboxError(
     'ABORTED',
-    `tenant '${tenantId}': the transaction was open until shortly before the run's lease ran out, which cannot be renewed meanwhile, and was rolled back; keep it shorter, with slow work before it, or raise MULTI_OUTBOX_LEASE`,
+    `tenant '${tenantId}': the handler's transaction was rolled back, because the run's lease was about to run out and could not be renewed while the transaction was open; do slow work before the transaction, or raise MULTI_OUTBOX_LEASE`,
     tenantId === undefined ? {} : { tenantId },
   );
 }

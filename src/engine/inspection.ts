@@ -1,26 +1,26 @@
-/** What all engines' inspections have in common. */
+/** The parts of an inspection that all engines share. */
 import type { SchemaControl, SchemaFinding, SchemaInspection } from './schema.ts';
 
-/** What the version itself says; null when it is this program's. Where runs work all the same, it says so. */
+/** The finding about a schema's version; null when it is this program's. The message says whether runs work with it. */
 export function versionFinding(
   version: number,
   { latest, oldestUsable }: Pick<SchemaControl, 'latest' | 'oldestUsable'>,
 ): SchemaFinding | null {
   const finding = (message: string): SchemaFinding => ({ severity: 'problem', kind: 'version', message });
   if (version === latest) return null;
-  if (version === 0) return finding(`there is no schema; run 'migrate'`);
+  if (version === 0) return finding(`the database has no multi-outbox schema; run 'migrate'`);
   if (version > latest) {
     return finding(
-      `the schema is at version ${version}, this program knows ${latest}; update the program: it works with the database, and cannot migrate it`,
+      `the schema is at version ${version}, but this program knows only ${latest}; runs work with it, 'migrate' does not: update the program`,
     );
   }
-  const brings = `the schema is at version ${version}, this program brings ${latest}`;
+  const brings = `the schema is at version ${version}, this program's is ${latest}`;
   return version < oldestUsable
-    ? finding(`${brings} and works with ${oldestUsable} and later; run 'migrate'`)
-    : finding(`${brings}; run 'migrate': until then it works with the older one`);
+    ? finding(`${brings}, and its runs need ${oldestUsable} or later; run 'migrate'`)
+    : finding(`${brings}; runs work with the older one, but run 'migrate' soon`);
 }
 
-/** @param startedAt this program's time when the database was asked, milliseconds since 1970 */
+/** @param startedAt this program's time when it asked the database, milliseconds since 1970 */
 export function clockDifference(
   databaseUtc: number,
   startedAt: number,

@@ -1,9 +1,9 @@
 /**
- * Leases as a database keeps them: one durable row a name (L1). All times are the database's own (Q2); what
- * travels is durations in milliseconds, and absolute times only for people to read.
+ * Leases in a database: one durable row for each name (L1). All times are the database's own (Q2). Calls carry
+ * durations in milliseconds; absolute times are only for people to read.
  */
 
-/** What identifies one acquisition: renew and release match all three (L3). */
+/** Identifies one acquisition; renew and release match all three fields (L3). */
 export interface LeaseRef {
   readonly name: string;
   readonly owner: string;
@@ -13,16 +13,16 @@ export interface LeaseRef {
 /** A lease row. A lease that was released or never taken has no owner and no expiry. */
 export interface LeaseRecord {
   readonly name: string;
-  /** Null when nobody holds it. */
+  /** Null when the lease is free. */
   readonly owner: string | null;
-  /** Rises by one at every acquisition, never otherwise; survives release and restarts (L2). */
+  /** Rises by one at every acquisition and never otherwise; a release or a restart does not reset it (L2). */
   readonly fence: number;
   readonly acquiredUtc: Date | null;
   readonly renewedUtc: Date | null;
   readonly expiresUtc: Date | null;
-  /** What the holder said of itself, for people to read. */
+  /** The holder's description of itself, for people to read. */
   readonly context: string | null;
-  /** By the database's clock: an owner is there and its time is not up. */
+  /** Whether the lease has an owner and has not run out, by the database's clock. */
   readonly held: boolean;
 }
 
@@ -35,9 +35,9 @@ export interface AcquireLease {
   readonly context?: string;
 }
 
-/** Somebody else holds the lease. */
-export interface LeaseHeld {
-  readonly status: 'held';
+/** Another owner has the lease; the call changed nothing. */
+export interface LeasedElsewhere {
+  readonly status: 'leased-elsewhere';
   readonly owner: string;
   /** Milliseconds until it runs out, by the database's clock; at least 0. */
   readonly expiresInMs: number;
@@ -50,7 +50,7 @@ export interface LeaseAcquired {
   readonly expiresUtc: Date;
 }
 
-export type AcquireResult = LeaseAcquired | LeaseHeld;
+export type AcquireResult = LeaseAcquired | LeasedElsewhere;
 
 export type RenewResult =
   | { readonly status: 'renewed'; readonly expiresInMs: number; readonly expiresUtc: Date }
@@ -59,17 +59,17 @@ export type RenewResult =
 /** The leases of one database. Safe under concurrent use from any number of processes. */
 export interface LeaseStore {
   /**
-   * Takes the lease if it is free or has expired; its fence rises by one. The present owner acquiring again
-   * gets a new fence too, whereby its earlier handle is lost (L2).
+   * Takes the lease if it is free or has expired; its fence rises by one. When the current owner acquires it again,
+   * it also gets a new fence, and its earlier acquisition is lost (L2).
    */
   acquire(request: AcquireLease): Promise<AcquireResult>;
   /**
-   * Prolongs the lease to now + `durationMs`. A lease that has expired and that nobody took since can still be
-   * renewed; any other mismatch of name, owner or fence is `lost` (L3).
+   * Extends the lease to now + `durationMs`. A lease that has expired can still be renewed if no owner has taken it
+   * since. When name, owner or fence do not match, the lease is `lost` (L3).
    */
   renew(lease: LeaseRef, durationMs: number): Promise<RenewResult>;
-  /** Gives the lease back. False when it was not ours any more, which is no error (L4). */
+  /** Releases the lease. Returns false, without an error, when this owner no longer had it (L4). */
   release(lease: LeaseRef): Promise<boolean>;
-  /** Every lease row of this database, by name. */
+  /** Lists every lease row of this database, sorted by name. */
   list(): Promise<LeaseRecord[]>;
 }

@@ -1,29 +1,31 @@
 /**
- * The registry: the control database that lists the tenants and keeps their schedule (section 6). Every tenant
- * row holds a definition, which people change, and a schedule, which plans and run reports change. All that
- * status, health and dashboards show comes from here (F6).
+ * The registry: the control database that lists the tenants and keeps their schedule (section 6). Every tenant row
+ * has a definition, which people change, and a schedule, which plans and run reports change. Status, health and
+ * dashboards read only the registry (F6).
  */
-import type { LeaseHeld, LeaseRef, LeaseStore } from './lease-store.ts';
+import type { LeasedElsewhere, LeaseRef, LeaseStore } from './lease-store.ts';
 import type { SchemaControl } from './schema.ts';
 
 export const tenantStatuses = ['active', 'paused', 'retired'] as const;
 export type TenantStatus = (typeof tenantStatuses)[number];
 
-/** How a tenant's database is entered. A secret is never stored, only the name of the setting that holds it. */
+/**
+ * How to log in to a tenant's database. The registry never stores a secret, only the name of the setting that has it.
+ */
 export type TenantAuth =
   | { readonly kind: 'managed-identity' }
-  /** The name of an app setting (environment variable) that holds a connection string. */
+  /** The name of an app setting (environment variable) that contains a connection string. */
   | { readonly kind: 'setting'; readonly name: string };
 
-/** Settings of one tenant that stand in for the fleet's. */
+/** Settings of one tenant that override the fleet's. */
 export interface TenantOverrides {
   readonly batchSize?: number;
   readonly concurrency?: number;
-  /** The longest idle interval; `never`: only wakes and known due times (F6). */
+  /** The longest idle interval; with `never`, only wakes and known due times make the tenant due (F6). */
   readonly idleCeilingMs?: number | 'never';
 }
 
-/** A tenant as people define it (F1). */
+/** A tenant's definition (F1). */
 export interface TenantDefinition {
   /** 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit. */
   readonly id: string;
@@ -32,11 +34,11 @@ export interface TenantDefinition {
   /** A database name; for an embedded database its file, relative to the registry's folder or absolute. */
   readonly database: string;
   readonly auth: TenantAuth;
-  /** The database schema that holds the objects. */
+  /** The database schema that contains the objects. */
   readonly schema: string;
-  /** Higher is served first by strategies that look at it. */
+  /** Strategies that use priorities choose a higher one first. */
   readonly priority: number;
-  /** Share relative to others, greater than 0, for strategies that look at it. */
+  /** The tenant's share relative to others, greater than 0, for strategies that use weights. */
   readonly weight: number;
   /** Seconds within which a due message should be dispatched; null for no promise. */
   readonly slaSeconds: number | null;
@@ -44,26 +46,26 @@ export interface TenantDefinition {
   readonly overrides: TenantOverrides;
 }
 
-/** Numbers of one dispatch run (D7). */
+/** The message counts of one dispatch run (D7). */
 export interface RunCounts {
   readonly done: number;
   readonly retried: number;
   readonly dead: number;
-  /** Released unstarted, or snoozed by the handler. */
+  /** Messages released unstarted, or snoozed by the handler. */
   readonly released: number;
   readonly parked: number;
-  /** Outcomes that could not be written because the row was no longer ours (Q8). */
+  /** Outcomes that could not be settled because the run no longer had the message (Q8). */
   readonly lost: number;
-  /** Taken over from a crashed run (Q6). */
+  /** Messages taken over from a crashed run (Q6). */
   readonly recovered: number;
 }
 
 export const runOutcomes = ['dispatched', 'idle', 'skipped', 'resuming', 'failed'] as const;
 export type RunOutcome = (typeof runOutcomes)[number];
 
-/** A tenant's schedule: what the last plan and the last report left behind. */
+/** A tenant's schedule, as the last plan and the last report wrote it. */
 export interface TenantSchedule {
-  /** Null: not due until a wake (F6). */
+  /** Null when the tenant is not due until a wake (F6). */
   readonly nextDueUtc: Date | null;
   readonly lastPlannedUtc: Date | null;
   readonly lastRunUtc: Date | null;
@@ -77,41 +79,41 @@ export interface TenantSchedule {
   readonly lastError: string | null;
   readonly lastErrorCode: string | null;
   readonly lastErrorUtc: Date | null;
-  /** The last run left messages that were due. */
+  /** Whether the last run left due messages. */
   readonly backlog: boolean;
-  /** Topics that the last run found no handler for. */
+  /** Topics for which the last run found no handler. */
   readonly parkedTopics: readonly string[];
 }
 
 export interface TenantRecord extends TenantDefinition {
   readonly status: TenantStatus;
-  /** Rises with every change of the definition or the status, across all tenants (F2). */
+  /** A number that rises with every change of any tenant's definition or status (F2). */
   readonly version: number;
   readonly addedUtc: Date;
   /**
-   * The schema version that the tenant's database was last known to have; null when nobody has told since the tenant
-   * was added or moved. A note for those who migrate a fleet, not what the database itself would say.
+   * The last known schema version of the tenant's database; null when none was recorded since the tenant was added or
+   * moved. A note for fleet migrations; the database's own version may differ.
    */
   readonly schemaVersion: number | null;
   readonly schedule: TenantSchedule;
 }
 
-/** A due tenant, as a plan sees it (F3). Ages are milliseconds by the registry's clock. */
+/** A due tenant that a plan may choose (F3). Ages are milliseconds by the registry's clock. */
 export interface PlanCandidate {
   readonly tenant: TenantRecord;
-  /** Matched when the choice is committed: another planner's commit changes it. */
+  /** Compared when the choice is committed, because another planner's commit changes it. */
   readonly planVersion: number;
-  /** How long it has been due; at least 0. */
+  /** How long the tenant has been due; at least 0. */
   readonly overdueMs: number;
-  /** Null when it was never planned. */
+  /** Null when the tenant was never planned. */
   readonly sincePlannedMs: number | null;
   readonly woken: boolean;
 }
 
 /**
- * The order in which a plan reads due tenants (F4); equals by how long they have been due. `weight`: time since the
- * tenant was last planned, times its weight; the longest first, those that were never planned before all others.
- * `deadline`: when the SLA runs out; those without one come last.
+ * The order in which a plan reads due tenants (F4); among equals the longest due comes first. `weight`: by the time
+ * since the tenant was last planned, times its weight, the greatest first; tenants never planned come before all
+ * others. `deadline`: by the time at which the SLA runs out; tenants without an SLA come last.
  */
 export const candidateOrders = ['longest-due', 'backlog', 'priority', 'deadline', 'weight'] as const;
 export type CandidateOrder = (typeof candidateOrders)[number];
@@ -119,42 +121,45 @@ export type CandidateOrder = (typeof candidateOrders)[number];
 export interface BeginPlan {
   readonly owner: string;
   readonly leaseMs: number;
-  /** Due tenants read, the longest due first; and, if more are due, as many by `order`. */
+  /** How many due tenants are read, the longest due first; if more are due, as many again by `order`. */
   readonly limit: number;
-  /** `longest-due` when absent. */
+  /** Default: `longest-due`. */
   readonly order?: CandidateOrder;
 }
 
-/** What a plan learns about the plan before it: a lost or late tick shows here (F3). */
+/** The facts about the previous plan, which reveal a lost or late tick (F3). */
 export interface PreviousPlan {
-  /** Null at the first plan. */
+  /** Milliseconds since the plan before; null at the first plan. */
   readonly sinceMs: number | null;
-  /** The last plan took the lease and never committed. */
+  /** Whether the last plan took the lease and never committed. */
   readonly unfinished: boolean;
 }
 
 export type BeginPlanResult =
-  | LeaseHeld
-  /** Nothing is due; the lease is free again. `nextDueInMs` is null when no active tenant has a due time. */
+  | LeasedElsewhere
+  /** No tenant is due, and the lease is free again. `nextDueInMs` is null when no active tenant has a due time. */
   | { readonly status: 'idle'; readonly previous: PreviousPlan; readonly nextDueInMs: number | null }
   | {
       readonly status: 'due';
       readonly lease: LeaseRef;
       readonly previous: PreviousPlan;
-      /** Each once; the longest due first, then those read by `order` besides. */
+      /** Each tenant once; the longest due first, then the additional ones read by `order`. */
       readonly candidates: PlanCandidate[];
-      /** How many tenants are due, read or not. */
+      /** How many tenants are due, including those not read. */
       readonly due: number;
     };
 
 export interface CommitPlan {
   readonly lease: LeaseRef;
   readonly choices: readonly { readonly tenantId: string; readonly planVersion: number }[];
-  /** A chosen tenant is due again after this, in case its request is lost; a report comes first otherwise. */
+  /**
+   * Milliseconds after which a chosen tenant is due again in case its request is lost. Normally the run's report
+   * replaces this.
+   */
   readonly redispatchMs: number;
 }
 
-/** What a dispatch run leaves in the registry (D7, F5). */
+/** A dispatch run's report to the registry (D7, F5). */
 export interface TenantReport {
   readonly tenantId: string;
   readonly outcome: RunOutcome;
@@ -164,11 +169,11 @@ export interface TenantReport {
   readonly parkedTopics: readonly string[];
   readonly error?: { readonly code: string; readonly message: string };
   readonly schedule: {
-    /** Milliseconds from the registry's now; null: not until a wake. */
+    /** Milliseconds from the registry's now; null when the tenant is not due until a wake. */
     readonly nextDueInMs: number | null;
     /**
-     * `set` replaces the due time. `at-most` only brings it forward: for a run that was skipped, whose lease's
-     * holder reports for itself.
+     * `set` replaces the due time. `at-most` can only make it earlier: for a skipped run, because the run that has
+     * the lease reports for itself.
      */
     readonly mode: 'set' | 'at-most';
     readonly idleStreak: number;
@@ -179,7 +184,7 @@ export interface TenantReport {
 /** Aggregates over the registry's last reports; no tenant database is touched (F6). */
 export interface FleetSummary {
   readonly tenants: Readonly<Record<TenantStatus, number>>;
-  /** Active tenants due now. */
+  /** How many active tenants are due now. */
   readonly due: number;
   readonly withBacklog: number;
   readonly failing: number;
@@ -189,7 +194,7 @@ export interface FleetSummary {
 
 export interface ListTenants {
   readonly status?: TenantStatus;
-  /** Ids greater than this one: the last id of the page before. */
+  /** Returns ids greater than this one; pass the last id of the previous page. */
   readonly after?: string;
   readonly limit?: number;
 }
@@ -199,44 +204,44 @@ export interface Registry {
   readonly schema: SchemaControl;
 
   /**
-   * Registers a tenant, active and due now. A retired id comes back with the new definition.
+   * Registers a tenant, active and due now. A retired tenant of the same id is active again, with the new definition.
    * @throws TENANT_EXISTS; DATABASE_IN_USE when another tenant that is not retired has `databaseKey`
    */
   add(definition: TenantDefinition, databaseKey: string): Promise<TenantRecord>;
   /** Replaces the definition of a tenant that is not retired. @throws UNKNOWN_TENANT, DATABASE_IN_USE */
   change(definition: TenantDefinition, databaseKey: string): Promise<TenantRecord>;
-  /** @throws UNKNOWN_TENANT. A tenant that becomes active is due now. Retired tenants only come back by `add`. */
+  /** @throws UNKNOWN_TENANT. A tenant that becomes active is due now. Only `add` makes a retired tenant active. */
   setStatus(tenantId: string, status: TenantStatus): Promise<TenantRecord>;
   get(tenantId: string): Promise<TenantRecord | null>;
-  /** By id. */
+  /** Lists tenants, sorted by id. */
   list(query?: ListTenants): Promise<TenantRecord[]>;
   /**
-   * Tenants whose definition or status changed after `version`, with the version that has now been seen (F2).
-   * `null` asks for the version alone.
+   * Returns the tenants whose definition or status changed after `version`, and the latest version (F2). With `null`
+   * it returns only the latest version.
    */
   changesSince(version: number | null): Promise<{ version: number; tenants: TenantRecord[] }>;
 
-  /** Takes the plan lease and reads the active tenants that are due; releases it when none is (F3). */
+  /** Takes the plan lease and reads the active tenants that are due; releases the lease when none is due (F3). */
   beginPlan(request: BeginPlan): Promise<BeginPlanResult>;
   /**
-   * Commits the choice and releases the plan lease, in one transaction. A tenant is won only if it is still active
-   * and its `planVersion` is unchanged: of two planners never both win a tenant. Returns the ids won, in the
-   * order given; none when the plan lease was lost.
+   * Commits the choice and releases the plan lease, in one transaction. The planner gets a tenant only if it is still
+   * active and its `planVersion` is unchanged, so two planners never get the same tenant. Returns the ids that this
+   * planner got, in the order given; none when the plan lease was lost.
    */
   commitPlan(plan: CommitPlan): Promise<string[]>;
 
   /**
-   * Records a run's report and schedule; of a run that was skipped the schedule alone, without its streaks: the holder of
-   * the lease reports for itself. A wake that came after the plan that caused the run outlives it: the
-   * tenant stays due now (F7). An unknown or retired tenant is no error.
+   * Records a run's report and schedule. For a skipped run it records only the due time, not the streaks, because the
+   * run that has the lease reports for itself. If a wake arrived after the plan that caused the run, the tenant stays
+   * due now (F7). Unknown and retired tenants are ignored.
    */
   report(report: TenantReport): Promise<void>;
   /**
-   * Notes which schema version a tenant's database has. The tenant's `version` stays: nothing was changed that a host
-   * would have to know. An unknown or retired tenant is no error.
+   * Records the schema version of a tenant's database. The tenant's `version` stays, because hosts need not reload
+   * the tenant for this. Unknown and retired tenants are ignored.
    */
   recordSchema(tenantId: string, schemaVersion: number): Promise<void>;
-  /** Makes active tenants due now (F7); returns the ids that were. */
+  /** Makes active tenants due now (F7); returns the ids of those that were active. */
   wake(tenantIds: readonly string[]): Promise<string[]>;
   fleet(): Promise<FleetSummary>;
   close(): Promise<void>;

@@ -1,4 +1,4 @@
-/** One numbered step of a database's schema. Steps are never changed once released, only added. */
+/** One numbered step of a database's schema. A released step is never changed; new steps are added. */
 export interface MigrationStep {
   /** 1, 2, 3, … without gaps. */
   readonly version: number;
@@ -9,16 +9,16 @@ export interface MigrationResult {
   /** 0 when the database had no schema. */
   readonly from: number;
   readonly to: number;
-  /** The steps applied, or with `dryRun` those that would be. */
+  /** The steps that were applied, or with `dryRun` those that would be. */
   readonly steps: readonly MigrationStep[];
 }
 
-/** Something about a database that is not as it should be. */
+/** A deviation that an inspection found in a database. */
 export interface SchemaFinding {
-  /** A `problem` wants mending; `advice` may be left alone. */
+  /** A `problem` must be fixed; `advice` may be ignored. */
   readonly severity: 'problem' | 'advice';
   readonly kind: 'version' | 'drift' | 'rights' | 'setting';
-  /** One line, without the database's name: what is wrong, and what to do where that is not plain. */
+  /** One line, without the database's name: what is wrong and, unless that is obvious, what to do. */
   readonly message: string;
 }
 
@@ -26,37 +26,37 @@ export interface SchemaInspection {
   readonly version: number;
   /** How far the database's clock is ahead of this program's; negative when it is behind. */
   readonly clockAheadMs: number;
-  /** The true difference is at most this far from `clockAheadMs`: half of what the answer took. */
+  /** The greatest error of `clockAheadMs`, in milliseconds: half of the answer's duration. */
   readonly clockErrorMs: number;
-  /** Empty when all is well. */
+  /** Empty when no deviation was found. */
   readonly findings: readonly SchemaFinding[];
 }
 
 /**
  * The schema of one database: the registry's or a tenant's.
  *
- * Which versions a program works with is one rule for all engines, so that either may be upgraded first, databases or
- * programs. Steps only add: a table, an index, a column with a default, a procedure, a parameter with a default. Runs
- * therefore work with every version from `oldestUsable` upward, later ones included, and refuse what is below it with
- * SCHEMA_OUTDATED. `oldestUsable` is at most one release back: it is the version that the release before brought, or a
- * later one. Migrating alone refuses a database that is ahead of the program.
+ * One rule for all engines defines the versions that a program works with, so that either the databases or the
+ * programs may be upgraded first. Steps only add: a table, an index, a column with a default, a procedure, a
+ * parameter with a default. Runs therefore work with every version from `oldestUsable` on, including later ones than
+ * this program's, and refuse an older one with SCHEMA_OUTDATED. `oldestUsable` reaches at most one release back: it
+ * is the previous release's version, or a later one. Only `migrate` refuses a database that is ahead of the program.
  */
 export interface SchemaControl {
-  /** The version this program brings. */
+  /** This program's version. */
   readonly latest: number;
   /** The oldest version that this program's runs work with; never above `latest`. */
   readonly oldestUsable: number;
   /** The database's version; 0 when it has no schema, or does not exist yet where it can be created. */
   version(): Promise<number>;
   /**
-   * Brings the database to `latest`, creating it where the engine can. Steps already applied are left alone;
+   * Migrates the database to `latest`, and creates it if the engine can. It skips steps that were applied before;
    * several processes may migrate at once.
    * @throws SCHEMA_TOO_NEW when the database is ahead of this program
    */
   migrate(options?: { dryRun?: boolean }): Promise<MigrationResult>;
   /**
-   * Compares the database with what this program's steps make of one at its version, and looks at the rights and
-   * settings that dispatching needs. Changes nothing; an application's own objects are no business of it.
+   * Compares the schema with the one that this program's steps create at the same version, and checks the rights and
+   * settings that dispatching needs. It changes nothing and ignores an application's own objects.
    */
   inspect(): Promise<SchemaInspection>;
 }

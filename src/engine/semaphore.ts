@@ -1,4 +1,4 @@
-/** Lets a limited number of callers work at once, and the others in the order they came. */
+/** Lets a limited number of callers work at once; the others wait in the order in which they arrived. */
 export class Semaphore {
   readonly #permits: number;
   #inUse = 0;
@@ -17,8 +17,8 @@ export class Semaphore {
     try {
       return await work();
     } finally {
-      for (const tell of this.#onRelease.splice(0)) tell();
-      // The caller that has waited longest takes this permit over; the count stays.
+      for (const notify of this.#onRelease.splice(0)) notify();
+      // The caller that has waited longest takes over this permit, so the count stays.
       const next = this.#queue.shift();
       if (next) next();
       else this.#inUse--;
@@ -26,7 +26,8 @@ export class Semaphore {
   }
 
   /**
-   * Resolves when a permit is released, before the next caller has it, or after `withinMs`; undefined when none is in use.
+   * Resolves when a permit is released, before the next caller gets it, or after `withinMs`; undefined when no permit
+   * is in use.
    */
   released(withinMs: number): Promise<void> | undefined {
     if (this.#inUse === 0) return undefined;

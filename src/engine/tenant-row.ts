@@ -1,6 +1,6 @@
 /**
- * A row of a registry's Tenants table, whose columns have one name in every engine. How times, large numbers and flags
- * come from the driver differs: each engine gives readers for them.
+ * A row of a registry's Tenants table, whose columns have the same names in every engine. Drivers return times, large
+ * numbers and flags in different types, so each engine provides readers for them.
  */
 import type {
   RunCounts,
@@ -109,7 +109,10 @@ export function tenantRecordOf<Time, Big, Flag>(
   };
 }
 
-/** A login as it is stored: field by field, so that nothing else the object carries ends up in the registry. */
+/**
+ * The login in its stored form. It copies field by field, so that no other property of the object gets into the
+ * registry.
+ */
 export function storedAuth(auth: TenantAuth): string {
   return JSON.stringify(auth.kind === 'setting' ? { kind: auth.kind, name: auth.name } : { kind: auth.kind });
 }

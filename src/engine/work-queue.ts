@@ -1,20 +1,19 @@
 /**
- * The work queue as an engine implements it: a table of messages with states (Q1). The outbox and the inbox are
- * two work queues of the same make.
+ * The work queue that an engine implements: a table of messages with states (Q1). The outbox and the inbox are two
+ * work queues of the same kind.
  *
- * Who may do what: every program enqueues, at any time. Only the holder of the queue's lease claims and settles, so an
- * engine need not defend one claimer against another beyond checking the lease; it must keep producers and the holder
- * from blocking each other (Q4).
+ * Every process may enqueue at any time. Only the holder of the queue's lease claims and settles, so an engine need
+ * only check the lease to keep claimers apart. It must keep producers and the holder from blocking each other (Q4).
  *
- * ## Ordering keys (Q10)
- * Messages of one key form an ordering group in Sequence order: Ready and Claimed ones, and Dead ones that hold their
- * key. Only the head of a group may be claimed, together with the due messages right behind it. All others are *blocked*
- * and are kept out of the index that a claim reads, so that a large group costs the others nothing. After outcomes are
- * applied the new head of each group touched is unblocked.
+ * ## Ordering keys (Q10) The messages of one key form an ordering group in Sequence order: Ready and Claimed ones,
+ * and Dead ones that block their group. Only the group's head may be claimed, together with the due messages right
+ * behind it. All others are *blocked* (column Blocked) and are not in the index that a claim reads, so that a long
+ * group does not slow the others down. After outcomes are applied, the engine unblocks the new head of each group
+ * concerned.
  */
-import type { AcquireLease, LeaseRef } from './lease-store.ts';
+import type { AcquireLease, LeasedElsewhere, LeaseRef } from './lease-store.ts';
 
-/** The work queues a tenant database has. */
+/** The work queues of a tenant database. */
 export const queueNames = ['outbox', 'inbox'] as const;
 export type QueueName = (typeof queueNames)[number];
 
@@ -23,25 +22,25 @@ export function queueLeaseName(queue: QueueName): string {
   return `queue:${queue}`;
 }
 
-/** States of a message (Q1), as the Status column holds them. */
+/** States of a message (Q1): the values of the Status column. */
 export const MessageStatus = { Ready: 0, Claimed: 1, Done: 2, Dead: 3 } as const;
 export type MessageStatus = (typeof MessageStatus)[keyof typeof MessageStatus];
 
-/** Limits on what a message may hold; the same on every engine. */
+/** The limits of a message's fields; the same on every engine. */
 export const messageLimits = {
   topicCharacters: 200,
   keyCharacters: 200,
-  /** Errors kept with a message are cut to this length (Q14). */
+  /** Errors stored with a message are cut to this length (Q14). */
   errorCharacters: 4_000,
 } as const;
 
 /**
- * A message to be enqueued. Checked by the caller; an engine may rely on it. Ordering keys, dedup keys and sources are
- * compared exactly: case and blanks count, whatever the database's collation. Sources and hashes have no blank at either
- * end; an engine that cannot tell them apart by one refuses it (INVALID_MESSAGE).
+ * A message to enqueue, already checked by the caller. Ordering keys, dedup keys and sources are compared exactly:
+ * case and blanks count, whatever the database's collation. Sources and hashes have no blank at either end; an engine
+ * whose comparison ignores such a blank refuses it (INVALID_MESSAGE).
  */
 export interface NewMessage {
-  /** A UUID. The same id again is a duplicate, like a dedup key. */
+  /** A UUID. A message with the id of a stored one is a duplicate, as with a dedup key. */
   readonly messageId: string;
   readonly topic: string;
   /** Text, kept byte for byte (Q14). */
@@ -50,23 +49,26 @@ export interface NewMessage {
   readonly correlationId?: string;
   readonly orderingKey?: string;
   readonly dedupKey?: string;
-  /** Whose dedup key it is: the same key from two sources is two keys. Absent: the application's own. */
+  /**
+   * The source of the dedup key: the same key from two sources counts as two keys. Absent for the application's own
+   * keys.
+   */
   readonly source?: string;
-  /** Stands for the content: a dedup key that comes again with another hash is a conflict (I2). */
+  /** Identifies the content: a message with a known dedup key and another hash is a conflict (I2). */
   readonly hash?: string;
-  /** Milliseconds from the database's now until the message is due; 0 when absent (Q2). */
+  /** Milliseconds from the database's now until the message is due; default 0 (Q2). */
   readonly dueInMs?: number;
 }
 
 /**
- * The dedup key as it is stored of a message that is kept as a conflict: its hash makes it a key of its own, so that the
- * same conflict is kept once. The mark between them (U+001F) is in no key that a caller may give.
+ * The stored dedup key of a message that is kept as a conflict. The hash makes it a key of its own, so that the same
+ * conflict is kept once. A caller's key cannot contain the separator (U+001F).
  */
 export function conflictKey(dedupKey: string, hash: string): string {
   return `${dedupKey}\u001f${hash}`;
 }
 
-/** The dedup key that a stored one stands for. */
+/** The caller's dedup key in a stored one. */
 export function dedupKeyOf(stored: string): string {
   const mark = stored.indexOf('\u001f');
   return mark === -1 ? stored : stored.slice(0, mark);
@@ -78,7 +80,7 @@ export interface EnqueueResult {
   readonly status: 'enqueued' | 'duplicate' | 'conflict';
 }
 
-/** A message as a claim hands it out. */
+/** A message, as a claim returns it. */
 export interface ClaimedMessage {
   readonly sequence: number;
   readonly messageId: string;
@@ -91,36 +93,36 @@ export interface ClaimedMessage {
   readonly dedupKey: string | null;
   readonly enqueuedUtc: Date;
   readonly dueUtc: Date;
-  /** How often it was started, this time included: 1 at the first claim (Q5). */
+  /** The attempt's number: 1 at the first claim (Q5). */
   readonly attempt: number;
-  /** How often in a row it was parked for want of a handler (D4). */
+  /** How many times in a row it was parked because it had no handler (D4). */
   readonly parks: number;
-  /** True when a crashed run had claimed it: it comes in a claim of its own (Q7). */
+  /** True when a crashed run had claimed it; such a message is claimed solo (Q7). */
   readonly recovered: boolean;
 }
 
-/** A stored message with all that is known of it, for people to look at. */
+/** A stored message with all its columns, for people to read. */
 export interface MessageRecord extends Omit<ClaimedMessage, 'attempt'> {
   readonly status: MessageStatus;
   readonly attempts: number;
   readonly claimFence: number | null;
   readonly lastError: string | null;
-  /** The first error of its life; replay keeps it (Q13). */
+  /** The message's first error; replay keeps it (Q13). */
   readonly firstError: string | null;
   readonly replayCount: number;
   readonly settledUtc: Date | null;
-  /** Waits behind an earlier message of its ordering key. */
+  /** Blocked: the message waits behind an earlier one of its ordering group. */
   readonly blocked: boolean;
 }
 
-/** What became of one claimed message. Delays are milliseconds from the database's now (Q2). */
+/** The outcome of one claimed message. Delays are milliseconds from the database's now (Q2). */
 export type Outcome =
   | { readonly kind: 'done' }
-  /** Back to Ready after the delay; the attempt stays counted. */
+  /** The message is Ready again, due after the delay; the attempt counts. */
   | { readonly kind: 'retry'; readonly delayMs: number; readonly error: string }
-  /** To Dead. With `unstarted` the attempt of this claim is taken back, since no handler ran (Q7). */
+  /** The message goes to Dead. With `unstarted` this claim's attempt does not count, because no handler ran (Q7). */
   | { readonly kind: 'dead'; readonly error: string; readonly unstarted?: boolean }
-  /** Back to Ready after the delay; the attempt is taken back (Q5). `parked` counts a park (D4). */
+  /** The message is Ready again, due after the delay; the attempt does not count (Q5). `parked` counts a park (D4). */
   | {
       readonly kind: 'release';
       readonly delayMs: number;
@@ -130,15 +132,15 @@ export type Outcome =
 
 export type SettledMessage = Outcome & { readonly sequence: number };
 
-/** How much one claim may take: at least one message if any is due, whatever its size. */
+/** The limits of one claim. If any message is due, it takes at least one, whatever its size. */
 export interface ClaimLimits {
-  /** Messages at most. */
+  /** The most messages. */
   readonly limit: number;
-  /** Payload bytes at most, counted as stored. */
+  /** The most payload bytes, as stored. */
   readonly maxBytes: number;
 }
 
-/** Done rows older than `doneMs` are removed, at most `limit` of them in one call (Q12). */
+/** Each call removes Done rows older than `doneMs`, at most `limit` of them (Q12). */
 export interface Retention {
   readonly doneMs: number;
   readonly limit: number;
@@ -149,55 +151,47 @@ export interface BeginRequest extends Omit<AcquireLease, 'name'> {
   readonly retention?: Retention;
 }
 
-/** What a claim found, and what is left behind it. */
+/** The messages of a claim, and what is left after it. */
 export interface Claim {
-  /** Oldest due first (DueUtc, Sequence); messages of one key in Sequence order (Q4, Q10). */
+  /** The oldest due first (DueUtc, Sequence); messages of one key in Sequence order (Q4, Q10). */
   readonly messages: ClaimedMessage[];
-  /** More messages could be claimed at once, now or as soon as nothing else is in flight (Q7). */
+  /** Whether more messages can be claimed at once, now or when no other message is in flight (Q7). */
   readonly more: boolean;
-  /** Milliseconds until the next Ready message that is not blocked is due: 0 if it is, null if none (Q11). */
+  /** Milliseconds until the next unblocked Ready message is due: 0 if it is due now, null if there is none (Q11). */
   readonly nextDueInMs: number | null;
   /** Done rows removed by this call (Q12). */
   readonly purged: number;
 }
 
-/** Another run has the queue's lease; nothing was touched. */
-export interface LeasedElsewhere {
-  readonly status: 'leased-elsewhere';
-  readonly owner: string;
-  /** Milliseconds until it runs out, by the database's clock; at least 0. */
-  readonly expiresInMs: number;
-}
-
 export type BeginResult =
+  /** Another run has the queue's lease; the call changed nothing. */
   | LeasedElsewhere
-  /** Nothing to claim; the lease is free again. */
+  /** There is no message to claim; the lease is free again. */
   | (Claim & { readonly status: 'idle'; readonly recovered: number })
   | (Claim & {
       readonly status: 'claimed';
       readonly lease: LeaseRef;
       readonly expiresInMs: number;
-      /** Messages that a crashed run had claimed and that this call returned to Ready (Q6). */
+      /** How many messages of a crashed run this call returned to Ready (Q6). */
       readonly recovered: number;
     });
 
 export interface SettleRequest {
   readonly lease: LeaseRef;
-  /** Milliseconds: the lease is renewed to now + this, unless it is released. */
+  /** Milliseconds: unless the call releases the lease, it renews it to now + this. */
   readonly leaseMs: number;
   readonly outcomes: readonly SettledMessage[];
   /**
-   * What a message that goes to Dead does to its ordering key: `block` holds the key until the message is
-   * replayed or discarded, `continue` lets the key go on (Q10).
+   * The effect of a message that goes to Dead on its ordering group: `block` blocks the group until the message is
+   * replayed or discarded, `continue` does not (Q10).
    */
   readonly onDead: 'block' | 'continue';
   /**
-   * What follows in the same round trip (Q8):
-   * - `claim` the next batch. `solo` says that nothing else of this run is in flight after these outcomes, so
-   *   that a recovered message may be handed out alone (Q7), and that the lease is to be released when there is
-   *   nothing to claim.
-   * - `renew-lease` renews only.
-   * - `release-lease` ends the run. A `release` among the outcomes is a message's.
+   * The step after the outcomes, in the same round trip (Q8):
+   * - `claim` claims the next batch. With `solo` no other message of this run is in flight after these outcomes, so
+   *   the claim may return a recovered message by itself (Q7), and it releases the lease when it finds no message.
+   * - `renew-lease` renews the lease and claims nothing.
+   * - `release-lease` ends the run. (A `release` among the outcomes concerns a message.)
    */
   readonly then:
     | ({ readonly do: 'claim'; readonly solo: boolean } & ClaimLimits)
@@ -206,45 +200,50 @@ export interface SettleRequest {
 }
 
 export interface SettleResult extends Claim {
-  /** `lost`: another run has it, since owner or fence no longer match; nothing was claimed or renewed. */
+  /**
+   * `lost`: another run has the lease, because owner or fence no longer match; the call claimed and renewed nothing.
+   */
   readonly lease: 'renewed' | 'released' | 'lost';
   /** Milliseconds until the lease runs out; 0 unless `renewed`. */
   readonly expiresInMs: number;
-  /** Sequences whose outcome was not applied, because no row of this run matched (Q8): the run reports them as lost. */
+  /** Sequences whose outcome was not applied because no row of this run matched (Q8); the run reports them as lost. */
   readonly unmatched: number[];
 }
 
 export interface TransactRequest {
   readonly lease: LeaseRef;
-  /** The claimed message that is settled as Done. */
+  /** The claimed message to settle as Done. */
   readonly sequence: number;
-  /** When it fires before the commit has begun, all is rolled back. */
+  /** When it fires before the commit begins, the transaction is rolled back. */
   readonly signal: AbortSignal;
 }
 
-/** Counts of a work queue, at one moment. Reads the table: for people who ask, never for a plan (F6). */
+/**
+ * The counts of a work queue at one moment. They are read from the table, so they are for people, never for a plan
+ * (F6).
+ */
 export interface QueueStatistics {
   readonly ready: number;
-  /** Of the ready ones: due now and not blocked. */
+  /** Ready messages that are due now and not blocked. */
   readonly due: number;
-  /** Of the ready ones: blocked behind an earlier message of their ordering key. */
+  /** Ready messages that are blocked by an earlier one of their ordering group. */
   readonly blocked: number;
-  /** Of the ready ones: parked for want of a handler. */
+  /** Ready messages that are parked because they have no handler. */
   readonly parked: number;
   readonly claimed: number;
   readonly done: number;
   readonly dead: number;
-  /** Milliseconds since the oldest due message became due; null if none is. */
+  /** Milliseconds since the oldest due message became due; null if none is due. */
   readonly oldestDueAgeMs: number | null;
   readonly nextDueInMs: number | null;
 }
 
-/** Which Dead messages are meant: all that match every condition given. */
+/** Selects the Dead messages that match every given condition. */
 export interface DeadFilter {
   readonly messageIds?: readonly string[];
   /** Compared case-insensitively. */
   readonly topic?: string;
-  /** Dead for at least this long. */
+  /** Only messages that have been Dead for at least this many milliseconds. */
   readonly olderThanMs?: number;
 }
 
@@ -253,54 +252,62 @@ export interface WorkQueue {
   readonly name: QueueName;
 
   /**
-   * Stores messages in one round trip (Q3), all or none. With `transaction` (what that is, is the engine's: an
-   * open connection or transaction object of its driver) they become part of it, and this call neither commits
-   * nor rolls back; without, they are committed when the promise resolves. Results stand in the order given.
-   * A dedup key or message id seen before, in the table or earlier in the same call, is a no-op. Where both messages
-   * have a hash and these differ it is a conflict: the message is kept as Dead, once for each hash, outside its ordering group.
-   * A null transaction is none.
+   * Stores messages in one round trip (Q3), all or none. `transaction` is an open connection or transaction object of
+   * the engine's driver: the messages are stored in it, and this call neither commits nor rolls back. Without it, or
+   * with null, the messages are committed when the promise resolves. The results have the order of the input. A
+   * message whose dedup key or id was seen before, in the table or earlier in the same call, is not stored. If both
+   * messages have a hash and the hashes differ, that is a conflict: the new message is inserted as Dead, once for
+   * each hash, outside its ordering group.
    * @throws MultiOutboxError TRANSACTION_NOT_OPEN, WRONG_DATABASE, SCHEMA_MISSING or a DATABASE_ code
    */
   enqueue(messages: readonly NewMessage[], transaction?: unknown): Promise<EnqueueResult[]>;
 
   /**
-   * Resolves when a transaction that `enqueue` has joined has ended: to false if it was rolled back, to true if it was
-   * committed or cannot be told. Called right after `enqueue`, with the id of a message that it has stored. The same
-   * promise for all of one transaction, as long as that is open. Keeps no process alive.
+   * Resolves when a transaction that `enqueue` joined has ended: to false if it was rolled back, to true if it was
+   * committed or the engine cannot know. Call it right after `enqueue`, with the id of a message that `enqueue`
+   * stored. While the transaction is open, every call for it returns the same promise. It does not keep the process
+   * alive.
    */
   committed(transaction: unknown, messageId: string): Promise<boolean>;
 
   /**
    * One round trip (Q9): acquires the queue's lease; returns all rows claimed under older fences to Ready, marked
-   * recovered (Q6, Q7); removes what retention allows; claims. Finding nothing it releases the lease. An engine may
-   * answer an idle call from a read, without taking the lease at all.
+   * recovered (Q6, Q7); removes the Done rows that retention no longer keeps; claims. When it finds no message it
+   * releases the lease. An engine may answer an idle call from a read, without taking the lease.
    */
   begin(request: BeginRequest): Promise<BeginResult>;
 
   /**
-   * One round trip (Q8): applies the outcomes to rows matched on Sequence, ClaimFence and Claimed; then renews
-   * the lease and claims, renews only, or releases the lease. Outcomes are tried even when the lease is lost.
+   * One round trip (Q8): applies the outcomes to rows matched on Sequence, ClaimFence and Claimed; then renews the
+   * lease and claims, only renews, or releases the lease. It tries to apply the outcomes even when the lease is lost.
    */
   settle(request: SettleRequest): Promise<SettleResult>;
 
   /**
-   * Runs `work` in a transaction of its own and settles one message as Done in it, matched as `settle` does: both are
-   * committed, or neither is (T1). `work` gets what `enqueue` takes for a transaction, and leaves its end to this call.
-   * The other calls of this queue go on meanwhile; where the database has one writer they wait, and then come first. There
-   * it is rolled back (ABORTED) shortly before the lease runs out, which nobody can renew meanwhile.
-   * Rejects, all rolled back, with what `work` threw, or with the signal's reason as soon as that fires.
-   * @throws MultiOutboxError LEASE_LOST when the message is not ours any more, TRANSACTION_NOT_OPEN or a DATABASE_ code
+   * Runs `work` in a transaction of its own and settles one message as Done in it, matched as in `settle`: both are
+   * committed, or neither is (T1). `work` gets the transaction in the form that `enqueue` takes; it must not end the
+   * transaction. Other calls of this queue go on meanwhile. In a database with one writer they wait, and then come
+   * before the next transaction; there the transaction is rolled back (ABORTED) shortly before the lease runs out,
+   * because no call can renew the lease while it is open. When `work` throws, or as soon as the signal fires, the
+   * transaction is rolled back and the call rejects with that error or the signal's reason.
+   * @throws MultiOutboxError LEASE_LOST when a newer run has the message, TRANSACTION_NOT_OPEN or a DATABASE_ code
    */
   transact<T>(request: TransactRequest, work: (transaction: unknown) => Promise<T>): Promise<T>;
 
   statistics(): Promise<QueueStatistics>;
   get(messageId: string): Promise<MessageRecord | null>;
 
-  /** Dead messages, the oldest death first. `after` pages on: the last record's sequence. */
+  /**
+   * Lists Dead messages, the one that died first at the top. For the next page, `after` is the last record's
+   * sequence.
+   */
   listDead(filter: DeadFilter, page: { limit: number; after?: number }): Promise<MessageRecord[]>;
   countDead(filter: DeadFilter): Promise<number>;
-  /** Back to Ready, due now, attempts reset, history kept (Q13). At most `limit` a call; returns how many. */
+  /**
+   * Returns Dead messages to Ready, due now, with attempts reset and history kept (Q13). At most `limit` a call;
+   * returns how many.
+   */
   replayDead(filter: DeadFilter, limit: number): Promise<number>;
-  /** Removes Dead messages; a key they held goes on. At most `limit` a call; returns how many. */
+  /** Deletes Dead messages and unblocks their ordering groups. At most `limit` a call; returns how many. */
   discardDead(filter: DeadFilter, limit: number): Promise<number>;
 }

@@ -4,18 +4,18 @@ import type { SqlServerEngineOptions } from '../engine/sqlserver/index.ts';
 import { MultiOutboxError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 
-/** What a static directory needs of an engine: a registry in memory, tenants where they are. */
+/** The registry URL of a static directory: the registry is in memory, the tenants' databases are not. */
 export const memoryRegistry = 'sqlite::memory:';
 
-/** True when databases are files that this program can create. */
+/** True when the databases are files that this program can create. */
 export function isEmbedded(registryUrl: string): boolean {
   return registryUrl.startsWith('sqlite:');
 }
 
 /**
- * Makes the engine that a registry URL names. An engine is loaded when it is first needed: a process that works on
- * one kind of database does not pay for the other.
- * @param onServers with a registry in memory: tenants may be on servers
+ * Creates the engine that a registry URL names. It loads only that engine's modules, so that a process with one kind
+ * of database does not load the other.
+ * @param onServers whether tenants of a registry in memory may be on servers
  * @throws MultiOutboxError INVALID_CONFIGURATION
  */
 export async function engineFor(
@@ -34,8 +34,8 @@ export async function engineFor(
   if (scheme === 'mssql' && rest) return sqlServerEngine(registryUrl, settings, onDiscard);
   throw new MultiOutboxError(
     'INVALID_CONFIGURATION',
-    // The setting may hold a connection string by mistake, so no more than its scheme is shown.
-    `The registry${scheme ? ` '${scheme}:…'` : ''} is of no known kind; use sqlite:<file>, such as sqlite:.data/registry.db, or mssql://<server>/<database>.`,
+    // The setting may contain a connection string by mistake, so the message shows only its scheme.
+    `The registry${scheme ? ` '${scheme}:…'` : ''} has an unknown scheme; use sqlite:<file>, such as sqlite:.data/registry.db, or mssql://<server>/<database>.`,
   );
 }
 
@@ -51,7 +51,7 @@ async function sqlServerEngine(
   onDiscard: SqlServerEngineOptions['onDiscard'],
 ): Promise<Engine> {
   const { createSqlServerEngine } = await import('../engine/sqlserver/index.ts');
-  const { poolSize, maxConnectionsPerServer, loginsAtOnce, allowedServers, ...given } = settings.sqlserver;
+  const { poolSize, maxConnectionsPerServer, allowedServers, ...given } = settings.sqlserver;
   return createSqlServerEngine({
     ...given,
     ...(registry !== undefined && { registry }),
@@ -60,7 +60,6 @@ async function sqlServerEngine(
     pools: {
       size: poolSize,
       maxConnectionsPerServer,
-      loginsAtOnce,
       // One more for the registry, which is no tenant's database.
       maxOpen: settings.databases.maxOpen + 1,
       idleCloseMs: settings.databases.idleCloseMs,

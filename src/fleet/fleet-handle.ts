@@ -13,11 +13,11 @@ import { OpenDatabases } from './tenants/open-databases.ts';
 
 export interface FleetHandleOptions {
   readonly settings: Settings;
-  /** The tenants of a static directory, or where the user lists them; absent, the registry does (F2). */
+  /** The tenants of a static directory, or the user's directory; absent when the registry lists them (F2). */
   readonly tenants: readonly TenantDefinition[] | Directory | undefined;
   readonly logger: Logger;
   readonly owner: string;
-  /** In place of the engine that `settings.registry` names; closed with the fleet. */
+  /** Replaces the engine that `settings.registry` names; the fleet closes it. */
   readonly engine?: Engine | undefined;
 }
 
@@ -25,12 +25,12 @@ export interface OpenFleet {
   readonly engine: Engine;
   readonly registry: Registry;
   readonly directory: TenantDirectory;
-  /** Brings the registry in line with the user's own directory. */
+  /** Synchronises the registry with the user's directory. */
   readonly sync: DirectorySync | undefined;
   readonly databases: OpenDatabases;
 }
 
-/** The databases and the directory of a fleet: opened when first used, once for all who use them. */
+/** The databases and the directory of a fleet. The first use opens them, once for all users. */
 export class FleetHandle {
   readonly #options: FleetHandleOptions;
   readonly #listeners: ((tenantId: string) => void)[] = [];
@@ -41,26 +41,29 @@ export class FleetHandle {
     this.#options = options;
   }
 
-  /** Opens the fleet, with the tenants of the user's directory in the registry. */
+  /** Opens the fleet and waits until the user's directory is in the registry. */
   async ready(): Promise<OpenFleet> {
     const opened = await this.open();
     await opened.sync?.ready();
     return opened;
   }
 
-  /** Opens the fleet, whether or not the user's directory can be read. @throws CLOSED */
+  /** Opens the fleet without reading the user's directory. @throws CLOSED */
   open(): Promise<OpenFleet> {
     if (this.closed.aborted)
-      throw new MultiOutboxError('CLOSED', 'This multi-outbox is closed; make another one.');
+      throw new MultiOutboxError(
+        'CLOSED',
+        'This multi-outbox was closed and cannot be used again; create another one.',
+      );
     this.#opened ??= this.#openAll().catch((error) => {
-      // The next caller tries again: the registry may have been away.
+      // Let the next caller try again: the registry may have been unavailable.
       this.#opened = undefined;
       throw error;
     });
     return this.#opened;
   }
 
-  /** Takes in a tenant's record that is newer than what is known. */
+  /** Stores a tenant's record in the directory unless a newer one is there. */
   remember(tenant: TenantRecord): void {
     void this.#opened?.then(({ directory }) => directory.remember(tenant));
   }
@@ -69,12 +72,12 @@ export class FleetHandle {
     this.#listeners.push(listener);
   }
 
-  /** Fires when the fleet is being closed. */
+  /** Fires when `close` is called. */
   get closed(): AbortSignal {
     return this.#closing.signal;
   }
 
-  /** Waits for no call: those in flight fail with CLOSED. Idempotent. */
+  /** Closes the fleet without waiting for calls in flight, which fail with CLOSED. Idempotent. */
   async close(): Promise<void> {
     this.#closing.abort();
     const opened = await this.#opened?.catch(() => undefined);
@@ -87,7 +90,7 @@ export class FleetHandle {
   async #openAll(): Promise<OpenFleet> {
     const { settings, tenants, logger, owner } = this.#options;
     const registryUrl = isList(tenants) ? memoryRegistry : settings.registry;
-    // The tenants of a directory are not known yet.
+    // The tenants of a user's directory are not read yet, so they may be on servers.
     const onServers = !isList(tenants) || tenants.some(isOnServer);
     const engine =
       this.#options.engine ??
@@ -95,14 +98,17 @@ export class FleetHandle {
         onServers,
         onDiscard: ({ database, reason }) => {
           recordDiscardedConnection(reason);
-          logger.warn('A connection on which a transaction may be open was closed.', { database, reason });
+          logger.warn('A connection was closed because a transaction may have been left open on it.', {
+            database,
+            reason,
+          });
         },
       }));
     const registry = engine.openRegistry();
     try {
       // No other process can reach a registry in memory.
       if (registryUrl === memoryRegistry) await registry.schema.migrate();
-      // A static directory has the same schedule and the same plans, for one process.
+      // A static directory uses the same registry, in this process only.
       for (const tenant of isList(tenants) ? tenants : []) {
         await registry.add(tenant, engine.databaseKey(tenant));
       }

@@ -1,4 +1,7 @@
-/** Works on all items, so many at once. Results come in the order of the items. Rejects with the first error of `work`. */
+/**
+ * Works on all items, `atOnce` at a time. The results have the order of the items. Rejects with the first error of
+ * `work`.
+ */
 export async function inParallel<Item, Result>(
   items: readonly Item[],
   atOnce: number,

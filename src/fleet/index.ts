@@ -1,19 +1,18 @@
 /**
- * The fleet of one deployment. A timer tick leads through it like this (drawn in docs/architecture.md):
+ * The fleet of one deployment. A timer tick takes this path (docs/architecture.md has a drawing):
  *
- *   timer   → Fleet.plan → plan/planner.ts chooses the due tenants: one dispatch-request.ts for each
- *   request → Fleet.dispatch → dispatch/dispatcher.ts serves it
- *   run     → dispatch/run-queues.ts → ../queue/run.ts claims, calls handlers, settles
- *   report  → dispatch/report-run.ts tells the registry, with the next due time of plan/schedule-policy.ts
+ * timer → Fleet.plan → plan/planner.ts chooses the due tenants: one dispatch-request.ts for each request →
+ * Fleet.dispatch → dispatch/dispatcher.ts makes the run run → dispatch/run-queues.ts → ../queue/run.ts claims, calls
+ * handlers, settles report → dispatch/report-run.ts reports to the registry, with the next due time of
+ * plan/schedule-policy.ts
  */
 import type { TenantDatabase } from '../engine/engine.ts';
 import type { QueueName } from '../engine/work-queue.ts';
-import { MultiOutboxError } from '../errors.ts';
+import { describeError, MultiOutboxError } from '../errors.ts';
 import type { HandlerSet } from '../queue/handler-set.ts';
-import { describeError } from '../queue/report.ts';
 import { recordPlan, recordWakes, setTenantLabels } from '../telemetry/metrics.ts';
 import { inSpan } from '../telemetry/spans.ts';
-import { dispatchTenant } from './dispatch/dispatcher.ts';
+import { type DispatchOptions, dispatchTenant } from './dispatch/dispatcher.ts';
 import { checkedDispatchRequest } from './dispatch/request-format.ts';
 import type { RunReport } from './dispatch/run-report.ts';
 import type { DispatchRequest } from './dispatch-request.ts';
@@ -31,26 +30,17 @@ import { tenantNotActive } from './tenants/tenant-errors.ts';
 export interface FleetOptions extends FleetHandleOptions {
   readonly handlers: ReadonlyMap<QueueName, HandlerSet>;
   readonly strategy: Strategy;
-  /** Of jitter; `Math.random` when absent. */
+  /** The random source of jitter. Default: `Math.random`. */
   readonly random?: (() => number) | undefined;
 }
 
 export interface PlanOptions {
-  /** Tenants chosen at most, a whole number from 1; the setting `plan.capacity` when absent. */
+  /** The most tenants to choose, a whole number from 1. Default: the setting `plan.capacity`. */
   readonly capacity?: number;
 }
 
-export interface DispatchOptions {
-  readonly signal?: AbortSignal;
-  /**
-   * The caller sends the report's `continuation`, if there is one, through its queue, so that no plan asks for the
-   * backlog left as well. False when absent: backlog left is due now.
-   */
-  readonly continues?: boolean;
-}
-
 export class Fleet {
-  /** Opens the registry, the directory and the tenants' databases. */
+  /** Opens the registry, the directory and the tenants' databases when they are first used. */
   readonly handle: FleetHandle;
   readonly tenants: Tenants;
   readonly #options: FleetOptions;
@@ -65,12 +55,12 @@ export class Fleet {
     setTenantLabels(options.settings.telemetry.metricTenants);
   }
 
-  /** Chooses the due tenants (F3) and returns one dispatch request each. @throws INVALID_ARGUMENT */
+  /** Chooses the due tenants (F3) and returns one dispatch request for each. @throws INVALID_ARGUMENT */
   readonly plan = async ({ capacity }: PlanOptions = {}): Promise<PlanReport> => {
     const { settings, strategy, owner, logger } = this.#options;
-    const places = checkedCapacity(capacity ?? settings.plan.capacity);
+    const checked = checkedCapacity(capacity ?? settings.plan.capacity);
     const { registry, directory } = await this.handle.ready();
-    // A run in flight hears of changes even while no call asks for a tenant.
+    // A running dispatch must notice a tenant's change even while no other call reads the directory.
     void directory.refreshIfDue();
     return inSpan('plan', {}, async (span) => {
       const onTenant = directory.remember.bind(directory);
@@ -81,10 +71,11 @@ export class Fleet {
           owner,
           logger,
           plan: settings.plan,
+          leaseMs: settings.dispatch.leaseMs,
           redispatchMs: this.#redispatchMs,
           onTenant,
         },
-        places,
+        checked,
       );
       const { status, due, requests } = report;
       span.setAttributes({ status, due, requests: requests.length });
@@ -95,35 +86,42 @@ export class Fleet {
   };
 
   /**
-   * Serves one request: one dispatch run (D1). A tenant's trouble is in the report, not thrown (D8).
+   * Handles one request with one dispatch run (D1). A tenant's failure is in the report, not thrown (D8).
    * @throws INVALID_ARGUMENT, INVALID_CONFIGURATION, UNKNOWN_TENANT, or the registry's error
    */
   readonly dispatch = async (
     request: DispatchRequest | { readonly tenantId: string },
-    { signal, continues = false }: DispatchOptions = {},
+    dispatchOptions: DispatchOptions = {},
   ): Promise<RunReport> => {
     const checked = checkedDispatchRequest(request, 'manual');
     this.assertHandlers();
     const { registry, directory, databases } = await this.handle.ready();
     return dispatchTenant(
-      { ...this.#options, registry, directory, databases, random: this.#options.random ?? Math.random },
+      {
+        ...this.#options,
+        registry,
+        directory,
+        databases,
+        random: this.#options.random ?? Math.random,
+        redispatchMs: this.#redispatchMs,
+      },
       checked,
-      { ...(signal && { signal }), ...(continues && { continuedForMs: this.#redispatchMs }) },
+      dispatchOptions,
     );
   };
 
-  /** A crashed run is due again as soon as its lease has run out. */
+  /** The default makes a crashed run's tenant due again as soon as the run's lease has run out. */
   get #redispatchMs(): number {
     const { plan, dispatch } = this.#options.settings;
     return plan.redispatchMs ?? dispatch.leaseMs + dispatch.graceMs;
   }
 
-  /** @throws INVALID_CONFIGURATION when there is no handler: a host should know before tenants are chosen */
+  /** Lets a host fail before tenants are chosen. @throws INVALID_CONFIGURATION when there is no handler */
   assertHandlers(): void {
     if (this.#options.handlers.size > 0) return;
     throw new MultiOutboxError(
       'INVALID_CONFIGURATION',
-      'No handler is given: pass handlers to createMultiOutbox, or nothing can be dispatched.',
+      'No handlers were given, so no message can be dispatched; pass handlers to createMultiOutbox.',
     );
   }
 
@@ -134,12 +132,15 @@ export class Fleet {
     if (missing !== undefined) throw tenantNotActive(await this.tenants.get(missing));
   }
 
-  /** Makes a tenant due now if that can be done: for work that is stored and must not be reported as failed (F7). */
+  /**
+   * Makes a tenant due now if possible. It does not throw, because the messages are stored and the call that stored
+   * them must not fail (F7).
+   */
   async tryWake(tenantId: string): Promise<void> {
     try {
       await this.#wakeActive([tenantId]);
     } catch (error) {
-      this.#options.logger.warn('The tenant could not be woken; its messages wait until it is due.', {
+      this.#options.logger.warn('The tenant could not be woken; its messages wait until its next due time.', {
         tenantId,
         error: describeError(error),
       });
@@ -153,7 +154,7 @@ export class Fleet {
     return woken;
   }
 
-  /** Lends a tenant's database. @throws UNKNOWN_TENANT; TENANT_NOT_ACTIVE for a retired tenant */
+  /** Runs `action` with a tenant's open database. @throws UNKNOWN_TENANT; TENANT_NOT_ACTIVE for a retired tenant */
   async useTenant<T>(tenantId: string, action: (database: TenantDatabase) => Promise<T>): Promise<T> {
     const { directory, databases } = await this.handle.ready();
     const tenant = await directory.get(tenantId);
@@ -168,7 +169,7 @@ export class Fleet {
 
   async examine(options: ExamineOptions): Promise<Diagnosis[]> {
     const { engine, registry, sync } = await this.handle.open();
-    // Databases that can be reached are examined, whether or not the directory can be read.
+    // Examine the known databases even if the directory cannot be read.
     await sync?.ready().catch(() => {});
     return examineFleet(engine, registry, options);
   }
@@ -178,6 +179,6 @@ function checkedCapacity(capacity: number): number {
   if (Number.isSafeInteger(capacity) && capacity >= 1) return capacity;
   throw new MultiOutboxError(
     'INVALID_ARGUMENT',
-    `A plan's capacity must be a whole number from 1, got ${String(capacity)}.`,
+    `The plan's capacity is ${String(capacity)}; it must be a whole number from 1.`,
   );
 }

@@ -2,13 +2,16 @@ import type { Engine, TenantAddress, TenantDatabase } from '../engine/engine.ts'
 import type { Registry } from '../engine/registry.ts';
 import { isOnServer } from './tenants/definition.ts';
 
-/** A registry in memory, which belongs to no kind of database: each tenant's address says where it is. */
+/**
+ * An engine with a registry in memory, for tenants of both kinds of database: each tenant's address decides which
+ * engine opens it.
+ */
 export class MemoryEngine implements Engine {
   readonly kind = 'memory';
   readonly #embedded: Engine;
   readonly #server: Engine;
 
-  /** @param embedded keeps the registry, and tenants in files */
+  /** @param embedded the engine for the registry and for tenants in files */
   constructor(embedded: Engine, server: Engine) {
     this.#embedded = embedded;
     this.#server = server;

@@ -1,11 +1,11 @@
 import * as v from 'valibot';
 import { strictly } from './payload-issues.ts';
 
-/** Structure, routing and identity of the mail: the handler's business, or a field of the payload. */
+/** Headers that the handler sets itself, or that have a payload field of their own. */
 const reservedHeaders =
   /^(?:from|sender|to|cc|bcc|reply-to|subject|date|message-id|mime-version|content-.*|return-path|received|resent-.*|dkim-signature|x-idempotency-key)$/i;
 
-// A tab may stand in a header; any other control character could end it and begin another.
+// A header may contain a tab; any other control character could end the header and start another.
 const line = v.pipe(
   v.string('must be text'),
   v.check((text) => !/(?!\t)\p{Cc}/u.test(text), 'must be one line without control characters'),
@@ -16,14 +16,14 @@ const addresses = v.union(
   'must be an address or a list of addresses, each on one line',
 );
 
-/** Base64 as encoders write it, with or without line breaks and padding. One pass: attachments are large. */
+/** Accepts base64 with or without line breaks and padding. One pass, because attachments are large. */
 function isBase64(text: string): boolean {
   const trimmed = text.trimEnd();
   const padding = trimmed.endsWith('==') ? 2 : trimmed.endsWith('=') ? 1 : 0;
   return !/[^A-Za-z0-9+/\r\n]/.test(trimmed.slice(0, trimmed.length - padding));
 }
 
-/** No path and no URL: an attachment is what the message holds, never what the dispatcher can read. */
+/** An attachment's content comes from the message. Paths and URLs are not accepted: they would expose the dispatcher's files. */
 const attachment = v.strictObject(
   {
     filename: v.nullish(filled),
@@ -37,7 +37,7 @@ const attachment = v.strictObject(
         ),
       ),
     ),
-    /** For pictures of the html part: <img src="cid:…">. */
+    /** For images in the html part: <img src="cid:…">. */
     contentId: v.nullish(v.pipe(filled, v.regex(/^[^\s<>]+$/, "must not hold spaces, '<' or '>'"))),
   },
   strictly('content (base64), filename, contentType, contentId'),
@@ -56,7 +56,7 @@ const headers = v.record(
 const isGiven = (value: unknown) => value !== undefined && value !== null && value !== '';
 
 /**
- * The payload of email.send. A recipient field is a list, or text as in a mail's own header:
+ * The payload of email.send. A recipient field is a list, or text as in a mail's header:
  *
  *     { "to": "Ann <ann@example.com>, bob@example.com", "subject": "Order 7", "text": "It is on its way." }
  *

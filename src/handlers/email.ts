@@ -6,27 +6,27 @@ import { mailFolder } from './mail-folder.ts';
 import { smtpSender } from './smtp-sender.ts';
 
 export interface EmailOptions {
-  /** `smtp://` or `smtps://` with user and password, where needed. Without it mails become files. */
+  /** `smtp://` or `smtps://`, with user and password where needed. Without it, mails are written to files. */
   readonly smtpUrl?: string;
-  /** Sender of mails that name none, such as `Orders <orders@example.com>`. */
+  /** The sender when the payload names none, such as `Orders <orders@example.com>`. */
   readonly from?: string;
-  /** Where the files go: `<folder>/<tenant id>/<message id>.eml`. Not used with `smtpUrl`. */
+  /** The folder for the files: `<folder>/<tenant id>/<message id>.eml`. Required without `smtpUrl`, ignored with it. */
   readonly folder?: string;
-  /** Milliseconds one attempt may take; the fleet's setting when absent. */
+  /** Most milliseconds for one attempt. Default: the fleet's setting. */
   readonly timeoutMs?: number;
 }
 
-// Files need no sender that anybody could answer, so that the first mail works without any setting.
+// A file needs no sender that can receive replies, so the first mail works without any setting.
 const senderOfFiles = 'multi-outbox@localhost';
 
 /**
- * The handler of `email.send`: sends the mail that the payload describes (see `emailPayload`) by SMTP, or writes
- * it to a file while no server is set.
+ * The handler of `email.send`: sends the mail that the payload describes (see `emailPayload`) by SMTP, or writes it to
+ * a file if no server is set.
  *
- * What a server refuses for good (5xx) is Dead; what it puts off (4xx), a server that cannot be reached and a
- * refused login are retried. For mails taken for some recipients only, see `partialRefusal`.
+ * A permanent refusal (5xx) makes the message Dead. A temporary refusal (4xx), an unreachable server and a refused
+ * login are retried. `partialRefusal` describes mails that the server accepts for some recipients only.
  *
- * @throws MultiOutboxError INVALID_CONFIGURATION for an SMTP URL of another kind, and with neither a server nor a folder
+ * @throws MultiOutboxError INVALID_CONFIGURATION for a wrong SMTP URL, or without `smtpUrl` and `folder`
  */
 export function emailSend({ smtpUrl, from, folder, timeoutMs }: EmailOptions = {}): Handler {
   const deliver = smtpUrl === undefined ? mailFolder(given(folder)) : smtpSender(smtpUrl);

@@ -1,6 +1,6 @@
 /**
- * The handlers of this deployment: what is in the list below is what messages are dispatched to. Register yours
- * here, one file each, beside this one.
+ * The handlers of this deployment. The dispatcher sends messages to the handlers in the list below. Add your own to the
+ * list, each in a file of its own beside this one.
  */
 import type { Handler } from '../queue/handler.ts';
 import { type EmailOptions, emailSend } from './email.ts';
@@ -13,14 +13,14 @@ export type { WebhookOptions } from './webhook.ts';
 export { webhookPost } from './webhook.ts';
 export type { WebhookSecret } from './webhook-signature.ts';
 
-/** What the built-in handlers need to know; `loadSettings` fills it. */
+/** The settings of the built-in handlers, as `loadSettings` returns them. */
 export interface HandlerSettings {
   readonly email: EmailOptions;
   readonly webhook: WebhookOptions;
 }
 
 /**
- * Every handler, one for each topic. Two for one topic are an error at start.
+ * All handlers, one for each topic. Two handlers for one topic are an error at start.
  * @throws MultiOutboxError INVALID_CONFIGURATION
  */
 export function createHandlers(settings: HandlerSettings): Handler[] {
@@ -28,10 +28,10 @@ export function createHandlers(settings: HandlerSettings): Handler[] {
     emailSend(settings.email),
     webhookPost(settings.webhook),
 
-    // Yours come here:
+    // Add your own handlers here:
     //   invoiceCreate(),
     //
-    // and look like this, in src/handlers/invoice-create.ts:
+    // A handler looks like this, in src/handlers/invoice-create.ts:
     //
     //   import * as v from 'valibot';
     //   import { defineHandler, PermanentError, type Handler } from '../queue/handler.ts';
@@ -44,11 +44,11 @@ export function createHandlers(settings: HandlerSettings): Handler[] {
     //         const response = await fetch('https://billing.example.com/invoices', {
     //           method: 'POST',
     //           body: JSON.stringify(message.data), // checked and typed by the schema
-    //           headers: { 'idempotency-key': context.idempotencyKey }, // a message can come twice
+    //           headers: { 'idempotency-key': context.idempotencyKey }, // a message can be delivered twice
     //           signal: context.signal, // fires at the timeout and when the run stops
     //         });
     //         if (response.status === 422) throw new PermanentError('Billing refuses the order.'); // Dead
-    //         if (!response.ok) throw new Error(`Billing answered ${response.status}.`); // tried again
+    //         if (!response.ok) throw new Error(`Billing answered ${response.status}.`); // retried
     //       }, // returned: Done
     //     });
     //   }

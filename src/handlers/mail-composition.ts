@@ -5,12 +5,12 @@ import { type HandlerContext, type Message, PermanentError } from '../queue/hand
 import type { EmailPayload } from './email-schema.ts';
 
 /**
- * The mail of a message, as nodemailer takes it. Every attempt has the same Message-ID and X-Idempotency-Key,
- * by which mail systems and people recognise a duplicate.
+ * Composes the mail of a message, in nodemailer's format. Every attempt has the same Message-ID and X-Idempotency-Key,
+ * so that mail systems and people can recognise a duplicate.
  *
  * @param fallbackFrom the sender when the payload names none
- * @throws PermanentError when an address cannot be read; a plain Error when there is no sender at all, since
- *   that is the settings' fault and not the message's
+ * @throws PermanentError when an address is invalid; a plain Error when the sender is missing, because the settings and
+ *   not the message are then wrong
  */
 export async function composeMail(
   { messageId, data }: Message<EmailPayload>,
@@ -22,9 +22,11 @@ export async function composeMail(
   function read(field: string, value: string | readonly string[] | null | undefined): Address[] {
     return [value ?? []].flat().flatMap((text) => {
       const parsed = parse(text, { flatten: true });
-      // What the parser cannot place it leaves without an address, and the mail would go to the others alone.
+      // The parser returns unreadable parts without an address; the mail would then reach only the other recipients.
       if (parsed.length === 0 || !parsed.every(({ address }) => isAddress(address))) {
-        throw new PermanentError(`The payload's '${field}' holds something that is not a mail address.`);
+        throw new PermanentError(
+          `The payload's '${field}' contains text that is not a mail address; give addresses such as ann@example.com.`,
+        );
       }
       return parsed.map(({ name, address }) => ({ name, address }));
     });
@@ -35,7 +37,8 @@ export async function composeMail(
   if (from === undefined) {
     throw new Error("The mail has no sender: give the payload a 'from', or set MULTI_OUTBOX_MAIL_FROM.");
   }
-  if (senders.length > 1) throw new PermanentError("The payload's 'from' holds more than one address.");
+  if (senders.length > 1)
+    throw new PermanentError("The payload's 'from' has more than one address; give one sender.");
 
   return {
     from,
@@ -47,7 +50,7 @@ export async function composeMail(
     messageId: mailMessageId(messageId, context.tenant.id, from),
     ...(data.text == null ? {} : { text: data.text }),
     ...(data.html == null ? {} : { html: data.html }),
-    // A list, not an object: an object with the keys 'key' and 'value' would be taken for one header of any name.
+    // A list, because nodemailer reads an object with the keys 'key' and 'value' as one header of any name.
     headers: [
       ...Object.entries(data.headers ?? {}).map(([key, value]) => ({ key, value })),
       { key: 'X-Idempotency-Key', value: context.idempotencyKey },
@@ -69,7 +72,7 @@ function isAddress(address: string | undefined): boolean {
   return address !== undefined && /^[^\s<>]+@[^\s<>@]+$/.test(address);
 }
 
-/** `<message id>.<tenant id>@<the sender's domain>`; the ids are cut down to what needs no quoting. */
+/** `<message id>.<tenant id>@<the sender's domain>`; characters of the tenant id that would need quoting become '-'. */
 function mailMessageId(messageId: string, tenantId: string, from: Address): string {
   const domain = domainToASCII(from.address?.split('@').at(-1) ?? '') || 'localhost';
   return `<${messageId}.${tenantId.replace(/[^\w-]+/g, '-')}@${domain}>`;

@@ -5,18 +5,20 @@ import { optional } from '../optional-package.ts';
 import type { DeliverMail } from './deliver-mail.ts';
 
 /**
- * Writes a mail to `<folder>/<tenant id>/<message id>.eml`, for development and for programs that pick mails up.
+ * Writes a mail to `<folder>/<tenant id>/<message id>.eml`, for development and for programs that collect mails there.
  *
- * The file appears whole or not at all: it is written under a hidden name, flushed, then renamed; a duplicate
- * replaces the file by its like. It is on the disk before the message is settled as Done, so a power cut does
- * not lose it. Bcc stays in the file, which is all there is to tell the recipients. Mails hold personal data and
- * secrets such as reset links: only the account of this process may read them.
+ * The file appears complete or not at all: it is written under a hidden name, flushed and then renamed. A duplicate
+ * replaces the file by an equal one. The file is durable before the message is settled as Done, so a power cut does not
+ * lose it. Bcc stays in the file, because nothing else names those recipients. Mails hold personal data and secrets
+ * such as reset links, so only the account of this process may read them.
  */
 export function mailFolder(folder: string): DeliverMail {
   return async (mail, { messageId }, { tenant, signal }) => {
-    // Ids are checked where they come from; here they become a path, so nothing is taken on trust.
+    // The ids were checked before, but here they become a path, so they are checked again.
     if (!/^[a-z0-9][a-z0-9._-]*$/i.test(tenant.id) || !/^[\da-f-]{36}$/i.test(messageId)) {
-      throw new Error('The tenant id or message id cannot be a file name; give the tenant another id.');
+      throw new Error(
+        'The tenant id or the message id cannot be used as a file name; give the tenant another id.',
+      );
     }
     const { default: MailComposer } = await optional(
       'nodemailer',
@@ -52,7 +54,7 @@ async function writeDurably(path: string, content: Buffer): Promise<void> {
   }
 }
 
-/** The rename itself is durable only once its directory is. Windows has no such call and needs none. */
+/** A rename is durable only after its directory is flushed. Windows has no such call and does not need one. */
 async function flushDirectory(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const directory = await open(path, 'r');

@@ -1,8 +1,8 @@
 import type * as v from 'valibot';
 
 /**
- * What a strict object says of a payload that is none, lacks a field or has one that is not known. valibot's own
- * words quote what they found, and issues end up in logs.
+ * Messages for a payload that is not an object, lacks a field or has an unknown field. valibot's own messages quote the
+ * payload, and issues reach the logs.
  */
 export function strictly(fields: string): v.ErrorMessage<v.StrictObjectIssue> {
   return ({ expected }) => {

@@ -2,17 +2,17 @@ import { lookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-/** Resolves a host name to IP addresses; rejects when it cannot. */
+/** Resolves a host name to IP addresses; rejects if it cannot. */
 export type ResolveHost = (hostname: string) => Promise<readonly string[]>;
 
-/** The machine's own resolver, hosts file included. */
+/** The resolver of the operating system, hosts file included. */
 export const systemResolver: ResolveHost = async (hostname) =>
   (await lookup(hostname, { all: true })).map(({ address }) => address);
 
-/** An address that is not on the public internet was about to be connected to. */
+/** A request would have connected to an address that is not on the public internet. */
 export class PrivateAddressError extends Error {
   override readonly name = 'PrivateAddressError';
-  /** What the address is instead, such as 'loopback'. */
+  /** The kind of the address, such as 'loopback'. */
   readonly range: string;
 
   constructor(range: string) {
@@ -21,31 +21,31 @@ export class PrivateAddressError extends Error {
   }
 }
 
-// Routed like a public address, but answered by the host of an Azure machine: its metadata and DNS service.
+// Looks public, but inside Azure the host of the machine answers it with its metadata and DNS services.
 const azurePlatformAddress = '168.63.129.16';
 const globalUnicast: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse('2000::'), 3];
 
 /**
- * What a given IP address is instead of a public one, such as 'loopback' or 'private'; null when it is public.
+ * The range of an IP address that is not public, such as 'loopback' or 'private'; null for a public address.
  *
- * Everything special is refused, not a list of known-bad ranges. That takes in what only leads elsewhere: NAT64,
- * 6to4 and Teredo carry an IPv4 address within, which a gateway may well deliver to a private network.
+ * Only ordinary public addresses pass; every special range is refused. This includes NAT64, 6to4 and Teredo addresses:
+ * they contain an IPv4 address, and a gateway could deliver to it in a private network.
  */
 export function nonPublicRange(address: string): string | null {
   if (!ipaddr.isValid(address)) return 'unreadable';
-  // IPv4-mapped IPv6 is unwrapped here: the kernel connects to the IPv4 address.
+  // `process` unwraps an IPv4-mapped IPv6 address, because the kernel connects to the IPv4 address in it.
   const parsed = ipaddr.process(address);
   const range = parsed.range();
   if (range !== 'unicast') return range;
   if (parsed.kind() === 'ipv4') return parsed.toString() === azurePlatformAddress ? 'azurePlatform' : null;
-  // Outside 2000::/3 nothing is assigned for use, yet some of it works, such as ::127.0.0.1 on old stacks.
+  // Only 2000::/3 is assigned for public use, but some other addresses also connect, such as ::127.0.0.1 on old stacks.
   return (parsed as ipaddr.IPv6).match(globalUnicast) ? null : 'reserved';
 }
 
-/** What is wrong with connecting to an IP address, in a word; null when nothing is. */
+/** Checks an IP address: returns the reason to refuse it, in one word, or null to allow it. */
 export type AddressFence = (address: string) => string | null;
 
-/** Lets everything pass. */
+/** Allows every address. */
 export const noFence: AddressFence = () => null;
 
 /** @throws PrivateAddressError when the URL's host is an IP address, in any notation, that the fence refuses */
@@ -57,9 +57,9 @@ export function refuseFencedLiteral(url: URL, fence: AddressFence): void {
 }
 
 /**
- * A lookup for sockets that fails with PrivateAddressError unless the fence lets every address of the name pass.
- * The socket connects to the very addresses checked here, so a second answer from the name server changes nothing
- * (DNS rebinding). Sockets do not ask it for IP literals: see `refuseFencedLiteral`.
+ * A DNS lookup for sockets that fails with PrivateAddressError unless the fence allows every address of the name. The
+ * socket connects to exactly the addresses checked here, so a different second answer from the name server has no effect
+ * (DNS rebinding). Sockets do not look up IP literals; `refuseFencedLiteral` checks those.
  */
 export function fencedLookup(resolve: ResolveHost, fence: AddressFence): LookupFunction {
   const resolved = async (hostname: string, family: number) => {

@@ -1,4 +1,4 @@
-/** What `multi-outbox/handlers` is: the built-in handlers, each made with options of your own. */
+/** `multi-outbox/handlers`: the built-in handlers, which you create with your own options. */
 export { type EmailOptions, emailSend } from './email.ts';
 export type { EmailPayload } from './email-schema.ts';
 export type { ResolveHost } from './public-address.ts';

@@ -1,10 +1,10 @@
-/** The longest wait a receiver can ask for, in milliseconds: it may ask again, but not park a message for months. */
+/** The longest wait, in milliseconds, that one answer can ask for, so that a receiver cannot delay a message for months. */
 export const longestRetryAfterMs = 3_600_000;
 
 const day = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)';
 const month = '(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)';
 const time = '\\d{2}:\\d{2}:\\d{2}';
-/** The three forms of RFC 9110, section 5.6.7: today's, RFC 850's and asctime's. */
+/** The three date formats of RFC 9110, section 5.6.7: the current one, RFC 850's and asctime's. */
 const dated = new RegExp(`^${day}, \\d{2} ${month} \\d{4} ${time} GMT$`);
 const datedRfc850 = new RegExp(
   `^(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, \\d{2}-${month}-\\d{2} ${time} GMT$`,
@@ -12,8 +12,8 @@ const datedRfc850 = new RegExp(
 const datedAsctime = new RegExp(`^${day} ${month} [ \\d]\\d ${time} \\d{4}$`);
 
 /**
- * Reads an HTTP date as milliseconds since 1970; null when it is none. The forms are checked first because
- * Date.parse takes nearly anything for a date, and an asctime date for local time.
+ * Reads an HTTP date as milliseconds since 1970; null if the text is not an HTTP date. The format is checked first,
+ * because Date.parse accepts almost any text as a date and reads an asctime date as local time.
  */
 export function parseHttpDate(text: string): number | null {
   const gmt =
@@ -23,9 +23,8 @@ export function parseHttpDate(text: string): number | null {
 }
 
 /**
- * Milliseconds that a Retry-After header asks for, from 0 to `longestRetryAfterMs`; null when it cannot be read.
- * A date is held against the response's own Date header where there is one, so that clocks that disagree do not
- * matter.
+ * Milliseconds that a Retry-After header asks for, from 0 to `longestRetryAfterMs`; null if the header is invalid. A
+ * date is compared with the response's Date header, if it has one, so that a difference between the clocks has no effect.
  */
 export function retryAfterMs(retryAfter: string, date?: string, now: number = Date.now()): number | null {
   const text = retryAfter.trim();

@@ -3,22 +3,22 @@ import { optional } from '../optional-package.ts';
 import type { DeliverMail } from './deliver-mail.ts';
 import { partialRefusal, smtpFailure } from './smtp-outcome.ts';
 
-/** Open connections end after this many idle milliseconds: they keep the process from ending. */
+/** Idle connections close after this many milliseconds, because an open connection keeps the process alive. */
 const idleMs = 500;
 
 /**
- * Sends mails through one pool of SMTP connections, opened with the first mail. nodemailer's options may stand in
- * the URL, such as `smtps://user:password@mail.example.com?maxConnections=3`.
+ * Sends mails through one pool of SMTP connections, which the first mail opens. The URL can contain nodemailer's
+ * options, such as `smtps://user:password@mail.example.com?maxConnections=3`.
  *
- * @throws MultiOutboxError INVALID_CONFIGURATION for a URL of another kind; the error does not show it
+ * @throws MultiOutboxError INVALID_CONFIGURATION for any other URL; the error does not show it
  */
 export function smtpSender(smtpUrl: string): DeliverMail {
   const url = URL.parse(smtpUrl);
   if (url === null || (url.protocol !== 'smtp:' && url.protocol !== 'smtps:') || url.hostname === '') {
     throw new MultiOutboxError(
       'INVALID_CONFIGURATION',
-      'The SMTP URL (MULTI_OUTBOX_SMTP_URL) must be like smtps://user:password@mail.example.com:465, with ' +
-        'special characters of the password percent-encoded.',
+      'The SMTP URL (MULTI_OUTBOX_SMTP_URL) is invalid; give a URL like smtps://user:password@mail.example.com:465 ' +
+        'and percent-encode special characters in the password.',
     );
   }
 
@@ -30,7 +30,7 @@ export function smtpSender(smtpUrl: string): DeliverMail {
     try {
       info = await pool.sendMail({ ...mail, signal });
     } catch (error) {
-      // The connection was cut. Whether the server had taken the mail is unknown, so it is tried again.
+      // After an abort it is unknown whether the server has accepted the mail, so the mail is retried.
       throw signal.aborted ? signal.reason : smtpFailure(error);
     }
     const refusal = partialRefusal(info);
@@ -43,7 +43,7 @@ function createPool({ createTransport }: typeof import('nodemailer'), url: strin
     url,
     pool: true,
     idleTimeout: idleMs,
-    // The queue's own retries wait longer and are counted.
+    // The work queue's retries replace nodemailer's: they wait longer and are counted.
     maxRequeues: 1,
     disableFileAccess: true,
     disableUrlAccess: true,

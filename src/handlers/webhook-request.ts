@@ -9,17 +9,17 @@ import {
 } from './public-address.ts';
 import { urlProblem } from './webhook-schema.ts';
 
-/** One POST as it goes out. Header names are lower case. */
+/** One POST request. Header names are lower case. */
 export interface WebhookRequest {
   readonly url: URL;
   readonly body: string | undefined;
-  /** Set by the handler: they go wherever the request goes. */
+  /** Headers that the handler sets. They are also sent after a redirect to another origin. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The message's own: they may be credentials and are not sent to another origin. */
+  /** Headers from the message. They can be credentials, so they are not sent to another origin. */
   readonly ownHeaders: Readonly<Record<string, string>>;
 }
 
-/** What matters of the answer. */
+/** The parts of the answer that decide the outcome. */
 export interface WebhookResponse {
   readonly status: number;
   readonly retryAfter: string | undefined;
@@ -34,22 +34,22 @@ export type SendWebhook = (
 
 const mostRedirects = 3;
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
-/** Read of a response's body, so that its connection can be used again; beyond that the connection is closed. */
+/** A response body within these limits is read, so that its connection can be reused; else the connection is closed. */
 const bodyLimits = { bytes: 16_384, milliseconds: 1_000 };
 const connectTimeoutMs = 10_000;
 
 /**
- * Sends POST requests, following 307 and 308 up to three times. Every hop meets the fence like the first. The
- * connections of one sender are kept alive for a few seconds and do not keep the process from ending.
+ * Sends POST requests and follows up to three 307 and 308 redirects. The fence checks every hop. One sender's
+ * connections stay open for a few seconds and do not keep the process alive.
  *
- * @throws PermanentError for what cannot succeed later; the signal's reason when it fired; else a plain Error.
- *   None shows a URL or what the receiver said.
+ * @throws PermanentError if a retry cannot succeed; the signal's reason if it aborted; else a plain Error. No error
+ *   shows a URL or the receiver's text.
  */
 export function webhookSender(resolve: ResolveHost, fence: AddressFence): SendWebhook {
   let agent: Agent | undefined;
 
   async function post({ url, headers, ownHeaders, body }: WebhookRequest, signal: AbortSignal) {
-    // undici takes a while to load: a process that posts nothing does without.
+    // undici is slow to load, so only a process that posts a webhook loads it.
     const undici = await import('undici');
     agent ??= new undici.Agent({
       connect: { lookup: fencedLookup(resolve, fence), timeout: connectTimeoutMs },
@@ -66,7 +66,7 @@ export function webhookSender(resolve: ResolveHost, fence: AddressFence): SendWe
       dispatcher: agent,
       signal,
     });
-    // The status has decided; how reading the rest ends makes no difference.
+    // The status decides the outcome, so an error while reading the body is ignored.
     const enough = AbortSignal.any([signal, AbortSignal.timeout(bodyLimits.milliseconds)]);
     await rest.dump({ limit: bodyLimits.bytes, signal: enough }).catch(() => {});
     return { status: statusCode, headers: received };
@@ -83,7 +83,7 @@ export function webhookSender(resolve: ResolveHost, fence: AddressFence): SendWe
       }
       if (redirects === mostRedirects) {
         throw new PermanentError(
-          `The receiver redirects more than ${mostRedirects} times; send to its new URL.`,
+          `The receiver redirected the request more than ${mostRedirects} times; send to its new URL.`,
         );
       }
       if (status === 308) onMoved();
@@ -92,36 +92,40 @@ export function webhookSender(resolve: ResolveHost, fence: AddressFence): SendWe
   };
 }
 
-/** The request that follows a redirect. @throws PermanentError when it must not be followed */
+/** The next request after a redirect. @throws PermanentError if the redirect must not be followed */
 function redirected(request: WebhookRequest, status: number, location: string | undefined): WebhookRequest {
   if (status !== 307 && status !== 308) {
-    // After 301, 302 and 303 clients go on with GET and without the body, and receivers count on it: following
-    // would lose the message and call it delivered.
+    // After 301, 302 and 303 a client sends GET without the body, and receivers expect that. Following the redirect
+    // would lose the message and report it as delivered.
     throw new PermanentError(
-      `The receiver answered ${status}: a POST is not repeated elsewhere after that; send to its new URL.`,
+      `The receiver answered ${status}, after which a POST must not be sent to the new URL; send to that URL directly.`,
     );
   }
   const url = location === undefined ? null : URL.parse(location, request.url.href);
   if (url === null || urlProblem(url) !== null) {
-    throw new PermanentError(`The receiver answered ${status} without a URL that can be followed.`);
+    throw new PermanentError(
+      `The receiver answered ${status} without a valid URL to follow; correct the URL in the message.`,
+    );
   }
   if (request.url.protocol === 'https:' && url.protocol === 'http:') {
-    throw new PermanentError(`The receiver answered ${status} with a URL that would give up encryption.`);
+    throw new PermanentError(
+      `The receiver answered ${status} and redirected from https to http, which is refused; send to an https URL.`,
+    );
   }
   return { ...request, url, ownHeaders: url.origin === request.url.origin ? request.ownHeaders : {} };
 }
 
-/** What to throw for a request that got no answer. */
+/** The error to throw for a request without an answer. */
 function failure(error: unknown, signal: AbortSignal): unknown {
   if (error instanceof PermanentError) return error;
   if (error instanceof PrivateAddressError) {
     return new PermanentError(
-      `The URL leads to an address that is not public (${error.range}); ` +
-        'set MULTI_OUTBOX_WEBHOOK_ALLOW_PRIVATE=true if that is meant.',
+      `The URL leads to an address that is not public (${error.range}), so the request was not sent; ` +
+        'set MULTI_OUTBOX_WEBHOOK_ALLOW_PRIVATE=true to allow such addresses.',
     );
   }
   if (signal.aborted) return signal.reason;
-  // Connecting to several addresses fails with an AggregateError whose code is the first one's.
+  // If several addresses fail, Node throws an AggregateError with the code of the first error.
   const { code, name } = error as NodeJS.ErrnoException;
   return new Error(`The receiver could not be reached: ${code ?? name ?? 'unknown error'}.`);
 }

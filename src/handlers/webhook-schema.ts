@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { strictly } from './payload-issues.ts';
 
-/** Set by the handler, or the connection's own business: a message may not give them. */
+/** Headers that the handler or the HTTP client sets; a message must not contain them. */
 const reservedHeaders = new Set([
   'idempotency-key',
   'traceparent',
@@ -25,7 +25,7 @@ const reservedHeaders = new Set([
   'upgrade',
 ]);
 
-/** Null when the URL may be called, else what is wrong with it. Never shows the URL: paths often are secrets. */
+/** The problem with a URL, or null if it may be called. The text does not show the URL, because its path may be secret. */
 export function urlProblem(url: URL): string | null {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return 'must begin with https:// or http://';
   if (url.username !== '' || url.password !== '') {
@@ -62,8 +62,8 @@ const headerValue = v.pipe(
  *
  *     { "url": "https://example.com/hook", "body": { "orderId": 7 }, "headers": { "authorization": "Bearer …" } }
  *
- * `body` is sent as JSON, or byte for byte when it is text (give a content-type then; text/plain stands
- * otherwise). Numbers beyond a double's precision survive only as text. Issues never show a value.
+ * A text `body` is sent byte for byte, as text/plain unless the message gives a content-type; any other `body` is sent
+ * as JSON. Numbers beyond a double's precision are exact only inside text. Issues never show a value.
  */
 export const webhookPayload = v.strictObject(
   {

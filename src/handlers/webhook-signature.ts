@@ -1,18 +1,18 @@
 import { MultiOutboxError } from '../errors.ts';
 
 /**
- * The signing secret or, for receivers that must not be able to forge one another's requests, a function that
- * gives a tenant's own; undefined leaves the request unsigned.
+ * The signing secret, or a function that returns each tenant's own secret, so that one tenant's receiver cannot forge
+ * requests to another's. Without a secret (undefined) requests are not signed.
  *
- * A secret is `whsec_` and 24 to 64 bytes in base64. Several, parted by spaces, sign side by side: that is how a
- * secret is changed without a gap (the new one first, the old one until every receiver knows the new one).
+ * A secret is `whsec_` and 24 to 64 bytes in base64. Several secrets, separated by spaces, each sign the request, so
+ * that a secret can be rotated: put the new one first, and keep the old one until every receiver has the new one.
  */
 export type WebhookSecret = string | ((tenantId: string) => string | undefined | Promise<string | undefined>);
 
 const secretPattern = /^whsec_[A-Za-z0-9+/]+={0,2}$/;
 
 /**
- * Parts and checks secrets; the error names the app setting they are from, and never shows one.
+ * Splits and checks secrets. The error names the app setting but never shows a secret.
  * @throws MultiOutboxError INVALID_CONFIGURATION
  */
 export function parseSecrets(text: string, setting = 'MULTI_OUTBOX_WEBHOOK_SECRET'): string[] {
@@ -22,8 +22,8 @@ export function parseSecrets(text: string, setting = 'MULTI_OUTBOX_WEBHOOK_SECRE
     if (bytes < 24 || bytes > 64) {
       throw new MultiOutboxError(
         'INVALID_CONFIGURATION',
-        `The webhook signing secret (${setting}) must be 'whsec_' and 24 to 64 random bytes in ` +
-          'base64; make one with: echo whsec_$(openssl rand -base64 32)',
+        `The webhook signing secret (${setting}) is invalid; it must be 'whsec_' and 24 to 64 random bytes in ` +
+          'base64. This command makes one: echo whsec_$(openssl rand -base64 32)',
       );
     }
   }
@@ -31,8 +31,8 @@ export function parseSecrets(text: string, setting = 'MULTI_OUTBOX_WEBHOOK_SECRE
 }
 
 /**
- * The value of `webhook-signature` after the Standard Webhooks specification: an HMAC-SHA256 over id, timestamp
- * and body for each secret; undefined without a secret.
+ * The value of the header `webhook-signature` as Standard Webhooks specifies it: for each secret an HMAC-SHA256 over id,
+ * timestamp and body. Undefined without a secret.
  */
 export async function webhookSignature(
   secrets: readonly string[],

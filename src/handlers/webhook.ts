@@ -6,26 +6,27 @@ import { type WebhookPayload, webhookPayload } from './webhook-schema.ts';
 import { parseSecrets, type WebhookSecret, webhookSignature } from './webhook-signature.ts';
 
 export interface WebhookOptions {
-  /** Signs requests after the Standard Webhooks specification; without it they are not signed. */
+  /** Signs requests as Standard Webhooks specifies; without a secret they are not signed. */
   readonly secret?: WebhookSecret;
   /**
-   * Lets requests go to loopback, private and other special addresses. URLs come out of messages, so without
-   * this fence whoever can enqueue could reach the network behind the dispatcher. Refused when absent.
+   * Allows requests to loopback, private and other special addresses. URLs come from messages, so with `true` anyone who
+   * can enqueue a message can reach the dispatcher's private network. Default: false.
    */
   readonly allowPrivateAddresses?: boolean;
-  /** Milliseconds one attempt may take, redirects included; the fleet's setting when absent. */
+  /** Most milliseconds for one attempt, redirects included. Default: the fleet's setting. */
   readonly timeoutMs?: number;
-  /** Stands in for the machine's resolver. What it answers is checked all the same. */
+  /** Replaces the operating system's resolver. The addresses that it returns are checked too. */
   readonly resolve?: ResolveHost;
 }
 
 /**
  * The handler of `webhook.post`: posts `body` to `url` (see `webhookPayload`).
  *
- * - 2xx is Done. 408, 425, 429, 5xx and network trouble are retried; Retry-After is honoured, up to an hour.
- *   Every other answer is Dead, redirects but 307 and 308 included.
- * - A receiver sees `webhook-id` (the message id) and `idempotency-key`, the same at every attempt, to suppress
- *   duplicates; `webhook-timestamp`, the time of the attempt; `traceparent` and `tracestate` of the producer.
+ * - 2xx makes the message Done. 408, 425, 429, 5xx and network errors are retried, after the time in Retry-After (one
+ *   hour at most). Redirects 307 and 308 are followed. Every other answer makes the message Dead.
+ * - The receiver gets `webhook-id` (the message id) and `idempotency-key`, which are the same at every attempt, so that
+ *   it can drop duplicates; `webhook-timestamp`, the time of the attempt; and the producer's `traceparent` and
+ *   `tracestate`.
  *
  * @throws MultiOutboxError INVALID_CONFIGURATION for a secret of the wrong form
  */
@@ -43,7 +44,7 @@ export function webhookPost(options: WebhookOptions = {}): Handler {
     async handle(message: Message<WebhookPayload>, context: HandlerContext) {
       const request = await webhookRequest(message, context, await secretsOf(context.tenant.id));
       const response = await send(request, context.signal, () =>
-        context.logger.warn('The receiver of a webhook has moved for good (308); send to its new URL.', {
+        context.logger.warn('The receiver of a webhook has moved permanently (308); send to its new URL.', {
           messageId: message.messageId,
         }),
       );
@@ -79,7 +80,7 @@ async function webhookRequest(
   };
 }
 
-/** What a producer put in its trace headers is passed on only if it can stand in a header. */
+/** Passes the producer's trace context on, unless it is not valid in a header. */
 function traceHeaders({ traceparent, tracestate }: HandlerContext['trace']): Record<string, string> {
   if (traceparent === undefined || !/^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(traceparent))
     return {};

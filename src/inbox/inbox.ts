@@ -6,30 +6,37 @@ import { Wakes } from '../queue/wakes.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { recordReceived } from '../telemetry/metrics.ts';
 
-/** A message as it comes from outside. */
+/** A message from an external source. */
 export interface InboxMessage extends Omit<MessageInput, 'messageId' | 'dedupKey'> {
-  /** Who sent it: 1 to 200 characters, with no blank at either end. The same id from two sources is two messages (I1). */
+  /**
+   * The sender: 1 to 200 characters, with no blank at either end. The same id from two sources makes two messages
+   * (I1).
+   */
   readonly source: string;
-  /** The id its source gave it, the same at every sending: 1 to 200 characters, compared exactly. */
+  /** The source's id for it, the same at every delivery: 1 to 200 characters, compared exactly. */
   readonly messageId: string;
-  /** Stands for the content, up to 200 characters with no blank at either end; SHA-256 of topic and payload when absent (I2). */
+  /**
+   * Identifies the content: up to 200 characters with no blank at either end. Default: the SHA-256 of topic and
+   * payload (I2).
+   */
   readonly hash?: string;
 }
 
 export interface ReceiveOptions {
-  /** The caller's own open transaction, which the messages become part of (Q3); see `EnqueueOptions`. */
+  /** The caller's own open transaction, in which the messages are stored (Q3); see `EnqueueOptions`. */
   readonly transaction?: unknown;
-  /** Makes the tenant due now when something was accepted (F7); see `EnqueueOptions`. */
+  /** Makes the tenant due now if a message was accepted (F7); see `EnqueueOptions`. */
   readonly wake?: boolean;
 }
 
 export interface Received {
   /**
-   * `accepted`: stored, and will be dispatched. `duplicate`: was received before, nothing was changed. `conflict`: was
-   * received before with other content; what came now is kept as Dead, for people to look at (I2).
+   * `accepted`: the message is stored and will be dispatched. `duplicate`: it was received before, and this call
+   * changed nothing. `conflict`: it was received before with other content; the new content is inserted as Dead, for
+   * people to look at (I2).
    */
   readonly status: 'accepted' | 'duplicate' | 'conflict';
-  /** The id of the stored message; of the first one for a duplicate or a conflict. */
+  /** The id of the stored message; for a duplicate or a conflict, the id of the first one. */
   readonly messageId: string;
 }
 
@@ -37,9 +44,9 @@ export interface Received {
 export interface Inbox extends StoredMessages {
   /** @throws INVALID_MESSAGE, UNKNOWN_TENANT, or what the engine's enqueue throws */
   receive(message: InboxMessage, options?: ReceiveOptions): Promise<Received>;
-  /** Many in one round trip, all or none; results stand in the order given. */
+  /** Stores many in one round trip, all or none; the results have the order of the input. */
   receive(messages: readonly InboxMessage[], options?: ReceiveOptions): Promise<Received[]>;
-  /** One or many: the result has the same form. */
+  /** Takes one message or many; the result has the same form. */
   receive(
     input: InboxMessage | readonly InboxMessage[],
     options?: ReceiveOptions,
@@ -77,7 +84,10 @@ export function createInbox(tenantId: string, access: QueueAccess, logger: Logge
       if (status !== 'conflict') return;
       const { source, messageId: sourceMessageId } = messages[index]!;
       const fields = { tenantId, source, sourceMessageId, messageId };
-      logger.warn('A message came again with other content; it is kept as Dead.', fields);
+      logger.warn(
+        'A message was received again with other content; the new content was inserted as Dead.',
+        fields,
+      );
     });
   }
 
@@ -96,7 +106,10 @@ function receivedMessage(input: InboxMessage, place: string): NewMessage {
   };
 }
 
-/** Topics match without regard to case, and hold no line break. */
+/**
+ * Lower case, because topics match case-insensitively. A topic cannot contain the line break that separates it from
+ * the payload.
+ */
 function contentHash({ topic, payload }: NewMessage): string {
   return createHash('sha256').update(`${topic.toLowerCase()}\n${payload}`).digest('hex');
 }

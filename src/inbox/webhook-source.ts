@@ -2,28 +2,33 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { isMultiOutboxError, MultiOutboxError } from '../errors.ts';
 import type { InboxMessage } from './inbox.ts';
 
-/** A webhook as it came over HTTP, with nothing of it checked. */
+/** A webhook as it was received over HTTP, unchecked. */
 export interface WebhookRequest {
   readonly tenantId: string;
   readonly headers: { get(name: string): string | null };
-  /** As it was sent: signatures are over these very characters. */
+  /** The body exactly as it was sent, because signatures cover these characters. */
   readonly body: string;
 }
 
-/** Somebody who sends webhooks: how their origin is proved, and what they bring. */
+/** A sender of webhooks: it verifies their origin and makes inbox messages of them. */
 export interface WebhookSource {
-  /** As the address names it: receive/<tenant>/<name>. 1 to 200 letters, digits, '.', '_', '~' and '-'. */
+  /** The name in the address: receive/<tenant>/<name>. 1 to 200 letters, digits, '.', '_', '~' and '-'. */
   readonly name: string;
   /**
-   * Proves that the request is the source's own, and tells what it brings.
-   * @throws SignatureRefused when it is not proved; whatever else is thrown is answered as a fault of ours
+   * Verifies that the request comes from this source, and returns its message.
+   * @throws SignatureRefused when the request cannot be verified; any other error is answered as an internal error
    */
   verify(request: WebhookRequest): Omit<InboxMessage, 'source'> | Promise<Omit<InboxMessage, 'source'>>;
-  /** Why nobody can send by this name for now: it is answered 503, and health names the source. */
+  /**
+   * Why this source cannot receive at present: its requests are answered 503, and the health check names the source.
+   */
   readonly unusable?: MultiOutboxError;
 }
 
-/** A source whose making may fail, for want of its secret: then it is there, unusable, and harms nothing else. */
+/**
+ * Creates a source. If that fails, for example because its secret is missing, the source exists but is unusable, and
+ * the other sources work.
+ */
 export function sourceOrUnusable(name: string, make: () => WebhookSource): WebhookSource {
   try {
     return make();
@@ -39,25 +44,28 @@ export function sourceOrUnusable(name: string, make: () => WebhookSource): Webho
   }
 }
 
-/** It is not proved that a request comes from its source. The message is told to the sender. */
+/** Thrown when a request cannot be verified as its source's own. The sender receives the error's message. */
 export class SignatureRefused extends Error {
   override readonly name = 'SignatureRefused';
 }
 
-/** Compares signatures: how long it takes does not tell where they differ. */
+/** Compares signatures in constant time, so that the duration does not reveal where they differ. */
 export function sameSignature(given: string, expected: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(given), digest(expected));
 }
 
-/** @throws MultiOutboxError INVALID_CONFIGURATION for a name that no address can have, or that two sources have */
+/**
+ * @throws MultiOutboxError INVALID_CONFIGURATION for a name that cannot stand in an address, or that two sources
+ *   share
+ */
 export function sourcesByName(sources: readonly WebhookSource[]): Map<string, WebhookSource> {
   const byName = new Map<string, WebhookSource>();
   for (const source of sources) {
     const problem = !/^[\w.~-]{1,200}$/.test(source.name)
       ? "must be 1 to 200 letters, digits, '.', '_', '~' and '-'"
       : byName.has(source.name)
-        ? 'is taken by another source'
+        ? 'is also the name of another source; rename one of them'
         : undefined;
     if (problem !== undefined) {
       throw new MultiOutboxError(

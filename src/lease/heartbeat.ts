@@ -1,21 +1,21 @@
 import { MultiOutboxError } from '../errors.ts';
 
-/** A timer that is set for longer fires at once. */
+/** Node fires a timer at once when its delay is longer than this. */
 const longestTimerMs = 2 ** 31 - 1;
 
 export interface HeartbeatOptions {
-  /** Named in the reason of the signal, as the tenant is. */
+  /** The signal's reason names the lease and the tenant. */
   readonly name: string;
   readonly tenantId?: string | undefined;
   /** The lease's full duration, milliseconds. */
   readonly durationMs: number;
-  /** What is left of it, as the acquisition said. */
+  /** Milliseconds left of the duration, as the acquisition reported them. */
   readonly expiresInMs: number;
-  /** When the acquisition was sent, by `performance.now()`: the lease cannot run out later than counted from there. */
+  /** When the acquisition was sent, by `performance.now()`. Counting from here never overestimates the time left. */
   readonly sentAt: number;
   /** Renews; resolves to the milliseconds left, or null when the lease is lost. */
   readonly renew: () => Promise<number | null>;
-  /** Told of renewals that failed; they are tried again while time remains. */
+  /** Called with the error of each failed renewal; the heartbeat tries again while time remains. */
   readonly onError?: (error: unknown) => void;
   readonly random?: () => number;
 }
@@ -24,14 +24,14 @@ export interface HeartbeatOptions {
  * Keeps a held lease alive (L4): renews at a third of its duration with jitter, retries a failed renewal while time
  * remains, and fires its signal when the lease is lost or its time is up.
  *
- * Local time is used only to measure how long ago a database said how much was left; it is read before each call
- * is sent, so that this side always thinks the lease shorter than the database does.
+ * The local clock only measures how long ago the database reported the time left. It is read before each call is
+ * sent, so this side always expects the lease to end earlier than the database does.
  */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #controller = new AbortController();
   #deadline: number;
-  /** Counts renewals, by whichever call. */
+  /** Counts all renewals: the heartbeat's own and those reported by `extended`. */
   #extensions = 0;
   #renewTimer: NodeJS.Timeout | undefined;
   #deadlineTimer: NodeJS.Timeout | undefined;
@@ -53,7 +53,7 @@ export class Heartbeat {
     return this.#deadline - performance.now();
   }
 
-  /** Another call has renewed the lease: `expiresInMs` counted from when it was sent. */
+  /** Reports that another call renewed the lease; `expiresInMs` counts from `sentAt`. */
   extended(expiresInMs: number, sentAt: number): void {
     if (this.#stopped) return;
     this.#deadline = sentAt + expiresInMs;
@@ -61,7 +61,7 @@ export class Heartbeat {
     this.#schedule(this.#third());
   }
 
-  /** The lease is known to be lost. */
+  /** Reports that the lease is lost, and fires the signal. */
   lose(why: string): void {
     if (this.#stopped) return;
     this.stop();
@@ -90,9 +90,9 @@ export class Heartbeat {
   #watchDeadline(): void {
     this.#deadlineTimer = setTimeout(
       () => {
-        // Timers may fire a little early, and cannot be set for longer than 24 days.
+        // Timers may fire a little early, and their longest delay is 24 days.
         if (this.remainingMs > 0) this.#watchDeadline();
-        else this.lose('its time is up');
+        else this.lose('it ran out before it could be renewed');
       },
       Math.min(Math.max(0, this.remainingMs), longestTimerMs),
     );
@@ -103,13 +103,13 @@ export class Heartbeat {
     const extensions = this.#extensions;
     try {
       const expiresInMs = await this.#options.renew();
-      if (expiresInMs === null) this.lose('somebody else has taken it');
-      // Whoever has extended it meanwhile knows better when the call that renewed it was sent.
+      if (expiresInMs === null) this.lose('another owner has taken it');
+      // If another call extended the lease meanwhile, its own sending time is the right one to count from.
       else if (extensions === this.#extensions) this.extended(expiresInMs, sentAt);
     } catch (error) {
       if (this.#stopped) return;
       this.#options.onError?.(error);
-      // The deadline timer stays as it is: it ends the attempts.
+      // The deadline timer keeps running: it ends the attempts.
       this.#renewTimer = setTimeout(() => void this.#renew(), Math.max(10, this.remainingMs / 4));
     }
   }

@@ -8,19 +8,22 @@ export interface Lease extends AsyncDisposable {
   readonly name: string;
   readonly owner: string;
   /**
-   * Greater than that of everybody who held the lease before. Write it along with what you write: whoever keeps the
-   * greatest fence seen can refuse a holder that lost its lease without noticing.
+   * Greater than the fence of every earlier holder. Store it with your writes: a receiver that remembers the greatest
+   * fence it has seen can refuse a holder that lost its lease without noticing.
    */
   readonly fence: number;
-  /** When it runs out unless it is renewed, by the database's clock. */
+  /** When the lease runs out unless it is renewed, by the database's clock. */
   readonly expiresAt: Date;
-  /** Fires with LEASE_LOST when the lease is lost or its time is up; or with the reason of the signal given. */
+  /** Fires with LEASE_LOST when the lease is lost or has run out, or with the reason of the signal in the options. */
   readonly signal: AbortSignal;
-  /** Renews it now, which asks the database whether it is still held. @throws LEASE_LOST, or the database's error */
+  /**
+   * Renews the lease now; so it also asks the database whether this owner still has it. @throws LEASE_LOST, or the
+   * database's error
+   */
   renew(): Promise<void>;
   /**
-   * Gives it back. False when it was not ours any more, or when the database did not answer: then it runs out by
-   * itself. Idempotent; never throws (L4).
+   * Releases the lease. Returns false when this owner no longer had it, or when the database did not answer; in the
+   * second case the lease runs out by itself. Idempotent; never throws (L4).
    */
   release(): Promise<boolean>;
 }
@@ -34,9 +37,12 @@ export interface HeldLeaseOptions {
   readonly sentAt: number;
   readonly renew: () => Promise<RenewResult>;
   readonly release: () => Promise<boolean>;
-  /** Of the holder: when it fires the lease's signal fires, and the lease stays held until it is released. */
+  /**
+   * The holder's own signal: when it fires, the lease's signal fires too. The holder keeps the lease until it
+   * releases it.
+   */
   readonly signal: AbortSignal | undefined;
-  /** Fires when nothing can be renewed any more. */
+  /** Fires when the multi-outbox is closed: the lease cannot be renewed after that. */
   readonly closed: AbortSignal;
   readonly logger: Logger;
 }
@@ -48,7 +54,7 @@ export class HeldLease implements Lease {
   readonly #options: HeldLeaseOptions;
   readonly #heartbeat: Heartbeat;
   readonly #controller = new AbortController();
-  /** Ends when the lease does: signals that live longer keep no listener of it. */
+  /** Removes the lease's listeners when the lease ends, because the signals it listens to may live longer. */
   readonly #listening = new AbortController();
   #expiresAt: Date;
   #lost: MultiOutboxError | undefined;
@@ -69,7 +75,7 @@ export class HeldLease implements Lease {
       sentAt,
       renew: () => this.#renewed(),
       onError: (error) =>
-        logger.warn('A lease could not be renewed; trying again.', {
+        logger.warn('A lease could not be renewed; the renewal is tried again until the lease runs out.', {
           tenantId,
           lease: ref.name,
           code: isMultiOutboxError(error) ? error.code : undefined,
@@ -88,7 +94,7 @@ export class HeldLease implements Lease {
     return this.#controller.signal;
   }
 
-  /** Set once it is known that it was lost before it was released. */
+  /** Set once the lease is known to have been lost before its release. */
   get lost(): MultiOutboxError | undefined {
     return this.#lost;
   }
@@ -98,7 +104,7 @@ export class HeldLease implements Lease {
     if (this.#released) throw this.#gone('it was released');
     const sentAt = performance.now();
     const expiresInMs = await this.#renewed();
-    if (expiresInMs === null) this.#heartbeat.lose('somebody else has taken it');
+    if (expiresInMs === null) this.#heartbeat.lose('another owner has taken it');
     else this.#heartbeat.extended(expiresInMs, sentAt);
     if (this.#lost) throw this.#lost;
   }
@@ -123,9 +129,9 @@ export class HeldLease implements Lease {
     this.#heartbeat.stop();
     this.#listening.abort();
     try {
-      // Also when it was lost because its time was up: nobody may have taken it since.
+      // Release a lease that has run out, too: perhaps no other owner has taken it since.
       const isReleased = await this.#options.release();
-      if (!isReleased && !this.#lost) this.#lose(this.#gone('somebody else had taken it'));
+      if (!isReleased && !this.#lost) this.#lose(this.#gone('another owner had taken it'));
       return isReleased;
     } catch {
       return false;

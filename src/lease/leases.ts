@@ -1,6 +1,6 @@
-/** Leases for users (L5): those of one tenant's database, or of the registry. */
+/** Leases for users (L5), kept in one tenant's database or in the registry. */
 import { randomUUID } from 'node:crypto';
-import type { AcquireLease, LeaseHeld, LeaseRecord, LeaseStore } from '../engine/lease-store.ts';
+import type { AcquireLease, LeasedElsewhere, LeaseRecord, LeaseStore } from '../engine/lease-store.ts';
 import { MultiOutboxError } from '../errors.ts';
 import { type DurationInput, parseDuration } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -8,36 +8,37 @@ import { HeldLease, type Lease } from './lease.ts';
 
 export interface LeaseOptions {
   /**
-   * Milliseconds, or text such as '30s', from 100 ms to a day; 30 s when absent. While it is held a lease renews itself
-   * at a third of it; once its holder has died, others wait for as long.
+   * Milliseconds, or text such as '30s', from 100 ms to a day; default 30 s. The lease renews itself every third of
+   * this duration. When its holder dies, other owners wait up to this long.
    */
   readonly durationMs?: DurationInput;
   /**
-   * Who holds it, 1 to 200 characters; one of its own for each acquisition when absent. The same owner acquiring again
-   * takes the lease from itself (L2).
+   * The lease's owner, 1 to 200 characters; by default each acquisition gets a name of its own. When the same owner
+   * acquires the lease again, it takes the lease from itself (L2).
    */
   readonly owner?: string;
-  /** What it is held for, for people to read; up to 4,000 characters. */
+  /** The purpose of the lease, for people to read; up to 4,000 characters. */
   readonly context?: string;
   /**
-   * Stops the holder: the lease's signal fires with this one's reason. The lease stays held until it is released, so
-   * that work can end in peace.
+   * When this signal fires, the lease's signal fires with the same reason. The holder keeps the lease until it
+   * releases it, so that its work can end in order.
    */
   readonly signal?: AbortSignal;
 }
 
-/** What became of work under a lease. */
-export type UnderLease<Result> = { readonly status: 'done'; readonly result: Result } | LeaseHeld;
+/** The result of work under a lease: the work's own, or who has the lease when the work was not started. */
+export type UnderLease<Result> = { readonly status: 'done'; readonly result: Result } | LeasedElsewhere;
 
 export interface Leases {
   /**
-   * Takes the lease, or returns null when somebody else holds it. Names are compared exactly; 'plan', 'directory' and
-   * those that begin with 'queue:' are the system's own.
+   * Takes the lease, or returns null when another owner has it. Names are compared exactly; 'plan', 'directory' and
+   * names that begin with 'queue:' are reserved.
    * @throws INVALID_ARGUMENT, ABORTED, UNKNOWN_TENANT, TENANT_NOT_ACTIVE, or the database's error
    */
   acquire(name: string, options?: LeaseOptions): Promise<Lease | null>;
   /**
-   * Takes the lease, does the work and gives the lease back. Says who holds it when somebody else does.
+   * Takes the lease, does the work and releases the lease. When another owner has the lease, the result names that
+   * owner.
    * @throws what `acquire` throws; what the work throws; LEASE_LOST when the work ended after the lease was lost
    */
   withLease<Result>(
@@ -45,12 +46,12 @@ export interface Leases {
     options: LeaseOptions,
     work: (lease: Lease) => Promise<Result> | Result,
   ): Promise<UnderLease<Result>>;
-  /** Every lease that was ever taken here, the system's too, by name. */
+  /** Lists every lease that was ever taken in this database, the system's own included, sorted by name. */
   list(): Promise<LeaseRecord[]>;
   /**
-   * Frees a lease, whoever holds it: for operators. Returns what it was, or null when nobody held it. The holder
-   * notices at its next renewal, at a third of the lease's duration at the latest, when its signal fires; until then it
-   * goes on beside whoever takes the lease next, and only a fence that is checked keeps the two apart.
+   * For operators: frees a lease, whichever owner has it. Returns the lease as it was, or null when it was free. The
+   * holder notices at its next renewal, at the latest after a third of the lease's duration, when its signal fires.
+   * Until then it works beside the next holder, and only a checked fence keeps the two apart.
    */
   release(name: string): Promise<LeaseRecord | null>;
 }
@@ -58,23 +59,23 @@ export interface Leases {
 export interface LeasesAccess {
   /** Opens the database for as long as the action takes. */
   use<T>(action: (store: LeaseStore) => Promise<T>): Promise<T>;
-  /** Undefined: the registry's leases. */
+  /** Undefined for the registry's leases. */
   readonly tenantId: string | undefined;
-  /** Owners are made from it. */
+  /** The instance name from which owner names are made. */
   readonly owner: string;
   readonly closed: AbortSignal;
   readonly logger: Logger;
 }
 
-/** Takes a lease that renews itself, or tells who holds it. */
+/** Takes a lease that renews itself, or returns which owner has it. */
 export async function takeLease(
   { use, tenantId, closed, logger }: Omit<LeasesAccess, 'owner'>,
   request: AcquireLease,
   signal?: AbortSignal,
-): Promise<HeldLease | LeaseHeld> {
+): Promise<HeldLease | LeasedElsewhere> {
   const sentAt = performance.now();
   const acquired = await use((store) => store.acquire(request));
-  if (acquired.status === 'held') return acquired;
+  if (acquired.status === 'leased-elsewhere') return acquired;
   const { name, owner, durationMs } = request;
   const ref = { name, owner, fence: acquired.fence };
   return new HeldLease({
@@ -94,7 +95,7 @@ export async function takeLease(
 export function createLeases(access: LeasesAccess): Leases {
   const { use, owner } = access;
 
-  async function take(name: string, options: LeaseOptions): Promise<HeldLease | LeaseHeld> {
+  async function take(name: string, options: LeaseOptions): Promise<HeldLease | LeasedElsewhere> {
     const request = checkedRequest(name, options, owner);
     const { signal } = options;
     assertNotAborted(name, signal);
@@ -141,11 +142,11 @@ function checkedRequest(name: string, options: LeaseOptions, instance: string): 
   const refuse = (problem: string): never => {
     throw new MultiOutboxError('INVALID_ARGUMENT', `The lease '${name}' cannot be taken: ${problem}.`);
   };
-  if (!isLine(name, 200)) refuse('its name must be 1 to 200 characters, without control characters');
+  if (!isOneLine(name, 200)) refuse('its name must be 1 to 200 characters, without control characters');
   if (name === 'plan' || name === 'directory' || name.startsWith('queue:')) {
-    refuse('this name is one of the system; choose another');
+    refuse('this name is reserved for the system; choose another');
   }
-  if (!isLine(owner, 200)) refuse('its owner must be 1 to 200 characters, without control characters');
+  if (!isOneLine(owner, 200)) refuse('its owner must be 1 to 200 characters, without control characters');
   if (context !== undefined && !(typeof context === 'string' && context.length <= 4_000)) {
     refuse('its context must be text of at most 4,000 characters');
   }
@@ -156,7 +157,7 @@ function checkedRequest(name: string, options: LeaseOptions, instance: string): 
   return { name, owner, durationMs, context };
 }
 
-function isLine(value: unknown, max: number): boolean {
+function isOneLine(value: unknown, max: number): boolean {
   if (typeof value !== 'string' || value.trim() === '' || value.length > max) return false;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing control characters is the point
   return value.isWellFormed() && !/[\u0000-\u001f\u007f]/.test(value);
@@ -164,7 +165,11 @@ function isLine(value: unknown, max: number): boolean {
 
 function assertNotAborted(name: string, signal: AbortSignal | undefined): void {
   if (!signal?.aborted) return;
-  throw new MultiOutboxError('ABORTED', `The lease '${name}' was not taken: the signal had fired.`, {
-    cause: signal.reason,
-  });
+  throw new MultiOutboxError(
+    'ABORTED',
+    `The lease '${name}' was not taken: the signal in its options had fired already.`,
+    {
+      cause: signal.reason,
+    },
+  );
 }

@@ -21,58 +21,58 @@ export interface LocalHostOptions {
 const maxPlanPauseMs = 30_000;
 
 /**
- * The continuous host in one process: plans on an interval, as many tenants as it has free places for, and at once
- * when a place becomes free while tenants wait. A slow tenant keeps its place and nothing else (D8).
+ * The continuous host in one process. It plans on an interval, for as many tenants as it has free run slots, and at
+ * once when a slot becomes free while tenants wait. A slow tenant occupies only its own slot (D8).
  *
  * Resolves when the signal has fired and every run has ended (D5).
  */
 export async function runLocalHost(options: LocalHostOptions): Promise<void> {
   const { signal, intervalMs, parallelRuns, logger } = options;
-  const serving = new Map<string, Promise<void>>();
+  const running = new Map<string, Promise<void>>();
   let waiting = true;
   let failures = 0;
   let wakeUp: () => void = () => {};
 
-  async function serve(request: DispatchRequest): Promise<void> {
+  async function start(request: DispatchRequest): Promise<void> {
     try {
       options.onRun({ request });
       const report = await options.dispatch(request, { signal });
       if (report.more) waiting = true;
       options.onRun({ request, report });
     } catch (error) {
-      logger.error('A dispatch request could not be served; its tenant is planned again later.', {
+      logger.error('A dispatch request failed; its tenant is planned again after the redispatch time.', {
         tenantId: request.tenantId,
         error: errorText(error),
       });
     } finally {
-      serving.delete(request.tenantId);
+      running.delete(request.tenantId);
       if (waiting) wakeUp();
     }
   }
 
-  /** Returns how many runs it started: none when every place is taken. */
+  /** Returns how many runs it started: 0 when no run slot is free. */
   async function planOnce(): Promise<number> {
-    const free = parallelRuns - serving.size;
+    const free = parallelRuns - running.size;
     if (free <= 0) return 0;
-    const before = serving.size;
+    const before = running.size;
     waiting = false;
     try {
       const plan = await options.plan({ capacity: free });
       failures = 0;
-      // A run that ended meanwhile may have left backlog.
+      // A run that ended meanwhile may have left a backlog.
       waiting ||= plan.more;
       options.onPlan(plan);
       for (const request of plan.requests) {
-        // A run that outlasts the redispatch time is planned again while it is served here: it goes on by itself.
-        if (!serving.has(request.tenantId)) {
-          // Begun a moment later: what ends at once must not leave its place before it has it.
-          serving.set(request.tenantId, Promise.resolve(request).then(serve));
+        // A run that outlasts the redispatch time is planned again while it still runs here; let it go on.
+        if (!running.has(request.tenantId)) {
+          // Start in a later microtask: a run that ends at once must not free its slot before it has it.
+          running.set(request.tenantId, Promise.resolve(request).then(start));
         }
       }
-      return serving.size - before;
+      return running.size - before;
     } catch (error) {
       failures++;
-      logger.error('The plan failed; trying again.', { error: errorText(error) });
+      logger.error('The plan failed; it is tried again with a growing pause.', { error: errorText(error) });
       return 0;
     }
   }
@@ -97,5 +97,5 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
     if (waiting && started > 0) continue;
     await pause();
   }
-  await Promise.all(serving.values());
+  await Promise.all(running.values());
 }

@@ -3,7 +3,7 @@ import type { DispatchRequest } from '../fleet/dispatch-request.ts';
 import { inParallel } from '../fleet/in-parallel.ts';
 import type { PlanReport } from '../fleet/plan/plan-report.ts';
 
-/** One plan and every run that it asked for. */
+/** The reports of one plan and of every run that it requested. */
 export interface TickReport {
   readonly plan: PlanReport;
   readonly runs: readonly RunReport[];
@@ -17,8 +17,9 @@ export interface TickSteps {
 }
 
 /**
- * One plan, then every run it asks for, at most `parallelRuns` at once. Reports stand in the plan's order; a request
- * that could not be served at all, such as one whose tenant has gone since, is a failed run and stops no other (D8).
+ * Makes one plan, then every run that it requests, at most `parallelRuns` at once. The reports have the plan's order.
+ * A request for which no run could start, for example because its tenant was removed meanwhile, is reported as a
+ * failed run and does not stop the others (D8).
  */
 export async function tickOnce({ plan, dispatch, parallelRuns, onRun }: TickSteps): Promise<TickReport> {
   const planned = await plan();

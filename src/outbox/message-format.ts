@@ -1,4 +1,4 @@
-/** Messages that come from outside as JSON: checked before anything is made of them. */
+/** Checks the shape of messages that are received as JSON. */
 import * as v from 'valibot';
 import { MultiOutboxError } from '../errors.ts';
 import type { OutboxMessage } from './outbox.ts';
@@ -16,18 +16,24 @@ const messageSchema = v.strictObject(
     delay: v.optional(v.union([v.number(), v.string()], "must be milliseconds or text such as '5m'")),
   },
   ({ expected }) =>
-    expected === 'never' ? 'is not known' : expected === 'Object' ? 'is no object' : 'is missing',
+    expected === 'never'
+      ? 'is not a field of a message; remove it'
+      : expected === 'Object'
+        ? 'is not an object'
+        : 'is missing',
 );
 
 /**
- * One message, or an array of them. What their fields may hold is checked when they are enqueued.
- * @throws MultiOutboxError INVALID_MESSAGE that names the field and the message's place, and quotes nothing
+ * Parses one message or an array of them. `enqueue` checks the values of their fields.
+ * @throws MultiOutboxError INVALID_MESSAGE that names the field and the message's index, and quotes no value
  */
 export function parseOutboxMessages(input: unknown, maxMessages: number): OutboxMessage[] {
   const many = Array.isArray(input) ? input : [input];
-  if (many.length === 0) throw refusal('there is none in the array');
+  if (many.length === 0) throw refusal('the array is empty; send at least one message');
   if (many.length > maxMessages) {
-    throw refusal(`there are ${many.length}, and ${maxMessages} may come at once`);
+    throw refusal(
+      `there are ${many.length}, but one request may have at most ${maxMessages}; send them in several requests`,
+    );
   }
   return many.map((message, index) => {
     const result = v.safeParse(messageSchema, message);

@@ -6,13 +6,13 @@ export type OutboxMessage = MessageInput;
 
 export interface EnqueueOptions {
   /**
-   * The caller's own open transaction: a `DatabaseSync` with a transaction begun, for embedded databases, or an
-   * `mssql.Transaction`. The messages commit or vanish with it (Q3).
+   * The caller's own open transaction: for embedded databases a `DatabaseSync` that has begun a transaction, for SQL
+   * Server an `mssql.Transaction`. The messages are committed or rolled back with it (Q3).
    */
   readonly transaction?: unknown;
   /**
-   * Makes the tenant due now once the messages are there for all to see (F7): with `transaction`, after its commit. True
-   * by default, with `transaction` false.
+   * Makes the tenant due now once the messages are committed (F7): with `transaction`, after its commit. Default:
+   * true without `transaction`, false with it.
    */
   readonly wake?: boolean;
 }
@@ -26,9 +26,9 @@ export interface Enqueued {
 export interface Outbox extends StoredMessages {
   /** @throws INVALID_MESSAGE, UNKNOWN_TENANT, or what the engine's enqueue throws */
   enqueue(message: OutboxMessage, options?: EnqueueOptions): Promise<Enqueued>;
-  /** Many in one round trip, all or none; results stand in the order given. */
+  /** Stores many in one round trip, all or none; the results have the order of the input. */
   enqueue(messages: readonly OutboxMessage[], options?: EnqueueOptions): Promise<Enqueued[]>;
-  /** One or many: the result has the same form. */
+  /** Takes one message or many; the result has the same form. */
   enqueue(
     input: OutboxMessage | readonly OutboxMessage[],
     options?: EnqueueOptions,
@@ -44,10 +44,11 @@ export function createOutbox(tenantId: string, access: QueueAccess): Outbox {
   ): Promise<Enqueued | Enqueued[]> {
     const messages = newMessages(input);
     if (messages.length === 0) return [];
-    // Conflicts are of messages that bear a hash.
+    // Only messages with a hash can conflict, and these have none.
     const results = (await access.use((queue) => queue.enqueue(messages, transaction))) as Enqueued[];
     if (wake) {
-      // That of a duplicate may have been committed before.
+      // Prefer a message stored by this call: a duplicate's row may have been committed earlier, and so says nothing
+      // about this transaction.
       const { messageId } = results.find(({ status }) => status === 'enqueued') ?? results[0]!;
       await wakes.stored(transaction, messageId);
     }

@@ -11,26 +11,26 @@ import {
 import type { OutboxMessage } from './outbox.ts';
 
 /**
- * A topic that is declared once and types both ends: what producers enqueue, and what handlers get.
- * `Payload` is what goes in; `Data`, what a handler reads, is the schema's output where there is a schema.
+ * A topic that is declared once and types both sides: `Payload` is the type that producers enqueue, `Data` the type
+ * that handlers read. With a schema, `Data` is the schema's output.
  */
 export interface Topic<Payload, Data = Payload> {
-  /** As messages and handlers name it. */
+  /** The topic's name in messages and handlers. */
   readonly topic: string;
-  /** Checks payloads when they are dispatched; absent: a handler trusts its producers. */
+  /** Checks payloads when they are dispatched. Without it payloads are not checked. */
   readonly schema: StandardSchemaV1<Payload, Data> | undefined;
-  /** A message of this topic, for `enqueue`. */
+  /** Creates a message of this topic, for `enqueue`. */
   message(
     payload: Payload,
     fields?: Omit<OutboxMessage, 'topic' | 'payload'>,
   ): OutboxMessage & { readonly payload: Payload };
-  /** The handler of this topic's outbox messages. @throws MultiOutboxError INVALID_ARGUMENT */
+  /** Creates the handler of this topic's outbox messages. @throws MultiOutboxError INVALID_ARGUMENT */
   handler(definition: TopicHandler<Data, HandlerDefinition>): Handler;
   /** As `handler`, for messages that come through the inbox. @throws MultiOutboxError INVALID_ARGUMENT */
   inboxHandler(definition: TopicHandler<Data, InboxHandlerDefinition>): Handler;
 }
 
-/** What `defineHandler` takes, without what the topic says already. */
+/** The definition for `defineHandler`, without the fields that the topic provides. */
 export type TopicHandler<Data, Definition extends HandlerDefinition> = Omit<
   Definition,
   'topic' | 'schema' | 'handle'
@@ -53,7 +53,7 @@ export function defineTopic<Payload, Data>(
 ): Topic<Payload, Data> {
   const declared = <Definition extends TopicHandler<Data, HandlerDefinition>>(definition: Definition) => ({
     ...definition,
-    // Of a class's instance it is not copied with the rest.
+    // Spreading does not copy the methods of a class instance.
     handle: definition.handle?.bind(definition),
     topic,
     ...(schema && { schema }),

@@ -2,7 +2,7 @@ import type { ClaimedMessage, QueueName } from '../engine/work-queue.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { HandlerContext } from './handler.ts';
 
-/** What the contexts of one dispatch run have in common. */
+/** The part of the handler's context that all attempts of one dispatch run share. */
 export interface ContextSetting {
   readonly tenant: HandlerContext['tenant'];
   readonly queue: QueueName;
@@ -10,14 +10,14 @@ export interface ContextSetting {
   readonly logger: Logger;
 }
 
-/** What a context needs of its attempt. */
+/** The part of an attempt that its context reads. */
 interface OwnAttempt extends Pick<HandlerContext, 'signal' | 'transaction'> {
   readonly message: ClaimedMessage;
 }
 
 /**
- * What surrounds the attempt, as the handler sees it. A class, and no literal with a getter: V8 gives every such literal a
- * hidden class of its own, which cost a third of a run's processor time.
+ * The handler's context of one attempt. It is a class, not an object literal with a getter: V8 gives every such
+ * literal a hidden class of its own, which cost a third of a run's processor time.
  */
 export class AttemptContext implements HandlerContext {
   readonly tenant: HandlerContext['tenant'];
@@ -29,7 +29,7 @@ export class AttemptContext implements HandlerContext {
   readonly trace: HandlerContext['trace'];
   readonly #attempt: OwnAttempt;
 
-  /** @param trace of the attempt's span; undefined when no traces are recorded */
+  /** @param trace the headers of the attempt's span; undefined when no traces are recorded */
   constructor(setting: ContextSetting, attempt: OwnAttempt, trace: HandlerContext['trace'] | undefined) {
     const { message } = attempt;
     this.tenant = setting.tenant;
@@ -46,11 +46,12 @@ export class AttemptContext implements HandlerContext {
     return this.#attempt.signal;
   }
 
-  /** Made when read, so that it can be taken out of the context. */
+  /** A getter that returns an arrow function, so that a handler can destructure it from the context. */
   get transaction(): HandlerContext['transaction'] {
     return (work) => {
       const result = this.#attempt.transaction(work);
-      // A handler need not wait for it, because the attempt does; an unhandled rejection would end the process.
+      // A handler need not await the transaction, because the attempt does. Without this catch, Node would end the
+      // process for an unhandled rejection.
       result.catch(() => {});
       return result;
     };

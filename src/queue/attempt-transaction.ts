@@ -1,10 +1,10 @@
-/** The transaction of one attempt, in which a handler's own writes and its message's outcome are committed (T1). */
+/** The transaction of one attempt: it commits a handler's own writes together with the message's outcome (T1). */
 import type { EnqueueResult, NewMessage, TransactRequest } from '../engine/work-queue.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import type { HandlerTransaction } from './handler.ts';
 import { type MessageInput, newMessages } from './message.ts';
 
-/** How attempts reach the tenant's database for transactions of their own. */
+/** The tenant's database, as far as an attempt's transaction needs it. */
 export interface TransactionAccess {
   /** As `WorkQueue.transact`. */
   transact<T>(
@@ -33,7 +33,10 @@ export class AttemptTransaction {
     return this.#state;
   }
 
-  /** Runs `work` and settles the message with it. Once. @throws as `HandlerContext.transaction` */
+  /**
+   * Runs `work` and settles the message in the same transaction. Call it once. @throws as
+   * `HandlerContext.transaction`
+   */
   async run<Result>(
     request: Pick<TransactRequest, 'sequence' | 'signal'>,
     work: TransactionWork<Result>,
@@ -54,7 +57,7 @@ export class AttemptTransaction {
     }
   }
 
-  /** As the handler sees it. */
+  /** The transaction object that the handler gets. */
   #view(driver: never): HandlerTransaction<never> {
     const { enqueue } = this.#access;
     async function store(input: MessageInput | readonly MessageInput[]) {

@@ -9,10 +9,10 @@ import { accepted, MessageView } from './message-view.ts';
 import { outcomeOfError, outcomeOfInterruption } from './outcome.ts';
 import type { RetryPolicy } from './retry.ts';
 
-/** A timer that is set for longer fires at once. */
+/** Node fires a timer at once when its delay is longer than this. */
 const longestTimerMs = 2 ** 31 - 1;
 
-/** What all attempts of one dispatch run share. */
+/** The settings that all attempts of one dispatch run share. */
 export interface AttemptSetting extends ContextSetting {
   readonly retry: RetryPolicy;
   readonly timeoutMs: number;
@@ -22,24 +22,28 @@ export interface AttemptSetting extends ContextSetting {
 }
 
 /**
- * One start of one message. `onEnded` is called once, with the outcome: when the handler has ended, its time is up, or
- * `interrupt` was called. What a handler does after that changes nothing. The end waits for a commit under way; once the
- * handler's transaction is committed the message is settled, and the outcome is Done whatever follows.
+ * One attempt at one message. It calls `onEnded` once, with the outcome, when the handler has ended, its timeout has
+ * passed, or `interrupt` was called. Nothing that the handler does after that changes the outcome. If a commit is
+ * under way, the attempt waits for it before it ends. Once the handler's transaction is committed the message is
+ * settled, and the outcome is Done even if the handler fails afterwards.
  */
 export class Attempt {
   readonly message: ClaimedMessage;
   readonly handler: Handler;
   readonly #setting: AttemptSetting;
   readonly #onEnded: (attempt: Attempt, outcome: Outcome) => void;
-  /** Made when the handler first asks for its signal: most never do. */
+  /** Created when the handler first reads its signal, because most handlers never do. */
   #controller: AbortController | undefined;
   #aborted: { readonly reason: unknown; readonly byShutdown: boolean } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #trace: AttemptTrace | undefined;
   #transaction: AttemptTransaction | undefined;
-  /** While the transaction goes on: a handler that returns without waiting for it has not ended before. */
+  /**
+   * Set while the transaction runs. An attempt whose handler returned without awaiting its transaction ends with the
+   * transaction.
+   */
   #transacting: Promise<unknown> | undefined;
-  /** The outcome that came while the transaction was being committed. */
+  /** The outcome that arrived during the transaction's commit. */
   #outcomeAtCommit: Outcome | undefined;
   #ended = false;
 
@@ -55,13 +59,13 @@ export class Attempt {
     this.#onEnded = onEnded;
   }
 
-  /** Calls the handler. A handler that returns at once ends the attempt before this returns. */
+  /** Calls the handler. When the handler is synchronous, the attempt has ended before `start` returns. */
   start(): void {
     let answer: Promise<unknown> | undefined;
     this.#trace = this.#setting.trace?.attempt(this.message);
     try {
       const given = this.#trace ? this.#trace.call(() => this.#call()) : this.#call();
-      // A thenable of the handler's own may break the rules of one; a promise made of it cannot.
+      // A thenable may break the Promise contract; a promise resolved with it cannot.
       if (isThenable(given)) answer = Promise.resolve(given);
     } catch (error) {
       this.#fail(error);
@@ -78,18 +82,21 @@ export class Attempt {
     answer.then(() => (this.#transacting ? this.#transacting.then(succeed, fail) : succeed()), fail);
   }
 
-  /** Fires the handler's signal; the attempt goes on. After a shutdown's signal a failure does not count (Q5). */
+  /**
+   * Fires the handler's signal; the attempt goes on. If the handler fails after a shutdown's signal, the attempt does
+   * not count (Q5).
+   */
   abort(reason: unknown, { byShutdown = false } = {}): void {
     this.#aborted ??= { reason, byShutdown };
     this.#controller?.abort(reason);
   }
 
-  /** Ends the attempt from outside. */
+  /** Ends the attempt with this outcome, though the handler has not ended. */
   interrupt(outcome: Outcome): void {
     this.#end(outcome);
   }
 
-  /** Whether the message was settled, in the handler's own transaction. */
+  /** Whether the handler's own transaction has settled the message. */
   get settled(): boolean {
     return this.#transaction?.state === 'committed';
   }
@@ -108,11 +115,14 @@ export class Attempt {
     if (this.#transaction !== undefined) {
       throw new MultiOutboxError(
         'INVALID_ARGUMENT',
-        'context.transaction was called twice in one attempt; do all that belongs together in one call.',
+        'context.transaction was called twice in one attempt, but an attempt has only one transaction; put all its statements into one call.',
       );
     }
     if (this.#ended)
-      throw new MultiOutboxError('ABORTED', 'The attempt has ended; it can begin no transaction.');
+      throw new MultiOutboxError(
+        'ABORTED',
+        'The attempt has ended, so context.transaction cannot begin a transaction; stop when context.signal fires.',
+      );
     const { transactions, tenant } = this.#setting;
     this.#transaction = new AttemptTransaction(transactions, tenant.id);
     const transacting = this.#untilEnded(
@@ -139,7 +149,7 @@ export class Attempt {
     return isThenable(checked)
       ? Promise.resolve(checked).then((result) => {
           const data = accepted(view, result);
-          // The time may have run out while the payload was checked: then another attempt has the message.
+          // The timeout may have passed while the schema checked the payload: then another attempt has the message.
           return this.#ended ? undefined : this.#handle(data);
         })
       : this.#handle(accepted(view, checked as StandardSchemaV1.Result<unknown>));
@@ -154,7 +164,7 @@ export class Attempt {
     const timeoutMs = Math.min(this.handler.timeoutMs ?? this.#setting.timeoutMs, longestTimerMs);
     this.#timer = setTimeout(() => {
       const error = new Error(
-        `The handler for topic '${this.handler.topic}' did not end within ${timeoutMs} ms.`,
+        `The handler for topic '${this.handler.topic}' did not end within its timeout of ${timeoutMs} ms.`,
       );
       error.name = 'TimeoutError';
       this.abort(error);

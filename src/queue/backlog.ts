@@ -1,25 +1,25 @@
 import type { ClaimedMessage, NewMessage, SettleRequest, SettleResult } from '../engine/work-queue.ts';
 
 /**
- * Milliseconds: how long messages that become due meanwhile wait at most for a run that has places free and only waits
- * for slow handlers. Outcomes that are ready go along.
+ * Milliseconds after which a run with free concurrency asks the engine again, though it only waits for slow handlers:
+ * messages that become due meanwhile wait no longer than this. The call also settles the outcomes that are ready.
  */
 const answerIsOldAfterMs = 1_000;
 
-/** What a dispatch run knows of the messages that it has not claimed. */
+/** The facts that a dispatch run has about messages that it has not claimed. */
 export class Backlog {
-  /** More can be claimed, as the engine last said. */
+  /** Whether more can be claimed, by the engine's last answer. */
   more = false;
-  /** A recovered message is in flight, or is due: nothing is claimed beside it (Q7). */
+  /** A recovered message is in flight or due: the run must not claim another beside it (Q7). */
   solo = false;
   answerIsOld = false;
   #nextDueInMs: number | null = null;
   #enqueuedDueInMs = Number.POSITIVE_INFINITY;
-  /** A claim failed without an answer: there may be messages claimed for this run that it knows nothing of. */
+  /** A claim failed without an answer, so the engine may have claimed messages that this run never received. */
   #isClaimUnknown = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** As the report says it: the tenant stays due while `more`. */
+  /** For the report: the tenant stays due while `more` is true. */
   get left(): { readonly more: boolean; readonly nextDueInMs: number | null } {
     const soonest = Math.min(this.#nextDueInMs ?? Number.POSITIVE_INFINITY, this.#enqueuedDueInMs);
     return {
@@ -28,20 +28,21 @@ export class Backlog {
     };
   }
 
-  /** Takes in what the engine says is left in the table. */
+  /** Records what the engine reports to be left in the table. */
   see({ more, nextDueInMs }: { readonly more: boolean; readonly nextDueInMs: number | null }): void {
     this.more = more;
     this.#nextDueInMs = nextDueInMs;
   }
 
-  /** Takes in the answer to a settle. */
+  /** Records the answer to a settle. */
   answered(result: SettleResult, then: SettleRequest['then']): void {
     this.see(result);
-    // What is left is the new holder's to say; should it die, the tenant must not be thought empty.
+    // Only the lease's new holder knows what is left. If it dies, the tenant must still be due.
     if (result.lease === 'lost') this.more = true;
     if (then.do !== 'claim') return;
     if (then.solo) this.solo = false;
-    // Due messages that a claim beside others did not give are recovered ones: they want to be alone.
+    // If a claim beside other messages returned none though some are due, the due ones are recovered and must be
+    // claimed solo.
     else if (result.messages.length === 0 && result.more) this.solo = true;
   }
 
@@ -49,17 +50,17 @@ export class Backlog {
     if (messages.some(({ recovered }) => recovered)) this.solo = true;
   }
 
-  /** A claim failed, and it is not known whether it was carried out. */
+  /** Records a claim that failed without saying whether the engine carried it out. */
   claimFailed(): void {
     this.#isClaimUnknown = true;
   }
 
-  /** Takes in what a handler stored in another queue, whose run may be over. */
+  /** Records what a handler stored in another queue, whose run may be over. */
   enqueued(messages: readonly NewMessage[]): void {
     for (const { dueInMs = 0 } of messages) this.#enqueuedDueInMs = Math.min(this.#enqueuedDueInMs, dueInMs);
   }
 
-  /** Calls `onOld` once the answer that came just now has become old. */
+  /** Marks the engine's answer as new, and calls `onOld` when it has become old. */
   watch(onOld: () => void): void {
     this.stopWatching();
     this.answerIsOld = false;

@@ -3,8 +3,8 @@ import { MultiOutboxError } from '../errors.ts';
 import type { Handler } from './handler.ts';
 
 /**
- * The handlers of one work queue, found by topic without regard to case (D4). A handler for the message's source comes
- * before one for all sources.
+ * The handlers of one work queue, found by topic, case-insensitively (D4). A handler for the message's source takes
+ * precedence over a handler for all sources.
  */
 export class HandlerSet implements Iterable<Handler> {
   readonly #byTopic = new Map<string, Handler>();
@@ -21,7 +21,7 @@ export class HandlerSet implements Iterable<Handler> {
         throw new MultiOutboxError(
           'DUPLICATE_HANDLER',
           `Two handlers for one topic${of}: '${other.topic}' (handler ${handlers.indexOf(other) + 1}) and '${handler.topic}' ` +
-            `(handler ${position + 1} of ${handlers.length}); topics match without regard to case. Remove or rename one.`,
+            `(handler ${position + 1} of ${handlers.length}); topics are compared case-insensitively. Remove or rename one.`,
         );
       }
       byTopic.set(key, handler);

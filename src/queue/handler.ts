@@ -6,105 +6,112 @@ import type { TraceHeaders } from '../telemetry/trace-headers.ts';
 import type { MessageInput } from './message.ts';
 import { longestDelayMs, type RetryPolicy } from './retry.ts';
 
-/** The message as a handler gets it. */
+/** A message, as a handler receives it. */
 export interface Message<Data = unknown> {
-  /** A UUID, the same at every attempt. */
+  /** A UUID; it is the same at every attempt. */
   readonly messageId: string;
   readonly topic: string;
   /** The text that was enqueued, byte for byte. */
   readonly payload: string;
   /**
-   * With a schema: its output for the parsed payload. Without: the parsed payload. Reading it when the payload is
-   * not JSON throws a PermanentError; a handler of plain text reads `payload`.
+   * The parsed payload; with a schema, the schema's output for it. Reading `data` throws a PermanentError when the
+   * payload is not JSON; a handler of plain text reads `payload` instead.
    */
   readonly data: Data;
   readonly headers: Readonly<Record<string, string>>;
   readonly correlationId: string | null;
   readonly orderingKey: string | null;
-  /** Who sent it, and the id it was given there: of messages that came through the inbox; null otherwise. */
+  /** The sender of an inbox message; null for outbox messages. `sourceMessageId` is the sender's id for it. */
   readonly source: string | null;
   readonly sourceMessageId: string | null;
   readonly enqueuedUtc: Date;
   readonly dueUtc: Date;
 }
 
-/** What surrounds one attempt (D3). */
+/** The context of one attempt (D3). */
 export interface HandlerContext {
   readonly tenant: { readonly id: string; readonly tags: Readonly<Record<string, string>> };
   readonly queue: QueueName;
-  /** 1 at the first start. */
+  /** The attempt's number; the first is 1. */
   readonly attempt: number;
   /**
-   * The number of the run's lease; a later run has a greater one. Pass it downstream: whoever remembers the
-   * greatest fence seen can refuse a run that lost its lease without noticing.
+   * The fencing number of the run's lease; each later run has a greater one. Pass it downstream: a receiver that
+   * remembers the greatest fence it has seen can refuse a run that lost its lease without noticing.
    */
   readonly fence: number;
-  /** `<tenant id>:<message id>`: the same at every attempt, for receivers that suppress duplicates. */
+  /** `<tenant id>:<message id>`, the same at every attempt, so that receivers can suppress duplicates. */
   readonly idempotencyKey: string;
   /**
-   * Fires at the handler's timeout, when the run stops and its grace begins, and when the lease is lost. It is made when
-   * first read, so a copy of the context made by spreading it lacks it.
+   * Fires at the handler's timeout, when the run stops and its grace begins, and when the lease is lost. It is a
+   * getter, so a copy of the context made by spreading lacks it.
    */
   readonly signal: AbortSignal;
   readonly logger: Logger;
   /**
-   * W3C trace context to pass on: of this attempt's span when traces are recorded, else of the producer, when the
-   * message's headers carry one.
+   * The W3C trace context to pass on: that of this attempt's span when traces are recorded; otherwise the producer's,
+   * if the message's headers carry one.
    */
   readonly trace: TraceHeaders;
   /**
-   * Runs `work` in a transaction of the tenant's database and settles this message as Done in it: what `work` writes and
-   * the outcome are committed together or not at all, so the effect happens exactly once (T1). Resolves with what `work`
-   * returned, once committed: nothing un-settles the message then. Rolled back when `work` throws, and at once when the
-   * signal fires. Once an attempt. Keep it short: on SQLite all that writes to this tenant's file waits for it, the
-   * renewal of the run's lease too, so it is rolled back shortly before that would run out.
-   * @throws MultiOutboxError LEASE_LOST when a newer run has the message, ABORTED when it was open for too long; what
-   *   `work` threw; the signal's reason
+   * Runs `work` in a transaction of the tenant's database and settles this message as Done in it. The writes of
+   * `work` and the outcome are committed together or not at all, so the effect happens exactly once (T1). Resolves
+   * after the commit with the result of `work`; the message then stays Done whatever the handler does. The
+   * transaction is rolled back when `work` throws, and at once when the signal fires. An attempt can call it once.
+   * Keep it short: on SQLite every other write to this tenant's file waits for it, the renewal of the run's lease
+   * included, so it is rolled back shortly before the lease would run out.
+   * @throws MultiOutboxError LEASE_LOST when a newer run has the message, ABORTED when the transaction was open for
+   *   too long; what `work` threw; the signal's reason
    */
   transaction<Result, Driver = unknown>(
     work: (tx: HandlerTransaction<Driver>) => Result | PromiseLike<Result>,
   ): Promise<Result>;
 }
 
-/** The transaction that a handler's own writes are part of. Its end is left to `context.transaction`. */
+/**
+ * The transaction for a handler's own writes. `context.transaction` commits it or rolls it back; the handler must
+ * not.
+ */
 export interface HandlerTransaction<Driver = unknown> {
   /**
    * The driver's own object, for the handler's statements and for the `transaction` option of `enqueue` and `receive`:
    * a `DatabaseSync` of node:sqlite, or an `mssql.Transaction`.
    */
   readonly driver: Driver;
-  /** Stores a message in the tenant's outbox if the transaction is committed. */
+  /** Stores a message in the tenant's outbox as part of the transaction. */
   enqueue(message: MessageInput): Promise<EnqueueResult>;
   enqueue(messages: readonly MessageInput[]): Promise<EnqueueResult[]>;
   enqueue(input: MessageInput | readonly MessageInput[]): Promise<EnqueueResult | EnqueueResult[]>;
 }
 
 /**
- * Dispatches messages of one topic. Returning (or resolving) settles the message as Done; PermanentError as Dead;
- * Snooze releases it without counting the attempt; anything else thrown is retried with backoff until the
- * attempts are used up (D3).
+ * Handles the messages of one topic. When `handle` returns or resolves, the message is Done. When it throws a
+ * PermanentError, the message is Dead; after a Snooze the message is released and the attempt is not counted; after
+ * any other error the message is retried with backoff until its attempts are used up (D3).
  */
 export interface HandlerDefinition<Schema extends StandardSchemaV1 | undefined = undefined> {
-  /** 1 to 200 characters, matched without regard to case (D4). */
+  /** 1 to 200 characters, matched case-insensitively (D4). */
   readonly topic: string;
-  /** A Standard Schema validator. A payload that it refuses goes to Dead with the reason. */
+  /** A Standard Schema validator. A message whose payload it refuses goes to Dead with the reason. */
   readonly schema?: Schema;
   handle(
     message: Message<Schema extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<Schema> : unknown>,
     context: HandlerContext,
   ): unknown;
-  /** Stands in for the fleet's retry policy, setting by setting. */
+  /** Overrides the fleet's retry policy, setting by setting. */
   readonly retry?: Partial<RetryPolicy>;
-  /** Milliseconds one attempt may take; the fleet's setting when absent. */
+  /** Milliseconds that one attempt may take; default: the fleet's setting. */
   readonly timeoutMs?: number;
-  /** Attempts of this handler at once within one dispatch run. */
+  /** How many attempts of this handler one dispatch run makes at a time. */
   readonly concurrency?: number;
 }
 
 /** As `HandlerDefinition`, for messages that came through the inbox. */
 export interface InboxHandlerDefinition<Schema extends StandardSchemaV1 | undefined = undefined>
   extends HandlerDefinition<Schema> {
-  /** Only messages of this source, compared exactly; all that have no handler of their source's own when absent. */
+  /**
+   * Handle only messages of this source, compared exactly. Without it: messages of every source that has no handler
+   * of its own.
+   */
   readonly source?: string;
 }
 
@@ -120,12 +127,12 @@ export interface Handler {
   readonly concurrency: number | undefined;
 }
 
-/** The attempt cannot succeed however often it is tried: the message goes to Dead with this error. */
+/** Throw it when no further attempt can succeed: the message goes to Dead with this error. */
 export class PermanentError extends Error {
   override readonly name = 'PermanentError';
 }
 
-/** Snoozes the message: it comes back after `delayMs`, and this attempt is not counted. */
+/** Throw it to see the message again after `delayMs` without counting this attempt. */
 export class Snooze extends Error {
   override readonly name = 'Snooze';
   /** Milliseconds, at least 0. */
@@ -141,8 +148,8 @@ export class Snooze extends Error {
 }
 
 /**
- * A failure that says itself when to try again, such as an HTTP 429 with Retry-After: like any other error, the
- * attempt counts, but the next one comes no sooner than `delayMs`.
+ * A failure that states when to try again, such as an HTTP 429 with Retry-After. The attempt counts, as with any
+ * other error, but the next attempt comes no sooner than after `delayMs`.
  */
 export class RetryAfter extends Error {
   override readonly name = 'RetryAfter';
@@ -182,7 +189,9 @@ function checkedHandler<Schema extends StandardSchemaV1 | undefined>(
   }
   if (typeof handle !== 'function') refuse('has no handle function; give it one');
   if (schema !== undefined && typeof schema['~standard']?.validate !== 'function') {
-    refuse('has a schema that is no Standard Schema validator; use one of zod, valibot, arktype or the like');
+    refuse(
+      'has a schema that is not a Standard Schema validator; use a schema of zod, valibot, arktype or the like',
+    );
   }
   if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs > 0))
     refuse(`has timeoutMs ${String(timeoutMs)}; it must be milliseconds greater than 0`);
@@ -193,7 +202,7 @@ function checkedHandler<Schema extends StandardSchemaV1 | undefined>(
     refuse(
       queue === 'outbox'
         ? 'has a source, which only inbox messages have; use defineInboxHandler'
-        : 'has a source that is no text',
+        : 'has a source that is not text; give the source as non-empty text, or leave it out',
     );
   }
   return {
@@ -208,7 +217,7 @@ function checkedHandler<Schema extends StandardSchemaV1 | undefined>(
   };
 }
 
-/** The settings given, without those that are undefined: they would stand in for the fleet's. */
+/** Leaves out undefined settings, which would override the fleet's. */
 function checkedRetry(retry: Partial<RetryPolicy>, refuse: (problem: string) => never): Partial<RetryPolicy> {
   const { maxAttempts, baseMs, maxDelayMs } = retry;
   if (maxAttempts !== undefined && !(Number.isInteger(maxAttempts) && maxAttempts > 0)) {

@@ -4,7 +4,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import { Attempt, type AttemptSetting } from './attempt.ts';
 import type { HandlerSet } from './handler-set.ts';
-import { outcomeOfExhausted, outcomeOfUnhandledTopic } from './outcome.ts';
+import { outcomeOfExhausted, outcomeOfUnhandledTopic, type Parking } from './outcome.ts';
 import type { RunTally } from './tally.ts';
 import { type Assignment, WaitingMessages } from './waiting.ts';
 
@@ -12,22 +12,23 @@ export interface InFlightOptions {
   readonly attempts: AttemptSetting;
   readonly handlers: HandlerSet;
   readonly dispatch: Settings['dispatch'];
+  readonly parking?: Parking | undefined;
   readonly tally: RunTally;
   readonly logger: Logger;
-  /** Called when an attempt that `startNext` has started has ended; whoever is called calls `end` in turn. */
+  /** Called when an attempt that `startNext` started has ended; the callee must call `end`. */
   readonly onEnded: (attempt: Attempt, outcome: Outcome) => void;
 }
 
 /**
- * The messages that a run has claimed and not settled: those that wait, those whose handlers run, and the outcomes of
- * those that have ended.
+ * The messages that a run has claimed and not yet settled: waiting messages, running attempts, and the outcomes of
+ * ended attempts.
  */
 export class MessagesInFlight {
   readonly #options: InFlightOptions;
   readonly #waiting = new WaitingMessages();
   /**
-   * An array and no Set: a Set that is added to and deleted from for long leaves a chain of tables behind, each of which
-   * keeps the next alive, with attempts and messages, once one of them has got into the old generation.
+   * An array, not a Set. When a Set is added to and deleted from for long, V8 leaves a chain of tables behind. Once
+   * one of them is in the old generation, it keeps the next ones alive, with their attempts and messages.
    */
   readonly #running: Attempt[] = [];
   readonly #outcomes: SettledMessage[] = [];
@@ -36,7 +37,7 @@ export class MessagesInFlight {
     this.#options = options;
   }
 
-  /** How many wait for their start. */
+  /** How many messages wait for a start. */
   get waiting(): number {
     return this.#waiting.size;
   }
@@ -46,12 +47,12 @@ export class MessagesInFlight {
     return this.#running.length;
   }
 
-  /** How many handlers run whose message is not settled by a transaction of their own. */
+  /** How many running handlers have not settled their message in a transaction of their own. */
   get unsettled(): number {
     return this.#running.filter(({ settled }) => !settled).length;
   }
 
-  /** How many have ended and are not settled. */
+  /** How many messages have an outcome that is not settled. */
   get ended(): number {
     return this.#outcomes.length;
   }
@@ -60,7 +61,7 @@ export class MessagesInFlight {
     for (const message of messages) this.#waiting.add(this.#assign(message));
   }
 
-  /** Starts the message whose turn it is; false when none may start, since none waits or all places are taken. */
+  /** Starts the next message. Returns false when no message waits, or the run's concurrency is used up. */
   startNext(): boolean {
     const { attempts, dispatch, onEnded } = this.#options;
     if (this.#running.length >= dispatch.concurrency) return false;
@@ -77,45 +78,46 @@ export class MessagesInFlight {
     return true;
   }
 
-  /** Takes in the outcome of an attempt that has ended. */
+  /** Records the outcome of an attempt that has ended. */
   end(attempt: Attempt, outcome: Outcome): void {
     const last = this.#running.pop()!;
     if (last !== attempt) this.#running[this.#running.indexOf(attempt)] = last;
     this.#finish(attempt, outcome, attempt.settled);
   }
 
-  /** Gives back, unstarted, all that wait. */
+  /** Releases all waiting messages unstarted. */
   releaseWaiting(): void {
     this.#release(this.#waiting.drain());
   }
 
-  /** Fires the signal of every handler that runs. */
+  /** Fires the signal of every running handler. */
   abort(reason: unknown, options: { byShutdown: boolean }): void {
     for (const attempt of [...this.#running]) attempt.abort(reason, options);
   }
 
-  /** Ends every attempt that still runs with this outcome; its handler is left behind. */
+  /** Ends every running attempt with this outcome, without waiting for its handler. */
   interrupt(outcome: Outcome): void {
     for (const attempt of [...this.#running]) attempt.interrupt(outcome);
   }
 
-  /** What has ended and is not settled, in the order it ended. */
+  /** The outcomes that are not settled, in the order in which their attempts ended. */
   outcomes(): readonly SettledMessage[] {
     return [...this.#outcomes];
   }
 
-  /** Drops the outcomes that were handed out last: they have been settled. Those that came since stay. */
+  /** Drops these outcomes, which have been settled; later ones stay. */
   forget(outcomes: readonly SettledMessage[]): void {
     this.#outcomes.splice(0, outcomes.length);
   }
 
-  /** The handler that will get the message, or the verdict where none may. */
+  /** Finds the handler for the message, or the verdict when no handler may run it. */
   #assign(message: ClaimedMessage): Assignment {
-    const { handlers, dispatch, attempts, tally } = this.#options;
+    const { handlers, dispatch, parking, attempts, tally } = this.#options;
     const handler = handlers.find(message.topic, message.source);
     if (handler === undefined) {
       tally.unhandled(message.topic);
-      return { message, handler: null, verdict: outcomeOfUnhandledTopic(message, dispatch) };
+      const verdict = outcomeOfUnhandledTopic(message, dispatch.unhandledTopics, parking);
+      return { message, handler: null, verdict };
     }
     const maxAttempts = handler.retry.maxAttempts ?? attempts.retry.maxAttempts;
     if (message.attempt <= maxAttempts) return { message, handler };
@@ -128,10 +130,14 @@ export class MessagesInFlight {
     if (isSettled) tally.count([{ sequence, ...outcome }], []);
     else this.#outcomes.push({ sequence, ...outcome });
     if (outcome.kind === 'dead') {
-      logger.warn('A message went to Dead.', { messageId, topic, attempts: attempt });
+      logger.warn('A message went to Dead; it waits for replay or discard.', {
+        messageId,
+        topic,
+        attempts: attempt,
+      });
     }
-    const keyGoesOn = outcome.kind === 'done' || (outcome.kind === 'dead' && dispatch.onDead === 'continue');
-    this.#release(this.#waiting.ended(assignment, keyGoesOn));
+    const unblocks = outcome.kind === 'done' || (outcome.kind === 'dead' && dispatch.onDead === 'continue');
+    this.#release(this.#waiting.ended(assignment, unblocks));
   }
 
   #release(messages: readonly ClaimedMessage[]): void {

@@ -1,9 +1,9 @@
-/** What a handler sees of its message, and the check of its payload. */
+/** The message that a handler receives, and the check of its payload. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ClaimedMessage } from '../engine/work-queue.ts';
 import { type Message, PermanentError } from './handler.ts';
 
-/** The message as the handler sees it; the payload is parsed when it is first asked for. */
+/** The message that the handler receives. It parses the payload when `data` is first read. */
 export class MessageView implements Message {
   readonly messageId: string;
   readonly topic: string;
@@ -35,7 +35,7 @@ export class MessageView implements Message {
     return this.#data.value;
   }
 
-  /** The same message with the schema's output for data. */
+  /** The same message with the schema's output as its data. */
   withData(value: unknown): this {
     this.#data = { value };
     return this;
@@ -53,7 +53,7 @@ function parsed(payload: string): unknown {
   }
 }
 
-/** The message with what its schema made of the payload. @throws PermanentError for a payload that it refuses */
+/** The message with the schema's output as its data. @throws PermanentError when the schema refuses the payload */
 export function accepted(view: MessageView, result: StandardSchemaV1.Result<unknown>): MessageView {
   if (result.issues === undefined) return view.withData(result.value);
   const reasons = result.issues.slice(0, 5).map(({ path, message }) => {

@@ -5,28 +5,28 @@ import { parseDuration } from '../settings.ts';
 import { traceHeaders } from '../telemetry/trace-headers.ts';
 import { longestDelayMs } from './retry.ts';
 
-/** A message as an application enqueues it. */
+/** A message, as an application enqueues it. */
 export interface MessageInput {
-  /** 1 to 200 characters; matched without regard to case. */
+  /** 1 to 200 characters, matched case-insensitively. */
   readonly topic: string;
-  /** Text is kept as it is; anything else is stored as JSON. */
+  /** Text is stored unchanged; any other value is stored as JSON. */
   readonly payload: unknown;
-  /** A UUID of the caller's own; made when absent. The same id again is a duplicate. */
+  /** A UUID; generated when absent. A message with an id that was used before is a duplicate. */
   readonly messageId?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly correlationId?: string;
-  /** Messages of one key are dispatched one after another (Q10). */
+  /** Messages with the same key are dispatched one after another (Q10). */
   readonly orderingKey?: string;
-  /** A key seen before, within retention, makes this message a duplicate: nothing is stored (Q3). */
+  /** A message whose key was seen before, within retention, is a duplicate and is not stored (Q3). */
   readonly dedupKey?: string;
-  /** Milliseconds, or text such as '5m', until the message is due. */
+  /** The time until the message is due: milliseconds, or text such as '5m'. */
   readonly delay?: number | string;
 }
 
 /**
- * Checks a message and fills in what an engine needs. Ids are time-ordered UUIDs (RFC 9562, version 7), so that the
- * unique index grows at its end.
- * @throws MultiOutboxError INVALID_MESSAGE that names the field, and the message's place among several
+ * Checks a message and fills in the fields that an engine needs. A generated id is a time-ordered UUID (RFC 9562,
+ * version 7), so that the unique index grows at its end.
+ * @throws MultiOutboxError INVALID_MESSAGE that names the field and, of several messages, the index
  */
 export function newMessage(input: MessageInput, attempted: Attempted = {}): NewMessage {
   const refuse = refusalOf(attempted);
@@ -56,7 +56,7 @@ export function newMessage(input: MessageInput, attempted: Attempted = {}): NewM
   };
 }
 
-/** The message's headers, with the active span's trace context unless the caller gave one. */
+/** Adds the active span's trace context to the headers, unless the caller gave one. */
 function traced(headers: Record<string, string> | undefined): Pick<NewMessage, 'headers'> {
   const trace = traceHeaders();
   if (trace.traceparent === undefined || headers?.traceparent !== undefined)
@@ -64,7 +64,7 @@ function traced(headers: Record<string, string> | undefined): Pick<NewMessage, '
   return { headers: { ...headers, ...trace } };
 }
 
-/** One message or several; a refusal names the place among several. @throws as `newMessage` */
+/** Checks one message or several; of several, a refusal names the index. @throws as `newMessage` */
 export function newMessages(input: MessageInput | readonly MessageInput[]): NewMessage[] {
   if (!Array.isArray(input)) return [newMessage(input as MessageInput)];
   return input.map((message, index) =>
@@ -72,7 +72,7 @@ export function newMessages(input: MessageInput | readonly MessageInput[]): NewM
   );
 }
 
-/** What a refusal says that could not be done: the message's place among several, and 'enqueued' unless named. */
+/** The words of a refusal: the message's index when there are several, and the verb, by default 'enqueued'. */
 export interface Attempted {
   readonly place?: string;
   readonly verb?: string;
@@ -86,19 +86,19 @@ function refusalOf({ place = '', verb = 'enqueued' }: Attempted): Refuse {
   };
 }
 
-/** The text of a field that is kept as a key. @throws MultiOutboxError INVALID_MESSAGE that names the field */
+/** Checks the text of a field that is stored as a key. @throws MultiOutboxError INVALID_MESSAGE that names the field */
 export function checkedText(name: string, value: unknown, attempted: Attempted): string {
   checkText(name, value, messageLimits.keyCharacters, refusalOf(attempted));
   return value as string;
 }
 
 /**
- * As `checkedText`, with no blank at either end: SQL Server would take it for the same text without.
+ * As `checkedText`, and refuses a blank at either end: SQL Server ignores trailing blanks when it compares text.
  * @throws MultiOutboxError INVALID_MESSAGE that names the field
  */
 export function trimmedText(name: string, value: unknown, attempted: Attempted): string {
   const text = checkedText(name, value, attempted);
-  if (text !== text.trim()) refusalOf(attempted)(`${name} must not begin or end with a blank`);
+  if (text !== text.trim()) refusalOf(attempted)(`${name} must not begin or end with a blank; remove it`);
   return text;
 }
 
@@ -107,10 +107,11 @@ function payloadText(payload: unknown, refuse: Refuse): string {
   try {
     text = typeof payload === 'string' ? payload : JSON.stringify(payload);
   } catch {
-    return refuse('the payload has no JSON form (a cycle or a BigInt in it?)');
+    return refuse('the payload cannot be written as JSON; look for a cycle or a BigInt in it');
   }
-  if (text === undefined) return refuse('the payload is missing; give text or anything that has a JSON form');
-  // A lone surrogate has no UTF-8 form: it would come back as another character.
+  if (text === undefined)
+    return refuse('the payload is missing, or cannot be written as JSON; give text or a JSON value');
+  // A lone surrogate has no UTF-8 form: the database would return another character.
   if (!text.isWellFormed()) return refuse('the payload is not well-formed Unicode (a lone surrogate)');
   return text;
 }

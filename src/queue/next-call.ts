@@ -1,12 +1,15 @@
-/** Which call a dispatch run makes next: a decision without waiting. Every call also settles what has ended (Q8). */
+/**
+ * Decides which call a dispatch run makes next; a pure function. Every call also settles the outcomes that are ready
+ * (Q8).
+ */
 import type { Settings } from '../settings.ts';
 import type { Phase } from './run-phase.ts';
 
 export interface RunState {
   readonly phase: Phase;
-  /** What the engine last said about the run's lease. `taken`: another run has it. */
+  /** The state of the run's lease, by the engine's last answer. `taken`: another run has it. */
   readonly lease: 'held' | 'taken' | 'released';
-  /** The heartbeat waits for a renewal. */
+  /** Whether the heartbeat waits for a renewal. */
   readonly renewalDue: boolean;
   /** Claimed messages whose handler has not been started. */
   readonly waiting: number;
@@ -14,23 +17,24 @@ export interface RunState {
   readonly running: number;
   /** Claimed messages that have their outcome and are not settled. */
   readonly ended: number;
-  /** More messages can be claimed, as the engine last said. */
+  /** Whether more messages can be claimed, by the engine's last answer. */
   readonly more: boolean;
-  /** The engine's last answer is so old that messages may have become due since. */
+  /** Whether the engine's last answer is so old that messages may have become due since. */
   readonly answerIsOld: boolean;
-  /** A recovered message is in flight or is due: nothing is claimed beside it (Q7). */
+  /** A recovered message is in flight or due: the run must not claim another beside it (Q7). */
   readonly solo: boolean;
 }
 
 export type RunLimits = Pick<Settings['dispatch'], 'batchSize' | 'concurrency'>;
 
 /**
- * - `claim-solo`: nothing is in flight, so a recovered message may come, and finding nothing releases the lease.
- * - `claim`: the next batch, beside the messages in flight.
- * - `renew-lease`: and nothing else.
- * - `release-lease`: at the end.
- * - `wait`: until something happens.
- * - `end`: there is nothing left to tell the engine.
+ * - `claim-solo`: no message is in flight, so the claim may return a recovered message; when it finds no message, the
+ *   engine releases the lease.
+ * - `claim`: claims the next batch while other messages are in flight.
+ * - `renew-lease`: renews the lease and claims nothing.
+ * - `release-lease`: releases the lease at the run's end.
+ * - `wait`: no call until the next event.
+ * - `end`: no call is left to make.
  */
 export type NextCall = 'claim-solo' | 'claim' | 'renew-lease' | 'release-lease' | 'wait' | 'end';
 
@@ -38,20 +42,20 @@ export function nextCall(state: RunState, limits: RunLimits): NextCall {
   const { lease, phase, waiting, running, ended } = state;
   if (lease === 'released') return 'end';
   if (lease === 'taken' && ended === 0) {
-    // The engine sees to a commit under way; asking it meanwhile changes nothing.
+    // A call would have nothing to settle. A handler's commit under way still ends in the engine, so wait for it.
     return running > 0 ? 'wait' : 'end';
   }
   if (phase === 'claiming' && lease === 'held') {
     if (waiting + running === 0) return 'claim-solo';
     if (mayClaimMore(state, limits)) return 'claim';
   } else if (running === 0 || phase === 'leaving') {
-    // Also when another run has the lease: the outcomes are tried, so that the report knows which are lost.
+    // Send the outcomes even when another run has the lease, because the answer says which of them are lost.
     return 'release-lease';
   }
   return state.renewalDue ? 'renew-lease' : 'wait';
 }
 
-/** The next batch comes while the last messages of this one run: at most two batches are in memory (D6). */
+/** Claim the next batch while the last messages of this one run; so at most two batches are in memory (D6). */
 function mayClaimMore(state: RunState, { batchSize, concurrency }: RunLimits): boolean {
   const { waiting, running, more, answerIsOld, solo } = state;
   if (solo || waiting >= concurrency || waiting + running > batchSize) return false;

@@ -3,8 +3,8 @@ import { errorText, isError } from '../errors.ts';
 import { backoffCeiling, backoffDelay, longestDelayMs, type RetryPolicy } from './retry.ts';
 
 /**
- * What becomes of a message whose handler threw (D3). The library's own errors are told by name, not by class: a
- * handler bundled with a copy of the library means the same by them.
+ * The outcome of a message whose handler threw (D3). The library's own errors are recognised by name, not by class,
+ * because a handler may be bundled with its own copy of the library.
  */
 export function outcomeOfError(
   thrown: unknown,
@@ -22,37 +22,48 @@ export function outcomeOfError(
 }
 
 /**
- * What becomes of a message whose handler threw after the signal of a shutdown (D5): most likely it only heeded the
- * signal, so its attempt is given back (Q5), like that of one that did not.
+ * The outcome of a message whose handler threw after the signal of a shutdown (D5). Most likely the handler only
+ * obeyed the signal, so its attempt is not counted (Q5), as for a handler that ignored it.
  */
 export function outcomeOfInterruption(thrown: unknown): Outcome {
   return outcomeWanted(thrown) ?? interrupted;
 }
 
-/** At a shutdown: back to Ready, the attempt not counted (Q5). */
+/** At a shutdown the message goes back to Ready and the attempt is not counted (Q5). */
 export const interrupted: Outcome = {
   kind: 'release',
   delayMs: 0,
   error: 'Interrupted: the dispatch run was stopped before the handler ended.',
 };
 
+/** How long a parked message waits: the first delay doubles with every parking, up to the longest. Milliseconds. */
+export type Parking = Pick<RetryPolicy, 'baseMs' | 'maxDelayMs'>;
+
+/**
+ * Parking bridges a deployment: the application already sends a topic that this release does not handle yet. Half a
+ * minute costs a short gap little, and an hour keeps a forgotten topic from claiming batches.
+ */
+const defaultParking: Parking = { baseMs: 30_000, maxDelayMs: 3_600_000 };
+
 /** A message whose topic has no handler is parked with a growing delay, or made Dead (D4). */
 export function outcomeOfUnhandledTopic(
   message: ClaimedMessage,
-  policy: { unhandledTopics: 'park' | 'dead'; parkBaseMs: number; parkMaxMs: number },
+  unhandledTopics: 'park' | 'dead',
+  parking: Parking = defaultParking,
 ): Outcome {
   const { topic, source } = message;
   const error = `No handler is registered for topic '${topic}'${source === null ? '' : ` of source '${source}'`}.`;
-  if (policy.unhandledTopics === 'dead') return { kind: 'dead', error, unstarted: true };
+  if (unhandledTopics === 'dead') return { kind: 'dead', error, unstarted: true };
   const delayMs = backoffCeiling(message.parks + 1, {
-    baseMs: policy.parkBaseMs,
-    maxDelayMs: policy.parkMaxMs,
+    ...parking,
     maxAttempts: Number.POSITIVE_INFINITY,
   });
   return { kind: 'release', delayMs, parked: true, error };
 }
 
-/** A message that crashed run after run, or whose allowance shrank: it goes to Dead without being run (Q7). */
+/**
+ * A message whose attempts were used up by crashes, or by a lowered maximum, goes to Dead without another start (Q7).
+ */
 export function outcomeOfExhausted(message: ClaimedMessage, maxAttempts: number): Outcome {
   const reason = message.recovered
     ? 'each time the process ended or lost its lease before the message could be settled'
@@ -64,7 +75,7 @@ export function outcomeOfExhausted(message: ClaimedMessage, maxAttempts: number)
   };
 }
 
-/** The outcome that the handler asked for by what it threw. */
+/** The outcome that the handler asked for with the error it threw. */
 function outcomeWanted(thrown: unknown): Outcome | undefined {
   const error = errorText(thrown);
   if (isNamed(thrown, 'PermanentError')) return { kind: 'dead', error };
@@ -77,8 +88,8 @@ function isNamed(thrown: unknown, name: string): thrown is Error {
 }
 
 /**
- * Whole milliseconds that a thrown error asks for; undefined when it names none. Anybody's class may bear the name,
- * and a delay that no database can store would fail the outcomes of the whole batch.
+ * The whole milliseconds that a thrown error asks for; undefined when it has no usable delay. A foreign class may
+ * have the same name, and a delay that no database can store would make the whole batch's settle fail.
  */
 function delayOf(error: Error): number | undefined {
   const { delayMs } = error as { delayMs?: unknown };

@@ -1,10 +1,10 @@
 import type { RunCounts } from '../engine/registry.ts';
 import type { QueueName } from '../engine/work-queue.ts';
-import { errorText, isError, isMultiOutboxError } from '../errors.ts';
+import { describeError } from '../errors.ts';
 import type { Backlog } from './backlog.ts';
 import type { RunTally } from './tally.ts';
 
-/** What ended a run's claiming (D5). */
+/** Why a run stopped claiming (D5). */
 export type StopReason = 'drained' | 'budget' | 'changed' | 'signal' | 'lease-lost' | 'error';
 
 /** The report of one work queue within a run (D7). */
@@ -16,14 +16,14 @@ export interface QueueReport {
   readonly parkedTopics: readonly string[];
   readonly more: boolean;
   readonly nextDueInMs: number | null;
-  /** Calls to the engine. */
+  /** How many calls the run made to the engine. */
   readonly roundTrips: number;
-  /** With `leased-elsewhere`: who has the lease, and for how many milliseconds still. */
+  /** With `leased-elsewhere`: which owner has the lease, and how many milliseconds it has left. */
   readonly heldBy?: { readonly owner: string; readonly expiresInMs: number };
   readonly error?: { readonly code: string; readonly message: string };
 }
 
-/** What a report says of how the run went; the rest is in its tally and its backlog. */
+/** How a run ended; the report takes its other fields from the tally and the backlog. */
 export interface RunEnd {
   readonly status: QueueReport['status'];
   readonly stop: StopReason;
@@ -45,14 +45,5 @@ export function queueReport(
     ...backlog.left,
     roundTrips: tally.roundTrips,
     ...(error !== undefined && { error: describeError(error) }),
-  };
-}
-
-/** An error as reports keep it: its code, and one line. */
-export function describeError(error: unknown): { code: string; message: string } {
-  if (isMultiOutboxError(error)) return { code: error.code, message: error.message };
-  return {
-    code: 'INTERNAL',
-    message: isError(error) ? `${error.name}: ${errorText(error)}` : errorText(error),
   };
 }

@@ -6,20 +6,24 @@ import type { RunState } from './next-call.ts';
 export interface RunLeaseOptions {
   readonly queue: WorkQueue['name'];
   readonly begun: Extract<BeginResult, { status: 'claimed' }>;
-  /** When the call that acquired it was sent, by `performance.now()`. */
+  /** When the call that acquired the lease was sent, by `performance.now()`. */
   readonly sentAt: number;
   readonly durationMs: number;
   readonly logger: Logger;
   readonly random: () => number;
   readonly onRenewalDue: () => void;
-  /** Called once, with a MultiOutboxError LEASE_LOST: nothing may be started any more, and running handlers must stop. */
+  /**
+   * Called once, with a MultiOutboxError LEASE_LOST: from then on no handler may start, and running handlers must
+   * stop.
+   */
   readonly onLost: (reason: unknown) => void;
 }
 
 /**
- * The lease of one dispatch run (L4). Every call of the run renews it; its heartbeat asks for a call when none has come
- * for long. It is lost when the engine says that another run has taken it, or when its time is up. In the second case
- * outcomes are still worth a try: a lease that no other run took since is as good as held (L3).
+ * The lease of one dispatch run (L4). Every call of the run renews it; when the run makes no call for a third of the
+ * lease's duration, the heartbeat asks for one. The lease is lost when the engine reports that another run has taken
+ * it, or when it has run out. In the second case the run still sends its outcomes, because they are accepted if no
+ * other run has taken the lease since (L3).
  */
 export class RunLease {
   readonly ref: RunLeaseOptions['begun']['lease'];
@@ -40,7 +44,8 @@ export class RunLease {
           this.#renewal = resolve;
           onRenewalDue();
         }),
-      onError: () => logger.warn('The lease could not be renewed; trying again.'),
+      onError: () =>
+        logger.warn('The lease could not be renewed; the renewal is tried again until the lease runs out.'),
       random,
     });
     const { signal } = this.#heartbeat;
@@ -55,19 +60,19 @@ export class RunLease {
     return this.#renewal !== undefined;
   }
 
-  /** Milliseconds until its time is up, by this process's clock; 0 or less afterwards. */
+  /** Milliseconds until the lease runs out, by this process's clock; 0 or less afterwards. */
   get remainingMs(): number {
     return this.#heartbeat.remainingMs;
   }
 
-  /** Loses the lease once its time is up: after a standstill that is noticed here before any timer has its turn. */
+  /** Loses the lease if it has run out. After the event loop was blocked, this check comes before the timers do. */
   check(): void {
     if (this.remainingMs > 0) return;
     this.#renewal = undefined;
-    this.#heartbeat.lose('its time is up');
+    this.#heartbeat.lose('it ran out before it could be renewed');
   }
 
-  /** Takes in what a call that was sent at `sentAt` has said. */
+  /** Records the answer to a call that was sent at `sentAt`. */
   answered({ lease, expiresInMs }: SettleResult, sentAt: number): void {
     const renewal = this.#renewal;
     this.#renewal = undefined;

@@ -1,20 +1,20 @@
 /**
- * How far a dispatch run has come, and why it ends (D5):
+ * The phases of a dispatch run, and why it leaves each one (D5):
  *
  *     claiming ──budget spent, tenant changed──▶ draining ──drain time over──▶ stopping ──grace over──▶ leaving
  *         └──────────────── signal fired, lease lost, error ──────────────────────▲
  *
- * draining: nothing new is claimed or started, unstarted messages are released; running handlers may finish.
- * stopping: running handlers have had their signal and get a short grace.
- * leaving: handlers that did not heed their signal are left behind.
+ * draining: the run claims and starts no more messages and releases the unstarted ones; running handlers may finish.
+ * stopping: the signals of running handlers have fired, and a short grace begins.
+ * leaving: the run ends without waiting for handlers that ignored their signal.
  */
 import type { StopReason } from './report.ts';
 
 export type Phase = 'claiming' | 'draining' | 'stopping' | 'leaving';
 
-/** What moves a run to a later phase. */
+/** An event that moves a run to a later phase. */
 export type PhaseEvent =
-  /** The present phase has lasted for as long as it may. */
+  /** The time of the current phase is over. */
   | { readonly kind: 'time-over' }
   | { readonly kind: 'changed' }
   | { readonly kind: 'signal' | 'lease-lost' | 'error'; readonly reason: unknown };
@@ -22,7 +22,7 @@ export type PhaseEvent =
 /** How long each phase may last, in milliseconds. */
 export type PhaseTimes = Readonly<Record<Exclude<Phase, 'leaving'>, number>>;
 
-/** A timer that is set for longer fires at once. */
+/** Node fires a timer at once when its delay is longer than this. */
 const longestTimerMs = 2 ** 31 - 1;
 
 const following = {
@@ -32,7 +32,7 @@ const following = {
   leaving: 'leaving',
 } as const;
 
-/** The phase that an event leads to; the present one when the event comes too late to change anything. */
+/** The phase that an event leads to; the current phase when the event comes too late to change it. */
 export function phaseAfter(phase: Phase, kind: PhaseEvent['kind']): Phase {
   if (kind === 'time-over') return following[phase];
   if (kind === 'changed') return phase === 'claiming' ? 'draining' : phase;
@@ -49,7 +49,7 @@ export class RunPhase {
   #endsAt = Number.POSITIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
-  /** The time of claiming begins now. */
+  /** The claiming phase's time begins with the constructor. */
   constructor(times: PhaseTimes, onTimeOver: () => void) {
     this.#times = times;
     this.#onTimeOver = onTimeOver;
@@ -60,22 +60,22 @@ export class RunPhase {
     return this.#current;
   }
 
-  /** What ended the claiming, as the report says it. */
+  /** Why the claiming phase ended, for the report. */
   get why(): StopReason {
     return this.#why;
   }
 
-  /** Told by the clock: where handlers keep the event loop busy, the timer has its turn late. */
+  /** Read from the clock, because handlers that keep the event loop busy delay the timer. */
   get isTimeOver(): boolean {
     return performance.now() >= this.#endsAt;
   }
 
-  /** Moves on where the event leads to a later phase; returns whether it did. */
+  /** Moves to the phase that the event leads to; returns whether that is a later one. */
   move(event: PhaseEvent['kind']): boolean {
     const next = phaseAfter(this.#current, event);
     if (next === this.#current) return false;
     this.#current = next;
-    // Handlers that are left behind are so for the reason that their signal fired.
+    // On 'leaving' the reason stays the one for which the signals fired.
     if (next === 'draining' || next === 'stopping') this.#why = event === 'time-over' ? 'budget' : event;
     this.#setTimer(next === 'leaving' ? Number.POSITIVE_INFINITY : this.#times[next]);
     return true;

@@ -1,9 +1,9 @@
 /**
  * The dispatch run of one work queue (section 5): begin → handlers → settle and claim → … → release.
  *
- * One loop calls the engine, one call at a time, so that the lease, the outcomes and the next claim always travel
- * together (Q8); handlers run beside it. Which call comes next is decided in next-call.ts, how far the run has come in
- * run-phase.ts, and what a lost lease means in run-lease.ts. Whatever happens meanwhile, happens in `#on`.
+ * Only the loop calls the engine, one call at a time, so that every call carries the lease, the outcomes and the next
+ * claim together (Q8). Handlers run concurrently with the loop. next-call.ts decides which call comes next,
+ * run-phase.ts how the run ends, run-lease.ts what a lost lease means. `#on` handles every event.
  */
 import { setImmediate as immediate } from 'node:timers/promises';
 import type {
@@ -25,11 +25,11 @@ import { Backlog } from './backlog.ts';
 import type { HandlerSet } from './handler-set.ts';
 import { MessagesInFlight } from './in-flight.ts';
 import { type NextCall, nextCall, type RunState } from './next-call.ts';
-import { interrupted } from './outcome.ts';
+import { interrupted, type Parking } from './outcome.ts';
 import { type QueueReport, queueReport, type RunEnd } from './report.ts';
 import { RunLease } from './run-lease.ts';
 import { type PhaseEvent, RunPhase } from './run-phase.ts';
-import { settleWhileLeaseLasts } from './settle-call.ts';
+import { mostPurgedAtOnce, settleWhileLeaseLasts } from './settle-call.ts';
 import { RunTally } from './tally.ts';
 
 export interface QueueRunOptions {
@@ -37,27 +37,32 @@ export interface QueueRunOptions {
   readonly handlers: HandlerSet;
   readonly tenant: { readonly id: string; readonly tags: Readonly<Record<string, string>> };
   readonly owner: string;
-  /** Kept with the lease, for people to read. */
+  /** Stored with the lease, for people to read. */
   readonly context: string;
   readonly dispatch: Settings['dispatch'];
   readonly retry: Settings['retry'];
   readonly retention: Settings['retention'];
+  /** Of messages whose topic has no handler; src/queue/outcome.ts when absent. */
+  readonly parking?: Parking | undefined;
   /** Milliseconds from now for claiming. */
   readonly budgetMs: number;
   readonly signal: AbortSignal | undefined;
-  /** Fires when the tenant is changed, paused or retired: nothing more is claimed under what it was. */
+  /** Fires when the tenant is changed, paused or retired: the run must not claim under the old definition. */
   readonly changed?: AbortSignal;
   readonly logger: Logger;
   readonly random: () => number;
-  /** The tenant's, for what handlers enqueue in transactions of their own. */
+  /** The tenant's outbox, for messages that handlers enqueue in their own transactions. */
   readonly outbox: Pick<WorkQueue, 'name' | 'enqueue'>;
-  /** Absent: no traces are recorded. */
+  /** Absent when no traces are recorded. */
   readonly trace?: RunTrace | undefined;
 }
 
-/** Runs one work queue until nothing is left, the budget is spent, the signal fires or the lease is lost. Never throws. */
+/**
+ * Runs one work queue until no message is left, the budget is spent, the signal fires or the lease is lost. Never
+ * throws.
+ */
 export async function runQueue(options: QueueRunOptions): Promise<QueueReport> {
-  const { queue, owner, context, dispatch, retention, signal, tenant } = options;
+  const { queue, owner, context, dispatch, signal, tenant } = options;
   const tally = new RunTally();
   const backlog = new Backlog();
   const report = (end: RunEnd) => queueReport(queue.name, end, tally, backlog);
@@ -65,6 +70,7 @@ export async function runQueue(options: QueueRunOptions): Promise<QueueReport> {
   if (signal?.aborted) return { ...report({ status: 'idle', stop: 'signal' }), more: true };
   const sentAt = performance.now();
   const claim = { limit: dispatch.batchSize, maxBytes: dispatch.batchBytes };
+  const retention = { ...options.retention, limit: mostPurgedAtOnce };
   tally.roundTrips++;
   let begun: BeginResult;
   try {
@@ -105,7 +111,7 @@ class QueueRun {
     tally: RunTally,
     backlog: Backlog,
   ) {
-    const { queue, handlers, tenant, dispatch, retry, budgetMs, logger, random, trace } = options;
+    const { queue, handlers, tenant, dispatch, parking, retry, budgetMs, logger, random, trace } = options;
     this.#options = options;
     this.#tally = tally;
     this.#backlog = backlog;
@@ -122,6 +128,7 @@ class QueueRun {
     this.#inFlight = new MessagesInFlight({
       handlers,
       dispatch,
+      parking,
       tally,
       logger,
       attempts: {
@@ -140,13 +147,13 @@ class QueueRun {
       },
       onEnded: (attempt, outcome) => this.#on({ kind: 'ended', attempt, outcome }),
     });
-    // Handlers end by themselves within their timeout: cutting them short at every budget's end would run their messages
-    // twice for no need. The draining's end interrupts only those with a longer timeout of their own.
+    // Handlers end by themselves within their timeout; interrupting them whenever a budget ends would run their
+    // messages twice without need. The end of draining interrupts only handlers with a longer timeout of their own.
     const times = { claiming: budgetMs, draining: dispatch.handlerTimeoutMs, stopping: dispatch.graceMs };
     this.#phase = new RunPhase(times, () => this.#on({ kind: 'time-over' }));
   }
 
-  /** Serves the first batch and those that follow. */
+  /** Handles the first batch and all that follow. */
   async untilEnd(messages: readonly ClaimedMessage[]): Promise<RunEnd> {
     const { signal, changed } = this.#options;
     const stopListening = [
@@ -159,7 +166,7 @@ class QueueRun {
       await this.#loop();
       return { status: 'dispatched', stop: this.#phase.why };
     } catch (error) {
-      // Nothing may start any more when a handler left behind ends later.
+      // Leave the claiming phase, or a handler that ends later would start the next message.
       this.#on({ kind: 'error', reason: error });
       this.#tally.lost += this.#inFlight.ended + this.#inFlight.unsettled;
       return { status: 'failed', stop: 'error', error };
@@ -171,7 +178,7 @@ class QueueRun {
     }
   }
 
-  /** Ends when the lease is released, or is lost and all outcomes have been reported. */
+  /** Returns when the lease is released, or is lost and all outcomes have been sent. */
   async #loop(): Promise<void> {
     for (;;) {
       if (this.#phase.isTimeOver) this.#on({ kind: 'time-over' });
@@ -191,19 +198,19 @@ class QueueRun {
         outcomes,
         this.#then(call),
       );
-      // The lease's time is up: what has ended is tried once more, with the release.
+      // The lease has run out: the outcomes are sent once more, with the release.
       if (answer === undefined) continue;
       this.#inFlight.forget(outcomes);
       this.#watchBacklog();
       if (answer.messages.length === 0) continue;
       publishPoint('run:claimed', this.#options.tenant.id);
       this.#accept(answer.messages);
-      // An engine or handlers that answer at once would otherwise keep timers and other tenants' runs from their turn.
+      // Yield: an engine and handlers that answer synchronously would starve timers and other tenants' runs.
       await immediate();
     }
   }
 
-  /** Everything that happens while the loop waits, or while its call is on its way. */
+  /** Handles every event that arrives while the loop waits, or while its call is under way. */
   #on(event: RunEvent): void {
     if (event.kind === 'ended') {
       this.#inFlight.end(event.attempt, event.outcome);
@@ -232,7 +239,7 @@ class QueueRun {
   }
 
   #startWaiting(): void {
-    // A handler that returns at once ends inside this loop, which would be entered again.
+    // A synchronous handler ends inside this loop and would enter it again.
     if (this.#isStarting) return;
     this.#isStarting = true;
     try {
@@ -242,7 +249,10 @@ class QueueRun {
     }
   }
 
-  /** After a standstill a handler may end before the timers have their turn: what waits may be another run's by now. */
+  /**
+   * After the event loop was blocked, a handler may end before the timers fire, and another run may have the waiting
+   * messages.
+   */
   #mayStart(): boolean {
     this.#lease.check();
     return this.#phase.current === 'claiming';
@@ -258,8 +268,8 @@ class QueueRun {
     const { current, why } = this.#phase;
     this.#inFlight.releaseWaiting();
     if (current === 'stopping') this.#inFlight.abort(reason, { byShutdown: why === 'signal' });
-    // At a shutdown the attempt is given back (Q5). A handler that outlasts a whole run counts its attempt, or it would be
-    // started for ever.
+    // At a shutdown the attempt is not counted (Q5). An attempt that outlasts the whole run does count; otherwise its
+    // message would be started for ever.
     if (current === 'leaving')
       this.#inFlight.interrupt(
         why === 'budget' ? { kind: 'retry', delayMs: 0, error: outlasted().message } : interrupted,
@@ -277,7 +287,10 @@ class QueueRun {
     this.#backlog.watch(() => this.#on({ kind: 'answer-old' }));
   }
 
-  /** What a handler enqueues in its transaction. Another queue's run may be over, so the report tells when it is due. */
+  /**
+   * Stores messages that a handler enqueues in its transaction. The other queue's run may be over, so this run's
+   * report includes when they are due.
+   */
   #enqueue(messages: readonly NewMessage[], transaction: unknown): Promise<EnqueueResult[]> {
     const { queue, outbox } = this.#options;
     if (queue.name !== outbox.name) this.#backlog.enqueued(messages);
@@ -285,7 +298,7 @@ class QueueRun {
   }
 }
 
-/** Calls `action` when the signal fires, at once if it has fired. Returns what ends the listening. */
+/** Calls `action` when the signal fires, or at once if it has fired. Returns a function that removes the listener. */
 function onAbort(signal: AbortSignal | undefined, action: (reason: unknown) => void): () => void {
   const listener = () => action(signal?.reason);
   signal?.addEventListener('abort', listener);

@@ -1,4 +1,4 @@
-/** A run's call to the engine: one round trip that settles what has ended, and claims, renews or releases (Q8). */
+/** A run's call to the engine: one round trip that settles the outcomes, and claims, renews or releases (Q8). */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SettledMessage, SettleRequest, SettleResult, WorkQueue } from '../engine/work-queue.ts';
 import { isMultiOutboxError } from '../errors.ts';
@@ -19,7 +19,13 @@ export interface SettleCallOptions {
   readonly trace?: RunTrace | undefined;
 }
 
-/** What takes the answers in. */
+/**
+ * Done messages that one call removes at most. A call holds its locks until its deletes are done, and a run makes a call
+ * for each batch, so a run removes ten times what it adds with the default batch size.
+ */
+export const mostPurgedAtOnce = 1_000;
+
+/** The parts of a run that record the engine's answers. */
 export interface RunBooks {
   readonly lease: RunLease;
   readonly backlog: Backlog;
@@ -27,9 +33,9 @@ export interface RunBooks {
 }
 
 /**
- * Calls, and calls again after a failure while the lease lasts: the outcomes are in memory, and dropping them would run
- * their messages twice. Undefined when the lease's time was up before an answer came.
- * @throws what the engine threw, when another try is useless: the database is closed, or the lease's time was up at its
+ * Calls the engine, and repeats a failed call while the lease lasts: only this process has the outcomes, and if it
+ * dropped them their messages would run twice. Returns undefined when the lease ran out before an answer came.
+ * @throws the engine's error when another try is useless: the database is closed, or the lease had run out at its
  *   release
  */
 export async function settleWhileLeaseLasts(
@@ -39,7 +45,14 @@ export async function settleWhileLeaseLasts(
   then: SettleRequest['then'],
 ): Promise<SettleResult | undefined> {
   const { leaseMs, onDead } = dispatch;
-  const request: SettleRequest = { lease: lease.ref, leaseMs, outcomes, onDead, then, retention };
+  const request: SettleRequest = {
+    lease: lease.ref,
+    leaseMs,
+    outcomes,
+    onDead,
+    then,
+    retention: { ...retention, limit: mostPurgedAtOnce },
+  };
   const point = then.do === 'renew-lease' ? 'renew' : 'settle';
   for (let tries = 1; ; tries++) {
     const sentAt = performance.now();
@@ -61,7 +74,7 @@ export async function settleWhileLeaseLasts(
         if (then.do === 'release-lease') throw error;
         return undefined;
       }
-      logger.warn('Outcomes could not be written; trying again while the lease lasts.', {
+      logger.warn('Outcomes could not be written; the call is repeated until the lease runs out.', {
         tries,
         code: isMultiOutboxError(error) ? error.code : undefined,
       });

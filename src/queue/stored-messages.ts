@@ -1,6 +1,6 @@
 import type { DeadFilter, MessageRecord, QueueStatistics, WorkQueue } from '../engine/work-queue.ts';
 
-/** What the faces of all work queues have in common: looking at messages, and their dead letters. */
+/** The part that outbox and inbox share: reading stored messages, and dead letters. */
 export interface StoredMessages {
   readonly tenantId: string;
   get(messageId: string): Promise<MessageRecord | null>;
@@ -12,19 +12,22 @@ export interface StoredMessages {
 export interface DeadLetters {
   list(filter?: DeadFilter, page?: { limit?: number; after?: number }): Promise<MessageRecord[]>;
   count(filter?: DeadFilter): Promise<number>;
-  /** Back to Ready, attempts reset, history kept; wakes the tenant. Returns how many (Q13). */
+  /**
+   * Puts Dead messages back to Ready with attempts reset and history kept, and wakes the tenant. Returns how many
+   * (Q13).
+   */
   replay(filter?: DeadFilter): Promise<number>;
-  /** Removes them for good. Returns how many. */
+  /** Deletes Dead messages. Returns how many. */
   discard(filter?: DeadFilter): Promise<number>;
 }
 
-/** How a face reaches its work queue: `use` opens the tenant's database for as long as the action takes. */
+/** Access to a work queue: `use` keeps the tenant's database open for as long as the action takes. */
 export interface QueueAccess {
   use<T>(action: (queue: WorkQueue) => Promise<T>): Promise<T>;
   wake(): Promise<void>;
 }
 
-/** Rows touched at most by one call of a bulk action, below SQL Server's lock escalation. */
+/** The most rows that one call of a bulk action touches: below SQL Server's lock escalation threshold. */
 const bulkLimit = 1_000;
 
 export function storedMessages(tenantId: string, access: QueueAccess): StoredMessages {
@@ -52,7 +55,7 @@ export function storedMessages(tenantId: string, access: QueueAccess): StoredMes
       },
       async discard(filter = {}) {
         const discarded = await repeat((queue) => queue.discardDead(filter, bulkLimit));
-        // What was blocked behind them can go on.
+        // The messages behind them in their ordering groups are unblocked.
         if (discarded > 0) await access.wake();
         return discarded;
       },

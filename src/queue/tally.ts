@@ -17,7 +17,10 @@ export function addCounts(a: RunCounts, b: RunCounts): RunCounts {
   return sum as unknown as RunCounts;
 }
 
-/** The numbers of one run. An outcome counts once the engine has confirmed it; otherwise the message is lost (Q8). */
+/**
+ * The counts of one run. An outcome counts when the engine has confirmed it; otherwise its message counts as lost
+ * (Q8).
+ */
 export class RunTally {
   roundTrips = 0;
   recovered = 0;
@@ -39,7 +42,7 @@ export class RunTally {
   }
 
   unhandled(topic: string): void {
-    // Bounded: a producer's mistake may make topics without end.
+    // Bounded, because a faulty producer may create any number of topics.
     if (this.#unhandled.size < 20) this.#unhandled.add(topic);
   }
 

@@ -1,7 +1,7 @@
 import type { ClaimedMessage, Outcome } from '../engine/work-queue.ts';
 import type { Handler } from './handler.ts';
 
-/** A claimed message with the handler that will get it, or with the verdict that it gets instead of being run. */
+/** A claimed message with its handler, or with the outcome that it gets without being handled. */
 export type Assignment = { readonly message: ClaimedMessage } & (
   | { readonly handler: Handler; readonly verdict?: undefined }
   | { readonly handler: null; readonly verdict: Outcome }
@@ -10,24 +10,24 @@ export type Assignment = { readonly message: ClaimedMessage } & (
 interface Lane {
   readonly limit: number;
   running: number;
-  /** Assignments with their place in the order of arrival. `head` marks the first one that still waits. */
+  /** Assignments with their number in the order of arrival. `head` is the index of the first one that still waits. */
   readonly entries: { readonly order: number; readonly assignment: Assignment }[];
   head: number;
 }
 
 /**
  * Claimed messages that have not been started. They start in the order they were claimed, except that
- * - a handler with a concurrency of its own has a lane of its own, so that it holds up nobody else (D2);
- * - of an ordering key only one message is out at a time; the ones behind it follow when it is Done (Q10).
+ * - a handler with a concurrency of its own has a lane of its own, so that it delays no other handler (D2);
+ * - of each ordering group one message runs at a time; the next one follows when it is Done (Q10).
  */
 export class WaitingMessages {
   readonly #lanes = new Map<Handler | null, Lane>();
-  /** Messages waiting behind a started or waiting one of their key. */
+  /** By ordering key: the messages behind the first one of their group, which is started or in its lane. */
   readonly #behind = new Map<string, Assignment[]>();
   #order = 0;
   #size = 0;
 
-  /** Messages waiting, those behind their key included. */
+  /** How many messages wait, blocked ones included. */
   get size(): number {
     return this.#size;
   }
@@ -36,9 +36,9 @@ export class WaitingMessages {
     this.#size++;
     const key = assignment.message.orderingKey;
     if (key !== null) {
-      const line = this.#behind.get(key);
-      if (line) {
-        line.push(assignment);
+      const blocked = this.#behind.get(key);
+      if (blocked) {
+        blocked.push(assignment);
         return;
       }
       this.#behind.set(key, []);
@@ -46,7 +46,7 @@ export class WaitingMessages {
     this.#enter(assignment);
   }
 
-  /** The next message that may start, or undefined; its lane counts it as running until `ended` is called. */
+  /** Returns the next message that may start, or undefined; its lane counts it as running until `ended` is called. */
   next(): Assignment | undefined {
     let chosen: Lane | undefined;
     for (const lane of this.#lanes.values()) {
@@ -56,7 +56,7 @@ export class WaitingMessages {
     }
     if (chosen === undefined) return undefined;
     const { assignment } = chosen.entries[chosen.head++]!;
-    // Batch follows batch before a lane is ever empty: what has left it must not stay in memory (D6).
+    // A lane may never become empty between batches, so started messages must be removed from memory here (D6).
     if (chosen.head * 2 >= chosen.entries.length) {
       chosen.entries.splice(0, chosen.head);
       chosen.head = 0;
@@ -67,15 +67,15 @@ export class WaitingMessages {
   }
 
   /**
-   * A started message has ended. With `keyGoesOn` the next of its ordering key may start; otherwise those behind it
-   * are taken out and returned, to be released unstarted.
+   * Records that a started message has ended. With `unblocks` the next message of its ordering group may start;
+   * otherwise the messages behind it are removed and returned, so that the caller can release them unstarted.
    */
-  ended({ message, handler }: Pick<Assignment, 'message' | 'handler'>, keyGoesOn: boolean): ClaimedMessage[] {
+  ended({ message, handler }: Pick<Assignment, 'message' | 'handler'>, unblocks: boolean): ClaimedMessage[] {
     this.#lanes.get(handler)!.running--;
-    return message.orderingKey === null ? [] : this.#advance(message.orderingKey, keyGoesOn);
+    return message.orderingKey === null ? [] : this.#advance(message.orderingKey, unblocks);
   }
 
-  /** Takes out all that wait. */
+  /** Removes and returns all waiting messages. */
   drain(): ClaimedMessage[] {
     const taken: ClaimedMessage[] = [];
     for (const lane of this.#lanes.values()) {
@@ -83,21 +83,21 @@ export class WaitingMessages {
       lane.entries.length = 0;
       lane.head = 0;
     }
-    for (const line of this.#behind.values()) taken.push(...line.map(({ message }) => message));
+    for (const blocked of this.#behind.values()) taken.push(...blocked.map(({ message }) => message));
     this.#behind.clear();
     this.#size = 0;
     return taken;
   }
 
-  #advance(key: string, goesOn: boolean): ClaimedMessage[] {
-    const line = this.#behind.get(key);
-    if (line === undefined) return [];
-    if (!goesOn) {
+  #advance(key: string, unblocks: boolean): ClaimedMessage[] {
+    const blocked = this.#behind.get(key);
+    if (blocked === undefined) return [];
+    if (!unblocks) {
       this.#behind.delete(key);
-      this.#size -= line.length;
-      return line.map(({ message }) => message);
+      this.#size -= blocked.length;
+      return blocked.map(({ message }) => message);
     }
-    const following = line.shift();
+    const following = blocked.shift();
     if (following === undefined) this.#behind.delete(key);
     else this.#enter(following);
     return [];

@@ -3,7 +3,7 @@ import type { QueueAccess } from './stored-messages.ts';
 /** Wakes a tenant when messages have been stored (F7). */
 export class Wakes {
   readonly #access: QueueAccess;
-  /** Ends of callers' transactions that are awaited: each wakes once, however often it enqueued. */
+  /** The callers' transactions whose end is awaited. Each wakes the tenant once, however often it enqueued. */
   readonly #awaited = new WeakSet<Promise<boolean>>();
 
   constructor(access: QueueAccess) {
@@ -11,15 +11,15 @@ export class Wakes {
   }
 
   /**
-   * Wakes now; or, in the background, when the transaction that the messages are part of has been committed.
-   * @param messageId one of those that were stored
+   * Wakes the tenant now; or, for messages stored in a caller's transaction, in the background after its commit.
+   * @param messageId the id of one of the stored messages
    */
   async stored(transaction: unknown, messageId: string): Promise<void> {
     if (typeof transaction !== 'object' || transaction === null) return this.#access.wake();
     const { committed } = await this.#access
-      // In an object: the database is not lent out until then.
+      // Wrapped in an object, so that `use` does not await the commit and keep the database open until then.
       .use(async (queue) => ({ committed: queue.committed(transaction, messageId) }))
-      // What is stored is not to be reported as failed.
+      // The messages are stored, so a failure here must not fail the call.
       .catch(() => ({ committed: Promise.resolve(true) }));
     if (this.#awaited.has(committed)) return;
     this.#awaited.add(committed);

@@ -11,7 +11,7 @@ export interface SettingMetadata {
 
 export type AnySchema = v.GenericSchema;
 
-/** A setting with a default. The default is written as a user would write it. */
+/** A setting with a default, which is written as a user would write it. */
 function setting<const Schema extends AnySchema>(
   env: string,
   schema: Schema,
@@ -24,7 +24,7 @@ function setting<const Schema extends AnySchema>(
   ) as unknown as v.OptionalSchema<Schema, v.InferInput<Schema>>;
 }
 
-/** A setting that may be absent. */
+/** A setting without a default. */
 function optionalSetting<const Schema extends AnySchema>(
   env: string,
   schema: Schema,
@@ -43,76 +43,69 @@ export const groups = {
       'BATCH_SIZE',
       count(1, 5_000),
       100,
-      'Messages claimed at once. A tenant can have its own.',
+      'How many messages one claim takes at most. A tenant can have its own value.',
     ),
     batchBytes: setting(
       'BATCH_BYTES',
       count(1, 2 ** 31),
       33_554_432,
-      'Payload bytes claimed at once; one message is always claimed, whatever its size.',
+      'How many payload bytes one claim takes at most; it always takes one message, whatever its size.',
     ),
     concurrency: setting(
       'CONCURRENCY',
       count(1, 1_000),
       16,
-      'Handlers running at once in one dispatch run. A tenant or a handler can have its own.',
+      'How many handlers one dispatch run runs at once. A tenant or a handler can have its own value.',
     ),
     handlerTimeoutMs: setting(
       'HANDLER_TIMEOUT',
       duration(1, day),
       '30s',
-      'Time one attempt may take before it is given up and retried. A handler can have its own.',
+      'Time that one attempt may take; after that the run gives it up and the message is retried. A handler can have its own value.',
     ),
     timeBudgetMs: setting(
       'TIME_BUDGET',
       duration(1, day),
       '60s',
-      'Time after which a run claims no more; backlog left is dispatched by the next run.',
+      'Time after which a run claims no more messages; the next run dispatches the rest.',
     ),
     graceMs: setting(
       'GRACE',
       duration(0, 600_000),
       '5s',
-      'Time that running handlers get to end after their signal fired.',
+      'Time that running handlers have to end after their signal has fired.',
     ),
     leaseMs: setting(
       'LEASE',
       duration(100, 3_600_000),
       '30s',
-      'Duration of a queue lease; renewed at a third of it. A crashed run is recovered after at most this long.',
+      'Duration of a queue lease; a run renews it every third of this. Another run takes over from a crashed one after at most this time.',
     ),
     parallelRuns: setting(
       'PARALLEL_RUNS',
       count(1, 1_000),
       8,
-      'Tenants served at once by one process (local host and tick).',
+      'How many tenants one process dispatches at once (local host and tick).',
     ),
     onDead: setting(
       'ON_DEAD',
       v.picklist(['block', 'continue'], "must be 'block' or 'continue'"),
       'block',
-      "What a Dead message does to its ordering key: 'block' holds the key until it is replayed or discarded, 'continue' lets the key go on.",
+      "The effect of a Dead message on its ordering key: 'block' blocks the later messages of the key until it is replayed or discarded, 'continue' does not.",
     ),
     unhandledTopics: setting(
       'UNHANDLED_TOPICS',
       v.picklist(['park', 'dead'], "must be 'park' or 'dead'"),
       'park',
-      "A message whose topic has no handler: 'park' releases it with a growing delay, 'dead' makes it Dead.",
+      "What happens to a message whose topic has no handler: 'park' releases it with a growing delay, 'dead' makes it Dead.",
     ),
-    parkBaseMs: setting(
-      'PARK_BASE',
-      duration(1, day),
-      '30s',
-      'First delay of a parked message; it doubles each time.',
-    ),
-    parkMaxMs: setting('PARK_MAX', duration(1, 30 * day), '1h', 'Longest delay of a parked message.'),
   }),
   retry: v.strictObject({
     maxAttempts: setting(
       'RETRY_MAX_ATTEMPTS',
       count(1, 1_000),
       25,
-      'Starts of a message before it goes to Dead. The defaults cover an outage of two hours on average.',
+      'How many attempts a message gets before it goes to Dead. The defaults cover an outage of two hours on average.',
     ),
     baseMs: setting(
       'RETRY_BASE',
@@ -127,19 +120,22 @@ export const groups = {
       'RETENTION',
       duration(0, 3_650 * day),
       '7d',
-      'How long Done messages are kept; this is also the window in which a dedup key is remembered.',
+      'How long Done messages are kept; a dedup key is remembered for the same time.',
     ),
-    limit: setting('RETENTION_LIMIT', count(1, 4_000), 1_000, 'Done messages removed at most in one call.'),
   }),
   plan: v.strictObject({
     intervalMs: setting(
       'PLAN_INTERVAL',
       duration(10, day),
       '1s',
-      'Time between two plans of the local host; also what a tick is held against to notice a late one.',
+      'Time between two plans of the local host; a tick that comes later than this is reported as late.',
     ),
-    leaseMs: setting('PLAN_LEASE', duration(100, 3_600_000), '30s', 'Duration of the plan lease.'),
-    capacity: setting('PLAN_CAPACITY', count(1, 100_000), 1_000, 'Tenants chosen at most by one plan.'),
+    capacity: setting(
+      'PLAN_CAPACITY',
+      count(1, 100_000),
+      1_000,
+      'How many tenants one plan chooses at most.',
+    ),
     strategy: setting(
       'STRATEGY',
       v.picklist(
@@ -153,18 +149,12 @@ export const groups = {
       'FAIR_EVERY',
       count(1, 1_000),
       4,
-      'Of this many places that plans give away one goes to the tenant that has been due longest, whatever the strategy prefers. Round-robin needs none.',
-    ),
-    candidates: setting(
-      'PLAN_CANDIDATES',
-      count(1, 1_000_000),
-      10_000,
-      'Due tenants that a strategy of your own chooses from at most, the longest due first. Built-in ones see all.',
+      'One of this many slots is a fair slot: it goes to the tenant that has been due longest, whatever the strategy prefers. Round-robin needs no fair slots.',
     ),
     redispatchMs: optionalSetting(
       'REDISPATCH',
       duration(100, day),
-      'A chosen tenant is due again after this if no report came. Lease + grace when absent, when a crashed run can be taken over.',
+      'Time after which a chosen tenant is due again if its run has not reported. Default: lease + grace, after which another run can take over from a crashed one.',
     ),
   }),
   schedule: v.strictObject({
@@ -178,13 +168,7 @@ export const groups = {
       'IDLE_CEILING',
       v.union([v.literal('never'), duration(1, 365 * day)], "must be a duration or 'never'"),
       '5m',
-      "Longest interval of an idle tenant; 'never' leaves it to wakes and known due times. A tenant can have its own.",
-    ),
-    failureFloorMs: setting(
-      'FAILURE_FLOOR',
-      duration(1, day),
-      '5s',
-      'First interval after a failed run; it doubles with every failure, with jitter.',
+      "Longest interval of an idle tenant; with 'never' only wakes and known due times make it due. A tenant can have its own value.",
     ),
     failureCeilingMs: setting(
       'FAILURE_CEILING',
@@ -192,25 +176,13 @@ export const groups = {
       '10m',
       'Longest interval after a failed run.',
     ),
-    resumingMs: setting(
-      'RESUMING',
-      duration(1, day),
-      '15s',
-      'Interval while a database is resuming from auto-pause.',
-    ),
   }),
   directory: v.strictObject({
     refreshMs: setting(
       'DIRECTORY_REFRESH',
       duration(1, day),
       '15s',
-      'How old known tenants may be before the registry is asked for changes.',
-    ),
-    refreshRetryMs: setting(
-      'DIRECTORY_REFRESH_RETRY',
-      duration(1, day),
-      '2s',
-      'Time until a failed refresh is tried again; the last good list serves until then.',
+      'How old the known list of tenants may be before the registry is asked for changes.',
     ),
   }),
   databases: v.strictObject({
@@ -218,7 +190,7 @@ export const groups = {
       'MAX_OPEN_DATABASES',
       count(1, 10_000),
       64,
-      'Tenant databases kept open at once; the least recently used is closed first.',
+      'How many tenant databases are kept open at once; the least recently used is closed first.',
     ),
     idleCloseMs: setting(
       'IDLE_CLOSE',
@@ -232,41 +204,23 @@ export const groups = {
       'METRIC_TENANTS',
       count(0, 100_000),
       1_000,
-      "Tenants that one process's metrics tell apart by id; those beyond share the id 'other'.",
+      "How many tenants have their own id in one process's metrics; further tenants share the id 'other'.",
     ),
   }),
   functions: v.strictObject({
     schedule: setting('SCHEDULE', schedule, '*/5 * * * * *', 'Function app: when the plan runs.'),
-    pageSize: setting(
-      'PAGE_SIZE',
-      count(1, 1_000),
-      200,
-      'Function app: a plan of more tenants than this is handed on in pages of this size.',
-    ),
     maxBodyBytes: setting(
       'MAX_BODY_BYTES',
       count(1_024, 104_857_600),
       1_048_576,
-      'Function app: bytes that the body of an HTTP request may have.',
-    ),
-    maxMessages: setting(
-      'MAX_MESSAGES',
-      count(1, 10_000),
-      1_000,
-      'Function app: messages that one HTTP request may enqueue.',
+      'Function app: the most bytes that the body of an HTTP request may have.',
     ),
   }),
   receive: v.strictObject({
     sources: optionalSetting(
       'RECEIVE_SOURCES',
       sourceSecrets,
-      'Function app: sources of webhooks that are signed after Standard Webhooks, each with the name of the app setting that holds its secret, such as `bank=BANK_SECRET, shop=SHOP_SECRET`.',
-    ),
-    toleranceMs: setting(
-      'RECEIVE_TOLERANCE',
-      duration(1_000, day),
-      '5m',
-      "Function app: how far a webhook's timestamp may be from the time here.",
+      'Function app: sources whose webhooks are signed by Standard Webhooks, each with the name of the app setting that contains its secret, such as `bank=BANK_SECRET, shop=SHOP_SECRET`.',
     ),
   }),
   sqlite: v.strictObject({
@@ -274,13 +228,13 @@ export const groups = {
       'SQLITE_SYNCHRONOUS',
       v.picklist(['full', 'normal'], "must be 'full' or 'normal'"),
       'full',
-      "'full' survives a power cut with every commit; 'normal' is faster and may lose the last ones.",
+      "With 'full' every commit survives a power cut; 'normal' is faster and may lose the last commits.",
     ),
     busyTimeoutMs: setting(
       'SQLITE_BUSY_TIMEOUT',
       duration(0, 600_000),
       '5s',
-      'How long a locked file is waited for.',
+      'How long a call waits for a locked file.',
     ),
   }),
   sqlserver: v.strictObject({
@@ -294,26 +248,25 @@ export const groups = {
       'SQL_TRUST_SERVER_CERTIFICATE',
       flag,
       false,
-      'Takes any certificate, unless the URL or the connection string says otherwise. For local servers alone.',
+      'Accepts any server certificate, unless the URL or the connection string says otherwise. Use it only for local servers.',
     ),
     allowedServers: optionalSetting(
       'SQL_ALLOWED_SERVERS',
       serverPatterns,
-      "Servers that a token may be sent to, separated by commas; '*' stands for any characters. The Azure clouds' domains and the registry's server when absent.",
+      "Servers to which a token may be sent, separated by commas; '*' matches any characters. Default: the Azure clouds' domains and the registry's server.",
     ),
     poolSize: setting(
       'SQL_POOL_SIZE',
       count(2, 100),
       3,
-      "Connections to one database at most; a handler's transaction takes one, and one is kept for the run's calls.",
+      "The most connections to one database; a handler's transaction takes one, and one is kept for the run's calls.",
     ),
     maxConnectionsPerServer: setting(
       'SQL_MAX_CONNECTIONS_PER_SERVER',
       count(1, 30_000),
       120,
-      'Connections of this process to one server at most.',
+      'The most connections of one process to one server.',
     ),
-    loginsAtOnce: setting('SQL_LOGINS_AT_ONCE', count(1, 1_000), 8, 'Logins in progress at once.'),
     connectTimeoutMs: setting(
       'SQL_CONNECT_TIMEOUT',
       duration(100, 600_000),
@@ -326,26 +279,20 @@ export const groups = {
       '30s',
       'Time that one call may take.',
     ),
-    packetSize: setting(
-      'SQL_PACKET_SIZE',
-      count(512, 32_767),
-      32_767,
-      'Bytes of one packet on the wire at most; large ones suit batches of messages. Encrypted connections use no more than 16,383, and those entered by token no more than 4,096.',
-    ),
   }),
   email: v.strictObject({
     smtpUrl: optionalSetting(
       'SMTP_URL',
       text,
-      'SMTP server of email.send, such as smtps://user:password@mail.example.com. Without it mails are written as files.',
+      'SMTP server of email.send, such as smtps://user:password@mail.example.com. Without it mails are written to files.',
       true,
     ),
-    from: optionalSetting('MAIL_FROM', text, 'Sender of mails that name none.'),
+    from: optionalSetting('MAIL_FROM', text, 'Sender of mails that do not name one.'),
     folder: setting(
       'MAIL_FOLDER',
       text,
       '.data/mail',
-      'Where email.send writes .eml files when no SMTP server is set.',
+      'Folder to which email.send writes .eml files when no SMTP server is set.',
     ),
   }),
   webhook: v.strictObject({
@@ -374,7 +321,7 @@ export const schema = v.strictObject({
   handlersModule: optionalSetting(
     'HANDLERS',
     text,
-    'Command line: a module whose default export is a list of handlers, or a function from settings to one; it stands in for src/handlers/index.ts.',
+    'Command line: a module whose default export is a list of handlers, or a function from settings to one; it replaces src/handlers/index.ts.',
   ),
   dispatch: v.optional(groups.dispatch, {}),
   retry: v.optional(groups.retry, {}),

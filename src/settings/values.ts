@@ -1,4 +1,4 @@
-/** The kinds of values that settings have, as options or as text from the environment. */
+/** The types of setting values, as options or as text from the environment. */
 import ms from 'ms';
 import * as v from 'valibot';
 
@@ -6,7 +6,8 @@ import * as v from 'valibot';
 export type DurationInput = number | string;
 
 /**
- * Parses a duration to milliseconds; a bare number is milliseconds. Null when it is none, or is negative.
+ * Parses a duration to milliseconds; a bare number is milliseconds. Returns null when the input is not a duration or
+ * is negative.
  */
 export function parseDuration(input: DurationInput): number | null {
   const text = typeof input === 'string' ? input.trim() : '';

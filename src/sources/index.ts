@@ -1,6 +1,6 @@
 /**
- * The webhook sources of this deployment: who may send to receive/<tenant>/<source>, and how that is proved. Register
- * sources that do not sign after Standard Webhooks here.
+ * The webhook sources of this deployment: the senders that may post to receive/<tenant>/<source>, and how each proves
+ * who it is. Register sources here that do not sign requests as Standard Webhooks describes.
  */
 import { MultiOutboxError } from '../errors.ts';
 import { sourceOrUnusable, type WebhookSource } from '../inbox/webhook-source.ts';
@@ -9,7 +9,10 @@ import { standardWebhooks } from './standard-webhooks.ts';
 
 export { type StandardWebhooksOptions, standardWebhooks } from './standard-webhooks.ts';
 
-/** A source without its secret is unusable; what is thrown here is the end of all sources, and of nothing else. */
+/**
+ * A source whose secret is missing becomes unusable, and the others still work. An error thrown here makes all sources
+ * unusable; plans and runs still work.
+ */
 export function createSources({ receive }: Pick<Settings, 'receive'>, env = process.env): WebhookSource[] {
   return [
     ...Object.entries(receive.sources ?? {}).map(([name, setting]) =>
@@ -18,20 +21,20 @@ export function createSources({ receive }: Pick<Settings, 'receive'>, env = proc
         if (secret.trim() === '') {
           throw new MultiOutboxError(
             'INVALID_CONFIGURATION',
-            `The app setting '${setting}', which is to hold the secret of webhook source '${name}', is not set.`,
+            `The app setting '${setting}' is not set; set it to the secret of the webhook source '${name}'.`,
           );
         }
-        return standardWebhooks({ name, secret, setting, toleranceMs: receive.toleranceMs });
+        return standardWebhooks({ name, secret, setting });
       }),
     ),
 
-    // Yours come here:
+    // Add your own sources here, for example:
     //   {
     //     name: 'github',
     //     verify({ headers, body }) {
     //       const expected = `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`;
     //       if (!sameSignature(headers.get('x-hub-signature-256') ?? '', expected))
-    //         throw new SignatureRefused('The signature does not fit the request.');
+    //         throw new SignatureRefused('The signature does not match the request.');
     //       const messageId = headers.get('x-github-delivery') ?? '';
     //       return { messageId, topic: `github.${headers.get('x-github-event')}`, payload: body };
     //     },

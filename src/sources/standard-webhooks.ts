@@ -3,23 +3,26 @@ import { SignatureRefused, sameSignature, type WebhookSource } from '../inbox/we
 
 export interface StandardWebhooksOptions {
   readonly name: string;
-  /** `whsec_` and base64; several, parted by spaces, are all taken: that is how a secret is changed without a gap. */
+  /** `whsec_` and base64. Several secrets, separated by spaces, are all accepted, so that a secret can be rotated. */
   readonly secret: string;
-  /** Milliseconds by which the sender's clock and the way here may be off. */
-  readonly toleranceMs: number;
+  /** The most milliseconds between the timestamp of a request and the time here; five minutes when absent. */
+  readonly toleranceMs?: number;
   /** The name of the app setting that holds the secret, for errors. */
   readonly setting?: string;
 }
 
+/** What the libraries of Standard Webhooks allow: senders rely on it. */
+const usualToleranceMs = 300_000;
+
 /**
- * A source that signs after Standard Webhooks (https://www.standardwebhooks.com). The message's id is `webhook-id`; its
- * topic the `type` of the body, as the specification has it, or the source's name.
+ * A source that signs requests as Standard Webhooks describes (https://www.standardwebhooks.com). The message's id is
+ * the header `webhook-id`; its topic is the field `type` of the body (as in the specification), or the source's name.
  * @throws MultiOutboxError INVALID_CONFIGURATION
  */
 export function standardWebhooks({
   name,
   secret,
-  toleranceMs,
+  toleranceMs = usualToleranceMs,
   setting,
 }: StandardWebhooksOptions): WebhookSource {
   const secrets = parseSecrets(secret, setting);
@@ -31,23 +34,25 @@ export function standardWebhooks({
       const signatures = headers.get('webhook-signature') ?? '';
       if (messageId === '' || !/^\d{1,12}$/.test(timestamp) || signatures === '') {
         throw new SignatureRefused(
-          'The headers webhook-id, webhook-timestamp and webhook-signature are needed.',
+          'The request needs the headers webhook-id, webhook-timestamp and webhook-signature.',
         );
       }
       const sentAt = new Date(Number(timestamp) * 1_000);
       if (Math.abs(Date.now() - sentAt.getTime()) > toleranceMs) {
-        throw new SignatureRefused('The timestamp is too far from the time here.');
+        throw new SignatureRefused(
+          "The timestamp is too far from the receiver's time; check the sender's clock.",
+        );
       }
       const expected = (await webhookSignature(secrets, messageId, sentAt, body)) ?? '';
       if (!shareOne(signatures.split(' '), expected.split(' '))) {
-        throw new SignatureRefused('The signature does not fit the request.');
+        throw new SignatureRefused('The signature does not match the request; check the secret.');
       }
       return { messageId, topic: typeOf(body) ?? name, payload: body };
     },
   };
 }
 
-/** Looks at all pairs, whatever it finds. A sender has few secrets, so a long list is not its own. */
+/** Compares every pair, so that the time reveals no match. It reads at most ten signatures; a sender has few secrets. */
 function shareOne(given: readonly string[], expected: readonly string[]): boolean {
   const pairs = given.slice(0, 10).flatMap((one) => expected.map((other) => sameSignature(one, other)));
   return pairs.includes(true);

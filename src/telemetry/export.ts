@@ -1,7 +1,7 @@
 /**
- * Sends traces and metrics where the environment says, for hosts that bring no OpenTelemetry SDK of their own: to
- * Application Insights (APPLICATIONINSIGHTS_CONNECTION_STRING), and by OTLP over HTTP (the OTEL_ variables). What an SDK
- * weighs is loaded only when there is somewhere to send to.
+ * Exports traces and metrics as the environment variables say, for hosts without an OpenTelemetry SDK of their own:
+ * to Application Insights (APPLICATIONINSIGHTS_CONNECTION_STRING), and by OTLP over HTTP (the OTEL_ variables). The
+ * SDK packages are loaded only if a destination is set.
  */
 import { randomUUID } from 'node:crypto';
 import { metrics, SpanKind } from '@opentelemetry/api';
@@ -11,11 +11,11 @@ import { errorText, isMultiOutboxError, MultiOutboxError } from '../errors.ts';
 import { optional } from '../optional-package.ts';
 
 export interface TelemetryExport {
-  /** Sends what is left, within three seconds, and ends. Never throws. */
+  /** Exports the rest within three seconds and shuts down. Never throws. */
   close(): Promise<void>;
 }
 
-/** Where traces and metrics go to by OTLP. */
+/** The OTLP exporters of traces and metrics. */
 interface Outlets {
   readonly spanProcessors: SpanProcessor[];
   readonly metricReaders: MetricReader[];
@@ -24,7 +24,7 @@ interface Outlets {
 type Env = NodeJS.ProcessEnv;
 type Signal = 'TRACES' | 'METRICS';
 
-/** What to install where it is missing: packages of which an installation needs all or none. */
+/** The packages to name when one is missing: an installation needs all of a list or none. */
 const forOtlp = [
   '@opentelemetry/exporter-metrics-otlp-proto',
   '@opentelemetry/exporter-trace-otlp-proto',
@@ -35,13 +35,13 @@ const forOtlp = [
 const forApplicationInsights = ['applicationinsights', '@opentelemetry/resources'];
 const waitMs = 3_000;
 const metricIntervalMs = 60_000;
-/** Above what MULTI_OUTBOX_METRIC_TENANTS makes by default: seven results of a thousand tenants. */
+/** More series than the default of MULTI_OUTBOX_METRIC_TENANTS makes: seven results for each of a thousand tenants. */
 const mostSeries = 10_000;
 
 /**
- * Starts sending, if the environment names anywhere. An SDK that the host has registered before stays in its place.
- * @param serviceName stands for OTEL_SERVICE_NAME when that is absent
- * @throws MultiOutboxError INVALID_CONFIGURATION: a variable is wrong
+ * Starts the export if the environment names a destination. An SDK that the host registered earlier stays registered.
+ * @param serviceName used when OTEL_SERVICE_NAME is not set
+ * @throws MultiOutboxError INVALID_CONFIGURATION when a variable has an invalid value
  */
 export async function exportTelemetry(
   serviceName = 'multi-outbox',
@@ -59,13 +59,13 @@ export async function exportTelemetry(
     if (isMultiOutboxError(error, 'PACKAGE_MISSING')) throw error;
     throw new MultiOutboxError(
       'INVALID_CONFIGURATION',
-      `Traces and metrics are not sent: ${errorText(error)}. docs/operations.md tells what to set.`,
+      `Traces and metrics cannot be exported: ${errorText(error)}. Check the variables; docs/operations.md lists them.`,
       { cause: error },
     );
   }
 }
 
-/** Returns what sends the rest and ends. */
+/** Returns the function that exports the rest and shuts down. */
 async function startApplicationInsights(
   connectionString: string,
   { spanProcessors, metricReaders }: Outlets,
@@ -81,7 +81,8 @@ async function startApplicationInsights(
   useAzureMonitor({
     azureMonitorExporterOptions: { connectionString, ...(credential && { credential }) },
     resource,
-    // Spans and metrics are this program's own. The host tells of its requests, and stray errors have their place.
+    // Collect only this program's own spans and metrics. The Functions host reports requests and unhandled errors
+    // itself.
     enableAutoCollectExceptions: false,
     enableLiveMetrics: false,
     enablePerformanceCounters: false,
@@ -90,7 +91,7 @@ async function startApplicationInsights(
       ...{ azureSdk: off, http: off, mongoDb: off, mySql: off, postgreSql: off, redis: off, redis4: off },
       ...{ bunyan: off, console: off, winston: off },
     },
-    // Every one, as OTLP has it; the SDK's own choice is five traces a second.
+    // Export every trace, as OTLP does; the SDK's default is five traces a second.
     samplingRatio: 1,
     tracesPerSecond: 0,
     spanProcessors: [consumersNamed, ...spanProcessors],
@@ -100,7 +101,7 @@ async function startApplicationInsights(
   return shutdownAzureMonitor;
 }
 
-/** A consumer's span comes to Application Insights without a name unless it has one as an operation. */
+/** Application Insights shows a consumer's span without a name unless the span has an operation name. */
 const consumersNamed: SpanProcessor = {
   onStart(span) {
     if (span.kind === SpanKind.CONSUMER) span.setAttribute('ai.operation.name', span.name);
@@ -110,7 +111,7 @@ const consumersNamed: SpanProcessor = {
   shutdown: async () => {},
 };
 
-/** As the host reads it: `ClientId=…;Authorization=AAD`. */
+/** Parses the Functions host's format: `ClientId=…;Authorization=AAD`. */
 async function identity(authentication = '') {
   const parts = new Map(authentication.split(';').map((part) => part.split('=', 2) as [string, string]));
   if (parts.get('Authorization') !== 'AAD') return undefined;
@@ -167,7 +168,7 @@ async function resourceOf(serviceName: string, packages: readonly string[]) {
   }).merge(detectResources({ detectors: [envDetector] }));
 }
 
-/** Returns what sends the rest and ends. */
+/** Returns the function that exports the rest and shuts down. */
 async function startSdk(
   { spanProcessors, metricReaders }: Outlets,
   serviceName: string,
@@ -193,7 +194,7 @@ function closing(shutdown: () => Promise<void>): TelemetryExport {
       const patience = new Promise((resolve) => {
         timer = setTimeout(resolve, waitMs);
       });
-      // What could not be sent is nobody's trouble here.
+      // A failed export must not affect dispatch.
       await Promise.race([shutdown().catch(() => {}), patience]);
       clearTimeout(timer);
     },

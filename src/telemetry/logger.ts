@@ -1,7 +1,7 @@
-/** Facts that go with a log line. Never a payload, a header value or a secret. */
+/** The structured fields of a log line. They never contain a payload, a header value or a secret. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** What the library logs through; `child` adds fields to every line of the logger it returns. */
+/** The interface through which the library logs; `child` returns a logger that adds fields to every line. */
 export interface Logger {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
@@ -10,7 +10,7 @@ export interface Logger {
   child(fields: LogFields): Logger;
 }
 
-/** Says nothing. */
+/** A logger that writes nothing. */
 export const silentLogger: Logger = {
   debug() {},
   info() {},
@@ -20,15 +20,15 @@ export const silentLogger: Logger = {
 };
 
 /**
- * The logger with what it throws swallowed: a log that cannot be written, such as for a full disk, must neither change
- * what becomes of a message nor end the process.
+ * Wraps a logger so that it never throws: a log that cannot be written, for example because the disk is full, must
+ * neither change a message's outcome nor end the process.
  */
 export function safeLogger(logger: Logger): Logger {
   const quietly = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => {
     try {
       logger[level](message, fields);
     } catch {
-      // There is nowhere left to tell it.
+      // The error cannot be logged: the logger itself failed.
     }
   };
   return {

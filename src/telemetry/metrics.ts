@@ -1,6 +1,6 @@
 /**
- * Metrics through the OpenTelemetry API: without an SDK registered by the host they cost next to nothing. The meter is
- * asked for at each recording, so that an SDK registered later is used.
+ * Metrics through the OpenTelemetry API. Unless the host registers an SDK, they cost almost nothing. Each recording
+ * looks the meter up, so that an SDK registered later is used.
  */
 import { createNoopMeter, metrics } from '@opentelemetry/api';
 import type { FleetSummary, RunCounts, RunOutcome } from '../engine/registry.ts';
@@ -9,12 +9,12 @@ function meter() {
   return metrics.getMeter('multi-outbox');
 }
 
-/** Whether anybody takes the metrics: what has to be asked for is asked for only then. */
+/** Whether an SDK records the metrics; values that cost a query are fetched only then. */
 export function isMeasured(): boolean {
   return meter() !== createNoopMeter();
 }
 
-/** What a run's report tells the metrics. */
+/** The fields of a run's report that the metrics use. */
 export interface RunFacts {
   readonly tenantId: string;
   readonly outcome: RunOutcome;
@@ -29,12 +29,15 @@ export interface RunFacts {
 const labelled = new Set<string>();
 let mostLabelled = 0;
 
-/** How many tenants get a label of their own in this process. */
+/** Sets how many tenants get a label of their own in this process. */
 export function setTenantLabels(limit: number): void {
   mostLabelled = limit;
 }
 
-/** The tenant's id; 'other' beyond those that have a label: a metric's series are bounded, tenants are not. */
+/**
+ * The tenant's id, or 'other' for tenants beyond the limit: a metric's number of series must be bounded, the number
+ * of tenants is not.
+ */
 function tenantLabel(tenantId: string): string {
   if (labelled.has(tenantId)) return tenantId;
   if (labelled.size >= mostLabelled) return 'other';
@@ -61,7 +64,7 @@ export function recordRun(report: RunFacts): void {
     roundTrips,
     attributes,
   );
-  // Counted, not gauged: runs of one tenant are on many hosts, and what one host saw last says nothing later.
+  // A counter, not a gauge: one tenant's runs are on many hosts, so the last value of one host is soon out of date.
   if (more) {
     m.createCounter('multi_outbox.backlog', { description: 'Runs that left messages that were due' }).add(
       1,
@@ -69,23 +72,24 @@ export function recordRun(report: RunFacts): void {
     );
   }
   const messages = m.createCounter('multi_outbox.messages', {
-    description: 'Messages by what became of them',
+    description: 'Messages by result',
   });
   for (const [result, count] of Object.entries(counts)) {
     if (count > 0) messages.add(count, { ...tenant, result });
   }
   const leases = m.createCounter('multi_outbox.leases', {
-    description: 'Queue leases asked for by runs: acquired, held by another host, lost before the end',
+    description:
+      'Queue leases that runs asked for: acquired, leased-elsewhere (another host has it), lost before the end',
   });
   for (const { queue, status, stop } of queues) {
     const attributes = { ...tenant, queue };
     if (status !== 'failed')
-      leases.add(1, { ...attributes, result: status === 'leased-elsewhere' ? 'held' : 'acquired' });
+      leases.add(1, { ...attributes, result: status === 'leased-elsewhere' ? status : 'acquired' });
     if (stop === 'lease-lost') leases.add(1, { ...attributes, result: 'lost' });
   }
 }
 
-/** What a plan's report tells the metrics. */
+/** The fields of a plan's report that the metrics use. */
 export interface PlanFacts {
   readonly status: string;
   readonly late: boolean;
@@ -99,14 +103,14 @@ export function recordPlan({ status, late, requests }: PlanFacts): void {
   m.createCounter('multi_outbox.requests', { description: 'Dispatch requests made' }).add(requests.length);
 }
 
-/** Records for how long each of the due tenants that a plan has read had been due, in milliseconds; 0 when none was. */
+/** Records how long each due tenant that a plan read had been due, in milliseconds; records 0 when none was due. */
 export function recordDueAges(
   due: readonly { readonly tenant: { readonly id: string }; readonly overdueMs: number }[],
 ): void {
   if (!isMeasured()) return;
   const ages = meter().createHistogram('multi_outbox.oldest_due_age', {
     unit: 'ms',
-    description: 'How long a due tenant had been waiting for its plan; the most is the oldest',
+    description: 'How long a due tenant waited for its plan; the maximum belongs to the oldest',
     advice: { explicitBucketBoundaries: [0, 1_000, 5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000] },
   });
   if (due.length === 0) ages.record(0);
@@ -120,14 +124,14 @@ export function recordWakes(tenantIds: Iterable<string>): void {
   for (const tenantId of tenantIds) wakes.add(1, { 'tenant.id': tenantLabel(tenantId) });
 }
 
-/** Records how the fleet stands; a tenant counts in every state that it is in. */
+/** Records the number of tenants by state; a tenant counts in each of its states. */
 export function recordFleet({ tenants, due, withBacklog, failing }: FleetSummary): void {
   const gauge = meter().createGauge('multi_outbox.tenants', { description: 'Tenants by state' });
   const states = { ...tenants, due, backlog: withBacklog, failing };
   for (const [state, count] of Object.entries(states)) gauge.record(count, { state });
 }
 
-/** Records what came in through an inbox, by what became of it (I1, I2). */
+/** Records the messages that an inbox received, by result (I1, I2). */
 export function recordReceived(tenantId: string, results: readonly { readonly status: string }[]): void {
   if (!isMeasured()) return;
   const received = meter().createCounter('multi_outbox.received', {

@@ -1,8 +1,8 @@
 import { channel } from 'node:diagnostics_channel';
 
 /**
- * Named points of a plan and a dispatch run, published on the diagnostics channel `multi-outbox:point`. Profilers
- * and fault-injection tools subscribe from outside; without a subscriber a point costs one property read.
+ * Named points of a plan and a dispatch run, published on the diagnostics channel `multi-outbox:point`. External
+ * profilers and fault-injection tools can subscribe; without a subscriber a point costs one property read.
  */
 export type PointName =
   | 'plan:begun'

@@ -1,7 +1,7 @@
 /**
- * Spans through the OpenTelemetry API. Without an SDK registered by the host nothing is recorded. A message's trace is
- * its producer's: enqueue → process → what the handler does. Plans and runs have traces of their own, and links say
- * which of them belong together: a plan has many runs, and a run many messages.
+ * Spans through the OpenTelemetry API. Without an SDK registered by the host no span is recorded. A message's span
+ * belongs to its producer's trace: enqueue → process → the handler's own spans. Plans and runs have traces of their
+ * own, joined by links, because a plan has many runs and a run many messages.
  */
 import {
   type Attributes,
@@ -19,12 +19,12 @@ import type { ClaimedMessage, Outcome, QueueName, SettledMessage } from '../engi
 import { isMultiOutboxError } from '../errors.ts';
 import { spanContextOf, type TraceHeaders, traceHeaders } from './trace-headers.ts';
 
-/** Asked for each time, so that an SDK registered later is used. */
+/** Looked up each time, so that an SDK registered later is used. */
 function tracer() {
   return trace.getTracer('multi-outbox');
 }
 
-/** A link to what the headers name, if they name anything. */
+/** Links to the spans that the headers name; headers without a trace context add none. */
 export function linksTo(...headers: readonly TraceHeaders[]): Link[] {
   return headers.flatMap((one) => spanContextOf(one) ?? []).map((context) => ({ context }));
 }
@@ -47,7 +47,7 @@ export function inSpan<T>(
   });
 }
 
-/** Marks a span as failed, by a code: messages of errors may tell what is nobody's business. */
+/** Marks a span as failed, with a code only: an error's message may contain confidential text. */
 export function failed(span: Span, code: string): void {
   span.setStatus({ code: SpanStatusCode.ERROR, message: code });
   span.setAttribute('error.type', code);
@@ -58,10 +58,10 @@ export class RunTrace {
   readonly #run: Span;
   readonly #context: Context;
   readonly #attributes: Attributes;
-  /** Of attempts that have ended and are not settled, by sequence. */
+  /** By sequence: the span contexts of ended attempts that are not settled. */
   readonly #ended = new Map<number, SpanContext>();
 
-  /** Undefined when nobody records traces: then no message costs anything. */
+  /** Undefined when no SDK records traces, so that messages then cost nothing. */
   static of(run: Span, tenantId: string, queue: QueueName): RunTrace | undefined {
     return trace.isSpanContextValid(run.spanContext()) ? new RunTrace(run, tenantId, queue) : undefined;
   }
@@ -76,7 +76,9 @@ export class RunTrace {
     };
   }
 
-  /** Starts the span of an attempt: in the producer's trace when the message names one, else in the run's. */
+  /**
+   * Starts the span of an attempt, in the producer's trace if the message's headers name one, otherwise in the run's.
+   */
   attempt({ sequence, messageId, topic, attempt, correlationId, headers }: ClaimedMessage): AttemptTrace {
     const producer = spanContextOf(headers);
     const parent = producer ? trace.setSpanContext(ROOT_CONTEXT, producer) : this.#context;
@@ -99,7 +101,7 @@ export class RunTrace {
     return new AttemptTrace(span, parent, () => this.#ended.set(sequence, span.spanContext()));
   }
 
-  /** A call that writes outcomes back, linked with the attempts they came of. */
+  /** Runs a call that settles outcomes, in a span with links to their attempts. */
   async settling<T>(outcomes: readonly SettledMessage[], call: () => Promise<T>): Promise<T> {
     const links: Link[] = [];
     for (const { sequence } of outcomes) {
@@ -138,17 +140,17 @@ export class AttemptTrace {
     this.#onEnd = onEnd;
   }
 
-  /** For what the handler calls. */
+  /** The headers for the handler's own calls. */
   get headers(): TraceHeaders {
     return traceHeaders(this.#span);
   }
 
-  /** Calls the handler: spans that it starts are children of this one. */
+  /** Calls the handler, so that the spans it starts are children of this one. */
   call<T>(handler: () => T): T {
     return context.with(this.#context, handler);
   }
 
-  /** @param isSettled no call will write the outcome back */
+  /** @param isSettled whether the handler's transaction has settled the message, so that no later call will */
   end({ kind }: Outcome, isSettled: boolean): void {
     this.#span.setAttribute('multi_outbox.outcome', kind);
     if (kind === 'retry' || kind === 'dead') failed(this.#span, kind);

@@ -1,4 +1,4 @@
-/** W3C trace context, as it travels with messages and dispatch requests, whatever propagator the host has chosen. */
+/** The W3C trace context that messages and dispatch requests carry, independent of the host's propagator. */
 import { createTraceState, type Span, type SpanContext, trace } from '@opentelemetry/api';
 
 export interface TraceHeaders {
@@ -8,7 +8,7 @@ export interface TraceHeaders {
 
 const noHeaders: TraceHeaders = Object.freeze({});
 
-/** The headers of a span, the active one when absent; empty when there is none. */
+/** The headers of a span, by default the active one; empty when no span is active. */
 export function traceHeaders(span: Span | undefined = trace.getActiveSpan()): TraceHeaders {
   const context = span?.spanContext();
   if (context === undefined || !trace.isSpanContextValid(context)) return noHeaders;
@@ -18,7 +18,7 @@ export function traceHeaders(span: Span | undefined = trace.getActiveSpan()): Tr
   return tracestate ? { traceparent, tracestate } : { traceparent };
 }
 
-/** What the headers name; undefined when they name nothing. */
+/** The span context that the headers name; undefined when they name none. */
 export function spanContextOf({ traceparent, tracestate }: TraceHeaders): SpanContext | undefined {
   const [, version, traceId, spanId, flags] =
     /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(?:-.*)?$/.exec(traceparent ?? '') ?? [];

@@ -1,12 +1,12 @@
 import { MultiOutboxError } from '../errors.ts';
 import { parseDuration } from '../settings.ts';
 
-/** The clock of the databases of a test outbox: it stands still until it is moved. Timeouts of handlers are real time. */
+/** The clock of a test outbox's databases. It stands still until the test moves it. Handler timeouts use real time. */
 export interface TestClock {
   now(): Date;
-  /** Moves it on by milliseconds, or by text such as '5m'. @throws MultiOutboxError INVALID_ARGUMENT */
+  /** Moves the clock forward by milliseconds, or by text such as '5m'. @throws MultiOutboxError INVALID_ARGUMENT */
   advance(by: number | string): void;
-  /** Sets it, back as well. @throws MultiOutboxError INVALID_ARGUMENT */
+  /** Sets the clock, to the past or the future. @throws MultiOutboxError INVALID_ARGUMENT */
   set(to: Date | number | string): void;
 }
 

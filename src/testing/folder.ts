@@ -4,7 +4,10 @@ import path from 'node:path';
 
 const open = new Set<string>();
 
-/** A folder for the databases of one test outbox; a test that does not close its outbox leaves none behind either. */
+/**
+ * Creates a folder for the databases of one test outbox. It is removed at the process's exit if a test does not close
+ * its outbox.
+ */
 export function createFolder(): string {
   if (open.size === 0) process.once('exit', removeAll);
   const folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-testing-'));

@@ -1,4 +1,4 @@
-/** `multi-outbox/testing`: an outbox for tests of one's own, with a clock that can be set. */
+/** `multi-outbox/testing`: an outbox for an application's tests, with a clock that the test sets. */
 
 import type { Handler } from '../queue/handler.ts';
 import type { HandlerOutcome, RunHandlerOptions } from './run-handler.ts';
@@ -10,8 +10,8 @@ export type { EnqueuedFilter, TestMessage } from './stored.ts';
 export { createTestOutbox, type Drained, type TestOutbox, type TestOutboxOptions } from './test-outbox.ts';
 
 /**
- * Runs one handler for one message in a test outbox of its own, which is gone afterwards. For a handler that uses tables
- * of yours, or to see what it enqueued: `TestOutbox.runHandler`.
+ * Runs one handler for one message in a temporary test outbox. If the handler uses your tables, or the test checks
+ * what it enqueued, use `TestOutbox.runHandler`.
  * @throws as `createTestOutbox` and `TestOutbox.runHandler`
  */
 export async function runHandler(

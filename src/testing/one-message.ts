@@ -10,20 +10,20 @@ import type {
   WorkQueue,
 } from '../engine/work-queue.ts';
 
-/** Others that are due are claimed as well, so that the one is among them. */
+/** Claims all due messages, so that the wanted one is among them. */
 const all = { limit: 100_000, maxBytes: Number.MAX_SAFE_INTEGER };
 
-/** A real work queue in which a run finds one message, once. Others that are due are given back. */
+/** A real work queue in which a run finds one message, once. The other due messages are released. */
 export class OneMessage implements Pick<WorkQueue, 'name' | 'begin' | 'settle' | 'transact'> {
   readonly #queue: WorkQueue;
   readonly #messageId: string;
   readonly #attempt: number | undefined;
   #sequence: number | undefined;
   #others: SettledMessage[] = [];
-  /** What became of the message; undefined when it could not be claimed. */
+  /** The message's outcome; undefined when it could not be claimed. */
   outcome: Outcome | undefined;
 
-  /** @param attempt the message's start, in place of how often it was started */
+  /** @param attempt overrides the attempt's number */
   constructor(queue: WorkQueue, messageId: string, attempt: number | undefined) {
     this.#queue = queue;
     this.#messageId = messageId;
@@ -46,14 +46,17 @@ export class OneMessage implements Pick<WorkQueue, 'name' | 'begin' | 'settle' |
     return { ...begun, messages, more: false };
   }
 
-  /** A claim hands out messages of one ordering key together, in their order: an earlier one has to come first. */
+  /**
+   * A claim returns the messages of one ordering key together, in order; a message behind an earlier one cannot
+   * start.
+   */
   #startable(messages: readonly ClaimedMessage[]): ClaimedMessage | undefined {
     const own = messages.find(({ messageId }) => messageId === this.#messageId);
     if (own === undefined || own.orderingKey === null) return own;
     return messages.find(({ orderingKey }) => orderingKey === own.orderingKey) === own ? own : undefined;
   }
 
-  /** The run ends with the message: it is released in place of the next claim. */
+  /** Ends the run after the message: releases the lease instead of making the next claim. */
   settle(request: SettleRequest): Promise<SettleResult> {
     this.outcome ??= request.outcomes.find(({ sequence }) => sequence === this.#sequence);
     const isOver = this.#sequence === undefined || this.outcome !== undefined;

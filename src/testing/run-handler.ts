@@ -1,4 +1,4 @@
-/** One attempt of one message, by a real dispatch run that gets no other message. */
+/** One attempt at one message, by a real dispatch run that gets no other message. */
 import type { TenantDatabase } from '../engine/engine.ts';
 import type { Outcome, WorkQueue } from '../engine/work-queue.ts';
 import { type ErrorCode, MultiOutboxError } from '../errors.ts';
@@ -9,30 +9,30 @@ import { type QueueRunOptions, runQueue } from '../queue/run.ts';
 import type { Settings } from '../settings.ts';
 import { OneMessage } from './one-message.ts';
 
-/** The message that a handler is run for, and what surrounds it. */
+/** The fields of the message that the handler is run for, and of its run. */
 export interface RunHandlerOptions {
-  /** The first tenant when absent. */
+  /** Default: the first tenant. */
   readonly tenantId?: string;
-  /** How often the message was started, this time included: 1 when absent. */
+  /** The attempt's number. Default: 1. */
   readonly attempt?: number;
   readonly messageId?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly correlationId?: string;
   readonly orderingKey?: string;
-  /** Of inbox handlers: who sent the message; the handler's own source, or 'test', when absent. */
+  /** For inbox handlers: the message's sender. Default: the handler's own source, or 'test'. */
   readonly source?: string;
-  /** Of inbox handlers: the id that its source gave it; one of its own when absent. */
+  /** For inbox handlers: the source's id for the message. Default: a generated one. */
   readonly sourceMessageId?: string;
-  /** Stops the run as a host that is being stopped does: the handler's signal fires, then comes the grace. */
+  /** Stops the run as a host's shutdown does: the handler's signal fires, and the grace begins. */
   readonly signal?: AbortSignal;
 }
 
-/** What became of the message. Delays are milliseconds; of a retry the longest that the jitter allows. */
+/** The message's outcome. Delays are milliseconds; a retry's is the longest that the jitter allows. */
 export type HandlerOutcome =
   | { readonly status: 'done' }
   | { readonly status: 'retry'; readonly delayMs: number; readonly error: string }
   | { readonly status: 'dead'; readonly error: string }
-  /** Comes back after the delay; the attempt does not count. */
+  /** The message comes back after the delay; the attempt does not count. */
   | { readonly status: 'released'; readonly delayMs: number; readonly error: string };
 
 export interface Scene extends Pick<QueueRunOptions, 'tenant' | 'logger' | 'random'> {
@@ -40,7 +40,7 @@ export interface Scene extends Pick<QueueRunOptions, 'tenant' | 'logger' | 'rand
   readonly settings: Settings;
 }
 
-/** @throws MultiOutboxError INVALID_ARGUMENT when the message, which is stored, cannot be started now */
+/** @throws MultiOutboxError INVALID_ARGUMENT when the stored message cannot be started now */
 export async function attemptOnce(
   { database, settings, ...surroundings }: Scene,
   handler: Handler,
@@ -50,12 +50,12 @@ export async function attemptOnce(
   if (attempt !== undefined && !(Number.isInteger(attempt) && attempt > 0)) {
     throw invalid(`'attempt' is ${attempt}; it must be a whole number from 1 on`);
   }
-  // Such a run claims nothing.
-  if (signal?.aborted) return told(interrupted);
+  // A run whose signal has fired claims nothing.
+  if (signal?.aborted) return handlerOutcome(interrupted);
   const only = new OneMessage(database.queue(handler.queue), messageId, attempt);
   const report = await runQueue({
     ...surroundings,
-    // A run calls no more of a queue than this one has.
+    // OneMessage has every method of a queue that a run calls.
     queue: only as Partial<WorkQueue> as WorkQueue,
     handlers: new HandlerSet([handler]),
     owner: 'runHandler',
@@ -68,18 +68,20 @@ export async function attemptOnce(
     outbox: database.queue('outbox'),
   });
   if (report.status === 'leased-elsewhere') {
-    throw invalid('the handler cannot be run while a dispatch run of the same tenant goes on; wait for it');
+    throw invalid(
+      'another dispatch run of the same tenant has the queue lease, so the handler cannot run now; await that run first',
+    );
   }
   if (report.error) throw new MultiOutboxError(report.error.code as ErrorCode, report.error.message);
   if (only.outcome === undefined) {
     throw invalid(
-      `message ${messageId} cannot be started now: it is settled, or waits behind another message of its ordering key; give it another id or key, or drain first`,
+      `message ${messageId} cannot be started now: it is settled already, or an earlier message of its ordering key blocks it; give it another id or key, or call drain first`,
     );
   }
-  return told(only.outcome);
+  return handlerOutcome(only.outcome);
 }
 
-function told(outcome: Outcome): HandlerOutcome {
+function handlerOutcome(outcome: Outcome): HandlerOutcome {
   switch (outcome.kind) {
     case 'done':
       return { status: 'done' };

@@ -2,18 +2,18 @@ import type { DatabaseSync } from 'node:sqlite';
 import { allMessages } from '../engine/sqlite/index.ts';
 import { type MessageRecord, MessageStatus, type QueueName } from '../engine/work-queue.ts';
 
-/** A stored message, as `enqueued` shows it. */
+/** A stored message, as `enqueued` returns it. */
 export interface TestMessage extends Omit<MessageRecord, 'status'> {
   readonly status: 'ready' | 'claimed' | 'done' | 'dead';
   /** The parsed payload; the text itself when it is not JSON. */
   readonly data: unknown;
 }
 
-/** Which messages are meant: all that match every condition given. */
+/** Selects the messages that match every given condition. */
 export interface EnqueuedFilter {
-  /** The first tenant when absent. */
+  /** Default: the first tenant. */
   readonly tenantId?: string;
-  /** 'outbox' when absent. */
+  /** Default: 'outbox'. */
   readonly queue?: QueueName;
   /** Compared case-insensitively. */
   readonly topic?: string;

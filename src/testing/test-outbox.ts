@@ -18,53 +18,54 @@ import { createFolder, removeFolder } from './folder.ts';
 import { attemptOnce, type HandlerOutcome, type RunHandlerOptions } from './run-handler.ts';
 import { type EnqueuedFilter, storedMessages, type TestMessage } from './stored.ts';
 
-/** Settings of docs/configuration.md, and the parts that are code. Environment variables are not read. */
+/** The settings of docs/configuration.md, and the options that are code. Environment variables are not read. */
 export interface TestOutboxOptions extends Omit<SettingsInput, 'registry' | 'handlersModule'> {
   readonly handlers?: readonly Handler[];
-  /** Ids, or more of them than that; 'test' alone when absent. */
+  /** Tenant ids, or definitions. Default: one tenant, 'test'. */
   readonly tenants?: readonly (string | Omit<TenantInput, 'server' | 'database' | 'auth'>)[];
   readonly strategy?: Strategy;
-  /** Nothing is logged when absent. */
+  /** Without a logger nothing is logged. */
   readonly logger?: Logger;
-  /** Where the clock starts; the machine's time when absent. */
+  /** The clock's first time. Default: the machine's time. */
   readonly now?: Date | number | string;
 }
 
-/** What `drain` did. */
+/** The result of `drain`. */
 export interface Drained {
-  /** Every dispatch run that found something, in order. */
+  /** Every dispatch run that found messages, in order. */
   readonly runs: readonly RunReport[];
   readonly counts: RunCounts;
 }
 
 /**
- * A multi-outbox on the embedded engine, to be used wherever your code takes one. The registry is in memory; tenants'
- * databases are files in a folder of their own, which `close` removes.
+ * A multi-outbox on the embedded engine; pass it wherever your code takes a MultiOutbox. The registry is in memory;
+ * the tenants' databases are files in a temporary folder, which `close` removes.
  */
 export interface TestOutbox extends MultiOutbox {
-  /** Of every database here: due times, retries, leases and retention go by it. */
+  /** The clock of all these databases: due times, retries, leases and retention use it. */
   readonly clock: TestClock;
   /**
-   * Dispatches all that is due by the clock, in one tenant or in all, and what handlers enqueue meanwhile, until nothing
-   * is. What failed comes back when the clock is advanced by its delay: the longest that the jitter allows.
+   * Dispatches the messages that are due by the clock, in one tenant or in all, and those that handlers enqueue
+   * meanwhile, until none is due. A failed message is due again when the test advances the clock by its delay: the
+   * longest that the jitter allows.
    */
   drain(tenantId?: string): Promise<Drained>;
   /**
-   * Runs one handler for one message: stores it, claims it, calls the handler with a real context, and settles the
-   * outcome. Handlers of this outbox do not take part.
+   * Runs one handler for one message: stores the message, claims it, calls the handler with a real context, and
+   * settles the outcome. The outbox's own handlers are not called.
    * @throws MultiOutboxError INVALID_MESSAGE, INVALID_ARGUMENT
    */
   runHandler(handler: Handler, payload: unknown, options?: RunHandlerOptions): Promise<HandlerOutcome>;
-  /** The messages of one tenant's queue, settled ones as well, in the order they were stored. */
+  /** The messages of one tenant's queue, settled ones included, in the order in which they were stored. */
   enqueued(filter?: EnqueuedFilter): TestMessage[];
   /**
-   * A connection to a tenant's database, as an application has one: for its own tables, and for transactions to enqueue in.
-   * The same at every call; closed with the outbox. @throws MultiOutboxError UNKNOWN_TENANT
+   * An application's own connection to a tenant's database, for its tables and for transactions to enqueue in. Every
+   * call returns the same connection; `close` closes it. @throws MultiOutboxError UNKNOWN_TENANT
    */
   database(tenantId?: string): DatabaseSync;
 }
 
-/** Makes a test outbox; its databases are migrated. @throws MultiOutboxError as `createMultiOutbox` */
+/** Creates a test outbox with migrated databases. @throws MultiOutboxError as `createMultiOutbox` */
 export async function createTestOutbox(options: TestOutboxOptions = {}): Promise<TestOutbox> {
   const { handlers = [], tenants = ['test'], strategy, logger = silentLogger, now, ...given } = options;
   const settings = loadSettings({ ...given, sqlite: { synchronous: 'normal', ...given.sqlite } }, {});
@@ -123,7 +124,10 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
     return connection;
   }
 
-  /** Passes over the tenants until one finds nothing: handlers enqueue in other queues and other tenants. */
+  /**
+   * Repeats passes over the tenants until a pass settles no message: handlers may enqueue in other queues and other
+   * tenants.
+   */
   async function drain(tenantId?: string): Promise<Drained> {
     const runs: RunReport[] = [];
     const active = async () => (await outbox.tenants.list({ status: 'active' })).map(({ id }) => id);
@@ -199,7 +203,7 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
   };
 }
 
-/** Jitter takes nothing off a delay. */
+/** A random value of 1, with which jitter does not shorten a delay. */
 const longest = () => 1;
 
 function isOpen(connection: DatabaseSync): boolean {

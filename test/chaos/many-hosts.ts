@@ -15,7 +15,7 @@ const options: SceneOptions = {
   latencyMs: [0, 5],
   args: ['--handlers', resolve('test/chaos/fixtures/handlers.mjs')],
   // Long enough for a machine with more hosts than processors: no lease is to run out here.
-  environment: { MULTI_OUTBOX_LEASE: '30s', MULTI_OUTBOX_PLAN_LEASE: '30s' },
+  environment: { MULTI_OUTBOX_LEASE: '30s' },
 };
 
 /** A fence is one host's, and nothing of an older one is at work once a newer one is. */

@@ -40,7 +40,7 @@ export function planSuite(harness: KillHarness): void {
           const lease = (await leases.list()).find(({ name }) => name === 'plan');
           expect(lease?.owner).toContain(`:${planner.pid}:`);
           const plans = await tickUntilPlanned(scene);
-          expect(plans.slice(0, -1).every(({ status }) => status === 'held')).toBe(true);
+          expect(plans.slice(0, -1).every(({ status }) => status === 'leased-elsewhere')).toBe(true);
           const { unfinished, requests } = plans.at(-1)!;
           expect(unfinished).toBe(true);
           expect(requests.map(({ tenantId }) => tenantId).sort()).toEqual(scene.fleet.tenantIds);

@@ -1,7 +1,6 @@
 /** Settings under which a killed host's work is taken up within a second. Durations in milliseconds. */
 export const fast = {
   leaseMs: 600,
-  planLeaseMs: 500,
   batchSize: 8,
   concurrency: 6,
 } as const;
@@ -16,11 +15,9 @@ export const fastEnvironment: Readonly<Record<string, string>> = {
   MULTI_OUTBOX_CONCURRENCY: String(fast.concurrency),
   MULTI_OUTBOX_PARALLEL_RUNS: '4',
   MULTI_OUTBOX_PLAN_INTERVAL: '50ms',
-  MULTI_OUTBOX_PLAN_LEASE: `${fast.planLeaseMs}ms`,
   MULTI_OUTBOX_REDISPATCH: '600ms',
   MULTI_OUTBOX_IDLE_FLOOR: '50ms',
   MULTI_OUTBOX_IDLE_CEILING: '200ms',
-  MULTI_OUTBOX_FAILURE_FLOOR: '50ms',
   MULTI_OUTBOX_FAILURE_CEILING: '200ms',
   MULTI_OUTBOX_RETRY_BASE: '20ms',
   MULTI_OUTBOX_RETRY_MAX_DELAY: '100ms',

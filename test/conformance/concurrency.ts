@@ -45,7 +45,8 @@ export function concurrencySuite(scene: Scene): void {
         if (fence > 0) expect(won[0]!.fence).toBe(fence + 1);
         fence = won[0]!.fence;
         const { owner } = (await hosts[0]!.leases.list()).find(({ name }) => name === 'race')!;
-        for (const refused of results) if (refused.status === 'held') expect(refused.owner).toBe(owner);
+        for (const refused of results)
+          if (refused.status === 'leased-elsewhere') expect(refused.owner).toBe(owner);
         expect(await hosts[0]!.leases.release({ name: 'race', owner: owner!, fence })).toBe(true);
       }
     });
@@ -182,7 +183,11 @@ export function concurrencySuite(scene: Scene): void {
         const plans = await Promise.all(
           others.map((each, planner) => beginPlan(each, { owner: `planner-${planner}`, limit: 2 })),
         );
-        expect(plans.map(({ status }) => status).sort()).toEqual(['due', 'held', 'held']);
+        expect(plans.map(({ status }) => status).sort()).toEqual([
+          'due',
+          'leased-elsewhere',
+          'leased-elsewhere',
+        ]);
         const planner = plans.findIndex(({ status }) => status === 'due');
         const plan = plans[planner]!;
         if (plan.status === 'due') won.push(...(await commit(others[planner]!, plan)));

@@ -80,8 +80,12 @@ export function leaseStoreSuite(scene: Scene): void {
       const { leases, elsewhere } = await open();
       const held = await acquired(leases);
       const refused = await elsewhere().acquire({ ...wanted, owner: 'host-2', durationMs: 10 * anHour });
-      expect(refused).toEqual({ status: 'held', owner: 'host-1', expiresInMs: expect.any(Number) });
-      if (refused.status !== 'held') throw new Error('unreachable');
+      expect(refused).toEqual({
+        status: 'leased-elsewhere',
+        owner: 'host-1',
+        expiresInMs: expect.any(Number),
+      });
+      if (refused.status !== 'leased-elsewhere') throw new Error('unreachable');
       expect(refused.expiresInMs).toBeGreaterThan(0);
       expect(refused.expiresInMs).toBeLessThanOrEqual(wanted.durationMs);
       expect(await row(leases)).toMatchObject({ owner: 'host-1', fence: held.fence });
@@ -119,7 +123,10 @@ export function leaseStoreSuite(scene: Scene): void {
       const { leases } = await open();
       await acquired(leases, { owner: 'Host' });
       for (const owner of ['host', 'Host ', 'Höst', ' Host']) {
-        expect(await leases.acquire({ ...wanted, owner })).toMatchObject({ status: 'held', owner: 'Host' });
+        expect(await leases.acquire({ ...wanted, owner })).toMatchObject({
+          status: 'leased-elsewhere',
+          owner: 'Host',
+        });
       }
     });
 
@@ -179,7 +186,9 @@ export function leaseStoreSuite(scene: Scene): void {
       expect(await runsOut(leases)).toMatchObject({ owner: 'host-1', fence: lease.fence, held: false });
       expect(await leases.renew(lease, 60_000)).toMatchObject({ status: 'renewed' });
       expect(await row(leases)).toMatchObject({ owner: 'host-1', fence: lease.fence, held: true });
-      expect(await leases.acquire({ ...wanted, owner: 'host-2' })).toMatchObject({ status: 'held' });
+      expect(await leases.acquire({ ...wanted, owner: 'host-2' })).toMatchObject({
+        status: 'leased-elsewhere',
+      });
     });
 
     test('L4: release is idempotent, frees the lease at once and keeps the fence', async () => {
@@ -228,7 +237,9 @@ export function leaseStoreSuite(scene: Scene): void {
       const { leases } = await open();
       const lease = await acquired(leases);
       await withHostClockShifted(10 * anHour, async () => {
-        expect(await leases.acquire({ ...wanted, owner: 'host-2' })).toMatchObject({ status: 'held' });
+        expect(await leases.acquire({ ...wanted, owner: 'host-2' })).toMatchObject({
+          status: 'leased-elsewhere',
+        });
         expect(await row(leases)).toMatchObject({ held: true });
         expect(await leases.renew(lease, 30)).toMatchObject({ status: 'renewed' });
       });

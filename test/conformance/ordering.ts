@@ -130,6 +130,28 @@ export function orderingSuite(scene: Scene): void {
       expect(payloads(run.messages)).toEqual(['K1', 'K2']);
     });
 
+    test('Q4, Q10: the due messages of an ordering group are claimed among the others in the order they became due', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([
+        message('K1', { orderingKey: 'K' }),
+        message('A', { dueInMs: 30 }),
+        message('K2', { orderingKey: 'K', dueInMs: 60 }),
+        message('B', { dueInMs: 90 }),
+      ]);
+      // K2 is not counted: it is blocked, and was due before B.
+      await until('all are due', async () => (await queue.statistics()).due === 3);
+      const run = await take(queue, { limit: 2 });
+      expect(payloads(run.messages)).toEqual(['K1', 'A']);
+      expect(run.more).toBe(true);
+      const settled = await settle(
+        queue,
+        run.lease,
+        run.messages.map((each) => giveBack(each)),
+        next(),
+      );
+      expect(payloads(settled.messages)).toEqual(['K1', 'A', 'K2', 'B']);
+    });
+
     test('Q10, Q11: a message in line that is due later lets nothing pass, and tells when it is due', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue([

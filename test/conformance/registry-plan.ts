@@ -37,7 +37,11 @@ export function registryPlanSuite(scene: Scene): void {
       expect((await registry.leases.list()).filter(({ held }) => held)).toMatchObject([plan.lease]);
       const other = scene.anotherHost(stage).openRegistry();
       const refused = await beginPlan(other, { owner: 'planner-2' });
-      expect(refused).toEqual({ status: 'held', owner: 'planner-1', expiresInMs: expect.any(Number) });
+      expect(refused).toEqual({
+        status: 'leased-elsewhere',
+        owner: 'planner-1',
+        expiresInMs: expect.any(Number),
+      });
       await commit(registry, plan);
       expect(await beginPlan(other, { owner: 'planner-2' })).toMatchObject({ status: 'idle' });
     });
@@ -186,7 +190,7 @@ export function registryPlanSuite(scene: Scene): void {
       expect(plan.lease.fence).toBeGreaterThan(lost.lease.fence);
       expect(await commit(registry, lost)).toEqual([]);
       expect(await beginPlan(registry, { owner: 'planner-3' })).toMatchObject({
-        status: 'held',
+        status: 'leased-elsewhere',
         owner: 'planner-2',
       });
       expect(await commit(registry, plan)).toEqual(['a', 'b']);

@@ -29,7 +29,7 @@ export function userLeasesSuite(scene: Scene): void {
       const first = lease.expiresAt.getTime();
       await until('it was renewed', async () => lease.expiresAt.getTime() >= first + 3_000);
       expect(await other.withLease('report', {}, () => 'never')).toMatchObject({
-        status: 'held',
+        status: 'leased-elsewhere',
         owner: lease.owner,
       });
       expect(await lease.release()).toBe(true);

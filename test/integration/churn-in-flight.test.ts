@@ -10,8 +10,8 @@ const quick = {
   plan: { intervalMs: 10 },
   // Who finds the lease held, as a tenant under its new name does, looks again when it has run out.
   dispatch: { leaseMs: 500 },
-  directory: { refreshMs: 5, refreshRetryMs: 5 },
-  schedule: { idleFloorMs: 20, idleCeilingMs: 50, failureFloorMs: 20, failureCeilingMs: 50 },
+  directory: { refreshMs: 5 },
+  schedule: { idleFloorMs: 20, idleCeilingMs: 50, failureCeilingMs: 50 },
 } as const;
 
 const send = (face: MultiOutbox, id: string, payload: string) =>
@@ -178,7 +178,10 @@ test('F2, D1: under its new name it is not served beside the run that began unde
   await started;
   await admin.tenants.remove('a');
   await admin.tenants.add({ id: 'renamed', database: 'tenants/a.db' });
-  expect(await host.dispatch({ tenantId: 'renamed' })).toMatchObject({ outcome: 'skipped', skipped: 'held' });
+  expect(await host.dispatch({ tenantId: 'renamed' })).toMatchObject({
+    outcome: 'skipped',
+    skipped: 'leased-elsewhere',
+  });
   letGo();
   expect(await run).toMatchObject({ counts: { done: 2 } });
   expect(seen.sort()).toEqual(['a:behind it', 'a:in flight']);

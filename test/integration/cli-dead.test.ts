@@ -53,7 +53,7 @@ test('dead list filters by topic, whatever its case, and by age, and is cut by -
   );
 });
 
-test('which tenants are meant is always said', async () => {
+test('the tenants must always be selected', async () => {
   for (const command of ['list', 'replay', 'discard']) {
     const { code, stderr } = await folder.cli(['dead', command]);
     expect([code, stderr]).toEqual([2, expect.stringMatching(/^error: Say which tenants.*--all\.\n$/)]);
@@ -99,17 +99,17 @@ test('Q13: replay counts first, and acts with --yes', async () => {
   expect(again).toMatchObject({ count: 2, messages: [{ replayCount: 1 }, { replayCount: 1 }] });
 });
 
-test('discard removes for good what is named, with --yes', async () => {
+test('discard with --yes deletes the named messages permanently', async () => {
   const before = await folder.cli(['dead', 'discard', ids.acme, '--tenant', 'acme']);
   expect(before.stdout).toBe(
-    '1 Dead message would be removed for good. Nothing was changed; add --yes to do it.\n',
+    '1 Dead message would be deleted permanently. Nothing was changed; add --yes to change them.\n',
   );
   const after = await folder.cli(['dead', 'discard', ids.acme, '--tenant', 'acme', '--yes']);
-  expect([after.code, after.stdout]).toEqual([0, '1 Dead message removed for good.\n']);
+  expect([after.code, after.stdout]).toEqual([0, '1 Dead message deleted permanently.\n']);
   expect(await listedIds('--all')).toEqual([ids.acmeOther, ids.beta].sort());
 });
 
-test('D8: a tenant that cannot be asked is told of, and the others are served', async () => {
+test('D8: a tenant that cannot be reached is reported, and the others are served', async () => {
   await folder.json(['tenants', 'add', 'void', '--no-migrate']);
   const { code, stdout, stderr } = await folder.cli(['dead', 'replay', '--all', '--yes', '--json']);
   expect(code).toBe(1);

@@ -16,7 +16,7 @@ async function doctor(...args: string[]) {
   return { code, well, stderr, databases, found };
 }
 
-test('doctor finds nothing wrong with a fleet that is well', async () => {
+test('doctor finds no problem in a healthy fleet', async () => {
   for (const id of ['acme', 'beta']) await folder.json(['tenants', 'add', id]);
   const { code, well, databases, found } = await doctor('--all');
   expect({ code, well, found }).toEqual({
@@ -55,15 +55,17 @@ test('D8: doctor names drift, a schema that is missing or too new and a database
     [null, []],
     ['acme', []],
     ['beta', ['the index Outbox_Due is missing', 'the table Inbox was changed by hand']],
-    ['cedar', [expect.stringContaining('at version 99, this program knows 1; update the program')]],
+    ['cedar', [expect.stringContaining('at version 99, but this program knows only 1; runs work with it')]],
     ['dune', [expect.stringContaining('DATABASE_CORRUPT')]],
     ['elm', [expect.stringContaining('DATABASE_MISSING')]],
   ]);
   expect(databases.map(({ reachable }) => reachable)).toEqual([true, true, true, true, false, false]);
-  expect(JSON.parse(stderr).error.message).toBe('Problems were found with beta, cedar, dune, elm.');
+  expect(JSON.parse(stderr).error.message).toBe(
+    'The doctor found problems in beta, cedar, dune, elm; the table above says what to do about each.',
+  );
 });
 
-test('doctor without a registry says so, and makes none', async () => {
+test('doctor reports a missing registry, and does not create it', async () => {
   const { code, databases } = await doctor('--registry-only');
   expect([code, databases.length, databases[0]!.findings[0]!.message]).toEqual([
     1,

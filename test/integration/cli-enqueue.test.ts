@@ -17,7 +17,7 @@ interface Enqueued {
 const enqueue = (args: readonly string[], options?: CliOptions) =>
   folder.json<Enqueued>(['enqueue', 'acme', ...args], options);
 
-/** Makes the message Dead, whose payload `dead show` then gives back. */
+/** Makes the message Dead, so that `dead show` prints its payload. */
 async function storedPayload(messageId: string): Promise<string> {
   await folder.json(['tick'], { env: { MULTI_OUTBOX_UNHANDLED_TOPICS: 'dead' } });
   const { message } = await folder.json<{ message: { payload: string } }>([
@@ -66,7 +66,7 @@ test('Q14: emoji and NUL, and 10 MB, come back byte for byte', async () => {
   expect((await storedPayload(messageId)) === large).toBe(true);
 });
 
-test('bytes that are not UTF-8, a file that is not there and no payload at all are wrong usage', async () => {
+test('bytes that are not UTF-8, a missing file and a missing payload are wrong usage', async () => {
   folder.write('latin1.txt', new Uint8Array([0x61, 0xff]));
   const refused = async (args: string[], options?: CliOptions) => {
     const { code, stdout, stderr } = await folder.cli(['enqueue', 'acme', 'note', ...args], options);
@@ -79,10 +79,10 @@ test('bytes that are not UTF-8, a file that is not there and no payload at all a
   expect(await refused(['@latin1.txt'])).toMatch(/^error: File 'latin1.txt' is not valid UTF-8.*\n$/);
   expect(await refused(['@missing.txt'])).toMatch(/^error: File 'missing.txt' does not exist;.*\n$/);
   expect(await refused(['@.'])).toMatch(/^error: File '.' is a folder;.*\n$/);
-  expect(await refused([])).toMatch(/^error: There is no payload: .*\n$/);
+  expect(await refused([])).toMatch(/^error: The payload is missing; .*\n$/);
 });
 
-test('malformed JSON is kept as text, and refused where JSON is required, without showing it', async () => {
+test('malformed JSON is stored as text, and refused where JSON is required, without showing it', async () => {
   expect(await enqueue(['note', '{"secret": tru'])).toMatchObject({ status: 'enqueued' });
   const { code, stderr } = await folder.cli(['enqueue', 'acme', 'note', '{"secret": tru', '--require-json']);
   expect(code).toBe(2);
@@ -91,7 +91,7 @@ test('malformed JSON is kept as text, and refused where JSON is required, withou
   expect(await enqueue(['note', '{"a":1}', '--require-json'])).toMatchObject({ status: 'enqueued' });
 });
 
-test('what cannot be a message is refused with one line', async () => {
+test('an invalid message is refused with one line', async () => {
   const lines = await Promise.all(
     [
       ['note', 'x', '--due', '-5s'],

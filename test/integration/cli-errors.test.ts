@@ -9,7 +9,9 @@ afterEach(() => folder.remove());
 test('--help and --version end with 0 and open nothing', async () => {
   const help = await folder.cli(['--help']);
   expect([help.code, help.stderr]).toEqual([0, '']);
-  for (const command of 'tenants migrate enqueue tick run status wake dead leases handlers demo'.split(' ')) {
+  for (const command of 'tenants migrate enqueue tick run status wake dead leases handlers settings demo'.split(
+    ' ',
+  )) {
     expect(help.stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
     const own = await folder.cli([command, '--help']);
     expect([command, own.code, own.stdout]).toEqual([
@@ -27,7 +29,7 @@ test.each([
   [['wake'], /Missing required argument 'tenant'/],
   [['status', '--status', 'asleep'], /Allowed choices are active, paused, retired/],
   [['tenants', 'add', 'acme', '--priority', 'high'], /whole number/],
-  [['migrate', '--all', '--tenant', 'acme'], /Give one of --all, --tenant/],
+  [['migrate', '--all', '--tenant', 'acme'], /Give only one of --all, --tenant/],
 ])('wrong usage ends with 2 and one line: %j', async (args, expected) => {
   const { code, stdout, stderr } = await folder.cli(args);
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -59,7 +61,7 @@ test('an error is one line; with --verbose its stack follows; with --json it has
   });
 });
 
-test('settings that are wrong are told by the name that the user gave', async () => {
+test('the error of a wrong setting has the name that the user gave', async () => {
   const registry = await folder.cli(['status', '--registry', 'postgres://x:secret@y/z']);
   expect([registry.code, registry.stderr]).toEqual([
     2,
@@ -73,7 +75,7 @@ test('settings that are wrong are told by the name that the user gave', async ()
   ]);
 });
 
-test('a variable that is no setting is told of', async () => {
+test('an unknown MULTI_OUTBOX_ variable is reported', async () => {
   await folder.cli(['tenants', 'add', 'acme']);
   const { code, stderr } = await folder.cli(['status'], { env: { MULTI_OUTBOX_REGISTY: 'sqlite:x.db' } });
   expect(code).toBe(0);
@@ -84,7 +86,7 @@ test('a variable that is no setting is told of', async () => {
 });
 
 test.each([
-  ['there is none', undefined, /there is no such file/],
+  ['the file is missing', undefined, /the file does not exist/],
   ['it does not parse', 'export default [', /Unexpected/],
   [
     'its import is missing',
@@ -94,15 +96,15 @@ test.each([
   [
     'it exports nothing',
     'export const handlers = [];',
-    /must export, as default, an array of handlers or a function/,
+    /its default export must be an array of handlers or a function/,
   ],
   ['its function returns none', 'export default () => 42;', /did not return an array/],
   [
     'its function throws',
     "export default () => { throw new Error('no key') };",
-    /its function threw: no key/,
+    /the function that it exports threw an error: no key/,
   ],
-  ['an item is none', 'export default [{ topic: 1 }];', /item 1 of its handlers is none/],
+  ['an item is not a handler', 'export default [{ topic: 1 }];', /item 1 of its array is not a handler/],
 ])('a handlers file is refused when %s', async (_why, text, expected) => {
   if (text !== undefined) folder.write('handlers.mjs', text);
   const { code, stderr } = await folder.cli(['handlers', 'list', '--handlers', 'handlers.mjs']);

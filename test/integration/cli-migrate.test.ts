@@ -25,7 +25,7 @@ const versions = async () =>
     ({ schemaVersion }) => schemaVersion,
   );
 
-test('migrate notes who is at which version; --resume leaves those alone, and them only', async () => {
+test('migrate records the version of each database; --resume skips exactly those that are up to date', async () => {
   await addTenants();
   expect(await versions()).toEqual([null, null, null]);
   await migrate('--dry-run');
@@ -43,7 +43,7 @@ test('migrate notes who is at which version; --resume leaves those alone, and th
   ]);
   expect(await versions()).toEqual([latest, latest, latest]);
   const { stdout } = await folder.cli(['migrate', '--resume']);
-  expect(stdout).toMatch(/beta .*left alone: known to be up to date/);
+  expect(stdout).toMatch(/beta .*skipped: the registry records it as up to date/);
   const shown = await folder.cli(['tenants', 'show', 'beta']);
   expect(shown.stdout).toMatch(new RegExp(`^Schema version +${latest}$`, 'm'));
 });

@@ -12,7 +12,7 @@ afterEach(() => folder.remove());
 
 const receive = (...args: string[]) => folder.cli(['receive', 'acme', 'stripe', ...args]);
 
-test('I1, I2: receive says what became of the message, and other content ends up among the dead', async () => {
+test('I1, I2: receive reports the result, and other content is stored as Dead', async () => {
   const accepted = await receive('evt_1', 'order.paid', '{"order":1}');
   expect([accepted.code, accepted.stdout]).toEqual([
     0,
@@ -40,7 +40,7 @@ test('I1, I2: receive says what became of the message, and other content ends up
   expect(shown.stdout).toMatch(/\n\n\{"order":2\}\n$/);
 });
 
-test('what is received is dispatched by inbox handlers, and shows in status', async () => {
+test('received messages are dispatched by inbox handlers, and shows in status', async () => {
   const handlers = path.join(folder.path, 'handlers.mjs');
   writeFileSync(
     handlers,

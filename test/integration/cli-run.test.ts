@@ -58,7 +58,7 @@ testWithSignals(
     host.kill('SIGTERM');
     const { code, stderr } = await host.ended;
     expect(code).toBe(1);
-    expect(stderr).toContain('Stopped at once by a second SIGTERM.');
+    expect(stderr).toContain('A second SIGTERM stopped the process at once.');
     expect(stderr).toContain('in flight (acme)');
   },
 );
@@ -84,7 +84,7 @@ testWithSignals(
   },
 );
 
-testWithSignals('D8: an exception that nobody can catch is told of, and the host goes on', async () => {
+testWithSignals('D8: an exception outside every run is reported, and the host goes on', async () => {
   const host = folder.start(['run', '--json', '--handlers', handlers], { env });
   await enqueue('throws.later');
   await host.until(({ stderr }) => stderr.includes('thrown in a timer'));
@@ -94,7 +94,7 @@ testWithSignals('D8: an exception that nobody can catch is told of, and the host
   expect((await host.ended).code).toBe(0);
 });
 
-test('it stops gracefully when nobody reads its output any more', async () => {
+test('it stops gracefully when its output is closed', async () => {
   const host = folder.start(['run', '--json', '--handlers', handlers], { env });
   await host.until(({ stdout }) => stdout.includes('"outcome":"idle"'));
   host.closeOutput();
@@ -105,7 +105,7 @@ test('it stops gracefully when nobody reads its output any more', async () => {
   expect(stderr).toContain('Stopped after');
 });
 
-test('a registry that is not there ends it at once', async () => {
+test('a missing registry ends it at once', async () => {
   const { code, stderr } = await folder.cli(['run', '--registry', 'sqlite:nowhere/registry.db']);
   expect(code).toBe(1);
   expect(stderr).toMatch(/^error: .*nowhere[\\/]registry\.db.*\n$/);

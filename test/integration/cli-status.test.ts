@@ -42,7 +42,7 @@ test('status shows the fleet, its parked topics and its sums', async () => {
   expect(ids(await status('--tenant', 'beta', '--tenant', 'acme'))).toEqual(['beta', 'acme']);
 });
 
-test('F6: status reads the registry alone: no tenant database need be there', async () => {
+test('F6: status reads only the registry, and works without the tenant databases', async () => {
   await folder.json(['tenants', 'add', 'acme']);
   await folder.json(['tick']);
   rmSync(path.join(folder.path, '.data/tenants'), { recursive: true });
@@ -61,7 +61,7 @@ test('a big fleet is cut at --limit, and --all shows it whole', async () => {
   const cut = await status();
   expect([cut.tenants.length, cut.more]).toEqual([50, true]);
   expect((await folder.cli(['status', '--limit', '2'])).stdout).toMatch(
-    /The first 2 are shown; --all shows every one\.\n$/,
+    /Only the first 2 are shown; --all shows every tenant\.\n$/,
   );
   const whole = await status('--all');
   expect([new Set(ids(whole)).size, whole.more]).toEqual([520, false]);
@@ -82,7 +82,9 @@ test('F7: wake makes tenants due now', async () => {
 
 test('L1: leases list shows the leases of a tenant and of the registry', async () => {
   await folder.json(['tenants', 'add', 'acme']);
-  expect((await folder.cli(['leases', 'list', 'acme'])).stdout).toBe('No lease was ever taken here.\n');
+  expect((await folder.cli(['leases', 'list', 'acme'])).stdout).toBe(
+    'No lease has been acquired here yet.\n',
+  );
   await folder.json(['enqueue', 'acme', 'nobody.handles', 'x']);
   await folder.json(['tick']);
   expect(await folder.json(['leases', 'list', 'acme'])).toMatchObject({
@@ -92,10 +94,10 @@ test('L1: leases list shows the leases of a tenant and of the registry', async (
   expect((await folder.cli(['leases', 'list'])).stdout).toMatch(/^plan +free +1$/m);
 });
 
-test('L5: leases release says who holds the lease, and frees it with --yes', async () => {
+test('L5: leases release shows the holder, and releases the lease with --yes', async () => {
   await folder.json(['tenants', 'add', 'acme', '--migrate']);
   const release = (...args: string[]) => folder.cli(['leases', 'release', ...args]);
-  expect((await release('report', 'acme')).stdout).toMatch(/^Nobody holds a lease 'report' here/);
+  expect((await release('report', 'acme')).stdout).toMatch(/^No owner holds a lease named 'report' here/);
   const { stderr } = await folder.script(`
     const multiOutbox = library.createMultiOutbox();
     await multiOutbox.leases('acme').acquire('report', { owner: 'night job', durationMs: '1h' });
@@ -113,7 +115,7 @@ test('L5: leases release says who holds the lease, and frees it with --yes', asy
   });
 });
 
-test('handlers list shows the topics and what each handler is held to', async () => {
+test('handlers list shows the topics and the settings of each handler', async () => {
   const { handlers, file } = await folder.json<{ handlers: { topic: string }[]; file: null }>([
     'handlers',
     'list',

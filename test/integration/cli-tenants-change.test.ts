@@ -13,7 +13,7 @@ afterEach(() => folder.remove());
 const change = async (...options: string[]) =>
   (await folder.json<{ tenant: TenantRecord }>(['tenants', 'change', 'acme', ...options])).tenant;
 
-test('F1: what is given changes, what is not given stays', async () => {
+test('F1: given fields change, the others keep their values', async () => {
   const changed = await change('--priority', '8', '--concurrency', '3', '--tag', 'plan=silver');
   expect(changed).toMatchObject({
     priority: 8,
@@ -25,7 +25,7 @@ test('F1: what is given changes, what is not given stays', async () => {
   expect(await folder.json(['tenants', 'show', 'acme'])).toMatchObject({ tenant: { priority: 8 } });
 });
 
-test('fields are taken back: they have their defaults again', async () => {
+test('removed fields have their defaults again', async () => {
   const changed = await change('--no-sla', '--no-batch-size', '--no-auth-setting', '--untag', 'region');
   expect(changed).toMatchObject({
     slaSeconds: null,

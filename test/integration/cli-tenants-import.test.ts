@@ -40,7 +40,7 @@ test('every column is a field; empty cells, blank lines, a BOM and CRLF are take
   await folder.json(['enqueue', 'birch', 'note', 'x']);
 });
 
-test('a row that cannot be taken is told with its line; the others are registered, and the exit code is 1', async () => {
+test('an invalid row is reported with its line; the others are registered, and the exit code is 1', async () => {
   const result = await importing(
     'id,priority,database\n' +
       'acme,1,\n' +
@@ -66,12 +66,12 @@ test('a row that cannot be taken is told with its line; the others are registere
     ],
   );
   expect(failures[0].message).toBe('priority: Give a whole number from -1000 to 1000.');
-  expect(failures[3].message).toBe('line 2 has this id already');
+  expect(failures[3].message).toBe('line 2 already has this id');
   expect((await tenants()).map(({ id }) => id)).toEqual(['acme', 'fir']);
   expect(result.stderr).toMatch(/6 rows or tenants failed, the first: line 3, birch: priority/);
 });
 
-test('tenants that are known are left alone, or changed with --update: cells that are empty leave a field as it is', async () => {
+test('known tenants are not changed, or changed with --update; an empty cell keeps the field', async () => {
   await importing('id,priority,sla\nacme,1,60\nbirch,1,60\n');
   const refused = await importing('id,priority\nacme,2\ncedar,3\n');
   expect(refused.code).toBe(1);
@@ -91,7 +91,7 @@ test('tenants that are known are left alone, or changed with --update: cells tha
   ]);
 });
 
-test('--dry-run checks every row and changes nothing, also where there is no registry yet', async () => {
+test('--dry-run checks every row and changes nothing, even if the registry does not exist yet', async () => {
   const rows = 'id,weight\nacme,1\nbirch,-1\n';
   const fresh = await importing(rows, '--dry-run');
   expect([fresh.code, report(fresh)]).toMatchObject([1, { dryRun: true, added: 1, failures: [{ line: 3 }] }]);
@@ -102,27 +102,27 @@ test('--dry-run checks every row and changes nothing, also where there is no reg
 });
 
 test.each([
-  ['nothing', '', /There is no row/],
-  ['a heading alone', 'id,priority\n', /There is no row/],
+  ['nothing', '', /has no row below its heading/],
+  ['a heading alone', 'id,priority\n', /has no row below its heading/],
   [
     'no heading',
     'acme,1\n',
-    /The column 'acme' is not known; the first line names the columns: id, database/,
+    /The column 'acme' is unknown; the first line must name columns from this list: id, database/,
   ],
-  ['no id', 'database\nx\n', /There is no column 'id'/],
+  ['no id', 'database\nx\n', /The column 'id' is missing/],
 ])('a file with %s is wrong usage, and nothing is written', async (_name, text, problem) => {
   const { code, stderr } = await importing(text);
   expect(code).toBe(2);
   expect(stderr).toMatch(problem);
 });
 
-test('a file that is not there', async () => {
+test('a missing file', async () => {
   const { code, stderr } = await folder.cli(['tenants', 'import', 'nowhere.csv']);
   expect(code).toBe(2);
   expect(stderr).toMatch(/^error: The file cannot be read: ENOENT/);
 });
 
-test('it reads standard input, and says in one line what it did', async () => {
+test('it reads standard input, and reports the result in one line', async () => {
   const { code, stdout } = await folder.cli(['tenants', 'import', '-', '--no-migrate'], {
     input: 'id\nacme\n',
   });

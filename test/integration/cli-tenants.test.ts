@@ -16,7 +16,7 @@ interface Added {
   migration: MigrationResult | null;
 }
 
-test('F1: tenants add on a fresh folder makes the registry, the tenant and its database, and says so', async () => {
+test('F1: tenants add on a fresh folder creates the registry, the tenant and its database, and reports it', async () => {
   const { code, stdout, stderr } = await folder.cli(['tenants', 'add', 'acme']);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toMatch(
@@ -64,7 +64,7 @@ test('F1: tenants add takes every field of a tenant, and show and list give them
   }
 });
 
-test('tenants add --no-migrate leaves the database alone and says what is to be done', async () => {
+test('tenants add --no-migrate does not touch the database and says what to do next', async () => {
   const { stdout } = await folder.cli(['tenants', 'add', 'acme', '--no-migrate']);
   expect(stdout).toContain("run 'multi-outbox migrate --tenant acme'");
   expect(existsSync(path.join(folder.path, '.data/tenants/acme.db'))).toBe(false);
@@ -73,7 +73,7 @@ test('tenants add --no-migrate leaves the database alone and says what is to be 
   expect(stderr).toMatch(/^error: .*migrate --tenant acme.*\n$/);
 });
 
-test('tenants add tells when the database is not ready, though the tenant was added', async () => {
+test('tenants add reports a database that could not be migrated, though the tenant was added', async () => {
   folder.write('garbage.db', 'this is no database '.repeat(500));
   const { code, stderr } = await folder.cli([
     'tenants',
@@ -84,12 +84,12 @@ test('tenants add tells when the database is not ready, though the tenant was ad
   ]);
   expect(code).toBe(1);
   expect(stderr).toMatch(
-    /^error: Tenant 'acme' was added, but its database is not ready: .*migrate --tenant acme'\.\n$/,
+    /^error: Tenant 'acme' was added, but its database could not be migrated: .*migrate --tenant acme'\.\n$/,
   );
   expect(await folder.json(['tenants', 'list'])).toMatchObject({ tenants: [{ id: 'acme' }] });
 });
 
-test('F1: an id taken, a database taken and an id that is none are refused', async () => {
+test('F1: an id in use, a database in use and an invalid id are refused', async () => {
   await folder.json(['tenants', 'add', 'acme']);
   const codes = async (...args: string[]) => {
     const { code, stderr } = await folder.cli(['tenants', 'add', ...args, '--json']);
@@ -100,7 +100,7 @@ test('F1: an id taken, a database taken and an id that is none are refused', asy
   expect(await codes('No Such Id')).toEqual([2, 'INVALID_TENANT']);
 });
 
-test('F2: pause, resume and remove change the status and say what it means', async () => {
+test('F2: pause, resume and remove change the status and explain it', async () => {
   await folder.json(['tenants', 'add', 'acme']);
   const status = async (verb: string) =>
     (await folder.json<{ tenant: TenantRecord }>(['tenants', verb, 'acme'])).tenant.status;
@@ -145,7 +145,7 @@ test('migrate brings every database up to date, says first what it would do, and
     expect.stringMatching(/registry .*up to date\nbeta .*\n\n2 databases ready\.\n$/),
   ]);
 
-  folder.write('.data/tenants/acme.db', 'garbage '.repeat(1_000)); // the folder is there since beta
+  folder.write('.data/tenants/acme.db', 'garbage '.repeat(1_000)); // beta has created the folder
   const all = await folder.cli(['migrate', '--json']);
   expect(all.code).toBe(1);
   expect(JSON.parse(all.stderr)).toMatchObject({ error: { code: 'FAILED' } });

@@ -6,7 +6,7 @@ import { recordingLogger } from '../support/recording-logger.ts';
 import { until } from '../support/until.ts';
 
 const place = new FleetPlace();
-const quick = { plan: { intervalMs: 10 }, directory: { refreshMs: 5, refreshRetryMs: 5 } } as const;
+const quick = { plan: { intervalMs: 10 }, directory: { refreshMs: 5 } } as const;
 
 /** A directory whose list, and whose failure, are in the test's hands. */
 function listing(...tenants: DirectoryTenant[]) {
@@ -123,7 +123,7 @@ describe.each([
     const { seen, handlers } = noting();
     const logger = recordingLogger();
     const { list, directory } = listing(entry('a'));
-    const settings = { refreshMs: 5, refreshRetryMs: 5 };
+    const settings = { refreshMs: 5 };
     const host = await hostOf(directory, { handlers, logger, ...options, directory: settings });
     await whileRunning(host, async () => {
       list.error = new Error('the file is being written');
@@ -178,10 +178,10 @@ describe.each([
     await until('it was read again', async () => (await host.status()) && list.reads > reads + 2);
     const problems = logger.lines.map(({ fields }) => fields.problem);
     expect(problems).toEqual([
-      expect.stringContaining("'a' cannot be taken: weight"),
+      expect.stringContaining("'a' cannot be registered: weight"),
       expect.stringContaining("'b' is listed twice"),
       expect.any(String),
-      expect.stringContaining("'d' cannot be taken: status"),
+      expect.stringContaining("'d' cannot be registered: status"),
       expect.stringContaining("belongs to tenant 'b'"),
     ]);
     // Known by now, an entry that cannot be taken any more stays as it was.
@@ -217,7 +217,7 @@ describe('a directory and a registry that others use (F2)', () => {
     );
     expect((await other.tenants.get('a')).weight).toBe(1);
     expect(await statuses(other)).toEqual({ a: 'active', b: 'active' });
-    expect(logger.lines[0]!.fields.problem).toContain("listed by the directory 'test' already");
+    expect(logger.lines[0]!.fields.problem).toContain("already listed by the directory 'test'");
   });
 
   test('F2: a host that starts while the list cannot be read serves what the registry has', async () => {
@@ -265,7 +265,11 @@ describe('a directory and a registry that others use (F2)', () => {
     const host = place.face({ tenants: directory, ...quick });
     const registry = await place.registry();
     await registry.leases.acquire({ name: 'directory', owner: 'host-1', durationMs: 60_000 });
-    const early = { code: 'REGISTRY_UNAVAILABLE', transient: true, message: /'host-1' is at it/ };
+    const early = {
+      code: 'REGISTRY_UNAVAILABLE',
+      transient: true,
+      message: /'host-1' is synchronising it now/,
+    };
     for (const call of [() => send(host, 'a', '1'), () => host.plan(), () => host.migrate()]) {
       await expect(call()).rejects.toMatchObject({ ...early, message: expect.stringMatching(early.message) });
     }
@@ -303,7 +307,7 @@ describe('a directory and a registry that others use (F2)', () => {
     list.tenants = [{ id: 'acme', weight: 2 }, broken, { id: 'cedar' }];
     await until('the rest is taken', async () => 'cedar' in (await statuses(host)));
     expect(await statuses(host)).toEqual({ acme: 'active', birch: 'active', cedar: 'active' });
-    expect(logger.lines[0]!.fields.problem).toContain('none is retired meanwhile');
+    expect(logger.lines[0]!.fields.problem).toContain('no tenant is retired until it is corrected');
     list.tenants = [{ id: 'acme' }, { id: 'cedar' }];
     await until('it is retired', async () => (await statuses(host)).birch === 'retired');
   });

@@ -226,7 +226,7 @@ describe('dispatch requests', () => {
     const elsewhere = await place.outbox('acme');
     await elsewhere.begin({ owner: 'elsewhere', durationMs: 30_000, claim: { limit: 1, maxBytes: 1 } });
     const { runs } = await face.tick();
-    expect(runs).toMatchObject([{ outcome: 'skipped', skipped: 'held', counts: { done: 0 } }]);
+    expect(runs).toMatchObject([{ outcome: 'skipped', skipped: 'leased-elsewhere', counts: { done: 0 } }]);
     expect(seen).toEqual([]);
     const { nextDueUtc, failureStreak } = (await face.tenants.get('acme')).schedule;
     expect(failureStreak).toBe(0);

@@ -116,7 +116,7 @@ describe.each([
     });
     await inside.promise;
     const refused = await other.withLease('report', {}, () => 'never');
-    expect(refused).toEqual({ status: 'held', owner: 'one', expiresInMs: expect.any(Number) });
+    expect(refused).toEqual({ status: 'leased-elsewhere', owner: 'one', expiresInMs: expect.any(Number) });
     end.resolve();
     expect(await work).toEqual({ status: 'done', result: 1 });
     const failure = new Error('the work failed');
@@ -145,15 +145,17 @@ describe.each([
   });
 
   test.each([
-    ['plan', {}, /one of the system/],
-    ['directory', {}, /one of the system/],
-    ['queue:outbox', {}, /one of the system/],
-    ['queue:mine', {}, /one of the system/],
+    ['plan', {}, /reserved for the system/],
+    ['directory', {}, /reserved for the system/],
+    ['queue:outbox', {}, /reserved for the system/],
+    ['queue:mine', {}, /reserved for the system/],
     ['', {}, /name must be/],
     ['a\tb', {}, /name must be/],
     ['a\u007fb', {}, /name must be/],
     ['a\ud800b', {}, /name must be/],
+    [7 as never, {}, /name must be/],
     ['report', { owner: ' ' }, /owner must be/],
+    ['report', { owner: ['host-1'] as never }, /owner must be/],
     ['report', { owner: 'x'.repeat(201) }, /owner must be/],
     ['report', { context: ['text'] as never }, /context must be/],
     ['report', { durationMs: 99 }, /from 100ms to 1d/],
@@ -206,7 +208,7 @@ describe.each([
     const again = new AbortController();
     const refused = one.withLease('report', { signal: again.signal }, () => 'never');
     again.abort();
-    expect(await refused).toMatchObject({ status: 'held' });
+    expect(await refused).toMatchObject({ status: 'leased-elsewhere' });
   });
 });
 
@@ -243,7 +245,7 @@ test('L4: while the database is locked renewals are tried again; the lease is lo
   await fired(lost.signal);
   expect(lost.signal.reason).toMatchObject({
     code: 'LEASE_LOST',
-    message: expect.stringContaining('time is up'),
+    message: expect.stringContaining('ran out before it could be renewed'),
   });
   blocker.exec('COMMIT');
 });
@@ -272,7 +274,7 @@ describe('one name in many tenants (L5)', () => {
     });
     expect(report).toEqual([
       { tenantId: 'a', status: 'done', result: 'a:1' },
-      { tenantId: 'b', status: 'held', owner: 'another host', expiresInMs: expect.any(Number) },
+      { tenantId: 'b', status: 'leased-elsewhere', owner: 'another host', expiresInMs: expect.any(Number) },
       { tenantId: 'c', status: 'done', result: 'c:1' },
       { tenantId: 'd', status: 'failed', error: new Error('no file today') },
       { tenantId: 'e', status: 'done', result: 'e:1' },

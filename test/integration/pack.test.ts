@@ -32,15 +32,17 @@ describe('the package', () => {
     expect(publint.stdout).toContain('All good!');
   });
 
-  test('it brings sql/ and the documents, and none of its sources', () => {
+  test('it brings sql/ and the documents, and no tests', () => {
     const files = globSync('**/*.*', { cwd: packed.folder }).map(slashed);
     expect(files).toEqual(expect.arrayContaining(['sql/tenant/0001-leases.sql', 'docs/quick-start.md']));
-    expect(files.filter((file) => /\.ts$/.test(file) && !/\.d\.ts$/.test(file))).toEqual([]);
-    expect(files.filter((file) => /^(test|bench|dist\/functions)\//.test(file))).toEqual([]);
+    expect(files.filter((file) => /^(test|bench|docs\/generate|dist\/functions)\//.test(file))).toEqual([]);
   });
 
   test('every link of its documents leads to something that it brings', () => {
-    const documents = globSync('{*,sql/*,docs/*}.md', { cwd: packed.folder });
+    // CONTRIBUTING.md is for those who have a clone.
+    const documents = globSync('{*,sql/*,docs/*}.md', { cwd: packed.folder }).filter(
+      (file) => file !== 'CONTRIBUTING.md',
+    );
     expect(documents).toContain('README.md');
     const broken = documents.flatMap((document) =>
       [...readFileSync(path.join(packed.folder, document), 'utf8').matchAll(/\]\((?!\w+:)([^)#\s]+)/g)]
@@ -201,7 +203,7 @@ describe('in a project', () => {
     const mssql = await failing(
       `await require('multi-outbox').createMultiOutbox({ registry: 'mssql://sql.example.com/registry' }).status()`,
     );
-    expect(mssql.output).toEqual(missing('mssql@[\\d.]+'));
+    expect(mssql.output).toEqual(missing('mssql@\\d[.\\d]*'));
     const otlp = await failing(
       `await require('multi-outbox').exportTelemetry('shop', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:1' })`,
     );

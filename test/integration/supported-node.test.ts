@@ -6,7 +6,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 
 const dist = path.join(__dirname, '../../dist');
 const old = `data:text/javascript,Object.defineProperty(process.versions,'node',{value:'22.17.1'})`;
-const sentence = `multi-outbox needs Node 22.18.0 or newer (${packageJson.engines.node}) and this is v22.17.1; install a newer Node and try again.`;
+const sentence = `multi-outbox needs Node 22.18.0 or newer (${packageJson.engines.node}), but this is Node v22.17.1; install a newer Node and try again.`;
 
 const node = (...args: string[]) =>
   spawnSync(process.execPath, ['--import', old, ...args], { encoding: 'utf8' });

@@ -74,4 +74,41 @@ export const equivalents: readonly Equivalent[] = [
     mutant: '>= → >',
     why: 'What has left is forgotten one message later.',
   },
+  {
+    file: 'src/fleet/plan/fleet-gauge.ts',
+    line: '#dueAt = 0;',
+    mutant: '0 → 1',
+    why: 'A process has run for longer than 1 ms before it plans.',
+  },
+  {
+    file: 'src/fleet/plan/strategies/rank.ts',
+    line: 'return x.tenant.id < y.tenant.id ? -1 : 1;',
+    mutant: '< → <=',
+    why: 'No two candidates have the same id.',
+  },
+  {
+    file: 'src/fleet/plan/planner.ts',
+    line: 'oldestDueMs: candidates[0]?.overdueMs ?? 0,',
+    mutant: '?. → .',
+    why: 'A plan that found tenants due has a candidate: its capacity is at least 1.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/claim.ts',
+    line: 'if (key === null) return;',
+    mutant: 'key === null → false',
+    why: 'Nothing has the ordering key null: the read finds no row.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/claim.ts',
+    line: 'const followers = this.#toBlock.filter(',
+    mutant:
+      'this.#toBlock.filter( ({ sequence, key }) => this.#entered.get(key)?.has(sequence) !== tru → this.#toBlock',
+    why: 'What this claim has taken is not Ready any more, and only Ready rows are blocked.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/claim.ts',
+    line: '({ sequence, key }) => this.#entered.get(key)?.has(sequence) !== true,',
+    mutant: 'true → false',
+    why: 'What this claim has taken is not Ready any more, and only Ready rows are blocked.',
+  },
 ];

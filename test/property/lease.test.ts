@@ -67,7 +67,7 @@ class Interpreter {
     const free = model.owner === null || model.expired || model.owner === request.owner;
     const result = await store.acquire(request);
     if (!free) {
-      expect(result).toMatchObject({ status: 'held', owner: model.owner });
+      expect(result).toMatchObject({ status: 'leased-elsewhere', owner: model.owner });
       expect(result.expiresInMs).toBeGreaterThan(0);
       return;
     }
@@ -135,7 +135,7 @@ test('L2: of many owners that acquire at once, one wins and the others are told 
       const winners = results.flatMap((result, n) => (result.status === 'acquired' ? [`host-${n}`] : []));
       expect(winners).toHaveLength(1);
       for (const result of results) {
-        if (result.status === 'held') expect(result.owner).toBe(winners[0]);
+        if (result.status === 'leased-elsewhere') expect(result.owner).toBe(winners[0]);
         else expect(result.fence).toBe(1);
       }
     }),

@@ -1,15 +1,19 @@
 import fc from 'fast-check';
 import { runOutcomes } from '../../src/engine/registry.ts';
-import { nextSchedule, type RunResult, type ScheduleSettings } from '../../src/fleet/plan/schedule-policy.ts';
+import {
+  failureFloorMs,
+  nextSchedule,
+  type RunResult,
+  resumingMs,
+  type ScheduleSettings,
+} from '../../src/fleet/plan/schedule-policy.ts';
 import { loadSettings } from '../../src/settings.ts';
 
 const days = 86_400_000;
 const settings: fc.Arbitrary<ScheduleSettings> = fc.record({
   idleFloorMs: fc.integer({ min: 1, max: days }),
   idleCeilingMs: fc.oneof(fc.constant('never' as const), fc.integer({ min: 1, max: 365 * days })),
-  failureFloorMs: fc.integer({ min: 1, max: days }),
   failureCeilingMs: fc.integer({ min: 1, max: 30 * days }),
-  resumingMs: fc.integer({ min: 1, max: days }),
 });
 const durations = fc.oneof(fc.constant(null), fc.integer({ min: 0, max: 365 * days }));
 const ofRun = {
@@ -41,7 +45,7 @@ describe('the schedule after a run (F5)', () => {
         const known = Math.max(result.nextDueInMs ?? 0, afterHolder);
         const ceiling = {
           skipped: afterHolder,
-          resuming: given.resumingMs,
+          resuming: resumingMs,
           failed: given.failureCeilingMs,
           dispatched: given.idleCeilingMs === 'never' ? known : given.idleCeilingMs,
           idle: given.idleCeilingMs === 'never' ? known : given.idleCeilingMs,
@@ -155,10 +159,7 @@ describe('the schedule after a run (F5)', () => {
     fc.assert(
       fc.property(unheld, streaks, settings, randoms, (result, before, given, random) => {
         const next = nextSchedule({ ...result, outcome: 'failed' }, before, given, () => random);
-        const interval = Math.min(
-          given.failureCeilingMs,
-          given.failureFloorMs * 2 ** Math.min(before.failure, 60),
-        );
+        const interval = Math.min(given.failureCeilingMs, failureFloorMs * 2 ** Math.min(before.failure, 60));
         expect(next).toMatchObject({ mode: 'set', idleStreak: 0, failureStreak: before.failure + 1 });
         expect(next.nextDueInMs).toBeGreaterThanOrEqual(Math.floor(interval / 2));
         expect(next.nextDueInMs).toBeLessThanOrEqual(interval);
@@ -179,7 +180,7 @@ describe('the schedule after a run (F5)', () => {
       fc.property(unheld, streaks, settings, (result, before, given) => {
         expect(nextSchedule({ ...result, outcome: 'resuming' }, before, given)).toEqual({
           mode: 'set',
-          nextDueInMs: given.resumingMs,
+          nextDueInMs: resumingMs,
           idleStreak: before.idle,
           failureStreak: before.failure,
         });

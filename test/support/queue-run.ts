@@ -7,7 +7,8 @@ import { type QueueRunOptions, runQueue } from '../../src/queue/run.ts';
 import { loadSettings, type SettingsInput } from '../../src/settings.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';
 
-export interface RunFields extends Partial<Pick<QueueRunOptions, 'owner' | 'signal' | 'logger' | 'random'>> {
+export interface RunFields
+  extends Partial<Pick<QueueRunOptions, 'owner' | 'signal' | 'logger' | 'random' | 'parking'>> {
   dispatch?: SettingsInput['dispatch'];
   retry?: SettingsInput['retry'];
 }

@@ -21,7 +21,9 @@ test.each([
   const error = await thrownBy(optional(['@azure/identity', 'mssql'], failing(message, code)));
   expect(isMultiOutboxError(error, 'PACKAGE_MISSING')).toBe(true);
   expect(error).toMatchObject({
-    message: expect.stringMatching(/'mssql' is not installed.*npm install @azure\/identity mssql$/),
+    message: expect.stringMatching(
+      /'mssql'.* is not installed; install it: npm install @azure\/identity mssql$/,
+    ),
   });
 });
 

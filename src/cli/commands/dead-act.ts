@@ -23,30 +23,30 @@ interface Act {
 const acts: readonly Act[] = [
   {
     name: 'replay',
-    description: 'make Dead messages ready again, their attempts reset',
+    description: 'make Dead messages ready again and reset their attempts',
     apply: (letters, filter) => letters.replay(filter),
     would: 'would be replayed',
     did: 'replayed',
   },
   {
     name: 'discard',
-    description: 'remove Dead messages for good',
+    description: 'delete Dead messages permanently',
     apply: (letters, filter) => letters.discard(filter),
-    would: 'would be removed for good',
-    did: 'removed for good',
+    would: 'would be deleted permanently',
+    did: 'deleted permanently',
   },
 ];
 
-/** `replay` and `discard`: without --yes they count, change nothing, and end with exit code 0. */
+/** `replay` and `discard`. Without --yes they only count messages, change nothing and exit with code 0. */
 export function deadActCommands(dead: Command, run: Runner): void {
   for (const { name, description, apply, would, did } of acts) {
     addDeadOptions(
       dead
         .command(name)
-        .description(`${description}; without --yes it only counts them`)
-        .argument('[message...]', 'ids of the messages; all that match when absent'),
+        .description(`${description}; without --yes, only count them`)
+        .argument('[message...]', 'ids of the messages (default: all that match the options)'),
     )
-      .option('--yes', 'do it')
+      .option('--yes', 'make the change')
       .action((messageIds: string[], options: DeadOptions & { yes?: true }, command: Command) =>
         run(command, async (session) => {
           const multiOutbox = await session.open();
@@ -71,7 +71,7 @@ export function deadActCommands(dead: Command, run: Runner): void {
             const messages = counted(count, 'Dead message');
             if (count === 0) lines.push('No Dead message matches.');
             else if (changed) lines.push(`${messages} ${did}.`);
-            else lines.push(`${messages} ${would}. Nothing was changed; add --yes to do it.`);
+            else lines.push(`${messages} ${would}. Nothing was changed; add --yes to change them.`);
             return lines.join('\n');
           });
           throwFailures(failures);

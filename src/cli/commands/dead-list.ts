@@ -15,7 +15,7 @@ import type { Runner } from '../runner.ts';
 
 export function deadListCommand(dead: Command, run: Runner): void {
   addDeadOptions(dead.command('list').description('list Dead messages, without their payloads'))
-    .option('--limit <number>', 'messages at most', wholeNumber(1, 100_000), 50)
+    .option('--limit <number>', 'show at most this many messages', wholeNumber(1, 100_000), 50)
     .action((options: DeadOptions & { limit: number }, command: Command) =>
       run(command, async (session) => {
         const multiOutbox = await session.open();
@@ -23,7 +23,7 @@ export function deadListCommand(dead: Command, run: Runner): void {
         const filter = deadFilter(options);
         const { results, failures } = await forEachTenant(
           tenantIds,
-          'Looking',
+          'Reading',
           session.options,
           async (id) => {
             const letters = multiOutbox[options.queue](id).dead;
@@ -60,7 +60,10 @@ export function deadListCommand(dead: Command, run: Runner): void {
             ],
             session.colors,
           );
-          const shown = count > messages.length ? ` The first ${messages.length} are shown (--limit).` : '';
+          const shown =
+            count > messages.length
+              ? ` Only the first ${messages.length} are shown; raise --limit to see more.`
+              : '';
           return `${drawn}\n\n${counted(count, 'Dead message')}.${shown}`;
         });
         throwFailures(failures);

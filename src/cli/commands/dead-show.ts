@@ -11,23 +11,23 @@ import {
 import { FailedError } from '../errors.ts';
 import { throwFailures } from '../failures.ts';
 import { facts } from '../output/table.ts';
-import { age, harmless, pairs } from '../output/text.ts';
+import { age, escapedText, pairs } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 
 export function deadShowCommand(dead: Command, run: Runner): void {
   dead
     .command('show')
-    .description('show one Dead message with all that is known of it, its payload included')
+    .description('show one Dead message with all its fields and its payload')
     .argument('<message>', 'id of the message')
     .addOption(queueOption())
     .option('--tenant <id>', 'the tenant; repeatable', listArgument)
-    .option('--all', 'look in every tenant that is not retired')
-    .option('--payload', 'print the payload alone, byte for byte')
+    .option('--all', 'search every tenant that is not retired')
+    .option('--payload', 'print only the payload, byte for byte')
     .action((messageId: string, options: DeadOptions & { payload?: true }, command: Command) =>
       run(command, async (session) => {
         const multiOutbox = await session.open();
         const tenantIds = await chosenTenants(multiOutbox, options);
-        const { results, failures } = await forEachTenant(tenantIds, 'Looking', session.options, (id) =>
+        const { results, failures } = await forEachTenant(tenantIds, 'Searching', session.options, (id) =>
           multiOutbox[options.queue](id).get(messageId),
         );
         const found = results.find(({ result }) => result?.status === MessageStatus.Dead);
@@ -35,8 +35,8 @@ export function deadShowCommand(dead: Command, run: Runner): void {
           throwFailures(failures);
           throw new FailedError(
             results.some(({ result }) => result !== null)
-              ? `Message '${messageId}' is not Dead.`
-              : `No message '${messageId}' was found; check the id and the tenant.`,
+              ? `Message '${messageId}' is not Dead; this command shows only Dead messages.`
+              : `Message '${messageId}' was not found; check the id, the tenant and --queue.`,
           );
         }
         const message = { tenantId: found.tenantId, ...found.result };
@@ -45,7 +45,7 @@ export function deadShowCommand(dead: Command, run: Runner): void {
           return;
         }
         await session.show({ message }, async () => {
-          const text = process.stdout.isTTY ? harmless(message.payload) : message.payload;
+          const text = process.stdout.isTTY ? escapedText(message.payload) : message.payload;
           return `${await facts(entries(message), session.colors)}\n\n${text}`;
         });
       }),

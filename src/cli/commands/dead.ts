@@ -5,7 +5,7 @@ import { deadListCommand } from './dead-list.ts';
 import { deadShowCommand } from './dead-show.ts';
 
 export function deadCommands(program: Command, run: Runner): void {
-  const dead = program.command('dead').description('look at Dead messages, replay them or discard them');
+  const dead = program.command('dead').description('list, show, replay and discard Dead messages');
   deadListCommand(dead, run);
   deadShowCommand(dead, run);
   deadActCommands(dead, run);

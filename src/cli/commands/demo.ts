@@ -4,10 +4,10 @@ import type { Runner } from '../runner.ts';
 export function demoCommand(program: Command, run: Runner): void {
   program
     .command('demo')
-    .description('dispatch the mails of five made-up customers with two hosts, below .data/demo')
+    .description('dispatch the mails of five made-up customers with two hosts; all files go to .data/demo')
     .action((_options: object, command: Command) =>
       run(command, async (session) => {
-        const { demo } = await import('../demo/demo.ts');
+        const { demo } = await import('../demo/run.ts');
         return demo(session);
       }),
     );

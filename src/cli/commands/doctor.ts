@@ -18,21 +18,21 @@ export function doctorCommand(program: Command, run: Runner): void {
   program
     .command('doctor')
     .description(
-      'look at databases: reachable, schema version and drift, rights, settings, clock; changes nothing',
+      'check databases without changing them: reachability, schema version and drift, rights, settings, clock',
     )
-    .option('--all', 'the registry and every tenant that is not retired (the default)')
-    .option('--tenant <id>', 'the registry and this tenant; repeatable', listArgument)
-    .option('--registry-only', 'the registry alone')
-    .option('--parallel <number>', 'tenant databases looked at at once', wholeNumber(1, 100), 4)
+    .option('--all', 'check the registry and every tenant that is not retired (the default)')
+    .option('--tenant <id>', 'check the registry and this tenant; repeatable', listArgument)
+    .option('--registry-only', 'check only the registry')
+    .option('--parallel <number>', 'check this many tenant databases at once', wholeNumber(1, 100), 4)
     .action((options: DoctorOptions, command: Command) =>
       run(command, async (session) => {
         const { all, tenant, registryOnly, parallel } = options;
         if ([all, tenant, registryOnly].filter((option) => option !== undefined).length > 1) {
-          throw new UsageError('Give one of --all, --tenant and --registry-only.');
+          throw new UsageError('Give only one of --all, --tenant and --registry-only.');
         }
         const tenants = registryOnly ? [] : tenant;
         const multiOutbox = await session.open();
-        const progress = await startProgress('Looking', 'databases', session.options);
+        const progress = await startProgress('Checking', 'databases', session.options);
         const databases = await multiOutbox
           .doctor({
             ...(tenants !== undefined && { tenants }),
@@ -58,19 +58,21 @@ export function doctorCommand(program: Command, run: Runner): void {
               {
                 title: 'Found',
                 cell: ({ finding }) =>
-                  finding === undefined ? 'well' : `${finding.severity}: ${finding.message}`,
+                  finding === undefined ? 'ok' : `${finding.severity}: ${finding.message}`,
                 paint: (text, { finding }) =>
                   finding !== undefined && isProblem(finding) ? session.colors.red(text) : text,
               },
             ],
             session.colors,
           );
-          return `${drawn}\n\n${counted(databases.length, 'database')} looked at, ${unwell.length} with problems.`;
+          return `${drawn}\n\n${counted(databases.length, 'database')} checked, ${unwell.length} with problems.`;
         });
         if (unwell.length > 0) {
           const names = unwell.slice(0, 5).map(({ tenantId }) => tenantId ?? 'the registry');
           const others = unwell.length > names.length ? ` and ${unwell.length - names.length} more` : '';
-          throw new FailedError(`Problems were found with ${names.join(', ')}${others}.`);
+          throw new FailedError(
+            `The doctor found problems in ${names.join(', ')}${others}; the table above says what to do about each.`,
+          );
         }
         return undefined;
       }),
@@ -79,7 +81,7 @@ export function doctorCommand(program: Command, run: Runner): void {
 
 const isProblem = ({ severity }: Finding) => severity === 'problem';
 
-/** A line for each finding; the database stands in the first. */
+/** One row for each finding; only the first row names the database. */
 function linesOf(diagnosis: Diagnosis): { diagnosis?: Diagnosis; finding?: Finding }[] {
   const [first, ...rest] = diagnosis.findings;
   return [{ diagnosis, ...(first && { finding: first }) }, ...rest.map((finding) => ({ finding }))];

@@ -21,15 +21,19 @@ export function enqueueCommand(program: Command, run: Runner): void {
     .description("put a message into a tenant's outbox and wake the tenant")
     .argument('<tenant>', 'id of the tenant')
     .argument('<topic>', 'topic, 1 to 200 characters')
-    .argument('[payload]', 'the payload as text, @FILE, or - for standard input; it is stored as it is')
-    .option('--due <duration>', 'dispatch no sooner than this from now, such as 30s or 2h', durationArgument)
-    .option('--ordering-key <key>', 'messages of one key are dispatched one after another')
-    .option('--dedup-key <key>', 'a key seen before makes this message a duplicate: nothing is stored')
-    .option('--correlation-id <id>', 'kept with the message and given to its handler')
-    .option('--message-id <uuid>', 'the id of the message; made when absent')
+    .argument('[payload]', 'the payload as text, @FILE, or - for standard input; stored unchanged')
+    .option(
+      '--due <duration>',
+      'wait at least this long before dispatch, such as 30s or 2h',
+      durationArgument,
+    )
+    .option('--ordering-key <key>', 'dispatch messages with the same key one at a time, in order')
+    .option('--dedup-key <key>', 'store nothing if a message with this key was stored before')
+    .option('--correlation-id <id>', 'store this id with the message and pass it to the handler')
+    .option('--message-id <uuid>', 'the id of the message (default: a new UUID)')
     .option('--header <key=value>', 'a header of the message; repeatable', pairArgument)
     .option('--require-json', 'refuse a payload that is not valid JSON')
-    .option('--no-wake', 'leave the tenant to its schedule')
+    .option('--no-wake', 'do not wake the tenant; its schedule decides when it runs')
     .action(
       (
         tenantId: string,

@@ -6,13 +6,13 @@ import { table } from '../output/table.ts';
 import type { Runner } from '../runner.ts';
 
 export function handlersCommands(program: Command, run: Runner): void {
-  const handlers = program.command('handlers').description('look at handlers');
+  const handlers = program.command('handlers').description('list handlers');
   handlers
     .command('list')
-    .description('list the topics that this program has handlers for')
+    .description('list the loaded handlers, one for each topic, with their effective settings')
     .action((_options: object, command: Command) =>
       run(command, async (session) => {
-        // Through the library, which refuses two handlers for one topic (D4).
+        // Opens the library, because it rejects two handlers for one topic (D4).
         const { handlers: found } = await session.open({ handlers: true });
         const { dispatch, retry } = session.settings;
         const shown = [...found]
@@ -22,7 +22,7 @@ export function handlersCommands(program: Command, run: Runner): void {
           .map((handler) => effective(handler, retry, dispatch));
         await session.show({ handlers: shown, file: session.settings.handlersModule ?? null }, () =>
           shown.length === 0
-            ? 'There are no handlers: every message would be parked.'
+            ? 'There are no handlers, so every message would be parked; name a handler module with --handlers.'
             : table(
                 shown,
                 [
@@ -45,7 +45,7 @@ export function handlersCommands(program: Command, run: Runner): void {
     );
 }
 
-/** A handler with what it takes from the settings filled in. */
+/** The handler's own settings, completed from the fleet's. */
 function effective(
   { queue, topic, source, schema, timeoutMs, concurrency, retry }: Handler,
   fallbackRetry: RetryPolicy,

@@ -6,18 +6,18 @@ import type { Runner } from '../runner.ts';
 import { leasesReleaseCommand } from './leases-release.ts';
 
 export function leasesCommands(program: Command, run: Runner): void {
-  const leases = program.command('leases').description('look at leases, free them');
+  const leases = program.command('leases').description('list and release leases');
   leases
     .command('list')
     .description("list the leases of a tenant's database, or of the registry")
-    .argument('[tenant]', 'id of the tenant; the registry when absent')
+    .argument('[tenant]', 'id of the tenant (default: the registry)')
     .action((tenantId: string | undefined, _options: object, command: Command) =>
       run(command, async (session) => {
         const multiOutbox = await session.open();
         const found = await multiOutbox.leases(tenantId).list();
         await session.show({ tenantId: tenantId ?? null, leases: found }, () =>
           found.length === 0
-            ? 'No lease was ever taken here.'
+            ? 'No lease has been acquired here yet.'
             : table(
                 found,
                 [

@@ -20,16 +20,15 @@ interface MigrateOptions {
 export function migrateCommand(program: Command, run: Runner): void {
   program
     .command('migrate')
-    .description("bring the registry and tenant databases to this program's schema, creating what is missing")
-    .option('--all', 'the registry and every tenant that is not retired (the default)')
-    .option('--tenant <id>', 'the registry and this tenant; repeatable', listArgument)
-    .option('--registry-only', 'the registry alone')
-    .option('--parallel <number>', 'tenant databases worked on at once', wholeNumber(1, 100), 4)
-    .option(
-      '--resume',
-      "leave alone the tenants that the registry knows to be at this program's version already",
+    .description(
+      "bring the registry and tenant databases to this program's schema version; create missing ones",
     )
-    .option('--dry-run', 'say what would be done, and change nothing')
+    .option('--all', 'migrate the registry and every tenant that is not retired (the default)')
+    .option('--tenant <id>', 'migrate the registry and this tenant; repeatable', listArgument)
+    .option('--registry-only', 'migrate only the registry')
+    .option('--parallel <number>', 'migrate this many tenant databases at once', wholeNumber(1, 100), 4)
+    .option('--resume', "skip tenants that the registry already records at this program's schema version")
+    .option('--dry-run', 'show the steps that would run; change nothing')
     .action((options: MigrateOptions, command: Command) =>
       run(command, async (session) => {
         const tenants = chosenTenants(options);
@@ -63,7 +62,7 @@ export function migrateCommand(program: Command, run: Runner): void {
             ],
             session.colors,
           );
-          const summary = `${counted(databases.length - failed, 'database')} ${dryRun ? 'looked at, nothing changed' : 'ready'}${failed === 0 ? '' : `, ${failed} failed`}.`;
+          const summary = `${counted(databases.length - failed, 'database')} ${dryRun ? 'checked, nothing changed' : 'ready'}${failed === 0 ? '' : `, ${failed} failed`}.`;
           return `${drawn}\n\n${summary}`;
         });
         throwFailures(failures);
@@ -72,16 +71,16 @@ export function migrateCommand(program: Command, run: Runner): void {
     );
 }
 
-/** Undefined: all of them. */
+/** Undefined means all tenants. */
 function chosenTenants({ all, tenant, registryOnly }: MigrateOptions): string[] | undefined {
   const given = [all, tenant, registryOnly].filter((option) => option !== undefined).length;
-  if (given > 1) throw new UsageError('Give one of --all, --tenant and --registry-only.');
+  if (given > 1) throw new UsageError('Give only one of --all, --tenant and --registry-only.');
   return registryOnly ? [] : tenant;
 }
 
 function stepsText({ result, error }: TenantMigration): string {
   if (error !== undefined) return `${error.code}: ${error.message}`;
-  if (result === undefined) return 'left alone: known to be up to date';
+  if (result === undefined) return 'skipped: the registry records it as up to date';
   if (result.steps.length === 0) return 'up to date';
   return result.steps.map(({ version, name }) => `${version} ${name}`).join(', ');
 }

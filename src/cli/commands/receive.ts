@@ -17,22 +17,26 @@ interface ReceiveOptions {
 export function receiveCommand(program: Command, run: Runner): void {
   program
     .command('receive')
-    .description("put a message from outside into a tenant's inbox, once, and wake the tenant")
+    .description("put a message from an external source into a tenant's inbox, once, and wake the tenant")
     .argument('<tenant>', 'id of the tenant')
-    .argument('<source>', 'who sent it')
-    .argument('<id>', 'the id it was given there; the same id again is a duplicate')
+    .argument('<source>', 'name of the sender')
+    .argument('<id>', "the sender's id of the message; a second message with this id is a duplicate")
     .argument('<topic>', 'topic, 1 to 200 characters')
-    .argument('[payload]', 'the payload as text, @FILE, or - for standard input; it is stored as it is')
-    .option('--due <duration>', 'dispatch no sooner than this from now, such as 30s or 2h', durationArgument)
-    .option('--ordering-key <key>', 'messages of one key are dispatched one after another')
-    .option('--correlation-id <id>', 'kept with the message and given to its handler')
+    .argument('[payload]', 'the payload as text, @FILE, or - for standard input; stored unchanged')
+    .option(
+      '--due <duration>',
+      'wait at least this long before dispatch, such as 30s or 2h',
+      durationArgument,
+    )
+    .option('--ordering-key <key>', 'dispatch messages with the same key one at a time, in order')
+    .option('--correlation-id <id>', 'store this id with the message and pass it to the handler')
     .option(
       '--hash <text>',
-      'what tells other content under the same id; SHA-256 of topic and payload when absent',
+      'hash of the content; another hash under the same id is a conflict (default: SHA-256 of topic and payload)',
     )
     .option('--header <key=value>', 'a header of the message; repeatable', pairArgument)
     .option('--require-json', 'refuse a payload that is not valid JSON')
-    .option('--no-wake', 'leave the tenant to its schedule')
+    .option('--no-wake', 'do not wake the tenant; its schedule decides when it runs')
     .action(
       (
         tenantId: string,
@@ -69,7 +73,7 @@ export function receiveCommand(program: Command, run: Runner): void {
             }
             return status === 'duplicate'
               ? `Duplicate of message ${messageId}; nothing was stored.`
-              : `Conflict: message ${messageId} came under this id with other content. What came now is kept as Dead; see 'dead list --queue inbox'.`;
+              : `Conflict: message ${messageId} has this id but other content. The new content was stored as a Dead message; see 'dead list --queue inbox'.`;
           });
         }),
     );

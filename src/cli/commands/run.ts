@@ -7,7 +7,7 @@ import { beginDispatching } from '../dispatching.ts';
 import { exitCodes } from '../errors.ts';
 import { jsonLine } from '../output/json.ts';
 import { RunSums, runLine } from '../output/run.ts';
-import { duration, oneLine } from '../output/text.ts';
+import { duration, escapedLine } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 
 export function runCommand(program: Command, run: Runner): void {
@@ -16,25 +16,25 @@ export function runCommand(program: Command, run: Runner): void {
     .description('plan and dispatch until SIGINT or SIGTERM')
     .addHelpText(
       'after',
-      '\nThe first signal stops it gracefully: what is finished is settled, what has not begun is given back.\n' +
-        'A second one ends it at once. With --json every dispatch run is one line on standard output.',
+      '\nThe first signal stops the process gracefully: it settles finished messages and releases unstarted ones.\n' +
+        'A second signal ends the process at once. With --json every dispatch run is one line on standard output.',
     )
     .action((_options: object, command: Command) =>
       run(command, async (session) => {
         const { json } = session.options;
-        // In a log file the library's own lines tell more; on a terminal and as JSON this command tells of runs.
-        const tells = json || process.stderr.isTTY === true;
+        // In a log file the library's own lines hold more; on a terminal and with --json this command reports runs.
+        const reportsRuns = json || process.stderr.isTTY === true;
         const multiOutbox = await session.open({
           handlers: true,
           level: 'info',
-          runLines: !tells,
+          runLines: !reportsRuns,
         });
         const { logger } = session;
         await requireRegistry(multiOutbox, logger);
         const dispatching = beginDispatching(logger, session.options);
         const sums = new RunSums();
         const topics = multiOutbox.handlers.map(({ topic }) => topic).join(', ');
-        logger.info(`Dispatching ${topics || '(no handlers)'}; SIGINT or SIGTERM stops it.`);
+        logger.info(`Dispatching ${topics || '(no handlers)'}; press Ctrl+C or send SIGTERM to stop.`);
         await multiOutbox
           .run({
             signal: dispatching.signal,
@@ -43,7 +43,7 @@ export function runCommand(program: Command, run: Runner): void {
               if (event.report === undefined) return;
               sums.add(event.report);
               if (json) process.stdout.write(jsonLine(event.report));
-              else if (tells) logRun(logger, event.report);
+              else if (reportsRuns) logRun(logger, event.report);
             },
           })
           .finally(() => dispatching.end());
@@ -53,19 +53,19 @@ export function runCommand(program: Command, run: Runner): void {
     );
 }
 
-/** A host outlasts a registry that is away for a while; one that is not there, or not migrated, is a mistake. */
+/** A host waits while the registry is unreachable, but a missing or unmigrated registry is an error at start. */
 async function requireRegistry(multiOutbox: MultiOutbox, logger: Logger): Promise<void> {
   try {
     await multiOutbox.status();
   } catch (error) {
     if (!isMultiOutboxError(error) || !error.transient) throw error;
-    logger.warn(`The registry cannot be reached yet: ${oneLine(error.message)}`);
+    logger.warn(`The registry cannot be reached yet; the host keeps trying: ${escapedLine(error.message)}`);
   }
 }
 
-/** Idle runs are the normal state of a quiet tenant: they show with --verbose only. */
+/** Idle runs are normal for a quiet tenant, so only --verbose shows them. */
 function logRun(logger: Logger, report: RunReport): void {
-  const line = oneLine(runLine(report));
+  const line = escapedLine(runLine(report));
   if (report.outcome === 'failed' || report.counts.dead > 0 || report.counts.lost > 0) logger.warn(line);
   else if (report.outcome === 'idle') logger.debug(line);
   else logger.info(line);

@@ -27,14 +27,16 @@ interface StatusOptions {
 export function statusCommand(program: Command, run: Runner): void {
   program
     .command('status')
-    .description("show the fleet as the registry's last reports have it; no tenant database is touched")
-    .option('--tenant <id>', 'only this tenant; repeatable', listArgument)
-    .addOption(new Option('--status <status>', 'only tenants of this status').choices([...tenantStatuses]))
-    .option('--failing', 'only tenants whose last run failed')
-    .option('--backlog', 'only tenants whose last run left messages that were due')
-    .option('--parked', 'only tenants with messages that no handler is there for')
-    .option('--limit <number>', 'tenants at most', wholeNumber(1, 1_000_000), 50)
-    .option('--all', 'every tenant, however many')
+    .description('show the fleet from the last reports in the registry, without opening a tenant database')
+    .option('--tenant <id>', 'show only this tenant; repeatable', listArgument)
+    .addOption(
+      new Option('--status <status>', 'show only tenants with this status').choices([...tenantStatuses]),
+    )
+    .option('--failing', 'show only tenants whose last run failed')
+    .option('--backlog', 'show only tenants whose last run left due messages')
+    .option('--parked', 'show only tenants with messages that have no handler')
+    .option('--limit <number>', 'show at most this many tenants', wholeNumber(1, 1_000_000), 50)
+    .option('--all', 'show every tenant, without a limit')
     .action((options: StatusOptions, command: Command) =>
       run(command, async (session) => {
         const multiOutbox = await session.open();
@@ -45,8 +47,8 @@ export function statusCommand(program: Command, run: Runner): void {
           if (fleet.tenants.active + fleet.tenants.paused + fleet.tenants.retired === 0) {
             return "There are no tenants yet; add one with 'multi-outbox tenants add ID'.";
           }
-          if (tenants.length === 0) return `No tenant matches.\n\n${summary}`;
-          const rest = more ? `\nThe first ${tenants.length} are shown; --all shows every one.` : '';
+          if (tenants.length === 0) return `No tenant matches the options.\n\n${summary}`;
+          const rest = more ? `\nOnly the first ${tenants.length} are shown; --all shows every tenant.` : '';
           return `${await statusTable(tenants, session)}\n\n${summary}${rest}`;
         });
       }),
@@ -55,7 +57,7 @@ export function statusCommand(program: Command, run: Runner): void {
 
 const pageSize = 500;
 
-/** Reads the registry in pages, so that a filter on a big fleet does not hold all of it at once. */
+/** Reads the registry in pages, so that memory does not grow with the fleet when a filter is set. */
 async function findTenants(
   multiOutbox: MultiOutbox,
   options: StatusOptions,

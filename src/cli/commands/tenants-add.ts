@@ -14,14 +14,14 @@ interface AddOptions extends Readonly<Record<string, unknown>> {
 export function tenantsAddCommand(tenants: Command, run: Runner): void {
   const add = tenants
     .command('add')
-    .description('register a tenant; creates the registry and an embedded database where they are missing')
+    .description('register a tenant; create the registry and an embedded database if they are missing')
     .argument('<tenant>', "id: 1 to 64 of a-z, 0-9, '.', '_' and '-'");
   addFieldOptions(add)
     .option(
       '--migrate',
-      "bring the tenant's database to this program's schema (default for embedded databases)",
+      "migrate the tenant's database to this program's schema version (default for embedded databases)",
     )
-    .option('--no-migrate', "leave the tenant's database alone")
+    .option('--no-migrate', "do not migrate the tenant's database")
     .action((id: string, options: AddOptions, command: Command) =>
       run(command, async (session) => {
         const multiOutbox = await session.open();
@@ -33,7 +33,7 @@ export function tenantsAddCommand(tenants: Command, run: Runner): void {
             ...(registryCreated ? ['Created the registry.'] : []),
             `Added tenant ${id} on database ${tenant.database}${tenant.server === '' ? '' : ` at ${tenant.server}`}.`,
             migration === null
-              ? `Its database was left alone: run 'multi-outbox migrate --tenant ${id}' before the first message.`
+              ? `Its database was not migrated; run 'multi-outbox migrate --tenant ${id}' before you send the first message.`
               : migrated(migration),
           ].join('\n'),
         );
@@ -48,14 +48,14 @@ async function migrateTenant(multiOutbox: MultiOutbox, tenantId: string): Promis
   const { code, message } = migration?.error ?? migrations[0]!.error!;
   throw new MultiOutboxError(
     code as never,
-    `Tenant '${tenantId}' was added, but its database is not ready: ${message.replace(/\.$/, '')}; then run 'multi-outbox migrate --tenant ${tenantId}'.`,
+    `Tenant '${tenantId}' was added, but its database could not be migrated: ${message.replace(/\.$/, '')}. Correct this, then run 'multi-outbox migrate --tenant ${tenantId}'.`,
     { tenantId },
   );
 }
 
 function migrated({ from, to, steps }: MigrationResult): string {
-  if (steps.length === 0) return `Its database was ready already (schema version ${to}).`;
+  if (steps.length === 0) return `Its database is already up to date (schema version ${to}).`;
   return from === 0
     ? `Created its database (schema version ${to}).`
-    : `Brought its database from schema version ${from} to ${to}.`;
+    : `Migrated its database from schema version ${from} to ${to}.`;
 }

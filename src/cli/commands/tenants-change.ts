@@ -13,20 +13,20 @@ interface ChangeOptions extends Readonly<Record<string, unknown>> {
 export function tenantsChangeCommand(tenants: Command, run: Runner): void {
   const change = tenants
     .command('change')
-    .description('change fields of a tenant; what is not given stays')
+    .description('change fields of a tenant; fields that are not given keep their values')
     .argument('<tenant>', 'id of the tenant');
   addFieldOptions(change, { removable: true })
-    .option('--untag <key>', 'take a tag away; repeatable', listArgument)
+    .option('--untag <key>', 'remove a tag; repeatable', listArgument)
     .addHelpText(
       'after',
-      '\nHosts take the change in by themselves. Another database is not migrated, and messages are not moved to it.',
+      '\nRunning hosts pick the change up without a restart. If you name another database, this command neither migrates it nor moves messages to it.',
     )
     .action((id: string, options: ChangeOptions, command: Command) =>
       run(command, async (session) => {
         const values = fieldValues(options);
         const { tag, untag = [] } = options;
         if (values.size === 0 && tag === undefined && untag.length === 0)
-          throw new UsageError('Nothing to change was given; see --help for what can be.');
+          throw new UsageError('No change was given; --help lists the fields that you can change.');
         const multiOutbox = await session.open();
         const { tags = {}, ...tenant } = definitionOf(await multiOutbox.tenants.get(id));
         const kept = Object.fromEntries(Object.entries(tags).filter(([key]) => !untag.includes(key)));

@@ -6,7 +6,7 @@ import { isMultiOutboxError, MultiOutboxError } from '../../errors.ts';
 import { definitionOf, tenantDefinition } from '../../fleet/tenants/definition.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import { createRegistry } from '../create-registry.ts';
-import { describeError, FailedError, UsageError } from '../errors.ts';
+import { errorReport, FailedError, UsageError } from '../errors.ts';
 import { counted } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 import { tenantFields, tenantWith } from '../tenant-fields.ts';
@@ -20,7 +20,7 @@ interface ImportOptions {
 
 type Imported = 'added' | 'changed' | 'unchanged';
 
-/** A row that could not be taken, or a tenant whose database could not be brought up to date (without a line). */
+/** A row that could not be imported, or a tenant whose database could not be migrated (`line` is null then). */
 interface Failure {
   readonly line: number | null;
   readonly tenantId: string | null;
@@ -32,18 +32,18 @@ export function tenantsImportCommand(tenants: Command, run: Runner): void {
   const columns = ['id', ...tenantFields.map(({ name }) => name), 'tag:NAME'].join(', ');
   tenants
     .command('import')
-    .description('register the tenants of a CSV file; a row that cannot be taken does not stop the others')
+    .description('register the tenants of a CSV file; an invalid row does not stop the others')
     .argument('<file>', "the file; '-' for standard input")
-    .option('--update', 'change tenants that are registered already; empty cells leave a field as it is')
-    .option('--dry-run', 'check every row, and change nothing')
+    .option('--update', 'also change tenants that are already registered; an empty cell keeps the field')
+    .option('--dry-run', 'check every row; change nothing')
     .option(
       '--migrate',
-      "bring the tenants' databases to this program's schema (default for embedded databases)",
+      "migrate the tenants' databases to this program's schema version (default for embedded databases)",
     )
-    .option('--no-migrate', "leave the tenants' databases alone")
+    .option('--no-migrate', "do not migrate the tenants' databases")
     .addHelpText(
       'after',
-      `\nThe first line names the columns, in any order: ${columns}.\nExit code 1 when a row could not be taken.`,
+      `\nThe first line names the columns, in any order: ${columns}.\nThe exit code is 1 if a row or a migration failed.`,
     )
     .action((file: string, options: ImportOptions, command: Command) =>
       run(command, async (session) => {
@@ -65,16 +65,16 @@ export function tenantsImportCommand(tenants: Command, run: Runner): void {
           const { line, id } = row;
           try {
             if (id !== null && lines.has(id))
-              throw new UsageError(`line ${lines.get(id)} has this id already`);
+              throw new UsageError(`line ${lines.get(id)} already has this id`);
             counts[await take(row)]++;
             lines.set(id!, line);
           } catch (error) {
-            // The registry's own trouble is not this row's.
+            // The registry failed, not this row: stop the import.
             if (isMultiOutboxError(error) && error.transient) throw error;
             failures.push({ line, tenantId: id, ...reasonOf(error) });
           }
         }
-        // Lines that are no rows of CSV are told of late.
+        // The parser reports invalid CSV lines late.
         failures.sort((a, b) => a.line! - b.line!);
         if (!dryRun && (options.migrate ?? session.embedded))
           failures.push(...(await migrationFailures(multiOutbox, [...lines.keys()])));
@@ -96,14 +96,14 @@ function opened(file: string): Readable {
   return file === '-' ? process.stdin : createReadStream(file);
 }
 
-/** Registers or changes the tenant of a row, or says what that would do. */
+/** Returns a function that registers or changes a row's tenant, or with `dryRun` says what it would do. */
 function taker(
   { tenants }: MultiOutbox,
   options: {
     readonly dryRun: boolean;
     readonly update: boolean;
     readonly embedded: boolean;
-    /** There is no registry yet. */
+    /** The registry does not exist yet. */
     readonly isNew: boolean;
   },
 ): (row: TenantRow) => Promise<Imported> {
@@ -138,11 +138,11 @@ async function migrationFailures(multiOutbox: MultiOutbox, tenants: string[]): P
   return migrations.flatMap(({ tenantId, error }) => (error ? [{ line: null, tenantId, ...error }] : []));
 }
 
-const alreadyThere = 'it is registered already; give --update to change it';
+const alreadyThere = 'the tenant is already registered; give --update to change it';
 
 function reasonOf(error: unknown): { code: string; message: string } {
   if (isMultiOutboxError(error, 'TENANT_EXISTS')) return { code: error.code, message: alreadyThere };
-  const { code, message } = describeError(error);
+  const { code, message } = errorReport(error);
   return { code: code === 'USAGE' ? 'INVALID_ROW' : code, message };
 }
 

@@ -14,10 +14,12 @@ interface ListOptions {
 export function tenantsListCommand(tenants: Command, run: Runner): void {
   tenants
     .command('list')
-    .description('list the tenants and how they are defined')
-    .addOption(new Option('--status <status>', 'only tenants of this status').choices([...tenantStatuses]))
-    .option('--after <tenant>', 'only ids after this one: the last id of the page before')
-    .option('--limit <number>', 'tenants at most', wholeNumber(1, 100_000), 1_000)
+    .description('list the tenants and their definitions')
+    .addOption(
+      new Option('--status <status>', 'show only tenants with this status').choices([...tenantStatuses]),
+    )
+    .option('--after <tenant>', 'show only ids after this one (the last id of the previous page)')
+    .option('--limit <number>', 'show at most this many tenants', wholeNumber(1, 100_000), 1_000)
     .action(({ status, after, limit }: ListOptions, command: Command) =>
       run(command, async (session) => {
         const multiOutbox = await session.open();
@@ -32,7 +34,7 @@ export function tenantsListCommand(tenants: Command, run: Runner): void {
           if (shown.length === 0) {
             return status === undefined && after === undefined
               ? "There are no tenants yet; add one with 'multi-outbox tenants add ID'."
-              : 'No tenant matches.';
+              : 'No tenant matches the options.';
           }
           const drawn = await table(
             shown,
@@ -50,7 +52,7 @@ export function tenantsListCommand(tenants: Command, run: Runner): void {
             session.colors,
           );
           const footer = more
-            ? `The first ${limit}; go on with --after ${shown.at(-1)!.id}, or give a greater --limit.`
+            ? `Only the first ${limit} are shown; continue with --after ${shown.at(-1)!.id}, or raise --limit.`
             : `${counted(shown.length, 'tenant')}.`;
           return `${drawn}\n\n${footer}`;
         });

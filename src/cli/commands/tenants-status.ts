@@ -13,25 +13,25 @@ interface Change {
 const changes: readonly Change[] = [
   {
     name: 'pause',
-    description: 'dispatch no more of a tenant until it is resumed',
+    description: 'stop dispatching a tenant until it is resumed',
     apply: (multiOutbox, id) => multiOutbox.tenants.pause(id),
-    said: 'is paused: nothing of it is dispatched until it is resumed. Its messages wait.',
+    said: "is paused: its messages wait until you run 'tenants resume'.",
   },
   {
     name: 'resume',
-    description: 'dispatch a paused tenant again, from now',
+    description: 'dispatch a paused tenant again; it is due at once',
     apply: (multiOutbox, id) => multiOutbox.tenants.resume(id),
     said: 'is active and due now.',
   },
   {
     name: 'remove',
-    description: 'retire a tenant; its database stays untouched',
+    description: 'retire a tenant; its database is not changed',
     apply: (multiOutbox, id) => multiOutbox.tenants.remove(id),
-    said: 'is retired: it is dispatched no more. Its database was left as it is.',
+    said: 'is retired: its messages are not dispatched any more. Its database was not changed.',
   },
 ];
 
-/** `pause`, `resume` and `remove` differ in a verb. */
+/** The commands `pause`, `resume` and `remove`. */
 export function tenantsStatusCommands(tenants: Command, run: Runner): void {
   for (const { name, description, apply, said } of changes) {
     tenants

@@ -12,8 +12,11 @@ import type { Session } from '../session.ts';
 export function tickCommand(program: Command, run: Runner): void {
   program
     .command('tick')
-    .description('make one plan and carry out every dispatch run that it asks for')
-    .addHelpText('after', '\nExit code 1 when the run of a tenant failed; the others are done all the same.')
+    .description('make one plan and carry out its dispatch runs')
+    .addHelpText(
+      'after',
+      "\nThe exit code is 1 if a tenant's run failed; the other tenants' runs are still carried out.",
+    )
     .action((_options: object, command: Command) =>
       run(command, async (session) => {
         const multiOutbox = await session.open({ handlers: true });
@@ -49,15 +52,15 @@ export function tickCommand(program: Command, run: Runner): void {
 const noError = { code: 'DATABASE_ERROR', message: 'no reason was given' };
 
 async function tickText({ plan, runs }: TickReport, session: Session): Promise<string> {
-  if (plan.status === 'held')
-    return 'Another host is planning right now (it holds the plan lease); nothing was done here.';
+  if (plan.status === 'leased-elsewhere')
+    return 'Another host holds the plan lease and is planning now, so this tick did nothing; try again later.';
   if (plan.status === 'idle') {
-    const next = plan.nextDueInMs === null ? '' : ` The next one is due in ${duration(plan.nextDueInMs)}.`;
+    const next = plan.nextDueInMs === null ? '' : ` The next tenant is due in ${duration(plan.nextDueInMs)}.`;
     return `No tenant is due.${next}`;
   }
   const sums = new RunSums();
   for (const run of runs) sums.add(run);
   const lines = [await runTable(runs, session.colors), '', `${sums.text()}.`];
-  if (plan.more) lines.push('More tenants are due; tick again.');
+  if (plan.more) lines.push("More tenants are due; run 'tick' again.");
   return lines.join('\n');
 }

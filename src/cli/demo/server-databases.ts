@@ -3,6 +3,7 @@
  * named `<registry>_<customer>`, dropped and made anew at every start.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import type { DemoDatabases } from '../../../examples/demo/databases.ts';
 import { sharedCredential } from '../../engine/sqlserver/credential.ts';
 import { loadDriver } from '../../engine/sqlserver/driver.ts';
 import { driverConfig } from '../../engine/sqlserver/driver-config.ts';
@@ -10,7 +11,6 @@ import { type ConnectionTarget, registryTarget, serverKey } from '../../engine/s
 import { errorText } from '../../errors.ts';
 import type { Settings } from '../../settings.ts';
 import { FailedError } from '../errors.ts';
-import type { DemoDatabases } from './databases.ts';
 
 /** The app setting that the tenants name; both hosts find it in their environment. */
 const setting = 'DEMO_TENANTS';

@@ -2,7 +2,7 @@ import { createColors } from 'picocolors';
 
 export type Colors = ReturnType<typeof createColors>;
 
-/** Colours on a terminal only, and never where NO_COLOR is set to anything (no-color.org). */
+/** Colours are on only for a terminal, and off when NO_COLOR is not empty (no-color.org). */
 export function colorsFor(
   stream: { readonly isTTY?: boolean },
   env: NodeJS.ProcessEnv = process.env,

@@ -1,12 +1,12 @@
 import type { LogFields, Logger } from '../../telemetry/logger.ts';
 import { colorsFor } from './colors.ts';
-import { oneLine } from './text.ts';
+import { escapedLine } from './text.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 /**
- * What the library logs, on standard error: short lines on a terminal, lines of JSON (pino) elsewhere and with
- * `json`. Lines below `level` are left out.
+ * Creates a logger that writes to standard error: short lines on a terminal; lines of JSON (pino) elsewhere and with
+ * `json`. It drops lines below `level`.
  */
 export async function createLogger(options: { json: boolean; level: LogLevel }): Promise<Logger> {
   return options.json || process.stderr.isTTY !== true
@@ -23,7 +23,7 @@ async function jsonLogger(level: LogLevel): Promise<Logger> {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    // Synchronous, so that the last words before a crash are not lost.
+    // Synchronous, so that a crash does not lose the last lines.
     pino.destination({ fd: 2, sync: true }),
   );
   const wrap = (target: typeof root): Logger => ({
@@ -48,7 +48,7 @@ function humanLogger(level: LogLevel, bound: LogFields = {}): Logger {
       ([key, value]) => ` ${key}=${fieldText(value)}`,
     );
     process.stderr.write(
-      `${colors.dim(time)} ${paint[lineLevel](lineLevel.padEnd(5))} ${oneLine(message)}${colors.dim(shown.join(''))}\n`,
+      `${colors.dim(time)} ${paint[lineLevel](lineLevel.padEnd(5))} ${escapedLine(message)}${colors.dim(shown.join(''))}\n`,
     );
   };
   return {
@@ -63,12 +63,12 @@ function humanLogger(level: LogLevel, bound: LogFields = {}): Logger {
 function fieldText(value: unknown): string {
   const text =
     value instanceof Error ? value.message : typeof value === 'string' ? value : JSON.stringify(value);
-  return oneLine(
+  return escapedLine(
     /[\s"=]/.test(text ?? '') && typeof value === 'string' ? JSON.stringify(text) : (text ?? ''),
   );
 }
 
-/** Errors become their message and code: pino would print their stack, and causes may hold more than is meant. */
+/** Replaces errors by their messages: pino would print stacks and causes, which may hold data that must not be logged. */
 function plain(fields: LogFields = {}): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(fields).map(([key, value]) => [key, value instanceof Error ? value.message : value]),
@@ -76,8 +76,8 @@ function plain(fields: LogFields = {}): Record<string, unknown> {
 }
 
 /**
- * A logger without the library's lines about dispatch runs, which alone carry an `outcome`: for commands that tell of
- * runs themselves.
+ * A logger that drops the library's lines about dispatch runs, for commands that report runs themselves. Only those
+ * lines have an `outcome` field.
  */
 export function withoutRunLines(logger: Logger): Logger {
   const unless =

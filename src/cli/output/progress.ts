@@ -1,4 +1,4 @@
-/** Progress of long work, on standard error and on terminals only. */
+/** A progress bar on standard error, shown only on a terminal. */
 export interface Progress {
   update(done: number, of: number): void;
   stop(): void;
@@ -6,7 +6,7 @@ export interface Progress {
 
 const none: Progress = { update() {}, stop() {} };
 
-/** @param what is counted, in the plural: 'tenants' */
+/** @param what the counted things, in the plural, such as 'tenants' */
 export async function startProgress(
   title: string,
   what: string,

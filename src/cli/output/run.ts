@@ -1,4 +1,4 @@
-/** How dispatch runs read, in `tick`, in `run` and in the demo. */
+/** Formats dispatch runs for `tick`, `run` and the demo. */
 import { type RunCounts, type RunOutcome, runOutcomes } from '../../engine/registry.ts';
 import type { RunReport } from '../../fleet/dispatch/run-report.ts';
 import type { Colors } from './colors.ts';
@@ -41,17 +41,17 @@ export function paintOutcome(text: string, outcome: RunOutcome, colors: Colors):
   return outcome === 'idle' ? colors.dim(text) : colors.yellow(text);
 }
 
-/** What a run's numbers do not tell: why it failed or was skipped, what it parked, whether more is left. */
+/** Facts beside a run's numbers: why it failed or was skipped, which topics it parked, whether messages are left. */
 function noteText(report: RunReport, characters = 100): string {
   const { outcome, error, skipped, parkedTopics, more, queues } = report;
   if (error !== undefined) return `${error.code}: ${shorten(error.message, characters)}`;
   const holder = queues.find(({ heldBy }) => heldBy !== undefined)?.heldBy?.owner;
-  if (skipped === 'held') return `lease held by ${holder ?? 'another host'}`;
+  if (skipped === 'leased-elsewhere') return `lease held by ${holder ?? 'another host'}`;
   if (skipped === 'not-active') return 'the tenant is not active';
-  if (outcome === 'resuming') return 'the database is waking up';
+  if (outcome === 'resuming') return 'the database is resuming';
   return [
     ...(parkedTopics.length === 0 ? [] : [`no handler for ${shorten(parkedTopics.join(', '), characters)}`]),
-    ...(more ? ['more is waiting'] : []),
+    ...(more ? ['more messages are due'] : []),
   ].join('; ');
 }
 
@@ -63,7 +63,7 @@ export function runLine(report: RunReport): string {
   return `${tenantId}: ${what} in ${duration(durationMs)}${note === '' ? '' : ` (${note})`}`;
 }
 
-/** Sums over the runs of one process. */
+/** Adds up the runs of one process. */
 export class RunSums {
   readonly outcomes: Record<RunOutcome, number>;
   readonly counts: { -readonly [Name in keyof RunCounts]: number };

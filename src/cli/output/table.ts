@@ -1,15 +1,15 @@
 import type { Colors } from './colors.ts';
-import { oneLine } from './text.ts';
+import { escapedLine } from './text.ts';
 
 export interface Column<Row> {
   readonly title: string;
   readonly cell: (row: Row) => string | number | null | undefined;
   readonly align?: 'right';
-  /** Colours a cell's finished text. */
+  /** Colours the cell's text. */
   readonly paint?: (text: string, row: Row) => string;
 }
 
-// A quiet table: no frame, two spaces between columns, so that a line can be copied and cut.
+// No frame, and two spaces between columns, so that a line can be copied and split.
 const chars = {
   top: '',
   'top-mid': '',
@@ -30,7 +30,7 @@ const chars = {
 
 const style = { 'padding-left': 0, 'padding-right': 0, head: [], border: [] };
 
-/** A table with a line of titles. Cells are made harmless to terminals. */
+/** A table with a row of titles. Control characters in cells are escaped. */
 export async function table<Row>(
   rows: readonly Row[],
   columns: readonly Column<Row>[],
@@ -46,7 +46,7 @@ export async function table<Row>(
   for (const row of rows) {
     drawn.push(
       columns.map(({ cell, paint }) => {
-        const text = oneLine(String(cell(row) ?? ''));
+        const text = escapedLine(String(cell(row) ?? ''));
         return paint === undefined || text === '' ? text : paint(text, row);
       }),
     );
@@ -54,7 +54,7 @@ export async function table<Row>(
   return withoutTrailingSpaces(drawn.toString());
 }
 
-/** Facts about one thing: a line each, absent ones left out. */
+/** A list of names and values, one a line. Entries without a value are left out. */
 export async function facts(
   entries: readonly (readonly [string, string | number | null | undefined])[],
   colors: Colors,
@@ -62,7 +62,7 @@ export async function facts(
   const present = entries.filter(([, value]) => value !== null && value !== undefined && value !== '');
   const { default: Table } = await import('cli-table3');
   const drawn = new Table({ chars, style });
-  for (const [name, value] of present) drawn.push([colors.bold(name), oneLine(String(value))]);
+  for (const [name, value] of present) drawn.push([colors.bold(name), escapedLine(String(value))]);
   return withoutTrailingSpaces(drawn.toString());
 }
 

@@ -1,8 +1,8 @@
-/** How a tenant's schedule reads, in `status` and in `tenants show`. */
+/** Formats a tenant's schedule for `status` and `tenants show`. */
 import type { RunCounts, TenantRecord, TenantSchedule } from '../../engine/registry.ts';
 import { age, duration, shorten } from './text.ts';
 
-/** When a tenant is due: `now`, `in 5 s`, `on wake`; empty for one that is not active. */
+/** When a tenant is due: `now`, `in 5 s` or `on wake`; empty for a tenant that is not active. */
 export function dueText({ status, schedule }: TenantRecord, now: number = Date.now()): string {
   if (status !== 'active') return '';
   if (schedule.nextDueUtc === null) return 'on wake';
@@ -22,7 +22,7 @@ export function lastErrorText(schedule: TenantSchedule, characters = 2_000): str
   return `${when}${[lastErrorCode, shorten(lastError ?? '', characters)].filter(Boolean).join(' ')}`;
 }
 
-/** `12 done, 1 retried`; what is 0 is left out. */
+/** `12 done, 1 retried`, without the counts that are 0. */
 export function countsText(counts: RunCounts): string {
   const parts = Object.entries(counts)
     .filter(([, count]) => count > 0)

@@ -1,13 +1,13 @@
-/** Texts for a terminal: what comes from databases and handlers must not be able to steer it. */
+/** Text for a terminal. Text from databases and handlers must not be able to control the terminal, so it is escaped. */
 
-// Control characters, and those that turn the direction of text around.
+// Control characters and characters that change the direction of text.
 const control = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 const controlButLines = /(?![\n\t])[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 
 const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
-/** One line: line breaks and tabs become spaces, other control characters are shown as \uXXXX. */
-export function oneLine(text: string): string {
+/** Makes text one line: line breaks and tabs become spaces, other control characters become \uXXXX. */
+export function escapedLine(text: string): string {
   return text
     .replace(/\s*[\r\n]+\s*/g, ' ')
     .replace(/\t/g, ' ')
@@ -15,14 +15,14 @@ export function oneLine(text: string): string {
     .trim();
 }
 
-/** Text of several lines with its other control characters shown as \uXXXX. */
-export function harmless(text: string): string {
+/** Keeps line breaks and tabs; other control characters become \uXXXX. */
+export function escapedText(text: string): string {
   return text.replace(controlButLines, escaped);
 }
 
-/** One line of at most `characters` characters, the last one … where something was left out. */
+/** One line of at most `characters` characters; it ends with … if text was cut off. */
 export function shorten(text: string, characters: number): string {
-  const line = [...oneLine(text)];
+  const line = [...escapedLine(text)];
   return line.length <= characters ? line.join('') : `${line.slice(0, characters - 1).join('')}…`;
 }
 
@@ -37,7 +37,7 @@ export function duration(milliseconds: number): string {
   return `${Math.floor(value / 86_400_000)} d`;
 }
 
-/** How long ago a time was. */
+/** The duration from a time until now. */
 export function age(time: Date | null, now: number = Date.now()): string {
   return time === null ? '' : duration(now - time.getTime());
 }

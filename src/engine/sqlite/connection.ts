@@ -1,17 +1,17 @@
-/** One connection: its statements, prepared once and kept, and its transactions. */
+/** One connection, with its transactions. It prepares each statement once and keeps it. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 
-/** The database's clock (Q2): milliseconds since 1970, UTC. Within one statement it stands still. */
+/** The database's clock (Q2): milliseconds since 1970, UTC. Its value is constant within one statement. */
 export const nowSql = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
-/** What a statement is bound to: values in the order of its `?`, or one object with a value for each `:name`. */
+/** A statement's parameters: values in the order of its `?`, or one object with a value for each `:name`. */
 type Values = SQLInputValue[] | [Record<string, SQLInputValue>];
 
 const selectNow = `SELECT ${nowSql} AS Now`;
 
 export class Connection {
   readonly database: DatabaseSync;
-  /** The schema was looked at and fits this program. */
+  /** Whether the schema was checked and fits this program. */
   verified = false;
   readonly #statements = new Map<string, StatementSync>();
 
@@ -41,8 +41,8 @@ export class Connection {
   }
 
   /**
-   * Rows as arrays, one by one: reading them is twice as fast as reading objects. A statement has one iteration at a
-   * time; end it with `return` when leaving early.
+   * Iterates over the rows as arrays, because reading arrays is twice as fast as reading objects. A statement allows
+   * one iteration at a time; call `return` to end it early.
    */
   iterateTuples<Tuple>(sql: string, ...values: SQLInputValue[]): Iterator<Tuple> {
     const statement = this.prepare(sql);
@@ -73,15 +73,18 @@ export class Connection {
     return this.get<{ Now: number }>(selectNow)!.Now;
   }
 
-  /** Write-ahead logging, by which readers and a writer do not block each other (Q4). The file keeps the setting. */
+  /**
+   * Turns on write-ahead logging, with which readers and a writer do not block each other (Q4). The file keeps the
+   * setting.
+   */
   useWal(): void {
     const mode = this.get<{ journal_mode: string }>('PRAGMA journal_mode')!.journal_mode;
     if (mode !== 'wal' && mode !== 'memory') this.database.exec('PRAGMA journal_mode = WAL');
   }
 
   /**
-   * Runs `work` in a transaction of its own, in one synchronous stretch. `write` takes the write lock at once, so
-   * that a transaction never fails half-way for want of it; `read` sees one moment of the database.
+   * Runs `work` synchronously in a transaction of its own. `write` takes the write lock at the start, so that the
+   * transaction cannot fail half-way because it cannot get it; `read` sees the database at one moment.
    */
   transaction<T>(kind: 'read' | 'write', work: (connection: this) => T): T {
     this.prepare(kind === 'write' ? 'BEGIN IMMEDIATE' : 'BEGIN').run();
@@ -93,13 +96,13 @@ export class Connection {
       try {
         this.prepare('ROLLBACK').run();
       } catch {
-        // SQLite has rolled back by itself after some errors (disk full, I/O); then there is nothing to roll back.
+        // After some errors (disk full, I/O) SQLite has rolled back by itself, and ROLLBACK fails.
       }
       throw error;
     }
   }
 
-  /** Runs `work` within the open transaction and takes back what it wrote when it returns false. */
+  /** Runs `work` within the open transaction and undoes its writes when it returns false. */
   savepoint(work: () => boolean): boolean {
     this.prepare('SAVEPOINT Attempt').run();
     const keep = work();

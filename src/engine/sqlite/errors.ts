@@ -1,21 +1,21 @@
 /**
- * What SQLite says, in this library's words: a code, the tenant, and what to do next. SQLite's result codes are
- * told apart by their low byte; the rest of the number only says more of the same.
+ * Translates SQLite's errors to this library's: a code, the tenant, and what to do next. The low byte of SQLite's
+ * result code identifies the error; the other bytes only add detail.
  */
 import { MultiOutboxError, oneLine } from '../../errors.ts';
 
-/** Whose database an error is about. */
+/** The database that an error is about. */
 export interface Subject {
   /** Undefined for the registry. */
   readonly tenantId: string | undefined;
-  /** The database file, for people to find it; ':memory:' when there is none. */
+  /** The database file, for people to find it; ':memory:' when there is no file. */
   readonly path: string;
 }
 
-/** What the file system lets us do with a database file. */
+/** The access that the file system allows to a database file. */
 export type FileAccess = 'missing' | 'read-only' | 'read-write';
 
-/** Primary result codes of SQLite that mean something particular to us. */
+/** SQLite's primary result codes that this library distinguishes. */
 const resultCode = {
   error: 1,
   busy: 5,
@@ -35,13 +35,16 @@ export function sqliteCode(error: unknown): number | null {
   return typeof errcode === 'number' ? errcode & 0xff : null;
 }
 
-/** Told by its shape: what Node's own modules throw need not be an instance of this context's Error. */
+/**
+ * Reads the property instead of testing the class, because an error of Node's own modules need not be an instance of
+ * this context's Error.
+ */
 function messageOf(error: unknown): string {
   const { message } = (error ?? {}) as { message?: unknown };
   return typeof message === 'string' ? message : String(error);
 }
 
-/** True when somebody else's lock was in the way: nothing was changed and trying again may help. */
+/** True when another connection's lock prevented the statement: nothing was changed, and trying again may help. */
 export function isLocked(error: unknown): boolean {
   const code = sqliteCode(error);
   return code === resultCode.busy || code === resultCode.locked || code === resultCode.protocol;
@@ -69,7 +72,7 @@ export function databaseMissing(subject: Subject): MultiOutboxError {
 export function schemaMissing(subject: Subject, cause?: unknown): MultiOutboxError {
   return new MultiOutboxError(
     'SCHEMA_MISSING',
-    `${subjectName(subject)}: the database ${subject.path} lacks the tables of multi-outbox; run '${migrateCommand(subject)}'`,
+    `${subjectName(subject)}: the database ${subject.path} does not have multi-outbox's tables; run '${migrateCommand(subject)}'`,
     { ...about(subject), cause },
   );
 }
@@ -80,7 +83,7 @@ export function closedError(subject: Subject): MultiOutboxError {
   });
 }
 
-/** Turns anything thrown while working on a database into an error of this library. */
+/** Converts any error that a database call threw to an error of this library. */
 export function explain(error: unknown, subject: Subject, access: () => FileAccess): MultiOutboxError {
   if (error instanceof MultiOutboxError) return error;
   const who = subjectName(subject);
@@ -92,13 +95,13 @@ export function explain(error: unknown, subject: Subject, access: () => FileAcce
     case resultCode.protocol:
       return new MultiOutboxError(
         'DATABASE_LOCKED',
-        `${who}: ${at} stayed locked by another connection; end the long transaction there, or raise the busy timeout`,
+        `${who}: ${at} stayed locked by another connection for longer than the busy timeout; end the long transaction there, or raise MULTI_OUTBOX_SQLITE_BUSY_TIMEOUT`,
         { ...details, transient: true },
       );
     case resultCode.full:
       return new MultiOutboxError(
         'DATABASE_FULL',
-        `${who}: ${at} cannot grow, the disk or its page limit is full; make room and try again`,
+        `${who}: ${at} cannot grow, because the disk is full or its page limit is reached; make room and try again`,
         details,
       );
     case resultCode.readOnly:
@@ -107,7 +110,7 @@ export function explain(error: unknown, subject: Subject, access: () => FileAcce
     case resultCode.notADatabase:
       return new MultiOutboxError(
         'DATABASE_CORRUPT',
-        `${who}: ${at} is damaged or no SQLite database; put a sound copy in its place`,
+        `${who}: ${at} is damaged or is not an SQLite database; replace it with an intact copy`,
         details,
       );
     case resultCode.cantOpen:

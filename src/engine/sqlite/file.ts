@@ -1,4 +1,4 @@
-/** A database file and the one connection this program keeps to it. */
+/** A database file and this program's one connection to it. */
 import { accessSync, constants, mkdirSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -10,15 +10,17 @@ import { memoryPath } from './paths.ts';
 
 export type Synchronous = 'full' | 'normal';
 
-/** Thrown by `connect` when the file is not there; `explain`ed by the caller, who knows whose file it is. */
+/**
+ * Thrown by `connect` when the file does not exist. The caller converts it, because only the caller knows the tenant.
+ */
 export class FileMissing extends Error {}
 
 export class DatabaseFile {
   readonly path: string;
   readonly synchronous: Synchronous;
-  /** Handlers' transactions: the file has one writer. */
+  /** Limits handlers' transactions to one, because the file has one writer. */
   readonly transactions = new Semaphore(1);
-  /** In place of the machine's clock; a connection that a caller opened does not have it. */
+  /** Replaces the machine's clock; a connection that a caller opened does not use it. */
   readonly clock: (() => number) | undefined;
   #connection: Connection | null = null;
   #identity: Pick<Stats, 'dev' | 'ino'> | null = null;
@@ -38,7 +40,7 @@ export class DatabaseFile {
     if (this.#stat() === undefined) return 'missing';
     try {
       accessSync(this.path, constants.W_OK);
-      // SQLite keeps the WAL beside the file, so the folder must be writable too.
+      // SQLite writes the WAL next to the file, so the folder must be writable too.
       accessSync(dirname(this.path), constants.W_OK);
       return 'read-write';
     } catch {
@@ -47,9 +49,9 @@ export class DatabaseFile {
   }
 
   /**
-   * The connection, opened if need be. A file that was deleted or replaced since it was opened is noticed here:
-   * the stat costs about 2 µs, less than any statement.
-   * @throws FileMissing, and what node:sqlite throws
+   * Returns the connection, and opens it if necessary. It also notices a file that was deleted or replaced since it
+   * was opened: the stat costs about 2 µs, less than any statement.
+   * @throws FileMissing, or an error of node:sqlite
    */
   connect(options: { create?: boolean } = {}): Connection {
     if (this.inMemory) {
@@ -61,7 +63,7 @@ export class DatabaseFile {
       const same =
         found !== undefined && found.ino === this.#identity?.ino && found.dev === this.#identity.dev;
       if (same) return this.#connection;
-      // SQLite sees that its file was moved and leaves the WAL of whatever took its place alone.
+      // SQLite detects that its file was moved, and does not touch the WAL of the file that replaced it.
       this.disconnect();
     }
     if (found === undefined) {
@@ -75,7 +77,7 @@ export class DatabaseFile {
     return this.#connection;
   }
 
-  /** One more connection, for a handler; whoever asks for it closes it. */
+  /** Opens another connection, for a handler's transaction; the caller must close it. */
   connectApart(): Connection {
     return this.#open(withoutCreating(this.path));
   }
@@ -95,15 +97,16 @@ export class DatabaseFile {
   #open(location: string): Connection {
     const database = new DatabaseSync(location);
     try {
-      // No busy timeout: SQLite would wait for a lock inside the event loop, and so make all tenants wait.
+      // No busy timeout: SQLite would block the event loop while it waits for a lock, and so delay all tenants.
       database.exec(`PRAGMA synchronous = ${this.synchronous.toUpperCase()}`);
       database.exec('PRAGMA temp_store = MEMORY');
-      // What a burst left of the WAL is given back to the disk at the next checkpoint.
+      // A WAL that grew in a burst is truncated to this size at the next checkpoint.
       database.exec('PRAGMA journal_size_limit = 67108864');
-      // SQLite's own ways to compare without regard to case know ASCII alone.
+      // SQLite's own case-insensitive comparisons cover only ASCII.
       database.function('fold_case', { deterministic: true }, foldCase);
       const { clock } = this;
-      // In place of SQLite's own, in seconds; the half millisecond outlasts the rounding on the way back.
+      // Replaces SQLite's own function, in seconds. The half millisecond makes up for the truncation in the
+      // conversion back to milliseconds.
       if (clock) database.function('unixepoch', (_subsec) => (clock() + 0.5) / 1_000);
       return new Connection(database);
     } catch (error) {
@@ -113,12 +116,15 @@ export class DatabaseFile {
   }
 }
 
-/** Opens a file only if it is there: one that vanishes between the stat and the opening must not come back empty. */
+/**
+ * A URI that opens only an existing file: a file that is deleted between the stat and the opening must not be created
+ * empty.
+ */
 function withoutCreating(path: string): string {
   return `${pathToFileURL(path).href}?mode=rw`;
 }
 
-/** Text that is the same for texts that differ only in case. */
+/** Returns the same text for texts that differ only in case. */
 export function foldCase(value: unknown): string {
   return String(value).toLowerCase();
 }
@@ -127,6 +133,6 @@ export function closeQuietly(database: DatabaseSync | undefined): void {
   try {
     database?.close();
   } catch {
-    // Already closed, or too broken to be closed: either way there is nothing left to give back.
+    // The database is closed already, or cannot be closed; either way there is nothing more to do.
   }
 }

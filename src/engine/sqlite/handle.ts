@@ -1,6 +1,6 @@
 /**
- * How everything above reaches a database file: reads and writes that wait for locks without blocking the event
- * loop, errors that name the tenant, and a connection that is dropped when it can no longer be trusted.
+ * Access to a database file for the rest of the engine. It waits for locks without blocking the event loop, names the
+ * tenant in errors, and drops the connection after an error that a new connection may not have.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MultiOutboxError } from '../../errors.ts';
@@ -10,12 +10,12 @@ import { closeQuietly, type DatabaseFile, FileMissing } from './file.ts';
 import type { Schema } from './migrations/migration.ts';
 import { applyMigrations, verifySchema } from './schema-control.ts';
 
-/** Milliseconds between two attempts to get a lock: from the first to the longest. */
+/** Milliseconds between two attempts to get a lock: the first wait and the longest. */
 const firstWaitMs = 1;
 const longestWaitMs = 25;
 
 export interface WriteOptions {
-  /** False for what may be forgotten in a power cut: spares the fsync. */
+  /** False saves the fsync, for writes that a power cut may lose. */
   readonly durable?: boolean;
 }
 
@@ -36,17 +36,17 @@ export class DatabaseHandle {
     this.#busyTimeoutMs = options.busyTimeoutMs;
   }
 
-  /** Runs reads that see one moment of the database. */
+  /** Runs reads in one transaction, so that they see the database at one moment. */
   read<T>(work: (connection: Connection) => T): Promise<T> {
     return this.attempt(() => this.#verified().transaction('read', work));
   }
 
-  /** Runs one statement's worth of reading, without the cost of a transaction around it. */
+  /** Runs a single read statement, without the cost of a transaction. */
   look<T>(work: (connection: Connection) => T): Promise<T> {
     return this.attempt(() => work(this.#verified()));
   }
 
-  /** Runs a write transaction. `work` may run again after a lock got in the way, so it changes nothing else. */
+  /** Runs a write transaction. If a lock prevents it, `work` runs again, so `work` must not have other side effects. */
   write<T>(work: (connection: Connection, now: number) => T, options: WriteOptions = {}): Promise<T> {
     return this.attempt(() => {
       const connection = this.#verified();
@@ -62,9 +62,10 @@ export class DatabaseHandle {
   }
 
   /**
-   * Runs `work`, one synchronous stretch, until no lock is in its way or the busy timeout is over. Waits on a timer:
-   * one tenant's lock does not delay another tenant (D8). Where the lock is that of a handler's transaction, its end
-   * is told, and nobody else is let in before; `inTurn`: this is that transaction.
+   * Runs `work`, which is synchronous, again and again until no lock prevents it or the busy timeout is over. It
+   * waits on a timer, so that one tenant's lock does not delay another tenant (D8). While a handler's transaction has
+   * the lock, it waits for that transaction's end instead, and tries before the next handler's transaction begins.
+   * `inTurn` means that `work` begins a handler's transaction itself.
    */
   async attempt<T>(work: () => T, { inTurn = false } = {}): Promise<T> {
     const deadline = performance.now() + this.#busyTimeoutMs;
@@ -81,7 +82,7 @@ export class DatabaseHandle {
     }
   }
 
-  /** A connection of its own with a write transaction open on it. */
+  /** Opens another connection and begins a write transaction on it. */
   begun(): Promise<Connection> {
     return this.attempt(
       () => {
@@ -99,7 +100,7 @@ export class DatabaseHandle {
     );
   }
 
-  /** The error as callers see it; drops the connection after errors that a new one may not have. */
+  /** Converts an error for callers, and drops the connection after an error that a new connection may not have. */
   explain(error: unknown): MultiOutboxError {
     if (error instanceof FileMissing) return databaseMissing(this.subject);
     const explained = explain(error, this.subject, () => this.file.access());
@@ -113,7 +114,7 @@ export class DatabaseHandle {
     if (this.#closed) throw closedError(this.subject);
   }
 
-  /** True the first time. */
+  /** Closes the handle. Returns true the first time. */
   close(): boolean {
     const first = !this.#closed;
     this.#closed = true;
@@ -123,7 +124,7 @@ export class DatabaseHandle {
   #verified(): Connection {
     const connection = this.file.connect();
     if (!connection.verified) {
-      // Nobody else could migrate a database in memory.
+      // No other process can migrate a database in memory.
       if (this.file.inMemory) applyMigrations(connection, this.schema.migrations, this.subject);
       else verifySchema(connection, this.schema, this.subject);
       connection.useWal();

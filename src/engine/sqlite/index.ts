@@ -1,6 +1,6 @@
 /**
- * The embedded engine: the registry in one SQLite file and each tenant in a file of its own, through node:sqlite.
- * Any number of processes may work on the same files.
+ * The embedded engine, on node:sqlite: the registry is one SQLite file, and each tenant has a file of its own. Any
+ * number of processes may work on the same files.
  */
 import { resolve } from 'node:path';
 import { MultiOutboxError } from '../../errors.ts';
@@ -23,16 +23,18 @@ export { tenantFile } from './paths.ts';
 export { allMessages } from './queue/all-messages.ts';
 
 export interface SqliteEngineOptions {
-  /** The registry's file, or ':memory:' for one that lives as long as the engine, in this process alone. */
+  /** The registry's file; or ':memory:' for a registry in this process that exists as long as the engine. */
   readonly registry: string;
   /**
-   * `full` (the default): what is committed survives a power cut. `normal`: faster; a power cut may take back the
-   * last commits, a crash of the process does not.
+   * `full` (the default): every commit survives a power cut. `normal` is faster: a power cut may undo the last
+   * commits, a crash of the process does not.
    */
   readonly synchronous?: Synchronous;
-  /** How long a call waits for another connection's lock before it fails with DATABASE_LOCKED; 5,000 by default. */
+  /**
+   * Milliseconds that a call waits for another connection's lock before it fails with DATABASE_LOCKED; default 5,000.
+   */
   readonly busyTimeoutMs?: number;
-  /** Milliseconds since 1970 instead of the machine's clock, for simulations and tests. */
+  /** Replaces the machine's clock in simulations and tests; returns milliseconds since 1970. */
   readonly clock?: () => number;
 }
 
@@ -46,13 +48,16 @@ class SqliteEngine implements Engine {
   readonly #synchronous: Synchronous;
   readonly #busyTimeoutMs: number;
   readonly #clock: (() => number) | undefined;
-  /** Files in use, by path, and how many handles use each: one file has one connection. */
+  /** The files in use, by path, with their handles; all handles of a file share one connection. */
   readonly #files = new Map<string, { readonly file: DatabaseFile; handles: Set<DatabaseHandle> }>();
   #closed = false;
 
   constructor(options: SqliteEngineOptions) {
     if (options.registry === '') {
-      throw new MultiOutboxError('INVALID_CONFIGURATION', `the registry's file is not named; give its path`);
+      throw new MultiOutboxError(
+        'INVALID_CONFIGURATION',
+        `the path of the registry's file is empty; give a path, such as .data/registry.db`,
+      );
     }
     this.#registry = options.registry === memoryPath ? memoryPath : resolve(options.registry);
     this.#synchronous = options.synchronous ?? 'full';
@@ -88,7 +93,7 @@ class SqliteEngine implements Engine {
     if (this.#registry !== memoryPath && canonicalPath(path) === canonicalPath(this.#registry)) {
       throw new MultiOutboxError(
         'INVALID_TENANT',
-        `tenant '${address.id}': 'database' is the registry's own file; give the tenant a file of its own`,
+        `tenant '${address.id}': 'database' is the path of the registry's file; give the tenant a file of its own`,
         { tenantId: address.id },
       );
     }
@@ -116,7 +121,7 @@ class SqliteEngine implements Engine {
     const { path } = handle.file;
     const used = this.#files.get(path);
     if (used === undefined || !used.handles.delete(handle)) return;
-    // A registry in memory would be gone with its connection.
+    // A database in memory would be lost with its connection.
     if (used.handles.size > 0 || used.file.inMemory) return;
     used.file.disconnect();
     this.#files.delete(path);

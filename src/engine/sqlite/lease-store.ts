@@ -2,7 +2,7 @@
 import type {
   AcquireLease,
   AcquireResult,
-  LeaseHeld,
+  LeasedElsewhere,
   LeaseRecord,
   LeaseRef,
   LeaseStore,
@@ -33,8 +33,8 @@ interface LookRow {
   readonly Now: number;
 }
 
-/** Whoever holds the lease now, other than `owner`; null when `owner` may take it. */
-export function heldByAnother(connection: Connection, name: string, owner: string): LeaseHeld | null {
+/** The lease's current owner, if it is not `owner`; null when `owner` may take the lease. */
+export function heldByAnother(connection: Connection, name: string, owner: string): LeasedElsewhere | null {
   const row = connection.get<LookRow>(sql.look, name);
   if (row === undefined) return null;
   return heldBy(row.Owner, row.ExpiresUtc, row.Now, owner);
@@ -45,12 +45,12 @@ export function heldBy(
   expiresUtc: number | null,
   now: number,
   owner: string,
-): LeaseHeld | null {
+): LeasedElsewhere | null {
   if (holder === null || expiresUtc === null || expiresUtc <= now || holder === owner) return null;
-  return { status: 'held', owner: holder, expiresInMs: expiresUtc - now };
+  return { status: 'leased-elsewhere', owner: holder, expiresInMs: expiresUtc - now };
 }
 
-/** Takes a lease that is known to be free; returns its new fence. Within a write transaction. */
+/** Takes a lease that is known to be free; returns its new fence. Call it within a write transaction. */
 export function takeLease(connection: Connection, request: AcquireLease, now: number): number {
   const values = {
     name: request.name,
@@ -62,7 +62,7 @@ export function takeLease(connection: Connection, request: AcquireLease, now: nu
   return (connection.prepare(sql.acquire).get(values) as { Fence: number }).Fence;
 }
 
-/** False when the lease is no longer ours. Within a write transaction. */
+/** Returns false when this owner no longer has the lease. Call it within a write transaction. */
 export function renewLease(
   connection: Connection,
   lease: LeaseRef,
@@ -73,12 +73,12 @@ export function renewLease(
   return connection.run(sql.renew, now, expires, lease.name, lease.owner, lease.fence) === 1;
 }
 
-/** False when the lease is no longer ours. Within a write transaction. */
-export function giveLeaseBack(connection: Connection, lease: LeaseRef): boolean {
+/** Returns false when this owner no longer has the lease. Call it within a write transaction. */
+export function releaseLease(connection: Connection, lease: LeaseRef): boolean {
   return connection.run(sql.release, lease.name, lease.owner, lease.fence) === 1;
 }
 
-/** Milliseconds that a lease still lasts; infinite when it is another's or has run out already. */
+/** Milliseconds until a lease runs out; infinite when another owner has it or it has run out. */
 export function expiresInMs(connection: Connection, lease: LeaseRef): number {
   const row = connection.get<LookRow>(sql.look, lease.name);
   if (row?.Owner !== lease.owner || row.Fence !== lease.fence || row.ExpiresUtc === null)
@@ -94,7 +94,7 @@ export class SqliteLeaseStore implements LeaseStore {
   }
 
   async acquire(request: AcquireLease): Promise<AcquireResult> {
-    // Most attempts on a lease that is held end here, without taking the write lock from its holder.
+    // Most attempts on a lease that another owner has end here, without taking the write lock from that owner.
     const held = await this.#handle.look((connection) =>
       heldByAnother(connection, request.name, request.owner),
     );
@@ -117,7 +117,7 @@ export class SqliteLeaseStore implements LeaseStore {
   }
 
   release(lease: LeaseRef): Promise<boolean> {
-    return this.#handle.write((connection) => giveLeaseBack(connection, lease));
+    return this.#handle.write((connection) => releaseLease(connection, lease));
   }
 
   async list(): Promise<LeaseRecord[]> {

@@ -1,10 +1,10 @@
-/** Where the database files are, and when two paths mean the same file. */
+/** The paths of database files, and the canonical path by which two paths are compared. */
 import { realpathSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { MultiOutboxError } from '../../errors.ts';
 import type { TenantAddress } from '../engine.ts';
 
-/** A registry that lives as long as its process, for tenants listed in the configuration. */
+/** The path of a registry in memory, for tenants listed in the configuration. */
 export const memoryPath = ':memory:';
 
 /**
@@ -17,7 +17,7 @@ export function tenantFile(registry: string, address: TenantAddress): string {
   const refuse = (what: string): never => {
     throw new MultiOutboxError('INVALID_TENANT', `tenant '${id}': ${what}`, { tenantId: id });
   };
-  if (server !== '') refuse(`an embedded database has no server; leave 'server' empty`);
+  if (server !== '') refuse(`'server' is set, but an embedded database has no server; leave it empty`);
   if (database.trim() === '') refuse(`'database' is empty; name the tenant's database file`);
   if (database.startsWith(':') || database.startsWith('file:') || database.includes('\0')) {
     refuse(`'database' must be the path of a file, neither a URI nor ':memory:'`);
@@ -27,8 +27,8 @@ export function tenantFile(registry: string, address: TenantAddress): string {
 }
 
 /**
- * The one path of a file, whatever links lead to it. What does not exist yet is appended to the real path of the
- * folder that does.
+ * The canonical path of a file, with links resolved. Missing parts are appended to the real path of the nearest
+ * existing folder.
  */
 export function canonicalPath(path: string): string {
   const absolute = resolve(path);

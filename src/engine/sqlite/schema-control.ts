@@ -1,4 +1,4 @@
-/** A database's schema: which version it has, and bringing it to this program's. */
+/** A database's schema: reads its version, migrates it to this program's, and inspects it. */
 import { createHash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { MultiOutboxError } from '../../errors.ts';
@@ -43,13 +43,13 @@ function details(subject: Subject): { tenantId?: string } {
 function tooNew(subject: Subject, version: number, latest: number): MultiOutboxError {
   return new MultiOutboxError(
     'SCHEMA_TOO_NEW',
-    `${subjectName(subject)}: the schema is at version ${version}, this program knows ${latest}; update the program`,
+    `${subjectName(subject)}: the schema is at version ${version}, but this program knows only ${latest}; update the program`,
     details(subject),
   );
 }
 
 /**
- * Checks that runs work with the schema: with this program's, with older ones down to `oldestUsable`, with later ones.
+ * Checks that runs work with the schema: this program's version, older ones down to `oldestUsable`, and later ones.
  * @throws SCHEMA_MISSING, SCHEMA_OUTDATED
  */
 export function verifySchema(connection: Connection, { oldestUsable }: Schema, subject: Subject): void {
@@ -58,13 +58,13 @@ export function verifySchema(connection: Connection, { oldestUsable }: Schema, s
   if (version < oldestUsable) {
     throw new MultiOutboxError(
       'SCHEMA_OUTDATED',
-      `${subjectName(subject)}: the schema is at version ${version}, this program works with ${oldestUsable} and later; run '${migrateCommand(subject)}'`,
+      `${subjectName(subject)}: the schema is at version ${version}, but this program needs ${oldestUsable} or later; run '${migrateCommand(subject)}'`,
       details(subject),
     );
   }
 }
 
-/** The steps that are still to be applied, once those that were are known to be the ones this program brings. */
+/** Checks that the applied steps are this program's, and returns the steps that are still to apply. */
 function pendingSteps(
   journal: JournalRow[],
   migrations: readonly Migration[],
@@ -77,7 +77,7 @@ function pendingSteps(
     if (migration === undefined || checksum(migration) !== row.Checksum) {
       throw new MultiOutboxError(
         'SCHEMA_CHANGED',
-        `${subjectName(subject)}: step ${row.Version} ('${row.Name}') was applied in another form than this program's; use the program that applied it`,
+        `${subjectName(subject)}: step ${row.Version} ('${row.Name}') was applied in another form than this program has it; use the program version that applied it`,
         details(subject),
       );
     }
@@ -113,7 +113,7 @@ function result(
   };
 }
 
-/** Brings a connection's database to the latest version, all steps or none; a second process waits its turn. */
+/** Migrates a connection's database to the latest version, all steps or none; a second process waits for the first. */
 export function applyMigrations(
   connection: Connection,
   migrations: readonly Migration[],
@@ -125,7 +125,7 @@ export function applyMigrations(
 
 const objects = `SELECT type || ' ' || name AS Name, sql AS Sql FROM sqlite_schema WHERE sql IS NOT NULL`;
 
-/** Where a database differs from a fresh one that has the same steps. */
+/** Finds the differences between a database and a new one with the same steps. */
 function drift(connection: Connection, steps: readonly Migration[]): SchemaFinding[] {
   const fresh = new DatabaseSync(':memory:');
   try {
@@ -144,7 +144,10 @@ function drift(connection: Connection, steps: readonly Migration[]): SchemaFindi
   }
 }
 
-/** What the control of a schema needs of a `DatabaseHandle`, which itself verifies schemas with this file. */
+/**
+ * The part of a `DatabaseHandle` that SqliteSchema needs. A separate interface, because `DatabaseHandle` imports this
+ * file.
+ */
 interface SchemaAccess {
   readonly file: DatabaseFile;
   readonly subject: Subject;
@@ -192,7 +195,7 @@ export class SqliteSchema implements SchemaControl {
       const findings = [versionFinding(version, this)].filter((finding) => finding !== null);
       if (version <= this.latest) findings.push(...drift(connection, migrations.slice(0, version)));
       if (file.access() === 'read-only') {
-        const message = 'the file or its folder may not be written by this program';
+        const message = 'this program may not write the file or its folder; give it the right to';
         findings.push({ severity: 'problem', kind: 'rights', message });
       }
       return { version, ...clockDifference(now, startedAt, answeredAt), findings };

@@ -1,6 +1,7 @@
 /**
- * Reading text whole. Before Node 24.16, and in every Node 22 so far, node:sqlite ends a text at its first NUL, so
- * there the columns that users fill are read as bytes and decoded here; later releases read them as text, which is faster.
+ * Reads text that may contain NUL. Before Node 24.16, and in every Node 22 so far, node:sqlite cuts a text at its
+ * first NUL, so there the columns that users fill are read as bytes and decoded here. Later releases read them as
+ * text, which is faster.
  */
 import { DatabaseSync } from 'node:sqlite';
 
@@ -16,7 +17,7 @@ function textIsReadWhole(): boolean {
   return readsWhole;
 }
 
-/** A column in a SELECT or RETURNING list whose text may hold anything. Read it with `text`. */
+/** A column in a SELECT or RETURNING list whose text may contain any character. Convert its value with `text`. */
 export function textColumn(name: string): string {
   return textIsReadWhole() ? name : `CAST(${name} AS BLOB) AS ${name}`;
 }

@@ -1,4 +1,4 @@
-/** The caller's own transaction, which an enqueue becomes part of (Q3). */
+/** Stores messages in the caller's own transaction (Q3). */
 import { DatabaseSync } from 'node:sqlite';
 import { MultiOutboxError } from '../../errors.ts';
 import { Connection } from './connection.ts';
@@ -9,17 +9,20 @@ import { verifySchema } from './schema-control.ts';
 
 interface Joined {
   readonly connection: Connection;
-  /** Its real path. */
+  /** The real path of its database file. */
   readonly file: string;
 }
 
-/** Callers' connections that were found fit, and the statements prepared on them, for as long as these live. */
+/**
+ * Callers' connections that passed the checks, with the statements prepared on them, for as long as the connections
+ * exist.
+ */
 const joined = new WeakMap<DatabaseSync, Joined>();
 const savepoint = 'multi_outbox_enqueue';
 
 /**
- * Runs `work` on the caller's connection, within the transaction open there: all of it or nothing, and the
- * transaction stays open.
+ * Runs `work` on the caller's connection, within its open transaction. When `work` throws, only its own writes are
+ * undone; the transaction stays open.
  * @throws INVALID_ARGUMENT, TRANSACTION_NOT_OPEN, WRONG_DATABASE, SCHEMA_ and DATABASE_ codes
  */
 export function joinTransaction<T>(
@@ -30,7 +33,11 @@ export function joinTransaction<T>(
   const { subject } = handle;
   handle.assertOpen();
   if (!(transaction instanceof DatabaseSync)) {
-    throw refusal('INVALID_ARGUMENT', subject, `'transaction' must be a DatabaseSync of node:sqlite`);
+    throw refusal(
+      'INVALID_ARGUMENT',
+      subject,
+      `'transaction' must be a DatabaseSync of node:sqlite that has begun a transaction`,
+    );
   }
   try {
     assertTransaction(transaction, subject);
@@ -53,7 +60,7 @@ function undo(connection: Connection): void {
   try {
     connection.database.exec(`ROLLBACK TO ${savepoint}; RELEASE ${savepoint}`);
   } catch {
-    // SQLite has rolled the whole transaction back by itself, as it does when the disk is full.
+    // SQLite has rolled back the whole transaction by itself, as it does when the disk is full.
   }
 }
 
@@ -62,7 +69,7 @@ function assertTransaction(database: DatabaseSync, subject: Subject): void {
     throw refusal(
       'TRANSACTION_NOT_OPEN',
       subject,
-      `the connection handed in has no open transaction; run 'BEGIN IMMEDIATE' on it first, or leave it out`,
+      `the connection in 'transaction' has no open transaction; run 'BEGIN IMMEDIATE' on it first, or leave the option out`,
     );
   }
 }
@@ -96,7 +103,7 @@ function connectionOf(
   return { connection, now: known?.now ?? connection.now() };
 }
 
-/** What is known of a connection, unless it was closed and opened anew since, which ends the statements kept. */
+/** The stored facts of a connection. Closing and reopening the connection invalidates them and its statements. */
 function stillJoined(database: DatabaseSync): (Joined & { now: number }) | undefined {
   const known = joined.get(database);
   if (known === undefined) return undefined;

@@ -12,8 +12,6 @@ export interface DriverSettings {
   readonly idleCloseMs: number;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
-  /** At most. */
-  readonly packetSize: number;
 }
 
 /**
@@ -23,10 +21,12 @@ export interface DriverSettings {
 const agreedPacketSize = 4_096;
 /** A packet within TLS, which has no larger records. */
 const encryptedPacketSize = 16_383;
+/** The protocol's largest: a batch of messages takes the fewest packets. */
+const largestPacketSize = 32_767;
 
-function packetSize(login: TargetLogin, encrypt: Encryption, most: number): number {
-  if (login.kind === 'token') return Math.min(most, agreedPacketSize);
-  return encrypt !== false ? Math.min(most, encryptedPacketSize) : most;
+function packetSize(login: TargetLogin, encrypt: Encryption): number {
+  if (login.kind === 'token') return agreedPacketSize;
+  return encrypt !== false ? encryptedPacketSize : largestPacketSize;
 }
 
 export function driverConfig(
@@ -56,7 +56,7 @@ export function driverConfig(
     options: {
       appName: 'multi-outbox',
       useUTC: true,
-      packetSize: packetSize(login, encrypt, settings.packetSize),
+      packetSize: packetSize(login, encrypt),
       encrypt,
       trustServerCertificate: target.trustServerCertificate ?? settings.trustServerCertificate,
       ...(target.multiSubnetFailover && { multiSubnetFailover: true }),

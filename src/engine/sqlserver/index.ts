@@ -51,11 +51,6 @@ export interface SqlServerEngineOptions {
   readonly connectTimeoutMs?: number;
   /** 30,000 when absent. */
   readonly requestTimeoutMs?: number;
-  /**
-   * Bytes of one packet on the wire at most, 512 to 32,767; 32,767 when absent: a batch of messages is many small ones.
-   * Encrypted connections use no more than 16,383, and those entered by token no more than 4,096.
-   */
-  readonly packetSize?: number;
   /** Told of each connection that was closed because a transaction was, or may have been, left open on it. */
   readonly onDiscard?: (discarded: DiscardedConnection) => void;
 }
@@ -88,6 +83,7 @@ class SqlServerEngine implements Engine {
       maxOpen = 64,
       maxConnectionsPerServer = 120,
       idleCloseMs = 60_000,
+      // A login takes the server far longer than a query: a start must not send it hundreds at once.
       loginsAtOnce = 8,
     } = options.pools ?? {};
     this.#poolSize = size;
@@ -102,7 +98,6 @@ class SqlServerEngine implements Engine {
         trustServerCertificate: options.trustServerCertificate ?? false,
         connectTimeoutMs: options.connectTimeoutMs ?? 15_000,
         requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
-        packetSize: options.packetSize ?? 32_767,
         onDiscard: options.onDiscard,
       },
       sharedCredential(options.credential),

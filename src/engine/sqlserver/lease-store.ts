@@ -47,8 +47,8 @@ export class SqlServerLeaseStore implements LeaseStore {
     );
     const row = rows![0]!;
     const expiresInMs = leftMs(row.ExpiresInMs);
-    if (row.Status === 'held')
-      return { status: 'held', owner: (row.Owner as string | null) ?? '', expiresInMs };
+    if (row.Status === 'leased-elsewhere')
+      return { status: 'leased-elsewhere', owner: (row.Owner as string | null) ?? '', expiresInMs };
     return { status: 'acquired', fence: Number(row.Fence), expiresInMs, expiresUtc: row.ExpiresUtc as Date };
   }
 

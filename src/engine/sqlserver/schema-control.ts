@@ -21,6 +21,15 @@ import { type DatabaseKind, type Migration, migrationsOf, oldestUsable } from '.
 /** How long one program waits for another one's step. */
 const lockTimeoutMs = 120_000;
 
+/**
+ * How long a statement of a step waits for the locks of applications. All calls that come after it wait behind it, so it
+ * gives up soon (1222); the step is rolled back and can be run again.
+ */
+const statementLockTimeoutMs = 10_000;
+
+/** How long a request of a migration may take: it waits for other programs, and builds indexes. */
+const requestTimeoutMs = 600_000;
+
 /** The steps still to be applied, once those that were are known to be the ones this program brings. */
 export function pendingSteps(
   journal: readonly JournalRow[],
@@ -148,7 +157,7 @@ async function lock(
   subject: Subject,
 ): Promise<void> {
   // Some servers keep one set of application locks for all databases, hence the database's name in it.
-  const result = await new driver.Request(transaction).query(`
+  const result = await longRequest(driver, transaction).query(`
     DECLARE @Resource nvarchar(255) = LEFT(N'multi-outbox ${schema} ' + DB_NAME(), 255), @Result int;
     EXEC @Result = sp_getapplock @Resource = @Resource, @LockMode = 'Exclusive', @LockOwner = 'Transaction',
       @LockTimeout = ${lockTimeoutMs};
@@ -169,8 +178,27 @@ async function run(
   schema: string,
 ): Promise<void> {
   const script = step.text.replaceAll('$(Schema)', schema);
-  for (const batch of splitBatches(script)) await new driver.Request(transaction).batch(batch);
+  await setLockTimeout(driver, transaction, statementLockTimeoutMs);
+  try {
+    for (const batch of splitBatches(script)) await longRequest(driver, transaction).batch(batch);
+  } finally {
+    // The connection goes back to its pool with the setting.
+    await setLockTimeout(driver, transaction, -1).catch(() => {});
+  }
   await new driver.Request(transaction).query(`
     INSERT [${schema}].[SchemaJournal] (Version, Name, Checksum, AppliedUtc)
     VALUES (${step.version}, N'${step.name}', N'${step.checksum}', SYSUTCDATETIME())`);
+}
+
+async function setLockTimeout(driver: Driver, transaction: mssql.Transaction, timeoutMs: number) {
+  await new driver.Request(transaction).batch(`SET LOCK_TIMEOUT ${timeoutMs}`);
+}
+
+function longRequest(driver: Driver, transaction: mssql.Transaction): mssql.Request {
+  // The driver takes a second argument of which its types do not know.
+  const Request = driver.Request as unknown as new (
+    transaction: mssql.Transaction,
+    overrides: { readonly requestTimeout: number },
+  ) => mssql.Request;
+  return new Request(transaction, { requestTimeout: requestTimeoutMs });
 }

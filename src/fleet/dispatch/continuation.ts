@@ -1,4 +1,6 @@
-/** Backlog that a run has left, served by a request that follows at once instead of by the next plan. */
+/**
+ * Continuations: when a run leaves a backlog, a request that follows at once dispatches it, instead of the next plan.
+ */
 import type { Registry } from '../../engine/registry.ts';
 import { traceHeaders } from '../../telemetry/trace-headers.ts';
 import type { DispatchRequest } from '../dispatch-request.ts';
@@ -8,7 +10,7 @@ export function canContinue({ outcome, more }: RunReport): boolean {
   return more && (outcome === 'dispatched' || outcome === 'idle');
 }
 
-/** The request that carries on with a tenant's backlog, after a run that has just been reported. */
+/** Creates the request for a tenant's remaining backlog, after a run that has just been reported. */
 export async function continuation(
   registry: Registry,
   tenantId: string,
@@ -24,7 +26,7 @@ export async function continuation(
     ...(traceparent !== undefined && { traceparent }),
   } as const;
   if (!isReported) return request;
-  // One read for each time budget spent. Without an answer the request is one that is never stale.
+  // This costs one read for each used-up time budget. Without an answer the request is never stale.
   const tenant = await registry.get(tenantId).catch(() => null);
   if (tenant === null) return request;
   return { ...request, lastRunUtc: tenant.schedule.lastRunUtc?.toISOString() ?? null };

@@ -23,28 +23,31 @@ export interface DispatcherOptions extends QueueRunsOptions {
   readonly registry: Registry;
   readonly directory: TenantDirectory;
   readonly logger: Logger;
+  /** A tenant whose continuation was lost is due again after this. Milliseconds. */
+  readonly redispatchMs: number;
 }
 
-export interface TenantDispatchOptions {
+export interface DispatchOptions {
   readonly signal?: AbortSignal;
   /**
-   * The caller sends the report's `continuation`: a tenant with backlog left is due again only after this many
-   * milliseconds, when it must be lost.
+   * The caller sends the report's `continuation`, if there is one, through its queue, so that no plan asks for the
+   * backlog left as well. False when absent: backlog left is due now.
    */
-  readonly continuedForMs?: number;
+  readonly continues?: boolean;
 }
 
 /**
- * Serves one dispatch request: one dispatch run over every queue of the tenant that has handlers (D1), then reports to
- * the registry with the schedule that follows (D7, F5). The tenant's trouble ends in the report (D8).
+ * Handles one dispatch request: makes one dispatch run over every queue of the tenant that has handlers (D1), then
+ * reports the run and the next schedule to the registry (D7, F5). The report contains the tenant's failures; they are
+ * not thrown (D8).
  * @throws MultiOutboxError UNKNOWN_TENANT, or the registry's error when the tenant is not known and cannot be read
  */
 export function dispatchTenant(
   options: DispatcherOptions,
   request: DispatchRequest,
-  { signal, continuedForMs }: TenantDispatchOptions = {},
+  { signal, continues = false }: DispatchOptions = {},
 ): Promise<RunReport> {
-  const { registry, directory, settings, random } = options;
+  const { registry, directory, settings, random, redispatchMs } = options;
   const attributes = { 'tenant.id': request.tenantId, reason: request.reason };
   return inSpan('dispatch', { attributes, links: linksTo(request) }, async (span) => {
     const tenant = await directory.get(request.tenantId);
@@ -67,9 +70,9 @@ export function dispatchTenant(
     );
     logReport(logger, report);
     // A process that is being stopped may have no time left to send anything.
-    const isContinued = continuedForMs !== undefined && canContinue(report) && !signal?.aborted;
+    const isContinued = continues && canContinue(report) && !signal?.aborted;
     const schedule = scheduleAfter(
-      { tenant, request, report, ...(isContinued && { continuedForMs }) },
+      { tenant, request, report, ...(isContinued && { continuedForMs: redispatchMs }) },
       settings.schedule,
       random,
     );

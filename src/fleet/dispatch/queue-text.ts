@@ -1,16 +1,20 @@
-/** What comes through a queue is text that anybody may have written: JSON, or what a host has made of the JSON. */
+/**
+ * Reads queue messages. Any client may have written them: they are JSON text, or an object that the host parsed from
+ * it.
+ */
 import * as v from 'valibot';
 import { MultiOutboxError } from '../../errors.ts';
 
 /**
- * Bytes of UTF-8 that a queue of Azure Storage takes in one message: 64 KiB hold them as base64, in which hosts put
- * messages unless told otherwise.
+ * The most UTF-8 bytes in one message of an Azure Storage queue: its limit is 64 KiB, and hosts encode messages as
+ * base64 by default.
  */
 export const queueMessageBytes = 48 * 1024;
 
 /**
- * The content, checked and typed by the schema.
- * @param name what it should be, such as 'dispatch request', and what to do about it when it is not
+ * Returns the content, checked and typed by the schema.
+ * @param name the expected kind, such as 'dispatch request'; `remedy` says what to do when the content is not of that
+ *   kind
  * @throws MultiOutboxError INVALID_ARGUMENT that names what is wrong, without the content
  */
 export function readQueueText<const Schema extends v.GenericSchema>(
@@ -19,16 +23,16 @@ export function readQueueText<const Schema extends v.GenericSchema>(
   { name, remedy }: { readonly name: string; readonly remedy: string },
 ): v.InferOutput<Schema> {
   const refusal = (why: string) =>
-    new MultiOutboxError('INVALID_ARGUMENT', `This is no ${name}: ${why}. ${remedy}`);
+    new MultiOutboxError('INVALID_ARGUMENT', `This is not a ${name}: ${why}. ${remedy}`);
   const json = jsonOf(input);
   if (json === undefined) throw refusal('it is not JSON');
   const result = v.safeParse(schema, json);
   if (result.success) return result.output;
   const field = result.issues[0].path?.map(({ key }) => String(key)).join('.');
-  throw refusal(field ? `'${field}' is missing or not as it should be` : 'it has another form');
+  throw refusal(field ? `'${field}' is missing or has a wrong value` : 'it does not have the fields of one');
 }
 
-/** Undefined when it is no JSON. */
+/** Parses text as JSON; returns undefined when the text is not JSON. */
 export function jsonOf(input: unknown): unknown {
   if (typeof input !== 'string') return input;
   try {

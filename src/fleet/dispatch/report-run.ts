@@ -1,7 +1,6 @@
-/** What a run tells the registry when it has ended: its counts, and when the tenant is due again (D7, F5). */
+/** A run's report to the registry: its counts, and when the tenant is due again (D7, F5). */
 import type { Registry, TenantRecord } from '../../engine/registry.ts';
-import { isMultiOutboxError } from '../../errors.ts';
-import { describeError } from '../../queue/report.ts';
+import { describeError, isMultiOutboxError } from '../../errors.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { DispatchRequest } from '../dispatch-request.ts';
 import { type NextSchedule, nextSchedule, type ScheduleSettings } from '../plan/schedule-policy.ts';
@@ -36,7 +35,7 @@ export function scheduleAfter(
   );
 }
 
-/** Returns whether the registry took it: the work is done and settled either way. */
+/** Returns whether the registry stored the report. The work is done and settled either way. */
 export async function reportRun(
   { registry, random }: { readonly registry: Registry; readonly random: () => number },
   { tenantId, outcome, counts, durationMs, more, parkedTopics, error }: RunReport,
@@ -57,11 +56,14 @@ export async function reportRun(
       });
       return true;
     } catch (error) {
-      // Without its report the tenant is planned again after the redispatch time.
+      // Without the report the tenant is planned again after the redispatch time.
       if (tries === 3 || !isMultiOutboxError(error) || !error.transient) {
-        logger.error('The run could not be reported to the registry; the tenant is planned again later.', {
-          error: describeError(error),
-        });
+        logger.error(
+          'The run could not be reported to the registry; the tenant is planned again after the redispatch time.',
+          {
+            error: describeError(error),
+          },
+        );
         return false;
       }
       await new Promise((resolve) => setTimeout(resolve, 100 * 2 ** tries * (0.5 + random() / 2)));

@@ -1,4 +1,4 @@
-/** Dispatch requests as they travel through a queue. */
+/** The format of dispatch requests in a queue. */
 import * as v from 'valibot';
 import type { DispatchRequest } from '../dispatch-request.ts';
 import { tenantIdPattern } from '../tenants/definition.ts';
@@ -8,7 +8,7 @@ const tenantId = v.pipe(v.string(), v.regex(tenantIdPattern));
 const time = v.pipe(v.string(), v.isoTimestamp());
 const streak = v.pipe(v.number(), v.integer(), v.minValue(0));
 
-/** The fields of a request, for requests alone and for pages of them. */
+/** The fields of a request, for single requests and for pages of them. */
 export const requestFields = {
   version: v.literal(1),
   tenantId,
@@ -28,13 +28,13 @@ const requestSchema = v.object({
   lastRunUtc: v.optional(lastRunUtc),
   traceparent: v.optional(traceparent),
 });
-/** What a person or an application sends: serve this tenant (F7). */
+/** A request to dispatch this tenant, from a person or an application (F7). */
 const wakeSchema = v.strictObject({ tenantId });
 
 /**
- * The one check of a dispatch request, whoever hands it in: its object, or the object's JSON text. A tenant alone,
- * `{"tenantId":"acme"}`, is a request made now.
- * @param reason of a request that names a tenant alone
+ * Checks every dispatch request, from whatever source. It accepts the object or its JSON text. An object with only a
+ * tenant id, `{"tenantId":"acme"}`, becomes a request of now.
+ * @param reason the reason of a request with only a tenant id
  * @throws MultiOutboxError INVALID_ARGUMENT that names what is wrong, without the content
  */
 export function checkedDispatchRequest(input: unknown, reason: 'wake' | 'manual'): DispatchRequest {
@@ -44,12 +44,13 @@ export function checkedDispatchRequest(input: unknown, reason: 'wake' | 'manual'
   }
   return readQueueText(input, requestSchema, {
     name: 'dispatch request',
-    remedy: 'Send what plan() returns, from a planner of the same release, or wake the tenant instead.',
+    remedy:
+      'Send the requests that plan() returns, from a planner of the same release, or wake the tenant instead.',
   });
 }
 
 /**
- * Reads a dispatch request that came through a queue. A tenant alone, `{"tenantId":"acme"}`, is a wake.
+ * Reads a dispatch request from a queue. An object with only a tenant id, `{"tenantId":"acme"}`, is a wake.
  * @throws MultiOutboxError INVALID_ARGUMENT that names what is wrong, without the content
  */
 export function parseDispatchRequest(input: unknown): DispatchRequest {
@@ -57,7 +58,7 @@ export function parseDispatchRequest(input: unknown): DispatchRequest {
 }
 
 /**
- * Reads a wake that came through a queue: `{"tenantId":"acme"}`, or the tenant's id alone. Returns the tenant's id.
+ * Reads a wake from a queue: `{"tenantId":"acme"}`, or just the tenant's id. Returns the tenant's id.
  * @throws MultiOutboxError INVALID_ARGUMENT
  */
 export function parseWake(input: unknown): string {
@@ -65,11 +66,11 @@ export function parseWake(input: unknown): string {
   if (id.success) return id.output;
   return readQueueText(input, wakeSchema, {
     name: 'wake',
-    remedy: `Send {"tenantId":"…"}, or the tenant's id alone.`,
+    remedy: `Send {"tenantId":"…"}, or just the tenant's id.`,
   }).tenantId;
 }
 
-/** The tenant that something unreadable names all the same; null when it names none. */
+/** The tenant id in content that is otherwise unreadable; null when it contains none. */
 export function tenantIdIn(input: unknown): string | null {
   const result = v.safeParse(v.object({ tenantId }), jsonOf(input));
   return result.success ? result.output.tenantId : null;

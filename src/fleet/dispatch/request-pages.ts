@@ -1,6 +1,6 @@
 /**
- * Dispatch requests by the page. A host that writes queue messages one after another would hang on a plan of many
- * thousand tenants; so a plan sends pages, and whoever takes a page from the queue sends its requests.
+ * Pages of dispatch requests. A host that writes queue messages one after another would take too long for a plan of
+ * many thousand tenants. A plan therefore sends pages, and the function that receives a page sends its requests.
  */
 import * as v from 'valibot';
 import type { DispatchRequest } from '../dispatch-request.ts';
@@ -9,7 +9,7 @@ import { requestFields } from './request-format.ts';
 
 const { version, plannedUtc, traceparent, tenantId, reason, idleStreak, failureStreak, lastRunUtc } =
   requestFields;
-/** A row without names: a page is as long as its queue message may be, so each byte is a tenant's. */
+/** A row without field names, because the size of a queue message limits how many tenants a page has. */
 const rowSchema = v.tuple([tenantId, reason, idleStreak, failureStreak, lastRunUtc]);
 const pageSchema = v.object({
   version,
@@ -18,10 +18,13 @@ const pageSchema = v.object({
   requests: v.pipe(v.array(rowSchema), v.minLength(1)),
 });
 
-/** Requests of one plan; plain JSON, at most as big as a queue message may be. */
+/** Requests of one plan, as plain JSON no larger than a queue message may be. */
 export type RequestPage = v.InferOutput<typeof pageSchema>;
 
-/** @param requests of one plan, so that they share when they were planned and their trace @param pageSize requests a page at most */
+/**
+ * @param requests the requests of one plan, which share its time and trace context @param pageSize the most requests
+ *   of a page
+ */
 export function requestPages(requests: readonly DispatchRequest[], pageSize: number): RequestPage[] {
   const pages: RequestPage[] = [];
   let bytes = 0;
@@ -42,13 +45,14 @@ export function requestPages(requests: readonly DispatchRequest[], pageSize: num
 }
 
 /**
- * The requests of a page that came through a queue: its object, or the object's JSON text.
+ * Returns the requests of a page from a queue, given as the object or its JSON text.
  * @throws MultiOutboxError INVALID_ARGUMENT that names what is wrong, without the content
  */
 export function parseRequestPage(input: unknown): DispatchRequest[] {
   const { requests, ...ofAll } = readQueueText(input, pageSchema, {
     name: 'page of dispatch requests',
-    remedy: 'Its tenants are planned again; deploy planner and dispatcher from one release.',
+    remedy:
+      'Its tenants are planned again after the redispatch time; deploy planner and dispatcher from the same release.',
   });
   return requests.map(([tenantId, reason, idleStreak, failureStreak, lastRunUtc]) => ({
     ...ofAll,

@@ -1,4 +1,4 @@
-/** A dispatch run's work: one run of each of the tenant's work queues that has handlers, all at once (D1). */
+/** A dispatch run: it runs all of the tenant's work queues that have handlers, at the same time (D1). */
 import type { Span } from '@opentelemetry/api';
 import type { TenantRecord } from '../../engine/registry.ts';
 import type { QueueName } from '../../engine/work-queue.ts';
@@ -12,7 +12,7 @@ import type { OpenDatabases } from '../tenants/open-databases.ts';
 
 export interface QueueRunsOptions {
   readonly databases: OpenDatabases;
-  /** The handlers of each work queue that has any (D1). */
+  /** The handlers of each work queue that has handlers (D1). */
   readonly handlers: ReadonlyMap<QueueName, HandlerSet>;
   readonly settings: Settings;
   readonly owner: string;
@@ -27,7 +27,7 @@ interface TenantRun {
   readonly span: Span;
 }
 
-/** @throws when the tenant's database cannot be opened; a queue's trouble is in its report */
+/** @throws when the tenant's database cannot be opened; a queue's own failure is in its report */
 export function runQueues(
   { databases, handlers, settings, owner, random }: QueueRunsOptions,
   { tenant, runId, signal, logger, span }: TenantRun,
@@ -41,8 +41,8 @@ export function runQueues(
           queue: database.queue(name),
           handlers: set,
           tenant: { id: tenant.id, tags: tenant.tags },
-          // Of its own for each run: two requests for a tenant may meet in one process, and an owner may take over
-          // what it holds itself (L2).
+          // Each run has an owner of its own: two requests for a tenant may meet in one process, and an owner may
+          // take its lease from itself (L2).
           owner: `${owner}:${runId.slice(0, 8)}`,
           context: `run ${runId}`,
           dispatch: { ...dispatch, batchSize, concurrency },

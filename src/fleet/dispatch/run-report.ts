@@ -1,7 +1,8 @@
-/** The report of a dispatch run (D7), and how it is made of the reports of the tenant's work queues. */
+/** The report of a dispatch run (D7), combined from the reports of the tenant's work queues. */
 import { randomUUID } from 'node:crypto';
 import type { RunCounts, RunOutcome } from '../../engine/registry.ts';
-import { describeError, type QueueReport } from '../../queue/report.ts';
+import { describeError } from '../../errors.ts';
+import type { QueueReport } from '../../queue/report.ts';
 import { addCounts, noCounts } from '../../queue/tally.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { DispatchReason, DispatchRequest } from '../dispatch-request.ts';
@@ -12,12 +13,15 @@ export interface RunReport {
   readonly tenantId: string;
   readonly reason: DispatchReason;
   /**
-   * `dispatched`: messages were claimed. `idle`: none were due. `skipped`: the lease is held by somebody else, or
-   * the tenant is not active. `resuming`: the database is waking up. `failed`: see `error`.
+   * `dispatched`: the run claimed messages, whatever their outcomes. `idle`: no message was due. `skipped`: see
+   * `skipped`. `resuming`: the database is resuming from auto-pause. `failed`: see `error`.
    */
   readonly outcome: RunOutcome;
-  /** Why a run was skipped. `stale`: a run that reported since the request was planned has done its work. */
-  readonly skipped?: 'held' | 'not-active' | 'stale';
+  /**
+   * Why a run was skipped. `leased-elsewhere`: another run has the queue lease. `not-active`: the tenant is paused or
+   * retired. `stale`: a run that reported after the request was planned has done its work.
+   */
+  readonly skipped?: 'leased-elsewhere' | 'not-active' | 'stale';
   readonly queues: readonly QueueReport[];
   readonly counts: RunCounts;
   readonly parkedTopics: readonly string[];
@@ -26,18 +30,18 @@ export interface RunReport {
   readonly durationMs: number;
   readonly roundTrips: number;
   readonly error?: { readonly code: string; readonly message: string };
-  /** With `continues`: the request that serves the backlog left, for the caller to send. */
+  /** With `continues`: the request for the remaining backlog, which the caller must send. */
   readonly continuation?: DispatchRequest;
 }
 
-/** One run, from its start: by `performance.now()`. */
+/** A run that has started; `startedAt` is by `performance.now()`. */
 export interface StartedRun {
   readonly runId: string;
   readonly request: DispatchRequest;
   readonly startedAt: number;
 }
 
-/** One report out of the queues' reports. */
+/** Combines the queues' reports into one. */
 export function runReport(
   { runId, request, startedAt }: StartedRun,
   queues: readonly QueueReport[],
@@ -50,7 +54,7 @@ export function runReport(
     tenantId: request.tenantId,
     reason: request.reason,
     outcome,
-    ...(outcome === 'skipped' && { skipped: 'held' as const }),
+    ...(outcome === 'skipped' && { skipped: 'leased-elsewhere' as const }),
     queues,
     counts: queues.reduce((sum, { counts }) => addCounts(sum, counts), noCounts),
     parkedTopics: [...new Set(queues.flatMap(({ parkedTopics }) => parkedTopics))],
@@ -62,17 +66,17 @@ export function runReport(
   };
 }
 
-/** The report of a run that touched no queue, for this reason. */
+/** The report of a run that was skipped for this reason before it touched a queue. */
 export function skippedReport(run: StartedRun, skipped: NonNullable<RunReport['skipped']>): RunReport {
   return { ...runReport(run, []), outcome: 'skipped', skipped, durationMs: 0 };
 }
 
-/** The report of a run whose tenant database could not even be opened. */
+/** The report of a run whose tenant database could not be opened. */
 export function failedReport(run: StartedRun, error: unknown): RunReport {
   return { ...runReport(run, []), outcome: 'failed', error: describeError(error) };
 }
 
-/** The report of a request that could not be served at all. */
+/** The report of a request for which no run could start. */
 export function unservedReport(request: DispatchRequest, error: unknown): RunReport {
   return failedReport({ runId: randomUUID(), request, startedAt: performance.now() }, error);
 }
@@ -89,8 +93,12 @@ export function logReport(logger: Logger, report: RunReport): void {
   const fields = { outcome, ...counts, durationMs, more, roundTrips };
   if (outcome === 'failed') logger.error('Dispatch run failed.', { ...fields, error });
   else if (parkedTopics.length > 0)
-    logger.warn('Dispatch run found topics without a handler.', { ...fields, parkedTopics });
-  else if (counts.lost > 0) logger.warn('Dispatch run lost outcomes.', fields);
+    logger.warn('Dispatch run found topics without a handler; register handlers for them.', {
+      ...fields,
+      parkedTopics,
+    });
+  else if (counts.lost > 0)
+    logger.warn('Dispatch run lost outcomes: its messages are handled again.', fields);
   else if (outcome === 'dispatched') logger.info('Dispatch run ended.', fields);
   else logger.debug('Dispatch run ended.', fields);
 }

@@ -1,20 +1,27 @@
 /**
- * Stale requests: a later run has done their work. A queue may hold a request for long, deliver it twice, or hold two for
- * one tenant once it was planned again; each run more than needed opens a database that might be asleep (F6).
+ * Stale requests, whose work a later run has done. A queue may delay a request, deliver it twice, or contain two for
+ * a tenant that was planned again. Every unnecessary run opens a database that may be asleep (F6).
  */
 import type { Registry } from '../../engine/registry.ts';
-import { describeError } from '../../queue/report.ts';
+import { describeError } from '../../errors.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { DispatchRequest } from '../dispatch-request.ts';
 
-/** Younger requests are not compared with the registry: few of them are stale, and the check costs a read. */
+/**
+ * Milliseconds. Younger requests are not compared with the registry: few of them are stale, and the check costs a
+ * read.
+ */
 const checkedAfterMs = 30_000;
-/** How far this host's clock may be behind the registry's before a request for a tenant that is due is dropped. */
+/**
+ * Milliseconds that this host's clock may be behind the registry's; with more, a request for a due tenant could be
+ * dropped.
+ */
 const clockToleranceMs = 30_000;
 
 /**
- * True when a run has reported since the request was planned and nothing is due about now. Runs are compared by the
- * registry's own times, so clocks may differ; age alone never drops a request, or a long queue would serve nobody.
+ * True when a run has reported since the request was planned and the tenant is not due about now. It compares runs by
+ * the registry's own times, so clocks may differ. A request's age is not a reason to drop it: otherwise a long queue
+ * would dispatch no tenant.
  */
 export async function isStaleRequest(
   request: DispatchRequest,
@@ -30,10 +37,10 @@ export async function isStaleRequest(
     const { nextDueUtc } = schedule;
     const isDue = nextDueUtc !== null && nextDueUtc.getTime() <= Date.now() + clockToleranceMs;
     const isStale = hasRunSince && !isDue;
-    if (isStale) logger.debug('A later run has done the work of this request.', { plannedUtc });
+    if (isStale) logger.debug('The request is stale: a later run has done its work.', { plannedUtc });
     return isStale;
   } catch (error) {
-    logger.warn('Whether the request is stale could not be asked; it is served.', {
+    logger.warn('The registry could not be asked whether the request is stale; the request is handled.', {
       error: describeError(error),
     });
     return false;

@@ -1,45 +1,45 @@
 import type { Engine } from '../../engine/engine.ts';
 import type { Registry, TenantRecord } from '../../engine/registry.ts';
 import type { SchemaControl, SchemaFinding } from '../../engine/schema.ts';
-import { describeError } from '../../queue/report.ts';
+import { describeError } from '../../errors.ts';
 import { inParallel } from '../in-parallel.ts';
 import { selectTenants } from './select-tenants.ts';
 
 export interface Finding {
-  /** A `problem` wants mending; `advice` may be left alone. */
+  /** A `problem` must be fixed; `advice` may be ignored. */
   readonly severity: SchemaFinding['severity'];
   readonly kind: SchemaFinding['kind'] | 'unreachable' | 'clock';
   /** One line. */
   readonly message: string;
 }
 
-/** What looking at one database came to. */
+/** The result of examining one database. */
 export interface Diagnosis {
   /** Null for the registry itself. */
   readonly tenantId: string | null;
   readonly reachable: boolean;
   /** Null when the database could not be reached. */
   readonly version: number | null;
-  /** How far its clock is ahead of this program's; null when it could not be reached. */
+  /** Milliseconds that the database's clock is ahead of this program's; null when the database could not be reached. */
   readonly clockAheadMs: number | null;
-  /** Empty when all is well. */
+  /** Empty when no problem was found. */
   readonly findings: readonly Finding[];
 }
 
 export interface ExamineOptions {
-  /** All active and paused tenants by default; [] for the registry alone. */
+  /** Default: all active and paused tenants; [] for only the registry. */
   readonly tenants?: readonly string[];
-  /** Tenants looked at at once; 4 when absent. */
+  /** How many tenants are examined at once; default 4. */
   readonly parallel?: number;
   readonly onTenant?: (diagnosis: Diagnosis, done: number, of: number) => void;
 }
 
-/** The system keeps to the databases' clocks alone, so this is for people who compare logs. */
+/** The system uses only the databases' clocks, so a difference matters only to people who compare logs. */
 const clockToleranceMs = 5_000;
 
 /**
- * Looks at the registry and at tenants, and changes nothing. It does touch the tenants' databases, and so resumes those
- * that are paused. One that cannot be reached does not keep the others from being looked at.
+ * Examines the registry and the tenants' databases without changing them. It does connect to the databases, and so
+ * resumes those that are auto-paused. A database that cannot be reached does not stop the others from being examined.
  */
 export async function examineFleet(
   engine: Engine,
@@ -69,7 +69,7 @@ async function examineTenant(engine: Engine, tenant: TenantRecord): Promise<Diag
       return database.schema;
     });
   } finally {
-    // A connection that cannot be closed says nothing about the database.
+    // A failure to close the connection is not a finding about the database.
     await close().catch(() => {});
   }
 }

@@ -3,20 +3,23 @@ import type { LeaseOptions, Leases, UnderLease } from '../../lease/leases.ts';
 import { inParallel } from '../in-parallel.ts';
 
 export interface LeaseInTenantsOptions extends LeaseOptions {
-  /** Ids; all active tenants when absent. */
+  /** Tenant ids. Default: all active tenants. */
   readonly tenants?: readonly string[];
-  /** Tenants worked on at once; 8 when absent. */
+  /** How many tenants are worked on at once; default 8. */
   readonly parallel?: number;
 }
 
-/** What became of one tenant: done, refused because somebody else holds the lease, or failed. */
+/** The result for one tenant: done, not started because another owner has the lease, or failed. */
 export type TenantUnderLease<Result> = { readonly tenantId: string } & (
   | UnderLease<Result>
-  /** What the work, or the tenant's database, threw. */
+  /** `error` is what the work or the tenant's database threw. */
   | { readonly status: 'failed'; readonly error: unknown }
 );
 
-/** One name in many tenants: the work is done in each of them under its own lease. Never throws for one tenant. */
+/**
+ * Does the work in many tenants, in each under its own lease of the same name. One tenant's failure is in its result,
+ * not thrown.
+ */
 export function leaseInTenants<Result>(
   tenantIds: readonly string[],
   parallel: number,

@@ -1,35 +1,36 @@
 import type { Engine } from '../../engine/engine.ts';
 import type { Registry, TenantRecord } from '../../engine/registry.ts';
 import type { MigrationResult } from '../../engine/schema.ts';
-import { describeError } from '../../queue/report.ts';
+import { describeError } from '../../errors.ts';
 import { inParallel } from '../in-parallel.ts';
 import { selectTenants } from './select-tenants.ts';
 
-/** What migrating one database came to: a result, an error, or neither, when it was left alone. */
+/** The result of migrating one database: a result, an error, or neither when the database was skipped. */
 export interface TenantMigration {
   /** Null for the registry itself. */
   readonly tenantId: string | null;
   readonly result?: MigrationResult;
   readonly error?: { readonly code: string; readonly message: string };
-  /** The schema version that the database is known to have afterwards; null when that is not known. */
+  /** The schema version of the database afterwards; null when it is not known. */
   readonly version: number | null;
 }
 
 export interface MigrateOptions {
-  /** All active and paused tenants by default; [] for the registry alone. */
+  /** Default: all active and paused tenants; [] for only the registry. */
   readonly tenants?: readonly string[];
   readonly dryRun?: boolean;
-  /** Leaves alone the tenants that the registry knows to be at this program's version already. */
+  /** Skips the tenants that are at this program's version according to the registry. */
   readonly resume?: boolean;
-  /** Tenants worked on at once; 4 when absent. */
+  /** How many tenants are migrated at once; default 4. */
   readonly parallel?: number;
   readonly onTenant?: (migration: TenantMigration, done: number, of: number) => void;
 }
 
 /**
- * Brings the registry, then tenants, to this program's schema. The registry's failure ends it, since the tenants are
- * listed there; one tenant's failure does not stop the others. Results come in the order of the tenants.
- * @param listTenants brings tenants that are listed elsewhere into the registry
+ * Migrates the registry, then the tenants, to this program's schema. If the registry fails, no tenant is migrated,
+ * because the registry lists them; one tenant's failure does not stop the others. The results have the order of the
+ * tenants.
+ * @param listTenants adds the tenants of a user's directory to the registry
  */
 export async function migrateFleet(
   engine: Engine,
@@ -47,7 +48,7 @@ export async function migrateFleet(
   const results = await inParallel(tenants, parallel, async (tenant) => {
     const migration = await migrateTenant(engine, tenant, { dryRun, resume });
     if (!dryRun && migration.result !== undefined && migration.version !== tenant.schemaVersion) {
-      // A note that is not written costs a second look at the next --resume, nothing else.
+      // If this note is not written, the next --resume only checks this tenant once more.
       await registry.recordSchema(tenant.id, migration.result.to).catch(() => {});
     }
     onTenant(migration, ++done, of);

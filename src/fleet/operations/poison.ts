@@ -1,6 +1,6 @@
 /**
- * Requests that cannot be served: unreadable ones, and those that the host gave up after they had failed again and
- * again. They are recorded with the tenant that they name, where status and health show it.
+ * Poisoned requests: unreadable ones, and those that the host gave up after repeated failures. They are recorded with
+ * the tenant that they name, so that status and health show them.
  */
 import * as v from 'valibot';
 import type { Registry } from '../../engine/registry.ts';
@@ -10,28 +10,28 @@ import type { Logger } from '../../telemetry/logger.ts';
 import { jsonOf, queueMessageBytes } from '../dispatch/queue-text.ts';
 import { tenantIdIn } from '../dispatch/request-format.ts';
 
-/** A request on the poison queue with the reason why it went there; plain JSON. */
+/** A request on the poison queue with the reason why it is there; plain JSON. */
 export interface PoisonedRequest {
   readonly version: 1;
   readonly reason: string;
-  /** The request as it came; cut where it would not fit into a queue message. */
+  /** The request's original text, cut if it would not fit into a queue message. */
   readonly content: string;
-  /** The tenant, where the content names one. */
+  /** The tenant that the content names, if any. */
   readonly tenantId: string | null;
 }
 
-/** What became of a poisoned request. */
+/** The result of recording a poisoned request. */
 export interface PoisonReport {
   readonly tenantId: string | null;
   readonly reason: string;
-  /** False when there is no such tenant to record it with: the log alone tells. */
+  /** False when the content names no registered tenant; then only the log mentions the request. */
   readonly recorded: boolean;
 }
 
 const reasonCharacters = 400;
 const code: ErrorCode = 'POISONED';
 const givenUp =
-  'The host gave this request up after it had failed again and again; the log of the dispatch function tells why.';
+  'The host gave up this request after repeated failures; look for their reason in the log of the dispatch function.';
 
 const schema = v.object({
   version: v.literal(1),
@@ -45,16 +45,16 @@ export function poisonedRequest(content: unknown, error: unknown): PoisonedReque
   return {
     version: 1,
     reason: errorText(error).slice(0, reasonCharacters),
-    // A character is 6 bytes of JSON at most: \u0000.
+    // A character takes at most 6 bytes of JSON: \u0000.
     content: text.slice(0, Math.floor(queueMessageBytes / 6) - 1_000).toWellFormed(),
     tenantId: tenantIdIn(content),
   };
 }
 
 /**
- * Records what came through the poison queue: a PoisonedRequest, or a request that the host put there as it was. The
- * tenant's schedule stays as it is.
- * @throws what the registry throws
+ * Records a message of the poison queue: a PoisonedRequest, or an unchanged request that the host moved there. The
+ * tenant's due time does not change.
+ * @throws the registry's error
  */
 export async function recordPoisoned(
   input: unknown,
@@ -75,10 +75,14 @@ export async function recordPoisoned(
       backlog,
       parkedTopics,
       error: { code, message: reason },
-      // At most no time at all: the due time is left alone.
+      // `at-most` with null does not change the due time.
       schedule: { mode: 'at-most', nextDueInMs: null, idleStreak, failureStreak: failureStreak + 1 },
     });
   }
-  logger.error('A dispatch request was poisoned.', { tenantId, reason, recorded });
+  logger.error('A dispatch request was given up and moved to the poison queue.', {
+    tenantId,
+    reason,
+    recorded,
+  });
   return { tenantId, reason, recorded };
 }

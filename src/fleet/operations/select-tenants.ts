@@ -1,7 +1,7 @@
 import type { Registry, TenantRecord } from '../../engine/registry.ts';
 import { unknownTenant } from '../tenants/tenant-errors.ts';
 
-/** The tenants of the ids given, or all that are not retired. @throws UNKNOWN_TENANT */
+/** Reads the tenants with these ids, or all that are not retired. @throws UNKNOWN_TENANT */
 export async function selectTenants(
   registry: Registry,
   ids: readonly string[] | undefined,

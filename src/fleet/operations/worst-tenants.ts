@@ -1,20 +1,20 @@
 import type { Registry, TenantRecord } from '../../engine/registry.ts';
 
-/** The tenants that most want looking at, as the registry's last reports have them (F6). */
+/** The tenants that most need attention, by the registry's last reports (F6). */
 export interface WorstTenants {
-  /** Failing ones first, the longest streak first; then those that have been due the longest. */
+  /** Failing tenants first, the longest streak first; then those that have been due the longest. */
   readonly tenants: readonly TenantRecord[];
-  /** Active tenants that were looked at. */
+  /** How many active tenants were read. */
   readonly examined: number;
-  /** False when there are more than that. */
+  /** False when there are more active tenants than were read. */
   readonly complete: boolean;
 }
 
 const pageSize = 1_000;
 
 /**
- * Reads the registry's active tenants in pages, keeping the worst: failing, with backlog, with topics that nobody
- * handles, or overdue.
+ * Reads the registry's active tenants in pages and keeps the worst: failing, with a backlog, with topics without a
+ * handler, or overdue.
  */
 export async function worstTenants(
   registry: Registry,

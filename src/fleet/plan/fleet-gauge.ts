@@ -1,11 +1,11 @@
 import type { Registry } from '../../engine/registry.ts';
-import { describeError } from '../../queue/report.ts';
+import { describeError } from '../../errors.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { isMeasured, recordFleet } from '../../telemetry/metrics.ts';
 
 const intervalMs = 60_000;
 
-/** The metric of the fleet's state. It counts all tenants, so it is recorded at most once a minute. */
+/** The metric of the fleet's state. Recording it counts all tenants, so it happens at most once a minute. */
 export class FleetGauge {
   readonly #logger: Logger;
   /** By `performance.now()`. */
@@ -15,7 +15,7 @@ export class FleetGauge {
     this.#logger = logger;
   }
 
-  /** Records the fleet's state where metrics are exported and a minute has passed. Never throws. */
+  /** Records the fleet's state if metrics are exported and a minute has passed. Never throws. */
   async recordIfDue(registry: Registry): Promise<void> {
     const now = performance.now();
     if (now < this.#dueAt || !isMeasured()) return;
@@ -23,7 +23,9 @@ export class FleetGauge {
     try {
       recordFleet(await registry.fleet());
     } catch (error) {
-      this.#logger.warn('The state of the fleet could not be measured.', { error: describeError(error) });
+      this.#logger.warn('The metric of the fleet’s state could not be recorded.', {
+        error: describeError(error),
+      });
     }
   }
 }

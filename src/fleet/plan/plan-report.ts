@@ -1,22 +1,28 @@
 import type { DispatchRequest } from '../dispatch-request.ts';
 
-/** What one plan did (F3). */
+/** The result of one plan (F3). */
 export interface PlanReport {
-  /** `held`: another planner has the plan lease. `idle`: nothing was due. `planned`: requests were made. */
-  readonly status: 'held' | 'idle' | 'planned';
+  /**
+   * `leased-elsewhere`: another planner has the plan lease. `idle`: no tenant was due. `planned`: the plan made
+   * requests.
+   */
+  readonly status: 'leased-elsewhere' | 'idle' | 'planned';
   readonly requests: DispatchRequest[];
-  /** Due tenants, and of those chosen the ones that another planner or a pause took away meanwhile. */
+  /**
+   * How many tenants were due. `conflicts`: how many of the chosen ones another planner chose, or a person paused,
+   * meanwhile.
+   */
   readonly due: number;
   readonly conflicts: number;
-  /** Milliseconds for which the tenant due for longest had been due; null when nobody looked. */
+  /** Milliseconds for which the longest-due tenant had been due; null when this plan did not read the tenants. */
   readonly oldestDueMs: number | null;
-  /** Tenants stayed due for the next plan. */
+  /** Whether due tenants are left for the next plan. */
   readonly more: boolean;
-  /** Milliseconds since the last plan that took the lease; null at the first. */
+  /** Milliseconds since the last plan that took the lease; null for the first plan. */
   readonly sinceLastPlanMs: number | null;
-  /** The last plan is longer ago than two intervals, or never finished. */
+  /** Whether the last plan was more than two intervals ago. `unfinished`: whether the last plan never committed. */
   readonly late: boolean;
   readonly unfinished: boolean;
-  /** Milliseconds until the next tenant is due, as far as this plan knows; null when it does not. */
+  /** Milliseconds until the next tenant is due; null when this plan does not know. */
   readonly nextDueInMs: number | null;
 }

@@ -13,37 +13,49 @@ export interface PlannerOptions {
   readonly registry: Registry;
   readonly strategy: Strategy;
   readonly owner: string;
-  readonly plan: Settings['plan'];
+  readonly plan: Pick<Settings['plan'], 'intervalMs'>;
+  /** Duration of a queue lease; the plan lease lasts no longer. */
+  readonly leaseMs: number;
   readonly redispatchMs: number;
   readonly logger: Logger;
-  /** Told of every tenant read, so that its run need not read it again. */
+  /** Called with every tenant that the plan reads, so that the tenant's run need not read it again. */
   readonly onTenant: (tenant: PlanCandidate['tenant']) => void;
 }
 
+/** A planner that crashed keeps the whole fleet from being planned for this long; a plan takes milliseconds. */
+const longestPlanLeaseMs = 30_000;
+
+/**
+ * Due tenants that a strategy without an order chooses from at most, the longest due first: each is a row that the
+ * registry sends, and a plan gives away fewer places than this.
+ */
+const mostCandidates = 10_000;
+
 /**
  * One plan (F3): takes the plan lease, reads the due tenants, lets the strategy choose, commits the choice and
- * returns one dispatch request for each tenant won. Two calls to the registry; one when nothing is due.
+ * returns one dispatch request for each tenant that it got. It makes two calls to the registry, or one when no tenant
+ * is due.
  */
 export async function makePlan(options: PlannerOptions, capacity: number): Promise<PlanReport> {
   const { registry, strategy, owner, plan, redispatchMs, logger } = options;
   const begun = await registry.beginPlan({
     owner,
-    leaseMs: plan.leaseMs,
-    limit: strategy.order ? capacity : plan.candidates,
+    leaseMs: Math.min(options.leaseMs, longestPlanLeaseMs),
+    limit: strategy.order ? capacity : mostCandidates,
     ...(strategy.order && { order: strategy.order }),
   });
   publishPoint('plan:begun', null);
-  if (begun.status === 'held') {
-    logger.debug('Another planner holds the plan lease.', {
+  if (begun.status === 'leased-elsewhere') {
+    logger.debug('Another planner has the plan lease; this plan is skipped.', {
       owner: begun.owner,
       expiresInMs: begun.expiresInMs,
     });
-    return { ...emptyPlan, status: 'held' };
+    return { ...emptyPlan, status: 'leased-elsewhere' };
   }
   const { sinceMs, unfinished } = begun.previous;
   const late = sinceMs !== null && sinceMs > 2 * plan.intervalMs;
   if (unfinished)
-    logger.warn('The plan before this one did not finish; its tenants are planned again.', { sinceMs });
+    logger.warn('The previous plan did not finish; its tenants are planned again.', { sinceMs });
   const previous = { sinceLastPlanMs: sinceMs, late, unfinished };
   recordDueAges(begun.status === 'idle' ? [] : begun.candidates);
   if (begun.status === 'idle') {
@@ -91,8 +103,9 @@ const emptyPlan: PlanReport = {
 };
 
 /**
- * The strategy may be a user's: whatever it returns or does to its list, a tenant is chosen once and the capacity is
- * kept. When it throws, the plan lease is given back before the error goes on.
+ * Calls the strategy, which may be a user's: whatever it returns, and even if it changes its list, each tenant is
+ * chosen at most once and the capacity is kept. When it throws, the plan lease is released before the error is
+ * rethrown.
  */
 async function choice(
   { registry, strategy, redispatchMs }: PlannerOptions,
@@ -110,7 +123,7 @@ async function choice(
     await registry.commitPlan({ lease, redispatchMs, choices: [] }).catch(() => {});
     throw new MultiOutboxError(
       'INVALID_CONFIGURATION',
-      `The strategy '${strategy.name}' failed: ${errorText(error)}. No tenant was planned; correct the strategy.`,
+      `The strategy '${strategy.name}' threw an error, so no tenant was planned: ${errorText(error)}. Correct the strategy.`,
       { cause: error },
     );
   }

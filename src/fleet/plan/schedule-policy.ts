@@ -1,18 +1,21 @@
 import type { RunOutcome, TenantReport } from '../../engine/registry.ts';
 import type { Settings } from '../../settings.ts';
 
-/** What the schedule after a run depends on (F5). */
+/** The result of a run, from which the next schedule is computed (F5). */
 export interface RunResult {
   readonly outcome: RunOutcome;
-  /** Messages that were due are left. */
+  /** Whether the run left due messages. */
   readonly more: boolean;
   /** Milliseconds until the next message is due, if known. */
   readonly nextDueInMs: number | null;
-  /** When another holder has a queue of the tenant: milliseconds until his lease runs out. */
+  /**
+   * When another run has the lease of one of the tenant's queues: milliseconds until that lease runs out; otherwise
+   * null.
+   */
   readonly heldForMs: number | null;
   /**
-   * Somebody carries on with the backlog by himself: milliseconds until the tenant is due again in case he does
-   * not. Absent: nobody does.
+   * When the caller sends a continuation for the backlog: milliseconds until the tenant is due again, in case the
+   * continuation is lost.
    */
   readonly continuedForMs?: number;
 }
@@ -23,19 +26,29 @@ export interface Streaks {
 }
 
 export type ScheduleSettings = Settings['schedule'];
+/**
+ * The first interval after a failed run; the ceiling is its upper bound. One restart of a server or a network takes about
+ * this long, and the interval doubles from here, so a longer outage soon costs few attempts.
+ */
+export const failureFloorMs = 5_000;
+/** A serverless database resumes within about a minute: it is asked a few times, and each look is one login. */
+export const resumingMs = 15_000;
+
 export type NextSchedule = TenantReport['schedule'];
 
 /**
- * When a tenant is due again (F5). Pure: the same result, streaks and random number give the same schedule.
+ * Computes when a tenant is due again (F5). A pure function: the same result, streaks and random number give the same
+ * schedule.
  *
- * - backlog left: now; or, while whoever dispatches carries on by himself, once that should have shown
- * - dispatched all, or idle: after the idle interval, which doubles from the floor to the ceiling with every idle
- *   run in a row; or when the next message is known to be due, if that is sooner
- * - skipped: when the other holder's lease runs out, at the latest; the holder reports for itself
- * - one queue held by somebody else, others served: at the latest then, too. The due time is only brought forward: what
- *   stands there may be the holder's own report, or the plan's precaution in case he is dead
- * - resuming from auto-pause: after a fixed interval; it is no failure
- * - failed: after a backoff that doubles to its ceiling, with jitter over its upper half
+ * - backlog left: now; or, if the caller sends a continuation, when that should have been reported
+ * - all dispatched, or idle: after the idle interval, which doubles from the floor to the ceiling with every idle run
+ *   in a row; or at the next message's known due time, if that is sooner
+ * - skipped: at the latest when the other run's lease runs out; that run reports for itself
+ * - another run has one queue, and this run had the others: also at the latest when that lease runs out. The due time
+ *   can only become earlier, because the stored one may be the other run's own report, or the plan's redispatch time
+ *   in case that run has died
+ * - resuming from auto-pause: after a fixed interval; it is not a failure
+ * - failed: after a backoff that doubles up to its ceiling, with jitter over its upper half
  */
 export function nextSchedule(
   result: RunResult,
@@ -54,10 +67,10 @@ export function nextSchedule(
         nextDueInMs: sooner(result.nextDueInMs, afterHolderMs ?? settings.idleFloorMs),
       };
     case 'resuming':
-      return { ...keep, mode, nextDueInMs: settings.resumingMs };
+      return { ...keep, mode, nextDueInMs: resumingMs };
     case 'failed': {
       const failureStreak = streaks.failure + 1;
-      const interval = doubled(settings.failureFloorMs, failureStreak - 1, settings.failureCeilingMs);
+      const interval = doubled(failureFloorMs, failureStreak - 1, settings.failureCeilingMs);
       const nextDueInMs = Math.round(interval * (0.5 + 0.5 * random()));
       return { mode, nextDueInMs, idleStreak: 0, failureStreak };
     }

@@ -3,13 +3,13 @@ import type { TenantAuth, TenantDefinition, TenantOverrides, TenantRecord } from
 import { MultiOutboxError } from '../../errors.ts';
 import { parseDuration } from '../../settings.ts';
 
-/** A tenant as a user gives it: the id is needed, the rest has defaults. */
+/** A tenant's definition as a user writes it: the id is required, the rest has defaults. */
 export interface TenantInput {
   readonly id: string;
   readonly server?: string;
   /**
-   * When absent, the id; for embedded databases a file, relative to the registry's folder: `tenants/<id>.db`. With a
-   * server, or an app setting that names one, a tenant's database is not embedded.
+   * Default: the id; for embedded databases the file `tenants/<id>.db`, relative to the registry's folder. A tenant
+   * with a server, or with an app setting that names one, is not embedded.
    */
   readonly database?: string;
   readonly auth?: TenantAuth;
@@ -22,7 +22,8 @@ export interface TenantInput {
 }
 
 export const tenantIdPattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
-// Messages of our own throughout: the validator's quote what was given, which may be a secret in the wrong place.
+// Every check has a message of its own, because the validator's messages quote the input, which may be a misplaced
+// secret.
 const whole = (min: number, max: number) => {
   const problem = `must be a whole number from ${min} to ${max}`;
   return v.pipe(v.number(problem), v.integer(problem), v.minValue(min, problem), v.maxValue(max, problem));
@@ -30,10 +31,10 @@ const whole = (min: number, max: number) => {
 const identifier = (problem: string) =>
   v.pipe(v.string(problem), v.regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, problem));
 const fields = (issue: { readonly expected: string | null }) => {
-  if (issue.expected === 'never') return 'is not known';
+  if (issue.expected === 'never') return 'is not a field of a tenant; correct its name or remove it';
   return issue.expected === 'Object' ? 'must be an object' : 'is missing';
 };
-const line = (max: number) =>
+const singleLine = (max: number) =>
   v.pipe(
     v.string('must be text'),
     v.maxLength(max, `must have at most ${max} characters`),
@@ -50,8 +51,8 @@ const ceilingProblem = "must be a duration from 1ms to 365d, such as 5m, or 'nev
 const tenantSchema = v.strictObject(
   {
     id: v.pipe(v.string(idProblem), v.regex(tenantIdPattern, idProblem)),
-    server: v.optional(line(256), ''),
-    database: v.optional(v.pipe(line(1_000), v.minLength(1, 'must not be empty'))),
+    server: v.optional(singleLine(256), ''),
+    database: v.optional(v.pipe(singleLine(1_000), v.minLength(1, 'must not be empty'))),
     auth: v.optional(
       v.variant(
         'kind',
@@ -74,7 +75,11 @@ const tenantSchema = v.strictObject(
     ),
     slaSeconds: v.optional(v.nullable(whole(1, 31_536_000)), null),
     tags: v.optional(
-      v.record(v.pipe(line(64), v.minLength(1, 'must have a name')), line(256), 'must be an object'),
+      v.record(
+        v.pipe(singleLine(64), v.minLength(1, 'must have a name')),
+        singleLine(256),
+        'must be an object',
+      ),
       {},
     ),
     overrides: v.optional(
@@ -112,7 +117,7 @@ export function tenantDefinition(input: TenantInput, { embedded = true } = {}): 
     const field = issue.path?.map((item) => String(item.key)).join('.') ?? 'the definition';
     const id: unknown = input?.id;
     const name = typeof id === 'string' ? `Tenant '${id}'` : 'The tenant';
-    throw new MultiOutboxError('INVALID_TENANT', `${name} cannot be taken: ${field} ${issue.message}.`);
+    throw new MultiOutboxError('INVALID_TENANT', `${name} cannot be registered: ${field} ${issue.message}.`);
   }
   const { database, ...rest } = result.output;
   const isFile = embedded && !isOnServer(rest);
@@ -124,7 +129,7 @@ export function isOnServer({ server, auth }: Pick<TenantDefinition, 'server' | '
   return server !== '' || auth.kind === 'setting';
 }
 
-/** A registered tenant as people define it. */
+/** The definition of a registered tenant. */
 export function definitionOf(tenant: TenantRecord): TenantDefinition {
   const { id, server, database, auth, schema, priority, weight, slaSeconds, tags, overrides } = tenant;
   return { id, server, database, auth, schema, priority, weight, slaSeconds, tags, overrides };

@@ -1,35 +1,36 @@
 import type { TenantDefinition } from '../../engine/registry.ts';
 import { errorText, MultiOutboxError } from '../../errors.ts';
+import { unlessAborted } from '../../unless-aborted.ts';
 import { type TenantInput, tenantDefinition, tenantIdPattern } from './definition.ts';
 import { EventLoopYielder } from './event-loop-yielder.ts';
 
-/** A tenant as a directory lists it. */
+/** A tenant in a directory's list. */
 export interface DirectoryTenant extends TenantInput {
-  /** When absent a new tenant is active, and one that is known stays as operators have set it. */
+  /** Without it a new tenant is active, and a known tenant keeps the status that operators have set. */
   readonly status?: 'active' | 'paused';
 }
 
 /**
- * Where tenants are listed other than in the registry: a file, a table of customers. It is read whole, on an interval,
- * and the registry is brought in line with it: what is new is added, what differs is changed, what is gone is retired (F2).
+ * A user's own list of tenants, such as a file or a table of customers. It is read as a whole, on an interval, and
+ * the registry is synchronised with it: new tenants are added, different ones changed, missing ones retired (F2).
  */
 export interface Directory {
   /**
-   * 1 to 64 characters. Its tenants carry it as their tag 'directory'; tenants of the registry that do not are left
-   * alone, unless the directory lists them.
+   * 1 to 64 characters. The directory's tenants have it as their tag 'directory'. Registered tenants without this tag
+   * are not changed, unless the directory lists them.
    */
   readonly name: string;
-  /** Lists all tenants. @param signal fires when it takes too long, and when the multi-outbox is closed */
+  /** Lists all tenants. @param signal fires when reading takes too long, and when the multi-outbox is closed */
   read(signal: AbortSignal): ListedTenants | Promise<ListedTenants>;
 }
 
 /** All tenants of a directory, in any order. */
 export type ListedTenants = Iterable<DirectoryTenant> | AsyncIterable<DirectoryTenant>;
 
-/** What was read, checked. */
+/** The checked result of reading a directory. */
 export interface Listing {
   readonly tenants: ReadonlyMap<string, ListedTenant>;
-  /** Entries that cannot be taken: what is known of their tenants stays. Without an id it may be any tenant's. */
+  /** Invalid entries, whose tenants stay registered unchanged. An entry without an id may belong to any tenant. */
   readonly refused: readonly { readonly id: string | undefined; readonly problem: string }[];
 }
 
@@ -38,12 +39,12 @@ export interface ListedTenant {
   readonly status: DirectoryTenant['status'];
 }
 
-/** The tag that names the directory a tenant comes from. */
+/** The tag that names a tenant's directory. */
 export const directoryTag = 'directory';
 
 const readTimeoutMs = 60_000;
 
-/** Reads the directory once. @throws what the directory throws, or the reason of the signal */
+/** Reads the directory once. @throws the directory's error, or the signal's reason */
 export async function readDirectory(
   directory: Directory,
   embedded: boolean,
@@ -53,11 +54,12 @@ export async function readDirectory(
   const tenants = new Map<string, ListedTenant>();
   const refused: { id: string | undefined; problem: string }[] = [];
   const yielder = new EventLoopYielder();
-  for (const entry of await unlessAborted(all(directory, signal), signal)) {
+  for (const entry of await unlessAborted(() => all(directory, signal), signal)) {
     await yielder.yieldIfDue();
     try {
       const { definition, status } = checked(entry, directory.name, embedded);
-      if (tenants.has(definition.id)) throw new Error(`Tenant '${definition.id}' is listed twice.`);
+      if (tenants.has(definition.id))
+        throw new Error(`Tenant '${definition.id}' is listed twice; list it once.`);
       tenants.set(definition.id, { definition, status });
     } catch (error) {
       const id: unknown = (entry as Partial<DirectoryTenant> | null)?.id;
@@ -68,7 +70,7 @@ export async function readDirectory(
   return { tenants, refused };
 }
 
-/** @throws INVALID_CONFIGURATION when it is no directory */
+/** @throws INVALID_CONFIGURATION when it is not a directory */
 export function assertDirectory(directory: Directory): void {
   const { name, read } = (directory ?? {}) as Partial<Directory>;
   if (typeof read === 'function' && typeof name === 'string' && /^[^\p{Cc}]{1,64}$/u.test(name)) return;
@@ -87,17 +89,8 @@ async function all(directory: Directory, signal: AbortSignal): Promise<Directory
 function checked(entry: DirectoryTenant, directory: string, embedded: boolean): ListedTenant {
   const { status, ...input } = entry;
   if (status !== undefined && status !== 'active' && status !== 'paused') {
-    throw new Error(`Tenant '${input.id}' cannot be taken: status must be 'active' or 'paused'.`);
+    throw new Error(`Tenant '${input.id}' cannot be registered: status must be 'active' or 'paused'.`);
   }
   const { tags, ...definition } = tenantDefinition(input, { embedded });
   return { definition: { ...definition, tags: { ...tags, [directoryTag]: directory } }, status };
-}
-
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

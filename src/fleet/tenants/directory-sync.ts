@@ -1,4 +1,4 @@
-/** Brings the registry in line with the user's own directory (F2). */
+/** Synchronises the registry with the user's directory (F2). */
 import { isDeepStrictEqual } from 'node:util';
 import type { Registry, TenantDefinition, TenantRecord } from '../../engine/registry.ts';
 import { errorText, isMultiOutboxError, MultiOutboxError } from '../../errors.ts';
@@ -15,17 +15,17 @@ export interface DirectorySyncOptions {
   readonly directory: Directory;
   readonly registry: Registry;
   readonly databaseKey: (definition: TenantDefinition) => string;
-  /** Tenants' databases are files. */
+  /** Whether the tenants' databases are files. */
   readonly embedded: boolean;
   readonly settings: Settings['directory'];
   readonly owner: string;
   readonly closed: AbortSignal;
   readonly logger: Logger;
-  /** Told of each tenant that was changed. */
+  /** Called with each tenant that was changed. */
   readonly onTenant: (tenant: TenantRecord) => void;
 }
 
-/** Held while the registry is brought in line: of many hosts one at a time does it. */
+/** The lease that keeps two hosts from synchronising the registry at the same time. */
 const leaseName = 'directory';
 const leaseMs = 60_000;
 
@@ -35,11 +35,11 @@ export class DirectorySync {
   /** The registry's tenants, as of `#version`. */
   readonly #known = new Map<string, TenantRecord>();
   #version = 0;
-  /** A list was read, or an earlier one is in the registry. */
+  /** Whether a list was read, or the registry has an earlier one. */
   #listed = false;
   #failure: MultiOutboxError | undefined;
-  /** What was complained of last, so that it is said once. */
-  #complaints = '';
+  /** The problems logged last, so that the same problems are logged once. */
+  #loggedProblems = '';
 
   constructor(options: DirectorySyncOptions) {
     this.#options = options;
@@ -47,7 +47,7 @@ export class DirectorySync {
   }
 
   /**
-   * Starts a refresh if one is due. Only the first one is waited for: from then on the last good list serves.
+   * Starts a refresh if one is due. It waits only for the first one; after that the last good list is used meanwhile.
    * @throws REGISTRY_UNAVAILABLE when no list was ever read
    */
   async ready(): Promise<void> {
@@ -60,7 +60,8 @@ export class DirectorySync {
   /** Refreshes now. @throws REGISTRY_UNAVAILABLE when it failed */
   async now(): Promise<void> {
     await this.#refresh.running;
-    // What goes on by now was started by somebody else who asked meanwhile: two at once would take the lease from each other.
+    // Another caller may have started a refresh meanwhile. Join it, because two at once would take the lease from
+    // each other.
     await (this.#refresh.running ?? this.#refresh.start());
     if (this.#failure) throw this.#failure;
   }
@@ -76,11 +77,11 @@ export class DirectorySync {
       this.#listed ||= this.#knowsOurs();
       this.#failure = new MultiOutboxError(
         'REGISTRY_UNAVAILABLE',
-        `The tenants of the directory '${directory.name}' could not be taken over: ${errorText(error)}; it is tried again.`,
+        `The registry could not be synchronised with the directory '${directory.name}': ${errorText(error)}. It is tried again after MULTI_OUTBOX_DIRECTORY_REFRESH_RETRY.`,
         { cause: error, transient: true },
       );
       if (!closed.aborted) {
-        logger.warn('The directory could not be refreshed; the last good list serves.', {
+        logger.warn('The directory could not be refreshed; the last good list is used.', {
           directory: directory.name,
           error: errorText(error),
         });
@@ -89,7 +90,7 @@ export class DirectorySync {
     }
   }
 
-  /** False when another host is at it. */
+  /** Returns false when another host is synchronising. */
   async #underLease(): Promise<boolean> {
     const { registry, owner, closed, logger } = this.#options;
     const lease = await takeLease(
@@ -98,12 +99,13 @@ export class DirectorySync {
     );
     if (!(lease instanceof HeldLease)) {
       if (!this.#listed) await this.#readChanges();
-      // It may be the first take-over of all: of tenants that nobody has added yet it cannot be said that there are none.
+      // This may be the very first synchronisation. The other host has not added the tenants yet, so an empty
+      // registry does not mean that there are none.
       if (this.#listed || this.#knowsOurs()) return false;
-      throw new Error(`'${lease.owner}' is at it, and the registry has none of them yet`);
+      throw new Error(`'${lease.owner}' is synchronising it now and has not added any of its tenants yet`);
     }
     try {
-      await this.#bringInLine(lease.signal);
+      await this.#synchronise(lease.signal);
       return true;
     } finally {
       await lease.release();
@@ -116,17 +118,19 @@ export class DirectorySync {
     this.#version = version;
   }
 
-  /** @param signal stops it: the lease is lost, or the multi-outbox is closed */
-  async #bringInLine(signal: AbortSignal): Promise<void> {
+  /** @param signal fires when the lease is lost or the multi-outbox is closed */
+  async #synchronise(signal: AbortSignal): Promise<void> {
     const { directory, registry, embedded } = this.#options;
     await this.#readChanges();
     const listing = await readDirectory(directory, embedded, signal);
     const problems = listing.refused.map(({ id, problem }) =>
-      id === undefined ? `${problem} As it may be any tenant, none is retired meanwhile.` : problem,
+      id === undefined
+        ? `${problem} The entry may belong to any tenant, so no tenant is retired until it is corrected.`
+        : problem,
     );
     const isWhole = listing.refused.every(({ id }) => id !== undefined);
     const named = new Set([...listing.tenants.keys(), ...listing.refused.map(({ id }) => id)]);
-    // First, since a tenant that is new may have the database of one that is gone: it was renamed.
+    // Retire first: a renamed tenant is a new one with the database of a missing one.
     for (const tenant of this.#known.values()) {
       if (!isWhole || !this.#isOurs(tenant) || named.has(tenant.id)) continue;
       signal.throwIfAborted();
@@ -143,7 +147,7 @@ export class DirectorySync {
         problems.push(error.message);
       }
     }
-    this.#complain(problems);
+    this.#logProblems(problems);
   }
 
   async #take({ definition, status }: ListedTenant): Promise<void> {
@@ -157,7 +161,7 @@ export class DirectorySync {
       if (other !== directory.name) {
         throw new MultiOutboxError(
           'TENANT_EXISTS',
-          `Tenant '${known.id}' is listed by the directory '${other}' already; let one of them list it.`,
+          `Tenant '${known.id}' is already listed by the directory '${other}'; remove it from one of the two directories.`,
         );
       }
       current = await registry.change(definition, databaseKey(definition));
@@ -181,15 +185,18 @@ export class DirectorySync {
     this.#options.onTenant(tenant);
   }
 
-  #complain(problems: readonly string[]): void {
+  #logProblems(problems: readonly string[]): void {
     const { directory, logger } = this.#options;
-    const complaints = problems.join('\n');
-    if (complaints !== this.#complaints) {
+    const text = problems.join('\n');
+    if (text !== this.#loggedProblems) {
       for (const problem of problems) {
-        logger.warn('A tenant of the directory was left as it is.', { directory: directory.name, problem });
+        logger.warn('A tenant of the directory could not be synchronised; the registry keeps it unchanged.', {
+          directory: directory.name,
+          problem,
+        });
       }
     }
-    this.#complaints = complaints;
+    this.#loggedProblems = text;
   }
 }
 

@@ -8,13 +8,14 @@ export interface DirectoryOptions {
   readonly registry: Registry;
   readonly settings: Settings['directory'];
   readonly logger: Logger;
-  /** Told when a tenant that was known has another definition or status now. */
+  /** Called when a known tenant's definition or status has changed. */
   readonly onChange: (tenant: TenantRecord) => void;
 }
 
 /**
- * The tenants this process knows (F2). A tenant is read when first asked for; from then on changes are asked for on
- * an interval, all in one call, by one caller at a time. While the registry does not answer, what is known serves.
+ * The tenants that this process knows (F2). It reads a tenant at the first request for it, and from then on asks for
+ * changes on an interval, in one call for all tenants, one caller at a time. While the registry does not answer, it
+ * uses the known tenants.
  */
 export class TenantDirectory {
   readonly #options: DirectoryOptions;
@@ -27,7 +28,7 @@ export class TenantDirectory {
     this.#refreshing = new Refresh(options.settings, () => this.#refresh());
   }
 
-  /** @throws MultiOutboxError UNKNOWN_TENANT, or what the registry throws when the tenant is not known yet */
+  /** @throws MultiOutboxError UNKNOWN_TENANT, or the registry's error when the tenant is not known yet */
   async get(tenantId: string): Promise<TenantRecord> {
     await this.refreshIfDue();
     const known = this.#known.get(tenantId);
@@ -38,13 +39,13 @@ export class TenantDirectory {
     return tenant;
   }
 
-  /** Asks for changes if that is due. Never rejects. */
+  /** Asks the registry for changes if that is due. Never rejects. */
   async refreshIfDue(): Promise<void> {
-    // Until a first version is known, changes to a tenant read meanwhile could be missed for ever.
+    // Until a first version is known, a change to a tenant read meanwhile could be missed for ever.
     await (this.#refreshing.startIfDue() ?? (this.#version === null ? this.#refreshing.running : undefined));
   }
 
-  /** Takes in a tenant that came by another way, unless a newer one is known. */
+  /** Stores a tenant that another call has read, unless a newer record is known. */
   remember(tenant: TenantRecord): void {
     const known = this.#known.get(tenant.id);
     if (known && known.version > tenant.version) return;
@@ -56,19 +57,19 @@ export class TenantDirectory {
     const { registry, logger } = this.#options;
     try {
       const { version, tenants } = await registry.changesSince(this.#version ?? this.#oldestKnown());
-      // Also those not asked for yet: an older answer of theirs may still be on its way.
+      // Store also tenants not requested yet: an older read of them may still be under way.
       for (const tenant of tenants) this.remember(tenant);
       this.#version = version;
       return true;
     } catch (error) {
-      logger.warn('The tenants could not be refreshed; the last good list serves.', {
+      logger.warn('The tenants could not be refreshed; the last good list is used.', {
         error: error instanceof Error ? error.message : undefined,
       });
       return false;
     }
   }
 
-  /** Where to begin when the first refresh failed and tenants became known meanwhile. */
+  /** The version to start from when the first refresh failed and tenants became known meanwhile. */
   #oldestKnown(): number | null {
     if (this.#known.size === 0) return null;
     return [...this.#known.values()].reduce(

@@ -2,11 +2,11 @@ import { setImmediate as immediate } from 'node:timers/promises';
 
 const longestMs = 5;
 
-/** Keeps a long computing loop from blocking the event loop: the loop calls `yieldIfDue` once for each item. */
+/** Keeps a long loop from blocking the event loop; the loop calls `yieldIfDue` once for each item. */
 export class EventLoopYielder {
   #since = performance.now();
 
-  /** Resolves at once; after more than 5 milliseconds of computing, once pending events have been handled. */
+  /** Resolves at once; or, after more than 5 milliseconds without a yield, when pending events have been handled. */
   async yieldIfDue(): Promise<void> {
     if (performance.now() - this.#since < longestMs) return;
     await immediate();

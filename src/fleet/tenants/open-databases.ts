@@ -7,19 +7,21 @@ interface Opened {
   readonly database: TenantDatabase;
   users: number;
   usedAt: number;
-  /** Fired when the tenant is served from it no more: it is closed as soon as nobody uses it. */
+  /**
+   * Aborted when this connection must not be used for the tenant any more; it is closed as soon as no caller uses it.
+   */
   readonly retired: AbortController;
 }
 
 /**
- * The tenant databases this process has open (F8): opened when first used, closed when idle, and the least recently
- * used closed first once there are too many. One that is in use is never closed, so more than the cap are open
- * while more than the cap are used at once.
+ * The tenant databases that this process has open (F8). It opens a database at the first use, closes idle ones, and
+ * closes the least recently used first when there are too many. It never closes one that is in use, so more than the
+ * cap are open while more than the cap are in use.
  */
 export class OpenDatabases {
   readonly #engine: Engine;
   readonly #settings: Settings['databases'];
-  /** In order of use, the least recent first. */
+  /** In order of use, the least recently used first. */
   readonly #open = new Map<string, Opened>();
   #sweep: NodeJS.Timeout | undefined;
   #closed = false;
@@ -33,13 +35,17 @@ export class OpenDatabases {
     return this.#open.size;
   }
 
-  /** Lends the tenant's database to the action. The signal fires when the tenant is changed, paused or retired. */
+  /** Runs the action with the tenant's database. The signal fires when the tenant is changed, paused or retired. */
   async use<T>(
     tenant: TenantAddress,
     action: (database: TenantDatabase, changed: AbortSignal) => Promise<T>,
   ): Promise<T> {
     if (this.#closed)
-      throw new MultiOutboxError('CLOSED', 'This multi-outbox is closed.', { tenantId: tenant.id });
+      throw new MultiOutboxError(
+        'CLOSED',
+        'This multi-outbox was closed and cannot be used again; create another one.',
+        { tenantId: tenant.id },
+      );
     const opened = this.#take(tenant);
     opened.users++;
     this.#trim(this.#settings.maxOpen);
@@ -53,7 +59,7 @@ export class OpenDatabases {
     }
   }
 
-  /** The tenant has moved, or is served no more: its connections are closed once they are free. */
+  /** Closes the tenant's connections as soon as they are free, because the tenant has moved or is no longer active. */
   async retire(tenantId: string): Promise<void> {
     const opened = this.#open.get(tenantId);
     if (opened === undefined) return;
@@ -109,11 +115,11 @@ export class OpenDatabases {
   }
 }
 
-/** A database that cannot be closed is given up all the same, and is no reason to fail what was done with it. */
+/** Closes a database and ignores an error: it must not fail the work that was done with the database. */
 async function closeQuietly(database: TenantDatabase): Promise<void> {
   try {
     await database.close();
   } catch {
-    // Nothing more can be done about it here; the next opening makes connections of its own.
+    // The next use opens connections of its own.
   }
 }

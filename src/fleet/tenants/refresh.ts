@@ -1,25 +1,28 @@
-/** Work that keeps something up to date: on an interval, when somebody asks; one at a time; sooner again after a failure. */
+/** A failed refresh is tried again after this, or after the usual interval if that is shorter: the last good list serves. */
+export const refreshRetryMs = 2_000;
+
+/**
+ * Repeated work that keeps data up to date: it runs at most once per interval, when a caller asks; one run at a time;
+ * after a failure it is due again sooner.
+ */
 export class Refresh {
-  readonly #settings: { readonly refreshMs: number; readonly refreshRetryMs: number };
+  readonly #refreshMs: number;
   readonly #work: () => Promise<boolean>;
   #dueAt = 0;
   #running: Promise<void> | undefined;
 
   /** @param work never throws; resolves to whether it succeeded */
-  constructor(
-    settings: { readonly refreshMs: number; readonly refreshRetryMs: number },
-    work: () => Promise<boolean>,
-  ) {
-    this.#settings = settings;
+  constructor({ refreshMs }: { readonly refreshMs: number }, work: () => Promise<boolean>) {
+    this.#refreshMs = refreshMs;
     this.#work = work;
   }
 
-  /** The work that is going on. */
+  /** The run in progress, if any. */
   get running(): Promise<void> | undefined {
     return this.#running;
   }
 
-  /** Starts the work if it is due and not going on; undefined if it did not. */
+  /** Starts the work if it is due and not in progress; otherwise returns undefined. */
   startIfDue(): Promise<void> | undefined {
     if (this.#running || performance.now() < this.#dueAt) return undefined;
     return this.start();
@@ -27,8 +30,8 @@ export class Refresh {
 
   start(): Promise<void> {
     this.#running = this.#work().then((succeeded) => {
-      const { refreshMs, refreshRetryMs } = this.#settings;
-      this.#dueAt = performance.now() + (succeeded ? refreshMs : refreshRetryMs);
+      const waitMs = succeeded ? this.#refreshMs : Math.min(this.#refreshMs, refreshRetryMs);
+      this.#dueAt = performance.now() + waitMs;
       this.#running = undefined;
     });
     return this.#running;

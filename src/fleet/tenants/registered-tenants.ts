@@ -3,7 +3,7 @@ import type { ListTenants, Registry, TenantRecord, TenantStatus } from '../../en
 import { type TenantInput, tenantDefinition } from './definition.ts';
 import { unknownTenant } from './tenant-errors.ts';
 
-/** The tenants of the registry, for people who administer them. */
+/** The administration of the registry's tenants. */
 export interface Tenants {
   /** @throws INVALID_TENANT, TENANT_EXISTS, DATABASE_IN_USE */
   add(tenant: TenantInput): Promise<TenantRecord>;
@@ -14,14 +14,14 @@ export interface Tenants {
   list(query?: ListTenants): Promise<TenantRecord[]>;
   pause(tenantId: string): Promise<TenantRecord>;
   resume(tenantId: string): Promise<TenantRecord>;
-  /** Retires the tenant: it is dispatched no more; its database stays untouched. */
+  /** Retires the tenant: it is no longer dispatched, and its database is not touched. */
   remove(tenantId: string): Promise<TenantRecord>;
 }
 
-/** Where the tenants are: the registry, with the tenants of the user's directory in it. */
+/** Access to the registry, once the user's directory is in it. */
 interface RegistryAccess {
   ready(): Promise<{ readonly engine: Engine; readonly registry: Registry }>;
-  /** Takes in a record that is newer than what this process knows. */
+  /** Stores a tenant's record in this process's directory. */
   remember(tenant: TenantRecord): void;
 }
 

@@ -4,14 +4,16 @@ import { MultiOutboxError } from '../../errors.ts';
 export function unknownTenant(tenantId: string): MultiOutboxError {
   return new MultiOutboxError(
     'UNKNOWN_TENANT',
-    `There is no tenant '${tenantId}'. Register it (multi-outbox tenants add ${tenantId}), or look for its id with 'tenants list'.`,
+    `There is no tenant '${tenantId}'. Register it (multi-outbox tenants add ${tenantId}), or look up its id with 'multi-outbox tenants list'.`,
     { tenantId },
   );
 }
 
 export function tenantNotActive({ id, status }: Pick<TenantRecord, 'id' | 'status'>): MultiOutboxError {
   const remedy =
-    status === 'paused' ? `resume it first (tenants resume ${id})` : `add it again (tenants add ${id})`;
+    status === 'paused'
+      ? `resume it first (multi-outbox tenants resume ${id})`
+      : `add it again (multi-outbox tenants add ${id})`;
   return new MultiOutboxError('TENANT_NOT_ACTIVE', `Tenant '${id}' is ${status}: ${remedy}.`, {
     tenantId: id,
   });

@@ -68,20 +68,19 @@ describe('timer to messages, through real queues', () => {
   });
 
   test('F3: above the page size the plan sends pages, and a queue function the requests', async () => {
-    const ids = Array.from({ length: 8 }, (_, index) => `tenant-${index}`);
+    const ids = ['acme', 'birch', 'cedar'];
     await app.tenants(...ids);
     for (const id of ids) await app.library.outbox(id).enqueue(app.mails(['one']));
-    const instance = await app.start({ MULTI_OUTBOX_PAGE_SIZE: '3' });
+    // One tenant more than a page takes; these tenants' databases are not made, so their runs fail at once.
+    for (let index = 0; index < 198; index++)
+      await app.library.tenants.add({ id: `without-database-${index}` });
+    const instance = await app.start();
     const plan = await instance.tick();
-    expect(plan.outputs.map(({ queueName }) => queueName)).toEqual(Array(3).fill('multi-outbox-pages'));
+    expect(plan.outputs.map(({ queueName }) => queueName)).toEqual(Array(2).fill('multi-outbox-pages'));
     await until('all mails are written', () => ids.every((id) => app.dispatched(id).length === 1));
-    await until('all pages are told of', () => instance.of('pages').length === 3);
-    expect(
-      instance
-        .of('pages')
-        .map(({ outputs }) => outputs.length)
-        .sort(),
-    ).toEqual([2, 3, 3]);
+    await until('all pages are told of', () => instance.of('pages').length === 2);
+    const sizes = instance.of('pages').map(({ outputs }) => outputs.length);
+    expect(sizes.sort((a, b) => a - b)).toEqual([1, 200]);
   });
 
   test('a timer that is past due is reported, and plans all the same', async () => {

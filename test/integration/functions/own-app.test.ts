@@ -57,6 +57,11 @@ describe('an app of its own, made by registerFunctions', () => {
     expect((await send('own', {})).status).toBe(401);
     expect((await send('other', { 'x-own': 'yes' })).status).toBe(404);
     expect((await send('own', { 'x-own': 'yes' }, 'x'.repeat(2_001))).status).toBe(413);
+    const otherCopy = await send('other-copy', {});
+    expect([otherCopy.status, await otherCopy.json()]).toEqual([
+      401,
+      expect.objectContaining({ detail: 'Refused by another copy of the library.' }),
+    ]);
     await instance.tick();
     await until('it is dispatched', () => effects().length > 0);
     expect(effects()).toEqual(['acme hook-1 from own']);

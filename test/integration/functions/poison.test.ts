@@ -20,7 +20,7 @@ describe('requests that cannot be served', () => {
     expect(dispatch!.error).toBeUndefined();
     expect(dispatch!.outputs).toMatchObject([{ queueName: 'multi-outbox-dispatch-poison' }]);
     const reason = expect.stringContaining(
-      "This is no dispatch request: 'version' is missing or not as it should be",
+      "This is not a dispatch request: 'version' is missing or has a wrong value",
     );
     expect(JSON.parse(dispatch!.outputs[0]!.text)).toMatchObject({ tenantId: 'acme', reason });
 
@@ -45,10 +45,10 @@ describe('requests that cannot be served', () => {
   });
 
   test.each<[string, string, string]>([
-    ['multi-outbox-dispatch', 'hello', 'This is no dispatch request: it is not JSON'],
+    ['multi-outbox-dispatch', 'hello', 'This is not a dispatch request: it is not JSON'],
     ['multi-outbox-dispatch', '{"tenantId":"nobody"}', "There is no tenant 'nobody'"],
-    ['multi-outbox-pages', '{"version":1}', 'This is no page of dispatch requests'],
-    ['multi-outbox-wake', '{"tenantId":7}', 'This is no wake'],
+    ['multi-outbox-pages', '{"version":1}', 'This is not a page of dispatch requests'],
+    ['multi-outbox-wake', '{"tenantId":7}', 'This is not a wake'],
     ['multi-outbox-wake', 'nobody', "There is no tenant 'nobody'"],
   ])('%s: %s is told of, and troubles nobody', async (queueName, content, reason) => {
     await app.tenants('acme');
@@ -76,7 +76,7 @@ describe('requests that cannot be served', () => {
     const instance = await app.start();
     await until('it is recorded', async () => (await app.library.status()).failing === 1);
     expect((await app.library.tenants.get('acme')).schedule.lastError).toMatch(
-      /^The host gave this request up /,
+      /^The host gave up this request /,
     );
     await app.library.outbox('acme').enqueue(app.mails(['one']));
     await instance.tick();

@@ -107,6 +107,6 @@ describe('instances that end', () => {
     await until('both runs have ended', () => instance.of('dispatch').length === 2);
     expect(instance.exit).toBeUndefined();
     const told = instance.output + JSON.stringify(instance.invocations);
-    expect(told).toContain('An error was thrown that nobody could catch');
+    expect(told).toContain('An error was thrown outside every run');
   });
 });

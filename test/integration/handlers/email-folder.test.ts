@@ -157,7 +157,7 @@ test.each([
 ])('what is no address in %s is Dead, not left out: %j', async (field, addresses) => {
   expect(await attemptOnce(handler(), { ...addresses, text: 'Hi' })).toEqual({
     kind: 'dead',
-    error: `The payload's '${field}' holds something that is not a mail address.`,
+    error: `The payload's '${field}' contains text that is not a mail address; give addresses such as ann@example.com.`,
   });
 });
 

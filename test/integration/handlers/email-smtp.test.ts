@@ -139,7 +139,7 @@ describe('taken for some recipients only', () => {
     });
     expect(await attemptOnce(handlerFor(server.url), { ...mail, to })).toMatchObject({
       kind: 'dead',
-      error: expect.stringContaining('did not take the mail for 1 of 3 recipients: 550 5.1.1'),
+      error: expect.stringContaining('did not accept the mail for 1 of 3 recipients: 550 5.1.1'),
     });
     expect(server.received[0]!.recipients).toEqual(['ann@example.com', 'cy@example.com']);
   });

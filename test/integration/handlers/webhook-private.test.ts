@@ -16,8 +16,8 @@ afterAll(() => receiver[Symbol.asyncDispose]());
 const refused = (range: string) => ({
   kind: 'dead',
   error:
-    `The URL leads to an address that is not public (${range}); ` +
-    'set MULTI_OUTBOX_WEBHOOK_ALLOW_PRIVATE=true if that is meant.',
+    `The URL leads to an address that is not public (${range}), so the request was not sent; ` +
+    'set MULTI_OUTBOX_WEBHOOK_ALLOW_PRIVATE=true to allow such addresses.',
 });
 
 describe('without the setting', () => {

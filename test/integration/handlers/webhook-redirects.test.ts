@@ -32,7 +32,7 @@ test('the fourth redirect is Dead', async () => {
   await using receiver = await chain(307, 4);
   expect(await attemptOnce(handler, { url: `${receiver.origin}/0` })).toEqual({
     kind: 'dead',
-    error: 'The receiver redirects more than 3 times; send to its new URL.',
+    error: 'The receiver redirected the request more than 3 times; send to its new URL.',
   });
   expect(receiver.received).toHaveLength(4);
 });
@@ -74,7 +74,7 @@ test.each<[string, Record<string, string>]>([
   const outcome = await attemptOnce(handler, { url: receiver.origin });
   expect(outcome).toEqual({
     kind: 'dead',
-    error: 'The receiver answered 307 without a URL that can be followed.',
+    error: 'The receiver answered 307 without a valid URL to follow; correct the URL in the message.',
   });
 });
 

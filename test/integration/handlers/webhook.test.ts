@@ -126,7 +126,7 @@ describe('what the answer means', () => {
     expect(await attemptOnce(handler, { url: receiver.origin })).toEqual({
       kind: 'retry',
       delayMs: 120_000,
-      error: `The receiver answered ${status} and asks to wait 120 seconds.`,
+      error: `The receiver answered ${status} and asked to wait 120 seconds.`,
     });
   });
 
@@ -265,7 +265,7 @@ describe('when there is no answer', () => {
     const impatient = webhookPost({ allowPrivateAddresses: true, timeoutMs: 50 });
     expect(await attemptOnce(impatient, { url: receiver.origin })).toMatchObject({
       kind: 'retry',
-      error: "The handler for topic 'webhook.post' did not end within 50 ms.",
+      error: "The handler for topic 'webhook.post' did not end within its timeout of 50 ms.",
     });
   });
 });

@@ -126,7 +126,7 @@ describe('outcomes, as the database has them afterwards (D3)', () => {
     expect(await queue.get(sent!.messageId)).toMatchObject({
       status: MessageStatus.Done,
       attempts: 2,
-      firstError: expect.stringContaining('did not end within 20 ms'),
+      firstError: expect.stringContaining('did not end within its timeout of 20 ms'),
     });
   });
 
@@ -190,7 +190,7 @@ describe('topics without a handler (D4)', () => {
     const sent = message('x', { topic: 'nobody-handles' });
     await queue.enqueue([sent, message('1')]);
     const delays: number[] = [];
-    const settings = { dispatch: { parkBaseMs: 20, parkMaxMs: '1h' } } as const;
+    const settings = { parking: { baseMs: 20, maxDelayMs: 3_600_000 } };
     const report = await run(queue, [orders(() => {})], settings);
     expect(report).toMatchObject({
       parkedTopics: ['nobody-handles'],
@@ -218,7 +218,7 @@ describe('topics without a handler (D4)', () => {
   test('D4: once its handler is there, a parked message is run as its first attempt', async () => {
     const queue = await place.outbox();
     await queue.enqueue([message('x', { topic: 'new.topic' })]);
-    await run(queue, [orders(() => {})], { dispatch: { parkBaseMs: 1, parkMaxMs: 1 } });
+    await run(queue, [orders(() => {})], { parking: { baseMs: 1, maxDelayMs: 1 } });
     const attempts: number[] = [];
     const handler = defineHandler({ topic: 'NEW.Topic', handle: (_, { attempt }) => attempts.push(attempt) });
     let report = await run(queue, [handler]);

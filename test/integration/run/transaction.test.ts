@@ -230,7 +230,7 @@ describe('context.transaction', () => {
     expect(report).toMatchObject({ stop: 'drained', counts: { done: 1, dead: 1, lost: 0 } });
     expect(entries()).toEqual(['short']);
     const [dead] = await queue.listDead({}, { limit: 1 });
-    expect(dead!.lastError).toMatch(/shortly before the run's lease ran out.*raise MULTI_OUTBOX_LEASE/);
+    expect(dead!.lastError).toMatch(/the run's lease was about to run out.*raise MULTI_OUTBOX_LEASE/);
   });
 
   test('T1, D5: a run whose lease is lost waits for a commit under way without asking the database again and again', async () => {

@@ -65,11 +65,10 @@ class World {
       registry: `mssql:${through(this.registryProxy)};Database=${registry}`,
       handlers: [this.#handler()],
       dispatch: { leaseMs: 3_000, batchSize: 8, concurrency, graceMs: 200, parallelRuns: 4 },
-      plan: { intervalMs: 50, leaseMs: 2_000, redispatchMs: 1_000 },
+      plan: { intervalMs: 50, redispatchMs: 1_000 },
       schedule: {
         idleFloorMs: 50,
         idleCeilingMs: 200,
-        failureFloorMs: 50,
         failureCeilingMs: 500,
       },
       sqlserver: { requestTimeoutMs: 2_000, connectTimeoutMs: 2_000 },

@@ -79,8 +79,8 @@ describeOnServer(`churn of SQL Server tenants in flight (${serverVariable})`, ()
       registry: databases.registryUrl(registry),
       handlers,
       plan: { intervalMs: 50 },
-      directory: { refreshMs: 50, refreshRetryMs: 50 },
-      schedule: { idleFloorMs: 100, idleCeilingMs: 500, failureFloorMs: 100, failureCeilingMs: 500 },
+      directory: { refreshMs: 50 },
+      schedule: { idleFloorMs: 100, idleCeilingMs: 500, failureCeilingMs: 500 },
     });
     await using admin = createMultiOutbox({ registry: databases.registryUrl(registry) });
     await admin.tenants.add(before);

@@ -105,12 +105,12 @@ test('D1: a run whose lease somebody else holds, and a request for a tenant that
   const skipped = { 'tenant.id': 'acme', outcome: 'skipped' };
   expect(all['multi_outbox.runs']).toEqual(
     expect.arrayContaining([
-      [{ ...skipped, skipped: 'held' }, 1],
+      [{ ...skipped, skipped: 'leased-elsewhere' }, 1],
       [{ ...skipped, skipped: 'not-active' }, 1],
     ]),
   );
   expect(all['multi_outbox.leases']).toContainEqual([
-    { 'tenant.id': 'acme', queue: 'outbox', result: 'held' },
+    { 'tenant.id': 'acme', queue: 'outbox', result: 'leased-elsewhere' },
     1,
   ]);
 });

@@ -145,7 +145,7 @@ describe('runHandler', () => {
     let stop = new AbortController();
     expect(await runHandler(waits(20), {})).toMatchObject({
       status: 'retry',
-      error: expect.stringContaining('did not end within 20 ms'),
+      error: expect.stringContaining('did not end within its timeout of 20 ms'),
     });
     stop = new AbortController();
     const { signal } = stop;
@@ -205,7 +205,7 @@ describe('TestOutbox.runHandler', () => {
     expect(seen).toEqual([3]);
     expect(outbox.enqueued({ status: 'ready' })).toMatchObject([{ attempts: 0 }, { attempts: 0 }]);
     await expect(outbox.runHandler(handler, 4, { orderingKey: 'a' })).rejects.toThrow(
-      /behind another message/,
+      /an earlier message of its ordering key blocks it/,
     );
     await outbox.drain();
     expect(seen).toEqual([3, 1, 2, 4]);
@@ -223,7 +223,7 @@ describe('TestOutbox.runHandler', () => {
     const draining = outbox.drain();
     await started.promise;
     await expect(outbox.runHandler(handler, 2)).rejects.toThrow(
-      /while a dispatch run of the same tenant goes on/,
+      /another dispatch run of the same tenant has the queue lease/,
     );
     gate.resolve();
     await draining;

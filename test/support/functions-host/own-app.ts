@@ -32,6 +32,14 @@ const { multiOutbox } = registerFunctions({
         return { messageId: body, topic: 'own.hook', payload: body };
       },
     },
+    {
+      name: 'other-copy',
+      verify() {
+        throw new (class SignatureRefused extends Error {
+          override readonly name = 'SignatureRefused';
+        })('Refused by another copy of the library.');
+      },
+    },
   ],
   // The first in the alphabet, one a plan.
   strategy: {

@@ -1,11 +1,11 @@
 import { lstat, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { customers, expectedMails } from '../../../src/cli/demo/customers.ts';
-import { countMails, damage, demoFolder, emptyFolder } from '../../../src/cli/demo/folder.ts';
-import { type CustomerResult, findProblems } from '../../../src/cli/demo/result.ts';
-import { useDemoSettings } from '../../../src/cli/demo/settings.ts';
-import { loadSettings } from '../../../src/settings.ts';
+import { customers, expectedMails } from '../../../examples/demo/customers.ts';
+import { countMails, damage, demoFolder, emptyFolder } from '../../../examples/demo/folder.ts';
+import { type CustomerResult, findProblems } from '../../../examples/demo/result.ts';
+import { useDemoSettings } from '../../../examples/demo/settings.ts';
+import { loadSettings, unknownVariables } from '../../../src/settings.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -40,7 +40,8 @@ test('the user’s own settings are out of the demo’s reach', () => {
     MULTI_OUTBOX_REGISTRY: 'sqlite:real.db',
     PATH: '/bin',
   };
-  useDemoSettings({ registry: 'sqlite:demo.db' }, env);
+  useDemoSettings({ MULTI_OUTBOX_REGISTRY: 'sqlite:demo.db' }, env);
+  expect(unknownVariables(env)).toEqual([]);
   const settings = loadSettings({}, env);
   expect([settings.registry, settings.email.smtpUrl, env.PATH]).toEqual([
     'sqlite:demo.db',

@@ -1,4 +1,4 @@
-import { describeError, FailedError, UsageError } from '../../../src/cli/errors.ts';
+import { errorReport, FailedError, UsageError } from '../../../src/cli/errors.ts';
 import { MultiOutboxError } from '../../../src/errors.ts';
 
 test.each([
@@ -25,5 +25,5 @@ test.each([
     { code: 'UNEXPECTED', message: expect.stringMatching(/x is not a function\. .*--verbose/), exitCode: 1 },
   ],
 ])('%s becomes one line, a code and an exit code', (_what, error, expected) => {
-  expect(describeError(error)).toEqual(expected);
+  expect(errorReport(error)).toEqual(expected);
 });

@@ -1,10 +1,10 @@
-import { age, counted, duration, harmless, oneLine, shorten } from '../../../src/cli/output/text.ts';
+import { age, counted, duration, escapedLine, escapedText, shorten } from '../../../src/cli/output/text.ts';
 
 test('text of others cannot steer a terminal', () => {
-  expect(oneLine('a\u001b[2Jb\u0007')).toBe('a\\u001b[2Jb\\u0007');
-  expect(oneLine(' first\r\n  second\tthird ')).toBe('first second third');
-  expect(oneLine('abc\u202ecba')).toBe('abc\\u202ecba');
-  expect(harmless('a\u001b[2J\n\tb\r')).toBe('a\\u001b[2J\n\tb\\u000d');
+  expect(escapedLine('a\u001b[2Jb\u0007')).toBe('a\\u001b[2Jb\\u0007');
+  expect(escapedLine(' first\r\n  second\tthird ')).toBe('first second third');
+  expect(escapedLine('abc\u202ecba')).toBe('abc\\u202ecba');
+  expect(escapedText('a\u001b[2J\n\tb\r')).toBe('a\\u001b[2J\n\tb\\u000d');
 });
 
 test('text is cut between characters, never inside one', () => {

@@ -42,7 +42,7 @@ describe('registerFunctions', () => {
     const register = freshly();
     register({ handlers: [handler] });
     expect(() => register({ handlers: [handler] })).toThrow(
-      'registerFunctions was called twice in one app; call it once, with all handlers and sources in its lists.',
+      'registerFunctions was called twice in one app; call it once and give it all handlers and sources.',
     );
   });
 
@@ -53,14 +53,14 @@ describe('registerFunctions', () => {
   });
 
   test.each<[string, unknown, RegExp]>([
-    ['no options', undefined, /takes an object, such as \{ handlers:/],
-    ['no handlers', {}, /'handlers' is missing or empty; give what defineHandler returns/],
+    ['no options', undefined, /must be an object, such as \{ handlers:/],
+    ['no handlers', {}, /'handlers' is missing or empty; give at least one handler made by defineHandler/],
     ['an empty list', { handlers: [] }, /'handlers' is missing or empty/],
-    ['one handler', { handlers: handler }, /'handlers' must be a list, or a function that returns one/],
+    ['one handler', { handlers: handler }, /'handlers' must be a list, or a function that returns a list/],
     [
       'a definition',
       { handlers: [handler, { topic: 'a' }] },
-      /'handlers' holds something at index 1 .* defineHandler/,
+      /'handlers' has an item at index 1 .* defineHandler/,
     ],
     [
       'a source without verify',
@@ -78,7 +78,7 @@ describe('registerFunctions', () => {
       { handlers: [handler], dispatch: { batchSize: 0 } },
       /^Option 'dispatch\.batchSize' is 0: it must/,
     ],
-    ['an unknown option', { handlers: [handler], schedul: '*' }, /^Option 'schedul': it is not known/],
+    ['an unknown option', { handlers: [handler], schedul: '*' }, /^Option 'schedul': it is not a setting/],
   ])('%s: it says what to do', (_, options, message) => {
     expect(refusal(options)).toMatch(message);
   });
@@ -86,7 +86,7 @@ describe('registerFunctions', () => {
   test('a function that returns no list is told by what uses it', () => {
     const { multiOutbox } = freshly()({ handlers: async () => [handler] } as never);
     expect(multiOutbox).toThrow(
-      "registerFunctions: 'handlers' must be a list, or a function that returns one at once.",
+      "registerFunctions: 'handlers' must be a list, or a function that returns a list and not a promise.",
     );
   });
 });

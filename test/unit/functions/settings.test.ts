@@ -59,9 +59,9 @@ describe('settings of a function app', () => {
 
   test('an option that does not fit the host is refused by its name', () => {
     const refusalOf = (given: SettingsInput) => () => functionSettings({}, given);
-    expect(refusalOf({ dispatch: { graceMs: '5s' } })).toThrow(/^Option 'dispatch.graceMs' is 5000 ms: /);
+    expect(refusalOf({ dispatch: { graceMs: '5s' } })).toThrow(/^Option 'dispatch.graceMs' is 5000 ms, but /);
     expect(refusalOf({ dispatch: { timeBudgetMs: '10m' } })).toThrow(
-      /^Option 'dispatch.timeBudgetMs' is 600000 ms: it must be at most 557000 ms /,
+      /^Option 'dispatch.timeBudgetMs' is 600000 ms, but it must be at most 557000 ms /,
     );
   });
 
@@ -73,7 +73,7 @@ describe('settings of a function app', () => {
       writeFileSync(path.join(folder, 'host.json'), '{"version":"2.0","functionTimeout":"00:20:00"}');
       expect(refusal(env)).toContain('functionTimeout 1200000 ms');
       writeFileSync(path.join(folder, 'host.json'), '{"version":"2.0"} // comment');
-      expect(refusal(env)).toMatch(/host\.json is not plain JSON .* AzureFunctionsJobHost__functionTimeout/);
+      expect(refusal(env)).toMatch(/host\.json is not valid JSON .* AzureFunctionsJobHost__functionTimeout/);
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -91,15 +91,19 @@ describe('settings of a function app', () => {
 
   test('a time budget that does not fit is refused with the sum', () => {
     expect(refusal({ MULTI_OUTBOX_TIME_BUDGET: '558s' })).toBe(
-      'MULTI_OUTBOX_TIME_BUDGET is 558000 ms: it must be at most 557000 ms (functionTimeout 600000 ms - MULTI_OUTBOX_HANDLER_TIMEOUT 30000 ms - MULTI_OUTBOX_GRACE 3000 ms - 10000 ms). Lower it, or raise functionTimeout in host.json.',
+      'MULTI_OUTBOX_TIME_BUDGET is 558000 ms, but it must be at most 557000 ms (functionTimeout 600000 ms - MULTI_OUTBOX_HANDLER_TIMEOUT 30000 ms - MULTI_OUTBOX_GRACE 3000 ms - 10000 ms). Lower it, or raise functionTimeout in host.json.',
     );
-    expect(refusal({ MULTI_OUTBOX_HANDLER_TIMEOUT: '10m' })).toMatch(/^No time is left for dispatch runs /);
-    expect(refusal({ [timeout]: '30' })).toMatch(/^functionTimeout is "30": it must be like '00:10:00'/);
+    expect(refusal({ MULTI_OUTBOX_HANDLER_TIMEOUT: '10m' })).toMatch(
+      /^The host's limit leaves no time for dispatch runs /,
+    );
+    expect(refusal({ [timeout]: '30' })).toMatch(
+      /^functionTimeout is "30", which is not a valid time; set it to a value like '00:10:00'/,
+    );
   });
 
   test('a grace that does not fit into the five seconds of a termination is refused', () => {
     expect(refusal({ MULTI_OUTBOX_GRACE: '5s' })).toMatch(
-      /^MULTI_OUTBOX_GRACE is 5000 ms: .* at most 4000 ms\.$/,
+      /^MULTI_OUTBOX_GRACE is 5000 ms, but .* at most 4000 ms\.$/,
     );
   });
 

@@ -97,7 +97,7 @@ describe.each(shells)('scripts that follow a deployment, in $name', ({ extension
     expect(making.length).toBe(2);
   });
 
-  test('add-tenants: the file is imported, then each database entered; failures are told at the end', () => {
+  test('add-tenants: imports the file, then grants access to each database, and reports failures at the end', () => {
     const file = path.join(folder, 'tenants.csv');
     writeFileSync(
       file,
@@ -105,7 +105,7 @@ describe.each(shells)('scripts that follow a deployment, in $name', ({ extension
     );
     const { status, stderr, calls } = run('add-tenants', [file]);
     expect(status).toBe(1);
-    expect(stderr).toContain('could not be let in for 1: bad.');
+    expect(stderr).toContain('did not get access to 1 databases, of the tenants: bad.');
     expect(calls).toEqual([
       `npm run --silent cli -- tenants import ${file} --update --migrate`,
       expect.stringMatching(/^sqlcmd -S one\.example -d acme-db /),
@@ -114,7 +114,7 @@ describe.each(shells)('scripts that follow a deployment, in $name', ({ extension
     ]);
   });
 
-  test('add-tenants: rows that were not imported are a failure, and the others are entered all the same', () => {
+  test('add-tenants: a row that is not imported is a failure, and the other tenants still get access', () => {
     command('npm', 'exit 1');
     const file = path.join(folder, 'tenants.csv');
     writeFileSync(file, 'id,server,database\r\nacme,one.example,acme-db\r\n');

@@ -14,8 +14,6 @@ const leftOut: Readonly<Record<string, string>> = {
     'the local host and tick alone read it: the Functions host decides how many runs there are',
   MULTI_OUTBOX_SQLITE_SYNCHRONOUS: 'the embedded engine is not loaded with a registry on SQL Server',
   MULTI_OUTBOX_SQLITE_BUSY_TIMEOUT: 'the embedded engine is not loaded with a registry on SQL Server',
-  MULTI_OUTBOX_SQL_PACKET_SIZE:
-    'the databases are entered by token, and packets have the size that a token needs',
   MULTI_OUTBOX_MAIL_FOLDER: 'a folder of an instance goes with the instance: mails are sent by SMTP',
 };
 

@@ -64,7 +64,7 @@ describe('renewing by hand (L5)', () => {
   test('L5: a lease that another has taken is lost at once, and asked for no more', async () => {
     const { lease, renew } = held({ renew: async () => ({ status: 'lost' }) });
     const before = lease.expiresAt;
-    await expect(lease.renew()).rejects.toMatchObject(lost('somebody else has taken it'));
+    await expect(lease.renew()).rejects.toMatchObject(lost('another owner has taken it'));
     expect(lease.signal.reason).toBe(lease.lost);
     expect(lease.expiresAt).toBe(before);
     await expect(lease.renew()).rejects.toBe(lease.lost);
@@ -128,7 +128,7 @@ describe('release (L4)', () => {
   test('L5: given back too late, it is lost: the work under it was not alone', async () => {
     const { lease } = held({ release: async () => false });
     expect(await lease.release()).toBe(false);
-    expect(lease.lost).toMatchObject(lost('somebody else had taken it'));
+    expect(lease.lost).toMatchObject(lost('another owner had taken it'));
     expect(lease.signal.reason).toBe(lease.lost);
   });
 
@@ -136,10 +136,10 @@ describe('release (L4)', () => {
     const { lease, release } = held({ renew: () => new Promise(() => {}) });
     release.mockResolvedValue(false);
     await pass(60);
-    expect(lease.lost).toMatchObject(lost('its time is up'));
+    expect(lease.lost).toMatchObject(lost('it ran out before it could be renewed'));
     expect(await lease.release()).toBe(false);
     expect(release).toHaveBeenCalledTimes(1);
-    expect(lease.lost).toMatchObject(lost('its time is up'));
+    expect(lease.lost).toMatchObject(lost('it ran out before it could be renewed'));
   });
 });
 

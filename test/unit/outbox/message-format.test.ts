@@ -32,7 +32,11 @@ describe('messages from outside', () => {
   });
 
   test.each<[string, unknown, RegExp]>([
-    ['a field that nobody knows', { ...full, priorty: 1 }, /priorty of the message is not known\.$/],
+    [
+      'a field that nobody knows',
+      { ...full, priorty: 1 },
+      /priorty of the message is not a field of a message; remove it\.$/,
+    ],
     ['no topic', { payload: 1 }, /topic of the message is missing\.$/],
     ['no payload', { topic: 't' }, /payload of the message is missing\.$/],
     ['a topic that is no text', { ...full, topic: 7 }, /topic of the message must be text\.$/],
@@ -44,10 +48,14 @@ describe('messages from outside', () => {
       [full, { ...full, topic: 1 }],
       /topic of the message at index 1 must be text/,
     ],
-    ['text', '"secret"', /the message is no object\.$/],
-    ['nothing', null, /the message is no object\.$/],
-    ['none', [], /there is none in the array\.$/],
-    ['too many', [full, full, full, full], /there are 4, and 3 may come at once\.$/],
+    ['text', '"secret"', /the message is not an object\.$/],
+    ['nothing', null, /the message is not an object\.$/],
+    ['none', [], /the array is empty; send at least one message\.$/],
+    [
+      'too many',
+      [full, full, full, full],
+      /there are 4, but one request may have at most 3; send them in several requests\.$/,
+    ],
   ])('%s is told, and nothing is quoted', (_name, input, problem) => {
     expect(refusal(input)).toMatch(problem);
     expect(refusal(input)).not.toContain('secret');

@@ -128,7 +128,11 @@ describe('timeouts and signals (D2)', () => {
     expect(signal.aborted).toBe(false);
     await jest.advanceTimersByTimeAsync(1);
     expect(outcomes).toEqual([
-      { kind: 'retry', delayMs: 500, error: "The handler for topic 'orders' did not end within 1000 ms." },
+      {
+        kind: 'retry',
+        delayMs: 500,
+        error: "The handler for topic 'orders' did not end within its timeout of 1000 ms.",
+      },
     ]);
     expect(signal.aborted).toBe(true);
     expect(signal.reason).toMatchObject({ name: 'TimeoutError' });

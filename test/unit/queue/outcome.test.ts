@@ -103,11 +103,12 @@ describe('what a handler throws (D3)', () => {
 });
 
 describe('topics without a handler (D4)', () => {
-  const settings = { unhandledTopics: 'park', parkBaseMs: 30_000, parkMaxMs: 100_000 } as const;
-
   test('D4: parking doubles the delay to its ceiling, and names the topic', () => {
     const delays = [0, 1, 2, 50].map((parks) => {
-      const outcome = outcomeOfUnhandledTopic(claimed({ topic: 'lost', parks }), settings);
+      const outcome = outcomeOfUnhandledTopic(claimed({ topic: 'lost', parks }), 'park', {
+        baseMs: 30_000,
+        maxDelayMs: 100_000,
+      });
       expect(outcome).toMatchObject({ kind: 'release', parked: true });
       expect(outcome).toMatchObject({ error: expect.stringContaining("'lost'") });
       return outcome.kind === 'release' && outcome.delayMs;
@@ -116,9 +117,11 @@ describe('topics without a handler (D4)', () => {
   });
 
   test("D4: with 'dead' it goes to Dead, and no attempt is consumed", () => {
-    expect(
-      outcomeOfUnhandledTopic(claimed({ topic: 'lost' }), { ...settings, unhandledTopics: 'dead' }),
-    ).toMatchObject({ kind: 'dead', unstarted: true, error: expect.stringContaining("'lost'") });
+    expect(outcomeOfUnhandledTopic(claimed({ topic: 'lost' }), 'dead')).toMatchObject({
+      kind: 'dead',
+      unstarted: true,
+      error: expect.stringContaining("'lost'"),
+    });
   });
 });
 

@@ -172,7 +172,6 @@ describe('what is refused', () => {
     ['dispatch.leaseMs', -1],
     ['dispatch.graceMs', '11m'],
     ['retry.maxAttempts', 0],
-    ['retention.limit', 5_000],
     ['schedule.idleCeilingMs', 0],
     ['email.smtpUrl', ''],
     ['registry', ''],
@@ -191,8 +190,8 @@ describe('what is refused', () => {
   });
 
   test('options that are not known are refused by their path', () => {
-    expect(refusal({ batchSize: 5 })).toContain("'batchSize': it is not known");
-    expect(refusal({ dispatch: { batchsize: 5 } })).toContain("'dispatch.batchsize': it is not known");
+    expect(refusal({ batchSize: 5 })).toContain("'batchSize': it is not a setting");
+    expect(refusal({ dispatch: { batchsize: 5 } })).toContain("'dispatch.batchsize': it is not a setting");
   });
 
   test('a group that is none is refused as such, with or without variables of that group', () => {

@@ -46,18 +46,18 @@ describe('a source that signs after Standard Webhooks', () => {
   });
 
   test.each([
-    ['another secret', signed({ by: other }), 'does not fit'],
-    ['another body', { ...signed(), body: `${body} ` }, 'does not fit'],
-    ['another id', signed({ headers: { 'webhook-id': 'msg_2' } }), 'does not fit'],
-    ['no id', signed({ headers: { 'webhook-id': '' } }), 'are needed'],
-    ['no signature', signed({ headers: { 'webhook-signature': '' } }), 'are needed'],
+    ['another secret', signed({ by: other }), 'does not match'],
+    ['another body', { ...signed(), body: `${body} ` }, 'does not match'],
+    ['another id', signed({ headers: { 'webhook-id': 'msg_2' } }), 'does not match'],
+    ['no id', signed({ headers: { 'webhook-id': '' } }), 'needs the headers'],
+    ['no signature', signed({ headers: { 'webhook-signature': '' } }), 'needs the headers'],
     [
       'a signature of another version',
       signed({ headers: { 'webhook-signature': 'v2,abc' } }),
-      'does not fit',
+      'does not match',
     ],
-    ['no timestamp', signed({ headers: { 'webhook-timestamp': '' } }), 'are needed'],
-    ['a timestamp that is none', signed({ headers: { 'webhook-timestamp': '-1' } }), 'are needed'],
+    ['no timestamp', signed({ headers: { 'webhook-timestamp': '' } }), 'needs the headers'],
+    ['a timestamp that is none', signed({ headers: { 'webhook-timestamp': '-1' } }), 'needs the headers'],
     ['a request of long ago', signed({ ageMs: 3_600_000 }), 'timestamp'],
     ['a request of the future', signed({ ageMs: -3_600_000 }), 'timestamp'],
   ])('%s is refused', async (_, request, reason) => {
@@ -103,6 +103,6 @@ describe('the sources of a deployment', () => {
   test('names that no address can have, and names taken twice, are refused', () => {
     const named = (name: string): WebhookSource => ({ ...source, name });
     expect(() => sourcesByName([named('a/b')])).toThrow(/'a\/b' cannot be used/);
-    expect(() => sourcesByName([named('a'), named('a')])).toThrow(/taken by another/);
+    expect(() => sourcesByName([named('a'), named('a')])).toThrow(/also the name of another source/);
   });
 });

@@ -4,7 +4,7 @@ import { heldBy } from '../../../src/engine/sqlite/lease-store.ts';
 const expiresUtc = 1_700_000_000_000;
 
 test.each([
-  [expiresUtc - 1, { status: 'held', owner: 'host-1', expiresInMs: 1 }],
+  [expiresUtc - 1, { status: 'leased-elsewhere', owner: 'host-1', expiresInMs: 1 }],
   [expiresUtc, null],
   [expiresUtc + 1, null],
 ])('L2: a lease that runs out at 1700000000000, asked at %p', (now, expected) => {

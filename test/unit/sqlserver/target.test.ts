@@ -21,7 +21,6 @@ const settings = {
   idleCloseMs: 60_000,
   connectTimeoutMs: 5_000,
   requestTimeoutMs: 5_000,
-  packetSize: 32_767,
 };
 const env = { TENANT_A: local, WITH_DATABASE: `${local};Database=Sales`, NO_SERVER: 'User Id=sa;Password=x' };
 

@@ -1,6 +1,6 @@
 /**
- * The numbered steps of each kind of database. A step that was released is never changed, not by a letter: its
- * checksum is kept in every database it was applied to.
+ * The numbered steps of each kind of database. Not one letter of a released step may change, because every database
+ * that it was applied to has its checksum.
  */
 import type { Migration, Schema } from './migration.ts';
 import { registry0001 } from './registry-0001.ts';

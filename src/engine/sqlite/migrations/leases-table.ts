@@ -1,4 +1,4 @@
-/** The lease table of tenant databases and of the registry alike (L1). Times are milliseconds since 1970, UTC. */
+/** The lease table, the same in tenant databases and the registry (L1). Times are milliseconds since 1970, UTC. */
 export const leasesTable = `
 CREATE TABLE Leases (
   Name TEXT NOT NULL PRIMARY KEY,

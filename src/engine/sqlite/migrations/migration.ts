@@ -1,13 +1,13 @@
 import type { MigrationStep } from '../../schema.ts';
 
-/** One numbered step. */
+/** One numbered step of a schema. */
 export interface Migration extends MigrationStep {
   readonly sql: string;
 }
 
 /**
- * What each kind of database is made by, and the oldest version that runs work with (the rule: engine/schema.ts). A
- * new step leaves `oldestUsable` alone; the release after it may raise it to that step.
+ * The steps of one kind of database, and the oldest version that runs work with (engine/schema.ts states the rule).
+ * Adding a step does not change `oldestUsable`; the next release may raise it to that step.
  */
 export interface Schema {
   readonly migrations: readonly Migration[];

@@ -1,18 +1,18 @@
 /**
- * The table of one work queue (Q1), made the same way for the outbox and the inbox.
+ * The table of one work queue (Q1), the same for the outbox and the inbox.
  *
- * An application in any language may insert into it plainly, giving Topic and Payload and whatever else it wants.
- * Defaults and triggers see to the rest. Times are milliseconds since 1970, UTC.
+ * An application in any language may insert into it with plain SQL: Topic and Payload are required, defaults and
+ * triggers fill the other columns. Times are milliseconds since 1970, UTC.
  *
- * - Blocked: a Ready message that waits behind an earlier one of its ordering key. It is not in the index of due
- *   messages, so that a large ordering group costs a claim nothing (Q10).
- * - InGroup: a message with an ordering key that is Ready or Claimed, or Dead and holding its key. Keyless messages
- *   have it too; the index of ordering groups leaves them out.
- * - Source: whose dedup key it is, empty for the application's own. Hash: stands for the content (I2).
- * - Payload and Headers stand last: reading a message's state never walks through a long payload.
+ * - Blocked: 1 for a blocked message, which is Ready and waits behind an earlier one of its ordering group. The
+ *   index of due messages leaves it out, so that a long group does not slow a claim down (Q10).
+ * - InGroup: 1 for a member of an ordering group: a message that is Ready or Claimed, or Dead and blocking its group.
+ *   Messages without a key have 1 too; the index of groups leaves them out.
+ * - Source: the source of the dedup key, empty for the application's own. Hash: identifies the content (I2).
+ * - Payload and Headers are the last columns, so that reading a message's state never reads through a long payload.
  *
- * The triggers keep ordering groups right whatever is done by hand: a row inserted behind another of its key is blocked,
- * and when a row is deleted the next of its group is unblocked.
+ * The triggers keep ordering groups correct when people change rows by hand: a row inserted behind another of its key
+ * is blocked, and when a row is deleted the next one of its group is unblocked.
  */
 export function queueTable(table: string): string {
   const now = "(CAST(unixepoch('subsec') * 1000 AS INTEGER))";

@@ -2,9 +2,9 @@ import { leasesTable } from './leases-table.ts';
 import type { Migration } from './migration.ts';
 
 /**
- * A tenant's row holds its definition and its schedule. PlanVersion rises with every plan that chose the tenant, so
- * that two planners never both win it (F3). WakePending: woken since it was last planned (F7). Version comes from
- * one counter for all tenants, so that a reader can ask for what changed since (F2).
+ * A tenant's row has its definition and its schedule. PlanVersion rises with every plan that chose the tenant, so
+ * that two planners never both get it (F3). WakePending: 1 if the tenant was woken since it was last planned (F7).
+ * Version comes from one counter for all tenants, so that a reader can ask for the changes since a version (F2).
  */
 export const registry0001: Migration = {
   version: 1,

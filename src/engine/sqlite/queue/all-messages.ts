@@ -1,4 +1,4 @@
-/** Every message of a queue, whatever its state: for tests, whose tables are small. */
+/** Reads every message of a queue, in any state. It is for tests, whose tables are small. */
 import type { DatabaseSync } from 'node:sqlite';
 import type { MessageRecord, QueueName } from '../../work-queue.ts';
 import { Connection } from '../connection.ts';
@@ -6,7 +6,7 @@ import { messageRecord, perTable, type RecordRow, recordColumns, tableOf } from 
 
 const statements = perTable((table) => `SELECT ${recordColumns} FROM ${table} ORDER BY Sequence`);
 
-/** In the order they were stored. */
+/** Returns the messages in the order in which they were stored. */
 export function allMessages(database: DatabaseSync, queue: QueueName): MessageRecord[] {
   return new Connection(database).allTuples<RecordRow>(statements[tableOf[queue]], {}).map(messageRecord);
 }

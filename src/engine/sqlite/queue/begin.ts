@@ -1,8 +1,8 @@
-/** The start of a run (Q9): the lease, what a crashed run left, retention, and the first batch, in one call. */
+/** The start of a run (Q9): lease, recovery of a crashed run's messages, retention and the first batch, in one call. */
 import type { BeginRequest, BeginResult, QueueName } from '../../work-queue.ts';
 import { queueLeaseName } from '../../work-queue.ts';
 import { type Connection, nowSql } from '../connection.ts';
-import { giveLeaseBack, heldBy, heldByAnother, takeLease } from '../lease-store.ts';
+import { heldBy, heldByAnother, releaseLease, takeLease } from '../lease-store.ts';
 import { type StoredText, text, textColumn } from '../text.ts';
 import { wholeMs } from '../time.ts';
 import { claim, nextDueInMs } from './claim.ts';
@@ -11,7 +11,7 @@ import { purge } from './purge.ts';
 import { perTable, type QueueTable, tableOf } from './records.ts';
 
 const statements = perTable((table) => ({
-  /** Everything that tells whether there is anything to do, read at once and without a lock. */
+  /** Reads without a lock, in one statement, whether a run has anything to do. */
   look: `SELECT Now, Owner, ExpiresUtc,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Claimed WHERE Status = 1) AS Claimed,
       (SELECT DueUtc FROM ${table} INDEXED BY ${table}_Due WHERE Status = 0 AND Blocked = 0
@@ -34,8 +34,8 @@ interface LookRow {
 }
 
 /**
- * The answer when there is nothing to write: another run has the lease, or the tenant is idle. It comes from a read: no
- * lock, no fsync, and a fence that has not moved because no lease was taken. Null when `begin` has to write.
+ * The answer if there is nothing to write, because another run has the lease or the tenant is idle. It comes from a
+ * read: no lock, no fsync, and no new fence, because no lease is taken. Returns null when `begin` must write.
  */
 export function beginByReading(
   connection: Connection,
@@ -44,7 +44,7 @@ export function beginByReading(
 ): BeginResult | null {
   const row = connection.get<LookRow>(statements[tableOf[queue]].look, queueLeaseName(queue))!;
   const holder = heldBy(row.Owner, row.ExpiresUtc, row.Now, request.owner);
-  if (holder !== null) return { ...holder, status: 'leased-elsewhere' };
+  if (holder !== null) return holder;
   const isHeldByUs = row.Owner !== null && (row.ExpiresUtc ?? 0) > row.Now;
   const isDue = row.NextDueUtc !== null && row.NextDueUtc <= row.Now;
   const { retention } = request;
@@ -57,7 +57,7 @@ export function beginByReading(
   return { status: 'idle', messages: [], more: false, nextDueInMs: next, purged: 0, recovered: 0 };
 }
 
-/** Returns what older fences had claimed to Ready, to be run in claims of their own (Q6, Q7). Returns how many. */
+/** Returns messages claimed under older fences to Ready, marked recovered (Q6, Q7). Returns how many. */
 function recover(connection: Connection, table: QueueTable): number {
   const rows = connection.all<{ OrderingKey: StoredText | null }>(statements[table].recover);
   const keys = rows.flatMap((row) => (row.OrderingKey === null ? [] : [text(row.OrderingKey)]));
@@ -65,7 +65,7 @@ function recover(connection: Connection, table: QueueTable): number {
   return rows.length;
 }
 
-/** Within a write transaction. */
+/** Call it within a write transaction. */
 export function begin(
   connection: Connection,
   queue: QueueName,
@@ -75,7 +75,7 @@ export function begin(
   const table = tableOf[queue];
   const name = queueLeaseName(queue);
   const holder = heldByAnother(connection, name, request.owner);
-  if (holder !== null) return { ...holder, status: 'leased-elsewhere' };
+  if (holder !== null) return holder;
   const fence = takeLease(connection, { ...request, name }, now);
   const recovered = recover(connection, table);
   const purged = purge(connection, table, request.retention, now);
@@ -83,7 +83,7 @@ export function begin(
   const found = { messages, more, nextDueInMs: nextDueInMs(connection, table, now), purged, recovered };
   const lease = { name, owner: request.owner, fence };
   if (messages.length === 0) {
-    giveLeaseBack(connection, lease);
+    releaseLease(connection, lease);
     return { status: 'idle', ...found };
   }
   return { status: 'claimed', ...found, lease, expiresInMs: wholeMs(request.durationMs) };

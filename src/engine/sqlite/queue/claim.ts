@@ -1,7 +1,9 @@
-/** Claiming (Q4): the oldest due messages, and with the head of an ordering group those due right behind it (Q10). */
+/**
+ * Claiming (Q4): the oldest due messages, and with the head of an ordering group the due ones right behind it (Q10).
+ */
 import { type ClaimedMessage, type ClaimLimits, MessageStatus } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
-import { block, headOf, unblockHeads } from './ordering.ts';
+import { blockMessages, headOf, unblockHeads } from './ordering.ts';
 import { type ClaimRow, claimColumns, claimedMessage, perTable, type QueueTable } from './records.ts';
 
 const statements = perTable((table) => ({
@@ -9,7 +11,7 @@ const statements = perTable((table) => ({
     WHERE Status = 0 AND Blocked = 0 AND DueUtc <= ? ORDER BY DueUtc, Sequence`,
   next: `SELECT Status, ${claimColumns} FROM ${table} INDEXED BY ${table}_Group
     WHERE OrderingKey = ? AND InGroup = 1 AND Sequence > ? ORDER BY Sequence LIMIT 1`,
-  /** Those read from the index of due messages, by one statement: the range says where they end. */
+  /** Claims the messages read from the index of due messages, in one statement; the range limits how far it reads. */
   takeDue: `UPDATE ${table} INDEXED BY ${table}_Due SET Status = 1, Attempts = Attempts + 1, ClaimFence = ?
     WHERE Status = 0 AND Blocked = 0 AND (DueUtc, Sequence) <= (?, ?)
       AND Sequence IN (SELECT value FROM json_each(?))`,
@@ -22,21 +24,24 @@ const statements = perTable((table) => ({
 export interface ClaimOrder extends ClaimLimits {
   readonly now: number;
   readonly fence: number;
-  /** Nothing else of this run is in flight, so that a recovered message may be handed out, in a claim of its own (Q7). */
+  /** No other message of this run is in flight, so the claim may return a recovered message, by itself (Q7). */
   readonly solo: boolean;
 }
 
-/** A message that may be claimed, and when its turn comes: not before that of its predecessor in the ordering group. */
+/**
+ * A message that may be claimed. `turn` is its position in the order: its due time, but not before its predecessor's
+ * turn in the ordering group.
+ */
 interface Candidate {
   readonly message: ClaimedMessage;
   readonly turn: number;
-  /** It was read from its ordering group, not from the index of due messages. */
+  /** Whether it was read from its ordering group, not from the index of due messages. */
   readonly follows: boolean;
 }
 
 /**
- * Claims within a write transaction, as the lease's holder. `more`: what was cut off, by the limits or before a
- * recovered message.
+ * Claims messages. Call it within a write transaction, as the lease's holder. `more`: whether due messages are left
+ * because of the limits or a recovered message.
  */
 export function claim(
   connection: Connection,
@@ -46,7 +51,7 @@ export function claim(
   const candidates = new Candidates(connection, table, order.now);
   const taken: Candidate[] = [];
   let bytes = 0;
-  let alone = false;
+  let isSolo = false;
   let more = false;
   try {
     for (let candidate = candidates.next(); candidate !== null; candidate = candidates.next()) {
@@ -54,20 +59,20 @@ export function claim(
       const size = Buffer.byteLength(message.payload);
       const isFirst = taken.length === 0;
       const overLimit = taken.length >= order.limit || (!isFirst && bytes + size > order.maxBytes);
-      if (overLimit || alone || (message.recovered && !(isFirst && order.solo))) {
+      if (overLimit || isSolo || (message.recovered && !(isFirst && order.solo))) {
         more = true;
         break;
       }
       taken.push(candidate);
       bytes += size;
-      alone = message.recovered;
+      isSolo = message.recovered;
       candidates.took(candidate);
     }
   } finally {
     candidates.close();
   }
   markClaimed(connection, table, taken, order.fence);
-  candidates.blockFollowers();
+  candidates.blockMisplaced();
   return { messages: taken.map(({ message }) => message), more: more || candidates.recoveredBehind };
 }
 
@@ -88,29 +93,35 @@ function markClaimed(
     if (follows) connection.run(takeFollower, fence, message.sequence);
 }
 
-/** Milliseconds until the next Ready message that is not blocked is due (Q11); null if there is none. */
+/** Milliseconds until the next unblocked Ready message is due (Q11); null if there is none. */
 export function nextDueInMs(connection: Connection, table: QueueTable, now: number): number | null {
   const row = connection.get<{ DueUtc: number }>(statements[table].nextDue);
   return row === undefined ? null : Math.max(0, row.DueUtc - now);
 }
 
-/** What a claim may take, oldest first: the due messages, merged with the ordering groups of those already taken. */
+/**
+ * The messages that a claim may take, oldest first: the due messages, merged with those behind messages already taken
+ * in their ordering groups.
+ */
 class Candidates {
-  /** A group stopped at a recovered message: it can be claimed once those before it are done. */
+  /**
+   * Whether an ordering group stopped at a recovered message, which can be claimed when the messages before it are
+   * done.
+   */
   recoveredBehind = false;
   readonly #connection: Connection;
   readonly #table: QueueTable;
   readonly #now: number;
   readonly #due: Iterator<ClaimRow>;
-  /** Read from `#due` and not yet handed out. */
+  /** The candidate that was read from `#due` and not yet returned. */
   #ahead: Candidate | null | undefined;
-  /** The next of each ordering group that has been entered, the first turn last. */
+  /** The next message of each ordering group that has a taken message; the one with the first turn is last. */
   readonly #followers: Candidate[] = [];
-  /** Sequences taken, of each key entered. */
+  /** The sequences taken, by ordering key. */
   readonly #entered = new Map<string, Set<number>>();
-  /** Not blocked, though not at the head of their ordering group. */
-  readonly #toBlock: { sequence: number; key: string }[] = [];
-  readonly #touchedKeys = new Set<string>();
+  /** Messages that are not blocked although they are not the head of their group. */
+  readonly #misplaced: { sequence: number; key: string }[] = [];
+  readonly #misplacedKeys = new Set<string>();
 
   constructor(connection: Connection, table: QueueTable, now: number) {
     this.#connection = connection;
@@ -131,7 +142,7 @@ class Candidates {
     return candidate;
   }
 
-  /** The next of the candidate's ordering group may follow it. */
+  /** Adds the next message of the candidate's ordering group to the candidates. */
   took({ message: { orderingKey: key, sequence }, turn }: Candidate): void {
     if (key === null) return;
     const sequences = this.#entered.get(key);
@@ -151,14 +162,14 @@ class Candidates {
     this.#due.return?.();
   }
 
-  /** Rows inserted by hand may not be blocked where they should be; now they are. */
-  blockFollowers(): void {
-    const followers = this.#toBlock.filter(
+  /** Blocks messages that should have been blocked, such as rows inserted by hand. */
+  blockMisplaced(): void {
+    const misplaced = this.#misplaced.filter(
       ({ sequence, key }) => this.#entered.get(key)?.has(sequence) !== true,
     );
-    const sequences = followers.map(({ sequence }) => sequence);
-    block(this.#connection, this.#table, sequences);
-    unblockHeads(this.#connection, this.#table, this.#touchedKeys);
+    const sequences = misplaced.map(({ sequence }) => sequence);
+    blockMessages(this.#connection, this.#table, sequences);
+    unblockHeads(this.#connection, this.#table, this.#misplacedKeys);
   }
 
   #nextDue(): Candidate | null {
@@ -172,14 +183,14 @@ class Candidates {
     }
   }
 
-  /** Only the head of an ordering group may be claimed, and only while no message of its key is claimed. */
+  /** Only the head of an ordering group may be claimed, and only while no message of the group is claimed. */
   #mayStart(sequence: number, key: string): boolean {
     if (!this.#entered.has(key)) {
       const head = headOf(this.#connection, this.#table, key);
       if (head?.Sequence === sequence && head.Running === 0) return true;
-      this.#touchedKeys.add(key);
+      this.#misplacedKeys.add(key);
     }
-    this.#toBlock.push({ sequence, key });
+    this.#misplaced.push({ sequence, key });
     return false;
   }
 }

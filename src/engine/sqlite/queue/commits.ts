@@ -1,4 +1,4 @@
-/** How callers' transactions end: `DatabaseSync` has no event to tell of it, so it is looked at again and again (F7). */
+/** Detects the end of callers' transactions (F7). `DatabaseSync` has no event for it, so this polls. */
 import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Connection } from '../connection.ts';
@@ -10,19 +10,20 @@ const lookMs = 5;
 
 interface Awaited {
   readonly messageId: string;
-  readonly told: Promise<boolean>;
-  readonly tell: (isCommitted: boolean) => void;
-  isTold: boolean;
+  readonly outcome: Promise<boolean>;
+  readonly settle: (isCommitted: boolean) => void;
+  isSettled: boolean;
 }
 
 /**
- * A connection that is always within a transaction may have ended one and begun the next since it was last looked at. So
- * it is a message stored in the transaction that tells: once our own connection sees it, it was committed.
+ * Between two polls a connection may end one transaction and begin the next. We therefore detect the commit by
+ * looking for a message stored in the same transaction: once our own connection sees it, the transaction was
+ * committed.
  */
 export class Commits {
   readonly #handle: DatabaseHandle;
   readonly #sql: string;
-  /** A connection has one transaction at a time. */
+  /** By connection, because a connection has one transaction at a time. */
   readonly #awaited = new WeakMap<DatabaseSync, Awaited>();
 
   constructor(handle: DatabaseHandle, table: QueueTable) {
@@ -30,49 +31,50 @@ export class Commits {
     this.#sql = `SELECT 1 FROM ${table} INDEXED BY ${table}_MessageId WHERE MessageId = ?`;
   }
 
-  /** See `WorkQueue.committed`. Right after the message was stored: the connection holds the write lock. */
+  /** See `WorkQueue.committed`. Call it right after storing the message, while the connection has the write lock. */
   of(database: DatabaseSync, messageId: string): Promise<boolean> {
     const before = this.#awaited.get(database);
     if (before !== undefined) {
-      // This read takes no lock: what was just stored has begun the transaction for good.
+      // This read takes no lock that the transaction does not have, because the message just stored has the write
+      // lock.
       const verdict = this.#verdict(database, before) ?? (this.#sees(database, before) ? undefined : false);
-      if (verdict === undefined) return before.told;
-      before.tell(verdict);
+      if (verdict === undefined) return before.outcome;
+      before.settle(verdict);
     }
-    const { promise: told, resolve } = Promise.withResolvers<boolean>();
+    const { promise: outcome, resolve } = Promise.withResolvers<boolean>();
     const awaited: Awaited = {
       messageId,
-      told,
-      isTold: false,
-      tell(isCommitted) {
-        awaited.isTold = true;
+      outcome,
+      isSettled: false,
+      settle(isCommitted) {
+        awaited.isSettled = true;
         resolve(isCommitted);
       },
     };
     this.#awaited.set(database, awaited);
     void this.#look(database, awaited);
-    return told;
+    return outcome;
   }
 
   async #look(database: DatabaseSync, awaited: Awaited): Promise<void> {
-    while (!awaited.isTold) {
+    while (!awaited.isSettled) {
       const verdict = this.#verdict(database, awaited);
       if (verdict === undefined) await pause(lookMs, undefined, { ref: false });
-      else awaited.tell(verdict);
+      else awaited.settle(verdict);
     }
     if (this.#awaited.get(database) === awaited) this.#awaited.delete(database);
   }
 
-  /** Undefined as long as the transaction may be open. */
+  /** Whether the transaction was committed; undefined as long as it may be open. */
   #verdict(database: DatabaseSync, { messageId }: Awaited): boolean | undefined {
-    // Asked first: what ends between the two questions was committed.
+    // Check this first: if the transaction ends between the two checks, the second one sees its commit.
     const isOpen = isTransactionOpen(database);
     try {
       this.#handle.assertOpen();
       const isThere = this.#handle.file.connect().get(this.#sql, messageId) !== undefined;
       return isThere ? true : isOpen ? undefined : false;
     } catch {
-      // Our own connection cannot tell: a wake too many is better than none.
+      // Our own connection cannot find out, and an unnecessary wake is better than a missing one.
       return isOpen ? undefined : true;
     }
   }

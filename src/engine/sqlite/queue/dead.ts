@@ -1,10 +1,10 @@
-/** Dead messages: looking at them, replaying them (Q13), discarding them. */
+/** Reading, replaying (Q13) and discarding Dead messages. */
 import type { DeadFilter, MessageRecord } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { foldCase } from '../file.ts';
 import { type StoredText, text, textColumn } from '../text.ts';
 import { wholeMs } from '../time.ts';
-import { block, type Head, headOf, unblockHeads } from './ordering.ts';
+import { blockMessages, type Head, headOf, unblockHeads } from './ordering.ts';
 import { messageRecord, perTable, type QueueTable, type RecordRow, recordColumns } from './records.ts';
 
 const statements = perTable((table) => {
@@ -42,8 +42,8 @@ export function countDead(connection: Connection, table: QueueTable, filter: Dea
 }
 
 /**
- * A page of Dead messages. When the record to page on from was replayed or discarded since, so were most likely those
- * before it: the page then starts with the oldest there is.
+ * Returns a page of Dead messages. If the last record of the previous page was replayed or discarded since, the ones
+ * before it most likely were too, so the page then starts with the oldest message.
  */
 export function listDead(
   connection: Connection,
@@ -92,9 +92,9 @@ export function replayDead(
   if (sequences.length === 0) return 0;
   const headsBefore = [...keys].map((key) => headOf(connection, table, key));
   for (const sequence of sequences) connection.run(statements[table].replay, now, sequence);
-  // A message that comes back before the present head blocks that one again.
+  // When a replayed message comes before the current head, that head is blocked again.
   const waiting = headsBefore.filter((head): head is Head => head?.Status === 0);
-  block(
+  blockMessages(
     connection,
     table,
     waiting.map((head) => head.Sequence),
@@ -103,7 +103,7 @@ export function replayDead(
   return sequences.length;
 }
 
-/** The table's own trigger unblocks the next message of a deleted one's group. */
+/** The table's own trigger unblocks the ordering group of a deleted message. */
 export function discardDead(
   connection: Connection,
   table: QueueTable,

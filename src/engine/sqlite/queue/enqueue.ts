@@ -10,12 +10,12 @@ const statements = perTable((table) => ({
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Group WHERE OrderingKey = ? AND InGroup = 1), ?, ?)
     ON CONFLICT DO NOTHING`,
-  /** Beside min(), SQLite gives the other columns of the row that has the least. */
+  /** With min(), SQLite returns the other columns of the row that has the minimum. */
   first: `SELECT MessageId, Hash, min(Sequence) FROM (
       SELECT Sequence, MessageId, Hash FROM ${table} INDEXED BY ${table}_MessageId WHERE MessageId = ?
       UNION ALL
       SELECT Sequence, MessageId, Hash FROM ${table} INDEXED BY ${table}_DedupKey WHERE DedupKey = ? AND Source = ?)`,
-  insertAsDead: `UPDATE ${table} INDEXED BY ${table}_MessageId
+  markDead: `UPDATE ${table} INDEXED BY ${table}_MessageId
     SET Status = 3, SettledUtc = EnqueuedUtc, InGroup = 0, Blocked = 0, FirstError = :error, LastError = :error
     WHERE MessageId = :messageId`,
 }));
@@ -26,8 +26,8 @@ interface First {
 }
 
 /**
- * Inserts the messages, in order, within a transaction that is open. SQLite lets one writer in at a time, so whether
- * a message stands behind another of its key is settled here once and for all.
+ * Inserts the messages, in order, within an open transaction. SQLite allows one writer at a time, so the insert can
+ * decide reliably whether a message is blocked by an earlier one of its key.
  */
 export function insertMessages(
   connection: Connection,
@@ -46,7 +46,7 @@ export function insertMessages(
   });
 }
 
-/** False when the message was there already. */
+/** Returns false when the message was stored before. */
 function insert(connection: Connection, table: QueueTable, message: NewMessage, now: number): boolean {
   const orderingKey = message.orderingKey ?? null;
   const { changes } = connection
@@ -68,7 +68,7 @@ function insert(connection: Connection, table: QueueTable, message: NewMessage, 
   return Number(changes) > 0;
 }
 
-/** Keeps a message as Dead, unless the same conflict is kept already (I2). */
+/** Inserts a conflicting message as Dead, unless the same conflict was inserted before (I2). */
 function keepConflict(
   connection: Connection,
   table: QueueTable,
@@ -79,5 +79,5 @@ function keepConflict(
   const dedupKey = conflictKey(message.dedupKey ?? message.messageId, message.hash!);
   if (!insert(connection, table, { ...message, dedupKey }, now)) return;
   const error = `This id was received before with other content, as message ${firstId}.`;
-  connection.prepare(statements[table].insertAsDead).run({ messageId: message.messageId, error });
+  connection.prepare(statements[table].markDead).run({ messageId: message.messageId, error });
 }

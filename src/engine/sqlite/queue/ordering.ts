@@ -1,4 +1,4 @@
-/** Ordering groups, the messages of one ordering key (Q10): which one is the head, and unblocking heads. */
+/** Ordering groups: finding the head, blocking and unblocking (Q10). */
 import type { Connection } from '../connection.ts';
 import { perTable, type QueueTable } from './records.ts';
 
@@ -15,7 +15,7 @@ export interface Head {
   readonly Sequence: number;
   readonly Status: number;
   readonly Blocked: number;
-  /** 1 when a message of the key is claimed: the head itself, or one behind a head that was replayed. */
+  /** 1 when a message of the group is claimed: the head itself, or one behind a replayed head. */
   readonly Running: number;
 }
 
@@ -25,8 +25,8 @@ export function headOf(connection: Connection, table: QueueTable, key: string): 
 }
 
 /**
- * Unblocks the head of each ordering group, where it is Ready and no message of its key is claimed. Called after anything
- * that may have taken a message out of a group or put one back.
+ * Unblocks the head of each key's ordering group if it is Ready and no message of the group is claimed. Call it after
+ * every change that may have removed a message from a group or put one back.
  */
 export function unblockHeads(connection: Connection, table: QueueTable, keys: Iterable<string>): void {
   for (const key of keys) {
@@ -37,7 +37,7 @@ export function unblockHeads(connection: Connection, table: QueueTable, keys: It
   }
 }
 
-/** Takes Ready messages out of the index of due ones, until they are the heads of their groups. */
-export function block(connection: Connection, table: QueueTable, sequences: readonly number[]): void {
+/** Blocks Ready messages, which removes them from the index of due ones until they become the head of their group. */
+export function blockMessages(connection: Connection, table: QueueTable, sequences: readonly number[]): void {
   for (const sequence of sequences) connection.run(statements[table].block, sequence);
 }

@@ -1,16 +1,17 @@
-/** Writing outcomes back (Q8): each to a row that is still claimed under our fence, or it is unmatched. */
+/** Applies outcomes (Q8), each to a row that is still claimed under this run's fence; other outcomes are unmatched. */
+import { cutError } from '../../stored-values.ts';
 import type { Outcome, SettledMessage, SettleRequest } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { type StoredText, text, textColumn } from '../text.ts';
 import { wholeMs } from '../time.ts';
 import { unblockHeads } from './ordering.ts';
-import { keptError, perTable, type QueueTable } from './records.ts';
+import { perTable, type QueueTable } from './records.ts';
 
 const statements = perTable((table) => {
   const ours = 'Sequence = :sequence AND ClaimFence = :fence AND Status = 1';
   const key = `RETURNING ${textColumn('OrderingKey')}`;
   const errors = 'LastError = coalesce(:error, LastError), FirstError = coalesce(FirstError, :error)';
-  // A message that goes back into its ordering group is blocked until it is the group's head.
+  // A message with a key is blocked at first; unblocking the group's head follows.
   const ready = 'Status = 0, ClaimFence = NULL, Blocked = OrderingKey IS NOT NULL';
   return {
     done: `UPDATE ${table} INDEXED BY ${table}_Claimed
@@ -23,7 +24,7 @@ const statements = perTable((table) => {
       SET Status = 3, SettledUtc = :now, ClaimFence = NULL, InGroup = :inGroup, Recovered = 0, Parks = 0,
         Attempts = max(0, Attempts - :unstarted), ${errors}
       WHERE ${ours} ${key}`,
-    // Without a delay the message keeps its place among the due ones.
+    // Without a delay the message keeps its due time, and so its place among the due messages.
     release: `UPDATE ${table}
       SET ${ready}, DueUtc = coalesce(:due, DueUtc), Attempts = max(0, Attempts - 1), Parks = iif(:parked, Parks + 1, 0), ${errors}
       WHERE ${ours} ${key}`,
@@ -34,7 +35,7 @@ interface KeyRow {
   readonly OrderingKey: StoredText | null;
 }
 
-/** Applies the outcomes and unblocks the heads of the ordering groups they touched. Returns the sequences of those that matched no row. */
+/** Applies the outcomes and unblocks the ordering groups concerned. Returns the sequences of the unmatched outcomes. */
 export function applyOutcomes(
   connection: Connection,
   table: QueueTable,
@@ -61,8 +62,9 @@ export function applyOutcomes(
 }
 
 /**
- * Most outcomes are `done`, so they are written by one statement. RETURNING would tell which rows it found, at a tenth
- * of the throughput; a count tells that it found all. Only when it did not, the statement is undone and each row asked.
+ * Most outcomes are `done`, so one statement writes them all. RETURNING would list the rows that it found, but at a
+ * tenth of the throughput; the count of changed rows is enough when it found all. Only if it did not is the statement
+ * undone and repeated for each row.
  */
 function applyDone(
   connection: Connection,
@@ -97,7 +99,7 @@ function applyOne(
   now: number,
 ): KeyRow | undefined {
   const which = { sequence: outcome.sequence, fence: request.lease.fence };
-  const error = outcome.error === undefined ? null : keptError(outcome.error);
+  const error = outcome.error === undefined ? null : cutError(outcome.error);
   const write = (sql: string, values: Record<string, number | string | null>) =>
     connection.prepare(sql).get({ ...which, error, ...values }) as KeyRow | undefined;
   switch (outcome.kind) {

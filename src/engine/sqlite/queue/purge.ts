@@ -1,18 +1,18 @@
-/** Removing Done messages whose retention is over, the oldest first and few at a time (Q12). */
+/** Removes Done messages whose retention is over, the oldest first and a limited number at a time (Q12). */
 import type { Retention } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { wholeMs } from '../time.ts';
 import { perTable, type QueueTable } from './records.ts';
 
 const statements = perTable((table) => ({
-  /** The last that is to go, when more are overdue than may go at once. */
+  /** The last row to remove, when more rows are overdue than one call may remove. */
   last: `SELECT SettledUtc, Sequence FROM ${table} INDEXED BY ${table}_Settled
     WHERE Status = 2 AND SettledUtc < ? ORDER BY SettledUtc, Sequence LIMIT 1 OFFSET ?`,
   remove: `DELETE FROM ${table} INDEXED BY ${table}_Settled
     WHERE Status = 2 AND (SettledUtc, Sequence) <= (?, ?)`,
 }));
 
-/** Returns how many were removed. Within a write transaction, as the lease's holder. */
+/** Returns how many were removed. Call it within a write transaction, as the lease's holder. */
 export function purge(
   connection: Connection,
   table: QueueTable,

@@ -1,10 +1,10 @@
-/** Rows of a queue's table, and the messages they stand for. */
+/** Converts rows of a queue's table to messages. */
+import { headersOf } from '../../stored-values.ts';
 import {
   type ClaimedMessage,
   dedupKeyOf,
   type MessageRecord,
   type MessageStatus,
-  messageLimits,
   type QueueName,
 } from '../../work-queue.ts';
 import { type StoredText, text, textColumn, textOrNull } from '../text.ts';
@@ -14,7 +14,7 @@ export type QueueTable = 'Outbox' | 'Inbox';
 
 export const tableOf: Readonly<Record<QueueName, QueueTable>> = { outbox: 'Outbox', inbox: 'Inbox' };
 
-/** Statements of one concern for every queue's table, built once. */
+/** Builds the statements of one concern once for each queue's table. */
 export function perTable<T>(build: (table: QueueTable) => T): Readonly<Record<QueueTable, T>> {
   return { Outbox: build('Outbox'), Inbox: build('Inbox') };
 }
@@ -37,7 +37,7 @@ export const claimColumns = [
   textColumn('DedupKey'),
 ].join(', ');
 
-/** Read as an array: of all that is read, claimed rows are by far the most. */
+/** An array, because arrays are read faster and most rows read are claimed rows. */
 export type ClaimRow = readonly [
   sequence: number,
   messageId: string,
@@ -56,15 +56,15 @@ export type ClaimRow = readonly [
   ...more: unknown[],
 ];
 
-/** The message as it is handed out, its start counted (Q5), from a row read before the claim. */
+/** Converts a row that was read before the claim; the result counts the new attempt (Q5). */
 export function claimedMessage(row: ClaimRow): ClaimedMessage {
   return new RowMessage(row);
 }
 
 /**
- * A class and no literal: V8 moves the making of a literal that survives often straight into the old generation, where
- * each message, though long dead, keeps its payload until the next full collection. In some processes a drain at batch
- * 500 grew by 150 MiB so.
+ * A class, not an object literal. V8 allocates literals that often survive directly in the old generation, where each
+ * unreachable message keeps its payload until the next full collection. In some processes a drain at batch 500 grew
+ * by 150 MiB that way.
  */
 class RowMessage implements ClaimedMessage {
   readonly sequence: number;
@@ -87,7 +87,7 @@ class RowMessage implements ClaimedMessage {
     this.messageId = row[1];
     this.topic = text(row[2]);
     this.payload = text(row[3]);
-    this.headers = headers(row[4]);
+    this.headers = headersOf(textOrNull(row[4]));
     this.correlationId = textOrNull(row[5]);
     this.orderingKey = textOrNull(row[6]);
     this.enqueuedUtc = new Date(row[7]);
@@ -98,20 +98,6 @@ class RowMessage implements ClaimedMessage {
     this.source = text(row[12]) || null;
     this.dedupKey = row[13] === null ? null : dedupKeyOf(text(row[13]));
   }
-}
-
-const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
-
-/** Headers written by other programs may hold other values than strings; those come as their JSON. */
-function headers(stored: StoredText | null): Readonly<Record<string, string>> {
-  if (stored === null) return noHeaders;
-  const parsed: unknown = JSON.parse(text(stored));
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return noHeaders;
-  const entries = Object.entries(parsed);
-  if (entries.every(([, value]) => typeof value === 'string')) return parsed as Record<string, string>;
-  return Object.fromEntries(
-    entries.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
-  );
 }
 
 const restColumns = [
@@ -127,7 +113,7 @@ const restColumns = [
 /** The columns of a `RecordRow`, for a SELECT list. */
 export const recordColumns = `${restColumns}, ${claimColumns}`;
 
-/** Read as an array. */
+/** An array, as `ClaimRow`. */
 export type RecordRow = readonly [
   status: MessageStatus,
   claimFence: number | null,
@@ -153,12 +139,4 @@ export function messageRecord(row: RecordRow): MessageRecord {
     settledUtc: dateOrNull(settledUtc),
     blocked: blocked === 1,
   };
-}
-
-/** An error cut to what is kept (Q14), never through the middle of a surrogate pair. */
-export function keptError(error: string): string {
-  const limit = messageLimits.errorCharacters;
-  if (error.length <= limit) return error;
-  const last = error.charCodeAt(limit - 1);
-  return error.slice(0, last >= 0xd800 && last <= 0xdbff ? limit - 1 : limit);
 }

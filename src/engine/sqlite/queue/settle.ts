@@ -1,14 +1,14 @@
-/** The round trip of a busy run (Q8, Q9): outcomes back, then the next batch or the end. */
+/** The round trip of a busy run (Q8, Q9): applies the outcomes, then claims the next batch, renews or releases. */
 import type { SettleRequest, SettleResult } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
-import { giveLeaseBack, renewLease } from '../lease-store.ts';
+import { releaseLease, renewLease } from '../lease-store.ts';
 import { wholeMs } from '../time.ts';
 import { claim, nextDueInMs } from './claim.ts';
 import { applyOutcomes } from './outcomes.ts';
 import { purge } from './purge.ts';
 import type { QueueTable } from './records.ts';
 
-/** Within a write transaction. */
+/** Call it within a write transaction. */
 export function settle(
   connection: Connection,
   table: QueueTable,
@@ -28,7 +28,7 @@ function claimRenewOrRelease(
   const { lease, leaseMs, then } = request;
   const isOurs =
     then.do === 'release-lease'
-      ? giveLeaseBack(connection, lease)
+      ? releaseLease(connection, lease)
       : renewLease(connection, lease, now, leaseMs);
   if (!isOurs) {
     return { lease: 'lost', expiresInMs: 0, messages: [], more: false, nextDueInMs: null, purged: 0 };
@@ -44,7 +44,7 @@ function claimRenewOrRelease(
   const { messages, more } = claim(connection, table, { limit, maxBytes, solo, now, fence: lease.fence });
   const found = { messages, more, nextDueInMs: nextDueInMs(connection, table, now), purged };
   if (solo && messages.length === 0) {
-    giveLeaseBack(connection, lease);
+    releaseLease(connection, lease);
     return { lease: 'released', expiresInMs: 0, ...found };
   }
   return { lease: 'renewed', expiresInMs: wholeMs(leaseMs), ...found };

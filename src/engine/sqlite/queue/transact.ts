@@ -1,5 +1,6 @@
-/** A handler's own writes and the outcome of its message in one transaction (T1). */
-import { endedByHandler, messageLost, outlastsLease, unlessAborted } from '../../handler-transaction.ts';
+/** One transaction for a handler's own writes and its message's outcome (T1). */
+import { unlessAborted } from '../../../unless-aborted.ts';
+import { endedByHandler, messageLost, outlastsLease } from '../../handler-transaction.ts';
 import type { QueueName, TransactRequest } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { explain } from '../errors.ts';
@@ -11,9 +12,10 @@ import { applyOutcomes } from './outcomes.ts';
 import { tableOf } from './records.ts';
 
 /**
- * The handler gets a connection of its own, closed at the end: what it does too late finds no database. The file has one
- * writer, so handlers of this process take turns, and its other writes go in between. The renewal of the run's lease is
- * one of them: a transaction that would keep it waiting until the lease has run out is rolled back before.
+ * The handler gets a connection of its own, which is closed at the end, so that a late statement fails. The file has
+ * one writer, so this process's handlers take turns, and its other writes go in between. The renewal of the run's
+ * lease is one of those writes: a transaction that would delay it until the lease has run out is rolled back before
+ * that.
  */
 export function transact<T>(
   handle: DatabaseHandle,
@@ -39,18 +41,18 @@ export function transact<T>(
       return result;
     } finally {
       clearTimeout(timer);
-      // Takes back what was not committed.
+      // Closing rolls back an uncommitted transaction.
       closeQuietly(connection.database);
     }
   }, signal);
 }
 
-/** Leaves a fifth of the lease's time, 2 s at most, for its renewal. */
+/** Leaves a fifth of the lease's remaining time, at most 2 s, for its renewal. */
 function mayLastMs(leaseMs: number): number {
   return Math.min(leaseMs - Math.min(leaseMs / 5, 2_000), 2 ** 31 - 1);
 }
 
-/** In one stretch: nothing comes between. */
+/** Synchronous, so that no other call comes between the steps. */
 function settleAndCommit(
   handle: DatabaseHandle,
   connection: Connection,

@@ -1,4 +1,4 @@
-/** A work queue in a SQLite database: its verbs, each in a file of its own. */
+/** A work queue in a SQLite database. Each operation has a file of its own. */
 import type { DatabaseSync } from 'node:sqlite';
 import type {
   BeginRequest,
@@ -41,7 +41,7 @@ export class SqliteWorkQueue implements WorkQueue {
   /** `transaction` is the caller's `DatabaseSync`, between its BEGIN and its COMMIT. */
   async enqueue(messages: readonly NewMessage[], transaction?: unknown): Promise<EnqueueResult[]> {
     if (transaction !== undefined && transaction !== null) {
-      // At once and in one stretch: the caller may commit as soon as this call has returned its promise.
+      // Synchronous: the caller may commit as soon as this call has returned its promise.
       return joinTransaction(this.#handle, transaction, (connection, now) =>
         insertMessages(connection, this.#table, messages, now),
       );

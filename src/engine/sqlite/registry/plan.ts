@@ -1,4 +1,4 @@
-/** The plan (F3): due tenants under the plan lease, and the choice committed. */
+/** The plan (F3): reads the due tenants under the plan lease, and commits the choice. */
 import type {
   BeginPlan,
   BeginPlanResult,
@@ -9,7 +9,7 @@ import type {
 } from '../../registry.ts';
 import { type Connection, nowSql } from '../connection.ts';
 import type { DatabaseHandle } from '../handle.ts';
-import { giveLeaseBack, heldBy, heldByAnother, takeLease } from '../lease-store.ts';
+import { heldBy, heldByAnother, releaseLease, takeLease } from '../lease-store.ts';
 import { wholeMs } from '../time.ts';
 import { type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
 
@@ -18,7 +18,7 @@ const planLeaseName = 'plan';
 const dueTenants = `FROM Tenants INDEXED BY Tenants_Due
     WHERE Status = 'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= :now`;
 
-/** What each order sorts by. */
+/** The ORDER BY of each order. */
 const rank: Readonly<Record<Exclude<CandidateOrder, 'longest-due'>, string>> = {
   backlog: 'Backlog DESC',
   priority: 'Priority DESC',
@@ -27,13 +27,13 @@ const rank: Readonly<Record<Exclude<CandidateOrder, 'longest-due'>, string>> = {
 };
 
 const planSql = {
-  /** Reads no more than the head of the index of due tenants, however many are registered. */
+  /** Reads only the first entry of the index of due tenants, however many are registered. */
   look: `SELECT Now, Owner, ExpiresUtc,
       (SELECT NextDueUtc FROM Tenants INDEXED BY Tenants_Due WHERE Status = 'active' AND NextDueUtc IS NOT NULL
         ORDER BY NextDueUtc LIMIT 1) AS NextDueUtc
     FROM (SELECT ${nowSql} AS Now) LEFT JOIN Leases ON Name = '${planLeaseName}'`,
   due: `SELECT ${tenantColumns} ${dueTenants} ORDER BY NextDueUtc, Id LIMIT :limit`,
-  /** Sorts ids alone: whole rows of all due tenants would be many megabytes. */
+  /** Sorts only ids, because whole rows of all due tenants would be many megabytes. */
   first: (order: keyof typeof rank) => `SELECT ${tenantColumns}
     FROM (SELECT Id ${dueTenants} ORDER BY ${rank[order]}, NextDueUtc, Id LIMIT :limit)
       CROSS JOIN Tenants INDEXED BY sqlite_autoindex_Tenants_1 USING (Id)`,
@@ -52,7 +52,7 @@ interface LookRow {
   readonly NextDueUtc: number | null;
 }
 
-/** Notes that a plan took place, and tells of the one before. Within a write transaction. */
+/** Records that a plan took place, and returns the facts of the one before. Call it within a write transaction. */
 function notePlan(connection: Connection, now: number, due: number, isOpen: boolean): PreviousPlan {
   const state = connection.get<{ LastPlanUtc: number | null; PlanOpen: number }>(planSql.state)!;
   connection.run(planSql.note, now, due, isOpen ? 1 : 0);
@@ -72,7 +72,7 @@ export async function beginPlan(handle: DatabaseHandle, request: BeginPlan): Pro
   if (held !== null) return held;
   const isHeldByUs = seen.Owner !== null && (seen.ExpiresUtc ?? 0) > seen.Now;
   const isDue = seen.NextDueUtc !== null && seen.NextDueUtc <= seen.Now;
-  // All that an idle plan leaves behind is when it was, so that a missing tick shows; that needs no fsync.
+  // An idle plan records only its time, so that a missing tick shows; that needs no fsync.
   return handle.write((connection, now) => planInTransaction(connection, request, now), {
     durable: isDue || isHeldByUs,
   });
@@ -92,8 +92,8 @@ function planInTransaction(connection: Connection, request: BeginPlan, now: numb
   const fence = takeLease(connection, { name: planLeaseName, owner, durationMs: leaseMs }, now);
   const lease = { name: planLeaseName, owner, fence };
   if (!isDue) {
-    // Our own earlier plan, still open, is lost now (L2).
-    giveLeaseBack(connection, lease);
+    // Taking the lease again has ended this owner's earlier plan, which is still open (L2).
+    releaseLease(connection, lease);
     const nextDueInMs = found.NextDueUtc === null ? null : found.NextDueUtc - now;
     return { status: 'idle', previous: notePlan(connection, now, 0, false), nextDueInMs };
   }
@@ -130,9 +130,9 @@ function candidate(row: TenantRow, now: number): PlanCandidate {
   };
 }
 
-/** Within a write transaction. */
+/** Call it within a write transaction. */
 export function commitPlan(connection: Connection, plan: CommitPlan, now: number): string[] {
-  if (!giveLeaseBack(connection, plan.lease)) return [];
+  if (!releaseLease(connection, plan.lease)) return [];
   const again = now + wholeMs(plan.redispatchMs);
   const won = plan.choices.filter(
     ({ tenantId, planVersion }) => connection.run(planSql.choose, now, again, tenantId, planVersion) === 1,

@@ -1,4 +1,4 @@
-/** The registry in a SQLite database: its verbs, each concern in a file of its own. */
+/** The registry in a SQLite database. Each concern has a file of its own. */
 import type { LeaseStore } from '../../lease-store.ts';
 import type {
   BeginPlan,

@@ -1,12 +1,12 @@
-/** What runs leave in the registry (D7, F5), wakes (F7), and the sums over all of it (F6). */
+/** Run reports (D7, F5), wakes (F7), and the fleet's sums over them (F6). */
 import type { FleetSummary, TenantReport } from '../../registry.ts';
 import { type Connection, nowSql } from '../connection.ts';
 import { wholeMs } from '../time.ts';
 import { type TotalsRow, totals } from './rows.ts';
 
 /**
- * A wake that came after the plan leaves the tenant due now. SQLite's min() of two values is null when one is, hence the
- * coalesce: a null due time is later than any.
+ * If a wake came after the plan, the tenant stays due now. SQLite's min() of two values is null when either is null;
+ * the coalesce makes a null due time count as the latest.
  */
 const nextDueSql = `CASE
         WHEN WakePending = 1 THEN min(coalesce(NextDueUtc, :now), :now)
@@ -42,7 +42,7 @@ const sql = {
   lastPlan: 'SELECT LastPlanUtc, LastPlanDue, LastPlanChosen FROM RegistryState',
 };
 
-/** Within a write transaction. */
+/** Call it within a write transaction. */
 export function recordReport(connection: Connection, report: TenantReport, now: number): void {
   const { counts, schedule } = report;
   const due = {
@@ -76,7 +76,7 @@ export function recordReport(connection: Connection, report: TenantReport, now: 
   });
 }
 
-/** Within a write transaction. */
+/** Call it within a write transaction. */
 export function wakeTenants(connection: Connection, tenantIds: readonly string[], now: number): string[] {
   const wake = connection.prepare(sql.wake);
   return [...new Set(tenantIds)].filter((id) => Number(wake.run({ now, id }).changes) === 1);
@@ -91,7 +91,7 @@ interface StatusRow extends TotalsRow {
   readonly Failing: number;
 }
 
-/** Within a read transaction. */
+/** Call it within a read transaction. */
 export function fleetSummary(connection: Connection): FleetSummary {
   const row = connection.get<StatusRow>(sql.byStatus)!;
   const plan = connection.get<{ LastPlanUtc: number | null; LastPlanDue: number; LastPlanChosen: number }>(

@@ -1,4 +1,4 @@
-/** Rows of the registry's Tenants table, and the records they stand for. */
+/** Converts rows of the registry's Tenants table to records, and definitions to columns. */
 import type { RunCounts, TenantDefinition, TenantRecord } from '../../registry.ts';
 import {
   type ColumnReaders,
@@ -37,7 +37,7 @@ export function tenantRecord(row: TenantRow): TenantRecord {
   return tenantRecordOf(row, readers);
 }
 
-/** A definition as the columns hold it. */
+/** A definition's values for the columns. */
 export function definitionValues(definition: TenantDefinition, databaseKey: string) {
   return {
     id: definition.id,

@@ -1,4 +1,4 @@
-/** Tenants as people define them (F1, F2): adding, changing, pausing, retiring, reading. */
+/** Adding, changing, pausing, retiring and reading tenants (F1, F2). */
 import { MultiOutboxError } from '../../../errors.ts';
 import type { ListTenants, TenantDefinition, TenantRecord, TenantStatus } from '../../registry.ts';
 import type { Connection } from '../connection.ts';
@@ -72,14 +72,14 @@ export function addTenant(
   if (row !== undefined && row.Status !== 'retired') {
     throw new MultiOutboxError(
       'TENANT_EXISTS',
-      `tenant '${id}' is registered already; choose another id, or remove it first`,
+      `tenant '${id}' is already registered; choose another id, or remove that tenant first`,
       {
         tenantId: id,
       },
     );
   }
   assertDatabaseFree(connection, databaseKey, id);
-  // A retired id starts afresh, but for the plan version: a plan that saw the old tenant must not win the new one.
+  // A retired id gets a new row, but a higher plan version: a plan that read the old tenant must not get the new one.
   const planVersion = row === undefined ? 0 : row.PlanVersion + 1;
   if (row !== undefined) connection.run(sql.remove, id);
   const version = nextVersion(connection);
@@ -129,7 +129,7 @@ export function listTenants(connection: Connection, query: ListTenants): TenantR
     .prepare(`SELECT ${tenantColumns} FROM Tenants WHERE Id > :after ${where} ORDER BY Id LIMIT :limit`)
     .all({
       after: query.after ?? '',
-      // A negative limit is none.
+      // A negative limit means no limit.
       limit: query.limit ?? -1,
       ...(query.status === undefined ? {} : { status: query.status }),
     });

@@ -1,4 +1,5 @@
 /** Rows of a queue's table, and the messages they stand for. */
+import { headersOf } from '../../stored-values.ts';
 import {
   type ClaimedMessage,
   dedupKeyOf,
@@ -47,7 +48,7 @@ export function claimedMessage(row: ClaimRow): ClaimedMessage {
     messageId: row.MessageId.toLowerCase(),
     topic: row.Topic,
     payload: row.PayloadEscaped ? unescapeNul(row.Payload) : row.Payload,
-    headers: headers(row.Headers),
+    headers: headersOf(row.Headers),
     correlationId: row.CorrelationId,
     orderingKey: row.OrderingKey,
     enqueuedUtc: row.EnqueuedUtc,
@@ -78,18 +79,4 @@ export function messageRecord(raw: Row): MessageRecord {
 
 function error(stored: string | null): string | null {
   return stored === null ? null : unescapeNul(stored);
-}
-
-const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
-
-/** Headers written by other programs may hold other values than strings; those come as their JSON. */
-function headers(stored: string | null): Readonly<Record<string, string>> {
-  if (stored === null) return noHeaders;
-  const parsed: unknown = JSON.parse(stored);
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return noHeaders;
-  const entries = Object.entries(parsed);
-  if (entries.every(([, value]) => typeof value === 'string')) return parsed as Record<string, string>;
-  return Object.fromEntries(
-    entries.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
-  );
 }

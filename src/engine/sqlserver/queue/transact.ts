@@ -1,5 +1,6 @@
 /** A handler's own writes and the outcome of its message in one transaction (T1). */
-import { endedByHandler, messageLost, unlessAborted } from '../../handler-transaction.ts';
+import { unlessAborted } from '../../../unless-aborted.ts';
+import { endedByHandler, messageLost } from '../../handler-transaction.ts';
 import type { TransactRequest } from '../../work-queue.ts';
 import { bigint, bind, bit, type Database, execute, type Parameters } from '../database.ts';
 import { classify, explain } from '../errors.ts';

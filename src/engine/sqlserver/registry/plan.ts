@@ -27,7 +27,7 @@ export async function beginPlan(
   const header = headers![0]!;
   if (header.Lease === 'leased-elsewhere') {
     return {
-      status: 'held',
+      status: 'leased-elsewhere',
       owner: (header.Owner as string | null) ?? '',
       expiresInMs: leftMs(header.ExpiresInMs),
     };

@@ -2,8 +2,8 @@ import type { Strategy } from '../strategy.ts';
 import { type Fairness, withFairSlots } from './fair-slots.ts';
 
 /**
- * Whose SLA runs out first (earliest deadline first); tenants without an SLA come after all that have one. A tenant
- * that stays due is chosen within `fairEvery` × ⌈due tenants ÷ capacity⌉ plans.
+ * The tenant whose SLA runs out first comes first (earliest deadline first); tenants without an SLA come last. A
+ * tenant that stays due is chosen within `fairEvery` × ⌈due tenants ÷ capacity⌉ plans.
  */
 export function deadline({ fairEvery }: Fairness): Strategy {
   return withFairSlots('deadline', {

@@ -2,9 +2,9 @@ import type { Strategy } from '../strategy.ts';
 import { type Fairness, withFairSlots } from './fair-slots.ts';
 
 /**
- * Tenants whose last run left a backlog first, the longest due among them first: who was begun is finished, before
- * others are looked at. The cap is `fairEvery`: a tenant that stays due is chosen within
- * `fairEvery` × ⌈due tenants ÷ capacity⌉ plans.
+ * Tenants whose last run left a backlog come first, the longest due among them first, so that a backlog is drained
+ * before other tenants are chosen. Even so, a tenant that stays due is chosen within `fairEvery` × ⌈due tenants ÷
+ * capacity⌉ plans.
  */
 export function drainFirst({ fairEvery }: Fairness): Strategy {
   return withFairSlots('drain-first', {

@@ -1,4 +1,4 @@
-/** The built-in strategies by the names that the settings know them by. */
+/** The built-in strategies, by their names in the settings. */
 import type { Settings } from '../../../settings.ts';
 import type { Strategy } from '../strategy.ts';
 import { deadline } from './deadline.ts';

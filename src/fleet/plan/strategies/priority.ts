@@ -2,8 +2,8 @@ import type { Strategy } from '../strategy.ts';
 import { type Fairness, withFairSlots } from './fair-slots.ts';
 
 /**
- * Higher priority first. A tenant that stays due is chosen within `fairEvery` × ⌈due tenants ÷ capacity⌉ plans, however
- * low its priority.
+ * A higher priority comes first. However low its priority, a tenant that stays due is chosen within `fairEvery` ×
+ * ⌈due tenants ÷ capacity⌉ plans.
  */
 export function priority({ fairEvery }: Fairness): Strategy {
   return withFairSlots('priority', {

@@ -1,13 +1,13 @@
 import type { PlanCandidate } from '../../../engine/registry.ts';
 
-/** What a strategy sorts by; the smaller comes first. */
+/** The number by which a strategy sorts; the smallest comes first. */
 export type Rank = (candidate: PlanCandidate) => number;
 
-/** A copy in the order of the rank; equals by how long they have been due, as the registry reads them. */
+/** Returns a copy sorted by rank; among equals the longest due comes first, as in the registry's reads. */
 export function ranked(candidates: readonly PlanCandidate[], rank: Rank): PlanCandidate[] {
   const rows = candidates.map((candidate) => ({ candidate, by: rank(candidate) }));
   rows.sort((a, b) => {
-    // Ranks may be infinite, whose difference is no number.
+    // Ranks may be infinite, and the difference of two infinities is NaN.
     if (a.by !== b.by) return a.by < b.by ? -1 : 1;
     const { candidate: x } = a;
     const { candidate: y } = b;
@@ -17,7 +17,7 @@ export function ranked(candidates: readonly PlanCandidate[], rank: Rank): PlanCa
   return rows.map(({ candidate }) => candidate);
 }
 
-/** Whoever is chosen goes to the end of this line. */
+/** Sorts by how long the tenants have been due, the longest first. */
 export function longestDue(candidates: readonly PlanCandidate[]): PlanCandidate[] {
   return ranked(candidates, () => 0);
 }

@@ -2,8 +2,8 @@ import type { Strategy } from '../strategy.ts';
 import { longestDue } from './rank.ts';
 
 /**
- * In turn: the longest due first. Whoever is chosen goes to the end of the line, so a tenant that stays due is chosen
- * within ⌈due tenants ÷ capacity⌉ plans.
+ * The longest due tenant comes first. A chosen tenant becomes the least long due, so a tenant that stays due is
+ * chosen within ⌈due tenants ÷ capacity⌉ plans.
  */
 export function roundRobin(): Strategy {
   return {

@@ -2,10 +2,10 @@ import type { Strategy } from '../strategy.ts';
 import { type Fairness, withFairSlots } from './fair-slots.ts';
 
 /**
- * Round-robin in which time passes faster for heavier tenants: the longest time since a tenant was planned, times its
- * weight, comes first. Among tenants that stay due, one of weight 3 is thus chosen three times as often as one of
- * weight 1, but for the fair slots. A tenant that stays due is chosen within `fairEvery` × ⌈due tenants ÷ capacity⌉ plans, however small its
- * weight.
+ * A weighted round-robin: the tenant with the greatest product of weight and time since it was planned comes first.
+ * Among tenants that stay due, one of weight 3 is therefore chosen three times as often as one of weight 1, apart
+ * from the fair slots. However small its weight, a tenant that stays due is chosen within `fairEvery` × ⌈due tenants
+ * ÷ capacity⌉ plans.
  */
 export function weighted({ fairEvery }: Fairness): Strategy {
   return withFairSlots('weighted', {

@@ -51,10 +51,10 @@ describe('dispatch requests through a queue', () => {
 
   test.each<[string, unknown, string]>([
     ['no JSON', 'hello secret', 'it is not JSON'],
-    ['no object', '"secret"', 'it has another form'],
+    ['no object', '"secret"', 'it does not have the fields of one'],
     ['nothing', undefined, 'it is not JSON'],
-    ['a number', 7, 'it has another form'],
-    ['another version', { ...request, version: 2 }, "'version' is missing or not as it should be"],
+    ['a number', 7, 'it does not have the fields of one'],
+    ['another version', { ...request, version: 2 }, "'version' is missing or has a wrong value"],
     ['no version, and more than a tenant', { ...request, version: undefined }, "'version' is"],
     ['a tenant that cannot be', { ...request, tenantId: 'No Such!' }, "'tenantId' is"],
     ['a reason that cannot be', { ...request, reason: 'secret' }, "'reason' is"],
@@ -62,7 +62,7 @@ describe('dispatch requests through a queue', () => {
     ['a streak below nothing', { ...request, idleStreak: -1 }, "'idleStreak' is"],
   ])('%s is refused with what is wrong, without the content', (_name, input, problem) => {
     const message = refusal(() => parseDispatchRequest(input));
-    expect(message).toContain(`This is no dispatch request: ${problem}`);
+    expect(message).toContain(`This is not a dispatch request: ${problem}`);
     expect(message).not.toMatch(/secret|No Such/);
   });
 
@@ -79,7 +79,7 @@ describe('dispatch requests through a queue', () => {
     expect(parseWake('{"tenantId":"acme"}')).toBe('acme');
     expect(parseWake(' acme\n')).toBe('acme');
     for (const wrong of ['', 'No Such', 7, null, { tenantId: 'acme', more: 1 }]) {
-      expect(refusal(() => parseWake(wrong))).toContain('This is no wake: ');
+      expect(refusal(() => parseWake(wrong))).toContain('This is not a wake: ');
     }
   });
 });
@@ -117,6 +117,6 @@ describe('pages of dispatch requests', () => {
     ['a row too short', { version: 1, plannedUtc: request.plannedUtc, requests: [['acme', 'due']] }],
     ['a request', request],
   ])('%s is refused', (_name, input) => {
-    expect(refusal(() => parseRequestPage(input))).toContain('This is no page of dispatch requests: ');
+    expect(refusal(() => parseRequestPage(input))).toContain('This is not a page of dispatch requests: ');
   });
 });

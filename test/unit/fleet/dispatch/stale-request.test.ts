@@ -27,6 +27,7 @@ async function planAgain(registry: Registry): Promise<DispatchRequest> {
       strategy: roundRobin(),
       owner: 'planner',
       plan: loadSettings({}, {}).plan,
+      leaseMs: 30_000,
       redispatchMs: 60_000,
       logger,
       onTenant() {},

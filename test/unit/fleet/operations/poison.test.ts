@@ -7,7 +7,7 @@ import { SqlitePlace } from '../../../support/sqlite-place.ts';
 const place = new SqlitePlace();
 const refused = new MultiOutboxError(
   'INVALID_ARGUMENT',
-  "This is no dispatch request: 'version' is missing.",
+  "This is not a dispatch request: 'version' is missing.",
 );
 
 async function registryWith(...ids: string[]) {
@@ -40,7 +40,7 @@ describe('poisoned requests', () => {
     expect(lines).toEqual([
       {
         level: 'error',
-        message: 'A dispatch request was poisoned.',
+        message: 'A dispatch request was given up and moved to the poison queue.',
         fields: { tenantId: 'acme', reason: refused.message, recorded: true },
       },
     ]);
@@ -53,7 +53,7 @@ describe('poisoned requests', () => {
       { registry, logger: recordingLogger() },
     );
     expect(report).toMatchObject({ tenantId: 'acme', recorded: true });
-    expect((await registry.get('acme'))!.schedule.lastError).toMatch(/^The host gave this request up /);
+    expect((await registry.get('acme'))!.schedule.lastError).toMatch(/^The host gave up this request /);
   });
 
   test('what a run had found out stays: backlog, topics without a handler, streaks', async () => {

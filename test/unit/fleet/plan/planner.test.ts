@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { PlanCandidate, Registry } from '../../../../src/engine/registry.ts';
 import { makePlan } from '../../../../src/fleet/plan/planner.ts';
 import { roundRobin } from '../../../../src/fleet/plan/strategies/round-robin.ts';
@@ -8,6 +9,7 @@ import { loadSettings } from '../../../../src/settings.ts';
 import { candidate } from '../../../support/candidate.ts';
 import { type LogLine, recordingLogger } from '../../../support/recording-logger.ts';
 import { SqlitePlace } from '../../../support/sqlite-place.ts';
+import { until } from '../../../support/until.ts';
 
 const place = new SqlitePlace();
 const { plan: settings } = loadSettings({}, {});
@@ -35,6 +37,7 @@ function plan(registry: Registry, fields: PlanFields = {}) {
       strategy,
       owner,
       plan: { ...settings, intervalMs: fields.intervalMs ?? settings.intervalMs },
+      leaseMs: 30_000,
       redispatchMs: 60_000,
       logger: recordingLogger(lines),
       onTenant: ({ id }) => learnt.push(id),
@@ -100,7 +103,22 @@ describe('a plan (F3)', () => {
   test('F3: while another planner holds the plan lease, nothing is planned', async () => {
     const registry = await registryWith('a');
     await registry.beginPlan({ owner: 'planner-2', leaseMs: 60_000, limit: 10 });
-    expect(await plan(registry)).toMatchObject({ status: 'held', requests: [] });
+    expect(await plan(registry)).toMatchObject({ status: 'leased-elsewhere', requests: [] });
+  });
+
+  test('F3: its points can be observed from outside: begun, and committed when it chose', async () => {
+    const registry = await registryWith('a');
+    const points: unknown[] = [];
+    const note = (message: unknown) => points.push(message);
+    subscribe('multi-outbox:point', note);
+    try {
+      await plan(registry);
+      await plan(registry);
+    } finally {
+      unsubscribe('multi-outbox:point', note);
+    }
+    const [begun, committed] = ['plan:begun', 'plan:committed'].map((point) => ({ point, tenantId: null }));
+    expect(points).toEqual([begun, committed, begun]);
   });
 
   test('F3: of two planners never both win a tenant', async () => {
@@ -153,6 +171,52 @@ describe('a plan (F3)', () => {
       expect(report).toMatchObject({ status: 'planned', sinceLastPlanMs: sinceMs, late });
     },
   );
+
+  test('F4: a strategy with an order reads no more than it can plan, one without reads many', async () => {
+    const registry = await registryWith('a', 'b');
+    const asked: Parameters<Registry['beginPlan']>[0][] = [];
+    const watched: Registry = Object.assign(Object.create(registry), {
+      beginPlan(request: Parameters<Registry['beginPlan']>[0]) {
+        asked.push(request);
+        return registry.beginPlan(request);
+      },
+      commitPlan: (commit: Parameters<Registry['commitPlan']>[0]) => registry.commitPlan(commit),
+    });
+    await plan(watched, { capacity: 1 });
+    await plan(watched, { capacity: 1, strategy: choosing((given) => given) });
+    expect(asked).toMatchObject([
+      { limit: 1, order: 'longest-due', leaseMs: settings.leaseMs },
+      { limit: settings.candidates, leaseMs: settings.leaseMs },
+    ]);
+    expect(asked[1]).not.toHaveProperty('order');
+  });
+
+  test('F3: the report tells how long the longest due has been due', async () => {
+    const registry = await registryWith('a');
+    const { nextDueUtc } = (await registry.get('a'))!.schedule;
+    const leastMs = 5;
+    await until('it has been due for a while', () => Date.now() >= nextDueUtc!.getTime() + leastMs);
+    const { oldestDueMs } = await plan(registry);
+    expect(oldestDueMs).toBeGreaterThanOrEqual(leastMs);
+    expect(oldestDueMs).toBeLessThanOrEqual(Date.now() - nextDueUtc!.getTime());
+    expect(await plan(registry)).toMatchObject({ status: 'idle', oldestDueMs: 0 });
+  });
+
+  test('F3: the request names the last run known, or that there was none, so that a later one makes it stale', async () => {
+    const registry = await registryWith('a');
+    expect((await plan(registry)).requests).toMatchObject([{ lastRunUtc: null }]);
+    await registry.report({
+      tenantId: 'a',
+      outcome: 'idle',
+      counts: noCounts,
+      durationMs: 1,
+      backlog: false,
+      parkedTopics: [],
+      schedule: { mode: 'set', nextDueInMs: 0, idleStreak: 0, failureStreak: 0 },
+    });
+    const { lastRunUtc } = (await registry.get('a'))!.schedule;
+    expect((await plan(registry)).requests).toMatchObject([{ lastRunUtc: lastRunUtc!.toISOString() }]);
+  });
 });
 
 describe("a user's strategy (F4)", () => {

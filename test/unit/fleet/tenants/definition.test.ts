@@ -49,7 +49,7 @@ describe('a tenant as people define it (F1)', () => {
     ['null', null, 'must be an object'],
     ['text', 'acme', 'must be an object'],
     ['no id', {}, 'id is missing'],
-    ['a field that is not known', { id: 'a', priorty: 1 }, 'priorty is not known'],
+    ['a field that is not known', { id: 'a', priorty: 1 }, 'priorty is not a field of a tenant'],
     ['a server that is no text', { id: 'a', server: 5 }, 'server must be text'],
     ['a server with a line break', { id: 'a', server: 'a\nb' }, 'server must not contain'],
     ['a server without end', { id: 'a', server: 'x'.repeat(257) }, 'server must have at most'],
@@ -74,7 +74,11 @@ describe('a tenant as people define it (F1)', () => {
       { id: 'a', overrides: { idleCeilingMs: '730d' } },
       'overrides.idleCeilingMs must',
     ],
-    ['an override that is not known', { id: 'a', overrides: { lease: 1 } }, 'overrides.lease is not known'],
+    [
+      'an override that is not known',
+      { id: 'a', overrides: { lease: 1 } },
+      'overrides.lease is not a field of a tenant',
+    ],
     ['an auth kind that is not known', { id: 'a', auth: { kind: 'sql' } }, 'auth.kind must be'],
     ['a setting without a name', { id: 'a', auth: { kind: 'setting' } }, 'auth.name is missing'],
   ];

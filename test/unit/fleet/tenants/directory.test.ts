@@ -1,13 +1,13 @@
 import type { Registry, TenantRecord } from '../../../../src/engine/registry.ts';
 import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
 import { TenantDirectory } from '../../../../src/fleet/tenants/directory.ts';
+import { refreshRetryMs } from '../../../../src/fleet/tenants/refresh.ts';
 import { deferred, turns } from '../../../support/deferred.ts';
 import { recordingLogger } from '../../../support/recording-logger.ts';
 import { SqlitePlace } from '../../../support/sqlite-place.ts';
 
 const place = new SqlitePlace();
 const refreshMs = 15_000;
-const refreshRetryMs = 2_000;
 
 beforeEach(() => {
   // Only the clock the directory looks at: the database works in real time.
@@ -41,7 +41,7 @@ async function scene() {
   const logger = recordingLogger();
   const directory = new TenantDirectory({
     registry: watched,
-    settings: { refreshMs, refreshRetryMs },
+    settings: { refreshMs },
     logger,
     onChange: (tenant) => changed.push(tenant),
   });

@@ -1,15 +1,10 @@
 /** The demo's two hosts at work: one in this process, one in a process of its own. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { queueLeaseName } from '../../engine/work-queue.ts';
-import type { RunReport } from '../../fleet/dispatch/run-report.ts';
-import type { MultiOutbox } from '../../multi-outbox.ts';
-import { FailedError } from '../errors.ts';
-import { bundledFile } from '../files.ts';
+import type { MultiOutbox, RunReport } from 'multi-outbox';
 import { customers, expectedMails, slowCustomer } from './customers.ts';
+import { DemoFailed } from './failed.ts';
 import type { Baseline } from './fleet.ts';
 import { startSecondHost } from './second-host.ts';
-
-export const demoHandlersFile = () => bundledFile('demo.js');
 
 /** What the hosts' own reports tell, which the registry's totals do not. */
 export interface HostedRuns {
@@ -27,27 +22,28 @@ const lookEveryMs = 50;
 /**
  * Lets both hosts work until every message has found its end, then stops both. The second host starts first and takes
  * the slow customer; the first host then wants that customer too, and finds its lease taken.
- * @throws FailedError when it takes too long, or a host fails
+ * @throws DemoFailed when it takes too long, or a host fails
  */
 export async function runHosts(options: {
   multiOutbox: MultiOutbox;
   baseline: Baseline;
   signal: AbortSignal;
-  verbose: boolean;
+  program: string;
+  onSecondHostLog: (line: string) => void;
   onProgress: (done: number, of: number) => void;
   onCollision: (report: RunReport) => void;
 }): Promise<HostedRuns> {
-  const { multiOutbox, baseline, verbose, onProgress, onCollision } = options;
+  const { multiOutbox, baseline, program, onSecondHostLog, onProgress, onCollision } = options;
   const skipped = new Map<string, number>();
   const failed = new Map<string, number>();
   const done = { first: 0, second: 0 };
   const countFor = (host: keyof typeof done) => (report: RunReport) => {
     const { tenantId, outcome, counts, skipped: why } = report;
     done[host] += counts.done;
-    if (why === 'held') skipped.set(tenantId, (skipped.get(tenantId) ?? 0) + 1);
+    if (why === 'leased-elsewhere') skipped.set(tenantId, (skipped.get(tenantId) ?? 0) + 1);
     if (outcome === 'failed') failed.set(tenantId, (failed.get(tenantId) ?? 0) + 1);
   };
-  const second = startSecondHost({ verbose, onReport: countFor('second') });
+  const second = startSecondHost({ program, onLog: onSecondHostLog, onReport: countFor('second') });
   const stopFirst = new AbortController();
   let first: Promise<void> | undefined;
   try {
@@ -72,13 +68,10 @@ export async function runHosts(options: {
 
 /** Waits until the second host holds the slow customer's lease, then asks for the same customer: a skipped run. */
 async function collide(multiOutbox: MultiOutbox, signal: AbortSignal): Promise<RunReport> {
-  const leaseName = queueLeaseName('outbox');
   for (;;) {
     throwIfOver(signal);
     const leases = await multiOutbox.leases(slowCustomer).list();
-    if (leases.some(({ name, held }) => name === leaseName && held)) {
-      return multiOutbox.dispatch({ tenantId: slowCustomer });
-    }
+    if (leases.some(({ held }) => held)) return multiOutbox.dispatch({ tenantId: slowCustomer });
     await pause(lookEveryMs);
   }
 }
@@ -109,7 +102,7 @@ async function untilDone(
 
 function throwIfOver(signal: AbortSignal): void {
   if (!signal.aborted) return;
-  throw new FailedError(
+  throw new DemoFailed(
     signal.reason?.name === 'TimeoutError'
       ? `The demo is not done after ${timeLimitMs / 1_000} seconds; run it again with --verbose to see its hosts' logs.`
       : 'The demo was stopped.',

@@ -2,25 +2,25 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import type { RunReport } from '../../fleet/dispatch/run-report.ts';
-import { FailedError } from '../errors.ts';
-import { programPath } from '../files.ts';
-import { oneLine, shorten } from '../output/text.ts';
+import type { RunReport } from 'multi-outbox';
+import { DemoFailed } from './failed.ts';
 
 export interface SecondHost {
   readonly pid: number;
   /** Rejects when the process ends before it is asked to. */
   readonly failed: Promise<never>;
-  /** Asks for a graceful end and waits for it. @throws FailedError when it does not end well */
+  /** Asks for a graceful end and waits for it. @throws DemoFailed when it does not end well */
   stop(): Promise<void>;
 }
 
 export function startSecondHost(options: {
-  verbose: boolean;
+  /** Path of the command line. */
+  program: string;
+  onLog: (line: string) => void;
   onReport: (report: RunReport) => void;
 }): SecondHost {
-  const { verbose, onReport } = options;
-  const child = spawn(process.execPath, [...process.execArgv, programPath(), 'run', '--json'], {
+  const { program, onLog, onReport } = options;
+  const child = spawn(process.execPath, [...process.execArgv, program, 'run', '--json'], {
     // By closing the channel it is told to stop, on every system; it also stops when this process is gone.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
@@ -35,13 +35,13 @@ export function startSecondHost(options: {
   let lastWords = '';
   createInterface({ input: stderr! }).on('line', (line) => {
     lastWords = line;
-    if (verbose) process.stderr.write(`second host: ${oneLine(line)}\n`);
+    onLog(line);
   });
   let stopping = false;
   const failed = ended.then(([code, signal]): Promise<never> => {
     if (stopping) return new Promise(() => {});
-    throw new FailedError(
-      `The demo's second host ended by itself (${signal ?? `exit code ${code}`}): ${shorten(lastWords, 300)}`,
+    throw new DemoFailed(
+      `The demo's second host ended by itself (${signal ?? `exit code ${code}`}): ${lastWords.slice(0, 300)}`,
     );
   });
   // It is looked at by whoever waits for the demo's end; until then it must not count as unhandled.
@@ -56,8 +56,8 @@ export function startSecondHost(options: {
       if (child.connected) child.disconnect();
       const [code, signal] = await ended.finally(() => clearTimeout(kill));
       if (code !== 0) {
-        throw new FailedError(
-          `The demo's second host did not stop well (${signal ?? `exit code ${code}`}): ${shorten(lastWords, 300)}`,
+        throw new DemoFailed(
+          `The demo's second host did not stop well (${signal ?? `exit code ${code}`}): ${lastWords.slice(0, 300)}`,
         );
       }
     },

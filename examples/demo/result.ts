@@ -1,9 +1,6 @@
 /** What came of the demo: a row per customer, and what is wrong with it, if anything is. */
 import { join, relative } from 'node:path';
-import type { MultiOutbox } from '../../multi-outbox.ts';
-import type { Colors } from '../output/colors.ts';
-import { table } from '../output/table.ts';
-import { shorten } from '../output/text.ts';
+import type { MultiOutbox } from 'multi-outbox';
 import { type Customer, customers, expectedMails } from './customers.ts';
 import type { Baseline } from './fleet.ts';
 import { countMails, type DemoFolder } from './folder.ts';
@@ -80,25 +77,4 @@ function customerProblems(
     problems.push(expected.ruined ? `${customer}'s ruin was not noticed` : `runs of ${customer} failed`);
   }
   return problems;
-}
-
-export function resultTable(results: readonly CustomerResult[], colors: Colors): Promise<string> {
-  return table(
-    results,
-    [
-      { title: 'Customer', cell: ({ customer }) => customer },
-      { title: 'Dispatched', cell: ({ dispatched }) => dispatched, align: 'right' },
-      { title: 'Retried', cell: ({ retried }) => retried, align: 'right' },
-      { title: 'Dead', cell: ({ dead }) => dead, align: 'right' },
-      { title: 'Skipped', cell: ({ skipped }) => skipped, align: 'right' },
-      { title: 'Story', cell: ({ story }) => story },
-      {
-        title: 'Mails',
-        cell: ({ mails, files, error }) =>
-          mails === null ? shorten(error ?? 'none', 60) : `${files} files in ${mails}`,
-        paint: (text, { error }) => (error === null ? text : colors.red(text)),
-      },
-    ],
-    colors,
-  );
 }

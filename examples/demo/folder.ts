@@ -1,9 +1,8 @@
 /** The demo's folder: emptied at every start, and therefore looked at closely first. */
-
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { FailedError } from '../errors.ts';
+import { DemoFailed } from './failed.ts';
 
 const marker = '.multi-outbox-demo';
 
@@ -26,18 +25,18 @@ export function demoFolder(shown = join('.data', 'demo')): DemoFolder {
   };
 }
 
-/** Empties the folder. @throws FailedError when it is not the demo's own */
+/** Empties the folder. @throws DemoFailed when it is not the demo's own */
 export async function emptyFolder({ path, shown }: DemoFolder): Promise<void> {
   const found = await lstat(path).catch(() => null);
   if (found !== null) {
     if (!found.isDirectory()) {
-      throw new FailedError(
+      throw new DemoFailed(
         `'${shown}' is not a folder, and the demo wants to keep its files there; move it away.`,
       );
     }
     const names = await readdir(path);
     if (names.length > 0 && !names.includes(marker)) {
-      throw new FailedError(
+      throw new DemoFailed(
         `Folder '${shown}' holds files that are not the demo's; move them away, since the demo empties it.`,
       );
     }

@@ -1,5 +1,5 @@
 /** Where the demo's customers have their databases: files of its folder, or databases of its own on a SQL Server. */
-import type { TenantInput } from '../../fleet/tenants/definition.ts';
+import type { TenantInput } from 'multi-outbox';
 import { type DemoFolder, damage } from './folder.ts';
 
 export interface DemoDatabases {

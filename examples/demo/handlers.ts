@@ -1,7 +1,6 @@
 /** The demo's handlers, and an example of a module for `--handlers`: email.send, with trouble where a mail asks for it. */
-import { emailSend } from '../../handlers/index.ts';
-import { defineHandler, type Handler } from '../../queue/handler.ts';
-import type { Settings } from '../../settings.ts';
+import { defineHandler, type Handler, type Settings } from 'multi-outbox';
+import { emailSend } from 'multi-outbox/handlers';
 import { demoHeaders } from './headers.ts';
 
 export default function demoHandlers(settings: Settings): Handler[] {

@@ -1,6 +1,5 @@
 /** The demo's five customers and what they send. */
-import type { TenantInput } from '../../fleet/tenants/definition.ts';
-import type { OutboxMessage } from '../../outbox/outbox.ts';
+import type { OutboxMessage, TenantInput } from 'multi-outbox';
 import { demoHeaders } from './headers.ts';
 
 export interface Customer {

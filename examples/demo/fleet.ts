@@ -1,17 +1,15 @@
 /** The demo's tenants: registered, their databases made and filled, one of them ruined. */
-import type { RunCounts, TenantRecord } from '../../engine/registry.ts';
-import { isMultiOutboxError } from '../../errors.ts';
-import type { MultiOutbox } from '../../multi-outbox.ts';
-import { FailedError } from '../errors.ts';
+import { isMultiOutboxError, type MultiOutbox, type RunCounts, type TenantRecord } from 'multi-outbox';
 import { type Customer, customers, demoTag } from './customers.ts';
 import type { DemoDatabases } from './databases.ts';
+import { DemoFailed } from './failed.ts';
 
 /** Totals before the demo, by customer: a registry that is named with --registry may have seen it before. */
 export type Baseline = ReadonlyMap<string, RunCounts>;
 
 export async function createFleet(multiOutbox: MultiOutbox, databases: DemoDatabases): Promise<Baseline> {
   const [migration] = await multiOutbox.migrate({ tenants: [] });
-  if (migration?.error) throw new FailedError(`The demo's registry is not ready: ${migration.error.message}`);
+  if (migration?.error) throw new DemoFailed(`The demo's registry is not ready: ${migration.error.message}`);
   await refuseForeignTenants(multiOutbox);
   const baseline = new Map<string, RunCounts>();
   for (const customer of customers) {
@@ -21,7 +19,7 @@ export async function createFleet(multiOutbox: MultiOutbox, databases: DemoDatab
   const migrations = await multiOutbox.migrate({ tenants: customers.map(({ id }) => id) });
   for (const { tenantId, error } of migrations) {
     if (error)
-      throw new FailedError(`The database of the demo's customer ${tenantId} is not ready: ${error.message}`);
+      throw new DemoFailed(`The database of the demo's customer ${tenantId} is not ready: ${error.message}`);
   }
   for (const { id, messages } of customers) await multiOutbox.outbox(id).enqueue(messages);
   return baseline;
@@ -34,7 +32,7 @@ async function refuseForeignTenants(multiOutbox: MultiOutbox): Promise<void> {
   const tenants = await multiOutbox.tenants.list({ limit: own.size + 1 });
   const foreign = tenants.find(({ id, tags }) => !own.has(id) || tags[key] !== value);
   if (foreign === undefined) return;
-  throw new FailedError(
+  throw new DemoFailed(
     `The registry holds tenant '${foreign.id}', which is not the demo's; give the demo a registry of its own, or no --registry.`,
   );
 }

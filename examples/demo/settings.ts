@@ -1,0 +1,25 @@
+/** A deployment in fast motion: what takes minutes in real life takes seconds here. */
+const fastMotion: Readonly<Record<string, string>> = {
+  // Few tenants at once, so that two hosts share them.
+  MULTI_OUTBOX_PARALLEL_RUNS: '2',
+  MULTI_OUTBOX_PLAN_INTERVAL: '100ms',
+  MULTI_OUTBOX_LEASE: '3s',
+  MULTI_OUTBOX_HANDLER_TIMEOUT: '10s',
+  MULTI_OUTBOX_RETRY_BASE: '300ms',
+  MULTI_OUTBOX_IDLE_FLOOR: '200ms',
+  MULTI_OUTBOX_IDLE_CEILING: '1s',
+  MULTI_OUTBOX_FAILURE_CEILING: '1s',
+  MULTI_OUTBOX_SQLITE_SYNCHRONOUS: 'normal',
+};
+
+/**
+ * Settings travel as environment variables, so that both hosts have the same. Whatever the user has set for real
+ * is put out of reach: the demo sends no mail to a server and looks at no registry that is not named to it.
+ */
+export function useDemoSettings(
+  own: Readonly<Record<`MULTI_OUTBOX_${string}`, string>>,
+  env: NodeJS.ProcessEnv = process.env,
+): void {
+  for (const name of Object.keys(env)) if (name.startsWith('MULTI_OUTBOX_')) delete env[name];
+  Object.assign(env, fastMotion, own);
+}

@@ -1,0 +1,108 @@
+/** Runs examples/demo/ and shows what came of it. */
+import { type DemoResult, defaultRegistry, runDemo } from '../../../examples/demo/demo.ts';
+import { DemoFailed } from '../../../examples/demo/failed.ts';
+import type { CustomerResult } from '../../../examples/demo/result.ts';
+import { isEmbedded } from '../../fleet/engines.ts';
+import { loadSettings } from '../../settings.ts';
+import { exitCodes, FailedError } from '../errors.ts';
+import { bundledFile, programPath } from '../files.ts';
+import type { Colors } from '../output/colors.ts';
+import { createLogger } from '../output/logger.ts';
+import { startProgress } from '../output/progress.ts';
+import { runLine } from '../output/run.ts';
+import { table } from '../output/table.ts';
+import { duration, escapedLine, shorten } from '../output/text.ts';
+import type { Session } from '../session.ts';
+import { watchForStop } from '../signals.ts';
+
+export async function demo(session: Session): Promise<number> {
+  const { json, verbose, registry } = session.options;
+  const say = (line: string) => {
+    if (!json) process.stdout.write(`${line}\n`);
+  };
+  const progress = await showProgress(json);
+  const stop = watchForStop();
+  let result: DemoResult;
+  try {
+    result = await runDemo({
+      program: programPath(),
+      handlersFile: bundledFile('demo.js'),
+      registry,
+      async serverDatabases(onServer) {
+        const { serverDatabases } = await import('./server-databases.ts');
+        return serverDatabases(onServer, loadSettings().sqlserver);
+      },
+      logger: verbose ? await createLogger({ json, level: 'info' }) : undefined,
+      signal: stop.signal,
+      say,
+      onProgress: progress.update,
+      onCollision: (report) => say(`This host asked for ${runLine(report)}.`),
+      onSecondHostLog: (line) => {
+        if (verbose) process.stderr.write(`second host: ${escapedLine(line)}\n`);
+      },
+    });
+  } catch (error) {
+    throw error instanceof DemoFailed ? new FailedError(error.message, { cause: error }) : error;
+  } finally {
+    progress.stop();
+    stop.dispose();
+  }
+  await session.show(result, () => resultText(result, registry ?? defaultRegistry, session.colors));
+  if (result.problems.length > 0)
+    throw new FailedError(`The demo did not end as it should: ${result.problems.join('; ')}.`);
+  return exitCodes.done;
+}
+
+async function resultText(
+  { customers, hosts, durationMs }: DemoResult,
+  registry: string,
+  colors: Colors,
+): Promise<string> {
+  const program = process.env.npm_lifecycle_event === 'demo' ? 'npm run cli --' : 'multi-outbox';
+  // A server's URL may hold a password, which is not to be shown.
+  const where = isEmbedded(registry) ? `--registry ${registry}` : '--registry …';
+  return [
+    '',
+    await resultTable(customers, colors),
+    '',
+    `Done in ${duration(durationMs)}: ${hosts.first} mails by this host, ${hosts.second} by the second one.`,
+    'Skipped counts the runs that found the lease held by the other host. Look around with:',
+    `  ${program} status ${where}`,
+    `  ${program} dead list --all ${where}`,
+  ].join('\n');
+}
+
+function resultTable(results: readonly CustomerResult[], colors: Colors): Promise<string> {
+  return table(
+    results,
+    [
+      { title: 'Customer', cell: ({ customer }) => customer },
+      { title: 'Dispatched', cell: ({ dispatched }) => dispatched, align: 'right' },
+      { title: 'Retried', cell: ({ retried }) => retried, align: 'right' },
+      { title: 'Dead', cell: ({ dead }) => dead, align: 'right' },
+      { title: 'Skipped', cell: ({ skipped }) => skipped, align: 'right' },
+      { title: 'Story', cell: ({ story }) => story },
+      {
+        title: 'Mails',
+        cell: ({ mails, files, error }) =>
+          mails === null ? shorten(error ?? 'none', 60) : `${files} files in ${mails}`,
+        paint: (text, { error }) => (error === null ? text : colors.red(text)),
+      },
+    ],
+    colors,
+  );
+}
+
+/** A bar on a terminal, a line now and then elsewhere. */
+async function showProgress(json: boolean) {
+  if (json || process.stderr.isTTY) return startProgress('Dispatching', 'mails', { json });
+  let lastAt = 0;
+  return {
+    update(done: number, of: number) {
+      if (Date.now() - lastAt < 1_000 && done < of) return;
+      lastAt = Date.now();
+      process.stderr.write(`${done} of ${of} mails dispatched\n`);
+    },
+    stop() {},
+  };
+}

@@ -1,0 +1,28 @@
+import { allMessages } from '../../../src/engine/sqlite/index.ts';
+import { SqlitePlace } from '../../support/sqlite-place.ts';
+import { begin, message, settle, tenantFileOf, withProgram } from './scene.ts';
+
+const place = new SqlitePlace();
+
+test('every message of a queue, whatever its state, in the order they were stored', async () => {
+  const queue = await place.outbox();
+  const later = { dueInMs: 3_600_000 };
+  await queue.enqueue([message('later', later), message('done'), message('dead'), message('claimed')]);
+  const run = await begin(queue);
+  const [done, dead] = run.messages;
+  await settle(
+    queue,
+    run,
+    [
+      { sequence: done!.sequence, kind: 'done' },
+      { sequence: dead!.sequence, kind: 'dead', error: 'no' },
+    ],
+    { do: 'renew-lease' },
+  );
+  const [outbox, inbox] = await withProgram(tenantFileOf(place), (database) => [
+    allMessages(database, 'outbox'),
+    allMessages(database, 'inbox'),
+  ]);
+  expect(outbox.map(({ payload }) => payload)).toEqual(['later', 'done', 'dead', 'claimed']);
+  expect(inbox).toEqual([]);
+});

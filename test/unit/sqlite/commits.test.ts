@@ -1,0 +1,78 @@
+/** F7: how transactions of callers end that follow one another on one connection, of which `DatabaseSync` tells nothing. */
+import type { DatabaseSync } from 'node:sqlite';
+import type { WorkQueue } from '../../../src/engine/work-queue.ts';
+import { SqlitePlace } from '../../support/sqlite-place.ts';
+import { message, tenantFileOf, withProgram } from './scene.ts';
+
+const place = new SqlitePlace();
+
+/** Stores a message in the caller's transaction. Returns how the transaction ends, in an object: it is not awaited here. */
+async function enqueueIn(queue: WorkQueue, caller: DatabaseSync, stored = message('x')) {
+  await queue.enqueue([stored], caller);
+  return { committed: queue.committed(caller, stored.messageId) };
+}
+
+describe.each([
+  ['COMMIT', true],
+  ['ROLLBACK', false],
+])('after a %s', (end, isCommitted) => {
+  test('F7: a transaction’s end is told though the next one has begun, and while that is open', async () => {
+    const queue = await place.outbox();
+    await withProgram(tenantFileOf(place), async (caller) => {
+      caller.exec('BEGIN IMMEDIATE');
+      const first = await enqueueIn(queue, caller);
+      caller.exec(`${end}; BEGIN IMMEDIATE`);
+      const second = await enqueueIn(queue, caller);
+      expect(second.committed).not.toBe(first.committed);
+      expect(await first.committed).toBe(isCommitted);
+      expect(caller.isTransaction).toBe(true);
+      caller.exec('COMMIT');
+      expect(await second.committed).toBe(true);
+    });
+  });
+});
+
+test('F7: the rest of a transaction is told of though the message it was awaited by was undone', async () => {
+  const queue = await place.outbox();
+  await withProgram(tenantFileOf(place), async (caller) => {
+    caller.exec('BEGIN IMMEDIATE; SAVEPOINT part');
+    const undone = await enqueueIn(queue, caller);
+    caller.exec('ROLLBACK TO part');
+    const kept = await enqueueIn(queue, caller);
+    expect(await undone.committed).toBe(false);
+    caller.exec('COMMIT');
+    expect(await kept.committed).toBe(true);
+  });
+});
+
+test('F7: a caller’s connection that cannot be asked for its own message costs no wake', async () => {
+  const queue = await place.outbox();
+  await withProgram(tenantFileOf(place), async (caller) => {
+    caller.exec('BEGIN IMMEDIATE');
+    const undone = await enqueueIn(queue, caller);
+    caller.exec('ROLLBACK; BEGIN IMMEDIATE');
+    const stored = message('x');
+    await queue.enqueue([stored], caller);
+    // It hides the table from this connection alone.
+    caller.exec('CREATE TEMP TABLE Outbox (MessageId TEXT)');
+    const committed = queue.committed(caller, stored.messageId);
+    caller.exec('COMMIT');
+    expect(await undone.committed).toBe(false);
+    expect(await committed).toBe(true);
+  });
+});
+
+test('F7: a message that was rolled back and is stored once more is told of once more', async () => {
+  const queue = await place.outbox();
+  const again = message('x');
+  await withProgram(tenantFileOf(place), async (caller) => {
+    caller.exec('BEGIN IMMEDIATE');
+    const undone = await enqueueIn(queue, caller, again);
+    caller.exec('ROLLBACK');
+    expect(await undone.committed).toBe(false);
+    caller.exec('BEGIN IMMEDIATE');
+    const kept = await enqueueIn(queue, caller, again);
+    caller.exec('COMMIT');
+    expect(await kept.committed).toBe(true);
+  });
+});
