@@ -17,6 +17,12 @@ const library = {
 // Handlers of the demo's second host. What `multi-outbox` is there, tsconfig.json says: the library's own sources.
 const programs = { cli: 'src/cli/main.ts', demo: 'examples/demo/handlers.ts' };
 
+/** Each entry point requires these before its chunks: esbuild does not keep the order of chunks. */
+const guards = {
+  'require-supported-node': 'src/require-supported-node.ts',
+  'optional-package': 'src/optional-package.ts',
+};
+
 /** Optional packages that an entry point imports statically. */
 const neededAtOnce = { functions: '@azure/functions' };
 
@@ -33,7 +39,7 @@ export async function buildLibrary({ outdir }) {
   const chunks = `${outdir}/chunks`;
   const { metafile } = await build({
     ...shared,
-    entryPoints: { ...library, ...programs, 'optional-package': 'src/optional-package.ts' },
+    entryPoints: { ...library, ...programs, ...guards },
     outdir: chunks,
     bundle: true,
     splitting: true,
@@ -71,25 +77,28 @@ async function toCommonJs(outdir, chunks, metafile, files) {
     });
   const isProgram = (file) =>
     Object.keys(metafile.outputs[file].inputs).some((input) => /^(src\/cli|examples)\//.test(input));
-  const guard = (name) =>
-    `try{require("${neededAtOnce[name]}")}catch(e){throw require("./optional-package.js").packageMissing("${neededAtOnce[name]}",e)}`;
-  const guarded = Object.keys(neededAtOnce).map((name) => `${chunks}/${name}.js`);
-  const rest = files.filter((file) => !guarded.includes(file));
+  const rest = files.filter((file) => !Object.keys(library).some((name) => file === `${chunks}/${name}.js`));
+  // Jest's CommonJS has no import(), so the library uses require. The CLI keeps import(), because a handler module may be
+  // an ES module.
+  const supported = { 'dynamic-import': false };
   await Promise.all([
-    // Jest's CommonJS has no import(), so the library uses require. The CLI keeps import(), because a handler module may be
-    // an ES module.
     convert(
       rest.filter((file) => !isProgram(file)),
-      { supported: { 'dynamic-import': false } },
+      { supported },
     ),
     convert(rest.filter(isProgram)),
-    ...Object.keys(neededAtOnce).map((name) =>
-      convert([`${chunks}/${name}.js`], {
-        supported: { 'dynamic-import': false },
-        banner: { js: guard(name) },
-      }),
+    ...Object.keys(library).map((name) =>
+      convert([`${chunks}/${name}.js`], { supported, banner: { js: guardOf(name) } }),
     ),
   ]);
+}
+
+/** Checks the Node version, then the optional package, before any other code can fail without them. */
+function guardOf(name) {
+  const node = `"use strict";require("./require-supported-node.js");`;
+  const needed = neededAtOnce[name];
+  if (needed === undefined) return node;
+  return `${node}try{require("${needed}")}catch(e){throw require("./optional-package.js").packageMissing("${needed}",e)}`;
 }
 
 /** The licences of the bundled packages. */

@@ -1,3 +1,4 @@
+import { MultiOutboxError } from '../errors.ts';
 import { defineHandler, type Handler, type HandlerContext, type Message } from '../queue/handler.ts';
 import { type EmailPayload, emailPayload } from './email-schema.ts';
 import { composeMail } from './mail-composition.ts';
@@ -9,8 +10,8 @@ export interface EmailOptions {
   readonly smtpUrl?: string;
   /** The sender when the payload names none, such as `Orders <orders@example.com>`. */
   readonly from?: string;
-  /** The folder for the files: `<folder>/<tenant id>/<message id>.eml`. */
-  readonly folder: string;
+  /** The folder for the files: `<folder>/<tenant id>/<message id>.eml`. Required without `smtpUrl`, ignored with it. */
+  readonly folder?: string;
   /** Most milliseconds for one attempt. Default: the fleet's setting. */
   readonly timeoutMs?: number;
 }
@@ -25,10 +26,10 @@ const senderOfFiles = 'multi-outbox@localhost';
  * A permanent refusal (5xx) makes the message Dead. A temporary refusal (4xx), an unreachable server and a refused
  * login are retried. `partialRefusal` describes mails that the server accepts for some recipients only.
  *
- * @throws MultiOutboxError INVALID_CONFIGURATION
+ * @throws MultiOutboxError INVALID_CONFIGURATION for a wrong SMTP URL, or without `smtpUrl` and `folder`
  */
-export function emailSend({ smtpUrl, from, folder, timeoutMs }: EmailOptions): Handler {
-  const deliver = smtpUrl === undefined ? mailFolder(folder) : smtpSender(smtpUrl);
+export function emailSend({ smtpUrl, from, folder, timeoutMs }: EmailOptions = {}): Handler {
+  const deliver = smtpUrl === undefined ? mailFolder(given(folder)) : smtpSender(smtpUrl);
   const fallbackFrom = from ?? (smtpUrl === undefined ? senderOfFiles : undefined);
   return defineHandler({
     topic: 'email.send',
@@ -38,4 +39,12 @@ export function emailSend({ smtpUrl, from, folder, timeoutMs }: EmailOptions): H
       await deliver(await composeMail(message, context, fallbackFrom), message, context);
     },
   });
+}
+
+function given(folder: string | undefined): string {
+  if (folder !== undefined && folder !== '') return folder;
+  throw new MultiOutboxError(
+    'INVALID_CONFIGURATION',
+    "emailSend: set 'smtpUrl', such as smtps://user:password@mail.example.com:465, to send mails, or 'folder' to write them to files.",
+  );
 }

@@ -10,9 +10,9 @@ export interface WebhookOptions {
   readonly secret?: WebhookSecret;
   /**
    * Allows requests to loopback, private and other special addresses. URLs come from messages, so with `true` anyone who
-   * can enqueue a message can reach the dispatcher's private network.
+   * can enqueue a message can reach the dispatcher's private network. Default: false.
    */
-  readonly allowPrivateAddresses: boolean;
+  readonly allowPrivateAddresses?: boolean;
   /** Most milliseconds for one attempt, redirects included. Default: the fleet's setting. */
   readonly timeoutMs?: number;
   /** Replaces the operating system's resolver. The addresses that it returns are checked too. */
@@ -30,8 +30,8 @@ export interface WebhookOptions {
  *
  * @throws MultiOutboxError INVALID_CONFIGURATION for a secret of the wrong form
  */
-export function webhookPost(options: WebhookOptions): Handler {
-  const { secret, allowPrivateAddresses, timeoutMs, resolve = systemResolver } = options;
+export function webhookPost(options: WebhookOptions = {}): Handler {
+  const { secret, allowPrivateAddresses = false, timeoutMs, resolve = systemResolver } = options;
   const fixed = typeof secret === 'function' ? undefined : parseSecrets(secret ?? '');
   const secretsOf = async (tenantId: string) =>
     fixed ?? parseSecrets((typeof secret === 'function' ? await secret(tenantId) : undefined) ?? '');

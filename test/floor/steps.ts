@@ -78,7 +78,8 @@ export class NodeUnderTest {
     if (status !== 1 || stdout !== '' || !line.test(stderr)) {
       throw new Error(`'tick' ended with ${status} and printed: ${stdout}${stderr}`);
     }
-    for (const file of ['dist/index.js', 'dist/functions/main.js']) {
+    for (const entry of ['index', 'handlers', 'sources', 'functions', 'testing', 'functions/main']) {
+      const file = `dist/${entry}.js`;
       const url = pathToFileURL(path.join(root, file)).href;
       const script = `import('${url}').then(() => console.log('loaded'), (error) => console.log(error.message))`;
       const imported = this.#run(this.#program, ['-e', script], root).stdout;

@@ -16,8 +16,11 @@ test('the command line prints one line and ends', () => {
   expect([status, stdout, stderr]).toEqual([1, '', `${sentence}\n`]);
 });
 
-test.each(['index.js', 'functions/main.js'])('dist/%s cannot be imported', (file) => {
-  const url = pathToFileURL(path.join(dist, file)).href;
+/** What package.json exports, and what the Functions host loads. */
+const entries = ['index', 'handlers', 'sources', 'functions', 'testing', 'functions/main'];
+
+test.each(entries)('dist/%s.js cannot be imported', (entry) => {
+  const url = pathToFileURL(path.join(dist, `${entry}.js`)).href;
   const { stdout } = node(
     '--input-type=module',
     '-e',

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { root } from './documents.ts';
-import { packedPackage } from './packed-package.ts';
+import { npmShell, packedPackage } from './packed-package.ts';
 
 export interface Ended {
   readonly code: number | null;
@@ -107,7 +107,7 @@ export class InstalledProject {
     for (const entry of files.filter((each) => each.isFile())) {
       const file = path.join(entry.parentPath, entry.name);
       bytes += statSync(file).size;
-      if (!/node_modules\/(@[^/]+\/)?[^/@]+\/package\.json$/.test(file)) continue;
+      if (!/node_modules[\\/](@[^\\/]+[\\/])?[^\\/@]+[\\/]package\.json$/.test(file)) continue;
       const { name, version } = JSON.parse(readFileSync(file, 'utf8'));
       if (name !== undefined) packages.add(`${name}@${version}`);
     }
@@ -141,7 +141,8 @@ export class InstalledProject {
 
   run(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
     return new Promise((resolve) => {
-      const options = { cwd: this.folder, env: { ...environment(), ...env }, maxBuffer: 100_000_000 };
+      const shell = command === 'npm' && npmShell;
+      const options = { cwd: this.folder, env: { ...environment(), ...env }, maxBuffer: 100_000_000, shell };
       const child = execFile(command, args, options, (error, stdout, stderr) =>
         resolve({ code: error === null ? 0 : Number(error.code ?? 1), output: stdout + stderr }),
       );

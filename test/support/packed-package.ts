@@ -32,6 +32,9 @@ function sources(): string[] {
     .filter((file) => file !== '' && existsSync(path.join(root, file)));
 }
 
+/** On Windows npm is a script, which only a shell starts; what is given to it here needs no quotes. */
+export const npmShell = process.platform === 'win32';
+
 const isPacked = (file: string) => !/^(?:test|bench|\.github|\.ci)\//.test(file);
 
 export function packedPackage(): PackedPackage {
@@ -48,11 +51,13 @@ function pack(files: readonly string[]): void {
   const clone = path.join(aside, 'clone');
   try {
     for (const file of files) cpSync(path.join(root, file), path.join(clone, file));
-    symlinkSync(path.join(root, 'node_modules'), path.join(clone, 'node_modules'));
+    // On Windows a junction, which needs no rights; elsewhere the word is not read.
+    symlinkSync(path.join(root, 'node_modules'), path.join(clone, 'node_modules'), 'junction');
     const made = path.join(aside, 'made');
     mkdirSync(made);
-    execFileSync('npm', ['pack', '--silent', '--pack-destination', made], {
+    execFileSync('npm', ['pack', '--silent', '--pack-destination', '../made'], {
       cwd: clone,
+      shell: npmShell,
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     execFileSync('tar', ['-xzf', readdirSync(made)[0]!], { cwd: made });

@@ -1,5 +1,7 @@
 import { createHandlers } from '../../../src/handlers/index.ts';
+import { emailSend, webhookPost } from '../../../src/handlers/public.ts';
 import { loadSettings } from '../../../src/settings.ts';
+import { attemptOnce } from './one-attempt.ts';
 
 test('the settings alone make the built-in handlers', () => {
   const handlers = createHandlers(loadSettings({}, {}));
@@ -14,4 +16,21 @@ test.each([
   expect(create).toThrow(expect.objectContaining({ code: 'INVALID_CONFIGURATION' }));
   expect(create).toThrow(variable);
   expect(create).not.toThrow(value);
+});
+
+test('webhookPost needs no options, and refuses private addresses then', async () => {
+  const outcome = await attemptOnce(webhookPost(), { url: 'http://127.0.0.1:1/', body: 1 });
+  expect(outcome).toMatchObject({ kind: 'dead', error: expect.stringContaining('loopback') });
+});
+
+test('emailSend needs a server or a folder, and says so', () => {
+  expect(emailSend({ smtpUrl: 'smtp://127.0.0.1:1' }).topic).toBe('email.send');
+  for (const options of [undefined, {}, { from: 'us@example.com' }, { folder: '' }]) {
+    expect(() => emailSend(options)).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_CONFIGURATION',
+        message: expect.stringMatching(/smtpUrl.*folder/),
+      }),
+    );
+  }
 });

@@ -38,6 +38,16 @@ test('the versions expected are those that package.json pins and that are instal
   });
 });
 
+test.each(['README.md', 'docs/sql-server.md'])(
+  '%s tells to install the version that is expected',
+  (document) => {
+    const text = readFileSync(path.join(__dirname, '../../..', document), 'utf8');
+    expect([...text.matchAll(/`(?:npm install )?mssql@([\d.]+)`/g)].map(([, version]) => version)).toEqual([
+      expectedVersions.mssql,
+    ]);
+  },
+);
+
 test('the installed driver has all of it', async () => {
   await expect(loadDriver()).resolves.toBeDefined();
   const connection = new Connection({

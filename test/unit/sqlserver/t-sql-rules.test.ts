@@ -95,7 +95,7 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
   ['wordsAreKnown', 'registry-reports', '@Mode NOT IN (', '@Mode IN ('],
 ];
 
-describe('T-SQL that only a server under load would show to be wrong', () => {
+describe('T-SQL that only a server under load would show to be wrong (text of the scripts, no server)', () => {
   const asItIs = batches();
 
   test.each(Object.entries(rules) as [Name, Rule][])('%s', (_, rule) => {

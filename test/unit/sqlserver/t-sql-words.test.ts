@@ -37,6 +37,6 @@ test.each<[procedure: string, what: string, words: readonly string[]]>([
   ['Tenant_Report', '@Mode', Object.keys(modes)],
   ['Tenant_SetStatus', '@Status', tenantStatuses],
   ['Tenant_List', '@Status', tenantStatuses],
-])('%s: %s', (procedure, what, words) => {
+])('%s: %s (text of the scripts, no server)', (procedure, what, words) => {
   expect(known(procedure, what)).toEqual([...words].sort());
 });
