@@ -64,6 +64,21 @@ test('Q9: an idle begin writes nothing: the fence stands still and the file as w
   });
 });
 
+test('Q9, Q12: nor does one that finds messages done which are still to be kept', async () => {
+  const queue = await place.outbox();
+  await queue.enqueue([message('x')]);
+  const run = await begin(queue);
+  await settle(queue, run, [{ sequence: run.messages[0]!.sequence, kind: 'done' }]);
+  await withProgram(tenantFileOf(place), async (db) => {
+    const version = () => db.prepare('PRAGMA data_version').get();
+    const before = version();
+    const request = { owner: 'run', durationMs: 1_000, claim: { limit: 1, maxBytes: 1 } };
+    const retention = { doneMs: 3_600_000, limit: 10 };
+    expect(await queue.begin({ ...request, retention })).toMatchObject({ status: 'idle', purged: 0 });
+    expect(version()).toEqual(before);
+  });
+});
+
 test('F8: closed while it waits, a call fails with CLOSED', async () => {
   const engine = place.engine({ busyTimeoutMs: 60_000 });
   await place.outbox('acme', engine);

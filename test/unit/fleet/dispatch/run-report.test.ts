@@ -1,0 +1,148 @@
+import { MultiOutboxError } from '../../../../src/errors.ts';
+import {
+  failedReport,
+  logReport,
+  type RunReport,
+  runReport,
+  skippedReport,
+} from '../../../../src/fleet/dispatch/run-report.ts';
+import type { QueueReport } from '../../../../src/queue/report.ts';
+import { noCounts } from '../../../../src/queue/tally.ts';
+import { recordingLogger } from '../../../support/recording-logger.ts';
+import { planOf } from '../../../support/requests.ts';
+
+const [request] = planOf('acme').requests;
+const run = () => ({ runId: 'run-1', request: request!, startedAt: performance.now() });
+
+function queueReport(fields: Partial<QueueReport> = {}): QueueReport {
+  return {
+    queue: 'outbox',
+    status: 'idle',
+    stop: 'drained',
+    counts: noCounts,
+    parkedTopics: [],
+    more: false,
+    nextDueInMs: null,
+    roundTrips: 1,
+    ...fields,
+  };
+}
+
+const resuming = { code: 'DATABASE_RESUMING', message: 'it wakes up' };
+const locked = { code: 'DATABASE_LOCKED', message: 'it is locked' };
+
+describe('one report out of those of the queues (D7)', () => {
+  test('D7: counts and round trips are added up, topics told once, the earliest time due told, and whether either has more', () => {
+    const report = runReport(run(), [
+      queueReport({
+        status: 'dispatched',
+        counts: { ...noCounts, done: 2, lost: 1 },
+        parkedTopics: ['a', 'b'],
+        nextDueInMs: 500,
+        roundTrips: 3,
+      }),
+      queueReport({
+        queue: 'inbox',
+        counts: { ...noCounts, done: 5, recovered: 4 },
+        parkedTopics: ['b', 'c'],
+        more: true,
+        nextDueInMs: 70,
+        roundTrips: 2,
+      }),
+    ]);
+    expect(report).toMatchObject({
+      runId: 'run-1',
+      tenantId: 'acme',
+      outcome: 'dispatched',
+      counts: { ...noCounts, done: 7, lost: 1, recovered: 4 },
+      parkedTopics: ['a', 'b', 'c'],
+      more: true,
+      nextDueInMs: 70,
+      roundTrips: 5,
+    });
+    expect(report).not.toHaveProperty('error');
+    expect(report).not.toHaveProperty('skipped');
+  });
+
+  test('D7: a queue with nothing to come has no say in when the next message is due', () => {
+    const later = runReport(run(), [queueReport(), queueReport({ nextDueInMs: 70 })]);
+    expect([later.nextDueInMs, later.more]).toEqual([70, false]);
+    expect(runReport(run(), [queueReport()]).nextDueInMs).toBeNull();
+  });
+
+  test.each<[Partial<QueueReport>, Partial<RunReport>]>([
+    [{ status: 'idle' }, { outcome: 'idle' }],
+    [{ status: 'leased-elsewhere' }, { outcome: 'skipped', skipped: 'held' }],
+    [{ status: 'dispatched' }, { outcome: 'dispatched' }],
+    [
+      { status: 'failed', error: locked },
+      { outcome: 'failed', error: locked },
+    ],
+    [
+      { status: 'failed', error: resuming },
+      { outcome: 'resuming', error: resuming },
+    ],
+  ])('D7: what one queue came to is the run’s outcome beside an idle one (%j)', (one, outcome) => {
+    expect(runReport(run(), [queueReport(one), queueReport()])).toMatchObject(outcome);
+    expect(runReport(run(), [queueReport(), queueReport(one)])).toMatchObject(outcome);
+  });
+
+  test('D7: a queue that failed matters more than one that dispatched, that more than one held elsewhere', () => {
+    const [failed, dispatched, held] = [
+      queueReport({ status: 'failed', error: locked }),
+      queueReport({ status: 'dispatched' }),
+      queueReport({ status: 'leased-elsewhere' }),
+    ];
+    expect(runReport(run(), [dispatched, failed])).toMatchObject({ outcome: 'failed', error: locked });
+    const report = runReport(run(), [held, dispatched]);
+    expect(report.outcome).toBe('dispatched');
+    expect(report).not.toHaveProperty('skipped');
+  });
+
+  test('D7: a run that touched no queue took no time and tells why; one without a database tells its error', () => {
+    expect(skippedReport({ ...run(), startedAt: -1_000 }, 'stale')).toMatchObject({
+      outcome: 'skipped',
+      skipped: 'stale',
+      queues: [],
+      durationMs: 0,
+    });
+    expect(failedReport(run(), new MultiOutboxError('DATABASE_LOCKED', 'it is locked'))).toMatchObject({
+      outcome: 'failed',
+      error: locked,
+    });
+  });
+});
+
+describe('the log line of a run (D7)', () => {
+  const line = (fields: Partial<RunReport>) => {
+    const logger = recordingLogger();
+    logReport(logger, { ...runReport(run(), []), ...fields });
+    expect(logger.lines).toHaveLength(1);
+    return logger.lines[0]!;
+  };
+
+  test.each<[RunReport['outcome'], string]>([
+    ['idle', 'debug'],
+    ['skipped', 'debug'],
+    ['resuming', 'debug'],
+    ['dispatched', 'info'],
+    ['failed', 'error'],
+  ])('D7: %s is told at level %s', (outcome, level) => {
+    expect(line({ outcome })).toMatchObject({ level, fields: { outcome, done: 0, more: false } });
+  });
+
+  test('D7: topics without a handler and lost outcomes are warnings; a failure’s error stands in its line', () => {
+    expect(line({ outcome: 'dispatched', parkedTopics: ['a'] })).toMatchObject({
+      level: 'warn',
+      fields: { parkedTopics: ['a'] },
+    });
+    expect(line({ outcome: 'dispatched', counts: { ...noCounts, lost: 1 } })).toMatchObject({
+      level: 'warn',
+      fields: { lost: 1 },
+    });
+    expect(line({ outcome: 'failed', error: locked, parkedTopics: ['a'] })).toMatchObject({
+      level: 'error',
+      fields: { error: locked },
+    });
+  });
+});

@@ -1,0 +1,79 @@
+import { writeFileSync } from 'node:fs';
+import { type Diagnosis, examineFleet } from '../../../../src/fleet/operations/doctor.ts';
+import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
+import { withHostClockShifted } from '../../../conformance/clock.ts';
+import { SqlitePlace } from '../../../support/sqlite-place.ts';
+
+const place = new SqlitePlace();
+
+async function fleetOf(...ids: string[]) {
+  const engine = place.engine();
+  const registry = await place.registry(engine);
+  for (const id of ids) {
+    await place.tenant(id, engine);
+    await registry.add(tenantDefinition({ id }), `key-of-${id}`);
+  }
+  return { engine, registry };
+}
+
+const kinds = (diagnoses: readonly Diagnosis[]) =>
+  diagnoses.map(({ tenantId, findings }) => [tenantId, findings.map(({ kind }) => kind)]);
+
+test('D8: a tenant that cannot be reached is told with its error, and the others are looked at', async () => {
+  const { engine, registry } = await fleetOf('a', 'c');
+  await registry.add(tenantDefinition({ id: 'b' }), 'key-of-b');
+  writeFileSync(place.file('tenants/b.db'), 'no database at all, and longer than a header '.repeat(40));
+  const told: unknown[] = [];
+  const diagnoses = await examineFleet(engine, registry, {
+    parallel: 1,
+    onTenant: ({ tenantId, reachable }, done, of) => told.push([tenantId, reachable, done, of]),
+  });
+  expect(kinds(diagnoses)).toEqual([
+    [null, []],
+    ['a', []],
+    ['b', ['unreachable']],
+    ['c', []],
+  ]);
+  expect(diagnoses[2]).toMatchObject({
+    version: null,
+    clockAheadMs: null,
+    findings: [{ severity: 'problem' }],
+  });
+  expect(told).toEqual([
+    [null, true, 1, 4],
+    ['a', true, 2, 4],
+    ['b', false, 3, 4],
+    ['c', true, 4, 4],
+  ]);
+});
+
+test('without a schema the registry lists no tenants, and that is what is told', async () => {
+  const engine = place.engine();
+  writeFileSync(place.file('registry.db'), '');
+  const diagnoses = await examineFleet(engine, engine.openRegistry(), {});
+  expect(kinds(diagnoses)).toEqual([[null, ['version']]]);
+});
+
+test.each([
+  [-3_600_000, /3[56]\d\d s ahead of/],
+  [3_600_000, /3[56]\d\d s behind/],
+])(
+  'Q2: clocks that differ are told of, and which one is ahead (this program %p ms ahead)',
+  async (shiftMs, text) => {
+    const { engine, registry } = await fleetOf();
+    await withHostClockShifted(shiftMs, async () => {
+      const [ofRegistry] = await examineFleet(engine, registry, { tenants: [] });
+      expect(ofRegistry!.findings).toEqual([
+        { severity: 'problem', kind: 'clock', message: expect.stringMatching(text) },
+      ]);
+    });
+  },
+);
+
+test('Q2: clocks that differ by no more than five seconds are well', async () => {
+  const { engine, registry } = await fleetOf();
+  for (const shiftMs of [-2_000, 2_000])
+    await withHostClockShifted(shiftMs, async () => {
+      expect(kinds(await examineFleet(engine, registry, { tenants: [] }))).toEqual([[null, []]]);
+    });
+});

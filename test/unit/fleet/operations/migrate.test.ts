@@ -1,0 +1,94 @@
+import { writeFileSync } from 'node:fs';
+import { migrateFleet, type TenantMigration } from '../../../../src/fleet/operations/migrate.ts';
+import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
+import { SqlitePlace } from '../../../support/sqlite-place.ts';
+
+const place = new SqlitePlace();
+
+async function fleetOf(...ids: string[]) {
+  const engine = place.engine();
+  const registry = await place.registry(engine);
+  for (const id of ids) await registry.add(tenantDefinition({ id }), `key-of-${id}`);
+  return { engine, registry };
+}
+
+const came = (migrations: readonly TenantMigration[]) =>
+  migrations.map(({ tenantId, result, error, version }) => [
+    tenantId,
+    error?.code ?? (result ? result.steps.length > 0 : 'left alone'),
+    version,
+  ]);
+
+test('D8: a tenant that cannot be migrated is told with its error, and the others are migrated', async () => {
+  const { engine, registry } = await fleetOf('a', 'b', 'c');
+  await place.tenant('a', engine);
+  writeFileSync(place.file('tenants/b.db'), 'no database at all, and longer than a header '.repeat(40));
+  const told: unknown[] = [];
+  const migrations = await migrateFleet(engine, registry, {
+    parallel: 1,
+    onTenant: ({ tenantId }, done, of) => told.push([tenantId, done, of]),
+  });
+  const { latest } = registry.schema;
+  const tenantLatest = engine.openTenant(tenantDefinition({ id: 'a' })).schema.latest;
+  expect(came(migrations)).toEqual([
+    [null, false, latest],
+    ['a', false, tenantLatest],
+    ['b', expect.any(String), null],
+    ['c', true, tenantLatest],
+  ]);
+  expect(told).toEqual([
+    [null, 1, 4],
+    ['a', 2, 4],
+    ['b', 3, 4],
+    ['c', 4, 4],
+  ]);
+  expect((await registry.list()).map(({ schemaVersion }) => schemaVersion)).toEqual([
+    tenantLatest,
+    null,
+    tenantLatest,
+  ]);
+});
+
+test('resume leaves alone the tenants that the registry knows to be up to date, and no others', async () => {
+  const { engine, registry } = await fleetOf('a', 'b');
+  await migrateFleet(engine, registry, { tenants: ['a'] });
+  const version = (await registry.get('a'))!.schemaVersion;
+  expect(came(await migrateFleet(engine, registry, { resume: true })).slice(1)).toEqual([
+    ['a', 'left alone', version],
+    ['b', true, version],
+  ]);
+  expect(came(await migrateFleet(engine, registry, {})).slice(1)).toEqual([
+    ['a', false, version],
+    ['b', false, version],
+  ]);
+});
+
+test('a dry run tells the steps and changes neither a database nor the registry, nor reads the directory', async () => {
+  const { engine, registry } = await fleetOf('a');
+  const list = jest.fn(async () => {});
+  expect(came(await migrateFleet(engine, registry, { dryRun: true }, list)).slice(1)).toEqual([
+    ['a', true, 0],
+  ]);
+  expect((await registry.get('a'))!.schemaVersion).toBeNull();
+  expect(await engine.openTenant(tenantDefinition({ id: 'a' })).schema.version()).toBe(0);
+  expect(list).not.toHaveBeenCalled();
+  await migrateFleet(engine, registry, {}, list);
+  expect(list).toHaveBeenCalledTimes(1);
+});
+
+test('a dry run of a registry without its schema lists no tenants', async () => {
+  const engine = place.engine();
+  const migrations = await migrateFleet(engine, engine.openRegistry(), { dryRun: true });
+  expect(came(migrations)).toEqual([[null, true, 0]]);
+});
+
+test('retired tenants are left alone unless they are named; one that is not known is refused', async () => {
+  const { engine, registry } = await fleetOf('a', 'b');
+  await registry.setStatus('b', 'retired');
+  const ids = (migrations: TenantMigration[]) => migrations.map(({ tenantId }) => tenantId);
+  expect(ids(await migrateFleet(engine, registry, {}))).toEqual([null, 'a']);
+  expect(ids(await migrateFleet(engine, registry, { tenants: ['b'] }))).toEqual([null, 'b']);
+  await expect(migrateFleet(engine, registry, { tenants: ['x'] })).rejects.toMatchObject({
+    code: 'UNKNOWN_TENANT',
+  });
+});
