@@ -72,7 +72,7 @@ describe('one report out of those of the queues (D7)', () => {
 
   test.each<[Partial<QueueReport>, Partial<RunReport>]>([
     [{ status: 'idle' }, { outcome: 'idle' }],
-    [{ status: 'leased-elsewhere' }, { outcome: 'skipped', skipped: 'held' }],
+    [{ status: 'leased-elsewhere' }, { outcome: 'skipped', skipped: 'leased-elsewhere' }],
     [{ status: 'dispatched' }, { outcome: 'dispatched' }],
     [
       { status: 'failed', error: locked },
