@@ -78,8 +78,8 @@ describe.each(names)('%s (F4)', (name) => {
         const left = given.filter((each) => !chosen.includes(each));
         const most = Math.max(...left.map(wanted[name]));
         const passedBy = chosen.filter((each) => wanted[name](each) < most);
-        const fairPlaces = name === 'round-robin' ? 0 : Math.ceil(capacity / fairEvery);
-        expect(passedBy.length).toBeLessThanOrEqual(fairPlaces);
+        const fairSlots = name === 'round-robin' ? 0 : Math.ceil(capacity / fairEvery);
+        expect(passedBy.length).toBeLessThanOrEqual(fairSlots);
       }),
     );
   });

@@ -133,7 +133,10 @@ test('an attempt that was stopped writes nothing', async () => {
 
 test.each(['../evil', '..', 'a/b', '.hidden', ''])('tenant id %j never becomes a path', async (tenantId) => {
   const outcome = await attemptOnce(handler(), { to: 'ann@example.com', text: 'Hi' }, { tenantId });
-  expect(outcome).toMatchObject({ kind: 'retry', error: expect.stringContaining('cannot be a file name') });
+  expect(outcome).toMatchObject({
+    kind: 'retry',
+    error: expect.stringContaining('cannot be used as a file name'),
+  });
   expect(await readdir(folder)).toEqual([]);
 });
 
@@ -164,7 +167,7 @@ test.each([
 test('two senders are Dead', async () => {
   expect(
     await attemptOnce(handler(), { to: 'a@example.com', from: 'b@example.com, c@example.com', text: 'Hi' }),
-  ).toMatchObject({ kind: 'dead', error: expect.stringContaining("'from' holds more than one") });
+  ).toMatchObject({ kind: 'dead', error: expect.stringContaining("'from' has more than one") });
 });
 
 test('headers named key and value are headers like others', async () => {
