@@ -111,4 +111,16 @@ export const equivalents: readonly Equivalent[] = [
     mutant: 'true → false',
     why: 'What this claim has taken is not Ready any more, and only Ready rows are blocked.',
   },
+  {
+    file: 'src/fleet/operations/migrate.ts',
+    line: 'ofRegistry.result?.from === ofRegistry.result?.to',
+    mutant: '?. → .',
+    why: 'A registry whose migration has no error has a result.',
+  },
+  {
+    file: 'src/fleet/dispatch/dispatcher.ts',
+    line: "failed(span, error?.code ?? 'INTERNAL');",
+    mutant: "error?.code ?? 'INTERNAL' → (error?.code)",
+    why: 'The report of a run that failed has an error, and each has a code.',
+  },
 ];

@@ -127,6 +127,15 @@ describe('stale requests', () => {
 });
 
 describe('the request that carries on', () => {
+  test('where the registry knows of no run, as after its backup was restored, any later run overtakes it', async () => {
+    const { registry } = await planned();
+    const request = await continuation(registry, 'acme', true);
+    expect(request.lastRunUtc).toBeNull();
+    expect(await isStaleRequest(old(request), registry, logger)).toBe(false);
+    await report(registry);
+    expect(await isStaleRequest(old(request), registry, logger)).toBe(true);
+  });
+
   test('it knows the run it follows: only a later one overtakes it', async () => {
     const { registry } = await planned();
     await report(registry);
