@@ -27,6 +27,16 @@ describe('a tenant as people define it (F1)', () => {
     });
   });
 
+  test.each<[string, TenantInput, boolean, string]>([
+    ['beside a registry in a file', { id: 'a' }, true, 'tenants/a.db'],
+    ['beside a registry on a server', { id: 'a' }, false, 'a'],
+    ['on a server of its own', { id: 'a', server: 'sql.example.net' }, true, 'a'],
+    ['with a login of its own', { id: 'a', auth: { kind: 'setting', name: 'SQL_A' } }, true, 'a'],
+  ])('F1: its database is named after it: %s', (_, input, embedded, database) => {
+    expect(tenantDefinition(input, { embedded }).database).toBe(database);
+    expect(tenantDefinition({ ...input, database: 'own' }, { embedded }).database).toBe('own');
+  });
+
   test('F1: overrides take durations as people write them', () => {
     const ceiling = (idleCeilingMs: number | string) =>
       tenantDefinition({ id: 'a', overrides: { idleCeilingMs } }).overrides.idleCeilingMs;
