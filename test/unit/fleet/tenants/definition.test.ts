@@ -27,6 +27,16 @@ describe('a tenant as people define it (F1)', () => {
     });
   });
 
+  test.each<[string, TenantInput, boolean, string]>([
+    ['beside a registry in a file', { id: 'a' }, true, 'tenants/a.db'],
+    ['beside a registry on a server', { id: 'a' }, false, 'a'],
+    ['on a server of its own', { id: 'a', server: 'sql.example.net' }, true, 'a'],
+    ['with a login of its own', { id: 'a', auth: { kind: 'setting', name: 'SQL_A' } }, true, 'a'],
+  ])('F1: its database is named after it: %s', (_, input, embedded, database) => {
+    expect(tenantDefinition(input, { embedded }).database).toBe(database);
+    expect(tenantDefinition({ ...input, database: 'own' }, { embedded }).database).toBe('own');
+  });
+
   test('F1: overrides take durations as people write them', () => {
     const ceiling = (idleCeilingMs: number | string) =>
       tenantDefinition({ id: 'a', overrides: { idleCeilingMs } }).overrides.idleCeilingMs;
@@ -61,6 +71,8 @@ describe('a tenant as people define it (F1)', () => {
     ['a weight that is no number', { id: 'a', weight: Number.NaN }, 'weight must be a number from'],
     ['an SLA of 0 seconds', { id: 'a', slaSeconds: 0 }, 'slaSeconds must be a whole number'],
     ['a tag that is no text', { id: 'a', tags: { plan: 1 } }, 'tags.plan must be text'],
+    ['a tag with a long name', { id: 'a', tags: { ['x'.repeat(65)]: 'y' } }, 'must have at most 64'],
+    ['a tag with a long value', { id: 'a', tags: { plan: 'x'.repeat(257) } }, 'must have at most 256'],
     ['tags that are none', { id: 'a', tags: 'gold' }, 'tags must be an object'],
     ['a batch size of 0', { id: 'a', overrides: { batchSize: 0 } }, 'overrides.batchSize must be'],
     ['a concurrency too high', { id: 'a', overrides: { concurrency: 1_001 } }, 'overrides.concurrency must'],

@@ -1,0 +1,91 @@
+import {
+  assertDirectory,
+  type Directory,
+  readDirectory,
+} from '../../../../src/fleet/tenants/directory-listing.ts';
+
+const never = new AbortController().signal;
+
+/** An entry whose reading keeps the process computing for longer than it may without a break. */
+function slowEntry(id: string, onRead: () => void) {
+  return {
+    get id() {
+      onRead();
+      const until = performance.now() + 6;
+      while (performance.now() < until);
+      return id;
+    },
+  };
+}
+
+test('F2: events have their turn while a long list is checked', async () => {
+  const seen: string[] = [];
+  const read = () => [
+    slowEntry('a', () => {
+      seen.push('a');
+      setImmediate(() => seen.push('event'));
+    }),
+    slowEntry('b', () => seen.push('b')),
+  ];
+  const { tenants } = await readDirectory({ name: 'crm', read }, true, never);
+  expect([...tenants.keys()]).toEqual(['a', 'b']);
+  expect(seen).toEqual(['a', 'event', 'b']);
+});
+
+test('F2: what cannot be taken is refused with its id, where it has one; the rest is listed', async () => {
+  const read = () =>
+    [
+      { id: 'a' },
+      { id: 'b', status: 'gone' },
+      { id: 'a' },
+      { id: 'No Id' },
+      null,
+      { id: 'c', status: 'paused' },
+    ] as never;
+  const { tenants, refused } = await readDirectory({ name: 'crm', read }, true, never);
+  expect([...tenants].map(([id, { status, definition }]) => [id, status, definition.tags])).toEqual([
+    ['a', undefined, { directory: 'crm' }],
+    ['c', 'paused', { directory: 'crm' }],
+  ]);
+  expect(refused).toEqual([
+    { id: 'b', problem: expect.stringContaining('status must be') },
+    { id: 'a', problem: expect.stringContaining('listed twice') },
+    { id: undefined, problem: expect.stringContaining('id must be') },
+    { id: undefined, problem: expect.any(String) },
+  ]);
+});
+
+test.each(['before it is read', 'while it is read'])(
+  'F2: a directory is given up %s when the signal fires',
+  async (when) => {
+    const stop = new AbortController();
+    const abort = () => stop.abort(new Error('closed'));
+    let told: AbortSignal | undefined;
+    const directory: Directory = {
+      name: 'crm',
+      read(signal) {
+        told = signal;
+        if (when === 'while it is read') setImmediate(abort);
+        return new Promise(() => {});
+      },
+    };
+    if (when === 'before it is read') abort();
+    await expect(readDirectory(directory, true, stop.signal)).rejects.toThrow('closed');
+    expect(told!.aborted).toBe(true);
+  },
+);
+
+test.each([
+  [{ name: 'crm', read: () => [] }, true],
+  [{ name: 'x'.repeat(64), read: () => [] }, true],
+  [{ name: 'x'.repeat(65), read: () => [] }, false],
+  [{ name: '', read: () => [] }, false],
+  [{ name: 'a\nb', read: () => [] }, false],
+  [{ name: 7, read: () => [] }, false],
+  [{ name: 'crm' }, false],
+  [null, false],
+])('F2: %p is a directory: %p', (directory, isOne) => {
+  const check = expect(() => assertDirectory(directory as unknown as Directory));
+  if (isOne) check.not.toThrow();
+  else check.toThrow(expect.objectContaining({ code: 'INVALID_CONFIGURATION' }));
+});
