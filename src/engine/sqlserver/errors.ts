@@ -105,7 +105,8 @@ export function classify(error: unknown, phase: 'connecting' | 'calling'): Class
       code: 'DATABASE_RESUMING',
       fate: phase === 'connecting' ? 'unsent' : 'refused',
       transient: true,
-      advice: 'the database is resuming from auto-pause or failing over; try again in a minute',
+      advice:
+        'the database is resuming from auto-pause or failing over; dispatch retries by itself, repeat any other call in a minute',
     };
   }
   if (

@@ -156,12 +156,18 @@ function retention(given: Retention | undefined): Parameters {
 
 function outcomeOf(outcome: SettledMessage): object {
   const { sequence, kind } = outcome;
-  if (outcome.kind === 'done') return { sequence, kind };
-  if (outcome.kind === 'dead')
-    return { sequence, kind, ...(outcome.unstarted === true && { unstarted: true }) };
-  const delayMs = wholeMs(outcome.delayMs);
-  const parked = outcome.kind === 'release' && outcome.parked === true ? { parked: true } : {};
-  return { sequence, kind, ...(delayMs > 0 && { delayMs }), ...parked };
+  switch (outcome.kind) {
+    case 'done':
+      return { sequence, kind };
+    case 'dead':
+      return { sequence, kind, ...(outcome.unstarted === true && { unstarted: true }) };
+    case 'retry':
+    case 'release': {
+      const delayMs = wholeMs(outcome.delayMs);
+      const parked = outcome.kind === 'release' && outcome.parked === true ? { parked: true } : {};
+      return { sequence, kind, ...(delayMs > 0 && { delayMs }), ...parked };
+    }
+  }
 }
 
 /** The errors by sequence, as JSON; null when there are none. */
