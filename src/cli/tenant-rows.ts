@@ -44,9 +44,11 @@ export async function* readTenantRows(source: Readable): AsyncGenerator<TenantRo
     }
   } catch (error) {
     if (error instanceof CsvError)
-      throw new UsageError(`The file is not valid CSV: ${escapedLine(error.message)}.`);
+      throw new UsageError(`The file is not valid CSV: ${escapedLine(error.message)}; correct the file.`);
     if (error instanceof Error && 'syscall' in error)
-      throw new UsageError(`The file cannot be read: ${escapedLine(error.message)}.`);
+      throw new UsageError(
+        `The file cannot be read: ${escapedLine(error.message)}; check its path and permissions.`,
+      );
     throw error;
   }
   if (isEmpty && broken.length === 0)

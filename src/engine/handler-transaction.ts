@@ -26,7 +26,7 @@ export function endedByHandler(tenantId: string | undefined): MultiOutboxError {
 export function outlastsLease(tenantId: string | undefined): MultiOutboxError {
   return new MultiOutboxError(
     'ABORTED',
-    `tenant '${tenantId}': the handler's transaction was rolled back, because the run's lease was about to run out and could not be renewed while the transaction was open; do slow work before the transaction, or raise MULTI_OUTBOX_LEASE`,
+    `tenant '${tenantId}': the handler's transaction stayed open until the run's lease was about to run out, and was rolled back; do slow work before the transaction, or raise MULTI_OUTBOX_LEASE`,
     tenantId === undefined ? {} : { tenantId },
   );
 }

@@ -116,5 +116,9 @@ export class Heartbeat {
 }
 
 export function leaseLost(name: string, why: string, tenantId: string | undefined): MultiOutboxError {
-  return new MultiOutboxError('LEASE_LOST', `The lease '${name}' is lost: ${why}.`, { tenantId });
+  return new MultiOutboxError(
+    'LEASE_LOST',
+    `The lease '${name}' is lost: ${why}; stop the work it protected and take the lease again.`,
+    { tenantId },
+  );
 }

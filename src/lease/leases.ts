@@ -167,7 +167,7 @@ function assertNotAborted(name: string, signal: AbortSignal | undefined): void {
   if (!signal?.aborted) return;
   throw new MultiOutboxError(
     'ABORTED',
-    `The lease '${name}' was not taken: the signal in its options had fired already.`,
+    `The lease '${name}' was not taken, because the signal in its options had already fired; pass one that has not.`,
     {
       cause: signal.reason,
     },

@@ -190,7 +190,12 @@ export class Attempt {
     this.#ended = true;
     clearTimeout(this.#timer);
     if (this.#transaction?.state === 'open')
-      this.abort(new MultiOutboxError('ABORTED', 'The attempt has ended.'));
+      this.abort(
+        new MultiOutboxError(
+          'ABORTED',
+          'The attempt ended before its transaction did; await the transaction in the handler.',
+        ),
+      );
     const last: Outcome = this.settled ? { kind: 'done' } : outcome;
     if (last.kind !== outcome.kind) this.#warnOfFailureAfterCommit(outcome);
     this.#trace?.end(last, this.settled);

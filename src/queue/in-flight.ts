@@ -136,11 +136,23 @@ export class MessagesInFlight {
         attempts: attempt,
       });
     }
-    const unblocks = outcome.kind === 'done' || (outcome.kind === 'dead' && dispatch.onDead === 'continue');
-    this.#release(this.#waiting.ended(assignment, unblocks));
+    this.#release(this.#waiting.ended(assignment, unblocks(outcome.kind, dispatch.onDead)));
   }
 
   #release(messages: readonly ClaimedMessage[]): void {
     for (const { sequence } of messages) this.#outcomes.push({ sequence, kind: 'release', delayMs: 0 });
+  }
+}
+
+/** Whether the rest of the ordering group may follow (Q10). */
+function unblocks(kind: Outcome['kind'], onDead: Settings['dispatch']['onDead']): boolean {
+  switch (kind) {
+    case 'done':
+      return true;
+    case 'dead':
+      return onDead === 'continue';
+    case 'retry':
+    case 'release':
+      return false;
   }
 }

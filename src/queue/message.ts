@@ -112,7 +112,10 @@ function payloadText(payload: unknown, refuse: Refuse): string {
   if (text === undefined)
     return refuse('the payload is missing, or cannot be written as JSON; give text or a JSON value');
   // A lone surrogate has no UTF-8 form: the database would return another character.
-  if (!text.isWellFormed()) return refuse('the payload is not well-formed Unicode (a lone surrogate)');
+  if (!text.isWellFormed())
+    return refuse(
+      'the payload is not well-formed Unicode (a lone surrogate); correct it, or call toWellFormed() on its text',
+    );
   return text;
 }
 
@@ -123,7 +126,8 @@ function checkText(name: string, value: unknown, max: number, refuse: Refuse): v
   if (text.length > max) refuse(`${name} has ${text.length} characters; at most ${max} are allowed`);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   if (/[\u0000-\u001f\u007f]/.test(text)) refuse(`${name} must not contain control characters`);
-  if (!text.isWellFormed()) refuse(`${name} is not well-formed Unicode (a lone surrogate)`);
+  if (!text.isWellFormed())
+    refuse(`${name} is not well-formed Unicode (a lone surrogate); correct it, or call toWellFormed() on it`);
 }
 
 function checkedHeaders(headers: unknown, refuse: Refuse): Record<string, string> {
@@ -132,7 +136,8 @@ function checkedHeaders(headers: unknown, refuse: Refuse): Record<string, string
   for (const [name, value] of Object.entries(headers)) {
     if (typeof value !== 'string' || !value.isWellFormed())
       refuse(`header ${JSON.stringify(name)} must be text`);
-    if (name === '' || !name.isWellFormed()) refuse('a header has no name');
+    if (name === '' || !name.isWellFormed())
+      refuse("a header's name is empty or not well-formed Unicode; correct it");
   }
   return { ...headers };
 }

@@ -128,6 +128,12 @@ export class RunTrace {
   }
 }
 
+/** Whether an attempt with this outcome is shown as failed. */
+const isFailure = { done: false, retry: true, dead: true, release: false } satisfies Record<
+  Outcome['kind'],
+  boolean
+>;
+
 /** The span of one attempt. */
 export class AttemptTrace {
   readonly #span: Span;
@@ -153,7 +159,7 @@ export class AttemptTrace {
   /** @param isSettled whether the handler's transaction has settled the message, so that no later call will */
   end({ kind }: Outcome, isSettled: boolean): void {
     this.#span.setAttribute('multi_outbox.outcome', kind);
-    if (kind === 'retry' || kind === 'dead') failed(this.#span, kind);
+    if (isFailure[kind]) failed(this.#span, kind);
     this.#span.end();
     if (!isSettled) this.#onEnd();
   }

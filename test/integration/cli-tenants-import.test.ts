@@ -66,7 +66,7 @@ test('an invalid row is reported with its line; the others are registered, and t
     ],
   );
   expect(failures[0].message).toBe('priority: Give a whole number from -1000 to 1000.');
-  expect(failures[3].message).toBe('line 2 already has this id');
+  expect(failures[3].message).toBe('line 2 already has this id; remove one of the two rows');
   expect((await tenants()).map(({ id }) => id)).toEqual(['acme', 'fir']);
   expect(result.stderr).toMatch(/6 rows or tenants failed, the first: line 3, birch: priority/);
 });

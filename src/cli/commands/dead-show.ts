@@ -35,7 +35,7 @@ export function deadShowCommand(dead: Command, run: Runner): void {
           throwFailures(failures);
           throw new FailedError(
             results.some(({ result }) => result !== null)
-              ? `Message '${messageId}' is not Dead; this command shows only Dead messages.`
+              ? `Message '${messageId}' is not Dead, and this command shows only Dead messages; list them with 'multi-outbox dead list'.`
               : `Message '${messageId}' was not found; check the id, the tenant and --queue.`,
           );
         }

@@ -65,7 +65,7 @@ export function tenantsImportCommand(tenants: Command, run: Runner): void {
           const { line, id } = row;
           try {
             if (id !== null && lines.has(id))
-              throw new UsageError(`line ${lines.get(id)} already has this id`);
+              throw new UsageError(`line ${lines.get(id)} already has this id; remove one of the two rows`);
             counts[await take(row)]++;
             lines.set(id!, line);
           } catch (error) {

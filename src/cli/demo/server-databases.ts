@@ -80,7 +80,10 @@ export function serverDatabases(
         });
       } catch (error) {
         if (error instanceof FailedError) throw error;
-        throw new FailedError(`The demo's databases cannot be made: ${errorText(error)}`, { cause: error });
+        throw new FailedError(
+          `The demo cannot create its databases: ${errorText(error)}; check the connection string, and that its login may create databases.`,
+          { cause: error },
+        );
       }
     },
     ruin: (customer) => on('master', (run) => drop(run, nameOf(customer))),

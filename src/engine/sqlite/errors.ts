@@ -78,9 +78,13 @@ export function schemaMissing(subject: Subject, cause?: unknown): MultiOutboxErr
 }
 
 export function closedError(subject: Subject): MultiOutboxError {
-  return new MultiOutboxError('CLOSED', `${subjectName(subject)}: the database was closed; open it again`, {
-    ...about(subject),
-  });
+  return new MultiOutboxError(
+    'CLOSED',
+    `${subjectName(subject)}: the database was closed; close multi-outbox only after the last call, or create it again`,
+    {
+      ...about(subject),
+    },
+  );
 }
 
 /** Converts any error that a database call threw to an error of this library. */

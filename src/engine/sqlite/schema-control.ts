@@ -77,7 +77,7 @@ function pendingSteps(
     if (migration === undefined || checksum(migration) !== row.Checksum) {
       throw new MultiOutboxError(
         'SCHEMA_CHANGED',
-        `${subjectName(subject)}: step ${row.Version} ('${row.Name}') was applied in another form than this program has it; use the program version that applied it`,
+        `${subjectName(subject)}: step ${row.Version} ('${row.Name}') differs from this program's step of that number; use the program version that applied it`,
         details(subject),
       );
     }

@@ -1,10 +1,10 @@
 /**
- * Which servers a token may be sent to. A token opens every database that the identity has a user in: a row of the
- * registry that named a foreign server would hand it over.
+ * The servers that may receive a token. A token opens every database in which the identity has a user, so a registry
+ * row with a foreign server would give it away.
  */
 import { MultiOutboxError } from '../../errors.ts';
 
-/** The clouds' own domains, where nobody but their operator can run a server. */
+/** The clouds' own domains, where only the cloud's operator can run a server. */
 export const cloudServers: readonly string[] = [
   '*.database.windows.net',
   '*.database.fabric.microsoft.com',
@@ -12,7 +12,7 @@ export const cloudServers: readonly string[] = [
   '*.database.chinacloudapi.cn',
 ];
 
-/** `*` stands for any characters but a comma; everything else for itself, whatever the case. */
+/** `*` matches any characters except a comma. Compares case-insensitively. */
 export function matchesServer(host: string, pattern: string): boolean {
   const expression = pattern
     .trim()
@@ -32,7 +32,7 @@ export function assertServerAllowed(
   const whose = tenantId === undefined ? 'the registry' : `tenant '${tenantId}'`;
   throw new MultiOutboxError(
     tenantId === undefined ? 'INVALID_CONFIGURATION' : 'INVALID_TENANT',
-    `${whose}: no token is sent to the server '${host}', which matches none of the allowed servers; allow it, or use a connection string in an app setting`,
+    `${whose}: no token is sent to the server '${host}', because MULTI_OUTBOX_SQL_ALLOWED_SERVERS does not allow it; add the server there, or use a connection string in an app setting`,
     tenantId === undefined ? {} : { tenantId },
   );
 }

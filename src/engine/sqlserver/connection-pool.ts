@@ -1,22 +1,22 @@
 /**
- * The driver's pool, with what it leaves open: it logs in once where mssql logs in twice, its logins pass a semaphore, the
- * errors of a login bear the server's number, which tedious leaves out, and no caller gets a connection on which
- * another one's transaction is open.
+ * The driver's pool with four additions: it logs in once where mssql logs in twice; a semaphore bounds its logins;
+ * login errors have the server's number, which tedious omits; and no caller gets a connection on which another caller's
+ * transaction is open.
  */
 import type * as mssql from 'mssql';
 import type { Semaphore } from '../semaphore.ts';
 import type { Driver } from './driver.ts';
 import { probeConnection } from './driver-probe.ts';
 
-/** What is used of a tedious connection. */
+/** The part of a tedious connection that this engine uses. */
 export interface Connection {
   readonly closed: boolean;
-  /** As far as the server has told. */
+  /** According to the server's last answer. */
   readonly inTransaction: boolean;
   on(event: 'errorMessage', listener: (message: { readonly number: number }) => void): void;
   once(event: 'connect', listener: (error?: Error & { code?: string; number?: number }) => void): void;
   once(event: 'end', listener: () => void): void;
-  /** Ends it at once; the server rolls back what is open. */
+  /** Ends it at once; the server rolls back an open transaction. */
   close(): void;
 }
 
@@ -35,8 +35,8 @@ type ExtensiblePool = Omit<mssql.ConnectionPool, 'connect' | 'close'> & {
 type Acquired = (error: Error | null, connection?: Connection, config?: unknown) => void;
 
 /**
- * Why a connection was closed in place of being used again. `transaction-open`: a transaction was open on it;
- * `call-timed-out`: its call ran out of time, and may have left one open that the driver has not heard of.
+ * Why a connection was closed instead of reused. `transaction-open`: a transaction was open on it. `call-timed-out`:
+ * its call timed out, and may have left a transaction open without the driver's knowledge.
  */
 export type DiscardReason = 'transaction-open' | 'call-timed-out';
 
@@ -46,7 +46,7 @@ export interface PoolOptions {
   readonly onDiscard: (reason: DiscardReason) => void;
 }
 
-/** By how much a timer may fire early. */
+/** A timer may fire this much early. */
 const timerSlackMs = 50;
 
 export function createPool(
@@ -59,9 +59,12 @@ export function createPool(
 
   class Pool extends Base {
     #isProbing = false;
-    /** The connection with which `connect` has tried the configuration out; the first caller gets it. */
+    /** The connection with which `connect` tested the configuration; the first caller gets it. */
     #kept: Connection | undefined;
-    /** When a request got a connection. A transaction may have one for longer than a call may take. */
+    /**
+     * When a request got its connection. Transactions are left out, because they may keep one for longer than a call's
+     * timeout.
+     */
     readonly #lentAt = new WeakMap<Connection, number>();
 
     override async connect(): Promise<this> {
@@ -107,7 +110,8 @@ export function createPool(
     override release(connection: Connection): unknown {
       const reason = connection.closed ? null : this.#discardReason(connection);
       if (reason !== null) {
-        // The server rolls back. Kept, the connection would hold locks until its next use or its idle time's end.
+        // The server rolls back. Otherwise the connection would hold locks until it is used again or its idle time
+        // ends.
         connection.close();
         onDiscard(reason);
       }
@@ -116,7 +120,7 @@ export function createPool(
 
     #discardReason(connection: Connection): DiscardReason | null {
       if (connection.inTransaction) return 'transaction-open';
-      // Nobody cancels a call of the pool's; that it timed out the driver does not tell, so its time has to.
+      // The driver does not report that a call timed out, so its duration decides. No one cancels the pool's calls.
       const lentAt = this.#lentAt.get(connection);
       this.#lentAt.delete(connection);
       const timedOut =
@@ -134,12 +138,12 @@ export function createPool(
   }
 
   const pool = new Pool({ ...config, beforeConnect: numberLoginErrors } as mssql.config);
-  // What breaks an idle connection is told to the next call; without a listener it would end the process.
+  // The next call reports the failure of an idle connection; without a listener it would end the process.
   pool.on('error', () => {});
   return pool as unknown as mssql.ConnectionPool;
 }
 
-/** Gives the error of a refused login the number that the server has sent with it on this very connection. */
+/** Adds to the error of a refused login the number that the server sent on this connection. */
 function numberLoginErrors(connection: Connection): void {
   let number: number | undefined;
   connection.on('errorMessage', (message) => {

@@ -1,4 +1,6 @@
-/** ADO connection strings (`Server=…;Database=…;User Id=…;Password=…;Encrypt=true`), as far as they are used here. */
+/**
+ * ADO connection strings (`Server=…;Database=…;User Id=…;Password=…;Encrypt=true`), as far as this engine uses them.
+ */
 
 export interface ConnectionStringParts {
   readonly server?: string;
@@ -13,7 +15,7 @@ export interface ConnectionStringParts {
   /** Windows authentication. */
   readonly integratedSecurity?: boolean;
   readonly schema?: string;
-  /** The first key with a value that it does not take, as written. */
+  /** The first key with an invalid value, as written. */
   readonly unreadable?: string;
 }
 
@@ -41,13 +43,13 @@ const keys: Readonly<Record<string, keyof ConnectionStringParts>> = {
   authentication: 'authentication',
   'integrated security': 'integratedSecurity',
   trusted_connection: 'integratedSecurity',
-  /** Not ADO's: the database schema that holds the objects. */
+  /** Not an ADO key: the database schema of multi-outbox's objects. */
   schema: 'schema',
 };
 
 const entry = /\s*([^=;]+?)\s*=\s*(?:"((?:[^"]|"")*)"|'((?:[^']|'')*)'|([^;]*?))\s*(?:;|$)/gy;
 
-/** Null when the text is no connection string. Unknown keys are left alone: other programs may need them. */
+/** Null when the text is not a connection string. Unknown keys are ignored: other programs may need them. */
 export function parseConnectionString(text: string): ConnectionStringParts | null {
   const parts: Record<string, string | boolean> = {};
   entry.lastIndex = 0;
@@ -76,7 +78,7 @@ const flag: Readonly<Record<string, boolean>> = {
   0: false,
 };
 
-/** What the keys that are no texts take. */
+/** The values of keys that do not take text. */
 const flags: Partial<Record<keyof ConnectionStringParts, Readonly<Record<string, Encryption>>>> = {
   encrypt: { ...flag, mandatory: true, optional: false, strict: 'strict' },
   trustServerCertificate: flag,

@@ -1,4 +1,4 @@
-/** One credential for all databases (F8): it keeps its token, and asks for a new one when that runs out. */
+/** One credential for all databases (F8): it keeps its token until that expires, and then asks for a new one. */
 import type { TokenCredential } from '@azure/identity';
 import { optional } from '../../optional-package.ts';
 
@@ -21,7 +21,7 @@ export function sharedCredential(
     shared ??= Promise.resolve()
       .then(make)
       .catch((error: unknown) => {
-        // A failure is not kept: the next call may find the identity there.
+        // Do not keep a failure: the identity may be available at the next call.
         shared = undefined;
         throw error;
       });

@@ -1,6 +1,6 @@
 /**
- * One database as everything above reaches it: procedure calls that are tried again where that is safe, errors that
- * say whose database it is. Every call is one round trip.
+ * One database, as the rest of the engine calls it. It repeats procedure calls where that is safe, and its errors name
+ * the tenant. Every call is one round trip.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as mssql from 'mssql';
@@ -13,8 +13,8 @@ import type { Pooled, Pools } from './pools.ts';
 import { type ConnectionTarget, serverKey } from './target.ts';
 
 /**
- * How a parameter travels. `text` is nvarchar(4000), whatever its column takes: a shorter type would have the server cut
- * what is too long, while the procedures refuse it.
+ * The type of a parameter. `text` is nvarchar(4000), whatever its column's length: with a shorter type the server would
+ * silently cut a text that is too long, which the procedures refuse.
  */
 export interface ParameterType {
   readonly kind: 'text' | 'long-text' | 'int' | 'bigint' | 'real' | 'bit' | 'uuid';
@@ -34,14 +34,14 @@ export type Row = Readonly<Record<string, unknown>>;
 
 export interface CallOptions {
   /**
-   * What may be done when the answer was lost, so that nobody knows whether the call was carried out: `repeat` it as it
-   * is; `ask` again with the parameters that `again` adds; or `give-up`, which leaves it to the caller.
+   * What to do when the answer was lost and the call may have been carried out. `repeat`: send it again unchanged.
+   * `ask`: send it again with the parameters that `again` adds. `give-up`: throw, and let the caller decide.
    */
   readonly onLost: 'repeat' | 'ask' | 'give-up';
   readonly again?: (elapsedMs: number) => Parameters;
 }
 
-/** Tries of one call, the first included. */
+/** The most tries of one call, including the first. */
 const maxTries = 4;
 const firstPauseMs = 50;
 
@@ -66,7 +66,12 @@ export class Database {
   }
 
   assertOpen(): void {
-    if (this.closed) throw failure('CLOSED', this.subject, 'the database was closed; open it again');
+    if (this.closed)
+      throw failure(
+        'CLOSED',
+        this.subject,
+        'the database was closed; close multi-outbox only after the last call, or create it again',
+      );
   }
 
   procedure(name: string): string {
@@ -96,13 +101,13 @@ export class Database {
           throw await this.#explained(failed);
         }
         if (lost) asked = true;
-        // Full jitter: those that failed together do not come back together.
+        // Full jitter, so that calls that failed together do not return together.
         await delay(Math.random() * firstPauseMs * 2 ** tries);
       }
     }
   }
 
-  /** Runs `work` on a connection pool, for what is not a procedure call. Errors are explained; nothing is repeated. */
+  /** Runs `work`, which is not a procedure call, on a connection pool. It translates errors and repeats nothing. */
   async connected<T>(work: (pooled: Pooled) => Promise<T>): Promise<T> {
     this.assertOpen();
     return this.#attempt(work).catch((error: unknown) => {
@@ -111,7 +116,7 @@ export class Database {
     });
   }
 
-  /** What is missing in a database that has a schema is what a later step brings: the schema is outdated. */
+  /** When an object is missing and the database has an older schema, the error is SCHEMA_OUTDATED. */
   async #explained({ cause, classified }: CallFailed): Promise<MultiOutboxError> {
     if (classified.code !== 'SCHEMA_MISSING') return explain(cause, classified, this.subject);
     const least = oldestUsable[this.subject.tenantId === undefined ? 'registry' : 'tenant'];
@@ -120,7 +125,7 @@ export class Database {
       return journal.at(-1)?.Version ?? 0;
     }).catch(() => 0);
     if (version === 0 || version >= least) return explain(cause, classified, this.subject);
-    const advice = `the schema is at version ${version}, this program works with ${least} and later`;
+    const advice = `the schema is at version ${version}, but this program needs ${least} or later`;
     return explain(cause, { ...classified, code: 'SCHEMA_OUTDATED', advice }, this.subject);
   }
 
@@ -133,16 +138,16 @@ export class Database {
       });
     } catch (error) {
       if (error instanceof MultiOutboxError) throw this.#ours(error);
-      // A connection that the pool could not open fails the request, which then was not sent.
+      // The pool could not open a connection, so the request was not sent.
       if (isConnectionError(error)) phase = 'connecting';
       const classified = classify(error, phase);
-      // After a failover the pool is on what is a secondary now; new connections find the new primary.
+      // After a failover the pool's server is a secondary; new connections find the new primary.
       if (classified.code === 'DATABASE_READONLY') this.#pools.renew(this.target);
       throw new CallFailed(classified, error);
     }
   }
 
-  /** An error of the pools, given its tenant. */
+  /** Adds the tenant to an error of the pools. */
   #ours(error: MultiOutboxError): MultiOutboxError {
     return error.tenantId === undefined && this.subject.tenantId !== undefined
       ? new MultiOutboxError(error.code, error.message, { tenantId: this.subject.tenantId, cause: error })
@@ -150,7 +155,7 @@ export class Database {
   }
 }
 
-/** A failed try, before it is known whether there will be another. */
+/** A failed try, which may be repeated. */
 class CallFailed extends Error {
   readonly classified: Classified;
   override readonly cause: unknown;
@@ -167,7 +172,7 @@ function isConnectionError(error: unknown): boolean {
   return name === 'ConnectionError' || name === 'TimeoutError';
 }
 
-/** Characters of the widest nvarchar that is not nvarchar(max). */
+/** The most characters of an nvarchar that is not nvarchar(max). */
 const widestText = 4_000;
 
 export function bind(driver: Driver, request: mssql.Request, parameters: Parameters): void {

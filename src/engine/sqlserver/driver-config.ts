@@ -1,4 +1,4 @@
-/** What the driver is told about a database and about the connections to it. */
+/** The driver's configuration for a database and its connections. */
 import type { TokenCredential } from '@azure/identity';
 import type * as mssql from 'mssql';
 import type { Encryption } from './connection-string.ts';
@@ -7,7 +7,7 @@ import type { ConnectionTarget, TargetLogin } from './target.ts';
 export interface DriverSettings {
   readonly encrypt: boolean;
   readonly trustServerCertificate: boolean;
-  /** Connections a pool may have. */
+  /** The most connections of a pool. */
   readonly poolSize: number;
   readonly idleCloseMs: number;
   readonly connectTimeoutMs: number;
@@ -15,13 +15,14 @@ export interface DriverSettings {
 }
 
 /**
- * A packet before the two sides have agreed on a size (MS-TDS 2.2.3.1). The driver uses the size it asks for from the
- * first byte on: a login by password fits into one such packet, a token does not.
+ * The size of a packet before both sides have agreed on one (MS-TDS 2.2.3.1). The driver uses its requested size from
+ * the first byte. A login by password fits into one packet of this size; a token does not, so its packets must have
+ * this size.
  */
 const agreedPacketSize = 4_096;
-/** A packet within TLS, which has no larger records. */
+/** The largest packet in one TLS record. */
 const encryptedPacketSize = 16_383;
-/** The protocol's largest: a batch of messages takes the fewest packets. */
+/** The protocol's maximum, so that a batch of messages takes the fewest packets. */
 const largestPacketSize = 32_767;
 
 function packetSize(login: TargetLogin, encrypt: Encryption): number {
@@ -41,7 +42,7 @@ export function driverConfig(
     database: target.database,
     connectionTimeout: settings.connectTimeoutMs,
     requestTimeout: settings.requestTimeoutMs,
-    // A pool whose connections were cut notices by their sockets; SELECT 1 would double every call's round trips.
+    // The sockets show that connections were cut. SELECT 1 would double every call's round trips.
     validateConnection: 'socket',
     ...(target.instance === null && { port: target.port }),
     ...(login.kind === 'password' && { user: login.user, password: login.password }),

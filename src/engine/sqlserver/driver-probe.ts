@@ -1,16 +1,16 @@
 /**
- * What this program uses of mssql and tedious that their documentation does not promise, in one list. Each is checked
- * before it is first used: a release that has changed one of them is refused with the version that works, in place of
- * a pool that loses connections quietly.
+ * Lists the undocumented parts of mssql and tedious that this program uses, and checks each before its first use. A
+ * release that has changed one of them is refused with an error that names the right version; otherwise the pool would
+ * silently lose connections.
  */
 import { createRequire } from 'node:module';
 import type * as mssql from 'mssql';
 import { MultiOutboxError } from '../../errors.ts';
 
-/** The releases that this program was written against and is tested with. */
+/** The releases with which this program is tested. */
 export const expectedVersions = { mssql: '12.7.14', tedious: '20.3.9' } as const;
 
-/** Methods by class of mssql. `acquire` and `release` are documented in its code only, the others nowhere. */
+/** Methods by class of mssql. Only its code documents `acquire` and `release`; nothing documents the others. */
 const methods = {
   /** Overridden by the pool of connection-pool.ts, as mssql's own drivers override them. */
   ConnectionPool: ['_poolCreate', '_poolDestroy', 'acquire', 'release'],
@@ -34,7 +34,7 @@ export function probeDriver(driver: typeof mssql): void {
 }
 
 /**
- * The driver shows its connections only once there is one, so they are checked when they are made.
+ * A connection's properties exist only on a real one, so each is checked when it is created.
  * @throws DRIVER_UNSUPPORTED
  */
 export function probeConnection(connection: object): void {
@@ -65,7 +65,7 @@ function installedVersions(): { mssql: string; tedious: string } {
   };
   return {
     mssql: version(() => here('mssql/package.json')),
-    // The one that mssql gets, which may lie below it.
+    // The one that mssql loads, which may be in its own node_modules.
     tedious: version(() => createRequire(here.resolve('mssql/package.json'))('tedious/package.json')),
   };
 }

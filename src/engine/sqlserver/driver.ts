@@ -1,4 +1,4 @@
-/** mssql, loaded and checked when it is first needed. */
+/** Loads and checks mssql when it is first needed. */
 import type * as mssql from 'mssql';
 import { optional } from '../../optional-package.ts';
 import { expectedVersions, probeDriver } from './driver-probe.ts';
@@ -7,7 +7,10 @@ export type Driver = typeof mssql;
 
 let loading: Promise<Driver> | undefined;
 
-/** @throws PACKAGE_MISSING when mssql is not installed, DRIVER_UNSUPPORTED for a release that this program cannot work with */
+/**
+ * @throws PACKAGE_MISSING when mssql is not installed, DRIVER_UNSUPPORTED for a release that this program cannot work
+ * with
+ */
 export function loadDriver(): Promise<Driver> {
   loading ??= importDriver();
   return loading;
@@ -15,7 +18,7 @@ export function loadDriver(): Promise<Driver> {
 
 async function importDriver(): Promise<Driver> {
   const module = await optional(`mssql@${expectedVersions.mssql}`, () => import('mssql'));
-  // The default export: a CommonJS module's named exports are guessed, and not all of them are.
+  // Use the default export: Node does not detect all named exports of a CommonJS module.
   const driver = ((module as { default?: Driver }).default ?? module) as Driver;
   probeDriver(driver);
   return driver;

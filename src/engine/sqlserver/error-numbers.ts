@@ -1,6 +1,6 @@
 /**
- * The errors that the procedures below sql/ throw, by number. sql/README.md lists them for people; a test compares the
- * two with what the scripts throw.
+ * The numbers of the errors that the procedures in sql/ throw. sql/README.md lists them for people; a test compares
+ * both lists with the scripts.
  */
 import type { ErrorCode } from '../../errors.ts';
 
@@ -22,7 +22,7 @@ export const errorNumbers = {
   unknownTenant: 51103,
 } as const;
 
-/** The code that stands for a thrown number; numbers that are not here are faults of the caller's program. */
+/** The error code of each thrown number. */
 export const codeOfNumber: Readonly<Record<number, ErrorCode>> = {
   [errorNumbers.insideTransaction]: 'INVALID_ARGUMENT',
   [errorNumbers.noTransaction]: 'TRANSACTION_NOT_OPEN',

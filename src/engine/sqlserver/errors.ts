@@ -1,21 +1,21 @@
 /**
- * What SQL Server and its driver say, in this library's words: a code, the tenant, what to do next; and for the engine
- * whether the call may have been carried out.
+ * Translates the errors of SQL Server and its driver to this library's: a code, the tenant, and what to do next. It
+ * also tells the engine whether the call may have been carried out.
  */
 import { type ErrorCode, MultiOutboxError, oneLine } from '../../errors.ts';
 import { codeOfNumber } from './error-numbers.ts';
 
-/** Whose database an error is about. */
+/** The database that an error is about. */
 export interface Subject {
   /** Undefined for the registry. */
   readonly tenantId: string | undefined;
-  /** For people to find it; no secrets. */
+  /** Server and database, for people to find it; no secrets. */
   readonly database: string;
 }
 
 /**
- * What became of a call that failed: `unsent`: it never reached the server; `refused`: the server ran it and took
- * everything back; `unknown`: the answer was lost, it may have been committed.
+ * What became of a failed call. `unsent`: it never reached the server. `refused`: the server ran it and rolled
+ * everything back. `unknown`: the answer was lost, so the call may have been committed.
  */
 export type Fate = 'unsent' | 'refused' | 'unknown';
 
@@ -23,11 +23,11 @@ export interface Classified {
   readonly code: ErrorCode;
   readonly fate: Fate;
   readonly transient: boolean;
-  /** What is wrong and what to do, without the subject. */
+  /** What is wrong and what to do; the subject is added later. */
   readonly advice: string;
 }
 
-/** An error as mssql and tedious throw it; everything may be absent. */
+/** An error as mssql and tedious throw it; any field may be absent. */
 interface DriverError {
   readonly name?: string;
   readonly message?: string;
@@ -38,21 +38,22 @@ interface DriverError {
 }
 
 const transientNumbers: ReadonlySet<number> = new Set([
-  // The connection, and servers and databases that are starting, moving or full of sessions.
+  // The connection failed, or a server or database is starting, is moving, or has no free session.
   64, 233, 4060, 4221, 10053, 10054, 10060, 10928, 10929, 10936, 40020, 40143, 40166, 40197, 40501, 40540,
   40613, 42108, 42109, 49918, 49919, 49920,
-  // Out of memory, of lock memory, or of memory for a query for now.
+  // The server is short of memory, of lock memory, or of memory for a query.
   701, 1204, 8645, 8651,
-  // Azure SQL ended the session: it was long in a transaction, or used too many locks, or too much tempdb, log or memory.
+  // Azure SQL ended the session because of a long transaction, or because it used too many locks, or too much tempdb,
+  // log or memory.
   40549,
   40550, 40551, 40552, 40553,
-  // A replica of an availability group that is not readable, or not online, at the moment.
+  // A replica of an availability group is not readable or not online now.
   976, 983,
-  // The transaction was ended by the server while the session had it.
+  // The server ended the session's transaction.
   3971,
 ]);
 
-/** Errors of the connection itself: while it is opened nothing was sent; later the answer is lost. */
+/** Errors of the connection itself. While it is being opened, nothing has been sent; later, the answer is lost. */
 const connectionCodes: ReadonlySet<string> = new Set([
   'ESOCKET',
   'ETIMEOUT',
@@ -67,7 +68,9 @@ const connectionCodes: ReadonlySet<string> = new Set([
   'ECLOSE',
 ]);
 
-/** How Babelfish, which has no number of its own for it, says that an object is missing. */
+/**
+ * Babelfish reports errors under this number when it has no number of SQL Server's for them, such as a missing object.
+ */
 const babelfishUnmapped = 33557097;
 
 function errorNumber(error: unknown): number | null {
@@ -76,20 +79,25 @@ function errorNumber(error: unknown): number | null {
   return typeof found === 'number' ? found : null;
 }
 
-/** `phase`: had the connection been opened when it failed? */
+/** @param phase `connecting` until the connection is open, then `calling` */
 export function classify(error: unknown, phase: 'connecting' | 'calling'): Classified {
   const driver = (error ?? {}) as DriverError;
   const number = errorNumber(error);
   const text = driver.message ?? String(error);
   const lost: Fate = phase === 'connecting' ? 'unsent' : 'unknown';
   if (driver.code === 'ECANCEL')
-    return { code: 'ABORTED', fate: lost, transient: false, advice: 'the call was cancelled' };
+    return {
+      code: 'ABORTED',
+      fate: lost,
+      transient: false,
+      advice: 'the call was cancelled, and may have been carried out; check its effect before you call again',
+    };
   if (driver.code === 'ENOTBEGUN' || driver.code === 'EABORT') {
     return {
       code: 'TRANSACTION_NOT_OPEN',
       fate: 'unsent',
       transient: false,
-      advice: 'the transaction handed in is not open; begin it first, or leave it out',
+      advice: 'the given transaction is not open; begin it first, or leave it out',
     };
   }
   if (number === 40613) {
@@ -97,7 +105,8 @@ export function classify(error: unknown, phase: 'connecting' | 'calling'): Class
       code: 'DATABASE_RESUMING',
       fate: phase === 'connecting' ? 'unsent' : 'refused',
       transient: true,
-      advice: 'the database is resuming from auto-pause or failing over; it will answer shortly',
+      advice:
+        'the database is resuming from auto-pause or failing over; dispatch retries by itself, repeat any other call in a minute',
     };
   }
   if (
@@ -116,14 +125,19 @@ export function classify(error: unknown, phase: 'connecting' | 'calling'): Class
       advice:
         phase === 'connecting'
           ? `the server does not answer (${oneLine(text)}); check its name, the firewall and the network`
-          : `the connection was lost or the answer took too long (${oneLine(text)}); it is tried again`,
+          : `the connection was lost or the answer took too long (${oneLine(text)}); if this persists, check the network and the server's load`,
     };
   }
-  // A parameter that the driver could not take: nothing was sent.
+  // The driver refused a parameter, so nothing was sent.
   if (driver.code === 'EPARAM' || driver.code === 'EARGS') {
     return { code: 'INVALID_ARGUMENT', fate: 'unsent', transient: false, advice: oneLine(text) };
   }
-  return { code: 'DATABASE_ERROR', fate: lost, transient: false, advice: `${oneLine(text)}; see the cause` };
+  return {
+    code: 'DATABASE_ERROR',
+    fate: lost,
+    transient: false,
+    advice: `${oneLine(text)}; for the details run with --verbose, or read error.cause`,
+  };
 }
 
 function isConnectionError(driver: DriverError): boolean {
@@ -147,14 +161,15 @@ function loginRefused(number: number | null, text: string): Classified {
       code: 'LOGIN_REFUSED',
       fate: 'unsent',
       transient,
-      advice: 'the database cannot be opened: it does not exist, or this login has no user in it',
+      advice:
+        'the database does not exist, or this login has no user in it; correct its name, or create the user',
     };
   }
   return {
     code: 'LOGIN_REFUSED',
     fate: 'unsent',
     transient,
-    advice: `the server refused the login (${oneLine(text)}); check the identity's user in this database, or the connection string`,
+    advice: `the server refused the login (${oneLine(text)}); check that the identity has a user in this database, or correct the connection string`,
   };
 }
 
@@ -183,25 +198,43 @@ function ofNumber(number: number, text: string, phase: 'connecting' | 'calling')
     return of('SCHEMA_MISSING', 'the database lacks the objects of multi-outbox');
   }
   if (wrongParameters.has(number) || (unmapped && /no parameter|parameter .*not/i.test(text))) {
-    return of('SCHEMA_OUTDATED', `the database's procedures are older than this program needs`);
+    return of('SCHEMA_OUTDATED', `the database's procedures are older than this program requires`);
   }
   if (noRight.has(number) || (unmapped && /permission denied/i.test(text))) {
     return of(
       'LOGIN_REFUSED',
-      `the login lacks a right (${oneLine(text)}); put its user into the role it needs`,
+      `the login lacks a permission (${oneLine(text)}); add its user to the role that has it`,
     );
   }
   if (locked.has(number) || (unmapped && /due to lock timeout/i.test(text)))
-    return of('DATABASE_LOCKED', 'another connection was in the way; try again', true);
-  if (full.has(number)) return of('DATABASE_FULL', 'the database or its log is full; make room');
+    return of(
+      'DATABASE_LOCKED',
+      'another connection held a lock for too long; try again, and end long transactions',
+      true,
+    );
+  if (full.has(number))
+    return of(
+      'DATABASE_FULL',
+      'the database or its log is full; free space or raise its limit, and try again',
+    );
   if (readOnly.has(number))
-    return of('DATABASE_READONLY', 'the database cannot be written; it is read-only or a secondary');
+    return of(
+      'DATABASE_READONLY',
+      'the database is read-only or a secondary replica; make it writable, or connect to the primary',
+    );
   if (corrupt.has(number)) return of('DATABASE_CORRUPT', 'the database is damaged; run DBCC CHECKDB');
-  if (number === 911) return of('DATABASE_MISSING', 'there is no such database; correct its name');
+  if (number === 911) return of('DATABASE_MISSING', 'the server has no such database; correct its name');
   if (transientNumbers.has(number)) {
-    return of('DATABASE_UNREACHABLE', `the server is busy or moving (error ${number}); try again`, true);
+    return of(
+      'DATABASE_UNREACHABLE',
+      `the server is busy or failing over (error ${number}); try again`,
+      true,
+    );
   }
-  return of('DATABASE_ERROR', `error ${number}: ${oneLine(text)}`);
+  return of(
+    'DATABASE_ERROR',
+    `SQL Server answered error ${number}: ${oneLine(text)}; look it up in its documentation; if it persists, report it with this number`,
+  );
 }
 
 export function subjectName({ tenantId }: Subject): string {
@@ -211,7 +244,7 @@ export function subjectName({ tenantId }: Subject): string {
 /** The command that brings this database's schema up to date. */
 export function migrateCommand({ tenantId }: Subject): string {
   return tenantId === undefined
-    ? 'multi-outbox migrate --registry'
+    ? 'multi-outbox migrate --registry-only'
     : `multi-outbox migrate --tenant ${tenantId}`;
 }
 
@@ -222,7 +255,7 @@ export function failure(code: ErrorCode, subject: Subject, what: string, cause?:
   });
 }
 
-/** The error as callers see it. */
+/** The error that callers get. */
 export function explain(error: unknown, classified: Classified, subject: Subject): MultiOutboxError {
   if (error instanceof MultiOutboxError) return error;
   const { code, advice, transient } = classified;

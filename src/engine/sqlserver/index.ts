@@ -1,6 +1,6 @@
 /**
- * The SQL Server engine: the registry in one database and each tenant in a database of its own, through mssql. All that
- * happens in a database is in stored procedures, whose scripts are below sql/.
+ * The SQL Server engine: the registry in one database and each tenant in a database of its own, through mssql.
+ * Everything that it does in a database is in stored procedures, whose scripts are in sql/.
  */
 import { MultiOutboxError } from '../../errors.ts';
 import type { Engine, TenantAddress, TenantDatabase } from '../engine.ts';
@@ -22,36 +22,36 @@ import { type ConnectionTarget, databaseKey, registryTarget, serverKey, tenantTa
 export interface SqlServerEngineOptions {
   /**
    * The registry's database: `mssql://server[:port]/database?schema=…&auth=managed-identity|setting:NAME`, or `mssql:`
-   * followed by an ADO connection string. Absent: the registry is elsewhere.
+   * followed by an ADO connection string. Absent: the engine opens tenants only.
    */
   readonly registry?: string;
-  /** The credential for all databases that are entered by token; DefaultAzureCredential when absent. */
+  /** The credential of all logins by token; DefaultAzureCredential when absent. */
   readonly credential?: CredentialFactory;
-  /** Where the app settings are that tenants name; the environment when absent. */
+  /** The app settings that tenants name; the environment when absent. */
   readonly env?: NodeJS.ProcessEnv;
-  /** For connection strings and URLs that do not say it themselves (they may also say `strict`, TDS 8); true when absent. */
+  /** For connection strings and URLs that do not set it (they may also set `strict`, TDS 8); true when absent. */
   readonly encrypt?: boolean;
-  /** As `encrypt`; false when absent. True is for local servers: it takes any certificate. */
+  /** As `encrypt`; false when absent. True accepts any certificate; use it for local servers only. */
   readonly trustServerCertificate?: boolean;
   /** Servers that a token may be sent to, by pattern; the clouds' domains and the registry's server when absent. */
   readonly allowedServers?: readonly string[];
   readonly pools?: {
-    /** Connections to one database at most; 3 when absent. One of them is kept free of handlers' transactions. */
+    /** The most connections to one database; 3 when absent. Handlers' transactions leave one of them free. */
     readonly size?: number;
-    /** Databases with an open pool at most; 64 when absent. */
+    /** The most databases with an open pool; 64 when absent. */
     readonly maxOpen?: number;
-    /** Connections to one server at most; 120 when absent. */
+    /** The most connections to one server; 120 when absent. */
     readonly maxConnectionsPerServer?: number;
-    /** A pool not used for this long is closed; 60,000 when absent. */
+    /** Milliseconds after which an unused pool is closed; 60,000 when absent. */
     readonly idleCloseMs?: number;
-    /** Logins in progress at once; 8 when absent. */
+    /** The most logins in progress; 8 when absent. */
     readonly loginsAtOnce?: number;
   };
-  /** 15,000 when absent. */
+  /** Milliseconds; 15,000 when absent. */
   readonly connectTimeoutMs?: number;
-  /** 30,000 when absent. */
+  /** Milliseconds; 30,000 when absent. */
   readonly requestTimeoutMs?: number;
-  /** Told of each connection that was closed because a transaction was, or may have been, left open on it. */
+  /** Called for each connection that was closed because a transaction was, or may have been, left open on it. */
   readonly onDiscard?: (discarded: DiscardedConnection) => void;
 }
 
@@ -67,7 +67,10 @@ class SqlServerEngine implements Engine {
   readonly #allowedServers: readonly string[];
   readonly #pools: Pools;
   readonly #poolSize: number;
-  /** Databases in use, by physical database and login; the pool goes with the last of them. */
+  /**
+   * The open databases. Those with the same physical database and login share a pool; it is closed with the last of
+   * them.
+   */
   readonly #databases = new Set<Database>();
   #closed = false;
 
@@ -83,7 +86,7 @@ class SqlServerEngine implements Engine {
       maxOpen = 64,
       maxConnectionsPerServer = 120,
       idleCloseMs = 60_000,
-      // A login takes the server far longer than a query: a start must not send it hundreds at once.
+      // A login costs the server far more than a query, so a start must not send hundreds at once.
       loginsAtOnce = 8,
     } = options.pools ?? {};
     this.#poolSize = size;
@@ -106,7 +109,10 @@ class SqlServerEngine implements Engine {
 
   openRegistry(): Registry {
     if (this.#registry === null)
-      throw new MultiOutboxError('INVALID_CONFIGURATION', 'this engine was made without a registry');
+      throw new MultiOutboxError(
+        'INVALID_CONFIGURATION',
+        "this engine has no registry; pass its URL to createSqlServerEngine, such as registry: 'mssql://server/database'",
+      );
     this.#assertAllowed(this.#registry, undefined);
     const database = this.#open(this.#registry, undefined);
     return new SqlServerRegistry(database, () => this.#release(database));
@@ -135,18 +141,21 @@ class SqlServerEngine implements Engine {
     await this.#pools.close();
   }
 
-  /** A password is for the server that its connection string names; a token would open doors elsewhere. */
+  /**
+   * Only tokens are checked: a password is for the server that its connection string names, but a token also opens
+   * other servers.
+   */
   #assertAllowed(target: ConnectionTarget, tenantId: string | undefined): void {
     if (target.login.kind === 'token') assertServerAllowed(target.host, this.#allowedServers, tenantId);
   }
 
-  /** The two kinds of schema do not live in one schema of one database. */
+  /** One database schema cannot hold the registry's objects and a tenant's. */
   #assertNotRegistry(target: ConnectionTarget, { id }: TenantAddress): void {
     if (this.#registry === null || databaseKey(target) !== databaseKey(this.#registry)) return;
     if (target.schema.toLowerCase() !== this.#registry.schema.toLowerCase()) return;
     throw new MultiOutboxError(
       'INVALID_TENANT',
-      `tenant '${id}': its database is the registry's own; give the tenant a database, or a schema, of its own`,
+      `tenant '${id}': its database and schema are the registry's; give the tenant another database or another schema`,
       { tenantId: id },
     );
   }

@@ -1,4 +1,4 @@
-/** The steps that a database has, as it keeps them itself. */
+/** Reads the migration steps that a database records about itself. */
 import type * as mssql from 'mssql';
 
 export interface JournalRow {
@@ -9,7 +9,7 @@ export interface JournalRow {
 
 /** In order; none when the database has no schema. */
 export async function readJournal(request: mssql.Request, schema: string): Promise<JournalRow[]> {
-  // A procedure, since the roles have no right on the table, and what may not be read seems not to be there.
+  // Call a procedure: the roles may not read the table, and OBJECT_ID is null for an object without permission.
   const list = `[${schema}].[SchemaJournal_List]`;
   const found = await request.query(`SELECT OBJECT_ID(N'${list}', N'P') AS Id`);
   if (found.recordset[0]?.Id == null) return [];

@@ -21,7 +21,7 @@ interface LeaseRow {
   readonly Held: boolean;
 }
 
-/** Milliseconds of a lease that are left, from a bigint column; none once it has run out. */
+/** The remaining milliseconds of a lease, from a bigint column; 0 once it has run out. */
 export function leftMs(value: unknown): number {
   return Math.max(0, Number(value));
 }
@@ -42,7 +42,7 @@ export class SqlServerLeaseStore implements LeaseStore {
         DurationMs: [bigint, wholeMs(durationMs)],
         Context: [text, context?.toWellFormed() ?? null],
       },
-      // The owner acquiring again gets a newer fence, which is as good.
+      // An owner that acquires again gets a newer fence, which is just as valid.
       { onLost: 'repeat' },
     );
     const row = rows![0]!;

@@ -1,15 +1,15 @@
 /**
- * Which pools may be open (F8): a cap on all, a cap per server, the least recently used closed first, idle ones closed.
- * Pure: it is told what happens and when, and says what is to be done. A pool in use is never closed; who needs a place
- * that only pools in use hold waits until one of them is free, which is soon: calls are short, and no connection is
- * held while handlers run.
+ * Decides which pools may be open (F8): it limits all pools and those of each server, closes the least recently used
+ * first, and closes idle ones. It is pure: callers report events with their time, and it returns what to do. It never
+ * closes a pool in use. A caller waits while all places have pools in use, which is short, because calls are short and
+ * handlers hold no connection while they run.
  */
 export interface PoolLimits {
-  /** Pools open at once. */
+  /** The most open pools. */
   readonly maxOpen: number;
-  /** Pools open at once on one server. */
+  /** The most open pools on one server. */
   readonly maxPerServer: number;
-  /** A pool not used for this long is closed. */
+  /** Milliseconds after which an unused pool is closed. */
   readonly idleCloseMs: number;
 }
 
@@ -20,7 +20,7 @@ interface Entry {
 }
 
 export type Admission =
-  /** Use it; `close` these first: they make room. */
+  /** Use it; close the pools of `close` first, to make room. */
   | { readonly admit: true; readonly close: string[] }
   /** Ask again when a pool is released or closed. */
   | { readonly admit: false };
@@ -38,7 +38,7 @@ export class PoolPolicy {
     return this.#open.size;
   }
 
-  /** Somebody wants to use a pool now; opens it if it is not. Each admission is ended by `release`. */
+  /** A caller wants to use a pool, which counts as open from now on. The caller ends each admission with `release`. */
   use(key: string, server: string, now: number): Admission {
     const entry = this.#open.get(key);
     if (entry !== undefined) {
@@ -60,12 +60,12 @@ export class PoolPolicy {
     this.#touch(key, entry, now);
   }
 
-  /** The pool is gone, for another reason. */
+  /** The pool was closed for another reason. */
   forget(key: string): void {
     this.#open.delete(key);
   }
 
-  /** Pools that have been idle for long enough; they are forgotten, and are to be closed. */
+  /** Forgets and returns the pools that have been idle for long enough; the caller closes them. */
   idle(now: number): string[] {
     const keys: string[] = [];
     for (const [key, { uses, lastUsed }] of this.#open) {
@@ -75,7 +75,7 @@ export class PoolPolicy {
     return keys;
   }
 
-  /** When to ask for idle pools again; null: nothing is idle. */
+  /** When to ask for idle pools again; null if none is idle. */
   nextIdleAt(): number | null {
     let next: number | null = null;
     for (const { uses, lastUsed } of this.#open.values()) {
@@ -85,7 +85,7 @@ export class PoolPolicy {
     return next;
   }
 
-  /** The pools to close so that one more fits; null when those in use leave no room. */
+  /** The pools to close to make room for one more; null when pools in use take all the room. */
   #roomFor(server: string): string[] | null {
     const close: string[] = [];
     const onServer = [...this.#open.values()].filter((entry) => entry.server === server).length;

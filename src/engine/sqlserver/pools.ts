@@ -1,4 +1,4 @@
-/** The pools of one engine, opened and closed as the policy says. */
+/** The pools of one engine, which it opens and closes by its policy. */
 import type { TokenCredential } from '@azure/identity';
 import type * as mssql from 'mssql';
 import { MultiOutboxError } from '../../errors.ts';
@@ -10,12 +10,12 @@ import { type PoolLimits, PoolPolicy } from './pool-policy.ts';
 import { type ConnectionTarget, databaseKey, serverKey } from './target.ts';
 
 export interface PoolSettings extends PoolLimits {
-  /** Logins in progress at once, over all servers. */
+  /** The most logins in progress, over all servers. */
   readonly loginsAtOnce: number;
   readonly onDiscard?: ((discarded: DiscardedConnection) => void) | undefined;
 }
 
-/** A connection that was closed in place of being used again. */
+/** A connection that was closed instead of reused. */
 export interface DiscardedConnection {
   /** Server and database, for people to find it. */
   readonly database: string;
@@ -44,18 +44,18 @@ export class Pools {
 
   constructor(settings: PoolSettings & DriverSettings, credential: () => Promise<TokenCredential>) {
     this.#policy = new PoolPolicy(settings);
-    // Logins are dear for a server, and a sweep over a cold fleet would start hundreds of them in the same second.
+    // Logins are expensive for a server, and a sweep over a cold fleet would start hundreds of them within a second.
     this.#logins = new Semaphore(settings.loginsAtOnce);
     this.#settings = settings;
     this.#credential = credential;
   }
 
-  /** How many are open. */
+  /** How many pools are open. */
   get size(): number {
     return this.#open.size;
   }
 
-  /** Runs `work` on the target's pool; nobody closes the pool meanwhile. */
+  /** Runs `work` on the target's pool, which stays open meanwhile. */
   async use<T>(target: ConnectionTarget, work: (pooled: Pooled) => Promise<T>): Promise<T> {
     const key = poolKey(target);
     await this.#admit(key, target);
@@ -68,16 +68,16 @@ export class Pools {
     }
   }
 
-  /** Closes the pool of a target, now if it is not in use, else once it is idle. */
+  /** Closes the pool of a target: now if it is not in use, otherwise once it is idle. */
   async discard(target: ConnectionTarget): Promise<void> {
     const key = poolKey(target);
     this.#policy.forget(key);
     await this.#close(key);
   }
 
-  /** The next call gets a pool of new connections, wherever the server's name leads by then. */
+  /** Gives the next call a new pool, so that the server's name is resolved again. */
   renew(target: ConnectionTarget): void {
-    // The calls that are on the pool now still count as uses of the database.
+    // Calls that use the old pool still count as uses of the database.
     void this.#close(poolKey(target));
   }
 
@@ -106,7 +106,7 @@ export class Pools {
     if (open === undefined) {
       open = { opening: this.#connect(target) };
       this.#open.set(key, open);
-      // What failed to open is opened anew by the next call.
+      // After a failure the next call opens the pool again.
       open.opening.catch(() => {
         if (this.#open.get(key) === open) this.#open.delete(key);
       });
@@ -157,14 +157,20 @@ export class Pools {
       },
       Math.max(1, at - performance.now()),
     );
-    // An idle pool keeps no process alive.
+    // An idle pool must not keep the process alive.
     this.#timer.unref();
   }
 }
 
-/** Two targets share a pool when they enter the same database by the same door. */
+/** Two targets share a pool when database, login and encryption are the same. */
 function poolKey(target: ConnectionTarget): string {
   const { login, encrypt, trustServerCertificate, multiSubnetFailover } = target;
-  const door = login.kind === 'token' ? ['token'] : ['password', login.user, login.password];
-  return JSON.stringify([databaseKey(target), door, encrypt, trustServerCertificate, multiSubnetFailover]);
+  const loginKey = login.kind === 'token' ? ['token'] : ['password', login.user, login.password];
+  return JSON.stringify([
+    databaseKey(target),
+    loginKey,
+    encrypt,
+    trustServerCertificate,
+    multiSubnetFailover,
+  ]);
 }

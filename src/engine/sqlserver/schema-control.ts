@@ -1,9 +1,9 @@
 /**
- * A database's schema: which version it has, and bringing it to this program's. Each step is one transaction under the
- * migration lock of its database, together with its row in the journal: it is there whole or not at all, and of
- * several programs that migrate at once each step is applied by one.
+ * Reads a database's schema version and migrates the database to this program's version. Each step and its journal row
+ * are one transaction under the database's migration lock: a step is applied completely or not at all, and only one of
+ * several migrating programs applies it.
  *
- * A database that is ahead of the program is refused here alone, not at work (the rule: engine/schema.ts).
+ * Only a migration refuses a database that is newer than the program; dispatch does not (the rule: engine/schema.ts).
  */
 import type * as mssql from 'mssql';
 import { clockDifference, versionFinding } from '../inspection.ts';
@@ -18,19 +18,19 @@ import { type JournalRow, readJournal } from './journal.ts';
 import { splitBatches } from './migrations/script.ts';
 import { type DatabaseKind, type Migration, migrationsOf, oldestUsable } from './migrations/steps.ts';
 
-/** How long one program waits for another one's step. */
+/** How long one program waits for another program's step. */
 const lockTimeoutMs = 120_000;
 
 /**
- * How long a statement of a step waits for the locks of applications. All calls that come after it wait behind it, so it
- * gives up soon (1222); the step is rolled back and can be run again.
+ * How long a statement of a step waits for locks of applications. Later calls wait behind it, so it gives up soon
+ * (1222); the step is then rolled back and can be run again.
  */
 const statementLockTimeoutMs = 10_000;
 
-/** How long a request of a migration may take: it waits for other programs, and builds indexes. */
+/** The longest that a request of a migration may take, because it waits for other programs and builds indexes. */
 const requestTimeoutMs = 600_000;
 
-/** The steps still to be applied, once those that were are known to be the ones this program brings. */
+/** Checks that the applied steps are this program's, and returns the steps that are still to apply. */
 export function pendingSteps(
   journal: readonly JournalRow[],
   migrations: readonly Migration[],
@@ -41,7 +41,7 @@ export function pendingSteps(
     throw failure(
       'SCHEMA_TOO_NEW',
       subject,
-      `the schema is at version ${version}, this program knows ${migrations.length}; update the program`,
+      `the schema is at version ${version}, but this program knows only ${migrations.length}; update the program`,
     );
   }
   for (const row of journal) {
@@ -49,7 +49,7 @@ export function pendingSteps(
       throw failure(
         'SCHEMA_CHANGED',
         subject,
-        `step ${row.Version} ('${row.Name}') was applied in another form than this program's; use the program that applied it`,
+        `step ${row.Version} ('${row.Name}') differs from this program's step of that number; use the program version that applied it`,
       );
     }
   }
@@ -86,7 +86,7 @@ export class SqlServerSchema implements SchemaControl {
     if (options.dryRun === true) applied.push(...pending);
     else {
       for (const step of pending) if (await this.#apply(step, migrations)) applied.push(step);
-      // Somebody else may have applied the first of them meanwhile.
+      // Another program may have applied the first of them meanwhile.
       from = (applied[0]?.version ?? migrations.length + 1) - 1;
     }
     return { from, to: migrations.length, steps: applied.map(({ version, name }) => ({ version, name })) };
@@ -114,11 +114,11 @@ export class SqlServerSchema implements SchemaControl {
         findings.push({
           severity: 'problem',
           kind: 'version',
-          message: `step ${row.Version} ('${row.Name}') was applied in another form than this program's`,
+          message: `step ${row.Version} ('${row.Name}') differs from this program's step of that number; use the program version that applied it`,
         });
       }
     }
-    // What a newer program made of the database is not known here.
+    // This program does not know what a newer one's steps have created.
     if (version > 0 && version <= migrations.length) findings.push(...compare(manifest, catalog));
     return { version, ...clock, findings };
   }
@@ -129,7 +129,7 @@ export class SqlServerSchema implements SchemaControl {
     );
   }
 
-  /** False when another program has applied the step before us. */
+  /** Returns false when another program has already applied the step. */
   #apply(step: Migration, migrations: readonly Migration[]): Promise<boolean> {
     const { target, subject } = this.#database;
     return this.#database.connected(async ({ driver, pool }) => {
@@ -156,7 +156,7 @@ async function lock(
   schema: string,
   subject: Subject,
 ): Promise<void> {
-  // Some servers keep one set of application locks for all databases, hence the database's name in it.
+  // Some servers share application locks between databases, so the lock's name contains the database's.
   const result = await longRequest(driver, transaction).query(`
     DECLARE @Resource nvarchar(255) = LEFT(N'multi-outbox ${schema} ' + DB_NAME(), 255), @Result int;
     EXEC @Result = sp_getapplock @Resource = @Resource, @LockMode = 'Exclusive', @LockOwner = 'Transaction',
@@ -182,7 +182,7 @@ async function run(
   try {
     for (const batch of splitBatches(script)) await longRequest(driver, transaction).batch(batch);
   } finally {
-    // The connection goes back to its pool with the setting.
+    // The connection would take the setting back to its pool.
     await setLockTimeout(driver, transaction, -1).catch(() => {});
   }
   await new driver.Request(transaction).query(`
@@ -195,7 +195,7 @@ async function setLockTimeout(driver: Driver, transaction: mssql.Transaction, ti
 }
 
 function longRequest(driver: Driver, transaction: mssql.Transaction): mssql.Request {
-  // The driver takes a second argument of which its types do not know.
+  // The driver takes a second argument that its types lack.
   const Request = driver.Request as unknown as new (
     transaction: mssql.Transaction,
     overrides: { readonly requestTimeout: number },

@@ -1,5 +1,5 @@
 /**
- * Where a database is and how it is entered. Addresses come in three forms: the registry's URL
+ * The address of a database and how to log in. Addresses have three forms: the registry's URL
  * (`mssql://server[:port]/database?schema=…` or `mssql:` and an ADO connection string), a tenant's row, and the
  * connection string in the app setting that a tenant's row names.
  */
@@ -17,15 +17,15 @@ export interface ConnectionTarget {
   /** Lower case, without protocol and port. */
   readonly host: string;
   readonly port: number;
-  /** A named instance, which has a port of its own choosing. */
+  /** A named instance, which chooses its own port. */
   readonly instance: string | null;
   readonly database: string;
   readonly login: TargetLogin;
   readonly schema: string;
-  /** Null: as the engine's options say. */
+  /** Null: the engine's options decide. */
   readonly encrypt: Encryption | null;
   readonly trustServerCertificate: boolean | null;
-  /** Tries all addresses of the server's name at once, as the listener of an availability group wants it. */
+  /** Tries all addresses of the server's name at once, as the listener of an availability group requires. */
   readonly multiSubnetFailover: boolean;
 }
 
@@ -38,7 +38,7 @@ export interface ServerName {
 const defaultPort = 1433;
 const defaultSchema = 'messaging';
 
-/** `tcp:Server\Instance,1433` and its shorter forms; also `server:1433`. Null when it is none. */
+/** `tcp:Server\Instance,1433` and its shorter forms; also `server:1433`. Null if the text is none of these. */
 export function parseServer(text: string): ServerName | null {
   const match =
     /^(?:tcp:)?(?<host>\[[0-9a-f:]+\]|[^,:\\\s/@;]+)(?:\\(?<instance>[^,:\\\s]+))?(?:[,:]\s*(?<port>\d{1,5}))?$/i.exec(
@@ -51,7 +51,7 @@ export function parseServer(text: string): ServerName | null {
   return {
     host: ['.', '(local)'].includes(host) ? 'localhost' : host,
     port,
-    // A port says more than the name of the instance behind it.
+    // A port identifies the instance, so its name is ignored.
     instance: match.groups.port === undefined ? (match.groups.instance?.toLowerCase() ?? null) : null,
   };
 }
@@ -65,7 +65,7 @@ export function serverKey({ host, port, instance }: ServerName): string {
   return instance === null ? `${host},${port}` : `${host}\\${instance}`;
 }
 
-/** @throws INVALID_CONFIGURATION; the message never holds the URL itself, which may hold a password */
+/** @throws INVALID_CONFIGURATION, whose message never contains the URL, because that may contain a password */
 export function registryTarget(url: string, env: NodeJS.ProcessEnv): ConnectionTarget {
   const refuse = (what: string): never => {
     throw new MultiOutboxError(
@@ -87,9 +87,10 @@ export function registryTarget(url: string, env: NodeJS.ProcessEnv): ConnectionT
     return refuse('names no server and database');
   const allowed = ['schema', 'auth', 'encrypt', 'trustServerCertificate', 'multiSubnetFailover'];
   for (const name of parsed.searchParams.keys()) {
-    if (!allowed.includes(name)) refuse(`has the parameter '${name}', known are ${allowed.join(', ')}`);
+    if (!allowed.includes(name)) refuse(`has the unknown parameter '${name}' (known: ${allowed.join(', ')})`);
   }
   const encrypt = parsed.searchParams.get('encrypt');
+  const flagOf = (name: string) => flag(name, parsed.searchParams.get(name), refuse);
   const schema = parsed.searchParams.get('schema') ?? defaultSchema;
   if (!isPlainIdentifier(schema))
     refuse('has a schema that is not a plain identifier of at most 117 characters');
@@ -98,9 +99,9 @@ export function registryTarget(url: string, env: NodeJS.ProcessEnv): ConnectionT
     database,
     login: loginOf(parsed, server, env, refuse),
     schema,
-    encrypt: encrypt === 'strict' ? encrypt : flag(encrypt, refuse),
-    trustServerCertificate: flag(parsed.searchParams.get('trustServerCertificate'), refuse),
-    multiSubnetFailover: flag(parsed.searchParams.get('multiSubnetFailover'), refuse) ?? false,
+    encrypt: encrypt === 'strict' ? encrypt : flag('encrypt', encrypt, refuse),
+    trustServerCertificate: flagOf('trustServerCertificate'),
+    multiSubnetFailover: flagOf('multiSubnetFailover') ?? false,
   };
 }
 
@@ -117,18 +118,25 @@ function loginOf(
     return { kind: 'password', user, password };
   }
   if (!auth.startsWith('setting:'))
-    return refuse(`has 'auth=${auth}'; known are managed-identity and setting:NAME`);
+    return refuse(`has 'auth=${auth}', which is unknown (known: managed-identity, setting:NAME)`);
   const name = auth.slice('setting:'.length);
   const value = env[name];
-  if (value === undefined || value === '') return refuse(`names the app setting '${name}', which is not set`);
+  if (value === undefined || value === '')
+    return refuse(`names the app setting '${name}', which is not set; set it`);
   const named = fromConnectionString(value, refuse, url.pathname.slice(1));
-  if (serverKey(named) !== serverKey(server)) refuse(`and the app setting '${name}' name two servers`);
+  if (serverKey(named) !== serverKey(server))
+    refuse(
+      `names '${serverKey(server)}', but the app setting '${name}' names '${serverKey(named)}'; name one server in both`,
+    );
   return named.login;
 }
 
-function flag(value: string | null, refuse: (what: string) => never): boolean | null {
+function flag(name: string, value: string | null, refuse: (what: string) => never): boolean | null {
   if (value === null) return null;
-  if (value !== 'true' && value !== 'false') refuse('has a flag that is neither true nor false');
+  if (value !== 'true' && value !== 'false')
+    refuse(
+      `has an unknown value of '${name}'; it takes true${name === 'encrypt' ? ', false or strict' : ' or false'}`,
+    );
   return value === 'true';
 }
 
@@ -139,13 +147,13 @@ function fromConnectionString(
 ): ConnectionTarget {
   const parts = parseConnectionString(text);
   const server = parts?.server === undefined ? null : parseServer(parts.server);
-  if (parts === null || server === null) return refuse('holds no connection string that names a server');
+  if (parts === null || server === null) return refuse('is not a connection string that names a server');
   const named = database ?? parts.database;
   if (named === undefined) return refuse('names no database');
   const schema = parts.schema ?? defaultSchema;
   if (!isPlainIdentifier(schema))
     refuse('has a schema that is not a plain identifier of at most 117 characters');
-  if (parts.unreadable !== undefined) refuse(`has a value of '${parts.unreadable}' that cannot be read`);
+  if (parts.unreadable !== undefined) refuse(`has an unknown value of '${parts.unreadable}'`);
   return {
     ...server,
     database: named,
@@ -157,7 +165,7 @@ function fromConnectionString(
   };
 }
 
-/** Values of Authentication, without blanks and in lower case, that mean a token of the engine's own credential. */
+/** Values of Authentication, in lower case without blanks, for which the engine uses a token of its credential. */
 const byToken = new Set([
   'activedirectorydefault',
   'activedirectorymanagedidentity',
@@ -165,7 +173,7 @@ const byToken = new Set([
   'activedirectoryworkloadidentity',
 ]);
 
-/** Another way to log in than the one that is asked for would fail at best, and enter as somebody else at worst. */
+/** Refuses what is not supported: another kind of login would fail at best, and use the wrong identity at worst. */
 function namedLogin(parts: ConnectionStringParts, refuse: (what: string) => never): TargetLogin {
   const { user, password, authentication, integratedSecurity = false } = parts;
   if (integratedSecurity)
@@ -188,8 +196,8 @@ function namedLogin(parts: ConnectionStringParts, refuse: (what: string) => neve
 }
 
 /**
- * A tenant's target. With an app setting the connection string says where the credentials go: the row may leave the
- * server out, but may not name another one.
+ * A tenant's target. If the tenant names an app setting, its connection string decides which server gets the
+ * credentials: the row may omit the server, but may not name another one.
  * @throws INVALID_TENANT
  */
 export function tenantTarget(address: TenantAddress, env: NodeJS.ProcessEnv): ConnectionTarget {
@@ -222,11 +230,15 @@ export function tenantTarget(address: TenantAddress, env: NodeJS.ProcessEnv): Co
   const inSetting = (what: string) => refuse(`the app setting '${auth.name}' ${what}`);
   const parts = parseConnectionString(value);
   if (parts?.database !== undefined && parts.database.toLowerCase() !== database.toLowerCase()) {
-    inSetting('is for another database than the tenant names');
+    inSetting(
+      `is for another database, '${parts.database}', than the tenant's, '${database}'; correct one of them`,
+    );
   }
   const target = fromConnectionString(value, inSetting, database);
   if (named !== null && serverKey(named) !== serverKey(target)) {
-    inSetting('is for another server than the tenant names');
+    inSetting(
+      `is for another server, '${serverKey(target)}', than the tenant's, '${serverKey(named)}'; correct one of them`,
+    );
   }
   return { ...target, schema };
 }

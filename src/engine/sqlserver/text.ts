@@ -1,6 +1,6 @@
 /**
- * Text and durations on their way into the database and back. Not every server keeps the character U+0000 in text, so
- * it is stored escaped: U+0010 '0' stands for it, and U+0010 twice for U+0010 itself.
+ * Converts text and durations for the database, and text back. Not every server keeps the character U+0000 in text, so
+ * it is stored as U+0010 '0', and U+0010 itself is doubled.
  */
 import { cutError, wholeMsUpTo } from '../stored-values.ts';
 
@@ -24,12 +24,12 @@ export function unescapeNul(text: string): string {
   return text.replace(/\u0010([0\u0010])/g, (_, next: string) => (next === '0' ? nul : escapeCharacter));
 }
 
-/** An error as it is kept (Q14): cut; lone surrogates, which JSON cannot carry, replaced. */
+/** An error's text to store (Q14): cut, and with lone surrogates replaced, which JSON cannot contain. */
 export function keptError(error: string): string {
   return escapeNul(cutError(error).toWellFormed());
 }
 
-/** The longest delay that T-SQL's DATEADD takes in whole seconds, with room to spare: about 47 years. */
+/** About 47 years, well below the most seconds that T-SQL's DATEADD takes. */
 const longestMs = 1_500_000_000_000;
 
 export const wholeMs = wholeMsUpTo(longestMs);

@@ -1,10 +1,10 @@
-/** The caller's own transaction, an mssql.Transaction that has begun, which an enqueue becomes part of (Q3). */
+/** Enqueues in the caller's own transaction, an mssql.Transaction that has begun (Q3). */
 import type * as mssql from 'mssql';
 import { type Database, execute, type Parameters, type Row } from './database.ts';
 import { classify, explain, failure } from './errors.ts';
 import { databaseKey, parseServer } from './target.ts';
 
-/** What is used of it. The caller's copy of mssql may be another one than ours, so its class tells nothing. */
+/** The part that is used. Its class is not checked: the caller may use another copy of mssql. */
 type CallersTransaction = Pick<mssql.Transaction, 'request'> & {
   readonly parent?: { readonly config?: Partial<mssql.config> };
 };
@@ -15,8 +15,8 @@ function isTransaction(value: unknown): value is CallersTransaction {
 }
 
 /**
- * Calls a procedure on the caller's connection. It neither commits nor rolls back, and is not tried again: a connection
- * that was lost has taken the transaction with it.
+ * Calls a procedure on the caller's connection. It neither commits nor rolls back, and never repeats the call: the loss
+ * of the connection also ends the transaction.
  * @throws INVALID_ARGUMENT, TRANSACTION_NOT_OPEN, WRONG_DATABASE, SCHEMA_ and DATABASE_ codes
  */
 export async function joinTransaction(
@@ -28,11 +28,15 @@ export async function joinTransaction(
   const { subject } = database;
   database.assertOpen();
   if (!isTransaction(transaction)) {
-    throw failure('INVALID_ARGUMENT', subject, `'transaction' must be an mssql.Transaction that has begun`);
+    throw failure(
+      'INVALID_ARGUMENT',
+      subject,
+      `'transaction' must be an mssql.Transaction; begin one and pass it, or leave it out`,
+    );
   }
   assertSameDatabase(database, transaction);
   const request = transaction.request();
-  // Types are left to the caller's driver, which would not know ours.
+  // The caller's driver chooses the types, because it does not know those of ours.
   for (const [name, [, value]] of Object.entries(parameters)) request.input(name, value);
   request.input('Database', database.target.database);
   try {
@@ -43,8 +47,8 @@ export async function joinTransaction(
 }
 
 /**
- * Two databases of one name on two servers are told apart here; that the connection has not changed to another database
- * since it was opened, the procedure checks.
+ * Tells databases with the same name on different servers apart. The procedure checks that the connection has not
+ * changed its database since it was opened.
  */
 function assertSameDatabase(database: Database, { parent }: CallersTransaction): void {
   const { server, port, database: name, options } = parent?.config ?? {};
@@ -57,6 +61,6 @@ function assertSameDatabase(database: Database, { parent }: CallersTransaction):
   throw failure(
     'WRONG_DATABASE',
     database.subject,
-    `the transaction is on ${databaseKey({ ...named, database: name })}, not on ${database.subject.database}; begin it on the tenant's own database, by the same name of the server`,
+    `the transaction is on ${databaseKey({ ...named, database: name })}, not on ${database.subject.database}; begin it on the tenant's own database, with the server's name as the tenant has it`,
   );
 }

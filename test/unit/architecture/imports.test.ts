@@ -164,13 +164,13 @@ test('section 2: T-SQL lives in sql/ alone, SQL of the embedded engine in src/en
   const inspection = 'src/engine/sqlserver/inspection/';
   // The demo makes and drops databases, which no schema does.
   const demo = 'src/cli/demo/server-databases.ts';
-  const strays = holders.filter(
+  const misplaced = holders.filter(
     (file) =>
       !file.startsWith('src/engine/sqlite/') &&
       ![...bootstrap, demo].includes(file) &&
       !file.startsWith(inspection),
   );
-  expect(strays).toEqual([]);
+  expect(misplaced).toEqual([]);
 });
 
 test('section 2: no folder or file is called util, common or helpers', () => {

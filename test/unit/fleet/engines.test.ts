@@ -37,11 +37,11 @@ describe('the engine that a registry’s URL names (F2)', () => {
   });
 
   test.each([
-    ['postgres://user:secret@host/db', "The registry 'postgres:…' is of no known kind"],
-    ['Server=host;Password=secret', 'The registry is of no known kind'],
-    ['sqlite:', "The registry 'sqlite:…' is of no known kind"],
-    ['mssql:', "The registry 'mssql:…' is of no known kind"],
-    ['', 'The registry is of no known kind'],
+    ['postgres://user:secret@host/db', "The registry 'postgres:…' has an unknown scheme"],
+    ['Server=host;Password=secret', 'The registry has an unknown scheme'],
+    ['sqlite:', "The registry 'sqlite:…' has an unknown scheme"],
+    ['mssql:', "The registry 'mssql:…' has an unknown scheme"],
+    ['', 'The registry has an unknown scheme'],
   ])('another (%p) is refused, and no more of it is shown than its scheme', async (url, message) => {
     const refused = engineFor(url, settings);
     await expect(refused).rejects.toMatchObject({

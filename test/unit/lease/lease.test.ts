@@ -45,7 +45,7 @@ function held(fields: Partial<HeldLeaseOptions> = {}) {
 const lost = (why: string) => ({
   code: 'LEASE_LOST',
   tenantId: 'acme',
-  message: `The lease 'report' is lost: ${why}.`,
+  message: `The lease 'report' is lost: ${why}; stop the work it protected and take the lease again.`,
 });
 
 describe('renewing by hand (L5)', () => {

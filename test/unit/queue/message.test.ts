@@ -87,7 +87,7 @@ describe('what a message may hold (Q3, Q14)', () => {
     ['headers as a list', { ...good, headers: ['a'] }, 'headers must be an object'],
     ['headers null', { ...good, headers: null }, 'headers must be an object'],
     ['a header that is no text', { ...good, headers: { 'x-n': 1 } }, 'header "x-n" must be text'],
-    ['a header without a name', { ...good, headers: { '': 'x' } }, 'a header has no name'],
+    ['a header without a name', { ...good, headers: { '': 'x' } }, "a header's name is empty"],
     ['a header with half a character', { ...good, headers: { a: '\ud800' } }, 'header "a" must be text'],
     ['a negative delay', { ...good, delay: -1 }, 'delay must be'],
     ['a delay that is no number', { ...good, delay: Number.NaN }, 'delay must be'],

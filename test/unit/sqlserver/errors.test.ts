@@ -107,5 +107,7 @@ describe('errors of SQL Server (made up here, no server)', () => {
     expect(
       explain(answered(515, 'a\nb'), classify(answered(515, 'a\nb'), 'calling'), subject).message,
     ).not.toMatch(/\n/);
+    const ofRegistry = explain(raw, classify(raw, 'calling'), { ...subject, tenantId: undefined });
+    expect(ofRegistry.message).toMatch(/run 'multi-outbox migrate --registry-only'$/);
   });
 });

@@ -65,7 +65,7 @@ describe('what is found (in a catalog made up here, no server)', () => {
     );
   const { columns, indexes, modules } = catalogOf(whole);
 
-  test('columns that are missing, added or of another type; a table that is missing', () => {
+  test('columns that are missing, added or with another type; a table that is missing', () => {
     expect(messages({ columns: columns.filter(({ table }) => table !== 'leases') })).toEqual([
       "problem: the table 'leases' is missing",
     ]);
@@ -76,9 +76,9 @@ describe('what is found (in a catalog made up here, no server)', () => {
       return column.name === 'parks' ? [{ ...column, name: 'mine' }] : [column];
     });
     expect(messages({ columns: changed })).toEqual([
-      "problem: the column 'outbox.topic' is of another type",
+      "problem: the column 'outbox.topic' has another type",
       "problem: the column 'outbox.parks' is missing",
-      "problem: the column 'outbox.payload' is of another type",
+      "problem: the column 'outbox.payload' has another type",
       "problem: the column 'outbox.mine' was added",
     ]);
   });

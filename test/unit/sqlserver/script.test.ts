@@ -62,7 +62,7 @@ describe('sqlcmd scripts (text put together, no server)', () => {
     expect(() => expandScript('a.sql', reading({ 'a.sql': ':connect elsewhere' }))).toThrow(
       expect.objectContaining({
         code: 'INVALID_CONFIGURATION',
-        message: expect.stringContaining(':connect'),
+        message: expect.stringContaining("line 1 uses the sqlcmd command ':connect elsewhere'"),
       }),
     );
   });

@@ -165,12 +165,13 @@ describe('the registry’s URL', () => {
     ['sqlite:x.db', 'mssql:'],
     ['mssql://server', 'no server and database'],
     ['mssql:Server=s', 'no database'],
-    ['mssql:nothing', 'no connection string'],
+    ['mssql:nothing', 'not a connection string'],
     ['mssql://s/d?schema=a%20b', 'schema'],
     ['mssql://s/d?shema=a', 'shema'],
     ['mssql://s/d?auth=setting:MISSING', 'MISSING'],
-    ['mssql://other/d?auth=setting:TENANT_A', 'two servers'],
-    ['mssql://s/d?encrypt=maybe', 'flag'],
+    ['mssql://other/d?auth=setting:TENANT_A', 'name one server in both'],
+    ['mssql://s/d?encrypt=maybe', "'encrypt'; it takes true, false or strict"],
+    ['mssql://s/d?multiSubnetFailover=maybe', "'multiSubnetFailover'; it takes true or false"],
   ])('%s is refused', (url, what) => {
     expect(() => registryTarget(url, env)).toThrow(
       expect.objectContaining({ code: 'INVALID_CONFIGURATION', message: expect.stringContaining(what) }),

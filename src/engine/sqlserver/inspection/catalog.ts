@@ -1,10 +1,10 @@
-/** What a database says of itself, in one round trip. Names are in lower case. */
+/** Reads a database's catalog in one round trip. Names are in lower case. */
 import type * as mssql from 'mssql';
 
 export interface Catalog {
   readonly readCommittedSnapshot: boolean;
   readonly babelfish: boolean;
-  /** Without the right to it, a catalog shows less than there is. */
+  /** False when the login lacks a permission, so that the catalog may omit objects. */
   readonly complete: boolean;
   readonly columns: readonly {
     readonly table: string;
@@ -15,10 +15,10 @@ export interface Catalog {
     readonly computed: boolean;
   }[];
   readonly indexes: readonly { readonly table: string; readonly name: string }[];
-  /** Null when the text may not be read. */
+  /** Definitions by name; null when the login may not read it. */
   readonly modules: ReadonlyMap<string, string | null>;
   readonly roles: ReadonlySet<string>;
-  /** Of the procedures asked for, those that this login may not execute. */
+  /** The requested procedures that this login may not execute. */
   readonly refused: readonly string[];
 }
 
@@ -57,7 +57,7 @@ export async function readCatalog(
   return {
     readCommittedSnapshot: fact.Snapshot === true,
     babelfish,
-    // Babelfish knows no such right; there an owner sees all.
+    // Babelfish does not have this permission; there an owner sees everything.
     complete: babelfish
       ? Number(fact.Owner) === 1 || fact.UserName === 'dbo'
       : Number(fact.Definitions) === 1,

@@ -1,4 +1,4 @@
-/** Where a database differs from what the scripts made of it. */
+/** Finds the differences between a database and the scripts that created it. */
 import type { SchemaFinding } from '../../schema.ts';
 import type { Catalog } from './catalog.ts';
 import { type Manifest, type ManifestColumn, plainDefinition } from './manifest.ts';
@@ -10,7 +10,8 @@ export function compare(manifest: Manifest, catalog: Catalog): SchemaFinding[] {
     findings.push({
       severity: 'advice',
       kind: 'drift',
-      message: 'drift was not looked for: this login may not see definitions; grant it VIEW DEFINITION',
+      message:
+        'drift was not looked for, because this login may not read definitions; grant it VIEW DEFINITION',
     });
   } else {
     for (const [table, columns] of manifest.tables) {
@@ -22,14 +23,14 @@ export function compare(manifest: Manifest, catalog: Catalog): SchemaFinding[] {
       for (const [name, column] of columns) {
         const its = found.find((candidate) => candidate.name === name);
         if (its === undefined) drift(`the column '${table}.${name}' is missing`);
-        else if (!sameColumn(column, its)) drift(`the column '${table}.${name}' is of another type`);
+        else if (!sameColumn(column, its)) drift(`the column '${table}.${name}' has another type`);
       }
       for (const { name } of found) if (!columns.has(name)) drift(`the column '${table}.${name}' was added`);
     }
     for (const [table, names] of manifest.indexes) {
       const found = catalog.indexes.filter((index) => index.table === table).map(({ name }) => name);
       for (const name of names) {
-        // Babelfish keeps an index under its name, its table's and a hash, cut to 63 bytes.
+        // Babelfish names an index by its name, its table's name and a hash, cut to 63 bytes.
         const kept = (one: string) =>
           one === name ||
           (catalog.babelfish && new RegExp(`^${name}${table.slice(0, 20)}\\w*[0-9a-f]{8}$`).test(one));
@@ -62,7 +63,7 @@ export function compare(manifest: Manifest, catalog: Catalog): SchemaFinding[] {
 }
 
 function sameColumn(expected: ManifestColumn, found: Catalog['columns'][number]): boolean {
-  // How a computed column shows its type and its nullability differs from server to server.
+  // Servers differ in the type and nullability that they show for a computed column.
   if (expected.computed) return found.computed;
   return (
     expected.type === found.type &&

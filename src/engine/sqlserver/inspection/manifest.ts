@@ -1,6 +1,6 @@
 /**
- * What a database of a schema version must hold, read from the scripts that make it, so that there is no second list to
- * keep. Names are in lower case: some servers keep them so.
+ * The objects that a database of a schema version must have. They are read from its scripts, so that no second list is
+ * needed. Names are in lower case, because some servers store them so.
  */
 import { splitBatches } from '../migrations/script.ts';
 import type { Migration } from '../migrations/steps.ts';
@@ -18,10 +18,10 @@ export interface Manifest {
   readonly tables: ReadonlyMap<string, ReadonlyMap<string, ManifestColumn>>;
   /** Indexes and the primary key by table. */
   readonly indexes: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Procedures, functions and views by name: their text, as `plainDefinition` gives it. */
+  /** The text of procedures, functions and views by name, in the form of `plainDefinition`. */
   readonly modules: ReadonlyMap<string, string>;
   readonly roles: ReadonlySet<string>;
-  /** Procedures that a program which dispatches must be allowed to execute. */
+  /** Procedures that a dispatching program must be allowed to execute. */
   readonly dispatched: ReadonlySet<string>;
 }
 
@@ -94,7 +94,7 @@ function columnsOf(body: string): Map<string, ManifestColumn> {
   return columns;
 }
 
-/** A definition without what changes nothing: comments ahead of it, the verb, how it is spaced. */
+/** A definition in one form: without leading comments, and with the same verb and spacing. */
 export function plainDefinition(definition: string): string {
   return withoutLeadingComments(definition)
     .replace(/^(CREATE OR ALTER|CREATE|ALTER)\b/i, 'CREATE')

@@ -1,6 +1,6 @@
 /**
- * The part of sqlcmd that the scripts below sql/ use: `:r file` includes a file, `:setvar Name value` sets a variable,
- * `$(Name)` stands for its value, and a line that holds GO alone ends a batch.
+ * The part of sqlcmd that the scripts in sql/ use: `:r file` includes a file, `:setvar Name value` sets a variable,
+ * `$(Name)` stands for its value, and a line with only GO ends a batch.
  */
 import { MultiOutboxError } from '../../../errors.ts';
 
@@ -13,8 +13,8 @@ const setVariable = /^\s*:setvar\s+(\w+)\s+(\S+)\s*$/;
 const variable = /\$\((\w+)\)/g;
 
 /**
- * The script with its includes in place and the variables that it sets itself put in; those of `given` too. What is
- * left of `$(…)` stays as it is.
+ * Returns the script with its includes inserted, and with the values of the variables that `given` or the script itself
+ * sets. Any other `$(…)` stays unchanged.
  */
 export function expandScript(
   path: string,
@@ -34,20 +34,24 @@ function expandInto(
   variables: Record<string, string>,
   within: readonly string[],
 ): void {
-  if (within.includes(path)) throw broken(path, `it includes itself, by way of ${within.join(' > ')}`);
-  for (const line of read(path).split(/\r?\n/)) {
+  if (within.includes(path))
+    throw broken(path, `it includes itself through ${within.join(' > ')}; remove that :r`);
+  for (const [index, line] of read(path).split(/\r?\n/).entries()) {
     const included = include.exec(line);
     const set = setVariable.exec(line);
     if (included) expandInto(lines, included[1]!, read, variables, [...within, path]);
     else if (set) variables[set[1]!] = set[2]!;
     else if (/^\s*:/.test(line))
-      throw broken(path, `it uses '${line.trim()}', of which nothing is known here`);
+      throw broken(
+        path,
+        `line ${index + 1} uses the sqlcmd command '${line.trim()}', which is not supported; use only :r and :setvar`,
+      );
     else lines.push(line.replace(variable, (whole, name: string) => variables[name] ?? whole));
   }
   while (lines.at(-1) === '') lines.pop();
 }
 
-/** The batches of an expanded script, those that hold comments alone left out. */
+/** The batches of an expanded script, without those that contain only comments. */
 export function splitBatches(script: string): string[] {
   const batches: string[][] = [[]];
   for (const line of script.split('\n')) {
@@ -62,8 +66,8 @@ function isStatement(line: string): boolean {
 }
 
 /**
- * The name of a schema: an identifier that can stand in `[…]` and in a string of the scripts without being quoted there.
- * At most 117 characters: the longest name of a role is the schema's with `_dispatcher` behind it, and 128 is the limit.
+ * Whether a schema's name is an identifier that the scripts can use in `[…]` and in strings without escaping it. At
+ * most 117 characters, because the longest role name is the schema's plus `_dispatcher`, and SQL Server allows 128.
  */
 export function isPlainIdentifier(name: string): boolean {
   return /^[A-Za-z_][A-Za-z0-9_]{0,116}$/.test(name);

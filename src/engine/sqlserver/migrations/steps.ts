@@ -1,7 +1,7 @@
 /**
- * The numbered migrations: sql/registry/0001-name.sql, … and sql/tenant/0001-name.sql, …, read from the files that lie
- * beside the program. A step that was released is never changed, nor what it includes: its checksum is kept in every
- * database it was applied to.
+ * The numbered migrations: sql/registry/0001-name.sql, … and sql/tenant/0001-name.sql, …, read from the files
+ * beside the program. A released step never changes, nor do the files that it includes: every database to which it was
+ * applied keeps its checksum.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -20,14 +20,14 @@ export interface Migration extends MigrationStep {
 }
 
 /**
- * The oldest version that runs work with (the rule: engine/schema.ts): what the first release brings. Nobody asks the
- * server for it before a call; a procedure that is missing is what tells.
+ * The oldest version that runs work with (the rule: engine/schema.ts): the first release's. No call checks it in
+ * advance; a missing procedure shows that the schema is older.
  */
 export const oldestUsable: Readonly<Record<DatabaseKind, number>> = { registry: 3, tenant: 3 };
 
 const stepFile = /^(\d{4})-([a-z0-9-]+)\.sql$/;
 
-/** The folder sql/ of this program: upwards from where this module, or the bundle it is in, lies. */
+/** Finds this program's folder sql/, from the folder of this module, or of its bundle, upwards. */
 export function sqlFolder(from: string = import.meta.dirname): string {
   for (let folder = from; ; folder = dirname(folder)) {
     const candidate = join(folder, 'sql');
@@ -62,7 +62,7 @@ function readSteps(kind: DatabaseKind, folder: string): Migration[] {
     if (match === null || Number(match[1]) !== index + 1) {
       throw new MultiOutboxError(
         'INVALID_CONFIGURATION',
-        `sql/${kind}/${file} is out of line: steps are named 0001-name.sql, 0002-name.sql, … without gaps`,
+        `sql/${kind}/${file} has a wrong name or number; rename the steps to 0001-name.sql, 0002-name.sql, … without gaps`,
       );
     }
     const text = expandScript(`${kind}/${file}`, (path) => readFileSync(join(folder, path), 'utf8'));

@@ -6,26 +6,26 @@ import type { Driver } from '../driver.ts';
 
 export interface ClosableTransaction extends mssql.Transaction {
   /**
-   * Lets no more requests in and rolls back. A running request is cancelled once the signal has fired; before, the
-   * handler that left it running may still want its end. Never throws: a connection that was lost has been rolled back.
+   * Refuses further requests and rolls back. It cancels a running request only once the signal has fired; until then
+   * the handler may still wait for it. Never throws: the server rolls back when a connection is lost.
    */
   close(signal: AbortSignal): Promise<void>;
 }
 
-/** A request; a prepared statement, which has the connection until it is unprepared, cannot be cancelled. */
+/** A request, or a prepared statement, which keeps the connection until it is unprepared and cannot be cancelled. */
 interface Borrower {
   cancel?(): void;
 }
 
 type Acquired = (error: Error | null, connection?: Connection, config?: unknown) => void;
 
-/** mssql's transaction with the members by which a request borrows its connection (driver-probe.ts). */
+/** mssql's transaction with the methods through which a request borrows its connection (driver-probe.ts). */
 type LendingTransaction = Pick<mssql.Transaction, 'rollback'> & {
   acquire(borrower: Borrower, callback: Acquired): unknown;
   release(connection: Connection | undefined): unknown;
 };
 
-/** How long a cancelled request may take to end; the driver itself gives up waiting for the server after 5 s. */
+/** The longest that a cancelled request may take to end; the driver stops waiting for the server after 5 s. */
 const cancelMs = 6_000;
 
 /** A transaction that has not begun yet. */
@@ -63,7 +63,7 @@ export function createClosableTransaction(driver: Driver, pool: mssql.Connection
 
     async close(signal: AbortSignal): Promise<void> {
       this.#isClosed = true;
-      // The request to which the connection has just been promised has it now.
+      // Wait until a request that was just given the connection has registered.
       await new Promise((resolve) => setImmediate(resolve));
       if (this.#borrower !== undefined && !(await this.#freed(this.#borrower, signal))) {
         this.#connection!.close();
@@ -101,7 +101,7 @@ export function createClosableTransaction(driver: Driver, pool: mssql.Connection
 
 function refusal(driver: Driver): Error {
   return new driver.TransactionError(
-    'The transaction is being rolled back; it takes no more requests.',
+    'The transaction is being rolled back and takes no more requests; await all requests inside the handler.',
     'EABORT',
   );
 }

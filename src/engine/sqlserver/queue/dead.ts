@@ -1,4 +1,4 @@
-/** Dead messages: looking at them, replaying them (Q13), discarding them. */
+/** Lists, replays (Q13) and discards Dead messages. */
 import type { DeadFilter, MessageRecord } from '../../work-queue.ts';
 import { bigint, type Database, int, longText, type Parameters, text } from '../database.ts';
 import { wholeMs } from '../text.ts';
@@ -31,7 +31,9 @@ export async function countDead(database: Database, table: string, filter: DeadF
   return Number(rows![0]!.Dead);
 }
 
-/** Replays or discards. When the answer is lost so is the number: the call fails, and the caller counts anew. */
+/**
+ * Replays or discards. When the answer is lost, the number is lost too: the call fails, and the caller counts again.
+ */
 export async function resolveDead(
   database: Database,
   table: string,

@@ -1,10 +1,10 @@
-/** Storing messages (Q3), in a call of its own or in the caller's transaction. */
+/** Stores messages (Q3), in a call of its own or in the caller's transaction. */
 import type { EnqueueResult, NewMessage } from '../../work-queue.ts';
 import { bigint, bit, type Database, longText, type Parameters, type Row, text, uuid } from '../database.ts';
 import { escapeNul, hasNul, wholeMs } from '../text.ts';
 import { joinTransaction } from '../transaction.ts';
 
-/** Messages as `EnqueueMany` takes them: texts of any length are arrays of their own. */
+/** The parameters of `EnqueueMany`: payloads and headers, which have any length, are separate arrays. */
 function parametersOf(messages: readonly NewMessage[]): Parameters {
   const payloads: unknown[] = [];
   const headers: (string | null)[] = [];
@@ -26,7 +26,7 @@ function parametersOf(messages: readonly NewMessage[]): Parameters {
   };
 }
 
-/** One message as `EnqueueOne` takes it: plain parameters, which spare the server the JSON. */
+/** The parameters of `EnqueueOne`: plain ones, so that the server parses no JSON. */
 function parametersOfOne(message: NewMessage): Parameters {
   const escaped = typeof message.payload === 'string' && hasNul(message.payload);
   return {
@@ -51,7 +51,7 @@ function callFor(table: string, messages: readonly NewMessage[]): [procedure: st
     : [`${table}_EnqueueMany`, parametersOf(messages)];
 }
 
-/** `ours`: whether a duplicate is our own message, stored by a first sending whose answer was lost. */
+/** @param ours whether a duplicate is this call's own message, stored by an earlier try whose answer was lost */
 function results(
   messages: readonly NewMessage[],
   known: readonly Row[],
@@ -75,7 +75,7 @@ export async function enqueue(
   let firstSentAt: number | null = null;
   const startedAt = performance.now();
   const [procedure, parameters] = callFor(table, messages);
-  // On a connection with a transaction of another call open it would become part of that one.
+  // Otherwise, on a connection with another call's open transaction, the messages would become part of it.
   const alone = { ...parameters, RequireTransaction: [bit, false] } as const;
   const [known] = await database.call(procedure, alone, {
     onLost: 'ask',
@@ -85,7 +85,7 @@ export async function enqueue(
     },
   });
   return results(messages, known ?? [], (messageId, first, ageMs) => {
-    // Younger than the first sending, and with the very id that was sent: it is that one.
+    // It has the id that was sent and is younger than the first try, so that try stored it.
     return firstSentAt !== null && messageId === first && ageMs <= performance.now() - firstSentAt;
   });
 }

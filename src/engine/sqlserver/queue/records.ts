@@ -1,4 +1,4 @@
-/** Rows of a queue's table, and the messages they stand for. */
+/** Converts rows of a queue's table to messages. */
 import { headersOf } from '../../stored-values.ts';
 import {
   type ClaimedMessage,
@@ -10,11 +10,11 @@ import {
 import type { Row } from '../database.ts';
 import { unescapeNul } from '../text.ts';
 
-/** The word that a queue's table and procedures begin with. */
+/** The prefix of a queue's table and procedures. */
 export const tableOf: Readonly<Record<QueueName, string>> = { outbox: 'Outbox', inbox: 'Inbox' };
 
 export interface ClaimRow {
-  /** A bigint; the driver gives text. */
+  /** A bigint, which the driver returns as text. */
   readonly Sequence: string;
   readonly MessageId: string;
   readonly Topic: string;

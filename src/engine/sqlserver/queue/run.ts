@@ -1,10 +1,10 @@
 /**
  * A run's calls: begin and settle, one round trip each (Q8, Q9).
  *
- * When the answer to a call is lost, nobody knows whether it was committed. Every call therefore has an id, which the
- * lease's row keeps; sent again under the same id, the procedure tells from the row, and from the fence that settled
- * rows bear, what the first sending did, and puts the answer together from that. For this the messages in flight are
- * remembered here: of those claimed under a fence, the others are what the lost answer had given.
+ * When the answer to a call is lost, the call may or may not have been committed. So every call has an id, which the
+ * lease's row keeps. When the call is sent again with the same id, the procedure finds out from that row and from the
+ * fence of settled rows what the first try did, and reconstructs its answer. For this, the class remembers the messages
+ * in flight: all other messages that are claimed under the fence are those of the lost answer.
  */
 import { randomUUID } from 'node:crypto';
 import type { LeaseRef } from '../../lease-store.ts';
@@ -34,7 +34,7 @@ import { leftMs } from '../lease-store.ts';
 import { keptError, wholeMs } from '../text.ts';
 import { type ClaimRow, claimedMessage, tableOf } from './records.ts';
 
-/** A call whose answer was lost and that could not be asked for: the same request again asks on. */
+/** A call whose answer is still unknown. The same request, sent again, continues to ask for it. */
 interface Unanswered {
   readonly request: string;
   readonly callId: string;
@@ -45,7 +45,7 @@ export class RunCalls {
   readonly name: QueueName;
   protected readonly database: Database;
   protected readonly table: string;
-  /** Sequences handed out under the present fence and not settled yet. */
+  /** Sequences that were claimed under the current fence and are not settled yet. */
   #inFlight: { fence: number; readonly sequences: Set<number> } = { fence: 0, sequences: new Set() };
   #unanswered: Unanswered | null = null;
 
@@ -124,7 +124,7 @@ export class RunCalls {
     };
   }
 
-  /** A message that was settled by another call. */
+  /** Drops a message that another call has settled. */
   protected forget({ lease, sequence }: { lease: LeaseRef; sequence: number }): void {
     if (this.#inFlight.fence === lease.fence) this.#inFlight.sequences.delete(sequence);
   }
@@ -156,12 +156,18 @@ function retention(given: Retention | undefined): Parameters {
 
 function outcomeOf(outcome: SettledMessage): object {
   const { sequence, kind } = outcome;
-  if (outcome.kind === 'done') return { sequence, kind };
-  if (outcome.kind === 'dead')
-    return { sequence, kind, ...(outcome.unstarted === true && { unstarted: true }) };
-  const delayMs = wholeMs(outcome.delayMs);
-  const parked = outcome.kind === 'release' && outcome.parked === true ? { parked: true } : {};
-  return { sequence, kind, ...(delayMs > 0 && { delayMs }), ...parked };
+  switch (outcome.kind) {
+    case 'done':
+      return { sequence, kind };
+    case 'dead':
+      return { sequence, kind, ...(outcome.unstarted === true && { unstarted: true }) };
+    case 'retry':
+    case 'release': {
+      const delayMs = wholeMs(outcome.delayMs);
+      const parked = outcome.kind === 'release' && outcome.parked === true ? { parked: true } : {};
+      return { sequence, kind, ...(delayMs > 0 && { delayMs }), ...parked };
+    }
+  }
 }
 
 /** The errors by sequence, as JSON; null when there are none. */

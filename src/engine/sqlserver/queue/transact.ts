@@ -1,4 +1,4 @@
-/** A handler's own writes and the outcome of its message in one transaction (T1). */
+/** Commits a handler's own writes and its message's outcome in one transaction (T1). */
 import { unlessAborted } from '../../../unless-aborted.ts';
 import { endedByHandler, messageLost } from '../../handler-transaction.ts';
 import type { TransactRequest } from '../../work-queue.ts';
@@ -6,7 +6,7 @@ import { bigint, bind, bit, type Database, execute, type Parameters } from '../d
 import { classify, explain } from '../errors.ts';
 import { createClosableTransaction } from './closable-transaction.ts';
 
-/** What became of the transaction; `unknown`: the answer to its commit was lost. */
+/** How the transaction ended. `unknown`: the answer to its commit was lost. */
 type Ended<T> =
   | { readonly fate: 'committed' | 'unknown'; readonly value: T; readonly cause?: unknown }
   | { readonly fate: 'rolled-back'; readonly error: unknown };

@@ -1,4 +1,4 @@
-/** A work queue in a SQL Server database: its verbs, each concern in a file of its own; a run's verbs in run.ts. */
+/** A work queue in a SQL Server database: one file for each concern; a run's calls are in run.ts. */
 import type * as mssql from 'mssql';
 import type { Semaphore } from '../../semaphore.ts';
 import type {
@@ -22,7 +22,7 @@ export class SqlServerWorkQueue extends RunCalls implements WorkQueue {
   readonly #transactions: Semaphore;
   readonly #ended = new WeakMap<mssql.Transaction, Promise<boolean>>();
 
-  /** @param transactions the handlers' transactions that the database's pool has room for beside a run's calls */
+  /** @param transactions limits handlers' transactions, so that the pool keeps a connection for the run's calls */
   constructor(database: Database, name: QueueName, transactions: Semaphore) {
     super(database, name);
     this.#transactions = transactions;
@@ -38,14 +38,14 @@ export class SqlServerWorkQueue extends RunCalls implements WorkQueue {
     return enqueue(this.database, this.table, messages);
   }
 
-  /** The driver's own events tell. */
+  /** The driver's events report it. */
   committed(transaction: unknown): Promise<boolean> {
     const open = transaction as mssql.Transaction;
     let ended = this.#ended.get(open);
     if (ended === undefined) {
       ended = new Promise((resolve) => {
         const end = (isCommitted: boolean) => {
-          // It may be begun anew.
+          // The caller may begin it again.
           this.#ended.delete(open);
           resolve(isCommitted);
         };

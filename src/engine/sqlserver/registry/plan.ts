@@ -1,4 +1,4 @@
-/** The plan (F3): due tenants under the plan lease, and the choice committed. */
+/** The plan (F3): reads due tenants under the plan lease, and commits the choice. */
 import type { BeginPlan, BeginPlanResult, CommitPlan, PlanCandidate } from '../../registry.ts';
 import { bigint, type Database, int, longText, type Row, text } from '../database.ts';
 import { leftMs } from '../lease-store.ts';
@@ -21,7 +21,7 @@ export async function beginPlan(
       Limit: [int, limit],
       OrderBy: [text, order],
     },
-    // The owner planning again gets a newer fence, which is as good.
+    // An owner that plans again gets a newer fence, which is just as valid.
     { onLost: 'repeat' },
   );
   const header = headers![0]!;
@@ -55,7 +55,10 @@ function candidate(row: Row): PlanCandidate {
   };
 }
 
-/** When the answer is lost, what was won is due again after the redispatch time, as if its requests were lost. */
+/**
+ * When the answer is lost, the chosen tenants become due again after the redispatch time, as if their requests were
+ * lost.
+ */
 export async function commitPlan(database: Database, plan: CommitPlan): Promise<string[]> {
   const { lease, choices, redispatchMs } = plan;
   const [rows] = await database.call(

@@ -1,4 +1,4 @@
-/** The registry in a SQL Server database: its verbs, each concern in a file of its own. */
+/** The registry in a SQL Server database: one file for each concern. */
 import type { LeaseStore } from '../../lease-store.ts';
 import type {
   BeginPlan,

@@ -1,10 +1,10 @@
-/** What runs leave in the registry (D7, F5), wakes (F7), and the sums over all of it (F6). */
+/** Stores the reports of runs (D7, F5) and wakes (F7), and sums up the fleet (F6). */
 import type { FleetSummary, TenantReport } from '../../registry.ts';
 import { bigint, bit, type Database, int, longText, real, text } from '../database.ts';
 import { wholeMs } from '../text.ts';
 import { totals } from './rows.ts';
 
-/** Not repeated when the answer is lost: a report counted twice would stay in the totals for ever. */
+/** Not repeated when the answer is lost: a report that counts twice would stay in the totals for ever. */
 export async function recordReport(database: Database, report: TenantReport): Promise<void> {
   const { schedule, error } = report;
   await database.call(
@@ -17,7 +17,7 @@ export async function recordReport(database: Database, report: TenantReport): Pr
       Backlog: [bit, report.backlog],
       ParkedTopics: [longText, JSON.stringify(report.parkedTopics)],
       ErrorCode: [text, error?.code ?? null],
-      // For people to read: what no text column takes is left out.
+      // The text is for people, so characters that a text column cannot store are dropped.
       Error: [longText, error === undefined ? null : error.message.toWellFormed().replaceAll('\0', '')],
       NextDueInMs: [bigint, schedule.nextDueInMs === null ? null : wholeMs(schedule.nextDueInMs)],
       Mode: [text, schedule.mode],

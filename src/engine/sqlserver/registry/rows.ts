@@ -1,4 +1,4 @@
-/** Rows of the registry's Tenants table, and the records they stand for. */
+/** Converts rows of the registry's Tenants table to records, and definitions to parameters. */
 import type { RunCounts, TenantDefinition, TenantRecord } from '../../registry.ts';
 import {
   type ColumnReaders,
@@ -10,7 +10,7 @@ import {
 } from '../../tenant-row.ts';
 import { longText, type Parameters, type Row, real, text } from '../database.ts';
 
-/** bigint columns come as text. */
+/** The driver returns bigint columns as text. */
 const readers: ColumnReaders<Date, unknown, boolean> = {
   time: (value) => value,
   number: Number,
@@ -26,7 +26,7 @@ export function tenantRecord(row: Row): TenantRecord {
   return tenantRecordOf(row as unknown as TenantRow<Date, unknown, boolean>, readers);
 }
 
-/** A definition as the procedures take it. */
+/** A definition as parameters of the procedures. */
 export function definitionParameters(definition: TenantDefinition, databaseKey: string): Parameters {
   return {
     Id: [text, definition.id],

@@ -1,11 +1,11 @@
-/** Tenants as people define them (F1, F2): adding, changing, pausing, retiring, reading. */
+/** Adds, changes, pauses, retires and reads tenants (F1, F2). */
 import type { ListTenants, TenantDefinition, TenantRecord, TenantStatus } from '../../registry.ts';
 import { bigint, type Database, int, type Parameters, text } from '../database.ts';
 import { definitionParameters, tenantRecord } from './rows.ts';
 
 /**
- * Errors are about the registry's database, and name the tenant in their text. When the answer is lost, repeating a
- * change is harmless; repeating an addition would report the tenant as one that exists already.
+ * Errors are about the registry's database and name the tenant in their text. When the answer is lost, a change may be
+ * repeated, but an addition may not: it would report that the tenant already exists.
  */
 export async function defineTenant(
   database: Database,
