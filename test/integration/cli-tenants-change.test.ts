@@ -36,7 +36,7 @@ test('removed fields have their defaults again', async () => {
 });
 
 test.each([
-  [['acme'], 2, /Nothing to change/],
+  [['acme'], 2, /No change was given/],
   [['acme', '--priority', 'high'], 2, /whole number/],
   [['acme', '--weight', '-1'], 2, /weight must be/],
   [['nobody', '--priority', '1'], 1, /nobody/],

@@ -19,7 +19,7 @@ export function loadDriver(): Promise<Driver> {
 async function importDriver(): Promise<Driver> {
   const module = await optional(`mssql@${expectedVersions.mssql}`, () => import('mssql'));
   // Use the default export: Node does not detect all named exports of a CommonJS module.
-  const driver = ((module as { default?: Driver }).default ?? module) as Driver;
+  const driver = ((module as { default?: unknown }).default ?? module) as Driver;
   probeDriver(driver);
   return driver;
 }
