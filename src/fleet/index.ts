@@ -1,10 +1,10 @@
 /**
  * The fleet of one deployment. A timer tick takes this path (docs/architecture.md has a drawing):
  *
- * timer → Fleet.plan → plan/planner.ts chooses the due tenants: one dispatch-request.ts for each request →
- * Fleet.dispatch → dispatch/dispatcher.ts makes the run run → dispatch/run-queues.ts → ../queue/run.ts claims, calls
- * handlers, settles report → dispatch/report-run.ts reports to the registry, with the next due time of
- * plan/schedule-policy.ts
+ *  1. timer → Fleet.plan → plan/planner.ts chooses the due tenants and makes one dispatch-request.ts for each
+ *  2. request → Fleet.dispatch → dispatch/dispatcher.ts → dispatch/run-queues.ts → ../queue/run.ts, which claims, calls
+ *     handlers and settles
+ *  3. report → dispatch/report-run.ts writes it to the registry, with the next due time of plan/schedule-policy.ts
  */
 import type { TenantDatabase } from '../engine/engine.ts';
 import type { QueueName } from '../engine/work-queue.ts';

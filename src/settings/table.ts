@@ -37,6 +37,8 @@ function optionalSetting<const Schema extends AnySchema>(
   ) as unknown as v.OptionalSchema<Schema, undefined>;
 }
 
+const strategyNames = ['round-robin', 'drain-first', 'priority', 'deadline', 'weighted'] as const;
+
 export const groups = {
   dispatch: v.strictObject({
     batchSize: setting(
@@ -138,10 +140,7 @@ export const groups = {
     ),
     strategy: setting(
       'STRATEGY',
-      v.picklist(
-        ['round-robin', 'drain-first', 'priority', 'deadline', 'weighted'],
-        "must be 'round-robin', 'drain-first', 'priority', 'deadline' or 'weighted'",
-      ),
+      v.picklist(strategyNames, `must be one of ${strategyNames.join(', ')}`),
       'round-robin',
       'Which due tenants a plan chooses first; see docs/strategies.md.',
     ),

@@ -78,7 +78,7 @@ export function releaseLease(connection: Connection, lease: LeaseRef): boolean {
   return connection.run(sql.release, lease.name, lease.owner, lease.fence) === 1;
 }
 
-/** Milliseconds until a lease runs out; infinite when another owner has it or it has run out. */
+/** Milliseconds until the owner's lease runs out; infinite if it has run out, or another owner has the lease. */
 export function expiresInMs(connection: Connection, lease: LeaseRef): number {
   const row = connection.get<LookRow>(sql.look, lease.name);
   if (row?.Owner !== lease.owner || row.Fence !== lease.fence || row.ExpiresUtc === null)

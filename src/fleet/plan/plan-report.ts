@@ -8,11 +8,9 @@ export interface PlanReport {
    */
   readonly status: 'leased-elsewhere' | 'idle' | 'planned';
   readonly requests: DispatchRequest[];
-  /**
-   * How many tenants were due. `conflicts`: how many of the chosen ones another planner chose, or a person paused,
-   * meanwhile.
-   */
+  /** How many tenants were due. */
   readonly due: number;
+  /** How many of the chosen tenants another planner chose, or an operator paused, in the meantime. */
   readonly conflicts: number;
   /** Milliseconds for which the longest-due tenant had been due; null when this plan did not read the tenants. */
   readonly oldestDueMs: number | null;
@@ -20,8 +18,9 @@ export interface PlanReport {
   readonly more: boolean;
   /** Milliseconds since the last plan that took the lease; null for the first plan. */
   readonly sinceLastPlanMs: number | null;
-  /** Whether the last plan was more than two intervals ago. `unfinished`: whether the last plan never committed. */
+  /** Whether the last plan was more than two intervals ago. */
   readonly late: boolean;
+  /** Whether the last plan never committed. */
   readonly unfinished: boolean;
   /** Milliseconds until the next tenant is due; null when this plan does not know. */
   readonly nextDueInMs: number | null;

@@ -44,7 +44,7 @@ export type NextSchedule = TenantReport['schedule'];
  * - all dispatched, or idle: after the idle interval, which doubles from the floor to the ceiling with every idle run
  *   in a row; or at the next message's known due time, if that is sooner
  * - skipped: at the latest when the other run's lease runs out; that run reports for itself
- * - another run has one queue, and this run had the others: also at the latest when that lease runs out. The due time
+ * - dispatched or idle, but another run has the lease of one queue: at the latest when that lease runs out. The due time
  *   can only become earlier, because the stored one may be the other run's own report, or the plan's redispatch time
  *   in case that run has died
  * - resuming from auto-pause: after a fixed interval; it is not a failure

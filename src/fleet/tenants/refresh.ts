@@ -11,7 +11,7 @@ export class Refresh {
   #dueAt = 0;
   #running: Promise<void> | undefined;
 
-  /** @param work never throws; resolves to whether it succeeded */
+  /** @param work resolves to whether it succeeded; it must not throw */
   constructor({ refreshMs }: { readonly refreshMs: number }, work: () => Promise<boolean>) {
     this.#refreshMs = refreshMs;
     this.#work = work;

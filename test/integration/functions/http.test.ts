@@ -60,7 +60,13 @@ describe('enqueue over HTTP', () => {
     ['an unknown field', { ...order, priorty: 1 }, {}, 400, { code: 'INVALID_MESSAGE' }],
     ['a topic too long', { ...order, topic: 'x'.repeat(201) }, {}, 400, { code: 'INVALID_MESSAGE' }],
     ['no message', [], {}, 400, { code: 'INVALID_MESSAGE' }],
-    ['too many', Array(1_001).fill(0), {}, 400, { detail: expect.stringContaining('one request may have at most 1000') }],
+    [
+      'too many',
+      Array(1_001).fill(0),
+      {},
+      400,
+      { detail: expect.stringContaining('one request may have at most 1000') },
+    ],
     ['another media type', order, { 'content-type': 'text/plain' }, 415, { title: 'Unsupported media type' }],
     ['too long a body', { ...order, payload: 'x'.repeat(10_000) }, {}, 413, { title: 'Too large' }],
   ])('%s is refused, and nothing is stored', async (_name, body, headers, status, expected) => {
