@@ -26,7 +26,8 @@ DECLARE @Id TABLE (MessageId uniqueidentifier NOT NULL PRIMARY KEY);
 DECLARE @Since datetime2(3) = DATEADD(millisecond, -CAST(@OlderThanMs % 1000 AS int), DATEADD(second, -CAST(@OlderThanMs / 1000 AS int), SYSUTCDATETIME()));
 SELECT COUNT_BIG(*) AS Dead FROM [$(Schema)].[$(Queue)] q
 WHERE q.Status = 3 AND q.SettledUtc <= @Since
-  AND (@Topic IS NULL OR UPPER(q.Topic COLLATE Latin1_General_100_BIN2) = UPPER(@Topic COLLATE Latin1_General_100_BIN2))
+  AND (@Topic IS NULL OR UPPER(q.Topic COLLATE Latin1_General_CI_AS) COLLATE Latin1_General_100_BIN2
+    = UPPER(@Topic COLLATE Latin1_General_CI_AS) COLLATE Latin1_General_100_BIN2)
   AND (@MessageIds IS NULL OR q.MessageId IN (SELECT MessageId FROM @Id))
 OPTION (RECOMPILE);
 GO
@@ -57,7 +58,8 @@ SELECT TOP (@Limit) q.Sequence, q.MessageId, q.Topic, q.Payload, q.PayloadEscape
 FROM [$(Schema)].[$(Queue)] q
 WHERE q.Status = 3 AND q.SettledUtc <= @Since
   AND q.SettledUtc >= @AfterUtc AND (q.SettledUtc > @AfterUtc OR q.Sequence > @After)
-  AND (@Topic IS NULL OR UPPER(q.Topic COLLATE Latin1_General_100_BIN2) = UPPER(@Topic COLLATE Latin1_General_100_BIN2))
+  AND (@Topic IS NULL OR UPPER(q.Topic COLLATE Latin1_General_CI_AS) COLLATE Latin1_General_100_BIN2
+    = UPPER(@Topic COLLATE Latin1_General_CI_AS) COLLATE Latin1_General_100_BIN2)
   AND (@MessageIds IS NULL OR q.MessageId IN (SELECT MessageId FROM @Id))
 ORDER BY q.SettledUtc, q.Sequence
 OPTION (RECOMPILE);
@@ -92,7 +94,8 @@ SET @Since = DATEADD(millisecond, -CAST(@OlderThanMs % 1000 AS int), DATEADD(sec
 INSERT @Chosen (Sequence, OrderingHash)
 SELECT TOP (@Limit) q.Sequence, q.OrderingHash FROM [$(Schema)].[$(Queue)] q WITH (READCOMMITTEDLOCK, READPAST)
 WHERE q.Status = 3 AND q.SettledUtc <= @Since
-  AND (@Topic IS NULL OR UPPER(q.Topic COLLATE Latin1_General_100_BIN2) = UPPER(@Topic COLLATE Latin1_General_100_BIN2))
+  AND (@Topic IS NULL OR UPPER(q.Topic COLLATE Latin1_General_CI_AS) COLLATE Latin1_General_100_BIN2
+    = UPPER(@Topic COLLATE Latin1_General_CI_AS) COLLATE Latin1_General_100_BIN2)
   AND (@MessageIds IS NULL OR q.MessageId IN (SELECT MessageId FROM @Id))
 ORDER BY q.SettledUtc, q.Sequence
 OPTION (RECOMPILE);

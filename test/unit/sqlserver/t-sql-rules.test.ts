@@ -61,7 +61,7 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
   ['textIsNotCut', 'queue-enqueue', 'SUBSTRING(@DedupKey COLLATE', 'SUBSTRING(@Topic COLLATE'],
   ['textIsNotCut', 'leases', '@Owner nvarchar(4000)', '@Owner nvarchar(200)'],
   ['textIsNotCut', 'registry-tenants', '@Server nvarchar(4000)', '@Server nvarchar(256)'],
-  ['caseHasACollation', 'queue-dead', 'UPPER(@Topic COLLATE Latin1_General_100_BIN2)', 'UPPER(@Topic)'],
+  ['caseHasACollation', 'queue-dead', 'UPPER(@Topic COLLATE Latin1_General_CI_AS)', 'UPPER(@Topic)'],
   ['caseHasACollation', 'queue-complete', `N'queue:$(QueueName)'`, `LOWER(N'queue:$(Queue)')`],
   [
     'jsonIsParsedOnce',

@@ -137,12 +137,17 @@ const textIsNotCut: Rule = (batches) => {
   return found;
 };
 
-/** LOWER and UPPER follow the database's collation, Turkish for one; a UUID has no letter i. */
+/**
+ * LOWER and UPPER follow the database's collation, for example a Turkish one, and under a binary collation some servers
+ * map only ASCII letters. A UUID has no letter i.
+ */
 const caseHasACollation: Rule = each(({ body }) =>
   [...body.matchAll(/\b(?:LOWER|UPPER)\((?=(.*))/g)]
     .filter(
       ([, rest]) =>
-        !/^[^()]*(?:\(\))? COLLATE Latin1_General_100_BIN2\)|^CAST\(@\w+ AS nvarchar\(36\)\)/.test(rest!),
+        !/^[^()]*(?:\(\))? COLLATE Latin1_General_CI_AS\) COLLATE Latin1_General_100_BIN2|^CAST\(@\w+ AS nvarchar\(36\)\)/.test(
+          rest!,
+        ),
     )
     .map(([call, rest]) => `${call}${rest}`),
 );
