@@ -68,7 +68,7 @@ export function loadSettings(options: SettingsInput = {}, env: NodeJS.ProcessEnv
     if (value === undefined || value === '') continue;
     const [group, name] = option.split('.') as [string, string?];
     if (name !== undefined && merged[group] === undefined) merged[group] = {};
-    // The schema refuses a group that is not an object below.
+    // Skip a group that is not an object; the schema below refuses it.
     if (name !== undefined && !isGroup(merged[group])) continue;
     const target = name === undefined ? merged : (merged[group] as Record<string, unknown>);
     const key = name ?? group;
@@ -104,7 +104,7 @@ export function unknownVariables(env: NodeJS.ProcessEnv = process.env): string[]
   );
 }
 
-/** The given value, for the error that refuses it. */
+/** Returns the given value as text, for the error that refuses it. */
 function shownValue(given: unknown): string {
   if (typeof given === 'string') return JSON.stringify(given);
   if (typeof given === 'function') return 'a function';

@@ -1,4 +1,7 @@
-/** Settles as `work` does, unless the signal fires first; then with its reason, and `work` is left behind. */
+/**
+ * Settles as `work` does. If the signal fires first, it rejects with the signal's reason and does not wait
+ * for `work`.
+ */
 export async function unlessAborted<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   let stop!: () => void;

@@ -1,5 +1,5 @@
 -- The schema, and the journal of the migrations applied to it.
--- Every script may be run again: it leaves tables that exist as they are, and replaces procedures.
+-- Every script may be run again: it does not change tables that exist, and it replaces procedures.
 --
 -- The schema and the roles belong to dbo, whoever runs the scripts: ownership chaining then works, and no user who once
 -- migrated the database keeps rights on them.
@@ -17,7 +17,7 @@ IF OBJECT_ID(N'[$(Schema)].[SchemaJournal]', N'U') IS NULL
     AppliedUtc datetime2(3) NOT NULL
   );
 GO
--- The steps applied, in order: for logins that may not read the table.
+-- Lists the applied steps in order. It is for logins that may not read the table.
 IF OBJECT_ID(N'[$(Schema)].[SchemaJournal_List]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[SchemaJournal_List] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[SchemaJournal_List]

@@ -1,10 +1,12 @@
--- A JSON string as OPENJSON gives it. SQL Server gives the text; Babelfish 4 gives it with its escapes still in it,
--- though without the quotes. A caller asks once which it is, and takes the escapes out where they are:
+-- Decodes a JSON string that OPENJSON returned. SQL Server returns the plain text. Babelfish 4 removes the
+-- quotes but leaves the escapes in the text. A caller tests once which of the two it gets, and decodes only
+-- texts with escapes:
 --
 --   DECLARE @Raw bit = CASE WHEN LEN(JSON_VALUE(N'["\""]', N'$[0]')) = 1 THEN 0 ELSE 1 END;
 --   … CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](topic) ELSE topic END …
 --
--- Compared by code point, since a linguistic collation may take an escape and what follows it for something else.
+-- Comparisons are by code point, because a linguistic collation may treat an escape and the characters after
+-- it as something else.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
@@ -15,11 +17,12 @@ RETURNS nvarchar(max)
 AS
 BEGIN
   IF @Value IS NULL OR CHARINDEX(N'\' COLLATE Latin1_General_100_BIN2, @Value) = 0 RETURN @Value;
-  -- Backslashes first, as \z, which no escape is: what follows one must not be taken for an escape.
+  -- First replace doubled backslashes by \z, which is not a JSON escape; otherwise the second backslash would
+  -- seem to begin an escape.
   DECLARE @Text nvarchar(max) = REPLACE(@Value COLLATE Latin1_General_100_BIN2, N'\\', N'\z');
   DECLARE @Code int = 1;
   SET @Text = REPLACE(@Text COLLATE Latin1_General_100_BIN2, N'\"', N'"');
-  -- So much for most JSON.
+  -- Most JSON has no other escapes, so it is decoded here.
   IF CHARINDEX(N'\' COLLATE Latin1_General_100_BIN2, @Text) = 0 RETURN @Text;
   SET @Text = REPLACE(@Text COLLATE Latin1_General_100_BIN2, N'\n', NCHAR(10));
   SET @Text = REPLACE(@Text COLLATE Latin1_General_100_BIN2, N'\r', NCHAR(13));

@@ -1,16 +1,18 @@
--- Leases (L1 to L3): one durable row a name, in tenant databases and in the registry alike.
+-- Leases (L1 to L3): one durable row for each name, the same in tenant databases and in the registry.
 --
--- All times are the database's, from SYSUTCDATETIME(), as datetime2(3): milliseconds are what drivers and programs
--- keep, so that no time changes by being read and written, and what is due at a moment is due for every reader.
+-- All times are the database's own, from SYSUTCDATETIME(), as datetime2(3). Drivers and programs keep
+-- milliseconds, so reading and writing a time does not change it, and all readers agree on what is due.
 --
--- Names and owners are compared exactly: case, accents and trailing blanks count. T-SQL's = ignores trailing blanks
--- whatever the collation, hence the hash as the key and DATALENGTH beside every comparison of owners.
+-- Names and owners are compared exactly: case, accents and trailing blanks count. T-SQL's = ignores trailing
+-- blanks in every collation; therefore the key is a hash, and every comparison of owners also compares
+-- DATALENGTH.
 --
--- No lease procedure runs inside a caller's transaction: a rollback would take the lease back.
+-- No lease may be taken, renewed or released inside a caller's transaction, because a rollback would undo
+-- that.
 --
--- The first look at a lease reads what is not committed (READUNCOMMITTED): with READ_COMMITTED_SNAPSHOT off it would
--- otherwise wait for a handler that is committing. It only ever answers that another owner has the lease, which is then
--- at worst out of date by one commit; a call that takes the lease locks its row first.
+-- The first read of a lease is READUNCOMMITTED: with READ_COMMITTED_SNAPSHOT off it would otherwise wait for
+-- a handler that is committing. It can only answer that another owner has the lease, and this answer is at
+-- most one commit out of date. A call that takes the lease locks its row first.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
@@ -27,22 +29,23 @@ BEGIN
     RenewedUtc datetime2(3) NULL,
     ExpiresUtc datetime2(3) NULL,
     Context nvarchar(4000) NULL,
-    -- The last call of a work queue's run that was committed: a caller that lost the answer asks again with the same
-    -- id and learns whether it was committed.
+    -- The id of the last committed call of a work queue's run. A caller that lost an answer sends the same id
+    -- again and learns whether the call was committed.
     CallId uniqueidentifier NULL
   );
   CREATE UNIQUE CLUSTERED INDEX [UX_Leases_NameHash] ON [$(Schema)].[Leases] (NameHash) WITH (ALLOW_PAGE_LOCKS = OFF);
 END;
 GO
--- Internal. Inserts the lease's row if it has none, so that taking the lease is an update of one row.
--- Locks: none that outlast the statement.
+-- Internal. Inserts the lease's row if it is missing, so that taking the lease is an update of one row.
+-- Locks: no lock outlasts the statement.
 IF OBJECT_ID(N'[$(Schema)].[Lease_Ensure]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Lease_Ensure] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Lease_Ensure]
   @Name nvarchar(200)
 AS
 SET NOCOUNT ON;
--- Off, or the duplicate key that is caught below would doom the batch.
+-- XACT_ABORT must be off, because the duplicate key error that is caught below would otherwise doom the
+-- batch.
 SET XACT_ABORT OFF;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @Hash binary(32) = HASHBYTES('SHA2_256', @Name);
@@ -51,13 +54,13 @@ BEGIN TRY
   INSERT [$(Schema)].[Leases] (Name, Fence) VALUES (@Name, 0);
 END TRY
 BEGIN CATCH
-  -- Another session has just inserted it.
+  -- Ignore a duplicate key: another session has just inserted the row.
   IF ERROR_NUMBER() NOT IN (2601, 2627) THROW;
 END CATCH;
 GO
--- Internal. Takes the lease if it is free, has expired, or is the owner's own (L2); @Fence is null when another owner
--- has it. @Holder and @ExpiresUtc: the owner afterwards, and until when. The row must exist. Locks the lease's row until
--- the caller's transaction ends.
+-- Internal. Takes the lease if it is free, has expired, or already belongs to this owner (L2). @Fence becomes
+-- null if another owner has the lease. @Holder and @ExpiresUtc return the owner after the call and the time
+-- at which its lease expires. The row must exist. Locks the lease's row until the caller's transaction ends.
 IF OBJECT_ID(N'[$(Schema)].[Lease_Take]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Lease_Take] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Lease_Take]
@@ -76,7 +79,7 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @Hash binary(32) = HASHBYTES('SHA2_256', @Name);
 DECLARE @Now datetime2(3);
 SELECT @Fence = NULL, @Holder = NULL, @ExpiresUtc = NULL;
--- Locks the row before the clock is read: a wait for it must not shorten the lease.
+-- Lock the row before reading the clock: waiting for the lock must not shorten the lease.
 UPDATE [$(Schema)].[Leases] SET Fence = Fence WHERE NameHash = @Hash;
 SET @Now = SYSUTCDATETIME();
 SELECT @Holder = Owner, @ExpiresUtc = ExpiresUtc FROM [$(Schema)].[Leases]
@@ -94,8 +97,8 @@ SET Owner = @Owner,
 WHERE NameHash = @Hash;
 SELECT @Fence = Fence, @Holder = Owner FROM [$(Schema)].[Leases] WHERE NameHash = @Hash;
 GO
--- Takes a lease (L2). One row: Status 'acquired' with the fence, or 'leased-elsewhere' with the owner that has it.
--- The answer that another owner has it comes from a read that waits for no lock.
+-- Takes a lease (L2). Returns one row: Status 'acquired' with the fence, or 'leased-elsewhere' with the owner
+-- that has it. The read that finds out that another owner has the lease waits for no lock.
 IF OBJECT_ID(N'[$(Schema)].[Lease_Acquire]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Lease_Acquire] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Lease_Acquire]
@@ -131,8 +134,8 @@ COMMIT;
 SELECT CASE WHEN @Fence IS NULL THEN N'leased-elsewhere' ELSE N'acquired' END AS Status, @Holder AS Owner, @Fence AS Fence,
   @ExpiresUtc AS ExpiresUtc, DATEDIFF_BIG(millisecond, SYSUTCDATETIME(), @ExpiresUtc) AS ExpiresInMs;
 GO
--- Prolongs a lease to now + @DurationMs (L3). One row when it was the owner's under this fence, expired or not; none when
--- it is lost.
+-- Extends a lease to now + @DurationMs (L3). Returns one row if the lease belonged to this owner under this
+-- fence, expired or not; none if the lease is lost.
 IF OBJECT_ID(N'[$(Schema)].[Lease_Renew]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Lease_Renew] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Lease_Renew]
@@ -149,7 +152,7 @@ SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A lease cannot be taken, renewed or released inside a transaction.', 1;
 DECLARE @Hash binary(32) = HASHBYTES('SHA2_256', @Name), @Now datetime2(3), @ExpiresUtc datetime2(3), @Renewed int;
 BEGIN TRANSACTION;
--- Locks the row before the clock is read: a wait for it must not shorten the lease.
+-- Lock the row before reading the clock: waiting for the lock must not shorten the lease.
 UPDATE [$(Schema)].[Leases] SET Fence = Fence WHERE NameHash = @Hash;
 SET @Now = SYSUTCDATETIME();
 SET @ExpiresUtc = DATEADD(millisecond, CAST(@DurationMs % 1000 AS int), DATEADD(second, CAST(@DurationMs / 1000 AS int), @Now));
@@ -160,8 +163,9 @@ COMMIT;
 IF @Renewed = 1
   SELECT @ExpiresUtc AS ExpiresUtc, DATEDIFF_BIG(millisecond, SYSUTCDATETIME(), @ExpiresUtc) AS ExpiresInMs;
 GO
--- Gives a lease back (L4). One row: Released is 0 when another owner or fence has it, which is not an error. @Again: the
--- caller sends the call again because the answer was lost; a lease that is free under its fence was released by it.
+-- Releases a lease (L4). Returns one row; Released is 0 if another owner or fence has the lease, which is not
+-- an error. @Again: the caller repeats the call because its answer was lost. If the lease is free under its
+-- fence, the first call released it.
 IF OBJECT_ID(N'[$(Schema)].[Lease_Release]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Lease_Release] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Lease_Release]
@@ -185,7 +189,7 @@ IF @Released = 0 AND @Again = 1
   SET @Released = 1;
 SELECT @Released AS Released;
 GO
--- Every lease of this database, by name. Held: it has an owner and has not expired.
+-- Lists every lease of this database, by name. Held is 1 if the lease has an owner and has not expired.
 IF OBJECT_ID(N'[$(Schema)].[Lease_List]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Lease_List] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Lease_List]

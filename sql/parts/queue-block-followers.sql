@@ -1,13 +1,14 @@
--- Blocking the followers in ordering groups (Q10); the head of queue-table.sql says what they are. Internal: the callers hold
--- the row of the queue's lease, so that only one of them at a time blocks and unblocks.
+-- Blocks the followers in ordering groups (Q10), which the header of queue-table.sql defines. Internal. Every
+-- caller holds a lock on the row of the queue's lease, so only one caller at a time blocks and unblocks.
 --
--- Reads skip what a producer has not committed (READPAST) instead of waiting for it, with READ_COMMITTED_SNAPSHOT on
--- or off.
+-- Reads skip rows that a producer has not committed (READPAST) and never wait for them, whether
+-- READ_COMMITTED_SNAPSHOT is on or off.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
--- Blocks the followers among the first @Window messages of the index of due ones, and unblocks the heads of their groups.
--- The window bounds the locks of one call; the caller calls again while followers stand in front.
+-- Blocks the followers among the first @Window messages of the index of due messages, and unblocks the heads
+-- of their groups. The window bounds the number of locks of one call. The caller repeats the call while
+-- followers are at the front of the index.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_BlockFollowers]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_BlockFollowers] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_BlockFollowers]

@@ -1,6 +1,7 @@
--- Part of LeaseSettleClaim. The oldest due first (Q4); with the head of an ordering group the due ones right behind it (Q10).
+-- Part of LeaseSettleClaim. Claims the oldest due messages (Q4), and with the head of an ordering group the
+-- due messages right behind it (Q10).
 IF @Held = 1 AND @Committed = 0 AND @Then = N'claim'
-  -- Nothing is handed out beside a recovered message in flight (Q7).
+  -- While a recovered message is in flight, no other message is claimed (Q7).
   AND NOT (@Solo = 0 AND EXISTS (
     SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST) WHERE Status = 1 AND Recovered = 1))
 BEGIN
@@ -15,7 +16,8 @@ BEGIN
     SET @Count = @@ROWCOUNT;
     IF EXISTS (SELECT 1 FROM @Claim WHERE OrderingHash IS NOT NULL)
     BEGIN
-      -- Of each group the first messages, as many as were found in front and a share of the room that is left.
+      -- Read the first messages of each group: as many as the index of due messages gave, plus a share of the
+      -- remaining room.
       DELETE FROM @Key;
       DELETE FROM @Chain;
       INSERT @Key (OrderingHash, Found)
@@ -25,11 +27,13 @@ BEGIN
         WHERE r.OrderingHash = c.OrderingHash AND r.Status = 1)
       GROUP BY c.OrderingHash;
       SET @Keys = @@ROWCOUNT;
-      -- All the room that is left, and one more to know whether anything is behind; less where many groups are read.
+      -- The share is all of the remaining room, plus one message that shows whether more are behind; it is
+      -- smaller when there are many groups.
       SET @Share = 1 + @Limit - @Count;
       IF @Keys * @Share > 10000 SET @Share = 1 + 10000 / @Keys;
-      -- A message comes no earlier than its predecessor. The first that is not due, or Dead, ends the chain; and so does
-      -- a recovered one, which becomes the head once those before it have settled, and then has a claim of its own.
+      -- A message never comes before its predecessor. The chain ends at the first message that is Dead or not
+      -- due. It also ends at a recovered message, which becomes the head after the messages before it are
+      -- settled, and is then claimed by itself.
       INSERT @Chain (Sequence, OrderingHash, DueUtc, Recovered, Bytes, Behind)
       SELECT t.Sequence, t.OrderingHash, t.ComesUtc, t.Recovered, t.PayloadBytes, CASE WHEN t.Stops > 0 THEN 1 ELSE 0 END
       FROM (
@@ -55,8 +59,8 @@ BEGIN
         SELECT 1 FROM @Claim c
         WHERE c.OrderingHash IS NOT NULL AND NOT EXISTS (SELECT 1 FROM @Chain h WHERE h.Sequence = c.Sequence))
       BEGIN
-        -- Followers. Where they took the places of others the claim is made anew, without them; a few times a call, so that
-        -- the locks of one call are bounded.
+        -- These messages are followers. If they took the room of other messages, claim again without them;
+        -- only a few times in a call, to bound the locks of one call.
         SET @Window = CASE WHEN @Limit > 4000 THEN @Limit ELSE 4000 END;
         EXEC [$(Schema)].[$(Queue)_BlockFollowers] @Window;
         SET @Rounds = @Rounds + 1;
@@ -69,13 +73,14 @@ BEGIN
         DELETE FROM @Claim;
         INSERT @Claim (Sequence, OrderingHash, DueUtc, Recovered, Bytes)
         SELECT TOP (@Limit) Sequence, OrderingHash, DueUtc, Recovered, Bytes FROM @Chain ORDER BY DueUtc, Sequence;
-        -- Those left over stand right behind what is claimed: there is more, once that has settled.
+        -- The messages over the limit come right behind the claimed ones, so more can be claimed once those
+        -- are settled.
         IF (SELECT COUNT(*) FROM @Chain) > @Limit SET @More = 1;
       END;
     END;
     IF @Retry = 1 DELETE FROM @Claim;
   END;
-  -- A recovered message has a claim of its own, and only when nothing else of the run is in flight (Q7).
+  -- A recovered message is claimed by itself, and only when no other message of the run is in flight (Q7).
   SELECT @First = MIN(Position), @Cut = MIN(CASE WHEN Recovered = 1 THEN Position END) FROM @Claim;
   IF @Cut IS NOT NULL
   BEGIN
@@ -83,7 +88,8 @@ BEGIN
     DELETE FROM @Claim WHERE Position >= @Cut;
     IF @@ROWCOUNT > 0 SET @More = 1;
   END;
-  -- Payload bytes: at least one message, whatever its size; smaller ones behind a large one do not pass it.
+  -- Limit the payload bytes, but keep at least one message, whatever its size. A small message does not
+  -- overtake a large one before it.
   IF (SELECT SUM(Bytes) FROM @Claim) > @MaxBytes
   BEGIN
     DELETE FROM @Claim WHERE Position > @First AND Position IN (

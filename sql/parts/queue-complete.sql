@@ -1,17 +1,18 @@
--- Settling a message inside a transaction of its handler's (T1).
+-- Settles a message inside a transaction of its handler (T1).
 --
--- Locks: the row of the queue's lease first, then the message, as a run's calls do (queue-settle-and-claim.sql); both until
--- the commit, which the caller sends next. No procedure of a run waits for what the handler has locked before, in tables
--- of its own or by enqueuing.
+-- Locks: first the row of the queue's lease, then the message, in the same order as a run's calls
+-- (queue-settle-and-claim.sql). Both locks last until the commit, which the caller sends next. No procedure
+-- of a run waits for rows that the handler locked earlier, in its own tables or by enqueuing.
 --
--- The level is set to READ COMMITTED whatever the handler's is: READPAST is refused at SERIALIZABLE. A transaction at
--- SNAPSHOT may leave that level, and only the COMMIT follows.
+-- The isolation level is set to READ COMMITTED whatever the handler's is, because SQL Server refuses READPAST
+-- at SERIALIZABLE. A transaction at SNAPSHOT may change to this level, and only the COMMIT follows.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
--- Settles the message as Done if it is still claimed under @Fence. One row: Settled; when it is 0 the caller rolls back.
--- @Again: asks, outside a transaction, whether a first call was committed whose answer to COMMIT was lost. Inside one it
--- would see its own uncommitted row.
+-- Settles the message as Done if it is still claimed under @Fence. Returns one row: Settled. If it is 0, the
+-- caller must roll back. @Again: asks, outside of any transaction, whether an earlier call was committed
+-- whose answer to COMMIT was lost. Inside a transaction this query would see the transaction's own
+-- uncommitted row.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_Complete]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_Complete] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_Complete]
@@ -27,7 +28,8 @@ IF @Again = 0 AND @@TRANCOUNT = 0 THROW 51002, N'No transaction is open on this 
 IF @Again = 1 AND @@TRANCOUNT > 0 THROW 51001, N'Whether a message was completed is asked outside of a transaction.', 1;
 DECLARE @Settled bit = 0;
 DECLARE @Group TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY);
--- Changes nothing; for the lock. A caller that asks again waits here until the server has ended the lost transaction.
+-- This update changes no value; it only locks the row. A caller that asks again waits here until the server
+-- has ended the lost transaction.
 UPDATE [$(Schema)].[Leases] SET Fence = Fence WHERE NameHash = HASHBYTES('SHA2_256', N'queue:$(QueueName)');
 IF @Again = 1
   SELECT @Settled = 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK)

@@ -1,4 +1,4 @@
--- Part of a procedure: the ids in @MessageIds, parsed once, into @Id.
+-- Part of a procedure: parses the ids in @MessageIds once, into @Id.
 IF ISJSON(@MessageIds) = 0 THROW 51025, N'@MessageIds must be a JSON array of UUIDs.', 1;
 IF @MessageIds IS NOT NULL
 BEGIN

@@ -1,16 +1,17 @@
--- Dead messages: looking at them, replaying them (Q13), discarding them.
+-- Lists, replays (Q13) and discards Dead messages.
 --
--- Conditions, all of which must hold: @MessageIds (a JSON array; null: any), @Topic (case-insensitively; null: any),
--- @OlderThanMs (dead for at least this long). Statements with conditions that may be null are compiled for the ones given
--- (OPTION (RECOMPILE)): people call them, seldom.
+-- All given conditions must hold: @MessageIds (a JSON array; null: any message), @Topic (case-insensitive;
+-- null: any topic), @OlderThanMs (dead for at least this long). A statement whose conditions may be null is
+-- compiled for the given ones at each call (OPTION (RECOMPILE)), because only people call it, and rarely.
 --
--- Locks: Replay and Discard take the row of the queue's lease first, as a run's calls do (queue-settle-and-claim.sql), so
--- that one at a time blocks and unblocks; they wait for a run no longer than one of its calls takes. Producers insert
--- Dead messages themselves (conflicts): they are skipped until they are committed.
+-- Locks: Replay and Discard first lock the row of the queue's lease, as a run's calls do
+-- (queue-settle-and-claim.sql), so that only one call at a time blocks and unblocks messages. They wait for a
+-- run no longer than one of its calls takes. Producers also insert Dead messages (conflicts); these are
+-- skipped until they are committed.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
--- One row: how many Dead messages meet the conditions.
+-- Counts the Dead messages that meet the conditions. Returns one row.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_CountDead]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_CountDead] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_CountDead]
@@ -31,8 +32,9 @@ WHERE q.Status = 3 AND q.SettledUtc <= @Since
   AND (@MessageIds IS NULL OR q.MessageId IN (SELECT MessageId FROM @Id))
 OPTION (RECOMPILE);
 GO
--- A page, the oldest death first. @After: the last message's Sequence of the page before. When that one was replayed or
--- discarded since, so were most likely those before it: the page then starts with the oldest there is.
+-- Lists a page of Dead messages, the one that died first at the top. @After: the Sequence of the last message
+-- on the previous page. If that message was replayed or discarded since, the messages before it most likely
+-- were too, so the page then starts with the oldest Dead message.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_ListDead]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_ListDead] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_ListDead]
@@ -48,7 +50,7 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @Id TABLE (MessageId uniqueidentifier NOT NULL PRIMARY KEY);
 :r parts/queue-dead-ids.sql
 DECLARE @Since datetime2(3) = DATEADD(millisecond, -CAST(@OlderThanMs % 1000 AS int), DATEADD(second, -CAST(@OlderThanMs / 1000 AS int), SYSUTCDATETIME()));
--- The page begins with a seek to this time, whatever came before.
+-- The page begins with a seek to this time, so that earlier pages are not read again.
 DECLARE @AfterUtc datetime2(3);
 SELECT @AfterUtc = SettledUtc FROM [$(Schema)].[$(Queue)] WHERE Sequence = @After AND Status = 3;
 IF @AfterUtc IS NULL SELECT @AfterUtc = DATEFROMPARTS(1, 1, 1), @After = 0;
@@ -64,7 +66,7 @@ WHERE q.Status = 3 AND q.SettledUtc <= @Since
 ORDER BY q.SettledUtc, q.Sequence
 OPTION (RECOMPILE);
 GO
--- Internal. Replays or discards at most @Limit messages, the oldest death first; one row: how many.
+-- Internal. Replays or discards at most @Limit messages, those that died first. Returns one row: how many.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_ResolveDead]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_ResolveDead] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_ResolveDead]
@@ -87,7 +89,7 @@ DECLARE @Group TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY);
 :r parts/queue-dead-ids.sql
 EXEC [$(Schema)].[Lease_Ensure] @LeaseName;
 BEGIN TRANSACTION;
--- Changes nothing; for the lock.
+-- This update changes no value; it only locks the row.
 UPDATE [$(Schema)].[Leases] SET Fence = Fence WHERE NameHash = HASHBYTES('SHA2_256', @LeaseName);
 SET @Now = SYSUTCDATETIME();
 SET @Since = DATEADD(millisecond, -CAST(@OlderThanMs % 1000 AS int), DATEADD(second, -CAST(@OlderThanMs / 1000 AS int), @Now));
@@ -101,7 +103,8 @@ ORDER BY q.SettledUtc, q.Sequence
 OPTION (RECOMPILE);
 SET @Count = @@ROWCOUNT;
 IF @Replay = 1
-  -- A message of a key goes back to its place in its ordering group; later ones that were unblocked become followers.
+  -- A message with a key returns to its place in its ordering group. Later messages of the group that were
+  -- unblocked become followers.
   UPDATE [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK)
   SET Status = 0, InGroup = 1, Blocked = CASE WHEN OrderingKey IS NULL THEN 0 ELSE 1 END, DueUtc = @Now, SettledUtc = NULL,
     ClaimFence = NULL, Attempts = 0, Parks = 0, ReplayCount = ReplayCount + 1
@@ -114,7 +117,8 @@ IF @@ROWCOUNT > 0
 COMMIT;
 SELECT @Count AS Affected;
 GO
--- Back to Ready, due now, attempts reset, history kept (Q13). One row: how many.
+-- Returns Dead messages to Ready, due now, with attempts reset and history kept (Q13). Returns one row: how
+-- many.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_ReplayDead]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_ReplayDead] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_ReplayDead]
@@ -128,7 +132,8 @@ SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 EXEC [$(Schema)].[$(Queue)_ResolveDead] 1, @Limit, @MessageIds, @Topic, @OlderThanMs;
 GO
--- Removes them for good; the ordering keys that they held go on. One row: how many.
+-- Deletes Dead messages for good, and unblocks the ordering keys that they blocked. Returns one row: how
+-- many.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_DiscardDead]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_DiscardDead] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_DiscardDead]

@@ -1,19 +1,22 @@
--- Storing many messages in one call (Q3); isolation, locks and XACT_ABORT are as in queue-enqueue.sql.
+-- Stores many messages in one call (Q3). Isolation, locks and XACT_ABORT are as in queue-enqueue.sql.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
 -- Stores many messages, all or none, in one round trip. @Messages is a JSON array of
 --   {"ordinal":0, "topic":"…", "messageId":"…", "correlationId":"…", "orderingKey":"…", "dedupKey":"…", "delayMs":0,
 --    "payloadEscaped":false, "source":"…", "hash":"…"}
--- where only ordinal and topic must be there. @Payloads is a JSON array of strings, and so is @Headers (whose strings are
--- JSON objects in their turn, or null): those of a message stand at its ordinal, counted from 0. They are texts, so that
--- they are kept byte for byte; and by themselves, because Babelfish cuts what OPENJSON … WITH gives at 4,000 characters.
--- Sequences follow the ordinals. One row for each duplicate: its Ordinal, the MessageId of the first message, the age of
--- that one in milliseconds, and whether it is a Conflict. @RequireTransaction 1: refuse when no transaction is open; 0:
--- refuse when one is; null: either. @Database: refuse when the connection is on another one.
+-- in which only ordinal and topic are required. @Payloads is a JSON array of strings. @Headers is a JSON
+-- array of strings that contain JSON objects, or of nulls. The entry at a message's ordinal, counted from 0,
+-- belongs to that message. Payloads and headers are strings, so that they are kept byte for byte. They are
+-- separate arrays, because Babelfish cuts the values of OPENJSON … WITH at 4,000 characters. Sequences have
+-- the order of the ordinals. Returns one row for each duplicate: its Ordinal, the MessageId of the first
+-- message, the age of the first message in milliseconds, and whether the duplicate is a Conflict.
+-- @RequireTransaction 1: refuses when no transaction is open; 0: refuses when one is open; null: allows both.
+-- @Database: refuses when the connection is on another database.
 --
--- One INSERT stores all messages. Where messages of one call collide with each other, or one is a conflict, the fate of
--- each depends on those before it, and is decided beforehand in @New, one by one.
+-- One INSERT stores all messages. If messages of one call collide with each other, or one is a conflict, the
+-- result for each message depends on the messages before it. It is then decided beforehand in @New, message
+-- by message.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_EnqueueMany]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_EnqueueMany] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_EnqueueMany]
@@ -31,11 +34,13 @@ IF @RequireTransaction = 0 AND @@TRANCOUNT > 0 THROW 51001, N'A transaction of a
 IF LOWER(@Database COLLATE Latin1_General_CI_AS) COLLATE Latin1_General_100_BIN2
   <> LOWER(DB_NAME() COLLATE Latin1_General_CI_AS) COLLATE Latin1_General_100_BIN2
   THROW 51003, N'The connection is on another database than the tenant''s.', 1;
--- Checked and converted with TRY_CAST below: an error of OPENJSON or CAST would doom the caller's transaction.
+-- Values are checked, and converted with TRY_CAST below, because an error of OPENJSON or CAST would doom the
+-- caller's transaction.
 IF @Messages IS NULL OR ISJSON(@Messages) = 0 OR @Payloads IS NULL OR ISJSON(@Payloads) = 0 OR ISJSON(@Headers) = 0
   THROW 51025, N'@Messages, @Payloads and @Headers must be JSON arrays.', 1;
--- Columns of a table variable, unlike variables, bring a collation of their own into comparisons.
--- Its texts are one character longer than the queue's (two, where a character takes two), which shows what is too long.
+-- The columns of a table variable, unlike variables, have a collation of their own in comparisons. Its texts
+-- are one character longer than the queue's (two, where a character takes two), so that a text that is too
+-- long is noticed.
 DECLARE @New TABLE (
   Ordinal int NOT NULL PRIMARY KEY,
   MessageId uniqueidentifier NOT NULL,
@@ -50,9 +55,9 @@ DECLARE @New TABLE (
   DedupHash binary(32) NULL,
   Hash nvarchar(402) COLLATE Latin1_General_100_BIN2 NULL,
   DelayMs bigint NOT NULL,
-  -- A value that is not of its type.
+  -- 1: a value does not have its column's type.
   IsBad bit NOT NULL,
-  -- 0: to be stored; 1: a duplicate; 2: a conflict, to be kept as Dead.
+  -- 0: to be stored; 1: a duplicate; 2: a conflict, to be stored as Dead.
   Fate tinyint NOT NULL DEFAULT (0),
   ConflictKey nvarchar(401) COLLATE Latin1_General_100_BIN2 NULL,
   ConflictHash binary(32) NULL,
@@ -60,7 +65,7 @@ DECLARE @New TABLE (
 );
 -- The texts of @Payloads (Kind 0) and @Headers (Kind 1), so that each is parsed once.
 DECLARE @Text TABLE (Kind tinyint NOT NULL, Ordinal int NOT NULL, Value nvarchar(max) NULL, PRIMARY KEY (Kind, Ordinal));
--- Stored messages that have the id or the dedup key of a new one. More than one: the earliest counts.
+-- Stored messages with the id or the dedup key of a new message. If there are several, the earliest counts.
 DECLARE @Match TABLE (
   Ordinal int NOT NULL,
   Sequence bigint NOT NULL,
@@ -163,7 +168,8 @@ BEGIN
     SET @Stored = 1;
   END TRY
   BEGIN CATCH
-    -- Another producer stored one of them between the look and the insert, and has committed: the next look finds it.
+    -- Another producer stored one of the messages between the read and the insert, and has committed. The
+    -- next read finds it.
     SET @Tries = @Tries + 1;
     IF ERROR_NUMBER() NOT IN (2601, 2627) OR XACT_STATE() = -1 OR @Tries >= 5 THROW;
   END CATCH;

@@ -1,5 +1,6 @@
-      -- Part of EnqueueMany: decides the fate of each message in the order of the ordinals, as if each were a call of its
-      -- own, then stores them by one INSERT. Of @Match the row of the first message is left, one for each duplicate.
+      -- Part of EnqueueMany: decides about each message in the order of the ordinals, as if each were a call
+      -- of its own, then stores them with one INSERT. For each duplicate, @Match keeps only the row of the
+      -- first message.
       UPDATE @New SET Fate = 0, ConflictKey = NULL, ConflictHash = NULL, Error = NULL WHERE Fate > 0;
       SET @Ordinal = (SELECT MIN(Ordinal) FROM @New);
       WHILE @Ordinal IS NOT NULL
@@ -8,7 +9,7 @@
         SELECT TOP (1) @First = f.MessageId, @FirstUtc = f.EnqueuedUtc, @Conflict = f.Conflict FROM (
           SELECT 0 AS InCall, m.Sequence AS Place, m.MessageId, m.EnqueuedUtc, m.Conflict FROM @Match m WHERE m.Ordinal = @Ordinal
           UNION ALL
-          -- A conflict kept as Dead has its id, and not its dedup key.
+          -- A conflict stored as Dead has its own id, but not its dedup key.
           SELECT 1, s.Ordinal, s.MessageId, @Now, CASE WHEN s.Hash <> n.Hash THEN 1 ELSE 0 END
           FROM @New n JOIN @New s ON s.Ordinal < n.Ordinal AND (
             (s.Fate IN (0, 2) AND s.MessageId = n.MessageId) OR (s.Fate = 0 AND s.DedupHash = n.DedupHash AND s.Source = n.Source))

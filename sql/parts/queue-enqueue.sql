@@ -1,25 +1,29 @@
--- Storing messages (Q3), from any language, inside the caller's transaction or without one.
+-- Stores messages (Q3), from any language, inside the caller's transaction or without one.
 --
--- These procedures begin, commit and roll back no transaction: a message, or the messages of one call, are one INSERT.
--- They run with XACT_ABORT OFF: two producers of one DedupKey meet at the unique index, and error 2627 of the second must
--- not doom the transaction in which it is caught. Every other error is thrown on, and the caller ends its transaction.
--- With XACT_ABORT OFF a failed statement would not end the procedure, hence every statement stands within TRY.
+-- These procedures begin, commit and roll back no transaction: one INSERT stores a message, or all messages
+-- of one call. They run with XACT_ABORT OFF. When two producers use one DedupKey, the unique index gives the
+-- second one error 2627, which must not doom the transaction in which it is caught. Every other error is
+-- thrown again, and the caller ends its transaction. With XACT_ABORT OFF a failed statement would not end the
+-- procedure, so every statement is inside TRY.
 --
--- Isolation: inside the caller's transaction its level stays as it is, because a caller at SNAPSHOT would get error 3951 at
--- its next statement. Hints take the place of the level: every look at the queue is READCOMMITTEDLOCK, so that a caller
--- at SNAPSHOT sees duplicates committed since it began, and one at SERIALIZABLE locks no range of keys.
+-- Isolation: inside the caller's transaction its isolation level stays unchanged, because a caller at
+-- SNAPSHOT would get error 3951 at its next statement. Hints replace the level: every read of the queue is
+-- READCOMMITTEDLOCK, so that a caller at SNAPSHOT sees duplicates committed since its transaction began, and
+-- a caller at SERIALIZABLE locks no range of keys.
 --
--- Locks: the new rows, until the caller's transaction ends; a producer of the same MessageId or DedupKey waits for it.
--- FORCESEEK keeps every look to the rows of its own key, whatever plan the optimizer would like: a scan would wait for
--- other producers. No procedure that waits for a producer holds a lock that a producer wants (queue-settle-and-claim.sql).
+-- Locks: the new rows are locked until the caller's transaction ends; a producer of the same MessageId or
+-- DedupKey waits for it. FORCESEEK restricts every read to the rows of its own key, whatever plan the
+-- optimizer prefers, because a scan would wait for other producers. No procedure that waits for a producer
+-- holds a lock that a producer needs (queue-settle-and-claim.sql).
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
--- Stores one message. @MessageId: the caller's own id, or null for a new one; afterwards the id of the stored message,
--- which for a duplicate is the first one's. A message id or dedup key seen before makes the call a no-op. @Source: whose
--- dedup key it is; what a webhook receiver passes, empty for the application's own. Where @Hash, which stands for the
--- content, differs from the first message's, @Conflict is 1 and the message is kept as Dead, once for each hash (I2).
--- Neither may begin or end with a blank.
+-- Stores one message. @MessageId: the caller's own id, or null for a new one; after the call, the id of the
+-- stored message, or of the first message if this one is a duplicate. If the message id or dedup key was seen
+-- before, the call stores nothing. @Source: the source of the dedup key, which a webhook receiver passes;
+-- empty for the application's own keys. @Hash identifies the content: if it differs from the first message's
+-- hash, @Conflict is 1 and the message is stored as Dead, once for each hash (I2). @Source and @Hash may not
+-- begin or end with a blank.
 --
 --   DECLARE @Id uniqueidentifier;
 --   EXEC [$(Schema)].[$(Queue)_Enqueue] @Topic = N'order.placed', @Payload = N'{"order":17}', @MessageId = @Id OUTPUT;
@@ -45,7 +49,7 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT OFF;
 IF @@TRANCOUNT = 0 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
--- Parameters are wider than the columns, or the server would cut longer text without an error.
+-- The parameters are wider than the columns; otherwise the server would cut longer text without an error.
 IF DATALENGTH(SUBSTRING(@Topic COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
   OR DATALENGTH(SUBSTRING(@OrderingKey COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
   OR DATALENGTH(SUBSTRING(@DedupKey COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
@@ -53,7 +57,7 @@ IF DATALENGTH(SUBSTRING(@Topic COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
   OR DATALENGTH(SUBSTRING(@Source COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
   OR DATALENGTH(SUBSTRING(@Hash COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
   THROW 51026, N'@Topic, @OrderingKey, @DedupKey, @CorrelationId, @Source and @Hash have at most 200 characters.', 1;
--- = and the unique index take text with and without blanks at its end for the same.
+-- = and the unique index ignore blanks at the end of a text.
 IF DATALENGTH(LTRIM(RTRIM(@Source))) <> DATALENGTH(@Source) OR DATALENGTH(LTRIM(RTRIM(@Hash))) <> DATALENGTH(@Hash)
   THROW 51024, N'@Source and @Hash must not begin or end with a blank.', 1;
 IF @Topic IS NULL OR LEN(@Topic) = 0 THROW 51020, N'A message needs a topic of 1 to 200 characters.', 1;
@@ -97,8 +101,8 @@ BEGIN
     SET @Stored = 1;
   END TRY
   BEGIN CATCH
-    -- Another producer stored it between the look and the insert, and has committed: the next look finds it, unless the
-    -- retention has just removed it.
+    -- Another producer stored the message between the read and the insert, and has committed. The next read
+    -- finds it, unless retention has just removed it.
     SET @Tries = @Tries + 1;
     IF ERROR_NUMBER() NOT IN (2601, 2627) OR XACT_STATE() = -1 OR @Tries >= 5 THROW;
   END CATCH;
@@ -106,8 +110,8 @@ END;
 SET @MessageId = COALESCE(@First, @Id);
 SET @Duplicate = CASE WHEN @First IS NULL THEN 0 ELSE 1 END;
 GO
--- Stores one message and answers as EnqueueMany does, without a table variable: Babelfish has a session's first one wait
--- for every transaction in which another session had its first.
+-- Stores one message and answers like EnqueueMany, but without a table variable: on Babelfish a session's
+-- first table variable waits for every transaction in which another session created its first one.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_EnqueueOne]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_EnqueueOne] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_EnqueueOne]

@@ -1,12 +1,14 @@
--- A dispatch run's calls (Q4 to Q12): Begin, then SettleAndClaim until nothing is left. Each is one round trip (Q8, Q9). The
--- procedure that does their work is in queue-settle-and-claim.sql.
+-- The calls of a dispatch run (Q4 to Q12): Begin, then SettleAndClaim until no message is left. Each is one
+-- round trip (Q8, Q9). Both call the procedure in queue-settle-and-claim.sql.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
--- Begins a run (Q9): takes the queue's lease, returns to Ready what older fences had claimed (Q6), removes what the
--- retention allows, claims; finding nothing it gives the lease back. First row: Lease is 'leased-elsewhere' (Owner has it),
--- 'released' (nothing to do) or 'acquired' (under Fence); then the messages.
--- Where the tenant is idle, or another run has the lease, the answer comes from reads: no lock, no write, no log.
+-- Begins a run (Q9): takes the queue's lease, returns messages claimed under older fences to Ready (Q6),
+-- removes messages that retention no longer keeps, and claims. If it finds no message, it releases the lease.
+-- First row: Lease is 'leased-elsewhere' (Owner has it), 'released' (no message to claim) or 'acquired'
+-- (under Fence); then the messages.
+-- If the tenant is idle, or another run has the lease, the answer comes from reads: no lock, no write, no
+-- log.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_Begin]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_Begin] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_Begin]
@@ -66,10 +68,11 @@ GO
 --   {"sequence":2, "kind":"retry", "delayMs":5000}
 --   {"sequence":3, "kind":"dead", "unstarted":false}
 --   {"sequence":4, "kind":"release", "delayMs":0, "parked":false}
--- and @Errors a JSON object of the errors by sequence: {"2":"…", "3":"…"}.
--- @OnDead: what a Dead message does to its ordering key, 'block' or 'continue' (Q10). @Then: 'claim' the next batch
--- (@Solo 1: nothing else of the run is in flight), 'renew-lease' or 'release-lease'. First row: Lease is 'renewed',
--- 'released' or 'lost'; then the messages claimed; then the sequences whose outcome matched no message.
+-- and @Errors is a JSON object of the errors by sequence: {"2":"…", "3":"…"}.
+-- @OnDead: the effect of a Dead message on its ordering key, 'block' or 'continue' (Q10). @Then: 'claim'
+-- claims the next batch (@Solo 1: no other message of the run is in flight); or 'renew-lease' or
+-- 'release-lease'. First row: Lease is 'renewed', 'released' or 'lost'; then the claimed messages; then the
+-- sequences whose outcome matched no message.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_SettleAndClaim]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_SettleAndClaim] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_SettleAndClaim]

@@ -1,25 +1,29 @@
--- A dispatch run's calls (Q4 to Q12): Begin, then SettleAndClaim until nothing is left. Each is one round trip (Q8, Q9) and
--- one short transaction; both call the one procedure here, so that claiming is written once.
+-- The procedure behind a dispatch run's calls (Q4 to Q12): Begin, then SettleAndClaim until no message is
+-- left. Each call is one round trip (Q8, Q9) and one short transaction. Both call this procedure, so that
+-- claiming is written once.
 --
--- Order of locks, in these and in all procedures that change messages which producers have committed:
---   1. the row of the queue's lease, which makes all of them wait for each other;
+-- Order of locks, in these procedures and in all others that change messages which producers have committed:
+--   1. the row of the queue's lease, so that these procedures wait for each other;
 --   2. rows of the queue, which therefore no other procedure changes at the same time.
--- Producers lock only rows that they insert, never the lease's row: neither can deadlock with the other.
+-- Producers lock only rows that they insert, never the lease's row, so they and these procedures cannot
+-- deadlock.
 --
--- From the lock on the lease's row to the commit no statement may wait for a producer, or everything waits for the lease,
--- and a handler's transaction that has enqueued and then completes would deadlock with it. Hence:
---   reads               READCOMMITTEDLOCK, READPAST: skip rows that are not committed, whatever the plan
---   reads and changes   FORCESEEK, by the keys of a table variable or of an index: never meet such rows at all
--- A change by UPDATE or DELETE has ROWLOCK too, and seeks.
+-- Between the lock on the lease's row and the commit, no statement may wait for a producer. Otherwise every
+-- call would wait for the lease, and a handler's transaction that has enqueued and then completes would
+-- deadlock with it. Therefore:
+--   reads               READCOMMITTEDLOCK, READPAST: skip uncommitted rows, whatever the plan
+--   reads and changes   FORCESEEK, by the keys of a table variable or of an index: never touch such rows
+-- An UPDATE or DELETE also has ROWLOCK, and seeks.
 --
--- The transaction is committed before the result is sent: no lock waits for a client that reads slowly.
+-- The transaction is committed before the result is sent, so that no lock waits for a client that reads
+-- slowly.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
--- Internal; see Begin and SettleAndClaim. @Fence null: take the lease; else: renew it.
--- @CallId names the call. When the answer to a call was lost the caller sends it again under the same id, and with
--- @InFlight, the other messages that it runs: if the first was committed, nothing is done twice and the answer is
--- put together from what the first has left.
+-- Internal; see Begin and SettleAndClaim. @Fence null: takes the lease; otherwise renews it. @CallId
+-- identifies the call. When the answer to a call was lost, the caller sends the call again with the same id
+-- and with @InFlight, its other messages in flight. If the first call was committed, nothing is done twice,
+-- and the answer is reconstructed from the rows that the first call left.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_LeaseSettleClaim]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_LeaseSettleClaim] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_LeaseSettleClaim]
@@ -43,8 +47,9 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
--- A call that waits longer is rolled back (1222) and repeated; without a limit the client would cut it off and not know
--- whether it was committed. In a deadlock this call is the one to be repeated, not an application's.
+-- A call that waits longer is rolled back (1222) and repeated. Without this limit the client would cancel it
+-- and not know whether it was committed. In a deadlock the server must choose this call as the victim, not an
+-- application's.
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A run cannot begin or settle inside a transaction.', 1;
@@ -70,11 +75,12 @@ DECLARE @Outcome TABLE (
   Error nvarchar(max) NULL,
   Parked bit NOT NULL,
   Unstarted bit NOT NULL,
-  -- The message is still claimed under our fence: the outcome is applied.
+  -- 1: the message is still claimed under our fence, so the outcome is applied.
   Matched bit NOT NULL DEFAULT (0),
   OrderingHash binary(32) NULL
 );
--- What a JSON parameter lists by sequence, so that it is parsed once: errors, then messages in flight.
+-- The entries of a JSON parameter by sequence, so that it is parsed once: first the errors, later the
+-- messages in flight.
 DECLARE @Listed TABLE (Sequence bigint NOT NULL PRIMARY KEY, Text nvarchar(max) NULL);
 DECLARE @Key TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY, Found int NOT NULL);
 DECLARE @Chain TABLE (
@@ -83,7 +89,7 @@ DECLARE @Chain TABLE (
   DueUtc datetime2(3) NOT NULL,
   Recovered bit NOT NULL,
   Bytes bigint NOT NULL,
-  -- At or behind a recovered message that is not the group's head.
+  -- 1: at or behind a recovered message that is not the group's head.
   Behind bit NOT NULL
 );
 DECLARE @Group TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY);
@@ -117,15 +123,15 @@ END;
 SET @Count = (SELECT COUNT(*) FROM @Outcome);
 
 BEGIN TRANSACTION;
--- 1. The lease. Its row stays locked until the end; the lock comes before the clock is read, so that a wait for it shortens
--- no lease.
+-- 1. The lease. Its row stays locked until the end. The clock is read after the row is locked, so that
+-- waiting for the lock does not shorten the lease.
 UPDATE [$(Schema)].[Leases] SET Fence = Fence WHERE NameHash = @LeaseHash;
 IF @Again = 1
 BEGIN
   SELECT @Committed = 1, @Fence = Fence FROM [$(Schema)].[Leases]
   WHERE NameHash = @LeaseHash AND CallId = @CallId
     AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND (@Begin = 1 OR Fence = @Fence);
-  -- It has given the lease back, and no other run has taken it since.
+  -- The first call released the lease, and no other run has taken it since.
   SELECT @Committed = 1, @Released = 1 FROM [$(Schema)].[Leases]
   WHERE NameHash = @LeaseHash AND CallId = @CallId AND Owner IS NULL AND Fence = @Fence;
 END;
@@ -150,10 +156,10 @@ BEGIN
   WHERE NameHash = @LeaseHash AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND Fence = @Fence;
   IF @@ROWCOUNT = 1 SET @Held = 1;
 END;
--- Read after the wait for the row: what was enqueued meanwhile is due.
+-- Read the clock after waiting for the row, so that messages enqueued meanwhile are due.
 SET @Now = SYSUTCDATETIME();
 
--- 2. What a crashed run had claimed goes back to Ready at once, to be run in claims of its own (Q6, Q7).
+-- 2. Messages that a crashed run had claimed return to Ready at once, each to be claimed by itself (Q6, Q7).
 IF @Begin = 1 AND @Committed = 0
   AND EXISTS (SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST) WHERE Status = 1)
 BEGIN
@@ -166,7 +172,8 @@ BEGIN
   SET @Recovered = @@ROWCOUNT;
 END;
 
--- 3. Outcomes (Q8), each to a row that is still claimed under our fence. They are tried though the lease is lost.
+-- 3. Outcomes (Q8), each for a row that is still claimed under our fence. They are tried even if the lease is
+-- lost.
 IF @Count > 0
 BEGIN
   IF @Committed = 0
@@ -176,12 +183,12 @@ BEGIN
   INSERT @Group (OrderingHash) SELECT DISTINCT OrderingHash FROM @Outcome WHERE OrderingHash IS NOT NULL;
   UPDATE q
   SET Status = CASE o.Kind WHEN N'done' THEN 2 WHEN N'dead' THEN 3 ELSE 0 END,
-    -- Without a delay a released message keeps its place among the due ones.
+    -- Without a delay a released message keeps its place among the due messages.
     DueUtc = CASE WHEN o.Kind = N'retry' OR (o.Kind = N'release' AND o.DelayMs > 0)
       THEN DATEADD(millisecond, CAST(o.DelayMs % 1000 AS int), DATEADD(second, CAST(o.DelayMs / 1000 AS int), @Now))
       ELSE q.DueUtc END,
     SettledUtc = CASE WHEN o.Kind IN (N'done', N'dead') THEN @Now END,
-    -- Not started: the attempt of this claim is taken back (Q5).
+    -- A release, or an outcome of an unstarted message, takes back the attempt that this claim counted (Q5).
     Attempts = q.Attempts - CASE WHEN o.Kind = N'release' OR o.Unstarted = 1 THEN 1 ELSE 0 END,
     Parks = CASE WHEN o.Parked = 1 THEN q.Parks + 1 ELSE 0 END,
     Recovered = CASE WHEN o.Kind = N'release' THEN q.Recovered ELSE 0 END,
@@ -192,7 +199,7 @@ BEGIN
     LastError = COALESCE(o.Error, q.LastError)
   FROM @Outcome o JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK) ON q.Sequence = o.Sequence
   WHERE o.Matched = 1 AND q.Status = 1 AND q.ClaimFence = @Fence;
-  -- A call sent again finds rows that its first sending has settled: those bear our fence, and match as well.
+  -- A repeated call also matches the rows that its first sending settled: they still have our fence.
   IF @Again = 1
     UPDATE o SET Matched = 1
     FROM @Outcome o JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.Sequence = o.Sequence
@@ -201,7 +208,7 @@ END;
 IF EXISTS (SELECT 1 FROM @Group)
 :r parts/queue-unblock.sql
 
--- 4. Retention (Q12): the oldest first, few at a time.
+-- 4. Retention (Q12): the oldest first, a limited number at a time.
 IF @PurgeLimit > 4000 SET @PurgeLimit = 4000;
 IF @Held = 1 AND @Committed = 0 AND @PurgeLimit > 0
 BEGIN
@@ -216,7 +223,7 @@ END;
 -- 5. The claim (Q4).
 :r parts/queue-claim.sql
 
--- 6. What is left: when the next message is due (Q11); followers in front of it are blocked.
+-- 6. The remaining messages: when the next one is due (Q11). Followers before it in the index are blocked.
 WHILE @Held = 1
 BEGIN
   SELECT @NextSequence = NULL, @NextHash = NULL, @NextDue = NULL;
@@ -231,7 +238,8 @@ BEGIN
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
       WHERE OrderingHash = @NextHash AND Status = 1)
     BREAK;
-  -- The next call goes on with the rest; when it is due is not known before.
+  -- The next call blocks the remaining followers. Until then the next due time is unknown, so report it as
+  -- now.
   IF @Rounds >= 4
   BEGIN
     SET @NextDue = @Now;
@@ -242,7 +250,7 @@ BEGIN
 END;
 IF @NextDue <= @Now SET @More = 1;
 
--- 7. The lease goes back when the caller says so, or when the run has nothing left to do (Q8, Q9).
+-- 7. The lease is released when the caller asks for it, or when the run has no message left (Q8, Q9).
 IF @Held = 1 AND @Committed = 0 AND (@Then = N'release-lease' OR (@Then = N'claim' AND @Solo = 1 AND @Claimed = 0))
 BEGIN
   UPDATE [$(Schema)].[Leases] SET Owner = NULL, ExpiresUtc = NULL, Context = NULL WHERE NameHash = @LeaseHash;

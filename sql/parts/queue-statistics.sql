@@ -1,11 +1,12 @@
--- Counts of a work queue, and one message as it is stored: for people who ask, never for a plan (F6).
--- Blocked are those whose Blocked is 1 and the followers that no run has met yet.
+-- Counts of a work queue, and one message as it is stored. They are for people, never for a plan (F6).
+-- The blocked messages are those whose Blocked is 1, and the followers that no run has met yet.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_Statistics]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_Statistics] AS RETURN 0');
 GO
--- One row: how many messages are in each state. Each count reads the index that holds just those rows.
+-- Returns one row: how many messages are in each state. Each count reads the index that contains only those
+-- rows.
 ALTER PROCEDURE [$(Schema)].[$(Queue)_Statistics]
 AS
 SET NOCOUNT ON;
@@ -39,7 +40,7 @@ FROM (
 GO
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_Get]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_Get] AS RETURN 0');
 GO
--- One row: the message as it is stored; none when there is no such message.
+-- Returns one row, the message as it is stored; none if it does not exist.
 ALTER PROCEDURE [$(Schema)].[$(Queue)_Get]
   @MessageId uniqueidentifier
 AS

@@ -1,19 +1,20 @@
--- The table of a work queue (Q1), here of the $(Queue): this file makes each queue of a tenant.
+-- The table of a work queue (Q1), here the $(Queue). This file creates each queue of a tenant.
 --
 -- States: 0 Ready, 1 Claimed, 2 Done, 3 Dead.
 --
--- Ordering groups (Q10): the messages of one ordering key, in Sequence order. Ready and Claimed messages, and Dead ones
--- that hold their key, have InGroup = 1. A claim may take the head of a group, with the due messages right behind it, and
--- only while no message of the group is claimed. All others are followers. A follower is to have Blocked = 1, which keeps
--- it out of the index that a claim reads. Producers do not block: they insert with Blocked = 0 and look at no other row,
--- so that producers never wait for each other. The holder of the queue's lease finds the followers at the front of the
--- index that are not blocked yet, blocks them, and unblocks the head of a group that moves.
+-- Ordering groups (Q10): the messages of one ordering key, in Sequence order. Ready and Claimed messages, and
+-- Dead ones that block their key, have InGroup = 1. A claim may take the head of a group, with the due
+-- messages right behind it, only while no message of the group is claimed. All other messages of the group
+-- are followers. A follower should have Blocked = 1, which keeps it out of the index that a claim reads.
+-- Producers do not block: they insert with Blocked = 0 and read no other row, so that they never wait for
+-- each other. The holder of the queue's lease finds the followers at the front of the index that are not
+-- blocked yet and blocks them. It also unblocks a group's new head.
 --
--- OrderingHash and DedupHash stand for the keys in indexes and comparisons: short, and exact to the last blank, which
--- = on text is not.
+-- OrderingHash and DedupHash replace the keys in indexes and comparisons. They are short, and they tell texts
+-- apart that differ in a trailing blank, which = on text does not.
 --
--- Locks: on rows only. Page locks are off, because READPAST does not skip them, and so is escalation to the table
--- (LOCK_ESCALATION = DISABLE): either would let one producer's large batch stop every claim.
+-- Locks: on rows only. Page locks are off, because READPAST does not skip them. Escalation to the table is
+-- off too (LOCK_ESCALATION = DISABLE). Either would let one producer's large batch stop every claim.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
@@ -26,25 +27,26 @@ BEGIN
     CorrelationId nvarchar(200) COLLATE Latin1_General_100_BIN2 NULL,
     OrderingKey nvarchar(200) COLLATE Latin1_General_100_BIN2 NULL,
     OrderingHash AS CAST(HASHBYTES('SHA2_256', OrderingKey) AS binary(32)) PERSISTED,
-    -- Room for the key of a conflict, which has the message's hash behind it (U+001F between them).
+    -- Has room for a conflict's key: the dedup key, U+001F and the message's hash.
     DedupKey nvarchar(401) COLLATE Latin1_General_100_BIN2 NULL,
     DedupHash AS CAST(HASHBYTES('SHA2_256', DedupKey) AS binary(32)) PERSISTED,
-    -- Whose dedup key it is; empty for the application's own.
+    -- The source of the dedup key; empty for the application's own keys.
     Source nvarchar(200) COLLATE Latin1_General_100_BIN2 NOT NULL CONSTRAINT [DF_$(Queue)_Source] DEFAULT (N''),
-    -- Stands for the content: a dedup key that comes again with another hash is a conflict (I2).
+    -- Identifies the content: a dedup key that is seen again with another hash is a conflict (I2).
     Hash nvarchar(200) COLLATE Latin1_General_100_BIN2 NULL,
     EnqueuedUtc datetime2(3) NOT NULL,
     DueUtc datetime2(3) NOT NULL,
     Status tinyint NOT NULL CONSTRAINT [DF_$(Queue)_Status] DEFAULT (0),
-    -- Starts, this one included: rises at claim (Q5).
+    -- The number of starts, including the current one; rises at each claim (Q5).
     Attempts int NOT NULL CONSTRAINT [DF_$(Queue)_Attempts] DEFAULT (0),
-    -- How often in a row it was parked because no handler takes its topic (D4).
+    -- How many times in a row it was parked because no handler takes its topic (D4).
     Parks int NOT NULL CONSTRAINT [DF_$(Queue)_Parks] DEFAULT (0),
-    -- A crashed run had claimed it: it is run in a claim of its own (Q7).
+    -- 1: a crashed run had claimed it, so it is claimed by itself (Q7).
     Recovered bit NOT NULL CONSTRAINT [DF_$(Queue)_Recovered] DEFAULT (0),
     Blocked bit NOT NULL CONSTRAINT [DF_$(Queue)_Blocked] DEFAULT (0),
     InGroup bit NOT NULL CONSTRAINT [DF_$(Queue)_InGroup] DEFAULT (1),
-    -- The fence that claimed it last (Q6). Kept when it settles: a run whose answer was lost finds its own rows by it.
+    -- The fence of the last claim (Q6). It is kept when the message is settled, because a run whose answer
+    -- was lost finds its own rows by it.
     ClaimFence bigint NULL,
     ReplayCount int NOT NULL CONSTRAINT [DF_$(Queue)_ReplayCount] DEFAULT (0),
     SettledUtc datetime2(3) NULL,
@@ -53,14 +55,14 @@ BEGIN
     -- A JSON object of strings.
     Headers nvarchar(max) NULL,
     Payload nvarchar(max) NOT NULL,
-    -- Stored, so that a claim adds up sizes from its index and reads no payload that it leaves behind.
+    -- Stored, so that a claim adds up sizes from its index and does not read payloads that it leaves behind.
     PayloadBytes AS CAST(DATALENGTH(Payload) AS bigint) PERSISTED,
-    -- 1: the payload holds the character U+0000, which not every server keeps. It is stored as U+0010 '0', and U+0010
-    -- as itself twice. 0: the payload is stored as it is.
+    -- 1: the payload contains the character U+0000, which not every server keeps. It is stored as U+0010 '0',
+    -- and U+0010 itself is doubled. 0: the payload is stored unchanged.
     PayloadEscaped bit NOT NULL CONSTRAINT [DF_$(Queue)_PayloadEscaped] DEFAULT (0),
     CONSTRAINT [PK_$(Queue)] PRIMARY KEY CLUSTERED (Sequence) WITH (OPTIMIZE_FOR_SEQUENTIAL_KEY = ON, ALLOW_PAGE_LOCKS = OFF)
   );
-  -- A look for a duplicate reads only these two.
+  -- A search for a duplicate reads only the next two indexes.
   CREATE UNIQUE INDEX [UX_$(Queue)_MessageId] ON [$(Schema)].[$(Queue)] (MessageId)
     INCLUDE (Hash, EnqueuedUtc) WITH (ALLOW_PAGE_LOCKS = OFF);
   CREATE UNIQUE INDEX [UX_$(Queue)_DedupHash] ON [$(Schema)].[$(Queue)] (DedupHash, Source)

@@ -1,11 +1,12 @@
--- The plan (F3): due tenants under the plan lease, and the choice committed. Reads only the index of due tenants,
--- however many are registered.
+-- The plan (F3): reads due tenants under the plan lease, and commits the choice. It reads only the index of
+-- due tenants, however many tenants are registered.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
--- First row: Lease is 'leased-elsewhere' (Owner plans), 'released' (no tenant is due) or 'acquired' (under Fence), with what
--- is known of the plan before; then the @Limit longest due tenants and, if more are due, as many by @OrderBy: 'longest-due',
--- 'backlog', 'priority', 'deadline' or 'weight' (time since it was planned, times the weight).
+-- Takes the plan lease and reads due tenants. First row: Lease is 'leased-elsewhere' (Owner is planning),
+-- 'released' (no tenant is due) or 'acquired' (under Fence), with the facts about the previous plan. Then the
+-- @Limit tenants that have been due longest and, if more are due, as many again by @OrderBy: 'longest-due',
+-- 'backlog', 'priority', 'deadline' or 'weight' (the time since the tenant was planned, times its weight).
 IF OBJECT_ID(N'[$(Schema)].[Plan_Begin]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Plan_Begin] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Plan_Begin]
@@ -51,7 +52,7 @@ BEGIN
   END;
 END;
 ELSE
-  -- All that an idle plan leaves behind is when it was, so that a missing tick shows.
+  -- An idle plan records only its time, so that a missing tick shows.
   BEGIN TRANSACTION;
 UPDATE [$(Schema)].[RegistryState] SET PlanOpen = PlanOpen WHERE Id = 1;
 SELECT @LastPlan = LastPlanUtc, @Open = PlanOpen FROM [$(Schema)].[RegistryState] WHERE Id = 1;
@@ -61,7 +62,7 @@ IF @Fence IS NOT NULL
   SELECT @Due = COUNT(*) FROM [$(Schema)].[Tenants] WHERE Status = N'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= @Now;
 IF @Fence IS NOT NULL AND @Due = 0
 BEGIN
-  -- Our own earlier plan, still open, is lost now (L2).
+  -- Our own earlier plan is still open; it is now lost (L2).
   UPDATE [$(Schema)].[Leases] SET Owner = NULL, ExpiresUtc = NULL, Context = NULL WHERE NameHash = @LeaseHash;
   SET @Fence = NULL;
 END;
@@ -77,7 +78,7 @@ SELECT TOP (@Limit) Id, 0 FROM [$(Schema)].[Tenants]
 WHERE Status = N'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= @Now ORDER BY NextDueUtc, Id;
 IF @Due > @Limit AND @OrderBy <> N'longest-due'
 BEGIN
-  -- Ids first: whole rows of all due tenants would be much to sort.
+  -- Sort only ids, because whole rows of all due tenants would be much data to sort.
   INSERT @First (Id)
   SELECT TOP (@Limit) Id FROM [$(Schema)].[Tenants]
   WHERE Status = N'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= @Now
@@ -94,8 +95,9 @@ SELECT t.*, DATEDIFF_BIG(millisecond, t.NextDueUtc, @Now) AS OverdueMs,
 FROM @Read r JOIN [$(Schema)].[TenantRecords] t ON t.Id = r.Id
 ORDER BY r.Besides, t.NextDueUtc, t.Id;
 GO
--- Commits the choice, a JSON array of {"tenantId":"…","planVersion":1}, and gives the plan lease back. A row for each
--- tenant won: still active, and not planned since. None when the lease was lost.
+-- Commits the choice, a JSON array of {"tenantId":"…","planVersion":1}, and releases the plan lease. Returns
+-- one row for each tenant that this planner got: it is still active, and was not planned since. No rows if
+-- the lease was lost.
 IF OBJECT_ID(N'[$(Schema)].[Plan_Commit]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Plan_Commit] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Plan_Commit]

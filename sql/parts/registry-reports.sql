@@ -1,10 +1,11 @@
--- What runs leave in the registry (D7, F5), wakes (F7), and the sums over all of it (F6).
+-- Reports of runs (D7, F5), wakes (F7), and the sums over all reports (F6).
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
--- Records a run's report. @Mode: 'set' replaces the due time, 'at-most' only brings it forward; @NextDueInMs null: not
--- until a wake. A wake that came after the plan outlives the report: the tenant stays due now. Unknown and retired tenants
--- are ignored. A run that was skipped leaves the last report as it is: the lease's holder writes its own.
+-- Records a run's report. @Mode: 'set' replaces the due time, 'at-most' can only make it earlier.
+-- @NextDueInMs null: not due until a wake. If a wake came after the plan, the tenant stays due now despite
+-- the report. Unknown and retired tenants are ignored. A skipped run does not change the last report, because
+-- the lease's holder writes its own.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Report]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Report] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Report]
@@ -68,7 +69,7 @@ SET LastRunUtc = @Now, LastOutcome = @Outcome, LastDurationMs = @DurationMs, Las
     ELSE NextDueUtc END
 WHERE Id = @Id AND Status <> N'retired';
 GO
--- Makes active tenants, named by a JSON array, due now. A row for each that was.
+-- Makes the active tenants among @Ids, a JSON array of tenant ids, due now. Returns one row for each of them.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Wake]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Wake] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Wake]
@@ -83,7 +84,7 @@ IF @Ids IS NULL OR ISJSON(@Ids) = 0 THROW 51025, N'@Ids must be a JSON array of 
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @Asked TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY);
 DECLARE @Woken TABLE (TenantId nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL);
--- No tenant has a longer id.
+-- Longer texts are left out, because no tenant id is longer than 64 characters.
 INSERT @Asked (Id)
 SELECT DISTINCT LEFT(value, 64) COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@Ids)
 WHERE DATALENGTH(value) > 0 AND SUBSTRING(value, 65, 1) = N'';
@@ -93,7 +94,7 @@ OUTPUT inserted.Id INTO @Woken (TenantId)
 WHERE Status = N'active' AND Id IN (SELECT a.Id FROM @Asked a);
 SELECT TenantId FROM @Woken;
 GO
--- One row: the fleet as the last reports have it.
+-- Returns one row: the fleet's state by the last reports.
 IF OBJECT_ID(N'[$(Schema)].[Fleet_Summary]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Fleet_Summary] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Fleet_Summary]

@@ -3,9 +3,10 @@
 --
 -- Order of locks, in all procedures of the registry:
 --   1. the row of the plan lease;
---   2. the row of RegistryState, which changes of a definition or a status take, and plans;
---   3. rows of Tenants. Plans, reports and wakes change the schedule of rows of which they know the id; two that change
---      several of the same rows at once in different order may meet in a deadlock (1205), of which one is tried again.
+--   2. the row of RegistryState, which plans take, and changes of a definition or a status;
+--   3. rows of Tenants. Plans, reports and wakes change the schedule of rows whose ids they know. Two that
+--      change several of the same rows in different order may deadlock (1205); the server ends one, which is
+--      tried again.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
@@ -28,16 +29,17 @@ BEGIN
     Tags nvarchar(max) NOT NULL,
     Overrides nvarchar(max) NOT NULL,
     Status nvarchar(10) COLLATE Latin1_General_100_BIN2 NOT NULL,
-    -- From one counter for all tenants; rises with every change of a definition or a status (F2).
+    -- Comes from one counter for all tenants; rises with every change of a definition or a status (F2).
     Version bigint NOT NULL,
     AddedUtc datetime2(3) NOT NULL,
-    -- What the tenant's database was last known to have; null: not known since it was added or moved.
+    -- The last known schema version of the tenant's database; null if none is known since the tenant was
+    -- added or moved.
     SchemaVersion int NULL,
     -- Null: not due until a wake.
     NextDueUtc datetime2(3) NULL,
-    -- Woken since it was last planned (F7).
+    -- 1: woken since it was last planned (F7).
     WakePending bit NOT NULL CONSTRAINT [DF_Tenants_WakePending] DEFAULT (0),
-    -- Rises with every plan that chose the tenant, so that two planners never both win it (F3).
+    -- Rises with every plan that chose the tenant, so that two planners never both get it (F3).
     PlanVersion bigint NOT NULL CONSTRAINT [DF_Tenants_PlanVersion] DEFAULT (0),
     LastPlannedUtc datetime2(3) NULL,
     LastRunUtc datetime2(3) NULL,
@@ -74,7 +76,7 @@ BEGIN
     LastPlanUtc datetime2(3) NULL,
     LastPlanDue int NOT NULL,
     LastPlanChosen int NOT NULL,
-    -- The last plan took the lease and has not committed.
+    -- 1: the last plan took the lease and has not committed.
     PlanOpen bit NOT NULL
   );
   INSERT [$(Schema)].[RegistryState] (Id, TenantVersion, LastPlanDue, LastPlanChosen, PlanOpen) VALUES (1, 0, 0, 0, 0);

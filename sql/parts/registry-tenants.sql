@@ -10,8 +10,9 @@ IF OBJECT_ID(N'[$(Schema)].[TenantRecords]', N'V') IS NULL EXEC(N'CREATE VIEW [$
   t.TotalRecovered, t.IdleStreak, t.FailureStreak, t.LastError, t.LastErrorCode, t.LastErrorUtc, t.Backlog, t.ParkedTopics
 FROM [$(Schema)].[Tenants] t');
 GO
--- Registers a tenant, active and due now; a retired id comes back with the new definition. One row: the tenant.
--- Throws 51101 (the id is taken) and 51102 (another tenant that is not retired has the database).
+-- Registers a tenant, active and due now. A retired id becomes active again, with the new definition. Returns
+-- one row: the tenant. Throws 51101 (the id is taken) and 51102 (another tenant that is not retired has the
+-- database).
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Add]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Add] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Add]
@@ -44,7 +45,8 @@ DECLARE @Now datetime2(3), @Status nvarchar(10), @PlanVersion bigint = 0, @Other
 BEGIN TRANSACTION;
 UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 WHERE Id = 1;
 SET @Now = SYSUTCDATETIME();
--- A retired id starts afresh, but for the plan version: a plan that saw the old tenant must not win the new one.
+-- A retired id starts afresh, except for a higher plan version: a plan that read the old tenant must not get
+-- the new one.
 SELECT @Status = Status, @PlanVersion = PlanVersion + 1 FROM [$(Schema)].[Tenants] WHERE Id = @Id;
 IF @Status <> N'retired'
 BEGIN
@@ -70,8 +72,9 @@ FROM [$(Schema)].[RegistryState] s WHERE s.Id = 1;
 COMMIT;
 SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;
 GO
--- Replaces the definition of a tenant that is not retired; status and schedule stay. One row: the tenant.
--- Throws 51103 (unknown or retired) and 51102.
+-- Replaces the definition of a tenant that is not retired; its status and schedule do not change. Returns one
+-- row: the tenant. Throws 51103 (unknown or retired) and 51102 (another tenant that is not retired has the
+-- database).
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Change]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Change] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Change]
@@ -126,7 +129,8 @@ WHERE Id = @Id;
 COMMIT;
 SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;
 GO
--- One row: the tenant. A tenant that becomes active is due now. Throws 51103 (unknown, or retired).
+-- Sets a tenant's status. A tenant that becomes active is due now. Returns one row: the tenant. Throws 51103
+-- (unknown, or retired).
 IF OBJECT_ID(N'[$(Schema)].[Tenant_SetStatus]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_SetStatus] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_SetStatus]
@@ -152,7 +156,7 @@ BEGIN
   SET @Message = N'the registry has no tenant ''' + @Id + N''', or it is retired; add it first';
   THROW 51103, @Message, 1;
 END;
--- Nothing changes, so the counter does not rise either.
+-- The status does not change, so the counter must not rise.
 IF @Present = @Status ROLLBACK;
 ELSE
 BEGIN
@@ -165,7 +169,7 @@ BEGIN
 END;
 SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;
 GO
--- Records which schema version the tenant's database has. Unknown and retired tenants are ignored.
+-- Records the schema version of the tenant's database. Unknown and retired tenants are ignored.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_RecordSchema]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_RecordSchema] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_RecordSchema]
@@ -178,7 +182,7 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0 THROW 51026, N'@Id has at most 64 characters.', 1;
 UPDATE [$(Schema)].[Tenants] SET SchemaVersion = @SchemaVersion WHERE Id = @Id AND Status <> N'retired';
 GO
--- One row, or none.
+-- Returns the tenant in one row; none if the id is unknown.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Get]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Get] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Get]
@@ -190,7 +194,7 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0 THROW 51026, N'@Id has at most 64 characters.', 1;
 SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;
 GO
--- A page of tenants by id: those after @After, of one status or of all.
+-- Lists a page of tenants, sorted by id: those after @After, of one status or of all.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_List]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_List] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_List]
@@ -205,8 +209,9 @@ IF @Status NOT IN (N'active', N'paused', N'retired') THROW 51005, N'@Status must
 SELECT TOP (@Limit) * FROM [$(Schema)].[TenantRecords]
 WHERE Id > @After AND (@Status IS NULL OR Status = @Status) ORDER BY Id;
 GO
--- The version that has now been seen, and the tenants whose definition or status changed after @Since; null: none of
--- them. The counter is read first: a change that is committed between the two reads comes again next time.
+-- Returns the latest version, and the tenants whose definition or status changed after @Since; with null, no
+-- tenants. The counter is read first: a change that is committed between the two reads is returned again at
+-- the next call.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Changes]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Changes] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Changes]

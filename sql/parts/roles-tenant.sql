@@ -3,11 +3,11 @@
 --
 --   $(Schema)_producer    enqueues, and nothing else
 --   $(Schema)_dispatcher  runs: begin, settle and claim, complete, leases, statistics, and enqueues
---   $(Schema)_operator    the rest: looks at messages, replays and discards dead ones, lists and frees leases
+--   $(Schema)_operator    all else: reads messages, replays and discards dead ones, lists and frees leases
 --
--- No role has a right on a table: SQL Server's ownership chaining lets a procedure reach what has its owner. A server
--- without it (Babelfish) asks for the caller's own rights on the tables too, so the rights are granted
--- there, and only there.
+-- No role has a right on a table: SQL Server's ownership chaining lets a procedure use the objects that
+-- belong to its owner. A server without ownership chaining (Babelfish) also checks the caller's own rights on
+-- the tables, so the rights are granted there, and only there.
 IF DATABASE_PRINCIPAL_ID(N'$(Schema)_producer') IS NULL AND SERVERPROPERTY('Babelfish') IS NULL EXEC(N'CREATE ROLE [$(Schema)_producer] AUTHORIZATION dbo');
 IF DATABASE_PRINCIPAL_ID(N'$(Schema)_producer') IS NULL EXEC(N'CREATE ROLE [$(Schema)_producer]');
 IF DATABASE_PRINCIPAL_ID(N'$(Schema)_dispatcher') IS NULL AND SERVERPROPERTY('Babelfish') IS NULL EXEC(N'CREATE ROLE [$(Schema)_dispatcher] AUTHORIZATION dbo');

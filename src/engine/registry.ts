@@ -129,7 +129,7 @@ export interface BeginPlan {
 
 /** The facts about the previous plan, which reveal a lost or late tick (F3). */
 export interface PreviousPlan {
-  /** Milliseconds since the plan before; null at the first plan. */
+  /** Milliseconds since the previous plan; null at the first plan. */
   readonly sinceMs: number | null;
   /** Whether the last plan took the lease and never committed. */
   readonly unfinished: boolean;

@@ -26,8 +26,8 @@ export class Semaphore {
   }
 
   /**
-   * Resolves when a permit is released, before the next caller gets it, or after `withinMs`; undefined when no permit
-   * is in use.
+   * Resolves when a permit is released (before the next caller gets it), or after `withinMs` milliseconds.
+   * Returns undefined when no permit is in use.
    */
   released(withinMs: number): Promise<void> | undefined {
     if (this.#inUse === 0) return undefined;

@@ -3,7 +3,10 @@ import { messageLimits } from './work-queue.ts';
 
 const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
 
-/** Headers written by other programs may hold other values than strings; those come as their JSON. */
+/**
+ * Parses stored headers. Other programs may have stored values that are not strings; those are returned as
+ * JSON text.
+ */
 export function headersOf(stored: string | null): Readonly<Record<string, string>> {
   if (stored === null) return noHeaders;
   const parsed: unknown = JSON.parse(stored);
@@ -15,7 +18,7 @@ export function headersOf(stored: string | null): Readonly<Record<string, string
   );
 }
 
-/** An error cut to what is kept (Q14), never through the middle of a surrogate pair. */
+/** Cuts an error to the length that is stored (Q14), never through the middle of a surrogate pair. */
 export function cutError(error: string): string {
   const limit = messageLimits.errorCharacters;
   if (error.length <= limit) return error;
@@ -23,7 +26,10 @@ export function cutError(error: string): string {
   return error.slice(0, last >= 0xd800 && last <= 0xdbff ? limit - 1 : limit);
 }
 
-/** A duration as a database takes it: whole milliseconds, not negative, at most the longest that it can add to a time. */
+/**
+ * Returns a function that converts a duration to the form that a database accepts: whole milliseconds, from 0
+ * to the longest duration that the database can add to a time.
+ */
 export function wholeMsUpTo(longestMs: number): (durationMs: number) => number {
   return (durationMs) =>
     Number.isNaN(durationMs) ? 0 : Math.min(Math.max(0, Math.ceil(durationMs)), longestMs);

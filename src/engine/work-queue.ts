@@ -1,15 +1,16 @@
 /**
- * The work queue that an engine implements: a table of messages with states (Q1). The outbox and the inbox are two
- * work queues of the same kind.
+ * The work queue that an engine implements: a table of messages with states (Q1). The outbox and the inbox
+ * are two work queues of the same kind.
  *
- * Every process may enqueue at any time. Only the holder of the queue's lease claims and settles, so an engine need
- * only check the lease to keep claimers apart. It must keep producers and the holder from blocking each other (Q4).
+ * Every process may enqueue at any time. Only the holder of the queue's lease claims and settles, so an
+ * engine need only check the lease to keep claimers apart. It must keep producers and the holder from
+ * blocking each other (Q4).
  *
- * ## Ordering keys (Q10) The messages of one key form an ordering group in Sequence order: Ready and Claimed ones,
- * and Dead ones that block their group. Only the group's head may be claimed, together with the due messages right
- * behind it. All others are *blocked* (column Blocked) and are not in the index that a claim reads, so that a long
- * group does not slow the others down. After outcomes are applied, the engine unblocks the new head of each group
- * concerned.
+ * Ordering keys (Q10): the messages of one key form an ordering group in Sequence order. Its members are
+ * Ready and Claimed messages, and Dead ones that block their group. Only the group's head may be claimed,
+ * together with the due messages right behind it. All others are *blocked* (column Blocked) and are not in
+ * the index that a claim reads, so that a long group does not slow the others down. After outcomes are
+ * applied, the engine unblocks the new head of each group concerned.
  */
 import type { AcquireLease, LeasedElsewhere, LeaseRef } from './lease-store.ts';
 

@@ -60,7 +60,7 @@ async function sqlServerEngine(
     pools: {
       size: poolSize,
       maxConnectionsPerServer,
-      // One more for the registry, which is no tenant's database.
+      // One pool more for the registry, which is not a tenant's database.
       maxOpen: settings.databases.maxOpen + 1,
       idleCloseMs: settings.databases.idleCloseMs,
     },

@@ -13,7 +13,7 @@ export interface InboxMessage extends Omit<MessageInput, 'messageId' | 'dedupKey
    * (I1).
    */
   readonly source: string;
-  /** The source's id for it, the same at every delivery: 1 to 200 characters, compared exactly. */
+  /** The source's id for the message, the same at every delivery: 1 to 200 characters, compared exactly. */
   readonly messageId: string;
   /**
    * Identifies the content: up to 200 characters with no blank at either end. Default: the SHA-256 of topic and
@@ -107,8 +107,8 @@ function receivedMessage(input: InboxMessage, place: string): NewMessage {
 }
 
 /**
- * Lower case, because topics match case-insensitively. A topic cannot contain the line break that separates it from
- * the payload.
+ * Hashes the topic in lower case, because topics match case-insensitively. A topic cannot contain the line
+ * break that separates it from the payload.
  */
 function contentHash({ topic, payload }: NewMessage): string {
   return createHash('sha256').update(`${topic.toLowerCase()}\n${payload}`).digest('hex');

@@ -20,7 +20,8 @@ export interface WebhookSource {
    */
   verify(request: WebhookRequest): Omit<InboxMessage, 'source'> | Promise<Omit<InboxMessage, 'source'>>;
   /**
-   * Why this source cannot receive at present: its requests are answered 503, and the health check names the source.
+   * The reason why this source cannot receive at present. While it is set, requests are answered with 503,
+   * and the health check names the source.
    */
   readonly unusable?: MultiOutboxError;
 }

@@ -17,8 +17,8 @@ export interface Lease extends AsyncDisposable {
   /** Fires with LEASE_LOST when the lease is lost or has run out, or with the reason of the signal in the options. */
   readonly signal: AbortSignal;
   /**
-   * Renews the lease now; so it also asks the database whether this owner still has it. @throws LEASE_LOST, or the
-   * database's error
+   * Renews the lease now, which also shows whether the database still has this owner for it.
+   * @throws LEASE_LOST, or the database's error
    */
   renew(): Promise<void>;
   /**
@@ -94,7 +94,7 @@ export class HeldLease implements Lease {
     return this.#controller.signal;
   }
 
-  /** Set once the lease is known to have been lost before its release. */
+  /** The error, if the lease is known to have been lost before its release; otherwise undefined. */
   get lost(): MultiOutboxError | undefined {
     return this.#lost;
   }

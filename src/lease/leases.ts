@@ -26,7 +26,9 @@ export interface LeaseOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The result of work under a lease: the work's own, or who has the lease when the work was not started. */
+/**
+ * The result of work under a lease: the work's own result, or the lease's owner if the work was not started.
+ */
 export type UnderLease<Result> = { readonly status: 'done'; readonly result: Result } | LeasedElsewhere;
 
 export interface Leases {
@@ -49,9 +51,10 @@ export interface Leases {
   /** Lists every lease that was ever taken in this database, the system's own included, sorted by name. */
   list(): Promise<LeaseRecord[]>;
   /**
-   * For operators: frees a lease, whichever owner has it. Returns the lease as it was, or null when it was free. The
-   * holder notices at its next renewal, at the latest after a third of the lease's duration, when its signal fires.
-   * Until then it works beside the next holder, and only a checked fence keeps the two apart.
+   * For operators: frees a lease, whichever owner has it. Returns the lease as it was, or null when it was
+   * free. The holder notices at its next renewal, at the latest after a third of the lease's duration; then
+   * its signal fires. Until then it works at the same time as the next holder, and only receivers that check
+   * the fence can refuse it.
    */
   release(name: string): Promise<LeaseRecord | null>;
 }

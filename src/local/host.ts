@@ -63,9 +63,11 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
       waiting ||= plan.more;
       options.onPlan(plan);
       for (const request of plan.requests) {
-        // A run that outlasts the redispatch time is planned again while it still runs here; let it go on.
+        // A run that outlasts the redispatch time is planned again while it still runs here; do not start it
+        // twice.
         if (!running.has(request.tenantId)) {
-          // Start in a later microtask: a run that ends at once must not free its slot before it has it.
+          // Start in a later microtask: a run that ends at once must not free its slot before the slot is
+          // recorded.
           running.set(request.tenantId, Promise.resolve(request).then(start));
         }
       }

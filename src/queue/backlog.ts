@@ -55,7 +55,7 @@ export class Backlog {
     this.#isClaimUnknown = true;
   }
 
-  /** Records what a handler stored in another queue, whose run may be over. */
+  /** Records messages that a handler stored in another queue, whose run may be over. */
   enqueued(messages: readonly NewMessage[]): void {
     for (const { dueInMs = 0 } of messages) this.#enqueuedDueInMs = Math.min(this.#enqueuedDueInMs, dueInMs);
   }

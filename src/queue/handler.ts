@@ -132,7 +132,7 @@ export class PermanentError extends Error {
   override readonly name = 'PermanentError';
 }
 
-/** Throw it to see the message again after `delayMs` without counting this attempt. */
+/** Throw it to get the message again after `delayMs`; this attempt is not counted. */
 export class Snooze extends Error {
   override readonly name = 'Snooze';
   /** Milliseconds, at least 0. */

@@ -15,7 +15,7 @@ export interface InFlightOptions {
   readonly parking?: Parking | undefined;
   readonly tally: RunTally;
   readonly logger: Logger;
-  /** Called when an attempt that `startNext` started has ended; the callee must call `end`. */
+  /** Called when an attempt that `startNext` started has ended. The callback must call `end`. */
   readonly onEnded: (attempt: Attempt, outcome: Outcome) => void;
 }
 
@@ -27,8 +27,9 @@ export class MessagesInFlight {
   readonly #options: InFlightOptions;
   readonly #waiting = new WaitingMessages();
   /**
-   * An array, not a Set. When a Set is added to and deleted from for long, V8 leaves a chain of tables behind. Once
-   * one of them is in the old generation, it keeps the next ones alive, with their attempts and messages.
+   * An array, not a Set: V8 leaves a chain of old tables behind a Set that items are added to and deleted
+   * from for long. Once one of the tables is in the old generation, it keeps the later tables alive, with
+   * their attempts and messages.
    */
   readonly #running: Attempt[] = [];
   readonly #outcomes: SettledMessage[] = [];
@@ -37,22 +38,20 @@ export class MessagesInFlight {
     this.#options = options;
   }
 
-  /** How many messages wait for a start. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** How many handlers run. */
   get running(): number {
     return this.#running.length;
   }
 
-  /** How many running handlers have not settled their message in a transaction of their own. */
+  /** How many running handlers have not yet settled their message in a transaction of their own. */
   get unsettled(): number {
     return this.#running.filter(({ settled }) => !settled).length;
   }
 
-  /** How many messages have an outcome that is not settled. */
+  /** How many messages have an outcome that the engine has not settled yet. */
   get ended(): number {
     return this.#outcomes.length;
   }
@@ -110,7 +109,7 @@ export class MessagesInFlight {
     this.#outcomes.splice(0, outcomes.length);
   }
 
-  /** Finds the handler for the message, or the verdict when no handler may run it. */
+  /** Finds the message's handler, or decides the outcome of a message that no handler may get. */
   #assign(message: ClaimedMessage): Assignment {
     const { handlers, dispatch, parking, attempts, tally } = this.#options;
     const handler = handlers.find(message.topic, message.source);
@@ -144,7 +143,7 @@ export class MessagesInFlight {
   }
 }
 
-/** Whether the rest of the ordering group may follow (Q10). */
+/** Whether this kind of outcome lets the next message of the ordering group start (Q10). */
 function unblocks(kind: Outcome['kind'], onDead: Settings['dispatch']['onDead']): boolean {
   switch (kind) {
     case 'done':

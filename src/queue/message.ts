@@ -64,7 +64,9 @@ function traced(headers: Record<string, string> | undefined): Pick<NewMessage, '
   return { headers: { ...headers, ...trace } };
 }
 
-/** Checks one message or several; of several, a refusal names the index. @throws as `newMessage` */
+/**
+ * Checks one message or several. With several, an error names the message's index. @throws as `newMessage`
+ */
 export function newMessages(input: MessageInput | readonly MessageInput[]): NewMessage[] {
   if (!Array.isArray(input)) return [newMessage(input as MessageInput)];
   return input.map((message, index) =>
@@ -72,7 +74,9 @@ export function newMessages(input: MessageInput | readonly MessageInput[]): NewM
   );
 }
 
-/** The words of a refusal: the message's index when there are several, and the verb, by default 'enqueued'. */
+/**
+ * Words for error messages: the message's index when there are several, and the verb, by default 'enqueued'.
+ */
 export interface Attempted {
   readonly place?: string;
   readonly verb?: string;

@@ -55,7 +55,10 @@ export function nextCall(state: RunState, limits: RunLimits): NextCall {
   return state.renewalDue ? 'renew-lease' : 'wait';
 }
 
-/** Claim the next batch while the last messages of this one run; so at most two batches are in memory (D6). */
+/**
+ * The next batch may be claimed while the last messages of the current one run, so at most two batches are in
+ * memory (D6).
+ */
 function mayClaimMore(state: RunState, { batchSize, concurrency }: RunLimits): boolean {
   const { waiting, running, more, answerIsOld, solo } = state;
   if (solo || waiting >= concurrency || waiting + running > batchSize) return false;

@@ -65,7 +65,10 @@ export class RunLease {
     return this.#heartbeat.remainingMs;
   }
 
-  /** Loses the lease if it has run out. After the event loop was blocked, this check comes before the timers do. */
+  /**
+   * Loses the lease if it has run out. After the event loop was blocked, this check runs before the timers
+   * fire.
+   */
   check(): void {
     if (this.remainingMs > 0) return;
     this.#renewal = undefined;

@@ -42,9 +42,9 @@ export interface QueueRunOptions {
   readonly dispatch: Settings['dispatch'];
   readonly retry: Settings['retry'];
   readonly retention: Settings['retention'];
-  /** Of messages whose topic has no handler; src/queue/outcome.ts when absent. */
+  /** The delays of messages whose topic has no handler; src/queue/outcome.ts has the default. */
   readonly parking?: Parking | undefined;
-  /** Milliseconds from now for claiming. */
+  /** How long the run may claim, in milliseconds from now. */
   readonly budgetMs: number;
   readonly signal: AbortSignal | undefined;
   /** Fires when the tenant is changed, paused or retired: the run must not claim under the old definition. */
@@ -166,7 +166,7 @@ class QueueRun {
       await this.#loop();
       return { status: 'dispatched', stop: this.#phase.why };
     } catch (error) {
-      // Leave the claiming phase, or a handler that ends later would start the next message.
+      // Leave the claiming phase; otherwise a handler that ends later would start the next message.
       this.#on({ kind: 'error', reason: error });
       this.#tally.lost += this.#inFlight.ended + this.#inFlight.unsettled;
       return { status: 'failed', stop: 'error', error };
@@ -198,7 +198,7 @@ class QueueRun {
         outcomes,
         this.#then(call),
       );
-      // The lease has run out: the outcomes are sent once more, with the release.
+      // No answer came before the lease ran out. Keep the outcomes: the release sends them once more.
       if (answer === undefined) continue;
       this.#inFlight.forget(outcomes);
       this.#watchBacklog();
@@ -250,8 +250,8 @@ class QueueRun {
   }
 
   /**
-   * After the event loop was blocked, a handler may end before the timers fire, and another run may have the waiting
-   * messages.
+   * Whether the next message may start. It checks the lease first: after the event loop was blocked, a
+   * handler may end before the timers fire, and another run may already have the waiting messages.
    */
   #mayStart(): boolean {
     this.#lease.check();

@@ -20,8 +20,9 @@ export interface SettleCallOptions {
 }
 
 /**
- * Done messages that one call removes at most. A call holds its locks until its deletes are done, and a run makes a call
- * for each batch, so a run removes ten times what it adds with the default batch size.
+ * The most Done messages that one call removes. A call holds its locks until its deletes are done, and a run
+ * makes a call for each batch. So with the default batch size a run can remove ten times as many messages as
+ * it adds.
  */
 export const mostPurgedAtOnce = 1_000;
 

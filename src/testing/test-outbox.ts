@@ -31,8 +31,8 @@ export interface TestOutboxOptions extends Omit<SettingsInput, 'registry' | 'han
 }
 
 /**
- * Whether a message with this count has got further, so that `drain` goes on. Released and parked messages wait for
- * something that another pass does not bring.
+ * Whether messages that a run counted in this way show progress, so that `drain` makes another pass. Another
+ * pass would not help released and parked messages.
  */
 const isProgress = {
   done: true,

@@ -83,8 +83,8 @@ export class Connection {
   }
 
   /**
-   * Runs `work` synchronously in a transaction of its own. `write` takes the write lock at the start, so that the
-   * transaction cannot fail half-way because it cannot get it; `read` sees the database at one moment.
+   * Runs `work` synchronously in a transaction of its own. `write` takes the write lock at the start, so that
+   * a missing lock cannot make the transaction fail half-way; `read` sees the database at one moment.
    */
   transaction<T>(kind: 'read' | 'write', work: (connection: this) => T): T {
     this.prepare(kind === 'write' ? 'BEGIN IMMEDIATE' : 'BEGIN').run();

@@ -105,8 +105,8 @@ export class DatabaseFile {
       // SQLite's own case-insensitive comparisons cover only ASCII.
       database.function('fold_case', { deterministic: true }, foldCase);
       const { clock } = this;
-      // Replaces SQLite's own function, in seconds. The half millisecond makes up for the truncation in the
-      // conversion back to milliseconds.
+      // Replaces SQLite's own unixepoch, which returns seconds. The added half millisecond compensates for
+      // the truncation when the seconds are converted back to milliseconds.
       if (clock) database.function('unixepoch', (_subsec) => (clock() + 0.5) / 1_000);
       return new Connection(database);
     } catch (error) {

@@ -15,7 +15,7 @@ const firstWaitMs = 1;
 const longestWaitMs = 25;
 
 export interface WriteOptions {
-  /** False saves the fsync, for writes that a power cut may lose. */
+  /** False skips the fsync, for writes that may be lost in a power cut. */
   readonly durable?: boolean;
 }
 

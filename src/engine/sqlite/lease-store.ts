@@ -94,7 +94,7 @@ export class SqliteLeaseStore implements LeaseStore {
   }
 
   async acquire(request: AcquireLease): Promise<AcquireResult> {
-    // Most attempts on a lease that another owner has end here, without taking the write lock from that owner.
+    // If another owner has the lease, most attempts end here, without taking the write lock from that owner.
     const held = await this.#handle.look((connection) =>
       heldByAnother(connection, request.name, request.owner),
     );

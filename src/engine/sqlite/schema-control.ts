@@ -125,7 +125,10 @@ export function applyMigrations(
 
 const objects = `SELECT type || ' ' || name AS Name, sql AS Sql FROM sqlite_schema WHERE sql IS NOT NULL`;
 
-/** Finds the differences between a database and a new one with the same steps. */
+/**
+ * Compares the database's objects with those of a new database to which the same steps are applied, and
+ * returns the differences.
+ */
 function drift(connection: Connection, steps: readonly Migration[]): SchemaFinding[] {
   const fresh = new DatabaseSync(':memory:');
   try {

@@ -46,7 +46,7 @@ export interface PoolOptions {
   readonly onDiscard: (reason: DiscardReason) => void;
 }
 
-/** A timer may fire this much early. */
+/** Milliseconds by which a timer may fire early. */
 const timerSlackMs = 50;
 
 export function createPool(
@@ -110,8 +110,8 @@ export function createPool(
     override release(connection: Connection): unknown {
       const reason = connection.closed ? null : this.#discardReason(connection);
       if (reason !== null) {
-        // The server rolls back. Otherwise the connection would hold locks until it is used again or its idle time
-        // ends.
+        // Closing makes the server roll back. Otherwise the connection would hold locks until it is used
+        // again or its idle time ends.
         connection.close();
         onDiscard(reason);
       }
@@ -120,7 +120,8 @@ export function createPool(
 
     #discardReason(connection: Connection): DiscardReason | null {
       if (connection.inTransaction) return 'transaction-open';
-      // The driver does not report that a call timed out, so its duration decides. No one cancels the pool's calls.
+      // The driver does not report that a call timed out, so the call's duration decides. Calls of the pool
+      // are never cancelled.
       const lentAt = this.#lentAt.get(connection);
       this.#lentAt.delete(connection);
       const timedOut =

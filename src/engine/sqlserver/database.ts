@@ -13,8 +13,8 @@ import type { Pooled, Pools } from './pools.ts';
 import { type ConnectionTarget, serverKey } from './target.ts';
 
 /**
- * The type of a parameter. `text` is nvarchar(4000), whatever its column's length: with a shorter type the server would
- * silently cut a text that is too long, which the procedures refuse.
+ * The type of a parameter. `text` is nvarchar(4000), whatever its column's length. With a shorter type the
+ * server would silently cut a text that is too long, and the procedures could not refuse it.
  */
 export interface ParameterType {
   readonly kind: 'text' | 'long-text' | 'int' | 'bigint' | 'real' | 'bit' | 'uuid';

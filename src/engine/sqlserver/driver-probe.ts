@@ -43,7 +43,10 @@ export function probeConnection(connection: object): void {
     throw unsupported(`lacks ${missing.map((flag) => `Connection.${flag}`).join(', ')}`);
 }
 
-/** @param what is wrong with the driver, as a predicate */
+/**
+ * @param what the end of a sentence that begins with 'the SQL Server driver', such as 'lacks
+ *   Connection.closed'
+ */
 function unsupported(what: string): MultiOutboxError {
   const { mssql, tedious } = expectedVersions;
   const found = installedVersions();

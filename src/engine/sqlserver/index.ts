@@ -29,9 +29,15 @@ export interface SqlServerEngineOptions {
   readonly credential?: CredentialFactory;
   /** The app settings that tenants name; the environment when absent. */
   readonly env?: NodeJS.ProcessEnv;
-  /** For connection strings and URLs that do not set it (they may also set `strict`, TDS 8); true when absent. */
+  /**
+   * Whether to encrypt, for connection strings and URLs that do not set it (they may also set `strict`, TDS
+   * 8); true when absent.
+   */
   readonly encrypt?: boolean;
-  /** As `encrypt`; false when absent. True accepts any certificate; use it for local servers only. */
+  /**
+   * For connection strings and URLs that do not set it; false when absent. True accepts any certificate; use
+   * it for local servers only.
+   */
   readonly trustServerCertificate?: boolean;
   /** Servers that a token may be sent to, by pattern; the clouds' domains and the registry's server when absent. */
   readonly allowedServers?: readonly string[];

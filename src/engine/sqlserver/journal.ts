@@ -7,7 +7,7 @@ export interface JournalRow {
   readonly Checksum: string;
 }
 
-/** In order; none when the database has no schema. */
+/** Returns the steps in order; none when the database has no schema. */
 export async function readJournal(request: mssql.Request, schema: string): Promise<JournalRow[]> {
   // Call a procedure: the roles may not read the table, and OBJECT_ID is null for an object without permission.
   const list = `[${schema}].[SchemaJournal_List]`;

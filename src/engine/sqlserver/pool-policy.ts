@@ -1,8 +1,8 @@
 /**
- * Decides which pools may be open (F8): it limits all pools and those of each server, closes the least recently used
- * first, and closes idle ones. It is pure: callers report events with their time, and it returns what to do. It never
- * closes a pool in use. A caller waits while all places have pools in use, which is short, because calls are short and
- * handlers hold no connection while they run.
+ * Decides which pools may be open (F8): it limits all pools and those of each server, closes the least
+ * recently used first, and closes idle ones. It is pure: callers report events with their time, and it
+ * returns what to do. It never closes a pool in use. When pools in use take all places, a caller waits. The
+ * wait is short, because calls are short and handlers hold no connection while they run.
  */
 export interface PoolLimits {
   /** The most open pools. */
@@ -20,9 +20,9 @@ interface Entry {
 }
 
 export type Admission =
-  /** Use it; close the pools of `close` first, to make room. */
+  /** The caller may use the pool, and must first close the pools of `close`, to make room. */
   | { readonly admit: true; readonly close: string[] }
-  /** Ask again when a pool is released or closed. */
+  /** The caller must ask again when a pool is released or closed. */
   | { readonly admit: false };
 
 export class PoolPolicy {
@@ -38,7 +38,10 @@ export class PoolPolicy {
     return this.#open.size;
   }
 
-  /** A caller wants to use a pool, which counts as open from now on. The caller ends each admission with `release`. */
+  /**
+   * Asks to use a pool. An admitted pool counts as open from now on; the caller ends each admission with
+   * `release`.
+   */
   use(key: string, server: string, now: number): Admission {
     const entry = this.#open.get(key);
     if (entry !== undefined) {
@@ -60,7 +63,7 @@ export class PoolPolicy {
     this.#touch(key, entry, now);
   }
 
-  /** The pool was closed for another reason. */
+  /** Records that the pool was closed for another reason. */
   forget(key: string): void {
     this.#open.delete(key);
   }

@@ -182,7 +182,7 @@ async function run(
   try {
     for (const batch of splitBatches(script)) await longRequest(driver, transaction).batch(batch);
   } finally {
-    // The connection would take the setting back to its pool.
+    // Reset the setting; otherwise the connection would keep it when it returns to its pool.
     await setLockTimeout(driver, transaction, -1).catch(() => {});
   }
   await new driver.Request(transaction).query(`

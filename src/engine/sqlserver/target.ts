@@ -173,7 +173,7 @@ const byToken = new Set([
   'activedirectoryworkloadidentity',
 ]);
 
-/** Refuses what is not supported: another kind of login would fail at best, and use the wrong identity at worst. */
+/** Refuses unsupported kinds of login, which would fail at best, and use the wrong identity at worst. */
 function namedLogin(parts: ConnectionStringParts, refuse: (what: string) => never): TargetLogin {
   const { user, password, authentication, integratedSecurity = false } = parts;
   if (integratedSecurity)

@@ -36,7 +36,7 @@ export async function joinTransaction(
   }
   assertSameDatabase(database, transaction);
   const request = transaction.request();
-  // The caller's driver chooses the types, because it does not know those of ours.
+  // Let the caller's driver choose the types, because it may not know the types of our copy of the driver.
   for (const [name, [, value]] of Object.entries(parameters)) request.input(name, value);
   request.input('Database', database.target.database);
   try {

@@ -23,15 +23,15 @@ export interface DispatcherOptions extends QueueRunsOptions {
   readonly registry: Registry;
   readonly directory: TenantDirectory;
   readonly logger: Logger;
-  /** A tenant whose continuation was lost is due again after this. Milliseconds. */
+  /** Milliseconds after which a tenant is due again if its continuation was lost. */
   readonly redispatchMs: number;
 }
 
 export interface DispatchOptions {
   readonly signal?: AbortSignal;
   /**
-   * The caller sends the report's `continuation`, if there is one, through its queue, so that no plan asks for the
-   * backlog left as well. False when absent: backlog left is due now.
+   * True: the caller sends the report's `continuation`, if there is one, through its queue, so a plan need
+   * not request the rest of the backlog. False, the default: a tenant with a backlog is due now.
    */
   readonly continues?: boolean;
 }

@@ -22,8 +22,8 @@ const pageSchema = v.object({
 export type RequestPage = v.InferOutput<typeof pageSchema>;
 
 /**
- * @param requests the requests of one plan, which share its time and trace context @param pageSize the most requests
- *   of a page
+ * @param requests the requests of one plan, which share its time and trace context
+ * @param pageSize the most requests of a page
  */
 export function requestPages(requests: readonly DispatchRequest[], pageSize: number): RequestPage[] {
   const pages: RequestPage[] = [];

@@ -13,15 +13,15 @@ import type { DispatchRequest } from '../dispatch-request.ts';
  */
 const checkedAfterMs = 30_000;
 /**
- * Milliseconds that this host's clock may be behind the registry's; with more, a request for a due tenant could be
- * dropped.
+ * Milliseconds that this host's clock may be behind the registry's. If it is further behind, a request for a
+ * due tenant could be dropped.
  */
 const clockToleranceMs = 30_000;
 
 /**
- * True when a run has reported since the request was planned and the tenant is not due about now. It compares runs by
- * the registry's own times, so clocks may differ. A request's age is not a reason to drop it: otherwise a long queue
- * would dispatch no tenant.
+ * True when a run has reported since the request was planned and the tenant is not due about now. It compares
+ * runs by the registry's own times, so clocks may differ. A request is never dropped for its age; otherwise a
+ * long queue would lose all its requests.
  */
 export async function isStaleRequest(
   request: DispatchRequest,

@@ -22,12 +22,14 @@ export interface PlannerOptions {
   readonly onTenant: (tenant: PlanCandidate['tenant']) => void;
 }
 
-/** A planner that crashed keeps the whole fleet from being planned for this long; a plan takes milliseconds. */
+/**
+ * After a planner has crashed, no tenant of the fleet is planned for this long; a plan takes milliseconds.
+ */
 const longestPlanLeaseMs = 30_000;
 
 /**
- * Due tenants that a strategy without an order chooses from at most, the longest due first: each is a row that the
- * registry sends, and a plan gives away fewer places than this.
+ * The most due tenants that a strategy without an order can choose from, the longest due first. The registry
+ * sends a row for each of them, and a plan chooses fewer tenants than this.
  */
 const mostCandidates = 10_000;
 

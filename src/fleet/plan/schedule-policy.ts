@@ -27,28 +27,34 @@ export interface Streaks {
 
 export type ScheduleSettings = Settings['schedule'];
 /**
- * The first interval after a failed run; the ceiling is its upper bound. One restart of a server or a network takes about
- * this long, and the interval doubles from here, so a longer outage soon costs few attempts.
+ * Milliseconds: the first interval after a failed run, unless the ceiling is shorter. One restart of a server
+ * or a network takes about this long. The interval doubles from here, so a longer outage soon costs few
+ * attempts.
  */
 export const failureFloorMs = 5_000;
-/** A serverless database resumes within about a minute: it is asked a few times, and each look is one login. */
+/**
+ * Milliseconds between runs while a serverless database resumes. That takes about a minute, so the database
+ * is asked a few times, with one login each time.
+ */
 export const resumingMs = 15_000;
 
 export type NextSchedule = TenantReport['schedule'];
 
 /**
- * Computes when a tenant is due again (F5). A pure function: the same result, streaks and random number give the same
- * schedule.
+ * Computes when a tenant is due again (F5). A pure function: the same result, streaks and random number give
+ * the same schedule.
  *
- * - backlog left: now; or, if the caller sends a continuation, when that should have been reported
- * - all dispatched, or idle: after the idle interval, which doubles from the floor to the ceiling with every idle run
- *   in a row; or at the next message's known due time, if that is sooner
- * - skipped: at the latest when the other run's lease runs out; that run reports for itself
- * - dispatched or idle, but another run has the lease of one queue: at the latest when that lease runs out. The due time
- *   can only become earlier, because the stored one may be the other run's own report, or the plan's redispatch time
- *   in case that run has died
- * - resuming from auto-pause: after a fixed interval; it is not a failure
- * - failed: after a backoff that doubles up to its ceiling, with jitter over its upper half
+ * - A backlog is left: due now; or, if the caller sends a continuation, at the time by which the
+ *   continuation's run should have reported.
+ * - All is dispatched, or the tenant was idle: due after the idle interval, which doubles from the floor to
+ *   the ceiling with every idle run in a row; or when the next message is known to be due, if that is sooner.
+ * - The run was skipped: due at the latest when the other run's lease runs out. The other run reports for
+ *   itself.
+ * - Dispatched or idle, but another run has the lease of one queue: due at the latest when that lease runs
+ *   out. The due time can only become earlier, because the stored one may come from the other run's own
+ *   report, or may be the plan's redispatch time in case the other run has died.
+ * - The database is resuming from auto-pause: due after a fixed interval. This is not a failure.
+ * - The run failed: due after a backoff that doubles up to its ceiling, with jitter over its upper half.
  */
 export function nextSchedule(
   result: RunResult,

@@ -47,7 +47,8 @@ export class DirectorySync {
   }
 
   /**
-   * Starts a refresh if one is due. It waits only for the first one; after that the last good list is used meanwhile.
+   * Starts a refresh if one is due. It waits for the refresh only while no list was ever read; after that,
+   * callers use the last good list meanwhile.
    * @throws REGISTRY_UNAVAILABLE when no list was ever read
    */
   async ready(): Promise<void> {
@@ -130,7 +131,8 @@ export class DirectorySync {
     );
     const isWhole = listing.refused.every(({ id }) => id !== undefined);
     const named = new Set([...listing.tenants.keys(), ...listing.refused.map(({ id }) => id)]);
-    // Retire first: a renamed tenant is a new one with the database of a missing one.
+    // Retire missing tenants first: a tenant whose id was changed appears as a new tenant with the database
+    // of a missing one.
     for (const tenant of this.#known.values()) {
       if (!isWhole || !this.#isOurs(tenant) || named.has(tenant.id)) continue;
       signal.throwIfAborted();

@@ -41,7 +41,8 @@ export class TenantDirectory {
 
   /** Asks the registry for changes if that is due. Never rejects. */
   async refreshIfDue(): Promise<void> {
-    // Until a first version is known, a change to a tenant read meanwhile could be missed for ever.
+    // Wait for the first version: a change to a tenant that is read before it is known could be missed for
+    // ever.
     await (this.#refreshing.startIfDue() ?? (this.#version === null ? this.#refreshing.running : undefined));
   }
 

@@ -14,9 +14,9 @@ interface Opened {
 }
 
 /**
- * The tenant databases that this process has open (F8). It opens a database at the first use, closes idle ones, and
- * closes the least recently used first when there are too many. It never closes one that is in use, so more than the
- * cap are open while more than the cap are in use.
+ * The tenant databases that this process has open (F8). It opens a database at the first use, closes idle
+ * ones, and closes the least recently used first when there are too many. It never closes a database that is
+ * in use, so it exceeds the cap while more databases than that are in use.
  */
 export class OpenDatabases {
   readonly #engine: Engine;

@@ -1,4 +1,7 @@
-/** A failed refresh is tried again after this, or after the usual interval if that is shorter: the last good list serves. */
+/**
+ * Milliseconds until a failed refresh is tried again, or the usual interval if that is shorter. Meanwhile
+ * callers use the last good data.
+ */
 export const refreshRetryMs = 2_000;
 
 /**

@@ -1,6 +1,6 @@
 /**
- * The numbered steps of each kind of database. Not one letter of a released step may change, because every database
- * that it was applied to has its checksum.
+ * The numbered steps of each kind of database. The text of a released step must not change at all, because
+ * every database to which it was applied stores its checksum.
  */
 import type { Migration, Schema } from './migration.ts';
 import { registry0001 } from './registry-0001.ts';

@@ -115,7 +115,10 @@ class Candidates {
   readonly #due: Iterator<ClaimRow>;
   /** The candidate that was read from `#due` and not yet returned. */
   #ahead: Candidate | null | undefined;
-  /** The next message of each ordering group that has a taken message; the one with the first turn is last. */
+  /**
+   * The next message of each ordering group that has a taken message, sorted so that the earliest turn is
+   * last.
+   */
   readonly #followers: Candidate[] = [];
   /** The sequences taken, by ordering key. */
   readonly #entered = new Map<string, Set<number>>();

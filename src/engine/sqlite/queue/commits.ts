@@ -35,7 +35,7 @@ export class Commits {
   of(database: DatabaseSync, messageId: string): Promise<boolean> {
     const before = this.#awaited.get(database);
     if (before !== undefined) {
-      // This read takes no lock that the transaction does not have, because the message just stored has the write
+      // This read takes no additional lock: by storing the message, the transaction already got the write
       // lock.
       const verdict = this.#verdict(database, before) ?? (this.#sees(database, before) ? undefined : false);
       if (verdict === undefined) return before.outcome;

@@ -11,7 +11,7 @@ const statements = perTable((table) => {
   const ours = 'Sequence = :sequence AND ClaimFence = :fence AND Status = 1';
   const key = `RETURNING ${textColumn('OrderingKey')}`;
   const errors = 'LastError = coalesce(:error, LastError), FirstError = coalesce(FirstError, :error)';
-  // A message with a key is blocked at first; unblocking the group's head follows.
+  // Every message with a key is blocked at first; then the head of its group is unblocked.
   const ready = 'Status = 0, ClaimFence = NULL, Blocked = OrderingKey IS NOT NULL';
   return {
     done: `UPDATE ${table} INDEXED BY ${table}_Claimed
@@ -62,9 +62,9 @@ export function applyOutcomes(
 }
 
 /**
- * Most outcomes are `done`, so one statement writes them all. RETURNING would list the rows that it found, but at a
- * tenth of the throughput; the count of changed rows is enough when it found all. Only if it did not is the statement
- * undone and repeated for each row.
+ * Most outcomes are `done`, so one statement writes them all. The count of changed rows shows whether the
+ * statement found all rows; RETURNING would list them, but at a tenth of the throughput. If some rows were
+ * not found, the statement is undone and repeated for each row.
  */
 function applyDone(
   connection: Connection,

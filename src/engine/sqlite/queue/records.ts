@@ -113,7 +113,7 @@ const restColumns = [
 /** The columns of a `RecordRow`, for a SELECT list. */
 export const recordColumns = `${restColumns}, ${claimColumns}`;
 
-/** An array, as `ClaimRow`. */
+/** An array, for the same reason as `ClaimRow`. */
 export type RecordRow = readonly [
   status: MessageStatus,
   claimFence: number | null,

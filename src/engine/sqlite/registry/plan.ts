@@ -18,7 +18,10 @@ const planLeaseName = 'plan';
 const dueTenants = `FROM Tenants INDEXED BY Tenants_Due
     WHERE Status = 'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= :now`;
 
-/** The ORDER BY of each order. */
+/**
+ * The SQL expression by which the database sorts due tenants, for each candidate order. (A strategy's `Rank`
+ * sorts the candidates that were read.)
+ */
 const rank: Readonly<Record<Exclude<CandidateOrder, 'longest-due'>, string>> = {
   backlog: 'Backlog DESC',
   priority: 'Priority DESC',
@@ -52,7 +55,10 @@ interface LookRow {
   readonly NextDueUtc: number | null;
 }
 
-/** Records that a plan took place, and returns the facts of the one before. Call it within a write transaction. */
+/**
+ * Records that a plan took place, and returns the facts about the previous plan. Call it within a write
+ * transaction.
+ */
 function notePlan(connection: Connection, now: number, due: number, isOpen: boolean): PreviousPlan {
   const state = connection.get<{ LastPlanUtc: number | null; PlanOpen: number }>(planSql.state)!;
   connection.run(planSql.note, now, due, isOpen ? 1 : 0);

@@ -22,7 +22,10 @@ export interface Catalog {
   readonly refused: readonly string[];
 }
 
-/** @param schema a plain identifier; @param procedures their plain names */
+/**
+ * @param schema a plain identifier
+ * @param procedures plain names, without the schema
+ */
 export async function readCatalog(
   request: mssql.Request,
   schema: string,

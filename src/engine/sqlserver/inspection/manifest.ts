@@ -94,7 +94,7 @@ function columnsOf(body: string): Map<string, ManifestColumn> {
   return columns;
 }
 
-/** A definition in one form: without leading comments, and with the same verb and spacing. */
+/** Normalises a definition: removes leading comments, and makes its verb and spacing uniform. */
 export function plainDefinition(definition: string): string {
   return withoutLeadingComments(definition)
     .replace(/^(CREATE OR ALTER|CREATE|ALTER)\b/i, 'CREATE')

@@ -20,8 +20,8 @@ export interface Migration extends MigrationStep {
 }
 
 /**
- * The oldest version that runs work with (the rule: engine/schema.ts): the first release's. No call checks it in
- * advance; a missing procedure shows that the schema is older.
+ * The oldest version that runs work with: the first release's (engine/schema.ts states the rule). No call
+ * checks the version in advance; a missing procedure shows that the schema is older.
  */
 export const oldestUsable: Readonly<Record<DatabaseKind, number>> = { registry: 3, tenant: 3 };
 

@@ -75,7 +75,8 @@ export async function enqueue(
   let firstSentAt: number | null = null;
   const startedAt = performance.now();
   const [procedure, parameters] = callFor(table, messages);
-  // Otherwise, on a connection with another call's open transaction, the messages would become part of it.
+  // Without this parameter, the messages could become part of another call's transaction that is open on the
+  // connection.
   const alone = { ...parameters, RequireTransaction: [bit, false] } as const;
   const [known] = await database.call(procedure, alone, {
     onLost: 'ask',
@@ -85,7 +86,8 @@ export async function enqueue(
     },
   });
   return results(messages, known ?? [], (messageId, first, ageMs) => {
-    // It has the id that was sent and is younger than the first try, so that try stored it.
+    // The stored message has the id that was sent and is younger than the first try, so the first try stored
+    // it.
     return firstSentAt !== null && messageId === first && ageMs <= performance.now() - firstSentAt;
   });
 }

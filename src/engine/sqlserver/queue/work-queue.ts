@@ -38,14 +38,14 @@ export class SqlServerWorkQueue extends RunCalls implements WorkQueue {
     return enqueue(this.database, this.table, messages);
   }
 
-  /** The driver's events report it. */
+  /** Reports the end of the transaction from the driver's events. */
   committed(transaction: unknown): Promise<boolean> {
     const open = transaction as mssql.Transaction;
     let ended = this.#ended.get(open);
     if (ended === undefined) {
       ended = new Promise((resolve) => {
         const end = (isCommitted: boolean) => {
-          // The caller may begin it again.
+          // Forget the transaction, because the caller may begin it again.
           this.#ended.delete(open);
           resolve(isCommitted);
         };

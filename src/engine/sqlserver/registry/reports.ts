@@ -4,7 +4,10 @@ import { bigint, bit, type Database, int, longText, real, text } from '../databa
 import { wholeMs } from '../text.ts';
 import { totals } from './rows.ts';
 
-/** Not repeated when the answer is lost: a report that counts twice would stay in the totals for ever. */
+/**
+ * Does not repeat the call when the answer is lost, because a report that was counted twice would stay in the
+ * totals for ever.
+ */
 export async function recordReport(database: Database, report: TenantReport): Promise<void> {
   const { schedule, error } = report;
   await database.call(

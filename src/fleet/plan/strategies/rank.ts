@@ -1,9 +1,12 @@
 import type { PlanCandidate } from '../../../engine/registry.ts';
 
-/** The number by which a strategy sorts; the smallest comes first. */
+/** A strategy's sort key: the number by which it sorts the candidates. The smallest comes first. */
 export type Rank = (candidate: PlanCandidate) => number;
 
-/** Returns a copy sorted by rank; among equals the longest due comes first, as in the registry's reads. */
+/**
+ * Returns a copy sorted by the key that `rank` returns; among equals the longest due comes first, as in the
+ * registry's reads.
+ */
 export function ranked(candidates: readonly PlanCandidate[], rank: Rank): PlanCandidate[] {
   const rows = candidates.map((candidate) => ({ candidate, by: rank(candidate) }));
   rows.sort((a, b) => {
