@@ -59,7 +59,7 @@ describe('a held lease renews itself (L4)', () => {
     one.stop();
   });
 
-  test('L4: what little is left of a lease is renewed at once', async () => {
+  test('L4: a lease with little time left is renewed at once', async () => {
     const { heartbeat: one, renewals } = heartbeat({ sentAt: performance.now() - 29_000 });
     await pass(1_000);
     expect(renewals).toEqual([1_000]);
@@ -183,7 +183,7 @@ describe('a lease that is lost (L4)', () => {
     expect(one.signal.aborted).toBe(true);
   });
 
-  test('L4: a renewal that never answers does not hold the signal back', async () => {
+  test('L4: a renewal that never answers does not delay the signal', async () => {
     const { heartbeat: one } = heartbeat({ renew: () => new Promise(() => {}) });
     await pass(30_000);
     expect(one.signal.aborted).toBe(true);
@@ -208,7 +208,7 @@ describe('a lease that is lost (L4)', () => {
 });
 
 describe('its end', () => {
-  test('stop leaves no timer behind and fires nothing; idempotent', async () => {
+  test('stop leaves no timer behind and fires no signal; idempotent', async () => {
     const { heartbeat: one, renewals } = heartbeat();
     one.stop();
     one.stop();
@@ -220,7 +220,7 @@ describe('its end', () => {
     expect(one.signal.aborted).toBe(false);
   });
 
-  test('stopped while a renewal is under way: its answer or failure changes nothing', async () => {
+  test('after a stop during a renewal, its answer or failure has no effect', async () => {
     for (const end of ['answer', 'lost', 'failure'] as const) {
       const renewal = deferred<number | null>();
       const errors: unknown[] = [];

@@ -74,7 +74,7 @@ describe('the payload', () => {
     expect(reading('{', schema).outcomes).toMatchObject([{ kind: 'dead' }]);
   });
 
-  test('a validator that throws is an error of its own, to be retried', () => {
+  test('a validator that throws is an ordinary error, which is retried', () => {
     const broken: StandardSchemaV1 = {
       '~standard': {
         version: 1,
