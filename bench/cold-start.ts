@@ -1,6 +1,6 @@
 /**
  * What a cold start of the function app costs, from the start of the process to the first handler, or to the first
- * procedure call on its way to a SQL Server, against an app of one empty timer function with the same worker stand-in and bundler.
+ * procedure call on its way to a SQL Server, against an app of one empty timer function with the same worker and bundler.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';

@@ -17,7 +17,7 @@ test.each([
   ['27.0.0-nightly20261001abc', true],
   ['22.17.1', false],
   ['22.9.0', false],
-  // The last 23 release lacks functions of node:sqlite that the engine calls.
+  // Node 23 ended before node:sqlite had the functions that the engine calls.
   ['23.11.1', false],
   ['20.20.2', false],
   ['18.0.0', false],
@@ -25,7 +25,7 @@ test.each([
   expect(unsupportedNode(version) === undefined).toBe(isSupported);
 });
 
-test('below the floor, one line names the program, the range and the current Node', () => {
+test('below the floor, one line names the floor, the range and the current Node', () => {
   const line = unsupportedNode('20.20.2')!;
   expect(line).not.toContain('\n');
   for (const word of ['22.18.0', range, 'v20.20.2']) expect(line).toContain(word);

@@ -39,7 +39,7 @@ test.each([
   expect(failure.cause).toBeUndefined();
 });
 
-test('a refused login is tried again', () => {
+test('a refused login is retried', () => {
   const failure = smtpFailure(refusal('535 5.7.8 bad credentials', 'AUTH PLAIN', 'EAUTH'));
   expect(failure.name).toBe('Error');
   expect(failure.message).toMatch(/login: 535 5\.7\.8; check MULTI_OUTBOX_SMTP_URL/);
@@ -54,7 +54,7 @@ test('a connection error is retried and shows only its codes', () => {
   expect(smtpFailure(error)).toEqual(new Error('The mail server could not be used: ESOCKET ECONNREFUSED.'));
 });
 
-test('a mail too large for the server is never tried again', () => {
+test('a mail too large for the server is never retried', () => {
   const error = Object.assign(new Error('Message size larger than allowed 1'), {
     code: 'EMESSAGE',
     command: 'MAIL FROM',

@@ -125,7 +125,7 @@ describe('release (L4)', () => {
     expect([lease.signal.aborted, lease.lost]).toEqual([false, undefined]);
   });
 
-  test('L5: a release after the expiry reports the lease as lost: another holder may have worked', async () => {
+  test('L5: a late release reports the lease as lost: another holder may have worked', async () => {
     const { lease } = held({ release: async () => false });
     expect(await lease.release()).toBe(false);
     expect(lease.lost).toMatchObject(lost('another owner had taken it'));

@@ -39,7 +39,7 @@ test.each([
   expect(mutated(source).sort()).toEqual([...expected].sort());
 });
 
-test('a source instrumented for coverage still compiles and behaves the same', () => {
+test('instrumentation keeps a source valid, and adds only calls', () => {
   const source = `
     const twice = (n: number) => n * 2;
     export function run(list: number[]) { if (list.length === 0) return 'none'; return list.map((n) => ({ n: twice(n) })); }

@@ -86,7 +86,7 @@ describe('ordering groups (Q10)', () => {
     expect(startAll(waiting).map(payload)).toEqual(['k3']);
   });
 
-  test('Q10: when the head is not done, those behind it are handed back in order', () => {
+  test('Q10: when the head is not done, the messages behind it are released in order', () => {
     const waiting = new WaitingMessages();
     for (const each of ['k1', 'k2', 'k3']) waiting.add(keyed(each));
     const [k1] = startAll(waiting);
@@ -116,7 +116,7 @@ describe('ordering groups (Q10)', () => {
     expect(startAll(waiting).map(payload)).toEqual(['k2']);
   });
 
-  test('D5: drain hands back all that wait, those behind a running one included', () => {
+  test('D5: drain returns all waiting messages, also those behind a running one', () => {
     const waiting = new WaitingMessages();
     for (const each of ['k1', 'k2', 'k3']) waiting.add(keyed(each));
     const [k1] = startAll(waiting);

@@ -130,7 +130,7 @@ describe('where settings come from', () => {
   });
 });
 
-describe('what is refused', () => {
+describe('refused values', () => {
   const texts = new Set([
     'registry',
     'handlersModule',

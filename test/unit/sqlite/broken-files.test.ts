@@ -64,7 +64,7 @@ test('D8: a folder in place of the file', async () => {
   await expectNeighbourWorks(engine);
 });
 
-test('D8: a file of random bytes is corrupt, and the tenant works again once a sound file replaces it', async () => {
+test('D8: a file of random bytes is corrupt, and a sound file in its place works again', async () => {
   const file = await filled();
   writeFileSync(file, randomBytes(20_000));
   const engine = place.engine();

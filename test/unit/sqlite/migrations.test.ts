@@ -126,7 +126,7 @@ test('a step that was applied in another form is refused', async () => {
   });
 });
 
-test('a step that fails leaves nothing of the migration behind', async () => {
+test('a failed step rolls back the whole migration', async () => {
   await place.tenant();
   const broken: Migration = {
     version: 3,

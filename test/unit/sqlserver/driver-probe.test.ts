@@ -39,7 +39,7 @@ test('the versions expected are those that package.json pins and that are instal
 });
 
 test.each(['README.md', 'docs/sql-server.md'])(
-  '%s says to install the expected version',
+  '%s says to install the version that the engine expects',
   (document) => {
     const text = readFileSync(path.join(__dirname, '../../..', document), 'utf8');
     expect([...text.matchAll(/`(?:npm install )?mssql@([\d.]+)`/g)].map(([, version]) => version)).toEqual([

@@ -64,11 +64,11 @@ describe('servers', () => {
     expect(parseServer(text)).toEqual({ host, port, instance });
   });
 
-  test.each(['', 'a b', 'a;b', 'a,0', 'a,70000', 'user@host', 'np:\\\\pipe'])('%j is not a server', (text) => {
+  test.each(['', 'a b', 'a;b', 'a,0', 'a,70000', 'user@host', 'np:\\\\pipe'])('%j is refused', (text) => {
     expect(parseServer(text)).toBeNull();
   });
 
-  test('F1: a database key ignores case and the default port, and distinguishes servers and instances', () => {
+  test('F1: a database key ignores case and the default port, and separates servers and instances', () => {
     const key = (server: string, database: string) => databaseKey({ ...parseServer(server)!, database });
     expect(key('tcp:SQL-1,1433', 'Sales')).toBe(key('sql-1', 'sales'));
     expect(key('sql-1', 'sales')).not.toBe(key('sql-2', 'sales'));
