@@ -1,6 +1,6 @@
 /**
- * What a cold start of the function app costs, from the process' start to the first handler called, or to the first
- * procedure call on its way to a SQL Server, against the first invocation of an app of one empty timer function: the same worker stand-in, the same bundler.
+ * What a cold start of the function app costs, from the start of the process to the first handler, or to the first
+ * procedure call on its way to a SQL Server, against an app of one empty timer function with the same worker and bundler.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
@@ -77,7 +77,7 @@ export const coldStart: Benchmark = {
   },
 };
 
-/** A tenant that was never served: it has a schema and one message, and is due now. */
+/** A tenant that was never dispatched: it has a schema and one message, and is due now. */
 async function dueTenant(place: Place, tenantId: string): Promise<void> {
   await makeTenants(place, [tenantId]);
   await using fleet = openFleet(place);

@@ -8,7 +8,7 @@ export type CallCounts = ReadonlyMap<string, number>;
 
 /**
  * Counts every call to tenants' databases while `action` runs, in every engine of the registry's kind. It patches the
- * engine's class, so that everything between the library face and the engine interface is the real code.
+ * engine's class, so that everything between the library's public interface and the engine interface is the real code.
  */
 export async function countCalls(registry: string, action: () => Promise<void>): Promise<CallCounts> {
   const counts = new Map<string, number>();

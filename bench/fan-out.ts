@@ -42,7 +42,7 @@ export const fanOut: Benchmark = {
       await fleet.migrate({ tenants: [] });
       for (const id of ids) await fleet.tenants.add({ id });
       const measured: Figures[] = [];
-      // A repetition is most of a minute.
+      // A repetition takes most of a minute.
       const costs = await interleave(Math.min(repetitions, 3), {
         async ours(repetition) {
           progress(`plan ${repetition}`);

@@ -1,4 +1,4 @@
-/** Filling a place with tenants and messages, and dispatching them, through the library face. */
+/** Fills a place with tenants and messages, and dispatches them, through the library's public interface. */
 import {
   createMultiOutbox,
   defineHandler,
@@ -67,7 +67,7 @@ export async function fill(fleet: MultiOutbox, tenantId: string, filling: Fillin
 
 let copies = 0;
 
-/** Copies a tenant's database, registers the copy, lends a fleet that knows it, and removes it. */
+/** Copies a tenant's database, registers the copy, passes its fleet to the caller, and removes the copy. */
 export async function withCopy<T>(
   place: Place,
   template: string,
@@ -93,7 +93,7 @@ export interface Drained {
   readonly done: number;
   /** Calls to the tenant's database. */
   readonly calls: number;
-  /** Until the next message is due; null if none waits. */
+  /** The time until the next message is due; null if there is none. */
   readonly nextDueInMs: number | null;
 }
 

@@ -1,6 +1,6 @@
 /**
- * One tenant with 50,000 messages waiting, 99 with one message a second each: how long those wait for their handlers,
- * against how long they waited before the flood in the same run, under each strategy.
+ * One tenant with 50,000 messages waiting, 99 with one message a second each: how long the messages of the 99 wait for
+ * their handlers, against the time before the flood in the same run, under each strategy.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,7 +18,7 @@ type StrategyName = Settings['plan']['strategy'];
 
 const producers = fileURLToPath(new URL('flood-producers.ts', import.meta.url));
 const flooded = 'flooded';
-/** The least time of a call to another service. */
+/** A handler's time: the shortest that a call to another service takes. */
 const handlerMs = 5;
 
 interface Size {
@@ -43,7 +43,7 @@ export const flood: Benchmark = {
   async run({ places, quick, repetitions, progress }) {
     const size = quick ? small : full;
     const measurements: Measurement[] = [];
-    // A repetition is a minute.
+    // A repetition takes a minute.
     const times = Math.min(repetitions, 2);
     for (const strategy of Object.keys(strategies) as StrategyName[]) {
       const waits: Waits[] = [];

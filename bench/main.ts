@@ -35,7 +35,7 @@ const benchmarks: readonly Benchmark[] = [
   coldStart,
 ];
 
-/** The others measure only this process, or files. */
+/** The other benchmarks measure only this process, or files. */
 const onServers: readonly Benchmark[] = [drain, sweep, enqueue];
 
 interface Options {
@@ -67,7 +67,7 @@ const program = new Command('bench')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse();
 
-// After an interrupt the temporary folder is removed too, at the exit.
+// Exits through process.exit, so that an interrupt removes the temporary folder too.
 process.once('SIGINT', () => process.exit(130));
 process.once('SIGTERM', () => process.exit(143));
 // The benchmarks measure the defaults; a setting in the environment would change them unnoticed.

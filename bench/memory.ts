@@ -1,4 +1,4 @@
-/** How much memory grows while a large backlog is dispatched, in a process of its own. */
+/** How much memory grows while a large backlog is dispatched, in a separate process. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';

@@ -54,7 +54,7 @@ export interface RawTenant {
   drain(batch: number, handle: (message: RawMessage) => void): Promise<number>;
   /** Stores the messages in one transaction, or as part of the one that is open. */
   insert(messages: readonly RawMessage[]): Promise<void>;
-  /** The connection, for `enqueue` as the caller's transaction once one is begun. */
+  /** The connection, passed to `enqueue` as the caller's transaction after it has begun one. */
   readonly connection: unknown;
   begin(): Promise<void>;
   commit(): Promise<void>;
@@ -65,7 +65,7 @@ export interface RawTenant {
 export interface RawRegistry {
   /** Makes the tenants due now. */
   wake(tenantIds: readonly string[]): Promise<void>;
-  /** Reads the due tenants and moves each one's due time an hour on, in one transaction. Returns how many. */
+  /** Reads the due tenants and moves each one's due time an hour on, in one transaction. Returns their number. */
   plan(): Promise<number>;
   close(): Promise<void>;
 }

@@ -118,7 +118,7 @@ async function measureCases(
   return { measurements, costs: cases.map(({ registered }) => costs[`ours ${registered}`]!) };
 }
 
-/** `count` of the ids, evenly far apart. */
+/** `count` of the ids, evenly spaced. */
 function spreadOut(ids: readonly string[], count: number): string[] {
   return Array.from({ length: count }, (_, place) => ids[Math.floor((place * ids.length) / count)]!);
 }

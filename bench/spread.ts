@@ -15,12 +15,12 @@ export function spread(values: readonly number[]): Spread {
   return { median: digits(median), min: digits(sorted[0]!), max: digits(sorted.at(-1)!) };
 }
 
-/** How fast ours is, as a share of the raw loop's speed: 1 is as fast; by the clock and by processor time. */
+/** Our speed as a share of the raw loop's speed: 1 is as fast; by the clock and by processor time. */
 export function sharesOfRaw(ours: Costs, raw: Costs): { shareOfRaw: Spread; cpuShareOfRaw: Spread } {
   return { shareOfRaw: ratio(raw.ms, ours.ms), cpuShareOfRaw: ratio(raw.cpuMs, ours.cpuMs) };
 }
 
-/** How many times the raw loop's cost ours is: 1 is the same; by the clock and by processor time. */
+/** Our cost as a multiple of the raw loop's cost: 1 is the same; by the clock and by processor time. */
 export function timesRaw(ours: Costs, raw: Costs): { timesRaw: Spread; cpuTimesRaw: Spread } {
   return { timesRaw: ratio(ours.ms, raw.ms), cpuTimesRaw: ratio(ours.cpuMs, raw.cpuMs) };
 }

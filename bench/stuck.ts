@@ -1,6 +1,6 @@
 /**
- * The cost of a long blocked ordering group for other messages (Q10): draining free messages beside messages that all wait
- * for the retry of the first of them, against draining the same free messages alone.
+ * The cost of a long blocked ordering group for other messages (Q10): draining free messages beside messages that wait
+ * for the retry of the first of them, against draining only the free messages.
  */
 import { assertCount, atMost, type Benchmark, type Measurement } from './benchmark.ts';
 import { drainTenant, fill, hasty, makeTenants, openFleet, retrying, withCopy } from './fleet.ts';

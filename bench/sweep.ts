@@ -13,7 +13,7 @@ import { interleave, timed } from './timing.ts';
 
 /** Messages of a loaded tenant: one batch. */
 const messages = 20;
-/** Only wakes make a tenant due, so that each tick serves just the tenants it is meant for. */
+/** Only wakes make a tenant due, so that each tick dispatches only the intended tenants. */
 const settings: SettingsInput = { schedule: { idleCeilingMs: 'never' } };
 
 export const sweep: Benchmark = {

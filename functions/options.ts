@@ -26,7 +26,7 @@ export interface RegisterFunctionsOptions extends SettingsInput {
    * because all instances of the app share one schedule there.
    */
   readonly tenants?: Directory | readonly TenantInput[];
-  /** Decides which due tenants are served first (F4). Default: the setting `plan.strategy`. */
+  /** Decides which due tenants are dispatched first (F4). Default: the setting `plan.strategy`. */
   readonly strategy?: Strategy;
 }
 

@@ -1,8 +1,8 @@
 /**
  * One cold start: `node instance.mjs FOLDER WHAT [REQUEST]`. Loads the function app in FOLDER as the Functions host's
- * worker does, and prints when it had got to where WHAT says, in milliseconds since the process started:
+ * worker does, and prints when the event WHAT happened, in milliseconds since the process started:
  * - `timer`: the first invocation of an app that has one timer function is over
- * - `plan`: the timer has fired, its requests are made, and the first handler is called
+ * - `plan`: the timer has fired, the plan has made its requests, and the first handler is called
  * - `dispatch`: REQUEST came from the queue, and the first handler is called
  * - `sql`: the timer has fired, and the first call of a procedure is on its way to a SQL Server
  */

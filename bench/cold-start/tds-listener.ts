@@ -1,6 +1,6 @@
 /**
- * A minimal SQL Server: it accepts any login, answers every batch with an empty result, and leaves procedure calls without an
- * answer. What a program does until it has sent its first call can be timed against it without a database's own time.
+ * A minimal SQL Server: it accepts any login, answers every batch with an empty result, and never answers
+ * procedure calls. It measures a program's time until its first call, without the time of a real database.
  */
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 

@@ -18,7 +18,7 @@ export interface ClassFindings {
   readonly lastStartMs: number;
   /** Runs that connected to a tenant's database. */
   readonly touches: number;
-  /** Hours that databases with an auto-pause were awake, of all tenants; null for the others. */
+  /** Hours that all databases with an auto-pause were awake; null for a class without auto-pause. */
   readonly awakeHours: number | null;
 }
 

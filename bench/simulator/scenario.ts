@@ -16,11 +16,11 @@ const price = v.optional(v.pipe(v.number(), v.minValue(0)), 0);
 const arrivals = v.variant('kind', [
   /** Single messages, independent of each other, `every` apart on average. */
   v.strictObject({ kind: v.literal('steady'), every: duration }),
-  /** So many at once, the bursts coming like steady messages. */
+  /** Bursts of `messages` messages, `every` apart on average. */
   v.strictObject({ kind: v.literal('bursts'), every: duration, messages: count }),
-  /** Steady, but only between two hours of the day. */
+  /** Like `steady`, but only between two hours of the day. */
   v.strictObject({ kind: v.literal('business-hours'), every: duration, from: v.number(), to: v.number() }),
-  /** So many at once, one time. */
+  /** One burst of messages. */
   v.strictObject({ kind: v.literal('flood'), at: duration, messages: count }),
 ]);
 
@@ -55,7 +55,7 @@ const scenarioSchema = v.strictObject({
   host: v.optional(v.picklist(['local', 'functions']), 'local'),
   /** Runs at once: `dispatch.parallelRuns` of the local host; instances × runs on each of a function app. */
   places: v.optional(count, 8),
-  /** One call to a tenant's database. */
+  /** The time of one call to a tenant's database. */
   call: v.optional(duration, '2ms'),
   /** The time until a paused database answers. */
   resume: v.optional(duration, '60s'),
@@ -69,10 +69,10 @@ const scenarioSchema = v.strictObject({
   prices: v.optional(
     v.strictObject({
       millionExecutions: price,
-      /** Of one run's memory while it lasts. */
+      /** The memory of one run while it lasts. */
       gigabyteSecond: price,
       gigabytesPerRun: v.optional(v.pipe(v.number(), v.minValue(0)), 0.5),
-      /** Of one tenant database that is awake; for classes with `autoPause`. */
+      /** The price of one tenant database that is awake; for classes with `autoPause`. */
       databaseHour: price,
     }),
     {},

@@ -138,7 +138,7 @@ class Simulation {
       this.#isMoreDue = more;
       const before = this.#running;
       for (const request of requests) {
-        // A local host skips tenants that it is already serving; a queue cannot know them.
+        // A local host skips tenants whose runs are in flight; a queue cannot know them.
         if (!isLocal || !this.#tenantOf(request).isServed) this.#requests.push(request);
       }
       this.#serveRequests();
@@ -185,7 +185,7 @@ class Simulation {
     }
   }
 
-  /** Batch by batch, until nothing is due or the time budget is spent. */
+  /** Runs batch by batch, until no message is due or the time budget is spent. */
   #continue(request: DispatchRequest, tenant: ModelledTenant, run: RunningRun): void {
     const { dispatch, retry } = this.#settings;
     const { batchSize = dispatch.batchSize, concurrency = dispatch.concurrency } = tenant.record.overrides;

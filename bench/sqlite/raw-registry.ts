@@ -1,4 +1,4 @@
-/** The raw loop on the registry's file: the due tenants read from their index and moved on. */
+/** The raw loop on the registry's file: reads the due tenants from their index and moves their due times. */
 import { DatabaseSync } from 'node:sqlite';
 import type { RawRegistry } from '../place.ts';
 

@@ -46,8 +46,8 @@ function prepareInsert(database: DatabaseSync): InsertStatements {
 }
 
 /**
- * One transaction a step, as the engine has it: what was handled is settled and the next batch claimed. Three statements
- * a step whatever the batch: of the forms tried (row by row, by a list of sequences, UPDATE … RETURNING) the fastest.
+ * Each step is one transaction, as in the engine: it settles the handled batch and claims the next one. It runs three
+ * statements for any batch size, the fastest form tried (others: row by row, a list of sequences, UPDATE … RETURNING).
  */
 function drain(database: DatabaseSync, batch: number, handle: (message: RawMessage) => void): number {
   const begin = database.prepare('BEGIN IMMEDIATE');

@@ -1,4 +1,4 @@
-/** The raw loop on the registry's database: the due tenants read from their index and moved on. */
+/** The raw loop on the registry's database: reads the due tenants from their index, moves their due times. */
 import mssql from 'mssql';
 import type { RawRegistry } from '../place.ts';
 

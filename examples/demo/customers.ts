@@ -7,16 +7,16 @@ export interface Customer {
   readonly story: string;
   readonly overrides?: TenantInput['overrides'];
   readonly messages: readonly OutboxMessage[];
-  /** How many of the messages end in Dead. */
+  /** The number of messages that become Dead. */
   readonly dead?: number;
   /** Its database is overwritten with garbage, or dropped, before the hosts start. */
   readonly ruined?: true;
 }
 
-/** Told apart from real tenants by this tag: a registry that holds others is left alone. */
+/** Marks the demo's tenants; the demo refuses a registry that holds any other tenant. */
 export const demoTag = { 'multi-outbox': 'demo' } as const;
 
-// The slow customer comes first and so is due the longest: the host that starts first takes it at once.
+// The slow customer comes first so it has been due longest, and the host that starts first takes it at once.
 export const slowCustomer = 'dune';
 
 export const customers: readonly Customer[] = [
@@ -46,7 +46,7 @@ export const customers: readonly Customer[] = [
   { id: 'ember', story: 'a ruined database', messages: mails('ember', 30), ruined: true },
 ];
 
-/** Mails that should be written as files when all is done. */
+/** The number of mail files expected at the end. */
 export function expectedMails({ messages, dead = 0, ruined }: Customer): number {
   return ruined ? 0 : messages.length - dead;
 }

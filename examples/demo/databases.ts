@@ -1,19 +1,19 @@
-/** Where the demo's customers have their databases: files of its folder, or databases of its own on a SQL Server. */
+/** Where the databases of the demo's customers are: files in its folder, or databases on a SQL Server. */
 import type { TenantInput } from 'multi-outbox';
 import { type DemoFolder, damage } from './folder.ts';
 
 export interface DemoDatabases {
   /** For people to read. */
   readonly where: string;
-  /** What the definition of a customer's tenant says of its database. */
+  /** The part of a customer's tenant definition that names its database. */
   tenant(customer: string): Pick<TenantInput, 'server' | 'database' | 'auth'>;
-  /** Removes what an earlier demo has left, and makes what `migrate` does not. */
+  /** Removes the databases of an earlier demo, and creates those that `migrate` cannot create. */
   prepare(customers: readonly string[]): Promise<void>;
-  /** Ruins a customer's database, which nobody has open. */
+  /** Ruins a customer's database, which no connection may have open. */
   ruin(customer: string): Promise<void>;
 }
 
-/** Files of the folder, which is emptied at every start. */
+/** Databases as files in the folder, which every start empties. */
 export function fileDatabases(folder: DemoFolder): DemoDatabases {
   return {
     where: `below ${folder.shown}`,

@@ -1,6 +1,6 @@
 /**
- * The demo: five customers, two hosts, several hundred mails. It is the library at work, in fast motion, and it checks
- * at the end that every dispatched mail lies there as a file. It imports the package alone, as an application does; the
+ * The demo: five customers, two hosts, several hundred mails. It runs the library with short intervals and checks
+ * at the end that every dispatched mail is a file. Like an application, it imports only the package; the
  * command `multi-outbox demo` runs it and shows its result.
  */
 import { join } from 'node:path';
@@ -15,20 +15,20 @@ import { type CustomerResult, collectResults, findProblems } from './result.ts';
 import { useDemoSettings } from './settings.ts';
 
 export interface DemoOptions {
-  /** Path of the command line, which is the second host. */
+  /** Path of the CLI, which the second host runs. */
   readonly program: string;
   /** Path of ./handlers.ts as the command line can load it. */
   readonly handlersFile: string;
-  /** On a server; a file of the demo's folder when absent. */
+  /** URL of a registry on a server; when absent, the registry is a file in the demo's folder. */
   readonly registry?: string | undefined;
-  /** Databases beside a registry on a server. Called once the demo's settings are in force. */
+  /** Returns the databases for a registry on a server. Called after the demo's settings are set. */
   readonly serverDatabases: (registry: string) => Promise<DemoDatabases>;
-  /** Of the host in this process. */
+  /** The logger of the host in this process. */
   readonly logger?: Logger | undefined;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
   readonly onProgress: (done: number, of: number) => void;
-  /** Told of the run that found the other host's lease. */
+  /** Called with the report of the run that was skipped because of the other host's lease. */
   readonly onCollision: (report: RunReport) => void;
   readonly onSecondHostLog: (line: string) => void;
 }
@@ -37,7 +37,7 @@ export interface DemoResult {
   readonly customers: readonly CustomerResult[];
   /** Mails dispatched by each host. */
   readonly hosts: { readonly first: number; readonly second: number };
-  /** Sentences that say what is not as it should be. */
+  /** One sentence for each problem. */
   readonly problems: readonly string[];
   readonly durationMs: number;
 }
@@ -81,7 +81,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   };
 }
 
-/** With an instance of its own, so that no database is open when one of them is ruined. */
+/** Uses its own instance, so that no database is open when one of them is ruined. */
 async function prepare(databases: DemoDatabases) {
   await databases.prepare(customers.map(({ id }) => id));
   const multiOutbox = createMultiOutbox({ handlers: [] });

@@ -1,4 +1,4 @@
-/** The demo could not be carried out, or did not end as it should; its message says what to do. */
+/** The demo could not run, or its result is wrong; the message says what to do. */
 export class DemoFailed extends Error {
   override readonly name = 'DemoFailed';
 }

@@ -1,10 +1,10 @@
-/** The demo's tenants: registered, their databases made and filled, one of them ruined. */
+/** Registers the demo's tenants, creates and fills their databases, and ruins one of them. */
 import { isMultiOutboxError, type MultiOutbox, type RunCounts, type TenantRecord } from 'multi-outbox';
 import { type Customer, customers, demoTag } from './customers.ts';
 import type { DemoDatabases } from './databases.ts';
 import { DemoFailed } from './failed.ts';
 
-/** Totals before the demo, by customer: a registry that is named with --registry may have seen it before. */
+/** Totals before the demo, by customer: a registry named with --registry may hold totals of an earlier demo. */
 export type Baseline = ReadonlyMap<string, RunCounts>;
 
 export async function createFleet(multiOutbox: MultiOutbox, databases: DemoDatabases): Promise<Baseline> {
@@ -25,7 +25,7 @@ export async function createFleet(multiOutbox: MultiOutbox, databases: DemoDatab
   return baseline;
 }
 
-/** The demo's hosts would serve every tenant of the registry, with the demo's handlers. */
+/** Other tenants are refused, because the demo's hosts would dispatch them with the demo's handlers. */
 async function refuseForeignTenants(multiOutbox: MultiOutbox): Promise<void> {
   const own = new Set(customers.map(({ id }) => id));
   const [key, value] = Object.entries(demoTag)[0]!;

@@ -1,4 +1,4 @@
-/** The demo's folder: emptied at every start, and therefore looked at closely first. */
+/** The demo's folder: every start empties it, so the demo first checks that the folder is its own. */
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -25,7 +25,7 @@ export function demoFolder(shown = join('.data', 'demo')): DemoFolder {
   };
 }
 
-/** Empties the folder. @throws DemoFailed when it is not the demo's own */
+/** Empties the folder. @throws DemoFailed when the folder is not the demo's own */
 export async function emptyFolder({ path, shown }: DemoFolder): Promise<void> {
   const found = await lstat(path).catch(() => null);
   if (found !== null) {
@@ -60,7 +60,7 @@ export async function damage(database: string): Promise<void> {
   for (const suffix of ['-wal', '-shm', '-journal']) await rm(database + suffix, { force: true });
 }
 
-/** How many mails of a customer lie in its folder. */
+/** The number of mails in a customer's folder. */
 export async function countMails(folder: string): Promise<number> {
   const names = await readdir(folder).catch(() => []);
   return names.filter((name) => name.endsWith('.eml')).length;

@@ -1,4 +1,4 @@
-/** The demo's handlers, and an example of a module for `--handlers`: email.send, with trouble where a mail asks for it. */
+/** The demo's handlers, and an example of a module for `--handlers`: email.send, which can fail or wait on request. */
 import { defineHandler, type Handler, type Settings } from 'multi-outbox';
 import { emailSend } from 'multi-outbox/handlers';
 import { demoHeaders } from './headers.ts';
@@ -21,7 +21,7 @@ export default function demoHandlers(settings: Settings): Handler[] {
   ];
 }
 
-/** Ends early when the run does: a mail that is not sent yet can be sent later. */
+/** Ends early when the run stops: a mail that is not sent yet can be sent later. */
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   if (milliseconds === 0) return Promise.resolve();
   return new Promise((resolve, reject) => {

@@ -1,7 +1,7 @@
-/** Message headers by which a mail of the demo asks for trouble. */
+/** Message headers that make a mail of the demo fail or take long. */
 export const demoHeaders = {
   /** How many attempts fail before one succeeds. */
   failures: 'demo-failures',
-  /** How long sending takes, in milliseconds. */
+  /** The time that sending takes, in milliseconds. */
   milliseconds: 'demo-milliseconds',
 } as const;

@@ -1,4 +1,4 @@
-/** The demo's two hosts at work: one in this process, one in a process of its own. */
+/** Runs the demo's two hosts: one in this process, the other in its own process. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { MultiOutbox, RunReport } from 'multi-outbox';
 import { customers, expectedMails, slowCustomer } from './customers.ts';
@@ -6,7 +6,7 @@ import { DemoFailed } from './failed.ts';
 import type { Baseline } from './fleet.ts';
 import { startSecondHost } from './second-host.ts';
 
-/** What the hosts' own reports tell, which the registry's totals do not. */
+/** Facts from the hosts' run reports that the registry's totals do not contain. */
 export interface HostedRuns {
   /** Runs by customer. */
   readonly skipped: ReadonlyMap<string, number>;
@@ -20,8 +20,8 @@ const timeLimitMs = 60_000;
 const lookEveryMs = 50;
 
 /**
- * Lets both hosts work until every message has found its end, then stops both. The second host starts first and takes
- * the slow customer; the first host then wants that customer too, and finds its lease taken.
+ * Runs both hosts until every message is Done or Dead, then stops both. The second host starts first and leases
+ * the slow customer; the first host then asks for that customer too, and its run is skipped.
  * @throws DemoFailed when it takes too long, or a host fails
  */
 export async function runHosts(options: {
@@ -66,7 +66,7 @@ export async function runHosts(options: {
   return { skipped, failed, ...done };
 }
 
-/** Waits until the second host holds the slow customer's lease, then asks for the same customer: a skipped run. */
+/** Waits until the second host holds the slow customer's lease, then requests its run, which is skipped. */
 async function collide(multiOutbox: MultiOutbox, signal: AbortSignal): Promise<RunReport> {
   for (;;) {
     throwIfOver(signal);
@@ -76,7 +76,7 @@ async function collide(multiOutbox: MultiOutbox, signal: AbortSignal): Promise<R
   }
 }
 
-/** Everything dispatched or Dead, and the ruin noticed, by the registry's reports alone (F6). */
+/** Waits until the registry reports every message Done or Dead, and every ruined database has failed (F6). */
 async function untilDone(
   multiOutbox: MultiOutbox,
   baseline: Baseline,

@@ -1,4 +1,4 @@
-/** What came of the demo: a row per customer, and what is wrong with it, if anything is. */
+/** The demo's result: a row for each customer, and the problems that the demo found. */
 import { join, relative } from 'node:path';
 import type { MultiOutbox } from 'multi-outbox';
 import { type Customer, customers, expectedMails } from './customers.ts';
@@ -50,7 +50,7 @@ export async function collectResults(
   );
 }
 
-/** Sentences that say what is not as it should be; none when the demo has proved its point. */
+/** One sentence for each problem; empty when the demo has succeeded. */
 export function findProblems(results: readonly CustomerResult[]): string[] {
   const problems: string[] = [];
   for (const result of results) {

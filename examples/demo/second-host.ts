@@ -1,4 +1,4 @@
-/** The demo's second host: a process of its own, with the settings that the environment holds. */
+/** The demo's second host: its own process, with settings from the environment. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -9,23 +9,23 @@ export interface SecondHost {
   readonly pid: number;
   /** Rejects when the process ends before it is asked to. */
   readonly failed: Promise<never>;
-  /** Asks for a graceful end and waits for it. @throws DemoFailed when it does not end well */
+  /** Asks for a graceful end and waits for it. @throws DemoFailed when its exit code is not 0 */
   stop(): Promise<void>;
 }
 
 export function startSecondHost(options: {
-  /** Path of the command line. */
+  /** Path of the CLI. */
   program: string;
   onLog: (line: string) => void;
   onReport: (report: RunReport) => void;
 }): SecondHost {
   const { program, onLog, onReport } = options;
   const child = spawn(process.execPath, [...process.execArgv, program, 'run', '--json'], {
-    // By closing the channel it is told to stop, on every system; it also stops when this process is gone.
+    // Closing the channel stops it on every system; it also stops when this process has ended.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const { stdout, stderr } = child;
-  // Not by 'close', which never comes after a disconnect from this side.
+  // Waits for 'exit', because 'close' never comes after a disconnect from this side.
   const ended = Promise.all([
     once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>,
     once(stdout!, 'close'),
@@ -44,7 +44,7 @@ export function startSecondHost(options: {
       `The demo's second host ended by itself (${signal ?? `exit code ${code}`}): ${lastWords.slice(0, 300)}`,
     );
   });
-  // It is looked at by whoever waits for the demo's end; until then it must not count as unhandled.
+  // The code that waits for the demo's end awaits it; until then it must not count as unhandled.
   failed.catch(() => {});
   return {
     pid: child.pid!,

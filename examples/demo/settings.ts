@@ -1,4 +1,4 @@
-/** A deployment in fast motion: what takes minutes in real life takes seconds here. */
+/** Settings that make a deployment fast: intervals that are minutes in production are seconds here. */
 const fastMotion: Readonly<Record<string, string>> = {
   // Few tenants at once, so that two hosts share them.
   MULTI_OUTBOX_PARALLEL_RUNS: '2',
@@ -13,8 +13,8 @@ const fastMotion: Readonly<Record<string, string>> = {
 };
 
 /**
- * Settings travel as environment variables, so that both hosts have the same. Whatever the user has set for real
- * is put out of reach: the demo sends no mail to a server and looks at no registry that is not named to it.
+ * Settings travel as environment variables, so that both hosts have the same. The user's own settings
+ * are ignored: the demo sends no mail to a server and opens only the registry that --registry names.
  */
 export function useDemoSettings(
   own: Readonly<Record<`MULTI_OUTBOX_${string}`, string>>,

@@ -88,7 +88,7 @@ test("F6: with a ceiling of 'never' a tenant is touched when registered and when
   await running.stop();
 });
 
-test('F6, Q11: a delayed message has its tenant touched when it is due, and not before', async () => {
+test('F6, Q11: the tenant of a delayed message is touched at its due time, and not before', async () => {
   const { seen, handlers } = noting();
   const face = await place.fleet(['busy', 'asleep'], { ...eager, handlers });
   await face.tenants.change({ id: 'asleep', overrides: { idleCeilingMs: 'never' } });

@@ -24,7 +24,7 @@ afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
   await rm(folder, { recursive: true, force: true });
 });
-// Whatever a run makes, it removes, whether it succeeds or fails.
+// A run removes all its files, whether it succeeds or fails.
 afterEach(async () => expect(await readdir(folder)).toEqual([]));
 
 interface Ended {
@@ -157,7 +157,7 @@ describeBench('a quick run of all benchmarks', () => {
     }
   });
 
-  test('F3: every due tenant is planned, whatever the number registered', () => {
+  test('F3: every due tenant is planned, for any number registered', () => {
     expect(countsOf('plan')).toEqual([
       { registered: 100, due: 1 },
       { registered: 300, due: 3 },
@@ -184,7 +184,7 @@ testBench(
 );
 
 testBench(
-  'the registry URL says beside which file the work is done; that file is left alone',
+  'the benchmark works beside the file that the registry URL names, and does not touch it',
   async () => {
     const { code, stdout } = await bench(
       '--quick',

@@ -8,7 +8,7 @@ import { until } from '../support/until.ts';
 const place = new FleetPlace();
 const quick = {
   plan: { intervalMs: 10 },
-  // Who finds the lease held, as a tenant under its new name does, looks again when it has run out.
+  // A tenant that finds the lease held, as under a new name, is due again when the lease expires.
   dispatch: { leaseMs: 500 },
   directory: { refreshMs: 5 },
   schedule: { idleFloorMs: 20, idleCeilingMs: 50, failureCeilingMs: 50 },
@@ -56,7 +56,7 @@ function stored(file: string): Record<string, unknown> {
 interface Change {
   readonly change: string;
   readonly apply: (admin: MultiOutbox) => Promise<unknown>;
-  /** The id that is served afterwards, and the file it is in. */
+  /** The id that is dispatched afterwards, and its file. */
   readonly id: string;
   readonly file: string;
 }
@@ -125,14 +125,14 @@ test.each(changes)(
       letGo();
       await until('the next is served', () => seen.includes(`${id}:after`));
     });
-    // Once each, and settled where they were.
+    // Each was dispatched once, and settled in its own database.
     expect(seen).toEqual(['a:in flight', `${id}:after`]);
     expect({ ...stored('tenants/a.db'), ...stored(file) }).toEqual({ 'in flight': 2, after: 2 });
   },
 );
 
 test.each(['pause', 'remove'] as const)(
-  'F2: %s while its run is in flight: the run is settled, nothing comes after it',
+  'F2: %s while its run is in flight: the run is settled, and no other run follows',
   async (verb) => {
     const { host, admin, seen, started, letGo } = await sceneInFlight(['a', 'b']);
     await whileRunning(host, async () => {
@@ -170,7 +170,7 @@ test('F2: a run of a tenant that was removed keeps its connections until it has 
   await until('they are closed', () => !existsSync(log));
 });
 
-test('F2, D1: under its new name it is not served beside the run that began under the old one', async () => {
+test('F2, D1: its new name gets no run beside the one that began under the old name', async () => {
   const { host, admin, seen, started, letGo } = await sceneInFlight();
   await send(host, 'a', 'in flight');
   await send(host, 'a', 'behind it');
@@ -196,7 +196,7 @@ test('L5: a lease does not move with its tenant: the holder loses it', async () 
   expect((await host.leases('a').acquire('report'))!.fence).toBe(1);
 });
 
-test('F2: no tenant at the start: the first one that is added is served', async () => {
+test('F2: no tenant at the start: the first one that is added is dispatched', async () => {
   const { seen, handlers } = noting();
   const host = await place.fleet([], { handlers, ...quick });
   const admin = place.face();
@@ -213,7 +213,7 @@ test('F2: no tenant at the start: the first one that is added is served', async 
 });
 
 describe('an unreachable registry (F2, D8)', () => {
-  test('F2: at the start: the host waits for it, and serves once it is there', async () => {
+  test('F2: at the start: the host waits for it, and dispatches once it is reachable', async () => {
     const { seen, handlers } = noting();
     const host = place.face({ handlers, ...quick });
     await expect(host.plan()).rejects.toMatchObject({ code: expect.stringMatching(/MISSING/) });
@@ -224,7 +224,7 @@ describe('an unreachable registry (F2, D8)', () => {
     });
   });
 
-  test('F2: in the middle: a run is settled all the same, and the host goes on once it is back', async () => {
+  test('F2: in the middle: a run is still settled, and the host resumes once it is reachable', async () => {
     const { seen, handlers } = noting();
     const host = await place.fleet(['a'], { handlers, ...quick, sqlite: { busyTimeoutMs: 5 } });
     await send(host, 'a', '1');

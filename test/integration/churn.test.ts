@@ -11,7 +11,7 @@ async function send(face: MultiOutbox, id: string, payload: string): Promise<voi
   await face.outbox(id).enqueue({ topic: 'orders', payload });
 }
 
-/** Runs the face while the test does something, then stops it and waits for its end. */
+/** Runs the host while the test does something, then stops it and waits for its end. */
 async function whileRunning(
   face: MultiOutbox,
   action: () => Promise<void>,
@@ -28,7 +28,7 @@ async function whileRunning(
 }
 
 describe('tenants that come, change and go while a host runs (F2)', () => {
-  test('F2: a tenant that another process adds is served without a restart', async () => {
+  test('F2: a tenant that another process adds is dispatched without a restart', async () => {
     const { seen, handlers } = noting();
     const host = await place.fleet(['a'], { handlers, ...quick });
     const admin = place.face();
@@ -40,7 +40,7 @@ describe('tenants that come, change and go while a host runs (F2)', () => {
     });
   });
 
-  test('F2: a paused tenant is not dispatched but accepts messages; a resumed one is served', async () => {
+  test('F2: a paused tenant accepts messages and is not dispatched until it is resumed', async () => {
     const { seen, handlers } = noting();
     const host = await place.fleet(['a', 'b'], { handlers, ...quick });
     const admin = place.face();
@@ -53,7 +53,7 @@ describe('tenants that come, change and go while a host runs (F2)', () => {
         code: 'TENANT_NOT_ACTIVE',
         message: expect.stringContaining('tenants resume a'),
       });
-      // Others are served meanwhile, more than once.
+      // Others are dispatched meanwhile, more than once.
       for (const payload of ['1', '2', '3']) {
         await send(admin, 'b', payload);
         await until('the other is served', () => seen.includes(`b:${payload}`));
@@ -74,7 +74,7 @@ describe('tenants that come, change and go while a host runs (F2)', () => {
     expect(seen).toEqual([]);
   });
 
-  test('F2: a retired tenant is not served any more and its calls fail; it can come back', async () => {
+  test('F2: a retired tenant is no longer dispatched and its calls fail; it can be restored', async () => {
     const { seen, handlers } = noting();
     const host = await place.fleet(['a', 'b'], { handlers, ...quick });
     const admin = place.face();
@@ -108,7 +108,7 @@ describe('tenants that come, change and go while a host runs (F2)', () => {
     await until('it is closed', () => !existsSync(log));
   });
 
-  test('F2: a tenant that moves to another database is served there from then on', async () => {
+  test('F2: a tenant that moves to another database is dispatched there from then on', async () => {
     const { seen, handlers } = noting();
     const host = await place.fleet(['a'], { handlers, ...quick });
     const admin = place.face();
@@ -141,7 +141,7 @@ describe('the continuous host', () => {
     expect(new Set(seen).size).toBe(40);
   });
 
-  test('D8: with more due tenants than parallel runs, all are served as runs end', async () => {
+  test('D8: with more due tenants than parallel runs, all are dispatched as runs end', async () => {
     const ids = Array.from({ length: 9 }, (_, n) => `t${n}`);
     const { seen, handlers } = noting(() => new Promise((resolve) => setImmediate(resolve)));
     const host = await place.fleet(ids, {
@@ -154,7 +154,7 @@ describe('the continuous host', () => {
     expect(seen.sort()).toEqual(ids.map((id) => `${id}:x`));
   });
 
-  test('D5: it resolves once every run has ended: nothing is claimed, no lease is held', async () => {
+  test('D5: it resolves once every run has ended, without claimed messages or held leases', async () => {
     const started = deferred();
     const { handlers } = noting(async (_, { signal }) => {
       started.resolve();

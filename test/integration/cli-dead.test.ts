@@ -112,7 +112,7 @@ test('discard with --yes deletes the named messages permanently', async () => {
   expect(await listedIds('--all')).toEqual([ids.acmeOther, ids.beta].sort());
 });
 
-test('D8: a tenant that cannot be reached is reported, and the others are served', async () => {
+test('D8: an unreachable tenant is reported, and the others are replayed', async () => {
   await folder.json(['tenants', 'add', 'void', '--no-migrate']);
   const { code, stdout, stderr } = await folder.cli(['dead', 'replay', '--all', '--yes', '--json']);
   expect(code).toBe(1);

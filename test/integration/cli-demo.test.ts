@@ -56,7 +56,7 @@ test('the demo dispatches every mail once, with two hosts, one damaged database 
   expect(status.stdout).toMatch(/^ember /m);
 }, 90_000);
 
-test('the demo empties no folder that is not its own', async () => {
+test('the demo empties only its own folder', async () => {
   mkdirSync(path.join(folder.path, '.data/demo'), { recursive: true });
   folder.write('.data/demo/precious.txt', 'keep me');
   const { code, stderr } = await folder.cli(['demo']);
@@ -67,7 +67,7 @@ test('the demo empties no folder that is not its own', async () => {
   expect(readdirSync(path.join(folder.path, '.data/demo'))).toEqual(['precious.txt']);
 });
 
-test('the demo serves no registry that holds tenants of others', async () => {
+test('the demo refuses a registry that holds other tenants', async () => {
   await folder.json(['tenants', 'add', 'acme']);
   const { code, stderr } = await folder.cli(['demo', '--registry', 'sqlite:.data/registry.db']);
   expect([code, stderr]).toEqual([

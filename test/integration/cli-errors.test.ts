@@ -6,7 +6,7 @@ beforeEach(() => {
 });
 afterEach(() => folder.remove());
 
-test('--help and --version end with 0 and open nothing', async () => {
+test('--help and --version exit with 0 and open no database', async () => {
   const help = await folder.cli(['--help']);
   expect([help.code, help.stderr]).toEqual([0, '']);
   for (const command of 'tenants migrate enqueue tick run status wake dead leases handlers settings demo'.split(
@@ -42,7 +42,7 @@ test.each([
   });
 });
 
-test('a command without its verb shows the verbs and ends with 2', async () => {
+test('a command without its verb shows the verbs and exits with 2', async () => {
   const { code, stdout, stderr } = await folder.cli(['tenants']);
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   expect(stderr).toMatch(/pause <tenant>[\s\S]*\nerror: A command is missing;.*\n$/);
@@ -61,7 +61,7 @@ test('an error is one line; with --verbose its stack follows; with --json it has
   });
 });
 
-test('the error of a wrong setting has the name that the user gave', async () => {
+test('the error for a wrong setting names it as the user gave it', async () => {
   const registry = await folder.cli(['status', '--registry', 'postgres://x:secret@y/z']);
   expect([registry.code, registry.stderr]).toEqual([
     2,

@@ -48,7 +48,7 @@ testWithSignals.each(['SIGTERM', 'SIGINT'] as const)(
 );
 
 testWithSignals(
-  'a second signal ends it at once, with exit code 1 and a word on what was in flight',
+  'a second signal ends it at once, with exit code 1 and a note on the messages in flight',
   async () => {
     const host = folder.start(['run', '--json', '--handlers', handlers], { env });
     await enqueue('slow', '60000');
@@ -64,7 +64,7 @@ testWithSignals(
 );
 
 testWithSignals(
-  'without --json the log has lines of JSON, without payloads, and nothing is printed',
+  'without --json the log has lines of JSON, without payloads, and standard output is empty',
   async () => {
     const host = folder.start(['run', '--handlers', handlers], { env });
     await enqueue('note', 'a secret payload');

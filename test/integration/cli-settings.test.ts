@@ -37,7 +37,7 @@ test('settings shows the value in force of every setting and where it comes from
   expect(unknown).toEqual(['MULTI_OUTBOX_LAESE']);
 });
 
-test('people get a table, durations as they are written, and no secret', async () => {
+test('the table shows durations as users write them, and no secret', async () => {
   const { code, stdout, stderr } = await folder.cli(['settings'], { env });
   expect([code, stderr]).toEqual([0, '']);
   expect(stdout).toMatch(/^Setting +Value +From +Variable\n/);

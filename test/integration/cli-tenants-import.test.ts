@@ -14,7 +14,7 @@ const importing = (text: string, ...options: string[]) => {
 const report = ({ stdout }: CliResult) => JSON.parse(stdout);
 const tenants = async () => (await folder.json<{ tenants: { id: string }[] }>(['tenants', 'list'])).tenants;
 
-test('every column is a field; empty cells, blank lines, a BOM and CRLF are taken as spreadsheets write them', async () => {
+test('every column is a field; empty cells, blank lines, a BOM and CRLF are read as spreadsheets write them', async () => {
   const result = await importing(
     '\ufeffid,Priority,weight,sla,schema,idle-ceiling,batch-size,tag:Plan,auth-setting\r\n' +
       'acme, 7 ,2.5,60,outbox,never,20,"gold, ""new""",ACME_DB\r\n' +

@@ -122,7 +122,7 @@ test('tenants list comes in pages', async () => {
   expect([second.tenants.map(({ id }) => id), second.more]).toEqual([['c'], false]);
 });
 
-test('migrate brings every database up to date, says first what it would do, and goes on after a failure', async () => {
+test('migrate brings every database up to date, shows first what it would do, and continues after a failure', async () => {
   for (const id of ['acme', 'beta', 'gone']) await folder.json(['tenants', 'add', id, '--no-migrate']);
   await folder.json(['tenants', 'remove', 'gone']);
   const dry = await folder.json<{

@@ -58,7 +58,7 @@ test('without --handlers, email.send writes mails to the folder of mails', async
   expect(existsSync(path.join(folder.path, '.data/mail/acme', `${messageId}.eml`))).toBe(true);
 });
 
-test('D8: a tenant that fails makes the exit code 1, and the others are served', async () => {
+test('D8: a tenant that fails makes the exit code 1, and the others are dispatched', async () => {
   await enqueue('beta', 'note');
   for (const suffix of ['', '-wal', '-shm']) {
     if (existsSync(path.join(folder.path, `.data/tenants/acme.db${suffix}`))) {
@@ -77,7 +77,7 @@ test('D8: a tenant that fails makes the exit code 1, and the others are served',
   expect(status.stdout).not.toMatch(/^beta/m);
 });
 
-test('D3: text thrown, a permanent error and a handler that never ends get a clear outcome; the other messages are served', async () => {
+test('D3: text thrown, a permanent error and a handler that never ends get a clear outcome; other messages run', async () => {
   for (const topic of ['throws.string', 'throws.permanent', 'never.ends', 'rejects.unseen', 'note']) {
     await enqueue('acme', topic);
   }

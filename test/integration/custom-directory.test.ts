@@ -59,7 +59,7 @@ describe.each([
     ...more,
   });
 
-  test('F2: its tenants are served; one that it lists from now on is, without a restart', async () => {
+  test('F2: its tenants are dispatched; so are newly listed ones, without a restart', async () => {
     const { seen, handlers } = noting();
     const { list, directory } = listing();
     const host = await hostOf(directory, { handlers, ...options });
@@ -77,7 +77,7 @@ describe.each([
     });
   });
 
-  test('F2: changed, paused, resumed, gone and back while the host runs', async () => {
+  test('F2: tenants are changed, paused, resumed, removed and restored while the host runs', async () => {
     const { seen, handlers } = noting();
     const { list, directory } = listing(entry('a'), entry('b'));
     const host = await hostOf(directory, { handlers, ...options });
@@ -220,7 +220,7 @@ describe('a directory and a registry that others use (F2)', () => {
     expect(logger.lines[0]!.fields.problem).toContain("already listed by the directory 'test'");
   });
 
-  test('F2: a host that starts while the list cannot be read serves what the registry has', async () => {
+  test('F2: a host that starts while the list cannot be read dispatches the registry’s tenants', async () => {
     const { seen, handlers } = noting();
     const { list, directory } = listing({ id: 'a' });
     await send(await hostOf(directory), 'a', '1');
@@ -230,7 +230,7 @@ describe('a directory and a registry that others use (F2)', () => {
     expect(seen).toEqual(['a:1']);
   });
 
-  test('F2: two hosts keep one registry in line, one at a time', async () => {
+  test('F2: two hosts refresh one registry, one at a time', async () => {
     let reading = 0;
     let most = 0;
     const { list, directory } = listing({ id: 'a' });
@@ -260,7 +260,7 @@ describe('a directory and a registry that others use (F2)', () => {
     expect(most).toBe(1);
   });
 
-  test('F2: a host that finds another at the first take-over of all says so, not that a tenant is unknown', async () => {
+  test('F2: while another host does the first refresh, calls say so, not that a tenant is unknown', async () => {
     const { list, directory } = listing({ id: 'a' });
     const host = place.face({ tenants: directory, ...quick });
     const registry = await place.registry();
@@ -274,7 +274,7 @@ describe('a directory and a registry that others use (F2)', () => {
       await expect(call()).rejects.toMatchObject({ ...early, message: expect.stringMatching(early.message) });
     }
     expect(list.reads).toBe(0);
-    // The other has come as far as this.
+    // The other host has reached this point.
     const other = place.face({ registry: place.registryUrl });
     await other.tenants.add({ id: 'a', tags: { directory: 'test' } });
     await until('its tenants are known', () =>
@@ -288,7 +288,7 @@ describe('a directory and a registry that others use (F2)', () => {
     expect(list.reads).toBe(0);
   });
 
-  test('F2: calls at once that want the list read anew share one reading', async () => {
+  test('F2: simultaneous calls that need a new list share one reading', async () => {
     const logger = recordingLogger();
     const { list, directory } = listing({ id: 'a' });
     const host = place.face({ tenants: directory, logger, ...quick, directory: { refreshMs: 60_000 } });
@@ -315,7 +315,7 @@ describe('a directory and a registry that others use (F2)', () => {
     },
   );
 
-  test('the directory’s lease stands free after a refresh, and a held one puts the refresh off', async () => {
+  test('the directory’s lease is free after a refresh, and a held one postpones the refresh', async () => {
     const { list, directory } = listing();
     const host = await hostOf(directory);
     const { leases } = await place.registry();

@@ -6,7 +6,7 @@ import { testWithShell } from '../support/platform.ts';
 import { answering, startReceiver } from './handlers/receiver.ts';
 
 const blocks = documents.flatMap(blocksOf);
-/** What runs on the embedded engine, in the order of the document. */
+/** The blocks that run on the embedded engine, in the order of the document. */
 const running = (document: string) =>
   blocksOf(document).filter(({ language, name }) => name !== undefined && ['ts', 'sh'].includes(language));
 
@@ -26,7 +26,7 @@ test('every block of the documents says that it runs, or why it does not', () =>
   expect(blocks.filter(({ language, reason }) => language === 'ts' && reason !== undefined)).toEqual([]);
 });
 
-test('what says that it runs is run: here, in readme.test.ts, in pack.test.ts or in sqlserver/docs.test.ts', () => {
+test('every block marked to run is run: here, in readme.test.ts, in pack.test.ts or in sqlserver/docs.test.ts', () => {
   const named = (language: string) =>
     blocks
       .filter((block) => block.language === language && block.name !== undefined)
@@ -56,7 +56,7 @@ test('every TypeScript block fits the types', () => {
   expect(stdout).toBe('');
 });
 
-/** What a document takes for granted before its first block. */
+/** The declarations that a document assumes before its first block. */
 const before: Readonly<Record<string, string>> = {
   'docs/azure.md': 'multi-outbox tenants add acme',
   'docs/operations.md': `multi-outbox tenants add acme
@@ -75,7 +75,7 @@ async function withId(code: string): Promise<string> {
   return code.replaceAll('MESSAGE_ID', id);
 }
 
-/** What README.md shows is tried in readme.test.ts. */
+/** readme.test.ts runs the blocks of README.md. */
 const inOrder = documents.filter((document) => document !== 'README.md' && running(document).length > 0);
 
 testWithShell.each(inOrder)('%s: its blocks run in order, and print what they say', async (document) => {

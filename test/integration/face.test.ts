@@ -7,7 +7,7 @@ import { FleetPlace, noting } from '../support/fleet-place.ts';
 const place = new FleetPlace();
 
 describe('the library face (section 7)', () => {
-  test('enqueue, tick, done: the shortest way through', async () => {
+  test('enqueue, tick, done: the shortest path', async () => {
     const { seen, handlers } = noting();
     const face = await place.fleet(['acme'], { handlers });
     const { messageId, status } = await face.outbox('acme').enqueue({ topic: 'Orders', payload: 'one' });
@@ -29,7 +29,7 @@ describe('the library face (section 7)', () => {
     expect(await face.outbox('acme').statistics()).toMatchObject({ done: 1, ready: 0 });
   });
 
-  test('nothing is opened before it is needed', async () => {
+  test('no database is opened before it is needed', async () => {
     const face = place.face();
     expect(face.outbox('acme').tenantId).toBe('acme');
     expect(existsSync(place.file('registry.db'))).toBe(false);
@@ -51,7 +51,7 @@ describe('the library face (section 7)', () => {
     expect(() => place.face({ tenants: [{ id: 'No' }] })).toThrow(/lower case/);
   });
 
-  test('without handlers nothing is planned: the tenants stay due for who has some', async () => {
+  test('without handlers no tenant is planned: all stay due for a host that has handlers', async () => {
     const face = await place.fleet(['acme']);
     await expect(face.tick()).rejects.toMatchObject({ code: 'INVALID_CONFIGURATION' });
     await expect(face.run({ signal: new AbortController().signal })).rejects.toMatchObject({
@@ -63,7 +63,7 @@ describe('the library face (section 7)', () => {
     expect((await face.plan()).requests).toHaveLength(1);
   });
 
-  test('a logger that throws changes nothing: messages are dispatched, the process lives', async () => {
+  test('a logger that throws has no effect: messages are dispatched, the process lives', async () => {
     const fail = () => {
       throw new Error('the disk is full');
     };
@@ -125,7 +125,7 @@ describe('the library face (section 7)', () => {
     expect(existsSync(place.file('tenants/acme.db'))).toBe(false);
   });
 
-  test('F5: an idle tenant is asked after ever longer intervals', async () => {
+  test('F5: an idle tenant is polled at ever longer intervals', async () => {
     const face = await place.fleet(['acme'], {
       handlers: noting().handlers,
       schedule: { idleFloorMs: 1, idleCeilingMs: 8 },
@@ -138,7 +138,7 @@ describe('the library face (section 7)', () => {
     expect(streaks).toEqual([1, 2, 3, 4, 5]);
   });
 
-  test("F6, Q11: with a ceiling of 'never' a tenant is due when its next message is, and else not at all", async () => {
+  test("F6, Q11: with a ceiling of 'never' a tenant is due only when its next message is", async () => {
     const { handlers } = noting();
     const face = await place.fleet(['acme'], { handlers, schedule: { idleCeilingMs: 'never' } });
     await face.tick();
@@ -154,7 +154,7 @@ describe('the library face (section 7)', () => {
   });
 });
 
-test('F3: a plan chooses as many tenants as its capacity says; one that is no whole number from 1 is refused', async () => {
+test('F3: a plan chooses as many tenants as its capacity, which must be a whole number from 1', async () => {
   const face = await place.fleet(['acme', 'beta', 'cedar'], { handlers: noting().handlers });
   for (const capacity of [0, -1, 1.5, Number.NaN, '2' as never]) {
     await expect(face.plan({ capacity })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
@@ -208,7 +208,7 @@ describe('dispatch requests', () => {
     await expect(face.dispatch(request as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
-  test('D1: two requests for one tenant that meet in one process: one is served, the other is skipped', async () => {
+  test('D1: of two requests for one tenant at once in one process, one runs and the other is skipped', async () => {
     const { seen, handlers } = noting(() => new Promise((resolve) => setImmediate(resolve)));
     const face = await place.fleet(['acme'], { handlers, owner: 'this process' });
     const payloads = Array.from({ length: 40 }, (_, n) => String(n));
@@ -219,7 +219,7 @@ describe('dispatch requests', () => {
     expect(seen).toEqual(payloads.map((payload) => `acme:${payload}`));
   });
 
-  test('D1: a tenant whose lease is held elsewhere is skipped, and due again when that runs out', async () => {
+  test('D1: a tenant whose lease is held elsewhere is skipped, and due again when that expires', async () => {
     const { seen, handlers } = noting();
     const face = await place.fleet(['acme'], { handlers });
     await face.outbox('acme').enqueue({ topic: 'orders', payload: 'x' });

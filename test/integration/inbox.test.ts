@@ -22,7 +22,7 @@ function noting(handle: () => unknown = () => {}) {
 }
 
 describe('the inbox of a tenant', () => {
-  test('I1: what is received is dispatched once, however often it comes', async () => {
+  test('I1: a received message is dispatched once, however often it arrives', async () => {
     const { seen, handlers } = noting();
     const face = await place.fleet(['acme'], { handlers });
     const inbox = face.inbox('acme');
@@ -40,7 +40,7 @@ describe('the inbox of a tenant', () => {
     expect(await inbox.receive([])).toEqual([]);
   });
 
-  test('I1: a source or a hash with a blank at either end is refused; a database may not tell it apart', async () => {
+  test('I1: a source or a hash with a blank at either end is refused; a database may ignore the blank', async () => {
     const inbox = (await place.fleet(['acme'])).inbox('acme');
     await inbox.receive(paid);
     for (const [name, text] of [
@@ -76,7 +76,7 @@ describe('the inbox of a tenant', () => {
     expect(seen.slice(1)).toEqual(['inbox stripe evt_1 {"order":2}']);
   });
 
-  test('I2: a hash of the caller’s own stands for the content', async () => {
+  test('I2: the caller’s own hash replaces the hash of the content', async () => {
     const inbox = (await place.fleet(['acme'])).inbox('acme');
     await inbox.receive({ ...paid, hash: 'v1' });
     expect(await inbox.receive({ ...paid, payload: 'other', hash: 'v1' })).toMatchObject({
@@ -85,7 +85,7 @@ describe('the inbox of a tenant', () => {
     expect(await inbox.receive({ ...paid, hash: 'v2' })).toMatchObject({ status: 'conflict' });
   });
 
-  test('I3: within the caller’s transaction: rolled back means never received', async () => {
+  test('I3: within the caller’s transaction: a rollback discards the message', async () => {
     const face = await place.fleet(['acme'], { handlers: noting().handlers });
     const inbox = face.inbox('acme');
     const transaction = place.connection('tenants/acme.db');
@@ -97,7 +97,7 @@ describe('the inbox of a tenant', () => {
     expect(await inbox.receive(paid)).toMatchObject({ status: 'duplicate' });
   });
 
-  test('F7: only what is accepted wakes the tenant', async () => {
+  test('F7: only an accepted message wakes the tenant', async () => {
     const face = await place.fleet(['acme'], {
       handlers: noting().handlers,
       schedule: { idleCeilingMs: 'never' },
@@ -116,7 +116,7 @@ describe('the inbox of a tenant', () => {
     await until('the commit is known', async () => (await face.plan()).requests.length === 1);
   });
 
-  test('D1, Q10, Q13: the inbox’s run retries, orders and buries as the outbox’s', async () => {
+  test('D1, Q10, Q13: the inbox’s run retries, orders and gives up like the outbox’s', async () => {
     let broken = true;
     const { seen, handlers } = noting(() => {
       if (broken) throw new PermanentError('broken');

@@ -9,8 +9,8 @@ const enqueueTo = async (face: ReturnType<FleetPlace['face']>, ids: readonly str
   for (const id of ids) await face.outbox(id).enqueue({ topic: 'orders', payload: 'x' });
 };
 
-describe("one tenant's trouble (D8)", () => {
-  test('D8: a corrupt file, one without a schema, one that is gone and one that is locked: the others are dispatched', async () => {
+describe("one tenant's failure (D8)", () => {
+  test('D8: beside a corrupt, a missing and a locked file and one without schema, the other tenants are dispatched', async () => {
     const { seen, handlers } = noting();
     const ids = ['corrupt', 'fine-1', 'fine-2', 'gone', 'locked', 'no-schema'];
     const face = await place.fleet(ids, {
@@ -58,7 +58,7 @@ describe("one tenant's trouble (D8)", () => {
     expect(schedule.nextDueUtc!.getTime()).toBeGreaterThan(Date.now() + 2_000);
     expect(await again.status()).toMatchObject({ failing: 4 });
 
-    // Once it is well again, its messages are dispatched, and the streak is over.
+    // Once the file is repaired, its messages are dispatched, and the streak ends.
     locker.exec('ROLLBACK');
     await again.wake('locked');
     expect((await again.tick()).runs).toMatchObject([{ tenantId: 'locked', outcome: 'dispatched' }]);
@@ -66,7 +66,7 @@ describe("one tenant's trouble (D8)", () => {
     expect(seen).toContain('locked:x');
   });
 
-  test('D8: a slow tenant keeps its place and nothing else: the others are served while it is at it', async () => {
+  test('D8: a slow tenant occupies only its own slot: the others are dispatched meanwhile', async () => {
     const gate = deferred();
     const { seen, handlers } = noting((_, { tenant }) => (tenant.id === 'slow' ? gate.promise : undefined));
     const face = await place.fleet(['slow', 'a', 'b'], {
@@ -86,7 +86,7 @@ describe("one tenant's trouble (D8)", () => {
     expect(await face.outbox('slow').statistics()).toMatchObject({ done: 1 });
   });
 
-  test('D8: a tick serves the others while one is slow, and reports all in the order of the plan', async () => {
+  test('D8: a tick dispatches the others while one is slow, and reports all in the order of the plan', async () => {
     const others = deferred();
     let served = 0;
     const { handlers } = noting((_, { tenant }) => {

@@ -1,4 +1,4 @@
-/** L4, L5: holders of a lease, as processes of their own, that stand still or die. */
+/** L4, L5: lease holders in separate processes that freeze or die. */
 
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';

@@ -10,7 +10,7 @@ const place = new FleetPlace();
 const minute = { durationMs: 60_000 };
 
 const passMs = fakeTimers();
-/** So many seconds pass for the heartbeats: a lease of a minute renews itself after 16 to 20. */
+/** Advances the heartbeats' clock by seconds: a lease of a minute renews itself after 16 to 20. */
 const pass = (seconds: number) => passMs(1_000 * seconds);
 const fired = (signal: AbortSignal) => until('its signal fires', () => signal.aborted);
 const renewedAfter = (lease: Lease, before: Date) =>
@@ -35,7 +35,7 @@ describe.each([
     expect(lease).toMatchObject({ name: 'report', fence: 1, expiresAt: expect.any(Date) });
     expect(lease!.signal.aborted).toBe(false);
     expect(await other.acquire('report')).toBeNull();
-    // Not even to the same process: each acquisition has an owner of its own.
+    // Not even to the same process: each acquisition has its own owner.
     expect(await one.acquire('report')).toBeNull();
     expect(await other.list()).toContainEqual(
       expect.objectContaining({ name: 'report', owner: lease!.owner, context: 'nightly', held: true }),
@@ -50,7 +50,7 @@ describe.each([
     expect((await one.list()).filter(({ held }) => held)).toEqual([]);
   });
 
-  test('L4: it renews itself, by far longer than its duration', async () => {
+  test('L4: it renews itself, far beyond its duration', async () => {
     const [one, other] = await hosts();
     const lease = (await one.acquire('report', minute))!;
     for (let renewal = 1; renewal <= 10; renewal++) await renewedAfter(lease, lease.expiresAt);
@@ -127,7 +127,7 @@ describe.each([
     expect((await one.list()).filter(({ held }) => held)).toEqual([]);
   });
 
-  test('L5: work that ends after its lease was lost is no success', async () => {
+  test('L5: work that ends after its lease was lost is not a success', async () => {
     const [one, other] = await hosts();
     const lost = { code: 'LEASE_LOST', tenantId };
     // Noticed by the heartbeat while it works.
@@ -137,7 +137,7 @@ describe.each([
       await fired(signal);
     });
     await expect(noticed).rejects.toMatchObject(lost);
-    // Noticed when it is given back.
+    // Noticed at the release.
     const unnoticed = one.withLease('report', {}, async () => {
       await other.release('report');
     });
@@ -168,7 +168,7 @@ describe.each([
     await expect(one.withLease(name, options, () => {})).rejects.toMatchObject(refused);
   });
 
-  test('L5: names and contexts have a longest length', async () => {
+  test('L5: names and contexts have a maximum length', async () => {
     const [one] = await hosts();
     const refused = (message: RegExp) => ({
       code: 'INVALID_ARGUMENT',
@@ -189,7 +189,7 @@ describe.each([
     await lease!.release();
   });
 
-  test('L5: a signal that has fired before: the lease is not even asked for', async () => {
+  test('L5: with a signal that has already fired, the lease is not requested', async () => {
     const [one] = await hosts();
     const signal = AbortSignal.abort('enough');
     const aborted = { code: 'ABORTED', cause: 'enough' };
@@ -197,14 +197,14 @@ describe.each([
     expect((await one.list()).map(({ name }) => name)).not.toContain('report');
   });
 
-  test('L5: a signal that fires while the lease is being acquired: it is given back', async () => {
+  test('L5: a signal that fires while the lease is being acquired: the lease is released', async () => {
     const [one, other] = await hosts();
     const stop = new AbortController();
     const acquired = one.acquire('report', { signal: stop.signal });
     stop.abort('enough');
     await expect(acquired).rejects.toMatchObject({ code: 'ABORTED', cause: 'enough' });
     expect(await other.acquire('report')).toMatchObject({ fence: 2 });
-    // A lease that another holds is not given back.
+    // A lease that another holds is not released.
     const again = new AbortController();
     const refused = one.withLease('report', { signal: again.signal }, () => 'never');
     again.abort();
@@ -212,7 +212,7 @@ describe.each([
   });
 });
 
-test('L5: a closed multi-outbox holds no leases: their signals fire, nothing is left running', async () => {
+test('L5: a closed multi-outbox holds no leases: their signals fire, and no timer stays', async () => {
   const host = await place.fleet(['a']);
   const lease = (await host.leases('a').acquire('report'))!;
   await host.close();
@@ -224,7 +224,7 @@ test('L5: a closed multi-outbox holds no leases: their signals fire, nothing is 
   await expect(host.leases('a').acquire('report')).rejects.toMatchObject({ code: 'CLOSED' });
 });
 
-test('L4: while the database is locked renewals are tried again; the lease is lost when its time is up', async () => {
+test('L4: while the database is locked renewals are retried; the lease is lost at its expiry', async () => {
   const logger = recordingLogger();
   const host = await place.fleet(['a'], { logger, sqlite: { busyTimeoutMs: 0 } });
   const blocker = place.connection('tenants/a.db');
@@ -258,7 +258,7 @@ test('L5: unknown and retired tenants have no leases', async () => {
 });
 
 describe('one name in many tenants (L5)', () => {
-  test('L5: so many at once, and a report of what was done, who refused and who failed', async () => {
+  test('L5: at most the given number at once; the report has done, refused and failed ones', async () => {
     const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
     const host = await place.fleet(ids);
     await host.tenants.pause('f');

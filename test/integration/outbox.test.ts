@@ -38,7 +38,7 @@ describe('the outbox of a tenant (Q3, F9)', () => {
     expect(await outbox.statistics()).toMatchObject({ ready: 0 });
   });
 
-  test("Q3: within the caller's transaction: rolled back means never seen, committed means dispatched", async () => {
+  test("Q3: within the caller's transaction: a rollback discards the message, a commit lets it be dispatched", async () => {
     const { seen, handlers } = noting();
     const face = await place.fleet(['acme'], { handlers });
     const outbox = face.outbox('acme');
@@ -55,7 +55,7 @@ describe('the outbox of a tenant (Q3, F9)', () => {
     expect(seen).toEqual(['acme:kept']);
   });
 
-  test('F7: an enqueue wakes its tenant; not with a transaction, nor when told not to', async () => {
+  test('F7: an enqueue wakes its tenant; not in a transaction, nor with wake: false', async () => {
     const face = await place.fleet(['acme'], {
       handlers: noting().handlers,
       schedule: { idleCeilingMs: 'never' },
@@ -89,7 +89,7 @@ describe('the outbox of a tenant (Q3, F9)', () => {
     const woken = async () => (await face.plan()).requests[0]?.reason === 'wake';
     await until('it is woken', woken);
     expect(wakes).toHaveBeenCalledTimes(1);
-    // The next transaction wakes again, and the inbox does as the outbox.
+    // The next transaction wakes again, and the inbox does the same.
     transaction.exec('BEGIN IMMEDIATE');
     await inbox.receive({ source: 'shop', messageId: '1', topic: 'orders', payload: 1 }, joined);
     transaction.exec('COMMIT');
@@ -119,7 +119,7 @@ describe('the outbox of a tenant (Q3, F9)', () => {
       transaction.exec(`${end}; BEGIN IMMEDIATE`);
       await until('it is woken', () => wakes.mock.calls.length >= times);
     }
-    // The last of all is rolled back, and the one behind it tells that this was seen.
+    // The last one is rolled back, and the next one shows that the rollback was detected.
     await outbox.enqueue({ topic: 'orders', payload: 1 }, { transaction, wake: true });
     transaction.exec('ROLLBACK; BEGIN IMMEDIATE');
     await outbox.enqueue({ topic: 'orders', payload: 1 }, { transaction, wake: true });
@@ -150,7 +150,7 @@ describe('the outbox of a tenant (Q3, F9)', () => {
     expect(seen).toEqual(['1', '2']);
   });
 
-  test('F5: a producer that knows nothing but SQL is served by the next look, within the ceiling', async () => {
+  test('F5: a message of a producer that uses only SQL is found by the next run, within the ceiling', async () => {
     const ceilingMs = 400;
     const { seen, handlers } = noting();
     const face = await place.fleet(['acme'], {
@@ -171,7 +171,7 @@ describe('the outbox of a tenant (Q3, F9)', () => {
     await until('its interval has grown to the ceiling', async () => (await schedule()).idleStreak >= 4);
     const before = looks.length;
     producer.exec("INSERT INTO Outbox (Topic, Payload) VALUES ('orders', 'x')");
-    // By the registry's clock; while a look is under way it is due again only in case that look gets lost.
+    // By the registry's clock. During a run the tenant's due time serves only to replace a lost run.
     await until('it is due within the ceiling', async () => {
       const { nextDueUtc, lastRunUtc } = await schedule();
       return nextDueUtc!.getTime() - lastRunUtc!.getTime() <= ceilingMs;
@@ -179,7 +179,7 @@ describe('the outbox of a tenant (Q3, F9)', () => {
     await until('it is served', () => seen.includes('acme:x'));
     stop.abort();
     await running;
-    // Nobody woke it. The next look found it, or the one after that if one was under way.
+    // No wake occurred. The next run found it, or the one after that if a run was in flight.
     const after = looks.slice(before);
     expect(after.filter((look) => look === 'due idle').length).toBeLessThanOrEqual(1);
     expect(after).toContain('due dispatched');

@@ -1,4 +1,4 @@
-/** What `npm pack` makes of a fresh clone is the product: it is looked at, installed and used as users do. */
+/** What `npm pack` makes of a fresh clone is the product: the tests inspect it, install it and use it as users do. */
 import { execFile } from 'node:child_process';
 import { cpSync, existsSync, globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -73,7 +73,7 @@ function expectWelcomes({ code, output }: Ended): void {
 
 const quickStart = () => blockOf('docs/quick-start.md', 'ts', 'shop').code;
 
-/** As the quick start tells people to write it in CommonJS. */
+/** As the quick start says to write it in CommonJS. */
 function quickStartInCommonJs(): string {
   const imports = /^(import .*\n)+/;
   const { code } = blockOf('docs/quick-start.md', 'js', 'shop');
@@ -107,7 +107,7 @@ describe.each(packageManagers)('installed by %s', (manager: PackageManager) => {
     expectWelcomes(await project.type(['--experimental-strip-types', 'shop.mts'], typed));
   });
 
-  test('whoever is piped into the quick start is welcomed before it ends', async () => {
+  test('the quick start welcomes every piped name before it ends', async () => {
     project.write('shop.mts', quickStart());
     const piped = [{ after: /^/, text: names.map((name) => `${name}\n`).join('') }];
     expect(await project.type(['--experimental-strip-types', 'shop.mts'], piped)).toEqual({
@@ -152,7 +152,7 @@ describe('in a project', () => {
     );
     const imports = entries.map((entry, index) => `import * as entry${index} from '${entry}';`);
     const list = `[${entries.map((_, index) => `entry${index}`).join(', ')}]`;
-    // Without what the function app needs: that entry is for the compiler alone.
+    // Without the function app's dependencies, so this entry is only compiled.
     const text = `${imports.join('\n')}\nexport const all: object[] = ${list};\n`;
     project.write(`entries.${kind}`, text);
     expect(await compiled(`entries.${kind}`, 'nodenext')).toEqual({ code: 0, output: '' });
@@ -193,7 +193,7 @@ describe('in a project', () => {
 
   const script = (text: string) => project.node('-e', text);
 
-  test('PACKAGE_MISSING names the command that installs what is needed', async () => {
+  test('PACKAGE_MISSING names the command that installs the package', async () => {
     const failing = (call: string) =>
       script(`(async () => { ${call} })().catch(({ code, message }) => console.log(code, message))`);
     const missing = (names: string) =>
@@ -214,7 +214,7 @@ describe('in a project', () => {
     expect(insights.output).toEqual(missing('applicationinsights @opentelemetry/resources'));
   });
 
-  test('who imports and who requires share one library', async () => {
+  test('import and require load the same library', async () => {
     const { output } = await script(`const required = require('multi-outbox');
       import('multi-outbox').then((imported) => {
         const names = Object.keys(required).filter((name) => name !== '__esModule');
@@ -247,7 +247,7 @@ describe('in a project', () => {
       await cli('tenants', 'add', 'acme');
       await cli('enqueue', 'acme', 'refused', 'x');
       const { output } = await cli('tick', '--handlers', `handlers.${kind}`, '--json');
-      // Of the failed attempt a line of the log tells.
+      // The log has a line about the failed attempt.
       expect(JSON.parse(output.split('\n')[0]!).runs).toMatchObject([
         { tenantId: 'acme', counts: { dead: 1 } },
       ]);

@@ -1,4 +1,4 @@
-/** F3: when a tenant is planned again whose dispatch request, or whose run, was lost. */
+/** F3: the time at which a tenant is planned again after its dispatch request or its run was lost. */
 import { FleetPlace, noting } from '../support/fleet-place.ts';
 
 const place = new FleetPlace();

@@ -1,4 +1,4 @@
-/** The simulator: what it runs is the product's own, so it is held to what the product promises. */
+/** The simulator: it runs the product's own code, so the product's promises must hold. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -22,7 +22,7 @@ const small: ScenarioInput = {
   ],
 };
 
-/** A fleet with nothing to do but for what is said. */
+/** An idle fleet, except for the given fields. */
 function idle(fields: Partial<ScenarioInput['classes'][number]>, hours = 24): ScenarioInput {
   return {
     title: 'idle',
@@ -58,7 +58,7 @@ test.each(['local', 'functions'] as const)('no message is lost or made up: %s', 
   expect(byName.unreachable).toMatchObject({ done: 0, latencyMs: null });
 });
 
-test('F5, F6: an idle tenant is touched as its ceiling says, not as the plans come', async () => {
+test('F5, F6: an idle tenant is touched as its ceiling says, not at every plan', async () => {
   const { classes, fixedPolling } = await run(idle({ tenant: { overrides: { idleCeilingMs: '1h' } } }));
   // Up to the ceiling in eleven doublings of two seconds, then once an hour.
   const doublings = Math.ceil(Math.log2(3_600 / 2)) + 1;
@@ -67,7 +67,7 @@ test('F5, F6: an idle tenant is touched as its ceiling says, not as the plans co
   expect(fixedPolling.touches).toBe(20 * 24 * 720);
 });
 
-test("F6: a ceiling of 'never' lets a database sleep: it is awake for its messages alone", async () => {
+test("F6: a ceiling of 'never' lets a database sleep: only messages wake it", async () => {
   const never = { tenant: { overrides: { idleCeilingMs: 'never' as const } }, autoPause: '1h' };
   const asleep = await run(idle(never));
   // A tenant that was registered is looked at once; a database that resumes, twice.

@@ -61,7 +61,7 @@ describe('a static directory (F2)', () => {
     }
   });
 
-  test('two faces with one static directory each: the queue lease keeps them apart', async () => {
+  test('two faces with one static directory each: the queue lease prevents overlapping runs', async () => {
     const { seen, handlers } = noting(() => new Promise((resolve) => setImmediate(resolve)));
     const one = await staticFace(['a'], { handlers, owner: 'one' });
     const other = await staticFace(['a'], { handlers, owner: 'other' });

@@ -4,10 +4,10 @@ import { FleetPlace, noting } from '../support/fleet-place.ts';
 
 const place = new FleetPlace();
 
-/** The tenants in the order in which plans with a single place choose them; nobody is due again. */
+/** The tenants in the order in which plans with a single slot choose them; no tenant becomes due again. */
 async function turns(options: MultiOutboxOptions): Promise<string[]> {
   const face = await place.fleet([], { handlers: noting().handlers, ...options });
-  // By their ids too they stand in the order in which they become due, which may be at once.
+  // The ids have the order in which the tenants become due, because all may become due at once.
   await face.tenants.add({ id: 'a-low', weight: 1 });
   await face.tenants.add({ id: 'b-urgent', slaSeconds: 1 });
   await face.tenants.add({ id: 'c-high', priority: 5 });
@@ -27,7 +27,7 @@ test.each([
   expect(await turns({ plan: { strategy, capacity, fairEvery } })).toEqual(order);
 });
 
-test('F4: plan.fairEvery: every place goes to whoever has been due longest', async () => {
+test('F4: plan.fairEvery: every slot goes to the tenant that has been due longest', async () => {
   expect(await turns({ plan: { strategy: 'priority', capacity, fairEvery: 1 } })).toEqual([
     'a-low',
     'b-urgent',
@@ -35,7 +35,7 @@ test('F4: plan.fairEvery: every place goes to whoever has been due longest', asy
   ]);
 });
 
-test('F4: a strategy given in code stands before the setting, and sees all that are due', async () => {
+test('F4: a strategy given in code overrides the setting, and sees all due tenants', async () => {
   const seen: number[] = [];
   const strategy: MultiOutboxOptions['strategy'] = {
     name: 'last id first',
@@ -49,7 +49,7 @@ test('F4: a strategy given in code stands before the setting, and sees all that 
   expect(seen).toEqual([3, 2, 1]);
 });
 
-test('F4: a strategy that is none is refused by what there is', () => {
+test('F4: an invalid strategy is refused with a list of the known ones', () => {
   expect(() => place.face({ plan: { strategy: 'best' as never } })).toThrow(
     /plan\.strategy.*"best".*'round-robin'/,
   );

@@ -1,4 +1,4 @@
-/** A handler that does not wait for its own transaction, in a process of its own: Node ends one for a stray rejection. */
+/** An unawaited transaction, in a separate process: Node ends a process at an unhandled rejection. */
 import { type CliFolder, cliFolder } from '../support/cli-process.ts';
 
 let folder: CliFolder;
@@ -19,7 +19,7 @@ test.each([
     "const first = transaction(async () => { throw new Error('boom'); }); void transaction(async () => {}); return first;",
   ],
 ])(
-  'T1: a transaction that nobody waits for and that %s is a retry, and the end of nothing else',
+  'T1: a transaction that the handler does not await and that %s causes a retry, and ends no other work',
   async (_, body) => {
     const { code, stdout, stderr } = await folder.script(`
     const handler = library.defineHandler({

@@ -1,4 +1,4 @@
-/** What is built says what is missing on a Node below the floor. `npm run test:floor` has it run by old ones. */
+/** On an old Node, the built files name the required version. `npm run test:floor` runs them on old versions. */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -1,4 +1,4 @@
-/** One run serves every queue of its tenant (D1), also while somebody else has one of them. */
+/** One run serves every queue of its tenant (D1), also while another host holds one of them. */
 import { defineHandler, defineInboxHandler } from '../../src/queue/handler.ts';
 import { FleetPlace } from '../support/fleet-place.ts';
 import { until } from '../support/until.ts';
@@ -27,7 +27,7 @@ async function outboxHeld(leaseMs: number) {
   return { face, seen, dueAt };
 }
 
-test("D1, F5: what a host that died had claimed is taken over though another queue's run was reported since", async () => {
+test("D1, F5: a dead host's messages are recovered although a run of another queue was reported since", async () => {
   const { face, seen } = await outboxHeld(300);
   const { runs } = await face.tick();
   expect(runs).toMatchObject([{ outcome: 'dispatched' }]);
@@ -42,7 +42,7 @@ test("D1, F5: what a host that died had claimed is taken over though another que
   expect(seen).toEqual(['inbox 2', 'outbox 1']);
 });
 
-test('D1, F5: a due time that the holder of the other queue reported is not put off', async () => {
+test('D1, F5: a due time that the holder of the other queue reported is not postponed', async () => {
   const { face, dueAt } = await outboxHeld(60_000);
   await face.plan();
   const registry = await place.registry();

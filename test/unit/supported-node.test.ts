@@ -17,7 +17,7 @@ test.each([
   ['27.0.0-nightly20261001abc', true],
   ['22.17.1', false],
   ['22.9.0', false],
-  // It ended before node:sqlite had what the engine calls.
+  // Node 23 ended before node:sqlite had the functions that the engine calls.
   ['23.11.1', false],
   ['20.20.2', false],
   ['18.0.0', false],
@@ -25,13 +25,13 @@ test.each([
   expect(unsupportedNode(version) === undefined).toBe(isSupported);
 });
 
-test('below the floor one line names it, the range and the Node that runs', () => {
+test('below the floor, one line names the floor, the range and the current Node', () => {
   const line = unsupportedNode('20.20.2')!;
   expect(line).not.toContain('\n');
   for (const word of ['22.18.0', range, 'v20.20.2']) expect(line).toContain(word);
 });
 
-test('the tests run on a Node that is supported, and on the one that was asked for', () => {
+test('the tests run on a supported Node, and on the requested one', () => {
   expect(unsupportedNode()).toBeUndefined();
   const { EXPECTED_NODE } = process.env;
   if (EXPECTED_NODE === undefined) return;

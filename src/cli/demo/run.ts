@@ -1,4 +1,4 @@
-/** Runs examples/demo/ and shows what came of it. */
+/** Runs examples/demo/ and shows the result. */
 import { type DemoResult, defaultRegistry, runDemo } from '../../../examples/demo/demo.ts';
 import { DemoFailed } from '../../../examples/demo/failed.ts';
 import type { CustomerResult } from '../../../examples/demo/result.ts';
@@ -59,7 +59,7 @@ async function resultText(
   colors: Colors,
 ): Promise<string> {
   const program = process.env.npm_lifecycle_event === 'demo' ? 'npm run cli --' : 'multi-outbox';
-  // A server's URL may hold a password, which is not to be shown.
+  // Hides a server's URL, because it may contain a password.
   const where = isEmbedded(registry) ? `--registry ${registry}` : '--registry …';
   return [
     '',
@@ -93,7 +93,7 @@ function resultTable(results: readonly CustomerResult[], colors: Colors): Promis
   );
 }
 
-/** A bar on a terminal, a line now and then elsewhere. */
+/** Shows a progress bar on a terminal; elsewhere it prints a line now and then. */
 async function showProgress(json: boolean) {
   if (json || process.stderr.isTTY) return startProgress('Dispatching', 'mails', { json });
   let lastAt = 0;

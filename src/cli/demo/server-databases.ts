@@ -1,6 +1,6 @@
 /**
- * The demo's databases on a SQL Server: the registry's, made if it is not there, and beside it one for each customer,
- * named `<registry>_<customer>`, dropped and made anew at every start.
+ * The demo's databases on a SQL Server: the registry's, which is created if it is missing, and one for each
+ * customer, named `<registry>_<customer>`, which every start drops and creates again.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DemoDatabases } from '../../../examples/demo/databases.ts';
@@ -14,7 +14,7 @@ import { FailedError } from '../errors.ts';
 
 /** The app setting that the tenants name; both hosts find it in their environment. */
 const setting = 'DEMO_TENANTS';
-/** A table by which the demo knows its own databases: others are never dropped. */
+/** A table that marks the demo's own databases: the demo never drops others. */
 const marker = 'MultiOutboxDemo';
 const dropTriesMs = 10_000;
 
@@ -97,19 +97,19 @@ async function drop(run: Run, database: string): Promise<void> {
   const giveUpAt = performance.now() + dropTriesMs;
   for (;;) {
     try {
-      // Not every server knows SINGLE_USER, which ends the sessions of those who are connected.
+      // SINGLE_USER ends the sessions of connected clients, but some servers do not support it.
       await run(`ALTER DATABASE ${name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE`).catch(() => {});
       await run(`DROP DATABASE ${name}`);
       return;
     } catch (error) {
-      // A connection that was closed a moment ago may still be there.
+      // A connection that was closed a moment ago may still exist on the server.
       if (performance.now() > giveUpAt) throw error;
       await pause(100);
     }
   }
 }
 
-/** Without a database: each tenant has its own. */
+/** The connection string names no database: each tenant has its own. */
 function connectionString(target: ConnectionTarget): string {
   const { login, encrypt, trustServerCertificate, multiSubnetFailover } = target;
   const { user, password } = login as Extract<typeof login, { kind: 'password' }>;

@@ -28,7 +28,7 @@ const others = ['birch', 'cedar', 'delta', 'elder'];
 const messages = (count: number, from = 0) =>
   Array.from({ length: count }, (_, index) => ({ topic: 'append', payload: String(from + index) }));
 
-test('D5, D8: a backlog of 20,000 messages carries on over several invocations, and others are served in between', async () => {
+test('D5, D8: 20,000 messages take several invocations, and others are dispatched in between', async () => {
   await app.tenants('acme', ...others);
   for (let count = 0; count < backlog; count += 4_000) {
     await app.library.outbox('acme').enqueue(messages(4_000, count));
@@ -47,7 +47,7 @@ test('D5, D8: a backlog of 20,000 messages carries on over several invocations, 
 
   for (const id of others) await app.library.outbox(id).enqueue(messages(2));
   const { outputs } = await instance.tick();
-  // The backlog carries on by itself: no plan asks for it.
+  // The backlog's runs request each other: no plan requests them.
   expect(outputs.map(({ text }) => JSON.parse(text).tenantId).sort()).toEqual(others);
   await until(
     'the others are served',
@@ -55,9 +55,9 @@ test('D5, D8: a backlog of 20,000 messages carries on over several invocations, 
   );
   writeFileSync(`${effects}.go`, '');
 
-  // The registry knows of a run before its invocation is told of, so it is the invocations that are waited for.
+  // The registry knows of a run before its invocation is reported, so the test waits for the invocations.
   await until('no run asks for another', () => runs().at(-1)!.more === false, 60_000);
-  // Nothing lost, nothing twice.
+  // No message is lost, none is dispatched twice.
   expect(dispatched().length).toBe(backlog + 1 + 8);
   expect(new Set(dispatched()).size).toBe(backlog + 1 + 8);
   expect(await app.library.outbox('acme').statistics()).toMatchObject({ ready: 0, claimed: 0, dead: 0 });

@@ -26,7 +26,7 @@ const http = (method: string, route: string, authLevel = 'function') => ({
 });
 const response = { type: 'http' };
 
-/** The bindings without what the library adds by itself. */
+/** The bindings without the fields that the library adds. */
 function bindingsOf({ bindings }: ListedFunction) {
   return bindings.map(({ name, direction, properties, ...binding }) => binding);
 }
@@ -79,7 +79,7 @@ describe('the function bundle', () => {
     expect(plan.bindings[0]).toMatchObject({ schedule: '0 */2 * * * *' });
   });
 
-  test('what the first invocation does not need is in chunks of its own', () => {
+  test('code that the first invocation does not need is in separate chunks', () => {
     const folder = path.join(top, 'dist/functions');
     const text = (file: string) => readFileSync(path.join(folder, file), 'utf8');
     const atStart = new Set<string>();
@@ -91,14 +91,14 @@ describe('the function bundle', () => {
     follow('main.js');
     const chunks = readdirSync(folder).filter((file) => file.endsWith('.js'));
     const holding = (mark: string) => chunks.filter((file) => text(file).includes(mark));
-    // Words that stand in each of these whatever a minifier does.
+    // Words in each of these chunks that a minifier keeps.
     for (const mark of ['llhttp', 'BEGIN IMMEDIATE', 'STARTTLS']) {
       expect([mark, holding(mark).length > 0]).toEqual([mark, true]);
       expect(holding(mark).filter((file) => atStart.has(file))).toEqual([]);
     }
   });
 
-  test('it needs nothing but Node and what the worker provides', () => {
+  test('it needs only Node and the modules of the worker', () => {
     const folder = path.join(top, 'dist/functions');
     for (const file of readdirSync(folder).filter((name) => name.endsWith('.js'))) {
       const text = readFileSync(path.join(folder, file), 'utf8');

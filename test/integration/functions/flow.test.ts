@@ -31,7 +31,7 @@ describe('timer to messages, through real queues', () => {
     });
   });
 
-  test('D7: log lines of a run stand with its invocation, and name the tenant', async () => {
+  test('D7: log lines of a run belong to its invocation, and name the tenant', async () => {
     await app.tenants('acme');
     await app.library.outbox('acme').enqueue(app.mails(['one']));
     const instance = await app.start();
@@ -91,7 +91,7 @@ describe('timer to messages, through real queues', () => {
     expect(plan.outputs).toHaveLength(1);
   });
 
-  test('F7: a wake through its queue makes a tenant due, and the next tick serves it', async () => {
+  test('F7: a wake through its queue makes a tenant due, and the next tick dispatches it', async () => {
     await app.tenants('acme');
     const instance = await app.start({ MULTI_OUTBOX_IDLE_CEILING: 'never' });
     await instance.tick();
@@ -103,7 +103,7 @@ describe('timer to messages, through real queues', () => {
     expect(outputs.map(({ text }) => JSON.parse(text))).toMatchObject([{ tenantId: 'acme', reason: 'wake' }]);
   });
 
-  test('F7: a tenant alone on the dispatch queue is served at once', async () => {
+  test('F7: a tenant id on the dispatch queue is dispatched at once', async () => {
     await app.tenants('acme');
     const instance = await app.start();
     await app.library.outbox('acme').enqueue(app.mails(['one']));

@@ -32,7 +32,7 @@ async function problem(response: Response) {
 describe('enqueue over HTTP', () => {
   const order = { topic: 'email.send', payload: { to: 'a@example.com', subject: 'Hello', text: 'Hi' } };
 
-  test('Q3: one message or many are stored, and a dedup key seen before stores nothing', async () => {
+  test('Q3: one message or many are stored, and a known dedup key stores no message', async () => {
     await app.tenants('acme');
     const instance = await app.start();
     const one = await post(instance, 'enqueue/acme', { ...order, dedupKey: 'order-1' });
@@ -78,7 +78,7 @@ describe('enqueue over HTTP', () => {
     expect(await app.library.outbox('acme').statistics()).toMatchObject({ ready: 0 });
   });
 
-  test('a body of no declared length is not read beyond the limit', async () => {
+  test('a body of no declared length is read only up to the limit', async () => {
     await app.tenants('acme');
     const instance = await app.start({ MULTI_OUTBOX_MAX_BODY_BYTES: '8000' });
     const body = new ReadableStream({
@@ -192,7 +192,7 @@ describe('health', () => {
     expect(await problem(await instance.fetch('health/fleet'))).toMatchObject({ status: 500 });
   });
 
-  test('a registry that a later release has migrated is ready: hosts of two releases serve it', async () => {
+  test('a registry that a later release has migrated is ready: it serves two releases', async () => {
     await app.tenants('acme');
     const registry = new DatabaseSync(app.place.file('registry.db'));
     registry.exec("INSERT INTO SchemaJournal VALUES (99, 'later', 'x', 0)");

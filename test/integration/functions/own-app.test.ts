@@ -33,7 +33,7 @@ async function start(...ids: string[]): Promise<Instance> {
   return app.start({ OWN_APP_EFFECTS: effectsFile(), OWN_APP_TENANTS: list }, { folder });
 }
 
-describe('an app of its own, made by registerFunctions', () => {
+describe('a user’s app, made by registerFunctions', () => {
   test('its handlers, its settings, and its strategy', async () => {
     const instance = await start('birch', 'acme');
     const plan = instance.functions.find(({ name }) => name === 'plan')!;
@@ -81,7 +81,7 @@ describe('an app of its own, made by registerFunctions', () => {
     expect((await app.library.tenants.get('birch')).status).toBe('active');
   });
 
-  test('a function of its own shares the multi-outbox', async () => {
+  test('the app’s own function shares the multi-outbox', async () => {
     const instance = await start('acme');
     await app.library.outbox('acme').enqueue({ topic: 'own.note', payload: 'hello' });
     expect(await (await instance.fetch('own/acme')).json()).toMatchObject({ ready: 1, done: 0 });

@@ -9,7 +9,7 @@ beforeAll(async () => {
 afterAll(() => azurite?.stop());
 const app = new FunctionsApp(() => azurite);
 
-describe('requests that cannot be served', () => {
+describe('requests that cannot be dispatched', () => {
   test('a malformed request goes to the poison queue with the reason, and into status and health', async () => {
     await app.tenants('acme');
     const instance = await app.start();
@@ -37,7 +37,7 @@ describe('requests that cannot be served', () => {
       async () => (await azurite.count('multi-outbox-dispatch-poison')) === 0,
     );
 
-    // It did the tenant no harm: the next run is a good one.
+    // The tenant is not affected: the next run succeeds.
     await app.library.outbox('acme').enqueue(app.mails(['one']));
     await instance.tick();
     await until('its mail is written', () => app.dispatched('acme').length === 1);
@@ -63,8 +63,8 @@ describe('requests that cannot be served', () => {
     expect((await app.library.status()).failing).toBe(0);
   });
 
-  test('D8: a request that fails for want of a registry is tried again, ends in poison, and is planned again', async () => {
-    // Nobody reads the poison queue meanwhile: without a registry its messages would be given up as well.
+  test('D8: a request that fails without a registry is retried, becomes poison, and is planned again', async () => {
+    // The test disables the poison function: without a registry the host would drop its messages too.
     const without = await app.start({ 'AzureWebJobs.poison.Disabled': 'true' });
     await azurite.send('multi-outbox-dispatch', { tenantId: 'acme' });
     const poison = () => azurite.count('multi-outbox-dispatch-poison');

@@ -22,7 +22,7 @@ interface Sent {
   readonly to?: string;
   readonly id?: string;
   readonly body?: string | Buffer;
-  /** What the signature is over. */
+  /** The text that is signed. */
   readonly signed?: string;
   readonly sentAt?: Date;
 }
@@ -54,7 +54,7 @@ async function started(): Promise<Instance> {
   return app.start(settings);
 }
 
-test('I1: a webhook is stored before it is answered, and once however often it comes', async () => {
+test('I1: a webhook is stored before the answer, and once however often it arrives', async () => {
   const instance = await started();
   const first = await send(instance);
   expect(first.status).toBe(202);

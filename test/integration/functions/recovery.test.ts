@@ -19,7 +19,7 @@ const strayErrors = `--import=data:text/javascript,${encodeURIComponent(
 )}`;
 
 describe('instances that end', () => {
-  test('Q6, L2: a killed worker’s messages are recovered by the next one, and nothing is lost', async () => {
+  test('Q6, L2: a killed worker’s messages are recovered by the next one, and none is lost', async () => {
     await app.tenants('acme', 'birch');
     const answers: (() => void)[] = [];
     await using receiver = await startReceiver((_request, response) => {
@@ -32,7 +32,7 @@ describe('instances that end', () => {
     for (const id of ['acme', 'birch']) await app.library.outbox(id).enqueue(messages);
     const settings = {
       MULTI_OUTBOX_WEBHOOK_ALLOW_PRIVATE: 'true',
-      // Short, and yet no busy machine stands still for so long.
+      // Short, but longer than a busy machine pauses.
       MULTI_OUTBOX_LEASE: '3s',
       MULTI_OUTBOX_REDISPATCH: '3s',
     };
@@ -48,7 +48,7 @@ describe('instances that end', () => {
       for (const answer of answers.splice(0)) answer();
     }, 10);
     try {
-      // By the tenants' own databases: what the killed worker settled last it never reported.
+      // Counted in the tenants' databases, because the killed worker never reported what it settled last.
       await until(
         'all is dispatched',
         async () => {
@@ -76,7 +76,7 @@ describe('instances that end', () => {
     expect(ids.length).toBeLessThanOrEqual(60 + 32);
   });
 
-  test('D5: on notice of termination the run stops, gives back what is unfinished, and reports within five seconds', async () => {
+  test('D5: on notice of termination the run stops, releases unfinished messages, and reports within five seconds', async () => {
     await app.tenants('acme');
     await using receiver = await startReceiver(() => {});
     const webhook = { topic: 'webhook.post', payload: { url: receiver.origin, body: {} } };
@@ -88,7 +88,7 @@ describe('instances that end', () => {
     expect(ms).toBeLessThan(5_000);
     expect(instance.runs()).toMatchObject([{ outcome: 'dispatched', released: 40, more: true }]);
     expect(await app.library.outbox('acme').statistics()).toMatchObject({ ready: 40, claimed: 0, dead: 0 });
-    // Nothing was sent that nobody would have received: the next plan asks for the tenant.
+    // The run sent no request of its own: the next plan requests the tenant.
     expect(instance.of('dispatch')[0]!.outputs).toEqual([]);
     expect((await app.library.status()).due).toBe(1);
     expect(await app.library.leases('acme').list()).toMatchObject([{ name: 'queue:outbox', held: false }]);

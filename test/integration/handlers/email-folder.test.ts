@@ -69,7 +69,7 @@ test('the first mail works without any setting', async () => {
   expect(text).toBe('Hi');
 });
 
-test('the payload’s sender stands before the settings’', async () => {
+test('the payload’s sender overrides the settings’', async () => {
   const messageId = randomUUID();
   const payload = { from: 'Own <own@example.org>', to: 'ann@example.com', text: 'Hi' };
   await attemptOnce(handler('orders@example.com'), payload, { messageId });
@@ -92,7 +92,7 @@ test('a duplicate overwrites its own file, and only that', async () => {
   );
 });
 
-test('many at once, duplicates among them: whole files and nothing else', async () => {
+test('many at once, with duplicates, leave only complete files', async () => {
   const send = handler();
   const ids = Array.from({ length: 20 }, () => randomUUID());
   const text = 'x'.repeat(70).concat('\n').repeat(3_000);
@@ -113,7 +113,7 @@ test('only the owner may read a mail', async () => {
   expect(mode & 0o077).toBe(0);
 });
 
-test('a folder that cannot be written is tried again and leaves nothing', async () => {
+test('a folder that cannot be written causes a retry and leaves no file', async () => {
   await writeFile(join(folder, 'deep'), 'in the way');
   expect(await attemptOnce(handler(), { to: 'ann@example.com', text: 'Hi' })).toMatchObject({
     kind: 'retry',
@@ -121,7 +121,7 @@ test('a folder that cannot be written is tried again and leaves nothing', async 
   expect(await readdir(folder)).toEqual(['deep']);
 });
 
-test('an attempt that was stopped writes nothing', async () => {
+test('an aborted attempt writes no file', async () => {
   const outcome = await attemptOnce(
     handler(),
     { to: 'ann@example.com', text: 'Hi' },

@@ -9,7 +9,7 @@ const from = 'Orders <orders@example.com>';
 const mail = { to: 'ann@example.com', subject: 'Order 7', text: 'It is on its way.' };
 const handlerFor = (smtpUrl: string) => emailSend({ smtpUrl, from, folder: '/nowhere' });
 
-test('a mail arrives with the right content, at the right people', async () => {
+test('a mail arrives with the right content, to the right people', async () => {
   await using server = await startMailServer();
   const messageId = randomUUID();
   const payload = {
@@ -108,7 +108,7 @@ describe('what the server’s reply means', () => {
     expect(await attemptOnce(handlerFor(server.url), mail)).toMatchObject({ kind });
   });
 
-  test('554 as greeting: tried again', async () => {
+  test('a 554 greeting is retried', async () => {
     await using server = await startMailServer({
       onConnect: (_session, callback) => callback(smtpError(554, 'no service')),
     });
@@ -129,10 +129,10 @@ describe('what the server’s reply means', () => {
   });
 });
 
-describe('taken for some recipients only', () => {
+describe('accepted for some recipients only', () => {
   const to = ['ann@example.com', 'bob@example.com', 'cy@example.com'];
 
-  test('refused for good for one: sent to the others, and Dead so that somebody learns of it', async () => {
+  test('permanently refused for one: sent to the others, and Dead so that it is noticed', async () => {
     await using server = await startMailServer({
       onRcptTo: ({ address }, _session, callback) =>
         callback(address.startsWith('bob') ? smtpError(550, '5.1.1 no such user') : undefined),
@@ -144,7 +144,7 @@ describe('taken for some recipients only', () => {
     expect(server.received[0]!.recipients).toEqual(['ann@example.com', 'cy@example.com']);
   });
 
-  test('put off for one: tried again for all', async () => {
+  test('temporarily refused for one: retried for all', async () => {
     let attempts = 0;
     await using server = await startMailServer({
       onMailFrom(_address, _session, callback) {
@@ -167,7 +167,7 @@ describe('taken for some recipients only', () => {
 });
 
 describe('when the server cannot be used', () => {
-  test('nobody listens: tried again', async () => {
+  test('a refused connection is retried', async () => {
     const server = await startMailServer();
     await server[Symbol.asyncDispose]();
     expect(await attemptOnce(handlerFor(server.url), mail)).toMatchObject({
@@ -176,7 +176,7 @@ describe('when the server cannot be used', () => {
     });
   });
 
-  test('it comes back: the same handler goes on', async () => {
+  test('once the server is back, the same handler works', async () => {
     let down = true;
     await using server = await startMailServer({
       onConnect: (_session, callback) => callback(down ? smtpError(421, 'busy') : undefined),
@@ -187,14 +187,14 @@ describe('when the server cannot be used', () => {
     expect(await attemptOnce(handler, mail)).toEqual({ kind: 'done' });
   });
 
-  test('its certificate is not to be trusted: tried again, nothing sent in the clear', async () => {
+  test('an untrusted certificate is retried, and no mail is sent unencrypted', async () => {
     await using server = await startMailServer({ hideSTARTTLS: false });
     const outcome = await attemptOnce(handlerFor(server.url), mail);
     expect(outcome).toMatchObject({ kind: 'retry', error: expect.stringContaining('could not be used: E') });
     expect(server.received).toEqual([]);
   });
 
-  test('no sender anywhere is the settings’ fault: tried again', async () => {
+  test('without any sender, the settings are wrong, so the mail is retried', async () => {
     const handler = emailSend({ smtpUrl: 'smtp://127.0.0.1:1', folder: '/nowhere' });
     expect(await attemptOnce(handler, mail)).toMatchObject({
       kind: 'retry',
@@ -202,7 +202,7 @@ describe('when the server cannot be used', () => {
     });
   });
 
-  test('the signal fires while the server says nothing: given up, connection closed', async () => {
+  test('when the signal fires while the server is silent, the connection is closed', async () => {
     let closed!: () => void;
     const gone = new Promise<void>((resolve) => {
       closed = resolve;

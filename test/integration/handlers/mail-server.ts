@@ -7,7 +7,7 @@ export interface ReceivedMail {
   readonly raw: string;
 }
 
-/** A real SMTP server on loopback that keeps what it gets. */
+/** A real SMTP server on loopback that keeps the received mails. */
 export interface MailServer extends AsyncDisposable {
   readonly port: number;
   readonly url: string;
@@ -16,7 +16,7 @@ export interface MailServer extends AsyncDisposable {
   readonly connections: () => number;
 }
 
-/** A reply with its code, the way a server refuses something. */
+/** A reply with its code, as a server sends to refuse a command. */
 export function smtpError(responseCode: number, message: string): Error {
   return Object.assign(new Error(message), { responseCode });
 }

@@ -6,7 +6,7 @@ export interface MailPart {
   readonly parts: readonly MailPart[];
 }
 
-/** Reads a mail after RFC 5322 and 2045, as far as the tests need it. Refuses bare line feeds. */
+/** Reads a mail as RFC 5322 and 2045 specify, as far as the tests need it. Refuses bare line feeds. */
 export function readMail(raw: string): MailPart {
   const end = raw.indexOf('\r\n\r\n');
   if (end < 0 || /(?<!\r)\n/.test(raw)) throw new Error('not a mail: no header section, or bare line feeds');

@@ -9,7 +9,7 @@ export interface Received {
   readonly body: string;
 }
 
-/** A real HTTP server on loopback that keeps what it gets. */
+/** A real HTTP server on loopback that keeps the received requests. */
 export interface Receiver extends AsyncDisposable {
   readonly origin: string;
   readonly port: number;

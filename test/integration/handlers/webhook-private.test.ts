@@ -71,7 +71,7 @@ describe('names', () => {
     expect(receiver.received).toEqual([]);
   });
 
-  test('https is no way around', async () => {
+  test('https is fenced too', async () => {
     const handler = webhookPost({ allowPrivateAddresses: false, resolve: async () => ['10.0.0.1'] });
     expect(await attemptOnce(handler, { url: 'https://hook.example.com/' })).toEqual(refused('private'));
   });
@@ -85,7 +85,7 @@ describe('names', () => {
         return ['127.0.0.1'];
       },
     });
-    // The name does not exist: that it gets through shows whose answer the socket used.
+    // The name does not exist, so a connection shows that the socket used the checked answer.
     const url = `http://rebinding.example.invalid:${receiver.port}/`;
     expect(await attemptOnce(handler, { url })).toEqual({ kind: 'done' });
     expect(asked).toEqual(['rebinding.example.invalid']);

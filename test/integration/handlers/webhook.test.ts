@@ -39,7 +39,7 @@ describe('what the receiver gets', () => {
     );
   });
 
-  test('text goes byte for byte, with its own content type', async () => {
+  test('text is sent byte for byte, with its own content type', async () => {
     await using receiver = await startReceiver(answering(200));
     const text = '{"big": 12345678901234567890,\n "spaced":  true}';
     const payload = { url: receiver.origin, body: text, headers: { 'Content-Type': 'application/json' } };
@@ -51,7 +51,7 @@ describe('what the receiver gets', () => {
     new Webhook(secret).verify(own!.body, own!.headers as Record<string, string>);
   });
 
-  test('no body, and null, are told apart', async () => {
+  test('a missing body and null differ', async () => {
     await using receiver = await startReceiver(answering(200));
     await attemptOnce(handler, { url: receiver.origin });
     await attemptOnce(handler, { url: receiver.origin, body: null });
@@ -73,7 +73,7 @@ describe('what the receiver gets', () => {
     ]);
   });
 
-  test('without a secret nothing is signed; a tenant can have its own', async () => {
+  test('without a secret no request is signed; a tenant can have its own', async () => {
     await using receiver = await startReceiver(answering(200));
     const perTenant = webhookPost({
       allowPrivateAddresses: true,
@@ -88,7 +88,7 @@ describe('what the receiver gets', () => {
     new Webhook(secret).verify(acme!.body, acme!.headers as Record<string, string>);
   });
 
-  test('trace headers that could not stand in a request are left out, and the message goes', async () => {
+  test('invalid trace headers are left out, and the message is sent', async () => {
     await using receiver = await startReceiver(answering(200));
     const headers = { traceparent: 'x\r\ny: z', tracestate: 'a=b' };
     expect(await attemptOnce(handler, { url: receiver.origin }, { headers })).toEqual({ kind: 'done' });
@@ -121,7 +121,7 @@ describe('what the answer means', () => {
     expect(JSON.stringify(outcome)).not.toMatch(/said-this|127\.0\.0\.1/);
   });
 
-  test.each([429, 503])('%i with Retry-After waits as long, in seconds', async (status) => {
+  test.each([429, 503])('%i with Retry-After waits that number of seconds', async (status) => {
     await using receiver = await startReceiver(answering(status, { 'retry-after': '120' }));
     expect(await attemptOnce(handler, { url: receiver.origin })).toEqual({
       kind: 'retry',
@@ -174,7 +174,7 @@ describe('what the answer means', () => {
     expect(await cut).toBeGreaterThan(0);
   });
 
-  test('an oversize header section is tried again', async () => {
+  test('an oversize header section is retried', async () => {
     await using receiver = await startReceiver(answering(200, { 'x-large': 'x'.repeat(100_000) }));
     expect(await attemptOnce(handler, { url: receiver.origin })).toMatchObject({
       kind: 'retry',
@@ -183,8 +183,8 @@ describe('what the answer means', () => {
   });
 });
 
-describe('when there is no answer', () => {
-  test('nobody listens: tried again', async () => {
+describe('without an answer', () => {
+  test('a refused connection is retried', async () => {
     const receiver = await startReceiver(answering(200));
     await receiver[Symbol.asyncDispose]();
     expect(await attemptOnce(handler, { url: receiver.origin })).toEqual({
@@ -194,7 +194,7 @@ describe('when there is no answer', () => {
     });
   });
 
-  test('the connection is cut: tried again', async () => {
+  test('a broken connection is retried', async () => {
     await using receiver = await startReceiver((request) => request.socket.destroy());
     expect(await attemptOnce(handler, { url: receiver.origin })).toMatchObject({
       kind: 'retry',
@@ -202,7 +202,7 @@ describe('when there is no answer', () => {
     });
   });
 
-  test('the name is not known: tried again', async () => {
+  test('an unknown host name is retried', async () => {
     const unknown = webhookPost({
       allowPrivateAddresses: false,
       resolve: async () => {
@@ -215,14 +215,14 @@ describe('when there is no answer', () => {
     });
   });
 
-  test('encryption fails: tried again', async () => {
+  test('a failed TLS handshake is retried', async () => {
     await using receiver = await startReceiver(answering(200));
     const outcome = await attemptOnce(handler, { url: receiver.origin.replace('http:', 'https:') });
     expect(outcome).toMatchObject({ kind: 'retry', error: expect.stringContaining('could not be reached') });
     expect(receiver.received).toEqual([]);
   });
 
-  test('no HTTP at all: tried again', async () => {
+  test('an answer that is not HTTP is retried', async () => {
     const server = createServer((socket) => {
       socket.on('error', () => {}).resume();
       socket.end('hello there\r\n\r\n');
@@ -237,7 +237,7 @@ describe('when there is no answer', () => {
     });
   });
 
-  test('the signal fires: the request is given up and its connection closed', async () => {
+  test('when the signal fires, the request is aborted and its connection closed', async () => {
     let closed!: () => void;
     const gone = new Promise<void>((resolve) => {
       closed = resolve;
@@ -260,7 +260,7 @@ describe('when there is no answer', () => {
     await gone;
   });
 
-  test('its own timeout stands before the run’s', async () => {
+  test('its own timeout overrides the run’s', async () => {
     await using receiver = await startReceiver(() => {});
     const impatient = webhookPost({ allowPrivateAddresses: true, timeoutMs: 50 });
     expect(await attemptOnce(impatient, { url: receiver.origin })).toMatchObject({
@@ -270,7 +270,7 @@ describe('when there is no answer', () => {
   });
 });
 
-test('a payload that does not fit goes to Dead with the reason, and nothing is sent', async () => {
+test('a payload that does not fit goes to Dead with the reason, and no request is sent', async () => {
   expect(await attemptOnce(handler, { url: 'ftp://example.com' })).toMatchObject({
     kind: 'dead',
     error: expect.stringContaining('url: must begin with https:// or http://'),

@@ -20,7 +20,7 @@ function gathering(topic: string, together: number, concurrency?: number) {
     async handle() {
       running++;
       state.most = Math.max(state.most, running);
-      // Opened a turn later, in which one too many could start.
+      // Opened one event-loop turn later, so that one attempt too many could start.
       if (running === together) setImmediate(() => gate.resolve());
       await gate.promise;
       await new Promise((resolve) => setImmediate(resolve));
@@ -40,7 +40,7 @@ describe('handlers at once (D2)', () => {
     expect(state.most).toBe(concurrency);
   });
 
-  test('D2: the limit spans batches: the next batch fills the places that the last leaves', async () => {
+  test('D2: the limit spans batches: the next batch fills the slots that the last one frees', async () => {
     const queue = await place.outbox();
     await queue.enqueue(messages(24));
     const { handler, state } = gathering('orders', 8);
@@ -49,7 +49,7 @@ describe('handlers at once (D2)', () => {
     expect(state.most).toBe(8);
   });
 
-  test("D2: a handler's own concurrency is kept and reached, and holds up nobody else", async () => {
+  test("D2: a handler's own concurrency is kept and reached, and delays no other handler", async () => {
     const queue = await place.outbox();
     const narrow = gathering('narrow', 2, 2);
     const wide = gathering('wide', 6);
@@ -70,7 +70,7 @@ describe('handlers at once (D2)', () => {
     expect(state.most).toBe(3);
   });
 
-  test('handlers that return at once are run one after another, and give others their turn between batches', async () => {
+  test('handlers that return at once run one after another, and the run yields between batches', async () => {
     const queue = await place.outbox();
     await queue.enqueue(messages(50));
     let turns = 0;
@@ -103,7 +103,7 @@ describe('batches that overlap (D6)', () => {
     expect(report.counts).toMatchObject({ done: 12, retried: 0 });
   });
 
-  test('D6: a message that comes while a slow handler runs, and places are free, does not wait for its end', async () => {
+  test('D6: a message that arrives while a slow handler runs and slots are free does not wait', async () => {
     const queue = await place.outbox();
     const other = await place.outbox();
     await queue.enqueue([message('slow')]);
@@ -115,7 +115,7 @@ describe('batches that overlap (D6)', () => {
         await other.enqueue([message('new')]);
         await gate.promise;
       } else if (attempts.length === 2) {
-        // Q11: due again while the slow one is at it still.
+        // Q11: due again while the slow one still runs.
         throw new Snooze(10);
       } else {
         gate.resolve();
@@ -169,7 +169,7 @@ describe('round trips (Q9)', () => {
     }
   });
 
-  test('Q9: an idle tenant costs one call in all, and so does one that somebody else holds', async () => {
+  test('Q9: an idle tenant costs one call, and so does a tenant whose lease another host holds', async () => {
     const queue = await place.outbox();
     expect(await run(queue, [orders(() => {})])).toMatchObject({
       status: 'idle',
@@ -186,7 +186,7 @@ describe('round trips (Q9)', () => {
     });
   });
 
-  test('Q11: an idle run tells when the next message is due', async () => {
+  test('Q11: an idle run reports when the next message is due', async () => {
     const queue = await place.outbox();
     await queue.enqueue([message('1', { dueInMs: 600_000 })]);
     const report = await run(queue, [orders(() => {})]);

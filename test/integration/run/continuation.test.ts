@@ -43,7 +43,7 @@ const nextDueInMs = async (multiOutbox: MultiOutbox) => {
 };
 
 describe('backlog left at the end of a run (F5)', () => {
-  test('whoever carries on gets the request for it, and no plan asks for the tenant meanwhile', async () => {
+  test('a host that continues a backlog gets the request, and no plan makes another', async () => {
     const seen: number[] = [];
     const multiOutbox = await hostWithBacklog(seen);
     const [planned] = (await multiOutbox.plan()).requests;
@@ -58,7 +58,7 @@ describe('backlog left at the end of a run (F5)', () => {
     expect(await nextDueInMs(multiOutbox)).toBeLessThanOrEqual(60_000);
   });
 
-  test('nobody carries on: the tenant is due now', async () => {
+  test('without a host that continues, the tenant is due now', async () => {
     const multiOutbox = await hostWithBacklog([]);
     const [planned] = (await multiOutbox.plan()).requests;
     const report = await multiOutbox.dispatch(planned!);
@@ -67,7 +67,7 @@ describe('backlog left at the end of a run (F5)', () => {
     expect((await multiOutbox.plan()).requests).toMatchObject([{ tenantId: 'acme', reason: 'backlog' }]);
   });
 
-  test('D5: a host that is being stopped leaves the backlog to the next plan, since it may send nothing more', async () => {
+  test('D5: a host that is being stopped leaves the backlog to the next plan', async () => {
     const multiOutbox = await hostWithBacklog([]);
     const [planned] = (await multiOutbox.plan()).requests;
     const report = await multiOutbox.dispatch(planned!, { continues: true, signal: AbortSignal.abort() });
@@ -76,7 +76,7 @@ describe('backlog left at the end of a run (F5)', () => {
     expect((await multiOutbox.plan()).requests).toHaveLength(1);
   });
 
-  test('F6: a request that another run has made stale is dropped without a look at the database', async () => {
+  test('F6: a request that another run has made stale is dropped without a call to the database', async () => {
     const multiOutbox = await hostWithBacklog([]);
     const [planned] = (await multiOutbox.plan()).requests;
     const late = { ...planned!, plannedUtc: new Date(Date.now() - 60_000).toISOString() };

@@ -19,7 +19,7 @@ function counting() {
 }
 
 describe('calls that fail (Q8, D8)', () => {
-  test('a settle that fails now and then is made again: nothing is run twice, nothing is lost', async () => {
+  test('an intermittently failing settle is repeated: no message is run twice, none is lost', async () => {
     const queue = await place.outbox();
     await queue.enqueue(messages(20));
     let calls = 0;
@@ -49,7 +49,7 @@ describe('calls that fail (Q8, D8)', () => {
     expect(await queue.statistics()).toMatchObject({ done: 20, claimed: 0 });
   });
 
-  test('Q8: a settle that was carried out and whose answer was lost: its outcomes are reported lost, and the tenant stays due', async () => {
+  test('Q8: when the answer to a settle is lost, its outcomes are reported lost, and the tenant stays due', async () => {
     const queue = await place.outbox();
     await queue.enqueue(messages(20));
     let cut = true;
@@ -68,7 +68,7 @@ describe('calls that fail (Q8, D8)', () => {
     // They had been written: the database no longer matched them at the second try.
     expect(first.counts.lost).toBeGreaterThan(0);
     expect(first).toMatchObject({ status: 'dispatched', more: true });
-    // What the cut call had claimed is recovered by the next run, and was never started.
+    // A message that the cut call had claimed is recovered by the next run, and was never started.
     const second = await run(queue, [handler]);
     expect(second.counts.recovered).toBeGreaterThan(0);
     expect(first.counts.done + first.counts.lost + second.counts.done).toBe(20);
@@ -77,7 +77,7 @@ describe('calls that fail (Q8, D8)', () => {
     expect(await queue.statistics()).toMatchObject({ done: 20, claimed: 0, ready: 0 });
   });
 
-  test('a begin that fails is a failed run with its code, and nothing is started', async () => {
+  test('a begin that fails is a failed run with its code, and no handler starts', async () => {
     const queue = await place.outbox();
     await queue.enqueue(messages(1));
     const { handler, starts } = counting();
@@ -93,7 +93,7 @@ describe('calls that fail (Q8, D8)', () => {
     expect(starts).toEqual({});
   });
 
-  test('what is no error of ours ends in the report too: the run never throws', async () => {
+  test('any other error ends in the report too: the run never throws', async () => {
     const queue = await place.outbox();
     for (const [thrown, message] of [
       [new TypeError('x is not a function'), 'TypeError: x is not a function'],
@@ -106,7 +106,7 @@ describe('calls that fail (Q8, D8)', () => {
     }
   });
 
-  test('CLOSED ends the run at once; handlers still running start nothing more when they end', async () => {
+  test('CLOSED ends the run at once; handlers that end later start no further message', async () => {
     const queue = await place.outbox();
     await queue.enqueue(messages(6));
     const closing = withFaults(queue, {
@@ -123,7 +123,7 @@ describe('calls that fail (Q8, D8)', () => {
     );
     const report = await run(closing, [handler], { dispatch: { leaseMs: 100 } });
     expect(report).toMatchObject({ status: 'failed', error: { code: 'CLOSED' } });
-    // All that had been claimed, and could not be settled or given back.
+    // All claimed messages, which could not be settled or released.
     expect(report.counts).toMatchObject({ done: 0, lost: 6 });
     expect(signals).toHaveLength(3);
     expect(signals[1]!.aborted).toBe(true);

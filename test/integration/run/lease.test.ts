@@ -21,7 +21,7 @@ async function twoHosts(): Promise<[WorkQueue, WorkQueue]> {
 describe('the lease of a run (D1, L4)', () => {
   const pass = fakeTimers();
 
-  test('D1: a second run of a queue that is being run is skipped, and touches nothing', async () => {
+  test('D1: a second run of a queue with a run in flight is skipped, and changes nothing', async () => {
     const [queue, other] = await twoHosts();
     await queue.enqueue(messages(2));
     const gate = deferred();
@@ -109,13 +109,13 @@ describe('a lease that is lost in the middle (D5, Q8)', () => {
     });
     expect(signals).toHaveLength(3);
     for (const { reason } of signals) expect(reason).toMatchObject({ code: 'LEASE_LOST' });
-    // Q6: the other host has them all back, each to be run alone.
+    // Q6: the other host recovers them all, and runs them one at a time.
     expect(taken.recovered).toBe(4);
     expect(taken.lease.fence).toBe(2);
     expect(await queue.statistics()).toMatchObject({ done: 0, claimed: 1, ready: 3 });
   });
 
-  test('Q8: a handler that ends just after the takeover is lost, though it succeeded', async () => {
+  test('Q8: a success that ends just after the takeover is lost', async () => {
     const [queue, other] = await twoHosts();
     const [sent] = messages(1);
     await queue.enqueue([sent!]);
@@ -155,7 +155,7 @@ describe('a lease that is lost in the middle (D5, Q8)', () => {
     expect(await running).toMatchObject({ stop: 'lease-lost', counts: { done: 0, lost: 3 } });
   });
 
-  test('D5: nothing more is started once the lease is lost', async () => {
+  test('D5: no handler starts once the lease is lost', async () => {
     const [queue, other] = await twoHosts();
     await queue.enqueue(messages(6));
     const started: string[] = [];
@@ -171,7 +171,7 @@ describe('a lease that is lost in the middle (D5, Q8)', () => {
     expect(report.counts.lost).toBeGreaterThanOrEqual(1);
   });
 
-  test('L3, L4: when its time is up the run stops; what is done is settled all the same if nobody took the lease', async () => {
+  test('L3, L4: at the lease’s expiry the run stops; it still settles if no other run took the lease', async () => {
     const queue = await place.outbox();
     await queue.enqueue(messages(2));
     let failures = 0;
@@ -203,7 +203,7 @@ describe('a lease that is lost in the middle (D5, Q8)', () => {
   });
 });
 
-test('L4, D5: after a standstill that outlasts the lease nothing more is started, though no timer has had its turn', async () => {
+test('L4, D5: after a pause longer than the lease no handler starts, although no timer has fired yet', async () => {
   const queue = await place.outbox();
   await queue.enqueue(messages(3));
   const started: string[] = [];
@@ -223,7 +223,7 @@ test('L4, D5: after a standstill that outlasts the lease nothing more is started
 });
 
 describe('a database that does not answer any more', () => {
-  test('D5: a handler that does not heed its signal is left behind, and the database is not asked without end', async () => {
+  test('D5: a handler that ignores its signal is abandoned, and calls to the database stop', async () => {
     const queue = await place.outbox();
     await queue.enqueue(messages(2));
     let calls = 0;

@@ -105,7 +105,7 @@ describe('outcomes, as the database has them afterwards (D3)', () => {
     },
   );
 
-  test('D2: a handler that does not end in time is retried; its late answer settles nothing', async () => {
+  test('D2: a handler that exceeds its timeout is retried; its late answer is ignored', async () => {
     const queue = await place.outbox();
     const [sent] = messages(1);
     await queue.enqueue([sent!]);
@@ -199,7 +199,7 @@ describe('topics without a handler (D4)', () => {
     });
     delays.push(report.nextDueInMs!);
     for (let parks = 2; parks <= 3; parks++) {
-      // Waits for the delay by asking the database, as a plan would.
+      // Polls the database until the delay is over, as a plan would.
       let next = await run(queue, [orders(() => {})], settings);
       while (next.counts.parked === 0) next = await run(queue, [orders(() => {})], settings);
       delays.push(next.nextDueInMs!);
@@ -235,7 +235,7 @@ describe('topics without a handler (D4)', () => {
     expect(await queue.get(sent.messageId)).toMatchObject({ status: MessageStatus.Dead, attempts: 0 });
   });
 
-  test('D4, Q10: a parked message holds back its key, and others pass', async () => {
+  test('D4, Q10: a parked message blocks its key, and other keys go ahead', async () => {
     const queue = await place.outbox();
     await queue.enqueue([
       message('k1', { topic: 'nobody-handles', orderingKey: 'k' }),

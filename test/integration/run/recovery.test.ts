@@ -13,7 +13,7 @@ async function twoHosts(): Promise<[WorkQueue, WorkQueue]> {
 }
 
 describe('after a crash (Q6, Q7)', () => {
-  test('Q6, Q7: what a crashed run had claimed is run again, each message alone, then the rest together', async () => {
+  test('Q6, Q7: messages claimed by a crashed run are run again one at a time, then the rest together', async () => {
     const [queue, crashed] = await twoHosts();
     await queue.enqueue(messages(3));
     await takeOver(crashed);
@@ -46,7 +46,7 @@ describe('after a crash (Q6, Q7)', () => {
     ]);
   });
 
-  test('Q7: a recovered message that becomes due beside others waits until it can be alone', async () => {
+  test('Q7: a recovered message, due beside others, waits until no other is in flight', async () => {
     const [queue, crashed] = await twoHosts();
     await queue.enqueue([message('poison')]);
     await takeOver(crashed);
@@ -68,11 +68,11 @@ describe('after a crash (Q6, Q7)', () => {
         attempts.push(attempt);
         expect([...running]).toEqual(['poison']);
         running.delete(payload);
-        // Given back, it is a recovered message still; the first others have been claimed before it is due again.
+        // After its release it still counts as recovered; the first others are claimed before it is due again.
         if (attempts.length === 1) throw new Snooze(1);
         return;
       }
-      // Until the poison is due again, and a claim beside this message has been refused for it.
+      // Until the poison message is due again, and a claim beside this message was refused because of it.
       if (payload === '4') await until('the claim is refused', () => refusedBesideOthers > 0);
       await new Promise((resolve) => setTimeout(resolve, 2));
       running.delete(payload);
@@ -82,7 +82,7 @@ describe('after a crash (Q6, Q7)', () => {
     });
     expect(report.counts).toMatchObject({ done: 5, released: 1, retried: 0, recovered: 1 });
     expect(attempts).toEqual([2, 2]);
-    // Asked once: it is waited for, not asked for again and again.
+    // Claimed once: the run waits for it, and does not ask again and again.
     expect(refusedBesideOthers).toBe(1);
   });
 

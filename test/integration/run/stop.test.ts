@@ -18,8 +18,8 @@ async function leaseHeld(): Promise<boolean> {
   return (await database.leases.list()).some(({ name, held }) => name === 'queue:outbox' && held);
 }
 
-describe('a run that is told to stop (D5)', () => {
-  test('D5: finished work is settled, unstarted messages and interrupted ones get their attempt back, the lease is free', async () => {
+describe('a run whose stop signal fires (D5)', () => {
+  test('D5: finished work is settled, unstarted and interrupted messages get their attempt back, the lease is free', async () => {
     const queue = await place.outbox();
     const sent = ['quick', 'finishes', 'heeds', 'waits', 'waits'].map((payload) => message(payload));
     await queue.enqueue(sent);
@@ -55,7 +55,7 @@ describe('a run that is told to stop (D5)', () => {
     expect(await leaseHeld()).toBe(false);
   });
 
-  test('D5: a handler that does not heed its signal gets its grace and no more; its late answer changes nothing', async () => {
+  test('D5: a handler that ignores its signal gets only its grace; its late answer has no effect', async () => {
     const queue = await place.outbox();
     const [sent] = messages(1);
     await queue.enqueue([sent!]);
@@ -74,11 +74,11 @@ describe('a run that is told to stop (D5)', () => {
     gate.resolve();
     await new Promise((resolve) => setImmediate(resolve));
     expect(await queue.get(sent!.messageId)).toMatchObject({ status: MessageStatus.Ready, attempts: 0 });
-    // Another run does it.
+    // Another run handles the message.
     expect((await run(queue, [orders(() => {})])).counts).toMatchObject({ done: 1, recovered: 0 });
   });
 
-  test('D5: a signal that has fired already: nothing is asked of the database, and the tenant stays due', async () => {
+  test('D5: with a signal that has already fired, the run makes no call, and the tenant stays due', async () => {
     const queue = await place.outbox();
     await queue.enqueue(messages(1));
     expect(await run(queue, [orders(() => {})], { signal: AbortSignal.abort() })).toMatchObject({
@@ -90,7 +90,7 @@ describe('a run that is told to stop (D5)', () => {
     expect(await leaseHeld()).toBe(false);
   });
 
-  test('D5: a signal that fires while the run begins: nothing is started, all is given back', async () => {
+  test('D5: a signal that fires while the run begins: none starts, all are released', async () => {
     const queue = await place.outbox();
     await queue.enqueue(messages(3));
     const stop = new AbortController();
@@ -115,7 +115,7 @@ describe('a run that is told to stop (D5)', () => {
     expect(await leaseHeld()).toBe(false);
   });
 
-  test('D5: a signal that fires while the next batch is claimed: that batch is given back unstarted', async () => {
+  test('D5: a signal that fires while the next batch is claimed: that batch is released unstarted', async () => {
     const queue = await place.outbox();
     await queue.enqueue(messages(4));
     const stop = new AbortController();
@@ -158,7 +158,7 @@ describe('a run that is told to stop (D5)', () => {
 });
 
 describe('a run whose time budget is spent (D5)', () => {
-  test('D5: nothing new is started; what runs may end in its own time, its signal unfired', async () => {
+  test('D5: no handler starts; running handlers may finish, and their signals do not fire', async () => {
     const queue = await place.outbox();
     await queue.enqueue(messages(5));
     const budgetMs = 20;

@@ -18,7 +18,7 @@ const place = new FleetPlace();
 
 type Tx = HandlerTransaction<DatabaseSync>;
 
-/** An outbox beside which the application has a table of its own. */
+/** An outbox beside a table of the application. */
 async function outboxWithLedger() {
   const queue = await place.outbox();
   const application = place.connection('tenants/acme.db');
@@ -54,7 +54,7 @@ describe('context.transaction', () => {
     expect(await queue.statistics()).toMatchObject({ done: 60, ready: 0, claimed: 0, blocked: 0 });
   });
 
-  test('T1: it resolves with what the work returned; what throws is rolled back and tried again', async () => {
+  test('T1: it resolves with what the work returned; work that throws is rolled back and retried', async () => {
     const { queue, entries } = await outboxWithLedger();
     await queue.enqueue(messages(1));
     const results: unknown[] = [];
@@ -73,7 +73,7 @@ describe('context.transaction', () => {
     expect(entries()).toEqual(['attempt 2']);
   });
 
-  test('T2: a handler that fails after the commit does not un-settle its message; it is told of', async () => {
+  test('T2: a handler that fails after the commit leaves its message Done, and the failure is logged', async () => {
     const { queue, entries } = await outboxWithLedger();
     const [sent] = messages(1);
     await queue.enqueue([sent!]);
@@ -91,7 +91,7 @@ describe('context.transaction', () => {
     ]);
   });
 
-  test('T2: a handler that outlasts its time after the commit is done as well', async () => {
+  test('T2: a handler that exceeds its timeout after the commit is Done as well', async () => {
     const { queue } = await outboxWithLedger();
     await queue.enqueue(messages(1));
     const handler = orders(
@@ -117,7 +117,7 @@ describe('context.transaction', () => {
     expect(entries()).toEqual(['first']);
   });
 
-  test('T3: the timeout rolls the transaction back at once, and lets the others in', async () => {
+  test('T3: the timeout rolls the transaction back at once, and unblocks other writers', async () => {
     const { queue, entries } = await outboxWithLedger();
     await queue.enqueue([message('hangs', { topic: 'hangs' }), message('other')]);
     const late = deferred<unknown>();
@@ -141,7 +141,7 @@ describe('context.transaction', () => {
     expect(entries()).toEqual(['hangs 2', 'other 1']);
   });
 
-  test('T3, D5: at a shutdown an open transaction is rolled back, and its attempt given back', async () => {
+  test('T3, D5: at shutdown an open transaction is rolled back and its attempt is not counted', async () => {
     const { queue, entries } = await outboxWithLedger();
     const [sent] = messages(1);
     await queue.enqueue([sent!]);
@@ -176,7 +176,7 @@ describe('context.transaction', () => {
     expect(entries()).toEqual(['returns']);
   });
 
-  test('T2: a handler that deals with the failure of its transaction decides for itself', async () => {
+  test('T2: a handler that catches its transaction’s error decides its own outcome', async () => {
     const { queue, entries } = await outboxWithLedger();
     await queue.enqueue(messages(1));
     const handler = orders(async (_, { transaction }) => {
@@ -190,7 +190,7 @@ describe('context.transaction', () => {
     expect(entries()).toEqual([]);
   });
 
-  test('T1, Q6: a message that a newer run has taken is lost, and nothing of it is written', async () => {
+  test('T1, Q6: a message that a newer run has claimed is lost, and its writes are rolled back', async () => {
     const { queue, entries } = await outboxWithLedger();
     await queue.enqueue(messages(1));
     const errors: unknown[] = [];
@@ -207,7 +207,7 @@ describe('context.transaction', () => {
     expect(entries()).toEqual([]);
   });
 
-  test('T1: the lease is renewed between transactions that never leave a gap', async () => {
+  test('T1: the lease is renewed between transactions without a gap', async () => {
     const { queue } = await outboxWithLedger();
     await queue.enqueue(messages(40));
     const handler = orders((_, { transaction }) =>
@@ -233,7 +233,7 @@ describe('context.transaction', () => {
     expect(dead!.lastError).toMatch(/the run's lease was about to run out.*raise MULTI_OUTBOX_LEASE/);
   });
 
-  test('T1, D5: a run whose lease is lost waits for a commit under way without asking the database again and again', async () => {
+  test('T1, D5: a run whose lease is lost waits for a commit in progress without repeated calls to the database', async () => {
     const { queue, entries } = await outboxWithLedger();
     const [sent] = messages(1);
     await queue.enqueue([sent!]);
@@ -247,7 +247,7 @@ describe('context.transaction', () => {
         if (result.lease === 'lost') lost.resolve();
         return result;
       },
-      // The answer to the commit is long in coming.
+      // The answer to the commit takes long.
       transact: async (real, request, work) => {
         const result = await real(request, work);
         await queue.enqueue(messages(1));
@@ -268,7 +268,7 @@ describe('context.transaction', () => {
     expect(calls).toBeLessThanOrEqual(3);
   });
 
-  test('T1: a handler that ends the transaction itself is told so, and the message comes again', async () => {
+  test('T1: a handler that ends the transaction itself gets an error and is retried', async () => {
     const { queue } = await outboxWithLedger();
     await queue.enqueue(messages(1));
     const handler = orders((_, { transaction }) => transaction((tx: Tx) => tx.driver.exec('COMMIT')));
@@ -279,7 +279,7 @@ describe('context.transaction', () => {
 });
 
 describe('a handler that enqueues in its transaction', () => {
-  test('T4: the message is there if and only if the work is committed, and its tenant is due', async () => {
+  test('T4: the message is stored if and only if the work is committed, and its tenant is due', async () => {
     const mails: string[] = [];
     const face = await place.fleet(['acme'], {
       schedule: { idleCeilingMs: 'never' },

@@ -1,7 +1,7 @@
 /**
  * D8, Q6, Q8: connections that break in the middle of a run's and a plan's calls, and servers that go away and come
- * back, all through a proxy, and sessions that the server kills. Whatever happens nothing is lost, nothing comes twice
- * that was not in flight, the other tenants notice nothing, and the host that runs all the while recovers by itself.
+ * back, all through a proxy, and sessions that the server kills. In every case no message is lost, none is repeated
+ * that was not in flight, the other tenants are not affected, and the running host recovers without help.
  * Needs a server; see test/support/sqlserver.ts.
  */
 import { randomUUID } from 'node:crypto';
@@ -33,7 +33,7 @@ class World {
   readonly effects = new Map<string, number>();
   readonly sent = new Map<string, string>();
   readonly #names = new Map<string, string>();
-  /** On a way of their own, which nothing breaks. */
+  /** Connections of their own, which the test never breaks. */
   readonly #queues = new Map<string, WorkQueue>();
   readonly #cleanUp: (() => Promise<unknown>)[] = [];
   tenantProxy!: TcpProxy;
@@ -114,13 +114,13 @@ class World {
     return due.filter(([messageId]) => !this.effects.has(messageId)).length;
   }
 
-  /** Sends to everybody again and again, so that every call is made, until `over`. */
+  /** Enqueues for every tenant again and again until `over`, so that every call is made. */
   async keepBusy(what: string, over: () => boolean | Promise<boolean>): Promise<void> {
     await until(
       what,
       async () => {
         for (const id of others) if (this.outstanding([id]) < 4) await this.send(id, 12);
-        // When all places are taken by slow ones, the lease is renewed beside them.
+        // When slow handlers take all slots, the lease is renewed meanwhile.
         if (this.outstanding([concerned]) < 4) await this.send(concerned, 12, concurrency);
         return over();
       },
@@ -128,7 +128,7 @@ class World {
     );
   }
 
-  /** The books: rows in = effects out, and who noticed. */
+  /** Compares stored rows with effects, and checks which tenants noticed the breakage. */
   async expectWellEnded(options: { othersMayFail?: boolean } = {}): Promise<void> {
     await until('everything is dispatched', async () => this.outstanding() === 0, deadlineMs);
     for (const id of everybody) {
@@ -147,7 +147,7 @@ class World {
     const duplicates = [...this.effects.values()].reduce((sum, count) => sum + count - 1, 0);
     const sumOf = (of: (report: RunReport) => number) =>
       this.reports.reduce((sum, report) => sum + of(report), 0);
-    // What was in flight when a lease was lost is told by the run that lost it, or by the one that recovered it.
+    // The run that lost its lease reports its messages in flight, or else the run that recovered them.
     const inFlight = sumOf(({ counts }) => counts.recovered + counts.lost + counts.released);
     expect(duplicates).toBeLessThanOrEqual(inFlight);
     if (options.othersMayFail === true) return;
@@ -235,7 +235,7 @@ describeOnServer(`broken connections of SQL Server (${serverVariable})`, () => {
     240_000,
   );
 
-  test('D8: while one tenant’s server stands still the others are served; it goes on when the server does', async () => {
+  test('D8: while one tenant’s server hangs, the others are dispatched; it resumes when the server does', async () => {
     await world.send(concerned, 12);
     await until('it is at work', async () => world.outstanding() < 12, deadlineMs);
     world.tenantProxy.stall();

@@ -106,7 +106,7 @@ describeOnServer(`churn of SQL Server tenants in flight (${serverVariable})`, ()
     expect(seen).toEqual([`${before.id}:in flight`, `${before.id}:after`]);
   }
 
-  test('F2: other credentials: the run ends with the old ones, the next one uses the new, and the old can go', async () => {
+  test('F2: new credentials: the run ends with the old ones, and the next run uses only the new', async () => {
     const [old, next] = [await dispatcher(first), await dispatcher(first)];
     await changeInFlight(
       { id: 'rotated', database: first, auth: appSetting(old.connectionString) },

@@ -1,4 +1,4 @@
-/** The command line against a server; which one, test/support/sqlserver.ts says. */
+/** The command line against a server, which test/support/sqlserver.ts names. */
 import { randomBytes } from 'node:crypto';
 import type { Diagnosis } from '../../../src/fleet/operations/doctor.ts';
 import type { TenantMigration } from '../../../src/fleet/operations/migrate.ts';

@@ -1,4 +1,4 @@
-/** The T-SQL of the documents, run against a server; which one, test/support/sqlserver.ts says. */
+/** The T-SQL of the documents, run against a server, which test/support/sqlserver.ts names. */
 import { randomBytes } from 'node:crypto';
 import mssql from 'mssql';
 import { blockOf } from '../../support/documents.ts';
@@ -59,7 +59,7 @@ describeOnServer(`the T-SQL of the documents (${serverVariable})`, () => {
     }
   }, 60_000);
 
-  test('leases.md: an earlier holder of the lease writes nothing', async () => {
+  test('leases.md: an earlier holder of the lease cannot write', async () => {
     await databases.batch(
       database,
       'CREATE TABLE dbo.Reports (Name nvarchar(50) NOT NULL, Body nvarchar(max), Fence bigint NOT NULL)',

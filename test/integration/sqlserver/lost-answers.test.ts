@@ -1,6 +1,6 @@
 /**
  * Q8: an answer that was lost. The call is sent again under its id, as the engine does after a broken connection, and
- * the procedures tell what the first sending did. Needs a server; see test/support/sqlserver.ts.
+ * the procedures return what the first call did. Needs a server; see test/support/sqlserver.ts.
  */
 import { randomUUID } from 'node:crypto';
 import * as mssql from 'mssql';
@@ -82,7 +82,7 @@ describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
 
   const sequenceOf = async (messageId: string) => (await database.queue('outbox').get(messageId))!.sequence;
 
-  test('Q6, Q8: begin and settle sent again do nothing twice and answer as the first time', async () => {
+  test('Q6, Q8: a repeated begin or settle has no second effect and returns the first answer', async () => {
     const queue = database.queue('outbox');
     const ids = ['A', 'B', 'C', 'D', 'E'].map((payload) => ({
       messageId: randomUUID(),
@@ -100,7 +100,7 @@ describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
     expect(begunAgain.header).toMatchObject({ Lease: 'acquired', Fence: begun.header.Fence, Recovered: 0 });
     expect(await queue.get(ids[0]!.messageId)).toMatchObject({ attempts: 1, recovered: false });
 
-    // A is done and B is given back; B, claimed anew, and C come with the answer that is lost.
+    // A is done and B is released; the lost answer contains B, claimed again, and C.
     const fence = Number(begun.header.Fence);
     const second = randomUUID();
     const outcomes = [
@@ -116,7 +116,7 @@ describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
     expect(await queue.get(ids[1]!.messageId)).toMatchObject({ attempts: 1 });
     expect(await queue.statistics()).toMatchObject({ done: 1, claimed: 2, ready: 2 });
 
-    // What the run has in flight besides is not handed out again.
+    // The run's other messages in flight are not returned again.
     const c = await sequenceOf(ids[2]!.messageId);
     const third = randomUUID();
     const more = await settle(third, fence, [{ sequence: b, kind: 'done' }]);
@@ -136,14 +136,14 @@ describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
     expect(late).toMatchObject({ payloads: [], lost: [] });
     expect(late.header.Lease).toBe('released');
 
-    // And it had released the lease: sent again it says so, and that nothing was lost.
+    // It had released the lease: the repeated call says so, and reports no lost outcome.
     const later = await settle(fourth, fence, last, end);
     expect(later.header.Lease).toBe('released');
     expect(later.lost).toEqual([]);
     expect(await queue.statistics()).toMatchObject({ done: 5, claimed: 0, ready: 0 });
   }, 60_000);
 
-  test('Q3: an enqueue sent again is told of its own message by age', async () => {
+  test('Q3: a repeated enqueue recognises its own message by age', async () => {
     const message = { ordinal: 0, messageId: randomUUID(), topic: 't' };
     const parameters = { Messages: JSON.stringify([message]), Payloads: '["x"]' };
     const stored = await new mssql.Request(pool)
@@ -156,7 +156,7 @@ describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
     expect(Number(again.header.AgeMs)).toBeGreaterThanOrEqual(0);
   }, 60_000);
 
-  test('L4: a release sent again is told that it was the one', async () => {
+  test('L4: a repeated release learns that it released the lease', async () => {
     const { leases } = database;
     const lease = { name: 'job', owner: 'host-1' };
     const taken = await leases.acquire({ ...lease, durationMs: 60_000 });

@@ -59,7 +59,7 @@ describeOnServer(`pools of SQL Server (${serverVariable})`, () => {
     await until('its connection is closed', async () => counts.open === 0);
   }, 60_000);
 
-  test('F8: many calls at once take no more connections than the pool may have', async () => {
+  test('F8: many calls at once use at most the pool’s connections', async () => {
     const engine = engineWith({ size: 2 });
     const { schema } = engine.openTenant(tenantAddress(names[0]!));
     await Promise.all(Array.from({ length: 8 }, () => schema.version()));
@@ -89,7 +89,7 @@ describeOnServer(`pools of SQL Server (${serverVariable})`, () => {
     await engine.close();
   }, 60_000);
 
-  test('F8: a pool goes with the last handle of its tenant', async () => {
+  test('F8: a pool closes with the last handle of its tenant', async () => {
     const engine = engineWith({});
     const [first, second] = [
       engine.openTenant(tenantAddress(names[0]!)),
@@ -105,7 +105,7 @@ describeOnServer(`pools of SQL Server (${serverVariable})`, () => {
     await engine.close();
   }, 60_000);
 
-  test('D8: a login that is refused, and a database that is missing, are told as such', async () => {
+  test('D8: a refused login and a missing database are reported as such', async () => {
     const wrong = `${without(databases.connectionString, /^(password|pwd)$/i)};Password=wrong`;
     const refusing = engineWith({}, wrong);
     const refusal = { code: 'LOGIN_REFUSED', tenantId: names[0] };
@@ -121,7 +121,7 @@ describeOnServer(`pools of SQL Server (${serverVariable})`, () => {
     await engine.close();
   }, 60_000);
 
-  test('D8: a server that is not there is unreachable, and may be tried again', async () => {
+  test('D8: a missing server is unreachable, and calls may be retried', async () => {
     const engine = createSqlServerEngine({
       registry: 'mssql:Server=127.0.0.1,1;Database=d;User Id=u;Password=p;Encrypt=false',
       connectTimeoutMs: 2_000,

@@ -61,7 +61,7 @@ describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
     await databases.dispose();
   }, 120_000);
 
-  test('a producer enqueues, and neither claims nor looks nor changes', async () => {
+  test('a producer enqueues, and may not claim, read or change messages', async () => {
     const user = await newUser(mine, 'messaging_producer');
     await as(user, async (open) => {
       const queue = open(mine).queue('outbox');
@@ -80,7 +80,7 @@ describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
     });
   }, 120_000);
 
-  test('a dispatcher runs, and does not bury', async () => {
+  test('a dispatcher runs, and may not resolve dead messages', async () => {
     const user = await newUser(mine, 'messaging_dispatcher');
     await as(user, async (open) => {
       const queue = open(mine).queue('inbox');
@@ -112,7 +112,7 @@ describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
     });
   }, 120_000);
 
-  test('an operator looks, buries and frees leases, and does not run', async () => {
+  test('an operator reads, resolves dead messages and releases leases, and may not run', async () => {
     const user = await newUser(mine, 'messaging_operator');
     await as(user, async (open) => {
       const queue = open(mine).queue('outbox');
@@ -131,7 +131,7 @@ describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
     });
   }, 120_000);
 
-  test('F1, F8: two tenants of one engine with logins of their own: neither’s opens the other’s database', async () => {
+  test('F1, F8: two tenants of one engine with separate logins: neither opens the other’s database', async () => {
     const users = [
       await newUser(mine, 'messaging_dispatcher'),
       await newUser(other, 'messaging_dispatcher'),

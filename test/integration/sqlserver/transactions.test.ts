@@ -116,7 +116,7 @@ describeOnServer(`handlers' transactions on SQL Server (${serverVariable})`, () 
     60_000,
   );
 
-  test('T3: a statement that waits on the server when the time is up is rolled back with the rest', async () => {
+  test('T3: a statement that waits on the server at the timeout is rolled back with the rest', async () => {
     const { queue, lease, messageId, request } = await claimed();
     const blocker = new mssql.Transaction(pool);
     await databases.batch(name, "INSERT dbo.Ledger VALUES ('row')");
@@ -132,7 +132,7 @@ describeOnServer(`handlers' transactions on SQL Server (${serverVariable})`, () 
       await waits;
     });
     await until('it waits', () => waits !== undefined);
-    // It would wait on, so it is cancelled; a server that does not answer to that loses the connection.
+    // The waiting statement is cancelled; if the server does not answer that, the connection is closed.
     await expect(stopped).rejects.toThrow('time is up');
     await expect(waits).rejects.toMatchObject({ code: expect.stringMatching(/^(ECANCEL|ETIMEOUT)$/) });
     await blocker.rollback();
@@ -189,7 +189,7 @@ describeOnServer(`handlers' transactions on SQL Server (${serverVariable})`, () 
     await giveBack(queue, lease);
   }, 60_000);
 
-  test('T1: a handler that ends the transaction itself is told so', async () => {
+  test('T1: a handler that ends the transaction itself gets an error that says so', async () => {
     const { queue, lease, request } = await claimed();
     const ended = queue.transact(request, (transaction) => (transaction as mssql.Transaction).rollback());
     await expect(ended).rejects.toMatchObject({ code: 'TRANSACTION_NOT_OPEN' });

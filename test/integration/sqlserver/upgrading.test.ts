@@ -55,7 +55,7 @@ describeOnServer(`a fleet that is being upgraded (${serverVariable})`, () => {
       });
   }
 
-  test('programs work with the databases of the release before and after; what is older is outdated', async () => {
+  test('programs work with databases of the release before and after; older ones are outdated', async () => {
     const now = release('now', () => {});
     const later = release('later', (steps) => writeFileSync(path.join(steps, '0004-more.sql'), more));
     const ancient = release('ancient', (steps) => {

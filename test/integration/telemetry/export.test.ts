@@ -8,7 +8,7 @@ import { until } from '../../support/until.ts';
 import { answering, type Receiver, startReceiver } from '../handlers/receiver.ts';
 
 const handlers = path.resolve(__dirname, '../../support/cli-handlers.mjs');
-/** One for tests that a package brings; who calls it must not check it. */
+/** A test certificate from a package; clients must not verify it. */
 const certificate = createRequire(__filename)('smtp-server/lib/tls-options.js')();
 let azurite: Azurite;
 let receiver: Receiver;
@@ -28,7 +28,7 @@ afterEach(async () => {
 afterAll(() => azurite?.stop());
 const app = new FunctionsApp(() => azurite);
 
-/** All that came to a path. Names are text in OTLP's encoding too. */
+/** All requests to a path. Names are text in OTLP's encoding too. */
 const sent = (to: string) =>
   [...receiver.received, ...ingestion.received]
     .filter(({ path }) => path === to)
@@ -37,7 +37,7 @@ const sent = (to: string) =>
 
 const applicationInsights = () => ({
   APPLICATIONINSIGHTS_CONNECTION_STRING: `InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=${ingestion.origin}/`,
-  // The exporter tells its makers how it does; nobody is to hear from a test.
+  // The exporter reports statistics to its makers; a test must not send any.
   APPLICATION_INSIGHTS_NO_STATSBEAT: 'true',
   NODE_TLS_REJECT_UNAUTHORIZED: '0',
 });
@@ -58,7 +58,7 @@ describe('the command line', () => {
     }
   });
 
-  test('a receiver that is not there delays the end a little, and changes nothing', async () => {
+  test('an unreachable receiver delays the end a little, and has no other effect', async () => {
     const folder = cliFolder();
     try {
       await folder.json(['tenants', 'add', 'acme']);

@@ -21,7 +21,7 @@ afterAll(() => provider.shutdown());
 
 const place = new FleetPlace();
 
-/** What was recorded since the test began, by metric: attributes and value, histograms as their sum. */
+/** The data recorded since the test began, by metric: attributes and value, histograms as their sum. */
 async function recorded(): Promise<Record<string, [attributes: object, value: number][]>> {
   await reader.forceFlush();
   const all = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((one) => one.metrics));
@@ -84,7 +84,7 @@ test('D7: a run that leaves messages that were due counts as backlog, by tenant'
   expect((await recorded())['multi_outbox.backlog']).toEqual([[{ 'tenant.id': 'acme' }, 1]]);
 });
 
-test('D1: a run whose lease somebody else holds, and a request for a tenant that is paused', async () => {
+test('D1: a run whose lease another host holds, and a request for a tenant that is paused', async () => {
   let release = () => {};
   const handler = defineHandler({
     topic: 'orders',
@@ -115,7 +115,7 @@ test('D1: a run whose lease somebody else holds, and a request for a tenant that
   ]);
 });
 
-test('for how long due tenants had been due at their plan, each and none, and the fleet by state', async () => {
+test('the age of due tenants at each plan, also without any, and the fleet by state', async () => {
   const face = await place.fleet(['acme', 'birch', 'cedar'], { handlers, plan: { capacity: 1 } });
   await face.tenants.pause('cedar');
   const { oldestDueMs } = await face.plan();
@@ -123,14 +123,14 @@ test('for how long due tenants had been due at their plan, each and none, and th
   await face.plan();
   expect(await face.plan()).toMatchObject({ status: 'idle', oldestDueMs: 0 });
   const all = await recorded();
-  // Capacity or not, it is the age of all that were read; the idle plan has none to name.
+  // It is the age of all tenants that were read, within the capacity or not; an idle plan has none.
   const ages = all['multi_outbox.oldest_due_age']!;
   expect(ages.map(([attributes]) => attributes)).toEqual(
     expect.arrayContaining([{ 'tenant.id': 'acme' }, { 'tenant.id': 'birch' }, {}]),
   );
   expect(ages).toHaveLength(3);
   for (const [, ms] of ages) expect(ms).toBeGreaterThanOrEqual(0);
-  // Asked for once a minute at most, so it stands as the first plan left it.
+  // It is read at most once a minute, so it still shows the state after the first plan.
   expect(
     Object.fromEntries(
       all['multi_outbox.tenants']!.map(([attributes, value]) => [Object.values(attributes)[0], value]),
@@ -138,13 +138,13 @@ test('for how long due tenants had been due at their plan, each and none, and th
   ).toEqual({ active: 2, paused: 1, retired: 0, due: 1, backlog: 0, failing: 0 });
 });
 
-test('beyond the tenants told apart, the others share a label', async () => {
+test('tenants beyond the limit of labels share one label', async () => {
   const ids = ['t1', 't2', 't3', 't4'];
   const face = await place.fleet(ids, { handlers, telemetry: { metricTenants: 5 } });
   await face.tick();
   await face.wake(ids);
   const all = await recorded();
-  // The tests before told 'acme' and 'birch' apart.
+  // Earlier tests used up the labels for 'acme' and 'birch'.
   for (const metric of ['runs', 'wakes', 'leases']) {
     const found = all[`multi_outbox.${metric}`]!.map(([attributes, value]) => [
       (attributes as { 'tenant.id': string })['tenant.id'],

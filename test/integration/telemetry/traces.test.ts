@@ -92,7 +92,7 @@ test('one enqueue of many messages is one producer of many attempts', async () =
   expect(linked(only('settle')).sort()).toEqual(attempts.map(idOf).sort());
 });
 
-test('trace headers that the caller gave are kept; a message without any is traced with its run', async () => {
+test('trace headers that the caller gave are kept; a message without them is traced with its run', async () => {
   const seen: HandlerContext['trace'][] = [];
   const handler = defineHandler({
     topic: 'orders',
@@ -121,7 +121,7 @@ test('trace headers that the caller gave are kept; a message without any is trac
   }
 });
 
-test('an attempt that failed is marked so, without what its error says', async () => {
+test('a failed attempt is marked as such, without the text of its error', async () => {
   const handler = defineHandler({
     topic: 'orders',
     handle() {

@@ -11,7 +11,7 @@ import {
 } from '../../../src/index.ts';
 import { createTestOutbox, runHandler } from '../../../src/testing/index.ts';
 
-/** A handler of topic 'orders' that does this. */
+/** A handler of topic 'orders' with the given function. */
 const orders = (handle: (message: Message, context: HandlerContext) => unknown) =>
   defineHandler({ topic: 'orders', handle });
 
@@ -116,7 +116,7 @@ describe('runHandler', () => {
     expect(lines).toEqual(['at work']);
   });
 
-  test('an inbox handler gets who sent the message', async () => {
+  test('an inbox handler gets the message’s source', async () => {
     let message!: Message;
     const handle = (given: Message) => {
       message = given;
@@ -211,7 +211,7 @@ describe('TestOutbox.runHandler', () => {
     expect(seen).toEqual([3, 1, 2, 4]);
   });
 
-  test('a run that goes on is not disturbed', async () => {
+  test('a run in flight is not disturbed', async () => {
     const gate = Promise.withResolvers<void>();
     const started = Promise.withResolvers<void>();
     const handler = orders(() => {

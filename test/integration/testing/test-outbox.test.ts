@@ -9,7 +9,7 @@ afterEach(async () => {
   for (const outbox of outboxes.splice(0)) await outbox.close();
 });
 
-/** Handles topic 'orders' as told, and notes what came. */
+/** Handles topic 'orders' with the given function, and records the messages. */
 async function scene(
   handle: (payload: string, attempt: number) => unknown = () => {},
   options: TestOutboxOptions = {},
@@ -30,7 +30,7 @@ async function scene(
 }
 
 describe('the clock', () => {
-  test('Q2: it starts where it is told, stands still, and is the only clock of the databases', async () => {
+  test('Q2: it starts at the given time, stands still, and is the only clock of the databases', async () => {
     const { outbox, enqueue } = await scene(undefined, { now: '2020-02-29T00:00:00Z' });
     const start = new Date('2020-02-29T00:00:00Z');
     expect(outbox.clock.now()).toEqual(start);
@@ -44,7 +44,7 @@ describe('the clock', () => {
     expect(outbox.clock.now()).toEqual(new Date('2020-01-01'));
   });
 
-  test('Q2: a transaction of the application, on a connection of its own, goes by it too', async () => {
+  test('Q2: a transaction on the application’s own connection uses it too', async () => {
     const { outbox, enqueue, seen } = await scene(undefined, { now: '2020-02-29T00:00:00Z' });
     const { database } = await outbox.tenants.get('test');
     const own = new DatabaseSync(database);
@@ -62,7 +62,7 @@ describe('the clock', () => {
     expect(seen).toEqual(['test 2']);
   });
 
-  test('what it cannot be moved by is refused', async () => {
+  test('an invalid step is refused', async () => {
     const { outbox } = await scene();
     expect(() => outbox.clock.advance('soon')).toThrow(
       /cannot be advanced by "soon"; give milliseconds or text/,
@@ -72,7 +72,7 @@ describe('the clock', () => {
     await expect(createTestOutbox({ now: 'then' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
-  test('L2: a lease runs out when it is advanced, and the next holder has a newer fence', async () => {
+  test('L2: a lease expires when the clock advances, and the next holder has a newer fence', async () => {
     const { outbox } = await scene();
     const first = (await outbox.leases('test').acquire('nightly', { durationMs: 600_000, owner: 'a' }))!;
     expect(await outbox.leases('test').acquire('nightly', { durationMs: 600_000, owner: 'b' })).toBeNull();
@@ -83,7 +83,7 @@ describe('the clock', () => {
     await second.release();
   });
 
-  test('F3: plans go by it: a tenant is due when its message is', async () => {
+  test('F3: plans use it: a tenant is due when its message is', async () => {
     const { outbox, seen, enqueue } = await scene();
     await outbox.tick();
     await enqueue('1', { delay: '1h' });
@@ -96,7 +96,7 @@ describe('the clock', () => {
 });
 
 describe('drain', () => {
-  test('it dispatches what is due; what failed or is delayed comes once the clock is there', async () => {
+  test('it dispatches due messages; failed and delayed ones follow at their due time', async () => {
     const { outbox, seen, enqueue } = await scene((payload, attempt) => {
       if (payload === 'fails' && attempt < 3) throw new Error('down');
       if (payload === 'waits' && seen.length < 4) throw new Snooze(30 * 60_000);
@@ -114,7 +114,7 @@ describe('drain', () => {
     expect(outbox.enqueued().every(({ status }) => status === 'done')).toBe(true);
   });
 
-  test('a delay is the longest that the jitter allows: a moment before, nothing is due', async () => {
+  test('a delay is the longest that the jitter allows: just before its end, no message is due', async () => {
     const { outbox, seen, enqueue } = await scene(
       () => {
         throw new Error('down');
@@ -161,7 +161,7 @@ describe('drain', () => {
     ]);
   });
 
-  test('of one tenant, and of one that there is not', async () => {
+  test('of one tenant, and of an unknown tenant', async () => {
     const { outbox, seen, enqueue } = await scene(undefined, {
       tenants: ['acme', { id: 'birch', tags: { a: 'b' } }],
     });
@@ -212,7 +212,7 @@ describe('the test outbox', () => {
     }
   });
 
-  test('close leaves nothing behind, also where the options are refused', async () => {
+  test('close leaves no file behind, also if the options are refused', async () => {
     const { outbox } = await scene();
     const { database } = await outbox.tenants.get('test');
     outbox.database();

@@ -37,7 +37,7 @@ const base = `${seam}|errors\\.ts|unless-aborted\\.ts|optional-package\\.ts|sett
 
 /** What the files of each part may import, both within src; the first part that fits a file counts. */
 const allowed: readonly (readonly [part: string, may: string])[] = [
-  // An engine knows the interfaces and nothing above them.
+  // An engine imports only the interfaces, and no layer above them.
   ['engine/sqlite/', `engine/sqlite/|${seam}|(errors|unless-aborted)\\.ts`],
   ['engine/sqlserver/', `engine/sqlserver/|${seam}|(errors|optional-package|unless-aborted)\\.ts`],
   [seam, `${seam}|errors\\.ts`],
@@ -53,7 +53,7 @@ const allowed: readonly (readonly [part: string, may: string])[] = [
   ['(outbox|inbox)/', `(outbox|inbox|queue|lease|telemetry)/|${base}`],
   // One file of the fleet chooses the engine.
   ['fleet/engines\\.ts', `engine/(sqlite|sqlserver)/index\\.ts|fleet/memory-engine\\.ts|${base}`],
-  // The fleet's rooms: the plan and the dispatch of its requests know one another by the request alone.
+  // The plan and the dispatch in fleet/ share only the request.
   ['fleet/(dispatch-request|in-parallel)\\.ts', 'engine/registry\\.ts'],
   ['fleet/tenants/', `(fleet/tenants|queue|lease|telemetry)/|${base}`],
   ['fleet/plan/', `(fleet/plan|queue|telemetry)/|fleet/dispatch-request\\.ts|${base}`],
@@ -103,13 +103,13 @@ test('section 2: an import that points outward would be found', () => {
   expect(from('local/host.ts', 'cli/main.ts')).toBe(true);
   expect(from('fleet/plan/planner.ts', 'fleet/dispatch/dispatcher.ts')).toBe(true);
   expect(from('fleet/tenants/directory.ts', 'fleet/plan/planner.ts')).toBe(true);
-  // The simulator runs the product; the product knows nothing of it.
+  // The simulator imports the product, and never the reverse.
   expect(from('fleet/plan/planner.ts', '../bench/simulator/simulate.ts')).toBe(true);
   expect(from('a-new-part/file.ts', 'errors.ts')).toBe(true);
   expect(from('queue/run.ts', 'lease/heartbeat.ts')).toBe(false);
 });
 
-/** The first circle of imports that is found, as the files that it leads through; type-only imports count. */
+/** The first circle of imports found, as a list of its files; type-only imports count. */
 function circleIn(all: readonly Import[]): string[] | undefined {
   const targets = Map.groupBy(all, ({ from }) => from);
   const done = new Set<string>();
@@ -130,7 +130,7 @@ function circleIn(all: readonly Import[]): string[] | undefined {
   return undefined;
 }
 
-test('section 2: imports lead nowhere in a circle, types included', () => {
+test('section 2: imports contain no cycle, types included', () => {
   expect(circleIn(imports)).toBeUndefined();
 });
 
@@ -152,7 +152,7 @@ test('section 7: examples import the package by its name, as an application does
   expect(specifiers.filter((specifier) => !own.test(specifier))).toEqual([]);
 });
 
-test('section 2: T-SQL lives in sql/ alone, SQL of the embedded engine in src/engine/sqlite/', () => {
+test('section 2: T-SQL is only in sql/, SQL of the embedded engine only in src/engine/sqlite/', () => {
   const statement = /`\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE TABLE)\s/;
   const holders = typescriptFiles(source)
     .filter((file) => statement.test(readFileSync(file, 'utf8')))
@@ -160,7 +160,7 @@ test('section 2: T-SQL lives in sql/ alone, SQL of the embedded engine in src/en
   expect(holders.length).toBeGreaterThan(0);
   // What applies the migrations cannot be one of them.
   const bootstrap = ['src/engine/sqlserver/schema-control.ts', 'src/engine/sqlserver/journal.ts'];
-  // What looks at a schema must work where the schema is broken, so it cannot be in the schema.
+  // The code that checks a schema must work with a broken one, so it cannot be in the schema.
   const inspection = 'src/engine/sqlserver/inspection/';
   // The demo makes and drops databases, which no schema does.
   const demo = 'src/cli/demo/server-databases.ts';

@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-test('the folder is emptied when it is the demo’s own, and a link is none', async () => {
+test('the demo empties only its own folder, and refuses a link', async () => {
   const own = demoFolder(join(folder, 'demo'));
   await emptyFolder(own);
   await writeFile(own.database('acme'), 'old');
@@ -23,7 +23,7 @@ test('the folder is emptied when it is the demo’s own, and a link is none', as
   await expect(emptyFolder(demoFolder(join(folder, 'link')))).rejects.toThrow('is not a folder');
 });
 
-test('damage leaves nothing of a file but its size', async () => {
+test('damage keeps only a file’s size', async () => {
   const file = join(folder, 'some.db');
   await writeFile(file, 'SQLite format 3\0'.repeat(100));
   await writeFile(`${file}-wal`, 'log');
@@ -34,7 +34,7 @@ test('damage leaves nothing of a file but its size', async () => {
   expect(await countMails(join(folder, 'nowhere'))).toBe(0);
 });
 
-test('the user’s own settings are out of the demo’s reach', () => {
+test('the demo ignores the user’s own settings', () => {
   const env = {
     MULTI_OUTBOX_SMTP_URL: 'smtp://mail.example.com',
     MULTI_OUTBOX_REGISTRY: 'sqlite:real.db',
@@ -64,7 +64,7 @@ const good: CustomerResult[] = customers.map((customer) => ({
   error: null,
 }));
 
-test('the demo says what did not go as it should', () => {
+test('the demo reports each problem', () => {
   expect(findProblems(good)).toEqual([]);
   const worse = (change: (result: CustomerResult) => Partial<CustomerResult>) =>
     findProblems(good.map((result) => ({ ...result, ...change(result) })));

@@ -6,7 +6,7 @@ const root = path.join(__dirname, '../../..');
 const documents = path.join(root, 'docs');
 const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
 
-test.each(Object.keys(generated))('docs/%s is as the code has it (npm run docs writes it)', (document) => {
+test.each(Object.keys(generated))('docs/%s agrees with the code (npm run docs writes it)', (document) => {
   const text = readFileSync(path.join(documents, document), 'utf8');
   expect(text).toBe(withParts(document, text));
 });

@@ -13,7 +13,7 @@ const documents = [
 ];
 const read = (document: string) => readFileSync(path.join(root, document), 'utf8');
 
-/** As forges make them of headings. */
+/** The anchors that forges derive from headings. */
 function anchorsOf(document: string): string[] {
   return [...read(document).matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
     heading!
@@ -23,7 +23,7 @@ function anchorsOf(document: string): string[] {
   );
 }
 
-test('every link between documents leads somewhere', () => {
+test('every link between documents has a target', () => {
   const broken = documents.flatMap((document) =>
     [...read(document).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)]
       .filter(([, file, anchor]) => {

@@ -2,7 +2,7 @@ import { Semaphore } from '../../../src/engine/semaphore.ts';
 import { deferred } from '../../support/deferred.ts';
 
 describe('semaphore', () => {
-  test('F8: no more than the limit at once, first come first served, also past failures', async () => {
+  test('F8: at most the limit at once, in order of arrival, also after failures', async () => {
     const semaphore = new Semaphore(2);
     const started: number[] = [];
     const ends: (() => void)[] = [];
@@ -50,7 +50,7 @@ describe('semaphore', () => {
     expect(worked).toBe(true);
   });
 
-  test('a caller whose signal fires while it waits gives its turn up, and keeps no permit', async () => {
+  test('a waiting caller whose signal fires leaves the queue and holds no permit', async () => {
     const semaphore = new Semaphore(1);
     const [first, stop] = [deferred(), new AbortController()];
     const order: string[] = [];
@@ -65,7 +65,7 @@ describe('semaphore', () => {
     expect(semaphore.released(0)).toBeUndefined();
   });
 
-  test('a release is told before the next caller has the permit', async () => {
+  test('a release is reported before the next caller has the permit', async () => {
     const semaphore = new Semaphore(1);
     const first = deferred();
     const order: string[] = [];

@@ -1,10 +1,10 @@
 import { type ErrorCode, isMultiOutboxError, MultiOutboxError } from '../../../src/errors.ts';
 
-/** The type checker holds these to the union; at run time they do nothing. */
+/** The type checker compares these with the union; at run time they have no effect. */
 const onlyLeases = (code: 'LEASE_LOST' | 'ABORTED') => code;
 const anyCode = (code: ErrorCode) => code;
 
-test('errors are told apart by one code, by several, or by none', () => {
+test('errors are recognised by one code, by several, or without a code', () => {
   const error: unknown = new MultiOutboxError('LEASE_LOST', 'The lease is lost.');
   expect(isMultiOutboxError(error)).toBe(true);
   expect(isMultiOutboxError(error, 'LEASE_LOST')).toBe(true);

@@ -31,7 +31,7 @@ describe('the engine that a registry’s URL names (F2)', () => {
     expect(await kindOf(engineFor('mssql://sql.example.net/registry', settings))).toBe('sqlserver');
   });
 
-  test('a registry in memory has tenants on servers only where they may be', async () => {
+  test('a registry in memory accepts tenants on servers only where they are allowed', async () => {
     expect(await kindOf(engineFor(memoryRegistry, settings, { onServers: true }))).toBe('memory');
     expect(await kindOf(engineFor(memoryRegistry, settings, { onServers: false }))).toBe('sqlite');
   });
@@ -70,7 +70,7 @@ describe('the engine of a static directory (F2)', () => {
     await fleet.close();
   });
 
-  test('F8: closed, it is opened no more', async () => {
+  test('F8: after close it is not opened again', async () => {
     const fleet = new FleetHandle({ settings, tenants: [], logger: recordingLogger(), owner: 'host' });
     await fleet.close();
     await fleet.close();

@@ -11,7 +11,7 @@ function settingsOf(value: object): string[] {
   );
 }
 
-test('docs/azure.md says of each setting of host.json why it is as it is', () => {
+test('docs/azure.md explains each setting of host.json', () => {
   const { version, extensionBundle, ...settings } = JSON.parse(read('host.json'));
   const names = [...settingsOf(settings), 'extensionBundle'].filter((name) => name !== 'isEnabled');
   expect(names.length).toBeGreaterThan(12);

@@ -4,7 +4,7 @@ import { defineHandler } from '../../../src/index.ts';
 const handler = defineHandler({ topic: 'own', handle() {} });
 const source = { name: 'own', verify: () => ({ messageId: '1', topic: 'own', payload: '' }) };
 
-/** As in an app that starts: nothing was registered before. */
+/** As in an app that starts: no function is registered yet. */
 function freshly(): typeof registerFunctions {
   let register!: typeof registerFunctions;
   jest.isolateModules(() => {
@@ -14,7 +14,7 @@ function freshly(): typeof registerFunctions {
 }
 
 beforeAll(() => {
-  // @azure/functions says that there is no host here.
+  // @azure/functions warns that no host is present.
   jest.spyOn(console, 'warn').mockImplementation(() => {});
 });
 afterAll(() => jest.restoreAllMocks());
@@ -30,7 +30,7 @@ function refusal(options: unknown): string {
 }
 
 describe('registerFunctions', () => {
-  test('it takes lists, and functions that make them of the settings', () => {
+  test('it accepts lists, and functions that return them for the settings', () => {
     freshly()({ handlers: [handler] });
     freshly()({ handlers: [handler], sources: [source], tenants: [{ id: 'acme' }] });
     const { multiOutbox } = freshly()({ handlers: () => [handler], sources: () => [source] });

@@ -18,7 +18,7 @@ function refusal(env: NodeJS.ProcessEnv): string {
 const timeout = 'AzureFunctionsJobHost__functionTimeout';
 
 describe('settings of a function app', () => {
-  test('what is not given has the defaults of this host; all else is as everywhere', () => {
+  test('settings not given have this host’s defaults; the others are as everywhere', () => {
     const { dispatch, plan, ...rest } = functionSettings({});
     const elsewhere = loadSettings({}, {});
     expect(dispatch).toEqual({ ...elsewhere.dispatch, graceMs: 3_000 });
@@ -65,7 +65,7 @@ describe('settings of a function app', () => {
     );
   });
 
-  test('functionTimeout is that of the host.json in the folder of the app; five minutes when it says nothing', () => {
+  test('functionTimeout comes from host.json in the app’s folder; five minutes when it is absent', () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-host-json-'));
     try {
       const env = { AzureWebJobsScriptRoot: folder, MULTI_OUTBOX_TIME_BUDGET: '1h' };
@@ -107,7 +107,7 @@ describe('settings of a function app', () => {
     );
   });
 
-  test('what no setting may be is refused here as everywhere', () => {
+  test('invalid values are refused here as everywhere', () => {
     expect(refusal({ MULTI_OUTBOX_BATCH_SIZE: '0' })).toMatch(/^MULTI_OUTBOX_BATCH_SIZE is "0": it must be /);
   });
 

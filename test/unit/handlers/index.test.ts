@@ -3,7 +3,7 @@ import { emailSend, webhookPost } from '../../../src/handlers/public.ts';
 import { loadSettings } from '../../../src/settings.ts';
 import { attemptOnce } from './one-attempt.ts';
 
-test('the settings alone make the built-in handlers', () => {
+test('the built-in handlers need only the settings', () => {
   const handlers = createHandlers(loadSettings({}, {}));
   expect(handlers.map(({ topic }) => topic)).toEqual(['email.send', 'webhook.post']);
 });

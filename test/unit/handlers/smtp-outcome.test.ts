@@ -39,13 +39,13 @@ test.each([
   expect(failure.cause).toBeUndefined();
 });
 
-test('a refused login is tried again', () => {
+test('a refused login is retried', () => {
   const failure = smtpFailure(refusal('535 5.7.8 bad credentials', 'AUTH PLAIN', 'EAUTH'));
   expect(failure.name).toBe('Error');
   expect(failure.message).toMatch(/login: 535 5\.7\.8; check MULTI_OUTBOX_SMTP_URL/);
 });
 
-test('trouble with the connection is tried again and names its codes only', () => {
+test('a connection error is retried and shows only its codes', () => {
   const error = Object.assign(new Error('connect ECONNREFUSED 10.0.0.1:25'), {
     code: 'ESOCKET',
     originalCode: 'ECONNREFUSED',
@@ -54,7 +54,7 @@ test('trouble with the connection is tried again and names its codes only', () =
   expect(smtpFailure(error)).toEqual(new Error('The mail server could not be used: ESOCKET ECONNREFUSED.'));
 });
 
-test('a mail too large for the server is never tried again', () => {
+test('a mail too large for the server is never retried', () => {
   const error = Object.assign(new Error('Message size larger than allowed 1'), {
     code: 'EMESSAGE',
     command: 'MAIL FROM',
@@ -66,19 +66,19 @@ describe('partialRefusal', () => {
   const never = refusal('550 5.1.1 bob@example.com', 'RCPT TO');
   const later = refusal('450 4.2.1 cy@example.com', 'RCPT TO');
 
-  test('taken for all', () => {
+  test('accepted for all', () => {
     expect(partialRefusal({ accepted: ['a'] })).toBeNull();
     expect(partialRefusal({ accepted: ['a'], rejectedErrors: [] })).toBeNull();
   });
 
-  test('refused for good for some: Dead, and says how many', () => {
+  test('permanent refusals for some: Dead, with their number', () => {
     const error = partialRefusal({ accepted: ['a', 'b'], rejectedErrors: [never] });
     expect(error).toMatchObject({ name: 'PermanentError' });
     expect(error!.message).toMatch(/for 1 of 3 recipients: 550 5\.1\.1;/);
     expect(error!.message).not.toContain('bob@');
   });
 
-  test('while one is only put off, all is tried again', () => {
+  test('with one temporary refusal, the mail is retried for all', () => {
     const error = partialRefusal({ accepted: ['a'], rejectedErrors: [never, later] });
     expect(error).toMatchObject({ name: 'Error' });
     expect(error!.message).toMatch(/for 2 of 3 recipients: 550 5\.1\.1, 450 4\.2\.1;/);

@@ -19,7 +19,7 @@ test('every secret signs, so that receivers with the old one and the new one bot
   expect(() => new Webhook(newer).verify('{"a":"e"}', headers)).toThrow('No matching signature');
 });
 
-test('without a secret there is no signature', async () => {
+test('requests without a secret are not signed', async () => {
   expect(parseSecrets('  ')).toEqual([]);
   expect(await webhookSignature([], 'id-1', new Date(), 'x')).toBeUndefined();
 });

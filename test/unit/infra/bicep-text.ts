@@ -1,4 +1,4 @@
-/** The little of Bicep that the tests of infra/ read: parameters, variables that are objects of plain lines, strings. */
+/** Reads the parts of Bicep that the tests of infra/ need: parameters, flat object variables, strings. */
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 

@@ -17,7 +17,7 @@ test('main.bicep describes each of its outputs', () => {
 describe.each(findFiles('infra/*.bicepparam'))('%s', (file) => {
   const given = [...readTopFile(file).matchAll(/^param (\w+) = /gm)].map(([, name]) => name!);
 
-  test('gives parameters that there are, once each', () => {
+  test('gives only existing parameters, once each', () => {
     const known = new Set(main.map(({ name }) => name));
     expect(given.filter((name) => !known.has(name))).toEqual([]);
     expect(new Set(given).size).toBe(given.length);

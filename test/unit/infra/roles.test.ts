@@ -41,7 +41,7 @@ describe('role assignments of infra', () => {
     }
   });
 
-  test.each(Object.keys(builtIn))('docs/azure.md tells what %s is for', (name) => {
+  test.each(Object.keys(builtIn))('docs/azure.md explains the purpose of %s', (name) => {
     const words = name
       .replace(/[A-Z]/g, (letter) => ` ${letter}`)
       .replace(/^./, (letter) => letter.toUpperCase());

@@ -29,14 +29,14 @@ function onPath(name: string): string | undefined {
   return folders.map((folder) => path.join(folder, name)).find((file) => existsSync(file));
 }
 
-// Each script is there for bash and for PowerShell. The servers they talk to are in Azure, so what they would call is written
-// down instead, by programs that are shell scripts themselves: Windows starts none of those by name.
+// Each script exists for bash and for PowerShell. Their servers are in Azure, so the tests replace the programs that they
+// call by shell scripts that write down their arguments. Windows cannot start such scripts by name.
 const shells = [
   { name: 'bash', extension: '.sh', program: onPath('bash'), flags: [] },
   { name: 'PowerShell', extension: '.ps1', program: onPath('pwsh'), flags: ['-NoProfile', '-File'] },
 ];
 
-test('every script is there for both shells', () => {
+test('every script exists for both shells', () => {
   const named = readdirSync(scripts).map((file) => path.parse(file));
   const names = ({ extension }: (typeof shells)[number]) =>
     named.flatMap(({ name, ext }) => (ext === extension ? [name] : []));
@@ -131,7 +131,7 @@ describe.each(shells)('scripts that follow a deployment, in $name', ({ extension
   });
 
   test.each(['prepare-registry', 'grant-identity', 'add-tenants'])(
-    '%s touches nothing without a deployment',
+    '%s changes nothing without a deployment',
     (script) => {
       const file = path.join(folder, 'tenants.csv');
       writeFileSync(file, 'id,server,database\nacme,one.example,acme-db\n');

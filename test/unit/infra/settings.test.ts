@@ -50,12 +50,12 @@ describe('infra sets the app settings that the code reads', () => {
     },
   );
 
-  test('nothing is set that no code reads', () => {
+  test('the code reads every setting that infra sets', () => {
     const unread = [...set.keys()].filter((variable) => !known.has(variable));
     expect(unread).toEqual([]);
   });
 
-  test('what is left out is a setting, and is not set after all', () => {
+  test('every omitted name is a setting, and infra does not set it', () => {
     expect(Object.keys(leftOut).filter((variable) => !known.has(variable) || set.has(variable))).toEqual([]);
   });
 
@@ -65,7 +65,7 @@ describe('infra sets the app settings that the code reads', () => {
     for (const variable of secrets) expect([variable, set.get(variable)]).toEqual([variable, "''"]);
   });
 
-  test('variables that the code reads past the settings are set, or are no matter of a deployment', () => {
+  test('variables that the code reads past the settings are set, or do not concern a deployment', () => {
     const read = findFiles('{src,functions}/**/*.ts').flatMap((file) =>
       [...readTopFile(file).matchAll(/\benv(?:\.|\[')([A-Z][A-Z0-9_]{2,})\b|%([A-Z][A-Z0-9_]{2,})%/g)].map(
         ([, variable, bound]) => (variable ?? bound)!,
@@ -98,7 +98,7 @@ describe('the deployment decides', () => {
     expect(deployed.get('MULTI_OUTBOX_PLAN_INTERVAL')).toMatch(/^'\$\{planIntervalSeconds\}s'$/);
   });
 
-  test('host storage, telemetry and SQL are entered with the identity, never with a key', () => {
+  test('host storage, telemetry and SQL are accessed with the identity, never with a key', () => {
     expect(platform.get('AzureWebJobsStorage__credential')).toBe("'managedidentity'");
     expect(platform.get('APPLICATIONINSIGHTS_AUTHENTICATION_STRING')).toContain('Authorization=AAD');
     expect([...platform.keys()]).not.toContain('AzureWebJobsStorage');

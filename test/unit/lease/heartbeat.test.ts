@@ -59,14 +59,14 @@ describe('a held lease renews itself (L4)', () => {
     one.stop();
   });
 
-  test('L4: what little is left of a lease is renewed at once', async () => {
+  test('L4: a lease with little time left is renewed at once', async () => {
     const { heartbeat: one, renewals } = heartbeat({ sentAt: performance.now() - 29_000 });
     await pass(1_000);
     expect(renewals).toEqual([1_000]);
     one.stop();
   });
 
-  test('L4: a renewal by another call puts the next one off', async () => {
+  test('L4: a renewal by another call postpones the next one', async () => {
     const { heartbeat: one, renewals } = heartbeat();
     await pass(9_000);
     one.extended(durationMs, performance.now());
@@ -91,7 +91,7 @@ describe('a held lease renews itself (L4)', () => {
     one.stop();
   });
 
-  test('L4: a call sent before the renewal was asked for does not make the lease seem longer', async () => {
+  test('L4: a call sent before the renewal request does not extend the known lease', async () => {
     const answer = deferred<number>();
     const { heartbeat: one } = heartbeat({ renew: () => answer.promise });
     await pass(7_000);
@@ -120,7 +120,7 @@ describe('a lease that is lost (L4)', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  test('L4: a failed renewal is tried again while time remains, and may succeed', async () => {
+  test('L4: a failed renewal is retried while time remains, and may succeed', async () => {
     let failures = 2;
     const errors: unknown[] = [];
     const { heartbeat: one, renewals } = heartbeat({
@@ -139,7 +139,7 @@ describe('a lease that is lost (L4)', () => {
     one.stop();
   });
 
-  test('L4: when renewals fail until its time is up, the signal fires then, not later', async () => {
+  test('L4: when renewals fail until the expiry, the signal fires then, not later', async () => {
     const { heartbeat: one, renewals } = heartbeat({
       renew: async () => {
         throw new Error('unreachable');
@@ -159,7 +159,7 @@ describe('a lease that is lost (L4)', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  test('L4: a failed renewal is tried again after a quarter of the time that remains, at last every 10 ms', async () => {
+  test('L4: a failed renewal is retried after a quarter of the remaining time, at last every 10 ms', async () => {
     const { renewals } = heartbeat({
       renew: async () => {
         throw new Error('unreachable');
@@ -183,13 +183,13 @@ describe('a lease that is lost (L4)', () => {
     expect(one.signal.aborted).toBe(true);
   });
 
-  test('L4: a renewal that never answers does not hold the signal back', async () => {
+  test('L4: a renewal that never answers does not delay the signal', async () => {
     const { heartbeat: one } = heartbeat({ renew: () => new Promise(() => {}) });
     await pass(30_000);
     expect(one.signal.aborted).toBe(true);
   });
 
-  test('L4: an answer that comes after the time was up does not bring the lease back', async () => {
+  test('L4: an answer after the expiry does not restore the lease', async () => {
     const answer = deferred<number>();
     const { heartbeat: one } = heartbeat({ renew: () => answer.promise });
     await pass(30_000);
@@ -207,8 +207,8 @@ describe('a lease that is lost (L4)', () => {
   });
 });
 
-describe('its end', () => {
-  test('stop leaves no timer behind and fires nothing; idempotent', async () => {
+describe('the end of a heartbeat', () => {
+  test('stop leaves no timer behind and fires no signal; idempotent', async () => {
     const { heartbeat: one, renewals } = heartbeat();
     one.stop();
     one.stop();
@@ -220,7 +220,7 @@ describe('its end', () => {
     expect(one.signal.aborted).toBe(false);
   });
 
-  test('stopped while a renewal is under way: its answer or failure changes nothing', async () => {
+  test('after a stop during a renewal, its answer or failure has no effect', async () => {
     for (const end of ['answer', 'lost', 'failure'] as const) {
       const renewal = deferred<number | null>();
       const errors: unknown[] = [];

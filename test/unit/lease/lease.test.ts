@@ -16,7 +16,7 @@ afterEach(() => {
 const pass = (seconds: number) => jest.advanceTimersByTimeAsync(1_000 * seconds);
 const later = (ms: number) => new Date(Date.now() + ms);
 
-/** A lease of a minute, just acquired; its database renews and releases it unless told otherwise. */
+/** A lease of a minute, just acquired; its database renews and releases it by default. */
 function held(fields: Partial<HeldLeaseOptions> = {}) {
   const renew = jest.fn(async () => ({
     status: 'renewed' as const,
@@ -49,7 +49,7 @@ const lost = (why: string) => ({
 });
 
 describe('renewing by hand (L5)', () => {
-  test('L4: it counts: the heartbeat’s next renewal is put off, and the time that is left is counted anew', async () => {
+  test('L4: it postpones the heartbeat’s next renewal, and restarts the lease’s time', async () => {
     const { lease, renew } = held();
     await pass(15);
     await lease.renew();
@@ -61,7 +61,7 @@ describe('renewing by hand (L5)', () => {
     await lease.release();
   });
 
-  test('L5: a lease that another has taken is lost at once, and asked for no more', async () => {
+  test('L5: a lease that another holder has taken is lost at once, with no further call', async () => {
     const { lease, renew } = held({ renew: async () => ({ status: 'lost' }) });
     const before = lease.expiresAt;
     await expect(lease.renew()).rejects.toMatchObject(lost('another owner has taken it'));
@@ -72,7 +72,7 @@ describe('renewing by hand (L5)', () => {
     expect([renew.mock.calls.length, jest.getTimerCount()]).toEqual([0, 0]);
   });
 
-  test('L4: a renewal that fails tells why, and the lease is held as before', async () => {
+  test('L4: a failed renewal throws its cause, and the lease is still held', async () => {
     const { lease } = held({ renew: () => Promise.reject(new Error('unreachable')) });
     await expect(lease.renew()).rejects.toThrow('unreachable');
     expect([lease.signal.aborted, lease.lost]).toEqual([false, undefined]);
@@ -95,7 +95,7 @@ describe('a renewal of the heartbeat that fails (L4)', () => {
 });
 
 describe('release (L4)', () => {
-  test('L4: it ends the heartbeat: nothing is renewed, and nothing fires any more', async () => {
+  test('L4: it ends the heartbeat: no renewal and no signal follows', async () => {
     const holder = new AbortController();
     const { lease, renew, closed } = held({ signal: holder.signal });
     expect(await lease.release()).toBe(true);
@@ -108,7 +108,7 @@ describe('release (L4)', () => {
     await expect(lease.renew()).rejects.toMatchObject(lost('it was released'));
   });
 
-  test('L4: idempotent: the database is asked once, however often and at whatever time it is called', async () => {
+  test('L4: idempotent: repeated calls make one call to the database', async () => {
     const answer = deferred<boolean>();
     const release = jest.fn(() => answer.promise);
     const { lease } = held({ release });
@@ -119,20 +119,20 @@ describe('release (L4)', () => {
     expect(release).toHaveBeenCalledTimes(1);
   });
 
-  test('L4: best effort: a database that does not answer makes it false, not an error', async () => {
+  test('L4: best effort: a database that does not answer makes the result false, not an error', async () => {
     const { lease } = held({ release: () => Promise.reject(new Error('unreachable')) });
     expect(await lease.release()).toBe(false);
     expect([lease.signal.aborted, lease.lost]).toEqual([false, undefined]);
   });
 
-  test('L5: given back too late, it is lost: the work under it was not alone', async () => {
+  test('L5: a late release reports the lease as lost: another holder may have worked', async () => {
     const { lease } = held({ release: async () => false });
     expect(await lease.release()).toBe(false);
     expect(lease.lost).toMatchObject(lost('another owner had taken it'));
     expect(lease.signal.reason).toBe(lease.lost);
   });
 
-  test('L3: a lease whose time was up is given back all the same; the first reason stays', async () => {
+  test('L3: an expired lease is still released; the first reason stays', async () => {
     const { lease, release } = held({ renew: () => new Promise(() => {}) });
     release.mockResolvedValue(false);
     await pass(60);
@@ -160,7 +160,7 @@ describe('what fires its signal (L5)', () => {
     await lease.release();
   });
 
-  test('L5: the closing of its multi-outbox, after which nothing can be renewed', async () => {
+  test('L5: closing its multi-outbox, because no renewal can follow', async () => {
     const { lease, closed } = held();
     closed.abort();
     expect(lease.lost).toMatchObject(lost('this multi-outbox was closed'));

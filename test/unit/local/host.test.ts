@@ -16,7 +16,7 @@ afterEach(() => {
 const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
 
 interface Running {
-  /** What each plan was asked for, with the millisecond of the asking. */
+  /** The capacity requested of each plan, with the millisecond of the request. */
   readonly plans: { at: number; capacity: number }[];
   /** The runs in flight, in the order of their start; resolving one ends it, with or without backlog left. */
   readonly runs: Map<string, Deferred<{ more: boolean }>>;
@@ -85,7 +85,7 @@ function host(due: string[], { parallelRuns = 2, plan, every = intervalMs }: Hos
   };
 }
 
-/** Fires the signal, ends what runs, and sees that the host leaves nothing behind. */
+/** Fires the signal, ends the runs in flight, and checks that the host leaves no timer or listener. */
 async function stopped({ stop, runs, ended }: Running): Promise<void> {
   stop.abort();
   for (const run of runs.values()) run.resolve({ more: false });
@@ -94,7 +94,7 @@ async function stopped({ stop, runs, ended }: Running): Promise<void> {
 }
 
 describe('the continuous host plans (F3)', () => {
-  test('F3: on an interval while nothing is due, each plan for all of its free places', async () => {
+  test('F3: at an interval while no tenant is due, each plan for all of its free slots', async () => {
     const one = host([], { parallelRuns: 3 });
     await pass(2 * intervalMs + 1);
     expect(one.plans).toEqual([
@@ -106,11 +106,11 @@ describe('the continuous host plans (F3)', () => {
     await stopped(one);
   });
 
-  test('D8: never more runs at once than it may; the plan asks for the free places only', async () => {
+  test('D8: never more runs at once than allowed; a plan asks only for the free slots', async () => {
     const one = host(['a', 'b', 'c', 'd', 'e'], { parallelRuns: 2 });
     await pass(0);
     expect([one.started, one.plans.length]).toEqual([['a', 'b'], 1]);
-    // All places are taken: no plan until one becomes free.
+    // All slots are taken: no plan until one becomes free.
     await pass(5 * intervalMs);
     expect([one.started, one.plans.length]).toEqual([['a', 'b'], 1]);
     await one.end('b');
@@ -122,7 +122,7 @@ describe('the continuous host plans (F3)', () => {
     await stopped(one);
   });
 
-  test('D8: a tenant that is slow keeps its place and nothing else: the others go on through the other places', async () => {
+  test('D8: a slow tenant occupies only its own slot: the others use the other slots', async () => {
     const one = host(['slow', 'b', 'c', 'd'], { parallelRuns: 2 });
     await pass(0);
     for (const tenantId of ['b', 'c', 'd']) await one.end(tenantId);
@@ -131,7 +131,7 @@ describe('the continuous host plans (F3)', () => {
     await stopped(one);
   });
 
-  test('F7: a place that becomes free while no tenant waits does not bring the next plan forward', async () => {
+  test('F7: a slot that becomes free while no tenant waits does not bring the next plan forward', async () => {
     const one = host(['a', 'b'], { parallelRuns: 2 });
     await pass(0);
     await one.end('a');
@@ -145,7 +145,7 @@ describe('the continuous host plans (F3)', () => {
     await stopped(one);
   });
 
-  test('F3: a plan that chose fewer than it might, and left tenants due, is followed by another at once', async () => {
+  test('F3: a plan that chose fewer than its capacity, and left tenants due, is followed by another at once', async () => {
     const chosen = ['a', 'b', 'c'];
     const one = host([], {
       parallelRuns: 3,
@@ -206,12 +206,12 @@ describe('the continuous host plans (F3)', () => {
     await one.end('a', true);
     slowPlan.resolve();
     await one.end('b');
-    // Both at the time of the second plan: the end of 'b' found that a tenant waits.
+    // Both at the time of the second plan: 'b' ended while a tenant was waiting.
     expect(one.plans.map(({ at }) => at)).toEqual([0, 1_000, 1_000]);
     await stopped(one);
   });
 
-  test('F3: a tenant that is planned again while it is served here is not served twice at once', async () => {
+  test('F3: a tenant that is planned again during its run here gets no second run at once', async () => {
     const one = host([], { parallelRuns: 3, plan: async () => planOf('a') });
     await pass(3 * intervalMs);
     expect(one.started).toEqual(['a']);
@@ -222,7 +222,7 @@ describe('the continuous host plans (F3)', () => {
     await stopped(one);
   });
 
-  test('S1: each run is told of when it starts and when it has ended', async () => {
+  test('S1: each run is reported when it starts and when it has ended', async () => {
     const one = host(['a', 'b']);
     await pass(0);
     await one.end('b');
@@ -232,8 +232,8 @@ describe('the continuous host plans (F3)', () => {
   });
 });
 
-describe('trouble of one does not stop the host (D8)', () => {
-  test('D8: a request that cannot be served is logged with its tenant, and gives its place to the next', async () => {
+describe('the failure of one tenant does not stop the host (D8)', () => {
+  test('D8: a request that cannot be dispatched is logged with its tenant, and frees its slot', async () => {
     const one = host(['a', 'b', 'c'], { parallelRuns: 1 });
     await pass(0);
     one.runs.get('a')!.reject(new Error('no such tenant'));
@@ -249,7 +249,7 @@ describe('trouble of one does not stop the host (D8)', () => {
     await stopped(one);
   });
 
-  test('F3: a plan that fails is logged and tried again, each time after twice the pause, up to 30 s', async () => {
+  test('F3: a plan that fails is logged and retried, after a pause that doubles up to 30 s', async () => {
     const failures: unknown[] = [new Error('the registry is away'), 'not an error'];
     let isAway = true;
     const one = host([], {
@@ -292,8 +292,8 @@ test('F3: backlog that a run leaves meanwhile does not shorten the pause after a
   await stopped(one);
 });
 
-describe('its end (D5)', () => {
-  test('D5: it ends when the signal has fired and every run has ended, and starts nothing more', async () => {
+describe('the end of the host (D5)', () => {
+  test('D5: it ends when the signal has fired and every run has ended, and starts no new run', async () => {
     const one = host(['a', 'b', 'c'], { parallelRuns: 2 });
     await pass(0);
     one.stop.abort();
@@ -326,7 +326,7 @@ describe('its end (D5)', () => {
     },
   );
 
-  test('D5: a signal that has fired already: nothing is planned', async () => {
+  test('D5: with a signal that has already fired, no plan runs', async () => {
     const plan = jest.fn();
     const never = { onPlan() {}, onRun() {}, dispatch: jest.fn() };
     const options = { intervalMs, parallelRuns: 1, logger: recordingLogger(), signal: AbortSignal.abort() };
@@ -334,7 +334,7 @@ describe('its end (D5)', () => {
     expect(plan).not.toHaveBeenCalled();
   });
 
-  test('D5: a signal that lives on keeps no listener of a host’s pauses', async () => {
+  test('D5: a host’s pauses leave no listener on a long-lived signal', async () => {
     const one = host([]);
     await pass(10 * intervalMs);
     expect(one.plans).toHaveLength(11);

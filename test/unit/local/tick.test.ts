@@ -5,7 +5,7 @@ import { turns } from '../../support/deferred.ts';
 import { planOf, reportOf } from '../../support/requests.ts';
 
 describe('one tick', () => {
-  test('D8: a request that cannot be served at all is a failed run, and stops no other', async () => {
+  test('D8: a request that cannot be dispatched is a failed run, and stops no other run', async () => {
     const told: string[] = [];
     const { runs } = await tickOnce({
       plan: async () => planOf('a', 'gone', 'b'),
@@ -27,7 +27,7 @@ describe('one tick', () => {
     expect(told).toEqual(['a starts', 'a idle', 'gone starts', 'gone failed', 'b starts', 'b idle']);
   });
 
-  test.each([1, 3, 100])('at most %p runs at once, and as many where there is work', async (parallelRuns) => {
+  test.each([1, 3, 100])('at most %p runs at once, and that many if there is work', async (parallelRuns) => {
     let running = 0;
     let most = 0;
     const ids = Array.from({ length: 12 }, (_, n) => `t${n}`);
@@ -46,7 +46,7 @@ describe('one tick', () => {
     expect(runs.map(({ tenantId }) => tenantId)).toEqual(ids);
   });
 
-  test('nothing due: nothing is run', async () => {
+  test('without due tenants, no run starts', async () => {
     const dispatch = jest.fn();
     expect(
       await tickOnce({ plan: async () => planOf(), dispatch, parallelRuns: 4, onRun() {} }),

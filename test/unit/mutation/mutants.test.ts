@@ -2,7 +2,7 @@
 import { parse } from '@babel/parser';
 import { instrumented, mutantsOf } from '../../mutation/mutants.ts';
 
-/** What becomes of the text, mutant after mutant. */
+/** The text of each mutant, in order. */
 function mutated(source: string): string[] {
   return mutantsOf('a.ts', source).map(
     ({ start, end, mutated }) => source.slice(0, start) + mutated + source.slice(end),
@@ -39,7 +39,7 @@ test.each([
   expect(mutated(source).sort()).toEqual([...expected].sort());
 });
 
-test('a source that tells what is reached is a program still, and reaches what it did', () => {
+test('instrumentation keeps a source valid, and adds only calls', () => {
   const source = `
     const twice = (n: number) => n * 2;
     export function run(list: number[]) { if (list.length === 0) return 'none'; return list.map((n) => ({ n: twice(n) })); }

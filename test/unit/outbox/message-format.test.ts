@@ -23,7 +23,7 @@ const full = {
 };
 
 describe('messages from outside', () => {
-  test('one, or an array, come back as they were', () => {
+  test('one message, or an array of them, comes back unchanged', () => {
     expect(parseOutboxMessages(full, 3)).toEqual([full]);
     expect(parseOutboxMessages([full, { topic: 't', payload: null }], 3)).toEqual([
       full,

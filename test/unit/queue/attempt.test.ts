@@ -35,7 +35,7 @@ describe('one start of one message (D3)', () => {
     expect(await ended).toEqual({ kind: 'retry', delayMs: 500, error: '503' });
   });
 
-  test("D3: the handler's own retry settings stand in for the fleet's, one by one", async () => {
+  test("D3: the handler's own retry settings override the fleet's, one by one", async () => {
     const { attempt: one, ended } = attempt({ handle: () => Promise.reject('x'), retry: { baseMs: 10 } });
     one.start();
     expect(await ended).toEqual({ kind: 'retry', delayMs: 5, error: 'x' });
@@ -44,7 +44,7 @@ describe('one start of one message (D3)', () => {
     expect(await last.ended).toEqual({ kind: 'dead', error: 'x' });
   });
 
-  test('D3: a thenable that breaks the rules does no harm', async () => {
+  test('D3: a thenable that breaks the rules is harmless', async () => {
     const twice = attempt({
       handle: () => ({
         // biome-ignore lint/suspicious/noThenProperty: a thenable that misbehaves is the point
@@ -113,7 +113,7 @@ describe('timeouts and signals (D2)', () => {
     jest.useRealTimers();
   });
 
-  test('D2: a handler that takes too long is retried, its signal fires, its late answer changes nothing', async () => {
+  test('D2: after a timeout the signal fires, the message is retried, and a late answer has no effect', async () => {
     const gate = deferred();
     let signal!: AbortSignal;
     const { attempt: one, outcomes } = attempt({
@@ -141,7 +141,7 @@ describe('timeouts and signals (D2)', () => {
     expect(outcomes).toHaveLength(1);
   });
 
-  test("D2: the handler's own timeout stands in for the fleet's", async () => {
+  test("D2: the handler's own timeout overrides the fleet's", async () => {
     const { attempt: one, outcomes } = attempt({ handle: () => new Promise(() => {}), timeoutMs: 5_000 });
     one.start();
     await jest.advanceTimersByTimeAsync(4_999);

@@ -15,7 +15,7 @@ function refusal(action: () => unknown): { code: string; message: string } {
 }
 
 describe('the handlers of a queue (D4)', () => {
-  test('D4: topics match without regard to case', () => {
+  test('D4: topics match case-insensitively', () => {
     const invoices = handler('Invoice.Create');
     const set = new HandlerSet([invoices, handler('mail.send')]);
     expect(set.find('INVOICE.create', null)).toBe(invoices);
@@ -100,7 +100,7 @@ describe('defineHandler', () => {
     expect(message).toContain(named);
   });
 
-  test('D2, D3: takes the least and the most that each setting may be', () => {
+  test('D2, D3: accepts the smallest and the largest value of each setting', () => {
     const least = { maxAttempts: 1, baseMs: 0, maxDelayMs: 0 };
     expect(defineHandler({ topic: 't', handle, timeoutMs: 1, concurrency: 1, retry: least })).toMatchObject({
       topic: 't',

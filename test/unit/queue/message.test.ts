@@ -101,7 +101,7 @@ describe('what a message may hold (Q3, Q14)', () => {
     expect(refusal(input)).toContain(named);
   });
 
-  test('Q14: names at their limit are taken, counted as the database counts them', () => {
+  test('Q14: names at their limit are accepted, with the database’s way of counting', () => {
     expect(newMessage({ ...good, topic: 'x'.repeat(200), orderingKey: 'k'.repeat(200) }).topic).toHaveLength(
       200,
     );

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { type NextCall, nextCall, type RunState } from '../../../src/queue/next-call.ts';
 
 const limits = { batchSize: 10, concurrency: 4 };
-/** A run that claims, with nothing in flight and nothing known to be left. */
+/** A claiming run with no message in flight and no known backlog. */
 const claiming: RunState = {
   phase: 'claiming',
   lease: 'held',

@@ -14,7 +14,7 @@ describe('what a handler throws (D3)', () => {
     expect(of(new PermanentError('no such customer'))).toEqual({ kind: 'dead', error: 'no such customer' });
   });
 
-  test('D3: Snooze releases the message after its delay, whatever the attempt', () => {
+  test('D3: Snooze releases the message after its delay, at any attempt', () => {
     expect(of(new Snooze(250, 'closed for lunch'), 99)).toEqual({
       kind: 'release',
       delayMs: 250,
@@ -32,7 +32,7 @@ describe('what a handler throws (D3)', () => {
     expect(of(new RetryAfter(5, '429'), 3)).toEqual({ kind: 'dead', error: '429' });
   });
 
-  test('D3: RetryAfter counts the attempt and waits no less than it says', () => {
+  test('D3: RetryAfter counts the attempt and waits at least its delay', () => {
     expect(of(new RetryAfter(9_000, '429'))).toEqual({ kind: 'retry', delayMs: 9_000, error: '429' });
     expect(of(new RetryAfter(100, '429'))).toEqual({ kind: 'retry', delayMs: 500, error: '429' });
     expect(of(new RetryAfter(-1, '429'))).toEqual({ kind: 'retry', delayMs: 500, error: '429' });
@@ -60,7 +60,7 @@ describe('what a handler throws (D3)', () => {
     expect(of(new RetryAfter(Number.NaN, '429'))).toMatchObject({ delayMs: 500 });
   });
 
-  test('Snooze refuses what is not a delay', () => {
+  test('Snooze refuses a value that is not a delay', () => {
     for (const delay of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
       expect(() => new Snooze(delay)).toThrow(RangeError);
     }
@@ -125,7 +125,7 @@ describe('topics without a handler (D4)', () => {
   });
 });
 
-test('Q7: a message past its attempts goes to Dead unstarted, and says what became of it', () => {
+test('Q7: a message past its attempts goes to Dead unstarted, and its error says so', () => {
   expect(outcomeOfExhausted(claimed({ attempt: 4, recovered: true }), 3)).toEqual({
     kind: 'dead',
     unstarted: true,

@@ -59,7 +59,7 @@ describe('the payload', () => {
     expect(outcomes).toMatchObject([{ kind: 'dead', error: expect.stringContaining('id: ') }]);
   });
 
-  test('section 7: a schema may take its time to accept and to refuse', async () => {
+  test('section 7: a schema may accept or refuse asynchronously', async () => {
     const fits = reading('{"id":21}', asynchronous);
     expect(fits.seen).toEqual([]);
     expect(await fits.ended).toEqual({ kind: 'done' });
@@ -74,7 +74,7 @@ describe('the payload', () => {
     expect(reading('{', schema).outcomes).toMatchObject([{ kind: 'dead' }]);
   });
 
-  test('a validator that throws is an error of its own, to be retried', () => {
+  test('a validator that throws is an ordinary error, which is retried', () => {
     const broken: StandardSchemaV1 = {
       '~standard': {
         version: 1,

@@ -50,7 +50,7 @@ describe("a run's lease (L4)", () => {
     jest.useRealTimers();
   });
 
-  test('L4: a third of its time later a renewal is due, until a call has renewed it', async () => {
+  test('L4: a renewal is due after a third of its time, until a call has renewed it', async () => {
     const { lease, seen } = held();
     expect(lease.renewalDue).toBe(false);
     await jest.advanceTimersByTimeAsync(durationMs / 3);
@@ -83,7 +83,7 @@ describe("a run's lease (L4)", () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  test('L3, L4: its time is up, as the clock says before any timer does: lost, and as good as held', () => {
+  test('L3, L4: expired by the clock before any timer fires: lost, but the run may still settle', () => {
     const { lease, seen } = held();
     const at = performance.now();
     const now = jest.spyOn(performance, 'now').mockReturnValue(at + durationMs - 1);
@@ -98,7 +98,7 @@ describe("a run's lease (L4)", () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  test('L4: released: nothing is lost when its time would have been up', async () => {
+  test('L4: a released lease is not lost at its former expiry', async () => {
     const { lease, seen } = held();
     lease.answered(answer({ lease: 'released', expiresInMs: 0 }), performance.now());
     expect(lease.state).toBe('released');

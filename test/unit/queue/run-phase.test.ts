@@ -68,7 +68,7 @@ describe('the time of each phase (D5)', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  test('D5: a phase that is entered early has its own time, and the timer of the one before is gone', () => {
+  test('D5: a phase that is entered early gets its full time, and the earlier timer is cleared', () => {
     const { phase, calls } = started();
     jest.advanceTimersByTime(990);
     expect(phase.move('changed')).toBe(true);
@@ -83,7 +83,7 @@ describe('the time of each phase (D5)', () => {
     expect(phase.why).toBe('signal');
   });
 
-  test('D5: the clock tells that the time is over, though the timer has not had its turn', () => {
+  test('D5: the clock ends a phase even if the timer has not fired yet', () => {
     const { phase } = started();
     jest.setSystemTime(Date.now());
     const now = jest.spyOn(performance, 'now');
@@ -95,7 +95,7 @@ describe('the time of each phase (D5)', () => {
     now.mockRestore();
   });
 
-  test('D5: an event that changes nothing says so, and leaves the time alone', () => {
+  test('D5: an event without effect says so, and does not change the time', () => {
     const { phase } = started();
     phase.move('signal');
     jest.advanceTimersByTime(20);

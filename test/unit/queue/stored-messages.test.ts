@@ -1,7 +1,7 @@
 import type { DeadFilter, WorkQueue } from '../../../src/engine/work-queue.ts';
 import { storedMessages } from '../../../src/queue/stored-messages.ts';
 
-/** Bulk actions of an engine that finds so many at each call; tells what it was asked for. */
+/** Bulk actions of an engine that finds the given number at each call, and records the calls. */
 function scene(...counts: number[]) {
   const asked: [filter: DeadFilter, limit: number][] = [];
   let wakes = 0;
@@ -32,7 +32,7 @@ describe.each(['replay', 'discard'] as const)('%s of many dead messages', (verb)
     expect(wakes()).toBe(1);
   });
 
-  test('Q13, F6: none is none, and wakes nobody', async () => {
+  test('Q13, F6: an empty selection changes nothing and wakes no tenant', async () => {
     const { dead, asked, wakes } = scene(0);
     expect(await dead[verb]()).toBe(0);
     expect([asked.length, wakes()]).toEqual([1, 0]);

@@ -27,7 +27,7 @@ test('D7, Q8: an outcome counts by its kind, and as lost when the engine did not
   });
 });
 
-test('D4: the topics without a handler are kept once each, and not without end', () => {
+test('D4: the topics without a handler are kept once each, up to a limit', () => {
   const tally = new RunTally();
   for (const topic of ['b', 'a', 'b']) tally.unhandled(topic);
   expect(tally.topics()).toEqual(['a', 'b']);

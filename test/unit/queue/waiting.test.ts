@@ -12,7 +12,7 @@ function assigned(fields: Partial<ClaimedMessage> = {}, handler: Handler = free)
 
 const payload = (assignment: Assignment | undefined) => assignment?.message.payload;
 
-/** Starts as many as may start, and says their payloads. */
+/** Starts all messages that may start, and returns their payloads. */
 function startAll(waiting: WaitingMessages): Assignment[] {
   const started: Assignment[] = [];
   for (let next = waiting.next(); next !== undefined; next = waiting.next()) started.push(next);
@@ -28,7 +28,7 @@ describe('lanes (D2)', () => {
     expect(waiting.size).toBe(0);
   });
 
-  test('D2: a handler with a concurrency of its own waits for itself and holds up nobody else', () => {
+  test('D2: a handler with its own concurrency delays only its own messages', () => {
     const waiting = new WaitingMessages();
     waiting.add(assigned({ payload: 'n1' }, narrow));
     waiting.add(assigned({ payload: 'n2' }, narrow));
@@ -48,7 +48,7 @@ describe('lanes (D2)', () => {
     expect(startAll(waiting).map(payload)).toEqual(['n1', 'v']);
   });
 
-  test('D6: what has started is kept in memory no longer, though a lane never empties', async () => {
+  test('D6: started messages leave memory, even if a lane never empties', async () => {
     const waiting = new WaitingMessages();
     const references: WeakRef<Assignment>[] = [];
     for (let n = 0; n < 5_000; n++) {
@@ -68,10 +68,10 @@ describe('lanes (D2)', () => {
   });
 });
 
-describe('key lines (Q10)', () => {
+describe('ordering groups (Q10)', () => {
   const keyed = (each: string, orderingKey = 'k') => assigned({ payload: each, orderingKey });
 
-  test('Q10: one of a key is out at a time; others pass', () => {
+  test('Q10: one message of a key is in flight at a time; other keys go ahead', () => {
     const waiting = new WaitingMessages();
     for (const each of ['k1', 'k2', 'k3']) waiting.add(keyed(each));
     waiting.add(keyed('j1', 'j'));
@@ -86,7 +86,7 @@ describe('key lines (Q10)', () => {
     expect(startAll(waiting).map(payload)).toEqual(['k3']);
   });
 
-  test('Q10: when the head is not done, those behind it are handed back in order', () => {
+  test('Q10: when the head is not done, the messages behind it are released in order', () => {
     const waiting = new WaitingMessages();
     for (const each of ['k1', 'k2', 'k3']) waiting.add(keyed(each));
     const [k1] = startAll(waiting);
@@ -96,7 +96,7 @@ describe('key lines (Q10)', () => {
     expect(startAll(waiting).map(payload)).toEqual(['k1 again']);
   });
 
-  test('Q10: messages of a later batch queue up behind the one that is out', () => {
+  test('Q10: messages of a later batch wait behind the one in flight', () => {
     const waiting = new WaitingMessages();
     waiting.add(keyed('k1'));
     const [k1] = startAll(waiting);
@@ -116,7 +116,7 @@ describe('key lines (Q10)', () => {
     expect(startAll(waiting).map(payload)).toEqual(['k2']);
   });
 
-  test('D5: drain hands back all that wait, those behind a running one included', () => {
+  test('D5: drain returns all waiting messages, also those behind a running one', () => {
     const waiting = new WaitingMessages();
     for (const each of ['k1', 'k2', 'k3']) waiting.add(keyed(each));
     const [k1] = startAll(waiting);

@@ -50,14 +50,14 @@ describe('durations', () => {
     },
   );
 
-  test('what is neither number nor text is none', () => {
+  test('a value that is neither a number nor text is not a duration', () => {
     for (const input of [null, undefined, {}, ['5m'], 5n, true])
       expect(parseDuration(input as never)).toBeNull();
   });
 });
 
 describe('where settings come from', () => {
-  test('options stand before the environment, the environment before the defaults, setting by setting', () => {
+  test('options override the environment, which overrides the defaults, setting by setting', () => {
     const { dispatch } = loadSettings(
       { dispatch: { batchSize: 7 } },
       { MULTI_OUTBOX_BATCH_SIZE: '8', MULTI_OUTBOX_CONCURRENCY: '9' },
@@ -118,7 +118,7 @@ describe('where settings come from', () => {
     expect(loadSettings({ sqlserver: { poolSize: 2 } }, none).sqlserver.poolSize).toBe(2);
   });
 
-  test('variables that look like settings and are none are found', () => {
+  test('variables that look like settings but are not are found', () => {
     expect(
       unknownVariables({
         MULTI_OUTBOX_BATCHSIZE: '1',
@@ -130,7 +130,7 @@ describe('where settings come from', () => {
   });
 });
 
-describe('what is refused', () => {
+describe('refused values', () => {
   const texts = new Set([
     'registry',
     'handlersModule',
@@ -179,7 +179,7 @@ describe('what is refused', () => {
     expect(refusal(only(option, value))).toContain(`'${option}'`);
   });
 
-  test('bounds themselves are taken', () => {
+  test('the bounds themselves are accepted', () => {
     const { dispatch } = loadSettings({ dispatch: { batchSize: 5_000, leaseMs: 100, graceMs: 0 } }, none);
     expect(dispatch).toMatchObject({ batchSize: 5_000, leaseMs: 100, graceMs: 0 });
   });
@@ -189,19 +189,19 @@ describe('what is refused', () => {
     expect(loadSettings({}, { MULTI_OUTBOX_IDLE_CEILING: 'never' }).schedule.idleCeilingMs).toBe('never');
   });
 
-  test('options that are not known are refused by their path', () => {
+  test('unknown options are refused by their path', () => {
     expect(refusal({ batchSize: 5 })).toContain("'batchSize': it is not a setting");
     expect(refusal({ dispatch: { batchsize: 5 } })).toContain("'dispatch.batchsize': it is not a setting");
   });
 
-  test('a group that is none is refused as such, with or without variables of that group', () => {
+  test('a group that is not an object is refused as such, with or without variables of that group', () => {
     for (const group of [5, null, 'x', true]) {
       expect(refusal({ dispatch: group })).toContain("'dispatch': it must be an object");
       expect(refusal({ dispatch: group }, { MULTI_OUTBOX_BATCH_SIZE: '5' })).toContain("'dispatch'");
     }
   });
 
-  test('secrets are never shown, nor what was given for an option that is not known', () => {
+  test('errors never show secrets, nor the value of an unknown option', () => {
     const secret = 'hunter2';
     const secrets = settingDescriptions.filter((description) => description.secret);
     expect(secrets.map(({ option }) => option)).toEqual(

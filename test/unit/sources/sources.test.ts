@@ -23,8 +23,8 @@ function signed({ by = secret, ageMs = 0, sent = body, headers = {} as Record<st
   };
 }
 
-describe('a source that signs after Standard Webhooks', () => {
-  test('what it signed is taken: its id, the body as it came, its type for a topic', async () => {
+describe('a source that signs as Standard Webhooks specifies', () => {
+  test('a signed request is accepted: its id, its body unchanged, its type as the topic', async () => {
     expect(await source.verify(signed())).toEqual({ messageId: 'msg_1', topic: 'order.paid', payload: body });
   });
 
@@ -35,7 +35,7 @@ describe('a source that signs after Standard Webhooks', () => {
     },
   );
 
-  test('a secret is changed without a gap: either of two is taken, on either side', async () => {
+  test('a secret can be rotated: both sides accept either of two', async () => {
     const both = standardWebhooks({ name: 'bank', secret: `${other} ${secret}`, toleranceMs: 60_000 });
     for (const by of [secret, other])
       expect(await both.verify(signed({ by }))).toMatchObject({ messageId: 'msg_1' });
@@ -81,7 +81,7 @@ describe('the sources of a deployment', () => {
     expect(createSources(loadSettings({}, {}), {})).toEqual([]);
   });
 
-  test('one whose secret is missing or none is unusable, names its setting, shows no secret, and harms no other', async () => {
+  test('a source with a missing or invalid secret is unusable, names its setting, shows no secret', async () => {
     const made = (env: NodeJS.ProcessEnv) => {
       const [bank, shop] = createSources(settings('bank=BANK_SECRET, shop=SHOP_SECRET'), {
         SHOP_SECRET: secret,
@@ -96,11 +96,11 @@ describe('the sources of a deployment', () => {
     expect(made({ BANK_SECRET: 'hunter2' })).not.toMatch(/hunter2/);
   });
 
-  test.each(['bank', 'bank=', 'bank=a b'])('%s is no list of sources', (sources) => {
+  test.each(['bank', 'bank=', 'bank=a b'])('%s is not a list of sources', (sources) => {
     expect(() => settings(sources)).toThrow(/MULTI_OUTBOX_RECEIVE_SOURCES is .* must be a list of sources/);
   });
 
-  test('names that no address can have, and names taken twice, are refused', () => {
+  test('names that do not fit into an address, and duplicate names, are refused', () => {
     const named = (name: string): WebhookSource => ({ ...source, name });
     expect(() => sourcesByName([named('a/b')])).toThrow(/'a\/b' cannot be used/);
     expect(() => sourcesByName([named('a'), named('a')])).toThrow(/also the name of another source/);

@@ -4,7 +4,7 @@ import { begin, message, settle, tenantFileOf, withProgram } from './scene.ts';
 
 const place = new SqlitePlace();
 
-test('every message of a queue, whatever its state, in the order they were stored', async () => {
+test('every message of a queue, in any state, in the order of storing', async () => {
   const queue = await place.outbox();
   const later = { dueInMs: 3_600_000 };
   await queue.enqueue([message('later', later), message('done'), message('dead'), message('claimed')]);

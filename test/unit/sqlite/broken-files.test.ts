@@ -27,14 +27,14 @@ async function filled(count = 3): Promise<string> {
   return tenantFileOf(place);
 }
 
-/** That another tenant of the engine works as ever. */
+/** Checks that another tenant of the engine still works. */
 async function expectNeighbourWorks(engine: Engine): Promise<void> {
   const neighbour = await place.outbox('neighbour', engine);
   await neighbour.enqueue([message('fine')]);
   expect((await begin(neighbour)).messages).toMatchObject([{ payload: 'fine' }]);
 }
 
-/** Runs `work` as a user who may not write what root owns; root itself may write anything. */
+/** Runs `work` as a user who may not write root's files, because root may write any file. */
 async function unprivileged<T>(work: () => Promise<T>): Promise<T> {
   if (process.geteuid?.() !== 0) return work();
   process.seteuid!(65_534);
@@ -45,7 +45,7 @@ async function unprivileged<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-test('D8: a missing file is told of with the way to make it, and is not made', async () => {
+test('D8: a missing file is an error that says how to create it, and is not created', async () => {
   const engine = place.engine();
   const error = await failure(open(engine).statistics());
   expect(error).toMatchObject({ code: 'DATABASE_MISSING', tenantId: 'acme', transient: false });
@@ -54,7 +54,7 @@ test('D8: a missing file is told of with the way to make it, and is not made', a
   await expectNeighbourWorks(engine);
 });
 
-test('D8: a folder in the place of the file', async () => {
+test('D8: a folder in place of the file', async () => {
   mkdirSync(tenantFileOf(place), { recursive: true });
   const engine = place.engine();
   expect(await failure(open(engine).statistics())).toMatchObject({
@@ -64,7 +64,7 @@ test('D8: a folder in the place of the file', async () => {
   await expectNeighbourWorks(engine);
 });
 
-test('D8: a file of random bytes is corrupt, and heals when a sound one takes its place', async () => {
+test('D8: a file of random bytes is corrupt, and a sound file in its place works again', async () => {
   const file = await filled();
   writeFileSync(file, randomBytes(20_000));
   const engine = place.engine();
@@ -96,7 +96,7 @@ test('D8: a file that was cut off is corrupt', async () => {
   await expectNeighbourWorks(engine);
 });
 
-test('D8: a database whose tables are gone lacks its schema', async () => {
+test('D8: a database without its tables lacks its schema', async () => {
   const engine = place.engine();
   const queue = await place.outbox('acme', engine);
   await withProgram(tenantFileOf(place), (db) => db.exec('DROP TABLE Outbox'));
@@ -122,7 +122,7 @@ testWithFileModes('D8: a file that may only be read', async () => {
   await expectNeighbourWorks(place.engine());
 });
 
-/** What a user may do, as access(2) tells, has no bounds for root. */
+/** For root, access(2) allows everything. */
 const testUnlessRoot = process.geteuid?.() === 0 ? test.skip : testWithFileModes;
 
 testUnlessRoot('D8: a file in a folder that may only be read (not as root)', async () => {
@@ -138,7 +138,7 @@ testUnlessRoot('D8: a file in a folder that may only be read (not as root)', asy
   }
 });
 
-test('D8: a connection is given up after damage, and kept after a lock or a full disk', async () => {
+test('D8: a connection is discarded after damage, and kept after a lock or a full disk', async () => {
   const path = await filled(200);
   const file = new DatabaseFile(path, 'full');
   const handle = new DatabaseHandle(file, {
@@ -159,14 +159,14 @@ test('D8: a connection is given up after damage, and kept after a lock or a full
   const sound = readFileSync(path);
   truncateSync(path, 8_192);
   expect(await failure(begin(queue))).toMatchObject({ code: 'DATABASE_CORRUPT' });
-  // In place: it is the same file, so nothing but the error told that the connection is of no use.
+  // Restored in place: the file is the same, so only the error shows that the connection is unusable.
   writeFileSync(path, sound);
   expect((await begin(queue)).messages).toHaveLength(100);
   expect(file.connect()).not.toBe(first);
   file.disconnect();
 });
 
-test('D8: a full disk; what was stored is kept, and work goes on once there is room', async () => {
+test('D8: after a full disk, stored messages are kept and work resumes once there is space', async () => {
   await filled();
   const file = new DatabaseFile(tenantFileOf(place), 'full');
   const handle = new DatabaseHandle(file, {
@@ -183,7 +183,7 @@ test('D8: a full disk; what was stored is kept, and work goes on once there is r
   expect(await failure(queue.enqueue(large))).toMatchObject({ code: 'DATABASE_FULL', tenantId: 'acme' });
   expect(await queue.statistics()).toMatchObject({ ready: 3 });
 
-  // In the caller's transaction too, which SQLite may have rolled back by itself.
+  // The same in the caller's transaction, which SQLite may have rolled back.
   await withProgram(tenantFileOf(place), async (db) => {
     db.exec(`PRAGMA max_page_count = ${pages}`);
     db.exec('BEGIN IMMEDIATE');
@@ -215,7 +215,7 @@ test('D8: a file that stays locked for longer than the busy timeout', async () =
   await queue.enqueue([message('x')]);
 });
 
-test('D8: a file that another program keeps for itself, even from readers', async () => {
+test('D8: a file that another program has locked exclusively', async () => {
   const file = await filled();
   const engine = place.engine({ busyTimeoutMs: 30 });
   const queue = open(engine);
@@ -227,7 +227,7 @@ test('D8: a file that another program keeps for itself, even from readers', asyn
 });
 
 describeDeletingOpenFiles('a file that changes behind an open connection', () => {
-  test('deleted: it is missing from the next call on', async () => {
+  test('deleted: the next call reports it missing', async () => {
     const engine = place.engine();
     const queue = await place.outbox('acme', engine);
     await queue.enqueue([message('x')]);
@@ -236,7 +236,7 @@ describeDeletingOpenFiles('a file that changes behind an open connection', () =>
     expect(await failure(queue.enqueue([message('y')]))).toMatchObject({ code: 'DATABASE_MISSING' });
   });
 
-  test('replaced: the next call sees the new one, and the new one loses nothing', async () => {
+  test('replaced: the next call uses the new file, which loses no data', async () => {
     const engine = place.engine();
     const queue = await place.outbox('acme', engine);
     await queue.enqueue([message('old')]);
@@ -244,14 +244,14 @@ describeDeletingOpenFiles('a file that changes behind an open connection', () =>
     const other = place.engine();
     const restored = await place.outbox('acme', other);
     await restored.enqueue([message('new'), message('newer')]);
-    // The old connection, closing, must leave the WAL of the new file alone.
+    // The old connection must not touch the new file's WAL when it closes.
     expect(await queue.statistics()).toMatchObject({ ready: 2 });
     await other.close();
     expect((await begin(queue)).messages.map(({ payload }) => payload)).toEqual(['new', 'newer']);
   });
 });
 
-test('F2: trouble with the registry carries no tenant', async () => {
+test('F2: an error of the registry names no tenant', async () => {
   writeFileSync(place.file('registry.db'), randomBytes(5_000));
   const error = await failure(place.engine().openRegistry().list());
   expect(error).toMatchObject({ code: 'DATABASE_CORRUPT', tenantId: undefined });

@@ -1,4 +1,4 @@
-/** F7: how transactions of callers end that follow one another on one connection, of which `DatabaseSync` tells nothing. */
+/** F7: the ends of callers' successive transactions on one connection, which `DatabaseSync` does not report. */
 import type { DatabaseSync } from 'node:sqlite';
 import type { WorkQueue } from '../../../src/engine/work-queue.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
@@ -16,7 +16,7 @@ describe.each([
   ['COMMIT', true],
   ['ROLLBACK', false],
 ])('after a %s', (end, isCommitted) => {
-  test('F7: a transaction’s end is told though the next one has begun, and while that is open', async () => {
+  test('F7: a transaction’s end is reported while the next one is open', async () => {
     const queue = await place.outbox();
     await withProgram(tenantFileOf(place), async (caller) => {
       caller.exec('BEGIN IMMEDIATE');
@@ -32,7 +32,7 @@ describe.each([
   });
 });
 
-test('F7: the rest of a transaction is told of though the message it was awaited by was undone', async () => {
+test('F7: a commit is detected although the message used to detect it was undone', async () => {
   const queue = await place.outbox();
   await withProgram(tenantFileOf(place), async (caller) => {
     caller.exec('BEGIN IMMEDIATE; SAVEPOINT part');
@@ -53,7 +53,7 @@ test('F7: a caller’s connection that cannot be asked for its own message costs
     caller.exec('ROLLBACK; BEGIN IMMEDIATE');
     const stored = message('x');
     await queue.enqueue([stored], caller);
-    // It hides the table from this connection alone.
+    // It hides the table only from this connection.
     caller.exec('CREATE TEMP TABLE Outbox (MessageId TEXT)');
     const committed = queue.committed(caller, stored.messageId);
     caller.exec('COMMIT');
@@ -62,7 +62,7 @@ test('F7: a caller’s connection that cannot be asked for its own message costs
   });
 });
 
-test('F7: a message that was rolled back and is stored once more is told of once more', async () => {
+test('F7: a message stored again after a rollback is reported again', async () => {
   const queue = await place.outbox();
   const again = message('x');
   await withProgram(tenantFileOf(place), async (caller) => {

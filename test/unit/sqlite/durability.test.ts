@@ -1,4 +1,4 @@
-/** What a commit promises: FULL by default, NORMAL when told, and less only for what may be forgotten. */
+/** What a commit promises: FULL by default, NORMAL when set, and less only for data that may be lost. */
 import { Connection } from '../../../src/engine/sqlite/connection.ts';
 import { DatabaseFile } from '../../../src/engine/sqlite/file.ts';
 import { createSqliteEngine } from '../../../src/engine/sqlite/index.ts';
@@ -37,7 +37,7 @@ test.each([
   expect(seen).toEqual([level, level]);
 });
 
-test('F3: a plan that finds nothing due is noted without an fsync; one that does is not', async () => {
+test('F3: a plan that finds nothing due is recorded without an fsync, any other plan with one', async () => {
   const engine = createSqliteEngine({ registry: place.file('registry.db') });
   const registry = await place.registry(engine);
   const seen = levels();
@@ -49,7 +49,7 @@ test('F3: a plan that finds nothing due is noted without an fsync; one that does
   await engine.close();
 });
 
-test('a connection waits for no lock by itself', () => {
+test('a connection’s own busy timeout is 0', () => {
   const file = new DatabaseFile(place.file('a.db'), 'full');
   const { database } = file.connect({ create: true });
   expect(database.prepare('PRAGMA busy_timeout').get()).toMatchObject({ timeout: 0 });

@@ -1,4 +1,4 @@
-/** The schema: what it is, how it comes about, and what is refused. */
+/** The schema: its content, its migration, and the databases that are refused. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseFile } from '../../../src/engine/sqlite/file.ts';
@@ -35,7 +35,7 @@ const next: Migration = {
   sql: 'CREATE TABLE More (Id INTEGER PRIMARY KEY) STRICT;',
 };
 
-/** The schema of a database as SQL, as the databases of every release must come out. */
+/** The schema of a database as SQL, which must be the same for databases of every release. */
 function dump(file: string): Promise<string> {
   return withProgram(file, (db) => {
     const rows = db.prepare(`SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid`).all();
@@ -50,7 +50,7 @@ test.each([
   await make();
   const reviewed = path.join(__dirname, `${kind}-schema.sql`);
   const made = await dump(file());
-  // To review a new step, write the dump anew (WRITE_SCHEMA=1) and look at the difference.
+  // To review a new step, rewrite the dump (WRITE_SCHEMA=1) and read its diff.
   if (process.env.WRITE_SCHEMA === '1') writeFileSync(reviewed, made);
   expect(made).toBe(readFileSync(reviewed, 'utf8'));
 });
@@ -76,14 +76,14 @@ test('a tenant file is made with its folders, in WAL mode', async () => {
   });
 });
 
-test('the tables come beside those of the application, in the database it has', async () => {
+test('the tables are created beside those of the application, in its database', async () => {
   const application = place.file('app.db');
   await withProgram(application, (db) =>
     db.exec(`CREATE TABLE Orders (Id INTEGER); INSERT INTO Orders VALUES (7)`),
   );
   const { schema } = place.engine().openTenant(tenantDefinition({ id: 'acme', database: 'app.db' }));
   const mode = () => withProgram(application, (db) => db.prepare('PRAGMA journal_mode').get());
-  // Looking changes nothing, not even the way the file is written.
+  // Inspecting the schema changes nothing, not even the journal mode.
   expect(await schema.version()).toBe(0);
   await schema.migrate({ dryRun: true });
   expect(await mode()).toMatchObject({ journal_mode: 'delete' });
@@ -126,7 +126,7 @@ test('a step that was applied in another form is refused', async () => {
   });
 });
 
-test('a step that fails leaves nothing of the migration behind', async () => {
+test('a failed step rolls back the whole migration', async () => {
   await place.tenant();
   const broken: Migration = {
     version: 3,

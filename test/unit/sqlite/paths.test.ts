@@ -1,4 +1,4 @@
-/** Where tenants' files are, and when two addresses mean one file (F1). */
+/** Where tenants' files are, and which addresses name the same file (F1). */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { TenantAddress } from '../../../src/engine/engine.ts';

@@ -1,4 +1,4 @@
-/** An application in any language may insert into the table plainly; and people may mend it by hand. */
+/** An application in any language may insert rows with plain SQL, and an operator may repair rows by hand. */
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { begin, message, settle, type Then, tenantFileOf, withProgram } from './scene.ts';
 
@@ -29,7 +29,7 @@ test('Q1: a topic and a payload are enough', async () => {
   expect(one!.dueUtc).toEqual(one!.enqueuedUtc);
 });
 
-test('Q1: headers may hold any JSON; what is not a string comes as its JSON', async () => {
+test('Q1: headers may hold any JSON; a value that is not a string arrives as JSON text', async () => {
   const queue = await place.outbox();
   await sql(`INSERT INTO Outbox (Topic, Payload, Headers) VALUES
     ('orders', 'mixed', '{"text":"a","number":7,"nested":{"x":[1]}}'), ('orders', 'list', '["a"]'),
@@ -42,7 +42,7 @@ test('Q1: headers may hold any JSON; what is not a string comes as its JSON', as
   ]);
 });
 
-test('Q1: what would poison a claim is refused at the insert', async () => {
+test('Q1: the insert refuses values that would break a claim', async () => {
   await place.outbox();
   for (const values of [
     `'orders', 'p', 'no json', 0`,
@@ -54,7 +54,7 @@ test('Q1: what would poison a claim is refused at the insert', async () => {
   }
 });
 
-test('Q3: ids are the same whatever their case', async () => {
+test('Q3: ids are case-insensitive', async () => {
   const queue = await place.outbox();
   const id = '01890A5D-AC96-774B-BCCE-B302099A8057';
   await sql(`INSERT INTO Outbox (MessageId, Topic, Payload) VALUES ('${id}', 'orders', 'p')`);
@@ -72,7 +72,7 @@ test('Q10: rows inserted plainly are blocked behind their key', async () => {
   expect(await payloads(queue)).toEqual(['a1', 'b1', 'a2', 'a3']);
 });
 
-test('Q10: a row that is wrongly not blocked is not claimed before its turn', async () => {
+test('Q10: a row that is wrongly unblocked is not claimed out of order', async () => {
   const queue = await place.outbox();
   await queue.enqueue(['1', '2', '3'].map((payload) => message(payload, { orderingKey: 'k' })));
   const run = await begin(queue, 1);
@@ -89,7 +89,7 @@ test('Q10: a row that is wrongly not blocked is not claimed before its turn', as
   expect(await queue.statistics()).toMatchObject({ ready: 3, due: 0, blocked: 2 });
 });
 
-test('Q10: a row that is wrongly not blocked is not claimed while its key runs', async () => {
+test('Q10: a row that is wrongly unblocked is not claimed while its key runs', async () => {
   const queue = await place.outbox();
   await queue.enqueue(['1', '2'].map((payload) => message(payload, { orderingKey: 'k' })));
   const run = await begin(queue, 1);
@@ -100,7 +100,7 @@ test('Q10: a row that is wrongly not blocked is not claimed while its key runs',
   expect(await payloads(queue)).toEqual(['2']);
 });
 
-test('Q10: a head that is wrongly blocked is let forward by what stands behind it', async () => {
+test('Q10: a head that is wrongly blocked is unblocked by the messages behind it', async () => {
   const queue = await place.outbox();
   await queue.enqueue(['1', '2'].map((payload) => message(payload, { orderingKey: 'k' })));
   await sql('UPDATE Outbox SET Blocked = 1 - Blocked');
@@ -113,7 +113,7 @@ test('Q10: a head that is wrongly blocked is let forward by what stands behind i
   expect(await payloads(queue)).toEqual(['1', '2']);
 });
 
-test('Q10: when the head of a line is deleted by hand, the next goes forward', async () => {
+test('Q10: when the head of an ordering group is deleted by hand, the next is unblocked', async () => {
   const queue = await place.outbox();
   await queue.enqueue(['1', '2', '3'].map((payload) => message(payload, { orderingKey: 'k' })));
   const run = await begin(queue, 1);
@@ -134,7 +134,7 @@ test('Q10, Q13: a message replayed while a later one of its key runs is not due 
   expect(run.messages).toMatchObject([{ payload: '2' }]);
   expect(await queue.replayDead({}, 10)).toBe(1);
   expect(await queue.statistics()).toMatchObject({ ready: 1, due: 0, blocked: 1, claimed: 1 });
-  // Nor when somebody lets it forward by hand.
+  // Nor when an operator unblocks it by hand.
   await sql('UPDATE Outbox SET Blocked = 0');
   expect((await settle(queue, run, [], claim)).messages).toEqual([]);
   await settle(queue, run, [{ sequence: run.messages[0]!.sequence, kind: 'done' }]);

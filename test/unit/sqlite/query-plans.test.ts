@@ -1,4 +1,4 @@
-/** Every statement that a run or a plan prepares goes through an index made for it, whatever the data. */
+/** Every statement of a run or a plan uses an index made for it, with any data. */
 import { DatabaseSync } from 'node:sqlite';
 import { candidateOrders } from '../../../src/engine/registry.ts';
 import { foldCase } from '../../../src/engine/sqlite/file.ts';
@@ -31,7 +31,7 @@ function stepsOf(db: DatabaseSync, sql: string): string[] {
   return rows.map(({ detail }) => detail);
 }
 
-/** What SQLite knows of the data when it plans. An application may have it look, also long before the table grows. */
+/** SQLite's statistics when it plans. An application may run ANALYZE, also long before the table grows. */
 const statistics = {
   none: '',
   'of the data': 'ANALYZE',
@@ -51,7 +51,7 @@ function plansOf(file: string, table: string, statements: Set<string>): Promise<
   });
 }
 
-/** A scan is fine where every row of the index is wanted: an index of what is claimed, or the head of one. */
+/** A scan is fine where every row of the index is needed: an index of claimed messages, or its first rows. */
 function expectIndexed(plans: [string, string[]][], table: string): void {
   for (const [sql, steps] of plans) {
     for (const step of steps) {
@@ -62,7 +62,7 @@ function expectIndexed(plans: [string, string[]][], table: string): void {
   }
 }
 
-test('Q4, Q9, Q12: a run reads no more than what it works on', async () => {
+test('Q4, Q9, Q12: a run reads only the rows that it works on', async () => {
   const engine = place.engine();
   const queue = await place.outbox('acme', engine);
   const statements = prepared();
@@ -83,7 +83,7 @@ test('Q4, Q9, Q12: a run reads no more than what it works on', async () => {
     return kind === 'done' ? { sequence, kind } : { sequence, kind, delayMs: 0, error: 'e' };
   });
   await settle(queue, run, outcomes, claim, { retention });
-  // A run that takes over recovers what was claimed.
+  // A run that takes over recovers the claimed messages.
   await settle(queue, await begin(queue, 50), [], { do: 'release-lease' }, { retention });
   await queue.replayDead({}, 3);
   await queue.discardDead({ olderThanMs: 0 }, 3);
@@ -119,7 +119,7 @@ test('F3: a plan reads the due tenants, not the registered ones', async () => {
   await registry.changesSince(3);
 
   const plans = await plansOf(place.file('registry.db'), 'Tenants', statements);
-  // By a strategy's order the due ids are sorted, which need not be few; no other rows are read.
+  // A strategy's order sorts the due ids, of which there may be many; it reads no other rows.
   const byOrder = plans.filter(([sql]) => sql.includes('CROSS JOIN Tenants'));
   expect(byOrder).toHaveLength((candidateOrders.length - 1) * Object.keys(statistics).length);
   const tenantsDue = 'SEARCH Tenants USING INDEX Tenants_Due (NextDueUtc>? AND NextDueUtc<?)';

@@ -42,7 +42,7 @@ export function settle(
   return queue.settle({ lease, leaseMs: 60_000, outcomes, onDead: 'block', then, ...more });
 }
 
-/** The error that `call` fails with, one of the library's and of one line; fails when there is none. */
+/** Returns the library error that `call` fails with, and checks that its message is one line. */
 export async function failure(call: Promise<unknown>): Promise<MultiOutboxError> {
   const error = await call.then(
     () => undefined,

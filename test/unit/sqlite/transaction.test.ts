@@ -7,7 +7,7 @@ import { failure, message, tenantFileOf, withProgram } from './scene.ts';
 
 const place = new SqlitePlace();
 
-test('Q3: what is not a connection of node:sqlite is refused', async () => {
+test('Q3: a value that is not a node:sqlite connection is refused', async () => {
   const queue = await place.outbox();
   for (const transaction of [{}, 'BEGIN', 7, { isTransaction: true }]) {
     const error = await failure(queue.enqueue([message('x')], transaction));
@@ -105,7 +105,7 @@ test('Q3: a connection that was closed and opened again', async () => {
   db.close();
 });
 
-test('Q3: when another writer is in the way, the transaction is told and stays open', async () => {
+test('Q3: when another writer holds the lock, the call fails and the transaction stays open', async () => {
   const queue = await place.outbox();
   await withProgram(tenantFileOf(place), (writer) =>
     withProgram(tenantFileOf(place), async (db) => {

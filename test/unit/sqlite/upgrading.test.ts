@@ -51,7 +51,7 @@ function program(schema: Schema, path = tenantFileOf(place), tenantId: string | 
 async function worksWithQueues({ queue, leases }: ReturnType<typeof program>): Promise<void> {
   const inLine = ['first', 'second'].map((payload) => message(payload, { orderingKey: 'k' }));
   await queue.enqueue([message('plain'), ...inLine]);
-  // A caller's transaction has a connection of its own, which is looked at anew.
+  // A caller's transaction has its own connection, whose schema is checked again.
   await withProgram(tenantFileOf(place), async (db) => {
     db.exec('BEGIN IMMEDIATE');
     await queue.enqueue([message('joined')], db);

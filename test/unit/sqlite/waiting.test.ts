@@ -24,7 +24,7 @@ test('D8: while one tenant waits for a lock, another one works; then the first g
     db.exec('BEGIN IMMEDIATE');
     const waiting = pending(locked.enqueue([message('late')]));
     for (let round = 0; round < 20; round++) {
-      // Timers and input have their turn as well, not just promises.
+      // Timers and input are processed too, not only promises.
       await turn();
       await neighbour.enqueue([message(`${round}`)]);
       const run = await begin(neighbour);
@@ -48,7 +48,7 @@ test('Q4: readers do not wait for a writer, nor an idle begin', async () => {
   });
 });
 
-test('Q9: an idle begin writes nothing: the fence stands still and the file as well', async () => {
+test('Q9: an idle begin writes nothing: neither the fence nor the file changes', async () => {
   const engine = place.engine();
   const database = await place.tenant('acme', engine);
   await withProgram(tenantFileOf(place), async (db) => {
@@ -64,7 +64,7 @@ test('Q9: an idle begin writes nothing: the fence stands still and the file as w
   });
 });
 
-test('Q9, Q12: nor does one that finds messages done which are still to be kept', async () => {
+test('Q9, Q12: nor does a begin that finds only done messages within their retention', async () => {
   const queue = await place.outbox();
   await queue.enqueue([message('x')]);
   const run = await begin(queue);
@@ -79,7 +79,7 @@ test('Q9, Q12: nor does one that finds messages done which are still to be kept'
   });
 });
 
-test('F8: closed while it waits, a call fails with CLOSED', async () => {
+test('F8: a waiting call fails with CLOSED when the engine closes', async () => {
   const engine = place.engine({ busyTimeoutMs: 60_000 });
   await place.outbox('acme', engine);
   const database = engine.openTenant(tenantDefinition({ id: 'acme' }));

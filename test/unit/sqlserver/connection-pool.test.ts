@@ -82,7 +82,7 @@ test('D8: a connection that ends before the first call is replaced', async () =>
   expect(it.server.connections).toBe(2);
 });
 
-test('D8: two logins refused at once bear each its own number', async () => {
+test('D8: two logins refused at once have each its own number', async () => {
   const refusals = new Map<number, () => void>();
   await using it = await place((message) => {
     if (message.type === messageType.procedure) return null;
@@ -165,7 +165,7 @@ describe('F8: a connection on which a transaction may be open is not handed out 
     expect(it.discarded).toEqual([]);
   });
 
-  test('a call that timed out, and of whose transaction nothing was heard', async () => {
+  test('a call that timed out with its transaction in an unknown state', async () => {
     await using it = await place(
       (message) => {
         answerCancelled(message);

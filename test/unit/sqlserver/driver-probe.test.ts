@@ -1,4 +1,4 @@
-/** What the engine uses of the driver beyond its documentation is checked, and the versions it was written for are pinned. */
+/** The engine checks the undocumented parts of the driver that it uses, and pins the versions it was written for. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -16,7 +16,7 @@ const { Connection } = createRequire(require.resolve('mssql'))('tedious') as {
   Connection: new (config: object) => object;
 };
 
-/** The driver with a class in place of one of its own that has lost a method. */
+/** The driver, with one class replaced by one that lacks a method. */
 function without(name: 'ConnectionPool' | 'Transaction', method: string): typeof driver {
   const broken = class extends (driver[name] as new () => object) {};
   Object.defineProperty(broken.prototype, method, { value: undefined });
@@ -39,7 +39,7 @@ test('the versions expected are those that package.json pins and that are instal
 });
 
 test.each(['README.md', 'docs/sql-server.md'])(
-  '%s tells to install the version that is expected',
+  '%s says to install the version that the engine expects',
   (document) => {
     const text = readFileSync(path.join(__dirname, '../../..', document), 'utf8');
     expect([...text.matchAll(/`(?:npm install )?mssql@([\d.]+)`/g)].map(([, version]) => version)).toEqual([
@@ -48,7 +48,7 @@ test.each(['README.md', 'docs/sql-server.md'])(
   },
 );
 
-test('the installed driver has all of it', async () => {
+test('the installed driver has all checked parts', async () => {
   await expect(loadDriver()).resolves.toBeDefined();
   const connection = new Connection({
     server: 'localhost',

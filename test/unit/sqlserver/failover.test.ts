@@ -30,7 +30,7 @@ const call: Record<string, (engine: Engine) => Promise<unknown>> = {
 };
 
 test.each(Object.entries(call))('D8: the pool of %s', async (_whose, make) => {
-  // The first connection is to what is a secondary now, later ones to the new primary.
+  // The first connection is to the server that is now a secondary, later ones to the new primary.
   await using server = await TdsServer.start({
     answer: ({ type, connection }) =>
       type === messageType.procedure && connection === 1

@@ -51,13 +51,13 @@ describe.each(['registry', 'tenant'] as const)(
       );
     });
 
-    test('nothing is found where all is as it was made', () => {
+    test('no drift is found in an unchanged database', () => {
       expect(compare(manifest(kind), catalogOf(manifest(kind)))).toEqual([]);
     });
   },
 );
 
-describe('what is found (in a catalog made up here, no server)', () => {
+describe('drift (in a catalog made up here, no server)', () => {
   const whole = manifest('tenant');
   const messages = (changes: Partial<Catalog>) =>
     compare(whole, { ...catalogOf(whole), ...changes }).map(
@@ -83,7 +83,7 @@ describe('what is found (in a catalog made up here, no server)', () => {
     ]);
   });
 
-  test('an index that is missing, also where the server gives indexes names of its own', () => {
+  test('a missing index, also where the server renames indexes', () => {
     const without = indexes.filter(({ name }) => name !== 'ix_outbox_due');
     expect(messages({ indexes: without })).toEqual([
       "problem: the index 'ix_outbox_due' of 'outbox' is missing",
@@ -110,7 +110,7 @@ describe('what is found (in a catalog made up here, no server)', () => {
     expect(messages({ modules: less })).toEqual(["problem: 'lease_list' is missing"]);
   });
 
-  test('roles, rights and settings; a login that may not look is told so, and no drift is made up', () => {
+  test('roles, rights and settings; a login that may not see them gets an error, and no false drift', () => {
     expect(messages({ roles: new Set() })).toHaveLength(3);
     expect(messages({ refused: ['Outbox_Begin'] })).toEqual([
       'problem: this login may not execute Outbox_Begin; make it a member of the dispatcher role',
@@ -134,7 +134,7 @@ test('a dispatcher must be allowed what the program calls, and nothing internal 
   ).toEqual([]);
 });
 
-test('a definition is told apart by what it does', () => {
+test('definitions are compared by their statements', () => {
   expect(plainDefinition('-- a\n/* b */\nALTER  PROCEDURE x AS\n\tSELECT 1;\n')).toBe(
     'CREATE PROCEDURE x AS SELECT 1',
   );

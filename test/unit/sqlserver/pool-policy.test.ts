@@ -3,7 +3,7 @@ import { PoolPolicy } from '../../../src/engine/sqlserver/pool-policy.ts';
 
 const limits = { maxOpen: 3, maxPerServer: 2, idleCloseMs: 100 };
 
-/** Opens a pool and lets it go at once. */
+/** Opens a pool and releases it at once. */
 function visit(policy: PoolPolicy, key: string, now: number, server = key) {
   const admission = policy.use(key, server, now);
   if (admission.admit) policy.release(key, now);
@@ -11,7 +11,7 @@ function visit(policy: PoolPolicy, key: string, now: number, server = key) {
 }
 
 describe('pool policy', () => {
-  test('F8: within the caps nothing is closed', () => {
+  test('F8: within the caps no pool is closed', () => {
     const policy = new PoolPolicy(limits);
     for (const key of ['a', 'b', 'c', 'a']) expect(visit(policy, key, 0)).toEqual({ admit: true, close: [] });
     expect(policy.size).toBe(3);
@@ -25,7 +25,7 @@ describe('pool policy', () => {
     expect(visit(policy, 'a', 0)).toEqual({ admit: true, close: [] });
   });
 
-  test('F8: what was used longest counts from when it was let go', () => {
+  test('F8: the time of last use is when a pool was released', () => {
     const policy = new PoolPolicy(limits);
     policy.use('a', 'a', 0);
     visit(policy, 'b', 0);
@@ -34,7 +34,7 @@ describe('pool policy', () => {
     expect(visit(policy, 'd', 0)).toEqual({ admit: true, close: ['b'] });
   });
 
-  test('F8: a pool in use is never closed; who finds no room waits', () => {
+  test('F8: a pool in use is never closed; a caller without room waits', () => {
     const policy = new PoolPolicy(limits);
     for (const key of ['a', 'b', 'c']) policy.use(key, key, 0);
     expect(policy.use('d', 'd', 0)).toEqual({ admit: false });
@@ -72,7 +72,7 @@ describe('pool policy', () => {
     expect(policy.size).toBe(0);
   });
 
-  test('a forgotten pool leaves its place; letting go of it later is nothing', () => {
+  test('a forgotten pool frees its place; releasing it later has no effect', () => {
     const policy = new PoolPolicy(limits);
     policy.use('a', 'a', 0);
     policy.forget('a');
@@ -81,7 +81,7 @@ describe('pool policy', () => {
     expect(policy.nextIdleAt()).toBeNull();
   });
 
-  test('F8: whatever happens, the caps hold and nothing in use is closed', () => {
+  test('F8: in every sequence the caps hold and no pool in use is closed', () => {
     const step = fc.record({
       key: fc.integer({ min: 0, max: 9 }),
       what: fc.constantFrom('use', 'release', 'idle'),

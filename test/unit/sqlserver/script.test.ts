@@ -11,7 +11,7 @@ const reading = (files: Record<string, string>) => (path: string) => {
 };
 
 describe('sqlcmd scripts (text put together, no server)', () => {
-  test('an include stands in place of its line, each time with the variables of that moment', () => {
+  test('an include replaces its line, each time with the current variables', () => {
     const files = {
       'a.sql':
         '-- head\n:setvar Queue Outbox\n:r parts/t.sql\n:setvar Queue Inbox\n:r parts/t.sql\n-- foot\n',
@@ -38,13 +38,13 @@ describe('sqlcmd scripts (text put together, no server)', () => {
     ]);
   });
 
-  test('line ends of Windows are line ends', () => {
+  test('CRLF ends a line', () => {
     expect(
       splitBatches(expandScript('a.sql', reading({ 'a.sql': 'SELECT 1\r\nGO\r\nSELECT 2\r\n' }))),
     ).toEqual(['SELECT 1', 'SELECT 2']);
   });
 
-  test('GO ends a batch alone on its line only, in any case; batches of comments are none', () => {
+  test('GO on its own line ends a batch, in any case; a batch of comments is dropped', () => {
     expect(splitBatches("SELECT 'GO'\n  go  \n-- nothing\n\nGO\nGOTO x\nGO\n")).toEqual([
       "SELECT 'GO'",
       'GOTO x',
@@ -71,7 +71,7 @@ describe('sqlcmd scripts (text put together, no server)', () => {
     expect(isPlainIdentifier(name)).toBe(true);
   });
 
-  test.each(['', '1a', 'a b', 'a]b', "a'b", 'a.b', 'x'.repeat(129)])('%j is none', (name) => {
+  test.each(['', '1a', 'a b', 'a]b', "a'b", 'a.b', 'x'.repeat(129)])('%j is not an identifier', (name) => {
     expect(isPlainIdentifier(name)).toBe(false);
   });
 });

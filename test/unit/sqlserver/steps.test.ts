@@ -68,7 +68,7 @@ describe('migration steps (text of the scripts, no server)', () => {
     expect(columns.filter((column) => !column.includes(' COLLATE Latin1_General_100_BIN2 '))).toEqual([]);
   });
 
-  test('outbox and inbox are of one make', () => {
+  test('outbox and inbox have the same definition', () => {
     const [, queues] = migrationsOf('tenant');
     const outbox = queues!.text.slice(queues!.text.indexOf('-- The table of a work queue'));
     const [first, second] = outbox.split('-- The table of a work queue').slice(1);
@@ -77,7 +77,7 @@ describe('migration steps (text of the scripts, no server)', () => {
     );
   });
 
-  test('the checksum hangs on what a step includes, and not on the schema', () => {
+  test('the checksum depends on the included text, and not on the schema', () => {
     const files = { 'tenant/0001-a.sql': ':r part.sql', 'part.sql': 'SELECT 1' };
     const checksum = (changed: object) =>
       withFolder({ ...files, ...changed }, (folder) => migrationsOf('tenant', folder)[0]!.checksum);
@@ -115,7 +115,7 @@ describe('migration steps (text of the scripts, no server)', () => {
   const journal = (...names: string[]) =>
     names.map((name, index) => ({ Version: index + 1, Name: name, Checksum: `sum of ${name}` }));
 
-  test('what the journal has is left out', () => {
+  test('steps in the journal are left out', () => {
     const pending = (rows: ReturnType<typeof journal>) =>
       pendingSteps(rows, migrations, subject).map(({ version }) => version);
     expect(pending([])).toEqual([1, 2, 3]);

@@ -1,4 +1,4 @@
-/** The rules of t-sql-rules.ts hold, and each finds the fault that it is for. */
+/** The rules of t-sql-rules.ts hold, and each finds its fault. */
 import { batches, type Change } from './t-sql-procedures.ts';
 import { type Rule, rules } from './t-sql-rules.ts';
 

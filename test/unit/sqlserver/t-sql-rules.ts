@@ -41,7 +41,7 @@ function calledUnderLock(all: ReadonlyMap<string, Procedure>): Set<string> {
   return called;
 }
 
-/** Q4: a statement that waits for a producer while the lease's row is locked stops the queue, or deadlocks. */
+/** Q4: while the lease's row is locked, a statement that waits for a producer stops the queue or deadlocks. */
 const underTheLease: Rule = each((procedure, all) => {
   const whole = calledUnderLock(all).has(procedure.name);
   const region = whole ? { from: 0, to: procedure.body.length } : lockedRegion(procedure);
@@ -55,7 +55,7 @@ const underTheLease: Rule = each((procedure, all) => {
     .map((found) => `${found.use} at ${found.at} with the hints '${found.hints}'`);
 });
 
-/** Rows found by a table variable's keys are sought, whatever the plan; also after the commit. */
+/** Rows found by a table variable's keys must use a seek in every plan, also after the commit. */
 const seekByTableVariable: Rule = each(({ body }) =>
   [...body.matchAll(/(?:FROM|JOIN) @\w+ \w+ (?:INNER )?JOIN \[\$\(Schema\)\]\.\[(?:Outbox|Inbox)\] \w+(.*)/g)]
     .filter(([, rest]) => !/^ WITH \([^)]*FORCESEEK/.test(rest!))
@@ -79,7 +79,7 @@ const producersKeepTheLevel: Rule = each((procedure) =>
     : [],
 );
 
-/** After a timeout nothing is rolled back while XACT_ABORT is OFF. */
+/** With XACT_ABORT OFF, a timeout does not roll back the transaction. */
 const transactionsAbort: Rule = each((procedure) =>
   beginsTransaction(procedure) && !/SET XACT_ABORT ON;/.test(procedure.body)
     ? ['begins a transaction with XACT_ABORT OFF']
@@ -105,17 +105,17 @@ const failuresEndTheProcedure: Rule = each(({ body }) => {
   return found;
 });
 
-/** A call of a run that waits longer is repeated; in a deadlock with an application's it is the one. */
+/** A run's call that waits longer is repeated; in a deadlock with an application's, it is the victim. */
 const transactionsHaveLimits: Rule = each((procedure) =>
   beginsTransaction(procedure) && !/SET LOCK_TIMEOUT \d+;\nSET DEADLOCK_PRIORITY LOW;/.test(procedure.body)
     ? ['has no LOCK_TIMEOUT and DEADLOCK_PRIORITY']
     : [],
 );
 
-/** Parameters that are only compared: what is cut there matches nothing, since what is stored is shorter. */
+/** Parameters that are only compared: a cut value matches nothing, since stored values are shorter. */
 const comparedOnly = /^(Lease_Renew|Lease_Release|Plan_Commit|Tenant_List|\w+Dead)\.|\.@Database$/;
 
-/** Text is not cut without an error: parameters are wider than what stores them, and their length is looked at. */
+/** Text is not cut without an error: parameters are wider than what stores them, and their length is checked. */
 const textIsNotCut: Rule = (batches) => {
   const all = proceduresOf(batches);
   const granted = grantedOf(batches);
@@ -152,7 +152,7 @@ const caseHasACollation: Rule = each(({ body }) =>
     .map(([call, rest]) => `${call}${rest}`),
 );
 
-/** What joins OPENJSON, or compares with it by IN, may parse the text once a row. */
+/** A join with OPENJSON, or IN over it, may parse the text once for each row. */
 const jsonIsParsedOnce: Rule = each(({ body }) =>
   [...body.matchAll(/(?:JOIN|APPLY)\s+OPENJSON.*|\bIN \(\s*SELECT[^;]*?FROM OPENJSON.*/g)].map(
     ([use]) => use,
@@ -188,7 +188,7 @@ const theClockIsReadUnderTheLock: Rule = each(({ body }) => {
   return lock !== -1 && lock < clock ? [] : ['reads the clock before it has the row'];
 });
 
-/** A word that is not known is an error, not one of the others. */
+/** An unknown word is an error and does not count as a known one. */
 const wordsAreKnown: Rule = (batches) => {
   const all = proceduresOf(batches);
   const granted = grantedOf(batches);

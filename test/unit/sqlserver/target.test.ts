@@ -46,7 +46,7 @@ describe('connection strings', () => {
     expect(parseConnectionString(text)).toEqual(parts);
   });
 
-  test.each(['nonsense', 'Server'])('%j is none', (text) => {
+  test.each(['nonsense', 'Server'])('%j is not a connection string', (text) => {
     expect(parseConnectionString(text)).toBeNull();
   });
 });
@@ -64,11 +64,11 @@ describe('servers', () => {
     expect(parseServer(text)).toEqual({ host, port, instance });
   });
 
-  test.each(['', 'a b', 'a;b', 'a,0', 'a,70000', 'user@host', 'np:\\\\pipe'])('%j is none', (text) => {
+  test.each(['', 'a b', 'a;b', 'a,0', 'a,70000', 'user@host', 'np:\\\\pipe'])('%j is refused', (text) => {
     expect(parseServer(text)).toBeNull();
   });
 
-  test('F1: a database key ignores case and the default port, and tells servers and instances apart', () => {
+  test('F1: a database key ignores case and the default port, and separates servers and instances', () => {
     const key = (server: string, database: string) => databaseKey({ ...parseServer(server)!, database });
     expect(key('tcp:SQL-1,1433', 'Sales')).toBe(key('sql-1', 'sales'));
     expect(key('sql-1', 'sales')).not.toBe(key('sql-2', 'sales'));
@@ -178,7 +178,7 @@ describe('the registry’s URL', () => {
     );
   });
 
-  test('no error tells a password', () => {
+  test('no error shows a password', () => {
     for (const url of [
       'mssql:Server=s;Password=hunter2',
       'mssql://u:hunter2@s/d?schema=a-b',

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { escapeNul, keptError, unescapeNul, wholeMs } from '../../../src/engine/sqlserver/text.ts';
 
 describe('text on its way into the database', () => {
-  test('Q14: whatever is escaped comes back, and no U+0000 goes in', () => {
+  test('Q14: escaped text is restored, and contains no U+0000', () => {
     const units = fc.array(fc.constantFrom('\0', '\u0010', '0', '1', 'a', 'é', '😀'), { maxLength: 30 });
     fc.assert(
       fc.property(units, (parts) => {

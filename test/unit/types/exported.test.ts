@@ -16,7 +16,7 @@ const entries = Object.entries(
   return file === undefined ? [] : [[subpath, file] as const];
 });
 
-/** Types that the signatures of an entry name, and that a caller cannot: neither it nor `library` exports them. */
+/** Types in the signatures of an entry that neither it nor `library` exports, so that a caller cannot name them. */
 function unnameable(file: string, library: string): string[] {
   const declarations = new Declarations();
   const exported = declarations.exportsOf(file);
@@ -48,7 +48,7 @@ test.each(entries)(
   },
 );
 
-test('a type that is named and not exported would be found, however it is named', () => {
+test('a type that a signature names without an export would be found', () => {
   const file = (name: string) => path.join(folder, `${name}.d.ts`);
   writeFileSync(
     file('hidden'),

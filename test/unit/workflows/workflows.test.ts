@@ -1,4 +1,4 @@
-/** What the workflows must not lose: pinned actions, few rights, and the Node that the matrix names. */
+/** What the workflows must keep: pinned actions, few rights, and the Node that the matrix names. */
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
@@ -43,7 +43,7 @@ test('every action is pinned by a commit, with its version behind it', () => {
   expect(versions.size).toBe(new Set([...versions].map((version) => version.split('@')[0])).size);
 });
 
-test('workflows may read the repository, and the job that publishes may name itself to npm', () => {
+test('workflows may read the repository, and the publishing job may identify itself to npm', () => {
   for (const file of files) expect([file, workflow(file).permissions]).toEqual([file, { contents: 'read' }]);
   const wider = jobs.flatMap(({ name, job }) => (job.permissions ? [[name, job.permissions]] : []));
   expect(wider).toEqual([['release.yml publish', { contents: 'read', 'id-token': 'write' }]]);

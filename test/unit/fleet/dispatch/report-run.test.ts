@@ -15,7 +15,7 @@ const schedule = { mode: 'set', nextDueInMs: 0, idleStreak: 0, failureStreak: 0 
 const run = reportOf(planOf('acme').requests[0]!);
 const away = () => new MultiOutboxError('REGISTRY_UNAVAILABLE', 'the registry is away', { transient: true });
 
-/** Reports a run to a registry that fails so often first; tells at which milliseconds it was asked. */
+/** Reports a run to a registry that first fails the given number of times; returns the milliseconds of the calls. */
 async function reported(failures: unknown[], random = 1) {
   const asked: number[] = [];
   const entries: TenantReport[] = [];
@@ -34,7 +34,7 @@ async function reported(failures: unknown[], random = 1) {
 }
 
 describe('the report of a run to the registry (D7)', () => {
-  test('D7: it is told once when the registry takes it', async () => {
+  test('D7: it is sent once when the registry accepts it', async () => {
     const { taken, asked, entries, logger } = await reported([]);
     expect([taken, asked, logger.lines]).toEqual([true, [0], []]);
     expect(entries).toMatchObject([{ tenantId: 'acme', outcome: 'idle', backlog: false, schedule }]);
@@ -52,7 +52,7 @@ describe('the report of a run to the registry (D7)', () => {
     },
   );
 
-  test('D7, S1: after the third failure the tenant is left to the redispatch time, and the log says so', async () => {
+  test('D7, S1: after the third failure the tenant waits for the redispatch time, and the log says so', async () => {
     const { taken, asked, entries, logger } = await reported([away(), away(), away(), away()]);
     expect([taken, asked.length, entries]).toEqual([false, 3, []]);
     expect(logger.lines).toMatchObject([

@@ -40,7 +40,7 @@ describe('dispatch requests through a queue', () => {
     expect(parseDispatchRequest(older)).toEqual(older);
   });
 
-  test('F7: a tenant alone is a wake', () => {
+  test('F7: a request with only a tenant is a wake', () => {
     expect(parseDispatchRequest('{"tenantId":"acme"}')).toMatchObject({
       version: 1,
       tenantId: 'acme',
@@ -74,7 +74,7 @@ describe('dispatch requests through a queue', () => {
     }
   });
 
-  test('F7: a wake is a tenant, as JSON or alone', () => {
+  test('F7: a wake is a tenant id, as JSON or as plain text', () => {
     expect(parseWake({ tenantId: 'acme' })).toBe('acme');
     expect(parseWake('{"tenantId":"acme"}')).toBe('acme');
     expect(parseWake(' acme\n')).toBe('acme');
@@ -102,7 +102,7 @@ describe('pages of dispatch requests', () => {
     const pages = requestPages(requests, 1_000);
     const sizes = pages.map((page) => Buffer.from(JSON.stringify(page)).toString('base64').length);
     expect(Math.max(...sizes)).toBeLessThanOrEqual(65_536);
-    // And hardly shorter: as few messages as can be.
+    // And hardly shorter, so that there are as few messages as possible.
     expect(Math.max(...sizes)).toBeGreaterThan(65_000);
     expect(pages.flatMap((page) => parseRequestPage(page))).toEqual(requests);
   });

@@ -32,7 +32,7 @@ const resuming = { code: 'DATABASE_RESUMING', message: 'it wakes up' };
 const locked = { code: 'DATABASE_LOCKED', message: 'it is locked' };
 
 describe('one report out of those of the queues (D7)', () => {
-  test('D7: counts and round trips are added up, topics told once, the earliest time due told, and whether either has more', () => {
+  test('D7: it adds up counts and round trips, has each topic once, the earliest due time, and any backlog', () => {
     const report = runReport(run(), [
       queueReport({
         status: 'dispatched',
@@ -64,7 +64,7 @@ describe('one report out of those of the queues (D7)', () => {
     expect(report).not.toHaveProperty('skipped');
   });
 
-  test('D7: a queue with nothing to come has no say in when the next message is due', () => {
+  test('D7: a queue without a next message does not affect the next due time', () => {
     const later = runReport(run(), [queueReport(), queueReport({ nextDueInMs: 70 })]);
     expect([later.nextDueInMs, later.more]).toEqual([70, false]);
     expect(runReport(run(), [queueReport()]).nextDueInMs).toBeNull();
@@ -87,7 +87,7 @@ describe('one report out of those of the queues (D7)', () => {
     expect(runReport(run(), [queueReport(), queueReport(one)])).toMatchObject(outcome);
   });
 
-  test('D7: a queue that failed matters more than one that dispatched, that more than one held elsewhere', () => {
+  test('D7: the outcome is failed before dispatched before held elsewhere', () => {
     const [failed, dispatched, held] = [
       queueReport({ status: 'failed', error: locked }),
       queueReport({ status: 'dispatched' }),
@@ -99,7 +99,7 @@ describe('one report out of those of the queues (D7)', () => {
     expect(report).not.toHaveProperty('skipped');
   });
 
-  test('D7: a run that touched no queue took no time and tells why; one without a database tells its error', () => {
+  test('D7: a run that touched no queue has no duration and its reason; one without a database has its error', () => {
     expect(skippedReport({ ...run(), startedAt: -1_000 }, 'stale')).toMatchObject({
       outcome: 'skipped',
       skipped: 'stale',
@@ -131,7 +131,7 @@ describe('the log line of a run (D7)', () => {
     expect(line({ outcome })).toMatchObject({ level, fields: { outcome, done: 0, more: false } });
   });
 
-  test('D7: topics without a handler and lost outcomes are warnings; a failure’s error stands in its line', () => {
+  test('D7: topics without a handler and lost outcomes are warnings; a failure’s log line has its error', () => {
     expect(line({ outcome: 'dispatched', parkedTopics: ['a'] })).toMatchObject({
       level: 'warn',
       fields: { parkedTopics: ['a'] },

@@ -37,7 +37,7 @@ async function planAgain(registry: Registry): Promise<DispatchRequest> {
   return requests[0]!;
 }
 
-/** The same request, on its way for long. */
+/** The same request, sent a long time ago. */
 function old(request: DispatchRequest): DispatchRequest {
   return { ...request, plannedUtc: new Date(Date.now() - 31_000).toISOString() };
 }
@@ -79,7 +79,7 @@ describe('stale requests', () => {
     });
   });
 
-  test('F7: nothing is stale while the tenant is due, by a wake for instance', async () => {
+  test('F7: no request is stale while the tenant is due, for instance by a wake', async () => {
     const { registry, request } = await planned();
     await report(registry);
     await registry.wake(['acme']);
@@ -92,13 +92,13 @@ describe('stale requests', () => {
     expect(await isStaleRequest(old(request), registry, logger)).toBe(false);
   });
 
-  test('age alone makes nothing stale', async () => {
+  test('age by itself does not make a request stale', async () => {
     const { registry, request } = await planned();
     const ancient = { ...request, plannedUtc: '2001-01-01T00:00:00.000Z' };
     expect(await isStaleRequest(ancient, registry, logger)).toBe(false);
   });
 
-  test('a young request, and one that does not say what run was known, cost the registry nothing', async () => {
+  test('a young request, and one that names no known run, cause no call to the registry', async () => {
     const { registry, request } = await planned();
     await report(registry);
     const asked: string[] = [];
@@ -116,7 +116,7 @@ describe('stale requests', () => {
     expect(asked).toEqual(['acme']);
   });
 
-  test('when the registry does not answer the request is served', async () => {
+  test('when the registry does not answer, the request is dispatched', async () => {
     const { registry, request } = await planned();
     await report(registry);
     await registry.close();
@@ -127,7 +127,7 @@ describe('stale requests', () => {
 });
 
 describe('the request that carries on', () => {
-  test('where the registry knows of no run, as after its backup was restored, any later run overtakes it', async () => {
+  test('where the registry knows of no run, as after a restored backup, any later run makes it stale', async () => {
     const { registry } = await planned();
     const request = await continuation(registry, 'acme', true);
     expect(request.lastRunUtc).toBeNull();
@@ -136,7 +136,7 @@ describe('the request that carries on', () => {
     expect(await isStaleRequest(old(request), registry, logger)).toBe(true);
   });
 
-  test('it knows the run it follows: only a later one overtakes it', async () => {
+  test('it knows the run it follows: only a later one makes it stale', async () => {
     const { registry } = await planned();
     await report(registry);
     const request = await continuation(registry, 'acme', true);

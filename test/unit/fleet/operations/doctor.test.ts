@@ -19,7 +19,7 @@ async function fleetOf(...ids: string[]) {
 const kinds = (diagnoses: readonly Diagnosis[]) =>
   diagnoses.map(({ tenantId, findings }) => [tenantId, findings.map(({ kind }) => kind)]);
 
-test('D8: a tenant that cannot be reached is told with its error, and the others are looked at', async () => {
+test('D8: an unreachable tenant is reported with its error, and the others are checked', async () => {
   const { engine, registry } = await fleetOf('a', 'c');
   await registry.add(tenantDefinition({ id: 'b' }), 'key-of-b');
   writeFileSync(place.file('tenants/b.db'), 'no database at all, and longer than a header '.repeat(40));
@@ -47,7 +47,7 @@ test('D8: a tenant that cannot be reached is told with its error, and the others
   ]);
 });
 
-test('without a schema the registry lists no tenants, and that is what is told', async () => {
+test('a registry without a schema is the only finding, because it lists no tenants', async () => {
   const engine = place.engine();
   writeFileSync(place.file('registry.db'), '');
   const diagnoses = await examineFleet(engine, engine.openRegistry(), {});
@@ -58,7 +58,7 @@ test.each([
   [-3_600_000, /3[56]\d\d s ahead of/],
   [3_600_000, /3[56]\d\d s behind/],
 ])(
-  'Q2: clocks that differ are told of, and which one is ahead (this program %p ms ahead)',
+  'Q2: differing clocks are reported, with the one that is ahead (this program %p ms ahead)',
   async (shiftMs, text) => {
     const { engine, registry } = await fleetOf();
     await withHostClockShifted(shiftMs, async () => {
@@ -70,7 +70,7 @@ test.each([
   },
 );
 
-test('Q2: clocks that differ by no more than five seconds are well', async () => {
+test('Q2: clocks that differ by at most five seconds are fine', async () => {
   const { engine, registry } = await fleetOf();
   for (const shiftMs of [-2_000, 2_000])
     await withHostClockShifted(shiftMs, async () => {

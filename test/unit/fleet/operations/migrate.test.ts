@@ -19,7 +19,7 @@ const came = (migrations: readonly TenantMigration[]) =>
     version,
   ]);
 
-test('D8: a tenant that cannot be migrated is told with its error, and the others are migrated', async () => {
+test('D8: a failed migration is reported with its error, and the others are migrated', async () => {
   const { engine, registry } = await fleetOf('a', 'b', 'c');
   await place.tenant('a', engine);
   writeFileSync(place.file('tenants/b.db'), 'no database at all, and longer than a header '.repeat(40));
@@ -49,7 +49,7 @@ test('D8: a tenant that cannot be migrated is told with its error, and the other
   ]);
 });
 
-test('resume leaves alone the tenants that the registry knows to be up to date, and no others', async () => {
+test('resume skips exactly the tenants that are up to date in the registry', async () => {
   const { engine, registry } = await fleetOf('a', 'b');
   await migrateFleet(engine, registry, { tenants: ['a'] });
   const version = (await registry.get('a'))!.schemaVersion;
@@ -63,7 +63,7 @@ test('resume leaves alone the tenants that the registry knows to be up to date, 
   ]);
 });
 
-test('a dry run tells the steps and changes neither a database nor the registry, nor reads the directory', async () => {
+test('a dry run returns the steps, changes no database or registry, and does not read the directory', async () => {
   const { engine, registry } = await fleetOf('a');
   const list = jest.fn(async () => {});
   expect(came(await migrateFleet(engine, registry, { dryRun: true }, list)).slice(1)).toEqual([
@@ -82,7 +82,7 @@ test('a dry run of a registry without its schema lists no tenants', async () => 
   expect(came(migrations)).toEqual([[null, true, 0]]);
 });
 
-test('retired tenants are left alone unless they are named; one that is not known is refused', async () => {
+test('retired tenants are skipped unless named; an unknown tenant is refused', async () => {
   const { engine, registry } = await fleetOf('a', 'b');
   await registry.setStatus('b', 'retired');
   const ids = (migrations: TenantMigration[]) => migrations.map(({ tenantId }) => tenantId);

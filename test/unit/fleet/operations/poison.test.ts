@@ -56,7 +56,7 @@ describe('poisoned requests', () => {
     expect((await registry.get('acme'))!.schedule.lastError).toMatch(/^The host gave up this request /);
   });
 
-  test('what a run had found out stays: backlog, topics without a handler, streaks', async () => {
+  test('results of an earlier run stay: backlog, topics without a handler, streaks', async () => {
     const registry = await registryWith('acme');
     await registry.report({
       tenantId: 'acme',
@@ -102,7 +102,7 @@ describe('poisoned requests', () => {
     expect(report.recorded).toBe(false);
   });
 
-  test('whatever came, it fits into a message of the poison queue', () => {
+  test('any request fits into a message of the poison queue', () => {
     for (const content of [
       '\u0000'.repeat(70_000),
       'ä'.repeat(70_000),

@@ -31,7 +31,7 @@ async function registryOf(tenants: Readonly<Record<string, Trouble>>) {
 }
 
 describe('the worst tenants (F6)', () => {
-  test('failing ones first, the longest streak before others, then those with other trouble; the well are left out', async () => {
+  test('failing ones first, longest streak first, then those with other problems, and no healthy ones', async () => {
     const registry = await registryOf({
       a: {},
       b: { failureStreak: 1 },
@@ -53,7 +53,7 @@ describe('the worst tenants (F6)', () => {
     expect(tenants.map(({ id }) => id)).toEqual(['a']);
   });
 
-  test('no more are returned than asked for, nor looked at, and it says so', async () => {
+  test('it reads and returns at most the requested number, and says if it left some out', async () => {
     const registry = await registryOf({
       a: { failureStreak: 1 },
       b: { failureStreak: 3 },
@@ -65,7 +65,7 @@ describe('the worst tenants (F6)', () => {
     expect(first).toMatchObject({ examined: 3, complete: false });
   });
 
-  test('paused and retired tenants are nobody’s trouble', async () => {
+  test('paused and retired tenants are never listed', async () => {
     const registry = await registryOf({ a: { failureStreak: 1 }, b: { failureStreak: 1 } });
     await registry.setStatus('a', 'paused');
     await registry.setStatus('b', 'retired');

@@ -100,13 +100,13 @@ describe('a plan (F3)', () => {
     expect(served.sort()).toEqual(['a', 'b', 'c']);
   });
 
-  test('F3: while another planner holds the plan lease, nothing is planned', async () => {
+  test('F3: while another planner holds the plan lease, no tenant is planned', async () => {
     const registry = await registryWith('a');
     await registry.beginPlan({ owner: 'planner-2', leaseMs: 60_000, limit: 10 });
     expect(await plan(registry)).toMatchObject({ status: 'leased-elsewhere', requests: [] });
   });
 
-  test('F3: its points can be observed from outside: begun, and committed when it chose', async () => {
+  test('F3: it reports its begin, and its commit if it chose a tenant', async () => {
     const registry = await registryWith('a');
     const points: unknown[] = [];
     const note = (message: unknown) => points.push(message);
@@ -172,7 +172,7 @@ describe('a plan (F3)', () => {
     },
   );
 
-  test('F4: a strategy with an order reads no more than it can plan, one without reads many', async () => {
+  test('F4: a strategy with an order reads only its capacity, one without an order more', async () => {
     const registry = await registryWith('a', 'b');
     const asked: Parameters<Registry['beginPlan']>[0][] = [];
     const watched: Registry = Object.assign(Object.create(registry), {
@@ -191,7 +191,7 @@ describe('a plan (F3)', () => {
     expect(asked[1]).not.toHaveProperty('order');
   });
 
-  test('F3: the report tells how long the longest due has been due', async () => {
+  test('F3: the report has the longest time that a tenant has been due', async () => {
     const registry = await registryWith('a');
     const { nextDueUtc } = (await registry.get('a'))!.schedule;
     const leastMs = 5;
@@ -220,7 +220,7 @@ describe('a plan (F3)', () => {
 });
 
 describe("a user's strategy (F4)", () => {
-  test('F4: whatever it returns, a tenant is chosen once, only if due, and the capacity is kept', async () => {
+  test('F4: for any result a tenant is chosen once, only if due, and within the capacity', async () => {
     const registry = await registryWith('a', 'b', 'c');
     const greedy = choosing((given) => [candidate('stranger'), given[1], given[1], undefined, ...given]);
     const { requests, due, more } = await plan(registry, { strategy: greedy, capacity: 2 });
@@ -242,7 +242,7 @@ describe("a user's strategy (F4)", () => {
     expect(await plan(registry, { strategy: emptying })).toMatchObject({ due: 2, more: true });
   });
 
-  test('F4: one that chooses nobody gives the plan lease back', async () => {
+  test('F4: one that chooses no tenant releases the plan lease', async () => {
     const registry = await registryWith('a');
     expect(await plan(registry, { strategy: choosing(() => []) })).toMatchObject({ requests: [], due: 1 });
     expect((await plan(registry, { owner: 'planner-2' })).requests).toHaveLength(1);

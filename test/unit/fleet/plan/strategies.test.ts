@@ -13,12 +13,12 @@ const orders: Record<keyof typeof strategies, CandidateOrder> = {
 describe.each(Object.entries(strategies))('%s', (name, make) => {
   const strategy = make({ fairEvery: 4 });
 
-  test('F4: bears the name that the settings know it by, and has the registry read in its own order', () => {
+  test('F4: has its name in the settings, and makes the registry read in its own order', () => {
     expect(strategy.name).toBe(name);
     expect(strategy.order).toBe(orders[name as keyof typeof strategies]);
   });
 
-  test('F4: what nothing else tells apart stands by id, in whatever order it was read', () => {
+  test('F4: otherwise equal tenants are ordered by id, in any order of reading', () => {
     const [a, b, c] = [candidate('a'), candidate('b'), candidate('c')];
     for (const read of [
       [a, b, c],
@@ -30,7 +30,7 @@ describe.each(Object.entries(strategies))('%s', (name, make) => {
   });
 });
 
-test('F4: a plan with a slot for everybody keeps the strategy’s own order, fair slots or not', () => {
+test('F4: a plan with a slot for every tenant keeps the strategy’s own order, fair slots or not', () => {
   const [low, middle, high] = [1, 2, 3].map((priority) =>
     candidate(`of-${priority}`, {
       tenant: tenantRecord(`of-${priority}`, { priority }),

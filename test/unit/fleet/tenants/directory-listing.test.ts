@@ -6,7 +6,7 @@ import {
 
 const never = new AbortController().signal;
 
-/** An entry whose reading keeps the process computing for longer than it may without a break. */
+/** An entry that takes longer to read than the process may compute without yielding. */
 function slowEntry(id: string, onRead: () => void) {
   return {
     get id() {
@@ -18,7 +18,7 @@ function slowEntry(id: string, onRead: () => void) {
   };
 }
 
-test('F2: events have their turn while a long list is checked', async () => {
+test('F2: other events are processed while a long list is checked', async () => {
   const seen: string[] = [];
   const read = () => [
     slowEntry('a', () => {
@@ -32,7 +32,7 @@ test('F2: events have their turn while a long list is checked', async () => {
   expect(seen).toEqual(['a', 'event', 'b']);
 });
 
-test('F2: what cannot be taken is refused with its id, where it has one; the rest is listed', async () => {
+test('F2: an invalid entry is refused with its id, if it has one; the others are listed', async () => {
   const read = () =>
     [
       { id: 'a' },

@@ -19,7 +19,7 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-/** A directory on a real registry whose calls are counted and can be held up or failed. */
+/** A directory on a real registry whose calls are counted and can be delayed or failed. */
 async function scene() {
   const registry = await place.registry();
   const calls = { get: 0, changesSince: [] as (number | null)[] };
@@ -52,7 +52,7 @@ async function scene() {
 }
 
 describe('the tenants this process knows (F2)', () => {
-  test('F2, F9: an entry of the same version is taken in, but is no change: nothing is closed for it', async () => {
+  test('F2, F9: an entry of the same version is stored but does not count as a change: no database is closed', async () => {
     const { directory, changed, add } = await scene();
     const first = await add('a');
     directory.remember(first);
@@ -60,7 +60,7 @@ describe('the tenants this process knows (F2)', () => {
     directory.remember(served);
     expect(changed).toEqual([]);
     expect(await directory.get('a')).toBe(served);
-    // One that has been overtaken is neither.
+    // An entry of an older version is neither.
     directory.remember({ ...first, version: first.version - 1 });
     expect([await directory.get('a'), changed]).toEqual([served, []]);
   });
@@ -85,7 +85,7 @@ describe('the tenants this process knows (F2)', () => {
     expect((await directory.get('nobody')).id).toBe('nobody');
   });
 
-  test('F2: changes are asked for on an interval, in one call, and whoever is concerned is told', async () => {
+  test('F2: changes are read at an interval, in one call, and listeners are notified', async () => {
     const { directory, calls, changed, registry, add, change } = await scene();
     for (const id of ['a', 'b', 'c']) await add(id);
     for (const id of ['a', 'b', 'c']) await directory.get(id);
@@ -100,7 +100,7 @@ describe('the tenants this process knows (F2)', () => {
     expect(calls.get).toBe(3);
   });
 
-  test('F2: one caller at a time refreshes; the others are served what is known meanwhile', async () => {
+  test('F2: one caller at a time refreshes; the others get the known list meanwhile', async () => {
     const { directory, calls, faults, add, change } = await scene();
     await add('a');
     await directory.get('a');
@@ -116,7 +116,7 @@ describe('the tenants this process knows (F2)', () => {
     expect(calls.changesSince).toHaveLength(2);
   });
 
-  test('F2: a failed refresh keeps the last good list, and is tried again soon', async () => {
+  test('F2: a failed refresh keeps the last good list, and is retried soon', async () => {
     const { directory, calls, faults, logger, add, change } = await scene();
     await add('a');
     await directory.get('a');
@@ -152,7 +152,7 @@ describe('the tenants this process knows (F2)', () => {
     faults.changesSince = () => gate.promise;
     const first = directory.get('a');
     const second = directory.get('b');
-    // Were it read now, the version that the refresh brings would hide the change that follows.
+    // If it were read now, the refreshed version would hide the next change.
     await turns();
     await change('b', 5);
     gate.resolve();
@@ -180,7 +180,7 @@ describe('the tenants this process knows (F2)', () => {
     expect((await directory.get('b')).priority).toBe(5);
   });
 
-  test('F2: learning an older record changes nothing; a newer one is told', async () => {
+  test('F2: an older record has no effect; a newer one is reported', async () => {
     const { directory, changed, add, change } = await scene();
     const old = await add('a');
     const now = await change('a', 5);

@@ -12,7 +12,7 @@ afterEach(async () => {
   for (const each of open.splice(0)) await each.close();
 });
 
-/** Databases on the real engine, which notes what is opened and closed. */
+/** Databases on the real engine, which records each opening and closing. */
 function scene({ maxOpen = 2, idleCloseMs = 60_000, failClose = false } = {}) {
   const engine = place.engine();
   const events: string[] = [];
@@ -114,7 +114,7 @@ describe('open tenant databases (F8)', () => {
     expect(opened).toEqual(new Set([used[1]]));
   });
 
-  test('F2: a tenant that is served no more is closed when it is free', async () => {
+  test('F2: the database of a removed tenant is closed when it is free', async () => {
     const { databases, events, use } = scene();
     const gate = deferred();
     const busy = use('a', () => gate.promise);
@@ -127,7 +127,7 @@ describe('open tenant databases (F8)', () => {
     expect(events).toHaveLength(2);
   });
 
-  test('D8: a database that cannot be closed fails neither what was done with it nor the process', async () => {
+  test('D8: a failed close fails neither the action before it nor the process', async () => {
     const { databases, use } = scene({ failClose: true, maxOpen: 1 });
     const answer = await databases.use(tenantDefinition({ id: 'a' }), async () => {
       await databases.retire('a');
@@ -139,14 +139,14 @@ describe('open tenant databases (F8)', () => {
     await databases.close();
   });
 
-  test('what the action throws comes out, and the database is free again', async () => {
+  test('an error of the action is thrown on, and the database is free again', async () => {
     const { databases, events, use } = scene();
     await expect(use('a', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
     await databases.retire('a');
     expect(events).toEqual(['open a', 'close a']);
   });
 
-  test('after close, CLOSED; what was open is closed', async () => {
+  test('after close, calls fail with CLOSED and open databases are closed', async () => {
     const { databases, events, use } = scene();
     await use('a');
     await databases.close();
