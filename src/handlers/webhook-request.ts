@@ -98,13 +98,13 @@ function redirected(request: WebhookRequest, status: number, location: string | 
     // After 301, 302 and 303 a client sends GET without the body, and receivers expect that. Following the redirect
     // would lose the message and report it as delivered.
     throw new PermanentError(
-      `The receiver answered ${status}, after which a POST must not be sent to the new URL; send to that URL directly.`,
+      `The receiver answered ${status}, a redirect that would turn the POST into a GET, so it was not followed; put the receiver's new URL in the message.`,
     );
   }
   const url = location === undefined ? null : URL.parse(location, request.url.href);
   if (url === null || urlProblem(url) !== null) {
     throw new PermanentError(
-      `The receiver answered ${status} without a valid URL to follow; correct the URL in the message.`,
+      `The receiver answered ${status} but gave no valid URL to redirect to; put the receiver's current URL in the message.`,
     );
   }
   if (request.url.protocol === 'https:' && url.protocol === 'http:') {

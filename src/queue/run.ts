@@ -210,7 +210,7 @@ class QueueRun {
     }
   }
 
-  /** Handles every event that arrives while the loop waits, or while its call is under way. */
+  /** Handles every event that arrives while the loop waits, or while the loop's call is under way. */
   #on(event: RunEvent): void {
     if (event.kind === 'ended') {
       this.#inFlight.end(event.attempt, event.outcome);

@@ -3,7 +3,7 @@ import { SignatureRefused, sameSignature, type WebhookSource } from '../inbox/we
 
 export interface StandardWebhooksOptions {
   readonly name: string;
-  /** `whsec_` and base64. Several secrets, separated by spaces, are all accepted, so that a secret can be rotated. */
+  /** `whsec_` followed by base64. Several secrets, separated by spaces, are all accepted, so that one can be rotated. */
   readonly secret: string;
   /** The most milliseconds between the timestamp of a request and the time here; five minutes when absent. */
   readonly toleranceMs?: number;

@@ -42,7 +42,7 @@ export class SqlServerLeaseStore implements LeaseStore {
         DurationMs: [bigint, wholeMs(durationMs)],
         Context: [text, context?.toWellFormed() ?? null],
       },
-      // An owner that acquires again gets a newer fence, which is just as valid.
+      // The call can be repeated: the same owner then gets a newer fence, which is just as valid.
       { onLost: 'repeat' },
     );
     const row = rows![0]!;

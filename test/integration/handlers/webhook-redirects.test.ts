@@ -74,7 +74,8 @@ test.each<[string, Record<string, string>]>([
   const outcome = await attemptOnce(handler, { url: receiver.origin });
   expect(outcome).toEqual({
     kind: 'dead',
-    error: 'The receiver answered 307 without a valid URL to follow; correct the URL in the message.',
+    error:
+      "The receiver answered 307 but gave no valid URL to redirect to; put the receiver's current URL in the message.",
   });
 });
 
