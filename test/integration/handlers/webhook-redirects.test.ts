@@ -41,7 +41,7 @@ test.each([301, 302, 303])('%i is Dead: following would lose the body', async (s
   await using receiver = await chain(status, 1);
   expect(await attemptOnce(handler, { url: `${receiver.origin}/0`, body: 1 })).toEqual({
     kind: 'dead',
-    error: expect.stringContaining(`answered ${status}, after which a POST must not be sent`),
+    error: expect.stringContaining(`answered ${status}, a redirect that would turn the POST into a GET`),
   });
   expect(receiver.received).toHaveLength(1);
 });
