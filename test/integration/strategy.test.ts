@@ -51,6 +51,6 @@ test('F4: a strategy given in code overrides the setting, and sees all due tenan
 
 test('F4: an invalid strategy is refused with a list of the known ones', () => {
   expect(() => place.face({ plan: { strategy: 'best' as never } })).toThrow(
-    /plan\.strategy.*"best".*'round-robin'/,
+    /plan\.strategy.*"best".*round-robin/,
   );
 });
