@@ -13,7 +13,10 @@ export function registerDispatch(currentApp: CurrentApp, terminating: AbortSigna
     handler: dispatch,
   });
 
-  /** A tenant's failure is in its report (D8). An error thrown here is the registry's or the app's, and the host retries. */
+  /**
+   * A tenant's failure goes into its report (D8). So an error thrown here comes from the registry or the app, and the
+   * host retries the request.
+   */
   async function dispatch(message: unknown, context: InvocationContext): Promise<void> {
     const { multiOutbox } = currentApp();
     try {

@@ -5,7 +5,10 @@ import type { CurrentApp } from './app.ts';
 import { jsonBody } from './http/body.ts';
 import { answering } from './http/problem.ts';
 
-/** Messages of one request, which are stored in one transaction: more would hold its locks for long. */
+/**
+ * The most messages of one request. One transaction stores them all; with more messages it would hold its locks for too
+ * long.
+ */
 const maxMessages = 1_000;
 
 export function registerEnqueue(currentApp: CurrentApp): void {

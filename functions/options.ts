@@ -13,8 +13,8 @@ import {
 import { createSources } from '../src/sources/index.ts';
 
 /**
- * The app's own parts, and settings of docs/configuration.md. A setting given here overrides the app setting
- * `MULTI_OUTBOX_…`; a setting left out here can still be an app setting.
+ * The app's own handlers, sources, tenants and strategy, and any settings of docs/configuration.md. A setting given
+ * here overrides the app setting `MULTI_OUTBOX_…`; a setting left out here can still be an app setting.
  */
 export interface RegisterFunctionsOptions extends SettingsInput {
   /** At least one handler, or a function that returns them. The app calls it at start with the checked settings. */

@@ -5,8 +5,9 @@ import { type CurrentApp, planSchedule } from './app.ts';
 import { toDispatch, toPages } from './queues.ts';
 
 /**
- * A plan of more tenants than this is sent in pages of this size. The host sends the outputs of an invocation one by one:
- * pages share that work among instances, while a smaller plan is not delayed by one more queue.
+ * A plan of more tenants than this is sent in pages of this size. The host sends the outputs of an invocation one by
+ * one, so with pages several instances share that work. A smaller plan skips the pages, because one more queue would
+ * delay it.
  */
 const pageSize = 200;
 

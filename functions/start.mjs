@@ -33,7 +33,7 @@ const host = spawn('func', ['start', ...process.argv.slice(2)], {
   stdio: 'inherit',
   shell: isWindows,
 });
-// The terminal also sends SIGINT to the host, which then ends and ends this process.
+// The terminal also sends SIGINT to the host. The host then ends, and this process ends with it.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => host.kill('SIGTERM'));
 host.on('exit', (code) => process.exit(code ?? 1));

@@ -24,7 +24,7 @@ function outlive(error: unknown): void {
     return;
   }
   hostLogger.error(
-    'An error was thrown outside every run, most likely by a handler that did not await a promise.',
+    'An error was thrown outside every run, most likely because a handler did not await a promise; await every promise in your handlers.',
     {
       error: errorText(error),
     },

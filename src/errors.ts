@@ -97,9 +97,9 @@ export function errorText(thrown: unknown): string {
       if (typeof message === 'string' && message !== '') return message;
       if (isError(thrown)) return typeof name === 'string' && name !== '' ? name : 'Error';
     }
-    return `non-error thrown: ${JSON.stringify(thrown) ?? String(thrown)}`;
+    return `a value that is not an Error was thrown: ${JSON.stringify(thrown) ?? String(thrown)}`;
   } catch {
-    return 'non-error thrown that has no text';
+    return 'a value that is not an Error and has no text was thrown';
   }
 }
 

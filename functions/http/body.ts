@@ -17,7 +17,11 @@ export async function jsonBody(request: HttpRequest, maxBytes: number): Promise<
     return JSON.parse(text);
   } catch {
     // The parser's message is left out because it quotes the body.
-    throw new HttpRefusal(400, 'Invalid request', 'The body is not valid JSON.');
+    throw new HttpRefusal(
+      400,
+      'Invalid request',
+      'The body is not valid JSON; correct it and send it again.',
+    );
   }
 }
 
@@ -27,7 +31,11 @@ export async function textBody(request: HttpRequest, maxBytes: number): Promise<
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new HttpRefusal(400, 'Invalid request', 'The body is not valid UTF-8.');
+    throw new HttpRefusal(
+      400,
+      'Invalid request',
+      'The body is not valid UTF-8; encode it as UTF-8 and send it again.',
+    );
   }
 }
 

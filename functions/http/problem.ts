@@ -29,7 +29,7 @@ export function isForCallers(code: string): boolean {
 
 const retryAfterSeconds = 5;
 
-/** Wraps a handler so that its errors become problem details; the invocation's log has the details left out. */
+/** Wraps a handler so that its errors become problem details. Internal details appear only in the invocation's log. */
 export function answering(
   handler: (request: HttpRequest, context: InvocationContext) => Promise<HttpResponseInit>,
 ) {

@@ -58,7 +58,7 @@ export class Session {
       this.#logger = await createLogger({ json: this.options.json, level });
       for (const name of unknownVariables()) {
         this.#logger.warn(
-          `${name} is not a known setting and has no effect; docs/configuration.md lists the settings.`,
+          `${name} is not a setting and has no effect; correct its name (docs/configuration.md lists them all) or remove it.`,
         );
       }
       if (options.handlers && this.options.json) keepStandardOutput();

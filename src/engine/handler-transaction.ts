@@ -5,7 +5,7 @@ import { MultiOutboxError } from '../errors.ts';
 export function messageLost(tenantId: string | undefined): MultiOutboxError {
   return new MultiOutboxError(
     'LEASE_LOST',
-    `tenant '${tenantId}': a newer run has taken over the message, so what this handler wrote was rolled back; the newer run handles the message again`,
+    `tenant '${tenantId}': a newer run has taken over the message, so the writes of this handler were rolled back; do nothing, because the newer run handles the message again`,
     tenantId === undefined ? {} : { tenantId },
   );
 }

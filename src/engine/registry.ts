@@ -121,7 +121,10 @@ export type CandidateOrder = (typeof candidateOrders)[number];
 export interface BeginPlan {
   readonly owner: string;
   readonly leaseMs: number;
-  /** How many due tenants are read, the longest due first; if more are due, as many again by `order`. */
+  /**
+   * How many due tenants the plan reads, the longest due first. If more are due, it reads up to as many again, in the
+   * order that `order` names.
+   */
   readonly limit: number;
   /** Default: `longest-due`. */
   readonly order?: CandidateOrder;

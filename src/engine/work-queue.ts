@@ -287,10 +287,11 @@ export interface WorkQueue {
   /**
    * Runs `work` in a transaction of its own and settles one message as Done in it, matched as in `settle`: both are
    * committed, or neither is (T1). `work` gets the transaction in the form that `enqueue` takes; it must not end the
-   * transaction. Other calls of this queue go on meanwhile. In a database with one writer they wait, and then come
-   * before the next transaction; there the transaction is rolled back (ABORTED) shortly before the lease runs out,
-   * because no call can renew the lease while it is open. When `work` throws, or as soon as the signal fires, the
-   * transaction is rolled back and the call rejects with that error or the signal's reason.
+   * transaction. Other calls of this queue continue meanwhile. In a database with one writer they wait for this
+   * transaction, and they come before the next one. Such a database also rolls the transaction back (ABORTED) shortly
+   * before the lease runs out, because no call can renew the lease while the transaction is open. When `work` throws,
+   * or as soon as the signal fires, the transaction is rolled back and the call rejects with that error or the signal's
+   * reason.
    * @throws MultiOutboxError LEASE_LOST when a newer run has the message, TRANSACTION_NOT_OPEN or a DATABASE_ code
    */
   transact<T>(request: TransactRequest, work: (transaction: unknown) => Promise<T>): Promise<T>;
@@ -299,7 +300,7 @@ export interface WorkQueue {
   get(messageId: string): Promise<MessageRecord | null>;
 
   /**
-   * Lists Dead messages, the one that died first at the top. For the next page, `after` is the last record's
+   * Lists Dead messages; the one that became Dead first comes first. For the next page, `after` is the last record's
    * sequence.
    */
   listDead(filter: DeadFilter, page: { limit: number; after?: number }): Promise<MessageRecord[]>;

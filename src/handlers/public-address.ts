@@ -21,7 +21,7 @@ export class PrivateAddressError extends Error {
   }
 }
 
-// Looks public, but inside Azure the host of the machine answers it with its metadata and DNS services.
+// This address looks public, but inside Azure the machine's host offers its metadata and DNS services there.
 const azurePlatformAddress = '168.63.129.16';
 const globalUnicast: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse('2000::'), 3];
 

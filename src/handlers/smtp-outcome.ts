@@ -35,8 +35,8 @@ export function smtpFailure(thrown: unknown): Error {
   if (isFinal(error)) {
     return new PermanentError(
       reply === undefined
-        ? 'The mail cannot be sent: it is too large for the mail server, or its envelope is invalid.'
-        : `The mail server refuses the mail: ${reply}${at}.`,
+        ? 'The mail cannot be sent, because it is too large for the mail server or its envelope is invalid; make it smaller, or correct its addresses.'
+        : `The mail server refuses the mail: ${reply}${at}; correct the mail, and enqueue it again.`,
     );
   }
   if (error.code === 'EAUTH' || error.code === 'ENOAUTH' || error.code === 'EOAUTH2') {
@@ -44,10 +44,11 @@ export function smtpFailure(thrown: unknown): Error {
       `The mail server refused the login: ${reply ?? error.code}; check MULTI_OUTBOX_SMTP_URL.`,
     );
   }
-  if (reply !== undefined)
-    return new Error(`The mail server did not accept the mail for now: ${reply}${at}.`);
+  if (reply !== undefined) return new Error(`The mail server does not accept the mail now: ${reply}${at}.`);
   const codes = [error.code, error.originalCode].filter((code) => code !== undefined).join(' ');
-  return new Error(`The mail server could not be used: ${codes || error.name}.`);
+  return new Error(
+    `The mail server could not be used: ${codes || error.name}; check MULTI_OUTBOX_SMTP_URL, and that the server runs.`,
+  );
 }
 
 /**

@@ -23,6 +23,6 @@ export function settleResponse({ status, retryAfter, date }: WebhookResponse): v
     );
   }
   throw new PermanentError(
-    `The receiver refused the request with status ${status}; the same request would fail again.`,
+    `The receiver refused the request with status ${status}, and would refuse it again; correct the message, and enqueue it again.`,
   );
 }

@@ -127,7 +127,9 @@ function failure(error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
   // If several addresses fail, Node throws an AggregateError with the code of the first error.
   const { code, name } = error as NodeJS.ErrnoException;
-  return new Error(`The receiver could not be reached: ${code ?? name ?? 'unknown error'}.`);
+  return new Error(
+    `The receiver could not be reached: ${code ?? name ?? 'unknown error'}; check the message's URL, and that the receiver runs.`,
+  );
 }
 
 function single(header: string | string[] | undefined): string | undefined {

@@ -29,7 +29,7 @@ const reservedHeaders = new Set([
 export function urlProblem(url: URL): string | null {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return 'must begin with https:// or http://';
   if (url.username !== '' || url.password !== '') {
-    return 'must not hold a user name or password; send an authorization header instead';
+    return 'must not contain a user name or password; send an authorization header instead';
   }
   return null;
 }

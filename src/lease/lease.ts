@@ -17,7 +17,7 @@ export interface Lease extends AsyncDisposable {
   /** Fires with LEASE_LOST when the lease is lost or has run out, or with the reason of the signal in the options. */
   readonly signal: AbortSignal;
   /**
-   * Renews the lease now, which also shows whether the database still has this owner for it.
+   * Renews the lease now. This also checks that, in the database, this owner still has the lease.
    * @throws LEASE_LOST, or the database's error
    */
   renew(): Promise<void>;

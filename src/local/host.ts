@@ -74,7 +74,9 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
       return running.size - before;
     } catch (error) {
       failures++;
-      logger.error('The plan failed; it is tried again with a growing pause.', { error: errorText(error) });
+      logger.error('The plan failed; this host tries again after a pause, which grows with each failure.', {
+        error: errorText(error),
+      });
       return 0;
     }
   }

@@ -164,7 +164,7 @@ export class Attempt {
     const timeoutMs = Math.min(this.handler.timeoutMs ?? this.#setting.timeoutMs, longestTimerMs);
     this.#timer = setTimeout(() => {
       const error = new Error(
-        `The handler for topic '${this.handler.topic}' did not end within its timeout of ${timeoutMs} ms.`,
+        `The handler for topic '${this.handler.topic}' did not end within its timeout of ${timeoutMs} ms; make it faster, or raise its timeout.`,
       );
       error.name = 'TimeoutError';
       this.abort(error);

@@ -60,5 +60,7 @@ export function accepted(view: MessageView, result: StandardSchemaV1.Result<unkn
     const at = path?.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
     return at ? `${at}: ${message}` : message;
   });
-  throw new PermanentError(`The payload does not fit the handler's schema: ${reasons.join('; ')}`);
+  throw new PermanentError(
+    `The payload does not fit the handler's schema: ${reasons.join('; ')}. Enqueue a correct payload, or correct the schema and replay the message.`,
+  );
 }

@@ -52,7 +52,7 @@ export function outcomeOfUnhandledTopic(
   parking: Parking = defaultParking,
 ): Outcome {
   const { topic, source } = message;
-  const error = `No handler is registered for topic '${topic}'${source === null ? '' : ` of source '${source}'`}.`;
+  const error = `No handler is registered for topic '${topic}'${source === null ? '' : ` of source '${source}'`}; register one, or stop sending this topic.`;
   if (unhandledTopics === 'dead') return { kind: 'dead', error, unstarted: true };
   const delayMs = backoffCeiling(message.parks + 1, {
     ...parking,
@@ -66,12 +66,12 @@ export function outcomeOfUnhandledTopic(
  */
 export function outcomeOfExhausted(message: ClaimedMessage, maxAttempts: number): Outcome {
   const reason = message.recovered
-    ? 'each time the process ended or lost its lease before the message could be settled'
-    : 'and more are not allowed';
+    ? 'and each time the process ended or lost its lease before the message was settled; find the cause, then replay the message'
+    : 'so it is not started again; raise the maximum, then replay the message';
   return {
     kind: 'dead',
     unstarted: true,
-    error: `Started ${message.attempt - 1} times (at most ${maxAttempts}), ${reason}.`,
+    error: `The message was started ${message.attempt - 1} times (the maximum is ${maxAttempts}), ${reason}.`,
   };
 }
 

@@ -181,7 +181,7 @@ export const groups = {
       'DIRECTORY_REFRESH',
       duration(1, day),
       '15s',
-      'How old the known list of tenants may be before the registry is asked for changes.',
+      'How old the known list of tenants may be before a host asks the registry for changes.',
     ),
   }),
   databases: v.strictObject({
@@ -320,7 +320,7 @@ export const schema = v.strictObject({
   handlersModule: optionalSetting(
     'HANDLERS',
     text,
-    'Command line: a module whose default export is a list of handlers, or a function from settings to one; it replaces src/handlers/index.ts.',
+    'Command line: a module whose default export is a list of handlers, or a function that gets the settings and returns such a list. It replaces src/handlers/index.ts.',
   ),
   dispatch: v.optional(groups.dispatch, {}),
   retry: v.optional(groups.retry, {}),

@@ -11,7 +11,7 @@ export interface StandardWebhooksOptions {
   readonly setting?: string;
 }
 
-/** What the libraries of Standard Webhooks allow: senders rely on it. */
+/** The tolerance of the libraries of Standard Webhooks, on which senders rely. */
 const usualToleranceMs = 300_000;
 
 /**

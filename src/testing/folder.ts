@@ -5,8 +5,8 @@ import path from 'node:path';
 const open = new Set<string>();
 
 /**
- * Creates a folder for the databases of one test outbox. It is removed at the process's exit if a test does not close
- * its outbox.
+ * Creates a folder for the databases of one test outbox. If the test does not close its outbox, the folder is removed
+ * when the process exits.
  */
 export function createFolder(): string {
   if (open.size === 0) process.once('exit', removeAll);

@@ -93,7 +93,7 @@ export function deadlyMessageSuite(harness: KillHarness): void {
         expect(await supervise(scene, sendLater)).toBe(maxAttempts);
         await expectFates(scene, tenantId, batch, 2);
         const { lastError } = await scene.fleet.record(tenantId, batch.deadly);
-        expect(lastError).toMatch(/^Started 3 times/);
+        expect(lastError).toMatch(/^The message was started 3 times/);
         return undefined;
       }),
     timeoutMs(maxAttempts),

@@ -54,7 +54,13 @@ test('D8: doctor names drift, a schema that is missing or too new and a database
   expect(found).toEqual([
     [null, []],
     ['acme', []],
-    ['beta', ['the index Outbox_Due is missing', 'the table Inbox was changed by hand']],
+    [
+      'beta',
+      [
+        'the index Outbox_Due is missing; create it again (a new database shows its SQL)',
+        'the table Inbox was changed by hand; restore its definition (a new database shows its SQL)',
+      ],
+    ],
     ['cedar', [expect.stringContaining('at version 99, but this program knows only 1; runs work with it')]],
     ['dune', [expect.stringContaining('DATABASE_CORRUPT')]],
     ['elm', [expect.stringContaining('DATABASE_MISSING')]],

@@ -36,7 +36,7 @@ test('I1, I2: receive reports the result, and other content is stored as Dead', 
     ...['dead', 'show', dead.messages[0]!.messageId, '--all', '--queue', 'inbox'],
   ]);
   expect(shown.stdout).toMatch(/^Source +stripe$/m);
-  expect(shown.stdout).toMatch(/^Id there +evt_1$/m);
+  expect(shown.stdout).toMatch(/^Source's id +evt_1$/m);
   expect(shown.stdout).toMatch(/\n\n\{"order":2\}\n$/);
 });
 

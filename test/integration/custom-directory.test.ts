@@ -268,7 +268,7 @@ describe('a directory and a registry that others use (F2)', () => {
     const early = {
       code: 'REGISTRY_UNAVAILABLE',
       transient: true,
-      message: /'host-1' is synchronising it now/,
+      message: /'host-1' is synchronising the two now/,
     };
     for (const call of [() => send(host, 'a', '1'), () => host.plan(), () => host.migrate()]) {
       await expect(call()).rejects.toMatchObject({ ...early, message: expect.stringMatching(early.message) });

@@ -61,7 +61,7 @@ function entries(message: TenantMessage): [string, string | number | null][] {
     ['Correlation', message.correlationId],
     ['Ordering key', message.orderingKey],
     ['Source', message.source],
-    [message.source === null ? 'Dedup key' : 'Id there', message.dedupKey],
+    [message.source === null ? 'Dedup key' : "Source's id", message.dedupKey],
     ['Headers', pairs(message.headers)],
     ['Enqueued', message.enqueuedUtc.toISOString()],
     ['Dead since', settledUtc && `${settledUtc.toISOString()} (${age(settledUtc)})`],

@@ -22,7 +22,8 @@ export function runCommand(program: Command, run: Runner): void {
     .action((_options: object, command: Command) =>
       run(command, async (session) => {
         const { json } = session.options;
-        // In a log file the library's own lines hold more; on a terminal and with --json this command reports runs.
+        // The library's own lines have more fields, so a log file gets those. On a terminal and with --json this
+        // command reports the runs itself.
         const reportsRuns = json || process.stderr.isTTY === true;
         const multiOutbox = await session.open({
           handlers: true,

@@ -30,7 +30,9 @@ export function settingsCommand(program: Command, run: Runner): void {
               ],
               session.colors,
             ),
-            ...unknown.map((name) => `${name} is not a setting and has no effect.`),
+            ...unknown.map(
+              (name) => `${name} is not a setting and has no effect; correct its name or remove it.`,
+            ),
           ].join('\n'),
         );
       }),

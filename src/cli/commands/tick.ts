@@ -49,7 +49,7 @@ export function tickCommand(program: Command, run: Runner): void {
     );
 }
 
-const noError = { code: 'DATABASE_ERROR', message: 'no reason was given' };
+const noError = { code: 'DATABASE_ERROR', message: 'its report names no reason; look into the log' };
 
 async function tickText({ plan, runs }: TickReport, session: Session): Promise<string> {
   if (plan.status === 'leased-elsewhere')

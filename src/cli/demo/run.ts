@@ -36,7 +36,8 @@ export async function demo(session: Session): Promise<number> {
       signal: stop.signal,
       say,
       onProgress: progress.update,
-      onCollision: (report) => say(`This host asked for ${runLine(report)}.`),
+      onCollision: (report) =>
+        say(`Both hosts wanted one customer, so one run was skipped. ${runLine(report)}.`),
       onSecondHostLog: (line) => {
         if (verbose) process.stderr.write(`second host: ${escapedLine(line)}\n`);
       },
@@ -49,7 +50,9 @@ export async function demo(session: Session): Promise<number> {
   }
   await session.show(result, () => resultText(result, registry ?? defaultRegistry, session.colors));
   if (result.problems.length > 0)
-    throw new FailedError(`The demo did not end as it should: ${result.problems.join('; ')}.`);
+    throw new FailedError(
+      `The demo ended with a wrong result: ${result.problems.join('; ')}. Run it again with --verbose to see the logs of its hosts.`,
+    );
   return exitCodes.done;
 }
 

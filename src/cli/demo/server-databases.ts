@@ -1,6 +1,6 @@
 /**
- * The demo's databases on a SQL Server: the registry's, which is created if it is missing, and one for each
- * customer, named `<registry>_<customer>`, which every start drops and creates again.
+ * The demo's databases on a SQL Server. The demo creates the registry's database if it is missing. Each customer has a
+ * database named `<registry>_<customer>`; every start drops it and creates it again.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { DemoDatabases } from '../../../examples/demo/databases.ts';

@@ -1,6 +1,6 @@
 /**
- * Translates SQLite's errors to this library's: a code, the tenant, and what to do next. The low byte of SQLite's
- * result code identifies the error; the other bytes only add detail.
+ * Translates SQLite's errors into this library's errors, which have a code, the tenant, and what to do next. The low
+ * byte of SQLite's result code identifies the error; the other bytes only add detail.
  */
 import { MultiOutboxError, oneLine } from '../../errors.ts';
 
@@ -131,7 +131,7 @@ export function explain(error: unknown, subject: Subject, access: () => FileAcce
   }
   return new MultiOutboxError(
     'DATABASE_ERROR',
-    `${who}: ${at} failed: ${oneLine(messageOf(error))}; check the disk and the file`,
+    `${who}: a call to ${at} failed (${oneLine(messageOf(error))}); check the disk, and check the file with 'PRAGMA integrity_check'`,
     details,
   );
 }

@@ -139,8 +139,16 @@ function drift(connection: Connection, steps: readonly Migration[]): SchemaFindi
     );
     return new Connection(fresh).all<{ Name: string; Sql: string }>(objects).flatMap(({ Name, Sql }) => {
       if (found.get(Name) === Sql) return [];
-      const what = found.has(Name) ? 'was changed by hand' : 'is missing';
-      return [{ severity: 'problem', kind: 'drift', message: `the ${Name} ${what}` } as const];
+      const what = found.has(Name)
+        ? 'was changed by hand; restore its definition'
+        : 'is missing; create it again';
+      return [
+        {
+          severity: 'problem',
+          kind: 'drift',
+          message: `the ${Name} ${what} (a new database shows its SQL)`,
+        } as const,
+      ];
     });
   } finally {
     fresh.close();

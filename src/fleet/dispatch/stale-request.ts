@@ -40,9 +40,12 @@ export async function isStaleRequest(
     if (isStale) logger.debug('The request is stale: a later run has done its work.', { plannedUtc });
     return isStale;
   } catch (error) {
-    logger.warn('The registry could not be asked whether the request is stale; the request is handled.', {
-      error: describeError(error),
-    });
+    logger.warn(
+      'The registry did not answer whether the request is stale, so this host handles the request.',
+      {
+        error: describeError(error),
+      },
+    );
     return false;
   }
 }

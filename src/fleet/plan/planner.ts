@@ -28,8 +28,8 @@ export interface PlannerOptions {
 const longestPlanLeaseMs = 30_000;
 
 /**
- * The most due tenants that a strategy without an order can choose from, the longest due first. The registry
- * sends a row for each of them, and a plan chooses fewer tenants than this.
+ * A strategy without an order gets at most this many due tenants, the longest due first. The registry sends a row for
+ * each of them, and a plan chooses fewer tenants than this.
  */
 const mostCandidates = 10_000;
 
@@ -105,9 +105,9 @@ const emptyPlan: PlanReport = {
 };
 
 /**
- * Calls the strategy, which may be a user's: whatever it returns, and even if it changes its list, each tenant is
- * chosen at most once and the capacity is kept. When it throws, the plan lease is released before the error is
- * rethrown.
+ * Calls the strategy, which may be a user's. Whatever the strategy returns, and even if it changes the list that it
+ * gets, this function chooses each tenant at most once and stays within the capacity. If the strategy throws, this
+ * function releases the plan lease before it rethrows the error.
  */
 async function choice(
   { registry, strategy, redispatchMs }: PlannerOptions,

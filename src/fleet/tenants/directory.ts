@@ -41,8 +41,8 @@ export class TenantDirectory {
 
   /** Asks the registry for changes if that is due. Never rejects. */
   async refreshIfDue(): Promise<void> {
-    // Wait for the first version: a change to a tenant that is read before it is known could be missed for
-    // ever.
+    // Wait for the first version. Otherwise this process could for ever miss a change to a tenant that it read before
+    // it knew the version.
     await (this.#refreshing.startIfDue() ?? (this.#version === null ? this.#refreshing.running : undefined));
   }
 

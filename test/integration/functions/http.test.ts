@@ -55,8 +55,14 @@ describe('enqueue over HTTP', () => {
   });
 
   test.each<[string, unknown, Record<string, string>, number, object]>([
-    ['no JSON', '{secret', {}, 400, { type: 'about:blank', detail: 'The body is not valid JSON.' }],
-    ['nothing', '', {}, 400, { detail: 'The body is not valid JSON.' }],
+    [
+      'no JSON',
+      '{secret',
+      {},
+      400,
+      { type: 'about:blank', detail: 'The body is not valid JSON; correct it and send it again.' },
+    ],
+    ['nothing', '', {}, 400, { detail: 'The body is not valid JSON; correct it and send it again.' }],
     ['an unknown field', { ...order, priorty: 1 }, {}, 400, { code: 'INVALID_MESSAGE' }],
     ['a topic too long', { ...order, topic: 'x'.repeat(201) }, {}, 400, { code: 'INVALID_MESSAGE' }],
     ['no message', [], {}, 400, { code: 'INVALID_MESSAGE' }],
@@ -100,7 +106,10 @@ describe('enqueue over HTTP', () => {
       headers: { 'content-type': 'application/json' },
       body: Buffer.from([0x22, 0xff, 0xfe, 0x22]),
     });
-    expect(await problem(answer)).toMatchObject({ status: 400, detail: 'The body is not valid UTF-8.' });
+    expect(await problem(answer)).toMatchObject({
+      status: 400,
+      detail: 'The body is not valid UTF-8; encode it as UTF-8 and send it again.',
+    });
   });
 
   test('an unknown tenant, a retired one, and one whose database is missing', async () => {

@@ -172,7 +172,8 @@ describe('when the server cannot be used', () => {
     await server[Symbol.asyncDispose]();
     expect(await attemptOnce(handlerFor(server.url), mail)).toMatchObject({
       kind: 'retry',
-      error: 'The mail server could not be used: ESOCKET ECONNREFUSED.',
+      error:
+        'The mail server could not be used: ESOCKET ECONNREFUSED; check MULTI_OUTBOX_SMTP_URL, and that the server runs.',
     });
   });
 

@@ -178,7 +178,8 @@ describe('what the answer means', () => {
     await using receiver = await startReceiver(answering(200, { 'x-large': 'x'.repeat(100_000) }));
     expect(await attemptOnce(handler, { url: receiver.origin })).toMatchObject({
       kind: 'retry',
-      error: 'The receiver could not be reached: UND_ERR_HEADERS_OVERFLOW.',
+      error:
+        "The receiver could not be reached: UND_ERR_HEADERS_OVERFLOW; check the message's URL, and that the receiver runs.",
     });
   });
 });
@@ -190,7 +191,8 @@ describe('without an answer', () => {
     expect(await attemptOnce(handler, { url: receiver.origin })).toEqual({
       kind: 'retry',
       delayMs: 0,
-      error: 'The receiver could not be reached: ECONNREFUSED.',
+      error:
+        "The receiver could not be reached: ECONNREFUSED; check the message's URL, and that the receiver runs.",
     });
   });
 
@@ -211,7 +213,8 @@ describe('without an answer', () => {
     });
     expect(await attemptOnce(unknown, { url: 'http://hook.example.com/' })).toMatchObject({
       kind: 'retry',
-      error: 'The receiver could not be reached: ENOTFOUND.',
+      error:
+        "The receiver could not be reached: ENOTFOUND; check the message's URL, and that the receiver runs.",
     });
   });
 
@@ -265,7 +268,8 @@ describe('without an answer', () => {
     const impatient = webhookPost({ allowPrivateAddresses: true, timeoutMs: 50 });
     expect(await attemptOnce(impatient, { url: receiver.origin })).toMatchObject({
       kind: 'retry',
-      error: "The handler for topic 'webhook.post' did not end within its timeout of 50 ms.",
+      error:
+        "The handler for topic 'webhook.post' did not end within its timeout of 50 ms; make it faster, or raise its timeout.",
     });
   });
 });

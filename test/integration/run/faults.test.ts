@@ -98,8 +98,8 @@ describe('calls that fail (Q8, D8)', () => {
     for (const [thrown, message] of [
       [new TypeError('x is not a function'), 'TypeError: x is not a function'],
       ['text', 'text'],
-      [null, 'non-error thrown: null'],
-      [Object.create(null), 'non-error thrown: {}'],
+      [null, 'a value that is not an Error was thrown: null'],
+      [Object.create(null), 'a value that is not an Error was thrown: {}'],
     ] as const) {
       const broken = withFaults(queue, { begin: () => Promise.reject(thrown) });
       expect((await run(broken, [])).error).toEqual({ code: 'INTERNAL', message });

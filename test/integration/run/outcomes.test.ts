@@ -48,10 +48,10 @@ describe('outcomes, as the database has them afterwards (D3)', () => {
       after: [Ready, 1, '429'],
       fails: [Ready, 1, '503'],
       text: [Ready, 1, 'just text'],
-      undefined: [Ready, 1, 'non-error thrown: undefined'],
-      null: [Ready, 1, 'non-error thrown: null'],
-      object: [Ready, 1, 'non-error thrown: {"status":503}'],
-      circular: [Ready, 1, 'non-error thrown that has no text'],
+      undefined: [Ready, 1, 'a value that is not an Error was thrown: undefined'],
+      null: [Ready, 1, 'a value that is not an Error was thrown: null'],
+      object: [Ready, 1, 'a value that is not an Error was thrown: {"status":503}'],
+      circular: [Ready, 1, 'a value that is not an Error and has no text was thrown'],
     });
     expect(report).toMatchObject({
       status: 'dispatched',

@@ -99,7 +99,7 @@ describe('after a crash (Q6, Q7)', () => {
     expect(await queue.get(sent!.messageId)).toMatchObject({
       status: MessageStatus.Dead,
       attempts: 2,
-      lastError: expect.stringContaining('Started 2 times (at most 2)'),
+      lastError: expect.stringContaining('was started 2 times (the maximum is 2)'),
     });
   });
 

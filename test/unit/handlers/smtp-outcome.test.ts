@@ -51,7 +51,11 @@ test('a connection error is retried and shows only its codes', () => {
     originalCode: 'ECONNREFUSED',
     command: 'CONN',
   });
-  expect(smtpFailure(error)).toEqual(new Error('The mail server could not be used: ESOCKET ECONNREFUSED.'));
+  expect(smtpFailure(error)).toEqual(
+    new Error(
+      'The mail server could not be used: ESOCKET ECONNREFUSED; check MULTI_OUTBOX_SMTP_URL, and that the server runs.',
+    ),
+  );
 });
 
 test('a mail too large for the server is never retried', () => {

@@ -131,7 +131,8 @@ describe('timeouts and signals (D2)', () => {
       {
         kind: 'retry',
         delayMs: 500,
-        error: "The handler for topic 'orders' did not end within its timeout of 1000 ms.",
+        error:
+          "The handler for topic 'orders' did not end within its timeout of 1000 ms; make it faster, or raise its timeout.",
       },
     ]);
     expect(signal.aborted).toBe(true);

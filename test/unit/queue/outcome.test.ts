@@ -71,14 +71,14 @@ describe('what a handler throws (D3)', () => {
   const odd: [string, unknown, string][] = [
     ['a string', 'it broke', 'it broke'],
     ['the empty string', '', ''],
-    ['undefined', undefined, 'non-error thrown: undefined'],
-    ['null', null, 'non-error thrown: null'],
-    ['a number', 42, 'non-error thrown: 42'],
-    ['a symbol', Symbol('s'), 'non-error thrown: Symbol(s)'],
-    ['an object', { status: 503 }, 'non-error thrown: {"status":503}'],
+    ['undefined', undefined, 'a value that is not an Error was thrown: undefined'],
+    ['null', null, 'a value that is not an Error was thrown: null'],
+    ['a number', 42, 'a value that is not an Error was thrown: 42'],
+    ['a symbol', Symbol('s'), 'a value that is not an Error was thrown: Symbol(s)'],
+    ['an object', { status: 503 }, 'a value that is not an Error was thrown: {"status":503}'],
     ['an object like an error', { message: 'from afar' }, 'from afar'],
-    ['a circular object', circular, 'non-error thrown that has no text'],
-    ['a BigInt', 1n, 'non-error thrown that has no text'],
+    ['a circular object', circular, 'a value that is not an Error and has no text was thrown'],
+    ['a BigInt', 1n, 'a value that is not an Error and has no text was thrown'],
     ['an error without a message', new TypeError(), 'TypeError'],
     ['an error whose message is no text', Object.assign(new Error('x'), { message: { a: 1 } }), 'Error'],
     ['an error of another realm', runInNewContext("new Error('elsewhere')"), 'elsewhere'],
@@ -94,7 +94,7 @@ describe('what a handler throws (D3)', () => {
           },
         },
       ),
-      'non-error thrown that has no text',
+      'a value that is not an Error and has no text was thrown',
     ],
   ];
   test.each(odd)('D3: %s is retried, with a text', (_, thrown, error) => {
@@ -130,9 +130,10 @@ test('Q7: a message past its attempts goes to Dead unstarted, and its error says
     kind: 'dead',
     unstarted: true,
     error:
-      'Started 3 times (at most 3), each time the process ended or lost its lease before the message could be settled.',
+      'The message was started 3 times (the maximum is 3), and each time the process ended or lost its lease before the message was settled; find the cause, then replay the message.',
   });
   expect(outcomeOfExhausted(claimed({ attempt: 6 }), 3)).toMatchObject({
-    error: 'Started 5 times (at most 3), and more are not allowed.',
+    error:
+      'The message was started 5 times (the maximum is 3), so it is not started again; raise the maximum, then replay the message.',
   });
 });

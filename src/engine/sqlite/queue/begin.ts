@@ -57,7 +57,10 @@ export function beginByReading(
   return { status: 'idle', messages: [], more: false, nextDueInMs: next, purged: 0, recovered: 0 };
 }
 
-/** Returns messages claimed under older fences to Ready, marked recovered (Q6, Q7). Returns how many. */
+/**
+ * Makes the messages that were claimed under older fences Ready again, and marks them as recovered (Q6, Q7). Returns
+ * how many there were.
+ */
 function recover(connection: Connection, table: QueueTable): number {
   const rows = connection.all<{ OrderingKey: StoredText | null }>(statements[table].recover);
   const keys = rows.flatMap((row) => (row.OrderingKey === null ? [] : [text(row.OrderingKey)]));
