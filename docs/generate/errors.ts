@@ -69,7 +69,7 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
     'the file is damaged, or is not a database',
     'restore it from a backup; the next run uses the restored file',
   ],
-  DATABASE_FULL: ['the disk or the database is full', 'free or add space; no message is lost until then'],
+  DATABASE_FULL: ['the disk or the database is full', 'free or add space; no message is lost meanwhile'],
   DATABASE_UNREACHABLE: [
     'the server does not answer',
     'check the network, the firewall and the server name; the library retries by itself',
@@ -89,7 +89,7 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
   DATABASE_ERROR: ['the database reported another error', 'read the reason in the message'],
   LEASE_LOST: [
     'another owner took the lease, an operator released it, or it expired; in `context.transaction`: a newer run has the message, and the transaction was rolled back',
-    'nothing, since no write was made after the loss; if it happens often, use a longer duration',
+    'nothing, because no write was made after the loss; if it happens often, use a longer duration',
   ],
   UNSUPPORTED_NODE: [
     'this version of Node is not in the range of `engines` in package.json',
