@@ -14,7 +14,7 @@ const library = {
   functions: 'functions/index.ts',
   testing: 'src/testing/index.ts',
 };
-// Handlers of the demo's second host. What `multi-outbox` is there, tsconfig.json says: the library's own sources.
+// `demo` has the handlers of the demo's second host. There, tsconfig.json maps `multi-outbox` to the library's own sources.
 const programs = { cli: 'src/cli/main.ts', demo: 'examples/demo/handlers.ts' };
 
 /** Each entry point requires these before its chunks: esbuild does not keep the order of chunks. */

@@ -18,11 +18,12 @@ if (tag !== `v${version}`)
 if (locked !== version)
   problems.push(`package-lock.json has version ${locked}, not ${version}: run 'npm install'.`);
 const found = section();
-if (found === undefined) problems.push(`CHANGELOG.md has no section '## [${version}] - DATE'.`);
-else if (!/^- /m.test(found)) problems.push(`CHANGELOG.md says nothing below '## [${version}]'.`);
+if (found === undefined) problems.push(`CHANGELOG.md has no section '## [${version}] - DATE': write it.`);
+else if (!/^- /m.test(found))
+  problems.push(`CHANGELOG.md says nothing below '## [${version}]': list the changes there.`);
 if (!repository) {
   problems.push(
-    `package.json names no 'repository': npm compares it with where the provenance says that the package was built.`,
+    `package.json names no 'repository', which npm compares with the repository that built the package: add it.`,
   );
 }
 

@@ -52,7 +52,7 @@ export function atMost(what: string, measured: number, limit: number): Target {
   return { what, measured, atMost: limit, met: measured <= limit };
 }
 
-/** Fails a benchmark that did not do its work, since its figures would mean nothing. */
+/** Fails a benchmark that did not do its work, because its figures would mean nothing. */
 export function assertCount(what: string, actual: number, expected: number): void {
   if (actual !== expected) throw new Error(`${what}: expected ${expected}, got ${actual}.`);
 }

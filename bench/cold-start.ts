@@ -1,6 +1,7 @@
 /**
- * What a cold start of the function app costs, from the start of the process to the first handler, or to the first
- * procedure call on its way to a SQL Server, against an app of one empty timer function with the same worker and bundler.
+ * Measures a cold start of the function app, from the start of the process to the first handler, or to the first
+ * procedure call on its way to a SQL Server. It compares the app with one that has only an empty timer function, with
+ * the same worker and bundler.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
@@ -67,8 +68,8 @@ export const coldStart: Benchmark = {
           ),
         ),
         notes: [
-          `Read at start: ${mainBytes('app').toLocaleString('en')} bytes, of the empty app ${mainBytes('empty').toLocaleString('en')}.`,
-          'The embedded databases are in it: opening two files, planning, taking the lease, claiming. Of a SQL Server there is the login alone, with a password, to a listener that answers at once.',
+          `At its start the app reads ${mainBytes('app').toLocaleString('en')} bytes, the empty app ${mainBytes('empty').toLocaleString('en')}.`,
+          'The figures include the work of the embedded databases: opening two files, planning, taking the lease, claiming. For a SQL Server they include only the login, with a password, to a listener that answers at once.',
         ],
       };
     } finally {

@@ -1,4 +1,7 @@
-/** How fast one tenant's backlog is dispatched, against a raw claim-and-settle loop on a copy of the same file. */
+/**
+ * Measures how fast a run dispatches one tenant's backlog, against a raw claim-and-settle loop on a copy of the same
+ * file.
+ */
 import { assertCount, atLeast, type BenchContext, type Benchmark, type Measurement } from './benchmark.ts';
 import { drainTenant, fill, hasty, makeTenants, openFleet, withCopy } from './fleet.ts';
 import type { Place, Places } from './place.ts';

@@ -128,7 +128,7 @@ export const enqueue: Benchmark = {
       measurements,
       targets: [],
       notes: [
-        'A wake writes to the registry, a second database: a transaction of its own. The raw loop has none.',
+        'A wake is a transaction of its own in the registry, a second database. The raw loop has no wakes.',
       ],
     };
   },

@@ -71,7 +71,7 @@ export const fanOut: Benchmark = {
         ],
         targets: [],
         notes: [
-          'ms: from the timer until the last request is in the queue; planMs: the invocation of plan alone. One instance, whose memory holds the stand-in for the host as well.',
+          'ms is the time from the timer until the last request is in the queue; planMs is the time of only the invocation of plan. There is one instance, and its memory also holds the stand-in for the host.',
         ],
       };
     } finally {

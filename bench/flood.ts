@@ -1,6 +1,6 @@
 /**
- * One tenant with 50,000 messages waiting, 99 with one message a second each: how long the messages of the 99 wait for
- * their handlers, against the time before the flood in the same run, under each strategy.
+ * One tenant has 50,000 messages waiting, and 99 others get one message a second each. Measures how long the messages
+ * of the 99 wait for their handlers under each strategy, against the time before the flood in the same run.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -70,8 +70,8 @@ export const flood: Benchmark = {
         atMost(`${strategy}: p99 with the flood, times without`, figures.timesQuiet!.median, 1.5),
       ),
       notes: [
-        'Commits are not synced to disk one by one: with so many small runs a slow disk would be what is measured.',
-        `Every handler takes ${handlerMs} ms; the flooded tenant has the highest priority and weight and the shortest SLA. Producers are a process of their own, as applications are; waits are from their call to enqueue until the handler begins. The flood is let in and shut out by turns, by resuming and pausing its tenant.`,
+        'Commits are not synced to disk one by one, because with so many small runs the benchmark would measure the disk.',
+        `Every handler takes ${handlerMs} ms; the flooded tenant has the highest priority and weight and the shortest SLA. Producers are a process of their own, as applications are; waits are from their call to enqueue until the handler begins. The benchmark starts and stops the flood in turn, by resuming and pausing its tenant.`,
       ],
     };
   },

@@ -1,4 +1,4 @@
-/** How much memory grows while a large backlog is dispatched, in a separate process. */
+/** Measures how much a process's memory grows while it dispatches a large backlog. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -53,7 +53,7 @@ export const memory: Benchmark = {
         atMost(`${one.case}: peak growth of resident memory, MiB`, one.figures.peakRssGrowthMiB!.median, 100),
       ),
       notes: [
-        'Each repetition is a process of its own; growth is against that process after a first, small drain. Handlers are asynchronous, so that batches overlap.',
+        'Each repetition is a process of its own; growth is relative to the same process after a first, small drain. Handlers are asynchronous, so that batches overlap.',
       ],
     };
   },

@@ -1,4 +1,7 @@
-/** Measures a plan by registered and by due tenants, against reading and updating as many rows of the same table. */
+/**
+ * Measures a plan for several numbers of registered and due tenants, against reading and updating as many rows of the
+ * same table.
+ */
 import { assertCount, atMost, type BenchContext, type Benchmark, type Measurement } from './benchmark.ts';
 import { openFleet, tenantNames } from './fleet.ts';
 import type { Place, Places } from './place.ts';

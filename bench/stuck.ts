@@ -1,6 +1,6 @@
 /**
- * The cost of a long blocked ordering group for other messages (Q10): draining free messages beside messages that wait
- * for the retry of the first of them, against draining only the free messages.
+ * Measures the cost of a long blocked ordering group for other messages (Q10): draining free messages beside a group
+ * that waits for the retry of its first message, against draining only the free messages.
  */
 import { assertCount, atMost, type Benchmark, type Measurement } from './benchmark.ts';
 import { drainTenant, fill, hasty, makeTenants, openFleet, retrying, withCopy } from './fleet.ts';
@@ -23,7 +23,8 @@ interface Counts {
 
 export const stuck: Benchmark = {
   name: 'stuck',
-  title: 'draining free messages beside many stuck behind one ordering key, against draining them alone',
+  title:
+    'draining free messages beside many that one ordering key blocks, against draining only the free ones',
   async run({ places, quick, repetitions, progress }) {
     const counts = quick ? { free: 200, stuck: 1_000 } : { free: 10_000, stuck: 100_000 };
     const place = await places.open('stuck');
@@ -54,7 +55,7 @@ export const stuck: Benchmark = {
         atMost(`${one.case}: times the cost of the free ones alone`, one.figures.timesAlone!.median, 1.2),
       ),
       notes: [
-        'The first message of the line waits for a retry an hour away; all others of its key wait behind it.',
+        'The first message of the ordering group waits for a retry an hour away; all others of the group wait behind it.',
       ],
     };
   },

@@ -108,8 +108,8 @@ export const sweep: Benchmark = {
         atMost('calls to the database of a tenant with one batch', callsOf(loaded), 2),
       ],
       notes: [
-        'Ours includes the plan and the report to the registry. Of files there are more than may stay open, so each is opened and closed; connections to a server stay open, but for a host that has just started.',
-        'Raw opens, probes and closes an idle tenant; it opens, claims, settles and closes a loaded one.',
+        'Our figures include the plan and the report to the registry. There are more files than may stay open, so each is opened and closed; connections to a server stay open, except for a host that has just started.',
+        'The raw code opens, probes and closes an idle tenant; it opens, claims, settles and closes a loaded one.',
       ],
     };
   },

@@ -35,11 +35,15 @@ const program = new Command('simulate')
   )
   .option('--seed <number>', 'the same seed gives the same run', number, 1)
   .option('--scale <factor>', 'times as many tenants in each class', number, 1)
-  .option('--duration <duration>', 'how long, such as 10m or 1d')
-  .option('--places <count>', 'runs at once', number)
-  .option('--price-executions <price>', 'of a million function executions', number)
-  .option('--price-gb-second <price>', 'of one GB for one second', number)
-  .option('--price-database-hour <price>', 'of one auto-pausing database that is awake for an hour', number)
+  .option('--duration <duration>', 'how long to simulate, such as 10m or 1d')
+  .option('--places <count>', 'how many runs at once', number)
+  .option('--price-executions <price>', 'price of a million function executions', number)
+  .option('--price-gb-second <price>', 'price of one GB for one second', number)
+  .option(
+    '--price-database-hour <price>',
+    'price of one auto-pausing database that is awake for an hour',
+    number,
+  )
   .option('--json', 'print one JSON document')
   .configureOutput({ outputError: (text, write) => write(text) })
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
@@ -62,7 +66,8 @@ function read(name: string): unknown {
 function configured(scenario: Scenario, given: Options): Scenario {
   const { settings, prices } = scenario;
   const durationMs = given.duration === undefined ? scenario.duration : parseDuration(given.duration);
-  if (durationMs === null) throw new Error(`'${given.duration}' is no duration such as 10m or 1d`);
+  if (durationMs === null)
+    throw new Error(`'${given.duration}' is not a duration; give one such as 10m or 1d`);
   return {
     ...scenario,
     duration: durationMs,

@@ -11,7 +11,7 @@ export function sqlServerPlaces(connectionString: string): Places {
   process.env[tenantsSetting] = databases.connectionString;
   return {
     kind: 'sqlserver',
-    rawLoop: 'The raw loop calls the same procedures, one after another, with the driver alone.',
+    rawLoop: 'The raw loop calls the same procedures, one after another, with nothing but the driver.',
     // Every call crosses a network, and creating a tenant's database takes seconds.
     scale: 0.1,
     callsAtMost: 500,

@@ -31,13 +31,13 @@ export async function emptyFolder({ path, shown }: DemoFolder): Promise<void> {
   if (found !== null) {
     if (!found.isDirectory()) {
       throw new DemoFailed(
-        `'${shown}' is not a folder, and the demo wants to keep its files there; move it away.`,
+        `'${shown}' is not a folder, but the demo keeps its files in a folder of this name; move it away.`,
       );
     }
     const names = await readdir(path);
     if (names.length > 0 && !names.includes(marker)) {
       throw new DemoFailed(
-        `Folder '${shown}' holds files that are not the demo's; move them away, since the demo empties it.`,
+        `Folder '${shown}' holds files that are not the demo's; move them away, because the demo empties the folder.`,
       );
     }
     // The marker goes last: an interrupted clean-up can be repeated.

@@ -74,7 +74,11 @@ function customerProblems(
   if (dead !== (expected.dead ?? 0))
     problems.push(`${customer} has ${dead} Dead messages, not ${expected.dead ?? 0}`);
   if (failedRuns > 0 !== (expected.ruined ?? false)) {
-    problems.push(expected.ruined ? `${customer}'s ruin was not noticed` : `runs of ${customer} failed`);
+    problems.push(
+      expected.ruined
+        ? `no run noticed that the database of ${customer} is ruined`
+        : `runs of ${customer} failed`,
+    );
   }
   return problems;
 }

@@ -21,7 +21,7 @@ export function startSecondHost(options: {
 }): SecondHost {
   const { program, onLog, onReport } = options;
   const child = spawn(process.execPath, [...process.execArgv, program, 'run', '--json'], {
-    // Closing the channel stops it on every system; it also stops when this process has ended.
+    // Closing the channel stops the second host on every system. It also stops when this process has ended.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const { stdout, stderr } = child;
@@ -44,7 +44,7 @@ export function startSecondHost(options: {
       `The demo's second host ended by itself (${signal ?? `exit code ${code}`}): ${lastWords.slice(0, 300)}`,
     );
   });
-  // The code that waits for the demo's end awaits it; until then it must not count as unhandled.
+  // The code that waits for the demo's end awaits this promise. Until then its rejection must not count as unhandled.
   failed.catch(() => {});
   return {
     pid: child.pid!,

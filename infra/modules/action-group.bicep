@@ -1,4 +1,4 @@
-// Who hears of alerts and of the budget.
+// The receivers of alerts and of budget notices.
 
 @description('Name of the action group.')
 param name string

@@ -33,7 +33,7 @@ var rules = [
     name: 'no-plan'
     severity: 1
     title: 'Nothing is planned'
-    description: 'No plan has reported for five minutes: no tenant is served. Planners that find the plan lease with another planner do not count.'
+    description: 'No plan has reported for five minutes, so no tenant is served. A planner does not count if it found that another one holds the plan lease.'
     frequency: 'PT1M'
     window: 'PT5M'
     query: 'AppMetrics | where Name == "multi_outbox.plans" | where tostring(Properties["status"]) in ("planned", "idle")'
@@ -47,7 +47,7 @@ var rules = [
     name: 'oldest-due-age'
     severity: 2
     title: 'A tenant waits too long'
-    description: 'The tenant that has been due the longest waits longer than it should: too few runs for the work there is.'
+    description: 'The tenant that has been due longest waits longer than the limit: there are too few runs for the work.'
     frequency: 'PT5M'
     window: 'PT15M'
     query: 'AppMetrics | where Name == "multi_outbox.oldest_due_age" | summarize Seconds = max(Max) / 1000.0 by bin(TimeGenerated, 5m)'
@@ -61,7 +61,7 @@ var rules = [
     name: 'dead-messages'
     severity: 2
     title: 'Messages went to Dead'
-    description: 'Messages used up their attempts or failed for good. They stay until somebody replays or discards them.'
+    description: 'Messages used up their attempts or failed for good. They stay until an operator replays or discards them.'
     frequency: 'PT5M'
     window: 'PT15M'
     query: 'AppMetrics | where Name == "multi_outbox.messages" | where tostring(Properties["result"]) == "dead" | summarize Dead = sum(Sum)'
@@ -103,7 +103,7 @@ var rules = [
     name: 'failure-streak'
     severity: 2
     title: 'A tenant keeps failing'
-    description: 'Every run of a tenant failed within the last hour: its database cannot be worked with.'
+    description: 'Every run of a tenant failed within the last hour. Its last error is in: multi-outbox status --failing.'
     frequency: 'PT15M'
     window: 'PT1H'
     query: 'AppMetrics | where Name == "multi_outbox.runs" | extend Tenant = tostring(Properties["tenant.id"]), Outcome = tostring(Properties["outcome"]) | summarize Failed = sumif(Sum, Outcome == "failed"), Good = sumif(Sum, Outcome in ("dispatched", "idle")) by Tenant | where Failed >= ${failureStreak} and Good == 0'

@@ -21,8 +21,8 @@ param queueNames array
 @description('Name of the blob container that holds the deployment package.')
 param deploymentContainerName string
 
-// The host would create a missing poison queue only at the first poisoned message. Created here, every queue that people and
-// alerts read exists from the start.
+// The host would create a missing poison queue only at the first poisoned message. This module creates them all, so that every
+// queue that people and alerts read exists from the start.
 var allQueueNames = concat(queueNames, map(queueNames, queueName => '${queueName}-poison'))
 
 resource account 'Microsoft.Storage/storageAccounts@2025-08-01' = {

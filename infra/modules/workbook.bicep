@@ -1,4 +1,4 @@
-// Shows the fleet on one page, only from the app's telemetry, so that viewing it wakes no tenant's database.
+// Shows the fleet on one page. The page reads only the app's telemetry, so viewing it wakes no tenant's database.
 
 @description('Azure region; the workspace\'s.')
 param location string
