@@ -100,7 +100,7 @@ export function deadlyMessageSuite(harness: KillHarness): void {
   );
 
   test(
-    'Q7, D8: a message whose handler throws where nobody can catch it goes to Dead after its attempts; nobody else is touched',
+    'Q7, D8: a message whose handler throws outside its run goes to Dead after its attempts; no other message is affected',
     () =>
       Scene.play(harness, options, async (scene) => {
         const [tenantId] = scene.fleet.tenantIds as [string];

@@ -13,7 +13,9 @@ export interface Arrival {
   readonly at: number;
   /** When it was answered, or its sender was gone. */
   endedAt: number;
-  /** It is answered with 200: the effect has happened. Otherwise with 503: the handler is to try again. */
+  /**
+   * True: the server answers 200, and the effect has happened. False: it answers 503, and the handler must try again.
+   */
   readonly accepted: boolean;
   /** Header `x-fence`, where the sender gives it. */
   readonly fence: number | null;

@@ -18,7 +18,7 @@ export interface KillStage {
   readonly registry: string;
   /**
    * Environment variables that a process needs beside it to reach the databases, and settings that suit this engine
-   * better than the suite's. What the test process itself needs, `create` puts into its environment.
+   * better than the suite's. `create` sets the variables that the test process itself needs.
    */
   readonly environment: Readonly<Record<string, string>>;
   /** A duration of leases that no call on these databases outlasts, however busy the machine is. */

@@ -90,7 +90,7 @@ export function claimSuite(scene: Scene): void {
       });
     });
 
-    test('Q4: what is claimed is not claimed again, by the same run or by a second claim', async () => {
+    test('Q4: a claimed message is not claimed again, by the same run or by a second claim', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue([message('A'), message('B'), message('C')]);
       const run = await take(queue, { limit: 2 });

@@ -104,7 +104,7 @@ async function produce(engine: Engine, job: Extract<Job, { kind: 'produce' }>): 
       messageId: randomUUID(),
       topic: 'orders',
       payload: `${job.name} ${batch} ${index}`,
-      // Every other message stands in a line.
+      // Every second message has an ordering key.
       ...(index % 2 ? { orderingKey: `${job.name} ${index}` } : {}),
     }));
     const results = await queue.enqueue(messages);
@@ -191,7 +191,7 @@ const task = JSON.parse(process.argv[2]!) as Task;
 const module = await import(pathToFileURL(task.engine.module).href);
 const engine = module[task.engine.create](task.engine.options) as Engine;
 process.stdout.write('ready\n');
-// The input ends when whoever started this process does: nothing of it stays behind then.
+// The input ends when the parent process ends; this process then ends too.
 process.stdin.once('end', () => process.exit(1));
 await new Promise((resolve) => process.stdin.once('data', resolve));
 const result = await perform(engine, task.job);

@@ -1,4 +1,4 @@
-/** Starts processes that contend for one storage, lets them off together and collects what they saw. */
+/** Starts processes that contend for one storage, lets them begin together and collects their results. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
 import type { Job, Results, Task } from './contender.ts';
@@ -16,7 +16,7 @@ function start(task: Task): Contender {
   const child = spawn(process.execPath, ['--no-warnings', script, JSON.stringify(task)], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
-  // A process that has ended is told of below; that its input is closed then is no news.
+  // The code below reports a process that has ended; an error of its closed input adds nothing.
   child.stdin.on('error', () => {});
   let printed = '';
   let complaints = '';
@@ -40,7 +40,7 @@ function start(task: Task): Contender {
       else reject(failure(`ended with ${signal ?? code}`));
     });
   });
-  // Each is awaited below; what fails first is what is told.
+  // Each is awaited below, and the first failure is reported.
   ready.catch(() => {});
   result.catch(() => {});
   return { process: child, ready, result };
@@ -48,7 +48,7 @@ function start(task: Task): Contender {
 
 type ResultsOf<Jobs extends readonly Job[]> = { [Index in keyof Jobs]: Results[Jobs[Index]['kind']] };
 
-/** One process a job. Fails with the first that fails; leaves none running. */
+/** Runs one process for each job. Fails with the first one that fails, and leaves none running. */
 export async function contend<const Jobs extends readonly Job[]>(
   engine: EngineModule,
   jobs: Jobs,

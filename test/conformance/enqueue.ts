@@ -44,7 +44,7 @@ export function enqueueSuite(scene: Scene): void {
       expect(Number.isSafeInteger(record.sequence)).toBe(true);
     });
 
-    test('Q1: what a message does not have is null, and no headers are an empty record', async () => {
+    test('Q1: absent fields of a message are null, and absent headers are an empty record', async () => {
       const { queue } = await scene.queue(name);
       const plain = message('');
       await queue.enqueue([plain]);

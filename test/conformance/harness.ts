@@ -51,15 +51,16 @@ export interface Stage {
   /** An address that this kind of database can never have. */
   readonly unfitAddress: TenantAddress;
   /**
-   * Runs `work` inside a transaction that the caller owns, as an application would open it with the database's
-   * own driver, and then ends it as told. When `work` fails, the transaction is rolled back.
+   * Runs `work` inside a transaction that the caller owns, as an application would open it with the database's own
+   * driver, and then commits it or rolls it back, as the caller asks. When `work` fails, the transaction is rolled
+   * back.
    */
   withTransaction<T>(
     address: TenantAddress,
     work: (transaction: unknown) => Promise<T>,
     end: 'commit' | 'rollback',
   ): Promise<T>;
-  /** Hands `work` what `withTransaction` hands out, but with no transaction open in it. */
+  /** Gives `work` the same object as `withTransaction` does, but without an open transaction. */
   withoutTransaction<T>(address: TenantAddress, work: (idle: unknown) => Promise<T>): Promise<T>;
   /** Closes every engine of this stage and removes its storage. */
   dispose(): Promise<void>;

@@ -89,7 +89,10 @@ export class QueueModel {
       });
   }
 
-  /** A message was replayed into its line before one in flight: what a claim then reports of it is up to the engine. */
+  /**
+   * A message was replayed in front of one in flight in its ordering group: each engine decides how a claim then
+   * reports it.
+   */
   #unusual(): boolean {
     return this.#lines().some(
       (line) => line[0]!.status === 'ready' && line.some(({ status }) => status === 'claimed'),

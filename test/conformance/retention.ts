@@ -40,7 +40,7 @@ export function retentionSuite(scene: Scene): void {
       return place;
     }
 
-    test('Q12: an idle begin removes what is old enough, at most the limit', async () => {
+    test('Q12: an idle begin removes rows that are old enough, at most the limit', async () => {
       const { queue } = await withDone(5);
       const retention = { doneMs: 0, limit: 2 };
       for (const [purged, left] of [

@@ -64,8 +64,8 @@ export async function take(queue: WorkQueue, options: BeginOptions = {}): Promis
 }
 
 /**
- * The run before is thought dead, and its successor begins. The same owner acquires again at once (L2), so that
- * nobody has to wait for the lease to run out.
+ * The run before counts as dead, and its successor begins. The same owner acquires again at once (L2), so that the test
+ * need not wait for the lease to run out.
  */
 export const takeAfterCrash = take;
 

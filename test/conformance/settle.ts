@@ -204,7 +204,8 @@ export function settleSuite(scene: Scene): void {
         const { lastError, firstError } = await stored(queue, letter);
         expect(firstError).toBe(lastError);
         expect(error.startsWith(lastError!)).toBe(true);
-        // One more or less: whether a character beyond the basic plane counts as one or two is the engine's.
+        // One more or less is allowed: the engine decides whether a character beyond the basic plane counts as one or
+        // two.
         expect(lastError!.length).toBeGreaterThanOrEqual(Math.min(error.length, limit) - 1);
         expect(lastError!.length).toBeLessThanOrEqual(limit + 1);
       }

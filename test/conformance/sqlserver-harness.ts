@@ -11,9 +11,10 @@ import type { EngineHarness, Freshness, Stage } from './harness.ts';
 
 export function sqlServerHarness(): EngineHarness {
   const databases = new TestDatabases(serverConnectionString);
-  /** The databases go with the last stage. */
+  /** The last stage removes the databases. */
   let stages = 0;
-  // How many bytes a character takes is the server's: two for each UTF-16 unit, or UTF-8. It is asked once.
+  // The server decides how many bytes a character takes: two for each UTF-16 unit, or those of UTF-8. This asks it
+  // once.
   let storesUtf16: boolean | undefined;
   return {
     name: 'sqlserver',

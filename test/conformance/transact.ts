@@ -276,7 +276,7 @@ export function transactSuite(scene: Scene): void {
           const second = await takeAfterCrash(queue);
           expect(second.messages).toMatchObject([{ payload: 'A', recovered: true }]);
         } else {
-          throw new Error('nobody else can come in');
+          throw new Error('no other run can begin meanwhile');
         }
       });
       await expect(late).rejects.toThrow();

@@ -29,7 +29,7 @@ export async function whileGoingOn<T>(work: Promise<T>, ask: () => Promise<unkno
   const asking = async () => {
     while (!over) {
       await ask();
-      // Lets timers and input have their turn: an engine’s promises alone might never give way.
+      // Lets timers and input run: an engine’s promises might otherwise never yield to them.
       await nextTurn();
     }
   };

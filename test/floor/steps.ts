@@ -1,4 +1,4 @@
-/** What is run on each version of Node. Every step throws when it fails. */
+/** The steps that run on each version of Node. Every step throws when it fails. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ interface Ran {
   readonly stderr: string;
 }
 
-/** One version of Node: its program comes first on the path, so that whatever is started by name is this one too. */
+/** One version of Node. Its program comes first on the path, so that programs started by name use this version too. */
 export class NodeUnderTest {
   readonly #program: string;
   readonly #env: NodeJS.ProcessEnv;
@@ -69,7 +69,9 @@ export class NodeUnderTest {
     });
   }
 
-  /** Below the floor: one line that names it, from the command line and to whoever imports the library. */
+  /**
+   * On a Node below the floor, the command line and an import of the library each give one line that names the floor.
+   */
   refusal(floor: string): void {
     const line = new RegExp(
       `^multi-outbox needs Node ${floor.replaceAll('.', '\\.')} [^\\n]* ${this.version}; [^\\n]*\\n$`,

@@ -1,4 +1,4 @@
-/** Which versions of Node are tried, and where they come from: the npm package `node`, each in a folder of its own. */
+/** The versions of Node to try, each from the npm package `node`, in a folder of its own. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -11,8 +11,8 @@ const isWindows = process.platform === 'win32';
 export const floors: readonly string[] = packageJson.engines.node.match(/\d+\.\d+\.\d+/g) ?? [];
 
 /**
- * What to try when no version is given: where `engines` begins, and the newest release of each line with long-term
- * support; and what must be refused: the last release before the floor, and the line before it.
+ * The versions to try when none is given: those that `engines` begins at, and the newest release of each line with
+ * long-term support. And the versions to refuse: the last release before the floor, and the line before it.
  */
 export function defaultVersions(): { supported: string[]; refused: string[] } {
   const published = publishedVersions();

@@ -1,4 +1,7 @@
-/** What `npm pack` makes of a fresh clone is the product: the tests inspect it, install it and use it as users do. */
+/**
+ * The product is the package that `npm pack` makes from a fresh clone: the tests inspect it, install it and use it as
+ * users do.
+ */
 import { execFile } from 'node:child_process';
 import { cpSync, existsSync, globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -176,11 +179,11 @@ describe('in a project', () => {
         expect((await multiOutbox.status()).totals).toMatchObject({ done: 1 });
         await multiOutbox.close();
       });
-      test('a handler is tried alone', async () => {
+      test('a handler runs by itself, in a test', async () => {
         const { status } = await runHandler(defineHandler({ topic: 'welcome', handle() {} }), 'Ann');
         expect(status).toBe('done');
       });
-      test('what is missing is named', async () => {
+      test('the error names the missing package', async () => {
         const mail = { to: 'ann@example.com', subject: 's', text: 't' };
         const outcome = await runHandler(emailSend({ folder: 'mails' }), mail);
         expect(JSON.stringify(outcome)).toContain('npm install nodemailer');
@@ -225,7 +228,7 @@ describe('in a project', () => {
 
   const exporting: Readonly<Record<string, string>> = {
     cjs: 'module.exports =',
-    // As compilers make it of an ES module.
+    // As compilers emit an ES module.
     js: "Object.defineProperty(exports, '__esModule', { value: true }); exports.default =",
     mjs: 'export default',
   };

@@ -6,7 +6,10 @@ import { until } from '../support/until.ts';
 const place = new FleetPlace();
 const claim = { limit: 10, maxBytes: 1_000_000 };
 
-/** A tenant that is only woken, with a message in its outbox that another host has claimed under a lease so long. */
+/**
+ * A tenant that only wakes make due, with a message in its outbox that another host has claimed under a lease of
+ * `leaseMs`.
+ */
 async function outboxHeld(leaseMs: number) {
   const seen: string[] = [];
   const handlers = [
@@ -17,7 +20,7 @@ async function outboxHeld(leaseMs: number) {
   await face.tenants.add({ id: 'acme', overrides: { idleCeilingMs: 'never' } });
   await face.migrate();
   await face.outbox('acme').enqueue({ topic: 'orders', payload: '1' });
-  // This plan's request is the other host's.
+  // The other host has the request of this plan.
   await face.plan();
   const queue = (await place.tenant('acme')).queue('outbox');
   const begun = await queue.begin({ owner: 'other host', durationMs: leaseMs, claim });

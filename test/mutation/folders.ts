@@ -1,6 +1,6 @@
 /**
- * The tests that must find the mutants of a folder: those that run within Jest's process. Tests that start a program, a server or a
- * container stay out, so that a survivor may yet be found by one of them.
+ * The tests that must find the mutants of a folder: those that run within Jest's process. Tests that start a program, a
+ * server or a container stay out, so one of them may still find a survivor.
  */
 export const testsOf: Readonly<Record<string, readonly string[]>> = {
   'src/lease': ['test/unit/lease', 'test/integration/leases.test.ts', 'test/integration/run/lease.test.ts'],

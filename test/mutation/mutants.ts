@@ -199,7 +199,9 @@ function mutate(node: Node, parent: Node, role: string, source: string, replace:
   }
 }
 
-/** Codes, states and names; text for people is prose, and what a value is compared with is covered by the comparison. */
+/**
+ * Codes, states and names. Text for people is prose, and the mutants of a comparison cover the values that it compares.
+ */
 function mutateString(node: Node, parent: Node, role: string, become: (text: string) => void): void {
   const isKey = role === 'key' || role === 'source' || parent.type.startsWith('TS');
   const isCompared = parent.type === 'BinaryExpression' && parent.operator in comparisons;

@@ -1,6 +1,7 @@
 /**
- * Mutations within SQL text that leave it a valid statement: bounds of comparisons, sums, orders, what SET writes, what is
- * taken of several. Conditions on the columns of a partial index stay: without them SQLite refuses the statement.
+ * Mutations within SQL text that leave it a valid statement: bounds of comparisons, sums, orders, the values that SET
+ * writes, the choice among several rows. Conditions on the columns of a partial index stay: without them SQLite refuses
+ * the statement.
  */
 const rules: readonly [pattern: RegExp, mutated: string][] = [
   [/ <= /g, ' < '],
@@ -20,7 +21,7 @@ const rules: readonly [pattern: RegExp, mutated: string][] = [
   [/(?<=\bSET (?:(?!WHERE)[\s\S])*)\bcoalesce\((\w+), \w+\)/g, '$1'],
 ];
 
-/** The places in a piece of SQL: where from, where to, and what stands there instead. */
+/** The places in a piece of SQL: start, end, and replacement. */
 export function* sqlMutations(text: string): Generator<[start: number, end: number, mutated: string]> {
   if (!/^.\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b/.test(text)) return;
   for (const [pattern, mutated] of rules) {

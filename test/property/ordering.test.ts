@@ -57,8 +57,8 @@ class Witness {
   }
 
   /**
-   * Two handlers, one for messages that time out at some start: it is given next to no time, and one place. The other
-   * has all the time in the world, so that a busy machine does not make it late.
+   * Two handlers, one for messages that time out at some start: it has a very short timeout and a concurrency of 1. The
+   * other has a very long timeout, so that a busy machine does not make it late.
    */
   readonly handlers = [
     defineHandler({ topic: 'orders', handle: this.#handle.bind(this), retry }),

@@ -1,4 +1,5 @@
-// Handlers for tests of the command line: each topic misbehaves in its own way. What is done is written to a file.
+// Handlers for tests of the command line: each topic misbehaves in its own way. Handlers write each message that they have
+// handled to a file.
 import { appendFileSync } from 'node:fs';
 import { defineHandler, PermanentError } from 'multi-outbox';
 

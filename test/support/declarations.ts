@@ -53,7 +53,7 @@ export class Declarations {
     return all;
   }
 
-  /** What a name in a file stands for; undefined for globals and for what comes from other packages. */
+  /** The declaration that a name in a file refers to; undefined for globals and for names from other packages. */
   resolve(file: string, name: string): Declaration | undefined {
     const { declared, imported } = this.#module(file);
     const nodes = declared.get(name);

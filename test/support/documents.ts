@@ -51,12 +51,15 @@ export function blockOf(document: string, language: string, name: string): CodeB
   return found;
 }
 
-/** What the block says that it prints, by comments `// prints: …`. */
+/** The output that the block promises in comments `// prints: …`. */
 export function promised({ code }: CodeBlock): string[] {
   return [...code.matchAll(/\/\/ prints: (.*)/g)].map(([, line]) => line!);
 }
 
-/** A folder in which multi-outbox, as it is packed, and what the documents use beside it are installed. `multi-outbox run` ends as soon as it can be stopped. */
+/**
+ * A folder with the packed multi-outbox and the other packages that the documents use. `multi-outbox run` ends as soon
+ * as it can be stopped.
+ */
 export class UserProject {
   readonly env: Record<string, string> = {};
   readonly folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-docs-'));
@@ -66,7 +69,7 @@ export class UserProject {
     const { folder } = packedPackage();
     // On Windows a junction, which needs no rights; elsewhere the word is not read.
     symlinkSync(folder, this.file('node_modules/multi-outbox'), 'junction');
-    // What runs programs by name is POSIX shell, and skipped on Windows.
+    // The blocks that run programs by name are POSIX shell; Windows skips them.
     if (process.platform !== 'win32') {
       symlinkSync(path.join(folder, 'dist/cli.js'), this.file('node_modules/.bin/multi-outbox'));
     }

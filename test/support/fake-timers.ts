@@ -1,6 +1,6 @@
 /**
- * Before each test of the block: timers and `performance.now()` go on only when the test says so, with what is returned.
- * Everything else is real, the databases' clocks too.
+ * Stops timers and `performance.now()` before each test of the block; they advance only through the returned function.
+ * Everything else is real, the databases' clocks included.
  *
  * For tests in which a lease must be kept: on a busy machine a process may stand still for longer than a short lease
  * lasts, and then it rightly loses it (L4).

@@ -129,7 +129,7 @@ export class Instance {
     return answer;
   }
 
-  /** Lets what is under way end, then ends. */
+  /** Waits for the invocations under way, then ends the instance. */
   async stop(): Promise<void> {
     if (this.exit !== undefined) return;
     await this.#ask('stop');
@@ -202,7 +202,7 @@ export class FunctionsApp {
     await this.library.migrate();
   }
 
-  /** One mail for each text; its file is what shows that it was dispatched. */
+  /** Enqueues one mail for each text; its file shows that it was dispatched. */
   mails(subjects: readonly string[]) {
     return subjects.map((subject) => ({
       topic: 'email.send',

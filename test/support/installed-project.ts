@@ -41,7 +41,7 @@ const installs = {
       ...[program('pnpm/bin/pnpm.cjs'), 'add', tarball, '--strict-peer-dependencies'],
       ...[`--registry=${registry}`, `--store-dir=${kept}`, `--config.cache-dir=${kept}`],
     ],
-    // Whether pnpm itself could be newer is no matter here.
+    // It does not matter here whether a newer pnpm exists.
     env: { npm_config_update_notifier: 'false' },
   }),
   'yarn 1': ({ registry, kept, tarball }) => ({

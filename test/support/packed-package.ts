@@ -17,7 +17,10 @@ const place = path.join(root, 'dist.packed');
 
 export interface PackedPackage {
   readonly tarball: string;
-  /** Its content. Below this repository: what the package depends on is found in node_modules here. */
+  /**
+   * The folder of its content. It is below this repository, so that the package finds its dependencies in node_modules
+   * here.
+   */
   readonly folder: string;
 }
 
@@ -46,7 +49,7 @@ export function packedPackage(): PackedPackage {
 }
 
 function pack(files: readonly string[]): void {
-  // Made aside and put in place at once: another worker of Jest may be at it as well.
+  // Made in another folder and then renamed, because another worker of Jest may make it at the same time.
   const aside = `${place}.${process.pid}`;
   const clone = path.join(aside, 'clone');
   try {

@@ -1,4 +1,4 @@
-/** Tests of what Windows lacks: skipped there, by name. */
+/** Tests that need what Windows lacks; on Windows they are skipped, by name. */
 const isPosix = process.platform !== 'win32';
 
 /** The reason why this platform cannot run the kill suite. */

@@ -59,7 +59,7 @@ export function messages(n: number, fields: Partial<NewMessage> = {}): NewMessag
 type Verb = 'begin' | 'settle';
 type Call<V extends Verb> = (request: Parameters<WorkQueue[V]>[0]) => ReturnType<WorkQueue[V]>;
 
-/** What happens instead of a call; it may make the real one. */
+/** The replacement of a call; it may make the real call. */
 export interface Faults {
   begin?: (real: Call<'begin'>, request: Parameters<WorkQueue['begin']>[0]) => ReturnType<WorkQueue['begin']>;
   settle?: (

@@ -1,7 +1,7 @@
 /**
  * Databases for tests and benchmarks, on the server of a connection string whose login may create databases. Every
  * database made here begins with `mo_test_` and is dropped in the end. Migrating one takes seconds on some servers, so
- * that those with a schema are emptied and handed out again.
+ * databases with a schema are emptied and reused.
  */
 import { randomBytes } from 'node:crypto';
 import mssql from 'mssql';
@@ -91,7 +91,7 @@ export class TestDatabases {
     this.#free[kind].push(name);
   }
 
-  /** Also one that a test made otherwise. */
+  /** Drops a database, also one that a test made in another way. */
   async drop(name: string): Promise<void> {
     await this.#closePool(name);
     // SQL Server does not drop a database with open connections; a server without SINGLE_USER does.
@@ -129,7 +129,7 @@ export class TestDatabases {
     return name;
   }
 
-  /** Tried again while a connection that was closed a moment ago, or another test's database, is in the way. */
+  /** Tries again while a connection that was closed a moment ago, or another test's database, is in the way. */
   async #administer(statement: string): Promise<void> {
     await until(`done: ${statement}`, () =>
       this.batch('master', statement).then(

@@ -30,7 +30,9 @@ export interface TdsMessage {
   readonly socket: Socket;
 }
 
-/** What the server says to a message; null: nothing, so that the caller waits on. Undefined: as it would by itself. */
+/**
+ * The server's answer to a message. Null: no answer, so the caller keeps waiting. Undefined: the server's own answer.
+ */
 export type Answer = (message: TdsMessage) => Buffer | null | undefined;
 
 const headerBytes = 8;
@@ -41,7 +43,7 @@ const done = (status: number) => Buffer.from([0xfd, status, 0, ...Array(10).fill
 /** Tokens to answer with; an answer ends with one of the first two. */
 export const tokens = {
   done: done(0x00),
-  /** What a cancelled request ends with. */
+  /** The end of the answer to a cancelled request. */
   cancelled: done(0x20),
   begun: environmentChange(8, Buffer.concat([Buffer.from([8]), descriptor, Buffer.from([0])])),
   committed: environmentChange(9, Buffer.concat([Buffer.from([0, 8]), descriptor])),
@@ -218,7 +220,7 @@ class MessageReader {
   }
 }
 
-/** Where a token is to be had, and for what. */
+/** The address of the token service, and the service that the token is for. */
 const tokenWanted = (() => {
   const texts = ['https://database.windows.net', 'https://login.windows.net/tenant'].map((text) =>
     Buffer.from(text, 'utf16le'),
@@ -256,7 +258,7 @@ export function framed(type: number, payload: Buffer, isLast = true): Buffer {
   return Buffer.concat([header, payload]);
 }
 
-/** The server's end of TLS within TDS: its handshake travels in prelogin messages, what follows does not. */
+/** The server's end of TLS within TDS: the handshake travels in prelogin messages, later data does not. */
 function encrypted(socket: Socket): Duplex {
   let isShaking = true;
   let flight: Buffer[] = [];

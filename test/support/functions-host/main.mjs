@@ -57,7 +57,7 @@ const commands = {
     const { error, outputs } = await tell(name, { json: JSON.stringify(data) });
     if (error === undefined) await queues.send(outputs);
   },
-  /** The worker process ends when its hooks have; what was answered until then is still carried out by the host. */
+  /** The worker process ends when its hooks have; the host still sends the outputs of the invocations answered until then. */
   async terminate() {
     const startedAt = performance.now();
     await terminate();

@@ -85,7 +85,7 @@ export class Queues {
     const { maxDequeueCount, visibilityTimeout } = this.#settings;
     const { messageId, messageText, dequeueCount } = message;
     let { popReceipt } = message;
-    // The host keeps what it works on hidden, until everything that follows from it is done.
+    // The host keeps a message hidden until the function has ended and its outputs are sent.
     let renewing = Promise.resolve();
     const renewal = setInterval(() => {
       renewing = client
@@ -116,7 +116,7 @@ export class Queues {
     await following;
   }
 
-  /** Resolves when what the functions have answered is carried out. */
+  /** Resolves when the outputs of all functions are sent. */
   async answered() {
     await new Promise((resolve) => setImmediate(resolve));
     await Promise.all(this.#following);

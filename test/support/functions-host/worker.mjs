@@ -1,7 +1,7 @@
 /**
- * A stand-in for the Functions host's Node.js worker: loads an app of the v4 model, lists its functions and invokes
- * them. `@azure/functions` is the real one, out of the app's bundle; what the worker provides to it, the module
- * `@azure/functions-core`, is provided here.
+ * A stand-in for the Functions host's Node.js worker: loads an app of the v4 model, lists its functions and invokes them.
+ * `@azure/functions` is the real one, from the app's bundle. Like the worker, this file provides the module
+ * `@azure/functions-core`.
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';

@@ -158,7 +158,7 @@ test('section 2: T-SQL is only in sql/, SQL of the embedded engine only in src/e
     .filter((file) => statement.test(readFileSync(file, 'utf8')))
     .map(relative);
   expect(holders.length).toBeGreaterThan(0);
-  // What applies the migrations cannot be one of them.
+  // The code that applies the migrations cannot be a migration.
   const bootstrap = ['src/engine/sqlserver/schema-control.ts', 'src/engine/sqlserver/journal.ts'];
   // The code that checks a schema must work with a broken one, so it cannot be in the schema.
   const inspection = 'src/engine/sqlserver/inspection/';

@@ -100,7 +100,7 @@ describe('the next call, in every state', () => {
       if (call === 'claim') expect(waiting + running + batchSize).toBeLessThanOrEqual(2 * batchSize);
     }));
 
-  test('Q7: a claim that may bring a recovered message has nothing beside it; one that may not never comes when solo', () =>
+  test('Q7: a claim that may return a recovered message is made only when no message is in flight; no other claim is made while solo', () =>
     always(({ waiting, running, solo }, call) => {
       if (call === 'claim-solo') expect(waiting + running).toBe(0);
       if (call === 'claim') expect(solo).toBe(false);

@@ -1,4 +1,4 @@
-/** What the tests of the embedded engine share: messages, claims, and a second program on the same files. */
+/** The parts that the tests of the embedded engine share: messages, claims, and a second program on the same files. */
 import { DatabaseSync } from 'node:sqlite';
 import { v7 as uuid } from 'uuid';
 import type {

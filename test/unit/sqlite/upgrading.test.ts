@@ -17,7 +17,7 @@ afterEach(() => {
   for (const file of files.splice(0)) file.disconnect();
 });
 
-/** All that a step may do: columns with defaults, an index on one, a table, a trigger that fills it. */
+/** Everything that a step may do: columns with defaults, an index on one, a table, a trigger that fills it. */
 const stepOf = (table: string, version: number): Migration => ({
   version,
   name: 'more',
@@ -31,7 +31,7 @@ CREATE TRIGGER ${table}_Log AFTER INSERT ON ${table} BEGIN
 END;`,
 });
 
-/** What the release after this one brings, whose runs work with this one's databases. */
+/** The schema of the next release, whose runs work with the databases of this one. */
 function laterOf({ migrations, oldestUsable }: Schema, table: string): Schema {
   return { migrations: [...migrations, stepOf(table, migrations.length + 1)], oldestUsable };
 }

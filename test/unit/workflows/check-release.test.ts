@@ -1,4 +1,4 @@
-/** What the release workflow asks of a tag before it publishes. */
+/** The checks of a tag that the release workflow makes before it publishes. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

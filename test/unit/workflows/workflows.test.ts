@@ -1,4 +1,4 @@
-/** What the workflows must keep: pinned actions, few rights, and the Node that the matrix names. */
+/** The rules for the workflows: pinned actions, few rights, and the Node that the matrix names. */
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';

@@ -29,7 +29,7 @@ function refusal(action: () => unknown): string {
 }
 
 describe('dispatch requests through a queue', () => {
-  test('what a plan makes comes back as it was, as an object or as text', () => {
+  test('a request that a plan made is read back unchanged, from an object or from text', () => {
     expect(parseDispatchRequest(request)).toEqual(request);
     expect(parseDispatchRequest(JSON.stringify(request))).toEqual(request);
     expect(parseDispatchRequest({ ...request, lastRunUtc: null }).lastRunUtc).toBeNull();
