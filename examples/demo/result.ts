@@ -57,7 +57,8 @@ export function findProblems(results: readonly CustomerResult[]): string[] {
     const customer = customers.find(({ id }) => id === result.customer)!;
     problems.push(...customerProblems(result, customer));
   }
-  if (results.every(({ skipped }) => skipped === 0)) problems.push('no lease ever kept the two hosts apart');
+  if (results.every(({ skipped }) => skipped === 0))
+    problems.push('no run was skipped because of the other host’s lease');
   return problems;
 }
 

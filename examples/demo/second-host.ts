@@ -41,7 +41,7 @@ export function startSecondHost(options: {
   const failed = ended.then(([code, signal]): Promise<never> => {
     if (stopping) return new Promise(() => {});
     throw new DemoFailed(
-      `The demo's second host ended by itself (${signal ?? `exit code ${code}`}): ${lastWords.slice(0, 300)}`,
+      `The demo's second host ended too early (${signal ?? `exit code ${code}`}); its last output: ${lastWords.slice(0, 300)}`,
     );
   });
   // The code that waits for the demo's end awaits this promise. Until then its rejection must not count as unhandled.
@@ -57,7 +57,7 @@ export function startSecondHost(options: {
       const [code, signal] = await ended.finally(() => clearTimeout(kill));
       if (code !== 0) {
         throw new DemoFailed(
-          `The demo's second host did not stop well (${signal ?? `exit code ${code}`}): ${lastWords.slice(0, 300)}`,
+          `The demo's second host did not stop gracefully (${signal ?? `exit code ${code}`}); its last output: ${lastWords.slice(0, 300)}`,
         );
       }
     },

@@ -26,7 +26,7 @@ export async function loadHandlers(settings: Settings): Promise<readonly Handler
     throw refused(
       file,
       typeof exported === 'function'
-        ? 'the function that it exports did not return an array of handlers'
+        ? 'the function that it exports did not return an array of handlers; return one'
         : 'its default export must be an array of handlers or a function (settings) => handlers',
     );
   }
@@ -48,7 +48,11 @@ async function callFactory(file: string, factory: HandlerFactory, settings: Sett
   try {
     return await factory(settings);
   } catch (error) {
-    throw refused(file, `the function that it exports threw an error: ${errorText(error)}`, error);
+    throw refused(
+      file,
+      `the function that it exports threw an error: ${errorText(error)}; correct the function`,
+      error,
+    );
   }
 }
 
@@ -65,7 +69,7 @@ async function importDefault(file: string): Promise<unknown> {
       file,
       unsupported
         ? 'Node cannot load a file with this extension; give a .js, .mjs or .ts file'
-        : errorText(error),
+        : `importing it failed: ${errorText(error)}; correct the file`,
       error,
     );
   }

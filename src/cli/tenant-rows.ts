@@ -80,7 +80,7 @@ function checkedHeading(names: readonly string[]): string[] {
 
 function rowOf(line: number, record: Readonly<Record<string, string>>): TenantRow {
   const { id = '', ...cells } = record;
-  if (id === '') return { line, id: null, problem: 'the id is missing' };
+  if (id === '') return { line, id: null, problem: 'the id is missing; give the row one' };
   const values = new Map<TenantField, unknown>();
   const tags: Record<string, string> = {};
   for (const [name, text] of Object.entries(cells)) {

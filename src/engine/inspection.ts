@@ -11,7 +11,7 @@ export function versionFinding(
   if (version === 0) return finding(`the database has no multi-outbox schema; run 'migrate'`);
   if (version > latest) {
     return finding(
-      `the schema is at version ${version}, but this program knows only ${latest}; runs work with it, 'migrate' does not: update the program`,
+      `the schema is at version ${version}, but this program knows only ${latest}; runs work with it, but 'migrate' does not, so update the program`,
     );
   }
   const brings = `the schema is at version ${version}, this program's is ${latest}`;

@@ -38,7 +38,7 @@ const attachment = v.strictObject(
       ),
     ),
     /** For images in the html part: <img src="cid:…">. */
-    contentId: v.nullish(v.pipe(filled, v.regex(/^[^\s<>]+$/, "must not hold spaces, '<' or '>'"))),
+    contentId: v.nullish(v.pipe(filled, v.regex(/^[^\s<>]+$/, "must not contain spaces, '<' or '>'"))),
   },
   strictly('content (base64), filename, contentType, contentId'),
 );

@@ -83,7 +83,7 @@ export function webhookSender(resolve: ResolveHost, fence: AddressFence): SendWe
       }
       if (redirects === mostRedirects) {
         throw new PermanentError(
-          `The receiver redirected the request more than ${mostRedirects} times; send to its new URL.`,
+          `The receiver redirected the request more than ${mostRedirects} times; put its new URL in the message.`,
         );
       }
       if (status === 308) onMoved();

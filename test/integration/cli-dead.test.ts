@@ -83,7 +83,7 @@ test('Q13: replay counts first, and acts with --yes', async () => {
   const before = await folder.cli(['dead', 'replay', '--all', '--topic', 'a.topic']);
   expect(before.code).toBe(0);
   expect(before.stdout).toBe(
-    'acme: 1\nbeta: 1\n2 Dead messages would be replayed. Nothing was changed; add --yes to change them.\n',
+    'acme: 1\nbeta: 1\n2 Dead messages would be replayed. Nothing was changed; add --yes to make the change.\n',
   );
   expect(await list('--all')).toMatchObject({ count: 3 });
   expect(await folder.json(['dead', 'replay', '--all', '--topic', 'a.topic', '--yes'])).toEqual({
@@ -105,7 +105,7 @@ test('Q13: replay counts first, and acts with --yes', async () => {
 test('discard with --yes deletes the named messages permanently', async () => {
   const before = await folder.cli(['dead', 'discard', ids.acme, '--tenant', 'acme']);
   expect(before.stdout).toBe(
-    '1 Dead message would be deleted permanently. Nothing was changed; add --yes to change them.\n',
+    '1 Dead message would be deleted permanently. Nothing was changed; add --yes to make the change.\n',
   );
   const after = await folder.cli(['dead', 'discard', ids.acme, '--tenant', 'acme', '--yes']);
   expect([after.code, after.stdout]).toEqual([0, '1 Dead message deleted permanently.\n']);

@@ -71,7 +71,7 @@ export function deadActCommands(dead: Command, run: Runner): void {
             const messages = counted(count, 'Dead message');
             if (count === 0) lines.push('No Dead message matches.');
             else if (changed) lines.push(`${messages} ${did}.`);
-            else lines.push(`${messages} ${would}. Nothing was changed; add --yes to change them.`);
+            else lines.push(`${messages} ${would}. Nothing was changed; add --yes to make the change.`);
             return lines.join('\n');
           });
           throwFailures(failures);

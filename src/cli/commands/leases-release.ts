@@ -12,7 +12,7 @@ export function leasesReleaseCommand(leases: Command, run: Runner): void {
     .option('--yes', 'release the lease')
     .addHelpText(
       'after',
-      '\nThe old holder notices when it next renews, after at most a third of the lease. Until then it and the next holder may both work.',
+      "\nThe old holder notices at its next renewal, after at most a third of the lease's duration. Until then both holders may work at the same time.",
     )
     .action((name: string, tenantId: string | undefined, options: { yes?: true }, command: Command) =>
       run(command, async (session) => {

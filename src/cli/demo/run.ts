@@ -69,7 +69,7 @@ async function resultText(
     await resultTable(customers, colors),
     '',
     `Done in ${duration(durationMs)}: ${hosts.first} mails by this host, ${hosts.second} by the second one.`,
-    'Skipped counts the runs that found the lease held by the other host. Look around with:',
+    'The column Skipped counts the runs that did not begin because the other host held the lease. These commands show more:',
     `  ${program} status ${where}`,
     `  ${program} dead list --all ${where}`,
   ].join('\n');

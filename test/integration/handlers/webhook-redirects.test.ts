@@ -32,7 +32,7 @@ test('the fourth redirect is Dead', async () => {
   await using receiver = await chain(307, 4);
   expect(await attemptOnce(handler, { url: `${receiver.origin}/0` })).toEqual({
     kind: 'dead',
-    error: 'The receiver redirected the request more than 3 times; send to its new URL.',
+    error: 'The receiver redirected the request more than 3 times; put its new URL in the message.',
   });
   expect(receiver.received).toHaveLength(4);
 });
