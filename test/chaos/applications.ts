@@ -43,7 +43,7 @@ const twoEnds = ['before-commit', 'after-commit'] as const;
 
 export function applicationSuite(harness: KillHarness): void {
   test(
-    'Q3: an application is killed in its transactions: what was committed is dispatched, all of it; what was not is never seen',
+    'Q3: an application is killed in its transactions: all committed messages are dispatched, and no others',
     () =>
       Scene.play(harness, { tenants: 2 }, async (scene) => {
         const { fleet } = scene;

@@ -29,7 +29,7 @@ async function tickUntilPlanned(scene: Scene): Promise<TickReport['plan'][]> {
 
 export function planSuite(harness: KillHarness): void {
   test(
-    'F3: a plan killed before it was committed holds nobody up for longer than its lease; the next one says so and serves its tenants',
+    'F3: a plan killed before its commit delays other plans no longer than its lease; the next plan reports it and serves its tenants',
     () =>
       Scene.play(harness, planners, async (scene) => {
         const leases = scene.fleet.multiOutbox.leases();

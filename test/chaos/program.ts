@@ -44,7 +44,7 @@ export class Program {
     started.add(this);
     this.exited = new Promise((resolve, reject) => {
       this.#child.on('error', reject);
-      // 'close' and not 'exit': what it wrote last has been read by then.
+      // 'close' and not 'exit', because its last output has been read by then.
       this.#child.on('close', (code, signal) => {
         started.delete(this);
         this.exit = { code, signal };

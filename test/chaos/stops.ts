@@ -31,7 +31,7 @@ const slow: SceneOptions = {
 
 export function stopSuite(harness: KillHarness): void {
   test(
-    'D5: told to stop and killed before it had ended: nothing is lost',
+    'D5: a host that is asked to stop and killed before it has ended loses nothing',
     () =>
       Scene.play(harness, { latencyMs: [0, 120] }, async (scene) => {
         for (let round = 0; round < rounds; round++) {

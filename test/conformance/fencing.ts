@@ -233,7 +233,7 @@ export function fencingSuite(scene: Scene): void {
     expect(await settle(database.queue('inbox'), inbox.lease, [], keep)).toMatchObject({ lease: 'renewed' });
   });
 
-  test('Q6: a new run of one queue leaves the other’s claims alone', async () => {
+  test('Q6: a new run of one queue does not change the other’s claims', async () => {
     const { database } = await scene.tenant();
     for (const name of queueNames) await database.queue(name).enqueue([message(name)]);
     const inbox = await take(database.queue('inbox'));

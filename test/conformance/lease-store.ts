@@ -148,7 +148,7 @@ export function leaseStoreSuite(scene: Scene): void {
       expect(await row(leases)).toMatchObject({ owner: 'host-2', fence: second.fence, held: true });
     });
 
-    test('L3: renewing prolongs from now, in both directions, and leaves the rest alone', async () => {
+    test('L3: a renewal sets the end from now, earlier or later, and changes nothing else', async () => {
       const { leases } = await open();
       const lease = await acquired(leases, { context: 'kept' });
       const before = await row(leases);

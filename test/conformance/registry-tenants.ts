@@ -147,7 +147,7 @@ export function registryTenantsSuite(scene: Scene): void {
       expect(await registry.add(definition('c'), keyOf('a'))).toMatchObject({ id: 'c' });
     });
 
-    test('the schema version of a tenant is kept until it is moved, and is no change that hosts must know', async () => {
+    test('the schema version of a tenant is kept until the tenant is moved, and does not count as a change', async () => {
       const { registry } = await scene.registry();
       const { version } = await add(registry, 'a');
       await registry.recordSchema('a', 3);
@@ -227,7 +227,7 @@ export function registryTenantsSuite(scene: Scene): void {
       expect(ids(await registry.list({ status: 'active', after: 'b1', limit: 1 }))).toEqual(['b10']);
     });
 
-    test('F2: changes are told since a version, of definitions and statuses only', async () => {
+    test('F2: a read of changes since a version returns only those of definitions and statuses', async () => {
       const { registry } = await scene.registry();
       const start = await registry.changesSince(null);
       expect(start.tenants).toEqual([]);

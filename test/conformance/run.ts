@@ -73,7 +73,7 @@ export type Then = SettleRequest['then'];
 export const keep: Then = { do: 'renew-lease' };
 export const release: Then = { do: 'release-lease' };
 
-/** Settle and claim the next batch; `solo` unless told otherwise. */
+/** Settle and claim the next batch; `solo` unless the options say otherwise. */
 export function next(options: { solo?: boolean; limit?: number; maxBytes?: number } = {}): Then {
   return { do: 'claim', solo: true, ...roomy, ...options };
 }
@@ -125,7 +125,7 @@ export async function finish(queue: WorkQueue, run: ClaimedRun, claim = next()):
   let { messages } = run;
   while (messages.length > 0) {
     claims.push(messages);
-    // An engine that hands out settled messages again would never let this test end.
+    // With an engine that returns settled messages again, this test would never end.
     if (claims.length > 200) throw new Error('a run that only settles its messages as done does not end');
     const settled = await settle(queue, run.lease, messages.map(done), claim);
     expect(settled.unmatched).toEqual([]);

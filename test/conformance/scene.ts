@@ -46,7 +46,7 @@ export class Scene {
     return this.#shared;
   }
 
-  /** The address of a fresh tenant database, without a schema unless told otherwise. */
+  /** The address of a fresh tenant database, without a schema unless the caller asks for one. */
   async newTenant(freshness: Freshness = 'bare'): Promise<TenantAddress> {
     const address = await this.stage.newTenant(freshness);
     this.#tenants.push(address);
@@ -80,7 +80,10 @@ export class Scene {
     return engine;
   }
 
-  /** A stage for this test alone: plans see every tenant of a registry. Without a schema unless told otherwise. */
+  /**
+   * A stage for only this test, because plans see every tenant of a registry. Without a schema unless the caller asks
+   * for one.
+   */
   async ownStage(registry: Freshness = 'bare'): Promise<Stage> {
     const stage = await this.harness.create(registry);
     this.#ownStages.push(stage);

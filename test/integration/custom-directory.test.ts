@@ -299,7 +299,7 @@ describe('a directory and a registry that others use (F2)', () => {
 
   test.each([
     ['none', { id: null as never }],
-    ['one that is no id', { id: 'Birch' }],
+    ['one that is not an id', { id: 'Birch' }],
   ])(
     'F2: while an entry has %s no tenant is retired, because the entry may be any tenant’s',
     async (_, broken) => {

@@ -200,10 +200,10 @@ describe('dispatch requests', () => {
     ['null', null],
     ['no tenant', {}],
     ['an empty tenant', { tenantId: '' }],
-    ['a tenant that is no text', { version: 1, tenantId: 5 }],
+    ['a tenant that is not text', { version: 1, tenantId: 5 }],
     ['a version of the future', { version: 2, tenantId: 'acme' }],
     ['no time of its plan', { version: 1, tenantId: 'acme', reason: 'due' }],
-  ])('%s is no request', async (_, request) => {
+  ])('%s is not a request', async (_, request) => {
     const face = await place.fleet(['acme'], { handlers: noting().handlers });
     await expect(face.dispatch(request as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });

@@ -16,7 +16,7 @@ test('the command line prints one line and ends', () => {
   expect([status, stdout, stderr]).toEqual([1, '', `${sentence}\n`]);
 });
 
-/** What package.json exports, and what the Functions host loads. */
+/** The files that package.json exports, and the one that the Functions host loads. */
 const entries = ['index', 'handlers', 'sources', 'functions', 'testing', 'functions/main'];
 
 test.each(entries)('dist/%s.js cannot be imported', (entry) => {

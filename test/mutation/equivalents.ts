@@ -48,19 +48,19 @@ export const equivalents: readonly Equivalent[] = [
     file: 'src/lease/leases.ts',
     line: 'randomUUID().slice(0, 8)',
     mutant: 'randomUUID().slice(0, 8) → randomUUID()',
-    why: 'Any part of a UUID tells owners apart.',
+    why: 'Any part of a UUID distinguishes owners.',
   },
   {
     file: 'src/lease/leases.ts',
     line: 'randomUUID().slice(0, 8)',
     mutant: '0 → 1',
-    why: 'Any part of a UUID tells owners apart.',
+    why: 'Any part of a UUID distinguishes owners.',
   },
   {
     file: 'src/lease/leases.ts',
     line: 'randomUUID().slice(0, 8)',
     mutant: '8 → (2 * 8)',
-    why: 'Any part of a UUID tells owners apart.',
+    why: 'Any part of a UUID distinguishes owners.',
   },
   {
     file: 'src/lease/leases.ts',

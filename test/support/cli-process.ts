@@ -40,7 +40,7 @@ export interface CliFolder {
   start(args: readonly string[], options?: CliOptions): RunningCli;
   /** Runs a module in the folder; `multi-outbox` is imported as `library`. */
   script(text: string): Promise<CliResult>;
-  /** As `script`, but hands out the process while it runs. */
+  /** As `script`, but returns the process while it runs. */
   startScript(text: string): RunningCli;
   write(name: string, text: string | Uint8Array): void;
   /** Kills what still runs and removes the folder. */

@@ -21,7 +21,7 @@ export interface ListedFunction {
   readonly bindings: readonly FunctionBinding[];
 }
 
-/** What one invocation did. */
+/** The effects of one invocation. */
 export interface Invocation {
   readonly name: string;
   readonly error?: string;

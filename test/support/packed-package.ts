@@ -35,7 +35,7 @@ function sources(): string[] {
     .filter((file) => file !== '' && existsSync(path.join(root, file)));
 }
 
-/** On Windows npm is a script, which only a shell starts; what is given to it here needs no quotes. */
+/** On Windows npm is a script, which only a shell starts; the arguments here need no quotes. */
 export const npmShell = process.platform === 'win32';
 
 const isPacked = (file: string) => !/^(?:test|bench|\.github|\.ci)\//.test(file);

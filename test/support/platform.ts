@@ -2,7 +2,9 @@
 const isPosix = process.platform !== 'win32';
 
 /** The reason why this platform cannot run the kill suite. */
-export const withoutKills = isPosix ? undefined : 'Windows has no SIGTERM to heed, and no SIGKILL to tell of';
+export const withoutKills = isPosix
+  ? undefined
+  : 'on Windows a process can neither handle SIGTERM nor report SIGKILL';
 
 /** Signals that a process handles (SIGTERM) or that stop it (SIGSTOP): on Windows each of them ends it at once. */
 export const testWithSignals = isPosix ? test : test.skip;

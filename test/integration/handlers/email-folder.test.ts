@@ -157,12 +157,15 @@ test.each([
   ['cc', { to: 'ann@example.com', cc: 'a b' }],
   ['from', { to: 'ann@example.com', from: '<>' }],
   ['replyTo', { to: 'ann@example.com', replyTo: 'x@' }],
-])('what is no address in %s is Dead, not left out: %j', async (field, addresses) => {
-  expect(await attemptOnce(handler(), { ...addresses, text: 'Hi' })).toEqual({
-    kind: 'dead',
-    error: `The payload's '${field}' contains text that is not a mail address; give addresses such as ann@example.com.`,
-  });
-});
+])(
+  'text in %s that is not an address makes the message Dead; it is not left out: %j',
+  async (field, addresses) => {
+    expect(await attemptOnce(handler(), { ...addresses, text: 'Hi' })).toEqual({
+      kind: 'dead',
+      error: `The payload's '${field}' contains text that is not a mail address; give addresses such as ann@example.com.`,
+    });
+  },
+);
 
 test('two senders are Dead', async () => {
   expect(

@@ -103,7 +103,7 @@ describe('after a crash (Q6, Q7)', () => {
     });
   });
 
-  test("Q7: a handler's own maximum of attempts stands in for the fleet's", async () => {
+  test("Q7: a handler's own maximum of attempts replaces the fleet's", async () => {
     const [queue, crashed] = await twoHosts();
     await queue.enqueue(messages(1));
     for (let crash = 0; crash < 3; crash++) await takeOver(crashed);

@@ -79,7 +79,7 @@ describeOnServer(`handlers' transactions on SQL Server (${serverVariable})`, () 
   const giveBack = (queue: WorkQueue, lease: LeaseRef) => settle(queue, lease, [], release);
 
   test.each(['cut', 'stall', 'half-open'] as const)(
-    'T1: the answer to the commit is lost (%s), and the database tells that it was committed',
+    'T1: the answer to the commit is lost (%s), and the database says that it was committed',
     async (how) => {
       const { queue, lease, messageId, request } = await claimed();
       const struck = proxy.strike(commit, how, 'answer');

@@ -1,4 +1,6 @@
-/** What hosts send, as a receiver on loopback gets it: OTLP, and the ingestion of Application Insights. */
+/**
+ * The telemetry that hosts send, as a receiver on loopback gets it: OTLP, and the ingestion of Application Insights.
+ */
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { Azurite } from '../../support/azurite.ts';

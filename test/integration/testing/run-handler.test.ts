@@ -16,7 +16,7 @@ const orders = (handle: (message: Message, context: HandlerContext) => unknown) 
   defineHandler({ topic: 'orders', handle });
 
 describe('runHandler', () => {
-  test('D3: what the handler does is the outcome', async () => {
+  test('D3: the outcome is that of the handler', async () => {
     expect(
       await runHandler(
         orders(() => {}),
@@ -175,7 +175,7 @@ describe('TestOutbox.runHandler', () => {
     });
   });
 
-  test('T1: what the handler writes in its transaction is committed with the outcome, or not at all', async () => {
+  test("T1: the handler's writes in its transaction are committed with the outcome, or not at all", async () => {
     await using outbox = await createTestOutbox();
     const database = outbox.database();
     database.exec('CREATE TABLE Orders (Id INTEGER PRIMARY KEY)');

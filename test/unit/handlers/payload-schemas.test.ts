@@ -57,7 +57,7 @@ describe('email.send', () => {
     ],
     ['a Message-ID header', { ...mail, headers: { 'message-id': '<a@b>' } }, /email.send sets itself/],
     [
-      'a header that is no text',
+      'a header that is not text',
       { ...mail, headers: { 'X-A': { prepared: true, value: injected } } },
       /must be text/,
     ],
@@ -72,7 +72,7 @@ describe('email.send', () => {
       { ...mail, attachments: [{ content: '', href: 'http://169.254.169.254/' }] },
       /^attachments.0.href: is not a field/,
     ],
-    ['an attachment that is no base64', { ...mail, attachments: [{ content: 'a-b_' }] }, /must be base64/],
+    ['an attachment that is not base64', { ...mail, attachments: [{ content: 'a-b_' }] }, /must be base64/],
     [
       'a line break in a file name',
       { ...mail, attachments: [{ content: '', filename: injected }] },

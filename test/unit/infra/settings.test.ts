@@ -9,9 +9,9 @@ const platform = variableEntries(bicep, 'platform');
 
 /** Settings that a function app has no use for; people may still give them through `appSettings`. */
 const leftOut: Readonly<Record<string, string>> = {
-  MULTI_OUTBOX_HANDLERS: 'the command line alone reads it: the bundle holds its handlers',
+  MULTI_OUTBOX_HANDLERS: 'only the command line reads it, because the bundle contains its handlers',
   MULTI_OUTBOX_PARALLEL_RUNS:
-    'the local host and tick alone read it: the Functions host decides how many runs there are',
+    'only the local host and tick read it, because the Functions host decides how many runs there are',
   MULTI_OUTBOX_SQLITE_SYNCHRONOUS: 'the embedded engine is not loaded with a registry on SQL Server',
   MULTI_OUTBOX_SQLITE_BUSY_TIMEOUT: 'the embedded engine is not loaded with a registry on SQL Server',
   MULTI_OUTBOX_MAIL_FOLDER: 'a folder of an instance goes with the instance: mails are sent by SMTP',

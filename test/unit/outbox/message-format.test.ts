@@ -33,15 +33,19 @@ describe('messages from outside', () => {
 
   test.each<[string, unknown, RegExp]>([
     [
-      'a field that nobody knows',
+      'an unknown field',
       { ...full, priorty: 1 },
       /priorty of the message is not a field of a message; remove it\.$/,
     ],
     ['no topic', { payload: 1 }, /topic of the message is missing\.$/],
     ['no payload', { topic: 't' }, /payload of the message is missing\.$/],
-    ['a topic that is no text', { ...full, topic: 7 }, /topic of the message must be text\.$/],
+    ['a topic that is not text', { ...full, topic: 7 }, /topic of the message must be text\.$/],
     ['headers that are none', { ...full, headers: 'secret' }, /headers of the message must be an object\.$/],
-    ['a header that is no text', { ...full, headers: { a: 1 } }, /headers\.a of the message must be text\.$/],
+    [
+      'a header that is not text',
+      { ...full, headers: { a: 1 } },
+      /headers\.a of the message must be text\.$/,
+    ],
     ['a delay that is none', { ...full, delay: {} }, /delay of the message must be milliseconds or text/],
     [
       'its place among several',
@@ -56,7 +60,7 @@ describe('messages from outside', () => {
       [full, full, full, full],
       /there are 4, but one request may have at most 3; send them in several requests\.$/,
     ],
-  ])('%s is told, and nothing is quoted', (_name, input, problem) => {
+  ])('the error names %s and quotes nothing', (_name, input, problem) => {
     expect(refusal(input)).toMatch(problem);
     expect(refusal(input)).not.toContain('secret');
   });

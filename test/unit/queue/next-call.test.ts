@@ -22,7 +22,7 @@ const taken: RunState = { ...stopping, lease: 'taken' };
 describe('the next call, as a table', () => {
   const rows: [string, RunState, Partial<RunState>, NextCall][] = [
     ['Q9: nothing in flight: claim, or release in the same call', claiming, {}, 'claim-solo'],
-    ['Q9: what has ended is settled by that claim', claiming, { ended: 3 }, 'claim-solo'],
+    ['Q9: that claim also settles the ended messages', claiming, { ended: 3 }, 'claim-solo'],
     ['Q7: a recovered message may come when nothing is in flight', claiming, { solo: true }, 'claim-solo'],
     ['D6: more is left and there is room', claiming, { running: 4, more: true }, 'claim'],
     ['D6: nothing more is left', claiming, { running: 4 }, 'wait'],
@@ -30,7 +30,12 @@ describe('the next call, as a table', () => {
     ['D6: more than a batch is in flight', claiming, { waiting: 3, running: 8, more: true }, 'wait'],
     ['D6: enough wait to fill all places', claiming, { waiting: 4, running: 1, more: true }, 'wait'],
     ['D6: not enough wait to fill all places', claiming, { waiting: 3, running: 1, more: true }, 'claim'],
-    ['Q7: a recovered message wants to be alone', claiming, { running: 1, more: true, solo: true }, 'wait'],
+    [
+      'Q7: a recovered message runs with no other in flight',
+      claiming,
+      { running: 1, more: true, solo: true },
+      'wait',
+    ],
     ['D6: an old answer, and a place is free', claiming, { running: 3, answerIsOld: true }, 'claim'],
     ['D6: an old answer, and no place is free', claiming, { running: 4, answerIsOld: true }, 'wait'],
     [

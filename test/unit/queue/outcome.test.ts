@@ -80,7 +80,7 @@ describe('what a handler throws (D3)', () => {
     ['a circular object', circular, 'a value that is not an Error and has no text was thrown'],
     ['a BigInt', 1n, 'a value that is not an Error and has no text was thrown'],
     ['an error without a message', new TypeError(), 'TypeError'],
-    ['an error whose message is no text', Object.assign(new Error('x'), { message: { a: 1 } }), 'Error'],
+    ['an error whose message is not text', Object.assign(new Error('x'), { message: { a: 1 } }), 'Error'],
     ['an error of another realm', runInNewContext("new Error('elsewhere')"), 'elsewhere'],
     ['an error of another realm without a message', runInNewContext('new TypeError()'), 'TypeError'],
     ['an error of our own', new MultiOutboxError('ABORTED', 'stopped'), 'stopped'],

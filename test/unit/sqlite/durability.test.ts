@@ -1,4 +1,4 @@
-/** What a commit promises: FULL by default, NORMAL when set, and less only for data that may be lost. */
+/** The durability of a commit: FULL by default, NORMAL when set, and less only for data that may be lost. */
 import { Connection } from '../../../src/engine/sqlite/connection.ts';
 import { DatabaseFile } from '../../../src/engine/sqlite/file.ts';
 import { createSqliteEngine } from '../../../src/engine/sqlite/index.ts';

@@ -54,7 +54,7 @@ test.each([
   ['a NUL', address('acme\0.db')],
   ['the file of the registry', address('registry.db')],
   ['the file of the registry by another path', address('tenants/../registry.db')],
-])('F1: %s is no address of a tenant', (_what, unfit) => {
+])('F1: %s is not an address of a tenant', (_what, unfit) => {
   const engine = place.engine();
   const refusal = expect.objectContaining({ code: 'INVALID_TENANT', tenantId: 'acme' });
   expect(() => engine.databaseKey(unfit)).toThrow(refusal);

@@ -127,7 +127,7 @@ describe('the log line of a run (D7)', () => {
     ['resuming', 'debug'],
     ['dispatched', 'info'],
     ['failed', 'error'],
-  ])('D7: %s is told at level %s', (outcome, level) => {
+  ])('D7: %s is logged at level %s', (outcome, level) => {
     expect(line({ outcome })).toMatchObject({ level, fields: { outcome, done: 0, more: false } });
   });
 

@@ -83,7 +83,7 @@ describe('poisoned requests', () => {
   test.each<[string, unknown, string | null]>([
     ['no tenant', 'hello', null],
     ['an unknown tenant', { tenantId: 'nobody' }, 'nobody'],
-  ])('a request of %s is told of in the log alone', async (_name, content, tenantId) => {
+  ])('only the log mentions a request of %s', async (_name, content, tenantId) => {
     const registry = await registryWith('acme');
     const lines: LogLine[] = [];
     const report = await recordPoisoned(poisonedRequest(content, refused), {
