@@ -77,7 +77,7 @@ export class ModelledTenant {
     return this.#head < this.#fresh.length ? now - this.#fresh[this.#head]! : 0;
   }
 
-  /** Milliseconds until a message is due that is not due yet; null if none is. */
+  /** Milliseconds until the next message that is not due yet becomes due; null if there is none. */
   nextDueInMs(now: number): number | null {
     const due = this.#retries.map(({ dueAt }) => dueAt).filter((at) => at > now);
     return due.length === 0 ? null : Math.min(...due) - now;

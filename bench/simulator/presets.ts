@@ -5,7 +5,7 @@ const flood: ScenarioInput = {
   title: 'one tenant flooded with 50,000 messages, 99 with one every two seconds, on one place',
   duration: '90s',
   places: 1,
-  // Several runs long, so that plans decide when the flood goes on.
+  // The flood takes several runs, so that plans decide when it goes on.
   settings: { dispatch: { timeBudgetMs: '1s' } },
   classes: [
     {
@@ -31,7 +31,7 @@ const idle: ScenarioInput = {
   places: 32,
   settings: { plan: { intervalMs: '5s' } },
   classes: [
-    // The ceiling bounds how late a message of a producer that does not wake can be.
+    // Producers of this class do not wake their tenants, so the ceiling limits how late a message can be.
     {
       name: 'ceiling 1h',
       tenants: 5_000,

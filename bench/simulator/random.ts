@@ -11,7 +11,7 @@ export function seeded(seed: number): () => number {
   };
 }
 
-/** The time until the next of independent events that are `meanMs` milliseconds apart on average. */
+/** A random time until the next event, for independent events that are `meanMs` milliseconds apart on average. */
 export function exponential(meanMs: number, random: () => number): number {
   return -Math.log(1 - random()) * meanMs;
 }

@@ -1,6 +1,6 @@
 /**
  * The interface between the system and a kind of database. An engine depends on these interfaces and on nothing above
- * them. test/conformance states once what they promise, and runs against every engine.
+ * them. The suite in test/conformance states what the interfaces promise, and runs against every engine.
  */
 import type { LeaseStore } from './lease-store.ts';
 import type { Registry, TenantDefinition } from './registry.ts';

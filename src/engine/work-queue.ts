@@ -179,7 +179,7 @@ export type BeginResult =
 
 export interface SettleRequest {
   readonly lease: LeaseRef;
-  /** Milliseconds: unless the call releases the lease, it renews it to now + this. */
+  /** Milliseconds. The call renews the lease to now plus this duration, unless it releases the lease. */
   readonly leaseMs: number;
   readonly outcomes: readonly SettledMessage[];
   /**

@@ -37,7 +37,7 @@ export class Backlog {
   /** Records the answer to a settle. */
   answered(result: SettleResult, then: SettleRequest['then']): void {
     this.see(result);
-    // Only the lease's new holder knows what is left. If it dies, the tenant must still be due.
+    // Only the lease's new holder knows what is left. If that holder dies, the tenant must still be due.
     if (result.lease === 'lost') this.more = true;
     if (then.do !== 'claim') return;
     if (then.solo) this.solo = false;

@@ -9,15 +9,16 @@ export interface Figures {
   readonly messages: number;
   /** Effects beyond one per message. */
   readonly duplicates: number;
-  /** Messages in flight at the kills: no more duplicates than that. */
+  /** The most duplicates allowed: the messages in flight at the kills. */
   readonly bound: number;
   /** The uncertain part of the bound; normally 0. */
   readonly uncertain: number;
 }
 
 /**
- * Every message sent is Done and took effect; nothing else did; duplicates and extra attempts are no more than what
- * was in flight at the kills; nothing is stuck; no lease is held.
+ * Checks that every sent message is Done and took effect, and that no other took effect; that there are no more
+ * duplicates and extra attempts than messages in flight at the kills; and that no message is stuck and no lease is
+ * held.
  */
 export async function closeBooks(fleet: Fleet, effects: Effects, casualties: Casualties): Promise<Figures> {
   const { certain, possible } = casualties;
@@ -39,7 +40,7 @@ export async function closeBooks(fleet: Fleet, effects: Effects, casualties: Cas
   const bound = certain + possible;
   const duplicates = effects.accepted.length - sent.length;
   expect(duplicates).toBeLessThanOrEqual(bound);
-  // Q5: beyond its first, a message is started for a crash of its run or a failure of its own.
+  // Q5: a message has an extra attempt only after a crash of its run or a failure of its own.
   const extraAttempts = [...records.values()].reduce((sum, { attempts }) => sum + attempts - 1, 0);
   expect(extraAttempts).toBeGreaterThanOrEqual(certain);
   expect(extraAttempts).toBeLessThanOrEqual(bound + effects.refused);
@@ -72,8 +73,8 @@ function expectNotBeforeDue(sent: readonly Sent[], effects: Effects): void {
 }
 
 /**
- * Q10: the first effects of a key come in the order of its messages; so do the last ones, which receivers keep. No effect
- * begins while the one before it is running.
+ * Q10: the first effects of a key come in the order of its messages. The last effects, which receivers keep, come in
+ * that order too. No effect begins while the one before it is running.
  */
 function expectInOrder(
   sent: readonly Sent[],
@@ -98,7 +99,7 @@ function expectInOrder(
   }
 }
 
-/** Nothing is stuck: neither a message nor a lease. No outcome was lost that kills do not explain. */
+/** Checks that no message and no lease is stuck, and that kills explain every lost outcome. */
 async function expectAtRest(fleet: Fleet, casualties: Casualties): Promise<void> {
   for (const tenantId of fleet.tenantIds) {
     const { lease, statistics } = await fleet.queue(tenantId);

@@ -82,7 +82,7 @@ export function applicationSuite(harness: KillHarness): void {
         }
         for (const step of twoEnds) {
           const tenantId = scene.random.pick(fleet.tenantIds);
-          // Every fourth transaction is rolled back; these are not.
+          // Every fourth transaction is rolled back, but not these, whose numbers follow a multiple of four.
           const transaction = 4 * scene.random.between(1, 5) + 1;
           const application = startApplication(scene, tenantId, { transaction, step });
           await bury(tenantId, application, step === 'after-commit' ? 'stored' : 'absent');

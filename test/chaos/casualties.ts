@@ -28,8 +28,8 @@ export class Casualties {
   }
 
   /**
-   * Runs that lost their lease because the whole machine stood still for longer than the lease: their messages in
-   * flight may run again, and their reports give the number.
+   * Counts the messages of runs that lost their lease because the whole machine stood still for longer than the lease.
+   * These messages may run again; the runs' reports give their number.
    */
   interruptions(program: Program): void {
     // `run` prints the reports of its runs, `tick` has them in its own.
@@ -44,7 +44,7 @@ export class Casualties {
     }
   }
 
-  /** L2: called whenever a lease is looked at. */
+  /** L2: called whenever a lease is read; checks that its fence never falls. */
   seeFence(tenantId: string, fence: number): void {
     expect(fence).toBeGreaterThanOrEqual(this.#fences.get(tenantId) ?? 0);
     this.#fences.set(tenantId, fence);
@@ -59,7 +59,7 @@ export class Casualties {
     this.seeFence(tenantId, after!.fence);
     const isVictims = lease.owner?.includes(`:${pid}:`) === true;
     if (isVictims && lease.fence === after!.fence) {
-      // Claims of an earlier victim that are not yet recovered count once.
+      // Claims of an earlier victim that are not yet recovered must be counted only once.
       if (lease.fence > (this.#counted.get(tenantId) ?? 0)) this.certain += statistics.claimed;
       this.#counted.set(tenantId, lease.fence);
     } else if (tookMs > fast.leaseMs / 2) {

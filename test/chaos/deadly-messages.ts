@@ -44,7 +44,7 @@ async function supervise(scene: Scene, onFirstDeath: () => Promise<void> = async
 interface Batch {
   readonly deadly: string;
   readonly mates: readonly string[];
-  /** Sent after the first death: never in flight beside the deadly one. */
+  /** Messages sent after the first death, so they are never in flight beside the deadly one. */
   readonly later: string[];
 }
 
@@ -58,7 +58,10 @@ async function sendBatch(fleet: Fleet, tenantId: string, topic: string): Promise
   return { deadly, mates: [...before, ...after], later: [] };
 }
 
-/** The deadly one has had all its attempts; every other message is dispatched, with at most the given number of extra attempts. */
+/**
+ * Checks that the deadly message has had all its attempts, and that every other message is dispatched with at most the
+ * given number of extra attempts.
+ */
 async function expectFates(scene: Scene, tenantId: string, batch: Batch, mateAttempts: number) {
   const { fleet, effects, casualties } = scene;
   expect(effects.of(batch.deadly)).toBe(maxAttempts);

@@ -7,11 +7,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 export interface Arrival {
   readonly tenantId: string;
   readonly messageId: string;
-  /** Counted from 1 among all arrivals. */
+  /** The number of this arrival among all arrivals, from 1. */
   readonly place: number;
   /** By `performance.now()`. */
   readonly at: number;
-  /** When it was answered, or its sender was gone. */
+  /** When it was answered, or when its sender's connection broke. */
   endedAt: number;
   /**
    * True: the server answers 200, and the effect has happened. False: it answers 503, and the handler must try again.
@@ -19,7 +19,7 @@ export interface Arrival {
   readonly accepted: boolean;
   /** Header `x-fence`, where the sender gives it. */
   readonly fence: number | null;
-  /** Header `x-host`, likewise: the sender's process. */
+  /** Header `x-host`, where the sender gives it: the sender's process. */
   readonly host: string | undefined;
 }
 

@@ -15,7 +15,7 @@ export interface Sent {
   readonly tenantId: string;
   readonly messageId: string;
   readonly orderingKey: string | null;
-  /** Milliseconds it was delayed by. */
+  /** The delay with which it was enqueued, in milliseconds. */
   readonly delayMs: number;
   /** Before it was enqueued, by `performance.now()`. */
   readonly sentAt: number;
@@ -57,7 +57,7 @@ export class Fleet {
     return withIds.map(({ messageId }) => messageId);
   }
 
-  /** A message that must be there. */
+  /** The record of a message; fails when the message does not exist. */
   async record(tenantId: string, messageId: string): Promise<MessageRecord> {
     const record = await this.multiOutbox.outbox(tenantId).get(messageId);
     if (record === null) throw new Error(`Message ${messageId} of ${tenantId} is not stored.`);
@@ -76,7 +76,7 @@ export class Fleet {
     return Promise.all(this.tenantIds.map((id) => this.multiOutbox.outbox(id).statistics()));
   }
 
-  /** Nothing is Ready or Claimed any more. */
+  /** Whether no message is Ready or Claimed any more. */
   async settled(): Promise<boolean> {
     return (await this.statistics()).every(({ ready, claimed }) => ready === 0 && claimed === 0);
   }

@@ -14,7 +14,7 @@ const options: SceneOptions = {
   workload: { size: messages, topic: 'post', refused: 0 },
   latencyMs: [0, 5],
   args: ['--handlers', resolve('test/chaos/fixtures/handlers.mjs')],
-  // Long enough for a machine with more hosts than processors: no lease is to run out here.
+  // Long enough that no lease runs out, even with more hosts than processors.
   environment: { MULTI_OUTBOX_LEASE: '30s' },
 };
 

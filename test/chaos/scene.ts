@@ -11,11 +11,11 @@ import { fastEnvironment } from './settings.ts';
 import { until } from './until.ts';
 import { sendWave, type Workload } from './workload.ts';
 
-/** Kills of each kind; the suite's default keeps it short. */
+/** How many times each test kills; the default keeps the suite short. */
 export const rounds = Number(process.env.MULTI_OUTBOX_TEST_ROUNDS ?? 2);
 const givenSeed = process.env.MULTI_OUTBOX_TEST_SEED;
 
-/** For jest: a round takes about a second; slow machines get ten times that. */
+/** The timeout for jest: a round takes about a second, and slow machines get ten times that. */
 export function timeoutMs(roundsOfTest: number): number {
   return 60_000 + roundsOfTest * 10_000;
 }
@@ -35,7 +35,7 @@ export interface SceneOptions {
 
 export interface KillAt {
   readonly point: string;
-  /** Which time, from 1. */
+  /** At which passing of the point the process is killed, from 1. */
   readonly count: number;
 }
 
@@ -143,7 +143,10 @@ export class Scene {
     await this.countKilled(host, killedAt);
   }
 
-  /** Waits for the end of a process that kills itself, unless told when it was killed; counts what was in flight. */
+  /**
+   * Counts the messages in flight of a killed process. Without `killedAt` it first waits for the end of a process that
+   * kills itself.
+   */
   async countKilled(host: Program, killedAt?: number): Promise<void> {
     expect(await host.exited).toEqual({ code: null, signal: 'SIGKILL' });
     await this.casualties.count(host, killedAt ?? performance.now());
@@ -173,7 +176,7 @@ export class Scene {
 
   async stop(hosts: readonly Program[]): Promise<void> {
     for (const host of hosts) {
-      // Before that, SIGTERM ends it as it ends any process.
+      // Until the host is up, SIGTERM ends it at once, as it ends any process.
       await this.whileAlive([host], 'the host is up', () => host.isUp);
       host.signal('SIGTERM');
       expect(await host.exited).toEqual({ code: 0, signal: null });

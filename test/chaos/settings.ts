@@ -21,7 +21,7 @@ export const fastEnvironment: Readonly<Record<string, string>> = {
   MULTI_OUTBOX_FAILURE_CEILING: '200ms',
   MULTI_OUTBOX_RETRY_BASE: '20ms',
   MULTI_OUTBOX_RETRY_MAX_DELAY: '100ms',
-  // Many kills may hit one message; it must not become Dead from that here.
+  // Many kills may hit one message, but here it must not become Dead from them.
   MULTI_OUTBOX_RETRY_MAX_ATTEMPTS: '1000',
   MULTI_OUTBOX_WEBHOOK_ALLOW_PRIVATE: 'true',
 };

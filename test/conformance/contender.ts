@@ -22,7 +22,7 @@ export interface Results {
   produce: { messageIds: string[] };
   /** Names of the leases acquired. */
   race: { won: string[] };
-  /** One entry an acquisition; `renewals` counts those that succeeded. */
+  /** One fence for each acquisition; `renewals` counts the renewals that succeeded. */
   hold: { fences: number[]; renewals: number };
   plan: { won: { tenantId: string; planVersion: number; fence: number }[] };
   migrate: { steps: number[] };
@@ -139,7 +139,7 @@ async function hold(engine: Engine, job: Extract<Job, { kind: 'hold' }>): Promis
     for (let renewal = 0; renewal < 3; renewal++) {
       if ((await leases.renew(lease, job.leaseMs)).status === 'renewed') renewals++;
     }
-    // Every other time the lease is left to run out.
+    // Every other lease is not released, so that it runs out.
     if (fences.length % 2) await leases.release(lease);
   }
   return { fences, renewals };
@@ -156,7 +156,7 @@ async function plan(engine: Engine, job: Extract<Job, { kind: 'plan' }>): Promis
     }
     round++;
     const choices = begun.candidates.map(({ tenant, planVersion }) => ({ tenantId: tenant.id, planVersion }));
-    // Now and then slower than its lease allows.
+    // Every fifth round takes longer than the lease.
     if (round % 5 === 0) await pause(2 * job.leaseMs);
     const ids = await registry.commitPlan({ lease: begun.lease, choices, redispatchMs: 1 });
     for (const choice of choices)

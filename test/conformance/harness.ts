@@ -10,8 +10,8 @@ export interface EngineHarness {
   readonly unavailable?: string;
   readonly promises: {
     /**
-     * Q4 in full: a producer's open transaction never holds up a claim. A database that has a single write lock
-     * cannot promise that; there a claim waits for the transaction's end, and does not fail.
+     * Q4 in full: a producer's open transaction never delays a claim. A database that has a single write lock cannot
+     * promise that; there a claim waits for the transaction's end, and does not fail.
      */
     readonly producersNeverBlockClaims: boolean;
   };
@@ -32,7 +32,7 @@ export interface EngineModule {
   /** Absolute path of a TypeScript file. */
   readonly module: string;
   readonly create: string;
-  /** Survives JSON. */
+  /** Must survive conversion to JSON and back. */
   readonly options: unknown;
 }
 
@@ -44,9 +44,9 @@ export interface Stage {
   anotherHost(): Engine;
   /** The address of a database that no other address means. */
   newTenant(freshness: Freshness): Promise<TenantAddress>;
-  /** The test that had it is over: the database may be removed, or emptied to be handed out again. */
+  /** The test that used the database has ended, so the stage may remove the database, or empty it for another test. */
   removeTenant(address: TenantAddress): Promise<void>;
-  /** Other ways to write an address that mean the same physical database (F1). */
+  /** Other addresses that mean the same physical database (F1). */
   sameDatabase(address: TenantAddress): TenantAddress[];
   /** An address that this kind of database can never have. */
   readonly unfitAddress: TenantAddress;

@@ -217,7 +217,7 @@ export function randomQueueSuite(scene: Scene): void {
         }),
         {
           numRuns: 150,
-          // Short of the test's own limit, so that the report of a failure contains the seed that repeats it.
+          // Less than the test's own limit, so that the report of a failure contains the seed that repeats it.
           interruptAfterTimeLimit: 20_000,
           ...(seed === undefined ? {} : { seed: Number(seed) }),
         },

@@ -14,7 +14,7 @@ import type {
   WorkQueue,
 } from '../../src/engine/work-queue.ts';
 
-/** Further off than any test waits. */
+/** Later than any test waits. */
 export const anHour = 3_600_000;
 /** A lease that outlives its test. */
 const longLease = 600_000;
@@ -64,7 +64,7 @@ export async function take(queue: WorkQueue, options: BeginOptions = {}): Promis
 }
 
 /**
- * The run before counts as dead, and its successor begins. The same owner acquires again at once (L2), so that the test
+ * Begins a new run as if the previous one had crashed. The same owner acquires again at once (L2), so that the test
  * need not wait for the lease to run out.
  */
 export const takeAfterCrash = take;
@@ -117,8 +117,8 @@ export function payloads(messages: readonly { payload: string }[]): string[] {
 }
 
 /**
- * Settles everything as done and claims on in the same calls, until nothing is left. Returns all claims, the run's
- * first one included.
+ * Settles everything as done and claims the next batch in the same calls, until nothing is left. Returns all claims,
+ * the run's first one included.
  */
 export async function finish(queue: WorkQueue, run: ClaimedRun, claim = next()): Promise<ClaimedMessage[][]> {
   const claims: ClaimedMessage[][] = [];
@@ -134,7 +134,7 @@ export async function finish(queue: WorkQueue, run: ClaimedRun, claim = next()):
   return claims;
 }
 
-/** The stored record of a message that must be there. */
+/** The stored record of a message; fails when there is none. */
 export async function stored(queue: WorkQueue, { messageId }: { messageId: string }): Promise<MessageRecord> {
   const record = await queue.get(messageId);
   if (record === null) throw new Error(`message ${messageId} is not stored`);

@@ -28,7 +28,7 @@ export class Scene {
     this.#shared = await this.harness.create('bare');
   }
 
-  /** After each test: closes what it opened and removes what it had made. */
+  /** Closes and removes, after each test, everything that the test opened or made. */
   async clear(): Promise<void> {
     for (const opened of this.#open.splice(0)) await opened.close();
     for (const address of this.#tenants.splice(0)) await this.stage.removeTenant(address);

@@ -123,7 +123,7 @@ export function transactSuite(scene: Scene): void {
       const stopped = queue.transact(requestOf(run, stop.signal), async (transaction) => {
         try {
           await write('effect', transaction);
-          // While a later write is under way, where writing takes time.
+          // In databases where writing takes time, this fires while a later write is under way.
           setTimeout(() => stop.abort(new Error('time is up')), 10);
           while (late < 100) {
             await write('effect', transaction);
@@ -138,7 +138,7 @@ export function transactSuite(scene: Scene): void {
       });
       await expect(stopped).rejects.toThrow('time is up');
       expect(await ended.promise).toMatchObject({ name: 'MultiOutboxError' });
-      // The writes before the signal.
+      // Only the writes before the signal were made.
       expect(late).toBeLessThan(10);
       expect(await written()).toBe(0);
       expect(await settle(queue, run.lease, run.messages.map(done), keep)).toMatchObject({ unmatched: [] });

@@ -98,7 +98,7 @@ test('F6, Q11: the tenant of a delayed message is touched at its due time, and n
   await until('it is dispatched', () => seen.includes('asleep:later'));
   await morePlans(running, 20);
   const outcomes = runsOf(running, 'asleep').map(({ outcome }) => outcome);
-  // On a slow machine the first look may come when it is due already.
+  // On a slow machine the tenant may already be due at the first tick.
   expect([['idle', 'dispatched'], ['dispatched']]).toContainEqual(outcomes);
   // The first run may use the connection that enqueued.
   expect(connectionsTo('asleep') - before).toBeLessThanOrEqual(2);

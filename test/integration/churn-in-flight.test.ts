@@ -8,7 +8,7 @@ import { until } from '../support/until.ts';
 const place = new FleetPlace();
 const quick = {
   plan: { intervalMs: 10 },
-  // A tenant that finds the lease held, as under a new name, is due again when the lease expires.
+  // Short, because a tenant under a new name finds the lease held, and is due again when the lease expires.
   dispatch: { leaseMs: 500 },
   directory: { refreshMs: 5 },
   schedule: { idleFloorMs: 20, idleCeilingMs: 50, failureCeilingMs: 50 },

@@ -53,7 +53,7 @@ describe('tenants that come, change and go while a host runs (F2)', () => {
         code: 'TENANT_NOT_ACTIVE',
         message: expect.stringContaining('tenants resume a'),
       });
-      // Others are dispatched meanwhile, more than once.
+      // The other tenants are dispatched meanwhile, more than once.
       for (const payload of ['1', '2', '3']) {
         await send(admin, 'b', payload);
         await until('the other is served', () => seen.includes(`b:${payload}`));
@@ -130,7 +130,7 @@ describe('the continuous host', () => {
     const { seen, handlers } = noting(() => new Promise((resolve) => setTimeout(resolve, 2)));
     const host = await place.fleet(['a'], {
       handlers,
-      // Every run is cut short; after the first plan an interval would take an hour.
+      // Every run is cut short. After the first plan, waiting for the interval would take an hour.
       dispatch: { timeBudgetMs: 5, batchSize: 5, concurrency: 1 },
       plan: { intervalMs: '1h' },
     });

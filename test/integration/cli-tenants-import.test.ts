@@ -36,7 +36,7 @@ test('every column is a field; empty cells, blank lines, a BOM and CRLF are read
     },
     { id: 'birch', database: 'tenants/birch.db', priority: 0, tags: {}, overrides: {} },
   ]);
-  // Their databases were created as well.
+  // The imported tenants' databases were created as well.
   await folder.json(['enqueue', 'birch', 'note', 'x']);
 });
 

@@ -22,7 +22,7 @@ test('every block of the documents says that it runs, or why it does not', () =>
     ({ language, name, reason }) => language !== 'mermaid' && name === undefined && reason === undefined,
   );
   expect(silent.map(({ document, line }) => `${document}:${line}`)).toEqual([]);
-  // TypeScript always can.
+  // Every TypeScript block can run.
   expect(blocks.filter(({ language, reason }) => language === 'ts' && reason !== undefined)).toEqual([]);
 });
 

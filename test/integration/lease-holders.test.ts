@@ -29,7 +29,10 @@ afterEach(async () => {
 const guarded = 'UPDATE Reports SET Writer = ?, Fence = ? WHERE Fence <= ?';
 const report = () => ({ ...acme.prepare('SELECT Writer, Fence FROM Reports').get() });
 
-/** Takes the lease for half a second at a time, writes under its fence, gets a signal, and goes on writing. */
+/**
+ * A program that takes the lease for half a second at a time, writes under its fence, gets a signal, and goes on
+ * writing.
+ */
 const holder = (signal: NodeJS.Signals) => `
   import { DatabaseSync } from 'node:sqlite';
   const acme = new DatabaseSync('.data/tenants/acme.db');

@@ -35,7 +35,7 @@ describe.each([
     expect(lease).toMatchObject({ name: 'report', fence: 1, expiresAt: expect.any(Date) });
     expect(lease!.signal.aborted).toBe(false);
     expect(await other.acquire('report')).toBeNull();
-    // Not even to the same process: each acquisition has its own owner.
+    // The same process does not get the lease either, because each acquisition has its own owner.
     expect(await one.acquire('report')).toBeNull();
     expect(await other.list()).toContainEqual(
       expect.objectContaining({ name: 'report', owner: lease!.owner, context: 'nightly', held: true }),
@@ -130,14 +130,14 @@ describe.each([
   test('L5: work that ends after its lease was lost is not a success', async () => {
     const [one, other] = await hosts();
     const lost = { code: 'LEASE_LOST', tenantId };
-    // Noticed by the heartbeat while it works.
+    // Here the heartbeat notices the loss while the work goes on.
     const noticed = one.withLease('report', minute, async ({ signal }) => {
       await other.release('report');
       await pass(20);
       await fired(signal);
     });
     await expect(noticed).rejects.toMatchObject(lost);
-    // Noticed at the release.
+    // Here only the release notices the loss.
     const unnoticed = one.withLease('report', {}, async () => {
       await other.release('report');
     });
@@ -204,7 +204,7 @@ describe.each([
     stop.abort('enough');
     await expect(acquired).rejects.toMatchObject({ code: 'ABORTED', cause: 'enough' });
     expect(await other.acquire('report')).toMatchObject({ fence: 2 });
-    // A lease that another holds is not released.
+    // A release does not release another owner's lease.
     const again = new AbortController();
     const refused = one.withLease('report', { signal: again.signal }, () => 'never');
     again.abort();

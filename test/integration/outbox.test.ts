@@ -48,7 +48,7 @@ describe('the outbox of a tenant (Q3, F9)', () => {
     transaction.exec('ROLLBACK');
     transaction.exec('BEGIN IMMEDIATE');
     await outbox.enqueue({ topic: 'orders', payload: 'kept' }, { transaction });
-    // Fails unless the transaction is open still.
+    // COMMIT fails unless the transaction is still open.
     transaction.exec('COMMIT');
     await face.wake('acme');
     await face.tick();

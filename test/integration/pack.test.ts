@@ -57,7 +57,7 @@ describe('the package', () => {
 });
 
 const names = [...'abcdefghij'].map((letter) => `Ann ${letter}`);
-/** A first name, a second once the first was welcomed, ten at once, and one of them again. */
+/** Types a first name, a second one after the welcome to the first, ten names at once, and one of them again. */
 const typed = [
   { after: /^/, text: 'First\n' },
   { after: /shop welcomes First/, text: 'Second\n' },
@@ -76,7 +76,7 @@ function expectWelcomes({ code, output }: Ended): void {
 
 const quickStart = () => blockOf('docs/quick-start.md', 'ts', 'shop').code;
 
-/** As the quick start says to write it in CommonJS. */
+/** The quick start's program, written in CommonJS as the quick start says. */
 function quickStartInCommonJs(): string {
   const imports = /^(import .*\n)+/;
   const { code } = blockOf('docs/quick-start.md', 'js', 'shop');
@@ -228,7 +228,7 @@ describe('in a project', () => {
 
   const exporting: Readonly<Record<string, string>> = {
     cjs: 'module.exports =',
-    // As compilers emit an ES module.
+    // An ES module as compilers emit it in CommonJS.
     js: "Object.defineProperty(exports, '__esModule', { value: true }); exports.default =",
     mjs: 'export default',
   };

@@ -70,7 +70,7 @@ test('F5, F6: an idle tenant is touched as its ceiling says, not at every plan',
 test("F6: a ceiling of 'never' lets a database sleep: only messages wake it", async () => {
   const never = { tenant: { overrides: { idleCeilingMs: 'never' as const } }, autoPause: '1h' };
   const asleep = await run(idle(never));
-  // A tenant that was registered is looked at once; a database that resumes, twice.
+  // A registered tenant's database is touched once, and twice if it is resuming.
   expect(asleep.classes[0]).toMatchObject({ touches: 40 });
   expect(asleep.classes[0]!.awakeHours! / 20).toBeLessThan(1.1);
   const ceiling = await run(idle({ autoPause: '1h' }));
@@ -80,7 +80,8 @@ test("F6: a ceiling of 'never' lets a database sleep: only messages wake it", as
 test('F7: a message for a tenant that is never looked at wakes it', async () => {
   const never = { tenant: { overrides: { idleCeilingMs: 'never' as const } } };
   const { classes } = await run(idle({ ...never, arrivals: [{ kind: 'flood', at: '5h', messages: 1 }] }));
-  // Each looked at when registered, and when woken: once for the message and once to find no other.
+  // Each database is touched at its registration, and twice after the wake: once for the message and once to find no
+  // other.
   expect(classes[0]).toMatchObject({ done: 20, waiting: 0, touches: 40 });
   expect(classes[0]!.latencyMs!.max).toBeLessThanOrEqual(61_000);
 });

@@ -87,7 +87,10 @@ export class Judge {
     }
   }
 
-  /** Of the tests that found mutants: those that fail on the code as it is, in the same company. */
+  /**
+   * Of the tests that found mutants, returns those that fail on the unchanged code when they run together with the same
+   * tests.
+   */
   async failingWithoutMutant(verdicts: readonly Verdict[]): Promise<Set<string>> {
     const killers = new Set(verdicts.flatMap(({ by }) => by ?? []));
     const all = new Set([...this.#reaching.values()].flatMap((tests) => [...tests]));

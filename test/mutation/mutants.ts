@@ -17,7 +17,10 @@ export interface Mutant {
 /** The innermost statement of a block, or the arrow function's body, that must be reached before a mutant can matter. */
 export interface Site {
   readonly start: number;
-  /** Null for a statement: a call can stand before it; a body that is an expression needs parentheses as well. */
+  /**
+   * Null for a statement, because a call can stand before it. A body that is an expression also needs parentheses, so
+   * its end is given.
+   */
   readonly end: number | null;
 }
 

@@ -8,7 +8,7 @@ export interface RunRequest {
 
 export interface RanTest {
   readonly file: string;
-  /** With the names of the blocks around it. */
+  /** The test's name, with the names of the blocks around it. */
   readonly name: string;
   readonly ms: number;
   /** Sites reached by the test and by its hooks. */

@@ -93,7 +93,7 @@ class Interpreter {
     if (ours) Object.assign(model, { owner: null, expired: false });
   }
 
-  /** All hosts see the same rows, and they say what the model says. */
+  /** Checks that all hosts see the same rows, and that the rows agree with the model. */
   async #compare() {
     for (const store of this.#stores) {
       const rows = new Map((await store.list()).map((lease) => [lease.name, lease]));

@@ -30,7 +30,7 @@ interface Scripted {
 
 const scripted: fc.Arbitrary<Scripted> = fc.record({
   key: fc.constantFrom('a', 'a', 'b', 'c', null),
-  // A start that succeeds comes in the end, so that every case ends.
+  // The last ending is a success, so that every case ends.
   endings: fc.array(endings, { maxLength: 4 }).map((list) => [...list, 'returns' as const]),
 });
 
@@ -39,7 +39,7 @@ const scenario = fc.record({
   onDead: fc.constantFrom('block' as const, 'continue' as const),
   batchSize: fc.integer({ min: 1, max: 8 }),
   concurrency: fc.integer({ min: 1, max: 6 }),
-  /** Before these runs a process claims this many messages and dies. */
+  /** How many messages a process claims before it dies, once before each of the first runs. */
   crashes: fc.array(fc.nat(5), { maxLength: 3 }),
 });
 type Scenario = typeof scenario extends fc.Arbitrary<infer S> ? S : never;

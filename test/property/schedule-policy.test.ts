@@ -106,7 +106,7 @@ describe('the schedule after a run (F5)', () => {
           const of = (more: boolean) =>
             nextSchedule({ ...result, outcome, more, continuedForMs }, before, given);
           expect(of(true)).toMatchObject({ mode: 'set', nextDueInMs: continuedForMs, idleStreak: 0 });
-          // Without backlog there is nothing to carry on with.
+          // Without a backlog there is no continuation.
           expect(of(false)).toEqual(nextSchedule({ ...result, outcome, more: false }, before, given));
         },
       ),

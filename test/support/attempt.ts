@@ -16,7 +16,7 @@ export const noTransactions: TransactionAccess = {
   enqueue: () => Promise.reject(new Error('there is no database')),
 };
 
-/** One attempt of a handler of topic 'orders', with its outcomes; they come from a policy without chance. */
+/** One attempt of a handler of topic 'orders', with its outcomes. The retry policy has no jitter. */
 export function attempt(
   definition: Omit<HandlerDefinition<StandardSchemaV1 | undefined>, 'topic'>,
   fields: Partial<ClaimedMessage> = {},

@@ -21,7 +21,7 @@ export function linkedRows(text: string): LinkedName[] {
   });
 }
 
-/** Each `NAME` in [FILE](FILE) of a document at the top of the repository. */
+/** Each link of the form `NAME` in [FILE](FILE) in a document at the top of the repository. */
 export function linkedNames(text: string): Omit<LinkedName, 'number'>[] {
   const links = text.matchAll(/`([\w#.]+)` +in\s+\[([^\]]+)\]\(([^)]+)\)/g);
   return [...links].map(([, name, label, file]) => {

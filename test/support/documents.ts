@@ -57,8 +57,8 @@ export function promised({ code }: CodeBlock): string[] {
 }
 
 /**
- * A folder with the packed multi-outbox and the other packages that the documents use. `multi-outbox run` ends as soon
- * as it can be stopped.
+ * A folder with the packed multi-outbox and the other packages that the documents use. A `multi-outbox run` in it is
+ * stopped as soon as it listens for SIGTERM.
  */
 export class UserProject {
   readonly env: Record<string, string> = {};

@@ -17,7 +17,7 @@ import { npmShell, packedPackage } from './packed-package.ts';
 
 export interface Ended {
   readonly code: number | null;
-  /** Standard output and standard error, as they came. */
+  /** Standard output and standard error, in the order in which they came. */
   readonly output: string;
 }
 
@@ -29,7 +29,7 @@ type Install = (place: { folder: string; kept: string; registry: string; tarball
 
 const program = (file: string) => path.join(root, 'node_modules', file);
 
-/** Each keeps what it downloads in `kept`, except npm, whose cache `npm ci` has filled. */
+/** Each package manager keeps its downloads in `kept`, except npm, whose cache `npm ci` has filled. */
 const installs = {
   npm: ({ registry, tarball }) => ({
     command: 'npm',
@@ -119,7 +119,7 @@ export class InstalledProject {
   }
 
   /**
-   * Runs node and types one text after another, each once the output is like its `after`; then the input ends.
+   * Runs node and types one text after another, each as soon as the output matches its `after`; then the input ends.
    */
   async type(args: readonly string[], texts: readonly { after: RegExp; text: string }[]): Promise<Ended> {
     const child = spawn(process.execPath, args, { cwd: this.folder, env: environment() });
@@ -157,7 +157,7 @@ export class InstalledProject {
   }
 }
 
-/** Of this process, without what npm and Jest tell the programs that they start. */
+/** The environment of this process, without the variables that npm and Jest set. */
 function environment(): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !/^(npm_|jest_|node_env$)/i.test(name));
   const PATH = `${path.dirname(process.execPath)}${path.delimiter}${process.env.PATH}`;

@@ -24,7 +24,7 @@ export interface PackedPackage {
   readonly folder: string;
 }
 
-/** Files that git has, or would have once they are added. */
+/** The files that git tracks, and those that it would track once they are added. */
 function sources(): string[] {
   const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z'], {
     cwd: root,

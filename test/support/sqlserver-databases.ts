@@ -39,7 +39,7 @@ export function connect(connectionString: string, database: string): Promise<mss
 export type SchemaKind = 'registry' | 'tenant';
 
 export class TestDatabases {
-  /** Names no database: each has its own. */
+  /** A connection string that names no database, because each test has its own. */
   readonly connectionString: string;
   readonly #kinds = new Map<string, SchemaKind | 'bare'>();
   readonly #free: Record<SchemaKind, string[]> = { registry: [], tenant: [] };
@@ -129,7 +129,10 @@ export class TestDatabases {
     return name;
   }
 
-  /** Tries again while a connection that was closed a moment ago, or another test's database, is in the way. */
+  /**
+   * Tries again while a connection that was closed a moment ago, or the work on another test's database, prevents the
+   * statement.
+   */
   async #administer(statement: string): Promise<void> {
     await until(`done: ${statement}`, () =>
       this.batch('master', statement).then(

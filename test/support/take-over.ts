@@ -1,8 +1,8 @@
 import type { BeginResult, WorkQueue } from '../../src/engine/work-queue.ts';
 
 /**
- * Another process takes the queue of a run of 'host-1' over, and claims. The same owner may at once (L2), so that the
- * test need not wait for the lease to expire.
+ * Another process takes over the queue of a run of 'host-1', and claims. It uses the same owner, which may acquire the
+ * lease again at once (L2), so that the test need not wait for the lease to expire.
  */
 export async function takeOver(other: WorkQueue): Promise<Extract<BeginResult, { status: 'claimed' }>> {
   const claim = { limit: 1_000, maxBytes: 2 ** 30 };

@@ -13,7 +13,9 @@ export type Breakage = 'cut' | 'stall' | 'half-open';
 interface Strike {
   readonly words: Buffer;
   readonly how: Breakage;
-  /** Before the request reaches the server, or once the server has answered and so has done what was asked. */
+  /**
+   * `request`: before the request reaches the server. `answer`: once the server has answered, so it has done the work.
+   */
   readonly when: 'request' | 'answer';
   readonly struck: () => void;
 }
@@ -74,7 +76,7 @@ export class TcpProxy {
     }
   }
 
-  /** As if the server was stopped: every connection is cut, and new ones are refused until `up`. */
+  /** Acts like a stopped server: cuts every connection, and refuses new ones until `up`. */
   down(): void {
     this.#refusing = true;
     for (const link of this.#links) this.#break(link, 'cut');

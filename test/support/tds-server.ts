@@ -26,7 +26,7 @@ export interface TdsMessage {
   readonly packets: readonly number[];
   /** Connections are counted from 1. */
   readonly connection: number;
-  /** To answer it otherwise than as a whole. */
+  /** The socket, for an answer in parts. */
   readonly socket: Socket;
 }
 
@@ -76,7 +76,7 @@ export function procedureOf({ type, payload }: TdsMessage): string | null {
 
 export class TdsServer implements AsyncDisposable {
   readonly port: number;
-  /** All that came, in order. */
+  /** All messages received, in order. */
   readonly messages: TdsMessage[] = [];
   /** Logins that were answered. */
   logins = 0;
@@ -229,7 +229,7 @@ const tokenWanted = (() => {
   list.writeUInt32LE(2, 0);
   let at = list.length;
   for (const [index, text] of texts.entries()) {
-    // 2: the service's name; 1: the address of the token's service.
+    // 2 is the name of the service; 1 is the address of the token service.
     list.writeUInt8(2 - index, 4 + index * 9);
     list.writeUInt32LE(text.length, 5 + index * 9);
     list.writeUInt32LE(at, 9 + index * 9);

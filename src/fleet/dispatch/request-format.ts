@@ -33,7 +33,7 @@ const wakeSchema = v.strictObject({ tenantId });
 
 /**
  * Checks every dispatch request, from whatever source. It accepts the object or its JSON text. An object with only a
- * tenant id, `{"tenantId":"acme"}`, becomes a request of now.
+ * tenant id, `{"tenantId":"acme"}`, becomes a request that is planned now.
  * @param reason the reason of a request with only a tenant id
  * @throws MultiOutboxError INVALID_ARGUMENT that names what is wrong, without the content
  */

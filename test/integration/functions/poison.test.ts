@@ -71,7 +71,7 @@ describe('requests that cannot be dispatched', () => {
     await until('it is given up', async () => (await poison()) === 1);
     await until('all tries are told of', () => without.of('dispatch').length === 5);
     expect(without.of('dispatch').every(({ error }) => error !== undefined)).toBe(true);
-    // The registry is back.
+    // Creates the registry.
     await app.tenants('acme');
     const instance = await app.start();
     await until('it is recorded', async () => (await app.library.status()).failing === 1);

@@ -70,7 +70,7 @@ describe('instances that end', () => {
         done: 30,
       });
     }
-    // Every message reached its receiver; only what was in flight at the kill came twice.
+    // Every message reached its receiver; only messages in flight at the kill came twice.
     const ids = receiver.received.map(({ headers }) => headers['webhook-id']);
     expect(new Set(ids).size).toBe(60);
     expect(ids.length).toBeLessThanOrEqual(60 + 32);

@@ -1,6 +1,6 @@
 /** One part of a mail, decoded; a multipart has `parts` instead of text. */
 export interface MailPart {
-  /** Names in lower case; unfolded. */
+  /** By name in lower case; folded lines are joined. */
   readonly headers: ReadonlyMap<string, string>;
   readonly text: string;
   readonly parts: readonly MailPart[];

@@ -20,7 +20,7 @@ function gathering(topic: string, together: number, concurrency?: number) {
     async handle() {
       running++;
       state.most = Math.max(state.most, running);
-      // Opened one event-loop turn later, so that one attempt too many could start.
+      // The gate opens one event-loop turn later, so that one attempt too many would have time to start.
       if (running === together) setImmediate(() => gate.resolve());
       await gate.promise;
       await new Promise((resolve) => setImmediate(resolve));
@@ -94,7 +94,7 @@ describe('batches that overlap (D6)', () => {
     const gate = deferred();
     const handler = orders(async ({ payload }) => {
       if (payload === '1') await gate.promise;
-      // Of the second batch: would never start if the first had to end before.
+      // This message is in the second batch. It would never start if the first batch had to end before.
       if (payload === '6') gate.resolve();
     });
     const report = await run(queue, [handler], {

@@ -65,7 +65,7 @@ describe('calls that fail (Q8, D8)', () => {
     });
     const { handler, starts, most } = counting();
     const first = await run(cutting, [handler], { dispatch: { batchSize: 10, concurrency: 1 } });
-    // They had been written: the database no longer matched them at the second try.
+    // The first try had written them, so at the second try the database no longer matched them.
     expect(first.counts.lost).toBeGreaterThan(0);
     expect(first).toMatchObject({ status: 'dispatched', more: true });
     // A message that the cut call had claimed is recovered by the next run, and was never started.

@@ -9,7 +9,7 @@ import { until } from '../../support/until.ts';
 
 const place = new SqlitePlace();
 const leaseMs = 60_000;
-/** More than a third: the lease has renewed itself. */
+/** More than a third of the lease, so that the lease has renewed itself. */
 const aThirdMs = 20_001;
 const endless = { timeoutMs: 3_600_000 };
 

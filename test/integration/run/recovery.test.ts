@@ -82,7 +82,7 @@ describe('after a crash (Q6, Q7)', () => {
     });
     expect(report.counts).toMatchObject({ done: 5, released: 1, retried: 0, recovered: 1 });
     expect(attempts).toEqual([2, 2]);
-    // Claimed once: the run waits for it, and does not ask again and again.
+    // The claim was refused once: the run then waits for the other messages, and does not ask again and again.
     expect(refusedBesideOthers).toBe(1);
   });
 

@@ -118,7 +118,7 @@ describeOnServer(`churn of SQL Server tenants in flight (${serverVariable})`, ()
 
   test('F2: another server: the run ends where it began, the next one is on the new server', async () => {
     const { server, port = 1433 } = mssql.ConnectionPool.parseConnectionString(databases.connectionString);
-    // Another address of the same program: the engine cannot know that.
+    // Another address of the same server; the engine cannot know that it is the same.
     const elsewhere = await TcpProxy.start({ host: server, port });
     try {
       const address = without(

@@ -136,7 +136,7 @@ describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
     expect(late).toMatchObject({ payloads: [], lost: [] });
     expect(late.header.Lease).toBe('released');
 
-    // It had released the lease: the repeated call says so, and reports no lost outcome.
+    // The first call had released the lease: the repeated call says so, and reports no lost outcome.
     const later = await settle(fourth, fence, last, end);
     expect(later.header.Lease).toBe('released');
     expect(later.lost).toEqual([]);

@@ -173,7 +173,7 @@ describeOnServer(`handlers' transactions on SQL Server (${serverVariable})`, () 
     const { queue, lease, messageId, request } = await claimed();
     const failed = queue.transact(request, async (driver) => {
       await enter(driver, messageId);
-      // As mssql.PreparedStatement does, which not every server here can prepare.
+      // Borrows the connection as mssql.PreparedStatement does, because not every server here can prepare a statement.
       await new Promise<void>((resolve, reject) => {
         const lender = driver as { acquire(borrower: object, callback: (error: Error | null) => void): void };
         lender.acquire({}, (error) => (error ? reject(error) : resolve()));

@@ -123,14 +123,14 @@ test('the age of due tenants at each plan, also without any, and the fleet by st
   await face.plan();
   expect(await face.plan()).toMatchObject({ status: 'idle', oldestDueMs: 0 });
   const all = await recorded();
-  // It is the age of all tenants that were read, within the capacity or not; an idle plan has none.
+  // The metric covers all tenants that the plan read, within the capacity or not; an idle plan records nothing.
   const ages = all['multi_outbox.oldest_due_age']!;
   expect(ages.map(([attributes]) => attributes)).toEqual(
     expect.arrayContaining([{ 'tenant.id': 'acme' }, { 'tenant.id': 'birch' }, {}]),
   );
   expect(ages).toHaveLength(3);
   for (const [, ms] of ages) expect(ms).toBeGreaterThanOrEqual(0);
-  // It is read at most once a minute, so it still shows the state after the first plan.
+  // The gauge is read at most once a minute, so it still shows the state after the first plan.
   expect(
     Object.fromEntries(
       all['multi_outbox.tenants']!.map(([attributes, value]) => [Object.values(attributes)[0], value]),

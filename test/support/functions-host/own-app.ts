@@ -41,7 +41,7 @@ const { multiOutbox } = registerFunctions({
       },
     },
   ],
-  // The first in the alphabet, one a plan.
+  // Chooses one tenant in each plan, the first in the alphabet.
   strategy: {
     name: 'alphabet',
     choose: (candidates) => [...candidates].sort((a, b) => (a.tenant.id < b.tenant.id ? -1 : 1)).slice(0, 1),

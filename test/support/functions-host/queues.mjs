@@ -6,7 +6,7 @@ import { QueueServiceClient } from '@azure/storage-queue';
 export const encode = (text) => Buffer.from(text).toString('base64');
 export const decode = (text) => Buffer.from(text, 'base64').toString();
 
-/** Between two looks into an empty queue, as short as a test wants it. */
+/** The shortest pause between two reads of an empty queue, which suits a test. */
 const shortestPauseMs = 10;
 const longestPauseMs = 160;
 

@@ -74,7 +74,7 @@ describe('a held lease renews itself (L4)', () => {
     expect(renewals).toEqual([]);
     await pass(1);
     expect(renewals).toEqual([19_000]);
-    // One timer for the next renewal, one for the end.
+    // One timer is for the next renewal, the other for the end of the lease.
     expect(jest.getTimerCount()).toBe(2);
     one.stop();
     expect(jest.getTimerCount()).toBe(0);

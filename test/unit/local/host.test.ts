@@ -206,7 +206,7 @@ describe('the continuous host plans (F3)', () => {
     await one.end('a', true);
     slowPlan.resolve();
     await one.end('b');
-    // Both at the time of the second plan: 'b' ended while a tenant was waiting.
+    // The last two plans have the same time: 'b' ended while a tenant was waiting.
     expect(one.plans.map(({ at }) => at)).toEqual([0, 1_000, 1_000]);
     await stopped(one);
   });
@@ -267,7 +267,7 @@ describe('the failure of one tenant does not stop the host (D8)', () => {
     expect(one.plans.slice(-3).map(({ at }) => at)).toEqual([120_000, 121_000, 122_000]);
     isAway = true;
     await pass(3_000);
-    // It begins again with the shortest pause.
+    // The pauses begin again with the shortest.
     expect(one.plans.slice(-2).map(({ at }) => at)).toEqual([123_000, 125_000]);
     await stopped(one);
   });

@@ -183,7 +183,7 @@ test('D8: after a full disk, stored messages are kept and work resumes once ther
   expect(await failure(queue.enqueue(large))).toMatchObject({ code: 'DATABASE_FULL', tenantId: 'acme' });
   expect(await queue.statistics()).toMatchObject({ ready: 3 });
 
-  // The same in the caller's transaction, which SQLite may have rolled back.
+  // The same error occurs in the caller's transaction, which SQLite may have rolled back.
   await withProgram(tenantFileOf(place), async (db) => {
     db.exec(`PRAGMA max_page_count = ${pages}`);
     db.exec('BEGIN IMMEDIATE');

@@ -93,7 +93,7 @@ test('a program works with a database that the release after it has migrated, an
   });
 });
 
-/** By a program that was started after the database had been migrated. */
+/** Checks the queues with a program that is started after the migration. */
 async function worksWithQueuesAgain({ queue }: ReturnType<typeof program>): Promise<void> {
   await queue.enqueue([message('again')]);
   expect((await begin(queue)).messages.map(({ payload }) => payload)).toEqual(['again']);

@@ -16,7 +16,7 @@ const entries = Object.entries(
   return file === undefined ? [] : [[subpath, file] as const];
 });
 
-/** Types in the signatures of an entry that neither it nor `library` exports, so that a caller cannot name them. */
+/** Types in an entry's signatures that a caller cannot name, because neither the entry nor `library` exports them. */
 function unnameable(file: string, library: string): string[] {
   const declarations = new Declarations();
   const exported = declarations.exportsOf(file);

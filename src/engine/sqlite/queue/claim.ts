@@ -35,7 +35,7 @@ export interface ClaimOrder extends ClaimLimits {
 interface Candidate {
   readonly message: ClaimedMessage;
   readonly turn: number;
-  /** Whether it was read from its ordering group, not from the index of due messages. */
+  /** Whether the message was read from its ordering group, and not from the index of due messages. */
   readonly follows: boolean;
 }
 

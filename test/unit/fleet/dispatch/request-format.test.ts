@@ -102,7 +102,7 @@ describe('pages of dispatch requests', () => {
     const pages = requestPages(requests, 1_000);
     const sizes = pages.map((page) => Buffer.from(JSON.stringify(page)).toString('base64').length);
     expect(Math.max(...sizes)).toBeLessThanOrEqual(65_536);
-    // And hardly shorter, so that there are as few messages as possible.
+    // The largest page is hardly below the limit, so that there are as few messages as possible.
     expect(Math.max(...sizes)).toBeGreaterThan(65_000);
     expect(pages.flatMap((page) => parseRequestPage(page))).toEqual(requests);
   });

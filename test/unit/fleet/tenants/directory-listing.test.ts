@@ -71,7 +71,7 @@ test.each(['before it is read', 'while it is read'])(
     };
     if (when === 'before it is read') abort();
     await expect(readDirectory(directory, true, stop.signal)).rejects.toThrow('closed');
-    // It is not even asked when the signal has fired already.
+    // The directory is not read at all when the signal has already fired.
     if (when === 'before it is read') expect(told).toBeUndefined();
     else expect(told!.aborted).toBe(true);
   },

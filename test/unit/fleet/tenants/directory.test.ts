@@ -60,7 +60,7 @@ describe('the tenants this process knows (F2)', () => {
     directory.remember(served);
     expect(changed).toEqual([]);
     expect(await directory.get('a')).toBe(served);
-    // An entry of an older version is neither.
+    // A record of an older version is not stored.
     directory.remember({ ...first, version: first.version - 1 });
     expect([await directory.get('a'), changed]).toEqual([served, []]);
   });
