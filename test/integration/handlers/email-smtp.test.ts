@@ -83,8 +83,8 @@ describe('what the server’s reply means', () => {
   test.each([
     [550, 'dead', 'refuses the mail: 550 5.1.1 (RCPT TO)'],
     [553, 'dead', 'refuses the mail: 553 5.1.1 (RCPT TO)'],
-    [450, 'retry', 'did not accept the mail for now: 450 5.1.1 (RCPT TO)'],
-    [451, 'retry', 'did not accept the mail for now: 451 5.1.1 (RCPT TO)'],
+    [450, 'retry', 'does not accept the mail now: 450 5.1.1 (RCPT TO)'],
+    [451, 'retry', 'does not accept the mail now: 451 5.1.1 (RCPT TO)'],
     [421, 'retry', '421'],
   ])('%i for the recipient: %s', async (code, kind, text) => {
     await using server = await startMailServer({

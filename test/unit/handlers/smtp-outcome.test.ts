@@ -20,12 +20,7 @@ test.each([
   ['550-5.7.1 bob@example.com\n550 5.7.1 more', 'DATA', 'PermanentError', /550 5\.7\.1 \(DATA\)/],
   ['552 bob@example.com is full', 'DATA', 'PermanentError', /552 \(DATA\)/],
   ['553 bob@example.com', 'MAIL FROM', 'PermanentError', /553/],
-  [
-    '451 4.7.1 bob@example.com greylisted',
-    'RCPT TO',
-    'Error',
-    /did not accept the mail for now: 451 4\.7\.1/,
-  ],
+  ['451 4.7.1 bob@example.com greylisted', 'RCPT TO', 'Error', /does not accept the mail now: 451 4\.7\.1/],
   ['421 bob@example.com closing', 'DATA', 'Error', /421/],
   ['530 5.7.0 bob@example.com must log in', 'MAIL FROM', 'Error', /530 5\.7\.0/],
   ['503 bob@example.com', 'DATA', 'Error', /503/],
