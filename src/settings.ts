@@ -91,7 +91,7 @@ export function loadSettings(options: SettingsInput = {}, env: NodeJS.ProcessEnv
     ? issue.message
     : isGroupName
       ? 'must be an object of settings; see docs/configuration.md'
-      : 'is not a setting; see docs/configuration.md for their names';
+      : 'is not a setting; docs/configuration.md lists the settings';
   throw new MultiOutboxError('INVALID_CONFIGURATION', `${name}${shown}: it ${problem}.`);
 }
 

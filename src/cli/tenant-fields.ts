@@ -59,7 +59,7 @@ export const tenantFields: readonly TenantField[] = [
   {
     name: 'weight',
     value: '<number>',
-    description: 'share relative to other tenants (default: 1)',
+    description: 'share relative to other tenants, with the strategy weighted (default: 1)',
     parse: numberArgument,
     place: ['weight'],
   },

@@ -170,7 +170,7 @@ function assertNotAborted(name: string, signal: AbortSignal | undefined): void {
   if (!signal?.aborted) return;
   throw new MultiOutboxError(
     'ABORTED',
-    `The lease '${name}' was not taken, because the signal in its options had already fired; pass one that has not.`,
+    `The lease '${name}' was not taken, because the signal in its options had already fired; pass a signal that has not fired.`,
     {
       cause: signal.reason,
     },

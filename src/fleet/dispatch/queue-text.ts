@@ -29,7 +29,9 @@ export function readQueueText<const Schema extends v.GenericSchema>(
   const result = v.safeParse(schema, json);
   if (result.success) return result.output;
   const field = result.issues[0].path?.map(({ key }) => String(key)).join('.');
-  throw refusal(field ? `'${field}' is missing or has a wrong value` : 'it does not have the fields of one');
+  throw refusal(
+    field ? `'${field}' is missing or has a wrong value` : `it does not have the fields of a ${name}`,
+  );
 }
 
 /** Parses text as JSON; returns undefined when the text is not JSON. */

@@ -51,9 +51,9 @@ describe('dispatch requests through a queue', () => {
 
   test.each<[string, unknown, string]>([
     ['no JSON', 'hello secret', 'it is not JSON'],
-    ['no object', '"secret"', 'it does not have the fields of one'],
+    ['no object', '"secret"', 'it does not have the fields of a dispatch request'],
     ['nothing', undefined, 'it is not JSON'],
-    ['a number', 7, 'it does not have the fields of one'],
+    ['a number', 7, 'it does not have the fields of a dispatch request'],
     ['another version', { ...request, version: 2 }, "'version' is missing or has a wrong value"],
     ['no version, and more than a tenant', { ...request, version: undefined }, "'version' is"],
     ['a tenant that cannot be', { ...request, tenantId: 'No Such!' }, "'tenantId' is"],
