@@ -122,7 +122,7 @@ async function sent(messages: number): Promise<Cost> {
   const queue = QueueServiceClient.fromConnectionString(azurite.connectionString).getQueueClient(queueName);
   await queue.create();
   const content = Buffer.from(JSON.stringify({ tenantId: 'tenant-1', padding: 'x'.repeat(120) }));
-  // Awaited here: the service ends with this block.
+  // Await here, because the service ends with this block.
   return await timed(async () => {
     for (let count = 0; count < messages; count++) await queue.sendMessage(content.toString('base64'));
   });

@@ -73,7 +73,7 @@ async function register(places: Places, count: number): Promise<Place> {
   return place;
 }
 
-/** All cases in turn within each repetition, so that they can be compared. */
+/** Measures all cases in turn within each repetition, so that they can be compared. */
 async function measureCases(
   registries: ReadonlyMap<number, Place>,
   cases: readonly Case[],

@@ -22,7 +22,7 @@ export function beginDispatching(logger: Logger, options: { json: boolean }): Di
   const watch = watchForStop((reason) => logger.info(`Stopping (${reason}).`));
   const giveBack = takeStrayErrors((error) =>
     logger.error(
-      `An error was thrown outside every run, most likely because a handler did not await a promise: ${escapedLine(errorText(error))}`,
+      `An error was thrown outside every run: ${escapedLine(errorText(error))}. Most likely a handler did not await a promise; await every promise in your handlers.`,
     ),
   );
   return {

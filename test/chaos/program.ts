@@ -22,7 +22,7 @@ export async function killLeftovers(): Promise<void> {
 
 export class Program {
   readonly exited: Promise<Exit>;
-  /** Set once it has ended. */
+  /** Set once the process has ended. */
   exit: Exit | undefined;
   readonly #child: ChildProcess;
   #stdout = '';

@@ -17,7 +17,7 @@ export interface Claimed {
 }
 
 export interface Results {
-  /** Every claim, and what was settled as done and not lost. */
+  /** Every claim, and the messages that were settled as done and not lost. */
   drain: { claims: Claimed[]; done: string[]; lost: number };
   produce: { messageIds: string[] };
   /** Names of the leases acquired. */

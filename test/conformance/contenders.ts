@@ -40,7 +40,7 @@ function start(task: Task): Contender {
       else reject(failure(`ended with ${signal ?? code}`));
     });
   });
-  // Each is awaited below, and the first failure is reported.
+  // The code below awaits each process and reports the first failure.
   ready.catch(() => {});
   result.catch(() => {});
   return { process: child, ready, result };

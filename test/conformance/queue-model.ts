@@ -127,7 +127,7 @@ export class QueueModel {
     expect(keyless).toEqual(byDue);
   }
 
-  /** What a claim reports of the remaining messages. */
+  /** Checks the claim's report about the remaining messages. */
   expectRest({ more, nextDueInMs }: Pick<Claim, 'more' | 'nextDueInMs'>): void {
     if (this.#unusual()) return;
     const free = this.#free();

@@ -162,7 +162,7 @@ export function registryPlanSuite(scene: Scene): void {
     test('F3: of two planners never both win a tenant', async () => {
       const { registry } = await scene.registry();
       await addInTurn(registry, 'a', 'b');
-      // Both read the same candidates; the second one goes on under the same lease’s next fence.
+      // Both plans read the same candidates; the second one works under the lease’s next fence.
       const first = await duePlan(registry);
       const second = await duePlan(registry);
       expect(await commit(registry, second, second.candidates.slice(0, 1))).toEqual(['a']);

@@ -125,7 +125,7 @@ test.each(changes)(
       letGo();
       await until('the next is served', () => seen.includes(`${id}:after`));
     });
-    // Each was dispatched once, and settled in its own database.
+    // Each message was dispatched once, and settled in its own database.
     expect(seen).toEqual(['a:in flight', `${id}:after`]);
     expect({ ...stored('tenants/a.db'), ...stored(file) }).toEqual({ 'in flight': 2, after: 2 });
   },

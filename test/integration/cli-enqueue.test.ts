@@ -132,7 +132,7 @@ test('every part of a message reaches the queue, and a delayed one waits (Q11)',
 });
 
 test('F7: enqueue wakes the tenant, unless --no-wake is given', async () => {
-  // Later than the commands below need, however slow the machine is.
+  // The next due time is later than the commands below need, however slow the machine is.
   await folder.json(['tick'], { env: { MULTI_OUTBOX_IDLE_FLOOR: '10m' } });
   const due = async () =>
     Date.parse(

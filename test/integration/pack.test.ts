@@ -155,7 +155,7 @@ describe('in a project', () => {
     );
     const imports = entries.map((entry, index) => `import * as entry${index} from '${entry}';`);
     const list = `[${entries.map((_, index) => `entry${index}`).join(', ')}]`;
-    // Without the function app's dependencies, so this entry is only compiled.
+    // The function app's dependencies are not installed, so this entry is only compiled.
     const text = `${imports.join('\n')}\nexport const all: object[] = ${list};\n`;
     project.write(`entries.${kind}`, text);
     expect(await compiled(`entries.${kind}`, 'nodenext')).toEqual({ code: 0, output: '' });

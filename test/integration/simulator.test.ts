@@ -60,7 +60,7 @@ test.each(['local', 'functions'] as const)('no message is lost or made up: %s', 
 
 test('F5, F6: an idle tenant is touched as its ceiling says, not at every plan', async () => {
   const { classes, fixedPolling } = await run(idle({ tenant: { overrides: { idleCeilingMs: '1h' } } }));
-  // Up to the ceiling in eleven doublings of two seconds, then once an hour.
+  // The interval reaches the ceiling in eleven doublings of two seconds; then runs are an hour apart.
   const doublings = Math.ceil(Math.log2(3_600 / 2)) + 1;
   expect(classes[0]!.touches).toBeGreaterThanOrEqual(20 * 22);
   expect(classes[0]!.touches).toBeLessThanOrEqual(20 * (24 + doublings));

@@ -76,7 +76,7 @@ export class Judge {
         const ended = await this.#run(its);
         if (isPassed(ended)) continue;
         const verdict = verdictOf(ended, its[0]!.file, tests);
-        // Once more, because a busy machine can make any test slow.
+        // Runs the tests once more, because a busy machine can make any test slow.
         if (verdict.is !== 'killed' && isPassed(await this.#run(its))) continue;
         if (verdict.by !== undefined) this.#killers.add(verdict.by);
         return verdict;
@@ -143,7 +143,7 @@ function verdictOf(ended: Ended, file: string, tests: number): Verdict {
   };
 }
 
-/** By test file, the file whose tests take the least first. */
+/** Groups the tests by file; the file whose tests take the least time comes first. */
 function cheapestFirst(tests: Iterable<RanTest>): RanTest[][] {
   const costOf = (its: readonly RanTest[]) => its.reduce((sum, { ms }) => sum + ms, 0);
   return [...Map.groupBy(tests, ({ file }) => file).values()].sort(

@@ -3,7 +3,7 @@ import { parse } from '@babel/parser';
 import { sqlMutations } from './sql-mutations.ts';
 
 export interface Mutant {
-  /** From the root, with slashes. */
+  /** Path from the root, with forward slashes. */
   readonly file: string;
   readonly line: number;
   /** Character offsets in the file. */

@@ -2,7 +2,7 @@
 export interface RunRequest {
   /** A test file, from the root. */
   readonly file: string;
-  /** Which of its tests, and how long each may take, milliseconds; all of them when absent. */
+  /** The tests to run, each with the milliseconds that it may take; all tests of the file when absent. */
   readonly only?: Readonly<Record<string, number>>;
 }
 
@@ -23,12 +23,12 @@ export interface Failure {
 
 export interface RunAnswer {
   readonly ran: readonly RanTest[];
-  /** Reached while the file was loaded, or by hooks around all its tests. */
+  /** Sites reached while the file was loaded, or by hooks around all its tests. */
   readonly outside: readonly string[];
   readonly failure?: Failure;
 }
 
-/** What the environment of a test file reads and writes, in the same process. */
+/** The data that the environment of a test file reads and writes, in the same process. */
 export interface Order {
   readonly only: ReadonlyMap<string, number> | undefined;
   readonly ran: RanTest[];

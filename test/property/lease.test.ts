@@ -12,7 +12,7 @@ const names = ['queue:outbox', 'nightly report'];
 interface Model {
   fence: number;
   owner: string | null;
-  /** It has expired, and no other owner has taken it since. */
+  /** The lease has expired, and no other owner has taken it since. */
   expired: boolean;
 }
 
@@ -25,7 +25,7 @@ const step = fc.record({
   ),
   name: fc.constantFrom(...names),
   owner: fc.constantFrom(...owners),
-  /** Which of the handles that this owner ever got, the latest first. */
+  /** The index of one of the handles that this owner ever got, the latest first. */
   handle: fc.nat(3),
 });
 

@@ -27,7 +27,7 @@ export class Azurite {
   static async start(): Promise<Azurite> {
     const folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-azurite-'));
     const options = ['--silent', '--skipApiVersionCheck', '--inMemoryPersistence', '--disableTelemetry'];
-    // It ends with this process, even if that crashes.
+    // The service ends with this process, even if this process crashes.
     const child = spawn(process.execPath, [...endWithParent, program, ...options, '--queuePort', '0'], {
       cwd: folder,
       stdio: ['pipe', 'pipe', 'inherit'],

@@ -44,7 +44,7 @@ function definition(name: string): RegExp {
   );
 }
 
-/** Those whose file is missing or does not define the name. */
+/** The links whose file is missing or does not define the name. */
 export function undefinedNames(linked: readonly Pick<LinkedName, 'file' | 'name'>[]): string[] {
   return linked
     .filter(

@@ -25,7 +25,7 @@ export interface Node {
   readonly [field: string]: unknown;
 }
 
-/** Where a name comes from: another file's export, or '*' for all of them. */
+/** The origin of a name: an export of another file, or '*' for all its exports. */
 interface Origin {
   readonly file: string;
   readonly name: string;
@@ -42,7 +42,7 @@ interface Module {
 export class Declarations {
   readonly #modules = new Map<string, Module>();
 
-  /** What a file exports, by name; what comes from other packages is left out. */
+  /** The exports of a file, by name, without those that come from other packages. */
   exportsOf(file: string): Map<string, Declaration> {
     const { exported, stars } = this.#module(file);
     const all = new Map(stars.flatMap((star) => [...this.exportsOf(star)]));

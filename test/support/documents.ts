@@ -15,9 +15,12 @@ export interface CodeBlock {
   readonly document: string;
   readonly line: number;
   readonly language: string;
-  /** From the comment before it, `<!-- runs: NAME -->`: a test runs it; others import it as a file of this name. */
+  /**
+   * The name in the comment before the block, `<!-- runs: NAME -->`. A test runs the block; other blocks import it as a
+   * file of this name.
+   */
   readonly name: string | undefined;
-  /** From the comment before it, `<!-- not run: REASON -->`. */
+  /** The reason in the comment before the block, `<!-- not run: REASON -->`. */
   readonly reason: string | undefined;
   readonly code: string;
 }
@@ -67,7 +70,7 @@ export class UserProject {
   constructor() {
     mkdirSync(this.file('node_modules/.bin'), { recursive: true });
     const { folder } = packedPackage();
-    // On Windows a junction, which needs no rights; elsewhere the word is not read.
+    // On Windows this makes a junction, which needs no rights; other systems ignore the word.
     symlinkSync(folder, this.file('node_modules/multi-outbox'), 'junction');
     // The blocks that run programs by name are POSIX shell; Windows skips them.
     if (process.platform !== 'win32') {

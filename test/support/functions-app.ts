@@ -109,7 +109,7 @@ export class Instance {
     return this.invocations.filter((invocation) => invocation.name === name);
   }
 
-  /** What dispatch runs reported in the log. */
+  /** The reports of dispatch runs in the log. */
   runs(): Record<string, unknown>[] {
     return this.of('dispatch').flatMap(({ logs }) =>
       logs

@@ -41,7 +41,7 @@ const installs = {
       ...[program('pnpm/bin/pnpm.cjs'), 'add', tarball, '--strict-peer-dependencies'],
       ...[`--registry=${registry}`, `--store-dir=${kept}`, `--config.cache-dir=${kept}`],
     ],
-    // It does not matter here whether a newer pnpm exists.
+    // A newer pnpm does not matter here.
     env: { npm_config_update_notifier: 'false' },
   }),
   'yarn 1': ({ registry, kept, tarball }) => ({
@@ -73,7 +73,7 @@ export class InstalledProject {
     this.folder = path.join(this.#place, 'project');
     mkdirSync(this.folder);
     this.write('package.json', '{"name":"project","version":"1.0.0","license":"MIT","private":true}');
-    // Without one, yarn looks for a project in the folders above.
+    // Without a lock file, yarn looks for a project in the folders above.
     this.write('yarn.lock', '');
   }
 

@@ -54,7 +54,7 @@ function pack(files: readonly string[]): void {
   const clone = path.join(aside, 'clone');
   try {
     for (const file of files) cpSync(path.join(root, file), path.join(clone, file));
-    // On Windows a junction, which needs no rights; elsewhere the word is not read.
+    // On Windows this makes a junction, which needs no rights; other systems ignore the word.
     symlinkSync(path.join(root, 'node_modules'), path.join(clone, 'node_modules'), 'junction');
     const made = path.join(aside, 'made');
     mkdirSync(made);

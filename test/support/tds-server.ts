@@ -55,7 +55,7 @@ export const tokens = {
     body.writeUInt8(1, 4);
     body.writeUInt8(16, 5);
     body.writeUInt16LE(text.length, 6);
-    // No server's name, no procedure's, line 0.
+    // The rest is empty: no name of a server or a procedure, and line 0.
     const payload = Buffer.concat([body, words, Buffer.alloc(6)]);
     return Buffer.concat([Buffer.from([0xaa]), lengthOf(payload), payload]);
   },

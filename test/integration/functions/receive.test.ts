@@ -75,7 +75,7 @@ test('I1: a webhook is stored before the answer, and once however often it arriv
 test('I2: other content under a known id is a conflict, and kept', async () => {
   const instance = await started();
   const { messageId } = (await (await send(instance)).json()) as { messageId: string };
-  // Stored, so that its sender need not repeat it.
+  // The conflict is stored, so that its sender need not repeat it.
   const conflict = await send(instance, { body: '{"type":"order.paid"}' });
   expect([conflict.status, await conflict.json()]).toEqual([200, { status: 'conflict', messageId }]);
   expect(await app.library.inbox('acme').dead.list()).toMatchObject([{ payload: '{"type":"order.paid"}' }]);

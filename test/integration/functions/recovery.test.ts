@@ -39,7 +39,7 @@ describe('instances that end', () => {
     const killed = await app.start(settings, { hiddenSeconds: 3 });
     await killed.tick();
     await until('both runs are in the midst of it', () => answers.length === 32);
-    // Some are delivered and not settled yet; the others are not answered.
+    // Some messages are delivered and not settled yet; the others are not answered.
     for (const answer of answers.splice(0, 10)) answer();
     await killed.kill();
 
@@ -48,7 +48,7 @@ describe('instances that end', () => {
       for (const answer of answers.splice(0)) answer();
     }, 10);
     try {
-      // Counted in the tenants' databases, because the killed worker never reported what it settled last.
+      // Counts in the tenants' databases, because the killed worker never reported the messages that it settled last.
       await until(
         'all is dispatched',
         async () => {

@@ -170,7 +170,8 @@ describe('what the answer means', () => {
       pour();
     });
     expect(await attemptOnce(handler, { url: receiver.origin })).toMatchObject({ kind: 'retry' });
-    // What the kernel buffers is sent and thrown away; an endless body would never get here.
+    // The kernel's buffers are sent and thrown away. If the handler read an endless body, the test would never get
+    // here.
     expect(await cut).toBeGreaterThan(0);
   });
 

@@ -123,7 +123,7 @@ describe('calls that fail (Q8, D8)', () => {
     );
     const report = await run(closing, [handler], { dispatch: { leaseMs: 100 } });
     expect(report).toMatchObject({ status: 'failed', error: { code: 'CLOSED' } });
-    // All claimed messages, which could not be settled or released.
+    // All claimed messages are lost, because they could neither be settled nor released.
     expect(report.counts).toMatchObject({ done: 0, lost: 6 });
     expect(signals).toHaveLength(3);
     expect(signals[1]!.aborted).toBe(true);
@@ -169,7 +169,7 @@ describe('renewals and calls in flight (L4)', () => {
     const slow = withFaults(queue, {
       settle: async (real, request) => {
         const settled = await real(request);
-        // Longer than a third of the lease: the heartbeat asks for a renewal meanwhile.
+        // This takes longer than a third of the lease, so the heartbeat asks for a renewal meanwhile.
         await new Promise((resolve) => setTimeout(resolve, 90));
         return settled;
       },

@@ -20,7 +20,7 @@ import { until } from '../../support/until.ts';
 const deadlineMs = 90_000;
 const concurrency = 4;
 const proxiedSetting = 'TEST_PROXIED_TENANTS';
-/** Reached through a proxy. */
+/** The tenant that is reached through a proxy. */
 const concerned = 'concerned';
 const others = ['other-1', 'other-2'];
 const everybody = [concerned, ...others];
@@ -170,7 +170,7 @@ class World {
          WHERE host_process_id = @pid AND DB_NAME(database_id) = @database`,
       );
     for (const { session_id } of recordset) {
-      // One that has ended meanwhile cannot be killed.
+      // A session that has ended meanwhile cannot be killed.
       await new mssql.Request(master).batch(`KILL ${session_id}`).catch(() => {});
     }
     return recordset.length;

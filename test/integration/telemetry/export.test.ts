@@ -30,7 +30,7 @@ afterEach(async () => {
 afterAll(() => azurite?.stop());
 const app = new FunctionsApp(() => azurite);
 
-/** All requests to a path. Names are text in OTLP's encoding too. */
+/** All requests to a path, as one text. OTLP's binary encoding also contains names as text. */
 const sent = (to: string) =>
   [...receiver.received, ...ingestion.received]
     .filter(({ path }) => path === to)

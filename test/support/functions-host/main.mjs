@@ -12,7 +12,7 @@ const [folder, hiddenSeconds] = process.argv.slice(2);
 const { extensions } = JSON.parse(readFileSync(path.join(folder, 'host.json'), 'utf8'));
 const { batchSize, newBatchThreshold, maxDequeueCount } = extensions.queues;
 
-// As the worker does.
+// Reports the error and ends, as the worker does.
 process.on('uncaughtException', (error) => {
   console.error(error);
   process.exit(1);

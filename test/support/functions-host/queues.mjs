@@ -41,7 +41,7 @@ export class Queues {
     return this.#clients.get(queueName);
   }
 
-  /** One after another, as an output binding does. */
+  /** Sends the messages one after another, as an output binding does. */
   async send(messages) {
     for (const { queueName, text } of messages) {
       const client = await this.#client(queueName);

@@ -127,7 +127,7 @@ export async function invoke(name, data, triggerMetadata = {}) {
   return result;
 }
 
-/** As the host does: an array becomes one message for each of its elements. */
+/** Makes messages as the host does: an array becomes one message for each of its elements. */
 function messagesOf({ queueName }, { json, string }) {
   const value = string ?? JSON.parse(json);
   return (Array.isArray(value) ? value : [value]).map((element) => ({

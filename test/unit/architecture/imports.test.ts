@@ -35,7 +35,7 @@ const imports = typescriptFiles(source).flatMap(importsOf);
 const seam = 'engine/[^/]+\\.ts';
 const base = `${seam}|errors\\.ts|unless-aborted\\.ts|optional-package\\.ts|settings\\.ts`;
 
-/** What the files of each part may import, both within src; the first part that fits a file counts. */
+/** The files that each part may import, as patterns of paths in src. The first part that matches a file counts. */
 const allowed: readonly (readonly [part: string, may: string])[] = [
   // An engine imports only the interfaces, and no layer above them.
   ['engine/sqlite/', `engine/sqlite/|${seam}|(errors|unless-aborted)\\.ts`],

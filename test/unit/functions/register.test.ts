@@ -4,7 +4,7 @@ import { defineHandler } from '../../../src/index.ts';
 const handler = defineHandler({ topic: 'own', handle() {} });
 const source = { name: 'own', verify: () => ({ messageId: '1', topic: 'own', payload: '' }) };
 
-/** As in an app that starts: no function is registered yet. */
+/** Loads the module again, so that no function is registered yet, as in an app that starts. */
 function freshly(): typeof registerFunctions {
   let register!: typeof registerFunctions;
   jest.isolateModules(() => {

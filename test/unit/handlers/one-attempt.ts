@@ -46,7 +46,7 @@ export function attemptOnce(
         queue: 'outbox',
         fence: 1,
         logger: silentLogger,
-        // No backoff: a delay in the outcome is what the handler itself asked for.
+        // Without backoff, a delay in the outcome is the one that the handler itself asked for.
         retry: { maxAttempts: 5, baseMs: 0, maxDelayMs: 0 },
         timeoutMs,
         random: () => 0,

@@ -141,7 +141,7 @@ describe('fencedLookup', () => {
   test('one private address among public ones is enough to refuse', async () => {
     await expect(lookup(['1.1.1.1', '10.0.0.1'], { all: true })).rejects.toThrow(PrivateAddressError);
     await expect(lookup(['1.1.1.1', '::ffff:127.0.0.1'], {})).rejects.toThrow(PrivateAddressError);
-    // The socket asks for the other one, but a name with a private address is not trusted.
+    // The socket asks only for the public address, but a name that also has a private one is not trusted.
     await expect(lookup(['1.1.1.1', '::1'], { family: 4 })).rejects.toThrow(PrivateAddressError);
   });
 

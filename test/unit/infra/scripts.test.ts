@@ -23,7 +23,7 @@ const deployment = {
 
 const isWindows = process.platform === 'win32';
 
-/** Where a program lies on the path, if it does. */
+/** The path of a program, or undefined when no folder of PATH has it. */
 function onPath(name: string): string | undefined {
   const folders = (process.env.PATH ?? '').split(path.delimiter);
   return folders.map((folder) => path.join(folder, name)).find((file) => existsSync(file));

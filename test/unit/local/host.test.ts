@@ -110,7 +110,7 @@ describe('the continuous host plans (F3)', () => {
     const one = host(['a', 'b', 'c', 'd', 'e'], { parallelRuns: 2 });
     await pass(0);
     expect([one.started, one.plans.length]).toEqual([['a', 'b'], 1]);
-    // All slots are taken: no plan until one becomes free.
+    // All slots are taken, so the host makes no plan until one becomes free.
     await pass(5 * intervalMs);
     expect([one.started, one.plans.length]).toEqual([['a', 'b'], 1]);
     await one.end('b');

@@ -53,7 +53,7 @@ test('F7: a caller’s connection that cannot be asked for its own message costs
     caller.exec('ROLLBACK; BEGIN IMMEDIATE');
     const stored = message('x');
     await queue.enqueue([stored], caller);
-    // It hides the table only from this connection.
+    // The temporary table hides the queue's table only from this connection.
     caller.exec('CREATE TEMP TABLE Outbox (MessageId TEXT)');
     const committed = queue.committed(caller, stored.messageId);
     caller.exec('COMMIT');

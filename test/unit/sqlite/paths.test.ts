@@ -1,4 +1,4 @@
-/** Where tenants' files are, and which addresses name the same file (F1). */
+/** The paths of tenants' files, and the addresses that name the same file (F1). */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { TenantAddress } from '../../../src/engine/engine.ts';

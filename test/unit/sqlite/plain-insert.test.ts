@@ -4,7 +4,7 @@ import { begin, message, settle, type Then, tenantFileOf, withProgram } from './
 
 const place = new SqlitePlace();
 
-/** While other messages of the run are in flight. */
+/** The claim of a run that has other messages in flight. */
 const claim: Then = { do: 'claim', solo: false, limit: 10, maxBytes: 1_000 };
 
 function sql(text: string): Promise<void> {
@@ -134,7 +134,7 @@ test('Q10, Q13: a message replayed while a later one of its key runs is not due 
   expect(run.messages).toMatchObject([{ payload: '2' }]);
   expect(await queue.replayDead({}, 10)).toBe(1);
   expect(await queue.statistics()).toMatchObject({ ready: 1, due: 0, blocked: 1, claimed: 1 });
-  // Nor when an operator unblocks it by hand.
+  // The message is not claimed either when an operator unblocks it by hand.
   await sql('UPDATE Outbox SET Blocked = 0');
   expect((await settle(queue, run, [], claim)).messages).toEqual([]);
   await settle(queue, run, [{ sequence: run.messages[0]!.sequence, kind: 'done' }]);

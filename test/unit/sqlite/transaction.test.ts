@@ -32,7 +32,7 @@ test('Q3: the transaction of another tenant is refused, and stays open', async (
   await withProgram(tenantFileOf(place, 'other'), async (db) => {
     db.exec('BEGIN');
     expect(await failure(queue.enqueue([message('x')], db))).toMatchObject({ code: 'WRONG_DATABASE' });
-    // Fails when no transaction is open.
+    // COMMIT fails when no transaction is open.
     db.exec('COMMIT');
     expect(db.prepare('SELECT count(*) AS count FROM Outbox').get()).toMatchObject({ count: 0 });
   });

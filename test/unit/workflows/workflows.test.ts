@@ -38,7 +38,7 @@ test('every action is pinned by a commit, with its version behind it', () => {
   expect(used.filter((line) => !/uses: [\w-]+\/[\w/-]+@[\da-f]{40} # v\d+\.\d+\.\d+$/.test(line))).toEqual(
     [],
   );
-  // One version of each, so that one update moves all.
+  // All workflows use one version of each action, so that one update changes all.
   const versions = new Set(used.map((line) => line.replace(/^.*uses: /, '')));
   expect(versions.size).toBe(new Set([...versions].map((version) => version.split('@')[0])).size);
 });

@@ -10,7 +10,7 @@ const place = new SqlitePlace();
 const refreshMs = 15_000;
 
 beforeEach(() => {
-  // Only the clock the directory looks at: the database works in real time.
+  // Fakes only the clock that the directory reads; the database works in real time.
   jest.useFakeTimers({
     doNotFake: ['setImmediate', 'setTimeout', 'setInterval', 'nextTick', 'queueMicrotask'],
   });
@@ -152,7 +152,7 @@ describe('the tenants this process knows (F2)', () => {
     faults.changesSince = () => gate.promise;
     const first = directory.get('a');
     const second = directory.get('b');
-    // If it were read now, the refreshed version would hide the next change.
+    // If the tenant were read now, the refreshed version would hide the next change.
     await turns();
     await change('b', 5);
     gate.resolve();
