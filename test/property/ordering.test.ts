@@ -170,7 +170,7 @@ test('Q10: whatever handlers do and processes suffer, keys keep their order and 
         const record = (await queue.get(messageId))!;
         const { key } = given.script[index]!;
         if (key !== null && deadKeys.has(key)) {
-          // Blocked behind a Dead message, or settled before that message died.
+          // A Dead message precedes this one in its group, so this one is blocked and was never run with success.
           expect(record).toMatchObject({ status: MessageStatus.Ready, blocked: true });
           expect(witness.succeeded.has(index)).toBe(false);
         } else if (witness.succeeded.has(index)) {
