@@ -68,6 +68,35 @@ BEGIN
       END;
       IF @Retry = 0
       BEGIN
+        -- READPAST skipped the messages that producers have not committed. This read comes after it, sees them
+        -- and takes no lock. The chain ends before the first of them.
+        UPDATE k SET Uncommitted = u.Sequence
+        FROM @Key k JOIN (
+          SELECT l.OrderingHash, MIN(e.Sequence) AS Sequence
+          FROM (SELECT OrderingHash, MAX(Sequence) AS Sequence FROM @Chain GROUP BY OrderingHash) l
+            JOIN [$(Schema)].[$(Queue)] e WITH (FORCESEEK, READUNCOMMITTED)
+              ON e.OrderingHash = l.OrderingHash AND e.InGroup = 1 AND e.OrderingKey IS NOT NULL AND e.Sequence < l.Sequence
+          WHERE NOT EXISTS (SELECT 1 FROM @Chain c WHERE c.Sequence = e.Sequence)
+          GROUP BY l.OrderingHash
+        ) u ON u.OrderingHash = k.OrderingHash;
+        IF @@ROWCOUNT > 0
+        BEGIN
+          -- No event tells that the producer commits or rolls back. So a head that has to wait is due again after
+          -- a quarter of its age, within 20 ms to 1 s. Until then it takes no other message's room in a claim.
+          UPDATE [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK)
+          SET DueUtc = DATEADD(millisecond, CASE
+            WHEN EnqueuedUtc >= DATEADD(millisecond, -80, @Now) THEN 20
+            WHEN EnqueuedUtc <= DATEADD(second, -4, @Now) THEN 1000
+            ELSE DATEDIFF(millisecond, EnqueuedUtc, @Now) / 4 END, @Now)
+          WHERE Sequence IN (
+            SELECT MIN(c.Sequence) FROM @Chain c JOIN @Key k ON k.OrderingHash = c.OrderingHash
+            GROUP BY c.OrderingHash HAVING MIN(c.Sequence) > MIN(k.Uncommitted));
+          DELETE c FROM @Chain c JOIN @Key k ON k.OrderingHash = c.OrderingHash WHERE c.Sequence > k.Uncommitted;
+          IF @Count = @Limit AND @Rounds < 4 SELECT @Retry = 1, @Rounds = @Rounds + 1;
+        END;
+      END;
+      IF @Retry = 0
+      BEGIN
         INSERT @Chain (Sequence, OrderingHash, DueUtc, Recovered, Bytes, Behind)
         SELECT Sequence, NULL, DueUtc, Recovered, Bytes, 0 FROM @Claim WHERE OrderingHash IS NULL;
         DELETE FROM @Claim;

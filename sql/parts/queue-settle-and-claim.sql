@@ -13,6 +13,7 @@
 -- deadlock with it. Therefore:
 --   reads               READCOMMITTEDLOCK, READPAST: skip uncommitted rows, whatever the plan
 --   reads and changes   FORCESEEK, by the keys of a table variable or of an index: never touch such rows
+--   one read            FORCESEEK, READUNCOMMITTED: a claim looks for uncommitted messages and takes no lock (Q10)
 -- An UPDATE or DELETE also has ROWLOCK, and seeks.
 --
 -- The transaction is committed before the result is sent, so that no lock waits for a client that reads
@@ -82,7 +83,12 @@ DECLARE @Outcome TABLE (
 -- The entries of a JSON parameter by sequence, so that it is parsed once: first the errors, later the
 -- messages in flight.
 DECLARE @Listed TABLE (Sequence bigint NOT NULL PRIMARY KEY, Text nvarchar(max) NULL);
-DECLARE @Key TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY, Found int NOT NULL);
+DECLARE @Key TABLE (
+  OrderingHash binary(32) NOT NULL PRIMARY KEY,
+  Found int NOT NULL,
+  -- The first message of the group that its producer has not committed; null if there is none.
+  Uncommitted bigint NULL
+);
 DECLARE @Chain TABLE (
   Sequence bigint NOT NULL PRIMARY KEY,
   OrderingHash binary(32) NULL,

@@ -11,6 +11,7 @@ import { leaseStoreSuite } from './lease-store.ts';
 import { lifecycleSuite } from './lifecycle.ts';
 import { orderingSuite } from './ordering.ts';
 import { orderingDeadSuite } from './ordering-dead.ts';
+import { orderingProducersSuite } from './ordering-producers.ts';
 import { processesSuite } from './processes.ts';
 import { randomQueueSuite } from './random-queue.ts';
 import { receiveSuite } from './receive.ts';
@@ -39,6 +40,7 @@ const suites = [
   recoverySuite,
   orderingSuite,
   orderingDeadSuite,
+  orderingProducersSuite,
   deadSuite,
   retentionSuite,
   randomQueueSuite,

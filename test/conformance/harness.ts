@@ -14,6 +14,12 @@ export interface EngineHarness {
      * promise that; there a claim waits for the transaction's end, and does not fail.
      */
     readonly producersNeverBlockClaims: boolean;
+    /**
+     * Q10 in full: a message waits for an earlier one of its key whose transaction is still open. A server that shows
+     * uncommitted rows to no other transaction cannot promise that; there the earlier one must be committed first.
+     * Known once a stage exists.
+     */
+    readonly waitsForOpenTransactions: boolean;
   };
   /** Bytes that a payload counts for against `maxBytes`. */
   storedBytes(payload: string): number;

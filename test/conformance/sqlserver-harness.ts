@@ -16,13 +16,21 @@ export function sqlServerHarness(): EngineHarness {
   // The server decides how many bytes a character takes: two for each UTF-16 unit, or those of UTF-8. This asks it
   // once.
   let storesUtf16: boolean | undefined;
+  let showsUncommitted: boolean | undefined;
   return {
     name: 'sqlserver',
     ...(serverConnectionString === '' && { unavailable: `${serverVariable} is not set` }),
-    promises: { producersNeverBlockClaims: true },
+    promises: {
+      producersNeverBlockClaims: true,
+      get waitsForOpenTransactions() {
+        if (showsUncommitted === undefined) throw new Error('no stage has been created yet');
+        return showsUncommitted;
+      },
+    },
     storedBytes: (payload) => Buffer.byteLength(payload, storesUtf16 ? 'utf16le' : 'utf8'),
     create: async (registry) => {
       storesUtf16 ??= await asksForUtf16(databases);
+      showsUncommitted ??= await asksForUncommitted(databases);
       stages++;
       return createStage(databases, registry, async () => {
         stages--;
@@ -36,6 +44,22 @@ async function asksForUtf16(databases: TestDatabases): Promise<boolean> {
   const request = new mssql.Request(await databases.pool('master'));
   const { recordset } = await request.query(`SELECT DATALENGTH(N'xx') AS Bytes`);
   return Number(recordset[0]!.Bytes) === 4;
+}
+
+/** Whether READUNCOMMITTED shows a row whose transaction is open. */
+async function asksForUncommitted(databases: TestDatabases): Promise<boolean> {
+  const name = await databases.create();
+  await databases.batch(name, 'CREATE TABLE dbo.Probe (Id int NOT NULL PRIMARY KEY)');
+  const pool = await databases.pool(name);
+  const transaction = new mssql.Transaction(pool);
+  await transaction.begin();
+  await transaction.request().query('INSERT dbo.Probe (Id) VALUES (1)');
+  const { recordset } = await pool
+    .request()
+    .query('SELECT Id FROM dbo.Probe WITH (FORCESEEK, READUNCOMMITTED) WHERE Id = 1');
+  await transaction.rollback();
+  await databases.drop(name);
+  return recordset.length === 1;
 }
 
 async function createStage(

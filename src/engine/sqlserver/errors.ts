@@ -43,6 +43,8 @@ const transientNumbers: ReadonlySet<number> = new Set([
   40613, 42108, 42109, 49918, 49919, 49920,
   // The server is short of memory, of lock memory, or of memory for a query.
   701, 1204, 8645, 8651,
+  // A page moved under a claim's read of uncommitted messages.
+  601,
   // Azure SQL ended the session because of a long transaction, or because it used too many locks, or too much tempdb,
   // log or memory.
   40549,

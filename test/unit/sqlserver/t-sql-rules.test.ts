@@ -28,6 +28,19 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
   ['underTheLease', 'queue-unblock', ' l WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)', ' l'],
   ['underTheLease', 'queue-complete', ' WITH (FORCESEEK, ROWLOCK)', ''],
   ['underTheLease', 'queue-dead', ' q WITH (READCOMMITTEDLOCK, READPAST)', ' q'],
+  ['underTheLease', 'queue-claim', 'e WITH (FORCESEEK, READUNCOMMITTED)', 'e WITH (READUNCOMMITTED)'],
+  [
+    'claimsSeeUncommittedMessages',
+    'queue-claim',
+    'e WITH (FORCESEEK, READUNCOMMITTED)',
+    'e WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)',
+  ],
+  [
+    'onlyTheLookReadsUncommitted',
+    'queue-unblock',
+    'c WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)',
+    'c WITH (FORCESEEK, READUNCOMMITTED)',
+  ],
   [
     'seekByTableVariable',
     'queue-settle-and-claim',

@@ -49,11 +49,35 @@ const underTheLease: Rule = each((procedure, all) => {
   return references(procedure, queueTables)
     .filter(({ at, use }) => use !== 'insert' && at >= region.from && at < region.to)
     .filter((found) => {
+      if (has(found, 'READUNCOMMITTED')) return found.use !== 'read' || !has(found, 'FORCESEEK');
       const locks = has(found, found.use === 'change' ? 'ROWLOCK' : 'READCOMMITTEDLOCK');
       return !(locks && has(found, 'FORCESEEK', 'READPAST'));
     })
     .map((found) => `${found.use} at ${found.at} with the hints '${found.hints}'`);
 });
+
+/**
+ * Q10: between its last read of an ordering group and its write, a claim looks for messages of the group that producers
+ * have not committed. A read before that would miss a message that is inserted between the two.
+ */
+const claimsSeeUncommittedMessages: Rule = each((procedure) => {
+  const claims = procedure.body.search(/SET Status = 1, ClaimFence/);
+  if (claims === -1) return [];
+  const reads = references(procedure, queueTables).filter(({ use, at }) => use === 'read' && at < claims);
+  const group = reads.findLast(
+    (read) => has(read, 'READPAST') && /^.*\n.*\bInGroup = 1/.test(procedure.body.slice(read.at)),
+  );
+  const look = reads.find((read) => read.at > (group?.at ?? claims) && has(read, 'READUNCOMMITTED'));
+  return look === undefined ? ['claims without a look for uncommitted messages'] : [];
+});
+
+/** No other statement may use what it reads of uncommitted rows. */
+const onlyTheLookReadsUncommitted: Rule = each((procedure) =>
+  references(procedure, queueTables)
+    .filter((found) => has(found, 'READUNCOMMITTED', 'NOLOCK'))
+    .slice(/SET Status = 1, ClaimFence/.test(procedure.body) ? 1 : 0)
+    .map(({ at, hints }) => `a read at ${at} with the hints '${hints}'`),
+);
 
 /** Rows found by a table variable's keys must use a seek in every plan, also after the commit. */
 const seekByTableVariable: Rule = each(({ body }) =>
@@ -204,6 +228,8 @@ const wordsAreKnown: Rule = (batches) => {
 
 export const rules = {
   underTheLease,
+  claimsSeeUncommittedMessages,
+  onlyTheLookReadsUncommitted,
   seekByTableVariable,
   producersSeek,
   producersKeepTheLevel,
