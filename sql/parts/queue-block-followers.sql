@@ -6,13 +6,14 @@
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
--- Blocks the followers among the first @Window messages of the index of due messages, and unblocks the heads
--- of their groups. The window bounds the number of locks of one call. The caller repeats the call while
+-- Blocks the followers among the first @Window messages of the index of due messages, from @FromUtc on, and
+-- unblocks the heads of their groups. The window bounds the number of locks of one call. The caller repeats the call while
 -- followers are at the front of the index.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_BlockFollowers]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_BlockFollowers] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_BlockFollowers]
-  @Window int
+  @Window int,
+  @FromUtc datetime2(3)
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -22,7 +23,7 @@ INSERT @Follower (Sequence, OrderingHash)
 SELECT w.Sequence, w.OrderingHash
 FROM (
   SELECT TOP (@Window) Sequence, OrderingHash FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
-  WHERE Status = 0 AND Blocked = 0 ORDER BY DueUtc, Sequence
+  WHERE Status = 0 AND Blocked = 0 AND DueUtc >= @FromUtc ORDER BY DueUtc, Sequence
 ) w
 WHERE w.OrderingHash IS NOT NULL AND (
   EXISTS (

@@ -12,9 +12,12 @@ BEGIN
     INSERT @Claim (Sequence, OrderingHash, DueUtc, Recovered, Bytes)
     SELECT TOP (@Limit) Sequence, OrderingHash, DueUtc, Recovered, PayloadBytes
     FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-    WHERE Status = 0 AND Blocked = 0 AND DueUtc <= @Now ORDER BY DueUtc, Sequence;
+    WHERE Status = 0 AND Blocked = 0 AND DueUtc >= @From AND DueUtc <= @Now ORDER BY DueUtc, Sequence;
     SET @Count = @@ROWCOUNT;
-    IF EXISTS (SELECT 1 FROM @Claim WHERE OrderingHash IS NOT NULL)
+    -- Only a full batch may leave out messages before @From: the end of a backlog is seen from the front.
+    IF @From > @Front AND (@Count = 0 OR (@Begin = 0 AND @Count < @Limit))
+      SELECT @From = @Front, @Retry = 1;
+    ELSE IF EXISTS (SELECT 1 FROM @Claim WHERE OrderingHash IS NOT NULL)
     BEGIN
       -- Read the first messages of each group: as many as the index of due messages gave, plus a share of the
       -- remaining room.
@@ -62,7 +65,7 @@ BEGIN
         -- These messages are followers. If they took the room of other messages, claim again without them;
         -- only a few times in a call, to bound the locks of one call.
         SET @Window = CASE WHEN @Limit > 4000 THEN @Limit ELSE 4000 END;
-        EXEC [$(Schema)].[$(Queue)_BlockFollowers] @Window;
+        EXEC [$(Schema)].[$(Queue)_BlockFollowers] @Window, @From;
         SET @Rounds = @Rounds + 1;
         IF @Count = @Limit AND @Rounds < 4 SET @Retry = 1;
       END;

@@ -41,18 +41,18 @@ BEGIN
   RETURN;
 END;
 IF @IsOurs IS NULL
-  AND NOT EXISTS (SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST) WHERE Status = 1)
-  AND (@PurgeLimit = 0 OR NOT EXISTS (
-    SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-    WHERE Status = 2 AND SettledUtc < DATEADD(millisecond, -CAST(@RetentionMs % 1000 AS int),
-      DATEADD(second, -CAST(@RetentionMs / 1000 AS int), @Now))))
 BEGIN
   SELECT TOP (1) @NextSequence = Sequence, @NextHash = OrderingHash, @NextDue = DueUtc
   FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
   WHERE Status = 0 AND Blocked = 0 ORDER BY DueUtc, Sequence;
-  IF @NextDue IS NULL OR (@NextDue > @Now AND (@NextHash IS NULL OR NOT EXISTS (
-    SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-    WHERE OrderingHash = @NextHash AND InGroup = 1 AND OrderingKey IS NOT NULL AND Sequence < @NextSequence)))
+  IF (@NextDue IS NULL OR (@NextDue > @Now AND (@NextHash IS NULL OR NOT EXISTS (
+      SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+      WHERE OrderingHash = @NextHash AND InGroup = 1 AND OrderingKey IS NOT NULL AND Sequence < @NextSequence))))
+    AND NOT EXISTS (SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST) WHERE Status = 1)
+    AND (@PurgeLimit = 0 OR NOT EXISTS (
+      SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+      WHERE Status = 2 AND SettledUtc < DATEADD(millisecond, -CAST(@RetentionMs % 1000 AS int),
+        DATEADD(second, -CAST(@RetentionMs / 1000 AS int), @Now))))
   BEGIN
     SELECT N'released' AS Lease, CAST(0 AS bigint) AS Fence, CAST(0 AS bigint) AS ExpiresInMs, CAST(0 AS bit) AS More,
       DATEDIFF_BIG(millisecond, @Now, @NextDue) AS NextDueInMs, 0 AS Purged, 0 AS Recovered;
@@ -61,7 +61,7 @@ BEGIN
 END;
 EXEC [$(Schema)].[$(Queue)_LeaseSettleClaim] @Owner = @Owner, @Fence = NULL, @LeaseMs = @LeaseMs, @Context = @Context, @Outcomes = NULL,
   @Errors = NULL, @OnDead = NULL, @Then = N'claim', @Solo = 1, @Limit = @Limit, @MaxBytes = @MaxBytes, @RetentionMs = @RetentionMs,
-  @PurgeLimit = @PurgeLimit, @CallId = @CallId, @Again = @Again, @InFlight = NULL;
+  @PurgeLimit = @PurgeLimit, @CallId = @CallId, @Again = @Again, @InFlight = NULL, @FromUtc = @NextDue;
 GO
 -- Settles outcomes, then claims, or renews or releases the lease (Q8). @Outcomes is a JSON array of
 --   {"sequence":1, "kind":"done"}
@@ -71,8 +71,9 @@ GO
 -- and @Errors is a JSON object of the errors by sequence: {"2":"…", "3":"…"}.
 -- @OnDead: the effect of a Dead message on its ordering key, 'block' or 'continue' (Q10). @Then: 'claim'
 -- claims the next batch (@Solo 1: no other message of the run is in flight); or 'renew-lease' or
--- 'release-lease'. First row: Lease is 'renewed', 'released' or 'lost'; then the claimed messages; then the
--- sequences whose outcome matched no message.
+-- 'release-lease'. @FromUtc: the FromUtc of the last answer, or null to look at all due messages, at least once
+-- a second; see queue-settle-and-claim.sql. First row: Lease is 'renewed', 'released' or 'lost'; then the
+-- claimed messages; then the sequences whose outcome matched no message.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_SettleAndClaim]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_SettleAndClaim] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_SettleAndClaim]
@@ -90,7 +91,8 @@ ALTER PROCEDURE [$(Schema)].[$(Queue)_SettleAndClaim]
   @CallId uniqueidentifier = NULL,
   @Again bit = 0,
   @InFlight nvarchar(max) = NULL,
-  @Errors nvarchar(max) = NULL
+  @Errors nvarchar(max) = NULL,
+  @FromUtc datetime2(3) = NULL
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -102,5 +104,5 @@ IF @OnDead IS NULL OR @OnDead NOT IN (N'block', N'continue') OR @Then IS NULL OR
   THROW 51005, N'@OnDead must be block or continue, @Then must be claim, renew-lease or release-lease.', 1;
 EXEC [$(Schema)].[$(Queue)_LeaseSettleClaim] @Owner = @Owner, @Fence = @Fence, @LeaseMs = @LeaseMs, @Context = NULL, @Outcomes = @Outcomes,
   @Errors = @Errors, @OnDead = @OnDead, @Then = @Then, @Solo = @Solo, @Limit = @Limit, @MaxBytes = @MaxBytes, @RetentionMs = @RetentionMs,
-  @PurgeLimit = @PurgeLimit, @CallId = @CallId, @Again = @Again, @InFlight = @InFlight;
+  @PurgeLimit = @PurgeLimit, @CallId = @CallId, @Again = @Again, @InFlight = @InFlight, @FromUtc = @FromUtc;
 GO

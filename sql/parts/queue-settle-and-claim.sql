@@ -16,6 +16,12 @@
 --   one read            FORCESEEK, READUNCOMMITTED: a claim looks for uncommitted messages and takes no lock (Q10)
 -- An UPDATE or DELETE also has ROWLOCK, and seeks.
 --
+-- @FromUtc, a low-water mark: the index of due messages has no message before this time, as far as an earlier
+-- look saw. A settled message leaves a deleted entry at the front of that index. The server keeps the entry
+-- while a long transaction may still read it, and each seek from the front would walk over all of them. A
+-- producer may commit a message before the mark, since its due time is when it was enqueued. So the mark is
+-- used only while it is young and the batches are full: the caller drops it after a second (queue-run.sql).
+--
 -- The transaction is committed before the result is sent, so that no lock waits for a client that reads
 -- slowly.
 SET QUOTED_IDENTIFIER ON;
@@ -43,7 +49,8 @@ ALTER PROCEDURE [$(Schema)].[$(Queue)_LeaseSettleClaim]
   @PurgeLimit int,
   @CallId uniqueidentifier,
   @Again bit,
-  @InFlight nvarchar(max)
+  @InFlight nvarchar(max),
+  @FromUtc datetime2(3)
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -61,6 +68,7 @@ DECLARE @NextDue datetime2(3), @NextSequence bigint, @NextHash binary(32), @Clai
 DECLARE @Raw bit = CASE WHEN LEN(JSON_VALUE(N'["\""]', N'$[0]')) = 1 THEN 0 ELSE 1 END;
 DECLARE @Released bit = 0, @Keys int, @Share int, @Window int, @First int, @Cut int, @Retry bit, @Rounds int = 0;
 DECLARE @Holder nvarchar(200), @ExpiresUtc datetime2(3);
+DECLARE @Front datetime2(3) = DATEFROMPARTS(1, 1, 1), @From datetime2(3);
 DECLARE @Claim TABLE (
   Position int IDENTITY(1, 1) NOT NULL UNIQUE,
   Sequence bigint NOT NULL PRIMARY KEY,
@@ -126,7 +134,9 @@ BEGIN
     UPDATE o SET Error = e.Text FROM @Outcome o JOIN @Listed e ON e.Sequence = o.Sequence;
   END;
 END;
-SET @Count = (SELECT COUNT(*) FROM @Outcome);
+-- A message that is released without a delay keeps its due time, which may be before @FromUtc.
+SELECT @Count = COUNT(*), @FromUtc = CASE WHEN MAX(CASE WHEN Kind = N'release' AND DelayMs = 0 THEN 1 ELSE 0 END) = 1 THEN NULL ELSE @FromUtc END
+FROM @Outcome;
 
 BEGIN TRANSACTION;
 -- 1. The lease. Its row stays locked until the end. The clock is read after the row is locked, so that
@@ -211,8 +221,21 @@ BEGIN
     FROM @Outcome o JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.Sequence = o.Sequence
     WHERE o.Matched = 0 AND q.ClaimFence = @Fence AND (q.Status <> 1 OR @Committed = 1);
 END;
+SET @From = CASE WHEN @FromUtc <= @Now AND @Recovered = 0 AND @Then <> N'release-lease' THEN @FromUtc ELSE @Front END;
 IF EXISTS (SELECT 1 FROM @Group)
+BEGIN
 :r parts/queue-unblock.sql
+  -- A head that is unblocked may have been due before @From.
+  IF @From > @Front
+    SELECT @From = MIN(d.DueUtc) FROM (
+      SELECT @From AS DueUtc
+      UNION ALL
+      SELECT h.DueUtc FROM @Group k CROSS APPLY (
+        SELECT TOP (1) l.Status, l.DueUtc FROM [$(Schema)].[$(Queue)] l WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+        WHERE l.OrderingHash = k.OrderingHash AND l.InGroup = 1 AND l.OrderingKey IS NOT NULL ORDER BY l.Sequence) h
+      WHERE h.Status = 0
+    ) d;
+END;
 
 -- 4. Retention (Q12): the oldest first, a limited number at a time.
 IF @PurgeLimit > 4000 SET @PurgeLimit = 4000;
@@ -235,7 +258,7 @@ BEGIN
   SELECT @NextSequence = NULL, @NextHash = NULL, @NextDue = NULL;
   SELECT TOP (1) @NextSequence = Sequence, @NextHash = OrderingHash, @NextDue = DueUtc
   FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
-  WHERE Status = 0 AND Blocked = 0 ORDER BY DueUtc, Sequence;
+  WHERE Status = 0 AND Blocked = 0 AND DueUtc >= @From ORDER BY DueUtc, Sequence;
   IF @NextHash IS NULL BREAK;
   IF NOT EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
@@ -251,7 +274,7 @@ BEGIN
     SET @NextDue = @Now;
     BREAK;
   END;
-  EXEC [$(Schema)].[$(Queue)_BlockFollowers] 4000;
+  EXEC [$(Schema)].[$(Queue)_BlockFollowers] 4000, @From;
   SET @Rounds = @Rounds + 1;
 END;
 IF @NextDue <= @Now SET @More = 1;
@@ -278,7 +301,8 @@ SELECT CASE WHEN @Released = 1 THEN N'released' WHEN @Held = 0 THEN N'lost' WHEN
   @Fence AS Fence,
   CASE WHEN @Held = 1 AND @Released = 0 THEN @LeaseMs - DATEDIFF_BIG(millisecond, @Now, SYSUTCDATETIME()) ELSE 0 END AS ExpiresInMs,
   @More AS More, CASE WHEN @NextDue <= @Now THEN 0 ELSE DATEDIFF_BIG(millisecond, @Now, @NextDue) END AS NextDueInMs,
-  @Purged AS Purged, @Recovered AS Recovered;
+  @Purged AS Purged, @Recovered AS Recovered,
+  CASE WHEN @Held = 0 OR @Rounds >= 4 THEN NULL WHEN @NextDue <= @Now THEN @NextDue ELSE @Now END AS FromUtc;
 SELECT q.Sequence, q.MessageId, q.Topic, q.Payload, q.PayloadEscaped, q.Headers, q.CorrelationId, q.OrderingKey,
   q.EnqueuedUtc, q.DueUtc, q.Attempts, q.Parks, q.Recovered, q.Source, q.DedupKey
 FROM @Claim c JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.Sequence = c.Sequence

@@ -1,4 +1,5 @@
 /** The clauses of the work queue (Q), of leases as stored (L) and of the registry (F), checked against one engine. */
+import { backlogSuite } from './backlog.ts';
 import { claimSuite } from './claim.ts';
 import { concurrencySuite } from './concurrency.ts';
 import { contentSuite } from './content.ts';
@@ -34,6 +35,7 @@ const suites = [
   receiveSuite,
   contentSuite,
   claimSuite,
+  backlogSuite,
   settleSuite,
   fencingSuite,
   transactSuite,

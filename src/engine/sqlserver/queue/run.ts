@@ -32,6 +32,7 @@ import {
 } from '../database.ts';
 import { leftMs } from '../lease-store.ts';
 import { keptError, wholeMs } from '../text.ts';
+import { KnownQueue } from './known-queue.ts';
 import { type ClaimRow, claimedMessage, tableOf } from './records.ts';
 
 /** A call whose answer is still unknown. The same request, sent again, continues to ask for it. */
@@ -45,8 +46,7 @@ export class RunCalls {
   readonly name: QueueName;
   protected readonly database: Database;
   protected readonly table: string;
-  /** Sequences that were claimed under the current fence and are not settled yet. */
-  #inFlight: { fence: number; readonly sequences: Set<number> } = { fence: 0, sequences: new Set() };
+  #known = new KnownQueue(0);
   #unanswered: Unanswered | null = null;
 
   constructor(database: Database, name: QueueName) {
@@ -57,6 +57,7 @@ export class RunCalls {
 
   async begin(request: BeginRequest): Promise<BeginResult> {
     const { owner, durationMs, context, claim } = request;
+    const sentAt = performance.now();
     const [header, messages] = await this.#call('Begin', JSON.stringify(['begin', request]), {
       Owner: [text, owner],
       LeaseMs: [bigint, wholeMs(durationMs)],
@@ -76,7 +77,9 @@ export class RunCalls {
     const found = claimOf(header, messages);
     if (header.Lease !== 'acquired') return { status: 'idle', ...found, recovered };
     const fence = Number(header.Fence);
-    this.#inFlight = { fence, sequences: new Set(found.messages.map(({ sequence }) => sequence)) };
+    this.#known = new KnownQueue(fence);
+    this.#known.claimed(found.messages);
+    this.#known.answered(header, null, sentAt);
     const lease = { name: queueLeaseName(this.name), owner, fence };
     return { status: 'claimed', ...found, lease, expiresInMs: leftMs(header.ExpiresInMs), recovered };
   }
@@ -85,7 +88,9 @@ export class RunCalls {
     const { lease, outcomes, then } = request;
     const json = JSON.stringify(outcomes.map(outcomeOf));
     const errors = errorsOf(outcomes);
-    const inFlight = this.#inFlight.fence === lease.fence ? this.#inFlight.sequences : new Set<number>();
+    const known = this.#known.fence === lease.fence ? this.#known : new KnownQueue(lease.fence);
+    const { inFlight, fromUtc } = known;
+    const sentAt = performance.now();
     const [header, messages, unmatchedRows] = await this.#call(
       'SettleAndClaim',
       JSON.stringify(['settle', lease, then]) + json,
@@ -103,16 +108,20 @@ export class RunCalls {
           MaxBytes: [bigint, then.maxBytes],
         }),
         ...retention(request.retention),
+        ...(fromUtc !== null && { FromUtc: [text, fromUtc] as const }),
       },
       () => {
         const settled = new Set(outcomes.map(({ sequence }) => sequence));
-        return { InFlight: [longText, JSON.stringify([...inFlight].filter((each) => !settled.has(each)))] };
+        return {
+          InFlight: [longText, JSON.stringify([...inFlight.keys()].filter((each) => !settled.has(each)))],
+        };
       },
     );
     const found = claimOf(header, messages);
     const unmatched = unmatchedRows.map(({ Sequence }) => Number(Sequence));
     for (const { sequence } of outcomes) inFlight.delete(sequence);
-    for (const { sequence } of found.messages) inFlight.add(sequence);
+    known.claimed(found.messages);
+    known.answered(header, fromUtc, sentAt);
     if (header.Lease === 'lost') {
       return { ...found, lease: 'lost', expiresInMs: 0, more: false, nextDueInMs: null, unmatched };
     }
@@ -126,7 +135,7 @@ export class RunCalls {
 
   /** Drops a message that another call has settled. */
   protected forget({ lease, sequence }: { lease: LeaseRef; sequence: number }): void {
-    if (this.#inFlight.fence === lease.fence) this.#inFlight.sequences.delete(sequence);
+    if (this.#known.fence === lease.fence) this.#known.settledElsewhere(sequence);
   }
 
   async #call(
