@@ -7,8 +7,8 @@ SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
 -- Blocks the followers among the first @Window messages of the index of due messages, from @FromUtc on, and
--- unblocks the heads of their groups. The window bounds the number of locks of one call. The caller repeats the call while
--- followers are at the front of the index.
+-- unblocks the heads of their groups. The window bounds the number of locks of one call. The caller repeats
+-- the call while followers are at the front of the index.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_BlockFollowers]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_BlockFollowers] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_BlockFollowers]

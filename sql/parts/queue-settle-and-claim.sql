@@ -135,7 +135,8 @@ BEGIN
   END;
 END;
 -- A message that is released without a delay keeps its due time, which may be before @FromUtc.
-SELECT @Count = COUNT(*), @FromUtc = CASE WHEN MAX(CASE WHEN Kind = N'release' AND DelayMs = 0 THEN 1 ELSE 0 END) = 1 THEN NULL ELSE @FromUtc END
+SELECT @Count = COUNT(*),
+  @FromUtc = CASE WHEN MAX(CASE WHEN Kind = N'release' AND DelayMs = 0 THEN 1 ELSE 0 END) = 1 THEN NULL ELSE @FromUtc END
 FROM @Outcome;
 
 BEGIN TRANSACTION;
