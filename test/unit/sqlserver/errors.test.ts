@@ -41,7 +41,7 @@ describe('errors of SQL Server (made up here, no server)', () => {
     [answered(515), 'DATABASE_ERROR', false],
     [answered(1222), 'DATABASE_LOCKED', true],
     [answered(33557097, 'canceling statement due to lock timeout'), 'DATABASE_LOCKED', true],
-    ...[10936, 701, 1204, 8645, 8651, 40549, 40550, 40551, 40552, 40553, 976, 983, 3971].map(
+    ...[601, 10936, 701, 1204, 8645, 8651, 40549, 40550, 40551, 40552, 40553, 976, 983, 3971].map(
       (number): [object, string, boolean] => [answered(number), 'DATABASE_UNREACHABLE', true],
     ),
     [answered(40613), 'DATABASE_RESUMING', true],
