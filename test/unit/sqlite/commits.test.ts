@@ -1,5 +1,6 @@
 /** F7: the ends of callers' successive transactions on one connection, which `DatabaseSync` does not report. */
 import type { DatabaseSync } from 'node:sqlite';
+import { DatabaseFile } from '../../../src/engine/sqlite/file.ts';
 import type { WorkQueue } from '../../../src/engine/work-queue.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { message, tenantFileOf, withProgram } from './scene.ts';
@@ -74,5 +75,57 @@ test('F7: a message stored again after a rollback is reported again', async () =
     const kept = await enqueueIn(queue, caller, again);
     caller.exec('COMMIT');
     expect(await kept.committed).toBe(true);
+  });
+});
+
+test('F7: messages of one transaction have one answer, also after an earlier transaction has ended', async () => {
+  const queue = await place.outbox();
+  const other = await place.outbox('other');
+  await withProgram(tenantFileOf(place), async (caller) => {
+    caller.exec('BEGIN IMMEDIATE');
+    const first = await enqueueIn(queue, caller);
+    caller.exec('COMMIT; BEGIN IMMEDIATE');
+    const second = await enqueueIn(queue, caller);
+    expect(await first.committed).toBe(true);
+    // Whoever still waited for the first transaction has looked again before this one's end is reported.
+    await withProgram(tenantFileOf(place, 'other'), async (another) => {
+      another.exec('BEGIN IMMEDIATE');
+      const { committed } = await enqueueIn(other, another);
+      another.exec('COMMIT');
+      expect(await committed).toBe(true);
+    });
+    const third = await enqueueIn(queue, caller);
+    expect(third.committed).toBe(second.committed);
+    caller.exec('COMMIT');
+    expect(await third.committed).toBe(true);
+  });
+});
+
+test('F7: waiting for a transaction’s end does not keep the process running', async () => {
+  const queue = await place.outbox();
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  await withProgram(tenantFileOf(place), async (caller) => {
+    caller.exec('BEGIN IMMEDIATE');
+    const before = timers();
+    const { committed } = await enqueueIn(queue, caller);
+    expect(timers()).toBe(before);
+    caller.exec('COMMIT');
+    expect(await committed).toBe(true);
+  });
+});
+
+test('F7: a database that is closed before the transaction ends reports a commit, and is not opened again', async () => {
+  const engine = place.engine();
+  const database = await place.tenant('acme', engine);
+  await withProgram(tenantFileOf(place), async (caller) => {
+    caller.exec('BEGIN IMMEDIATE');
+    const { committed } = await enqueueIn(database.queue('outbox'), caller);
+    await engine.close();
+    const opening = jest.spyOn(DatabaseFile.prototype, 'connect');
+    caller.exec('ROLLBACK');
+    // An unnecessary wake is better than a missing one.
+    expect(await committed).toBe(true);
+    expect(opening).not.toHaveBeenCalled();
+    opening.mockRestore();
   });
 });

@@ -5,9 +5,9 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Engine, TenantAddress } from '../../src/engine/engine.ts';
 import { createSqliteEngine } from '../../src/engine/sqlite/index.ts';
-import { describeConformance } from './describe-conformance.ts';
+import type { EngineHarness } from './harness.ts';
 
-describeConformance({
+export const sqliteHarness: EngineHarness = {
   name: 'sqlite',
   promises: { producersNeverBlockClaims: false },
   storedBytes: (payload) => Buffer.byteLength(payload),
@@ -74,4 +74,4 @@ describeConformance({
       },
     };
   },
-});
+};
