@@ -28,6 +28,9 @@ export const testsOf: Readonly<Record<string, readonly string[]>> = {
     'test/integration/run/continuation.test.ts',
     'test/integration/static-directory.test.ts',
     'test/integration/strategy.test.ts',
+    'test/integration/telemetry/metrics.test.ts',
+    'test/integration/telemetry/traces.test.ts',
+    'test/integration/two-queues.test.ts',
   ],
   'src/queue': [
     'test/unit/queue',

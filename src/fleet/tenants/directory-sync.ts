@@ -9,7 +9,7 @@ import type { Logger } from '../../telemetry/logger.ts';
 import { definitionOf } from './definition.ts';
 import { type Directory, directoryTag, type ListedTenant, readDirectory } from './directory-listing.ts';
 import { EventLoopYielder } from './event-loop-yielder.ts';
-import { Refresh } from './refresh.ts';
+import { Refresh, refreshRetryMs } from './refresh.ts';
 
 export interface DirectorySyncOptions {
   readonly directory: Directory;
@@ -78,7 +78,7 @@ export class DirectorySync {
       this.#listed ||= this.#knowsOurs();
       this.#failure = new MultiOutboxError(
         'REGISTRY_UNAVAILABLE',
-        `The registry could not be synchronised with the directory '${directory.name}': ${errorText(error)}. It is tried again after MULTI_OUTBOX_DIRECTORY_REFRESH_RETRY.`,
+        `The registry could not be synchronised with the directory '${directory.name}': ${errorText(error)}. It is tried again within ${refreshRetryMs / 1_000} s.`,
         { cause: error, transient: true },
       );
       if (!closed.aborted) {
