@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import type { Engine, TenantAddress } from '../../../../src/engine/engine.ts';
+import type { Registry } from '../../../../src/engine/registry.ts';
 import { type Diagnosis, examineFleet } from '../../../../src/fleet/operations/doctor.ts';
 import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
 import { withHostClockShifted } from '../../../conformance/clock.ts';
@@ -109,3 +110,22 @@ test('F8: each tenant’s database is closed once it is examined', async () => {
   ]);
   expect(open).toEqual(new Set());
 });
+
+test.each([
+  [5_010, []],
+  [5_011, ['clock']],
+  [-5_010, []],
+  [-5_011, ['clock']],
+])(
+  'Q2: a difference counts as far as it exceeds what the measurement may be wrong by (%p ms)',
+  async (ms, found) => {
+    const { engine, registry } = await fleetOf();
+    const { schema } = registry;
+    const measured: Registry = Object.assign(Object.create(registry), {
+      schema: Object.assign(Object.create(schema), {
+        inspect: async () => ({ ...(await schema.inspect()), clockAheadMs: ms, clockErrorMs: 10 }),
+      }),
+    });
+    expect(kinds(await examineFleet(engine, measured, { tenants: [] }))).toEqual([[null, found]]);
+  },
+);
