@@ -51,6 +51,7 @@ describe('a tenant as people define it (F1)', () => {
     'F1: the id %p is none',
     (id) => {
       expect(refusal({ id })).toContain('id must be 1 to 64 of');
+      if (typeof id !== 'string') expect(refusal({ id })).toContain('The tenant cannot be registered');
     },
   );
 
