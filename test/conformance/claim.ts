@@ -1,7 +1,20 @@
 /** Q4, Q5, Q9, Q11: which messages a claim takes, in which order, and what it reports of the rest. */
 import { MessageStatus, queueLeaseName, queueNames } from '../../src/engine/work-queue.ts';
 import { withHostClockShifted } from './clock.ts';
-import { anHour, begin, done, keep, line, message, next, payloads, settle, stored, take } from './run.ts';
+import {
+  anHour,
+  begin,
+  done,
+  keep,
+  line,
+  message,
+  next,
+  park,
+  payloads,
+  settle,
+  stored,
+  take,
+} from './run.ts';
 import type { Scene } from './scene.ts';
 import { until } from './until.ts';
 
@@ -224,6 +237,26 @@ export function claimSuite(scene: Scene): void {
         nextDueInMs: 0,
       });
       expect(busy.oldestDueAgeMs).toBeGreaterThanOrEqual(0);
+    });
+
+    test('S2: parked messages that are blocked count as parked too', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue(line('K', 'K1', 'K2'));
+      const run = await take(queue);
+      await settle(
+        queue,
+        run.lease,
+        run.messages.map((each) => park(each, anHour)),
+      );
+      expect(await queue.statistics()).toMatchObject({ ready: 2, due: 0, blocked: 1, parked: 2 });
+    });
+
+    test('S2: one due message counts, and its age is told', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([message('A'), message('later', { dueInMs: anHour })]);
+      const { due, oldestDueAgeMs, nextDueInMs } = await queue.statistics();
+      expect({ due, nextDueInMs }).toEqual({ due: 1, nextDueInMs: 0 });
+      expect(oldestDueAgeMs).toBeGreaterThanOrEqual(0);
     });
 
     test('a message that was never enqueued is null', async () => {

@@ -12,6 +12,7 @@ import { leaseStoreSuite } from './lease-store.ts';
 import { lifecycleSuite } from './lifecycle.ts';
 import { orderingSuite } from './ordering.ts';
 import { orderingDeadSuite } from './ordering-dead.ts';
+import { orderingGroupsSuite } from './ordering-groups.ts';
 import { orderingProducersSuite } from './ordering-producers.ts';
 import { processesSuite } from './processes.ts';
 import { randomQueueSuite } from './random-queue.ts';
@@ -27,35 +28,27 @@ import { settleSuite } from './settle.ts';
 import { transactSuite } from './transact.ts';
 import { userLeasesSuite } from './user-leases.ts';
 
-const suites = [
-  schemaSuite,
-  lifecycleSuite,
-  enqueueSuite,
-  joinSuite,
-  receiveSuite,
-  contentSuite,
-  claimSuite,
-  backlogSuite,
-  settleSuite,
-  fencingSuite,
-  transactSuite,
-  recoverySuite,
-  orderingSuite,
-  orderingDeadSuite,
-  orderingProducersSuite,
-  deadSuite,
-  retentionSuite,
-  randomQueueSuite,
-  leaseStoreSuite,
-  userLeasesSuite,
-  registryTenantsSuite,
-  registryPlanSuite,
-  registryReportSuite,
-  concurrencySuite,
-  processesSuite,
-];
+/**
+ * The suites by topic. An engine's test files may each take a few topics, so that files run in parallel, or one file all
+ * of them.
+ */
+const topics = {
+  schema: [schemaSuite, lifecycleSuite],
+  storing: [enqueueSuite, joinSuite, receiveSuite, contentSuite],
+  claiming: [claimSuite, backlogSuite, settleSuite, fencingSuite, recoverySuite],
+  transactions: [transactSuite],
+  ordering: [orderingSuite, orderingGroupsSuite, orderingDeadSuite, orderingProducersSuite],
+  dead: [deadSuite, retentionSuite],
+  random: [randomQueueSuite],
+  leases: [leaseStoreSuite, userLeasesSuite],
+  registry: [registryTenantsSuite, registryPlanSuite, registryReportSuite],
+  hosts: [concurrencySuite, processesSuite],
+};
 
-export function describeConformance(harness: EngineHarness): void {
+export type Topic = keyof typeof topics;
+export const allTopics = Object.keys(topics) as Topic[];
+
+export function describeConformance(harness: EngineHarness, ...chosen: Topic[]): void {
   if (harness.unavailable !== undefined) {
     describe(`${harness.name} engine`, () => {
       test.skip(`skipped: ${harness.unavailable}`, () => {});
@@ -67,6 +60,6 @@ export function describeConformance(harness: EngineHarness): void {
     beforeAll(() => scene.start());
     afterEach(() => scene.clear());
     afterAll(() => scene.end());
-    for (const suite of suites) suite(scene);
+    for (const topic of chosen) for (const suite of topics[topic]) suite(scene);
   });
 }

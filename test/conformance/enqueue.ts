@@ -126,6 +126,21 @@ export function enqueueSuite(scene: Scene): void {
       expect(payloads((await take(queue)).messages)).toEqual(['first']);
     });
 
+    test('Q3: if two messages have its id and its dedup key, it is a duplicate of the earlier one', async () => {
+      const { queue } = await scene.queue(name);
+      const [a, b] = [message('A', { dedupKey: 'a' }), message('B', { dedupKey: 'b' })];
+      await queue.enqueue([a, b]);
+      await expect(
+        queue.enqueue([
+          { ...a, dedupKey: 'b' },
+          { ...b, dedupKey: 'a' },
+        ]),
+      ).resolves.toEqual([
+        { messageId: a.messageId, status: 'duplicate' },
+        { messageId: a.messageId, status: 'duplicate' },
+      ]);
+    });
+
     test('Q3: a duplicate uses up neither its own dedup key nor its own id', async () => {
       const { queue } = await scene.queue(name);
       const first = message('first', { dedupKey: 'a' });

@@ -111,7 +111,15 @@ export function fencingSuite(scene: Scene): void {
       const second = await takeAfterCrash(queue);
       await settle(queue, second.lease, second.messages.map(done));
       await queue.enqueue([message('B')]);
-      expect(await settle(queue, first.lease, [], next())).toMatchObject({ lease: 'lost', messages: [] });
+      expect(await settle(queue, first.lease, [], next())).toEqual({
+        lease: 'lost',
+        expiresInMs: 0,
+        unmatched: [],
+        messages: [],
+        more: false,
+        nextDueInMs: null,
+        purged: 0,
+      });
       expect(await queue.statistics()).toMatchObject({ ready: 1, claimed: 0 });
     });
 

@@ -1,6 +1,6 @@
 /**
- * The parts that an engine provides for the conformance suite. A file `<engine>.conformance.test.ts` makes one of
- * these and calls `describeConformance` with it; no other file in this folder depends on an engine.
+ * The parts that an engine provides for the conformance suite. A file `<engine>-harness.ts` makes one of these, and the
+ * engine's test files call `describeConformance` with it; no other file in this folder depends on an engine.
  */
 import type { Engine, TenantAddress } from '../../src/engine/engine.ts';
 

@@ -2,7 +2,7 @@
 
 import { queueNames } from '../../src/engine/work-queue.ts';
 import { isMultiOutboxError } from '../../src/errors.ts';
-import { begin, done, message, payloads, settle, stored, take } from './run.ts';
+import { begin, done, message, next, payloads, settle, stored, take } from './run.ts';
 import type { Scene } from './scene.ts';
 import { until } from './until.ts';
 
@@ -188,6 +188,19 @@ export function joinSuite(scene: Scene): void {
       'commit',
     );
     const settled = await settle(queue, run.lease, [], { do: 'claim', solo: false, limit: 9, maxBytes: 9e6 });
+    expect(payloads(settled.messages)).toEqual(['B', 'C']);
+  });
+
+  test('Q4: a claim that ends at its limit leaves nothing open that a producer’s commit could disturb', async () => {
+    const { queue, address } = await scene.queue('outbox');
+    await queue.enqueue([message('A'), message('B')]);
+    const run = await take(queue, { limit: 1 });
+    await scene.stage.withTransaction(
+      address,
+      (transaction) => queue.enqueue([message('C')], transaction),
+      'commit',
+    );
+    const settled = await settle(queue, run.lease, run.messages.map(done), next());
     expect(payloads(settled.messages)).toEqual(['B', 'C']);
   });
 

@@ -151,6 +151,16 @@ export function orderingDeadSuite(scene: Scene): void {
       expect(payloads((await take(queue)).messages)).toEqual(['K1', 'K2', 'K3']);
     });
 
+    test('Q10, Q13: a message replayed under continue into an empty group is its head', async () => {
+      const { queue } = await scene.queue(name);
+      const [k1, k2] = line('K', 'K1', 'K2');
+      await enqueueDead(queue, k1!, 'continue');
+      await queue.replayDead({}, 10);
+      await queue.enqueue([k2!]);
+      expect(await stored(queue, k2!)).toMatchObject({ blocked: true });
+      expect(payloads((await take(queue)).messages)).toEqual(['K1', 'K2']);
+    });
+
     test('Q10, Q13: a message replayed before a waiting one goes first', async () => {
       const { queue } = await scene.queue(name);
       const [k1, k2] = line('K', 'K1', 'K2');

@@ -113,6 +113,21 @@ export function receiveSuite(scene: Scene): void {
       expect(await stored(queue, second)).toMatchObject({ status: MessageStatus.Dead });
     });
 
+    test('I2: other content under the very id of a stored message is a conflict, and changes nothing', async () => {
+      const { queue } = await scene.queue('inbox');
+      const letters = [from('a', '1', 'P'), message('own', { hash: 'hash of own' })];
+      await queue.enqueue(letters);
+      for (const letter of letters) {
+        const other = { ...letter, payload: 'other', hash: 'hash of other' };
+        expect(await queue.enqueue([other])).toEqual([{ status: 'conflict', messageId: letter.messageId }]);
+        expect(await stored(queue, letter)).toMatchObject({
+          status: MessageStatus.Ready,
+          payload: letter.payload,
+        });
+      }
+      expect(await queue.statistics()).toMatchObject({ ready: 2, dead: 0 });
+    });
+
     test('I2: without a hash on either side there is no conflict', async () => {
       const { queue } = await scene.queue('inbox');
       await queue.enqueue([message('P', { source: 'a', dedupKey: '1' }), from('a', '2', 'P')]);

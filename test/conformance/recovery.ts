@@ -120,6 +120,23 @@ export function recoverySuite(scene: Scene): void {
       expect(await stored(queue, killer)).toMatchObject({ status: MessageStatus.Dead, attempts: 4 });
     });
 
+    test.each([
+      ['done', done],
+      ['dead', dead],
+    ] as const)('Q7: a recovered message that is %s is not recovered any more', async (_, outcome) => {
+      const { queue } = await scene.queue(name);
+      const letter = message('A');
+      await queue.enqueue([letter]);
+      await take(queue);
+      const run = await takeAfterCrash(queue);
+      await settle(
+        queue,
+        run.lease,
+        run.messages.map((each) => outcome(each)),
+      );
+      expect(await stored(queue, letter)).toMatchObject({ attempts: 2, recovered: false });
+    });
+
     test('Q7: a recovered message becomes an ordinary one when it settles', async () => {
       const { queue } = await scene.queue(name);
       await queue.enqueue([message('A')]);
@@ -161,6 +178,20 @@ export function recoverySuite(scene: Scene): void {
         if (claim.includes('K1') || claim.includes('K2')) expect(claim).toHaveLength(1);
       expect(claims.flat().filter((payload) => payload.startsWith('K'))).toEqual(['K1', 'K2', 'K3']);
       expect(claims.flat().sort()).toEqual(['A', 'K1', 'K2', 'K3']);
+    });
+
+    test('Q7, Q10: a recovered message in the middle of a group delays no other message', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue(line('K', 'K1', 'K2'));
+      const crashed = await take(queue);
+      await settle(queue, crashed.lease, [retry(crashed.messages[0]!)], keep);
+      await queue.enqueue([message('A')]);
+      const run = await takeAfterCrash(queue);
+      // K2 is claimed by itself, once K1 is settled.
+      expect(payloads(run.messages)).toEqual(['K1', 'A']);
+      expect(run).toMatchObject({ recovered: 1, more: true });
+      const second = await settle(queue, run.lease, run.messages.map(done), next());
+      expect(second.messages).toMatchObject([{ payload: 'K2', recovered: true }]);
     });
 
     test('Q7, Q10: a claim ends before a recovered message in the middle of a group', async () => {

@@ -156,7 +156,12 @@ export function settleSuite(scene: Scene): void {
       expect(await stored(queue, letter)).toMatchObject({ parks: 4, attempts: 0 });
     });
 
-    test.each(['retry', 'release'] as const)('D4: %s ends a row of parks', async (kind) => {
+    test.each([
+      ['done', done],
+      ['retry', retry],
+      ['dead', dead],
+      ['release', giveBack],
+    ] as const)('D4: %s ends a row of parks', async (_, end) => {
       const { queue } = await scene.queue(name);
       await queue.enqueue([message('A')]);
       const run = await take(queue);
@@ -167,14 +172,13 @@ export function settleSuite(scene: Scene): void {
         next(),
       );
       expect(parked.messages).toMatchObject([{ parks: 1 }]);
-      const end = kind === 'retry' ? retry : giveBack;
       await settle(
         queue,
         run.lease,
         parked.messages.map((each) => end(each)),
         keep,
       );
-      expect(await queue.statistics()).toMatchObject({ ready: 1, parked: 0 });
+      expect(await queue.statistics()).toMatchObject({ parked: 0 });
       expect(await stored(queue, parked.messages[0]!)).toMatchObject({ parks: 0 });
     });
 
@@ -209,6 +213,17 @@ export function settleSuite(scene: Scene): void {
         expect(lastError!.length).toBeGreaterThanOrEqual(Math.min(error.length, limit) - 1);
         expect(lastError!.length).toBeLessThanOrEqual(limit + 1);
       }
+    });
+
+    test('Q8: an outcome that does not exist fails the call, which settles nothing', async () => {
+      const { queue } = await scene.queue(name);
+      const letters = [message('A'), message('B')];
+      await queue.enqueue(letters);
+      const run = await take(queue);
+      const [a, b] = run.messages;
+      const unknown = { sequence: b!.sequence, kind: 'explode' } as never;
+      await expect(settle(queue, run.lease, [done(a!), unknown])).rejects.toThrow();
+      expect(await queue.statistics()).toMatchObject({ claimed: 2, done: 0 });
     });
 
     test('Q8: one call takes a mixed batch and claims the next', async () => {

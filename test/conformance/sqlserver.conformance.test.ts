@@ -1,4 +1,4 @@
-import { describeConformance } from './describe-conformance.ts';
+import { allTopics, describeConformance } from './describe-conformance.ts';
 import { sqlServerHarness } from './sqlserver-harness.ts';
 
-describeConformance(sqlServerHarness());
+describeConformance(sqlServerHarness(), ...allTopics);

@@ -34,6 +34,11 @@ describe('a static directory (F2)', () => {
     expect(seen.sort()).toEqual(['a:x', 'b:x', 'c:x']);
   });
 
+  test('F1, F2: a tenant that is added later is in a file, whatever registry the settings name', async () => {
+    const face = await staticFace(['a'], { registry: 'mssql://sql.example.net/registry' });
+    expect(await face.tenants.add({ id: 'b' })).toMatchObject({ database: 'tenants/b.db' });
+  });
+
   test('F2: it runs continuously, until the signal', async () => {
     const { seen, handlers } = noting();
     const face = await staticFace(['a'], { handlers, plan: { intervalMs: 10 } });

@@ -99,19 +99,6 @@ export const equivalents: readonly Equivalent[] = [
     why: 'Nothing has the ordering key null: the read finds no row.',
   },
   {
-    file: 'src/engine/sqlite/queue/claim.ts',
-    line: 'const followers = this.#toBlock.filter(',
-    mutant:
-      'this.#toBlock.filter( ({ sequence, key }) => this.#entered.get(key)?.has(sequence) !== tru → this.#toBlock',
-    why: 'What this claim has taken is not Ready any more, and only Ready rows are blocked.',
-  },
-  {
-    file: 'src/engine/sqlite/queue/claim.ts',
-    line: '({ sequence, key }) => this.#entered.get(key)?.has(sequence) !== true,',
-    mutant: 'true → false',
-    why: 'What this claim has taken is not Ready any more, and only Ready rows are blocked.',
-  },
-  {
     file: 'src/fleet/operations/migrate.ts',
     line: 'ofRegistry.result?.from === ofRegistry.result?.to',
     mutant: '?. → .',
@@ -122,5 +109,83 @@ export const equivalents: readonly Equivalent[] = [
     line: "failed(span, error?.code ?? 'INTERNAL');",
     mutant: "error?.code ?? 'INTERNAL' → (error?.code)",
     why: 'The report of a run that failed has an error, and each has a code.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/claim.ts',
+    line: 'this.#due.return?.();',
+    mutant: '?. → nothing',
+    why: 'The iterators of node:sqlite have this method.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/claim.ts',
+    line: 'return { message, turn: result.value[8], follows: false };',
+    mutant: 'false → true',
+    why: 'The messages are then claimed one by one, which is only slower.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/claim.ts',
+    line: 'if (head?.Sequence === sequence && head.Running === 0) return true;',
+    mutant: '?. → .',
+    why: 'The message itself is in its group, so the group has a head.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/claim.ts',
+    line: 'one.turn === other.turn && one.message.sequence < other.message.sequence',
+    mutant: '< → <=',
+    why: 'No two candidates have the same sequence.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/commits.ts',
+    line: 'const lookMs = 5;',
+    mutant: '5 → (2 * 5)',
+    why: 'How often it looks changes only how soon it answers.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/enqueue.ts',
+    line: 'if (first.MessageId === null) throw',
+    mutant: 'first.MessageId === null → false',
+    why: 'A message that is not stored conflicts with one that is, and the read finds that one.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/enqueue.ts',
+    line: 'if (first.MessageId === null) throw',
+    mutant: `throw new Error(\`message \${messageId} was neither stored nor found\`); → ;`,
+    why: 'A message that is not stored conflicts with one that is, and the read finds that one.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/enqueue.ts',
+    line: 'message.dedupKey ?? message.messageId',
+    mutant: 'message.dedupKey ?? message.messageId → (message.dedupKey)',
+    why: 'Without a dedup key only the message’s own id can be known, and under a known id nothing is inserted.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/outcomes.ts',
+    line: 'if (done.length === 0) return;',
+    mutant: 'done.length === 0 → false',
+    why: 'The statements then write nothing, which is only slower.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/transact.ts',
+    line: "{ lease, outcomes, onDead: 'block' },",
+    mutant: "'block' → ''",
+    why: 'Only Dead outcomes read it.',
+  },
+  {
+    file: 'src/fleet/dispatch/run-queues.ts',
+    line: 'runId.slice(0, 8)',
+    mutant: 'runId.slice(0, 8) → runId',
+    why: 'Any part of a UUID tells owners apart.',
+  },
+  {
+    file: 'src/fleet/dispatch/run-queues.ts',
+    line: 'runId.slice(0, 8)',
+    mutant: '0 → 1',
+    why: 'Any part of a UUID tells owners apart.',
+  },
+  {
+    file: 'src/fleet/dispatch/run-queues.ts',
+    line: 'runId.slice(0, 8)',
+    mutant: '8 → (2 * 8)',
+    why: 'Any part of a UUID tells owners apart.',
   },
 ];

@@ -5,7 +5,15 @@
 export const testsOf: Readonly<Record<string, readonly string[]>> = {
   'src/lease': ['test/unit/lease', 'test/integration/leases.test.ts', 'test/integration/run/lease.test.ts'],
   'src/local': ['test/unit/local', 'test/integration/face.test.ts', 'test/integration/isolation.test.ts'],
-  'src/engine/sqlite/queue': ['test/unit/sqlite', 'test/conformance/sqlite.conformance.test.ts'],
+  'src/engine/sqlite/queue': [
+    'test/unit/sqlite',
+    'test/conformance/sqlite/storing.test.ts',
+    'test/conformance/sqlite/claiming.test.ts',
+    'test/conformance/sqlite/transactions.test.ts',
+    'test/conformance/sqlite/ordering.test.ts',
+    'test/conformance/sqlite/dead.test.ts',
+    'test/conformance/sqlite/random.test.ts',
+  ],
   'src/fleet': [
     'test/unit/fleet',
     'test/property/schedule-policy.test.ts',
@@ -20,6 +28,9 @@ export const testsOf: Readonly<Record<string, readonly string[]>> = {
     'test/integration/run/continuation.test.ts',
     'test/integration/static-directory.test.ts',
     'test/integration/strategy.test.ts',
+    'test/integration/telemetry/metrics.test.ts',
+    'test/integration/telemetry/traces.test.ts',
+    'test/integration/two-queues.test.ts',
   ],
   'src/queue': [
     'test/unit/queue',

@@ -35,7 +35,7 @@ export class SqlitePlace {
   }
 
   /** Another engine on the same files: another host. A commit need not survive a power cut here. */
-  engine(options: { busyTimeoutMs?: number } = {}): Engine {
+  engine(options: { busyTimeoutMs?: number; clock?: () => number } = {}): Engine {
     const engine = createSqliteEngine({
       registry: this.file('registry.db'),
       synchronous: 'normal',

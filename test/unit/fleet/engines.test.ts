@@ -1,4 +1,5 @@
 import type { Engine } from '../../../src/engine/engine.ts';
+import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
 import { engineFor, isEmbedded, memoryRegistry } from '../../../src/fleet/engines.ts';
 import { FleetHandle } from '../../../src/fleet/fleet-handle.ts';
 import { type TenantInput, tenantDefinition } from '../../../src/fleet/tenants/definition.ts';
@@ -6,6 +7,15 @@ import { loadSettings } from '../../../src/settings.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 
+/** The real engine; it records the options that it is created with. */
+jest.mock('../../../src/engine/sqlserver/index.ts', () => {
+  const real = jest.requireActual<typeof import('../../../src/engine/sqlserver/index.ts')>(
+    '../../../src/engine/sqlserver/index.ts',
+  );
+  return { ...real, createSqlServerEngine: jest.fn(real.createSqlServerEngine) };
+});
+
+const created = jest.mocked(createSqlServerEngine);
 const place = new SqlitePlace();
 const settings = loadSettings({}, {});
 const onServer = { id: 'b', server: 'example.database.windows.net', database: 'b' };
@@ -29,6 +39,32 @@ describe('the engine that a registry’s URL names (F2)', () => {
   test('a file and a server have engines of their own', async () => {
     expect(await kindOf(engineFor(`sqlite:${place.file('registry.db')}`, settings))).toBe('sqlite');
     expect(await kindOf(engineFor('mssql://sql.example.net/registry', settings))).toBe('sqlserver');
+  });
+
+  test('F8: a server’s engine has the pools that the settings describe, and one more for the registry', async () => {
+    const changed = loadSettings(
+      {
+        sqlserver: { poolSize: 3, maxConnectionsPerServer: 17 },
+        databases: { maxOpen: 5, idleCloseMs: '7s' },
+      },
+      {},
+    );
+    await kindOf(engineFor('mssql://sql.example.net/registry', changed));
+    const options = created.mock.lastCall![0];
+    expect(options).toMatchObject({
+      registry: 'mssql://sql.example.net/registry',
+      pools: { size: 3, maxConnectionsPerServer: 17, maxOpen: 6, idleCloseMs: 7_000 },
+    });
+    expect(options).not.toHaveProperty('allowedServers');
+    expect(options).not.toHaveProperty('onDiscard');
+    await kindOf(engineFor(memoryRegistry, settings));
+    expect(created.mock.lastCall![0]).not.toHaveProperty('registry');
+  });
+
+  test('F1: a server’s engine has the allowed servers of the settings', async () => {
+    const limited = loadSettings({ sqlserver: { allowedServers: ['*.example.net'] } }, {});
+    await kindOf(engineFor('mssql://sql.example.net/registry', limited));
+    expect(created.mock.lastCall![0]).toMatchObject({ allowedServers: limited.sqlserver.allowedServers });
   });
 
   test('a registry in memory accepts tenants on servers only where they are allowed', async () => {
@@ -67,6 +103,44 @@ describe('the engine of a static directory (F2)', () => {
     const { engine, registry } = await fleet.ready();
     expect(engine.kind).toBe(kind);
     expect((await registry.list()).map(({ id }) => id)).toEqual(tenants.map(({ id }) => id));
+    await fleet.close();
+  });
+
+  test('F8: close closes the tenants’ databases, the registry and the engine', async () => {
+    const tenant = tenantDefinition({ id: 'a' });
+    const fleet = new FleetHandle({ settings, tenants: [tenant], logger: recordingLogger(), owner: 'host' });
+    const { engine, registry, databases } = await fleet.ready();
+    await fleet.close();
+    const closed = { code: 'CLOSED' };
+    await expect(databases.use(tenant, async () => {})).rejects.toMatchObject(closed);
+    await expect(registry.list()).rejects.toMatchObject(closed);
+    expect(() => engine.openTenant(tenant)).toThrow(expect.objectContaining(closed));
+  });
+
+  test('F2: a fleet that could not be opened closes its engine, and is opened again by the next call', async () => {
+    const twins = ['a', 'b'].map((id) => tenantDefinition({ id, database: 'same.db' }));
+    const engine = place.engine();
+    const close = jest.spyOn(engine, 'close');
+    const fleet = new FleetHandle({
+      settings,
+      tenants: twins,
+      logger: recordingLogger(),
+      owner: 'host',
+      engine,
+    });
+    await expect(fleet.open()).rejects.toMatchObject({ code: 'DATABASE_IN_USE' });
+    expect(close).toHaveBeenCalledTimes(1);
+    await expect(fleet.open()).rejects.toMatchObject({ code: 'CLOSED' });
+    await fleet.close();
+  });
+
+  test('S1: a connection that an engine discards is logged', async () => {
+    const logger = recordingLogger();
+    const fleet = new FleetHandle({ settings, tenants: [tenantDefinition(onServer)], logger, owner: 'host' });
+    await fleet.ready();
+    const discarded = { database: 'b', reason: 'transaction' } as never;
+    created.mock.lastCall![0].onDiscard!(discarded);
+    expect(logger.lines).toMatchObject([{ level: 'warn', fields: discarded }]);
     await fleet.close();
   });
 

@@ -1,5 +1,6 @@
 /** F7: the ends of callers' successive transactions on one connection, which `DatabaseSync` does not report. */
 import type { DatabaseSync } from 'node:sqlite';
+import { DatabaseFile } from '../../../src/engine/sqlite/file.ts';
 import type { WorkQueue } from '../../../src/engine/work-queue.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { message, tenantFileOf, withProgram } from './scene.ts';
@@ -10,6 +11,16 @@ const place = new SqlitePlace();
 async function enqueueIn(queue: WorkQueue, caller: DatabaseSync, stored = message('x')) {
   await queue.enqueue([stored], caller);
   return { committed: queue.committed(caller, stored.messageId) };
+}
+
+/** Commits a transaction of another tenant and waits for its report: each transaction that is awaited is polled meanwhile. */
+async function anotherCommit(other: WorkQueue): Promise<void> {
+  await withProgram(tenantFileOf(place, 'other'), async (caller) => {
+    caller.exec('BEGIN IMMEDIATE');
+    const { committed } = await enqueueIn(other, caller);
+    caller.exec('COMMIT');
+    expect(await committed).toBe(true);
+  });
 }
 
 describe.each([
@@ -74,5 +85,60 @@ test('F7: a message stored again after a rollback is reported again', async () =
     const kept = await enqueueIn(queue, caller, again);
     caller.exec('COMMIT');
     expect(await kept.committed).toBe(true);
+  });
+});
+
+test('F7: messages of one transaction have one answer, also after an earlier transaction has ended', async () => {
+  const queue = await place.outbox();
+  const other = await place.outbox('other');
+  await withProgram(tenantFileOf(place), async (caller) => {
+    caller.exec('BEGIN IMMEDIATE');
+    const first = await enqueueIn(queue, caller);
+    caller.exec('COMMIT; BEGIN IMMEDIATE');
+    const second = await enqueueIn(queue, caller);
+    expect(await first.committed).toBe(true);
+    // The first transaction's end has been polled once more when this is over.
+    await anotherCommit(other);
+    const third = await enqueueIn(queue, caller);
+    expect(third.committed).toBe(second.committed);
+    caller.exec('COMMIT');
+    expect(await third.committed).toBe(true);
+  });
+});
+
+test('F7: waiting for a transaction’s end does not keep the process running', async () => {
+  const queue = await place.outbox();
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  await withProgram(tenantFileOf(place), async (caller) => {
+    caller.exec('BEGIN IMMEDIATE');
+    const before = timers();
+    const { committed } = await enqueueIn(queue, caller);
+    expect(timers()).toBe(before);
+    caller.exec('COMMIT');
+    expect(await committed).toBe(true);
+  });
+});
+
+test('F7: a database that is closed before the transaction ends reports a commit after it, and is not opened again', async () => {
+  const engine = place.engine();
+  const database = await place.tenant('acme', engine);
+  const other = await place.outbox('other');
+  await withProgram(tenantFileOf(place), async (caller) => {
+    caller.exec('BEGIN IMMEDIATE');
+    const { committed } = await enqueueIn(database.queue('outbox'), caller);
+    let told = false;
+    void committed.then(() => {
+      told = true;
+    });
+    await engine.close();
+    const opening = jest.spyOn(DatabaseFile.prototype, 'connect');
+    await anotherCommit(other);
+    expect(told).toBe(false);
+    const opened = opening.mock.contexts.map((file) => (file as DatabaseFile).path);
+    expect(opened).not.toContain(tenantFileOf(place));
+    opening.mockRestore();
+    caller.exec('ROLLBACK');
+    // An unnecessary wake is better than a missing one.
+    expect(await committed).toBe(true);
   });
 });

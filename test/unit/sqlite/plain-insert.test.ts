@@ -100,6 +100,15 @@ test('Q10: a row that is wrongly unblocked is not claimed while its key runs', a
   expect(await payloads(queue)).toEqual(['2']);
 });
 
+test('Q5, Q10: rows that are wrongly unblocked are claimed in sequence, with one attempt each', async () => {
+  const queue = await place.outbox();
+  const letters = ['1', '2', '3'].map((payload) => message(payload, { orderingKey: 'k' }));
+  await queue.enqueue(letters);
+  await sql('UPDATE Outbox SET Blocked = 0');
+  expect(await payloads(queue)).toEqual(['1', '2', '3']);
+  for (const { messageId } of letters) expect(await queue.get(messageId)).toMatchObject({ attempts: 1 });
+});
+
 test('Q10: a head that is wrongly blocked is unblocked by the messages behind it', async () => {
   const queue = await place.outbox();
   await queue.enqueue(['1', '2'].map((payload) => message(payload, { orderingKey: 'k' })));

@@ -16,6 +16,12 @@ test('Q3: a value that is not a node:sqlite connection is refused', async () => 
   expect(await queue.statistics()).toMatchObject({ ready: 0 });
 });
 
+test('Q3: without a transaction, or with null, the message is stored at once', async () => {
+  const queue = await place.outbox();
+  for (const transaction of [undefined, null]) await queue.enqueue([message('x')], transaction);
+  expect(await queue.statistics()).toMatchObject({ ready: 2 });
+});
+
 test('Q3: a database in memory is another database', async () => {
   const queue = await place.outbox();
   const memory = new DatabaseSync(':memory:');

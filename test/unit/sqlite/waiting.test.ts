@@ -79,6 +79,44 @@ test('Q9, Q12: nor does a begin that finds only done messages within their reten
   });
 });
 
+test('Q9, Q11: nor does a begin that finds only messages due later', async () => {
+  const queue = await place.outbox();
+  await queue.enqueue([message('x', { dueInMs: 3_600_000 })]);
+  await withProgram(tenantFileOf(place), async (db) => {
+    const version = () => db.prepare('PRAGMA data_version').get();
+    const before = version();
+    expect(
+      await queue.begin({ owner: 'run', durationMs: 1_000, claim: { limit: 1, maxBytes: 1 } }),
+    ).toMatchObject({
+      status: 'idle',
+    });
+    expect(version()).toEqual(before);
+  });
+});
+
+test('Q3: storing no messages waits for no lock', async () => {
+  const queue = await place.outbox('acme', place.engine({ busyTimeoutMs: 0 }));
+  await withProgram(tenantFileOf(place), async (db) => {
+    db.exec('BEGIN IMMEDIATE');
+    expect(await queue.enqueue([])).toEqual([]);
+    db.exec('COMMIT');
+  });
+});
+
+test('Q4, L2: a begin whose lease another owner took while it waited for the lock claims nothing', async () => {
+  const queue = await place.outbox();
+  await queue.enqueue([message('x')]);
+  await withProgram(tenantFileOf(place), async (db) => {
+    db.exec(`BEGIN IMMEDIATE; INSERT INTO Leases (Name, Owner, Fence, ExpiresUtc)
+      VALUES ('queue:outbox', 'another', 7, (unixepoch() + 60) * 1000)`);
+    // It has read that no other owner holds the lease, and now has to write.
+    const waiting = queue.begin({ owner: 'run', durationMs: 1_000, claim: { limit: 1, maxBytes: 1 } });
+    db.exec('COMMIT');
+    expect(await waiting).toMatchObject({ status: 'leased-elsewhere', owner: 'another' });
+  });
+  expect(await queue.statistics()).toMatchObject({ ready: 1, claimed: 0 });
+});
+
 test('F8: a waiting call fails with CLOSED when the engine closes', async () => {
   const engine = place.engine({ busyTimeoutMs: 60_000 });
   await place.outbox('acme', engine);

@@ -12,7 +12,7 @@ import { perTable, type QueueTable, tableOf } from './records.ts';
 
 const statements = perTable((table) => ({
   /** Reads without a lock, in one statement, whether a run has anything to do. */
-  look: `SELECT Now, Owner, ExpiresUtc,
+  look: `SELECT Now, Owner, ExpiresUtc, ExpiresUtc > Now AS Held,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Claimed WHERE Status = 1) AS Claimed,
       (SELECT DueUtc FROM ${table} INDEXED BY ${table}_Due WHERE Status = 0 AND Blocked = 0
         ORDER BY DueUtc LIMIT 1) AS NextDueUtc,
@@ -28,6 +28,7 @@ interface LookRow {
   readonly Now: number;
   readonly Owner: string | null;
   readonly ExpiresUtc: number | null;
+  readonly Held: number | null;
   readonly Claimed: number;
   readonly NextDueUtc: number | null;
   readonly OldestDoneUtc: number | null;
@@ -45,14 +46,14 @@ export function beginByReading(
   const row = connection.get<LookRow>(statements[tableOf[queue]].look, queueLeaseName(queue))!;
   const holder = heldBy(row.Owner, row.ExpiresUtc, row.Now, request.owner);
   if (holder !== null) return holder;
-  const isHeldByUs = row.Owner !== null && (row.ExpiresUtc ?? 0) > row.Now;
   const isDue = row.NextDueUtc !== null && row.NextDueUtc <= row.Now;
   const { retention } = request;
   const isOverdue =
     retention !== undefined &&
     row.OldestDoneUtc !== null &&
     row.OldestDoneUtc < row.Now - wholeMs(retention.doneMs);
-  if (isHeldByUs || isDue || isOverdue || row.Claimed === 1) return null;
+  // Held by this owner: its earlier run ends (L2).
+  if (row.Held === 1 || isDue || isOverdue || row.Claimed === 1) return null;
   const next = row.NextDueUtc === null ? null : row.NextDueUtc - row.Now;
   return { status: 'idle', messages: [], more: false, nextDueInMs: next, purged: 0, recovered: 0 };
 }

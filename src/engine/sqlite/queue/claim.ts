@@ -120,10 +120,8 @@ class Candidates {
    * last.
    */
   readonly #followers: Candidate[] = [];
-  /** The sequences taken, by ordering key. */
-  readonly #entered = new Map<string, Set<number>>();
-  /** Messages that are not blocked although they are not the head of their group. */
-  readonly #misplaced: { sequence: number; key: string }[] = [];
+  /** The sequences of messages that are not blocked although they are not the head of their group. */
+  readonly #misplaced: number[] = [];
   readonly #misplacedKeys = new Set<string>();
 
   constructor(connection: Connection, table: QueueTable, now: number) {
@@ -141,16 +139,13 @@ class Candidates {
       return follower;
     }
     const candidate = this.#ahead;
-    if (candidate !== null) this.#ahead = undefined;
+    this.#ahead = undefined;
     return candidate;
   }
 
   /** Adds the next message of the candidate's ordering group to the candidates. */
   took({ message: { orderingKey: key, sequence }, turn }: Candidate): void {
     if (key === null) return;
-    const sequences = this.#entered.get(key);
-    if (sequences === undefined) this.#entered.set(key, new Set([sequence]));
-    else sequences.add(sequence);
     const row = this.#connection.getTuple<NextRow>(statements[this.#table].next, key, sequence);
     if (row === undefined) return;
     const [status, ...claimRow] = row;
@@ -165,13 +160,12 @@ class Candidates {
     this.#due.return?.();
   }
 
-  /** Blocks messages that should have been blocked, such as rows inserted by hand. */
+  /**
+   * Blocks messages that should have been blocked, such as rows inserted by hand. Those that this claim has taken behind
+   * their heads are not Ready any more, and stay as they are.
+   */
   blockMisplaced(): void {
-    const misplaced = this.#misplaced.filter(
-      ({ sequence, key }) => this.#entered.get(key)?.has(sequence) !== true,
-    );
-    const sequences = misplaced.map(({ sequence }) => sequence);
-    blockMessages(this.#connection, this.#table, sequences);
+    blockMessages(this.#connection, this.#table, this.#misplaced);
     unblockHeads(this.#connection, this.#table, this.#misplacedKeys);
   }
 
@@ -188,12 +182,10 @@ class Candidates {
 
   /** Only the head of an ordering group may be claimed, and only while no message of the group is claimed. */
   #mayStart(sequence: number, key: string): boolean {
-    if (!this.#entered.has(key)) {
-      const head = headOf(this.#connection, this.#table, key);
-      if (head?.Sequence === sequence && head.Running === 0) return true;
-      this.#misplacedKeys.add(key);
-    }
-    this.#misplaced.push({ sequence, key });
+    const head = headOf(this.#connection, this.#table, key);
+    if (head?.Sequence === sequence && head.Running === 0) return true;
+    this.#misplacedKeys.add(key);
+    this.#misplaced.push(sequence);
     return false;
   }
 }

@@ -4,7 +4,7 @@ import type { Connection } from '../connection.ts';
 import { foldCase } from '../file.ts';
 import { type StoredText, text, textColumn } from '../text.ts';
 import { wholeMs } from '../time.ts';
-import { blockMessages, type Head, headOf, unblockHeads } from './ordering.ts';
+import { blockMessages, headOf, unblockHeads } from './ordering.ts';
 import { messageRecord, perTable, type QueueTable, type RecordRow, recordColumns } from './records.ts';
 
 const statements = perTable((table) => {
@@ -89,16 +89,10 @@ export function replayDead(
   now: number,
 ): number {
   const { sequences, keys } = select(connection, table, filter, limit, now);
-  if (sequences.length === 0) return 0;
-  const headsBefore = [...keys].map((key) => headOf(connection, table, key));
+  const headsBefore = [...keys].flatMap((key) => headOf(connection, table, key)?.Sequence ?? []);
   for (const sequence of sequences) connection.run(statements[table].replay, now, sequence);
   // When a replayed message comes before the current head, that head is blocked again.
-  const waiting = headsBefore.filter((head): head is Head => head?.Status === 0);
-  blockMessages(
-    connection,
-    table,
-    waiting.map((head) => head.Sequence),
-  );
+  blockMessages(connection, table, headsBefore);
   unblockHeads(connection, table, keys);
   return sequences.length;
 }

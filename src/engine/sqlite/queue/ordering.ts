@@ -3,18 +3,16 @@ import type { Connection } from '../connection.ts';
 import { perTable, type QueueTable } from './records.ts';
 
 const statements = perTable((table) => ({
-  head: `SELECT Sequence, Status, Blocked,
+  head: `SELECT Sequence,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Claimed WHERE OrderingKey = :key AND Status = 1) AS Running
     FROM ${table} INDEXED BY ${table}_Group
     WHERE OrderingKey = :key AND InGroup = 1 ORDER BY Sequence LIMIT 1`,
-  unblock: `UPDATE ${table} SET Blocked = 0 WHERE Sequence = ?`,
+  unblock: `UPDATE ${table} SET Blocked = 0 WHERE Sequence = ? AND Blocked = 1`,
   block: `UPDATE ${table} SET Blocked = 1 WHERE Sequence = ? AND Status = 0`,
 }));
 
 export interface Head {
   readonly Sequence: number;
-  readonly Status: number;
-  readonly Blocked: number;
   /** 1 when a message of the group is claimed: the head itself, or one behind a replayed head. */
   readonly Running: number;
 }
@@ -25,15 +23,13 @@ export function headOf(connection: Connection, table: QueueTable, key: string): 
 }
 
 /**
- * Unblocks the head of each key's ordering group if it is Ready and no message of the group is claimed. Call it after
+ * Unblocks the head of each key's ordering group if no message of the group is claimed. Call it after
  * every change that may have removed a message from a group or put one back.
  */
 export function unblockHeads(connection: Connection, table: QueueTable, keys: Iterable<string>): void {
   for (const key of keys) {
     const head = headOf(connection, table, key);
-    if (head !== undefined && head.Status === 0 && head.Blocked === 1 && head.Running === 0) {
-      connection.run(statements[table].unblock, head.Sequence);
-    }
+    if (head?.Running === 0) connection.run(statements[table].unblock, head.Sequence);
   }
 }
 

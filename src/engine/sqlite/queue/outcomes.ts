@@ -35,6 +35,11 @@ interface KeyRow {
   readonly OrderingKey: StoredText | null;
 }
 
+interface KeyedRow {
+  readonly Sequence: number;
+  readonly OrderingKey: StoredText;
+}
+
 /** Applies the outcomes and unblocks the ordering groups concerned. Returns the sequences of the unmatched outcomes. */
 export function applyOutcomes(
   connection: Connection,
@@ -57,7 +62,6 @@ export function applyOutcomes(
   }
   applyDone(connection, table, done, request.lease.fence, now, applied, keys);
   unblockHeads(connection, table, keys);
-  if (applied.size === request.outcomes.length) return [];
   return request.outcomes.filter(({ sequence }) => !applied.has(sequence)).map(({ sequence }) => sequence);
 }
 
@@ -77,8 +81,8 @@ function applyDone(
 ): void {
   if (done.length === 0) return;
   const keyOf = new Map<number, string>();
-  for (const row of connection.all<KeyRow & { Sequence: number }>(statements[table].keyed)) {
-    if (row.OrderingKey !== null) keyOf.set(row.Sequence, text(row.OrderingKey));
+  for (const row of connection.all<KeyedRow>(statements[table].keyed)) {
+    keyOf.set(row.Sequence, text(row.OrderingKey));
   }
   const write = (sequences: readonly number[]) =>
     connection.run(statements[table].done, now, JSON.stringify(sequences), fence);

@@ -38,7 +38,7 @@ export function statistics(connection: Connection, table: QueueTable): QueueStat
     claimed: count(sql.claimed),
     done: count(sql.done),
     dead: count(sql.dead),
-    oldestDueAgeMs: ageMs !== null && ageMs >= 0 ? ageMs : null,
+    oldestDueAgeMs: unblocked.Due > 0 ? ageMs : null,
     nextDueInMs: ageMs === null ? null : Math.max(0, -ageMs),
   };
 }

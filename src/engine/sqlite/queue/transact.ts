@@ -3,7 +3,6 @@ import { unlessAborted } from '../../../unless-aborted.ts';
 import { endedByHandler, messageLost, outlastsLease } from '../../handler-transaction.ts';
 import type { QueueName, TransactRequest } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
-import { explain } from '../errors.ts';
 import { closeQuietly } from '../file.ts';
 import type { DatabaseHandle } from '../handle.ts';
 import { expiresInMs } from '../lease-store.ts';
@@ -48,7 +47,7 @@ export function transact<T>(
 }
 
 /** Leaves a fifth of the lease's remaining time, at most 2 s, for its renewal. */
-function mayLastMs(leaseMs: number): number {
+export function mayLastMs(leaseMs: number): number {
   return Math.min(leaseMs - Math.min(leaseMs / 5, 2_000), 2 ** 31 - 1);
 }
 
@@ -59,7 +58,7 @@ function settleAndCommit(
   queue: QueueName,
   { lease, sequence }: TransactRequest,
 ): void {
-  const { subject, file } = handle;
+  const { subject } = handle;
   handle.assertOpen();
   if (!isTransactionOpen(connection.database)) throw endedByHandler(subject.tenantId);
   try {
@@ -73,6 +72,6 @@ function settleAndCommit(
     if (unmatched.length > 0) throw messageLost(subject.tenantId);
     connection.database.exec('COMMIT');
   } catch (error) {
-    throw explain(error, subject, () => file.access());
+    throw handle.explain(error);
   }
 }

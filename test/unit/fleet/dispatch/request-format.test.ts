@@ -1,5 +1,6 @@
 import { isMultiOutboxError } from '../../../../src/errors.ts';
 import {
+  checkedDispatchRequest,
   parseDispatchRequest,
   parseWake,
   tenantIdIn,
@@ -38,6 +39,21 @@ describe('dispatch requests through a queue', () => {
   test('a request of the release before, which knew less, is taken', () => {
     const { lastRunUtc, idleStreak, failureStreak, ...older } = request;
     expect(parseDispatchRequest(older)).toEqual(older);
+  });
+
+  test.each(['due', 'wake', 'backlog', 'manual'] as const)(
+    'F3: a request may have the reason %s',
+    (reason) => {
+      expect(parseDispatchRequest({ ...request, reason }).reason).toBe(reason);
+    },
+  );
+
+  test('F7: a wake has the time at which it was read; a request that this program was given is manual', () => {
+    const before = Date.now();
+    const { plannedUtc, reason } = checkedDispatchRequest({ tenantId: 'acme' }, 'manual');
+    expect(reason).toBe('manual');
+    expect(Date.parse(plannedUtc)).toBeGreaterThanOrEqual(before);
+    expect(Date.parse(plannedUtc)).toBeLessThanOrEqual(Date.now());
   });
 
   test('F7: a request with only a tenant is a wake', () => {
@@ -95,6 +111,21 @@ describe('pages of dispatch requests', () => {
     expect(pages.flatMap((page) => parseRequestPage(page))).toEqual(requests);
     expect(parseRequestPage(JSON.stringify(pages[2]))).toEqual(requests.slice(400));
     expect(requestPages([], 200)).toEqual([]);
+  });
+
+  test('a plan’s trace context is in each of its pages, and in the requests that come back', () => {
+    const traceparent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`;
+    const traced = many(3, (index) => `tenant-${index}`).map((each) => ({ ...each, traceparent }));
+    const pages = requestPages(traced, 2);
+    expect(pages.map((page) => page.traceparent)).toEqual([traceparent, traceparent]);
+    expect(pages.flatMap((page) => parseRequestPage(page))).toEqual(traced);
+    expect(requestPages([request], 2)[0]).not.toHaveProperty('traceparent');
+  });
+
+  test('a request without streaks and last run has none of them on its page', () => {
+    const { idleStreak, failureStreak, lastRunUtc, ...woken } = request;
+    const [page] = requestPages([woken], 1);
+    expect(parseRequestPage(page)).toEqual([{ ...woken, idleStreak: 0, failureStreak: 0, lastRunUtc: null }]);
   });
 
   test('no page is longer than a message of a storage queue may be, once it is base64', () => {

@@ -63,7 +63,14 @@ describe('stale requests', () => {
     expect(request.lastRunUtc).toBeNull();
     expect(await isStaleRequest(old(request), registry, logger)).toBe(false);
     await report(registry);
-    expect(await isStaleRequest(old(request), registry, logger)).toBe(true);
+    const lines: LogLine[] = [];
+    expect(await isStaleRequest(old(request), registry, recordingLogger(lines))).toBe(true);
+    expect(lines).toMatchObject([{ level: 'debug' }]);
+  });
+
+  test('a request for a tenant that is not registered is not stale', async () => {
+    const { registry, request } = await planned();
+    expect(await isStaleRequest({ ...old(request), tenantId: 'nobody' }, registry, logger)).toBe(false);
   });
 
   test('a run that was known when the request was planned does not make it stale, a later one does', async () => {

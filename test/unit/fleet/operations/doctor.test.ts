@@ -1,4 +1,6 @@
 import { writeFileSync } from 'node:fs';
+import type { Engine, TenantAddress } from '../../../../src/engine/engine.ts';
+import type { Registry } from '../../../../src/engine/registry.ts';
 import { type Diagnosis, examineFleet } from '../../../../src/fleet/operations/doctor.ts';
 import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
 import { withHostClockShifted } from '../../../conformance/clock.ts';
@@ -72,8 +74,58 @@ test.each([
 
 test('Q2: clocks that differ by at most five seconds are fine', async () => {
   const { engine, registry } = await fleetOf();
-  for (const shiftMs of [-2_000, 2_000])
+  for (const shiftMs of [-4_000, 4_000])
     await withHostClockShifted(shiftMs, async () => {
       expect(kinds(await examineFleet(engine, registry, { tenants: [] }))).toEqual([[null, []]]);
     });
 });
+
+test('Q2: clocks that differ by eight seconds are reported', async () => {
+  const { engine, registry } = await fleetOf();
+  for (const shiftMs of [-8_000, 8_000])
+    await withHostClockShifted(shiftMs, async () => {
+      expect(kinds(await examineFleet(engine, registry, { tenants: [] }))).toEqual([[null, ['clock']]]);
+    });
+});
+
+test('F8: each tenant’s database is closed once it is examined', async () => {
+  const { engine, registry } = await fleetOf('a', 'b');
+  const open = new Set<string>();
+  const watched: Engine = Object.assign(Object.create(engine), {
+    openTenant(address: TenantAddress) {
+      const database = engine.openTenant(address);
+      open.add(address.id);
+      const close = async () => {
+        open.delete(address.id);
+        await database.close();
+        throw new Error('the connection broke while closing');
+      };
+      return Object.assign(Object.create(database), { schema: database.schema, close });
+    },
+  });
+  expect(kinds(await examineFleet(watched, registry, {}))).toEqual([
+    [null, []],
+    ['a', []],
+    ['b', []],
+  ]);
+  expect(open).toEqual(new Set());
+});
+
+test.each([
+  [5_010, []],
+  [5_011, ['clock']],
+  [-5_010, []],
+  [-5_011, ['clock']],
+])(
+  'Q2: a difference counts as far as it exceeds what the measurement may be wrong by (%p ms)',
+  async (ms, found) => {
+    const { engine, registry } = await fleetOf();
+    const { schema } = registry;
+    const measured: Registry = Object.assign(Object.create(registry), {
+      schema: Object.assign(Object.create(schema), {
+        inspect: async () => ({ ...(await schema.inspect()), clockAheadMs: ms, clockErrorMs: 10 }),
+      }),
+    });
+    expect(kinds(await examineFleet(engine, measured, { tenants: [] }))).toEqual([[null, found]]);
+  },
+);

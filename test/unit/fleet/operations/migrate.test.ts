@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import type { Engine, TenantAddress } from '../../../../src/engine/engine.ts';
 import { migrateFleet, type TenantMigration } from '../../../../src/fleet/operations/migrate.ts';
 import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
 import { SqlitePlace } from '../../../support/sqlite-place.ts';
@@ -74,6 +75,39 @@ test('a dry run returns the steps, changes no database or registry, and does not
   expect(list).not.toHaveBeenCalled();
   await migrateFleet(engine, registry, {}, list);
   expect(list).toHaveBeenCalledTimes(1);
+});
+
+test('if the registry cannot be migrated, neither the directory nor a tenant is read', async () => {
+  writeFileSync(place.file('registry.db'), 'no database at all, and longer than a header '.repeat(40));
+  const engine = place.engine();
+  const list = jest.fn(async () => {});
+  expect(await migrateFleet(engine, engine.openRegistry(), {}, list)).toMatchObject([
+    { tenantId: null, error: {} },
+  ]);
+  expect(list).not.toHaveBeenCalled();
+});
+
+test('F8: each tenant’s database is closed once it is migrated', async () => {
+  const { engine, registry } = await fleetOf('a', 'b');
+  const open = new Set<string>();
+  const watched: Engine = Object.assign(Object.create(engine), {
+    openTenant(address: TenantAddress) {
+      const database = engine.openTenant(address);
+      open.add(address.id);
+      const close = async () => {
+        open.delete(address.id);
+        await database.close();
+      };
+      return Object.assign(Object.create(database), { schema: database.schema, close });
+    },
+  });
+  const migrations = await migrateFleet(watched, registry, {});
+  expect(migrations.map(({ tenantId, error }) => [tenantId, error])).toEqual([
+    [null, undefined],
+    ['a', undefined],
+    ['b', undefined],
+  ]);
+  expect(open).toEqual(new Set());
 });
 
 test('a dry run of a registry without its schema lists no tenants', async () => {

@@ -102,6 +102,19 @@ describe('poisoned requests', () => {
     expect(report.recorded).toBe(false);
   });
 
+  test('what does not fit is cut: the reason to 400 characters, the content to 7,192, and not through a character', async () => {
+    const long = poisonedRequest(`${'x'.repeat(7_191)}\u{1f600}`, new Error('y'.repeat(401)));
+    expect(long.reason).toHaveLength(400);
+    expect(long.content).toBe(`${'x'.repeat(7_191)}\ufffd`);
+    expect(poisonedRequest(undefined, refused)).toMatchObject({ content: '', tenantId: null });
+    const registry = await registryWith('acme');
+    const read = { ...long, reason: 'z'.repeat(500), tenantId: 'acme' };
+    const report = await recordPoisoned(read, { registry, logger: recordingLogger() });
+    expect(report).toMatchObject({ reason: 'z'.repeat(400), recorded: true });
+    const { lastDurationMs } = (await registry.get('acme'))!.schedule;
+    expect(lastDurationMs).toBe(0);
+  });
+
   test('any request fits into a message of the poison queue', () => {
     for (const content of [
       '\u0000'.repeat(70_000),

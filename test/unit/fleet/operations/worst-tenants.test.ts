@@ -1,4 +1,5 @@
-import type { TenantReport } from '../../../../src/engine/registry.ts';
+import type { Registry, TenantReport } from '../../../../src/engine/registry.ts';
+import { createSqliteEngine } from '../../../../src/engine/sqlite/index.ts';
 import { worstTenants } from '../../../../src/fleet/operations/worst-tenants.ts';
 import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
 import { noCounts } from '../../../../src/queue/tally.ts';
@@ -9,7 +10,7 @@ const place = new SqlitePlace();
 
 type Trouble = Partial<Pick<TenantReport, 'backlog' | 'parkedTopics'>> & {
   failureStreak?: number;
-  nextDueInMs?: number;
+  nextDueInMs?: number | null;
 };
 
 async function registryOf(tenants: Readonly<Record<string, Trouble>>) {
@@ -63,6 +64,52 @@ describe('the worst tenants (F6)', () => {
     const first = await worstTenants(registry, { limit: 2, examine: 3 });
     expect(first.tenants.map(({ id }) => id)).toEqual(['b', 'c']);
     expect(first).toMatchObject({ examined: 3, complete: false });
+  });
+
+  test('of equally failing ones the longest due comes first, then those without a due time, by their ids', async () => {
+    const registry = await registryOf({
+      a: { backlog: true, nextDueInMs: null },
+      b: { backlog: true, nextDueInMs: 5_000 },
+      c: { backlog: true, nextDueInMs: null },
+      d: { backlog: true, nextDueInMs: 2_000 },
+    });
+    const { tenants } = await worstTenants(registry, { limit: 10, examine: 100 });
+    expect(tenants.map(({ id }) => id)).toEqual(['d', 'b', 'a', 'c']);
+  });
+
+  test('more tenants than one page are read, page after page', async () => {
+    const registry = await place.registry(createSqliteEngine({ registry: ':memory:' }));
+    for (let index = 0; index < 1_002; index++) {
+      const id = `t${String(index).padStart(4, '0')}`;
+      await registry.add(tenantDefinition({ id }), id);
+      if (index % 1_001 > 0) continue;
+      await registry.report({
+        tenantId: id,
+        outcome: 'failed',
+        counts: noCounts,
+        durationMs: 1,
+        backlog: false,
+        parkedTopics: [],
+        schedule: { mode: 'set', nextDueInMs: 60_000, idleStreak: 0, failureStreak: 1 + index },
+      });
+    }
+    const sizes: (number | undefined)[] = [];
+    const watched: Registry = Object.assign(Object.create(registry), {
+      list(query: Parameters<Registry['list']>[0]) {
+        sizes.push(query?.limit);
+        return registry.list(query);
+      },
+    });
+    const all = await worstTenants(watched, { limit: 2, examine: 5_000 });
+    expect(all).toMatchObject({
+      examined: 1_002,
+      complete: true,
+      tenants: [{ id: 't1001' }, { id: 't0000' }],
+    });
+    const some = await worstTenants(watched, { limit: 2, examine: 1_001 });
+    expect(some).toMatchObject({ examined: 1_001, complete: false });
+    expect(sizes).toEqual([1_000, 1_000, 1_000, 1]);
+    await registry.close();
   });
 
   test('paused and retired tenants are never listed', async () => {

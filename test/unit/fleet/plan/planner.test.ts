@@ -25,6 +25,7 @@ interface PlanFields {
   owner?: string;
   capacity?: number;
   intervalMs?: number;
+  leaseMs?: number;
   lines?: LogLine[];
   learnt?: string[];
 }
@@ -37,7 +38,7 @@ function plan(registry: Registry, fields: PlanFields = {}) {
       strategy,
       owner,
       plan: { ...settings, intervalMs: fields.intervalMs ?? settings.intervalMs },
-      leaseMs: 30_000,
+      leaseMs: fields.leaseMs ?? 30_000,
       redispatchMs: 60_000,
       logger: recordingLogger(lines),
       onTenant: ({ id }) => learnt.push(id),
@@ -149,8 +150,10 @@ describe('a plan (F3)', () => {
     expect(next).toMatchObject({ status: 'planned', unfinished: true });
     expect(next.requests.map(({ tenantId }) => tenantId)).toEqual(['a']);
     expect(lines.map(({ level }) => level)).toEqual(['warn']);
-    const long = await plan(registry, { intervalMs: Number.MAX_SAFE_INTEGER });
+    const quiet: LogLine[] = [];
+    const long = await plan(registry, { intervalMs: Number.MAX_SAFE_INTEGER, lines: quiet });
     expect(long).toMatchObject({ late: false, unfinished: false });
+    expect(quiet).toEqual([]);
   });
 
   test.each([
@@ -189,6 +192,38 @@ describe('a plan (F3)', () => {
       { limit: 10_000, leaseMs: 30_000 },
     ]);
     expect(asked[1]).not.toHaveProperty('order');
+  });
+
+  test.each([
+    [10_000, 10_000],
+    [60_000, 30_000],
+  ])('F3: with a queue lease of %p ms the plan lease lasts %p ms', async (leaseMs, expected) => {
+    const registry = await registryWith('a');
+    const beginPlan = jest.spyOn(registry, 'beginPlan');
+    await plan(registry, { leaseMs });
+    expect(beginPlan).toHaveBeenCalledWith(expect.objectContaining({ leaseMs: expected }));
+  });
+
+  test('F3: the log tells who holds the plan lease, and that a plan did not finish', async () => {
+    const registry = await registryWith('a');
+    await registry.beginPlan({ owner: 'planner-2', leaseMs: 60_000, limit: 10 });
+    const lines: LogLine[] = [];
+    const skipped = await plan(registry, { lines });
+    expect(skipped).toEqual({
+      status: 'leased-elsewhere',
+      requests: [],
+      due: 0,
+      oldestDueMs: null,
+      conflicts: 0,
+      more: false,
+      sinceLastPlanMs: null,
+      late: false,
+      unfinished: false,
+      nextDueInMs: null,
+    });
+    expect(lines).toMatchObject([{ level: 'debug', fields: { owner: 'planner-2' } }]);
+    await plan(registry, { owner: 'planner-2', lines });
+    expect(lines.slice(1)).toMatchObject([{ level: 'warn', fields: { sinceMs: expect.any(Number) } }]);
   });
 
   test('F3: the report has the longest time that a tenant has been due', async () => {

@@ -51,6 +51,7 @@ describe('a tenant as people define it (F1)', () => {
     'F1: the id %p is none',
     (id) => {
       expect(refusal({ id })).toContain('id must be 1 to 64 of');
+      if (typeof id !== 'string') expect(refusal({ id })).toContain('The tenant cannot be registered');
     },
   );
 
@@ -96,6 +97,27 @@ describe('a tenant as people define it (F1)', () => {
   ];
   test.each(bad)('F1: refuses %s', (_, input, named) => {
     expect(refusal(input)).toContain(named);
+  });
+
+  const tenantWith = (field: string, value: unknown): TenantInput => {
+    const [outer, inner] = field.split('.') as [string, string?];
+    return { id: 'a', [outer]: inner === undefined ? value : { [inner]: value } };
+  };
+  test.each<[string, unknown[], unknown[]]>([
+    ['server', ['x'.repeat(256)], ['x'.repeat(257)]],
+    ['database', ['x', 'x'.repeat(1_000)], ['', 'x'.repeat(1_001)]],
+    ['schema', ['_', 'x'.repeat(128)], ['9x', 'x'.repeat(129)]],
+    ['priority', [-1_000, 1_000], [-1_001, 1_001]],
+    ['weight', [0.001, 1_000], [0.0009, 1_000.1]],
+    ['slaSeconds', [1, 31_536_000, null], [0, 31_536_001]],
+    ['overrides.batchSize', [1, 5_000], [0, 5_001]],
+    ['overrides.concurrency', [1, 1_000], [0, 1_001]],
+    ['overrides.idleCeilingMs', [1, 365 * 86_400_000], [0, 365 * 86_400_000 + 1]],
+    ['tags', [{ ['x'.repeat(64)]: 'y'.repeat(256) }], [{ ['x'.repeat(65)]: 'y' }, { '': 'y' }]],
+    ['auth', [{ kind: 'setting', name: 'x'.repeat(128) }], [{ kind: 'setting', name: 'x'.repeat(129) }]],
+  ])('F1: %s is accepted up to its limits, and not beyond', (field, accepted, refused) => {
+    for (const value of accepted) expect(() => tenantDefinition(tenantWith(field, value))).not.toThrow();
+    for (const value of refused) expect(refusal(tenantWith(field, value))).toContain(field);
   });
 
   test('F1: a connection string put where a name belongs is refused and not shown', () => {

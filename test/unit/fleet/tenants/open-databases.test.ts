@@ -96,6 +96,18 @@ describe('open tenant databases (F8)', () => {
     await until('a is closed, too', () => databases.size === 0);
   });
 
+  test('F8: the timer that closes the idle neither overflows nor keeps the process running', async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const interval = jest.spyOn(globalThis, 'setInterval');
+    const before = timers();
+    const { use } = scene({ idleCloseMs: 30 * 86_400_000 });
+    await use('a');
+    await use('b');
+    expect(interval.mock.calls.map(([, ms]) => ms)).toEqual([2_147_483_647]);
+    expect(timers()).toBe(before);
+    interval.mockRestore();
+  });
+
   test('F2: a tenant that moved gets a new database at once; the old one is closed when it is free', async () => {
     const { databases, events, opened } = scene();
     const gate = deferred();

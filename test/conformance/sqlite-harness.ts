@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Engine, TenantAddress } from '../../src/engine/engine.ts';
 import { isLocked } from '../../src/engine/sqlite/errors.ts';
 import { createSqliteEngine } from '../../src/engine/sqlite/index.ts';
-import { describeConformance } from './describe-conformance.ts';
+import type { EngineHarness } from './harness.ts';
 import { until } from './until.ts';
 
 /** Tries at once, because a wait inside SQLite would stop the transaction of this process that it waits for. */
@@ -23,7 +23,7 @@ function begun(connection: DatabaseSync): boolean {
   }
 }
 
-describeConformance({
+export const sqliteHarness: EngineHarness = {
   name: 'sqlite',
   promises: { producersNeverBlockClaims: false, waitsForOpenTransactions: true },
   storedBytes: (payload) => Buffer.byteLength(payload),
@@ -90,4 +90,4 @@ describeConformance({
       },
     };
   },
-});
+};

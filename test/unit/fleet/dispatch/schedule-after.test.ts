@@ -1,0 +1,69 @@
+import { scheduleAfter } from '../../../../src/fleet/dispatch/report-run.ts';
+import type { RunReport } from '../../../../src/fleet/dispatch/run-report.ts';
+import type { DispatchRequest } from '../../../../src/fleet/dispatch-request.ts';
+import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
+import type { QueueReport } from '../../../../src/queue/report.ts';
+import { noCounts } from '../../../../src/queue/tally.ts';
+import { tenantRecord } from '../../../support/candidate.ts';
+import { planOf, reportOf } from '../../../support/requests.ts';
+
+const settings = { idleFloorMs: 1_000, idleCeilingMs: 60_000, failureCeilingMs: 600_000 };
+const [request] = planOf('acme').requests;
+
+function scheduled(
+  report: Partial<RunReport>,
+  of: Partial<DispatchRequest> = {},
+  overrides = {},
+  continuedForMs?: number,
+) {
+  const tenant = tenantRecord('acme', { ...tenantDefinition({ id: 'acme', overrides }) });
+  const run = { tenant, request: { ...request!, ...of }, report: { ...reportOf(request!), ...report } };
+  return scheduleAfter(
+    { ...run, ...(continuedForMs !== undefined && { continuedForMs }) },
+    settings,
+    () => 1,
+  );
+}
+
+const queueOf = (heldForMs?: number): QueueReport => ({
+  queue: 'outbox',
+  status: heldForMs === undefined ? 'idle' : 'leased-elsewhere',
+  stop: 'drained',
+  counts: noCounts,
+  parkedTopics: [],
+  more: false,
+  nextDueInMs: null,
+  roundTrips: 1,
+  ...(heldForMs !== undefined && { heldBy: { owner: 'other', expiresInMs: heldForMs } }),
+});
+
+describe('the schedule after a run (D7, F5)', () => {
+  test('F5: the request’s streaks go on, and begin at nothing where it has none', () => {
+    expect(scheduled({})).toEqual({ mode: 'set', nextDueInMs: 2_000, idleStreak: 1, failureStreak: 0 });
+    expect(scheduled({}, { idleStreak: 2 })).toMatchObject({ nextDueInMs: 8_000, idleStreak: 3 });
+    expect(scheduled({ outcome: 'failed' })).toMatchObject({ nextDueInMs: 5_000, failureStreak: 1 });
+    expect(scheduled({ outcome: 'failed' }, { failureStreak: 2 })).toMatchObject({
+      nextDueInMs: 20_000,
+      failureStreak: 3,
+    });
+  });
+
+  test('F1, F5: the tenant’s own idle ceiling counts before the setting', () => {
+    expect(scheduled({}, { idleStreak: 30 }).nextDueInMs).toBe(60_000);
+    expect(scheduled({}, { idleStreak: 30 }, { idleCeilingMs: '10s' }).nextDueInMs).toBe(10_000);
+    expect(scheduled({}, { idleStreak: 30 }, { idleCeilingMs: 'never' }).nextDueInMs).toBeNull();
+  });
+
+  test('F5: held queues: due at the latest when the first of their leases has run out', () => {
+    const queues = [queueOf(20_000), queueOf(), queueOf(3_000)];
+    expect(scheduled({ queues }, { idleStreak: 30 })).toMatchObject({ mode: 'at-most', nextDueInMs: 4_000 });
+  });
+
+  test('F5: a backlog is due now, or when its continuation should have reported; a known due time counts', () => {
+    expect(scheduled({ outcome: 'dispatched', more: true })).toMatchObject({ mode: 'set', nextDueInMs: 0 });
+    expect(scheduled({ outcome: 'dispatched', more: true }, {}, {}, 7_000)).toMatchObject({
+      nextDueInMs: 7_000,
+    });
+    expect(scheduled({ nextDueInMs: 500 })).toMatchObject({ nextDueInMs: 500 });
+  });
+});

@@ -1,0 +1,62 @@
+/** T1, T3: how a handler's transaction ends, where the conformance suite cannot see it. */
+import { DatabaseSync } from 'node:sqlite';
+import { mayLastMs } from '../../../src/engine/sqlite/queue/transact.ts';
+import { SqlitePlace } from '../../support/sqlite-place.ts';
+import { begin, failure, message } from './scene.ts';
+
+const place = new SqlitePlace();
+const never = new AbortController().signal;
+
+async function claimed(signal = never) {
+  const database = await place.tenant();
+  const queue = database.queue('outbox');
+  await queue.enqueue([message('x')]);
+  const { lease, messages } = await begin(queue);
+  return { database, queue, request: { lease, sequence: messages[0]!.sequence, signal } };
+}
+
+test.each([
+  [1_000, 800],
+  [10_000, 8_000],
+  [60_000, 58_000],
+  [Number.POSITIVE_INFINITY, 2_147_483_647],
+])('T3: while %p ms are left of its lease, a transaction may last %p ms', (leaseMs, expected) => {
+  expect(mayLastMs(leaseMs)).toBe(expected);
+});
+
+test('T3: a transaction that has ended leaves no timer', async () => {
+  const { queue, request } = await claimed();
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const before = timers();
+  await queue.transact(request, async () => {
+    expect(timers()).toBeGreaterThan(before);
+  });
+  expect(timers()).toBe(before);
+});
+
+test.each(['COMMIT', 'ROLLBACK'])('T1: a handler that ends the transaction by %s is told so', async (end) => {
+  const { database, queue, request } = await claimed();
+  const ended = queue.transact(request, async (transaction) => {
+    if (!(transaction instanceof DatabaseSync)) throw new Error('it is not a connection');
+    transaction.exec(end);
+  });
+  expect(await failure(ended)).toMatchObject({ code: 'TRANSACTION_NOT_OPEN', tenantId: 'acme' });
+  expect(await database.queue('outbox').statistics()).toMatchObject({ claimed: 1, done: 0 });
+});
+
+test('T1, F8: a transaction of a database that was closed meanwhile is not committed', async () => {
+  const { database, queue, request } = await claimed();
+  const closed = queue.transact(request, async () => database.close());
+  expect(await failure(closed)).toMatchObject({ code: 'CLOSED', tenantId: 'acme' });
+  expect(await (await place.outbox()).statistics()).toMatchObject({ claimed: 1, done: 0 });
+});
+
+test('T1: a signal that fires as the handler ends still undoes the transaction', async () => {
+  const stop = new AbortController();
+  const { queue, request } = await claimed(stop.signal);
+  const late = queue.transact(request, async () => {
+    queueMicrotask(() => stop.abort(new Error('time is up')));
+  });
+  await expect(late).rejects.toThrow('time is up');
+  expect(await queue.statistics()).toMatchObject({ claimed: 1, done: 0 });
+});
