@@ -10,9 +10,9 @@
 -- No lease may be taken, renewed or released inside a caller's transaction, because a rollback would undo
 -- that.
 --
--- The first read of a lease is READUNCOMMITTED: with READ_COMMITTED_SNAPSHOT off it would otherwise wait for
--- a handler that is committing. It can only answer that another owner has the lease, and this answer is at
--- most one commit out of date. A call that takes the lease locks its row first.
+-- The first read of a lease, and the list of leases, are READUNCOMMITTED: with READ_COMMITTED_SNAPSHOT off they
+-- would otherwise wait for a handler that is committing. The read can only answer that another owner has the
+-- lease, and this answer is at most one commit out of date. A call that takes the lease locks its row first.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
@@ -200,5 +200,5 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
 SELECT Name, Owner, Fence, AcquiredUtc, RenewedUtc, ExpiresUtc, Context,
   CAST(CASE WHEN Owner IS NOT NULL AND ExpiresUtc > @Now THEN 1 ELSE 0 END AS bit) AS Held
-FROM [$(Schema)].[Leases] ORDER BY Name;
+FROM [$(Schema)].[Leases] WITH (READUNCOMMITTED) ORDER BY Name;
 GO

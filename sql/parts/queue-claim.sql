@@ -27,7 +27,7 @@ BEGIN
       SELECT c.OrderingHash, COUNT(*) FROM @Claim c
       WHERE c.OrderingHash IS NOT NULL AND NOT EXISTS (
         SELECT 1 FROM [$(Schema)].[$(Queue)] r WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-        WHERE r.OrderingHash = c.OrderingHash AND r.Status = 1)
+        WHERE r.OrderingHash = c.OrderingHash AND r.Status = 1 AND r.InGroup = 1)
       GROUP BY c.OrderingHash;
       SET @Keys = @@ROWCOUNT;
       -- The share is all of the remaining room, plus one message that shows whether more are behind; it is

@@ -1,8 +1,11 @@
 -- Settles a message inside a transaction of its handler (T1).
 --
--- Locks: first the row of the queue's lease, then the message, in the same order as a run's calls
--- (queue-settle-and-claim.sql). Both locks last until the commit, which the caller sends next. No procedure
--- of a run waits for rows that the handler locked earlier, in its own tables or by enqueuing.
+-- Locks: the message, until the commit, which the caller sends next. A message with an ordering key also
+-- unblocks its group, and while a recovered message is in flight no other may be claimed. For these two the
+-- procedure first locks the row of the queue's lease, in the same order as a run's calls
+-- (queue-settle-and-claim.sql). For all others it leaves that row alone, so that the run's calls and other
+-- handlers do not wait for the commit. No procedure of a run waits for rows that the handler locked earlier,
+-- in its own tables or by enqueuing.
 --
 -- The isolation level is set to READ COMMITTED whatever the handler's is, because SQL Server refuses READPAST
 -- at SERIALIZABLE. A transaction at SNAPSHOT may change to this level, and only the COMMIT follows.
@@ -26,16 +29,23 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 IF @Again = 0 AND @@TRANCOUNT = 0 THROW 51002, N'No transaction is open on this connection.', 1;
 IF @Again = 1 AND @@TRANCOUNT > 0 THROW 51001, N'Whether a message was completed is asked outside of a transaction.', 1;
-DECLARE @Settled bit = 0;
+DECLARE @Settled bit = 0, @LocksLease bit = 0;
 DECLARE @Group TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY);
--- This update changes no value; it only locks the row. A caller that asks again waits here until the server
--- has ended the lost transaction.
-UPDATE [$(Schema)].[Leases] SET Fence = Fence WHERE NameHash = HASHBYTES('SHA2_256', N'queue:$(QueueName)');
 IF @Again = 1
+BEGIN
+  -- This update changes no value. It waits for the row until the server has ended the lost transaction.
+  UPDATE [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK) SET Status = Status WHERE Sequence = @Sequence;
   SELECT @Settled = 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK)
   WHERE Sequence = @Sequence AND ClaimFence = @Fence AND Status = 2;
+END;
 ELSE
 BEGIN
+  -- This read takes no lock: neither column changes while the message is claimed under @Fence.
+  SELECT @LocksLease = 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READUNCOMMITTED)
+  WHERE Sequence = @Sequence AND (OrderingKey IS NOT NULL OR Recovered = 1);
+  -- This update changes no value; it only locks the row.
+  IF @LocksLease = 1
+    UPDATE [$(Schema)].[Leases] SET Fence = Fence WHERE NameHash = HASHBYTES('SHA2_256', N'queue:$(QueueName)');
   UPDATE [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK)
   SET Status = 2, SettledUtc = SYSUTCDATETIME(), Parks = 0, Recovered = 0, Blocked = 0, InGroup = 0
   WHERE Sequence = @Sequence AND ClaimFence = @Fence AND Status = 1;

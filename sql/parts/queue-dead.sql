@@ -7,7 +7,7 @@
 -- Locks: Replay and Discard first lock the row of the queue's lease, as a run's calls do
 -- (queue-settle-and-claim.sql), so that only one call at a time blocks and unblocks messages. They wait for a
 -- run no longer than one of its calls takes. Producers also insert Dead messages (conflicts); these are
--- skipped until they are committed.
+-- skipped until they are committed, also by the counts and lists, which therefore wait for nothing.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
@@ -25,7 +25,7 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @Id TABLE (MessageId uniqueidentifier NOT NULL PRIMARY KEY);
 :r parts/queue-dead-ids.sql
 DECLARE @Since datetime2(3) = DATEADD(millisecond, -CAST(@OlderThanMs % 1000 AS int), DATEADD(second, -CAST(@OlderThanMs / 1000 AS int), SYSUTCDATETIME()));
-SELECT COUNT_BIG(*) AS Dead FROM [$(Schema)].[$(Queue)] q
+SELECT COUNT_BIG(*) AS Dead FROM [$(Schema)].[$(Queue)] q WITH (READCOMMITTEDLOCK, READPAST)
 WHERE q.Status = 3 AND q.SettledUtc <= @Since
   AND (@Topic IS NULL OR UPPER(q.Topic COLLATE Latin1_General_CI_AS) COLLATE Latin1_General_100_BIN2
     = UPPER(@Topic COLLATE Latin1_General_CI_AS) COLLATE Latin1_General_100_BIN2)
@@ -52,12 +52,13 @@ DECLARE @Id TABLE (MessageId uniqueidentifier NOT NULL PRIMARY KEY);
 DECLARE @Since datetime2(3) = DATEADD(millisecond, -CAST(@OlderThanMs % 1000 AS int), DATEADD(second, -CAST(@OlderThanMs / 1000 AS int), SYSUTCDATETIME()));
 -- The page begins with a seek to this time, so that earlier pages are not read again.
 DECLARE @AfterUtc datetime2(3);
-SELECT @AfterUtc = SettledUtc FROM [$(Schema)].[$(Queue)] WHERE Sequence = @After AND Status = 3;
+SELECT @AfterUtc = SettledUtc FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+WHERE Sequence = @After AND Status = 3;
 IF @AfterUtc IS NULL SELECT @AfterUtc = DATEFROMPARTS(1, 1, 1), @After = 0;
 SELECT TOP (@Limit) q.Sequence, q.MessageId, q.Topic, q.Payload, q.PayloadEscaped, q.Headers, q.CorrelationId, q.OrderingKey,
   q.EnqueuedUtc, q.DueUtc, q.Attempts, q.Parks, q.Recovered, q.Status, q.Source, q.DedupKey, CAST(NULL AS bigint) AS ClaimFence,
   q.LastError, q.FirstError, q.ReplayCount, q.SettledUtc, CAST(0 AS bit) AS Blocked
-FROM [$(Schema)].[$(Queue)] q
+FROM [$(Schema)].[$(Queue)] q WITH (READCOMMITTEDLOCK, READPAST)
 WHERE q.Status = 3 AND q.SettledUtc <= @Since
   AND q.SettledUtc >= @AfterUtc AND (q.SettledUtc > @AfterUtc OR q.Sequence > @After)
   AND (@Topic IS NULL OR UPPER(q.Topic COLLATE Latin1_General_CI_AS) COLLATE Latin1_General_100_BIN2

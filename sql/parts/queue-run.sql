@@ -7,8 +7,8 @@ GO
 -- removes messages that retention no longer keeps, and claims. If it finds no message, it releases the lease.
 -- First row: Lease is 'leased-elsewhere' (Owner has it), 'released' (no message to claim) or 'acquired'
 -- (under Fence); then the messages.
--- If the tenant is idle, or another run has the lease, the answer comes from reads: no lock, no write, no
--- log.
+-- If the tenant is idle, or another run has the lease, the answer comes from reads: no write, no log, and no
+-- lock that lasts.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_Begin]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_Begin] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_Begin]
@@ -25,13 +25,14 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET LOCK_TIMEOUT 10000;
 IF @@TRANCOUNT > 0 THROW 51001, N'A run cannot begin or settle inside a transaction.', 1;
 IF DATALENGTH(SUBSTRING(@Owner COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
   OR DATALENGTH(SUBSTRING(@Context COLLATE Latin1_General_100_BIN2, 4001, 1)) > 0
   THROW 51026, N'An owner of a lease has at most 200 characters, its context at most 4,000.', 1;
 DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'queue:$(QueueName)');
 DECLARE @Now datetime2(3) = SYSUTCDATETIME(), @IsOurs bit, @NextSequence bigint, @NextHash binary(32), @NextDue datetime2(3);
-DECLARE @Holder nvarchar(200), @ExpiresUtc datetime2(3);
+DECLARE @Holder nvarchar(200), @ExpiresUtc datetime2(3), @Claimed int = 0;
 SELECT @IsOurs = CASE WHEN Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) THEN 1 ELSE 0 END,
   @Holder = Owner, @ExpiresUtc = ExpiresUtc
 FROM [$(Schema)].[Leases] WITH (READUNCOMMITTED) WHERE NameHash = @LeaseHash AND ExpiresUtc > @Now;
@@ -40,7 +41,14 @@ BEGIN
   SELECT N'leased-elsewhere' AS Lease, @Holder AS Owner, DATEDIFF_BIG(millisecond, SYSUTCDATETIME(), @ExpiresUtc) AS ExpiresInMs;
   RETURN;
 END;
+-- A crashed run's claims. If a handler's transaction of that run is still settling one, wait for its end, here
+-- before the lease is taken: rolled back, the message is claimed, and the tenant is not idle.
 IF @IsOurs IS NULL
+BEGIN
+  SELECT @Claimed = COUNT(*) FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK) WHERE Status = 1 AND InGroup = 1;
+  SET @Now = SYSUTCDATETIME();
+END;
+IF @IsOurs IS NULL AND @Claimed = 0
 BEGIN
   SELECT TOP (1) @NextSequence = Sequence, @NextHash = OrderingHash, @NextDue = DueUtc
   FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
@@ -48,7 +56,6 @@ BEGIN
   IF (@NextDue IS NULL OR (@NextDue > @Now AND (@NextHash IS NULL OR NOT EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
       WHERE OrderingHash = @NextHash AND InGroup = 1 AND OrderingKey IS NOT NULL AND Sequence < @NextSequence))))
-    AND NOT EXISTS (SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST) WHERE Status = 1)
     AND (@PurgeLimit = 0 OR NOT EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
       WHERE Status = 2 AND SettledUtc < DATEADD(millisecond, -CAST(@RetentionMs % 1000 AS int),

@@ -4,9 +4,16 @@
 --
 -- Order of locks, in these procedures and in all others that change messages which producers have committed:
 --   1. the row of the queue's lease, so that these procedures wait for each other;
---   2. rows of the queue, which therefore no other procedure changes at the same time.
+--   2. rows of the queue, each by its Sequence, so that its indexes are locked after it. No other procedure
+--      changes these rows at the same time, except Complete.
 -- Producers lock only rows that they insert, never the lease's row, so they and these procedures cannot
 -- deadlock.
+--
+-- Complete runs in a handler's transaction. It locks one claimed row, and for most messages not the lease's
+-- row. After it the transaction needs no further lock, since its commit follows at once. So a call may wait
+-- for that row, even while it holds the lease's row. The run's own calls settle a message only after its
+-- handler's transaction has ended. A newer run waits: it must know how the transaction ended before it
+-- returns the message to Ready (section 2).
 --
 -- Between the lock on the lease's row and the commit, no statement may wait for a producer. Otherwise every
 -- call would wait for the lease, and a handler's transaction that has enqueued and then completes would
@@ -14,7 +21,8 @@
 --   reads               READCOMMITTEDLOCK, READPAST: skip uncommitted rows, whatever the plan
 --   reads and changes   FORCESEEK, by the keys of a table variable or of an index: never touch such rows
 --   one read            FORCESEEK, READUNCOMMITTED: a claim looks for uncommitted messages and takes no lock (Q10)
--- An UPDATE or DELETE also has ROWLOCK, and seeks.
+--   reads of claims     FORCESEEK, by Status = 1 AND InGroup = 1: wait for Complete, never for a producer
+-- An UPDATE or DELETE also has ROWLOCK, and seeks by Sequence.
 --
 -- @FromUtc, a low-water mark: the index of due messages has no message before this time, as far as an earlier
 -- look saw. A settled message leaves a deleted entry at the front of that index. The server keeps the entry
@@ -88,8 +96,8 @@ DECLARE @Outcome TABLE (
   Matched bit NOT NULL DEFAULT (0),
   OrderingHash binary(32) NULL
 );
--- The entries of a JSON parameter by sequence, so that it is parsed once: first the errors, later the
--- messages in flight.
+-- Messages by sequence: the claims to return to Ready, or the entries of a JSON parameter, so that it is parsed
+-- once (first the errors, later the messages in flight).
 DECLARE @Listed TABLE (Sequence bigint NOT NULL PRIMARY KEY, Text nvarchar(max) NULL);
 DECLARE @Key TABLE (
   OrderingHash binary(32) NOT NULL PRIMARY KEY,
@@ -177,16 +185,22 @@ END;
 SET @Now = SYSUTCDATETIME();
 
 -- 2. Messages that a crashed run had claimed return to Ready at once, each to be claimed by itself (Q6, Q7).
+-- If a handler's transaction of that run is still settling one, wait for its end: committed, the message is
+-- Done; rolled back, it is claimed. Skipping it would leave it claimed with no run to settle it.
 IF @Begin = 1 AND @Committed = 0
-  AND EXISTS (SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST) WHERE Status = 1)
 BEGIN
-  INSERT @Group (OrderingHash)
-  SELECT DISTINCT OrderingHash FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
-  WHERE Status = 1 AND OrderingHash IS NOT NULL;
-  UPDATE [$(Schema)].[$(Queue)] WITH (ROWLOCK, READPAST)
-  SET Status = 0, Recovered = 1, ClaimFence = NULL, Blocked = CASE WHEN OrderingKey IS NULL THEN 0 ELSE 1 END
-  WHERE Status = 1;
-  SET @Recovered = @@ROWCOUNT;
+  INSERT @Listed (Sequence)
+  SELECT Sequence FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK) WHERE Status = 1 AND InGroup = 1;
+  IF @@ROWCOUNT > 0
+  BEGIN
+    INSERT @Group (OrderingHash)
+    SELECT DISTINCT OrderingHash FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK)
+    WHERE Status = 1 AND InGroup = 1 AND OrderingHash IS NOT NULL;
+    UPDATE [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK)
+    SET Status = 0, Recovered = 1, ClaimFence = NULL, Blocked = CASE WHEN OrderingKey IS NULL THEN 0 ELSE 1 END
+    WHERE Sequence IN (SELECT Sequence FROM @Listed) AND Status = 1;
+    SET @Recovered = @@ROWCOUNT;
+  END;
 END;
 
 -- 3. Outcomes (Q8), each for a row that is still claimed under our fence. They are tried even if the lease is
@@ -266,7 +280,7 @@ BEGIN
       WHERE OrderingHash = @NextHash AND InGroup = 1 AND OrderingKey IS NOT NULL AND Sequence < @NextSequence)
     AND NOT EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-      WHERE OrderingHash = @NextHash AND Status = 1)
+      WHERE OrderingHash = @NextHash AND Status = 1 AND InGroup = 1)
     BREAK;
   -- The next call blocks the remaining followers. Until then the next due time is unknown, so report it as
   -- now.

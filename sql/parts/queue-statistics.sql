@@ -1,5 +1,9 @@
 -- Counts of a work queue, and one message as it is stored. They are for people, never for a plan (F6).
 -- The blocked messages are those whose Blocked is 1, and the followers that no run has met yet.
+--
+-- These reads wait for no open transaction of a producer or a handler, whether READ_COMMITTED_SNAPSHOT is on or
+-- off. The counts skip rows that are not committed. Only Done messages, of which there may be millions, are
+-- counted without a lock for each row, and so a little early: from their handler's Complete on.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
@@ -23,38 +27,48 @@ FROM (
     FROM (
       SELECT q.DueUtc, q.Parks, CASE WHEN q.OrderingHash IS NOT NULL AND (
           EXISTS (
-            SELECT 1 FROM [$(Schema)].[$(Queue)] l
+            SELECT 1 FROM [$(Schema)].[$(Queue)] l WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
             WHERE l.OrderingHash = q.OrderingHash AND l.InGroup = 1 AND l.OrderingKey IS NOT NULL AND l.Sequence < q.Sequence)
-          OR EXISTS (SELECT 1 FROM [$(Schema)].[$(Queue)] r WHERE r.OrderingHash = q.OrderingHash AND r.Status = 1))
+          OR EXISTS (
+            SELECT 1 FROM [$(Schema)].[$(Queue)] r WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+            WHERE r.OrderingHash = q.OrderingHash AND r.Status = 1 AND r.InGroup = 1))
         THEN 1 ELSE 0 END AS IsFollower
-      FROM [$(Schema)].[$(Queue)] q WHERE q.Status = 0 AND q.Blocked = 0
+      FROM [$(Schema)].[$(Queue)] q WITH (READCOMMITTEDLOCK, READPAST) WHERE q.Status = 0 AND q.Blocked = 0
     ) v
   ) f
   CROSS JOIN (
     SELECT COUNT(*) AS Blocked, COALESCE(SUM(CASE WHEN Parks > 0 THEN 1 ELSE 0 END), 0) AS Parked
-    FROM [$(Schema)].[$(Queue)] WHERE InGroup = 1 AND OrderingKey IS NOT NULL AND Status = 0 AND Blocked = 1
+    FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
+    WHERE InGroup = 1 AND OrderingKey IS NOT NULL AND Status = 0 AND Blocked = 1
   ) b
-  CROSS JOIN (SELECT COUNT(*) AS Claimed FROM [$(Schema)].[$(Queue)] WHERE Status = 1) c
-  CROSS JOIN (SELECT COUNT_BIG(*) AS Done FROM [$(Schema)].[$(Queue)] WHERE Status = 2) d
-  CROSS JOIN (SELECT COUNT(*) AS Dead FROM [$(Schema)].[$(Queue)] WHERE Status = 3) e;
+  CROSS JOIN (SELECT COUNT(*) AS Claimed FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST) WHERE Status = 1 AND InGroup = 1) c
+  CROSS JOIN (SELECT COUNT_BIG(*) AS Done FROM [$(Schema)].[$(Queue)] WITH (READUNCOMMITTED) WHERE Status = 2) d
+  CROSS JOIN (SELECT COUNT(*) AS Dead FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST) WHERE Status = 3) e;
 GO
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_Get]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_Get] AS RETURN 0');
 GO
--- Returns one row, the message as it is stored; none if it does not exist.
+-- Returns one row, the message as it is stored; none if it does not exist, or if its producer has not committed.
+-- With READ_COMMITTED_SNAPSHOT off it waits while the message's own handler or run commits, at most 10 seconds.
 ALTER PROCEDURE [$(Schema)].[$(Queue)_Get]
   @MessageId uniqueidentifier
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET LOCK_TIMEOUT 10000;
+-- The index of ids contains both columns. Only the message's producer locks its entry there.
+DECLARE @Sequence bigint;
+SELECT @Sequence = Sequence FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST) WHERE MessageId = @MessageId;
 SELECT q.Sequence, q.MessageId, q.Topic, q.Payload, q.PayloadEscaped, q.Headers, q.CorrelationId, q.OrderingKey,
   q.EnqueuedUtc, q.DueUtc, q.Attempts, q.Parks, q.Recovered, q.Status, q.Source, q.DedupKey,
   CASE WHEN q.Status = 1 THEN q.ClaimFence END AS ClaimFence, q.LastError, q.FirstError, q.ReplayCount, q.SettledUtc,
   CAST(CASE WHEN q.Status = 0 AND q.OrderingHash IS NOT NULL AND (q.Blocked = 1
       OR EXISTS (
-        SELECT 1 FROM [$(Schema)].[$(Queue)] l
+        SELECT 1 FROM [$(Schema)].[$(Queue)] l WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
         WHERE l.OrderingHash = q.OrderingHash AND l.InGroup = 1 AND l.OrderingKey IS NOT NULL AND l.Sequence < q.Sequence)
-      OR EXISTS (SELECT 1 FROM [$(Schema)].[$(Queue)] r WHERE r.OrderingHash = q.OrderingHash AND r.Status = 1))
+      OR EXISTS (
+        SELECT 1 FROM [$(Schema)].[$(Queue)] r WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+        WHERE r.OrderingHash = q.OrderingHash AND r.Status = 1 AND r.InGroup = 1))
     THEN 1 ELSE 0 END AS bit) AS Blocked
-FROM [$(Schema)].[$(Queue)] q WHERE q.MessageId = @MessageId;
+FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK) WHERE q.Sequence = @Sequence;
 GO

@@ -72,7 +72,9 @@ BEGIN
   CREATE INDEX [IX_$(Queue)_Group] ON [$(Schema)].[$(Queue)] (OrderingHash, Sequence)
     INCLUDE (Status, Blocked, DueUtc, Recovered, Parks, PayloadBytes)
     WHERE InGroup = 1 AND OrderingKey IS NOT NULL WITH (ALLOW_PAGE_LOCKS = OFF);
-  CREATE INDEX [IX_$(Queue)_Claimed] ON [$(Schema)].[$(Queue)] (OrderingHash, Sequence)
+  -- InGroup is always 1 here. It comes first, so that all claimed rows can be read by a seek, which FORCESEEK
+  -- can force.
+  CREATE INDEX [IX_$(Queue)_Claimed] ON [$(Schema)].[$(Queue)] (InGroup, OrderingHash, Sequence)
     INCLUDE (ClaimFence, Recovered) WHERE Status = 1 WITH (ALLOW_PAGE_LOCKS = OFF);
   -- Almost always empty, so a claim that asks for recovered messages does not walk over settled ones.
   CREATE INDEX [IX_$(Queue)_Recovered] ON [$(Schema)].[$(Queue)] (Sequence)

@@ -9,4 +9,4 @@ FROM @Group k
   JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK) ON q.Sequence = h.Sequence
 WHERE q.Status = 0 AND q.Blocked = 1 AND NOT EXISTS (
   SELECT 1 FROM [$(Schema)].[$(Queue)] c WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-  WHERE c.OrderingHash = k.OrderingHash AND c.Status = 1);
+  WHERE c.OrderingHash = k.OrderingHash AND c.Status = 1 AND c.InGroup = 1);

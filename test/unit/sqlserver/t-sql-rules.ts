@@ -71,11 +71,70 @@ const claimsSeeUncommittedMessages: Rule = each((procedure) => {
   return look === undefined ? ['claims without a look for uncommitted messages'] : [];
 });
 
-/** No other statement may use what it reads of uncommitted rows. */
-const onlyTheLookReadsUncommitted: Rule = each((procedure) =>
+/**
+ * Only these read uncommitted rows, once each: the look above, Complete's read of two columns that do not change while the
+ * message is claimed, and the count of Done messages, which may be a little early.
+ */
+const fewReadUncommitted: Rule = each((procedure) =>
   references(procedure, queueTables)
     .filter((found) => has(found, 'READUNCOMMITTED', 'NOLOCK'))
-    .slice(/SET Status = 1, ClaimFence/.test(procedure.body) ? 1 : 0)
+    .slice(/_(LeaseSettleClaim|Complete|Statistics)$/.test(procedure.name) ? 1 : 0)
+    .map(({ at, hints }) => `a read at ${at} with the hints '${hints}'`),
+);
+
+/** The statement from a reference to its end. */
+const statementAt = ({ body }: Procedure, { at }: Reference) => body.slice(at, body.indexOf(';', at));
+
+/**
+ * Complete locks a message first and then its entries in the indexes. An UPDATE or DELETE that finds its rows through
+ * another index locks them in the opposite order, and deadlocks with it.
+ */
+const changesAreBySequence: Rule = each((procedure) =>
+  references(procedure, queueTables)
+    .filter(({ use }) => use === 'change')
+    .map((found) => statementAt(procedure, found))
+    .filter((statement) => !/WHERE Sequence (= @|IN \()|ON q\.Sequence = /.test(statement)),
+);
+
+/**
+ * Q6: READPAST skips a claim that a handler's transaction is settling. If that is rolled back, no run would know of the
+ * claim. FORCESEEK finds claims by InGroup, the first key of their index, and by nothing else.
+ */
+const claimsAreNotSkipped: Rule = each((procedure) => {
+  if (!/^(Outbox|Inbox)_(Begin|LeaseSettleClaim)$/.test(procedure.name)) return [];
+  const ofAnyFence = references(procedure, queueTables)
+    .filter(({ use }) => use === 'read')
+    .map((found) => ({ found, condition: /WHERE (.*)/.exec(statementAt(procedure, found))?.[1] }))
+    .filter(
+      ({ condition }) =>
+        condition !== undefined && /^Status = 1( AND InGroup = 1)?\b(?! AND Rec)/.test(condition),
+    );
+  if (ofAnyFence.length === 0) return ['does not look for claims of a crashed run'];
+  return ofAnyFence
+    .filter(({ found }) => has(found, 'READPAST') || !has(found, 'FORCESEEK'))
+    .map(({ found, condition }) => `'${condition}' with the hints '${found.hints}'`);
+});
+
+/** Error 8622: with FORCESEEK, a search for claims needs a condition on InGroup, the first column of their index. */
+const claimsAreSought: Rule = each(({ body }) =>
+  [...body.matchAll(/^.*\bWHERE .*\bStatus = 1\b.*$/gm)]
+    .map(([line]) => line.trim())
+    .filter((line) => !/InGroup = 1|ClaimFence = @|Recovered = 1|Sequence (=|IN) /.test(line)),
+);
+
+/**
+ * With READ_COMMITTED_SNAPSHOT off, a read without these hints waits for producers and handlers. Get reads one message that
+ * is committed, so only that message's own handler can make it wait.
+ */
+const readersDoNotWait: Rule = each((procedure) =>
+  references(procedure, queueTables)
+    .filter(({ use }) => use === 'read')
+    .filter((found) => {
+      const skips = has(found, 'READCOMMITTEDLOCK') && has(found, 'READPAST', 'FORCESEEK');
+      const isOneMessage =
+        has(found, 'FORCESEEK') && /WHERE q\.Sequence = @/.test(statementAt(procedure, found));
+      return !(skips || has(found, 'READUNCOMMITTED') || isOneMessage);
+    })
     .map(({ at, hints }) => `a read at ${at} with the hints '${hints}'`),
 );
 
@@ -196,7 +255,7 @@ const indexesHaveNoPageLocks: Rule = (batches) =>
 
 /** With READ_COMMITTED_SNAPSHOT off the first look at a lease would wait for a handler that commits. */
 const firstLooksDoNotWait: Rule = each((procedure) => {
-  if (!/_Begin$|^Lease_Acquire$|^Lease_Ensure$/.test(procedure.name)) return [];
+  if (!/_Begin$|^Lease_(Acquire|Ensure|List)$/.test(procedure.name)) return [];
   const [first] = references(procedure, /Leases/);
   return first === undefined || has(first, 'READUNCOMMITTED')
     ? []
@@ -229,7 +288,11 @@ const wordsAreKnown: Rule = (batches) => {
 export const rules = {
   underTheLease,
   claimsSeeUncommittedMessages,
-  onlyTheLookReadsUncommitted,
+  fewReadUncommitted,
+  changesAreBySequence,
+  claimsAreNotSkipped,
+  claimsAreSought,
+  readersDoNotWait,
   seekByTableVariable,
   producersSeek,
   producersKeepTheLevel,
