@@ -88,13 +88,14 @@ class SqlServerEngine implements Engine {
       ...(this.#registry === null ? [] : [this.#registry.host]),
     ];
     const {
+      size = 3,
       maxOpen = 256,
       maxConnectionsPerServer = 300,
       idleCloseMs = 600_000,
       // A login costs the server far more than a query, so a start must not send hundreds at once.
       loginsAtOnce = 8,
     } = options.pools ?? {};
-    this.#poolSize = Math.min(options.pools?.size ?? 3, maxConnectionsPerServer);
+    this.#poolSize = Math.min(size, maxConnectionsPerServer);
     this.#pools = new Pools(
       {
         poolSize: this.#poolSize,
