@@ -34,6 +34,8 @@ export interface Place {
   /** Opens a tenant's database without the engine, with the engine's settings. */
   rawTenant(tenantId: string): Promise<RawTenant>;
   rawRegistry(): Promise<RawRegistry>;
+  /** This process's logins to the tenants' databases so far; absent where databases are files. */
+  logins?(): number;
   remove(): Promise<void>;
 }
 

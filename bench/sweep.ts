@@ -1,18 +1,21 @@
 /**
- * The cost of a sweep over many tenants: calls to each tenant's database (Q9), and milliseconds per tenant against raw
- * code that opens the same files, does the same least work and closes them.
+ * The cost of a sweep over many tenants: calls to each tenant's database (Q9), logins (F8), and milliseconds per tenant
+ * against raw code that opens the same files, does the same least work and closes them.
  */
 
 import type { MultiOutbox, RunOutcome, SettingsInput, TickReport } from '../src/index.ts';
-import { assertCount, atMost, type Benchmark } from './benchmark.ts';
+import { assertCount, atMost, type Benchmark, type Measurement } from './benchmark.ts';
 import { type CallCounts, countCalls } from './counting.ts';
 import { fill, hasty, makeTenants, openFleet, tenantNames } from './fleet.ts';
+import { countLogins } from './logins.ts';
 import type { Place } from './place.ts';
 import { msEach, timesRaw } from './spread.ts';
 import { interleave, timed } from './timing.ts';
 
 /** Messages of a loaded tenant: one batch. */
 const messages = 20;
+/** Idle tenants of one server, which a host must keep connected by its defaults. */
+const connected = 200;
 /** Only wakes make a tenant due, so that each tick dispatches only the intended tenants. */
 const settings: SettingsInput = { schedule: { idleCeilingMs: 'never' } };
 
@@ -34,10 +37,14 @@ export const sweep: Benchmark = {
 
     await using fleet = openFleet(place, settings);
     progress('idle tenants');
+    const logins: number[] = [];
     const idleCosts = await interleave(repetitions, {
-      async ours() {
+      async ours(repetition) {
         await fleet.wake(idle);
-        return timedTick(fleet, idle.length, 'idle', 1);
+        const before = place.logins?.() ?? 0;
+        const cost = await timedTick(fleet, idle.length, 'idle', 1);
+        if (repetition > 0) logins.push((place.logins?.() ?? 0) - before);
+        return cost;
       },
       async oursAnew() {
         await using started = openFleet(place, settings);
@@ -73,6 +80,13 @@ export const sweep: Benchmark = {
     });
     await fleet.close();
     await place.remove();
+    progress('logins');
+    const loginCosts = await countLogins(connected, repetitions);
+    const onOneServer: Measurement = {
+      case: 'idle, on one server that only answers',
+      counts: { tenants: connected, calls: 1, logins: Math.max(...loginCosts.logins) },
+      figures: { msPerTenant: msEach(connected, loginCosts) },
+    };
     return {
       measurements: [
         {
@@ -102,13 +116,22 @@ export const sweep: Benchmark = {
             rawMsPerTenant: msEach(count, loadedCosts.raw),
           },
         },
+        onOneServer,
       ],
       targets: [
         atMost('calls to the database of an idle tenant', callsOf(idle), 1),
         atMost('calls to the database of a tenant with one batch', callsOf(loaded), 2),
+        atMost(
+          `logins of a tick over ${connected} idle tenants of one server`,
+          Math.max(...loginCosts.logins),
+          0,
+        ),
+        ...(place.logins === undefined
+          ? []
+          : [atMost(`logins of a tick over ${count} idle tenants of this server`, Math.max(...logins), 0)]),
       ],
       notes: [
-        'Our figures include the plan and the report to the registry. There are more files than may stay open, so each is opened and closed; connections to a server stay open, except for a host that has just started.',
+        'Our figures include the plan and the report to the registry. There are more files than may stay open, so about half of them are opened and closed; connections to a server stay open, except for a host that has just started.',
         'The raw code opens, probes and closes an idle tenant; it opens, claims, settles and closes a loaded one.',
       ],
     };

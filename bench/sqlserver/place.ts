@@ -1,4 +1,5 @@
 /** Places for SQL Server: databases on a server, reused from one repetition to the next. */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import mssql from 'mssql';
 import { TestDatabases, tenantAddress, tenantsSetting } from '../../test/support/sqlserver-databases.ts';
 import type { Place, Places } from '../place.ts';
@@ -20,9 +21,18 @@ export function sqlServerPlaces(connectionString: string): Places {
   };
 }
 
+/** On which mssql reports each connection that it has opened. */
+const loginChannel = 'mssql:connection:create';
+
 async function openPlace(databases: TestDatabases): Promise<Place> {
   const registry = await databases.take('registry');
   const names = new Map<string, string>();
+  let logins = 0;
+  const onLogin = (message: unknown) => {
+    const { database } = message as { database: string };
+    if ([...names.values()].includes(database)) logins++;
+  };
+  subscribe(loginChannel, onLogin);
   const connect = (name: string) =>
     new mssql.ConnectionPool(
       `${databases.connectionString};Database=${name};Packet Size=32767;Max Pool Size=1`,
@@ -54,7 +64,9 @@ async function openPlace(databases: TestDatabases): Promise<Place> {
     removeTenant,
     rawTenant: async (id) => openRawTenant(await connect(names.get(id)!)),
     rawRegistry: async () => openRawRegistry(await connect(registry)),
+    logins: () => logins,
     async remove() {
+      unsubscribe(loginChannel, onLogin);
       for (const id of [...names.keys()]) await removeTenant(id);
       await databases.giveBack(registry);
     },

@@ -188,14 +188,14 @@ export const groups = {
     maxOpen: setting(
       'MAX_OPEN_DATABASES',
       count(1, 10_000),
-      64,
-      'How many tenant databases are kept open at once; the least recently used is closed first.',
+      256,
+      'How many tenant databases are kept open at once. When there are more, the one that was opened last is usually closed, so that the others stay open.',
     ),
     idleCloseMs: setting(
       'IDLE_CLOSE',
       duration(1, day),
-      '60s',
-      'An open tenant database that is not used for this long is closed.',
+      '10m',
+      "An open tenant database that is not used for this long is closed. Longer than the idle ceiling, so that an idle tenant's next look finds its database open.",
     ),
   }),
   telemetry: v.strictObject({
@@ -263,8 +263,8 @@ export const groups = {
     maxConnectionsPerServer: setting(
       'SQL_MAX_CONNECTIONS_PER_SERVER',
       count(1, 30_000),
-      120,
-      'The most connections of one process to one server.',
+      300,
+      'The most connections of one process to one server, logins in progress included. An idle tenant has one.',
     ),
     connectTimeoutMs: setting(
       'SQL_CONNECT_TIMEOUT',

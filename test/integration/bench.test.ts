@@ -134,11 +134,12 @@ describeBench('a quick run of all benchmarks', () => {
     ]);
   });
 
-  test('Q9: an idle tenant costs one call, one with one batch two', () => {
+  test('Q9, F8: an idle tenant costs one call, one with one batch two; 200 of one server need no login', () => {
     expect(countsOf('sweep')).toEqual([
       { tenants: 10, calls: 1 },
       { tenants: 10, calls: 1 },
       { tenants: 10, calls: 2 },
+      { tenants: 200, calls: 1, logins: 0 },
     ]);
   });
 

@@ -61,6 +61,51 @@ export const tokens = {
   },
 };
 
+/** One row, as the answer to a call: text, whole numbers (as bigint or int) and bits; each column may be null. */
+export function row(columns: Readonly<Record<string, string | number | bigint | boolean | null>>): Buffer {
+  const [types, values]: [Buffer[], Buffer[]] = [[], []];
+  for (const [name, value] of Object.entries(columns)) {
+    const { type, data } = columnOf(value);
+    // No user's type; the column may be null.
+    const head = Buffer.from([0, 0, 0, 0, 1, 0, ...type, name.length]);
+    types.push(head, Buffer.from(name, 'utf16le'));
+    values.push(data);
+  }
+  const count = Buffer.alloc(2);
+  count.writeUInt16LE(Object.keys(columns).length);
+  // One row, as the result of a statement within the procedure; more follows.
+  const end = Buffer.from([0xff, 0x11, 0, 0, 0, 1, ...Array(7).fill(0)]);
+  return Buffer.concat([
+    Buffer.from([0x81]),
+    count,
+    ...types,
+    Buffer.from([0xd1]),
+    ...values,
+    end,
+    done(0x00),
+  ]);
+}
+
+/** A column's type, and a value as a row has it. */
+function columnOf(value: string | number | bigint | boolean | null): { type: number[]; data: Buffer } {
+  if (typeof value === 'boolean') return { type: [0x68, 1], data: Buffer.from([1, Number(value)]) };
+  if (typeof value === 'number') {
+    const data = Buffer.from([4, 0, 0, 0, 0]);
+    data.writeInt32LE(value, 1);
+    return { type: [0x26, 4], data };
+  }
+  if (typeof value === 'bigint') {
+    const data = Buffer.from([8, ...Array(8).fill(0)]);
+    data.writeBigInt64LE(value, 1);
+    return { type: [0x26, 8], data };
+  }
+  // nvarchar(4000), with the collation Latin1_General_CI_AS; 0xffff is null.
+  const type = [0xe7, 0x40, 0x1f, 0x09, 0x04, 0xd0, 0x00, 0x34];
+  if (value === null) return { type, data: Buffer.from([0xff, 0xff]) };
+  const words = Buffer.from(value, 'utf16le');
+  return { type, data: Buffer.concat([lengthOf(words), words]) };
+}
+
 /** A failed login or call. */
 export function failed(number: number, text: string): Buffer {
   return Buffer.concat([tokens.error(number, text), done(0x02)]);

@@ -32,11 +32,7 @@ export function serverDatabases(
   async function on<T>(database: string, work: (run: Run) => Promise<T>): Promise<T> {
     const driver = await loadDriver();
     const credential = login.kind === 'token' ? await sharedCredential()() : null;
-    const config = driverConfig(
-      { ...target, database },
-      { ...settings, poolSize: 1, idleCloseMs: 1_000 },
-      credential,
-    );
+    const config = driverConfig({ ...target, database }, { ...settings, poolSize: 1 }, credential);
     const pool = await new driver.ConnectionPool(config).connect();
     try {
       return await work(async (sql) => (await new driver.Request(pool).query(sql)).recordset ?? []);

@@ -1,7 +1,7 @@
 /**
- * The driver's pool with four additions: it logs in once where mssql logs in twice; a semaphore bounds its logins;
- * login errors have the server's number, which tedious omits; and no caller gets a connection on which another caller's
- * transaction is open.
+ * The driver's pool with four additions: it logs in once where mssql logs in twice; its owner admits and counts its
+ * connections; login errors have the server's number, which tedious omits; and no caller gets a connection on which
+ * another caller's transaction is open.
  */
 import type * as mssql from 'mssql';
 import type { Semaphore } from '../semaphore.ts';
@@ -43,6 +43,8 @@ export type DiscardReason = 'transaction-open' | 'call-timed-out';
 export interface PoolOptions {
   /** Bounds the logins in progress. */
   readonly logins: Semaphore;
+  /** Resolves when one more connection may be opened; the pool calls the result once, when that connection has ended. */
+  readonly admit: () => Promise<() => void>;
   readonly onDiscard: (reason: DiscardReason) => void;
 }
 
@@ -52,7 +54,7 @@ const timerSlackMs = 50;
 export function createPool(
   driver: Driver,
   config: mssql.config,
-  { logins, onDiscard }: PoolOptions,
+  { logins, admit, onDiscard }: PoolOptions,
 ): mssql.ConnectionPool {
   const { requestTimeout = 0 } = config;
   const Base = driver.ConnectionPool as unknown as new (config: mssql.config) => ExtensiblePool;
@@ -86,7 +88,16 @@ export function createPool(
     override async _poolCreate(): Promise<Connection> {
       const kept = this.#takeKept();
       if (kept !== undefined) return kept;
-      const connection = await logins.use(() => super._poolCreate());
+      const ended = await admit();
+      let connection: Connection;
+      try {
+        connection = await logins.use(() => super._poolCreate());
+      } catch (error) {
+        ended();
+        throw error;
+      }
+      if (connection.closed) ended();
+      else connection.once('end', ended);
       probeConnection(connection);
       return connection;
     }

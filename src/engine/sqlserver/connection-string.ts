@@ -10,6 +10,8 @@ export interface ConnectionStringParts {
   readonly encrypt?: Encryption;
   readonly trustServerCertificate?: boolean;
   readonly multiSubnetFailover?: boolean;
+  /** `ApplicationIntent=ReadOnly`. */
+  readonly readOnly?: boolean;
   /** As written, such as `Active Directory Default`. */
   readonly authentication?: string;
   /** Windows authentication. */
@@ -40,6 +42,8 @@ const keys: Readonly<Record<string, keyof ConnectionStringParts>> = {
   'trust server certificate': 'trustServerCertificate',
   multisubnetfailover: 'multiSubnetFailover',
   'multi subnet failover': 'multiSubnetFailover',
+  applicationintent: 'readOnly',
+  'application intent': 'readOnly',
   authentication: 'authentication',
   'integrated security': 'integratedSecurity',
   trusted_connection: 'integratedSecurity',
@@ -83,5 +87,6 @@ const flags: Partial<Record<keyof ConnectionStringParts, Readonly<Record<string,
   encrypt: { ...flag, mandatory: true, optional: false, strict: 'strict' },
   trustServerCertificate: flag,
   multiSubnetFailover: flag,
+  readOnly: { readonly: true, readwrite: false },
   integratedSecurity: { ...flag, sspi: true },
 };

@@ -130,19 +130,19 @@ export class Database {
   }
 
   async #attempt<T>(work: (pooled: Pooled) => Promise<T>): Promise<T> {
-    let phase: 'connecting' | 'calling' = 'connecting';
+    let used: Pooled | undefined;
     try {
       return await this.#pools.use(this.target, (pooled) => {
-        phase = 'calling';
+        used = pooled;
         return work(pooled);
       });
     } catch (error) {
       if (error instanceof MultiOutboxError) throw this.#ours(error);
-      // The pool could not open a connection, so the request was not sent.
-      if (isConnectionError(error)) phase = 'connecting';
-      const classified = classify(error, phase);
+      // When the pool could not open a connection, the request was not sent.
+      const isSent = used !== undefined && !isConnectionError(error);
+      const classified = classify(error, isSent ? 'calling' : 'connecting');
       // After a failover the pool's server is a secondary; new connections find the new primary.
-      if (classified.code === 'DATABASE_READONLY') this.#pools.renew(this.target);
+      if (classified.code === 'DATABASE_READONLY' && used !== undefined) this.#pools.renew(this.target, used);
       throw new CallFailed(classified, error);
     }
   }

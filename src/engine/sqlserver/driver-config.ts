@@ -9,7 +9,6 @@ export interface DriverSettings {
   readonly trustServerCertificate: boolean;
   /** The most connections of a pool. */
   readonly poolSize: number;
-  readonly idleCloseMs: number;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
 }
@@ -30,6 +29,13 @@ function packetSize(login: TargetLogin, encrypt: Encryption): number {
   return encrypt !== false ? encryptedPacketSize : largestPacketSize;
 }
 
+/**
+ * Milliseconds after which an idle pool has only one connection left; the pool's policy closes that one (pool-policy.ts).
+ * Longer than the time between two renewals of a lease of the default duration, which need a second connection while a
+ * handler's transaction is open.
+ */
+const surplusIdleMs = 30_000;
+
 export function driverConfig(
   target: ConnectionTarget,
   settings: DriverSettings,
@@ -48,9 +54,10 @@ export function driverConfig(
     ...(login.kind === 'password' && { user: login.user, password: login.password }),
     ...(login.kind === 'token' && { authentication: { type: 'token-credential', options: { credential } } }),
     pool: {
-      min: 0,
+      // The driver opens none in advance; it keeps one of those that are open.
+      min: 1,
       max: settings.poolSize,
-      idleTimeoutMillis: settings.idleCloseMs,
+      idleTimeoutMillis: surplusIdleMs,
       createTimeoutMillis: settings.connectTimeoutMs + 1_000,
       acquireTimeoutMillis: settings.connectTimeoutMs + settings.requestTimeoutMs,
     },

@@ -13,11 +13,11 @@ import { assertServerAllowed, cloudServers } from './allowed-servers.ts';
 import { type CredentialFactory, sharedCredential } from './credential.ts';
 import { Database } from './database.ts';
 import { SqlServerLeaseStore } from './lease-store.ts';
-import { type DiscardedConnection, Pools } from './pools.ts';
+import { type DiscardedConnection, Pools, poolKey } from './pools.ts';
 import { SqlServerWorkQueue } from './queue/work-queue.ts';
 import { SqlServerRegistry } from './registry/registry.ts';
 import { SqlServerSchema } from './schema-control.ts';
-import { type ConnectionTarget, databaseKey, registryTarget, serverKey, tenantTarget } from './target.ts';
+import { type ConnectionTarget, databaseKey, registryTarget, tenantTarget } from './target.ts';
 
 export interface SqlServerEngineOptions {
   /**
@@ -44,11 +44,11 @@ export interface SqlServerEngineOptions {
   readonly pools?: {
     /** The most connections to one database; 3 when absent. Handlers' transactions leave one of them free. */
     readonly size?: number;
-    /** The most databases with an open pool; 64 when absent. */
+    /** The most databases with an open pool; 256 when absent. */
     readonly maxOpen?: number;
-    /** The most connections to one server; 120 when absent. */
+    /** The most connections to one server, logins in progress included; 300 when absent. */
     readonly maxConnectionsPerServer?: number;
-    /** Milliseconds after which an unused pool is closed; 60,000 when absent. */
+    /** Milliseconds after which an unused pool is closed; 600,000 when absent. */
     readonly idleCloseMs?: number;
     /** The most logins in progress; 8 when absent. */
     readonly loginsAtOnce?: number;
@@ -89,18 +89,18 @@ class SqlServerEngine implements Engine {
     ];
     const {
       size = 3,
-      maxOpen = 64,
-      maxConnectionsPerServer = 120,
-      idleCloseMs = 60_000,
+      maxOpen = 256,
+      maxConnectionsPerServer = 300,
+      idleCloseMs = 600_000,
       // A login costs the server far more than a query, so a start must not send hundreds at once.
       loginsAtOnce = 8,
     } = options.pools ?? {};
-    this.#poolSize = size;
+    this.#poolSize = Math.min(size, maxConnectionsPerServer);
     this.#pools = new Pools(
       {
-        poolSize: size,
+        poolSize: this.#poolSize,
         maxOpen,
-        maxPerServer: Math.max(1, Math.floor(maxConnectionsPerServer / size)),
+        maxConnectionsPerServer,
         idleCloseMs,
         loginsAtOnce,
         encrypt: options.encrypt ?? true,
@@ -176,10 +176,8 @@ class SqlServerEngine implements Engine {
   async #release(database: Database): Promise<void> {
     database.close();
     if (!this.#databases.delete(database)) return;
-    const key = (target: ConnectionTarget) =>
-      JSON.stringify([serverKey(target), target.database, target.login]);
-    const own = key(database.target);
-    for (const other of this.#databases) if (key(other.target) === own) return;
+    const own = poolKey(database.target);
+    for (const other of this.#databases) if (poolKey(other.target) === own) return;
     await this.#pools.discard(database.target);
   }
 }

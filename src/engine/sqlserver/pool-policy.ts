@@ -1,14 +1,23 @@
 /**
- * Decides which pools may be open (F8): it limits all pools and those of each server, closes the least
- * recently used first, and closes idle ones. It is pure: callers report events with their time, and it
- * returns what to do. It never closes a pool in use. When pools in use take all places, a caller waits. The
- * wait is short, because calls are short and handlers hold no connection while they run.
+ * Decides which pools may be open, and how many connections (F8). It is pure: callers report events with their time,
+ * and it returns what to do. It never closes a pool in use.
+ *
+ * - A pool that gets into use waits while the pools in use could take all connections to their server. So a call on a
+ *   pool in use, such as the renewal of a lease while a handler's transaction is open, never waits for another tenant.
+ * - A login closes an idle pool of its server when there are as many connections as allowed. Only connections that are
+ *   really open, or being opened, count: an idle tenant's pool has one.
+ *
+ * The waits are short, because calls are short and handlers hold no connection while they run.
  */
+import { toEvict } from '../eviction.ts';
+
 export interface PoolLimits {
   /** The most open pools. */
   readonly maxOpen: number;
-  /** The most open pools on one server. */
-  readonly maxPerServer: number;
+  /** The most connections to one server, logins in progress included. */
+  readonly maxConnectionsPerServer: number;
+  /** The most connections of one pool; not more than `maxConnectionsPerServer`. */
+  readonly poolSize: number;
   /** Milliseconds after which an unused pool is closed. */
   readonly idleCloseMs: number;
 }
@@ -19,23 +28,36 @@ interface Entry {
   lastUsed: number;
 }
 
-export type Admission =
-  /** The caller may use the pool, and must first close the pools of `close`, to make room. */
-  | { readonly admit: true; readonly close: string[] }
-  /** The caller must ask again when a pool is released or closed. */
-  | { readonly admit: false };
+/** When it is not admitted, the caller asks again once a pool is released or a connection has ended. */
+export interface Admission {
+  readonly admit: boolean;
+  /** The pool that the caller must close first. */
+  readonly close: string | null;
+}
+
+const wait: Admission = { admit: false, close: null };
 
 export class PoolPolicy {
   readonly #limits: PoolLimits;
-  /** By key; the least recently used first. */
+  readonly #random: () => number;
+  /** By key, in the order of opening. */
   readonly #open = new Map<string, Entry>();
+  /** Connections by pool, and by server; those of a closed pool count until they have ended. */
+  readonly #ofPool = new Map<string, number>();
+  readonly #toServer = new Map<string, number>();
 
-  constructor(limits: PoolLimits) {
+  constructor(limits: PoolLimits, random: () => number = Math.random) {
     this.#limits = limits;
+    this.#random = random;
   }
 
   get size(): number {
     return this.#open.size;
+  }
+
+  /** Connections to a server, logins in progress included. */
+  connections(server: string): number {
+    return this.#toServer.get(server) ?? 0;
   }
 
   /**
@@ -44,14 +66,18 @@ export class PoolPolicy {
    */
   use(key: string, server: string, now: number): Admission {
     const entry = this.#open.get(key);
+    if ((entry?.uses ?? 0) === 0 && !this.#hasRoomInUse(server)) return wait;
     if (entry !== undefined) {
       entry.uses++;
-      this.#touch(key, entry, now);
-      return { admit: true, close: [] };
+      entry.lastUsed = now;
+      return { admit: true, close: null };
     }
-    const close = this.#roomFor(server);
-    if (close === null) return { admit: false };
-    for (const other of close) this.#open.delete(other);
+    let close: string | null = null;
+    if (this.#open.size >= this.#limits.maxOpen) {
+      close = toEvict(this.#open, this.#random);
+      if (close === null) return wait;
+      this.#open.delete(close);
+    }
     this.#open.set(key, { server, uses: 1, lastUsed: now });
     return { admit: true, close };
   }
@@ -60,7 +86,29 @@ export class PoolPolicy {
     const entry = this.#open.get(key);
     if (entry === undefined) return;
     entry.uses = Math.max(0, entry.uses - 1);
-    this.#touch(key, entry, now);
+    entry.lastUsed = now;
+  }
+
+  /**
+   * Asks to log in for a pool. An admitted connection counts from now on; the caller ends it with `disconnect`. When
+   * it is not admitted, the caller closes the given pool, if there is one, and asks again.
+   */
+  connect(key: string, server: string): Admission {
+    if (this.connections(server) < this.#limits.maxConnectionsPerServer) {
+      this.#count(key, server, 1);
+      return { admit: true, close: null };
+    }
+    const connected = [...this.#open].filter(
+      ([other, entry]) => other !== key && entry.server === server && this.#ofPool.has(other),
+    );
+    const close = toEvict(connected, this.#random);
+    if (close !== null) this.#open.delete(close);
+    return { admit: false, close };
+  }
+
+  /** Records that a connection has ended, or that its login failed. */
+  disconnect(key: string, server: string): void {
+    this.#count(key, server, -1);
   }
 
   /** Records that the pool was closed for another reason. */
@@ -88,31 +136,22 @@ export class PoolPolicy {
     return next;
   }
 
-  /** The pools to close to make room for one more; null when pools in use take all the room. */
-  #roomFor(server: string): string[] | null {
-    const close: string[] = [];
-    const onServer = [...this.#open.values()].filter((entry) => entry.server === server).length;
-    if (onServer >= this.#limits.maxPerServer) {
-      const key = this.#leastRecentlyUsed((entry) => entry.server === server);
-      if (key === null) return null;
-      close.push(key);
-    }
-    if (this.#open.size - close.length >= this.#limits.maxOpen) {
-      const key = this.#leastRecentlyUsed(() => true);
-      if (key === null) return null;
-      close.push(key);
-    }
-    return close;
+  /** Whether one more pool in use could have all its connections. */
+  #hasRoomInUse(server: string): boolean {
+    const { poolSize, maxConnectionsPerServer } = this.#limits;
+    let inUse = 0;
+    for (const entry of this.#open.values()) if (entry.uses > 0 && entry.server === server) inUse++;
+    return (inUse + 1) * poolSize <= maxConnectionsPerServer;
   }
 
-  #leastRecentlyUsed(suits: (entry: Entry) => boolean): string | null {
-    for (const [key, entry] of this.#open) if (entry.uses === 0 && suits(entry)) return key;
-    return null;
-  }
-
-  #touch(key: string, entry: Entry, now: number): void {
-    entry.lastUsed = now;
-    this.#open.delete(key);
-    this.#open.set(key, entry);
+  #count(key: string, server: string, change: 1 | -1): void {
+    for (const [counts, of] of [
+      [this.#ofPool, key],
+      [this.#toServer, server],
+    ] as const) {
+      const count = (counts.get(of) ?? 0) + change;
+      if (count > 0) counts.set(of, count);
+      else counts.delete(of);
+    }
   }
 }

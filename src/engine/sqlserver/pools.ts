@@ -29,6 +29,8 @@ export interface Pooled {
 
 interface OpenPool {
   readonly opening: Promise<Pooled>;
+  /** Once it is open. */
+  pooled?: Pooled;
 }
 
 export class Pools {
@@ -75,10 +77,14 @@ export class Pools {
     await this.#close(key);
   }
 
-  /** Gives the next call a new pool, so that the server's name is resolved again. */
-  renew(target: ConnectionTarget): void {
+  /**
+   * Gives the next call a new pool, so that the server's name is resolved again. Does nothing if the given pool has been
+   * replaced already, as it has when several calls fail on it.
+   */
+  renew(target: ConnectionTarget, old: Pooled): void {
+    const key = poolKey(target);
     // Calls that use the old pool still count as uses of the database.
-    void this.#close(poolKey(target));
+    if (this.#open.get(key)?.pooled === old) void this.#close(key);
   }
 
   async close(): Promise<void> {
@@ -91,45 +97,76 @@ export class Pools {
 
   async #admit(key: string, target: ConnectionTarget): Promise<void> {
     for (;;) {
-      if (this.#closed) throw new MultiOutboxError('CLOSED', 'the engine was closed; create another one');
-      const admission = this.#policy.use(key, serverKey(target), performance.now());
-      if (admission.admit) {
-        for (const other of admission.close) void this.#close(other);
-        return;
-      }
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      this.#assertOpen();
+      const { admit, close } = this.#policy.use(key, serverKey(target), performance.now());
+      if (close !== null) void this.#close(close);
+      if (admit) return;
+      await this.#change();
     }
   }
 
   #pool(key: string, target: ConnectionTarget): Promise<Pooled> {
     let open = this.#open.get(key);
     if (open === undefined) {
-      open = { opening: this.#connect(target) };
-      this.#open.set(key, open);
-      // After a failure the next call opens the pool again.
-      open.opening.catch(() => {
-        if (this.#open.get(key) === open) this.#open.delete(key);
-      });
+      const opened: OpenPool = { opening: this.#connect(key, target, () => this.#open.get(key) === opened) };
+      open = opened;
+      this.#open.set(key, opened);
+      opened.opening.then(
+        (pooled) => {
+          opened.pooled = pooled;
+        },
+        () => {
+          // After a failure the next call opens the pool again.
+          if (this.#open.get(key) === opened) this.#open.delete(key);
+        },
+      );
     }
     return open.opening;
   }
 
-  async #connect(target: ConnectionTarget): Promise<Pooled> {
+  async #connect(key: string, target: ConnectionTarget, isOpen: () => boolean): Promise<Pooled> {
     const driver = await loadDriver();
     const credential = target.login.kind === 'token' ? await this.#credential() : null;
+    const server = serverKey(target);
     const pool = createPool(driver, driverConfig(target, this.#settings, credential), {
       logins: this.#logins,
-      onDiscard: (reason) =>
-        this.#settings.onDiscard?.({ database: `${serverKey(target)}/${target.database}`, reason }),
+      admit: () => this.#admitConnection(key, server, isOpen, driver),
+      onDiscard: (reason) => this.#settings.onDiscard?.({ database: `${server}/${target.database}`, reason }),
     });
     await pool.connect();
     return { driver, pool };
+  }
+
+  /** Waits until one more connection may be opened. The result tells the policy that it has ended. */
+  async #admitConnection(
+    key: string,
+    server: string,
+    isOpen: () => boolean,
+    driver: Driver,
+  ): Promise<() => void> {
+    for (;;) {
+      this.#assertOpen();
+      // The pool's close waits for this login, and may be what this login waits for.
+      if (!isOpen()) throw new driver.ConnectionError('The pool was closed.', 'ENOTOPEN');
+      const { admit, close } = this.#policy.connect(key, server);
+      if (admit) break;
+      await (close === null ? this.#change() : this.#close(close));
+    }
+    return () => {
+      this.#policy.disconnect(key, server);
+      this.#wake();
+    };
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new MultiOutboxError('CLOSED', 'the engine was closed; create another one');
   }
 
   async #close(key: string): Promise<void> {
     const open = this.#open.get(key);
     if (open === undefined) return;
     this.#open.delete(key);
+    this.#wake();
     const closing = open.opening
       .then(({ pool }) => pool.close())
       .then(
@@ -142,16 +179,23 @@ export class Pools {
     this.#wake();
   }
 
+  /** Resolves when a pool was released or closed, or a connection has ended. */
+  #change(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
   #wake(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
+  /** Pools are only used later than now, so a timer that is set never fires too late. */
   #schedule(): void {
-    clearTimeout(this.#timer);
+    if (this.#timer !== undefined || this.#closed) return;
     const at = this.#policy.nextIdleAt();
-    if (at === null || this.#closed) return;
+    if (at === null) return;
     this.#timer = setTimeout(
       () => {
+        this.#timer = undefined;
         for (const key of this.#policy.idle(performance.now())) void this.#close(key);
         this.#schedule();
       },
@@ -163,7 +207,7 @@ export class Pools {
 }
 
 /** Two targets share a pool when database, login and encryption are the same. */
-function poolKey(target: ConnectionTarget): string {
+export function poolKey(target: ConnectionTarget): string {
   const { login, encrypt, trustServerCertificate, multiSubnetFailover } = target;
   const loginKey = login.kind === 'token' ? ['token'] : ['password', login.user, login.password];
   return JSON.stringify([

@@ -154,6 +154,8 @@ function fromConnectionString(
   if (!isPlainIdentifier(schema))
     refuse('has a schema that is not a plain identifier of at most 117 characters');
   if (parts.unreadable !== undefined) refuse(`has an unknown value of '${parts.unreadable}'`);
+  // A listener would route the connections to a secondary.
+  if (parts.readOnly) refuse('asks for ApplicationIntent=ReadOnly, but every call writes; leave it out');
   return {
     ...server,
     database: named,

@@ -1,12 +1,13 @@
 import type { Engine, TenantAddress, TenantDatabase } from '../../engine/engine.ts';
+import { toEvict } from '../../engine/eviction.ts';
 import { MultiOutboxError } from '../../errors.ts';
 import type { Settings } from '../../settings.ts';
 
 interface Opened {
   readonly address: string;
   readonly database: TenantDatabase;
-  users: number;
-  usedAt: number;
+  uses: number;
+  lastUsed: number;
   /**
    * Aborted when this connection must not be used for the tenant any more; it is closed as soon as no caller uses it.
    */
@@ -14,14 +15,14 @@ interface Opened {
 }
 
 /**
- * The tenant databases that this process has open (F8). It opens a database at the first use, closes idle
- * ones, and closes the least recently used first when there are too many. It never closes a database that is
- * in use, so it exceeds the cap while more databases than that are in use.
+ * The tenant databases that this process has open (F8). It opens a database at the first use, closes idle ones, and
+ * closes others by the rule of `toEvict` when there are too many. It never closes a database that is in use, so it
+ * exceeds the cap while more databases than that are in use.
  */
 export class OpenDatabases {
   readonly #engine: Engine;
   readonly #settings: Settings['databases'];
-  /** In order of use, the least recently used first. */
+  /** In the order of opening. */
   readonly #open = new Map<string, Opened>();
   #sweep: NodeJS.Timeout | undefined;
   #closed = false;
@@ -47,14 +48,14 @@ export class OpenDatabases {
         { tenantId: tenant.id },
       );
     const opened = this.#take(tenant);
-    opened.users++;
+    opened.uses++;
     this.#trim(this.#settings.maxOpen);
     try {
       return await action(opened.database, opened.retired.signal);
     } finally {
-      opened.users--;
-      opened.usedAt = performance.now();
-      if (opened.retired.signal.aborted && opened.users === 0) await closeQuietly(opened.database);
+      opened.uses--;
+      opened.lastUsed = performance.now();
+      if (opened.retired.signal.aborted && opened.uses === 0) await closeQuietly(opened.database);
       else this.#trim(this.#settings.maxOpen);
     }
   }
@@ -65,7 +66,7 @@ export class OpenDatabases {
     if (opened === undefined) return;
     this.#open.delete(tenantId);
     opened.retired.abort();
-    if (opened.users === 0) await closeQuietly(opened.database);
+    if (opened.uses === 0) await closeQuietly(opened.database);
   }
 
   async close(): Promise<void> {
@@ -84,35 +85,39 @@ export class OpenDatabases {
       void this.retire(id);
       opened = undefined;
     }
-    opened ??= {
-      address,
-      database: this.#engine.openTenant(tenant),
-      users: 0,
-      usedAt: 0,
-      retired: new AbortController(),
-    };
-    this.#open.delete(id);
-    this.#open.set(id, opened);
-    this.#sweep ??= setInterval(
-      () => this.#closeIdle(),
-      Math.min(this.#settings.idleCloseMs, 2 ** 31 - 1),
-    ).unref();
+    if (opened === undefined) {
+      opened = {
+        address,
+        database: this.#engine.openTenant(tenant),
+        uses: 0,
+        lastUsed: 0,
+        retired: new AbortController(),
+      };
+      this.#open.set(id, opened);
+    }
+    this.#sweep ??= setInterval(() => this.#closeIdle(), sweepMs(this.#settings.idleCloseMs)).unref();
     return opened;
   }
 
   #trim(max: number): void {
-    for (const [id, { users }] of this.#open) {
-      if (this.#open.size <= max) return;
-      if (users === 0) void this.retire(id);
+    while (this.#open.size > max) {
+      const id = toEvict(this.#open);
+      if (id === null) return;
+      void this.retire(id);
     }
   }
 
   #closeIdle(): void {
     const idleSince = performance.now() - this.#settings.idleCloseMs;
-    for (const [id, { users, usedAt }] of this.#open) {
-      if (users === 0 && usedAt <= idleSince) void this.retire(id);
+    for (const [id, { uses, lastUsed }] of this.#open) {
+      if (uses === 0 && lastUsed <= idleSince) void this.retire(id);
     }
   }
+}
+
+/** Milliseconds between two searches for idle databases: each is closed at most a tenth of its idle time late. */
+function sweepMs(idleCloseMs: number): number {
+  return Math.ceil(idleCloseMs / 10);
 }
 
 /** Closes a database and ignores an error: it must not fail the work that was done with the database. */

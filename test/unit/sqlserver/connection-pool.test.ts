@@ -1,4 +1,5 @@
 /** F8, D8: the pool of connections, with the real driver against a server on loopback that executes no SQL. */
+import dns from 'node:dns';
 import { type AddressInfo, createServer } from 'node:net';
 import type * as mssql from 'mssql';
 import { Semaphore } from '../../../src/engine/semaphore.ts';
@@ -8,6 +9,7 @@ import { type DriverSettings, driverConfig } from '../../../src/engine/sqlserver
 import { registryTarget } from '../../../src/engine/sqlserver/target.ts';
 import {
   type Answer,
+  failed,
   framed,
   messageType,
   procedureOf,
@@ -21,7 +23,6 @@ const settings = {
   encrypt: false,
   trustServerCertificate: true,
   poolSize: 3,
-  idleCloseMs: 60_000,
   connectTimeoutMs: 5_000,
   requestTimeoutMs: 5_000,
 };
@@ -31,6 +32,8 @@ interface Place extends AsyncDisposable {
   readonly driver: Driver;
   readonly pool: mssql.ConnectionPool;
   readonly discarded: DiscardReason[];
+  /** Connections that were admitted, and those that have ended since. */
+  readonly counts: { readonly admitted: number; readonly ended: number };
   call(procedure: string): Promise<unknown>;
 }
 
@@ -39,8 +42,13 @@ async function place(answer: Answer = () => undefined, given: Partial<DriverSett
   const driver = await loadDriver();
   const target = registryTarget(`mssql://user:password@127.0.0.1:${server.port}/db`, {});
   const discarded: DiscardReason[] = [];
+  const counts = { admitted: 0, ended: 0 };
   const pool = createPool(driver, driverConfig(target, { ...settings, ...given }, null), {
     logins: new Semaphore(8),
+    admit: async () => {
+      counts.admitted++;
+      return () => counts.ended++;
+    },
     onDiscard: (reason) => discarded.push(reason),
   });
   return {
@@ -48,6 +56,7 @@ async function place(answer: Answer = () => undefined, given: Partial<DriverSett
     driver,
     pool,
     discarded,
+    counts,
     call: (procedure) => new driver.Request(pool).execute(procedure),
     async [Symbol.asyncDispose]() {
       await pool.close();
@@ -80,6 +89,44 @@ test('D8: a connection that ends before the first call is replaced', async () =>
   await until('the driver has noticed', () => it.server.open === 0);
   await it.call('first');
   expect(it.server.connections).toBe(2);
+});
+
+test('F8: each connection is admitted before its login and reported when it has ended, whoever ends it', async () => {
+  await using it = await place((message) =>
+    message.type === messageType.login && message.connection === 3 ? failed(18_456, 'refused') : undefined,
+  );
+  await it.pool.connect();
+  await it.call('first');
+  expect(it.counts).toEqual({ admitted: 1, ended: 0 });
+  it.server.cut();
+  await until('the server’s end is noticed', () => it.counts.ended === 1);
+  await it.call('second');
+  expect(it.counts).toEqual({ admitted: 2, ended: 1 });
+  it.server.cut();
+  await until('the server’s end is noticed', () => it.counts.ended === 2);
+  await expect(it.call('third')).rejects.toMatchObject({ code: 'ELOGIN' });
+  expect(it.counts).toEqual({ admitted: 3, ended: 3 });
+  await it.call('fourth');
+  await it.pool.close();
+  expect(it.counts).toEqual({ admitted: 4, ended: 4 });
+});
+
+test('F8: a pool that becomes idle shrinks to one connection', async () => {
+  await using it = await place();
+  await it.pool.connect();
+  await Promise.all(['first', 'second', 'third'].map(it.call));
+  await until('all are idle', () => it.pool.available === 3);
+  // The driver compares dates.
+  const later = Date.now() + 31_000;
+  const clock = jest.spyOn(Date, 'now').mockImplementation(() => later);
+  try {
+    await until('two have ended', () => it.server.open === 1);
+  } finally {
+    clock.mockRestore();
+  }
+  expect(it.counts).toEqual({ admitted: 3, ended: 2 });
+  await it.call('next');
+  expect(it.server.connections).toBe(3);
 });
 
 test('D8: two logins refused at once have each its own number', async () => {
@@ -121,12 +168,43 @@ test('strict encryption reaches the driver: TLS comes before anything else, for 
   const { port } = listener.address() as AddressInfo;
   const url = `mssql://user:password@localhost:${port}/db?encrypt=strict&multiSubnetFailover=true`;
   const config = driverConfig(registryTarget(url, {}), settings, null);
-  const pool = createPool(await loadDriver(), config, { logins: new Semaphore(8), onDiscard: () => {} });
+  const pool = createPool(await loadDriver(), config, {
+    logins: new Semaphore(8),
+    admit: async () => () => {},
+    onDiscard: () => {},
+  });
   await expect(pool.connect()).rejects.toMatchObject({ code: 'ESOCKET' });
   await new Promise((resolve) => listener.close(resolve));
   // A handshake, and the protocol that it asks for.
   expect(received[0]![0]).toBe(0x16);
   expect(received[0]!.includes('tds/8.0')).toBe(true);
+});
+
+test.each([
+  [true, 2],
+  [false, 1],
+])('MultiSubnetFailover=%s: of two addresses of the server’s name %i are tried', async (isOn, tried) => {
+  const server = await TdsServer.start();
+  const address = { address: '127.0.0.1', family: 4 };
+  const lookup = jest.spyOn(dns, 'lookup').mockImplementation(((_host: string, ...rest: unknown[]) => {
+    (rest.at(-1) as (error: null, found: object[]) => void)(null, [address, address]);
+  }) as unknown as typeof dns.lookup);
+  const url = `mssql://u:p@listener:${server.port}/db?multiSubnetFailover=${isOn}`;
+  const pool = createPool(await loadDriver(), driverConfig(registryTarget(url, {}), settings, null), {
+    logins: new Semaphore(1),
+    admit: async () => () => {},
+    onDiscard: () => {},
+  });
+  try {
+    await pool.connect();
+    await until('all have arrived', () => server.connections >= tried);
+    expect(server.connections).toBe(tried);
+    expect(server.logins).toBe(1);
+  } finally {
+    lookup.mockRestore();
+    await pool.close();
+    await server[Symbol.asyncDispose]();
+  }
 });
 
 /** A cancelled request is answered as far as it came; then the server answers the cancellation. */

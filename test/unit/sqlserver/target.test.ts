@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import type { TenantAddress } from '../../../src/engine/engine.ts';
 import {
   assertServerAllowed,
@@ -18,10 +20,10 @@ const settings = {
   encrypt: true,
   trustServerCertificate: false,
   poolSize: 3,
-  idleCloseMs: 60_000,
   connectTimeoutMs: 5_000,
   requestTimeoutMs: 5_000,
 };
+type Config = ReturnType<typeof driverConfig>;
 const env = { TENANT_A: local, WITH_DATABASE: `${local};Database=Sales`, NO_SERVER: 'User Id=sa;Password=x' };
 
 describe('connection strings', () => {
@@ -40,6 +42,9 @@ describe('connection strings', () => {
       'Server=s;Encrypt=Optional;Integrated Security=SSPI',
       { server: 's', encrypt: false, integratedSecurity: true },
     ],
+    ['Server=s;Application Intent=ReadWrite', { server: 's', readOnly: false }],
+    ['Server=s;ApplicationIntent=readonly', { server: 's', readOnly: true }],
+    ['Server=s;ApplicationIntent=both', { server: 's', unreadable: 'ApplicationIntent' }],
     ['Server=s;Encrypt=perhaps', { server: 's', unreadable: 'Encrypt' }],
     ['', {}],
   ])('%s', (text, parts) => {
@@ -48,6 +53,60 @@ describe('connection strings', () => {
 
   test.each(['nonsense', 'Server'])('%j is not a connection string', (text) => {
     expect(parseConnectionString(text)).toBeNull();
+  });
+});
+
+describe('the keys that docs/sql-server.md lists', () => {
+  const full = {
+    Server: 's,1500',
+    Database: 'd',
+    'User Id': 'u',
+    Password: 'p',
+    Authentication: 'Sql Password',
+    'Integrated Security': 'False',
+    Encrypt: 'False',
+    TrustServerCertificate: 'True',
+    MultiSubnetFailover: 'True',
+    ApplicationIntent: 'ReadWrite',
+    Schema: 'mo',
+  };
+  const target = (parts: Record<string, string>) => {
+    const entries = Object.entries(parts).map(([key, value]) => `${key}=${value}`);
+    return registryTarget(`mssql:${entries.join(';')}`, {});
+  };
+
+  test('are those that are tested here', () => {
+    const text = readFileSync(path.join(__dirname, '../../../docs/sql-server.md'), 'utf8');
+    const [, table] = /\| key \| values \|\n.*\n((?:\|.*\n)+)/.exec(text)!;
+    const keys = table!
+      .trim()
+      .split('\n')
+      .flatMap((line) => [...line.split('|')[1]!.matchAll(/`([^`]+)`/g)].map(([, key]) => key));
+    expect(keys).toEqual(Object.keys(full));
+  });
+
+  test('reach the driver', () => {
+    expect(target(full).schema).toBe('mo');
+    expect(driverConfig(target(full), settings, null)).toMatchObject({
+      server: 's',
+      port: 1500,
+      database: 'd',
+      user: 'u',
+      password: 'p',
+      options: { encrypt: false, trustServerCertificate: true, multiSubnetFailover: true },
+    });
+  });
+
+  test.each([
+    ['Server', 's\\sales', (config: Config) => config.options?.instanceName, 'sales'],
+    ['Database', 'other', (config: Config) => config.database, 'other'],
+    ['User Id', 'other', (config: Config) => config.user, 'other'],
+    ['Password', 'other', (config: Config) => config.password, 'other'],
+    ['Encrypt', 'Strict', (config: Config) => config.options?.encrypt, 'strict'],
+    ['TrustServerCertificate', 'False', (config: Config) => config.options?.trustServerCertificate, false],
+    ['MultiSubnetFailover', 'False', (config: Config) => config.options?.multiSubnetFailover, undefined],
+  ] as const)('%s=%s', (key, value, of, expected) => {
+    expect(of(driverConfig(target({ ...full, [key]: value }), settings, null))).toBe(expected);
   });
 });
 
@@ -154,6 +213,7 @@ describe('the registry’s URL', () => {
     ['Integrated Security=SSPI', 'Windows authentication'],
     ['Trusted_Connection=yes', 'Windows authentication'],
     ['Encrypt=perhaps', `'Encrypt'`],
+    ['ApplicationIntent=ReadOnly', 'every call writes'],
     ['MultiSubnetFailover=sometimes', `'MultiSubnetFailover'`],
   ])('a login or an option that would be dropped is refused: %s', (rest, what) => {
     expect(() => login(rest)).toThrow(
