@@ -60,11 +60,8 @@ export class AttemptContext implements HandlerContext {
 
 const noTrace: HandlerContext['trace'] = Object.freeze({});
 
-/** The producer's trace context. */
+/** The producer's trace context. A tracestate without a traceparent has no meaning. */
 function traceOf({ traceparent, tracestate }: ClaimedMessage['headers']): HandlerContext['trace'] {
-  if (traceparent === undefined && tracestate === undefined) return noTrace;
-  return {
-    ...(traceparent !== undefined && { traceparent }),
-    ...(tracestate !== undefined && { tracestate }),
-  };
+  if (traceparent === undefined) return noTrace;
+  return { traceparent, ...(tracestate !== undefined && { tracestate }) };
 }

@@ -196,21 +196,18 @@ export class Attempt {
           'The attempt ended before its transaction did; await the transaction in the handler.',
         ),
       );
-    const last: Outcome = this.settled ? { kind: 'done' } : outcome;
-    if (last.kind !== outcome.kind) this.#warnOfFailureAfterCommit(outcome);
-    this.#trace?.end(last, this.settled);
+    const { settled } = this;
+    if (settled && outcome.kind !== 'done') this.#warnOfFailureAfterCommit(outcome);
+    const last: Outcome = settled ? { kind: 'done' } : outcome;
+    this.#trace?.end(last, settled);
     this.#onEnded(this, last);
   }
 
-  #warnOfFailureAfterCommit(outcome: Outcome): void {
+  #warnOfFailureAfterCommit({ error }: Exclude<Outcome, { kind: 'done' }>): void {
     const { messageId, topic } = this.message;
     this.#setting.logger.warn(
       'A handler failed after its transaction was committed; the message stays Done.',
-      {
-        messageId,
-        topic,
-        ...('error' in outcome && { error: outcome.error }),
-      },
+      { messageId, topic, error },
     );
   }
 }

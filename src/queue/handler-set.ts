@@ -8,7 +8,7 @@ import type { Handler } from './handler.ts';
  */
 export class HandlerSet implements Iterable<Handler> {
   readonly #byTopic = new Map<string, Handler>();
-  readonly #bySource = new Map<string, Map<string, Handler>>();
+  readonly #bySource = new Map<string | null, Map<string, Handler>>();
 
   /** @throws MultiOutboxError DUPLICATE_HANDLER that names both */
   constructor(handlers: readonly Handler[]) {
@@ -30,8 +30,7 @@ export class HandlerSet implements Iterable<Handler> {
 
   find(topic: string, source: string | null): Handler | undefined {
     const key = topic.toLowerCase();
-    const ofSource = source === null ? undefined : this.#bySource.get(source)?.get(key);
-    return ofSource ?? this.#byTopic.get(key);
+    return this.#bySource.get(source)?.get(key) ?? this.#byTopic.get(key);
   }
 
   *[Symbol.iterator](): Iterator<Handler> {

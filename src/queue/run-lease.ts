@@ -1,6 +1,5 @@
 import { type BeginResult, queueLeaseName, type SettleResult, type WorkQueue } from '../engine/work-queue.ts';
 import { Heartbeat } from '../lease/heartbeat.ts';
-import type { Logger } from '../telemetry/logger.ts';
 import type { RunState } from './next-call.ts';
 
 export interface RunLeaseOptions {
@@ -9,7 +8,6 @@ export interface RunLeaseOptions {
   /** When the call that acquired the lease was sent, by `performance.now()`. */
   readonly sentAt: number;
   readonly durationMs: number;
-  readonly logger: Logger;
   readonly random: () => number;
   readonly onRenewalDue: () => void;
   /**
@@ -32,7 +30,7 @@ export class RunLease {
   /** Set while the heartbeat waits for a renewal. */
   #renewal: ((expiresInMs: number | null) => void) | undefined;
 
-  constructor({ queue, begun, sentAt, durationMs, logger, random, onRenewalDue, onLost }: RunLeaseOptions) {
+  constructor({ queue, begun, sentAt, durationMs, random, onRenewalDue, onLost }: RunLeaseOptions) {
     this.ref = begun.lease;
     this.#heartbeat = new Heartbeat({
       name: queueLeaseName(queue),
@@ -44,12 +42,10 @@ export class RunLease {
           this.#renewal = resolve;
           onRenewalDue();
         }),
-      onError: () =>
-        logger.warn('The lease could not be renewed; the renewal is tried again until the lease runs out.'),
       random,
     });
     const { signal } = this.#heartbeat;
-    signal.addEventListener('abort', () => onLost(signal.reason), { once: true });
+    signal.addEventListener('abort', () => onLost(signal.reason));
   }
 
   get state(): RunState['lease'] {
@@ -94,6 +90,5 @@ export class RunLease {
   /** Ends the heartbeat. Idempotent. */
   stop(): void {
     this.#heartbeat.stop();
-    this.#renewal = undefined;
   }
 }

@@ -41,7 +41,7 @@ export function phaseAfter(phase: Phase, kind: PhaseEvent['kind']): Phase {
 
 /** The phase of one run, with the timer that ends it. */
 export class RunPhase {
-  readonly #times: PhaseTimes;
+  readonly #times: Readonly<Record<Phase, number>>;
   readonly #onTimeOver: () => void;
   #current: Phase = 'claiming';
   #why: StopReason = 'drained';
@@ -51,7 +51,7 @@ export class RunPhase {
 
   /** The claiming phase's time begins with the constructor. */
   constructor(times: PhaseTimes, onTimeOver: () => void) {
-    this.#times = times;
+    this.#times = { ...times, leaving: Number.POSITIVE_INFINITY };
     this.#onTimeOver = onTimeOver;
     this.#setTimer(times.claiming);
   }
@@ -77,7 +77,7 @@ export class RunPhase {
     this.#current = next;
     // On 'leaving' the reason stays the one for which the signals fired.
     if (next === 'draining' || next === 'stopping') this.#why = event === 'time-over' ? 'budget' : event;
-    this.#setTimer(next === 'leaving' ? Number.POSITIVE_INFINITY : this.#times[next]);
+    this.#setTimer(this.#times[next]);
     return true;
   }
 

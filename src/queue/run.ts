@@ -120,7 +120,6 @@ class QueueRun {
       begun,
       sentAt,
       durationMs: dispatch.leaseMs,
-      logger,
       random,
       onRenewalDue: () => this.#on({ kind: 'renewal-due' }),
       onLost: (reason) => this.#on({ kind: 'lease-lost', reason }),
@@ -300,10 +299,11 @@ class QueueRun {
 
 /** Calls `action` when the signal fires, or at once if it has fired. Returns a function that removes the listener. */
 function onAbort(signal: AbortSignal | undefined, action: (reason: unknown) => void): () => void {
-  const listener = () => action(signal?.reason);
-  signal?.addEventListener('abort', listener);
-  if (signal?.aborted) listener();
-  return () => signal?.removeEventListener('abort', listener);
+  if (signal === undefined) return () => {};
+  const listener = () => action(signal.reason);
+  signal.addEventListener('abort', listener);
+  if (signal.aborted) listener();
+  return () => signal.removeEventListener('abort', listener);
 }
 
 function outlasted(): MultiOutboxError {

@@ -1,7 +1,6 @@
 /** A run's call to the engine: one round trip that settles the outcomes, and claims, renews or releases (Q8). */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { SettledMessage, SettleRequest, SettleResult, WorkQueue } from '../engine/work-queue.ts';
-import { isMultiOutboxError } from '../errors.ts';
+import { describeError, isMultiOutboxError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { publishPoint } from '../telemetry/points.ts';
@@ -77,9 +76,10 @@ export async function settleWhileLeaseLasts(
       }
       logger.warn('Outcomes could not be written; the call is repeated until the lease runs out.', {
         tries,
-        code: isMultiOutboxError(error) ? error.code : undefined,
+        code: describeError(error).code,
       });
-      await delay(Math.min(50 * 2 ** tries, lease.remainingMs / 2));
+      const pauseMs = Math.min(50 * 2 ** tries, lease.remainingMs / 2);
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
 }

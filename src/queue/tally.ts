@@ -30,9 +30,9 @@ export class RunTally {
 
   count(outcomes: readonly SettledMessage[], unmatched: readonly number[]): void {
     this.lost += unmatched.length;
-    const missing = unmatched.length > 0 ? new Set(unmatched) : undefined;
+    const missing = new Set(unmatched);
     for (const outcome of outcomes) {
-      if (missing?.has(outcome.sequence)) continue;
+      if (missing.has(outcome.sequence)) continue;
       if (outcome.kind === 'done') this.#counts.done++;
       else if (outcome.kind === 'retry') this.#counts.retried++;
       else if (outcome.kind === 'dead') this.#counts.dead++;

@@ -37,5 +37,7 @@ export const testsOf: Readonly<Record<string, readonly string[]>> = {
     'test/property/backoff.test.ts',
     'test/integration/run',
     'test/integration/outbox.test.ts',
+    'test/integration/inbox.test.ts',
+    'test/integration/telemetry/traces.test.ts',
   ],
 };

@@ -15,7 +15,7 @@ export interface Verdict {
 }
 
 /** The machine may be busy, so a timeout is not a failure, and is tried twice. */
-const slack = { factor: 20, ms: 8_000 };
+const slack = { factor: 10, ms: 4_000 };
 const limitOf = (ms: number) => slack.ms + slack.factor * ms;
 const isTimeout = ({ failure }: RunAnswer) => /Exceeded timeout|in vain/.test(failure?.message ?? '');
 

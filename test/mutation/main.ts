@@ -59,21 +59,25 @@ function filesOf(pattern: string, ending: string): string[] {
   return globSync(`${pattern}/**/*${ending}`, { cwd: root }).sort();
 }
 
-/** Returns whether the folder's score is high enough. */
-async function testFolder(target: string): Promise<boolean> {
+function folderOf(target: string): string {
   const folder = Object.keys(testsOf).find((one) => target === one || target.startsWith(`${one}/`));
   if (folder === undefined) throw new Error(`No tests are known for ${target}.\n${usage}`);
-  const all = filesOf(target, '.ts').flatMap((file) =>
-    mutantsOf(file, readFileSync(path.join(root, file), 'utf8')),
-  );
+  return folder;
+}
+
+/** Tests the folder, or some of its files. Returns whether the score is high enough. */
+async function testFolder(folder: string, targets: readonly string[]): Promise<boolean> {
+  const title = targets.join(', ');
+  const files = new Set(targets.flatMap((target) => filesOf(target, '.ts')));
+  const all = [...files].flatMap((file) => mutantsOf(file, readFileSync(path.join(root, file), 'utf8')));
   const isEquivalent = (mutant: Mutant) => equivalents.some((one) => matches(mutant, one));
   const candidates = all.filter((mutant) => !isEquivalent(mutant));
   const size = Number(values.sample ?? candidates.length);
   const mutants = sampled(candidates, size, Number(values.seed));
-  print(`${target}: ${all.length} mutants, ${all.length - candidates.length} of them equivalent`);
+  print(`${title}: ${all.length} mutants, ${all.length - candidates.length} of them equivalent`);
   if (mutants.length < candidates.length) print(`a sample of ${mutants.length}, seed ${values.seed}`);
   for (const one of equivalents)
-    if (one.file.startsWith(target) && !all.some((mutant) => matches(mutant, one)))
+    if (files.has(one.file) && !all.some((mutant) => matches(mutant, one)))
       print(`not a mutant any more: ${one.file} ${one.line} | ${one.mutant}`);
   if (values.list) {
     for (const mutant of mutants) print(`  ${mutant.file}:${mutant.line}  ${change(mutant)}`);
@@ -105,7 +109,7 @@ async function testFolder(target: string): Promise<boolean> {
     const found = count('killed') + count('timed out') + count('died');
     const score = mutants.length === 0 ? 1 : found / mutants.length;
     print(
-      `${target}: ${(100 * score).toFixed(1)} % of ${mutants.length} (killed ${count('killed')}, timed out ${count('timed out')}, ` +
+      `${title}: ${(100 * score).toFixed(1)} % of ${mutants.length} (killed ${count('killed')}, timed out ${count('timed out')}, ` +
         `ended the process ${count('died')}, survived ${count('survived')})`,
     );
     return score >= leastScore;
@@ -116,6 +120,7 @@ async function testFolder(target: string): Promise<boolean> {
 }
 
 let isEnough = true;
-for (const target of positionals.length > 0 ? positionals : Object.keys(testsOf))
-  isEnough = (await testFolder(target.replace(/\/$/, ''))) && isEnough;
+const targets = positionals.map((target) => target.replace(/\/$/, ''));
+const byFolder = Map.groupBy(targets.length > 0 ? targets : Object.keys(testsOf), folderOf);
+for (const [folder, its] of byFolder) isEnough = (await testFolder(folder, its)) && isEnough;
 process.exitCode = isEnough ? 0 : 1;

@@ -30,6 +30,7 @@ describe('backoff (D3)', () => {
         expect(next).toBe(Math.min(policy.maxDelayMs, now === policy.maxDelayMs ? now : 2 * now));
       }),
     );
+    expect(backoffCeiling(5_000, { maxAttempts: 1, baseMs: 0, maxDelayMs: 900_000 })).toBe(0);
     expect(backoffCeiling(1, { maxAttempts: 1, baseMs: 2_000, maxDelayMs: 900_000 })).toBe(2_000);
   });
 

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ClaimedMessage, Outcome } from '../../src/engine/work-queue.ts';
-import { Attempt } from '../../src/queue/attempt.ts';
+import { Attempt, type AttemptSetting } from '../../src/queue/attempt.ts';
 import type { TransactionAccess } from '../../src/queue/attempt-transaction.ts';
 import { defineHandler, type HandlerDefinition } from '../../src/queue/handler.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';
@@ -20,6 +20,7 @@ export const noTransactions: TransactionAccess = {
 export function attempt(
   definition: Omit<HandlerDefinition<StandardSchemaV1 | undefined>, 'topic'>,
   fields: Partial<ClaimedMessage> = {},
+  setting: Partial<AttemptSetting> = {},
 ) {
   const outcomes: Outcome[] = [];
   const ended = deferred<Outcome>();
@@ -36,6 +37,7 @@ export function attempt(
       timeoutMs: sharedTimeoutMs,
       random: () => 0.5,
       transactions: noTransactions,
+      ...setting,
     },
     (_, outcome) => {
       outcomes.push(outcome);

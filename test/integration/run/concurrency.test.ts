@@ -1,6 +1,6 @@
 import { defineHandler, type Handler, Snooze } from '../../../src/queue/handler.ts';
 import { deferred, turns } from '../../support/deferred.ts';
-import { message, messages, orders, run } from '../../support/queue-run.ts';
+import { message, messages, orders, run, withFaults } from '../../support/queue-run.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 
 const place = new SqlitePlace();
@@ -87,6 +87,20 @@ describe('handlers at once (D2)', () => {
   });
 });
 
+test('handlers that return at once do not call one another, however many wait', async () => {
+  const queue = await place.outbox();
+  await queue.enqueue(messages(20));
+  const depths = new Set<number>();
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = Number.POSITIVE_INFINITY;
+  try {
+    await run(queue, [orders(() => void depths.add(new Error().stack!.split('\n').length))]);
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+  expect(depths.size).toBe(1);
+});
+
 describe('batches that overlap (D6)', () => {
   test('D6: the next batch is claimed while a slow handler of the last one runs', async () => {
     const queue = await place.outbox();
@@ -125,6 +139,29 @@ describe('batches that overlap (D6)', () => {
     const report = await run(queue, [handler], { dispatch: { leaseMs: '1h', handlerTimeoutMs: '10s' } });
     expect(attempts).toEqual(['slow', 'new', 'new']);
     expect(report.counts).toMatchObject({ done: 2, released: 1, retried: 0 });
+  });
+
+  test('D6: a handler that ends while the next batch is claimed makes room at once', async () => {
+    const queue = await place.outbox();
+    await queue.enqueue(messages(8));
+    const claiming = deferred();
+    const fourth = deferred();
+    const late = withFaults(queue, {
+      settle: async (real, request) => {
+        claiming.resolve();
+        // Of the first batch: it waited for a slot when this call was sent.
+        await fourth.promise;
+        return real(request);
+      },
+    });
+    const handler = orders(async ({ payload }) => {
+      if (payload === '2' || payload === '3') await claiming.promise;
+      if (payload === '4') fourth.resolve();
+    });
+    const report = await run(late, [handler], {
+      dispatch: { batchSize: 4, concurrency: 2, handlerTimeoutMs: '10s' },
+    });
+    expect(report.counts).toMatchObject({ done: 8, retried: 0 });
   });
 
   test.each([
@@ -181,6 +218,7 @@ describe('round trips (Q9)', () => {
     await other.begin({ owner: 'host-2', durationMs: 60_000, claim: { limit: 1, maxBytes: 1 } });
     expect(await run(queue, [orders(() => {})])).toMatchObject({
       status: 'leased-elsewhere',
+      stop: 'drained',
       roundTrips: 1,
       heldBy: { owner: 'host-2', expiresInMs: expect.any(Number) },
     });

@@ -84,6 +84,22 @@ describe('outcomes, as the database has them afterwards (D3)', () => {
     expect(report.counts).toMatchObject({ retried: 2, dead: 1 });
   });
 
+  test('S1: a message that goes to Dead is logged, with its attempts; one that is retried or Done is not', async () => {
+    const queue = await place.outbox();
+    const sent = ['done', 'fails', 'dead'].map((payload) => message(payload));
+    await queue.enqueue(sent);
+    const logger = recordingLogger();
+    const handler = orders(({ payload }) => {
+      if (payload === 'fails') throw new Error('503');
+      if (payload === 'dead') throw new PermanentError('never');
+    });
+    const report = await run(queue, [handler], { logger, retry: { baseMs: '1h' }, random: () => 0.999 });
+    expect(report).not.toHaveProperty('error');
+    expect(logger.lines).toMatchObject([
+      { level: 'warn', fields: { messageId: sent[2]!.messageId, topic: 'orders', attempts: 1 } },
+    ]);
+  });
+
   test.each([
     ['block', 1, ['k1']],
     ['block', 10, ['k1']],

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { MessageStatus } from '../../../src/engine/work-queue.ts';
 import { deferred } from '../../support/deferred.ts';
 import { message, messages, orders, run, withFaults } from '../../support/queue-run.ts';
@@ -110,6 +111,7 @@ describe('a run whose stop signal fires (D5)', () => {
       stop: 'signal',
       counts: { released: 3, done: 0 },
       more: true,
+      nextDueInMs: 0,
       roundTrips: 2,
     });
     expect(await leaseHeld()).toBe(false);
@@ -140,20 +142,14 @@ describe('a run whose stop signal fires (D5)', () => {
     const queue = await place.outbox();
     await queue.enqueue(messages(1));
     const stop = new AbortController();
-    const listeners = new Set<unknown>();
     const { signal } = stop;
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    signal.addEventListener = (type: string, listener: never) => {
-      listeners.add(listener);
-      add(type, listener);
-    };
-    signal.removeEventListener = (type: string, listener: never) => {
-      listeners.delete(listener);
-      remove(type, listener);
-    };
-    await run(queue, [orders(() => {})], { signal });
-    expect(listeners.size).toBe(0);
+    const listeners = () => getEventListeners(signal, 'abort').length;
+    let during = 0;
+    const handler = orders(() => {
+      during = listeners();
+    });
+    await run(queue, [handler], { signal });
+    expect([during, listeners()]).toEqual([1, 0]);
   });
 });
 
@@ -201,13 +197,54 @@ describe('a run whose time budget is spent (D5)', () => {
     const report = await run(queue, [endless], {
       dispatch: { timeBudgetMs: 10, handlerTimeoutMs: 20, graceMs: 20 },
     });
-    expect(report).toMatchObject({ stop: 'budget', counts: { retried: 1 }, more: true });
-    expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+    expect(report).toMatchObject({ stop: 'budget', counts: { retried: 1 }, more: true, nextDueInMs: 0 });
+    expect(signals.map(({ reason }) => reason)).toMatchObject([{ code: 'ABORTED' }]);
     expect(await queue.get(sent!.messageId)).toMatchObject({
       status: MessageStatus.Ready,
       attempts: 1,
       lastError: expect.stringContaining('outlasted the whole dispatch run'),
     });
+  });
+
+  test('D5: a handler that blocks the event loop past the budget is the last one: no call claims after it', async () => {
+    const queue = await place.outbox();
+    const other = await place.outbox();
+    await queue.enqueue(messages(1));
+    const budgetMs = 20;
+    const blocking = orders(async () => {
+      await other.enqueue(messages(1));
+      const begunAt = performance.now();
+      while (performance.now() - begunAt <= budgetMs);
+    });
+    const report = await run(queue, [blocking], { dispatch: { timeBudgetMs: budgetMs } });
+    expect(report).toMatchObject({
+      stop: 'budget',
+      counts: { done: 1, released: 0 },
+      more: true,
+      roundTrips: 2,
+    });
+  });
+
+  test('F2: a changed tenant ends the claiming; running handlers may finish, and their signals do not fire', async () => {
+    const queue = await place.outbox();
+    await queue.enqueue(messages(3));
+    const changed = new AbortController();
+    const gate = deferred();
+    const signals: AbortSignal[] = [];
+    const handler = orders((_, { signal }) => {
+      signals.push(signal);
+      return gate.promise;
+    });
+    const running = run(queue, [handler], { changed: changed.signal, dispatch: { concurrency: 1 } });
+    await until('a handler runs', () => signals.length === 1);
+    changed.abort();
+    gate.resolve();
+    expect(await running).toMatchObject({
+      stop: 'changed',
+      counts: { done: 1, released: 2 },
+      more: true,
+    });
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
   });
 
   test('D5: a signal during the draining cuts it short', async () => {

@@ -1,6 +1,7 @@
 /** T1 to T3: a handler's own writes and its message's outcome in one transaction, as a run carries it out. */
 import type { DatabaseSync } from 'node:sqlite';
 import { MessageStatus } from '../../../src/engine/work-queue.ts';
+import { MultiOutboxError } from '../../../src/errors.ts';
 import {
   defineHandler,
   defineInboxHandler,
@@ -164,11 +165,10 @@ describe('context.transaction', () => {
     await queue.enqueue([message('returns'), message('throws')]);
     const handler = orders(({ payload }, context: HandlerContext) => {
       if (context.attempt > 1) return;
-      const transacting = context.transaction(async (tx: Tx) => {
+      void context.transaction(async (tx: Tx) => {
         await new Promise((resolve) => setImmediate(resolve));
         enter(tx, payload);
       });
-      transacting.catch(() => {});
       if (payload === 'throws') throw new Error('did not wait');
     });
     const report = await run(queue, [handler], { retry: { baseMs: 0 } });
@@ -278,7 +278,47 @@ describe('context.transaction', () => {
   });
 });
 
+test('T1, D7: a message that its handler has committed is not lost when the run fails', async () => {
+  const { queue } = await outboxWithLedger();
+  await queue.enqueue(messages(2));
+  const committed = deferred();
+  const gate = deferred();
+  const closing = withFaults(queue, {
+    settle: () => Promise.reject(new MultiOutboxError('CLOSED', 'closed')),
+  });
+  const handler = orders(async ({ payload }, { transaction }) => {
+    if (payload === '2') return committed.promise;
+    await transaction(() => {});
+    committed.resolve();
+    await gate.promise;
+  });
+  // A renewal is due while the first handler still runs.
+  const report = await run(closing, [handler], { dispatch: { leaseMs: 300 } });
+  expect(report).toMatchObject({ status: 'failed', error: { code: 'CLOSED' }, counts: { lost: 1 } });
+  gate.resolve();
+});
+
 describe('a handler that enqueues in its transaction', () => {
+  test('T4: the results are those of the outbox, one or several; the run dispatches them itself', async () => {
+    const { queue } = await outboxWithLedger();
+    await queue.enqueue(messages(1));
+    const results: unknown[] = [];
+    const seen: string[] = [];
+    const handler = orders(async ({ payload }, { transaction }) => {
+      seen.push(payload);
+      if (payload !== '1') return;
+      await transaction(async (tx) => {
+        results.push(await tx.enqueue({ topic: 'orders', payload: 'a' }));
+        results.push(await tx.enqueue([{ topic: 'orders', payload: 'b' }]));
+      });
+    });
+    const report = await run(queue, [handler]);
+    const stored = { status: 'enqueued', messageId: expect.any(String) };
+    expect(results).toEqual([stored, [stored]]);
+    expect(seen.sort()).toEqual(['1', 'a', 'b']);
+    expect(report).toMatchObject({ counts: { done: 3 }, more: false, nextDueInMs: null });
+  });
+
   test('T4: the message is stored if and only if the work is committed, and its tenant is due', async () => {
     const mails: string[] = [];
     const face = await place.fleet(['acme'], {

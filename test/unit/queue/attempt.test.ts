@@ -1,6 +1,8 @@
+import type { TransactionAccess } from '../../../src/queue/attempt-transaction.ts';
 import { type HandlerContext, PermanentError } from '../../../src/queue/handler.ts';
-import { attempt, sharedTimeoutMs } from '../../support/attempt.ts';
+import { attempt, noTransactions, sharedTimeoutMs } from '../../support/attempt.ts';
 import { deferred, turns } from '../../support/deferred.ts';
+import { recordingLogger } from '../../support/recording-logger.ts';
 
 describe('one start of one message (D3)', () => {
   test('D3: a handler that returns at once ends the attempt at once', () => {
@@ -102,6 +104,160 @@ describe('one start of one message (D3)', () => {
       trace: { traceparent: '00-a-b-01' },
     });
     expect(seen.trace).not.toHaveProperty('tracestate');
+  });
+});
+
+describe("the producer's trace (D3)", () => {
+  test.each([
+    [
+      { traceparent: '00-a-b-01', tracestate: 'v=1' },
+      { traceparent: '00-a-b-01', tracestate: 'v=1' },
+    ],
+    [{ tracestate: 'v=1' }, {}],
+    [{}, {}],
+  ])('D3: headers %j: trace %j', (headers: Record<string, string>, expected) => {
+    const traces: unknown[] = [];
+    attempt({ handle: (_, { trace }) => traces.push(trace) }, { headers }).attempt.start();
+    expect(traces).toStrictEqual([expected]);
+  });
+});
+
+describe("an attempt's transaction (T2, T3)", () => {
+  /** A tenant's database whose commit ends when the test says so. */
+  function database() {
+    const commit = deferred();
+    const transactions: TransactionAccess = {
+      async transact(_, work) {
+        const result = await work({});
+        await commit.promise;
+        return result;
+      },
+      enqueue: noTransactions.enqueue,
+    };
+    return { commit, transactions };
+  }
+  const timedOut = { kind: 'retry', delayMs: 1, error: 'timed out' } as const;
+
+  test('T2: an attempt that is interrupted during its commit ends with the commit, as Done, and the failure is logged', async () => {
+    const { commit, transactions } = database();
+    const logger = recordingLogger();
+    const {
+      attempt: one,
+      outcomes,
+      ended,
+    } = attempt(
+      { handle: (_, { transaction }) => transaction(() => {}) },
+      { messageId: 'm-1' },
+      { transactions, logger },
+    );
+    one.start();
+    await turns();
+    one.interrupt(timedOut);
+    expect(outcomes).toEqual([]);
+    commit.resolve();
+    expect(await ended).toEqual({ kind: 'done' });
+    expect(logger.lines).toMatchObject([
+      { level: 'warn', fields: { messageId: 'm-1', topic: 'orders', error: 'timed out' } },
+    ]);
+  });
+
+  test('T2: when that commit fails, the first outcome that arrived counts', async () => {
+    const { commit, transactions } = database();
+    const { attempt: one, outcomes } = attempt(
+      { handle: (_, { transaction }) => transaction(() => {}) },
+      {},
+      { transactions },
+    );
+    one.start();
+    await turns();
+    one.interrupt(timedOut);
+    one.interrupt({ kind: 'release', delayMs: 0 });
+    commit.reject(new Error('deadlock'));
+    await turns();
+    expect(outcomes).toEqual([timedOut]);
+  });
+
+  test('T2: neither a commit nor a plain failure is logged as a failure after the commit', async () => {
+    const { commit, transactions } = database();
+    commit.resolve();
+    const logger = recordingLogger();
+    const committed = attempt(
+      { handle: (_, { transaction }) => transaction(() => {}) },
+      {},
+      { transactions, logger },
+    );
+    committed.attempt.start();
+    expect(await committed.ended).toEqual({ kind: 'done' });
+    const failed = attempt({ handle: () => Promise.reject('x') }, {}, { logger });
+    failed.attempt.start();
+    expect(await failed.ended).toMatchObject({ kind: 'retry' });
+    expect(logger.lines).toEqual([]);
+  });
+
+  test('T3: an attempt that has ended cannot begin a transaction', async () => {
+    let transact = 0;
+    const transactions: TransactionAccess = {
+      transact: async () => {
+        transact++;
+        throw new Error('began');
+      },
+      enqueue: noTransactions.enqueue,
+    };
+    let context!: HandlerContext;
+    const handle = (_: unknown, given: HandlerContext) => {
+      context = given;
+    };
+    const { attempt: one } = attempt({ handle }, {}, { transactions });
+    one.start();
+    await expect(context.transaction(() => {})).rejects.toMatchObject({ code: 'ABORTED' });
+    expect(transact).toBe(0);
+  });
+
+  test('T3: the signal fires for a transaction that the handler left open, and not after one that was rolled back', async () => {
+    const contexts: HandlerContext[] = [];
+    const leaving = attempt(
+      {
+        handle(_, context) {
+          contexts.push(context);
+          void context.transaction(() => new Promise(() => {}));
+          throw new Error('did not wait');
+        },
+      },
+      {},
+      { transactions: database().transactions },
+    );
+    leaving.attempt.start();
+    expect(leaving.outcomes).toMatchObject([{ kind: 'retry', error: 'did not wait' }]);
+    expect(contexts[0]!.signal.reason).toMatchObject({ code: 'ABORTED' });
+
+    const catching = attempt(
+      {
+        async handle(_, context) {
+          contexts.push(context);
+          await context.transaction(() => Promise.reject(new Error('a duplicate'))).catch(() => {});
+        },
+      },
+      {},
+      { transactions: database().transactions },
+    );
+    catching.attempt.start();
+    expect(await catching.ended).toEqual({ kind: 'done' });
+    expect(contexts[1]!.signal.aborted).toBe(false);
+  });
+
+  test('T3: a transaction that the handler does not await fails the attempt, and no rejection is left unhandled', async () => {
+    const { attempt: one, ended } = attempt(
+      {
+        handle(_, { transaction }) {
+          void transaction(() => Promise.reject(new Error('not yet')));
+        },
+      },
+      {},
+      { transactions: database().transactions },
+    );
+    one.start();
+    expect(await ended).toMatchObject({ kind: 'retry', error: 'not yet' });
+    await turns();
   });
 });
 

@@ -1,6 +1,13 @@
 import { validate, version } from 'uuid';
 import { isMultiOutboxError } from '../../../src/errors.ts';
-import { type MessageInput, newMessage } from '../../../src/queue/message.ts';
+import {
+  checkedText,
+  type MessageInput,
+  newMessage,
+  newMessages,
+  trimmedText,
+} from '../../../src/queue/message.ts';
+import { longestDelayMs } from '../../../src/queue/retry.ts';
 
 const good: MessageInput = { topic: 'orders', payload: { id: 1 } };
 
@@ -41,7 +48,7 @@ describe('what a message may hold (Q3, Q14)', () => {
   });
 
   test('absent fields stay absent; delays become milliseconds', () => {
-    expect(newMessage({ ...good, messageId: 'a987fbc9-4bed-4078-9f07-9141ba07c9f3' })).toEqual({
+    expect(newMessage({ ...good, messageId: 'a987fbc9-4bed-4078-9f07-9141ba07c9f3' })).toStrictEqual({
       messageId: 'a987fbc9-4bed-4078-9f07-9141ba07c9f3',
       topic: 'orders',
       payload: '{"id":1}',
@@ -49,6 +56,12 @@ describe('what a message may hold (Q3, Q14)', () => {
     });
     expect(newMessage({ ...good, delay: '5m' }).dueInMs).toBe(300_000);
     expect(newMessage({ ...good, delay: 0.4 }).dueInMs).toBe(0);
+    expect(newMessage({ ...good, delay: longestDelayMs }).dueInMs).toBe(longestDelayMs);
+  });
+
+  test('Q1: the fields given are kept', () => {
+    const fields = { correlationId: 'c', orderingKey: 'o', dedupKey: 'd', headers: { own: 'x' } };
+    expect(newMessage({ ...good, ...fields })).toMatchObject(fields);
   });
 
   test("headers are copied: a later change of the caller's object does not reach the message", () => {
@@ -88,11 +101,13 @@ describe('what a message may hold (Q3, Q14)', () => {
     ['headers null', { ...good, headers: null }, 'headers must be an object'],
     ['a header that is not text', { ...good, headers: { 'x-n': 1 } }, 'header "x-n" must be text'],
     ['a header without a name', { ...good, headers: { '': 'x' } }, "a header's name is empty"],
+    ["a header's name with half a character", { ...good, headers: { '\ud800': 'x' } }, "a header's name"],
     ['a header with half a character', { ...good, headers: { a: '\ud800' } }, 'header "a" must be text'],
     ['a negative delay', { ...good, delay: -1 }, 'delay must be'],
     ['a delay that is not a number', { ...good, delay: Number.NaN }, 'delay must be'],
     ['a delay without end', { ...good, delay: Number.POSITIVE_INFINITY }, 'delay must be'],
     ['a delay past 10 years', { ...good, delay: '11y' }, 'delay must be'],
+    ['a delay a millisecond too long', { ...good, delay: longestDelayMs + 1 }, 'delay must be'],
     ['a delay in words', { ...good, delay: 'soon' }, 'delay must be'],
     ['a delay as a list', { ...good, delay: ['5m'] }, 'delay must be'],
     ['a delay null', { ...good, delay: null }, 'delay must be'],
@@ -111,5 +126,31 @@ describe('what a message may hold (Q3, Q14)', () => {
     const message = refusal({ topic: '', payload: 'secret-token' }, ' at index 3');
     expect(message).toMatch(/^The message at index 3 cannot be enqueued: /);
     expect(message).not.toContain('secret-token');
+  });
+
+  test('Q3: only with several messages does a refusal name an index', () => {
+    const bad = { topic: '', payload: 1 };
+    const message = (input: MessageInput | MessageInput[]) => {
+      try {
+        newMessages(input);
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return undefined;
+    };
+    expect(message(bad)).toMatch(/^The message cannot be enqueued: /);
+    expect(message([bad])).toMatch(/^The message cannot be enqueued: /);
+    expect(message([good, bad])).toMatch(/^The message at index 1 cannot be enqueued: /);
+  });
+
+  test('I2: a key is text within its limit; one that is compared has no blank at either end', () => {
+    const attempted = { verb: 'received' };
+    expect(checkedText('source', ' shop ', attempted)).toBe(' shop ');
+    expect(trimmedText('source', 'my shop', attempted)).toBe('my shop');
+    expect(() => checkedText('source', 'x'.repeat(201), attempted)).toThrow(
+      'The message cannot be received: source has 201',
+    );
+    for (const blank of [' shop', 'shop ', '\u00a0shop'])
+      expect(() => trimmedText('source', blank, attempted)).toThrow('source must not begin or end');
   });
 });

@@ -1,7 +1,12 @@
 import { runInNewContext } from 'node:vm';
 import { MultiOutboxError } from '../../../src/errors.ts';
 import { PermanentError, RetryAfter, Snooze } from '../../../src/queue/handler.ts';
-import { outcomeOfError, outcomeOfExhausted, outcomeOfUnhandledTopic } from '../../../src/queue/outcome.ts';
+import {
+  outcomeOfError,
+  outcomeOfExhausted,
+  outcomeOfInterruption,
+  outcomeOfUnhandledTopic,
+} from '../../../src/queue/outcome.ts';
 import { longestDelayMs, type RetryPolicy } from '../../../src/queue/retry.ts';
 import { claimed } from '../../support/claimed.ts';
 
@@ -51,6 +56,27 @@ describe('what a handler throws (D3)', () => {
     for (const delayMs of [undefined, '5m', Number.NaN, null]) {
       expect(of(Object.assign(new Error('x'), { name: 'Snooze', delayMs })).kind).toBe('retry');
     }
+  });
+
+  test('D3: a policy without a delay retries at once, whatever the error', () => {
+    const atOnce = { ...policy, baseMs: 0 };
+    for (const thrown of [new Error('503'), new RetryAfter(Number.NaN, '429'), new RetryAfter(0, '429')])
+      expect(outcomeOfError(thrown, 1, atOnce, half)).toMatchObject({ kind: 'retry', delayMs: 0 });
+    expect(new RetryAfter(-1, '429').delayMs).toBe(0);
+  });
+
+  test('D3: Snooze may ask for no delay at all', () => {
+    expect(of(new Snooze(0))).toMatchObject({ kind: 'release', delayMs: 0 });
+  });
+
+  test('D5, Q5: after a shutdown a handler may still ask for its outcome; any other error is a release', () => {
+    expect(outcomeOfInterruption(new PermanentError('never'))).toEqual({ kind: 'dead', error: 'never' });
+    expect(outcomeOfInterruption(new Snooze(7, 'later'))).toEqual({
+      kind: 'release',
+      delayMs: 7,
+      error: 'later',
+    });
+    expect(outcomeOfInterruption(new Error('aborted'))).toMatchObject({ kind: 'release', delayMs: 0 });
   });
 
   test('D3: delays are whole milliseconds that a database can hold', () => {
@@ -114,6 +140,19 @@ describe('topics without a handler (D4)', () => {
       return outcome.kind === 'release' && outcome.delayMs;
     });
     expect(delays).toEqual([30_000, 60_000, 100_000, 100_000]);
+  });
+
+  test('D4: without a setting, the first delay is half a minute and the longest an hour', () => {
+    const delayOf = (parks: number) => outcomeOfUnhandledTopic(claimed({ parks }), 'park');
+    expect(delayOf(0)).toMatchObject({ delayMs: 30_000 });
+    expect(delayOf(50)).toMatchObject({ delayMs: 3_600_000 });
+  });
+
+  test('D4: the error names the source of an inbox message', () => {
+    const errorOf = (source: string | null) =>
+      outcomeOfUnhandledTopic(claimed({ topic: 'lost', source }), 'park');
+    expect(errorOf('shop')).toMatchObject({ error: expect.stringContaining("'lost' of source 'shop'") });
+    expect(errorOf(null)).toMatchObject({ error: expect.stringMatching(/'lost'\.$/) });
   });
 
   test("D4: with 'dead' it goes to Dead, and no attempt is consumed", () => {

@@ -70,6 +70,33 @@ describe('the payload', () => {
     expect(misfit.seen).toEqual([]);
   });
 
+  test('section 7: of many reasons the first five are given, each with its path', () => {
+    const issues: StandardSchemaV1.Issue[] = [
+      { message: 'not an order' },
+      { message: 'too small', path: ['items', 0, { key: 'price' }] },
+      ...[3, 4, 5, 6, 7].map((n) => ({ message: `reason ${n}` })),
+    ];
+    const refusing: StandardSchemaV1 = {
+      '~standard': { version: 1, vendor: 'test', validate: () => ({ issues }) },
+    };
+    expect(reading('{}', refusing).outcomes).toMatchObject([
+      {
+        kind: 'dead',
+        error: expect.stringMatching(
+          /: not an order; items\.0\.price: too small; reason 3; reason 4; reason 5$/,
+        ),
+      },
+    ]);
+  });
+
+  test("I2: only an inbox message's dedup key is its sender's id", () => {
+    const seen: (string | null)[] = [];
+    const handle = (message: Message) => void seen.push(message.sourceMessageId);
+    attempt({ handle }, { source: 'shop', dedupKey: 'd-1' }).attempt.start();
+    attempt({ handle }, { source: null, dedupKey: 'd-2' }).attempt.start();
+    expect(seen).toEqual(['d-1', null]);
+  });
+
   test('a schema whose payload is not JSON goes to Dead', () => {
     expect(reading('{', schema).outcomes).toMatchObject([{ kind: 'dead' }]);
   });

@@ -1,6 +1,5 @@
 import type { SettleResult } from '../../../src/engine/work-queue.ts';
 import { RunLease } from '../../../src/queue/run-lease.ts';
-import { silentLogger } from '../../../src/telemetry/logger.ts';
 
 const durationMs = 9_000;
 const ref = { name: 'queue:outbox', owner: 'host-1', fence: 7 };
@@ -34,7 +33,6 @@ function held() {
     },
     sentAt: performance.now(),
     durationMs,
-    logger: silentLogger,
     random: () => 1,
     onRenewalDue: () => seen.renewals++,
     onLost: (reason) => seen.losses.push(reason),
@@ -96,6 +94,16 @@ describe("a run's lease (L4)", () => {
     expect(seen.losses).toMatchObject([{ code: 'LEASE_LOST' }]);
     expect(lease.state).toBe('held');
     expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('L4: no renewal is due any more once the lease has run out', async () => {
+    const { lease } = held();
+    await jest.advanceTimersByTimeAsync(durationMs / 3);
+    expect(lease.renewalDue).toBe(true);
+    const now = jest.spyOn(performance, 'now').mockReturnValue(performance.now() + durationMs);
+    lease.check();
+    now.mockRestore();
+    expect(lease.renewalDue).toBe(false);
   });
 
   test('L4: a released lease is not lost at its former expiry', async () => {

@@ -32,9 +32,32 @@ describe.each(['replay', 'discard'] as const)('%s of many dead messages', (verb)
     expect(wakes()).toBe(1);
   });
 
+  test('Q13, F7: one is enough to wake the tenant', async () => {
+    const { dead, wakes } = scene(1);
+    expect(await dead[verb]()).toBe(1);
+    expect(wakes()).toBe(1);
+  });
+
   test('Q13, F6: an empty selection changes nothing and wakes no tenant', async () => {
     const { dead, asked, wakes } = scene(0);
     expect(await dead[verb]()).toBe(0);
     expect([asked.length, wakes()]).toEqual([1, 0]);
   });
+});
+
+test('Q13: a page of dead messages has 100 unless the caller says otherwise', async () => {
+  const asked: unknown[] = [];
+  const queue = {
+    listDead: async (...given: unknown[]) => {
+      asked.push(given);
+      return [];
+    },
+  } as Partial<WorkQueue> as WorkQueue;
+  const { dead } = storedMessages('acme', { use: (action) => action(queue), wake: async () => {} });
+  await dead.list();
+  await dead.list({ topic: 'orders' }, { limit: 7, after: 5 });
+  expect(asked).toStrictEqual([
+    [{}, { limit: 100 }],
+    [{ topic: 'orders' }, { limit: 7, after: 5 }],
+  ]);
 });

@@ -131,4 +131,23 @@ describe('ordering groups (Q10)', () => {
     expect(waiting.ended(k1!, true)).toEqual([]);
     expect(waiting.next()).toBeUndefined();
   });
+
+  test('D5: drain leaves out what has started, and what comes later starts', () => {
+    const waiting = new WaitingMessages();
+    for (const each of ['1', '2', '3', '4', '5']) waiting.add(assigned({ payload: each }));
+    expect(payload(waiting.next())).toBe('1');
+    expect(waiting.drain().map((message) => message.payload)).toEqual(['2', '3', '4', '5']);
+    waiting.add(assigned({ payload: '6' }));
+    expect(startAll(waiting).map(payload)).toEqual(['6']);
+  });
+
+  test('Q10: a group whose messages have all ended holds none back', () => {
+    const waiting = new WaitingMessages();
+    for (const each of ['k1', 'k2']) {
+      waiting.add(keyed(each));
+      const [started] = startAll(waiting);
+      expect(payload(started)).toBe(each);
+      waiting.ended(started!, true);
+    }
+  });
 });
