@@ -66,7 +66,7 @@ GO
 ALTER PROCEDURE [$(Schema)].[Lease_Take]
   @Name nvarchar(200),
   @Owner nvarchar(200),
-  @DurationMs bigint,
+  @LeaseMs bigint,
   @Context nvarchar(4000),
   @CallId uniqueidentifier,
   @Fence bigint OUTPUT,
@@ -85,7 +85,7 @@ SET @Now = SYSUTCDATETIME();
 SELECT @Holder = Owner, @ExpiresUtc = ExpiresUtc FROM [$(Schema)].[Leases]
 WHERE NameHash = @Hash AND ExpiresUtc > @Now AND NOT (Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner));
 IF @Holder IS NOT NULL RETURN;
-SET @ExpiresUtc = DATEADD(millisecond, CAST(@DurationMs % 1000 AS int), DATEADD(second, CAST(@DurationMs / 1000 AS int), @Now));
+SET @ExpiresUtc = DATEADD(millisecond, CAST(@LeaseMs % 1000 AS int), DATEADD(second, CAST(@LeaseMs / 1000 AS int), @Now));
 UPDATE [$(Schema)].[Leases]
 SET Owner = @Owner,
   Fence = Fence + 1,
@@ -104,7 +104,7 @@ GO
 ALTER PROCEDURE [$(Schema)].[Lease_Acquire]
   @Name nvarchar(4000),
   @Owner nvarchar(4000),
-  @DurationMs bigint,
+  @LeaseMs bigint,
   @Context nvarchar(max) = NULL
 AS
 SET NOCOUNT ON;
@@ -114,9 +114,9 @@ SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A lease cannot be taken, renewed or released inside a transaction.', 1;
 IF DATALENGTH(SUBSTRING(@Name COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
-  OR DATALENGTH(SUBSTRING(@Owner COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
   OR DATALENGTH(SUBSTRING(@Context COLLATE Latin1_General_100_BIN2, 4001, 1)) > 0
-  THROW 51026, N'A name or an owner of a lease has at most 200 characters, its context at most 4,000.', 1;
+  THROW 51026, N'A name of a lease has at most 200 characters, its context at most 4,000.', 1;
+:r parts/lease-limits.sql
 DECLARE @Hash binary(32) = HASHBYTES('SHA2_256', @Name), @Fence bigint, @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @Holder nvarchar(200), @ExpiresUtc datetime2(3);
 SELECT @Holder = Owner, @Fence = Fence, @ExpiresUtc = ExpiresUtc FROM [$(Schema)].[Leases] WITH (READUNCOMMITTED)
@@ -129,12 +129,12 @@ BEGIN
 END;
 EXEC [$(Schema)].[Lease_Ensure] @Name;
 BEGIN TRANSACTION;
-EXEC [$(Schema)].[Lease_Take] @Name, @Owner, @DurationMs, @Context, NULL, @Fence OUTPUT, @Holder OUTPUT, @ExpiresUtc OUTPUT;
+EXEC [$(Schema)].[Lease_Take] @Name, @Owner, @LeaseMs, @Context, NULL, @Fence OUTPUT, @Holder OUTPUT, @ExpiresUtc OUTPUT;
 COMMIT;
 SELECT CASE WHEN @Fence IS NULL THEN N'leased-elsewhere' ELSE N'acquired' END AS Status, @Holder AS Owner, @Fence AS Fence,
   @ExpiresUtc AS ExpiresUtc, DATEDIFF_BIG(millisecond, SYSUTCDATETIME(), @ExpiresUtc) AS ExpiresInMs;
 GO
--- Extends a lease to now + @DurationMs (L3). Returns one row if the lease belonged to this owner under this
+-- Extends a lease to now + @LeaseMs (L3). Returns one row if the lease belonged to this owner under this
 -- fence, expired or not; none if the lease is lost.
 IF OBJECT_ID(N'[$(Schema)].[Lease_Renew]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Lease_Renew] AS RETURN 0');
 GO
@@ -142,7 +142,7 @@ ALTER PROCEDURE [$(Schema)].[Lease_Renew]
   @Name nvarchar(4000),
   @Owner nvarchar(4000),
   @Fence bigint,
-  @DurationMs bigint
+  @LeaseMs bigint
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -150,12 +150,13 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A lease cannot be taken, renewed or released inside a transaction.', 1;
+:r parts/lease-limits.sql
 DECLARE @Hash binary(32) = HASHBYTES('SHA2_256', @Name), @Now datetime2(3), @ExpiresUtc datetime2(3), @Renewed int;
 BEGIN TRANSACTION;
 -- Lock the row before reading the clock: waiting for the lock must not shorten the lease.
 UPDATE [$(Schema)].[Leases] SET Fence = Fence WHERE NameHash = @Hash;
 SET @Now = SYSUTCDATETIME();
-SET @ExpiresUtc = DATEADD(millisecond, CAST(@DurationMs % 1000 AS int), DATEADD(second, CAST(@DurationMs / 1000 AS int), @Now));
+SET @ExpiresUtc = DATEADD(millisecond, CAST(@LeaseMs % 1000 AS int), DATEADD(second, CAST(@LeaseMs / 1000 AS int), @Now));
 UPDATE [$(Schema)].[Leases] SET RenewedUtc = @Now, ExpiresUtc = @ExpiresUtc
 WHERE NameHash = @Hash AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND Fence = @Fence;
 SET @Renewed = @@ROWCOUNT;

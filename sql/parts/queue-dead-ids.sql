@@ -1,4 +1,6 @@
--- Part of a procedure: parses the ids in @MessageIds once, into @Id.
+-- Part of a procedure: parses the ids in @MessageIds once, into @Id, and checks @OlderThanMs.
+IF COALESCE(@OlderThanMs, -1) NOT BETWEEN 0 AND 1500000000000
+  THROW 51027, N'@OlderThanMs must be milliseconds from 0 to 1500000000000.', 1;
 IF ISJSON(@MessageIds) = 0 THROW 51025, N'@MessageIds must be a JSON array of UUIDs.', 1;
 IF @MessageIds IS NOT NULL
 BEGIN

@@ -129,14 +129,7 @@ ALTER PROCEDURE [$(Schema)].[$(Queue)_EnqueueOne]
   @Source nvarchar(4000) = N'',
   @Hash nvarchar(4000) = NULL
 AS
-SET NOCOUNT ON;
-SET XACT_ABORT OFF;
-IF @@TRANCOUNT = 0 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-IF @RequireTransaction = 1 AND @@TRANCOUNT = 0 THROW 51002, N'No transaction is open on this connection.', 1;
-IF @RequireTransaction = 0 AND @@TRANCOUNT > 0 THROW 51001, N'A transaction of another call is open on this connection.', 1;
-IF LOWER(@Database COLLATE Latin1_General_CI_AS) COLLATE Latin1_General_100_BIN2
-  <> LOWER(DB_NAME() COLLATE Latin1_General_CI_AS) COLLATE Latin1_General_100_BIN2
-  THROW 51003, N'The connection is on another database than the tenant''s.', 1;
+:r parts/queue-enqueue-head.sql
 DECLARE @IsDuplicate bit, @IsConflict bit;
 EXEC [$(Schema)].[$(Queue)_Enqueue] @Topic = @Topic, @Payload = @Payload, @OrderingKey = @OrderingKey, @DedupKey = @DedupKey,
   @CorrelationId = @CorrelationId, @Headers = @Headers, @DelayMs = @DelayMs, @MessageId = @MessageId OUTPUT,

@@ -92,6 +92,8 @@ DECLARE @Outcome TABLE (
   Error nvarchar(max) NULL,
   Parked bit NOT NULL,
   Unstarted bit NOT NULL,
+  -- 1: a value does not have its column's type.
+  IsBad bit NOT NULL,
   -- 1: the message is still claimed under our fence, so the outcome is applied.
   Matched bit NOT NULL DEFAULT (0),
   OrderingHash binary(32) NULL
@@ -121,26 +123,42 @@ BEGIN
   SET @Begin = 1;
   EXEC [$(Schema)].[Lease_Ensure] @LeaseName;
 END;
-ELSE IF @Outcomes IS NOT NULL
+ELSE
 BEGIN
   IF ISJSON(@Outcomes) = 0 OR ISJSON(@Errors) = 0 OR ISJSON(@InFlight) = 0
     THROW 51025, N'@Outcomes and @InFlight must be JSON arrays, @Errors a JSON object.', 1;
-  INSERT @Outcome (Sequence, Kind, DelayMs, Parked, Unstarted)
-  SELECT sequence, COALESCE(kind, N''), COALESCE(delayMs, 0), COALESCE(parked, 0), COALESCE(unstarted, 0)
-  FROM OPENJSON(@Outcomes) WITH (
-    sequence bigint '$.sequence',
-    kind nvarchar(20) '$.kind',
-    delayMs bigint '$.delayMs',
-    parked bit '$.parked',
-    unstarted bit '$.unstarted');
+  IF EXISTS (SELECT 1 FROM OPENJSON(@InFlight) WHERE TRY_CAST(value AS bigint) IS NULL)
+    THROW 51025, N'@InFlight must be a JSON array of sequences.', 1;
+  BEGIN TRY
+    INSERT @Outcome (Sequence, Kind, DelayMs, Parked, Unstarted, IsBad)
+    SELECT COALESCE(TRY_CAST(sequence AS bigint), 0), COALESCE(kind, N''),
+      CASE WHEN delayMs IS NULL THEN 0 ELSE COALESCE(TRY_CAST(delayMs AS bigint), 0) END,
+      CASE WHEN parked = N'true' THEN 1 ELSE 0 END, CASE WHEN unstarted = N'true' THEN 1 ELSE 0 END,
+      CASE WHEN TRY_CAST(sequence AS bigint) IS NULL OR (delayMs IS NOT NULL AND TRY_CAST(delayMs AS bigint) IS NULL)
+        OR parked NOT IN (N'true', N'false') OR unstarted NOT IN (N'true', N'false') THEN 1 ELSE 0 END
+    FROM OPENJSON(@Outcomes) WITH (
+      sequence nvarchar(40) '$.sequence',
+      kind nvarchar(20) '$.kind',
+      delayMs nvarchar(40) '$.delayMs',
+      parked nvarchar(40) '$.parked',
+      unstarted nvarchar(40) '$.unstarted');
+    IF @Errors IS NOT NULL
+      INSERT @Listed (Sequence, Text)
+      SELECT COALESCE(TRY_CAST([key] AS bigint), -1), CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](value) ELSE value END
+      FROM OPENJSON(@Errors);
+  END TRY
+  BEGIN CATCH
+    IF ERROR_NUMBER() IN (2601, 2627) THROW 51025, N'Two of @Outcomes, or of @Errors, have the same sequence, or none.', 1;
+    THROW;
+  END CATCH;
+  IF EXISTS (SELECT 1 FROM @Outcome WHERE IsBad = 1)
+    THROW 51025, N'In @Outcomes, sequence and delayMs must be whole numbers, parked and unstarted true or false.', 1;
+  IF EXISTS (SELECT 1 FROM @Listed WHERE Sequence < 0) THROW 51025, N'The names in @Errors must be sequences.', 1;
+  IF EXISTS (SELECT 1 FROM @Outcome WHERE DelayMs NOT BETWEEN 0 AND 1500000000000)
+    THROW 51027, N'delayMs must be milliseconds from 0 to 1500000000000.', 1;
   IF EXISTS (SELECT 1 FROM @Outcome WHERE Kind NOT IN (N'done', N'retry', N'dead', N'release'))
     THROW 51005, N'The kind of an outcome must be done, retry, dead or release.', 1;
-  IF @Errors IS NOT NULL
-  BEGIN
-    INSERT @Listed (Sequence, Text)
-    SELECT CAST([key] AS bigint), CASE WHEN @Raw = 1 THEN [$(Schema)].[JsonText](value) ELSE value END FROM OPENJSON(@Errors);
-    UPDATE o SET Error = e.Text FROM @Outcome o JOIN @Listed e ON e.Sequence = o.Sequence;
-  END;
+  IF @Errors IS NOT NULL UPDATE o SET Error = e.Text FROM @Outcome o JOIN @Listed e ON e.Sequence = o.Sequence;
 END;
 -- A message that is released without a delay keeps its due time, which may be before @FromUtc.
 SELECT @Count = COUNT(*),
@@ -304,7 +322,7 @@ IF @Committed = 1
 BEGIN
   DELETE FROM @Listed;
   IF @InFlight IS NOT NULL
-    INSERT @Listed (Sequence) SELECT DISTINCT CAST(value AS bigint) FROM OPENJSON(@InFlight);
+    INSERT @Listed (Sequence) SELECT DISTINCT TRY_CAST(value AS bigint) FROM OPENJSON(@InFlight);
   INSERT @Claim (Sequence, OrderingHash, DueUtc, Recovered, Bytes)
   SELECT q.Sequence, NULL, q.DueUtc, q.Recovered, 0 FROM [$(Schema)].[$(Queue)] q WITH (READCOMMITTEDLOCK, READPAST)
   WHERE q.Status = 1 AND q.ClaimFence = @Fence AND NOT EXISTS (SELECT 1 FROM @Listed f WHERE f.Sequence = q.Sequence)

@@ -21,8 +21,8 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A plan cannot begin or be committed inside a transaction.', 1;
-IF DATALENGTH(SUBSTRING(@Owner COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
-  THROW 51026, N'An owner of a lease has at most 200 characters.', 1;
+:r parts/lease-limits.sql
+IF COALESCE(@Limit, -1) < 0 THROW 51027, N'@Limit must be 0 or more.', 1;
 IF @OrderBy IS NULL OR @OrderBy NOT IN (N'longest-due', N'backlog', N'priority', N'deadline', N'weight')
   THROW 51005, N'@OrderBy must be longest-due, backlog, priority, deadline or weight.', 1;
 DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'plan'), @Now datetime2(3) = SYSUTCDATETIME(), @IsOurs bit, @Fence bigint;
@@ -113,12 +113,28 @@ SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A plan cannot begin or be committed inside a transaction.', 1;
 IF @Choices IS NULL OR ISJSON(@Choices) = 0 THROW 51025, N'@Choices must be a JSON array.', 1;
+IF COALESCE(@RedispatchMs, -1) NOT BETWEEN 0 AND 1500000000000
+  THROW 51027, N'@RedispatchMs must be milliseconds from 0 to 1500000000000.', 1;
 DECLARE @Now datetime2(3), @Chosen int = 0;
-DECLARE @Choice TABLE (TenantId nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY, SeenVersion bigint NOT NULL);
+-- An id of more than 64 characters is cut to 65, and then matches no tenant.
+DECLARE @Choice TABLE (
+  TenantId nvarchar(65) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY,
+  SeenVersion bigint NOT NULL,
+  -- 1: a value is missing or does not have its column's type.
+  IsBad bit NOT NULL
+);
 DECLARE @Won TABLE (TenantId nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL);
-INSERT @Choice (TenantId, SeenVersion)
-SELECT tenantId, MAX(planVersion) FROM OPENJSON(@Choices) WITH (tenantId nvarchar(64) '$.tenantId', planVersion bigint '$.planVersion')
-GROUP BY tenantId;
+INSERT @Choice (TenantId, SeenVersion, IsBad)
+SELECT c.TenantId, MAX(c.SeenVersion), MAX(c.IsBad)
+FROM (
+  SELECT COALESCE(LEFT(tenantId, 65), N'') COLLATE Latin1_General_100_BIN2 AS TenantId,
+    COALESCE(TRY_CAST(planVersion AS bigint), 0) AS SeenVersion,
+    CASE WHEN tenantId IS NULL OR planVersion IS NULL OR TRY_CAST(planVersion AS bigint) IS NULL THEN 1 ELSE 0 END AS IsBad
+  FROM OPENJSON(@Choices) WITH (tenantId nvarchar(max) '$.tenantId', planVersion nvarchar(40) '$.planVersion')
+) c
+GROUP BY c.TenantId;
+IF EXISTS (SELECT 1 FROM @Choice WHERE IsBad = 1)
+  THROW 51025, N'Each of @Choices needs a tenantId, and as its planVersion a whole number.', 1;
 BEGIN TRANSACTION;
 UPDATE [$(Schema)].[Leases] SET Owner = NULL, ExpiresUtc = NULL, Context = NULL
 WHERE NameHash = HASHBYTES('SHA2_256', N'plan') AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND Fence = @Fence;

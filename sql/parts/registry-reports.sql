@@ -12,7 +12,7 @@ ALTER PROCEDURE [$(Schema)].[Tenant_Report]
   @Id nvarchar(4000),
   @Outcome nvarchar(20),
   @DurationMs float,
-  -- {"done":0,"retried":0,"dead":0,"released":0,"parked":0,"lost":0,"recovered":0}
+  -- {"done":0,"retried":0,"dead":0,"released":0,"parked":0,"lost":0,"recovered":0}; a missing count is 0
   @Counts nvarchar(4000),
   @Backlog bit,
   @ParkedTopics nvarchar(max),
@@ -36,6 +36,10 @@ IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0
   OR DATALENGTH(SUBSTRING(@ErrorCode COLLATE Latin1_General_100_BIN2, 101, 1)) > 0
   THROW 51026, N'@Id has at most 64 characters, @Counts 1,000, @ErrorCode 100.', 1;
 IF ISJSON(@Counts) = 0 OR ISJSON(@ParkedTopics) = 0 THROW 51025, N'@Counts must be a JSON object, @ParkedTopics a JSON array.', 1;
+IF EXISTS (SELECT 1 FROM OPENJSON(@Counts) WHERE value IS NOT NULL AND TRY_CAST(value AS bigint) IS NULL)
+  THROW 51025, N'The values in @Counts must be whole numbers.', 1;
+IF @NextDueInMs NOT BETWEEN 0 AND 1500000000000
+  THROW 51027, N'@NextDueInMs must be milliseconds from 0 to 1500000000000, or null.', 1;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @NextDue datetime2(3) = DATEADD(millisecond, CAST(@NextDueInMs % 1000 AS int), DATEADD(second, CAST(@NextDueInMs / 1000 AS int), @Now));
 IF @Outcome = N'skipped'
@@ -51,13 +55,13 @@ BEGIN
 END
 UPDATE [$(Schema)].[Tenants]
 SET LastRunUtc = @Now, LastOutcome = @Outcome, LastDurationMs = @DurationMs, LastCounts = @Counts,
-  TotalDone = TotalDone + CAST(JSON_VALUE(@Counts, '$.done') AS bigint),
-  TotalRetried = TotalRetried + CAST(JSON_VALUE(@Counts, '$.retried') AS bigint),
-  TotalDead = TotalDead + CAST(JSON_VALUE(@Counts, '$.dead') AS bigint),
-  TotalReleased = TotalReleased + CAST(JSON_VALUE(@Counts, '$.released') AS bigint),
-  TotalParked = TotalParked + CAST(JSON_VALUE(@Counts, '$.parked') AS bigint),
-  TotalLost = TotalLost + CAST(JSON_VALUE(@Counts, '$.lost') AS bigint),
-  TotalRecovered = TotalRecovered + CAST(JSON_VALUE(@Counts, '$.recovered') AS bigint),
+  TotalDone = TotalDone + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.done') AS bigint), 0),
+  TotalRetried = TotalRetried + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.retried') AS bigint), 0),
+  TotalDead = TotalDead + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.dead') AS bigint), 0),
+  TotalReleased = TotalReleased + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.released') AS bigint), 0),
+  TotalParked = TotalParked + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.parked') AS bigint), 0),
+  TotalLost = TotalLost + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.lost') AS bigint), 0),
+  TotalRecovered = TotalRecovered + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.recovered') AS bigint), 0),
   IdleStreak = @IdleStreak, FailureStreak = @FailureStreak,
   LastError = COALESCE(@Error, LastError), LastErrorCode = COALESCE(@ErrorCode, LastErrorCode),
   LastErrorUtc = CASE WHEN @ErrorCode IS NULL THEN LastErrorUtc ELSE @Now END,

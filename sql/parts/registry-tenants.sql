@@ -34,13 +34,7 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a status inside a transaction.', 1;
-IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0
-  OR DATALENGTH(SUBSTRING(@Server COLLATE Latin1_General_100_BIN2, 257, 1)) > 0
-  OR DATALENGTH(SUBSTRING(@DatabaseName COLLATE Latin1_General_100_BIN2, 1001, 1)) > 0
-  OR DATALENGTH(SUBSTRING(@DatabaseKey COLLATE Latin1_General_100_BIN2, 1401, 1)) > 0
-  OR DATALENGTH(SUBSTRING(@Auth COLLATE Latin1_General_100_BIN2, 401, 1)) > 0
-  OR DATALENGTH(SUBSTRING(@SchemaName COLLATE Latin1_General_100_BIN2, 118, 1)) > 0
-  THROW 51026, N'@Id has at most 64 characters, @Server 256, @DatabaseName 1,000, @DatabaseKey 1,400, @Auth 400, @SchemaName 117.', 1;
+:r parts/tenant-limits.sql
 DECLARE @Now datetime2(3), @Status nvarchar(10), @PlanVersion bigint = 0, @Other nvarchar(64), @Message nvarchar(400);
 BEGIN TRANSACTION;
 UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 WHERE Id = 1;
@@ -54,14 +48,7 @@ BEGIN
   SET @Message = N'the tenant ''' + @Id + N''' is registered already; choose another id, or remove it first';
   THROW 51101, @Message, 1;
 END;
-SELECT @Other = Id FROM [$(Schema)].[Tenants]
-WHERE DatabaseHash = HASHBYTES('SHA2_256', @DatabaseKey) AND Status <> N'retired' AND Id <> @Id;
-IF @Other IS NOT NULL
-BEGIN
-  ROLLBACK;
-  SET @Message = N'the database of ''' + @Id + N''' already belongs to tenant ''' + @Other + N'''; give each tenant a database of its own';
-  THROW 51102, @Message, 1;
-END;
+:r parts/tenant-database-check.sql
 DELETE FROM [$(Schema)].[Tenants] WHERE Id = @Id;
 INSERT [$(Schema)].[Tenants]
   (Id, Server, DatabaseName, DatabaseKey, Auth, SchemaName, Priority, Weight, SlaSeconds, Tags, Overrides, Status, Version,
@@ -96,13 +83,7 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a status inside a transaction.', 1;
-IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0
-  OR DATALENGTH(SUBSTRING(@Server COLLATE Latin1_General_100_BIN2, 257, 1)) > 0
-  OR DATALENGTH(SUBSTRING(@DatabaseName COLLATE Latin1_General_100_BIN2, 1001, 1)) > 0
-  OR DATALENGTH(SUBSTRING(@DatabaseKey COLLATE Latin1_General_100_BIN2, 1401, 1)) > 0
-  OR DATALENGTH(SUBSTRING(@Auth COLLATE Latin1_General_100_BIN2, 401, 1)) > 0
-  OR DATALENGTH(SUBSTRING(@SchemaName COLLATE Latin1_General_100_BIN2, 118, 1)) > 0
-  THROW 51026, N'@Id has at most 64 characters, @Server 256, @DatabaseName 1,000, @DatabaseKey 1,400, @Auth 400, @SchemaName 117.', 1;
+:r parts/tenant-limits.sql
 DECLARE @Other nvarchar(64), @Message nvarchar(400);
 BEGIN TRANSACTION;
 UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 WHERE Id = 1;
@@ -112,14 +93,7 @@ BEGIN
   SET @Message = N'the registry has no tenant ''' + @Id + N''', or it is retired; add it first';
   THROW 51103, @Message, 1;
 END;
-SELECT @Other = Id FROM [$(Schema)].[Tenants]
-WHERE DatabaseHash = HASHBYTES('SHA2_256', @DatabaseKey) AND Status <> N'retired' AND Id <> @Id;
-IF @Other IS NOT NULL
-BEGIN
-  ROLLBACK;
-  SET @Message = N'the database of ''' + @Id + N''' already belongs to tenant ''' + @Other + N'''; give each tenant a database of its own';
-  THROW 51102, @Message, 1;
-END;
+:r parts/tenant-database-check.sql
 UPDATE [$(Schema)].[Tenants]
 SET Server = @Server, DatabaseName = @DatabaseName, DatabaseKey = @DatabaseKey, Auth = @Auth, SchemaName = @SchemaName,
   Priority = @Priority, Weight = @Weight, SlaSeconds = @SlaSeconds, Tags = @Tags, Overrides = @Overrides,

@@ -70,6 +70,20 @@ export function totalsOf<Big>(row: TotalsRow<Big>, number: (value: Big) => numbe
   };
 }
 
+/** A stored report may lack a count; it is then 0. */
+function countsOf(json: string): RunCounts {
+  const stored = JSON.parse(json) as Partial<Record<keyof RunCounts, number | null>>;
+  return {
+    done: stored.done ?? 0,
+    retried: stored.retried ?? 0,
+    dead: stored.dead ?? 0,
+    released: stored.released ?? 0,
+    parked: stored.parked ?? 0,
+    lost: stored.lost ?? 0,
+    recovered: stored.recovered ?? 0,
+  };
+}
+
 export function tenantRecordOf<Time, Big, Flag>(
   row: TenantRow<Time, Big, Flag>,
   { time, number, flag }: ColumnReaders<Time, Big, Flag>,
@@ -96,7 +110,7 @@ export function tenantRecordOf<Time, Big, Flag>(
       lastRunUtc: timeOrNull(row.LastRunUtc),
       lastOutcome: row.LastOutcome,
       lastDurationMs: row.LastDurationMs,
-      lastCounts: row.LastCounts === null ? null : (JSON.parse(row.LastCounts) as RunCounts),
+      lastCounts: row.LastCounts === null ? null : countsOf(row.LastCounts),
       totals: totalsOf(row, number),
       idleStreak: row.IdleStreak,
       failureStreak: row.FailureStreak,

@@ -64,6 +64,19 @@ export function registryReportSuite(scene: Scene): void {
       });
     });
 
+    test('D7: a report that lacks a count is not lost; the count is 0', async () => {
+      const registry = await planned();
+      const partial = { done: 3, retried: null } as unknown as RunCounts;
+      await report(registry, 'a', { outcome: 'dispatched', counts: partial, backlog: true });
+      const expected = { ...noCounts, done: 3 };
+      expect((await tenantOf(registry, 'a')).schedule).toMatchObject({
+        lastOutcome: 'dispatched',
+        lastCounts: expected,
+        totals: expected,
+        backlog: true,
+      });
+    });
+
     test.each(['dispatched', 'idle', 'resuming', 'failed'] as const)(
       'D7: the outcome %s is kept',
       async (outcome) => {

@@ -39,7 +39,7 @@ export class SqlServerLeaseStore implements LeaseStore {
       {
         Name: [text, name],
         Owner: [text, owner],
-        DurationMs: [bigint, wholeMs(durationMs)],
+        LeaseMs: [bigint, wholeMs(durationMs)],
         Context: [text, context?.toWellFormed() ?? null],
       },
       // The call can be repeated: the same owner then gets a newer fence, which is just as valid.
@@ -55,7 +55,7 @@ export class SqlServerLeaseStore implements LeaseStore {
   async renew(lease: LeaseRef, durationMs: number): Promise<RenewResult> {
     const [rows] = await this.#database.call(
       'Lease_Renew',
-      { ...reference(lease), DurationMs: [bigint, wholeMs(durationMs)] },
+      { ...reference(lease), LeaseMs: [bigint, wholeMs(durationMs)] },
       { onLost: 'repeat' },
     );
     const row = rows?.[0];

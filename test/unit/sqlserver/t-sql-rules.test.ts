@@ -123,6 +123,16 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
     'IN (SELECT CAST(value AS uniqueidentifier) FROM OPENJSON(@MessageIds))',
   ],
   ['jsonIsParsedOnce', 'queue-enqueue-many', 'LEFT JOIN @Text p ON', 'LEFT JOIN OPENJSON(@Payloads) p ON'],
+  ['jsonIsReadAsText', 'queue-settle-and-claim', "delayMs nvarchar(40) '$", "delayMs bigint '$"],
+  [
+    'jsonIsReadAsText',
+    'registry-reports',
+    "TRY_CAST(JSON_VALUE(@Counts, '$.lost')",
+    "CAST(JSON_VALUE(@Counts, '$.lost')",
+  ],
+  ['durationsHaveBounds', 'lease-limits', 'COALESCE(@LeaseMs, -1) NOT BETWEEN', '1 NOT BETWEEN'],
+  ['durationsHaveBounds', 'registry-reports', '@NextDueInMs NOT BETWEEN', '1 NOT BETWEEN'],
+  ['durationsHaveBounds', 'queue-dead-ids', 'COALESCE(@OlderThanMs, -1) NOT BETWEEN', '1 NOT BETWEEN'],
   [
     'indexesHaveNoPageLocks',
     'queue-table',

@@ -242,6 +242,33 @@ const jsonIsParsedOnce: Rule = each(({ body }) =>
   ),
 );
 
+/** Values of another type are refused with a number of this project; OPENJSON's own conversion fails with the server's. */
+const jsonIsReadAsText: Rule = each(({ body }) => [
+  ...[...body.matchAll(/\w+ (?!nvarchar)\w+ '\$\.\w+'/g)].map(([column]) => column),
+  ...[...body.matchAll(/(?<!TRY_)CAST\((?:\[key\]|value|JSON_VALUE\()[^;]*?AS \w+/g)].map(([cast]) => cast),
+]);
+
+/** DATEADD fails above 2,147,483,647 seconds. */
+const durationsHaveBounds: Rule = (batches) => {
+  const granted = grantedOf(batches);
+  return [...proceduresOf(batches).values()]
+    .filter(({ name }) => granted.has(name))
+    .flatMap(({ name, parameters, body }) =>
+      parameters
+        .filter(({ name: parameter, type }) => type === 'bigint' && /Ms$/.test(parameter))
+        .filter(({ name: parameter }) => {
+          const isChecked = new RegExp(
+            `${parameter}(, -1\\))? NOT BETWEEN 0 AND |${parameter} > 1500000000000`,
+          ).test(body);
+          const isPassedOn =
+            new RegExp(`EXEC [^;]*(= |, )${parameter}\\b`).test(body) &&
+            !body.includes(`${parameter} / 1000`);
+          return !isChecked && !isPassedOn;
+        })
+        .map(({ name: parameter }) => `${name}: ${parameter} has no bounds`),
+    );
+};
+
 /** READPAST does not skip page locks. */
 const indexesHaveNoPageLocks: Rule = (batches) =>
   batches
@@ -303,6 +330,8 @@ export const rules = {
   textIsNotCut,
   caseHasACollation,
   jsonIsParsedOnce,
+  jsonIsReadAsText,
+  durationsHaveBounds,
   indexesHaveNoPageLocks,
   firstLooksDoNotWait,
   theClockIsReadUnderTheLock,

@@ -1,0 +1,9 @@
+-- Part of EnqueueOne and EnqueueMany: refuses a connection that is not the one meant.
+SET NOCOUNT ON;
+SET XACT_ABORT OFF;
+IF @@TRANCOUNT = 0 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+IF @RequireTransaction = 1 AND @@TRANCOUNT = 0 THROW 51002, N'No transaction is open on this connection.', 1;
+IF @RequireTransaction = 0 AND @@TRANCOUNT > 0 THROW 51001, N'A transaction of another call is open on this connection.', 1;
+IF LOWER(@Database COLLATE Latin1_General_CI_AS) COLLATE Latin1_General_100_BIN2
+  <> LOWER(DB_NAME() COLLATE Latin1_General_CI_AS) COLLATE Latin1_General_100_BIN2
+  THROW 51003, N'The connection is on another database than the tenant''s.', 1;

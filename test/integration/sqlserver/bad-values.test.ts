@@ -1,0 +1,175 @@
+/**
+ * Every value that a procedure cannot use is refused with an error number of this project (sql/README.md), which the
+ * engine translates. Needs a server; see test/support/sqlserver.ts.
+ */
+import { randomUUID } from 'node:crypto';
+import * as mssql from 'mssql';
+import { describeOnServer, serverConnectionString, serverVariable } from '../../support/sqlserver.ts';
+import { type SchemaKind, TestDatabases } from '../../support/sqlserver-databases.ts';
+
+type Values = Readonly<Record<string, string | number | boolean | null>>;
+
+const tooLong = 1_500_000_000_001;
+const lease = { Name: 'job', Owner: 'host-1', LeaseMs: 60_000 };
+const run = { Owner: 'host-1', LeaseMs: 60_000, Limit: 1, MaxBytes: 1_000 };
+const settle = { ...run, Fence: 1, Outcomes: '[]', Then: 'renew-lease' };
+const plan = { Owner: 'host-1', Fence: 1, Choices: '[]', RedispatchMs: 1_000 };
+const report = {
+  Id: 'acme',
+  Outcome: 'idle',
+  DurationMs: 1,
+  Counts: '{}',
+  Backlog: false,
+  ParkedTopics: '[]',
+  ErrorCode: null,
+  Error: null,
+  NextDueInMs: null,
+  Mode: 'set',
+  IdleStreak: 0,
+  FailureStreak: 0,
+};
+const tenant = {
+  Id: 'acme',
+  Server: '',
+  DatabaseName: 'acme',
+  DatabaseKey: 'acme',
+  Auth: '{"kind":"managed-identity"}',
+  SchemaName: 'messaging',
+  Priority: 0,
+  Weight: 1,
+  SlaSeconds: null,
+  Tags: '{}',
+  Overrides: '{}',
+};
+const dead = { Limit: 1, OlderThanMs: 0 };
+
+const outcome = (fields: object) => ({ ...settle, Outcomes: JSON.stringify([fields]) });
+
+const refused: readonly [SchemaKind, procedure: string, what: string, Values, number: number][] = [
+  ['tenant', 'Lease_Acquire', 'a lease without an end', { ...lease, LeaseMs: tooLong }, 51027],
+  ['tenant', 'Lease_Acquire', 'a lease of null', { ...lease, LeaseMs: null }, 51027],
+  ['tenant', 'Lease_Renew', 'a negative lease', { ...lease, Fence: 1, LeaseMs: -1 }, 51027],
+  ['tenant', 'Outbox_Begin', 'a lease without an end', { ...run, LeaseMs: tooLong }, 51027],
+  ['tenant', 'Outbox_Begin', 'a retention too long', { ...run, RetentionMs: tooLong, PurgeLimit: 1 }, 51027],
+  ['tenant', 'Outbox_Begin', 'a negative limit', { ...run, Limit: -1 }, 51027],
+  ['tenant', 'Outbox_Begin', 'an owner too long', { ...run, Owner: 'x'.repeat(201) }, 51026],
+  ['tenant', 'Outbox_SettleAndClaim', 'a negative purge', { ...settle, PurgeLimit: -1 }, 51027],
+  ['tenant', 'Outbox_SettleAndClaim', 'outcomes that are not JSON', { ...settle, Outcomes: '[{' }, 51025],
+  [
+    'tenant',
+    'Outbox_SettleAndClaim',
+    'messages in flight that are not JSON',
+    { ...settle, InFlight: '[' },
+    51025,
+  ],
+  ['tenant', 'Outbox_SettleAndClaim', 'an outcome without a sequence', outcome({ kind: 'done' }), 51025],
+  ['tenant', 'Outbox_SettleAndClaim', 'half a sequence', outcome({ sequence: 0.5, kind: 'done' }), 51025],
+  [
+    'tenant',
+    'Outbox_SettleAndClaim',
+    'two outcomes of one message',
+    { ...settle, Outcomes: '[{"sequence":1,"kind":"done"},{"sequence":1,"kind":"dead"}]' },
+    51025,
+  ],
+  [
+    'tenant',
+    'Outbox_SettleAndClaim',
+    'a delay in words',
+    outcome({ sequence: 1, kind: 'retry', delayMs: 'soon' }),
+    51025,
+  ],
+  [
+    'tenant',
+    'Outbox_SettleAndClaim',
+    'a delay too long',
+    outcome({ sequence: 1, kind: 'retry', delayMs: tooLong }),
+    51027,
+  ],
+  [
+    'tenant',
+    'Outbox_SettleAndClaim',
+    'parked in words',
+    outcome({ sequence: 1, kind: 'release', parked: 'no' }),
+    51025,
+  ],
+  ['tenant', 'Outbox_SettleAndClaim', 'no kind', outcome({ sequence: 1 }), 51005],
+  ['tenant', 'Outbox_SettleAndClaim', 'an error of no message', { ...settle, Errors: '{"one":"x"}' }, 51025],
+  [
+    'tenant',
+    'Outbox_SettleAndClaim',
+    'a message in flight that is no number',
+    { ...settle, InFlight: '["one"]' },
+    51025,
+  ],
+  ['tenant', 'Outbox_CountDead', 'an age too long', { OlderThanMs: tooLong }, 51027],
+  ['tenant', 'Outbox_ListDead', 'a negative limit', { ...dead, Limit: -1 }, 51027],
+  ['tenant', 'Outbox_ReplayDead', 'an id that is no UUID', { ...dead, MessageIds: '["x"]' }, 51025],
+  ['tenant', 'Outbox_DiscardDead', 'a negative age', { ...dead, OlderThanMs: -1 }, 51027],
+  [
+    'registry',
+    'Plan_Begin',
+    'a lease without an end',
+    { Owner: 'host-1', LeaseMs: tooLong, Limit: 1 },
+    51027,
+  ],
+  ['registry', 'Plan_Begin', 'a negative limit', { Owner: 'host-1', LeaseMs: 1_000, Limit: -1 }, 51027],
+  ['registry', 'Plan_Commit', 'choices that are not JSON', { ...plan, Choices: '{' }, 51025],
+  [
+    'registry',
+    'Plan_Commit',
+    'a version in words',
+    { ...plan, Choices: '[{"tenantId":"a","planVersion":"x"}]' },
+    51025,
+  ],
+  ['registry', 'Plan_Commit', 'a choice of no tenant', { ...plan, Choices: '[{"planVersion":1}]' }, 51025],
+  ['registry', 'Plan_Commit', 'a redispatch too late', { ...plan, RedispatchMs: tooLong }, 51027],
+  ['registry', 'Tenant_Report', 'counts that are not JSON', { ...report, Counts: '{' }, 51025],
+  ['registry', 'Tenant_Report', 'a count in words', { ...report, Counts: '{"done":"many"}' }, 51025],
+  ['registry', 'Tenant_Report', 'a due time too far off', { ...report, NextDueInMs: tooLong }, 51027],
+  ['registry', 'Tenant_Wake', 'ids that are not JSON', { Ids: 'acme' }, 51025],
+  ['registry', 'Tenant_Add', 'tags that are not JSON', { ...tenant, Tags: 'eu' }, 51025],
+  ['registry', 'Tenant_Change', 'overrides that are not JSON', { ...tenant, Overrides: '{' }, 51025],
+];
+
+describeOnServer(`values that the procedures refuse, on SQL Server (${serverVariable})`, () => {
+  const databases = new TestDatabases(serverConnectionString);
+  const pools = {} as Record<SchemaKind, mssql.ConnectionPool>;
+
+  beforeAll(async () => {
+    for (const kind of ['tenant', 'registry'] as const)
+      pools[kind] = await databases.pool(await databases.take(kind));
+  }, 240_000);
+
+  afterAll(() => databases.dispose(), 120_000);
+
+  function call(request: mssql.Request, procedure: string, values: Values) {
+    for (const [name, value] of Object.entries(values)) {
+      // Without a type, a large number would be sent as a float.
+      if (/Ms$|^Fence$/.test(name) && name !== 'DurationMs') request.input(name, mssql.BigInt, value);
+      else request.input(name, value);
+    }
+    return request.execute(`messaging.${procedure}`);
+  }
+
+  test.each(refused)(
+    '%s: %s refuses %s',
+    async (kind, procedure, _, values, number) => {
+      await expect(call(new mssql.Request(pools[kind]), procedure, values)).rejects.toMatchObject({ number });
+    },
+    60_000,
+  );
+
+  test('Q3: a refused enqueue leaves the caller’s transaction open', async () => {
+    const transaction = new mssql.Transaction(pools.tenant);
+    await transaction.begin();
+    const messageId = randomUUID();
+    const enqueue = (values: Values) =>
+      call(transaction.request(), 'Outbox_EnqueueMany', { Payloads: '["x"]', ...values });
+    await enqueue({ Messages: JSON.stringify([{ ordinal: 0, topic: 't', messageId }]) });
+    const bad = enqueue({ Messages: JSON.stringify([{ ordinal: 0, topic: 't', delayMs: 'soon' }]) });
+    await expect(bad).rejects.toMatchObject({ number: 51025 });
+    await transaction.commit();
+    const { recordset } = await call(new mssql.Request(pools.tenant), 'Outbox_Get', { MessageId: messageId });
+    expect(recordset).toHaveLength(1);
+  }, 60_000);
+});
