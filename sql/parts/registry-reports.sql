@@ -59,8 +59,7 @@ SET LastRunUtc = @Now, LastOutcome = @Outcome, LastDurationMs = @DurationMs, Las
   TotalLost = TotalLost + CAST(JSON_VALUE(@Counts, '$.lost') AS bigint),
   TotalRecovered = TotalRecovered + CAST(JSON_VALUE(@Counts, '$.recovered') AS bigint),
   IdleStreak = @IdleStreak, FailureStreak = @FailureStreak,
-  LastError = COALESCE(@Error, LastError), LastErrorCode = COALESCE(@ErrorCode, LastErrorCode),
-  LastErrorUtc = CASE WHEN @ErrorCode IS NULL THEN LastErrorUtc ELSE @Now END,
+  LastError = @Error, LastErrorCode = @ErrorCode, LastErrorUtc = CASE WHEN @ErrorCode IS NULL THEN NULL ELSE @Now END,
   Backlog = @Backlog, ParkedTopics = @ParkedTopics,
   NextDueUtc = CASE
     WHEN WakePending = 1 THEN CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
