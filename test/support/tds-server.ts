@@ -61,6 +61,33 @@ export const tokens = {
   },
 };
 
+/** A result of one row of integers. */
+export function row(values: Readonly<Record<string, number | null>>): Buffer {
+  const columns = Object.keys(values).map((name) => {
+    const words = Buffer.from(name, 'utf16le');
+    // No user type; nullable; INTN of 4 bytes.
+    return Buffer.concat([Buffer.from([0, 0, 0, 0, 1, 0, 0x26, 4, name.length]), words]);
+  });
+  const cells = Object.values(values).map((value) => {
+    if (value === null) return Buffer.from([0]);
+    const cell = Buffer.from([4, 0, 0, 0, 0]);
+    cell.writeInt32LE(value, 1);
+    return cell;
+  });
+  return Buffer.concat([
+    Buffer.from([0x81, columns.length, 0]),
+    ...columns,
+    Buffer.from([0xd1]),
+    ...cells,
+    done(0x00),
+  ]);
+}
+
+/** Whether a message contains a text, such as a word of its SQL. */
+export function contains({ payload }: TdsMessage, text: string): boolean {
+  return payload.includes(Buffer.from(text, 'utf16le'));
+}
+
 /** A failed login or call. */
 export function failed(number: number, text: string): Buffer {
   return Buffer.concat([tokens.error(number, text), done(0x02)]);

@@ -1,7 +1,15 @@
 /** What callers are told when a server refuses a call or a login. The server is on loopback and executes no SQL. */
 import type { Engine, TenantDatabase } from '../../../src/engine/engine.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
-import { type Answer, failed, messageType, TdsServer, tokens } from '../../support/tds-server.ts';
+import {
+  type Answer,
+  contains,
+  failed,
+  messageType,
+  row,
+  TdsServer,
+  tokens,
+} from '../../support/tds-server.ts';
 
 const lockTimeout = failed(1222, 'Lock request time out period exceeded.');
 const message = {
@@ -75,3 +83,30 @@ test('F1: a database that does not exist is named as the cause, whatever the ser
     });
   });
 });
+
+test.each([
+  [
+    'compatibility level',
+    { Edition: 3, MajorVersion: 16, Level: 120 },
+    /level is 120.*SET COMPATIBILITY_LEVEL = 150$/,
+  ],
+  ['version', { Edition: 2, MajorVersion: 14, Level: 140 }, /version 14.*upgrade the server$/],
+])(
+  'migrate refuses a %s that is too old before its first step, also a dry run',
+  async (_, facts, message) => {
+    const answer: Answer = (request) => {
+      if (contains(request, 'compatibility_level')) return row({ Babelfish: null, ...facts });
+      return contains(request, 'OBJECT_ID') ? row({ Id: null }) : undefined;
+    };
+    await withServer(answer, async ({ schema }, server) => {
+      const refusal = {
+        code: 'DATABASE_UNSUPPORTED',
+        tenantId: 'acme',
+        message: expect.stringMatching(message),
+      };
+      await expect(schema.migrate({ dryRun: true })).rejects.toMatchObject(refusal);
+      await expect(schema.migrate()).rejects.toMatchObject(refusal);
+      expect(server.messages.filter(({ type }) => type === messageType.transaction)).toEqual([]);
+    });
+  },
+);
