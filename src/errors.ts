@@ -28,6 +28,7 @@ export type ErrorCode =
   | 'SCHEMA_CHANGED'
   // The database itself
   | 'DATABASE_MISSING'
+  | 'DATABASE_UNSUPPORTED'
   | 'DATABASE_LOCKED'
   | 'DATABASE_READONLY'
   | 'DATABASE_CORRUPT'

@@ -57,9 +57,13 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
     'the database does not exist',
     "create or restore it, or correct the tenant's definition",
   ],
+  DATABASE_UNSUPPORTED: [
+    'the server, or the compatibility level of the database, is older than multi-outbox supports',
+    'run the statement in the message, or upgrade the server; then run `migrate` again',
+  ],
   DATABASE_LOCKED: [
-    'another transaction held locks for too long',
-    'end the long transaction; the library retries by itself',
+    'another transaction held locks for too long; an enqueue waits for an open transaction that has stored the same dedup key or message id',
+    'end the long transaction; runs retry by themselves, an enqueue that failed stored nothing and can be repeated',
   ],
   DATABASE_READONLY: [
     'the database or its file is read-only',
@@ -71,16 +75,16 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
   ],
   DATABASE_FULL: ['the disk or the database is full', 'free or add space; no message is lost meanwhile'],
   DATABASE_UNREACHABLE: [
-    'the server does not answer',
-    'check the network, the firewall and the server name; the library retries by itself',
+    'the server does not answer, or did not finish a call in time',
+    'check the network, the firewall and the server name, and after a timeout look for long transactions too; the library retries by itself',
   ],
   DATABASE_RESUMING: [
     'the database is resuming from auto-pause',
     'nothing; the library retries, and does not count this as a failure',
   ],
   LOGIN_REFUSED: [
-    'the server or the database refused the login',
-    "check the identity's user and roles (sql-server.md), or the app setting that the tenant's definition names",
+    'the server or the database refused the login, or the server has no database of that name',
+    "correct the database's name or create it; otherwise check the identity's user and roles (sql-server.md), or the app setting that the tenant's definition names",
   ],
   DRIVER_UNSUPPORTED: [
     'this program does not support the installed release of the database driver',

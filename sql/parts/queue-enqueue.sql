@@ -11,8 +11,13 @@
 -- READCOMMITTEDLOCK, so that a caller at SNAPSHOT sees duplicates committed since its transaction began, and
 -- a caller at SERIALIZABLE locks no range of keys.
 --
+-- Options: QUOTED_IDENTIFIER and ANSI_NULLS are stored with a procedure. The other options that filtered
+-- indexes and persisted columns need (error 1934) are set here, because the caller's may differ. ARITHABORT is
+-- not set: ANSI_WARNINGS implies it, most clients have it off, and a SET that changes an option makes the server
+-- compile the following statements again at each call.
+--
 -- Locks: the new rows are locked until the caller's transaction ends; a producer of the same MessageId or
--- DedupKey waits for it. FORCESEEK restricts every read to the rows of its own key, whatever plan the
+-- DedupKey waits for it, at most 10 seconds (error 1222) or the caller's own shorter LOCK_TIMEOUT. FORCESEEK restricts every read to the rows of its own key, whatever plan the
 -- optimizer prefers, because a scan would wait for other producers. No procedure that waits for a producer
 -- holds a lock that a producer needs (queue-settle-and-claim.sql).
 SET QUOTED_IDENTIFIER ON;
@@ -49,6 +54,8 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT OFF;
 IF @@TRANCOUNT = 0 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET ANSI_PADDING, ANSI_WARNINGS, CONCAT_NULL_YIELDS_NULL ON; SET NUMERIC_ROUNDABORT OFF;
+IF @@LOCK_TIMEOUT NOT BETWEEN 0 AND 10000 SET LOCK_TIMEOUT 10000;
 -- The parameters are wider than the columns; otherwise the server would cut longer text without an error.
 IF DATALENGTH(SUBSTRING(@Topic COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
   OR DATALENGTH(SUBSTRING(@OrderingKey COLLATE Latin1_General_100_BIN2, 201, 1)) > 0

@@ -63,8 +63,7 @@ SET LastRunUtc = @Now, LastOutcome = @Outcome, LastDurationMs = @DurationMs, Las
   TotalLost = TotalLost + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.lost') AS bigint), 0),
   TotalRecovered = TotalRecovered + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.recovered') AS bigint), 0),
   IdleStreak = @IdleStreak, FailureStreak = @FailureStreak,
-  LastError = COALESCE(@Error, LastError), LastErrorCode = COALESCE(@ErrorCode, LastErrorCode),
-  LastErrorUtc = CASE WHEN @ErrorCode IS NULL THEN LastErrorUtc ELSE @Now END,
+  LastError = @Error, LastErrorCode = @ErrorCode, LastErrorUtc = CASE WHEN @ErrorCode IS NULL THEN NULL ELSE @Now END,
   Backlog = @Backlog, ParkedTopics = @ParkedTopics,
   NextDueUtc = CASE
     WHEN WakePending = 1 THEN CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END

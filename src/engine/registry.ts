@@ -76,6 +76,7 @@ export interface TenantSchedule {
   readonly totals: RunCounts;
   readonly idleStreak: number;
   readonly failureStreak: number;
+  /** The error of the last run; null when that run had none. A skipped run changes nothing. The log keeps earlier errors. */
   readonly lastError: string | null;
   readonly lastErrorCode: string | null;
   readonly lastErrorUtc: Date | null;

@@ -77,6 +77,27 @@ export function registryReportSuite(scene: Scene): void {
       });
     });
 
+    test.each(['dispatched', 'idle'] as const)(
+      'D7, S1: the error of a run is kept until a later run without one, here a run that is %s',
+      async (outcome) => {
+        const registry = await planned();
+        const error = { code: 'DATABASE_UNREACHABLE', message: 'the server does not answer' };
+        const known = async () => {
+          const { lastError, lastErrorCode, lastErrorUtc } = (await tenantOf(registry, 'a')).schedule;
+          return { lastError, lastErrorCode, lastErrorUtc };
+        };
+        await report(registry, 'a', { outcome: 'failed', error, failureStreak: 1 });
+        await report(registry, 'a', { outcome: 'skipped' });
+        expect(await known()).toEqual({
+          lastError: error.message,
+          lastErrorCode: error.code,
+          lastErrorUtc: expect.any(Date),
+        });
+        await report(registry, 'a', { outcome });
+        expect(await known()).toEqual({ lastError: null, lastErrorCode: null, lastErrorUtc: null });
+      },
+    );
+
     test.each(['dispatched', 'idle', 'resuming', 'failed'] as const)(
       'D7: the outcome %s is kept',
       async (outcome) => {

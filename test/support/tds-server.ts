@@ -106,6 +106,11 @@ function columnOf(value: string | number | bigint | boolean | null): { type: num
   return { type, data: Buffer.concat([lengthOf(words), words]) };
 }
 
+/** Whether a message contains a text, such as a word of its SQL. */
+export function contains({ payload }: TdsMessage, text: string): boolean {
+  return payload.includes(Buffer.from(text, 'utf16le'));
+}
+
 /** A failed login or call. */
 export function failed(number: number, text: string): Buffer {
   return Buffer.concat([tokens.error(number, text), done(0x02)]);

@@ -63,13 +63,17 @@ export function migrateCommand(program: Command, run: Runner): void {
             session.colors,
           );
           const summary = `${counted(databases.length - failed, 'database')} ${dryRun ? 'checked, nothing changed' : 'ready'}${failed === 0 ? '' : `, ${failed} failed`}.`;
-          return `${drawn}\n\n${summary}`;
+          const isUpToDate = databases.some(({ result }) => result?.steps.length === 0);
+          return `${drawn}\n\n${summary}${isUpToDate ? `\n${onlySteps}` : ''}`;
         });
         throwFailures(failures);
         return exitCodes.done;
       }),
     );
 }
+
+const onlySteps =
+  "'up to date' means that no step is missing. 'multi-outbox doctor' finds what was changed by hand, and says how to undo it.";
 
 /** Undefined means all tenants. */
 function chosenTenants({ all, tenant, registryOnly }: MigrateOptions): string[] | undefined {

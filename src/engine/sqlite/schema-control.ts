@@ -139,20 +139,26 @@ function drift(connection: Connection, steps: readonly Migration[]): SchemaFindi
     );
     return new Connection(fresh).all<{ Name: string; Sql: string }>(objects).flatMap(({ Name, Sql }) => {
       if (found.get(Name) === Sql) return [];
-      const what = found.has(Name)
-        ? 'was changed by hand; restore its definition'
-        : 'is missing; create it again';
       return [
-        {
-          severity: 'problem',
-          kind: 'drift',
-          message: `the ${Name} ${what} (a new database shows its SQL)`,
-        } as const,
+        { severity: 'problem', kind: 'drift', message: driftMessage(Name, Sql, found.has(Name)) } as const,
       ];
     });
   } finally {
     fresh.close();
   }
+}
+
+/** @param sql creates the object as it should be */
+function driftMessage(name: string, sql: string, exists: boolean): string {
+  const statement = sql.replace(/\s+/g, ' ');
+  if (name.startsWith('table ')) {
+    return exists
+      ? `the ${name} was changed by hand; undo the change, or restore the file from a backup`
+      : `the ${name} is missing; restore the file from a backup`;
+  }
+  return exists
+    ? `the ${name} was changed by hand; drop it, and create it again: ${statement}`
+    : `the ${name} is missing; create it again: ${statement}`;
 }
 
 /**
@@ -206,7 +212,7 @@ export class SqliteSchema implements SchemaControl {
       const findings = [versionFinding(version, this)].filter((finding) => finding !== null);
       if (version <= this.latest) findings.push(...drift(connection, migrations.slice(0, version)));
       if (file.access() === 'read-only') {
-        const message = 'this program may not write the file or its folder; give it that right';
+        const message = 'this program may not write the file or its folder; give it the right to';
         findings.push({ severity: 'problem', kind: 'rights', message });
       }
       return { version, ...clockDifference(now, startedAt, answeredAt), findings };

@@ -155,11 +155,14 @@ export function createPool(
   return pool as unknown as mssql.ConnectionPool;
 }
 
-/** Adds to the error of a refused login the number that the server sent on this connection. */
+/**
+ * Adds to the error of a refused login the first number that the server sent on this connection. The first tells the
+ * cause, such as 4060 (no such database); 18456 (login failed), which tells nothing, often follows it.
+ */
 function numberLoginErrors(connection: Connection): void {
   let number: number | undefined;
   connection.on('errorMessage', (message) => {
-    number = message.number;
+    number ??= message.number;
   });
   connection.once('connect', (error) => {
     if (error?.code === 'ELOGIN' && number !== undefined) error.number = number;

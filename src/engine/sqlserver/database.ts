@@ -10,6 +10,7 @@ import { type Classified, classify, explain, failure, type Subject } from './err
 import { readJournal } from './journal.ts';
 import { oldestUsable } from './migrations/steps.ts';
 import type { Pooled, Pools } from './pools.ts';
+import { isRepeated, type RepeatOptions } from './repeat.ts';
 import { type ConnectionTarget, serverKey } from './target.ts';
 
 /**
@@ -32,17 +33,11 @@ export type Parameters = Readonly<Record<string, readonly [ParameterType, string
 
 export type Row = Readonly<Record<string, unknown>>;
 
-export interface CallOptions {
-  /**
-   * What to do when the answer was lost and the call may have been carried out. `repeat`: send it again unchanged.
-   * `ask`: send it again with the parameters that `again` adds. `give-up`: throw, and let the caller decide.
-   */
-  readonly onLost: 'repeat' | 'ask' | 'give-up';
+export interface CallOptions extends RepeatOptions {
+  /** With `onLost: 'ask'`: the parameters that the repeated call adds. */
   readonly again?: (elapsedMs: number) => Parameters;
 }
 
-/** The most tries of one call, including the first. */
-const maxTries = 4;
 const firstPauseMs = 50;
 
 export class Database {
@@ -94,11 +89,10 @@ export class Database {
       } catch (error) {
         const failed = error instanceof CallFailed ? error : null;
         if (failed === null) throw error;
-        const { fate, transient } = failed.classified;
-        const lost = fate === 'unknown';
-        const worthwhile = transient && failed.classified.code !== 'DATABASE_RESUMING';
-        if (!worthwhile || tries >= maxTries || this.closed || (lost && options.onLost === 'give-up')) {
-          throw await this.#explained(failed);
+        const lost = failed.classified.fate === 'unknown';
+        const progress = { tries, asked, elapsedMs: performance.now() - startedAt };
+        if (this.closed || !isRepeated(failed.classified, progress, options)) {
+          throw await this.#explained(failed, options.waitsFor);
         }
         if (lost) asked = true;
         // Full jitter, so that calls that failed together do not return together.
@@ -117,7 +111,10 @@ export class Database {
   }
 
   /** When an object is missing and the database has an older schema, the error is SCHEMA_OUTDATED. */
-  async #explained({ cause, classified }: CallFailed): Promise<MultiOutboxError> {
+  async #explained({ cause, classified }: CallFailed, waitsFor?: string): Promise<MultiOutboxError> {
+    if (classified.waited === true && waitsFor !== undefined) {
+      return explain(cause, { ...classified, advice: waitsFor }, this.subject);
+    }
     if (classified.code !== 'SCHEMA_MISSING') return explain(cause, classified, this.subject);
     const least = oldestUsable[this.subject.tenantId === undefined ? 'registry' : 'tenant'];
     const version = await this.connected(async ({ driver, pool }) => {

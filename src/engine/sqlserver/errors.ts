@@ -23,6 +23,8 @@ export interface Classified {
   readonly code: ErrorCode;
   readonly fate: Fate;
   readonly transient: boolean;
+  /** Whether the call waited for a lock until its limit. */
+  readonly waited?: true;
   /** What is wrong and what to do; the subject is added later. */
   readonly advice: string;
 }
@@ -124,10 +126,7 @@ export function classify(error: unknown, phase: 'connecting' | 'calling'): Class
       code: 'DATABASE_UNREACHABLE',
       fate: driver.code === 'ENOTOPEN' || driver.code === 'ECONNCLOSED' ? 'unsent' : lost,
       transient: true,
-      advice:
-        phase === 'connecting'
-          ? `the server does not answer (${oneLine(text)}); check its name, the firewall and the network`
-          : `the connection was lost or the answer took too long (${oneLine(text)}); if this persists, check the network and the server's load`,
+      advice: unreachable(driver, oneLine(text), phase),
     };
   }
   // The driver refused a parameter, so nothing was sent.
@@ -140,6 +139,16 @@ export function classify(error: unknown, phase: 'connecting' | 'calling'): Class
     transient: false,
     advice: `${oneLine(text)}; for the details run with --verbose, or read error.cause`,
   };
+}
+
+function unreachable({ code }: DriverError, text: string, phase: 'connecting' | 'calling'): string {
+  if (phase === 'connecting') {
+    return `the server does not answer (${text}); check its name, the firewall and the network`;
+  }
+  if (code === 'ETIMEOUT') {
+    return `the call was not finished in time (${text}); end long transactions that hold locks in this database, and if there are none, check the server's load and the network`;
+  }
+  return `the connection was lost (${text}); if this persists, check the network and the server's load`;
 }
 
 function isConnectionError(driver: DriverError): boolean {
@@ -158,13 +167,14 @@ function isConnectionError(driver: DriverError): boolean {
 
 function loginRefused(number: number | null, text: string): Classified {
   const transient = number !== null && transientNumbers.has(number);
-  if (number === 4060) {
+  // Babelfish sends no number for a database that does not exist.
+  if (number === 4060 || /^database ".*" does not exist/.test(text)) {
     return {
       code: 'LOGIN_REFUSED',
       fate: 'unsent',
       transient,
       advice:
-        'the database does not exist, or this login has no user in it; correct its name, or create the user',
+        'the server has no database of this name, or it is not online, or this login has no user in it; correct the name, create the database, or create the user',
     };
   }
   return {
@@ -178,7 +188,6 @@ function loginRefused(number: number | null, text: string): Classified {
 const missingObject = new Set([208, 2812, 2715, 15151]);
 const wrongParameters = new Set([201, 8144, 8145, 8146, 207, 213]);
 const noRight = new Set([229, 230, 262, 297, 300, 916]);
-const locked = new Set([1205, 1222]);
 const full = new Set([1101, 1105, 9002, 40544]);
 const readOnly = new Set([3906, 3908, 978]);
 const corrupt = new Set([823, 824, 825]);
@@ -208,12 +217,18 @@ function ofNumber(number: number, text: string, phase: 'connecting' | 'calling')
       `the login lacks a permission (${oneLine(text)}); add its user to the role that has it`,
     );
   }
-  if (locked.has(number) || (unmapped && /due to lock timeout/i.test(text)))
+  if (number === 1222 || (unmapped && /due to lock timeout/i.test(text))) {
+    const advice =
+      'the call waited too long for a lock of another transaction; end that transaction, or keep it shorter, and try again';
+    return { ...of('DATABASE_LOCKED', advice, true), waited: true };
+  }
+  if (number === 1205) {
     return of(
       'DATABASE_LOCKED',
-      'another connection held a lock for too long; try again, and end long transactions',
+      'the call and another transaction waited for each other, so the server ended this call (a deadlock); try again',
       true,
     );
+  }
   if (full.has(number))
     return of(
       'DATABASE_FULL',

@@ -14,6 +14,7 @@ import { failure, type Subject } from './errors.ts';
 import { readCatalog } from './inspection/catalog.ts';
 import { compare } from './inspection/compare.ts';
 import { manifestOf } from './inspection/manifest.ts';
+import { readServerFacts, unmetRequirement } from './inspection/requirements.ts';
 import { type JournalRow, readJournal } from './journal.ts';
 import { splitBatches } from './migrations/script.ts';
 import { type DatabaseKind, type Migration, migrationsOf, oldestUsable } from './migrations/steps.ts';
@@ -81,6 +82,7 @@ export class SqlServerSchema implements SchemaControl {
     const migrations = migrationsOf(this.#kind);
     const journal = await this.#journal();
     const pending = pendingSteps(journal, migrations, this.#database.subject);
+    if (pending.length > 0) await this.#assertSupported();
     const applied: Migration[] = [];
     let from = journal.at(-1)?.Version ?? 0;
     if (options.dryRun === true) applied.push(...pending);
@@ -121,6 +123,15 @@ export class SqlServerSchema implements SchemaControl {
     // This program does not know what a newer one's steps have created.
     if (version > 0 && version <= migrations.length) findings.push(...compare(manifest, catalog));
     return { version, ...clock, findings };
+  }
+
+  /** Before the first script fails with a syntax error. */
+  async #assertSupported(): Promise<void> {
+    const facts = await this.#database.connected(({ driver, pool }) =>
+      readServerFacts(new driver.Request(pool)),
+    );
+    const unmet = unmetRequirement(facts);
+    if (unmet !== null) throw failure('DATABASE_UNSUPPORTED', this.#database.subject, unmet);
   }
 
   #journal(): Promise<JournalRow[]> {

@@ -17,6 +17,7 @@ function isTransaction(value: unknown): value is CallersTransaction {
 /**
  * Calls a procedure on the caller's connection. It neither commits nor rolls back, and never repeats the call: the loss
  * of the connection also ends the transaction.
+ * @param waitsFor the advice after a wait for a lock
  * @throws INVALID_ARGUMENT, TRANSACTION_NOT_OPEN, WRONG_DATABASE, SCHEMA_ and DATABASE_ codes
  */
 export async function joinTransaction(
@@ -24,6 +25,7 @@ export async function joinTransaction(
   transaction: unknown,
   procedure: string,
   parameters: Parameters,
+  waitsFor: string,
 ): Promise<Row[][]> {
   const { subject } = database;
   database.assertOpen();
@@ -42,7 +44,8 @@ export async function joinTransaction(
   try {
     return await execute(request, database.procedure(procedure));
   } catch (error) {
-    throw explain(error, classify(error, 'calling'), subject);
+    const classified = classify(error, 'calling');
+    throw explain(error, { ...classified, ...(classified.waited && { advice: waitsFor }) }, subject);
   }
 }
 

@@ -83,6 +83,36 @@ describe('errors of SQL Server (made up here, no server)', () => {
     });
   });
 
+  test('a wait for a lock, a deadlock, a call that takes too long and a lost connection are told apart', () => {
+    const advice = (error: object) => classify(error, 'calling').advice;
+    expect(advice(answered(1222))).toMatch(
+      /waited too long for a lock of another transaction; end that transaction/,
+    );
+    expect(advice(answered(1205))).toMatch(/a deadlock\); try again$/);
+    expect(
+      advice({
+        name: 'RequestError',
+        code: 'ETIMEOUT',
+        message: 'Timeout: Request failed to complete in 30000ms',
+      }),
+    ).toMatch(/not finished in time \(Timeout: .*30000ms\); end long transactions/);
+    expect(advice(broken('ECONNRESET'))).toMatch(/connection was lost/);
+    const waited = [answered(1222), answered(33557097, 'canceling statement due to lock timeout')];
+    expect(waited.map((error) => classify(error, 'calling').waited)).toEqual([true, true]);
+    expect(classify(answered(1205), 'calling').waited).toBeUndefined();
+  });
+
+  test.each([login(4060), { ...login(undefined), message: 'database "x" does not exist' }])(
+    'a database that does not exist, %o, is not called a wrong password',
+    (error) => {
+      const { code, advice } = classify(error, 'connecting');
+      expect([code, advice]).toEqual([
+        'LOGIN_REFUSED',
+        expect.stringMatching(/^the server has no database of this name.*create the database/),
+      ]);
+    },
+  );
+
   test('Q3: a transaction that is not open is the caller’s mistake', () => {
     for (const code of ['ENOTBEGUN', 'EABORT']) {
       const error = { name: 'TransactionError', code, message: 'Transaction has not begun.' };

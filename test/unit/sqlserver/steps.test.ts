@@ -111,6 +111,7 @@ describe('migration steps (text of the scripts, no server)', () => {
     name,
     text: name,
     checksum: `sum of ${name}`,
+    script: `tenant/000${index + 1}-${name}.sql`,
   }));
   const journal = (...names: string[]) =>
     names.map((name, index) => ({ Version: index + 1, Name: name, Checksum: `sum of ${name}` }));

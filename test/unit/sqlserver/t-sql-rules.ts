@@ -162,6 +162,29 @@ const producersKeepTheLevel: Rule = each((procedure) =>
     : [],
 );
 
+/**
+ * The caller's session may have other options than the filtered indexes and the persisted columns allow (error 1934).
+ * QUOTED_IDENTIFIER and ANSI_NULLS are stored with a procedure. ARITHABORT need not be set, because ANSI_WARNINGS
+ * implies it from compatibility level 90; most clients have it off, and a SET that changes an option compiles the
+ * following statements again at each call.
+ */
+const callersOptionsDoNotCount: Rule = each((procedure) =>
+  (isProducers(procedure) || /_Complete$/.test(procedure.name)) &&
+  !procedure.body.includes(
+    'SET ANSI_PADDING, ANSI_WARNINGS, CONCAT_NULL_YIELDS_NULL ON; SET NUMERIC_ROUNDABORT OFF;',
+  )
+    ? ["depends on its caller's SET options"]
+    : [],
+);
+
+/** A producer waits for another one of its key. A shorter limit of the caller's stays. */
+const producersWaitsHaveALimit: Rule = each((procedure) =>
+  isProducers(procedure) &&
+  !/IF @@LOCK_TIMEOUT NOT BETWEEN 0 AND 10000 SET LOCK_TIMEOUT 10000;/.test(procedure.body)
+    ? ['waits for other producers without a limit']
+    : [],
+);
+
 /** With XACT_ABORT OFF, a timeout does not roll back the transaction. */
 const transactionsAbort: Rule = each((procedure) =>
   beginsTransaction(procedure) && !/SET XACT_ABORT ON;/.test(procedure.body)
@@ -323,6 +346,8 @@ export const rules = {
   seekByTableVariable,
   producersSeek,
   producersKeepTheLevel,
+  callersOptionsDoNotCount,
+  producersWaitsHaveALimit,
   transactionsAbort,
   transactionsAreNotNested,
   failuresEndTheProcedure,

@@ -20,8 +20,7 @@ const sql = {
       TotalReleased = TotalReleased + :released, TotalParked = TotalParked + :parked,
       TotalLost = TotalLost + :lost, TotalRecovered = TotalRecovered + :recovered,
       IdleStreak = :idleStreak, FailureStreak = :failureStreak,
-      LastError = coalesce(:error, LastError), LastErrorCode = coalesce(:errorCode, LastErrorCode),
-      LastErrorUtc = CASE WHEN :errorCode IS NULL THEN LastErrorUtc ELSE :now END,
+      LastError = :error, LastErrorCode = :errorCode, LastErrorUtc = CASE WHEN :errorCode IS NULL THEN NULL ELSE :now END,
       Backlog = :backlog, ParkedTopics = :parkedTopics,
       NextDueUtc = ${nextDueSql}
     WHERE Id = :id AND Status <> 'retired'`,

@@ -17,6 +17,8 @@ export interface Migration extends MigrationStep {
   readonly text: string;
   /** SHA-256 of `text`, in hex. */
   readonly checksum: string;
+  /** Its file, relative to the folder sql/. */
+  readonly script: string;
 }
 
 /**
@@ -67,6 +69,7 @@ function readSteps(kind: DatabaseKind, folder: string): Migration[] {
     }
     const text = expandScript(`${kind}/${file}`, (path) => readFileSync(join(folder, path), 'utf8'));
     const checksum = createHash('sha256').update(text).digest('hex');
-    return { version: index + 1, name: match[2]!.replaceAll('-', ' '), text, checksum };
+    const name = match[2]!.replaceAll('-', ' ');
+    return { version: index + 1, name, text, checksum, script: `${kind}/${file}` };
   });
 }

@@ -4,6 +4,10 @@ import { bigint, bit, type Database, longText, type Parameters, type Row, text, 
 import { escapeNul, hasNul, wholeMs } from '../text.ts';
 import { joinTransaction } from '../transaction.ts';
 
+/** An enqueue waits only for a producer of the same key, or for a change of the table itself. */
+const waitsFor =
+  'another open transaction has stored a message with the same dedup key or message id, so this call waited and then stored nothing; commit or roll back that transaction, then try again';
+
 /** The parameters of `EnqueueMany`: payloads and headers, which have any length, are separate arrays. */
 function parametersOf(messages: readonly NewMessage[]): Parameters {
   const payloads: unknown[] = [];
@@ -80,6 +84,7 @@ export async function enqueue(
   const alone = { ...parameters, RequireTransaction: [bit, false] } as const;
   const [known] = await database.call(procedure, alone, {
     onLost: 'ask',
+    waitsFor,
     again: () => {
       firstSentAt = startedAt;
       return {};
@@ -99,9 +104,7 @@ export async function enqueueJoined(
   transaction: unknown,
 ): Promise<EnqueueResult[]> {
   const [procedure, parameters] = callFor(table, messages);
-  const [known] = await joinTransaction(database, transaction, procedure, {
-    ...parameters,
-    RequireTransaction: [bit, true],
-  });
+  const joined = { ...parameters, RequireTransaction: [bit, true] } as const;
+  const [known] = await joinTransaction(database, transaction, procedure, joined, waitsFor);
   return results(messages, known ?? [], () => false);
 }

@@ -1,0 +1,46 @@
+/** Decides whether a call that failed is sent again, so that one call ends within a known time. */
+import type { Classified } from './errors.ts';
+
+export interface RepeatOptions {
+  /**
+   * What to do when the answer was lost and the call may have been carried out. `repeat`: send it again unchanged.
+   * `ask`: send it again with other parameters. `give-up`: throw, and let the caller decide.
+   */
+  readonly onLost: 'repeat' | 'ask' | 'give-up';
+  /**
+   * Names the transaction that a call of this kind waits for, and says what to do. The call is then not repeated after
+   * a wait for a lock, because the caller decides whether to wait longer.
+   */
+  readonly waitsFor?: string;
+}
+
+export interface Progress {
+  /** Including the first. */
+  readonly tries: number;
+  /** Since the first try began. */
+  readonly elapsedMs: number;
+  /** Whether the answer to an earlier try was lost. */
+  readonly asked: boolean;
+}
+
+/** The most tries of one call, including the first. */
+const maxTries = 4;
+
+/**
+ * The latest start of another try. It allows two waits for a lock (10 seconds each) and stays below the default lease
+ * of a run (30 seconds).
+ */
+export const repeatWithinMs = 20_000;
+
+export function isRepeated(
+  { code, fate, transient, waited }: Classified,
+  { tries, elapsedMs, asked }: Progress,
+  { onLost, waitsFor }: RepeatOptions,
+): boolean {
+  if (!transient || code === 'DATABASE_RESUMING' || tries >= maxTries) return false;
+  if (waited === true && waitsFor !== undefined) return false;
+  const lost = fate === 'unknown';
+  if (lost && onLost === 'give-up') return false;
+  // Only one more try can tell what became of a lost call, so it may start late.
+  return elapsedMs < repeatWithinMs || (lost && !asked);
+}
