@@ -1,4 +1,4 @@
-/** One suite in five folders: unit, property, conformance, integration, chaos. */
+/** One suite in six folders: unit, property, conformance, integration, chaos, blocking. */
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],

@@ -18,6 +18,8 @@ export interface BenchContext {
   readonly repetitions: number;
   /** Reports the current step. */
   readonly progress: (what: string) => void;
+  /** Reports a measurement as soon as it is complete, so that a later failure does not lose it. */
+  readonly measured: (measurement: Measurement) => void;
 }
 
 export interface Findings {

@@ -1,12 +1,12 @@
 /**
- * Measures how fast a run dispatches one tenant's backlog, against a raw claim-and-settle loop on a copy of the same
- * file.
+ * Measures how fast a run dispatches one tenant's backlog, against raw claim-and-settle loops on a copy of the same
+ * database.
  */
 import { assertCount, atLeast, type BenchContext, type Benchmark, type Measurement } from './benchmark.ts';
 import { drainTenant, fill, hasty, makeTenants, openFleet, withCopy } from './fleet.ts';
 import type { Place, Places } from './place.ts';
-import { perSecond, sharesOfRaw } from './spread.ts';
-import { interleave, timed } from './timing.ts';
+import { perSecond, ratio, sharesOfRaw } from './spread.ts';
+import { type Contender, interleave, timed } from './timing.ts';
 
 interface Case {
   readonly batch: number;
@@ -26,7 +26,7 @@ export const drain: Benchmark = {
   name: 'drain',
   title: 'draining a tenant, as a share of the speed of a raw claim-and-settle loop',
   async run(context) {
-    const { places, quick, progress } = context;
+    const { places, quick, progress, measured } = context;
     const cases = batches.map((batch) => ({ batch, messages: messagesOf(batch, quick, places) }));
     const place = await places.open('drain');
     const sizes = [...new Set(cases.map(({ messages }) => messages))];
@@ -39,7 +39,9 @@ export const drain: Benchmark = {
     const measurements: Measurement[] = [];
     for (const one of cases) {
       progress(`batch ${one.batch}`);
-      measurements.push(await measure(context, place, one));
+      const measurement = await measure(context, place, one);
+      measurements.push(measurement);
+      measured(measurement);
     }
     await place.remove();
     const { shareOfRaw } = measurements.at(-1)!.figures;
@@ -48,6 +50,7 @@ export const drain: Benchmark = {
       targets: [atLeast('share of the raw speed at batch 500', shareOfRaw!.median, 0.6)],
       notes: [
         places.rawLoop,
+        ...(places.minimalLoop === null ? [] : [places.minimalLoop]),
         'Batches 1 and 10 are measured once: they sync to disk for every few messages.',
       ],
     };
@@ -55,12 +58,28 @@ export const drain: Benchmark = {
 };
 
 async function measure(
-  { repetitions }: BenchContext,
+  { places, repetitions }: BenchContext,
   place: Place,
   { batch, messages }: Case,
 ): Promise<Measurement> {
   const calls = Math.ceil(messages / batch) + 1;
-  const costs = await interleave(Math.min(repetitions, repetitionsAtMost(batch)), {
+  const loop = (how: 'drain' | 'drainMinimal') => async () => {
+    await place.copyTenant(template(messages), 'raw');
+    const raw = await place.rawTenant('raw');
+    let handled = 0;
+    const cost = await timed(async () => {
+      await raw[how]!(batch, () => handled++);
+    });
+    await raw.close();
+    await place.removeTenant('raw');
+    assertCount(
+      `messages of the ${how === 'drain' ? 'raw' : 'minimal'} loop at batch ${batch}`,
+      handled,
+      messages,
+    );
+    return cost;
+  };
+  const contenders: Record<string, Contender> = {
     ours: () =>
       withCopy(place, template(messages), { batchSize: batch }, (fleet, id) =>
         timed(async () => {
@@ -70,26 +89,22 @@ async function measure(
           assertCount(`calls at batch ${batch}`, drained.calls, calls);
         }),
       ),
-    async raw() {
-      await place.copyTenant(template(messages), 'raw');
-      const raw = await place.rawTenant('raw');
-      let handled = 0;
-      const cost = await timed(async () => {
-        await raw.drain(batch, () => handled++);
-      });
-      await raw.close();
-      await place.removeTenant('raw');
-      assertCount(`messages of the raw loop at batch ${batch}`, handled, messages);
-      return cost;
-    },
-  });
+    raw: loop('drain'),
+    ...(places.minimalLoop !== null && { minimal: loop('drainMinimal') }),
+  };
+  const costs = await interleave(Math.min(repetitions, repetitionsAtMost(batch)), contenders);
+  const ours = costs.ours!;
+  const raw = costs.raw!;
+  const { minimal } = costs;
   return {
     case: `batch ${batch}`,
     counts: { messages, calls },
     figures: {
-      ...sharesOfRaw(costs.ours, costs.raw),
-      perSecond: perSecond(messages, costs.ours),
-      rawPerSecond: perSecond(messages, costs.raw),
+      ...sharesOfRaw(ours, raw),
+      ...(minimal && { shareOfMinimal: ratio(minimal.ms, ours.ms) }),
+      perSecond: perSecond(messages, ours),
+      rawPerSecond: perSecond(messages, raw),
+      ...(minimal && { minimalPerSecond: perSecond(messages, minimal) }),
     },
   };
 }

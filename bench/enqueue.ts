@@ -88,7 +88,7 @@ function rawMessage() {
 export const enqueue: Benchmark = {
   name: 'enqueue',
   title: 'enqueueing, as a share of the speed of raw inserts in the same transactions',
-  async run({ places, quick, repetitions, progress }) {
+  async run({ places, quick, repetitions, progress, measured }) {
     const place = await places.open('enqueue');
     await makeTenants(place, ['empty']);
     const measurements: Measurement[] = [];
@@ -113,7 +113,7 @@ export const enqueue: Benchmark = {
             return cost;
           }),
       });
-      measurements.push({
+      const measurement = {
         case: name,
         counts: { messages: count },
         figures: {
@@ -121,7 +121,9 @@ export const enqueue: Benchmark = {
           perSecond: perSecond(count, costs.ours),
           rawPerSecond: perSecond(count, costs.raw),
         },
-      });
+      };
+      measurements.push(measurement);
+      measured(measurement);
     }
     await place.remove();
     return {

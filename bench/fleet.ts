@@ -76,16 +76,14 @@ export async function withCopy<T>(
 ): Promise<T> {
   const id = `copy-${++copies}`;
   const copy = await place.copyTenant(template, id);
-  try {
-    await using fleet = openFleet(place);
-    await fleet.tenants.add({ ...copy, overrides });
-    const result = await action(fleet, id);
-    // The next copy may reuse its database.
-    await fleet.tenants.remove(id);
-    return result;
-  } finally {
-    await place.removeTenant(id);
-  }
+  // Disposed in reverse order. When disposing fails too, the error keeps that of the action (SuppressedError).
+  await using _copy = { [Symbol.asyncDispose]: () => place.removeTenant(id) };
+  await using fleet = openFleet(place);
+  await fleet.tenants.add({ ...copy, overrides });
+  const result = await action(fleet, id);
+  // The next copy may reuse its database.
+  await fleet.tenants.remove(id);
+  return result;
 }
 
 /** The result of dispatching a tenant until no message is due. */

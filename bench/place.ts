@@ -9,6 +9,8 @@ export interface Places {
   readonly kind: string;
   /** A description of the raw loop that a drain is compared with. */
   readonly rawLoop: string;
+  /** A description of the second loop, `RawTenant.drainMinimal`; null if the raw loop is as small as a loop can be. */
+  readonly minimalLoop: string | null;
   /** The share of a full run's messages and tenants that fits into reasonable time. */
   readonly scale: number;
   /** The most calls of a drain that fit into reasonable time. */
@@ -54,12 +56,15 @@ export interface RawTenant {
    * that claims the next. Returns their number.
    */
   drain(batch: number, handle: (message: RawMessage) => void): Promise<number>;
+  /** Does the same through procedures of the benchmark's own: only claim, read and settle. */
+  drainMinimal?(batch: number, handle: (message: RawMessage) => void): Promise<number>;
   /** Stores the messages in one transaction, or as part of the one that is open. */
   insert(messages: readonly RawMessage[]): Promise<void>;
   /** The connection, passed to `enqueue` as the caller's transaction after it has begun one. */
   readonly connection: unknown;
   begin(): Promise<void>;
   commit(): Promise<void>;
+  /** Rolls back what is open. */
   close(): Promise<void>;
 }
 

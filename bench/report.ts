@@ -1,22 +1,30 @@
 /** Prints the findings: a table, the targets and the notes of each benchmark. */
 import { type Colors, colorsFor } from '../src/cli/output/colors.ts';
 import { type Column, table } from '../src/cli/output/table.ts';
-import type { Benchmark, Findings, Measurement, Target } from './benchmark.ts';
+import type { Measurement, Target } from './benchmark.ts';
+import type { Result } from './run-benchmarks.ts';
 import type { Spread } from './spread.ts';
 
 /** @param quick a smoke run, whose figures are compared with no target */
-export async function report(benchmark: Benchmark, findings: Findings, quick: boolean): Promise<string> {
+export async function report(result: Result, quick: boolean): Promise<string> {
   const colors = colorsFor(process.stdout);
-  const { measurements, targets, notes } = findings;
+  const { name, title, measurements, targets, notes, error } = result;
   return [
-    colors.bold(`${benchmark.name}: ${benchmark.title}`),
+    colors.bold(`${name}: ${title}`),
     '',
     await table(measurements, columns(measurements), colors),
     '',
     ...(quick ? [] : targets.map((target) => targetLine(target, colors))),
     ...notes.map((note) => colors.dim(note)),
+    ...(error === undefined ? [] : [colors.red(`failed before the rest was measured: ${error}`)]),
     '',
   ].join('\n');
+}
+
+/** One line: `batch 500: share of raw 0.912 (0.894–0.93), per second 7,710`. */
+export function measurementLine({ case: name, figures }: Measurement): string {
+  const parts = Object.entries(figures).map(([key, spread]) => `${words(key)} ${spreadText(spread)}`);
+  return `${name}: ${parts.join(', ')}`;
 }
 
 function columns(measurements: readonly Measurement[]): Column<Measurement>[] {

@@ -24,6 +24,7 @@ export function sqlitePlaces(parent: string): Places {
     kind: 'sqlite',
     rawLoop:
       'The raw loop claims, reads and settles by three statements in one transaction a step, on the same table; it has no lease, fence, ordering, recovery or report.',
+    minimalLoop: null,
     scale: 1,
     callsAtMost: Number.POSITIVE_INFINITY,
     open: async (name) => openPlace(join(root, name)),

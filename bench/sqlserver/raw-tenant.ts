@@ -1,6 +1,7 @@
 /** The raw loop on a tenant's database: plain mssql, calling the same procedures as the engine. */
 import mssql from 'mssql';
 import type { RawMessage, RawTenant } from '../place.ts';
+import { minimalStep } from './minimal-step.ts';
 
 const owner = 'raw';
 const leaseMs = 600_000;
@@ -15,7 +16,7 @@ interface Row {
 
 type Answer = readonly [[{ readonly Lease: string; readonly Fence: string }], Row[]];
 
-export function openRawTenant(pool: mssql.ConnectionPool): RawTenant {
+export function openRawTenant(pool: mssql.ConnectionPool, onClosed: () => void): RawTenant {
   let open: mssql.Transaction | undefined;
   const begin = async (batch: number) => {
     const request = new mssql.Request(pool)
@@ -51,6 +52,16 @@ export function openRawTenant(pool: mssql.ConnectionPool): RawTenant {
       }
       return total;
     },
+    async drainMinimal(batch, handle) {
+      const step = await minimalStep(pool);
+      let total = 0;
+      for (;;) {
+        const claimed = await step(batch);
+        if (claimed.length === 0) return total;
+        for (const message of claimed) handle(message);
+        total += claimed.length;
+      }
+    },
     async insert(messages) {
       const rows = messages.map(({ messageId, topic, payload }) => ({ messageId, topic, payload }));
       await (open === undefined ? new mssql.Request(pool) : new mssql.Request(open))
@@ -58,7 +69,7 @@ export function openRawTenant(pool: mssql.ConnectionPool): RawTenant {
         .query(
           `INSERT messaging.Outbox (MessageId, Topic, EnqueuedUtc, DueUtc, Payload)
           SELECT messageId, topic, SYSUTCDATETIME(), SYSUTCDATETIME(), payload FROM OPENJSON(@rows)
-          WITH (messageId uniqueidentifier, topic nvarchar(200), payload nvarchar(max))`,
+          WITH (messageId uniqueidentifier '$.messageId', topic nvarchar(200) '$.topic', payload nvarchar(max) '$.payload')`,
         );
     },
     get connection() {
@@ -72,6 +83,11 @@ export function openRawTenant(pool: mssql.ConnectionPool): RawTenant {
       await open!.commit();
       open = undefined;
     },
-    close: () => pool.close(),
+    async close() {
+      // The pool waits for the connection of an open transaction.
+      await open?.rollback().catch(() => {});
+      await pool.close();
+      onClosed();
+    },
   };
 }

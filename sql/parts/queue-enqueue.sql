@@ -17,9 +17,10 @@
 -- compile the following statements again at each call.
 --
 -- Locks: the new rows are locked until the caller's transaction ends; a producer of the same MessageId or
--- DedupKey waits for it, at most 10 seconds (error 1222) or the caller's own shorter LOCK_TIMEOUT. FORCESEEK restricts every read to the rows of its own key, whatever plan the
--- optimizer prefers, because a scan would wait for other producers. No procedure that waits for a producer
--- holds a lock that a producer needs (queue-settle-and-claim.sql).
+-- DedupKey waits for it, at most 10 seconds (error 1222) or the caller's own shorter LOCK_TIMEOUT. FORCESEEK
+-- restricts every read to the rows of its own key, whatever plan the optimizer prefers, because a scan would
+-- wait for other producers. No procedure that waits for a producer holds a lock that a producer needs
+-- (queue-settle-and-claim.sql).
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO

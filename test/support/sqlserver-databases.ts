@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import mssql from 'mssql';
 import type { TenantAddress } from '../../src/engine/engine.ts';
 import { createSqlServerEngine } from '../../src/engine/sqlserver/index.ts';
+import { creationOf, type DatabaseOptions, databaseOptions } from './sqlserver-options.ts';
 import { until } from './until.ts';
 
 /** The app setting that test tenants name. */
@@ -45,8 +46,11 @@ export class TestDatabases {
   readonly #free: Record<SchemaKind, string[]> = { registry: [], tenant: [] };
   readonly #pools = new Map<string, Promise<mssql.ConnectionPool>>();
 
+  readonly #options: DatabaseOptions;
+
   /** @param connectionString an ADO connection string */
-  constructor(connectionString: string) {
+  constructor(connectionString: string, options = databaseOptions()) {
+    this.#options = options;
     this.connectionString = without(connectionString, /^(database|initial catalog)$/i);
   }
 
@@ -124,8 +128,10 @@ export class TestDatabases {
 
   async #create(kind: SchemaKind | 'bare'): Promise<string> {
     const name = `mo_test_${randomBytes(6).toString('hex')}`;
-    await this.#administer(`CREATE DATABASE [${name}]`);
+    const [create, ...alterations] = creationOf(name, this.#options);
+    await this.#administer(create!);
     this.#kinds.set(name, kind);
+    for (const alteration of alterations) await this.#administer(alteration);
     return name;
   }
 

@@ -1,0 +1,82 @@
+/** Q4, Q9: no procedure scans a queue's table, however many rows it has when the server compiles the plan. */
+import { fillOutbox } from './backlog.ts';
+import { lease, look, produce, queueNames, run } from './every-procedure.ts';
+import { actualPlans, cachedPlans, forgetPlans, type ProcedurePlan, procedures } from './plan-cache.ts';
+import type { BlockingScene } from './scene.ts';
+import { type Access, accessesOf, scansOf } from './showplan.ts';
+
+const tables = ['Outbox', 'Inbox'];
+/** Procedures that people call: each counts or lists every row of a state, by the index of that state. */
+const forPeople = /_(?:Statistics|CountDead|ListDead|ResolveDead|ReplayDead|DiscardDead)$/;
+
+/**
+ * An index of one state's rows (IX_…, see sql/parts/queue-table.sql) may be read from its end: the index of claimed
+ * messages, which a run reads whole; of the index of due messages the first rows. The indexes of all rows may not.
+ */
+function isAllowed({ index, isOrdered }: Access, procedure: string): boolean {
+  if (/^IX_\w+_Claimed$/.test(index)) return true;
+  if (/^IX_\w+_Due$/.test(index) && isOrdered) return true;
+  return forPeople.test(procedure) && /^IX_/.test(index);
+}
+
+function scansIn(plans: readonly ProcedurePlan[]): string[] {
+  return plans.flatMap(({ procedure, showplan }) =>
+    scansOf(showplan, tables)
+      .filter((access) => !isAllowed(access, procedure))
+      .map(({ operator, index, statement }) => `${procedure}: ${operator} of ${index}: ${statement}`),
+  );
+}
+
+export function plansSuite(scene: BlockingScene): void {
+  describe('plans', () => {
+    test.each([0, 200, 1_000_000])(
+      'Q4, Q9: with %d messages no cached plan scans the table of a queue',
+      async (count) => {
+        const { tenant, pool } = scene;
+        await scene.empty();
+        await fillOutbox(pool, count);
+        await forgetPlans(pool);
+        await produce(tenant, pool);
+        await run(tenant);
+        await lease(tenant.leases);
+        await look(tenant, pool);
+        const plans = await cachedPlans(pool);
+        // Otherwise the plans that are not there would pass.
+        const planned = new Set(plans.map(({ procedure }) => procedure));
+        expect((await procedures(pool)).filter((name) => !planned.has(name))).toEqual([]);
+        const reading = plans.filter(({ showplan }) =>
+          accessesOf(showplan).some(({ table }) => tables.includes(table)),
+        );
+        expect(reading.map(({ procedure }) => procedure)).toEqual(
+          expect.arrayContaining(
+            ['Enqueue', 'EnqueueMany', 'Begin', 'LeaseSettleClaim', 'Complete'].map(
+              (name) => `Outbox_${name}`,
+            ),
+          ),
+        );
+        expect(scansIn(plans)).toEqual([]);
+      },
+      900_000,
+    );
+
+    // They have OPTION (RECOMPILE), so the plan cache does not keep them.
+    test.each(queueNames)(
+      'the statements on dead messages of the %s, compiled at each call, scan no table',
+      async (name) => {
+        const { pool } = scene;
+        const table = name === 'outbox' ? 'Outbox' : 'Inbox';
+        for (const procedure of ['CountDead', 'ListDead', 'ReplayDead', 'DiscardDead'].map(
+          (verb) => `${table}_${verb}`,
+        )) {
+          const limit = procedure.endsWith('CountDead') ? '' : ', @Limit = 1';
+          const showplans = await actualPlans(pool, `EXEC messaging.${procedure} @Topic = N'orders'${limit}`);
+          const plans = showplans.map((showplan) => ({ procedure, showplan }));
+          expect(
+            plans.flatMap(({ showplan }) => accessesOf(showplan)).map((access) => access.table),
+          ).toContain(table);
+          expect(scansIn(plans)).toEqual([]);
+        }
+      },
+    );
+  });
+}
