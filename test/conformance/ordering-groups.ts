@@ -1,6 +1,6 @@
 /** Q4, Q10: in which order one claim takes the messages of several ordering groups. */
 import { queueNames } from '../../src/engine/work-queue.ts';
-import { line, message, payloads, take } from './run.ts';
+import { dead, done, line, message, payloads, settle, stored, take } from './run.ts';
 import type { Scene } from './scene.ts';
 import { until } from './until.ts';
 
@@ -36,6 +36,22 @@ export function orderingGroupsSuite(scene: Scene): void {
       const run = await take(queue, { limit: 5 });
       expect(payloads(run.messages)).toEqual(['K1', 'K2', 'A', 'L1', 'K3']);
       expect(run.more).toBe(true);
+    });
+
+    test('Q10: a message that is claimed behind its head is not blocked, nor once it is settled', async () => {
+      const { queue } = await scene.queue(name);
+      const letters = line('K', 'K1', 'K2', 'K3');
+      await queue.enqueue(letters);
+      const run = await take(queue);
+      const blocked = async () => {
+        const records = [];
+        for (const letter of letters) records.push((await stored(queue, letter)).blocked);
+        return records;
+      };
+      expect(await blocked()).toEqual([false, false, false]);
+      const [k1, k2, k3] = run.messages;
+      await settle(queue, run.lease, [done(k1!), done(k2!), dead(k3!)]);
+      expect(await blocked()).toEqual([false, false, false]);
     });
 
     test('Q4, Q10: messages behind heads come in the order in which they became due', async () => {

@@ -248,4 +248,22 @@ export const equivalents: readonly Equivalent[] = [
     mutant: 'assignment.handler?.concurrency ?? Number.POSITIVE_INFINITY → (assignment.handler?.concurrency)',
     why: 'No number reaches undefined, nor infinity.',
   },
+  {
+    file: 'src/fleet/tenants/definition.ts',
+    line: 'v.transform((input) => parseDuration(input) ?? Number.NaN),',
+    mutant: 'parseDuration(input) ?? Number.NaN → (parseDuration(input))',
+    why: 'The check refuses null as well.',
+  },
+  {
+    file: 'src/fleet/dispatch/report-run.ts',
+    line: '...(continuedForMs !== undefined && { continuedForMs }),',
+    mutant: 'continuedForMs !== undefined && { continuedForMs } → ({ continuedForMs })',
+    why: 'An undefined one counts like none.',
+  },
+  {
+    file: 'src/fleet/dispatch/request-pages.ts',
+    line: 'let bytes = 0;',
+    mutant: '0 → 1',
+    why: 'The first request begins a page, which sets it.',
+  },
 ];

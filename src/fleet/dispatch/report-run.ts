@@ -66,7 +66,7 @@ export async function reportRun(
         );
         return false;
       }
-      await new Promise((resolve) => setTimeout(resolve, 100 * 2 ** tries * (0.5 + random() / 2)));
+      await new Promise((resolve) => setTimeout(resolve, 200 * tries * (0.5 + random() / 2)));
     }
   }
 }

@@ -176,6 +176,8 @@ function outcomeOf(outcome: SettledMessage): object {
       const parked = outcome.kind === 'release' && outcome.parked === true ? { parked: true } : {};
       return { sequence, kind, ...(delayMs > 0 && { delayMs }), ...parked };
     }
+    default:
+      throw new TypeError(`there is no outcome '${(outcome satisfies never as SettledMessage).kind}'`);
   }
 }
 

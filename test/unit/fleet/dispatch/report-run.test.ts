@@ -16,7 +16,7 @@ const run = reportOf(planOf('acme').requests[0]!);
 const away = () => new MultiOutboxError('REGISTRY_UNAVAILABLE', 'the registry is away', { transient: true });
 
 /** Reports a run to a registry that first fails the given number of times; returns the milliseconds of the calls. */
-async function reported(failures: unknown[], random = 1) {
+async function reported(failures: unknown[], random = 1, of = run) {
   const asked: number[] = [];
   const entries: TenantReport[] = [];
   const logger = recordingLogger();
@@ -28,7 +28,7 @@ async function reported(failures: unknown[], random = 1) {
       entries.push(entry);
     },
   } as unknown as Registry;
-  const taken = reportRun({ registry, random: () => random }, run, schedule, logger);
+  const taken = reportRun({ registry, random: () => random }, of, schedule, logger);
   await jest.advanceTimersByTimeAsync(10_000);
   return { taken: await taken, asked, entries, logger };
 }
@@ -39,6 +39,12 @@ describe('the report of a run to the registry (D7)', () => {
     expect([taken, asked, logger.lines]).toEqual([true, [0], []]);
     expect(entries).toMatchObject([{ tenantId: 'acme', outcome: 'idle', backlog: false, schedule }]);
     expect(entries[0]).not.toHaveProperty('error');
+  });
+
+  test('D7: a failed run’s error is in it', async () => {
+    const error = { code: 'DATABASE_LOCKED', message: 'it is locked' };
+    const { entries } = await reported([], 1, { ...run, outcome: 'failed', error });
+    expect(entries).toMatchObject([{ outcome: 'failed', error }]);
   });
 
   test.each([

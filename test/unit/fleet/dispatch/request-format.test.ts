@@ -150,4 +150,13 @@ describe('pages of dispatch requests', () => {
   ])('%s is refused', (_name, input) => {
     expect(refusal(() => parseRequestPage(input))).toContain('This is not a page of dispatch requests: ');
   });
+
+  test('a row with a wrong value is named by its place', () => {
+    const rows = [
+      ['acme', 'due', 0, 0, null],
+      ['acme', 'due', -1, 0, null],
+    ];
+    const page = { version: 1, plannedUtc: request.plannedUtc, requests: rows };
+    expect(refusal(() => parseRequestPage(page))).toContain("'requests.1.2' is missing or has a wrong value");
+  });
 });

@@ -57,6 +57,8 @@ describe('the schedule after a run (D7, F5)', () => {
   test('F5: held queues: due at the latest when the first of their leases has run out', () => {
     const queues = [queueOf(20_000), queueOf(), queueOf(3_000)];
     expect(scheduled({ queues }, { idleStreak: 30 })).toMatchObject({ mode: 'at-most', nextDueInMs: 4_000 });
+    const one = scheduled({ queues: [queueOf(20_000)] }, { idleStreak: 30 });
+    expect(one).toMatchObject({ mode: 'at-most', nextDueInMs: 21_000 });
   });
 
   test('F5: a backlog is due now, or when its continuation should have reported; a known due time counts', () => {

@@ -51,12 +51,13 @@ describe('a tenant as people define it (F1)', () => {
     'F1: the id %p is none',
     (id) => {
       expect(refusal({ id })).toContain('id must be 1 to 64 of');
-      if (typeof id !== 'string') expect(refusal({ id })).toContain('The tenant cannot be registered');
+      const named = typeof id === 'string' ? `Tenant '${id}'` : 'The tenant';
+      expect(refusal({ id })).toContain(`${named} cannot be registered`);
     },
   );
 
   const bad: [string, unknown, string][] = [
-    ['nothing', undefined, 'must be an object'],
+    ['nothing', undefined, 'The tenant cannot be registered: the definition must be an object'],
     ['null', null, 'must be an object'],
     ['text', 'acme', 'must be an object'],
     ['no id', {}, 'id is missing'],
