@@ -13,7 +13,6 @@ const rawConnection: DriverSettings = {
   encrypt: true,
   trustServerCertificate: false,
   poolSize: 1,
-  idleCloseMs: 600_000,
   connectTimeoutMs: 15_000,
   requestTimeoutMs: 30_000,
 };
