@@ -19,10 +19,10 @@ export function registerEnqueue(currentApp: CurrentApp): void {
     handler: answering(async (request) => {
       const { multiOutbox, settings } = currentApp();
       const body = await jsonBody(request, settings.functions.maxBodyBytes);
-      const results = await multiOutbox
+      const stored = await multiOutbox
         .outbox(request.params.tenantId!)
         .enqueue(parseOutboxMessages(body, maxMessages));
-      return { status: 202, jsonBody: Array.isArray(body) ? results : results[0] };
+      return { status: 202, jsonBody: stored };
     }),
   });
 }

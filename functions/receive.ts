@@ -4,7 +4,7 @@
  */
 import { types } from 'node:util';
 import { app } from '@azure/functions';
-import type { InboxMessage, WebhookRequest, WebhookSource } from '../src/index.ts';
+import { errorText, type InboxMessage, type WebhookRequest, type WebhookSource } from '../src/index.ts';
 import type { CurrentApp } from './app.ts';
 import { textBody } from './http/body.ts';
 import { answering, HttpRefusal } from './http/problem.ts';
@@ -40,12 +40,16 @@ async function verified(
   try {
     return await source.verify(request);
   } catch (error) {
-    if (isSignatureRefused(error)) throw new HttpRefusal(401, 'Signature refused', error.message);
+    if (isSignatureRefused(error)) throw new HttpRefusal(401, 'Signature refused', errorText(error));
     throw error;
   }
 }
 
 /** Recognises the error by its name, because a source may throw the class of another copy of the library. */
-function isSignatureRefused(error: unknown): error is Error {
-  return types.isNativeError(error) && error.name === 'SignatureRefused';
+function isSignatureRefused(error: unknown): boolean {
+  try {
+    return types.isNativeError(error) && error.name === 'SignatureRefused';
+  } catch {
+    return false; // A source may throw anything, such as an error whose name cannot be read.
+  }
 }

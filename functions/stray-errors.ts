@@ -19,7 +19,7 @@ export async function whileRunsAreInFlight<T>(action: () => Promise<T>): Promise
 
 function outlive(error: unknown): void {
   // The worker marks its own errors, and must handle them itself.
-  if ((error as { isAzureFunctionsSystemError?: boolean } | null)?.isAzureFunctionsSystemError) {
+  if (isHostError(error)) {
     process.emit('uncaughtException', error as Error);
     return;
   }
@@ -29,4 +29,12 @@ function outlive(error: unknown): void {
       error: errorText(error),
     },
   );
+}
+
+function isHostError(error: unknown): boolean {
+  try {
+    return (error as { isAzureFunctionsSystemError?: boolean } | null)?.isAzureFunctionsSystemError === true;
+  } catch {
+    return false; // A handler may throw anything, such as a proxy that cannot be read.
+  }
 }

@@ -52,6 +52,9 @@ export interface ErrorDetails {
   cause?: unknown;
 }
 
+/** Characters. The most that is kept of an error that was thrown; as much as is stored with a message (Q14). */
+const longestText = 4_000;
+
 /** The one error class of the library. Distinguish errors by `code`, never by message. */
 export class MultiOutboxError extends Error {
   readonly code: ErrorCode;
@@ -75,42 +78,73 @@ export function isMultiOutboxError<const Code extends ErrorCode = ErrorCode>(
   error: unknown,
   ...codes: readonly Code[]
 ): error is MultiOutboxError & { readonly code: Code } {
-  if (!isError(error) || error.name !== 'MultiOutboxError') return false;
-  const { code } = error as Partial<MultiOutboxError>;
-  return typeof code === 'string' && (codes.length === 0 || isOneOf(code, codes));
+  if (!isError(error) || propertyOf(error, 'name') !== 'MultiOutboxError') return false;
+  // The constructor stores both as plain values. A getter would be foreign code, which may throw when it is read later.
+  const code = ownValue(error, 'code');
+  const isOurs = typeof code === 'string' && typeof ownValue(error, 'message') === 'string';
+  return isOurs && (codes.length === 0 || (codes as readonly string[]).includes(code));
 }
 
-function isOneOf(code: ErrorCode, codes: readonly ErrorCode[]): boolean {
-  return codes.includes(code);
+function ownValue(error: Error, name: string): unknown {
+  return Object.getOwnPropertyDescriptor(error, name)?.value;
 }
 
-/** True also for errors of another realm (node:vm), which are not instances of this realm's Error. */
+/**
+ * True also for errors of another realm (node:vm), which are not instances of this realm's Error. False for a proxy:
+ * whatever reads a proxy calls foreign code, which may throw.
+ */
 export function isError(thrown: unknown): thrown is Error {
-  return thrown instanceof Error || types.isNativeError(thrown);
+  if (types.isProxy(thrown)) return false;
+  try {
+    return types.isNativeError(thrown) || thrown instanceof Error;
+  } catch {
+    return false;
+  }
 }
 
-/** The text of a thrown value, whether it is an Error or not. Never throws, even if reading the value does. */
-export function errorText(thrown: unknown): string {
-  if (typeof thrown === 'string') return thrown;
+/** Reads a property of a foreign value. Undefined if it has none, or if reading it throws. */
+export function propertyOf(value: unknown, name: string): unknown {
   try {
-    if (typeof thrown === 'object' && thrown !== null) {
-      const { message, name } = thrown as Partial<Error>;
-      if (typeof message === 'string' && message !== '') return message;
-      if (isError(thrown)) return typeof name === 'string' && name !== '' ? name : 'Error';
-    }
-    return `a value that is not an Error was thrown: ${JSON.stringify(thrown) ?? String(thrown)}`;
+    return (value as Record<string, unknown> | null | undefined)?.[name];
   } catch {
-    return 'a value that is not an Error and has no text was thrown';
+    return undefined;
   }
+}
+
+/**
+ * The message of a thrown error, cut to the length that is stored with a message. Any other thrown value is described
+ * by its type, because it can be a payload. Never throws, even if reading the value does.
+ */
+export function errorText(thrown: unknown): string {
+  if (!isError(thrown))
+    return `A value of type ${typeOf(thrown)} was thrown; throw an Error, whose message is kept.`;
+  const message = propertyOf(thrown, 'message');
+  return typeof message === 'string' && message !== '' ? message.slice(0, longestText) : errorName(thrown);
+}
+
+function errorName(error: Error): string {
+  const name = propertyOf(error, 'name');
+  return typeof name === 'string' && name !== '' ? name.slice(0, longestText) : 'Error';
+}
+
+function typeOf(value: unknown): string {
+  return value === null ? 'null' : typeof value;
 }
 
 /** An error as reports keep it: its code, and one line. */
 export function describeError(error: unknown): { code: string; message: string } {
   if (isMultiOutboxError(error)) return { code: error.code, message: error.message };
-  return {
-    code: 'INTERNAL',
-    message: isError(error) ? `${error.name}: ${errorText(error)}` : errorText(error),
-  };
+  const text = errorText(error);
+  return { code: 'INTERNAL', message: isError(error) ? `${errorName(error)}: ${text}` : text };
+}
+
+/**
+ * Ignores the rejection of a promise that a foreign function returned although no promise was expected from it. Node
+ * would end the process for an unhandled rejection.
+ */
+export function ignoreRejection(returned: unknown): void {
+  if (typeof returned !== 'object' || returned === null) return;
+  new Promise((resolve) => resolve(returned)).catch(() => {});
 }
 
 /** A driver's text on one line, cut to 500 characters. */

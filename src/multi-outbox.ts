@@ -21,7 +21,7 @@ import type { PlanReport } from './fleet/plan/plan-report.ts';
 import { strategies } from './fleet/plan/strategies/index.ts';
 import type { Strategy } from './fleet/plan/strategy.ts';
 import { type TenantInput, tenantDefinition } from './fleet/tenants/definition.ts';
-import { assertDirectory, type Directory } from './fleet/tenants/directory-listing.ts';
+import { checkedDirectory, type Directory } from './fleet/tenants/directory-listing.ts';
 import type { Tenants } from './fleet/tenants/registered-tenants.ts';
 import { createInbox, type Inbox } from './inbox/inbox.ts';
 import type { Lease } from './lease/lease.ts';
@@ -165,12 +165,13 @@ export function assembleMultiOutbox(
   } = options;
   const logger = safeLogger(givenLogger);
   const isStatic = Array.isArray(tenants);
-  if (tenants !== undefined && !isStatic) assertDirectory(tenants as Directory);
   const fleet = new Fleet({
     settings,
     tenants: isStatic
       ? tenants.map((tenant) => tenantDefinition(tenant))
-      : (tenants as Directory | undefined),
+      : tenants === undefined
+        ? undefined
+        : checkedDirectory(tenants as Directory),
     handlers: handlerSets(handlers),
     strategy: strategy ?? strategies[settings.plan.strategy](settings.plan),
     logger,

@@ -24,7 +24,7 @@ const callers: Partial<Record<ErrorCode, readonly [status: number, title: string
 
 /** Whether an error's message may be shown over HTTP. Other messages can name servers, files and settings. */
 export function isForCallers(code: string): boolean {
-  return code in callers || code === 'POISONED';
+  return Object.hasOwn(callers, code) || code === 'POISONED';
 }
 
 const retryAfterSeconds = 5;
@@ -49,7 +49,7 @@ function problemOf(error: unknown, context: InvocationContext): HttpResponseInit
     return problem(context, 500, 'Internal error', 'The log of this invocation has the reason.');
   }
   const { code, message } = error;
-  const known = callers[code];
+  const known = Object.hasOwn(callers, code) ? callers[code] : undefined;
   if (known !== undefined) return problem(context, ...known, message, code);
   context.error(`The request failed (${code}): ${message}`);
   if (isPassing(error)) {

@@ -1,4 +1,4 @@
-import { errorText, isMultiOutboxError } from '../errors.ts';
+import { errorText, isError, isMultiOutboxError, propertyOf } from '../errors.ts';
 import { escapedLine } from './output/text.ts';
 
 /** Exit codes of the program: 0 done, 1 failed, 2 wrong usage. */
@@ -35,8 +35,10 @@ const usageCodes: ReadonlySet<string> = new Set([
 /** Turns any thrown value into a code, a message and an exit code. */
 export function errorReport(error: unknown): ErrorReport {
   const message = escapedLine(errorText(error));
-  if (error instanceof UsageError) return { code: 'USAGE', message, exitCode: exitCodes.usage };
-  if (error instanceof FailedError) return { code: 'FAILED', message, exitCode: exitCodes.failed };
+  if (isError(error) && error instanceof UsageError)
+    return { code: 'USAGE', message, exitCode: exitCodes.usage };
+  if (isError(error) && error instanceof FailedError)
+    return { code: 'FAILED', message, exitCode: exitCodes.failed };
   if (isMultiOutboxError(error)) {
     const exitCode = usageCodes.has(error.code) ? exitCodes.usage : exitCodes.failed;
     return { code: error.code, message, exitCode };
@@ -62,10 +64,15 @@ export function reportError(error: unknown, options: { json: boolean; verbose: b
   return exitCode;
 }
 
+/** A chain of causes can be endless: an error may name itself as its cause. */
+const mostCauses = 10;
+
 /** The stacks of an error and of its causes. */
-function stackOf(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const own = error.stack ?? String(error);
-  const cause = error.cause === undefined ? undefined : (stackOf(error.cause) ?? errorText(error.cause));
-  return cause === undefined ? own : `${own}\nCaused by: ${cause}`;
+function stackOf(error: unknown, causes = mostCauses): string | undefined {
+  if (!isError(error)) return undefined;
+  const stack = propertyOf(error, 'stack');
+  const own = typeof stack === 'string' ? stack : errorText(error);
+  const cause = propertyOf(error, 'cause');
+  if (cause === undefined || causes === 0) return own;
+  return `${own}\nCaused by: ${stackOf(cause, causes - 1) ?? errorText(cause)}`;
 }

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { namedValues } from '../queue/named-values.ts';
 import { strictly } from './payload-issues.ts';
 
 /** Headers that the handler sets itself, or that have a payload field of their own. */
@@ -43,7 +44,7 @@ const attachment = v.strictObject(
   strictly('content (base64), filename, contentType, contentId'),
 );
 
-const headers = v.record(
+const headers = namedValues(
   v.pipe(
     v.string('must be text'),
     v.regex(/^[A-Za-z0-9-]{1,76}$/, 'must be a header name'),

@@ -3,6 +3,7 @@ import type { Address, SendMailOptions } from 'nodemailer';
 import { optional } from '../optional-package.ts';
 import { type HandlerContext, type Message, PermanentError } from '../queue/handler.ts';
 import type { EmailPayload } from './email-schema.ts';
+import { type ParseAddresses, readAddresses } from './mail-addresses.ts';
 
 /**
  * Composes the mail of a message, in nodemailer's format. Every attempt has the same Message-ID and X-Idempotency-Key,
@@ -21,14 +22,11 @@ export async function composeMail(
 
   function read(field: string, value: string | readonly string[] | null | undefined): Address[] {
     return [value ?? []].flat().flatMap((text) => {
-      const parsed = parse(text, { flatten: true });
-      // The parser returns unreadable parts without an address; the mail would then reach only the other recipients.
-      if (parsed.length === 0 || !parsed.every(({ address }) => isAddress(address))) {
-        throw new PermanentError(
-          `The payload's '${field}' contains text that is not a mail address; give addresses such as ann@example.com.`,
-        );
-      }
-      return parsed.map(({ name, address }) => ({ name, address }));
+      const addresses = readAddresses(text, parse as ParseAddresses);
+      if (addresses !== null) return addresses;
+      throw new PermanentError(
+        `The payload's '${field}' contains text that is not a mail address; give addresses such as ann@example.com, with commas between them.`,
+      );
     });
   }
 
@@ -66,10 +64,6 @@ export async function composeMail(
     disableFileAccess: true,
     disableUrlAccess: true,
   };
-}
-
-function isAddress(address: string | undefined): boolean {
-  return address !== undefined && /^[^\s<>]+@[^\s<>@]+$/.test(address);
 }
 
 /** `<message id>.<tenant id>@<the sender's domain>`; characters of the tenant id that would need quoting become '-'. */

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { namedValues } from '../queue/named-values.ts';
 import { strictly } from './payload-issues.ts';
 
 /** Headers that the handler or the HTTP client sets; a message must not contain them. */
@@ -62,15 +63,21 @@ const headerValue = v.pipe(
  *
  *     { "url": "https://example.com/hook", "body": { "orderId": 7 }, "headers": { "authorization": "Bearer …" } }
  *
- * A text `body` is sent byte for byte, as text/plain unless the message gives a content-type; any other `body` is sent
- * as JSON. Numbers beyond a double's precision are exact only inside text. Issues never show a value.
+ * A text `body` is sent byte for byte, as text/plain unless the message gives a content-type; of any other `body` the
+ * JSON is sent exactly as it stands in the message's payload. Issues never show a value.
  */
 export const webhookPayload = v.strictObject(
   {
     url,
-    body: v.optional(v.unknown()),
+    body: v.optional(
+      v.pipe(
+        v.unknown(),
+        // A lone surrogate has no UTF-8 form: the receiver would get another character.
+        v.check((body) => typeof body !== 'string' || body.isWellFormed(), 'is not well-formed Unicode'),
+      ),
+    ),
     headers: v.optional(
-      v.nullable(v.record(headerName, headerValue, 'must be an object of header names and values')),
+      v.nullable(namedValues(headerName, headerValue, 'must be an object of header names and values')),
     ),
   },
   strictly('url, body, headers'),

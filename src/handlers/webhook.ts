@@ -1,4 +1,11 @@
-import { defineHandler, type Handler, type HandlerContext, type Message } from '../queue/handler.ts';
+import {
+  defineHandler,
+  type Handler,
+  type HandlerContext,
+  type Message,
+  PermanentError,
+} from '../queue/handler.ts';
+import { jsonMembers, repeatedName } from '../queue/json-text.ts';
 import { noFence, nonPublicRange, type ResolveHost, systemResolver } from './public-address.ts';
 import { settleResponse } from './webhook-outcome.ts';
 import { type WebhookRequest, webhookSender } from './webhook-request.ts';
@@ -54,12 +61,12 @@ export function webhookPost(options: WebhookOptions = {}): Handler {
 }
 
 async function webhookRequest(
-  { messageId, data }: Message<WebhookPayload>,
+  { messageId, payload, data }: Message<WebhookPayload>,
   { idempotencyKey, trace }: HandlerContext,
   secrets: readonly string[],
 ): Promise<WebhookRequest> {
   const isText = typeof data.body === 'string';
-  const body = isText ? (data.body as string) : (JSON.stringify(data.body) as string | undefined);
+  const body = isText ? (data.body as string) : bodyText(payload);
   const { 'content-type': ownType, ...ownHeaders } = data.headers ?? {};
   const contentType = ownType ?? (isText ? 'text/plain; charset=utf-8' : 'application/json');
   const now = new Date();
@@ -78,6 +85,18 @@ async function webhookRequest(
       ...traceHeaders(trace),
     },
   };
+}
+
+/** The JSON of the field `body`, as its producer wrote it; undefined without the field. */
+function bodyText(payload: string): string | undefined {
+  const members = jsonMembers(payload);
+  const repeated = repeatedName(members);
+  if (repeated !== undefined) {
+    throw new PermanentError(
+      'The payload has a field twice, so it does not say what to send; enqueue it with each field once.',
+    );
+  }
+  return members.find(({ name }) => name === 'body')?.value;
 }
 
 /** Passes the producer's trace context on, unless it is not valid in a header. */

@@ -1,6 +1,8 @@
 /** Checks the shape of messages that are received as JSON. */
 import * as v from 'valibot';
 import { MultiOutboxError } from '../errors.ts';
+import { jsonElements, jsonMembers, repeatedName } from '../queue/json-text.ts';
+import { namedValues } from '../queue/named-values.ts';
 import type { OutboxMessage } from './outbox.ts';
 
 const text = v.string('must be text');
@@ -9,7 +11,7 @@ const messageSchema = v.strictObject(
     topic: text,
     payload: v.unknown(),
     messageId: v.optional(text),
-    headers: v.optional(v.record(v.string(), text, 'must be an object')),
+    headers: v.optional(namedValues(v.string(), text, 'must be an object')),
     correlationId: v.optional(text),
     orderingKey: v.optional(text),
     dedupKey: v.optional(text),
@@ -24,25 +26,52 @@ const messageSchema = v.strictObject(
 );
 
 /**
- * Parses one message or an array of them. `enqueue` checks the values of their fields.
+ * Parses one message or an array of them from JSON text. A `payload` that is text is stored as that text; of any other
+ * payload the JSON itself is kept, exactly as its producer wrote it. `enqueue` checks the values of the other fields.
  * @throws MultiOutboxError INVALID_MESSAGE that names the field and the message's index, and quotes no value
  */
-export function parseOutboxMessages(input: unknown, maxMessages: number): OutboxMessage[] {
-  const many = Array.isArray(input) ? input : [input];
-  if (many.length === 0) throw refusal('the array is empty; send at least one message');
-  if (many.length > maxMessages) {
+export function parseOutboxMessages(json: string, maxMessages: number): OutboxMessage | OutboxMessage[] {
+  const input = parsed(json);
+  if (!Array.isArray(input)) return outboxMessage(input, json, 'the message');
+  if (input.length === 0) throw refusal('the array is empty; send at least one message');
+  if (input.length > maxMessages) {
     throw refusal(
-      `there are ${many.length}, but one request may have at most ${maxMessages}; send them in several requests`,
+      `there are ${input.length}, but one request may have at most ${maxMessages}; send them in several requests`,
     );
   }
-  return many.map((message, index) => {
-    const result = v.safeParse(messageSchema, message);
-    if (result.success) return result.output as OutboxMessage;
+  const texts = jsonElements(json);
+  return input.map((message, index) =>
+    outboxMessage(message, texts[index]!, `the message at index ${index}`),
+  );
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    // The parser's message is left out because it quotes the text.
+    throw refusal('the text is not valid JSON; correct it and send it again');
+  }
+}
+
+function outboxMessage(input: unknown, json: string, what: string): OutboxMessage {
+  const result = v.safeParse(messageSchema, input);
+  if (!result.success) {
     const { path, message: problem } = result.issues[0];
     const field = path?.map(({ key }) => String(key)).join('.');
-    const what = Array.isArray(input) ? `the message at index ${index}` : 'the message';
     throw refusal(field ? `${field} of ${what} ${problem}` : `${what} ${problem}`);
-  });
+  }
+  const members = jsonMembers(json);
+  const headers = result.output.headers && members.find(({ name }) => name === 'headers');
+  const repeated = repeatedName(members) ?? (headers && repeatedName(jsonMembers(headers.value)));
+  if (repeated !== undefined)
+    throw refusal(`${what} has the field or header '${repeated}' twice; send each once`);
+  const { payload } = result.output;
+  if (typeof payload === 'string') return result.output as OutboxMessage;
+  return {
+    ...result.output,
+    payload: members.find(({ name }) => name === 'payload')!.value,
+  } as OutboxMessage;
 }
 
 function refusal(problem: string): MultiOutboxError {

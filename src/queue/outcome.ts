@@ -1,5 +1,5 @@
 import type { ClaimedMessage, Outcome } from '../engine/work-queue.ts';
-import { errorText, isError } from '../errors.ts';
+import { errorText, isError, propertyOf } from '../errors.ts';
 import { backoffCeiling, backoffDelay, longestDelayMs, type RetryPolicy } from './retry.ts';
 
 /**
@@ -84,7 +84,7 @@ function outcomeWanted(thrown: unknown): Outcome | undefined {
 }
 
 function isNamed(thrown: unknown, name: string): thrown is Error {
-  return isError(thrown) && thrown.name === name;
+  return isError(thrown) && propertyOf(thrown, 'name') === name;
 }
 
 /**
@@ -92,7 +92,7 @@ function isNamed(thrown: unknown, name: string): thrown is Error {
  * have the same name, and a delay that no database can store would make the whole batch's settle fail.
  */
 function delayOf(error: Error): number | undefined {
-  const { delayMs } = error as { delayMs?: unknown };
+  const delayMs = propertyOf(error, 'delayMs');
   if (typeof delayMs !== 'number' || Number.isNaN(delayMs)) return undefined;
   return Math.round(Math.min(Math.max(0, delayMs), longestDelayMs));
 }

@@ -78,14 +78,25 @@ export const serverPatterns = v.pipe(
 const sourcesProblem =
   'must be a list of sources, each with the app setting that holds its secret, such as bank=BANK_SECRET, shop=SHOP_SECRET';
 export const sourceSecrets = v.pipe(
-  v.union([v.string(), v.record(v.string(), v.string())], sourcesProblem),
-  v.transform((given): Record<string, string> => {
-    if (typeof given !== 'string') return given;
-    const pairs = given.split(',').filter((pair) => pair.trim() !== '');
-    return Object.fromEntries(pairs.map((pair) => pair.split('=').map((part) => part.trim())));
-  }),
-  v.check(
-    (sources) => Object.values(sources).every((setting) => /^[A-Za-z_]\w*$/.test(setting ?? '')),
+  // Not v.record, which drops a source named 'constructor'.
+  v.custom<string | Record<string, string>>(
+    (given) =>
+      typeof given === 'string' || (typeof given === 'object' && given !== null && !Array.isArray(given)),
     sourcesProblem,
   ),
+  v.transform((given): readonly [name: string, setting: unknown][] => {
+    if (typeof given !== 'string') return Object.entries(given);
+    const pairs = given.split(',').filter((pair) => pair.trim() !== '');
+    return pairs.map((pair) => pair.split('=').map((part) => part.trim()) as [string, string]);
+  }),
+  v.check(
+    (sources) =>
+      sources.every(([, setting]) => typeof setting === 'string' && /^[A-Za-z_]\w*$/.test(setting)),
+    sourcesProblem,
+  ),
+  v.check(
+    (sources) => new Set(sources.map(([name]) => name)).size === sources.length,
+    'has a source twice; list each source once',
+  ),
+  v.transform((sources) => Object.fromEntries(sources) as Record<string, string>),
 );

@@ -1,3 +1,5 @@
+import { ignoreRejection } from '../errors.ts';
+
 /** The structured fields of a log line. They never contain a payload, a header value or a secret. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -20,28 +22,32 @@ export const silentLogger: Logger = {
 };
 
 /**
- * Wraps a logger so that it never throws: a log that cannot be written, for example because the disk is full, must
- * neither change a message's outcome nor end the process.
+ * Wraps a logger so that it never throws, nor leaves a rejected promise behind: a log that cannot be written, for
+ * example because the disk is full, must neither change a message's outcome nor end the process. Frozen, because all
+ * handlers of a run share it.
  */
 export function safeLogger(logger: Logger): Logger {
   const quietly = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => {
     try {
-      logger[level](message, fields);
+      ignoreRejection(logger[level](message, fields));
     } catch {
       // The error cannot be logged: the logger itself failed.
     }
   };
-  return {
+  return Object.freeze<Logger>({
     debug: quietly('debug'),
     info: quietly('info'),
     warn: quietly('warn'),
     error: quietly('error'),
     child(fields) {
       try {
-        return safeLogger(logger.child(fields));
+        const made: Logger | undefined = logger.child(fields);
+        if (typeof made?.info === 'function') return safeLogger(made);
+        ignoreRejection(made);
+        return this;
       } catch {
         return this;
       }
     },
-  };
+  });
 }

@@ -1,6 +1,7 @@
 /** F4: the strategy that the settings name, or that was given in code, is the one that plans. */
 import type { MultiOutboxOptions } from '../../src/multi-outbox.ts';
 import { FleetPlace, noting } from '../support/fleet-place.ts';
+import { hostileValues } from '../support/hostile.ts';
 
 const place = new FleetPlace();
 
@@ -53,4 +54,52 @@ test('F4: an invalid strategy is refused with a list of the known ones', () => {
   expect(() => place.face({ plan: { strategy: 'best' as never } })).toThrow(
     /plan\.strategy.*"best".*round-robin/,
   );
+});
+
+describe('F4: a strategy that fails fails its own plan, and the next plan is not held up', () => {
+  const hostile: [string, () => unknown][] = Object.entries(hostileValues);
+  test.each(hostile)('it throws %s', async (_, make) => {
+    await planFailsOnce(() => {
+      throw make();
+    });
+  });
+
+  test.each(hostile)('it is an async function that rejects with %s', async (_, make) => {
+    const unhandled: unknown[] = [];
+    const note = () => unhandled.push('unhandled');
+    process.on('unhandledRejection', note);
+    await planFailsOnce(async () => {
+      throw make();
+    });
+    // Node reports unhandled rejections before the next turn of the event loop.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+  });
+
+  test('it returns a list that never ends', async () => {
+    const face = await place.fleet([], {
+      handlers: noting().handlers,
+      strategy: {
+        name: 'endless',
+        choose: function* (candidates: readonly unknown[]) {
+          for (;;) yield candidates[0];
+        } as never,
+      },
+    });
+    await face.tenants.add({ id: 'acme' });
+    expect((await face.plan()).requests).toMatchObject([{ tenantId: 'acme' }]);
+  });
+
+  async function planFailsOnce(fail: () => unknown): Promise<void> {
+    let fails = true;
+    const face = await place.fleet([], {
+      handlers: noting().handlers,
+      strategy: { name: 'broken', choose: (candidates) => (fails ? (fail() as never) : candidates) },
+    });
+    await face.tenants.add({ id: 'acme' });
+    await expect(face.plan()).rejects.toMatchObject({ code: 'INVALID_CONFIGURATION' });
+    fails = false;
+    expect((await face.plan()).requests).toMatchObject([{ tenantId: 'acme' }]);
+  }
 });

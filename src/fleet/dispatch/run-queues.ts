@@ -40,7 +40,8 @@ export function runQueues(
         runQueue({
           queue: database.queue(name),
           handlers: set,
-          tenant: { id: tenant.id, tags: tenant.tags },
+          // Frozen, because every handler of the run gets it.
+          tenant: Object.freeze({ id: tenant.id, tags: Object.freeze({ ...tenant.tags }) }),
           // Each run has an owner of its own: two requests for a tenant may meet in one process, and an owner may
           // take its lease from itself (L2).
           owner: `${owner}:${runId.slice(0, 8)}`,

@@ -1,5 +1,5 @@
 import type { BeginPlanResult, PlanCandidate, Registry } from '../../engine/registry.ts';
-import { errorText, MultiOutboxError } from '../../errors.ts';
+import { errorText, ignoreRejection, MultiOutboxError, propertyOf } from '../../errors.ts';
 import type { Settings } from '../../settings.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { recordDueAges } from '../../telemetry/metrics.ts';
@@ -32,6 +32,9 @@ const longestPlanLeaseMs = 30_000;
  * each of them, and a plan chooses fewer tenants than this.
  */
 const mostCandidates = 10_000;
+
+/** A strategy's list is not read further: it may be a generator that never ends. */
+const mostChoices = 2 * mostCandidates;
 
 /**
  * One plan (F3): takes the plan lease, reads the due tenants, lets the strategy choose, commits the choice and
@@ -117,15 +120,19 @@ async function choice(
   const known = new Set(candidates);
   const chosen = new Set<PlanCandidate>();
   try {
-    for (const candidate of strategy.choose([...candidates], capacity, lease.fence)) {
-      if (chosen.size >= capacity) break;
+    const choices = strategy.choose([...candidates], capacity, lease.fence);
+    // An async strategy is refused by the loop below, which cannot read a promise.
+    ignoreRejection(choices);
+    let read = 0;
+    for (const candidate of choices) {
+      if (chosen.size >= capacity || ++read > mostChoices) break;
       if (known.has(candidate)) chosen.add(candidate);
     }
   } catch (error) {
     await registry.commitPlan({ lease, redispatchMs, choices: [] }).catch(() => {});
     throw new MultiOutboxError(
       'INVALID_CONFIGURATION',
-      `The strategy '${strategy.name}' threw an error, so no tenant was planned: ${errorText(error)}. Correct the strategy.`,
+      `The strategy '${propertyOf(strategy, 'name')}' threw an error, so no tenant was planned: ${errorText(error)}. Correct the strategy.`,
       { cause: error },
     );
   }

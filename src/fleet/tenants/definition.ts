@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import type { TenantAuth, TenantDefinition, TenantOverrides, TenantRecord } from '../../engine/registry.ts';
 import { MultiOutboxError } from '../../errors.ts';
+import { namedValues } from '../../queue/named-values.ts';
 import { parseDuration } from '../../settings.ts';
 
 /** A tenant's definition as a user writes it: the id is required, the rest has defaults. */
@@ -75,7 +76,7 @@ const tenantSchema = v.strictObject(
     ),
     slaSeconds: v.optional(v.nullable(whole(1, 31_536_000)), null),
     tags: v.optional(
-      v.record(
+      namedValues(
         v.pipe(singleLine(64), v.minLength(1, 'must have a name')),
         singleLine(256),
         'must be an object',

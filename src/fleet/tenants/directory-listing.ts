@@ -1,5 +1,5 @@
 import type { TenantDefinition } from '../../engine/registry.ts';
-import { errorText, MultiOutboxError } from '../../errors.ts';
+import { errorText, MultiOutboxError, propertyOf } from '../../errors.ts';
 import { unlessAborted } from '../../unless-aborted.ts';
 import { type TenantInput, tenantDefinition, tenantIdPattern } from './definition.ts';
 import { EventLoopYielder } from './event-loop-yielder.ts';
@@ -62,7 +62,7 @@ export async function readDirectory(
         throw new Error(`Tenant '${definition.id}' is listed twice; list it once.`);
       tenants.set(definition.id, { definition, status });
     } catch (error) {
-      const id: unknown = (entry as Partial<DirectoryTenant> | null)?.id;
+      const id = propertyOf(entry, 'id');
       const isId = typeof id === 'string' && tenantIdPattern.test(id);
       refused.push({ id: isId ? id : undefined, problem: errorText(error) });
     }
@@ -70,10 +70,17 @@ export async function readDirectory(
   return { tenants, refused };
 }
 
-/** @throws INVALID_CONFIGURATION when it is not a directory */
-export function assertDirectory(directory: Directory): void {
-  const { name, read } = (directory ?? {}) as Partial<Directory>;
-  if (typeof read === 'function' && typeof name === 'string' && /^[^\p{Cc}]{1,64}$/u.test(name)) return;
+/**
+ * Checks a directory and reads its name once: the object is foreign code, and a name that changes or throws later would
+ * fail more than one read of the list.
+ * @throws INVALID_CONFIGURATION when it is not a directory
+ */
+export function checkedDirectory(directory: Directory): Directory {
+  const name = propertyOf(directory, 'name');
+  const isDirectory = typeof propertyOf(directory, 'read') === 'function';
+  if (isDirectory && typeof name === 'string' && /^[^\p{Cc}]{1,64}$/u.test(name)) {
+    return { name, read: (signal) => directory.read(signal) };
+  }
   throw new MultiOutboxError(
     'INVALID_CONFIGURATION',
     "'tenants' must be a list of tenants, or a directory: { name, read }, with a name of 1 to 64 characters.",
@@ -81,8 +88,11 @@ export function assertDirectory(directory: Directory): void {
 }
 
 async function all(directory: Directory, signal: AbortSignal): Promise<DirectoryTenant[]> {
+  const list = await directory.read(signal);
+  // `for await` would await each entry of a list, and fail the whole list at an entry whose `then` cannot be read.
+  if (Symbol.iterator in list) return [...list];
   const entries: DirectoryTenant[] = [];
-  for await (const entry of await directory.read(signal)) entries.push(entry);
+  for await (const entry of list) entries.push(entry);
   return entries;
 }
 

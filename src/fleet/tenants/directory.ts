@@ -1,4 +1,5 @@
 import type { Registry, TenantRecord } from '../../engine/registry.ts';
+import { errorText } from '../../errors.ts';
 import type { Settings } from '../../settings.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { Refresh } from './refresh.ts';
@@ -64,7 +65,7 @@ export class TenantDirectory {
       return true;
     } catch (error) {
       logger.warn('The tenants could not be refreshed; the last good list is used.', {
-        error: error instanceof Error ? error.message : undefined,
+        error: errorText(error),
       });
       return false;
     }

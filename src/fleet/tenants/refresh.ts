@@ -32,11 +32,14 @@ export class Refresh {
   }
 
   start(): Promise<void> {
-    this.#running = this.#work().then((succeeded) => {
-      const waitMs = succeeded ? this.#refreshMs : Math.min(this.#refreshMs, refreshRetryMs);
-      this.#dueAt = performance.now() + waitMs;
-      this.#running = undefined;
-    });
+    const failed = () => false;
+    this.#running = this.#work()
+      .then(undefined, failed)
+      .then((succeeded) => {
+        const waitMs = succeeded ? this.#refreshMs : Math.min(this.#refreshMs, refreshRetryMs);
+        this.#dueAt = performance.now() + waitMs;
+        this.#running = undefined;
+      });
     return this.#running;
   }
 }

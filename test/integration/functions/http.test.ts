@@ -54,15 +54,24 @@ describe('enqueue over HTTP', () => {
     expect((await app.library.outbox('acme').get(messageId))!.payload).toBe(payload);
   });
 
+  test('Q14: a payload of JSON is stored as its producer wrote it', async () => {
+    await app.tenants('acme');
+    const instance = await app.start();
+    const payload = '{"id":9007199254740993, "price":1.10,"a":1,"a":2,"__proto__":{}}';
+    const answer = await post(instance, 'enqueue/acme', `{"topic":"t","payload":${payload}}`);
+    const { messageId } = (await answer.json()) as { messageId: string };
+    expect((await app.library.outbox('acme').get(messageId))!.payload).toBe(payload);
+  });
+
   test.each<[string, unknown, Record<string, string>, number, object]>([
     [
       'no JSON',
       '{secret',
       {},
       400,
-      { type: 'about:blank', detail: 'The body is not valid JSON; correct it and send it again.' },
+      { code: 'INVALID_MESSAGE', detail: expect.stringContaining('the text is not valid JSON') },
     ],
-    ['nothing', '', {}, 400, { detail: 'The body is not valid JSON; correct it and send it again.' }],
+    ['nothing', '', {}, 400, { code: 'INVALID_MESSAGE' }],
     ['an unknown field', { ...order, priorty: 1 }, {}, 400, { code: 'INVALID_MESSAGE' }],
     ['a topic too long', { ...order, topic: 'x'.repeat(201) }, {}, 400, { code: 'INVALID_MESSAGE' }],
     ['no message', [], {}, 400, { code: 'INVALID_MESSAGE' }],

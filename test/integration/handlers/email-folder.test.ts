@@ -162,7 +162,7 @@ test.each([
   async (field, addresses) => {
     expect(await attemptOnce(handler(), { ...addresses, text: 'Hi' })).toEqual({
       kind: 'dead',
-      error: `The payload's '${field}' contains text that is not a mail address; give addresses such as ann@example.com.`,
+      error: `The payload's '${field}' contains text that is not a mail address; give addresses such as ann@example.com, with commas between them.`,
     });
   },
 );

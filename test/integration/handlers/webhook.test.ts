@@ -51,6 +51,28 @@ describe('what the receiver gets', () => {
     new Webhook(secret).verify(own!.body, own!.headers as Record<string, string>);
   });
 
+  test.each([
+    '9007199254740993',
+    '{"price":1.10,"big":12345678901234567890,"b":1,"a":2,"10":3,"2":4}',
+    '{"a":1,"a":2}',
+    '{"__proto__":{"admin":true},"constructor":1}',
+    '[ 1,\n {"text":"} ]"} ]',
+  ])('Q14: the JSON %s is sent and signed as its producer wrote it', async (body) => {
+    await using receiver = await startReceiver(answering(200));
+    const payload = `{"headers":{"a":"b"}, "body" : ${body} ,"url":"${receiver.origin}"}`;
+    expect(await attemptOnce(handler, payload)).toEqual({ kind: 'done' });
+    const [request] = receiver.received;
+    expect(request).toMatchObject({ body, headers: { 'content-type': 'application/json' } });
+    new Webhook(secret).verify(request!.body, request!.headers as Record<string, string>);
+  });
+
+  test('Q15: a payload with two bodies is Dead, and none is sent', async () => {
+    await using receiver = await startReceiver(answering(200));
+    const outcome = await attemptOnce(handler, `{"url":"${receiver.origin}","body":{"n":1},"body":{"n":2}}`);
+    expect(outcome).toMatchObject({ kind: 'dead', error: expect.stringContaining('a field twice') });
+    expect(receiver.received).toEqual([]);
+  });
+
   test('a missing body and null differ', async () => {
     await using receiver = await startReceiver(answering(200));
     await attemptOnce(handler, { url: receiver.origin });

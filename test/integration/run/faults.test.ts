@@ -98,8 +98,8 @@ describe('calls that fail (Q8, D8)', () => {
     for (const [thrown, message] of [
       [new TypeError('x is not a function'), 'TypeError: x is not a function'],
       ['text', 'text'],
-      [null, 'a value that is not an Error was thrown: null'],
-      [Object.create(null), 'a value that is not an Error was thrown: {}'],
+      [null, 'A value of type null was thrown; throw an Error, whose message is kept.'],
+      [Object.create(null), 'A value of type object was thrown; throw an Error, whose message is kept.'],
     ] as const) {
       const broken = withFaults(queue, { begin: () => Promise.reject(thrown) });
       expect((await run(broken, [])).error).toEqual({ code: 'INTERNAL', message });

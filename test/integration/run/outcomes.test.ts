@@ -48,10 +48,10 @@ describe('outcomes, as the database has them afterwards (D3)', () => {
       after: [Ready, 1, '429'],
       fails: [Ready, 1, '503'],
       text: [Ready, 1, 'just text'],
-      undefined: [Ready, 1, 'a value that is not an Error was thrown: undefined'],
-      null: [Ready, 1, 'a value that is not an Error was thrown: null'],
-      object: [Ready, 1, 'a value that is not an Error was thrown: {"status":503}'],
-      circular: [Ready, 1, 'a value that is not an Error and has no text was thrown'],
+      undefined: [Ready, 1, 'A value of type undefined was thrown; throw an Error, whose message is kept.'],
+      null: [Ready, 1, 'A value of type null was thrown; throw an Error, whose message is kept.'],
+      object: [Ready, 1, 'A value of type object was thrown; throw an Error, whose message is kept.'],
+      circular: [Ready, 1, 'A value of type object was thrown; throw an Error, whose message is kept.'],
     });
     expect(report).toMatchObject({
       status: 'dispatched',

@@ -17,7 +17,7 @@ test.each([
   [
     'text that was thrown',
     'boom',
-    { code: 'UNEXPECTED', message: expect.stringContaining('boom'), exitCode: 1 },
+    { code: 'UNEXPECTED', message: expect.stringContaining('type string was thrown'), exitCode: 1 },
   ],
   [
     'anything else',

@@ -154,3 +154,19 @@ describe('webhook.post', () => {
     expect(issues.join('\n')).not.toContain('secret');
   });
 });
+
+describe.each(['__proto__', 'constructor', 'prototype'])('Q15: the name %s', (name) => {
+  test('is refused in headers, which would lose it', () => {
+    const headers = JSON.parse(`{"${name}":"x"}`);
+    expect(issuesOf(emailPayload, { ...mail, headers }).join()).toMatch(/^headers: must not have a name/);
+    expect(issuesOf(webhookPayload, { url: 'https://example.com', headers }).join()).toMatch(
+      /^headers: must not have a name/,
+    );
+  });
+});
+
+test('Q15: a body that no UTF-8 can carry is refused', () => {
+  expect(issuesOf(webhookPayload, { url: 'https://example.com', body: 'a\ud800' })).toEqual([
+    'body: is not well-formed Unicode',
+  ]);
+});

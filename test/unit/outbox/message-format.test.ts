@@ -1,9 +1,13 @@
 import { isMultiOutboxError } from '../../../src/errors.ts';
 import { parseOutboxMessages } from '../../../src/outbox/message-format.ts';
 
-function refusal(input: unknown, maxMessages = 3): string {
+function refusal(input: unknown): string {
+  return refusalOfText(JSON.stringify(input));
+}
+
+function refusalOfText(json: string): string {
   try {
-    parseOutboxMessages(input, maxMessages);
+    parseOutboxMessages(json, 3);
   } catch (error) {
     if (isMultiOutboxError(error, 'INVALID_MESSAGE')) return error.message;
     throw error;
@@ -24,10 +28,11 @@ const full = {
 
 describe('messages from outside', () => {
   test('one message, or an array of them, comes back unchanged', () => {
-    expect(parseOutboxMessages(full, 3)).toEqual([full]);
-    expect(parseOutboxMessages([full, { topic: 't', payload: null }], 3)).toEqual([
-      full,
-      { topic: 't', payload: null },
+    const asText = { ...full, payload: '{"id":7}' };
+    expect(parseOutboxMessages(JSON.stringify(full), 3)).toEqual(asText);
+    expect(parseOutboxMessages(JSON.stringify([full, { topic: 't', payload: null }]), 3)).toEqual([
+      asText,
+      { topic: 't', payload: 'null' },
     ]);
   });
 
@@ -52,7 +57,7 @@ describe('messages from outside', () => {
       [full, { ...full, topic: 1 }],
       /topic of the message at index 1 must be text/,
     ],
-    ['text', '"secret"', /the message is not an object\.$/],
+    ['text', 'secret', /the message is not an object\.$/],
     ['nothing', null, /the message is not an object\.$/],
     ['none', [], /the array is empty; send at least one message\.$/],
     [
@@ -64,4 +69,44 @@ describe('messages from outside', () => {
     expect(refusal(input)).toMatch(problem);
     expect(refusal(input)).not.toContain('secret');
   });
+
+  test.each([
+    '9007199254740993',
+    '1.10',
+    '-0',
+    '1E400',
+    '{"b":1,"a":2,"10":3,"2":4}',
+    '{"a":1,"a":2}',
+    '{"__proto__":{"admin":true},"constructor":1,"prototype":[]}',
+    '[ 1,\n\t{"text":"} ] \\\\\\" ,"} ]',
+    '{"nested":{"deep":[[[{"big":12345678901234567890.0123456789}]]]}}',
+    `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
+  ])('Q14: the payload %.60s is kept as it came', (payload) => {
+    const one = `{ "topic" : "t" , "payload" : ${payload} , "dedupKey":"d" }`;
+    expect(parseOutboxMessages(one, 3)).toMatchObject({ topic: 't', payload, dedupKey: 'd' });
+    expect(parseOutboxMessages(` [ ${one},${one} ] `, 3)).toMatchObject([{ payload }, { payload }]);
+  });
+
+  test('Q14: a payload that is text is that text', () => {
+    const json = String.raw`{"topic":"t","payload":"a\"\u0041\\"}`;
+    expect(parseOutboxMessages(json, 3)).toMatchObject({ payload: 'a"A\\' });
+  });
+
+  test.each([
+    ['a field', '{"topic":"t","payload":1,"payload":2}', /'payload' twice/],
+    ['a field, once escaped', String.raw`{"topic":"t","payload":1,"p\u0061yload":2}`, /'payload' twice/],
+    ['a header', '{"topic":"t","payload":1,"headers":{"a":"1","a":"2"}}', /'a' twice/],
+  ])('Q15: %s that is there twice is refused, because one of the two would be lost', (_, json, problem) => {
+    expect(refusalOfText(json)).toMatch(problem);
+  });
+
+  test.each(['__proto__', 'constructor', 'prototype'])(
+    'Q15: %s is refused as field and as header',
+    (name) => {
+      expect(refusalOfText(`{"topic":"t","payload":1,"${name}":1}`)).toMatch(/is not a field of a message/);
+      expect(refusalOfText(`{"topic":"t","payload":1,"headers":{"${name}":"1"}}`)).toMatch(
+        /must not have a name/,
+      );
+    },
+  );
 });

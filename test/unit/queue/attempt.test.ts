@@ -38,10 +38,13 @@ describe('one start of one message (D3)', () => {
   });
 
   test("D3: the handler's own retry settings override the fleet's, one by one", async () => {
-    const { attempt: one, ended } = attempt({ handle: () => Promise.reject('x'), retry: { baseMs: 10 } });
+    const { attempt: one, ended } = attempt({
+      handle: () => Promise.reject(new Error('x')),
+      retry: { baseMs: 10 },
+    });
     one.start();
     expect(await ended).toEqual({ kind: 'retry', delayMs: 5, error: 'x' });
-    const last = attempt({ handle: () => Promise.reject('x'), retry: { maxAttempts: 1 } });
+    const last = attempt({ handle: () => Promise.reject(new Error('x')), retry: { maxAttempts: 1 } });
     last.attempt.start();
     expect(await last.ended).toEqual({ kind: 'dead', error: 'x' });
   });

@@ -215,3 +215,15 @@ describe('refused values', () => {
     expect(refusal({ password: { value: secret } })).not.toContain(secret);
   });
 });
+
+test.each(['__proto__', 'constructor'])('Q15: a webhook source named %s is kept', (name) => {
+  for (const sources of [JSON.parse(`{"${name}":"SECRET"}`), `${name}=SECRET`]) {
+    const { receive } = loadSettings({ receive: { sources } as never }, {});
+    expect(Object.entries(receive.sources ?? {})).toEqual([[name, 'SECRET']]);
+  }
+});
+
+test('Q15: a webhook source that is listed twice is refused: one of the two secrets would be ignored', () => {
+  const env = { MULTI_OUTBOX_RECEIVE_SOURCES: 'bank=OLD_SECRET, bank=NEW_SECRET' };
+  expect(() => loadSettings({}, env)).toThrow(/MULTI_OUTBOX_RECEIVE_SOURCES.* has a source twice/);
+});

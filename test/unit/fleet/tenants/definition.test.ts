@@ -133,3 +133,8 @@ describe('a tenant as people define it (F1)', () => {
     }
   });
 });
+
+test.each(['__proto__', 'constructor', 'prototype'])('Q15: a tag named %s is refused, not lost', (name) => {
+  const tags = JSON.parse(`{"${name}":"x"}`);
+  expect(() => tenantDefinition({ id: 'a', tags })).toThrow(/tags must not have a name/);
+});

@@ -1,8 +1,9 @@
 import {
-  assertDirectory,
+  checkedDirectory,
   type Directory,
   readDirectory,
 } from '../../../../src/fleet/tenants/directory-listing.ts';
+import { hostileValues } from '../../../support/hostile.ts';
 
 const never = new AbortController().signal;
 
@@ -87,7 +88,27 @@ test.each([
   [{ name: 'crm' }, false],
   [null, false],
 ])('F2: %p is a directory: %p', (directory, isOne) => {
-  const check = expect(() => assertDirectory(directory as unknown as Directory));
+  const check = expect(() => checkedDirectory(directory as unknown as Directory));
   if (isOne) check.not.toThrow();
   else check.toThrow(expect.objectContaining({ code: 'INVALID_CONFIGURATION' }));
+});
+
+test.each(Object.entries(hostileValues))('F2: %s among the entries refuses only itself', async (_, make) => {
+  const directory: Directory = { name: 'crm', read: () => [{ id: 'acme' }, make() as never, { id: 'beta' }] };
+  const { tenants, refused } = await readDirectory(directory, true, new AbortController().signal);
+  expect([...tenants.keys()]).toEqual(['acme', 'beta']);
+  expect(refused).toEqual([{ id: undefined, problem: expect.any(String) }]);
+});
+
+test("F2: a directory's name is read once, so a name that throws later does no harm", async () => {
+  let reads = 0;
+  const checked = checkedDirectory({
+    get name() {
+      if (reads++ > 0) throw new Error('no name any more');
+      return 'crm';
+    },
+    read: () => [{ id: 'acme' }],
+  });
+  const { tenants } = await readDirectory(checked, true, new AbortController().signal);
+  expect(tenants.get('acme')?.definition.tags).toEqual({ directory: 'crm' });
 });

@@ -1,0 +1,65 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { safeLogger } from '../../../src/telemetry/logger.ts';
+import { hostileValues } from '../../support/hostile.ts';
+import { messages, orders, run } from '../../support/queue-run.ts';
+import { SqlitePlace } from '../../support/sqlite-place.ts';
+
+const place = new SqlitePlace();
+const hostile = Object.entries(hostileValues);
+
+/** Runs ten messages; `foreign` is called for the fourth. */
+async function tenMessages(foreign: () => unknown) {
+  const queue = await place.outbox();
+  await queue.enqueue(messages(10));
+  const handler = orders(({ payload }) => (payload === '4' ? foreign() : undefined));
+  const report = await run(queue, [handler], { dispatch: { batchSize: 10 } });
+  return { report, statistics: await queue.statistics() };
+}
+
+const onlyOneFailed = {
+  report: { status: 'dispatched', stop: 'drained', counts: { done: 9, retried: 1, lost: 0 } },
+  statistics: { done: 9, ready: 1, claimed: 0 },
+};
+
+describe('D3: what foreign code throws or returns affects only its own message', () => {
+  test.each(hostile)('%s, thrown by a handler', async (_, make) => {
+    const thrown = await tenMessages(() => {
+      throw make();
+    });
+    expect(thrown).toMatchObject(onlyOneFailed);
+  });
+
+  test.each(hostile)('%s, as the reason of a rejection', async (_, make) => {
+    expect(await tenMessages(() => Promise.reject(make()))).toMatchObject(onlyOneFailed);
+  });
+
+  test.each(hostile)('%s, returned by a validator as its result', async (_, make) => {
+    const queue = await place.outbox();
+    await queue.enqueue(messages(10));
+    const schema = {
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: (value: unknown) => (value === 4 ? make() : { value }),
+      },
+    } as StandardSchemaV1;
+    const report = await run(queue, [orders(() => {}, { schema } as never)], { dispatch: { batchSize: 10 } });
+    expect(report).toMatchObject({ status: 'dispatched', stop: 'drained', counts: { lost: 0 } });
+    expect(report.counts.done).toBeGreaterThanOrEqual(9);
+    expect(await queue.statistics()).toMatchObject({ claimed: 0 });
+  });
+
+  test('D3: a handler cannot change what the other messages of its run get', async () => {
+    const queue = await place.outbox();
+    await queue.enqueue(messages(2));
+    const keys: string[] = [];
+    const handler = orders((_, context) => {
+      keys.push(context.idempotencyKey);
+      Object.assign(context.logger, { info: undefined });
+    });
+    const logger = safeLogger({ ...console, child: () => logger });
+    const report = await run(queue, [handler], { logger, dispatch: { concurrency: 1 } });
+    expect(report.counts).toMatchObject({ retried: 2 });
+    expect(typeof logger.info).toBe('function');
+  });
+});
