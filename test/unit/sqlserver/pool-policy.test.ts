@@ -146,7 +146,7 @@ describe('pool policy', () => {
       wait: fc.integer({ min: 0, max: 60 }),
     });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 200 }), fc.double({ min: 0, max: 0.99 }), (steps, random) => {
+      fc.property(fc.array(step, { maxLength: 200, size: 'max' }), fc.double({ min: 0, max: 0.99 }), (steps, random) => {
         const policy = new PoolPolicy({ ...limits, maxOpen: 5 }, () => random);
         const uses = new Map<string, number>();
         const connections = new Map<string, number>();
