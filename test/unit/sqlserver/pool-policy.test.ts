@@ -146,58 +146,62 @@ describe('pool policy', () => {
       wait: fc.integer({ min: 0, max: 60 }),
     });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 200 }), fc.double({ min: 0, max: 0.99 }), (steps, random) => {
-        const policy = new PoolPolicy({ ...limits, maxOpen: 5 }, () => random);
-        const uses = new Map<string, number>();
-        const connections = new Map<string, number>();
-        let now = 0;
-        const serverOf = (key: string) => `s${Number(key.slice(1)) % 2}`;
-        const closed = (keys: string[]) => {
-          for (const key of keys) {
-            expect(uses.get(key)).toBe(0);
-            uses.delete(key);
-            for (let left = connections.get(key) ?? 0; left > 0; left--)
-              policy.disconnect(key, serverOf(key));
-            connections.delete(key);
-          }
-        };
-        for (const { key: number, what, wait } of steps) {
-          now += wait;
-          const key = `k${number}`;
-          const open = connections.get(key) ?? 0;
-          if (what === 'idle') closed(policy.idle(now));
-          else if (what === 'use') {
-            const { admit, close } = policy.use(key, serverOf(key), now);
-            if (close !== null) closed([close]);
-            if (admit) uses.set(key, (uses.get(key) ?? 0) + 1);
-            else expect(uses.get(key) ?? 0).toBe(0);
-          } else if (what === 'end') {
-            if (open === 0) continue;
-            policy.disconnect(key, serverOf(key));
-            connections.set(key, open - 1);
-          } else if ((uses.get(key) ?? 0) === 0) continue;
-          else if (what === 'release') {
-            policy.release(key, now);
-            uses.set(key, uses.get(key)! - 1);
-          } else if (open < limits.poolSize) {
-            for (let isIn = false; !isIn; ) {
-              const { admit, close } = policy.connect(key, serverOf(key));
-              // It never waits.
-              if (!admit) closed([close!]);
-              isIn = admit;
+      fc.property(
+        fc.array(step, { maxLength: 200, size: 'max' }),
+        fc.double({ min: 0, max: 0.99 }),
+        (steps, random) => {
+          const policy = new PoolPolicy({ ...limits, maxOpen: 5 }, () => random);
+          const uses = new Map<string, number>();
+          const connections = new Map<string, number>();
+          let now = 0;
+          const serverOf = (key: string) => `s${Number(key.slice(1)) % 2}`;
+          const closed = (keys: string[]) => {
+            for (const key of keys) {
+              expect(uses.get(key)).toBe(0);
+              uses.delete(key);
+              for (let left = connections.get(key) ?? 0; left > 0; left--)
+                policy.disconnect(key, serverOf(key));
+              connections.delete(key);
             }
-            connections.set(key, open + 1);
+          };
+          for (const { key: number, what, wait } of steps) {
+            now += wait;
+            const key = `k${number}`;
+            const open = connections.get(key) ?? 0;
+            if (what === 'idle') closed(policy.idle(now));
+            else if (what === 'use') {
+              const { admit, close } = policy.use(key, serverOf(key), now);
+              if (close !== null) closed([close]);
+              if (admit) uses.set(key, (uses.get(key) ?? 0) + 1);
+              else expect(uses.get(key) ?? 0).toBe(0);
+            } else if (what === 'end') {
+              if (open === 0) continue;
+              policy.disconnect(key, serverOf(key));
+              connections.set(key, open - 1);
+            } else if ((uses.get(key) ?? 0) === 0) continue;
+            else if (what === 'release') {
+              policy.release(key, now);
+              uses.set(key, uses.get(key)! - 1);
+            } else if (open < limits.poolSize) {
+              for (let isIn = false; !isIn; ) {
+                const { admit, close } = policy.connect(key, serverOf(key));
+                // It never waits.
+                if (!admit) closed([close!]);
+                isIn = admit;
+              }
+              connections.set(key, open + 1);
+            }
+            expect(policy.size).toBe(uses.size);
+            expect(uses.size).toBeLessThanOrEqual(5);
+            for (const server of ['s0', 's1']) {
+              const there = [...connections].filter(([each]) => serverOf(each) === server);
+              const sum = there.reduce((all, [, count]) => all + count, 0);
+              expect(policy.connections(server)).toBe(sum);
+              expect(sum).toBeLessThanOrEqual(limits.maxConnectionsPerServer);
+            }
           }
-          expect(policy.size).toBe(uses.size);
-          expect(uses.size).toBeLessThanOrEqual(5);
-          for (const server of ['s0', 's1']) {
-            const there = [...connections].filter(([each]) => serverOf(each) === server);
-            const sum = there.reduce((all, [, count]) => all + count, 0);
-            expect(policy.connections(server)).toBe(sum);
-            expect(sum).toBeLessThanOrEqual(limits.maxConnectionsPerServer);
-          }
-        }
-      }),
+        },
+      ),
     );
   });
 });
