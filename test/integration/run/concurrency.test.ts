@@ -145,23 +145,26 @@ describe('batches that overlap (D6)', () => {
     const queue = await place.outbox();
     await queue.enqueue(messages(8));
     const claiming = deferred();
-    const fourth = deferred();
+    const started: string[] = [];
+    let startedDuringCall: readonly string[] | undefined;
     const late = withFaults(queue, {
       settle: async (real, request) => {
         claiming.resolve();
-        // Of the first batch: it waited for a slot when this call was sent.
-        await fourth.promise;
+        await turns();
+        startedDuringCall ??= [...started];
         return real(request);
       },
     });
     const handler = orders(async ({ payload }) => {
+      started.push(payload);
       if (payload === '2' || payload === '3') await claiming.promise;
-      if (payload === '4') fourth.resolve();
     });
     const report = await run(late, [handler], {
       dispatch: { batchSize: 4, concurrency: 2, handlerTimeoutMs: '10s' },
     });
     expect(report.counts).toMatchObject({ done: 8, retried: 0 });
+    // The fourth message waited for a slot when the call was sent.
+    expect(startedDuringCall).toEqual(['1', '2', '3', '4']);
   });
 
   test.each([

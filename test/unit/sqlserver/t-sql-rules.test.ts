@@ -91,10 +91,10 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
   ['producersSeek', 'queue-enqueue-many', ' q WITH (FORCESEEK, READCOMMITTEDLOCK)', ' q WITH (FORCESEEK)'],
   ['producersKeepTheLevel', 'queue-enqueue', 'IF @@TRANCOUNT = 0 SET', 'SET'],
   ['callersOptionsDoNotCount', 'queue-enqueue', 'ANSI_WARNINGS, ', ''],
-  ['callersOptionsDoNotCount', 'queue-enqueue-many', ' SET NUMERIC_ROUNDABORT OFF;', ''],
+  ['callersOptionsDoNotCount', 'queue-enqueue-head', ' SET NUMERIC_ROUNDABORT OFF;', ''],
   ['callersOptionsDoNotCount', 'queue-complete', ' SET NUMERIC_ROUNDABORT OFF;', ''],
   ['producersWaitsHaveALimit', 'queue-enqueue', 'IF @@LOCK_TIMEOUT NOT BETWEEN 0 AND 10000 SET', 'SET'],
-  ['producersWaitsHaveALimit', 'queue-enqueue-many', ' SET LOCK_TIMEOUT 10000;', ''],
+  ['producersWaitsHaveALimit', 'queue-enqueue-head', ' SET LOCK_TIMEOUT 10000;', ''],
   ['transactionsAbort', 'registry-tenants', 'SET XACT_ABORT ON;', 'SET XACT_ABORT OFF;'],
   [
     'transactionsAbort',
