@@ -121,7 +121,9 @@ export function errorText(thrown: unknown): string {
   return typeof message === 'string' && message !== '' ? message.slice(0, longestText) : errorName(thrown);
 }
 
-function errorName(error: Error): string {
+/** The name of a thrown error; for any other value, that it is not an Error. Never the text, which may quote a payload. */
+export function errorName(error: unknown): string {
+  if (!isError(error)) return 'not an Error';
   const name = propertyOf(error, 'name');
   return typeof name === 'string' && name !== '' ? name.slice(0, longestText) : 'Error';
 }

@@ -17,6 +17,8 @@ export interface AttemptSetting extends ContextSetting {
   readonly retry: RetryPolicy;
   readonly timeoutMs: number;
   readonly random: () => number;
+  /** Whether log lines may have the text of a handler's error, which may quote a payload. Default: false. */
+  readonly logsHandlerText?: boolean;
   readonly transactions: TransactionAccess;
   readonly trace?: RunTrace | undefined;
 }
@@ -209,7 +211,7 @@ export class Attempt {
       {
         messageId,
         topic,
-        ...('error' in outcome && { error: outcome.error }),
+        ...(this.#setting.logsHandlerText && 'error' in outcome && { error: outcome.error }),
       },
     );
   }

@@ -8,7 +8,9 @@ import { loadSettings, type SettingsInput } from '../../src/settings.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';
 
 export interface RunFields
-  extends Partial<Pick<QueueRunOptions, 'owner' | 'signal' | 'logger' | 'random' | 'parking'>> {
+  extends Partial<
+    Pick<QueueRunOptions, 'owner' | 'signal' | 'logger' | 'logsHandlerText' | 'random' | 'parking'>
+  > {
   dispatch?: SettingsInput['dispatch'];
   retry?: SettingsInput['retry'];
 }
