@@ -118,3 +118,8 @@ describe('the sources of a deployment', () => {
     expect(() => sourcesByName([named('a'), named('a')])).toThrow(/also the name of another source/);
   });
 });
+
+test('a secret that is named like a property of every object is a missing app setting', () => {
+  const { receive } = loadSettings({ receive: { sources: { bank: 'constructor' } } }, {});
+  expect(createSources({ receive }, {})[0]?.unusable).toMatchObject({ code: 'INVALID_CONFIGURATION' });
+});
