@@ -1,4 +1,4 @@
-import { deadline, drainFirst, priority, weighted } from '../../../src/index.ts';
+import { createMultiOutbox, deadline, drainFirst, priority, weighted } from '../../../src/index.ts';
 import { newMessage } from '../../../src/queue/message.ts';
 
 const cyclic: Record<string, unknown> = {};
@@ -24,4 +24,10 @@ describe.each<[string, unknown]>([
 
 test.each([deadline, drainFirst, priority, weighted])('F4: %p works without an argument', (create) => {
   expect(create().choose([], 5, 1)).toEqual([]);
+});
+
+test.each([[null], [7], ['sqlite:registry.db']])('createMultiOutbox refuses %j as its options', (options) => {
+  expect(() => createMultiOutbox(options as never)).toThrow(
+    expect.objectContaining({ code: 'INVALID_CONFIGURATION' }),
+  );
 });
