@@ -18,10 +18,10 @@ export function registerDispatch(currentApp: CurrentApp, terminating: AbortSigna
    * host retries the request.
    */
   async function dispatch(message: unknown, context: InvocationContext): Promise<void> {
-    const { multiOutbox } = currentApp();
+    const { multiOutbox, settings } = currentApp();
     try {
       const request = parseDispatchRequest(message);
-      const report = await whileRunsAreInFlight(() =>
+      const report = await whileRunsAreInFlight(settings.telemetry, () =>
         multiOutbox.dispatch(request, { signal: terminating, continues: true }),
       );
       if (report.continuation) context.extraOutputs.set(toDispatch, report.continuation);

@@ -3,12 +3,18 @@
  * end at the first one, and with it the runs of all other tenants on this instance (D8). While runs are in flight this
  * module logs them and keeps the process alive; the handler's timeout then fails the attempt of the message concerned.
  */
-import { errorText } from '../src/index.ts';
+import { errorName, errorText, type Settings } from '../src/index.ts';
 import { hostLogger } from './logging.ts';
 
 let inFlight = 0;
+/** One process has one app, so all runs have the same settings. */
+let textOf: (error: unknown) => string = errorName;
 
-export async function whileRunsAreInFlight<T>(action: () => Promise<T>): Promise<T> {
+export async function whileRunsAreInFlight<T>(
+  { handlerErrorText }: Settings['telemetry'],
+  action: () => Promise<T>,
+): Promise<T> {
+  textOf = handlerErrorText ? errorText : errorName;
   if (inFlight++ === 0) process.setUncaughtExceptionCaptureCallback(outlive);
   try {
     return await action();
@@ -26,7 +32,7 @@ function outlive(error: unknown): void {
   hostLogger.error(
     'An error was thrown outside every run, most likely because a handler did not await a promise; await every promise in your handlers.',
     {
-      error: errorText(error),
+      error: textOf(error),
     },
   );
 }

@@ -62,7 +62,7 @@ export class MultiOutboxError extends Error {
   readonly transient: boolean;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    super(boundedLine(message), details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'MultiOutboxError';
     this.code = code;
     this.tenantId = details.tenantId;
@@ -122,7 +122,9 @@ export function errorText(thrown: unknown): string {
   return typeof message === 'string' && message !== '' ? message.slice(0, longestText) : errorName(thrown);
 }
 
-function errorName(error: Error): string {
+/** The name of a thrown error; for any other value, that it is not an Error. Never the text, which may quote a payload. */
+export function errorName(error: unknown): string {
+  if (!isError(error)) return 'not an Error';
   const name = propertyOf(error, 'name');
   return typeof name === 'string' && name !== '' ? name.slice(0, longestText) : 'Error';
 }
@@ -145,6 +147,23 @@ export function describeError(error: unknown): { code: string; message: string }
 export function ignoreRejection(returned: unknown): void {
   if (typeof returned !== 'object' || returned === null) return;
   new Promise((resolve) => resolve(returned)).catch(() => {});
+}
+
+/** A value for an error that refuses it: text and numbers cut to 100 characters, of anything else only the type. */
+export function shownValue(value: unknown): string {
+  if (typeof value === 'string')
+    return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
+  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value === 'function') return 'a function';
+  return String(value).slice(0, 100);
+}
+
+/** Characters. The longest text of an error of this library, so that an error that quotes a huge value stays readable. */
+const longestLine = 2_000;
+
+function boundedLine(text: string): string {
+  const line = text.slice(0, longestLine).replace(/\s*[\n\r\u2028\u2029]\s*/g, ' ');
+  return text.length > longestLine ? `${line}…` : line;
 }
 
 /** A driver's text on one line, cut to 500 characters. */

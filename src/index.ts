@@ -40,6 +40,7 @@ export {
 export {
   type ErrorCode,
   type ErrorDetails,
+  errorName,
   errorText,
   isMultiOutboxError,
   MultiOutboxError,

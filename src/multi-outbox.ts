@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { Engine } from './engine/engine.ts';
 import type { FleetSummary } from './engine/registry.ts';
 import type { QueueName } from './engine/work-queue.ts';
-import { isMultiOutboxError } from './errors.ts';
+import { isMultiOutboxError, MultiOutboxError } from './errors.ts';
 import type { DispatchOptions } from './fleet/dispatch/dispatcher.ts';
 import type { RunReport } from './fleet/dispatch/run-report.ts';
 import type { DispatchRequest } from './fleet/dispatch-request.ts';
@@ -139,6 +139,12 @@ export interface MultiOutbox {
  * @throws MultiOutboxError INVALID_CONFIGURATION, INVALID_TENANT, DUPLICATE_HANDLER
  */
 export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox {
+  if (typeof options !== 'object' || options === null) {
+    throw new MultiOutboxError(
+      'INVALID_CONFIGURATION',
+      'createMultiOutbox: the options must be an object, such as { handlers }; or leave them out.',
+    );
+  }
   const { tenants, handlers, strategy, logger, owner, ...given } = options;
   return assembleMultiOutbox(options, loadSettings(given));
 }

@@ -3,7 +3,7 @@
  * environment variables prefixed MULTI_OUTBOX_; an option overrides the environment.
  */
 import * as v from 'valibot';
-import { MultiOutboxError } from './errors.ts';
+import { MultiOutboxError, shownValue } from './errors.ts';
 import { type AnySchema, groups, type SettingMetadata, schema } from './settings/table.ts';
 
 export { type DurationInput, parseDuration } from './settings/values.ts';
@@ -102,13 +102,6 @@ export function unknownVariables(env: NodeJS.ProcessEnv = process.env): string[]
     (name) =>
       name.startsWith(environmentPrefix) && !known.has(name) && !name.startsWith(`${environmentPrefix}TEST_`),
   );
-}
-
-/** Returns the given value as text, for the error that refuses it. */
-function shownValue(given: unknown): string {
-  if (typeof given === 'string') return JSON.stringify(given);
-  if (typeof given === 'function') return 'a function';
-  return typeof given === 'object' && given !== null ? 'an object' : String(given);
 }
 
 function isGroup(value: unknown): value is Record<string, unknown> {

@@ -42,9 +42,5 @@ async function bodyBytes(request: HttpRequest, maxBytes: number): Promise<Buffer
 }
 
 function tooLarge(maxBytes: number): HttpRefusal {
-  return new HttpRefusal(
-    413,
-    'Too large',
-    `The body is longer than ${maxBytes} bytes; send fewer messages at once, or raise MULTI_OUTBOX_MAX_BODY_BYTES.`,
-  );
+  return new HttpRefusal(413, 'Too large', `The body is longer than ${maxBytes} bytes; send less at once.`);
 }

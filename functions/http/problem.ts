@@ -14,17 +14,24 @@ export class HttpRefusal extends Error {
   }
 }
 
-/** Errors that the caller caused. Their messages are safe to show. */
-const callers: Partial<Record<ErrorCode, readonly [status: number, title: string]>> = {
+/**
+ * Errors that the caller caused. Their messages are safe to show, but for two that tell operators which command to run:
+ * those have a text for callers.
+ */
+const callers: Partial<Record<ErrorCode, readonly [status: number, title: string, detail?: string]>> = {
   INVALID_ARGUMENT: [400, 'Invalid request'],
   INVALID_MESSAGE: [400, 'Invalid message'],
-  UNKNOWN_TENANT: [404, 'Unknown tenant'],
-  TENANT_NOT_ACTIVE: [409, 'Tenant not active'],
+  UNKNOWN_TENANT: [404, 'Unknown tenant', 'There is no tenant of this id. Check the URL.'],
+  TENANT_NOT_ACTIVE: [
+    409,
+    'Tenant not active',
+    'This tenant is paused or retired. Send the request again when it is active.',
+  ],
 };
 
 /** Whether an error's message may be shown over HTTP. Other messages can name servers, files and settings. */
 export function isForCallers(code: string): boolean {
-  return Object.hasOwn(callers, code) || code === 'POISONED';
+  return code === 'INVALID_ARGUMENT' || code === 'INVALID_MESSAGE' || code === 'POISONED';
 }
 
 const retryAfterSeconds = 5;
@@ -50,7 +57,10 @@ function problemOf(error: unknown, context: InvocationContext): HttpResponseInit
   }
   const { code, message } = error;
   const known = Object.hasOwn(callers, code) ? callers[code] : undefined;
-  if (known !== undefined) return problem(context, ...known, message, code);
+  if (known !== undefined) {
+    const [status, title, detail = message] = known;
+    return problem(context, status, title, detail, code);
+  }
   context.error(`The request failed (${code}): ${message}`);
   if (isPassing(error)) {
     const answer = problem(context, 503, 'Not available', 'Try again later.', code);

@@ -1,6 +1,6 @@
 /** Handles signals and uncaught handler errors while this process dispatches. */
 
-import { errorText } from '../errors.ts';
+import { errorName, errorText } from '../errors.ts';
 import type { TickOptions } from '../multi-outbox.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { guardExit } from './exit-guard.ts';
@@ -17,12 +17,15 @@ export interface Dispatching {
   end(): void;
 }
 
-export function beginDispatching(logger: Logger, options: { json: boolean }): Dispatching {
+export function beginDispatching(
+  logger: Logger,
+  options: { json: boolean; handlerErrorText: boolean },
+): Dispatching {
   const guard = guardExit(options);
   const watch = watchForStop((reason) => logger.info(`Stopping (${reason}).`));
   const giveBack = takeStrayErrors((error) =>
     logger.error(
-      `An error was thrown outside every run: ${escapedLine(errorText(error))}. Most likely a handler did not await a promise; await every promise in your handlers.`,
+      `An error was thrown outside every run: ${escapedLine(options.handlerErrorText ? errorText(error) : errorName(error))}. Most likely a handler did not await a promise; await every promise in your handlers.`,
     ),
   );
   return {

@@ -73,21 +73,24 @@ function checkedHeading(names: readonly string[]): string[] {
     );
   }
   // Column names are case-insensitive, but the names of tags keep their case.
-  return names.map((name, index) =>
+  const columns = names.map((name, index) =>
     heading[index]!.startsWith(tagPrefix) ? tagPrefix + name.trim().slice(tagPrefix.length) : heading[index]!,
   );
+  const repeated = columns.find((column, index) => columns.indexOf(column) !== index);
+  if (repeated === undefined) return columns;
+  throw new UsageError(`The column '${escapedLine(repeated)}' is there twice; remove one of the two.`);
 }
 
 function rowOf(line: number, record: Readonly<Record<string, string>>): TenantRow {
   const { id = '', ...cells } = record;
   if (id === '') return { line, id: null, problem: 'the id is missing; give the row one' };
   const values = new Map<TenantField, unknown>();
-  const tags: Record<string, string> = {};
+  const tags: [name: string, value: string][] = [];
   for (const [name, text] of Object.entries(cells)) {
     if (text === '') continue;
     const field = fields.get(name);
     if (field === undefined) {
-      tags[name.slice(tagPrefix.length)] = text;
+      tags.push([name.slice(tagPrefix.length), text]);
       continue;
     }
     try {
@@ -96,5 +99,5 @@ function rowOf(line: number, record: Readonly<Record<string, string>>): TenantRo
       return { line, id, problem: `${name}: ${(error as Error).message}` };
     }
   }
-  return { line, id, values, tags };
+  return { line, id, values, tags: Object.fromEntries(tags) };
 }

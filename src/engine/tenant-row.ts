@@ -98,7 +98,8 @@ export function tenantRecordOf<Time, Big, Flag>(
     priority: row.Priority,
     weight: row.Weight,
     slaSeconds: row.SlaSeconds,
-    tags: JSON.parse(row.Tags) as Record<string, string>,
+    // Frozen, because every caller in this process shares the record.
+    tags: Object.freeze(JSON.parse(row.Tags) as Record<string, string>),
     overrides: JSON.parse(row.Overrides) as TenantOverrides,
     status: row.Status,
     version: number(row.Version),

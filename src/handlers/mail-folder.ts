@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { optional } from '../optional-package.ts';
 import type { DeliverMail } from './deliver-mail.ts';
@@ -32,6 +32,9 @@ export function mailFolder(folder: string): DeliverMail {
     const directory = join(folder, tenant.id);
     const hidden = join(directory, `.${messageId}.${randomUUID()}`);
     await mkdir(directory, { recursive: true, mode: 0o700 });
+    // A link would lead the mails to wherever it points.
+    if ((await lstat(directory)).isSymbolicLink())
+      throw new Error('The mail folder of the tenant is a link; replace it with a folder.');
     try {
       await writeDurably(hidden, content);
       signal.throwIfAborted();

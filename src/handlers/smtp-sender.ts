@@ -14,7 +14,12 @@ const idleMs = 500;
  */
 export function smtpSender(smtpUrl: string): DeliverMail {
   const url = URL.parse(smtpUrl);
-  if (url === null || (url.protocol !== 'smtp:' && url.protocol !== 'smtps:') || url.hostname === '') {
+  if (
+    url === null ||
+    (url.protocol !== 'smtp:' && url.protocol !== 'smtps:') ||
+    url.hostname === '' ||
+    !isDecodable(url)
+  ) {
     throw new MultiOutboxError(
       'INVALID_CONFIGURATION',
       'The SMTP URL (MULTI_OUTBOX_SMTP_URL) is invalid; give a URL like smtps://user:password@mail.example.com:465 ' +
@@ -36,6 +41,17 @@ export function smtpSender(smtpUrl: string): DeliverMail {
     const refusal = partialRefusal(info);
     if (refusal !== null) throw refusal;
   };
+}
+
+/** nodemailer decodes user and password, and throws at a '%' that begins no code. */
+function isDecodable({ username, password }: URL): boolean {
+  try {
+    decodeURIComponent(username);
+    decodeURIComponent(password);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function createPool({ createTransport }: typeof import('nodemailer'), url: string) {

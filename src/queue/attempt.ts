@@ -17,6 +17,8 @@ export interface AttemptSetting extends ContextSetting {
   readonly retry: RetryPolicy;
   readonly timeoutMs: number;
   readonly random: () => number;
+  /** Whether log lines may have the text of a handler's error, which may quote a payload. Default: false. */
+  readonly logsHandlerText?: boolean;
   readonly transactions: TransactionAccess;
   readonly trace?: RunTrace | undefined;
 }
@@ -207,7 +209,7 @@ export class Attempt {
     const { messageId, topic } = this.message;
     this.#setting.logger.warn(
       'A handler failed after its transaction was committed; the message stays Done.',
-      { messageId, topic, error },
+      { messageId, topic, ...(this.#setting.logsHandlerText && { error }) },
     );
   }
 }

@@ -53,12 +53,45 @@ function parsed(payload: string): unknown {
   }
 }
 
+/** Shorter values are replaced only in quotes: they occur in ordinary words and numbers. */
+const shortest = 4;
+
+/**
+ * A validator's message without the value that it refused: errors are stored and shown, and payloads are not. zod,
+ * valibot and arktype add the value at the end, after "received" or "was"; other validators may put it anywhere.
+ */
+function withoutValues(message: unknown, data: unknown): string {
+  if (typeof message !== 'string') return 'is invalid';
+  let text = message.replace(/[\s,;:(]*\b(?:but\s+)?(?:received|was|got|found)\b.*$/is, '');
+  for (const value of scalarsOf(data)) {
+    const shown = String(value);
+    for (const quote of ['"', "'", '`']) text = text.replaceAll(quote + shown + quote, '…');
+    if (shown.length >= shortest) text = text.replaceAll(shown, '…');
+  }
+  return text === '' ? 'is invalid' : text;
+}
+
+/** A message is shown for few values: a search for all values of a huge payload would take too long. */
+const mostScalars = 1_000;
+
+function scalarsOf(data: unknown): (string | number)[] {
+  const found: (string | number)[] = [];
+  const rest: unknown[] = [data];
+  while (rest.length > 0 && found.length < mostScalars) {
+    const value = rest.pop();
+    if (typeof value === 'object' && value !== null) for (const one of Object.values(value)) rest.push(one);
+    else if (typeof value === 'string' || typeof value === 'number') found.push(value);
+  }
+  return found.sort((a, b) => String(b).length - String(a).length);
+}
+
 /** The message with the schema's output as its data. @throws PermanentError when the schema refuses the payload */
 export function accepted(view: MessageView, result: StandardSchemaV1.Result<unknown>): MessageView {
   if (result.issues === undefined) return view.withData(result.value);
   const reasons = result.issues.slice(0, 5).map(({ path, message }) => {
     const at = path?.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
-    return at ? `${at}: ${message}` : message;
+    const text = withoutValues(message, view.data);
+    return at ? `${at}: ${text}` : text;
   });
   throw new PermanentError(
     `The payload does not fit the handler's schema: ${reasons.join('; ')}. Enqueue a correct payload, or correct the schema and replay the message.`,

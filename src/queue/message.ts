@@ -1,6 +1,6 @@
 import { validate as isUuid, v7 as uuidv7 } from 'uuid';
 import { messageLimits, type NewMessage } from '../engine/work-queue.ts';
-import { MultiOutboxError } from '../errors.ts';
+import { MultiOutboxError, shownValue } from '../errors.ts';
 import { parseDuration } from '../settings.ts';
 import { traceHeaders } from '../telemetry/trace-headers.ts';
 import { longestDelayMs } from './retry.ts';
@@ -37,11 +37,11 @@ export function newMessage(input: MessageInput, attempted: Attempted = {}): NewM
     if (value !== undefined) checkText(name, value, messageLimits.keyCharacters, refuse);
   }
   if (messageId !== undefined && !isUuid(messageId))
-    refuse(`messageId must be a UUID, got ${JSON.stringify(messageId)}`);
+    refuse(`messageId must be a UUID, got ${shownValue(messageId)}`);
   const dueInMs = parseDuration(delay);
   if (dueInMs === null || dueInMs > longestDelayMs) {
     return refuse(
-      `delay must be milliseconds or text such as '5m', from 0 to 10 years, got ${JSON.stringify(delay)}`,
+      `delay must be milliseconds or text such as '5m', from 0 to 10 years, got ${shownValue(delay)}`,
     );
   }
   return {
@@ -138,8 +138,7 @@ function checkedHeaders(headers: unknown, refuse: Refuse): Record<string, string
   if (typeof headers !== 'object' || headers === null || Array.isArray(headers))
     return refuse('headers must be an object');
   for (const [name, value] of Object.entries(headers)) {
-    if (typeof value !== 'string' || !value.isWellFormed())
-      refuse(`header ${JSON.stringify(name)} must be text`);
+    if (typeof value !== 'string' || !value.isWellFormed()) refuse(`header ${shownValue(name)} must be text`);
     if (name === '' || !name.isWellFormed())
       refuse("a header's name is empty or not well-formed Unicode; correct it");
   }

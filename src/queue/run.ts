@@ -53,6 +53,8 @@ export interface QueueRunOptions {
   readonly random: () => number;
   /** The tenant's outbox, for messages that handlers enqueue in their own transactions. */
   readonly outbox: Pick<WorkQueue, 'name' | 'enqueue'>;
+  /** Whether log lines may have the text of a handler's error. Default: false. */
+  readonly logsHandlerText?: boolean;
   /** Absent when no traces are recorded. */
   readonly trace?: RunTrace | undefined;
 }
@@ -138,6 +140,7 @@ class QueueRun {
         retry,
         timeoutMs: dispatch.handlerTimeoutMs,
         random,
+        logsHandlerText: options.logsHandlerText ?? false,
         transactions: {
           transact: (request, work) => queue.transact({ ...request, lease: begun.lease }, work),
           enqueue: (messages, transaction) => this.#enqueue(messages, transaction),

@@ -205,6 +205,18 @@ export const groups = {
       1_000,
       "How many tenants have their own id in one process's metrics; further tenants share the id 'other'.",
     ),
+    handlerErrorText: setting(
+      'LOG_HANDLER_ERRORS',
+      flag,
+      false,
+      "With true, log lines about a handler's error contain its text, which may quote a payload; with false, only its name. The stored error of a message always has the text.",
+    ),
+    correlationIds: setting(
+      'EXPORT_CORRELATION_IDS',
+      flag,
+      false,
+      "With true, spans have the messages' correlation ids, which may identify a person.",
+    ),
   }),
   functions: v.strictObject({
     schedule: setting('SCHEDULE', schedule, '*/5 * * * * *', 'Function app: when the plan runs.'),

@@ -17,7 +17,8 @@ export function createSources({ receive }: Pick<Settings, 'receive'>, env = proc
   return [
     ...Object.entries(receive.sources ?? {}).map(([name, setting]) =>
       sourceOrUnusable(name, () => {
-        const secret = env[setting] ?? '';
+        // An inherited name such as 'constructor' is not an app setting.
+        const secret = Object.hasOwn(env, setting) ? (env[setting] ?? '') : '';
         if (secret.trim() === '') {
           throw new MultiOutboxError(
             'INVALID_CONFIGURATION',

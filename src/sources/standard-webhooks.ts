@@ -37,6 +37,11 @@ export function standardWebhooks({
           'The request needs the headers webhook-id, webhook-timestamp and webhook-signature.',
         );
       }
+      if (messageId.includes('.')) {
+        // The signature covers <id>.<timestamp>.<body>. With a dot in the id, someone who has captured a request could
+        // move the cuts: another id, another timestamp and a part of the body under the same signature.
+        throw new SignatureRefused("The header webhook-id must not contain a '.'; send an id without one.");
+      }
       const sentAt = new Date(Number(timestamp) * 1_000);
       if (Math.abs(Date.now() - sentAt.getTime()) > toleranceMs) {
         throw new SignatureRefused(

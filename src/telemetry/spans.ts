@@ -58,16 +58,25 @@ export class RunTrace {
   readonly #run: Span;
   readonly #context: Context;
   readonly #attributes: Attributes;
+  readonly #correlationIds: boolean;
   /** By sequence: the span contexts of ended attempts that are not settled. */
   readonly #ended = new Map<number, SpanContext>();
 
   /** Undefined when no SDK records traces, so that messages then cost nothing. */
-  static of(run: Span, tenantId: string, queue: QueueName): RunTrace | undefined {
-    return trace.isSpanContextValid(run.spanContext()) ? new RunTrace(run, tenantId, queue) : undefined;
+  static of(
+    run: Span,
+    tenantId: string,
+    queue: QueueName,
+    options: { readonly correlationIds: boolean },
+  ): RunTrace | undefined {
+    return trace.isSpanContextValid(run.spanContext())
+      ? new RunTrace(run, tenantId, queue, options.correlationIds)
+      : undefined;
   }
 
-  private constructor(run: Span, tenantId: string, queue: QueueName) {
+  private constructor(run: Span, tenantId: string, queue: QueueName, correlationIds: boolean) {
     this.#run = run;
+    this.#correlationIds = correlationIds;
     this.#context = trace.setSpan(ROOT_CONTEXT, run);
     this.#attributes = {
       'messaging.system': 'multi_outbox',
@@ -90,7 +99,8 @@ export class RunTrace {
           ...this.#attributes,
           'messaging.operation.type': 'process',
           'messaging.message.id': messageId,
-          ...(correlationId !== null && { 'messaging.message.conversation_id': correlationId }),
+          ...(this.#correlationIds &&
+            correlationId !== null && { 'messaging.message.conversation_id': correlationId }),
           'multi_outbox.topic': topic,
           'multi_outbox.attempt': attempt,
         },

@@ -1,4 +1,4 @@
-import { MultiOutboxError } from '../errors.ts';
+import { MultiOutboxError, shownValue } from '../errors.ts';
 import { parseDuration } from '../settings.ts';
 
 /** The clock of a test outbox's databases. It stands still until the test moves it. Handler timeouts use real time. */
@@ -19,7 +19,7 @@ export function createClock(start: Date | number | string = Date.now()): TestClo
       if (ms === null) {
         throw new MultiOutboxError(
           'INVALID_ARGUMENT',
-          `The clock cannot be advanced by ${JSON.stringify(by)}; give milliseconds or text such as '5m', or use set.`,
+          `The clock cannot be advanced by ${shownValue(by)}; give milliseconds or text such as '5m', or use set.`,
         );
       }
       nowMs += ms;
@@ -35,6 +35,6 @@ function timeOf(to: Date | number | string): number {
   if (!Number.isNaN(ms)) return ms;
   throw new MultiOutboxError(
     'INVALID_ARGUMENT',
-    `The clock cannot be set to ${JSON.stringify(to)}; give a Date, milliseconds since 1970, or text such as '2026-01-31T12:00:00Z'.`,
+    `The clock cannot be set to ${shownValue(to)}; give a Date, milliseconds since 1970, or text such as '2026-01-31T12:00:00Z'.`,
   );
 }

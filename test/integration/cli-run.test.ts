@@ -87,7 +87,7 @@ testWithSignals(
 testWithSignals('D8: an exception outside every run is reported, and the host goes on', async () => {
   const host = folder.start(['run', '--json', '--handlers', handlers], { env });
   await enqueue('throws.later');
-  await host.until(({ stderr }) => stderr.includes('thrown in a timer'));
+  await host.until(({ stderr }) => stderr.includes('thrown outside every run'));
   await enqueue('note');
   await host.until(() => lines('done.ndjson').length === 2);
   host.kill('SIGTERM');

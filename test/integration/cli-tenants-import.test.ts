@@ -109,6 +109,8 @@ test.each([
     'acme,1\n',
     /The column 'acme' is unknown; the first line must name columns from this list: id, database/,
   ],
+  ['a column twice', 'id,Priority,priority\nacme,1,2\n', /The column 'priority' is there twice/],
+  ['a tag twice', 'id,tag:a,TAG:a\nacme,1,2\n', /The column 'tag:a' is there twice/],
   ['no id', 'database\nx\n', /The column 'id' is missing/],
 ])('a file with %s is wrong usage, and nothing is written', async (_name, text, problem) => {
   const { code, stderr } = await importing(text);

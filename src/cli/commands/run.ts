@@ -32,7 +32,10 @@ export function runCommand(program: Command, run: Runner): void {
         });
         const { logger } = session;
         await requireRegistry(multiOutbox, logger);
-        const dispatching = beginDispatching(logger, session.options);
+        const dispatching = beginDispatching(logger, {
+          ...session.options,
+          ...session.settings.telemetry,
+        });
         const sums = new RunSums();
         const topics = multiOutbox.handlers.map(({ topic }) => topic).join(', ');
         logger.info(`Dispatching ${topics || '(no handlers)'}; press Ctrl+C or send SIGTERM to stop.`);

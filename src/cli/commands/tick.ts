@@ -21,7 +21,10 @@ export function tickCommand(program: Command, run: Runner): void {
       run(command, async (session) => {
         const multiOutbox = await session.open({ handlers: true });
         const progress = await startProgress('Dispatching', 'runs', session.options);
-        const dispatching = beginDispatching(session.logger, session.options);
+        const dispatching = beginDispatching(session.logger, {
+          ...session.options,
+          ...session.settings.telemetry,
+        });
         let begun = 0;
         let ended = 0;
         const report = await multiOutbox

@@ -45,13 +45,20 @@ const singleLine = (max: number) =>
 
 const idProblem =
   "must be 1 to 64 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit (lower case only)";
+/** Names of devices: Windows cannot create a file or a folder of such a name, whatever its extension. */
+const isFileName = (id: string) => !/^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/.test(id);
+const reservedProblem = 'must not be the name of a device on Windows, such as con, nul or com1';
 const longestCeilingMs = 365 * 86_400_000;
 const weightProblem = 'must be a number from 0.001 to 1000';
 const ceilingProblem = "must be a duration from 1ms to 365d, such as 5m, or 'never'";
 
 const tenantSchema = v.strictObject(
   {
-    id: v.pipe(v.string(idProblem), v.regex(tenantIdPattern, idProblem)),
+    id: v.pipe(
+      v.string(idProblem),
+      v.regex(tenantIdPattern, idProblem),
+      v.check(isFileName, reservedProblem),
+    ),
     server: v.optional(singleLine(256), ''),
     database: v.optional(v.pipe(singleLine(1_000), v.minLength(1, 'must not be empty'))),
     auth: v.optional(

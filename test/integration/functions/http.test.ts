@@ -130,11 +130,13 @@ describe('enqueue over HTTP', () => {
     const instance = await app.start();
     expect(await problem(await post(instance, 'enqueue/nobody', order))).toMatchObject({
       status: 404,
+      detail: 'There is no tenant of this id. Check the URL.',
       code: 'UNKNOWN_TENANT',
       type: 'urn:multi-outbox:error:UNKNOWN_TENANT',
     });
     expect(await problem(await post(instance, 'enqueue/birch', order))).toMatchObject({
       status: 409,
+      detail: 'This tenant is paused or retired. Send the request again when it is active.',
       code: 'TENANT_NOT_ACTIVE',
     });
     const broken = await problem(await post(instance, 'enqueue/cedar', order));

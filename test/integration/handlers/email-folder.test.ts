@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { emailSend } from '../../../src/handlers/email.ts';
@@ -180,4 +180,14 @@ test('headers named key and value are headers like others', async () => {
   const mail = await read(messageId);
   expect(mail.headers.has('bcc')).toBe(false);
   expect(Object.fromEntries(mail.headers)).toMatchObject(headers);
+});
+
+test("a link in place of the tenant's folder is not followed, so that no mail is written elsewhere", async () => {
+  const elsewhere = join(folder, 'elsewhere');
+  await mkdir(elsewhere);
+  await mkdir(join(folder, 'deep'));
+  await symlink(elsewhere, join(folder, 'deep', 'acme'), 'junction');
+  const outcome = await attemptOnce(handler(), { to: 'ann@example.com', text: 'Hi' });
+  expect(outcome).toMatchObject({ kind: 'retry', error: expect.stringContaining('is a link') });
+  expect(await readdir(elsewhere)).toEqual([]);
 });

@@ -225,11 +225,14 @@ describe('when the server cannot be used', () => {
   });
 });
 
-test.each(['mail.example.com', 'http://mail.example.com', 'smtp://', 'smtps://me:pa ss@'])(
-  'an SMTP URL such as %j is refused at start, without being shown',
-  (smtpUrl) => {
-    const create = () => emailSend({ smtpUrl, from, folder: '/nowhere' });
-    expect(create).toThrow(expect.objectContaining({ code: 'INVALID_CONFIGURATION' }));
-    expect(create).not.toThrow(/pa ss|http:/);
-  },
-);
+test.each([
+  'mail.example.com',
+  'http://mail.example.com',
+  'smtp://',
+  'smtps://me:pa ss@',
+  'smtps://me:100%@mail.example.com',
+])('an SMTP URL such as %j is refused at start, without being shown', (smtpUrl) => {
+  const create = () => emailSend({ smtpUrl, from, folder: '/nowhere' });
+  expect(create).toThrow(expect.objectContaining({ code: 'INVALID_CONFIGURATION' }));
+  expect(create).not.toThrow(/pa ss|http:/);
+});

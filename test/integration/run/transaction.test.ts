@@ -74,23 +74,28 @@ describe('context.transaction', () => {
     expect(entries()).toEqual(['attempt 2']);
   });
 
-  test('T2: a handler that fails after the commit leaves its message Done, and the failure is logged', async () => {
-    const { queue, entries } = await outboxWithLedger();
-    const [sent] = messages(1);
-    await queue.enqueue([sent!]);
-    const logger = recordingLogger();
-    const handler = orders(async (_, { transaction }) => {
-      await transaction((tx: Tx) => enter(tx, 'once'));
-      throw new Error('too late');
-    });
-    const report = await run(queue, [handler], { logger });
-    expect(report.counts).toMatchObject({ done: 1, retried: 0, dead: 0, lost: 0 });
-    expect(entries()).toEqual(['once']);
-    expect(await queue.get(sent!.messageId)).toMatchObject({ status: MessageStatus.Done, lastError: null });
-    expect(logger.lines).toMatchObject([
-      { level: 'warn', fields: { messageId: sent!.messageId, error: 'too late' } },
-    ]);
-  });
+  test.each([
+    [{}, false],
+    [{ logsHandlerText: true }, true],
+  ])(
+    'T2: a handler that fails after the commit leaves its message Done and is logged; %j: with its text: %p',
+    async (setting, hasText) => {
+      const { queue, entries } = await outboxWithLedger();
+      const [sent] = messages(1);
+      await queue.enqueue([sent!]);
+      const logger = recordingLogger();
+      const handler = orders(async (_, { transaction }) => {
+        await transaction((tx: Tx) => enter(tx, 'once'));
+        throw new Error('too late');
+      });
+      const report = await run(queue, [handler], { logger, ...setting });
+      expect(report.counts).toMatchObject({ done: 1, retried: 0, dead: 0, lost: 0 });
+      expect(entries()).toEqual(['once']);
+      expect(await queue.get(sent!.messageId)).toMatchObject({ status: MessageStatus.Done, lastError: null });
+      expect(logger.lines).toMatchObject([{ level: 'warn', fields: { messageId: sent!.messageId } }]);
+      expect(logger.lines[0]!.fields.error).toBe(hasText ? 'too late' : undefined);
+    },
+  );
 
   test('T2: a handler that exceeds its timeout after the commit is Done as well', async () => {
     const { queue } = await outboxWithLedger();

@@ -36,7 +36,7 @@ test('a message’s trace is its producer’s, from enqueue through its handler;
       application.startSpan('work').end();
     },
   });
-  const face = await place.fleet(['acme'], { handlers: [handler] });
+  const face = await place.fleet(['acme'], { handlers: [handler], telemetry: { correlationIds: true } });
   const messageId = await application.startActiveSpan('request', async (span) => {
     const enqueued = await face
       .outbox('acme')
@@ -76,6 +76,15 @@ test('a message’s trace is its producer’s, from enqueue through its handler;
   const settle = only('settle');
   expect([traceOf(settle), settle.parentSpanContext?.spanId]).toEqual([traceOf(dispatch), idOf(dispatch)]);
   expect(linked(settle)).toEqual([idOf(process)]);
+});
+
+test('correlation ids, which may identify a person, are not exported unless a setting says so', async () => {
+  const face = await place.fleet(['acme'], { handlers: [defineHandler({ topic: 'orders', handle() {} })] });
+  await face.outbox('acme').enqueue({ topic: 'orders', payload: 'x', correlationId: 'ann@example.com' });
+  await face.tick();
+  expect(only('process orders').attributes).not.toHaveProperty('messaging.message.conversation_id');
+  const attributes = exporter.getFinishedSpans().map((span) => span.attributes);
+  expect(JSON.stringify(attributes)).not.toContain('ann@example.com');
 });
 
 test('one enqueue of many messages is one producer of many attempts', async () => {

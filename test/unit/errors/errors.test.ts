@@ -23,3 +23,10 @@ test('the codes asked for narrow `code`', () => {
   onlyLeases(other.code);
   expect(anyCode(other.code)).toBe('ABORTED');
 });
+
+test('an error is one line of bounded length, whatever it quotes', () => {
+  expect(new MultiOutboxError('ABORTED', 'First.\r\n  Second.\u2028Third.').message).toBe(
+    'First. Second. Third.',
+  );
+  expect(new MultiOutboxError('ABORTED', 'x'.repeat(10_000_000)).message.length).toBeLessThanOrEqual(2_001);
+});

@@ -59,6 +59,32 @@ describe('the payload', () => {
     expect(outcomes).toMatchObject([{ kind: 'dead', error: expect.stringContaining('id: ') }]);
   });
 
+  test.each<[string, string, string]>([
+    ['valibot', 'Invalid type: Expected number but received "hunter2"', 'pin: Invalid type: Expected number'],
+    ['zod', 'Invalid input: expected number, received hunter2', 'pin: Invalid input: expected number'],
+    ['arktype', 'pin must be a number (was "hunter2")', 'pin: pin must be a number'],
+    ['a validator that begins with it', "'hunter2' is not a PIN", 'pin: … is not a PIN'],
+    [
+      'a validator that names another field',
+      'pin and hash "x" differ: hunter2',
+      'pin: pin and hash … differ: …',
+    ],
+    ['a validator that says only the value', 'received hunter2', 'pin: is invalid'],
+  ])('Q15: the error of %s does not have the refused value', (_, message, expected) => {
+    const refusing: StandardSchemaV1 = {
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: () => ({ issues: [{ message, path: ['pin'] }] }),
+      },
+    };
+    const { outcomes } = reading('{"pin":"hunter2","hash":["x"]}', refusing);
+    expect(outcomes).toMatchObject([
+      { kind: 'dead', error: expect.stringContaining(`schema: ${expected}.`) },
+    ]);
+    expect(JSON.stringify(outcomes)).not.toContain('hunter2');
+  });
+
   test('section 7: a schema may accept or refuse asynchronously', async () => {
     const fits = reading('{"id":21}', asynchronous);
     expect(fits.seen).toEqual([]);

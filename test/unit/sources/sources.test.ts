@@ -35,6 +35,17 @@ describe('a source that signs as Standard Webhooks specifies', () => {
     },
   );
 
+  test('I1: a captured signature cannot be cut elsewhere to make a second message of it', async () => {
+    const now = Math.floor(Date.now() / 1_000);
+    const captured = signed({ sent: `${now}.${body}` });
+    expect(await source.verify(captured)).toMatchObject({ messageId: 'msg_1' });
+    const headers = new Headers(captured.headers);
+    headers.set('webhook-id', `msg_1.${captured.headers.get('webhook-timestamp')}`);
+    headers.set('webhook-timestamp', String(now));
+    const cut = { ...captured, headers, body };
+    await expect(source.verify(cut)).rejects.toMatchObject({ name: 'SignatureRefused' });
+  });
+
   test('a secret can be rotated: both sides accept either of two', async () => {
     const both = standardWebhooks({ name: 'bank', secret: `${other} ${secret}`, toleranceMs: 60_000 });
     for (const by of [secret, other])
@@ -50,6 +61,7 @@ describe('a source that signs as Standard Webhooks specifies', () => {
     ['another body', { ...signed(), body: `${body} ` }, 'does not match'],
     ['another id', signed({ headers: { 'webhook-id': 'msg_2' } }), 'does not match'],
     ['no id', signed({ headers: { 'webhook-id': '' } }), 'needs the headers'],
+    ['an id with a dot', signed({ headers: { 'webhook-id': 'msg.1' } }), "must not contain a '.'"],
     ['no signature', signed({ headers: { 'webhook-signature': '' } }), 'needs the headers'],
     [
       'a signature of another version',
@@ -105,4 +117,9 @@ describe('the sources of a deployment', () => {
     expect(() => sourcesByName([named('a/b')])).toThrow(/'a\/b' cannot be used/);
     expect(() => sourcesByName([named('a'), named('a')])).toThrow(/also the name of another source/);
   });
+});
+
+test('a secret that is named like a property of every object is a missing app setting', () => {
+  const { receive } = loadSettings({ receive: { sources: { bank: 'constructor' } } }, {});
+  expect(createSources({ receive }, {})[0]?.unusable).toMatchObject({ code: 'INVALID_CONFIGURATION' });
 });

@@ -7,6 +7,9 @@ export interface Fairness {
   readonly fairEvery: number;
 }
 
+/** As the default of the setting `plan.fairEvery`. */
+export const usualFairness: Fairness = { fairEvery: 4 };
+
 /**
  * A strategy that prefers some tenants and starves none: every `fairEvery`-th slot of the plans goes to the tenant
  * that has been due longest. A chosen tenant becomes the least long due, so **a tenant that stays due is chosen

@@ -1,11 +1,11 @@
 import type { Strategy } from '../strategy.ts';
-import { type Fairness, withFairSlots } from './fair-slots.ts';
+import { type Fairness, usualFairness, withFairSlots } from './fair-slots.ts';
 
 /**
  * A higher priority comes first. However low its priority, a tenant that stays due is chosen within `fairEvery` ×
  * ⌈due tenants ÷ capacity⌉ plans.
  */
-export function priority({ fairEvery }: Fairness): Strategy {
+export function priority({ fairEvery }: Fairness = usualFairness): Strategy {
   return withFairSlots('priority', {
     order: 'priority',
     rank: ({ tenant }) => -tenant.priority,

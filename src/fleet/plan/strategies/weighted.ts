@@ -1,5 +1,5 @@
 import type { Strategy } from '../strategy.ts';
-import { type Fairness, withFairSlots } from './fair-slots.ts';
+import { type Fairness, usualFairness, withFairSlots } from './fair-slots.ts';
 
 /**
  * A weighted round-robin: the tenant with the greatest product of weight and time since it was planned comes first.
@@ -7,7 +7,7 @@ import { type Fairness, withFairSlots } from './fair-slots.ts';
  * from the fair slots. However small its weight, a tenant that stays due is chosen within `fairEvery` × ⌈due tenants
  * ÷ capacity⌉ plans.
  */
-export function weighted({ fairEvery }: Fairness): Strategy {
+export function weighted({ fairEvery }: Fairness = usualFairness): Strategy {
   return withFairSlots('weighted', {
     order: 'weight',
     rank: ({ tenant, sincePlannedMs }) => -tenant.weight * (sincePlannedMs ?? Number.POSITIVE_INFINITY),

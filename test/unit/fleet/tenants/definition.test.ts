@@ -138,3 +138,14 @@ test.each(['__proto__', 'constructor', 'prototype'])('Q15: a tag named %s is ref
   const tags = JSON.parse(`{"${name}":"x"}`);
   expect(() => tenantDefinition({ id: 'a', tags })).toThrow(/tags must not have a name/);
 });
+
+test.each(['con', 'nul', 'com1', 'lpt9.x', 'aux.db'])(
+  'F1: the id %s, a device on Windows, is refused',
+  (id) => {
+    expect(() => tenantDefinition({ id })).toThrow(/id must not be the name of a device on Windows/);
+  },
+);
+
+test.each(['console', 'null', 'com', 'acme.con'])('F1: the id %s is a file name on Windows', (id) => {
+  expect(tenantDefinition({ id })).toMatchObject({ id });
+});
