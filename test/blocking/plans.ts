@@ -1,6 +1,6 @@
 /** Q4, Q9: no procedure scans a queue's table, however many rows it has when the server compiles the plan. */
 import { fillOutbox } from './backlog.ts';
-import { lease, look, produce, queueNames, run } from './every-procedure.ts';
+import { lease, look, produce, run } from './every-procedure.ts';
 import { actualPlans, cachedPlans, forgetPlans, type ProcedurePlan, procedures } from './plan-cache.ts';
 import type { BlockingScene } from './scene.ts';
 import { type Access, accessesOf, scansOf } from './showplan.ts';
@@ -59,24 +59,20 @@ export function plansSuite(scene: BlockingScene): void {
       900_000,
     );
 
-    // They have OPTION (RECOMPILE), so the plan cache does not keep them.
-    test.each(queueNames)(
-      'the statements on dead messages of the %s, compiled at each call, scan no table',
-      async (name) => {
-        const { pool } = scene;
-        const table = name === 'outbox' ? 'Outbox' : 'Inbox';
-        for (const procedure of ['CountDead', 'ListDead', 'ReplayDead', 'DiscardDead'].map(
-          (verb) => `${table}_${verb}`,
-        )) {
-          const limit = procedure.endsWith('CountDead') ? '' : ', @Limit = 1';
-          const showplans = await actualPlans(pool, `EXEC messaging.${procedure} @Topic = N'orders'${limit}`);
-          const plans = showplans.map((showplan) => ({ procedure, showplan }));
-          expect(
-            plans.flatMap(({ showplan }) => accessesOf(showplan)).map((access) => access.table),
-          ).toContain(table);
-          expect(scansIn(plans)).toEqual([]);
-        }
+    // They have OPTION (RECOMPILE), so the plan cache does not keep them. The outbox is still full from the last test.
+    test.each(['CountDead', 'ListDead', 'ReplayDead', 'DiscardDead'])(
+      'with 1,000,000 messages the statements of %s, compiled at each call, scan no table',
+      async (verb) => {
+        const procedure = `Outbox_${verb}`;
+        const limit = verb === 'CountDead' ? '' : ', @Limit = 1';
+        const batch = `EXEC messaging.${procedure} @Topic = N'orders'${limit}`;
+        const plans = (await actualPlans(scene.pool, batch)).map((showplan) => ({ procedure, showplan }));
+        expect(plans.flatMap(({ showplan }) => accessesOf(showplan)).map(({ table }) => table)).toContain(
+          'Outbox',
+        );
+        expect(scansIn(plans)).toEqual([]);
       },
+      120_000,
     );
   });
 }
