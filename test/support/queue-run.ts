@@ -7,12 +7,16 @@ import { type QueueRunOptions, runQueue } from '../../src/queue/run.ts';
 import { loadSettings, type SettingsInput } from '../../src/settings.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';
 
-export type RunFields= {}
+export interface RunFields
   extends Partial<
-    Pick<QueueRunOptions, 'owner' | 'signal' | 'changed' | 'logger' | 'logsHandlerText' | 'random' | 'parking'>
+    Pick<
+      QueueRunOptions,
+      'owner' | 'signal' | 'changed' | 'logger' | 'logsHandlerText' | 'random' | 'parking'
+    >
   > {
   dispatch?: SettingsInput['dispatch'];
   retry?: SettingsInput['retry'];
+}
 
 /** Runs a work queue once, with the default settings but for those given. */
 export function run(
