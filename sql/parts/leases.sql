@@ -112,7 +112,7 @@ SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
-IF @@TRANCOUNT > 0 THROW 51001, N'A lease cannot be taken, renewed or released inside a transaction.', 1;
+IF @@TRANCOUNT > 0 THROW 51001, N'A lease cannot be taken, renewed or released inside a transaction; commit or roll back first.', 1;
 IF DATALENGTH(SUBSTRING(@Name COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
   OR DATALENGTH(SUBSTRING(@Context COLLATE Latin1_General_100_BIN2, 4001, 1)) > 0
   THROW 51026, N'A name of a lease has at most 200 characters, its context at most 4,000.', 1;
@@ -149,7 +149,7 @@ SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
-IF @@TRANCOUNT > 0 THROW 51001, N'A lease cannot be taken, renewed or released inside a transaction.', 1;
+IF @@TRANCOUNT > 0 THROW 51001, N'A lease cannot be taken, renewed or released inside a transaction; commit or roll back first.', 1;
 :r parts/lease-limits.sql
 DECLARE @Hash binary(32) = HASHBYTES('SHA2_256', @Name), @Now datetime2(3), @ExpiresUtc datetime2(3), @Renewed int;
 BEGIN TRANSACTION;
@@ -180,7 +180,7 @@ SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
-IF @@TRANCOUNT > 0 THROW 51001, N'A lease cannot be taken, renewed or released inside a transaction.', 1;
+IF @@TRANCOUNT > 0 THROW 51001, N'A lease cannot be taken, renewed or released inside a transaction; commit or roll back first.', 1;
 DECLARE @Hash binary(32) = HASHBYTES('SHA2_256', @Name), @Released int;
 UPDATE [$(Schema)].[Leases] SET Owner = NULL, ExpiresUtc = NULL, Context = NULL
 WHERE NameHash = @Hash AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND Fence = @Fence;

@@ -28,8 +28,8 @@ SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET ANSI_PADDING, ANSI_WARNINGS, CONCAT_NULL_YIELDS_NULL ON; SET NUMERIC_ROUNDABORT OFF;
-IF @Again = 0 AND @@TRANCOUNT = 0 THROW 51002, N'No transaction is open on this connection.', 1;
-IF @Again = 1 AND @@TRANCOUNT > 0 THROW 51001, N'Whether a message was completed is asked outside of a transaction.', 1;
+IF @Again = 0 AND @@TRANCOUNT = 0 THROW 51002, N'No transaction is open on this connection; begin one first.', 1;
+IF @Again = 1 AND @@TRANCOUNT > 0 THROW 51001, N'Ask outside a transaction whether a message was completed; commit or roll back first.', 1;
 DECLARE @Settled bit = 0, @LocksLease bit = 0;
 DECLARE @Group TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY);
 IF @Again = 1

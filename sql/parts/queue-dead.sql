@@ -83,7 +83,7 @@ SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
-IF @@TRANCOUNT > 0 THROW 51001, N'Dead messages cannot be replayed or discarded inside a transaction.', 1;
+IF @@TRANCOUNT > 0 THROW 51001, N'Dead messages cannot be replayed or discarded inside a transaction; commit or roll back first.', 1;
 IF COALESCE(@Limit, -1) < 0 THROW 51027, N'@Limit must be 0 or more.', 1;
 DECLARE @LeaseName nvarchar(200) = N'queue:$(QueueName)', @Now datetime2(3), @Since datetime2(3), @Count int = 0;
 DECLARE @Id TABLE (MessageId uniqueidentifier NOT NULL PRIMARY KEY);

@@ -69,7 +69,7 @@ IF DATALENGTH(SUBSTRING(@Topic COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
 IF DATALENGTH(LTRIM(RTRIM(@Source))) <> DATALENGTH(@Source) OR DATALENGTH(LTRIM(RTRIM(@Hash))) <> DATALENGTH(@Hash)
   THROW 51024, N'@Source and @Hash must not begin or end with a blank.', 1;
 IF @Topic IS NULL OR LEN(@Topic) = 0 THROW 51020, N'A message needs a topic of 1 to 200 characters.', 1;
-IF @Payload IS NULL THROW 51021, N'A message needs a payload; an empty text is one.', 1;
+IF @Payload IS NULL THROW 51021, N'A message needs a payload; an empty text is allowed.', 1;
 IF @DelayMs IS NULL OR @DelayMs < 0 OR @DelayMs > 1500000000000
   THROW 51022, N'@DelayMs must be milliseconds from 0 to 1500000000000.', 1;
 IF @Headers IS NOT NULL AND ISJSON(@Headers) = 0 THROW 51023, N'@Headers must be a JSON object of strings.', 1;

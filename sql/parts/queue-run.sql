@@ -26,7 +26,7 @@ SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
-IF @@TRANCOUNT > 0 THROW 51001, N'A run cannot begin or settle inside a transaction.', 1;
+IF @@TRANCOUNT > 0 THROW 51001, N'A run cannot begin or settle inside a transaction; commit or roll back first.', 1;
 IF DATALENGTH(SUBSTRING(@Context COLLATE Latin1_General_100_BIN2, 4001, 1)) > 0
   THROW 51026, N'The context of a lease has at most 4,000 characters.', 1;
 :r parts/queue-run-limits.sql
@@ -104,7 +104,7 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-IF @Fence IS NULL THROW 51004, N'@Fence is missing: a run settles under the fence that Begin gave it.', 1;
+IF @Fence IS NULL THROW 51004, N'@Fence is missing; pass the fence that Begin returned.', 1;
 :r parts/queue-run-limits.sql
 IF @OnDead IS NULL OR @OnDead NOT IN (N'block', N'continue') OR @Then IS NULL OR @Then NOT IN (N'claim', N'renew-lease', N'release-lease')
   THROW 51005, N'@OnDead must be block or continue, @Then must be claim, renew-lease or release-lease.', 1;

@@ -68,7 +68,7 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 -- application's.
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
-IF @@TRANCOUNT > 0 THROW 51001, N'A run cannot begin or settle inside a transaction.', 1;
+IF @@TRANCOUNT > 0 THROW 51001, N'A run cannot begin or settle inside a transaction; commit or roll back first.', 1;
 DECLARE @LeaseName nvarchar(200) = N'queue:$(QueueName)';
 DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', @LeaseName);
 DECLARE @Now datetime2(3), @Begin bit = 0, @Held bit = 0, @Committed bit = 0, @More bit = 0, @Recovered int = 0, @Purged int = 0;

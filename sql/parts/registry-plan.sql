@@ -20,7 +20,7 @@ SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
-IF @@TRANCOUNT > 0 THROW 51001, N'A plan cannot begin or be committed inside a transaction.', 1;
+IF @@TRANCOUNT > 0 THROW 51001, N'A plan cannot begin or be committed inside a transaction; commit or roll back first.', 1;
 :r parts/lease-limits.sql
 IF COALESCE(@Limit, -1) < 0 THROW 51027, N'@Limit must be 0 or more.', 1;
 IF @OrderBy IS NULL OR @OrderBy NOT IN (N'longest-due', N'backlog', N'priority', N'deadline', N'weight')
@@ -111,7 +111,7 @@ SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
-IF @@TRANCOUNT > 0 THROW 51001, N'A plan cannot begin or be committed inside a transaction.', 1;
+IF @@TRANCOUNT > 0 THROW 51001, N'A plan cannot begin or be committed inside a transaction; commit or roll back first.', 1;
 IF @Choices IS NULL OR ISJSON(@Choices) = 0 THROW 51025, N'@Choices must be a JSON array.', 1;
 IF COALESCE(@RedispatchMs, -1) NOT BETWEEN 0 AND 1500000000000
   THROW 51027, N'@RedispatchMs must be milliseconds from 0 to 1500000000000.', 1;

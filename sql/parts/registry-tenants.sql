@@ -33,7 +33,7 @@ SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
-IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a status inside a transaction.', 1;
+IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a status inside a transaction; commit or roll back first.', 1;
 :r parts/tenant-limits.sql
 DECLARE @Now datetime2(3), @Status nvarchar(10), @PlanVersion bigint = 0, @Other nvarchar(64), @Message nvarchar(400);
 BEGIN TRANSACTION;
@@ -82,7 +82,7 @@ SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
-IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a status inside a transaction.', 1;
+IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a status inside a transaction; commit or roll back first.', 1;
 :r parts/tenant-limits.sql
 DECLARE @Other nvarchar(64), @Message nvarchar(400);
 BEGIN TRANSACTION;
@@ -116,7 +116,7 @@ SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
-IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a status inside a transaction.', 1;
+IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a status inside a transaction; commit or roll back first.', 1;
 IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0 THROW 51026, N'@Id has at most 64 characters.', 1;
 DECLARE @Present nvarchar(10), @Message nvarchar(400);
 IF @Status IS NULL OR @Status NOT IN (N'active', N'paused', N'retired')

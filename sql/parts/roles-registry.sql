@@ -1,4 +1,4 @@
--- Roles of the registry. roles-tenant.sql explains their names, and what Babelfish needs besides.
+-- Roles of the registry. roles-tenant.sql explains their names, and what Babelfish needs in addition.
 --
 --   $(Schema)_dispatcher  plans, reads tenants, reports, wakes, leases
 --   $(Schema)_operator    registers, changes, pauses and retires tenants, wakes, reads, lists and frees leases
