@@ -115,9 +115,12 @@ export class OpenDatabases {
   }
 }
 
-/** Milliseconds between two searches for idle databases: each is closed at most a tenth of its idle time late. */
+/**
+ * Milliseconds between two searches for idle databases: each is closed at most a tenth of its idle time late. A timer
+ * cannot wait longer than 2^31 - 1 milliseconds.
+ */
 function sweepMs(idleCloseMs: number): number {
-  return Math.ceil(idleCloseMs / 10);
+  return Math.min(Math.ceil(idleCloseMs / 10), 2 ** 31 - 1);
 }
 
 /** Closes a database and ignores an error: it must not fail the work that was done with the database. */

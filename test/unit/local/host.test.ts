@@ -243,7 +243,11 @@ describe('the failure of one tenant does not stop the host (D8)', () => {
     expect(one.started).toEqual(['a', 'b', 'c']);
     expect(one.logger.lines.map(({ level, fields }) => ({ level, ...fields }))).toEqual([
       { level: 'error', tenantId: 'a', error: 'no such tenant' },
-      { level: 'error', tenantId: 'b', error: 'not an error' },
+      {
+        level: 'error',
+        tenantId: 'b',
+        error: 'A value of type string was thrown; throw an Error, whose message is kept.',
+      },
     ]);
     expect(one.events).toEqual(['plan of 1', 'a starts', 'plan of 1', 'b starts', 'plan of 1', 'c starts']);
     await stopped(one);
@@ -261,7 +265,10 @@ describe('the failure of one tenant does not stop the host (D8)', () => {
     await pass(92_000);
     expect(one.plans.map(({ at }) => at)).toEqual([0, 2_000, 6_000, 14_000, 30_000, 60_000, 90_000]);
     expect(one.logger.lines[0]).toMatchObject({ level: 'error', fields: { error: 'the registry is away' } });
-    expect(one.logger.lines[1]).toMatchObject({ level: 'error', fields: { error: 'not an error' } });
+    expect(one.logger.lines[1]).toMatchObject({
+      level: 'error',
+      fields: { error: 'A value of type string was thrown; throw an Error, whose message is kept.' },
+    });
     isAway = false;
     await pass(28_000 + 2 * intervalMs);
     expect(one.plans.slice(-3).map(({ at }) => at)).toEqual([120_000, 121_000, 122_000]);

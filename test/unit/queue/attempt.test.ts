@@ -151,7 +151,7 @@ describe("an attempt's transaction (T2, T3)", () => {
     } = attempt(
       { handle: (_, { transaction }) => transaction(() => {}) },
       { messageId: 'm-1' },
-      { transactions, logger },
+      { transactions, logger, logsHandlerText: true },
     );
     one.start();
     await turns();

@@ -109,7 +109,7 @@ describe('the payload', () => {
       {
         kind: 'dead',
         error: expect.stringMatching(
-          /: not an order; items\.0\.price: too small; reason 3; reason 4; reason 5$/,
+          /: not an order; items\.0\.price: too small; reason 3; reason 4; reason 5\. Enqueue/,
         ),
       },
     ]);

@@ -135,7 +135,7 @@ describe('synchronising the registry with a directory (F2)', () => {
     await expect(sync.now()).rejects.toMatchObject({
       code: 'REGISTRY_UNAVAILABLE',
       transient: true,
-      message: expect.stringContaining("'crm': the file is gone. It is tried again within 2 s."),
+      message: expect.stringContaining("'crm': the file is gone. This host tries again within 2 s."),
     });
     expect(logger.lines).toMatchObject([
       { level: 'warn', fields: { directory: 'crm', error: 'the file is gone' } },

@@ -117,7 +117,7 @@ describe('open tenant databases (F8)', () => {
     const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
     const interval = jest.spyOn(globalThis, 'setInterval');
     const before = timers();
-    const { use } = scene({ idleCloseMs: 30 * 86_400_000 });
+    const { use } = scene({ idleCloseMs: 300 * 86_400_000 });
     await use('a');
     await use('b');
     expect(interval.mock.calls.map(([, ms]) => ms)).toEqual([2_147_483_647]);
