@@ -111,7 +111,7 @@ testWithShell('handlers.md: its webhook is posted', async () => {
   const payload = code.replace('https://hooks.example.com', receiver.origin);
   expect(await dispatched('webhook.post', payload)).toMatchObject({ done: 1 });
   expect(receiver.received).toMatchObject([
-    { path: '/orders', body: '{"order":7}', headers: { 'x-source': 'shop' } },
+    { path: '/orders', body: '{ "order": 7 }', headers: { 'x-source': 'shop' } },
   ]);
 });
 
