@@ -1,7 +1,9 @@
 -- Leases (L1 to L3): one durable row for each name, the same in tenant databases and in the registry.
 --
 -- All times are the database's own, from SYSUTCDATETIME(), as datetime2(3). Drivers and programs keep
--- milliseconds, so reading and writing a time does not change it, and all readers agree on what is due.
+-- milliseconds, so reading and writing a time does not change it, and all readers agree on what is due. The
+-- cast rounds, so a difference from a stored time also needs the cast; without it a lease of 30 s could end in
+-- 30,001 ms.
 --
 -- Names and owners are compared exactly: case, accents and trailing blanks count. T-SQL's = ignores trailing
 -- blanks in every collation; therefore the key is a hash, and every comparison of owners also compares
@@ -124,7 +126,7 @@ WHERE NameHash = @Hash AND ExpiresUtc > @Now AND NOT (Owner = @Owner AND DATALEN
 IF @Holder IS NOT NULL
 BEGIN
   SELECT N'leased-elsewhere' AS Status, @Holder AS Owner, @Fence AS Fence, @ExpiresUtc AS ExpiresUtc,
-    DATEDIFF_BIG(millisecond, SYSUTCDATETIME(), @ExpiresUtc) AS ExpiresInMs;
+    DATEDIFF_BIG(millisecond, CAST(SYSUTCDATETIME() AS datetime2(3)), @ExpiresUtc) AS ExpiresInMs;
   RETURN;
 END;
 EXEC [$(Schema)].[Lease_Ensure] @Name;
@@ -132,7 +134,7 @@ BEGIN TRANSACTION;
 EXEC [$(Schema)].[Lease_Take] @Name, @Owner, @LeaseMs, @Context, NULL, @Fence OUTPUT, @Holder OUTPUT, @ExpiresUtc OUTPUT;
 COMMIT;
 SELECT CASE WHEN @Fence IS NULL THEN N'leased-elsewhere' ELSE N'acquired' END AS Status, @Holder AS Owner, @Fence AS Fence,
-  @ExpiresUtc AS ExpiresUtc, DATEDIFF_BIG(millisecond, SYSUTCDATETIME(), @ExpiresUtc) AS ExpiresInMs;
+  @ExpiresUtc AS ExpiresUtc, DATEDIFF_BIG(millisecond, CAST(SYSUTCDATETIME() AS datetime2(3)), @ExpiresUtc) AS ExpiresInMs;
 GO
 -- Extends a lease to now + @LeaseMs (L3). Returns one row if the lease belonged to this owner under this
 -- fence, expired or not; none if the lease is lost.
@@ -162,7 +164,7 @@ WHERE NameHash = @Hash AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Ow
 SET @Renewed = @@ROWCOUNT;
 COMMIT;
 IF @Renewed = 1
-  SELECT @ExpiresUtc AS ExpiresUtc, DATEDIFF_BIG(millisecond, SYSUTCDATETIME(), @ExpiresUtc) AS ExpiresInMs;
+  SELECT @ExpiresUtc AS ExpiresUtc, DATEDIFF_BIG(millisecond, CAST(SYSUTCDATETIME() AS datetime2(3)), @ExpiresUtc) AS ExpiresInMs;
 GO
 -- Releases a lease (L4). Returns one row; Released is 0 if another owner or fence has the lease, which is not
 -- an error. @Again: the caller repeats the call because its answer was lost. If the lease is free under its

@@ -167,7 +167,7 @@ BEGIN
     IF ERROR_NUMBER() NOT IN (2601, 2627) OR XACT_STATE() = -1 OR @Tries >= 5 THROW;
   END CATCH;
 END;
-SELECT f.Ordinal, f.MessageId, DATEDIFF_BIG(millisecond, f.EnqueuedUtc, SYSUTCDATETIME()) AS AgeMs, f.Conflict
+SELECT f.Ordinal, f.MessageId, DATEDIFF_BIG(millisecond, f.EnqueuedUtc, CAST(SYSUTCDATETIME() AS datetime2(3))) AS AgeMs, f.Conflict
 FROM (
   SELECT Ordinal, Conflict, MessageId, EnqueuedUtc, ROW_NUMBER() OVER (PARTITION BY Ordinal ORDER BY Sequence) AS Nth FROM @Match
 ) f WHERE f.Nth = 1;

@@ -143,6 +143,6 @@ EXEC [$(Schema)].[$(Queue)_Enqueue] @Topic = @Topic, @Payload = @Payload, @Order
   @CorrelationId = @CorrelationId, @Headers = @Headers, @DelayMs = @DelayMs, @MessageId = @MessageId OUTPUT,
   @Duplicate = @IsDuplicate OUTPUT, @PayloadEscaped = @PayloadEscaped, @Source = @Source, @Hash = @Hash,
   @Conflict = @IsConflict OUTPUT;
-SELECT 0 AS Ordinal, MessageId, DATEDIFF_BIG(millisecond, EnqueuedUtc, SYSUTCDATETIME()) AS AgeMs, @IsConflict AS Conflict
+SELECT 0 AS Ordinal, MessageId, DATEDIFF_BIG(millisecond, EnqueuedUtc, CAST(SYSUTCDATETIME() AS datetime2(3))) AS AgeMs, @IsConflict AS Conflict
 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK) WHERE MessageId = @MessageId AND @IsDuplicate = 1;
 GO

@@ -184,7 +184,7 @@ BEGIN
   IF @Fence IS NULL
   BEGIN
     COMMIT;
-    SELECT N'leased-elsewhere' AS Lease, @Holder AS Owner, DATEDIFF_BIG(millisecond, SYSUTCDATETIME(), @ExpiresUtc) AS ExpiresInMs;
+    SELECT N'leased-elsewhere' AS Lease, @Holder AS Owner, DATEDIFF_BIG(millisecond, CAST(SYSUTCDATETIME() AS datetime2(3)), @ExpiresUtc) AS ExpiresInMs;
     RETURN;
   END;
   SET @Held = 1;
@@ -332,7 +332,7 @@ COMMIT;
 
 SELECT CASE WHEN @Released = 1 THEN N'released' WHEN @Held = 0 THEN N'lost' WHEN @Begin = 1 THEN N'acquired' ELSE N'renewed' END AS Lease,
   @Fence AS Fence,
-  CASE WHEN @Held = 1 AND @Released = 0 THEN @LeaseMs - DATEDIFF_BIG(millisecond, @Now, SYSUTCDATETIME()) ELSE 0 END AS ExpiresInMs,
+  CASE WHEN @Held = 1 AND @Released = 0 THEN @LeaseMs - DATEDIFF_BIG(millisecond, @Now, CAST(SYSUTCDATETIME() AS datetime2(3))) ELSE 0 END AS ExpiresInMs,
   @More AS More, CASE WHEN @NextDue <= @Now THEN 0 ELSE DATEDIFF_BIG(millisecond, @Now, @NextDue) END AS NextDueInMs,
   @Purged AS Purged, @Recovered AS Recovered,
   CASE WHEN @Held = 0 OR @Rounds >= 4 THEN NULL WHEN @NextDue <= @Now THEN @NextDue ELSE @Now END AS FromUtc;

@@ -148,6 +148,8 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
   ['firstLooksDoNotWait', 'queue-run', ' WITH (READUNCOMMITTED)', ''],
   ['firstLooksDoNotWait', 'leases', ' WITH (READUNCOMMITTED) ORDER BY Name', ' ORDER BY Name'],
   ['firstLooksDoNotWait', 'registry-plan', ' WITH (READUNCOMMITTED)', ''],
+  ['clocksAreRounded', 'leases', 'CAST(SYSUTCDATETIME() AS datetime2(3))', 'SYSUTCDATETIME()'],
+  ['clocksAreRounded', 'queue-enqueue', 'CAST(SYSUTCDATETIME() AS datetime2(3))', 'SYSUTCDATETIME()'],
   [
     'theClockIsReadUnderTheLock',
     'leases',

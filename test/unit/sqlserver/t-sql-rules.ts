@@ -321,6 +321,13 @@ const theClockIsReadUnderTheLock: Rule = each(({ body }) => {
   return lock !== -1 && lock < clock ? [] : ['reads the clock before it has the row'];
 });
 
+/** A stored time is rounded to milliseconds, up as well; a difference from an unrounded clock is then 1 ms wrong. */
+const clocksAreRounded: Rule = each(({ body }) =>
+  [...body.matchAll(/^.*DATEDIFF_BIG\([^;]*?(?<!CAST\()SYSUTCDATETIME\(\).*$/gm)].map(([line]) =>
+    line.trim(),
+  ),
+);
+
 /** An unknown word is an error and does not count as a known one. */
 const wordsAreKnown: Rule = (batches) => {
   const all = proceduresOf(batches);
@@ -360,5 +367,6 @@ export const rules = {
   indexesHaveNoPageLocks,
   firstLooksDoNotWait,
   theClockIsReadUnderTheLock,
+  clocksAreRounded,
   wordsAreKnown,
 } satisfies Record<string, Rule>;

@@ -16,7 +16,8 @@ export async function recordReport(database: Database, report: TenantReport): Pr
       Id: [text, report.tenantId],
       Outcome: [text, report.outcome],
       DurationMs: [real, report.durationMs],
-      Counts: [text, JSON.stringify(report.counts)],
+      // A missing count is left out: Babelfish reads a JSON null as the text 'null'.
+      Counts: [text, JSON.stringify(report.counts, (_, value) => value ?? undefined)],
       Backlog: [bit, report.backlog],
       ParkedTopics: [longText, JSON.stringify(report.parkedTopics)],
       ErrorCode: [text, error?.code ?? null],
