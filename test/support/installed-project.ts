@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -104,8 +105,11 @@ export class InstalledProject {
     const packages = new Set<string>();
     let bytes = 0;
     const files = readdirSync(this.file('node_modules'), { recursive: true, withFileTypes: true });
-    for (const entry of files.filter((each) => each.isFile())) {
-      const file = path.join(entry.parentPath, entry.name);
+    // Node follows links to folders here, and pnpm links each package several times.
+    const real = files
+      .filter((each) => each.isFile())
+      .map((each) => realpathSync(path.join(each.parentPath, each.name)));
+    for (const file of new Set(real)) {
       bytes += statSync(file).size;
       if (!/node_modules[\\/](@[^\\/]+[\\/])?[^\\/@]+[\\/]package\.json$/.test(file)) continue;
       const { name, version } = JSON.parse(readFileSync(file, 'utf8'));
