@@ -1,6 +1,6 @@
 /**
  * The servers that may receive a token. A token opens every database in which the identity has a user, so a registry
- * row with a foreign server would give it away.
+ * row with a foreign server would give the token away.
  */
 import { MultiOutboxError } from '../../errors.ts';
 

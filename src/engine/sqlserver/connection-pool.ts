@@ -16,7 +16,7 @@ export interface Connection {
   on(event: 'errorMessage', listener: (message: { readonly number: number }) => void): void;
   once(event: 'connect', listener: (error?: Error & { code?: string; number?: number }) => void): void;
   once(event: 'end', listener: () => void): void;
-  /** Ends it at once; the server rolls back an open transaction. */
+  /** Ends the connection at once; the server rolls back an open transaction. */
   close(): void;
 }
 
@@ -150,7 +150,7 @@ export function createPool(
   }
 
   const pool = new Pool({ ...config, beforeConnect: numberLoginErrors } as mssql.config);
-  // The next call reports the failure of an idle connection; without a listener it would end the process.
+  // The next call reports the failure of an idle connection; without a listener the failure would end the process.
   pool.on('error', () => {});
   return pool as unknown as mssql.ConnectionPool;
 }

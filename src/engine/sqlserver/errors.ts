@@ -1,6 +1,6 @@
 /**
- * Translates the errors of SQL Server and its driver to this library's: a code, the tenant, and what to do next. It
- * also tells the engine whether the call may have been carried out.
+ * Translates the errors of SQL Server and its driver into this library's errors, which have a code, the tenant, and what
+ * to do next. It also says whether the call may have been carried out.
  */
 import { type ErrorCode, MultiOutboxError, oneLine } from '../../errors.ts';
 import { codeOfNumber } from './error-numbers.ts';
@@ -14,7 +14,7 @@ export interface Subject {
 }
 
 /**
- * What became of a failed call. `unsent`: it never reached the server. `refused`: the server ran it and rolled
+ * The fate of a failed call. `unsent`: it never reached the server. `refused`: the server ran it and rolled
  * everything back. `unknown`: the answer was lost, so the call may have been committed.
  */
 export type Fate = 'unsent' | 'refused' | 'unknown';
@@ -131,7 +131,12 @@ export function classify(error: unknown, phase: 'connecting' | 'calling'): Class
   }
   // The driver refused a parameter, so nothing was sent.
   if (driver.code === 'EPARAM' || driver.code === 'EARGS') {
-    return { code: 'INVALID_ARGUMENT', fate: 'unsent', transient: false, advice: oneLine(text) };
+    return {
+      code: 'INVALID_ARGUMENT',
+      fate: 'unsent',
+      transient: false,
+      advice: `the driver refused a parameter (${oneLine(text)}); correct the value`,
+    };
   }
   return {
     code: 'DATABASE_ERROR',
@@ -189,8 +194,9 @@ const missingObject = new Set([208, 2812, 2715, 15151]);
 const wrongParameters = new Set([201, 8144, 8145, 8146, 207, 213]);
 const noRight = new Set([229, 230, 262, 297, 300, 916]);
 const full = new Set([1101, 1105, 9002, 40544]);
-const readOnly = new Set([3906, 3908, 978]);
-const corrupt = new Set([823, 824, 825]);
+const readOnly = new Set([3906, 978]);
+// 3908: the database is in emergency mode or damaged.
+const corrupt = new Set([823, 824, 825, 3908]);
 
 function ofNumber(number: number, text: string, phase: 'connecting' | 'calling'): Classified {
   const of = (code: ErrorCode, advice: string, transient = false): Classified => ({
@@ -239,7 +245,8 @@ function ofNumber(number: number, text: string, phase: 'connecting' | 'calling')
       'DATABASE_READONLY',
       'the database is read-only or a secondary replica; make it writable, or connect to the primary',
     );
-  if (corrupt.has(number)) return of('DATABASE_CORRUPT', 'the database is damaged; run DBCC CHECKDB');
+  if (corrupt.has(number))
+    return of('DATABASE_CORRUPT', 'the database is damaged; run DBCC CHECKDB, or restore a backup');
   if (number === 911) return of('DATABASE_MISSING', 'the server has no such database; correct its name');
   if (transientNumbers.has(number)) {
     return of(
@@ -250,7 +257,7 @@ function ofNumber(number: number, text: string, phase: 'connecting' | 'calling')
   }
   return of(
     'DATABASE_ERROR',
-    `SQL Server answered error ${number}: ${oneLine(text)}; look it up in its documentation; if it persists, report it with this number`,
+    `SQL Server answered error ${number}: ${oneLine(text)}; look the number up in SQL Server's documentation, and report the error if it comes again`,
   );
 }
 

@@ -35,8 +35,8 @@ export interface SqlServerEngineOptions {
    */
   readonly encrypt?: boolean;
   /**
-   * For connection strings and URLs that do not set it; false when absent. True accepts any certificate; use
-   * it for local servers only.
+   * Whether to accept any certificate, for connection strings and URLs that do not set it; false when absent. Use
+   * true only for local servers.
    */
   readonly trustServerCertificate?: boolean;
   /** Servers that a token may be sent to, by pattern; the clouds' domains and the registry's server when absent. */

@@ -3,7 +3,7 @@ import type { Classified } from './errors.ts';
 
 export interface RepeatOptions {
   /**
-   * What to do when the answer was lost and the call may have been carried out. `repeat`: send it again unchanged.
+   * The reaction when the answer was lost and the call may have been carried out. `repeat`: send it again unchanged.
    * `ask`: send it again with other parameters. `give-up`: throw, and let the caller decide.
    */
   readonly onLost: 'repeat' | 'ask' | 'give-up';

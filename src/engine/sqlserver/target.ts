@@ -68,32 +68,35 @@ export function serverKey({ host, port, instance }: ServerName): string {
 /** @throws INVALID_CONFIGURATION, whose message never contains the URL, because that may contain a password */
 export function registryTarget(url: string, env: NodeJS.ProcessEnv): ConnectionTarget {
   const refuse = (what: string): never => {
-    throw new MultiOutboxError(
-      'INVALID_CONFIGURATION',
-      `the registry's URL ${what}; write mssql://server/database, or mssql: and a connection string`,
-    );
+    throw new MultiOutboxError('INVALID_CONFIGURATION', `the registry's URL ${what}`);
   };
-  if (!/^mssql:/i.test(url)) return refuse(`does not begin with 'mssql:'`);
+  if (!/^mssql:/i.test(url))
+    return refuse(
+      `does not begin with 'mssql:'; write mssql://server/database, or mssql: and a connection string`,
+    );
   if (!/^mssql:\/\//i.test(url)) return fromConnectionString(url.slice('mssql:'.length), refuse);
   let parsed: URL;
   try {
     parsed = new URL(url.replace(/^mssql:/i, 'mssql:'));
   } catch {
-    return refuse('cannot be read');
+    return refuse('cannot be read; write it as mssql://server/database');
   }
   const server = parseServer(`${parsed.hostname}${parsed.port === '' ? '' : `,${parsed.port}`}`);
   const database = decodeURIComponent(parsed.pathname.slice(1));
   if (server === null || database === '' || database.includes('/'))
-    return refuse('names no server and database');
+    return refuse('names no server and database; write it as mssql://server/database');
   const allowed = ['schema', 'auth', 'encrypt', 'trustServerCertificate', 'multiSubnetFailover'];
   for (const name of parsed.searchParams.keys()) {
-    if (!allowed.includes(name)) refuse(`has the unknown parameter '${name}' (known: ${allowed.join(', ')})`);
+    if (!allowed.includes(name))
+      refuse(`has the unknown parameter '${name}'; use only ${allowed.join(', ')}`);
   }
   const encrypt = parsed.searchParams.get('encrypt');
   const flagOf = (name: string) => flag(name, parsed.searchParams.get(name), refuse);
   const schema = parsed.searchParams.get('schema') ?? defaultSchema;
   if (!isPlainIdentifier(schema))
-    refuse('has a schema that is not a plain identifier of at most 117 characters');
+    refuse(
+      'has a schema that is not a plain identifier of at most 117 characters; use letters, digits and _',
+    );
   return {
     ...server,
     database,
@@ -118,11 +121,11 @@ function loginOf(
     return { kind: 'password', user, password };
   }
   if (!auth.startsWith('setting:'))
-    return refuse(`has 'auth=${auth}', which is unknown (known: managed-identity, setting:NAME)`);
+    return refuse(`has 'auth=${auth}', which is unknown; use managed-identity or setting:NAME`);
   const name = auth.slice('setting:'.length);
   const value = env[name];
   if (value === undefined || value === '')
-    return refuse(`names the app setting '${name}', which is not set; set it`);
+    return refuse(`names the app setting '${name}', which is not set; set it to the connection string`);
   const named = fromConnectionString(value, refuse, url.pathname.slice(1));
   if (serverKey(named) !== serverKey(server))
     refuse(
@@ -140,6 +143,12 @@ function flag(name: string, value: string | null, refuse: (what: string) => neve
   return value === 'true';
 }
 
+function valuesOf(key: string): string {
+  const name = key.replaceAll(' ', '').toLowerCase();
+  if (name === 'applicationintent') return 'ReadWrite';
+  return name === 'encrypt' ? 'true, false or strict' : 'true or false';
+}
+
 function fromConnectionString(
   text: string,
   refuse: (what: string) => never,
@@ -147,13 +156,19 @@ function fromConnectionString(
 ): ConnectionTarget {
   const parts = parseConnectionString(text);
   const server = parts?.server === undefined ? null : parseServer(parts.server);
-  if (parts === null || server === null) return refuse('is not a connection string that names a server');
+  if (parts === null || server === null)
+    return refuse(
+      'is not a connection string that names a server; write it as Server=…;Database=…;User Id=…;Password=…',
+    );
   const named = database ?? parts.database;
-  if (named === undefined) return refuse('names no database');
+  if (named === undefined) return refuse('names no database; add Database=…');
   const schema = parts.schema ?? defaultSchema;
   if (!isPlainIdentifier(schema))
-    refuse('has a schema that is not a plain identifier of at most 117 characters');
-  if (parts.unreadable !== undefined) refuse(`has an unknown value of '${parts.unreadable}'`);
+    refuse(
+      'has a schema that is not a plain identifier of at most 117 characters; use letters, digits and _',
+    );
+  if (parts.unreadable !== undefined)
+    refuse(`has an unknown value of '${parts.unreadable}'; use ${valuesOf(parts.unreadable)}`);
   // A listener would route the connections to a secondary.
   if (parts.readOnly) refuse('asks for ApplicationIntent=ReadOnly, but every call writes; leave it out');
   return {
@@ -189,11 +204,12 @@ function namedLogin(parts: ConnectionStringParts, refuse: (what: string) => neve
   }
   if (asked !== '' && asked !== 'sqlpassword') {
     return refuse(
-      'has an Authentication that is not supported; use Sql Password, or Active Directory Default, which finds service principals and managed identities by the environment',
+      'has an Authentication that is not supported; use Sql Password, or Active Directory Default, which takes service principals and managed identities from the environment',
     );
   }
   if (user !== undefined) return { kind: 'password', user, password: password ?? '' };
-  if (asked === 'sqlpassword') return refuse('asks for Sql Password and names no User Id');
+  if (asked === 'sqlpassword')
+    return refuse('asks for Sql Password and names no User Id; add a User Id and a Password');
   return { kind: 'token' };
 }
 

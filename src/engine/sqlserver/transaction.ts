@@ -4,7 +4,7 @@ import { type Database, execute, type Parameters, type Row } from './database.ts
 import { classify, explain, failure } from './errors.ts';
 import { databaseKey, parseServer } from './target.ts';
 
-/** The part that is used. Its class is not checked: the caller may use another copy of mssql. */
+/** The part of a transaction that this file uses. Its class is not checked: the caller may use another copy of mssql. */
 type CallersTransaction = Pick<mssql.Transaction, 'request'> & {
   readonly parent?: { readonly config?: Partial<mssql.config> };
 };
@@ -50,7 +50,7 @@ export async function joinTransaction(
 }
 
 /**
- * Tells databases with the same name on different servers apart. The procedure checks that the connection has not
+ * Distinguishes databases of the same name on different servers. The procedure checks that the connection has not
  * changed its database since it was opened.
  */
 function assertSameDatabase(database: Database, { parent }: CallersTransaction): void {

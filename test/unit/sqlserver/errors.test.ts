@@ -35,6 +35,7 @@ describe('errors of SQL Server (made up here, no server)', () => {
     [answered(9002), 'DATABASE_FULL', false],
     [answered(3906), 'DATABASE_READONLY', false],
     [answered(824), 'DATABASE_CORRUPT', false],
+    [answered(3908), 'DATABASE_CORRUPT', false],
     [answered(40501), 'DATABASE_UNREACHABLE', true],
     [answered(10928), 'DATABASE_UNREACHABLE', true],
     [answered(229, 'The EXECUTE permission was denied'), 'LOGIN_REFUSED', false],

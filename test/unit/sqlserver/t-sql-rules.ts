@@ -1,6 +1,7 @@
 /**
- * Rules of the T-SQL that only a real SQL Server would show to be broken, and then under load: what waits for whom, what
- * is cut, what a timeout leaves open. They are read off the text. A rule returns what breaks it.
+ * These rules read the text of the scripts. They find statements that wait for other transactions, values that are cut,
+ * and transactions that a timeout leaves open. Without them only a real SQL Server would show these faults, and only
+ * under load. A rule returns the places that break it.
  */
 import { grantedOf, type Procedure, proceduresOf, type Reference, references } from './t-sql-procedures.ts';
 
