@@ -32,7 +32,7 @@ WHERE w.OrderingHash IS NOT NULL AND (
   OR EXISTS (
     SELECT 1 FROM [$(Schema)].[$(Queue)] c WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
     WHERE c.OrderingHash = w.OrderingHash AND c.Status = 1 AND c.InGroup = 1));
-UPDATE [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK) SET Blocked = 1 WHERE Sequence IN (SELECT Sequence FROM @Follower);
+UPDATE q SET Blocked = 1 FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK) WHERE Sequence IN (SELECT Sequence FROM @Follower);
 DECLARE @Group TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY);
 INSERT @Group (OrderingHash) SELECT DISTINCT OrderingHash FROM @Follower;
 :r parts/queue-unblock.sql

@@ -33,7 +33,7 @@ BEGIN
       -- The share is all of the remaining room, plus one message that shows whether more are behind; it is
       -- smaller when there are many groups.
       SET @Share = 1 + @Limit - @Count;
-      IF @Keys * @Share > 10000 SET @Share = 1 + 10000 / @Keys;
+      IF CAST(@Keys AS bigint) * @Share > 10000 SET @Share = 1 + 10000 / @Keys;
       -- A message never comes before its predecessor. The chain ends at the first message that is Dead or not
       -- due. It also ends at a recovered message, which becomes the head after the messages before it are
       -- settled, and is then claimed by itself.
@@ -86,11 +86,12 @@ BEGIN
         BEGIN
           -- No event tells that the producer commits or rolls back. So a head that has to wait is due again after
           -- a quarter of its age, within 20 ms to 1 s. Until then it takes no other message's room in a claim.
-          UPDATE [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK)
+          UPDATE q
           SET DueUtc = DATEADD(millisecond, CASE
             WHEN EnqueuedUtc >= DATEADD(millisecond, -80, @Now) THEN 20
             WHEN EnqueuedUtc <= DATEADD(second, -4, @Now) THEN 1000
             ELSE DATEDIFF(millisecond, EnqueuedUtc, @Now) / 4 END, @Now)
+          FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)
           WHERE Sequence IN (
             SELECT MIN(c.Sequence) FROM @Chain c JOIN @Key k ON k.OrderingHash = c.OrderingHash
             GROUP BY c.OrderingHash HAVING MIN(c.Sequence) > MIN(k.Uncommitted));
@@ -130,8 +131,9 @@ BEGIN
       ) r WHERE r.Running > @MaxBytes);
     IF @@ROWCOUNT > 0 SET @More = 1;
   END;
-  UPDATE [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK)
+  UPDATE q
   SET Status = 1, ClaimFence = @Fence, Attempts = Attempts + 1, Blocked = 0
+  FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)
   WHERE Sequence IN (SELECT Sequence FROM @Claim);
   SET @Claimed = @@ROWCOUNT;
 END;

@@ -35,7 +35,7 @@ DECLARE @Group TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY);
 IF @Again = 1
 BEGIN
   -- This update changes no value. It waits for the row until the server has ended the lost transaction.
-  UPDATE [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK) SET Status = Status WHERE Sequence = @Sequence;
+  UPDATE q SET Status = Status FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK) WHERE Sequence = @Sequence;
   SELECT @Settled = 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK)
   WHERE Sequence = @Sequence AND ClaimFence = @Fence AND Status = 2;
 END;
@@ -47,8 +47,9 @@ BEGIN
   -- This update changes no value; it only locks the row.
   IF @LocksLease = 1
     UPDATE [$(Schema)].[Leases] SET Fence = Fence WHERE NameHash = HASHBYTES('SHA2_256', N'queue:$(QueueName)');
-  UPDATE [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK)
+  UPDATE q
   SET Status = 2, SettledUtc = SYSUTCDATETIME(), Parks = 0, Recovered = 0, Blocked = 0, InGroup = 0
+  FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)
   WHERE Sequence = @Sequence AND ClaimFence = @Fence AND Status = 1;
   IF @@ROWCOUNT = 1 SET @Settled = 1;
   INSERT @Group (OrderingHash)

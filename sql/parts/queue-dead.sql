@@ -108,12 +108,13 @@ SET @Count = @@ROWCOUNT;
 IF @Replay = 1
   -- A message with a key returns to its place in its ordering group. Later messages of the group that were
   -- unblocked become followers.
-  UPDATE [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK)
+  UPDATE q
   SET Status = 0, InGroup = 1, Blocked = CASE WHEN OrderingKey IS NULL THEN 0 ELSE 1 END, DueUtc = @Now, SettledUtc = NULL,
     ClaimFence = NULL, Attempts = 0, Parks = 0, ReplayCount = ReplayCount + 1
+  FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)
   WHERE Sequence IN (SELECT Sequence FROM @Chosen);
 ELSE
-  DELETE FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK) WHERE Sequence IN (SELECT Sequence FROM @Chosen);
+  DELETE q FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK) WHERE Sequence IN (SELECT Sequence FROM @Chosen);
 INSERT @Group (OrderingHash) SELECT DISTINCT OrderingHash FROM @Chosen WHERE OrderingHash IS NOT NULL;
 IF @@ROWCOUNT > 0
 :r parts/queue-unblock.sql

@@ -214,8 +214,9 @@ BEGIN
     INSERT @Group (OrderingHash)
     SELECT DISTINCT OrderingHash FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK)
     WHERE Status = 1 AND InGroup = 1 AND OrderingHash IS NOT NULL;
-    UPDATE [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK)
+    UPDATE q
     SET Status = 0, Recovered = 1, ClaimFence = NULL, Blocked = CASE WHEN OrderingKey IS NULL THEN 0 ELSE 1 END
+    FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)
     WHERE Sequence IN (SELECT Sequence FROM @Listed) AND Status = 1;
     SET @Recovered = @@ROWCOUNT;
   END;
@@ -274,7 +275,7 @@ END;
 IF @PurgeLimit > 4000 SET @PurgeLimit = 4000;
 IF @Held = 1 AND @Committed = 0 AND @PurgeLimit > 0
 BEGIN
-  DELETE FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK) WHERE Sequence IN (
+  DELETE q FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK) WHERE Sequence IN (
     SELECT TOP (@PurgeLimit) Sequence FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
     WHERE Status = 2 AND SettledUtc < DATEADD(millisecond, -CAST(@RetentionMs % 1000 AS int),
       DATEADD(second, -CAST(@RetentionMs / 1000 AS int), @Now))

@@ -89,12 +89,12 @@ test('F8: failed logins do not use up connections', async () => {
 
 test('F8: closing the engine refuses the calls that wait for a connection', async () => {
   await using it = await place({ maxConnectionsPerServer: 2 });
-  let free: () => void = () => {};
+  let free: (() => void) | undefined;
   const busy = it.pools.use(it.target('busy'), () => new Promise<void>((resolve) => (free = resolve)));
-  await until('it is open', () => it.server.logins === 1);
+  await until('it is in use', () => free !== undefined);
   const waiting = it.call(it.target('waits'));
   const closing = it.pools.close();
   await expect(waiting).rejects.toMatchObject({ code: 'CLOSED' });
-  free();
+  free?.();
   await Promise.all([busy, closing]);
 });

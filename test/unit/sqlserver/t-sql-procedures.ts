@@ -85,7 +85,7 @@ export function references({ body }: Procedure, table: RegExp): Reference[] {
   );
   return [...body.matchAll(named)].map((match) => {
     const [, verb, , alias, hints = ''] = match;
-    const target = /(?:UPDATE|DELETE) (\w+)\s+(?:SET|FROM)[^;]*$/.exec(body.slice(0, match.index));
+    const target = /(?:UPDATE|DELETE) (\w+)\s+(?:(?:SET|FROM)[^;]*)?$/.exec(body.slice(0, match.index));
     const isTarget = alias !== undefined && target?.[1] === alias;
     const use =
       verb === 'INSERT'

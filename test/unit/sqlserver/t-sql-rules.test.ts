@@ -14,17 +14,22 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
   [
     'underTheLease',
     'queue-claim',
-    'WITH (FORCESEEK, ROWLOCK)\n  SET Status = 1',
+    'q WITH (FORCESEEK, ROWLOCK)\n  WHERE Sequence IN (SELECT Sequence FROM @Claim)',
     'WITH (ROWLOCK)\n  SET Status = 1',
   ],
   ['underTheLease', 'queue-settle-and-claim', 'q WITH (FORCESEEK, ROWLOCK) ON', 'q WITH (ROWLOCK) ON'],
   [
     'underTheLease',
     'queue-settle-and-claim',
-    'DELETE FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK)',
-    'DELETE FROM [$(Schema)].[$(Queue)]',
+    'DELETE q FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)',
+    'DELETE q FROM [$(Schema)].[$(Queue)] q',
   ],
-  ['underTheLease', 'queue-block-followers', 'WITH (FORCESEEK, ROWLOCK) SET Blocked = 1', 'SET Blocked = 1'],
+  [
+    'underTheLease',
+    'queue-block-followers',
+    'q WITH (FORCESEEK, ROWLOCK) WHERE Sequence IN',
+    'q WHERE Sequence IN',
+  ],
   ['underTheLease', 'queue-unblock', ' l WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)', ' l'],
   ['underTheLease', 'queue-claim', 'e WITH (FORCESEEK, READUNCOMMITTED)', 'e WITH (READUNCOMMITTED)'],
   [
@@ -39,7 +44,12 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
     'c WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)',
     'c WITH (FORCESEEK, READUNCOMMITTED)',
   ],
-  ['underTheLease', 'queue-complete', ' WITH (FORCESEEK, ROWLOCK)\n  SET Status = 2', ' SET Status = 2'],
+  [
+    'underTheLease',
+    'queue-complete',
+    ' WITH (FORCESEEK, ROWLOCK)\n  WHERE Sequence = @Sequence',
+    ' WHERE Sequence = @Sequence',
+  ],
   [
     'underTheLease',
     'queue-dead',
@@ -148,6 +158,18 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
   ['firstLooksDoNotWait', 'queue-run', ' WITH (READUNCOMMITTED)', ''],
   ['firstLooksDoNotWait', 'leases', ' WITH (READUNCOMMITTED) ORDER BY Name', ' ORDER BY Name'],
   ['firstLooksDoNotWait', 'registry-plan', ' WITH (READUNCOMMITTED)', ''],
+  [
+    'targetsAreNotForced',
+    'queue-block-followers',
+    'UPDATE q SET Blocked = 1 FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)',
+    'UPDATE [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK) SET Blocked = 1',
+  ],
+  [
+    'targetsAreNotForced',
+    'queue-dead',
+    'DELETE q FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)',
+    'DELETE FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK)',
+  ],
   ['clocksAreRounded', 'leases', 'CAST(SYSUTCDATETIME() AS datetime2(3))', 'SYSUTCDATETIME()'],
   ['clocksAreRounded', 'queue-enqueue', 'CAST(SYSUTCDATETIME() AS datetime2(3))', 'SYSUTCDATETIME()'],
   [

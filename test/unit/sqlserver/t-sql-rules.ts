@@ -322,6 +322,18 @@ const theClockIsReadUnderTheLock: Rule = each(({ body }) => {
   return lock !== -1 && lock < clock ? [] : ['reads the clock before it has the row'];
 });
 
+/**
+ * SQL Server refuses FORCESEEK, FORCESCAN, INDEX and READUNCOMMITTED on the target of a change (errors 10724, 1069, 1065),
+ * and a parser accepts them. They are allowed in the FROM clause of a change.
+ */
+const targetsAreNotForced: Rule = each(({ body }) =>
+  [
+    ...body.matchAll(
+      /(?:UPDATE|DELETE(?: FROM)?|INSERT(?: INTO)?) \[[^\]]*\]\.\[[^\]]*\] WITH \([^)]*(?:FORCESEEK|FORCESCAN|INDEX|UNCOMMITTED|NOLOCK)/g,
+    ),
+  ].map(([text]) => text),
+);
+
 /** A stored time is rounded to milliseconds, up as well; a difference from an unrounded clock is then 1 ms wrong. */
 const clocksAreRounded: Rule = each(({ body }) =>
   [...body.matchAll(/^.*DATEDIFF_BIG\([^;]*?(?<!CAST\()SYSUTCDATETIME\(\).*$/gm)].map(([line]) =>
@@ -369,5 +381,6 @@ export const rules = {
   firstLooksDoNotWait,
   theClockIsReadUnderTheLock,
   clocksAreRounded,
+  targetsAreNotForced,
   wordsAreKnown,
 } satisfies Record<string, Rule>;
