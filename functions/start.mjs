@@ -22,8 +22,8 @@ if (!existsSync('local.settings.json')) {
 }
 console.log(`The sample's settings need a storage emulator on this machine. Start it in another shell:
   npx azurite --silent --skipApiVersionCheck --location .data/azurite\n`);
-// The host runs in the folder that `npm run package` has just made, because `main` of this folder's package.json is the
-// library. The link makes relative paths such as .data/registry.db mean the same file as on the command line.
+// The host runs in dist.functions, which `npm run package` has just made, because `main` in the repository's package.json
+// names the library. The link makes relative paths such as .data/registry.db mean the same file as on the command line.
 const app = 'dist.functions';
 copyFileSync('local.settings.json', path.join(app, 'local.settings.json'));
 mkdirSync('.data', { recursive: true });

@@ -79,7 +79,7 @@ export function isMultiOutboxError<const Code extends ErrorCode = ErrorCode>(
   ...codes: readonly Code[]
 ): error is MultiOutboxError & { readonly code: Code } {
   if (!isError(error) || propertyOf(error, 'name') !== 'MultiOutboxError') return false;
-  // The constructor stores both as plain values. A getter would be foreign code, which may throw when it is read later.
+  // The constructor stores `code` and `message` as plain values. A getter would be foreign code, which may throw when it is read later.
   const code = ownValue(error, 'code');
   const isOurs = typeof code === 'string' && typeof ownValue(error, 'message') === 'string';
   return isOurs && (codes.length === 0 || (codes as readonly string[]).includes(code));

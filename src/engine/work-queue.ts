@@ -69,7 +69,7 @@ export function conflictKey(dedupKey: string, hash: string): string {
   return `${dedupKey}\u001f${hash}`;
 }
 
-/** The caller's dedup key in a stored one. */
+/** Returns the caller's dedup key, which a stored dedup key contains. */
 export function dedupKeyOf(stored: string): string {
   const mark = stored.indexOf('\u001f');
   return mark === -1 ? stored : stored.slice(0, mark);
@@ -279,8 +279,8 @@ export interface WorkQueue {
   begin(request: BeginRequest): Promise<BeginResult>;
 
   /**
-   * One round trip (Q8): applies the outcomes to rows matched on Sequence, ClaimFence and Claimed; then renews the
-   * lease and claims, only renews, or releases the lease. It tries to apply the outcomes even when the lease is lost.
+   * One round trip (Q8): applies the outcomes to rows matched on Sequence, ClaimFence and Claimed. Then it does one
+   * of three things: it renews the lease and claims, only renews it, or releases it. It tries to apply the outcomes even when the lease is lost.
    */
   settle(request: SettleRequest): Promise<SettleResult>;
 

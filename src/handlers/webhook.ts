@@ -93,7 +93,7 @@ function bodyText(payload: string): string | undefined {
   const repeated = repeatedName(members);
   if (repeated !== undefined) {
     throw new PermanentError(
-      'The payload has a field twice, so it does not say what to send; enqueue it with each field once.',
+      'The payload contains a field twice, so the handler cannot know which value to send; enqueue a payload with each field once.',
     );
   }
   return members.find(({ name }) => name === 'body')?.value;

@@ -109,7 +109,7 @@ export class Heartbeat {
     } catch (error) {
       if (this.#stopped) return;
       this.#options.onError?.(error);
-      // The deadline timer keeps running: it ends the attempts.
+      // The deadline timer keeps running; when it fires, no further renewal is tried.
       this.#renewTimer = setTimeout(() => void this.#renew(), Math.max(10, this.remainingMs / 4));
     }
   }

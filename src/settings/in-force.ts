@@ -6,7 +6,7 @@ export interface SettingInForce {
   readonly option: string;
   /** Environment variable. */
   readonly variable: string;
-  /** Checked, durations in milliseconds; null when there is none; `masked` in place of a secret. */
+  /** The checked value, a duration in milliseconds; null if the setting has no value; `masked` if the value is secret. */
   readonly value: unknown;
   readonly source: 'default' | 'environment' | 'option';
 }
@@ -42,7 +42,7 @@ function valueAt(settings: object, option: string): unknown {
     .reduce<unknown>((level, key) => (level as Record<string, unknown> | undefined)?.[key], settings);
 }
 
-/** The registry's URL may have a user and a password, and a connection string most likely has. */
+/** The registry's URL may contain a user and a password; a connection string most likely contains them. */
 function holdsPassword(option: string, value: unknown): boolean {
   return option === 'registry' && !/^(sqlite:|mssql:\/\/[^@]*$)/.test(String(value));
 }

@@ -50,7 +50,7 @@ export class Connection {
     return statement.iterate(...values) as Iterator<unknown> as Iterator<Tuple>;
   }
 
-  /** All rows as arrays, with named values. */
+  /** Returns all rows as arrays; `values` gives the statement's parameters by name. */
   allTuples<Tuple>(sql: string, values: Record<string, SQLInputValue>): Tuple[] {
     const statement = this.prepare(sql);
     statement.setReturnArrays(true);

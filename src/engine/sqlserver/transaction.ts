@@ -4,7 +4,7 @@ import { type Database, execute, type Parameters, type Row } from './database.ts
 import { classify, explain, failure } from './errors.ts';
 import { databaseKey, parseServer } from './target.ts';
 
-/** The part of a transaction that this file uses. Its class is not checked: the caller may use another copy of mssql. */
+/** The part of the caller's transaction that this file uses. The class is not checked: the caller may use another mssql. */
 type CallersTransaction = Pick<mssql.Transaction, 'request'> & {
   readonly parent?: { readonly config?: Partial<mssql.config> };
 };

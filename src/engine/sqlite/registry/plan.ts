@@ -98,7 +98,7 @@ function planInTransaction(connection: Connection, request: BeginPlan, now: numb
   const fence = takeLease(connection, { name: planLeaseName, owner, durationMs: leaseMs }, now);
   const lease = { name: planLeaseName, owner, fence };
   if (!isDue) {
-    // Taking the lease again has ended this owner's earlier plan, which is still open (L2).
+    // This owner's earlier plan was still open; taking the lease again has ended it (L2).
     releaseLease(connection, lease);
     const nextDueInMs = found.NextDueUtc === null ? null : found.NextDueUtc - now;
     return { status: 'idle', previous: notePlan(connection, now, 0, false), nextDueInMs };
