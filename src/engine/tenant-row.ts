@@ -70,17 +70,16 @@ export function totalsOf<Big>(row: TotalsRow<Big>, number: (value: Big) => numbe
   };
 }
 
-/** A stored report may lack a count; it is then 0. */
-function countsOf(json: string): RunCounts {
-  const stored = JSON.parse(json) as Partial<Record<keyof RunCounts, number | null>>;
+/** A report, given or stored, may lack a count; it is then 0, so that the report is not lost (D7). */
+export function completeCounts(counts: Partial<Record<keyof RunCounts, number | null>>): RunCounts {
   return {
-    done: stored.done ?? 0,
-    retried: stored.retried ?? 0,
-    dead: stored.dead ?? 0,
-    released: stored.released ?? 0,
-    parked: stored.parked ?? 0,
-    lost: stored.lost ?? 0,
-    recovered: stored.recovered ?? 0,
+    done: counts.done ?? 0,
+    retried: counts.retried ?? 0,
+    dead: counts.dead ?? 0,
+    released: counts.released ?? 0,
+    parked: counts.parked ?? 0,
+    lost: counts.lost ?? 0,
+    recovered: counts.recovered ?? 0,
   };
 }
 
@@ -111,7 +110,7 @@ export function tenantRecordOf<Time, Big, Flag>(
       lastRunUtc: timeOrNull(row.LastRunUtc),
       lastOutcome: row.LastOutcome,
       lastDurationMs: row.LastDurationMs,
-      lastCounts: row.LastCounts === null ? null : countsOf(row.LastCounts),
+      lastCounts: row.LastCounts === null ? null : completeCounts(JSON.parse(row.LastCounts)),
       totals: totalsOf(row, number),
       idleStreak: row.IdleStreak,
       failureStreak: row.FailureStreak,

@@ -3,27 +3,15 @@
  * against a server on loopback that executes no SQL; on a real server: sqlserver/pools.test.ts.
  */
 import { createMultiOutbox, defineHandler, loadSettings, type MultiOutbox } from '../../src/index.ts';
-import { procedureOf, row, TdsServer } from '../support/tds-server.ts';
+import { TdsServer } from '../support/tds-server.ts';
 import { until } from '../support/until.ts';
 
-/** The answer to a run that finds nothing. */
-const nothing = row({
-  Lease: 'released',
-  Fence: 0n,
-  ExpiresInMs: 0n,
-  More: false,
-  NextDueInMs: null,
-  Purged: 0,
-  Recovered: 0,
-});
 const setting = 'MO_TEST_LOGINS';
 
 let server: TdsServer;
 
 beforeEach(async () => {
-  server = await TdsServer.start({
-    answer: (message) => (procedureOf(message)?.endsWith('[Outbox_Begin]') ? nothing : undefined),
-  });
+  server = await TdsServer.startIdle();
   process.env[setting] = `Server=127.0.0.1,${server.port};User Id=u;Password=p;Encrypt=false`;
 });
 

@@ -134,6 +134,22 @@ export class TdsServer implements AsyncDisposable {
   readonly #sockets: ReadonlySet<Socket>;
   readonly #stop: () => Promise<void>;
 
+  /** Every run finds its queue empty. */
+  static startIdle(): Promise<TdsServer> {
+    const idle = row({
+      Lease: 'released',
+      Fence: 0n,
+      ExpiresInMs: 0n,
+      More: false,
+      NextDueInMs: null,
+      Purged: 0,
+      Recovered: 0,
+    });
+    return TdsServer.start({
+      answer: (message) => (procedureOf(message)?.endsWith('[Outbox_Begin]') ? idle : undefined),
+    });
+  }
+
   static async start(options: { answer?: Answer; encrypt?: boolean } = {}): Promise<TdsServer> {
     const sockets = new Set<Socket>();
     const listener = createServer((socket) => {

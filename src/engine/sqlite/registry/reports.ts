@@ -1,5 +1,6 @@
 /** Run reports (D7, F5), wakes (F7), and the fleet's sums over them (F6). */
 import type { FleetSummary, TenantReport } from '../../registry.ts';
+import { completeCounts } from '../../tenant-row.ts';
 import { type Connection, nowSql } from '../connection.ts';
 import { wholeMs } from '../time.ts';
 import { type TotalsRow, totals } from './rows.ts';
@@ -43,7 +44,8 @@ const sql = {
 
 /** Call it within a write transaction. */
 export function recordReport(connection: Connection, report: TenantReport, now: number): void {
-  const { counts, schedule } = report;
+  const { schedule } = report;
+  const counts = completeCounts(report.counts);
   const due = {
     id: report.tenantId,
     now,
@@ -59,13 +61,7 @@ export function recordReport(connection: Connection, report: TenantReport, now: 
     outcome: report.outcome,
     durationMs: report.durationMs,
     counts: JSON.stringify(counts),
-    done: counts.done ?? 0,
-    retried: counts.retried ?? 0,
-    dead: counts.dead ?? 0,
-    released: counts.released ?? 0,
-    parked: counts.parked ?? 0,
-    lost: counts.lost ?? 0,
-    recovered: counts.recovered ?? 0,
+    ...counts,
     idleStreak: schedule.idleStreak,
     failureStreak: schedule.failureStreak,
     error: report.error?.message ?? null,

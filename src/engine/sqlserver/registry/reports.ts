@@ -1,5 +1,6 @@
 /** Stores the reports of runs (D7, F5) and wakes (F7), and sums up the fleet (F6). */
 import type { FleetSummary, TenantReport } from '../../registry.ts';
+import { completeCounts } from '../../tenant-row.ts';
 import { bigint, bit, type Database, int, longText, real, text } from '../database.ts';
 import { wholeMs } from '../text.ts';
 import { totals } from './rows.ts';
@@ -16,8 +17,7 @@ export async function recordReport(database: Database, report: TenantReport): Pr
       Id: [text, report.tenantId],
       Outcome: [text, report.outcome],
       DurationMs: [real, report.durationMs],
-      // A missing count is left out: Babelfish reads a JSON null as the text 'null'.
-      Counts: [text, JSON.stringify(report.counts, (_, value) => value ?? undefined)],
+      Counts: [text, JSON.stringify(completeCounts(report.counts))],
       Backlog: [bit, report.backlog],
       ParkedTopics: [longText, JSON.stringify(report.parkedTopics)],
       ErrorCode: [text, error?.code ?? null],
