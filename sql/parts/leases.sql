@@ -82,7 +82,7 @@ DECLARE @Hash binary(32) = HASHBYTES('SHA2_256', @Name);
 DECLARE @Now datetime2(3);
 SELECT @Fence = NULL, @Holder = NULL, @ExpiresUtc = NULL;
 -- Lock the row before reading the clock: waiting for the lock must not shorten the lease.
-UPDATE [$(Schema)].[Leases] SET Fence = Fence WHERE NameHash = @Hash;
+UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence WHERE NameHash = @Hash;
 SET @Now = SYSUTCDATETIME();
 SELECT @Holder = Owner, @ExpiresUtc = ExpiresUtc FROM [$(Schema)].[Leases]
 WHERE NameHash = @Hash AND ExpiresUtc > @Now AND NOT (Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner));
@@ -117,7 +117,7 @@ SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A lease cannot be taken, renewed or released inside a transaction; commit or roll back first.', 1;
 IF DATALENGTH(SUBSTRING(@Name COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
   OR DATALENGTH(SUBSTRING(@Context COLLATE Latin1_General_100_BIN2, 4001, 1)) > 0
-  THROW 51026, N'A name of a lease has at most 200 characters, its context at most 4,000.', 1;
+  THROW 51026, N'A value is too long; the most characters are: name of a lease 200, context 4,000.', 1;
 :r parts/lease-limits.sql
 DECLARE @Hash binary(32) = HASHBYTES('SHA2_256', @Name), @Fence bigint, @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @Holder nvarchar(200), @ExpiresUtc datetime2(3);
@@ -156,7 +156,7 @@ IF @@TRANCOUNT > 0 THROW 51001, N'A lease cannot be taken, renewed or released i
 DECLARE @Hash binary(32) = HASHBYTES('SHA2_256', @Name), @Now datetime2(3), @ExpiresUtc datetime2(3), @Renewed int;
 BEGIN TRANSACTION;
 -- Lock the row before reading the clock: waiting for the lock must not shorten the lease.
-UPDATE [$(Schema)].[Leases] SET Fence = Fence WHERE NameHash = @Hash;
+UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence WHERE NameHash = @Hash;
 SET @Now = SYSUTCDATETIME();
 SET @ExpiresUtc = DATEADD(millisecond, CAST(@LeaseMs % 1000 AS int), DATEADD(second, CAST(@LeaseMs / 1000 AS int), @Now));
 UPDATE [$(Schema)].[Leases] SET RenewedUtc = @Now, ExpiresUtc = @ExpiresUtc

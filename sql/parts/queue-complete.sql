@@ -27,26 +27,29 @@ SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
+IF @Again = 1 SET DEADLOCK_PRIORITY LOW;
 SET ANSI_PADDING, ANSI_WARNINGS, CONCAT_NULL_YIELDS_NULL ON; SET NUMERIC_ROUNDABORT OFF;
 IF @Again = 0 AND @@TRANCOUNT = 0 THROW 51002, N'No transaction is open on this connection; begin one first.', 1;
 IF @Again = 1 AND @@TRANCOUNT > 0 THROW 51001, N'Ask outside a transaction whether a message was completed; commit or roll back first.', 1;
 DECLARE @Settled bit = 0, @LocksLease bit = 0;
 DECLARE @Group TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY);
+-- This read takes no lock: neither column changes while the message is claimed under @Fence.
+SELECT @LocksLease = 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READUNCOMMITTED)
+WHERE Sequence = @Sequence AND (OrderingKey IS NOT NULL OR Recovered = 1);
+IF @Again = 1 BEGIN TRANSACTION;
+-- This update changes no value; it only locks the row.
+IF @LocksLease = 1
+  UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence WHERE NameHash = HASHBYTES('SHA2_256', N'queue:$(QueueName)');
 IF @Again = 1
 BEGIN
   -- This update changes no value. It waits for the row until the server has ended the lost transaction.
-  UPDATE q SET Status = Status FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK) WHERE Sequence = @Sequence;
+  UPDATE q SET Status = Status FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, XLOCK, ROWLOCK) WHERE Sequence = @Sequence;
   SELECT @Settled = 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK)
   WHERE Sequence = @Sequence AND ClaimFence = @Fence AND Status = 2;
+  COMMIT;
 END;
 ELSE
 BEGIN
-  -- This read takes no lock: neither column changes while the message is claimed under @Fence.
-  SELECT @LocksLease = 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READUNCOMMITTED)
-  WHERE Sequence = @Sequence AND (OrderingKey IS NOT NULL OR Recovered = 1);
-  -- This update changes no value; it only locks the row.
-  IF @LocksLease = 1
-    UPDATE [$(Schema)].[Leases] SET Fence = Fence WHERE NameHash = HASHBYTES('SHA2_256', N'queue:$(QueueName)');
   UPDATE q
   SET Status = 2, SettledUtc = SYSUTCDATETIME(), Parks = 0, Recovered = 0, Blocked = 0, InGroup = 0
   FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)

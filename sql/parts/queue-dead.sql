@@ -93,7 +93,7 @@ DECLARE @Group TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY);
 EXEC [$(Schema)].[Lease_Ensure] @LeaseName;
 BEGIN TRANSACTION;
 -- This update changes no value; it only locks the row.
-UPDATE [$(Schema)].[Leases] SET Fence = Fence WHERE NameHash = HASHBYTES('SHA2_256', @LeaseName);
+UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence WHERE NameHash = HASHBYTES('SHA2_256', @LeaseName);
 SET @Now = SYSUTCDATETIME();
 SET @Since = DATEADD(millisecond, -CAST(@OlderThanMs % 1000 AS int), DATEADD(second, -CAST(@OlderThanMs / 1000 AS int), @Now));
 INSERT @Chosen (Sequence, OrderingHash)

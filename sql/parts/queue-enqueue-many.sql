@@ -115,11 +115,11 @@ BEGIN CATCH
   THROW;
 END CATCH;
 IF EXISTS (SELECT 1 FROM @New WHERE IsBad = 1)
-  THROW 51025, N'ordinal and delayMs must be whole numbers, messageId a UUID of 36 characters, payloadEscaped true or false.', 1;
+  THROW 51025, N'In @Messages, ordinal and delayMs must be whole numbers, messageId must be a UUID of 36 characters, and payloadEscaped must be true or false.', 1;
 IF EXISTS (SELECT 1 FROM @New WHERE DATALENGTH(SUBSTRING(Topic, 201, 1)) > 0 OR DATALENGTH(SUBSTRING(OrderingKey, 201, 1)) > 0
   OR DATALENGTH(SUBSTRING(DedupKey, 201, 1)) > 0 OR DATALENGTH(SUBSTRING(CorrelationId, 201, 1)) > 0
   OR DATALENGTH(SUBSTRING(Source, 201, 1)) > 0 OR DATALENGTH(SUBSTRING(Hash, 201, 1)) > 0)
-  THROW 51026, N'topic, orderingKey, dedupKey, correlationId, source and hash have at most 200 characters.', 1;
+  THROW 51026, N'In @Messages, a value is too long; topic, orderingKey, dedupKey, correlationId, source and hash may have 200 characters at most.', 1;
 IF EXISTS (SELECT 1 FROM @New WHERE Topic IS NULL OR LEN(Topic) = 0)
   THROW 51020, N'A message needs a topic of 1 to 200 characters.', 1;
 IF EXISTS (SELECT 1 FROM @New WHERE Payload IS NULL) THROW 51021, N'A message needs a payload; an empty text is allowed.', 1;

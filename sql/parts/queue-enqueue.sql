@@ -64,7 +64,7 @@ IF DATALENGTH(SUBSTRING(@Topic COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
   OR DATALENGTH(SUBSTRING(@CorrelationId COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
   OR DATALENGTH(SUBSTRING(@Source COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
   OR DATALENGTH(SUBSTRING(@Hash COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
-  THROW 51026, N'@Topic, @OrderingKey, @DedupKey, @CorrelationId, @Source and @Hash have at most 200 characters.', 1;
+  THROW 51026, N'A value is too long; @Topic, @OrderingKey, @DedupKey, @CorrelationId, @Source and @Hash may have 200 characters at most.', 1;
 -- = and the unique index ignore blanks at the end of a text.
 IF DATALENGTH(LTRIM(RTRIM(@Source))) <> DATALENGTH(@Source) OR DATALENGTH(LTRIM(RTRIM(@Hash))) <> DATALENGTH(@Hash)
   THROW 51024, N'@Source and @Hash must not begin or end with a blank.', 1;

@@ -152,7 +152,7 @@ BEGIN
     THROW;
   END CATCH;
   IF EXISTS (SELECT 1 FROM @Outcome WHERE IsBad = 1)
-    THROW 51025, N'In @Outcomes, sequence and delayMs must be whole numbers, parked and unstarted true or false.', 1;
+    THROW 51025, N'In @Outcomes, sequence and delayMs must be whole numbers, and parked and unstarted must be true or false.', 1;
   IF EXISTS (SELECT 1 FROM @Listed WHERE Sequence < 0) THROW 51025, N'The names in @Errors must be sequences.', 1;
   IF EXISTS (SELECT 1 FROM @Outcome WHERE DelayMs NOT BETWEEN 0 AND 1500000000000)
     THROW 51027, N'delayMs must be milliseconds from 0 to 1500000000000.', 1;
@@ -168,7 +168,7 @@ FROM @Outcome;
 BEGIN TRANSACTION;
 -- 1. The lease. Its row stays locked until the end. The clock is read after the row is locked, so that
 -- waiting for the lock does not shorten the lease.
-UPDATE [$(Schema)].[Leases] SET Fence = Fence WHERE NameHash = @LeaseHash;
+UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence WHERE NameHash = @LeaseHash;
 IF @Again = 1
 BEGIN
   SELECT @Committed = 1, @Fence = Fence FROM [$(Schema)].[Leases]

@@ -54,7 +54,7 @@ END;
 ELSE
   -- An idle plan records only its time, so that a missing tick shows.
   BEGIN TRANSACTION;
-UPDATE [$(Schema)].[RegistryState] SET PlanOpen = PlanOpen WHERE Id = 1;
+UPDATE [$(Schema)].[RegistryState] WITH (XLOCK, ROWLOCK) SET PlanOpen = PlanOpen WHERE Id = 1;
 SELECT @LastPlan = LastPlanUtc, @Open = PlanOpen FROM [$(Schema)].[RegistryState] WHERE Id = 1;
 SET @Now = SYSUTCDATETIME();
 SELECT @NextDue = MIN(NextDueUtc) FROM [$(Schema)].[Tenants] WHERE Status = N'active' AND NextDueUtc IS NOT NULL;
@@ -134,13 +134,13 @@ FROM (
 ) c
 GROUP BY c.TenantId;
 IF EXISTS (SELECT 1 FROM @Choice WHERE IsBad = 1)
-  THROW 51025, N'Each of @Choices needs a tenantId, and as its planVersion a whole number.', 1;
+  THROW 51025, N'Each entry of @Choices needs a tenantId and a planVersion, and the planVersion must be a whole number.', 1;
 BEGIN TRANSACTION;
 UPDATE [$(Schema)].[Leases] SET Owner = NULL, ExpiresUtc = NULL, Context = NULL
 WHERE NameHash = HASHBYTES('SHA2_256', N'plan') AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND Fence = @Fence;
 IF @@ROWCOUNT = 1
 BEGIN
-  UPDATE [$(Schema)].[RegistryState] SET PlanOpen = 0 WHERE Id = 1;
+  UPDATE [$(Schema)].[RegistryState] WITH (XLOCK, ROWLOCK) SET PlanOpen = 0 WHERE Id = 1;
   SET @Now = SYSUTCDATETIME();
   UPDATE [$(Schema)].[Tenants]
   SET PlanVersion = PlanVersion + 1, LastPlannedUtc = @Now, WakePending = 0,

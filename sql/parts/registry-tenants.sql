@@ -117,7 +117,7 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a status inside a transaction; commit or roll back first.', 1;
-IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0 THROW 51026, N'@Id has at most 64 characters.', 1;
+IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0 THROW 51026, N'@Id is too long; it may have 64 characters at most.', 1;
 DECLARE @Present nvarchar(10), @Message nvarchar(400);
 IF @Status IS NULL OR @Status NOT IN (N'active', N'paused', N'retired')
   THROW 51005, N'@Status must be active, paused or retired.', 1;
@@ -153,7 +153,7 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0 THROW 51026, N'@Id has at most 64 characters.', 1;
+IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0 THROW 51026, N'@Id is too long; it may have 64 characters at most.', 1;
 UPDATE [$(Schema)].[Tenants] SET SchemaVersion = @SchemaVersion WHERE Id = @Id AND Status <> N'retired';
 GO
 -- Returns the tenant in one row; none if the id is unknown.
@@ -165,7 +165,7 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0 THROW 51026, N'@Id has at most 64 characters.', 1;
+IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0 THROW 51026, N'@Id is too long; it may have 64 characters at most.', 1;
 SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;
 GO
 -- Lists a page of tenants, sorted by id: those after @After, of one status or of all.

@@ -194,7 +194,7 @@ const transactionsAbort: Rule = each((procedure) =>
 );
 
 const transactionsAreNotNested: Rule = each((procedure) =>
-  beginsTransaction(procedure) && !/IF @@TRANCOUNT > 0 THROW 51001/.test(procedure.body)
+  beginsTransaction(procedure) && !/IF (@Again = 1 AND )?@@TRANCOUNT > 0 THROW 51001/.test(procedure.body)
     ? [`begins a transaction without a look at @@TRANCOUNT`]
     : [],
 );
@@ -214,7 +214,8 @@ const failuresEndTheProcedure: Rule = each(({ body }) => {
 
 /** A run's call that waits longer is repeated; in a deadlock with an application's, it is the victim. */
 const transactionsHaveLimits: Rule = each((procedure) =>
-  beginsTransaction(procedure) && !/SET LOCK_TIMEOUT \d+;\nSET DEADLOCK_PRIORITY LOW;/.test(procedure.body)
+  beginsTransaction(procedure) &&
+  !/SET LOCK_TIMEOUT \d+;\n(IF @Again = 1 )?SET DEADLOCK_PRIORITY LOW;/.test(procedure.body)
     ? ['has no LOCK_TIMEOUT and DEADLOCK_PRIORITY']
     : [],
 );
@@ -317,7 +318,7 @@ const firstLooksDoNotWait: Rule = each((procedure) => {
 const theClockIsReadUnderTheLock: Rule = each(({ body }) => {
   const write = /UPDATE \[\$\(Schema\)\]\.\[Leases\]\s+SET[^;]*ExpiresUtc = (?!NULL)/.exec(body);
   if (write === null) return [];
-  const lock = body.indexOf('UPDATE [$(Schema)].[Leases] SET Fence = Fence');
+  const lock = body.indexOf('UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence');
   const clock = body.lastIndexOf('SET @Now = SYSUTCDATETIME();', write.index);
   return lock !== -1 && lock < clock ? [] : ['reads the clock before it has the row'];
 });
@@ -332,6 +333,16 @@ const targetsAreNotForced: Rule = each(({ body }) =>
       /(?:UPDATE|DELETE(?: FROM)?|INSERT(?: INTO)?) \[[^\]]*\]\.\[[^\]]*\] WITH \([^)]*(?:FORCESEEK|FORCESCAN|INDEX|UNCOMMITTED|NOLOCK)/g,
     ),
   ].map(([text]) => text),
+);
+
+/**
+ * With optimized locking (Azure SQL Database, SQL Server 2025) an UPDATE that changes no value may give its row lock back
+ * before the transaction ends.
+ */
+const locksAreHeld: Rule = each(({ body }) =>
+  [...body.matchAll(/\bUPDATE ([^;]*?)\bSET (\w+) = \2\b(?! [+-])([^;]*);/g)]
+    .map(([statement]) => statement)
+    .filter((statement) => !/WITH \((FORCESEEK, )?XLOCK, ROWLOCK\)/.test(statement)),
 );
 
 /** A stored time is rounded to milliseconds, up as well; a difference from an unrounded clock is then 1 ms wrong. */
@@ -382,5 +393,6 @@ export const rules = {
   theClockIsReadUnderTheLock,
   clocksAreRounded,
   targetsAreNotForced,
+  locksAreHeld,
   wordsAreKnown,
 } satisfies Record<string, Rule>;
