@@ -126,6 +126,14 @@ export class TestDatabases {
     for (const statement of statements) await new mssql.Request(pool).batch(statement);
   }
 
+  /** How many sessions the server has in databases that were made here, other than master. */
+  async sessions(): Promise<number> {
+    const { recordset } = await new mssql.Request(await this.pool('master')).query<{ name: string }>(
+      'SELECT DB_NAME(dbid) AS name FROM sys.sysprocesses',
+    );
+    return recordset.filter(({ name }) => this.#kinds.has(name)).length;
+  }
+
   async #create(kind: SchemaKind | 'bare'): Promise<string> {
     const name = `mo_test_${randomBytes(6).toString('hex')}`;
     const [create, ...alterations] = creationOf(name, this.#options);
