@@ -1,7 +1,10 @@
 /** The parts of an inspection that all engines share. */
 import type { SchemaControl, SchemaFinding, SchemaInspection } from './schema.ts';
 
-/** The finding about a schema's version; null when it is this program's. The message says whether runs work with it. */
+/**
+ * The finding about a schema's version; null when the version is this program's. The message says whether runs work
+ * with the version.
+ */
 export function versionFinding(
   version: number,
   { latest, oldestUsable }: Pick<SchemaControl, 'latest' | 'oldestUsable'>,

@@ -70,7 +70,7 @@ export function totalsOf<Big>(row: TotalsRow<Big>, number: (value: Big) => numbe
   };
 }
 
-/** A report, given or stored, may lack a count; it is then 0, so that the report is not lost (D7). */
+/** A report, given or stored, may lack a count. The missing count becomes 0, so that the report is not lost (D7). */
 export function completeCounts(counts: Partial<Record<keyof RunCounts, number | null>>): RunCounts {
   return {
     done: counts.done ?? 0,

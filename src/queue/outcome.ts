@@ -40,8 +40,9 @@ export const interrupted: Outcome = {
 export type Parking = Pick<RetryPolicy, 'baseMs' | 'maxDelayMs'>;
 
 /**
- * Parking bridges a deployment: the application already sends a topic that this release does not handle yet. Half a
- * minute costs a short gap little, and an hour keeps a forgotten topic from claiming batches.
+ * Parking bridges a deployment: the application already sends a topic that this release does not handle yet. The first
+ * delay, half a minute, adds little to a short gap. The longest, an hour, keeps a forgotten topic from filling the
+ * batches.
  */
 const defaultParking: Parking = { baseMs: 30_000, maxDelayMs: 3_600_000 };
 

@@ -35,7 +35,7 @@ export function setTenantLabels(limit: number): void {
 }
 
 /**
- * The tenant's id, or 'other' for tenants beyond the limit: a metric's number of series must be bounded, the number
+ * The tenant's id, or 'other' for tenants beyond the limit: a metric's number of series must be bounded, and the number
  * of tenants is not.
  */
 function tenantLabel(tenantId: string): string {

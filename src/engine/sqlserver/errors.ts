@@ -73,7 +73,8 @@ const connectionCodes: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Babelfish reports errors under this number when it has no number of SQL Server's for them, such as a missing object.
+ * Babelfish reports an error under this number when it does not know SQL Server's number for it, as for a missing
+ * object.
  */
 const babelfishUnmapped = 33557097;
 

@@ -56,7 +56,7 @@ export function parseServer(text: string): ServerName | null {
   };
 }
 
-/** Equal exactly when two targets mean the same physical database (F1). */
+/** Two keys are equal exactly when their targets mean the same physical database (F1). */
 export function databaseKey(target: ServerName & { readonly database: string }): string {
   return `${serverKey(target)}/${target.database.toLowerCase()}`;
 }

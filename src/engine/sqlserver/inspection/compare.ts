@@ -83,7 +83,7 @@ function indexDrift(table: string, name: string, index: ManifestIndex, catalog: 
   const found = catalog.indexes.find(isIt);
   const what = `the index '${name}' of '${table}'`;
   if (found === undefined) return [`${what} is missing; create it again: ${index.statement}`];
-  // Babelfish does not show the rest.
+  // Babelfish does not show an index's other properties.
   if (babelfish) return [];
   if (found.unique !== index.unique || plainFilter(found.filter) !== plainFilter(index.filter)) {
     return [`${what} has another filter or uniqueness; drop it, and create it again: ${index.statement}`];
