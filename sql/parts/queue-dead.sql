@@ -6,8 +6,8 @@
 --
 -- Locks: Replay and Discard first lock the row of the queue's lease, as a run's calls do
 -- (queue-settle-and-claim.sql), so that only one call at a time blocks and unblocks messages. They wait for a
--- run no longer than one of its calls takes. Producers also insert Dead messages (conflicts); these are
--- skipped until they are committed, also by the counts and lists, which therefore wait for nothing.
+-- run no longer than one of its calls takes. Producers also insert Dead messages (conflicts). Every procedure here
+-- skips these until they are committed, so the counts and lists wait for nothing.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO

@@ -41,8 +41,9 @@ BEGIN
   SELECT N'leased-elsewhere' AS Lease, @Holder AS Owner, DATEDIFF_BIG(millisecond, CAST(SYSUTCDATETIME() AS datetime2(3)), @ExpiresUtc) AS ExpiresInMs;
   RETURN;
 END;
--- A crashed run's claims. If a handler's transaction of that run is still settling one, wait for its end, here
--- before the lease is taken: rolled back, the message is claimed, and the tenant is not idle.
+-- Count the messages that a crashed run claimed. If a handler's transaction of that run is still settling one of
+-- them, wait for the transaction's end here, before the lease is taken. After a rollback the message is still
+-- claimed, so the tenant is not idle.
 IF @IsOurs IS NULL
 BEGIN
   SELECT @Claimed = COUNT(*) FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK) WHERE Status = 1 AND InGroup = 1;
