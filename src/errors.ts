@@ -117,7 +117,7 @@ export function propertyOf(value: unknown, name: string): unknown {
  */
 export function errorText(thrown: unknown): string {
   if (!isError(thrown))
-    return `A value of type ${typeOf(thrown)} was thrown; throw an Error, whose message is kept.`;
+    return `A value of type ${typeOf(thrown)} was thrown; throw an Error, so that its message is kept.`;
   const message = propertyOf(thrown, 'message');
   return typeof message === 'string' && message !== '' ? message.slice(0, longestText) : errorName(thrown);
 }

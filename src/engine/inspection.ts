@@ -17,10 +17,10 @@ export function versionFinding(
       `the schema is at version ${version}, but this program knows only ${latest}; runs work with it, but 'migrate' does not, so update the program`,
     );
   }
-  const brings = `the schema is at version ${version}, this program's is ${latest}`;
+  const brings = `the schema is at version ${version}, but this program's is at ${latest}`;
   return version < oldestUsable
     ? finding(`${brings}, and its runs need ${oldestUsable} or later; run 'migrate'`)
-    : finding(`${brings}; runs work with the older one, but run 'migrate' soon`);
+    : finding(`${brings}; runs work with the older version, but run 'migrate' soon`);
 }
 
 /** @param startedAt this program's time when it asked the database, milliseconds since 1970 */

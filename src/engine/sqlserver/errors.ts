@@ -111,7 +111,7 @@ export function classify(error: unknown, phase: 'connecting' | 'calling'): Class
       fate: phase === 'connecting' ? 'unsent' : 'refused',
       transient: true,
       advice:
-        'the database is resuming from auto-pause or failing over; dispatch retries by itself, repeat any other call in a minute',
+        'the database is resuming from auto-pause or failing over; dispatch retries by itself, but repeat any other call in a minute',
     };
   }
   if (

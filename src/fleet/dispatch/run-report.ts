@@ -98,7 +98,7 @@ export function logReport(logger: Logger, report: RunReport): void {
       parkedTopics,
     });
   else if (counts.lost > 0)
-    logger.warn('Dispatch run lost outcomes: its messages are handled again.', fields);
+    logger.warn('Dispatch run lost outcomes, so their messages are handled again.', fields);
   else if (outcome === 'dispatched') logger.info('Dispatch run ended.', fields);
   else logger.debug('Dispatch run ended.', fields);
 }

@@ -17,7 +17,7 @@ export function compare(manifest: Manifest, catalog: Catalog): SchemaFinding[] {
 function driftOf(manifest: Manifest, catalog: Catalog): SchemaFinding[] {
   if (!catalog.complete) {
     const message =
-      'drift was not looked for, because this login may not read definitions; grant it VIEW DEFINITION';
+      'drift could not be looked for, because this login may not read definitions; grant it VIEW DEFINITION';
     return [{ severity: 'advice', kind: 'drift', message }];
   }
   const messages = [
@@ -43,7 +43,7 @@ function tableDrift(table: string, manifest: Manifest, catalog: Catalog): string
   const found = catalog.columns.filter((column) => column.table === table);
   if (found.length === 0) {
     return [
-      `the table '${table}' is missing; restore it from a backup, or to create it empty ${runAgain(table, manifest)}`,
+      `the table '${table}' is missing; restore it from a backup, or create it empty: ${runAgain(table, manifest)}`,
     ];
   }
   const place = manifest.places.get(table);
@@ -63,7 +63,7 @@ function tableDrift(table: string, manifest: Manifest, catalog: Catalog): string
   for (const { name } of found)
     if (!columns.has(name))
       messages.push(
-        `the column '${table}.${name}' was added; move its data to a table of your own and drop it`,
+        `the column '${table}.${name}' was added; move its data to a table of your own, then drop the column`,
       );
   const escalation = catalog.lockEscalation.get(table);
   if (manifest.withoutEscalation.has(table) && escalation !== 'DISABLE' && !catalog.babelfish)
