@@ -33,7 +33,8 @@ export function outcomeOfInterruption(thrown: unknown): Outcome {
 export const interrupted: Outcome = {
   kind: 'release',
   delayMs: 0,
-  error: 'Interrupted: the dispatch run was stopped before the handler ended; a later run handles the message again.',
+  error:
+    'Interrupted: the dispatch run was stopped before the handler ended; a later run handles the message again.',
 };
 
 /** How long a parked message waits: the first delay doubles with every parking, up to the longest. Milliseconds. */

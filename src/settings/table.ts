@@ -195,7 +195,7 @@ export const groups = {
       'IDLE_CLOSE',
       duration(1, day),
       '10m',
-      "An open tenant database that is not used for this long is closed. The default is longer than the idle ceiling, so that the next look at an idle tenant finds its database open.",
+      'An open tenant database that is not used for this long is closed. The default is longer than the idle ceiling, so that the next look at an idle tenant finds its database open.',
     ),
   }),
   telemetry: v.strictObject({

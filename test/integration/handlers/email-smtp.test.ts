@@ -191,7 +191,10 @@ describe('when the server cannot be used', () => {
   test('an untrusted certificate is retried, and no mail is sent unencrypted', async () => {
     await using server = await startMailServer({ hideSTARTTLS: false });
     const outcome = await attemptOnce(handlerFor(server.url), mail);
-    expect(outcome).toMatchObject({ kind: 'retry', error: expect.stringContaining('could not be handed to the mail server: E') });
+    expect(outcome).toMatchObject({
+      kind: 'retry',
+      error: expect.stringContaining('could not be handed to the mail server: E'),
+    });
     expect(server.received).toEqual([]);
   });
 

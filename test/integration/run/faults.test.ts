@@ -99,7 +99,10 @@ describe('calls that fail (Q8, D8)', () => {
       [new TypeError('x is not a function'), 'TypeError: x is not a function'],
       ['text', 'A value of type string was thrown; throw an Error, so that its message is kept.'],
       [null, 'A value of type null was thrown; throw an Error, so that its message is kept.'],
-      [Object.create(null), 'A value of type object was thrown; throw an Error, so that its message is kept.'],
+      [
+        Object.create(null),
+        'A value of type object was thrown; throw an Error, so that its message is kept.',
+      ],
     ] as const) {
       const broken = withFaults(queue, { begin: () => Promise.reject(thrown) });
       expect((await run(broken, [])).error).toEqual({ code: 'INTERNAL', message });
