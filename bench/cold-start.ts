@@ -1,7 +1,7 @@
 /**
  * Measures a cold start of the function app, from the start of the process to the first handler, or to the first
- * procedure call on its way to a SQL Server. It compares the app with one that has only an empty timer function, with
- * the same worker and bundler.
+ * procedure call on its way to a SQL Server. It compares the app with an app that has only an empty timer function,
+ * under the same worker and bundler.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';

@@ -87,7 +87,9 @@ export class ModelledTenant {
     return this.#head < this.#fresh.length || this.#retries.some(({ dueAt }) => dueAt <= now);
   }
 
-  /** Claims a batch and runs it: in waves of the concurrency, since all handlers of a class take the same time. */
+  /**
+   * Claims a batch and runs it in waves as large as the concurrency, since all handlers of a class take the same time.
+   */
   runBatch(now: number, limits: BatchLimits): BatchResult {
     const { batchSize, concurrency, retry, callMs, budgetEndsAt, random, onFirstStart } = limits;
     const { handler, failing } = this.kind;
