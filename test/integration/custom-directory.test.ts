@@ -201,7 +201,7 @@ describe('a directory and a registry that others use (F2)', () => {
     await until('b is retired', async () => (await statuses(host)).b === 'retired');
     expect(await statuses(host)).toEqual({ a: 'paused', b: 'retired', theirs: 'active' });
     expect(await host.tenants.get('a')).toMatchObject({ weight: 2 });
-    // Listed from now on, it is the directory's.
+    // From now on the directory lists this tenant, so the tenant is the directory's.
     list.tenants = [{ id: 'theirs' }];
     await until('a is retired', async () => (await statuses(host)).a === 'retired');
     list.tenants = [];

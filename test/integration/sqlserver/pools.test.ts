@@ -15,7 +15,7 @@ const destroyed = 'mssql:connection:destroy';
 describeOnServer(`pools of SQL Server (${serverVariable})`, () => {
   const databases = new TestDatabases(serverConnectionString);
   const counts = { logins: 0, open: 0 };
-  /** Of the engine: the tests' own administration is in master. */
+  /** The engine's open connections; the tests' own administration uses master. */
   const open = new Set<unknown>();
   const onCreate = (message: unknown) => {
     const { connectionId, database } = message as { connectionId: unknown; database: string };

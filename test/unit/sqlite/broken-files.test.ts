@@ -122,7 +122,7 @@ testWithFileModes('D8: a file that may only be read', async () => {
   await expectNeighbourWorks(place.engine());
 });
 
-/** For root, access(2) allows everything. */
+/** Skipped for root, because access(2) allows everything for root. */
 const testUnlessRoot = process.geteuid?.() === 0 ? test.skip : testWithFileModes;
 
 testUnlessRoot('D8: a file in a folder that may only be read (not as root)', async () => {

@@ -207,7 +207,7 @@ test.each([
   }
 });
 
-/** A cancelled request is answered as far as it came; then the server answers the cancellation. */
+/** Answers a cancelled request as far as it came, and then the cancellation. */
 function answerCancelled({ type, socket }: TdsMessage): void {
   if (type === messageType.attention) socket.write(framed(messageType.answer, tokens.done));
 }

@@ -151,7 +151,7 @@ describe('drift (in a catalog made up here, no server)', () => {
     expect(changedIndex('ux_leases_namehash', { pageLocks: true })).toEqual([
       "problem: the index 'ux_leases_namehash' of 'leases' allows page locks, which a claim cannot skip; run ALTER INDEX [UX_Leases_NameHash] ON [messaging].[Leases] SET (ALLOW_PAGE_LOCKS = OFF)",
     ]);
-    // A database that allows fewer locks than the script is not at fault.
+    // A database that allows fewer locks than the script does has no problem.
     expect(changedIndex('pk_schemajournal', { pageLocks: false })).toEqual([]);
   });
 

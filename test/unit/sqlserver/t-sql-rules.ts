@@ -146,7 +146,10 @@ const seekByTableVariable: Rule = each(({ body }) =>
     .map(([join]) => join),
 );
 
-/** A producer that scans waits for other producers; one at SNAPSHOT or SERIALIZABLE sees or locks too much. */
+/**
+ * A producer that scans waits for other producers; a read at SNAPSHOT sees too little, and a read at SERIALIZABLE locks
+ * too much.
+ */
 const producersSeek: Rule = each((procedure) =>
   isProducers(procedure)
     ? references(procedure, queueTables)
