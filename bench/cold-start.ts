@@ -28,7 +28,7 @@ export const coldStart: Benchmark = {
       progress('bundling');
       execFileSync(process.execPath, [path.join(scripts, 'bundle.mjs'), folder]);
       const place = await places.open('cold-start');
-      // More starts than repetitions, because the time of a process start varies most.
+      // There are more starts than repetitions, because the time of a process start varies most.
       const starts = quick ? 1 : repetitions * 4;
       progress(`${starts} starts of each`);
       let tenants = 0;

@@ -115,7 +115,7 @@ export class ModelledTenant {
     return { ...result, started, endsAt: startsAt + Math.ceil(started / concurrency) * handler };
   }
 
-  /** The attempts of the messages taken. */
+  /** Takes up to `limit` due messages, and returns the number of attempts of each. */
   #claim(now: number, limit: number, onFresh: (enqueuedAt: number, place: number) => void): number[] {
     const attempts: number[] = [];
     for (let place = 0; place < this.#retries.length && attempts.length < limit; ) {

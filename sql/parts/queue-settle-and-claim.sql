@@ -126,7 +126,7 @@ END;
 ELSE
 BEGIN
   IF ISJSON(@Outcomes) = 0 OR ISJSON(@Errors) = 0 OR ISJSON(@InFlight) = 0
-    THROW 51025, N'@Outcomes and @InFlight must be JSON arrays, @Errors a JSON object.', 1;
+    THROW 51025, N'@Outcomes and @InFlight must be JSON arrays, and @Errors a JSON object.', 1;
   IF EXISTS (SELECT 1 FROM OPENJSON(@InFlight) WHERE TRY_CAST(value AS bigint) IS NULL)
     THROW 51025, N'@InFlight must be a JSON array of sequences.', 1;
   BEGIN TRY

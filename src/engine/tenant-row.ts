@@ -97,7 +97,7 @@ export function tenantRecordOf<Time, Big, Flag>(
     priority: row.Priority,
     weight: row.Weight,
     slaSeconds: row.SlaSeconds,
-    // Frozen, because every caller in this process shares the record.
+    // The tags are frozen, because every caller in this process shares the record.
     tags: Object.freeze(JSON.parse(row.Tags) as Record<string, string>),
     overrides: JSON.parse(row.Overrides) as TenantOverrides,
     status: row.Status,

@@ -9,7 +9,7 @@ import { administer, everyKind, lease, look, produce, queueNames, run } from './
 import { type BlockingScene, sessionOf } from './scene.ts';
 
 const topic = 'uncommitted';
-/** More rows than the 5,000 locks of a statement from which SQL Server tries to escalate to the table. */
+/** SQL Server tries to escalate to a table lock from 5,000 locks of a statement on, so this is more. */
 const manyRows = 6_000;
 
 /** Without row versions, a plain read waits for uncommitted rows. Only procedures for people use plain reads. */

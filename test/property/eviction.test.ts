@@ -94,7 +94,7 @@ test('F8: tenants of very different activity: the busiest are open most of the t
       const random = seeded(seed);
       const places = new Places(50, random);
       // Tenant k makes about 1/k of the first one's uses. The first 50 of 500 make 63 % of all uses, which no rule can
-      // beat; closing the least recently used scores 50 %.
+      // beat. The rule that closes the least recently used one scores 50 %.
       const draw = () => `t${Math.floor(500 ** random())}`;
       for (let warm = 0; warm < 10_000; warm++) places.visit(draw());
       const hits = Array.from({ length: 10_000 }, () => places.visit(draw()));

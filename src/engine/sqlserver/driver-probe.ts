@@ -62,7 +62,7 @@ function installedVersions(): { mssql: string; tedious: string } {
     try {
       return (of() as { version: string }).version;
     } catch {
-      // Not installed, or inside a bundle.
+      // The package is not installed, or is inside a bundle.
       return '(unknown)';
     }
   };

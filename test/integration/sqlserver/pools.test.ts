@@ -87,7 +87,8 @@ describeOnServer(`pools of SQL Server (${serverVariable})`, () => {
         for (const schema of schemas) await schema.version();
         expect(counts.open).toBeLessThanOrEqual(2);
       }
-      // Three databases in turn, two open: two misses a round are unavoidable; closing the least recently used misses 3.
+      // With three databases in turn and two open, two logins a round are unavoidable. Closing the least recently used
+      // one would cost three.
       expect(counts.logins).toBeLessThan(rounds * 2.5);
       await engine.close();
     },

@@ -159,7 +159,7 @@ test('D8: a connection is discarded after damage, and kept after a lock or a ful
   const sound = readFileSync(path);
   truncateSync(path, 8_192);
   expect(await failure(begin(queue))).toMatchObject({ code: 'DATABASE_CORRUPT' });
-  // Restored in place: the file is the same, so only the error shows that the connection is unusable.
+  // The content is restored in place. The file is the same, so only the error shows that the connection is unusable.
   writeFileSync(path, sound);
   expect((await begin(queue)).messages).toHaveLength(100);
   expect(file.connect()).not.toBe(first);

@@ -21,7 +21,7 @@ function asStored(filter: string): string {
   return `(${bracketed.replace(/ (=|<>) (\d+)/g, '$1($2)').replace(/ (=|<>) /g, '$1')})`;
 }
 
-/** A catalog as a server shows it that has all of the manifest. */
+/** The catalog of a server that has everything in the manifest. */
 function catalogOf({ tables, indexes, modules, roles, withoutEscalation }: Manifest): Catalog {
   return {
     schema: 'messaging',

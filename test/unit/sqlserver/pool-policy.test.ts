@@ -185,7 +185,7 @@ describe('pool policy', () => {
             } else if (open < limits.poolSize) {
               for (let isIn = false; !isIn; ) {
                 const { admit, close } = policy.connect(key, serverOf(key));
-                // It never waits.
+                // A pool in use never waits for a connection: if it is not admitted, the policy names a pool to close.
                 if (!admit) closed([close!]);
                 isIn = admit;
               }

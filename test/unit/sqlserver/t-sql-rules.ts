@@ -9,7 +9,7 @@ export type Rule = (batches: readonly string[]) => string[];
 
 const queueTables = /Outbox|Inbox/;
 
-/** For each procedure. */
+/** A rule that judges each procedure. */
 function each(judge: (procedure: Procedure, all: ReadonlyMap<string, Procedure>) => string[]): Rule {
   return (batches) => {
     const all = proceduresOf(batches);
@@ -83,7 +83,7 @@ const fewReadUncommitted: Rule = each((procedure) =>
     .map(({ at, hints }) => `a read at ${at} with the hints '${hints}'`),
 );
 
-/** The statement from a reference to its end. */
+/** The text of a statement from a reference to the statement's end. */
 const statementAt = ({ body }: Procedure, { at }: Reference) => body.slice(at, body.indexOf(';', at));
 
 /**
@@ -270,7 +270,10 @@ const jsonIsParsedOnce: Rule = each(({ body }) =>
   ),
 );
 
-/** Values of another type are refused with a number of this project; OPENJSON's own conversion fails with the server's. */
+/**
+ * Values of another type are refused with a number of this project; OPENJSON's own conversion fails with a number of
+ * the server.
+ */
 const jsonIsReadAsText: Rule = each(({ body }) => [
   ...[...body.matchAll(/\w+ (?!nvarchar)\w+ '\$\.\w+'/g)].map(([column]) => column),
   ...[...body.matchAll(/(?<!TRY_)CAST\((?:\[key\]|value|JSON_VALUE\()[^;]*?AS \w+/g)].map(([cast]) => cast),
