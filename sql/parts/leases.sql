@@ -117,7 +117,7 @@ SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A lease cannot be taken, renewed or released inside a transaction; commit or roll back first.', 1;
 IF DATALENGTH(SUBSTRING(@Name COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
   OR DATALENGTH(SUBSTRING(@Context COLLATE Latin1_General_100_BIN2, 4001, 1)) > 0
-  THROW 51026, N'A value is too long; the most characters are: name of a lease 200, context 4,000.', 1;
+  THROW 51026, N'A value is too long; the name of a lease may have 200 characters at most, and its context 4,000.', 1;
 :r parts/lease-limits.sql
 DECLARE @Hash binary(32) = HASHBYTES('SHA2_256', @Name), @Fence bigint, @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @Holder nvarchar(200), @ExpiresUtc datetime2(3);

@@ -223,8 +223,8 @@ BEGIN
   END;
 END;
 
--- 3. Outcomes (Q8), each for a row that is still claimed under our fence. They are tried even if the lease is
--- lost.
+-- 3. Apply the outcomes (Q8), each to a row that is still claimed under our fence. This is tried even if the lease
+-- is lost.
 IF @Count > 0
 BEGIN
   IF @Committed = 0
@@ -272,7 +272,7 @@ BEGIN
     ) d;
 END;
 
--- 4. Retention (Q12): the oldest first, a limited number at a time.
+-- 4. Remove Done messages whose retention is over (Q12): the oldest first, a limited number at a time.
 IF @PurgeLimit > 4000 SET @PurgeLimit = 4000;
 IF @Held = 1 AND @Committed = 0 AND @PurgeLimit > 0
 BEGIN
