@@ -7,8 +7,8 @@ import { type ModuleItem, parseSync } from '@swc/core';
 const root = path.join(__dirname, '../..');
 
 /**
- * Emits the declarations of everything that the package exports. @param folder outside the repository, for the
- * declarations
+ * Emits the declarations of everything that the package exports.
+ * @param folder outside the repository, for the declarations
  */
 export function emitDeclarations(folder: string): void {
   const tsc = path.join(root, 'node_modules/typescript/bin/tsc');

@@ -25,7 +25,7 @@ export interface Classified {
   readonly transient: boolean;
   /** Whether the call waited for a lock until its limit. */
   readonly waited?: true;
-  /** What is wrong and what to do; the subject is added later. */
+  /** Says what is wrong and what to do; the subject is added later. */
   readonly advice: string;
 }
 

@@ -23,7 +23,7 @@ const has = ({ hints }: Reference, ...wanted: string[]) => wanted.some((hint) =>
 const beginsTransaction = ({ body }: Procedure) => /\bBEGIN TRANSACTION\b/.test(body);
 const isProducers = ({ name }: Procedure) => /_Enqueue(One|Many)?$/.test(name);
 
-/** Where the lease's row is locked: from there to the last COMMIT; null where it is not. */
+/** The region in which the lease's row is locked, which ends at the last COMMIT; null if the row is not locked. */
 function lockedRegion({ body }: Procedure): { from: number; to: number } | null {
   const from = body.search(/UPDATE \[\$\(Schema\)\]\.\[Leases\]|EXEC \[\$\(Schema\)\]\.\[Lease_Take\]/);
   const to = body.lastIndexOf('COMMIT');

@@ -1,6 +1,6 @@
 /**
- * What a run on SQL Server remembers between its calls: its messages in flight, and where the index of due messages
- * begins.
+ * The facts that a run on SQL Server remembers between its calls: its messages in flight, and where the index of due
+ * messages begins.
  *
  * Each answer says where that index begins (`FromUtc`), and the next call starts to read there. Otherwise the server
  * would walk over the entries of settled messages, which it keeps as long as a long transaction may still read them.
@@ -13,7 +13,7 @@ import type { Row } from '../database.ts';
 /** Milliseconds after which a call looks at all due messages again, also at those that were committed late. */
 const lookFromFrontAfterMs = 1_000;
 
-/** What a run knows of its queue under one fence. */
+/** A run's knowledge of its queue, under one fence. */
 export class KnownQueue {
   readonly fence: number;
   /** The ordering keys of the messages that were claimed and are not settled yet, by sequence. */
