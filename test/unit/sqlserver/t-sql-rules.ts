@@ -351,7 +351,10 @@ const locksAreHeld: Rule = each(({ body }) =>
     .filter((statement) => !/WITH \((FORCESEEK, )?XLOCK, ROWLOCK\)/.test(statement)),
 );
 
-/** A stored time is rounded to milliseconds, up as well; a difference from an unrounded clock is then 1 ms wrong. */
+/**
+ * A stored time is rounded to milliseconds, sometimes upwards. Its difference from an unrounded clock can then be
+ * wrong by 1 ms.
+ */
 const clocksAreRounded: Rule = each(({ body }) =>
   [...body.matchAll(/^.*DATEDIFF_BIG\([^;]*?(?<!CAST\()SYSUTCDATETIME\(\).*$/gm)].map(([line]) =>
     line.trim(),
