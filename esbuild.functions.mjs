@@ -66,7 +66,7 @@ export function bundleFunctions({ outdir, entryPoint = 'functions/main.ts', hand
     target: 'node22.18',
     minify: true,
     sourcemap: true,
-    // Not a package: the host's worker provides this module at run time.
+    // This is not a package: the host's worker provides this module at run time.
     external: ['@azure/functions-core'],
     // CommonJS packages call `require` for Node's modules and the worker's.
     banner: {

@@ -17,7 +17,7 @@ const library = {
 // `demo` has the handlers of the demo's second host. There, tsconfig.json maps `multi-outbox` to the library's own sources.
 const programs = { cli: 'src/cli/main.ts', demo: 'examples/demo/handlers.ts' };
 
-/** Each entry point requires these before its chunks: esbuild does not keep the order of chunks. */
+/** Modules that each entry point requires before its chunks, because esbuild does not keep the order of chunks. */
 const guards = {
   'require-supported-node': 'src/require-supported-node.ts',
   'optional-package': 'src/optional-package.ts',

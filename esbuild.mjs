@@ -22,7 +22,8 @@ function isStale() {
 }
 
 if (!process.argv.includes('--if-stale') || isStale()) {
-  // Built in another folder and then renamed, so that a process that runs the bundle meanwhile never sees half a build.
+  // The bundle is built in another folder, which is then renamed, so that a process that runs the bundle meanwhile
+  // never sees half a build.
   const aside = `dist.${process.pid}`;
   await buildLibrary({ outdir: aside });
   if (!process.argv.includes('--library')) {

@@ -9,7 +9,7 @@ export default {
       { jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
     ],
   },
-  // Examples import the package by its name.
+  // The examples import the package by its name.
   moduleNameMapper: {
     '^multi-outbox$': '<rootDir>/src/index.ts',
     '^multi-outbox/handlers$': '<rootDir>/src/handlers/public.ts',

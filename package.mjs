@@ -13,7 +13,7 @@ const bundle = path.dirname(main);
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(path.join(folder, bundle), { recursive: true });
 cpSync('host.json', path.join(folder, 'host.json'));
-// Without dependencies, because the bundle contains them all and nothing must be installed.
+// This package.json has no dependencies, because the bundle contains them all and nothing must be installed.
 writeFileSync(
   path.join(folder, 'package.json'),
   `${JSON.stringify({ name, version, private: true, type, main, engines }, null, 2)}\n`,
@@ -30,7 +30,7 @@ const zip = zipSync(
   Object.fromEntries(
     files.map((file) => [path.relative(folder, file).split(path.sep).join('/'), readFileSync(file)]),
   ),
-  // A fixed time, so that the same content always gives the same file.
+  // The time is fixed, so that the same content always gives the same file.
   { level: 9, mtime: new Date(2000, 0, 1) },
 );
 writeFileSync(`${folder}.zip`, zip);

@@ -1,7 +1,7 @@
 /**
  * Measures a cold start of the function app, from the start of the process to the first handler, or to the first
- * procedure call on its way to a SQL Server. It compares the app with one that has only an empty timer function, with
- * the same worker and bundler.
+ * procedure call on its way to a SQL Server. It compares the app with an app that has only an empty timer function,
+ * under the same worker and bundler.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
@@ -28,7 +28,7 @@ export const coldStart: Benchmark = {
       progress('bundling');
       execFileSync(process.execPath, [path.join(scripts, 'bundle.mjs'), folder]);
       const place = await places.open('cold-start');
-      // More starts than repetitions, because the time of a process start varies most.
+      // There are more starts than repetitions, because the time of a process start varies most.
       const starts = quick ? 1 : repetitions * 4;
       progress(`${starts} starts of each`);
       let tenants = 0;

@@ -1,6 +1,6 @@
 /**
- * A plan of a large fleet through the function app: timer, pages, dispatch requests, on a real queue service, against
- * putting as many messages into its queue one after another, as a single invocation would.
+ * Measures a plan of a large fleet through the function app (timer, pages, dispatch requests) on a real queue service.
+ * It compares the plan with putting as many messages into a queue one after another, as a single invocation would.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -122,7 +122,7 @@ async function sent(messages: number): Promise<Cost> {
   const queue = QueueServiceClient.fromConnectionString(azurite.connectionString).getQueueClient(queueName);
   await queue.create();
   const content = Buffer.from(JSON.stringify({ tenantId: 'tenant-1', padding: 'x'.repeat(120) }));
-  // Await here, because the service ends with this block.
+  // Await the result here, because the service ends with this block.
   return await timed(async () => {
     for (let count = 0; count < messages; count++) await queue.sendMessage(content.toString('base64'));
   });

@@ -76,7 +76,8 @@ export async function withCopy<T>(
 ): Promise<T> {
   const id = `copy-${++copies}`;
   const copy = await place.copyTenant(template, id);
-  // Disposed in reverse order. When disposing fails too, the error keeps that of the action (SuppressedError).
+  // The two are disposed in reverse order. When the action and the disposing both fail, a SuppressedError has both
+  // errors.
   await using _copy = { [Symbol.asyncDispose]: () => place.removeTenant(id) };
   await using fleet = openFleet(place);
   await fleet.tenants.add({ ...copy, overrides });

@@ -11,7 +11,7 @@ const { place, tenants } = JSON.parse(process.argv[2]!) as ProducersJob;
 const fleet = openFleet(place as Place, { ...hasty, databases: { maxOpen: tenants.length } });
 for (const [index, id] of tenants.entries()) {
   const enqueue = () => void fleet.outbox(id).enqueue({ topic, payload: { at: Date.now() } });
-  // Spread evenly over the second, so that the producers are not a flood themselves.
+  // The producers' first messages are spread evenly over the second, so that the producers are not a flood themselves.
   setTimeout(() => setInterval(enqueue, 1_000), (index * 1_000) / tenants.length);
 }
 process.once('disconnect', () => process.exit());

@@ -1,6 +1,6 @@
 /**
- * Logins of ticks over idle tenants that are all on one server. The server is on loopback and only answers, so the ticks
- * show what connecting costs, without the time of a real database.
+ * Counts the logins of ticks over idle tenants that are all on one server. The server is on loopback and only answers,
+ * so the ticks show the cost of connecting without the time of a real database.
  */
 import { createMultiOutbox } from '../src/index.ts';
 import { TdsServer } from '../test/support/tds-server.ts';
@@ -11,7 +11,7 @@ import { timed } from './timing.ts';
 const setting = 'BENCH_LOGINS';
 
 export interface LoginCosts {
-  /** By tick, the first one left out: it logs in once for each tenant. */
+  /** The logins of each tick after the first, which logs in once for each tenant. */
   readonly logins: readonly number[];
   readonly ms: readonly number[];
   readonly cpuMs: readonly number[];

@@ -6,7 +6,7 @@ import { drainTenant, topic } from './fleet.ts';
 export interface MemoryGrowth {
   readonly done: number;
   readonly samples: number;
-  /** Bytes; those of growth can be negative. */
+  /** Memory in bytes; a growth can be negative. */
   readonly baseRss: number;
   readonly peakRss: number;
   readonly peakHeap: number;

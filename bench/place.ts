@@ -58,13 +58,13 @@ export interface RawTenant {
   drain(batch: number, handle: (message: RawMessage) => void): Promise<number>;
   /** Does the same through procedures of the benchmark's own: only claim, read and settle. */
   drainMinimal?(batch: number, handle: (message: RawMessage) => void): Promise<number>;
-  /** Stores the messages in one transaction, or as part of the one that is open. */
+  /** Stores the messages in one transaction of its own, or as part of the open transaction. */
   insert(messages: readonly RawMessage[]): Promise<void>;
   /** The connection, passed to `enqueue` as the caller's transaction after it has begun one. */
   readonly connection: unknown;
   begin(): Promise<void>;
   commit(): Promise<void>;
-  /** Rolls back what is open. */
+  /** Rolls back the open transaction, if any, and closes the connection. */
   close(): Promise<void>;
 }
 

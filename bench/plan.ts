@@ -41,7 +41,8 @@ export const plan: Benchmark = {
     const byPercent = await measure(percent);
     const byCount = await measure(constant);
     for (const place of registries.values()) await place.remove();
-    // In the smallest registry all tenants are due and adjacent, so the largest is compared with the second smallest.
+    // In the smallest registry all tenants are due and adjacent, so the largest registry is compared with the second
+    // smallest.
     const few = byCount.costs[1]!;
     const many = byCount.costs.at(-1)!;
     return {

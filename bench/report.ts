@@ -5,7 +5,7 @@ import type { Measurement, Target } from './benchmark.ts';
 import type { Result } from './run-benchmarks.ts';
 import type { Spread } from './spread.ts';
 
-/** @param quick a smoke run, whose figures are compared with no target */
+/** @param quick a smoke run; its figures are not compared with targets */
 export async function report(result: Result, quick: boolean): Promise<string> {
   const colors = colorsFor(process.stdout);
   const { name, title, measurements, targets, notes, error } = result;

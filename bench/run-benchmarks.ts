@@ -1,4 +1,4 @@
-/** Runs benchmarks one after another and keeps what each has measured, also when it fails. */
+/** Runs benchmarks one after another, and keeps each benchmark's measurements even if it fails. */
 import type { BenchContext, Benchmark, Findings, Measurement } from './benchmark.ts';
 import { measurementLine } from './report.ts';
 
@@ -12,7 +12,9 @@ export interface Result extends Findings {
 
 export interface Results {
   readonly results: readonly Result[];
-  /** In the order in which they were thrown: that of a benchmark before those of the cleaning up after it. */
+  /**
+   * The errors in the order in which they were thrown: a benchmark's error comes before the errors of its cleaning up.
+   */
   readonly errors: readonly unknown[];
 }
 

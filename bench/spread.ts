@@ -7,7 +7,7 @@ export interface Spread {
   readonly max: number;
 }
 
-/** At least one value. Figures are rounded to four digits, because no benchmark is more exact. */
+/** Takes at least one value. Figures are rounded to four digits, because no benchmark is more exact. */
 export function spread(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;

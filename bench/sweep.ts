@@ -1,6 +1,6 @@
 /**
- * The cost of a sweep over many tenants: calls to each tenant's database (Q9), logins (F8), and milliseconds per tenant
- * against raw code that opens the same files, does the same least work and closes them.
+ * Measures the cost of a sweep over many tenants: calls to each tenant's database (Q9), logins (F8), and milliseconds
+ * per tenant. The raw code to compare with opens the same files, does only the necessary work, and closes them.
  */
 
 import type { MultiOutbox, RunOutcome, SettingsInput, TickReport } from '../src/index.ts';
@@ -155,7 +155,9 @@ async function timedTick(fleet: MultiOutbox, tenants: number, outcome: RunOutcom
   return cost;
 }
 
-/** One tick over all tenants, which counts the calls to each database and compares them with the runs' reports. */
+/**
+ * Makes one tick over all tenants, counts the calls to each database, and compares the counts with the runs' reports.
+ */
 async function countedTick(place: Place, tenants: number): Promise<CallCounts> {
   await using fleet = openFleet(place, settings);
   let tick: TickReport | undefined;

@@ -17,7 +17,7 @@ export interface Costs {
   readonly cpuMs: readonly number[];
 }
 
-/** Does its work once and returns its cost, without its preparation and cleaning up. */
+/** Does its work once and returns the cost of the work, without preparation and cleaning up. */
 export type Contender = (repetition: number) => Promise<Cost>;
 
 /**

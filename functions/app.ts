@@ -42,7 +42,10 @@ export function appOf(options: AppOptions): CurrentApp {
   };
 }
 
-/** The schedule of the plan. With an invalid configuration it is the default, so that the function exists and fails visibly. */
+/**
+ * The schedule of the plan. With an invalid configuration it is the default schedule, so that the function exists and
+ * fails visibly.
+ */
 export function planSchedule(currentApp: CurrentApp): string {
   try {
     return currentApp().settings.functions.schedule;

@@ -76,7 +76,10 @@ function sourcesCheck(sources: Sources): Check {
   return { ...failed(unusable[0]!.unusable), unusable: unusable.map(({ name }) => name) };
 }
 
-/** A schema is ready if this release can use it: during an upgrade the fleet has hosts of two releases. */
+/**
+ * A schema is ready if this release can use it, even if the versions differ: during an upgrade the fleet has hosts of
+ * two releases.
+ */
 function schemaCheck(version: number, oldestUsable: number): Check {
   if (version >= oldestUsable) return { ok: true };
   return { ok: false, code: version === 0 ? 'SCHEMA_MISSING' : 'SCHEMA_OUTDATED' };

@@ -61,7 +61,7 @@ export function functionSettings(env: NodeJS.ProcessEnv = process.env, given: Se
       intervalMs: isIntervalGiven
         ? settings.plan.intervalMs
         : (intervalOf(settings.functions.schedule) ?? longestIntervalMs),
-      // Longer than any run and its wait in the queue: after this time the request or its instance was lost.
+      // This is longer than any run and its wait in the queue. After this time the request or its instance was lost.
       redispatchMs:
         settings.plan.redispatchMs ?? timeBudgetMs + handlerTimeoutMs + graceMs + queueAllowanceMs,
     },

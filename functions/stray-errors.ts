@@ -1,7 +1,8 @@
 /**
  * Handles errors that no run can catch: a handler did not await a promise, or threw in a timer. The host's worker would
- * end at the first one, and with it the runs of all other tenants on this instance (D8). While runs are in flight this
- * module logs them and keeps the process alive; the handler's timeout then fails the attempt of the message concerned.
+ * end at the first such error, and so would the runs of all other tenants on this instance (D8). While runs are in
+ * flight this module logs them and keeps the process alive; the handler's timeout then fails the attempt of the message
+ * concerned.
  */
 import { errorName, errorText, type Settings } from '../src/index.ts';
 import { hostLogger } from './logging.ts';

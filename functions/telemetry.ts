@@ -9,7 +9,7 @@ import { hostLogger } from './logging.ts';
 
 const startAfterMs = 1_000;
 
-/** Call after `registerTermination`, so that the runs end before the last export. */
+/** Call it after `registerTermination`, so that the runs end before the last export. */
 export function registerTelemetry(): void {
   let sending: Promise<TelemetryExport | undefined> | undefined;
 

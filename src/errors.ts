@@ -52,7 +52,7 @@ export interface ErrorDetails {
   cause?: unknown;
 }
 
-/** Characters. The most that is kept of an error that was thrown; as much as is stored with a message (Q14). */
+/** The most characters that are kept of a thrown error: as many as are stored with a message (Q14). */
 const longestText = 4_000;
 
 /** The one error class of the library. Distinguish errors by `code`, never by message. */
@@ -91,7 +91,7 @@ function ownValue(error: Error, name: string): unknown {
 
 /**
  * True also for errors of another realm (node:vm), which are not instances of this realm's Error. False for a proxy:
- * whatever reads a proxy calls foreign code, which may throw.
+ * reading a proxy calls foreign code, which may throw.
  */
 export function isError(thrown: unknown): thrown is Error {
   if (types.isProxy(thrown)) return false;
@@ -117,12 +117,15 @@ export function propertyOf(value: unknown, name: string): unknown {
  */
 export function errorText(thrown: unknown): string {
   if (!isError(thrown))
-    return `A value of type ${typeOf(thrown)} was thrown; throw an Error, whose message is kept.`;
+    return `A value of type ${typeOf(thrown)} was thrown; throw an Error, so that its message is kept.`;
   const message = propertyOf(thrown, 'message');
   return typeof message === 'string' && message !== '' ? message.slice(0, longestText) : errorName(thrown);
 }
 
-/** The name of a thrown error; for any other value, that it is not an Error. Never the text, which may quote a payload. */
+/**
+ * The name of a thrown error; for any other value, a note that it is not an Error. Never the error's text, which may
+ * quote a payload.
+ */
 export function errorName(error: unknown): string {
   if (!isError(error)) return 'not an Error';
   const name = propertyOf(error, 'name');
@@ -149,7 +152,9 @@ export function ignoreRejection(returned: unknown): void {
   new Promise((resolve) => resolve(returned)).catch(() => {});
 }
 
-/** A value for an error that refuses it: text and numbers cut to 100 characters, of anything else only the type. */
+/**
+ * Shows a value in the error that refuses it: text and numbers cut to 100 characters; of any other value only the type.
+ */
 export function shownValue(value: unknown): string {
   if (typeof value === 'string')
     return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
@@ -158,7 +163,10 @@ export function shownValue(value: unknown): string {
   return String(value).slice(0, 100);
 }
 
-/** Characters. The longest text of an error of this library, so that an error that quotes a huge value stays readable. */
+/**
+ * The longest text of an error of this library, in characters, so that an error that quotes a huge value stays
+ * readable.
+ */
 const longestLine = 2_000;
 
 function boundedLine(text: string): string {

@@ -93,7 +93,7 @@ export interface MultiOutbox {
    * first call of a method.
    */
   outbox(tenantId: string): Outbox;
-  /** As `outbox`. */
+  /** As `outbox`, for the tenant's inbox. */
   inbox(tenantId: string): Inbox;
   /** The leases of one tenant's database; without an id, those of the registry (L5). */
   leases(tenantId?: string): Leases;

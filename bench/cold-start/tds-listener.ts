@@ -8,11 +8,11 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 const packet = { batch: 0x01, answer: 0x04, login: 0x10, prelogin: 0x12 } as const;
 const headerBytes = 8;
 
-/** Version 0; no encryption. */
+/** The answer to a prelogin: version 0, and no encryption. */
 const preloginAnswer = Buffer.from('00000b0006010011' + '0001ff' + '0f0007d00000' + '02', 'hex');
-/** The end of an answer: no error, no rows. */
+/** The token that ends an answer without an error and without rows. */
 const done = Buffer.from([0xfd, ...Array(12).fill(0)]);
-/** The login is accepted, as TDS 7.4, by a program called 'SQL'. */
+/** The answer to a login: a program called 'SQL' accepts it, as TDS 7.4. */
 const loginAnswer = Buffer.concat([
   Buffer.from('ad' + '1000' + '01' + '74000004' + '03', 'hex'),
   Buffer.from('SQL', 'utf16le'),
@@ -42,7 +42,7 @@ export async function listenForTds(): Promise<TdsListener> {
         const [type, status] = received;
         received = received.subarray(received.readUInt16BE(2));
         const answer = answers.get(type!);
-        // The last packet of a message.
+        // Answer only when the last packet of a message has come.
         if (answer !== undefined && status! & 1) socket.write(framed(answer));
       }
     });

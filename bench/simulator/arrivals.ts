@@ -9,7 +9,10 @@ export interface Arrival {
 
 const hourMs = 3_600_000;
 
-/** The arrival that follows the one at `after`, or the first when that is null; undefined after the last one. */
+/**
+ * The arrival that follows the arrival at `after`, or the first arrival when `after` is null; undefined after the last
+ * arrival.
+ */
 export function nextArrival(
   pattern: Arrivals,
   after: number | null,

@@ -87,7 +87,9 @@ export class ModelledTenant {
     return this.#head < this.#fresh.length || this.#retries.some(({ dueAt }) => dueAt <= now);
   }
 
-  /** Claims a batch and runs it: in waves of the concurrency, since all handlers of a class take the same time. */
+  /**
+   * Claims a batch and runs it in waves as large as the concurrency, since all handlers of a class take the same time.
+   */
   runBatch(now: number, limits: BatchLimits): BatchResult {
     const { batchSize, concurrency, retry, callMs, budgetEndsAt, random, onFirstStart } = limits;
     const { handler, failing } = this.kind;
@@ -113,7 +115,7 @@ export class ModelledTenant {
     return { ...result, started, endsAt: startsAt + Math.ceil(started / concurrency) * handler };
   }
 
-  /** The attempts of the messages taken. */
+  /** Takes up to `limit` due messages, and returns the number of attempts of each. */
   #claim(now: number, limit: number, onFresh: (enqueuedAt: number, place: number) => void): number[] {
     const attempts: number[] = [];
     for (let place = 0; place < this.#retries.length && attempts.length < limit; ) {

@@ -5,7 +5,7 @@ const flood: ScenarioInput = {
   title: 'one tenant flooded with 50,000 messages, 99 with one every two seconds, on one place',
   duration: '90s',
   places: 1,
-  // The flood takes several runs, so that plans decide when it goes on.
+  // The flood takes several runs, so that plans decide when its next run begins.
   settings: { dispatch: { timeBudgetMs: '1s' } },
   classes: [
     {

@@ -138,7 +138,7 @@ class Simulation {
       this.#isMoreDue = more;
       const before = this.#running;
       for (const request of requests) {
-        // A local host skips tenants whose runs are in flight; a queue cannot know them.
+        // A local host skips tenants whose runs are in flight; a queue does not know which runs are in flight.
         if (!isLocal || !this.#tenantOf(request).isServed) this.#requests.push(request);
       }
       this.#serveRequests();
@@ -160,7 +160,7 @@ class Simulation {
     this.#running++;
     this.#measures.runs++;
     if (tenant.isServed) {
-      // Another holder's lease, which is renewed at a third of its duration.
+      // Another run has the lease, and renews it at a third of its duration.
       const heldBy = { owner: 'another run', expiresInMs: this.#settings.dispatch.leaseMs };
       after(call, { outcome: 'skipped', queues: [{ heldBy } as RunReport['queues'][number]] });
       return;

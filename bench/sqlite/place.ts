@@ -18,7 +18,7 @@ import { openRawTenant } from './raw-tenant.ts';
 export function sqlitePlaces(parent: string): Places {
   const root = mkdtempSync(join(parent, 'multi-outbox-bench-'));
   const remove = () => rmSync(root, { recursive: true, force: true });
-  // This runs also when a benchmark fails or is interrupted.
+  // Node calls this also when a benchmark fails or is interrupted.
   process.once('exit', remove);
   return {
     kind: 'sqlite',

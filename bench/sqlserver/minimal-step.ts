@@ -21,7 +21,7 @@ SELECT Sequence, MessageId AS messageId, Topic AS topic, CorrelationId, Ordering
 FROM messaging.Outbox WHERE Status = 1;
 COMMIT;`;
 
-/** Creates the procedure if the database, which may have served before, does not have it; returns a call of it. */
+/** Creates the procedure unless the database has it from an earlier repetition; returns a function that calls it. */
 export async function minimalStep(
   pool: mssql.ConnectionPool,
 ): Promise<(limit: number) => Promise<RawMessage[]>> {

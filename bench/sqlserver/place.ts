@@ -8,7 +8,7 @@ import type { Place, Places, RawTenant } from '../place.ts';
 import { openRawRegistry } from './raw-registry.ts';
 import { openRawTenant } from './raw-tenant.ts';
 
-/** As the engine has them, with one connection. The size of a packet depends on the encryption. */
+/** The engine's settings, but with one connection. The size of a packet depends on the encryption. */
 const rawConnection: DriverSettings = {
   encrypt: true,
   trustServerCertificate: false,
@@ -34,7 +34,7 @@ export function sqlServerPlaces(connectionString: string): Places {
   };
 }
 
-/** On which mssql reports each connection that it has opened. */
+/** The channel on which mssql reports each connection that it has opened. */
 const loginChannel = 'mssql:connection:create';
 
 async function openPlace(databases: TestDatabases): Promise<Place> {
@@ -50,7 +50,7 @@ async function openPlace(databases: TestDatabases): Promise<Place> {
     const target = registryTarget(databases.registryUrl(name), {});
     return new mssql.ConnectionPool(driverConfig(target, rawConnection, null)).connect();
   };
-  /** Those that a failed benchmark has not closed. */
+  /** The raw tenants that a failed benchmark has not closed. */
   const open = new Map<string, RawTenant>();
   async function newTenant(id: string) {
     const database = await databases.take('tenant');

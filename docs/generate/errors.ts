@@ -29,7 +29,7 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
   TENANT_EXISTS: ['another tenant has this id', 'change that tenant, or choose another id'],
   TENANT_NOT_ACTIVE: [
     'the tenant is paused or retired',
-    'run `tenants resume` for a paused tenant, `tenants add` for a retired one',
+    'run `tenants resume` for a paused tenant, or `tenants add` for a retired one',
   ],
   DATABASE_IN_USE: [
     'the database belongs to another tenant',
@@ -63,7 +63,7 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
   ],
   DATABASE_LOCKED: [
     'another transaction held locks for too long; an enqueue waits for an open transaction that has stored the same dedup key or message id',
-    'end the long transaction; runs retry by themselves, an enqueue that failed stored nothing and can be repeated',
+    'end the long transaction; runs retry by themselves; an enqueue that failed stored nothing, so you can repeat it',
   ],
   DATABASE_READONLY: [
     'the database or its file is read-only',
@@ -80,7 +80,7 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
   ],
   DATABASE_RESUMING: [
     'the database is resuming from auto-pause',
-    'nothing; the library retries, and does not count this as a failure',
+    'do nothing; the library retries, and does not count this as a failure',
   ],
   LOGIN_REFUSED: [
     'the server or the database refused the login, or the server has no database of that name',
@@ -93,7 +93,7 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
   DATABASE_ERROR: ['the database reported another error', 'read the reason in the message'],
   LEASE_LOST: [
     'another owner took the lease, an operator released it, or it expired; in `context.transaction`: a newer run has the message, and the transaction was rolled back',
-    'nothing, because no write was made after the loss; if it happens often, use a longer duration',
+    'do nothing, because no write was made after the loss; if it happens often, use a longer duration',
   ],
   UNSUPPORTED_NODE: [
     'this version of Node is not in the range of `engines` in package.json',

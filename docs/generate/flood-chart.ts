@@ -41,7 +41,8 @@ export function floodChart(findings: readonly Findings[]): string {
     legend: { bottom: 0, itemGap: 40 },
     grid: { left: 60, right: 30, top: 80, bottom: 60 },
     xAxis: { type: 'category', data: findings.map(({ strategy }) => strategy) },
-    // In milliseconds, because bars on a logarithmic axis start at 1: in seconds some would start above the axis.
+    // The values are milliseconds, because bars on a logarithmic axis start at 1. In seconds, some bars would start
+    // above the axis.
     yAxis: {
       type: 'log',
       min: 100,

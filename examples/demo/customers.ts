@@ -9,14 +9,14 @@ export interface Customer {
   readonly messages: readonly OutboxMessage[];
   /** The number of messages that become Dead. */
   readonly dead?: number;
-  /** Its database is overwritten with garbage, or dropped, before the hosts start. */
+  /** Present if the customer's database is overwritten with garbage, or dropped, before the hosts start. */
   readonly ruined?: true;
 }
 
 /** Marks the demo's tenants; the demo refuses a registry that holds any other tenant. */
 export const demoTag = { 'multi-outbox': 'demo' } as const;
 
-// The slow customer comes first so it has been due longest, and the host that starts first takes it at once.
+// The slow customer comes first, so it has been due longest, and the host that starts first takes it at once.
 export const slowCustomer = 'dune';
 
 export const customers: readonly Customer[] = [

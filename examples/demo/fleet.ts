@@ -4,7 +4,10 @@ import { type Customer, customers, demoTag } from './customers.ts';
 import type { DemoDatabases } from './databases.ts';
 import { DemoFailed } from './failed.ts';
 
-/** Totals before the demo, by customer: a registry named with --registry may hold totals of an earlier demo. */
+/**
+ * Totals before the demo, by customer. A registry named with --registry may hold totals of an earlier demo, which do
+ * not count.
+ */
 export type Baseline = ReadonlyMap<string, RunCounts>;
 
 export async function createFleet(multiOutbox: MultiOutbox, databases: DemoDatabases): Promise<Baseline> {

@@ -40,7 +40,7 @@ export async function emptyFolder({ path, shown }: DemoFolder): Promise<void> {
         `Folder '${shown}' holds files that are not the demo's; move them away, because the demo empties the folder.`,
       );
     }
-    // The marker goes last: an interrupted clean-up can be repeated.
+    // The marker is removed last, so that an interrupted clean-up can be repeated.
     for (const name of names) if (name !== marker) await rm(join(path, name), { recursive: true });
   }
   await mkdir(join(path, 'tenants'), { recursive: true });

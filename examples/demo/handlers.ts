@@ -21,7 +21,7 @@ export default function demoHandlers(settings: Settings): Handler[] {
   ];
 }
 
-/** Ends early when the run stops: a mail that is not sent yet can be sent later. */
+/** Waits, but ends early when the run stops: a later run can send the mail. */
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   if (milliseconds === 0) return Promise.resolve();
   return new Promise((resolve, reject) => {

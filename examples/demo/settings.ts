@@ -1,6 +1,6 @@
 /** Settings that make a deployment fast: intervals that are minutes in production are seconds here. */
 const fastMotion: Readonly<Record<string, string>> = {
-  // Few tenants at once, so that two hosts share them.
+  // Each host dispatches few tenants at once, so that the two hosts share the tenants.
   MULTI_OUTBOX_PARALLEL_RUNS: '2',
   MULTI_OUTBOX_PLAN_INTERVAL: '100ms',
   MULTI_OUTBOX_LEASE: '3s',

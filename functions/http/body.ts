@@ -15,7 +15,7 @@ export async function jsonBody(request: HttpRequest, maxBytes: number): Promise<
   return textBody(request, maxBytes);
 }
 
-/** Keeps every byte, a byte order mark included. @throws HttpRefusal 400, 413 */
+/** The text of a body with every byte, a byte order mark included. @throws HttpRefusal 400, 413 */
 export async function textBody(request: HttpRequest, maxBytes: number): Promise<string> {
   const bytes = await bodyBytes(request, maxBytes);
   try {

@@ -15,8 +15,8 @@ export class HttpRefusal extends Error {
 }
 
 /**
- * Errors that the caller caused. Their messages are safe to show, but for two that tell operators which command to run:
- * those have a text for callers.
+ * Errors that the caller caused. Their messages are safe to show, except the two that tell operators which command to
+ * run; these two errors have a text for callers.
  */
 const callers: Partial<Record<ErrorCode, readonly [status: number, title: string, detail?: string]>> = {
   INVALID_ARGUMENT: [400, 'Invalid request'],

@@ -9,7 +9,7 @@ param applicationInsightsName string
 @description('Azure region.')
 param location string
 
-@description('Tags of both.')
+@description('Tags of the workspace and of the component.')
 param tags object
 
 @description('Days that logs are kept.')

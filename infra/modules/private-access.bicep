@@ -21,7 +21,7 @@ param sqlServerId string
 @description('Id of the key vault.')
 param keyVaultId string
 
-// The used parts of each service. Zone names depend on the Azure cloud of the deployment.
+// The parts of each service that the app uses. Zone names depend on the Azure cloud of the deployment.
 var endpoints = [
   {
     name: '${networkName}-blob'

@@ -9,8 +9,8 @@
 -- blanks in every collation; therefore the key is a hash, and every comparison of owners also compares
 -- DATALENGTH.
 --
--- No lease may be taken, renewed or released inside a caller's transaction, because a rollback would undo
--- that.
+-- No lease may be taken, renewed or released inside a caller's transaction, because a rollback would undo the
+-- call.
 --
 -- The first read of a lease, and the list of leases, are READUNCOMMITTED: with READ_COMMITTED_SNAPSHOT off they
 -- would otherwise wait for a handler that is committing. The read can only answer that another owner has the
@@ -117,7 +117,7 @@ SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A lease cannot be taken, renewed or released inside a transaction; commit or roll back first.', 1;
 IF DATALENGTH(SUBSTRING(@Name COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
   OR DATALENGTH(SUBSTRING(@Context COLLATE Latin1_General_100_BIN2, 4001, 1)) > 0
-  THROW 51026, N'A value is too long; the most characters are: name of a lease 200, context 4,000.', 1;
+  THROW 51026, N'A value is too long; the name of a lease may have 200 characters at most, and its context 4,000.', 1;
 :r parts/lease-limits.sql
 DECLARE @Hash binary(32) = HASHBYTES('SHA2_256', @Name), @Fence bigint, @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @Holder nvarchar(200), @ExpiresUtc datetime2(3);
@@ -167,8 +167,8 @@ IF @Renewed = 1
   SELECT @ExpiresUtc AS ExpiresUtc, DATEDIFF_BIG(millisecond, CAST(SYSUTCDATETIME() AS datetime2(3)), @ExpiresUtc) AS ExpiresInMs;
 GO
 -- Releases a lease (L4). Returns one row; Released is 0 if another owner or fence has the lease, which is not
--- an error. @Again: the caller repeats the call because its answer was lost. If the lease is free under its
--- fence, the first call released it.
+-- an error. @Again: the caller repeats the call because its answer was lost. If the lease is free under the
+-- caller's fence, the first call released it.
 IF OBJECT_ID(N'[$(Schema)].[Lease_Release]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Lease_Release] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Lease_Release]

@@ -1,5 +1,5 @@
--- Part of LeaseSettleClaim. Claims the oldest due messages (Q4), and with the head of an ordering group the
--- due messages right behind it (Q10).
+-- Part of LeaseSettleClaim. Claims the oldest due messages (Q4), and with the head of an ordering group the due
+-- messages right behind the head (Q10).
 IF @Held = 1 AND @Committed = 0 AND @Then = N'claim'
   -- While a recovered message is in flight, no other message is claimed (Q7).
   AND NOT (@Solo = 0 AND EXISTS (
@@ -14,7 +14,7 @@ BEGIN
     FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
     WHERE Status = 0 AND Blocked = 0 AND DueUtc >= @From AND DueUtc <= @Now ORDER BY DueUtc, Sequence;
     SET @Count = @@ROWCOUNT;
-    -- Only a full batch may leave out messages before @From: the end of a backlog is seen from the front.
+    -- Only a full batch may leave out messages before @From, so a run sees the end of its backlog from the front.
     IF @From > @Front AND (@Count = 0 OR (@Begin = 0 AND @Count < @Limit))
       SELECT @From = @Front, @Retry = 1;
     ELSE IF EXISTS (SELECT 1 FROM @Claim WHERE OrderingHash IS NOT NULL)
@@ -62,8 +62,8 @@ BEGIN
         SELECT 1 FROM @Claim c
         WHERE c.OrderingHash IS NOT NULL AND NOT EXISTS (SELECT 1 FROM @Chain h WHERE h.Sequence = c.Sequence))
       BEGIN
-        -- These messages are followers. If they took the room of other messages, claim again without them;
-        -- only a few times in a call, to bound the locks of one call.
+        -- These messages are followers. If they took the room of other messages, claim again without them. A call
+        -- does so only a few times, to bound its locks.
         SET @Window = CASE WHEN @Limit > 4000 THEN @Limit ELSE 4000 END;
         EXEC [$(Schema)].[$(Queue)_BlockFollowers] @Window, @From;
         SET @Rounds = @Rounds + 1;
@@ -71,8 +71,8 @@ BEGIN
       END;
       IF @Retry = 0
       BEGIN
-        -- READPAST skipped the messages that producers have not committed. This read comes after it, sees them
-        -- and takes no lock. The chain ends before the first of them.
+        -- READPAST skipped the messages that producers have not committed. A second read sees these messages and
+        -- takes no lock. The chain ends before the first of them.
         UPDATE k SET Uncommitted = u.Sequence
         FROM @Key k JOIN (
           SELECT l.OrderingHash, MIN(e.Sequence) AS Sequence
@@ -85,7 +85,8 @@ BEGIN
         IF @@ROWCOUNT > 0
         BEGIN
           -- No event tells that the producer commits or rolls back. So a head that has to wait is due again after
-          -- a quarter of its age, within 20 ms to 1 s. Until then it takes no other message's room in a claim.
+          -- a quarter of its age, but after at least 20 ms and at most 1 s. Until then it takes no other message's
+          -- room in a claim.
           UPDATE q
           SET DueUtc = DATEADD(millisecond, CASE
             WHEN EnqueuedUtc >= DATEADD(millisecond, -80, @Now) THEN 20

@@ -6,8 +6,8 @@
 --
 -- Locks: Replay and Discard first lock the row of the queue's lease, as a run's calls do
 -- (queue-settle-and-claim.sql), so that only one call at a time blocks and unblocks messages. They wait for a
--- run no longer than one of its calls takes. Producers also insert Dead messages (conflicts); these are
--- skipped until they are committed, also by the counts and lists, which therefore wait for nothing.
+-- run no longer than one of its calls takes. Producers also insert Dead messages (conflicts). Every procedure here
+-- skips these until they are committed, so the counts and lists wait for nothing.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
@@ -68,7 +68,7 @@ WHERE q.Status = 3 AND q.SettledUtc <= @Since
 ORDER BY q.SettledUtc, q.Sequence
 OPTION (RECOMPILE);
 GO
--- Internal. Replays or discards at most @Limit messages, those that died first. Returns one row: how many.
+-- Internal. Replays or discards at most @Limit messages, those that died first. Returns one row: their number.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_ResolveDead]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_ResolveDead] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_ResolveDead]
@@ -121,8 +121,8 @@ IF @@ROWCOUNT > 0
 COMMIT;
 SELECT @Count AS Affected;
 GO
--- Returns Dead messages to Ready, due now, with attempts reset and history kept (Q13). Returns one row: how
--- many.
+-- Returns Dead messages to Ready, due now, with attempts reset and history kept (Q13). Returns one row: their
+-- number.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_ReplayDead]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_ReplayDead] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_ReplayDead]
@@ -136,8 +136,7 @@ SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 EXEC [$(Schema)].[$(Queue)_ResolveDead] 1, @Limit, @MessageIds, @Topic, @OlderThanMs;
 GO
--- Deletes Dead messages for good, and unblocks the ordering keys that they blocked. Returns one row: how
--- many.
+-- Deletes Dead messages for good, and unblocks the ordering keys that they blocked. Returns one row: their number.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_DiscardDead]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_DiscardDead] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_DiscardDead]

@@ -15,8 +15,8 @@ GO
 -- @Database: refuses when the connection is on another database.
 --
 -- One INSERT stores all messages. If messages of one call collide with each other, or one is a conflict, the
--- result for each message depends on the messages before it. It is then decided beforehand in @New, message
--- by message.
+-- result for each message depends on the messages before it. The results are then decided beforehand in @New,
+-- message by message.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_EnqueueMany]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_EnqueueMany] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_EnqueueMany]
@@ -31,9 +31,9 @@ AS
 -- caller's transaction.
 IF @Messages IS NULL OR ISJSON(@Messages) = 0 OR @Payloads IS NULL OR ISJSON(@Payloads) = 0 OR ISJSON(@Headers) = 0
   THROW 51025, N'@Messages, @Payloads and @Headers must be JSON arrays.', 1;
--- The columns of a table variable, unlike variables, have a collation of their own in comparisons. Its texts
--- are one character longer than the queue's (two, where a character takes two), so that a text that is too
--- long is noticed.
+-- The columns of a table variable, unlike variables, have a collation of their own in comparisons. Its texts may
+-- be one character longer than the queue's (two, where a character takes two), so that a text that is too long is
+-- noticed.
 DECLARE @New TABLE (
   Ordinal int NOT NULL PRIMARY KEY,
   MessageId uniqueidentifier NOT NULL,
@@ -111,7 +111,7 @@ BEGIN TRY
   LEFT JOIN @Text h ON h.Kind = 1 AND h.Ordinal = m.ordinal;
 END TRY
 BEGIN CATCH
-  IF ERROR_NUMBER() IN (2601, 2627) THROW 51025, N'Two of @Messages have the same ordinal.', 1;
+  IF ERROR_NUMBER() IN (2601, 2627) THROW 51025, N'Two entries of @Messages have the same ordinal; give each an ordinal of its own.', 1;
   THROW;
 END CATCH;
 IF EXISTS (SELECT 1 FROM @New WHERE IsBad = 1)

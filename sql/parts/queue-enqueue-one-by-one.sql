@@ -28,7 +28,7 @@
           SET @ConflictHash = HASHBYTES('SHA2_256', @ConflictKey);
           UPDATE n
           SET Fate = 2, ConflictKey = @ConflictKey, ConflictHash = @ConflictHash,
-            Error = N'This id was received before with other content, as message ' + LOWER(CAST(@First AS nvarchar(36))) + N'.'
+            Error = N'This id was received before with other content, as message ' + LOWER(CAST(@First AS nvarchar(36))) + N'; compare the two, then discard or replay this one.'
           FROM @New n
           WHERE n.Ordinal = @Ordinal
             AND NOT EXISTS (SELECT 1 FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) WHERE q.MessageId = n.MessageId)

@@ -16,10 +16,10 @@
 -- not set: ANSI_WARNINGS implies it, most clients have it off, and a SET that changes an option makes the server
 -- compile the following statements again at each call.
 --
--- Locks: the new rows are locked until the caller's transaction ends; a producer of the same MessageId or
--- DedupKey waits for it, at most 10 seconds (error 1222) or the caller's own shorter LOCK_TIMEOUT. FORCESEEK
--- restricts every read to the rows of its own key, whatever plan the optimizer prefers, because a scan would
--- wait for other producers. No procedure that waits for a producer holds a lock that a producer needs
+-- Locks: the new rows are locked until the caller's transaction ends; a producer of the same MessageId or DedupKey
+-- waits until then, at most 10 seconds (error 1222) or the caller's own shorter LOCK_TIMEOUT. FORCESEEK restricts
+-- every read to the rows of its own key, whatever plan the optimizer prefers, because a scan would wait for other
+-- producers. No procedure that waits for a producer holds a lock that a producer needs
 -- (queue-settle-and-claim.sql).
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
@@ -105,7 +105,7 @@ BEGIN
           Status, InGroup, SettledUtc, FirstError, LastError)
       SELECT @Id, @Topic, @CorrelationId, @OrderingKey, @ConflictKey, @Source, @Hash, @Now, @Now, @Headers, @Payload, @PayloadEscaped,
         3, 0, @Now, e.Text, e.Text
-      FROM (SELECT N'This id was received before with other content, as message ' + LOWER(CAST(@First AS nvarchar(36))) + N'.' AS Text) e;
+      FROM (SELECT N'This id was received before with other content, as message ' + LOWER(CAST(@First AS nvarchar(36))) + N'; compare the two, then discard or replay this one.' AS Text) e;
     SET @Stored = 1;
   END TRY
   BEGIN CATCH

@@ -41,8 +41,9 @@ BEGIN
   SELECT N'leased-elsewhere' AS Lease, @Holder AS Owner, DATEDIFF_BIG(millisecond, CAST(SYSUTCDATETIME() AS datetime2(3)), @ExpiresUtc) AS ExpiresInMs;
   RETURN;
 END;
--- A crashed run's claims. If a handler's transaction of that run is still settling one, wait for its end, here
--- before the lease is taken: rolled back, the message is claimed, and the tenant is not idle.
+-- Count the messages that a crashed run claimed. If a handler's transaction of that run is still settling one of
+-- them, wait for the transaction's end here, before the lease is taken. After a rollback the message is still
+-- claimed, so the tenant is not idle.
 IF @IsOurs IS NULL
 BEGIN
   SELECT @Claimed = COUNT(*) FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK) WHERE Status = 1 AND InGroup = 1;
@@ -107,7 +108,7 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 IF @Fence IS NULL THROW 51004, N'@Fence is missing; pass the fence that Begin returned.', 1;
 :r parts/queue-run-limits.sql
 IF @OnDead IS NULL OR @OnDead NOT IN (N'block', N'continue') OR @Then IS NULL OR @Then NOT IN (N'claim', N'renew-lease', N'release-lease')
-  THROW 51005, N'@OnDead must be block or continue, @Then must be claim, renew-lease or release-lease.', 1;
+  THROW 51005, N'@OnDead must be block or continue, and @Then must be claim, renew-lease or release-lease.', 1;
 EXEC [$(Schema)].[$(Queue)_LeaseSettleClaim] @Owner = @Owner, @Fence = @Fence, @LeaseMs = @LeaseMs, @Context = NULL, @Outcomes = @Outcomes,
   @Errors = @Errors, @OnDead = @OnDead, @Then = @Then, @Solo = @Solo, @Limit = @Limit, @MaxBytes = @MaxBytes, @RetentionMs = @RetentionMs,
   @PurgeLimit = @PurgeLimit, @CallId = @CallId, @Again = @Again, @InFlight = @InFlight, @FromUtc = @FromUtc;

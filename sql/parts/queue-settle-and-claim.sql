@@ -10,10 +10,10 @@
 -- deadlock.
 --
 -- Complete runs in a handler's transaction. It locks one claimed row, and for most messages not the lease's
--- row. After it the transaction needs no further lock, since its commit follows at once. So a call may wait
--- for that row, even while it holds the lease's row. The run's own calls settle a message only after its
--- handler's transaction has ended. A newer run waits: it must know how the transaction ended before it
--- returns the message to Ready (section 2).
+-- row. After Complete the transaction needs no further lock, since its commit follows at once. So a call may wait
+-- for that row, even while it holds the lease's row. The run's own calls settle a message only after its handler's
+-- transaction has ended. A newer run waits: it must know how the transaction ended before it returns the message
+-- to Ready (section 2).
 --
 -- Between the lock on the lease's row and the commit, no statement may wait for a producer. Otherwise every
 -- call would wait for the lease, and a handler's transaction that has enqueued and then completes would
@@ -24,10 +24,10 @@
 --   reads of claims     FORCESEEK, by Status = 1 AND InGroup = 1: wait for Complete, never for a producer
 -- An UPDATE or DELETE also has ROWLOCK, and seeks by Sequence.
 --
--- @FromUtc, a low-water mark: the index of due messages has no message before this time, as far as an earlier
--- look saw. A settled message leaves a deleted entry at the front of that index. The server keeps the entry
--- while a long transaction may still read it, and each seek from the front would walk over all of them. A
--- producer may commit a message before the mark, since its due time is when it was enqueued. So the mark is
+-- @FromUtc is a low-water mark: an earlier call saw no message before this time in the index of due messages. A
+-- settled message leaves a deleted entry at the front of that index. The server keeps the entry while a long
+-- transaction may still read it, and each seek from the front would walk over all such entries. A producer may
+-- commit a message that was due before the mark, since its due time is the time of its enqueue. So the mark is
 -- used only while it is young and the batches are full: the caller drops it after a second (queue-run.sql).
 --
 -- The transaction is committed before the result is sent, so that no lock waits for a client that reads
@@ -98,8 +98,8 @@ DECLARE @Outcome TABLE (
   Matched bit NOT NULL DEFAULT (0),
   OrderingHash binary(32) NULL
 );
--- Messages by sequence: the claims to return to Ready, or the entries of a JSON parameter, so that it is parsed
--- once (first the errors, later the messages in flight).
+-- One list for three uses, one after another: the entries of @Errors, the entries of @InFlight, and the claims to
+-- return to Ready. Each JSON parameter is thereby parsed only once.
 DECLARE @Listed TABLE (Sequence bigint NOT NULL PRIMARY KEY, Text nvarchar(max) NULL);
 DECLARE @Key TABLE (
   OrderingHash binary(32) NOT NULL PRIMARY KEY,
@@ -126,7 +126,7 @@ END;
 ELSE
 BEGIN
   IF ISJSON(@Outcomes) = 0 OR ISJSON(@Errors) = 0 OR ISJSON(@InFlight) = 0
-    THROW 51025, N'@Outcomes and @InFlight must be JSON arrays, @Errors a JSON object.', 1;
+    THROW 51025, N'@Outcomes and @InFlight must be JSON arrays, and @Errors a JSON object.', 1;
   IF EXISTS (SELECT 1 FROM OPENJSON(@InFlight) WHERE TRY_CAST(value AS bigint) IS NULL)
     THROW 51025, N'@InFlight must be a JSON array of sequences.', 1;
   BEGIN TRY
@@ -148,7 +148,7 @@ BEGIN
       FROM OPENJSON(@Errors);
   END TRY
   BEGIN CATCH
-    IF ERROR_NUMBER() IN (2601, 2627) THROW 51025, N'Two of @Outcomes, or of @Errors, have the same sequence, or none.', 1;
+    IF ERROR_NUMBER() IN (2601, 2627) THROW 51025, N'Two entries of @Outcomes or of @Errors have the same sequence, or an entry has none; give each a sequence of its own.', 1;
     THROW;
   END CATCH;
   IF EXISTS (SELECT 1 FROM @Outcome WHERE IsBad = 1)
@@ -203,8 +203,9 @@ END;
 SET @Now = SYSUTCDATETIME();
 
 -- 2. Messages that a crashed run had claimed return to Ready at once, each to be claimed by itself (Q6, Q7).
--- If a handler's transaction of that run is still settling one, wait for its end: committed, the message is
--- Done; rolled back, it is claimed. Skipping it would leave it claimed with no run to settle it.
+-- If a handler's transaction of that run is still settling one of them, wait for the transaction's end: after a
+-- commit the message is Done, after a rollback it is still claimed. A skipped message would stay claimed with no
+-- run to settle it.
 IF @Begin = 1 AND @Committed = 0
 BEGIN
   INSERT @Listed (Sequence)
@@ -222,8 +223,8 @@ BEGIN
   END;
 END;
 
--- 3. Outcomes (Q8), each for a row that is still claimed under our fence. They are tried even if the lease is
--- lost.
+-- 3. Apply the outcomes (Q8), each to a row that is still claimed under our fence. This is tried even if the lease
+-- is lost.
 IF @Count > 0
 BEGIN
   IF @Committed = 0
@@ -271,7 +272,7 @@ BEGIN
     ) d;
 END;
 
--- 4. Retention (Q12): the oldest first, a limited number at a time.
+-- 4. Remove Done messages whose retention is over (Q12): the oldest first, a limited number at a time.
 IF @PurgeLimit > 4000 SET @PurgeLimit = 4000;
 IF @Held = 1 AND @Committed = 0 AND @PurgeLimit > 0
 BEGIN
@@ -286,7 +287,8 @@ END;
 -- 5. The claim (Q4).
 :r parts/queue-claim.sql
 
--- 6. The remaining messages: when the next one is due (Q11). Followers before it in the index are blocked.
+-- 6. Find out when the next of the remaining messages is due (Q11), and block the followers before it in the
+--    index.
 WHILE @Held = 1
 BEGIN
   SELECT @NextSequence = NULL, @NextHash = NULL, @NextDue = NULL;

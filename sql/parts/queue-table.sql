@@ -14,7 +14,7 @@
 -- apart that differ in a trailing blank, which = on text does not.
 --
 -- Locks: on rows only. Page locks are off, because READPAST does not skip them. Escalation to the table is
--- off too (LOCK_ESCALATION = DISABLE). Either would let one producer's large batch stop every claim.
+-- off too (LOCK_ESCALATION = DISABLE). With either of them on, one producer's large batch could stop every claim.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
@@ -55,7 +55,8 @@ BEGIN
     -- A JSON object of strings.
     Headers nvarchar(max) NULL,
     Payload nvarchar(max) NOT NULL,
-    -- Stored, so that a claim adds up sizes from its index and does not read payloads that it leaves behind.
+    -- The size is stored, so that a claim adds up sizes from its index and does not read payloads that it leaves
+    -- behind.
     PayloadBytes AS CAST(DATALENGTH(Payload) AS bigint) PERSISTED,
     -- 1: the payload contains the character U+0000, which not every server keeps. It is stored as U+0010 '0',
     -- and U+0010 itself is doubled. 0: the payload is stored unchanged.
@@ -76,7 +77,8 @@ BEGIN
   -- can force.
   CREATE INDEX [IX_$(Queue)_Claimed] ON [$(Schema)].[$(Queue)] (InGroup, OrderingHash, Sequence)
     INCLUDE (ClaimFence, Recovered) WHERE Status = 1 WITH (ALLOW_PAGE_LOCKS = OFF);
-  -- Almost always empty, so a claim that asks for recovered messages does not walk over settled ones.
+  -- This index is almost always empty, so a claim that asks for recovered messages does not walk over settled
+  -- ones.
   CREATE INDEX [IX_$(Queue)_Recovered] ON [$(Schema)].[$(Queue)] (Sequence)
     WHERE Status = 1 AND Recovered = 1 WITH (ALLOW_PAGE_LOCKS = OFF);
   CREATE INDEX [IX_$(Queue)_Done] ON [$(Schema)].[$(Queue)] (SettledUtc, Sequence)

@@ -1,6 +1,6 @@
 -- Part of a procedure: unblocks the head of each ordering group in @Group if it is Ready and no message of
 -- the group is claimed. It is needed after every change that may have removed a message from a group or put
--- one back. It is a join, so that a plan that seeks the messages by Sequence always exists.
+-- one back. The statement is a join, so that a plan that seeks the messages by Sequence always exists.
 UPDATE q SET Blocked = 0
 FROM @Group k
   CROSS APPLY (

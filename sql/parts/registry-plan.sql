@@ -95,8 +95,8 @@ SELECT t.*, DATEDIFF_BIG(millisecond, t.NextDueUtc, @Now) AS OverdueMs,
 FROM @Read r JOIN [$(Schema)].[TenantRecords] t ON t.Id = r.Id
 ORDER BY r.Besides, t.NextDueUtc, t.Id;
 GO
--- Commits the choice, a JSON array of {"tenantId":"…","planVersion":1}, and releases the plan lease. Returns
--- one row for each tenant that this planner got: it is still active, and was not planned since. No rows if
+-- Commits the choice, a JSON array of {"tenantId":"…","planVersion":1}, and releases the plan lease. Returns one
+-- row for each tenant that this planner got: a tenant that is still active and was not planned since. No rows if
 -- the lease was lost.
 IF OBJECT_ID(N'[$(Schema)].[Plan_Commit]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Plan_Commit] AS RETURN 0');
 GO

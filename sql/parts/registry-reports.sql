@@ -34,8 +34,8 @@ IF @Outcome IS NULL OR @Outcome NOT IN (N'dispatched', N'idle', N'skipped', N're
 IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0
   OR DATALENGTH(SUBSTRING(@Counts COLLATE Latin1_General_100_BIN2, 1001, 1)) > 0
   OR DATALENGTH(SUBSTRING(@ErrorCode COLLATE Latin1_General_100_BIN2, 101, 1)) > 0
-  THROW 51026, N'A value is too long; the most characters are: @Id 64, @Counts 1,000, @ErrorCode 100.', 1;
-IF ISJSON(@Counts) = 0 OR ISJSON(@ParkedTopics) = 0 THROW 51025, N'@Counts must be a JSON object, @ParkedTopics a JSON array.', 1;
+  THROW 51026, N'A value is too long; the limits, in characters, are: @Id 64, @Counts 1,000, @ErrorCode 100.', 1;
+IF ISJSON(@Counts) = 0 OR ISJSON(@ParkedTopics) = 0 THROW 51025, N'@Counts must be a JSON object, and @ParkedTopics a JSON array.', 1;
 IF EXISTS (SELECT 1 FROM OPENJSON(@Counts) WHERE value IS NOT NULL AND TRY_CAST(value AS bigint) IS NULL)
   THROW 51025, N'The values in @Counts must be whole numbers.', 1;
 IF @NextDueInMs NOT BETWEEN 0 AND 1500000000000

@@ -4,9 +4,9 @@
 -- Order of locks, in all procedures of the registry:
 --   1. the row of the plan lease;
 --   2. the row of RegistryState, which plans take, and changes of a definition or a status;
---   3. rows of Tenants. Plans, reports and wakes change the schedule of rows whose ids they know. Two that
---      change several of the same rows in different order may deadlock (1205); the server ends one, which is
---      tried again.
+--   3. rows of Tenants. Plans, reports and wakes change the schedule of rows whose ids they know. Two calls that
+--      change several of the same rows in different order may deadlock (1205). The server ends one of them, which
+--      is then tried again.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO

@@ -1,4 +1,4 @@
--- Tenant database, step 2: the outbox and the inbox, two work queues of one make.
+-- Tenant database, step 2: the outbox and the inbox, two work queues of the same kind.
 :r parts/json-text.sql
 :setvar Queue Outbox
 :setvar QueueName outbox

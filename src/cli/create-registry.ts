@@ -2,8 +2,8 @@ import { MultiOutboxError } from '../errors.ts';
 import type { MultiOutbox } from '../multi-outbox.ts';
 
 /**
- * Creates the registry if it is missing, and returns whether it did. It does not upgrade an outdated registry: an
- * operator does that on purpose, with `migrate`.
+ * Creates the registry if it is missing, and returns whether it did. It does not upgrade an outdated registry; an
+ * operator runs `migrate` for that.
  */
 export async function createRegistry(multiOutbox: MultiOutbox): Promise<boolean> {
   if ((await multiOutbox.registrySchema()).version !== 0) return false;

@@ -45,7 +45,9 @@ export function deadFilter(
   };
 }
 
-/** The selected tenants. There is no default: a command must not reach every database because an option was forgotten. */
+/**
+ * The selected tenants. There is no default: a command must not reach every database because someone forgot an option.
+ */
 export async function chosenTenants(
   multiOutbox: MultiOutbox,
   { tenant, all }: DeadOptions,

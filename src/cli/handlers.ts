@@ -75,7 +75,7 @@ async function importDefault(file: string): Promise<unknown> {
   }
 }
 
-/** When CommonJS was compiled from an ES module, Node's default import is its whole `exports` object. */
+/** When a CommonJS module was compiled from an ES module, Node's default import is the whole `exports` object. */
 function defaultOf(module: { readonly default?: unknown }): unknown {
   const exported = module.default as
     | { readonly __esModule?: unknown; readonly default?: unknown }

@@ -4,8 +4,8 @@ const stopSignals = ['SIGINT', 'SIGTERM'] as const;
 
 export interface StopWatch {
   /**
-   * Aborts at the first SIGINT or SIGTERM, when standard output is closed, and when a parent process closes the IPC
-   * channel to this one: on Windows a process has no other way to ask another for a graceful stop.
+   * Aborts at the first SIGINT or SIGTERM, when standard output is closed, and when a parent process closes its IPC
+   * channel to this process. On Windows only that channel lets one process ask another for a graceful stop.
    */
   readonly signal: AbortSignal;
   stop(reason: string): void;

@@ -15,9 +15,9 @@ export function reportStrayErrors(style: { json: boolean; verbose: boolean }): v
 }
 
 /**
- * While dispatch runs are in flight, passes uncaught errors to `onError` and keeps the process alive. Ending it would
- * leave the messages in flight of every tenant to recovery. Going on affects only the failing handler's message: the
- * handler ends, or its timeout fails the attempt. Returns a function that undoes this.
+ * While dispatch runs are in flight, passes uncaught errors to `onError` and keeps the process alive. Ending the
+ * process would leave the messages in flight of every tenant to recovery. Keeping it alive affects only the failing
+ * handler's message: the handler ends, or its timeout fails the attempt. Returns a function that undoes this.
  */
 export function takeStrayErrors(onError: (error: unknown) => void): () => void {
   takeOver = onError;

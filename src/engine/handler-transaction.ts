@@ -20,8 +20,8 @@ export function endedByHandler(tenantId: string | undefined): MultiOutboxError {
 }
 
 /**
- * The error of a database with one writer, when the run's lease is about to run out: the open transaction prevents
- * its renewal.
+ * The error when the run's lease is about to run out in a database with one writer: the open transaction prevents the
+ * renewal of the lease.
  */
 export function outlastsLease(tenantId: string | undefined): MultiOutboxError {
   return new MultiOutboxError(

@@ -1,7 +1,10 @@
 /** The parts of an inspection that all engines share. */
 import type { SchemaControl, SchemaFinding, SchemaInspection } from './schema.ts';
 
-/** The finding about a schema's version; null when it is this program's. The message says whether runs work with it. */
+/**
+ * The finding about a schema's version; null when the version is this program's. The message says whether runs work
+ * with the version.
+ */
 export function versionFinding(
   version: number,
   { latest, oldestUsable }: Pick<SchemaControl, 'latest' | 'oldestUsable'>,
@@ -14,10 +17,10 @@ export function versionFinding(
       `the schema is at version ${version}, but this program knows only ${latest}; runs work with it, but 'migrate' does not, so update the program`,
     );
   }
-  const brings = `the schema is at version ${version}, this program's is ${latest}`;
+  const brings = `the schema is at version ${version}, but this program's is at ${latest}`;
   return version < oldestUsable
     ? finding(`${brings}, and its runs need ${oldestUsable} or later; run 'migrate'`)
-    : finding(`${brings}; runs work with the older one, but run 'migrate' soon`);
+    : finding(`${brings}; runs work with the older version, but run 'migrate' soon`);
 }
 
 /** @param startedAt this program's time when it asked the database, milliseconds since 1970 */

@@ -102,7 +102,7 @@ export interface TenantRecord extends TenantDefinition {
 /** A due tenant that a plan may choose (F3). Ages are milliseconds by the registry's clock. */
 export interface PlanCandidate {
   readonly tenant: TenantRecord;
-  /** Compared when the choice is committed, because another planner's commit changes it. */
+  /** `commitPlan` compares it, because another planner's commit changes it. */
   readonly planVersion: number;
   /** How long the tenant has been due; at least 0. */
   readonly overdueMs: number;
@@ -112,9 +112,9 @@ export interface PlanCandidate {
 }
 
 /**
- * The order in which a plan reads due tenants (F4); among equals the longest due comes first. `weight`: by the time
- * since the tenant was last planned, times its weight, the greatest first; tenants never planned come before all
- * others. `deadline`: by the time at which the SLA runs out; tenants without an SLA come last.
+ * The order in which a plan reads due tenants (F4); among equals the longest due comes first. `weight` sorts by the
+ * product of the tenant's weight and the time since it was last planned, the greatest first; tenants never planned come
+ * before all others. `deadline` sorts by the time at which the SLA runs out; tenants without an SLA come last.
  */
 export const candidateOrders = ['longest-due', 'backlog', 'priority', 'deadline', 'weight'] as const;
 export type CandidateOrder = (typeof candidateOrders)[number];
@@ -123,8 +123,8 @@ export interface BeginPlan {
   readonly owner: string;
   readonly leaseMs: number;
   /**
-   * How many due tenants the plan reads, the longest due first. If more are due, it reads up to as many again, in the
-   * order that `order` names.
+   * The plan reads up to this many due tenants, the longest due first. If more are due, it also reads up to this many
+   * in the order that `order` names.
    */
   readonly limit: number;
   /** Default: `longest-due`. */
@@ -147,7 +147,7 @@ export type BeginPlanResult =
       readonly status: 'due';
       readonly lease: LeaseRef;
       readonly previous: PreviousPlan;
-      /** Each tenant once; the longest due first, then the additional ones read by `order`. */
+      /** Each tenant once: first those due the longest, then those read in the order that `order` names. */
       readonly candidates: PlanCandidate[];
       /** How many tenants are due, including those not read. */
       readonly due: number;
@@ -176,7 +176,7 @@ export interface TenantReport {
     /** Milliseconds from the registry's now; null when the tenant is not due until a wake. */
     readonly nextDueInMs: number | null;
     /**
-     * `set` replaces the due time. `at-most` can only make it earlier: for a skipped run, because the run that has
+     * `set` replaces the due time. `at-most` can only make it earlier; a skipped run uses it, because the run that has
      * the lease reports for itself.
      */
     readonly mode: 'set' | 'at-most';

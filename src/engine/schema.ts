@@ -9,7 +9,7 @@ export interface MigrationResult {
   /** 0 when the database had no schema. */
   readonly from: number;
   readonly to: number;
-  /** The steps that were applied, or with `dryRun` those that would be. */
+  /** The steps that were applied, or with `dryRun` the steps that would be applied. */
   readonly steps: readonly MigrationStep[];
 }
 
@@ -46,7 +46,7 @@ export interface SchemaControl {
   readonly latest: number;
   /** The oldest version that this program's runs work with; never above `latest`. */
   readonly oldestUsable: number;
-  /** The database's version; 0 when it has no schema, or does not exist yet where it can be created. */
+  /** The database's version; 0 when the database has no schema, or does not exist yet and can be created. */
   version(): Promise<number>;
   /**
    * Migrates the database to `latest`, and creates it if the engine can. It skips steps that were applied before;

@@ -70,7 +70,7 @@ export function totalsOf<Big>(row: TotalsRow<Big>, number: (value: Big) => numbe
   };
 }
 
-/** A report, given or stored, may lack a count; it is then 0, so that the report is not lost (D7). */
+/** A report, given or stored, may lack a count. The missing count becomes 0, so that the report is not lost (D7). */
 export function completeCounts(counts: Partial<Record<keyof RunCounts, number | null>>): RunCounts {
   return {
     done: counts.done ?? 0,
@@ -97,7 +97,7 @@ export function tenantRecordOf<Time, Big, Flag>(
     priority: row.Priority,
     weight: row.Weight,
     slaSeconds: row.SlaSeconds,
-    // Frozen, because every caller in this process shares the record.
+    // The tags are frozen, because every caller in this process shares the record.
     tags: Object.freeze(JSON.parse(row.Tags) as Record<string, string>),
     overrides: JSON.parse(row.Overrides) as TenantOverrides,
     status: row.Status,

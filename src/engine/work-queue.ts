@@ -160,7 +160,7 @@ export interface Claim {
   readonly more: boolean;
   /** Milliseconds until the next unblocked Ready message is due: 0 if it is due now, null if there is none (Q11). */
   readonly nextDueInMs: number | null;
-  /** Done rows removed by this call (Q12). */
+  /** How many Done rows this call removed (Q12). */
   readonly purged: number;
 }
 

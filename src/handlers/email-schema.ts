@@ -17,7 +17,7 @@ const addresses = v.union(
   'must be an address or a list of addresses, each on one line',
 );
 
-/** Accepts base64 with or without line breaks and padding. One pass, because attachments are large. */
+/** Accepts base64 with or without line breaks and padding. It makes only one pass, because attachments are large. */
 function isBase64(text: string): boolean {
   const trimmed = text.trimEnd();
   const padding = trimmed.endsWith('==') ? 2 : trimmed.endsWith('=') ? 1 : 0;

@@ -1,14 +1,15 @@
 /**
  * Reads the address lists of a mail. nodemailer's parser skips whatever it cannot read, and the mail would then reach
- * only the other recipients. So the text is checked first, against a grammar that has no leftovers, and both readings
- * must find the same addresses.
+ * only the other recipients. So the text is first checked against a grammar that skips nothing, and the grammar and the
+ * parser must find the same addresses.
  */
 import type { Address } from 'nodemailer';
 
 /** nodemailer's `addressparser`. */
 export type ParseAddresses = (text: string, options: { flatten: true }) => Address[];
 
-// Only letters, digits and marks beyond ASCII: a full-width comma or a non-breaking blank would hide a second address.
+// Beyond ASCII only letters, digits and marks are allowed: a full-width comma or a non-breaking blank would hide a
+// second address.
 const atom = String.raw`(?:[\w!#$%&'*+/=?^\x60{|}~.-]|(?![\0-\x7f])[\p{L}\p{N}\p{M}])+`;
 const domain = String.raw`(?:(?:[\w.-]|(?![\0-\x7f])[\p{L}\p{N}\p{M}])+|\[[\w:.]+\])`;
 const address = `(${atom}@${domain})`;

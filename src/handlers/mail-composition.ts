@@ -48,7 +48,8 @@ export async function composeMail(
     messageId: mailMessageId(messageId, context.tenant.id, from),
     ...(data.text == null ? {} : { text: data.text }),
     ...(data.html == null ? {} : { html: data.html }),
-    // A list, because nodemailer reads an object with the keys 'key' and 'value' as one header of any name.
+    // The headers are a list, because nodemailer reads an object with the keys 'key' and 'value' as one header of any
+    // name.
     headers: [
       ...Object.entries(data.headers ?? {}).map(([key, value]) => ({ key, value })),
       { key: 'X-Idempotency-Key', value: context.idempotencyKey },

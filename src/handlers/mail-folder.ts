@@ -32,7 +32,7 @@ export function mailFolder(folder: string): DeliverMail {
     const directory = join(folder, tenant.id);
     const hidden = join(directory, `.${messageId}.${randomUUID()}`);
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    // A link would lead the mails to wherever it points.
+    // A link would lead the mails to another folder.
     if ((await lstat(directory)).isSymbolicLink())
       throw new Error('The mail folder of the tenant is a link; replace it with a folder.');
     try {

@@ -44,10 +44,13 @@ export function smtpFailure(thrown: unknown): Error {
       `The mail server refused the login: ${reply ?? error.code}; check MULTI_OUTBOX_SMTP_URL.`,
     );
   }
-  if (reply !== undefined) return new Error(`The mail server does not accept the mail now: ${reply}${at}.`);
+  if (reply !== undefined)
+    return new Error(
+      `The mail server cannot take the mail now: ${reply}${at}; each retry of the message sends the mail again.`,
+    );
   const codes = [error.code, error.originalCode].filter((code) => code !== undefined).join(' ');
   return new Error(
-    `The mail server could not be used: ${codes || error.name}; check MULTI_OUTBOX_SMTP_URL, and that the server runs.`,
+    `The mail could not be handed to the mail server: ${codes || error.name}; check MULTI_OUTBOX_SMTP_URL, and that the server runs. Each retry of the message sends the mail again.`,
   );
 }
 

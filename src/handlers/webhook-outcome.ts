@@ -13,9 +13,13 @@ export function settleResponse({ status, retryAfter, date }: WebhookResponse): v
   if (status >= 200 && status <= 299) return;
   if (retriedStatuses.has(status) || status >= 500) {
     const delayMs = retryAfter === undefined ? null : retryAfterMs(retryAfter, date);
-    if (delayMs === null || delayMs === 0) throw new Error(`The receiver answered ${status}.`);
+    if (delayMs === null || delayMs === 0)
+      throw new Error(`The receiver answered ${status}; each retry of the message sends the request again.`);
     const seconds = Math.ceil(delayMs / 1_000);
-    throw new RetryAfter(delayMs, `The receiver answered ${status} and asked to wait ${seconds} seconds.`);
+    throw new RetryAfter(
+      delayMs,
+      `The receiver answered ${status} and asked to wait ${seconds} seconds; the next attempt comes no sooner.`,
+    );
   }
   if (status === 410) {
     throw new PermanentError(

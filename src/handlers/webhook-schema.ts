@@ -63,8 +63,8 @@ const headerValue = v.pipe(
  *
  *     { "url": "https://example.com/hook", "body": { "orderId": 7 }, "headers": { "authorization": "Bearer …" } }
  *
- * A text `body` is sent byte for byte, as text/plain unless the message gives a content-type; of any other `body` the
- * JSON is sent exactly as it stands in the message's payload. Issues never show a value.
+ * A text `body` is sent byte for byte, as text/plain unless the message gives a content-type; any other `body` is sent
+ * as JSON, exactly as it stands in the message's payload. Issues never show a value.
  */
 export const webhookPayload = v.strictObject(
   {

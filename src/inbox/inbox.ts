@@ -85,7 +85,7 @@ export function createInbox(tenantId: string, access: QueueAccess, logger: Logge
       const { source, messageId: sourceMessageId } = messages[index]!;
       const fields = { tenantId, source, sourceMessageId, messageId };
       logger.warn(
-        'A message was received again with other content; the new content was inserted as Dead.',
+        'A message was received again with other content; the new content was inserted as Dead. Compare the two, then discard or replay it.',
         fields,
       );
     });

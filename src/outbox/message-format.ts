@@ -26,8 +26,8 @@ const messageSchema = v.strictObject(
 );
 
 /**
- * Parses one message or an array of them from JSON text. A `payload` that is text is stored as that text; of any other
- * payload the JSON itself is kept, exactly as its producer wrote it. `enqueue` checks the values of the other fields.
+ * Parses one message or an array of them from JSON text. A `payload` that is text is stored as that text; any other
+ * payload is kept as JSON, exactly as its producer wrote it. `enqueue` checks the values of the other fields.
  * @throws MultiOutboxError INVALID_MESSAGE that names the field and the message's index, and quotes no value
  */
 export function parseOutboxMessages(json: string, maxMessages: number): OutboxMessage | OutboxMessage[] {

@@ -46,7 +46,7 @@ export class AttemptContext implements HandlerContext {
     return this.#attempt.signal;
   }
 
-  /** A getter that returns an arrow function, so that a handler can destructure it from the context. */
+  /** This getter returns an arrow function, so that a handler can take it out of the context by destructuring. */
   get transaction(): HandlerContext['transaction'] {
     return (work) => {
       const result = this.#attempt.transaction(work);

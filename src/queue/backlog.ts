@@ -1,8 +1,8 @@
 import type { ClaimedMessage, NewMessage, SettleRequest, SettleResult } from '../engine/work-queue.ts';
 
 /**
- * Milliseconds after which a run with free concurrency asks the engine again, though it only waits for slow handlers:
- * messages that become due meanwhile wait no longer than this. The call also settles the outcomes that are ready.
+ * Milliseconds after which a run with free concurrency asks the engine again while it waits for slow handlers. Messages
+ * that become due meanwhile wait no longer than this. The call also settles the outcomes that are ready.
  */
 const answerIsOldAfterMs = 1_000;
 
@@ -41,8 +41,8 @@ export class Backlog {
     if (result.lease === 'lost') this.more = true;
     if (then.do !== 'claim') return;
     if (then.solo) this.solo = false;
-    // If a claim beside other messages returned none though some are due, the due ones are recovered and must be
-    // claimed solo.
+    // Other messages were in flight, and the claim returned none although some are due. So the due messages are
+    // recovered ones, which must be claimed solo.
     else if (result.messages.length === 0 && result.more) this.solo = true;
   }
 

@@ -57,8 +57,8 @@ export interface HandlerContext {
    * `work` and the outcome are committed together or not at all, so the effect happens exactly once (T1). Resolves
    * after the commit with the result of `work`; the message then stays Done whatever the handler does. The
    * transaction is rolled back when `work` throws, and at once when the signal fires. An attempt can call it once.
-   * Keep it short: on SQLite every other write to this tenant's file waits for it, the renewal of the run's lease
-   * included, so it is rolled back shortly before the lease would run out.
+   * Keep the transaction short: on SQLite every other write to this tenant's file waits for it, the renewal of the
+   * run's lease included. It is therefore rolled back shortly before the lease would run out.
    * @throws MultiOutboxError LEASE_LOST when a newer run has the message, ABORTED when the transaction was open for
    *   too long; what `work` threw; the signal's reason
    */

@@ -27,9 +27,9 @@ export class MessagesInFlight {
   readonly #options: InFlightOptions;
   readonly #waiting = new WaitingMessages();
   /**
-   * An array, not a Set: V8 leaves a chain of old tables behind a Set that items are added to and deleted
-   * from for long. Once one of the tables is in the old generation, it keeps the later tables alive, with
-   * their attempts and messages.
+   * This is an array and not a Set. When items are added to a Set and deleted from it for long, V8 leaves a chain of
+   * old tables behind it. Once one of the tables is in the old generation, it keeps the later tables alive, with their
+   * attempts and messages.
    */
   readonly #running: Attempt[] = [];
   readonly #outcomes: SettledMessage[] = [];

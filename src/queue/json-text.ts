@@ -49,7 +49,7 @@ function afterSeparator(json: string, at: number): number {
 const structure = /["[\]{}]/g;
 const endOfWord = /[\s,\]}]|$/g;
 
-/** A loop instead of a recursion: a text of a few megabytes can be nested a million deep. */
+/** This is a loop and not a recursion, because a text of a few megabytes can be nested a million deep. */
 function endOfValue(json: string, from: number): number {
   if (json[from] === '"') return endOfText(json, from);
   if (json[from] !== '{' && json[from] !== '[') return find(endOfWord, json, from);

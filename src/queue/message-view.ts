@@ -53,7 +53,7 @@ function parsed(payload: string): unknown {
   }
 }
 
-/** Shorter values are replaced only in quotes: they occur in ordinary words and numbers. */
+/** Shorter values are replaced only in quotes, because they also occur in ordinary words and numbers. */
 const shortest = 4;
 
 /**
@@ -71,7 +71,7 @@ function withoutValues(message: unknown, data: unknown): string {
   return text === '' ? 'is invalid' : text;
 }
 
-/** A message is shown for few values: a search for all values of a huge payload would take too long. */
+/** The most values that are searched for: a search for all values of a huge payload would take too long. */
 const mostScalars = 1_000;
 
 function scalarsOf(data: unknown): (string | number)[] {

@@ -33,15 +33,17 @@ export function outcomeOfInterruption(thrown: unknown): Outcome {
 export const interrupted: Outcome = {
   kind: 'release',
   delayMs: 0,
-  error: 'Interrupted: the dispatch run was stopped before the handler ended.',
+  error:
+    'Interrupted: the dispatch run was stopped before the handler ended; a later run handles the message again.',
 };
 
 /** How long a parked message waits: the first delay doubles with every parking, up to the longest. Milliseconds. */
 export type Parking = Pick<RetryPolicy, 'baseMs' | 'maxDelayMs'>;
 
 /**
- * Parking bridges a deployment: the application already sends a topic that this release does not handle yet. Half a
- * minute costs a short gap little, and an hour keeps a forgotten topic from claiming batches.
+ * Parking bridges a deployment: the application already sends a topic that this release does not handle yet. The first
+ * delay, half a minute, adds little to a short gap. The longest, an hour, keeps a forgotten topic from filling the
+ * batches.
  */
 const defaultParking: Parking = { baseMs: 30_000, maxDelayMs: 3_600_000 };
 

@@ -45,7 +45,7 @@ export class RunPhase {
   readonly #onTimeOver: () => void;
   #current: Phase = 'claiming';
   #why: StopReason = 'drained';
-  /** By `performance.now()`. */
+  /** When the phase ends, by `performance.now()`. */
   #endsAt = Number.POSITIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
@@ -65,7 +65,7 @@ export class RunPhase {
     return this.#why;
   }
 
-  /** Read from the clock, because handlers that keep the event loop busy delay the timer. */
+  /** This getter reads the clock, because handlers that keep the event loop busy delay the timer. */
   get isTimeOver(): boolean {
     return performance.now() >= this.#endsAt;
   }

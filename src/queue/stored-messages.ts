@@ -55,7 +55,7 @@ export function storedMessages(tenantId: string, access: QueueAccess): StoredMes
       },
       async discard(filter = {}) {
         const discarded = await repeat((queue) => queue.discardDead(filter, bulkLimit));
-        // The messages behind them in their ordering groups are unblocked.
+        // Discarding a message unblocks the messages behind it in its ordering group.
         if (discarded > 0) await access.wake();
         return discarded;
       },

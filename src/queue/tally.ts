@@ -42,7 +42,7 @@ export class RunTally {
   }
 
   unhandled(topic: string): void {
-    // Bounded, because a faulty producer may create any number of topics.
+    // The list is bounded, because a faulty producer may create any number of topics.
     if (this.#unhandled.size < 20) this.#unhandled.add(topic);
   }
 

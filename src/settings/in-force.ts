@@ -1,4 +1,7 @@
-/** The settings in force in this process, each with where its value comes from. For people: secrets are masked. */
+/**
+ * The settings in force in this process, each with the origin of its value. They are for people to read, so secrets are
+ * masked.
+ */
 import { loadSettings, type SettingsInput, settingDescriptions } from '../settings.ts';
 
 export interface SettingInForce {

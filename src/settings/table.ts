@@ -63,7 +63,7 @@ export const groups = {
       'HANDLER_TIMEOUT',
       duration(1, day),
       '30s',
-      'Time that one attempt may take; after that the run gives it up and the message is retried. A handler can have its own value.',
+      'Time that one attempt may take; after that the run gives the attempt up, and the message is retried. A handler can have its own value.',
     ),
     timeBudgetMs: setting(
       'TIME_BUDGET',
@@ -93,7 +93,7 @@ export const groups = {
       'ON_DEAD',
       v.picklist(['block', 'continue'], "must be 'block' or 'continue'"),
       'block',
-      "The effect of a Dead message on its ordering key: 'block' blocks the later messages of the key until it is replayed or discarded, 'continue' does not.",
+      "The effect of a Dead message on its ordering key: 'block' blocks the later messages of the key until the Dead message is replayed or discarded, 'continue' does not.",
     ),
     unhandledTopics: setting(
       'UNHANDLED_TOPICS',
@@ -195,7 +195,7 @@ export const groups = {
       'IDLE_CLOSE',
       duration(1, day),
       '10m',
-      "An open tenant database that is not used for this long is closed. Longer than the idle ceiling, so that an idle tenant's next look finds its database open.",
+      'An open tenant database that is not used for this long is closed. The default is longer than the idle ceiling, so that the next look at an idle tenant finds its database open.',
     ),
   }),
   telemetry: v.strictObject({
@@ -270,13 +270,13 @@ export const groups = {
       'SQL_POOL_SIZE',
       count(2, 100),
       3,
-      "The most connections to one database; a handler's transaction takes one, and one is kept for the run's calls.",
+      "The most connections to one database; a handler's transaction takes one connection, and one is kept for the run's calls.",
     ),
     maxConnectionsPerServer: setting(
       'SQL_MAX_CONNECTIONS_PER_SERVER',
       count(1, 30_000),
       300,
-      'The most connections of one process to one server, logins in progress included. An idle tenant has one.',
+      'The most connections of one process to one server, logins in progress included. An idle tenant has one connection.',
     ),
     connectTimeoutMs: setting(
       'SQL_CONNECT_TIMEOUT',

@@ -78,7 +78,7 @@ export const serverPatterns = v.pipe(
 const sourcesProblem =
   'must be a list of sources, each with the app setting that holds its secret, such as bank=BANK_SECRET, shop=SHOP_SECRET';
 export const sourceSecrets = v.pipe(
-  // Not v.record, which drops a source named 'constructor'.
+  // This is not v.record, because v.record drops a source named 'constructor'.
   v.custom<string | Record<string, string>>(
     (given) =>
       typeof given === 'string' || (typeof given === 'object' && given !== null && !Array.isArray(given)),

@@ -38,8 +38,9 @@ export function standardWebhooks({
         );
       }
       if (messageId.includes('.')) {
-        // The signature covers <id>.<timestamp>.<body>. With a dot in the id, someone who has captured a request could
-        // move the cuts: another id, another timestamp and a part of the body under the same signature.
+        // The signature covers <id>.<timestamp>.<body>. If an id could contain a dot, someone who has captured a
+        // request could split the signed text in other places, and send another id, another timestamp and a part of the
+        // body under the same signature.
         throw new SignatureRefused("The header webhook-id must not contain a '.'; send an id without one.");
       }
       const sentAt = new Date(Number(timestamp) * 1_000);

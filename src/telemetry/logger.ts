@@ -22,9 +22,9 @@ export const silentLogger: Logger = {
 };
 
 /**
- * Wraps a logger so that it never throws, nor leaves a rejected promise behind: a log that cannot be written, for
- * example because the disk is full, must neither change a message's outcome nor end the process. Frozen, because all
- * handlers of a run share it.
+ * Wraps a logger so that it never throws and never leaves a rejected promise behind: a log that cannot be written, for
+ * example because the disk is full, must neither change a message's outcome nor end the process. The result is frozen,
+ * because all handlers of a run share it.
  */
 export function safeLogger(logger: Logger): Logger {
   const quietly = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => {

@@ -35,8 +35,8 @@ export function setTenantLabels(limit: number): void {
 }
 
 /**
- * The tenant's id, or 'other' for tenants beyond the limit: a metric's number of series must be bounded, the number
- * of tenants is not.
+ * The tenant's id, or 'other' for tenants beyond the limit: a metric may have only a bounded number of series, and
+ * the number of tenants has no bound.
  */
 function tenantLabel(tenantId: string): string {
   if (labelled.has(tenantId)) return tenantId;

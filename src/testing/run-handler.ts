@@ -9,7 +9,7 @@ import { type QueueRunOptions, runQueue } from '../queue/run.ts';
 import type { Settings } from '../settings.ts';
 import { OneMessage } from './one-message.ts';
 
-/** The fields of the message that the handler is run for, and of its run. */
+/** Options of one run of a handler: the fields of its message, and how to run it. */
 export interface RunHandlerOptions {
   /** Default: the first tenant. */
   readonly tenantId?: string;
@@ -27,7 +27,7 @@ export interface RunHandlerOptions {
   readonly signal?: AbortSignal;
 }
 
-/** The message's outcome. Delays are milliseconds; a retry's is the longest that the jitter allows. */
+/** The message's outcome. Delays are milliseconds; the delay of a retry is the longest that the jitter allows. */
 export type HandlerOutcome =
   | { readonly status: 'done' }
   | { readonly status: 'retry'; readonly delayMs: number; readonly error: string }

@@ -62,8 +62,8 @@ export interface TestOutbox extends MultiOutbox {
   readonly clock: TestClock;
   /**
    * Dispatches the messages that are due by the clock, in one tenant or in all, and those that handlers enqueue
-   * meanwhile, until none is due. A failed message is due again when the test advances the clock by its delay: the
-   * longest that the jitter allows.
+   * meanwhile, until none is due. A failed message is due again when the test advances the clock by its delay, which is
+   * the longest that the jitter allows.
    */
   drain(tenantId?: string): Promise<Drained>;
   /**

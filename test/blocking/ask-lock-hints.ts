@@ -1,7 +1,7 @@
 /**
- * `node ask-lock-hints.ts VARIABLE` prints `honoured` if the server of the connection string in that variable honours lock
- * hints, or how it showed that it does not: one session changes a row and keeps its transaction open; READPAST in another
- * session must skip that row, and no other.
+ * `node ask-lock-hints.ts VARIABLE` prints `honoured` if the server of the connection string in that variable honours
+ * lock hints; otherwise it prints what the server did. One session changes a row and keeps its transaction open.
+ * READPAST in another session must then skip that row and return all others.
  */
 import { argv } from 'node:process';
 import mssql from 'mssql';

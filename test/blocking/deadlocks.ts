@@ -1,4 +1,6 @@
-/** Under load no producer is the victim of a deadlock, and none happens between producers, runs and operators. */
+/**
+ * Under load no producer is the victim of a deadlock, and no deadlock happens between producers, runs and operators.
+ */
 import type * as mssql from 'mssql';
 import { MultiOutboxError } from '../../src/errors.ts';
 import { add, ids as idsOf, planAll, report } from '../conformance/registry-entry.ts';
@@ -56,7 +58,7 @@ export function deadlocksSuite(scene: BlockingScene): void {
         victims: [],
         deadlocks: 0,
       });
-      // What died blocks its ordering key; then the rest can be dispatched.
+      // A Dead message blocks its ordering key. After a replay of all of them, the rest can be dispatched.
       await queue.replayDead({}, 100_000);
       await dispatch(scene, 'the last host', () => false);
       expect(await queue.statistics()).toMatchObject({ ready: 0, claimed: 0, dead: 0 });
@@ -84,7 +86,10 @@ export function deadlocksSuite(scene: BlockingScene): void {
   });
 }
 
-/** What an application does: its own row and messages in one transaction. Counts the deadlocks that it is told of. */
+/**
+ * Stores an application's own row and its messages in one transaction, as often as `transactions` says. Collects the
+ * errors of deadlocks.
+ */
 async function produceOrders(scene: BlockingScene, name: string, victims: unknown[]): Promise<void> {
   const queue = scene.tenant.queue('outbox');
   for (let nth = 0; nth < transactions; nth++) {
@@ -147,7 +152,7 @@ function isDeadlock(error: unknown): boolean {
   return (cause as { number?: number } | undefined)?.number === deadlockNumber;
 }
 
-/** Deadlocks of the server since its start; so this suite runs alone on it. */
+/** The deadlocks of the whole server since its start. Therefore this suite runs alone on its server. */
 async function deadlocks(pool: mssql.ConnectionPool): Promise<number> {
   const { recordset } = await pool.request().query<{ Count: string }>(`
     SELECT cntr_value AS Count FROM sys.dm_os_performance_counters

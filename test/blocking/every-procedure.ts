@@ -1,4 +1,6 @@
-/** Calls every procedure of the schema, as programs call them: through the engine, and the application's own by name. */
+/**
+ * Calls every procedure of the schema, as programs call them: through the engine, or by name where applications do so.
+ */
 import { randomUUID } from 'node:crypto';
 import type * as mssql from 'mssql';
 import type { TenantDatabase } from '../../src/engine/engine.ts';
@@ -25,7 +27,7 @@ const retention = { doneMs: 0, limit: 10 };
 const tables: Readonly<Record<QueueName, string>> = { outbox: 'Outbox', inbox: 'Inbox' };
 export const queueNames = ['outbox', 'inbox'] as const;
 
-/** What a producer stores, each with fields that no other call uses. */
+/** Every kind of message that a producer stores, with fields that no other call uses. */
 export function everyKind(orderingKey: string) {
   return [
     [message('plain')],
@@ -110,7 +112,7 @@ export async function run(tenant: TenantDatabase): Promise<Set<string>> {
   return topics;
 }
 
-/** Leases of any database. */
+/** Calls the procedures of leases, of a registry or a tenant. */
 export async function lease(leases: LeaseStore): Promise<void> {
   const name = randomUUID();
   const acquired = await leases.acquire({ name, owner: 'a', durationMs: anHour });
@@ -124,7 +126,7 @@ export async function lease(leases: LeaseStore): Promise<void> {
   expect(await leases.release(held)).toBe(true);
 }
 
-/** What people read: counts, dead messages, one message, and the journal. */
+/** Calls the procedures that people use to read: counts, dead messages, one message, and the journal. */
 export async function look(tenant: TenantDatabase, pool: mssql.ConnectionPool): Promise<void> {
   for (const name of queueNames) {
     const queue = tenant.queue(name);
@@ -141,7 +143,7 @@ export async function look(tenant: TenantDatabase, pool: mssql.ConnectionPool): 
   await pool.request().batch('EXEC messaging.SchemaJournal_List');
 }
 
-/** The registry's procedures, on tenants of its own. */
+/** Calls the registry's procedures, with tenants of its own. */
 export async function administer(registry: Registry, pool: mssql.ConnectionPool): Promise<void> {
   const ids = [1, 2, 3].map((nth) => `${nth}-${randomUUID()}`);
   for (const id of ids) await add(registry, id);

@@ -9,10 +9,10 @@ import { administer, everyKind, lease, look, produce, queueNames, run } from './
 import { type BlockingScene, sessionOf } from './scene.ts';
 
 const topic = 'uncommitted';
-/** More rows than the 5,000 locks of a statement from which SQL Server tries to escalate to the table. */
+/** SQL Server tries to escalate to a table lock from 5,000 locks of a statement on, so this is more. */
 const manyRows = 6_000;
 
-/** Without row versions, a plain read waits for uncommitted rows. Only what people read is read plainly. */
+/** Without row versions, a plain read waits for uncommitted rows. Only procedures for people use plain reads. */
 const testWithRowVersions = databaseOptions().readCommittedSnapshot === true ? test : test.skip;
 
 export function openTransactionsSuite(scene: BlockingScene): void {
@@ -113,7 +113,7 @@ export function openTransactionsSuite(scene: BlockingScene): void {
           const holder = await sessionOf(one);
           return scene.inTransaction('commit', async (other) => {
             const waiting = queue.enqueue([second], other);
-            // It is awaited below; a failure before that is the one to report.
+            // The call is awaited below. A failure before that must be reported instead of this one.
             waiting.catch(() => {});
             await until('the second producer waits for the first', () => isHeldUpBy(scene, holder));
             await (end === 'commit' ? one.commit() : one.rollback());
@@ -144,7 +144,7 @@ export function openTransactionsSuite(scene: BlockingScene): void {
             .execute<{ Settled: boolean }>(`messaging.${table}_Complete`);
           expect(recordset).toEqual([{ Settled: true }]);
           for (const messages of everyKind('a key')) await queue.enqueue(messages);
-          // It finds the lease taken without waiting for the lease's row, which the handler has locked.
+          // `begin` finds that the lease is taken, and does not wait for the lease's row, which the handler has locked.
           expect(await begin(queue, { owner: 'another host' })).toMatchObject({ status: 'leased-elsewhere' });
           const taken = { name: queueLeaseName(name), owner: 'another', durationMs: 1 };
           expect(await scene.tenant.leases.acquire(taken)).toMatchObject({ status: 'leased-elsewhere' });

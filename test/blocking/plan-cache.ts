@@ -39,7 +39,7 @@ export async function procedures(pool: mssql.ConnectionPool): Promise<string[]> 
   return recordset.map(({ name }) => name);
 }
 
-/** The actual plans of a batch's statements, of those in the procedures that it calls too. */
+/** The actual plans of a batch's statements, and of the statements in the procedures that the batch calls. */
 export async function actualPlans(pool: mssql.ConnectionPool, batch: string): Promise<string[]> {
   const result = await pool.request().batch(`SET STATISTICS XML ON;\n${batch};\nSET STATISTICS XML OFF;`);
   const rows = (result.recordsets as unknown as Record<string, unknown>[][]).flat();

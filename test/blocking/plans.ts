@@ -10,8 +10,9 @@ const tables = ['Outbox', 'Inbox'];
 const forPeople = /_(?:Statistics|CountDead|ListDead|ResolveDead|ReplayDead|DiscardDead)$/;
 
 /**
- * An index of one state's rows (IX_…, see sql/parts/queue-table.sql) may be read from its end: the index of claimed
- * messages, which a run reads whole; of the index of due messages the first rows. The indexes of all rows may not.
+ * Two indexes of one state's rows (IX_…, see sql/parts/queue-table.sql) may be read from their end: a run reads all of
+ * the index of claimed messages, and the first rows of the index of due messages. Other indexes may be read so only for
+ * people, and an index of all rows never.
  */
 function isAllowed({ index, isOrdered }: Access, procedure: string): boolean {
   if (/^IX_\w+_Claimed$/.test(index)) return true;
@@ -41,7 +42,7 @@ export function plansSuite(scene: BlockingScene): void {
         await lease(tenant.leases);
         await look(tenant, pool);
         const plans = await cachedPlans(pool);
-        // Otherwise the plans that are not there would pass.
+        // Without this check, a procedure without a cached plan would pass.
         const planned = new Set(plans.map(({ procedure }) => procedure));
         expect((await procedures(pool)).filter((name) => !planned.has(name))).toEqual([]);
         const reading = plans.filter(({ showplan }) =>
@@ -59,7 +60,8 @@ export function plansSuite(scene: BlockingScene): void {
       900_000,
     );
 
-    // They have OPTION (RECOMPILE), so the plan cache does not keep them. The outbox is still full from the last test.
+    // The plan cache does not keep statements with OPTION (RECOMPILE), so these tests ask for their plans. The outbox
+    // is still full from the last test.
     test.each(['CountDead', 'ListDead', 'ReplayDead', 'DiscardDead'])(
       'with 1,000,000 messages the statements of %s, compiled at each call, scan no table',
       async (verb) => {

@@ -1,4 +1,7 @@
-/** What the suites of this folder work on: an engine, and one registry and one tenant database on the test server. */
+/**
+ * The objects that the suites of this folder work on: an engine, and one registry and one tenant database on the test
+ * server.
+ */
 import * as mssql from 'mssql';
 import type { Engine, TenantDatabase } from '../../src/engine/engine.ts';
 import type { Registry } from '../../src/engine/registry.ts';
@@ -6,7 +9,7 @@ import { createSqlServerEngine } from '../../src/engine/sqlserver/index.ts';
 import { serverConnectionString } from '../support/sqlserver.ts';
 import { TestDatabases, tenantAddress, tenantsSetting } from '../support/sqlserver-databases.ts';
 
-/** Shorter than a call of a run waits for a lock (10 s), and far longer than any call takes that does not wait. */
+/** Shorter than the time that a run's call waits for a lock (10 s), and far longer than any call that need not wait. */
 const requestTimeoutMs = 8_000;
 
 export class BlockingScene {

@@ -58,7 +58,7 @@ export async function closeBooks(fleet: Fleet, effects: Effects, casualties: Cas
   return { kills: casualties.kills, messages: sent.length, duplicates, bound, uncertain: possible };
 }
 
-/** Q11. */
+/** Q11: no message took effect before it was due. */
 function expectNotBeforeDue(sent: readonly Sent[], effects: Effects): void {
   const firstArrival = new Map<string, number>();
   for (const { messageId, at } of effects.arrivals) {

@@ -9,7 +9,7 @@ export interface Arrival {
   readonly messageId: string;
   /** The number of this arrival among all arrivals, from 1. */
   readonly place: number;
-  /** By `performance.now()`. */
+  /** When it arrived, by `performance.now()`. */
   readonly at: number;
   /** When it was answered, or when its sender's connection broke. */
   endedAt: number;

@@ -17,7 +17,7 @@ export interface Sent {
   readonly orderingKey: string | null;
   /** The delay with which it was enqueued, in milliseconds. */
   readonly delayMs: number;
-  /** Before it was enqueued, by `performance.now()`. */
+  /** A moment before it was enqueued, by `performance.now()`. */
   readonly sentAt: number;
 }
 

@@ -44,7 +44,7 @@ export interface KillStage {
 export interface TransactionModule {
   /** Absolute path of a JavaScript module. */
   readonly module: string;
-  /** For the tenant of this id; survives JSON. */
+  /** Options for the tenant of this id; they must survive conversion to JSON and back. */
   options(tenantId: string): unknown;
 }
 

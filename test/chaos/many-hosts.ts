@@ -6,7 +6,7 @@ import { rounds, Scene, type SceneOptions, timeoutMs } from './scene.ts';
 
 const hosts = 8;
 const tenants = 20;
-/** For each tenant in a round. 10 rounds are 20,000 messages. */
+/** Messages for each tenant in a round. 10 rounds are 20,000 messages. */
 const messages = 100;
 
 const options: SceneOptions = {
@@ -14,7 +14,7 @@ const options: SceneOptions = {
   workload: { size: messages, topic: 'post', refused: 0 },
   latencyMs: [0, 5],
   args: ['--handlers', resolve('test/chaos/fixtures/handlers.mjs')],
-  // Long enough that no lease runs out, even with more hosts than processors.
+  // The lease is so long that none runs out, even with more hosts than processors.
   environment: { MULTI_OUTBOX_LEASE: '30s' },
 };
 

@@ -35,7 +35,7 @@ export interface SceneOptions {
 
 export interface KillAt {
   readonly point: string;
-  /** At which passing of the point the process is killed, from 1. */
+  /** The process is killed when it passes the point for this time, counted from 1. */
   readonly count: number;
 }
 
@@ -176,7 +176,7 @@ export class Scene {
 
   async stop(hosts: readonly Program[]): Promise<void> {
     for (const host of hosts) {
-      // Until the host is up, SIGTERM ends it at once, as it ends any process.
+      // Wait until the host is up: before that, SIGTERM ends it at once, as it ends any process.
       await this.whileAlive([host], 'the host is up', () => host.isUp);
       host.signal('SIGTERM');
       expect(await host.exited).toEqual({ code: 0, signal: null });

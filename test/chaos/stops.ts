@@ -19,7 +19,7 @@ function mayBeRepeated(scene: Scene): void {
   scene.casualties.possible += inFlightOfRun * scene.fleet.tenantIds.length;
 }
 
-/** Slower than a stop, so that every stop interrupts handlers. */
+/** Handlers take longer than a stop, so that every stop interrupts some. */
 const slow: SceneOptions = {
   latencyMs: [300, 400],
   environment: {

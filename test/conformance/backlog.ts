@@ -5,8 +5,9 @@ import type { Scene } from './scene.ts';
 import { until } from './until.ts';
 
 /**
- * The first calls of a connection take long on some servers, and an engine drops after a while what it knows of the
- * queue. Then a test would not see that an engine relies on it for too long.
+ * Makes a connection's first calls, which take long on some servers. An engine drops its knowledge of the queue after a
+ * while. During such long calls it would drop that knowledge, and a test could not see that the engine relies on it for
+ * too long.
  */
 async function warmUp(queue: WorkQueue): Promise<void> {
   await queue.enqueue([message('first'), message('second')]);

@@ -1,4 +1,4 @@
-/** The database's clock, read and waited for; and the host's clock, shifted on purpose (Q2). */
+/** Reads the database's clock, waits for it, and shifts the host's clock on purpose (Q2). */
 import type { LeaseStore } from '../../src/engine/lease-store.ts';
 import { until } from './until.ts';
 

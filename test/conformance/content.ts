@@ -92,7 +92,7 @@ export function contentSuite(scene: Scene): void {
     const payload = allOfUnicode();
     const letter = message(payload);
     await queue.enqueue([letter]);
-    // Compared as a truth value: a difference would print megabytes.
+    // Compare with ===, because toBe would print a difference of megabytes.
     expect((await take(queue)).messages[0]!.payload === payload).toBe(true);
     expect((await stored(queue, letter)).payload === payload).toBe(true);
   });

@@ -28,8 +28,8 @@ export interface EngineHarness {
 }
 
 /**
- * What a test needs of a database: `bare`: without a schema; `empty`: without rows, so that it may have served another
- * test and have its schema already.
+ * The state of a database that a test needs: `bare`: without a schema; `empty`: without rows, so that it may have
+ * served another test and have its schema already.
  */
 export type Freshness = 'bare' | 'empty';
 

@@ -1,6 +1,6 @@
 /**
  * Q10 while producers' transactions overlap: a message waits for an earlier one of its key, also for one that is not
- * committed yet. Each test also states what holds on a server that shows uncommitted rows to nobody.
+ * committed yet. Each test also states what holds on a server that shows uncommitted rows to no other session.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { TenantAddress } from '../../src/engine/engine.ts';

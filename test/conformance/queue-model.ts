@@ -25,7 +25,7 @@ export interface ModelMessage {
 }
 
 export class QueueModel {
-  /** In the order enqueued, which is sequence order. */
+  /** The messages in the order in which they were enqueued, which is the order of their sequences. */
   readonly messages: ModelMessage[] = [];
 
   enqueue(message: NewMessage): void {

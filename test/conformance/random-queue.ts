@@ -217,7 +217,8 @@ export function randomQueueSuite(scene: Scene): void {
         }),
         {
           numRuns: 150,
-          // Less than the test's own limit, so that the report of a failure contains the seed that repeats it.
+          // This limit is shorter than the test's own, so that the report of a failure contains the seed that repeats
+          // it.
           interruptAfterTimeLimit: 20_000,
           ...(seed === undefined ? {} : { seed: Number(seed) }),
         },

@@ -95,7 +95,7 @@ export function registryPlanSuite(scene: Scene): void {
       const { registry } = await scene.registry();
       await add(registry, 'wanted', wanted.fields);
       for (const id of ['first', 'second', 'third']) await add(registry, id, { slaSeconds: 2 * day });
-      // Planned once, so that `weight` has a time to multiply.
+      // Plan all tenants once, so that `weight` has a time to multiply.
       await planAll(registry);
       for (const id of ['first', 'second', 'third', 'wanted']) {
         await clockPasses(registry.leases);

@@ -186,7 +186,7 @@ export function registryReportSuite(scene: Scene): void {
       await report(registry, 'a', fields);
       const plan = await duePlan(registry);
       expect(plan.candidates).toMatchObject([{ tenant: { id: 'a' }, woken: true }]);
-      // The plan that it caused uses it up.
+      // The plan that the wake caused uses the wake up.
       await registry.commitPlan({
         lease: plan.lease,
         choices: [{ tenantId: 'a', planVersion: plan.candidates[0]!.planVersion }],

@@ -14,7 +14,7 @@ import type {
   WorkQueue,
 } from '../../src/engine/work-queue.ts';
 
-/** Later than any test waits. */
+/** Milliseconds; no test waits this long. */
 export const anHour = 3_600_000;
 /** A lease that outlives its test. */
 const longLease = 600_000;
@@ -73,7 +73,7 @@ export type Then = SettleRequest['then'];
 export const keep: Then = { do: 'renew-lease' };
 export const release: Then = { do: 'release-lease' };
 
-/** Settle and claim the next batch; `solo` unless the options say otherwise. */
+/** The step that claims the next batch; `solo` unless the options say otherwise. */
 export function next(options: { solo?: boolean; limit?: number; maxBytes?: number } = {}): Then {
   return { do: 'claim', solo: true, ...roomy, ...options };
 }

@@ -30,7 +30,7 @@ export class NodeUnderTest {
     this.#env = { ...env, PATH: search, EXPECTED_NODE: version };
   }
 
-  /** The program is the version that it is taken for, by its path and by its name. */
+  /** Asserts that the program has the expected version, both when its path and when its name starts it. */
   assertVersion(): void {
     for (const program of [this.#program, 'node']) {
       const { stdout } = this.#run(program, ['-p', 'process.version'], root);
@@ -44,7 +44,9 @@ export class NodeUnderTest {
     this.#must(['esbuild.mjs'], root);
   }
 
-  /** The embedded suite, or the part of it that `patterns` name. test/support/global-setup.mjs asserts the version. */
+  /**
+   * Runs the embedded suite, or the part of it that `patterns` name. test/support/global-setup.mjs asserts the version.
+   */
   suite(patterns: readonly string[]): void {
     const jest = path.join(root, 'node_modules/jest/bin/jest.js');
     const words = [jest, '--ci', '--silent', ...patterns];
@@ -56,7 +58,7 @@ export class NodeUnderTest {
     inFolder((folder) => this.#must([cli, 'demo'], folder));
   }
 
-  /** A message's way through the command line. */
+  /** Takes a message through the command line. */
   commandLine(): void {
     inFolder((folder) => {
       this.#must([cli, '--help'], folder);
@@ -70,7 +72,8 @@ export class NodeUnderTest {
   }
 
   /**
-   * On a Node below the floor, the command line and an import of the library each give one line that names the floor.
+   * Asserts that, on a Node below the floor, the command line and an import of the library each print one line that
+   * names the floor.
    */
   refusal(floor: string): void {
     const line = new RegExp(

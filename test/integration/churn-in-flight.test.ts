@@ -8,7 +8,8 @@ import { until } from '../support/until.ts';
 const place = new FleetPlace();
 const quick = {
   plan: { intervalMs: 10 },
-  // Short, because a tenant under a new name finds the lease held, and is due again when the lease expires.
+  // The lease is short, because a tenant under a new name finds the lease held, and is due again when the lease
+  // expires.
   dispatch: { leaseMs: 500 },
   directory: { refreshMs: 5 },
   schedule: { idleFloorMs: 20, idleCeilingMs: 50, failureCeilingMs: 50 },

@@ -44,7 +44,7 @@ test('migrate records the version of each database; --resume skips exactly those
   expect(await versions()).toEqual([latest, latest, latest]);
   const { stdout } = await folder.cli(['migrate', '--resume']);
   expect(stdout).toMatch(/beta .*skipped: the registry records it as up to date/);
-  // An operator whose database was changed by hand must learn that this does not undo it.
+  // An operator whose database was changed by hand must learn that `migrate` does not undo the change.
   expect(stdout).toMatch(/^registry .* up to date$/m);
   expect(stdout).toMatch(
     /'multi-outbox doctor' finds what was changed by hand, and says how to undo it\.\n$/,

@@ -105,12 +105,12 @@ describe.each([
       await until('it is back', async () => (await statuses(host)).a === 'active');
       await send(host, 'a', 'back');
       await until('it is served again', () => seen.includes('a:back'));
-      // Renamed: another id, the same database.
+      // The tenant is renamed: the list has another id with the same database.
       list.tenants = [entry('c', { database: place.file('tenants/a.db') }), entry('b')];
       await until('the new name is known', async () => (await statuses(host)).c === 'active');
       await send(host, 'c', 'renamed');
       await until('it is served under it', () => seen.includes('c:renamed'));
-      // Moved to another file.
+      // The tenant is moved to another file.
       list.tenants = [entry('c'), entry('b')];
       await until('it has moved', async () => (await host.tenants.get('c')).database.endsWith('c.db'));
       await migrated(host);
@@ -201,7 +201,7 @@ describe('a directory and a registry that others use (F2)', () => {
     await until('b is retired', async () => (await statuses(host)).b === 'retired');
     expect(await statuses(host)).toEqual({ a: 'paused', b: 'retired', theirs: 'active' });
     expect(await host.tenants.get('a')).toMatchObject({ weight: 2 });
-    // Listed from now on, it is the directory's.
+    // From now on the directory lists this tenant, so the tenant is the directory's.
     list.tenants = [{ id: 'theirs' }];
     await until('a is retired', async () => (await statuses(host)).a === 'retired');
     list.tenants = [];

@@ -179,7 +179,7 @@ describe('the outbox of a tenant (Q3, F9)', () => {
     await until('it is served', () => seen.includes('acme:x'));
     stop.abort();
     await running;
-    // No wake occurred. The next run found it, or the one after that if a run was in flight.
+    // No wake occurred. The next run found the message, or the run after that if a run was in flight.
     const after = looks.slice(before);
     expect(after.filter((look) => look === 'due idle').length).toBeLessThanOrEqual(1);
     expect(after).toContain('due dispatched');

@@ -1,4 +1,7 @@
-/** Node's environment for Jest, which runs the tests that are asked for, up to the first failure, and notes what they reach. */
+/**
+ * A Node environment for Jest. It runs only the requested tests, stops at the first failure, and notes which sites they
+ * reach.
+ */
 import path from 'node:path';
 import type { Circus } from '@jest/types';
 import { TestEnvironment } from 'jest-environment-node';

@@ -14,7 +14,7 @@ export interface Verdict {
   readonly tests: number;
 }
 
-/** The machine may be busy, so a timeout is not a failure, and is tried twice. */
+/** The machine may be busy, so a test that times out does not count as failed, and runs a second time. */
 const slack = { factor: 10, ms: 4_000 };
 const limitOf = (ms: number) => slack.ms + slack.factor * ms;
 const isTimeout = ({ failure }: RunAnswer) => /Exceeded timeout|in vain/.test(failure?.message ?? '');

@@ -11,7 +11,7 @@ function seeded(seed: number): () => number {
   };
 }
 
-/** As many places as may be open; it opens what is visited, and closes what the rule says. */
+/** A fixed number of places. It opens each visited resource, and closes one by the rule when no place is free. */
 class Places {
   readonly #open = new Map<string, { uses: number }>();
   readonly #count: number;
@@ -79,9 +79,9 @@ test('F8: tenants that are busy keep their places while others come in turn, als
       const round = () => busy.map((key) => [places.visit(cold[next++ % 200]!), places.visit(key)] as const);
       for (let warm = 0; warm < 300; warm++) round();
       const hits = Array.from({ length: 300 }, round).flat();
-      // Mostly 0.84; without lasting newcomers hardly any.
+      // The share is mostly 0.84. If no newcomer ever stayed, it would be almost 0.
       expect(share(hits.map(([, hit]) => hit))).toBeGreaterThan(0.5);
-      // 40 places are left for 200.
+      // 40 places are left for the 200 cold tenants.
       expect(share(hits.map(([hit]) => hit))).toBeGreaterThan(0.05);
     }),
     { numRuns: 50 },
@@ -94,7 +94,7 @@ test('F8: tenants of very different activity: the busiest are open most of the t
       const random = seeded(seed);
       const places = new Places(50, random);
       // Tenant k makes about 1/k of the first one's uses. The first 50 of 500 make 63 % of all uses, which no rule can
-      // beat; closing the least recently used scores 50 %.
+      // beat. The rule that closes the least recently used one scores 50 %.
       const draw = () => `t${Math.floor(500 ** random())}`;
       for (let warm = 0; warm < 10_000; warm++) places.visit(draw());
       const hits = Array.from({ length: 10_000 }, () => places.visit(draw()));

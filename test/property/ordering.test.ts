@@ -134,7 +134,7 @@ async function drain(queue: WorkQueue, given: Scenario, witness: Witness): Promi
         durationMs: 60_000,
         claim: { limit, maxBytes: 1_000 },
       });
-      // Recovered and past its attempts, a message goes to Dead without being run (Q7).
+      // A recovered message whose attempts are used up goes to Dead without being run (Q7).
       if (begun.status === 'claimed') {
         for (const { payload, attempt } of begun.messages) {
           if (attempt >= maxAttempts) witness.gaveUp.add(Number(payload));

@@ -32,7 +32,8 @@ const definitions = {
 const candidates = fc
   .uniqueArray(
     fc.record({
-      // A digit second: no name of a device on Windows, which the registry refuses, has one there.
+      // The second character is a digit. The registry refuses names of Windows devices, and none of them has a digit
+      // there.
       id: fc.stringMatching(/^[a-z][0-9][a-z0-9]{0,4}$/),
       sincePlannedMs: fc.option(fc.nat(1_000_000)),
       overdueMs: fc.nat(1_000_000),

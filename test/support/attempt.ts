@@ -10,7 +10,7 @@ import { deferred } from './deferred.ts';
 /** Milliseconds: the timeout of a handler that has none of its own. */
 export const sharedTimeoutMs = 1_000;
 
-/** For attempts without a database. */
+/** The database access of attempts that have no database. */
 export const noTransactions: TransactionAccess = {
   transact: () => Promise.reject(new Error('there is no database')),
   enqueue: () => Promise.reject(new Error('there is no database')),

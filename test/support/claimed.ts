@@ -3,7 +3,7 @@ import type { ClaimedMessage } from '../../src/engine/work-queue.ts';
 
 let sequence = 0;
 
-/** A message as a claim hands it out, for the parts that need no database to be tried. */
+/** A message as a claim returns it, for tests of parts that need no database. */
 export function claimed(fields: Partial<ClaimedMessage> = {}): ClaimedMessage {
   return {
     sequence: ++sequence,

@@ -43,7 +43,7 @@ export interface CliFolder {
   /** As `script`, but returns the process while it runs. */
   startScript(text: string): RunningCli;
   write(name: string, text: string | Uint8Array): void;
-  /** Kills what still runs and removes the folder. */
+  /** Kills the processes that still run, and removes the folder. */
   remove(): Promise<void>;
 }
 
@@ -63,7 +63,7 @@ export function cliFolder(): CliFolder {
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       output.stderr += text;
     });
-    // A command that refuses its arguments ends without reading what is piped in.
+    // A command that refuses its arguments ends without reading its standard input.
     child.stdin.on('error', () => {});
     child.stdin.end(input ?? '');
     const ended = new Promise<CliResult>((resolve, reject) => {

@@ -1,4 +1,4 @@
-/** Names of code that documents link to their file, and whether the file defines them. */
+/** Finds the names of code that documents link to a file, and checks that the file defines each name. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 

@@ -6,7 +6,10 @@ import { type ModuleItem, parseSync } from '@swc/core';
 
 const root = path.join(__dirname, '../..');
 
-/** Emits the declarations of everything that the package exports. @param folder for them, outside the repository */
+/**
+ * Emits the declarations of everything that the package exports.
+ * @param folder outside the repository, for the declarations
+ */
 export function emitDeclarations(folder: string): void {
   const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
   execFileSync(process.execPath, [tsc, '-p', path.join(root, 'tsconfig.build.json'), '--outDir', folder]);
@@ -19,7 +22,7 @@ export interface Declaration {
   readonly nodes: readonly Node[];
 }
 
-/** A node of the syntax tree; their kinds are many, and few matter here. */
+/** A node of the syntax tree. Nodes have many kinds, but few of them matter here. */
 export interface Node {
   readonly type: string;
   readonly [field: string]: unknown;
@@ -62,7 +65,9 @@ export class Declarations {
     return origin && this.#find(origin);
   }
 
-  /** A file exports its own declarations under the name they have there, unless it says otherwise. */
+  /**
+   * A file exports each of its declarations under the declaration's own name, unless an export gives it another one.
+   */
   #find({ file, name }: Origin): Declaration | undefined {
     if (!existsSync(file)) return undefined;
     const { exported } = this.#module(file);
@@ -127,7 +132,7 @@ function namesOf(node: Node): string[] {
   return value === undefined ? [] : [value];
 }
 
-/** The file of declarations that a specifier in another means. */
+/** The file of declarations that a specifier in another file means. */
 function targetOf(file: string, specifier: string): string {
   if (!specifier.startsWith('.')) return specifier;
   return path.resolve(path.dirname(file), specifier.replace(/(?:\.d)?\.[jt]s$/, '.d.ts'));
@@ -141,7 +146,7 @@ export function typeNames({ nodes }: Declaration): Set<string> {
     if (Array.isArray(value)) for (const item of value) visit(item);
     if (typeof value !== 'object' || value === null) return;
     const node = value as Node;
-    // Stands for the type of a value, which an editor shows.
+    // `typeof` stands for the type of a value, which an editor shows.
     if (node.type === 'TsTypeQuery') return;
     if (node.type === 'TsTypeParameter') parameters.add((node.name as { value: string }).value);
     if (node.type === 'TsTypeReference') names.add(leftmost(node.typeName as Node));

@@ -72,7 +72,7 @@ export class UserProject {
     const { folder } = packedPackage();
     // On Windows this makes a junction, which needs no rights; other systems ignore the word.
     symlinkSync(folder, this.file('node_modules/multi-outbox'), 'junction');
-    // The blocks that run programs by name are POSIX shell; Windows skips them.
+    // Only POSIX shell blocks run programs by name, and Windows skips those blocks.
     if (process.platform !== 'win32') {
       symlinkSync(path.join(folder, 'dist/cli.js'), this.file('node_modules/.bin/multi-outbox'));
     }

@@ -2,8 +2,8 @@
  * Stops timers and `performance.now()` before each test of the block; they advance only through the returned function.
  * Everything else is real, the databases' clocks included.
  *
- * For tests in which a lease must be kept: on a busy machine a process may stand still for longer than a short lease
- * lasts, and then it rightly loses it (L4).
+ * Use it for tests in which a lease must be kept. On a busy machine a process may stand still for longer than a short
+ * lease lasts; it then rightly loses the lease (L4).
  */
 export function fakeTimers(): (ms: number) => Promise<void> {
   beforeEach(() => {

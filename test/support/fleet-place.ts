@@ -3,7 +3,10 @@ import { createMultiOutbox, type MultiOutbox, type MultiOutboxOptions } from '..
 import { defineHandler, type Handler, type HandlerDefinition } from '../../src/queue/handler.ts';
 import { SqlitePlace } from './sqlite-place.ts';
 
-/** A registry in a folder of its own, and library faces on it: each is a host. All are closed after each test. */
+/**
+ * A registry in a folder of its own, and instances of the library on it, each of which is a host. All are closed after
+ * each test.
+ */
 export class FleetPlace extends SqlitePlace {
   readonly #faces: MultiOutbox[] = [];
   readonly #connections: DatabaseSync[] = [];

@@ -122,7 +122,7 @@ export class Instance {
     return this.#ask('measure') as Promise<InstanceFigures>;
   }
 
-  /** The host's notice; resolves when the process has ended. */
+  /** Sends the host's notice of termination; resolves when the process has ended. */
   async terminate(): Promise<{ ms: number }> {
     const answer = (await this.#ask('terminate')) as { ms: number };
     await this.#ended();
@@ -177,7 +177,7 @@ export class FunctionsApp {
   /** Registers the cleaning up; called at the top of a file. */
   constructor(azurite: () => Azurite) {
     this.#azurite = azurite;
-    // Hooks run in the order they were added: no instance is left when the place removes its files.
+    // Hooks run in the order in which they were added, so no instance is left when the place removes its files.
     afterEach(async () => {
       await Promise.all(this.#instances.splice(0).map((instance) => instance.kill()));
       await this.#library?.close();

@@ -9,7 +9,7 @@ export default function globalSetup() {
   if (expected !== undefined && process.version !== expected) {
     throw new Error(`The tests must run on Node ${expected}, but this is ${process.version}.`);
   }
-  // The real path, because /var is a link on macOS and Windows shortens names, while SQLite returns full names.
+  // Use the real path, because /var is a link on macOS and Windows shortens names, while SQLite returns full names.
   const temporary = realpathSync.native(tmpdir());
   Object.assign(process.env, { TMPDIR: temporary, TEMP: temporary, TMP: temporary });
   execFileSync(process.execPath, ['esbuild.mjs', '--if-stale'], { stdio: 'inherit' });

@@ -1,4 +1,4 @@
-/** Values that foreign code can throw or return, and that throw themselves when they are read. */
+/** Values that foreign code can throw or return. Reading such a value throws an error. */
 const throwing = (name: string) => ({
   get() {
     throw new Error(`reading ${name} failed`);

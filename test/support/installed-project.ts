@@ -30,7 +30,7 @@ type Install = (place: { folder: string; kept: string; registry: string; tarball
 
 const program = (file: string) => path.join(root, 'node_modules', file);
 
-/** Each package manager keeps its downloads in `kept`, except npm, whose cache `npm ci` has filled. */
+/** Each package manager keeps its downloads in `kept`. Only npm uses its own cache, which `npm ci` has filled. */
 const installs = {
   npm: ({ registry, tarball }) => ({
     command: 'npm',
@@ -154,7 +154,7 @@ export class InstalledProject {
     });
   }
 
-  /** Ends what still runs, and removes everything. */
+  /** Ends the processes that still run, and removes everything. */
   remove(): void {
     for (const child of this.#running) child.kill('SIGKILL');
     rmSync(this.#place, { recursive: true, force: true });

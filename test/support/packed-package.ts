@@ -1,4 +1,7 @@
-/** The package as `npm pack` makes it from a fresh clone, made once and kept as long as nothing changes. */
+/**
+ * The package as `npm pack` makes it from a fresh clone. It is made once, and made again when a source file has
+ * changed.
+ */
 import { execFileSync } from 'node:child_process';
 import {
   cpSync,
@@ -18,8 +21,8 @@ const place = path.join(root, 'dist.packed');
 export interface PackedPackage {
   readonly tarball: string;
   /**
-   * The folder of its content. It is below this repository, so that the package finds its dependencies in node_modules
-   * here.
+   * The folder with the package's content. It is below this repository, so that the package finds its dependencies in
+   * the repository's node_modules.
    */
   readonly folder: string;
 }
@@ -49,7 +52,8 @@ export function packedPackage(): PackedPackage {
 }
 
 function pack(files: readonly string[]): void {
-  // Made in another folder and then renamed, because another worker of Jest may make it at the same time.
+  // The package is made in another folder and then renamed, because another worker of Jest may make it at the same
+  // time.
   const aside = `${place}.${process.pid}`;
   const clone = path.join(aside, 'clone');
   try {

@@ -8,8 +8,8 @@ import type { WorkQueue } from '../../src/engine/work-queue.ts';
 import { tenantDefinition } from '../../src/fleet/tenants/definition.ts';
 
 /**
- * A folder with a registry and tenant databases on the real embedded engine. Everything opened through it is closed,
- * and the folder removed, after each test.
+ * A folder with a registry and tenant databases on the real embedded engine. After each test, everything that was
+ * opened through it is closed, and the folder is removed.
  */
 export class SqlitePlace {
   #folder: string | undefined;
@@ -34,7 +34,7 @@ export class SqlitePlace {
     return `sqlite:${this.file('registry.db')}`;
   }
 
-  /** Another engine on the same files: another host. A commit need not survive a power cut here. */
+  /** Another engine on the same files, which acts as another host. A commit need not survive a power cut here. */
   engine(options: { busyTimeoutMs?: number; clock?: () => number } = {}): Engine {
     const engine = createSqliteEngine({
       registry: this.file('registry.db'),

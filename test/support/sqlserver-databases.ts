@@ -59,7 +59,7 @@ export class TestDatabases {
     return this.#create('bare');
   }
 
-  /** A database with its schema and no rows; perhaps one that was returned. */
+  /** A database with its schema and no rows; it may be a database that another test has given back. */
   async take(kind: SchemaKind): Promise<string> {
     const free = this.#free[kind].pop();
     if (free !== undefined) return free;
@@ -98,7 +98,8 @@ export class TestDatabases {
   /** Drops a database, also one that a test made in another way. */
   async drop(name: string): Promise<void> {
     await this.#closePool(name);
-    // SQL Server does not drop a database with open connections; a server without SINGLE_USER does.
+    // SQL Server does not drop a database with open connections, so close them first. A server without SINGLE_USER
+    // drops it all the same.
     await this.#administer(`ALTER DATABASE [${name}] SET SINGLE_USER WITH ROLLBACK IMMEDIATE`).catch(
       () => {},
     );
@@ -111,7 +112,7 @@ export class TestDatabases {
     for (const name of [...this.#pools.keys()]) await this.#closePool(name);
   }
 
-  /** Open until the database is dropped. */
+  /** A pool on the database, which stays open until the database is dropped. */
   pool(name: string): Promise<mssql.ConnectionPool> {
     let pool = this.#pools.get(name);
     if (pool === undefined) {

@@ -1,5 +1,5 @@
-// Imported before a program: `multi-outbox run` gets SIGTERM as soon as it listens for it, so that a document's block that
-// starts a host comes to its end.
+// Import this before a program: `multi-outbox run` then gets SIGTERM as soon as it listens for that signal, so that a
+// document's block that starts a host comes to its end.
 import path from 'node:path';
 
 const [, program = '', command] = process.argv;

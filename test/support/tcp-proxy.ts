@@ -1,6 +1,6 @@
 /**
- * A TCP proxy on loopback in front of a server, that breaks its connections: all of them, or one of them in the middle
- * of a call that it recognises by text in the request.
+ * A TCP proxy on loopback in front of a server. It breaks all its connections, or one of them in the middle of a call,
+ * which it recognises by text in the request.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
@@ -14,7 +14,7 @@ interface Strike {
   readonly words: Buffer;
   readonly how: Breakage;
   /**
-   * `request`: before the request reaches the server. `answer`: once the server has answered, so it has done the work.
+   * `request`: before the request reaches the server. `answer`: once the server has answered, and so has done the work.
    */
   readonly when: 'request' | 'answer';
   readonly struck: () => void;

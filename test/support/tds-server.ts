@@ -1,6 +1,6 @@
 /**
- * A minimal SQL Server on loopback: it accepts any login, by password or by token, in plain text or encrypted, keeps
- * what it is sent packet by packet, and answers procedure calls as a test says. It executes no SQL.
+ * A minimal SQL Server on loopback: it accepts any login, by password or by token, in plain text or encrypted. It keeps
+ * all packets that it receives, and answers procedure calls as a test says. It executes no SQL.
  */
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
@@ -40,7 +40,7 @@ const descriptor = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);
 
 const done = (status: number) => Buffer.from([0xfd, status, 0, ...Array(10).fill(0)]);
 
-/** Tokens to answer with; an answer ends with one of the first two. */
+/** Tokens of which an answer consists; it ends with one of the first two. */
 export const tokens = {
   done: done(0x00),
   /** The end of the answer to a cancelled request. */
@@ -55,7 +55,7 @@ export const tokens = {
     body.writeUInt8(1, 4);
     body.writeUInt8(16, 5);
     body.writeUInt16LE(text.length, 6);
-    // The rest is empty: no name of a server or a procedure, and line 0.
+    // The rest is empty: there is no name of a server or a procedure, and the line is 0.
     const payload = Buffer.concat([body, words, Buffer.alloc(6)]);
     return Buffer.concat([Buffer.from([0xaa]), lengthOf(payload), payload]);
   },
@@ -66,14 +66,14 @@ export function row(columns: Readonly<Record<string, string | number | bigint | 
   const [types, values]: [Buffer[], Buffer[]] = [[], []];
   for (const [name, value] of Object.entries(columns)) {
     const { type, data } = columnOf(value);
-    // No user's type; the column may be null.
+    // The column has no user type, and may be null.
     const head = Buffer.from([0, 0, 0, 0, 1, 0, ...type, name.length]);
     types.push(head, Buffer.from(name, 'utf16le'));
     values.push(data);
   }
   const count = Buffer.alloc(2);
   count.writeUInt16LE(Object.keys(columns).length);
-  // One row, as the result of a statement within the procedure; more follows.
+  // The end of a statement's result within the procedure: it has one row, and more results follow.
   const end = Buffer.from([0xff, 0x11, 0, 0, 0, 1, ...Array(7).fill(0)]);
   return Buffer.concat([
     Buffer.from([0x81]),
@@ -134,7 +134,7 @@ export class TdsServer implements AsyncDisposable {
   readonly #sockets: ReadonlySet<Socket>;
   readonly #stop: () => Promise<void>;
 
-  /** Every run finds its queue empty. */
+  /** Starts a server on which every run finds its queue empty. */
   static startIdle(): Promise<TdsServer> {
     const idle = row({
       Lease: 'released',
@@ -247,7 +247,7 @@ export class TdsServer implements AsyncDisposable {
     );
     return Buffer.concat([
       environmentChange(4, Buffer.concat([now!, before!])),
-      // The login is taken, as TDS 7.4, by a program called 'SQL'.
+      // A program called 'SQL' accepts the login, as TDS 7.4.
       Buffer.from('ad10000174000004', 'hex'),
       Buffer.from([3]),
       Buffer.from('SQL', 'utf16le'),
@@ -276,7 +276,7 @@ class MessageReader {
       this.#payload.push(this.#received.subarray(headerBytes, size));
       this.#packets.push(size);
       this.#received = this.#received.subarray(size);
-      // Bit 0: the last packet of its message.
+      // Bit 0 marks the last packet of a message.
       if ((status! & 1) === 0) continue;
       const message = { type: type!, payload: Buffer.concat(this.#payload), packets: this.#packets };
       this.#payload = [];
@@ -317,7 +317,7 @@ function lengthOf(payload: Buffer): Buffer {
   return length;
 }
 
-/** A packet; `isLast`: of its message. */
+/** A packet; `isLast` says whether it is the last packet of its message. */
 export function framed(type: number, payload: Buffer, isLast = true): Buffer {
   const header = Buffer.from([type, isLast ? 1 : 0, 0, 0, 0, 0, 1, 0]);
   header.writeUInt16BE(headerBytes + payload.length, 2);
@@ -334,7 +334,7 @@ function encrypted(socket: Socket): Duplex {
     write(part: Buffer, _encoding, written) {
       if (!isShaking) socket.write(part);
       else if (flight.push(part) === 1) {
-        // The client takes one message for each of its own.
+        // The client expects one message for each message that it sends.
         setImmediate(() => {
           socket.write(framed(messageType.prelogin, Buffer.concat(flight)));
           flight = [];

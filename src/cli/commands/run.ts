@@ -22,8 +22,8 @@ export function runCommand(program: Command, run: Runner): void {
     .action((_options: object, command: Command) =>
       run(command, async (session) => {
         const { json } = session.options;
-        // The library's own lines have more fields, so a log file gets those. On a terminal and with --json this
-        // command reports the runs itself.
+        // The library logs each run with more fields, as a log file needs. On a terminal and with --json this command
+        // reports the runs itself.
         const reportsRuns = json || process.stderr.isTTY === true;
         const multiOutbox = await session.open({
           handlers: true,

@@ -26,8 +26,8 @@ export interface SqliteEngineOptions {
   /** The registry's file; or ':memory:' for a registry in this process that exists as long as the engine. */
   readonly registry: string;
   /**
-   * `full` (the default): every commit survives a power cut. `normal` is faster: a power cut may undo the last
-   * commits, a crash of the process does not.
+   * `full` (the default): every commit survives a power cut. `normal` is faster: a power cut may undo the last commits,
+   * but a crash of the process does not.
    */
   readonly synchronous?: Synchronous;
   /**

@@ -212,7 +212,7 @@ export class SqliteSchema implements SchemaControl {
       const findings = [versionFinding(version, this)].filter((finding) => finding !== null);
       if (version <= this.latest) findings.push(...drift(connection, migrations.slice(0, version)));
       if (file.access() === 'read-only') {
-        const message = 'this program may not write the file or its folder; give it the right to';
+        const message = 'this program may not write the file or its folder; give it that right';
         findings.push({ severity: 'problem', kind: 'rights', message });
       }
       return { version, ...clockDifference(now, startedAt, answeredAt), findings };

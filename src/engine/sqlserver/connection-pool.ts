@@ -11,7 +11,7 @@ import { probeConnection } from './driver-probe.ts';
 /** The part of a tedious connection that this engine uses. */
 export interface Connection {
   readonly closed: boolean;
-  /** According to the server's last answer. */
+  /** Whether a transaction is open, according to the server's last answer. */
   readonly inTransaction: boolean;
   on(event: 'errorMessage', listener: (message: { readonly number: number }) => void): void;
   once(event: 'connect', listener: (error?: Error & { code?: string; number?: number }) => void): void;
@@ -156,8 +156,8 @@ export function createPool(
 }
 
 /**
- * Adds to the error of a refused login the first number that the server sent on this connection. The first tells the
- * cause, such as 4060 (no such database); 18456 (login failed), which tells nothing, often follows it.
+ * Adds to the error of a refused login the first number that the server sent on this connection. The first number tells
+ * the cause, such as 4060 (no such database). Often 18456 (login failed) follows, which tells nothing more.
  */
 function numberLoginErrors(connection: Connection): void {
   let number: number | undefined;

@@ -95,7 +95,7 @@ export class Database {
           throw await this.#explained(failed, options.waitsFor);
         }
         if (lost) asked = true;
-        // Full jitter, so that calls that failed together do not return together.
+        // The pause has full jitter, so that calls that failed together are not sent again together.
         await delay(Math.random() * firstPauseMs * 2 ** tries);
       }
     }

@@ -31,8 +31,8 @@ function packetSize(login: TargetLogin, encrypt: Encryption): number {
 
 /**
  * Milliseconds after which an idle pool has only one connection left; the pool's policy closes that one (pool-policy.ts).
- * Longer than the time between two renewals of a lease of the default duration, which need a second connection while a
- * handler's transaction is open.
+ * It is longer than the time between two renewals of a lease of the default duration. While a handler's transaction is
+ * open, a renewal needs a second connection.
  */
 const surplusIdleMs = 30_000;
 
@@ -48,13 +48,13 @@ export function driverConfig(
     database: target.database,
     connectionTimeout: settings.connectTimeoutMs,
     requestTimeout: settings.requestTimeoutMs,
-    // The sockets show that connections were cut. SELECT 1 would double every call's round trips.
+    // A socket shows that its connection was cut. A check with SELECT 1 would double every call's round trips.
     validateConnection: 'socket',
     ...(target.instance === null && { port: target.port }),
     ...(login.kind === 'password' && { user: login.user, password: login.password }),
     ...(login.kind === 'token' && { authentication: { type: 'token-credential', options: { credential } } }),
     pool: {
-      // The driver opens none in advance; it keeps one of those that are open.
+      // The driver opens no connection in advance; it keeps one of the open ones.
       min: 1,
       max: settings.poolSize,
       idleTimeoutMillis: surplusIdleMs,

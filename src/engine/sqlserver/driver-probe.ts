@@ -34,7 +34,7 @@ export function probeDriver(driver: typeof mssql): void {
 }
 
 /**
- * A connection's properties exist only on a real one, so each is checked when it is created.
+ * A connection has these properties only once it is created, so each connection is checked then.
  * @throws DRIVER_UNSUPPORTED
  */
 export function probeConnection(connection: object): void {
@@ -62,13 +62,13 @@ function installedVersions(): { mssql: string; tedious: string } {
     try {
       return (of() as { version: string }).version;
     } catch {
-      // Not installed, or inside a bundle.
+      // The package is not installed, or is inside a bundle.
       return '(unknown)';
     }
   };
   return {
     mssql: version(() => here('mssql/package.json')),
-    // The one that mssql loads, which may be in its own node_modules.
+    // Finds the tedious that mssql loads, which may be in the node_modules of mssql.
     tedious: version(() => createRequire(here.resolve('mssql/package.json'))('tedious/package.json')),
   };
 }

@@ -25,7 +25,7 @@ export interface Classified {
   readonly transient: boolean;
   /** Whether the call waited for a lock until its limit. */
   readonly waited?: true;
-  /** What is wrong and what to do; the subject is added later. */
+  /** Says what is wrong and what to do; the subject is added later. */
   readonly advice: string;
 }
 
@@ -73,7 +73,8 @@ const connectionCodes: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Babelfish reports errors under this number when it has no number of SQL Server's for them, such as a missing object.
+ * Babelfish reports an error under this number when it does not know SQL Server's number for it, as for a missing
+ * object.
  */
 const babelfishUnmapped = 33557097;
 
@@ -110,7 +111,7 @@ export function classify(error: unknown, phase: 'connecting' | 'calling'): Class
       fate: phase === 'connecting' ? 'unsent' : 'refused',
       transient: true,
       advice:
-        'the database is resuming from auto-pause or failing over; dispatch retries by itself, repeat any other call in a minute',
+        'the database is resuming from auto-pause or failing over; dispatch retries by itself, but repeat any other call in a minute',
     };
   }
   if (

@@ -74,8 +74,8 @@ class SqlServerEngine implements Engine {
   readonly #pools: Pools;
   readonly #poolSize: number;
   /**
-   * The open databases. Those with the same physical database and login share a pool; it is closed with the last of
-   * them.
+   * The open databases. Databases with the same physical database and login share a pool, which is closed with the last
+   * of them.
    */
   readonly #databases = new Set<Database>();
   #closed = false;

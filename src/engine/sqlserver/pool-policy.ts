@@ -2,8 +2,9 @@
  * Decides which pools may be open, and how many connections (F8). It is pure: callers report events with their time,
  * and it returns what to do. It never closes a pool in use.
  *
- * - A pool that gets into use waits while the pools in use could take all connections to their server. So a call on a
- *   pool in use, such as the renewal of a lease while a handler's transaction is open, never waits for another tenant.
+ * - A pool comes into use only when it and the pools in use could all have their full number of connections to the
+ *   server. Until then its caller waits. So a call on a pool in use, such as the renewal of a lease while a handler's
+ *   transaction is open, never waits for another tenant.
  * - A login closes an idle pool of its server when there are as many connections as allowed. Only connections that are
  *   really open, or being opened, count: an idle tenant's pool has one.
  *
@@ -28,7 +29,7 @@ interface Entry {
   lastUsed: number;
 }
 
-/** When it is not admitted, the caller asks again once a pool is released or a connection has ended. */
+/** A caller that is not admitted asks again once a pool is released or a connection has ended. */
 export interface Admission {
   readonly admit: boolean;
   /** The pool that the caller must close first. */
@@ -40,7 +41,7 @@ const wait: Admission = { admit: false, close: null };
 export class PoolPolicy {
   readonly #limits: PoolLimits;
   readonly #random: () => number;
-  /** By key, in the order of opening. */
+  /** The open pools by key, in the order of opening. */
   readonly #open = new Map<string, Entry>();
   /** Connections by pool, and by server; those of a closed pool count until they have ended. */
   readonly #ofPool = new Map<string, number>();

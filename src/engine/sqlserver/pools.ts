@@ -29,7 +29,7 @@ export interface Pooled {
 
 interface OpenPool {
   readonly opening: Promise<Pooled>;
-  /** Once it is open. */
+  /** Present once the pool is open. */
   pooled?: Pooled;
 }
 
@@ -78,8 +78,8 @@ export class Pools {
   }
 
   /**
-   * Gives the next call a new pool, so that the server's name is resolved again. Does nothing if the given pool has been
-   * replaced already, as it has when several calls fail on it.
+   * Gives the next call a new pool, so that the server's name is resolved again. Does nothing if the given pool has
+   * been replaced already, which happens when several calls fail on it.
    */
   renew(target: ConnectionTarget, old: Pooled): void {
     const key = poolKey(target);
@@ -137,7 +137,9 @@ export class Pools {
     return { driver, pool };
   }
 
-  /** Waits until one more connection may be opened. The result tells the policy that it has ended. */
+  /**
+   * Waits until one more connection may be opened. Call the result when that connection has ended; it tells the policy.
+   */
   async #admitConnection(
     key: string,
     server: string,
@@ -146,7 +148,7 @@ export class Pools {
   ): Promise<() => void> {
     for (;;) {
       this.#assertOpen();
-      // The pool's close waits for this login, and may be what this login waits for.
+      // The pool's close waits for this login, and this login may be waiting for that close.
       if (!isOpen()) throw new driver.ConnectionError('The pool was closed.', 'ENOTOPEN');
       const { admit, close } = this.#policy.connect(key, server);
       if (admit) break;
@@ -188,7 +190,7 @@ export class Pools {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  /** Pools are only used later than now, so a timer that is set never fires too late. */
+  /** A pool that is used later also becomes idle later, so a timer that is set never fires too late. */
   #schedule(): void {
     if (this.#timer !== undefined || this.#closed) return;
     const at = this.#policy.nextIdleAt();

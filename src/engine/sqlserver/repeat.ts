@@ -15,9 +15,9 @@ export interface RepeatOptions {
 }
 
 export interface Progress {
-  /** Including the first. */
+  /** The tries so far, including the first. */
   readonly tries: number;
-  /** Since the first try began. */
+  /** Milliseconds since the first try began. */
   readonly elapsedMs: number;
   /** Whether the answer to an earlier try was lost. */
   readonly asked: boolean;
@@ -41,6 +41,6 @@ export function isRepeated(
   if (waited === true && waitsFor !== undefined) return false;
   const lost = fate === 'unknown';
   if (lost && onLost === 'give-up') return false;
-  // Only one more try can tell what became of a lost call, so it may start late.
+  // Only one more try can find out whether a lost call was carried out, so that try may start late.
   return elapsedMs < repeatWithinMs || (lost && !asked);
 }

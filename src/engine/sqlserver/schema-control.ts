@@ -88,7 +88,7 @@ export class SqlServerSchema implements SchemaControl {
     if (options.dryRun === true) applied.push(...pending);
     else {
       for (const step of pending) if (await this.#apply(step, migrations)) applied.push(step);
-      // Another program may have applied the first of them meanwhile.
+      // Another program may have applied the first pending steps meanwhile.
       from = (applied[0]?.version ?? migrations.length + 1) - 1;
     }
     return { from, to: migrations.length, steps: applied.map(({ version, name }) => ({ version, name })) };
@@ -120,12 +120,12 @@ export class SqlServerSchema implements SchemaControl {
         });
       }
     }
-    // This program does not know what a newer one's steps have created.
+    // This program does not know what the steps of a newer program have created.
     if (version > 0 && version <= migrations.length) findings.push(...compare(manifest, catalog));
     return { version, ...clock, findings };
   }
 
-  /** Before the first script fails with a syntax error. */
+  /** Refuses an unsupported server or database before the first script fails with a syntax error. */
   async #assertSupported(): Promise<void> {
     const facts = await this.#database.connected(({ driver, pool }) =>
       readServerFacts(new driver.Request(pool)),

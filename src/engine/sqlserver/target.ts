@@ -56,7 +56,7 @@ export function parseServer(text: string): ServerName | null {
   };
 }
 
-/** Equal exactly when two targets mean the same physical database (F1). */
+/** Two keys are equal exactly when their targets mean the same physical database (F1). */
 export function databaseKey(target: ServerName & { readonly database: string }): string {
   return `${serverKey(target)}/${target.database.toLowerCase()}`;
 }
@@ -249,13 +249,13 @@ export function tenantTarget(address: TenantAddress, env: NodeJS.ProcessEnv): Co
   const parts = parseConnectionString(value);
   if (parts?.database !== undefined && parts.database.toLowerCase() !== database.toLowerCase()) {
     inSetting(
-      `is for another database, '${parts.database}', than the tenant's, '${database}'; correct one of them`,
+      `names the database '${parts.database}', but the tenant's is '${database}'; correct one of them`,
     );
   }
   const target = fromConnectionString(value, inSetting, database);
   if (named !== null && serverKey(named) !== serverKey(target)) {
     inSetting(
-      `is for another server, '${serverKey(target)}', than the tenant's, '${serverKey(named)}'; correct one of them`,
+      `names the server '${serverKey(target)}', but the tenant's is '${serverKey(named)}'; correct one of them`,
     );
   }
   return { ...target, schema };

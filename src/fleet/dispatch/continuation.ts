@@ -1,5 +1,5 @@
 /**
- * Continuations: when a run leaves a backlog, a request that follows at once dispatches it, instead of the next plan.
+ * Continuations: when a run leaves a backlog, a request is sent at once to dispatch the backlog, before the next plan.
  */
 import type { Registry } from '../../engine/registry.ts';
 import { traceHeaders } from '../../telemetry/trace-headers.ts';
@@ -26,7 +26,8 @@ export async function continuation(
     ...(traceparent !== undefined && { traceparent }),
   } as const;
   if (!isReported) return request;
-  // This costs one read for each used-up time budget. Without an answer the request is never stale.
+  // This costs one read for each used-up time budget. If the registry does not answer, the request never counts as
+  // stale.
   const tenant = await registry.get(tenantId).catch(() => null);
   if (tenant === null) return request;
   return { ...request, lastRunUtc: tenant.schedule.lastRunUtc?.toISOString() ?? null };

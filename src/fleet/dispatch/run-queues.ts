@@ -40,7 +40,7 @@ export function runQueues(
         runQueue({
           queue: database.queue(name),
           handlers: set,
-          // Frozen, because every handler of the run gets it.
+          // The tenant is frozen, because every handler of the run gets it.
           tenant: Object.freeze({ id: tenant.id, tags: Object.freeze({ ...tenant.tags }) }),
           // Each run has an owner of its own: two requests for a tenant may meet in one process, and an owner may
           // take its lease from itself (L2).

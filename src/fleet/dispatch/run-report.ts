@@ -19,7 +19,7 @@ export interface RunReport {
   readonly outcome: RunOutcome;
   /**
    * Why a run was skipped. `leased-elsewhere`: another run has the queue lease. `not-active`: the tenant is paused or
-   * retired. `stale`: a run that reported after the request was planned has done its work.
+   * retired. `stale`: a run that reported after the request was planned has done the request's work.
    */
   readonly skipped?: 'leased-elsewhere' | 'not-active' | 'stale';
   readonly queues: readonly QueueReport[];
@@ -98,7 +98,7 @@ export function logReport(logger: Logger, report: RunReport): void {
       parkedTopics,
     });
   else if (counts.lost > 0)
-    logger.warn('Dispatch run lost outcomes: its messages are handled again.', fields);
+    logger.warn('Dispatch run lost outcomes, so their messages are handled again.', fields);
   else if (outcome === 'dispatched') logger.info('Dispatch run ended.', fields);
   else logger.debug('Dispatch run ended.', fields);
 }

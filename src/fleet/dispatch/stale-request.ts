@@ -1,6 +1,6 @@
 /**
- * Stale requests, whose work a later run has done. A queue may delay a request, deliver it twice, or contain two for
- * a tenant that was planned again. Every unnecessary run opens a database that may be asleep (F6).
+ * Stale requests, whose work a later run has done. A queue may delay a request, deliver it twice, or contain two
+ * requests for a tenant that was planned again. Every unnecessary run opens a database that may be asleep (F6).
  */
 import type { Registry } from '../../engine/registry.ts';
 import { describeError } from '../../errors.ts';
@@ -19,9 +19,9 @@ const checkedAfterMs = 30_000;
 const clockToleranceMs = 30_000;
 
 /**
- * True when a run has reported since the request was planned and the tenant is not due about now. It compares
- * runs by the registry's own times, so clocks may differ. A request is never dropped for its age; otherwise a
- * long queue would lose all its requests.
+ * True when a run has reported since the request was planned and the tenant is due neither now nor within
+ * `clockToleranceMs`. It compares runs by the registry's own times, so clocks may differ. A request is never dropped
+ * for its age; otherwise a long queue would lose all its requests.
  */
 export async function isStaleRequest(
   request: DispatchRequest,

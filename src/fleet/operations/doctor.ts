@@ -39,7 +39,7 @@ const clockToleranceMs = 5_000;
 
 /**
  * Examines the registry and the tenants' databases without changing them. It does connect to the databases, and so
- * resumes those that are auto-paused. A database that cannot be reached does not stop the others from being examined.
+ * resumes those that are auto-paused. When a database cannot be reached, the others are examined all the same.
  */
 export async function examineFleet(
   engine: Engine,

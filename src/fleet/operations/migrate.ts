@@ -5,7 +5,7 @@ import { describeError } from '../../errors.ts';
 import { inParallel } from '../in-parallel.ts';
 import { selectTenants } from './select-tenants.ts';
 
-/** The result of migrating one database: a result, an error, or neither when the database was skipped. */
+/** The outcome for one database: a migration result, an error, or neither when the database was skipped. */
 export interface TenantMigration {
   /** Null for the registry itself. */
   readonly tenantId: string | null;

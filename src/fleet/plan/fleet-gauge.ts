@@ -8,7 +8,7 @@ const intervalMs = 60_000;
 /** The metric of the fleet's state. Recording it counts all tenants, so it happens at most once a minute. */
 export class FleetGauge {
   readonly #logger: Logger;
-  /** By `performance.now()`. */
+  /** When the next recording is due, by `performance.now()`. */
   #dueAt = 0;
 
   constructor(logger: Logger) {

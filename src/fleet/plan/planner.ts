@@ -33,7 +33,7 @@ const longestPlanLeaseMs = 30_000;
  */
 const mostCandidates = 10_000;
 
-/** A strategy's list is not read further: it may be a generator that never ends. */
+/** The most entries that are read of a strategy's list, because the list may be a generator that never ends. */
 const mostChoices = 2 * mostCandidates;
 
 /**

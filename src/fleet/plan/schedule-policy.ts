@@ -51,8 +51,8 @@ export type NextSchedule = TenantReport['schedule'];
  * - The run was skipped: due at the latest when the other run's lease runs out. The other run reports for
  *   itself.
  * - Dispatched or idle, but another run has the lease of one queue: due at the latest when that lease runs
- *   out. The due time can only become earlier, because the stored one may come from the other run's own
- *   report, or may be the plan's redispatch time in case the other run has died.
+ *   out. The due time can only become earlier, because the stored due time may come from the other run's own report,
+ *   or may be the plan's redispatch time, which counts if the other run has died.
  * - The database is resuming from auto-pause: due after a fixed interval. This is not a failure.
  * - The run failed: due after a backoff that doubles up to its ceiling, with jitter over its upper half.
  */

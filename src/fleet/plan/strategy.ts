@@ -7,8 +7,9 @@ import type { CandidateOrder, PlanCandidate } from '../../engine/registry.ts';
 export interface Strategy {
   readonly name: string;
   /**
-   * Set it if the strategy needs only the first `capacity` due tenants in this order and the `capacity` longest due:
-   * a plan then reads only those. Without it a plan reads up to 10,000, the longest due first.
+   * Set it if the strategy needs only two groups of due tenants: the first `capacity` in this order, and the `capacity`
+   * that have been due the longest. A plan then reads only those. Without it a plan reads up to 10,000, the longest due
+   * first.
    */
   readonly order?: CandidateOrder;
   /** @param turn the plan's number; it rises by one with each plan that finds a due tenant */

@@ -35,7 +35,7 @@ export class DirectorySync {
   /** The registry's tenants, as of `#version`. */
   readonly #known = new Map<string, TenantRecord>();
   #version = 0;
-  /** Whether a list was read, or the registry has an earlier one. */
+  /** Whether a list was read, or the registry has an earlier list. */
   #listed = false;
   #failure: MultiOutboxError | undefined;
   /** The problems logged last, so that the same problems are logged once. */

@@ -59,7 +59,7 @@ export class TenantDirectory {
     const { registry, logger } = this.#options;
     try {
       const { version, tenants } = await registry.changesSince(this.#version ?? this.#oldestKnown());
-      // Store also tenants not requested yet: an older read of them may still be under way.
+      // Store also tenants that no call has requested yet, because an older read of them may still be under way.
       for (const tenant of tenants) this.remember(tenant);
       this.#version = version;
       return true;

@@ -17,12 +17,12 @@ interface Opened {
 /**
  * The tenant databases that this process has open (F8). It opens a database at the first use, closes idle ones, and
  * closes others by the rule of `toEvict` when there are too many. It never closes a database that is in use, so it
- * exceeds the cap while more databases than that are in use.
+ * exceeds the cap while more databases than the cap allows are in use.
  */
 export class OpenDatabases {
   readonly #engine: Engine;
   readonly #settings: Settings['databases'];
-  /** In the order of opening. */
+  /** The open databases by tenant, in the order of opening. */
   readonly #open = new Map<string, Opened>();
   #sweep: NodeJS.Timeout | undefined;
   #closed = false;
@@ -116,8 +116,8 @@ export class OpenDatabases {
 }
 
 /**
- * Milliseconds between two searches for idle databases: each is closed at most a tenth of its idle time late. A timer
- * cannot wait longer than 2^31 - 1 milliseconds.
+ * Milliseconds between two searches for idle databases. A database is thereby closed late by at most a tenth of its
+ * idle time. A timer cannot wait longer than 2^31 - 1 milliseconds.
  */
 function sweepMs(idleCloseMs: number): number {
   return Math.min(Math.ceil(idleCloseMs / 10), 2 ** 31 - 1);

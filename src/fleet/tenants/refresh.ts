@@ -5,8 +5,8 @@
 export const refreshRetryMs = 2_000;
 
 /**
- * Repeated work that keeps data up to date: it runs at most once per interval, when a caller asks; one run at a time;
- * after a failure it is due again sooner.
+ * Repeated work that keeps data up to date. It runs when a caller asks, but at most once per interval and one run at a
+ * time. After a failure it is due again sooner.
  */
 export class Refresh {
   readonly #refreshMs: number;

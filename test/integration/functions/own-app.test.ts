@@ -21,7 +21,7 @@ afterAll(async () => {
 const app = new FunctionsApp(() => azurite);
 
 const effectsFile = () => app.place.file('effects');
-/** Whole lines. */
+/** The complete lines of the effects file. */
 const effects = () =>
   existsSync(effectsFile()) ? readFileSync(effectsFile(), 'utf8').split('\n').slice(0, -1) : [];
 

@@ -32,7 +32,7 @@ describe('instances that end', () => {
     for (const id of ['acme', 'birch']) await app.library.outbox(id).enqueue(messages);
     const settings = {
       MULTI_OUTBOX_WEBHOOK_ALLOW_PRIVATE: 'true',
-      // Short, but longer than a busy machine pauses.
+      // The lease is short, but longer than a busy machine pauses.
       MULTI_OUTBOX_LEASE: '3s',
       MULTI_OUTBOX_REDISPATCH: '3s',
     };

@@ -83,8 +83,8 @@ describe('what the server’s reply means', () => {
   test.each([
     [550, 'dead', 'refuses the mail: 550 5.1.1 (RCPT TO)'],
     [553, 'dead', 'refuses the mail: 553 5.1.1 (RCPT TO)'],
-    [450, 'retry', 'does not accept the mail now: 450 5.1.1 (RCPT TO)'],
-    [451, 'retry', 'does not accept the mail now: 451 5.1.1 (RCPT TO)'],
+    [450, 'retry', 'cannot take the mail now: 450 5.1.1 (RCPT TO)'],
+    [451, 'retry', 'cannot take the mail now: 451 5.1.1 (RCPT TO)'],
     [421, 'retry', '421'],
   ])('%i for the recipient: %s', async (code, kind, text) => {
     await using server = await startMailServer({
@@ -173,7 +173,7 @@ describe('when the server cannot be used', () => {
     expect(await attemptOnce(handlerFor(server.url), mail)).toMatchObject({
       kind: 'retry',
       error:
-        'The mail server could not be used: ESOCKET ECONNREFUSED; check MULTI_OUTBOX_SMTP_URL, and that the server runs.',
+        'The mail could not be handed to the mail server: ESOCKET ECONNREFUSED; check MULTI_OUTBOX_SMTP_URL, and that the server runs. Each retry of the message sends the mail again.',
     });
   });
 
@@ -191,7 +191,10 @@ describe('when the server cannot be used', () => {
   test('an untrusted certificate is retried, and no mail is sent unencrypted', async () => {
     await using server = await startMailServer({ hideSTARTTLS: false });
     const outcome = await attemptOnce(handlerFor(server.url), mail);
-    expect(outcome).toMatchObject({ kind: 'retry', error: expect.stringContaining('could not be used: E') });
+    expect(outcome).toMatchObject({
+      kind: 'retry',
+      error: expect.stringContaining('could not be handed to the mail server: E'),
+    });
     expect(server.received).toEqual([]);
   });
 

@@ -130,7 +130,7 @@ describe('what the answer means', () => {
     expect(await attemptOnce(handler, { url: receiver.origin })).toEqual({
       kind: 'retry',
       delayMs: 0,
-      error: `The receiver answered ${status}.`,
+      error: `The receiver answered ${status}; each retry of the message sends the request again.`,
     });
   });
 
@@ -148,7 +148,7 @@ describe('what the answer means', () => {
     expect(await attemptOnce(handler, { url: receiver.origin })).toEqual({
       kind: 'retry',
       delayMs: 120_000,
-      error: `The receiver answered ${status} and asked to wait 120 seconds.`,
+      error: `The receiver answered ${status} and asked to wait 120 seconds; the next attempt comes no sooner.`,
     });
   });
 

@@ -97,9 +97,12 @@ describe('calls that fail (Q8, D8)', () => {
     const queue = await place.outbox();
     for (const [thrown, message] of [
       [new TypeError('x is not a function'), 'TypeError: x is not a function'],
-      ['text', 'A value of type string was thrown; throw an Error, whose message is kept.'],
-      [null, 'A value of type null was thrown; throw an Error, whose message is kept.'],
-      [Object.create(null), 'A value of type object was thrown; throw an Error, whose message is kept.'],
+      ['text', 'A value of type string was thrown; throw an Error, so that its message is kept.'],
+      [null, 'A value of type null was thrown; throw an Error, so that its message is kept.'],
+      [
+        Object.create(null),
+        'A value of type object was thrown; throw an Error, so that its message is kept.',
+      ],
     ] as const) {
       const broken = withFaults(queue, { begin: () => Promise.reject(thrown) });
       expect((await run(broken, [])).error).toEqual({ code: 'INTERNAL', message });

@@ -47,11 +47,15 @@ describe('outcomes, as the database has them afterwards (D3)', () => {
       later: [Ready, 0, 'closed'],
       after: [Ready, 1, '429'],
       fails: [Ready, 1, '503'],
-      text: [Ready, 1, 'A value of type string was thrown; throw an Error, whose message is kept.'],
-      undefined: [Ready, 1, 'A value of type undefined was thrown; throw an Error, whose message is kept.'],
-      null: [Ready, 1, 'A value of type null was thrown; throw an Error, whose message is kept.'],
-      object: [Ready, 1, 'A value of type object was thrown; throw an Error, whose message is kept.'],
-      circular: [Ready, 1, 'A value of type object was thrown; throw an Error, whose message is kept.'],
+      text: [Ready, 1, 'A value of type string was thrown; throw an Error, so that its message is kept.'],
+      undefined: [
+        Ready,
+        1,
+        'A value of type undefined was thrown; throw an Error, so that its message is kept.',
+      ],
+      null: [Ready, 1, 'A value of type null was thrown; throw an Error, so that its message is kept.'],
+      object: [Ready, 1, 'A value of type object was thrown; throw an Error, so that its message is kept.'],
+      circular: [Ready, 1, 'A value of type object was thrown; throw an Error, so that its message is kept.'],
     });
     expect(report).toMatchObject({
       status: 'dispatched',

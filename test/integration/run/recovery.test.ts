@@ -72,7 +72,7 @@ describe('after a crash (Q6, Q7)', () => {
         if (attempts.length === 1) throw new Snooze(1);
         return;
       }
-      // Until the poison message is due again, and a claim beside this message was refused because of it.
+      // Wait until the poison message is due again, and a claim beside this message was refused because of it.
       if (payload === '4') await until('the claim is refused', () => refusedBesideOthers > 0);
       await new Promise((resolve) => setTimeout(resolve, 2));
       running.delete(payload);

@@ -1,6 +1,7 @@
 /**
- * T1, Q6: a handler's transaction between the settling of its message and its commit. What waits for it, what does not,
- * and what becomes of the message when another run begins meanwhile. Needs a server; see test/support/sqlserver.ts.
+ * T1, Q6: a handler's transaction between the settling of its message and its commit. The tests show which calls wait
+ * for it, and what becomes of the message when another run begins meanwhile. Needs a server; see
+ * test/support/sqlserver.ts.
  */
 import * as mssql from 'mssql';
 import type { Engine } from '../../../src/engine/engine.ts';

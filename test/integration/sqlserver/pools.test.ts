@@ -15,7 +15,7 @@ const destroyed = 'mssql:connection:destroy';
 describeOnServer(`pools of SQL Server (${serverVariable})`, () => {
   const databases = new TestDatabases(serverConnectionString);
   const counts = { logins: 0, open: 0 };
-  /** Of the engine: the tests' own administration is in master. */
+  /** The engine's open connections; the tests' own administration uses master. */
   const open = new Set<unknown>();
   const onCreate = (message: unknown) => {
     const { connectionId, database } = message as { connectionId: unknown; database: string };
@@ -87,7 +87,8 @@ describeOnServer(`pools of SQL Server (${serverVariable})`, () => {
         for (const schema of schemas) await schema.version();
         expect(counts.open).toBeLessThanOrEqual(2);
       }
-      // Three databases in turn, two open: two misses a round are unavoidable; closing the least recently used misses 3.
+      // With three databases in turn and two open, two logins a round are unavoidable. Closing the least recently used
+      // one would cost three.
       expect(counts.logins).toBeLessThan(rounds * 2.5);
       await engine.close();
     },

@@ -85,7 +85,7 @@ describeOnServer(`producers on SQL Server (${serverVariable})`, () => {
       await run(`SET ${option.replace(/(ON|OFF)$/, (was) => (was === 'ON' ? 'OFF' : 'ON'))}`);
       const { recordset } = await run(`SELECT COUNT(*) AS Stored FROM messaging.Outbox WHERE Payload = N'x'`);
       await one.rollback();
-      // Two, and the message of the test above.
+      // Two messages of this test, and one of the test above.
       expect(Number(recordset[0]!.Stored)).toBe(3);
     },
     60_000,

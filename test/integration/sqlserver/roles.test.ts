@@ -1,5 +1,5 @@
 /**
- * What each role may do and may not, and that one tenant's login opens no other tenant's database. Needs a server whose
+ * The rights of each role, and a tenant's login, which must not open any other tenant's database. Needs a server whose
  * login may create logins; see test/support/sqlserver.ts.
  */
 import { randomBytes, randomUUID } from 'node:crypto';

@@ -16,7 +16,7 @@ import { TestDatabases, tenantAddress, tenantsSetting, without } from '../../sup
 import { TcpProxy } from '../../support/tcp-proxy.ts';
 import { until } from '../../support/until.ts';
 
-/** TDS: the end of a transaction manager request's headers, and the number of COMMIT. */
+/** Bytes of the TDS request that commits: the end of its headers, and the number of COMMIT. */
 const commit = Buffer.from([1, 0, 0, 0, 7, 0]);
 const never = new AbortController().signal;
 

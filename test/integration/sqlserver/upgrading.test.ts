@@ -1,6 +1,6 @@
 /**
- * A fleet that is being upgraded, on SQL Server: programs of three releases, each the built command line beside a folder
- * sql/ of its own, on databases of each other's versions (the rule: engine/schema.ts).
+ * An upgrade of a fleet on SQL Server (engine/schema.ts states the rule). Programs of three releases work on databases
+ * of each other's versions. Each program is the built command line beside a folder sql/ of its own.
  */
 import { execFile } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * `node bundle.mjs FOLDER [HANDLERS [ENTRY]]`: the function app as Azure would take it; with other handlers if given, and
- * with another entry file, which registers its own (then HANDLERS is '').
+ * `node bundle.mjs FOLDER [HANDLERS [ENTRY]]`: bundles the function app as for Azure. HANDLERS replaces its handlers.
+ * ENTRY replaces its entry file, which then registers handlers of its own (HANDLERS is '').
  */
 import { cpSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

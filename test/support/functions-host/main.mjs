@@ -1,6 +1,6 @@
 /**
- * One instance of a function app as a process: `node main.mjs FOLDER`, driven over IPC by functions-app.ts. The storage
- * is what AzureWebJobsStorage says.
+ * One instance of a function app as a process: `node main.mjs FOLDER`, driven over IPC by functions-app.ts.
+ * AzureWebJobsStorage names its storage.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -22,7 +22,7 @@ const queues = new Queues(process.env.AzureWebJobsStorage, {
   batchSize,
   newBatchThreshold,
   maxDequeueCount,
-  // Short, because the pause between two attempts would be the longest part of a test.
+  // The pause between two attempts is short, because it would otherwise be the longest part of a test.
   visibilityTimeout: 0,
   hiddenSeconds: Number(hiddenSeconds),
 });

@@ -21,8 +21,9 @@ export class Queues {
   #stopped = false;
   #listeners = [];
   #following = new Set();
-  /** Calls to the service, and messages put into each queue. */
+  /** How many calls were made to the service. */
   requests = 0;
+  /** How many messages were put into each queue. */
   sent = {};
 
   constructor(connectionString, settings) {

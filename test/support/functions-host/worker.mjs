@@ -136,7 +136,7 @@ function messagesOf({ queueName }, { json, string }) {
   }));
 }
 
-/** The host's notice of termination: when it resolves the worker process would end. */
+/** Gives the app the host's notice of termination; resolves when the real worker's process would end. */
 export async function terminate() {
   await runHooks('appTerminate', { hookData: {}, appHookData: {} });
 }

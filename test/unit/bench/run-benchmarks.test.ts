@@ -18,7 +18,7 @@ const failing: Benchmark = {
   title: 'measures one of two',
   async run({ measured }) {
     measured(half);
-    // As `await using` throws it, which not every supported Node has.
+    // An error as `await using` throws it; not every supported Node has `await using`.
     throw Object.assign(new Error(), {
       name: 'SuppressedError',
       error: new Error('the database is in use'),

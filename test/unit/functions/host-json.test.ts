@@ -4,7 +4,7 @@ import path from 'node:path';
 const top = path.resolve(__dirname, '../../..');
 const read = (file: string) => readFileSync(path.join(top, file), 'utf8');
 
-/** Names of the settings that hold a value, without `version` and what names the extension bundle. */
+/** Names of the settings that hold a value, without `version` and the name of the extension bundle. */
 function settingsOf(value: object): string[] {
   return Object.entries(value).flatMap(([name, inner]) =>
     typeof inner === 'object' && name !== 'logLevel' ? settingsOf(inner) : [name],

@@ -9,7 +9,7 @@ export interface AttemptOptions {
   readonly messageId?: string;
   readonly tenantId?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Milliseconds; the signal fires then. */
+  /** Milliseconds after which the signal fires. */
   readonly timeoutMs?: number;
   /** Called with the running attempt, to abort it. */
   readonly onStart?: (attempt: Attempt) => void;

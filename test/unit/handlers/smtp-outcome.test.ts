@@ -20,7 +20,7 @@ test.each([
   ['550-5.7.1 bob@example.com\n550 5.7.1 more', 'DATA', 'PermanentError', /550 5\.7\.1 \(DATA\)/],
   ['552 bob@example.com is full', 'DATA', 'PermanentError', /552 \(DATA\)/],
   ['553 bob@example.com', 'MAIL FROM', 'PermanentError', /553/],
-  ['451 4.7.1 bob@example.com greylisted', 'RCPT TO', 'Error', /does not accept the mail now: 451 4\.7\.1/],
+  ['451 4.7.1 bob@example.com greylisted', 'RCPT TO', 'Error', /cannot take the mail now: 451 4\.7\.1/],
   ['421 bob@example.com closing', 'DATA', 'Error', /421/],
   ['530 5.7.0 bob@example.com must log in', 'MAIL FROM', 'Error', /530 5\.7\.0/],
   ['503 bob@example.com', 'DATA', 'Error', /503/],
@@ -48,7 +48,7 @@ test('a connection error is retried and shows only its codes', () => {
   });
   expect(smtpFailure(error)).toEqual(
     new Error(
-      'The mail server could not be used: ESOCKET ECONNREFUSED; check MULTI_OUTBOX_SMTP_URL, and that the server runs.',
+      'The mail could not be handed to the mail server: ESOCKET ECONNREFUSED; check MULTI_OUTBOX_SMTP_URL, and that the server runs. Each retry of the message sends the mail again.',
     ),
   );
 });

@@ -29,8 +29,8 @@ function onPath(name: string): string | undefined {
   return folders.map((folder) => path.join(folder, name)).find((file) => existsSync(file));
 }
 
-// Each script exists for bash and for PowerShell. Their servers are in Azure, so the tests replace the programs that they
-// call by shell scripts that write down their arguments. Windows cannot start such scripts by name.
+// Each script exists for bash and for PowerShell. Their servers are in Azure, so the tests replace the programs that
+// the scripts call by shell scripts that write down their arguments. Windows cannot start such scripts by name.
 const shells = [
   { name: 'bash', extension: '.sh', program: onPath('bash'), flags: [] },
   { name: 'PowerShell', extension: '.ps1', program: onPath('pwsh'), flags: ['-NoProfile', '-File'] },

@@ -246,7 +246,7 @@ describe('the failure of one tenant does not stop the host (D8)', () => {
       {
         level: 'error',
         tenantId: 'b',
-        error: 'A value of type string was thrown; throw an Error, whose message is kept.',
+        error: 'A value of type string was thrown; throw an Error, so that its message is kept.',
       },
     ]);
     expect(one.events).toEqual(['plan of 1', 'a starts', 'plan of 1', 'b starts', 'plan of 1', 'c starts']);
@@ -267,7 +267,7 @@ describe('the failure of one tenant does not stop the host (D8)', () => {
     expect(one.logger.lines[0]).toMatchObject({ level: 'error', fields: { error: 'the registry is away' } });
     expect(one.logger.lines[1]).toMatchObject({
       level: 'error',
-      fields: { error: 'A value of type string was thrown; throw an Error, whose message is kept.' },
+      fields: { error: 'A value of type string was thrown; throw an Error, so that its message is kept.' },
     });
     isAway = false;
     await pass(28_000 + 2 * intervalMs);

@@ -41,7 +41,7 @@ describe('what a message may hold (Q3, Q14)', () => {
       [0, '0'],
       [false, 'false'],
       [new Date(0), '"1970-01-01T00:00:00.000Z"'],
-      // JSON.stringify escapes it, so that it survives.
+      // JSON.stringify escapes the lone surrogate, so that it survives.
       [{ lone: '\ud800' }, '{"lone":"\\ud800"}'],
     ];
     for (const [payload, text] of payloads) expect(newMessage({ ...good, payload }).payload).toBe(text);

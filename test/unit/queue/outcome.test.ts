@@ -93,7 +93,7 @@ describe('what a handler throws (D3)', () => {
   });
 
   const typed = (type: string) =>
-    `A value of type ${type} was thrown; throw an Error, whose message is kept.`;
+    `A value of type ${type} was thrown; throw an Error, so that its message is kept.`;
   const circular: { self?: unknown } = {};
   circular.self = circular;
   const odd: [string, unknown, string][] = [

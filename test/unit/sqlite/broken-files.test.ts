@@ -122,7 +122,7 @@ testWithFileModes('D8: a file that may only be read', async () => {
   await expectNeighbourWorks(place.engine());
 });
 
-/** For root, access(2) allows everything. */
+/** Skipped for root, because access(2) allows everything for root. */
 const testUnlessRoot = process.geteuid?.() === 0 ? test.skip : testWithFileModes;
 
 testUnlessRoot('D8: a file in a folder that may only be read (not as root)', async () => {
@@ -159,7 +159,7 @@ test('D8: a connection is discarded after damage, and kept after a lock or a ful
   const sound = readFileSync(path);
   truncateSync(path, 8_192);
   expect(await failure(begin(queue))).toMatchObject({ code: 'DATABASE_CORRUPT' });
-  // Restored in place: the file is the same, so only the error shows that the connection is unusable.
+  // The content is restored in place. The file is the same, so only the error shows that the connection is unusable.
   writeFileSync(path, sound);
   expect((await begin(queue)).messages).toHaveLength(100);
   expect(file.connect()).not.toBe(first);

@@ -81,7 +81,7 @@ test('Q12: a Done message that is exactly as old as the retention stays', async 
   const retention = { doneMs: 1_000, limit: 10 };
   passes(1_000);
   expect(await queue.begin({ ...request, retention })).toMatchObject({ status: 'idle', purged: 0 });
-  // It had nothing to remove, and so took no lease.
+  // The run had nothing to remove, and so took no lease.
   expect(await database.leases.list()).toMatchObject([{ fence: 1 }]);
   passes(1);
   expect(await queue.begin({ ...request, retention })).toMatchObject({ status: 'idle', purged: 1 });

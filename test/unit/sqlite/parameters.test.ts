@@ -3,7 +3,9 @@ import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 const root = path.join(__dirname, '../../..');
-/** In code the formatter puts a space after the `?` of a condition, and an index has `?.[1]`. */
+/**
+ * Matches only SQL: in code the formatter puts a space after the `?` of a condition, and an optional index is `?.[1]`.
+ */
 const numbered = /\?\d/;
 
 test('no statement has a numbered parameter', () => {

@@ -51,7 +51,10 @@ function plansOf(file: string, table: string, statements: Set<string>): Promise<
   });
 }
 
-/** A scan is fine where every row of the index is needed: an index of claimed messages, or its first rows. */
+/**
+ * A scan is fine where a statement needs every row of an index, as of the index of claimed messages, or the index's
+ * first rows.
+ */
 function expectIndexed(plans: [string, string[]][], table: string): void {
   for (const [sql, steps] of plans) {
     for (const step of steps) {

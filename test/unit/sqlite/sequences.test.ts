@@ -24,12 +24,12 @@ test.each([
     const file = tenantFileOf(place);
     await withProgram(file, (one) =>
       withProgram(file, async (other) => {
-        // Deferred: a transaction begins with a read, and takes the write lock at its first insert.
+        // A deferred transaction begins with a read, and takes the write lock at its first insert.
         one.exec('BEGIN');
         other.exec('BEGIN');
         await store(one, 'first');
         await expect(store(other, 'too early')).rejects.toThrow(/locked/);
-        // It has read the file as it was before the first commit, so the application repeats it.
+        // This transaction has read the file as it was before the first commit, so the application repeats it.
         other.exec('ROLLBACK');
         one.exec(end);
         other.exec('BEGIN');

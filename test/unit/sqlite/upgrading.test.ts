@@ -108,7 +108,7 @@ test('a program works with a database of the release before it, and on while tha
   expect((await later.schema.inspect()).findings).toMatchObject([
     {
       kind: 'version',
-      message: expect.stringMatching(/runs work with the older one, but run 'migrate' soon/),
+      message: expect.stringMatching(/runs work with the older version, but run 'migrate' soon/),
     },
   ]);
   expect(await later.schema.migrate()).toMatchObject({ from: latest - 1, to: latest });

@@ -109,7 +109,7 @@ test('Q4, L2: a begin whose lease another owner took while it waited for the loc
   await withProgram(tenantFileOf(place), async (db) => {
     db.exec(`BEGIN IMMEDIATE; INSERT INTO Leases (Name, Owner, Fence, ExpiresUtc)
       VALUES ('queue:outbox', 'another', 7, (unixepoch() + 60) * 1000)`);
-    // It has read that no other owner holds the lease, and now has to write.
+    // `begin` has read that no other owner holds the lease, and now has to write.
     const waiting = queue.begin({ owner: 'run', durationMs: 1_000, claim: { limit: 1, maxBytes: 1 } });
     db.exec('COMMIT');
     expect(await waiting).toMatchObject({ status: 'leased-elsewhere', owner: 'another' });

@@ -207,7 +207,7 @@ test.each([
   }
 });
 
-/** A cancelled request is answered as far as it came; then the server answers the cancellation. */
+/** Answers a cancelled request as far as it came, and then the cancellation. */
 function answerCancelled({ type, socket }: TdsMessage): void {
   if (type === messageType.attention) socket.write(framed(messageType.answer, tokens.done));
 }
@@ -261,7 +261,7 @@ describe('F8: a connection on which a transaction may be open is not handed out 
     await using it = await place(
       (message) => {
         answerCancelled(message);
-        // 5: begin.
+        // Request type 5 begins a transaction.
         const isEnd = message.type === messageType.transaction && message.payload.readUInt16LE(22) !== 5;
         return isEnd ? null : undefined;
       },

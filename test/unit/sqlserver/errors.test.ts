@@ -3,7 +3,7 @@ import { classify, explain } from '../../../src/engine/sqlserver/errors.ts';
 import { MultiOutboxError } from '../../../src/errors.ts';
 
 const subject = { tenantId: 'acme', database: 'sql-1,1433/sales' };
-/** As mssql throws what a server answered. */
+/** An error as mssql throws it for a server's answer. */
 const answered = (number: number, message = 'text') => ({
   name: 'RequestError',
   code: 'EREQUEST',

@@ -1,4 +1,7 @@
-/** D8: pools leave a server that has become read-only, as one does that was failed over. No SQL is executed. */
+/**
+ * D8: pools leave a server that has become read-only, as a server does when a failover makes it a secondary. No SQL is
+ * executed.
+ */
 import type { Engine } from '../../../src/engine/engine.ts';
 import type { TenantReport } from '../../../src/engine/registry.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';

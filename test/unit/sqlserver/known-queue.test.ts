@@ -48,7 +48,7 @@ test('Q4, Q10: after another call has settled a message with a key, the next cla
   queue.settledElsewhere(2);
   expect(queue.fromUtc).toBeNull();
   expect([...queue.inFlight]).toEqual([]);
-  // The answer to a call that was under way does not know of it for sure.
+  // The answer to a call that was under way may not take the unblocked message into account.
   queue.answered({ FromUtc: later }, null, sentAt);
   expect(queue.fromUtc).toBeNull();
   jest.advanceTimersByTime(1);

@@ -21,7 +21,7 @@ function asStored(filter: string): string {
   return `(${bracketed.replace(/ (=|<>) (\d+)/g, '$1($2)').replace(/ (=|<>) /g, '$1')})`;
 }
 
-/** A catalog as a server shows it that has all of the manifest. */
+/** The catalog of a server that has everything in the manifest. */
 function catalogOf({ tables, indexes, modules, roles, withoutEscalation }: Manifest): Catalog {
   return {
     schema: 'messaging',
@@ -94,7 +94,7 @@ describe('drift (in a catalog made up here, no server)', () => {
 
   test('columns that are missing, added or with another type; a table that is missing', () => {
     expect(messages({ columns: columns.filter(({ table }) => table !== 'leases') })).toEqual([
-      `problem: the table 'leases' is missing; restore it from a backup, or to create it empty ${again('0001-leases')}`,
+      `problem: the table 'leases' is missing; restore it from a backup, or create it empty: ${again('0001-leases')}`,
     ]);
     const changed = columns.flatMap((column) => {
       if (column.table !== 'outbox') return [column];
@@ -106,7 +106,7 @@ describe('drift (in a catalog made up here, no server)', () => {
       "problem: the column 'outbox.topic' has another type; change it back with ALTER TABLE [messaging].[Outbox]: it must be Topic nvarchar(200) COLLATE Latin1_General_100_BIN2 NOT NULL",
       "problem: the column 'outbox.parks' is missing; add it again: ALTER TABLE [messaging].[Outbox] ADD Parks int NOT NULL CONSTRAINT [DF_Outbox_Parks] DEFAULT (0)",
       "problem: the column 'outbox.payload' has another type; change it back with ALTER TABLE [messaging].[Outbox]: it must be Payload nvarchar(max) NOT NULL",
-      "problem: the column 'outbox.mine' was added; move its data to a table of your own and drop it",
+      "problem: the column 'outbox.mine' was added; move its data to a table of your own, then drop the column",
     ]);
   });
 
@@ -151,7 +151,7 @@ describe('drift (in a catalog made up here, no server)', () => {
     expect(changedIndex('ux_leases_namehash', { pageLocks: true })).toEqual([
       "problem: the index 'ux_leases_namehash' of 'leases' allows page locks, which a claim cannot skip; run ALTER INDEX [UX_Leases_NameHash] ON [messaging].[Leases] SET (ALLOW_PAGE_LOCKS = OFF)",
     ]);
-    // A database that allows fewer locks than the script is not at fault.
+    // A database that allows fewer locks than the script does has no problem.
     expect(changedIndex('pk_schemajournal', { pageLocks: false })).toEqual([]);
   });
 
@@ -201,7 +201,7 @@ describe('drift (in a catalog made up here, no server)', () => {
       expect.stringMatching(/^advice: READ_COMMITTED_SNAPSHOT is off.*SET READ_COMMITTED_SNAPSHOT ON$/),
     ]);
     expect(messages({ complete: false, columns: [], indexes: [] })).toEqual([
-      expect.stringMatching(/^advice: drift was not looked for/),
+      expect.stringMatching(/^advice: drift could not be looked for/),
     ]);
   });
 

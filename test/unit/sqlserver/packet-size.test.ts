@@ -1,6 +1,6 @@
 /**
- * Packets are no longer than the protocol allows: 4,096 bytes until a size is agreed on, 16,383 within TLS. The real
- * driver, against a server on loopback that keeps what it is sent packet by packet.
+ * Packets are no longer than the protocol allows: 4,096 bytes until a size is agreed on, 16,383 within TLS. The test
+ * runs the real driver against a server on loopback, which keeps every packet that it receives.
  */
 import { randomBytes } from 'node:crypto';
 import type { TenantReport } from '../../../src/engine/registry.ts';

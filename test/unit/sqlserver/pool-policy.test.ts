@@ -141,7 +141,7 @@ describe('pool policy', () => {
   test('F8: in every sequence the caps hold, no pool in use is closed, and a pool in use gets its connections', () => {
     const step = fc.record({
       key: fc.integer({ min: 0, max: 7 }),
-      // Often enough that pools in use want all their connections.
+      // Logins are frequent, so that pools in use want all their connections.
       what: fc.constantFrom('use', 'use', 'login', 'login', 'login', 'release', 'end', 'idle'),
       wait: fc.integer({ min: 0, max: 60 }),
     });
@@ -185,7 +185,7 @@ describe('pool policy', () => {
             } else if (open < limits.poolSize) {
               for (let isIn = false; !isIn; ) {
                 const { admit, close } = policy.connect(key, serverOf(key));
-                // It never waits.
+                // A pool in use never waits for a connection: if it is not admitted, the policy names a pool to close.
                 if (!admit) closed([close!]);
                 isIn = admit;
               }

@@ -42,7 +42,7 @@ test('F8: many databases with few connections: every call gets its turn, also on
     await it.pools.use(target, async ({ driver, pool }) => {
       const transaction = new driver.Transaction(pool);
       await transaction.begin();
-      // As the renewal of a lease while a handler's transaction is open.
+      // This call is like the renewal of a lease while a handler's transaction is open.
       await it.call(target);
       await transaction.commit();
     });

@@ -1,4 +1,6 @@
-/** What callers are told when a server refuses a call or a login. The server is on loopback and executes no SQL. */
+/**
+ * The errors that callers get when a server refuses a call or a login. The server is on loopback and executes no SQL.
+ */
 import type { Engine, TenantDatabase } from '../../../src/engine/engine.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
 import {

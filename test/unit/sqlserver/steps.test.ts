@@ -52,7 +52,8 @@ describe('migration steps (text of the scripts, no server)', () => {
     }
   });
 
-  // Compared with a column of the queue's tables it fails on SQL Server (468) without; Babelfish lets it pass.
+  // If such a column names no collation, comparing it with a column of the queue's tables fails on SQL Server (error
+  // 468); Babelfish accepts it.
   test('every column of a table variable that holds a short text names its collation', () => {
     const parts = path.join(sqlFolder(), 'parts');
     const columns = readdirSync(parts).flatMap((file) =>

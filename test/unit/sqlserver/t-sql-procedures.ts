@@ -12,7 +12,7 @@ export interface Parameter {
 export interface Procedure {
   readonly name: string;
   readonly parameters: readonly Parameter[];
-  /** From AS on, without comments. */
+  /** The text from AS on, without comments. */
   readonly body: string;
 }
 

@@ -9,7 +9,7 @@ export type Rule = (batches: readonly string[]) => string[];
 
 const queueTables = /Outbox|Inbox/;
 
-/** For each procedure. */
+/** A rule that judges each procedure. */
 function each(judge: (procedure: Procedure, all: ReadonlyMap<string, Procedure>) => string[]): Rule {
   return (batches) => {
     const all = proceduresOf(batches);
@@ -23,7 +23,7 @@ const has = ({ hints }: Reference, ...wanted: string[]) => wanted.some((hint) =>
 const beginsTransaction = ({ body }: Procedure) => /\bBEGIN TRANSACTION\b/.test(body);
 const isProducers = ({ name }: Procedure) => /_Enqueue(One|Many)?$/.test(name);
 
-/** Where the lease's row is locked: from there to the last COMMIT; null where it is not. */
+/** The region in which the lease's row is locked, which ends at the last COMMIT; null if the row is not locked. */
 function lockedRegion({ body }: Procedure): { from: number; to: number } | null {
   const from = body.search(/UPDATE \[\$\(Schema\)\]\.\[Leases\]|EXEC \[\$\(Schema\)\]\.\[Lease_Take\]/);
   const to = body.lastIndexOf('COMMIT');
@@ -83,7 +83,7 @@ const fewReadUncommitted: Rule = each((procedure) =>
     .map(({ at, hints }) => `a read at ${at} with the hints '${hints}'`),
 );
 
-/** The statement from a reference to its end. */
+/** The text of a statement from a reference to the statement's end. */
 const statementAt = ({ body }: Procedure, { at }: Reference) => body.slice(at, body.indexOf(';', at));
 
 /**
@@ -146,7 +146,10 @@ const seekByTableVariable: Rule = each(({ body }) =>
     .map(([join]) => join),
 );
 
-/** A producer that scans waits for other producers; one at SNAPSHOT or SERIALIZABLE sees or locks too much. */
+/**
+ * A producer that scans waits for other producers; a read at SNAPSHOT sees too little, and a read at SERIALIZABLE locks
+ * too much.
+ */
 const producersSeek: Rule = each((procedure) =>
   isProducers(procedure)
     ? references(procedure, queueTables)
@@ -267,7 +270,10 @@ const jsonIsParsedOnce: Rule = each(({ body }) =>
   ),
 );
 
-/** Values of another type are refused with a number of this project; OPENJSON's own conversion fails with the server's. */
+/**
+ * Values of another type are refused with a number of this project; OPENJSON's own conversion fails with a number of
+ * the server.
+ */
 const jsonIsReadAsText: Rule = each(({ body }) => [
   ...[...body.matchAll(/\w+ (?!nvarchar)\w+ '\$\.\w+'/g)].map(([column]) => column),
   ...[...body.matchAll(/(?<!TRY_)CAST\((?:\[key\]|value|JSON_VALUE\()[^;]*?AS \w+/g)].map(([cast]) => cast),
@@ -345,7 +351,10 @@ const locksAreHeld: Rule = each(({ body }) =>
     .filter((statement) => !/WITH \((FORCESEEK, )?XLOCK, ROWLOCK\)/.test(statement)),
 );
 
-/** A stored time is rounded to milliseconds, up as well; a difference from an unrounded clock is then 1 ms wrong. */
+/**
+ * A stored time is rounded to milliseconds, sometimes upwards. Its difference from an unrounded clock can then be
+ * wrong by 1 ms.
+ */
 const clocksAreRounded: Rule = each(({ body }) =>
   [...body.matchAll(/^.*DATEDIFF_BIG\([^;]*?(?<!CAST\()SYSUTCDATETIME\(\).*$/gm)].map(([line]) =>
     line.trim(),

@@ -299,9 +299,9 @@ describe('a tenant’s target', () => {
     [
       'a setting for another server: the password must not go there',
       setting('TENANT_A', { server: 'evil' }),
-      'another server',
+      'names the server',
     ],
-    ['a setting for another database', setting('WITH_DATABASE', { database: 'Other' }), 'another database'],
+    ['a setting for another database', setting('WITH_DATABASE', { database: 'Other' }), 'names the database'],
     ['a setting without a server', setting('NO_SERVER', { server: 'evil' }), 'NO_SERVER'],
   ])('%s is refused', (_, tenant, what) => {
     expect(() => tenantTarget(tenant, env)).toThrow(

@@ -8,7 +8,7 @@
  *   index of due messages leaves it out, so that a long group does not slow a claim down (Q10).
  * - InGroup: 1 for a member of an ordering group: a message that is Ready or Claimed, or Dead and blocking its group.
  *   Messages without a key have 1 too; the index of groups leaves them out.
- * - Source: the source of the dedup key, empty for the application's own. Hash: identifies the content (I2).
+ * - Source: the source of the dedup key, empty for the application's own keys. Hash: identifies the content (I2).
  * - Payload and Headers are the last columns, so that reading a message's state never reads through a long payload.
  *
  * The triggers keep ordering groups correct when people change rows by hand: a row inserted behind another of its key

@@ -35,8 +35,8 @@ interface LookRow {
 }
 
 /**
- * The answer if there is nothing to write, because another run has the lease or the tenant is idle. It comes from a
- * read: no lock, no fsync, and no new fence, because no lease is taken. Returns null when `begin` must write.
+ * Returns the answer if another run has the lease or the tenant is idle; returns null when `begin` must write. This
+ * function only reads. It takes neither a lock nor the lease, so the fence does not change, and it needs no fsync.
  */
 export function beginByReading(
   connection: Connection,
@@ -52,7 +52,7 @@ export function beginByReading(
     retention !== undefined &&
     row.OldestDoneUtc !== null &&
     row.OldestDoneUtc < row.Now - wholeMs(retention.doneMs);
-  // Held by this owner: its earlier run ends (L2).
+  // When this owner already has the lease, `begin` takes it again, which ends the owner's earlier run (L2).
   if (row.Held === 1 || isDue || isOverdue || row.Claimed === 1) return null;
   const next = row.NextDueUtc === null ? null : row.NextDueUtc - row.Now;
   return { status: 'idle', messages: [], more: false, nextDueInMs: next, purged: 0, recovered: 0 };

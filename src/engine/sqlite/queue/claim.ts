@@ -1,5 +1,6 @@
 /**
- * Claiming (Q4): the oldest due messages, and with the head of an ordering group the due ones right behind it (Q10).
+ * Claims the oldest due messages (Q4), and with the head of an ordering group the due messages right behind the head
+ * (Q10).
  */
 import { type ClaimedMessage, type ClaimLimits, MessageStatus } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
@@ -24,13 +25,15 @@ const statements = perTable((table) => ({
 export interface ClaimOrder extends ClaimLimits {
   readonly now: number;
   readonly fence: number;
-  /** No other message of this run is in flight, so the claim may return a recovered message, by itself (Q7). */
+  /**
+   * True when no other message of this run is in flight: the claim may then return a recovered message by itself (Q7).
+   */
   readonly solo: boolean;
 }
 
 /**
- * A message that may be claimed. `turn` is its position in the order: its due time, but not before its predecessor's
- * turn in the ordering group.
+ * A message that may be claimed. `turn` is its position in the order: its due time, or the turn of its predecessor in
+ * the ordering group if that is later.
  */
 interface Candidate {
   readonly message: ClaimedMessage;
@@ -40,8 +43,8 @@ interface Candidate {
 }
 
 /**
- * Claims messages. Call it within a write transaction, as the lease's holder. `more`: whether due messages are left
- * because of the limits or a recovered message.
+ * Claims messages. Call it within a write transaction, as the lease's holder. In the result, `more` says whether the
+ * limits or a recovered message left due messages unclaimed.
  */
 export function claim(
   connection: Connection,
@@ -100,8 +103,8 @@ export function nextDueInMs(connection: Connection, table: QueueTable, now: numb
 }
 
 /**
- * The messages that a claim may take, oldest first: the due messages, merged with those behind messages already taken
- * in their ordering groups.
+ * The messages that a claim may take, oldest first: the due messages, merged with the messages that follow a taken one
+ * in its ordering group.
  */
 class Candidates {
   /**
@@ -161,8 +164,8 @@ class Candidates {
   }
 
   /**
-   * Blocks messages that should have been blocked, such as rows inserted by hand. Those that this claim has taken behind
-   * their heads are not Ready any more, and stay as they are.
+   * Blocks messages that should have been blocked, such as rows inserted by hand. Messages that this claim has taken
+   * behind their heads are no longer Ready, so they stay as they are.
    */
   blockMisplaced(): void {
     blockMessages(this.#connection, this.#table, this.#misplaced);

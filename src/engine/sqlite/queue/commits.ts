@@ -1,4 +1,4 @@
-/** Detects the end of callers' transactions (F7). `DatabaseSync` has no event for it, so this polls. */
+/** Detects the end of callers' transactions (F7). `DatabaseSync` has no event for that, so `Commits` polls. */
 import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Connection } from '../connection.ts';
@@ -23,7 +23,7 @@ interface Awaited {
 export class Commits {
   readonly #handle: DatabaseHandle;
   readonly #sql: string;
-  /** By connection, because a connection has one transaction at a time. */
+  /** The awaited transactions by connection, because a connection has one transaction at a time. */
   readonly #awaited = new WeakMap<DatabaseSync, Awaited>();
 
   constructor(handle: DatabaseHandle, table: QueueTable) {

@@ -78,6 +78,6 @@ function keepConflict(
 ): void {
   const dedupKey = conflictKey(message.dedupKey ?? message.messageId, message.hash!);
   if (!insert(connection, table, { ...message, dedupKey }, now)) return;
-  const error = `This id was received before with other content, as message ${firstId}.`;
+  const error = `This id was received before with other content, as message ${firstId}; compare the two, then discard or replay this one.`;
   connection.prepare(statements[table].markDead).run({ messageId: message.messageId, error });
 }

@@ -13,7 +13,7 @@ const statements = perTable((table) => ({
 
 export interface Head {
   readonly Sequence: number;
-  /** 1 when a message of the group is claimed: the head itself, or one behind a replayed head. */
+  /** 1 when a message of the group is claimed: the head itself, or a message behind a replayed head. */
   readonly Running: number;
 }
 

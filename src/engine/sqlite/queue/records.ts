@@ -37,7 +37,7 @@ export const claimColumns = [
   textColumn('DedupKey'),
 ].join(', ');
 
-/** An array, because arrays are read faster and most rows read are claimed rows. */
+/** Rows are arrays, because arrays are read faster and most rows read are claimed rows. */
 export type ClaimRow = readonly [
   sequence: number,
   messageId: string,
@@ -62,9 +62,9 @@ export function claimedMessage(row: ClaimRow): ClaimedMessage {
 }
 
 /**
- * A class, not an object literal. V8 allocates literals that often survive directly in the old generation, where each
- * unreachable message keeps its payload until the next full collection. In some processes a drain at batch 500 grew
- * by 150 MiB that way.
+ * This is a class and not an object literal, because V8 allocates literals that often survive directly in the old
+ * generation. There each unreachable message keeps its payload until the next full collection. In some processes a
+ * drain at batch 500 grew by 150 MiB that way.
  */
 class RowMessage implements ClaimedMessage {
   readonly sequence: number;
@@ -113,7 +113,7 @@ const restColumns = [
 /** The columns of a `RecordRow`, for a SELECT list. */
 export const recordColumns = `${restColumns}, ${claimColumns}`;
 
-/** An array, for the same reason as `ClaimRow`. */
+/** This is an array for the same reason as `ClaimRow`. */
 export type RecordRow = readonly [
   status: MessageStatus,
   claimFence: number | null,

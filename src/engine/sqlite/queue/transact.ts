@@ -12,9 +12,8 @@ import { tableOf } from './records.ts';
 
 /**
  * The handler gets a connection of its own, which is closed at the end, so that a late statement fails. The file has
- * one writer, so this process's handlers take turns, and its other writes go in between. The renewal of the run's
- * lease is one of those writes: a transaction that would delay it until the lease has run out is rolled back before
- * that.
+ * one writer, so this process's handlers take turns, and its other writes, such as the renewal of the run's lease, go
+ * in between. A transaction that would delay the renewal until the lease has run out is rolled back before then.
  */
 export function transact<T>(
   handle: DatabaseHandle,
@@ -51,7 +50,7 @@ export function mayLastMs(leaseMs: number): number {
   return Math.min(leaseMs - Math.min(leaseMs / 5, 2_000), 2 ** 31 - 1);
 }
 
-/** Synchronous, so that no other call comes between the steps. */
+/** This function is synchronous, so that no other call comes between the steps. */
 function settleAndCommit(
   handle: DatabaseHandle,
   connection: Connection,

@@ -41,7 +41,7 @@ export class SqliteWorkQueue implements WorkQueue {
   /** `transaction` is the caller's `DatabaseSync`, between its BEGIN and its COMMIT. */
   async enqueue(messages: readonly NewMessage[], transaction?: unknown): Promise<EnqueueResult[]> {
     if (transaction !== undefined && transaction !== null) {
-      // Synchronous: the caller may commit as soon as this call has returned its promise.
+      // Store the messages synchronously, because the caller may commit as soon as this call has returned its promise.
       return joinTransaction(this.#handle, transaction, (connection, now) =>
         insertMessages(connection, this.#table, messages, now),
       );

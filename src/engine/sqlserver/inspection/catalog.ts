@@ -13,7 +13,7 @@ export interface CatalogIndex {
 }
 
 export interface Catalog {
-  /** As it was given. */
+  /** The schema's name, as the caller gave it. */
   readonly schema: string;
   readonly facts: ServerFacts;
   readonly readCommittedSnapshot: boolean;
@@ -37,7 +37,9 @@ export interface Catalog {
   readonly indexes: readonly CatalogIndex[];
   /** Definitions by name; null when the login may not read it. */
   readonly modules: ReadonlyMap<string, string | null>;
-  /** Modules that were created with QUOTED_IDENTIFIER or ANSI_NULLS off; both are stored with a module. */
+  /**
+   * Modules that were created with QUOTED_IDENTIFIER or ANSI_NULLS off; the server stores both settings with a module.
+   */
   readonly createdWithoutAnsi: ReadonlySet<string>;
   readonly roles: ReadonlySet<string>;
   /** The requested procedures that this login may not execute. */

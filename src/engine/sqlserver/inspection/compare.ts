@@ -17,7 +17,7 @@ export function compare(manifest: Manifest, catalog: Catalog): SchemaFinding[] {
 function driftOf(manifest: Manifest, catalog: Catalog): SchemaFinding[] {
   if (!catalog.complete) {
     const message =
-      'drift was not looked for, because this login may not read definitions; grant it VIEW DEFINITION';
+      'drift could not be looked for, because this login may not read definitions; grant it VIEW DEFINITION';
     return [{ severity: 'advice', kind: 'drift', message }];
   }
   const messages = [
@@ -43,7 +43,7 @@ function tableDrift(table: string, manifest: Manifest, catalog: Catalog): string
   const found = catalog.columns.filter((column) => column.table === table);
   if (found.length === 0) {
     return [
-      `the table '${table}' is missing; restore it from a backup, or to create it empty ${runAgain(table, manifest)}`,
+      `the table '${table}' is missing; restore it from a backup, or create it empty: ${runAgain(table, manifest)}`,
     ];
   }
   const place = manifest.places.get(table);
@@ -63,7 +63,7 @@ function tableDrift(table: string, manifest: Manifest, catalog: Catalog): string
   for (const { name } of found)
     if (!columns.has(name))
       messages.push(
-        `the column '${table}.${name}' was added; move its data to a table of your own and drop it`,
+        `the column '${table}.${name}' was added; move its data to a table of your own, then drop the column`,
       );
   const escalation = catalog.lockEscalation.get(table);
   if (manifest.withoutEscalation.has(table) && escalation !== 'DISABLE' && !catalog.babelfish)
@@ -83,7 +83,7 @@ function indexDrift(table: string, name: string, index: ManifestIndex, catalog: 
   const found = catalog.indexes.find(isIt);
   const what = `the index '${name}' of '${table}'`;
   if (found === undefined) return [`${what} is missing; create it again: ${index.statement}`];
-  // Babelfish does not show the rest.
+  // Babelfish does not show an index's other properties.
   if (babelfish) return [];
   if (found.unique !== index.unique || plainFilter(found.filter) !== plainFilter(index.filter)) {
     return [`${what} has another filter or uniqueness; drop it, and create it again: ${index.statement}`];

@@ -11,14 +11,14 @@ export interface ManifestColumn {
   readonly length: number | null;
   readonly nullable: boolean;
   readonly computed: boolean;
-  /** Its line of the script. */
+  /** The column's line in the script. */
   readonly declaration: string;
 }
 
 export interface ManifestIndex {
   /** As ALTER INDEX names it: the index, ON, and its table. */
   readonly place: string;
-  /** Creates it; for a primary key, its line of the script. */
+  /** The statement that creates the index; for a primary key, its line in the script. */
   readonly statement: string;
   readonly unique: boolean;
   readonly pageLocks: boolean;
@@ -28,7 +28,7 @@ export interface ManifestIndex {
 export interface Manifest {
   /** Columns by table and column. */
   readonly tables: ReadonlyMap<string, ReadonlyMap<string, ManifestColumn>>;
-  /** Tables as statements name them, by table. */
+  /** The names of tables as statements write them, by table. */
   readonly places: ReadonlyMap<string, string>;
   /** Tables whose row locks must not escalate to a lock of the table. */
   readonly withoutEscalation: ReadonlySet<string>;

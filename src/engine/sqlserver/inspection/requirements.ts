@@ -35,7 +35,7 @@ export async function readServerFacts(request: mssql.Request): Promise<ServerFac
   return factsOf(recordset[0]!);
 }
 
-/** What is missing and what to do, on one line; null when nothing is. Babelfish shows fixed numbers. */
+/** Says on one line what is missing and what to do; null when nothing is missing. Babelfish shows fixed numbers. */
 export function unmetRequirement(facts: ServerFacts): string | null {
   const { babelfish, edition, majorVersion, compatibilityLevel } = facts;
   if (babelfish) return null;

@@ -17,7 +17,7 @@ export interface Migration extends MigrationStep {
   readonly text: string;
   /** SHA-256 of `text`, in hex. */
   readonly checksum: string;
-  /** Its file, relative to the folder sql/. */
+  /** The step's file, relative to the folder sql/. */
   readonly script: string;
 }
 

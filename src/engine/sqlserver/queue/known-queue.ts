@@ -1,10 +1,11 @@
 /**
- * What a run on SQL Server remembers between its calls: its messages in flight, and where the index of due messages
- * begins.
+ * The facts that a run on SQL Server remembers between its calls: its messages in flight, and where the index of due
+ * messages begins.
  *
- * Each answer says where that index begins (`FromUtc`), and the next call starts there, because a server walks over the
- * entries of settled messages as long as a long transaction may still read them. A message that its producer commits late
- * is due before that, so a run looks from the front again once a second, and whenever a batch is not full.
+ * Each answer says where that index begins (`FromUtc`), and the next call starts to read there. Otherwise the server
+ * would walk over the entries of settled messages, which it keeps as long as a long transaction may still read them.
+ * But a message that its producer commits late may be due before `FromUtc`, so a run looks from the front again once a
+ * second, and whenever a batch is not full.
  */
 import type { ClaimedMessage } from '../../work-queue.ts';
 import type { Row } from '../database.ts';
@@ -12,7 +13,7 @@ import type { Row } from '../database.ts';
 /** Milliseconds after which a call looks at all due messages again, also at those that were committed late. */
 const lookFromFrontAfterMs = 1_000;
 
-/** What a run knows of its queue under one fence. */
+/** A run's knowledge of its queue, under one fence. */
 export class KnownQueue {
   readonly fence: number;
   /** The ordering keys of the messages that were claimed and are not settled yet, by sequence. */
@@ -34,7 +35,7 @@ export class KnownQueue {
 
   /** Records an answer. `from`: the `fromUtc` that its call was sent with, at the time `sentAt`. */
   answered({ FromUtc }: Row, from: string | null, sentAt: number): void {
-    // The parameter's form: the server's own time, without a zone.
+    // The parameter has the form of the server's own time, without a zone.
     const utc = FromUtc instanceof Date ? FromUtc.toISOString().slice(0, -1) : null;
     this.#fromUtc = this.#unblockedAt < sentAt ? utc : null;
     if (from === null) this.#lookedFromFrontAt = sentAt;

@@ -7,13 +7,13 @@ export interface Fairness {
   readonly fairEvery: number;
 }
 
-/** As the default of the setting `plan.fairEvery`. */
+/** The same as the default of the setting `plan.fairEvery`. */
 export const usualFairness: Fairness = { fairEvery: 4 };
 
 /**
  * A strategy that prefers some tenants and starves none: every `fairEvery`-th slot of the plans goes to the tenant
- * that has been due longest. A chosen tenant becomes the least long due, so **a tenant that stays due is chosen
- * within `fairEvery` × ⌈due tenants ÷ capacity⌉ plans**; if the capacity changes from plan to plan, within
+ * that has been due longest. A chosen tenant then has been due for the shortest time, so **a tenant that stays due is
+ * chosen within `fairEvery` × ⌈due tenants ÷ capacity⌉ plans**; if the capacity changes from plan to plan, within
  * `fairEvery` × due tenants. All built-in strategies but round-robin give this guarantee.
  */
 export function withFairSlots(

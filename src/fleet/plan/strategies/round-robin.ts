@@ -2,7 +2,7 @@ import type { Strategy } from '../strategy.ts';
 import { longestDue } from './rank.ts';
 
 /**
- * The longest due tenant comes first. A chosen tenant becomes the least long due, so a tenant that stays due is
+ * The longest due tenant comes first. A chosen tenant goes to the end of that order, so a tenant that stays due is
  * chosen within ⌈due tenants ÷ capacity⌉ plans.
  */
 export function roundRobin(): Strategy {

@@ -8,7 +8,7 @@ const place = new SqlitePlace();
 const provider = new MeterProvider();
 
 beforeEach(() => {
-  // Only the clock that the gauge reads: the database works in real time.
+  // Fakes only the clock that the gauge reads; the database works in real time.
   jest.useFakeTimers({
     doNotFake: ['setImmediate', 'setTimeout', 'setInterval', 'nextTick', 'queueMicrotask'],
   });

@@ -124,7 +124,8 @@ describe('a plan (F3)', () => {
 
   test('F3: of two planners never both win a tenant', async () => {
     const registry = await registryWith('a', 'b');
-    // The second planner comes in between the first one's reading and its commit, its lease having run out.
+    // The first planner's lease has run out, and the second planner comes in between the first one's reading and its
+    // commit.
     let second: Awaited<ReturnType<typeof plan>> | undefined;
     const interrupted: Registry = Object.assign(Object.create(registry), {
       beginPlan: (request: Parameters<Registry['beginPlan']>[0]) => registry.beginPlan(request),
@@ -145,7 +146,7 @@ describe('a plan (F3)', () => {
     await registry.wake(['a']);
     await registry.beginPlan({ owner: 'planner-1', leaseMs: 60_000, limit: 10 });
     const lines: LogLine[] = [];
-    // The same owner again: it crashed, and has come back.
+    // The same owner plans again: it crashed, and has come back.
     const next = await plan(registry, { lines, intervalMs: 1 });
     expect(next).toMatchObject({ status: 'planned', unfinished: true });
     expect(next.requests.map(({ tenantId }) => tenantId)).toEqual(['a']);

@@ -81,7 +81,7 @@ describe('synchronising the registry with a directory (F2)', () => {
     watch.onAdd = () => closed.abort(new Error('closed'));
     await expect(sync.now()).rejects.toMatchObject({ code: 'REGISTRY_UNAVAILABLE', transient: true });
     expect(await statuses()).toEqual({ a: 'active' });
-    // Who closed it knows.
+    // The caller that closed it knows the reason.
     expect(logger.lines).toEqual([]);
   });
 
