@@ -65,7 +65,7 @@ export class MultiOutboxError extends Error {
     super(boundedLine(message), details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'MultiOutboxError';
     this.code = code;
-    this.tenantId = details.tenantId;
+    this.tenantId = details.tenantId === undefined ? undefined : boundedId(details.tenantId);
     this.transient = details.transient ?? false;
   }
 }
@@ -168,10 +168,23 @@ export function shownValue(value: unknown): string {
  * readable.
  */
 const longestLine = 2_000;
+/** Characters of a longer text that are kept from its end, which says what to do. */
+const longestEnd = 500;
 
 function boundedLine(text: string): string {
-  const line = text.slice(0, longestLine).replace(/\s*[\n\r\u2028\u2029]\s*/g, ' ');
-  return text.length > longestLine ? `${line}…` : line;
+  const kept =
+    text.length > longestLine
+      ? `${text.slice(0, longestLine - longestEnd - 1)}…${text.slice(-longestEnd)}`
+      : text;
+  return kept.replace(/\s*[\n\r\u2028\u2029]\s*/g, ' ');
+}
+
+/** Characters of a tenant's id. */
+const longestId = 64;
+
+/** A longer text cannot be a tenant's id, and must not fill a log. */
+function boundedId(text: string): string {
+  return text.length > longestId ? `${text.slice(0, longestId)}…` : text;
 }
 
 /** A driver's text on one line, cut to 500 characters. */

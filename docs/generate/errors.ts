@@ -83,7 +83,7 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
     'do nothing; the library retries, and does not count this as a failure',
   ],
   LOGIN_REFUSED: [
-    'the server or the database refused the login, or the server has no database of that name',
+    'the server or the database refused the login, the server has no database of that name, or there was no token for the login',
     "correct the database's name or create it; otherwise check the identity's user and roles (sql-server.md), or the app setting that the tenant's definition names",
   ],
   DRIVER_UNSUPPORTED: [

@@ -88,39 +88,40 @@ export function tenantRecordOf<Time, Big, Flag>(
   { time, number, flag }: ColumnReaders<Time, Big, Flag>,
 ): TenantRecord {
   const timeOrNull = (value: Time | null) => (value === null ? null : time(value));
-  return {
+  const counts = row.LastCounts === null ? null : completeCounts(JSON.parse(row.LastCounts));
+  // Frozen, because every caller in this process shares the record.
+  return Object.freeze<TenantRecord>({
     id: row.Id,
     server: row.Server,
     database: row.DatabaseName,
-    auth: JSON.parse(row.Auth) as TenantAuth,
+    auth: Object.freeze(JSON.parse(row.Auth) as TenantAuth),
     schema: row.SchemaName,
     priority: row.Priority,
     weight: row.Weight,
     slaSeconds: row.SlaSeconds,
-    // The tags are frozen, because every caller in this process shares the record.
     tags: Object.freeze(JSON.parse(row.Tags) as Record<string, string>),
-    overrides: JSON.parse(row.Overrides) as TenantOverrides,
+    overrides: Object.freeze(JSON.parse(row.Overrides) as TenantOverrides),
     status: row.Status,
     version: number(row.Version),
     addedUtc: time(row.AddedUtc),
     schemaVersion: row.SchemaVersion,
-    schedule: {
+    schedule: Object.freeze({
       nextDueUtc: timeOrNull(row.NextDueUtc),
       lastPlannedUtc: timeOrNull(row.LastPlannedUtc),
       lastRunUtc: timeOrNull(row.LastRunUtc),
       lastOutcome: row.LastOutcome,
       lastDurationMs: row.LastDurationMs,
-      lastCounts: row.LastCounts === null ? null : completeCounts(JSON.parse(row.LastCounts)),
-      totals: totalsOf(row, number),
+      lastCounts: counts === null ? null : Object.freeze(counts),
+      totals: Object.freeze(totalsOf(row, number)),
       idleStreak: row.IdleStreak,
       failureStreak: row.FailureStreak,
       lastError: row.LastError,
       lastErrorCode: row.LastErrorCode,
       lastErrorUtc: timeOrNull(row.LastErrorUtc),
       backlog: flag(row.Backlog),
-      parkedTopics: JSON.parse(row.ParkedTopics) as string[],
-    },
-  };
+      parkedTopics: Object.freeze(JSON.parse(row.ParkedTopics) as string[]),
+    }),
+  });
 }
 
 /**

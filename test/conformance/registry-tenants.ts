@@ -65,6 +65,19 @@ export function registryTenantsSuite(scene: Scene): void {
       expect(await registry.get('plain')).toMatchObject(definition('plain'));
     });
 
+    test('F1: nobody can change a record, which all callers of a process share', async () => {
+      const { registry } = await scene.registry();
+      await add(registry, 'acme', complete);
+      await report(registry, 'acme', { parkedTopics: ['unknown'] });
+      const record = await tenantOf(registry, 'acme');
+      const { auth, tags, overrides, schedule } = record;
+      const { totals, lastCounts, parkedTopics } = schedule;
+      expect(lastCounts).not.toBeNull();
+      for (const part of [record, auth, tags, overrides, schedule, totals, lastCounts, parkedTopics]) {
+        expect(Object.isFrozen(part)).toBe(true);
+      }
+    });
+
     test('F1: an id is unique', async () => {
       const { registry } = await scene.registry();
       const first = await add(registry, 'acme');

@@ -4,7 +4,7 @@ import * as mssql from 'mssql';
 import type { Engine, TenantAddress } from '../../src/engine/engine.ts';
 import { parseConnectionString } from '../../src/engine/sqlserver/connection-string.ts';
 import { createSqlServerEngine, type SqlServerEngineOptions } from '../../src/engine/sqlserver/index.ts';
-import { parseServer } from '../../src/engine/sqlserver/target.ts';
+import { parseServer } from '../../src/engine/sqlserver/server-name.ts';
 import { serverConnectionString, serverVariable } from '../support/sqlserver.ts';
 import { TestDatabases, tenantAddress, tenantsSetting } from '../support/sqlserver-databases.ts';
 import type { EngineHarness, Freshness, Stage } from './harness.ts';

@@ -221,7 +221,7 @@ export class TdsServer implements AsyncDisposable {
         // Bit 4 of the last flags: extensions follow, of which the driver has one for the token.
         const byToken =
           (payload.readUInt8(27) & 0x10) !== 0 && payload.includes(Buffer.from([0x02, 2, 0, 0, 0]));
-        return byToken ? tokenWanted : this.#welcome();
+        return byToken ? tokenWanted() : this.#welcome();
       }
       case messageType.token:
         return this.#welcome();
@@ -245,15 +245,7 @@ export class TdsServer implements AsyncDisposable {
     const [now, before] = [String(this.#packetSize), '4096'].map((text) =>
       Buffer.concat([Buffer.from([text.length]), Buffer.from(text, 'utf16le')]),
     );
-    return Buffer.concat([
-      environmentChange(4, Buffer.concat([now!, before!])),
-      // A program called 'SQL' accepts the login, as TDS 7.4.
-      Buffer.from('ad10000174000004', 'hex'),
-      Buffer.from([3]),
-      Buffer.from('SQL', 'utf16le'),
-      Buffer.from('0f0007d0', 'hex'),
-      tokens.done,
-    ]);
+    return Buffer.concat([environmentChange(4, Buffer.concat([now!, before!])), loggedIn, tokens.done]);
   }
 }
 
@@ -286,11 +278,16 @@ class MessageReader {
   }
 }
 
-/** The address of the token service, and the service that the token is for. */
-const tokenWanted = (() => {
-  const texts = ['https://database.windows.net', 'https://login.windows.net/tenant'].map((text) =>
-    Buffer.from(text, 'utf16le'),
-  );
+/**
+ * The answer to a login by token.
+ * @param service what the token is to be for
+ * @param issuer the address of the token service
+ */
+export function tokenWanted(
+  service = 'https://database.windows.net/',
+  issuer = 'https://login.windows.net/tenant',
+): Buffer {
+  const texts = [service, issuer].map((text) => Buffer.from(text, 'utf16le'));
   const list = Buffer.alloc(4 + 2 * 9);
   list.writeUInt32LE(2, 0);
   let at = list.length;
@@ -304,7 +301,25 @@ const tokenWanted = (() => {
   const length = Buffer.alloc(4);
   length.writeUInt32LE(at);
   return Buffer.concat([Buffer.from([0xee]), length, list, ...texts, tokens.done]);
-})();
+}
+
+/** The answer to a login that is to go on at another server. */
+export function redirected(server: string, port: number): Buffer {
+  const target = Buffer.alloc(5);
+  // 0: the protocol TCP.
+  target.writeUInt16LE(port, 1);
+  target.writeUInt16LE(server.length, 3);
+  const value = Buffer.concat([target, Buffer.from(server, 'utf16le')]);
+  const change = Buffer.concat([lengthOf(value), value, Buffer.from([0, 0])]);
+  return Buffer.concat([environmentChange(20, change), loggedIn, tokens.done]);
+}
+
+/** A program called 'SQL' accepts the login, as TDS 7.4. */
+const loggedIn = Buffer.concat([
+  Buffer.from('ad1000017400000403', 'hex'),
+  Buffer.from('SQL', 'utf16le'),
+  Buffer.from('0f0007d0', 'hex'),
+]);
 
 function environmentChange(kind: number, body: Buffer): Buffer {
   const payload = Buffer.concat([Buffer.from([kind]), body]);

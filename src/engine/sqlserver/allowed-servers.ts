@@ -2,7 +2,8 @@
  * The servers that may receive a token. A token opens every database in which the identity has a user, so a registry
  * row with a foreign server would give the token away.
  */
-import { MultiOutboxError } from '../../errors.ts';
+import { MultiOutboxError, shownValue } from '../../errors.ts';
+import { canonicalHost } from './server-name.ts';
 
 /** The clouds' own domains, where only the cloud's operator can run a server. */
 export const cloudServers: readonly string[] = [
@@ -12,14 +13,40 @@ export const cloudServers: readonly string[] = [
   '*.database.chinacloudapi.cn',
 ];
 
-/** `*` matches any characters except a comma. Compares case-insensitively. */
+/**
+ * Reads a pattern: the host of a server, where `*` stands for any characters, dots included.
+ * @returns the pattern in the form of canonical hosts
+ * @throws INVALID_CONFIGURATION
+ */
+export function serverPattern(text: string): string {
+  const given = text.trim();
+  const isWildcard = /^[\w*-]+(?:\.[\w*-]+)*$/.test(given) && given.includes('*');
+  const pattern = isWildcard ? given.toLowerCase() : canonicalHost(given);
+  if (pattern !== null) return pattern;
+  throw new MultiOutboxError(
+    'INVALID_CONFIGURATION',
+    `MULTI_OUTBOX_SQL_ALLOWED_SERVERS has ${shownValue(text)}, which is not the host of a server; write hosts without protocol, instance and port, such as sql.example.com or '*.database.windows.net'`,
+  );
+}
+
+/** Whether a canonical host fits a pattern of `serverPattern`. It looks at each character of the host once. */
 export function matchesServer(host: string, pattern: string): boolean {
-  const expression = pattern
-    .trim()
-    .split('*')
-    .map((part) => part.replace(/[.\\+?^${}()|[\]]/g, '\\$&'))
-    .join('[^,]*');
-  return new RegExp(`^${expression}$`, 'i').test(host);
+  const [first = '', ...parts] = pattern.split('*');
+  const last = parts.pop();
+  if (last === undefined) return host === first;
+  const end = host.length - last.length;
+  if (!host.startsWith(first) || !host.endsWith(last)) return false;
+  let at = first.length;
+  for (const part of parts) {
+    const found = host.indexOf(part, at);
+    if (found === -1) return false;
+    at = found + part.length;
+  }
+  return at <= end;
+}
+
+export function isServerAllowed(host: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) => matchesServer(host, pattern));
 }
 
 /** @throws INVALID_TENANT, or INVALID_CONFIGURATION for the registry */
@@ -28,7 +55,7 @@ export function assertServerAllowed(
   patterns: readonly string[],
   tenantId: string | undefined,
 ): void {
-  if (patterns.some((pattern) => matchesServer(host, pattern))) return;
+  if (isServerAllowed(host, patterns)) return;
   const whose = tenantId === undefined ? 'the registry' : `tenant '${tenantId}'`;
   throw new MultiOutboxError(
     tenantId === undefined ? 'INVALID_CONFIGURATION' : 'INVALID_TENANT',

@@ -1,19 +1,26 @@
 /**
- * The driver's pool with four additions: it logs in once where mssql logs in twice; its owner admits and counts its
- * connections; login errors have the server's number, which tedious omits; and no caller gets a connection on which
- * another caller's transaction is open.
+ * The driver's pool with five additions: it logs in once where mssql logs in twice; its owner admits and counts its
+ * connections; login errors have the server's number, which tedious omits; no caller gets a connection on which
+ * another caller's transaction is open; and a server cannot redirect a token.
  */
 import type * as mssql from 'mssql';
+import { shownValue } from '../../errors.ts';
 import type { Semaphore } from '../semaphore.ts';
 import type { Driver } from './driver.ts';
 import { probeConnection } from './driver-probe.ts';
+import { canonicalHost } from './server-name.ts';
+import { TokenWithheld } from './token-errors.ts';
 
 /** The part of a tedious connection that this engine uses. */
 export interface Connection {
   readonly closed: boolean;
   /** Whether a transaction is open, according to the server's last answer. */
   readonly inTransaction: boolean;
+  /** The server that the login was redirected to. */
+  readonly routingData?: { readonly server?: unknown } | undefined;
   on(event: 'errorMessage', listener: (message: { readonly number: number }) => void): void;
+  /** Before the driver connects to another server. */
+  on(event: 'rerouting', listener: () => void): void;
   once(event: 'connect', listener: (error?: Error & { code?: string; number?: number }) => void): void;
   once(event: 'end', listener: () => void): void;
   /** Ends the connection at once; the server rolls back an open transaction. */
@@ -45,6 +52,8 @@ export interface PoolOptions {
   readonly logins: Semaphore;
   /** Resolves when one more connection may be opened; the pool calls the result once, when that connection has ended. */
   readonly admit: () => Promise<() => void>;
+  /** Whether a login by token may go on at this host; absent for logins by password. */
+  readonly mayReceiveToken?: ((host: string) => boolean) | undefined;
   readonly onDiscard: (reason: DiscardReason) => void;
 }
 
@@ -54,7 +63,7 @@ const timerSlackMs = 50;
 export function createPool(
   driver: Driver,
   config: mssql.config,
-  { logins, admit, onDiscard }: PoolOptions,
+  { logins, admit, mayReceiveToken, onDiscard }: PoolOptions,
 ): mssql.ConnectionPool {
   const { requestTimeout = 0 } = config;
   const Base = driver.ConnectionPool as unknown as new (config: mssql.config) => ExtensiblePool;
@@ -149,7 +158,11 @@ export function createPool(
     }
   }
 
-  const pool = new Pool({ ...config, beforeConnect: numberLoginErrors } as mssql.config);
+  const beforeConnect = (connection: Connection) => {
+    numberLoginErrors(connection);
+    if (mayReceiveToken) guardRedirects(connection, mayReceiveToken);
+  };
+  const pool = new Pool({ ...config, beforeConnect } as unknown as mssql.config);
   // The next call reports the failure of an idle connection; without a listener the failure would end the process.
   pool.on('error', () => {});
   return pool as unknown as mssql.ConnectionPool;
@@ -166,5 +179,20 @@ function numberLoginErrors(connection: Connection): void {
   });
   connection.once('connect', (error) => {
     if (error?.code === 'ELOGIN' && number !== undefined) error.number = number;
+  });
+}
+
+/**
+ * Azure SQL redirects logins to the node that has the database. Any other server could redirect one to a server that may
+ * not receive tokens. The login fails when this listener throws.
+ */
+function guardRedirects(connection: Connection, mayReceiveToken: (host: string) => boolean): void {
+  connection.on('rerouting', () => {
+    const server = connection.routingData?.server;
+    const host = typeof server === 'string' ? canonicalHost(server) : null;
+    if (host !== null && mayReceiveToken(host)) return;
+    throw new TokenWithheld(
+      `the server redirects to ${shownValue(server)}, which MULTI_OUTBOX_SQL_ALLOWED_SERVERS does not allow, so no token was sent there; add it there if it may receive tokens`,
+    );
   });
 }

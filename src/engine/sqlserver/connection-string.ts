@@ -53,8 +53,12 @@ const keys: Readonly<Record<string, keyof ConnectionStringParts>> = {
 
 const entry = /\s*([^=;]+?)\s*=\s*(?:"((?:[^"]|"")*)"|'((?:[^']|'')*)'|([^;]*?))\s*(?:;|$)/gy;
 
+/** Characters. Longer texts are not read, because the time that reading takes grows with the square of the length. */
+export const longestConnectionString = 8_192;
+
 /** Null when the text is not a connection string. Unknown keys are ignored: other programs may need them. */
 export function parseConnectionString(text: string): ConnectionStringParts | null {
+  if (text.length > longestConnectionString) return null;
   const parts: Record<string, string | boolean> = {};
   entry.lastIndex = 0;
   while (entry.lastIndex < text.length) {
@@ -63,10 +67,10 @@ export function parseConnectionString(text: string): ConnectionStringParts | nul
     if (match === null) return null;
     const [, name, double, single, plain] = match;
     const value = double?.replaceAll('""', '"') ?? single?.replaceAll("''", "'") ?? plain ?? '';
-    const key = keys[name!.toLowerCase()];
+    const key = own(keys, name!.toLowerCase());
     if (key === undefined) continue;
     const flag = flags[key];
-    const read = flag === undefined ? value : flag[value.trim().toLowerCase()];
+    const read = flag === undefined ? value : own(flag, value.trim().toLowerCase());
     if (read === undefined) parts.unreadable ??= name!;
     else parts[key] = read;
   }
@@ -90,3 +94,8 @@ const flags: Partial<Record<keyof ConnectionStringParts, Readonly<Record<string,
   readOnly: { readonly: true, readwrite: false },
   integratedSecurity: { ...flag, sspi: true },
 };
+
+/** Not the values that every object inherits, such as that of 'constructor'. */
+function own<Value>(values: Readonly<Record<string, Value>>, name: string): Value | undefined {
+  return Object.hasOwn(values, name) ? values[name] : undefined;
+}

@@ -11,7 +11,9 @@ import { readJournal } from './journal.ts';
 import { oldestUsable } from './migrations/steps.ts';
 import type { Pooled, Pools } from './pools.ts';
 import { isRepeated, type RepeatOptions } from './repeat.ts';
-import { type ConnectionTarget, serverKey } from './target.ts';
+import { isNotPrimary } from './server-errors.ts';
+import { serverKey } from './server-name.ts';
+import type { ConnectionTarget } from './target.ts';
 
 /**
  * The type of a parameter. `text` is nvarchar(4000), whatever its column's length. With a shorter type the
@@ -110,6 +112,14 @@ export class Database {
     });
   }
 
+  /**
+   * Closes the pool after an error which says that the pool's server is no longer the primary. `connected` does this for
+   * the errors that `work` throws.
+   */
+  leaveIfNotPrimary(error: unknown, used: Pooled): void {
+    if (isNotPrimary(error)) this.#pools.renew(this.target, used);
+  }
+
   /** When an object is missing and the database has an older schema, the error is SCHEMA_OUTDATED. */
   async #explained({ cause, classified }: CallFailed, waitsFor?: string): Promise<MultiOutboxError> {
     if (classified.waited === true && waitsFor !== undefined) {
@@ -137,10 +147,8 @@ export class Database {
       if (error instanceof MultiOutboxError) throw this.#ours(error);
       // When the pool could not open a connection, the request was not sent.
       const isSent = used !== undefined && !isConnectionError(error);
-      const classified = classify(error, isSent ? 'calling' : 'connecting');
-      // After a failover the pool's server is a secondary; new connections find the new primary.
-      if (classified.code === 'DATABASE_READONLY' && used !== undefined) this.#pools.renew(this.target, used);
-      throw new CallFailed(classified, error);
+      if (used !== undefined) this.leaveIfNotPrimary(error, used);
+      throw new CallFailed(classify(error, isSent ? 'calling' : 'connecting'), error);
     }
   }
 

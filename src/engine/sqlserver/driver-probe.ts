@@ -1,7 +1,8 @@
 /**
  * Lists the undocumented parts of mssql and tedious that this program uses, and checks each before its first use. A
  * release that has changed one of them is refused with an error that names the right version; otherwise the pool would
- * silently lose connections.
+ * silently lose connections. The event `rerouting` and `routingData` of tedious exist only during a redirect, which
+ * connection-pool.ts refuses when it does not understand them.
  */
 import { createRequire } from 'node:module';
 import type * as mssql from 'mssql';

@@ -4,6 +4,19 @@
  */
 import { type ErrorCode, MultiOutboxError, oneLine } from '../../errors.ts';
 import { codeOfNumber } from './error-numbers.ts';
+import {
+  babelfishUnmapped,
+  corrupt,
+  errorNumber,
+  full,
+  missingObject,
+  noRight,
+  readOnly,
+  readOnlyText,
+  transientNumbers,
+  wrongParameters,
+} from './server-errors.ts';
+import { tokenProblem } from './token-errors.ts';
 
 /** The database that an error is about. */
 export interface Subject {
@@ -39,24 +52,6 @@ interface DriverError {
   readonly cause?: DriverError;
 }
 
-const transientNumbers: ReadonlySet<number> = new Set([
-  // The connection failed, or a server or database is starting, is moving, or has no free session.
-  64, 233, 4060, 4221, 10053, 10054, 10060, 10928, 10929, 10936, 40020, 40143, 40166, 40197, 40501, 40540,
-  40613, 42108, 42109, 49918, 49919, 49920,
-  // The server is short of memory, of lock memory, or of memory for a query.
-  701, 1204, 8645, 8651,
-  // A page moved under a claim's read of uncommitted messages.
-  601,
-  // Azure SQL ended the session because of a long transaction, or because it used too many locks, or too much tempdb,
-  // log or memory.
-  40549,
-  40550, 40551, 40552, 40553,
-  // A replica of an availability group is not readable or not online now.
-  976, 983,
-  // The server ended the session's transaction.
-  3971,
-]);
-
 /** Errors of the connection itself. While it is being opened, nothing has been sent; later, the answer is lost. */
 const connectionCodes: ReadonlySet<string> = new Set([
   'ESOCKET',
@@ -71,18 +66,6 @@ const connectionCodes: ReadonlySet<string> = new Set([
   'ENOTFOUND',
   'ECLOSE',
 ]);
-
-/**
- * Babelfish reports an error under this number when it does not know SQL Server's number for it, as for a missing
- * object.
- */
-const babelfishUnmapped = 33557097;
-
-function errorNumber(error: unknown): number | null {
-  const { number, originalError } = (error ?? {}) as DriverError;
-  const found = number ?? originalError?.number ?? originalError?.info?.number;
-  return typeof found === 'number' ? found : null;
-}
 
 /** @param phase `connecting` until the connection is open, then `calling` */
 export function classify(error: unknown, phase: 'connecting' | 'calling'): Classified {
@@ -114,6 +97,8 @@ export function classify(error: unknown, phase: 'connecting' | 'calling'): Class
         'the database is resuming from auto-pause or failing over; dispatch retries by itself, but repeat any other call in a minute',
     };
   }
+  const token = tokenProblem(error);
+  if (token !== null) return { code: 'LOGIN_REFUSED', fate: 'unsent', transient: false, advice: token };
   if (
     driver.code === 'ELOGIN' ||
     driver.code === 'EFEDAUTH' ||
@@ -191,14 +176,6 @@ function loginRefused(number: number | null, text: string): Classified {
   };
 }
 
-const missingObject = new Set([208, 2812, 2715, 15151]);
-const wrongParameters = new Set([201, 8144, 8145, 8146, 207, 213]);
-const noRight = new Set([229, 230, 262, 297, 300, 916]);
-const full = new Set([1101, 1105, 9002, 40544]);
-const readOnly = new Set([3906, 978]);
-// 3908: the database is in emergency mode or damaged.
-const corrupt = new Set([823, 824, 825, 3908]);
-
 function ofNumber(number: number, text: string, phase: 'connecting' | 'calling'): Classified {
   const of = (code: ErrorCode, advice: string, transient = false): Classified => ({
     code,
@@ -241,7 +218,7 @@ function ofNumber(number: number, text: string, phase: 'connecting' | 'calling')
       'DATABASE_FULL',
       'the database or its log is full; free space or raise its limit, and try again',
     );
-  if (readOnly.has(number))
+  if (readOnly.has(number) || (unmapped && readOnlyText.test(text)))
     return of(
       'DATABASE_READONLY',
       'the database is read-only or a secondary replica; make it writable, or connect to the primary',

@@ -9,7 +9,7 @@ import type { Registry } from '../registry.ts';
 import type { SchemaControl } from '../schema.ts';
 import { Semaphore } from '../semaphore.ts';
 import type { QueueName, WorkQueue } from '../work-queue.ts';
-import { assertServerAllowed, cloudServers } from './allowed-servers.ts';
+import { assertServerAllowed, cloudServers, isServerAllowed, serverPattern } from './allowed-servers.ts';
 import { type CredentialFactory, sharedCredential } from './credential.ts';
 import { Database } from './database.ts';
 import { SqlServerLeaseStore } from './lease-store.ts';
@@ -17,7 +17,8 @@ import { type DiscardedConnection, Pools, poolKey } from './pools.ts';
 import { SqlServerWorkQueue } from './queue/work-queue.ts';
 import { SqlServerRegistry } from './registry/registry.ts';
 import { SqlServerSchema } from './schema-control.ts';
-import { type ConnectionTarget, databaseKey, registryTarget, tenantTarget } from './target.ts';
+import { databaseKey } from './server-name.ts';
+import { type ConnectionTarget, registryTarget, tenantTarget } from './target.ts';
 
 export interface SqlServerEngineOptions {
   /**
@@ -83,7 +84,7 @@ class SqlServerEngine implements Engine {
   constructor(options: SqlServerEngineOptions) {
     this.#env = options.env ?? process.env;
     this.#registry = options.registry === undefined ? null : registryTarget(options.registry, this.#env);
-    this.#allowedServers = options.allowedServers ?? [
+    this.#allowedServers = options.allowedServers?.map(serverPattern) ?? [
       ...cloudServers,
       ...(this.#registry === null ? [] : [this.#registry.host]),
     ];
@@ -107,6 +108,7 @@ class SqlServerEngine implements Engine {
         trustServerCertificate: options.trustServerCertificate ?? false,
         connectTimeoutMs: options.connectTimeoutMs ?? 15_000,
         requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
+        mayReceiveToken: (host) => isServerAllowed(host, [...this.#allowedServers, ...cloudServers]),
         onDiscard: options.onDiscard,
       },
       sharedCredential(options.credential),

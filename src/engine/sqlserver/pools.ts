@@ -7,11 +7,14 @@ import { createPool, type DiscardReason } from './connection-pool.ts';
 import { type Driver, loadDriver } from './driver.ts';
 import { type DriverSettings, driverConfig } from './driver-config.ts';
 import { type PoolLimits, PoolPolicy } from './pool-policy.ts';
-import { type ConnectionTarget, databaseKey, serverKey } from './target.ts';
+import { databaseKey, serverKey } from './server-name.ts';
+import type { ConnectionTarget } from './target.ts';
 
 export interface PoolSettings extends PoolLimits {
   /** The most logins in progress, over all servers. */
   readonly loginsAtOnce: number;
+  /** Whether a server may redirect a login by token to this host. */
+  readonly mayReceiveToken: (host: string) => boolean;
   readonly onDiscard?: ((discarded: DiscardedConnection) => void) | undefined;
 }
 
@@ -131,6 +134,7 @@ export class Pools {
     const pool = createPool(driver, driverConfig(target, this.#settings, credential), {
       logins: this.#logins,
       admit: () => this.#admitConnection(key, server, isOpen, driver),
+      mayReceiveToken: credential === null ? undefined : this.#settings.mayReceiveToken,
       onDiscard: (reason) => this.#settings.onDiscard?.({ database: `${server}/${target.database}`, reason }),
     });
     await pool.connect();

@@ -3,22 +3,25 @@
  * (`mssql://server[:port]/database?schema=…` or `mssql:` and an ADO connection string), a tenant's row, and the
  * connection string in the app setting that a tenant's row names.
  */
-import { MultiOutboxError } from '../../errors.ts';
+import { MultiOutboxError, shownValue } from '../../errors.ts';
 import type { TenantAddress } from '../engine.ts';
-import { type ConnectionStringParts, type Encryption, parseConnectionString } from './connection-string.ts';
+import {
+  type ConnectionStringParts,
+  type Encryption,
+  longestConnectionString,
+  parseConnectionString,
+} from './connection-string.ts';
 import { isPlainIdentifier } from './migrations/script.ts';
+import { parseRegistryUrl, type RegistryUrl } from './registry-url.ts';
+import { databaseName, parseServer, type ServerName, serverKey } from './server-name.ts';
 
 export type TargetLogin =
   /** A token of the credential that all databases share. */
   | { readonly kind: 'token' }
   | { readonly kind: 'password'; readonly user: string; readonly password: string };
 
-export interface ConnectionTarget {
-  /** Lower case, without protocol and port. */
-  readonly host: string;
-  readonly port: number;
-  /** A named instance, which chooses its own port. */
-  readonly instance: string | null;
+export interface ConnectionTarget extends ServerName {
+  /** Without blanks at its end. */
   readonly database: string;
   readonly login: TargetLogin;
   readonly schema: string;
@@ -29,70 +32,34 @@ export interface ConnectionTarget {
   readonly multiSubnetFailover: boolean;
 }
 
-export interface ServerName {
-  readonly host: string;
-  readonly port: number;
-  readonly instance: string | null;
-}
-
-const defaultPort = 1433;
 const defaultSchema = 'messaging';
-
-/** `tcp:Server\Instance,1433` and its shorter forms; also `server:1433`. Null if the text is none of these. */
-export function parseServer(text: string): ServerName | null {
-  const match =
-    /^(?:tcp:)?(?<host>\[[0-9a-f:]+\]|[^,:\\\s/@;]+)(?:\\(?<instance>[^,:\\\s]+))?(?:[,:]\s*(?<port>\d{1,5}))?$/i.exec(
-      text.trim(),
-    );
-  if (match?.groups?.host === undefined) return null;
-  const port = Number(match.groups.port ?? defaultPort);
-  if (port < 1 || port > 65_535) return null;
-  const host = match.groups.host.toLowerCase().replace(/^\[|\]$/g, '');
-  return {
-    host: ['.', '(local)'].includes(host) ? 'localhost' : host,
-    port,
-    // A port identifies the instance, so its name is ignored.
-    instance: match.groups.port === undefined ? (match.groups.instance?.toLowerCase() ?? null) : null,
-  };
-}
-
-/** Two keys are equal exactly when their targets mean the same physical database (F1). */
-export function databaseKey(target: ServerName & { readonly database: string }): string {
-  return `${serverKey(target)}/${target.database.toLowerCase()}`;
-}
-
-export function serverKey({ host, port, instance }: ServerName): string {
-  return instance === null ? `${host},${port}` : `${host}\\${instance}`;
-}
+/** Characters, as of every name in SQL Server. */
+const longestDatabase = 128;
+const badDatabase = `has a database whose name is not 1 to ${longestDatabase} characters long; correct it`;
 
 /** @throws INVALID_CONFIGURATION, whose message never contains the URL, because that may contain a password */
 export function registryTarget(url: string, env: NodeJS.ProcessEnv): ConnectionTarget {
   const refuse = (what: string): never => {
     throw new MultiOutboxError('INVALID_CONFIGURATION', `the registry's URL ${what}`);
   };
+  if (url.length > longestConnectionString)
+    return refuse(`has more than ${longestConnectionString} characters; shorten it`);
   if (!/^mssql:/i.test(url))
     return refuse(
       `does not begin with 'mssql:'; write mssql://server/database, or mssql: and a connection string`,
     );
   if (!/^mssql:\/\//i.test(url)) return fromConnectionString(url.slice('mssql:'.length), refuse);
-  let parsed: URL;
-  try {
-    parsed = new URL(url.replace(/^mssql:/i, 'mssql:'));
-  } catch {
-    return refuse('cannot be read; write it as mssql://server/database');
-  }
-  const server = parseServer(`${parsed.hostname}${parsed.port === '' ? '' : `,${parsed.port}`}`);
-  const database = decodeURIComponent(parsed.pathname.slice(1));
-  if (server === null || database === '' || database.includes('/'))
-    return refuse('names no server and database; write it as mssql://server/database');
+  const parsed = parseRegistryUrl(url, refuse);
+  const { server, database, parameters } = parsed;
+  if (!isDatabaseName(database)) refuse(badDatabase);
   const allowed = ['schema', 'auth', 'encrypt', 'trustServerCertificate', 'multiSubnetFailover'];
-  for (const name of parsed.searchParams.keys()) {
+  for (const name of parameters.keys()) {
     if (!allowed.includes(name))
-      refuse(`has the unknown parameter '${name}'; use only ${allowed.join(', ')}`);
+      refuse(`has the unknown parameter ${shownValue(name)}; use only ${allowed.join(', ')}`);
   }
-  const encrypt = parsed.searchParams.get('encrypt');
-  const flagOf = (name: string) => flag(name, parsed.searchParams.get(name), refuse);
-  const schema = parsed.searchParams.get('schema') ?? defaultSchema;
+  const encrypt = parameters.get('encrypt');
+  const flagOf = (name: string) => flag(name, parameters.get(name), refuse);
+  const schema = parameters.get('schema') ?? defaultSchema;
   if (!isPlainIdentifier(schema))
     refuse(
       'has a schema that is not a plain identifier of at most 117 characters; use letters, digits and _',
@@ -100,7 +67,7 @@ export function registryTarget(url: string, env: NodeJS.ProcessEnv): ConnectionT
   return {
     ...server,
     database,
-    login: loginOf(parsed, server, env, refuse),
+    login: loginOf(parsed, env, refuse),
     schema,
     encrypt: encrypt === 'strict' ? encrypt : flag('encrypt', encrypt, refuse),
     trustServerCertificate: flagOf('trustServerCertificate'),
@@ -109,29 +76,37 @@ export function registryTarget(url: string, env: NodeJS.ProcessEnv): ConnectionT
 }
 
 function loginOf(
-  url: URL,
-  server: ServerName,
+  { server, database, user, password, parameters }: RegistryUrl,
   env: NodeJS.ProcessEnv,
   refuse: (what: string) => never,
 ): TargetLogin {
-  const auth = url.searchParams.get('auth') ?? (url.username === '' ? 'managed-identity' : 'password');
+  const auth = parameters.get('auth') ?? (user === '' ? 'managed-identity' : 'password');
   if (auth === 'managed-identity') return { kind: 'token' };
-  if (auth === 'password') {
-    const [user, password] = [url.username, url.password].map(decodeURIComponent) as [string, string];
-    return { kind: 'password', user, password };
-  }
-  if (!auth.startsWith('setting:'))
-    return refuse(`has 'auth=${auth}', which is unknown; use managed-identity or setting:NAME`);
-  const name = auth.slice('setting:'.length);
-  const value = env[name];
-  if (value === undefined || value === '')
+  if (auth === 'password') return { kind: 'password', user, password };
+  const [, name] = /^setting:([A-Za-z_]\w{0,127})$/.exec(auth) ?? [];
+  // The value is not shown: it may be a connection string by mistake.
+  if (name === undefined)
+    return refuse(
+      "has an unknown value of 'auth'; use managed-identity, or setting: and the name of an app setting",
+    );
+  const value = appSetting(env, name);
+  if (value === '')
     return refuse(`names the app setting '${name}', which is not set; set it to the connection string`);
-  const named = fromConnectionString(value, refuse, url.pathname.slice(1));
+  const named = fromConnectionString(value, refuse, database);
   if (serverKey(named) !== serverKey(server))
     refuse(
       `names '${serverKey(server)}', but the app setting '${name}' names '${serverKey(named)}'; name one server in both`,
     );
   return named.login;
+}
+
+function isDatabaseName(text: string): boolean {
+  return text !== '' && text.length <= longestDatabase;
+}
+
+/** The value of an app setting, '' when it is not set. An inherited name such as 'constructor' is not an app setting. */
+function appSetting(env: NodeJS.ProcessEnv, name: string): string {
+  return Object.hasOwn(env, name) ? (env[name] ?? '') : '';
 }
 
 function flag(name: string, value: string | null, refuse: (what: string) => never): boolean | null {
@@ -160,8 +135,9 @@ function fromConnectionString(
     return refuse(
       'is not a connection string that names a server; write it as Server=…;Database=…;User Id=…;Password=…',
     );
-  const named = database ?? parts.database;
+  const named = database ?? (parts.database === undefined ? undefined : databaseName(parts.database));
   if (named === undefined) return refuse('names no database; add Database=…');
+  if (!isDatabaseName(named)) refuse(badDatabase);
   const schema = parts.schema ?? defaultSchema;
   if (!isPlainIdentifier(schema))
     refuse(
@@ -222,13 +198,17 @@ export function tenantTarget(address: TenantAddress, env: NodeJS.ProcessEnv): Co
   const refuse = (what: string): never => {
     throw new MultiOutboxError('INVALID_TENANT', `tenant '${address.id}': ${what}`, { tenantId: address.id });
   };
-  const { server, database, auth, schema } = address;
+  const { server, auth, schema } = address;
+  const database = databaseName(address.database);
   if (!isPlainIdentifier(schema))
     refuse(`its schema must be a plain identifier of at most 117 characters, such as '${defaultSchema}'`);
-  if (database.trim() === '' || database.length > 128)
-    refuse('its database must be a name of 1 to 128 characters');
+  if (!isDatabaseName(database)) refuse(`its database must be a name of 1 to ${longestDatabase} characters`);
   const named = server === '' ? null : parseServer(server);
-  if (server !== '' && named === null) refuse(`its server cannot be read; write 'name' or 'name,port'`);
+  if (server !== '' && named === null) {
+    refuse(
+      "its server is not the name of one; write name, name,port or name\\instance, where the name is an IP address, or letters, digits, '-' and '_' between dots",
+    );
+  }
   if (auth.kind === 'managed-identity') {
     if (named === null) return refuse('its server is empty; name the SQL server that has the database');
     return {
@@ -241,15 +221,16 @@ export function tenantTarget(address: TenantAddress, env: NodeJS.ProcessEnv): Co
       multiSubnetFailover: false,
     };
   }
-  const value = env[auth.name];
-  if (value === undefined || value === '') {
+  const value = appSetting(env, auth.name);
+  if (value === '') {
     return refuse(`the app setting '${auth.name}' is not set; put the connection string there`);
   }
   const inSetting = (what: string) => refuse(`the app setting '${auth.name}' ${what}`);
   const parts = parseConnectionString(value);
-  if (parts?.database !== undefined && parts.database.toLowerCase() !== database.toLowerCase()) {
+  const other = parts?.database === undefined ? database : databaseName(parts.database);
+  if (other.toLowerCase() !== database.toLowerCase()) {
     inSetting(
-      `names the database '${parts.database}', but the tenant's is '${database}'; correct one of them`,
+      `names the database ${shownValue(other)}, but the tenant's is '${database}'; correct one of them`,
     );
   }
   const target = fromConnectionString(value, inSetting, database);

@@ -2,7 +2,7 @@
 import type * as mssql from 'mssql';
 import { type Database, execute, type Parameters, type Row } from './database.ts';
 import { classify, explain, failure } from './errors.ts';
-import { databaseKey, parseServer } from './target.ts';
+import { databaseKey, parseServer } from './server-name.ts';
 
 /** The part of the caller's transaction that this file uses. The class is not checked: the caller may use another mssql. */
 type CallersTransaction = Pick<mssql.Transaction, 'request'> & {
@@ -60,10 +60,11 @@ function assertSameDatabase(database: Database, { parent }: CallersTransaction):
   const named = parseServer(
     instance === undefined ? `${server}${port === undefined ? '' : `,${port}`}` : `${server}\\${instance}`,
   );
-  if (named === null || databaseKey({ ...named, database: name }) === databaseKey(database.target)) return;
+  const key = named === null ? null : databaseKey({ ...named, database: name });
+  if (key === databaseKey(database.target)) return;
   throw failure(
     'WRONG_DATABASE',
     database.subject,
-    `the transaction is on ${databaseKey({ ...named, database: name })}, not on ${database.subject.database}; begin it on the tenant's own database, with the server's name as the tenant has it`,
+    `the transaction is on ${key ?? 'another server'}, not on ${database.subject.database}; begin it on the tenant's own database, with the server's name as the tenant has it`,
   );
 }

@@ -9,7 +9,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import * as mssql from 'mssql';
 import { parseConnectionString } from '../../../src/engine/sqlserver/connection-string.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
-import { parseServer } from '../../../src/engine/sqlserver/target.ts';
+import { parseServer } from '../../../src/engine/sqlserver/server-name.ts';
 import type { WorkQueue } from '../../../src/engine/work-queue.ts';
 import { createMultiOutbox, defineHandler, type MultiOutbox, type RunReport } from '../../../src/index.ts';
 import { describeOnServer, serverConnectionString, serverVariable } from '../../support/sqlserver.ts';

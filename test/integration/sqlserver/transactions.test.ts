@@ -8,7 +8,7 @@ import type { Engine, TenantDatabase } from '../../../src/engine/engine.ts';
 import type { LeaseRef } from '../../../src/engine/lease-store.ts';
 import { parseConnectionString } from '../../../src/engine/sqlserver/connection-string.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
-import { parseServer } from '../../../src/engine/sqlserver/target.ts';
+import { parseServer } from '../../../src/engine/sqlserver/server-name.ts';
 import { MessageStatus, type WorkQueue } from '../../../src/engine/work-queue.ts';
 import { release, settle } from '../../conformance/run.ts';
 import { describeOnServer, serverConnectionString, serverVariable } from '../../support/sqlserver.ts';

@@ -28,5 +28,10 @@ test('an error is one line of bounded length, whatever it quotes', () => {
   expect(new MultiOutboxError('ABORTED', 'First.\r\n  Second.\u2028Third.').message).toBe(
     'First. Second. Third.',
   );
-  expect(new MultiOutboxError('ABORTED', 'x'.repeat(10_000_000)).message.length).toBeLessThanOrEqual(2_001);
+  const long = new MultiOutboxError('UNKNOWN_TENANT', `no '${'x'.repeat(10_000_000)}'; do this`, {
+    tenantId: 'y'.repeat(10_000_000),
+  });
+  expect(long.message.length).toBeLessThanOrEqual(2_000);
+  expect(long.message).toMatch(/^no 'x+…x+'; do this$/);
+  expect(long.tenantId).toBe(`${'y'.repeat(64)}…`);
 });

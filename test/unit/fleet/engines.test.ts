@@ -117,6 +117,22 @@ describe('the engine of a static directory (F2)', () => {
     expect(() => engine.openTenant(tenant)).toThrow(expect.objectContaining(closed));
   });
 
+  test('F1: two tenants on one database are refused, however its server and its name are written', async () => {
+    const host = 'sql-1.database.windows.net';
+    const spellings = [
+      { server: host, database: 'Sales' },
+      { server: `tcp:${host.toUpperCase()}.,1433`, database: 'sales ' },
+    ];
+    const fleet = new FleetHandle({
+      settings,
+      tenants: spellings.map((address, n) => tenantDefinition({ id: `t${n}`, ...address })),
+      logger: recordingLogger(),
+      owner: 'host',
+    });
+    await expect(fleet.open()).rejects.toMatchObject({ code: 'DATABASE_IN_USE' });
+    await fleet.close();
+  });
+
   test('F2: a fleet that could not be opened closes its engine, and is opened again by the next call', async () => {
     const twins = ['a', 'b'].map((id) => tenantDefinition({ id, database: 'same.db' }));
     const engine = place.engine();

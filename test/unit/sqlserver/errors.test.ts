@@ -34,6 +34,7 @@ describe('errors of SQL Server (made up here, no server)', () => {
     [answered(1222), 'DATABASE_LOCKED', true],
     [answered(9002), 'DATABASE_FULL', false],
     [answered(3906), 'DATABASE_READONLY', false],
+    [answered(33557097, 'cannot execute UPDATE in a read-only transaction'), 'DATABASE_READONLY', false],
     [answered(824), 'DATABASE_CORRUPT', false],
     [answered(3908), 'DATABASE_CORRUPT', false],
     [answered(40501), 'DATABASE_UNREACHABLE', true],

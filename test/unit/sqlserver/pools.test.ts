@@ -14,6 +14,7 @@ const settings = {
   trustServerCertificate: true,
   connectTimeoutMs: 5_000,
   requestTimeoutMs: 5_000,
+  mayReceiveToken: () => false,
 };
 
 async function place(given: Partial<typeof settings> = {}) {

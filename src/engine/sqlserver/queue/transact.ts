@@ -19,7 +19,8 @@ export async function transact<T>(
 ): Promise<T> {
   const { tenantId } = database.subject;
   const message: Parameters = { Sequence: [bigint, sequence], Fence: [bigint, lease.fence] };
-  const ended = await database.connected(async ({ driver, pool }): Promise<Ended<T>> => {
+  const ended = await database.connected(async (pooled): Promise<Ended<T>> => {
+    const { driver, pool } = pooled;
     const transaction = createClosableTransaction(driver, pool);
     await transaction.begin();
     let value: T;
@@ -29,6 +30,7 @@ export async function transact<T>(
       database.assertOpen();
     } catch (error) {
       await transaction.close(signal);
+      database.leaveIfNotPrimary(error, pooled);
       return { fate: 'rolled-back', error };
     }
     try {
@@ -38,6 +40,7 @@ export async function transact<T>(
       if (rows![0]!.Settled !== true) throw messageLost(tenantId);
     } catch (error) {
       await transaction.close(signal);
+      database.leaveIfNotPrimary(error, pooled);
       const classified = classify(error, 'calling');
       if (classified.code !== 'TRANSACTION_NOT_OPEN')
         return { fate: 'rolled-back', error: explain(error, classified, database.subject) };
@@ -47,6 +50,7 @@ export async function transact<T>(
       await transaction.commit();
       return { fate: 'committed', value };
     } catch (cause) {
+      database.leaveIfNotPrimary(cause, pooled);
       return { fate: 'unknown', value, cause };
     }
   });
