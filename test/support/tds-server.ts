@@ -199,6 +199,7 @@ export class TdsServer implements AsyncDisposable {
     const read = new MessageReader((received) => {
       const message = { ...received, connection, socket };
       this.messages.push(message);
+      if (message.type === messageType.login) this.#packetSize = message.payload.readUInt32LE(8);
       const given = answer(message);
       if (given === null) return;
       stream.write(framed(messageType.answer, given ?? this.#usual(message, encrypt)));
@@ -217,7 +218,6 @@ export class TdsServer implements AsyncDisposable {
         // A version, and whether the connection is encrypted.
         return Buffer.from(`00000b00060100110001ff0f0007d00000${encrypt ? '01' : '02'}`, 'hex');
       case messageType.login: {
-        this.#packetSize = payload.readUInt32LE(8);
         // Bit 4 of the last flags: extensions follow, of which the driver has one for the token.
         const byToken =
           (payload.readUInt8(27) & 0x10) !== 0 && payload.includes(Buffer.from([0x02, 2, 0, 0, 0]));

@@ -11,7 +11,7 @@ export function tokenProblem(error: unknown): string | null {
   const thrown = propertyOf(error, 'originalError');
   if (thrown instanceof TokenWithheld) return thrown.message;
   // The driver reads what the server asks for as a URL before it calls the credential.
-  if (propertyOf(thrown, 'code') === 'ERR_INVALID_URL') return foreignAudience(propertyOf(thrown, 'input'));
+  if (propertyOf(thrown, 'code') === 'ERR_INVALID_URL') return foreignAudience(propertyOf(thrown, 'base'));
   const errors = propertyOf(thrown, 'errors');
   if (!Array.isArray(errors) || propertyOf(errors[0], 'code') !== 'EFEDAUTH') return null;
   const cause: unknown = errors[1];

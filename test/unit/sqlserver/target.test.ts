@@ -44,7 +44,11 @@ describe('connection strings', () => {
     expect(parseConnectionString(text)).toEqual(parts);
   });
 
-  test.each(['nonsense', 'Server', `Server=s;Password=${'x'.repeat(9_000)}`])('%.20j is not one', (text) => {
+  test.each([
+    ['a word', 'nonsense'],
+    ['a key', 'Server'],
+    ['a long text', `Server=s;Password=${'x'.repeat(9_000)}`],
+  ])('%s is not one', (_, text) => {
     expect(parseConnectionString(text)).toBeNull();
   });
 });
@@ -249,8 +253,8 @@ describe('the registry’s URL', () => {
     ],
     ['its schema', (huge: string) => tenantIn({ HUGE: 'Server=s' }, { schema: huge }), 'plain identifier'],
     ['its database', (huge: string) => tenantIn({ HUGE: 'Server=s' }, { database: huge }), '1 to 128'],
-  ])('an error about %s of up to 120 MB is short and says what to do', (_, read, what) => {
-    const huge = 'x'.repeat(120_000_000);
+  ])('an error about %s of up to 1 MB is short and says what to do', (_, read, what) => {
+    const huge = 'x'.repeat(1_000_000);
     let message = '';
     try {
       read(huge);

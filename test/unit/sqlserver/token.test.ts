@@ -1,4 +1,5 @@
 /** F10: a server chooses neither what a token is for nor where it goes. The servers are on loopback and execute no SQL. */
+import { classify } from '../../../src/engine/sqlserver/errors.ts';
 import { createSqlServerEngine, type SqlServerEngineOptions } from '../../../src/engine/sqlserver/index.ts';
 import { type Answer, messageType, redirected, TdsServer, tokenWanted } from '../../support/tds-server.ts';
 
@@ -56,7 +57,6 @@ test.each([
   'http://database.windows.net/',
   'https://graph.microsoft.com/.default#https://database.windows.net/',
   'api://database.windows.net',
-  'not a URL',
 ])('F10: no token for %s is asked for or sent', async (service) => {
   await using server = await TdsServer.start({
     answer: onLogin(tokenWanted(service, 'https://evil.example/')),
@@ -71,6 +71,20 @@ test.each([
   });
   expect(asked).toEqual([]);
   expect(tokens).toBe(0);
+});
+
+test('F10: no token is sent when a server asks for one for a text that is not a URL', async () => {
+  await using server = await TdsServer.start({ answer: onLogin(tokenWanted('not a URL')) });
+  const { asked, tokens, error } = await call(server);
+  expect(error).not.toBeNull();
+  expect(asked).toEqual([]);
+  expect(tokens).toBe(0);
+  // As the driver throws it; here it is an error of another realm, which mssql does not recognise.
+  const thrown = { originalError: { code: 'ERR_INVALID_URL', input: '/.default', base: 'not a URL' } };
+  expect(classify(thrown, 'connecting')).toMatchObject({
+    code: 'LOGIN_REFUSED',
+    advice: expect.stringContaining('asks for a token for "not a URL"'),
+  });
 });
 
 test.each([
