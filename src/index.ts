@@ -20,6 +20,7 @@ export type {
   TenantReport,
   TenantSchedule,
   TenantStatus,
+  UnreadableColumns,
 } from './engine/registry.ts';
 export type {
   MigrationResult,

@@ -8,7 +8,10 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
     'correct it as the message says; configuration.md lists the allowed values',
   ],
   INVALID_MESSAGE: ['a message is invalid', 'correct it as the message says; the call stored nothing'],
-  INVALID_TENANT: ["a tenant's definition is invalid", 'correct it as the message says'],
+  INVALID_TENANT: [
+    "a tenant's definition is invalid, or its row in the registry cannot be read",
+    'correct it as the message says',
+  ],
   DUPLICATE_HANDLER: ['two handlers have the same topic', 'remove one of them'],
   PACKAGE_MISSING: [
     'an optional package that this call needs is not installed',
@@ -32,7 +35,7 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
     'run `tenants resume` for a paused tenant, or `tenants add` for a retired one',
   ],
   DATABASE_IN_USE: [
-    'the database belongs to another tenant',
+    'the database belongs to another tenant, or its file is open by another name',
     'give each tenant its own database: use another database, or retire the other tenant',
   ],
   REGISTRY_UNAVAILABLE: [

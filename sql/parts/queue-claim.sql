@@ -10,7 +10,7 @@ BEGIN
   BEGIN
     SET @Retry = 0;
     INSERT @Claim (Sequence, OrderingHash, DueUtc, Recovered, Bytes)
-    SELECT TOP (@Limit) Sequence, OrderingHash, DueUtc, Recovered, PayloadBytes
+    SELECT TOP (@Limit) Sequence, OrderingHash, DueUtc, Recovered, ContentBytes
     FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
     WHERE Status = 0 AND Blocked = 0 AND DueUtc >= @From AND DueUtc <= @Now ORDER BY DueUtc, Sequence;
     SET @Count = @@ROWCOUNT;
@@ -38,19 +38,19 @@ BEGIN
       -- due. It also ends at a recovered message, which becomes the head after the messages before it are
       -- settled, and is then claimed by itself.
       INSERT @Chain (Sequence, OrderingHash, DueUtc, Recovered, Bytes, Behind)
-      SELECT t.Sequence, t.OrderingHash, t.ComesUtc, t.Recovered, t.PayloadBytes, CASE WHEN t.Stops > 0 THEN 1 ELSE 0 END
+      SELECT t.Sequence, t.OrderingHash, t.ComesUtc, t.Recovered, t.ContentBytes, CASE WHEN t.Stops > 0 THEN 1 ELSE 0 END
       FROM (
-        SELECT n.Sequence, n.OrderingHash, n.Recovered, n.PayloadBytes,
+        SELECT n.Sequence, n.OrderingHash, n.Recovered, n.ContentBytes,
           MAX(n.DueUtc) OVER (PARTITION BY n.OrderingHash ORDER BY n.Sequence ROWS UNBOUNDED PRECEDING) AS ComesUtc,
           SUM(CASE WHEN n.Status = 0 AND n.DueUtc <= @Now THEN 0 ELSE 1 END)
             OVER (PARTITION BY n.OrderingHash ORDER BY n.Sequence ROWS UNBOUNDED PRECEDING) AS Breaks,
           SUM(CASE WHEN n.Recovered = 1 AND n.Nth > 1 THEN 1 ELSE 0 END)
             OVER (PARTITION BY n.OrderingHash ORDER BY n.Sequence ROWS UNBOUNDED PRECEDING) AS Stops
         FROM (
-          SELECT k.OrderingHash, l.Sequence, l.Status, l.DueUtc, l.Recovered, l.PayloadBytes,
+          SELECT k.OrderingHash, l.Sequence, l.Status, l.DueUtc, l.Recovered, l.ContentBytes,
             ROW_NUMBER() OVER (PARTITION BY k.OrderingHash ORDER BY l.Sequence) AS Nth
           FROM @Key k CROSS APPLY (
-            SELECT TOP (k.Found + @Share) q.Sequence, q.Status, q.DueUtc, q.Recovered, q.PayloadBytes
+            SELECT TOP (k.Found + @Share) q.Sequence, q.Status, q.DueUtc, q.Recovered, q.ContentBytes
             FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
             WHERE q.OrderingHash = k.OrderingHash AND q.InGroup = 1 AND q.OrderingKey IS NOT NULL
             ORDER BY q.Sequence) l
@@ -122,7 +122,7 @@ BEGIN
     DELETE FROM @Claim WHERE Position >= @Cut;
     IF @@ROWCOUNT > 0 SET @More = 1;
   END;
-  -- Limit the payload bytes, but keep at least one message, whatever its size. A small message does not
+  -- Limit the bytes of payloads and headers, but keep at least one message, whatever its size. A small message does not
   -- overtake a large one before it.
   IF (SELECT SUM(Bytes) FROM @Claim) > @MaxBytes
   BEGIN
@@ -132,8 +132,9 @@ BEGIN
       ) r WHERE r.Running > @MaxBytes);
     IF @@ROWCOUNT > 0 SET @More = 1;
   END;
+  -- Another program may have stored the greatest integer; adding to it would fail the whole claim.
   UPDATE q
-  SET Status = 1, ClaimFence = @Fence, Attempts = Attempts + 1, Blocked = 0
+  SET Status = 1, ClaimFence = @Fence, Attempts = CASE WHEN Attempts < 2147483647 THEN Attempts + 1 ELSE Attempts END, Blocked = 0
   FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)
   WHERE Sequence IN (SELECT Sequence FROM @Claim);
   SET @Claimed = @@ROWCOUNT;

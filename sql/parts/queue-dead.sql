@@ -56,7 +56,10 @@ DECLARE @AfterUtc datetime2(3);
 SELECT @AfterUtc = SettledUtc FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
 WHERE Sequence = @After AND Status = 3;
 IF @AfterUtc IS NULL SELECT @AfterUtc = DATEFROMPARTS(1, 1, 1), @After = 0;
-SELECT TOP (@Limit) q.Sequence, q.MessageId, q.Topic, q.Payload, q.PayloadEscaped, q.Headers, q.CorrelationId, q.OrderingKey,
+SELECT TOP (@Limit) q.Sequence, q.MessageId, q.Topic,
+  CASE WHEN q.ContentBytes <= $(ContentLimit) THEN q.Payload END AS Payload, q.PayloadEscaped,
+  CASE WHEN q.ContentBytes <= $(ContentLimit) THEN q.Headers END AS Headers,
+  q.CorrelationId, q.OrderingKey,
   q.EnqueuedUtc, q.DueUtc, q.Attempts, q.Parks, q.Recovered, q.Status, q.Source, q.DedupKey, CAST(NULL AS bigint) AS ClaimFence,
   q.LastError, q.FirstError, q.ReplayCount, q.SettledUtc, CAST(0 AS bit) AS Blocked
 FROM [$(Schema)].[$(Queue)] q WITH (READCOMMITTEDLOCK, READPAST)
@@ -110,7 +113,8 @@ IF @Replay = 1
   -- unblocked become followers.
   UPDATE q
   SET Status = 0, InGroup = 1, Blocked = CASE WHEN OrderingKey IS NULL THEN 0 ELSE 1 END, DueUtc = @Now, SettledUtc = NULL,
-    ClaimFence = NULL, Attempts = 0, Parks = 0, ReplayCount = ReplayCount + 1
+    ClaimFence = NULL, Attempts = 0, Parks = 0, 
+    ReplayCount = CASE WHEN ReplayCount < 2147483647 THEN ReplayCount + 1 ELSE ReplayCount END
   FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)
   WHERE Sequence IN (SELECT Sequence FROM @Chosen);
 ELSE

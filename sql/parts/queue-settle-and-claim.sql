@@ -241,7 +241,7 @@ BEGIN
     SettledUtc = CASE WHEN o.Kind IN (N'done', N'dead') THEN @Now END,
     -- A release, or an outcome of an unstarted message, takes back the attempt that this claim counted (Q5).
     Attempts = q.Attempts - CASE WHEN o.Kind = N'release' OR o.Unstarted = 1 THEN 1 ELSE 0 END,
-    Parks = CASE WHEN o.Parked = 1 THEN q.Parks + 1 ELSE 0 END,
+    Parks = CASE WHEN o.Parked = 0 THEN 0 WHEN q.Parks < 2147483647 THEN q.Parks + 1 ELSE q.Parks END,
     Recovered = CASE WHEN o.Kind = N'release' THEN q.Recovered ELSE 0 END,
     -- A message that goes back into its ordering group is blocked until it is the group's head.
     Blocked = CASE WHEN o.Kind IN (N'retry', N'release') AND q.OrderingKey IS NOT NULL THEN 1 ELSE 0 END,
@@ -339,7 +339,10 @@ SELECT CASE WHEN @Released = 1 THEN N'released' WHEN @Held = 0 THEN N'lost' WHEN
   @More AS More, CASE WHEN @NextDue <= @Now THEN 0 ELSE DATEDIFF_BIG(millisecond, @Now, @NextDue) END AS NextDueInMs,
   @Purged AS Purged, @Recovered AS Recovered,
   CASE WHEN @Held = 0 OR @Rounds >= 4 THEN NULL WHEN @NextDue <= @Now THEN @NextDue ELSE @Now END AS FromUtc;
-SELECT q.Sequence, q.MessageId, q.Topic, q.Payload, q.PayloadEscaped, q.Headers, q.CorrelationId, q.OrderingKey,
+SELECT q.Sequence, q.MessageId, q.Topic,
+  CASE WHEN q.ContentBytes <= $(ContentLimit) THEN q.Payload END AS Payload, q.PayloadEscaped,
+  CASE WHEN q.ContentBytes <= $(ContentLimit) THEN q.Headers END AS Headers,
+  q.CorrelationId, q.OrderingKey,
   q.EnqueuedUtc, q.DueUtc, q.Attempts, q.Parks, q.Recovered, q.Source, q.DedupKey
 FROM @Claim c JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.Sequence = c.Sequence
 WHERE q.Status = 1 AND q.ClaimFence = @Fence

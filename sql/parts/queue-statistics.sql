@@ -59,7 +59,10 @@ SET LOCK_TIMEOUT 10000;
 -- The index of ids contains both columns. Only the message's producer locks its entry there.
 DECLARE @Sequence bigint;
 SELECT @Sequence = Sequence FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST) WHERE MessageId = @MessageId;
-SELECT q.Sequence, q.MessageId, q.Topic, q.Payload, q.PayloadEscaped, q.Headers, q.CorrelationId, q.OrderingKey,
+SELECT q.Sequence, q.MessageId, q.Topic,
+  CASE WHEN q.ContentBytes <= $(ContentLimit) THEN q.Payload END AS Payload, q.PayloadEscaped,
+  CASE WHEN q.ContentBytes <= $(ContentLimit) THEN q.Headers END AS Headers,
+  q.CorrelationId, q.OrderingKey,
   q.EnqueuedUtc, q.DueUtc, q.Attempts, q.Parks, q.Recovered, q.Status, q.Source, q.DedupKey,
   CASE WHEN q.Status = 1 THEN q.ClaimFence END AS ClaimFence, q.LastError, q.FirstError, q.ReplayCount, q.SettledUtc,
   CAST(CASE WHEN q.Status = 0 AND q.OrderingHash IS NOT NULL AND (q.Blocked = 1

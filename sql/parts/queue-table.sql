@@ -55,12 +55,16 @@ BEGIN
     -- A JSON object of strings.
     Headers nvarchar(max) NULL,
     Payload nvarchar(max) NOT NULL,
-    -- The size is stored, so that a claim adds up sizes from its index and does not read payloads that it leaves
-    -- behind.
-    PayloadBytes AS CAST(DATALENGTH(Payload) AS bigint) PERSISTED,
+    -- The size is stored, so that a claim adds up sizes from its index and does not read messages that it
+    -- leaves behind.
+    ContentBytes AS CAST(DATALENGTH(Payload) + COALESCE(DATALENGTH(Headers), 0) AS bigint) PERSISTED,
     -- 1: the payload contains the character U+0000, which not every server keeps. It is stored as U+0010 '0',
     -- and U+0010 itself is doubled. 0: the payload is stored unchanged.
     PayloadEscaped bit NOT NULL CONSTRAINT [DF_$(Queue)_PayloadEscaped] DEFAULT (0),
+    -- These refuse what a claim could not read, where the type does not (Q15): programs hold integers up to 2^53.
+    CONSTRAINT [CK_$(Queue)_Sequence] CHECK (Sequence BETWEEN 1 AND 9007199254740991),
+    CONSTRAINT [CK_$(Queue)_Status] CHECK (Status BETWEEN 0 AND 3),
+    CONSTRAINT [CK_$(Queue)_Headers] CHECK (ISJSON(Headers) = 1),
     CONSTRAINT [PK_$(Queue)] PRIMARY KEY CLUSTERED (Sequence) WITH (OPTIMIZE_FOR_SEQUENTIAL_KEY = ON, ALLOW_PAGE_LOCKS = OFF)
   );
   -- A search for a duplicate reads only the next two indexes.
@@ -69,9 +73,9 @@ BEGIN
   CREATE UNIQUE INDEX [UX_$(Queue)_DedupHash] ON [$(Schema)].[$(Queue)] (DedupHash, Source)
     INCLUDE (MessageId, Hash, EnqueuedUtc) WHERE DedupKey IS NOT NULL WITH (ALLOW_PAGE_LOCKS = OFF);
   CREATE INDEX [IX_$(Queue)_Due] ON [$(Schema)].[$(Queue)] (DueUtc, Sequence)
-    INCLUDE (OrderingHash, Recovered, Parks, PayloadBytes) WHERE Status = 0 AND Blocked = 0 WITH (ALLOW_PAGE_LOCKS = OFF);
+    INCLUDE (OrderingHash, Recovered, Parks, ContentBytes) WHERE Status = 0 AND Blocked = 0 WITH (ALLOW_PAGE_LOCKS = OFF);
   CREATE INDEX [IX_$(Queue)_Group] ON [$(Schema)].[$(Queue)] (OrderingHash, Sequence)
-    INCLUDE (Status, Blocked, DueUtc, Recovered, Parks, PayloadBytes)
+    INCLUDE (Status, Blocked, DueUtc, Recovered, Parks, ContentBytes)
     WHERE InGroup = 1 AND OrderingKey IS NOT NULL WITH (ALLOW_PAGE_LOCKS = OFF);
   -- InGroup is always 1 here. It comes first, so that all claimed rows can be read by a seek, which FORCESEEK
   -- can force.

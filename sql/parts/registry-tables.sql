@@ -60,7 +60,11 @@ BEGIN
     LastErrorUtc datetime2(3) NULL,
     Backlog bit NOT NULL CONSTRAINT [DF_Tenants_Backlog] DEFAULT (0),
     -- A JSON array.
-    ParkedTopics nvarchar(max) NOT NULL CONSTRAINT [DF_Tenants_ParkedTopics] DEFAULT (N'[]')
+    ParkedTopics nvarchar(max) NOT NULL CONSTRAINT [DF_Tenants_ParkedTopics] DEFAULT (N'[]'),
+    -- These refuse what no program could read (Q15).
+    CONSTRAINT [CK_Tenants_Json] CHECK (ISJSON(Auth) = 1 AND ISJSON(Tags) = 1 AND ISJSON(Overrides) = 1),
+    CONSTRAINT [CK_Tenants_Report] CHECK (ISJSON(LastCounts) = 1 AND ISJSON(ParkedTopics) = 1),
+    CONSTRAINT [CK_Tenants_Status] CHECK (Status IN (N'active', N'paused', N'retired'))
   );
   CREATE UNIQUE INDEX [UX_Tenants_DatabaseHash] ON [$(Schema)].[Tenants] (DatabaseHash) WHERE Status <> N'retired';
   CREATE UNIQUE INDEX [UX_Tenants_Version] ON [$(Schema)].[Tenants] (Version);

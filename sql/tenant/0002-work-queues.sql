@@ -1,5 +1,7 @@
 -- Tenant database, step 2: the outbox and the inbox, two work queues of the same kind.
 :r parts/json-text.sql
+-- The most bytes of a payload and its headers together that are read (Q15).
+:setvar ContentLimit 67108864
 :setvar Queue Outbox
 :setvar QueueName outbox
 :r parts/queue-table.sql

@@ -35,6 +35,12 @@ export interface Engine {
    * @throws INVALID_TENANT when the address does not fit this engine
    */
   databaseKey(address: TenantAddress): string;
+  /**
+   * Identifies the file of an address's database at this moment: equal for two names of one file, which have different
+   * keys. Null when there is no file, or the engine cannot tell.
+   * @throws INVALID_TENANT when the address does not fit this engine
+   */
+  fileId(address: TenantAddress): string | null;
   /** Closes the registry and every tenant database that this engine opened. Idempotent. */
   close(): Promise<void>;
 }

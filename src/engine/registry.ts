@@ -97,6 +97,19 @@ export interface TenantRecord extends TenantDefinition {
    */
   readonly schemaVersion: number | null;
   readonly schedule: TenantSchedule;
+  /** Absent when the whole row can be read (Q15). */
+  readonly unreadable?: UnreadableColumns;
+}
+
+/**
+ * The columns of a tenant's row that cannot be read, because another program wrote them. They have neutral values in the
+ * record.
+ */
+export interface UnreadableColumns {
+  /** If there are any, the tenant must not be served: its run fails. */
+  readonly definition: readonly string[];
+  /** The next report overwrites most of them. */
+  readonly schedule: readonly string[];
 }
 
 /** A due tenant that a plan may choose (F3). Ages are milliseconds by the registry's clock. */

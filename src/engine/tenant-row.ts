@@ -10,6 +10,7 @@ import type {
   TenantRecord,
   TenantStatus,
 } from './registry.ts';
+import { parsedJson, parsedObject, UnreadableValue } from './stored-values.ts';
 
 /** Sums of run counts, of one tenant or of many. */
 export interface TotalsRow<Big> {
@@ -36,15 +37,15 @@ export interface TenantRow<Time, Big, Flag> extends TotalsRow<Big> {
   readonly Status: TenantStatus;
   readonly Version: Big;
   readonly AddedUtc: Time;
-  readonly SchemaVersion: number | null;
+  readonly SchemaVersion: Big | null;
   readonly NextDueUtc: Time | null;
   readonly LastPlannedUtc: Time | null;
   readonly LastRunUtc: Time | null;
   readonly LastOutcome: RunOutcome | null;
   readonly LastDurationMs: number | null;
   readonly LastCounts: string | null;
-  readonly IdleStreak: number;
-  readonly FailureStreak: number;
+  readonly IdleStreak: Big;
+  readonly FailureStreak: Big;
   readonly LastError: string | null;
   readonly LastErrorCode: string | null;
   readonly LastErrorUtc: Time | null;
@@ -52,21 +53,26 @@ export interface TenantRow<Time, Big, Flag> extends TotalsRow<Big> {
   readonly ParkedTopics: string;
 }
 
+/** Each throws UnreadableValue when the value is not of its kind. */
 export interface ColumnReaders<Time, Big, Flag> {
-  time(value: Time): Date;
-  number(value: Big): number;
+  time(column: string, value: Time): Date;
+  number(column: string, value: Big): number;
   flag(value: Flag): boolean;
 }
 
-export function totalsOf<Big>(row: TotalsRow<Big>, number: (value: Big) => number): RunCounts {
+export function totalsOf<Big>(
+  row: TotalsRow<Big>,
+  number: (column: keyof TotalsRow<Big>, value: Big) => number,
+): RunCounts {
+  const total = (column: keyof TotalsRow<Big>) => number(column, row[column]);
   return {
-    done: number(row.TotalDone),
-    retried: number(row.TotalRetried),
-    dead: number(row.TotalDead),
-    released: number(row.TotalReleased),
-    parked: number(row.TotalParked),
-    lost: number(row.TotalLost),
-    recovered: number(row.TotalRecovered),
+    done: total('TotalDone'),
+    retried: total('TotalRetried'),
+    dead: total('TotalDead'),
+    released: total('TotalReleased'),
+    parked: total('TotalParked'),
+    lost: total('TotalLost'),
+    recovered: total('TotalRecovered'),
   };
 }
 
@@ -83,45 +89,105 @@ export function completeCounts(counts: Partial<Record<keyof RunCounts, number | 
   };
 }
 
+/** Reads a row; a column that cannot be read does not keep the others, and other rows, from being read (Q15). */
 export function tenantRecordOf<Time, Big, Flag>(
   row: TenantRow<Time, Big, Flag>,
   { time, number, flag }: ColumnReaders<Time, Big, Flag>,
 ): TenantRecord {
-  const timeOrNull = (value: Time | null) => (value === null ? null : time(value));
-  const counts = row.LastCounts === null ? null : completeCounts(JSON.parse(row.LastCounts));
-  // Frozen, because every caller in this process shares the record.
-  return Object.freeze<TenantRecord>({
+  const unreadable = { definition: [] as string[], schedule: [] as string[] };
+  type Column = keyof TenantRow<Time, Big, Flag>;
+  const reading =
+    (part: keyof typeof unreadable) =>
+    <T>(column: Column, read: () => T, otherwise: T): T => {
+      try {
+        return read();
+      } catch (error) {
+        if (!(error instanceof UnreadableValue)) throw error;
+        unreadable[part].push(column);
+        return otherwise;
+      }
+    };
+  const definition = reading('definition');
+  const schedule = reading('schedule');
+  const timeOf = (column: Column, value: Time | null) =>
+    schedule(column, () => (value === null ? null : time(column, value)), null);
+  const numberOf = (column: Column, value: Big) => schedule(column, () => number(column, value), 0);
+  const { SchemaVersion, LastCounts } = row;
+  const record: TenantRecord = {
     id: row.Id,
     server: row.Server,
     database: row.DatabaseName,
-    auth: Object.freeze(JSON.parse(row.Auth) as TenantAuth),
+    auth: Object.freeze(definition('Auth', () => authOf(row.Auth), { kind: 'managed-identity' })),
     schema: row.SchemaName,
     priority: row.Priority,
     weight: row.Weight,
     slaSeconds: row.SlaSeconds,
-    tags: Object.freeze(JSON.parse(row.Tags) as Record<string, string>),
-    overrides: Object.freeze(JSON.parse(row.Overrides) as TenantOverrides),
+    tags: Object.freeze(definition('Tags', () => tagsOf(row.Tags), {})),
+    overrides: Object.freeze(definition('Overrides', () => overridesOf(row.Overrides), {})),
     status: row.Status,
-    version: number(row.Version),
-    addedUtc: time(row.AddedUtc),
-    schemaVersion: row.SchemaVersion,
+    version: definition('Version', () => number('Version', row.Version), 0),
+    addedUtc: schedule('AddedUtc', () => time('AddedUtc', row.AddedUtc), new Date(0)),
+    schemaVersion: SchemaVersion === null ? null : numberOf('SchemaVersion', SchemaVersion),
     schedule: Object.freeze({
-      nextDueUtc: timeOrNull(row.NextDueUtc),
-      lastPlannedUtc: timeOrNull(row.LastPlannedUtc),
-      lastRunUtc: timeOrNull(row.LastRunUtc),
+      nextDueUtc: timeOf('NextDueUtc', row.NextDueUtc),
+      lastPlannedUtc: timeOf('LastPlannedUtc', row.LastPlannedUtc),
+      lastRunUtc: timeOf('LastRunUtc', row.LastRunUtc),
       lastOutcome: row.LastOutcome,
       lastDurationMs: row.LastDurationMs,
-      lastCounts: counts === null ? null : Object.freeze(counts),
-      totals: Object.freeze(totalsOf(row, number)),
-      idleStreak: row.IdleStreak,
-      failureStreak: row.FailureStreak,
+      lastCounts: LastCounts === null ? null : schedule('LastCounts', () => Object.freeze(countsOf(LastCounts)), null),
+      totals: Object.freeze(totalsOf(row, numberOf)),
+      idleStreak: numberOf('IdleStreak', row.IdleStreak),
+      failureStreak: numberOf('FailureStreak', row.FailureStreak),
       lastError: row.LastError,
       lastErrorCode: row.LastErrorCode,
-      lastErrorUtc: timeOrNull(row.LastErrorUtc),
+      lastErrorUtc: timeOf('LastErrorUtc', row.LastErrorUtc),
       backlog: flag(row.Backlog),
-      parkedTopics: Object.freeze(JSON.parse(row.ParkedTopics) as string[]),
+      parkedTopics: Object.freeze(schedule('ParkedTopics', () => topicsOf(row.ParkedTopics), [])),
     }),
-  });
+  };
+  const isReadable = unreadable.definition.length + unreadable.schedule.length === 0;
+  // Frozen, because every caller in this process shares the record.
+  return Object.freeze(isReadable ? record : { ...record, unreadable });
+}
+
+function refuse(column: string, what: string): never {
+  throw new UnreadableValue(`${column} is not ${what}`);
+}
+
+const isText = (value: unknown) => typeof value === 'string';
+
+function authOf(stored: string): TenantAuth {
+  const { kind, name } = parsedObject('Auth', stored);
+  if (kind === 'managed-identity') return { kind };
+  return kind === 'setting' && typeof name === 'string' ? { kind, name } : refuse('Auth', 'a login');
+}
+
+function tagsOf(stored: string): Record<string, string> {
+  const tags = parsedObject('Tags', stored);
+  return Object.values(tags).every(isText) ? (tags as Record<string, string>) : refuse('Tags', 'texts');
+}
+
+function overridesOf(stored: string): TenantOverrides {
+  const overrides = parsedObject('Overrides', stored);
+  const { batchSize, concurrency, idleCeilingMs } = overrides;
+  const isPositive = (value: unknown) => value === undefined || (Number.isFinite(value) && Number(value) > 0);
+  const isWhole = (value: unknown) =>
+    isPositive(value) && (value === undefined || Number.isSafeInteger(value));
+  const isCeiling = idleCeilingMs === 'never' || isPositive(idleCeilingMs);
+  return isWhole(batchSize) && isWhole(concurrency) && isCeiling
+    ? (overrides as TenantOverrides)
+    : refuse('Overrides', 'an object of known settings');
+}
+
+function countsOf(stored: string): RunCounts {
+  const counts = parsedObject('LastCounts', stored);
+  const isCount = (value: unknown) => value === null || Number.isSafeInteger(value);
+  return Object.values(counts).every(isCount) ? completeCounts(counts) : refuse('LastCounts', 'counts');
+}
+
+function topicsOf(stored: string): string[] {
+  const topics = parsedJson('ParkedTopics', stored);
+  return Array.isArray(topics) && topics.every(isText) ? topics : refuse('ParkedTopics', 'a list of topics');
 }
 
 /**

@@ -33,6 +33,11 @@ export const messageLimits = {
   keyCharacters: 200,
   /** Errors stored with a message are cut to this length (Q14). */
   errorCharacters: 4_000,
+  /**
+   * The most bytes of a payload and its headers together, in the form in which the database stores them. A row with
+   * more cannot be read (Q15).
+   */
+  contentBytes: 67_108_864,
 } as const;
 
 /**
@@ -100,6 +105,11 @@ export interface ClaimedMessage {
   readonly parks: number;
   /** True when a crashed run had claimed it; such a message is claimed solo (Q7). */
   readonly recovered: boolean;
+  /**
+   * Why the row cannot be read, without its content; absent when it can (Q15). Fields that cannot be read are then
+   * empty, null or the beginning of 1970, and no handler may get the message.
+   */
+  readonly unreadable?: string | undefined;
 }
 
 /** A stored message with all its columns, for people to read. */
@@ -137,7 +147,7 @@ export type SettledMessage = Outcome & { readonly sequence: number };
 export interface ClaimLimits {
   /** The most messages. */
   readonly limit: number;
-  /** The most payload bytes, as stored. */
+  /** The most bytes of payloads and headers, as stored. */
   readonly maxBytes: number;
 }
 

@@ -29,6 +29,10 @@ export class MemoryEngine implements Engine {
     return this.#engineOf(address).databaseKey(address);
   }
 
+  fileId(address: TenantAddress): string | null {
+    return this.#engineOf(address).fileId(address);
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.#embedded.close(), this.#server.close()]);
   }

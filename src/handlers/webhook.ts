@@ -1,3 +1,4 @@
+import { jsonMembers, repeatedName } from '../engine/json-text.ts';
 import {
   defineHandler,
   type Handler,
@@ -5,7 +6,6 @@ import {
   type Message,
   PermanentError,
 } from '../queue/handler.ts';
-import { jsonMembers, repeatedName } from '../queue/json-text.ts';
 import { noFence, nonPublicRange, type ResolveHost, systemResolver } from './public-address.ts';
 import { settleResponse } from './webhook-outcome.ts';
 import { type WebhookRequest, webhookSender } from './webhook-request.ts';

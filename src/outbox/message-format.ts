@@ -1,7 +1,7 @@
 /** Checks the shape of messages that are received as JSON. */
 import * as v from 'valibot';
+import { jsonElements, jsonMembers, repeatedName } from '../engine/json-text.ts';
 import { MultiOutboxError } from '../errors.ts';
-import { jsonElements, jsonMembers, repeatedName } from '../queue/json-text.ts';
 import { namedValues } from '../queue/named-values.ts';
 import type { OutboxMessage } from './outbox.ts';
 

@@ -4,7 +4,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import { Attempt, type AttemptSetting } from './attempt.ts';
 import type { HandlerSet } from './handler-set.ts';
-import { outcomeOfExhausted, outcomeOfUnhandledTopic, type Parking } from './outcome.ts';
+import { outcomeOfExhausted, outcomeOfUnhandledTopic, outcomeOfUnreadable, type Parking } from './outcome.ts';
 import type { RunTally } from './tally.ts';
 import { type Assignment, WaitingMessages } from './waiting.ts';
 
@@ -112,6 +112,9 @@ export class MessagesInFlight {
   /** Finds the message's handler, or decides the outcome of a message that no handler may get. */
   #assign(message: ClaimedMessage): Assignment {
     const { handlers, dispatch, parking, attempts, tally } = this.#options;
+    if (message.unreadable !== undefined) {
+      return { message, handler: null, verdict: outcomeOfUnreadable(message.unreadable) };
+    }
     const handler = handlers.find(message.topic, message.source);
     if (handler === undefined) {
       tally.unhandled(message.topic);

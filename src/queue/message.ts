@@ -44,11 +44,14 @@ export function newMessage(input: MessageInput, attempted: Attempted = {}): NewM
       `delay must be milliseconds or text such as '5m', from 0 to 10 years, got ${shownValue(delay)}`,
     );
   }
+  const payload = payloadText(input.payload, refuse);
+  const kept = traced(headers === undefined ? undefined : checkedHeaders(headers, refuse));
+  checkSize(payload, kept.headers, refuse);
   return {
     messageId: messageId?.toLowerCase() ?? uuidv7(),
     topic,
-    payload: payloadText(input.payload, refuse),
-    ...traced(headers === undefined ? undefined : checkedHeaders(headers, refuse)),
+    payload,
+    ...kept,
     ...(correlationId !== undefined && { correlationId }),
     ...(orderingKey !== undefined && { orderingKey }),
     ...(dedupKey !== undefined && { dedupKey }),
@@ -121,6 +124,19 @@ function payloadText(payload: unknown, refuse: Refuse): string {
       'the payload is not well-formed Unicode (a lone surrogate); correct it, or call toWellFormed() on its text',
     );
   return text;
+}
+
+/** A database stores text as UTF-8 or as UTF-16; the longer form counts, so that every database can read it. */
+function checkSize(payload: string, headers: NewMessage['headers'], refuse: Refuse): void {
+  const { contentBytes } = messageLimits;
+  const texts = headers === undefined ? [payload] : [payload, JSON.stringify(headers)];
+  // No character has more than 3 bytes for each of its UTF-16 units.
+  if (3 * texts.reduce((sum, { length }) => sum + length, 0) <= contentBytes) return;
+  const bytes = texts.reduce((sum, text) => sum + Math.max(2 * text.length, Buffer.byteLength(text)), 0);
+  if (bytes > contentBytes)
+    refuse(
+      `the payload and the headers have ${bytes} bytes, at most ${contentBytes} are allowed; store the content elsewhere, and enqueue its address`,
+    );
 }
 
 function checkText(name: string, value: unknown, max: number, refuse: Refuse): void {

@@ -77,6 +77,15 @@ export function outcomeOfExhausted(message: ClaimedMessage, maxAttempts: number)
   };
 }
 
+/** A message whose row cannot be read goes to Dead, so that it does not stop the others (Q15). */
+export function outcomeOfUnreadable(reason: string): Outcome {
+  return {
+    kind: 'dead',
+    unstarted: true,
+    error: `The row cannot be read: ${reason}. Correct it with SQL, then replay the message, or discard it.`,
+  };
+}
+
 /** The outcome that the handler asked for with the error it threw. */
 function outcomeWanted(thrown: unknown): Outcome | undefined {
   const error = errorText(thrown);

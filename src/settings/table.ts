@@ -51,7 +51,7 @@ export const groups = {
       'BATCH_BYTES',
       count(1, 2 ** 31),
       33_554_432,
-      'How many payload bytes one claim takes at most. A claim takes at least one message, whatever its size.',
+      'How many bytes of payloads and headers one claim takes at most. A claim takes at least one message, whatever its size.',
     ),
     concurrency: setting(
       'CONCURRENCY',

@@ -26,6 +26,7 @@ import { Scene } from './scene.ts';
 import { schemaSuite } from './schema.ts';
 import { settleSuite } from './settle.ts';
 import { transactSuite } from './transact.ts';
+import { unreadableSuite } from './unreadable.ts';
 import { userLeasesSuite } from './user-leases.ts';
 
 /**
@@ -39,6 +40,7 @@ const topics = {
   transactions: [transactSuite],
   ordering: [orderingSuite, orderingGroupsSuite, orderingDeadSuite, orderingProducersSuite],
   dead: [deadSuite, retentionSuite],
+  unreadable: [unreadableSuite],
   random: [randomQueueSuite],
   leases: [leaseStoreSuite, userLeasesSuite],
   registry: [registryTenantsSuite, registryPlanSuite, registryReportSuite],

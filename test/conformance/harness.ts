@@ -3,6 +3,7 @@
  * engine's test files call `describeConformance` with it; no other file in this folder depends on an engine.
  */
 import type { Engine, TenantAddress } from '../../src/engine/engine.ts';
+import type { QueueName } from '../../src/engine/work-queue.ts';
 
 export interface EngineHarness {
   readonly name: string;
@@ -23,8 +24,25 @@ export interface EngineHarness {
   };
   /** Bytes that a payload counts for against `maxBytes`. */
   storedBytes(payload: string): number;
+  /**
+   * Rows that no program can read (Q15), by what is wrong with them: the SQL expressions of the columns that are odd, and
+   * the reason that the engine gives.
+   */
+  readonly oddRows: Readonly<Record<string, OddRow>>;
+  /** An SQL expression of a payload that is one byte longer than a row's content may be. */
+  readonly tooLargePayload: string;
   /** A stage: storage of its own, with no tenant databases. */
   create(registry: Freshness): Promise<Stage>;
+}
+
+/** SQL expressions by column. */
+export type SqlValues = Readonly<Record<string, string>>;
+
+export interface OddRow {
+  readonly columns: SqlValues;
+  readonly reason: RegExp;
+  /** Claiming and settling overwrite the columns, so a Dead message can be read again. */
+  readonly mends?: true;
 }
 
 /**
@@ -68,6 +86,10 @@ export interface Stage {
   ): Promise<T>;
   /** Gives `work` the same object as `withTransaction` does, but without an open transaction. */
   withoutTransaction<T>(address: TenantAddress, work: (idle: unknown) => Promise<T>): Promise<T>;
+  /** Inserts a row as a program does that uses plain SQL, and that the database's constraints do not stop. */
+  insertRow(address: TenantAddress, queue: QueueName, values: SqlValues): Promise<void>;
+  /** Changes a tenant's row in the registry in the same way. */
+  spoilTenant(tenantId: string, values: SqlValues): Promise<void>;
   /** Closes every engine of this stage and removes its storage. */
   dispose(): Promise<void>;
 }

@@ -6,7 +6,8 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Engine, TenantAddress } from '../../src/engine/engine.ts';
 import { isLocked } from '../../src/engine/sqlite/errors.ts';
 import { createSqliteEngine } from '../../src/engine/sqlite/index.ts';
-import type { EngineHarness } from './harness.ts';
+import { messageLimits } from '../../src/engine/work-queue.ts';
+import type { EngineHarness, OddRow } from './harness.ts';
 import { until } from './until.ts';
 
 /** Tries at once, because a wait inside SQLite would stop the transaction of this process that it waits for. */
@@ -23,10 +24,43 @@ function begun(connection: DatabaseSync): boolean {
   }
 }
 
+const beyond = '9223372036854775807';
+/** Ticks of .NET, since the year 1. */
+const ticks = '639000000000000000';
+
+const oddRows: Record<string, OddRow> = {
+  'headers that are not JSON': { columns: { Headers: `'a: b'` }, reason: /Headers is not JSON/ },
+  'headers with a NUL': { columns: { Headers: `'{"a":"b"}' || char(0)` }, reason: /Headers is not JSON/ },
+  'headers in a list': { columns: { Headers: `'["a"]'` }, reason: /Headers is JSON, but not an object/ },
+  'enqueued at ticks': { columns: { EnqueuedUtc: ticks }, reason: /EnqueuedUtc is not a time/ },
+  'due before all time': { columns: { DueUtc: `-${ticks}` }, reason: /DueUtc is not a time/ },
+  'attempts beyond 2^53': { columns: { Attempts: beyond }, reason: /Attempts is out of range/, mends: true },
+  'parks beyond 2^53': { columns: { Parks: beyond }, reason: /Parks is out of range/, mends: true },
+  'a payload that is not UTF-8': {
+    columns: { Payload: `CAST(x'7b22ff227d' AS TEXT)` },
+    reason: /Payload is not valid UTF-8/,
+  },
+  'headers that are not UTF-8': {
+    columns: { Headers: `CAST(x'7b2261223a22c3227d' AS TEXT)` },
+    reason: /Headers is not valid UTF-8/,
+  },
+  'a key that is not UTF-8': {
+    columns: { OrderingKey: `CAST(x'6bed' AS TEXT)` },
+    reason: /OrderingKey is not valid UTF-8/,
+  },
+  'a topic of 4,000 characters': { columns: { Topic: 'hex(zeroblob(2000))' }, reason: /Topic is too long/ },
+  'a key of 4,000 characters': {
+    columns: { OrderingKey: 'hex(zeroblob(2000))' },
+    reason: /OrderingKey is too long/,
+  },
+};
+
 export const sqliteHarness: EngineHarness = {
   name: 'sqlite',
   promises: { producersNeverBlockClaims: false, waitsForOpenTransactions: true },
   storedBytes: (payload) => Buffer.byteLength(payload),
+  oddRows,
+  tooLargePayload: `hex(zeroblob(${messageLimits.contentBytes / 2 + 1}))`,
   create: async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-conformance-'));
     const options = { registry: path.join(folder, 'registry.db') };
@@ -41,6 +75,16 @@ export const sqliteHarness: EngineHarness = {
       const connection = new DatabaseSync(file(address), { timeout: 5_000 });
       try {
         return await work(connection);
+      } finally {
+        connection.close();
+      }
+    }
+    /** Bulk loads switch constraints off, so a row may be stored that they would refuse. */
+    function execute(path: string, statement: string): void {
+      const connection = new DatabaseSync(path, { timeout: 5_000 });
+      try {
+        connection.exec('PRAGMA ignore_check_constraints = ON');
+        connection.exec(statement);
       } finally {
         connection.close();
       }
@@ -84,6 +128,15 @@ export const sqliteHarness: EngineHarness = {
           return result;
         }),
       withoutTransaction: withConnection,
+      insertRow: async (tenant, queue, values) =>
+        execute(
+          file(tenant),
+          `INSERT INTO ${queue} (${Object.keys(values).join(', ')}) VALUES (${Object.values(values).join(', ')})`,
+        ),
+      spoilTenant: async (tenantId, values) => {
+        const changes = Object.entries(values).map(([column, value]) => `${column} = ${value}`);
+        execute(options.registry, `UPDATE Tenants SET ${changes.join(', ')} WHERE Id = '${tenantId}'`);
+      },
       dispose: async () => {
         for (const engine of engines) await engine.close();
         rmSync(folder, { recursive: true, force: true });

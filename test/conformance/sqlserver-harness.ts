@@ -5,9 +5,15 @@ import type { Engine, TenantAddress } from '../../src/engine/engine.ts';
 import { parseConnectionString } from '../../src/engine/sqlserver/connection-string.ts';
 import { createSqlServerEngine, type SqlServerEngineOptions } from '../../src/engine/sqlserver/index.ts';
 import { parseServer } from '../../src/engine/sqlserver/server-name.ts';
+import { messageLimits } from '../../src/engine/work-queue.ts';
 import { serverConnectionString, serverVariable } from '../support/sqlserver.ts';
 import { TestDatabases, tenantAddress, tenantsSetting } from '../support/sqlserver-databases.ts';
-import type { EngineHarness, Freshness, Stage } from './harness.ts';
+import type { EngineHarness, Freshness, OddRow, Stage } from './harness.ts';
+
+/** The types of the columns refuse most others. */
+const oddRows: Record<string, OddRow> = {
+  'headers in a list': { columns: { Headers: `N'["a"]'` }, reason: /Headers is JSON, but not an object/ },
+};
 
 export function sqlServerHarness(): EngineHarness {
   const databases = new TestDatabases(serverConnectionString);
@@ -27,6 +33,8 @@ export function sqlServerHarness(): EngineHarness {
         return showsUncommitted;
       },
     },
+    oddRows,
+    tooLargePayload: `REPLICATE(CAST(N'x' AS nvarchar(max)), ${messageLimits.contentBytes + 1})`,
     storedBytes: (payload) => Buffer.byteLength(payload, storesUtf16 ? 'utf16le' : 'utf8'),
     create: async (registry) => {
       storesUtf16 ??= await asksForUtf16(databases);
@@ -120,6 +128,21 @@ async function createStage(
     },
     withoutTransaction: async (tenant, work) =>
       work(new mssql.Transaction(await databases.pool(tenant.database))),
+    insertRow: async ({ database }, queue, values) => {
+      const now = 'SYSUTCDATETIME()';
+      const all = { MessageId: 'NEWID()', EnqueuedUtc: now, DueUtc: now, ...values };
+      await databases.batch(
+        database,
+        `INSERT messaging.${queue} (${Object.keys(all).join(', ')}) VALUES (${Object.values(all).join(', ')})`,
+      );
+    },
+    spoilTenant: async (tenantId, values) => {
+      const changes = Object.entries(values).map(([column, value]) => `${column} = ${value}`);
+      await databases.batch(
+        registry,
+        `UPDATE messaging.Tenants SET ${changes.join(', ')} WHERE Id = '${tenantId}'`,
+      );
+    },
     dispose: async () => {
       for (const engine of engines) await engine.close();
       for (const database of [...tenants, registry]) await databases.giveBack(database);

@@ -118,7 +118,7 @@ export const equivalents: readonly Equivalent[] = [
   },
   {
     file: 'src/engine/sqlite/queue/claim.ts',
-    line: 'return { message, turn: result.value[8], follows: false };',
+    line: 'return { message, bytes: row[14], turn: dueMsOf(row), follows: false };',
     mutant: 'false → true',
     why: 'The messages are then claimed one by one, which is only slower.',
   },

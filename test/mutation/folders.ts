@@ -13,6 +13,7 @@ export const testsOf: Readonly<Record<string, readonly string[]>> = {
     'test/conformance/sqlite/ordering.test.ts',
     'test/conformance/sqlite/dead.test.ts',
     'test/conformance/sqlite/random.test.ts',
+    'test/conformance/sqlite/unreadable.test.ts',
   ],
   'src/fleet': [
     'test/unit/fleet',
@@ -31,6 +32,7 @@ export const testsOf: Readonly<Record<string, readonly string[]>> = {
     'test/integration/telemetry/metrics.test.ts',
     'test/integration/telemetry/traces.test.ts',
     'test/integration/two-queues.test.ts',
+    'test/integration/unreadable-rows.test.ts',
   ],
   'src/queue': [
     'test/unit/queue',
@@ -39,5 +41,6 @@ export const testsOf: Readonly<Record<string, readonly string[]>> = {
     'test/integration/outbox.test.ts',
     'test/integration/inbox.test.ts',
     'test/integration/telemetry/traces.test.ts',
+    'test/integration/unreadable-rows.test.ts',
   ],
 };

@@ -41,6 +41,10 @@ export function deadShowCommand(dead: Command, run: Runner): void {
         }
         const message = { tenantId: found.tenantId, ...found.result };
         if (options.payload && !session.options.json) {
+          if (message.unreadable !== undefined)
+            throw new FailedError(
+              `The payload of message '${messageId}' cannot be shown: ${message.unreadable}. Read the row with SQL.`,
+            );
           process.stdout.write(message.payload);
           return;
         }
@@ -69,6 +73,6 @@ function entries(message: TenantMessage): [string, string | number | null][] {
     ['Replays', message.replayCount || null],
     ['Last error', lastError],
     ['First error', firstError === lastError ? null : firstError],
-    ['Payload', `${Buffer.byteLength(message.payload)} bytes:`],
+    ['Payload', message.unreadable ?? `${Buffer.byteLength(message.payload)} bytes:`],
   ];
 }

@@ -21,7 +21,7 @@ export function tenantsShowCommand(tenants: Command, run: Runner): void {
 }
 
 function entries(tenant: TenantRecord): [string, string | number | null | undefined][] {
-  const { schedule, overrides, auth } = tenant;
+  const { schedule, overrides, auth, unreadable } = tenant;
   const { idleCeilingMs } = overrides;
   return [
     ['Tenant', tenant.id],
@@ -52,5 +52,6 @@ function entries(tenant: TenantRecord): [string, string | number | null | undefi
     ['Streak', streakText(schedule)],
     ['Parked topics', schedule.parkedTopics.join(', ')],
     ['Last error', lastErrorText(schedule)],
+    ['Cannot be read', unreadable && [...unreadable.definition, ...unreadable.schedule].join(', ')],
   ];
 }

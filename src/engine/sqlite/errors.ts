@@ -69,6 +69,14 @@ export function databaseMissing(subject: Subject): MultiOutboxError {
   );
 }
 
+export function databaseShared(subject: Subject, otherPath: string): MultiOutboxError {
+  return new MultiOutboxError(
+    'DATABASE_IN_USE',
+    `${subjectName(subject)}: the database file ${subject.path} is another name (a hard link) of ${otherPath}, which is open; give each tenant a file of its own`,
+    { ...about(subject) },
+  );
+}
+
 export function schemaMissing(subject: Subject, cause?: unknown): MultiOutboxError {
   return new MultiOutboxError(
     'SCHEMA_MISSING',

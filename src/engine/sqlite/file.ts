@@ -1,12 +1,13 @@
 /** A database file and this program's one connection to it. */
-import { accessSync, constants, mkdirSync, type Stats, statSync } from 'node:fs';
+import { accessSync, constants, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { Semaphore } from '../semaphore.ts';
 import { Connection } from './connection.ts';
 import type { FileAccess } from './errors.ts';
-import { memoryPath } from './paths.ts';
+import { placeOf, statOf } from './file-identity.ts';
+import { canonicalPath, memoryPath } from './paths.ts';
 
 export type Synchronous = 'full' | 'normal';
 
@@ -14,6 +15,19 @@ export type Synchronous = 'full' | 'normal';
  * Thrown by `connect` when the file does not exist. The caller converts it, because only the caller knows the tenant.
  */
 export class FileMissing extends Error {}
+
+/** Thrown by `connect` when the file is open by another of its names. */
+export class FileShared extends Error {
+  readonly otherPath: string;
+
+  constructor(otherPath: string) {
+    super(otherPath);
+    this.otherPath = otherPath;
+  }
+}
+
+/** The files that an engine has open, by their place. */
+export type OpenFiles = Map<string, DatabaseFile>;
 
 export class DatabaseFile {
   readonly path: string;
@@ -23,12 +37,19 @@ export class DatabaseFile {
   /** Replaces the machine's clock; a connection that a caller opened does not use it. */
   readonly clock: (() => number) | undefined;
   #connection: Connection | null = null;
-  #identity: Pick<Stats, 'dev' | 'ino'> | null = null;
+  readonly #openFiles: OpenFiles;
+  #place: string | null = null;
 
-  constructor(path: string, synchronous: Synchronous, clock?: () => number) {
+  constructor(
+    path: string,
+    synchronous: Synchronous,
+    clock?: () => number,
+    openFiles: OpenFiles = new Map(),
+  ) {
     this.path = path;
     this.synchronous = synchronous;
     this.clock = clock;
+    this.#openFiles = openFiles;
   }
 
   get inMemory(): boolean {
@@ -37,7 +58,7 @@ export class DatabaseFile {
 
   access(): FileAccess {
     if (this.inMemory) return 'read-write';
-    if (this.#stat() === undefined) return 'missing';
+    if (statOf(this.path) === undefined) return 'missing';
     try {
       accessSync(this.path, constants.W_OK);
       // SQLite writes the WAL next to the file, so the folder must be writable too.
@@ -51,18 +72,16 @@ export class DatabaseFile {
   /**
    * Returns the connection, and opens it if necessary. It also notices a file that was deleted or replaced since it
    * was opened: the stat costs about 2 µs, less than any statement.
-   * @throws FileMissing, or an error of node:sqlite
+   * @throws FileMissing, FileShared, or an error of node:sqlite
    */
   connect(options: { create?: boolean } = {}): Connection {
     if (this.inMemory) {
       this.#connection ??= this.#open(memoryPath);
       return this.#connection;
     }
-    const found = this.#stat();
+    const found = statOf(this.path);
     if (this.#connection !== null) {
-      const same =
-        found !== undefined && found.ino === this.#identity?.ino && found.dev === this.#identity.dev;
-      if (same) return this.#connection;
+      if (found !== undefined && placeOf(found) === this.#place) return this.#connection;
       // SQLite detects that its file was moved, and does not touch the WAL of the file that replaced it.
       this.disconnect();
     }
@@ -71,9 +90,12 @@ export class DatabaseFile {
       mkdirSync(dirname(this.path), { recursive: true });
       this.#connection = this.#open(this.path);
     } else {
+      this.#assertNotShared(placeOf(found));
       this.#connection = this.#open(withoutCreating(this.path));
     }
-    this.#identity = found ?? this.#stat() ?? null;
+    const opened = found ?? statOf(this.path);
+    this.#place = opened === undefined ? null : placeOf(opened);
+    if (this.#place !== null) this.#openFiles.set(this.#place, this);
     return this.#connection;
   }
 
@@ -86,12 +108,23 @@ export class DatabaseFile {
   disconnect(): void {
     const connection = this.#connection;
     this.#connection = null;
-    this.#identity = null;
+    if (this.#place !== null && this.#openFiles.get(this.#place) === this)
+      this.#openFiles.delete(this.#place);
+    this.#place = null;
     closeQuietly(connection?.database);
   }
 
-  #stat(): Stats | undefined {
-    return statSync(this.path, { throwIfNoEntry: false });
+  /**
+   * SQLite names the files beside a database after the path by which it was opened: by two names of one file, two WALs
+   * would be written for it. It resolves symbolic links itself.
+   */
+  #assertNotShared(place: string | null): void {
+    const other = place === null ? undefined : this.#openFiles.get(place);
+    if (other === undefined || other === this || canonicalPath(other.path) === canonicalPath(this.path))
+      return;
+    // The file may have been renamed since.
+    const stats = statOf(other.path);
+    if (stats !== undefined && placeOf(stats) === place) throw new FileShared(other.path);
   }
 
   #open(location: string): Connection {

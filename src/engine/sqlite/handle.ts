@@ -5,8 +5,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MultiOutboxError } from '../../errors.ts';
 import type { Connection } from './connection.ts';
-import { closedError, databaseMissing, explain, isLocked, type Subject, sqliteCode } from './errors.ts';
-import { closeQuietly, type DatabaseFile, FileMissing } from './file.ts';
+import {
+  closedError,
+  databaseMissing,
+  databaseShared,
+  explain,
+  isLocked,
+  type Subject,
+  sqliteCode,
+} from './errors.ts';
+import { closeQuietly, type DatabaseFile, FileMissing, FileShared } from './file.ts';
 import type { Schema } from './migrations/migration.ts';
 import { applyMigrations, verifySchema } from './schema-control.ts';
 
@@ -103,6 +111,7 @@ export class DatabaseHandle {
   /** Converts an error for callers, and drops the connection after an error that a new connection may not have. */
   explain(error: unknown): MultiOutboxError {
     if (error instanceof FileMissing) return databaseMissing(this.subject);
+    if (error instanceof FileShared) return databaseShared(this.subject, error.otherPath);
     const explained = explain(error, this.subject, () => this.file.access());
     if (sqliteCode(error) !== null && !connectionSurvives.has(explained.code) && !this.file.inMemory) {
       this.file.disconnect();

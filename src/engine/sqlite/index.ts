@@ -9,14 +9,16 @@ import type { LeaseStore } from '../lease-store.ts';
 import type { Registry } from '../registry.ts';
 import type { SchemaControl } from '../schema.ts';
 import type { QueueName, WorkQueue } from '../work-queue.ts';
-import { DatabaseFile, type Synchronous } from './file.ts';
+import { DatabaseFile, type OpenFiles, type Synchronous } from './file.ts';
+import { placeOf, statOf } from './file-identity.ts';
 import { DatabaseHandle } from './handle.ts';
 import { SqliteLeaseStore } from './lease-store.ts';
 import { registrySchema, tenantSchema } from './migrations/index.ts';
 import type { Schema } from './migrations/migration.ts';
-import { canonicalPath, memoryPath, tenantFile } from './paths.ts';
+import { canonicalPath, databaseKeyOf, isSideName, memoryPath, tenantFile } from './paths.ts';
 import { SqliteWorkQueue } from './queue/work-queue.ts';
 import { SqliteRegistry } from './registry/registry.ts';
+import { TenantFiles } from './registry/tenant-files.ts';
 import { SqliteSchema } from './schema-control.ts';
 
 export { tenantFile } from './paths.ts';
@@ -50,6 +52,7 @@ class SqliteEngine implements Engine {
   readonly #clock: (() => number) | undefined;
   /** The files in use, by path, with their handles; all handles of a file share one connection. */
   readonly #files = new Map<string, { readonly file: DatabaseFile; handles: Set<DatabaseHandle> }>();
+  readonly #openFiles: OpenFiles = new Map();
   #closed = false;
 
   constructor(options: SqliteEngineOptions) {
@@ -57,6 +60,12 @@ class SqliteEngine implements Engine {
       throw new MultiOutboxError(
         'INVALID_CONFIGURATION',
         `the path of the registry's file is empty; give a path, such as .data/registry.db`,
+      );
+    }
+    if (isSideName(options.registry)) {
+      throw new MultiOutboxError(
+        'INVALID_CONFIGURATION',
+        `the path of the registry's file ends like the files that SQLite keeps beside a database (-journal, -wal, -shm); give the file another name`,
       );
     }
     this.#registry = options.registry === memoryPath ? memoryPath : resolve(options.registry);
@@ -67,7 +76,7 @@ class SqliteEngine implements Engine {
 
   openRegistry(): Registry {
     const handle = this.#open(this.#registry, undefined, registrySchema);
-    return new SqliteRegistry(handle, () => this.#release(handle));
+    return new SqliteRegistry(handle, new TenantFiles(this.#registry), () => this.#release(handle));
   }
 
   openTenant(address: TenantAddress): TenantDatabase {
@@ -76,7 +85,12 @@ class SqliteEngine implements Engine {
   }
 
   databaseKey(address: TenantAddress): string {
-    return canonicalPath(this.#fileOf(address));
+    return databaseKeyOf(this.#registry, this.#fileOf(address));
+  }
+
+  fileId(address: TenantAddress): string | null {
+    const stats = statOf(this.#fileOf(address));
+    return stats === undefined ? null : placeOf(stats);
   }
 
   async close(): Promise<void> {
@@ -90,7 +104,7 @@ class SqliteEngine implements Engine {
 
   #fileOf(address: TenantAddress): string {
     const path = tenantFile(this.#registry, address);
-    if (this.#registry !== memoryPath && canonicalPath(path) === canonicalPath(this.#registry)) {
+    if (this.#registry !== memoryPath && isSameFile(path, this.#registry)) {
       throw new MultiOutboxError(
         'INVALID_TENANT',
         `tenant '${address.id}': 'database' is the path of the registry's file; give the tenant a file of its own`,
@@ -104,7 +118,8 @@ class SqliteEngine implements Engine {
     if (this.#closed) throw new MultiOutboxError('CLOSED', 'the engine was closed; create another one');
     let used = this.#files.get(path);
     if (used === undefined) {
-      used = { file: new DatabaseFile(path, this.#synchronous, this.#clock), handles: new Set() };
+      const file = new DatabaseFile(path, this.#synchronous, this.#clock, this.#openFiles);
+      used = { file, handles: new Set() };
       this.#files.set(path, used);
     }
     const handle = new DatabaseHandle(used.file, {
@@ -126,6 +141,12 @@ class SqliteEngine implements Engine {
     used.file.disconnect();
     this.#files.delete(path);
   }
+}
+
+function isSameFile(one: string, other: string): boolean {
+  if (canonicalPath(one) === canonicalPath(other)) return true;
+  const [a, b] = [statOf(one), statOf(other)];
+  return a !== undefined && b !== undefined && placeOf(a) !== null && placeOf(a) === placeOf(b);
 }
 
 class SqliteTenant implements TenantDatabase {

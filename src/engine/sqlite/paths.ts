@@ -1,6 +1,6 @@
 /** The paths of database files, and the canonical path by which two paths are compared. */
 import { realpathSync } from 'node:fs';
-import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { MultiOutboxError } from '../../errors.ts';
 import type { TenantAddress } from '../engine.ts';
 
@@ -22,8 +22,27 @@ export function tenantFile(registry: string, address: TenantAddress): string {
   if (database.startsWith(':') || database.startsWith('file:') || database.includes('\0')) {
     refuse(`'database' must be the path of a file, neither a URI nor ':memory:'`);
   }
+  if (isSideName(database)) {
+    refuse(
+      `'database' ends like the files that SQLite keeps beside a database (-journal, -wal, -shm); give the file another name`,
+    );
+  }
   const base = registry === memoryPath ? process.cwd() : dirname(resolve(registry));
   return isAbsolute(database) ? resolve(database) : resolve(base, database);
+}
+
+/** Whether SQLite may create, overwrite or delete a file of this name, as part of the database beside it. */
+export function isSideName(path: string): boolean {
+  return /-(journal|wal|shm)$/i.test(path.trim());
+}
+
+/**
+ * The canonical path of a tenant's file, relative to the canonical folder of the registry's file: it stays the same when
+ * the folder with all files is moved. Absolute for a registry in memory, and on another drive.
+ */
+export function databaseKeyOf(registry: string, file: string): string {
+  const path = canonicalPath(file);
+  return registry === memoryPath ? path : relative(dirname(canonicalPath(registry)), path);
 }
 
 /**

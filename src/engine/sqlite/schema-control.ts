@@ -7,6 +7,7 @@ import type { MigrationResult, SchemaControl, SchemaFinding, SchemaInspection } 
 import { Connection, nowSql } from './connection.ts';
 import { migrateCommand, type Subject, schemaMissing, subjectName } from './errors.ts';
 import type { DatabaseFile } from './file.ts';
+import { statOf } from './file-identity.ts';
 import type { Migration, Schema } from './migrations/migration.ts';
 
 const createJournal = `CREATE TABLE IF NOT EXISTS SchemaJournal (
@@ -123,6 +124,11 @@ export function applyMigrations(
   return connection.transaction('write', () => apply(connection, migrations, subject));
 }
 
+function severalNames(links: bigint): SchemaFinding {
+  const message = `the file has ${links} names (hard links); SQLite damages a database that programs open by different names, so remove all names but one`;
+  return { severity: 'advice', kind: 'setting', message };
+}
+
 const objects = `SELECT type || ' ' || name AS Name, sql AS Sql FROM sqlite_schema WHERE sql IS NOT NULL`;
 
 /**
@@ -215,6 +221,8 @@ export class SqliteSchema implements SchemaControl {
         const message = 'this program may not write the file or its folder; give it that right';
         findings.push({ severity: 'problem', kind: 'rights', message });
       }
+      const stats = file.inMemory ? undefined : statOf(file.path);
+      if (stats !== undefined && stats.nlink > 1n) findings.push(severalNames(stats.nlink));
       return { version, ...clockDifference(now, startedAt, answeredAt), findings };
     });
   }

@@ -3,7 +3,9 @@
  * first NUL, so there the columns that users fill are read as bytes and decoded here. Later releases read them as
  * text, which is faster.
  */
+import { isUtf8 } from 'node:buffer';
 import { DatabaseSync } from 'node:sqlite';
+import { UnreadableValue } from '../stored-values.ts';
 
 let readsWhole: boolean | undefined;
 
@@ -22,11 +24,34 @@ export function textColumn(name: string): string {
   return textIsReadWhole() ? name : `CAST(${name} AS BLOB) AS ${name}`;
 }
 
+/**
+ * The SQL expression of such a column, as long as `condition` holds; otherwise 0, and SQLite does not read the text.
+ * Convert its value with `textOf`.
+ */
+export function textColumnIf(condition: string, name: string): string {
+  return `iif(${condition}, ${textIsReadWhole() ? name : `CAST(${name} AS BLOB)`}, 0)`;
+}
+
 /** A value of a `textColumn`, as text. */
 export type StoredText = string | Uint8Array;
 
 export function text(value: StoredText): string {
   return typeof value === 'string' ? value : Buffer.from(value).toString('utf8');
+}
+
+/** @throws UnreadableValue with the reason if the text was not read */
+export function textOf(value: StoredText | number, reason: string): string {
+  if (typeof value === 'number') throw new UnreadableValue(reason);
+  return text(value);
+}
+
+/**
+ * Whether a text may be another than the stored one. node:sqlite and Buffer replace bytes that are not UTF-8 by the
+ * character U+FFFD, which a text may also contain by itself.
+ */
+export function isDoubtful(value: StoredText | number | null): boolean {
+  if (typeof value === 'string') return value.includes('\ufffd');
+  return value instanceof Uint8Array && !isUtf8(value);
 }
 
 export function textOrNull(value: StoredText | null): string | null {

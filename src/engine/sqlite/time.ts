@@ -1,8 +1,15 @@
 /** Times and durations of the tables, in whole milliseconds. */
 import { wholeMsUpTo } from '../stored-values.ts';
 
-/** About 100,000 years: with a longer delay, a due time might exceed JavaScript's greatest date. */
-const longestMs = 3_155_760_000_000_000;
+/**
+ * The times that the tables accept, in milliseconds since 1970: the years 1 to 9999, as on SQL Server. Ticks,
+ * microseconds and nanoseconds of our time are outside, so an insert that confuses the units fails.
+ */
+export const earliestUtc = -62_135_596_800_000;
+export const latestUtc = 253_402_300_799_999;
+
+/** 100 years: a time that is so far away is within the times above. */
+const longestMs = 3_155_760_000_000;
 
 export const wholeMs = wholeMsUpTo(longestMs);
 

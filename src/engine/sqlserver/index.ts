@@ -142,6 +142,11 @@ class SqlServerEngine implements Engine {
     return databaseKey(target);
   }
 
+  /** The files of a server are its own matter. */
+  fileId(): null {
+    return null;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     for (const database of this.#databases) database.close();

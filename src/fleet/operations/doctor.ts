@@ -3,12 +3,13 @@ import type { Registry, TenantRecord } from '../../engine/registry.ts';
 import type { SchemaControl, SchemaFinding } from '../../engine/schema.ts';
 import { describeError } from '../../errors.ts';
 import { inParallel } from '../in-parallel.ts';
+import { assertReadable } from '../tenants/tenant-errors.ts';
 import { selectTenants } from './select-tenants.ts';
 
 export interface Finding {
   /** A `problem` must be fixed; `advice` may be ignored. */
   readonly severity: SchemaFinding['severity'];
-  readonly kind: SchemaFinding['kind'] | 'unreachable' | 'clock';
+  readonly kind: SchemaFinding['kind'] | 'unreachable' | 'clock' | 'shared';
   /** One line. */
   readonly message: string;
 }
@@ -49,21 +50,57 @@ export async function examineFleet(
   const ofRegistry = await examine(null, () => registry.schema);
   const readable = ofRegistry.reachable && ofRegistry.version !== 0;
   const tenants = readable ? await selectTenants(registry, ids) : [];
+  const sharers = sharersIn(
+    engine,
+    ids === undefined || tenants.length === 0 ? tenants : await selectTenants(registry, undefined),
+  );
   const of = tenants.length + 1;
   let done = 1;
   onTenant(ofRegistry, done, of);
   const diagnoses = await inParallel(tenants, parallel, async (tenant) => {
-    const diagnosis = await examineTenant(engine, tenant);
+    const diagnosis = withShared(await examineTenant(engine, tenant), sharers(tenant));
     onTenant(diagnosis, ++done, of);
     return diagnosis;
   });
   return [ofRegistry, ...diagnoses];
 }
 
+/** Returns a function that names the other tenants on a tenant's file: two names of one file have different keys (F1). */
+function sharersIn(engine: Engine, tenants: readonly TenantRecord[]): (tenant: TenantRecord) => string[] {
+  const fileIds = new Map<string, string | null>();
+  const idsOf = new Map<string, string[]>();
+  for (const tenant of tenants) {
+    const fileId = fileIdOf(engine, tenant);
+    fileIds.set(tenant.id, fileId);
+    if (fileId !== null) idsOf.set(fileId, [...(idsOf.get(fileId) ?? []), tenant.id]);
+  }
+  return ({ id }) => (idsOf.get(fileIds.get(id) ?? '') ?? []).filter((other) => other !== id);
+}
+
+function fileIdOf(engine: Engine, tenant: TenantRecord): string | null {
+  try {
+    return engine.fileId(tenant);
+  } catch {
+    // Opening the database gives the same error, as a finding.
+    return null;
+  }
+}
+
+function withShared(diagnosis: Diagnosis, sharers: readonly string[]): Diagnosis {
+  if (sharers.length === 0) return diagnosis;
+  const names = sharers.map((id) => `'${id}'`).join(', ');
+  const message = `its file is also that of tenant ${names}, by another path; give each tenant a file of its own`;
+  return {
+    ...diagnosis,
+    findings: [...diagnosis.findings, { severity: 'problem', kind: 'shared', message }],
+  };
+}
+
 async function examineTenant(engine: Engine, tenant: TenantRecord): Promise<Diagnosis> {
   let close = async () => {};
   try {
     return await examine(tenant.id, () => {
+      assertReadable(tenant);
       const database = engine.openTenant(tenant);
       close = () => database.close();
       return database.schema;

@@ -3,6 +3,7 @@ import type { Registry, TenantRecord } from '../../engine/registry.ts';
 import type { MigrationResult } from '../../engine/schema.ts';
 import { describeError } from '../../errors.ts';
 import { inParallel } from '../in-parallel.ts';
+import { assertReadable } from '../tenants/tenant-errors.ts';
 import { selectTenants } from './select-tenants.ts';
 
 /** The outcome for one database: a migration result, an error, or neither when the database was skipped. */
@@ -63,6 +64,7 @@ async function migrateTenant(
   { dryRun, resume }: { dryRun: boolean; resume: boolean },
 ): Promise<TenantMigration> {
   return attempt(tenant.id, tenant.schemaVersion, dryRun, async () => {
+    assertReadable(tenant);
     const database = engine.openTenant(tenant);
     try {
       const known = resume && tenant.schemaVersion === database.schema.latest;

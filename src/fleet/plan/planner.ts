@@ -1,4 +1,4 @@
-import type { BeginPlanResult, PlanCandidate, Registry } from '../../engine/registry.ts';
+import type { BeginPlanResult, PlanCandidate, Registry, UnreadableColumns } from '../../engine/registry.ts';
 import { errorText, ignoreRejection, MultiOutboxError, propertyOf } from '../../errors.ts';
 import type { Settings } from '../../settings.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -67,7 +67,10 @@ export async function makePlan(options: PlannerOptions, capacity: number): Promi
     return { ...emptyPlan, ...previous, oldestDueMs: 0, nextDueInMs: begun.nextDueInMs };
   }
   const { candidates, lease, due } = begun;
-  for (const { tenant } of candidates) options.onTenant(tenant);
+  for (const { tenant } of candidates) {
+    options.onTenant(tenant);
+    if (tenant.unreadable !== undefined) noteUnreadable(tenant.id, tenant.unreadable, logger);
+  }
   const chosen = await choice(options, begun, capacity);
   const won = new Set(
     await registry.commitPlan({
@@ -92,6 +95,14 @@ export async function makePlan(options: PlannerOptions, capacity: number): Promi
     more: chosen.length < due,
     nextDueInMs: null,
   };
+}
+
+/** Such a tenant is planned like the others: its run reports the trouble, or the next report overwrites it. */
+function noteUnreadable(tenantId: string, { definition, schedule }: UnreadableColumns, logger: Logger): void {
+  logger.warn("Columns of a tenant's row in the registry cannot be read.", {
+    tenantId,
+    columns: [...definition, ...schedule],
+  });
 }
 
 const emptyPlan: PlanReport = {

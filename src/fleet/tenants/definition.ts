@@ -3,6 +3,7 @@ import type { TenantAuth, TenantDefinition, TenantOverrides, TenantRecord } from
 import { MultiOutboxError } from '../../errors.ts';
 import { namedValues } from '../../queue/named-values.ts';
 import { parseDuration } from '../../settings.ts';
+import { assertReadable } from './tenant-errors.ts';
 
 /** A tenant's definition as a user writes it: the id is required, the rest has defaults. */
 export interface TenantInput {
@@ -137,8 +138,9 @@ export function isOnServer({ server, auth }: Pick<TenantDefinition, 'server' | '
   return server !== '' || auth.kind === 'setting';
 }
 
-/** The definition of a registered tenant. */
+/** The definition of a registered tenant. @throws INVALID_TENANT when it cannot be read: the record has other values */
 export function definitionOf(tenant: TenantRecord): TenantDefinition {
+  assertReadable(tenant);
   const { id, server, database, auth, schema, priority, weight, slaSeconds, tags, overrides } = tenant;
   return { id, server, database, auth, schema, priority, weight, slaSeconds, tags, overrides };
 }

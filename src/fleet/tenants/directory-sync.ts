@@ -158,7 +158,7 @@ export class DirectorySync {
     let current = known;
     if (known === undefined || known.status === 'retired') {
       current = await registry.add(definition, databaseKey(definition));
-    } else if (!isDeepStrictEqual(definition, definitionOf(known))) {
+    } else if (isUnreadable(known) || !isDeepStrictEqual(definition, definitionOf(known))) {
       const other = known.tags[directoryTag] ?? directory.name;
       if (other !== directory.name) {
         throw new MultiOutboxError(
@@ -200,6 +200,11 @@ export class DirectorySync {
     }
     this.#loggedProblems = text;
   }
+}
+
+/** The directory's definition replaces the one that cannot be read. */
+function isUnreadable({ unreadable }: TenantRecord): boolean {
+  return unreadable !== undefined && unreadable.definition.length > 0;
 }
 
 function isAboutTheTenant(error: unknown): error is MultiOutboxError {

@@ -1,7 +1,9 @@
 import type { Engine, TenantAddress, TenantDatabase } from '../../engine/engine.ts';
 import { toEvict } from '../../engine/eviction.ts';
+import type { TenantRecord } from '../../engine/registry.ts';
 import { MultiOutboxError } from '../../errors.ts';
 import type { Settings } from '../../settings.ts';
+import { assertReadable } from './tenant-errors.ts';
 
 interface Opened {
   readonly address: string;
@@ -36,9 +38,12 @@ export class OpenDatabases {
     return this.#open.size;
   }
 
-  /** Runs the action with the tenant's database. The signal fires when the tenant is changed, paused or retired. */
+  /**
+   * Runs the action with the tenant's database. The signal fires when the tenant is changed, paused or retired.
+   * @throws INVALID_TENANT when the tenant's definition cannot be read
+   */
   async use<T>(
-    tenant: TenantAddress,
+    tenant: TenantAddress & Pick<TenantRecord, 'unreadable'>,
     action: (database: TenantDatabase, changed: AbortSignal) => Promise<T>,
   ): Promise<T> {
     if (this.#closed)
@@ -47,6 +52,7 @@ export class OpenDatabases {
         'This multi-outbox was closed and cannot be used again; create another one.',
         { tenantId: tenant.id },
       );
+    assertReadable(tenant);
     const opened = this.#take(tenant);
     opened.uses++;
     this.#trim(this.#settings.maxOpen);

@@ -9,6 +9,16 @@ export function unknownTenant(tenantId: string): MultiOutboxError {
   );
 }
 
+/** @throws INVALID_TENANT when the definition in the registry's row cannot be read (Q15) */
+export function assertReadable({ id, unreadable }: Pick<TenantRecord, 'id' | 'unreadable'>): void {
+  if (unreadable === undefined || unreadable.definition.length === 0) return;
+  throw new MultiOutboxError(
+    'INVALID_TENANT',
+    `Tenant '${id}' cannot be served: the registry's row of it cannot be read in ${unreadable.definition.join(', ')}. Correct the row, or remove the tenant and add it again.`,
+    { tenantId: id },
+  );
+}
+
 export function tenantNotActive({ id, status }: Pick<TenantRecord, 'id' | 'status'>): MultiOutboxError {
   const remedy =
     status === 'paused'

@@ -1,4 +1,5 @@
 import { validate, version } from 'uuid';
+import { messageLimits } from '../../../src/engine/work-queue.ts';
 import { isMultiOutboxError } from '../../../src/errors.ts';
 import {
   checkedText,
@@ -45,6 +46,19 @@ describe('what a message may hold (Q3, Q14)', () => {
       [{ lone: '\ud800' }, '{"lone":"\\ud800"}'],
     ];
     for (const [payload, text] of payloads) expect(newMessage({ ...good, payload }).payload).toBe(text);
+  });
+
+  test('Q15: what no run would read is refused: a payload and headers of more than 64 MiB', () => {
+    const limit = messageLimits.contentBytes;
+    // Two bytes for each character, as SQL Server stores it; é and 円 have two and three bytes in UTF-8.
+    for (const payload of ['x'.repeat(limit / 2), 'é'.repeat(limit / 2), '円'.repeat(limit / 3)])
+      expect(newMessage({ ...good, payload }).payload).toHaveLength(payload.length);
+    for (const payload of ['x'.repeat(limit / 2 + 1), '円'.repeat(limit / 3 + 1)])
+      expect(refusal({ ...good, payload })).toMatch(
+        /at most 67108864 are allowed; store the content elsewhere/,
+      );
+    const headers = { note: 'x'.repeat(1_000) };
+    expect(refusal({ ...good, payload: 'x'.repeat(limit / 2 - 1_000), headers })).toMatch(/67108864/);
   });
 
   test('absent fields stay absent; delays become milliseconds', () => {

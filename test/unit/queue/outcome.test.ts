@@ -6,6 +6,7 @@ import {
   outcomeOfExhausted,
   outcomeOfInterruption,
   outcomeOfUnhandledTopic,
+  outcomeOfUnreadable,
 } from '../../../src/queue/outcome.ts';
 import { longestDelayMs, type RetryPolicy } from '../../../src/queue/retry.ts';
 import { claimed } from '../../support/claimed.ts';
@@ -176,5 +177,14 @@ test('Q7: a message past its attempts goes to Dead unstarted, and its error says
   expect(outcomeOfExhausted(claimed({ attempt: 6 }), 3)).toMatchObject({
     error:
       'The message was started 5 times (the maximum is 3), so it is not started again; raise the maximum, then replay the message.',
+  });
+});
+
+test('Q15: a message whose row cannot be read goes to Dead unstarted, and the error says what to do', () => {
+  expect(outcomeOfUnreadable('Headers is not JSON')).toEqual({
+    kind: 'dead',
+    unstarted: true,
+    error:
+      'The row cannot be read: Headers is not JSON. Correct it with SQL, then replay the message, or discard it.',
   });
 });

@@ -52,6 +52,9 @@ test.each([
   ['a database in memory', address(':memory:')],
   ['a URI', address('file:acme.db?mode=memory')],
   ['a NUL', address('acme\0.db')],
+  ['a side file of another database', address('other.db-wal')],
+  ['the journal of another database', address('other.db-journal')],
+  ['the shared memory of another database', address('Other.DB-SHM')],
   ['the file of the registry', address('registry.db')],
   ['the file of the registry by another path', address('tenants/../registry.db')],
 ])('F1: %s is not an address of a tenant', (_what, unfit) => {

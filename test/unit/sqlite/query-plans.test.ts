@@ -132,7 +132,7 @@ test('F3: a plan reads the due tenants, not the registered ones', async () => {
     plans.filter((each) => !byOrder.includes(each)),
     'Tenants',
   );
-  const due = plans.filter(([sql]) => sql.includes(':now ORDER BY NextDueUtc, Id'));
+  const due = plans.filter(([sql]) => sql.includes(':now ORDER BY Tenants.NextDueUtc, Id'));
   expect(due).toHaveLength(Object.keys(statistics).length);
   for (const [, steps] of due) {
     expect(steps).toEqual([tenantsDue]);

@@ -6,6 +6,7 @@ import { registrySchema, tenantSchema } from '../../../src/engine/sqlite/migrati
 import type { Migration, Schema } from '../../../src/engine/sqlite/migrations/migration.ts';
 import { SqliteWorkQueue } from '../../../src/engine/sqlite/queue/work-queue.ts';
 import { SqliteRegistry } from '../../../src/engine/sqlite/registry/registry.ts';
+import { TenantFiles } from '../../../src/engine/sqlite/registry/tenant-files.ts';
 import { SqliteSchema } from '../../../src/engine/sqlite/schema-control.ts';
 import { add, definition, keyOf, planAll, report } from '../../conformance/registry-entry.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
@@ -124,7 +125,11 @@ test.each([
   const path = place.file('registry.db');
   await program(registrySchema, path, undefined).schema.migrate();
   await program(maker, path, undefined).schema.migrate();
-  const registry = new SqliteRegistry(program(worker, path, undefined).handle, () => {});
+  const registry = new SqliteRegistry(
+    program(worker, path, undefined).handle,
+    new TenantFiles(path),
+    () => {},
+  );
   await add(registry, 'acme');
   await registry.change(definition('acme', { weight: 3 }), keyOf('acme'));
   expect(await planAll(registry)).toEqual(['acme']);

@@ -5,7 +5,7 @@ import {
   type TenantReport,
   tenantStatuses,
 } from '../../../src/engine/registry.ts';
-import type { Outcome, SettleRequest } from '../../../src/engine/work-queue.ts';
+import { messageLimits, type Outcome, type SettleRequest } from '../../../src/engine/work-queue.ts';
 import { batches, proceduresOf } from './t-sql-procedures.ts';
 
 const procedures = proceduresOf(batches());
@@ -39,4 +39,17 @@ test.each<[procedure: string, what: string, words: readonly string[]]>([
   ['Tenant_List', '@Status', tenantStatuses],
 ])('%s: %s (text of the scripts, no server)', (procedure, what, words) => {
   expect(known(procedure, what)).toEqual([...words].sort());
+});
+
+test('Q15: each read of the content has the limit that programs have (text of the scripts, no server)', () => {
+  for (const queue of ['Outbox', 'Inbox']) {
+    for (const name of ['LeaseSettleClaim', 'ListDead', 'Get']) {
+      const body = procedures.get(`${queue}_${name}`)!.body;
+      for (const column of ['Payload', 'Headers']) {
+        expect(body).toContain(
+          `CASE WHEN q.ContentBytes <= ${messageLimits.contentBytes} THEN q.${column} END AS ${column}`,
+        );
+      }
+    }
+  }
 });

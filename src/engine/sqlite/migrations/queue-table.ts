@@ -11,37 +11,48 @@
  * - Source: the source of the dedup key, empty for the application's own keys. Hash: identifies the content (I2).
  * - Payload and Headers are the last columns, so that reading a message's state never reads through a long payload.
  *
+ * The CHECKs refuse what a claim could not read (Q15), as STRICT refuses a value of another type: integers that
+ * JavaScript cannot hold, times in other units than milliseconds, texts longer than SQL Server's columns. They call only
+ * functions that SQLite has had for long, because other programs use the table with their own SQLite. They do not look
+ * at the payload, which would slow every insert down.
+ *
  * The triggers keep ordering groups correct when people change rows by hand: a row inserted behind another of its key
  * is blocked, and when a row is deleted the next one of its group is unblocked.
  */
 export function queueTable(table: string): string {
   const now = "(CAST(unixepoch('subsec') * 1000 AS INTEGER))";
+  /** The years 1 to 9999. */
+  const isTime = (column: string) => `CHECK (${column} BETWEEN -62135596800000 AND 253402300799999)`;
+  const isCount = (column: string) => `CHECK (${column} BETWEEN 0 AND 2147483647)`;
+  const isFlag = (column: string) => `CHECK (${column} IN (0, 1))`;
+  /** 200 characters, or 401 of a conflict's key, have no more bytes; length() would end at a NUL. */
+  const isShort = (column: string, bytes = 600) => `CHECK (length(CAST(${column} AS BLOB)) <= ${bytes})`;
   return `
 CREATE TABLE ${table} (
-  Sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+  Sequence INTEGER PRIMARY KEY AUTOINCREMENT CHECK (Sequence BETWEEN 1 AND 9007199254740991),
   MessageId TEXT NOT NULL COLLATE NOCASE DEFAULT (lower(
     hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-' ||
-    substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))),
-  Topic TEXT NOT NULL,
-  CorrelationId TEXT,
-  OrderingKey TEXT,
-  DedupKey TEXT,
-  Source TEXT NOT NULL DEFAULT '',
-  Hash TEXT,
-  EnqueuedUtc INTEGER NOT NULL DEFAULT ${now},
-  DueUtc INTEGER NOT NULL DEFAULT ${now},
+    substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))) ${isShort('MessageId')},
+  Topic TEXT NOT NULL ${isShort('Topic')},
+  CorrelationId TEXT ${isShort('CorrelationId')},
+  OrderingKey TEXT ${isShort('OrderingKey')},
+  DedupKey TEXT ${isShort('DedupKey', 1_203)},
+  Source TEXT NOT NULL DEFAULT '' ${isShort('Source')},
+  Hash TEXT ${isShort('Hash')},
+  EnqueuedUtc INTEGER NOT NULL DEFAULT ${now} ${isTime('EnqueuedUtc')},
+  DueUtc INTEGER NOT NULL DEFAULT ${now} ${isTime('DueUtc')},
   Status INTEGER NOT NULL DEFAULT 0 CHECK (Status BETWEEN 0 AND 3),
-  Attempts INTEGER NOT NULL DEFAULT 0,
-  Parks INTEGER NOT NULL DEFAULT 0,
-  Recovered INTEGER NOT NULL DEFAULT 0,
-  Blocked INTEGER NOT NULL DEFAULT 0,
-  InGroup INTEGER NOT NULL DEFAULT 1,
-  ClaimFence INTEGER,
-  ReplayCount INTEGER NOT NULL DEFAULT 0,
-  SettledUtc INTEGER,
+  Attempts INTEGER NOT NULL DEFAULT 0 ${isCount('Attempts')},
+  Parks INTEGER NOT NULL DEFAULT 0 ${isCount('Parks')},
+  Recovered INTEGER NOT NULL DEFAULT 0 ${isFlag('Recovered')},
+  Blocked INTEGER NOT NULL DEFAULT 0 ${isFlag('Blocked')},
+  InGroup INTEGER NOT NULL DEFAULT 1 ${isFlag('InGroup')},
+  ClaimFence INTEGER CHECK (ClaimFence BETWEEN 0 AND 9007199254740991),
+  ReplayCount INTEGER NOT NULL DEFAULT 0 ${isCount('ReplayCount')},
+  SettledUtc INTEGER ${isTime('SettledUtc')},
   FirstError TEXT,
   LastError TEXT,
-  Headers TEXT CHECK (json_valid(Headers)),
+  Headers TEXT CHECK (json_valid(Headers) AND instr(Headers, char(0)) = 0),
   Payload TEXT NOT NULL
 ) STRICT;
 

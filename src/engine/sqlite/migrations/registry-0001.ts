@@ -5,7 +5,15 @@ import type { Migration } from './migration.ts';
  * A tenant's row has its definition and its schedule. PlanVersion rises with every plan that chose the tenant, so
  * that two planners never both get it (F3). WakePending: 1 if the tenant was woken since it was last planned (F7).
  * Version comes from one counter for all tenants, so that a reader can ask for the changes since a version (F2).
+ * DatabaseKey is the canonical path of the tenant's file, FileId what identifies the file whatever its path (F1); null
+ * while no file is known.
  */
+/** The CHECKs refuse what no program could read (Q15), as those of a queue's table do. */
+const isTime = (column: string) => `CHECK (${column} BETWEEN -62135596800000 AND 253402300799999)`;
+const isCount = (column: string) => `CHECK (${column} BETWEEN 0 AND 9007199254740991)`;
+const isFlag = (column: string) => `CHECK (${column} IN (0, 1))`;
+const total = (column: string) => `${column} INTEGER NOT NULL DEFAULT 0 ${isCount(column)}`;
+
 export const registry0001: Migration = {
   version: 1,
   name: 'tenants, plan and leases',
@@ -15,6 +23,7 @@ CREATE TABLE Tenants (
   Server TEXT NOT NULL,
   DatabaseName TEXT NOT NULL,
   DatabaseKey TEXT NOT NULL,
+  FileId TEXT,
   Auth TEXT NOT NULL CHECK (json_valid(Auth)),
   SchemaName TEXT NOT NULL,
   Priority REAL NOT NULL,
@@ -23,34 +32,35 @@ CREATE TABLE Tenants (
   Tags TEXT NOT NULL CHECK (json_valid(Tags)),
   Overrides TEXT NOT NULL CHECK (json_valid(Overrides)),
   Status TEXT NOT NULL CHECK (Status IN ('active', 'paused', 'retired')),
-  Version INTEGER NOT NULL,
-  AddedUtc INTEGER NOT NULL,
-  SchemaVersion INTEGER,
-  NextDueUtc INTEGER,
-  WakePending INTEGER NOT NULL DEFAULT 0,
-  PlanVersion INTEGER NOT NULL DEFAULT 0,
-  LastPlannedUtc INTEGER,
-  LastRunUtc INTEGER,
+  Version INTEGER NOT NULL ${isCount('Version')},
+  AddedUtc INTEGER NOT NULL ${isTime('AddedUtc')},
+  SchemaVersion INTEGER ${isCount('SchemaVersion')},
+  NextDueUtc INTEGER ${isTime('NextDueUtc')},
+  WakePending INTEGER NOT NULL DEFAULT 0 ${isFlag('WakePending')},
+  PlanVersion INTEGER NOT NULL DEFAULT 0 ${isCount('PlanVersion')},
+  LastPlannedUtc INTEGER ${isTime('LastPlannedUtc')},
+  LastRunUtc INTEGER ${isTime('LastRunUtc')},
   LastOutcome TEXT,
   LastDurationMs REAL,
-  LastCounts TEXT,
-  TotalDone INTEGER NOT NULL DEFAULT 0,
-  TotalRetried INTEGER NOT NULL DEFAULT 0,
-  TotalDead INTEGER NOT NULL DEFAULT 0,
-  TotalReleased INTEGER NOT NULL DEFAULT 0,
-  TotalParked INTEGER NOT NULL DEFAULT 0,
-  TotalLost INTEGER NOT NULL DEFAULT 0,
-  TotalRecovered INTEGER NOT NULL DEFAULT 0,
-  IdleStreak INTEGER NOT NULL DEFAULT 0,
-  FailureStreak INTEGER NOT NULL DEFAULT 0,
+  LastCounts TEXT CHECK (json_valid(LastCounts)),
+  ${total('TotalDone')},
+  ${total('TotalRetried')},
+  ${total('TotalDead')},
+  ${total('TotalReleased')},
+  ${total('TotalParked')},
+  ${total('TotalLost')},
+  ${total('TotalRecovered')},
+  ${total('IdleStreak')},
+  ${total('FailureStreak')},
   LastError TEXT,
   LastErrorCode TEXT,
-  LastErrorUtc INTEGER,
-  Backlog INTEGER NOT NULL DEFAULT 0,
-  ParkedTopics TEXT NOT NULL DEFAULT '[]'
+  LastErrorUtc INTEGER ${isTime('LastErrorUtc')},
+  Backlog INTEGER NOT NULL DEFAULT 0 ${isFlag('Backlog')},
+  ParkedTopics TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(ParkedTopics))
 ) STRICT;
 
 CREATE UNIQUE INDEX Tenants_DatabaseKey ON Tenants (DatabaseKey) WHERE Status <> 'retired';
+CREATE INDEX Tenants_FileId ON Tenants (FileId) WHERE Status <> 'retired' AND FileId IS NOT NULL;
 CREATE UNIQUE INDEX Tenants_Version ON Tenants (Version);
 CREATE INDEX Tenants_Due ON Tenants (NextDueUtc, Id) WHERE Status = 'active' AND NextDueUtc IS NOT NULL;
 

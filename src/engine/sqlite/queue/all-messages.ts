@@ -8,5 +8,9 @@ const statements = perTable((table) => `SELECT ${recordColumns} FROM ${table} OR
 
 /** Returns the messages in the order in which they were stored. */
 export function allMessages(database: DatabaseSync, queue: QueueName): MessageRecord[] {
-  return new Connection(database).allTuples<RecordRow>(statements[tableOf[queue]], {}).map(messageRecord);
+  const connection = new Connection(database);
+  const table = tableOf[queue];
+  return connection
+    .allTuples<RecordRow>(statements[table], {})
+    .map((row) => messageRecord(connection, table, row));
 }

@@ -2,11 +2,11 @@
 import type { BeginRequest, BeginResult, QueueName } from '../../work-queue.ts';
 import { queueLeaseName } from '../../work-queue.ts';
 import { type Connection, nowSql } from '../connection.ts';
+import { acceptedTime } from '../integers.ts';
 import { heldBy, heldByAnother, releaseLease, takeLease } from '../lease-store.ts';
-import { type StoredText, text, textColumn } from '../text.ts';
 import { wholeMs } from '../time.ts';
 import { claim, nextDueInMs } from './claim.ts';
-import { unblockHeads } from './ordering.ts';
+import { GroupKeys, keyColumn, unblockHeads } from './ordering.ts';
 import { purge } from './purge.ts';
 import { perTable, type QueueTable, tableOf } from './records.ts';
 
@@ -14,14 +14,14 @@ const statements = perTable((table) => ({
   /** Reads without a lock, in one statement, whether a run has anything to do. */
   look: `SELECT Now, Owner, ExpiresUtc, ExpiresUtc > Now AS Held,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Claimed WHERE Status = 1) AS Claimed,
-      (SELECT DueUtc FROM ${table} INDEXED BY ${table}_Due WHERE Status = 0 AND Blocked = 0
+      (SELECT ${acceptedTime('DueUtc')} FROM ${table} INDEXED BY ${table}_Due WHERE Status = 0 AND Blocked = 0
         ORDER BY DueUtc LIMIT 1) AS NextDueUtc,
-      (SELECT SettledUtc FROM ${table} INDEXED BY ${table}_Settled WHERE Status = 2
+      (SELECT ${acceptedTime('SettledUtc')} FROM ${table} INDEXED BY ${table}_Settled WHERE Status = 2
         ORDER BY SettledUtc LIMIT 1) AS OldestDoneUtc
     FROM (SELECT ${nowSql} AS Now) LEFT JOIN Leases ON Name = ?`,
   recover: `UPDATE ${table} INDEXED BY ${table}_Claimed
     SET Status = 0, Recovered = 1, ClaimFence = NULL, Blocked = OrderingKey IS NOT NULL
-    WHERE Status = 1 RETURNING ${textColumn('OrderingKey')}`,
+    WHERE Status = 1 RETURNING ${keyColumn}`,
 }));
 
 interface LookRow {
@@ -63,9 +63,10 @@ export function beginByReading(
  * how many there were.
  */
 function recover(connection: Connection, table: QueueTable): number {
-  const rows = connection.all<{ OrderingKey: StoredText | null }>(statements[table].recover);
-  const keys = rows.flatMap((row) => (row.OrderingKey === null ? [] : [text(row.OrderingKey)]));
-  unblockHeads(connection, table, new Set(keys));
+  const rows = connection.all<{ OrderingKey: Uint8Array | null }>(statements[table].recover);
+  const keys = new GroupKeys();
+  for (const row of rows) keys.add(row.OrderingKey);
+  unblockHeads(connection, table, keys.values());
   return rows.length;
 }
 

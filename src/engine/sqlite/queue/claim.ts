@@ -4,8 +4,19 @@
  */
 import { type ClaimedMessage, type ClaimLimits, MessageStatus } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
+import { acceptedTime } from '../integers.ts';
 import { blockMessages, headOf, unblockHeads } from './ordering.ts';
-import { type ClaimRow, claimColumns, claimedMessage, perTable, type QueueTable } from './records.ts';
+import {
+  type ClaimRow,
+  claimColumns,
+  claimedMessage,
+  dueMsOf,
+  perTable,
+  type QueueTable,
+} from './records.ts';
+
+/** One more attempt, within the column's bounds whatever another program has stored there. */
+const oneMore = 'min(max(Attempts, 0), 2147483646) + 1';
 
 const statements = perTable((table) => ({
   due: `SELECT ${claimColumns} FROM ${table} INDEXED BY ${table}_Due
@@ -13,12 +24,12 @@ const statements = perTable((table) => ({
   next: `SELECT Status, ${claimColumns} FROM ${table} INDEXED BY ${table}_Group
     WHERE OrderingKey = ? AND InGroup = 1 AND Sequence > ? ORDER BY Sequence LIMIT 1`,
   /** Claims the messages read from the index of due messages, in one statement; the range limits how far it reads. */
-  takeDue: `UPDATE ${table} INDEXED BY ${table}_Due SET Status = 1, Attempts = Attempts + 1, ClaimFence = ?
+  takeDue: `UPDATE ${table} INDEXED BY ${table}_Due SET Status = 1, Attempts = ${oneMore}, ClaimFence = ?
     WHERE Status = 0 AND Blocked = 0 AND (DueUtc, Sequence) <= (?, ?)
       AND Sequence IN (SELECT value FROM json_each(?))`,
-  takeFollower: `UPDATE ${table} SET Status = 1, Attempts = Attempts + 1, ClaimFence = ?, Blocked = 0
+  takeFollower: `UPDATE ${table} SET Status = 1, Attempts = ${oneMore}, ClaimFence = ?, Blocked = 0
     WHERE Sequence = ?`,
-  nextDue: `SELECT DueUtc FROM ${table} INDEXED BY ${table}_Due
+  nextDue: `SELECT ${acceptedTime('DueUtc')} AS NextDueUtc FROM ${table} INDEXED BY ${table}_Due
     WHERE Status = 0 AND Blocked = 0 ORDER BY DueUtc LIMIT 1`,
 }));
 
@@ -37,6 +48,8 @@ export interface ClaimOrder extends ClaimLimits {
  */
 interface Candidate {
   readonly message: ClaimedMessage;
+  /** Of the payload and the headers, as stored. */
+  readonly bytes: number;
   readonly turn: number;
   /** Whether the message was read from its ordering group, and not from the index of due messages. */
   readonly follows: boolean;
@@ -59,15 +72,14 @@ export function claim(
   try {
     for (let candidate = candidates.next(); candidate !== null; candidate = candidates.next()) {
       const { message } = candidate;
-      const size = Buffer.byteLength(message.payload);
       const isFirst = taken.length === 0;
-      const overLimit = taken.length >= order.limit || (!isFirst && bytes + size > order.maxBytes);
+      const overLimit = taken.length >= order.limit || (!isFirst && bytes + candidate.bytes > order.maxBytes);
       if (overLimit || isSolo || (message.recovered && !(isFirst && order.solo))) {
         more = true;
         break;
       }
       taken.push(candidate);
-      bytes += size;
+      bytes += candidate.bytes;
       isSolo = message.recovered;
       candidates.took(candidate);
     }
@@ -98,8 +110,8 @@ function markClaimed(
 
 /** Milliseconds until the next unblocked Ready message is due (Q11); null if there is none. */
 export function nextDueInMs(connection: Connection, table: QueueTable, now: number): number | null {
-  const row = connection.get<{ DueUtc: number }>(statements[table].nextDue);
-  return row === undefined ? null : Math.max(0, row.DueUtc - now);
+  const row = connection.get<{ NextDueUtc: number }>(statements[table].nextDue);
+  return row === undefined ? null : Math.max(0, row.NextDueUtc - now);
 }
 
 /**
@@ -152,11 +164,14 @@ class Candidates {
     const row = this.#connection.getTuple<NextRow>(statements[this.#table].next, key, sequence);
     if (row === undefined) return;
     const [status, ...claimRow] = row;
-    const dueUtc = claimRow[8];
+    const dueUtc = dueMsOf(claimRow);
     if (status !== MessageStatus.Ready || dueUtc > this.#now) return;
-    const message = claimedMessage(claimRow);
+    const message = claimedMessage(this.#connection, this.#table, claimRow);
     if (message.recovered) this.recoveredBehind = true;
-    else insertByTurn(this.#followers, { message, turn: Math.max(turn, dueUtc), follows: true });
+    else {
+      const bytes = claimRow[14];
+      insertByTurn(this.#followers, { message, bytes, turn: Math.max(turn, dueUtc), follows: true });
+    }
   }
 
   close(): void {
@@ -176,10 +191,11 @@ class Candidates {
     for (;;) {
       const result = this.#due.next();
       if (result.done === true) return null;
-      const message = claimedMessage(result.value);
+      const row = result.value;
+      const message = claimedMessage(this.#connection, this.#table, row);
       const { orderingKey: key, sequence } = message;
       if (key === null || this.#mayStart(sequence, key))
-        return { message, turn: result.value[8], follows: false };
+        return { message, bytes: row[14], turn: dueMsOf(row), follows: false };
     }
   }
 

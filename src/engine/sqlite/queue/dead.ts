@@ -2,9 +2,8 @@
 import type { DeadFilter, MessageRecord } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { foldCase } from '../file.ts';
-import { type StoredText, text, textColumn } from '../text.ts';
 import { wholeMs } from '../time.ts';
-import { blockMessages, headOf, unblockHeads } from './ordering.ts';
+import { blockMessages, GroupKeys, headOf, keyColumn, unblockHeads } from './ordering.ts';
 import { messageRecord, perTable, type QueueTable, type RecordRow, recordColumns } from './records.ts';
 
 const statements = perTable((table) => {
@@ -18,11 +17,11 @@ const statements = perTable((table) => {
     count: `SELECT count(*) AS Count ${matching}`,
     list: `SELECT ${recordColumns} ${matching}
       AND (SettledUtc, Sequence) > (:afterUtc, :after) ${oldestFirst}`,
-    select: `SELECT Sequence, ${textColumn('OrderingKey')} ${matching} ${oldestFirst}`,
+    select: `SELECT Sequence, ${keyColumn} ${matching} ${oldestFirst}`,
     settledUtc: `SELECT SettledUtc FROM ${table} WHERE Sequence = ? AND Status = 3`,
     replay: `UPDATE ${table}
       SET Status = 0, InGroup = 1, Blocked = OrderingKey IS NOT NULL, DueUtc = ?, SettledUtc = NULL, Attempts = 0,
-        Parks = 0, ReplayCount = ReplayCount + 1
+        Parks = 0, ReplayCount = min(max(ReplayCount, 0), 2147483646) + 1
       WHERE Sequence = ?`,
     discard: `DELETE FROM ${table} WHERE Sequence = ?`,
   };
@@ -60,12 +59,12 @@ export function listDead(
     after,
     limit: page.limit,
   };
-  return connection.allTuples<RecordRow>(list, values).map(messageRecord);
+  return connection.allTuples<RecordRow>(list, values).map((row) => messageRecord(connection, table, row));
 }
 
 interface Selected {
   readonly Sequence: number;
-  readonly OrderingKey: StoredText | null;
+  readonly OrderingKey: Uint8Array | null;
 }
 
 function select(
@@ -74,11 +73,12 @@ function select(
   filter: DeadFilter,
   limit: number,
   now: number,
-): { sequences: number[]; keys: Set<string> } {
+): { sequences: number[]; keys: Uint8Array[] } {
   const values = { ...conditions(filter, now), limit };
   const rows = connection.prepare(statements[table].select).all(values) as unknown as Selected[];
-  const keys = rows.flatMap((row) => (row.OrderingKey === null ? [] : [text(row.OrderingKey)]));
-  return { sequences: rows.map((row) => row.Sequence), keys: new Set(keys) };
+  const keys = new GroupKeys();
+  for (const row of rows) keys.add(row.OrderingKey);
+  return { sequences: rows.map((row) => row.Sequence), keys: [...keys.values()] };
 }
 
 export function replayDead(

@@ -2,14 +2,14 @@
 import { cutError } from '../../stored-values.ts';
 import type { Outcome, SettledMessage, SettleRequest } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
-import { type StoredText, text, textColumn } from '../text.ts';
+import { acceptedTime } from '../integers.ts';
 import { wholeMs } from '../time.ts';
-import { unblockHeads } from './ordering.ts';
+import { GroupKeys, keyColumn, unblockHeads } from './ordering.ts';
 import { perTable, type QueueTable } from './records.ts';
 
 const statements = perTable((table) => {
   const ours = 'Sequence = :sequence AND ClaimFence = :fence AND Status = 1';
-  const key = `RETURNING ${textColumn('OrderingKey')}`;
+  const key = `RETURNING ${keyColumn}`;
   const errors = 'LastError = coalesce(:error, LastError), FirstError = coalesce(FirstError, :error)';
   // Every message with a key is blocked at first; then the head of its group is unblocked.
   const ready = 'Status = 0, ClaimFence = NULL, Blocked = OrderingKey IS NOT NULL';
@@ -17,27 +17,29 @@ const statements = perTable((table) => {
     done: `UPDATE ${table} INDEXED BY ${table}_Claimed
       SET Status = 2, SettledUtc = ?, ClaimFence = NULL, InGroup = 0, Recovered = 0, Parks = 0
       WHERE Sequence IN (SELECT value FROM json_each(?)) AND ClaimFence = ? AND Status = 1`,
-    keyed: `SELECT Sequence, ${textColumn('OrderingKey')} FROM ${table} INDEXED BY ${table}_Claimed
+    keyed: `SELECT Sequence, ${keyColumn} FROM ${table} INDEXED BY ${table}_Claimed
       WHERE Status = 1 AND OrderingKey IS NOT NULL`,
     retry: `UPDATE ${table} SET ${ready}, DueUtc = :due, Recovered = 0, Parks = 0, ${errors} WHERE ${ours} ${key}`,
     dead: `UPDATE ${table}
       SET Status = 3, SettledUtc = :now, ClaimFence = NULL, InGroup = :inGroup, Recovered = 0, Parks = 0,
         Attempts = max(0, Attempts - :unstarted), ${errors}
       WHERE ${ours} ${key}`,
-    // Without a delay the message keeps its due time, and so its place among the due messages.
+    // Without a delay the message keeps its due time, and so its place among the due messages. A value that the table
+    // would refuse is put right, because it would fail the whole batch.
     release: `UPDATE ${table}
-      SET ${ready}, DueUtc = coalesce(:due, DueUtc), Attempts = max(0, Attempts - 1), Parks = iif(:parked, Parks + 1, 0), ${errors}
+      SET ${ready}, DueUtc = coalesce(:due, ${acceptedTime('DueUtc')}), Attempts = max(0, Attempts - 1),
+        Parks = iif(:parked, min(max(Parks, 0), 2147483646) + 1, 0), ${errors}
       WHERE ${ours} ${key}`,
   };
 });
 
 interface KeyRow {
-  readonly OrderingKey: StoredText | null;
+  readonly OrderingKey: Uint8Array | null;
 }
 
 interface KeyedRow {
   readonly Sequence: number;
-  readonly OrderingKey: StoredText;
+  readonly OrderingKey: Uint8Array;
 }
 
 /** Applies the outcomes and unblocks the ordering groups concerned. Returns the sequences of the unmatched outcomes. */
@@ -48,7 +50,7 @@ export function applyOutcomes(
   now: number,
 ): number[] {
   const applied = new Set<number>();
-  const keys = new Set<string>();
+  const keys = new GroupKeys();
   const done: number[] = [];
   for (const outcome of request.outcomes) {
     if (outcome.kind === 'done') {
@@ -58,10 +60,10 @@ export function applyOutcomes(
     const row = applyOne(connection, table, outcome, request, now);
     if (row === undefined) continue;
     applied.add(outcome.sequence);
-    if (row.OrderingKey !== null) keys.add(text(row.OrderingKey));
+    keys.add(row.OrderingKey);
   }
   applyDone(connection, table, done, request.lease.fence, now, applied, keys);
-  unblockHeads(connection, table, keys);
+  unblockHeads(connection, table, keys.values());
   return request.outcomes.filter(({ sequence }) => !applied.has(sequence)).map(({ sequence }) => sequence);
 }
 
@@ -77,19 +79,18 @@ function applyDone(
   fence: number,
   now: number,
   applied: Set<number>,
-  keys: Set<string>,
+  keys: GroupKeys,
 ): void {
   if (done.length === 0) return;
-  const keyOf = new Map<number, string>();
+  const keyOf = new Map<number, Uint8Array>();
   for (const row of connection.all<KeyedRow>(statements[table].keyed)) {
-    keyOf.set(row.Sequence, text(row.OrderingKey));
+    keyOf.set(row.Sequence, row.OrderingKey);
   }
   const write = (sequences: readonly number[]) =>
     connection.run(statements[table].done, now, JSON.stringify(sequences), fence);
   const note = (sequence: number) => {
     applied.add(sequence);
-    const key = keyOf.get(sequence);
-    if (key !== undefined) keys.add(key);
+    keys.add(keyOf.get(sequence) ?? null);
   };
   const all = connection.savepoint(() => write(done) === done.length);
   for (const sequence of done) if (all || write([sequence]) === 1) note(sequence);

@@ -1,14 +1,16 @@
 /** Converts rows of a queue's table to messages. */
-import { headersOf } from '../../stored-values.ts';
+import { headersOf, readableOr, tooLarge, UnreadableValue } from '../../stored-values.ts';
 import {
   type ClaimedMessage,
   dedupKeyOf,
   type MessageRecord,
   type MessageStatus,
+  messageLimits,
   type QueueName,
 } from '../../work-queue.ts';
-import { type StoredText, text, textColumn, textOrNull } from '../text.ts';
-import { dateOrNull } from '../time.ts';
+import type { Connection } from '../connection.ts';
+import { date, integer, integerColumn, type StoredInteger } from '../integers.ts';
+import { isDoubtful, type StoredText, textColumn, textColumnIf, textOf, textOrNull } from '../text.ts';
 
 export type QueueTable = 'Outbox' | 'Inbox';
 
@@ -19,46 +21,125 @@ export function perTable<T>(build: (table: QueueTable) => T): Readonly<Record<Qu
   return { Outbox: build('Outbox'), Inbox: build('Inbox') };
 }
 
+/** SQLite takes the lengths from the row's header, without reading the texts. */
+const contentBytes = 'octet_length(Payload) + coalesce(octet_length(Headers), 0)';
+const isReadable = `${contentBytes} <= ${messageLimits.contentBytes}`;
+
+/** The table refuses longer ones, unless a program has switched its constraints off. */
+const shortBytes = 1_203;
+
+function shortText(name: string): string {
+  return textColumnIf(`${name} IS NULL OR octet_length(${name}) <= ${shortBytes}`, name);
+}
+
 /** The columns of a `ClaimRow`, for a SELECT list. */
 export const claimColumns = [
   'Sequence',
-  'MessageId',
-  textColumn('Topic'),
-  textColumn('Payload'),
-  textColumn('Headers'),
-  textColumn('CorrelationId'),
-  textColumn('OrderingKey'),
-  'EnqueuedUtc',
-  'DueUtc',
-  'Attempts',
-  'Parks',
-  'Recovered',
-  textColumn('Source'),
-  textColumn('DedupKey'),
+  shortText('MessageId'),
+  shortText('Topic'),
+  textColumnIf(isReadable, 'Payload'),
+  textColumnIf(isReadable, 'Headers'),
+  shortText('CorrelationId'),
+  shortText('OrderingKey'),
+  integerColumn('EnqueuedUtc'),
+  integerColumn('DueUtc'),
+  integerColumn('Attempts'),
+  integerColumn('Parks'),
+  integerColumn('Recovered'),
+  shortText('Source'),
+  shortText('DedupKey'),
+  contentBytes,
 ].join(', ');
+
+/** 0 stands for a text that was not read, because it is too long. */
+type BoundedText = StoredText | 0;
 
 /** Rows are arrays, because arrays are read faster and most rows read are claimed rows. */
 export type ClaimRow = readonly [
   sequence: number,
-  messageId: string,
-  topic: StoredText,
-  payload: StoredText,
-  headers: StoredText | null,
-  correlationId: StoredText | null,
-  orderingKey: StoredText | null,
-  enqueuedUtc: number,
-  dueUtc: number,
-  attempts: number,
-  parks: number,
-  recovered: number,
-  source: StoredText,
-  dedupKey: StoredText | null,
+  messageId: BoundedText,
+  topic: BoundedText,
+  payload: BoundedText,
+  headers: BoundedText | null,
+  correlationId: BoundedText | null,
+  orderingKey: BoundedText | null,
+  enqueuedUtc: StoredInteger,
+  dueUtc: StoredInteger,
+  attempts: StoredInteger,
+  parks: StoredInteger,
+  recovered: StoredInteger,
+  source: BoundedText,
+  dedupKey: BoundedText | null,
+  bytes: number,
   ...more: unknown[],
 ];
 
-/** Converts a row that was read before the claim; the result counts the new attempt (Q5). */
-export function claimedMessage(row: ClaimRow): ClaimedMessage {
-  return new RowMessage(row);
+/** The texts of a `ClaimRow`, with their positions. */
+const texts = [
+  [1, 'MessageId'],
+  [2, 'Topic'],
+  [3, 'Payload'],
+  [4, 'Headers'],
+  [5, 'CorrelationId'],
+  [6, 'OrderingKey'],
+  [12, 'Source'],
+  [13, 'DedupKey'],
+] as const;
+
+const statements = perTable((table) => ({
+  /** For each text, whether it is stored as the text given. */
+  isStoredAs: `SELECT ${texts.map(([, name]) => `${name} IS ?`).join(', ')} FROM ${table} WHERE Sequence = ?`,
+}));
+
+/**
+ * Converts a row that was read before the claim; the result counts the new attempt (Q5). A row that cannot be read
+ * gives a message that says why (Q15).
+ */
+export function claimedMessage(connection: Connection, table: QueueTable, row: ClaimRow): ClaimedMessage {
+  try {
+    if (mayNotBeUtf8(row)) assertUtf8(connection, table, row);
+    return new RowMessage(row);
+  } catch (error) {
+    if (error instanceof UnreadableValue) return unreadableMessage(row, error.message);
+    throw error;
+  }
+}
+
+/** When the row is due, in milliseconds since 1970; a time that is not readable counts as the earliest. */
+export function dueMsOf(row: ClaimRow): number {
+  return typeof row[8] === 'number' ? row[8] : Number.MIN_SAFE_INTEGER;
+}
+
+/** Spelled out, because it is asked of every message. */
+function mayNotBeUtf8(row: ClaimRow): boolean {
+  const [, messageId, topic, payload, headers, correlationId, orderingKey] = row;
+  return (
+    isDoubtful(payload) ||
+    isDoubtful(headers) ||
+    isDoubtful(topic) ||
+    isDoubtful(messageId) ||
+    isDoubtful(correlationId) ||
+    isDoubtful(orderingKey) ||
+    isDoubtful(row[12]) ||
+    isDoubtful(row[13])
+  );
+}
+
+function assertUtf8(connection: Connection, table: QueueTable, row: ClaimRow): void {
+  const read = texts.map(([at]) => (typeof row[at] === 'number' ? null : textOrNull(row[at])));
+  const same = connection.getTuple<number[]>(statements[table].isStoredAs, ...read, row[0]);
+  const changed = texts.find(([at], index) => typeof row[at] !== 'number' && same?.[index] === 0);
+  if (changed !== undefined) throw new UnreadableValue(`${changed[1]} is not valid UTF-8`);
+}
+
+const tooLong = (column: string) => `${column} is too long`;
+
+function shortOf(column: string, value: BoundedText): string {
+  return textOf(value, tooLong(column));
+}
+
+function shortOrNull(column: string, value: BoundedText | null): string | null {
+  return value === null ? null : textOf(value, tooLong(column));
 }
 
 /**
@@ -82,31 +163,57 @@ class RowMessage implements ClaimedMessage {
   readonly source: string | null;
   readonly dedupKey: string | null;
 
+  /** @throws UnreadableValue */
   constructor(row: ClaimRow) {
     this.sequence = row[0];
-    this.messageId = row[1];
-    this.topic = text(row[2]);
-    this.payload = text(row[3]);
-    this.headers = headersOf(textOrNull(row[4]));
-    this.correlationId = textOrNull(row[5]);
-    this.orderingKey = textOrNull(row[6]);
-    this.enqueuedUtc = new Date(row[7]);
-    this.dueUtc = new Date(row[8]);
-    this.attempt = row[9] + 1;
-    this.parks = row[10];
+    this.messageId = shortOf('MessageId', row[1]);
+    this.topic = shortOf('Topic', row[2]);
+    this.payload = textOf(row[3], tooLarge);
+    this.headers = headersOf(row[4] === null ? null : textOf(row[4], tooLarge));
+    this.correlationId = shortOrNull('CorrelationId', row[5]);
+    this.orderingKey = shortOrNull('OrderingKey', row[6]);
+    this.enqueuedUtc = date('EnqueuedUtc', row[7]);
+    this.dueUtc = date('DueUtc', row[8]);
+    this.attempt = integer('Attempts', row[9]) + 1;
+    this.parks = integer('Parks', row[10]);
     this.recovered = row[11] === 1;
-    this.source = text(row[12]) || null;
-    this.dedupKey = row[13] === null ? null : dedupKeyOf(text(row[13]));
+    this.source = shortOf('Source', row[12]) || null;
+    this.dedupKey = row[13] === null ? null : dedupKeyOf(shortOf('DedupKey', row[13]));
   }
+}
+
+/**
+ * A message without the content. Whatever else can be read is kept for people. An ordering key that was replaced in
+ * part would name another group.
+ */
+function unreadableMessage(row: ClaimRow, unreadable: string): ClaimedMessage {
+  const key = isDoubtful(row[6]) ? null : row[6];
+  return {
+    sequence: row[0],
+    messageId: readableOr(() => shortOf('MessageId', row[1]), ''),
+    topic: readableOr(() => shortOf('Topic', row[2]), ''),
+    payload: '',
+    headers: {},
+    correlationId: readableOr(() => shortOrNull('CorrelationId', row[5]), null),
+    orderingKey: readableOr(() => shortOrNull('OrderingKey', key), null),
+    enqueuedUtc: readableOr(() => date('EnqueuedUtc', row[7]), new Date(0)),
+    dueUtc: readableOr(() => date('DueUtc', row[8]), new Date(0)),
+    attempt: readableOr(() => integer('Attempts', row[9]), 0) + 1,
+    parks: readableOr(() => integer('Parks', row[10]), 0),
+    recovered: row[11] === 1,
+    source: readableOr(() => shortOf('Source', row[12]), '') || null,
+    dedupKey: readableOr(() => shortOrNull('DedupKey', row[13]), null),
+    unreadable,
+  };
 }
 
 const restColumns = [
   'Status',
-  'ClaimFence',
+  integerColumn('ClaimFence'),
   textColumn('LastError'),
   textColumn('FirstError'),
-  'ReplayCount',
-  'SettledUtc',
+  integerColumn('ReplayCount'),
+  integerColumn('SettledUtc'),
   'Blocked',
 ].join(', ');
 
@@ -116,27 +223,27 @@ export const recordColumns = `${restColumns}, ${claimColumns}`;
 /** This is an array for the same reason as `ClaimRow`. */
 export type RecordRow = readonly [
   status: MessageStatus,
-  claimFence: number | null,
+  claimFence: StoredInteger | null,
   lastError: StoredText | null,
   firstError: StoredText | null,
-  replayCount: number,
-  settledUtc: number | null,
+  replayCount: StoredInteger,
+  settledUtc: StoredInteger | null,
   blocked: number,
   ...claim: ClaimRow,
 ];
 
-export function messageRecord(row: RecordRow): MessageRecord {
+export function messageRecord(connection: Connection, table: QueueTable, row: RecordRow): MessageRecord {
   const [status, claimFence, lastError, firstError, replayCount, settledUtc, blocked, ...claim] = row;
-  const { attempt, ...message } = claimedMessage(claim);
+  const { attempt, ...message } = claimedMessage(connection, table, claim);
   return {
     ...message,
     status,
     attempts: attempt - 1,
-    claimFence,
+    claimFence: claimFence === null ? null : readableOr(() => integer('ClaimFence', claimFence), null),
     lastError: textOrNull(lastError),
     firstError: textOrNull(firstError),
-    replayCount,
-    settledUtc: dateOrNull(settledUtc),
+    replayCount: readableOr(() => integer('ReplayCount', replayCount), 0),
+    settledUtc: settledUtc === null ? null : readableOr(() => date('SettledUtc', settledUtc), null),
     blocked: blocked === 1,
   };
 }

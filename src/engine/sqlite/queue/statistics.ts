@@ -1,11 +1,12 @@
 /** The counts of a queue. They all come from partial indexes, so Done rows are counted without reading them. */
 import type { QueueStatistics } from '../../work-queue.ts';
 import { type Connection, nowSql } from '../connection.ts';
+import { acceptedTime } from '../integers.ts';
 import { perTable, type QueueTable } from './records.ts';
 
 const statements = perTable((table) => ({
   unblocked: `SELECT count(Sequence) AS Ready, coalesce(sum(DueUtc <= Now), 0) AS Due, coalesce(sum(Parks > 0), 0) AS Parked,
-      min(DueUtc) AS NextDueUtc, Now
+      ${acceptedTime('min(DueUtc)')} AS NextDueUtc, Now
     FROM (SELECT ${nowSql} AS Now) LEFT JOIN ${table} INDEXED BY ${table}_Due ON Status = 0 AND Blocked = 0`,
   blocked: `SELECT count(*) AS Blocked, coalesce(sum(Parks > 0), 0) AS Parked
     FROM ${table} INDEXED BY ${table}_Group

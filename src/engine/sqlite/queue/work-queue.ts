@@ -75,7 +75,7 @@ export class SqliteWorkQueue implements WorkQueue {
     return this.#handle.look((connection) => {
       const sql = `SELECT ${recordColumns} FROM ${this.#table} INDEXED BY ${this.#table}_MessageId WHERE MessageId = ?`;
       const row = connection.getTuple<RecordRow>(sql, messageId);
-      return row === undefined ? null : messageRecord(row);
+      return row === undefined ? null : messageRecord(connection, this.#table, row);
     });
   }
 

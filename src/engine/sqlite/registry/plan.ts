@@ -9,6 +9,7 @@ import type {
 } from '../../registry.ts';
 import { type Connection, nowSql } from '../connection.ts';
 import type { DatabaseHandle } from '../handle.ts';
+import { acceptedTime } from '../integers.ts';
 import { heldBy, heldByAnother, releaseLease, takeLease } from '../lease-store.ts';
 import { wholeMs } from '../time.ts';
 import { type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
@@ -32,10 +33,10 @@ const rank: Readonly<Record<Exclude<CandidateOrder, 'longest-due'>, string>> = {
 const planSql = {
   /** Reads only the first entry of the index of due tenants, however many are registered. */
   look: `SELECT Now, Owner, ExpiresUtc,
-      (SELECT NextDueUtc FROM Tenants INDEXED BY Tenants_Due WHERE Status = 'active' AND NextDueUtc IS NOT NULL
+      (SELECT ${acceptedTime('NextDueUtc')} FROM Tenants INDEXED BY Tenants_Due WHERE Status = 'active' AND NextDueUtc IS NOT NULL
         ORDER BY NextDueUtc LIMIT 1) AS NextDueUtc
     FROM (SELECT ${nowSql} AS Now) LEFT JOIN Leases ON Name = '${planLeaseName}'`,
-  due: `SELECT ${tenantColumns} ${dueTenants} ORDER BY NextDueUtc, Id LIMIT :limit`,
+  due: `SELECT ${tenantColumns} ${dueTenants} ORDER BY Tenants.NextDueUtc, Id LIMIT :limit`,
   /** Sorts only ids, because whole rows of all due tenants would be many megabytes. */
   first: (order: keyof typeof rank) => `SELECT ${tenantColumns}
     FROM (SELECT Id ${dueTenants} ORDER BY ${rank[order]}, NextDueUtc, Id LIMIT :limit)
@@ -127,11 +128,12 @@ function read(
 }
 
 function candidate(row: TenantRow, now: number): PlanCandidate {
+  const since = (utc: unknown) => (typeof utc === 'number' ? Math.max(0, now - utc) : null);
   return {
     tenant: tenantRecord(row),
-    planVersion: row.PlanVersion,
-    overdueMs: Math.max(0, now - (row.NextDueUtc ?? now)),
-    sincePlannedMs: row.LastPlannedUtc === null ? null : Math.max(0, now - row.LastPlannedUtc),
+    planVersion: typeof row.PlanVersion === 'number' ? row.PlanVersion : 0,
+    overdueMs: since(row.NextDueUtc) ?? 0,
+    sincePlannedMs: since(row.LastPlannedUtc),
     woken: row.WakePending === 1,
   };
 }

@@ -18,6 +18,7 @@ import { SqliteLeaseStore } from '../lease-store.ts';
 import { SqliteSchema } from '../schema-control.ts';
 import { beginPlan, commitPlan } from './plan.ts';
 import { fleetSummary, recordReport, wakeTenants } from './reports.ts';
+import type { TenantFiles } from './tenant-files.ts';
 import {
   addTenant,
   changeTenant,
@@ -32,21 +33,27 @@ export class SqliteRegistry implements Registry {
   readonly leases: LeaseStore;
   readonly schema: SchemaControl;
   readonly #handle: DatabaseHandle;
+  readonly #files: TenantFiles;
   readonly #close: () => void;
 
-  constructor(handle: DatabaseHandle, close: () => void) {
+  constructor(handle: DatabaseHandle, files: TenantFiles, close: () => void) {
     this.#handle = handle;
+    this.#files = files;
     this.#close = close;
     this.leases = new SqliteLeaseStore(handle);
     this.schema = new SqliteSchema(handle);
   }
 
   add(definition: TenantDefinition, databaseKey: string): Promise<TenantRecord> {
-    return this.#handle.write((connection, now) => addTenant(connection, definition, databaseKey, now));
+    return this.#handle.write((connection, now) =>
+      addTenant(connection, this.#files, { definition, databaseKey }, now),
+    );
   }
 
   change(definition: TenantDefinition, databaseKey: string): Promise<TenantRecord> {
-    return this.#handle.write((connection) => changeTenant(connection, definition, databaseKey));
+    return this.#handle.write((connection) =>
+      changeTenant(connection, this.#files, { definition, databaseKey }),
+    );
   }
 
   setStatus(tenantId: string, status: TenantStatus): Promise<TenantRecord> {
@@ -78,7 +85,9 @@ export class SqliteRegistry implements Registry {
   }
 
   recordSchema(tenantId: string, schemaVersion: number): Promise<void> {
-    return this.#handle.write((connection) => recordTenantSchema(connection, tenantId, schemaVersion));
+    return this.#handle.write((connection) =>
+      recordTenantSchema(connection, this.#files, tenantId, schemaVersion),
+    );
   }
 
   async wake(tenantIds: readonly string[]): Promise<string[]> {

@@ -8,29 +8,56 @@ import {
   tenantRecordOf,
   totalsOf,
 } from '../../tenant-row.ts';
+import { date, integer, integerColumn, type StoredInteger } from '../integers.ts';
+
+const totalColumns = [
+  'TotalDone',
+  'TotalRetried',
+  'TotalDead',
+  'TotalReleased',
+  'TotalParked',
+  'TotalLost',
+  'TotalRecovered',
+];
+
+/** Their names stay, so a query that sorts by one of them must qualify it with the table: `Tenants.Version`. */
+const integers = [
+  'Version',
+  'AddedUtc',
+  'SchemaVersion',
+  'NextDueUtc',
+  'WakePending',
+  'PlanVersion',
+  'LastPlannedUtc',
+  'LastRunUtc',
+  ...totalColumns,
+  'IdleStreak',
+  'FailureStreak',
+  'LastErrorUtc',
+  'Backlog',
+].map((name) => `${integerColumn(name)} AS ${name}`);
 
 export const tenantColumns = [
-  'Id, Server, DatabaseName, Auth, SchemaName, Priority, Weight, SlaSeconds, Tags, Overrides, Status, Version',
-  'AddedUtc, SchemaVersion, NextDueUtc, WakePending, PlanVersion, LastPlannedUtc, LastRunUtc, LastOutcome, LastDurationMs',
-  'LastCounts, TotalDone, TotalRetried, TotalDead, TotalReleased, TotalParked, TotalLost, TotalRecovered',
-  'IdleStreak, FailureStreak, LastError, LastErrorCode, LastErrorUtc, Backlog, ParkedTopics',
+  'Id, Server, DatabaseName, Auth, SchemaName, Priority, Weight, SlaSeconds, Tags, Overrides, Status',
+  'LastOutcome, LastDurationMs, LastCounts, LastError, LastErrorCode, ParkedTopics',
+  ...integers,
 ].join(', ');
 
-export interface TenantRow extends Row<number, number, number> {
-  readonly WakePending: number;
-  readonly PlanVersion: number;
+export interface TenantRow extends Row<StoredInteger, StoredInteger, StoredInteger> {
+  readonly WakePending: StoredInteger;
+  readonly PlanVersion: StoredInteger;
 }
 
 export type TotalsRow = Totals<number>;
 
-const readers: ColumnReaders<number, number, number> = {
-  time: (milliseconds) => new Date(milliseconds),
-  number: (value) => value,
+const readers: ColumnReaders<StoredInteger, StoredInteger, StoredInteger> = {
+  time: date,
+  number: integer,
   flag: (value) => value === 1,
 };
 
 export function totals(row: TotalsRow): RunCounts {
-  return totalsOf(row, readers.number);
+  return totalsOf(row, integer);
 }
 
 export function tenantRecord(row: TenantRow): TenantRecord {

@@ -3,6 +3,7 @@ import { MultiOutboxError } from '../../../errors.ts';
 import type { ListTenants, TenantDefinition, TenantRecord, TenantStatus } from '../../registry.ts';
 import type { Connection } from '../connection.ts';
 import { definitionValues, type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
+import type { FileAddress, TenantFiles } from './tenant-files.ts';
 
 const sql = {
   get: `SELECT ${tenantColumns} FROM Tenants WHERE Id = ?`,
@@ -10,20 +11,24 @@ const sql = {
   nextVersion:
     'UPDATE RegistryState SET TenantVersion = TenantVersion + 1 RETURNING TenantVersion AS Version',
   userOfDatabase: `SELECT Id FROM Tenants WHERE DatabaseKey = ? AND Status <> 'retired' AND Id <> ?`,
-  changed: `SELECT ${tenantColumns} FROM Tenants WHERE Version > ? ORDER BY Version`,
+  userOfFile: `SELECT Id FROM Tenants INDEXED BY Tenants_FileId
+    WHERE FileId = ? AND Status <> 'retired' AND Id <> ?`,
+  others: `SELECT Id AS id, Server AS server, DatabaseName AS database FROM Tenants WHERE Status <> 'retired' AND Id <> ?`,
+  addressOf: `SELECT Id AS id, Server AS server, DatabaseName AS database FROM Tenants WHERE Id = ?`,
+  changed: `SELECT ${tenantColumns} FROM Tenants WHERE Version > ? ORDER BY Tenants.Version`,
   insert: `INSERT INTO Tenants
-      (Id, Server, DatabaseName, DatabaseKey, Auth, SchemaName, Priority, Weight, SlaSeconds, Tags, Overrides,
+      (Id, Server, DatabaseName, DatabaseKey, FileId, Auth, SchemaName, Priority, Weight, SlaSeconds, Tags, Overrides,
         Status, Version, AddedUtc, NextDueUtc, PlanVersion)
-    VALUES (:id, :server, :database, :databaseKey, :auth, :schema, :priority, :weight, :slaSeconds, :tags, :overrides,
+    VALUES (:id, :server, :database, :databaseKey, :fileId, :auth, :schema, :priority, :weight, :slaSeconds, :tags, :overrides,
         'active', :version, :now, :now, :planVersion)`,
   remove: 'DELETE FROM Tenants WHERE Id = ?',
   change: `UPDATE Tenants
-    SET Server = :server, DatabaseName = :database, DatabaseKey = :databaseKey, Auth = :auth, SchemaName = :schema,
+    SET Server = :server, DatabaseName = :database, DatabaseKey = :databaseKey, FileId = :fileId, Auth = :auth, SchemaName = :schema,
       Priority = :priority, Weight = :weight, SlaSeconds = :slaSeconds, Tags = :tags, Overrides = :overrides,
       Version = :version,
       SchemaVersion = CASE WHEN DatabaseKey = :databaseKey AND SchemaName = :schema THEN SchemaVersion END
     WHERE Id = :id`,
-  recordSchema: `UPDATE Tenants SET SchemaVersion = ? WHERE Id = ? AND Status <> 'retired'`,
+  recordSchema: `UPDATE Tenants SET SchemaVersion = ?, FileId = coalesce(?, FileId) WHERE Id = ? AND Status <> 'retired'`,
   setStatus: `UPDATE Tenants
     SET Status = :status, Version = :version, NextDueUtc = CASE WHEN :status = 'active' THEN :now ELSE NextDueUtc END
     WHERE Id = :id`,
@@ -51,22 +56,44 @@ function knownRow(connection: Connection, tenantId: string): TenantRow {
   throw new MultiOutboxError('UNKNOWN_TENANT', what, { tenantId });
 }
 
-function assertDatabaseFree(connection: Connection, databaseKey: string, tenantId: string): void {
-  const other = connection.get<{ Id: string }>(sql.userOfDatabase, databaseKey, tenantId);
+/** A definition with the key of its database. */
+interface Keyed {
+  readonly definition: TenantDefinition;
+  readonly databaseKey: string;
+}
+
+/**
+ * The tenant's database is known by its path, by the file that was found there earlier, whatever its path is now, and by
+ * the files that the others' paths name now.
+ */
+function assertDatabaseFree(
+  connection: Connection,
+  files: TenantFiles,
+  { definition, databaseKey }: Keyed,
+  fileId: string | null,
+): void {
+  const { id: tenantId } = definition;
+  const userBy = (statement: string, key: string) =>
+    connection.get<{ Id: string }>(statement, key, tenantId)?.Id;
+  const other =
+    userBy(sql.userOfDatabase, databaseKey) ??
+    (fileId === null ? undefined : userBy(sql.userOfFile, fileId)) ??
+    files.sharer(definition, () => connection.all<FileAddress>(sql.others, tenantId));
   if (other === undefined) return;
   throw new MultiOutboxError(
     'DATABASE_IN_USE',
-    `tenant '${tenantId}': its database already belongs to tenant '${other.Id}'; give each tenant a database of its own`,
+    `tenant '${tenantId}': its database already belongs to tenant '${other}'; give each tenant a database of its own`,
     { tenantId },
   );
 }
 
 export function addTenant(
   connection: Connection,
-  definition: TenantDefinition,
-  databaseKey: string,
+  files: TenantFiles,
+  keyed: Keyed,
   now: number,
 ): TenantRecord {
+  const { definition, databaseKey } = keyed;
   const { id } = definition;
   const row = rowOf(connection, id);
   if (row !== undefined && row.Status !== 'retired') {
@@ -78,26 +105,25 @@ export function addTenant(
       },
     );
   }
-  assertDatabaseFree(connection, databaseKey, id);
+  const fileId = files.idOf(definition);
+  assertDatabaseFree(connection, files, keyed, fileId);
   // A retired id gets a new row, but a higher plan version: a plan that read the old tenant must not get the new one.
-  const planVersion = row === undefined ? 0 : row.PlanVersion + 1;
+  const planVersion = typeof row?.PlanVersion === 'number' ? row.PlanVersion + 1 : 0;
   if (row !== undefined) connection.run(sql.remove, id);
   const version = nextVersion(connection);
   connection
     .prepare(sql.insert)
-    .run({ ...definitionValues(definition, databaseKey), version, now, planVersion });
+    .run({ ...definitionValues(definition, databaseKey), fileId, version, now, planVersion });
   return recordOf(connection, id);
 }
 
-export function changeTenant(
-  connection: Connection,
-  definition: TenantDefinition,
-  databaseKey: string,
-): TenantRecord {
+export function changeTenant(connection: Connection, files: TenantFiles, keyed: Keyed): TenantRecord {
+  const { definition, databaseKey } = keyed;
   knownRow(connection, definition.id);
-  assertDatabaseFree(connection, databaseKey, definition.id);
+  const fileId = files.idOf(definition);
+  assertDatabaseFree(connection, files, keyed, fileId);
   const version = nextVersion(connection);
-  connection.prepare(sql.change).run({ ...definitionValues(definition, databaseKey), version });
+  connection.prepare(sql.change).run({ ...definitionValues(definition, databaseKey), fileId, version });
   return recordOf(connection, definition.id);
 }
 
@@ -114,8 +140,16 @@ export function setTenantStatus(
   return recordOf(connection, tenantId);
 }
 
-export function recordTenantSchema(connection: Connection, tenantId: string, schemaVersion: number): void {
-  connection.run(sql.recordSchema, schemaVersion, tenantId);
+/** The migration may have created the file, so the registry learns which file it is. */
+export function recordTenantSchema(
+  connection: Connection,
+  files: TenantFiles,
+  tenantId: string,
+  schemaVersion: number,
+): void {
+  const address = connection.get<FileAddress>(sql.addressOf, tenantId);
+  const fileId = address === undefined ? null : files.idOf(address);
+  connection.run(sql.recordSchema, schemaVersion, fileId, tenantId);
 }
 
 export function getTenant(connection: Connection, tenantId: string): TenantRecord | null {

@@ -1,5 +1,5 @@
 /** Converts rows of a queue's table to messages. */
-import { headersOf } from '../../stored-values.ts';
+import { headersOf, tooLarge, UnreadableValue } from '../../stored-values.ts';
 import {
   type ClaimedMessage,
   dedupKeyOf,
@@ -18,7 +18,8 @@ export interface ClaimRow {
   readonly Sequence: string;
   readonly MessageId: string;
   readonly Topic: string;
-  readonly Payload: string;
+  /** Null when the content is too large to be read. */
+  readonly Payload: string | null;
   readonly PayloadEscaped: boolean;
   readonly Headers: string | null;
   readonly CorrelationId: string | null;
@@ -42,13 +43,27 @@ interface RecordRow extends ClaimRow {
   readonly Blocked: boolean;
 }
 
+/** A row that cannot be read gives a message that says why (Q15). The types of the other columns fit. */
 export function claimedMessage(row: ClaimRow): ClaimedMessage {
+  try {
+    return { ...stateOf(row), ...contentOf(row) };
+  } catch (error) {
+    if (!(error instanceof UnreadableValue)) throw error;
+    return { ...stateOf(row), payload: '', headers: {}, unreadable: error.message };
+  }
+}
+
+/** @throws UnreadableValue */
+function contentOf({ Payload, PayloadEscaped, Headers }: ClaimRow) {
+  if (Payload === null) throw new UnreadableValue(tooLarge);
+  return { payload: PayloadEscaped ? unescapeNul(Payload) : Payload, headers: headersOf(Headers) };
+}
+
+function stateOf(row: ClaimRow): Omit<ClaimedMessage, 'payload' | 'headers'> {
   return {
     sequence: Number(row.Sequence),
     messageId: row.MessageId.toLowerCase(),
     topic: row.Topic,
-    payload: row.PayloadEscaped ? unescapeNul(row.Payload) : row.Payload,
-    headers: headersOf(row.Headers),
     correlationId: row.CorrelationId,
     orderingKey: row.OrderingKey,
     enqueuedUtc: row.EnqueuedUtc,

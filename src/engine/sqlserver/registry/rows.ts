@@ -1,5 +1,6 @@
 /** Converts rows of the registry's Tenants table to records, and definitions to parameters. */
 import type { RunCounts, TenantDefinition, TenantRecord } from '../../registry.ts';
+import { UnreadableValue } from '../../stored-values.ts';
 import {
   type ColumnReaders,
   storedAuth,
@@ -10,16 +11,22 @@ import {
 } from '../../tenant-row.ts';
 import { longText, type Parameters, type Row, real, text } from '../database.ts';
 
-/** The driver returns bigint columns as text. */
+/** The driver returns bigint columns as text. @throws UnreadableValue when JavaScript cannot hold the integer exactly */
+function number(column: string, value: unknown): number {
+  const read = Number(value);
+  if (!Number.isSafeInteger(read)) throw new UnreadableValue(`${column} is out of range`);
+  return read;
+}
+
 const readers: ColumnReaders<Date, unknown, boolean> = {
-  time: (value) => value,
-  number: Number,
+  time: (_column, value) => value,
+  number,
   flag: (value) => value,
 };
 
 /** The sums of run counts in a row, of one tenant or of many. */
 export function totals(row: Row): RunCounts {
-  return totalsOf(row as unknown as TotalsRow<unknown>, readers.number);
+  return totalsOf(row as unknown as TotalsRow<unknown>, number);
 }
 
 export function tenantRecord(row: Row): TenantRecord {
