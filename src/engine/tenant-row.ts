@@ -134,7 +134,8 @@ export function tenantRecordOf<Time, Big, Flag>(
       lastRunUtc: timeOf('LastRunUtc', row.LastRunUtc),
       lastOutcome: row.LastOutcome,
       lastDurationMs: row.LastDurationMs,
-      lastCounts: LastCounts === null ? null : schedule('LastCounts', () => Object.freeze(countsOf(LastCounts)), null),
+      lastCounts:
+        LastCounts === null ? null : schedule('LastCounts', () => Object.freeze(countsOf(LastCounts)), null),
       totals: Object.freeze(totalsOf(row, numberOf)),
       idleStreak: numberOf('IdleStreak', row.IdleStreak),
       failureStreak: numberOf('FailureStreak', row.FailureStreak),
