@@ -183,7 +183,7 @@ export interface SettleRequest {
   readonly leaseMs: number;
   readonly outcomes: readonly SettledMessage[];
   /**
-   * The effect of a message that goes to Dead on its ordering group: `block` blocks the group until the message is
+   * How a message that goes to Dead affects its ordering group: `block` blocks the group until the message is
    * replayed or discarded, `continue` does not (Q10).
    */
   readonly onDead: 'block' | 'continue';

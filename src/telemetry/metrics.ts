@@ -103,7 +103,10 @@ export function recordPlan({ status, late, requests }: PlanFacts): void {
   m.createCounter('multi_outbox.requests', { description: 'Dispatch requests made' }).add(requests.length);
 }
 
-/** Records how long each due tenant that a plan read had been due, in milliseconds; records 0 when none was due. */
+/**
+ * For each due tenant that a plan has read, records the milliseconds since it became due. Records 0 when no tenant was
+ * due.
+ */
 export function recordDueAges(
   due: readonly { readonly tenant: { readonly id: string }; readonly overdueMs: number }[],
 ): void {
