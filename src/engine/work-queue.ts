@@ -280,7 +280,8 @@ export interface WorkQueue {
 
   /**
    * One round trip (Q8): applies the outcomes to rows matched on Sequence, ClaimFence and Claimed. Then it does one
-   * of three things: it renews the lease and claims, only renews it, or releases it. It tries to apply the outcomes even when the lease is lost.
+   * of three things: it renews the lease and claims, only renews it, or releases it. It tries to apply the outcomes
+   * even when the lease is lost.
    */
   settle(request: SettleRequest): Promise<SettleResult>;
 

@@ -138,7 +138,7 @@ export class Pools {
   }
 
   /**
-   * Waits until one more connection may be opened. Call the result when that connection has ended; it tells the policy.
+   * Waits until one more connection may be opened. The returned function tells the policy that it has ended.
    */
   async #admitConnection(
     key: string,
