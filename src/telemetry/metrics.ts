@@ -144,7 +144,7 @@ export function recordReceived(tenantId: string, results: readonly { readonly st
   for (const { status } of results) received.add(1, { ...tenant, status });
 }
 
-/** Records a connection that was closed because a transaction was, or may have been, left open on it (F8). */
+/** Records a connection that was closed because a transaction was left open on it, or may have been (F8). */
 export function recordDiscardedConnection(reason: string): void {
   if (!isMeasured()) return;
   meter()
