@@ -138,7 +138,7 @@ export class Pools {
   }
 
   /**
-   * Waits until one more connection may be opened. The returned function tells the policy that it has ended.
+   * Waits until one more connection may be opened. Call the returned function when that connection ends.
    */
   async #admitConnection(
     key: string,
