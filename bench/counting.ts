@@ -1,4 +1,4 @@
-/** Counts calls to tenants' databases, call by call as they cross the engine seam. */
+/** Counts calls to tenants' databases as they pass through the engine interface. */
 import type { Engine, TenantAddress, TenantDatabase } from '../src/engine/engine.ts';
 import { engineFor } from '../src/fleet/engines.ts';
 import { loadSettings } from '../src/index.ts';

@@ -82,7 +82,7 @@ export async function withCopy<T>(
   await using fleet = openFleet(place);
   await fleet.tenants.add({ ...copy, overrides });
   const result = await action(fleet, id);
-  // The next copy may reuse its database.
+  // The next copy may reuse this copy's database.
   await fleet.tenants.remove(id);
   return result;
 }

@@ -1,6 +1,6 @@
 /**
- * Measures the cost of a long blocked ordering group for other messages (Q10): it compares draining free messages
- * beside a group that waits for the retry of its first message with draining only the free messages.
+ * Measures the cost of a long blocked ordering group for other messages (Q10). It compares two drains of free messages:
+ * one beside a group that waits for the retry of its first message, and one without such a group.
  */
 import { assertCount, atMost, type Benchmark, type Measurement } from './benchmark.ts';
 import { drainTenant, fill, hasty, makeTenants, openFleet, retrying, withCopy } from './fleet.ts';

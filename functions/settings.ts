@@ -69,8 +69,8 @@ export function functionSettings(env: NodeJS.ProcessEnv = process.env, given: Se
 }
 
 /**
- * After its time budget a run still waits one handler timeout and the grace for its handlers (D5). Together they must
- * fit into the host's limit for one invocation.
+ * After its time budget a run still waits one handler timeout and the grace for its handlers (D5). All three together
+ * must fit into the host's limit for one invocation.
  */
 function timeBudget({ dispatch }: Settings, givenAs: string | undefined, functionTimeout: number): number {
   const { timeBudgetMs, handlerTimeoutMs, graceMs } = dispatch;

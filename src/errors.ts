@@ -79,7 +79,8 @@ export function isMultiOutboxError<const Code extends ErrorCode = ErrorCode>(
   ...codes: readonly Code[]
 ): error is MultiOutboxError & { readonly code: Code } {
   if (!isError(error) || propertyOf(error, 'name') !== 'MultiOutboxError') return false;
-  // The constructor stores `code` and `message` as plain values. A getter would be foreign code, which may throw when it is read later.
+  // The constructor stores `code` and `message` as plain values. A getter would be foreign code, which may throw when
+  // it is read later.
   const code = ownValue(error, 'code');
   const isOurs = typeof code === 'string' && typeof ownValue(error, 'message') === 'string';
   return isOurs && (codes.length === 0 || (codes as readonly string[]).includes(code));
@@ -153,7 +154,8 @@ export function ignoreRejection(returned: unknown): void {
 }
 
 /**
- * Shows a value in the error that refuses it: text and numbers cut to 100 characters; of any other value only the type.
+ * Shows a value in the error that refuses it. Text and numbers are cut to 100 characters; of any other value only the
+ * type is shown.
  */
 export function shownValue(value: unknown): string {
   if (typeof value === 'string')

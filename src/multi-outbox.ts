@@ -67,7 +67,7 @@ export interface RegistrySchema {
   readonly version: number;
   /** The version to which `migrate` brings the registry. */
   readonly latest: number;
-  /** Plans and runs work with this version and every later one. */
+  /** The oldest version that plans and dispatch runs can use; they can also use every later one. */
   readonly oldestUsable: number;
 }
 
@@ -118,7 +118,7 @@ export interface MultiOutbox {
    * that a queue's host moved to its poison queue.
    */
   poisoned(content: unknown): Promise<PoisonReport>;
-  /** The registry's schema version, and the versions that this program works with. */
+  /** The registry's schema version, and the versions that this program can use. */
   registrySchema(): Promise<RegistrySchema>;
   /**
    * Migrates the registry, then the tenants, to this program's schema. One tenant's failure does not stop the others.

@@ -1,5 +1,5 @@
--- Part of LeaseSettleClaim. Claims the oldest due messages (Q4), and with the head of an ordering group the due
--- messages right behind the head (Q10).
+-- Part of LeaseSettleClaim. Claims the oldest due messages (Q4). Together with the head of an ordering group it
+-- claims the due messages right behind the head (Q10).
 IF @Held = 1 AND @Committed = 0 AND @Then = N'claim'
   -- While a recovered message is in flight, no other message is claimed (Q7).
   AND NOT (@Solo = 0 AND EXISTS (

@@ -1,7 +1,7 @@
 -- Settles a message inside a transaction of its handler (T1).
 --
--- Locks: the message, until the commit, which the caller sends next. A message with an ordering key also
--- unblocks its group, and while a recovered message is in flight no other may be claimed. For a message of either
+-- Locks: the message, until the commit, which the caller sends next. Settling a message with an ordering key
+-- also unblocks its group, and while a recovered message is in flight no other may be claimed. For a message of either
 -- kind the procedure first locks the row of the queue's lease, in the same order as a run's calls
 -- (queue-settle-and-claim.sql). For all others it leaves that row alone, so that the run's calls and other
 -- handlers do not wait for the commit. No procedure of a run waits for rows that the handler locked earlier,
@@ -13,8 +13,8 @@ SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
 -- Settles the message as Done if it is still claimed under @Fence. Returns one row: Settled. If it is 0, the
--- caller must roll back. @Again: asks, outside of any transaction, whether an earlier call was committed; the
--- answer to its COMMIT was lost. Inside a transaction this query would see the transaction's own uncommitted row.
+-- caller must roll back. @Again: asks whether an earlier call was committed, when the answer to its COMMIT was
+-- lost. Ask outside of any transaction: inside one, this query would see the transaction's own uncommitted row.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_Complete]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_Complete] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_Complete]

@@ -33,8 +33,8 @@ WHERE q.Status = 3 AND q.SettledUtc <= @Since
 OPTION (RECOMPILE);
 GO
 -- Lists a page of Dead messages, the one that died first at the top. @After: the Sequence of the last message
--- on the previous page. If that message was replayed or discarded since, the messages before it most likely
--- were too, so the page then starts with the oldest Dead message.
+-- on the previous page. If that message has since been replayed or discarded, the messages before it most likely
+-- have been too, so the page then starts with the oldest Dead message.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_ListDead]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_ListDead] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_ListDead]

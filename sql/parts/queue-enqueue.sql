@@ -28,7 +28,7 @@ GO
 -- stored message, or of the first message if this one is a duplicate. If the message id or dedup key was seen
 -- before, the call stores nothing. @Source: the source of the dedup key, which a webhook receiver passes;
 -- empty for the application's own keys. @Hash identifies the content: if it differs from the first message's
--- hash, @Conflict is 1 and the message is stored as Dead, once for each hash (I2). @Source and @Hash may not
+-- hash, @Conflict is 1 and the message is stored as Dead, once for each hash (I2). @Source and @Hash must not
 -- begin or end with a blank.
 --
 --   DECLARE @Id uniqueidentifier;

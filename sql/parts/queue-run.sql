@@ -79,8 +79,8 @@ GO
 -- and @Errors is a JSON object of the errors by sequence: {"2":"…", "3":"…"}.
 -- @OnDead: the effect of a Dead message on its ordering key, 'block' or 'continue' (Q10). @Then: 'claim'
 -- claims the next batch (@Solo 1: no other message of the run is in flight); or 'renew-lease' or
--- 'release-lease'. @FromUtc: the FromUtc of the last answer, or null to look at all due messages, at least once
--- a second; see queue-settle-and-claim.sql. First row: Lease is 'renewed', 'released' or 'lost'; then the
+-- 'release-lease'. @FromUtc: the FromUtc of the last answer, or null to look at all due messages. Pass null at
+-- least once a second; see queue-settle-and-claim.sql. First row: Lease is 'renewed', 'released' or 'lost'; then the
 -- claimed messages; then the sequences whose outcome matched no message.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_SettleAndClaim]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_SettleAndClaim] AS RETURN 0');
 GO

@@ -2,8 +2,9 @@
 -- The blocked messages are those whose Blocked is 1, and the followers that no run has met yet.
 --
 -- These reads wait for no open transaction of a producer or a handler, whether READ_COMMITTED_SNAPSHOT is on or
--- off. The counts skip rows that are not committed. Only Done messages, of which there may be millions, are
--- counted without a lock for each row, and so a little early: from their handler's Complete on.
+-- off. The counts skip rows that are not committed. Done messages are the exception. There may be millions, so
+-- they are counted without a lock for each row. The count therefore includes a message as soon as its handler's
+-- transaction has called Complete, before that transaction commits.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO

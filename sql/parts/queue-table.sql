@@ -10,8 +10,8 @@
 -- each other. The holder of the queue's lease finds the followers at the front of the index that are not
 -- blocked yet and blocks them. It also unblocks a group's new head.
 --
--- OrderingHash and DedupHash replace the keys in indexes and comparisons. They are short, and they tell texts
--- apart that differ in a trailing blank, which = on text does not.
+-- OrderingHash and DedupHash replace the keys in indexes and comparisons. They are short, and they
+-- distinguish texts that differ only in a trailing blank; = on text does not.
 --
 -- Locks: on rows only. Page locks are off, because READPAST does not skip them. Escalation to the table is
 -- off too (LOCK_ESCALATION = DISABLE). With either of them on, one producer's large batch could stop every claim.

@@ -3,7 +3,7 @@
 --
 -- Order of locks, in all procedures of the registry:
 --   1. the row of the plan lease;
---   2. the row of RegistryState, which plans take, and changes of a definition or a status;
+--   2. the row of RegistryState, in plans and in changes of a definition or a status;
 --   3. rows of Tenants. Plans, reports and wakes change the schedule of rows whose ids they know. Two calls that
 --      change several of the same rows in different order may deadlock (1205). The server ends one of them, which
 --      is then tried again.

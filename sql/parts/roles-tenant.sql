@@ -2,7 +2,7 @@
 -- their own.
 --
 --   $(Schema)_producer    enqueues, and nothing else
---   $(Schema)_dispatcher  runs: begin, settle and claim, complete, leases, statistics, and enqueues
+--   $(Schema)_dispatcher  dispatch runs: begin, settle and claim, complete, leases, statistics, and enqueues
 --   $(Schema)_operator    everything else: reads messages, replays and discards dead ones, lists and frees leases
 --
 -- No role has a right on a table: SQL Server's ownership chaining lets a procedure use the objects that

@@ -1,7 +1,7 @@
 /**
  * Detects that the process ends while dispatch runs are in flight, for example because a handler called
  * process.exit. The guard prints an error and turns exit code 0 into 1. No message is lost: a later run recovers
- * them once the lease has expired (Q6).
+ * those in flight once the lease has expired (Q6).
  */
 import { writeSync } from 'node:fs';
 import { counted } from './output/text.ts';

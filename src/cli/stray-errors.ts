@@ -16,7 +16,7 @@ export function reportStrayErrors(style: { json: boolean; verbose: boolean }): v
 
 /**
  * While dispatch runs are in flight, passes uncaught errors to `onError` and keeps the process alive. Ending the
- * process would leave the messages in flight of every tenant to recovery. Keeping it alive affects only the failing
+ * process would leave every tenant's messages in flight to recovery. Keeping it alive affects only the failing
  * handler's message: the handler ends, or its timeout fails the attempt. Returns a function that undoes this.
  */
 export function takeStrayErrors(onError: (error: unknown) => void): () => void {

@@ -10,7 +10,7 @@ const lastingShare = 1 / 16;
  *
  * A host looks at its tenants in turn. With more tenants than places, the least recently used tenant is the one that
  * comes next. Closing its resource would therefore cost every tenant an opening. Closing the resource that was opened
- * last keeps all others open: of n tenants in turn, almost c find their resource open when there are c places, and no
+ * last keeps all others open. With c places, almost c of the n tenants in turn then find their resource open, and no
  * rule finds more. But then a busy tenant that comes later would never keep a place. So one eviction in sixteen closes
  * a random idle resource instead: a tenant that misses often soon gets a place that it keeps. Caches know this rule as
  * bimodal insertion. Tenants that are no longer used lose their places when they have been idle for too long.

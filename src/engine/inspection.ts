@@ -2,8 +2,8 @@
 import type { SchemaControl, SchemaFinding, SchemaInspection } from './schema.ts';
 
 /**
- * The finding about a schema's version; null when the version is this program's. The message says whether runs work
- * with the version.
+ * The finding about a schema's version; null when the version is this program's. The message says whether
+ * dispatch runs can use the version.
  */
 export function versionFinding(
   version: number,

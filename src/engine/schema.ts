@@ -37,14 +37,14 @@ export interface SchemaInspection {
  *
  * One rule for all engines defines the versions that a program works with, so that either the databases or the
  * programs may be upgraded first. Steps only add: a table, an index, a column with a default, a procedure, a
- * parameter with a default. Runs therefore work with every version from `oldestUsable` on, including later ones than
- * this program's, and refuse an older one with SCHEMA_OUTDATED. `oldestUsable` reaches at most one release back: it
+ * parameter with a default. A run can therefore use every version from `oldestUsable` on, including later ones than
+ * this program's. It refuses an older one with SCHEMA_OUTDATED. `oldestUsable` reaches at most one release back: it
  * is the previous release's version, or a later one. Only `migrate` refuses a database that is ahead of the program.
  */
 export interface SchemaControl {
   /** This program's version. */
   readonly latest: number;
-  /** The oldest version that this program's runs work with; never above `latest`. */
+  /** The oldest version that this program's runs can use; never above `latest`. */
   readonly oldestUsable: number;
   /** The database's version; 0 when the database has no schema, or does not exist yet and can be created. */
   version(): Promise<number>;

@@ -193,7 +193,7 @@ export interface SettleRequest {
   readonly leaseMs: number;
   readonly outcomes: readonly SettledMessage[];
   /**
-   * The effect of a message that goes to Dead on its ordering group: `block` blocks the group until the message is
+   * How a message that goes to Dead affects its ordering group: `block` blocks the group until the message is
    * replayed or discarded, `continue` does not (Q10).
    */
   readonly onDead: 'block' | 'continue';
@@ -290,7 +290,8 @@ export interface WorkQueue {
 
   /**
    * One round trip (Q8): applies the outcomes to rows matched on Sequence, ClaimFence and Claimed. Then it does one
-   * of three things: it renews the lease and claims, only renews it, or releases it. It tries to apply the outcomes even when the lease is lost.
+   * of three things: it renews the lease and claims, only renews it, or releases it. It tries to apply the outcomes
+   * even when the lease is lost.
    */
   settle(request: SettleRequest): Promise<SettleResult>;
 

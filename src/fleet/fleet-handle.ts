@@ -21,6 +21,14 @@ export interface FleetHandleOptions {
   readonly engine?: Engine | undefined;
 }
 
+/** Why a connection was closed, and what to do if that happens often. */
+const whyDiscarded = {
+  'transaction-open':
+    'a transaction was left open on it; the server rolls that transaction back. If this happens often, look for handlers that begin a transaction themselves, and for commits that time out',
+  'call-timed-out':
+    'a call on it timed out and may have left a transaction open. If this happens often, find what makes calls slow, such as locks or load on the server, or raise MULTI_OUTBOX_SQL_REQUEST_TIMEOUT',
+};
+
 export interface OpenFleet {
   readonly engine: Engine;
   readonly registry: Registry;
@@ -98,10 +106,7 @@ export class FleetHandle {
         onServers,
         onDiscard: ({ database, reason }) => {
           recordDiscardedConnection(reason);
-          logger.warn('A connection was closed because a transaction may have been left open on it.', {
-            database,
-            reason,
-          });
+          logger.warn(`A connection was closed because ${whyDiscarded[reason]}.`, { database, reason });
         },
       }));
     const registry = engine.openRegistry();

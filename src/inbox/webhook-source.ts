@@ -10,7 +10,7 @@ export interface WebhookRequest {
   readonly body: string;
 }
 
-/** A sender of webhooks: it verifies their origin and makes inbox messages of them. */
+/** Verifies the webhooks of one sender, and makes inbox messages of them. */
 export interface WebhookSource {
   /** The name in the address: receive/<tenant>/<name>. 1 to 200 letters, digits, '.', '_', '~' and '-'. */
   readonly name: string;

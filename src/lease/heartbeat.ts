@@ -104,7 +104,7 @@ export class Heartbeat {
     try {
       const expiresInMs = await this.#options.renew();
       if (expiresInMs === null) this.lose('another owner has taken it');
-      // If another call extended the lease meanwhile, its own sending time is the right one to count from.
+      // If another call has extended the lease meanwhile, the time left was counted from that call's sending time.
       else if (extensions === this.#extensions) this.extended(expiresInMs, sentAt);
     } catch (error) {
       if (this.#stopped) return;

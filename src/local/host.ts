@@ -63,8 +63,7 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
       waiting ||= plan.more;
       options.onPlan(plan);
       for (const request of plan.requests) {
-        // A run that outlasts the redispatch time is planned again while it still runs here; do not start it
-        // twice.
+        // A tenant whose run outlasts the redispatch time is planned again; do not start a second run of it here.
         if (!running.has(request.tenantId)) {
           // Start in a later microtask: a run that ends at once must not free its slot before the slot is
           // recorded.

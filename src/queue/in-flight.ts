@@ -28,7 +28,7 @@ export class MessagesInFlight {
   readonly #waiting = new WaitingMessages();
   /**
    * This is an array and not a Set. When items are added to a Set and deleted from it for long, V8 leaves a chain of
-   * old tables behind it. Once one of the tables is in the old generation, it keeps the later tables alive, with their
+   * old tables. Once one of the tables is in the old generation, it keeps the later tables alive, with their
    * attempts and messages.
    */
   readonly #running: Attempt[] = [];

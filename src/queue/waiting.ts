@@ -56,7 +56,7 @@ export class WaitingMessages {
     }
     if (chosen === undefined) return undefined;
     const { assignment } = chosen.entries[chosen.head++]!;
-    // A lane may never become empty between batches, so started messages must be removed from memory here (D6).
+    // A lane that always has waiting messages is never emptied, so its started ones must be removed here (D6).
     if (chosen.head * 2 >= chosen.entries.length) {
       chosen.entries.splice(0, chosen.head);
       chosen.head = 0;

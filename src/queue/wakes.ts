@@ -17,8 +17,8 @@ export class Wakes {
   async stored(transaction: unknown, messageId: string): Promise<void> {
     if (typeof transaction !== 'object' || transaction === null) return this.#access.wake();
     const { committed } = await this.#access
-      // The promise is wrapped in an object, so that `use` does not await the commit. It would keep the database open
-      // until then.
+      // The promise is wrapped in an object, so that `use` does not await the commit and keep the database open until
+      // then.
       .use(async (queue) => ({ committed: queue.committed(transaction, messageId) }))
       // The messages are stored, so a failure here must not fail the call.
       .catch(() => ({ committed: Promise.resolve(true) }));

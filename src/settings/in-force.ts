@@ -9,7 +9,7 @@ export interface SettingInForce {
   readonly option: string;
   /** Environment variable. */
   readonly variable: string;
-  /** The checked value, a duration in milliseconds; null if the setting has no value; `masked` if the value is secret. */
+  /** The checked value (durations in milliseconds); null if the setting has none; `masked` if the value is secret. */
   readonly value: unknown;
   readonly source: 'default' | 'environment' | 'option';
 }

@@ -36,8 +36,8 @@ const forApplicationInsights = ['applicationinsights', '@opentelemetry/resources
 const waitMs = 3_000;
 const metricIntervalMs = 60_000;
 /**
- * The most series of a metric: more than the default of MULTI_OUTBOX_METRIC_TENANTS makes, seven results for
- * each of a thousand tenants.
+ * The most series of a metric. The default of MULTI_OUTBOX_METRIC_TENANTS needs fewer: seven results for each of a
+ * thousand tenants.
  */
 const mostSeries = 10_000;
 

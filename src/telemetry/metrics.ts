@@ -103,7 +103,10 @@ export function recordPlan({ status, late, requests }: PlanFacts): void {
   m.createCounter('multi_outbox.requests', { description: 'Dispatch requests made' }).add(requests.length);
 }
 
-/** Records how long each due tenant that a plan read had been due, in milliseconds; records 0 when none was due. */
+/**
+ * For each due tenant that a plan has read, records the milliseconds since it became due. Records 0 when no tenant was
+ * due.
+ */
 export function recordDueAges(
   due: readonly { readonly tenant: { readonly id: string }; readonly overdueMs: number }[],
 ): void {
@@ -141,7 +144,7 @@ export function recordReceived(tenantId: string, results: readonly { readonly st
   for (const { status } of results) received.add(1, { ...tenant, status });
 }
 
-/** Records a connection that was closed because a transaction was, or may have been, left open on it (F8). */
+/** Records a connection that was closed because a transaction was left open on it, or may have been (F8). */
 export function recordDiscardedConnection(reason: string): void {
   if (!isMeasured()) return;
   meter()

@@ -166,7 +166,7 @@ export class AttemptTrace {
     return context.with(this.#context, handler);
   }
 
-  /** @param isSettled whether the handler's transaction has settled the message, so that no later call will */
+  /** @param isSettled whether the handler's transaction has settled the message; then no later call settles it */
   end({ kind }: Outcome, isSettled: boolean): void {
     this.#span.setAttribute('multi_outbox.outcome', kind);
     if (isFailure[kind]) failed(this.#span, kind);

@@ -202,7 +202,7 @@ export class FunctionsApp {
     await this.library.migrate();
   }
 
-  /** Enqueues one mail for each text; its file shows that it was dispatched. */
+  /** Enqueues one mail for each text; the mail's file shows that it was dispatched. */
   mails(subjects: readonly string[]) {
     return subjects.map((subject) => ({
       topic: 'email.send',

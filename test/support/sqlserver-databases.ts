@@ -127,7 +127,7 @@ export class TestDatabases {
     for (const statement of statements) await new mssql.Request(pool).batch(statement);
   }
 
-  /** How many sessions the server has in databases that were made here, other than master. */
+  /** How many sessions the server has in databases that were made here; sessions in master do not count. */
   async sessions(): Promise<number> {
     const { recordset } = await new mssql.Request(await this.pool('master')).query<{ name: string }>(
       'SELECT DB_NAME(dbid) AS name FROM sys.sysprocesses',

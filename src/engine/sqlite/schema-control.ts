@@ -50,7 +50,8 @@ function tooNew(subject: Subject, version: number, latest: number): MultiOutboxE
 }
 
 /**
- * Checks that runs work with the schema: this program's version, older ones down to `oldestUsable`, and later ones.
+ * Checks that a run can use the schema. Its version may be this program's, a later one, or an older one down to
+ * `oldestUsable`.
  * @throws SCHEMA_MISSING, SCHEMA_OUTDATED
  */
 export function verifySchema(connection: Connection, { oldestUsable }: Schema, subject: Subject): void {

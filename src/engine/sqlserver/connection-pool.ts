@@ -73,8 +73,8 @@ export function createPool(
     /** The connection with which `connect` tested the configuration; the first caller gets it. */
     #kept: Connection | undefined;
     /**
-     * When a request got its connection. Transactions are left out, because they may keep one for longer than a call's
-     * timeout.
+     * When a request got its connection. Transactions are left out, because they may keep a connection for longer than
+     * a call's timeout.
      */
     readonly #lentAt = new WeakMap<Connection, number>();
 

@@ -1,6 +1,6 @@
 /**
  * The SQL Server engine: the registry in one database and each tenant in a database of its own, through mssql.
- * Everything that it does in a database is in stored procedures, whose scripts are in sql/.
+ * It reads and changes queues, leases and tenants only through stored procedures, whose scripts are in sql/.
  */
 import { MultiOutboxError } from '../../errors.ts';
 import type { Engine, TenantAddress, TenantDatabase } from '../engine.ts';
@@ -58,7 +58,7 @@ export interface SqlServerEngineOptions {
   readonly connectTimeoutMs?: number;
   /** Milliseconds; 30,000 when absent. */
   readonly requestTimeoutMs?: number;
-  /** Called for each connection that was closed because a transaction was, or may have been, left open on it. */
+  /** Called for each connection that was closed because a transaction was left open on it, or may have been. */
   readonly onDiscard?: (discarded: DiscardedConnection) => void;
 }
 

@@ -142,7 +142,7 @@ export class Pools {
   }
 
   /**
-   * Waits until one more connection may be opened. Call the result when that connection has ended; it tells the policy.
+   * Waits until one more connection may be opened. Call the returned function when that connection ends.
    */
   async #admitConnection(
     key: string,

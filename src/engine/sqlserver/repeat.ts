@@ -1,4 +1,4 @@
-/** Decides whether a call that failed is sent again, so that one call ends within a known time. */
+/** Decides whether to send a failed call again. Limits on the tries and the time make every call end. */
 import type { Classified } from './errors.ts';
 
 export interface RepeatOptions {

@@ -190,7 +190,7 @@ function namedLogin(parts: ConnectionStringParts, refuse: (what: string) => neve
 }
 
 /**
- * A tenant's target. If the tenant names an app setting, its connection string decides which server gets the
+ * A tenant's target. If the tenant names an app setting, the setting's connection string decides which server gets the
  * credentials: the row may omit the server, but may not name another one.
  * @throws INVALID_TENANT
  */

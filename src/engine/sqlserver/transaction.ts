@@ -15,8 +15,8 @@ function isTransaction(value: unknown): value is CallersTransaction {
 }
 
 /**
- * Calls a procedure on the caller's connection. It neither commits nor rolls back, and never repeats the call: the loss
- * of the connection also ends the transaction.
+ * Calls a procedure on the caller's connection. It neither commits nor rolls back. It never repeats the call, because
+ * the loss of the connection also ends the transaction.
  * @param waitsFor the advice after a wait for a lock
  * @throws INVALID_ARGUMENT, TRANSACTION_NOT_OPEN, WRONG_DATABASE, SCHEMA_ and DATABASE_ codes
  */

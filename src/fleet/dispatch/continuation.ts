@@ -1,5 +1,6 @@
 /**
- * Continuations: when a run leaves a backlog, a request is sent at once to dispatch the backlog, before the next plan.
+ * A continuation is a request to dispatch the backlog that a run has left. It is sent at once, without waiting for the
+ * next plan.
  */
 import type { Registry } from '../../engine/registry.ts';
 import { traceHeaders } from '../../telemetry/trace-headers.ts';

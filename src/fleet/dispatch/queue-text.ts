@@ -1,6 +1,6 @@
 /**
- * Reads queue messages. Any client may have written them: they are JSON text, or an object that the host parsed from
- * it.
+ * Reads queue messages, which any client may have written. A message is JSON text, or an object that the host parsed
+ * from JSON text.
  */
 import * as v from 'valibot';
 import { MultiOutboxError } from '../../errors.ts';

@@ -1,4 +1,4 @@
-/** A dispatch run: it runs all of the tenant's work queues that have handlers, at the same time (D1). */
+/** A dispatch run, which works on all of the tenant's work queues that have handlers, at the same time (D1). */
 import type { Span } from '@opentelemetry/api';
 import type { TenantRecord } from '../../engine/registry.ts';
 import type { QueueName } from '../../engine/work-queue.ts';

@@ -14,9 +14,9 @@ export interface DirectoryOptions {
 }
 
 /**
- * The tenants that this process knows (F2). It reads a tenant at the first request for it, and from then on asks for
- * changes on an interval, in one call for all tenants, one caller at a time. While the registry does not answer, it
- * uses the known tenants.
+ * The tenants that this process knows (F2). The directory reads a tenant at the first request for it. From then on it
+ * asks for changes on an interval, in one call for all tenants, one caller at a time. While the registry does not
+ * answer, it uses the known tenants.
  */
 export class TenantDirectory {
   readonly #options: DirectoryOptions;

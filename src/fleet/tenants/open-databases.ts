@@ -18,8 +18,8 @@ interface Opened {
 
 /**
  * The tenant databases that this process has open (F8). It opens a database at the first use, closes idle ones, and
- * closes others by the rule of `toEvict` when there are too many. It never closes a database that is in use, so it
- * exceeds the cap while more databases than the cap allows are in use.
+ * closes others by the rule of `toEvict` when there are too many. It never closes a database that is in use, even if
+ * the open databases then exceed the cap.
  */
 export class OpenDatabases {
   readonly #engine: Engine;

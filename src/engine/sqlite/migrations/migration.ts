@@ -6,7 +6,7 @@ export interface Migration extends MigrationStep {
 }
 
 /**
- * The steps of one kind of database, and the oldest version that runs work with (engine/schema.ts states the rule).
+ * The steps of one kind of database, and the oldest version that a run can use (engine/schema.ts states the rule).
  * Adding a step does not change `oldestUsable`; the next release may raise it to that step.
  */
 export interface Schema {

@@ -1,7 +1,7 @@
 /**
  * The table of one work queue (Q1), the same for the outbox and the inbox.
  *
- * An application in any language may insert into it with plain SQL: Topic and Payload are required, defaults and
+ * An application in any language may insert into it with plain SQL: Topic and Payload are required; defaults and
  * triggers fill the other columns. Times are milliseconds since 1970, UTC.
  *
  * - Blocked: 1 for a blocked message, which is Ready and waits behind an earlier one of its ordering group. The

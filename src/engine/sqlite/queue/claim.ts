@@ -1,6 +1,6 @@
 /**
- * Claims the oldest due messages (Q4), and with the head of an ordering group the due messages right behind the head
- * (Q10).
+ * Claims the oldest due messages (Q4). Together with the head of an ordering group it claims the due messages right
+ * behind the head (Q10).
  */
 import { type ClaimedMessage, type ClaimLimits, MessageStatus } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';

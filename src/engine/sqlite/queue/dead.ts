@@ -41,8 +41,8 @@ export function countDead(connection: Connection, table: QueueTable, filter: Dea
 }
 
 /**
- * Returns a page of Dead messages. If the last record of the previous page was replayed or discarded since, the records
- * before it most likely were too. The page then starts with the oldest message.
+ * Returns a page of Dead messages. If the last record of the previous page has since been replayed or discarded, the
+ * records before it most likely have been too. The page then starts with the oldest message.
  */
 export function listDead(
   connection: Connection,

@@ -12,8 +12,8 @@ import { tableOf } from './records.ts';
 
 /**
  * The handler gets a connection of its own, which is closed at the end, so that a late statement fails. The file has
- * one writer, so this process's handlers take turns, and its other writes, such as the renewal of the run's lease, go
- * in between. A transaction that would delay the renewal until the lease has run out is rolled back before then.
+ * one writer, so this process's handlers take turns. Its other writes go in between, such as the renewal of the
+ * run's lease. A transaction that would delay the renewal until the lease has run out is rolled back before then.
  */
 export function transact<T>(
   handle: DatabaseHandle,

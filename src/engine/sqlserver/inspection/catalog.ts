@@ -94,7 +94,7 @@ export async function readCatalog(
     lockEscalation: new Map(tables!.map((row) => [lower(row.Name), String(row.Escalation)])),
     readCommittedSnapshot: fact.Snapshot === true,
     babelfish,
-    // Babelfish does not have this permission; there an owner sees everything.
+    // Babelfish does not have the permission VIEW DEFINITION; there an owner sees everything.
     complete: babelfish
       ? Number(fact.Owner) === 1 || fact.UserName === 'dbo'
       : Number(fact.Definitions) === 1,

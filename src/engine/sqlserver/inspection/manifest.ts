@@ -7,7 +7,7 @@ import type { Migration } from '../migrations/steps.ts';
 
 export interface ManifestColumn {
   readonly type: string;
-  /** Bytes of a text column, as the server's catalog counts them, -1 for max; null for other types. */
+  /** The length of a text column in bytes, as in the server's catalog (-1 means max); null for other types. */
   readonly length: number | null;
   readonly nullable: boolean;
   readonly computed: boolean;

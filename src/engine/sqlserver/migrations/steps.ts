@@ -22,8 +22,8 @@ export interface Migration extends MigrationStep {
 }
 
 /**
- * The oldest version that runs work with: the first release's (engine/schema.ts states the rule). No call
- * checks the version in advance; a missing procedure shows that the schema is older.
+ * The oldest schema version with which dispatch runs work: that of the first release (engine/schema.ts states the
+ * rule). No call checks the version in advance; a missing procedure shows that the schema is older.
  */
 export const oldestUsable: Readonly<Record<DatabaseKind, number>> = { registry: 3, tenant: 3 };
 
