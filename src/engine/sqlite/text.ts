@@ -25,11 +25,11 @@ export function textColumn(name: string): string {
 }
 
 /**
- * The SQL expression of such a column, as long as `condition` holds; otherwise 0, and SQLite does not read the text.
- * Convert its value with `textOf`.
+ * The SQL expression of such a column, unless `condition` holds; then 0, and SQLite does not read the text. Convert its
+ * value with `textOf`.
  */
-export function textColumnIf(condition: string, name: string): string {
-  return `iif(${condition}, ${textIsReadWhole() ? name : `CAST(${name} AS BLOB)`}, 0)`;
+export function textColumnUnless(condition: string, name: string): string {
+  return `iif(${condition}, 0, ${textIsReadWhole() ? name : `CAST(${name} AS BLOB)`})`;
 }
 
 /** A value of a `textColumn`, as text. */

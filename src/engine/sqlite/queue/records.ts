@@ -10,7 +10,7 @@ import {
 } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { date, integer, integerColumn, type StoredInteger } from '../integers.ts';
-import { isDoubtful, type StoredText, textColumn, textColumnIf, textOf, textOrNull } from '../text.ts';
+import { isDoubtful, type StoredText, textColumn, textColumnUnless, textOf, textOrNull } from '../text.ts';
 
 export type QueueTable = 'Outbox' | 'Inbox';
 
@@ -23,13 +23,13 @@ export function perTable<T>(build: (table: QueueTable) => T): Readonly<Record<Qu
 
 /** SQLite takes the lengths from the row's header, without reading the texts. */
 const contentBytes = 'octet_length(Payload) + coalesce(octet_length(Headers), 0)';
-const isReadable = `${contentBytes} <= ${messageLimits.contentBytes}`;
+const isTooLarge = `${contentBytes} > ${messageLimits.contentBytes}`;
 
 /** The table refuses longer ones, unless a program has switched its constraints off. */
 const shortBytes = 1_203;
 
 function shortText(name: string): string {
-  return textColumnIf(`${name} IS NULL OR octet_length(${name}) <= ${shortBytes}`, name);
+  return textColumnUnless(`octet_length(${name}) > ${shortBytes}`, name);
 }
 
 /** The columns of a `ClaimRow`, for a SELECT list. */
@@ -37,8 +37,8 @@ export const claimColumns = [
   'Sequence',
   shortText('MessageId'),
   shortText('Topic'),
-  textColumnIf(isReadable, 'Payload'),
-  textColumnIf(isReadable, 'Headers'),
+  textColumnUnless(isTooLarge, 'Payload'),
+  textColumnUnless(isTooLarge, 'Headers'),
   shortText('CorrelationId'),
   shortText('OrderingKey'),
   integerColumn('EnqueuedUtc'),
