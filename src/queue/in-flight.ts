@@ -1,10 +1,16 @@
-import type { ClaimedMessage, Outcome, SettledMessage } from '../engine/work-queue.ts';
+import type { ClaimedMessage, Outcome } from '../engine/work-queue.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import { Attempt, type AttemptSetting } from './attempt.ts';
 import type { HandlerSet } from './handler-set.ts';
-import { outcomeOfExhausted, outcomeOfUnhandledTopic, outcomeOfUnreadable, type Parking } from './outcome.ts';
+import {
+  type EndedMessage,
+  outcomeOfExhausted,
+  outcomeOfUnhandledTopic,
+  outcomeOfUnreadable,
+  type Parking,
+} from './outcome.ts';
 import type { RunTally } from './tally.ts';
 import { type Assignment, WaitingMessages } from './waiting.ts';
 
@@ -32,7 +38,7 @@ export class MessagesInFlight {
    * attempts and messages.
    */
   readonly #running: Attempt[] = [];
-  readonly #outcomes: SettledMessage[] = [];
+  readonly #outcomes: EndedMessage[] = [];
 
   constructor(options: InFlightOptions) {
     this.#options = options;
@@ -46,9 +52,10 @@ export class MessagesInFlight {
     return this.#running.length;
   }
 
-  /** How many running handlers have not yet settled their message in a transaction of their own. */
+  /** How many messages whose handler was started have no settled outcome: they are lost if the run ends now. */
   get unsettled(): number {
-    return this.#running.filter(({ settled }) => !settled).length;
+    const running = this.#running.filter(({ settled }) => !settled);
+    return running.length + this.#outcomes.filter(({ started }) => started).length;
   }
 
   /** How many messages have an outcome that the engine has not settled yet. */
@@ -100,12 +107,12 @@ export class MessagesInFlight {
   }
 
   /** The outcomes that are not settled, in the order in which their attempts ended. */
-  outcomes(): readonly SettledMessage[] {
+  outcomes(): readonly EndedMessage[] {
     return [...this.#outcomes];
   }
 
   /** Drops these outcomes, which have been settled; later ones stay. */
-  forget(outcomes: readonly SettledMessage[]): void {
+  forget(outcomes: readonly EndedMessage[]): void {
     this.#outcomes.splice(0, outcomes.length);
   }
 
@@ -129,8 +136,9 @@ export class MessagesInFlight {
   #finish(assignment: Pick<Assignment, 'message' | 'handler'>, outcome: Outcome, isSettled = false): void {
     const { dispatch, logger, tally } = this.#options;
     const { sequence, messageId, topic, attempt } = assignment.message;
-    if (isSettled) tally.count([{ sequence, ...outcome }], []);
-    else this.#outcomes.push({ sequence, ...outcome });
+    const ended: EndedMessage = { sequence, ...outcome, started: assignment.handler !== null };
+    if (isSettled) tally.count([ended], []);
+    else this.#outcomes.push(ended);
     if (outcome.kind === 'dead') {
       logger.warn('A message went to Dead; it waits for replay or discard.', {
         messageId,
@@ -142,7 +150,9 @@ export class MessagesInFlight {
   }
 
   #release(messages: readonly ClaimedMessage[]): void {
-    for (const { sequence } of messages) this.#outcomes.push({ sequence, kind: 'release', delayMs: 0 });
+    for (const { sequence } of messages) {
+      this.#outcomes.push({ sequence, kind: 'release', delayMs: 0, started: false });
+    }
   }
 }
 

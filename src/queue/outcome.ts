@@ -1,6 +1,9 @@
-import type { ClaimedMessage, Outcome } from '../engine/work-queue.ts';
+import type { ClaimedMessage, Outcome, SettledMessage } from '../engine/work-queue.ts';
 import { errorText, isError, propertyOf } from '../errors.ts';
 import { backoffCeiling, backoffDelay, longestDelayMs, type RetryPolicy } from './retry.ts';
+
+/** An outcome to settle, and whether a handler was started for its message. */
+export type EndedMessage = SettledMessage & { readonly started: boolean };
 
 /**
  * The outcome of a message whose handler threw (D3). The library's own errors are recognised by name, not by class,

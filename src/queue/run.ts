@@ -170,7 +170,7 @@ class QueueRun {
     } catch (error) {
       // Leave the claiming phase; otherwise a handler that ends later would start the next message.
       this.#on({ kind: 'error', reason: error });
-      this.#tally.lost += this.#inFlight.ended + this.#inFlight.unsettled;
+      this.#tally.lost += this.#inFlight.unsettled;
       return { status: 'failed', stop: 'error', error };
     } finally {
       for (const stop of stopListening) stop();

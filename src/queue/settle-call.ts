@@ -1,11 +1,12 @@
 /** A run's call to the engine: one round trip that settles the outcomes, and claims, renews or releases (Q8). */
-import type { SettledMessage, SettleRequest, SettleResult, WorkQueue } from '../engine/work-queue.ts';
+import type { SettleRequest, SettleResult, WorkQueue } from '../engine/work-queue.ts';
 import { describeError, isMultiOutboxError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import type { RunTrace } from '../telemetry/spans.ts';
 import type { Backlog } from './backlog.ts';
+import type { EndedMessage } from './outcome.ts';
 import type { RunLease } from './run-lease.ts';
 import type { RunTally } from './tally.ts';
 
@@ -41,7 +42,7 @@ export interface RunBooks {
 export async function settleWhileLeaseLasts(
   { queue, tenant, dispatch, retention, logger, trace }: SettleCallOptions,
   { lease, backlog, tally }: RunBooks,
-  outcomes: readonly SettledMessage[],
+  outcomes: readonly EndedMessage[],
   then: SettleRequest['then'],
 ): Promise<SettleResult | undefined> {
   const { leaseMs, onDead } = dispatch;

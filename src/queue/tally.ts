@@ -1,5 +1,5 @@
 import type { RunCounts } from '../engine/registry.ts';
-import type { SettledMessage } from '../engine/work-queue.ts';
+import type { EndedMessage } from './outcome.ts';
 
 export const noCounts: RunCounts = {
   done: 0,
@@ -18,8 +18,8 @@ export function addCounts(a: RunCounts, b: RunCounts): RunCounts {
 }
 
 /**
- * The counts of one run. An outcome counts when the engine has confirmed it; otherwise its message counts as lost
- * (Q8).
+ * The counts of one run. An outcome counts when the engine has confirmed it. Otherwise its message counts as lost if a
+ * handler was started for it: only then has something happened that will happen again (Q8).
  */
 export class RunTally {
   roundTrips = 0;
@@ -28,12 +28,12 @@ export class RunTally {
   readonly #counts = { done: 0, retried: 0, dead: 0, released: 0, parked: 0 };
   readonly #unhandled = new Set<string>();
 
-  count(outcomes: readonly SettledMessage[], unmatched: readonly number[]): void {
-    this.lost += unmatched.length;
+  count(outcomes: readonly EndedMessage[], unmatched: readonly number[]): void {
     const missing = new Set(unmatched);
     for (const outcome of outcomes) {
-      if (missing.has(outcome.sequence)) continue;
-      if (outcome.kind === 'done') this.#counts.done++;
+      if (missing.has(outcome.sequence)) {
+        if (outcome.started) this.lost++;
+      } else if (outcome.kind === 'done') this.#counts.done++;
       else if (outcome.kind === 'retry') this.#counts.retried++;
       else if (outcome.kind === 'dead') this.#counts.dead++;
       else if (outcome.parked) this.#counts.parked++;

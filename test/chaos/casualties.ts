@@ -39,7 +39,8 @@ export class Casualties {
     for (const { queues } of reports) {
       for (const { stop, counts } of queues) {
         this.possible += counts.lost;
-        if (stop === 'lease-lost') this.possible += counts.retried + counts.released;
+        // Unstarted messages do not count as lost, but the claim has counted as an attempt.
+        if (stop === 'lease-lost') this.possible += counts.retried + counts.released + inFlightOfRun;
       }
     }
   }

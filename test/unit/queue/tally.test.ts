@@ -1,21 +1,26 @@
 import { addCounts, noCounts, RunTally } from '../../../src/queue/tally.ts';
 
-test('D7, Q8: an outcome counts by its kind, and as lost when the engine did not confirm it', () => {
+const started = { started: true } as const;
+const unstarted = { started: false } as const;
+
+test('D7, Q8: an outcome counts by its kind; one that the engine did not confirm as lost, if its handler was started', () => {
   const tally = new RunTally();
   tally.recovered = 2;
   tally.count(
     [
-      { sequence: 1, kind: 'done' },
-      { sequence: 2, kind: 'done' },
-      { sequence: 3, kind: 'retry', delayMs: 1, error: 'x' },
-      { sequence: 4, kind: 'dead', error: 'x' },
-      { sequence: 5, kind: 'release', delayMs: 0 },
-      { sequence: 6, kind: 'release', delayMs: 0, parked: true },
-      { sequence: 7, kind: 'dead', error: 'x' },
+      { sequence: 1, kind: 'done', ...started },
+      { sequence: 2, kind: 'done', ...started },
+      { sequence: 3, kind: 'retry', delayMs: 1, error: 'x', ...started },
+      { sequence: 4, kind: 'dead', error: 'x', ...started },
+      { sequence: 5, kind: 'release', delayMs: 0, ...unstarted },
+      { sequence: 6, kind: 'release', delayMs: 0, parked: true, ...unstarted },
+      { sequence: 7, kind: 'dead', error: 'x', ...started },
+      { sequence: 9, kind: 'release', delayMs: 0, ...unstarted },
+      { sequence: 10, kind: 'dead', error: 'x', ...unstarted },
     ],
-    [2, 7],
+    [2, 7, 9, 10],
   );
-  tally.count([{ sequence: 8, kind: 'done' }], []);
+  tally.count([{ sequence: 8, kind: 'done', ...started }], []);
   expect(tally.counts()).toEqual({
     done: 2,
     retried: 1,
