@@ -80,6 +80,7 @@ export type { Lease } from './lease/lease.ts';
 export type { LeaseOptions, Leases, UnderLease } from './lease/leases.ts';
 export type { TickReport } from './local/tick.ts';
 export {
+  type CloseReport,
   createMultiOutbox,
   type MultiOutbox,
   type MultiOutboxOptions,

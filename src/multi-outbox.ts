@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { withEitherSignal } from './either-signal.ts';
 import type { Engine } from './engine/engine.ts';
 import type { FleetSummary } from './engine/registry.ts';
 import type { QueueName } from './engine/work-queue.ts';
@@ -61,6 +62,15 @@ export interface TickOptions {
   readonly onRun?: (event: { readonly request: DispatchRequest; readonly report?: RunReport }) => void;
 }
 
+/** The result of `close`. */
+export interface CloseReport {
+  /**
+   * Tenants for which this instance stored messages and that it could not wake. Their messages are dispatched at the
+   * tenants' next look, within `schedule.lookWithinMs` (F6).
+   */
+  readonly unwoken: readonly string[];
+}
+
 /** Versions of the registry's schema. */
 export interface RegistrySchema {
   /** 0 while no registry exists; `migrate` creates it. */
@@ -84,9 +94,12 @@ export interface MultiOutbox {
     request: DispatchRequest | { readonly tenantId: string },
     options?: DispatchOptions,
   ): Promise<RunReport>;
-  /** Makes one plan and then every run that it requests, in this process. */
+  /** Makes one plan and then every run that it requests, in this process. @throws CLOSED, or the registry's error */
   tick(options?: TickOptions): Promise<TickReport>;
-  /** Plans and dispatches until the signal fires, then stops gracefully (D5) and resolves. */
+  /**
+   * Plans and dispatches until the signal fires or `close` is called, then stops gracefully (D5) and resolves.
+   * @throws CLOSED when the instance was closed before the call
+   */
   run(options: TickOptions & { signal: AbortSignal; onPlan?: (plan: PlanReport) => void }): Promise<void>;
   /**
    * Returns the same instance for the same id until the tenant's configuration changes. An unknown id fails at the
@@ -130,7 +143,12 @@ export interface MultiOutbox {
    */
   doctor(options?: ExamineOptions): Promise<Diagnosis[]>;
   readonly handlers: readonly Handler[];
-  close(): Promise<void>;
+  /**
+   * Ends `run`, `tick` and every dispatch run gracefully (D5), so that their leases are released; repeats failed wakes
+   * once; then closes all databases. Other calls in flight, and all later ones, fail with CLOSED. Takes at most about
+   * as long as `dispatch.graceMs` while the databases answer. Idempotent; every call returns the same report.
+   */
+  close(): Promise<CloseReport>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -204,7 +222,8 @@ export function assembleMultiOutbox(
             throw error;
           }
         },
-        wake: () => fleet.tryWake(tenantId),
+        wake: () => fleet.wakes.wake(tenantId),
+        wakeAfter: (committed) => fleet.wakes.wakeAfter(tenantId, committed),
       });
       faces.set(tenantId, face);
       return face;
@@ -224,6 +243,8 @@ export function assembleMultiOutbox(
     });
   }
 
+  const close = async (): Promise<CloseReport> => ({ unwoken: await fleet.close() });
+
   return {
     handlers,
     tenants: fleet.tenants,
@@ -231,25 +252,32 @@ export function assembleMultiOutbox(
     dispatch: fleet.dispatch,
     async tick({ signal, onRun = () => {} } = {}) {
       fleet.assertHandlers();
-      return tickOnce({
-        plan: fleet.plan,
-        dispatch: (request) => fleet.dispatch(request, { ...(signal && { signal }) }),
-        parallelRuns: dispatch.parallelRuns,
-        onRun,
-      });
+      return handle.track(
+        tickOnce({
+          plan: fleet.plan,
+          dispatch: (request) => fleet.dispatch(request, { ...(signal && { signal }) }),
+          parallelRuns: dispatch.parallelRuns,
+          onRun,
+        }),
+      );
     },
     async run({ signal, onPlan = () => {}, onRun = () => {} }) {
       fleet.assertHandlers();
-      await runLocalHost({
-        plan: fleet.plan,
-        dispatch: fleet.dispatch,
-        intervalMs: plan.intervalMs,
-        parallelRuns: dispatch.parallelRuns,
-        signal,
-        logger,
-        onPlan,
-        onRun,
-      });
+      handle.closed.throwIfAborted();
+      await handle.track(
+        withEitherSignal(signal, handle.closed, (either) =>
+          runLocalHost({
+            plan: fleet.plan,
+            dispatch: fleet.dispatch,
+            intervalMs: plan.intervalMs,
+            parallelRuns: dispatch.parallelRuns,
+            signal: either,
+            logger,
+            onPlan,
+            onRun,
+          }),
+        ),
+      );
     },
     outbox: facesOf('outbox', createOutbox),
     inbox: facesOf('inbox', (tenantId, access) => createInbox(tenantId, access, logger)),
@@ -273,7 +301,9 @@ export function assembleMultiOutbox(
     },
     migrate: (migrateOptions = {}) => fleet.migrate(migrateOptions),
     doctor: (examineOptions = {}) => fleet.examine(examineOptions),
-    close: () => handle.close(),
-    [Symbol.asyncDispose]: () => handle.close(),
+    close,
+    async [Symbol.asyncDispose]() {
+      await close();
+    },
   };
 }

@@ -130,6 +130,7 @@ class Simulation {
           plan: this.#settings.plan,
           leaseMs: this.#settings.dispatch.leaseMs,
           redispatchMs: this.#redispatchMs,
+          lookWithinMs: this.#settings.schedule.lookWithinMs,
           logger: silentLogger,
           onTenant() {},
         },

@@ -6,14 +6,16 @@ GO
 -- Takes the plan lease and reads due tenants. First row: Lease is 'leased-elsewhere' (Owner is planning),
 -- 'released' (no tenant is due) or 'acquired' (under Fence), with the facts about the previous plan. Then the
 -- @Limit tenants that have been due longest and, if more are due, as many again by @OrderBy: 'longest-due',
--- 'backlog', 'priority', 'deadline' or 'weight' (the time since the tenant was planned, times its weight).
+-- 'backlog', 'priority', 'deadline' or 'weight' (the time since the tenant was planned, times its weight). With
+-- @LookWithinMs, due times that are later than this from now are brought forward to it.
 IF OBJECT_ID(N'[$(Schema)].[Plan_Begin]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Plan_Begin] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Plan_Begin]
   @Owner nvarchar(4000),
   @LeaseMs bigint,
   @Limit int,
-  @OrderBy nvarchar(40) = N'longest-due'
+  @OrderBy nvarchar(40) = N'longest-due',
+  @LookWithinMs bigint = NULL
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -25,9 +27,11 @@ IF @@TRANCOUNT > 0 THROW 51001, N'A plan cannot begin or be committed inside a t
 IF COALESCE(@Limit, -1) < 0 THROW 51027, N'@Limit must be 0 or more.', 1;
 IF @OrderBy IS NULL OR @OrderBy NOT IN (N'longest-due', N'backlog', N'priority', N'deadline', N'weight')
   THROW 51005, N'@OrderBy must be longest-due, backlog, priority, deadline or weight.', 1;
+IF @LookWithinMs NOT BETWEEN 0 AND 1500000000000
+  THROW 51027, N'@LookWithinMs must be milliseconds from 0 to 1500000000000, or null.', 1;
 DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'plan'), @Now datetime2(3) = SYSUTCDATETIME(), @IsOurs bit, @Fence bigint;
 DECLARE @Holder nvarchar(200), @ExpiresUtc datetime2(3);
-DECLARE @NextDue datetime2(3), @Due int = 0, @LastPlan datetime2(3), @Open bit;
+DECLARE @NextDue datetime2(3), @LastDue datetime2(3), @LatestDue datetime2(3), @Due int = 0, @LastPlan datetime2(3), @Open bit;
 DECLARE @Read TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY, Besides bit NOT NULL);
 DECLARE @First TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL);
 SELECT @IsOurs = CASE WHEN Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) THEN 1 ELSE 0 END,
@@ -57,6 +61,15 @@ ELSE
 UPDATE [$(Schema)].[RegistryState] WITH (XLOCK, ROWLOCK) SET PlanOpen = PlanOpen WHERE Id = 1;
 SELECT @LastPlan = LastPlanUtc, @Open = PlanOpen FROM [$(Schema)].[RegistryState] WHERE Id = 1;
 SET @Now = SYSUTCDATETIME();
+IF @LookWithinMs IS NOT NULL
+BEGIN
+  SET @LatestDue = DATEADD(millisecond, CAST(@LookWithinMs % 1000 AS int), DATEADD(second, CAST(@LookWithinMs / 1000 AS int), @Now));
+  -- This reads one entry of the index. An UPDATE that finds no row could still wait for the locks of other rows.
+  SELECT @LastDue = MAX(NextDueUtc) FROM [$(Schema)].[Tenants] WHERE Status = N'active' AND NextDueUtc IS NOT NULL;
+  IF @LastDue > @LatestDue
+    UPDATE [$(Schema)].[Tenants] SET NextDueUtc = @LatestDue
+    WHERE Status = N'active' AND NextDueUtc IS NOT NULL AND NextDueUtc > @LatestDue;
+END;
 SELECT @NextDue = MIN(NextDueUtc) FROM [$(Schema)].[Tenants] WHERE Status = N'active' AND NextDueUtc IS NOT NULL;
 IF @Fence IS NOT NULL
   SELECT @Due = COUNT(*) FROM [$(Schema)].[Tenants] WHERE Status = N'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= @Now;

@@ -91,10 +91,16 @@ DECLARE @Woken TABLE (TenantId nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT 
 INSERT @Asked (Id)
 SELECT DISTINCT LEFT(value, 64) COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@Ids)
 WHERE DATALENGTH(value) > 0 AND SUBSTRING(value, 65, 1) = N'';
-UPDATE [$(Schema)].[Tenants]
-SET WakePending = 1, NextDueUtc = CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
-OUTPUT inserted.Id INTO @Woken (TenantId)
-WHERE Status = N'active' AND Id IN (SELECT a.Id FROM @Asked a);
+-- A tenant that is due, and was woken since it was last planned, needs no write: its next run starts after this.
+INSERT @Woken (TenantId)
+SELECT t.Id FROM @Asked a JOIN [$(Schema)].[Tenants] t ON t.Id = a.Id
+WHERE t.Status = N'active' AND t.WakePending = 1 AND t.NextDueUtc <= @Now;
+DELETE FROM @Asked WHERE Id IN (SELECT w.TenantId FROM @Woken w);
+IF EXISTS (SELECT 1 FROM @Asked)
+  UPDATE [$(Schema)].[Tenants]
+  SET WakePending = 1, NextDueUtc = CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
+  OUTPUT inserted.Id INTO @Woken (TenantId)
+  WHERE Status = N'active' AND Id IN (SELECT a.Id FROM @Asked a);
 SELECT TenantId FROM @Woken;
 GO
 -- Returns one row: the fleet's state by the last reports.

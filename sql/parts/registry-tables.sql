@@ -4,9 +4,9 @@
 -- Order of locks, in all procedures of the registry:
 --   1. the row of the plan lease;
 --   2. the row of RegistryState, in plans and in changes of a definition or a status;
---   3. rows of Tenants. Plans, reports and wakes change the schedule of rows whose ids they know. Two calls that
---      change several of the same rows in different order may deadlock (1205). The server ends one of them, which
---      is then tried again.
+--   3. rows of Tenants. Plans, reports and wakes change the schedule of rows whose ids they know. A plan that brings
+--      late due times forward changes a range of rows. Two calls that change several of the same rows in different
+--      order may deadlock (1205). The server ends one of them, which is then tried again.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
@@ -29,6 +29,9 @@ BEGIN
     Tags nvarchar(max) NOT NULL,
     Overrides nvarchar(max) NOT NULL,
     Status nvarchar(10) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    -- 1: an operator has paused the tenant and not resumed it since. It stays 1 while the tenant is retired, so that
+    -- a directory that lists the tenant again does not end the pause (F2).
+    PausedByOperator bit NOT NULL CONSTRAINT [DF_Tenants_PausedByOperator] DEFAULT (0),
     -- Comes from one counter for all tenants; rises with every change of a definition or a status (F2).
     Version bigint NOT NULL,
     AddedUtc datetime2(3) NOT NULL,

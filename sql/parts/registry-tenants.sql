@@ -5,13 +5,13 @@ GO
 -- The columns that describe a tenant to callers.
 IF OBJECT_ID(N'[$(Schema)].[TenantRecords]', N'V') IS NULL EXEC(N'CREATE VIEW [$(Schema)].[TenantRecords] AS SELECT
   t.Id, t.Server, t.DatabaseName, t.Auth, t.SchemaName, t.Priority, t.Weight, t.SlaSeconds, t.Tags, t.Overrides,
-  t.Status, t.Version, t.AddedUtc, t.SchemaVersion, t.NextDueUtc, t.WakePending, t.PlanVersion, t.LastPlannedUtc, t.LastRunUtc, t.LastOutcome,
+  t.Status, t.PausedByOperator, t.Version, t.AddedUtc, t.SchemaVersion, t.NextDueUtc, t.WakePending, t.PlanVersion, t.LastPlannedUtc, t.LastRunUtc, t.LastOutcome,
   t.LastDurationMs, t.LastCounts, t.TotalDone, t.TotalRetried, t.TotalDead, t.TotalReleased, t.TotalParked, t.TotalLost,
   t.TotalRecovered, t.IdleStreak, t.FailureStreak, t.LastError, t.LastErrorCode, t.LastErrorUtc, t.Backlog, t.ParkedTopics
 FROM [$(Schema)].[Tenants] t');
 GO
--- Registers a tenant, active and due now. A retired id becomes active again, with the new definition. Returns
--- one row: the tenant. Throws 51101 (the id is taken) and 51102 (another tenant that is not retired has the
+-- Registers a tenant, active and due now. A retired id becomes active again, with the new definition; if @By is
+-- 'directory' and an operator has paused the tenant, it becomes paused again. Returns one row: the tenant. Throws 51101 (the id is taken) and 51102 (another tenant that is not retired has the
 -- database).
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Add]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Add] AS RETURN 0');
 GO
@@ -26,7 +26,8 @@ ALTER PROCEDURE [$(Schema)].[Tenant_Add]
   @Weight float,
   @SlaSeconds float,
   @Tags nvarchar(max),
-  @Overrides nvarchar(max)
+  @Overrides nvarchar(max),
+  @By nvarchar(20) = N'operator'
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -35,13 +36,15 @@ SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a status inside a transaction; commit or roll back first.', 1;
 :r parts/tenant-limits.sql
-DECLARE @Now datetime2(3), @Status nvarchar(10), @PlanVersion bigint = 0, @Other nvarchar(64), @Message nvarchar(400);
+IF @By IS NULL OR @By NOT IN (N'operator', N'directory') THROW 51005, N'@By must be operator or directory.', 1;
+DECLARE @Now datetime2(3), @Status nvarchar(10), @Paused bit = 0, @PlanVersion bigint = 0, @Other nvarchar(64), @Message nvarchar(400);
 BEGIN TRANSACTION;
 UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 WHERE Id = 1;
 SET @Now = SYSUTCDATETIME();
 -- A retired id starts afresh, except for a higher plan version: a plan that read the old tenant must not get
 -- the new one.
-SELECT @Status = Status, @PlanVersion = PlanVersion + 1 FROM [$(Schema)].[Tenants] WHERE Id = @Id;
+SELECT @Status = Status, @PlanVersion = PlanVersion + 1, @Paused = CASE WHEN @By = N'directory' THEN PausedByOperator ELSE 0 END
+FROM [$(Schema)].[Tenants] WHERE Id = @Id;
 IF @Status <> N'retired'
 BEGIN
   ROLLBACK;
@@ -51,10 +54,10 @@ END;
 :r parts/tenant-database-check.sql
 DELETE FROM [$(Schema)].[Tenants] WHERE Id = @Id;
 INSERT [$(Schema)].[Tenants]
-  (Id, Server, DatabaseName, DatabaseKey, Auth, SchemaName, Priority, Weight, SlaSeconds, Tags, Overrides, Status, Version,
+  (Id, Server, DatabaseName, DatabaseKey, Auth, SchemaName, Priority, Weight, SlaSeconds, Tags, Overrides, Status, PausedByOperator, Version,
    AddedUtc, NextDueUtc, PlanVersion)
 SELECT @Id, @Server, @DatabaseName, @DatabaseKey, @Auth, @SchemaName, @Priority, @Weight, @SlaSeconds, @Tags, @Overrides,
-  N'active', s.TenantVersion, @Now, @Now, @PlanVersion
+  CASE WHEN @Paused = 1 THEN N'paused' ELSE N'active' END, @Paused, s.TenantVersion, @Now, @Now, @PlanVersion
 FROM [$(Schema)].[RegistryState] s WHERE s.Id = 1;
 COMMIT;
 SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;
@@ -103,13 +106,14 @@ WHERE Id = @Id;
 COMMIT;
 SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;
 GO
--- Sets a tenant's status. A tenant that becomes active is due now. Returns one row: the tenant. Throws 51103
--- (unknown, or retired).
+-- Sets a tenant's status. A tenant that becomes active is due now. A tenant that an operator has paused stays paused
+-- if @By is 'directory' and @Status 'active'. Returns one row: the tenant. Throws 51103 (unknown, or retired).
 IF OBJECT_ID(N'[$(Schema)].[Tenant_SetStatus]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_SetStatus] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_SetStatus]
   @Id nvarchar(4000),
-  @Status nvarchar(20)
+  @Status nvarchar(20),
+  @By nvarchar(20) = N'operator'
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -118,24 +122,30 @@ SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a status inside a transaction; commit or roll back first.', 1;
 IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0 THROW 51026, N'@Id is too long; it may have 64 characters at most.', 1;
-DECLARE @Present nvarchar(10), @Message nvarchar(400);
+DECLARE @Present nvarchar(10), @WasPaused bit, @Paused bit, @Message nvarchar(400);
 IF @Status IS NULL OR @Status NOT IN (N'active', N'paused', N'retired')
   THROW 51005, N'@Status must be active, paused or retired.', 1;
+IF @By IS NULL OR @By NOT IN (N'operator', N'directory') THROW 51005, N'@By must be operator or directory.', 1;
 BEGIN TRANSACTION;
 UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 WHERE Id = 1;
-SELECT @Present = Status FROM [$(Schema)].[Tenants] WHERE Id = @Id;
+SELECT @Present = Status, @WasPaused = PausedByOperator FROM [$(Schema)].[Tenants] WHERE Id = @Id;
 IF @Present IS NULL OR (@Present = N'retired' AND @Status <> N'retired')
 BEGIN
   ROLLBACK;
   SET @Message = N'the registry has no tenant ''' + @Id + N''', or it is retired; add it first';
   THROW 51103, @Message, 1;
 END;
--- The status does not change, so the counter must not rise.
-IF @Present = @Status ROLLBACK;
+SET @Paused = CASE
+  WHEN @By = N'directory' OR @Status = N'retired' THEN @WasPaused
+  WHEN @Status = N'paused' THEN 1
+  ELSE 0 END;
+-- If nothing changes, the counter must not rise.
+IF (@Present = @Status AND @Paused = @WasPaused)
+  OR (@By = N'directory' AND @Status = N'active' AND @Present = N'paused' AND @WasPaused = 1) ROLLBACK;
 ELSE
 BEGIN
   UPDATE [$(Schema)].[Tenants]
-  SET Status = @Status,
+  SET Status = @Status, PausedByOperator = @Paused,
     Version = (SELECT s.TenantVersion FROM [$(Schema)].[RegistryState] s WHERE s.Id = 1),
     NextDueUtc = CASE WHEN @Status = N'active' THEN SYSUTCDATETIME() ELSE NextDueUtc END
   WHERE Id = @Id;

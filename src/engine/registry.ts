@@ -21,7 +21,7 @@ export type TenantAuth =
 export interface TenantOverrides {
   readonly batchSize?: number;
   readonly concurrency?: number;
-  /** The longest idle interval; with `never`, only wakes and known due times make the tenant due (F6). */
+  /** The longest idle interval; with `never`, only wakes, known due times and the bound make the tenant due (F6). */
   readonly idleCeilingMs?: number | 'never';
 }
 
@@ -54,7 +54,7 @@ export interface RunCounts {
   /** Messages released unstarted, or snoozed by the handler. */
   readonly released: number;
   readonly parked: number;
-  /** Outcomes that could not be settled because the run no longer had the message (Q8). */
+  /** Started messages whose outcome could not be settled, because the run no longer had the message (Q8). */
   readonly lost: number;
   /** Messages taken over from a crashed run (Q6). */
   readonly recovered: number;
@@ -86,8 +86,17 @@ export interface TenantSchedule {
   readonly parkedTopics: readonly string[];
 }
 
+/**
+ * Who sets a status or adds a tenant. A pause that an operator has set stays until an operator ends it: a directory
+ * cannot resume the tenant, and a tenant that it retires and adds again is paused again.
+ */
+export const tenantEditors = ['operator', 'directory'] as const;
+export type TenantEditor = (typeof tenantEditors)[number];
+
 export interface TenantRecord extends TenantDefinition {
   readonly status: TenantStatus;
+  /** Whether an operator has paused the tenant and not resumed it since; it stays while the tenant is retired. */
+  readonly pausedByOperator: boolean;
   /** A number that rises with every change of any tenant's definition or status (F2). */
   readonly version: number;
   readonly addedUtc: Date;
@@ -142,6 +151,11 @@ export interface BeginPlan {
   readonly limit: number;
   /** Default: `longest-due`. */
   readonly order?: CandidateOrder;
+  /**
+   * Milliseconds: the plan brings due times that are later than this from now forward to it, so that no tenant waits
+   * longer after the clock was set back, or after the operator has lowered the bound (F6). Default: it leaves them.
+   */
+  readonly lookWithinMs?: number;
 }
 
 /** The facts about the previous plan, which reveal a lost or late tick (F3). */
@@ -221,14 +235,19 @@ export interface Registry {
   readonly schema: SchemaControl;
 
   /**
-   * Registers a tenant, active and due now. A retired tenant of the same id is active again, with the new definition.
+   * Registers a tenant, active and due now. A retired tenant of the same id is active again, with the new definition;
+   * or paused, if a directory adds a tenant that an operator has paused. By default an operator adds it.
    * @throws TENANT_EXISTS; DATABASE_IN_USE when another tenant that is not retired has `databaseKey`
    */
-  add(definition: TenantDefinition, databaseKey: string): Promise<TenantRecord>;
+  add(definition: TenantDefinition, databaseKey: string, by?: TenantEditor): Promise<TenantRecord>;
   /** Replaces the definition of a tenant that is not retired. @throws UNKNOWN_TENANT, DATABASE_IN_USE */
   change(definition: TenantDefinition, databaseKey: string): Promise<TenantRecord>;
-  /** @throws UNKNOWN_TENANT. A tenant that becomes active is due now. Only `add` makes a retired tenant active. */
-  setStatus(tenantId: string, status: TenantStatus): Promise<TenantRecord>;
+  /**
+   * A tenant that becomes active is due now. Only `add` makes a retired tenant active, and only an operator resumes a
+   * tenant that an operator has paused: for a directory the tenant then stays paused. By default an operator sets it.
+   * @throws UNKNOWN_TENANT
+   */
+  setStatus(tenantId: string, status: TenantStatus, by?: TenantEditor): Promise<TenantRecord>;
   get(tenantId: string): Promise<TenantRecord | null>;
   /** Lists tenants, sorted by id. */
   list(query?: ListTenants): Promise<TenantRecord[]>;

@@ -35,6 +35,7 @@ export interface TenantRow<Time, Big, Flag> extends TotalsRow<Big> {
   readonly Tags: string;
   readonly Overrides: string;
   readonly Status: TenantStatus;
+  readonly PausedByOperator: Flag;
   readonly Version: Big;
   readonly AddedUtc: Time;
   readonly SchemaVersion: Big | null;
@@ -125,6 +126,7 @@ export function tenantRecordOf<Time, Big, Flag>(
     tags: Object.freeze(definition('Tags', () => tagsOf(row.Tags), {})),
     overrides: Object.freeze(definition('Overrides', () => overridesOf(row.Overrides), {})),
     status: row.Status,
+    pausedByOperator: flag(row.PausedByOperator),
     version: definition('Version', () => number('Version', row.Version), 0),
     addedUtc: schedule('AddedUtc', () => time('AddedUtc', row.AddedUtc), new Date(0)),
     schemaVersion: SchemaVersion === null ? null : numberOf('SchemaVersion', SchemaVersion),

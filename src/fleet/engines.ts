@@ -7,6 +7,13 @@ import type { Settings } from '../settings.ts';
 /** The registry URL of a static directory: the registry is in memory, the tenants' databases are not. */
 export const memoryRegistry = 'sqlite::memory:';
 
+/** The URL with an absolute path: a relative one begins at `folder`. URLs of other engines are returned unchanged. */
+export function absoluteRegistry(registryUrl: string, folder: string): string {
+  const [, file] = /^sqlite:(.+)$/s.exec(registryUrl) ?? [];
+  if (file === undefined || registryUrl === memoryRegistry) return registryUrl;
+  return `sqlite:${path.resolve(folder, file)}`;
+}
+
 /** True when the databases are files that this program can create. */
 export function isEmbedded(registryUrl: string): boolean {
   return registryUrl.startsWith('sqlite:');
@@ -16,16 +23,22 @@ export function isEmbedded(registryUrl: string): boolean {
  * Creates the engine that a registry URL names. It loads only that engine's modules, so that a process with one kind
  * of database does not load the other.
  * @param onServers whether tenants of a registry in memory may be on servers
+ * @param folder where the relative paths of tenants' files begin, for a registry in memory; default: the working
+ *   directory
  * @throws MultiOutboxError INVALID_CONFIGURATION
  */
 export async function engineFor(
   registryUrl: string,
   settings: Settings,
-  { onServers = true, onDiscard }: { onServers?: boolean } & Pick<SqlServerEngineOptions, 'onDiscard'> = {},
+  {
+    onServers = true,
+    folder,
+    onDiscard,
+  }: { onServers?: boolean; folder?: string } & Pick<SqlServerEngineOptions, 'onDiscard'> = {},
 ): Promise<Engine> {
   const [, scheme, rest] = /^([a-z]+):(.*)$/s.exec(registryUrl) ?? [];
   if (registryUrl === memoryRegistry) {
-    const embedded = await sqliteEngine(':memory:', settings);
+    const embedded = await sqliteEngine(':memory:', settings, folder);
     if (!onServers) return embedded;
     const { MemoryEngine } = await import('./memory-engine.ts');
     return new MemoryEngine(embedded, await sqlServerEngine(undefined, settings, onDiscard));
@@ -39,10 +52,15 @@ export async function engineFor(
   );
 }
 
-async function sqliteEngine(registry: string, settings: Settings): Promise<Engine> {
+async function sqliteEngine(registry: string, settings: Settings, folder?: string): Promise<Engine> {
   const { createSqliteEngine } = await import('../engine/sqlite/index.ts');
   const { synchronous, busyTimeoutMs } = settings.sqlite;
-  return createSqliteEngine({ registry, synchronous, busyTimeoutMs });
+  return createSqliteEngine({
+    registry,
+    synchronous,
+    busyTimeoutMs,
+    ...(folder !== undefined && { folder }),
+  });
 }
 
 async function sqlServerEngine(

@@ -4,7 +4,7 @@ import { MultiOutboxError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { recordDiscardedConnection } from '../telemetry/metrics.ts';
-import { engineFor, isEmbedded, memoryRegistry } from './engines.ts';
+import { absoluteRegistry, engineFor, isEmbedded, memoryRegistry } from './engines.ts';
 import { isOnServer } from './tenants/definition.ts';
 import { TenantDirectory } from './tenants/directory.ts';
 import type { Directory } from './tenants/directory-listing.ts';
@@ -43,10 +43,19 @@ export class FleetHandle {
   readonly #options: FleetHandleOptions;
   readonly #listeners: ((tenantId: string) => void)[] = [];
   readonly #closing = new AbortController();
+  /** Plans, runs and hosts that `stop` ends and waits for. */
+  readonly #work = new Set<Promise<unknown>>();
+  /** Where relative paths begin. The working directory may change before the first use. */
+  readonly #folder = process.cwd();
+  readonly #registryUrl: string;
   #opened: Promise<OpenFleet> | undefined;
+  #isClosed = false;
 
   constructor(options: FleetHandleOptions) {
     this.#options = options;
+    this.#registryUrl = isList(options.tenants)
+      ? memoryRegistry
+      : absoluteRegistry(options.settings.registry, this.#folder);
   }
 
   /** Opens the fleet and waits until the user's directory is in the registry. */
@@ -58,11 +67,7 @@ export class FleetHandle {
 
   /** Opens the fleet without reading the user's directory. @throws CLOSED */
   open(): Promise<OpenFleet> {
-    if (this.closed.aborted)
-      throw new MultiOutboxError(
-        'CLOSED',
-        'This multi-outbox was closed and cannot be used again; create another one.',
-      );
+    if (this.#isClosed) throw closedError();
     this.#opened ??= this.#openAll().catch((error) => {
       // Let the next caller try again: the registry may have been unavailable.
       this.#opened = undefined;
@@ -80,14 +85,36 @@ export class FleetHandle {
     this.#listeners.push(listener);
   }
 
-  /** Fires when `close` is called. */
+  /** Fires with CLOSED when `stop` or `close` is called. */
   get closed(): AbortSignal {
     return this.#closing.signal;
   }
 
-  /** Closes the fleet without waiting for calls in flight, which fail with CLOSED. Idempotent. */
+  /** Registers a plan, a run or a host, so that `stop` waits for its end. Settles as the work does. */
+  track<T>(work: Promise<T>): Promise<T> {
+    const ended = work
+      .then(undefined, () => {})
+      .then(() => {
+        this.#work.delete(ended);
+      });
+    this.#work.add(ended);
+    return work;
+  }
+
+  /**
+   * Fires `closed`, and waits until the tracked work and the directory's refresh have ended and released their leases.
+   * The databases stay open. Idempotent; never rejects.
+   */
+  async stop(): Promise<void> {
+    this.#closing.abort(closedError());
+    await Promise.all(this.#work);
+    await (await this.#opened?.catch(() => undefined))?.sync?.ended();
+  }
+
+  /** Closes the databases. Calls in flight fail with CLOSED. Idempotent. */
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#closing.abort(closedError());
+    this.#isClosed = true;
     const opened = await this.#opened?.catch(() => undefined);
     if (opened === undefined) return;
     await opened.databases.close();
@@ -97,13 +124,14 @@ export class FleetHandle {
 
   async #openAll(): Promise<OpenFleet> {
     const { settings, tenants, logger, owner } = this.#options;
-    const registryUrl = isList(tenants) ? memoryRegistry : settings.registry;
+    const registryUrl = this.#registryUrl;
     // The tenants of a user's directory are not read yet, so they may be on servers.
     const onServers = !isList(tenants) || tenants.some(isOnServer);
     const engine =
       this.#options.engine ??
       (await engineFor(registryUrl, settings, {
         onServers,
+        folder: this.#folder,
         onDiscard: ({ database, reason }) => {
           recordDiscardedConnection(reason);
           logger.warn(`A connection was closed because ${whyDiscarded[reason]}.`, { database, reason });
@@ -143,6 +171,13 @@ export class FleetHandle {
         : undefined;
     return { engine, registry, directory, sync, databases };
   }
+}
+
+function closedError(): MultiOutboxError {
+  return new MultiOutboxError(
+    'CLOSED',
+    'This multi-outbox was closed and cannot be used again; create another one.',
+  );
 }
 
 function isList(tenants: FleetHandleOptions['tenants']): tenants is readonly TenantDefinition[] {

@@ -6,11 +6,14 @@
  *     handlers and settles
  *  3. report → dispatch/report-run.ts writes it to the registry, with the next due time of plan/schedule-policy.ts
  */
+
+import { withEitherSignal } from '../either-signal.ts';
 import type { TenantDatabase } from '../engine/engine.ts';
 import type { QueueName } from '../engine/work-queue.ts';
-import { describeError, MultiOutboxError } from '../errors.ts';
+import { MultiOutboxError } from '../errors.ts';
 import type { HandlerSet } from '../queue/handler-set.ts';
 import { recordPlan, recordWakes, setTenantLabels } from '../telemetry/metrics.ts';
+import { publishPoint } from '../telemetry/points.ts';
 import { inSpan } from '../telemetry/spans.ts';
 import { type DispatchOptions, dispatchTenant } from './dispatch/dispatcher.ts';
 import { checkedDispatchRequest } from './dispatch/request-format.ts';
@@ -20,6 +23,7 @@ import { isEmbedded } from './engines.ts';
 import { FleetHandle, type FleetHandleOptions } from './fleet-handle.ts';
 import { type Diagnosis, type ExamineOptions, examineFleet } from './operations/doctor.ts';
 import { type MigrateOptions, migrateFleet, type TenantMigration } from './operations/migrate.ts';
+import { PendingWakes } from './pending-wakes.ts';
 import { FleetGauge } from './plan/fleet-gauge.ts';
 import type { PlanReport } from './plan/plan-report.ts';
 import { makePlan } from './plan/planner.ts';
@@ -43,22 +47,34 @@ export class Fleet {
   /** Opens the registry, the directory and the tenants' databases when they are first used. */
   readonly handle: FleetHandle;
   readonly tenants: Tenants;
+  /** The wakes that follow stored messages. */
+  readonly wakes: PendingWakes;
   readonly #options: FleetOptions;
   readonly #gauge: FleetGauge;
+  #closing: Promise<string[]> | undefined;
 
   constructor(options: FleetOptions) {
     this.#options = options;
     this.handle = new FleetHandle(options);
     const embedded = Array.isArray(options.tenants) || isEmbedded(options.settings.registry);
     this.tenants = registeredTenants(this.handle, embedded);
+    this.wakes = new PendingWakes({
+      wake: (tenantIds) => this.#wakeActive(tenantIds),
+      logger: options.logger,
+      random: options.random ?? Math.random,
+    });
     this.#gauge = new FleetGauge(options.logger);
     setTenantLabels(options.settings.telemetry.metricTenants);
   }
 
-  /** Chooses the due tenants (F3) and returns one dispatch request for each. @throws INVALID_ARGUMENT */
-  readonly plan = async ({ capacity }: PlanOptions = {}): Promise<PlanReport> => {
+  /** Chooses the due tenants (F3) and returns one dispatch request for each. @throws INVALID_ARGUMENT, CLOSED */
+  readonly plan = async (options: PlanOptions = {}): Promise<PlanReport> =>
+    this.handle.track(this.#plan(options));
+
+  async #plan({ capacity }: PlanOptions): Promise<PlanReport> {
     const { settings, strategy, owner, logger } = this.#options;
     const checked = checkedCapacity(capacity ?? settings.plan.capacity);
+    this.handle.closed.throwIfAborted();
     const { registry, directory } = await this.handle.ready();
     // A running dispatch must notice a tenant's change even while no other call reads the directory.
     void directory.refreshIfDue();
@@ -73,6 +89,7 @@ export class Fleet {
           plan: settings.plan,
           leaseMs: settings.dispatch.leaseMs,
           redispatchMs: this.#redispatchMs,
+          lookWithinMs: settings.schedule.lookWithinMs,
           onTenant,
         },
         checked,
@@ -83,16 +100,27 @@ export class Fleet {
       await this.#gauge.recordIfDue(registry);
       return report;
     });
-  };
+  }
 
   /**
-   * Handles one request with one dispatch run (D1). A tenant's failure is in the report, not thrown (D8).
-   * @throws INVALID_ARGUMENT, INVALID_CONFIGURATION, UNKNOWN_TENANT, or the registry's error
+   * Handles one request with one dispatch run (D1). A tenant's failure is in the report, not thrown (D8). `close` ends
+   * the run as the signal does (D5).
+   * @throws INVALID_ARGUMENT, INVALID_CONFIGURATION, UNKNOWN_TENANT, CLOSED, or the registry's error
    */
   readonly dispatch = async (
     request: DispatchRequest | { readonly tenantId: string },
-    dispatchOptions: DispatchOptions = {},
-  ): Promise<RunReport> => {
+    { signal, ...options }: DispatchOptions = {},
+  ): Promise<RunReport> =>
+    this.handle.track(
+      withEitherSignal(signal, this.handle.closed, (either) =>
+        this.#dispatch(request, { ...options, signal: either }),
+      ),
+    );
+
+  async #dispatch(
+    request: DispatchRequest | { readonly tenantId: string },
+    dispatchOptions: DispatchOptions,
+  ): Promise<RunReport> {
     const checked = checkedDispatchRequest(request, 'manual');
     this.assertHandlers();
     const { registry, directory, databases } = await this.handle.ready();
@@ -108,12 +136,15 @@ export class Fleet {
       checked,
       dispatchOptions,
     );
-  };
+  }
 
-  /** The default makes a crashed run's tenant due again as soon as the run's lease has run out. */
+  /**
+   * The default makes a crashed run's tenant due again as soon as the run's lease has run out. A request may be lost,
+   * so the bound of all looks holds here too (F6).
+   */
   get #redispatchMs(): number {
-    const { plan, dispatch } = this.#options.settings;
-    return plan.redispatchMs ?? dispatch.leaseMs + dispatch.graceMs;
+    const { plan, dispatch, schedule } = this.#options.settings;
+    return Math.min(plan.redispatchMs ?? dispatch.leaseMs + dispatch.graceMs, schedule.lookWithinMs);
   }
 
   /** Lets a host fail before tenants are chosen. @throws INVALID_CONFIGURATION when there is no handler */
@@ -132,24 +163,11 @@ export class Fleet {
     if (missing !== undefined) throw tenantNotActive(await this.tenants.get(missing));
   }
 
-  /**
-   * Makes a tenant due now if possible. It does not throw, because the messages are stored and the call that stored
-   * them must not fail (F7).
-   */
-  async tryWake(tenantId: string): Promise<void> {
-    try {
-      await this.#wakeActive([tenantId]);
-    } catch (error) {
-      this.#options.logger.warn('The tenant could not be woken; its messages wait until its next due time.', {
-        tenantId,
-        error: describeError(error),
-      });
-    }
-  }
-
   async #wakeActive(tenantIds: readonly string[]): Promise<ReadonlySet<string>> {
+    for (const tenantId of tenantIds) publishPoint('wake:before', tenantId);
     const { registry } = await this.handle.ready();
     const woken = new Set(await registry.wake(tenantIds));
+    for (const tenantId of tenantIds) publishPoint('wake:after', tenantId);
     recordWakes(woken);
     return woken;
   }
@@ -160,6 +178,20 @@ export class Fleet {
     const tenant = await directory.get(tenantId);
     if (tenant.status === 'retired') throw tenantNotActive(tenant);
     return databases.use(tenant, action);
+  }
+
+  /** Returns the tenants that could not be woken. Idempotent. */
+  close(): Promise<string[]> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Ends the runs first, because their handlers may store messages; these wake their tenants. */
+  async #close(): Promise<string[]> {
+    await this.handle.stop();
+    const unwoken = await this.wakes.close();
+    await this.handle.close();
+    return unwoken;
   }
 
   async migrate(options: MigrateOptions): Promise<TenantMigration[]> {

@@ -24,7 +24,10 @@ export interface DeadLetters {
 /** Access to a work queue: `use` keeps the tenant's database open for as long as the action takes. */
 export interface QueueAccess {
   use<T>(action: (queue: WorkQueue) => Promise<T>): Promise<T>;
+  /** Makes the tenant due now. If the registry does not answer, the wake is repeated later. Never throws (F7). */
   wake(): Promise<void>;
+  /** As `wake`, in the background, once `committed` has resolved to true. */
+  wakeAfter(committed: Promise<boolean>): void;
 }
 
 /** The most rows that one call of a bulk action touches: below SQL Server's lock escalation threshold. */

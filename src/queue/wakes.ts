@@ -24,6 +24,6 @@ export class Wakes {
       .catch(() => ({ committed: Promise.resolve(true) }));
     if (this.#awaited.has(committed)) return;
     this.#awaited.add(committed);
-    void committed.then((isCommitted) => (isCommitted ? this.#access.wake() : undefined));
+    this.#access.wakeAfter(committed);
   }
 }

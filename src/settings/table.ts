@@ -167,7 +167,13 @@ export const groups = {
       'IDLE_CEILING',
       v.union([v.literal('never'), duration(1, 365 * day)], "must be a duration or 'never'"),
       '5m',
-      "Longest interval of an idle tenant; with 'never' only wakes and known due times make it due. A tenant can have its own value.",
+      "Longest interval of an idle tenant; with 'never' only wakes, known due times and `schedule.lookWithinMs` make it due. A tenant can have its own value.",
+    ),
+    lookWithinMs: setting(
+      'LOOK_WITHIN',
+      duration(1, 365 * day),
+      '1d',
+      "Every active tenant is looked at after at most this time, whatever its idle ceiling; with the ceiling 'never' this is its interval. A message whose wake was lost starts at most this much later.",
     ),
     failureCeilingMs: setting(
       'FAILURE_CEILING',

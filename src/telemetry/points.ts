@@ -1,12 +1,14 @@
 import { channel } from 'node:diagnostics_channel';
 
 /**
- * Named points of a plan and a dispatch run, published on the diagnostics channel `multi-outbox:point`. External
+ * Named points of a plan, a dispatch run and a wake, published on the diagnostics channel `multi-outbox:point`. External
  * profilers and fault-injection tools can subscribe; without a subscriber a point costs one property read.
  */
 export type PointName =
   | 'plan:begun'
   | 'plan:committed'
+  | 'wake:before'
+  | 'wake:after'
   | 'run:claimed'
   | 'handler:start'
   | 'commit:before'

@@ -8,7 +8,7 @@ import { MultiOutboxError } from '../errors.ts';
 import type { RunReport } from '../fleet/dispatch/run-report.ts';
 import type { Strategy } from '../fleet/plan/strategy.ts';
 import type { TenantInput } from '../fleet/tenants/definition.ts';
-import { assembleMultiOutbox, type MultiOutbox } from '../multi-outbox.ts';
+import { assembleMultiOutbox, type CloseReport, type MultiOutbox } from '../multi-outbox.ts';
 import type { Handler } from '../queue/handler.ts';
 import { addCounts, noCounts } from '../queue/tally.ts';
 import { loadSettings, type SettingsInput } from '../settings.ts';
@@ -99,12 +99,13 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
   });
   const connections = new Map<string, DatabaseSync>();
 
-  async function close(): Promise<void> {
+  async function close(): Promise<CloseReport> {
     for (const connection of connections.values()) if (isOpen(connection)) connection.close();
     connections.clear();
-    await multiOutbox?.close();
+    const report = (await multiOutbox?.close()) ?? { unwoken: [] };
     await engine.close();
     removeFolder(folder);
+    return report;
   }
 
   let multiOutbox: MultiOutbox | undefined;
@@ -214,7 +215,9 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
     enqueued: (filter = {}) => storedMessages(database(filter.tenantId), filter),
     database,
     close,
-    [Symbol.asyncDispose]: close,
+    async [Symbol.asyncDispose]() {
+      await close();
+    },
   };
 }
 

@@ -8,6 +8,7 @@ import { manyHostsSuite } from './many-hosts.ts';
 import { momentSuite } from './moments.ts';
 import { planSuite } from './plans.ts';
 import { pointSuite } from './points.ts';
+import { producerSuite } from './producers.ts';
 import { stopSuite } from './stops.ts';
 import { twoHostsSuite } from './two-hosts.ts';
 
@@ -27,5 +28,6 @@ export function describeKills(harness: KillHarness): void {
     deadlyMessageSuite(harness);
     applicationSuite(harness);
     ledgerSuite(harness);
+    producerSuite(harness);
   });
 }

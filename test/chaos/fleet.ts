@@ -86,7 +86,7 @@ export class Fleet {
     return (await this.statistics()).reduce((sum, { dead }) => sum + dead, 0);
   }
 
-  close(): Promise<void> {
-    return this.multiOutbox.close();
+  async close(): Promise<void> {
+    await this.multiOutbox.close();
   }
 }

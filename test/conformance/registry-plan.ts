@@ -247,6 +247,29 @@ export function registryPlanSuite(scene: Scene): void {
       expect(await planAll(registry)).toEqual([]);
     });
 
+    test('F6: a plan brings due times beyond the bound forward to it, and leaves the others', async () => {
+      const { registry } = await scene.registry();
+      for (const id of ['late', 'soon', 'paused']) await add(registry, id);
+      await planAll(registry);
+      await report(registry, 'late', { nextDueInMs: 1_000 * anHour });
+      await report(registry, 'soon', { nextDueInMs: anHour });
+      await report(registry, 'paused', { nextDueInMs: 1_000 * anHour });
+      await registry.setStatus('paused', 'paused');
+      const dueOf = async (id: string) => (await tenantOf(registry, id)).schedule.nextDueUtc!.getTime();
+      const [late, soon, paused] = [await dueOf('late'), await dueOf('soon'), await dueOf('paused')];
+      expect(await beginPlan(registry)).toMatchObject({ status: 'idle' });
+      expect(await dueOf('late')).toBe(late);
+      const plan = await beginPlan(registry, { lookWithinMs: 2 * anHour });
+      expect(plan.status).toBe('idle');
+      expect((await dueOf('late')) - soon).toBeGreaterThanOrEqual(anHour);
+      expect((await dueOf('late')) - late).toBeLessThanOrEqual(-997 * anHour);
+      expect([await dueOf('soon'), await dueOf('paused')]).toEqual([soon, paused]);
+      // With a bound of nothing all active tenants are due, at the latest for the next plan.
+      await beginPlan(registry, { lookWithinMs: 0 });
+      const { candidates, due } = await duePlan(registry);
+      expect([ids(candidates).sort(), due]).toEqual([['late', 'soon'], 2]);
+    });
+
     test('F7: a wake makes active tenants due now, and says which', async () => {
       const { registry } = await scene.registry();
       for (const id of ['a', 'b', 'never', 'paused', 'retired']) await add(registry, id);
@@ -274,6 +297,24 @@ export function registryPlanSuite(scene: Scene): void {
       expect(await beginPlan(registry)).toMatchObject({ status: 'idle' });
       await report(registry, 'a', { nextDueInMs: 0 });
       expect((await duePlan(registry)).candidates).toMatchObject([{ woken: false }]);
+    });
+
+    test('F7: a tenant that is woken again says so, and stays due for the runs after the next plan', async () => {
+      const { registry } = await scene.registry();
+      for (const id of ['a', 'b', 'c']) await add(registry, id);
+      await planAll(registry);
+      expect(await registry.wake(['a'])).toEqual(['a']);
+      const { schedule } = await tenantOf(registry, 'a');
+      expect((await registry.wake(['c', 'a', 'a', 'nobody'])).sort()).toEqual(['a', 'c']);
+      expect((await tenantOf(registry, 'a')).schedule).toEqual(schedule);
+      expect(await registry.wake(['a', 'c'])).toEqual(['a', 'c']);
+      await registry.setStatus('c', 'paused');
+      expect(await registry.wake(['a', 'c'])).toEqual(['a']);
+      // The wake after a plan outlives the report of that plan's run.
+      expect(await planAll(registry)).toEqual(['a']);
+      expect(await registry.wake(['a'])).toEqual(['a']);
+      await report(registry, 'a', { nextDueInMs: anHour });
+      expect(await planAll(registry)).toEqual(['a']);
     });
 
     test('F7: a wake does not put a tenant that is already due at the end', async () => {

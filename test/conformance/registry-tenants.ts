@@ -35,6 +35,7 @@ export function registryTenantsSuite(scene: Scene): void {
       expect(record).toEqual({
         ...definition('acme', complete),
         status: 'active',
+        pausedByOperator: false,
         version: expect.any(Number),
         addedUtc: expect.any(Date),
         schemaVersion: null,
@@ -132,6 +133,7 @@ export function registryTenantsSuite(scene: Scene): void {
       expect(changed).toEqual({
         ...definition('acme', complete),
         status: 'active',
+        pausedByOperator: false,
         version: expect.any(Number),
         addedUtc: before.addedUtc,
         schemaVersion: null,
@@ -207,6 +209,52 @@ export function registryTenantsSuite(scene: Scene): void {
       const { schedule } = await registry.setStatus('acme', 'active');
       expect(schedule.nextDueUtc).toBeInstanceOf(Date);
       expect(await planAll(registry)).toEqual(['acme']);
+    });
+
+    test('F2: an operator’s pause outlasts the directory’s retiring and adding, and its resuming; an operator ends it', async () => {
+      const { registry } = await scene.registry();
+      await add(registry, 'acme');
+      expect(await registry.setStatus('acme', 'paused')).toMatchObject({ pausedByOperator: true });
+      const { version } = await tenantOf(registry, 'acme');
+      const kept = { status: 'paused', pausedByOperator: true, version };
+      expect(await registry.setStatus('acme', 'active', 'directory')).toMatchObject(kept);
+      expect(await registry.setStatus('acme', 'paused', 'directory')).toMatchObject(kept);
+      expect((await registry.changesSince(version)).tenants).toEqual([]);
+      await registry.setStatus('acme', 'retired', 'directory');
+      const again = await registry.add(definition('acme', complete), 'another database', 'directory');
+      expect(again).toMatchObject({ ...complete, status: 'paused', pausedByOperator: true });
+      expect(await planAll(registry)).toEqual([]);
+      expect(await registry.change(definition('acme'), keyOf('acme'))).toMatchObject({ status: 'paused' });
+      const resumed = await registry.setStatus('acme', 'active');
+      expect(resumed).toMatchObject({ status: 'active', pausedByOperator: false });
+      expect(await planAll(registry)).toEqual(['acme']);
+      await registry.setStatus('acme', 'retired', 'directory');
+      const free = await registry.add(definition('acme'), keyOf('acme'), 'directory');
+      expect(free).toMatchObject({ status: 'active', pausedByOperator: false });
+    });
+
+    test('F2: a directory resumes a tenant that it has paused itself, unless an operator has paused it since', async () => {
+      const { registry } = await scene.registry();
+      await add(registry, 'acme');
+      expect(await registry.setStatus('acme', 'paused', 'directory')).toMatchObject({
+        status: 'paused',
+        pausedByOperator: false,
+      });
+      expect(await registry.setStatus('acme', 'active', 'directory')).toMatchObject({ status: 'active' });
+      const before = await registry.setStatus('acme', 'paused', 'directory');
+      const paused = await registry.setStatus('acme', 'paused');
+      expect(paused).toMatchObject({ status: 'paused', pausedByOperator: true });
+      // Hosts and directories learn of it.
+      expect(paused.version).toBeGreaterThan(before.version);
+      expect(await registry.setStatus('acme', 'active', 'directory')).toMatchObject({ status: 'paused' });
+    });
+
+    test('F2: an operator who removes a paused tenant and adds it again ends its pause', async () => {
+      const { registry } = await scene.registry();
+      await add(registry, 'acme');
+      await registry.setStatus('acme', 'paused');
+      await registry.setStatus('acme', 'retired');
+      expect(await add(registry, 'acme')).toMatchObject({ status: 'active', pausedByOperator: false });
     });
 
     test('F2: the list is by id, page after page, of one status or of all', async () => {

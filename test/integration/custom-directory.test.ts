@@ -192,6 +192,45 @@ describe.each([
 });
 
 describe('a directory and a registry that others use (F2)', () => {
+  test('F2: an operator’s pause outlasts a list that is empty for a moment, and a list that says active', async () => {
+    const { seen, handlers } = noting();
+    const { list, directory } = listing({ id: 'a' }, { id: 'b' });
+    const host = await hostOf(directory, { handlers });
+    const operator = place.face();
+    await operator.tenants.pause('a');
+    await send(host, 'a', 'while paused');
+    await whileRunning(host, async () => {
+      list.tenants = [];
+      await until('both are retired', async () => {
+        const now = await statuses(operator);
+        return now.a === 'retired' && now.b === 'retired';
+      });
+      list.tenants = [{ id: 'a' }, { id: 'b' }];
+      await until('b is back', async () => (await statuses(operator)).b === 'active');
+      await until('a is back', async () => (await statuses(operator)).a !== 'retired');
+      expect((await statuses(operator)).a).toBe('paused');
+      list.tenants = [{ id: 'a', status: 'active', weight: 2 }, { id: 'b' }];
+      await until('the list is taken', async () => (await operator.tenants.get('a')).weight === 2);
+      const { version } = await operator.tenants.get('a');
+      const { reads } = list;
+      await until('it is read again', () => list.reads > reads + 2);
+      expect(await operator.tenants.get('a')).toMatchObject({ status: 'paused', version });
+      expect(seen).toEqual([]);
+      await operator.tenants.resume('a');
+      await until('it is dispatched', () => seen.includes('a:while paused'));
+    });
+  });
+
+  test('F2: the directory resumes what it has paused itself', async () => {
+    const { list, directory } = listing({ id: 'a', status: 'paused' });
+    const host = await hostOf(directory);
+    expect(await statuses(host)).toEqual({ a: 'paused' });
+    list.tenants = [];
+    await until('it is retired', async () => (await statuses(host)).a === 'retired');
+    list.tenants = [{ id: 'a' }];
+    await until('it is active', async () => (await statuses(host)).a === 'active');
+  });
+
   test('F2: changes by operators last unless the directory says otherwise, and their own tenants are not changed', async () => {
     const { list, directory } = listing({ id: 'a' }, { id: 'b' });
     const host = await hostOf(directory);
@@ -342,6 +381,34 @@ test.each([
       message: expect.stringContaining('{ name, read }'),
     }),
   );
+});
+
+test('F2: closing the multi-outbox ends the reading of a list that never ends', async () => {
+  let ended = false;
+  let read = 0;
+  const host = place.face({
+    registry: 'sqlite::memory:',
+    tenants: {
+      name: 'endless',
+      async *read() {
+        try {
+          for (;;) {
+            read++;
+            // Every hundredth entry takes a turn of the event loop.
+            if (read % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+            yield { id: `t${read}` };
+          }
+        } finally {
+          ended = true;
+        }
+      },
+    },
+  });
+  const failing = expect(host.status()).rejects.toMatchObject({ code: 'REGISTRY_UNAVAILABLE' });
+  await until('it is being read', () => read > 1_000);
+  await host.close();
+  await failing;
+  await until('it is given up', () => ended);
 });
 
 test('closing the multi-outbox aborts the signal of a read in progress', async () => {

@@ -13,6 +13,7 @@ const days = 86_400_000;
 const settings: fc.Arbitrary<ScheduleSettings> = fc.record({
   idleFloorMs: fc.integer({ min: 1, max: days }),
   idleCeilingMs: fc.oneof(fc.constant('never' as const), fc.integer({ min: 1, max: 365 * days })),
+  lookWithinMs: fc.integer({ min: 1, max: 365 * days }),
   failureCeilingMs: fc.integer({ min: 1, max: 30 * days }),
 });
 const durations = fc.oneof(fc.constant(null), fc.integer({ min: 0, max: 365 * days }));
@@ -38,11 +39,10 @@ describe('the schedule after a run (F5)', () => {
         const next = nextSchedule(result, before, given, () => random);
         expect(next.idleStreak).toBeGreaterThanOrEqual(0);
         expect(next.failureStreak).toBeGreaterThanOrEqual(0);
-        if (next.nextDueInMs === null) return;
         expect(Number.isInteger(next.nextDueInMs)).toBe(true);
         expect(next.nextDueInMs).toBeGreaterThanOrEqual(0);
         const afterHolder = (result.heldForMs ?? 0) + given.idleFloorMs;
-        const known = Math.max(result.nextDueInMs ?? 0, afterHolder);
+        const known = Math.max(result.nextDueInMs ?? 0, afterHolder, given.lookWithinMs);
         const ceiling = {
           skipped: afterHolder,
           resuming: resumingMs,
@@ -51,6 +51,27 @@ describe('the schedule after a run (F5)', () => {
           idle: given.idleCeilingMs === 'never' ? known : given.idleCeilingMs,
         }[result.outcome];
         expect(next.nextDueInMs).toBeLessThanOrEqual(ceiling);
+      }),
+    );
+  });
+
+  test('F6: whatever happened, the tenant is looked at within the bound', () => {
+    fc.assert(
+      fc.property(results, streaks, settings, randoms, (result, before, given, random) => {
+        const next = nextSchedule(result, before, given, () => random);
+        expect(next.nextDueInMs).not.toBeNull();
+        expect(next.nextDueInMs).toBeLessThanOrEqual(given.lookWithinMs);
+      }),
+    );
+  });
+
+  test('F6: the bound changes no interval that is within it', () => {
+    fc.assert(
+      fc.property(results, streaks, settings, randoms, (result, before, given, random) => {
+        const longest = nextSchedule(result, before, { ...given, lookWithinMs: 365 * days }, () => random);
+        const bounded = nextSchedule(result, before, given, () => random);
+        const nextDueInMs = Math.min(longest.nextDueInMs ?? given.lookWithinMs, given.lookWithinMs);
+        expect(bounded).toEqual({ ...longest, nextDueInMs });
       }),
     );
   });
@@ -83,7 +104,7 @@ describe('the schedule after a run (F5)', () => {
         const continued = { ...result, outcome, continuedForMs: ms };
         expect(nextSchedule({ ...continued, more: true }, before, given)).toEqual({
           mode: 'set',
-          nextDueInMs: ms,
+          nextDueInMs: Math.min(ms, given.lookWithinMs),
           idleStreak: 0,
           failureStreak: 0,
         });
@@ -105,7 +126,8 @@ describe('the schedule after a run (F5)', () => {
         (result, outcome, before, given, continuedForMs) => {
           const of = (more: boolean) =>
             nextSchedule({ ...result, outcome, more, continuedForMs }, before, given);
-          expect(of(true)).toMatchObject({ mode: 'set', nextDueInMs: continuedForMs, idleStreak: 0 });
+          const nextDueInMs = Math.min(continuedForMs, given.lookWithinMs);
+          expect(of(true)).toMatchObject({ mode: 'set', nextDueInMs, idleStreak: 0 });
           // Without a backlog there is no continuation.
           expect(of(false)).toEqual(nextSchedule({ ...result, outcome, more: false }, before, given));
         },
@@ -124,21 +146,20 @@ describe('the schedule after a run (F5)', () => {
         (result, outcome, before, given, nextDueInMs) => {
           const of = (inMs: number | null) =>
             nextSchedule({ ...result, outcome, more: false, nextDueInMs: inMs }, before, given).nextDueInMs;
-          const without = of(null);
-          expect(of(nextDueInMs)).toBe(without === null ? nextDueInMs : Math.min(without, nextDueInMs));
+          expect(of(nextDueInMs)).toBe(Math.min(of(null)!, nextDueInMs));
         },
       ),
     );
   });
 
-  test("F6: a ceiling of 'never' means: only wakes and known due times", () => {
+  test("F6: a ceiling of 'never' means: only wakes, known due times and the bound", () => {
     fc.assert(
       fc.property(unheld, served, streaks, settings, (result, outcome, before, given) => {
         const next = nextSchedule({ ...result, outcome, more: false }, before, {
           ...given,
           idleCeilingMs: 'never',
         });
-        expect(next.nextDueInMs).toBe(result.nextDueInMs);
+        expect(next.nextDueInMs).toBe(Math.min(result.nextDueInMs ?? given.lookWithinMs, given.lookWithinMs));
       }),
     );
   });
@@ -161,7 +182,9 @@ describe('the schedule after a run (F5)', () => {
         const next = nextSchedule({ ...result, outcome: 'failed' }, before, given, () => random);
         const interval = Math.min(given.failureCeilingMs, failureFloorMs * 2 ** Math.min(before.failure, 60));
         expect(next).toMatchObject({ mode: 'set', idleStreak: 0, failureStreak: before.failure + 1 });
-        expect(next.nextDueInMs).toBeGreaterThanOrEqual(Math.floor(interval / 2));
+        expect(next.nextDueInMs).toBeGreaterThanOrEqual(
+          Math.min(Math.floor(interval / 2), given.lookWithinMs),
+        );
         expect(next.nextDueInMs).toBeLessThanOrEqual(interval);
       }),
     );
@@ -180,7 +203,7 @@ describe('the schedule after a run (F5)', () => {
       fc.property(unheld, streaks, settings, (result, before, given) => {
         expect(nextSchedule({ ...result, outcome: 'resuming' }, before, given)).toEqual({
           mode: 'set',
-          nextDueInMs: resumingMs,
+          nextDueInMs: Math.min(resumingMs, given.lookWithinMs),
           idleStreak: before.idle,
           failureStreak: before.failure,
         });
@@ -198,7 +221,8 @@ describe('the schedule after a run (F5)', () => {
           failureStreak: before.failure,
         });
         const afterHolder = (result.heldForMs ?? 0) + given.idleFloorMs;
-        expect(next.nextDueInMs).toBe(Math.min(result.nextDueInMs ?? afterHolder, afterHolder));
+        const wanted = Math.min(result.nextDueInMs ?? afterHolder, afterHolder);
+        expect(next.nextDueInMs).toBe(Math.min(wanted, given.lookWithinMs));
       }),
     );
   });

@@ -6,6 +6,7 @@ export function tenantRecord(id: string, fields: Partial<TenantRecord> = {}): Te
   return {
     ...tenantDefinition({ id }),
     status: 'active',
+    pausedByOperator: false,
     version: 1,
     addedUtc: new Date(0),
     schemaVersion: null,

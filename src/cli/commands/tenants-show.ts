@@ -20,12 +20,17 @@ export function tenantsShowCommand(tenants: Command, run: Runner): void {
     );
 }
 
+/** A directory cannot resume a tenant that an operator has paused, so the text says who did. */
+function statusText({ status, pausedByOperator }: TenantRecord): string {
+  return status === 'paused' && pausedByOperator ? 'paused by an operator' : status;
+}
+
 function entries(tenant: TenantRecord): [string, string | number | null | undefined][] {
   const { schedule, overrides, auth, unreadable } = tenant;
   const { idleCeilingMs } = overrides;
   return [
     ['Tenant', tenant.id],
-    ['Status', tenant.status],
+    ['Status', statusText(tenant)],
     ['Server', tenant.server],
     ['Database', tenant.database],
     ['Login', auth.kind === 'setting' ? `connection string in app setting ${auth.name}` : null],

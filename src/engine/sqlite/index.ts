@@ -28,6 +28,11 @@ export interface SqliteEngineOptions {
   /** The registry's file; or ':memory:' for a registry in this process that exists as long as the engine. */
   readonly registry: string;
   /**
+   * Where the relative paths of tenants' files begin, for a registry in memory; default: the working directory. Other
+   * registries use the folder of their file.
+   */
+  readonly folder?: string;
+  /**
    * `full` (the default): every commit survives a power cut. `normal` is faster: a power cut may undo the last commits,
    * but a crash of the process does not.
    */
@@ -47,6 +52,7 @@ export function createSqliteEngine(options: SqliteEngineOptions): Engine {
 class SqliteEngine implements Engine {
   readonly kind = 'sqlite';
   readonly #registry: string;
+  readonly #folder: string;
   readonly #synchronous: Synchronous;
   readonly #busyTimeoutMs: number;
   readonly #clock: (() => number) | undefined;
@@ -69,6 +75,7 @@ class SqliteEngine implements Engine {
       );
     }
     this.#registry = options.registry === memoryPath ? memoryPath : resolve(options.registry);
+    this.#folder = options.folder ?? process.cwd();
     this.#synchronous = options.synchronous ?? 'full';
     this.#busyTimeoutMs = options.busyTimeoutMs ?? 5_000;
     this.#clock = options.clock;
@@ -103,7 +110,7 @@ class SqliteEngine implements Engine {
   }
 
   #fileOf(address: TenantAddress): string {
-    const path = tenantFile(this.#registry, address);
+    const path = tenantFile(this.#registry, address, this.#folder);
     if (this.#registry !== memoryPath && isSameFile(path, this.#registry)) {
       throw new MultiOutboxError(
         'INVALID_TENANT',

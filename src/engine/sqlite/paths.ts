@@ -9,10 +9,10 @@ export const memoryPath = ':memory:';
 
 /**
  * The absolute path of a tenant's file: `address.database`, relative to the folder of the registry's file, or to
- * the working directory for a registry in memory.
+ * `folder` for a registry in memory.
  * @throws INVALID_TENANT
  */
-export function tenantFile(registry: string, address: TenantAddress): string {
+export function tenantFile(registry: string, address: TenantAddress, folder: string = process.cwd()): string {
   const { id, server, database } = address;
   const refuse = (what: string): never => {
     throw new MultiOutboxError('INVALID_TENANT', `tenant '${id}': ${what}`, { tenantId: id });
@@ -27,7 +27,7 @@ export function tenantFile(registry: string, address: TenantAddress): string {
       `'database' ends like the files that SQLite keeps beside a database (-journal, -wal, -shm); give the file another name`,
     );
   }
-  const base = registry === memoryPath ? process.cwd() : dirname(resolve(registry));
+  const base = registry === memoryPath ? folder : dirname(resolve(registry));
   return isAbsolute(database) ? resolve(database) : resolve(base, database);
 }
 

@@ -17,6 +17,8 @@ export interface PlannerOptions {
   /** Duration of a queue lease; the plan lease lasts no longer. */
   readonly leaseMs: number;
   readonly redispatchMs: number;
+  /** No tenant may be due later than this from now, in milliseconds (F6). */
+  readonly lookWithinMs: number;
   readonly logger: Logger;
   /** Called with every tenant that the plan reads, so that the tenant's run need not read it again. */
   readonly onTenant: (tenant: PlanCandidate['tenant']) => void;
@@ -47,6 +49,7 @@ export async function makePlan(options: PlannerOptions, capacity: number): Promi
     owner,
     leaseMs: Math.min(options.leaseMs, longestPlanLeaseMs),
     limit: strategy.order ? capacity : mostCandidates,
+    lookWithinMs: options.lookWithinMs,
     ...(strategy.order && { order: strategy.order }),
   });
   publishPoint('plan:begun', null);

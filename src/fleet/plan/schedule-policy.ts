@@ -55,12 +55,24 @@ export type NextSchedule = TenantReport['schedule'];
  *   or may be the plan's redispatch time, which counts if the other run has died.
  * - The database is resuming from auto-pause: due after a fixed interval. This is not a failure.
  * - The run failed: due after a backoff that doubles up to its ceiling, with jitter over its upper half.
+ *
+ * In every case the tenant is due within `lookWithinMs`, so that a message whose wake was lost starts by then (F6).
  */
 export function nextSchedule(
   result: RunResult,
   streaks: Streaks,
   settings: ScheduleSettings,
   random: () => number = Math.random,
+): NextSchedule {
+  const wanted = wantedSchedule(result, streaks, settings, random);
+  return { ...wanted, nextDueInMs: sooner(wanted.nextDueInMs, settings.lookWithinMs) };
+}
+
+function wantedSchedule(
+  result: RunResult,
+  streaks: Streaks,
+  settings: ScheduleSettings,
+  random: () => number,
 ): NextSchedule {
   const keep = { idleStreak: streaks.idle, failureStreak: streaks.failure };
   const mode = result.heldForMs === null ? 'set' : 'at-most';

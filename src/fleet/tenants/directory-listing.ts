@@ -1,8 +1,8 @@
 import type { TenantDefinition } from '../../engine/registry.ts';
 import { errorText, MultiOutboxError, propertyOf } from '../../errors.ts';
-import { unlessAborted } from '../../unless-aborted.ts';
 import { type TenantInput, tenantDefinition, tenantIdPattern } from './definition.ts';
 import { EventLoopYielder } from './event-loop-yielder.ts';
+import { readAll } from './read-all.ts';
 
 /** A tenant in a directory's list. */
 export interface DirectoryTenant extends TenantInput {
@@ -20,7 +20,11 @@ export interface Directory {
    * are not changed, unless the directory lists them.
    */
   readonly name: string;
-  /** Lists all tenants. @param signal fires when reading takes too long, and when the multi-outbox is closed */
+  /**
+   * Lists all tenants, at most 1,000,000. A list that is longer, or not read within 60 seconds, is refused: it may never
+   * end.
+   * @param signal fires when reading takes too long, and when the multi-outbox is closed
+   */
   read(signal: AbortSignal): ListedTenants | Promise<ListedTenants>;
 }
 
@@ -54,7 +58,7 @@ export async function readDirectory(
   const tenants = new Map<string, ListedTenant>();
   const refused: { id: string | undefined; problem: string }[] = [];
   const yielder = new EventLoopYielder();
-  for (const entry of await unlessAborted(() => all(directory, signal), signal)) {
+  for (const entry of await readAll(directory, signal)) {
     await yielder.yieldIfDue();
     try {
       const { definition, status } = checked(entry, directory.name, embedded);
@@ -85,15 +89,6 @@ export function checkedDirectory(directory: Directory): Directory {
     'INVALID_CONFIGURATION',
     "'tenants' must be a list of tenants, or a directory: { name, read }, with a name of 1 to 64 characters.",
   );
-}
-
-async function all(directory: Directory, signal: AbortSignal): Promise<DirectoryTenant[]> {
-  const list = await directory.read(signal);
-  // `for await` would await each entry of a list, and fail the whole list at an entry whose `then` cannot be read.
-  if (Symbol.iterator in list) return [...list];
-  const entries: DirectoryTenant[] = [];
-  for await (const entry of list) entries.push(entry);
-  return entries;
 }
 
 function checked(entry: DirectoryTenant, directory: string, embedded: boolean): ListedTenant {

@@ -52,7 +52,9 @@ export class DirectorySync {
    * @throws REGISTRY_UNAVAILABLE when no list was ever read
    */
   async ready(): Promise<void> {
-    const running = this.#refresh.startIfDue() ?? this.#refresh.running;
+    // A refresh that starts while the multi-outbox is being closed could leave its lease behind.
+    const started = this.#options.closed.aborted ? undefined : this.#refresh.startIfDue();
+    const running = started ?? this.#refresh.running;
     if (this.#listed) return;
     await running;
     if (!this.#listed && this.#failure) throw this.#failure;
@@ -65,6 +67,11 @@ export class DirectorySync {
     // each other.
     await (this.#refresh.running ?? this.#refresh.start());
     if (this.#failure) throw this.#failure;
+  }
+
+  /** Resolves when no refresh is in progress. */
+  async ended(): Promise<void> {
+    await this.#refresh.running;
   }
 
   async #attempt(): Promise<boolean> {
@@ -136,7 +143,7 @@ export class DirectorySync {
     for (const tenant of this.#known.values()) {
       if (!isWhole || !this.#isOurs(tenant) || named.has(tenant.id)) continue;
       signal.throwIfAborted();
-      this.#note(await registry.setStatus(tenant.id, 'retired'));
+      this.#note(await registry.setStatus(tenant.id, 'retired', 'directory'));
     }
     const yielder = new EventLoopYielder();
     for (const listed of listing.tenants.values()) {
@@ -157,7 +164,7 @@ export class DirectorySync {
     const known = this.#known.get(definition.id);
     let current = known;
     if (known === undefined || known.status === 'retired') {
-      current = await registry.add(definition, databaseKey(definition));
+      current = await registry.add(definition, databaseKey(definition), 'directory');
     } else if (isUnreadable(known) || !isDeepStrictEqual(definition, definitionOf(known))) {
       const other = known.tags[directoryTag] ?? directory.name;
       if (other !== directory.name) {
@@ -168,8 +175,8 @@ export class DirectorySync {
       }
       current = await registry.change(definition, databaseKey(definition));
     }
-    if (status !== undefined && current!.status !== status) {
-      current = await registry.setStatus(definition.id, status);
+    if (status !== undefined && current!.status !== status && !isKeptPaused(current!)) {
+      current = await registry.setStatus(definition.id, status, 'directory');
     }
     if (current !== known) this.#note(current!);
   }
@@ -205,6 +212,11 @@ export class DirectorySync {
 /** The directory's definition replaces the one that cannot be read. */
 function isUnreadable({ unreadable }: TenantRecord): boolean {
   return unreadable !== undefined && unreadable.definition.length > 0;
+}
+
+/** Only an operator ends an operator's pause. */
+function isKeptPaused({ status, pausedByOperator }: TenantRecord): boolean {
+  return status === 'paused' && pausedByOperator;
 }
 
 function isAboutTheTenant(error: unknown): error is MultiOutboxError {

@@ -113,6 +113,13 @@ const refused: readonly [SchemaKind, procedure: string, what: string, Values, nu
     51027,
   ],
   ['registry', 'Plan_Begin', 'a negative limit', { Owner: 'host-1', LeaseMs: 1_000, Limit: -1 }, 51027],
+  [
+    'registry',
+    'Plan_Begin',
+    'a bound without an end',
+    { Owner: 'host-1', LeaseMs: 1_000, Limit: 1, LookWithinMs: tooLong },
+    51027,
+  ],
   ['registry', 'Plan_Commit', 'choices that are not JSON', { ...plan, Choices: '{' }, 51025],
   [
     'registry',
@@ -128,6 +135,14 @@ const refused: readonly [SchemaKind, procedure: string, what: string, Values, nu
   ['registry', 'Tenant_Report', 'a due time too far off', { ...report, NextDueInMs: tooLong }, 51027],
   ['registry', 'Tenant_Wake', 'ids that are not JSON', { Ids: 'acme' }, 51025],
   ['registry', 'Tenant_Add', 'tags that are not JSON', { ...tenant, Tags: 'eu' }, 51025],
+  ['registry', 'Tenant_Add', 'an unknown editor', { ...tenant, By: 'nobody' }, 51005],
+  [
+    'registry',
+    'Tenant_SetStatus',
+    'an unknown editor',
+    { Id: 'acme', Status: 'paused', By: 'nobody' },
+    51005,
+  ],
   ['registry', 'Tenant_Change', 'overrides that are not JSON', { ...tenant, Overrides: '{' }, 51025],
 ];
 

@@ -15,6 +15,7 @@ function scene(...counts: number[]) {
     wake: async () => {
       wakes++;
     },
+    wakeAfter: () => {},
   });
   return { dead: messages.dead, asked, wakes: () => wakes };
 }
@@ -53,7 +54,11 @@ test('Q13: a page of dead messages has 100 unless the caller says otherwise', as
       return [];
     },
   } as Partial<WorkQueue> as WorkQueue;
-  const { dead } = storedMessages('acme', { use: (action) => action(queue), wake: async () => {} });
+  const { dead } = storedMessages('acme', {
+    use: (action) => action(queue),
+    wake: async () => {},
+    wakeAfter: () => {},
+  });
   await dead.list();
   await dead.list({ topic: 'orders' }, { limit: 7, after: 5 });
   expect(asked).toStrictEqual([

@@ -16,6 +16,11 @@ function scene(committed: WorkQueue['committed'] = () => Promise.reject(new Erro
     wake: async () => {
       state.wakes++;
     },
+    wakeAfter: (end) => {
+      void end.then((isCommitted) => {
+        if (isCommitted) state.wakes++;
+      });
+    },
   });
   return { wakes, state };
 }

@@ -19,6 +19,7 @@ CREATE TABLE Tenants (
   Tags TEXT NOT NULL CHECK (json_valid(Tags)),
   Overrides TEXT NOT NULL CHECK (json_valid(Overrides)),
   Status TEXT NOT NULL CHECK (Status IN ('active', 'paused', 'retired')),
+  PausedByOperator INTEGER NOT NULL DEFAULT 0 CHECK (PausedByOperator IN (0, 1)),
   Version INTEGER NOT NULL CHECK (Version BETWEEN 0 AND 9007199254740991),
   AddedUtc INTEGER NOT NULL CHECK (AddedUtc BETWEEN -62135596800000 AND 253402300799999),
   SchemaVersion INTEGER CHECK (SchemaVersion BETWEEN 0 AND 9007199254740991),

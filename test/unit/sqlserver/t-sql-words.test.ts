@@ -3,6 +3,7 @@ import {
   candidateOrders,
   runOutcomes,
   type TenantReport,
+  tenantEditors,
   tenantStatuses,
 } from '../../../src/engine/registry.ts';
 import { messageLimits, type Outcome, type SettleRequest } from '../../../src/engine/work-queue.ts';
@@ -36,6 +37,8 @@ test.each<[procedure: string, what: string, words: readonly string[]]>([
   ['Tenant_Report', '@Outcome', runOutcomes],
   ['Tenant_Report', '@Mode', Object.keys(modes)],
   ['Tenant_SetStatus', '@Status', tenantStatuses],
+  ['Tenant_SetStatus', '@By', tenantEditors],
+  ['Tenant_Add', '@By', tenantEditors],
   ['Tenant_List', '@Status', tenantStatuses],
 ])('%s: %s (text of the scripts, no server)', (procedure, what, words) => {
   expect(known(procedure, what)).toEqual([...words].sort());

@@ -4,6 +4,7 @@ import type { Migration } from './migration.ts';
 /**
  * A tenant's row has its definition and its schedule. PlanVersion rises with every plan that chose the tenant, so
  * that two planners never both get it (F3). WakePending: 1 if the tenant was woken since it was last planned (F7).
+ * PausedByOperator: 1 while an operator's pause lasts, also while the tenant is retired (F2).
  * Version comes from one counter for all tenants, so that a reader can ask for the changes since a version (F2).
  * DatabaseKey is the canonical path of the tenant's file, FileId what identifies the file whatever its path (F1); null
  * while no file is known.
@@ -32,6 +33,7 @@ CREATE TABLE Tenants (
   Tags TEXT NOT NULL CHECK (json_valid(Tags)),
   Overrides TEXT NOT NULL CHECK (json_valid(Overrides)),
   Status TEXT NOT NULL CHECK (Status IN ('active', 'paused', 'retired')),
+  PausedByOperator INTEGER NOT NULL DEFAULT 0 ${isFlag('PausedByOperator')},
   Version INTEGER NOT NULL ${isCount('Version')},
   AddedUtc INTEGER NOT NULL ${isTime('AddedUtc')},
   SchemaVersion INTEGER ${isCount('SchemaVersion')},

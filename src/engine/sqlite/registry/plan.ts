@@ -41,6 +41,9 @@ const planSql = {
   first: (order: keyof typeof rank) => `SELECT ${tenantColumns}
     FROM (SELECT Id ${dueTenants} ORDER BY ${rank[order]}, NextDueUtc, Id LIMIT :limit)
       CROSS JOIN Tenants INDEXED BY sqlite_autoindex_Tenants_1 USING (Id)`,
+  /** One seek in the index when no due time is that late. */
+  bringForward: `UPDATE Tenants INDEXED BY Tenants_Due SET NextDueUtc = :latest
+    WHERE Status = 'active' AND NextDueUtc IS NOT NULL AND NextDueUtc > :latest`,
   countDue: `SELECT count(*) AS Count ${dueTenants}`,
   state: 'SELECT LastPlanUtc, PlanOpen FROM RegistryState',
   note: 'UPDATE RegistryState SET LastPlanUtc = ?, LastPlanDue = ?, LastPlanChosen = 0, PlanOpen = ?',
@@ -89,6 +92,9 @@ function planInTransaction(connection: Connection, request: BeginPlan, now: numb
   const { owner, leaseMs } = request;
   const held = heldByAnother(connection, planLeaseName, owner);
   if (held !== null) return held;
+  if (request.lookWithinMs !== undefined) {
+    connection.prepare(planSql.bringForward).run({ latest: now + wholeMs(request.lookWithinMs) });
+  }
   const found = look(connection);
   const isHeldByUs = found.Owner !== null && (found.ExpiresUtc ?? 0) > now;
   const isDue = found.NextDueUtc !== null && found.NextDueUtc <= now;

@@ -8,6 +8,7 @@ import type {
   ListTenants,
   Registry,
   TenantDefinition,
+  TenantEditor,
   TenantRecord,
   TenantReport,
   TenantStatus,
@@ -17,7 +18,7 @@ import type { DatabaseHandle } from '../handle.ts';
 import { SqliteLeaseStore } from '../lease-store.ts';
 import { SqliteSchema } from '../schema-control.ts';
 import { beginPlan, commitPlan } from './plan.ts';
-import { fleetSummary, recordReport, wakeTenants } from './reports.ts';
+import { areWoken, fleetSummary, recordReport, wakeTenants } from './reports.ts';
 import type { TenantFiles } from './tenant-files.ts';
 import {
   addTenant,
@@ -44,9 +45,13 @@ export class SqliteRegistry implements Registry {
     this.schema = new SqliteSchema(handle);
   }
 
-  add(definition: TenantDefinition, databaseKey: string): Promise<TenantRecord> {
+  add(
+    definition: TenantDefinition,
+    databaseKey: string,
+    by: TenantEditor = 'operator',
+  ): Promise<TenantRecord> {
     return this.#handle.write((connection, now) =>
-      addTenant(connection, this.#files, { definition, databaseKey }, now),
+      addTenant(connection, this.#files, { definition, databaseKey }, by, now),
     );
   }
 
@@ -56,8 +61,8 @@ export class SqliteRegistry implements Registry {
     );
   }
 
-  setStatus(tenantId: string, status: TenantStatus): Promise<TenantRecord> {
-    return this.#handle.write((connection, now) => setTenantStatus(connection, tenantId, status, now));
+  setStatus(tenantId: string, status: TenantStatus, by: TenantEditor = 'operator'): Promise<TenantRecord> {
+    return this.#handle.write((connection, now) => setTenantStatus(connection, tenantId, status, by, now));
   }
 
   get(tenantId: string): Promise<TenantRecord | null> {
@@ -92,7 +97,9 @@ export class SqliteRegistry implements Registry {
 
   async wake(tenantIds: readonly string[]): Promise<string[]> {
     if (tenantIds.length === 0) return [];
-    return this.#handle.write((connection, now) => wakeTenants(connection, tenantIds, now));
+    const ids = [...new Set(tenantIds)];
+    if (await this.#handle.look((connection) => areWoken(connection, ids))) return ids;
+    return this.#handle.write((connection, now) => wakeTenants(connection, ids, now));
   }
 
   fleet(): Promise<FleetSummary> {

@@ -28,6 +28,8 @@ const sql = {
   skipped: `UPDATE Tenants SET NextDueUtc = ${nextDueSql} WHERE Id = :id AND Status <> 'retired'`,
   wake: `UPDATE Tenants SET WakePending = 1, NextDueUtc = min(coalesce(NextDueUtc, :now), :now)
     WHERE Id = :id AND Status = 'active'`,
+  isWoken: `SELECT 1 FROM Tenants
+    WHERE Id = ? AND Status = 'active' AND WakePending = 1 AND NextDueUtc <= ${nowSql}`,
   byStatus: `SELECT
       coalesce(sum(Status = 'active'), 0) AS Active, coalesce(sum(Status = 'paused'), 0) AS Paused,
       coalesce(sum(Status = 'retired'), 0) AS Retired,
@@ -71,10 +73,18 @@ export function recordReport(connection: Connection, report: TenantReport, now: 
   });
 }
 
+/**
+ * Whether every one of these tenants was woken since it was last planned, and is due. Another wake need not write
+ * anything then: the tenant's next run starts after this look.
+ */
+export function areWoken(connection: Connection, tenantIds: readonly string[]): boolean {
+  return tenantIds.every((id) => connection.get(sql.isWoken, id) !== undefined);
+}
+
 /** Call it within a write transaction. */
 export function wakeTenants(connection: Connection, tenantIds: readonly string[], now: number): string[] {
   const wake = connection.prepare(sql.wake);
-  return [...new Set(tenantIds)].filter((id) => Number(wake.run({ now, id }).changes) === 1);
+  return tenantIds.filter((id) => Number(wake.run({ now, id }).changes) === 1);
 }
 
 interface StatusRow extends TotalsRow {

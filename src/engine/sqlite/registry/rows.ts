@@ -22,6 +22,7 @@ const totalColumns = [
 
 /** Their names stay, so a query that sorts by one of them must qualify it with the table: `Tenants.Version`. */
 const integers = [
+  'PausedByOperator',
   'Version',
   'AddedUtc',
   'SchemaVersion',

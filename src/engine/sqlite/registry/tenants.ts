@@ -1,6 +1,12 @@
 /** Adding, changing, pausing, retiring and reading tenants (F1, F2). */
 import { MultiOutboxError } from '../../../errors.ts';
-import type { ListTenants, TenantDefinition, TenantRecord, TenantStatus } from '../../registry.ts';
+import type {
+  ListTenants,
+  TenantDefinition,
+  TenantEditor,
+  TenantRecord,
+  TenantStatus,
+} from '../../registry.ts';
 import type { Connection } from '../connection.ts';
 import { definitionValues, type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
 import type { FileAddress, TenantFiles } from './tenant-files.ts';
@@ -18,9 +24,9 @@ const sql = {
   changed: `SELECT ${tenantColumns} FROM Tenants WHERE Version > ? ORDER BY Tenants.Version`,
   insert: `INSERT INTO Tenants
       (Id, Server, DatabaseName, DatabaseKey, FileId, Auth, SchemaName, Priority, Weight, SlaSeconds, Tags, Overrides,
-        Status, Version, AddedUtc, NextDueUtc, PlanVersion)
+        Status, PausedByOperator, Version, AddedUtc, NextDueUtc, PlanVersion)
     VALUES (:id, :server, :database, :databaseKey, :fileId, :auth, :schema, :priority, :weight, :slaSeconds, :tags, :overrides,
-        'active', :version, :now, :now, :planVersion)`,
+        iif(:paused, 'paused', 'active'), :paused, :version, :now, :now, :planVersion)`,
   remove: 'DELETE FROM Tenants WHERE Id = ?',
   change: `UPDATE Tenants
     SET Server = :server, DatabaseName = :database, DatabaseKey = :databaseKey, FileId = :fileId, Auth = :auth, SchemaName = :schema,
@@ -30,7 +36,8 @@ const sql = {
     WHERE Id = :id`,
   recordSchema: `UPDATE Tenants SET SchemaVersion = ?, FileId = coalesce(?, FileId) WHERE Id = ? AND Status <> 'retired'`,
   setStatus: `UPDATE Tenants
-    SET Status = :status, Version = :version, NextDueUtc = CASE WHEN :status = 'active' THEN :now ELSE NextDueUtc END
+    SET Status = :status, PausedByOperator = :paused, Version = :version,
+      NextDueUtc = CASE WHEN :status = 'active' THEN :now ELSE NextDueUtc END
     WHERE Id = :id`,
 };
 
@@ -91,6 +98,7 @@ export function addTenant(
   connection: Connection,
   files: TenantFiles,
   keyed: Keyed,
+  by: TenantEditor,
   now: number,
 ): TenantRecord {
   const { definition, databaseKey } = keyed;
@@ -109,11 +117,12 @@ export function addTenant(
   assertDatabaseFree(connection, files, keyed, fileId);
   // A retired id gets a new row, but a higher plan version: a plan that read the old tenant must not get the new one.
   const planVersion = typeof row?.PlanVersion === 'number' ? row.PlanVersion + 1 : 0;
+  const paused = by === 'directory' && row?.PausedByOperator === 1 ? 1 : 0;
   if (row !== undefined) connection.run(sql.remove, id);
   const version = nextVersion(connection);
   connection
     .prepare(sql.insert)
-    .run({ ...definitionValues(definition, databaseKey), fileId, version, now, planVersion });
+    .run({ ...definitionValues(definition, databaseKey), fileId, paused, version, now, planVersion });
   return recordOf(connection, id);
 }
 
@@ -131,12 +140,19 @@ export function setTenantStatus(
   connection: Connection,
   tenantId: string,
   status: TenantStatus,
+  by: TenantEditor,
   now: number,
 ): TenantRecord {
   const present = rowOf(connection, tenantId);
-  if (present?.Status === status) return tenantRecord(present);
+  const was = present?.PausedByOperator === 1 ? 1 : 0;
+  const isRefused = by === 'directory' && status === 'active' && present?.Status === 'paused' && was === 1;
+  const paused = by === 'directory' || status === 'retired' ? was : status === 'paused' ? 1 : 0;
+  if (present !== undefined && (isRefused || (present.Status === status && paused === was)))
+    return tenantRecord(present);
   knownRow(connection, tenantId);
-  connection.prepare(sql.setStatus).run({ id: tenantId, status, version: nextVersion(connection), now });
+  connection
+    .prepare(sql.setStatus)
+    .run({ id: tenantId, status, paused, version: nextVersion(connection), now });
   return recordOf(connection, tenantId);
 }
 

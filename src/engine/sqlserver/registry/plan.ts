@@ -11,7 +11,7 @@ const msOrNull = (value: unknown) => (value === null ? null : leftMs(value));
 
 export async function beginPlan(
   database: Database,
-  { owner, leaseMs, limit, order = 'longest-due' }: BeginPlan,
+  { owner, leaseMs, limit, order = 'longest-due', lookWithinMs }: BeginPlan,
 ): Promise<BeginPlanResult> {
   const [headers, rows = []] = await database.call(
     'Plan_Begin',
@@ -20,6 +20,7 @@ export async function beginPlan(
       LeaseMs: [bigint, wholeMs(leaseMs)],
       Limit: [int, limit],
       OrderBy: [text, order],
+      LookWithinMs: [bigint, lookWithinMs === undefined ? null : wholeMs(lookWithinMs)],
     },
     // An owner that plans again gets a newer fence, which is just as valid.
     { onLost: 'repeat' },

@@ -8,6 +8,7 @@ import type {
   ListTenants,
   Registry,
   TenantDefinition,
+  TenantEditor,
   TenantRecord,
   TenantReport,
   TenantStatus,
@@ -19,8 +20,9 @@ import { SqlServerSchema } from '../schema-control.ts';
 import { beginPlan, commitPlan } from './plan.ts';
 import { fleetSummary, recordReport, wakeTenants } from './reports.ts';
 import {
+  addTenant,
   changesSince,
-  defineTenant,
+  changeTenant,
   getTenant,
   listTenants,
   recordTenantSchema,
@@ -40,16 +42,20 @@ export class SqlServerRegistry implements Registry {
     this.schema = new SqlServerSchema(database, 'registry');
   }
 
-  add(definition: TenantDefinition, databaseKey: string): Promise<TenantRecord> {
-    return defineTenant(this.#database, 'Tenant_Add', definition, databaseKey);
+  add(
+    definition: TenantDefinition,
+    databaseKey: string,
+    by: TenantEditor = 'operator',
+  ): Promise<TenantRecord> {
+    return addTenant(this.#database, definition, databaseKey, by);
   }
 
   change(definition: TenantDefinition, databaseKey: string): Promise<TenantRecord> {
-    return defineTenant(this.#database, 'Tenant_Change', definition, databaseKey);
+    return changeTenant(this.#database, definition, databaseKey);
   }
 
-  setStatus(tenantId: string, status: TenantStatus): Promise<TenantRecord> {
-    return setTenantStatus(this.#database, tenantId, status);
+  setStatus(tenantId: string, status: TenantStatus, by: TenantEditor = 'operator'): Promise<TenantRecord> {
+    return setTenantStatus(this.#database, tenantId, status, by);
   }
 
   get(tenantId: string): Promise<TenantRecord | null> {

@@ -1,20 +1,36 @@
 /** Adds, changes, pauses, retires and reads tenants (F1, F2). */
-import type { ListTenants, TenantDefinition, TenantRecord, TenantStatus } from '../../registry.ts';
+import type {
+  ListTenants,
+  TenantDefinition,
+  TenantEditor,
+  TenantRecord,
+  TenantStatus,
+} from '../../registry.ts';
 import { bigint, type Database, int, type Parameters, text } from '../database.ts';
 import { definitionParameters, tenantRecord } from './rows.ts';
 
 /**
- * Errors are about the registry's database and name the tenant in their text. When the answer is lost, a change may be
- * repeated, but an addition may not: it would report that the tenant already exists.
+ * Errors are about the registry's database and name the tenant in their text. An addition whose answer is lost is not
+ * repeated: it would report that the tenant already exists.
  */
-export async function defineTenant(
+export async function addTenant(
   database: Database,
-  procedure: 'Tenant_Add' | 'Tenant_Change',
+  definition: TenantDefinition,
+  databaseKey: string,
+  by: TenantEditor,
+): Promise<TenantRecord> {
+  const parameters: Parameters = { ...definitionParameters(definition, databaseKey), By: [text, by] };
+  const [rows] = await database.call('Tenant_Add', parameters, { onLost: 'give-up' });
+  return tenantRecord(rows![0]!);
+}
+
+export async function changeTenant(
+  database: Database,
   definition: TenantDefinition,
   databaseKey: string,
 ): Promise<TenantRecord> {
-  const onLost = procedure === 'Tenant_Change' ? 'repeat' : 'give-up';
-  const [rows] = await database.call(procedure, definitionParameters(definition, databaseKey), { onLost });
+  const parameters = definitionParameters(definition, databaseKey);
+  const [rows] = await database.call('Tenant_Change', parameters, { onLost: 'repeat' });
   return tenantRecord(rows![0]!);
 }
 
@@ -22,8 +38,9 @@ export async function setTenantStatus(
   database: Database,
   tenantId: string,
   status: TenantStatus,
+  by: TenantEditor,
 ): Promise<TenantRecord> {
-  const parameters: Parameters = { Id: [text, tenantId], Status: [text, status] };
+  const parameters: Parameters = { Id: [text, tenantId], Status: [text, status], By: [text, by] };
   const [rows] = await database.call('Tenant_SetStatus', parameters, { onLost: 'repeat' });
   return tenantRecord(rows![0]!);
 }

@@ -7,7 +7,12 @@ import { noCounts } from '../../../../src/queue/tally.ts';
 import { tenantRecord } from '../../../support/candidate.ts';
 import { planOf, reportOf } from '../../../support/requests.ts';
 
-const settings = { idleFloorMs: 1_000, idleCeilingMs: 60_000, failureCeilingMs: 600_000 };
+const settings = {
+  idleFloorMs: 1_000,
+  idleCeilingMs: 60_000,
+  lookWithinMs: 86_400_000,
+  failureCeilingMs: 600_000,
+};
 const [request] = planOf('acme').requests;
 
 function scheduled(
@@ -51,7 +56,8 @@ describe('the schedule after a run (D7, F5)', () => {
   test('F1, F5: the tenant’s own idle ceiling counts before the setting', () => {
     expect(scheduled({}, { idleStreak: 30 }).nextDueInMs).toBe(60_000);
     expect(scheduled({}, { idleStreak: 30 }, { idleCeilingMs: '10s' }).nextDueInMs).toBe(10_000);
-    expect(scheduled({}, { idleStreak: 30 }, { idleCeilingMs: 'never' }).nextDueInMs).toBeNull();
+    expect(scheduled({}, { idleStreak: 30 }, { idleCeilingMs: 'never' }).nextDueInMs).toBe(86_400_000);
+    expect(scheduled({}, { idleStreak: 30 }, { idleCeilingMs: '10d' }).nextDueInMs).toBe(86_400_000);
   });
 
   test('F5: held queues: due at the latest when the first of their leases has run out', () => {

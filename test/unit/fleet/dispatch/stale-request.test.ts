@@ -29,6 +29,7 @@ async function planAgain(registry: Registry): Promise<DispatchRequest> {
       plan: loadSettings({}, {}).plan,
       leaseMs: 30_000,
       redispatchMs: 60_000,
+      lookWithinMs: 86_400_000,
       logger,
       onTenant() {},
     },

@@ -26,6 +26,7 @@ interface PlanFields {
   capacity?: number;
   intervalMs?: number;
   leaseMs?: number;
+  lookWithinMs?: number;
   lines?: LogLine[];
   learnt?: string[];
 }
@@ -40,6 +41,7 @@ function plan(registry: Registry, fields: PlanFields = {}) {
       plan: { ...settings, intervalMs: fields.intervalMs ?? settings.intervalMs },
       leaseMs: fields.leaseMs ?? 30_000,
       redispatchMs: 60_000,
+      lookWithinMs: fields.lookWithinMs ?? 86_400_000,
       logger: recordingLogger(lines),
       onTenant: ({ id }) => learnt.push(id),
     },

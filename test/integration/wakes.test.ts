@@ -1,0 +1,128 @@
+/** F6, F7: a stored message is dispatched although its wake failed, was lost, or was never sent. */
+import { FleetPlace, noting } from '../support/fleet-place.ts';
+import { recordingLogger } from '../support/recording-logger.ts';
+import { until } from '../support/until.ts';
+
+const place = new FleetPlace();
+/** No look but those that the test is about. */
+const asleep = { idleCeilingMs: 'never', lookWithinMs: '365d' } as const;
+
+/** A fleet whose only tenant sleeps, and a connection that can lock its registry. */
+async function sleepingFleet() {
+  const logger = recordingLogger();
+  const face = await place.fleet(['acme'], {
+    logger,
+    handlers: noting().handlers,
+    schedule: asleep,
+    sqlite: { busyTimeoutMs: 20 },
+  });
+  await face.tick();
+  logger.lines.length = 0;
+  return { face, logger, outbox: face.outbox('acme'), blocker: place.connection('registry.db') };
+}
+
+/** The reasons for which another host would dispatch now. */
+async function dispatchable(): Promise<string[]> {
+  const { requests } = await place.face().plan();
+  return requests.map(({ reason }) => reason);
+}
+
+test('F7: a wake that the registry did not take is repeated until it does', async () => {
+  const { outbox, logger, blocker } = await sleepingFleet();
+  blocker.exec('BEGIN IMMEDIATE');
+  expect(await outbox.enqueue({ topic: 'orders', payload: 1 })).toMatchObject({ status: 'enqueued' });
+  expect(logger.lines).toMatchObject([
+    { level: 'warn', fields: { tenantId: 'acme', error: { code: 'DATABASE_LOCKED' } } },
+  ]);
+  blocker.exec('ROLLBACK');
+  await until('the tenant is woken', async () => (await dispatchable()).includes('wake'));
+});
+
+test('F7: while a tenant waits for the plan after its wake, further messages cost no write in the registry', async () => {
+  const { outbox, logger, blocker } = await sleepingFleet();
+  await outbox.enqueue({ topic: 'orders', payload: 1 });
+  blocker.exec('BEGIN IMMEDIATE');
+  await outbox.enqueue({ topic: 'orders', payload: 2 });
+  blocker.exec('ROLLBACK');
+  expect(logger.lines).toEqual([]);
+  expect(await dispatchable()).toEqual(['wake']);
+});
+
+test('F7: close repeats a failed wake once', async () => {
+  const { face, outbox, blocker } = await sleepingFleet();
+  blocker.exec('BEGIN IMMEDIATE');
+  await outbox.enqueue({ topic: 'orders', payload: 1 });
+  blocker.exec('ROLLBACK');
+  expect(await face.close()).toEqual({ unwoken: [] });
+  expect(await dispatchable()).toEqual(['wake']);
+});
+
+test('F7: close says which tenants it could not wake, at every call', async () => {
+  const { face, outbox, logger, blocker } = await sleepingFleet();
+  blocker.exec('BEGIN IMMEDIATE');
+  await outbox.enqueue({ topic: 'orders', payload: 1 });
+  expect(await face.close()).toEqual({ unwoken: ['acme'] });
+  expect(await face.close()).toEqual({ unwoken: ['acme'] });
+  blocker.exec('ROLLBACK');
+  expect(logger.lines.at(-1)).toMatchObject({ level: 'warn', fields: { tenants: 1, tenantIds: ['acme'] } });
+  expect(await dispatchable()).toEqual([]);
+});
+
+test('F7: a producer that closes right after its commit has woken the tenant', async () => {
+  const { face, outbox } = await sleepingFleet();
+  const transaction = place.connection('tenants/acme.db');
+  transaction.exec('BEGIN IMMEDIATE');
+  await outbox.enqueue({ topic: 'orders', payload: 1 }, { transaction, wake: true });
+  transaction.exec('COMMIT');
+  expect(await face.close()).toEqual({ unwoken: [] });
+  expect(await dispatchable()).toEqual(['wake']);
+});
+
+test('F7: an open transaction of a producer does not keep close from ending', async () => {
+  const { face, outbox } = await sleepingFleet();
+  const transaction = place.connection('tenants/acme.db');
+  transaction.exec('BEGIN IMMEDIATE');
+  await outbox.enqueue({ topic: 'orders', payload: 1 }, { transaction, wake: true });
+  expect(await face.close()).toEqual({ unwoken: [] });
+  transaction.exec('ROLLBACK');
+});
+
+test("F6: with a ceiling of 'never' a message without a wake is dispatched within the operator's bound", async () => {
+  const { seen, handlers } = noting();
+  const face = await place.fleet(['acme'], {
+    handlers,
+    plan: { intervalMs: 10 },
+    schedule: { idleCeilingMs: 'never', lookWithinMs: 200 },
+  });
+  const stop = new AbortController();
+  const running = face.run({ signal: stop.signal });
+  const schedule = async () => (await face.tenants.get('acme')).schedule;
+  await until('it has been looked at', async () => (await schedule()).lastOutcome === 'idle');
+  await face.outbox('acme').enqueue({ topic: 'orders', payload: 'x' }, { wake: false });
+  await until('it is dispatched', () => seen.includes('acme:x'));
+  const { nextDueUtc } = await until('it has been reported', async () => {
+    const { lastRunUtc, nextDueUtc } = await schedule();
+    return lastRunUtc !== null && nextDueUtc !== null && { nextDueUtc };
+  });
+  expect(nextDueUtc).not.toBeNull();
+  stop.abort();
+  await running;
+});
+
+test('F6: a lowered bound holds for every tenant from the next plan on', async () => {
+  const { outbox } = await sleepingFleet();
+  await outbox.enqueue({ topic: 'orders', payload: 'x' }, { wake: false });
+  expect(await dispatchable()).toEqual([]);
+  const lowered = place.face({ schedule: { lookWithinMs: 50 } });
+  await until('the tenant is due', async () => (await lowered.plan()).requests.length === 1);
+});
+
+test('F6: a request that is lost is made again within the bound, whatever the redispatch time', async () => {
+  const face = await place.fleet(['acme'], {
+    handlers: noting().handlers,
+    plan: { redispatchMs: '1d' },
+    schedule: { lookWithinMs: 50 },
+  });
+  expect((await face.plan()).requests).toHaveLength(1);
+  await until('it is requested again', async () => (await face.plan()).requests.length === 1);
+});

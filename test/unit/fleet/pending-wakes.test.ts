@@ -1,0 +1,194 @@
+import { PendingWakes } from '../../../src/fleet/pending-wakes.ts';
+import { deferred, turns } from '../../support/deferred.ts';
+import { fakeTimers } from '../../support/fake-timers.ts';
+import { recordingLogger } from '../../support/recording-logger.ts';
+
+/** Wakes against a registry that is away as long as the test says. */
+function scene() {
+  const registry = { isAway: false, calls: [] as string[][], answer: async () => {} };
+  const logger = recordingLogger();
+  const wakes = new PendingWakes({
+    async wake(tenantIds) {
+      registry.calls.push([...tenantIds]);
+      await registry.answer();
+      if (registry.isAway) throw new Error('the registry is away');
+    },
+    logger,
+    random: () => 1,
+  });
+  return { wakes, registry, logger };
+}
+
+describe('wakes that fail (F7)', () => {
+  const pass = fakeTimers();
+
+  test('F7: a failed wake is repeated with a delay that doubles up to 30 s, until it succeeds', async () => {
+    const { wakes, registry, logger } = scene();
+    registry.isAway = true;
+    await wakes.wake('acme');
+    expect(wakes.size).toBe(1);
+    const delays: number[] = [];
+    for (let repeat = 0; repeat < 9; repeat++) {
+      const before = registry.calls.length;
+      let ms = 0;
+      while (registry.calls.length === before) {
+        await pass(500);
+        ms += 500;
+      }
+      delays.push(ms);
+    }
+    expect(delays).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+    registry.isAway = false;
+    await pass(30_000);
+    expect(wakes.size).toBe(0);
+    const { length } = registry.calls;
+    await pass(120_000);
+    expect(registry.calls).toHaveLength(length);
+    expect(logger.lines.filter(({ level }) => level !== 'debug')).toMatchObject([
+      { level: 'warn', fields: { tenantId: 'acme', error: { code: 'INTERNAL' } } },
+      { level: 'info', fields: { tenants: 1, tenantIds: ['acme'] } },
+    ]);
+    // The next failure begins with the shortest delay again.
+    registry.isAway = true;
+    await wakes.wake('acme');
+    await pass(500);
+    expect(registry.calls).toHaveLength(length + 2);
+  });
+
+  test('F7: a wake that succeeds costs one call, and none later', async () => {
+    const { wakes, registry } = scene();
+    await wakes.wake('acme');
+    await pass(120_000);
+    expect(registry.calls).toEqual([['acme']]);
+  });
+
+  test('F7: one call repeats the wakes of all tenants, each once however often it failed', async () => {
+    const { wakes, registry, logger } = scene();
+    registry.isAway = true;
+    for (const id of ['a', 'b', 'a']) await wakes.wake(id);
+    registry.isAway = false;
+    await pass(500);
+    expect(registry.calls.slice(3)).toEqual([['a', 'b']]);
+    expect(logger.lines.filter(({ level }) => level === 'warn')).toHaveLength(2);
+  });
+
+  test('F7: another wake that succeeds shows that the registry answers: the failed ones are repeated at once', async () => {
+    const { wakes, registry } = scene();
+    registry.isAway = true;
+    await wakes.wake('a');
+    registry.isAway = false;
+    await wakes.wake('b');
+    await pass(0);
+    expect(registry.calls).toEqual([['a'], ['b'], ['a']]);
+    expect(wakes.size).toBe(0);
+  });
+
+  test('F7: a message that is stored while its tenant’s wake is repeated is not forgotten', async () => {
+    const { wakes, registry } = scene();
+    registry.isAway = true;
+    await wakes.wake('a');
+    const gate = deferred();
+    registry.answer = () => (registry.calls.length === 2 ? gate.promise : Promise.resolve());
+    await pass(500);
+    expect(registry.calls).toHaveLength(2);
+    // This wake fails while the call that repeats the first one is under way; that call then succeeds.
+    await wakes.wake('a');
+    registry.isAway = false;
+    gate.resolve();
+    await turns();
+    expect(wakes.size).toBe(1);
+    await pass(500);
+    expect(registry.calls.slice(3)).toEqual([['a']]);
+    expect(wakes.size).toBe(0);
+  });
+
+  test('F7: at most 10,000 tenants are remembered, and the first one too many is reported', async () => {
+    const { wakes, registry, logger } = scene();
+    registry.isAway = true;
+    for (let n = 0; n < 10_003; n++) await wakes.wake(`t${n}`);
+    expect(wakes.size).toBe(10_000);
+    expect(logger.lines.filter(({ fields }) => fields.tenants === 10_000)).toHaveLength(1);
+  });
+
+  test('F7: a tenant is woken after the commit, and not after a rollback', async () => {
+    const { wakes, registry } = scene();
+    const [committed, rolledBack] = [deferred<boolean>(), deferred<boolean>()];
+    wakes.wakeAfter('a', committed.promise);
+    wakes.wakeAfter('b', rolledBack.promise);
+    await turns();
+    expect(registry.calls).toEqual([]);
+    committed.resolve(true);
+    rolledBack.resolve(false);
+    await turns();
+    expect(registry.calls).toEqual([['a']]);
+  });
+});
+
+describe('close (F7)', () => {
+  const pass = fakeTimers();
+
+  test('F7: the failed wakes are tried once more; the tenants that are left are returned and logged', async () => {
+    const { wakes, registry, logger } = scene();
+    registry.isAway = true;
+    for (const id of ['a', 'b']) await wakes.wake(id);
+    expect(await wakes.close()).toEqual(['a', 'b']);
+    expect(registry.calls).toEqual([['a'], ['b'], ['a', 'b']]);
+    expect(logger.lines.at(-1)).toMatchObject({
+      level: 'warn',
+      fields: { tenants: 2, tenantIds: ['a', 'b'] },
+    });
+    await pass(120_000);
+    expect(registry.calls).toHaveLength(3);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('F7: none is left when the last try succeeds', async () => {
+    const { wakes, registry, logger } = scene();
+    registry.isAway = true;
+    await wakes.wake('a');
+    registry.isAway = false;
+    expect(await wakes.close()).toEqual([]);
+    expect(registry.calls).toEqual([['a'], ['a']]);
+    expect(logger.lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
+  });
+
+  test('F7: a wake that is under way is waited for', async () => {
+    const { wakes, registry } = scene();
+    const gate = deferred();
+    registry.answer = () => gate.promise;
+    const waking = wakes.wake('a');
+    let left: string[] | undefined;
+    const closing = wakes.close().then((ids) => {
+      left = ids;
+    });
+    await turns();
+    expect(left).toBeUndefined();
+    gate.resolve();
+    await Promise.all([waking, closing]);
+    expect(left).toEqual([]);
+  });
+
+  test('F7: a commit that is noticed a moment later still wakes its tenant; an open transaction does not hold up the end', async () => {
+    const { wakes, registry } = scene();
+    const committed = deferred<boolean>();
+    wakes.wakeAfter('a', committed.promise);
+    wakes.wakeAfter('b', new Promise(() => {}));
+    const closing = wakes.close();
+    await pass(50);
+    committed.resolve(true);
+    await turns();
+    expect(registry.calls).toEqual([['a']]);
+    await pass(50);
+    expect(await closing).toEqual([]);
+  });
+
+  test('F7: a registry that does not answer holds up the end for some seconds only', async () => {
+    const { wakes, registry } = scene();
+    registry.isAway = true;
+    await wakes.wake('a');
+    registry.answer = () => new Promise(() => {});
+    const closing = wakes.close();
+    await pass(5_000);
+    expect(await closing).toEqual(['a']);
+  });
+});
