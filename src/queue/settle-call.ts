@@ -6,6 +6,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import type { RunTrace } from '../telemetry/spans.ts';
 import type { Backlog } from './backlog.ts';
+import type { LoopBlocks } from './loop-blocks.ts';
 import type { RunLease } from './run-lease.ts';
 import type { RunTally } from './tally.ts';
 
@@ -30,6 +31,7 @@ export interface RunBooks {
   readonly lease: RunLease;
   readonly backlog: Backlog;
   readonly tally: RunTally;
+  readonly blocks: LoopBlocks;
 }
 
 /**
@@ -40,7 +42,7 @@ export interface RunBooks {
  */
 export async function settleWhileLeaseLasts(
   { queue, tenant, dispatch, retention, logger, trace }: SettleCallOptions,
-  { lease, backlog, tally }: RunBooks,
+  { lease, backlog, tally, blocks }: RunBooks,
   outcomes: readonly SettledMessage[],
   then: SettleRequest['then'],
 ): Promise<SettleResult | undefined> {
@@ -59,9 +61,8 @@ export async function settleWhileLeaseLasts(
     tally.roundTrips++;
     publishPoint(`${point}:before`, tenant.id);
     try {
-      const result = await (trace
-        ? trace.settling(outcomes, () => queue.settle(request))
-        : queue.settle(request));
+      const settle = () => blocks.database(() => queue.settle(request));
+      const result = await (trace ? trace.settling(outcomes, settle) : settle());
       publishPoint(`${point}:after`, tenant.id);
       tally.count(outcomes, result.unmatched);
       lease.answered(result, sentAt);
