@@ -8,7 +8,7 @@
  */
 import type { TenantDatabase } from '../engine/engine.ts';
 import type { QueueName } from '../engine/work-queue.ts';
-import { describeError, MultiOutboxError } from '../errors.ts';
+import { describeError, MultiOutboxError, optionsOf, shownValue } from '../errors.ts';
 import type { HandlerSet } from '../queue/handler-set.ts';
 import { recordPlan, recordWakes, setTenantLabels } from '../telemetry/metrics.ts';
 import { inSpan } from '../telemetry/spans.ts';
@@ -56,7 +56,8 @@ export class Fleet {
   }
 
   /** Chooses the due tenants (F3) and returns one dispatch request for each. @throws INVALID_ARGUMENT */
-  readonly plan = async ({ capacity }: PlanOptions = {}): Promise<PlanReport> => {
+  readonly plan = async (options: PlanOptions = {}): Promise<PlanReport> => {
+    const { capacity } = optionsOf('plan', options);
     const { settings, strategy, owner, logger } = this.#options;
     const checked = checkedCapacity(capacity ?? settings.plan.capacity);
     const { registry, directory } = await this.handle.ready();
@@ -93,6 +94,7 @@ export class Fleet {
     request: DispatchRequest | { readonly tenantId: string },
     dispatchOptions: DispatchOptions = {},
   ): Promise<RunReport> => {
+    optionsOf('dispatch', dispatchOptions);
     const checked = checkedDispatchRequest(request, 'manual');
     this.assertHandlers();
     const { registry, directory, databases } = await this.handle.ready();
@@ -179,6 +181,6 @@ function checkedCapacity(capacity: number): number {
   if (Number.isSafeInteger(capacity) && capacity >= 1) return capacity;
   throw new MultiOutboxError(
     'INVALID_ARGUMENT',
-    `The plan's capacity is ${String(capacity)}; it must be a whole number from 1.`,
+    `The plan's capacity is ${shownValue(capacity)}; it must be a whole number from 1.`,
   );
 }
