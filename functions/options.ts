@@ -83,13 +83,22 @@ function checkedList<Item>(
   function checked(list: readonly Item[]): readonly Item[] {
     if (!Array.isArray(list))
       throw refusal(`'${name}' must be a list, or a function that returns a list and not a promise`);
-    const wrong = list.findIndex((item) => !isItem(item));
+    const wrong = list.findIndex((item) => !isReadable(isItem, item));
     if (wrong !== -1) throw refusal(`'${name}' has an item at index ${wrong} that is not ${kind}`);
     return list;
   }
   if (typeof given === 'function') return (settings) => checked(given(settings));
   const list = checked(given);
   return () => list;
+}
+
+/** False also for an item whose fields cannot be read: it is foreign code, and a getter may throw. */
+function isReadable<Item>(isItem: (item: Item) => boolean, item: Item): boolean {
+  try {
+    return isItem(item);
+  } catch {
+    return false;
+  }
 }
 
 function isHandler(item: Handler | null): boolean {

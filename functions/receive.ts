@@ -4,7 +4,15 @@
  */
 import { types } from 'node:util';
 import { app } from '@azure/functions';
-import { errorText, type InboxMessage, type WebhookRequest, type WebhookSource } from '../src/index.ts';
+import {
+  errorName,
+  errorText,
+  type InboxMessage,
+  isMultiOutboxError,
+  type Settings,
+  type WebhookRequest,
+  type WebhookSource,
+} from '../src/index.ts';
 import type { CurrentApp } from './app.ts';
 import { textBody } from './http/body.ts';
 import { answering, HttpRefusal } from './http/problem.ts';
@@ -25,7 +33,11 @@ export function registerReceive(currentApp: CurrentApp): void {
       if (source === undefined)
         throw new HttpRefusal(404, 'Unknown source', 'This app has no source of that name. Check the URL.');
       const body = await textBody(request, settings.functions.maxBodyBytes);
-      const message = await verified(source, { tenantId, headers: request.headers, body });
+      const message = await verified(
+        source,
+        { tenantId, headers: request.headers, body },
+        settings.telemetry,
+      );
       const received = await multiOutbox.inbox(tenantId).receive({ ...message, source: name });
       // A conflict is stored too, so it also gets 2xx: on any other status the sender would repeat the request.
       return { status: received.status === 'accepted' ? 202 : 200, jsonBody: received };
@@ -33,15 +45,19 @@ export function registerReceive(currentApp: CurrentApp): void {
   });
 }
 
+/** @throws an Error for the log without the text of the source's error, which may quote the body, unless the settings say so */
 async function verified(
   source: WebhookSource,
   request: WebhookRequest,
+  { handlerErrorText }: Settings['telemetry'],
 ): Promise<Omit<InboxMessage, 'source'>> {
   try {
     return await source.verify(request);
   } catch (error) {
     if (isSignatureRefused(error)) throw new HttpRefusal(401, 'Signature refused', errorText(error));
-    throw error;
+    if (isMultiOutboxError(error)) throw error;
+    const shown = handlerErrorText ? errorText(error) : errorName(error);
+    throw new Error(`The source '${source.name}' failed: ${shown}.`);
   }
 }
 

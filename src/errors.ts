@@ -145,12 +145,31 @@ export function describeError(error: unknown): { code: string; message: string }
 }
 
 /**
- * Ignores the rejection of a promise that a foreign function returned although no promise was expected from it. Node
- * would end the process for an unhandled rejection.
+ * Ignores the rejection of a promise that a foreign function returned although no promise was expected from it, or
+ * passes it on. Node would end the process for an unhandled rejection.
  */
-export function ignoreRejection(returned: unknown): void {
+export function ignoreRejection(returned: unknown, onRejected: (error: unknown) => void = () => {}): void {
   if (typeof returned !== 'object' || returned === null) return;
-  new Promise((resolve) => resolve(returned)).catch(() => {});
+  new Promise((resolve) => resolve(returned)).catch(onRejected);
+}
+
+/** The options of a call, which may come from JavaScript. @throws MultiOutboxError when they are not an object */
+export function optionsOf<Options extends object>(
+  call: string,
+  given: Options,
+  code: ErrorCode = 'INVALID_ARGUMENT',
+): Options {
+  if (typeof given === 'object' && given !== null) return given;
+  throw new MultiOutboxError(code, `${call}: the options must be an object, got ${shownValue(given)}.`);
+}
+
+/** A function that a caller gave. @throws MultiOutboxError INVALID_ARGUMENT when it is none */
+export function functionOf<Given>(call: string, name: string, given: Given): Given {
+  if (typeof given === 'function') return given;
+  throw new MultiOutboxError(
+    'INVALID_ARGUMENT',
+    `${call}: '${name}' must be a function, got ${shownValue(given)}.`,
+  );
 }
 
 /**
@@ -163,6 +182,12 @@ export function shownValue(value: unknown): string {
   if (typeof value === 'object' && value !== null) return 'an object';
   if (typeof value === 'function') return 'a function';
   return String(value).slice(0, 100);
+}
+
+/** Text that a sender chose, such as the name of an unknown field, for an error: one line of few characters. */
+export function shownName(name: string, mostCharacters = 100): string {
+  const line = name.slice(0, mostCharacters).replace(/\p{Cc}/gu, ' ');
+  return name.length > mostCharacters ? `${line}…` : line;
 }
 
 /**

@@ -103,6 +103,7 @@ export {
   RetryAfter,
   Snooze,
 } from './queue/handler.ts';
+export type { LoopBlock } from './queue/loop-blocks.ts';
 export type { MessageInput } from './queue/message.ts';
 export type { QueueReport, StopReason } from './queue/report.ts';
 export type { RetryPolicy } from './queue/retry.ts';

@@ -4,7 +4,7 @@ import { withEitherSignal } from './either-signal.ts';
 import type { Engine } from './engine/engine.ts';
 import type { FleetSummary } from './engine/registry.ts';
 import type { QueueName } from './engine/work-queue.ts';
-import { isMultiOutboxError, MultiOutboxError } from './errors.ts';
+import { functionOf, isMultiOutboxError, MultiOutboxError, optionsOf, shownValue } from './errors.ts';
 import type { DispatchOptions } from './fleet/dispatch/dispatcher.ts';
 import type { RunReport } from './fleet/dispatch/run-report.ts';
 import type { DispatchRequest } from './fleet/dispatch-request.ts';
@@ -20,7 +20,7 @@ import { type PoisonReport, recordPoisoned } from './fleet/operations/poison.ts'
 import { type WorstTenants, worstTenants } from './fleet/operations/worst-tenants.ts';
 import type { PlanReport } from './fleet/plan/plan-report.ts';
 import { strategies } from './fleet/plan/strategies/index.ts';
-import type { Strategy } from './fleet/plan/strategy.ts';
+import { checkedStrategy, type Strategy } from './fleet/plan/strategy.ts';
 import { type TenantInput, tenantDefinition } from './fleet/tenants/definition.ts';
 import { checkedDirectory, type Directory } from './fleet/tenants/directory-listing.ts';
 import type { Tenants } from './fleet/tenants/registered-tenants.ts';
@@ -36,6 +36,7 @@ import { handlerSets } from './queue/handler-set.ts';
 import type { QueueAccess } from './queue/stored-messages.ts';
 import { loadSettings, type Settings, type SettingsInput } from './settings.ts';
 import { type Logger, safeLogger, silentLogger } from './telemetry/logger.ts';
+import { safeCallback } from './telemetry/safe-callback.ts';
 
 /** The options of `createMultiOutbox`: the settings of docs/configuration.md, and the options that are code. */
 export interface MultiOutboxOptions extends SettingsInput {
@@ -58,7 +59,7 @@ export interface MultiOutboxOptions extends SettingsInput {
 
 export interface TickOptions {
   readonly signal?: AbortSignal;
-  /** Called when each run starts and when it ends, to report progress. */
+  /** Called when each run starts and when it ends, to report progress. An error of it is logged and stops no run. */
   readonly onRun?: (event: { readonly request: DispatchRequest; readonly report?: RunReport }) => void;
 }
 
@@ -197,7 +198,9 @@ export function assembleMultiOutbox(
         ? undefined
         : checkedDirectory(tenants as Directory),
     handlers: handlerSets(handlers),
-    strategy: strategy ?? strategies[settings.plan.strategy](settings.plan),
+    strategy: checkedStrategy(
+      strategy === undefined ? strategies[settings.plan.strategy](settings.plan) : strategy,
+    ),
     logger,
     owner,
     ...surroundings,
@@ -210,6 +213,7 @@ export function assembleMultiOutbox(
     const faces = new Map<string, Face>();
     handle.onTenantChange((tenantId) => faces.delete(tenantId));
     return (tenantId: string): Face => {
+      checkedId(name, tenantId);
       const known = faces.get(tenantId);
       if (known !== undefined) return known;
       const face = create(tenantId, {
@@ -231,6 +235,7 @@ export function assembleMultiOutbox(
   }
 
   function leases(tenantId?: string): Leases {
+    if (tenantId !== undefined) checkedId('leases', tenantId);
     return createLeases({
       use: async (action) =>
         tenantId === undefined
@@ -250,18 +255,26 @@ export function assembleMultiOutbox(
     tenants: fleet.tenants,
     plan: fleet.plan,
     dispatch: fleet.dispatch,
-    async tick({ signal, onRun = () => {} } = {}) {
+    async tick(tickOptions = {}) {
+      const { signal, onRun } = optionsOf('tick', tickOptions);
       fleet.assertHandlers();
       return handle.track(
         tickOnce({
           plan: fleet.plan,
           dispatch: (request) => fleet.dispatch(request, { ...(signal && { signal }) }),
           parallelRuns: dispatch.parallelRuns,
-          onRun,
+          onRun: safeCallback('tick', 'onRun', onRun, logger),
         }),
       );
     },
-    async run({ signal, onPlan = () => {}, onRun = () => {} }) {
+    async run(runOptions) {
+      const { signal, onPlan, onRun } = optionsOf('run', runOptions);
+      if (typeof signal?.addEventListener !== 'function') {
+        throw new MultiOutboxError(
+          'INVALID_ARGUMENT',
+          "run: 'signal' must be an AbortSignal, which stops the run when it fires; pass the signal of an AbortController.",
+        );
+      }
       fleet.assertHandlers();
       handle.closed.throwIfAborted();
       await handle.track(
@@ -273,8 +286,8 @@ export function assembleMultiOutbox(
             parallelRuns: dispatch.parallelRuns,
             signal: either,
             logger,
-            onPlan,
-            onRun,
+            onPlan: safeCallback('run', 'onPlan', onPlan, logger),
+            onRun: safeCallback('run', 'onRun', onRun, logger),
           }),
         ),
       );
@@ -282,14 +295,22 @@ export function assembleMultiOutbox(
     outbox: facesOf('outbox', createOutbox),
     inbox: facesOf('inbox', (tenantId, access) => createInbox(tenantId, access, logger)),
     leases,
-    async withLeases(name, { tenants, parallel = 8, ...leaseOptions }, work) {
+    async withLeases(name, options, work) {
+      const { tenants, parallel = 8, ...leaseOptions } = optionsOf('withLeases', options);
+      functionOf('withLeases', 'work', work);
       const ids = tenants ?? (await fleet.tenants.list({ status: 'active' })).map(({ id }) => id);
       return leaseInTenants(ids, parallel, leases, name, leaseOptions, work);
     },
-    wake: (tenantId) => fleet.wake(typeof tenantId === 'string' ? [tenantId] : tenantId),
+    async wake(tenantId) {
+      const ids = Array.isArray(tenantId) ? (tenantId as readonly string[]) : [tenantId as string];
+      for (const id of ids) checkedId('wake', id);
+      await fleet.wake(ids);
+    },
     status: async () => (await handle.ready()).registry.fleet(),
-    worst: async ({ limit = 20, examine = 10_000 } = {}) =>
-      worstTenants((await handle.ready()).registry, { limit, examine }),
+    async worst(worstOptions = {}) {
+      const { limit = 20, examine = 10_000 } = optionsOf('worst', worstOptions);
+      return worstTenants((await handle.ready()).registry, { limit, examine });
+    },
     async poisoned(content) {
       const { registry } = await handle.open();
       return recordPoisoned(content, { registry, logger });
@@ -299,11 +320,31 @@ export function assembleMultiOutbox(
       const { latest, oldestUsable } = schema;
       return { version: await schema.version(), latest, oldestUsable };
     },
-    migrate: (migrateOptions = {}) => fleet.migrate(migrateOptions),
-    doctor: (examineOptions = {}) => fleet.examine(examineOptions),
+    async migrate(migrateOptions = {}) {
+      const { onTenant } = optionsOf('migrate', migrateOptions);
+      return fleet.migrate({
+        ...migrateOptions,
+        onTenant: safeCallback('migrate', 'onTenant', onTenant, logger),
+      });
+    },
+    async doctor(examineOptions = {}) {
+      const { onTenant } = optionsOf('doctor', examineOptions);
+      return fleet.examine({
+        ...examineOptions,
+        onTenant: safeCallback('doctor', 'onTenant', onTenant, logger),
+      });
+    },
     close,
     async [Symbol.asyncDispose]() {
       await close();
     },
   };
+}
+
+function checkedId(call: string, tenantId: unknown): void {
+  if (typeof tenantId === 'string') return;
+  throw new MultiOutboxError(
+    'INVALID_ARGUMENT',
+    `${call}: a tenant's id must be text, got ${shownValue(tenantId)}.`,
+  );
 }

@@ -3,7 +3,7 @@
  * environment variables prefixed MULTI_OUTBOX_; an option overrides the environment.
  */
 import * as v from 'valibot';
-import { MultiOutboxError, shownValue } from './errors.ts';
+import { MultiOutboxError, optionsOf, shownName, shownValue } from './errors.ts';
 import { type AnySchema, groups, type SettingMetadata, schema } from './settings/table.ts';
 
 export { type DurationInput, parseDuration } from './settings/values.ts';
@@ -58,6 +58,7 @@ export const settingDescriptions: readonly SettingDescription[] = [
  * @throws MultiOutboxError INVALID_CONFIGURATION that names the option or variable and its allowed values
  */
 export function loadSettings(options: SettingsInput = {}, env: NodeJS.ProcessEnv = process.env): Settings {
+  optionsOf('The settings', options, 'INVALID_CONFIGURATION');
   const merged: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(options)) {
     if (value !== undefined) merged[key] = isGroup(value) ? definedOnly(value) : value;
@@ -81,7 +82,8 @@ export function loadSettings(options: SettingsInput = {}, env: NodeJS.ProcessEnv
   const issue = result.issues[0];
   const option = issue.path?.map((item) => String(item.key)).join('.') ?? 'options';
   const description = settingDescriptions.find((candidate) => candidate.option === option);
-  const name = description && fromEnvironment.has(option) ? description.variable : `Option '${option}'`;
+  const name =
+    description && fromEnvironment.has(option) ? description.variable : `Option '${shownName(option)}'`;
   const given = option
     .split('.')
     .reduce<unknown>((level, key) => (isGroup(level) ? level[key] : undefined), merged);

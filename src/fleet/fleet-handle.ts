@@ -10,6 +10,7 @@ import { TenantDirectory } from './tenants/directory.ts';
 import type { Directory } from './tenants/directory-listing.ts';
 import { DirectorySync } from './tenants/directory-sync.ts';
 import { OpenDatabases } from './tenants/open-databases.ts';
+import { mostOpenDatabases } from './tenants/open-limit.ts';
 
 export interface FleetHandleOptions {
   readonly settings: Settings;
@@ -122,8 +123,21 @@ export class FleetHandle {
     await opened.engine.close();
   }
 
+  /** The settings, with no more open databases than the process has file descriptors for (F8). */
+  #withOpenLimit(): Settings {
+    const { settings, logger } = this.#options;
+    const maxOpen = mostOpenDatabases(settings.databases);
+    if (maxOpen === settings.databases.maxOpen) return settings;
+    logger.info(
+      'This process may open few files, so it keeps fewer tenant databases open than set; raise its limit (ulimit -n).',
+      { maxOpen, set: settings.databases.maxOpen },
+    );
+    return { ...settings, databases: { ...settings.databases, maxOpen } };
+  }
+
   async #openAll(): Promise<OpenFleet> {
-    const { settings, tenants, logger, owner } = this.#options;
+    const { tenants, logger, owner } = this.#options;
+    const settings = this.#withOpenLimit();
     const registryUrl = this.#registryUrl;
     // The tenants of a user's directory are not read yet, so they may be on servers.
     const onServers = !isList(tenants) || tenants.some(isOnServer);

@@ -10,7 +10,7 @@
 import { withEitherSignal } from '../either-signal.ts';
 import type { TenantDatabase } from '../engine/engine.ts';
 import type { QueueName } from '../engine/work-queue.ts';
-import { MultiOutboxError } from '../errors.ts';
+import { MultiOutboxError, optionsOf, shownValue } from '../errors.ts';
 import type { HandlerSet } from '../queue/handler-set.ts';
 import { recordPlan, recordWakes, setTenantLabels } from '../telemetry/metrics.ts';
 import { publishPoint } from '../telemetry/points.ts';
@@ -69,7 +69,7 @@ export class Fleet {
 
   /** Chooses the due tenants (F3) and returns one dispatch request for each. @throws INVALID_ARGUMENT, CLOSED */
   readonly plan = async (options: PlanOptions = {}): Promise<PlanReport> =>
-    this.handle.track(this.#plan(options));
+    this.handle.track(this.#plan(optionsOf('plan', options)));
 
   async #plan({ capacity }: PlanOptions): Promise<PlanReport> {
     const { settings, strategy, owner, logger } = this.#options;
@@ -109,13 +109,15 @@ export class Fleet {
    */
   readonly dispatch = async (
     request: DispatchRequest | { readonly tenantId: string },
-    { signal, ...options }: DispatchOptions = {},
-  ): Promise<RunReport> =>
-    this.handle.track(
+    dispatchOptions: DispatchOptions = {},
+  ): Promise<RunReport> => {
+    const { signal, ...options } = optionsOf('dispatch', dispatchOptions);
+    return this.handle.track(
       withEitherSignal(signal, this.handle.closed, (either) =>
         this.#dispatch(request, { ...options, signal: either }),
       ),
     );
+  };
 
   async #dispatch(
     request: DispatchRequest | { readonly tenantId: string },
@@ -211,6 +213,6 @@ function checkedCapacity(capacity: number): number {
   if (Number.isSafeInteger(capacity) && capacity >= 1) return capacity;
   throw new MultiOutboxError(
     'INVALID_ARGUMENT',
-    `The plan's capacity is ${String(capacity)}; it must be a whole number from 1.`,
+    `The plan's capacity is ${shownValue(capacity)}; it must be a whole number from 1.`,
   );
 }

@@ -1,4 +1,4 @@
-import { MultiOutboxError } from '../errors.ts';
+import { MultiOutboxError, optionsOf } from '../errors.ts';
 import { defineHandler, type Handler, type HandlerContext, type Message } from '../queue/handler.ts';
 import { type EmailPayload, emailPayload } from './email-schema.ts';
 import { composeMail } from './mail-composition.ts';
@@ -28,7 +28,8 @@ const senderOfFiles = 'multi-outbox@localhost';
  *
  * @throws MultiOutboxError INVALID_CONFIGURATION for a wrong SMTP URL, or without `smtpUrl` and `folder`
  */
-export function emailSend({ smtpUrl, from, folder, timeoutMs }: EmailOptions = {}): Handler {
+export function emailSend(options: EmailOptions = {}): Handler {
+  const { smtpUrl, from, folder, timeoutMs } = optionsOf('emailSend', options, 'INVALID_CONFIGURATION');
   const deliver = smtpUrl === undefined ? mailFolder(given(folder)) : smtpSender(smtpUrl);
   const fallbackFrom = from ?? (smtpUrl === undefined ? senderOfFiles : undefined);
   return defineHandler({

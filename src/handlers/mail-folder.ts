@@ -3,6 +3,13 @@ import { lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { optional } from '../optional-package.ts';
 import type { DeliverMail } from './deliver-mail.ts';
+import { TenantSlots } from './tenant-slots.ts';
+
+/**
+ * A write holds one of Node's four threads for files, which the whole process shares, for as long as the disk takes. Two
+ * of them stay free for other work.
+ */
+const writesAtOnce = { total: 2, perTenant: 1 };
 
 /**
  * Writes a mail to `<folder>/<tenant id>/<message id>.eml`, for development and for programs that collect mails there.
@@ -13,6 +20,7 @@ import type { DeliverMail } from './deliver-mail.ts';
  * such as reset links, so only the account of this process may read them.
  */
 export function mailFolder(folder: string): DeliverMail {
+  const slots = new TenantSlots(writesAtOnce);
   return async (mail, { messageId }, { tenant, signal }) => {
     // The ids were checked before, but here they become a path, so they are checked again.
     if (!/^[a-z0-9][a-z0-9._-]*$/i.test(tenant.id) || !/^[\da-f-]{36}$/i.test(messageId)) {
@@ -29,22 +37,25 @@ export function mailFolder(folder: string): DeliverMail {
     const content = await node.build();
     signal.throwIfAborted();
 
-    const directory = join(folder, tenant.id);
-    const hidden = join(directory, `.${messageId}.${randomUUID()}`);
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    // A link would lead the mails to another folder.
-    if ((await lstat(directory)).isSymbolicLink())
-      throw new Error('The mail folder of the tenant is a link; replace it with a folder.');
-    try {
-      await writeDurably(hidden, content);
-      signal.throwIfAborted();
-      await rename(hidden, join(directory, `${messageId}.eml`));
-    } catch (error) {
-      await rm(hidden, { force: true });
-      throw error;
-    }
-    await flushDirectory(directory);
+    await slots.use(tenant.id, () => writeMail(join(folder, tenant.id), messageId, content, signal), signal);
   };
+}
+
+async function writeMail(directory: string, messageId: string, content: Buffer, signal: AbortSignal) {
+  const hidden = join(directory, `.${messageId}.${randomUUID()}`);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  // A link would lead the mails to another folder.
+  if ((await lstat(directory)).isSymbolicLink())
+    throw new Error('The mail folder of the tenant is a link; replace it with a folder.');
+  try {
+    await writeDurably(hidden, content);
+    signal.throwIfAborted();
+    await rename(hidden, join(directory, `${messageId}.eml`));
+  } catch (error) {
+    await rm(hidden, { force: true });
+    throw error;
+  }
+  await flushDirectory(directory);
 }
 
 async function writeDurably(path: string, content: Buffer): Promise<void> {

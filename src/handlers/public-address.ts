@@ -1,13 +1,5 @@
-import { lookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
-
-/** Resolves a host name to IP addresses; rejects if it cannot. */
-export type ResolveHost = (hostname: string) => Promise<readonly string[]>;
-
-/** The resolver of the operating system, hosts file included. */
-export const systemResolver: ResolveHost = async (hostname) =>
-  (await lookup(hostname, { all: true })).map(({ address }) => address);
 
 /** A request would have connected to an address that is not on the public internet. */
 export class PrivateAddressError extends Error {
@@ -61,7 +53,10 @@ export function refuseFencedLiteral(url: URL, fence: AddressFence): void {
  * socket connects to exactly the addresses checked here, so a different second answer from the name server has no effect
  * (DNS rebinding). Sockets do not look up IP literals; `refuseFencedLiteral` checks those.
  */
-export function fencedLookup(resolve: ResolveHost, fence: AddressFence): LookupFunction {
+export function fencedLookup(
+  resolve: (hostname: string) => Promise<readonly string[]>,
+  fence: AddressFence,
+): LookupFunction {
   const resolved = async (hostname: string, family: number) => {
     const addresses = (await resolve(hostname)).map((address) => ({ address, family: isIP(address) }));
     for (const { address } of addresses) {

@@ -2,13 +2,18 @@ import { MultiOutboxError } from '../errors.ts';
 import { optional } from '../optional-package.ts';
 import type { DeliverMail } from './deliver-mail.ts';
 import { partialRefusal, smtpFailure } from './smtp-outcome.ts';
+import { TenantSlots } from './tenant-slots.ts';
 
 /** Idle connections close after this many milliseconds, because an open connection keeps the process alive. */
 const idleMs = 500;
+/** As nodemailer's own default. */
+const usualConnections = 5;
 
 /**
  * Sends mails through one pool of SMTP connections, which the first mail opens. The URL can contain nodemailer's
- * options, such as `smtps://user:password@mail.example.com?maxConnections=3`.
+ * options, such as `smtps://user:password@mail.example.com?maxConnections=3`. One tenant uses at most half of the
+ * connections, rounded up: a server may take long over the mails of one tenant, for example over a recipient's domain
+ * that does not answer it.
  *
  * @throws MultiOutboxError INVALID_CONFIGURATION for any other URL; the error does not show it
  */
@@ -27,13 +32,16 @@ export function smtpSender(smtpUrl: string): DeliverMail {
     );
   }
 
+  const total = connectionsOf(url);
+  const slots = new TenantSlots({ total, perTenant: Math.ceil(total / 2) });
   let pool: ReturnType<typeof createPool> | undefined;
-  return async (mail, _message, { signal }) => {
+  return async (mail, _message, { tenant, signal }) => {
     const nodemailer = await optional('nodemailer', () => import('nodemailer'));
     pool ??= createPool(nodemailer, smtpUrl);
+    const transport = pool;
     let info: Parameters<typeof partialRefusal>[0];
     try {
-      info = await pool.sendMail({ ...mail, signal });
+      info = await slots.use(tenant.id, () => transport.sendMail({ ...mail, signal }), signal);
     } catch (error) {
       // After an abort it is unknown whether the server has accepted the mail, so the mail is retried.
       throw signal.aborted ? signal.reason : smtpFailure(error);
@@ -41,6 +49,11 @@ export function smtpSender(smtpUrl: string): DeliverMail {
     const refusal = partialRefusal(info);
     if (refusal !== null) throw refusal;
   };
+}
+
+function connectionsOf({ searchParams }: URL): number {
+  const given = Number(searchParams.get('maxConnections'));
+  return Number.isSafeInteger(given) && given > 0 ? given : usualConnections;
 }
 
 /** nodemailer decodes user and password, and throws at a '%' that begins no code. */

@@ -1,16 +1,18 @@
-import type { Agent } from 'undici';
 import { PermanentError } from '../queue/handler.ts';
+import type { HostLookups } from './host-lookups.ts';
+import { httpAgents, post } from './http-post.ts';
 import {
   type AddressFence,
   fencedLookup,
   PrivateAddressError,
-  type ResolveHost,
   refuseFencedLiteral,
 } from './public-address.ts';
 import { urlProblem } from './webhook-schema.ts';
 
 /** One POST request. Header names are lower case. */
 export interface WebhookRequest {
+  /** Whose message it is: look-ups of host names are shared out by tenant. */
+  readonly tenantId: string;
   readonly url: URL;
   readonly body: string | undefined;
   /** Headers that the handler sets. They are also sent after a redirect to another origin. */
@@ -34,9 +36,6 @@ export type SendWebhook = (
 
 const mostRedirects = 3;
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
-/** A response body within these limits is read, so that its connection can be reused; else the connection is closed. */
-const bodyLimits = { bytes: 16_384, milliseconds: 1_000 };
-const connectTimeoutMs = 10_000;
 
 /**
  * Sends POST requests and follows up to three 307 and 308 redirects. The fence checks every hop. One sender's
@@ -45,41 +44,28 @@ const connectTimeoutMs = 10_000;
  * @throws PermanentError if a retry cannot succeed; the signal's reason if it aborted; else a plain Error. No error
  *   shows a URL or the receiver's text.
  */
-export function webhookSender(resolve: ResolveHost, fence: AddressFence): SendWebhook {
-  let agent: Agent | undefined;
+export function webhookSender(lookups: HostLookups, fence: AddressFence): SendWebhook {
+  const agents = httpAgents();
 
-  async function post({ url, headers, ownHeaders, body }: WebhookRequest, signal: AbortSignal) {
-    // undici is slow to load, so only a process that posts a webhook loads it.
-    const undici = await import('undici');
-    agent ??= new undici.Agent({
-      connect: { lookup: fencedLookup(resolve, fence), timeout: connectTimeoutMs },
-    });
+  async function hop({ tenantId, url, headers, ownHeaders, body }: WebhookRequest, signal: AbortSignal) {
     refuseFencedLiteral(url, fence);
-    const {
-      statusCode,
-      headers: received,
-      body: rest,
-    } = await undici.request(url, {
-      method: 'POST',
+    return post(url, {
+      agents,
       headers: { ...ownHeaders, ...headers },
       body: body ?? '',
-      dispatcher: agent,
+      lookup: fencedLookup((hostname) => lookups.find(hostname, tenantId, signal), fence),
       signal,
     });
-    // The status decides the outcome, so an error while reading the body is ignored.
-    const enough = AbortSignal.any([signal, AbortSignal.timeout(bodyLimits.milliseconds)]);
-    await rest.dump({ limit: bodyLimits.bytes, signal: enough }).catch(() => {});
-    return { status: statusCode, headers: received };
   }
 
   return async (first, signal, onMoved) => {
     let request = first;
     for (let redirects = 0; ; redirects++) {
-      const { status, headers } = await post(request, signal).catch((error: unknown) => {
+      const { status, headers } = await hop(request, signal).catch((error: unknown) => {
         throw failure(error, signal);
       });
       if (!redirectStatuses.has(status)) {
-        return { status, retryAfter: single(headers['retry-after']), date: single(headers.date) };
+        return { status, retryAfter: headers['retry-after'], date: headers.date };
       }
       if (redirects === mostRedirects) {
         throw new PermanentError(
@@ -87,7 +73,7 @@ export function webhookSender(resolve: ResolveHost, fence: AddressFence): SendWe
         );
       }
       if (status === 308) onMoved();
-      request = redirected(request, status, single(headers.location));
+      request = redirected(request, status, headers.location);
     }
   };
 }
@@ -130,8 +116,4 @@ function failure(error: unknown, signal: AbortSignal): unknown {
   return new Error(
     `The receiver could not be reached: ${code ?? name ?? 'unknown error'}; check the message's URL, and that the receiver runs.`,
   );
-}
-
-function single(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header[0] : header;
 }

@@ -58,6 +58,12 @@ const headerValue = v.pipe(
   v.regex(/^[\t\x20-\x7e]*$/, 'must be printable ASCII on one line'),
 );
 
+function hasNamesThatDifferInCase(headers: unknown): boolean {
+  if (typeof headers !== 'object' || headers === null) return false;
+  const names = Object.keys(headers);
+  return new Set(names.map((name) => name.toLowerCase())).size < names.length;
+}
+
 /**
  * The payload of webhook.post:
  *
@@ -77,7 +83,15 @@ export const webhookPayload = v.strictObject(
       ),
     ),
     headers: v.optional(
-      v.nullable(namedValues(headerName, headerValue, 'must be an object of header names and values')),
+      v.nullable(
+        v.pipe(
+          v.custom<Record<string, unknown>>(
+            (headers) => !hasNamesThatDifferInCase(headers),
+            'must not have two names that differ only in case: they are one header',
+          ),
+          namedValues(headerName, headerValue, 'must be an object of header names and values'),
+        ),
+      ),
     ),
   },
   strictly('url, body, headers'),

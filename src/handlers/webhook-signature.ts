@@ -16,6 +16,12 @@ const secretPattern = /^whsec_[A-Za-z0-9+/]+={0,2}$/;
  * @throws MultiOutboxError INVALID_CONFIGURATION
  */
 export function parseSecrets(text: string, setting = 'MULTI_OUTBOX_WEBHOOK_SECRET'): string[] {
+  if (typeof text !== 'string') {
+    throw new MultiOutboxError(
+      'INVALID_CONFIGURATION',
+      `The webhook signing secret (${setting}) must be text.`,
+    );
+  }
   const secrets = text.split(/\s+/).filter((secret) => secret !== '');
   for (const secret of secrets) {
     const bytes = secretPattern.test(secret) ? Buffer.from(secret.slice(6), 'base64').length : 0;

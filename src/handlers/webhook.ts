@@ -1,4 +1,5 @@
 import { jsonMembers, repeatedName } from '../engine/json-text.ts';
+import { optionsOf } from '../errors.ts';
 import {
   defineHandler,
   type Handler,
@@ -6,7 +7,9 @@ import {
   type Message,
   PermanentError,
 } from '../queue/handler.ts';
-import { noFence, nonPublicRange, type ResolveHost, systemResolver } from './public-address.ts';
+import { HostLookups } from './host-lookups.ts';
+import { hostResolver, type ResolveHost } from './host-resolver.ts';
+import { noFence, nonPublicRange } from './public-address.ts';
 import { settleResponse } from './webhook-outcome.ts';
 import { type WebhookRequest, webhookSender } from './webhook-request.ts';
 import { type WebhookPayload, webhookPayload } from './webhook-schema.ts';
@@ -22,7 +25,11 @@ export interface WebhookOptions {
   readonly allowPrivateAddresses?: boolean;
   /** Most milliseconds for one attempt, redirects included. Default: the fleet's setting. */
   readonly timeoutMs?: number;
-  /** Replaces the operating system's resolver. The addresses that it returns are checked too. */
+  /**
+   * Replaces the default resolver, which asks the hosts file and the name servers. The addresses that it returns are
+   * checked too. `dns.lookup` finds names that need search domains, but it cannot be cancelled, so names that are not
+   * answered delay all tenants.
+   */
   readonly resolve?: ResolveHost;
 }
 
@@ -38,11 +45,16 @@ export interface WebhookOptions {
  * @throws MultiOutboxError INVALID_CONFIGURATION for a secret of the wrong form
  */
 export function webhookPost(options: WebhookOptions = {}): Handler {
-  const { secret, allowPrivateAddresses = false, timeoutMs, resolve = systemResolver } = options;
+  const {
+    secret,
+    allowPrivateAddresses = false,
+    timeoutMs,
+    resolve = hostResolver(),
+  } = optionsOf('webhookPost', options, 'INVALID_CONFIGURATION');
   const fixed = typeof secret === 'function' ? undefined : parseSecrets(secret ?? '');
   const secretsOf = async (tenantId: string) =>
     fixed ?? parseSecrets((typeof secret === 'function' ? await secret(tenantId) : undefined) ?? '');
-  const send = webhookSender(resolve, allowPrivateAddresses ? noFence : nonPublicRange);
+  const send = webhookSender(new HostLookups(resolve), allowPrivateAddresses ? noFence : nonPublicRange);
 
   return defineHandler({
     topic: 'webhook.post',
@@ -62,7 +74,7 @@ export function webhookPost(options: WebhookOptions = {}): Handler {
 
 async function webhookRequest(
   { messageId, payload, data }: Message<WebhookPayload>,
-  { idempotencyKey, trace }: HandlerContext,
+  { idempotencyKey, tenant, trace }: HandlerContext,
   secrets: readonly string[],
 ): Promise<WebhookRequest> {
   const isText = typeof data.body === 'string';
@@ -72,6 +84,7 @@ async function webhookRequest(
   const now = new Date();
   const signature = await webhookSignature(secrets, messageId, now, body ?? '');
   return {
+    tenantId: tenant.id,
     url: data.url,
     body,
     ownHeaders,

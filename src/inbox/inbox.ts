@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { NewMessage } from '../engine/work-queue.ts';
+import { optionsOf } from '../errors.ts';
 import { checkedText, type MessageInput, newMessage, trimmedText } from '../queue/message.ts';
 import { type QueueAccess, type StoredMessages, storedMessages } from '../queue/stored-messages.ts';
 import { Wakes } from '../queue/wakes.ts';
@@ -58,8 +59,9 @@ export function createInbox(tenantId: string, access: QueueAccess, logger: Logge
 
   async function receive(
     input: InboxMessage | readonly InboxMessage[],
-    { transaction, wake = (transaction ?? undefined) === undefined }: ReceiveOptions = {},
+    options: ReceiveOptions = {},
   ): Promise<Received | Received[]> {
+    const { transaction, wake = (transaction ?? undefined) === undefined } = optionsOf('receive', options);
     const many = Array.isArray(input) ? (input as readonly InboxMessage[]) : [input as InboxMessage];
     if (many.length === 0) return [];
     const messages = many.map((message, index) =>

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { isMultiOutboxError, MultiOutboxError } from '../errors.ts';
+import { isMultiOutboxError, MultiOutboxError, propertyOf, shownValue } from '../errors.ts';
 import type { InboxMessage } from './inbox.ts';
 
 /** A webhook as it was received over HTTP, unchecked. */
@@ -57,24 +57,47 @@ export function sameSignature(given: string, expected: string): boolean {
 }
 
 /**
+ * The sources by their names. Reading `unusable` of one of them does not throw: the objects are foreign code, and the
+ * trouble of one source must not stop the others.
  * @throws MultiOutboxError INVALID_CONFIGURATION for a name that cannot stand in an address, or that two sources
  *   share
  */
 export function sourcesByName(sources: readonly WebhookSource[]): Map<string, WebhookSource> {
   const byName = new Map<string, WebhookSource>();
   for (const source of sources) {
-    const problem = !/^[\w.~-]{1,200}$/.test(source.name)
-      ? "must be 1 to 200 letters, digits, '.', '_', '~' and '-'"
-      : byName.has(source.name)
-        ? 'is also the name of another source; rename one of them'
-        : undefined;
+    const name = propertyOf(source, 'name');
+    const problem =
+      typeof name !== 'string' || !/^[\w.~-]{1,200}$/.test(name)
+        ? "must be 1 to 200 letters, digits, '.', '_', '~' and '-'"
+        : byName.has(name)
+          ? 'is also the name of another source; rename one of them'
+          : undefined;
     if (problem !== undefined) {
       throw new MultiOutboxError(
         'INVALID_CONFIGURATION',
-        `The webhook source '${source.name}' cannot be used: its name ${problem}.`,
+        `The webhook source ${shownValue(name)} cannot be used: its name ${problem}.`,
       );
     }
-    byName.set(source.name, source);
+    byName.set(name as string, guardedSource(name as string, source));
   }
   return byName;
+}
+
+function guardedSource(name: string, source: WebhookSource): WebhookSource {
+  return {
+    name,
+    verify: (request) => source.verify(request),
+    get unusable() {
+      try {
+        // Callers see it as absent; the type has no undefined.
+        return source.unusable!;
+      } catch (cause) {
+        return new MultiOutboxError(
+          'INVALID_CONFIGURATION',
+          `The webhook source '${name}' cannot be used: reading its field 'unusable' threw an error. Correct the source.`,
+          { cause },
+        );
+      }
+    },
+  };
 }

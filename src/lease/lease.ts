@@ -1,5 +1,6 @@
 import type { LeaseAcquired, LeaseRef, RenewResult } from '../engine/lease-store.ts';
-import { isMultiOutboxError, type MultiOutboxError } from '../errors.ts';
+import { errorName, isMultiOutboxError, type MultiOutboxError } from '../errors.ts';
+import { guardedSignal } from '../guarded-signal.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Heartbeat, leaseLost } from './heartbeat.ts';
 
@@ -66,6 +67,13 @@ export class HeldLease implements Lease {
     this.owner = ref.owner;
     this.fence = ref.fence;
     this.#options = options;
+    guardedSignal(this.#controller.signal, (error) =>
+      logger.error("A listener of a lease's signal threw an error, which changes nothing; correct it.", {
+        tenantId,
+        lease: ref.name,
+        error: errorName(error),
+      }),
+    );
     this.#expiresAt = acquired.expiresUtc;
     this.#heartbeat = new Heartbeat({
       name: ref.name,

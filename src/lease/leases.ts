@@ -1,7 +1,7 @@
 /** Leases for users (L5), kept in one tenant's database or in the registry. */
 import { randomUUID } from 'node:crypto';
 import type { AcquireLease, LeasedElsewhere, LeaseRecord, LeaseStore } from '../engine/lease-store.ts';
-import { MultiOutboxError } from '../errors.ts';
+import { functionOf, MultiOutboxError, optionsOf } from '../errors.ts';
 import { type DurationInput, parseDuration } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { HeldLease, type Lease } from './lease.ts';
@@ -99,7 +99,7 @@ export function createLeases(access: LeasesAccess): Leases {
   const { use, owner } = access;
 
   async function take(name: string, options: LeaseOptions): Promise<HeldLease | LeasedElsewhere> {
-    const request = checkedRequest(name, options, owner);
+    const request = checkedRequest(name, optionsOf('A lease', options), owner);
     const { signal } = options;
     assertNotAborted(name, signal);
     const lease = await takeLease(access, request, signal);
@@ -116,6 +116,7 @@ export function createLeases(access: LeasesAccess): Leases {
       return taken instanceof HeldLease ? taken : null;
     },
     async withLease(name, options, work) {
+      functionOf('withLease', 'work', work);
       const lease = await take(name, options);
       if (!(lease instanceof HeldLease)) return lease;
       try {

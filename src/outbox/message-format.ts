@@ -1,7 +1,7 @@
 /** Checks the shape of messages that are received as JSON. */
 import * as v from 'valibot';
 import { jsonElements, jsonMembers, repeatedName } from '../engine/json-text.ts';
-import { MultiOutboxError } from '../errors.ts';
+import { MultiOutboxError, shownName } from '../errors.ts';
 import { namedValues } from '../queue/named-values.ts';
 import type { OutboxMessage } from './outbox.ts';
 
@@ -58,14 +58,14 @@ function outboxMessage(input: unknown, json: string, what: string): OutboxMessag
   const result = v.safeParse(messageSchema, input);
   if (!result.success) {
     const { path, message: problem } = result.issues[0];
-    const field = path?.map(({ key }) => String(key)).join('.');
+    const field = path?.map(({ key }) => shownName(String(key))).join('.');
     throw refusal(field ? `${field} of ${what} ${problem}` : `${what} ${problem}`);
   }
   const members = jsonMembers(json);
   const headers = result.output.headers && members.find(({ name }) => name === 'headers');
   const repeated = repeatedName(members) ?? (headers && repeatedName(jsonMembers(headers.value)));
   if (repeated !== undefined)
-    throw refusal(`${what} has the field or header '${repeated}' twice; send each once`);
+    throw refusal(`${what} has the field or header '${shownName(repeated)}' twice; send each once`);
   const { payload } = result.output;
   if (typeof payload === 'string') return result.output as OutboxMessage;
   return {

@@ -1,3 +1,4 @@
+import { optionsOf } from '../errors.ts';
 import { type MessageInput, newMessages } from '../queue/message.ts';
 import { type QueueAccess, type StoredMessages, storedMessages } from '../queue/stored-messages.ts';
 import { Wakes } from '../queue/wakes.ts';
@@ -40,8 +41,9 @@ export function createOutbox(tenantId: string, access: QueueAccess): Outbox {
 
   async function enqueue(
     input: OutboxMessage | readonly OutboxMessage[],
-    { transaction, wake = (transaction ?? undefined) === undefined }: EnqueueOptions = {},
+    options: EnqueueOptions = {},
   ): Promise<Enqueued | Enqueued[]> {
+    const { transaction, wake = (transaction ?? undefined) === undefined } = optionsOf('enqueue', options);
     const messages = newMessages(input);
     if (messages.length === 0) return [];
     // Only messages with a hash can conflict, and these have none.

@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { optionsOf } from '../errors.ts';
 import {
   defineHandler,
   defineInboxHandler,
@@ -54,7 +55,7 @@ export function defineTopic<Payload, Data>(
   const declared = <Definition extends TopicHandler<Data, HandlerDefinition>>(definition: Definition) => ({
     ...definition,
     // Spreading does not copy the methods of a class instance.
-    handle: definition.handle?.bind(definition),
+    handle: optionsOf('A handler', definition).handle?.bind(definition),
     topic,
     ...(schema && { schema }),
   });

@@ -1,11 +1,12 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ClaimedMessage, Outcome } from '../engine/work-queue.ts';
-import { MultiOutboxError } from '../errors.ts';
+import { errorName, errorText, MultiOutboxError } from '../errors.ts';
+import { guardedSignal } from '../guarded-signal.ts';
 import type { AttemptTrace, RunTrace } from '../telemetry/spans.ts';
 import { AttemptContext, type ContextSetting } from './attempt-context.ts';
 import { AttemptTransaction, type TransactionAccess, type TransactionWork } from './attempt-transaction.ts';
 import type { Handler, Message } from './handler.ts';
-import { accepted, MessageView } from './message-view.ts';
+import { accepted, MessageView, validatorError } from './message-view.ts';
 import { outcomeOfError, outcomeOfInterruption } from './outcome.ts';
 import type { RetryPolicy } from './retry.ts';
 
@@ -107,6 +108,7 @@ export class Attempt {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
+      guardedSignal(this.#controller.signal, (error) => this.#listenerFailed(error));
       if (this.#aborted) this.#controller.abort(this.#aborted.reason);
     }
     return this.#controller.signal;
@@ -147,14 +149,22 @@ export class Attempt {
     const { schema } = this.handler;
     const view = new MessageView(this.message);
     if (schema === undefined) return this.#handle(view);
-    const checked = schema['~standard'].validate(view.data);
-    return isThenable(checked)
-      ? Promise.resolve(checked).then((result) => {
-          const data = accepted(view, result);
-          // The timeout may have passed while the schema checked the payload: then another attempt has the message.
-          return this.#ended ? undefined : this.#handle(data);
-        })
-      : this.#handle(accepted(view, checked as StandardSchemaV1.Result<unknown>));
+    const { data } = view;
+    let checked: ReturnType<StandardSchemaV1.Props['validate']>;
+    try {
+      checked = schema['~standard'].validate(data);
+    } catch (error) {
+      throw validatorError(error);
+    }
+    if (!isThenable(checked)) return this.#handle(accepted(view, checked));
+    const rejected = (error: unknown) => {
+      throw validatorError(error);
+    };
+    return Promise.resolve(checked).then((result) => {
+      const given = accepted(view, result);
+      // The timeout may have passed while the schema checked the payload: then another attempt has the message.
+      return this.#ended ? undefined : this.#handle(given);
+    }, rejected);
   }
 
   #handle(view: Message): unknown {
@@ -203,6 +213,16 @@ export class Attempt {
     const last: Outcome = settled ? { kind: 'done' } : outcome;
     this.#trace?.end(last, settled);
     this.#onEnded(this, last);
+  }
+
+  #listenerFailed(error: unknown): void {
+    const { messageId, topic } = this.message;
+    const { logger, logsHandlerText } = this.#setting;
+    logger.error("A listener of a handler's signal threw an error, which changes nothing; correct it.", {
+      messageId,
+      topic,
+      error: logsHandlerText ? errorText(error) : errorName(error),
+    });
   }
 
   #warnOfFailureAfterCommit({ error }: Exclude<Outcome, { kind: 'done' }>): void {

@@ -1,5 +1,5 @@
 import { type QueueName, queueNames } from '../engine/work-queue.ts';
-import { MultiOutboxError } from '../errors.ts';
+import { MultiOutboxError, propertyOf } from '../errors.ts';
 import type { Handler } from './handler.ts';
 
 /**
@@ -49,8 +49,25 @@ export class HandlerSet implements Iterable<Handler> {
   }
 }
 
-/** The handlers of each work queue that has any (D1). @throws MultiOutboxError DUPLICATE_HANDLER */
+function isHandler(value: unknown): boolean {
+  return (
+    typeof propertyOf(value, 'handle') === 'function' &&
+    typeof propertyOf(value, 'topic') === 'string' &&
+    queueNames.includes(propertyOf(value, 'queue') as QueueName)
+  );
+}
+
+/** The handlers of each work queue that has any (D1). @throws MultiOutboxError INVALID_CONFIGURATION, DUPLICATE_HANDLER */
 export function handlerSets(handlers: readonly Handler[]): Map<QueueName, HandlerSet> {
+  const wrong = Array.isArray(handlers) ? handlers.findIndex((handler) => !isHandler(handler)) : undefined;
+  if (wrong !== -1) {
+    const what =
+      wrong === undefined ? 'must be a list' : `has an item at index ${wrong} that is not a handler`;
+    throw new MultiOutboxError(
+      'INVALID_CONFIGURATION',
+      `'handlers' ${what}; make each handler with defineHandler or defineInboxHandler.`,
+    );
+  }
   const sets = new Map<QueueName, HandlerSet>();
   for (const queue of queueNames) {
     const own = handlers.filter((handler) => handler.queue === queue);

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { EnqueueResult, QueueName } from '../engine/work-queue.ts';
-import { MultiOutboxError } from '../errors.ts';
+import { MultiOutboxError, optionsOf, shownName } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { TraceHeaders } from '../telemetry/trace-headers.ts';
 import type { MessageInput } from './message.ts';
@@ -180,15 +180,23 @@ function checkedHandler<Schema extends StandardSchemaV1 | undefined>(
   queue: QueueName,
   definition: InboxHandlerDefinition<Schema>,
 ): Handler {
-  const { topic, source, schema, handle, retry = {}, timeoutMs, concurrency } = definition;
+  const {
+    topic,
+    source,
+    schema,
+    handle,
+    retry = {},
+    timeoutMs,
+    concurrency,
+  } = optionsOf('A handler', definition);
   const refuse = (problem: string): never => {
-    throw new MultiOutboxError('INVALID_ARGUMENT', `The handler for topic '${topic}' ${problem}.`);
+    throw new MultiOutboxError('INVALID_ARGUMENT', `The handler for topic '${shownName(topic)}' ${problem}.`);
   };
   if (typeof topic !== 'string' || topic.trim() === '' || topic.length > 200) {
     throw new MultiOutboxError('INVALID_ARGUMENT', 'A handler needs a topic of 1 to 200 characters.');
   }
   if (typeof handle !== 'function') refuse('has no handle function; give it one');
-  if (schema !== undefined && typeof schema['~standard']?.validate !== 'function') {
+  if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
     refuse(
       'has a schema that is not a Standard Schema validator; use a schema of zod, valibot, arktype or the like',
     );
@@ -205,6 +213,7 @@ function checkedHandler<Schema extends StandardSchemaV1 | undefined>(
         : 'has a source that is not text; give the source as non-empty text, or leave it out',
     );
   }
+  optionsOf(`The retry of the handler for topic '${topic}'`, retry);
   return {
     queue,
     topic,

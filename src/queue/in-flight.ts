@@ -4,6 +4,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import { Attempt, type AttemptSetting } from './attempt.ts';
 import type { HandlerSet } from './handler-set.ts';
+import type { LoopBlocks } from './loop-blocks.ts';
 import {
   type EndedMessage,
   outcomeOfExhausted,
@@ -20,6 +21,7 @@ export interface InFlightOptions {
   readonly dispatch: Settings['dispatch'];
   readonly parking?: Parking | undefined;
   readonly tally: RunTally;
+  readonly blocks: LoopBlocks;
   readonly logger: Logger;
   /** Called when an attempt that `startNext` started has ended. The callback must call `end`. */
   readonly onEnded: (attempt: Attempt, outcome: Outcome) => void;
@@ -58,6 +60,11 @@ export class MessagesInFlight {
     return running.length + this.#outcomes.filter(({ started }) => started).length;
   }
 
+  /** The topic of each running attempt's handler. */
+  topics(): string[] {
+    return this.#running.map(({ handler }) => handler.topic);
+  }
+
   /** How many messages have an outcome that the engine has not settled yet. */
   get ended(): number {
     return this.#outcomes.length;
@@ -69,7 +76,7 @@ export class MessagesInFlight {
 
   /** Starts the next message. Returns false when no message waits, or the run's concurrency is used up. */
   startNext(): boolean {
-    const { attempts, dispatch, onEnded } = this.#options;
+    const { attempts, dispatch, blocks, onEnded } = this.#options;
     if (this.#running.length >= dispatch.concurrency) return false;
     const next = this.#waiting.next();
     if (next === undefined) return false;
@@ -80,7 +87,7 @@ export class MessagesInFlight {
     const attempt = new Attempt(next.message, next.handler, attempts, onEnded);
     this.#running.push(attempt);
     publishPoint('handler:start', attempts.tenant.id);
-    attempt.start();
+    blocks.handler(next.handler.topic, () => attempt.start());
     return true;
   }
 

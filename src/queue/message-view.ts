@@ -1,6 +1,7 @@
 /** The message that a handler receives, and the check of its payload. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ClaimedMessage } from '../engine/work-queue.ts';
+import { isError, propertyOf, shownName } from '../errors.ts';
 import { type Message, PermanentError } from './handler.ts';
 
 /** The message that the handler receives. It parses the payload when `data` is first read. */
@@ -89,11 +90,28 @@ function scalarsOf(data: unknown): (string | number)[] {
 export function accepted(view: MessageView, result: StandardSchemaV1.Result<unknown>): MessageView {
   if (result.issues === undefined) return view.withData(result.value);
   const reasons = result.issues.slice(0, 5).map(({ path, message }) => {
-    const at = path?.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
-    const text = withoutValues(message, view.data);
+    // The path and the text may contain names that the sender chose: keys of a record, and unknown fields.
+    const keys = path?.map((part) => String(typeof part === 'object' ? part.key : part));
+    const at = keys && shownName(keys.join('.'));
+    const text = shownName(withoutValues(message, view.data), 200);
     return at ? `${at}: ${text}` : text;
   });
   throw new PermanentError(
     `The payload does not fit the handler's schema: ${reasons.join('; ')}. Enqueue a correct payload, or correct the schema and replay the message.`,
+  );
+}
+
+/**
+ * The error of a validator that threw. A recursive one ends at the stack's limit for a payload that is nested too
+ * deeply, at every attempt.
+ */
+export function validatorError(thrown: unknown): unknown {
+  const isTooDeep =
+    isError(thrown) &&
+    propertyOf(thrown, 'name') === 'RangeError' &&
+    /call stack/i.test(String(propertyOf(thrown, 'message')));
+  if (!isTooDeep) return thrown;
+  return new PermanentError(
+    "The payload is nested too deeply for the handler's schema; enqueue a flatter payload.",
   );
 }

@@ -114,7 +114,9 @@ function payloadText(payload: unknown, refuse: Refuse): string {
   try {
     text = typeof payload === 'string' ? payload : JSON.stringify(payload);
   } catch {
-    return refuse('the payload cannot be written as JSON; look for a cycle or a BigInt in it');
+    return refuse(
+      'the payload cannot be written as JSON; look for a cycle or a BigInt in it, or for very deep nesting',
+    );
   }
   if (text === undefined)
     return refuse('the payload is missing, or cannot be written as JSON; give text or a JSON value');

@@ -2,6 +2,7 @@ import type { RunCounts } from '../engine/registry.ts';
 import type { QueueName } from '../engine/work-queue.ts';
 import { describeError } from '../errors.ts';
 import type { Backlog } from './backlog.ts';
+import type { LoopBlock, LoopBlocks } from './loop-blocks.ts';
 import type { RunTally } from './tally.ts';
 
 /** Why a run stopped claiming (D5). */
@@ -20,6 +21,8 @@ export interface QueueReport {
   readonly roundTrips: number;
   /** With `leased-elsewhere`: which owner has the lease, and how many milliseconds it has left. */
   readonly heldBy?: { readonly owner: string; readonly expiresInMs: number };
+  /** Absent when the run never blocked the event loop for long. */
+  readonly blockedLoop?: LoopBlock;
   readonly error?: { readonly code: string; readonly message: string };
 }
 
@@ -35,6 +38,7 @@ export function queueReport(
   { status, stop, error }: RunEnd,
   tally: RunTally,
   backlog: Backlog,
+  { longest: blockedLoop }: Pick<LoopBlocks, 'longest'>,
 ): QueueReport {
   return {
     queue,
@@ -44,6 +48,7 @@ export function queueReport(
     parkedTopics: tally.topics(),
     ...backlog.left,
     roundTrips: tally.roundTrips,
+    ...(blockedLoop && { blockedLoop }),
     ...(error !== undefined && { error: describeError(error) }),
   };
 }

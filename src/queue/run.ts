@@ -24,12 +24,14 @@ import type { Attempt } from './attempt.ts';
 import { Backlog } from './backlog.ts';
 import type { HandlerSet } from './handler-set.ts';
 import { MessagesInFlight } from './in-flight.ts';
+import { LoopBlocks } from './loop-blocks.ts';
+import { type BeatingRun, loopPulse } from './loop-pulse.ts';
 import { type NextCall, nextCall, type RunState } from './next-call.ts';
 import { interrupted, type Parking } from './outcome.ts';
 import { type QueueReport, queueReport, type RunEnd } from './report.ts';
 import { RunLease } from './run-lease.ts';
 import { type PhaseEvent, RunPhase } from './run-phase.ts';
-import { mostPurgedAtOnce, settleWhileLeaseLasts } from './settle-call.ts';
+import { mostPurgedAtOnce, type RunBooks, settleWhileLeaseLasts } from './settle-call.ts';
 import { RunTally } from './tally.ts';
 
 export interface QueueRunOptions {
@@ -67,7 +69,8 @@ export async function runQueue(options: QueueRunOptions): Promise<QueueReport> {
   const { queue, owner, context, dispatch, signal, tenant } = options;
   const tally = new RunTally();
   const backlog = new Backlog();
-  const report = (end: RunEnd) => queueReport(queue.name, end, tally, backlog);
+  const blocks = new LoopBlocks();
+  const report = (end: RunEnd) => queueReport(queue.name, end, tally, backlog, blocks);
   // The engine has not been asked, so assume that there is work: the tenant stays due.
   if (signal?.aborted) return { ...report({ status: 'idle', stop: 'signal' }), more: true };
   const sentAt = performance.now();
@@ -76,7 +79,9 @@ export async function runQueue(options: QueueRunOptions): Promise<QueueReport> {
   tally.roundTrips++;
   let begun: BeginResult;
   try {
-    begun = await queue.begin({ owner, context, durationMs: dispatch.leaseMs, claim, retention });
+    begun = await blocks.database(() =>
+      queue.begin({ owner, context, durationMs: dispatch.leaseMs, claim, retention }),
+    );
   } catch (error) {
     return report({ status: 'failed', stop: 'error', error });
   }
@@ -88,7 +93,9 @@ export async function runQueue(options: QueueRunOptions): Promise<QueueReport> {
   backlog.see(begun);
   if (begun.status === 'idle') return report({ status: 'idle', stop: 'drained' });
   publishPoint('run:claimed', tenant.id);
-  return report(await new QueueRun(options, begun, sentAt, tally, backlog).untilEnd(begun.messages));
+  return report(
+    await new QueueRun(options, begun, sentAt, { tally, backlog, blocks }).untilEnd(begun.messages),
+  );
 }
 
 type RunEvent =
@@ -96,10 +103,11 @@ type RunEvent =
   | { readonly kind: 'renewal-due' | 'answer-old' }
   | PhaseEvent;
 
-class QueueRun {
+class QueueRun implements BeatingRun {
   readonly #options: QueueRunOptions;
   readonly #tally: RunTally;
   readonly #backlog: Backlog;
+  readonly #blocks: LoopBlocks;
   readonly #lease: RunLease;
   readonly #inFlight: MessagesInFlight;
   readonly #phase: RunPhase;
@@ -110,13 +118,13 @@ class QueueRun {
     options: QueueRunOptions,
     begun: Extract<BeginResult, { status: 'claimed' }>,
     sentAt: number,
-    tally: RunTally,
-    backlog: Backlog,
+    { tally, backlog, blocks }: Omit<RunBooks, 'lease'>,
   ) {
     const { queue, handlers, tenant, dispatch, parking, retry, budgetMs, logger, random, trace } = options;
     this.#options = options;
     this.#tally = tally;
     this.#backlog = backlog;
+    this.#blocks = blocks;
     this.#lease = new RunLease({
       queue: queue.name,
       begun,
@@ -131,6 +139,7 @@ class QueueRun {
       dispatch,
       parking,
       tally,
+      blocks,
       logger,
       attempts: {
         tenant,
@@ -162,6 +171,7 @@ class QueueRun {
       onAbort(signal, (reason) => this.#on({ kind: 'signal', reason })),
       onAbort(changed, () => this.#on({ kind: 'changed' })),
     ];
+    loopPulse.enter(this);
     try {
       this.#watchBacklog();
       this.#accept(messages);
@@ -173,6 +183,7 @@ class QueueRun {
       this.#tally.lost += this.#inFlight.unsettled;
       return { status: 'failed', stop: 'error', error };
     } finally {
+      loopPulse.leave(this);
       for (const stop of stopListening) stop();
       this.#phase.stopTimer();
       this.#backlog.stopWatching();
@@ -196,7 +207,7 @@ class QueueRun {
       const outcomes = this.#inFlight.outcomes();
       const answer = await settleWhileLeaseLasts(
         this.#options,
-        { lease: this.#lease, backlog: this.#backlog, tally: this.#tally },
+        { lease: this.#lease, backlog: this.#backlog, tally: this.#tally, blocks: this.#blocks },
         outcomes,
         this.#then(call),
       );
@@ -215,6 +226,7 @@ class QueueRun {
   /** Handles every event that arrives while the loop waits, or while the loop's call is under way. */
   #on(event: RunEvent): void {
     if (event.kind === 'ended') {
+      if (!this.#isStarting) this.#blocks.ended(event.attempt.handler.topic);
       this.#inFlight.end(event.attempt, event.outcome);
       this.#startWaiting();
     } else if (event.kind !== 'renewal-due' && event.kind !== 'answer-old') {
@@ -248,7 +260,16 @@ class QueueRun {
       while (this.#mayStart() && this.#inFlight.startNext());
     } finally {
       this.#isStarting = false;
+      this.#blocks.paused();
     }
+  }
+
+  topics(): readonly string[] {
+    return this.#inFlight.topics();
+  }
+
+  onBlocked(topic: string, ms: number): void {
+    this.#blocks.add(topic, ms);
   }
 
   /**

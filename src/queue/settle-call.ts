@@ -6,6 +6,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import type { RunTrace } from '../telemetry/spans.ts';
 import type { Backlog } from './backlog.ts';
+import type { LoopBlocks } from './loop-blocks.ts';
 import type { EndedMessage } from './outcome.ts';
 import type { RunLease } from './run-lease.ts';
 import type { RunTally } from './tally.ts';
@@ -31,6 +32,7 @@ export interface RunBooks {
   readonly lease: RunLease;
   readonly backlog: Backlog;
   readonly tally: RunTally;
+  readonly blocks: LoopBlocks;
 }
 
 /**
@@ -41,7 +43,7 @@ export interface RunBooks {
  */
 export async function settleWhileLeaseLasts(
   { queue, tenant, dispatch, retention, logger, trace }: SettleCallOptions,
-  { lease, backlog, tally }: RunBooks,
+  { lease, backlog, tally, blocks }: RunBooks,
   outcomes: readonly EndedMessage[],
   then: SettleRequest['then'],
 ): Promise<SettleResult | undefined> {
@@ -60,9 +62,8 @@ export async function settleWhileLeaseLasts(
     tally.roundTrips++;
     publishPoint(`${point}:before`, tenant.id);
     try {
-      const result = await (trace
-        ? trace.settling(outcomes, () => queue.settle(request))
-        : queue.settle(request));
+      const settle = () => blocks.database(() => queue.settle(request));
+      const result = await (trace ? trace.settling(outcomes, settle) : settle());
       publishPoint(`${point}:after`, tenant.id);
       tally.count(outcomes, result.unmatched);
       lease.answered(result, sentAt);

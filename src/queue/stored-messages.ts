@@ -1,4 +1,5 @@
 import type { DeadFilter, MessageRecord, QueueStatistics, WorkQueue } from '../engine/work-queue.ts';
+import { optionsOf } from '../errors.ts';
 
 /** The part that outbox and inbox share: reading stored messages, and dead letters. */
 export interface StoredMessages {
@@ -48,15 +49,25 @@ export function storedMessages(tenantId: string, access: QueueAccess): StoredMes
     get: (messageId) => access.use((queue) => queue.get(messageId)),
     statistics: () => access.use((queue) => queue.statistics()),
     dead: {
-      list: (filter = {}, { limit = 100, after } = {}) =>
-        access.use((queue) => queue.listDead(filter, { limit, ...(after !== undefined && { after }) })),
-      count: (filter = {}) => access.use((queue) => queue.countDead(filter)),
+      async list(filter = {}, page = {}) {
+        optionsOf('dead.list', filter);
+        const { limit = 100, after } = optionsOf('dead.list', page);
+        return access.use((queue) =>
+          queue.listDead(filter, { limit, ...(after !== undefined && { after }) }),
+        );
+      },
+      async count(filter = {}) {
+        optionsOf('dead.count', filter);
+        return access.use((queue) => queue.countDead(filter));
+      },
       async replay(filter = {}) {
+        optionsOf('dead.replay', filter);
         const replayed = await repeat((queue) => queue.replayDead(filter, bulkLimit));
         if (replayed > 0) await access.wake();
         return replayed;
       },
       async discard(filter = {}) {
+        optionsOf('dead.discard', filter);
         const discarded = await repeat((queue) => queue.discardDead(filter, bulkLimit));
         // Discarding a message unblocks the messages behind it in its ordering group.
         if (discarded > 0) await access.wake();

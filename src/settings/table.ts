@@ -195,7 +195,7 @@ export const groups = {
       'MAX_OPEN_DATABASES',
       count(1, 10_000),
       256,
-      'How many tenant databases are kept open at once. When there are more, the one that was opened last is usually closed, so that the others stay open.',
+      'How many tenant databases are kept open at once. When there are more, the one that was opened last is usually closed, so that the others stay open. A process that may open few files keeps fewer.',
     ),
     idleCloseMs: setting(
       'IDLE_CLOSE',

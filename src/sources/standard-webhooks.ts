@@ -1,3 +1,4 @@
+import { optionsOf } from '../errors.ts';
 import { parseSecrets, webhookSignature } from '../handlers/webhook-signature.ts';
 import { SignatureRefused, sameSignature, type WebhookSource } from '../inbox/webhook-source.ts';
 
@@ -19,12 +20,13 @@ const usualToleranceMs = 300_000;
  * the header `webhook-id`; its topic is the field `type` of the body (as in the specification), or the source's name.
  * @throws MultiOutboxError INVALID_CONFIGURATION
  */
-export function standardWebhooks({
-  name,
-  secret,
-  toleranceMs = usualToleranceMs,
-  setting,
-}: StandardWebhooksOptions): WebhookSource {
+export function standardWebhooks(options: StandardWebhooksOptions): WebhookSource {
+  const {
+    name,
+    secret,
+    toleranceMs = usualToleranceMs,
+    setting,
+  } = optionsOf('standardWebhooks', options, 'INVALID_CONFIGURATION');
   const secrets = parseSecrets(secret, setting);
   return {
     name,

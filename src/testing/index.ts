@@ -1,5 +1,6 @@
 /** `multi-outbox/testing`: an outbox for an application's tests, with a clock that the test sets. */
 
+import { optionsOf } from '../errors.ts';
 import type { Handler } from '../queue/handler.ts';
 import type { HandlerOutcome, RunHandlerOptions } from './run-handler.ts';
 import { createTestOutbox, type TestOutboxOptions } from './test-outbox.ts';
@@ -30,7 +31,7 @@ export async function runHandler(
     sourceMessageId,
     signal,
     ...rest
-  } = options;
+  } = optionsOf('runHandler', options);
   const outbox = await createTestOutbox(rest);
   try {
     return await outbox.runHandler(handler, payload, options);

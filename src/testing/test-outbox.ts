@@ -4,12 +4,13 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { RunCounts } from '../engine/registry.ts';
 import { createSqliteEngine } from '../engine/sqlite/index.ts';
-import { MultiOutboxError } from '../errors.ts';
+import { MultiOutboxError, optionsOf } from '../errors.ts';
 import type { RunReport } from '../fleet/dispatch/run-report.ts';
 import type { Strategy } from '../fleet/plan/strategy.ts';
 import type { TenantInput } from '../fleet/tenants/definition.ts';
 import { assembleMultiOutbox, type CloseReport, type MultiOutbox } from '../multi-outbox.ts';
 import type { Handler } from '../queue/handler.ts';
+import { handlerSets } from '../queue/handler-set.ts';
 import { addCounts, noCounts } from '../queue/tally.ts';
 import { loadSettings, type SettingsInput } from '../settings.ts';
 import { type Logger, silentLogger } from '../telemetry/logger.ts';
@@ -83,7 +84,14 @@ export interface TestOutbox extends MultiOutbox {
 
 /** Creates a test outbox with migrated databases. @throws MultiOutboxError as `createMultiOutbox` */
 export async function createTestOutbox(options: TestOutboxOptions = {}): Promise<TestOutbox> {
-  const { handlers = [], tenants = ['test'], strategy, logger = silentLogger, now, ...given } = options;
+  const {
+    handlers = [],
+    tenants = ['test'],
+    strategy,
+    logger = silentLogger,
+    now,
+    ...given
+  } = optionsOf('createTestOutbox', options);
   const settings = loadSettings({ ...given, sqlite: { synchronous: 'normal', ...given.sqlite } }, {});
   const clock = createClock(now);
   const folder = createFolder();
@@ -187,6 +195,8 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
     payload: unknown,
     options: RunHandlerOptions = {},
   ): Promise<HandlerOutcome> {
+    optionsOf('runHandler', options);
+    handlerSets([handler]);
     const tenant = await outbox.tenants.get(tenantOr(options.tenantId));
     const messageId = await store(handler, payload, options);
     const tenantDatabase = engine.openTenant(tenant);

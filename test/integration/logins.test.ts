@@ -2,11 +2,13 @@
  * F8: how often a host logs in to a server with many tenants. The whole program with its defaults and the real driver,
  * against a server on loopback that executes no SQL; on a real server: sqlserver/pools.test.ts.
  */
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { createMultiOutbox, defineHandler, loadSettings, type MultiOutbox } from '../../src/index.ts';
 import { TdsServer } from '../support/tds-server.ts';
 import { until } from '../support/until.ts';
 
 const setting = 'MO_TEST_LOGINS';
+const silentSetting = 'MO_TEST_SILENT_LOGINS';
 
 let server: TdsServer;
 
@@ -50,6 +52,42 @@ test('F8: 200 idle tenants of one server cost one login each, and none at later 
   }
   await until('all connections have ended', () => server.open === 0);
 }, 60_000);
+
+test('D8: logins to a server that does not answer do not delay logins to another one', async () => {
+  const sockets = new Set<Socket>();
+  const silent = createServer((socket) => {
+    sockets.add(socket.on('error', () => {}).resume());
+  });
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as AddressInfo;
+  process.env[silentSetting] = `Server=127.0.0.1,${port};User Id=u;Password=p;Encrypt=false`;
+  const silentIds = Array.from({ length: 12 }, (_, index) => `silent${index}`);
+  const fleet = createMultiOutbox({
+    tenants: [
+      ...silentIds.map((id) => ({
+        id,
+        database: id,
+        auth: { kind: 'setting' as const, name: silentSetting },
+      })),
+      { id: 'fine', database: 'fine', auth: { kind: 'setting', name: setting } },
+    ],
+    handlers: [defineHandler({ topic: 'work', handle() {} })],
+    sqlserver: { connectTimeoutMs: '5m' },
+  });
+  try {
+    const hanging = silentIds.map((tenantId) => fleet.dispatch({ tenantId }));
+    await until('logins hang', () => sockets.size >= 8);
+    expect(await fleet.dispatch({ tenantId: 'fine' })).toMatchObject({ outcome: 'idle' });
+    const closing = fleet.close();
+    silent.close();
+    for (const socket of sockets) socket.destroy();
+    await closing;
+    for (const { outcome } of await Promise.all(hanging)) expect(outcome).toBe('failed');
+  } finally {
+    delete process.env[silentSetting];
+    await fleet.close();
+  }
+});
 
 test('F8: by default an idle tenant’s database stays open until its next look', () => {
   const { databases, schedule } = loadSettings({});

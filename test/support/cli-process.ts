@@ -18,6 +18,8 @@ export interface CliResult {
 export interface CliOptions {
   readonly input?: string | Uint8Array;
   readonly env?: Readonly<Record<string, string>>;
+  /** How many files the process may open; not on Windows. */
+  readonly openFiles?: number;
 }
 
 /** A command that is still running. */
@@ -39,7 +41,7 @@ export interface CliFolder {
   json<T = Record<string, unknown>>(args: readonly string[], options?: CliOptions): Promise<T>;
   start(args: readonly string[], options?: CliOptions): RunningCli;
   /** Runs a module in the folder; `multi-outbox` is imported as `library`. */
-  script(text: string): Promise<CliResult>;
+  script(text: string, options?: Omit<CliOptions, 'input'>): Promise<CliResult>;
   /** As `script`, but returns the process while it runs. */
   startScript(text: string): RunningCli;
   write(name: string, text: string | Uint8Array): void;
@@ -51,8 +53,10 @@ export function cliFolder(): CliFolder {
   const folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-cli-'));
   const children = new Map<ChildProcessWithoutNullStreams, Promise<CliResult>>();
 
-  function startNode(args: readonly string[], { input, env = {} }: CliOptions = {}): RunningCli {
-    const child = spawn(process.execPath, args, {
+  function startNode(args: readonly string[], { input, env = {}, openFiles }: CliOptions = {}): RunningCli {
+    const limited = ['-c', `ulimit -n ${openFiles} && exec "$0" "$@"`, process.execPath];
+    const [command, before] = openFiles === undefined ? [process.execPath, []] : ['sh', limited];
+    const child = spawn(command, [...before, ...args], {
       cwd: folder,
       env: { ...plainEnvironment(), ...env },
     });
@@ -91,9 +95,10 @@ export function cliFolder(): CliFolder {
   }
 
   const start = (args: readonly string[], options?: CliOptions) => startNode([program, ...args], options);
-  const startScript = (text: string) =>
+  const startScript = (text: string, options: CliOptions = {}) =>
     // In Node 22 node:sqlite warns that it is experimental.
     startNode(['--disable-warning=ExperimentalWarning', '--input-type=module', '-'], {
+      ...options,
       input: `import * as library from ${JSON.stringify(pathToFileURL(library).href)};\n${text}`,
     });
   const cli = (args: readonly string[], options?: CliOptions) => start(args, options).ended;
@@ -106,7 +111,7 @@ export function cliFolder(): CliFolder {
       if (code !== 0) throw new Error(`'${args.join(' ')}' ended with ${code}: ${stderr}`);
       return JSON.parse(stdout) as T;
     },
-    script: (text) => startScript(text).ended,
+    script: (text, options) => startScript(text, options).ended,
     startScript,
     write: (name, text) => writeFileSync(path.join(folder, name), text),
     async remove() {

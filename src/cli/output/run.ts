@@ -1,6 +1,6 @@
 /** Formats dispatch runs for `tick`, `run` and the demo. */
 import { type RunCounts, type RunOutcome, runOutcomes } from '../../engine/registry.ts';
-import type { RunReport } from '../../fleet/dispatch/run-report.ts';
+import { longBlockMs, type RunReport } from '../../fleet/dispatch/run-report.ts';
 import type { Colors } from './colors.ts';
 import { table } from './table.ts';
 import { countsText } from './tenant.ts';
@@ -43,7 +43,7 @@ export function paintOutcome(text: string, outcome: RunOutcome, colors: Colors):
 
 /** Facts beside a run's numbers: why it failed or was skipped, which topics it parked, whether messages are left. */
 function noteText(report: RunReport, characters = 100): string {
-  const { outcome, error, skipped, parkedTopics, more, queues } = report;
+  const { outcome, error, skipped, parkedTopics, more, queues, blockedLoop } = report;
   if (error !== undefined) return `${error.code}: ${shorten(error.message, characters)}`;
   const holder = queues.find(({ heldBy }) => heldBy !== undefined)?.heldBy?.owner;
   if (skipped === 'leased-elsewhere') return `lease held by ${holder ?? 'another host'}`;
@@ -51,8 +51,14 @@ function noteText(report: RunReport, characters = 100): string {
   if (outcome === 'resuming') return 'the database is resuming';
   return [
     ...(parkedTopics.length === 0 ? [] : [`no handler for ${shorten(parkedTopics.join(', '), characters)}`]),
+    ...(blockedLoop && blockedLoop.ms >= longBlockMs ? [blockText(blockedLoop, characters)] : []),
     ...(more ? ['more messages are due'] : []),
   ].join('; ');
+}
+
+function blockText({ topic, ms }: NonNullable<RunReport['blockedLoop']>, characters: number): string {
+  const who = topic === null ? 'its messages' : `handler of ${shorten(topic, characters)}`;
+  return `${who} blocked the process for ${duration(ms)}`;
 }
 
 /** One log line of a run: `acme: 12 done, 1 retried in 340 ms`. */

@@ -12,8 +12,8 @@ export interface Subject {
   readonly path: string;
 }
 
-/** The access that the file system allows to a database file. */
-export type FileAccess = 'missing' | 'read-only' | 'read-write';
+/** The access that the file system allows to a database file. `too-many-open`: the process has no descriptors left. */
+export type FileAccess = 'missing' | 'read-only' | 'read-write' | 'too-many-open';
 
 /** SQLite's primary result codes that this library distinguishes. */
 const resultCode = {
@@ -48,6 +48,11 @@ function messageOf(error: unknown): string {
 export function isLocked(error: unknown): boolean {
   const code = sqliteCode(error);
   return code === resultCode.busy || code === resultCode.locked || code === resultCode.protocol;
+}
+
+/** True when SQLite could not open the file or one of its companions. */
+export function isUnopened(error: unknown): boolean {
+  return sqliteCode(error) === resultCode.cantOpen;
 }
 
 export function subjectName(subject: Subject): string {
@@ -126,8 +131,14 @@ export function explain(error: unknown, subject: Subject, access: () => FileAcce
         details,
       );
     case resultCode.cantOpen:
-      if (access() === 'missing') return databaseMissing(subject);
-      if (access() === 'read-only') return readOnly(subject, error);
+      switch (access()) {
+        case 'missing':
+          return databaseMissing(subject);
+        case 'read-only':
+          return readOnly(subject, error);
+        case 'too-many-open':
+          return tooManyOpen(subject, error);
+      }
       return new MultiOutboxError(
         'DATABASE_ERROR',
         `${who}: ${at} cannot be opened; check that it is a file and that this program may read and write it and its folder`,
@@ -141,6 +152,14 @@ export function explain(error: unknown, subject: Subject, access: () => FileAcce
     'DATABASE_ERROR',
     `${who}: a call to ${at} failed (${oneLine(messageOf(error))}); check the disk, and check the file with 'PRAGMA integrity_check'`,
     details,
+  );
+}
+
+function tooManyOpen(subject: Subject, cause: unknown): MultiOutboxError {
+  return new MultiOutboxError(
+    'DATABASE_ERROR',
+    `${subjectName(subject)}: the database ${subject.path} cannot be opened, because this process has as many files open as it may; raise its limit (ulimit -n), or lower MULTI_OUTBOX_MAX_OPEN_DATABASES and MULTI_OUTBOX_PARALLEL_RUNS`,
+    { ...about(subject), cause, transient: true },
   );
 }
 

@@ -1,5 +1,5 @@
 /** A database file and this program's one connection to it. */
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
@@ -59,6 +59,7 @@ export class DatabaseFile {
   access(): FileAccess {
     if (this.inMemory) return 'read-write';
     if (statOf(this.path) === undefined) return 'missing';
+    if (lacksDescriptors(dirname(this.path))) return 'too-many-open';
     try {
       accessSync(this.path, constants.W_OK);
       // SQLite writes the WAL next to the file, so the folder must be writable too.
@@ -155,6 +156,23 @@ export class DatabaseFile {
  */
 function withoutCreating(path: string): string {
   return `${pathToFileURL(path).href}?mode=rw`;
+}
+
+/**
+ * Whether the process cannot open as many files as a database needs: the file, its WAL and its index. It tries the
+ * folder: closing a descriptor of the database's file would end the locks that SQLite holds on it.
+ */
+function lacksDescriptors(folder: string): boolean {
+  const opened: number[] = [];
+  try {
+    while (opened.length < 3) opened.push(openSync(folder, 'r'));
+    return false;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'EMFILE' || code === 'ENFILE';
+  } finally {
+    for (const descriptor of opened) closeSync(descriptor);
+  }
 }
 
 /** Returns the same text for texts that differ only in case. */

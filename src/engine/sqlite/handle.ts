@@ -11,6 +11,7 @@ import {
   databaseShared,
   explain,
   isLocked,
+  isUnopened,
   type Subject,
   sqliteCode,
 } from './errors.ts';
@@ -70,8 +71,8 @@ export class DatabaseHandle {
   }
 
   /**
-   * Runs `work`, which is synchronous, again and again until no lock prevents it or the busy timeout is over. It
-   * waits on a timer, so that one tenant's lock does not delay another tenant (D8). While a handler's transaction has
+   * Runs `work`, which is synchronous, again and again until no lock and no lack of file descriptors prevents it, or the
+   * busy timeout is over. It waits on a timer, so that one tenant's lock does not delay another tenant (D8). While a handler's transaction has
    * the lock, it waits for that transaction's end instead, and tries before the next handler's transaction begins.
    * `inTurn` means that `work` begins a handler's transaction itself.
    */
@@ -83,7 +84,7 @@ export class DatabaseHandle {
         return work();
       } catch (error) {
         const left = deadline - performance.now();
-        if (!isLocked(error) || left <= 0) throw this.explain(error);
+        if (left <= 0 || !(isLocked(error) || this.#lacksDescriptors(error))) throw this.explain(error);
         const handlersEnd = inTurn ? undefined : this.file.transactions.released(left);
         await (handlersEnd ?? delay(Math.min(left, wait * (0.5 + Math.random()))));
       }
@@ -128,6 +129,13 @@ export class DatabaseHandle {
     const first = !this.#closed;
     this.#closed = true;
     return first;
+  }
+
+  /** Other databases are closed when their use ends. Meanwhile this one must not keep the files that it did open. */
+  #lacksDescriptors(error: unknown): boolean {
+    if (!isUnopened(error) || this.file.inMemory) return false;
+    this.file.disconnect();
+    return this.file.access() === 'too-many-open';
   }
 
   #verified(): Connection {

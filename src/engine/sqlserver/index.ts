@@ -51,7 +51,7 @@ export interface SqlServerEngineOptions {
     readonly maxConnectionsPerServer?: number;
     /** Milliseconds after which an unused pool is closed; 600,000 when absent. */
     readonly idleCloseMs?: number;
-    /** The most logins in progress; 8 when absent. */
+    /** The most logins in progress on one server; 8 when absent. */
     readonly loginsAtOnce?: number;
   };
   /** Milliseconds; 15,000 when absent. */

@@ -11,7 +11,7 @@ import { databaseKey, serverKey } from './server-name.ts';
 import type { ConnectionTarget } from './target.ts';
 
 export interface PoolSettings extends PoolLimits {
-  /** The most logins in progress, over all servers. */
+  /** The most logins in progress on one server. */
   readonly loginsAtOnce: number;
   /** Whether a server may redirect a login by token to this host. */
   readonly mayReceiveToken: (host: string) => boolean;
@@ -38,7 +38,12 @@ interface OpenPool {
 
 export class Pools {
   readonly #policy: PoolPolicy;
-  readonly #logins: Semaphore;
+  /**
+   * The logins in progress, by server. Logins are expensive for a server, and a sweep over a cold fleet would start
+   * hundreds of them within a second. Each server has its own, because logins to one that does not answer last until
+   * their timeout.
+   */
+  readonly #logins = new Map<string, Semaphore>();
   readonly #settings: PoolSettings & DriverSettings;
   readonly #credential: () => Promise<TokenCredential>;
   readonly #open = new Map<string, OpenPool>();
@@ -49,8 +54,6 @@ export class Pools {
 
   constructor(settings: PoolSettings & DriverSettings, credential: () => Promise<TokenCredential>) {
     this.#policy = new PoolPolicy(settings);
-    // Logins are expensive for a server, and a sweep over a cold fleet would start hundreds of them within a second.
-    this.#logins = new Semaphore(settings.loginsAtOnce);
     this.#settings = settings;
     this.#credential = credential;
   }
@@ -78,6 +81,15 @@ export class Pools {
     const key = poolKey(target);
     this.#policy.forget(key);
     await this.#close(key);
+  }
+
+  #loginsOf(server: string): Semaphore {
+    let logins = this.#logins.get(server);
+    if (logins === undefined) {
+      logins = new Semaphore(this.#settings.loginsAtOnce);
+      this.#logins.set(server, logins);
+    }
+    return logins;
   }
 
   /**
@@ -132,7 +144,7 @@ export class Pools {
     const credential = target.login.kind === 'token' ? await this.#credential() : null;
     const server = serverKey(target);
     const pool = createPool(driver, driverConfig(target, this.#settings, credential), {
-      logins: this.#logins,
+      logins: this.#loginsOf(server),
       admit: () => this.#admitConnection(key, server, isOpen, driver),
       mayReceiveToken: credential === null ? undefined : this.#settings.mayReceiveToken,
       onDiscard: (reason) => this.#settings.onDiscard?.({ database: `${server}/${target.database}`, reason }),

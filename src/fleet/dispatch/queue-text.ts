@@ -3,7 +3,7 @@
  * from JSON text.
  */
 import * as v from 'valibot';
-import { MultiOutboxError } from '../../errors.ts';
+import { MultiOutboxError, shownName } from '../../errors.ts';
 
 /**
  * The most UTF-8 bytes in one message of an Azure Storage queue: its limit is 64 KiB, and hosts encode messages as
@@ -28,7 +28,7 @@ export function readQueueText<const Schema extends v.GenericSchema>(
   if (json === undefined) throw refusal('it is not JSON');
   const result = v.safeParse(schema, json);
   if (result.success) return result.output;
-  const field = result.issues[0].path?.map(({ key }) => String(key)).join('.');
+  const field = result.issues[0].path?.map(({ key }) => shownName(String(key))).join('.');
   throw refusal(
     field ? `'${field}' is missing or has a wrong value` : `it does not have the fields of a ${name}`,
   );

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { RunCounts, RunOutcome } from '../../engine/registry.ts';
 import { describeError } from '../../errors.ts';
+import type { LoopBlock } from '../../queue/loop-blocks.ts';
 import type { QueueReport } from '../../queue/report.ts';
 import { addCounts, noCounts } from '../../queue/tally.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -29,6 +30,11 @@ export interface RunReport {
   readonly nextDueInMs: number | null;
   readonly durationMs: number;
   readonly roundTrips: number;
+  /**
+   * The longest time for which this run kept the event loop busy, so that all other work of the process waited; absent
+   * when it was short.
+   */
+  readonly blockedLoop?: LoopBlock;
   readonly error?: { readonly code: string; readonly message: string };
   /** With `continues`: the request for the remaining backlog, which the caller must send. */
   readonly continuation?: DispatchRequest;
@@ -49,6 +55,7 @@ export function runReport(
   const failed = queues.find(({ status }) => status === 'failed');
   const due = queues.map(({ nextDueInMs }) => nextDueInMs).filter((inMs) => inMs !== null);
   const outcome = outcomeOf(queues);
+  const [blockedLoop] = queues.flatMap((queue) => queue.blockedLoop ?? []).sort((a, b) => b.ms - a.ms);
   return {
     runId,
     tenantId: request.tenantId,
@@ -62,6 +69,7 @@ export function runReport(
     nextDueInMs: due.length > 0 ? Math.min(...due) : null,
     durationMs: Math.round(performance.now() - startedAt),
     roundTrips: queues.reduce((sum, { roundTrips }) => sum + roundTrips, 0),
+    ...(blockedLoop && { blockedLoop }),
     ...(failed?.error && { error: failed.error }),
   };
 }
@@ -88,7 +96,11 @@ function outcomeOf(queues: readonly QueueReport[]): RunOutcome {
   return queues.some(({ status }) => status === 'leased-elsewhere') ? 'skipped' : 'idle';
 }
 
+/** Milliseconds. A block that delays other tenants noticeably. */
+export const longBlockMs = 500;
+
 export function logReport(logger: Logger, report: RunReport): void {
+  if (report.blockedLoop && report.blockedLoop.ms >= longBlockMs) logBlock(logger, report.blockedLoop);
   const { outcome, counts, durationMs, more, roundTrips, error, parkedTopics } = report;
   const fields = { outcome, ...counts, durationMs, more, roundTrips };
   if (outcome === 'failed') logger.error('Dispatch run failed.', { ...fields, error });
@@ -101,4 +113,18 @@ export function logReport(logger: Logger, report: RunReport): void {
     logger.warn('Dispatch run lost outcomes, so their messages are handled again.', fields);
   else if (outcome === 'dispatched') logger.info('Dispatch run ended.', fields);
   else logger.debug('Dispatch run ended.', fields);
+}
+
+function logBlock(logger: Logger, { topic, ms }: LoopBlock): void {
+  if (topic === null)
+    // A slow disk may do this, too.
+    logger.info(
+      "Reading or writing this tenant's messages blocked the event loop; all tenants of this process waited. Lower MULTI_OUTBOX_BATCH_BYTES.",
+      { blockedMs: ms },
+    );
+  else
+    logger.warn(
+      "This tenant's handler blocked the event loop; all tenants of this process waited. Let it pause, or move its work to a worker thread.",
+      { topic, blockedMs: ms },
+    );
 }

@@ -1,4 +1,5 @@
-import type { CandidateOrder, PlanCandidate } from '../../engine/registry.ts';
+import { type CandidateOrder, candidateOrders, type PlanCandidate } from '../../engine/registry.ts';
+import { MultiOutboxError, propertyOf, shownValue } from '../../errors.ts';
 
 /**
  * Orders the due tenants and cuts them to the capacity (F4). It must be a pure function of the candidates' schedule
@@ -14,4 +15,31 @@ export interface Strategy {
   readonly order?: CandidateOrder;
   /** @param turn the plan's number; it rises by one with each plan that finds a due tenant */
   choose(candidates: readonly PlanCandidate[], capacity: number, turn: number): readonly PlanCandidate[];
+}
+
+/**
+ * Checks a strategy and reads its fields once: the object is foreign code, and a field that throws or changes later
+ * would fail a plan half-way.
+ * @throws MultiOutboxError INVALID_CONFIGURATION when it is not a strategy
+ */
+export function checkedStrategy(strategy: Strategy): Strategy {
+  const name = propertyOf(strategy, 'name');
+  const order = propertyOf(strategy, 'order') as CandidateOrder | undefined;
+  if (typeof name !== 'string' || typeof propertyOf(strategy, 'choose') !== 'function') {
+    throw new MultiOutboxError(
+      'INVALID_CONFIGURATION',
+      "'strategy' must be an object with a name and a function choose, such as roundRobin().",
+    );
+  }
+  if (order !== undefined && !candidateOrders.includes(order)) {
+    throw new MultiOutboxError(
+      'INVALID_CONFIGURATION',
+      `The order of the strategy '${name}' is ${shownValue(order)}; it must be one of ${candidateOrders.join(', ')}, or left out.`,
+    );
+  }
+  return {
+    name,
+    ...(order !== undefined && { order }),
+    choose: (candidates, capacity, turn) => strategy.choose(candidates, capacity, turn),
+  };
 }

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { TenantAuth, TenantDefinition, TenantOverrides, TenantRecord } from '../../engine/registry.ts';
-import { MultiOutboxError } from '../../errors.ts';
+import { MultiOutboxError, propertyOf, shownName } from '../../errors.ts';
 import { namedValues } from '../../queue/named-values.ts';
 import { parseDuration } from '../../settings.ts';
 import { assertReadable } from './tenant-errors.ts';
@@ -123,9 +123,9 @@ export function tenantDefinition(input: TenantInput, { embedded = true } = {}): 
   const result = v.safeParse(tenantSchema, input);
   if (!result.success) {
     const issue = result.issues[0];
-    const field = issue.path?.map((item) => String(item.key)).join('.') ?? 'the definition';
-    const id: unknown = input?.id;
-    const name = typeof id === 'string' ? `Tenant '${id}'` : 'The tenant';
+    const field = issue.path?.map((item) => shownName(String(item.key))).join('.') ?? 'the definition';
+    const id = propertyOf(input, 'id');
+    const name = typeof id === 'string' ? `Tenant '${shownName(id)}'` : 'The tenant';
     throw new MultiOutboxError('INVALID_TENANT', `${name} cannot be registered: ${field} ${issue.message}.`);
   }
   const { database, ...rest } = result.output;

@@ -1,5 +1,6 @@
 import type { TenantDefinition } from '../../engine/registry.ts';
 import { errorText, MultiOutboxError, propertyOf } from '../../errors.ts';
+import { guardedSignal } from '../../guarded-signal.ts';
 import { type TenantInput, tenantDefinition, tenantIdPattern } from './definition.ts';
 import { EventLoopYielder } from './event-loop-yielder.ts';
 import { readAll } from './read-all.ts';
@@ -54,7 +55,8 @@ export async function readDirectory(
   embedded: boolean,
   stop: AbortSignal,
 ): Promise<Listing> {
-  const signal = AbortSignal.any([stop, AbortSignal.timeout(readTimeoutMs)]);
+  // A listener that throws may belong to a read that is over, so nothing is left to fail.
+  const signal = guardedSignal(AbortSignal.any([stop, AbortSignal.timeout(readTimeoutMs)]), () => {});
   const tenants = new Map<string, ListedTenant>();
   const refused: { id: string | undefined; problem: string }[] = [];
   const yielder = new EventLoopYielder();

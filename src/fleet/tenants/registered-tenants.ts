@@ -1,5 +1,6 @@
 import type { Engine } from '../../engine/engine.ts';
 import type { ListTenants, Registry, TenantRecord, TenantStatus } from '../../engine/registry.ts';
+import { MultiOutboxError, optionsOf, shownValue } from '../../errors.ts';
 import { type TenantInput, tenantDefinition } from './definition.ts';
 import { unknownTenant } from './tenant-errors.ts';
 
@@ -40,6 +41,7 @@ export function registeredTenants(access: RegistryAccess, embedded: boolean): Te
   }
 
   async function setStatus(tenantId: string, status: TenantStatus): Promise<TenantRecord> {
+    checkId(tenantId);
     const { registry } = await access.ready();
     return remembered(registry.setStatus(tenantId, status));
   }
@@ -48,13 +50,15 @@ export function registeredTenants(access: RegistryAccess, embedded: boolean): Te
     add: (input) => define('add', input),
     change: (input) => define('change', input),
     async get(tenantId) {
+      checkId(tenantId);
       const { registry } = await access.ready();
       const tenant = await registry.get(tenantId);
       if (tenant === null) throw unknownTenant(tenantId);
       access.remember(tenant);
       return tenant;
     },
-    async list(query) {
+    async list(query = {}) {
+      optionsOf('tenants.list', query);
       const { registry } = await access.ready();
       return registry.list(query);
     },
@@ -62,4 +66,9 @@ export function registeredTenants(access: RegistryAccess, embedded: boolean): Te
     resume: (tenantId) => setStatus(tenantId, 'active'),
     remove: (tenantId) => setStatus(tenantId, 'retired'),
   };
+}
+
+function checkId(tenantId: unknown): void {
+  if (typeof tenantId === 'string') return;
+  throw new MultiOutboxError('INVALID_ARGUMENT', `A tenant's id must be text, got ${shownValue(tenantId)}.`);
 }

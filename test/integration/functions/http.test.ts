@@ -23,6 +23,8 @@ async function problem(response: Response) {
   expect(response.headers.get('content-type')).toBe('application/problem+json');
   const text = await response.text();
   expect(text).not.toMatch(/secret|\.db\b|\/tmp|\.ts\b|\.js\b|\bat \S+ \(/);
+  // Commands are for operators, not for callers.
+  expect(text).not.toMatch(/\bnpx\b|multi-outbox [a-z]|\bresume\b|MULTI_OUTBOX_/);
   const { instance, ...rest } = JSON.parse(text);
   expect(instance).toMatch(/^urn:invocation:[0-9a-f-]{36}$/);
   expect(rest.status).toBe(response.status);

@@ -67,6 +67,18 @@ describe('a user’s app, made by registerFunctions', () => {
     expect(effects()).toEqual(['acme hook-1 from own']);
   });
 
+  test('D8: a source that cannot be read is unavailable, and the error of another one does not show the body', async () => {
+    const instance = await start('acme');
+    const send = (source: string, body: string) =>
+      instance.fetch(`receive/acme/${source}`, { method: 'POST', body });
+    expect((await send('unreadable', 'x')).status).toBe(503);
+    const refused = await send('parsing', 'secret-body');
+    expect(refused.status).toBe(500);
+    const told = (await refused.text()) + instance.output + JSON.stringify(instance.invocations);
+    expect(told).toContain("The source 'parsing' failed: SyntaxError.");
+    expect(told).not.toContain('secret-body');
+  });
+
   test('its directory: a tenant that is no longer listed is retired', async () => {
     const instance = await start('acme', 'birch');
     await instance.tick();

@@ -14,7 +14,7 @@ const app = new FunctionsApp(() => azurite);
 const strayErrors = `--import=data:text/javascript,${encodeURIComponent(
   `import { subscribe } from 'node:diagnostics_channel';
   subscribe('multi-outbox:point', ({ point }) => {
-    if (point === 'handler:start') setTimeout(() => { throw new Error('stray'); });
+    if (point === 'handler:start') setTimeout(() => { throw new Error('quotes a payload'); });
   });`,
 )}`;
 
@@ -108,5 +108,6 @@ describe('instances that end', () => {
     expect(instance.exit).toBeUndefined();
     const told = instance.output + JSON.stringify(instance.invocations);
     expect(told).toContain('An error was thrown outside every run');
+    expect(told).not.toContain('quotes a payload');
   });
 });

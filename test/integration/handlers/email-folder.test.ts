@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -180,6 +181,40 @@ test('headers named key and value are headers like others', async () => {
   const mail = await read(messageId);
   expect(mail.headers.has('bcc')).toBe(false);
   expect(Object.fromEntries(mail.headers)).toMatchObject(headers);
+});
+
+test('D8: few mails are written at a time, so that they leave threads for other work, and tenants take turns', async () => {
+  const tenants = ['acme', 'shop'];
+  for (const tenant of tenants) await mkdir(join(folder, 'deep', tenant), { recursive: true });
+  const one = handler();
+  // Large ones, so that several would be written at once.
+  const mail = { to: 'ann@example.com', text: 'x'.repeat(2_000_000) };
+  let pending = 24;
+  const sent = Array.from({ length: pending }, (_, n) =>
+    attemptOnce(one, mail, { tenantId: tenants[n % 4 === 3 ? 1 : 0]! }).finally(() => pending--),
+  );
+  let most = 0;
+  while (pending > 0) {
+    const beingWritten = tenants.flatMap((tenant) =>
+      readdirSync(join(folder, 'deep', tenant)).filter((name) => name.startsWith('.')),
+    );
+    most = Math.max(most, beingWritten.length);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(await Promise.all(sent)).toEqual(Array(24).fill({ kind: 'done' }));
+  expect(most).toBeGreaterThan(0);
+  expect(most).toBeLessThanOrEqual(2);
+});
+
+test('a configured folder that is a link is used, because the operator has set it', async () => {
+  await mkdir(join(folder, 'deep'));
+  await symlink(join(folder, 'deep'), join(folder, 'link'), 'junction');
+  const messageId = randomUUID();
+  const linked = emailSend({ folder: join(folder, 'link') });
+  expect(await attemptOnce(linked, { to: 'ann@example.com', text: 'Hi' }, { messageId })).toEqual({
+    kind: 'done',
+  });
+  expect((await read(messageId)).text).toBe('Hi');
 });
 
 test("a link in place of the tenant's folder is not followed, so that no mail is written elsewhere", async () => {

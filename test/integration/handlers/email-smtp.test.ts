@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:net';
 import { emailSend } from '../../../src/handlers/email.ts';
+import type { Attempt } from '../../../src/queue/attempt.ts';
 import { attemptOnce } from '../../unit/handlers/one-attempt.ts';
 import { smtpError, startMailServer } from './mail-server.ts';
 import { readMail } from './read-mail.ts';
@@ -55,6 +56,32 @@ test('connections are pooled', async () => {
   expect(outcomes).toEqual(Array(30).fill({ kind: 'done' }));
   expect(server.received).toHaveLength(30);
   expect(server.connections()).toBeLessThanOrEqual(5);
+});
+
+test('D8: a tenant whose mails the server holds up leaves connections for the others', async () => {
+  await using server = await startMailServer({
+    onRcptTo({ address }, _session, callback) {
+      if (!address.startsWith('stuck')) callback();
+    },
+  });
+  const handler = handlerFor(server.url);
+  const attempts: Attempt[] = [];
+  const stuck = Array.from({ length: 16 }, () =>
+    attemptOnce(
+      handler,
+      { ...mail, to: 'stuck@example.com' },
+      { tenantId: 'stuck', onStart: (attempt) => attempts.push(attempt) },
+    ),
+  );
+  const others = await Promise.all(
+    ['bakery', 'shop', 'bakery'].map((tenantId) =>
+      attemptOnce(handler, mail, { tenantId, timeoutMs: 10_000 }),
+    ),
+  );
+  expect(others).toEqual(Array(3).fill({ kind: 'done' }));
+  expect(server.connections()).toBeLessThanOrEqual(5);
+  for (const attempt of attempts) attempt.abort(new Error('The run stops.'));
+  for (const outcome of await Promise.all(stuck)) expect(outcome).toMatchObject({ error: 'The run stops.' });
 });
 
 test('mails go out with a login', async () => {

@@ -14,6 +14,10 @@ export interface Receiver extends AsyncDisposable {
   readonly origin: string;
   readonly port: number;
   readonly received: Received[];
+  /** Connections accepted so far. */
+  readonly connections: () => number;
+  /** Connections that are open now. */
+  readonly open: () => number;
 }
 
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
@@ -34,12 +38,21 @@ export async function startReceiver(
     });
   };
   const server = certificate ? createSecureServer(certificate, keep) : createServer(keep);
+  let connections = 0;
+  let open = 0;
+  server.on('connection', (socket) => {
+    connections++;
+    open++;
+    socket.on('close', () => open--);
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
     origin: `${certificate ? 'https' : 'http'}://127.0.0.1:${port}`,
     port,
     received,
+    connections: () => connections,
+    open: () => open,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -1,3 +1,4 @@
+import { HostLookups } from '../../../src/handlers/host-lookups.ts';
 import { type AddressFence, nonPublicRange } from '../../../src/handlers/public-address.ts';
 import { webhookPost } from '../../../src/handlers/webhook.ts';
 import { webhookSender } from '../../../src/handlers/webhook-request.ts';
@@ -96,7 +97,13 @@ describe('names', () => {
 describe('redirects', () => {
   // A fence with a gap for 127.0.0.1, where the first hop plays the public receiver; the rest is the real one.
   const fence: AddressFence = (address) => (address === '127.0.0.1' ? null : nonPublicRange(address));
-  const request = (origin: string) => ({ url: new URL(origin), body: '', headers: {}, ownHeaders: {} });
+  const request = (origin: string) => ({
+    tenantId: 'acme',
+    url: new URL(origin),
+    body: '',
+    headers: {},
+    ownHeaders: {},
+  });
 
   test.each([
     ['IPv6 loopback', 'http://[::1]/', 'loopback'],
@@ -105,7 +112,7 @@ describe('redirects', () => {
     ['metadata', 'http://169.254.169.254/latest/meta-data/', 'linkLocal'],
     ['a name that leads inside', 'http://inside.example.com/', 'private'],
   ])('to %s are not followed', async (_what, location, range) => {
-    const send = webhookSender(async () => ['192.168.0.1'], fence);
+    const send = webhookSender(new HostLookups(async () => ['192.168.0.1']), fence);
     await using first = await startReceiver(answering(307, { location }));
     await expect(send(request(first.origin), new AbortController().signal, () => {})).rejects.toMatchObject({
       name: 'PermanentError',

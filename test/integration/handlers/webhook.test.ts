@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { webhookPost } from '../../../src/handlers/webhook.ts';
+import { until } from '../../support/until.ts';
 import { attemptOnce } from '../../unit/handlers/one-attempt.ts';
 import { answering, startReceiver } from './receiver.ts';
 
@@ -202,8 +203,31 @@ describe('what the answer means', () => {
     expect(await attemptOnce(handler, { url: receiver.origin })).toMatchObject({
       kind: 'retry',
       error:
-        "The receiver could not be reached: UND_ERR_HEADERS_OVERFLOW; check the message's URL, and that the receiver runs.",
+        "The receiver could not be reached: HPE_HEADER_OVERFLOW; check the message's URL, and that the receiver runs.",
     });
+  });
+});
+
+describe('connections', () => {
+  test('one is reused for the next request to the same origin', async () => {
+    await using receiver = await startReceiver(answering(200, {}, 'thank you'));
+    for (let n = 0; n < 3; n++)
+      expect(await attemptOnce(handler, { url: receiver.origin })).toEqual({ kind: 'done' });
+    expect(receiver.connections()).toBe(1);
+  });
+
+  test('D8: a tenant that posts to very many hosts leaves few of them open', async () => {
+    await using receiver = await startReceiver(answering(200));
+    const toAnyHost = webhookPost({ allowPrivateAddresses: true, resolve: async () => ['127.0.0.1'] });
+    for (let n = 0; n < 20; n++) {
+      const hosts = Array.from({ length: 8 }, (_, index) => `h${n * 8 + index}.example`);
+      await Promise.all(
+        hosts.map((host) => attemptOnce(toAnyHost, { url: `http://${host}:${receiver.port}/` })),
+      );
+    }
+    expect(receiver.received).toHaveLength(160);
+    // Idle ones would close by themselves, but later.
+    await until('the others are closed', () => receiver.open() <= 64, 3_000);
   });
 });
 
@@ -223,7 +247,7 @@ describe('without an answer', () => {
     await using receiver = await startReceiver((request) => request.socket.destroy());
     expect(await attemptOnce(handler, { url: receiver.origin })).toMatchObject({
       kind: 'retry',
-      error: expect.stringMatching(/could not be reached: (UND_ERR_SOCKET|ECONNRESET)/),
+      error: expect.stringMatching(/could not be reached: ECONNRESET/),
     });
   });
 
@@ -239,6 +263,18 @@ describe('without an answer', () => {
       error:
         "The receiver could not be reached: ENOTFOUND; check the message's URL, and that the receiver runs.",
     });
+  });
+
+  test('an answer that switches protocols is retried', async () => {
+    const server = createServer((socket) => {
+      socket.on('error', () => {}).resume();
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    const outcome = await attemptOnce(handler, { url: `http://127.0.0.1:${port}/` });
+    await new Promise((resolve) => server.close(resolve));
+    expect(outcome).toMatchObject({ kind: 'retry', error: expect.stringContaining('could not be reached') });
   });
 
   test('a failed TLS handshake is retried', async () => {
@@ -259,7 +295,7 @@ describe('without an answer', () => {
     await new Promise((resolve) => server.close(resolve));
     expect(outcome).toMatchObject({
       kind: 'retry',
-      error: expect.stringMatching(/could not be reached: (HTTPParserError|HPE_)/),
+      error: expect.stringMatching(/could not be reached: HPE_/),
     });
   });
 

@@ -40,6 +40,14 @@ const { multiOutbox } = registerFunctions({
         })('Refused by another copy of the library.');
       },
     },
+    { name: 'parsing', verify: ({ body }) => JSON.parse(body) },
+    {
+      name: 'unreadable',
+      verify: () => ({ messageId: '1', topic: 'own.hook', payload: '' }),
+      get unusable(): never {
+        throw new Error('cannot be read');
+      },
+    },
   ],
   // Chooses one tenant in each plan, the first in the alphabet.
   strategy: {

@@ -33,7 +33,7 @@ function importsOf(file: string): Import[] {
 const imports = typescriptFiles(source).flatMap(importsOf);
 
 const seam = 'engine/[^/]+\\.ts';
-const base = `${seam}|errors\\.ts|(unless-aborted|either-signal)\\.ts|optional-package\\.ts|settings\\.ts`;
+const base = `${seam}|errors\\.ts|(guarded-signal|unless-aborted|either-signal)\\.ts|optional-package\\.ts|settings\\.ts`;
 
 /** The files that each part may import, as patterns of paths in src. The first part that matches a file counts. */
 const allowed: readonly (readonly [part: string, may: string])[] = [
@@ -43,7 +43,7 @@ const allowed: readonly (readonly [part: string, may: string])[] = [
   [seam, `${seam}|errors\\.ts`],
   ['settings/in-force\\.ts', 'settings\\.ts'],
   [
-    'errors\\.ts|(unless-aborted|either-signal)\\.ts|optional-package\\.ts|settings\\.ts|settings/',
+    'errors\\.ts|(guarded-signal|unless-aborted|either-signal)\\.ts|optional-package\\.ts|settings\\.ts|settings/',
     'errors\\.ts|settings/',
   ],
   ['supported-node\\.ts', ''],

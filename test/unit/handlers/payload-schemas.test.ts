@@ -144,6 +144,11 @@ describe('webhook.post', () => {
       /must be printable ASCII/,
     ],
     [
+      'two headers that differ only in case',
+      { url: 'https://example.com', headers: { 'X-Key': 'secret', 'x-key': 'secret' } },
+      /^headers: must not have two names that differ only in case/,
+    ],
+    [
       'a header name with a space',
       { url: 'https://example.com', headers: { 'a b': 'secret' } },
       /must be a header name/,

@@ -5,7 +5,6 @@ import {
   noFence,
   nonPublicRange,
   PrivateAddressError,
-  type ResolveHost,
   refuseFencedLiteral,
 } from '../../../src/handlers/public-address.ts';
 
@@ -123,7 +122,7 @@ describe('fencedLookup', () => {
     fence: AddressFence = nonPublicRange,
   ): Promise<string | LookupAddress[]> =>
     new Promise((resolve, reject) => {
-      const answer: ResolveHost = async () => addresses;
+      const answer = async () => addresses;
       fencedLookup(answer, fence)('hook.example.com', options, (error, found) =>
         error ? reject(error) : resolve(found),
       );

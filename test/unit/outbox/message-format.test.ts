@@ -70,6 +70,17 @@ describe('messages from outside', () => {
     expect(refusal(input)).not.toContain('secret');
   });
 
+  test.each<[string, (name: string) => string]>([
+    ['an unknown field', (name) => JSON.stringify({ ...full, [name]: 1 })],
+    ['a header that is not text', (name) => JSON.stringify({ ...full, headers: { [name]: 1 } })],
+    [
+      'a field that is there twice',
+      (name) => `{"topic":"t","payload":1,"headers":{"${name}":"a","${name}":"b"}}`,
+    ],
+  ])('the name of %s does not make the error long', (_, textWith) => {
+    expect(refusalOfText(textWith('n'.repeat(1_000_000)))).toMatch(/^.{10,300}$/);
+  });
+
   test.each([
     '9007199254740993',
     '1.10',

@@ -53,6 +53,26 @@ describe('the payload', () => {
     expect(outcomes).toEqual([{ kind: 'done' }]);
   });
 
+  test('D3: names of unknown fields, however long or many, leave the reason one short line', () => {
+    const long = `x${'y'.repeat(1_000_000)}\nz`;
+    const zodLike: StandardSchemaV1 = {
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: () => ({
+          issues: Array.from({ length: 50 }, () => ({
+            message: `Unrecognized key: "${long}"`,
+            path: [long, long],
+          })),
+        }),
+      },
+    };
+    const { outcomes } = reading(JSON.stringify({ id: 1, [long]: 1 }), zodLike);
+    expect(outcomes).toMatchObject([{ kind: 'dead', error: expect.stringMatching(/^.{10,1800}$/) }]);
+    const strict = reading(JSON.stringify({ id: 1, [long]: 1 }), v.strictObject({ id: v.number() }));
+    expect(strict.outcomes).toMatchObject([{ kind: 'dead', error: expect.stringMatching(/^.{10,400}$/) }]);
+  });
+
   test('section 7: a payload that the schema refuses goes to Dead with the reason, and is not handled', () => {
     const { seen, outcomes } = reading('{"id":"x"}', schema);
     expect(seen).toEqual([]);

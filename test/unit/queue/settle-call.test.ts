@@ -1,6 +1,7 @@
 import type { SettleRequest, SettleResult, WorkQueue } from '../../../src/engine/work-queue.ts';
 import { MultiOutboxError } from '../../../src/errors.ts';
 import { Backlog } from '../../../src/queue/backlog.ts';
+import { LoopBlocks } from '../../../src/queue/loop-blocks.ts';
 import { RunLease } from '../../../src/queue/run-lease.ts';
 import { settleWhileLeaseLasts } from '../../../src/queue/settle-call.ts';
 import { RunTally } from '../../../src/queue/tally.ts';
@@ -47,7 +48,7 @@ function calling(durationMs: number, then: SettleRequest['then'], answer: (call:
   const backlog = new Backlog();
   const result = settleWhileLeaseLasts(
     { ...settings, queue, tenant: { id: 'acme' }, logger: silentLogger },
-    { lease, backlog, tally: new RunTally() },
+    { lease, backlog, tally: new RunTally(), blocks: new LoopBlocks() },
     [],
     then,
   ).finally(() => lease.stop());

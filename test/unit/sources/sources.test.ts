@@ -114,9 +114,23 @@ describe('the sources of a deployment', () => {
 
   test('names that do not fit into an address, and duplicate names, are refused', () => {
     const named = (name: string): WebhookSource => ({ ...source, name });
-    expect(() => sourcesByName([named('a/b')])).toThrow(/'a\/b' cannot be used/);
+    expect(() => sourcesByName([named('a/b')])).toThrow(/"a\/b" cannot be used/);
     expect(() => sourcesByName([named('a'), named('a')])).toThrow(/also the name of another source/);
   });
+});
+
+test('D8: a source whose fields throw when they are read is unusable, and the others work', () => {
+  const throwing = {
+    get() {
+      throw new Error('cannot be read');
+    },
+  };
+  const odd = Object.defineProperty({ ...source, name: 'odd' }, 'unusable', throwing);
+  const byName = sourcesByName([odd, source]);
+  expect(byName.get('odd')!.unusable).toMatchObject({ code: 'INVALID_CONFIGURATION' });
+  expect(byName.get('bank')!.unusable).toBeUndefined();
+  const nameless = Object.defineProperty({ ...source }, 'name', throwing);
+  expect(() => sourcesByName([nameless])).toThrow(expect.objectContaining({ code: 'INVALID_CONFIGURATION' }));
 });
 
 test('a secret that is named like a property of every object is a missing app setting', () => {

@@ -6,10 +6,10 @@ import { type Fairness, usualFairness, withFairSlots } from './fair-slots.ts';
  * before other tenants are chosen. Even so, a tenant that stays due is chosen within `fairEvery` × ⌈due tenants ÷
  * capacity⌉ plans.
  */
-export function drainFirst({ fairEvery }: Fairness = usualFairness): Strategy {
+export function drainFirst(fairness: Fairness = usualFairness): Strategy {
   return withFairSlots('drain-first', {
     order: 'backlog',
     rank: ({ tenant }) => -Number(tenant.schedule.backlog),
-    fairEvery,
+    fairness,
   });
 }

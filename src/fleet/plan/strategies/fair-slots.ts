@@ -1,4 +1,5 @@
 import type { CandidateOrder } from '../../../engine/registry.ts';
+import { MultiOutboxError, optionsOf, shownValue } from '../../../errors.ts';
 import type { Strategy } from '../strategy.ts';
 import { longestDue, type Rank, ranked } from './rank.ts';
 
@@ -15,11 +16,23 @@ export const usualFairness: Fairness = { fairEvery: 4 };
  * that has been due longest. A chosen tenant then has been due for the shortest time, so **a tenant that stays due is
  * chosen within `fairEvery` × ⌈due tenants ÷ capacity⌉ plans**; if the capacity changes from plan to plan, within
  * `fairEvery` × due tenants. All built-in strategies but round-robin give this guarantee.
+ * @throws MultiOutboxError INVALID_ARGUMENT when `fairEvery` is not a whole number from 1
  */
 export function withFairSlots(
   name: string,
-  { order, rank, fairEvery }: Fairness & { readonly order: CandidateOrder; readonly rank: Rank },
+  {
+    order,
+    rank,
+    fairness,
+  }: { readonly order: CandidateOrder; readonly rank: Rank; readonly fairness: Fairness },
 ): Strategy {
+  const { fairEvery = usualFairness.fairEvery } = optionsOf(name, fairness);
+  if (!Number.isSafeInteger(fairEvery) || fairEvery < 1) {
+    throw new MultiOutboxError(
+      'INVALID_ARGUMENT',
+      `${name}: 'fairEvery' must be a whole number from 1, got ${shownValue(fairEvery)}.`,
+    );
+  }
   return {
     name,
     order,

@@ -7,10 +7,10 @@ import { type Fairness, usualFairness, withFairSlots } from './fair-slots.ts';
  * from the fair slots. However small its weight, a tenant that stays due is chosen within `fairEvery` × ⌈due tenants
  * ÷ capacity⌉ plans.
  */
-export function weighted({ fairEvery }: Fairness = usualFairness): Strategy {
+export function weighted(fairness: Fairness = usualFairness): Strategy {
   return withFairSlots('weighted', {
     order: 'weight',
     rank: ({ tenant, sincePlannedMs }) => -tenant.weight * (sincePlannedMs ?? Number.POSITIVE_INFINITY),
-    fairEvery,
+    fairness,
   });
 }

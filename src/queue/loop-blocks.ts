@@ -1,0 +1,75 @@
+import { loopPulse } from './loop-pulse.ts';
+
+/** The longest time for which a run kept the event loop busy without a pause. All work of the process waited for it. */
+export interface LoopBlock {
+  /** The topic whose handlers did it; null when reading and writing messages in the database did. */
+  readonly topic: string | null;
+  readonly ms: number;
+}
+
+/** Milliseconds. Shorter blocks are not reported: garbage collection alone takes some. */
+const shortestMs = 50;
+
+/**
+ * Measures what one run does to the event loop. What a handler does before its first `await` is measured exactly, and so
+ * are the run's synchronous database calls. What it does later is measured by the beats of a timer: the first handler
+ * that ends while the loop is blocked, or else the only one in flight, is made responsible.
+ */
+export class LoopBlocks {
+  #longest: LoopBlock | undefined;
+  /** By topic: the milliseconds of the handlers that were called since the last pause. */
+  readonly #called = new Map<string, number>();
+
+  /** Undefined when every block was short. */
+  get longest(): LoopBlock | undefined {
+    return this.#longest && { ...this.#longest, ms: Math.round(this.#longest.ms) };
+  }
+
+  add(topic: string | null, ms: number): void {
+    if (ms >= shortestMs && ms > (this.#longest?.ms ?? 0)) this.#longest = { topic, ms };
+  }
+
+  /** Calls the database. @param call returns when its synchronous part is over */
+  database<T>(call: () => Promise<T>): Promise<T> {
+    const from = performance.now();
+    try {
+      return call();
+    } finally {
+      const ms = performance.now() - from;
+      if (ms >= shortestMs) {
+        this.add(null, ms);
+        loopPulse.recorded();
+      }
+    }
+  }
+
+  /** Calls a handler. `paused` must follow when the caller has called all handlers that it can. */
+  handler(topic: string, call: () => void): void {
+    const from = performance.now();
+    call();
+    this.#called.set(topic, (this.#called.get(topic) ?? 0) + performance.now() - from);
+  }
+
+  /** Handlers that were called one after another make one block; the topic that took longest is responsible. */
+  paused(): void {
+    if (this.#called.size === 0) return;
+    let total = 0;
+    let [longestTopic, longestMs] = ['', -1];
+    for (const [topic, ms] of this.#called) {
+      total += ms;
+      if (ms > longestMs) [longestTopic, longestMs] = [topic, ms];
+    }
+    this.#called.clear();
+    if (total < shortestMs) return;
+    this.add(longestTopic, total);
+    loopPulse.recorded();
+  }
+
+  /** An attempt has ended some time after its handler was called. */
+  ended(topic: string): void {
+    const ms = loopPulse.blockedMs;
+    if (ms < shortestMs) return;
+    this.add(topic, ms);
+    loopPulse.recorded();
+  }
+}

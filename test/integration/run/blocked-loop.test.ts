@@ -1,0 +1,106 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { fakeTimers } from '../../support/fake-timers.ts';
+import { FleetPlace, noting } from '../../support/fleet-place.ts';
+import { message, messages, orders, run, withFaults } from '../../support/queue-run.ts';
+import { recordingLogger } from '../../support/recording-logger.ts';
+
+const place = new FleetPlace();
+
+/** Keeps the event loop busy. */
+function block(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+const atLeast = (ms: number) => ({ asymmetricMatch: (given: unknown) => Number(given) >= ms });
+
+describe('D7: the report says who blocked the event loop, and for how long', () => {
+  test('D7: a handler that computes without a pause', async () => {
+    const queue = await place.outbox();
+    await queue.enqueue([message('1'), message('2', { topic: 'slow' }), message('3')]);
+    const slow = orders(() => block(120), { topic: 'slow' });
+    expect(await run(queue, [orders(() => {}), slow])).toMatchObject({
+      blockedLoop: { topic: 'slow', ms: atLeast(120) },
+    });
+  });
+
+  test('D7: many handlers that are called one after another make one block', async () => {
+    const queue = await place.outbox();
+    await queue.enqueue(messages(12));
+    expect(await run(queue, [orders(() => block(10))])).toMatchObject({
+      blockedLoop: { topic: 'orders', ms: atLeast(120) },
+    });
+  });
+
+  test('D7: a handler that computes after its last await', async () => {
+    const queue = await place.outbox();
+    await queue.enqueue([message('1'), message('2', { topic: 'slow' })]);
+    const slow = orders(
+      async () => {
+        await pause(1);
+        block(150);
+      },
+      { topic: 'slow' },
+    );
+    expect(await run(queue, [orders(() => pause(1)), slow])).toMatchObject({
+      blockedLoop: { topic: 'slow', ms: atLeast(100) },
+    });
+  });
+
+  test('D7: the only handler in flight computes between two awaits', async () => {
+    const queue = await place.outbox();
+    await queue.enqueue(messages(1));
+    const handler = orders(async () => {
+      await pause(1);
+      block(150);
+      await pause(50);
+    });
+    expect(await run(queue, [handler])).toMatchObject({
+      blockedLoop: { topic: 'orders', ms: atLeast(100) },
+    });
+  });
+
+  test.each(['begin', 'settle'] as const)('D7: a database call (%s) that blocks', async (verb) => {
+    const real = await place.outbox();
+    await real.enqueue(messages(1));
+    const queue = withFaults(real, {
+      [verb]: (call: (request: never) => never, request: never) => {
+        block(120);
+        return call(request);
+      },
+    });
+    expect(await run(queue, [orders(() => {})])).toMatchObject({
+      blockedLoop: { topic: null, ms: atLeast(120) },
+    });
+  });
+
+  test('D7: the run’s report and the log name the tenant and the topic', async () => {
+    const logger = recordingLogger();
+    const { handlers } = noting((_, { tenant }) => {
+      if (tenant.id === 'busy') block(520);
+    });
+    const face = await place.fleet(['busy', 'quiet'], { handlers, logger });
+    for (const id of ['busy', 'quiet']) await face.outbox(id).enqueue({ topic: 'orders', payload: 1 });
+    const { runs } = await face.tick();
+    expect(runs.find(({ tenantId }) => tenantId === 'busy')).toMatchObject({
+      blockedLoop: { topic: 'orders', ms: atLeast(520) },
+    });
+    expect(logger.lines).toContainEqual(
+      expect.objectContaining({
+        level: 'warn',
+        message: expect.stringContaining('handler blocked the event loop'),
+        fields: expect.objectContaining({ tenantId: 'busy', topic: 'orders', blockedMs: atLeast(520) }),
+      }),
+    );
+  });
+});
+
+describe('with a clock that stands still', () => {
+  fakeTimers();
+
+  test('D7: a run that blocks nothing reports no block', async () => {
+    const queue = await place.outbox();
+    await queue.enqueue(messages(3));
+    expect(await run(queue, [orders(() => {})])).not.toHaveProperty('blockedLoop');
+  });
+});

@@ -1,0 +1,121 @@
+import { emailSend, webhookPost } from '../../src/handlers/index.ts';
+import {
+  deadline,
+  defineHandler,
+  defineInboxHandler,
+  defineTopic,
+  drainFirst,
+  isMultiOutboxError,
+  loadSettings,
+  priority,
+  weighted,
+} from '../../src/index.ts';
+import type { MultiOutbox } from '../../src/multi-outbox.ts';
+import { standardWebhooks } from '../../src/sources/index.ts';
+import { createTestOutbox, runHandler } from '../../src/testing/index.ts';
+import { FleetPlace, noting } from '../support/fleet-place.ts';
+
+const place = new FleetPlace();
+const nothing = null as never;
+const message = { topic: 'orders', payload: 1 };
+const received = { ...message, source: 'bank', messageId: '1' };
+const circle: Record<string, unknown> = {};
+circle.self = circle;
+
+const calls: readonly (readonly [string, (face: MultiOutbox) => unknown])[] = [
+  ['plan(null)', (face) => face.plan(nothing)],
+  ['plan(7)', (face) => face.plan(7 as never)],
+  ['plan with a capacity of a symbol', (face) => face.plan({ capacity: Symbol('many') as never })],
+  ['dispatch(null)', (face) => face.dispatch(nothing)],
+  ['dispatch(request, null)', (face) => face.dispatch({ tenantId: 'acme' }, nothing)],
+  ['dispatch of a circle', (face) => face.dispatch(circle as never)],
+  ['tick(null)', (face) => face.tick(nothing)],
+  ['tick with a callback that is none', (face) => face.tick({ onRun: 'log' as never })],
+  ['run(null)', (face) => face.run(nothing)],
+  ['run()', (face) => (face.run as () => unknown)()],
+  ['run({})', (face) => face.run({} as never)],
+  ['wake(null)', (face) => face.wake(nothing)],
+  ['wake([null])', (face) => face.wake([nothing])],
+  ['worst(null)', (face) => face.worst(nothing)],
+  ['migrate(null)', (face) => face.migrate(nothing)],
+  ['migrate with a callback that is none', (face) => face.migrate({ onTenant: 7 as never })],
+  ['doctor(null)', (face) => face.doctor(nothing)],
+  ['outbox(null)', (face) => face.outbox(nothing).enqueue(message)],
+  ['inbox(null)', (face) => face.inbox(nothing).receive(received)],
+  ['leases(null)', (face) => face.leases(nothing).list()],
+  ['enqueue(null)', (face) => face.outbox('acme').enqueue(nothing)],
+  ['enqueue(message, null)', (face) => face.outbox('acme').enqueue(message, nothing)],
+  ['enqueue of a circle', (face) => face.outbox('acme').enqueue({ ...message, payload: circle })],
+  ['receive(null)', (face) => face.inbox('acme').receive(nothing)],
+  ['receive(message, null)', (face) => face.inbox('acme').receive(received, nothing)],
+  ['dead.list(null)', (face) => face.outbox('acme').dead.list(nothing)],
+  ['dead.list({}, null)', (face) => face.outbox('acme').dead.list({}, nothing)],
+  ['dead.count(null)', (face) => face.outbox('acme').dead.count(nothing)],
+  ['dead.replay(null)', (face) => face.outbox('acme').dead.replay(nothing)],
+  ['dead.discard(null)', (face) => face.outbox('acme').dead.discard(nothing)],
+  ['acquire(null)', (face) => face.leases('acme').acquire(nothing)],
+  ['acquire(name, null)', (face) => face.leases('acme').acquire('report', nothing)],
+  ['withLease(name, null, work)', (face) => face.leases().withLease('report', nothing, () => {})],
+  ['withLease(name, {}, null)', (face) => face.leases().withLease('report', {}, nothing)],
+  ['withLeases(name, null, work)', (face) => face.withLeases('report', nothing, () => {})],
+  ['withLeases(name, {}, null)', (face) => face.withLeases('report', {}, nothing)],
+  ['tenants.add(null)', (face) => face.tenants.add(nothing)],
+  ['tenants.change(null)', (face) => face.tenants.change(nothing)],
+  ['tenants.get(null)', (face) => face.tenants.get(nothing)],
+  ['tenants.pause({})', (face) => face.tenants.pause({} as never)],
+  ['tenants.list(null)', (face) => face.tenants.list(nothing)],
+  ['createMultiOutbox with handlers null', () => place.face({ handlers: nothing })],
+  ['createMultiOutbox with a handler null', () => place.face({ handlers: [nothing] })],
+  ['createMultiOutbox with a tenant null', () => place.face({ tenants: [nothing] })],
+  ['createMultiOutbox with tenants null', () => place.face({ tenants: nothing })],
+  ['createMultiOutbox with strategy null', () => place.face({ strategy: nothing })],
+  [
+    'createMultiOutbox with a strategy of an unknown order',
+    () => place.face({ strategy: { name: 's', order: 'size' as never, choose: () => [] } }),
+  ],
+  [
+    'createMultiOutbox with a strategy whose order throws',
+    () =>
+      place.face({
+        strategy: {
+          name: 's',
+          get order(): never {
+            throw new Error('no order');
+          },
+          choose: null as never,
+        },
+      }),
+  ],
+  ['createMultiOutbox with settings null', () => place.face({ dispatch: nothing })],
+  ['loadSettings(null)', () => loadSettings(nothing)],
+  ['defineHandler(null)', () => defineHandler(nothing)],
+  ['defineHandler with retry null', () => defineHandler({ topic: 't', handle() {}, retry: nothing })],
+  ['defineHandler with schema null', () => defineHandler({ topic: 't', handle() {}, schema: nothing })],
+  ['defineHandler with a circle as topic', () => defineHandler({ topic: circle as never, handle: nothing })],
+  ['defineInboxHandler(null)', () => defineInboxHandler(nothing)],
+  ['topic.handler(null)', () => defineTopic('t').handler(nothing)],
+  ['deadline(null)', () => deadline(nothing)],
+  ['drainFirst({ fairEvery: 0 })', () => drainFirst({ fairEvery: 0 })],
+  ['priority({ fairEvery: NaN })', () => priority({ fairEvery: Number.NaN })],
+  ['weighted(7)', () => weighted(7 as never)],
+  ['emailSend(null)', () => emailSend(nothing)],
+  ['webhookPost(null)', () => webhookPost(nothing)],
+  ['webhookPost({ secret: 7 })', () => webhookPost({ secret: 7 as never })],
+  ['standardWebhooks(null)', () => standardWebhooks(nothing)],
+  ['standardWebhooks without a secret', () => standardWebhooks({ name: 'bank' } as never)],
+  ['createTestOutbox(null)', () => createTestOutbox(nothing)],
+  ['runHandler(null)', () => runHandler(nothing, 1)],
+];
+
+test.each(calls)('%s is refused by an error with a code, on one short line', async (_, call) => {
+  const face = await place.fleet(['acme'], { handlers: noting().handlers });
+  const error = await Promise.resolve(face)
+    .then(call)
+    .then(
+      () => 'not refused',
+      (thrown: unknown) => thrown,
+    );
+  expect(error).toMatchObject({ name: 'MultiOutboxError', code: expect.stringMatching(/^INVALID_/) });
+  expect((error as Error).message).toMatch(/^.{10,300}$/);
+  expect(isMultiOutboxError(error) && error.transient).toBe(false);
+});

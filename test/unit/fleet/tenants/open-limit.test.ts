@@ -1,0 +1,12 @@
+import { mostOpenDatabases } from '../../../../src/fleet/tenants/open-limit.ts';
+
+test.each([
+  ['a limit of 256 files leaves half for all else', 256, 256, 42],
+  ['a limit of 1,024', 256, 1_024, 170],
+  ['a large limit changes nothing', 256, 20_000, 256],
+  ['a large limit leaves 512 for all else', 10_000, 20_000, 6_496],
+  ['a smaller setting stays', 5, 256, 5],
+  ['at least one database', 256, 4, 1],
+])('F8: %s', (_, maxOpen, openFiles, expected) => {
+  expect(mostOpenDatabases({ maxOpen }, openFiles)).toBe(expected);
+});
