@@ -21,6 +21,7 @@ import { FleetHandle, type FleetHandleOptions } from './fleet-handle.ts';
 import { type Diagnosis, type ExamineOptions, examineFleet } from './operations/doctor.ts';
 import { type MigrateOptions, migrateFleet, type TenantMigration } from './operations/migrate.ts';
 import { FleetGauge } from './plan/fleet-gauge.ts';
+import { ParkedTenants } from './plan/parked-tenants.ts';
 import type { PlanReport } from './plan/plan-report.ts';
 import { makePlan } from './plan/planner.ts';
 import type { Strategy } from './plan/strategy.ts';
@@ -45,6 +46,7 @@ export class Fleet {
   readonly tenants: Tenants;
   readonly #options: FleetOptions;
   readonly #gauge: FleetGauge;
+  readonly #parked: ParkedTenants;
 
   constructor(options: FleetOptions) {
     this.#options = options;
@@ -52,6 +54,8 @@ export class Fleet {
     const embedded = Array.isArray(options.tenants) || isEmbedded(options.settings.registry);
     this.tenants = registeredTenants(this.handle, embedded);
     this.#gauge = new FleetGauge(options.logger);
+    const topics = [...options.handlers.values()].flatMap((set) => set.topics.map(({ topic }) => topic));
+    this.#parked = new ParkedTenants(topics, options.logger);
     setTenantLabels(options.settings.telemetry.metricTenants);
   }
 
@@ -62,6 +66,7 @@ export class Fleet {
     const { registry, directory } = await this.handle.ready();
     // A running dispatch must notice a tenant's change even while no other call reads the directory.
     void directory.refreshIfDue();
+    await this.#parked.wakeOnce(registry);
     return inSpan('plan', {}, async (span) => {
       const onTenant = directory.remember.bind(directory);
       const report = await makePlan(

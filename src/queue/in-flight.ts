@@ -5,6 +5,7 @@ import { publishPoint } from '../telemetry/points.ts';
 import { Attempt, type AttemptSetting } from './attempt.ts';
 import type { HandlerSet } from './handler-set.ts';
 import { outcomeOfExhausted, outcomeOfUnhandledTopic, outcomeOfUnreadable, type Parking } from './outcome.ts';
+import type { Rooms } from './rooms.ts';
 import type { RunTally } from './tally.ts';
 import { type Assignment, WaitingMessages } from './waiting.ts';
 
@@ -13,6 +14,7 @@ export interface InFlightOptions {
   readonly handlers: HandlerSet;
   readonly dispatch: Settings['dispatch'];
   readonly parking?: Parking | undefined;
+  readonly rooms: Rooms;
   readonly tally: RunTally;
   readonly logger: Logger;
   /** Called when an attempt that `startNext` started has ended. The callback must call `end`. */
@@ -40,6 +42,11 @@ export class MessagesInFlight {
 
   get waiting(): number {
     return this.#waiting.size;
+  }
+
+  /** How many waiting messages may start now, but for the run's concurrency. */
+  get startable(): number {
+    return this.#waiting.startable;
   }
 
   get running(): number {
@@ -111,11 +118,12 @@ export class MessagesInFlight {
 
   /** Finds the message's handler, or decides the outcome of a message that no handler may get. */
   #assign(message: ClaimedMessage): Assignment {
-    const { handlers, dispatch, parking, attempts, tally } = this.#options;
+    const { handlers, dispatch, parking, rooms, attempts, tally } = this.#options;
+    const handler = handlers.find(message.topic, message.source);
+    rooms.claimed(handler);
     if (message.unreadable !== undefined) {
       return { message, handler: null, verdict: outcomeOfUnreadable(message.unreadable) };
     }
-    const handler = handlers.find(message.topic, message.source);
     if (handler === undefined) {
       tally.unhandled(message.topic);
       const verdict = outcomeOfUnhandledTopic(message, dispatch.unhandledTopics, parking);
@@ -138,11 +146,20 @@ export class MessagesInFlight {
         attempts: attempt,
       });
     }
+    this.#forgetRoom(assignment.message);
     this.#release(this.#waiting.ended(assignment, unblocks(outcome.kind, dispatch.onDead)));
   }
 
   #release(messages: readonly ClaimedMessage[]): void {
-    for (const { sequence } of messages) this.#outcomes.push({ sequence, kind: 'release', delayMs: 0 });
+    for (const message of messages) {
+      this.#outcomes.push({ sequence: message.sequence, kind: 'release', delayMs: 0 });
+      this.#forgetRoom(message);
+    }
+  }
+
+  #forgetRoom({ topic, source }: ClaimedMessage): void {
+    const { handlers, rooms } = this.#options;
+    rooms.ended(handlers.find(topic, source));
   }
 }
 
