@@ -40,23 +40,23 @@ BEGIN
       -- smaller when there are many groups.
       SET @Share = 1 + @Limit - @Count;
       IF CAST(@Keys AS bigint) * @Share > 10000 SET @Share = 1 + 10000 / @Keys;
-      -- A message never comes before its predecessor. The chain ends at the first message that is Dead or not
-      -- due. It also ends at a recovered message, which becomes the head after the messages before it are
+      -- A message never comes before its predecessor. The chain ends at the first message that is Dead, throttled
+      -- or not due. It also ends at a recovered message, which becomes the head after the messages before it are
       -- settled, and is then claimed by itself, or with the recovered ones before it.
       INSERT @Chain (Sequence, OrderingHash, DueUtc, Recovered, Bytes, Behind)
       SELECT t.Sequence, t.OrderingHash, t.ComesUtc, t.Recovered, t.ContentBytes, CASE WHEN t.Stops > 0 THEN 1 ELSE 0 END
       FROM (
         SELECT n.Sequence, n.OrderingHash, n.Recovered, n.ContentBytes,
           MAX(n.DueUtc) OVER (PARTITION BY n.OrderingHash ORDER BY n.Sequence ROWS UNBOUNDED PRECEDING) AS ComesUtc,
-          SUM(CASE WHEN n.Status = 0 AND n.DueUtc <= @Now THEN 0 ELSE 1 END)
+          SUM(CASE WHEN n.Status = 0 AND n.Blocked < 2 AND n.DueUtc <= @Now THEN 0 ELSE 1 END)
             OVER (PARTITION BY n.OrderingHash ORDER BY n.Sequence ROWS UNBOUNDED PRECEDING) AS Breaks,
           SUM(CASE WHEN n.Recovered = 1 AND n.Nth > 1 AND (n.IsAfterRecovered = 0 OR @Together = 1) THEN 1 ELSE 0 END)
             OVER (PARTITION BY n.OrderingHash ORDER BY n.Sequence ROWS UNBOUNDED PRECEDING) AS Stops
         FROM (
-          SELECT k.OrderingHash, k.Recovered AS IsAfterRecovered, l.Sequence, l.Status, l.DueUtc, l.Recovered, l.ContentBytes,
+          SELECT k.OrderingHash, k.Recovered AS IsAfterRecovered, l.Sequence, l.Status, l.Blocked, l.DueUtc, l.Recovered, l.ContentBytes,
             ROW_NUMBER() OVER (PARTITION BY k.OrderingHash ORDER BY l.Sequence) AS Nth
           FROM @Key k CROSS APPLY (
-            SELECT TOP (k.Found + @Share) q.Sequence, q.Status, q.DueUtc, q.Recovered, q.ContentBytes
+            SELECT TOP (k.Found + @Share) q.Sequence, q.Status, q.Blocked, q.DueUtc, q.Recovered, q.ContentBytes
             FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
             WHERE q.OrderingHash = k.OrderingHash AND q.InGroup = 1 AND q.OrderingKey IS NOT NULL
             ORDER BY q.Sequence) l
