@@ -46,7 +46,7 @@ CREATE TABLE ${table} (
   Attempts INTEGER NOT NULL DEFAULT 0 ${isCount('Attempts')},
   Parks INTEGER NOT NULL DEFAULT 0 ${isCount('Parks')},
   Recovered INTEGER NOT NULL DEFAULT 0 ${isFlag('Recovered')},
-  Blocked INTEGER NOT NULL DEFAULT 0 ${isFlag('Blocked')},
+  Blocked INTEGER NOT NULL DEFAULT 0 CHECK (Blocked IN (0, 1, 2)),
   InGroup INTEGER NOT NULL DEFAULT 1 ${isFlag('InGroup')},
   ClaimFence INTEGER CHECK (ClaimFence BETWEEN 0 AND 9007199254740991),
   ReplayCount INTEGER NOT NULL DEFAULT 0 ${isCount('ReplayCount')},
