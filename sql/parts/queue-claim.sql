@@ -1,30 +1,36 @@
 -- Part of LeaseSettleClaim. Claims the oldest due messages (Q4). Together with the head of an ordering group it
 -- claims the due messages right behind the head (Q10).
-IF @Held = 1 AND @Committed = 0 AND @Then = N'claim'
-  -- While a recovered message is in flight, no other message is claimed (Q7).
-  AND NOT (@Solo = 0 AND EXISTS (
-    SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST) WHERE Status = 1 AND Recovered = 1))
+-- While a recovered message is in flight, no other message is claimed (Q7).
+IF @Solo = 0 AND @Then = N'claim' AND EXISTS (
+    SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST) WHERE Status = 1 AND Recovered = 1)
+  SET @OnlySolo = 1;
+IF @Held = 1 AND @Committed = 0 AND @Then = N'claim' AND @OnlySolo = 0
 BEGIN
-  SET @Retry = 1;
+  IF @Throttled = 1 EXEC [$(Schema)].[$(Queue)_PutBack] @Rooms, @Limit, @From OUTPUT;
+  SELECT @Retry = 1, @Read = @Limit;
   WHILE @Retry = 1
   BEGIN
     SET @Retry = 0;
     INSERT @Claim (Sequence, OrderingHash, DueUtc, Recovered, Bytes)
-    SELECT TOP (@Limit) Sequence, OrderingHash, DueUtc, Recovered, ContentBytes
+    SELECT TOP (@Read) Sequence, OrderingHash, DueUtc, Recovered, ContentBytes
     FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
     WHERE Status = 0 AND Blocked = 0 AND DueUtc >= @From AND DueUtc <= @Now ORDER BY DueUtc, Sequence;
     SET @Count = @@ROWCOUNT;
+    IF @HasRooms = 1
+    BEGIN
+:r parts/queue-throttle.sql
+    END;
     -- Only a full batch may leave out messages before @From, so a run sees the end of its backlog from the front.
-    IF @From > @Front AND (@Count = 0 OR (@Begin = 0 AND @Count < @Limit))
+    IF @Retry = 0 AND @From > @Front AND (@Count = 0 OR (@Begin = 0 AND @Count < @Limit))
       SELECT @From = @Front, @Retry = 1;
-    ELSE IF EXISTS (SELECT 1 FROM @Claim WHERE OrderingHash IS NOT NULL)
+    ELSE IF @Retry = 0 AND EXISTS (SELECT 1 FROM @Claim WHERE OrderingHash IS NOT NULL)
     BEGIN
       -- Read the first messages of each group: as many as the index of due messages gave, plus a share of the
       -- remaining room.
       DELETE FROM @Key;
       DELETE FROM @Chain;
-      INSERT @Key (OrderingHash, Found)
-      SELECT c.OrderingHash, COUNT(*) FROM @Claim c
+      INSERT @Key (OrderingHash, Found, Recovered)
+      SELECT c.OrderingHash, COUNT(*), MAX(CASE WHEN c.Recovered = 1 THEN 1 ELSE 0 END) FROM @Claim c
       WHERE c.OrderingHash IS NOT NULL AND NOT EXISTS (
         SELECT 1 FROM [$(Schema)].[$(Queue)] r WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
         WHERE r.OrderingHash = c.OrderingHash AND r.Status = 1 AND r.InGroup = 1)
@@ -34,23 +40,23 @@ BEGIN
       -- smaller when there are many groups.
       SET @Share = 1 + @Limit - @Count;
       IF CAST(@Keys AS bigint) * @Share > 10000 SET @Share = 1 + 10000 / @Keys;
-      -- A message never comes before its predecessor. The chain ends at the first message that is Dead or not
-      -- due. It also ends at a recovered message, which becomes the head after the messages before it are
-      -- settled, and is then claimed by itself.
+      -- A message never comes before its predecessor. The chain ends at the first message that is Dead, throttled
+      -- or not due. It also ends at a recovered message, which becomes the head after the messages before it are
+      -- settled, and is then claimed by itself, or with the recovered ones before it.
       INSERT @Chain (Sequence, OrderingHash, DueUtc, Recovered, Bytes, Behind)
       SELECT t.Sequence, t.OrderingHash, t.ComesUtc, t.Recovered, t.ContentBytes, CASE WHEN t.Stops > 0 THEN 1 ELSE 0 END
       FROM (
         SELECT n.Sequence, n.OrderingHash, n.Recovered, n.ContentBytes,
           MAX(n.DueUtc) OVER (PARTITION BY n.OrderingHash ORDER BY n.Sequence ROWS UNBOUNDED PRECEDING) AS ComesUtc,
-          SUM(CASE WHEN n.Status = 0 AND n.DueUtc <= @Now THEN 0 ELSE 1 END)
+          SUM(CASE WHEN n.Status = 0 AND n.Blocked < 2 AND n.DueUtc <= @Now THEN 0 ELSE 1 END)
             OVER (PARTITION BY n.OrderingHash ORDER BY n.Sequence ROWS UNBOUNDED PRECEDING) AS Breaks,
-          SUM(CASE WHEN n.Recovered = 1 AND n.Nth > 1 THEN 1 ELSE 0 END)
+          SUM(CASE WHEN n.Recovered = 1 AND n.Nth > 1 AND (n.IsAfterRecovered = 0 OR @Together = 1) THEN 1 ELSE 0 END)
             OVER (PARTITION BY n.OrderingHash ORDER BY n.Sequence ROWS UNBOUNDED PRECEDING) AS Stops
         FROM (
-          SELECT k.OrderingHash, l.Sequence, l.Status, l.DueUtc, l.Recovered, l.ContentBytes,
+          SELECT k.OrderingHash, k.Recovered AS IsAfterRecovered, l.Sequence, l.Status, l.Blocked, l.DueUtc, l.Recovered, l.ContentBytes,
             ROW_NUMBER() OVER (PARTITION BY k.OrderingHash ORDER BY l.Sequence) AS Nth
           FROM @Key k CROSS APPLY (
-            SELECT TOP (k.Found + @Share) q.Sequence, q.Status, q.DueUtc, q.Recovered, q.ContentBytes
+            SELECT TOP (k.Found + @Share) q.Sequence, q.Status, q.Blocked, q.DueUtc, q.Recovered, q.ContentBytes
             FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
             WHERE q.OrderingHash = k.OrderingHash AND q.InGroup = 1 AND q.OrderingKey IS NOT NULL
             ORDER BY q.Sequence) l
@@ -114,11 +120,23 @@ BEGIN
     END;
     IF @Retry = 1 DELETE FROM @Claim;
   END;
-  -- A recovered message is claimed by itself, and only when no other message of the run is in flight (Q7).
+  -- A recovered message is claimed by itself, and only when no other message of the run is in flight (Q7). Up to
+  -- @Together that were started once may be claimed together.
   SELECT @First = MIN(Position), @Cut = MIN(CASE WHEN Recovered = 1 THEN Position END) FROM @Claim;
   IF @Cut IS NOT NULL
   BEGIN
-    IF @Cut = @First AND @Solo = 1 SET @Cut = @Cut + 1;
+    IF @Cut = @First AND @Solo = 0 SET @OnlySolo = 1;
+    ELSE IF @Cut = @First
+    BEGIN
+      SET @Cut = @First + 1;
+      IF @Together > 1
+        SELECT @Cut = COALESCE(MIN(CASE WHEN n.Position = @First THEN @First + 1 ELSE n.Position END), 2147483647)
+        FROM (
+          SELECT c.Position, c.Recovered, q.Attempts, ROW_NUMBER() OVER (ORDER BY c.Position) AS Nth
+          FROM @Claim c JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.Sequence = c.Sequence
+        ) n
+        WHERE n.Recovered = 0 OR n.Attempts > 1 OR n.Nth > @Together;
+    END;
     DELETE FROM @Claim WHERE Position >= @Cut;
     IF @@ROWCOUNT > 0 SET @More = 1;
   END;

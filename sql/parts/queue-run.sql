@@ -9,6 +9,10 @@ GO
 -- (under Fence); then the messages.
 -- If the tenant is idle, or another run has the lease, the answer comes from reads: no write, no log, and no
 -- lock that lasts.
+-- @Rooms: topics of which the claim may take only a few messages (Q4), a JSON array of
+--   {"topic":"…", "room":3} or {"topic":"…", "source":"…", "room":3}
+-- Without a source it stands for each source that has no entry of its own. @Handled: the topics that the caller
+-- handles, in the same form without room; their parked messages become due now (D4).
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_Begin]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_Begin] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_Begin]
@@ -20,7 +24,9 @@ ALTER PROCEDURE [$(Schema)].[$(Queue)_Begin]
   @RetentionMs bigint = 0,
   @PurgeLimit int = 0,
   @CallId uniqueidentifier = NULL,
-  @Again bit = 0
+  @Again bit = 0,
+  @Rooms nvarchar(max) = NULL,
+  @Handled nvarchar(max) = NULL
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -30,9 +36,11 @@ IF @@TRANCOUNT > 0 THROW 51001, N'A run cannot begin or settle inside a transact
 IF DATALENGTH(SUBSTRING(@Context COLLATE Latin1_General_100_BIN2, 4001, 1)) > 0
   THROW 51026, N'The context of a lease is too long; it may have 4,000 characters at most.', 1;
 :r parts/queue-run-limits.sql
+IF ISJSON(@Handled) = 0 THROW 51025, N'@Handled must be a JSON array.', 1;
 DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'queue:$(QueueName)');
 DECLARE @Now datetime2(3) = SYSUTCDATETIME(), @IsOurs bit, @NextSequence bigint, @NextHash binary(32), @NextDue datetime2(3);
 DECLARE @Holder nvarchar(200), @ExpiresUtc datetime2(3), @Claimed int = 0;
+DECLARE @ParkedTopics nvarchar(max), @ParkedMore bit = 0;
 SELECT @IsOurs = CASE WHEN Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) THEN 1 ELSE 0 END,
   @Holder = Owner, @ExpiresUtc = ExpiresUtc
 FROM [$(Schema)].[Leases] WITH (READUNCOMMITTED) WHERE NameHash = @LeaseHash AND ExpiresUtc > @Now;
@@ -49,12 +57,18 @@ BEGIN
   SELECT @Claimed = COUNT(*) FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK) WHERE Status = 1 AND InGroup = 1;
   SET @Now = SYSUTCDATETIME();
 END;
-IF @IsOurs IS NULL AND @Claimed = 0
+IF @IsOurs IS NULL AND @Claimed = 0 AND NOT EXISTS (
+  SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+  WHERE Status = 0 AND Blocked = 2 AND Topic > N'')
 BEGIN
+  IF EXISTS (
+      SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+      WHERE Status = 0 AND Parks > 0 AND Topic > N'')
+    EXEC [$(Schema)].[$(Queue)_Unpark] @Handled, 0, @Now, @ParkedTopics OUTPUT, @ParkedMore OUTPUT;
   SELECT TOP (1) @NextSequence = Sequence, @NextHash = OrderingHash, @NextDue = DueUtc
   FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
   WHERE Status = 0 AND Blocked = 0 ORDER BY DueUtc, Sequence;
-  IF (@NextDue IS NULL OR (@NextDue > @Now AND (@NextHash IS NULL OR NOT EXISTS (
+  IF @ParkedMore = 0 AND (@NextDue IS NULL OR (@NextDue > @Now AND (@NextHash IS NULL OR NOT EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
       WHERE OrderingHash = @NextHash AND InGroup = 1 AND OrderingKey IS NOT NULL AND Sequence < @NextSequence))))
     AND (@PurgeLimit = 0 OR NOT EXISTS (
@@ -63,13 +77,15 @@ BEGIN
         DATEADD(second, -CAST(@RetentionMs / 1000 AS int), @Now))))
   BEGIN
     SELECT N'released' AS Lease, CAST(0 AS bigint) AS Fence, CAST(0 AS bigint) AS ExpiresInMs, CAST(0 AS bit) AS More,
-      DATEDIFF_BIG(millisecond, @Now, @NextDue) AS NextDueInMs, 0 AS Purged, 0 AS Recovered;
+      DATEDIFF_BIG(millisecond, @Now, @NextDue) AS NextDueInMs, 0 AS Purged, 0 AS Recovered, CAST(0 AS bit) AS Throttled,
+      CAST(0 AS bit) AS OnlySolo, @ParkedTopics AS ParkedTopics, @ParkedMore AS ParkedMore;
     RETURN;
   END;
 END;
 EXEC [$(Schema)].[$(Queue)_LeaseSettleClaim] @Owner = @Owner, @Fence = NULL, @LeaseMs = @LeaseMs, @Context = @Context, @Outcomes = NULL,
   @Errors = NULL, @OnDead = NULL, @Then = N'claim', @Solo = 1, @Limit = @Limit, @MaxBytes = @MaxBytes, @RetentionMs = @RetentionMs,
-  @PurgeLimit = @PurgeLimit, @CallId = @CallId, @Again = @Again, @InFlight = NULL, @FromUtc = @NextDue;
+  @PurgeLimit = @PurgeLimit, @CallId = @CallId, @Again = @Again, @InFlight = NULL, @FromUtc = @NextDue,
+  @Rooms = @Rooms, @Together = 1, @Handled = @Handled;
 GO
 -- Settles outcomes, then claims, or renews or releases the lease (Q8). @Outcomes is a JSON array of
 --   {"sequence":1, "kind":"done"}
@@ -78,7 +94,8 @@ GO
 --   {"sequence":4, "kind":"release", "delayMs":0, "parked":false}
 -- and @Errors is a JSON object of the errors by sequence: {"2":"…", "3":"…"}.
 -- @OnDead: the effect of a Dead message on its ordering key, 'block' or 'continue' (Q10). @Then: 'claim'
--- claims the next batch (@Solo 1: no other message of the run is in flight); or 'renew-lease' or
+-- claims the next batch (@Solo 1: no other message of the run is in flight; @Together: how many messages that were
+-- recovered after their first start it may claim together, Q7; @Rooms: see Begin); or 'renew-lease' or
 -- 'release-lease'. @FromUtc: the FromUtc of the last answer, or null to look at all due messages. Pass null at
 -- least once a second; see queue-settle-and-claim.sql. First row: Lease is 'renewed', 'released' or 'lost'; then the
 -- claimed messages; then the sequences whose outcome matched no message.
@@ -100,16 +117,20 @@ ALTER PROCEDURE [$(Schema)].[$(Queue)_SettleAndClaim]
   @Again bit = 0,
   @InFlight nvarchar(max) = NULL,
   @Errors nvarchar(max) = NULL,
-  @FromUtc datetime2(3) = NULL
+  @FromUtc datetime2(3) = NULL,
+  @Rooms nvarchar(max) = NULL,
+  @Together int = 1
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 IF @Fence IS NULL THROW 51004, N'@Fence is missing; pass the fence that Begin returned.', 1;
+IF COALESCE(@Together, 0) < 1 THROW 51027, N'@Together must be 1 or more.', 1;
 :r parts/queue-run-limits.sql
 IF @OnDead IS NULL OR @OnDead NOT IN (N'block', N'continue') OR @Then IS NULL OR @Then NOT IN (N'claim', N'renew-lease', N'release-lease')
   THROW 51005, N'@OnDead must be block or continue, and @Then must be claim, renew-lease or release-lease.', 1;
 EXEC [$(Schema)].[$(Queue)_LeaseSettleClaim] @Owner = @Owner, @Fence = @Fence, @LeaseMs = @LeaseMs, @Context = NULL, @Outcomes = @Outcomes,
   @Errors = @Errors, @OnDead = @OnDead, @Then = @Then, @Solo = @Solo, @Limit = @Limit, @MaxBytes = @MaxBytes, @RetentionMs = @RetentionMs,
-  @PurgeLimit = @PurgeLimit, @CallId = @CallId, @Again = @Again, @InFlight = @InFlight, @FromUtc = @FromUtc;
+  @PurgeLimit = @PurgeLimit, @CallId = @CallId, @Again = @Again, @InFlight = @InFlight, @FromUtc = @FromUtc,
+  @Rooms = @Rooms, @Together = @Together, @Handled = NULL;
 GO

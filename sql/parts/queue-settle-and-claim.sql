@@ -58,7 +58,10 @@ ALTER PROCEDURE [$(Schema)].[$(Queue)_LeaseSettleClaim]
   @CallId uniqueidentifier,
   @Again bit,
   @InFlight nvarchar(max),
-  @FromUtc datetime2(3)
+  @FromUtc datetime2(3),
+  @Rooms nvarchar(max),
+  @Together int,
+  @Handled nvarchar(max)
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -75,6 +78,8 @@ DECLARE @Now datetime2(3), @Begin bit = 0, @Held bit = 0, @Committed bit = 0, @M
 DECLARE @NextDue datetime2(3), @NextSequence bigint, @NextHash binary(32), @Claimed int = 0, @Count int;
 DECLARE @Raw bit = CASE WHEN LEN(JSON_VALUE(N'["\""]', N'$[0]')) = 1 THEN 0 ELSE 1 END;
 DECLARE @Released bit = 0, @Keys int, @Share int, @Window int, @First int, @Cut int, @Retry bit, @Rounds int = 0;
+DECLARE @HasRooms bit = 0, @Read int, @Throttles int = 0, @Throttled bit = 0, @OnlySolo bit = 0;
+DECLARE @ParkedTopics nvarchar(max), @ParkedMore bit = 0;
 DECLARE @Holder nvarchar(200), @ExpiresUtc datetime2(3);
 DECLARE @Front datetime2(3) = DATEFROMPARTS(1, 1, 1), @From datetime2(3);
 DECLARE @Claim TABLE (
@@ -104,6 +109,8 @@ DECLARE @Listed TABLE (Sequence bigint NOT NULL PRIMARY KEY, Text nvarchar(max) 
 DECLARE @Key TABLE (
   OrderingHash binary(32) NOT NULL PRIMARY KEY,
   Found int NOT NULL,
+  -- 1: the group's head is a recovered message.
+  Recovered bit NOT NULL,
   -- The first message of the group that its producer has not committed; null if there is none.
   Uncommitted bigint NULL
 );
@@ -117,6 +124,15 @@ DECLARE @Chain TABLE (
   Behind bit NOT NULL
 );
 DECLARE @Group TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY);
+-- Messages for which their topic has no room.
+DECLARE @Full TABLE (Sequence bigint NOT NULL PRIMARY KEY);
+:r parts/queue-rooms.sql
+IF @Rooms IS NOT NULL
+BEGIN
+  SET @HasRooms = 1;
+  IF EXISTS (SELECT 1 FROM @Room WHERE Topic IS NULL OR COALESCE(Room, -1) < 0)
+    THROW 51025, N'In @Rooms, topic must be text and room a whole number from 0.', 1;
+END;
 
 IF @Fence IS NULL
 BEGIN
@@ -221,6 +237,11 @@ BEGIN
     WHERE Sequence IN (SELECT Sequence FROM @Listed) AND Status = 1;
     SET @Recovered = @@ROWCOUNT;
   END;
+  -- Parked messages of the topics that this host handles are due now (D4).
+  IF EXISTS (
+      SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+      WHERE Status = 0 AND Parks > 0 AND Topic > N'')
+    EXEC [$(Schema)].[$(Queue)_Unpark] @Handled, 1, @Now, @ParkedTopics OUTPUT, @ParkedMore OUTPUT;
 END;
 
 -- 3. Apply the outcomes (Q8), each to a row that is still claimed under our fence. This is tried even if the lease
@@ -285,6 +306,10 @@ BEGIN
 END;
 
 -- 5. The claim (Q4).
+IF @Held = 1 AND EXISTS (
+    SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+    WHERE Status = 0 AND Blocked = 2 AND Topic > N'')
+  SET @Throttled = 1;
 :r parts/queue-claim.sql
 
 -- 6. Find out when the next of the remaining messages is due (Q11), and block the followers before it in the
@@ -314,6 +339,12 @@ BEGIN
   SET @Rounds = @Rounds + 1;
 END;
 IF @NextDue <= @Now SET @More = 1;
+-- Throttled messages are due, and can be claimed when their topic has room.
+IF @Throttled = 1 OR @HasRooms = 1
+  SET @Throttled = CASE WHEN @Held = 1 AND EXISTS (
+      SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+      WHERE Status = 0 AND Blocked = 2 AND Topic > N'') THEN 1 ELSE 0 END;
+IF @Throttled = 1 AND (@NextDue IS NULL OR @NextDue > @Now) SET @NextDue = @Now;
 
 -- 7. The lease is released when the caller asks for it, or when the run has no message left (Q8, Q9).
 IF @Held = 1 AND @Committed = 0 AND (@Then = N'release-lease' OR (@Then = N'claim' AND @Solo = 1 AND @Claimed = 0))
@@ -321,6 +352,7 @@ BEGIN
   UPDATE [$(Schema)].[Leases] SET Owner = NULL, ExpiresUtc = NULL, Context = NULL WHERE NameHash = @LeaseHash;
   SET @Released = 1;
 END;
+IF @Released = 1 AND @Throttled = 1 SET @More = 1;
 IF @Committed = 1
 BEGIN
   DELETE FROM @Listed;
@@ -337,7 +369,8 @@ SELECT CASE WHEN @Released = 1 THEN N'released' WHEN @Held = 0 THEN N'lost' WHEN
   @Fence AS Fence,
   CASE WHEN @Held = 1 AND @Released = 0 THEN @LeaseMs - DATEDIFF_BIG(millisecond, @Now, CAST(SYSUTCDATETIME() AS datetime2(3))) ELSE 0 END AS ExpiresInMs,
   @More AS More, CASE WHEN @NextDue <= @Now THEN 0 ELSE DATEDIFF_BIG(millisecond, @Now, @NextDue) END AS NextDueInMs,
-  @Purged AS Purged, @Recovered AS Recovered,
+  @Purged AS Purged, @Recovered AS Recovered, @Throttled AS Throttled, @OnlySolo AS OnlySolo,
+  @ParkedTopics AS ParkedTopics, @ParkedMore AS ParkedMore,
   CASE WHEN @Held = 0 OR @Rounds >= 4 THEN NULL WHEN @NextDue <= @Now THEN @NextDue ELSE @Now END AS FromUtc;
 SELECT q.Sequence, q.MessageId, q.Topic,
   CASE WHEN q.ContentBytes <= $(ContentLimit) THEN q.Payload END AS Payload, q.PayloadEscaped,

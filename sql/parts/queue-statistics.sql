@@ -35,6 +35,8 @@ FROM (
             WHERE r.OrderingHash = q.OrderingHash AND r.Status = 1 AND r.InGroup = 1))
         THEN 1 ELSE 0 END AS IsFollower
       FROM [$(Schema)].[$(Queue)] q WITH (READCOMMITTEDLOCK, READPAST) WHERE q.Status = 0 AND q.Blocked = 0
+      UNION ALL
+      SELECT DueUtc, Parks, 0 FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST) WHERE Status = 0 AND Blocked = 2
     ) v
   ) f
   CROSS JOIN (

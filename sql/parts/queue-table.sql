@@ -10,6 +10,9 @@
 -- each other. The holder of the queue's lease finds the followers at the front of the index that are not
 -- blocked yet and blocks them. It also unblocks a group's new head.
 --
+-- Topics at their limit (Q4): due messages for which their topic has no room are throttled, with Blocked = 2. Only the
+-- holder of the queue's lease throttles, and puts them back.
+--
 -- OrderingHash and DedupHash replace the keys in indexes and comparisons. They are short, and they
 -- distinguish texts that differ only in a trailing blank; = on text does not.
 --
@@ -43,7 +46,8 @@ BEGIN
     Parks int NOT NULL CONSTRAINT [DF_$(Queue)_Parks] DEFAULT (0),
     -- 1: a crashed run had claimed it, so it is claimed by itself (Q7).
     Recovered bit NOT NULL CONSTRAINT [DF_$(Queue)_Recovered] DEFAULT (0),
-    Blocked bit NOT NULL CONSTRAINT [DF_$(Queue)_Blocked] DEFAULT (0),
+    -- 1: a follower. 2: throttled, a due message for which its topic has no room (Q4).
+    Blocked tinyint NOT NULL CONSTRAINT [DF_$(Queue)_Blocked] DEFAULT (0),
     InGroup bit NOT NULL CONSTRAINT [DF_$(Queue)_InGroup] DEFAULT (1),
     -- The fence of the last claim (Q6). It is kept when the message is settled, because a run whose answer
     -- was lost finds its own rows by it.
@@ -74,6 +78,11 @@ BEGIN
     INCLUDE (MessageId, Hash, EnqueuedUtc) WHERE DedupKey IS NOT NULL WITH (ALLOW_PAGE_LOCKS = OFF);
   CREATE INDEX [IX_$(Queue)_Due] ON [$(Schema)].[$(Queue)] (DueUtc, Sequence)
     INCLUDE (OrderingHash, Recovered, Parks, ContentBytes) WHERE Status = 0 AND Blocked = 0 WITH (ALLOW_PAGE_LOCKS = OFF);
+  -- The next two are almost always empty.
+  CREATE INDEX [IX_$(Queue)_Throttled] ON [$(Schema)].[$(Queue)] (Topic, Source, DueUtc, Sequence)
+    WHERE Status = 0 AND Blocked = 2 WITH (ALLOW_PAGE_LOCKS = OFF);
+  CREATE INDEX [IX_$(Queue)_Parked] ON [$(Schema)].[$(Queue)] (Topic, Source, DueUtc, Sequence)
+    WHERE Status = 0 AND Parks > 0 WITH (ALLOW_PAGE_LOCKS = OFF);
   CREATE INDEX [IX_$(Queue)_Group] ON [$(Schema)].[$(Queue)] (OrderingHash, Sequence)
     INCLUDE (Status, Blocked, DueUtc, Recovered, Parks, ContentBytes)
     WHERE InGroup = 1 AND OrderingKey IS NOT NULL WITH (ALLOW_PAGE_LOCKS = OFF);

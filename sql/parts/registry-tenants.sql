@@ -178,20 +178,22 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0 THROW 51026, N'@Id is too long; it may have 64 characters at most.', 1;
 SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;
 GO
--- Lists a page of tenants, sorted by id: those after @After, of one status or of all.
+-- Lists a page of tenants, sorted by id: those after @After, of one status or of all. With @Parked only those that
+-- have parked messages, by their last report.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_List]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_List] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_List]
   @After nvarchar(4000) = N'',
   @Status nvarchar(20) = NULL,
-  @Limit int = 2147483647
+  @Limit int = 2147483647,
+  @Parked bit = 0
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 IF @Status NOT IN (N'active', N'paused', N'retired') THROW 51005, N'@Status must be active, paused or retired.', 1;
 SELECT TOP (@Limit) * FROM [$(Schema)].[TenantRecords]
-WHERE Id > @After AND (@Status IS NULL OR Status = @Status) ORDER BY Id;
+WHERE Id > @After AND (@Status IS NULL OR Status = @Status) AND (@Parked = 0 OR ParkedTopics <> N'[]') ORDER BY Id;
 GO
 -- Returns the latest version, and the tenants whose definition or status changed after @Since; with null, no
 -- tenants. The counter is read first: a change that is committed between the two reads is returned again at

@@ -82,7 +82,7 @@ export interface TenantSchedule {
   readonly lastErrorUtc: Date | null;
   /** Whether the last run left due messages. */
   readonly backlog: boolean;
-  /** Topics for which the last run found no handler. */
+  /** Topics of messages that wait for a handler, as of the last run; at most 20 of a queue. */
   readonly parkedTopics: readonly string[];
 }
 
@@ -225,6 +225,8 @@ export interface FleetSummary {
 
 export interface ListTenants {
   readonly status?: TenantStatus;
+  /** Only tenants with parked messages, by their last report. */
+  readonly parked?: boolean;
   /** Returns ids greater than this one; pass the last id of the previous page. */
   readonly after?: string;
   readonly limit?: number;

@@ -11,6 +11,10 @@
  * together with the due messages right behind it. All others are *blocked* (column Blocked) and are not in
  * the index that a claim reads, so that a long group does not slow the others down. After outcomes are
  * applied, the engine unblocks the new head of each group concerned.
+ *
+ * Concurrency limits (Q4): a due message for which its topic has no room is *throttled*. Throttled messages are in an
+ * index of their own, by topic, so that many of them do not slow a claim down either. A claim that has room for their
+ * topic takes them back first.
  */
 import type { AcquireLease, LeasedElsewhere, LeaseRef } from './lease-store.ts';
 
@@ -143,12 +147,27 @@ export type Outcome =
 
 export type SettledMessage = Outcome & { readonly sequence: number };
 
-/** The limits of one claim. If any message is due, it takes at least one, whatever its size. */
+/** The limits of one claim. If any message may be claimed, it takes at least one, whatever its size. */
 export interface ClaimLimits {
   /** The most messages. */
   readonly limit: number;
   /** The most bytes of payloads and headers, as stored. */
   readonly maxBytes: number;
+  /** Topics of which the claim may take only a few messages; other topics have no limit. Default: none. */
+  readonly rooms?: readonly TopicRoom[];
+}
+
+/** The messages of one handler: those of a topic, of one source or of all sources. */
+export interface HandledTopic {
+  /** Compared case-insensitively. */
+  readonly topic: string;
+  /** Compared exactly. Absent: the messages of each source for which the list has no entry of its own. */
+  readonly source?: string;
+}
+
+/** How many more messages of one handler may be claimed. A whole number, at least 0. */
+export interface TopicRoom extends HandledTopic {
+  readonly room: number;
 }
 
 /** Each call removes Done rows older than `doneMs`, at most `limit` of them (Q12). */
@@ -160,14 +179,31 @@ export interface Retention {
 export interface BeginRequest extends Omit<AcquireLease, 'name'> {
   readonly claim: ClaimLimits;
   readonly retention?: Retention;
+  /** The topics that this host handles: their parked messages become due now (D4). Default: none. */
+  readonly handled?: readonly HandledTopic[];
+}
+
+/** The parked messages that a call to `begin` met (D4). */
+export interface Parked {
+  /** The topics of parked messages that the request does not handle, at most 20 of them. */
+  readonly topics: readonly string[];
+  /** Whether parked messages of handled topics are left, because one call makes a limited number of them due. */
+  readonly more: boolean;
 }
 
 /** The messages of a claim, and what is left after it. */
 export interface Claim {
   /** The oldest due first (DueUtc, Sequence); messages of one key in Sequence order (Q4, Q10). */
   readonly messages: ClaimedMessage[];
-  /** Whether more messages can be claimed at once, now or when no other message is in flight (Q7). */
+  /**
+   * Whether more messages can be claimed at once, now or when no other message is in flight (Q7). Throttled messages do
+   * not count, unless the call released the lease.
+   */
   readonly more: boolean;
+  /** Whether due messages are throttled: they can be claimed when their topic has room again. */
+  readonly throttled: boolean;
+  /** Whether the next message is a recovered one, so that only a solo claim returns it (Q7). */
+  readonly onlySolo: boolean;
   /** Milliseconds until the next unblocked Ready message is due: 0 if it is due now, null if there is none (Q11). */
   readonly nextDueInMs: number | null;
   /** How many Done rows this call removed (Q12). */
@@ -178,9 +214,10 @@ export type BeginResult =
   /** Another run has the queue's lease; the call changed nothing. */
   | LeasedElsewhere
   /** There is no message to claim; the lease is free again. */
-  | (Claim & { readonly status: 'idle'; readonly recovered: number })
+  | (Claim & { readonly status: 'idle'; readonly recovered: number; readonly parked: Parked })
   | (Claim & {
       readonly status: 'claimed';
+      readonly parked: Parked;
       readonly lease: LeaseRef;
       readonly expiresInMs: number;
       /** How many messages of a crashed run this call returned to Ready (Q6). */
@@ -201,11 +238,12 @@ export interface SettleRequest {
    * The step after the outcomes, in the same round trip (Q8):
    * - `claim` claims the next batch. With `solo` no other message of this run is in flight after these outcomes, so
    *   the claim may return a recovered message by itself (Q7), and it releases the lease when it finds no message.
+   *   `together`: how many messages that were recovered after their first start it may return together (default 1).
    * - `renew-lease` renews the lease and claims nothing.
    * - `release-lease` ends the run. (A `release` among the outcomes concerns a message.)
    */
   readonly then:
-    | ({ readonly do: 'claim'; readonly solo: boolean } & ClaimLimits)
+    | ({ readonly do: 'claim'; readonly solo: boolean; readonly together?: number } & ClaimLimits)
     | { readonly do: 'renew-lease' | 'release-lease' };
   readonly retention?: Retention;
 }
@@ -283,7 +321,8 @@ export interface WorkQueue {
 
   /**
    * One round trip (Q9): acquires the queue's lease; returns all rows claimed under older fences to Ready, marked
-   * recovered (Q6, Q7); removes the Done rows that retention no longer keeps; claims. When it finds no message it
+   * recovered (Q6, Q7); makes parked messages of handled topics due (D4); removes the Done rows that retention no longer
+   * keeps; claims. When it finds no message it
    * releases the lease. An engine may answer an idle call from a read, without taking the lease.
    */
   begin(request: BeginRequest): Promise<BeginResult>;

@@ -25,6 +25,7 @@ import { type Diagnosis, type ExamineOptions, examineFleet } from './operations/
 import { type MigrateOptions, migrateFleet, type TenantMigration } from './operations/migrate.ts';
 import { PendingWakes } from './pending-wakes.ts';
 import { FleetGauge } from './plan/fleet-gauge.ts';
+import { ParkedTenants } from './plan/parked-tenants.ts';
 import type { PlanReport } from './plan/plan-report.ts';
 import { makePlan } from './plan/planner.ts';
 import type { Strategy } from './plan/strategy.ts';
@@ -52,6 +53,7 @@ export class Fleet {
   readonly #options: FleetOptions;
   readonly #gauge: FleetGauge;
   #closing: Promise<string[]> | undefined;
+  readonly #parked: ParkedTenants;
 
   constructor(options: FleetOptions) {
     this.#options = options;
@@ -64,6 +66,8 @@ export class Fleet {
       random: options.random ?? Math.random,
     });
     this.#gauge = new FleetGauge(options.logger);
+    const topics = [...options.handlers.values()].flatMap((set) => set.topics.map(({ topic }) => topic));
+    this.#parked = new ParkedTenants(topics, options.logger);
     setTenantLabels(options.settings.telemetry.metricTenants);
   }
 
@@ -78,6 +82,7 @@ export class Fleet {
     const { registry, directory } = await this.handle.ready();
     // A running dispatch must notice a tenant's change even while no other call reads the directory.
     void directory.refreshIfDue();
+    await this.#parked.wakeOnce(registry);
     return inSpan('plan', {}, async (span) => {
       const onTenant = directory.remember.bind(directory);
       const report = await makePlan(

@@ -1,10 +1,23 @@
-import type { ClaimedMessage, NewMessage, SettleRequest, SettleResult } from '../engine/work-queue.ts';
+import type {
+  BeginResult,
+  Claim,
+  ClaimedMessage,
+  NewMessage,
+  SettleRequest,
+  SettleResult,
+} from '../engine/work-queue.ts';
 
 /**
  * Milliseconds after which a run with free concurrency asks the engine again while it waits for slow handlers. Messages
  * that become due meanwhile wait no longer than this. The call also settles the outcomes that are ready.
  */
 const answerIsOldAfterMs = 1_000;
+
+/**
+ * A message that is claimed together with one that kills its run has lost two attempts to it, the one of the first crash
+ * included. It must then have enough left for a start by itself, and for failures of its own.
+ */
+const fewestAttemptsTogether = 5;
 
 /** The facts that a dispatch run has about messages that it has not claimed. */
 export class Backlog {
@@ -13,25 +26,50 @@ export class Backlog {
   /** A recovered message is in flight or due: the run must not claim another beside it (Q7). */
   solo = false;
   answerIsOld = false;
+  /** Whether due messages wait until their topic has room, by the engine's last answer. */
+  throttled = false;
+  /** Whether parked messages of topics with a handler are left. */
+  #isParkedLeft = false;
   #nextDueInMs: number | null = null;
   #enqueuedDueInMs = Number.POSITIVE_INFINITY;
   /** A claim failed without an answer, so the engine may have claimed messages that this run never received. */
   #isClaimUnknown = false;
   #timer: NodeJS.Timeout | undefined;
+  readonly #fewestAttempts: number;
+  #together = 1;
+
+  /** @param fewestAttempts that a message of any handler gets */
+  constructor(fewestAttempts: number) {
+    this.#fewestAttempts = fewestAttempts;
+  }
+
+  /**
+   * How many recovered messages the next solo claim may take: twice as many after each claim of recovered messages that
+   * this run has survived (Q7).
+   */
+  get together(): number {
+    return this.#fewestAttempts < fewestAttemptsTogether ? 1 : this.#together;
+  }
 
   /** For the report: the tenant stays due while `more` is true. */
   get left(): { readonly more: boolean; readonly nextDueInMs: number | null } {
     const soonest = Math.min(this.#nextDueInMs ?? Number.POSITIVE_INFINITY, this.#enqueuedDueInMs);
     return {
-      more: this.more || this.#isClaimUnknown,
+      more: this.more || this.#isClaimUnknown || this.#isParkedLeft,
       nextDueInMs: soonest === Number.POSITIVE_INFINITY ? null : soonest,
     };
   }
 
   /** Records what the engine reports to be left in the table. */
-  see({ more, nextDueInMs }: { readonly more: boolean; readonly nextDueInMs: number | null }): void {
+  see({ more, throttled, nextDueInMs }: Pick<Claim, 'more' | 'throttled' | 'nextDueInMs'>): void {
     this.more = more;
+    this.throttled = throttled;
     this.#nextDueInMs = nextDueInMs;
+  }
+
+  begun(result: Exclude<BeginResult, { status: 'leased-elsewhere' }>): void {
+    this.see(result);
+    this.#isParkedLeft = result.parked.more;
   }
 
   /** Records the answer to a settle. */
@@ -41,13 +79,14 @@ export class Backlog {
     if (result.lease === 'lost') this.more = true;
     if (then.do !== 'claim') return;
     if (then.solo) this.solo = false;
-    // Other messages were in flight, and the claim returned none although some are due. So the due messages are
-    // recovered ones, which must be claimed solo.
-    else if (result.messages.length === 0 && result.more) this.solo = true;
+    else if (result.onlySolo) this.solo = true;
   }
 
   claimed(messages: readonly ClaimedMessage[]): void {
-    if (messages.some(({ recovered }) => recovered)) this.solo = true;
+    if (!messages.some(({ recovered }) => recovered)) return;
+    this.solo = true;
+    // The next solo claim is made when these are settled.
+    this.#together *= 2;
   }
 
   /** Records a claim that failed without saying whether the engine carried it out. */

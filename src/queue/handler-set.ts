@@ -1,4 +1,4 @@
-import { type QueueName, queueNames } from '../engine/work-queue.ts';
+import { type HandledTopic, type QueueName, queueNames } from '../engine/work-queue.ts';
 import { MultiOutboxError, propertyOf } from '../errors.ts';
 import type { Handler } from './handler.ts';
 
@@ -31,6 +31,26 @@ export class HandlerSet implements Iterable<Handler> {
   find(topic: string, source: string | null): Handler | undefined {
     const key = topic.toLowerCase();
     return this.#bySource.get(source)?.get(key) ?? this.#byTopic.get(key);
+  }
+
+  /** What these handlers handle, for an engine. */
+  get topics(): HandledTopic[] {
+    return [...this].map(({ topic, source }) => ({ topic, ...(source !== undefined && { source }) }));
+  }
+
+  /**
+   * The handlers with a concurrency below `concurrency`, and all others of their topics: a message belongs to the
+   * handler of its source if there is one.
+   */
+  limitedBelow(concurrency: number): Handler[] {
+    const isLimited = (handler: Handler) => (handler.concurrency ?? concurrency) < concurrency;
+    const topics = new Set([...this].filter(isLimited).map(({ topic }) => topic.toLowerCase()));
+    return [...this].filter(({ topic }) => topics.has(topic.toLowerCase()));
+  }
+
+  /** The fewest attempts that a message gets; `otherwise` for a handler without a maximum of its own. */
+  fewestAttempts(otherwise: number): number {
+    return Math.min(...[...this].map(({ retry }) => retry.maxAttempts ?? otherwise));
   }
 
   *[Symbol.iterator](): Iterator<Handler> {

@@ -101,7 +101,7 @@ export interface HandlerDefinition<Schema extends StandardSchemaV1 | undefined =
   readonly retry?: Partial<RetryPolicy>;
   /** Milliseconds that one attempt may take; default: the fleet's setting. */
   readonly timeoutMs?: number;
-  /** How many attempts of this handler one dispatch run makes at a time. */
+  /** How many attempts of this handler one dispatch run makes at a time. Its other messages delay no other handler's. */
   readonly concurrency?: number;
 }
 
@@ -132,16 +132,19 @@ export class PermanentError extends Error {
   override readonly name = 'PermanentError';
 }
 
-/** Throw it to get the message again after `delayMs`; this attempt is not counted. */
+/**
+ * Throw it to get the message again after `delayMs`, and after a tenth of a second at the soonest; this attempt is not counted.
+ * Messages that are due meanwhile come first.
+ */
 export class Snooze extends Error {
   override readonly name = 'Snooze';
-  /** Milliseconds, at least 0. */
+  /** Milliseconds; a negative delay, as of a time that has passed, counts as the shortest one. */
   readonly delayMs: number;
 
   constructor(delayMs: number, reason = 'the handler asked to be called later') {
     super(reason);
-    if (!Number.isFinite(delayMs) || delayMs < 0) {
-      throw new RangeError(`Snooze needs a delay of 0 milliseconds or more, got ${delayMs}.`);
+    if (!Number.isFinite(delayMs)) {
+      throw new RangeError(`Snooze needs a delay in milliseconds, got ${delayMs}.`);
     }
     this.delayMs = delayMs;
   }

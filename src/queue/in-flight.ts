@@ -12,6 +12,7 @@ import {
   outcomeOfUnreadable,
   type Parking,
 } from './outcome.ts';
+import type { Rooms } from './rooms.ts';
 import type { RunTally } from './tally.ts';
 import { type Assignment, WaitingMessages } from './waiting.ts';
 
@@ -20,6 +21,7 @@ export interface InFlightOptions {
   readonly handlers: HandlerSet;
   readonly dispatch: Settings['dispatch'];
   readonly parking?: Parking | undefined;
+  readonly rooms: Rooms;
   readonly tally: RunTally;
   readonly blocks: LoopBlocks;
   readonly logger: Logger;
@@ -48,6 +50,11 @@ export class MessagesInFlight {
 
   get waiting(): number {
     return this.#waiting.size;
+  }
+
+  /** How many waiting messages may start now, but for the run's concurrency. */
+  get startable(): number {
+    return this.#waiting.startable;
   }
 
   get running(): number {
@@ -125,11 +132,12 @@ export class MessagesInFlight {
 
   /** Finds the message's handler, or decides the outcome of a message that no handler may get. */
   #assign(message: ClaimedMessage): Assignment {
-    const { handlers, dispatch, parking, attempts, tally } = this.#options;
+    const { handlers, dispatch, parking, rooms, attempts, tally } = this.#options;
+    const handler = handlers.find(message.topic, message.source);
+    rooms.claimed(handler);
     if (message.unreadable !== undefined) {
       return { message, handler: null, verdict: outcomeOfUnreadable(message.unreadable) };
     }
-    const handler = handlers.find(message.topic, message.source);
     if (handler === undefined) {
       tally.unhandled(message.topic);
       const verdict = outcomeOfUnhandledTopic(message, dispatch.unhandledTopics, parking);
@@ -153,13 +161,20 @@ export class MessagesInFlight {
         attempts: attempt,
       });
     }
+    this.#forgetRoom(assignment.message);
     this.#release(this.#waiting.ended(assignment, unblocks(outcome.kind, dispatch.onDead)));
   }
 
   #release(messages: readonly ClaimedMessage[]): void {
-    for (const { sequence } of messages) {
-      this.#outcomes.push({ sequence, kind: 'release', delayMs: 0, started: false });
+    for (const message of messages) {
+      this.#outcomes.push({ sequence: message.sequence, kind: 'release', delayMs: 0, started: false });
+      this.#forgetRoom(message);
     }
+  }
+
+  #forgetRoom({ topic, source }: ClaimedMessage): void {
+    const { handlers, rooms } = this.#options;
+    rooms.ended(handlers.find(topic, source));
   }
 }
 

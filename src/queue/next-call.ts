@@ -13,11 +13,13 @@ export interface RunState {
   readonly renewalDue: boolean;
   /** Claimed messages whose handler has not been started. */
   readonly waiting: number;
+  /** How many of the waiting ones may start now, if the run's concurrency allows it. */
+  readonly startable: number;
   /** Claimed messages whose handler runs. */
   readonly running: number;
   /** Claimed messages that have their outcome and are not settled. */
   readonly ended: number;
-  /** Whether more messages can be claimed, by the engine's last answer. */
+  /** Whether more messages can be claimed, by the engine's last answer and the handlers' limits. */
   readonly more: boolean;
   /** Whether the engine's last answer is so old that messages may have become due since. */
   readonly answerIsOld: boolean;
@@ -60,7 +62,8 @@ export function nextCall(state: RunState, limits: RunLimits): NextCall {
  * memory (D6).
  */
 function mayClaimMore(state: RunState, { batchSize, concurrency }: RunLimits): boolean {
-  const { waiting, running, more, answerIsOld, solo } = state;
-  if (solo || waiting >= concurrency || waiting + running > batchSize) return false;
+  const { waiting, startable, running, more, answerIsOld, solo } = state;
+  // Messages that wait for their handler's limit or their ordering group do not keep others from being claimed (D2).
+  if (solo || startable >= concurrency || waiting + running > batchSize) return false;
   return more || (answerIsOld && running < concurrency);
 }

@@ -44,11 +44,17 @@ export const interrupted: Outcome = {
 export type Parking = Pick<RetryPolicy, 'baseMs' | 'maxDelayMs'>;
 
 /**
- * Parking bridges a deployment: the application already sends a topic that this release does not handle yet. The first
- * delay, half a minute, adds little to a short gap. The longest, an hour, keeps a forgotten topic from filling the
- * batches.
+ * While a deployment replaces its hosts, an old host parks the messages of a topic that only new ones handle. Such a
+ * message comes to a new host within about the time that the deployment has taken so far. An hour keeps a forgotten
+ * topic from claiming batches.
  */
-const defaultParking: Parking = { baseMs: 30_000, maxDelayMs: 3_600_000 };
+const defaultParking: Parking = { baseMs: 1_000, maxDelayMs: 3_600_000 };
+
+/**
+ * Milliseconds: the shortest time after which a snoozed message comes again. Otherwise one that always asks to come at
+ * once would be claimed again before all other messages, and keep the run busy.
+ */
+const shortestSnoozeMs = 100;
 
 /** A message whose topic has no handler is parked with a growing delay, or made Dead (D4). */
 export function outcomeOfUnhandledTopic(
@@ -94,7 +100,8 @@ function outcomeWanted(thrown: unknown): Outcome | undefined {
   const error = errorText(thrown);
   if (isNamed(thrown, 'PermanentError')) return { kind: 'dead', error };
   const delayMs = isNamed(thrown, 'Snooze') ? delayOf(thrown) : undefined;
-  return delayMs === undefined ? undefined : { kind: 'release', delayMs, error };
+  if (delayMs === undefined) return undefined;
+  return { kind: 'release', delayMs: Math.max(shortestSnoozeMs, delayMs), error };
 }
 
 function isNamed(thrown: unknown, name: string): thrown is Error {

@@ -22,6 +22,7 @@ import { publishPoint } from '../telemetry/points.ts';
 import type { RunTrace } from '../telemetry/spans.ts';
 import type { Attempt } from './attempt.ts';
 import { Backlog } from './backlog.ts';
+import { type Begun, beginRun } from './begin-call.ts';
 import type { HandlerSet } from './handler-set.ts';
 import { MessagesInFlight } from './in-flight.ts';
 import { LoopBlocks } from './loop-blocks.ts';
@@ -29,9 +30,10 @@ import { type BeatingRun, loopPulse } from './loop-pulse.ts';
 import { type NextCall, nextCall, type RunState } from './next-call.ts';
 import { interrupted, type Parking } from './outcome.ts';
 import { type QueueReport, queueReport, type RunEnd } from './report.ts';
+import { Rooms } from './rooms.ts';
 import { RunLease } from './run-lease.ts';
 import { type PhaseEvent, RunPhase } from './run-phase.ts';
-import { mostPurgedAtOnce, type RunBooks, settleWhileLeaseLasts } from './settle-call.ts';
+import { type RunBooks, settleWhileLeaseLasts } from './settle-call.ts';
 import { RunTally } from './tally.ts';
 
 export interface QueueRunOptions {
@@ -66,35 +68,34 @@ export interface QueueRunOptions {
  * throws.
  */
 export async function runQueue(options: QueueRunOptions): Promise<QueueReport> {
-  const { queue, owner, context, dispatch, signal, tenant } = options;
+  const { queue, signal, tenant } = options;
   const tally = new RunTally();
-  const backlog = new Backlog();
+  const backlog = new Backlog(options.handlers.fewestAttempts(options.retry.maxAttempts));
   const blocks = new LoopBlocks();
   const report = (end: RunEnd) => queueReport(queue.name, end, tally, backlog, blocks);
   // The engine has not been asked, so assume that there is work: the tenant stays due.
   if (signal?.aborted) return { ...report({ status: 'idle', stop: 'signal' }), more: true };
-  const sentAt = performance.now();
-  const claim = { limit: dispatch.batchSize, maxBytes: dispatch.batchBytes };
-  const retention = { ...options.retention, limit: mostPurgedAtOnce };
-  tally.roundTrips++;
-  let begun: BeginResult;
+  const rooms = new Rooms(options.handlers, options.dispatch);
+  let answer: Begun;
   try {
-    begun = await blocks.database(() =>
-      queue.begin({ owner, context, durationMs: dispatch.leaseMs, claim, retention }),
-    );
+    answer = await beginRun(options, rooms, { tally, blocks });
   } catch (error) {
     return report({ status: 'failed', stop: 'error', error });
   }
+  const { begun, sentAt } = answer;
   if (begun.status === 'leased-elsewhere') {
     const { owner, expiresInMs } = begun;
     return { ...report({ status: begun.status, stop: 'drained' }), heldBy: { owner, expiresInMs } };
   }
   tally.recovered += begun.recovered;
-  backlog.see(begun);
+  backlog.begun(begun);
+  for (const topic of begun.parked.topics) tally.unhandled(topic);
   if (begun.status === 'idle') return report({ status: 'idle', stop: 'drained' });
   publishPoint('run:claimed', tenant.id);
   return report(
-    await new QueueRun(options, begun, sentAt, { tally, backlog, blocks }).untilEnd(begun.messages),
+    await new QueueRun(options, { begun, sentAt }, { tally, backlog, blocks, rooms }).untilEnd(
+      begun.messages,
+    ),
   );
 }
 
@@ -108,6 +109,7 @@ class QueueRun implements BeatingRun {
   readonly #tally: RunTally;
   readonly #backlog: Backlog;
   readonly #blocks: LoopBlocks;
+  readonly #rooms: Rooms;
   readonly #lease: RunLease;
   readonly #inFlight: MessagesInFlight;
   readonly #phase: RunPhase;
@@ -116,15 +118,15 @@ class QueueRun implements BeatingRun {
 
   constructor(
     options: QueueRunOptions,
-    begun: Extract<BeginResult, { status: 'claimed' }>,
-    sentAt: number,
-    { tally, backlog, blocks }: Omit<RunBooks, 'lease'>,
+    { begun, sentAt }: Begun & { begun: Extract<BeginResult, { status: 'claimed' }> },
+    { tally, backlog, blocks, rooms }: Omit<RunBooks, 'lease'> & { readonly rooms: Rooms },
   ) {
     const { queue, handlers, tenant, dispatch, parking, retry, budgetMs, logger, random, trace } = options;
     this.#options = options;
     this.#tally = tally;
     this.#backlog = backlog;
     this.#blocks = blocks;
+    this.#rooms = rooms;
     this.#lease = new RunLease({
       queue: queue.name,
       begun,
@@ -138,6 +140,7 @@ class QueueRun implements BeatingRun {
       handlers,
       dispatch,
       parking,
+      rooms,
       tally,
       blocks,
       logger,
@@ -215,7 +218,10 @@ class QueueRun implements BeatingRun {
       if (answer === undefined) continue;
       this.#inFlight.forget(outcomes);
       this.#watchBacklog();
-      if (answer.messages.length === 0) continue;
+      if (answer.messages.length === 0) {
+        if (answer.more) await immediate();
+        continue;
+      }
       publishPoint('run:claimed', this.#options.tenant.id);
       this.#accept(answer.messages);
       // Yield: an engine and handlers that answer synchronously would starve timers and other tenants' runs.
@@ -236,17 +242,18 @@ class QueueRun implements BeatingRun {
   }
 
   #state(): RunState {
-    const { waiting, running, ended } = this.#inFlight;
-    const { more, answerIsOld, solo } = this.#backlog;
+    const { waiting, startable, running, ended } = this.#inFlight;
+    const { more, throttled, answerIsOld, solo } = this.#backlog;
     const { state: lease, renewalDue } = this.#lease;
     return {
       phase: this.#phase.current,
       lease,
       renewalDue,
       waiting,
+      startable,
       running,
       ended,
-      more,
+      more: more || (throttled && this.#rooms.isFreeAgain),
       answerIsOld,
       solo,
     };
@@ -303,7 +310,9 @@ class QueueRun implements BeatingRun {
     const { batchSize: limit, batchBytes: maxBytes } = this.#options.dispatch;
     if (call === 'renew-lease') return { do: 'renew-lease' };
     if (call === 'release-lease') return { do: 'release-lease' };
-    return { do: 'claim', solo: call === 'claim-solo', limit, maxBytes };
+    const rooms = this.#rooms.forClaim();
+    const { together } = this.#backlog;
+    return { do: 'claim', solo: call === 'claim-solo', together, limit, maxBytes, ...(rooms && { rooms }) };
   }
 
   #watchBacklog(): void {

@@ -32,6 +32,15 @@ export class WaitingMessages {
     return this.#size;
   }
 
+  /** How many of them may start now: not those behind another of their group, or over the limit of their handler. */
+  get startable(): number {
+    let count = 0;
+    for (const { entries, head, limit, running } of this.#lanes.values()) {
+      count += Math.max(0, Math.min(entries.length - head, limit - running));
+    }
+    return count;
+  }
+
   add(assignment: Assignment): void {
     this.#size++;
     const key = assignment.message.orderingKey;

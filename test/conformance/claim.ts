@@ -138,9 +138,12 @@ export function claimSuite(scene: Scene): void {
         status: 'idle',
         messages: [],
         more: false,
+        throttled: false,
+        onlySolo: false,
         nextDueInMs: null,
         purged: 0,
         recovered: 0,
+        parked: { topics: [], more: false },
       });
       const other = scene.open(address, scene.anotherHost()).queue(name);
       expect(await begin(other, { owner: 'host-2' })).toMatchObject({ status: 'idle' });

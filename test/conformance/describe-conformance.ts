@@ -14,6 +14,7 @@ import { orderingSuite } from './ordering.ts';
 import { orderingDeadSuite } from './ordering-dead.ts';
 import { orderingGroupsSuite } from './ordering-groups.ts';
 import { orderingProducersSuite } from './ordering-producers.ts';
+import { parkingSuite } from './parking.ts';
 import { processesSuite } from './processes.ts';
 import { randomQueueSuite } from './random-queue.ts';
 import { receiveSuite } from './receive.ts';
@@ -25,6 +26,7 @@ import { retentionSuite } from './retention.ts';
 import { Scene } from './scene.ts';
 import { schemaSuite } from './schema.ts';
 import { settleSuite } from './settle.ts';
+import { throttlingSuite } from './throttling.ts';
 import { transactSuite } from './transact.ts';
 import { unreadableSuite } from './unreadable.ts';
 import { userLeasesSuite } from './user-leases.ts';
@@ -37,6 +39,7 @@ const topics = {
   schema: [schemaSuite, lifecycleSuite],
   storing: [enqueueSuite, joinSuite, receiveSuite, contentSuite],
   claiming: [claimSuite, backlogSuite, settleSuite, fencingSuite, recoverySuite],
+  topics: [throttlingSuite, parkingSuite],
   transactions: [transactSuite],
   ordering: [orderingSuite, orderingGroupsSuite, orderingDeadSuite, orderingProducersSuite],
   dead: [deadSuite, retentionSuite],

@@ -117,6 +117,8 @@ export function fencingSuite(scene: Scene): void {
         unmatched: [],
         messages: [],
         more: false,
+        throttled: false,
+        onlySolo: false,
         nextDueInMs: null,
         purged: 0,
       });

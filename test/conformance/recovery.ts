@@ -1,5 +1,6 @@
 /** Q5, Q6, Q7: the messages of a crashed run, and their recovery. */
 import { MessageStatus, queueNames } from '../../src/engine/work-queue.ts';
+import { orders, run as runQueue } from '../support/queue-run.ts';
 import {
   anHour,
   begin,
@@ -62,6 +63,69 @@ export function recoverySuite(scene: Scene): void {
       expect(run).toMatchObject({ recovered: 3, more: true });
       const claims = await finish(queue, run);
       expect(claims.map(payloads)).toEqual([['A'], ['B'], ['C'], ['D', 'E']]);
+    });
+
+    test('Q7: several recovered messages come together when the run asks for them', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue(['A', 'B', 'C', 'D', 'E', 'F'].map((payload) => message(payload)));
+      await take(queue);
+      await queue.enqueue([message('younger')]);
+      const run = await takeAfterCrash(queue);
+      expect(payloads(run.messages)).toEqual(['A']);
+      const two = await settle(queue, run.lease, run.messages.map(done), next({ together: 2 }));
+      expect(payloads(two.messages)).toEqual(['B', 'C']);
+      expect(two).toMatchObject({ more: true, onlySolo: false });
+      const beside = await settle(queue, run.lease, [], next({ solo: false, together: 2 }));
+      expect(beside).toMatchObject({ messages: [], more: true, onlySolo: true });
+      const rest = await settle(queue, run.lease, two.messages.map(done), next({ together: 8 }));
+      expect(payloads(rest.messages)).toEqual(['D', 'E', 'F']);
+      expect(rest.more).toBe(true);
+      const last = await settle(queue, run.lease, rest.messages.map(done), next({ together: 16 }));
+      expect(payloads(last.messages)).toEqual(['younger']);
+    });
+
+    test('Q7, Q9: a run takes more and more of the recovered messages at once, as they prove harmless', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue(Array.from({ length: 60 }, (_, index) => message(`${index}`)));
+      await take(queue);
+      const report = await runQueue(queue, [orders(() => {})]);
+      expect(report.counts).toMatchObject({ done: 60, recovered: 60 });
+      // 1, 2, 4, 8, 16, and the rest; each call settles what the last one claimed.
+      expect(report.roundTrips).toBe(7);
+    });
+
+    test('Q7: with fewer than five attempts each recovered message runs alone', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue(Array.from({ length: 6 }, (_, index) => message(`${index}`)));
+      await take(queue);
+      const report = await runQueue(queue, [orders(() => {})], { retry: { maxAttempts: 4 } });
+      expect(report.counts).toMatchObject({ done: 6, recovered: 6 });
+      expect(report.roundTrips).toBe(7);
+    });
+
+    test('Q5, Q7: messages that were claimed together when their run crashed run alone from then on', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue(['A', 'B', 'C'].map((payload) => message(payload)));
+      await take(queue);
+      const run = await takeAfterCrash(queue);
+      const two = await settle(queue, run.lease, run.messages.map(done), next({ together: 2 }));
+      expect(payloads(two.messages)).toEqual(['B', 'C']);
+      const again = await takeAfterCrash(queue);
+      expect(again.messages).toMatchObject([{ payload: 'B', attempt: 3, recovered: true }]);
+      const alone = await settle(queue, again.lease, again.messages.map(done), next({ together: 8 }));
+      expect(alone.messages).toMatchObject([{ payload: 'C', attempt: 3, recovered: true }]);
+    });
+
+    test('Q7, Q10: recovered messages of one ordering group come together too, in their order', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([...line('K', 'K1', 'K2', 'K3', 'K4'), message('A')]);
+      await take(queue);
+      await queue.enqueue(line('K', 'K5'));
+      const run = await takeAfterCrash(queue);
+      const claims = await finish(queue, run, next({ together: 8 }));
+      expect(claims.map(({ length }) => length)).toEqual([1, 4, 1]);
+      const inGroup = claims.flat().filter(({ orderingKey }) => orderingKey !== null);
+      expect(payloads(inGroup)).toEqual(['K1', 'K2', 'K3', 'K4', 'K5']);
     });
 
     test('Q4, Q7: older messages go before a recovered one, younger ones wait for it', async () => {

@@ -64,6 +64,19 @@ export function registryReportSuite(scene: Scene): void {
       });
     });
 
+    test('D4: tenants with parked messages, by their last report, can be listed', async () => {
+      const { registry } = await scene.registry();
+      for (const id of ['a', 'b', 'c', 'd']) await add(registry, id);
+      await planAll(registry);
+      for (const id of ['a', 'c', 'd']) await report(registry, id, { parkedTopics: ['topic'] });
+      await registry.setStatus('d', 'paused');
+      expect(ids(await registry.list({ parked: true }))).toEqual(['a', 'c', 'd']);
+      expect(ids(await registry.list({ parked: true, status: 'active', after: 'a' }))).toEqual(['c']);
+      expect(ids(await registry.list({ parked: true, limit: 1 }))).toEqual(['a']);
+      await report(registry, 'a', { parkedTopics: [] });
+      expect(ids(await registry.list({ parked: true, status: 'active' }))).toEqual(['c']);
+    });
+
     test('D7: a report that lacks a count is not lost; the count is 0', async () => {
       const registry = await planned();
       const partial = { done: 3, retried: null } as unknown as RunCounts;

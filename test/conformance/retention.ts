@@ -2,6 +2,7 @@
 
 import type { WorkQueue } from '../../src/engine/work-queue.ts';
 import { queueNames } from '../../src/engine/work-queue.ts';
+import { orders, run as runQueue, withFaults } from '../support/queue-run.ts';
 import { clockPasses, databaseNow } from './clock.ts';
 import {
   anHour,
@@ -52,6 +53,44 @@ export function retentionSuite(scene: Scene): void {
         expect(await begin(queue, { retention })).toMatchObject({ status: 'idle', purged });
         expect(await queue.statistics()).toMatchObject({ done: left });
       }
+    });
+
+    test('Q12: an idle run goes on until no Done message is left that is old enough', async () => {
+      const { queue, database } = await scene.queue(name);
+      for (let part = 0; part < 4; part++) {
+        await enqueueDone(
+          queue,
+          Array.from({ length: 900 }, (_, index) => message(`${part} ${index}`)),
+        );
+      }
+      await clockPasses(database.leases);
+      const report = await runQueue(queue, [orders(() => {})], { retention: { doneMs: 0 } });
+      expect(report).toMatchObject({ status: 'idle', more: false, roundTrips: 4 });
+      expect(await queue.statistics()).toMatchObject({ done: 0 });
+    });
+
+    test('Q5, Q12: an idle run that is stopped removes no more', async () => {
+      const { queue, database } = await scene.queue(name);
+      for (let part = 0; part < 3; part++) {
+        await enqueueDone(
+          queue,
+          Array.from({ length: 900 }, (_, index) => message(`${part} ${index}`)),
+        );
+      }
+      await clockPasses(database.leases);
+      const stop = new AbortController();
+      const stopping = withFaults(queue, {
+        begin: (real, request) => {
+          stop.abort();
+          return real(request);
+        },
+      });
+      const report = await runQueue(stopping, [orders(() => {})], {
+        retention: { doneMs: 0 },
+        signal: stop.signal,
+      });
+      expect(report).toMatchObject({ status: 'idle', roundTrips: 1 });
+      expect(await queue.statistics()).toMatchObject({ done: 1_700 });
     });
 
     test('Q9, Q12: an idle begin that removed something leaves the lease free', async () => {

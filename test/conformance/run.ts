@@ -5,12 +5,14 @@ import type {
   BeginResult,
   ClaimedMessage,
   EnqueueResult,
+  HandledTopic,
   MessageRecord,
   NewMessage,
   Retention,
   SettledMessage,
   SettleRequest,
   SettleResult,
+  TopicRoom,
   WorkQueue,
 } from '../../src/engine/work-queue.ts';
 
@@ -37,7 +39,9 @@ export interface BeginOptions {
   durationMs?: number;
   limit?: number;
   maxBytes?: number;
+  rooms?: readonly TopicRoom[];
   retention?: Retention;
+  handled?: readonly HandledTopic[];
 }
 
 export function begin(queue: WorkQueue, options: BeginOptions = {}): Promise<BeginResult> {
@@ -50,7 +54,8 @@ export function begin(queue: WorkQueue, options: BeginOptions = {}): Promise<Beg
   return queue.begin({
     owner,
     durationMs,
-    claim: { limit, maxBytes },
+    claim: { limit, maxBytes, ...(options.rooms && { rooms: options.rooms }) },
+    ...(options.handled && { handled: options.handled }),
     ...(options.context === undefined ? {} : { context: options.context }),
     ...(options.retention === undefined ? {} : { retention: options.retention }),
   });
@@ -74,7 +79,15 @@ export const keep: Then = { do: 'renew-lease' };
 export const release: Then = { do: 'release-lease' };
 
 /** The step that claims the next batch; `solo` unless the options say otherwise. */
-export function next(options: { solo?: boolean; limit?: number; maxBytes?: number } = {}): Then {
+export function next(
+  options: {
+    solo?: boolean;
+    together?: number;
+    limit?: number;
+    maxBytes?: number;
+    rooms?: readonly TopicRoom[];
+  } = {},
+): Then {
   return { do: 'claim', solo: true, ...roomy, ...options };
 }
 

@@ -32,6 +32,8 @@ export function settleSuite(scene: Scene): void {
         unmatched: [],
         messages: [],
         more: false,
+        throttled: false,
+        onlySolo: false,
         nextDueInMs: null,
         purged: 0,
       });

@@ -16,6 +16,7 @@ export interface RunFields
   > {
   dispatch?: SettingsInput['dispatch'];
   retry?: SettingsInput['retry'];
+  retention?: QueueRunOptions['retention'];
 }
 
 /** Runs a work queue once, with the default settings but for those given. */

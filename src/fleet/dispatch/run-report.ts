@@ -104,7 +104,7 @@ export function logReport(logger: Logger, report: RunReport): void {
   const { outcome, counts, durationMs, more, roundTrips, error, parkedTopics } = report;
   const fields = { outcome, ...counts, durationMs, more, roundTrips };
   if (outcome === 'failed') logger.error('Dispatch run failed.', { ...fields, error });
-  else if (parkedTopics.length > 0)
+  else if (outcome === 'dispatched' && parkedTopics.length > 0)
     logger.warn('Dispatch run found topics without a handler; register handlers for them.', {
       ...fields,
       parkedTopics,

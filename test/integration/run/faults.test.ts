@@ -126,8 +126,8 @@ describe('calls that fail (Q8, D8)', () => {
     );
     const report = await run(closing, [handler], { dispatch: { leaseMs: 100 } });
     expect(report).toMatchObject({ status: 'failed', error: { code: 'CLOSED' } });
-    // The started messages are lost, because they could not be settled. The others could not be released either, but
-    // nothing has happened to them.
+    // The started messages are lost, because they could not be settled. The handler's limit left most of the others
+    // unclaimed (Q4); one that was claimed could not be released either, but nothing has happened to it.
     expect(report.counts).toMatchObject({ done: 0, released: 0, lost: 3 });
     expect(signals).toHaveLength(3);
     expect(signals[1]!.aborted).toBe(true);

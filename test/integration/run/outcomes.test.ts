@@ -204,6 +204,25 @@ describe('outcomes, as the database has them afterwards (D3)', () => {
   });
 });
 
+test('D3, Q4: a message that always asks to come again at once comes behind the others that are due', async () => {
+  const queue = await place.outbox();
+  await queue.enqueue([message('again'), ...messages(20)]);
+  const stop = new AbortController();
+  const started: string[] = [];
+  const handler = orders(({ payload }) => {
+    started.push(payload);
+    if (started.length === 22) stop.abort();
+    if (payload === 'again') throw new Snooze(0);
+  });
+  // Before its second start, each of the others has run.
+  const dispatch = { batchSize: 1, concurrency: 1 };
+  let report = await run(queue, [handler], { dispatch, signal: stop.signal });
+  while (started.length < 22) report = await run(queue, [handler], { dispatch, signal: stop.signal });
+  expect(report.counts.lost).toBe(0);
+  expect(await queue.statistics()).toMatchObject({ done: 20, ready: 1 });
+  expect(started).toHaveLength(22);
+});
+
 describe('topics without a handler (D4)', () => {
   test('D4: they are parked with a growing delay, consume no attempt, and are named in the report', async () => {
     const queue = await place.outbox();

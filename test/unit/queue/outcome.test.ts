@@ -47,8 +47,8 @@ describe('what a handler throws (D3)', () => {
   test('D3: subclasses, and errors of another copy of the library, mean the same', () => {
     class NoSuchCustomer extends PermanentError {}
     expect(of(new NoSuchCustomer('x')).kind).toBe('dead');
-    const copy = Object.assign(new Error('later'), { name: 'Snooze', delayMs: 7 });
-    expect(of(copy)).toEqual({ kind: 'release', delayMs: 7, error: 'later' });
+    const copy = Object.assign(new Error('later'), { name: 'Snooze', delayMs: 700 });
+    expect(of(copy)).toEqual({ kind: 'release', delayMs: 700, error: 'later' });
     const realm = "Object.assign(new Error('never'), { name: 'PermanentError' })";
     expect(of(runInNewContext(realm))).toEqual({ kind: 'dead', error: 'never' });
   });
@@ -66,29 +66,33 @@ describe('what a handler throws (D3)', () => {
     expect(new RetryAfter(-1, '429').delayMs).toBe(0);
   });
 
-  test('D3: Snooze may ask for no delay at all', () => {
-    expect(of(new Snooze(0))).toMatchObject({ kind: 'release', delayMs: 0 });
+  test('D3: a snoozed message comes after a tenth of a second at the soonest, behind those that are due now', () => {
+    for (const delayMs of [0, -0, 0.4, 99, -1, -86_400_000])
+      expect(of(new Snooze(delayMs))).toMatchObject({ kind: 'release', delayMs: 100 });
+    const foreign = Object.assign(new Error('x'), { name: 'Snooze', delayMs: -5 });
+    expect(of(foreign)).toMatchObject({ kind: 'release', delayMs: 100 });
+    expect(of(new Snooze(101))).toMatchObject({ delayMs: 101 });
   });
 
   test('D5, Q5: after a shutdown a handler may still ask for its outcome; any other error is a release', () => {
     expect(outcomeOfInterruption(new PermanentError('never'))).toEqual({ kind: 'dead', error: 'never' });
-    expect(outcomeOfInterruption(new Snooze(7, 'later'))).toEqual({
+    expect(outcomeOfInterruption(new Snooze(700, 'later'))).toEqual({
       kind: 'release',
-      delayMs: 7,
+      delayMs: 700,
       error: 'later',
     });
     expect(outcomeOfInterruption(new Error('aborted'))).toMatchObject({ kind: 'release', delayMs: 0 });
   });
 
   test('D3: delays are whole milliseconds that a database can hold', () => {
-    expect(of(new Snooze(0.6))).toMatchObject({ delayMs: 1 });
+    expect(of(new Snooze(100.6))).toMatchObject({ delayMs: 101 });
     expect(of(new Snooze(Number.MAX_VALUE))).toMatchObject({ delayMs: longestDelayMs });
     expect(of(new RetryAfter(Number.POSITIVE_INFINITY, '429'))).toMatchObject({ delayMs: longestDelayMs });
     expect(of(new RetryAfter(Number.NaN, '429'))).toMatchObject({ delayMs: 500 });
   });
 
   test('Snooze refuses a value that is not a delay', () => {
-    for (const delay of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
+    for (const delay of [Number.NaN, Number.POSITIVE_INFINITY]) {
       expect(() => new Snooze(delay)).toThrow(RangeError);
     }
   });
@@ -145,9 +149,9 @@ describe('topics without a handler (D4)', () => {
     expect(delays).toEqual([30_000, 60_000, 100_000, 100_000]);
   });
 
-  test('D4: without a setting, the first delay is half a minute and the longest an hour', () => {
+  test('D4: without a setting, the first delay is a second and the longest an hour', () => {
     const delayOf = (parks: number) => outcomeOfUnhandledTopic(claimed({ parks }), 'park');
-    expect(delayOf(0)).toMatchObject({ delayMs: 30_000 });
+    expect(delayOf(0)).toMatchObject({ delayMs: 1_000 });
     expect(delayOf(50)).toMatchObject({ delayMs: 3_600_000 });
   });
 

@@ -15,6 +15,8 @@ const renewed: SettleResult = {
   expiresInMs: 60_000,
   messages: [],
   more: false,
+  throttled: false,
+  onlySolo: false,
   nextDueInMs: null,
   purged: 0,
   unmatched: [],
@@ -38,6 +40,7 @@ function calling(durationMs: number, then: SettleRequest['then'], answer: (call:
       lease: { name: 'queue:outbox', owner: 'host-1', fence: 7 },
       expiresInMs: durationMs,
       recovered: 0,
+      parked: { topics: [], more: false },
     },
     sentAt: begunAt,
     durationMs,
@@ -45,7 +48,7 @@ function calling(durationMs: number, then: SettleRequest['then'], answer: (call:
     onRenewalDue: () => {},
     onLost: () => {},
   });
-  const backlog = new Backlog();
+  const backlog = new Backlog(25);
   const result = settleWhileLeaseLasts(
     { ...settings, queue, tenant: { id: 'acme' }, logger: silentLogger },
     { lease, backlog, tally: new RunTally(), blocks: new LoopBlocks() },

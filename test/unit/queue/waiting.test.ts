@@ -40,6 +40,20 @@ describe('lanes (D2)', () => {
     expect(startAll(waiting).map(payload)).toEqual(['n2']);
   });
 
+  test('D2: those over the limit of their handler, and those behind another of their key, cannot start', () => {
+    const waiting = new WaitingMessages();
+    for (const each of ['n1', 'n2', 'n3']) waiting.add(assigned({ payload: each }, narrow));
+    for (const each of ['k1', 'k2']) waiting.add(assigned({ payload: each, orderingKey: 'k' }));
+    waiting.add(assigned({ payload: 'f' }));
+    expect([waiting.size, waiting.startable]).toEqual([6, 3]);
+    const started = startAll(waiting);
+    expect([started.length, waiting.size, waiting.startable]).toEqual([3, 3, 0]);
+    waiting.ended(started.find((each) => payload(each) === 'n1')!, true);
+    expect(waiting.startable).toBe(1);
+    waiting.drain();
+    expect(waiting.startable).toBe(0);
+  });
+
   test('verdicts wait in a lane of their own', () => {
     const waiting = new WaitingMessages();
     waiting.add(assigned({ payload: 'n1' }, narrow));

@@ -22,7 +22,7 @@ CREATE TABLE Outbox (
   Attempts INTEGER NOT NULL DEFAULT 0 CHECK (Attempts BETWEEN 0 AND 2147483647),
   Parks INTEGER NOT NULL DEFAULT 0 CHECK (Parks BETWEEN 0 AND 2147483647),
   Recovered INTEGER NOT NULL DEFAULT 0 CHECK (Recovered IN (0, 1)),
-  Blocked INTEGER NOT NULL DEFAULT 0 CHECK (Blocked IN (0, 1)),
+  Blocked INTEGER NOT NULL DEFAULT 0 CHECK (Blocked IN (0, 1, 2)),
   InGroup INTEGER NOT NULL DEFAULT 1 CHECK (InGroup IN (0, 1)),
   ClaimFence INTEGER CHECK (ClaimFence BETWEEN 0 AND 9007199254740991),
   ReplayCount INTEGER NOT NULL DEFAULT 0 CHECK (ReplayCount BETWEEN 0 AND 2147483647),
@@ -40,6 +40,10 @@ CREATE UNIQUE INDEX Outbox_MessageId ON Outbox (MessageId);
 CREATE UNIQUE INDEX Outbox_DedupKey ON Outbox (DedupKey, Source) WHERE DedupKey IS NOT NULL;
 
 CREATE INDEX Outbox_Due ON Outbox (DueUtc, Sequence) WHERE Status = 0 AND Blocked = 0;
+
+CREATE INDEX Outbox_Throttled ON Outbox (Topic, Source, DueUtc, Sequence) WHERE Status = 0 AND Blocked = 2;
+
+CREATE INDEX Outbox_Parked ON Outbox (Topic, Source, DueUtc, Sequence) WHERE Status = 0 AND Parks > 0;
 
 CREATE INDEX Outbox_Group ON Outbox (OrderingKey, Sequence) WHERE InGroup = 1 AND OrderingKey IS NOT NULL;
 
@@ -83,7 +87,7 @@ CREATE TABLE Inbox (
   Attempts INTEGER NOT NULL DEFAULT 0 CHECK (Attempts BETWEEN 0 AND 2147483647),
   Parks INTEGER NOT NULL DEFAULT 0 CHECK (Parks BETWEEN 0 AND 2147483647),
   Recovered INTEGER NOT NULL DEFAULT 0 CHECK (Recovered IN (0, 1)),
-  Blocked INTEGER NOT NULL DEFAULT 0 CHECK (Blocked IN (0, 1)),
+  Blocked INTEGER NOT NULL DEFAULT 0 CHECK (Blocked IN (0, 1, 2)),
   InGroup INTEGER NOT NULL DEFAULT 1 CHECK (InGroup IN (0, 1)),
   ClaimFence INTEGER CHECK (ClaimFence BETWEEN 0 AND 9007199254740991),
   ReplayCount INTEGER NOT NULL DEFAULT 0 CHECK (ReplayCount BETWEEN 0 AND 2147483647),
@@ -99,6 +103,10 @@ CREATE UNIQUE INDEX Inbox_MessageId ON Inbox (MessageId);
 CREATE UNIQUE INDEX Inbox_DedupKey ON Inbox (DedupKey, Source) WHERE DedupKey IS NOT NULL;
 
 CREATE INDEX Inbox_Due ON Inbox (DueUtc, Sequence) WHERE Status = 0 AND Blocked = 0;
+
+CREATE INDEX Inbox_Throttled ON Inbox (Topic, Source, DueUtc, Sequence) WHERE Status = 0 AND Blocked = 2;
+
+CREATE INDEX Inbox_Parked ON Inbox (Topic, Source, DueUtc, Sequence) WHERE Status = 0 AND Parks > 0;
 
 CREATE INDEX Inbox_Group ON Inbox (OrderingKey, Sequence) WHERE InGroup = 1 AND OrderingKey IS NOT NULL;
 

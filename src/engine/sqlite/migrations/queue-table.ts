@@ -5,7 +5,8 @@
  * triggers fill the other columns. Times are milliseconds since 1970, UTC.
  *
  * - Blocked: 1 for a blocked message, which is Ready and waits behind an earlier one of its ordering group. The
- *   index of due messages leaves it out, so that a long group does not slow a claim down (Q10).
+ *   index of due messages leaves it out, so that a long group does not slow a claim down (Q10). 2 for a throttled
+ *   message, which is due and waits until its topic has room again (Q4).
  * - InGroup: 1 for a member of an ordering group: a message that is Ready or Claimed, or Dead and blocking its group.
  *   Messages without a key have 1 too; the index of groups leaves them out.
  * - Source: the source of the dedup key, empty for the application's own keys. Hash: identifies the content (I2).
@@ -45,7 +46,7 @@ CREATE TABLE ${table} (
   Attempts INTEGER NOT NULL DEFAULT 0 ${isCount('Attempts')},
   Parks INTEGER NOT NULL DEFAULT 0 ${isCount('Parks')},
   Recovered INTEGER NOT NULL DEFAULT 0 ${isFlag('Recovered')},
-  Blocked INTEGER NOT NULL DEFAULT 0 ${isFlag('Blocked')},
+  Blocked INTEGER NOT NULL DEFAULT 0 CHECK (Blocked IN (0, 1, 2)),
   InGroup INTEGER NOT NULL DEFAULT 1 ${isFlag('InGroup')},
   ClaimFence INTEGER CHECK (ClaimFence BETWEEN 0 AND 9007199254740991),
   ReplayCount INTEGER NOT NULL DEFAULT 0 ${isCount('ReplayCount')},
@@ -59,6 +60,8 @@ CREATE TABLE ${table} (
 CREATE UNIQUE INDEX ${table}_MessageId ON ${table} (MessageId);
 CREATE UNIQUE INDEX ${table}_DedupKey ON ${table} (DedupKey, Source) WHERE DedupKey IS NOT NULL;
 CREATE INDEX ${table}_Due ON ${table} (DueUtc, Sequence) WHERE Status = 0 AND Blocked = 0;
+CREATE INDEX ${table}_Throttled ON ${table} (Topic, Source, DueUtc, Sequence) WHERE Status = 0 AND Blocked = 2;
+CREATE INDEX ${table}_Parked ON ${table} (Topic, Source, DueUtc, Sequence) WHERE Status = 0 AND Parks > 0;
 CREATE INDEX ${table}_Group ON ${table} (OrderingKey, Sequence) WHERE InGroup = 1 AND OrderingKey IS NOT NULL;
 CREATE INDEX ${table}_Claimed ON ${table} (OrderingKey, Sequence) WHERE Status = 1;
 CREATE INDEX ${table}_Settled ON ${table} (SettledUtc, Sequence) WHERE Status = 2;

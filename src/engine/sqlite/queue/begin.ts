@@ -5,15 +5,19 @@ import { type Connection, nowSql } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
 import { heldBy, heldByAnother, releaseLease, takeLease } from '../lease-store.ts';
 import { wholeMs } from '../time.ts';
-import { claim, nextDueInMs } from './claim.ts';
+import { claim, restOf } from './claim.ts';
 import { GroupKeys, keyColumn, unblockHeads } from './ordering.ts';
+import { makeParkedDue, readParked } from './parked.ts';
 import { purge } from './purge.ts';
 import { perTable, type QueueTable, tableOf } from './records.ts';
+import { topicIndexes } from './topics.ts';
 
 const statements = perTable((table) => ({
   /** Reads without a lock, in one statement, whether a run has anything to do. */
   look: `SELECT Now, Owner, ExpiresUtc, ExpiresUtc > Now AS Held,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Claimed WHERE Status = 1) AS Claimed,
+      EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Throttled WHERE ${topicIndexes.Throttled}) AS Throttled,
+      EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Parked WHERE ${topicIndexes.Parked}) AS Parked,
       (SELECT ${acceptedTime('DueUtc')} FROM ${table} INDEXED BY ${table}_Due WHERE Status = 0 AND Blocked = 0
         ORDER BY DueUtc LIMIT 1) AS NextDueUtc,
       (SELECT ${acceptedTime('SettledUtc')} FROM ${table} INDEXED BY ${table}_Settled WHERE Status = 2
@@ -30,6 +34,8 @@ interface LookRow {
   readonly ExpiresUtc: number | null;
   readonly Held: number | null;
   readonly Claimed: number;
+  readonly Throttled: number;
+  readonly Parked: number;
   readonly NextDueUtc: number | null;
   readonly OldestDoneUtc: number | null;
 }
@@ -43,7 +49,8 @@ export function beginByReading(
   queue: QueueName,
   request: BeginRequest,
 ): BeginResult | null {
-  const row = connection.get<LookRow>(statements[tableOf[queue]].look, queueLeaseName(queue))!;
+  const table = tableOf[queue];
+  const row = connection.get<LookRow>(statements[table].look, queueLeaseName(queue))!;
   const holder = heldBy(row.Owner, row.ExpiresUtc, row.Now, request.owner);
   if (holder !== null) return holder;
   const isDue = row.NextDueUtc !== null && row.NextDueUtc <= row.Now;
@@ -53,9 +60,15 @@ export function beginByReading(
     row.OldestDoneUtc !== null &&
     row.OldestDoneUtc < row.Now - wholeMs(retention.doneMs);
   // When this owner already has the lease, `begin` takes it again, which ends the owner's earlier run (L2).
-  if (row.Held === 1 || isDue || isOverdue || row.Claimed === 1) return null;
-  const next = row.NextDueUtc === null ? null : row.NextDueUtc - row.Now;
-  return { status: 'idle', messages: [], more: false, nextDueInMs: next, purged: 0, recovered: 0 };
+  if (row.Held === 1 || isDue || isOverdue || row.Claimed === 1 || row.Throttled === 1) return null;
+  const parked =
+    row.Parked === 1
+      ? readParked(connection, table, request.handled ?? [], row.Now)
+      : { topics: [], more: false };
+  if (parked.more) return null;
+  const nextDueInMs = row.NextDueUtc === null ? null : row.NextDueUtc - row.Now;
+  const none = { messages: [], more: false, throttled: false, onlySolo: false, purged: 0, recovered: 0 };
+  return { status: 'idle', ...none, nextDueInMs, parked };
 }
 
 /**
@@ -83,11 +96,13 @@ export function begin(
   if (holder !== null) return holder;
   const fence = takeLease(connection, { ...request, name }, now);
   const recovered = recover(connection, table);
+  const parked = makeParkedDue(connection, table, request.handled ?? [], now);
   const purged = purge(connection, table, request.retention, now);
-  const { messages, more } = claim(connection, table, { ...request.claim, now, fence, solo: true });
-  const found = { messages, more, nextDueInMs: nextDueInMs(connection, table, now), purged, recovered };
+  const claimed = claim(connection, table, { ...request.claim, now, fence, solo: true });
+  const { nextDueInMs, throttled } = restOf(connection, table, now);
+  const found = { ...claimed, nextDueInMs, throttled, purged, recovered, parked };
   const lease = { name, owner: request.owner, fence };
-  if (messages.length === 0) {
+  if (claimed.messages.length === 0) {
     releaseLease(connection, lease);
     return { status: 'idle', ...found };
   }

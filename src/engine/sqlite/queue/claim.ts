@@ -2,7 +2,7 @@
  * Claims the oldest due messages (Q4). Together with the head of an ordering group it claims the due messages right
  * behind the head (Q10).
  */
-import { type ClaimedMessage, type ClaimLimits, MessageStatus } from '../../work-queue.ts';
+import { type Claim, type ClaimedMessage, type ClaimLimits, MessageStatus } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
 import { blockMessages, headOf, unblockHeads } from './ordering.ts';
@@ -14,6 +14,7 @@ import {
   perTable,
   type QueueTable,
 } from './records.ts';
+import { hasThrottled, throttle } from './throttle.ts';
 
 /** One more attempt, within the column's bounds whatever another program has stored there. */
 const oneMore = 'min(max(Attempts, 0), 2147483646) + 1';
@@ -40,6 +41,8 @@ export interface ClaimOrder extends ClaimLimits {
    * True when no other message of this run is in flight: the claim may then return a recovered message by itself (Q7).
    */
   readonly solo: boolean;
+  /** How many messages that were recovered after their first start the claim may return together. Default: 1. */
+  readonly together?: number;
 }
 
 /**
@@ -57,30 +60,31 @@ interface Candidate {
 
 /**
  * Claims messages. Call it within a write transaction, as the lease's holder. In the result, `more` says whether the
- * limits or a recovered message left due messages unclaimed.
+ * limits or a recovered message left messages unclaimed that may be claimed.
  */
 export function claim(
   connection: Connection,
   table: QueueTable,
   order: ClaimOrder,
-): { messages: ClaimedMessage[]; more: boolean } {
-  const candidates = new Candidates(connection, table, order.now);
+): Pick<Claim, 'messages' | 'more' | 'onlySolo'> {
+  const { limit, areLeft } = throttle(connection, table, order);
+  const candidates = new Candidates(connection, table, order);
   const taken: Candidate[] = [];
   let bytes = 0;
-  let isSolo = false;
-  let more = false;
+  let more = areLeft;
+  let onlySolo = false;
   try {
     for (let candidate = candidates.next(); candidate !== null; candidate = candidates.next()) {
       const { message } = candidate;
       const isFirst = taken.length === 0;
-      const overLimit = taken.length >= order.limit || (!isFirst && bytes + candidate.bytes > order.maxBytes);
-      if (overLimit || isSolo || (message.recovered && !(isFirst && order.solo))) {
+      const overLimit = taken.length >= limit || (!isFirst && bytes + candidate.bytes > order.maxBytes);
+      if (overLimit || !fits(message, taken, order)) {
         more = true;
+        onlySolo = isFirst && !overLimit;
         break;
       }
       taken.push(candidate);
       bytes += candidate.bytes;
-      isSolo = message.recovered;
       candidates.took(candidate);
     }
   } finally {
@@ -88,7 +92,28 @@ export function claim(
   }
   markClaimed(connection, table, taken, order.fence);
   candidates.blockMisplaced();
-  return { messages: taken.map(({ message }) => message), more: more || candidates.recoveredBehind };
+  return {
+    messages: taken.map(({ message }) => message),
+    more: more || candidates.recoveredBehind,
+    onlySolo,
+  };
+}
+
+/** Whether the message may be claimed beside those taken: a recovered one only beside others like it (Q7). */
+function fits(
+  message: ClaimedMessage,
+  taken: readonly Candidate[],
+  { solo, together = 1 }: ClaimOrder,
+): boolean {
+  const first = taken[0]?.message;
+  if (first === undefined) return !message.recovered || solo;
+  if (!first.recovered) return !message.recovered;
+  return taken.length < together && diedOnce(first) && diedOnce(message);
+}
+
+/** Whether it was recovered after its first start. A message that was started more often may be what kills its run. */
+function diedOnce({ recovered, attempt }: ClaimedMessage): boolean {
+  return recovered && attempt === 2;
 }
 
 function markClaimed(
@@ -108,10 +133,20 @@ function markClaimed(
     if (follows) connection.run(takeFollower, fence, message.sequence);
 }
 
-/** Milliseconds until the next unblocked Ready message is due (Q11); null if there is none. */
-export function nextDueInMs(connection: Connection, table: QueueTable, now: number): number | null {
+/** The messages that are left after a call (Q11). */
+export interface Rest {
+  readonly nextDueInMs: number | null;
+  readonly throttled: boolean;
+  /** Whether a message is due that is not throttled. */
+  readonly isDue: boolean;
+}
+
+export function restOf(connection: Connection, table: QueueTable, now: number): Rest {
+  const throttled = hasThrottled(connection, table);
   const row = connection.get<{ NextDueUtc: number }>(statements[table].nextDue);
-  return row === undefined ? null : Math.max(0, row.NextDueUtc - now);
+  const next = row === undefined ? null : Math.max(0, row.NextDueUtc - now);
+  // A throttled message was due when it was throttled.
+  return { nextDueInMs: throttled ? 0 : next, throttled, isDue: next === 0 };
 }
 
 /**
@@ -126,7 +161,7 @@ class Candidates {
   recoveredBehind = false;
   readonly #connection: Connection;
   readonly #table: QueueTable;
-  readonly #now: number;
+  readonly #order: ClaimOrder;
   readonly #due: Iterator<ClaimRow>;
   /** The candidate that was read from `#due` and not yet returned. */
   #ahead: Candidate | null | undefined;
@@ -139,11 +174,11 @@ class Candidates {
   readonly #misplaced: number[] = [];
   readonly #misplacedKeys = new Set<string>();
 
-  constructor(connection: Connection, table: QueueTable, now: number) {
+  constructor(connection: Connection, table: QueueTable, order: ClaimOrder) {
     this.#connection = connection;
     this.#table = table;
-    this.#now = now;
-    this.#due = connection.iterateTuples<ClaimRow>(statements[table].due, now);
+    this.#order = order;
+    this.#due = connection.iterateTuples<ClaimRow>(statements[table].due, order.now);
   }
 
   next(): Candidate | null {
@@ -159,15 +194,16 @@ class Candidates {
   }
 
   /** Adds the next message of the candidate's ordering group to the candidates. */
-  took({ message: { orderingKey: key, sequence }, turn }: Candidate): void {
+  took({ message: { orderingKey: key, sequence, recovered }, turn }: Candidate): void {
     if (key === null) return;
     const row = this.#connection.getTuple<NextRow>(statements[this.#table].next, key, sequence);
     if (row === undefined) return;
     const [status, ...claimRow] = row;
     const dueUtc = dueMsOf(claimRow);
-    if (status !== MessageStatus.Ready || dueUtc > this.#now) return;
+    const { now, together = 1 } = this.#order;
+    if (status !== MessageStatus.Ready || dueUtc > now) return;
     const message = claimedMessage(this.#connection, this.#table, claimRow);
-    if (message.recovered) this.recoveredBehind = true;
+    if (message.recovered && !(recovered && together > 1)) this.recoveredBehind = true;
     else {
       const bytes = claimRow[14];
       insertByTurn(this.#followers, { message, bytes, turn: Math.max(turn, dueUtc), follows: true });

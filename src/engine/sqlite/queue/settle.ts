@@ -3,7 +3,7 @@ import type { SettleRequest, SettleResult } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { releaseLease, renewLease } from '../lease-store.ts';
 import { wholeMs } from '../time.ts';
-import { claim, nextDueInMs } from './claim.ts';
+import { claim, restOf } from './claim.ts';
 import { applyOutcomes } from './outcomes.ts';
 import { purge } from './purge.ts';
 import type { QueueTable } from './records.ts';
@@ -31,21 +31,31 @@ function claimRenewOrRelease(
       ? releaseLease(connection, lease)
       : renewLease(connection, lease, now, leaseMs);
   if (!isOurs) {
-    return { lease: 'lost', expiresInMs: 0, messages: [], more: false, nextDueInMs: null, purged: 0 };
+    const none = {
+      messages: [],
+      more: false,
+      throttled: false,
+      onlySolo: false,
+      nextDueInMs: null,
+      purged: 0,
+    };
+    return { lease: 'lost', expiresInMs: 0, ...none };
   }
   const purged = purge(connection, table, request.retention, now);
   if (then.do !== 'claim') {
-    const next = nextDueInMs(connection, table, now);
-    const left = { messages: [], more: next === 0, nextDueInMs: next, purged };
-    if (then.do === 'release-lease') return { lease: 'released', expiresInMs: 0, ...left };
+    const isReleased = then.do === 'release-lease';
+    const { isDue, ...rest } = restOf(connection, table, now);
+    const more = isDue || (isReleased && rest.throttled);
+    const left = { messages: [], more, onlySolo: false, ...rest, purged };
+    if (isReleased) return { lease: 'released', expiresInMs: 0, ...left };
     return { lease: 'renewed', expiresInMs: wholeMs(leaseMs), ...left };
   }
-  const { limit, maxBytes, solo } = then;
-  const { messages, more } = claim(connection, table, { limit, maxBytes, solo, now, fence: lease.fence });
-  const found = { messages, more, nextDueInMs: nextDueInMs(connection, table, now), purged };
-  if (solo && messages.length === 0) {
+  const claimed = claim(connection, table, { ...then, now, fence: lease.fence });
+  const { nextDueInMs, throttled } = restOf(connection, table, now);
+  const found = { ...claimed, nextDueInMs, throttled, purged };
+  if (then.solo && claimed.messages.length === 0) {
     releaseLease(connection, lease);
-    return { lease: 'released', expiresInMs: 0, ...found };
+    return { lease: 'released', expiresInMs: 0, ...found, more: claimed.more || throttled };
   }
   return { lease: 'renewed', expiresInMs: wholeMs(leaseMs), ...found };
 }

@@ -3,11 +3,14 @@ import type { QueueStatistics } from '../../work-queue.ts';
 import { type Connection, nowSql } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
 import { perTable, type QueueTable } from './records.ts';
+import { topicIndexes } from './topics.ts';
 
 const statements = perTable((table) => ({
   unblocked: `SELECT count(Sequence) AS Ready, coalesce(sum(DueUtc <= Now), 0) AS Due, coalesce(sum(Parks > 0), 0) AS Parked,
       ${acceptedTime('min(DueUtc)')} AS NextDueUtc, Now
     FROM (SELECT ${nowSql} AS Now) LEFT JOIN ${table} INDEXED BY ${table}_Due ON Status = 0 AND Blocked = 0`,
+  throttled: `SELECT count(*) AS Ready, coalesce(sum(Parks > 0), 0) AS Parked, min(DueUtc) AS DueUtc
+    FROM ${table} INDEXED BY ${table}_Throttled WHERE ${topicIndexes.Throttled}`,
   blocked: `SELECT count(*) AS Blocked, coalesce(sum(Parks > 0), 0) AS Parked
     FROM ${table} INDEXED BY ${table}_Group
     WHERE InGroup = 1 AND OrderingKey IS NOT NULL AND Status = 0 AND Blocked = 1`,
@@ -24,22 +27,31 @@ interface Unblocked {
   readonly Now: number;
 }
 
+interface Throttled {
+  readonly Ready: number;
+  readonly Parked: number;
+  readonly DueUtc: number | null;
+}
+
 /** Call it within a read transaction, so that all counts are of the same moment. */
 export function statistics(connection: Connection, table: QueueTable): QueueStatistics {
   const sql = statements[table];
   const count = (statement: string) => connection.get<{ Count: number }>(statement)!.Count;
   const unblocked = connection.get<Unblocked>(sql.unblocked)!;
+  const throttled = connection.get<Throttled>(sql.throttled)!;
   const blocked = connection.get<{ Blocked: number; Parked: number }>(sql.blocked)!;
-  const ageMs = unblocked.NextDueUtc === null ? null : unblocked.Now - unblocked.NextDueUtc;
+  const due = unblocked.Due + throttled.Ready;
+  const dueTimes = [unblocked.NextDueUtc, throttled.DueUtc].filter((utc) => utc !== null);
+  const ageMs = dueTimes.length === 0 ? null : unblocked.Now - Math.min(...dueTimes);
   return {
-    ready: unblocked.Ready + blocked.Blocked,
-    due: unblocked.Due,
+    ready: unblocked.Ready + throttled.Ready + blocked.Blocked,
+    due,
     blocked: blocked.Blocked,
-    parked: unblocked.Parked + blocked.Parked,
+    parked: unblocked.Parked + throttled.Parked + blocked.Parked,
     claimed: count(sql.claimed),
     done: count(sql.done),
     dead: count(sql.dead),
-    oldestDueAgeMs: unblocked.Due > 0 ? ageMs : null,
+    oldestDueAgeMs: due > 0 ? ageMs : null,
     nextDueInMs: ageMs === null ? null : Math.max(0, -ageMs),
   };
 }

@@ -174,7 +174,8 @@ export function getTenant(connection: Connection, tenantId: string): TenantRecor
 }
 
 export function listTenants(connection: Connection, query: ListTenants): TenantRecord[] {
-  const where = query.status === undefined ? '' : 'AND Status = :status';
+  const ofStatus = query.status === undefined ? '' : 'AND Status = :status';
+  const where = `${ofStatus} ${query.parked === true ? "AND ParkedTopics <> '[]'" : ''}`;
   const rows = connection
     .prepare(`SELECT ${tenantColumns} FROM Tenants WHERE Id > :after ${where} ORDER BY Id LIMIT :limit`)
     .all({

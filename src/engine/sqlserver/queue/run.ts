@@ -12,6 +12,8 @@ import type {
   BeginRequest,
   BeginResult,
   Claim,
+  ClaimLimits,
+  Parked,
   QueueName,
   Retention,
   SettledMessage,
@@ -65,6 +67,8 @@ export class RunCalls {
       MaxBytes: [bigint, claim.maxBytes],
       Context: [text, context?.toWellFormed() ?? null],
       ...retention(request.retention),
+      ...rooms(claim),
+      ...(request.handled !== undefined && { Handled: [longText, JSON.stringify(request.handled)] as const }),
     });
     if (header.Lease === 'leased-elsewhere') {
       return {
@@ -75,13 +79,14 @@ export class RunCalls {
     }
     const recovered = header.Recovered as number;
     const found = claimOf(header, messages);
-    if (header.Lease !== 'acquired') return { status: 'idle', ...found, recovered };
+    const parked = parkedOf(header);
+    if (header.Lease !== 'acquired') return { status: 'idle', ...found, recovered, parked };
     const fence = Number(header.Fence);
     this.#known = new KnownQueue(fence);
     this.#known.claimed(found.messages);
     this.#known.answered(header, null, sentAt);
     const lease = { name: queueLeaseName(this.name), owner, fence };
-    return { status: 'claimed', ...found, lease, expiresInMs: leftMs(header.ExpiresInMs), recovered };
+    return { status: 'claimed', ...found, lease, expiresInMs: leftMs(header.ExpiresInMs), recovered, parked };
   }
 
   async settle(request: SettleRequest): Promise<SettleResult> {
@@ -106,6 +111,8 @@ export class RunCalls {
           Solo: [bit, then.solo],
           Limit: [int, then.limit],
           MaxBytes: [bigint, then.maxBytes],
+          ...(then.together !== undefined && { Together: [int, then.together] as const }),
+          ...rooms(then),
         }),
         ...retention(request.retention),
         ...(fromUtc !== null && { FromUtc: [text, fromUtc] as const }),
@@ -163,6 +170,10 @@ function retention(given: Retention | undefined): Parameters {
   return { RetentionMs: [bigint, wholeMs(given.doneMs)], PurgeLimit: [int, given.limit] };
 }
 
+function rooms({ rooms: given }: ClaimLimits): Parameters {
+  return given === undefined || given.length === 0 ? {} : { Rooms: [longText, JSON.stringify(given)] };
+}
+
 function outcomeOf(outcome: SettledMessage): object {
   const { sequence, kind } = outcome;
   switch (outcome.kind) {
@@ -198,5 +209,12 @@ function claimOf(header: Row, rows: readonly Row[]): Claim {
     more: header.More as boolean,
     nextDueInMs: next === null ? null : Number(next),
     purged: header.Purged as number,
+    throttled: header.Throttled as boolean,
+    onlySolo: header.OnlySolo as boolean,
   };
+}
+
+function parkedOf({ ParkedTopics: json, ParkedMore: more }: Row): Parked {
+  const topics = json === null ? [] : (JSON.parse(json as string) as { topic: string }[]);
+  return { topics: topics.map(({ topic }) => topic), more: more as boolean };
 }

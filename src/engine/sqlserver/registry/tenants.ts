@@ -6,7 +6,7 @@ import type {
   TenantRecord,
   TenantStatus,
 } from '../../registry.ts';
-import { bigint, type Database, int, type Parameters, text } from '../database.ts';
+import { bigint, bit, type Database, int, type Parameters, text } from '../database.ts';
 import { definitionParameters, tenantRecord } from './rows.ts';
 
 /**
@@ -64,6 +64,7 @@ export async function listTenants(database: Database, query: ListTenants): Promi
   const parameters: Parameters = {
     After: [text, query.after ?? ''],
     Status: [text, query.status ?? null],
+    ...(query.parked === true && { Parked: [bit, true] as const }),
     ...(query.limit !== undefined && { Limit: [int, query.limit] as const }),
   };
   const [rows] = await database.call('Tenant_List', parameters, { onLost: 'repeat' });

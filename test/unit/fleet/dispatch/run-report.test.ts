@@ -136,6 +136,8 @@ describe('the log line of a run (D7)', () => {
       level: 'warn',
       fields: { parkedTopics: ['a'] },
     });
+    // An idle run only found messages that an earlier one had parked.
+    expect(line({ outcome: 'idle', parkedTopics: ['a'] })).toMatchObject({ level: 'debug' });
     expect(line({ outcome: 'dispatched', counts: { ...noCounts, lost: 1 } })).toMatchObject({
       level: 'warn',
       fields: { lost: 1 },

@@ -1,0 +1,277 @@
+/** Q4: topics at their limit are left out of a claim, at a cost that does not grow with their backlog. */
+import { randomUUID } from 'node:crypto';
+import type { ClaimedMessage, TopicRoom, WorkQueue } from '../../src/engine/work-queue.ts';
+import { queueNames } from '../../src/engine/work-queue.ts';
+import { defineHandler } from '../../src/queue/handler.ts';
+import { deferred } from '../support/deferred.ts';
+import { run as runQueue } from '../support/queue-run.ts';
+import {
+  begin,
+  type ClaimedRun,
+  done,
+  finish,
+  giveBack,
+  keep,
+  line,
+  message,
+  next,
+  payloads,
+  release,
+  settle,
+  stored,
+  take,
+  takeAfterCrash,
+} from './run.ts';
+import type { Scene } from './scene.ts';
+
+/** Messages 'slow 1' to 'slow n', of the topic 'slow'. */
+function slow(count: number) {
+  return Array.from({ length: count }, (_, index) => message(`slow ${index + 1}`, { topic: 'slow' }));
+}
+
+function quick(...names: string[]) {
+  return names.map((name) => message(name, { topic: 'quick' }));
+}
+
+const room = (count: number): TopicRoom[] => [{ topic: 'slow', room: count }];
+
+export function throttlingSuite(scene: Scene): void {
+  describe.each(queueNames)('topics at their limit: %s', (name) => {
+    /** Claims until the engine says that nothing more can be claimed now. */
+    async function claimAll(queue: WorkQueue, run: ClaimedRun, rooms: TopicRoom[]) {
+      const claimed: ClaimedMessage[] = [];
+      for (let calls = 1; ; calls++) {
+        const answer = await settle(queue, run.lease, [], next({ solo: false, rooms }));
+        claimed.push(...answer.messages);
+        if (!answer.more) return { claimed, calls, answer };
+        if (calls > 20) throw new Error('claims that take nothing do not end');
+      }
+    }
+
+    test('Q4: a claim takes as many of a topic as there is room for, and other topics behind them', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([...slow(300), ...quick('A', 'B')]);
+      const run = await take(queue, { rooms: room(2), limit: 100 });
+      expect(payloads(run.messages)).toEqual(['slow 1', 'slow 2', 'A', 'B']);
+      expect(run).toMatchObject({ more: false, throttled: true, nextDueInMs: 0 });
+      expect(await queue.statistics()).toMatchObject({ ready: 298, due: 298, blocked: 0, claimed: 4 });
+    });
+
+    test('D2: messages of other topics do not wait for 300 slow ones of a handler with a limit', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([...slow(300), ...quick(...Array.from({ length: 30 }, (_, index) => `${index}`))]);
+      const othersAreDone = deferred();
+      let left = 30;
+      let running = 0;
+      let most = 0;
+      const handlers = [
+        defineHandler({
+          topic: 'slow',
+          concurrency: 2,
+          async handle() {
+            running++;
+            most = Math.max(most, running);
+            // If the others waited for these, these would time out.
+            await othersAreDone.promise;
+            running--;
+          },
+        }),
+        defineHandler({ topic: 'quick', handle: () => void (--left === 0 && othersAreDone.resolve()) }),
+      ];
+      const report = await runQueue(queue, handlers, { dispatch: { handlerTimeoutMs: '20s' } });
+      expect(report.counts).toMatchObject({ done: 330, retried: 0, lost: 0 });
+      expect(report).toMatchObject({ more: false, nextDueInMs: null });
+      expect(most).toBe(2);
+    });
+
+    test('Q4: a topic without room is left out, and its messages come when it has room again, oldest first', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([...slow(4), ...quick('A')]);
+      const run = await take(queue, { rooms: room(1) });
+      const [first, a] = run.messages;
+      expect(payloads(run.messages)).toEqual(['slow 1', 'A']);
+      await queue.enqueue(quick('B'));
+      const full = await settle(queue, run.lease, [done(a!)], next({ solo: false, rooms: room(0) }));
+      expect(payloads(full.messages)).toEqual(['B']);
+      expect(full).toMatchObject({ more: false, throttled: true, onlySolo: false });
+      const free = await settle(queue, run.lease, [done(first!)], next({ solo: false, rooms: room(2) }));
+      expect(payloads(free.messages)).toEqual(['slow 2', 'slow 3']);
+      expect(free).toMatchObject({ more: false, throttled: true });
+      const all = await settle(queue, run.lease, [...full.messages, ...free.messages].map(done), next());
+      expect(payloads(all.messages)).toEqual(['slow 4']);
+      expect(all).toMatchObject({ more: false, throttled: false, nextDueInMs: null });
+    });
+
+    test('Q4, Q11: a run that ends says that throttled messages are due; a run without limits takes them', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([...slow(3), ...quick('A')]);
+      const run = await take(queue, { rooms: room(1) });
+      const renewed = await settle(queue, run.lease, [], keep);
+      expect(renewed).toMatchObject({ more: false, throttled: true });
+      const released = await settle(queue, run.lease, run.messages.map(done), release);
+      expect(released).toMatchObject({ lease: 'released', more: true, nextDueInMs: 0 });
+      const other = await take(queue, { owner: 'host-2' });
+      expect(payloads(other.messages)).toEqual(['slow 2', 'slow 3']);
+      expect(other).toMatchObject({ more: false, throttled: false, nextDueInMs: null });
+    });
+
+    test('Q4: the call’s cost has a bound: it says that more can be claimed, and later calls go on behind it', async () => {
+      const { queue } = await scene.queue(name);
+      for (let part = 0; part < 5; part++) await queue.enqueue(slow(1_000));
+      await queue.enqueue(quick('A', 'B'));
+      const run = await take(queue, { rooms: room(1), limit: 10 });
+      expect(payloads(run.messages)).toEqual(['slow 1']);
+      expect(run).toMatchObject({ more: true, throttled: true });
+      const { claimed, calls, answer } = await claimAll(queue, run, room(0));
+      expect(payloads(claimed)).toEqual(['A', 'B']);
+      expect(calls).toBeLessThanOrEqual(4);
+      expect(answer).toMatchObject({ throttled: true, onlySolo: false });
+      // From here on the backlog is not looked at again: one call is enough.
+      await queue.enqueue(quick('C'));
+      const last = await settle(queue, run.lease, [], next({ solo: false, limit: 10, rooms: room(0) }));
+      expect(payloads(last.messages)).toEqual(['C']);
+      expect(await queue.statistics()).toMatchObject({ due: 4_999, claimed: 4 });
+    });
+
+    test('Q4: full batches of other topics do not hide a throttled message', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([...slow(3), ...quick(...'ABCDEFGH')]);
+      const run = await take(queue, { limit: 3, rooms: room(1) });
+      expect(payloads(run.messages)).toEqual(['slow 1', 'A', 'B']);
+      const limits = { solo: false, limit: 2 };
+      const second = await settle(queue, run.lease, [], next({ ...limits, rooms: room(0) }));
+      expect(payloads(second.messages)).toEqual(['C', 'D']);
+      const third = await settle(
+        queue,
+        run.lease,
+        [done(run.messages[0]!)],
+        next({ ...limits, rooms: room(1) }),
+      );
+      expect(payloads(third.messages)).toEqual(['slow 2', 'E']);
+      const fourth = await settle(queue, run.lease, [], next({ ...limits, rooms: room(1) }));
+      expect(payloads(fourth.messages)).toEqual(['slow 3', 'F']);
+    });
+
+    test('Q4, Q5: a released message of a full topic keeps its place in its topic', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([...slow(3), ...quick('A')]);
+      const run = await take(queue, { rooms: room(2) });
+      const [first, second, a] = run.messages;
+      const outcomes = [giveBack(first!), done(second!), done(a!)];
+      const none = await settle(queue, run.lease, outcomes, next({ solo: false, rooms: room(0) }));
+      expect(none).toMatchObject({ messages: [], more: false, throttled: true });
+      const both = await settle(queue, run.lease, [], next({ rooms: room(2) }));
+      expect(payloads(both.messages)).toEqual(['slow 1', 'slow 3']);
+      expect(both.messages[0]).toMatchObject({ attempt: 1 });
+    });
+
+    test('D4, Q4: topics are compared case-insensitively', async () => {
+      const { queue } = await scene.queue(name);
+      const letters = ['slow', 'SLOW', 'Slow'].map((topic) => message(topic, { topic }));
+      await queue.enqueue([...letters, ...quick('A')]);
+      const run = await take(queue, { rooms: [{ topic: 'sLOW', room: 1 }] });
+      expect(payloads(run.messages)).toEqual(['slow', 'A']);
+      const rest = await settle(queue, run.lease, run.messages.map(done), next());
+      expect(payloads(rest.messages)).toEqual(['SLOW', 'Slow']);
+    });
+
+    test('I4, Q4: a source with a room of its own does not use that of the others', async () => {
+      const { queue } = await scene.queue(name);
+      const from = (source: string, payload: string) =>
+        message(payload, { topic: 'slow', source, dedupKey: randomUUID() });
+      await queue.enqueue([
+        from('a', 'a1'),
+        from('a', 'a2'),
+        from('b', 'b1'),
+        from('c', 'c1'),
+        from('b', 'b2'),
+      ]);
+      const rooms = [
+        { topic: 'slow', room: 2 },
+        { topic: 'slow', source: 'a', room: 1 },
+      ];
+      const run = await take(queue, { rooms });
+      expect(payloads(run.messages)).toEqual(['a1', 'b1', 'c1']);
+      const second = await settle(
+        queue,
+        run.lease,
+        [],
+        next({ solo: false, rooms: [rooms[0]!, { ...rooms[1]!, room: 0 }] }),
+      );
+      expect(payloads(second.messages)).toEqual(['b2']);
+      const third = await settle(
+        queue,
+        run.lease,
+        [],
+        next({ solo: false, rooms: [{ ...rooms[0]!, room: 0 }, rooms[1]!] }),
+      );
+      expect(payloads(third.messages)).toEqual(['a2']);
+    });
+
+    test('Q4, Q10: a throttled head holds back its ordering group, and no other', async () => {
+      const { queue } = await scene.queue(name);
+      const head = message('K1', { topic: 'slow', orderingKey: 'K' });
+      await queue.enqueue([...slow(1), head, ...line('K', 'K2', 'K3'), ...line('J', 'J1', 'J2')]);
+      const run = await take(queue, { rooms: room(1) });
+      expect(payloads(run.messages)).toEqual(['slow 1', 'J1', 'J2']);
+      expect(run).toMatchObject({ more: false, throttled: true });
+      expect(await stored(queue, head)).toMatchObject({ blocked: false });
+      expect(await queue.statistics()).toMatchObject({ due: 1, blocked: 2 });
+      const second = await settle(queue, run.lease, run.messages.map(done), next({ rooms: room(1) }));
+      expect(payloads(second.messages)).toEqual(['K1', 'K2', 'K3']);
+    });
+
+    test('Q4, Q10: a message that is replayed in front of a throttled one comes first', async () => {
+      const { queue } = await scene.queue(name);
+      const [k1, k2] = ['K1', 'K2'].map((payload) => message(payload, { topic: 'slow', orderingKey: 'K' }));
+      await queue.enqueue([k1!]);
+      const first = await take(queue);
+      const kill = { sequence: first.messages[0]!.sequence, kind: 'dead', error: 'no' } as const;
+      await settle(queue, first.lease, [kill], release, { onDead: 'continue' });
+      await queue.enqueue([...slow(1), k2!]);
+      const run = await take(queue, { rooms: room(1) });
+      expect(payloads(run.messages)).toEqual(['slow 1']);
+      await queue.replayDead({}, 1);
+      const claims = await finish(queue, run);
+      expect(claims.flat().map(({ payload }) => payload)).toEqual(['slow 1', 'K1', 'K2']);
+    });
+
+    test('Q4: the bytes of throttled messages do not count, those of messages that come back do', async () => {
+      const { queue } = await scene.queue(name);
+      const bytes = scene.harness.storedBytes('x'.repeat(1_000));
+      const big = (payload: string, topic: string) => message(payload.padEnd(1_000, 'x'), { topic });
+      await queue.enqueue([big('1', 'slow'), big('2', 'slow'), big('3', 'quick'), big('4', 'quick')]);
+      const firsts = (messages: readonly ClaimedMessage[]) => messages.map(({ payload }) => payload[0]);
+      const run = await take(queue, { rooms: room(1), maxBytes: 2 * bytes });
+      expect(firsts(run.messages)).toEqual(['1', '3']);
+      expect(run.more).toBe(true);
+      const claim = next({ rooms: room(1), maxBytes: bytes });
+      const second = await settle(queue, run.lease, run.messages.map(done), claim);
+      expect(firsts(second.messages)).toEqual(['2']);
+      expect(second.more).toBe(true);
+    });
+
+    test('Q7: recovered messages of a full topic wait for room, and then run alone', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue(slow(3));
+      await take(queue);
+      await queue.enqueue(quick('A'));
+      const run = await takeAfterCrash(queue, { rooms: room(1) });
+      expect(payloads(run.messages)).toEqual(['slow 1']);
+      const rest = await finish(queue, run, next({ rooms: room(1) }));
+      expect(rest.flat().map(({ payload }) => payload)).toEqual(['slow 1', 'slow 2', 'slow 3', 'A']);
+    });
+
+    test('Q9, Q11: a tenant whose due messages are all throttled is not idle for the next run', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue(slow(2));
+      const run = await take(queue, { rooms: room(1) });
+      await settle(queue, run.lease, run.messages.map(done), release);
+      expect(await begin(queue, { owner: 'host-2', rooms: room(1) })).toMatchObject({
+        status: 'claimed',
+        messages: [{ payload: 'slow 2' }],
+        throttled: false,
+      });
+    });
+  });
+}
