@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { HandledTopic, NewMessage, WorkQueue } from '../../src/engine/work-queue.ts';
 import { queueNames } from '../../src/engine/work-queue.ts';
+import { until } from '../support/until.ts';
 import { anHour, begin, done, message, next, park, payloads, release, settle, take } from './run.ts';
 import type { Scene } from './scene.ts';
 
@@ -69,6 +70,9 @@ export function parkingSuite(scene: Scene): void {
     test('D4, Q4: they come behind the messages that are due, and messages that are not due stay', async () => {
       const queue = await withParked(letter('parked', 'new'));
       await queue.enqueue([letter('due', 'new'), message('later', { topic: 'new', dueInMs: anHour })]);
+      // Messages that are due in the same millisecond come in the order of their sequences.
+      const enqueuedAt = Date.now();
+      await until('the next millisecond', () => Date.now() > enqueuedAt + 1);
       const run = await take(queue, handling('new'));
       expect(payloads(run.messages)).toEqual(['due', 'parked']);
     });
