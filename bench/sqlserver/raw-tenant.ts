@@ -14,7 +14,10 @@ interface Row {
   readonly Payload: string;
 }
 
-type Answer = readonly [[{ readonly Lease: string; readonly Fence: string }], Row[]];
+type Answer = readonly [
+  [{ readonly Lease: string; readonly Fence: string; readonly AcquisitionId: string }],
+  Row[],
+];
 
 export function openRawTenant(pool: mssql.ConnectionPool, onClosed: () => void): RawTenant {
   let open: mssql.Transaction | undefined;
@@ -38,10 +41,15 @@ export function openRawTenant(pool: mssql.ConnectionPool, onClosed: () => void):
         for (const { MessageId, Topic, Payload } of claimed)
           handle({ messageId: MessageId, topic: Topic, payload: Payload });
         total += claimed.length;
-        const outcomes = claimed.map(({ Sequence }) => ({ sequence: Number(Sequence), kind: 'done' }));
+        const outcomes = claimed.map(({ Sequence, MessageId }) => ({
+          sequence: Number(Sequence),
+          messageId: MessageId,
+          kind: 'done',
+        }));
         const request = new mssql.Request(pool)
           .input('Owner', mssql.NVarChar(200), owner)
           .input('Fence', mssql.BigInt(), header.Fence)
+          .input('AcquisitionId', mssql.UniqueIdentifier(), header.AcquisitionId)
           .input('LeaseMs', mssql.BigInt(), leaseMs)
           .input('Outcomes', mssql.NVarChar(mssql.MAX), JSON.stringify(outcomes))
           .input('Limit', mssql.Int(), batch)

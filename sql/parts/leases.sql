@@ -1,5 +1,8 @@
 -- Leases (L1 to L3): one durable row for each name, the same in tenant databases and in the registry.
 --
+-- A lease whose renewal is later than now, by more than a second, was renewed before the clock was set back (Q16). A
+-- server that keeps its time moves its clock by less. The lease would last longer than any lease, so its end is drawn in when another owner asks for it: it then ends after its own duration.
+--
 -- All times are the database's own, from SYSUTCDATETIME(), as datetime2(3). Drivers and programs keep
 -- milliseconds, so reading and writing a time does not change it, and all readers agree on what is due. The
 -- cast rounds, so a difference from a stored time also needs the cast; without it a lease of 30 s could end in
@@ -27,6 +30,8 @@ BEGIN
     Owner nvarchar(200) COLLATE Latin1_General_100_BIN2 NULL,
     -- Rises by one at every acquisition, never otherwise (L2).
     Fence bigint NOT NULL,
+    -- Identifies the last acquisition, also after its release. A restored backup repeats fences, but not this id (Q8).
+    AcquisitionId uniqueidentifier NULL,
     AcquiredUtc datetime2(3) NULL,
     RenewedUtc datetime2(3) NULL,
     ExpiresUtc datetime2(3) NULL,
@@ -60,8 +65,8 @@ BEGIN CATCH
   IF ERROR_NUMBER() NOT IN (2601, 2627) THROW;
 END CATCH;
 GO
--- Internal. Takes the lease if it is free, has expired, or already belongs to this owner (L2). @Fence becomes
--- null if another owner has the lease. @Holder and @ExpiresUtc return the owner after the call and the time
+-- Internal. Takes the lease if it is free, has expired, or already belongs to this owner (L2). @Fence and
+-- @AcquisitionId become null if another owner has the lease. @Holder and @ExpiresUtc return the owner after the call and the time
 -- at which its lease expires. The row must exist. Locks the lease's row until the caller's transaction ends.
 IF OBJECT_ID(N'[$(Schema)].[Lease_Take]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Lease_Take] AS RETURN 0');
 GO
@@ -72,6 +77,7 @@ ALTER PROCEDURE [$(Schema)].[Lease_Take]
   @Context nvarchar(4000),
   @CallId uniqueidentifier,
   @Fence bigint OUTPUT,
+  @AcquisitionId uniqueidentifier OUTPUT,
   @Holder nvarchar(200) OUTPUT,
   @ExpiresUtc datetime2(3) OUTPUT
 AS
@@ -79,18 +85,26 @@ SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @Hash binary(32) = HASHBYTES('SHA2_256', @Name);
-DECLARE @Now datetime2(3);
-SELECT @Fence = NULL, @Holder = NULL, @ExpiresUtc = NULL;
+DECLARE @Now datetime2(3), @RenewedUtc datetime2(3), @LeftMs bigint;
+SELECT @Fence = NULL, @AcquisitionId = NULL, @Holder = NULL, @ExpiresUtc = NULL;
 -- Lock the row before reading the clock: waiting for the lock must not shorten the lease.
 UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence WHERE NameHash = @Hash;
 SET @Now = SYSUTCDATETIME();
-SELECT @Holder = Owner, @ExpiresUtc = ExpiresUtc FROM [$(Schema)].[Leases]
+SELECT @Holder = Owner, @RenewedUtc = RenewedUtc, @ExpiresUtc = ExpiresUtc FROM [$(Schema)].[Leases]
 WHERE NameHash = @Hash AND ExpiresUtc > @Now AND NOT (Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner));
+IF @RenewedUtc > DATEADD(second, 1, @Now)
+BEGIN
+  SET @LeftMs = DATEDIFF_BIG(millisecond, @RenewedUtc, @ExpiresUtc);
+  SET @ExpiresUtc = DATEADD(millisecond, CAST(@LeftMs % 1000 AS int), DATEADD(second, CAST(@LeftMs / 1000 AS int), @Now));
+  UPDATE [$(Schema)].[Leases] SET RenewedUtc = @Now, ExpiresUtc = @ExpiresUtc WHERE NameHash = @Hash;
+END;
 IF @Holder IS NOT NULL RETURN;
+SET @AcquisitionId = NEWID();
 SET @ExpiresUtc = DATEADD(millisecond, CAST(@LeaseMs % 1000 AS int), DATEADD(second, CAST(@LeaseMs / 1000 AS int), @Now));
 UPDATE [$(Schema)].[Leases]
 SET Owner = @Owner,
   Fence = Fence + 1,
+  AcquisitionId = @AcquisitionId,
   AcquiredUtc = @Now,
   RenewedUtc = @Now,
   ExpiresUtc = @ExpiresUtc,
@@ -99,8 +113,8 @@ SET Owner = @Owner,
 WHERE NameHash = @Hash;
 SELECT @Fence = Fence, @Holder = Owner FROM [$(Schema)].[Leases] WHERE NameHash = @Hash;
 GO
--- Takes a lease (L2). Returns one row: Status 'acquired' with the fence, or 'leased-elsewhere' with the owner
--- that has it. The read that finds out that another owner has the lease waits for no lock.
+-- Takes a lease (L2). Returns one row: Status 'acquired' with the fence and the acquisition's id, or
+-- 'leased-elsewhere' with the owner that has it. The read that finds out that another owner has the lease waits for no lock.
 IF OBJECT_ID(N'[$(Schema)].[Lease_Acquire]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Lease_Acquire] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Lease_Acquire]
@@ -119,31 +133,34 @@ IF DATALENGTH(SUBSTRING(@Name COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
   OR DATALENGTH(SUBSTRING(@Context COLLATE Latin1_General_100_BIN2, 4001, 1)) > 0
   THROW 51026, N'A value is too long; the name of a lease may have 200 characters at most, and its context 4,000.', 1;
 :r parts/lease-limits.sql
-DECLARE @Hash binary(32) = HASHBYTES('SHA2_256', @Name), @Fence bigint, @Now datetime2(3) = SYSUTCDATETIME();
-DECLARE @Holder nvarchar(200), @ExpiresUtc datetime2(3);
+DECLARE @Hash binary(32) = HASHBYTES('SHA2_256', @Name), @Fence bigint, @AcquisitionId uniqueidentifier;
+DECLARE @Now datetime2(3) = SYSUTCDATETIME(), @Holder nvarchar(200), @ExpiresUtc datetime2(3);
 SELECT @Holder = Owner, @Fence = Fence, @ExpiresUtc = ExpiresUtc FROM [$(Schema)].[Leases] WITH (READUNCOMMITTED)
-WHERE NameHash = @Hash AND ExpiresUtc > @Now AND NOT (Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner));
+WHERE NameHash = @Hash AND ExpiresUtc > @Now AND RenewedUtc <= DATEADD(second, 1, @Now)
+  AND NOT (Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner));
 IF @Holder IS NOT NULL
 BEGIN
-  SELECT N'leased-elsewhere' AS Status, @Holder AS Owner, @Fence AS Fence, @ExpiresUtc AS ExpiresUtc,
+  SELECT N'leased-elsewhere' AS Status, @Holder AS Owner, @Fence AS Fence, @AcquisitionId AS AcquisitionId, @ExpiresUtc AS ExpiresUtc,
     DATEDIFF_BIG(millisecond, CAST(SYSUTCDATETIME() AS datetime2(3)), @ExpiresUtc) AS ExpiresInMs;
   RETURN;
 END;
 EXEC [$(Schema)].[Lease_Ensure] @Name;
 BEGIN TRANSACTION;
-EXEC [$(Schema)].[Lease_Take] @Name, @Owner, @LeaseMs, @Context, NULL, @Fence OUTPUT, @Holder OUTPUT, @ExpiresUtc OUTPUT;
+EXEC [$(Schema)].[Lease_Take] @Name, @Owner, @LeaseMs, @Context, NULL, @Fence OUTPUT, @AcquisitionId OUTPUT, @Holder OUTPUT,
+  @ExpiresUtc OUTPUT;
 COMMIT;
 SELECT CASE WHEN @Fence IS NULL THEN N'leased-elsewhere' ELSE N'acquired' END AS Status, @Holder AS Owner, @Fence AS Fence,
-  @ExpiresUtc AS ExpiresUtc, DATEDIFF_BIG(millisecond, CAST(SYSUTCDATETIME() AS datetime2(3)), @ExpiresUtc) AS ExpiresInMs;
+  @AcquisitionId AS AcquisitionId,  @ExpiresUtc AS ExpiresUtc, DATEDIFF_BIG(millisecond, CAST(SYSUTCDATETIME() AS datetime2(3)), @ExpiresUtc) AS ExpiresInMs;
 GO
--- Extends a lease to now + @LeaseMs (L3). Returns one row if the lease belonged to this owner under this
--- fence, expired or not; none if the lease is lost.
+-- Extends a lease to now + @LeaseMs (L3). Returns one row if this owner still has this acquisition of the lease,
+-- expired or not; none if the lease is lost.
 IF OBJECT_ID(N'[$(Schema)].[Lease_Renew]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Lease_Renew] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Lease_Renew]
   @Name nvarchar(4000),
   @Owner nvarchar(4000),
   @Fence bigint,
+  @AcquisitionId uniqueidentifier,
   @LeaseMs bigint
 AS
 SET NOCOUNT ON;
@@ -160,21 +177,23 @@ UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence WHERE NameHa
 SET @Now = SYSUTCDATETIME();
 SET @ExpiresUtc = DATEADD(millisecond, CAST(@LeaseMs % 1000 AS int), DATEADD(second, CAST(@LeaseMs / 1000 AS int), @Now));
 UPDATE [$(Schema)].[Leases] SET RenewedUtc = @Now, ExpiresUtc = @ExpiresUtc
-WHERE NameHash = @Hash AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND Fence = @Fence;
+WHERE NameHash = @Hash AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND Fence = @Fence
+  AND AcquisitionId = @AcquisitionId;
 SET @Renewed = @@ROWCOUNT;
 COMMIT;
 IF @Renewed = 1
   SELECT @ExpiresUtc AS ExpiresUtc, DATEDIFF_BIG(millisecond, CAST(SYSUTCDATETIME() AS datetime2(3)), @ExpiresUtc) AS ExpiresInMs;
 GO
--- Releases a lease (L4). Returns one row; Released is 0 if another owner or fence has the lease, which is not
--- an error. @Again: the caller repeats the call because its answer was lost. If the lease is free under the
--- caller's fence, the first call released it.
+-- Releases a lease (L4). Returns one row; Released is 0 if another acquisition has the lease, which is not an
+-- error. @Again: the caller repeats the call because its answer was lost. If the lease is free and its last
+-- acquisition is the caller's, the first call released it.
 IF OBJECT_ID(N'[$(Schema)].[Lease_Release]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Lease_Release] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Lease_Release]
   @Name nvarchar(4000),
   @Owner nvarchar(4000),
   @Fence bigint,
+  @AcquisitionId uniqueidentifier,
   @Again bit = 0
 AS
 SET NOCOUNT ON;
@@ -185,10 +204,12 @@ SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A lease cannot be taken, renewed or released inside a transaction; commit or roll back first.', 1;
 DECLARE @Hash binary(32) = HASHBYTES('SHA2_256', @Name), @Released int;
 UPDATE [$(Schema)].[Leases] SET Owner = NULL, ExpiresUtc = NULL, Context = NULL
-WHERE NameHash = @Hash AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND Fence = @Fence;
+WHERE NameHash = @Hash AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND Fence = @Fence
+  AND AcquisitionId = @AcquisitionId;
 SET @Released = @@ROWCOUNT;
 IF @Released = 0 AND @Again = 1
-  AND EXISTS (SELECT 1 FROM [$(Schema)].[Leases] WHERE NameHash = @Hash AND Owner IS NULL AND Fence = @Fence)
+  AND EXISTS (
+    SELECT 1 FROM [$(Schema)].[Leases] WHERE NameHash = @Hash AND Owner IS NULL AND Fence = @Fence AND AcquisitionId = @AcquisitionId)
   SET @Released = 1;
 SELECT @Released AS Released;
 GO
@@ -201,7 +222,7 @@ SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
-SELECT Name, Owner, Fence, AcquiredUtc, RenewedUtc, ExpiresUtc, Context,
+SELECT Name, Owner, Fence, AcquisitionId, AcquiredUtc, RenewedUtc, ExpiresUtc, Context,
   CAST(CASE WHEN Owner IS NOT NULL AND ExpiresUtc > @Now THEN 1 ELSE 0 END AS bit) AS Held
 FROM [$(Schema)].[Leases] WITH (READUNCOMMITTED) ORDER BY Name;
 GO

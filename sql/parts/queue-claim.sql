@@ -94,7 +94,7 @@ BEGIN
           -- a quarter of its age, but after at least 20 ms and at most 1 s. Until then it takes no other message's
           -- room in a claim.
           UPDATE q
-          SET DueUtc = DATEADD(millisecond, CASE
+          SET DueSetUtc = @Now, DueUtc = DATEADD(millisecond, CASE
             WHEN EnqueuedUtc >= DATEADD(millisecond, -80, @Now) THEN 20
             WHEN EnqueuedUtc <= DATEADD(second, -4, @Now) THEN 1000
             ELSE DATEDIFF(millisecond, EnqueuedUtc, @Now) / 4 END, @Now)

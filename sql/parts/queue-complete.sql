@@ -12,14 +12,17 @@
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
--- Settles the message as Done if it is still claimed under @Fence. Returns one row: Settled. If it is 0, the
--- caller must roll back. @Again: asks whether an earlier call was committed, when the answer to its COMMIT was
--- lost. Ask outside of any transaction: inside one, this query would see the transaction's own uncommitted row.
+-- Settles the message as Done if this acquisition of the lease still has it claimed: a restored backup repeats sequences
+-- and fences, but not @MessageId and @AcquisitionId. Returns one row: Settled. If it is 0, the caller must roll
+-- back. @Again: asks whether an earlier call was committed, when the answer to its COMMIT was lost. Ask outside of any
+-- transaction: inside one, this query would see the transaction's own uncommitted row.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_Complete]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_Complete] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_Complete]
   @Sequence bigint,
+  @MessageId uniqueidentifier,
   @Fence bigint,
+  @AcquisitionId uniqueidentifier,
   @Again bit = 0
 AS
 SET NOCOUNT ON;
@@ -30,21 +33,26 @@ IF @Again = 1 SET DEADLOCK_PRIORITY LOW;
 SET ANSI_PADDING, ANSI_WARNINGS, CONCAT_NULL_YIELDS_NULL ON; SET NUMERIC_ROUNDABORT OFF;
 IF @Again = 0 AND @@TRANCOUNT = 0 THROW 51002, N'No transaction is open on this connection; begin one first.', 1;
 IF @Again = 1 AND @@TRANCOUNT > 0 THROW 51001, N'Ask outside a transaction whether a message was completed; commit or roll back first.', 1;
-DECLARE @Settled bit = 0, @LocksLease bit = 0;
+DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'queue:$(QueueName)'), @IsOurs bit = 0, @Settled bit = 0, @LocksLease bit = 0;
 DECLARE @Group TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY);
--- This read takes no lock: neither column changes while the message is claimed under @Fence.
-SELECT @LocksLease = 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READUNCOMMITTED)
-WHERE Sequence = @Sequence AND (OrderingKey IS NOT NULL OR Recovered = 1);
+-- These reads take no lock. The two columns of the message do not change while it is claimed under @Fence. Only a run
+-- that takes the lease changes those of the lease; if it is not committed yet, our lease has run out. @Again: the
+-- message keeps our fence when another run has taken the lease since.
+SELECT @IsOurs = 1 FROM [$(Schema)].[Leases] WITH (READUNCOMMITTED)
+WHERE NameHash = @LeaseHash AND ((Fence = @Fence AND AcquisitionId = @AcquisitionId) OR (@Again = 1 AND Fence > @Fence));
+SELECT @LocksLease = CASE WHEN OrderingKey IS NOT NULL OR Recovered = 1 THEN 1 ELSE 0 END,
+  @IsOurs = CASE WHEN MessageId = @MessageId THEN @IsOurs ELSE 0 END
+FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READUNCOMMITTED) WHERE Sequence = @Sequence;
 IF @Again = 1 BEGIN TRANSACTION;
 -- This update changes no value; it only locks the row.
 IF @LocksLease = 1
-  UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence WHERE NameHash = HASHBYTES('SHA2_256', N'queue:$(QueueName)');
+  UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence WHERE NameHash = @LeaseHash;
 IF @Again = 1
 BEGIN
   -- This update changes no value. It waits for the row until the server has ended the lost transaction.
   UPDATE q SET Status = Status FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, XLOCK, ROWLOCK) WHERE Sequence = @Sequence;
   SELECT @Settled = 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK)
-  WHERE Sequence = @Sequence AND ClaimFence = @Fence AND Status = 2;
+  WHERE Sequence = @Sequence AND ClaimFence = @Fence AND Status = 2 AND @IsOurs = 1;
   COMMIT;
 END;
 ELSE
@@ -52,7 +60,7 @@ BEGIN
   UPDATE q
   SET Status = 2, SettledUtc = SYSUTCDATETIME(), Parks = 0, Recovered = 0, Blocked = 0, InGroup = 0
   FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)
-  WHERE Sequence = @Sequence AND ClaimFence = @Fence AND Status = 1;
+  WHERE Sequence = @Sequence AND ClaimFence = @Fence AND Status = 1 AND @IsOurs = 1;
   IF @@ROWCOUNT = 1 SET @Settled = 1;
   INSERT @Group (OrderingHash)
   SELECT OrderingHash FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK)

@@ -112,8 +112,8 @@ IF @Replay = 1
   -- A message with a key returns to its place in its ordering group. Later messages of the group that were
   -- unblocked become followers.
   UPDATE q
-  SET Status = 0, InGroup = 1, Blocked = CASE WHEN OrderingKey IS NULL THEN 0 ELSE 1 END, DueUtc = @Now, SettledUtc = NULL,
-    ClaimFence = NULL, Attempts = 0, Parks = 0, 
+  SET Status = 0, InGroup = 1, Blocked = CASE WHEN OrderingKey IS NULL THEN 0 ELSE 1 END, DueUtc = @Now, DueSetUtc = @Now,
+    SettledUtc = NULL, ClaimFence = NULL, Attempts = 0, Parks = 0,
     ReplayCount = CASE WHEN ReplayCount < 2147483647 THEN ReplayCount + 1 ELSE ReplayCount END
   FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)
   WHERE Sequence IN (SELECT Sequence FROM @Chosen);

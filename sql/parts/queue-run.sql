@@ -6,7 +6,7 @@ GO
 -- Begins a run (Q9): takes the queue's lease, returns messages claimed under older fences to Ready (Q6),
 -- removes messages that retention no longer keeps, and claims. If it finds no message, it releases the lease.
 -- First row: Lease is 'leased-elsewhere' (Owner has it), 'released' (no message to claim) or 'acquired'
--- (under Fence); then the messages.
+-- (under Fence and AcquisitionId); then the messages.
 -- If the tenant is idle, or another run has the lease, the answer comes from reads: no write, no log, and no
 -- lock that lasts.
 -- @Rooms: topics of which the claim may take only a few messages (Q4), a JSON array of
@@ -39,12 +39,12 @@ IF DATALENGTH(SUBSTRING(@Context COLLATE Latin1_General_100_BIN2, 4001, 1)) > 0
 IF ISJSON(@Handled) = 0 THROW 51025, N'@Handled must be a JSON array.', 1;
 DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'queue:$(QueueName)');
 DECLARE @Now datetime2(3) = SYSUTCDATETIME(), @IsOurs bit, @NextSequence bigint, @NextHash binary(32), @NextDue datetime2(3);
-DECLARE @Holder nvarchar(200), @ExpiresUtc datetime2(3), @Claimed int = 0;
+DECLARE @Holder nvarchar(200), @RenewedUtc datetime2(3), @ExpiresUtc datetime2(3), @Claimed int = 0, @NextSet datetime2(3);
 DECLARE @ParkedTopics nvarchar(max), @ParkedMore bit = 0;
 SELECT @IsOurs = CASE WHEN Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) THEN 1 ELSE 0 END,
-  @Holder = Owner, @ExpiresUtc = ExpiresUtc
+  @Holder = Owner, @RenewedUtc = RenewedUtc, @ExpiresUtc = ExpiresUtc
 FROM [$(Schema)].[Leases] WITH (READUNCOMMITTED) WHERE NameHash = @LeaseHash AND ExpiresUtc > @Now;
-IF @IsOurs = 0
+IF @IsOurs = 0 AND @RenewedUtc <= DATEADD(second, 1, @Now)
 BEGIN
   SELECT N'leased-elsewhere' AS Lease, @Holder AS Owner, DATEDIFF_BIG(millisecond, CAST(SYSUTCDATETIME() AS datetime2(3)), @ExpiresUtc) AS ExpiresInMs;
   RETURN;
@@ -65,10 +65,10 @@ BEGIN
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
       WHERE Status = 0 AND Parks > 0 AND Topic > N'')
     EXEC [$(Schema)].[$(Queue)_Unpark] @Handled, 0, @Now, @ParkedTopics OUTPUT, @ParkedMore OUTPUT;
-  SELECT TOP (1) @NextSequence = Sequence, @NextHash = OrderingHash, @NextDue = DueUtc
+  SELECT TOP (1) @NextSequence = Sequence, @NextHash = OrderingHash, @NextDue = DueUtc, @NextSet = COALESCE(DueSetUtc, EnqueuedUtc)
   FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
   WHERE Status = 0 AND Blocked = 0 ORDER BY DueUtc, Sequence;
-  IF @ParkedMore = 0 AND (@NextDue IS NULL OR (@NextDue > @Now AND (@NextHash IS NULL OR NOT EXISTS (
+  IF @ParkedMore = 0 AND (@NextDue IS NULL OR (@NextDue > @Now AND @NextSet <= DATEADD(second, 1, @Now) AND (@NextHash IS NULL OR NOT EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
       WHERE OrderingHash = @NextHash AND InGroup = 1 AND OrderingKey IS NOT NULL AND Sequence < @NextSequence))))
     AND (@PurgeLimit = 0 OR NOT EXISTS (
@@ -82,17 +82,18 @@ BEGIN
     RETURN;
   END;
 END;
-EXEC [$(Schema)].[$(Queue)_LeaseSettleClaim] @Owner = @Owner, @Fence = NULL, @LeaseMs = @LeaseMs, @Context = @Context, @Outcomes = NULL,
+EXEC [$(Schema)].[$(Queue)_LeaseSettleClaim] @Owner = @Owner, @Fence = NULL, @AcquisitionId = NULL, @LeaseMs = @LeaseMs, @Context = @Context, @Outcomes = NULL,
   @Errors = NULL, @OnDead = NULL, @Then = N'claim', @Solo = 1, @Limit = @Limit, @MaxBytes = @MaxBytes, @RetentionMs = @RetentionMs,
   @PurgeLimit = @PurgeLimit, @CallId = @CallId, @Again = @Again, @InFlight = NULL, @FromUtc = @NextDue,
   @Rooms = @Rooms, @Together = 1, @Handled = @Handled;
 GO
 -- Settles outcomes, then claims, or renews or releases the lease (Q8). @Outcomes is a JSON array of
---   {"sequence":1, "kind":"done"}
---   {"sequence":2, "kind":"retry", "delayMs":5000}
---   {"sequence":3, "kind":"dead", "unstarted":false}
---   {"sequence":4, "kind":"release", "delayMs":0, "parked":false}
--- and @Errors is a JSON object of the errors by sequence: {"2":"…", "3":"…"}.
+--   {"sequence":1, "messageId":"…", "kind":"done"}
+--   {"sequence":2, "messageId":"…", "kind":"retry", "delayMs":5000}
+--   {"sequence":3, "messageId":"…", "kind":"dead", "unstarted":false}
+--   {"sequence":4, "messageId":"…", "kind":"release", "delayMs":0, "parked":false}
+-- each for a message as Begin or this procedure returned it. @Errors is a JSON object of the errors by sequence:
+-- {"2":"…", "3":"…"}.
 -- @OnDead: the effect of a Dead message on its ordering key, 'block' or 'continue' (Q10). @Then: 'claim'
 -- claims the next batch (@Solo 1: no other message of the run is in flight; @Together: how many messages that were
 -- recovered after their first start it may claim together, Q7; @Rooms: see Begin); or 'renew-lease' or
@@ -104,6 +105,7 @@ GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_SettleAndClaim]
   @Owner nvarchar(4000),
   @Fence bigint,
+  @AcquisitionId uniqueidentifier,
   @LeaseMs bigint,
   @Outcomes nvarchar(max),
   @OnDead nvarchar(20) = N'block',
@@ -124,12 +126,12 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-IF @Fence IS NULL THROW 51004, N'@Fence is missing; pass the fence that Begin returned.', 1;
+IF @Fence IS NULL OR @AcquisitionId IS NULL THROW 51004, N'@Fence or @AcquisitionId is missing; pass what Begin returned.', 1;
 IF COALESCE(@Together, 0) < 1 THROW 51027, N'@Together must be 1 or more.', 1;
 :r parts/queue-run-limits.sql
 IF @OnDead IS NULL OR @OnDead NOT IN (N'block', N'continue') OR @Then IS NULL OR @Then NOT IN (N'claim', N'renew-lease', N'release-lease')
   THROW 51005, N'@OnDead must be block or continue, and @Then must be claim, renew-lease or release-lease.', 1;
-EXEC [$(Schema)].[$(Queue)_LeaseSettleClaim] @Owner = @Owner, @Fence = @Fence, @LeaseMs = @LeaseMs, @Context = NULL, @Outcomes = @Outcomes,
+EXEC [$(Schema)].[$(Queue)_LeaseSettleClaim] @Owner = @Owner, @Fence = @Fence, @AcquisitionId = @AcquisitionId, @LeaseMs = @LeaseMs, @Context = NULL, @Outcomes = @Outcomes,
   @Errors = @Errors, @OnDead = @OnDead, @Then = @Then, @Solo = @Solo, @Limit = @Limit, @MaxBytes = @MaxBytes, @RetentionMs = @RetentionMs,
   @PurgeLimit = @PurgeLimit, @CallId = @CallId, @Again = @Again, @InFlight = @InFlight, @FromUtc = @FromUtc,
   @Rooms = @Rooms, @Together = @Together, @Handled = NULL;

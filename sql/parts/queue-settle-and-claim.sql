@@ -35,7 +35,7 @@
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
--- Internal; see Begin and SettleAndClaim. @Fence null: takes the lease; otherwise renews it. @CallId
+-- Internal; see Begin and SettleAndClaim. @Fence null: takes the lease; otherwise renews @AcquisitionId's. @CallId
 -- identifies the call. When the answer to a call was lost, the caller sends the call again with the same id
 -- and with @InFlight, its other messages in flight. If the first call was committed, nothing is done twice,
 -- and the answer is reconstructed from the rows that the first call left.
@@ -44,6 +44,7 @@ GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_LeaseSettleClaim]
   @Owner nvarchar(200),
   @Fence bigint,
+  @AcquisitionId uniqueidentifier,
   @LeaseMs bigint,
   @Context nvarchar(4000),
   @Outcomes nvarchar(max),
@@ -74,10 +75,10 @@ SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A run cannot begin or settle inside a transaction; commit or roll back first.', 1;
 DECLARE @LeaseName nvarchar(200) = N'queue:$(QueueName)';
 DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', @LeaseName);
-DECLARE @Now datetime2(3), @Begin bit = 0, @Held bit = 0, @Committed bit = 0, @More bit = 0, @Recovered int = 0, @Purged int = 0;
-DECLARE @NextDue datetime2(3), @NextSequence bigint, @NextHash binary(32), @Claimed int = 0, @Count int;
+DECLARE @Now datetime2(3), @Begin bit = 0, @Held bit = 0, @IsOurs bit = 0, @IsSuperseded bit = 0, @Committed bit = 0, @More bit = 0, @Recovered int = 0, @Purged int = 0;
+DECLARE @NextDue datetime2(3), @NextSet datetime2(3), @NextSequence bigint, @NextHash binary(32), @Claimed int = 0, @Count int;
 DECLARE @Raw bit = CASE WHEN LEN(JSON_VALUE(N'["\""]', N'$[0]')) = 1 THEN 0 ELSE 1 END;
-DECLARE @Released bit = 0, @Keys int, @Share int, @Window int, @First int, @Cut int, @Retry bit, @Rounds int = 0;
+DECLARE @Released bit = 0, @IsAhead bit, @DrewIn bit = 0, @Keys int, @Share int, @Window int, @First int, @Cut int, @Retry bit, @Rounds int = 0;
 DECLARE @HasRooms bit = 0, @Read int, @Throttles int = 0, @Throttled bit = 0, @OnlySolo bit = 0;
 DECLARE @ParkedTopics nvarchar(max), @ParkedMore bit = 0;
 DECLARE @Holder nvarchar(200), @ExpiresUtc datetime2(3);
@@ -91,7 +92,8 @@ DECLARE @Claim TABLE (
   Bytes bigint NOT NULL
 );
 DECLARE @Outcome TABLE (
-  Sequence bigint NOT NULL PRIMARY KEY,
+  Sequence bigint NOT NULL,
+  MessageId uniqueidentifier NOT NULL,
   Kind nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL,
   DelayMs bigint NOT NULL,
   Error nvarchar(max) NULL,
@@ -101,7 +103,9 @@ DECLARE @Outcome TABLE (
   IsBad bit NOT NULL,
   -- 1: the message is still claimed under our fence, so the outcome is applied.
   Matched bit NOT NULL DEFAULT (0),
-  OrderingHash binary(32) NULL
+  OrderingHash binary(32) NULL,
+  -- A run that outlived a restore may have two messages of one sequence.
+  PRIMARY KEY (Sequence, MessageId)
 );
 -- One list for three uses, one after another: the entries of @Errors, the entries of @InFlight, and the claims to
 -- return to Ready. Each JSON parameter is thereby parsed only once.
@@ -146,14 +150,16 @@ BEGIN
   IF EXISTS (SELECT 1 FROM OPENJSON(@InFlight) WHERE TRY_CAST(value AS bigint) IS NULL)
     THROW 51025, N'@InFlight must be a JSON array of sequences.', 1;
   BEGIN TRY
-    INSERT @Outcome (Sequence, Kind, DelayMs, Parked, Unstarted, IsBad)
-    SELECT COALESCE(TRY_CAST(sequence AS bigint), 0), COALESCE(kind, N''),
+    INSERT @Outcome (Sequence, MessageId, Kind, DelayMs, Parked, Unstarted, IsBad)
+    SELECT COALESCE(TRY_CAST(sequence AS bigint), 0),
+      COALESCE(TRY_CAST(messageId AS uniqueidentifier), CAST('00000000-0000-0000-0000-000000000000' AS uniqueidentifier)), COALESCE(kind, N''),
       CASE WHEN delayMs IS NULL THEN 0 ELSE COALESCE(TRY_CAST(delayMs AS bigint), 0) END,
       CASE WHEN parked = N'true' THEN 1 ELSE 0 END, CASE WHEN unstarted = N'true' THEN 1 ELSE 0 END,
-      CASE WHEN TRY_CAST(sequence AS bigint) IS NULL OR (delayMs IS NOT NULL AND TRY_CAST(delayMs AS bigint) IS NULL)
+      CASE WHEN TRY_CAST(sequence AS bigint) IS NULL OR TRY_CAST(messageId AS uniqueidentifier) IS NULL OR (delayMs IS NOT NULL AND TRY_CAST(delayMs AS bigint) IS NULL)
         OR parked NOT IN (N'true', N'false') OR unstarted NOT IN (N'true', N'false') THEN 1 ELSE 0 END
     FROM OPENJSON(@Outcomes) WITH (
       sequence nvarchar(40) '$.sequence',
+      messageId nvarchar(40) '$.messageId',
       kind nvarchar(20) '$.kind',
       delayMs nvarchar(40) '$.delayMs',
       parked nvarchar(40) '$.parked',
@@ -164,11 +170,11 @@ BEGIN
       FROM OPENJSON(@Errors);
   END TRY
   BEGIN CATCH
-    IF ERROR_NUMBER() IN (2601, 2627) THROW 51025, N'Two entries of @Outcomes or of @Errors have the same sequence, or an entry has none; give each a sequence of its own.', 1;
+    IF ERROR_NUMBER() IN (2601, 2627) THROW 51025, N'Two entries of @Outcomes have the same sequence and messageId, or two of @Errors the same sequence, or an entry has none; give each its own.', 1;
     THROW;
   END CATCH;
   IF EXISTS (SELECT 1 FROM @Outcome WHERE IsBad = 1)
-    THROW 51025, N'In @Outcomes, sequence and delayMs must be whole numbers, and parked and unstarted must be true or false.', 1;
+    THROW 51025, N'In @Outcomes, sequence and delayMs must be whole numbers, messageId a uniqueidentifier, parked and unstarted true or false.', 1;
   IF EXISTS (SELECT 1 FROM @Listed WHERE Sequence < 0) THROW 51025, N'The names in @Errors must be sequences.', 1;
   IF EXISTS (SELECT 1 FROM @Outcome WHERE DelayMs NOT BETWEEN 0 AND 1500000000000)
     THROW 51027, N'delayMs must be milliseconds from 0 to 1500000000000.', 1;
@@ -187,7 +193,7 @@ BEGIN TRANSACTION;
 UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence WHERE NameHash = @LeaseHash;
 IF @Again = 1
 BEGIN
-  SELECT @Committed = 1, @Fence = Fence FROM [$(Schema)].[Leases]
+  SELECT @Committed = 1, @Fence = Fence, @AcquisitionId = AcquisitionId FROM [$(Schema)].[Leases]
   WHERE NameHash = @LeaseHash AND CallId = @CallId
     AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND (@Begin = 1 OR Fence = @Fence);
   -- The first call released the lease, and no other run has taken it since.
@@ -196,7 +202,8 @@ BEGIN
 END;
 IF @Begin = 1 AND @Committed = 0
 BEGIN
-  EXEC [$(Schema)].[Lease_Take] @LeaseName, @Owner, @LeaseMs, @Context, @CallId, @Fence OUTPUT, @Holder OUTPUT, @ExpiresUtc OUTPUT;
+  EXEC [$(Schema)].[Lease_Take] @LeaseName, @Owner, @LeaseMs, @Context, @CallId, @Fence OUTPUT, @AcquisitionId OUTPUT, @Holder OUTPUT,
+    @ExpiresUtc OUTPUT;
   IF @Fence IS NULL
   BEGIN
     COMMIT;
@@ -212,8 +219,14 @@ BEGIN
   SET RenewedUtc = @Now,
     ExpiresUtc = DATEADD(millisecond, CAST(@LeaseMs % 1000 AS int), DATEADD(second, CAST(@LeaseMs / 1000 AS int), @Now)),
     CallId = @CallId
-  WHERE NameHash = @LeaseHash AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND Fence = @Fence;
+  WHERE NameHash = @LeaseHash AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND Fence = @Fence
+    AND AcquisitionId = @AcquisitionId;
   IF @@ROWCOUNT = 1 SET @Held = 1;
+  -- The rows that are claimed under our fence are ours only while the lease's last acquisition is ours: after a
+  -- restore another run may have the same fence.
+  SELECT @IsOurs = CASE WHEN Fence = @Fence AND AcquisitionId = @AcquisitionId THEN 1 ELSE 0 END,
+    @IsSuperseded = CASE WHEN Fence > @Fence THEN 1 ELSE 0 END
+  FROM [$(Schema)].[Leases] WHERE NameHash = @LeaseHash;
 END;
 -- Read the clock after waiting for the row, so that messages enqueued meanwhile are due.
 SET @Now = SYSUTCDATETIME();
@@ -244,13 +257,14 @@ BEGIN
     EXEC [$(Schema)].[$(Queue)_Unpark] @Handled, 1, @Now, @ParkedTopics OUTPUT, @ParkedMore OUTPUT;
 END;
 
--- 3. Apply the outcomes (Q8), each to a row that is still claimed under our fence. This is tried even if the lease
--- is lost.
+-- 3. Apply the outcomes (Q8), each to a message that is still claimed by our acquisition. This is tried even if the
+-- lease was released or has expired.
 IF @Count > 0
 BEGIN
-  IF @Committed = 0
+  IF @Committed = 0 AND @IsOurs = 1
     UPDATE o SET Matched = 1, OrderingHash = q.OrderingHash
-    FROM @Outcome o JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.Sequence = o.Sequence
+    FROM @Outcome o JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK)
+      ON q.Sequence = o.Sequence AND q.MessageId = o.MessageId
     WHERE q.Status = 1 AND q.ClaimFence = @Fence;
   INSERT @Group (OrderingHash) SELECT DISTINCT OrderingHash FROM @Outcome WHERE OrderingHash IS NOT NULL;
   UPDATE q
@@ -259,6 +273,7 @@ BEGIN
     DueUtc = CASE WHEN o.Kind = N'retry' OR (o.Kind = N'release' AND o.DelayMs > 0)
       THEN DATEADD(millisecond, CAST(o.DelayMs % 1000 AS int), DATEADD(second, CAST(o.DelayMs / 1000 AS int), @Now))
       ELSE q.DueUtc END,
+    DueSetUtc = CASE WHEN o.Kind = N'retry' OR (o.Kind = N'release' AND o.DelayMs > 0) THEN @Now ELSE q.DueSetUtc END,
     SettledUtc = CASE WHEN o.Kind IN (N'done', N'dead') THEN @Now END,
     -- A release, or an outcome of an unstarted message, takes back the attempt that this claim counted (Q5).
     Attempts = q.Attempts - CASE WHEN o.Kind = N'release' OR o.Unstarted = 1 THEN 1 ELSE 0 END,
@@ -271,10 +286,12 @@ BEGIN
     LastError = COALESCE(o.Error, q.LastError)
   FROM @Outcome o JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK) ON q.Sequence = o.Sequence
   WHERE o.Matched = 1 AND q.Status = 1 AND q.ClaimFence = @Fence;
-  -- A repeated call also matches the rows that its first sending settled: they still have our fence.
-  IF @Again = 1
+  -- A repeated call also matches the rows that its first sending settled: they still have our fence, also if another
+  -- run has taken the lease since.
+  IF @Again = 1 AND (@IsOurs = 1 OR @IsSuperseded = 1)
     UPDATE o SET Matched = 1
-    FROM @Outcome o JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.Sequence = o.Sequence
+    FROM @Outcome o JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK)
+      ON q.Sequence = o.Sequence AND q.MessageId = o.MessageId
     WHERE o.Matched = 0 AND q.ClaimFence = @Fence AND (q.Status <> 1 OR @Committed = 1);
 END;
 SET @From = CASE WHEN @FromUtc <= @Now AND @Recovered = 0 AND @Then <> N'release-lease' THEN @FromUtc ELSE @Front END;
@@ -306,6 +323,7 @@ BEGIN
 END;
 
 -- 5. The claim (Q4).
+IF @Begin = 1 AND @Committed = 0 EXEC [$(Schema)].[$(Queue)_DrawInDueTimes] @Now;
 IF @Held = 1 AND EXISTS (
     SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
     WHERE Status = 0 AND Blocked = 2 AND Topic > N'')
@@ -316,26 +334,33 @@ IF @Held = 1 AND EXISTS (
 --    index.
 WHILE @Held = 1
 BEGIN
-  SELECT @NextSequence = NULL, @NextHash = NULL, @NextDue = NULL;
-  SELECT TOP (1) @NextSequence = Sequence, @NextHash = OrderingHash, @NextDue = DueUtc
+  SELECT @NextSequence = NULL, @NextHash = NULL, @NextDue = NULL, @NextSet = NULL;
+  SELECT TOP (1) @NextSequence = Sequence, @NextHash = OrderingHash, @NextDue = DueUtc, @NextSet = COALESCE(DueSetUtc, EnqueuedUtc)
   FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
   WHERE Status = 0 AND Blocked = 0 AND DueUtc >= @From ORDER BY DueUtc, Sequence;
-  IF @NextHash IS NULL BREAK;
-  IF NOT EXISTS (
+  -- 1: the clock was set back since the due time was set (queue-due-times.sql).
+  SET @IsAhead = CASE WHEN @NextDue > @Now AND @NextSet > DATEADD(second, 1, @Now) THEN 1 ELSE 0 END;
+  IF @IsAhead = 0 AND (@NextHash IS NULL OR (
+    NOT EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
       WHERE OrderingHash = @NextHash AND InGroup = 1 AND OrderingKey IS NOT NULL AND Sequence < @NextSequence)
     AND NOT EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-      WHERE OrderingHash = @NextHash AND Status = 1 AND InGroup = 1)
+      WHERE OrderingHash = @NextHash AND Status = 1 AND InGroup = 1)))
     BREAK;
-  -- The next call blocks the remaining followers. Until then the next due time is unknown, so report it as
-  -- now.
+  -- The next call blocks the remaining followers, or draws in the remaining due times. Until then the next due time
+  -- is unknown, so report it as now.
   IF @Rounds >= 4
   BEGIN
     SET @NextDue = @Now;
     BREAK;
   END;
-  EXEC [$(Schema)].[$(Queue)_BlockFollowers] 4000, @From;
+  IF @IsAhead = 1
+  BEGIN
+    EXEC [$(Schema)].[$(Queue)_DrawInDueTimes] @Now;
+    SET @DrewIn = 1;
+  END;
+  ELSE EXEC [$(Schema)].[$(Queue)_BlockFollowers] 4000, @From;
   SET @Rounds = @Rounds + 1;
 END;
 IF @NextDue <= @Now SET @More = 1;
@@ -346,8 +371,9 @@ IF @Throttled = 1 OR @HasRooms = 1
       WHERE Status = 0 AND Blocked = 2 AND Topic > N'') THEN 1 ELSE 0 END;
 IF @Throttled = 1 AND (@NextDue IS NULL OR @NextDue > @Now) SET @NextDue = @Now;
 
--- 7. The lease is released when the caller asks for it, or when the run has no message left (Q8, Q9).
-IF @Held = 1 AND @Committed = 0 AND (@Then = N'release-lease' OR (@Then = N'claim' AND @Solo = 1 AND @Claimed = 0))
+-- 7. The lease is released when the caller asks for it, or when the run has no message left (Q8, Q9). If due times were
+-- drawn in, the next claim takes their messages.
+IF @Held = 1 AND @Committed = 0 AND (@Then = N'release-lease' OR (@Then = N'claim' AND @Solo = 1 AND @Claimed = 0 AND (@DrewIn = 0 OR @More = 0)))
 BEGIN
   UPDATE [$(Schema)].[Leases] SET Owner = NULL, ExpiresUtc = NULL, Context = NULL WHERE NameHash = @LeaseHash;
   SET @Released = 1;
@@ -366,7 +392,7 @@ END;
 COMMIT;
 
 SELECT CASE WHEN @Released = 1 THEN N'released' WHEN @Held = 0 THEN N'lost' WHEN @Begin = 1 THEN N'acquired' ELSE N'renewed' END AS Lease,
-  @Fence AS Fence,
+  @Fence AS Fence, @AcquisitionId AS AcquisitionId,
   CASE WHEN @Held = 1 AND @Released = 0 THEN @LeaseMs - DATEDIFF_BIG(millisecond, @Now, CAST(SYSUTCDATETIME() AS datetime2(3))) ELSE 0 END AS ExpiresInMs,
   @More AS More, CASE WHEN @NextDue <= @Now THEN 0 ELSE DATEDIFF_BIG(millisecond, @Now, @NextDue) END AS NextDueInMs,
   @Purged AS Purged, @Recovered AS Recovered, @Throttled AS Throttled, @OnlySolo AS OnlySolo,
@@ -380,5 +406,5 @@ SELECT q.Sequence, q.MessageId, q.Topic,
 FROM @Claim c JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.Sequence = c.Sequence
 WHERE q.Status = 1 AND q.ClaimFence = @Fence
 ORDER BY c.Position;
-SELECT Sequence FROM @Outcome WHERE Matched = 0;
+SELECT DISTINCT Sequence FROM @Outcome WHERE Matched = 0;
 GO

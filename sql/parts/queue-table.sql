@@ -39,6 +39,8 @@ BEGIN
     Hash nvarchar(200) COLLATE Latin1_General_100_BIN2 NULL,
     EnqueuedUtc datetime2(3) NOT NULL,
     DueUtc datetime2(3) NOT NULL,
+    -- When DueUtc was set, if that was after EnqueuedUtc: by a retry, a release with a delay or a replay (Q16).
+    DueSetUtc datetime2(3) NULL,
     Status tinyint NOT NULL CONSTRAINT [DF_$(Queue)_Status] DEFAULT (0),
     -- The number of starts, including the current one; rises at each claim (Q5).
     Attempts int NOT NULL CONSTRAINT [DF_$(Queue)_Attempts] DEFAULT (0),

@@ -89,7 +89,7 @@ BEGIN
     INSERT @Other (Topic) VALUES (@Topic);
 END;
 IF @MakeDue = 1
-  UPDATE q SET DueUtc = @Now FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK) WHERE Sequence IN (SELECT Sequence FROM @Due);
+  UPDATE q SET DueUtc = @Now, DueSetUtc = @Now FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK) WHERE Sequence IN (SELECT Sequence FROM @Due);
 SET @More = CASE WHEN @Left = 0 THEN 1 ELSE 0 END;
 SET @Topics = (SELECT Topic AS topic FROM @Other FOR JSON PATH);
 GO

@@ -30,24 +30,26 @@ IF @OrderBy IS NULL OR @OrderBy NOT IN (N'longest-due', N'backlog', N'priority',
 IF @LookWithinMs NOT BETWEEN 0 AND 1500000000000
   THROW 51027, N'@LookWithinMs must be milliseconds from 0 to 1500000000000, or null.', 1;
 DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'plan'), @Now datetime2(3) = SYSUTCDATETIME(), @IsOurs bit, @Fence bigint;
-DECLARE @Holder nvarchar(200), @ExpiresUtc datetime2(3);
+DECLARE @AcquisitionId uniqueidentifier;
+DECLARE @Holder nvarchar(200), @RenewedUtc datetime2(3), @ExpiresUtc datetime2(3), @AheadMs bigint;
 DECLARE @NextDue datetime2(3), @LastDue datetime2(3), @LatestDue datetime2(3), @Due int = 0, @LastPlan datetime2(3), @Open bit;
 DECLARE @Read TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY, Besides bit NOT NULL);
 DECLARE @First TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL);
 SELECT @IsOurs = CASE WHEN Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) THEN 1 ELSE 0 END,
-  @Holder = Owner, @ExpiresUtc = ExpiresUtc
+  @Holder = Owner, @RenewedUtc = RenewedUtc, @ExpiresUtc = ExpiresUtc
 FROM [$(Schema)].[Leases] WITH (READUNCOMMITTED) WHERE NameHash = @LeaseHash AND ExpiresUtc > @Now;
-IF @IsOurs = 0
+IF @IsOurs = 0 AND @RenewedUtc <= DATEADD(second, 1, @Now)
 BEGIN
   SELECT N'leased-elsewhere' AS Lease, @Holder AS Owner, DATEDIFF_BIG(millisecond, CAST(SYSUTCDATETIME() AS datetime2(3)), @ExpiresUtc) AS ExpiresInMs;
   RETURN;
 END;
 SELECT @NextDue = MIN(NextDueUtc) FROM [$(Schema)].[Tenants] WHERE Status = N'active' AND NextDueUtc IS NOT NULL;
-IF @IsOurs = 1 OR @NextDue <= @Now
+IF @IsOurs IS NOT NULL OR @NextDue <= @Now
 BEGIN
   EXEC [$(Schema)].[Lease_Ensure] N'plan';
   BEGIN TRANSACTION;
-  EXEC [$(Schema)].[Lease_Take] N'plan', @Owner, @LeaseMs, NULL, NULL, @Fence OUTPUT, @Holder OUTPUT, @ExpiresUtc OUTPUT;
+  EXEC [$(Schema)].[Lease_Take] N'plan', @Owner, @LeaseMs, NULL, NULL, @Fence OUTPUT, @AcquisitionId OUTPUT, @Holder OUTPUT,
+    @ExpiresUtc OUTPUT;
   IF @Fence IS NULL
   BEGIN
     COMMIT;
@@ -61,6 +63,21 @@ ELSE
 UPDATE [$(Schema)].[RegistryState] WITH (XLOCK, ROWLOCK) SET PlanOpen = PlanOpen WHERE Id = 1;
 SELECT @LastPlan = LastPlanUtc, @Open = PlanOpen FROM [$(Schema)].[RegistryState] WHERE Id = 1;
 SET @Now = SYSUTCDATETIME();
+-- If the last plan was later than now, the clock was set back since (Q16). All later times of the schedule are then
+-- earlier by as much, so that no tenant waits longer than planned. If a time was set before the clock was wrong, its
+-- tenant is due too early, and its run plans the next time anew. Less than a second is how a server keeps its time.
+IF @LastPlan > DATEADD(second, 1, @Now)
+BEGIN
+  SET @AheadMs = DATEDIFF_BIG(millisecond, @Now, @LastPlan);
+  UPDATE [$(Schema)].[Tenants]
+  SET NextDueUtc = CASE
+      WHEN NextDueUtc <= @Now THEN NextDueUtc
+      WHEN DATEDIFF_BIG(millisecond, @Now, NextDueUtc) <= @AheadMs THEN @Now
+      ELSE DATEADD(millisecond, -CAST(@AheadMs % 1000 AS int), DATEADD(second, -CAST(@AheadMs / 1000 AS int), NextDueUtc)) END,
+    LastPlannedUtc = CASE WHEN LastPlannedUtc > @Now THEN @Now ELSE LastPlannedUtc END,
+    LastRunUtc = CASE WHEN LastRunUtc > @Now THEN @Now ELSE LastRunUtc END
+  WHERE NextDueUtc > @Now OR LastPlannedUtc > @Now OR LastRunUtc > @Now;
+END;
 IF @LookWithinMs IS NOT NULL
 BEGIN
   SET @LatestDue = DATEADD(millisecond, CAST(@LookWithinMs % 1000 AS int), DATEADD(second, CAST(@LookWithinMs / 1000 AS int), @Now));
@@ -83,7 +100,8 @@ UPDATE [$(Schema)].[RegistryState]
 SET LastPlanUtc = @Now, LastPlanDue = @Due, LastPlanChosen = 0, PlanOpen = CASE WHEN @Fence IS NULL THEN 0 ELSE 1 END
 WHERE Id = 1;
 COMMIT;
-SELECT CASE WHEN @Fence IS NULL THEN N'released' ELSE N'acquired' END AS Lease, @Fence AS Fence, @Due AS Due,
+SELECT CASE WHEN @Fence IS NULL THEN N'released' ELSE N'acquired' END AS Lease, @Fence AS Fence,
+  @AcquisitionId AS AcquisitionId, @Due AS Due,
   DATEDIFF_BIG(millisecond, @LastPlan, @Now) AS SinceMs, @Open AS Unfinished, DATEDIFF_BIG(millisecond, @Now, @NextDue) AS NextDueInMs;
 IF @Fence IS NULL RETURN;
 INSERT @Read (Id, Besides)
@@ -116,6 +134,7 @@ GO
 ALTER PROCEDURE [$(Schema)].[Plan_Commit]
   @Owner nvarchar(4000),
   @Fence bigint,
+  @AcquisitionId uniqueidentifier,
   @Choices nvarchar(max),
   @RedispatchMs bigint
 AS
@@ -150,7 +169,8 @@ IF EXISTS (SELECT 1 FROM @Choice WHERE IsBad = 1)
   THROW 51025, N'Each entry of @Choices needs a tenantId and a planVersion, and the planVersion must be a whole number.', 1;
 BEGIN TRANSACTION;
 UPDATE [$(Schema)].[Leases] SET Owner = NULL, ExpiresUtc = NULL, Context = NULL
-WHERE NameHash = HASHBYTES('SHA2_256', N'plan') AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND Fence = @Fence;
+WHERE NameHash = HASHBYTES('SHA2_256', N'plan') AND Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) AND Fence = @Fence
+  AND AcquisitionId = @AcquisitionId;
 IF @@ROWCOUNT = 1
 BEGIN
   UPDATE [$(Schema)].[RegistryState] WITH (XLOCK, ROWLOCK) SET PlanOpen = 0 WHERE Id = 1;

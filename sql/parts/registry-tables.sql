@@ -32,7 +32,7 @@ BEGIN
     -- 1: an operator has paused the tenant and not resumed it since. It stays 1 while the tenant is retired, so that
     -- a directory that lists the tenant again does not end the pause (F2).
     PausedByOperator bit NOT NULL CONSTRAINT [DF_Tenants_PausedByOperator] DEFAULT (0),
-    -- Comes from one counter for all tenants; rises with every change of a definition or a status (F2).
+    -- Comes from RegistryState.TenantVersion, for all tenants; rises with every change of a definition or a status (F2).
     Version bigint NOT NULL,
     AddedUtc datetime2(3) NOT NULL,
     -- The last known schema version of the tenant's database; null if none is known since the tenant was
@@ -79,6 +79,8 @@ IF OBJECT_ID(N'[$(Schema)].[RegistryState]', N'U') IS NULL
 BEGIN
   CREATE TABLE [$(Schema)].[RegistryState] (
     Id int NOT NULL CONSTRAINT [PK_RegistryState] PRIMARY KEY CLUSTERED,
+    -- Rises with every change, at random: a restored registry must not give a version that a host has seen to another
+    -- change.
     TenantVersion bigint NOT NULL,
     LastPlanUtc datetime2(3) NULL,
     LastPlanDue int NOT NULL,

@@ -39,7 +39,7 @@ IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a s
 IF @By IS NULL OR @By NOT IN (N'operator', N'directory') THROW 51005, N'@By must be operator or directory.', 1;
 DECLARE @Now datetime2(3), @Status nvarchar(10), @Paused bit = 0, @PlanVersion bigint = 0, @Other nvarchar(64), @Message nvarchar(400);
 BEGIN TRANSACTION;
-UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 WHERE Id = 1;
+UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 + ABS(CHECKSUM(NEWID()) % 1000000) WHERE Id = 1;
 SET @Now = SYSUTCDATETIME();
 -- A retired id starts afresh, except for a higher plan version: a plan that read the old tenant must not get
 -- the new one.
@@ -89,7 +89,7 @@ IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a s
 :r parts/tenant-limits.sql
 DECLARE @Other nvarchar(64), @Message nvarchar(400);
 BEGIN TRANSACTION;
-UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 WHERE Id = 1;
+UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 + ABS(CHECKSUM(NEWID()) % 1000000) WHERE Id = 1;
 IF NOT EXISTS (SELECT 1 FROM [$(Schema)].[Tenants] WHERE Id = @Id AND Status <> N'retired')
 BEGIN
   ROLLBACK;
@@ -127,7 +127,7 @@ IF @Status IS NULL OR @Status NOT IN (N'active', N'paused', N'retired')
   THROW 51005, N'@Status must be active, paused or retired.', 1;
 IF @By IS NULL OR @By NOT IN (N'operator', N'directory') THROW 51005, N'@By must be operator or directory.', 1;
 BEGIN TRANSACTION;
-UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 WHERE Id = 1;
+UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 + ABS(CHECKSUM(NEWID()) % 1000000) WHERE Id = 1;
 SELECT @Present = Status, @WasPaused = PausedByOperator FROM [$(Schema)].[Tenants] WHERE Id = @Id;
 IF @Present IS NULL OR (@Present = N'retired' AND @Status <> N'retired')
 BEGIN
@@ -195,9 +195,10 @@ IF @Status NOT IN (N'active', N'paused', N'retired') THROW 51005, N'@Status must
 SELECT TOP (@Limit) * FROM [$(Schema)].[TenantRecords]
 WHERE Id > @After AND (@Status IS NULL OR Status = @Status) AND (@Parked = 0 OR ParkedTopics <> N'[]') ORDER BY Id;
 GO
--- Returns the latest version, and the tenants whose definition or status changed after @Since; with null, no
--- tenants. The counter is read first: a change that is committed between the two reads is returned again at
--- the next call.
+-- Returns the latest version, then the tenants whose definition or status changed after @Since; with null, no
+-- tenants. If no tenant has the version @Since, IsWhole is 1 and all tenants follow: the registry was restored, or the
+-- tenant that was changed last has changed again. The counter is read first: a change that is committed between the
+-- reads is returned again at the next call.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Changes]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Changes] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Changes]
@@ -206,6 +207,10 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-SELECT TenantVersion AS Version FROM [$(Schema)].[RegistryState] WHERE Id = 1;
+DECLARE @Version bigint, @IsWhole bit = 0;
+SELECT @Version = TenantVersion FROM [$(Schema)].[RegistryState] WHERE Id = 1;
+IF @Since NOT IN (0, @Version) AND NOT EXISTS (SELECT 1 FROM [$(Schema)].[Tenants] WHERE Version = @Since)
+  SELECT @Since = 0, @IsWhole = 1;
+SELECT @Version AS Version, @IsWhole AS IsWhole;
 SELECT * FROM [$(Schema)].[TenantRecords] WHERE Version > @Since ORDER BY Version;
 GO

@@ -20,6 +20,7 @@ IF SERVERPROPERTY('Babelfish') = 1
 BEGIN
   GRANT EXECUTE ON [$(Schema)].[$(Queue)_LeaseSettleClaim] TO [$(Schema)_dispatcher];
   GRANT EXECUTE ON [$(Schema)].[$(Queue)_BlockFollowers] TO [$(Schema)_dispatcher];
+  GRANT EXECUTE ON [$(Schema)].[$(Queue)_DrawInDueTimes] TO [$(Schema)_dispatcher];
   GRANT EXECUTE ON [$(Schema)].[$(Queue)_PutBack] TO [$(Schema)_dispatcher];
   GRANT EXECUTE ON [$(Schema)].[$(Queue)_Unpark] TO [$(Schema)_dispatcher];
   GRANT EXECUTE ON [$(Schema)].[$(Queue)_ResolveDead] TO [$(Schema)_operator];

@@ -8,6 +8,7 @@
 :r parts/queue-enqueue.sql
 :r parts/queue-enqueue-many.sql
 :r parts/queue-block-followers.sql
+:r parts/queue-due-times.sql
 :r parts/queue-topics.sql
 :r parts/queue-settle-and-claim.sql
 :r parts/queue-run.sql
@@ -20,6 +21,7 @@
 :r parts/queue-enqueue.sql
 :r parts/queue-enqueue-many.sql
 :r parts/queue-block-followers.sql
+:r parts/queue-due-times.sql
 :r parts/queue-topics.sql
 :r parts/queue-settle-and-claim.sql
 :r parts/queue-run.sql

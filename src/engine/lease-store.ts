@@ -3,11 +3,16 @@
  * durations in milliseconds; absolute times are only for people to read.
  */
 
-/** Identifies one acquisition; renew and release match all three fields (L3). */
+/** Identifies one acquisition; renew and release match all four fields (L3). */
 export interface LeaseRef {
   readonly name: string;
   readonly owner: string;
   readonly fence: number;
+  /**
+   * A UUID that the engine makes at each acquisition. When a database is restored, its fences repeat, and an owner may
+   * acquire the same fence again; this id does not repeat.
+   */
+  readonly acquisitionId: string;
 }
 
 /** A lease row. A lease that was released or never taken has no owner and no expiry. */
@@ -17,6 +22,8 @@ export interface LeaseRecord {
   readonly owner: string | null;
   /** Rises by one at every acquisition and never otherwise; a release or a restart does not reset it (L2). */
   readonly fence: number;
+  /** The id of the last acquisition, which a release keeps; null when the lease was never taken. */
+  readonly acquisitionId: string | null;
   readonly acquiredUtc: Date | null;
   readonly renewedUtc: Date | null;
   readonly expiresUtc: Date | null;
@@ -46,6 +53,7 @@ export interface LeasedElsewhere {
 export interface LeaseAcquired {
   readonly status: 'acquired';
   readonly fence: number;
+  readonly acquisitionId: string;
   readonly expiresInMs: number;
   readonly expiresUtc: Date;
 }
@@ -65,7 +73,7 @@ export interface LeaseStore {
   acquire(request: AcquireLease): Promise<AcquireResult>;
   /**
    * Extends the lease to now + `durationMs`. A lease that has expired can still be renewed if no owner has taken it
-   * since. When name, owner or fence do not match, the lease is `lost` (L3).
+   * since. When name, owner, fence or acquisition id do not match, the lease is `lost` (L3).
    */
   renew(lease: LeaseRef, durationMs: number): Promise<RenewResult>;
   /** Releases the lease. Returns false, without an error, when this owner no longer had it (L4). */

@@ -97,7 +97,7 @@ export interface TenantRecord extends TenantDefinition {
   readonly status: TenantStatus;
   /** Whether an operator has paused the tenant and not resumed it since; it stays while the tenant is retired. */
   readonly pausedByOperator: boolean;
-  /** A number that rises with every change of any tenant's definition or status (F2). */
+  /** A number that rises with every change of any tenant's definition or status, by a step at random (F2). */
   readonly version: number;
   readonly addedUtc: Date;
   /**
@@ -223,6 +223,14 @@ export interface FleetSummary {
   readonly totals: RunCounts;
 }
 
+export interface TenantChanges {
+  /** The latest version. */
+  readonly version: number;
+  readonly tenants: TenantRecord[];
+  /** Whether `tenants` are all tenants, instead of those that changed. */
+  readonly isWhole: boolean;
+}
+
 export interface ListTenants {
   readonly status?: TenantStatus;
   /** Only tenants with parked messages, by their last report. */
@@ -255,9 +263,10 @@ export interface Registry {
   list(query?: ListTenants): Promise<TenantRecord[]>;
   /**
    * Returns the tenants whose definition or status changed after `version`, and the latest version (F2). With `null`
-   * it returns only the latest version.
+   * it returns only the latest version. If no tenant has `version`, it returns all tenants: the registry was restored
+   * to an earlier time, or the tenant that was changed last has changed again.
    */
-  changesSince(version: number | null): Promise<{ version: number; tenants: TenantRecord[] }>;
+  changesSince(version: number | null): Promise<TenantChanges>;
 
   /** Takes the plan lease and reads the active tenants that are due; releases the lease when none is due (F3). */
   beginPlan(request: BeginPlan): Promise<BeginPlanResult>;

@@ -145,7 +145,8 @@ export type Outcome =
       readonly error?: string;
     };
 
-export type SettledMessage = Outcome & { readonly sequence: number };
+/** The message's id is compared too: a restored database gives the same sequence to another message (Q8). */
+export type SettledMessage = Outcome & Pick<ClaimedMessage, 'sequence' | 'messageId'>;
 
 /** The limits of one claim. If any message may be claimed, it takes at least one, whatever its size. */
 export interface ClaimLimits {
@@ -250,7 +251,8 @@ export interface SettleRequest {
 
 export interface SettleResult extends Claim {
   /**
-   * `lost`: another run has the lease, because owner or fence no longer match; the call claimed and renewed nothing.
+   * `lost`: another run has the lease, or the database was restored, because owner, fence or acquisition id no longer
+   * match; the call claimed and renewed nothing.
    */
   readonly lease: 'renewed' | 'released' | 'lost';
   /** Milliseconds until the lease runs out; 0 unless `renewed`. */
@@ -259,10 +261,9 @@ export interface SettleResult extends Claim {
   readonly unmatched: number[];
 }
 
-export interface TransactRequest {
+/** Names the claimed message to settle as Done. */
+export interface TransactRequest extends Pick<ClaimedMessage, 'sequence' | 'messageId'> {
   readonly lease: LeaseRef;
-  /** The claimed message to settle as Done. */
-  readonly sequence: number;
   /** When it fires before the commit begins, the transaction is rolled back. */
   readonly signal: AbortSignal;
 }
@@ -328,9 +329,10 @@ export interface WorkQueue {
   begin(request: BeginRequest): Promise<BeginResult>;
 
   /**
-   * One round trip (Q8): applies the outcomes to rows matched on Sequence, ClaimFence and Claimed. Then it does one
-   * of three things: it renews the lease and claims, only renews it, or releases it. It tries to apply the outcomes
-   * even when the lease is lost.
+   * One round trip (Q8): applies the outcomes to rows matched on Sequence, MessageId, ClaimFence and Claimed, if the
+   * lease's last acquisition is the caller's. Then it does one of three things: it renews the lease and claims, only
+   * renews it, or releases it. It also applies the outcomes when the lease was released or has run out, and no run has
+   * taken it since.
    */
   settle(request: SettleRequest): Promise<SettleResult>;
 

@@ -80,7 +80,8 @@ export async function takeLease(
   const acquired = await use((store) => store.acquire(request));
   if (acquired.status === 'leased-elsewhere') return acquired;
   const { name, owner, durationMs } = request;
-  const ref = { name, owner, fence: acquired.fence };
+  const { fence, acquisitionId } = acquired;
+  const ref = { name, owner, fence, acquisitionId };
   return new HeldLease({
     ref,
     tenantId,
@@ -132,8 +133,9 @@ export function createLeases(access: LeasesAccess): Leases {
     release: (name) =>
       use(async (store) => {
         const found = (await store.list()).find((record) => record.name === name);
-        if (found === undefined || found.owner === null) return null;
-        return (await store.release({ name, owner: found.owner, fence: found.fence })) ? found : null;
+        if (found === undefined || found.owner === null || found.acquisitionId === null) return null;
+        const { owner, fence, acquisitionId } = found;
+        return (await store.release({ name, owner, fence, acquisitionId })) ? found : null;
       }),
   };
 }

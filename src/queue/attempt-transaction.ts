@@ -8,7 +8,7 @@ import { type MessageInput, newMessages } from './message.ts';
 export interface TransactionAccess {
   /** As `WorkQueue.transact`. */
   transact<T>(
-    request: Pick<TransactRequest, 'sequence' | 'signal'>,
+    request: Omit<TransactRequest, 'lease'>,
     work: (transaction: unknown) => Promise<T>,
   ): Promise<T>;
   /** Stores messages in the tenant's outbox. */
@@ -37,10 +37,7 @@ export class AttemptTransaction {
    * Runs `work` and settles the message in the same transaction. Call it once. @throws as
    * `HandlerContext.transaction`
    */
-  async run<Result>(
-    request: Pick<TransactRequest, 'sequence' | 'signal'>,
-    work: TransactionWork<Result>,
-  ): Promise<Result> {
+  async run<Result>(request: Omit<TransactRequest, 'lease'>, work: TransactionWork<Result>): Promise<Result> {
     try {
       const result = await this.#access.transact(request, async (driver) => {
         const value = await work(this.#view(driver as never));

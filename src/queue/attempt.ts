@@ -130,7 +130,14 @@ export class Attempt {
     const { transactions, tenant } = this.#setting;
     this.#transaction = new AttemptTransaction(transactions, tenant.id);
     const transacting = this.#untilEnded(
-      this.#transaction.run({ sequence: this.message.sequence, signal: this.signal }, work),
+      this.#transaction.run(
+        {
+          sequence: this.message.sequence,
+          messageId: this.message.messageId,
+          signal: this.signal,
+        },
+        work,
+      ),
     );
     this.#transacting = transacting;
     return transacting;

@@ -77,8 +77,16 @@ export class MessagesInFlight {
     return this.#outcomes.length;
   }
 
+  /**
+   * Takes claimed messages over. If the database was restored while the run went on, the run may claim a message that
+   * it has in flight already: the message is not started again, and the outcome of its attempt settles it.
+   */
   accept(messages: readonly ClaimedMessage[]): void {
-    for (const message of messages) this.#waiting.add(this.#assign(message));
+    const known = this.#unsettledIds();
+    for (const message of messages) {
+      // The id of a message is '' if it cannot be read (Q15).
+      if (message.messageId === '' || !known.has(message.messageId)) this.#waiting.add(this.#assign(message));
+    }
   }
 
   /** Starts the next message. Returns false when no message waits, or the run's concurrency is used up. */
@@ -130,6 +138,13 @@ export class MessagesInFlight {
     this.#outcomes.splice(0, outcomes.length);
   }
 
+  #unsettledIds(): ReadonlySet<string> {
+    const running = this.#running.filter(({ settled }) => !settled).map(({ message }) => message);
+    return new Set(
+      [...this.#waiting.messages(), ...running, ...this.#outcomes].map(({ messageId }) => messageId),
+    );
+  }
+
   /** Finds the message's handler, or decides the outcome of a message that no handler may get. */
   #assign(message: ClaimedMessage): Assignment {
     const { handlers, dispatch, parking, rooms, attempts, tally } = this.#options;
@@ -151,7 +166,12 @@ export class MessagesInFlight {
   #finish(assignment: Pick<Assignment, 'message' | 'handler'>, outcome: Outcome, isSettled = false): void {
     const { dispatch, logger, tally } = this.#options;
     const { sequence, messageId, topic, attempt } = assignment.message;
-    const ended: EndedMessage = { sequence, ...outcome, started: assignment.handler !== null };
+    const ended: EndedMessage = {
+      sequence,
+      messageId,
+      ...outcome,
+      started: assignment.handler !== null,
+    };
     if (isSettled) tally.count([ended], []);
     else this.#outcomes.push(ended);
     if (outcome.kind === 'dead') {
@@ -167,7 +187,8 @@ export class MessagesInFlight {
 
   #release(messages: readonly ClaimedMessage[]): void {
     for (const message of messages) {
-      this.#outcomes.push({ sequence: message.sequence, kind: 'release', delayMs: 0, started: false });
+      const { sequence, messageId } = message;
+      this.#outcomes.push({ sequence, messageId, kind: 'release', delayMs: 0, started: false });
       this.#forgetRoom(message);
     }
   }

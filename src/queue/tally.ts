@@ -1,4 +1,5 @@
 import type { RunCounts } from '../engine/registry.ts';
+import type { Outcome } from '../engine/work-queue.ts';
 import type { EndedMessage } from './outcome.ts';
 
 export const noCounts: RunCounts = {
@@ -28,7 +29,10 @@ export class RunTally {
   readonly #counts = { done: 0, retried: 0, dead: 0, released: 0, parked: 0 };
   readonly #unhandled = new Set<string>();
 
-  count(outcomes: readonly EndedMessage[], unmatched: readonly number[]): void {
+  count(
+    outcomes: readonly (Outcome & Pick<EndedMessage, 'sequence' | 'started'>)[],
+    unmatched: readonly number[],
+  ): void {
     const missing = new Set(unmatched);
     for (const outcome of outcomes) {
       if (missing.has(outcome.sequence)) {

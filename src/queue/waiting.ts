@@ -84,15 +84,23 @@ export class WaitingMessages {
     return message.orderingKey === null ? [] : this.#advance(message.orderingKey, unblocks);
   }
 
+  /** All waiting messages. */
+  messages(): ClaimedMessage[] {
+    const waiting: ClaimedMessage[] = [];
+    for (const lane of this.#lanes.values()) {
+      for (const { assignment } of lane.entries.slice(lane.head)) waiting.push(assignment.message);
+    }
+    for (const blocked of this.#behind.values()) waiting.push(...blocked.map(({ message }) => message));
+    return waiting;
+  }
+
   /** Removes and returns all waiting messages. */
   drain(): ClaimedMessage[] {
-    const taken: ClaimedMessage[] = [];
+    const taken = this.messages();
     for (const lane of this.#lanes.values()) {
-      for (const { assignment } of lane.entries.slice(lane.head)) taken.push(assignment.message);
       lane.entries.length = 0;
       lane.head = 0;
     }
-    for (const blocked of this.#behind.values()) taken.push(...blocked.map(({ message }) => message));
     this.#behind.clear();
     this.#size = 0;
     return taken;

@@ -41,7 +41,7 @@ export class OneMessage implements Pick<WorkQueue, 'name' | 'begin' | 'settle' |
     this.#sequence = own?.sequence;
     this.#others = begun.messages
       .filter((message) => message !== own)
-      .map(({ sequence }) => ({ sequence, kind: 'release', delayMs: 0 }));
+      .map(({ sequence, messageId }) => ({ sequence, messageId, kind: 'release', delayMs: 0 }));
     const messages = own ? [{ ...own, attempt: this.#attempt ?? own.attempt }] : [];
     return { ...begun, messages, more: false };
   }

@@ -48,8 +48,9 @@ export function deadlocksSuite(scene: BlockingScene): void {
             const lease = { name: 'a lease', owner: 'a user', durationMs: 60_000 };
             const acquired = await leases.acquire(lease);
             if (acquired.status !== 'acquired') throw new Error('expected the lease');
-            await leases.renew({ ...lease, fence: acquired.fence }, 60_000);
-            await leases.release({ ...lease, fence: acquired.fence });
+            const { fence, acquisitionId } = acquired;
+            await leases.renew({ ...lease, fence, acquisitionId }, 60_000);
+            await leases.release({ ...lease, fence, acquisitionId });
           },
         ),
       ];
@@ -127,13 +128,10 @@ async function dispatch(scene: BlockingScene, owner: string, isProducing: () => 
     let { messages } = run;
     for (let batches = 0; messages.length > 0 && batches < 10; batches++) {
       const [first, ...others] = messages;
-      await queue.transact(
-        { lease: run.lease, sequence: first!.sequence, signal: never },
-        async (transaction) => {
-          const request = (transaction as mssql.Transaction).request();
-          await request.query(`UPDATE dbo.Orders SET Text = Text WHERE Id = 1`);
-        },
-      );
+      await queue.transact({ lease: run.lease, ...first!, signal: never }, async (transaction) => {
+        const request = (transaction as mssql.Transaction).request();
+        await request.query(`UPDATE dbo.Orders SET Text = Text WHERE Id = 1`);
+      });
       const outcomes = others.map((each) =>
         wasProducing && each.sequence % 20 === 0 ? dead(each) : done(each),
       );

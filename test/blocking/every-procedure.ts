@@ -87,7 +87,7 @@ export async function run(tenant: TenantDatabase): Promise<Set<string>> {
     for (let claims = 0; claims < 3; claims++)
       messages = seen((await settle(queue, lease, messages.map(done), next({ limit: 50 }))).messages);
     const [first, second, third, fourth, ...others] = messages;
-    await queue.transact({ lease, sequence: first!.sequence, signal: never }, async (transaction) => {
+    await queue.transact({ lease, ...first!, signal: never }, async (transaction) => {
       await queue.enqueue([message('by a handler')], transaction);
       // Another call of the run goes on while the handler's transaction is open.
       await settle(queue, lease, [], keep);
@@ -120,7 +120,8 @@ export async function lease(leases: LeaseStore): Promise<void> {
   expect(await leases.acquire({ name, owner: 'b', durationMs: 1 })).toMatchObject({
     status: 'leased-elsewhere',
   });
-  const held = { name, owner: 'a', fence: acquired.fence };
+  const { fence, acquisitionId } = acquired;
+  const held = { name, owner: 'a', fence, acquisitionId };
   expect(await leases.renew(held, anHour)).toMatchObject({ status: 'renewed' });
   expect(await leases.list()).toContainEqual(expect.objectContaining({ name, held: true }));
   expect(await leases.release(held)).toBe(true);

@@ -140,7 +140,9 @@ export function openTransactionsSuite(scene: BlockingScene): void {
           const { recordset } = await handler
             .request()
             .input('Sequence', mssql.BigInt(), claimed.messages[0]!.sequence)
+            .input('MessageId', mssql.UniqueIdentifier(), claimed.messages[0]!.messageId)
             .input('Fence', mssql.BigInt(), claimed.lease.fence)
+            .input('AcquisitionId', mssql.UniqueIdentifier(), claimed.lease.acquisitionId)
             .execute<{ Settled: boolean }>(`messaging.${table}_Complete`);
           expect(recordset).toEqual([{ Settled: true }]);
           for (const messages of everyKind('a key')) await queue.enqueue(messages);

@@ -77,7 +77,7 @@ export function backlogSuite(scene: Scene): void {
           const isTransacted = how === 'transact' && one!.orderingKey !== null;
           if (isTransacted) {
             const signal = new AbortController().signal;
-            await queue.transact({ lease, sequence: one!.sequence, signal }, async () => {});
+            await queue.transact({ lease, ...one!, signal }, async () => {});
           }
           const outcomes = isTransacted ? [] : [done(one!)];
           ({ messages } = await settle(queue, lease, outcomes, next({ limit: 1 })));

@@ -4,6 +4,7 @@ import { withHostClockShifted } from './clock.ts';
 import {
   anHour,
   begin,
+  dead,
   done,
   keep,
   line,
@@ -215,11 +216,7 @@ export function claimSuite(scene: Scene): void {
       await queue.enqueue([message('done'), message('dead'), message('parked')]);
       const run = await take(queue);
       const [first, second, third] = run.messages;
-      await settle(queue, run.lease, [
-        done(first!),
-        { sequence: second!.sequence, kind: 'dead', error: 'no' },
-        { sequence: third!.sequence, kind: 'release', delayMs: anHour, parked: true },
-      ]);
+      await settle(queue, run.lease, [done(first!), dead(second!), park(third!, anHour)]);
       const waiting = await queue.statistics();
       expect(waiting).toMatchObject({ ready: 1, due: 0, parked: 1, done: 1, dead: 1, oldestDueAgeMs: null });
       expect(waiting.nextDueInMs).toBeGreaterThan(0);

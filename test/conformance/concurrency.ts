@@ -44,10 +44,13 @@ export function concurrencySuite(scene: Scene): void {
         expect(won).toHaveLength(1);
         if (fence > 0) expect(won[0]!.fence).toBe(fence + 1);
         fence = won[0]!.fence;
+        const { acquisitionId } = won[0]!;
         const { owner } = (await hosts[0]!.leases.list()).find(({ name }) => name === 'race')!;
         for (const refused of results)
           if (refused.status === 'leased-elsewhere') expect(refused.owner).toBe(owner);
-        expect(await hosts[0]!.leases.release({ name: 'race', owner: owner!, fence })).toBe(true);
+        expect(await hosts[0]!.leases.release({ name: 'race', owner: owner!, fence, acquisitionId })).toBe(
+          true,
+        );
       }
     });
 
@@ -56,7 +59,8 @@ export function concurrencySuite(scene: Scene): void {
       const lease = { name: 'job', owner: 'host-1', durationMs: 60_000 };
       const result = await hosts[0]!.leases.acquire(lease);
       if (result.status !== 'acquired') throw new Error('expected the lease');
-      const mine = { ...lease, fence: result.fence };
+      const { fence, acquisitionId } = result;
+      const mine = { ...lease, fence, acquisitionId };
       const theirs = { ...mine, owner: 'host-2' };
       const results = await Promise.all(
         Array.from({ length: 10 }, () => [

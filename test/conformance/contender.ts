@@ -83,7 +83,7 @@ async function drain(engine: Engine, job: Extract<Job, { kind: 'drain' }>): Prom
       const settled = await queue.settle({
         lease,
         leaseMs: job.leaseMs,
-        outcomes: messages.map(({ sequence }) => ({ sequence, kind: 'done' })),
+        outcomes: messages.map(({ sequence, messageId }) => ({ sequence, messageId, kind: 'done' })),
         onDead: 'block',
         then,
       });
@@ -135,7 +135,8 @@ async function hold(engine: Engine, job: Extract<Job, { kind: 'hold' }>): Promis
       continue;
     }
     fences.push(result.fence);
-    const lease: LeaseRef = { name: job.name, owner: job.owner, fence: result.fence };
+    const { fence, acquisitionId } = result;
+    const lease: LeaseRef = { name: job.name, owner: job.owner, fence, acquisitionId };
     for (let renewal = 0; renewal < 3; renewal++) {
       if ((await leases.renew(lease, job.leaseMs)).status === 'renewed') renewals++;
     }

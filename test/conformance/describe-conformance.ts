@@ -1,6 +1,7 @@
 /** The clauses of the work queue (Q), of leases as stored (L) and of the registry (F), checked against one engine. */
 import { backlogSuite } from './backlog.ts';
 import { claimSuite } from './claim.ts';
+import { clockSetBackSuite } from './clock-set-back.ts';
 import { concurrencySuite } from './concurrency.ts';
 import { contentSuite } from './content.ts';
 import { deadSuite } from './dead.ts';
@@ -22,6 +23,7 @@ import { recoverySuite } from './recovery.ts';
 import { registryPlanSuite } from './registry-plan.ts';
 import { registryReportSuite } from './registry-report.ts';
 import { registryTenantsSuite } from './registry-tenants.ts';
+import { restoreSuite } from './restore.ts';
 import { retentionSuite } from './retention.ts';
 import { Scene } from './scene.ts';
 import { schemaSuite } from './schema.ts';
@@ -41,6 +43,7 @@ const topics = {
   claiming: [claimSuite, backlogSuite, settleSuite, fencingSuite, recoverySuite],
   topics: [throttlingSuite, parkingSuite],
   transactions: [transactSuite],
+  restoring: [restoreSuite, clockSetBackSuite],
   ordering: [orderingSuite, orderingGroupsSuite, orderingDeadSuite, orderingProducersSuite],
   dead: [deadSuite, retentionSuite],
   unreadable: [unreadableSuite],

@@ -33,7 +33,12 @@ export function fencingSuite(scene: Scene): void {
       const place = await scene.queue(name);
       await place.queue.enqueue([message('A')]);
       const run = await take(place.queue, { owner: 'host-1', context: 'run 17', durationMs: 60_000 });
-      expect(run.lease).toEqual({ name: queueLeaseName(name), owner: 'host-1', fence: run.lease.fence });
+      expect(run.lease).toEqual({
+        name: queueLeaseName(name),
+        owner: 'host-1',
+        fence: run.lease.fence,
+        acquisitionId: expect.stringMatching(/^[0-9a-f-]{36}$/i),
+      });
       expect(run.expiresInMs).toBeGreaterThan(0);
       expect(run.expiresInMs).toBeLessThanOrEqual(60_000);
       expect(await leaseOf(place)).toMatchObject({ ...run.lease, context: 'run 17', held: true });
@@ -174,12 +179,13 @@ export function fencingSuite(scene: Scene): void {
       const run = await take(queue, { limit: 2 });
       const [first, second] = run.messages;
       await settle(queue, run.lease, [done(first!)], keep);
-      const { sequence } = await stored(queue, waiting);
+      const unclaimed = await stored(queue, waiting);
+      const { sequence } = unclaimed;
       const unknown = sequence + 1_000_000;
       const settled = await settle(
         queue,
         run.lease,
-        [dead(first!), dead({ sequence }), done(second!), done({ sequence: unknown })],
+        [dead(first!), dead(unclaimed), done(second!), done({ ...second!, sequence: unknown })],
         keep,
       );
       expect(settled.lease).toBe('renewed');

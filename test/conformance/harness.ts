@@ -4,6 +4,7 @@
  */
 import type { Engine, TenantAddress } from '../../src/engine/engine.ts';
 import type { QueueName } from '../../src/engine/work-queue.ts';
+import type { Restore } from '../support/sqlite-backup.ts';
 
 export interface EngineHarness {
   readonly name: string;
@@ -86,6 +87,13 @@ export interface Stage {
   ): Promise<T>;
   /** Gives `work` the same object as `withTransaction` does, but without an open transaction. */
   withoutTransaction<T>(address: TenantAddress, work: (idle: unknown) => Promise<T>): Promise<T>;
+  /** Backs up a tenant's database or the registry. The restore happens under the hosts that use the database. */
+  backUp(database: TenantAddress | 'registry'): Promise<Restore>;
+  /**
+   * Makes every stored time of a tenant's database or the registry later by `ms`, as if the database's clock had been
+   * set back by as much since.
+   */
+  setClockBack(database: TenantAddress | 'registry', ms: number): Promise<void>;
   /** Inserts a row as a program does that uses plain SQL, and that the database's constraints do not stop. */
   insertRow(address: TenantAddress, queue: QueueName, values: SqlValues): Promise<void>;
   /** Changes a tenant's row in the registry in the same way. */

@@ -18,7 +18,8 @@ async function acquired(leases: LeaseStore, change: Partial<AcquireLease> = {}):
   const request = { ...wanted, ...change };
   const result = await leases.acquire(request);
   if (result.status !== 'acquired') throw new Error(`expected the lease, got ${JSON.stringify(result)}`);
-  return { name: request.name, owner: request.owner, fence: result.fence };
+  const { fence, acquisitionId } = result;
+  return { name: request.name, owner: request.owner, fence, acquisitionId };
 }
 
 async function row(leases: LeaseStore, name = wanted.name) {
@@ -56,6 +57,7 @@ export function leaseStoreSuite(scene: Scene): void {
       expect(result).toEqual({
         status: 'acquired',
         fence: expect.any(Number),
+        acquisitionId: expect.any(String),
         expiresInMs: expect.any(Number),
         expiresUtc: expect.any(Date),
       });
@@ -67,6 +69,7 @@ export function leaseStoreSuite(scene: Scene): void {
         name: 'job',
         owner: 'host-1',
         fence: result.fence,
+        acquisitionId: result.acquisitionId,
         acquiredUtc: expect.any(Date),
         renewedUtc: expect.any(Date),
         expiresUtc: result.expiresUtc,

@@ -1,4 +1,5 @@
 /** F1, F6, F8: the identity of an address, and the effects of opening and closing. */
+import { randomUUID } from 'node:crypto';
 import { isMultiOutboxError } from '../../src/errors.ts';
 import { done, keep, message, payloads, settle, take } from './run.ts';
 import type { Scene } from './scene.ts';
@@ -57,7 +58,7 @@ export function lifecycleSuite(scene: Scene): void {
       await database.close();
       await expect(database.close()).resolves.toBeUndefined();
       const closed = { code: 'CLOSED', tenantId: database.tenantId };
-      const lease = { name: 'job', owner: 'host-1', fence: 1 };
+      const lease = { name: 'job', owner: 'host-1', fence: 1, acquisitionId: randomUUID() };
       const claim = { limit: 1, maxBytes: 1 };
       const calls = [
         () => queue.enqueue([message('B')]),

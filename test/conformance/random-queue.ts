@@ -78,15 +78,18 @@ const steps = fc.array(
   { minLength: 3, maxLength: 30 },
 );
 
-function outcomeOf({ sequence, recovered }: ModelMessage, verdict: Verdict): SettledMessage | null {
+function outcomeOf(
+  { sequence, id: messageId, recovered }: ModelMessage,
+  verdict: Verdict,
+): SettledMessage | null {
   // Whether a recovered message that is released unstarted stays recovered is not specified, so it is retried here.
   const kind = recovered && verdict.startsWith('release') ? 'retry' : verdict;
   const delayMs = kind.endsWith('later') ? anHour : 0;
   if (kind === 'not yet') return null;
-  if (kind === 'done') return { sequence, kind };
-  if (kind === 'dead') return { sequence, kind, error: 'dead' };
-  if (kind.startsWith('release')) return { sequence, kind: 'release', delayMs };
-  return { sequence, kind: 'retry', delayMs, error: 'retry' };
+  if (kind === 'done') return { sequence, messageId, kind };
+  if (kind === 'dead') return { sequence, messageId, kind, error: 'dead' };
+  if (kind.startsWith('release')) return { sequence, messageId, kind: 'release', delayMs };
+  return { sequence, messageId, kind: 'retry', delayMs, error: 'retry' };
 }
 
 class Life {
@@ -143,7 +146,7 @@ class Life {
     expect(run.status).toBe(run.messages.length > 0 ? 'claimed' : 'idle');
     this.#lease = run.status === 'claimed' ? run.lease : null;
     if (late && former.lease) {
-      const outcomes = former.inFlight.map(done);
+      const outcomes = former.inFlight.map(({ sequence, id }) => done({ sequence, messageId: id }));
       const settled = await settle(this.queue, former.lease, outcomes, next());
       expect(settled).toMatchObject({ lease: 'lost', messages: [] });
       expect([...settled.unmatched].sort()).toEqual(outcomes.map(({ sequence }) => sequence).sort());

@@ -177,7 +177,7 @@ export function recoverySuite(scene: Scene): void {
       const settled = await settle(
         queue,
         last.lease,
-        [{ sequence: last.messages[0]!.sequence, kind: 'dead', error: 'attempts used up', unstarted: true }],
+        [{ ...dead(last.messages[0]!, 'attempts used up'), unstarted: true }],
         next(),
       );
       expect(settled.messages).toMatchObject([{ payload: 'mate', attempt: 2 }]);

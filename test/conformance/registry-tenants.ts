@@ -297,16 +297,28 @@ export function registryTenantsSuite(scene: Scene): void {
       const added = await registry.changesSince(start.version);
       expect(ids(added.tenants).sort()).toEqual(['a', 'b']);
       expect(added.version).toBeGreaterThan(start.version);
-      expect(await registry.changesSince(null)).toEqual({ version: added.version, tenants: [] });
+      expect(await registry.changesSince(null)).toEqual({
+        version: added.version,
+        tenants: [],
+        isWhole: false,
+      });
 
       await planAll(registry);
       await registry.wake(['a']);
       await report(registry, 'a', { nextDueInMs: anHour, backlog: true });
-      expect(await registry.changesSince(added.version)).toEqual({ version: added.version, tenants: [] });
+      expect(await registry.changesSince(added.version)).toEqual({
+        version: added.version,
+        tenants: [],
+        isWhole: false,
+      });
 
       await registry.change(definition('a', complete), keyOf('a'));
       const changed = await registry.changesSince(added.version);
-      expect(changed).toEqual({ version: changed.version, tenants: [await registry.get('a')] });
+      expect(changed).toEqual({
+        version: changed.version,
+        tenants: [await registry.get('a')],
+        isWhole: false,
+      });
       expect(changed.version).toBeGreaterThan(added.version);
 
       await registry.setStatus('b', 'retired');

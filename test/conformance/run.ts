@@ -101,28 +101,29 @@ export function settle(
   return queue.settle({ lease, leaseMs: longLease, outcomes, onDead: 'block', then, ...options });
 }
 
-interface Settled {
-  readonly sequence: number;
+type Settled = Pick<ClaimedMessage, 'sequence' | 'messageId'>;
+
+export function done({ sequence, messageId }: Settled): SettledMessage {
+  return { sequence, messageId, kind: 'done' };
 }
 
-export function done({ sequence }: Settled): SettledMessage {
-  return { sequence, kind: 'done' };
+export function retry({ sequence, messageId }: Settled, delayMs = 0, error = 'it failed'): SettledMessage {
+  return { sequence, messageId, kind: 'retry', delayMs, error };
 }
 
-export function retry({ sequence }: Settled, delayMs = 0, error = 'it failed'): SettledMessage {
-  return { sequence, kind: 'retry', delayMs, error };
+export function dead(
+  { sequence, messageId }: Settled,
+  error = 'it cannot work',
+): Extract<SettledMessage, { kind: 'dead' }> {
+  return { sequence, messageId, kind: 'dead', error };
 }
 
-export function dead({ sequence }: Settled, error = 'it cannot work'): SettledMessage {
-  return { sequence, kind: 'dead', error };
+export function giveBack({ sequence, messageId }: Settled, delayMs = 0): SettledMessage {
+  return { sequence, messageId, kind: 'release', delayMs };
 }
 
-export function giveBack({ sequence }: Settled, delayMs = 0): SettledMessage {
-  return { sequence, kind: 'release', delayMs };
-}
-
-export function park({ sequence }: Settled, delayMs = 0): SettledMessage {
-  return { sequence, kind: 'release', delayMs, parked: true };
+export function park({ sequence, messageId }: Settled, delayMs = 0): SettledMessage {
+  return { sequence, messageId, kind: 'release', delayMs, parked: true };
 }
 
 export function payloads(messages: readonly { payload: string }[]): string[] {

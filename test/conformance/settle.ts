@@ -136,9 +136,7 @@ export function settleSuite(scene: Scene): void {
       const letter = message('A');
       await queue.enqueue([letter]);
       const run = await take(queue);
-      await settle(queue, run.lease, [
-        { sequence: run.messages[0]!.sequence, kind: 'dead', error: 'attempts used up', unstarted: true },
-      ]);
+      await settle(queue, run.lease, [{ ...dead(run.messages[0]!, 'attempts used up'), unstarted: true }]);
       expect(await stored(queue, letter)).toMatchObject({ status: MessageStatus.Dead, attempts: 0 });
     });
 

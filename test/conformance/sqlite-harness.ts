@@ -7,6 +7,8 @@ import type { Engine, TenantAddress } from '../../src/engine/engine.ts';
 import { isLocked } from '../../src/engine/sqlite/errors.ts';
 import { createSqliteEngine } from '../../src/engine/sqlite/index.ts';
 import { messageLimits } from '../../src/engine/work-queue.ts';
+import { backUpFile } from '../support/sqlite-backup.ts';
+import { moveTimes } from '../support/sqlite-times.ts';
 import type { EngineHarness, OddRow } from './harness.ts';
 import { until } from './until.ts';
 
@@ -79,6 +81,8 @@ export const sqliteHarness: EngineHarness = {
         connection.close();
       }
     }
+    const fileOf = (database: TenantAddress | 'registry') =>
+      database === 'registry' ? options.registry : file(database);
     /** Bulk loads switch constraints off, so a row may be stored that they would refuse. */
     function execute(path: string, statement: string): void {
       const connection = new DatabaseSync(path, { timeout: 5_000 });
@@ -109,7 +113,8 @@ export const sqliteHarness: EngineHarness = {
         return address(id, `${id}.db`);
       },
       removeTenant: async (tenant) => {
-        for (const suffix of ['', '-wal', '-shm']) rmSync(`${file(tenant)}${suffix}`, { force: true });
+        for (const suffix of ['', '-wal', '-shm', '.backup', '.replaced'])
+          rmSync(`${file(tenant)}${suffix}`, { force: true });
       },
       sameDatabase: (original) =>
         [`./${original.database}`, `x/../${original.database}`, file(original)].map((database) => ({
@@ -128,6 +133,8 @@ export const sqliteHarness: EngineHarness = {
           return result;
         }),
       withoutTransaction: withConnection,
+      backUp: async (database) => backUpFile(fileOf(database)),
+      setClockBack: async (database, ms) => moveTimes(fileOf(database), ms),
       insertRow: async (tenant, queue, values) =>
         execute(
           file(tenant),

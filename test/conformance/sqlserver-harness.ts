@@ -7,7 +7,9 @@ import { createSqlServerEngine, type SqlServerEngineOptions } from '../../src/en
 import { parseServer } from '../../src/engine/sqlserver/server-name.ts';
 import { messageLimits } from '../../src/engine/work-queue.ts';
 import { serverConnectionString, serverVariable } from '../support/sqlserver.ts';
+import { backUpTables } from '../support/sqlserver-backup.ts';
 import { TestDatabases, tenantAddress, tenantsSetting } from '../support/sqlserver-databases.ts';
+import { moveTimes } from '../support/sqlserver-times.ts';
 import type { EngineHarness, Freshness, OddRow, Stage } from './harness.ts';
 
 /** The types of the columns refuse most others. */
@@ -93,6 +95,8 @@ async function createStage(
   const { server } = parseConnectionString(connectionString)!;
   const { host: name, port } = parseServer(server!)!;
   const address = (database: string): TenantAddress => ({ ...tenantAddress(database), server: server! });
+  const poolOf = (database: TenantAddress | 'registry') =>
+    databases.pool(database === 'registry' ? registry : database.database);
   return {
     engine: host(),
     engineModule: {
@@ -128,6 +132,8 @@ async function createStage(
     },
     withoutTransaction: async (tenant, work) =>
       work(new mssql.Transaction(await databases.pool(tenant.database))),
+    backUp: async (database) => backUpTables(await poolOf(database)),
+    setClockBack: async (database, ms) => moveTimes(await poolOf(database), ms),
     insertRow: async ({ database }, queue, values) => {
       const now = 'SYSUTCDATETIME()';
       const all = { MessageId: 'NEWID()', EnqueuedUtc: now, DueUtc: now, ...values };

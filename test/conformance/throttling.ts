@@ -8,6 +8,7 @@ import { run as runQueue } from '../support/queue-run.ts';
 import {
   begin,
   type ClaimedRun,
+  dead,
   done,
   finish,
   giveBack,
@@ -226,7 +227,7 @@ export function throttlingSuite(scene: Scene): void {
       const [k1, k2] = ['K1', 'K2'].map((payload) => message(payload, { topic: 'slow', orderingKey: 'K' }));
       await queue.enqueue([k1!]);
       const first = await take(queue);
-      const kill = { sequence: first.messages[0]!.sequence, kind: 'dead', error: 'no' } as const;
+      const kill = dead(first.messages[0]!);
       await settle(queue, first.lease, [kill], release, { onDead: 'continue' });
       await queue.enqueue([...slow(1), k2!]);
       const run = await take(queue, { rooms: room(1) });

@@ -32,6 +32,7 @@ export function transactSuite(scene: Scene): void {
   const requestOf = ({ lease, messages }: ClaimedRun, signal = never, nth = 0) => ({
     lease,
     sequence: messages[nth]!.sequence,
+    messageId: messages[nth]!.messageId,
     signal,
   });
 
@@ -250,9 +251,9 @@ export function transactSuite(scene: Scene): void {
       const waiting = message('B');
       await queue.enqueue([message('A'), waiting]);
       const run = await take(queue, { limit: 1 });
-      const { sequence } = await stored(queue, waiting);
+      const { sequence, messageId } = await stored(queue, waiting);
       const attempts = [
-        { ...requestOf(run), sequence },
+        { ...requestOf(run), sequence, messageId },
         { ...requestOf(run), sequence: sequence + 1_000_000 },
         { ...requestOf(run), lease: { ...run.lease, fence: run.lease.fence + 1 } },
       ];

@@ -1,7 +1,20 @@
 /** Q15: a row that no program can read goes to Dead by itself, and one of the registry is that tenant's trouble. */
 import { queueNames, type WorkQueue } from '../../src/engine/work-queue.ts';
 import { add, commit, duePlan, ids, report, tenantOf } from './registry-entry.ts';
-import { begin, dead, done, message, next, payloads, release, settle, stored, take } from './run.ts';
+import {
+  begin,
+  dead,
+  done,
+  giveBack,
+  message,
+  next,
+  park,
+  payloads,
+  release,
+  settle,
+  stored,
+  take,
+} from './run.ts';
 import type { Scene } from './scene.ts';
 
 export function unreadableSuite(scene: Scene): void {
@@ -84,11 +97,7 @@ export function unreadableSuite(scene: Scene): void {
       const [odd, ...rest] = run.messages;
       expect(odd).toMatchObject({ orderingKey: 'k', unreadable: expect.stringMatching(/Headers/) });
       expect(payloads(rest).sort()).toEqual(['behind', 'other']);
-      const outcomes = rest.map((each) =>
-        each.payload === 'other'
-          ? done(each)
-          : ({ sequence: each.sequence, kind: 'release', delayMs: 0 } as const),
-      );
+      const outcomes = rest.map((each) => (each.payload === 'other' ? done(each) : giveBack(each)));
       await settle(queue, run.lease, [dead(odd!, 'unreadable'), ...outcomes]);
       expect(await begin(queue)).toMatchObject({ status: 'idle' });
       expect(await queue.discardDead({}, 10)).toBe(1);
@@ -102,9 +111,7 @@ export function unreadableSuite(scene: Scene): void {
       await queue.enqueue([message('other')]);
       const run = await take(queue);
       expect(payloads(run.messages).sort()).toEqual(['odd', 'other']);
-      const parked = run.messages.map(
-        ({ sequence }) => ({ sequence, kind: 'release', delayMs: 0, parked: true }) as const,
-      );
+      const parked = run.messages.map((each) => park(each));
       const again = await settle(queue, run.lease, parked, next());
       expect(again.unmatched).toEqual([]);
       await settle(

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { LeaseRef, LeaseStore } from '../../src/engine/lease-store.ts';
 import { SqlitePlace } from '../support/sqlite-place.ts';
@@ -53,7 +54,12 @@ class Interpreter {
       await this.#acquire(store, model, { name, owner, durationMs });
     } else {
       const mine = this.#handles.filter((ref) => ref.name === name && ref.owner === owner).reverse();
-      const ref = mine[handle % Math.max(1, mine.length)] ?? { name, owner, fence: 0 };
+      const ref = mine[handle % Math.max(1, mine.length)] ?? {
+        name,
+        owner,
+        fence: 0,
+        acquisitionId: randomUUID(),
+      };
       await (verb === 'renew' ? this.#renew(store, model, ref) : this.#release(store, model, ref));
     }
     await this.#compare();
@@ -74,7 +80,9 @@ class Interpreter {
     const expired = request.durationMs < long;
     Object.assign(model, { fence: model.fence + 1, owner: request.owner, expired });
     expect(result).toMatchObject({ status: 'acquired', fence: model.fence });
-    this.#handles.push({ name: request.name, owner: request.owner, fence: model.fence });
+    if (result.status !== 'acquired') return;
+    const { fence, acquisitionId } = result;
+    this.#handles.push({ name: request.name, owner: request.owner, fence, acquisitionId });
     if (!expired) return;
     await until('its time is up', async () =>
       (await store.list()).some((lease) => lease.name === request.name && !lease.held),

@@ -99,11 +99,11 @@ function resultTable(results: readonly CustomerResult[], colors: Colors): Promis
 /** Shows a progress bar on a terminal; elsewhere it prints a line now and then. */
 async function showProgress(json: boolean) {
   if (json || process.stderr.isTTY) return startProgress('Dispatching', 'mails', { json });
-  let lastAt = 0;
+  let lastAt = Number.NEGATIVE_INFINITY;
   return {
     update(done: number, of: number) {
-      if (Date.now() - lastAt < 1_000 && done < of) return;
-      lastAt = Date.now();
+      if (performance.now() - lastAt < 1_000 && done < of) return;
+      lastAt = performance.now();
       process.stderr.write(`${done} of ${of} mails dispatched\n`);
     },
     stop() {},

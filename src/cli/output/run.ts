@@ -73,7 +73,7 @@ export function runLine(report: RunReport): string {
 export class RunSums {
   readonly outcomes: Record<RunOutcome, number>;
   readonly counts: { -readonly [Name in keyof RunCounts]: number };
-  readonly #started = Date.now();
+  readonly #startedAt = performance.now();
 
   constructor() {
     this.outcomes = Object.fromEntries(runOutcomes.map((outcome) => [outcome, 0])) as Record<
@@ -93,7 +93,7 @@ export class RunSums {
   }
 
   get elapsedMs(): number {
-    return Date.now() - this.#started;
+    return Math.round(performance.now() - this.#startedAt);
   }
 
   /** `4 runs (3 dispatched, 1 failed); 12 messages done, 1 dead` */

@@ -101,13 +101,4 @@ export class Connection {
       throw error;
     }
   }
-
-  /** Runs `work` within the open transaction and undoes its writes when it returns false. */
-  savepoint(work: () => boolean): boolean {
-    this.prepare('SAVEPOINT Attempt').run();
-    const keep = work();
-    if (!keep) this.prepare('ROLLBACK TO Attempt').run();
-    this.prepare('RELEASE Attempt').run();
-    return keep;
-  }
 }

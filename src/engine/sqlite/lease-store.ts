@@ -1,4 +1,5 @@
 /** Leases in a SQLite database (L1 to L3). */
+import { randomUUID } from 'node:crypto';
 import type {
   AcquireLease,
   AcquireResult,
@@ -10,56 +11,81 @@ import type {
 } from '../lease-store.ts';
 import { type Connection, nowSql } from './connection.ts';
 import type { DatabaseHandle } from './handle.ts';
-import { dateOrNull, wholeMs } from './time.ts';
+import { clockToleranceMs, dateOrNull, wholeMs } from './time.ts';
 
 const sql = {
-  look: `SELECT Owner, Fence, ExpiresUtc, ${nowSql} AS Now FROM Leases WHERE Name = ?`,
-  acquire: `INSERT INTO Leases (Name, Owner, Fence, AcquiredUtc, RenewedUtc, ExpiresUtc, Context)
-    VALUES (:name, :owner, 1, :now, :now, :expires, :context)
-    ON CONFLICT (Name) DO UPDATE SET Owner = excluded.Owner, Fence = Fence + 1, AcquiredUtc = excluded.AcquiredUtc,
-      RenewedUtc = excluded.RenewedUtc, ExpiresUtc = excluded.ExpiresUtc, Context = excluded.Context
+  look: `SELECT Owner, RenewedUtc, ExpiresUtc, ${nowSql} AS Now FROM Leases WHERE Name = ?`,
+  acquire: `INSERT INTO Leases (Name, Owner, Fence, AcquisitionId, AcquiredUtc, RenewedUtc, ExpiresUtc, Context)
+    VALUES (:name, :owner, 1, :id, :now, :now, :expires, :context)
+    ON CONFLICT (Name) DO UPDATE SET Owner = excluded.Owner, Fence = Fence + 1, AcquisitionId = excluded.AcquisitionId,
+      AcquiredUtc = excluded.AcquiredUtc, RenewedUtc = excluded.RenewedUtc, ExpiresUtc = excluded.ExpiresUtc,
+      Context = excluded.Context
     RETURNING Fence`,
-  renew: 'UPDATE Leases SET RenewedUtc = ?, ExpiresUtc = ? WHERE Name = ? AND Owner = ? AND Fence = ?',
+  renew: `UPDATE Leases SET RenewedUtc = ?, ExpiresUtc = ?
+    WHERE Name = ? AND Owner = ? AND Fence = ? AND AcquisitionId = ?`,
   release: `UPDATE Leases SET Owner = NULL, ExpiresUtc = NULL, Context = NULL
-    WHERE Name = ? AND Owner = ? AND Fence = ?`,
-  list: `SELECT Name, Owner, Fence, AcquiredUtc, RenewedUtc, ExpiresUtc, Context, ${nowSql} AS Now
+    WHERE Name = ? AND Owner = ? AND Fence = ? AND AcquisitionId = ?`,
+  drawIn: 'UPDATE Leases SET RenewedUtc = ?, ExpiresUtc = ? WHERE Name = ?',
+  last: `SELECT Owner, RenewedUtc, ExpiresUtc, ${nowSql} AS Now FROM Leases WHERE Name = ? AND Fence = ? AND AcquisitionId = ?`,
+  list: `SELECT Name, Owner, Fence, AcquisitionId, AcquiredUtc, RenewedUtc, ExpiresUtc, Context, ${nowSql} AS Now
     FROM Leases ORDER BY Name`,
 };
 
-interface LookRow {
+/** The columns of a lease that tell who holds it, and for how long. */
+export interface LookRow {
   readonly Owner: string | null;
-  readonly Fence: number;
+  readonly RenewedUtc: number | null;
   readonly ExpiresUtc: number | null;
   readonly Now: number;
 }
 
 /** The lease's current owner, if it is not `owner`; null when `owner` may take the lease. */
-export function heldByAnother(connection: Connection, name: string, owner: string): LeasedElsewhere | null {
-  const row = connection.get<LookRow>(sql.look, name);
-  if (row === undefined) return null;
-  return heldBy(row.Owner, row.ExpiresUtc, row.Now, owner);
-}
-
-export function heldBy(
-  holder: string | null,
-  expiresUtc: number | null,
-  now: number,
+export function heldByAnother(
+  { Owner: holder, RenewedUtc, ExpiresUtc, Now }: LookRow,
   owner: string,
 ): LeasedElsewhere | null {
-  if (holder === null || expiresUtc === null || expiresUtc <= now || holder === owner) return null;
-  return { status: 'leased-elsewhere', owner: holder, expiresInMs: expiresUtc - now };
+  if (holder === null || ExpiresUtc === null || ExpiresUtc <= Now || holder === owner) return null;
+  return { status: 'leased-elsewhere', owner: holder, expiresInMs: leftMs(RenewedUtc, ExpiresUtc, Now) };
 }
 
-/** Takes a lease that is known to be free; returns its new fence. Call it within a write transaction. */
-export function takeLease(connection: Connection, request: AcquireLease, now: number): number {
+/** True if the lease was renewed at a later time than now: the clock was set back since. */
+export function isAheadOfClock({ RenewedUtc, Now }: LookRow): boolean {
+  return RenewedUtc !== null && RenewedUtc > Now + clockToleranceMs;
+}
+
+/**
+ * As `heldByAnother`. Call it within a write transaction. After the clock was set back, the lease of a dead owner would
+ * last longer than any lease, so its end is drawn in: it now ends after its own duration.
+ */
+export function takenByAnother(connection: Connection, name: string, owner: string): LeasedElsewhere | null {
+  const row = connection.get<LookRow>(sql.look, name);
+  if (row === undefined) return null;
+  const held = heldByAnother(row, owner);
+  if (held !== null && isAheadOfClock(row)) {
+    connection.run(sql.drawIn, row.Now, row.Now + held.expiresInMs, name);
+  }
+  return held;
+}
+
+/** A lease never lasts longer than its duration from now, whatever the clock was when it was renewed. */
+function leftMs(renewedUtc: number | null, expiresUtc: number, now: number): number {
+  return expiresUtc - Math.max(renewedUtc ?? now, now);
+}
+
+/** Takes a lease that is known to be free. Call it within a write transaction. */
+export function takeLease(connection: Connection, request: AcquireLease, now: number): LeaseRef {
+  const { name, owner } = request;
+  const acquisitionId = randomUUID();
   const values = {
-    name: request.name,
-    owner: request.owner,
+    name,
+    owner,
+    id: acquisitionId,
     now,
     expires: now + wholeMs(request.durationMs),
     context: request.context ?? null,
   };
-  return (connection.prepare(sql.acquire).get(values) as { Fence: number }).Fence;
+  const { Fence: fence } = connection.prepare(sql.acquire).get(values) as { Fence: number };
+  return { name, owner, fence, acquisitionId };
 }
 
 /** Returns false when this owner no longer has the lease. Call it within a write transaction. */
@@ -70,20 +96,39 @@ export function renewLease(
   durationMs: number,
 ): boolean {
   const expires = now + wholeMs(durationMs);
-  return connection.run(sql.renew, now, expires, lease.name, lease.owner, lease.fence) === 1;
+  const { name, owner, fence, acquisitionId } = lease;
+  return connection.run(sql.renew, now, expires, name, owner, fence, acquisitionId) === 1;
 }
 
 /** Returns false when this owner no longer has the lease. Call it within a write transaction. */
-export function releaseLease(connection: Connection, lease: LeaseRef): boolean {
-  return connection.run(sql.release, lease.name, lease.owner, lease.fence) === 1;
+export function releaseLease(
+  connection: Connection,
+  { name, owner, fence, acquisitionId }: LeaseRef,
+): boolean {
+  return connection.run(sql.release, name, owner, fence, acquisitionId) === 1;
+}
+
+/**
+ * Whether this is the lease's last acquisition in the database, even if it was released or has run out since. False
+ * after a newer acquisition, and after the database was restored to a time before this one.
+ */
+export function isLastAcquisition(connection: Connection, lease: LeaseRef): boolean {
+  return lastAcquisition(connection, lease) !== undefined;
+}
+
+function lastAcquisition(
+  connection: Connection,
+  { name, fence, acquisitionId }: LeaseRef,
+): LookRow | undefined {
+  return connection.get<LookRow>(sql.last, name, fence, acquisitionId);
 }
 
 /** Milliseconds until the owner's lease runs out; infinite if it has run out, or another owner has the lease. */
 export function expiresInMs(connection: Connection, lease: LeaseRef): number {
-  const row = connection.get<LookRow>(sql.look, lease.name);
-  if (row?.Owner !== lease.owner || row.Fence !== lease.fence || row.ExpiresUtc === null)
-    return Number.POSITIVE_INFINITY;
-  return row.ExpiresUtc > row.Now ? row.ExpiresUtc - row.Now : Number.POSITIVE_INFINITY;
+  const row = lastAcquisition(connection, lease);
+  if (row?.Owner !== lease.owner || row.ExpiresUtc === null) return Number.POSITIVE_INFINITY;
+  const left = leftMs(row.RenewedUtc, row.ExpiresUtc, row.Now);
+  return left > 0 ? left : Number.POSITIVE_INFINITY;
 }
 
 export class SqliteLeaseStore implements LeaseStore {
@@ -95,16 +140,21 @@ export class SqliteLeaseStore implements LeaseStore {
 
   async acquire(request: AcquireLease): Promise<AcquireResult> {
     // If another owner has the lease, most attempts end here, without taking the write lock from that owner.
-    const held = await this.#handle.look((connection) =>
-      heldByAnother(connection, request.name, request.owner),
-    );
+    const row = await this.#handle.look((connection) => connection.get<LookRow>(sql.look, request.name));
+    const held = row === undefined || isAheadOfClock(row) ? null : heldByAnother(row, request.owner);
     if (held !== null) return held;
     return this.#handle.write((connection, now) => {
-      const taken = heldByAnother(connection, request.name, request.owner);
+      const taken = takenByAnother(connection, request.name, request.owner);
       if (taken !== null) return taken;
-      const fence = takeLease(connection, request, now);
+      const { fence, acquisitionId } = takeLease(connection, request, now);
       const expiresInMs = wholeMs(request.durationMs);
-      return { status: 'acquired', fence, expiresInMs, expiresUtc: new Date(now + expiresInMs) };
+      return {
+        status: 'acquired',
+        fence,
+        acquisitionId,
+        expiresInMs,
+        expiresUtc: new Date(now + expiresInMs),
+      };
     });
   }
 
@@ -126,6 +176,7 @@ export class SqliteLeaseStore implements LeaseStore {
       name: row.Name,
       owner: row.Owner,
       fence: row.Fence,
+      acquisitionId: row.AcquisitionId,
       acquiredUtc: dateOrNull(row.AcquiredUtc),
       renewedUtc: dateOrNull(row.RenewedUtc),
       expiresUtc: dateOrNull(row.ExpiresUtc),
@@ -138,6 +189,7 @@ export class SqliteLeaseStore implements LeaseStore {
 interface ListRow extends LookRow {
   readonly Name: string;
   readonly Fence: number;
+  readonly AcquisitionId: string | null;
   readonly AcquiredUtc: number | null;
   readonly RenewedUtc: number | null;
   readonly Context: string | null;

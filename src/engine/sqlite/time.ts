@@ -13,6 +13,12 @@ const longestMs = 3_155_760_000_000;
 
 export const wholeMs = wholeMsUpTo(longestMs);
 
+/**
+ * Milliseconds. A stored time counts as ahead of the clock, because the clock was set back, when it is later than now by
+ * more than this (Q16). A machine that keeps its time moves its clock by less.
+ */
+export const clockToleranceMs = 1_000;
+
 export function dateOrNull(utcMs: number | null): Date | null {
   return utcMs === null ? null : new Date(utcMs);
 }

@@ -7,13 +7,14 @@ import type {
   LeaseStore,
   RenewResult,
 } from '../lease-store.ts';
-import { bigint, bit, type Database, text } from './database.ts';
+import { bigint, bit, type Database, text, uuid } from './database.ts';
 import { wholeMs } from './text.ts';
 
 interface LeaseRow {
   readonly Name: string;
   readonly Owner: string | null;
   readonly Fence: string;
+  readonly AcquisitionId: string | null;
   readonly AcquiredUtc: Date | null;
   readonly RenewedUtc: Date | null;
   readonly ExpiresUtc: Date | null;
@@ -49,7 +50,13 @@ export class SqlServerLeaseStore implements LeaseStore {
     const expiresInMs = leftMs(row.ExpiresInMs);
     if (row.Status === 'leased-elsewhere')
       return { status: 'leased-elsewhere', owner: (row.Owner as string | null) ?? '', expiresInMs };
-    return { status: 'acquired', fence: Number(row.Fence), expiresInMs, expiresUtc: row.ExpiresUtc as Date };
+    return {
+      status: 'acquired',
+      fence: Number(row.Fence),
+      acquisitionId: row.AcquisitionId as string,
+      expiresInMs,
+      expiresUtc: row.ExpiresUtc as Date,
+    };
   }
 
   async renew(lease: LeaseRef, durationMs: number): Promise<RenewResult> {
@@ -77,6 +84,7 @@ export class SqlServerLeaseStore implements LeaseStore {
       name: row.Name,
       owner: row.Owner,
       fence: Number(row.Fence),
+      acquisitionId: row.AcquisitionId,
       acquiredUtc: row.AcquiredUtc,
       renewedUtc: row.RenewedUtc,
       expiresUtc: row.ExpiresUtc,
@@ -86,10 +94,11 @@ export class SqlServerLeaseStore implements LeaseStore {
   }
 }
 
-function reference({ name, owner, fence }: LeaseRef) {
+function reference({ name, owner, fence, acquisitionId }: LeaseRef) {
   return {
     Name: [text, name],
     Owner: [text, owner],
     Fence: [bigint, fence],
+    AcquisitionId: [uuid, acquisitionId],
   } as const;
 }

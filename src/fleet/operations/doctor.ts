@@ -1,6 +1,7 @@
-import type { Engine } from '../../engine/engine.ts';
+import type { Engine, TenantDatabase } from '../../engine/engine.ts';
+import type { LeaseStore } from '../../engine/lease-store.ts';
 import type { Registry, TenantRecord } from '../../engine/registry.ts';
-import type { SchemaControl, SchemaFinding } from '../../engine/schema.ts';
+import type { SchemaFinding } from '../../engine/schema.ts';
 import { describeError } from '../../errors.ts';
 import { inParallel } from '../in-parallel.ts';
 import { assertReadable } from '../tenants/tenant-errors.ts';
@@ -47,7 +48,7 @@ export async function examineFleet(
   registry: Registry,
   { tenants: ids, parallel = 4, onTenant = () => {} }: ExamineOptions,
 ): Promise<Diagnosis[]> {
-  const ofRegistry = await examine(null, () => registry.schema);
+  const ofRegistry = await examine(null, () => registry);
   const readable = ofRegistry.reachable && ofRegistry.version !== 0;
   const tenants = readable ? await selectTenants(registry, ids) : [];
   const sharers = sharersIn(
@@ -103,7 +104,7 @@ async function examineTenant(engine: Engine, tenant: TenantRecord): Promise<Diag
       assertReadable(tenant);
       const database = engine.openTenant(tenant);
       close = () => database.close();
-      return database.schema;
+      return database;
     });
   } finally {
     // A failure to close the connection is not a finding about the database.
@@ -111,15 +112,26 @@ async function examineTenant(engine: Engine, tenant: TenantRecord): Promise<Diag
   }
 }
 
-async function examine(tenantId: string | null, open: () => SchemaControl): Promise<Diagnosis> {
+async function examine(
+  tenantId: string | null,
+  open: () => Pick<TenantDatabase, 'schema' | 'leases'>,
+): Promise<Diagnosis> {
   try {
-    const { version, clockAheadMs, clockErrorMs, findings } = await open().inspect();
+    const { schema, leases } = open();
+    const { version, clockAheadMs, clockErrorMs, findings } = await schema.inspect();
+    const now = Date.now() + clockAheadMs;
+    // Without the table or the right to read it, there is a finding about that already.
+    const setBackMs = version === 0 ? 0 : await clockSetBackMs(leases, now).catch(() => 0);
     return {
       tenantId,
       reachable: true,
       version,
       clockAheadMs,
-      findings: [...findings, ...clock(clockAheadMs, clockErrorMs)],
+      findings: [
+        ...findings,
+        ...clock(clockAheadMs, clockErrorMs),
+        ...clockSetBack(setBackMs - clockErrorMs),
+      ],
     };
   } catch (error) {
     const { code, message } = describeError(error);
@@ -138,4 +150,16 @@ function clock(aheadMs: number, errorMs: number): Finding[] {
   const seconds = Math.round(Math.abs(aheadMs) / 1_000);
   const message = `the database's clock is ${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} this program's; set the clock that is wrong`;
   return [{ severity: 'problem', kind: 'clock', message }];
+}
+
+/** Milliseconds by which the latest renewal of a lease is later than the database's present time `now`. */
+async function clockSetBackMs(leases: LeaseStore, now: number): Promise<number> {
+  const renewals = (await leases.list()).flatMap(({ renewedUtc }) => renewedUtc?.getTime() ?? []);
+  return Math.max(0, ...renewals.map((renewedAt) => renewedAt - now));
+}
+
+function clockSetBack(byMs: number): Finding[] {
+  if (byMs <= clockToleranceMs) return [];
+  const message = `the database's clock was set back by ${Math.round(byMs / 1_000)} s or more since a lease was last renewed; runs and plans correct due times and leases, so only check that the clock is right now`;
+  return [{ severity: 'advice', kind: 'clock', message }];
 }

@@ -10,6 +10,7 @@ import { definitionOf } from './definition.ts';
 import { type Directory, directoryTag, type ListedTenant, readDirectory } from './directory-listing.ts';
 import { EventLoopYielder } from './event-loop-yielder.ts';
 import { Refresh, refreshRetryMs } from './refresh.ts';
+import { readTenantChanges } from './tenant-changes.ts';
 
 export interface DirectorySyncOptions {
   readonly directory: Directory;
@@ -121,7 +122,12 @@ export class DirectorySync {
   }
 
   async #readChanges(): Promise<void> {
-    const { version, tenants } = await this.#options.registry.changesSince(this.#version);
+    const { version, tenants, isWhole } = await readTenantChanges(
+      this.#options.registry,
+      this.#version,
+      this.#known.values(),
+    );
+    if (isWhole) this.#known.clear();
     for (const tenant of tenants) this.#known.set(tenant.id, tenant);
     this.#version = version;
   }

@@ -3,6 +3,7 @@ import { errorText } from '../../errors.ts';
 import type { Settings } from '../../settings.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { Refresh } from './refresh.ts';
+import { readTenantChanges } from './tenant-changes.ts';
 import { unknownTenant } from './tenant-errors.ts';
 
 export interface DirectoryOptions {
@@ -58,7 +59,12 @@ export class TenantDirectory {
   async #refresh(): Promise<boolean> {
     const { registry, logger } = this.#options;
     try {
-      const { version, tenants } = await registry.changesSince(this.#version ?? this.#oldestKnown());
+      const { version, tenants, isWhole } = await readTenantChanges(
+        registry,
+        this.#version ?? this.#oldestKnown(),
+        this.#known.values(),
+      );
+      if (isWhole) this.#forgetAllBut(tenants);
       // Store also tenants that no call has requested yet, because an older read of them may still be under way.
       for (const tenant of tenants) this.remember(tenant);
       this.#version = version;
@@ -68,6 +74,20 @@ export class TenantDirectory {
         error: errorText(error),
       });
       return false;
+    }
+  }
+
+  /**
+   * Forgets records that the registry does not have any more: after a restore it has older versions of some tenants, and
+   * others are not registered yet.
+   */
+  #forgetAllBut(tenants: readonly TenantRecord[]): void {
+    const present = new Map(tenants.map((tenant) => [tenant.id, tenant]));
+    for (const known of [...this.#known.values()]) {
+      const tenant = present.get(known.id);
+      if (tenant !== undefined && tenant.version >= known.version) continue;
+      this.#known.delete(known.id);
+      this.#options.onChange(tenant ?? { ...known, status: 'retired' });
     }
   }
 

@@ -12,8 +12,9 @@ type Values = Readonly<Record<string, string | number | boolean | null>>;
 const tooLong = 1_500_000_000_001;
 const lease = { Name: 'job', Owner: 'host-1', LeaseMs: 60_000 };
 const run = { Owner: 'host-1', LeaseMs: 60_000, Limit: 1, MaxBytes: 1_000 };
-const settle = { ...run, Fence: 1, Outcomes: '[]', Then: 'renew-lease' };
-const plan = { Owner: 'host-1', Fence: 1, Choices: '[]', RedispatchMs: 1_000 };
+const acquisition = { Fence: 1, AcquisitionId: randomUUID() };
+const settle = { ...run, ...acquisition, Outcomes: '[]', Then: 'renew-lease' };
+const plan = { Owner: 'host-1', ...acquisition, Choices: '[]', RedispatchMs: 1_000 };
 const report = {
   Id: 'acme',
   Outcome: 'idle',
@@ -43,12 +44,16 @@ const tenant = {
 };
 const dead = { Limit: 1, OlderThanMs: 0 };
 
-const outcome = (fields: object) => ({ ...settle, Outcomes: JSON.stringify([fields]) });
+const outcome = (fields: object) => ({
+  ...settle,
+  Outcomes: JSON.stringify([{ messageId: randomUUID(), ...fields }]),
+});
+const twice = { sequence: 1, messageId: randomUUID(), kind: 'done' };
 
 const refused: readonly [SchemaKind, procedure: string, what: string, Values, number: number][] = [
   ['tenant', 'Lease_Acquire', 'a lease without an end', { ...lease, LeaseMs: tooLong }, 51027],
   ['tenant', 'Lease_Acquire', 'a lease of null', { ...lease, LeaseMs: null }, 51027],
-  ['tenant', 'Lease_Renew', 'a negative lease', { ...lease, Fence: 1, LeaseMs: -1 }, 51027],
+  ['tenant', 'Lease_Renew', 'a negative lease', { ...lease, ...acquisition, LeaseMs: -1 }, 51027],
   ['tenant', 'Outbox_Begin', 'a lease without an end', { ...run, LeaseMs: tooLong }, 51027],
   ['tenant', 'Outbox_Begin', 'a retention too long', { ...run, RetentionMs: tooLong, PurgeLimit: 1 }, 51027],
   ['tenant', 'Outbox_Begin', 'a negative limit', { ...run, Limit: -1 }, 51027],
@@ -63,12 +68,19 @@ const refused: readonly [SchemaKind, procedure: string, what: string, Values, nu
     51025,
   ],
   ['tenant', 'Outbox_SettleAndClaim', 'an outcome without a sequence', outcome({ kind: 'done' }), 51025],
+  [
+    'tenant',
+    'Outbox_SettleAndClaim',
+    'an outcome without an id',
+    outcome({ sequence: 1, messageId: null, kind: 'done' }),
+    51025,
+  ],
   ['tenant', 'Outbox_SettleAndClaim', 'half a sequence', outcome({ sequence: 0.5, kind: 'done' }), 51025],
   [
     'tenant',
     'Outbox_SettleAndClaim',
     'two outcomes of one message',
-    { ...settle, Outcomes: '[{"sequence":1,"kind":"done"},{"sequence":1,"kind":"dead"}]' },
+    { ...settle, Outcomes: JSON.stringify([twice, twice]) },
     51025,
   ],
   [

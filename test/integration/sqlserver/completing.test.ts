@@ -61,7 +61,9 @@ describeOnServer(`between a message's settling and the commit, on SQL Server (${
     const { recordset } = await transaction
       .request()
       .input('Sequence', mssql.BigInt, messages[nth]!.sequence)
+      .input('MessageId', mssql.UniqueIdentifier, messages[nth]!.messageId)
       .input('Fence', mssql.BigInt, lease.fence)
+      .input('AcquisitionId', mssql.UniqueIdentifier, lease.acquisitionId)
       .execute('messaging.Outbox_Complete');
     expect(recordset).toEqual([{ Settled: true }]);
     return transaction;
@@ -71,7 +73,9 @@ describeOnServer(`between a message's settling and the commit, on SQL Server (${
     const { recordset } = await pool
       .request()
       .input('Sequence', mssql.BigInt, messages[0]!.sequence)
+      .input('MessageId', mssql.UniqueIdentifier, messages[0]!.messageId)
       .input('Fence', mssql.BigInt, lease.fence)
+      .input('AcquisitionId', mssql.UniqueIdentifier, lease.acquisitionId)
       .input('Again', mssql.Bit, true)
       .execute('messaging.Outbox_Complete');
     return recordset[0]!.Settled as boolean;

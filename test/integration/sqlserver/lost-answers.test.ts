@@ -63,13 +63,14 @@ describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
 
   const settle = (
     callId: string,
-    fence: number,
+    { Fence, AcquisitionId }: Answer['header'],
     outcomes: object[],
     more: Record<string, string | number | boolean> = {},
   ) =>
     call('Outbox_SettleAndClaim', {
       Owner: 'host-1',
-      Fence: fence,
+      Fence: Number(Fence),
+      AcquisitionId: AcquisitionId as string,
       LeaseMs: 600_000,
       Outcomes: JSON.stringify(outcomes),
       Then: 'claim',
@@ -80,7 +81,10 @@ describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
       ...more,
     });
 
-  const sequenceOf = async (messageId: string) => (await database.queue('outbox').get(messageId))!.sequence;
+  const identityOf = async ({ messageId }: { messageId: string }) => {
+    const { sequence } = (await database.queue('outbox').get(messageId))!;
+    return { sequence, messageId };
+  };
 
   test('Q6, Q8: a repeated begin or settle has no second effect and returns the first answer', async () => {
     const queue = database.queue('outbox');
@@ -90,7 +94,7 @@ describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
       payload,
     }));
     await queue.enqueue(ids);
-    const [a, b] = [await sequenceOf(ids[0]!.messageId), await sequenceOf(ids[1]!.messageId)];
+    const [a, b, c, d, e] = await Promise.all(ids.map(identityOf));
 
     const first = randomUUID();
     const begun = await begin(first);
@@ -101,43 +105,40 @@ describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
     expect(await queue.get(ids[0]!.messageId)).toMatchObject({ attempts: 1, recovered: false });
 
     // A is done and B is released; the lost answer contains B, claimed again, and C.
-    const fence = Number(begun.header.Fence);
     const second = randomUUID();
     const outcomes = [
-      { sequence: a, kind: 'done' },
-      { sequence: b, kind: 'release' },
+      { ...a, kind: 'done' },
+      { ...b, kind: 'release' },
     ];
-    const settled = await settle(second, fence, outcomes);
+    const settled = await settle(second, begun.header, outcomes);
     expect(settled.lost).toEqual([]);
     expect(settled.payloads).toEqual(['B', 'C']);
-    const settledAgain = await settle(second, fence, outcomes, { Again: true, InFlight: '[]' });
+    const settledAgain = await settle(second, begun.header, outcomes, { Again: true, InFlight: '[]' });
     expect(settledAgain.lost).toEqual([]);
     expect(settledAgain.payloads).toEqual(['B', 'C']);
     expect(await queue.get(ids[1]!.messageId)).toMatchObject({ attempts: 1 });
     expect(await queue.statistics()).toMatchObject({ done: 1, claimed: 2, ready: 2 });
 
     // The run's other messages in flight are not returned again.
-    const c = await sequenceOf(ids[2]!.messageId);
     const third = randomUUID();
-    const more = await settle(third, fence, [{ sequence: b, kind: 'done' }]);
+    const more = await settle(third, begun.header, [{ ...b, kind: 'done' }]);
     expect(more.payloads).toEqual(['D', 'E']);
-    const moreAgain = await settle(third, fence, [{ sequence: b, kind: 'done' }], {
+    const moreAgain = await settle(third, begun.header, [{ ...b, kind: 'done' }], {
       Again: true,
-      InFlight: JSON.stringify([c]),
+      InFlight: JSON.stringify([c!.sequence]),
     });
     expect(moreAgain).toMatchObject({ payloads: ['D', 'E'], lost: [] });
 
     // The first sending never arrived: the second one does the work.
-    const rest = await Promise.all(ids.slice(2).map(({ messageId }) => sequenceOf(messageId)));
     const fourth = randomUUID();
-    const last = rest.map((sequence) => ({ sequence, kind: 'done' }));
+    const last = [c, d, e].map((identity) => ({ ...identity, kind: 'done' }));
     const end = { Again: true, InFlight: '[]', Solo: true };
-    const late = await settle(fourth, fence, last, end);
+    const late = await settle(fourth, begun.header, last, end);
     expect(late).toMatchObject({ payloads: [], lost: [] });
     expect(late.header.Lease).toBe('released');
 
     // The first call had released the lease: the repeated call says so, and reports no lost outcome.
-    const later = await settle(fourth, fence, last, end);
+    const later = await settle(fourth, begun.header, last, end);
     expect(later.header.Lease).toBe('released');
     expect(later.lost).toEqual([]);
     expect(await queue.statistics()).toMatchObject({ done: 5, claimed: 0, ready: 0 });
@@ -161,7 +162,8 @@ describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
     const lease = { name: 'job', owner: 'host-1' };
     const taken = await leases.acquire({ ...lease, durationMs: 60_000 });
     if (taken.status !== 'acquired') throw new Error('expected the lease');
-    const parameters = { Name: 'job', Owner: 'host-1', Fence: taken.fence };
+    const { fence, acquisitionId } = taken;
+    const parameters = { Name: 'job', Owner: 'host-1', Fence: fence, AcquisitionId: acquisitionId };
     expect((await call('Lease_Release', parameters)).header).toEqual({ Released: 1 });
     expect((await call('Lease_Release', parameters)).header).toEqual({ Released: 0 });
     expect((await call('Lease_Release', { ...parameters, Again: true })).header).toEqual({ Released: 1 });

@@ -93,16 +93,16 @@ describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
       const settled = await queue.settle({
         lease: run.lease,
         leaseMs: 60_000,
-        outcomes: run.messages.map(({ sequence }) => ({ sequence, kind: 'done' })),
+        outcomes: run.messages.map(({ sequence, messageId }) => ({ sequence, messageId, kind: 'done' })),
         onDead: 'block',
         // biome-ignore lint/suspicious/noThenProperty: the seam's word
         then: next(claim),
       });
       expect(settled.messages.map(({ payload }) => payload)).toEqual(['y']);
       expect(await queue.statistics()).toMatchObject({ claimed: 1 });
-      const { sequence } = settled.messages[0]!;
+      const { sequence, messageId } = settled.messages[0]!;
       const { signal } = new AbortController();
-      await queue.transact({ lease: run.lease, sequence, signal }, async () => {});
+      await queue.transact({ lease: run.lease, sequence, messageId, signal }, async () => {});
       expect(await queue.statistics()).toMatchObject({ claimed: 0, done: 2 });
       expect(await open(mine).leases.acquire({ name: 'job', owner: 'o', durationMs: 1_000 })).toMatchObject({
         status: 'acquired',
@@ -124,7 +124,8 @@ describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
       await as(await newUser(mine, 'messaging_dispatcher'), async (openAsHolder) => {
         const held = await openAsHolder(mine).leases.acquire({ ...lease, durationMs: 60_000 });
         if (held.status !== 'acquired') throw new Error('expected the lease');
-        expect(await leases.release({ ...lease, fence: held.fence })).toBe(true);
+        const { fence, acquisitionId } = held;
+        expect(await leases.release({ ...lease, fence, acquisitionId })).toBe(true);
       });
       await expect(leases.acquire({ ...lease, durationMs: 60_000 })).rejects.toMatchObject(refused);
       await expect(queue.begin({ owner: 'o', durationMs: 1_000, claim })).rejects.toMatchObject(refused);

@@ -63,7 +63,7 @@ describeOnServer(`handlers' transactions on SQL Server (${serverVariable})`, () 
     const run = await queue.begin({ owner: messageId, durationMs: 60_000, claim });
     if (run.status !== 'claimed') throw new Error('expected a claim');
     const { lease, messages } = run;
-    return { queue, lease, messageId, request: { lease, sequence: messages[0]!.sequence, signal: never } };
+    return { queue, lease, messageId, request: { lease, ...messages[0]!, signal: never } };
   }
 
   const enter = (transaction: unknown, entry: string) =>

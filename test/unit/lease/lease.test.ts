@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { getEventListeners } from 'node:events';
 import { MultiOutboxError } from '../../../src/errors.ts';
 import { HeldLease, type HeldLeaseOptions } from '../../../src/lease/lease.ts';
@@ -17,6 +18,8 @@ const pass = (seconds: number) => jest.advanceTimersByTimeAsync(1_000 * seconds)
 const later = (ms: number) => new Date(Date.now() + ms);
 
 /** A lease of a minute, just acquired; its database renews and releases it by default. */
+const acquisitionId = randomUUID();
+
 function held(fields: Partial<HeldLeaseOptions> = {}) {
   const renew = jest.fn(async () => ({
     status: 'renewed' as const,
@@ -27,10 +30,16 @@ function held(fields: Partial<HeldLeaseOptions> = {}) {
   const closed = new AbortController();
   const logger = recordingLogger();
   const lease = new HeldLease({
-    ref: { name: 'report', owner: 'host-1', fence: 7 },
+    ref: { name: 'report', owner: 'host-1', fence: 7, acquisitionId },
     tenantId: 'acme',
     durationMs,
-    acquired: { status: 'acquired', fence: 7, expiresInMs: durationMs, expiresUtc: later(durationMs) },
+    acquired: {
+      status: 'acquired',
+      fence: 7,
+      acquisitionId,
+      expiresInMs: durationMs,
+      expiresUtc: later(durationMs),
+    },
     sentAt: performance.now(),
     renew,
     release,

@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import type { SettleResult } from '../../../src/engine/work-queue.ts';
 import { RunLease } from '../../../src/queue/run-lease.ts';
 
 const durationMs = 9_000;
-const ref = { name: 'queue:outbox', owner: 'host-1', fence: 7 };
+const ref = { name: 'queue:outbox', owner: 'host-1', fence: 7, acquisitionId: randomUUID() };
 
 function answer(fields: Partial<SettleResult>): SettleResult {
   return {

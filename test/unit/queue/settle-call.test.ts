@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { SettleRequest, SettleResult, WorkQueue } from '../../../src/engine/work-queue.ts';
 import { MultiOutboxError } from '../../../src/errors.ts';
 import { Backlog } from '../../../src/queue/backlog.ts';
@@ -37,7 +38,7 @@ function calling(durationMs: number, then: SettleRequest['then'], answer: (call:
     begun: {
       ...renewed,
       status: 'claimed',
-      lease: { name: 'queue:outbox', owner: 'host-1', fence: 7 },
+      lease: { name: 'queue:outbox', owner: 'host-1', fence: 7, acquisitionId: randomUUID() },
       expiresInMs: durationMs,
       recovered: 0,
       parked: { topics: [], more: false },

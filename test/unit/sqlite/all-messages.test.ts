@@ -14,8 +14,8 @@ test('every message of a queue, in any state, in the order of storing', async ()
     queue,
     run,
     [
-      { sequence: done!.sequence, kind: 'done' },
-      { sequence: dead!.sequence, kind: 'dead', error: 'no' },
+      { ...done!, kind: 'done' },
+      { ...dead!, kind: 'dead', error: 'no' },
     ],
     { do: 'renew-lease' },
   );

@@ -18,8 +18,8 @@ async function tenantWithClock() {
 }
 
 const all = (run: Claimed, kind: 'done' | 'dead') =>
-  run.messages.map(({ sequence }) =>
-    kind === 'done' ? { sequence, kind } : { sequence, kind, error: 'no' },
+  run.messages.map(({ sequence, messageId }) =>
+    kind === 'done' ? { sequence, messageId, kind } : { sequence, messageId, kind, error: 'no' },
   );
 
 test('Q4, Q11: a message is due from its very millisecond', async () => {
@@ -40,7 +40,7 @@ test('Q10: a message behind a head is claimed with it from the millisecond at wh
   passes(999);
   const early = await begin(queue);
   expect(early.messages.map(({ payload }) => payload)).toEqual(['1']);
-  await settle(queue, early, [{ sequence: early.messages[0]!.sequence, kind: 'release', delayMs: 0 }]);
+  await settle(queue, early, [{ ...early.messages[0]!, kind: 'release', delayMs: 0 }]);
   passes(1);
   expect((await begin(queue)).messages.map(({ payload }) => payload)).toEqual(['1', '2']);
 });
@@ -49,12 +49,7 @@ test('Q5: the shortest delay of a release counts', async () => {
   const { queue } = await tenantWithClock();
   await queue.enqueue([message('x')]);
   const run = await begin(queue);
-  const settled = await settle(
-    queue,
-    run,
-    [{ sequence: run.messages[0]!.sequence, kind: 'release', delayMs: 1 }],
-    keep,
-  );
+  const settled = await settle(queue, run, [{ ...run.messages[0]!, kind: 'release', delayMs: 1 }], keep);
   expect(settled).toMatchObject({ more: false, nextDueInMs: 1 });
 });
 

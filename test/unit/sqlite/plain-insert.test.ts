@@ -87,7 +87,7 @@ test('Q15: a due time in ticks, stored with the constraints switched off, does n
   const run = await begin(queue);
   expect(run.messages.map(({ payload }) => payload)).toEqual(['near']);
   expect(run.nextDueInMs).toBeGreaterThan(0);
-  await settle(queue, run, [{ sequence: run.messages[0]!.sequence, kind: 'done' }]);
+  await settle(queue, run, [{ ...run.messages[0]!, kind: 'done' }]);
 });
 
 test('Q14, Q15: a payload that contains the replacement character itself is readable', async () => {
@@ -123,7 +123,7 @@ test('Q10: a row that is wrongly unblocked is not claimed out of order', async (
   const run = await begin(queue, 1);
   await sql('UPDATE Outbox SET Blocked = 0');
   const later = {
-    sequence: run.messages[0]!.sequence,
+    ...run.messages[0]!,
     kind: 'retry',
     delayMs: 3_600_000,
     error: 'e',
@@ -141,7 +141,7 @@ test('Q10: a row that is wrongly unblocked is not claimed while its key runs', a
   await sql('UPDATE Outbox SET Blocked = 0');
   const overlapping = await settle(queue, run, [], claim);
   expect(overlapping.messages).toEqual([]);
-  await settle(queue, run, [{ sequence: run.messages[0]!.sequence, kind: 'done' }]);
+  await settle(queue, run, [{ ...run.messages[0]!, kind: 'done' }]);
   expect(await payloads(queue)).toEqual(['2']);
 });
 
@@ -171,7 +171,7 @@ test('Q10: when the head of an ordering group is deleted by hand, the next is un
   const queue = await place.outbox();
   await queue.enqueue(['1', '2', '3'].map((payload) => message(payload, { orderingKey: 'k' })));
   const run = await begin(queue, 1);
-  await settle(queue, run, [{ sequence: run.messages[0]!.sequence, kind: 'dead', error: 'no' }]);
+  await settle(queue, run, [{ ...run.messages[0]!, kind: 'dead', error: 'no' }]);
   expect(await queue.statistics()).toMatchObject({ due: 0, blocked: 2 });
   await sql('DELETE FROM Outbox WHERE Status = 3');
   expect(await queue.statistics()).toMatchObject({ due: 1, blocked: 1 });
@@ -182,7 +182,7 @@ test('Q10, Q13: a message replayed while a later one of its key runs is not due 
   const queue = await place.outbox();
   await queue.enqueue(['1', '2'].map((payload) => message(payload, { orderingKey: 'k' })));
   const dying = await begin(queue, 1);
-  const died = { sequence: dying.messages[0]!.sequence, kind: 'dead', error: 'no' } as const;
+  const died = { ...dying.messages[0]!, kind: 'dead', error: 'no' } as const;
   await settle(queue, dying, [died], { do: 'release-lease' }, { onDead: 'continue' });
   const run = await begin(queue);
   expect(run.messages).toMatchObject([{ payload: '2' }]);
@@ -191,6 +191,6 @@ test('Q10, Q13: a message replayed while a later one of its key runs is not due 
   // The message is not claimed either when an operator unblocks it by hand.
   await sql('UPDATE Outbox SET Blocked = 0');
   expect((await settle(queue, run, [], claim)).messages).toEqual([]);
-  await settle(queue, run, [{ sequence: run.messages[0]!.sequence, kind: 'done' }]);
+  await settle(queue, run, [{ ...run.messages[0]!, kind: 'done' }]);
   expect(await payloads(queue)).toEqual(['1']);
 });

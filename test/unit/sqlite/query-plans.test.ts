@@ -81,9 +81,11 @@ test('Q4, Q9, Q12: a run reads only the rows that it works on', async () => {
   const claim: Then = { do: 'claim', solo: true, limit: 50, maxBytes: 100_000 };
   const retention = { doneMs: 0, limit: 10 };
   const kinds = ['done', 'retry', 'dead', 'release'] as const;
-  const outcomes = run.messages.map(({ sequence }, index) => {
+  const outcomes = run.messages.map(({ sequence, messageId }, index) => {
     const kind = kinds[index % kinds.length]!;
-    return kind === 'done' ? { sequence, kind } : { sequence, kind, delayMs: 0, error: 'e' };
+    return kind === 'done'
+      ? { sequence, messageId, kind }
+      : { sequence, messageId, kind, delayMs: 0, error: 'e' };
   });
   await settle(queue, run, outcomes, claim, { retention });
   // A run that takes over recovers the claimed messages.

@@ -68,6 +68,7 @@ CREATE TABLE Leases (
   Name TEXT NOT NULL PRIMARY KEY,
   Owner TEXT,
   Fence INTEGER NOT NULL,
+  AcquisitionId TEXT,
   AcquiredUtc INTEGER,
   RenewedUtc INTEGER,
   ExpiresUtc INTEGER,

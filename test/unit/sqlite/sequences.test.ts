@@ -45,7 +45,7 @@ test.each([
     await settle(
       queue,
       run,
-      run.messages.map(({ sequence }) => ({ sequence, kind: 'done' })),
+      run.messages.map(({ sequence, messageId }) => ({ sequence, messageId, kind: 'done' })),
     );
   },
 );

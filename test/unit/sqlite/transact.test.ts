@@ -12,7 +12,7 @@ async function claimed(signal = never) {
   const queue = database.queue('outbox');
   await queue.enqueue([message('x')]);
   const { lease, messages } = await begin(queue);
-  return { database, queue, request: { lease, sequence: messages[0]!.sequence, signal } };
+  return { database, queue, request: { lease, ...messages[0]!, signal } };
 }
 
 test.each([

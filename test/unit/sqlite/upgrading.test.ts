@@ -65,10 +65,10 @@ async function worksWithQueues({ queue, leases }: ReturnType<typeof program>): P
     'plain',
     'second',
   ]);
-  const outcomes = claimed.messages.map(({ sequence, payload }) =>
+  const outcomes = claimed.messages.map(({ sequence, messageId, payload }) =>
     payload === 'second'
-      ? ({ kind: 'dead', sequence, error: 'no' } as const)
-      : ({ kind: 'done', sequence } as const),
+      ? ({ kind: 'dead', sequence, messageId, error: 'no' } as const)
+      : ({ kind: 'done', sequence, messageId } as const),
   );
   expect(await settle(queue, claimed, outcomes)).toMatchObject({ unmatched: [] });
   expect(await queue.statistics()).toMatchObject({ done: 3, dead: 1, ready: 0, claimed: 0 });

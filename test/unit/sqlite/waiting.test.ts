@@ -29,7 +29,7 @@ test('D8: while one tenant waits for a lock, another one works; then the first g
       await neighbour.enqueue([message(`${round}`)]);
       const run = await begin(neighbour);
       expect(run.messages).toMatchObject([{ payload: `${round}` }]);
-      await settle(neighbour, run, [{ sequence: run.messages[0]!.sequence, kind: 'done' }]);
+      await settle(neighbour, run, [{ ...run.messages[0]!, kind: 'done' }]);
     }
     expect(waiting.ended()).toBe(false);
     db.exec('COMMIT');
@@ -68,7 +68,7 @@ test('Q9, Q12: nor does a begin that finds only done messages within their reten
   const queue = await place.outbox();
   await queue.enqueue([message('x')]);
   const run = await begin(queue);
-  await settle(queue, run, [{ sequence: run.messages[0]!.sequence, kind: 'done' }]);
+  await settle(queue, run, [{ ...run.messages[0]!, kind: 'done' }]);
   await withProgram(tenantFileOf(place), async (db) => {
     const version = () => db.prepare('PRAGMA data_version').get();
     const before = version();

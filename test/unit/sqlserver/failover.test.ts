@@ -2,6 +2,7 @@
  * D8: pools leave a server that has become read-only, as a server does when a failover makes it a secondary. No SQL is
  * executed.
  */
+import { randomUUID } from 'node:crypto';
 import type * as mssql from 'mssql';
 import type { Engine, TenantDatabase } from '../../../src/engine/engine.ts';
 import type { TenantReport } from '../../../src/engine/registry.ts';
@@ -144,8 +145,9 @@ describe('D8, T1: a handler’s transaction that a server refuses because it bec
       return procedureOf(message)?.endsWith('[Outbox_Complete]') ? row({ Settled: true }) : undefined;
     });
     const queue = tenant(place.engine).queue('outbox');
-    const lease = { name: 'queue:outbox', owner: 'host', fence: 1 };
-    const request = { lease, sequence: 1, signal: new AbortController().signal };
+    const messageId = randomUUID();
+    const lease = { name: 'queue:outbox', owner: 'host', fence: 1, acquisitionId: randomUUID() };
+    const request = { lease, sequence: 1, messageId, signal: new AbortController().signal };
     await expect(queue.transact(request, handlerWrites)).rejects.toThrow();
     await queue.transact(request, handlerWrites);
     expect(place.server.connections).toBe(2);

@@ -9,6 +9,8 @@
  *   message, which is due and waits until its topic has room again (Q4).
  * - InGroup: 1 for a member of an ordering group: a message that is Ready or Claimed, or Dead and blocking its group.
  *   Messages without a key have 1 too; the index of groups leaves them out.
+ * - DueSetUtc: when DueUtc was set, if that was after EnqueuedUtc: by a retry, a release with a delay or a replay. After
+ *   the clock was set back, it tells which due times are too far ahead (Q16).
  * - Source: the source of the dedup key, empty for the application's own keys. Hash: identifies the content (I2).
  * - Payload and Headers are the last columns, so that reading a message's state never reads through a long payload.
  *
@@ -42,6 +44,7 @@ CREATE TABLE ${table} (
   Hash TEXT ${isShort('Hash')},
   EnqueuedUtc INTEGER NOT NULL DEFAULT ${now} ${isTime('EnqueuedUtc')},
   DueUtc INTEGER NOT NULL DEFAULT ${now} ${isTime('DueUtc')},
+  DueSetUtc INTEGER ${isTime('DueSetUtc')},
   Status INTEGER NOT NULL DEFAULT 0 CHECK (Status BETWEEN 0 AND 3),
   Attempts INTEGER NOT NULL DEFAULT 0 ${isCount('Attempts')},
   Parks INTEGER NOT NULL DEFAULT 0 ${isCount('Parks')},

@@ -3,9 +3,17 @@ import type { BeginRequest, BeginResult, QueueName } from '../../work-queue.ts';
 import { queueLeaseName } from '../../work-queue.ts';
 import { type Connection, nowSql } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
-import { heldBy, heldByAnother, releaseLease, takeLease } from '../lease-store.ts';
+import {
+  heldByAnother,
+  isAheadOfClock,
+  type LookRow as LeaseRow,
+  releaseLease,
+  takeLease,
+  takenByAnother,
+} from '../lease-store.ts';
 import { wholeMs } from '../time.ts';
 import { claim, restOf } from './claim.ts';
+import { drawInDueTimes, isAhead, nextDueSql } from './due-times.ts';
 import { GroupKeys, keyColumn, unblockHeads } from './ordering.ts';
 import { makeParkedDue, readParked } from './parked.ts';
 import { purge } from './purge.ts';
@@ -14,29 +22,26 @@ import { topicIndexes } from './topics.ts';
 
 const statements = perTable((table) => ({
   /** Reads without a lock, in one statement, whether a run has anything to do. */
-  look: `SELECT Now, Owner, ExpiresUtc, ExpiresUtc > Now AS Held,
+  look: `SELECT Now, Owner, RenewedUtc, ExpiresUtc, ExpiresUtc > Now AS Held,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Claimed WHERE Status = 1) AS Claimed,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Throttled WHERE ${topicIndexes.Throttled}) AS Throttled,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Parked WHERE ${topicIndexes.Parked}) AS Parked,
-      (SELECT ${acceptedTime('DueUtc')} FROM ${table} INDEXED BY ${table}_Due WHERE Status = 0 AND Blocked = 0
-        ORDER BY DueUtc LIMIT 1) AS NextDueUtc,
+      Next.DueUtc AS NextDueUtc, Next.SetUtc AS NextSetUtc,
       (SELECT ${acceptedTime('SettledUtc')} FROM ${table} INDEXED BY ${table}_Settled WHERE Status = 2
         ORDER BY SettledUtc LIMIT 1) AS OldestDoneUtc
-    FROM (SELECT ${nowSql} AS Now) LEFT JOIN Leases ON Name = ?`,
+    FROM (SELECT ${nowSql} AS Now) LEFT JOIN Leases ON Name = ? LEFT JOIN (${nextDueSql(table)}) AS Next ON TRUE`,
   recover: `UPDATE ${table} INDEXED BY ${table}_Claimed
     SET Status = 0, Recovered = 1, ClaimFence = NULL, Blocked = OrderingKey IS NOT NULL
     WHERE Status = 1 RETURNING ${keyColumn}`,
 }));
 
-interface LookRow {
-  readonly Now: number;
-  readonly Owner: string | null;
-  readonly ExpiresUtc: number | null;
+interface LookRow extends LeaseRow {
   readonly Held: number | null;
   readonly Claimed: number;
   readonly Throttled: number;
   readonly Parked: number;
   readonly NextDueUtc: number | null;
+  readonly NextSetUtc: number | null;
   readonly OldestDoneUtc: number | null;
 }
 
@@ -51,9 +56,12 @@ export function beginByReading(
 ): BeginResult | null {
   const table = tableOf[queue];
   const row = connection.get<LookRow>(statements[table].look, queueLeaseName(queue))!;
-  const holder = heldBy(row.Owner, row.ExpiresUtc, row.Now, request.owner);
-  if (holder !== null) return holder;
-  const isDue = row.NextDueUtc !== null && row.NextDueUtc <= row.Now;
+  const holder = heldByAnother(row, request.owner);
+  if (holder !== null) return isAheadOfClock(row) ? null : holder;
+  // Due, or delayed by a clock that was set back since.
+  const isDue =
+    row.NextDueUtc !== null &&
+    (row.NextDueUtc <= row.Now || isAhead({ DueUtc: row.NextDueUtc, SetUtc: row.NextSetUtc! }, row.Now));
   const { retention } = request;
   const isOverdue =
     retention !== undefined &&
@@ -92,16 +100,18 @@ export function begin(
 ): BeginResult {
   const table = tableOf[queue];
   const name = queueLeaseName(queue);
-  const holder = heldByAnother(connection, name, request.owner);
+  const holder = takenByAnother(connection, name, request.owner);
   if (holder !== null) return holder;
-  const fence = takeLease(connection, { ...request, name }, now);
+  const lease = takeLease(connection, { ...request, name }, now);
   const recovered = recover(connection, table);
   const parked = makeParkedDue(connection, table, request.handled ?? [], now);
   const purged = purge(connection, table, request.retention, now);
+  drawInDueTimes(connection, table, now);
+  const { fence } = lease;
   const claimed = claim(connection, table, { ...request.claim, now, fence, solo: true });
-  const { nextDueInMs, throttled } = restOf(connection, table, now);
-  const found = { ...claimed, nextDueInMs, throttled, purged, recovered, parked };
-  const lease = { name, owner: request.owner, fence };
+  const { nextDueInMs, throttled, drewIn } = restOf(connection, table, now);
+  const more = claimed.more || drewIn;
+  const found = { ...claimed, more, nextDueInMs, throttled, purged, recovered, parked };
   if (claimed.messages.length === 0) {
     releaseLease(connection, lease);
     return { status: 'idle', ...found };

@@ -4,7 +4,7 @@
  */
 import { type Claim, type ClaimedMessage, type ClaimLimits, MessageStatus } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
-import { acceptedTime } from '../integers.ts';
+import { drawInDueTimes } from './due-times.ts';
 import { blockMessages, headOf, unblockHeads } from './ordering.ts';
 import {
   type ClaimRow,
@@ -30,8 +30,6 @@ const statements = perTable((table) => ({
       AND Sequence IN (SELECT value FROM json_each(?))`,
   takeFollower: `UPDATE ${table} SET Status = 1, Attempts = ${oneMore}, ClaimFence = ?, Blocked = 0
     WHERE Sequence = ?`,
-  nextDue: `SELECT ${acceptedTime('DueUtc')} AS NextDueUtc FROM ${table} INDEXED BY ${table}_Due
-    WHERE Status = 0 AND Blocked = 0 ORDER BY DueUtc LIMIT 1`,
 }));
 
 export interface ClaimOrder extends ClaimLimits {
@@ -139,14 +137,18 @@ export interface Rest {
   readonly throttled: boolean;
   /** Whether a message is due that is not throttled. */
   readonly isDue: boolean;
+  /** Whether a message is due because its due time was drawn in. */
+  readonly drewIn: boolean;
 }
 
+/** Call it within a write transaction, as the lease's holder. */
 export function restOf(connection: Connection, table: QueueTable, now: number): Rest {
   const throttled = hasThrottled(connection, table);
-  const row = connection.get<{ NextDueUtc: number }>(statements[table].nextDue);
-  const next = row === undefined ? null : Math.max(0, row.NextDueUtc - now);
+  const { dueUtc, drewIn } = drawInDueTimes(connection, table, now);
+  const next = dueUtc === null ? null : Math.max(0, dueUtc - now);
+  const isDue = next === 0;
   // A throttled message was due when it was throttled.
-  return { nextDueInMs: throttled ? 0 : next, throttled, isDue: next === 0 };
+  return { nextDueInMs: throttled ? 0 : next, throttled, isDue, drewIn: drewIn && isDue };
 }
 
 /**

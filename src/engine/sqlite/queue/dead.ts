@@ -20,9 +20,9 @@ const statements = perTable((table) => {
     select: `SELECT Sequence, ${keyColumn} ${matching} ${oldestFirst}`,
     settledUtc: `SELECT SettledUtc FROM ${table} WHERE Sequence = ? AND Status = 3`,
     replay: `UPDATE ${table}
-      SET Status = 0, InGroup = 1, Blocked = OrderingKey IS NOT NULL, DueUtc = ?, SettledUtc = NULL, Attempts = 0,
+      SET Status = 0, InGroup = 1, Blocked = OrderingKey IS NOT NULL, DueUtc = :now, DueSetUtc = :now, SettledUtc = NULL, Attempts = 0,
         Parks = 0, ReplayCount = min(max(ReplayCount, 0), 2147483646) + 1
-      WHERE Sequence = ?`,
+      WHERE Sequence = :sequence`,
     discard: `DELETE FROM ${table} WHERE Sequence = ?`,
   };
 });
@@ -90,7 +90,8 @@ export function replayDead(
 ): number {
   const { sequences, keys } = select(connection, table, filter, limit, now);
   const headsBefore = [...keys].flatMap((key) => headOf(connection, table, key)?.Sequence ?? []);
-  for (const sequence of sequences) connection.run(statements[table].replay, now, sequence);
+  const replay = connection.prepare(statements[table].replay);
+  for (const sequence of sequences) replay.run({ now, sequence });
   // When a replayed message comes before the current head, that head is blocked again.
   blockMessages(connection, table, headsBefore);
   unblockHeads(connection, table, keys);

@@ -10,7 +10,7 @@ const waiting = (table: QueueTable) => `FROM ${table} INDEXED BY ${table}_Parked
 
 const statements = perTable((table) => ({
   isWaiting: `SELECT 1 ${waiting(table)} LIMIT 1`,
-  makeDue: `UPDATE ${table} SET DueUtc = ? WHERE Sequence IN (
+  makeDue: `UPDATE ${table} SET DueUtc = ?, DueSetUtc = ? WHERE Sequence IN (
     SELECT Sequence ${waiting(table)} ORDER BY DueUtc, Sequence LIMIT ?)`,
 }));
 
@@ -63,7 +63,7 @@ export function makeParkedDue(
   const { handled, topics } = find(connection, table, known);
   let left = mostMadeDue;
   for (const { topic, source } of handled) {
-    if (left > 0) left -= connection.run(statements[table].makeDue, now, topic, source, now, left);
+    if (left > 0) left -= connection.run(statements[table].makeDue, now, now, topic, source, now, left);
   }
   return { topics, more: left === 0 };
 }

@@ -190,7 +190,7 @@ function unreadableMessage(row: ClaimRow, unreadable: string): ClaimedMessage {
   const key = isDoubtful(row[6]) ? null : row[6];
   return {
     sequence: row[0],
-    messageId: readableOr(() => shortOf('MessageId', row[1]), ''),
+    messageId: isDoubtful(row[1]) ? '' : readableOr(() => shortOf('MessageId', row[1]), ''),
     topic: readableOr(() => shortOf('Topic', row[2]), ''),
     payload: '',
     headers: {},

@@ -44,16 +44,17 @@ function claimRenewOrRelease(
   const purged = purge(connection, table, request.retention, now);
   if (then.do !== 'claim') {
     const isReleased = then.do === 'release-lease';
-    const { isDue, ...rest } = restOf(connection, table, now);
-    const more = isDue || (isReleased && rest.throttled);
-    const left = { messages: [], more, onlySolo: false, ...rest, purged };
+    const { isDue, nextDueInMs, throttled } = restOf(connection, table, now);
+    const more = isDue || (isReleased && throttled);
+    const left = { messages: [], more, onlySolo: false, nextDueInMs, throttled, purged };
     if (isReleased) return { lease: 'released', expiresInMs: 0, ...left };
     return { lease: 'renewed', expiresInMs: wholeMs(leaseMs), ...left };
   }
   const claimed = claim(connection, table, { ...then, now, fence: lease.fence });
-  const { nextDueInMs, throttled } = restOf(connection, table, now);
-  const found = { ...claimed, nextDueInMs, throttled, purged };
-  if (then.solo && claimed.messages.length === 0) {
+  const { nextDueInMs, throttled, drewIn } = restOf(connection, table, now);
+  const found = { ...claimed, more: claimed.more || drewIn, nextDueInMs, throttled, purged };
+  // If due times were drawn in, the next claim takes their messages.
+  if (then.solo && claimed.messages.length === 0 && !drewIn) {
     releaseLease(connection, lease);
     return { lease: 'released', expiresInMs: 0, ...found, more: claimed.more || throttled };
   }

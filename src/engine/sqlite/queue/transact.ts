@@ -55,13 +55,13 @@ function settleAndCommit(
   handle: DatabaseHandle,
   connection: Connection,
   queue: QueueName,
-  { lease, sequence }: TransactRequest,
+  { lease, sequence, messageId }: TransactRequest,
 ): void {
   const { subject } = handle;
   handle.assertOpen();
   if (!isTransactionOpen(connection.database)) throw endedByHandler(subject.tenantId);
   try {
-    const outcomes = [{ sequence, kind: 'done' }] as const;
+    const outcomes = [{ sequence, messageId, kind: 'done' }] as const;
     const unmatched = applyOutcomes(
       connection,
       tableOf[queue],

@@ -10,8 +10,15 @@ import type {
 import { type Connection, nowSql } from '../connection.ts';
 import type { DatabaseHandle } from '../handle.ts';
 import { acceptedTime } from '../integers.ts';
-import { heldBy, heldByAnother, releaseLease, takeLease } from '../lease-store.ts';
-import { wholeMs } from '../time.ts';
+import {
+  heldByAnother,
+  isAheadOfClock,
+  type LookRow as LeaseRow,
+  releaseLease,
+  takeLease,
+  takenByAnother,
+} from '../lease-store.ts';
+import { clockToleranceMs, wholeMs } from '../time.ts';
 import { type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
 
 const planLeaseName = 'plan';
@@ -32,7 +39,7 @@ const rank: Readonly<Record<Exclude<CandidateOrder, 'longest-due'>, string>> = {
 
 const planSql = {
   /** Reads only the first entry of the index of due tenants, however many are registered. */
-  look: `SELECT Now, Owner, ExpiresUtc,
+  look: `SELECT Now, Owner, RenewedUtc, ExpiresUtc,
       (SELECT ${acceptedTime('NextDueUtc')} FROM Tenants INDEXED BY Tenants_Due WHERE Status = 'active' AND NextDueUtc IS NOT NULL
         ORDER BY NextDueUtc LIMIT 1) AS NextDueUtc
     FROM (SELECT ${nowSql} AS Now) LEFT JOIN Leases ON Name = '${planLeaseName}'`,
@@ -48,14 +55,26 @@ const planSql = {
   state: 'SELECT LastPlanUtc, PlanOpen FROM RegistryState',
   note: 'UPDATE RegistryState SET LastPlanUtc = ?, LastPlanDue = ?, LastPlanChosen = 0, PlanOpen = ?',
   close: 'UPDATE RegistryState SET LastPlanChosen = ?, PlanOpen = 0',
+  drawIn: `UPDATE Tenants
+    SET NextDueUtc = iif(NextDueUtc > :now, max(:now, NextDueUtc - :aheadMs), NextDueUtc), LastPlannedUtc = min(LastPlannedUtc, :now),
+      LastRunUtc = min(LastRunUtc, :now)
+    WHERE NextDueUtc > :now OR LastPlannedUtc > :now OR LastRunUtc > :now`,
   choose: `UPDATE Tenants SET PlanVersion = PlanVersion + 1, LastPlannedUtc = ?, NextDueUtc = ?, WakePending = 0
     WHERE Id = ? AND PlanVersion = ? AND Status = 'active'`,
 };
 
-interface LookRow {
-  readonly Now: number;
-  readonly Owner: string | null;
-  readonly ExpiresUtc: number | null;
+/**
+ * If the last plan was later than now, the clock was set back since (Q16). All later times of the schedule are then
+ * earlier by as much, so that no tenant waits longer than planned. If a time was set before the clock was wrong, its
+ * tenant is due too early, and its run plans the next time anew.
+ */
+function drawInSchedule(connection: Connection, now: number): void {
+  const { LastPlanUtc } = connection.get<{ LastPlanUtc: number | null }>(planSql.state)!;
+  if (LastPlanUtc === null || LastPlanUtc <= now + clockToleranceMs) return;
+  connection.prepare(planSql.drawIn).run({ now, aheadMs: LastPlanUtc - now });
+}
+
+interface LookRow extends LeaseRow {
   readonly NextDueUtc: number | null;
 }
 
@@ -78,8 +97,8 @@ function look(connection: Connection): LookRow {
 
 export async function beginPlan(handle: DatabaseHandle, request: BeginPlan): Promise<BeginPlanResult> {
   const seen = await handle.look(look);
-  const held = heldBy(seen.Owner, seen.ExpiresUtc, seen.Now, request.owner);
-  if (held !== null) return held;
+  const held = heldByAnother(seen, request.owner);
+  if (held !== null && !isAheadOfClock(seen)) return held;
   const isHeldByUs = seen.Owner !== null && (seen.ExpiresUtc ?? 0) > seen.Now;
   const isDue = seen.NextDueUtc !== null && seen.NextDueUtc <= seen.Now;
   // An idle plan records only its time, so that a missing tick shows; that needs no fsync.
@@ -90,8 +109,9 @@ export async function beginPlan(handle: DatabaseHandle, request: BeginPlan): Pro
 
 function planInTransaction(connection: Connection, request: BeginPlan, now: number): BeginPlanResult {
   const { owner, leaseMs } = request;
-  const held = heldByAnother(connection, planLeaseName, owner);
+  const held = takenByAnother(connection, planLeaseName, owner);
   if (held !== null) return held;
+  drawInSchedule(connection, now);
   if (request.lookWithinMs !== undefined) {
     connection.prepare(planSql.bringForward).run({ latest: now + wholeMs(request.lookWithinMs) });
   }
@@ -102,8 +122,7 @@ function planInTransaction(connection: Connection, request: BeginPlan, now: numb
     const nextDueInMs = found.NextDueUtc === null ? null : found.NextDueUtc - now;
     return { status: 'idle', previous: notePlan(connection, now, 0, false), nextDueInMs };
   }
-  const fence = takeLease(connection, { name: planLeaseName, owner, durationMs: leaseMs }, now);
-  const lease = { name: planLeaseName, owner, fence };
+  const lease = takeLease(connection, { name: planLeaseName, owner, durationMs: leaseMs }, now);
   if (!isDue) {
     // This owner's earlier plan was still open; taking the lease again has ended it (L2).
     releaseLease(connection, lease);

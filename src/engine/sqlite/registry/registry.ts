@@ -7,6 +7,7 @@ import type {
   FleetSummary,
   ListTenants,
   Registry,
+  TenantChanges,
   TenantDefinition,
   TenantEditor,
   TenantRecord,
@@ -73,7 +74,7 @@ export class SqliteRegistry implements Registry {
     return this.#handle.look((connection) => listTenants(connection, query));
   }
 
-  changesSince(version: number | null): Promise<{ version: number; tenants: TenantRecord[] }> {
+  changesSince(version: number | null): Promise<TenantChanges> {
     return this.#handle.read((connection) => tenantsChangedSince(connection, version));
   }
 

@@ -2,6 +2,7 @@
 import { MultiOutboxError } from '../../../errors.ts';
 import type {
   ListTenants,
+  TenantChanges,
   TenantDefinition,
   TenantEditor,
   TenantRecord,
@@ -14,8 +15,10 @@ import type { FileAddress, TenantFiles } from './tenant-files.ts';
 const sql = {
   get: `SELECT ${tenantColumns} FROM Tenants WHERE Id = ?`,
   version: 'SELECT TenantVersion AS Version FROM RegistryState',
-  nextVersion:
-    'UPDATE RegistryState SET TenantVersion = TenantVersion + 1 RETURNING TenantVersion AS Version',
+  // At random, so that a restored registry does not give a version that a host has seen to another change.
+  nextVersion: `UPDATE RegistryState SET TenantVersion = TenantVersion + 1 + abs(random() % 1000000)
+    RETURNING TenantVersion AS Version`,
+  hasVersion: 'SELECT 1 FROM Tenants WHERE Version = ?',
   userOfDatabase: `SELECT Id FROM Tenants WHERE DatabaseKey = ? AND Status <> 'retired' AND Id <> ?`,
   userOfFile: `SELECT Id FROM Tenants INDEXED BY Tenants_FileId
     WHERE FileId = ? AND Status <> 'retired' AND Id <> ?`,
@@ -187,11 +190,10 @@ export function listTenants(connection: Connection, query: ListTenants): TenantR
   return (rows as unknown as TenantRow[]).map(tenantRecord);
 }
 
-export function tenantsChangedSince(
-  connection: Connection,
-  version: number | null,
-): { version: number; tenants: TenantRecord[] } {
-  const seen = connection.get<{ Version: number }>(sql.version)!.Version;
-  if (version === null || version >= seen) return { version: seen, tenants: [] };
-  return { version: seen, tenants: connection.all<TenantRow>(sql.changed, version).map(tenantRecord) };
+export function tenantsChangedSince(connection: Connection, version: number | null): TenantChanges {
+  const latest = connection.get<{ Version: number }>(sql.version)!.Version;
+  if (version === null || version === latest) return { version: latest, tenants: [], isWhole: false };
+  const isWhole = version !== 0 && connection.get(sql.hasVersion, version) === undefined;
+  const rows = connection.all<TenantRow>(sql.changed, isWhole ? 0 : version);
+  return { version: latest, tenants: rows.map(tenantRecord), isWhole };
 }

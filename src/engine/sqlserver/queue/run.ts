@@ -85,7 +85,8 @@ export class RunCalls {
     this.#known = new KnownQueue(fence);
     this.#known.claimed(found.messages);
     this.#known.answered(header, null, sentAt);
-    const lease = { name: queueLeaseName(this.name), owner, fence };
+    const acquisitionId = header.AcquisitionId as string;
+    const lease = { name: queueLeaseName(this.name), owner, fence, acquisitionId };
     return { status: 'claimed', ...found, lease, expiresInMs: leftMs(header.ExpiresInMs), recovered, parked };
   }
 
@@ -102,6 +103,7 @@ export class RunCalls {
       {
         Owner: [text, lease.owner],
         Fence: [bigint, lease.fence],
+        AcquisitionId: [uuid, lease.acquisitionId],
         LeaseMs: [bigint, wholeMs(request.leaseMs)],
         Outcomes: [longText, json],
         ...(errors !== null && { Errors: [longText, errors] as const }),
@@ -175,17 +177,17 @@ function rooms({ rooms: given }: ClaimLimits): Parameters {
 }
 
 function outcomeOf(outcome: SettledMessage): object {
-  const { sequence, kind } = outcome;
+  const { sequence, messageId, kind } = outcome;
   switch (outcome.kind) {
     case 'done':
-      return { sequence, kind };
+      return { sequence, messageId, kind };
     case 'dead':
-      return { sequence, kind, ...(outcome.unstarted === true && { unstarted: true }) };
+      return { sequence, messageId, kind, ...(outcome.unstarted === true && { unstarted: true }) };
     case 'retry':
     case 'release': {
       const delayMs = wholeMs(outcome.delayMs);
       const parked = outcome.kind === 'release' && outcome.parked === true ? { parked: true } : {};
-      return { sequence, kind, ...(delayMs > 0 && { delayMs }), ...parked };
+      return { sequence, messageId, kind, ...(delayMs > 0 && { delayMs }), ...parked };
     }
     default:
       throw new TypeError(`there is no outcome '${(outcome satisfies never as SettledMessage).kind}'`);

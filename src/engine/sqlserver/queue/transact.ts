@@ -2,7 +2,7 @@
 import { unlessAborted } from '../../../unless-aborted.ts';
 import { endedByHandler, messageLost } from '../../handler-transaction.ts';
 import type { TransactRequest } from '../../work-queue.ts';
-import { bigint, bind, bit, type Database, execute, type Parameters } from '../database.ts';
+import { bigint, bind, bit, type Database, execute, type Parameters, uuid } from '../database.ts';
 import { classify, explain } from '../errors.ts';
 import { createClosableTransaction } from './closable-transaction.ts';
 
@@ -14,11 +14,16 @@ type Ended<T> =
 export async function transact<T>(
   database: Database,
   table: string,
-  { lease, sequence, signal }: TransactRequest,
+  { lease, sequence, messageId, signal }: TransactRequest,
   work: (transaction: unknown) => Promise<T>,
 ): Promise<T> {
   const { tenantId } = database.subject;
-  const message: Parameters = { Sequence: [bigint, sequence], Fence: [bigint, lease.fence] };
+  const message: Parameters = {
+    Sequence: [bigint, sequence],
+    MessageId: [uuid, messageId],
+    Fence: [bigint, lease.fence],
+    AcquisitionId: [uuid, lease.acquisitionId],
+  };
   const ended = await database.connected(async (pooled): Promise<Ended<T>> => {
     const { driver, pool } = pooled;
     const transaction = createClosableTransaction(driver, pool);

@@ -1,6 +1,6 @@
 /** The plan (F3): reads due tenants under the plan lease, and commits the choice. */
 import type { BeginPlan, BeginPlanResult, CommitPlan, PlanCandidate } from '../../registry.ts';
-import { bigint, type Database, int, longText, type Row, text } from '../database.ts';
+import { bigint, type Database, int, longText, type Row, text, uuid } from '../database.ts';
 import { leftMs } from '../lease-store.ts';
 import { wholeMs } from '../text.ts';
 import { tenantRecord } from './rows.ts';
@@ -39,7 +39,12 @@ export async function beginPlan(
   }
   return {
     status: 'due',
-    lease: { name: planLeaseName, owner, fence: Number(header.Fence) },
+    lease: {
+      name: planLeaseName,
+      owner,
+      fence: Number(header.Fence),
+      acquisitionId: header.AcquisitionId as string,
+    },
     previous,
     candidates: rows.map(candidate),
     due: header.Due as number,
@@ -67,6 +72,7 @@ export async function commitPlan(database: Database, plan: CommitPlan): Promise<
     {
       Owner: [text, lease.owner],
       Fence: [bigint, lease.fence],
+      AcquisitionId: [uuid, lease.acquisitionId],
       Choices: [longText, JSON.stringify(choices)],
       RedispatchMs: [bigint, wholeMs(redispatchMs)],
     },

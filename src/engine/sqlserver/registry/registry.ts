@@ -7,6 +7,7 @@ import type {
   FleetSummary,
   ListTenants,
   Registry,
+  TenantChanges,
   TenantDefinition,
   TenantEditor,
   TenantRecord,
@@ -66,7 +67,7 @@ export class SqlServerRegistry implements Registry {
     return listTenants(this.#database, query);
   }
 
-  changesSince(version: number | null): Promise<{ version: number; tenants: TenantRecord[] }> {
+  changesSince(version: number | null): Promise<TenantChanges> {
     return changesSince(this.#database, version);
   }
 

@@ -1,6 +1,7 @@
 /** Adds, changes, pauses, retires and reads tenants (F1, F2). */
 import type {
   ListTenants,
+  TenantChanges,
   TenantDefinition,
   TenantEditor,
   TenantRecord,
@@ -71,13 +72,11 @@ export async function listTenants(database: Database, query: ListTenants): Promi
   return rows!.map(tenantRecord);
 }
 
-export async function changesSince(
-  database: Database,
-  version: number | null,
-): Promise<{ version: number; tenants: TenantRecord[] }> {
+export async function changesSince(database: Database, version: number | null): Promise<TenantChanges> {
   const parameters: Parameters = { Since: [bigint, version] };
-  const [versions, rows] = await database.call('Tenant_Changes', parameters, { onLost: 'repeat' });
-  const seen = Number(versions![0]!.Version);
+  const [headers, rows] = await database.call('Tenant_Changes', parameters, { onLost: 'repeat' });
+  const header = headers![0]!;
+  const seen = Number(header.Version);
   const tenants = rows!.map(tenantRecord).filter((tenant) => tenant.version <= seen);
-  return { version: seen, tenants };
+  return { version: seen, tenants, isWhole: header.IsWhole as boolean };
 }

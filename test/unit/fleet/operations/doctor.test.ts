@@ -5,6 +5,7 @@ import { type Diagnosis, examineFleet } from '../../../../src/fleet/operations/d
 import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
 import { withHostClockShifted } from '../../../conformance/clock.ts';
 import { SqlitePlace } from '../../../support/sqlite-place.ts';
+import { moveTimes } from '../../../support/sqlite-times.ts';
 
 const place = new SqlitePlace();
 
@@ -129,3 +130,25 @@ test.each([
     expect(kinds(await examineFleet(engine, measured, { tenants: [] }))).toEqual([[null, found]]);
   },
 );
+
+test('Q16: a clock that was set back is reported, in the registry and in a tenant’s database', async () => {
+  const { engine, registry } = await fleetOf('a');
+  const database = await place.tenant('a', engine);
+  const lease = { name: 'job', owner: 'host-1', durationMs: 60_000 };
+  await registry.leases.acquire(lease);
+  await database.leases.acquire(lease);
+  expect(kinds(await examineFleet(engine, registry, {}))).toEqual([
+    [null, []],
+    ['a', []],
+  ]);
+  for (const file of ['registry.db', 'tenants/a.db']) moveTimes(place.file(file), 3_600_000);
+  const finding = {
+    severity: 'advice',
+    kind: 'clock',
+    message: expect.stringMatching(/set back by 3[56]\d\d s/),
+  };
+  expect(await examineFleet(engine, registry, {})).toMatchObject([
+    { tenantId: null, findings: [finding] },
+    { tenantId: 'a', findings: [finding] },
+  ]);
+});

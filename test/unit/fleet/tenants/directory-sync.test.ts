@@ -2,6 +2,7 @@ import type { TenantDefinition } from '../../../../src/engine/registry.ts';
 import type { DirectoryTenant } from '../../../../src/fleet/tenants/directory-listing.ts';
 import { DirectorySync } from '../../../../src/fleet/tenants/directory-sync.ts';
 import { recordingLogger } from '../../../support/recording-logger.ts';
+import { backUpFile } from '../../../support/sqlite-backup.ts';
 import { SqlitePlace } from '../../../support/sqlite-place.ts';
 
 const place = new SqlitePlace();
@@ -143,5 +144,17 @@ describe('synchronising the registry with a directory (F2)', () => {
     list.onRead = async () => {};
     await sync.now();
     await sync.ready();
+  });
+
+  test('F2: after the registry was restored, tenants that the directory lists are added again', async () => {
+    const { sync, list, statuses } = await scene();
+    list.tenants = [{ id: 'a' }];
+    await sync.now();
+    const restore = backUpFile(place.file('registry.db'));
+    list.tenants = [{ id: 'a', priority: 5 }, { id: 'b' }];
+    await sync.now();
+    await restore();
+    await sync.now();
+    expect(await statuses()).toEqual({ a: 'active', b: 'active' });
   });
 });

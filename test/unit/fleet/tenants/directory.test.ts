@@ -4,6 +4,7 @@ import { TenantDirectory } from '../../../../src/fleet/tenants/directory.ts';
 import { refreshRetryMs } from '../../../../src/fleet/tenants/refresh.ts';
 import { deferred, turns } from '../../../support/deferred.ts';
 import { recordingLogger } from '../../../support/recording-logger.ts';
+import { backUpFile } from '../../../support/sqlite-backup.ts';
 import { SqlitePlace } from '../../../support/sqlite-place.ts';
 
 const place = new SqlitePlace();
@@ -191,5 +192,73 @@ describe('the tenants this process knows (F2)', () => {
     directory.remember(now);
     expect((await directory.get('a')).priority).toBe(5);
     expect(changed.map(({ priority }) => priority)).toEqual([5]);
+  });
+});
+
+describe('after the registry was restored (F2)', () => {
+  /** A directory that knows 'kept', 'changed' and 'gone', of which the backup has the first two unchanged. */
+  async function restored() {
+    const made = await scene();
+    const { directory, changed, add, change } = made;
+    for (const id of ['kept', 'changed']) await add(id);
+    const restore = backUpFile(place.file('registry.db'));
+    await add('gone');
+    await change('changed', 5);
+    for (const id of ['kept', 'changed', 'gone']) await directory.get(id);
+    await restore();
+    const refreshed = async () => {
+      jest.advanceTimersByTime(refreshMs);
+      await directory.refreshIfDue();
+    };
+    return { ...made, changed, refreshed };
+  }
+
+  test('F2: all tenants are read again, and listeners hear of those that differ', async () => {
+    const { directory, changed, calls, refreshed } = await restored();
+    await refreshed();
+    expect((await directory.get('changed')).priority).toBe(0);
+    expect(calls.get).toBe(3);
+    await expect(directory.get('gone')).rejects.toMatchObject({ code: 'UNKNOWN_TENANT' });
+    expect(changed.map(({ id, status }) => [id, status]).sort()).toEqual([
+      ['changed', 'active'],
+      ['gone', 'retired'],
+    ]);
+    changed.length = 0;
+    await refreshed();
+    expect(changed).toEqual([]);
+  });
+
+  test('F2: changes after the restore are not missed, however many came before the next refresh', async () => {
+    const { directory, changed, change, registry, refreshed } = await restored();
+    for (const priority of [1, 2, 3]) await change('changed', priority);
+    await registry.setStatus('kept', 'paused');
+    await refreshed();
+    expect((await directory.get('changed')).priority).toBe(3);
+    expect((await directory.get('kept')).status).toBe('paused');
+    await expect(directory.get('gone')).rejects.toMatchObject({ code: 'UNKNOWN_TENANT' });
+    expect(changed.map(({ id }) => id).sort()).toEqual(['changed', 'gone', 'kept']);
+    await change('kept', 7);
+    await refreshed();
+    expect((await directory.get('kept')).priority).toBe(7);
+  });
+
+  test('F2: a record that this process has read since its last refresh is forgotten, too', async () => {
+    const { directory, changed, registry, add, change, calls } = await scene();
+    for (const id of ['a', 'last']) await add(id);
+    await directory.get('a');
+    const restore = backUpFile(place.file('registry.db'));
+    directory.remember(await change('a', 5));
+    directory.remember(await add('b'));
+    await restore();
+    await registry.setStatus('a', 'paused');
+    changed.length = 0;
+    jest.advanceTimersByTime(refreshMs);
+    expect(await directory.get('a')).toMatchObject({ priority: 0, status: 'paused' });
+    await expect(directory.get('b')).rejects.toMatchObject({ code: 'UNKNOWN_TENANT' });
+    expect(changed.map(({ id, status }) => [id, status]).sort()).toEqual([
+      ['a', 'paused'],
+      ['b', 'retired'],
+    ]);
+    expect(calls.changesSince.at(-1)).toBe(0);
   });
 });

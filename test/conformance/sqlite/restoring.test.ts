@@ -1,0 +1,4 @@
+import { describeConformance } from '../describe-conformance.ts';
+import { sqliteHarness } from '../sqlite-harness.ts';
+
+describeConformance(sqliteHarness, 'restoring');

@@ -1,0 +1,39 @@
+/**
+ * Q16: people and programs set the wall clock. A wait or a duration that is measured by it would end late, or never, so
+ * the program measures by the monotonic clock (`performance.now()`), and the databases' clocks decide what is due (Q2).
+ */
+import { globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+const top = path.resolve(__dirname, '../../..');
+
+/** The files that may read the wall clock, and for what. */
+const allowed = new Map([
+  ['src/cli/commands/leases.ts', 'shows ages'],
+  ['src/cli/commands/leases-release.ts', 'shows ages'],
+  ['src/cli/output/logger.ts', 'shows the time of a line'],
+  ['src/cli/output/tenant.ts', 'shows ages'],
+  ['src/cli/output/text.ts', 'shows ages'],
+  ['src/engine/sqlite/schema-control.ts', 'compares the clocks, for doctor'],
+  ['src/engine/sqlserver/schema-control.ts', 'compares the clocks, for doctor'],
+  ['src/fleet/dispatch/continuation.ts', 'says when a request was made'],
+  ['src/fleet/dispatch/request-format.ts', 'says when a request was made'],
+  [
+    'src/fleet/dispatch/stale-request.ts',
+    'compares ages of requests; a wrong clock only makes it keep a request',
+  ],
+  ['src/fleet/operations/doctor.ts', 'compares the clocks'],
+  ['src/fleet/operations/worst-tenants.ts', 'shows ages'],
+  ['src/fleet/plan/planner.ts', 'says when a request was made'],
+  ['src/handlers/retry-after.ts', 'reads an absolute time of a receiver'],
+  ['src/handlers/webhook.ts', 'signs the time'],
+  ['src/sources/standard-webhooks.ts', 'checks the signed time'],
+  ['src/testing/clock.ts', 'starts a clock that tests set'],
+]);
+
+test('Q16: only these files read the wall clock', () => {
+  const readers = globSync('{src,functions}/**/*.ts', { cwd: top })
+    .map((file) => file.split(path.sep).join('/'))
+    .filter((file) => /\bDate\.now\b|\bnew Date\(\)/.test(readFileSync(path.join(top, file), 'utf8')));
+  expect(readers.sort()).toEqual([...allowed.keys()].sort());
+});
