@@ -144,6 +144,10 @@ export class TdsServer implements AsyncDisposable {
       NextDueInMs: null,
       Purged: 0,
       Recovered: 0,
+      Throttled: false,
+      OnlySolo: false,
+      ParkedTopics: null,
+      ParkedMore: false,
     });
     return TdsServer.start({
       answer: (message) => (procedureOf(message)?.endsWith('[Outbox_Begin]') ? idle : undefined),
