@@ -9,7 +9,8 @@
         SELECT TOP (1) @First = f.MessageId, @FirstUtc = f.EnqueuedUtc, @Conflict = f.Conflict FROM (
           SELECT 0 AS InCall, m.Sequence AS Place, m.MessageId, m.EnqueuedUtc, m.Conflict FROM @Match m WHERE m.Ordinal = @Ordinal
           UNION ALL
-          -- A conflict stored as Dead has its own id, but not its dedup key.
+          -- A conflict is stored as Dead under its own message id but with another dedup key, so later messages can
+          -- match only its id.
           SELECT 1, s.Ordinal, s.MessageId, @Now, CASE WHEN s.Hash <> n.Hash THEN 1 ELSE 0 END
           FROM @New n JOIN @New s ON s.Ordinal < n.Ordinal AND (
             (s.Fate IN (0, 2) AND s.MessageId = n.MessageId) OR (s.Fate = 0 AND s.DedupHash = n.DedupHash AND s.Source = n.Source))

@@ -95,8 +95,8 @@ GO
 -- each for a message as Begin or this procedure returned it. @Errors is a JSON object of the errors by sequence:
 -- {"2":"…", "3":"…"}.
 -- @OnDead: the effect of a Dead message on its ordering key, 'block' or 'continue' (Q10). @Then: 'claim'
--- claims the next batch (@Solo 1: no other message of the run is in flight; @Together: how many messages that were
--- recovered after their first start it may claim together, Q7; @Rooms: see Begin); or 'renew-lease' or
+-- claims the next batch (@Solo 1: no other message of the run is in flight; @Together: the call may claim this many
+-- recovered messages together, if each has been started only once, Q7; @Rooms: see Begin); or 'renew-lease' or
 -- 'release-lease'. @FromUtc: the FromUtc of the last answer, or null to look at all due messages. Pass null at
 -- least once a second; see queue-settle-and-claim.sql. First row: Lease is 'renewed', 'released' or 'lost'; then the
 -- claimed messages; then the sequences whose outcome matched no message.

@@ -174,7 +174,7 @@ BEGIN
     THROW;
   END CATCH;
   IF EXISTS (SELECT 1 FROM @Outcome WHERE IsBad = 1)
-    THROW 51025, N'In @Outcomes, sequence and delayMs must be whole numbers, messageId a uniqueidentifier, parked and unstarted true or false.', 1;
+    THROW 51025, N'In @Outcomes, sequence and delayMs must be whole numbers, messageId must be a uniqueidentifier, and parked and unstarted must be true or false.', 1;
   IF EXISTS (SELECT 1 FROM @Listed WHERE Sequence < 0) THROW 51025, N'The names in @Errors must be sequences.', 1;
   IF EXISTS (SELECT 1 FROM @Outcome WHERE DelayMs NOT BETWEEN 0 AND 1500000000000)
     THROW 51027, N'delayMs must be milliseconds from 0 to 1500000000000.', 1;

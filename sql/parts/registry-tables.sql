@@ -35,7 +35,7 @@ BEGIN
     -- Comes from RegistryState.TenantVersion, for all tenants; rises with every change of a definition or a status (F2).
     Version bigint NOT NULL,
     AddedUtc datetime2(3) NOT NULL,
-    -- The last known schema version of the tenant's database; null if none is known since the tenant was
+    -- The last known schema version of the tenant's database; null if none has been read since the tenant was
     -- added or moved.
     SchemaVersion int NULL,
     -- Null: not due until a wake.

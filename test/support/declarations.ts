@@ -15,7 +15,7 @@ export function emitDeclarations(folder: string): void {
   execFileSync(process.execPath, [tsc, '-p', path.join(root, 'tsconfig.build.json'), '--outDir', folder]);
 }
 
-/** A declaration, wherever it is imported or exported. */
+/** A declaration: the file that declares it, and its name there, whatever other names it has where it is imported. */
 export interface Declaration {
   readonly file: string;
   readonly name: string;
