@@ -1,3 +1,4 @@
+import { withEitherSignal } from '../either-signal.ts';
 import { PermanentError } from '../queue/handler.ts';
 import type { HostLookups } from './host-lookups.ts';
 import { httpAgents, post } from './http-post.ts';
@@ -49,13 +50,21 @@ export function webhookSender(lookups: HostLookups, fence: AddressFence): SendWe
 
   async function hop({ tenantId, url, headers, ownHeaders, body }: WebhookRequest, signal: AbortSignal) {
     refuseFencedLiteral(url, fence);
-    return post(url, {
-      agents,
-      headers: { ...ownHeaders, ...headers },
-      body: body ?? '',
-      lookup: fencedLookup((hostname) => lookups.find(hostname, tenantId, signal), fence),
-      signal,
-    });
+    // A request can end while its look-up waits for a slot, as after the limit for connecting.
+    const ended = new AbortController();
+    const find = (hostname: string) =>
+      withEitherSignal(signal, ended.signal, (either) => lookups.find(hostname, tenantId, either));
+    try {
+      return await post(url, {
+        agents,
+        headers: { ...ownHeaders, ...headers },
+        body: body ?? '',
+        lookup: fencedLookup(find, fence),
+        signal,
+      });
+    } finally {
+      ended.abort();
+    }
   }
 
   return async (first, signal, onMoved) => {
