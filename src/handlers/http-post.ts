@@ -62,9 +62,10 @@ export async function post(
   { agents, headers, body, lookup, signal }: Posting,
 ): Promise<{ readonly status: number; readonly headers: IncomingHttpHeaders }> {
   const isSecure = url.protocol === 'https:';
+  let sent!: ClientRequest;
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const options = { method: 'POST', headers: { ...headers }, lookup, signal };
-    const sent = isSecure
+    sent = isSecure
       ? secureRequest(url, { ...options, agent: agents['https:'] })
       : request(url, { ...options, agent: agents['http:'] });
     sent.on('response', resolve).on('error', reject);
@@ -75,8 +76,24 @@ export async function post(
     limitConnecting(sent, isSecure ? 'secureConnect' : 'connect');
     sent.end(body);
   });
-  await discardBody(response, signal);
-  return { status: response.statusCode!, headers: response.headers };
+  const status = response.statusCode!;
+  try {
+    await discardBody(response, signal);
+    if (status < 300) await untilSent(sent);
+  } finally {
+    // A receiver that has answered may never read the rest. Node would keep the connection and the body.
+    if (!sent.writableFinished) sent.destroy();
+  }
+  return { status, headers: response.headers };
+}
+
+/**
+ * Some receivers accept a message before they have read all of it. It never rejects, because the status decides. The
+ * request's signal closes the request.
+ */
+async function untilSent(sent: ClientRequest): Promise<void> {
+  if (sent.writableFinished || sent.destroyed) return;
+  await new Promise<void>((resolve) => void sent.once('close', resolve));
 }
 
 function limitConnecting(sent: ClientRequest, connected: 'connect' | 'secureConnect'): void {
