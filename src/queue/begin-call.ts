@@ -31,7 +31,7 @@ const idlePurgeMs = 5_000;
 
 /**
  * Begins a run. While no message is due and each call removes as many Done messages as it may, it calls again: each
- * call holds its locks for a moment, and claims what has become due.
+ * call holds its locks for a moment, and claims what has become due. `begun.recovered` counts the messages of all calls.
  * @throws the engine's error
  */
 export async function beginRun(
@@ -41,6 +41,7 @@ export async function beginRun(
 ): Promise<Begun> {
   const { queue, owner, context, dispatch, retention, handlers, signal, changed } = options;
   const startedAt = performance.now();
+  let recovered = 0;
   for (;;) {
     const room = rooms.forClaim();
     const request: BeginRequest = {
@@ -54,9 +55,11 @@ export async function beginRun(
     const sentAt = performance.now();
     tally.roundTrips++;
     const begun = await blocks.database(() => queue.begin(request));
+    if (begun.status === 'leased-elsewhere') return { begun, sentAt };
+    recovered += begun.recovered;
     const isRest = begun.status === 'idle' && begun.purged >= mostPurgedAtOnce;
     const mayGoOn = !signal?.aborted && !changed?.aborted && performance.now() - startedAt < idlePurgeMs;
-    if (!isRest || !mayGoOn) return { begun, sentAt };
+    if (!isRest || !mayGoOn) return { begun: { ...begun, recovered }, sentAt };
     await immediate();
   }
 }
