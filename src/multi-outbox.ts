@@ -66,8 +66,8 @@ export interface TickOptions {
 /** The result of `close`. */
 export interface CloseReport {
   /**
-   * Tenants for which this instance stored messages and that it could not wake. Their messages are dispatched at the
-   * tenants' next look, within `schedule.lookWithinMs` (F6).
+   * Tenants for which this instance stored messages and that it could not wake, or whose wake the registry has not
+   * answered in time. Their messages are dispatched at the tenants' next look, within `schedule.lookWithinMs` (F6).
    */
   readonly unwoken: readonly string[];
 }

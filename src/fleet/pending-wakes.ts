@@ -35,6 +35,8 @@ export class PendingWakes {
   readonly #pending = new Set<string>();
   /** The tenants of the call that repeats failed wakes; empty when none is under way. */
   #repeated: readonly string[] = [];
+  /** The tenants of first wakes that are under way, each with their number. */
+  readonly #firsts = new Map<string, number>();
   /** The calls to the registry that are under way. */
   readonly #calls = new Set<Promise<void>>();
   /** The callers' transactions whose end is awaited, each with the wake that follows its commit. */
@@ -71,29 +73,30 @@ export class PendingWakes {
 
   /**
    * Waits for the calls that are under way, and then tries the failed wakes once more. Returns the ids of the tenants
-   * that could not be woken. Failed wakes are not repeated after this.
+   * that could not be woken, or whose wake has no answer yet. Failed wakes are not repeated after this.
    */
   async close(): Promise<string[]> {
     await settledWithin(awaitCommitsMs, this.#commits);
-    await settledWithin(awaitRegistryMs, this.#calls);
+    const isAnswered = await settledWithin(awaitRegistryMs, [this.#untilIdle()]);
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    let left: string[] = [];
-    if (this.#pending.size > 0) {
-      const asked = [...this.#pending];
-      const isAnswered = await settledWithin(awaitRegistryMs, [this.#repeat()]);
-      left = isAnswered ? [...this.#pending] : asked;
-    }
+    if (isAnswered && this.#pending.size > 0) await settledWithin(awaitRegistryMs, [this.#repeat()]);
+    const left = [...new Set([...this.#pending, ...this.#repeated, ...this.#firsts.keys()])];
     if (left.length > 0) this.#warnOfLeft(left);
     return left;
   }
 
   async #first(tenantId: string): Promise<void> {
+    this.#firsts.set(tenantId, (this.#firsts.get(tenantId) ?? 0) + 1);
     try {
       await this.#options.wake([tenantId]);
     } catch (error) {
       this.#keep(tenantId, error);
       return;
+    } finally {
+      const others = this.#firsts.get(tenantId)! - 1;
+      if (others === 0) this.#firsts.delete(tenantId);
+      else this.#firsts.set(tenantId, others);
     }
     this.#failures = 0;
     if (this.#pending.size > 0) this.#repeatAfter(0);
@@ -170,6 +173,11 @@ export class PendingWakes {
       this.#repeated = [];
     }
     if (this.#pending.size > 0) this.#repeatAfter(this.#delayMs());
+  }
+
+  /** Waits for the calls to the registry, also for those that begin meanwhile. */
+  async #untilIdle(): Promise<void> {
+    while (this.#calls.size > 0) await Promise.allSettled(this.#calls);
   }
 
   #tracked(call: Promise<void>): Promise<void> {

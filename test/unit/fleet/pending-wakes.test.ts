@@ -191,4 +191,43 @@ describe('close (F7)', () => {
     await pass(5_000);
     expect(await closing).toEqual(['a']);
   });
+
+  test('F7: tenants whose wake has no answer at the end are returned and logged', async () => {
+    const { wakes, registry, logger } = scene();
+    registry.isAway = true;
+    for (const id of ['failed', 'repeated']) await wakes.wake(id);
+    registry.answer = () => new Promise(() => {});
+    await pass(500);
+    expect(registry.calls.at(-1)).toEqual(['failed', 'repeated']);
+    registry.answer = async () => {};
+    await wakes.wake('failed');
+    registry.answer = () => new Promise(() => {});
+    for (const id of ['first', 'first']) void wakes.wake(id);
+    let left: string[] | undefined;
+    void wakes.close().then((ids) => {
+      left = ids;
+    });
+    // The registry is not waited for a second time.
+    await pass(5_000);
+    expect(left).toEqual(['failed', 'repeated', 'first']);
+    expect(logger.lines.at(-1)).toMatchObject({ level: 'warn', fields: { tenants: 3, tenantIds: left } });
+  });
+
+  test('F7: a wake that begins while others are waited for is waited for too', async () => {
+    const { wakes, registry } = scene();
+    const [first, second] = [deferred(), deferred()];
+    registry.answer = () => first.promise;
+    void wakes.wake('a');
+    const closing = wakes.close();
+    await turns();
+    registry.answer = () => second.promise;
+    void wakes.wake('b');
+    first.resolve();
+    await turns();
+    registry.answer = async () => {};
+    registry.isAway = true;
+    second.resolve();
+    expect(await closing).toEqual(['b']);
+    expect(registry.calls).toEqual([['a'], ['b'], ['b']]);
+  });
 });
