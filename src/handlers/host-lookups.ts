@@ -4,7 +4,7 @@ import { TenantSlots } from './tenant-slots.ts';
 
 /** Look-ups of one tenant at a time. Others of it wait, so names that are never answered cost few sockets. */
 const perTenant = 4;
-/** Milliseconds. Long enough to ask two name servers twice. */
+/** Milliseconds. Long enough to ask two name servers once each, and the first of them again (see host-resolver.ts). */
 const longestMs = 5_000;
 
 /** Looks up host names for tenants: each look-up has a time limit, and each tenant a share. */

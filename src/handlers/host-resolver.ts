@@ -10,6 +10,11 @@ export type ResolveHost = (hostname: string, signal: AbortSignal) => Promise<rea
 /** Milliseconds until a question is asked again, of the next name server if there is one. */
 const retryMs = 1_500;
 const tries = 2;
+/**
+ * Milliseconds that the addresses of one family wait for those of the other. Some name servers never answer a question
+ * for IPv6 addresses, and the name must work all the same (RFC 8305, section 3).
+ */
+const otherFamilyMs = 200;
 
 /**
  * A resolver that asks the machine's hosts file and then its name servers. A look-up ends as soon as its signal fires.
@@ -40,15 +45,22 @@ export function hostResolver({
     const resolver = new Resolver({ timeout: retryMs, tries });
     if (servers) resolver.setServers(servers);
     const cancel = () => resolver.cancel();
+    let timer: NodeJS.Timeout | undefined;
+    const cancelSoon = () => {
+      timer ??= setTimeout(cancel, otherFamilyMs);
+    };
     signal.addEventListener('abort', cancel, { once: true });
     try {
-      const [v4, v6] = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
+      const questions = [resolver.resolve4(name), resolver.resolve6(name)] as const;
+      for (const question of questions) void question.then(cancelSoon, () => {});
+      const [v4, v6] = await Promise.allSettled(questions);
       // IPv4 first: many networks have no route for IPv6, and a socket tries the addresses in this order.
       const addresses = [v4, v6].flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
       if (addresses.length > 0) return addresses;
       signal.throwIfAborted();
       throw (v4 as PromiseRejectedResult).reason;
     } finally {
+      clearTimeout(timer);
       signal.removeEventListener('abort', cancel);
     }
   };

@@ -13,9 +13,12 @@ export interface NameServer extends AsyncDisposable {
 
 const ipv4 = 1;
 
-/** @param answer the IPv4 addresses of a name; null: it never answers; []: the name has no address */
+/**
+ * @param answer the IPv4 addresses of a name; null: it never answers; []: the name has no address. It is called for each
+ *   question, with the family of the addresses that are asked for.
+ */
 export async function startNameServer(
-  answer: (name: string) => readonly string[] | null,
+  answer: (name: string, family: 4 | 6) => readonly string[] | null,
 ): Promise<NameServer> {
   const asked: string[] = [];
   let questions = 0;
@@ -24,7 +27,7 @@ export async function startNameServer(
     const { name, type, end } = questionOf(query);
     questions++;
     if (!asked.includes(name)) asked.push(name);
-    const addresses = answer(name);
+    const addresses = answer(name, type === ipv4 ? 4 : 6);
     if (addresses === null) return;
     socket.send(response(query, end, type === ipv4 ? addresses : []), port, address);
   });

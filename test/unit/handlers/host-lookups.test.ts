@@ -19,6 +19,13 @@ describe('names that name servers answer', () => {
     expect(server.asked).toEqual(['hook.example']);
   });
 
+  test('D8: a name whose IPv6 addresses are never answered has its IPv4 addresses', async () => {
+    await using server = await startNameServer((_, family) => (family === 4 ? ['192.0.2.1'] : null));
+    // Shorter than all tries of one question take.
+    const lookups = new HostLookups(hostResolver({ servers: [server.address] }), { timeoutMs: 3_000 });
+    expect(await lookups.find('half.test', 'acme', never)).toEqual(['192.0.2.1']);
+  });
+
   test('a name without an address is an error with a code', async () => {
     await using server = await startNameServer(() => []);
     const resolve = hostResolver({ servers: [server.address] });
