@@ -270,7 +270,7 @@ export const groups = {
     allowedServers: optionalSetting(
       'SQL_ALLOWED_SERVERS',
       serverPatterns,
-      "Servers to which a token may be sent, separated by commas; '*' matches any characters, dots included. Default: the Azure clouds' domains and the registry's server.",
+      "Servers to which a token may be sent, separated by commas; '*' matches any characters, dots included, and may not stand after the last dot; '*' alone allows every server. Default: the Azure clouds' domains and the registry's server.",
     ),
     poolSize: setting(
       'SQL_POOL_SIZE',

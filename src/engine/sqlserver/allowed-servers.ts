@@ -14,7 +14,8 @@ export const cloudServers: readonly string[] = [
 ];
 
 /**
- * Reads a pattern: the host of a server, where `*` stands for any characters, dots included.
+ * Reads a pattern: the host of a server, where `*` stands for any characters, dots included. The last label has no `*`,
+ * unless the pattern is `*`: `10.0.*` and `sql-*` would also allow `10.0.evil.example` and `sql-1.evil.example`.
  * @returns the pattern in the form of canonical hosts
  * @throws INVALID_CONFIGURATION
  */
@@ -22,6 +23,12 @@ export function serverPattern(text: string): string {
   const given = text.trim();
   const isWildcard = /^[\w*-]+(?:\.[\w*-]+)*$/.test(given) && given.includes('*');
   const pattern = isWildcard ? given.toLowerCase() : canonicalHost(given);
+  if (pattern !== null && pattern !== '*' && pattern.slice(pattern.lastIndexOf('.') + 1).includes('*')) {
+    throw new MultiOutboxError(
+      'INVALID_CONFIGURATION',
+      `MULTI_OUTBOX_SQL_ALLOWED_SERVERS has ${shownValue(text)}, whose last part has a '*', so it would also allow servers of foreign domains; end it with a domain of your own, such as 'sql-*.example.com', or list the servers`,
+    );
+  }
   if (pattern !== null) return pattern;
   throw new MultiOutboxError(
     'INVALID_CONFIGURATION',
