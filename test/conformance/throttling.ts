@@ -6,6 +6,7 @@ import { defineHandler } from '../../src/queue/handler.ts';
 import { deferred } from '../support/deferred.ts';
 import { run as runQueue } from '../support/queue-run.ts';
 import {
+  anHour,
   begin,
   type ClaimedRun,
   dead,
@@ -18,6 +19,7 @@ import {
   next,
   payloads,
   release,
+  retry,
   settle,
   stored,
   take,
@@ -235,6 +237,41 @@ export function throttlingSuite(scene: Scene): void {
       await queue.replayDead({}, 1);
       const claims = await finish(queue, run);
       expect(claims.flat().map(({ payload }) => payload)).toEqual(['slow 1', 'K1', 'K2']);
+    });
+
+    test('Q4, Q10: the followers of a head that waits use no room of their topic', async () => {
+      const { queue } = await scene.queue(name);
+      const [head, ...followers] = Array.from({ length: 301 }, (_, index) =>
+        message(`K${index}`, { topic: 'slow', orderingKey: 'K' }),
+      );
+      await queue.enqueue([head!]);
+      const first = await take(queue);
+      await settle(queue, first.lease, [retry(first.messages[0]!, anHour)], release);
+      await queue.enqueue(followers);
+      await queue.enqueue(slow(1));
+      const run = await take(queue, { rooms: room(2), limit: 100 });
+      expect(payloads(run.messages)).toEqual(['slow 1']);
+      expect(await queue.statistics()).toMatchObject({ due: 0, blocked: 300, claimed: 1 });
+    });
+
+    test('Q4, Q10: a throttled message that has become a follower uses no room', async () => {
+      const { queue } = await scene.queue(name);
+      const [k1, k2] = ['K1', 'K2'].map((payload) => message(payload, { topic: 'slow', orderingKey: 'K' }));
+      await queue.enqueue([{ ...k1!, topic: 'quick' }]);
+      const first = await take(queue);
+      await settle(queue, first.lease, [dead(first.messages[0]!)], release, { onDead: 'continue' });
+      await queue.enqueue([...quick('A'), k2!, ...slow(1)]);
+      const run = await take(queue, { rooms: room(0) });
+      expect(payloads(run.messages)).toEqual(['A']);
+      await queue.replayDead({}, 1);
+      const second = await settle(
+        queue,
+        run.lease,
+        [],
+        next({ solo: false, rooms: [...room(1), { topic: 'quick', room: 0 }] }),
+      );
+      expect(payloads(second.messages)).toEqual(['slow 1']);
+      expect(await stored(queue, k2!)).toMatchObject({ blocked: true });
     });
 
     test('Q4: the bytes of throttled messages do not count, those of messages that come back do', async () => {

@@ -5,7 +5,7 @@
 import { type Claim, type ClaimedMessage, type ClaimLimits, MessageStatus } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { drawInDueTimes } from './due-times.ts';
-import { blockMessages, headOf, unblockHeads } from './ordering.ts';
+import { blockMessages, isFreeHead, unblockHeads } from './ordering.ts';
 import {
   type ClaimRow,
   claimColumns,
@@ -237,10 +237,8 @@ class Candidates {
     }
   }
 
-  /** Only the head of an ordering group may be claimed, and only while no message of the group is claimed. */
   #mayStart(sequence: number, key: string): boolean {
-    const head = headOf(this.#connection, this.#table, key);
-    if (head?.Sequence === sequence && head.Running === 0) return true;
+    if (isFreeHead(this.#connection, this.#table, sequence, key)) return true;
     this.#misplacedKeys.add(key);
     this.#misplaced.push(sequence);
     return false;
