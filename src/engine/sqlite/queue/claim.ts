@@ -14,6 +14,7 @@ import {
   perTable,
   type QueueTable,
 } from './records.ts';
+import { Rooms } from './rooms.ts';
 import { hasThrottled, throttle } from './throttle.ts';
 
 /** One more attempt, within the column's bounds whatever another program has stored there. */
@@ -172,6 +173,11 @@ class Candidates {
    * last.
    */
   readonly #followers: Candidate[] = [];
+  /**
+   * For messages behind their heads, a claim uses each topic's room a second time. Without a bound they would fill the
+   * run with messages that wait for each other (Q4).
+   */
+  readonly #roomsBehind: Rooms;
   /** The sequences of messages that are not blocked although they are not the head of their group. */
   readonly #misplaced: number[] = [];
   readonly #misplacedKeys = new Set<string>();
@@ -180,19 +186,23 @@ class Candidates {
     this.#connection = connection;
     this.#table = table;
     this.#order = order;
+    this.#roomsBehind = new Rooms(order.rooms ?? []);
     this.#due = connection.iterateTuples<ClaimRow>(statements[table].due, order.now);
   }
 
   next(): Candidate | null {
-    if (this.#ahead === undefined) this.#ahead = this.#nextDue();
-    const follower = this.#followers.at(-1);
-    if (follower !== undefined && (this.#ahead === null || isBefore(follower, this.#ahead))) {
-      this.#followers.pop();
-      return follower;
+    for (;;) {
+      if (this.#ahead === undefined) this.#ahead = this.#nextDue();
+      const follower = this.#followers.at(-1);
+      if (follower !== undefined && (this.#ahead === null || isBefore(follower, this.#ahead))) {
+        this.#followers.pop();
+        if (this.#hasRoomBehind(follower.message)) return follower;
+        continue;
+      }
+      const candidate = this.#ahead;
+      this.#ahead = undefined;
+      return candidate;
     }
-    const candidate = this.#ahead;
-    this.#ahead = undefined;
-    return candidate;
   }
 
   /** Adds the next message of the candidate's ordering group to the candidates. */
@@ -223,6 +233,12 @@ class Candidates {
   blockMisplaced(): void {
     blockMessages(this.#connection, this.#table, this.#misplaced);
     unblockHeads(this.#connection, this.#table, this.#misplacedKeys);
+  }
+
+  /** Counts the message, which is behind the head of its ordering group. */
+  #hasRoomBehind({ topic, source }: ClaimedMessage): boolean {
+    const room = this.#roomsBehind.of(topic, source ?? '');
+    return room === undefined || room.left-- > 0;
   }
 
   #nextDue(): Candidate | null {

@@ -3,12 +3,12 @@
  * out of the index of due messages, so that neither this claim nor a later one reads them. A claim that has room for
  * their topic puts as many back as there is room for. Followers cannot start, so they use no room here.
  */
-import type { ClaimLimits, TopicRoom } from '../../work-queue.ts';
+import type { ClaimLimits } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
-import { foldCase } from '../file.ts';
 import { type StoredText, text, textColumn } from '../text.ts';
 import { isFreeHead, keyColumn } from './ordering.ts';
 import { perTable, type QueueTable } from './records.ts';
+import { Rooms } from './rooms.ts';
 import { type StoredTopic, topicIndexes, topicsIn } from './topics.ts';
 
 const statements = perTable((table) => ({
@@ -27,25 +27,6 @@ type DueRow = readonly [sequence: number, key: Uint8Array | null, topic: StoredT
 
 /** The most messages that one claim throttles, because it holds its locks until then. */
 const mostThrottled = 4_000;
-
-/** How many more messages of each topic may be claimed. */
-class Rooms {
-  readonly #byTopic = new Map<string, Map<string, { left: number }>>();
-
-  constructor(rooms: readonly TopicRoom[]) {
-    for (const { topic, source = '', room } of rooms) {
-      const key = foldCase(topic);
-      const bySource = this.#byTopic.get(key) ?? new Map<string, { left: number }>();
-      this.#byTopic.set(key, bySource.set(source, { left: room }));
-    }
-  }
-
-  /** Undefined for a topic without a limit. */
-  of(topic: string, source: string): { left: number } | undefined {
-    const bySource = this.#byTopic.get(foldCase(topic));
-    return bySource?.get(source) ?? bySource?.get('');
-  }
-}
 
 export function hasThrottled(connection: Connection, table: QueueTable): boolean {
   return connection.get(statements[table].any) !== undefined;
