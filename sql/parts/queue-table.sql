@@ -70,6 +70,7 @@ BEGIN
     -- These refuse what a claim could not read, where the type does not (Q15): programs hold integers up to 2^53.
     CONSTRAINT [CK_$(Queue)_Sequence] CHECK (Sequence BETWEEN 1 AND 9007199254740991),
     CONSTRAINT [CK_$(Queue)_Status] CHECK (Status BETWEEN 0 AND 3),
+    CONSTRAINT [CK_$(Queue)_Blocked] CHECK (Blocked BETWEEN 0 AND 2),
     CONSTRAINT [CK_$(Queue)_Headers] CHECK (ISJSON(Headers) = 1),
     CONSTRAINT [PK_$(Queue)] PRIMARY KEY CLUSTERED (Sequence) WITH (OPTIMIZE_FOR_SEQUENTIAL_KEY = ON, ALLOW_PAGE_LOCKS = OFF)
   );

@@ -2,7 +2,7 @@
  * Claims the oldest due messages (Q4). Together with the head of an ordering group it claims the due messages right
  * behind the head (Q10).
  */
-import { type Claim, type ClaimedMessage, type ClaimLimits, MessageStatus } from '../../work-queue.ts';
+import type { Claim, ClaimedMessage, ClaimLimits } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { drawInDueTimes } from './due-times.ts';
 import { blockMessages, isFreeHead, unblockHeads } from './ordering.ts';
@@ -23,7 +23,7 @@ const oneMore = 'min(max(Attempts, 0), 2147483646) + 1';
 const statements = perTable((table) => ({
   due: `SELECT ${claimColumns} FROM ${table} INDEXED BY ${table}_Due
     WHERE Status = 0 AND Blocked = 0 AND DueUtc <= ? ORDER BY DueUtc, Sequence`,
-  next: `SELECT Status, ${claimColumns} FROM ${table} INDEXED BY ${table}_Group
+  next: `SELECT Status = 0 AND Blocked < 2, ${claimColumns} FROM ${table} INDEXED BY ${table}_Group
     WHERE OrderingKey = ? AND InGroup = 1 AND Sequence > ? ORDER BY Sequence LIMIT 1`,
   /** Claims the messages read from the index of due messages, in one statement; the range limits how far it reads. */
   takeDue: `UPDATE ${table} INDEXED BY ${table}_Due SET Status = 1, Attempts = ${oneMore}, ClaimFence = ?
@@ -210,10 +210,10 @@ class Candidates {
     if (key === null) return;
     const row = this.#connection.getTuple<NextRow>(statements[this.#table].next, key, sequence);
     if (row === undefined) return;
-    const [status, ...claimRow] = row;
+    const [mayFollow, ...claimRow] = row;
     const dueUtc = dueMsOf(claimRow);
     const { now, together = 1 } = this.#order;
-    if (status !== MessageStatus.Ready || dueUtc > now) return;
+    if (mayFollow === 0 || dueUtc > now) return;
     const message = claimedMessage(this.#connection, this.#table, claimRow);
     if (message.recovered && !(recovered && together > 1)) this.recoveredBehind = true;
     else {
@@ -261,7 +261,7 @@ class Candidates {
   }
 }
 
-type NextRow = readonly [status: number, ...claim: ClaimRow];
+type NextRow = readonly [mayFollow: 0 | 1, ...claim: ClaimRow];
 
 function isBefore(one: Candidate, other: Candidate): boolean {
   return one.turn < other.turn || (one.turn === other.turn && one.message.sequence < other.message.sequence);
