@@ -1,5 +1,6 @@
 -- Messages that are found by their topic: throttled ones (Q4) and parked ones (D4). Both procedures walk over the
--- topics of an index that begins with Topic and Source, with a seek for each topic and source; there are few. Internal.
+-- topics of an index that begins with InGroup, Topic and Source, with a seek for each topic and source; there are few.
+-- Internal.
 -- Topics are compared case-insensitively, sources exactly; an entry without a source stands for all sources.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
@@ -17,7 +18,7 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-DECLARE @Topic nvarchar(200) = N'', @Source nvarchar(200) = N'', @Next nvarchar(200), @NextSource nvarchar(200);
+DECLARE @Topic nvarchar(200), @Source nvarchar(200), @Next nvarchar(200), @NextSource nvarchar(200);
 DECLARE @Count int, @Walked int = 0, @Follows int = 0;
 DECLARE @Back TABLE (Sequence bigint NOT NULL PRIMARY KEY, DueUtc datetime2(3) NOT NULL);
 -- The oldest messages of one topic and source.
@@ -29,10 +30,13 @@ BEGIN
   IF @Follows > 0 SELECT @Next = @Topic, @NextSource = @Source;
   ELSE
     SELECT TOP (1) @Next = Topic, @NextSource = Source FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-    WHERE Status = 0 AND Blocked = 2 AND Topic = @Topic AND Source > @Source ORDER BY Source;
-  IF @Next IS NULL
+    WHERE Status = 0 AND Blocked = 2 AND InGroup = 1 AND Topic = @Topic AND Source > @Source ORDER BY Source;
+  IF @Topic IS NULL
     SELECT TOP (1) @Next = Topic, @NextSource = Source FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-    WHERE Status = 0 AND Blocked = 2 AND Topic > @Topic ORDER BY Topic, Source;
+    WHERE Status = 0 AND Blocked = 2 AND InGroup = 1 ORDER BY Topic, Source;
+  ELSE IF @Next IS NULL
+    SELECT TOP (1) @Next = Topic, @NextSource = Source FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+    WHERE Status = 0 AND Blocked = 2 AND InGroup = 1 AND Topic > @Topic ORDER BY Topic, Source;
   IF @Next IS NULL BREAK;
   SELECT @Topic = @Next, @Source = @NextSource, @Count = @Limit, @Follows = 0;
   SELECT TOP (1) @Count = CASE WHEN Room < @Limit THEN Room ELSE @Limit END FROM @Room
@@ -50,7 +54,7 @@ BEGIN
     THEN 1 ELSE 0 END
   FROM (
     SELECT TOP (@Count) Sequence, DueUtc, OrderingHash FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-    WHERE Status = 0 AND Blocked = 2 AND Topic = @Topic AND Source = @Source ORDER BY DueUtc, Sequence
+    WHERE Status = 0 AND Blocked = 2 AND InGroup = 1 AND Topic = @Topic AND Source = @Source ORDER BY DueUtc, Sequence
   ) w;
   IF EXISTS (SELECT 1 FROM @Read WHERE Follows = 1)
   BEGIN
@@ -79,7 +83,7 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-DECLARE @Topic nvarchar(200) = N'', @Source nvarchar(200) = N'', @Next nvarchar(200), @NextSource nvarchar(200);
+DECLARE @Topic nvarchar(200), @Source nvarchar(200), @Next nvarchar(200), @NextSource nvarchar(200);
 DECLARE @Left int = CASE WHEN @MakeDue = 1 THEN 4000 ELSE 1 END, @Walked int = 0;
 DECLARE @Known TABLE (
   Topic nvarchar(4000) COLLATE Latin1_General_100_BIN2 NULL,
@@ -94,10 +98,13 @@ WHILE @Walked < 1000
 BEGIN
   SELECT @Next = NULL, @Walked = @Walked + 1;
   SELECT TOP (1) @Next = Topic, @NextSource = Source FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-  WHERE Status = 0 AND Parks > 0 AND Topic = @Topic AND Source > @Source ORDER BY Source;
-  IF @Next IS NULL
+  WHERE Status = 0 AND Parks > 0 AND InGroup = 1 AND Topic = @Topic AND Source > @Source ORDER BY Source;
+  IF @Topic IS NULL
     SELECT TOP (1) @Next = Topic, @NextSource = Source FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-    WHERE Status = 0 AND Parks > 0 AND Topic > @Topic ORDER BY Topic, Source;
+    WHERE Status = 0 AND Parks > 0 AND InGroup = 1 ORDER BY Topic, Source;
+  ELSE IF @Next IS NULL
+    SELECT TOP (1) @Next = Topic, @NextSource = Source FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+    WHERE Status = 0 AND Parks > 0 AND InGroup = 1 AND Topic > @Topic ORDER BY Topic, Source;
   IF @Next IS NULL BREAK;
   SELECT @Topic = @Next, @Source = @NextSource;
   IF EXISTS (
@@ -106,7 +113,7 @@ BEGIN
   BEGIN
     INSERT @Due (Sequence)
     SELECT TOP (@Left) Sequence FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-    WHERE Status = 0 AND Parks > 0 AND Topic = @Topic AND Source = @Source AND DueUtc > @Now ORDER BY DueUtc, Sequence;
+    WHERE Status = 0 AND Parks > 0 AND InGroup = 1 AND Topic = @Topic AND Source = @Source AND DueUtc > @Now ORDER BY DueUtc, Sequence;
     SET @Left = @Left - @@ROWCOUNT;
   END;
   ELSE IF (SELECT COUNT(*) FROM @Other) < 20 AND NOT EXISTS (SELECT 1 FROM @Other WHERE Topic = @Topic)

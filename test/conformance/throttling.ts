@@ -341,6 +341,17 @@ export function throttlingSuite(scene: Scene): void {
       expect(payloads(second.messages)).toEqual(['K1']);
     });
 
+    test('Q4: a topic that sorts before all others comes back: the empty one, stored by plain SQL', async () => {
+      const { queue, address } = await scene.queue(name);
+      await scene.stage.insertRow(address, name, { Topic: `''`, Payload: `'empty'` });
+      await queue.enqueue(quick('A'));
+      const full = await take(queue, { rooms: [{ topic: '', room: 0 }] });
+      expect(payloads(full.messages)).toEqual(['A']);
+      expect(full).toMatchObject({ more: false, throttled: true });
+      const free = await settle(queue, full.lease, full.messages.map(done), next());
+      expect(payloads(free.messages)).toEqual(['empty']);
+    });
+
     test('Q4: the bytes of throttled messages do not count, those of messages that come back do', async () => {
       const { queue } = await scene.queue(name);
       const bytes = scene.harness.storedBytes('x'.repeat(1_000));
