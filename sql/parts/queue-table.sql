@@ -84,7 +84,7 @@ BEGIN
   -- The next two are almost always empty. InGroup is always 1 here. It comes first, so that the first topic can be read
   -- by a seek: no text is less than all others, because = and > on text pad with blanks.
   CREATE INDEX [IX_$(Queue)_Throttled] ON [$(Schema)].[$(Queue)] (InGroup, Topic, Source, DueUtc, Sequence)
-    WHERE Status = 0 AND Blocked = 2 WITH (ALLOW_PAGE_LOCKS = OFF);
+    INCLUDE (Parks) WHERE Status = 0 AND Blocked = 2 WITH (ALLOW_PAGE_LOCKS = OFF);
   CREATE INDEX [IX_$(Queue)_Parked] ON [$(Schema)].[$(Queue)] (InGroup, Topic, Source, DueUtc, Sequence)
     WHERE Status = 0 AND Parks > 0 WITH (ALLOW_PAGE_LOCKS = OFF);
   CREATE INDEX [IX_$(Queue)_Group] ON [$(Schema)].[$(Queue)] (OrderingHash, Sequence)
