@@ -64,6 +64,10 @@ BEGIN
       ) t WHERE t.Breaks = 0;
       DELETE FROM @Chain WHERE Behind = 1;
       IF @@ROWCOUNT > 0 SET @More = 1;
+      IF @HasRooms = 1
+      BEGIN
+:r parts/queue-shorten-chains.sql
+      END;
       IF EXISTS (
         SELECT 1 FROM @Claim c
         WHERE c.OrderingHash IS NOT NULL AND NOT EXISTS (SELECT 1 FROM @Chain h WHERE h.Sequence = c.Sequence))

@@ -59,11 +59,11 @@ BEGIN
 END;
 IF @IsOurs IS NULL AND @Claimed = 0 AND NOT EXISTS (
   SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-  WHERE Status = 0 AND Blocked = 2 AND Topic > N'')
+  WHERE Status = 0 AND Blocked = 2 AND InGroup = 1)
 BEGIN
   IF EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-      WHERE Status = 0 AND Parks > 0 AND Topic > N'')
+      WHERE Status = 0 AND Parks > 0 AND InGroup = 1)
     EXEC [$(Schema)].[$(Queue)_Unpark] @Handled, 0, @Now, @ParkedTopics OUTPUT, @ParkedMore OUTPUT;
   SELECT TOP (1) @NextSequence = Sequence, @NextHash = OrderingHash, @NextDue = DueUtc, @NextSet = COALESCE(DueSetUtc, EnqueuedUtc)
   FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)

@@ -253,7 +253,7 @@ BEGIN
   -- Parked messages of the topics that this host handles are due now (D4).
   IF EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-      WHERE Status = 0 AND Parks > 0 AND Topic > N'')
+      WHERE Status = 0 AND Parks > 0 AND InGroup = 1)
     EXEC [$(Schema)].[$(Queue)_Unpark] @Handled, 1, @Now, @ParkedTopics OUTPUT, @ParkedMore OUTPUT;
 END;
 
@@ -326,7 +326,7 @@ END;
 IF @Begin = 1 AND @Committed = 0 EXEC [$(Schema)].[$(Queue)_DrawInDueTimes] @Now;
 IF @Held = 1 AND EXISTS (
     SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-    WHERE Status = 0 AND Blocked = 2 AND Topic > N'')
+    WHERE Status = 0 AND Blocked = 2 AND InGroup = 1)
   SET @Throttled = 1;
 :r parts/queue-claim.sql
 
@@ -368,7 +368,7 @@ IF @NextDue <= @Now SET @More = 1;
 IF @Throttled = 1 OR @HasRooms = 1
   SET @Throttled = CASE WHEN @Held = 1 AND EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-      WHERE Status = 0 AND Blocked = 2 AND Topic > N'') THEN 1 ELSE 0 END;
+      WHERE Status = 0 AND Blocked = 2 AND InGroup = 1) THEN 1 ELSE 0 END;
 IF @Throttled = 1 AND (@NextDue IS NULL OR @NextDue > @Now) SET @NextDue = @Now;
 
 -- 7. The lease is released when the caller asks for it, or when the run has no message left (Q8, Q9). If due times were

@@ -1,13 +1,20 @@
 -- Part of a claim: topics at their limit (Q4). The messages in @Claim for which their topic has no room are throttled:
 -- they leave the index of due messages, so that no later claim reads them. If that leaves room in a full batch, claim
 -- again; only a few times in a call, to bound the locks of one call.
+-- Followers cannot start, so they use no room here; the claim takes them behind their head, or blocks them.
 DELETE FROM @Full;
 INSERT @Full (Sequence)
 SELECT f.Sequence FROM (
   SELECT c.Sequence, r.Room, ROW_NUMBER() OVER (PARTITION BY r.Id ORDER BY c.Position) AS Nth
   FROM @Claim c JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.Sequence = c.Sequence
-    JOIN @Room r ON r.Topic = LOWER(q.Topic COLLATE Latin1_General_CI_AS) COLLATE Latin1_General_100_BIN2 AND (r.Source = q.Source
-      OR (r.Source = N'' AND NOT EXISTS (SELECT 1 FROM @Room s WHERE s.Topic = r.Topic AND s.Source = q.Source)))
+:r parts/queue-room-of-topic.sql
+  WHERE c.OrderingHash IS NULL OR (
+    NOT EXISTS (
+      SELECT 1 FROM [$(Schema)].[$(Queue)] l WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+      WHERE l.OrderingHash = c.OrderingHash AND l.InGroup = 1 AND l.OrderingKey IS NOT NULL AND l.Sequence < c.Sequence)
+    AND NOT EXISTS (
+      SELECT 1 FROM [$(Schema)].[$(Queue)] h WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+      WHERE h.OrderingHash = c.OrderingHash AND h.Status = 1 AND h.InGroup = 1))
 ) f WHERE f.Nth > f.Room;
 IF @@ROWCOUNT > 0
 BEGIN

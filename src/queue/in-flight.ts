@@ -3,6 +3,7 @@ import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import { Attempt, type AttemptSetting } from './attempt.ts';
+import type { Handler } from './handler.ts';
 import type { HandlerSet } from './handler-set.ts';
 import type { LoopBlocks } from './loop-blocks.ts';
 import {
@@ -35,7 +36,7 @@ export interface InFlightOptions {
  */
 export class MessagesInFlight {
   readonly #options: InFlightOptions;
-  readonly #waiting = new WaitingMessages();
+  readonly #waiting: WaitingMessages;
   /**
    * This is an array and not a Set. When items are added to a Set and deleted from it for long, V8 leaves a chain of
    * old tables. Once one of the tables is in the old generation, it keeps the later tables alive, with their
@@ -46,6 +47,7 @@ export class MessagesInFlight {
 
   constructor(options: InFlightOptions) {
     this.#options = options;
+    this.#waiting = new WaitingMessages((message) => options.rooms.unblocked(this.#handlerOf(message)));
   }
 
   get waiting(): number {
@@ -85,7 +87,8 @@ export class MessagesInFlight {
     const known = this.#unsettledIds();
     for (const message of messages) {
       // The id of a message is '' if it cannot be read (Q15).
-      if (message.messageId === '' || !known.has(message.messageId)) this.#waiting.add(this.#assign(message));
+      if (message.messageId !== '' && known.has(message.messageId)) continue;
+      if (this.#waiting.add(this.#assign(message))) this.#options.rooms.claimed(this.#handlerOf(message));
     }
   }
 
@@ -113,7 +116,7 @@ export class MessagesInFlight {
     this.#finish(attempt, outcome, attempt.settled);
   }
 
-  /** Releases all waiting messages unstarted. */
+  /** Releases all waiting messages unstarted. The run claims no more then, so their room is not needed. */
   releaseWaiting(): void {
     this.#release(this.#waiting.drain());
   }
@@ -147,9 +150,8 @@ export class MessagesInFlight {
 
   /** Finds the message's handler, or decides the outcome of a message that no handler may get. */
   #assign(message: ClaimedMessage): Assignment {
-    const { handlers, dispatch, parking, rooms, attempts, tally } = this.#options;
-    const handler = handlers.find(message.topic, message.source);
-    rooms.claimed(handler);
+    const { dispatch, parking, attempts, tally } = this.#options;
+    const handler = this.#handlerOf(message);
     if (message.unreadable !== undefined) {
       return { message, handler: null, verdict: outcomeOfUnreadable(message.unreadable) };
     }
@@ -164,7 +166,7 @@ export class MessagesInFlight {
   }
 
   #finish(assignment: Pick<Assignment, 'message' | 'handler'>, outcome: Outcome, isSettled = false): void {
-    const { dispatch, logger, tally } = this.#options;
+    const { dispatch, logger, rooms, tally } = this.#options;
     const { sequence, messageId, topic, attempt } = assignment.message;
     const ended: EndedMessage = {
       sequence,
@@ -181,7 +183,7 @@ export class MessagesInFlight {
         attempts: attempt,
       });
     }
-    this.#forgetRoom(assignment.message);
+    rooms.ended(this.#handlerOf(assignment.message));
     this.#release(this.#waiting.ended(assignment, unblocks(outcome.kind, dispatch.onDead)));
   }
 
@@ -189,13 +191,11 @@ export class MessagesInFlight {
     for (const message of messages) {
       const { sequence, messageId } = message;
       this.#outcomes.push({ sequence, messageId, kind: 'release', delayMs: 0, started: false });
-      this.#forgetRoom(message);
     }
   }
 
-  #forgetRoom({ topic, source }: ClaimedMessage): void {
-    const { handlers, rooms } = this.#options;
-    rooms.ended(handlers.find(topic, source));
+  #handlerOf({ topic, source }: ClaimedMessage): Handler | undefined {
+    return this.#options.handlers.find(topic, source);
   }
 }
 

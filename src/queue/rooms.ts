@@ -7,7 +7,7 @@ import type { HandlerSet } from './handler-set.ts';
 interface Load {
   readonly handler: Handler;
   readonly limit: number;
-  /** Claimed and not yet ended. */
+  /** Claimed and not yet ended, but for those that wait behind another of their ordering group. */
   inFlight: number;
   /** Ended since the last claim was sent. */
   ended: number;
@@ -22,6 +22,9 @@ interface Load {
  * A handler gets room for the attempts that may run, and for as many again, so that the next ones are there when these
  * end. A handler that ends more than that between two claims gets more room, so that it costs no more round trips than
  * a handler without a limit. Half a batch is the most that may wait.
+ *
+ * A message behind another of its ordering group uses no room, because it cannot start: otherwise the messages of one
+ * key would keep the handler from running those of other keys.
  */
 export class Rooms {
   readonly #loads: Load[];
@@ -40,7 +43,10 @@ export class Rooms {
     this.#byHandler = new Map(this.#loads.map((load) => [load.handler, load]));
   }
 
-  /** Records a claimed message. Handlers without a limit are ignored, here and in `ended`. */
+  /**
+   * Records a claimed message that does not wait behind another. Handlers without a limit are ignored, here and in the
+   * other methods.
+   */
   claimed(handler: Handler | undefined): void {
     const load = this.#byHandler.get(handler);
     if (load === undefined) return;
@@ -48,7 +54,13 @@ export class Rooms {
     load.left--;
   }
 
-  /** Records a message that has its outcome, or is released. */
+  /** Records that a message no longer waits behind another. It used none of the last claim's room. */
+  unblocked(handler: Handler | undefined): void {
+    const load = this.#byHandler.get(handler);
+    if (load !== undefined) load.inFlight++;
+  }
+
+  /** Records that a message of `claimed` or `unblocked` has its outcome. */
   ended(handler: Handler | undefined): void {
     const load = this.#byHandler.get(handler);
     if (load === undefined) return;

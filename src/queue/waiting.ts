@@ -24,8 +24,14 @@ export class WaitingMessages {
   readonly #lanes = new Map<Handler | null, Lane>();
   /** By ordering key: the messages behind the first one of their group, which is started or in its lane. */
   readonly #behind = new Map<string, Assignment[]>();
+  readonly #onUnblocked: (message: ClaimedMessage) => void;
   #order = 0;
   #size = 0;
+
+  /** @param onUnblocked called when a message that `add` did not let start may start */
+  constructor(onUnblocked: (message: ClaimedMessage) => void = () => {}) {
+    this.#onUnblocked = onUnblocked;
+  }
 
   /** How many messages wait, blocked ones included. */
   get size(): number {
@@ -41,18 +47,20 @@ export class WaitingMessages {
     return count;
   }
 
-  add(assignment: Assignment): void {
+  /** Returns whether the message may start as soon as its handler is free: false behind another of its group. */
+  add(assignment: Assignment): boolean {
     this.#size++;
     const key = assignment.message.orderingKey;
     if (key !== null) {
       const blocked = this.#behind.get(key);
       if (blocked) {
         blocked.push(assignment);
-        return;
+        return false;
       }
       this.#behind.set(key, []);
     }
     this.#enter(assignment);
+    return true;
   }
 
   /** Returns the next message that may start, or undefined; its lane counts it as running until `ended` is called. */
@@ -116,7 +124,10 @@ export class WaitingMessages {
     }
     const following = blocked.shift();
     if (following === undefined) this.#behind.delete(key);
-    else this.#enter(following);
+    else {
+      this.#enter(following);
+      this.#onUnblocked(following.message);
+    }
     return [];
   }
 

@@ -59,6 +59,15 @@ export function parkingSuite(scene: Scene): void {
       expect(payloads(run.messages)).toEqual(['A']);
     });
 
+    test('D4: a topic that sorts before all others is found: the empty one, stored by plain SQL', async () => {
+      const { queue, address } = await scene.queue(name);
+      await scene.stage.insertRow(address, name, { Topic: `''`, Payload: `'empty'` });
+      const first = await take(queue);
+      await settle(queue, first.lease, [park(first.messages[0]!, anHour)], release);
+      const run = await take(queue, handling(''));
+      expect(payloads(run.messages)).toEqual(['empty']);
+    });
+
     test('I4, D4: a host that handles one source leaves the others parked', async () => {
       const from = (source: string) => message(source, { topic: 'new', source, dedupKey: randomUUID() });
       const queue = await withParked(from('a'), from('b'));

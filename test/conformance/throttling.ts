@@ -1,11 +1,12 @@
 /** Q4: topics at their limit are left out of a claim, at a cost that does not grow with their backlog. */
 import { randomUUID } from 'node:crypto';
-import type { ClaimedMessage, TopicRoom, WorkQueue } from '../../src/engine/work-queue.ts';
+import type { ClaimedMessage, NewMessage, TopicRoom, WorkQueue } from '../../src/engine/work-queue.ts';
 import { queueNames } from '../../src/engine/work-queue.ts';
 import { defineHandler } from '../../src/queue/handler.ts';
 import { deferred } from '../support/deferred.ts';
 import { run as runQueue } from '../support/queue-run.ts';
 import {
+  anHour,
   begin,
   type ClaimedRun,
   dead,
@@ -18,6 +19,7 @@ import {
   next,
   payloads,
   release,
+  retry,
   settle,
   stored,
   take,
@@ -235,6 +237,119 @@ export function throttlingSuite(scene: Scene): void {
       await queue.replayDead({}, 1);
       const claims = await finish(queue, run);
       expect(claims.flat().map(({ payload }) => payload)).toEqual(['slow 1', 'K1', 'K2']);
+    });
+
+    test('Q4, Q10: the followers of a head that waits use no room of their topic', async () => {
+      const { queue } = await scene.queue(name);
+      const [head, ...followers] = Array.from({ length: 301 }, (_, index) =>
+        message(`K${index}`, { topic: 'slow', orderingKey: 'K' }),
+      );
+      await queue.enqueue([head!]);
+      const first = await take(queue);
+      await settle(queue, first.lease, [retry(first.messages[0]!, anHour)], release);
+      await queue.enqueue(followers);
+      await queue.enqueue(slow(1));
+      const run = await take(queue, { rooms: room(2), limit: 100 });
+      expect(payloads(run.messages)).toEqual(['slow 1']);
+      expect(await queue.statistics()).toMatchObject({ due: 0, blocked: 300, claimed: 1 });
+    });
+
+    test('Q4, Q10: a throttled message that has become a follower uses no room', async () => {
+      const { queue } = await scene.queue(name);
+      const [k1, k2] = ['K1', 'K2'].map((payload) => message(payload, { topic: 'slow', orderingKey: 'K' }));
+      await queue.enqueue([{ ...k1!, topic: 'quick' }]);
+      const first = await take(queue);
+      await settle(queue, first.lease, [dead(first.messages[0]!)], release, { onDead: 'continue' });
+      await queue.enqueue([...quick('A'), k2!, ...slow(1)]);
+      const run = await take(queue, { rooms: room(0) });
+      expect(payloads(run.messages)).toEqual(['A']);
+      await queue.replayDead({}, 1);
+      const second = await settle(
+        queue,
+        run.lease,
+        [],
+        next({ solo: false, rooms: [...room(1), { topic: 'quick', room: 0 }] }),
+      );
+      expect(payloads(second.messages)).toEqual(['slow 1']);
+      expect(await stored(queue, k2!)).toMatchObject({ blocked: true });
+    });
+
+    /** `count` messages of the topic 'slow' for each key, one key after the other. */
+    function keyed(keys: string, count: number): NewMessage[] {
+      return [...keys].flatMap((orderingKey) =>
+        slow(count).map((each) => ({ ...each, payload: `${orderingKey} ${each.payload}`, orderingKey })),
+      );
+    }
+
+    test('D2, Q10: four keys of a handler with a limit of four run at once, whatever their backlogs', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([...keyed('ABCD', 50), ...quick('1', '2', '3')]);
+      const allRun = deferred();
+      let othersLeft = 3;
+      const running = new Set<string>();
+      const check = () => void (running.size === 4 && othersLeft === 0 && allRun.resolve());
+      const handlers = [
+        defineHandler({
+          topic: 'slow',
+          concurrency: 4,
+          async handle({ payload }) {
+            running.add(payload[0]!);
+            check();
+            await allRun.promise;
+          },
+        }),
+        defineHandler({
+          topic: 'quick',
+          handle() {
+            othersLeft--;
+            check();
+          },
+        }),
+      ];
+      const report = await runQueue(queue, handlers, { dispatch: { handlerTimeoutMs: '20s' } });
+      expect(report.counts).toMatchObject({ done: 203, retried: 0, lost: 0 });
+    });
+
+    test('Q4, Q10: heads use the room of their topic, and as many messages behind them come with them', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([...keyed('ABC', 5), ...quick('1')]);
+      const run = await take(queue, { rooms: room(2) });
+      expect(payloads(run.messages).sort()).toEqual(['1', 'A slow 1', 'A slow 2', 'A slow 3', 'B slow 1']);
+      expect(run).toMatchObject({ throttled: true, more: false });
+      const rest = await finish(queue, run, next({ rooms: room(2) }));
+      const claimed = rest.flat().map(({ payload }) => payload);
+      for (const key of 'ABC') {
+        const ofKey = claimed.filter((payload) => payload.startsWith(key));
+        expect(ofKey).toEqual([1, 2, 3, 4, 5].map((nth) => `${key} slow ${nth}`));
+      }
+    });
+
+    test('Q4, Q10: a claimed head does not bring a throttled message behind it', async () => {
+      const { queue } = await scene.queue(name);
+      const [k1, k2] = [
+        message('K1', { topic: 'quick', orderingKey: 'K' }),
+        message('K2', { topic: 'slow', orderingKey: 'K' }),
+      ];
+      await queue.enqueue([k1]);
+      const first = await take(queue);
+      await settle(queue, first.lease, [dead(first.messages[0]!)], release, { onDead: 'continue' });
+      await queue.enqueue([...quick('A'), k2]);
+      const run = await take(queue, { rooms: room(0) });
+      expect(payloads(run.messages)).toEqual(['A']);
+      await queue.replayDead({}, 1);
+      const second = await settle(queue, run.lease, [], next({ solo: false, rooms: room(0) }));
+      expect(payloads(second.messages)).toEqual(['K1']);
+    });
+
+    test('Q4: a topic that sorts before all others comes back: the empty one, stored by plain SQL', async () => {
+      const { queue, address } = await scene.queue(name);
+      await scene.stage.insertRow(address, name, { Topic: `''`, Payload: `'empty'` });
+      await queue.enqueue(quick('A'));
+      const full = await take(queue, { rooms: [{ topic: '', room: 0 }] });
+      expect(payloads(full.messages)).toEqual(['A']);
+      expect(full).toMatchObject({ more: false, throttled: true });
+      const free = await settle(queue, full.lease, full.messages.map(done), next());
+      expect(payloads(free.messages)).toEqual(['empty']);
     });
 
     test('Q4: the bytes of throttled messages do not count, those of messages that come back do', async () => {

@@ -186,6 +186,17 @@ describeOnServer(`values that the procedures refuse, on SQL Server (${serverVari
     60_000,
   );
 
+  test.each([
+    ['Status', 7],
+    ['Blocked', 3],
+  ])('Q15: the table refuses what no claim could read: %s = %d', async (column, value) => {
+    const insert = new mssql.Request(pools.tenant).batch(
+      `INSERT messaging.Outbox (MessageId, Topic, Payload, EnqueuedUtc, DueUtc, ${column})
+       VALUES (NEWID(), N't', N'x', SYSUTCDATETIME(), SYSUTCDATETIME(), ${value})`,
+    );
+    await expect(insert).rejects.toThrow(new RegExp(`CK_Outbox_${column}`, 'i'));
+  });
+
   test('Q3: a refused enqueue leaves the caller’s transaction open', async () => {
     const transaction = new mssql.Transaction(pools.tenant);
     await transaction.begin();

@@ -56,6 +56,17 @@ describe('the room of handlers with a limit (Q4, D2)', () => {
     expect(roomOf(rooms, 'narrow')).toBe(0);
   });
 
+  test('Q4, Q10: a message that no longer waits behind another is in flight, but used no room of the claim', () => {
+    const rooms = of(narrow);
+    rooms.forClaim();
+    rooms.claimed(narrow);
+    rooms.ended(narrow);
+    rooms.unblocked(narrow);
+    // The claim took one of two: it has taken all that was due.
+    expect(rooms.isFreeAgain).toBe(false);
+    expect(roomOf(rooms, 'narrow')).toBe(2);
+  });
+
   test('Q4: half a batch is the most that may wait, and the limit itself has room in any batch', () => {
     const small = new Rooms(new HandlerSet([narrow, wide]), { ...dispatch, batchSize: 4 });
     expect(small.forClaim()).toEqual([

@@ -63,6 +63,7 @@ test.each([
   ['Attempts', '-1'],
   ['Parks', '9007199254740993'],
   ['Recovered', '2'],
+  ['Blocked', '3'],
   ['Sequence', '9007199254740993'],
 ])('Q15: the insert refuses what no program could read: %s = %s', async (column, value) => {
   const queue = await place.outbox();

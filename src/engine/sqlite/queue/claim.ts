@@ -2,10 +2,10 @@
  * Claims the oldest due messages (Q4). Together with the head of an ordering group it claims the due messages right
  * behind the head (Q10).
  */
-import { type Claim, type ClaimedMessage, type ClaimLimits, MessageStatus } from '../../work-queue.ts';
+import type { Claim, ClaimedMessage, ClaimLimits } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { drawInDueTimes } from './due-times.ts';
-import { blockMessages, headOf, unblockHeads } from './ordering.ts';
+import { blockMessages, isFreeHead, unblockHeads } from './ordering.ts';
 import {
   type ClaimRow,
   claimColumns,
@@ -14,6 +14,7 @@ import {
   perTable,
   type QueueTable,
 } from './records.ts';
+import { Rooms } from './rooms.ts';
 import { hasThrottled, throttle } from './throttle.ts';
 
 /** One more attempt, within the column's bounds whatever another program has stored there. */
@@ -22,7 +23,7 @@ const oneMore = 'min(max(Attempts, 0), 2147483646) + 1';
 const statements = perTable((table) => ({
   due: `SELECT ${claimColumns} FROM ${table} INDEXED BY ${table}_Due
     WHERE Status = 0 AND Blocked = 0 AND DueUtc <= ? ORDER BY DueUtc, Sequence`,
-  next: `SELECT Status, ${claimColumns} FROM ${table} INDEXED BY ${table}_Group
+  next: `SELECT Status = 0 AND Blocked < 2, ${claimColumns} FROM ${table} INDEXED BY ${table}_Group
     WHERE OrderingKey = ? AND InGroup = 1 AND Sequence > ? ORDER BY Sequence LIMIT 1`,
   /** Claims the messages read from the index of due messages, in one statement; the range limits how far it reads. */
   takeDue: `UPDATE ${table} INDEXED BY ${table}_Due SET Status = 1, Attempts = ${oneMore}, ClaimFence = ?
@@ -172,6 +173,11 @@ class Candidates {
    * last.
    */
   readonly #followers: Candidate[] = [];
+  /**
+   * For messages behind their heads, a claim uses each topic's room a second time. Without a bound they would fill the
+   * run with messages that wait for each other (Q4).
+   */
+  readonly #roomsBehind: Rooms;
   /** The sequences of messages that are not blocked although they are not the head of their group. */
   readonly #misplaced: number[] = [];
   readonly #misplacedKeys = new Set<string>();
@@ -180,19 +186,23 @@ class Candidates {
     this.#connection = connection;
     this.#table = table;
     this.#order = order;
+    this.#roomsBehind = new Rooms(order.rooms ?? []);
     this.#due = connection.iterateTuples<ClaimRow>(statements[table].due, order.now);
   }
 
   next(): Candidate | null {
-    if (this.#ahead === undefined) this.#ahead = this.#nextDue();
-    const follower = this.#followers.at(-1);
-    if (follower !== undefined && (this.#ahead === null || isBefore(follower, this.#ahead))) {
-      this.#followers.pop();
-      return follower;
+    for (;;) {
+      if (this.#ahead === undefined) this.#ahead = this.#nextDue();
+      const follower = this.#followers.at(-1);
+      if (follower !== undefined && (this.#ahead === null || isBefore(follower, this.#ahead))) {
+        this.#followers.pop();
+        if (this.#hasRoomBehind(follower.message)) return follower;
+        continue;
+      }
+      const candidate = this.#ahead;
+      this.#ahead = undefined;
+      return candidate;
     }
-    const candidate = this.#ahead;
-    this.#ahead = undefined;
-    return candidate;
   }
 
   /** Adds the next message of the candidate's ordering group to the candidates. */
@@ -200,10 +210,10 @@ class Candidates {
     if (key === null) return;
     const row = this.#connection.getTuple<NextRow>(statements[this.#table].next, key, sequence);
     if (row === undefined) return;
-    const [status, ...claimRow] = row;
+    const [mayFollow, ...claimRow] = row;
     const dueUtc = dueMsOf(claimRow);
     const { now, together = 1 } = this.#order;
-    if (status !== MessageStatus.Ready || dueUtc > now) return;
+    if (mayFollow === 0 || dueUtc > now) return;
     const message = claimedMessage(this.#connection, this.#table, claimRow);
     if (message.recovered && !(recovered && together > 1)) this.recoveredBehind = true;
     else {
@@ -225,6 +235,12 @@ class Candidates {
     unblockHeads(this.#connection, this.#table, this.#misplacedKeys);
   }
 
+  /** Counts the message, which is behind the head of its ordering group. */
+  #hasRoomBehind({ topic, source }: ClaimedMessage): boolean {
+    const room = this.#roomsBehind.of(topic, source ?? '');
+    return room === undefined || room.left-- > 0;
+  }
+
   #nextDue(): Candidate | null {
     for (;;) {
       const result = this.#due.next();
@@ -237,17 +253,15 @@ class Candidates {
     }
   }
 
-  /** Only the head of an ordering group may be claimed, and only while no message of the group is claimed. */
   #mayStart(sequence: number, key: string): boolean {
-    const head = headOf(this.#connection, this.#table, key);
-    if (head?.Sequence === sequence && head.Running === 0) return true;
+    if (isFreeHead(this.#connection, this.#table, sequence, key)) return true;
     this.#misplacedKeys.add(key);
     this.#misplaced.push(sequence);
     return false;
   }
 }
 
-type NextRow = readonly [status: number, ...claim: ClaimRow];
+type NextRow = readonly [mayFollow: 0 | 1, ...claim: ClaimRow];
 
 function isBefore(one: Candidate, other: Candidate): boolean {
   return one.turn < other.turn || (one.turn === other.turn && one.message.sequence < other.message.sequence);

@@ -41,6 +41,17 @@ export function headOf(connection: Connection, table: QueueTable, key: OrderingK
   return connection.prepare(statements[table].head).get({ key }) as Head | undefined;
 }
 
+/** Only the head of an ordering group may be claimed, and only while no message of the group is claimed. */
+export function isFreeHead(
+  connection: Connection,
+  table: QueueTable,
+  sequence: number,
+  key: OrderingKey,
+): boolean {
+  const head = headOf(connection, table, key);
+  return head?.Sequence === sequence && head.Running === 0;
+}
+
 /**
  * Unblocks the head of each key's ordering group if no message of the group is claimed. Call it after
  * every change that may have removed a message from a group or put one back.

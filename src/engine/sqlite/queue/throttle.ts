@@ -1,49 +1,32 @@
 /**
  * Topics at their limit (Q4). A claim first throttles the due messages for which their topic has no room: it takes them
  * out of the index of due messages, so that neither this claim nor a later one reads them. A claim that has room for
- * their topic puts as many back as there is room for.
+ * their topic puts as many back as there is room for. Followers cannot start, so they use no room here.
  */
-import type { ClaimLimits, TopicRoom } from '../../work-queue.ts';
+import type { ClaimLimits } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
-import { foldCase } from '../file.ts';
 import { type StoredText, text, textColumn } from '../text.ts';
+import { isFreeHead, keyColumn } from './ordering.ts';
 import { perTable, type QueueTable } from './records.ts';
-import { topicIndexes, topicsIn } from './topics.ts';
+import { Rooms } from './rooms.ts';
+import { type StoredTopic, topicIndexes, topicsIn } from './topics.ts';
 
 const statements = perTable((table) => ({
   any: `SELECT 1 FROM ${table} INDEXED BY ${table}_Throttled WHERE ${topicIndexes.Throttled} LIMIT 1`,
-  putBack: `UPDATE ${table} SET Blocked = 0 WHERE Sequence IN (
-    SELECT Sequence FROM ${table} INDEXED BY ${table}_Throttled
-    WHERE ${topicIndexes.Throttled} AND Topic = ? AND Source = ? ORDER BY DueUtc, Sequence LIMIT ?)`,
+  ofTopic: `SELECT Sequence, ${keyColumn} FROM ${table} INDEXED BY ${table}_Throttled
+    WHERE ${topicIndexes.Throttled} AND Topic = ? AND Source = ? ORDER BY DueUtc, Sequence`,
   /** Reads no payload. */
-  due: `SELECT Sequence, ${textColumn('Topic')}, ${textColumn('Source')} FROM ${table} INDEXED BY ${table}_Due
+  due: `SELECT Sequence, ${keyColumn}, ${textColumn('Topic')}, ${textColumn('Source')}
+    FROM ${table} INDEXED BY ${table}_Due
     WHERE Status = 0 AND Blocked = 0 AND DueUtc <= ? ORDER BY DueUtc, Sequence`,
-  throttle: `UPDATE ${table} SET Blocked = 2 WHERE Sequence IN (SELECT value FROM json_each(?))`,
+  block: `UPDATE ${table} SET Blocked = ? WHERE Sequence IN (SELECT value FROM json_each(?))`,
 }));
 
-type DueRow = readonly [sequence: number, topic: StoredText, source: StoredText];
+type ThrottledRow = readonly [sequence: number, key: Uint8Array | null];
+type DueRow = readonly [sequence: number, key: Uint8Array | null, topic: StoredText, source: StoredText];
 
 /** The most messages that one claim throttles, because it holds its locks until then. */
 const mostThrottled = 4_000;
-
-/** How many more messages of each topic may be claimed. */
-class Rooms {
-  readonly #byTopic = new Map<string, Map<string, { left: number }>>();
-
-  constructor(rooms: readonly TopicRoom[]) {
-    for (const { topic, source = '', room } of rooms) {
-      const key = foldCase(topic);
-      const bySource = this.#byTopic.get(key) ?? new Map<string, { left: number }>();
-      this.#byTopic.set(key, bySource.set(source, { left: room }));
-    }
-  }
-
-  /** Undefined for a topic without a limit. */
-  of(topic: string, source: string): { left: number } | undefined {
-    const bySource = this.#byTopic.get(foldCase(topic));
-    return bySource?.get(source) ?? bySource?.get('');
-  }
-}
 
 export function hasThrottled(connection: Connection, table: QueueTable): boolean {
   return connection.get(statements[table].any) !== undefined;
@@ -68,15 +51,54 @@ export function throttle(
   putBack(connection, table, new Rooms(rooms), limit);
   if (rooms.length === 0) return { limit, areLeft: false };
   const { found, throttled, areLeft } = readDue(connection, table, new Rooms(rooms), limit, now);
-  if (throttled.length > 0) connection.run(statements[table].throttle, JSON.stringify(throttled));
+  setBlocked(connection, table, throttled, 2);
   return areLeft ? { limit: found, areLeft } : { limit, areLeft };
 }
 
 function putBack(connection: Connection, table: QueueTable, rooms: Rooms, limit: number): void {
-  for (const { topic, source } of topicsIn(connection, table, 'Throttled')) {
+  for (const stored of topicsIn(connection, table, 'Throttled')) {
+    const { topic, source } = stored;
     const count = Math.min(limit, rooms.of(topic, source)?.left ?? limit);
-    if (count > 0) connection.run(statements[table].putBack, topic, source, count);
+    if (count <= 0) continue;
+    const { heads, followers } = oldestOf(connection, table, stored, count);
+    setBlocked(connection, table, heads, 0);
+    setBlocked(connection, table, followers, 1);
   }
+}
+
+/**
+ * Reads the oldest throttled messages of a topic, until it has found `count` that may start. The others have become
+ * followers, because a message before them was replayed.
+ */
+function oldestOf(
+  connection: Connection,
+  table: QueueTable,
+  { topic, source }: StoredTopic,
+  count: number,
+): { heads: number[]; followers: number[] } {
+  const heads: number[] = [];
+  const followers: number[] = [];
+  const rows = connection.iterateTuples<ThrottledRow>(statements[table].ofTopic, topic, source);
+  try {
+    for (let next = rows.next(); next.done !== true; next = rows.next()) {
+      const [sequence, key] = next.value;
+      const isFree = key === null || isFreeHead(connection, table, sequence, key);
+      (isFree ? heads : followers).push(sequence);
+      if (heads.length >= count || followers.length >= mostThrottled) break;
+    }
+  } finally {
+    rows.return?.();
+  }
+  return { heads, followers };
+}
+
+function setBlocked(
+  connection: Connection,
+  table: QueueTable,
+  sequences: readonly number[],
+  blocked: 0 | 1 | 2,
+): void {
+  if (sequences.length > 0) connection.run(statements[table].block, blocked, JSON.stringify(sequences));
 }
 
 /** Reads due messages until it has found `limit` with room. */
@@ -93,8 +115,9 @@ function readDue(
   try {
     for (let next = due.next(); next.done !== true && found < limit; next = due.next()) {
       if (throttled.length >= mostThrottled) return { found, throttled, areLeft: true };
-      const [sequence, topic, source] = next.value;
+      const [sequence, key, topic, source] = next.value;
       const room = rooms.of(text(topic), text(source));
+      if (room !== undefined && key !== null && !isFreeHead(connection, table, sequence, key)) continue;
       if (room !== undefined && room.left <= 0) throttled.push(sequence);
       else {
         found++;

@@ -10,19 +10,29 @@ export const topicIndexes = {
 } as const;
 export type TopicIndex = keyof typeof topicIndexes;
 
-const next = (table: QueueTable, index: TopicIndex) =>
+const select = (table: QueueTable, index: TopicIndex, behind = '') =>
   `SELECT ${textColumn('Topic')}, ${textColumn('Source')} FROM ${table} INDEXED BY ${table}_${index}
-    WHERE ${topicIndexes[index]} AND (Topic, Source) > (?, ?) ORDER BY Topic, Source LIMIT 1`;
+    WHERE ${topicIndexes[index]} ${behind} ORDER BY Topic, Source LIMIT 1`;
+
+const walk = (table: QueueTable, index: TopicIndex) => ({
+  first: select(table, index),
+  next: select(table, index, 'AND (Topic, Source) > (?, ?)'),
+});
 
 const statements = perTable((table) => ({
-  Throttled: next(table, 'Throttled'),
-  Parked: next(table, 'Parked'),
+  Throttled: walk(table, 'Throttled'),
+  Parked: walk(table, 'Parked'),
 }));
 
 /** A topic as it is spelled in the rows. `source` is empty for messages without a source. */
 export interface StoredTopic {
   readonly topic: string;
   readonly source: string;
+}
+
+interface TopicRow {
+  readonly Topic: StoredText;
+  readonly Source: StoredText;
 }
 
 /** Bounded, because a faulty producer may create any number of topics. */
@@ -34,15 +44,13 @@ export function* topicsIn(
   table: QueueTable,
   index: TopicIndex,
 ): Generator<StoredTopic> {
-  let last: StoredTopic = { topic: '', source: '' };
-  for (let read = 0; read < mostTopics; read++) {
-    const row = connection.get<{ Topic: StoredText; Source: StoredText }>(
-      statements[table][index],
-      last.topic,
-      last.source,
-    );
-    if (row === undefined) return;
-    last = { topic: text(row.Topic), source: text(row.Source) };
-    yield last;
+  const { first, next } = statements[table][index];
+  let row = connection.get<TopicRow>(first);
+  for (let read = 1; row !== undefined; read++) {
+    const topic = text(row.Topic);
+    const source = text(row.Source);
+    yield { topic, source };
+    if (read === mostTopics) return;
+    row = connection.get<TopicRow>(next, topic, source);
   }
 }
