@@ -56,6 +56,32 @@ export function clockSetBackSuite(scene: Scene): void {
       expect(payloads((await settle(queue, run.lease, [], next())).messages)).toEqual(['B']);
     });
 
+    test('Q16: an honest delay in front hides no message that waits longer than its own', async () => {
+      const place = await scene.queue(name);
+      const { queue } = place;
+      await queue.enqueue([message('A')]);
+      await scene.stage.setClockBack(place.address, 2 * anHour);
+      const honest = message('honest', { dueInMs: anHour });
+      await queue.enqueue([honest]);
+      const { dueUtc } = await stored(queue, honest);
+      const run = await take(queue);
+      expect(payloads(run.messages)).toEqual(['A']);
+      await settle(queue, run.lease, run.messages.map(done));
+      expect((await stored(queue, honest)).dueUtc).toEqual(dueUtc);
+    });
+
+    test('Q16: a run under way finds messages behind an honest delay', async () => {
+      const place = await scene.queue(name);
+      const { queue } = place;
+      await queue.enqueue([message('A'), message('B')]);
+      const run = await take(queue, { limit: 1 });
+      await scene.stage.setClockBack(place.address, 2 * anHour);
+      await queue.enqueue([message('honest', { dueInMs: anHour })]);
+      const settled = await settle(queue, run.lease, run.messages.map(done), keep);
+      expect(settled).toMatchObject({ lease: 'renewed', unmatched: [], more: true, nextDueInMs: 0 });
+      expect(payloads((await settle(queue, run.lease, [], next())).messages)).toEqual(['B']);
+    });
+
     test('Q16: a delayed message is due after its delay, however long', async () => {
       const place = await scene.queue(name);
       const { queue } = place;
