@@ -26,9 +26,10 @@ SELECT TOP (1000) Sequence, CASE WHEN DueUtc > SetUtc THEN DATEDIFF_BIG(millisec
 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
 WHERE Status = 0 AND Blocked = 0 AND SetUtc > @Latest ORDER BY SetUtc, Sequence;
 IF @@ROWCOUNT = 0 RETURN;
+-- Plain SQL may have stored a delay of any length; seconds would overflow after 68 years, days do not.
 UPDATE q
 SET DueSetUtc = @Now,
   DueUtc = CASE WHEN q.DueUtc <= @Now THEN q.DueUtc
-    ELSE DATEADD(millisecond, CAST(a.DelayMs % 1000 AS int), DATEADD(second, CAST(a.DelayMs / 1000 AS int), @Now)) END
+    ELSE DATEADD(millisecond, CAST(a.DelayMs % 86400000 AS int), DATEADD(day, CAST(a.DelayMs / 86400000 AS int), @Now)) END
 FROM @Ahead a JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK) ON q.Sequence = a.Sequence;
 GO

@@ -134,6 +134,26 @@ export function clockSetBackSuite(scene: Scene): void {
       expect(await dueInMs(place, letter)).toBeGreaterThan(0);
     });
 
+    test('Q16: a message that plain SQL made due in the year 9999 stops no run', async () => {
+      const place = await scene.queue(name);
+      const { queue, address } = place;
+      const far = message('far');
+      await scene.stage.insertRow(address, name, {
+        MessageId: `'${far.messageId}'`,
+        Topic: `'orders'`,
+        Payload: `'far'`,
+        DueUtc: scene.harness.lastDayUtc,
+      });
+      await queue.enqueue([message('A')]);
+      await setBack(place);
+      const lastDay = Date.UTC(9999, 11, 31);
+      expect((await stored(queue, far)).dueUtc.getTime()).toBe(lastDay + anHour);
+      expect(payloads((await take(queue)).messages)).toEqual(['A']);
+      const { dueUtc } = await stored(queue, far);
+      expect(dueUtc.getTime()).toBeGreaterThanOrEqual(lastDay);
+      expect(dueUtc.getTime()).toBeLessThan(lastDay + anHour);
+    });
+
     test('Q16: a replayed message is claimed at once', async () => {
       const place = await scene.queue(name);
       const { queue } = place;
