@@ -162,6 +162,7 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
   ],
   ['indexesHaveNoPageLocks', 'queue-table', ', ALLOW_PAGE_LOCKS = OFF)', ')'],
   ['firstLooksDoNotWait', 'queue-run', ' WITH (READUNCOMMITTED)', ''],
+  ['plansChangeTenantsByKey', 'registry-plan', ' WITH (FORCESEEK, ROWLOCK) ON t.Id', ' ON t.Id'],
   ['refusalsAreCommitted', 'queue-complete', ' OR @IsOurs = 0', ''],
   [
     'refusalsAreCommitted',

@@ -332,6 +332,18 @@ const refusalsAreCommitted: Rule = each(({ name, body }) => {
   return locksToRefuse && again !== -1 ? [] : ['refuses a message by an uncommitted read of the lease'];
 });
 
+/** F3: a plan that changes a range of tenants locks rows in the order of an index, and deadlocks with reports. */
+const plansChangeTenantsByKey: Rule = each(({ name, body }) =>
+  name === 'Plan_Begin'
+    ? [
+        ...body.matchAll(/UPDATE \[\$\(Schema\)\]\.\[Tenants\]/g),
+        ...body.matchAll(
+          /\bJOIN \[\$\(Schema\)\]\.\[Tenants\] t(?! WITH \(FORCESEEK, ROWLOCK\) ON t\.Id = )/g,
+        ),
+      ].map(({ index }) => `changes tenants at ${index} without their keys`)
+    : [],
+);
+
 /** L3: a wait for the lease's row must not shorten the lease. */
 const theClockIsReadUnderTheLock: Rule = each(({ body }) => {
   const write = /UPDATE \[\$\(Schema\)\]\.\[Leases\]\s+SET[^;]*ExpiresUtc = (?!NULL)/.exec(body);
@@ -411,6 +423,7 @@ export const rules = {
   durationsHaveBounds,
   indexesHaveNoPageLocks,
   firstLooksDoNotWait,
+  plansChangeTenantsByKey,
   refusalsAreCommitted,
   theClockIsReadUnderTheLock,
   clocksAreRounded,
