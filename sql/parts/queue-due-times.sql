@@ -7,8 +7,8 @@
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
--- Looks at the next 1,000 messages that are not due yet, to bound the number of locks of one call, and only if the first
--- of them is too far ahead.
+-- Takes the 1,000 that were set first, to bound the number of locks of one call. It finds them by the time at which they
+-- were set, wherever they are among the other due times.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_DrawInDueTimes]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_DrawInDueTimes] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_DrawInDueTimes]
@@ -17,21 +17,19 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-DECLARE @NextSet datetime2(3), @Latest datetime2(3) = DATEADD(second, 1, @Now);
+-- @Now is the time of the caller's claim. A producer may have set a later time since.
+DECLARE @Clock datetime2(3) = SYSUTCDATETIME();
+DECLARE @Latest datetime2(3) = DATEADD(second, 1, CASE WHEN @Clock > @Now THEN @Clock ELSE @Now END);
 DECLARE @Ahead TABLE (Sequence bigint NOT NULL PRIMARY KEY, DelayMs bigint NOT NULL);
-SELECT TOP (1) @NextSet = COALESCE(DueSetUtc, EnqueuedUtc) FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
-WHERE Status = 0 AND Blocked = 0 AND DueUtc > @Now ORDER BY DueUtc, Sequence;
-IF @NextSet IS NULL OR @NextSet <= @Latest RETURN;
 INSERT @Ahead (Sequence, DelayMs)
-SELECT Sequence, CASE WHEN DueUtc > SetUtc THEN DATEDIFF_BIG(millisecond, SetUtc, DueUtc) ELSE 0 END
-FROM (
-  SELECT TOP (1000) Sequence, DueUtc, COALESCE(DueSetUtc, EnqueuedUtc) AS SetUtc
-  FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
-  WHERE Status = 0 AND Blocked = 0 AND DueUtc > @Now ORDER BY DueUtc, Sequence
-) w
-WHERE SetUtc > @Latest;
+SELECT TOP (1000) Sequence, CASE WHEN DueUtc > SetUtc THEN DATEDIFF_BIG(millisecond, SetUtc, DueUtc) ELSE 0 END
+FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+WHERE Status = 0 AND Blocked = 0 AND SetUtc > @Latest ORDER BY SetUtc, Sequence;
+IF @@ROWCOUNT = 0 RETURN;
+-- Plain SQL may have stored a delay of any length; seconds would overflow after 68 years, days do not.
 UPDATE q
 SET DueSetUtc = @Now,
-  DueUtc = DATEADD(millisecond, CAST(a.DelayMs % 1000 AS int), DATEADD(second, CAST(a.DelayMs / 1000 AS int), @Now))
+  DueUtc = CASE WHEN q.DueUtc <= @Now THEN q.DueUtc
+    ELSE DATEADD(millisecond, CAST(a.DelayMs % 86400000 AS int), DATEADD(day, CAST(a.DelayMs / 86400000 AS int), @Now)) END
 FROM @Ahead a JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK) ON q.Sequence = a.Sequence;
 GO

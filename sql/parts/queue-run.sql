@@ -39,7 +39,7 @@ IF DATALENGTH(SUBSTRING(@Context COLLATE Latin1_General_100_BIN2, 4001, 1)) > 0
 IF ISJSON(@Handled) = 0 THROW 51025, N'@Handled must be a JSON array.', 1;
 DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'queue:$(QueueName)');
 DECLARE @Now datetime2(3) = SYSUTCDATETIME(), @IsOurs bit, @NextSequence bigint, @NextHash binary(32), @NextDue datetime2(3);
-DECLARE @Holder nvarchar(200), @RenewedUtc datetime2(3), @ExpiresUtc datetime2(3), @Claimed int = 0, @NextSet datetime2(3);
+DECLARE @Holder nvarchar(200), @RenewedUtc datetime2(3), @ExpiresUtc datetime2(3), @Claimed int = 0;
 DECLARE @ParkedTopics nvarchar(max), @ParkedMore bit = 0;
 SELECT @IsOurs = CASE WHEN Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) THEN 1 ELSE 0 END,
   @Holder = Owner, @RenewedUtc = RenewedUtc, @ExpiresUtc = ExpiresUtc
@@ -65,12 +65,16 @@ BEGIN
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
       WHERE Status = 0 AND Parks > 0 AND InGroup = 1)
     EXEC [$(Schema)].[$(Queue)_Unpark] @Handled, 0, @Now, @ParkedTopics OUTPUT, @ParkedMore OUTPUT;
-  SELECT TOP (1) @NextSequence = Sequence, @NextHash = OrderingHash, @NextDue = DueUtc, @NextSet = COALESCE(DueSetUtc, EnqueuedUtc)
+  SELECT TOP (1) @NextSequence = Sequence, @NextHash = OrderingHash, @NextDue = DueUtc
   FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
   WHERE Status = 0 AND Blocked = 0 ORDER BY DueUtc, Sequence;
-  IF @ParkedMore = 0 AND (@NextDue IS NULL OR (@NextDue > @Now AND @NextSet <= DATEADD(second, 1, @Now) AND (@NextHash IS NULL OR NOT EXISTS (
+  IF @ParkedMore = 0 AND (@NextDue IS NULL OR (@NextDue > @Now AND (@NextHash IS NULL OR NOT EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
       WHERE OrderingHash = @NextHash AND InGroup = 1 AND OrderingKey IS NOT NULL AND Sequence < @NextSequence))))
+    -- No due time lies too far ahead (queue-due-times.sql).
+    AND NOT EXISTS (
+      SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+      WHERE Status = 0 AND Blocked = 0 AND SetUtc > DATEADD(second, 1, @Now))
     AND (@PurgeLimit = 0 OR NOT EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
       WHERE Status = 2 AND SettledUtc < DATEADD(millisecond, -CAST(@RetentionMs % 1000 AS int),

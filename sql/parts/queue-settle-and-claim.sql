@@ -76,9 +76,9 @@ IF @@TRANCOUNT > 0 THROW 51001, N'A run cannot begin or settle inside a transact
 DECLARE @LeaseName nvarchar(200) = N'queue:$(QueueName)';
 DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', @LeaseName);
 DECLARE @Now datetime2(3), @Begin bit = 0, @Held bit = 0, @IsOurs bit = 0, @IsSuperseded bit = 0, @Committed bit = 0, @More bit = 0, @Recovered int = 0, @Purged int = 0;
-DECLARE @NextDue datetime2(3), @NextSet datetime2(3), @NextSequence bigint, @NextHash binary(32), @Claimed int = 0, @Count int;
+DECLARE @NextDue datetime2(3), @NextSequence bigint, @NextHash binary(32), @Claimed int = 0, @Count int;
 DECLARE @Raw bit = CASE WHEN LEN(JSON_VALUE(N'["\""]', N'$[0]')) = 1 THEN 0 ELSE 1 END;
-DECLARE @Released bit = 0, @IsAhead bit, @DrewIn bit = 0, @Keys int, @Share int, @Window int, @First int, @Cut int, @Retry bit, @Rounds int = 0;
+DECLARE @Released bit = 0, @Latest datetime2(3), @IsAhead bit, @DrewIn bit = 0, @Keys int, @Share int, @Window int, @First int, @Cut int, @Retry bit, @Rounds int = 0;
 DECLARE @HasRooms bit = 0, @Read int, @Throttles int = 0, @Throttled bit = 0, @OnlySolo bit = 0;
 DECLARE @ParkedTopics nvarchar(max), @ParkedMore bit = 0;
 DECLARE @Holder nvarchar(200), @ExpiresUtc datetime2(3);
@@ -334,12 +334,15 @@ IF @Held = 1 AND EXISTS (
 --    index.
 WHILE @Held = 1
 BEGIN
-  SELECT @NextSequence = NULL, @NextHash = NULL, @NextDue = NULL, @NextSet = NULL;
-  SELECT TOP (1) @NextSequence = Sequence, @NextHash = OrderingHash, @NextDue = DueUtc, @NextSet = COALESCE(DueSetUtc, EnqueuedUtc)
+  SELECT @NextSequence = NULL, @NextHash = NULL, @NextDue = NULL;
+  SELECT TOP (1) @NextSequence = Sequence, @NextHash = OrderingHash, @NextDue = DueUtc
   FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
   WHERE Status = 0 AND Blocked = 0 AND DueUtc >= @From ORDER BY DueUtc, Sequence;
-  -- 1: the clock was set back since the due time was set (queue-due-times.sql).
-  SET @IsAhead = CASE WHEN @NextDue > @Now AND @NextSet > DATEADD(second, 1, @Now) THEN 1 ELSE 0 END;
+  -- 1: the clock was set back since a due time was set (queue-due-times.sql).
+  SET @Latest = DATEADD(second, 1, SYSUTCDATETIME());
+  SET @IsAhead = CASE WHEN EXISTS (
+      SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+      WHERE Status = 0 AND Blocked = 0 AND SetUtc > @Latest) THEN 1 ELSE 0 END;
   IF @IsAhead = 0 AND (@NextHash IS NULL OR (
     NOT EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)

@@ -41,6 +41,8 @@ BEGIN
     DueUtc datetime2(3) NOT NULL,
     -- When DueUtc was set, if that was after EnqueuedUtc: by a retry, a release with a delay or a replay (Q16).
     DueSetUtc datetime2(3) NULL,
+    -- When DueUtc was set. It is later than now only after the clock was set back.
+    SetUtc AS COALESCE(DueSetUtc, EnqueuedUtc) PERSISTED,
     Status tinyint NOT NULL CONSTRAINT [DF_$(Queue)_Status] DEFAULT (0),
     -- The number of starts, including the current one; rises at each claim (Q5).
     Attempts int NOT NULL CONSTRAINT [DF_$(Queue)_Attempts] DEFAULT (0),
@@ -81,6 +83,9 @@ BEGIN
     INCLUDE (MessageId, Hash, EnqueuedUtc) WHERE DedupKey IS NOT NULL WITH (ALLOW_PAGE_LOCKS = OFF);
   CREATE INDEX [IX_$(Queue)_Due] ON [$(Schema)].[$(Queue)] (DueUtc, Sequence)
     INCLUDE (OrderingHash, Recovered, Parks, ContentBytes) WHERE Status = 0 AND Blocked = 0 WITH (ALLOW_PAGE_LOCKS = OFF);
+  -- A run looks here only for times that are later than now (Q16).
+  CREATE INDEX [IX_$(Queue)_DueSet] ON [$(Schema)].[$(Queue)] (SetUtc, Sequence)
+    INCLUDE (DueUtc) WHERE Status = 0 AND Blocked = 0 WITH (ALLOW_PAGE_LOCKS = OFF);
   -- The next two are almost always empty. InGroup is always 1 here. It comes first, so that the first topic can be read
   -- by a seek: no text is less than all others, because = and > on text pad with blanks.
   CREATE INDEX [IX_$(Queue)_Throttled] ON [$(Schema)].[$(Queue)] (InGroup, Topic, Source, DueUtc, Sequence)

@@ -4,9 +4,9 @@
 -- Order of locks, in all procedures of the registry:
 --   1. the row of the plan lease;
 --   2. the row of RegistryState, in plans and in changes of a definition or a status;
---   3. rows of Tenants. Plans, reports and wakes change the schedule of rows whose ids they know. A plan that brings
---      late due times forward changes a range of rows. Two calls that change several of the same rows in different
---      order may deadlock (1205). The server ends one of them, which is then tried again.
+--   3. rows of Tenants. Plans, reports and wakes change the schedule of rows whose ids they know. Two calls that change
+--      several of the same rows in different order may deadlock (1205). The server ends one of them, which is then
+--      tried again.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
@@ -73,6 +73,8 @@ BEGIN
   CREATE UNIQUE INDEX [UX_Tenants_Version] ON [$(Schema)].[Tenants] (Version);
   CREATE INDEX [IX_Tenants_Due] ON [$(Schema)].[Tenants] (NextDueUtc, Id)
     WHERE Status = N'active' AND NextDueUtc IS NOT NULL;
+  -- A plan that makes many due times earlier must not stop every report.
+  ALTER TABLE [$(Schema)].[Tenants] SET (LOCK_ESCALATION = DISABLE);
 END;
 GO
 IF OBJECT_ID(N'[$(Schema)].[RegistryState]', N'U') IS NULL

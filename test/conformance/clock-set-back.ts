@@ -56,6 +56,32 @@ export function clockSetBackSuite(scene: Scene): void {
       expect(payloads((await settle(queue, run.lease, [], next())).messages)).toEqual(['B']);
     });
 
+    test('Q16: an honest delay in front hides no message that waits longer than its own', async () => {
+      const place = await scene.queue(name);
+      const { queue } = place;
+      await queue.enqueue([message('A')]);
+      await scene.stage.setClockBack(place.address, 2 * anHour);
+      const honest = message('honest', { dueInMs: anHour });
+      await queue.enqueue([honest]);
+      const { dueUtc } = await stored(queue, honest);
+      const run = await take(queue);
+      expect(payloads(run.messages)).toEqual(['A']);
+      await settle(queue, run.lease, run.messages.map(done));
+      expect((await stored(queue, honest)).dueUtc).toEqual(dueUtc);
+    });
+
+    test('Q16: a run under way finds messages behind an honest delay', async () => {
+      const place = await scene.queue(name);
+      const { queue } = place;
+      await queue.enqueue([message('A'), message('B')]);
+      const run = await take(queue, { limit: 1 });
+      await scene.stage.setClockBack(place.address, 2 * anHour);
+      await queue.enqueue([message('honest', { dueInMs: anHour })]);
+      const settled = await settle(queue, run.lease, run.messages.map(done), keep);
+      expect(settled).toMatchObject({ lease: 'renewed', unmatched: [], more: true, nextDueInMs: 0 });
+      expect(payloads((await settle(queue, run.lease, [], next())).messages)).toEqual(['B']);
+    });
+
     test('Q16: a delayed message is due after its delay, however long', async () => {
       const place = await scene.queue(name);
       const { queue } = place;
@@ -106,6 +132,26 @@ export function clockSetBackSuite(scene: Scene): void {
       expect(idle).toMatchObject({ status: 'idle' });
       expect(await dueInMs(place, letter)).toBeLessThanOrEqual(aMinute);
       expect(await dueInMs(place, letter)).toBeGreaterThan(0);
+    });
+
+    test('Q16: a message that plain SQL made due in the year 9999 stops no run', async () => {
+      const place = await scene.queue(name);
+      const { queue, address } = place;
+      const far = message('far');
+      await scene.stage.insertRow(address, name, {
+        MessageId: `'${far.messageId}'`,
+        Topic: `'orders'`,
+        Payload: `'far'`,
+        DueUtc: scene.harness.lastDayUtc,
+      });
+      await queue.enqueue([message('A')]);
+      await setBack(place);
+      const lastDay = Date.UTC(9999, 11, 31);
+      expect((await stored(queue, far)).dueUtc.getTime()).toBe(lastDay + anHour);
+      expect(payloads((await take(queue)).messages)).toEqual(['A']);
+      const { dueUtc } = await stored(queue, far);
+      expect(dueUtc.getTime()).toBeGreaterThanOrEqual(lastDay);
+      expect(dueUtc.getTime()).toBeLessThan(lastDay + anHour);
     });
 
     test('Q16: a replayed message is claimed at once', async () => {

@@ -32,6 +32,8 @@ export interface EngineHarness {
   readonly oddRows: Readonly<Record<string, OddRow>>;
   /** An SQL expression of a payload that is one byte longer than a row's content may be. */
   readonly tooLargePayload: string;
+  /** An SQL expression of the time 9999-12-31T00:00:00Z. */
+  readonly lastDayUtc: string;
   /** A stage: storage of its own, with no tenant databases. */
   create(registry: Freshness): Promise<Stage>;
 }

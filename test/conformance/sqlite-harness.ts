@@ -63,6 +63,7 @@ export const sqliteHarness: EngineHarness = {
   storedBytes: (payload) => Buffer.byteLength(payload),
   oddRows,
   tooLargePayload: `hex(zeroblob(${messageLimits.contentBytes / 2 + 1}))`,
+  lastDayUtc: String(Date.UTC(9999, 11, 31)),
   create: async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-conformance-'));
     const options = { registry: path.join(folder, 'registry.db') };

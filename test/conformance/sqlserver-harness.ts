@@ -37,6 +37,7 @@ export function sqlServerHarness(): EngineHarness {
     },
     oddRows,
     tooLargePayload: `REPLICATE(CAST(N'x' AS nvarchar(max)), ${messageLimits.contentBytes + 1})`,
+    lastDayUtc: `'9999-12-31'`,
     storedBytes: (payload) => Buffer.byteLength(payload, storesUtf16 ? 'utf16le' : 'utf8'),
     create: async (registry) => {
       storesUtf16 ??= await asksForUtf16(databases);

@@ -101,7 +101,7 @@ test('Q4, Q9, Q12: a run reads only the rows that it works on', async () => {
   const plans = await plansOf(tenantFileOf(place), 'Outbox', statements);
   expectIndexed(plans, 'Outbox');
   const planned = plans.flatMap(([, steps]) => steps).join('\n');
-  for (const index of ['Due', 'Group', 'Claimed', 'Settled', 'Dead', 'MessageId', 'DedupKey']) {
+  for (const index of ['Due', 'DueSet', 'Group', 'Claimed', 'Settled', 'Dead', 'MessageId', 'DedupKey']) {
     expect(planned).toMatch(new RegExp(`USING (COVERING )?INDEX Outbox_${index}\\b`));
   }
 });

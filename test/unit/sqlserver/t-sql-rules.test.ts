@@ -162,6 +162,14 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
   ],
   ['indexesHaveNoPageLocks', 'queue-table', ', ALLOW_PAGE_LOCKS = OFF)', ')'],
   ['firstLooksDoNotWait', 'queue-run', ' WITH (READUNCOMMITTED)', ''],
+  ['plansChangeTenantsByKey', 'registry-plan', ' WITH (FORCESEEK, ROWLOCK) ON t.Id', ' ON t.Id'],
+  ['refusalsAreCommitted', 'queue-complete', ' OR @IsOurs = 0', ''],
+  [
+    'refusalsAreCommitted',
+    'queue-complete',
+    'SELECT @IsOurs = 1 FROM [$(Schema)].[Leases]\n',
+    'SELECT @IsOurs = 1 FROM [$(Schema)].[Leases] WITH (READUNCOMMITTED)\n',
+  ],
   ['firstLooksDoNotWait', 'leases', ' WITH (READUNCOMMITTED) ORDER BY Name', ' ORDER BY Name'],
   ['firstLooksDoNotWait', 'registry-plan', ' WITH (READUNCOMMITTED)', ''],
   [

@@ -320,6 +320,30 @@ const firstLooksDoNotWait: Rule = each((procedure) => {
     : ['the first look at the lease waits for locks'];
 });
 
+/**
+ * Q6: an uncommitted read of the lease may see another host's acquisition that is rolled back. It may confirm that the
+ * lease is ours, and refuse nothing: what it did not find is read again under the row's lock.
+ */
+const refusalsAreCommitted: Rule = each(({ name, body }) => {
+  if (!name.endsWith('_Complete')) return [];
+  const lock = body.indexOf('UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence');
+  const again = body.indexOf('SELECT @IsOurs = 1 FROM [$(Schema)].[Leases]\n', lock);
+  const locksToRefuse = /@LocksLease = CASE WHEN [^;]*\bOR @IsOurs = 0 THEN 1/.test(body.slice(0, lock));
+  return locksToRefuse && again !== -1 ? [] : ['refuses a message by an uncommitted read of the lease'];
+});
+
+/** F3: a plan that changes a range of tenants locks rows in the order of an index, and deadlocks with reports. */
+const plansChangeTenantsByKey: Rule = each(({ name, body }) =>
+  name === 'Plan_Begin'
+    ? [
+        ...body.matchAll(/UPDATE \[\$\(Schema\)\]\.\[Tenants\]/g),
+        ...body.matchAll(
+          /\bJOIN \[\$\(Schema\)\]\.\[Tenants\] t(?! WITH \(FORCESEEK, ROWLOCK\) ON t\.Id = )/g,
+        ),
+      ].map(({ index }) => `changes tenants at ${index} without their keys`)
+    : [],
+);
+
 /** L3: a wait for the lease's row must not shorten the lease. */
 const theClockIsReadUnderTheLock: Rule = each(({ body }) => {
   const write = /UPDATE \[\$\(Schema\)\]\.\[Leases\]\s+SET[^;]*ExpiresUtc = (?!NULL)/.exec(body);
@@ -399,6 +423,8 @@ export const rules = {
   durationsHaveBounds,
   indexesHaveNoPageLocks,
   firstLooksDoNotWait,
+  plansChangeTenantsByKey,
+  refusalsAreCommitted,
   theClockIsReadUnderTheLock,
   clocksAreRounded,
   targetsAreNotForced,

@@ -63,6 +63,7 @@ CREATE TABLE ${table} (
 CREATE UNIQUE INDEX ${table}_MessageId ON ${table} (MessageId);
 CREATE UNIQUE INDEX ${table}_DedupKey ON ${table} (DedupKey, Source) WHERE DedupKey IS NOT NULL;
 CREATE INDEX ${table}_Due ON ${table} (DueUtc, Sequence) WHERE Status = 0 AND Blocked = 0;
+CREATE INDEX ${table}_DueSet ON ${table} (coalesce(DueSetUtc, EnqueuedUtc)) WHERE Status = 0 AND Blocked = 0;
 CREATE INDEX ${table}_Throttled ON ${table} (Topic, Source, DueUtc, Sequence) WHERE Status = 0 AND Blocked = 2;
 CREATE INDEX ${table}_Parked ON ${table} (Topic, Source, DueUtc, Sequence) WHERE Status = 0 AND Parks > 0;
 CREATE INDEX ${table}_Group ON ${table} (OrderingKey, Sequence) WHERE InGroup = 1 AND OrderingKey IS NOT NULL;

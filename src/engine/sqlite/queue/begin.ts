@@ -13,7 +13,7 @@ import {
 } from '../lease-store.ts';
 import { wholeMs } from '../time.ts';
 import { claim, restOf } from './claim.ts';
-import { drawInDueTimes, isAhead, nextDueSql } from './due-times.ts';
+import { aheadSql, drawInDueTimes, nextDueSql } from './due-times.ts';
 import { GroupKeys, keyColumn, unblockHeads } from './ordering.ts';
 import { makeParkedDue, readParked } from './parked.ts';
 import { purge } from './purge.ts';
@@ -26,7 +26,8 @@ const statements = perTable((table) => ({
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Claimed WHERE Status = 1) AS Claimed,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Throttled WHERE ${topicIndexes.Throttled}) AS Throttled,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Parked WHERE ${topicIndexes.Parked}) AS Parked,
-      Next.DueUtc AS NextDueUtc, Next.SetUtc AS NextSetUtc,
+      EXISTS (SELECT 1 ${aheadSql(table, 'Now')}) AS Ahead,
+      Next.DueUtc AS NextDueUtc,
       (SELECT ${acceptedTime('SettledUtc')} FROM ${table} INDEXED BY ${table}_Settled WHERE Status = 2
         ORDER BY SettledUtc LIMIT 1) AS OldestDoneUtc
     FROM (SELECT ${nowSql} AS Now) LEFT JOIN Leases ON Name = ? LEFT JOIN (${nextDueSql(table)}) AS Next ON TRUE`,
@@ -40,8 +41,9 @@ interface LookRow extends LeaseRow {
   readonly Claimed: number;
   readonly Throttled: number;
   readonly Parked: number;
+  /** 1: a clock that was set back since has left a due time too far ahead. */
+  readonly Ahead: number;
   readonly NextDueUtc: number | null;
-  readonly NextSetUtc: number | null;
   readonly OldestDoneUtc: number | null;
 }
 
@@ -58,10 +60,7 @@ export function beginByReading(
   const row = connection.get<LookRow>(statements[table].look, queueLeaseName(queue))!;
   const holder = heldByAnother(row, request.owner);
   if (holder !== null) return isAheadOfClock(row) ? null : holder;
-  // Due, or delayed by a clock that was set back since.
-  const isDue =
-    row.NextDueUtc !== null &&
-    (row.NextDueUtc <= row.Now || isAhead({ DueUtc: row.NextDueUtc, SetUtc: row.NextSetUtc! }, row.Now));
+  const isDue = row.Ahead === 1 || (row.NextDueUtc !== null && row.NextDueUtc <= row.Now);
   const { retention } = request;
   const isOverdue =
     retention !== undefined &&
