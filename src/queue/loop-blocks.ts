@@ -1,3 +1,4 @@
+import { hearingLateWork } from '../engine/late-work.ts';
 import { loopPulse } from './loop-pulse.ts';
 
 /** The longest time for which a run kept the event loop busy without a pause. All work of the process waited for it. */
@@ -33,14 +34,16 @@ export class LoopBlocks {
   database<T>(call: () => Promise<T>): Promise<T> {
     const from = performance.now();
     try {
-      return call();
+      return hearingLateWork((ms) => this.#ofDatabase(ms), call);
     } finally {
-      const ms = performance.now() - from;
-      if (ms >= shortestMs) {
-        this.add(null, ms);
-        loopPulse.recorded();
-      }
+      this.#ofDatabase(performance.now() - from);
     }
+  }
+
+  #ofDatabase(ms: number): void {
+    if (ms < shortestMs) return;
+    this.add(null, ms);
+    loopPulse.recorded();
   }
 
   /** Calls a handler. `paused` must follow when the caller has called all handlers that it can. */

@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MultiOutboxError } from '../../errors.ts';
+import { lateWorkListener } from '../late-work.ts';
 import type { Connection } from './connection.ts';
 import {
   closedError,
@@ -57,17 +58,30 @@ export class DatabaseHandle {
 
   /** Runs a write transaction. If a lock prevents it, `work` runs again, so `work` must not have other side effects. */
   write<T>(work: (connection: Connection, now: number) => T, options: WriteOptions = {}): Promise<T> {
-    return this.attempt(() => {
-      const connection = this.#verified();
-      const inTransaction = () => connection.transaction('write', () => work(connection, connection.now()));
-      if (options.durable !== false || this.file.synchronous === 'normal') return inTransaction();
-      connection.database.exec('PRAGMA synchronous = NORMAL');
-      try {
-        return inTransaction();
-      } finally {
-        connection.database.exec('PRAGMA synchronous = FULL');
-      }
-    });
+    return this.attempt(() => this.#written(work, options));
+  }
+
+  /**
+   * Runs a single read statement, and a write transaction if it returns null. Nothing else runs between the two, so the
+   * caller can measure for how long they keep the event loop busy.
+   */
+  lookOrWrite<T>(
+    look: (connection: Connection) => T | null,
+    work: (connection: Connection, now: number) => T,
+  ): Promise<T> {
+    return this.attempt(() => look(this.#verified()) ?? this.#written(work));
+  }
+
+  #written<T>(work: (connection: Connection, now: number) => T, options: WriteOptions = {}): T {
+    const connection = this.#verified();
+    const inTransaction = () => connection.transaction('write', () => work(connection, connection.now()));
+    if (options.durable !== false || this.file.synchronous === 'normal') return inTransaction();
+    connection.database.exec('PRAGMA synchronous = NORMAL');
+    try {
+      return inTransaction();
+    } finally {
+      connection.database.exec('PRAGMA synchronous = FULL');
+    }
   }
 
   /**
@@ -78,15 +92,18 @@ export class DatabaseHandle {
    */
   async attempt<T>(work: () => T, { inTurn = false } = {}): Promise<T> {
     const deadline = performance.now() + this.#busyTimeoutMs;
+    const onLateWork = lateWorkListener();
+    let isFirst = true;
     for (let wait = firstWaitMs; ; wait = Math.min(wait * 1.6, longestWaitMs)) {
       if (this.#closed) throw closedError(this.subject);
       try {
-        return work();
+        return isFirst || onLateWork === undefined ? work() : timed(work, onLateWork);
       } catch (error) {
         const left = deadline - performance.now();
         if (left <= 0 || !(isLocked(error) || this.#lacksDescriptors(error))) throw this.explain(error);
         const handlersEnd = inTurn ? undefined : this.file.transactions.released(left);
         await (handlersEnd ?? delay(Math.min(left, wait * (0.5 + Math.random()))));
+        isFirst = false;
       }
     }
   }
@@ -152,3 +169,12 @@ export class DatabaseHandle {
 }
 
 const connectionSurvives: ReadonlySet<string> = new Set(['DATABASE_LOCKED', 'DATABASE_FULL']);
+
+function timed<T>(work: () => T, tell: (ms: number) => void): T {
+  const from = performance.now();
+  try {
+    return work();
+  } finally {
+    tell(performance.now() - from);
+  }
+}

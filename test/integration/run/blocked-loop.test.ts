@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fakeTimers } from '../../support/fake-timers.ts';
 import { FleetPlace, noting } from '../../support/fleet-place.ts';
@@ -72,6 +73,41 @@ describe('D7: the report says who blocked the event loop, and for how long', () 
     expect(await run(queue, [orders(() => {})])).toMatchObject({
       blockedLoop: { topic: null, ms: atLeast(120) },
     });
+  });
+
+  test('D7: a claim that blocks, behind the look of the same call', async () => {
+    let reads = -1;
+    const clock = () => {
+      if (reads >= 0 && ++reads === 2) block(120);
+      return Date.now();
+    };
+    const queue = await place.outbox('acme', place.engine({ clock }));
+    await queue.enqueue(messages(1));
+    reads = 0;
+    expect(await run(queue, [orders(() => {})])).toMatchObject({
+      blockedLoop: { topic: null, ms: atLeast(120) },
+    });
+  });
+
+  test('D7: a database call that blocks once a lock is free', async () => {
+    let isSlow = false;
+    const clock = () => {
+      if (isSlow) block(120);
+      isSlow = false;
+      return Date.now();
+    };
+    const queue = await place.outbox('acme', place.engine({ clock }));
+    await queue.enqueue(messages(1));
+    const other = new DatabaseSync(place.file('acme.db'));
+    try {
+      other.exec('BEGIN IMMEDIATE');
+      const running = run(queue, [orders(() => {})]);
+      isSlow = true;
+      other.exec('COMMIT');
+      expect(await running).toMatchObject({ blockedLoop: { topic: null, ms: atLeast(120) } });
+    } finally {
+      other.close();
+    }
   });
 
   test('D7: the run’s report and the log name the tenant and the topic', async () => {

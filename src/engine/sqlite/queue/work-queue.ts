@@ -54,9 +54,11 @@ export class SqliteWorkQueue implements WorkQueue {
     return this.#commits.of(transaction as DatabaseSync, messageId);
   }
 
-  async begin(request: BeginRequest): Promise<BeginResult> {
-    const answer = await this.#handle.look((connection) => beginByReading(connection, this.name, request));
-    return answer ?? this.#handle.write((connection, now) => begin(connection, this.name, request, now));
+  begin(request: BeginRequest): Promise<BeginResult> {
+    return this.#handle.lookOrWrite(
+      (connection) => beginByReading(connection, this.name, request),
+      (connection, now) => begin(connection, this.name, request, now),
+    );
   }
 
   settle(request: SettleRequest): Promise<SettleResult> {
