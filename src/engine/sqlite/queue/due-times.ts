@@ -6,11 +6,14 @@
  */
 import type { Connection } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
-import { clockToleranceMs } from '../time.ts';
+import { clockToleranceMs, latestUtc } from '../time.ts';
 import { perTable, type QueueTable } from './records.ts';
 
 /** The most messages whose due times one call changes: it holds the write lock meanwhile. */
 const mostDrawnIn = 1_000;
+
+/** SQLite's greatest. */
+const greatestInteger = 2n ** 63n - 1n;
 
 const dueUtc = acceptedTime('DueUtc');
 /** As in the index. */
@@ -30,7 +33,7 @@ export function aheadSql(table: QueueTable, now: string): string {
 
 const statements = perTable((table) => ({
   nextDue: nextDueSql(table),
-  ahead: `SELECT Sequence, ${set} AS SetUtc ${aheadSql(table, '?')} ORDER BY ${set}, Sequence
+  ahead: `SELECT Sequence, ${acceptedTime(set)} AS SetUtc ${aheadSql(table, '?')} ORDER BY ${set}, Sequence
     LIMIT ${mostDrawnIn}`,
   /** Whatever the statistics, it reads only the range of the index that holds these messages. */
   drawIn: `UPDATE ${table} INDEXED BY ${table}_DueSet SET DueSetUtc = :now,
@@ -53,7 +56,8 @@ export function drawInDueTimes(
   const last = found.at(-1)?.SetUtc;
   if (last !== undefined) {
     const sequences = JSON.stringify(found.map(({ Sequence }) => Sequence));
-    connection.prepare(drawIn).run({ now, last, sequences });
+    // The column may hold a later time than a table accepts, and the bound must include it.
+    connection.prepare(drawIn).run({ now, last: last === latestUtc ? greatestInteger : last, sequences });
   }
   // More may be left: the next call goes on.
   if (found.length === mostDrawnIn) return { dueUtc: now, drewIn: true };
