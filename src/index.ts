@@ -6,6 +6,12 @@ export type {
   LeasedElsewhere,
   LeaseRecord,
 } from './engine/lease-store.ts';
+export {
+  type ClaimedMessage,
+  type EnqueueResult,
+  type MessageRecord,
+  MessageStatus,
+} from './engine/message.ts';
 export type {
   CandidateOrder,
   FleetSummary,
@@ -29,15 +35,7 @@ export type {
   SchemaFinding,
   SchemaInspection,
 } from './engine/schema.ts';
-export {
-  type ClaimedMessage,
-  type DeadFilter,
-  type EnqueueResult,
-  type MessageRecord,
-  MessageStatus,
-  type QueueName,
-  type QueueStatistics,
-} from './engine/work-queue.ts';
+export type { DeadFilter, QueueName, QueueStatistics } from './engine/work-queue.ts';
 export {
   type ErrorCode,
   type ErrorDetails,

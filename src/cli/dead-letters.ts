@@ -1,6 +1,7 @@
 /** Options that select tenants and Dead messages, and a loop over the selected tenants. */
 import { type Command, Option } from 'commander';
-import { type DeadFilter, type MessageRecord, type QueueName, queueNames } from '../engine/work-queue.ts';
+import type { MessageRecord } from '../engine/message.ts';
+import { type DeadFilter, type QueueName, queueNames } from '../engine/work-queue.ts';
 import type { MultiOutbox } from '../multi-outbox.ts';
 import { durationArgument, listArgument } from './arguments.ts';
 import { errorReport, UsageError } from './errors.ts';

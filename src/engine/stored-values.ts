@@ -1,6 +1,6 @@
 /** How every engine stores and reads values of messages. */
 import { jsonMembers } from './json-text.ts';
-import { messageLimits } from './work-queue.ts';
+import { messageLimits } from './message.ts';
 
 /**
  * A value of a stored row that cannot be read (Q15): another program stored it. The message names the column and says

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { NewMessage } from '../engine/work-queue.ts';
+import type { NewMessage } from '../engine/message.ts';
 import { optionsOf } from '../errors.ts';
 import { checkedText, type MessageInput, newMessage, trimmedText } from '../queue/message.ts';
 import { type QueueAccess, type StoredMessages, storedMessages } from '../queue/stored-messages.ts';

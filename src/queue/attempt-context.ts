@@ -1,4 +1,5 @@
-import type { ClaimedMessage, QueueName } from '../engine/work-queue.ts';
+import type { ClaimedMessage } from '../engine/message.ts';
+import type { QueueName } from '../engine/work-queue.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { HandlerContext } from './handler.ts';
 

@@ -1,5 +1,6 @@
 /** The transaction of one attempt: it commits a handler's own writes together with the message's outcome (T1). */
-import type { EnqueueResult, NewMessage, TransactRequest } from '../engine/work-queue.ts';
+import type { EnqueueResult, NewMessage } from '../engine/message.ts';
+import type { TransactRequest } from '../engine/work-queue.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import type { HandlerTransaction } from './handler.ts';
 import { type MessageInput, newMessages } from './message.ts';

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { ClaimedMessage, Outcome } from '../engine/work-queue.ts';
+import type { ClaimedMessage, Outcome } from '../engine/message.ts';
 import { errorName, errorText, MultiOutboxError } from '../errors.ts';
 import { guardedSignal } from '../guarded-signal.ts';
 import type { AttemptTrace, RunTrace } from '../telemetry/spans.ts';

@@ -1,11 +1,5 @@
-import type {
-  BeginResult,
-  Claim,
-  ClaimedMessage,
-  NewMessage,
-  SettleRequest,
-  SettleResult,
-} from '../engine/work-queue.ts';
+import type { ClaimedMessage, NewMessage } from '../engine/message.ts';
+import type { BeginResult, Claim, SettleRequest, SettleResult } from '../engine/work-queue.ts';
 
 /**
  * Milliseconds after which a run with free concurrency asks the engine again while it waits for slow handlers. Messages

@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { EnqueueResult, QueueName } from '../engine/work-queue.ts';
+import type { EnqueueResult } from '../engine/message.ts';
+import type { QueueName } from '../engine/work-queue.ts';
 import { MultiOutboxError, optionsOf, shownName } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { TraceHeaders } from '../telemetry/trace-headers.ts';

@@ -1,4 +1,4 @@
-import type { ClaimedMessage, Outcome } from '../engine/work-queue.ts';
+import type { ClaimedMessage, Outcome } from '../engine/message.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { publishPoint } from '../telemetry/points.ts';

@@ -1,6 +1,6 @@
 /** The message that a handler receives, and the check of its payload. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { ClaimedMessage } from '../engine/work-queue.ts';
+import type { ClaimedMessage } from '../engine/message.ts';
 import { isError, propertyOf, shownName } from '../errors.ts';
 import { type Message, PermanentError } from './handler.ts';
 

@@ -1,5 +1,5 @@
 import { validate as isUuid, v7 as uuidv7 } from 'uuid';
-import { messageLimits, type NewMessage } from '../engine/work-queue.ts';
+import { messageLimits, type NewMessage } from '../engine/message.ts';
 import { MultiOutboxError, shownValue } from '../errors.ts';
 import { parseDuration } from '../settings.ts';
 import { traceHeaders } from '../telemetry/trace-headers.ts';

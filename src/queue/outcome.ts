@@ -1,4 +1,4 @@
-import type { ClaimedMessage, Outcome, SettledMessage } from '../engine/work-queue.ts';
+import type { ClaimedMessage, Outcome, SettledMessage } from '../engine/message.ts';
 import { errorText, isError, propertyOf } from '../errors.ts';
 import { backoffCeiling, backoffDelay, longestDelayMs, type RetryPolicy } from './retry.ts';
 

@@ -6,15 +6,8 @@
  * run-phase.ts how the run ends, run-lease.ts what a lost lease means. `#on` handles every event.
  */
 import { setImmediate as immediate } from 'node:timers/promises';
-import type {
-  BeginResult,
-  ClaimedMessage,
-  EnqueueResult,
-  NewMessage,
-  Outcome,
-  SettleRequest,
-  WorkQueue,
-} from '../engine/work-queue.ts';
+import type { ClaimedMessage, EnqueueResult, NewMessage, Outcome } from '../engine/message.ts';
+import type { BeginResult, SettleRequest, WorkQueue } from '../engine/work-queue.ts';
 import { MultiOutboxError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';

@@ -1,4 +1,5 @@
-import type { DeadFilter, MessageRecord, QueueStatistics, WorkQueue } from '../engine/work-queue.ts';
+import type { MessageRecord } from '../engine/message.ts';
+import type { DeadFilter, QueueStatistics, WorkQueue } from '../engine/work-queue.ts';
 import { optionsOf } from '../errors.ts';
 
 /** The part that outbox and inbox share: reading stored messages, and dead letters. */

@@ -1,5 +1,5 @@
+import type { Outcome } from '../engine/message.ts';
 import type { RunCounts } from '../engine/registry.ts';
-import type { Outcome } from '../engine/work-queue.ts';
 import type { EndedMessage } from './outcome.ts';
 
 export const noCounts: RunCounts = {

@@ -1,4 +1,4 @@
-import type { ClaimedMessage, Outcome } from '../engine/work-queue.ts';
+import type { ClaimedMessage, Outcome } from '../engine/message.ts';
 import type { Handler } from './handler.ts';
 
 /** A claimed message with its handler, or with the outcome that it gets without being handled. */

@@ -15,7 +15,8 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api';
-import type { ClaimedMessage, Outcome, QueueName, SettledMessage } from '../engine/work-queue.ts';
+import type { ClaimedMessage, Outcome, SettledMessage } from '../engine/message.ts';
+import type { QueueName } from '../engine/work-queue.ts';
 import { isMultiOutboxError } from '../errors.ts';
 import { spanContextOf, type TraceHeaders, traceHeaders } from './trace-headers.ts';
 

@@ -1,9 +1,7 @@
+import type { ClaimedMessage, Outcome, SettledMessage } from '../engine/message.ts';
 import type {
   BeginRequest,
   BeginResult,
-  ClaimedMessage,
-  Outcome,
-  SettledMessage,
   SettleRequest,
   SettleResult,
   TransactRequest,

@@ -1,6 +1,7 @@
 /** One attempt at one message, by a real dispatch run that gets no other message. */
 import type { TenantDatabase } from '../engine/engine.ts';
-import type { Outcome, WorkQueue } from '../engine/work-queue.ts';
+import type { Outcome } from '../engine/message.ts';
+import type { WorkQueue } from '../engine/work-queue.ts';
 import { type ErrorCode, MultiOutboxError } from '../errors.ts';
 import type { Handler } from '../queue/handler.ts';
 import { HandlerSet } from '../queue/handler-set.ts';

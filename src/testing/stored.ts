@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { type MessageRecord, MessageStatus } from '../engine/message.ts';
 import { allMessages } from '../engine/sqlite/index.ts';
-import { type MessageRecord, MessageStatus, type QueueName } from '../engine/work-queue.ts';
+import type { QueueName } from '../engine/work-queue.ts';
 
 /** A stored message, as `enqueued` returns it. */
 export interface TestMessage extends Omit<MessageRecord, 'status'> {

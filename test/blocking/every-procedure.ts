@@ -5,8 +5,9 @@ import { randomUUID } from 'node:crypto';
 import type * as mssql from 'mssql';
 import type { TenantDatabase } from '../../src/engine/engine.ts';
 import type { LeaseStore } from '../../src/engine/lease-store.ts';
+import { type ClaimedMessage, MessageStatus } from '../../src/engine/message.ts';
 import { candidateOrders, type Registry } from '../../src/engine/registry.ts';
-import { type ClaimedMessage, MessageStatus, type QueueName } from '../../src/engine/work-queue.ts';
+import type { QueueName } from '../../src/engine/work-queue.ts';
 import { add, commit, definition, duePlan, keyOf, report } from '../conformance/registry-entry.ts';
 import {
   anHour,

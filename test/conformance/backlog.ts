@@ -1,5 +1,6 @@
 /** Q4, Q10: a run that works off a backlog takes the oldest due message at each claim, also one that came back. */
-import type { NewMessage, WorkQueue } from '../../src/engine/work-queue.ts';
+import type { NewMessage } from '../../src/engine/message.ts';
+import type { WorkQueue } from '../../src/engine/work-queue.ts';
 import { done, finish, giveBack, message, next, payloads, retry, settle, take } from './run.ts';
 import type { Scene } from './scene.ts';
 import { until } from './until.ts';

@@ -1,5 +1,6 @@
 /** Q4, Q5, Q9, Q11: which messages a claim takes, in which order, and what it reports of the rest. */
-import { MessageStatus, queueLeaseName, queueNames } from '../../src/engine/work-queue.ts';
+import { MessageStatus } from '../../src/engine/message.ts';
+import { queueLeaseName, queueNames } from '../../src/engine/work-queue.ts';
 import { withHostClockShifted } from './clock.ts';
 import {
   anHour,

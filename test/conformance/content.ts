@@ -1,5 +1,6 @@
 /** Q14: payloads, headers and names come back as they went in. */
-import { messageLimits, queueNames } from '../../src/engine/work-queue.ts';
+import { messageLimits } from '../../src/engine/message.ts';
+import { queueNames } from '../../src/engine/work-queue.ts';
 import { message, stored, take } from './run.ts';
 import type { Scene } from './scene.ts';
 

@@ -1,7 +1,8 @@
 /** Q12, Q13: reading, replaying and discarding Dead messages. */
 
+import { MessageStatus } from '../../src/engine/message.ts';
 import type { WorkQueue } from '../../src/engine/work-queue.ts';
-import { MessageStatus, queueNames } from '../../src/engine/work-queue.ts';
+import { queueNames } from '../../src/engine/work-queue.ts';
 import { clockPasses } from './clock.ts';
 import { anHour, dead, done, enqueueDead, message, payloads, retry, settle, stored, take } from './run.ts';
 import type { Scene } from './scene.ts';

@@ -1,6 +1,7 @@
 /** Q1, Q3: what enqueue returns and stores, and how it treats duplicates. */
 import { randomUUID } from 'node:crypto';
-import { MessageStatus, queueNames } from '../../src/engine/work-queue.ts';
+import { MessageStatus } from '../../src/engine/message.ts';
+import { queueNames } from '../../src/engine/work-queue.ts';
 import { anHour, begin, dead, done, message, payloads, settle, stored, take } from './run.ts';
 import type { Scene } from './scene.ts';
 

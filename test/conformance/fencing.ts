@@ -1,5 +1,6 @@
 /** Q4, Q6, Q8, L2, L3: a run's outcomes count only while it holds its claims. */
-import { MessageStatus, queueLeaseName, queueNames } from '../../src/engine/work-queue.ts';
+import { MessageStatus } from '../../src/engine/message.ts';
+import { queueLeaseName, queueNames } from '../../src/engine/work-queue.ts';
 import {
   begin,
   dead,

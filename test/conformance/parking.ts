@@ -1,6 +1,7 @@
 /** D4: parked messages of a topic that a host handles become due as soon as that host begins a run. */
 import { randomUUID } from 'node:crypto';
-import type { HandledTopic, NewMessage, WorkQueue } from '../../src/engine/work-queue.ts';
+import type { NewMessage } from '../../src/engine/message.ts';
+import type { HandledTopic, WorkQueue } from '../../src/engine/work-queue.ts';
 import { queueNames } from '../../src/engine/work-queue.ts';
 import { until } from '../support/until.ts';
 import { anHour, begin, done, message, next, park, payloads, release, settle, take } from './run.ts';

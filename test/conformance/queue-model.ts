@@ -2,13 +2,8 @@
  * A model of a work queue, in memory and without a clock: a message is due now or in an hour. The model
  * checks each claim against what could be claimed; it does not predict which of several allowed claims is made.
  */
-import type {
-  Claim,
-  ClaimedMessage,
-  NewMessage,
-  QueueStatistics,
-  SettledMessage,
-} from '../../src/engine/work-queue.ts';
+import type { ClaimedMessage, NewMessage, SettledMessage } from '../../src/engine/message.ts';
+import type { Claim, QueueStatistics } from '../../src/engine/work-queue.ts';
 
 export interface ModelMessage {
   readonly id: string;

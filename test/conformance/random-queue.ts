@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { LeaseRef } from '../../src/engine/lease-store.ts';
-import type { EnqueueResult, NewMessage, SettledMessage, WorkQueue } from '../../src/engine/work-queue.ts';
+import type { EnqueueResult, NewMessage, SettledMessage } from '../../src/engine/message.ts';
+import type { WorkQueue } from '../../src/engine/work-queue.ts';
 import { type ModelMessage, QueueModel } from './queue-model.ts';
 import { anHour, begin, done, keep, next, release, settle, stored } from './run.ts';
 import type { Scene } from './scene.ts';

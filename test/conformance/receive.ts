@@ -1,5 +1,5 @@
 /** I1, I2: a repeated message is stored once, and other content under a known id is stored as a conflict. */
-import { MessageStatus, type NewMessage } from '../../src/engine/work-queue.ts';
+import { MessageStatus, type NewMessage } from '../../src/engine/message.ts';
 import { anHour, begin, dead, done, message, payloads, settle, stored, take } from './run.ts';
 import type { Scene } from './scene.ts';
 

@@ -1,5 +1,6 @@
 /** Q5, Q6, Q7: the messages of a crashed run, and their recovery. */
-import { MessageStatus, queueNames } from '../../src/engine/work-queue.ts';
+import { MessageStatus } from '../../src/engine/message.ts';
+import { queueNames } from '../../src/engine/work-queue.ts';
 import { orders, run as runQueue } from '../support/queue-run.ts';
 import {
   anHour,

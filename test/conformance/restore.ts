@@ -1,6 +1,7 @@
 /** Q8, L3, F2: after a restore under running hosts, sequences, fences and versions repeat; identities do not. */
 import type { LeaseRef } from '../../src/engine/lease-store.ts';
-import { MessageStatus, queueNames } from '../../src/engine/work-queue.ts';
+import { MessageStatus } from '../../src/engine/message.ts';
+import { queueNames } from '../../src/engine/work-queue.ts';
 import type { Restore } from '../support/sqlite-backup.ts';
 import { add, definition, keyOf } from './registry-entry.ts';
 import {

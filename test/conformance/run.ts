@@ -2,14 +2,16 @@
 import { randomUUID } from 'node:crypto';
 import type { LeaseRef } from '../../src/engine/lease-store.ts';
 import type {
-  BeginResult,
   ClaimedMessage,
   EnqueueResult,
-  HandledTopic,
   MessageRecord,
   NewMessage,
-  Retention,
   SettledMessage,
+} from '../../src/engine/message.ts';
+import type {
+  BeginResult,
+  HandledTopic,
+  Retention,
   SettleRequest,
   SettleResult,
   TopicRoom,

@@ -1,5 +1,6 @@
 /** Q5, Q8, Q14: the effect of each outcome on its message, and the claim in the same call. */
-import { MessageStatus, messageLimits, queueNames } from '../../src/engine/work-queue.ts';
+import { MessageStatus, messageLimits } from '../../src/engine/message.ts';
+import { queueNames } from '../../src/engine/work-queue.ts';
 import {
   anHour,
   begin,

@@ -2,10 +2,10 @@
 import path from 'node:path';
 import * as mssql from 'mssql';
 import type { Engine, TenantAddress } from '../../src/engine/engine.ts';
+import { messageLimits } from '../../src/engine/message.ts';
 import { parseConnectionString } from '../../src/engine/sqlserver/connection-string.ts';
 import { createSqlServerEngine, type SqlServerEngineOptions } from '../../src/engine/sqlserver/index.ts';
 import { parseServer } from '../../src/engine/sqlserver/server-name.ts';
-import { messageLimits } from '../../src/engine/work-queue.ts';
 import { serverConnectionString, serverVariable } from '../support/sqlserver.ts';
 import { backUpTables } from '../support/sqlserver-backup.ts';
 import { TestDatabases, tenantAddress, tenantsSetting } from '../support/sqlserver-databases.ts';

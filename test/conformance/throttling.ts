@@ -1,6 +1,7 @@
 /** Q4: topics at their limit are left out of a claim, at a cost that does not grow with their backlog. */
 import { randomUUID } from 'node:crypto';
-import type { ClaimedMessage, NewMessage, TopicRoom, WorkQueue } from '../../src/engine/work-queue.ts';
+import type { ClaimedMessage, NewMessage } from '../../src/engine/message.ts';
+import type { TopicRoom, WorkQueue } from '../../src/engine/work-queue.ts';
 import { queueNames } from '../../src/engine/work-queue.ts';
 import { defineHandler } from '../../src/queue/handler.ts';
 import { deferred } from '../support/deferred.ts';

@@ -1,5 +1,6 @@
 /** T1: a handler's own writes and the outcome of its message are committed together, or not at all. */
-import { MessageStatus, queueNames } from '../../src/engine/work-queue.ts';
+import { MessageStatus } from '../../src/engine/message.ts';
+import { queueNames } from '../../src/engine/work-queue.ts';
 import { deferred } from '../support/deferred.ts';
 import {
   begin,

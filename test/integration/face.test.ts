@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { MessageStatus } from '../../src/engine/work-queue.ts';
+import { MessageStatus } from '../../src/engine/message.ts';
 import { defineHandler, PermanentError } from '../../src/queue/handler.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import { FleetPlace, noting } from '../support/fleet-place.ts';

@@ -3,8 +3,8 @@
  * files of a tenant's database and of the registry.
  */
 import { DatabaseSync } from 'node:sqlite';
+import { MessageStatus } from '../../src/engine/message.ts';
 import { allMessages } from '../../src/engine/sqlite/index.ts';
-import { MessageStatus } from '../../src/engine/work-queue.ts';
 import { createMultiOutbox, defineHandler, type MultiOutbox } from '../../src/index.ts';
 import { blockOf, UserProject } from '../support/documents.ts';
 import { testWithShell } from '../support/platform.ts';

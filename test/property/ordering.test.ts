@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { MessageStatus, type WorkQueue } from '../../src/engine/work-queue.ts';
+import { MessageStatus } from '../../src/engine/message.ts';
+import type { WorkQueue } from '../../src/engine/work-queue.ts';
 import {
   defineHandler,
   type HandlerContext,

@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import type { ClaimedMessage, Outcome } from '../../src/engine/work-queue.ts';
+import type { ClaimedMessage, Outcome } from '../../src/engine/message.ts';
 import { Attempt, type AttemptSetting } from '../../src/queue/attempt.ts';
 import type { TransactionAccess } from '../../src/queue/attempt-transaction.ts';
 import { defineHandler, type HandlerDefinition } from '../../src/queue/handler.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ClaimedMessage } from '../../src/engine/work-queue.ts';
+import type { ClaimedMessage } from '../../src/engine/message.ts';
 
 let sequence = 0;
 

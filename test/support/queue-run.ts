@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { NewMessage, WorkQueue } from '../../src/engine/work-queue.ts';
+import type { NewMessage } from '../../src/engine/message.ts';
+import type { WorkQueue } from '../../src/engine/work-queue.ts';
 import { defineHandler, type Handler, type HandlerDefinition } from '../../src/queue/handler.ts';
 import { HandlerSet } from '../../src/queue/handler-set.ts';
 import type { QueueReport } from '../../src/queue/report.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { MessageStatus } from '../../engine/work-queue.ts';
+import { MessageStatus } from '../../engine/message.ts';
 import { listArgument } from '../arguments.ts';
 import {
   chosenTenants,

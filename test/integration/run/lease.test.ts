@@ -1,4 +1,5 @@
-import { MessageStatus, type WorkQueue } from '../../../src/engine/work-queue.ts';
+import { MessageStatus } from '../../../src/engine/message.ts';
+import type { WorkQueue } from '../../../src/engine/work-queue.ts';
 import type { QueueReport } from '../../../src/queue/report.ts';
 import { deferred } from '../../support/deferred.ts';
 import { fakeTimers } from '../../support/fake-timers.ts';

@@ -1,4 +1,4 @@
-import { MessageStatus } from '../../../src/engine/work-queue.ts';
+import { MessageStatus } from '../../../src/engine/message.ts';
 import { defineHandler, PermanentError, RetryAfter, Snooze } from '../../../src/queue/handler.ts';
 import { message, messages, orders, run } from '../../support/queue-run.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';

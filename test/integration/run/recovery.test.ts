@@ -1,4 +1,5 @@
-import { MessageStatus, type WorkQueue } from '../../../src/engine/work-queue.ts';
+import { MessageStatus } from '../../../src/engine/message.ts';
+import type { WorkQueue } from '../../../src/engine/work-queue.ts';
 import { Snooze } from '../../../src/queue/handler.ts';
 import { deferred, turns } from '../../support/deferred.ts';
 import { message, messages, orders, run, withFaults } from '../../support/queue-run.ts';

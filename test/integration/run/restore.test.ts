@@ -1,5 +1,5 @@
 /** Q8: a run that goes on while its database is restored. */
-import { MessageStatus } from '../../../src/engine/work-queue.ts';
+import { MessageStatus } from '../../../src/engine/message.ts';
 import { deferred } from '../../support/deferred.ts';
 import { message, orders, run } from '../../support/queue-run.ts';
 import { backUpFile } from '../../support/sqlite-backup.ts';

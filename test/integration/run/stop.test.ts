@@ -1,5 +1,5 @@
 import { getEventListeners } from 'node:events';
-import { MessageStatus } from '../../../src/engine/work-queue.ts';
+import { MessageStatus } from '../../../src/engine/message.ts';
 import { deferred } from '../../support/deferred.ts';
 import { message, messages, orders, run, withFaults } from '../../support/queue-run.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';

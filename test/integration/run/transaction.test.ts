@@ -1,6 +1,6 @@
 /** T1 to T3: a handler's own writes and its message's outcome in one transaction, as a run carries it out. */
 import type { DatabaseSync } from 'node:sqlite';
-import { MessageStatus } from '../../../src/engine/work-queue.ts';
+import { MessageStatus } from '../../../src/engine/message.ts';
 import { MultiOutboxError } from '../../../src/errors.ts';
 import {
   defineHandler,

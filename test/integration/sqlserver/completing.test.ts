@@ -5,8 +5,9 @@
  */
 import * as mssql from 'mssql';
 import type { Engine } from '../../../src/engine/engine.ts';
+import { MessageStatus } from '../../../src/engine/message.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
-import { MessageStatus, type WorkQueue } from '../../../src/engine/work-queue.ts';
+import type { WorkQueue } from '../../../src/engine/work-queue.ts';
 import {
   begin,
   type ClaimedRun,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Outcome } from '../../../src/engine/work-queue.ts';
+import type { Outcome } from '../../../src/engine/message.ts';
 import { Attempt } from '../../../src/queue/attempt.ts';
 import type { Handler } from '../../../src/queue/handler.ts';
 import { silentLogger } from '../../../src/telemetry/logger.ts';

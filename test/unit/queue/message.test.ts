@@ -1,5 +1,5 @@
 import { validate, version } from 'uuid';
-import { messageLimits } from '../../../src/engine/work-queue.ts';
+import { messageLimits } from '../../../src/engine/message.ts';
 import { isMultiOutboxError } from '../../../src/errors.ts';
 import {
   checkedText,

@@ -1,4 +1,4 @@
-import type { ClaimedMessage } from '../../../src/engine/work-queue.ts';
+import type { ClaimedMessage } from '../../../src/engine/message.ts';
 import { defineHandler, type Handler } from '../../../src/queue/handler.ts';
 import { type Assignment, WaitingMessages } from '../../../src/queue/waiting.ts';
 import { claimed } from '../../support/claimed.ts';

@@ -1,5 +1,5 @@
 /** The very millisecond at which something becomes due, expires or is old enough, on a clock that the test moves. */
-import { MessageStatus } from '../../../src/engine/work-queue.ts';
+import { MessageStatus } from '../../../src/engine/message.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { begin, type Claimed, message, settle, type Then } from './scene.ts';
 

@@ -1,14 +1,8 @@
 /** The parts that the tests of the embedded engine share: messages, claims, and a second program on the same files. */
 import { DatabaseSync } from 'node:sqlite';
 import { v7 as uuid } from 'uuid';
-import type {
-  BeginResult,
-  NewMessage,
-  SettledMessage,
-  SettleRequest,
-  SettleResult,
-  WorkQueue,
-} from '../../../src/engine/work-queue.ts';
+import type { NewMessage, SettledMessage } from '../../../src/engine/message.ts';
+import type { BeginResult, SettleRequest, SettleResult, WorkQueue } from '../../../src/engine/work-queue.ts';
 import { isMultiOutboxError, type MultiOutboxError } from '../../../src/errors.ts';
 import type { SqlitePlace } from '../../support/sqlite-place.ts';
 

@@ -1,7 +1,7 @@
 /** Q4: where a run's next claim starts, and when it looks at all due messages again. */
 
+import type { ClaimedMessage } from '../../../src/engine/message.ts';
 import { KnownQueue } from '../../../src/engine/sqlserver/queue/known-queue.ts';
-import type { ClaimedMessage } from '../../../src/engine/work-queue.ts';
 
 const from = new Date('2026-01-02T03:04:05.060Z');
 const later = new Date('2026-01-02T03:04:06.000Z');

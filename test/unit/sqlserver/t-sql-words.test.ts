@@ -1,4 +1,6 @@
 /** The words that programs and procedures exchange: each procedure knows those of the engine's interface, and no others. */
+
+import { messageLimits, type Outcome } from '../../../src/engine/message.ts';
 import {
   candidateOrders,
   runOutcomes,
@@ -6,7 +8,7 @@ import {
   tenantEditors,
   tenantStatuses,
 } from '../../../src/engine/registry.ts';
-import { messageLimits, type Outcome, type SettleRequest } from '../../../src/engine/work-queue.ts';
+import type { SettleRequest } from '../../../src/engine/work-queue.ts';
 import { batches, proceduresOf } from './t-sql-procedures.ts';
 
 const procedures = proceduresOf(batches());

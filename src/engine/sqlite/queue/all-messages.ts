@@ -1,6 +1,7 @@
 /** Reads every message of a queue, in any state. It is for tests, whose tables are small. */
 import type { DatabaseSync } from 'node:sqlite';
-import type { MessageRecord, QueueName } from '../../work-queue.ts';
+import type { MessageRecord } from '../../message.ts';
+import type { QueueName } from '../../work-queue.ts';
 import { Connection } from '../connection.ts';
 import { messageRecord, perTable, type RecordRow, recordColumns, tableOf } from './records.ts';
 

@@ -2,7 +2,8 @@
  * Claims the oldest due messages (Q4). Together with the head of an ordering group it claims the due messages right
  * behind the head (Q10).
  */
-import type { Claim, ClaimedMessage, ClaimLimits } from '../../work-queue.ts';
+import type { ClaimedMessage } from '../../message.ts';
+import type { Claim, ClaimLimits } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { drawInDueTimes } from './due-times.ts';
 import { blockMessages, isFreeHead, unblockHeads } from './ordering.ts';

@@ -1,5 +1,6 @@
 /** Reading, replaying (Q13) and discarding Dead messages. */
-import type { DeadFilter, MessageRecord } from '../../work-queue.ts';
+import type { MessageRecord } from '../../message.ts';
+import type { DeadFilter } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { foldCase } from '../file.ts';
 import { wholeMs } from '../time.ts';

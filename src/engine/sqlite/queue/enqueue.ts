@@ -1,5 +1,5 @@
 /** Storing messages (Q3). */
-import { conflictKey, type EnqueueResult, type NewMessage } from '../../work-queue.ts';
+import { conflictKey, type EnqueueResult, type NewMessage } from '../../message.ts';
 import type { Connection } from '../connection.ts';
 import { wholeMs } from '../time.ts';
 import { perTable, type QueueTable } from './records.ts';

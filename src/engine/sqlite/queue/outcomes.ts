@@ -3,8 +3,10 @@
  * claimed under the run's fence are its own if the lease's last acquisition is. A run that outlived a restore of its
  * database may still know a message that is gone, whose sequence another message has now, so the ids are compared too.
  */
+
+import type { Outcome, SettledMessage } from '../../message.ts';
 import { cutError } from '../../stored-values.ts';
-import type { Outcome, SettledMessage, SettleRequest } from '../../work-queue.ts';
+import type { SettleRequest } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
 import { isLastAcquisition } from '../lease-store.ts';

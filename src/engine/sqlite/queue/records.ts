@@ -1,13 +1,14 @@
 /** Converts rows of a queue's table to messages. */
-import { headersOf, readableOr, tooLarge, UnreadableValue } from '../../stored-values.ts';
+
 import {
   type ClaimedMessage,
   dedupKeyOf,
   type MessageRecord,
   type MessageStatus,
   messageLimits,
-  type QueueName,
-} from '../../work-queue.ts';
+} from '../../message.ts';
+import { headersOf, readableOr, tooLarge, UnreadableValue } from '../../stored-values.ts';
+import type { QueueName } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { date, integer, integerColumn, type StoredInteger } from '../integers.ts';
 import { isDoubtful, type StoredText, textColumn, textColumnUnless, textOf, textOrNull } from '../text.ts';

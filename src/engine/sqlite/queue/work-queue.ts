@@ -1,12 +1,10 @@
 /** A work queue in a SQLite database. Each operation has a file of its own. */
 import type { DatabaseSync } from 'node:sqlite';
+import type { EnqueueResult, MessageRecord, NewMessage } from '../../message.ts';
 import type {
   BeginRequest,
   BeginResult,
   DeadFilter,
-  EnqueueResult,
-  MessageRecord,
-  NewMessage,
   QueueName,
   QueueStatistics,
   SettleRequest,

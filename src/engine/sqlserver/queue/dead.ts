@@ -1,5 +1,6 @@
 /** Lists, replays (Q13) and discards Dead messages. */
-import type { DeadFilter, MessageRecord } from '../../work-queue.ts';
+import type { MessageRecord } from '../../message.ts';
+import type { DeadFilter } from '../../work-queue.ts';
 import { bigint, type Database, int, longText, type Parameters, text } from '../database.ts';
 import { wholeMs } from '../text.ts';
 import { messageRecord } from './records.ts';

@@ -1,5 +1,5 @@
 /** Stores messages (Q3), in a call of its own or in the caller's transaction. */
-import type { EnqueueResult, NewMessage } from '../../work-queue.ts';
+import type { EnqueueResult, NewMessage } from '../../message.ts';
 import { bigint, bit, type Database, longText, type Parameters, type Row, text, uuid } from '../database.ts';
 import { escapeNul, hasNul, wholeMs } from '../text.ts';
 import { joinTransaction } from '../transaction.ts';

@@ -7,7 +7,7 @@
  * But a message that its producer commits late may be due before `FromUtc`, so a run looks from the front again once a
  * second, and whenever a batch is not full.
  */
-import type { ClaimedMessage } from '../../work-queue.ts';
+import type { ClaimedMessage } from '../../message.ts';
 import type { Row } from '../database.ts';
 
 /** Milliseconds after which a call looks at all due messages again, also at those that were committed late. */

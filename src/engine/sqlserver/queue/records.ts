@@ -1,12 +1,8 @@
 /** Converts rows of a queue's table to messages. */
+
+import { type ClaimedMessage, dedupKeyOf, type MessageRecord, type MessageStatus } from '../../message.ts';
 import { headersOf, tooLarge, UnreadableValue } from '../../stored-values.ts';
-import {
-  type ClaimedMessage,
-  dedupKeyOf,
-  type MessageRecord,
-  type MessageStatus,
-  type QueueName,
-} from '../../work-queue.ts';
+import type { QueueName } from '../../work-queue.ts';
 import type { Row } from '../database.ts';
 import { unescapeNul } from '../text.ts';
 

@@ -8,6 +8,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { LeaseRef } from '../../lease-store.ts';
+import type { SettledMessage } from '../../message.ts';
 import type {
   BeginRequest,
   BeginResult,
@@ -16,7 +17,6 @@ import type {
   Parked,
   QueueName,
   Retention,
-  SettledMessage,
   SettleRequest,
   SettleResult,
 } from '../../work-queue.ts';

@@ -1,16 +1,8 @@
 /** A work queue in a SQL Server database: one file for each concern; a run's calls are in run.ts. */
 import type * as mssql from 'mssql';
+import type { EnqueueResult, MessageRecord, NewMessage } from '../../message.ts';
 import type { Semaphore } from '../../semaphore.ts';
-import type {
-  DeadFilter,
-  EnqueueResult,
-  MessageRecord,
-  NewMessage,
-  QueueName,
-  QueueStatistics,
-  TransactRequest,
-  WorkQueue,
-} from '../../work-queue.ts';
+import type { DeadFilter, QueueName, QueueStatistics, TransactRequest, WorkQueue } from '../../work-queue.ts';
 import { type Database, uuid } from '../database.ts';
 import { countDead, listDead, resolveDead } from './dead.ts';
 import { enqueue, enqueueJoined } from './enqueue.ts';
