@@ -97,9 +97,10 @@ BEGIN
     INSERT @Late (Id)
     SELECT TOP (4000) Id FROM [$(Schema)].[Tenants] WITH (READCOMMITTEDLOCK, READPAST)
     WHERE Status = N'active' AND NextDueUtc IS NOT NULL AND NextDueUtc > @LatestDue ORDER BY NextDueUtc DESC, Id DESC;
+    -- CASE leaves the server only the primary key to seek: by IX_Tenants_Due it would lock in that index's order.
     UPDATE t SET NextDueUtc = @LatestDue
     FROM @Late l JOIN [$(Schema)].[Tenants] t WITH (FORCESEEK, ROWLOCK) ON t.Id = l.Id
-    WHERE Status = N'active' AND NextDueUtc IS NOT NULL AND NextDueUtc > @LatestDue;
+    WHERE Status = N'active' AND CASE WHEN NextDueUtc > @LatestDue THEN 1 ELSE 0 END = 1;
   END;
 END;
 SELECT @NextDue = MIN(NextDueUtc) FROM [$(Schema)].[Tenants] WHERE Status = N'active' AND NextDueUtc IS NOT NULL;

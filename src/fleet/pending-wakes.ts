@@ -77,10 +77,12 @@ export class PendingWakes {
    */
   async close(): Promise<string[]> {
     await settledWithin(awaitCommitsMs, this.#commits);
-    const isAnswered = await settledWithin(awaitRegistryMs, [this.#untilIdle()]);
+    await settledWithin(awaitRegistryMs, [this.#untilIdle()]);
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    if (isAnswered && this.#pending.size > 0) await settledWithin(awaitRegistryMs, [this.#repeat()]);
+    // A repeat that is under way is the last try of its tenants.
+    const mayRepeat = this.#pending.size > 0 && this.#repeated.length === 0;
+    if (mayRepeat) await settledWithin(awaitRegistryMs, [this.#repeat()]);
     const left = [...new Set([...this.#pending, ...this.#repeated, ...this.#firsts.keys()])];
     if (left.length > 0) this.#warnOfLeft(left);
     return left;

@@ -163,6 +163,12 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
   ['indexesHaveNoPageLocks', 'queue-table', ', ALLOW_PAGE_LOCKS = OFF)', ')'],
   ['firstLooksDoNotWait', 'queue-run', ' WITH (READUNCOMMITTED)', ''],
   ['plansChangeTenantsByKey', 'registry-plan', ' WITH (FORCESEEK, ROWLOCK) ON t.Id', ' ON t.Id'],
+  [
+    'plansChangeTenantsByKey',
+    'registry-plan',
+    'CASE WHEN NextDueUtc > @LatestDue THEN 1 ELSE 0 END = 1',
+    'NextDueUtc IS NOT NULL AND NextDueUtc > @LatestDue',
+  ],
   ['refusalsAreCommitted', 'queue-complete', ' OR @IsOurs = 0', ''],
   [
     'refusalsAreCommitted',

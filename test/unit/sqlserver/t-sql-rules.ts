@@ -337,6 +337,8 @@ const plansChangeTenantsByKey: Rule = each(({ name, body }) =>
   name === 'Plan_Begin'
     ? [
         ...body.matchAll(/UPDATE \[\$\(Schema\)\]\.\[Tenants\]/g),
+        // With the filter of the index the server may seek it.
+        ...body.matchAll(/UPDATE t\s[^;]*NextDueUtc IS NOT NULL/g),
         ...body.matchAll(
           /\bJOIN \[\$\(Schema\)\]\.\[Tenants\] t(?! WITH \(FORCESEEK, ROWLOCK\) ON t\.Id = )/g,
         ),
