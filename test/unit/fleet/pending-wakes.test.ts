@@ -213,6 +213,19 @@ describe('close (F7)', () => {
     expect(logger.lines.at(-1)).toMatchObject({ level: 'warn', fields: { tenants: 3, tenantIds: left } });
   });
 
+  test('F7: a wake that hangs does not keep failed ones from their last try', async () => {
+    const { wakes, registry } = scene();
+    registry.isAway = true;
+    await wakes.wake('failed');
+    registry.isAway = false;
+    registry.answer = () => new Promise(() => {});
+    void wakes.wake('hangs');
+    registry.answer = async () => {};
+    const closing = wakes.close();
+    await pass(5_000);
+    expect(await closing).toEqual(['hangs']);
+  });
+
   test('F7: a wake that begins while others are waited for is waited for too', async () => {
     const { wakes, registry } = scene();
     const [first, second] = [deferred(), deferred()];
