@@ -217,6 +217,8 @@ describe('close (F7)', () => {
     const { wakes, registry } = scene();
     registry.isAway = true;
     await wakes.wake('failed');
+    // By then 30 seconds pass between two tries.
+    await pass(120_000);
     registry.isAway = false;
     registry.answer = () => new Promise(() => {});
     void wakes.wake('hangs');
