@@ -42,7 +42,7 @@ describe('wakes that fail (F7)', () => {
     await pass(30_000);
     expect(wakes.size).toBe(0);
     const { length } = registry.calls;
-    await pass(120_000);
+    await pass(95_000);
     expect(registry.calls).toHaveLength(length);
     expect(logger.lines.filter(({ level }) => level !== 'debug')).toMatchObject([
       { level: 'warn', fields: { tenantId: 'acme', error: { code: 'INTERNAL' } } },
@@ -58,7 +58,7 @@ describe('wakes that fail (F7)', () => {
   test('F7: a wake that succeeds costs one call, and none later', async () => {
     const { wakes, registry } = scene();
     await wakes.wake('acme');
-    await pass(120_000);
+    await pass(95_000);
     expect(registry.calls).toEqual([['acme']]);
   });
 
@@ -137,7 +137,7 @@ describe('close (F7)', () => {
       level: 'warn',
       fields: { tenants: 2, tenantIds: ['a', 'b'] },
     });
-    await pass(120_000);
+    await pass(95_000);
     expect(registry.calls).toHaveLength(3);
     expect(jest.getTimerCount()).toBe(0);
   });
@@ -218,7 +218,7 @@ describe('close (F7)', () => {
     registry.isAway = true;
     await wakes.wake('failed');
     // By then 30 seconds pass between two tries.
-    await pass(120_000);
+    await pass(95_000);
     registry.isAway = false;
     registry.answer = () => new Promise(() => {});
     void wakes.wake('hangs');
