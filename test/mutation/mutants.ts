@@ -58,13 +58,13 @@ const operators: Record<string, string> = {
   '--': '++',
 };
 /** Methods that are easily confused, and those that can be left out: `x.sort()` becomes `x`. */
-const methods: Record<string, string> = {
-  min: 'max',
-  max: 'min',
-  some: 'every',
-  every: 'some',
-  ceil: 'floor',
-};
+const methods = new Map([
+  ['min', 'max'],
+  ['max', 'min'],
+  ['some', 'every'],
+  ['every', 'some'],
+  ['ceil', 'floor'],
+]);
 const steps = new Set(['filter', 'sort', 'toSorted', 'reverse', 'slice', 'trim']);
 const tests = new Set([
   'IfStatement',
@@ -173,7 +173,7 @@ function mutate(node: Node, parent: Node, role: string, source: string, replace:
     case 'CallExpression': {
       const { callee } = node;
       if (callee.type !== 'MemberExpression' || callee.computed) break;
-      const other = methods[callee.property.name];
+      const other = methods.get(callee.property.name);
       if (other !== undefined) replace(callee.property.start, callee.property.end, other);
       if (steps.has(callee.property.name)) become(textOf(callee.object));
       break;
