@@ -30,7 +30,8 @@ export function producerSuite(harness: KillHarness): void {
             resolve('test/chaos/fixtures/producer.mjs'),
           );
           if (moment === 'any moment') {
-            await until('it enqueues', () => producer.output().length > 0);
+            // Its second line says that the first message is stored.
+            await until('it has enqueued', () => producer.output().length > 1);
             await scene.moment(200);
             producer.signal('SIGKILL');
           }
