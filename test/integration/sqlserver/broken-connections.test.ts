@@ -64,14 +64,15 @@ class World {
     this.face = createMultiOutbox({
       registry: `mssql:${through(this.registryProxy)};Database=${registry}`,
       handlers: [this.#handler()],
-      dispatch: { leaseMs: 3_000, batchSize: 8, concurrency, graceMs: 200, parallelRuns: 4 },
+      dispatch: { leaseMs: 8_000, batchSize: 8, concurrency, graceMs: 200, parallelRuns: 4 },
       plan: { intervalMs: 50, redispatchMs: 1_000 },
       schedule: {
         idleFloorMs: 50,
         idleCeilingMs: 200,
         failureCeilingMs: 500,
       },
-      sqlserver: { requestTimeoutMs: 2_000, connectTimeoutMs: 2_000 },
+      // A call on a new connection takes some servers two seconds, because it compiles the procedure.
+      sqlserver: { requestTimeoutMs: 6_000, connectTimeoutMs: 6_000 },
     });
     for (const id of everybody) {
       const database = await this.#take('tenant');
@@ -187,7 +188,7 @@ class World {
       topic: 'work',
       handle: async ({ messageId, payload }, { signal }) => {
         this.effects.set(messageId, (this.effects.get(messageId) ?? 0) + 1);
-        if (payload === 'slow') await pause(1_500, undefined, { signal });
+        if (payload === 'slow') await pause(4_000, undefined, { signal });
       },
     });
   }
