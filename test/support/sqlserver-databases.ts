@@ -33,6 +33,9 @@ export function connect(connectionString: string, database: string): Promise<mss
     ...config,
     database,
     pool,
+    // A server that ends hundreds of sessions may take this long to accept a login.
+    connectionTimeout: 60_000,
+    requestTimeout: 60_000,
     validateConnection: false,
   } as mssql.config).connect();
 }
