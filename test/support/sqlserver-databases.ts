@@ -28,14 +28,15 @@ export function without(connectionString: string, keys: RegExp): string {
 /** A connection of a test's own, beside the engine's. */
 export function connect(connectionString: string, database: string): Promise<mssql.ConnectionPool> {
   const config = mssql.ConnectionPool.parseConnectionString(connectionString);
-  const pool = { max: 4, min: 0 };
+  // A server that ends hundreds of sessions may take this long to accept a login.
+  const patienceMs = 120_000;
+  const pool = { max: 4, min: 0, acquireTimeoutMillis: patienceMs };
   return new mssql.ConnectionPool({
     ...config,
     database,
     pool,
-    // A server that ends hundreds of sessions may take this long to accept a login.
-    connectionTimeout: 60_000,
-    requestTimeout: 60_000,
+    connectionTimeout: patienceMs,
+    requestTimeout: patienceMs,
     validateConnection: false,
   } as mssql.config).connect();
 }
