@@ -20,18 +20,14 @@ SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @Follower TABLE (Sequence bigint NOT NULL PRIMARY KEY, OrderingHash binary(32) NOT NULL);
 INSERT @Follower (Sequence, OrderingHash)
-SELECT w.Sequence, w.OrderingHash
+SELECT q.Sequence, q.OrderingHash
 FROM (
   SELECT TOP (@Window) Sequence, OrderingHash FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
   WHERE Status = 0 AND Blocked = 0 AND DueUtc >= @FromUtc ORDER BY DueUtc, Sequence
-) w
-WHERE w.OrderingHash IS NOT NULL AND (
-  EXISTS (
-    SELECT 1 FROM [$(Schema)].[$(Queue)] l WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-    WHERE l.OrderingHash = w.OrderingHash AND l.InGroup = 1 AND l.OrderingKey IS NOT NULL AND l.Sequence < w.Sequence)
-  OR EXISTS (
-    SELECT 1 FROM [$(Schema)].[$(Queue)] c WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-    WHERE c.OrderingHash = w.OrderingHash AND c.Status = 1 AND c.InGroup = 1));
+) q
+WHERE (
+:r parts/queue-is-follower.sql
+);
 UPDATE q SET Blocked = 1 FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK) WHERE Sequence IN (SELECT Sequence FROM @Follower);
 DECLARE @Group TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY);
 INSERT @Group (OrderingHash) SELECT DISTINCT OrderingHash FROM @Follower;

@@ -6,7 +6,7 @@ IF @Solo = 0 AND @Then = N'claim' AND EXISTS (
   SET @OnlySolo = 1;
 IF @Held = 1 AND @Committed = 0 AND @Then = N'claim' AND @OnlySolo = 0
 BEGIN
-  IF @Throttled = 1 EXEC [$(Schema)].[$(Queue)_PutBack] @Rooms, @Limit, @From OUTPUT;
+  IF @Throttled = 1 EXEC [$(Schema)].[$(Queue)_PutBack] @Rooms, @Limit, @From OUTPUT, @ThrottledAfter OUTPUT, @More OUTPUT;
   SELECT @Retry = 1, @Read = @Limit;
   WHILE @Retry = 1
   BEGIN

@@ -12,7 +12,9 @@ GO
 -- @Rooms: topics of which the claim may take only a few messages (Q4), a JSON array of
 --   {"topic":"…", "room":3} or {"topic":"…", "source":"…", "room":3}
 -- Without a source it stands for each source that has no entry of its own. @Handled: the topics that the caller
--- handles, in the same form without room; their parked messages become due now (D4).
+-- handles, in the same form without room; their parked messages become due now (D4). @ThrottledAfter: the
+-- ThrottledAfter of the last answer of Begin or SettleAndClaim. @ParkedAfter: the ParkedAfter of Begin's last answer. Each
+-- may be null; one call looks at a limited number of topics, and the next one goes on where it has stopped.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_Begin]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_Begin] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_Begin]
@@ -26,7 +28,9 @@ ALTER PROCEDURE [$(Schema)].[$(Queue)_Begin]
   @CallId uniqueidentifier = NULL,
   @Again bit = 0,
   @Rooms nvarchar(max) = NULL,
-  @Handled nvarchar(max) = NULL
+  @Handled nvarchar(max) = NULL,
+  @ThrottledAfter nvarchar(max) = NULL,
+  @ParkedAfter nvarchar(max) = NULL
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -36,11 +40,11 @@ IF @@TRANCOUNT > 0 THROW 51001, N'A run cannot begin or settle inside a transact
 IF DATALENGTH(SUBSTRING(@Context COLLATE Latin1_General_100_BIN2, 4001, 1)) > 0
   THROW 51026, N'The context of a lease is too long; it may have 4,000 characters at most.', 1;
 :r parts/queue-run-limits.sql
-IF ISJSON(@Handled) = 0 THROW 51025, N'@Handled must be a JSON array.', 1;
+IF ISJSON(@Handled) = 0 OR ISJSON(@ParkedAfter) = 0 THROW 51025, N'@Handled and @ParkedAfter must be JSON arrays.', 1;
 DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'queue:$(QueueName)');
 DECLARE @Now datetime2(3) = SYSUTCDATETIME(), @IsOurs bit, @NextSequence bigint, @NextHash binary(32), @NextDue datetime2(3);
 DECLARE @Holder nvarchar(200), @RenewedUtc datetime2(3), @ExpiresUtc datetime2(3), @Claimed int = 0;
-DECLARE @ParkedTopics nvarchar(max), @ParkedMore bit = 0;
+DECLARE @ParkedTopics nvarchar(max), @ParkedMore bit = 0, @ParkedNext nvarchar(max) = @ParkedAfter;
 SELECT @IsOurs = CASE WHEN Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) THEN 1 ELSE 0 END,
   @Holder = Owner, @RenewedUtc = RenewedUtc, @ExpiresUtc = ExpiresUtc
 FROM [$(Schema)].[Leases] WITH (READUNCOMMITTED) WHERE NameHash = @LeaseHash AND ExpiresUtc > @Now;
@@ -64,7 +68,7 @@ BEGIN
   IF EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
       WHERE Status = 0 AND Parks > 0 AND InGroup = 1)
-    EXEC [$(Schema)].[$(Queue)_Unpark] @Handled, 0, @Now, @ParkedTopics OUTPUT, @ParkedMore OUTPUT;
+    EXEC [$(Schema)].[$(Queue)_Unpark] @Handled, 0, @Now, @ParkedTopics OUTPUT, @ParkedMore OUTPUT, @ParkedNext OUTPUT;
   SELECT TOP (1) @NextSequence = Sequence, @NextHash = OrderingHash, @NextDue = DueUtc
   FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
   WHERE Status = 0 AND Blocked = 0 ORDER BY DueUtc, Sequence;
@@ -82,14 +86,15 @@ BEGIN
   BEGIN
     SELECT N'released' AS Lease, CAST(0 AS bigint) AS Fence, CAST(0 AS bigint) AS ExpiresInMs, CAST(0 AS bit) AS More,
       DATEDIFF_BIG(millisecond, @Now, @NextDue) AS NextDueInMs, 0 AS Purged, 0 AS Recovered, CAST(0 AS bit) AS Throttled,
-      CAST(0 AS bit) AS OnlySolo, @ParkedTopics AS ParkedTopics, @ParkedMore AS ParkedMore;
+      CAST(0 AS bit) AS OnlySolo, @ParkedTopics AS ParkedTopics, @ParkedMore AS ParkedMore,
+      CAST(NULL AS nvarchar(max)) AS ThrottledAfter, @ParkedNext AS ParkedAfter;
     RETURN;
   END;
 END;
 EXEC [$(Schema)].[$(Queue)_LeaseSettleClaim] @Owner = @Owner, @Fence = NULL, @AcquisitionId = NULL, @LeaseMs = @LeaseMs, @Context = @Context, @Outcomes = NULL,
   @Errors = NULL, @OnDead = NULL, @Then = N'claim', @Solo = 1, @Limit = @Limit, @MaxBytes = @MaxBytes, @RetentionMs = @RetentionMs,
   @PurgeLimit = @PurgeLimit, @CallId = @CallId, @Again = @Again, @InFlight = NULL, @FromUtc = @NextDue,
-  @Rooms = @Rooms, @Together = 1, @Handled = @Handled;
+  @Rooms = @Rooms, @Together = 1, @Handled = @Handled, @ThrottledAfter = @ThrottledAfter, @ParkedAfter = @ParkedAfter;
 GO
 -- Settles outcomes, then claims, or renews or releases the lease (Q8). @Outcomes is a JSON array of
 --   {"sequence":1, "messageId":"…", "kind":"done"}
@@ -100,7 +105,7 @@ GO
 -- {"2":"…", "3":"…"}.
 -- @OnDead: the effect of a Dead message on its ordering key, 'block' or 'continue' (Q10). @Then: 'claim'
 -- claims the next batch (@Solo 1: no other message of the run is in flight; @Together: the call may claim this many
--- recovered messages together, if each has been started only once, Q7; @Rooms: see Begin); or 'renew-lease' or
+-- recovered messages together, if each has been started only once, Q7; @Rooms and @ThrottledAfter: see Begin); or 'renew-lease' or
 -- 'release-lease'. @FromUtc: the FromUtc of the last answer, or null to look at all due messages. Pass null at
 -- least once a second; see queue-settle-and-claim.sql. First row: Lease is 'renewed', 'released' or 'lost'; then the
 -- claimed messages; then the sequences whose outcome matched no message.
@@ -125,7 +130,8 @@ ALTER PROCEDURE [$(Schema)].[$(Queue)_SettleAndClaim]
   @Errors nvarchar(max) = NULL,
   @FromUtc datetime2(3) = NULL,
   @Rooms nvarchar(max) = NULL,
-  @Together int = 1
+  @Together int = 1,
+  @ThrottledAfter nvarchar(max) = NULL
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -138,5 +144,5 @@ IF @OnDead IS NULL OR @OnDead NOT IN (N'block', N'continue') OR @Then IS NULL OR
 EXEC [$(Schema)].[$(Queue)_LeaseSettleClaim] @Owner = @Owner, @Fence = @Fence, @AcquisitionId = @AcquisitionId, @LeaseMs = @LeaseMs, @Context = NULL, @Outcomes = @Outcomes,
   @Errors = @Errors, @OnDead = @OnDead, @Then = @Then, @Solo = @Solo, @Limit = @Limit, @MaxBytes = @MaxBytes, @RetentionMs = @RetentionMs,
   @PurgeLimit = @PurgeLimit, @CallId = @CallId, @Again = @Again, @InFlight = @InFlight, @FromUtc = @FromUtc,
-  @Rooms = @Rooms, @Together = @Together, @Handled = NULL;
+  @Rooms = @Rooms, @Together = @Together, @Handled = NULL, @ThrottledAfter = @ThrottledAfter, @ParkedAfter = NULL;
 GO

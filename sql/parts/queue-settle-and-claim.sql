@@ -62,7 +62,9 @@ ALTER PROCEDURE [$(Schema)].[$(Queue)_LeaseSettleClaim]
   @FromUtc datetime2(3),
   @Rooms nvarchar(max),
   @Together int,
-  @Handled nvarchar(max)
+  @Handled nvarchar(max),
+  @ThrottledAfter nvarchar(max),
+  @ParkedAfter nvarchar(max)
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -254,7 +256,7 @@ BEGIN
   IF EXISTS (
       SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
       WHERE Status = 0 AND Parks > 0 AND InGroup = 1)
-    EXEC [$(Schema)].[$(Queue)_Unpark] @Handled, 1, @Now, @ParkedTopics OUTPUT, @ParkedMore OUTPUT;
+    EXEC [$(Schema)].[$(Queue)_Unpark] @Handled, 1, @Now, @ParkedTopics OUTPUT, @ParkedMore OUTPUT, @ParkedAfter OUTPUT;
 END;
 
 -- 3. Apply the outcomes (Q8), each to a message that is still claimed by our acquisition. This is tried even if the
@@ -399,7 +401,7 @@ SELECT CASE WHEN @Released = 1 THEN N'released' WHEN @Held = 0 THEN N'lost' WHEN
   CASE WHEN @Held = 1 AND @Released = 0 THEN @LeaseMs - DATEDIFF_BIG(millisecond, @Now, CAST(SYSUTCDATETIME() AS datetime2(3))) ELSE 0 END AS ExpiresInMs,
   @More AS More, CASE WHEN @NextDue <= @Now THEN 0 ELSE DATEDIFF_BIG(millisecond, @Now, @NextDue) END AS NextDueInMs,
   @Purged AS Purged, @Recovered AS Recovered, @Throttled AS Throttled, @OnlySolo AS OnlySolo,
-  @ParkedTopics AS ParkedTopics, @ParkedMore AS ParkedMore,
+  @ParkedTopics AS ParkedTopics, @ParkedMore AS ParkedMore, @ThrottledAfter AS ThrottledAfter, @ParkedAfter AS ParkedAfter,
   CASE WHEN @Held = 0 OR @Rounds >= 4 THEN NULL WHEN @NextDue <= @Now THEN @NextDue ELSE @Now END AS FromUtc;
 SELECT q.Sequence, q.MessageId, q.Topic,
   CASE WHEN q.ContentBytes <= $(ContentLimit) THEN q.Payload END AS Payload, q.PayloadEscaped,

@@ -26,13 +26,8 @@ FROM (
       COALESCE(SUM(CASE WHEN v.Parks > 0 THEN 1 ELSE 0 END), 0) AS Parked,
       MIN(CASE WHEN v.IsFollower = 0 THEN v.DueUtc END) AS NextDueUtc
     FROM (
-      SELECT q.DueUtc, q.Parks, CASE WHEN q.OrderingHash IS NOT NULL AND (
-          EXISTS (
-            SELECT 1 FROM [$(Schema)].[$(Queue)] l WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-            WHERE l.OrderingHash = q.OrderingHash AND l.InGroup = 1 AND l.OrderingKey IS NOT NULL AND l.Sequence < q.Sequence)
-          OR EXISTS (
-            SELECT 1 FROM [$(Schema)].[$(Queue)] r WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-            WHERE r.OrderingHash = q.OrderingHash AND r.Status = 1 AND r.InGroup = 1))
+      SELECT q.DueUtc, q.Parks, CASE WHEN
+:r parts/queue-is-follower.sql
         THEN 1 ELSE 0 END AS IsFollower
       FROM [$(Schema)].[$(Queue)] q WITH (READCOMMITTEDLOCK, READPAST) WHERE q.Status = 0 AND q.Blocked = 0
       UNION ALL
@@ -68,13 +63,8 @@ SELECT q.Sequence, q.MessageId, q.Topic,
   q.CorrelationId, q.OrderingKey,
   q.EnqueuedUtc, q.DueUtc, q.Attempts, q.Parks, q.Recovered, q.Status, q.Source, q.DedupKey,
   CASE WHEN q.Status = 1 THEN q.ClaimFence END AS ClaimFence, q.LastError, q.FirstError, q.ReplayCount, q.SettledUtc,
-  CAST(CASE WHEN q.Status = 0 AND q.OrderingHash IS NOT NULL AND (q.Blocked = 1
-      OR EXISTS (
-        SELECT 1 FROM [$(Schema)].[$(Queue)] l WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-        WHERE l.OrderingHash = q.OrderingHash AND l.InGroup = 1 AND l.OrderingKey IS NOT NULL AND l.Sequence < q.Sequence)
-      OR EXISTS (
-        SELECT 1 FROM [$(Schema)].[$(Queue)] r WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-        WHERE r.OrderingHash = q.OrderingHash AND r.Status = 1 AND r.InGroup = 1))
-    THEN 1 ELSE 0 END AS bit) AS Blocked
+  CAST(CASE WHEN q.Status = 0 AND q.OrderingHash IS NOT NULL AND (q.Blocked = 1 OR
+:r parts/queue-is-follower.sql
+    ) THEN 1 ELSE 0 END AS bit) AS Blocked
 FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK) WHERE q.Sequence = @Sequence;
 GO

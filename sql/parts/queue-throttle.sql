@@ -8,13 +8,9 @@ SELECT f.Sequence FROM (
   SELECT c.Sequence, r.Room, ROW_NUMBER() OVER (PARTITION BY r.Id ORDER BY c.Position) AS Nth
   FROM @Claim c JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.Sequence = c.Sequence
 :r parts/queue-room-of-topic.sql
-  WHERE c.OrderingHash IS NULL OR (
-    NOT EXISTS (
-      SELECT 1 FROM [$(Schema)].[$(Queue)] l WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-      WHERE l.OrderingHash = c.OrderingHash AND l.InGroup = 1 AND l.OrderingKey IS NOT NULL AND l.Sequence < c.Sequence)
-    AND NOT EXISTS (
-      SELECT 1 FROM [$(Schema)].[$(Queue)] h WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
-      WHERE h.OrderingHash = c.OrderingHash AND h.Status = 1 AND h.InGroup = 1))
+  WHERE NOT (
+:r parts/queue-is-follower.sql
+  )
 ) f WHERE f.Nth > f.Room;
 IF @@ROWCOUNT > 0
 BEGIN

@@ -100,6 +100,26 @@ export function parkingSuite(scene: Scene): void {
       expect(payloads(run.messages)).toEqual(['K1', 'K2']);
     });
 
+    test('D4: a handled topic becomes due although more topics than one call looks at are parked before it', async () => {
+      const { queue } = await scene.queue(name);
+      const others = Array.from({ length: 1_050 }, (_, index) =>
+        message('other', { topic: 'other', source: `source ${index}`, dedupKey: randomUUID() }),
+      );
+      await queue.enqueue([...others, letter('last', 'unlike')]);
+      const first = await take(queue, { limit: 2_000 });
+      const outcomes = first.messages.map((each) => park(each, anHour));
+      expect(outcomes).toHaveLength(1_051);
+      await settle(queue, first.lease, outcomes, release);
+      let calls = 1;
+      let run = await begin(queue, handling('unlike'));
+      for (; run.status === 'idle' && calls < 10; calls++) {
+        expect(run.parked).toEqual({ topics: ['other'], more: false });
+        run = await begin(queue, handling('unlike'));
+      }
+      expect(run).toMatchObject({ status: 'claimed', messages: [{ payload: 'last' }] });
+      expect(calls).toBeGreaterThan(1);
+    });
+
     test('D4: one call makes a limited number due, and says that more are left', async () => {
       const { queue } = await scene.queue(name);
       for (let part = 0; part < 5; part++) {

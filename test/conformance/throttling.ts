@@ -212,6 +212,72 @@ export function throttlingSuite(scene: Scene): void {
       expect(payloads(third.messages)).toEqual(['a2']);
     });
 
+    /** Messages of the topic 'slow', each from a source of its own. */
+    function fromSources(count: number): NewMessage[] {
+      return slow(count).map((each, index) => ({
+        ...each,
+        source: `source ${index}`,
+        dedupKey: randomUUID(),
+      }));
+    }
+
+    /** Claims until the message comes; fails after so many calls. */
+    async function claimUntil(
+      queue: WorkQueue,
+      run: ClaimedRun,
+      payload: string,
+      { rooms, calls }: { rooms: TopicRoom[]; calls: number },
+    ) {
+      for (let call = 1; call <= calls; call++) {
+        const { messages } = await settle(queue, run.lease, [], next({ solo: false, rooms }));
+        if (payloads(messages).includes(payload)) return;
+      }
+      throw new Error(`'${payload}' does not come in ${calls} calls`);
+    }
+
+    test('I4, Q4: sources for which one room is share it, and their oldest messages come back', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([...fromSources(4), ...quick('A')]);
+      const run = await take(queue, { rooms: room(0) });
+      expect(payloads(run.messages)).toEqual(['A']);
+      const claim = next({ solo: false, limit: 2, rooms: room(2) });
+      const second = await settle(queue, run.lease, run.messages.map(done), claim);
+      expect(payloads(second.messages)).toEqual(['slow 1', 'slow 2']);
+      // The others are still throttled: a topic uses no more of the index of due messages than its room.
+      expect(second).toMatchObject({ more: false, throttled: true });
+      const third = await settle(queue, run.lease, second.messages.map(done), claim);
+      expect(payloads(third.messages)).toEqual(['slow 3', 'slow 4']);
+      expect(third).toMatchObject({ more: false, throttled: false });
+    });
+
+    test('Q4: a topic comes back although more topics than one call looks at are throttled before it', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([...fromSources(1_050), message('last', { topic: 'unlike' }), ...quick('A')]);
+      const unlike = { topic: 'unlike', room: 0 };
+      const run = await take(queue, { rooms: [...room(0), unlike], limit: 2_000 });
+      expect(payloads(run.messages)).toEqual(['A']);
+      await claimUntil(queue, run, 'last', { rooms: [...room(0), { ...unlike, room: 1 }], calls: 10 });
+      // The walk goes on with the first topic.
+      await claimUntil(queue, run, 'slow 1', { rooms: [...room(1), unlike], calls: 10 });
+    });
+
+    test('Q4, Q10: throttled messages that have become followers soon make place for others of their topic', async () => {
+      const { queue } = await scene.queue(name);
+      const keys = Array.from({ length: 1_200 }, (_, index) => `K${index}`);
+      await queue.enqueue(keys.map((orderingKey) => message(orderingKey, { topic: 'quick', orderingKey })));
+      const first = await take(queue, { limit: 2_000 });
+      const outcomes = first.messages.map((each) => dead(each));
+      await settle(queue, first.lease, outcomes, release, { onDead: 'continue' });
+      await queue.enqueue(
+        slow(1_200).map((each, index) => ({ ...each, payload: 'follower', orderingKey: keys[index]! })),
+      );
+      await queue.enqueue([...slow(1), ...quick('A')]);
+      const run = await take(queue, { rooms: room(0), limit: 2_000 });
+      expect(payloads(run.messages)).toEqual(['A']);
+      await queue.replayDead({}, 2_000);
+      await claimUntil(queue, run, 'slow 1', { rooms: [...room(1), { topic: 'quick', room: 0 }], calls: 3 });
+    });
+
     test('Q4, Q10: a throttled head holds back its ordering group, and no other', async () => {
       const { queue } = await scene.queue(name);
       const head = message('K1', { topic: 'slow', orderingKey: 'K' });
@@ -315,7 +381,7 @@ export function throttlingSuite(scene: Scene): void {
       const { queue } = await scene.queue(name);
       await queue.enqueue([...keyed('ABC', 5), ...quick('1')]);
       const run = await take(queue, { rooms: room(2) });
-      expect(payloads(run.messages).sort()).toEqual(['1', 'A slow 1', 'A slow 2', 'A slow 3', 'B slow 1']);
+      expect(payloads(run.messages).sort()).toEqual(['1', 'A slow 1', 'A slow 2', 'B slow 1', 'B slow 2']);
       expect(run).toMatchObject({ throttled: true, more: false });
       const rest = await finish(queue, run, next({ rooms: room(2) }));
       const claimed = rest.flat().map(({ payload }) => payload);
@@ -323,6 +389,28 @@ export function throttlingSuite(scene: Scene): void {
         const ofKey = claimed.filter((payload) => payload.startsWith(key));
         expect(ofKey).toEqual([1, 2, 3, 4, 5].map((nth) => `${key} slow ${nth}`));
       }
+    });
+
+    test('Q4, D2: the room behind the heads goes to all keys, not only to the one with the oldest messages', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue([...keyed('A', 9), ...keyed('B', 1), ...keyed('CD', 9)]);
+      const run = await take(queue, { rooms: room(5) });
+      const behind = { A: 3, B: 1, C: 3, D: 2 };
+      const expected = Object.entries(behind).flatMap(([key, count]) =>
+        slow(count).map(({ payload }) => `${key} ${payload}`),
+      );
+      expect(payloads(run.messages).sort()).toEqual(expected);
+      const claims = await finish(queue, run, next({ rooms: room(5) }));
+      expect(claims.flat()).toHaveLength(28);
+    });
+
+    test('Q4, Q10: a message behind one without room is left, also if its own topic has room', async () => {
+      const { queue } = await scene.queue(name);
+      const ofKey = (orderingKey: string, ...topics: string[]) =>
+        topics.map((topic, index) => message(`${orderingKey}${index + 1}`, { topic, orderingKey }));
+      await queue.enqueue([...ofKey('A', 'slow', 'slow', 'quick'), ...ofKey('B', 'quick', 'slow', 'quick')]);
+      const run = await take(queue, { rooms: room(1) });
+      expect(payloads(run.messages).sort()).toEqual(['A1', 'A2', 'A3', 'B1']);
     });
 
     test('Q4, Q10: a claimed head does not bring a throttled message behind it', async () => {

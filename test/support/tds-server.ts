@@ -148,6 +148,8 @@ export class TdsServer implements AsyncDisposable {
       OnlySolo: false,
       ParkedTopics: null,
       ParkedMore: false,
+      ThrottledAfter: null,
+      ParkedAfter: null,
     });
     return TdsServer.start({
       answer: (message) => (procedureOf(message)?.endsWith('[Outbox_Begin]') ? idle : undefined),

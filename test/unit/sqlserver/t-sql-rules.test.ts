@@ -31,6 +31,7 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
     'q WHERE Sequence IN',
   ],
   ['underTheLease', 'queue-unblock', ' l WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)', ' l'],
+  ['underTheLease', 'queue-is-follower', ' e WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)', ' e'],
   ['underTheLease', 'queue-claim', 'e WITH (FORCESEEK, READUNCOMMITTED)', 'e WITH (READUNCOMMITTED)'],
   [
     'claimsSeeUncommittedMessages',
@@ -81,6 +82,7 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
     'WITH (READCOMMITTEDLOCK, READPAST) WHERE Status = 1',
   ],
   ['claimsAreSought', 'queue-unblock', ' AND c.InGroup = 1', ''],
+  ['claimsAreSought', 'queue-is-follower', ' AND r.InGroup = 1', ''],
   ['claimsAreSought', 'queue-run', 'WHERE Status = 1 AND InGroup = 1', 'WHERE Status = 1'],
   ['readersDoNotWait', 'queue-statistics', ' WITH (READUNCOMMITTED)', ''],
   ['readersDoNotWait', 'queue-statistics', ' q WITH (READCOMMITTEDLOCK, READPAST)', ' q'],

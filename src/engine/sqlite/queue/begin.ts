@@ -18,7 +18,7 @@ import { GroupKeys, keyColumn, unblockHeads } from './ordering.ts';
 import { makeParkedDue, readParked } from './parked.ts';
 import { purge } from './purge.ts';
 import { perTable, type QueueTable, tableOf } from './records.ts';
-import { topicIndexes } from './topics.ts';
+import { type TopicWalks, topicIndexes } from './topics.ts';
 
 const statements = perTable((table) => ({
   /** Reads without a lock, in one statement, whether a run has anything to do. */
@@ -55,6 +55,7 @@ export function beginByReading(
   connection: Connection,
   queue: QueueName,
   request: BeginRequest,
+  walks: TopicWalks,
 ): BeginResult | null {
   const table = tableOf[queue];
   const row = connection.get<LookRow>(statements[table].look, queueLeaseName(queue))!;
@@ -68,11 +69,13 @@ export function beginByReading(
     row.OldestDoneUtc < row.Now - wholeMs(retention.doneMs);
   // When this owner already has the lease, `begin` takes it again, which ends the owner's earlier run (L2).
   if (row.Held === 1 || isDue || isOverdue || row.Claimed === 1 || row.Throttled === 1) return null;
+  const walk = walks.Parked.copy();
   const parked =
     row.Parked === 1
-      ? readParked(connection, table, request.handled ?? [], row.Now)
+      ? readParked(connection, table, request.handled ?? [], walk, row.Now)
       : { topics: [], more: false };
   if (parked.more) return null;
+  walks.Parked.after = walk.after;
   const nextDueInMs = row.NextDueUtc === null ? null : row.NextDueUtc - row.Now;
   const none = { messages: [], more: false, throttled: false, onlySolo: false, purged: 0, recovered: 0 };
   return { status: 'idle', ...none, nextDueInMs, parked };
@@ -95,6 +98,7 @@ export function begin(
   connection: Connection,
   queue: QueueName,
   request: BeginRequest,
+  walks: TopicWalks,
   now: number,
 ): BeginResult {
   const table = tableOf[queue];
@@ -103,11 +107,17 @@ export function begin(
   if (holder !== null) return holder;
   const lease = takeLease(connection, { ...request, name }, now);
   const recovered = recover(connection, table);
-  const parked = makeParkedDue(connection, table, request.handled ?? [], now);
+  const parked = makeParkedDue(connection, table, request.handled ?? [], walks.Parked, now);
   const purged = purge(connection, table, request.retention, now);
   drawInDueTimes(connection, table, now);
   const { fence } = lease;
-  const claimed = claim(connection, table, { ...request.claim, now, fence, solo: true });
+  const claimed = claim(connection, table, {
+    ...request.claim,
+    walk: walks.Throttled,
+    now,
+    fence,
+    solo: true,
+  });
   const { nextDueInMs, throttled, drewIn } = restOf(connection, table, now);
   const more = claimed.more || drewIn;
   const found = { ...claimed, more, nextDueInMs, throttled, purged, recovered, parked };

@@ -15,8 +15,9 @@ import {
   perTable,
   type QueueTable,
 } from './records.ts';
+import { messagesWithRoomBehind } from './room-behind.ts';
 import { Rooms } from './rooms.ts';
-import { hasThrottled, throttle } from './throttle.ts';
+import { hasThrottled, type ThrottleOrder, throttle } from './throttle.ts';
 
 /** One more attempt, within the column's bounds whatever another program has stored there. */
 const oneMore = 'min(max(Attempts, 0), 2147483646) + 1';
@@ -34,8 +35,7 @@ const statements = perTable((table) => ({
     WHERE Sequence = ?`,
 }));
 
-export interface ClaimOrder extends ClaimLimits {
-  readonly now: number;
+export interface ClaimOrder extends ClaimLimits, ThrottleOrder {
   readonly fence: number;
   /**
    * True when no other message of this run is in flight: the claim may then return a recovered message by itself (Q7).
@@ -67,8 +67,12 @@ export function claim(
   table: QueueTable,
   order: ClaimOrder,
 ): Pick<Claim, 'messages' | 'more' | 'onlySolo'> {
-  const { limit, areLeft } = throttle(connection, table, order);
-  const candidates = new Candidates(connection, table, order);
+  const { limit, areLeft, heads } = throttle(connection, table, order);
+  const rooms = new Rooms(order.rooms ?? []);
+  const withRoom = messagesWithRoomBehind(connection, table, new Rooms(order.rooms ?? []), heads, order);
+  const mayFollow = ({ topic, source, sequence }: ClaimedMessage) =>
+    withRoom.has(sequence) || rooms.of(topic, source ?? '') === undefined;
+  const candidates = new Candidates(connection, table, order, mayFollow);
   const taken: Candidate[] = [];
   let bytes = 0;
   let more = areLeft;
@@ -174,20 +178,22 @@ class Candidates {
    * last.
    */
   readonly #followers: Candidate[] = [];
-  /**
-   * For messages behind their heads, a claim uses each topic's room a second time. Without a bound they would fill the
-   * run with messages that wait for each other (Q4).
-   */
-  readonly #roomsBehind: Rooms;
+  readonly #mayFollow: (message: ClaimedMessage) => boolean;
   /** The sequences of messages that are not blocked although they are not the head of their group. */
   readonly #misplaced: number[] = [];
   readonly #misplacedKeys = new Set<string>();
 
-  constructor(connection: Connection, table: QueueTable, order: ClaimOrder) {
+  /** @param mayFollow whether a message that follows a taken one may be taken */
+  constructor(
+    connection: Connection,
+    table: QueueTable,
+    order: ClaimOrder,
+    mayFollow: (message: ClaimedMessage) => boolean,
+  ) {
     this.#connection = connection;
     this.#table = table;
     this.#order = order;
-    this.#roomsBehind = new Rooms(order.rooms ?? []);
+    this.#mayFollow = mayFollow;
     this.#due = connection.iterateTuples<ClaimRow>(statements[table].due, order.now);
   }
 
@@ -197,8 +203,7 @@ class Candidates {
       const follower = this.#followers.at(-1);
       if (follower !== undefined && (this.#ahead === null || isBefore(follower, this.#ahead))) {
         this.#followers.pop();
-        if (this.#hasRoomBehind(follower.message)) return follower;
-        continue;
+        return follower;
       }
       const candidate = this.#ahead;
       this.#ahead = undefined;
@@ -217,7 +222,7 @@ class Candidates {
     if (mayFollow === 0 || dueUtc > now) return;
     const message = claimedMessage(this.#connection, this.#table, claimRow);
     if (message.recovered && !(recovered && together > 1)) this.recoveredBehind = true;
-    else {
+    else if (this.#mayFollow(message)) {
       const bytes = claimRow[14];
       insertByTurn(this.#followers, { message, bytes, turn: Math.max(turn, dueUtc), follows: true });
     }
@@ -234,12 +239,6 @@ class Candidates {
   blockMisplaced(): void {
     blockMessages(this.#connection, this.#table, this.#misplaced);
     unblockHeads(this.#connection, this.#table, this.#misplacedKeys);
-  }
-
-  /** Counts the message, which is behind the head of its ordering group. */
-  #hasRoomBehind({ topic, source }: ClaimedMessage): boolean {
-    const room = this.#roomsBehind.of(topic, source ?? '');
-    return room === undefined || room.left-- > 0;
   }
 
   #nextDue(): Candidate | null {

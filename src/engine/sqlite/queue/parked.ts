@@ -3,7 +3,7 @@ import type { HandledTopic, Parked } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { foldCase } from '../file.ts';
 import { perTable, type QueueTable } from './records.ts';
-import { type StoredTopic, topicIndexes, topicsIn } from './topics.ts';
+import { type StoredTopic, type TopicWalk, topicIndexes, topicsIn } from './topics.ts';
 
 const waiting = (table: QueueTable) => `FROM ${table} INDEXED BY ${table}_Parked
     WHERE ${topicIndexes.Parked} AND Topic = ? AND Source = ? AND DueUtc > ?`;
@@ -26,11 +26,16 @@ interface Found {
   readonly topics: readonly string[];
 }
 
-function find(connection: Connection, table: QueueTable, known: readonly HandledTopic[]): Found {
+function find(
+  connection: Connection,
+  table: QueueTable,
+  known: readonly HandledTopic[],
+  walk: TopicWalk,
+): Found {
   const handled: StoredTopic[] = [];
   const topics = new Set<string>();
   const keys = new Set(known.map(({ topic, source = null }) => JSON.stringify([foldCase(topic), source])));
-  for (const each of topicsIn(connection, table, 'Parked')) {
+  for (const each of topicsIn(connection, table, 'Parked', walk)) {
     const topic = foldCase(each.topic);
     const isHandled = [null, each.source].some((source) => keys.has(JSON.stringify([topic, source])));
     if (isHandled) handled.push(each);
@@ -39,14 +44,18 @@ function find(connection: Connection, table: QueueTable, known: readonly Handled
   return { handled, topics: [...topics] };
 }
 
-/** Reads whether messages of handled topics are parked: then `makeParkedDue` must be called. */
+/**
+ * Reads whether messages of handled topics are parked: then `makeParkedDue` must be called, with a walk that begins where
+ * this one began.
+ */
 export function readParked(
   connection: Connection,
   table: QueueTable,
   known: readonly HandledTopic[],
+  walk: TopicWalk,
   now: number,
 ): Parked {
-  const { handled, topics } = find(connection, table, known);
+  const { handled, topics } = find(connection, table, known, walk);
   const more = handled.some(
     ({ topic, source }) => connection.get(statements[table].isWaiting, topic, source, now) !== undefined,
   );
@@ -58,9 +67,10 @@ export function makeParkedDue(
   connection: Connection,
   table: QueueTable,
   known: readonly HandledTopic[],
+  walk: TopicWalk,
   now: number,
 ): Parked {
-  const { handled, topics } = find(connection, table, known);
+  const { handled, topics } = find(connection, table, known, walk);
   let left = mostMadeDue;
   for (const { topic, source } of handled) {
     if (left > 0) left -= connection.run(statements[table].makeDue, now, now, topic, source, now, left);

@@ -7,22 +7,25 @@ import { claim, restOf } from './claim.ts';
 import { applyOutcomes } from './outcomes.ts';
 import { purge } from './purge.ts';
 import type { QueueTable } from './records.ts';
+import type { TopicWalks } from './topics.ts';
 
 /** Call it within a write transaction. */
 export function settle(
   connection: Connection,
   table: QueueTable,
   request: SettleRequest,
+  walks: TopicWalks,
   now: number,
 ): SettleResult {
   const unmatched = applyOutcomes(connection, table, request, now);
-  return { ...claimRenewOrRelease(connection, table, request, now), unmatched };
+  return { ...claimRenewOrRelease(connection, table, request, walks, now), unmatched };
 }
 
 function claimRenewOrRelease(
   connection: Connection,
   table: QueueTable,
   request: SettleRequest,
+  walks: TopicWalks,
   now: number,
 ): Omit<SettleResult, 'unmatched'> {
   const { lease, leaseMs, then } = request;
@@ -50,7 +53,7 @@ function claimRenewOrRelease(
     if (isReleased) return { lease: 'released', expiresInMs: 0, ...left };
     return { lease: 'renewed', expiresInMs: wholeMs(leaseMs), ...left };
   }
-  const claimed = claim(connection, table, { ...then, now, fence: lease.fence });
+  const claimed = claim(connection, table, { ...then, walk: walks.Throttled, now, fence: lease.fence });
   const { nextDueInMs, throttled, drewIn } = restOf(connection, table, now);
   const found = { ...claimed, more: claimed.more || drewIn, nextDueInMs, throttled, purged };
   // If due times were drawn in, the next claim takes their messages.

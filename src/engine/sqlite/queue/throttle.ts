@@ -5,85 +5,125 @@
  */
 import type { ClaimLimits } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
+import { acceptedTime } from '../integers.ts';
 import { type StoredText, text, textColumn } from '../text.ts';
 import { isFreeHead, keyColumn } from './ordering.ts';
 import { perTable, type QueueTable } from './records.ts';
+import type { GroupMessage } from './room-behind.ts';
 import { Rooms } from './rooms.ts';
-import { type StoredTopic, topicIndexes, topicsIn } from './topics.ts';
+import { type StoredTopic, type TopicWalk, topicIndexes, topicsIn } from './topics.ts';
 
 const statements = perTable((table) => ({
   any: `SELECT 1 FROM ${table} INDEXED BY ${table}_Throttled WHERE ${topicIndexes.Throttled} LIMIT 1`,
-  ofTopic: `SELECT Sequence, ${keyColumn} FROM ${table} INDEXED BY ${table}_Throttled
+  ofTopic: `SELECT Sequence, ${acceptedTime('DueUtc')}, ${keyColumn} FROM ${table} INDEXED BY ${table}_Throttled
     WHERE ${topicIndexes.Throttled} AND Topic = ? AND Source = ? ORDER BY DueUtc, Sequence`,
   /** Reads no payload. */
-  due: `SELECT Sequence, ${keyColumn}, ${textColumn('Topic')}, ${textColumn('Source')}
+  due: `SELECT Sequence, ${acceptedTime('DueUtc')}, ${keyColumn}, ${textColumn('Topic')}, ${textColumn('Source')}
     FROM ${table} INDEXED BY ${table}_Due
     WHERE Status = 0 AND Blocked = 0 AND DueUtc <= ? ORDER BY DueUtc, Sequence`,
   block: `UPDATE ${table} SET Blocked = ? WHERE Sequence IN (SELECT value FROM json_each(?))`,
 }));
 
-type ThrottledRow = readonly [sequence: number, key: Uint8Array | null];
-type DueRow = readonly [sequence: number, key: Uint8Array | null, topic: StoredText, source: StoredText];
+type ThrottledRow = readonly [sequence: number, dueUtc: number, key: Uint8Array | null];
+type DueRow = readonly [...throttled: ThrottledRow, topic: StoredText, source: StoredText];
 
-/** The most messages that one claim throttles, because it holds its locks until then. */
+/** The most messages that one claim throttles, or blocks, because it holds its locks until then. */
 const mostThrottled = 4_000;
 
 export function hasThrottled(connection: Connection, table: QueueTable): boolean {
   return connection.get(statements[table].any) !== undefined;
 }
 
+export interface ThrottleOrder extends Pick<ClaimLimits, 'rooms' | 'limit'> {
+  readonly now: number;
+  /** Over the topics of throttled messages. */
+  readonly walk: TopicWalk;
+}
+
 export interface Throttled {
   /** The most messages that the claim may take from the front of the index of due messages. */
   readonly limit: number;
-  /** Whether due messages were not looked at, because one call throttles a limited number. */
+  /** Whether another claim may find more, because one call looks at a limited number of messages and topics. */
   readonly areLeft: boolean;
+  /** The heads of ordering groups among the messages that the claim may take. Empty when no topic has a limit. */
+  readonly heads: readonly GroupMessage[];
 }
 
 /**
  * Makes the front of the index of due messages one that a claim may take as it is. Call it within a write transaction,
  * before the claim.
  */
-export function throttle(
-  connection: Connection,
-  table: QueueTable,
-  { rooms = [], limit, now }: Pick<ClaimLimits, 'rooms' | 'limit'> & { readonly now: number },
-): Throttled {
-  putBack(connection, table, new Rooms(rooms), limit);
-  if (rooms.length === 0) return { limit, areLeft: false };
-  const { found, throttled, areLeft } = readDue(connection, table, new Rooms(rooms), limit, now);
+export function throttle(connection: Connection, table: QueueTable, order: ThrottleOrder): Throttled {
+  const { rooms = [], limit, now } = order;
+  const areThrottledLeft = putBack(connection, table, new Rooms(rooms), order);
+  if (rooms.length === 0) return { limit, areLeft: areThrottledLeft, heads: [] };
+  const { found, heads, throttled, areLeft } = readDue(connection, table, new Rooms(rooms), limit, now);
   setBlocked(connection, table, throttled, 2);
-  return areLeft ? { limit: found, areLeft } : { limit, areLeft };
+  return { limit: areLeft ? found : limit, areLeft: areLeft || areThrottledLeft, heads };
 }
 
-function putBack(connection: Connection, table: QueueTable, rooms: Rooms, limit: number): void {
-  for (const stored of topicsIn(connection, table, 'Throttled')) {
-    const { topic, source } = stored;
-    const count = Math.min(limit, rooms.of(topic, source)?.left ?? limit);
-    if (count <= 0) continue;
-    const { heads, followers } = oldestOf(connection, table, stored, count);
-    setBlocked(connection, table, heads, 0);
-    setBlocked(connection, table, followers, 1);
-  }
+/** A throttled message that may start. */
+interface Waiting {
+  readonly sequence: number;
+  readonly dueUtc: number;
 }
 
 /**
- * Reads the oldest throttled messages of a topic, until it has found `count` that may start. The others have become
- * followers, because a message before them was replayed.
+ * Puts back the oldest throttled messages for which there is room. All topics and sources that one room is for share it.
+ * Returns whether another call may put more back. If a call that did not come to all topics changed nothing, the next
+ * one can wait until a message has ended.
+ */
+function putBack(
+  connection: Connection,
+  table: QueueTable,
+  rooms: Rooms,
+  { limit, walk }: ThrottleOrder,
+): boolean {
+  // One message more than the claim takes stays in the index, and shows that there are more.
+  const unlimited = { left: limit + 1 };
+  const back = new Map<object, readonly Waiting[]>();
+  let blocked = 0;
+  for (const stored of topicsIn(connection, table, 'Throttled', walk)) {
+    const room = rooms.of(stored.topic, stored.source) ?? unlimited;
+    const count = Math.min(room.left, unlimited.left);
+    if (count <= 0) continue;
+    const oldest = back.get(room) ?? [];
+    const { heads, followers } = oldestOf(connection, table, stored, count, oldest[count - 1]);
+    back.set(room, [...oldest, ...heads].sort(byDueTime).slice(0, count));
+    setBlocked(connection, table, followers, 1);
+    blocked += followers.length;
+    if (blocked >= mostThrottled) break;
+  }
+  const sequences = [...back.values()].flat().map(({ sequence }) => sequence);
+  setBlocked(connection, table, sequences, 0);
+  return blocked >= mostThrottled || (walk.after !== null && sequences.length + blocked > 0);
+}
+
+function byDueTime(one: Waiting, other: Waiting): number {
+  return one.dueUtc - other.dueUtc || one.sequence - other.sequence;
+}
+
+/**
+ * Reads the oldest throttled messages of a topic that come before `latest`, until it has found `count` that may start. The
+ * others have become followers, because a message before them was replayed.
  */
 function oldestOf(
   connection: Connection,
   table: QueueTable,
   { topic, source }: StoredTopic,
   count: number,
-): { heads: number[]; followers: number[] } {
-  const heads: number[] = [];
+  latest: Waiting | undefined,
+): { heads: Waiting[]; followers: number[] } {
+  const heads: Waiting[] = [];
   const followers: number[] = [];
   const rows = connection.iterateTuples<ThrottledRow>(statements[table].ofTopic, topic, source);
   try {
     for (let next = rows.next(); next.done !== true; next = rows.next()) {
-      const [sequence, key] = next.value;
-      const isFree = key === null || isFreeHead(connection, table, sequence, key);
-      (isFree ? heads : followers).push(sequence);
+      const [sequence, dueUtc, key] = next.value;
+      const message = { sequence, dueUtc };
+      if (latest !== undefined && byDueTime(latest, message) < 0) break;
+      if (key === null || isFreeHead(connection, table, sequence, key)) heads.push(message);
+      else followers.push(sequence);
       if (heads.length >= count || followers.length >= mostThrottled) break;
     }
   } finally {
@@ -101,30 +141,32 @@ function setBlocked(
   if (sequences.length > 0) connection.run(statements[table].block, blocked, JSON.stringify(sequences));
 }
 
-/** Reads due messages until it has found `limit` with room. */
+/** Reads due messages until it has found `limit` with room that may start. */
 function readDue(
   connection: Connection,
   table: QueueTable,
   rooms: Rooms,
   limit: number,
   now: number,
-): { found: number; throttled: number[]; areLeft: boolean } {
+): { found: number; heads: GroupMessage[]; throttled: number[]; areLeft: boolean } {
+  const heads: GroupMessage[] = [];
   const throttled: number[] = [];
   const due = connection.iterateTuples<DueRow>(statements[table].due, now);
   let found = 0;
   try {
     for (let next = due.next(); next.done !== true && found < limit; next = due.next()) {
-      if (throttled.length >= mostThrottled) return { found, throttled, areLeft: true };
-      const [sequence, key, topic, source] = next.value;
+      if (throttled.length >= mostThrottled) return { found, heads, throttled, areLeft: true };
+      const [sequence, turn, key, topic, source] = next.value;
+      if (key !== null && !isFreeHead(connection, table, sequence, key)) continue;
       const room = rooms.of(text(topic), text(source));
-      if (room !== undefined && key !== null && !isFreeHead(connection, table, sequence, key)) continue;
       if (room !== undefined && room.left <= 0) throttled.push(sequence);
       else {
         found++;
         if (room !== undefined) room.left--;
+        if (key !== null) heads.push({ sequence, key, turn });
       }
     }
-    return { found, throttled, areLeft: false };
+    return { found, heads, throttled, areLeft: false };
   } finally {
     due.return?.();
   }

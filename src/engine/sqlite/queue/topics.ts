@@ -10,18 +10,20 @@ export const topicIndexes = {
 } as const;
 export type TopicIndex = keyof typeof topicIndexes;
 
-const select = (table: QueueTable, index: TopicIndex, behind = '') =>
+const select = (table: QueueTable, index: TopicIndex, range: string) =>
   `SELECT ${textColumn('Topic')}, ${textColumn('Source')} FROM ${table} INDEXED BY ${table}_${index}
-    WHERE ${topicIndexes[index]} ${behind} ORDER BY Topic, Source LIMIT 1`;
+    WHERE ${topicIndexes[index]} ${range} ORDER BY Topic, Source LIMIT 1`;
 
-const walk = (table: QueueTable, index: TopicIndex) => ({
-  first: select(table, index),
+const seeks = (table: QueueTable, index: TopicIndex) => ({
+  first: select(table, index, ''),
   next: select(table, index, 'AND (Topic, Source) > (?, ?)'),
+  firstUntil: select(table, index, 'AND (Topic, Source) <= (?, ?)'),
+  nextUntil: select(table, index, 'AND (Topic, Source) > (?, ?) AND (Topic, Source) <= (?, ?)'),
 });
 
 const statements = perTable((table) => ({
-  Throttled: walk(table, 'Throttled'),
-  Parked: walk(table, 'Parked'),
+  Throttled: seeks(table, 'Throttled'),
+  Parked: seeks(table, 'Parked'),
 }));
 
 /** A topic as it is spelled in the rows. `source` is empty for messages without a source. */
@@ -35,22 +37,65 @@ interface TopicRow {
   readonly Source: StoredText;
 }
 
-/** Bounded, because a faulty producer may create any number of topics. */
-const mostTopics = 1_000;
+/**
+ * The most topics that one call looks at; a topic counts once for each of its sources. There are few, but a faulty producer
+ * may create any number of them.
+ */
+const mostTopics = 200;
 
-/** Yields the topics in the index, each with each of its sources. */
+/** Where the next walk over the topics of an index begins. */
+export class TopicWalk {
+  /** The last topic that the last walk looked at; null when it came to all of them. */
+  after: StoredTopic | null = null;
+
+  /** A walk that begins where this one does. */
+  copy(): TopicWalk {
+    return Object.assign(new TopicWalk(), this);
+  }
+}
+
+/** The walks of a queue, one for each index. */
+export type TopicWalks = Readonly<Record<TopicIndex, TopicWalk>>;
+
+/**
+ * Yields the topics in the index, each with each of its sources. Begins behind `walk.after`; after the last topic it goes
+ * on with the first, until it is back. Moves `walk` on, unless the caller stops early.
+ */
 export function* topicsIn(
   connection: Connection,
   table: QueueTable,
   index: TopicIndex,
+  walk: TopicWalk,
 ): Generator<StoredTopic> {
-  const { first, next } = statements[table][index];
-  let row = connection.get<TopicRow>(first);
-  for (let read = 1; row !== undefined; read++) {
-    const topic = text(row.Topic);
-    const source = text(row.Source);
-    yield { topic, source };
-    if (read === mostTopics) return;
-    row = connection.get<TopicRow>(next, topic, source);
+  const start = walk.after;
+  let until: StoredTopic | null = null;
+  let last = start;
+  for (let read = 0; read < mostTopics; ) {
+    const found = nextTopic(connection, statements[table][index], last, until);
+    if (found !== null) {
+      yield found;
+      last = found;
+      read++;
+    } else if (start !== null && until === null) {
+      last = null;
+      until = start;
+    } else {
+      walk.after = null;
+      return;
+    }
   }
+  walk.after = last;
+}
+
+/** The first topic behind `behind`, or of all, that is not behind `until`; null when there is none. */
+function nextTopic(
+  connection: Connection,
+  { first, next, firstUntil, nextUntil }: ReturnType<typeof seeks>,
+  behind: StoredTopic | null,
+  until: StoredTopic | null,
+): StoredTopic | null {
+  const bounds = [behind, until].flatMap((bound) => (bound === null ? [] : [bound.topic, bound.source]));
+  const sql = until === null ? (behind === null ? first : next) : behind === null ? firstUntil : nextUntil;
+  const row = connection.get<TopicRow>(sql, ...bounds);
+  return row === undefined ? null : { topic: text(row.Topic), source: text(row.Source) };
 }

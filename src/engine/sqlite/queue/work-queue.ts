@@ -21,6 +21,7 @@ import { insertMessages } from './enqueue.ts';
 import { messageRecord, type QueueTable, type RecordRow, recordColumns, tableOf } from './records.ts';
 import { settle } from './settle.ts';
 import { statistics } from './statistics.ts';
+import { TopicWalk, type TopicWalks } from './topics.ts';
 import { transact } from './transact.ts';
 
 export class SqliteWorkQueue implements WorkQueue {
@@ -28,6 +29,7 @@ export class SqliteWorkQueue implements WorkQueue {
   readonly #handle: DatabaseHandle;
   readonly #table: QueueTable;
   readonly #commits: Commits;
+  readonly #walks: TopicWalks = { Throttled: new TopicWalk(), Parked: new TopicWalk() };
 
   constructor(handle: DatabaseHandle, name: QueueName) {
     this.name = name;
@@ -54,13 +56,15 @@ export class SqliteWorkQueue implements WorkQueue {
 
   begin(request: BeginRequest): Promise<BeginResult> {
     return this.#handle.lookOrWrite(
-      (connection) => beginByReading(connection, this.name, request),
-      (connection, now) => begin(connection, this.name, request, now),
+      (connection) => beginByReading(connection, this.name, request, this.#walks),
+      (connection, now) => begin(connection, this.name, request, this.#walks, now),
     );
   }
 
   settle(request: SettleRequest): Promise<SettleResult> {
-    return this.#handle.write((connection, now) => settle(connection, this.#table, request, now));
+    return this.#handle.write((connection, now) =>
+      settle(connection, this.#table, request, this.#walks, now),
+    );
   }
 
   transact<T>(request: TransactRequest, work: (transaction: unknown) => Promise<T>): Promise<T> {

@@ -50,6 +50,9 @@ export class RunCalls {
   protected readonly table: string;
   #known = new KnownQueue(0);
   #unanswered: Unanswered | null = null;
+  /** Where the server's walks over the topics go on: texts of its own. */
+  #throttledAfter: string | null = null;
+  #parkedAfter: string | null = null;
 
   constructor(database: Database, name: QueueName) {
     this.name = name;
@@ -69,6 +72,8 @@ export class RunCalls {
       ...retention(request.retention),
       ...rooms(claim),
       ...(request.handled !== undefined && { Handled: [longText, JSON.stringify(request.handled)] as const }),
+      ...walk('ThrottledAfter', this.#throttledAfter),
+      ...walk('ParkedAfter', this.#parkedAfter),
     });
     if (header.Lease === 'leased-elsewhere') {
       return {
@@ -77,6 +82,8 @@ export class RunCalls {
         expiresInMs: leftMs(header.ExpiresInMs),
       };
     }
+    this.#throttledAfter = header.ThrottledAfter as string | null;
+    this.#parkedAfter = header.ParkedAfter as string | null;
     const recovered = header.Recovered as number;
     const found = claimOf(header, messages);
     const parked = parkedOf(header);
@@ -115,6 +122,7 @@ export class RunCalls {
           MaxBytes: [bigint, then.maxBytes],
           ...(then.together !== undefined && { Together: [int, then.together] as const }),
           ...rooms(then),
+          ...walk('ThrottledAfter', this.#throttledAfter),
         }),
         ...retention(request.retention),
         ...(fromUtc !== null && { FromUtc: [text, fromUtc] as const }),
@@ -126,6 +134,7 @@ export class RunCalls {
         };
       },
     );
+    if (then.do === 'claim') this.#throttledAfter = header.ThrottledAfter as string | null;
     const found = claimOf(header, messages);
     const unmatched = unmatchedRows.map(({ Sequence }) => Number(Sequence));
     for (const { sequence } of outcomes) inFlight.delete(sequence);
@@ -174,6 +183,10 @@ function retention(given: Retention | undefined): Parameters {
 
 function rooms({ rooms: given }: ClaimLimits): Parameters {
   return given === undefined || given.length === 0 ? {} : { Rooms: [longText, JSON.stringify(given)] };
+}
+
+function walk(name: 'ThrottledAfter' | 'ParkedAfter', after: string | null): Parameters {
+  return after === null ? {} : { [name]: [longText, after] };
 }
 
 function outcomeOf(outcome: SettledMessage): object {
