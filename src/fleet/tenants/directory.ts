@@ -23,6 +23,8 @@ export class TenantDirectory {
   readonly #options: DirectoryOptions;
   readonly #known = new Map<string, TenantRecord>();
   readonly #refreshing: Refresh;
+  /** The tenants whose records became known, or became newer, since the last refresh began. */
+  readonly #learned = new Set<string>();
   #version: number | null = null;
 
   constructor(options: DirectoryOptions) {
@@ -53,18 +55,20 @@ export class TenantDirectory {
     const known = this.#known.get(tenant.id);
     if (known && known.version > tenant.version) return;
     this.#known.set(tenant.id, tenant);
+    if (known?.version !== tenant.version) this.#learned.add(tenant.id);
     if (known && known.version < tenant.version) this.#options.onChange(tenant);
   }
 
   async #refresh(): Promise<boolean> {
     const { registry, logger } = this.#options;
+    this.#learned.clear();
     try {
       const { version, tenants, isWhole } = await readTenantChanges(
         registry,
         this.#version ?? this.#oldestKnown(),
         this.#known.values(),
       );
-      if (isWhole) this.#forgetAllBut(tenants);
+      if (isWhole) this.#forgetAllBut(tenants, version);
       // Store also tenants that no call has requested yet, because an older read of them may still be under way.
       for (const tenant of tenants) this.remember(tenant);
       this.#version = version;
@@ -79,13 +83,15 @@ export class TenantDirectory {
 
   /**
    * Forgets records that the registry does not have any more: after a restore it has older versions of some tenants, and
-   * others are not registered yet.
+   * others are not registered yet. A record that became known during the read and is newer than what was read stays: the
+   * tenant has changed since, and a run of it may have begun with this record. The next refresh checks it.
    */
-  #forgetAllBut(tenants: readonly TenantRecord[]): void {
+  #forgetAllBut(tenants: readonly TenantRecord[], version: number): void {
     const present = new Map(tenants.map((tenant) => [tenant.id, tenant]));
     for (const known of [...this.#known.values()]) {
       const tenant = present.get(known.id);
       if (tenant !== undefined && tenant.version >= known.version) continue;
+      if (known.version > version && this.#learned.has(known.id)) continue;
       this.#known.delete(known.id);
       this.#options.onChange(tenant ?? { ...known, status: 'retired' });
     }

@@ -24,7 +24,12 @@ afterEach(() => {
 async function scene() {
   const registry = await place.registry();
   const calls = { get: 0, changesSince: [] as (number | null)[] };
-  const faults: { changesSince?: () => Promise<void>; get?: () => Promise<void> } = {};
+  const faults: {
+    changesSince?: () => Promise<void>;
+    /** Delays the answer, which has been read. */
+    changesRead?: () => Promise<void>;
+    get?: () => Promise<void>;
+  } = {};
   const watched: Registry = Object.assign(Object.create(registry), {
     async get(id: string) {
       calls.get++;
@@ -35,7 +40,9 @@ async function scene() {
     async changesSince(version: number | null) {
       calls.changesSince.push(version);
       await faults.changesSince?.();
-      return registry.changesSince(version);
+      const answer = await registry.changesSince(version);
+      await faults.changesRead?.();
+      return answer;
     },
   });
   const changed: TenantRecord[] = [];
@@ -192,6 +199,70 @@ describe('the tenants this process knows (F2)', () => {
     directory.remember(now);
     expect((await directory.get('a')).priority).toBe(5);
     expect(changed.map(({ priority }) => priority)).toEqual([5]);
+  });
+});
+
+describe('while all tenants are read again (F2)', () => {
+  /** A directory that knows 'a' and 'last', and whose next refresh reads all tenants. */
+  async function rereading() {
+    const made = await scene();
+    const { directory, add, change } = made;
+    await add('a');
+    await add('last');
+    for (const id of ['a', 'last']) await directory.get(id);
+    // The registry has no tenant of the version that this directory knows any more.
+    await change('last', 1);
+    const refreshed = async () => {
+      jest.advanceTimersByTime(refreshMs);
+      await directory.refreshIfDue();
+    };
+    return { ...made, refreshed };
+  }
+
+  test('F2, D5: a tenant that changes meanwhile ends its run once', async () => {
+    const { directory, calls, faults, changed, registry, add, change, refreshed } = await rereading();
+    faults.changesRead = async () => {
+      directory.remember(await change('a', 5));
+      directory.remember(await add('new'));
+    };
+    await refreshed();
+    delete faults.changesRead;
+    expect(changed.map(({ id, priority, status }) => [id, priority, status])).toEqual([
+      ['a', 5, 'active'],
+      ['last', 1, 'active'],
+    ]);
+    expect([(await directory.get('a')).priority, (await directory.get('new')).id]).toEqual([5, 'new']);
+    expect(calls.get).toBe(2);
+    changed.length = 0;
+    await refreshed();
+    expect(changed).toEqual([]);
+    await registry.setStatus('a', 'paused');
+    await refreshed();
+    expect(changed.map(({ id, status }) => [id, status])).toEqual([['a', 'paused']]);
+  });
+
+  test('F2: a record that a restore has undone does not stay, although it comes during the read', async () => {
+    const { directory, faults, change, refreshed } = await rereading();
+    const restore = backUpFile(place.file('registry.db'));
+    const undone = await change('a', 5);
+    await restore();
+    const latest = async () => (await change('last', 2)).version;
+    while ((await latest()) < undone.version);
+    faults.changesRead = async () => directory.remember(undone);
+    await refreshed();
+    expect((await directory.get('a')).priority).toBe(0);
+  });
+
+  test('F2: a record that a restore has undone and that looks newer is forgotten by the next refresh', async () => {
+    const { directory, faults, change, refreshed } = await rereading();
+    const restore = backUpFile(place.file('registry.db'));
+    const undone = await change('a', 5);
+    await restore();
+    faults.changesRead = async () => directory.remember(undone);
+    await refreshed();
+    delete faults.changesRead;
+    await refreshed();
+    expect((await directory.get('a')).priority).toBe(0);
   });
 });
 
