@@ -33,6 +33,7 @@ DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'plan'), @Now datetime2(3
 DECLARE @AcquisitionId uniqueidentifier;
 DECLARE @Holder nvarchar(200), @RenewedUtc datetime2(3), @ExpiresUtc datetime2(3), @AheadMs bigint;
 DECLARE @NextDue datetime2(3), @LastDue datetime2(3), @LatestDue datetime2(3), @Due int = 0, @LastPlan datetime2(3), @Open bit;
+DECLARE @DrawInAfter nvarchar(64);
 DECLARE @Read TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY, Besides bit NOT NULL);
 -- Tenants whose due times this plan makes earlier. It finds them before it locks them, and locks each by its key, as
 -- reports do: a report that holds a tenant's row then waits for nothing that the plan has.
@@ -64,27 +65,36 @@ ELSE
   -- An idle plan records only its time, so that a missing tick shows.
   BEGIN TRANSACTION;
 UPDATE [$(Schema)].[RegistryState] WITH (XLOCK, ROWLOCK) SET PlanOpen = PlanOpen WHERE Id = 1;
-SELECT @LastPlan = LastPlanUtc, @Open = PlanOpen FROM [$(Schema)].[RegistryState] WHERE Id = 1;
+SELECT @LastPlan = LastPlanUtc, @Open = PlanOpen, @AheadMs = DrawInMs, @DrawInAfter = DrawInAfter
+FROM [$(Schema)].[RegistryState] WHERE Id = 1;
 SET @Now = SYSUTCDATETIME();
 -- If the last plan was later than now, the clock was set back since (Q16). All later times of the schedule are then
--- earlier by as much, so that no tenant waits longer than planned. If a time was set before the clock was wrong, its
--- tenant is due too early, and its run plans the next time anew. Less than a second is how a server keeps its time.
+-- made earlier by as much, so that no tenant waits longer than planned. If a time was set before the clock was wrong, or
+-- after it was set back, its tenant is due too early, once, and its run plans the next time anew. Less than a second is
+-- how a server keeps its time.
 IF @LastPlan > DATEADD(second, 1, @Now)
+  -- If an earlier change is not finished, its rest is made up for, too.
+  SELECT @AheadMs = COALESCE(@AheadMs, 0) + DATEDIFF_BIG(millisecond, @Now, @LastPlan), @DrawInAfter = N'';
+IF @AheadMs IS NOT NULL
 BEGIN
-  SET @AheadMs = DATEDIFF_BIG(millisecond, @Now, @LastPlan);
+  -- In the order of their ids, each tenant once; more than 4,000 are left to the next plans. Rows that a report has locked
+  -- are waited for: a later plan would not come back to them.
   INSERT @Late (Id)
-  SELECT Id FROM [$(Schema)].[Tenants] WITH (READCOMMITTEDLOCK)
-  WHERE NextDueUtc > @Now OR LastPlannedUtc > @Now OR LastRunUtc > @Now;
+  SELECT TOP (4000) Id FROM [$(Schema)].[Tenants] WITH (READCOMMITTEDLOCK)
+  WHERE Id > @DrawInAfter AND (NextDueUtc > @Now OR LastPlannedUtc > @Now OR LastRunUtc > @Now) ORDER BY Id;
+  SET @DrawInAfter = CASE WHEN @@ROWCOUNT = 4000 THEN (SELECT MAX(Id) FROM @Late) END;
+  -- Seconds would overflow after 68 years, days do not.
   UPDATE t
   SET NextDueUtc = CASE
       WHEN NextDueUtc <= @Now THEN NextDueUtc
       WHEN DATEDIFF_BIG(millisecond, @Now, NextDueUtc) <= @AheadMs THEN @Now
-      ELSE DATEADD(millisecond, -CAST(@AheadMs % 1000 AS int), DATEADD(second, -CAST(@AheadMs / 1000 AS int), NextDueUtc)) END,
+      ELSE DATEADD(millisecond, -CAST(@AheadMs % 86400000 AS int), DATEADD(day, -CAST(@AheadMs / 86400000 AS int), NextDueUtc)) END,
     LastPlannedUtc = CASE WHEN LastPlannedUtc > @Now THEN @Now ELSE LastPlannedUtc END,
     LastRunUtc = CASE WHEN LastRunUtc > @Now THEN @Now ELSE LastRunUtc END
   FROM @Late l JOIN [$(Schema)].[Tenants] t WITH (FORCESEEK, ROWLOCK) ON t.Id = l.Id
   WHERE NextDueUtc > @Now OR LastPlannedUtc > @Now OR LastRunUtc > @Now;
   DELETE FROM @Late;
+  IF @DrawInAfter IS NULL SET @AheadMs = NULL;
 END;
 IF @LookWithinMs IS NOT NULL
 BEGIN
@@ -113,7 +123,8 @@ BEGIN
   SET @Fence = NULL;
 END;
 UPDATE [$(Schema)].[RegistryState]
-SET LastPlanUtc = @Now, LastPlanDue = @Due, LastPlanChosen = 0, PlanOpen = CASE WHEN @Fence IS NULL THEN 0 ELSE 1 END
+SET LastPlanUtc = @Now, LastPlanDue = @Due, LastPlanChosen = 0, PlanOpen = CASE WHEN @Fence IS NULL THEN 0 ELSE 1 END,
+  DrawInMs = @AheadMs, DrawInAfter = @DrawInAfter
 WHERE Id = 1;
 COMMIT;
 SELECT CASE WHEN @Fence IS NULL THEN N'released' ELSE N'acquired' END AS Lease, @Fence AS Fence,

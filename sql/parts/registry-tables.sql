@@ -88,7 +88,11 @@ BEGIN
     LastPlanDue int NOT NULL,
     LastPlanChosen int NOT NULL,
     -- 1: the last plan took the lease and has not committed.
-    PlanOpen bit NOT NULL
+    PlanOpen bit NOT NULL,
+    -- The milliseconds by which plans still have to make due times earlier, because the clock was set back (Q16), and the
+    -- last tenant whose times were; null when no tenant is left.
+    DrawInMs bigint NULL,
+    DrawInAfter nvarchar(64) COLLATE Latin1_General_100_BIN2 NULL
   );
   INSERT [$(Schema)].[RegistryState] (Id, TenantVersion, LastPlanDue, LastPlanChosen, PlanOpen) VALUES (1, 0, 0, 0, 0);
 END;

@@ -2,7 +2,7 @@
 import type { AcquireLease } from '../../src/engine/lease-store.ts';
 import { queueLeaseName, queueNames } from '../../src/engine/work-queue.ts';
 import { databaseNow } from './clock.ts';
-import { add, planAll, report, tenantOf } from './registry-entry.ts';
+import { add, beginPlan, commit, duePlan, ids, planAll, report, tenantOf } from './registry-entry.ts';
 import {
   anHour,
   begin,
@@ -255,21 +255,76 @@ export function clockSetBackSuite(scene: Scene): void {
       expect(quiet).toMatchObject({ status: 'idle' });
       await registry.wake(['woken']);
       await stage.setClockBack('registry', anHour);
-      const ids: string[] = [];
+      const found: string[] = [];
       await until('a plan finds the woken tenant', async () => {
         const plan = await registry.beginPlan({ owner: 'host-1', leaseMs: aMinute, limit: 10 });
         if (plan.status !== 'due') return false;
-        ids.push(...plan.candidates.map(({ tenant }) => tenant.id));
+        found.push(...ids(plan.candidates));
         await registry.commitPlan({ lease: plan.lease, choices: [], redispatchMs: aMinute });
         return true;
       });
-      expect(ids).toEqual(['woken']);
+      expect(found).toEqual(['woken']);
       const now = await databaseNow(registry.leases);
       const { schedule } = await tenantOf(registry, 'idle');
       expect(schedule.nextDueUtc!.getTime()).toBeLessThanOrEqual(now.getTime() + aMinute);
       expect(schedule.lastPlannedUtc!.getTime()).toBeLessThanOrEqual(now.getTime());
       expect(schedule.lastRunUtc!.getTime()).toBeLessThanOrEqual(now.getTime());
       expect((await tenantOf(registry, 'asleep')).schedule.nextDueUtc).toBeNull();
+    });
+
+    /** More tenants than one plan makes due times earlier for, all due in an hour when the clock is set back. */
+    async function veryMany() {
+      const { stage, registry } = await scene.registry();
+      for (const id of ['first', 'late', 'woken']) await add(registry, id);
+      await planAll(registry);
+      await report(registry, 'late', { nextDueInMs: anHour });
+      await stage.copyTenant('late', 4_003);
+      await beginPlan(registry);
+      await stage.setClockBack('registry', anHour);
+      // By the order of their ids, a plan reaches 4,000 tenants with 'late-3998'.
+      const sample = ['first', 'late', 'late-0001', 'late-3998', 'late-3999', 'late-4003'];
+      /** Those that would be due later than planned. */
+      const tooLate = async () => {
+        const latest = (await databaseNow(registry.leases)).getTime() + anHour;
+        const tenants = await Promise.all(sample.map((id) => tenantOf(registry, id)));
+        return ids(tenants.filter(({ schedule }) => schedule.nextDueUtc!.getTime() > latest));
+      };
+      return { stage, registry, sample, tooLate };
+    }
+
+    test('F3, Q16: a plan corrects the times of a limited number of tenants, and the next plans those of the others', async () => {
+      const { registry, sample, tooLate } = await veryMany();
+      expect(await tooLate()).toEqual(sample);
+      await registry.wake(['woken']);
+      // A run by the clock that is right.
+      await report(registry, 'first', { nextDueInMs: aDay });
+      const { schedule } = await tenantOf(registry, 'first');
+      const plan = await duePlan(registry);
+      expect(ids(plan.candidates)).toEqual(['woken']);
+      await commit(registry, plan, []);
+      expect(await tooLate()).toEqual(['first', 'late-3999', 'late-4003']);
+      // No tenant's times are corrected twice.
+      const once = await tenantOf(registry, 'first');
+      expect(once.schedule.nextDueUtc!.getTime()).toBeGreaterThanOrEqual(
+        schedule.nextDueUtc!.getTime() - anHour,
+      );
+      for (let plans = 0; plans < 2; plans++) await beginPlan(registry);
+      expect(await tooLate()).toEqual(['first']);
+      expect(await tenantOf(registry, 'first')).toEqual(once);
+      const { schedule: last } = await tenantOf(registry, 'late-4003');
+      const now = (await databaseNow(registry.leases)).getTime();
+      expect(last.nextDueUtc!.getTime()).toBeGreaterThan(now);
+      expect(last.lastPlannedUtc!.getTime()).toBeLessThanOrEqual(now);
+      expect(last.lastRunUtc!.getTime()).toBeLessThanOrEqual(now);
+    });
+
+    test('F3, Q16: the clock is set back again before the times of all tenants are corrected', async () => {
+      const { stage, registry, tooLate } = await veryMany();
+      await beginPlan(registry);
+      expect(await tooLate()).toEqual(['late-3999', 'late-4003']);
+      await stage.setClockBack('registry', anHour);
+      for (let plans = 0; plans < 2; plans++) await beginPlan(registry);
+      expect(await tooLate()).toEqual([]);
     });
 
     test('F3, Q16: the plan of a dead host is taken over when its lease has run out', async () => {

@@ -100,6 +100,8 @@ export interface Stage {
   insertRow(address: TenantAddress, queue: QueueName, values: SqlValues): Promise<void>;
   /** Changes a tenant's row in the registry in the same way. */
   spoilTenant(tenantId: string, values: SqlValues): Promise<void>;
+  /** Adds tenants `<id>-0001` to `<id>-<copies>` to the registry, with the schedule of tenant `id`. */
+  copyTenant(id: string, copies: number): Promise<void>;
   /** Closes every engine of this stage and removes its storage. */
   dispose(): Promise<void>;
 }

@@ -9,6 +9,7 @@ import { isLocked } from '../../src/engine/sqlite/errors.ts';
 import { createSqliteEngine } from '../../src/engine/sqlite/index.ts';
 import { backUpFile } from '../support/sqlite-backup.ts';
 import { moveTimes } from '../support/sqlite-times.ts';
+import { copiesOfTenant } from './copies-of-tenant.ts';
 import type { EngineHarness, OddRow } from './harness.ts';
 import { until } from './until.ts';
 
@@ -145,6 +146,7 @@ export const sqliteHarness: EngineHarness = {
         const changes = Object.entries(values).map(([column, value]) => `${column} = ${value}`);
         execute(options.registry, `UPDATE Tenants SET ${changes.join(', ')} WHERE Id = '${tenantId}'`);
       },
+      copyTenant: async (id, copies) => execute(options.registry, copiesOfTenant(id, copies, 'json_each')),
       dispose: async () => {
         for (const engine of engines) await engine.close();
         rmSync(folder, { recursive: true, force: true });

@@ -10,6 +10,7 @@ import { serverConnectionString, serverVariable } from '../support/sqlserver.ts'
 import { backUpTables } from '../support/sqlserver-backup.ts';
 import { TestDatabases, tenantAddress, tenantsSetting } from '../support/sqlserver-databases.ts';
 import { moveTimes } from '../support/sqlserver-times.ts';
+import { copiesOfTenant } from './copies-of-tenant.ts';
 import type { EngineHarness, Freshness, OddRow, Stage } from './harness.ts';
 
 /** The types of the columns refuse most others. */
@@ -149,6 +150,9 @@ async function createStage(
         registry,
         `UPDATE messaging.Tenants SET ${changes.join(', ')} WHERE Id = '${tenantId}'`,
       );
+    },
+    copyTenant: async (id, copies) => {
+      await databases.batch(registry, copiesOfTenant(id, copies, 'OPENJSON', 'messaging.'));
     },
     dispose: async () => {
       for (const engine of engines) await engine.close();

@@ -6,6 +6,8 @@ import type { Migration } from './migration.ts';
  * that two planners never both get it (F3). WakePending: 1 if the tenant was woken since it was last planned (F7).
  * PausedByOperator: 1 while an operator's pause lasts, also while the tenant is retired (F2).
  * Version comes from one counter for all tenants, so that a reader can ask for the changes since a version (F2).
+ * DrawInMs: the milliseconds by which plans still have to make due times earlier, because the clock was set back (Q16), and
+ * DrawInAfter: the last tenant whose times were; null when no tenant is left.
  * DatabaseKey is the canonical path of the tenant's file, FileId what identifies the file whatever its path (F1); null
  * while no file is known.
  */
@@ -72,7 +74,9 @@ CREATE TABLE RegistryState (
   LastPlanUtc INTEGER,
   LastPlanDue INTEGER NOT NULL DEFAULT 0,
   LastPlanChosen INTEGER NOT NULL DEFAULT 0,
-  PlanOpen INTEGER NOT NULL DEFAULT 0
+  PlanOpen INTEGER NOT NULL DEFAULT 0,
+  DrawInMs INTEGER,
+  DrawInAfter TEXT
 ) STRICT;
 INSERT INTO RegistryState (Id) VALUES (1);
 ${leasesTable}`,

@@ -23,6 +23,9 @@ import { type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
 
 const planLeaseName = 'plan';
 
+/** The most tenants whose times one plan changes after the clock was set back: it holds the write lock meanwhile. */
+const mostDrawnIn = 4_000;
+
 const dueTenants = `FROM Tenants INDEXED BY Tenants_Due
     WHERE Status = 'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= :now`;
 
@@ -55,23 +58,44 @@ const planSql = {
   state: 'SELECT LastPlanUtc, PlanOpen FROM RegistryState',
   note: 'UPDATE RegistryState SET LastPlanUtc = ?, LastPlanDue = ?, LastPlanChosen = 0, PlanOpen = ?',
   close: 'UPDATE RegistryState SET LastPlanChosen = ?, PlanOpen = 0',
-  drawIn: `UPDATE Tenants
+  drawInState: 'SELECT LastPlanUtc, DrawInMs, DrawInAfter FROM RegistryState',
+  late: `SELECT Id FROM Tenants INDEXED BY sqlite_autoindex_Tenants_1
+    WHERE Id > :after AND (NextDueUtc > :now OR LastPlannedUtc > :now OR LastRunUtc > :now) ORDER BY Id LIMIT ${mostDrawnIn}`,
+  drawIn: `UPDATE Tenants INDEXED BY sqlite_autoindex_Tenants_1
     SET NextDueUtc = iif(NextDueUtc > :now, max(:now, NextDueUtc - :aheadMs), NextDueUtc), LastPlannedUtc = min(LastPlannedUtc, :now),
       LastRunUtc = min(LastRunUtc, :now)
-    WHERE NextDueUtc > :now OR LastPlannedUtc > :now OR LastRunUtc > :now`,
+    WHERE Id IN (SELECT value FROM json_each(:ids))`,
+  noteDrawIn: 'UPDATE RegistryState SET DrawInMs = ?, DrawInAfter = ?',
   choose: `UPDATE Tenants SET PlanVersion = PlanVersion + 1, LastPlannedUtc = ?, NextDueUtc = ?, WakePending = 0
     WHERE Id = ? AND PlanVersion = ? AND Status = 'active'`,
 };
 
+interface DrawInRow {
+  readonly LastPlanUtc: number | null;
+  readonly DrawInMs: number | null;
+  readonly DrawInAfter: string | null;
+}
+
 /**
  * If the last plan was later than now, the clock was set back since (Q16). All later times of the schedule are then
- * earlier by as much, so that no tenant waits longer than planned. If a time was set before the clock was wrong, its
- * tenant is due too early, and its run plans the next time anew.
+ * made earlier by as much, so that no tenant waits longer than planned. If a time was set before the clock was wrong, or
+ * after it was set back, its tenant is due too early, once, and its run plans the next time anew.
+ *
+ * A plan changes a limited number of tenants, in the order of their ids; the next plans change the others, each once.
  */
 function drawInSchedule(connection: Connection, now: number): void {
-  const { LastPlanUtc } = connection.get<{ LastPlanUtc: number | null }>(planSql.state)!;
-  if (LastPlanUtc === null || LastPlanUtc <= now + clockToleranceMs) return;
-  connection.prepare(planSql.drawIn).run({ now, aheadMs: LastPlanUtc - now });
+  const state = connection.get<DrawInRow>(planSql.drawInState)!;
+  let { DrawInMs: aheadMs, DrawInAfter: after } = state;
+  if (state.LastPlanUtc !== null && state.LastPlanUtc > now + clockToleranceMs) {
+    // If an earlier change is not finished, its rest is made up for, too.
+    aheadMs = (aheadMs ?? 0) + state.LastPlanUtc - now;
+    after = '';
+  }
+  if (aheadMs === null) return;
+  const ids = connection.all<{ Id: string }>(planSql.late, { after: after ?? '', now }).map(({ Id }) => Id);
+  connection.prepare(planSql.drawIn).run({ now, aheadMs, ids: JSON.stringify(ids) });
+  if (ids.length === mostDrawnIn) connection.run(planSql.noteDrawIn, aheadMs, ids.at(-1)!);
+  else connection.run(planSql.noteDrawIn, null, null);
 }
 
 interface LookRow extends LeaseRow {
