@@ -122,6 +122,8 @@ IF EXISTS (SELECT 1 FROM @New WHERE DATALENGTH(SUBSTRING(Topic, 201, 1)) > 0 OR 
   THROW 51026, N'In @Messages, a value is too long; topic, orderingKey, dedupKey, correlationId, source and hash may have 200 characters at most.', 1;
 IF EXISTS (SELECT 1 FROM @New WHERE Topic IS NULL OR LEN(Topic) = 0)
   THROW 51020, N'A message needs a topic of 1 to 200 characters.', 1;
+IF EXISTS (SELECT 1 FROM @New WHERE DATALENGTH(LTRIM(RTRIM(Topic))) <> DATALENGTH(Topic))
+  THROW 51024, N'topic must not begin or end with a blank.', 1;
 IF EXISTS (SELECT 1 FROM @New WHERE Payload IS NULL) THROW 51021, N'A message needs a payload; an empty text is allowed.', 1;
 IF EXISTS (SELECT 1 FROM @New WHERE DelayMs < 0 OR DelayMs > 1500000000000)
   THROW 51022, N'delayMs must be milliseconds from 0 to 1500000000000.', 1;

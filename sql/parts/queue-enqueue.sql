@@ -28,8 +28,8 @@ GO
 -- stored message, or of the first message if this one is a duplicate. If the message id or dedup key was seen
 -- before, the call stores nothing. @Source: the source of the dedup key, which a webhook receiver passes;
 -- empty for the application's own keys. @Hash identifies the content: if it differs from the first message's
--- hash, @Conflict is 1 and the message is stored as Dead, once for each hash (I2). @Source and @Hash must not
--- begin or end with a blank.
+-- hash, @Conflict is 1 and the message is stored as Dead, once for each hash (I2). @Topic, @Source and @Hash must
+-- not begin or end with a blank.
 --
 --   DECLARE @Id uniqueidentifier;
 --   EXEC [$(Schema)].[$(Queue)_Enqueue] @Topic = N'order.placed', @Payload = N'{"order":17}', @MessageId = @Id OUTPUT;
@@ -69,6 +69,7 @@ IF DATALENGTH(SUBSTRING(@Topic COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
 IF DATALENGTH(LTRIM(RTRIM(@Source))) <> DATALENGTH(@Source) OR DATALENGTH(LTRIM(RTRIM(@Hash))) <> DATALENGTH(@Hash)
   THROW 51024, N'@Source and @Hash must not begin or end with a blank.', 1;
 IF @Topic IS NULL OR LEN(@Topic) = 0 THROW 51020, N'A message needs a topic of 1 to 200 characters.', 1;
+IF DATALENGTH(LTRIM(RTRIM(@Topic))) <> DATALENGTH(@Topic) THROW 51024, N'@Topic must not begin or end with a blank.', 1;
 IF @Payload IS NULL THROW 51021, N'A message needs a payload; an empty text is allowed.', 1;
 IF @DelayMs IS NULL OR @DelayMs < 0 OR @DelayMs > 1500000000000
   THROW 51022, N'@DelayMs must be milliseconds from 0 to 1500000000000.', 1;

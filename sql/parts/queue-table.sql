@@ -14,7 +14,8 @@
 -- holder of the queue's lease throttles, and puts them back.
 --
 -- OrderingHash and DedupHash replace the keys in indexes and comparisons. They are short, and they
--- distinguish texts that differ only in a trailing blank; = on text does not.
+-- distinguish texts that differ only in a trailing blank; = on text does not. Topics, sources and hashes are compared
+-- with =, so none of them may begin or end with a blank.
 --
 -- Locks: on rows only. Page locks are off, because READPAST does not skip them. Escalation to the table is
 -- off too (LOCK_ESCALATION = DISABLE). With either of them on, one producer's large batch could stop every claim.
@@ -74,6 +75,8 @@ BEGIN
     CONSTRAINT [CK_$(Queue)_Status] CHECK (Status BETWEEN 0 AND 3),
     CONSTRAINT [CK_$(Queue)_Blocked] CHECK (Blocked BETWEEN 0 AND 2),
     CONSTRAINT [CK_$(Queue)_Headers] CHECK (ISJSON(Headers) = 1),
+    CONSTRAINT [CK_$(Queue)_Blanks] CHECK (DATALENGTH(LTRIM(RTRIM(Topic))) = DATALENGTH(Topic)
+      AND DATALENGTH(LTRIM(RTRIM(Source))) = DATALENGTH(Source) AND DATALENGTH(LTRIM(RTRIM(Hash))) = DATALENGTH(Hash)),
     CONSTRAINT [PK_$(Queue)] PRIMARY KEY CLUSTERED (Sequence) WITH (OPTIMIZE_FOR_SEQUENTIAL_KEY = ON, ALLOW_PAGE_LOCKS = OFF)
   );
   -- A search for a duplicate reads only the next two indexes.

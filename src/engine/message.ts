@@ -19,8 +19,8 @@ export const messageLimits = {
 
 /**
  * A message to enqueue, already checked by the caller. Ordering keys, dedup keys and sources are compared exactly:
- * case and blanks count, whatever the database's collation. Sources and hashes must not begin or end with a
- * blank: an engine whose comparison ignores such blanks refuses a value that has one (INVALID_MESSAGE).
+ * case and blanks count, whatever the database's collation. Topics, sources and hashes must not begin or end with a
+ * blank, because a database may ignore it in comparisons: every engine refuses such a value (INVALID_MESSAGE).
  */
 export interface NewMessage {
   /** A UUID. A message with the id of a stored one is a duplicate, as with a dedup key. */

@@ -90,7 +90,7 @@ export interface HandlerTransaction<Driver = unknown> {
  * any other error the message is retried with backoff until its attempts are used up (D3).
  */
 export interface HandlerDefinition<Schema extends StandardSchemaV1 | undefined = undefined> {
-  /** 1 to 200 characters, matched case-insensitively (D4). */
+  /** 1 to 200 characters with no blank at either end, matched case-insensitively (D4). */
   readonly topic: string;
   /** A Standard Schema validator. A message whose payload it refuses goes to Dead with the reason. */
   readonly schema?: Schema;
@@ -199,6 +199,7 @@ function checkedHandler<Schema extends StandardSchemaV1 | undefined>(
   if (typeof topic !== 'string' || topic.trim() === '' || topic.length > 200) {
     throw new MultiOutboxError('INVALID_ARGUMENT', 'A handler needs a topic of 1 to 200 characters.');
   }
+  if (topic !== topic.trim()) refuse('has a topic that begins or ends with a blank; remove the blank');
   if (typeof handle !== 'function') refuse('has no handle function; give it one');
   if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
     refuse(
@@ -217,6 +218,8 @@ function checkedHandler<Schema extends StandardSchemaV1 | undefined>(
         : 'has a source that is not text; give the source as non-empty text, or leave it out',
     );
   }
+  if (source !== undefined && source !== source.trim())
+    refuse('has a source that begins or ends with a blank; remove the blank');
   optionsOf(`The retry of the handler for topic '${topic}'`, retry);
   return {
     queue,

@@ -7,7 +7,7 @@ import { longestDelayMs } from './retry.ts';
 
 /** A message, as an application enqueues it. */
 export interface MessageInput {
-  /** 1 to 200 characters, matched case-insensitively. */
+  /** 1 to 200 characters with no blank at either end, matched case-insensitively. */
   readonly topic: string;
   /** Text is stored unchanged; any other value is stored as JSON. */
   readonly payload: unknown;
@@ -33,6 +33,7 @@ export function newMessage(input: MessageInput, attempted: Attempted = {}): NewM
   if (typeof input !== 'object' || input === null) return refuse('it is not an object');
   const { topic, messageId, headers, correlationId, orderingKey, dedupKey, delay = 0 } = input;
   checkText('topic', topic, messageLimits.topicCharacters, refuse);
+  checkEdges('topic', topic, refuse);
   for (const [name, value] of Object.entries({ correlationId, orderingKey, dedupKey })) {
     if (value !== undefined) checkText(name, value, messageLimits.keyCharacters, refuse);
   }
@@ -105,8 +106,12 @@ export function checkedText(name: string, value: unknown, attempted: Attempted):
  */
 export function trimmedText(name: string, value: unknown, attempted: Attempted): string {
   const text = checkedText(name, value, attempted);
-  if (text !== text.trim()) refusalOf(attempted)(`${name} must not begin or end with a blank; remove it`);
+  checkEdges(name, text, refusalOf(attempted));
   return text;
+}
+
+function checkEdges(name: string, text: string, refuse: Refuse): void {
+  if (text !== text.trim()) refuse(`${name} must not begin or end with a blank; remove it`);
 }
 
 function payloadText(payload: unknown, refuse: Refuse): string {

@@ -174,6 +174,18 @@ export function enqueueSuite(scene: Scene): void {
       },
     );
 
+    test.each(['orders ', ' orders', '  '])(
+      'Q3, D4: the topic %p is refused, and nothing is stored',
+      async (topic) => {
+        const { queue } = await scene.queue(name);
+        for (const beside of [[], [message('beside')]]) {
+          const refused = queue.enqueue([...beside, message('odd', { topic })]);
+          await expect(refused).rejects.toMatchObject({ code: 'INVALID_MESSAGE' });
+        }
+        expect(await queue.statistics()).toMatchObject({ ready: 0 });
+      },
+    );
+
     test('Q3: dedup keys are compared exactly: case, accents and blanks count', async () => {
       const { queue } = await scene.queue(name);
       const keys = [

@@ -54,6 +54,16 @@ const refused: readonly [SchemaKind, procedure: string, what: string, Values, nu
   ['tenant', 'Lease_Acquire', 'a lease without an end', { ...lease, LeaseMs: tooLong }, 51027],
   ['tenant', 'Lease_Acquire', 'a lease of null', { ...lease, LeaseMs: null }, 51027],
   ['tenant', 'Lease_Renew', 'a negative lease', { ...lease, ...acquisition, LeaseMs: -1 }, 51027],
+  ['tenant', 'Outbox_Enqueue', 'a topic of blanks', { Topic: ' ', Payload: 'x' }, 51020],
+  ['tenant', 'Outbox_Enqueue', 'a topic with a blank at its end', { Topic: 't ', Payload: 'x' }, 51024],
+  ['tenant', 'Outbox_Enqueue', 'a topic with a blank at its start', { Topic: ' t', Payload: 'x' }, 51024],
+  [
+    'tenant',
+    'Outbox_EnqueueMany',
+    'a topic with a blank at its end',
+    { Messages: '[{"ordinal":0,"topic":"t "}]', Payloads: '["x"]' },
+    51024,
+  ],
   ['tenant', 'Outbox_Begin', 'a lease without an end', { ...run, LeaseMs: tooLong }, 51027],
   ['tenant', 'Outbox_Begin', 'a retention too long', { ...run, RetentionMs: tooLong, PurgeLimit: 1 }, 51027],
   ['tenant', 'Outbox_Begin', 'a negative limit', { ...run, Limit: -1 }, 51027],
@@ -195,6 +205,19 @@ describeOnServer(`values that the procedures refuse, on SQL Server (${serverVari
        VALUES (NEWID(), N't', N'x', SYSUTCDATETIME(), SYSUTCDATETIME(), ${value})`,
     );
     await expect(insert).rejects.toThrow(new RegExp(`CK_Outbox_${column}`, 'i'));
+  });
+
+  test.each([
+    ['Topic', `N't ', N'', NULL`],
+    ['Topic', `N' t', N'', NULL`],
+    ['Source', `N't', N's ', NULL`],
+    ['Hash', `N't', N'', N'h '`],
+  ])('D4, I1: the table refuses a blank at an end, which comparisons ignore: %s of %s', async (_, values) => {
+    const insert = new mssql.Request(pools.tenant).batch(
+      `INSERT messaging.Inbox (MessageId, Payload, EnqueuedUtc, DueUtc, Topic, Source, Hash)
+       VALUES (NEWID(), N'x', SYSUTCDATETIME(), SYSUTCDATETIME(), ${values})`,
+    );
+    await expect(insert).rejects.toThrow(/CK_Inbox_Blanks/i);
   });
 
   test('Q3: a refused enqueue leaves the caller’s transaction open', async () => {

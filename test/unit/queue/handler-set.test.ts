@@ -70,6 +70,10 @@ describe('handlers of the inbox (I4)', () => {
       const odd = { topic, source, handle } as never;
       expect(refusal(() => defineInboxHandler(odd)).message).toContain('source that is not text');
     }
+    for (const source of [' stripe', 'stripe '])
+      expect(refusal(() => defineInboxHandler({ topic, source, handle })).message).toContain(
+        'or ends with a blank',
+      );
   });
 });
 
@@ -78,6 +82,8 @@ describe('defineHandler', () => {
   const bad: [string, Record<string, unknown>, string][] = [
     ['no topic', { handle }, 'topic'],
     ['a blank topic', { topic: ' ', handle }, 'topic'],
+    ['a topic with a blank at its end', { topic: 't ', handle }, 'topic that begins or ends with a blank'],
+    ['a topic with a blank at its start', { topic: ' t', handle }, 'topic that begins or ends with a blank'],
     ['a topic of 201 characters', { topic: 'x'.repeat(201), handle }, 'topic'],
     ['no handle', { topic: 't' }, 'handle function'],
     ['a schema that is none', { topic: 't', handle, schema: { parse() {} } }, 'Standard Schema'],

@@ -95,6 +95,12 @@ describe('what a message may hold (Q3, Q14)', () => {
     ['no topic', { payload: 1 }, 'topic must be text'],
     ['an empty topic', { ...good, topic: '' }, 'topic must be text'],
     ['a blank topic', { ...good, topic: ' \t' }, 'topic must be text'],
+    ['a topic with a blank at its end', { ...good, topic: 'orders ' }, 'topic must not begin or end with'],
+    [
+      'a topic with a blank at its start',
+      { ...good, topic: '\u00a0orders' },
+      'topic must not begin or end with',
+    ],
     ['a topic that is not text', { ...good, topic: 7 }, 'topic must be text'],
     ['a topic of 201 characters', { ...good, topic: 'x'.repeat(201) }, 'topic has 201 characters'],
     ['a topic with a line break', { ...good, topic: 'a\nb' }, 'topic must not contain control'],

@@ -10,12 +10,12 @@ CREATE TABLE Outbox (
   MessageId TEXT NOT NULL COLLATE NOCASE DEFAULT (lower(
     hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-' ||
     substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))) CHECK (length(CAST(MessageId AS BLOB)) <= 600),
-  Topic TEXT NOT NULL CHECK (length(CAST(Topic AS BLOB)) <= 600),
+  Topic TEXT NOT NULL CHECK (length(CAST(Topic AS BLOB)) <= 600) CHECK (trim(Topic) = Topic),
   CorrelationId TEXT CHECK (length(CAST(CorrelationId AS BLOB)) <= 600),
   OrderingKey TEXT CHECK (length(CAST(OrderingKey AS BLOB)) <= 600),
   DedupKey TEXT CHECK (length(CAST(DedupKey AS BLOB)) <= 1203),
-  Source TEXT NOT NULL DEFAULT '' CHECK (length(CAST(Source AS BLOB)) <= 600),
-  Hash TEXT CHECK (length(CAST(Hash AS BLOB)) <= 600),
+  Source TEXT NOT NULL DEFAULT '' CHECK (length(CAST(Source AS BLOB)) <= 600) CHECK (trim(Source) = Source),
+  Hash TEXT CHECK (length(CAST(Hash AS BLOB)) <= 600) CHECK (trim(Hash) = Hash),
   EnqueuedUtc INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)) CHECK (EnqueuedUtc BETWEEN -62135596800000 AND 253402300799999),
   DueUtc INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)) CHECK (DueUtc BETWEEN -62135596800000 AND 253402300799999),
   DueSetUtc INTEGER CHECK (DueSetUtc BETWEEN -62135596800000 AND 253402300799999),
@@ -78,12 +78,12 @@ CREATE TABLE Inbox (
   MessageId TEXT NOT NULL COLLATE NOCASE DEFAULT (lower(
     hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-' ||
     substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))) CHECK (length(CAST(MessageId AS BLOB)) <= 600),
-  Topic TEXT NOT NULL CHECK (length(CAST(Topic AS BLOB)) <= 600),
+  Topic TEXT NOT NULL CHECK (length(CAST(Topic AS BLOB)) <= 600) CHECK (trim(Topic) = Topic),
   CorrelationId TEXT CHECK (length(CAST(CorrelationId AS BLOB)) <= 600),
   OrderingKey TEXT CHECK (length(CAST(OrderingKey AS BLOB)) <= 600),
   DedupKey TEXT CHECK (length(CAST(DedupKey AS BLOB)) <= 1203),
-  Source TEXT NOT NULL DEFAULT '' CHECK (length(CAST(Source AS BLOB)) <= 600),
-  Hash TEXT CHECK (length(CAST(Hash AS BLOB)) <= 600),
+  Source TEXT NOT NULL DEFAULT '' CHECK (length(CAST(Source AS BLOB)) <= 600) CHECK (trim(Source) = Source),
+  Hash TEXT CHECK (length(CAST(Hash AS BLOB)) <= 600) CHECK (trim(Hash) = Hash),
   EnqueuedUtc INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)) CHECK (EnqueuedUtc BETWEEN -62135596800000 AND 253402300799999),
   DueUtc INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)) CHECK (DueUtc BETWEEN -62135596800000 AND 253402300799999),
   DueSetUtc INTEGER CHECK (DueSetUtc BETWEEN -62135596800000 AND 253402300799999),

@@ -15,7 +15,8 @@
  * - Payload and Headers are the last columns, so that reading a message's state never reads through a long payload.
  *
  * The CHECKs refuse what a claim could not read (Q15), as STRICT refuses a value of another type: integers that
- * JavaScript cannot hold, times in other units than milliseconds, texts longer than SQL Server's columns. They call only
+ * JavaScript cannot hold, times in other units than milliseconds, texts longer than SQL Server's columns. They also refuse
+ * topics, sources and hashes with a blank at either end, because SQL Server ignores trailing blanks. They call only
  * functions that SQLite has had for long, because other programs use the table with their own SQLite. They do not look
  * at the payload, which would slow every insert down.
  *
@@ -30,18 +31,19 @@ export function queueTable(table: string): string {
   const isFlag = (column: string) => `CHECK (${column} IN (0, 1))`;
   /** 200 characters, or 401 of a conflict's key, have no more bytes; length() would end at a NUL. */
   const isShort = (column: string, bytes = 600) => `CHECK (length(CAST(${column} AS BLOB)) <= ${bytes})`;
+  const isTrimmed = (column: string) => `CHECK (trim(${column}) = ${column})`;
   return `
 CREATE TABLE ${table} (
   Sequence INTEGER PRIMARY KEY AUTOINCREMENT CHECK (Sequence BETWEEN 1 AND 9007199254740991),
   MessageId TEXT NOT NULL COLLATE NOCASE DEFAULT (lower(
     hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-' ||
     substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))) ${isShort('MessageId')},
-  Topic TEXT NOT NULL ${isShort('Topic')},
+  Topic TEXT NOT NULL ${isShort('Topic')} ${isTrimmed('Topic')},
   CorrelationId TEXT ${isShort('CorrelationId')},
   OrderingKey TEXT ${isShort('OrderingKey')},
   DedupKey TEXT ${isShort('DedupKey', 1_203)},
-  Source TEXT NOT NULL DEFAULT '' ${isShort('Source')},
-  Hash TEXT ${isShort('Hash')},
+  Source TEXT NOT NULL DEFAULT '' ${isShort('Source')} ${isTrimmed('Source')},
+  Hash TEXT ${isShort('Hash')} ${isTrimmed('Hash')},
   EnqueuedUtc INTEGER NOT NULL DEFAULT ${now} ${isTime('EnqueuedUtc')},
   DueUtc INTEGER NOT NULL DEFAULT ${now} ${isTime('DueUtc')},
   DueSetUtc INTEGER ${isTime('DueSetUtc')},

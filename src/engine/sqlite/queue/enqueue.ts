@@ -1,4 +1,5 @@
 /** Storing messages (Q3). */
+import { MultiOutboxError } from '../../../errors.ts';
 import { conflictKey, type EnqueueResult, type NewMessage } from '../../message.ts';
 import type { Connection } from '../connection.ts';
 import { wholeMs } from '../time.ts';
@@ -28,6 +29,7 @@ interface First {
 /**
  * Inserts the messages, in order, within an open transaction. SQLite allows one writer at a time, so the insert can
  * decide reliably whether a message is blocked by an earlier one of its key.
+ * @throws MultiOutboxError INVALID_MESSAGE when a topic, a source or a hash begins or ends with a blank; nothing is stored
  */
 export function insertMessages(
   connection: Connection,
@@ -35,6 +37,7 @@ export function insertMessages(
   messages: readonly NewMessage[],
   now: number,
 ): EnqueueResult[] {
+  messages.forEach(assertTrimmed);
   return messages.map((message) => {
     if (insert(connection, table, message, now)) return { messageId: message.messageId, status: 'enqueued' };
     const { messageId, dedupKey = null, source = '', hash } = message;
@@ -44,6 +47,14 @@ export function insertMessages(
     if (isConflict) keepConflict(connection, table, message, first.MessageId, now);
     return { messageId: first.MessageId, status: isConflict ? 'conflict' : 'duplicate' };
   });
+}
+
+/** As the procedures on SQL Server do, whose = ignores trailing blanks. */
+function assertTrimmed({ topic, source = '', hash = '' }: NewMessage): void {
+  for (const [name, text] of Object.entries({ topic, source, hash })) {
+    if (text.startsWith(' ') || text.endsWith(' '))
+      throw new MultiOutboxError('INVALID_MESSAGE', `${name} must not begin or end with a blank.`);
+  }
 }
 
 /** Returns false when the message was stored before. */
