@@ -1,5 +1,5 @@
 /** D4, Q16: a deployment that adds a handler, seen from a fleet. */
-import { defineHandler } from '../../src/queue/handler.ts';
+import { defineHandler, defineInboxHandler } from '../../src/queue/handler.ts';
 import { FleetPlace, noting } from '../support/fleet-place.ts';
 
 const place = new FleetPlace();
@@ -66,4 +66,35 @@ test('D4: a host without the handler does not wake them', async () => {
   await old.outbox('acme').enqueue({ topic: 'new.topic', payload: 'parked' });
   await old.tick();
   expect((await place.face({ schedule, handlers }).tick()).plan).toMatchObject({ due: 0 });
+});
+
+test('D4: a host that handles the topic only of another queue or source makes one idle run, and changes no message', async () => {
+  const { handlers } = noting();
+  const handle = () => {};
+  const known = [...handlers, defineInboxHandler({ topic: 'known', handle })];
+  const old = await place.fleet(['acme'], { schedule, handlers: known });
+  const inbox = old.inbox('acme');
+  const letter = { source: 'bank', messageId: '1', topic: 'new.topic', payload: 'parked' };
+  const { messageId } = await inbox.receive(letter);
+  await old.tick();
+  // Parked for so long that it is not due again during the test.
+  place.connection('tenants/acme.db').exec('UPDATE Inbox SET DueUtc = DueUtc + 3600000');
+  await old.wake(['acme']);
+  await old.tick();
+  const parked = await inbox.get(messageId);
+
+  const others = [
+    ...known,
+    defineHandler({ topic: 'new.topic', handle }),
+    defineInboxHandler({ topic: 'new.topic', source: 'shop', handle }),
+  ];
+  // Two processes, one after the other.
+  for (const host of [1, 2].map(() => place.face({ schedule, handlers: others }))) {
+    expect((await host.tick()).runs).toMatchObject([
+      { tenantId: 'acme', reason: 'wake', outcome: 'idle', roundTrips: 2, parkedTopics: ['new.topic'] },
+    ]);
+    expect((await host.tick()).plan).toMatchObject({ due: 0 });
+  }
+  expect(await inbox.get(messageId)).toEqual(parked);
+  expect(parked).toMatchObject({ topic: 'new.topic' });
 });

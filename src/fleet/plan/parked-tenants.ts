@@ -7,7 +7,8 @@ const pageSize = 1_000;
 
 /**
  * A new release may handle topics that an earlier one parked (D4). So a process wakes, before its first plan, the tenants
- * that have parked messages of its topics by the registry's last reports; their runs take the messages at once.
+ * that have parked messages of its topics by the registry's last reports; their runs take the messages at once. Reports
+ * name no queue and no source, so the messages may belong to handlers that this process lacks; then the run is idle.
  */
 export class ParkedTenants {
   readonly #topics: ReadonlySet<string>;
