@@ -49,7 +49,7 @@ export const groups = {
     ),
     batchBytes: setting(
       'BATCH_BYTES',
-      count(1, 2 ** 31),
+      count(1, 2 ** 28),
       33_554_432,
       'How many bytes of payloads and headers one claim takes at most. A claim takes at least one message, whatever its size.',
     ),

@@ -248,10 +248,7 @@ export class TdsServer implements AsyncDisposable {
 
   #welcome(): Buffer {
     this.logins++;
-    const [now, before] = [String(this.#packetSize), '4096'].map((text) =>
-      Buffer.concat([Buffer.from([text.length]), Buffer.from(text, 'utf16le')]),
-    );
-    return Buffer.concat([environmentChange(4, Buffer.concat([now!, before!])), loggedIn, tokens.done]);
+    return Buffer.concat([packetSizeChange(String(this.#packetSize)), loggedIn, tokens.done]);
   }
 }
 
@@ -320,8 +317,16 @@ export function redirected(server: string, port: number): Buffer {
   return Buffer.concat([environmentChange(20, change), loggedIn, tokens.done]);
 }
 
+/** The token by which a server sets the size of packets, which is a text. */
+export function packetSizeChange(size: string): Buffer {
+  const texts = [size, '4096'].map((text) =>
+    Buffer.concat([Buffer.from([text.length]), Buffer.from(text, 'utf16le')]),
+  );
+  return environmentChange(4, Buffer.concat(texts));
+}
+
 /** A program called 'SQL' accepts the login, as TDS 7.4. */
-const loggedIn = Buffer.concat([
+export const loggedIn = Buffer.concat([
   Buffer.from('ad1000017400000403', 'hex'),
   Buffer.from('SQL', 'utf16le'),
   Buffer.from('0f0007d0', 'hex'),

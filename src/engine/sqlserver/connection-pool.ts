@@ -1,18 +1,19 @@
 /**
- * The driver's pool with five additions: it logs in once where mssql logs in twice; its owner admits and counts its
+ * The driver's pool with six additions: it logs in once where mssql logs in twice; its owner admits and counts its
  * connections; login errors have the server's number, which tedious omits; no caller gets a connection on which
- * another caller's transaction is open; and a server cannot redirect a token.
+ * another caller's transaction is open; a server cannot redirect a token; and its answers are bounded.
  */
 import type * as mssql from 'mssql';
 import { shownValue } from '../../errors.ts';
 import type { Semaphore } from '../semaphore.ts';
+import { AnswerGuard, type GuardedConnection } from './answer-guard.ts';
 import type { Driver } from './driver.ts';
-import { probeConnection } from './driver-probe.ts';
+import { probeConnection, probeGuard } from './driver-probe.ts';
 import { canonicalHost } from './server-name.ts';
 import { TokenWithheld } from './token-errors.ts';
 
 /** The part of a tedious connection that this engine uses. */
-export interface Connection {
+export interface Connection extends GuardedConnection {
   readonly closed: boolean;
   /** Whether a transaction is open, according to the server's last answer. */
   readonly inTransaction: boolean;
@@ -66,6 +67,7 @@ export function createPool(
   { logins, admit, mayReceiveToken, onDiscard }: PoolOptions,
 ): mssql.ConnectionPool {
   const { requestTimeout = 0 } = config;
+  const guards = new WeakMap<Connection, AnswerGuard>();
   const Base = driver.ConnectionPool as unknown as new (config: mssql.config) => ExtensiblePool;
 
   class Pool extends Base {
@@ -107,7 +109,7 @@ export function createPool(
       }
       if (connection.closed) ended();
       else connection.once('end', ended);
-      probeConnection(connection);
+      probeGuard(guards.get(connection));
       return connection;
     }
 
@@ -122,12 +124,16 @@ export function createPool(
     override acquire(borrower: object, callback?: Acquired): unknown {
       if (callback === undefined) return super.acquire(borrower);
       return super.acquire(borrower, (error, connection, settings) => {
-        if (connection && borrower instanceof driver.Request) this.#lentAt.set(connection, performance.now());
+        if (connection && borrower instanceof driver.Request) {
+          this.#lentAt.set(connection, performance.now());
+          guards.get(connection)?.start(requestTimeout);
+        }
         callback(error, connection, settings);
       });
     }
 
     override release(connection: Connection): unknown {
+      guards.get(connection)?.stop();
       const reason = connection.closed ? null : this.#discardReason(connection);
       if (reason !== null) {
         // Closing makes the server roll back. Otherwise the connection would hold locks until it is used
@@ -159,6 +165,13 @@ export function createPool(
   }
 
   const beforeConnect = (connection: Connection) => {
+    try {
+      probeConnection(connection);
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+    guards.set(connection, new AnswerGuard(connection));
     numberLoginErrors(connection);
     if (mayReceiveToken) guardRedirects(connection, mayReceiveToken);
   };

@@ -22,6 +22,9 @@ const methods = {
 /** Flags of a tedious connection, read when it comes back to its pool. */
 const flags = ['inTransaction', 'closed'] as const;
 
+/** Methods of a tedious connection and of its `messageIo`, which answer-guard.ts replaces. */
+const connectionMethods = ['createTokenStreamParser'] as const;
+
 /** @throws DRIVER_UNSUPPORTED naming what is missing, the versions expected and found, and what to install */
 export function probeDriver(driver: typeof mssql): void {
   const missing = Object.entries(methods).flatMap(([name, expected]) => {
@@ -39,9 +42,21 @@ export function probeDriver(driver: typeof mssql): void {
  * @throws DRIVER_UNSUPPORTED
  */
 export function probeConnection(connection: object): void {
-  const missing = flags.filter((flag) => typeof (connection as Record<string, unknown>)[flag] !== 'boolean');
+  const typeOf = (name: string) => typeof (connection as Record<string, unknown>)[name];
+  const missing = [
+    ...flags.filter((flag) => typeOf(flag) !== 'boolean'),
+    ...connectionMethods.filter((method) => typeOf(method) !== 'function'),
+  ];
   if (missing.length > 0)
     throw unsupported(`lacks ${missing.map((flag) => `Connection.${flag}`).join(', ')}`);
+}
+
+/**
+ * Checks, once a connection is open, that its answers have been read through the guard.
+ * @throws DRIVER_UNSUPPORTED
+ */
+export function probeGuard(guard: { readonly isInUse: boolean } | undefined): void {
+  if (guard?.isInUse !== true) throw unsupported('lacks Connection.messageIo');
 }
 
 /**

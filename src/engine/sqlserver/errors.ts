@@ -3,6 +3,7 @@
  * to do next. It also says whether the call may have been carried out.
  */
 import { type ErrorCode, MultiOutboxError, oneLine } from '../../errors.ts';
+import { answerProblem } from './answer-guard.ts';
 import { codeOfNumber } from './error-numbers.ts';
 import {
   babelfishUnmapped,
@@ -99,6 +100,8 @@ export function classify(error: unknown, phase: 'connecting' | 'calling'): Class
   }
   const token = tokenProblem(error);
   if (token !== null) return { code: 'LOGIN_REFUSED', fate: 'unsent', transient: false, advice: token };
+  const answer = answerProblem(error);
+  if (answer !== null) return { code: 'DATABASE_ERROR', fate: lost, transient: false, advice: answer };
   if (
     driver.code === 'ELOGIN' ||
     driver.code === 'EFEDAUTH' ||
