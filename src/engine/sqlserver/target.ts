@@ -59,7 +59,13 @@ export function registryTarget(url: string, env: NodeJS.ProcessEnv): ConnectionT
   }
   const encrypt = parameters.get('encrypt');
   const flagOf = (name: string) => flag(name, parameters.get(name), refuse);
-  const schema = parameters.get('schema') ?? defaultSchema;
+  const setting = namedSetting(parsed, env, refuse);
+  const stated = <Value>(name: string, inUrl: Value | null, inSetting: Value | undefined): Value | null => {
+    if (inUrl !== null && inSetting !== undefined && inUrl !== inSetting)
+      refuse(`and the app setting that it names have different values of '${name}'; write it in one of them`);
+    return inUrl ?? inSetting ?? null;
+  };
+  const schema = stated('schema', parameters.get('schema'), setting?.parts.schema) ?? defaultSchema;
   if (!isPlainIdentifier(schema))
     refuse(
       'has a schema that is not a plain identifier of at most 117 characters; use letters, digits and _',
@@ -67,37 +73,65 @@ export function registryTarget(url: string, env: NodeJS.ProcessEnv): ConnectionT
   return {
     ...server,
     database,
-    login: loginOf(parsed, env, refuse),
+    login: setting?.login ?? loginOf(parsed, refuse),
     schema,
-    encrypt: encrypt === 'strict' ? encrypt : flag('encrypt', encrypt, refuse),
-    trustServerCertificate: flagOf('trustServerCertificate'),
-    multiSubnetFailover: flagOf('multiSubnetFailover') ?? false,
+    encrypt: stated(
+      'encrypt',
+      encrypt === 'strict' ? encrypt : flag('encrypt', encrypt, refuse),
+      setting?.parts.encrypt,
+    ),
+    trustServerCertificate: stated(
+      'trustServerCertificate',
+      flagOf('trustServerCertificate'),
+      setting?.parts.trustServerCertificate,
+    ),
+    multiSubnetFailover:
+      stated('multiSubnetFailover', flagOf('multiSubnetFailover'), setting?.parts.multiSubnetFailover) ??
+      false,
   };
 }
 
 function loginOf(
-  { server, database, user, password, parameters }: RegistryUrl,
-  env: NodeJS.ProcessEnv,
+  { user, password, parameters }: RegistryUrl,
   refuse: (what: string) => never,
 ): TargetLogin {
   const auth = parameters.get('auth') ?? (user === '' ? 'managed-identity' : 'password');
   if (auth === 'managed-identity') return { kind: 'token' };
   if (auth === 'password') return { kind: 'password', user, password };
-  const [, name] = /^setting:([A-Za-z_]\w{0,127})$/.exec(auth) ?? [];
   // The value is not shown: it may be a connection string by mistake.
-  if (name === undefined)
-    return refuse(
-      "has an unknown value of 'auth'; use managed-identity, or setting: and the name of an app setting",
-    );
+  return refuse(
+    "has an unknown value of 'auth'; use managed-identity, or setting: and the name of an app setting",
+  );
+}
+
+/**
+ * The connection string in the app setting that the registry's URL names; null when it names none. A part that both
+ * state must be the same in both.
+ */
+function namedSetting(
+  { server, database, user, parameters }: RegistryUrl,
+  env: NodeJS.ProcessEnv,
+  refuse: (what: string) => never,
+): { readonly login: TargetLogin; readonly parts: ConnectionStringParts } | null {
+  const [, name] = /^setting:([A-Za-z_]\w{0,127})$/.exec(parameters.get('auth') ?? '') ?? [];
+  if (name === undefined) return null;
+  const inSetting = (what: string) => refuse(`names the app setting '${name}', which ${what}`);
+  if (user !== '')
+    refuse(`has a user, and names the app setting '${name}' for the login; leave one of them out`);
   const value = appSetting(env, name);
-  if (value === '')
-    return refuse(`names the app setting '${name}', which is not set; set it to the connection string`);
-  const named = fromConnectionString(value, refuse, database);
+  if (value === '') inSetting('is not set; set it to the connection string');
+  const named = fromConnectionString(value, inSetting, database);
+  const parts = parseConnectionString(value)!;
   if (serverKey(named) !== serverKey(server))
     refuse(
       `names '${serverKey(server)}', but the app setting '${name}' names '${serverKey(named)}'; name one server in both`,
     );
-  return named.login;
+  const other = parts.database === undefined ? database : databaseName(parts.database);
+  if (other.toLowerCase() !== database.toLowerCase())
+    refuse(
+      `names the database ${shownValue(database)}, but the app setting '${name}' names ${shownValue(other)}; name one database in both`,
+    );
+  return { login: named.login, parts };
 }
 
 function isDatabaseName(text: string): boolean {
@@ -238,6 +272,9 @@ export function tenantTarget(address: TenantAddress, env: NodeJS.ProcessEnv): Co
     inSetting(
       `names the server '${serverKey(target)}', but the tenant's is '${serverKey(named)}'; correct one of them`,
     );
+  }
+  if (parts?.schema !== undefined && parts.schema.toLowerCase() !== schema.toLowerCase()) {
+    inSetting(`names the schema '${target.schema}', but the tenant's is '${schema}'; correct one of them`);
   }
   return { ...target, schema };
 }

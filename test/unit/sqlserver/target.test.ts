@@ -158,6 +158,47 @@ describe('the registry’s URL', () => {
     expect(registryTarget('mssql://127.0.0.1:14330/Sales?auth=setting:TENANT_A', env)).toMatchObject(there);
   });
 
+  describe('an app setting that the URL names', () => {
+    const url = 'mssql://s/d?auth=setting:LOGIN';
+    const whole =
+      'Server=s;Database=D;User Id=u;Password=p;Encrypt=false;TrustServerCertificate=true;MultiSubnetFailover=true;Schema=mo';
+    const using = (setting: string, address = url) => registryTarget(address, { LOGIN: setting });
+
+    test('F1: all parts of its connection string count, not only the login', () => {
+      expect(using(whole)).toEqual(registryTarget(`mssql:${whole.replace('Database=D', 'Database=d')}`, {}));
+    });
+
+    test('F1: a part that the URL has, and the app setting has not, is the URL’s', () => {
+      const address = `${url}&encrypt=strict&trustServerCertificate=true&multiSubnetFailover=true&schema=mo`;
+      expect(using('Server=s;User Id=u;Password=p', address)).toMatchObject({
+        encrypt: 'strict',
+        trustServerCertificate: true,
+        multiSubnetFailover: true,
+        schema: 'mo',
+      });
+      expect(() => using(whole, `${url}&encrypt=false&schema=mo`)).not.toThrow();
+    });
+
+    test.each([
+      [`${url}&encrypt=true`, "different values of 'encrypt'"],
+      [`${url}&trustServerCertificate=false`, "different values of 'trustServerCertificate'"],
+      [`${url}&multiSubnetFailover=false`, "different values of 'multiSubnetFailover'"],
+      [`${url}&schema=other`, "different values of 'schema'"],
+      ['mssql://s/other?auth=setting:LOGIN', 'name one database in both'],
+      ['mssql://someone:secret@s/d?auth=setting:LOGIN', 'leave one of them out'],
+    ])('F1: a part that the URL and the app setting state differently is refused: %s', (address, what) => {
+      expect(() => using(whole, address)).toThrow(
+        expect.objectContaining({ code: 'INVALID_CONFIGURATION', message: expect.stringContaining(what) }),
+      );
+    });
+
+    test('F1: an error says that the app setting is wrong, not the URL', () => {
+      expect(() => using('Server=s;Encrypt=perhaps')).toThrow(
+        "names the app setting 'LOGIN', which has an unknown value of 'Encrypt'",
+      );
+    });
+  });
+
   test.each([
     'mssql://u:p@s/d?encrypt=strict&multiSubnetFailover=true',
     'mssql:Server=s;Database=d;User Id=u;Password=p;Encrypt=Strict;MultiSubnetFailover=True',
@@ -352,6 +393,17 @@ describe('a tenant’s target', () => {
     expect(tenantTarget(setting('WITH_DATABASE', { server: 'tcp:127.0.0.1,14330' }), env)).toMatchObject({
       database: 'Sales',
     });
+  });
+
+  test('F1: a schema in the app setting must be the tenant’s', () => {
+    const variables = { WITH_SCHEMA: 'Server=s;User Id=u;Password=p;Schema=mo' };
+    expect(tenantTarget(setting('WITH_SCHEMA', { schema: 'mo' }), variables).schema).toBe('mo');
+    expect(() => tenantTarget(setting('WITH_SCHEMA'), variables)).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_TENANT',
+        message: expect.stringContaining("names the schema 'mo', but the tenant's is 'messaging'"),
+      }),
+    );
   });
 
   test('F1: blanks after the name of a database do not count', () => {
