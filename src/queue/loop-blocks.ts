@@ -1,11 +1,20 @@
 import { hearingLateWork } from '../engine/late-work.ts';
 import { loopPulse } from './loop-pulse.ts';
 
-/** The longest time for which a run kept the event loop busy without a pause. All work of the process waited for it. */
+/** The longest time for which the event loop was busy without a pause. All work of the process waited for it. */
 export interface LoopBlock {
-  /** The topic whose handlers did it; null when reading and writing messages in the database did. */
+  /**
+   * The topic whose handlers did it, or may have done it (see `measured`); null when reading and writing messages in
+   * the database did.
+   */
   readonly topic: string | null;
   readonly ms: number;
+  /**
+   * True when the time was measured around the run's own calls. False when a timer noticed it while a handler of the
+   * topic was in flight: then either the handler did it after its first `await`, or other code of the process did, such
+   * as the application's own or a long enqueue into a file. Node cannot tell these apart.
+   */
+  readonly measured: boolean;
 }
 
 /** Milliseconds. Shorter blocks are not reported: garbage collection alone takes some. */
@@ -13,8 +22,9 @@ const shortestMs = 50;
 
 /**
  * Measures what one run does to the event loop. What a handler does before its first `await` is measured exactly, and so
- * are the run's synchronous database calls. What it does later is measured by the beats of a timer: the first handler
- * that ends while the loop is blocked, or else the only one in flight, is made responsible.
+ * are the run's synchronous database calls. What it does later is noticed by the beats of a timer, together with what
+ * other code of the process does: the first handler that ends while the loop is blocked, or else the only one in flight,
+ * is named, but as not measured.
  */
 export class LoopBlocks {
   #longest: LoopBlock | undefined;
@@ -26,8 +36,18 @@ export class LoopBlocks {
     return this.#longest && { ...this.#longest, ms: Math.round(this.#longest.ms) };
   }
 
-  add(topic: string | null, ms: number): void {
-    if (ms >= shortestMs && ms > (this.#longest?.ms ?? 0)) this.#longest = { topic, ms };
+  /** A block that was measured around the run's own calls. */
+  #measured(topic: string | null, ms: number): void {
+    this.#add({ topic, ms, measured: true });
+  }
+
+  /** A block while a handler of this topic was in flight; it may have been other code. */
+  noticed(topic: string, ms: number): void {
+    this.#add({ topic, ms, measured: false });
+  }
+
+  #add(block: LoopBlock): void {
+    if (block.ms >= shortestMs && block.ms > (this.#longest?.ms ?? 0)) this.#longest = block;
   }
 
   /** Calls the database. @param call returns when its synchronous part is over */
@@ -42,7 +62,7 @@ export class LoopBlocks {
 
   #ofDatabase(ms: number): void {
     if (ms < shortestMs) return;
-    this.add(null, ms);
+    this.#measured(null, ms);
     loopPulse.recorded();
   }
 
@@ -64,7 +84,7 @@ export class LoopBlocks {
     }
     this.#called.clear();
     if (total < shortestMs) return;
-    this.add(longestTopic, total);
+    this.#measured(longestTopic, total);
     loopPulse.recorded();
   }
 
@@ -72,7 +92,7 @@ export class LoopBlocks {
   ended(topic: string): void {
     const ms = loopPulse.blockedMs;
     if (ms < shortestMs) return;
-    this.add(topic, ms);
+    this.noticed(topic, ms);
     loopPulse.recorded();
   }
 }

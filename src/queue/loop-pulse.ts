@@ -5,7 +5,7 @@ const beatMs = 20;
 export interface BeatingRun {
   /** The topics of the running attempts, one for each attempt. */
   topics(): readonly string[];
-  /** Called when the run's only attempt, and the process's only one, has blocked the event loop. */
+  /** Called when the event loop was blocked while the run's only attempt was the process's only one. */
   onBlocked(topic: string, ms: number): void;
 }
 

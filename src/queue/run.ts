@@ -269,7 +269,7 @@ class QueueRun implements BeatingRun {
   }
 
   onBlocked(topic: string, ms: number): void {
-    this.#blocks.add(topic, ms);
+    this.#blocks.noticed(topic, ms);
   }
 
   /**

@@ -56,7 +56,12 @@ function noteText(report: RunReport, characters = 100): string {
   ].join('; ');
 }
 
-function blockText({ topic, ms }: NonNullable<RunReport['blockedLoop']>, characters: number): string {
+function blockText(
+  { topic, ms, measured }: NonNullable<RunReport['blockedLoop']>,
+  characters: number,
+): string {
+  if (topic !== null && !measured)
+    return `the process was blocked for ${duration(ms)} during a handler of ${shorten(topic, characters)}`;
   const who = topic === null ? 'its messages' : `handler of ${shorten(topic, characters)}`;
   return `${who} blocked the process for ${duration(ms)}`;
 }

@@ -31,8 +31,8 @@ export interface RunReport {
   readonly durationMs: number;
   readonly roundTrips: number;
   /**
-   * The longest time for which this run kept the event loop busy, so that all other work of the process waited; absent
-   * when it was short.
+   * The longest time for which the event loop was busy because of this run, or, if it is not `measured`, perhaps because
+   * of it; all other work of the process waited. Absent when it was short.
    */
   readonly blockedLoop?: LoopBlock;
   readonly error?: { readonly code: string; readonly message: string };
@@ -115,12 +115,17 @@ export function logReport(logger: Logger, report: RunReport): void {
   else logger.debug('Dispatch run ended.', fields);
 }
 
-function logBlock(logger: Logger, { topic, ms }: LoopBlock): void {
+function logBlock(logger: Logger, { topic, ms, measured }: LoopBlock): void {
   if (topic === null)
     // A slow disk may do this, too.
     logger.info(
       "Reading or writing this tenant's messages blocked the event loop; all tenants of this process waited. Lower MULTI_OUTBOX_BATCH_BYTES.",
       { blockedMs: ms },
+    );
+  else if (!measured)
+    logger.warn(
+      "Something blocked the event loop while this tenant's handler was in flight; all tenants of this process waited. It was the handler after its first await, or other code of this process; a CPU profile shows which.",
+      { topic, blockedMs: ms },
     );
   else
     logger.warn(
