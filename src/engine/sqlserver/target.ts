@@ -91,10 +91,7 @@ export function registryTarget(url: string, env: NodeJS.ProcessEnv): ConnectionT
   };
 }
 
-function loginOf(
-  { user, password, parameters }: RegistryUrl,
-  refuse: (what: string) => never,
-): TargetLogin {
+function loginOf({ user, password, parameters }: RegistryUrl, refuse: (what: string) => never): TargetLogin {
   const auth = parameters.get('auth') ?? (user === '' ? 'managed-identity' : 'password');
   if (auth === 'managed-identity') return { kind: 'token' };
   if (auth === 'password') return { kind: 'password', user, password };

@@ -156,7 +156,9 @@ describe('D8: lengths of answers', () => {
     const error = await call(server, 100);
     expect(error).toMatchObject({
       code: 'DATABASE_UNREACHABLE',
-      message: expect.stringMatching(/the call was not finished in time \(the answer was not complete in 100 ms\)/),
+      message: expect.stringMatching(
+        /the call was not finished in time \(the answer was not complete in 100 ms\)/,
+      ),
     });
   }, 60_000);
 
