@@ -8,7 +8,7 @@ import {
   PermanentError,
 } from '../queue/handler.ts';
 import { HostLookups } from './host-lookups.ts';
-import { hostResolver, type ResolveHost } from './host-resolver.ts';
+import { hostResolver, type ResolveHost } from '../host-resolver.ts';
 import { noFence, nonPublicRange } from './public-address.ts';
 import { settleResponse } from './webhook-outcome.ts';
 import { type WebhookRequest, webhookSender } from './webhook-request.ts';

@@ -1,7 +1,9 @@
 /** The driver's configuration for a database and its connections. */
 import type { TokenCredential } from '@azure/identity';
 import type * as mssql from 'mssql';
+import type { ResolveHost } from '../../host-resolver.ts';
 import type { Encryption } from './connection-string.ts';
+import { createConnector } from './connector.ts';
 import type { ConnectionTarget, TargetLogin } from './target.ts';
 
 export interface DriverSettings {
@@ -11,6 +13,8 @@ export interface DriverSettings {
   readonly poolSize: number;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  /** Looks up servers' names; hostResolver() when absent. */
+  readonly resolveHost?: ResolveHost | undefined;
 }
 
 /**
@@ -67,6 +71,7 @@ export function driverConfig(
       packetSize: packetSize(login, encrypt),
       encrypt,
       trustServerCertificate: target.trustServerCertificate ?? settings.trustServerCertificate,
+      connector: createConnector({ atOnce: target.multiSubnetFailover, resolve: settings.resolveHost }),
       ...(target.multiSubnetFailover && { multiSubnetFailover: true }),
       ...(target.instance !== null && { instanceName: target.instance }),
     },

@@ -3,6 +3,7 @@
  * It reads and changes queues, leases and tenants only through stored procedures, whose scripts are in sql/.
  */
 import { MultiOutboxError } from '../../errors.ts';
+import type { ResolveHost } from '../../host-resolver.ts';
 import type { Engine, TenantAddress, TenantDatabase } from '../engine.ts';
 import type { LeaseStore } from '../lease-store.ts';
 import type { Registry } from '../registry.ts';
@@ -58,6 +59,8 @@ export interface SqlServerEngineOptions {
   readonly connectTimeoutMs?: number;
   /** Milliseconds; 30,000 when absent. */
   readonly requestTimeoutMs?: number;
+  /** Looks up servers' names; the hosts file and the machine's name servers when absent. */
+  readonly resolveHost?: ResolveHost;
   /** Called for each connection that was closed because a transaction was left open on it, or may have been. */
   readonly onDiscard?: (discarded: DiscardedConnection) => void;
 }
@@ -108,6 +111,7 @@ class SqlServerEngine implements Engine {
         trustServerCertificate: options.trustServerCertificate ?? false,
         connectTimeoutMs: options.connectTimeoutMs ?? 15_000,
         requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
+        resolveHost: options.resolveHost,
         mayReceiveToken: (host) => isServerAllowed(host, [...this.#allowedServers, ...cloudServers]),
         onDiscard: options.onDiscard,
       },

@@ -3,7 +3,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hostResolver } from '../../../src/handlers/host-resolver.ts';
+import { hostResolver } from '../../../src/host-resolver.ts';
 import { webhookPost } from '../../../src/handlers/webhook.ts';
 import type { Attempt } from '../../../src/queue/attempt.ts';
 import { startNameServer } from '../../support/name-server.ts';

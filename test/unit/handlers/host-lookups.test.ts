@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HostLookups } from '../../../src/handlers/host-lookups.ts';
-import { hostResolver } from '../../../src/handlers/host-resolver.ts';
-import { HostsFile } from '../../../src/handlers/hosts-file.ts';
+import { hostResolver } from '../../../src/host-resolver.ts';
+import { HostsFile } from '../../../src/hosts-file.ts';
 import { startNameServer } from '../../support/name-server.ts';
 
 const never = new AbortController().signal;

@@ -1,5 +1,4 @@
 /** F8, D8: the pool of connections, with the real driver against a server on loopback that executes no SQL. */
-import dns from 'node:dns';
 import { type AddressInfo, createServer } from 'node:net';
 import type * as mssql from 'mssql';
 import { Semaphore } from '../../../src/engine/semaphore.ts';
@@ -185,23 +184,23 @@ test.each([
   [false, 1],
 ])('MultiSubnetFailover=%s: of two addresses of the server’s name %i are tried', async (isOn, tried) => {
   const server = await TdsServer.start();
-  const address = { address: '127.0.0.1', family: 4 };
-  const lookup = jest.spyOn(dns, 'lookup').mockImplementation(((_host: string, ...rest: unknown[]) => {
-    (rest.at(-1) as (error: null, found: object[]) => void)(null, [address, address]);
-  }) as unknown as typeof dns.lookup);
+  const resolveHost = async () => ['127.0.0.1', '127.0.0.1'];
   const url = `mssql://u:p@listener:${server.port}/db?multiSubnetFailover=${isOn}`;
-  const pool = createPool(await loadDriver(), driverConfig(registryTarget(url, {}), settings, null), {
-    logins: new Semaphore(1),
-    admit: async () => () => {},
-    onDiscard: () => {},
-  });
+  const pool = createPool(
+    await loadDriver(),
+    driverConfig(registryTarget(url, {}), { ...settings, resolveHost }, null),
+    {
+      logins: new Semaphore(1),
+      admit: async () => () => {},
+      onDiscard: () => {},
+    },
+  );
   try {
     await pool.connect();
     await until('all have arrived', () => server.connections >= tried);
     expect(server.connections).toBe(tried);
     expect(server.logins).toBe(1);
   } finally {
-    lookup.mockRestore();
     await pool.close();
     await server[Symbol.asyncDispose]();
   }

@@ -1,0 +1,111 @@
+/**
+ * Opens the driver's TCP connections. The driver itself looks names up with `dns.lookup`, which cannot be cancelled and
+ * runs on two of the threads that the whole process shares: two names that no name server answers would stop the logins
+ * to all other servers.
+ */
+import dns from 'node:dns';
+import { once } from 'node:events';
+import { connect, isIP, type Socket } from 'node:net';
+import { propertyOf } from '../../errors.ts';
+import { hostResolver, type ResolveHost } from '../../host-resolver.ts';
+import { Semaphore } from '../semaphore.ts';
+
+export interface ConnectorOptions {
+  /** Tries all addresses of a name at the same time, instead of one after another. */
+  readonly atOnce: boolean;
+  readonly resolve?: ResolveHost | undefined;
+}
+
+/** As the driver calls it; the signal fires when the login is closed or takes too long. */
+export type Connector = (
+  server: { readonly host: string; readonly port: number },
+  lookup: unknown,
+  signal: AbortSignal,
+) => Promise<Socket>;
+
+export function createConnector({ atOnce, resolve }: ConnectorOptions): Connector {
+  return async ({ host, port }, _lookup, signal) => {
+    const addresses = await addressesOf(host, signal, resolve);
+    return atOnce ? firstOf(addresses, port, signal) : inSequence(addresses, port, signal);
+  };
+}
+
+/**
+ * Codes of a resolver's error which say that a name server has answered, or that none is there. The operating system
+ * may know such a name from another source, such as a search domain.
+ */
+const answered: ReadonlySet<unknown> = new Set(['ENOTFOUND', 'ENODATA', 'EBADNAME', 'ECONNREFUSED']);
+
+/** Look-ups of the operating system, for all servers of the process. They leave a thread for those of other code. */
+const systemLookups = new Semaphore(1);
+
+const ownResolver = hostResolver();
+
+/** @throws the signal's reason when it fires; the resolver's error */
+export async function addressesOf(
+  host: string,
+  signal: AbortSignal,
+  resolve: ResolveHost = ownResolver,
+): Promise<readonly string[]> {
+  if (isIP(host) !== 0) return [host];
+  try {
+    return await resolve(host, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!answered.has(propertyOf(error, 'code'))) throw error;
+  }
+  return systemLookups.use(async () => {
+    const found = await dns.promises.lookup(host, { all: true });
+    return found.map(({ address }) => address);
+  }, signal);
+}
+
+async function open(address: string, port: number, signal: AbortSignal): Promise<Socket> {
+  const socket = connect({ host: address, port });
+  try {
+    await once(socket, 'connect', { signal });
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
+async function inSequence(addresses: readonly string[], port: number, signal: AbortSignal): Promise<Socket> {
+  const errors: unknown[] = [];
+  for (const address of addresses) {
+    try {
+      return await open(address, port, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      errors.push(error);
+    }
+  }
+  throw allFailed(errors);
+}
+
+async function firstOf(addresses: readonly string[], port: number, signal: AbortSignal): Promise<Socket> {
+  const decided = new AbortController();
+  const either = AbortSignal.any([signal, decided.signal]);
+  const tries = addresses.map((address) => open(address, port, either));
+  try {
+    const first = await Promise.any(tries);
+    for (const each of tries)
+      void each.then(
+        (socket) => {
+          if (socket !== first) socket.destroy();
+        },
+        () => {},
+      );
+    return first;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw allFailed((error as AggregateError).errors);
+  } finally {
+    decided.abort();
+  }
+}
+
+function allFailed(errors: readonly unknown[]): unknown {
+  return errors.length === 1 ? errors[0] : new AggregateError(errors, 'Could not connect to any address');
+}

@@ -1,0 +1,69 @@
+/** D8: names of servers that are never answered do not delay logins to other servers. */
+import dns from 'node:dns';
+import { isIP } from 'node:net';
+import { loadDriver } from '../../../src/engine/sqlserver/driver.ts';
+import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
+import { hostResolver } from '../../../src/host-resolver.ts';
+import { startNameServer } from '../../support/name-server.ts';
+import { TdsServer } from '../../support/tds-server.ts';
+import { until } from '../../support/until.ts';
+
+// On a busy machine it takes longer than the tests wait.
+beforeAll(() => loadDriver(), 120_000);
+
+afterEach(() => jest.restoreAllMocks());
+
+/** A tenant of each name. */
+function engineFor(names: readonly string[], port: number, nameServer: string) {
+  const env: Record<string, string> = {};
+  const engine = createSqlServerEngine({
+    env,
+    encrypt: false,
+    connectTimeoutMs: 60_000,
+    resolveHost: hostResolver({ servers: [nameServer] }),
+  });
+  const tenants = names.map((name, index) => {
+    env[`SQL_${index}`] = `Server=${name},${port};User Id=u;Password=p`;
+    const auth = { kind: 'setting', name: `SQL_${index}` } as const;
+    const address = { id: `t${index}`, server: '', database: 'd', auth, schema: 'messaging' };
+    return engine.openTenant(address);
+  });
+  return { engine, tenants };
+}
+
+test('D8: beside 20 names that are never answered, a login to another server goes on, and no shared thread is used', async () => {
+  const system = jest.spyOn(dns, 'lookup');
+  const systemPromised = jest.spyOn(dns.promises, 'lookup');
+  await using names = await startNameServer((name) => (name === 'good.test' ? ['127.0.0.1'] : null));
+  await using server = await TdsServer.start();
+  const silent = Array.from({ length: 20 }, (_, index) => `silent-${index}.test`);
+  const { engine, tenants } = engineFor([...silent, 'good.test'], server.port, names.address);
+  const outcomes = tenants.map((tenant) =>
+    tenant.leases.list().catch((error: { code?: string }) => error.code),
+  );
+  await until('all are asked for', () => names.asked.length === 21);
+  await until('the login is done', () => server.logins === 1);
+  const ended = await Promise.all(outcomes);
+  expect(ended.slice(0, 20)).toEqual(Array(20).fill('DATABASE_UNREACHABLE'));
+  // A server that listens on an address calls it, too.
+  const hosts = [...system.mock.calls, ...systemPromised.mock.calls].map(([host]) => host);
+  expect(hosts.filter((host) => isIP(host) === 0)).toEqual([]);
+  await engine.close();
+}, 120_000);
+
+test('D8: a name that the name servers do not have is looked up by the operating system, one at a time', async () => {
+  let [running, most] = [0, 0];
+  jest.spyOn(dns.promises, 'lookup').mockImplementation((async () => {
+    most = Math.max(most, ++running);
+    await new Promise((resolve) => setImmediate(resolve));
+    running--;
+    return [{ address: '127.0.0.1', family: 4 }];
+  }) as unknown as typeof dns.promises.lookup);
+  await using names = await startNameServer(() => []);
+  await using server = await TdsServer.start();
+  const { engine, tenants } = engineFor(['short-1', 'short-2', 'short-3'], server.port, names.address);
+  await Promise.allSettled(tenants.map((tenant) => tenant.leases.list()));
+  expect(server.logins).toBe(3);
+  expect(most).toBe(1);
+  await engine.close();
+}, 60_000);
