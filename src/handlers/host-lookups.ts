@@ -1,5 +1,5 @@
-import { unlessAborted } from '../unless-aborted.ts';
 import type { ResolveHost } from '../host-resolver.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import { TenantSlots } from './tenant-slots.ts';
 
 /** Look-ups of one tenant at a time. Others of it wait, so names that are never answered cost few sockets. */

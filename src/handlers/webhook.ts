@@ -1,5 +1,6 @@
 import { jsonMembers, repeatedName } from '../engine/json-text.ts';
 import { optionsOf } from '../errors.ts';
+import { hostResolver, type ResolveHost } from '../host-resolver.ts';
 import {
   defineHandler,
   type Handler,
@@ -8,7 +9,6 @@ import {
   PermanentError,
 } from '../queue/handler.ts';
 import { HostLookups } from './host-lookups.ts';
-import { hostResolver, type ResolveHost } from '../host-resolver.ts';
 import { noFence, nonPublicRange } from './public-address.ts';
 import { settleResponse } from './webhook-outcome.ts';
 import { type WebhookRequest, webhookSender } from './webhook-request.ts';
