@@ -13,12 +13,15 @@ export interface NameServer extends AsyncDisposable {
 
 const ipv4 = 1;
 
+/** RFC 1035, 4.1.1. */
+const failures = { SERVFAIL: 2, REFUSED: 5 } as const;
+
 /**
- * @param answer the IPv4 addresses of a name; null: it never answers; []: the name has no address. It is called for each
- *   question, with the family of the addresses that are asked for.
+ * @param answer the IPv4 addresses of a name; null: it never answers; []: the name has no address; 'SERVFAIL', 'REFUSED':
+ *   the server fails. It is called for each question, with the family of the addresses that are asked for.
  */
 export async function startNameServer(
-  answer: (name: string, family: 4 | 6) => readonly string[] | null,
+  answer: (name: string, family: 4 | 6) => readonly string[] | keyof typeof failures | null,
 ): Promise<NameServer> {
   const asked: string[] = [];
   let questions = 0;
@@ -29,7 +32,11 @@ export async function startNameServer(
     if (!asked.includes(name)) asked.push(name);
     const addresses = answer(name, type === ipv4 ? 4 : 6);
     if (addresses === null) return;
-    socket.send(response(query, end, type === ipv4 ? addresses : []), port, address);
+    const reply =
+      typeof addresses === 'string'
+        ? response(query, end, [], failures[addresses])
+        : response(query, end, type === ipv4 ? addresses : []);
+    socket.send(reply, port, address);
   });
   await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
   return {
@@ -51,9 +58,9 @@ function questionOf(query: Buffer): { name: string; type: number; end: number } 
   return { name: labels.join('.').toLowerCase(), type: query.readUInt16BE(at + 1), end: at + 5 };
 }
 
-function response(query: Buffer, endOfQuestion: number, addresses: readonly string[]): Buffer {
+function response(query: Buffer, endOfQuestion: number, addresses: readonly string[], code = 0): Buffer {
   const header = Buffer.from(query.subarray(0, 12));
-  header.writeUInt16BE(0x8180, 2); // a response without error, recursion available
+  header.writeUInt16BE(0x8180 + code, 2); // a response, recursion available
   header.writeUInt16BE(addresses.length, 6);
   header.writeUInt32BE(0, 8); // no authority, no additional records
   const records = addresses.map((address) => {

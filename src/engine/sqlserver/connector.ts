@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { connect, isIP, type Socket } from 'node:net';
 import { propertyOf } from '../../errors.ts';
 import { hostResolver, type ResolveHost } from '../../host-resolver.ts';
+import { unlessAborted } from '../../unless-aborted.ts';
 import { Semaphore } from '../semaphore.ts';
 
 export interface ConnectorOptions {
@@ -32,12 +33,32 @@ export function createConnector({ atOnce, resolve }: ConnectorOptions): Connecto
 
 /**
  * Codes of a resolver's error which say that a name server has answered, or that none is there. The operating system
- * may know such a name from another source, such as a search domain.
+ * may know such a name from another source, such as a search domain. Servers without a way to the internet answer a name
+ * that is not complete with ESERVFAIL or EREFUSED.
  */
-const answered: ReadonlySet<unknown> = new Set(['ENOTFOUND', 'ENODATA', 'EBADNAME', 'ECONNREFUSED']);
+const answered: ReadonlySet<unknown> = new Set([
+  'ENOTFOUND',
+  'ENODATA',
+  'EBADNAME',
+  'ESERVFAIL',
+  'EREFUSED',
+  'ENOTIMP',
+  'EFORMERR',
+  'EBADRESP',
+  'ECONNREFUSED',
+]);
 
-/** Look-ups of the operating system, for all servers of the process. They leave a thread for those of other code. */
-const systemLookups = new Semaphore(1);
+/**
+ * Milliseconds for which the name servers are asked for a name without a dot. Many do not answer a question for one; the
+ * operating system knows it by its search domains.
+ */
+const bareNameMs = 2_000;
+
+/**
+ * Look-ups of the operating system, for all servers of the process. They leave threads for those of other code. Names
+ * without a dot are apart, because no tenant's own zone can make one wait.
+ */
+const systemLookups = { bare: new Semaphore(1), dotted: new Semaphore(1) };
 
 const ownResolver = hostResolver();
 
@@ -48,16 +69,20 @@ export async function addressesOf(
   resolve: ResolveHost = ownResolver,
 ): Promise<readonly string[]> {
   if (isIP(host) !== 0) return [host];
+  const isBare = !host.includes('.');
+  const patience = isBare ? AbortSignal.timeout(bareNameMs) : undefined;
   try {
-    return await resolve(host, signal);
+    const either = patience ? AbortSignal.any([signal, patience]) : signal;
+    return await unlessAborted(() => resolve(host, either), either);
   } catch (error) {
     signal.throwIfAborted();
-    if (!answered.has(propertyOf(error, 'code'))) throw error;
+    if (!answered.has(propertyOf(error, 'code')) && patience?.aborted !== true) throw error;
   }
-  return systemLookups.use(async () => {
-    const found = await dns.promises.lookup(host, { all: true });
-    return found.map(({ address }) => address);
-  }, signal);
+  const lookups = isBare ? systemLookups.bare : systemLookups.dotted;
+  // A look-up that is no longer waited for still holds its thread.
+  const lookUp = () => lookups.use(() => dns.promises.lookup(host, { all: true }), signal);
+  const found = await unlessAborted(lookUp, signal);
+  return found.map(({ address }) => address);
 }
 
 async function open(address: string, port: number, signal: AbortSignal): Promise<Socket> {
@@ -107,5 +132,7 @@ async function firstOf(addresses: readonly string[], port: number, signal: Abort
 }
 
 function allFailed(errors: readonly unknown[]): unknown {
-  return errors.length === 1 ? errors[0] : new AggregateError(errors, 'Could not connect to any address');
+  if (errors.length === 1) return errors[0];
+  const texts = errors.map((error) => (error as Error).message);
+  return new AggregateError(errors, `Could not connect to any address: ${texts.join(', ')}`);
 }

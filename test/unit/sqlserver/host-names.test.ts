@@ -1,6 +1,7 @@
 /** D8: names of servers that are never answered do not delay logins to other servers. */
 import dns from 'node:dns';
 import { isIP } from 'node:net';
+import { addressesOf } from '../../../src/engine/sqlserver/connector.ts';
 import { loadDriver } from '../../../src/engine/sqlserver/driver.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
 import { hostResolver } from '../../../src/host-resolver.ts';
@@ -67,3 +68,57 @@ test('D8: a name that the name servers do not have is looked up by the operating
   expect(most).toBe(1);
   await engine.close();
 }, 60_000);
+
+/** The operating system's resolver: it answers with the result of `answer`. */
+function systemAnswers(answer: () => Promise<readonly string[]>) {
+  return jest
+    .spyOn(dns.promises, 'lookup')
+    .mockImplementation((async () =>
+      (await answer()).map((address) => ({ address, family: 4 }))) as unknown as typeof dns.promises.lookup);
+}
+
+test.each([
+  ['corp-sql', 'SERVFAIL'],
+  ['corp-sql.emea', 'REFUSED'],
+  ['corp-sql.emea', 'SERVFAIL'],
+  ['corp-sql', null],
+] as const)(
+  'D8: the operating system is asked for %s, whose search domain the name servers do not know (%s)',
+  async (name, answer) => {
+    systemAnswers(async () => ['192.0.2.7']);
+    await using names = await startNameServer(() => answer);
+    const resolve = hostResolver({ servers: [names.address] });
+    expect(await addressesOf(name, new AbortController().signal, resolve)).toEqual(['192.0.2.7']);
+    expect(names.asked).toEqual([name]);
+  },
+  60_000,
+);
+
+test('D8: a login that is given up does not wait for the operating system', async () => {
+  const { promise: never, resolve: end } = Promise.withResolvers<readonly string[]>();
+  const system = systemAnswers(() => never);
+  await using names = await startNameServer(() => []);
+  const resolve = hostResolver({ servers: [names.address] });
+  const givenUp = new AbortController();
+  const login = addressesOf('slow.test', givenUp.signal, resolve);
+  const outcome = login.catch((error: unknown) => error);
+  await until('the system is asked', () => system.mock.calls.length === 1);
+  givenUp.abort('given up');
+  expect(await outcome).toBe('given up');
+  end([]);
+}, 30_000);
+
+test('D8: a dotted name for which the operating system waits does not delay names without a dot', async () => {
+  const { promise: never, resolve: end } = Promise.withResolvers<readonly string[]>();
+  const system = systemAnswers(() =>
+    system.mock.calls.length === 1 ? never : Promise.resolve(['192.0.2.7']),
+  );
+  await using names = await startNameServer(() => []);
+  const resolve = hostResolver({ servers: [names.address] });
+  const { signal } = new AbortController();
+  const slow = addressesOf('slow.test', signal, resolve);
+  await until('the system is asked', () => system.mock.calls.length === 1);
+  expect(await addressesOf('corp-sql', signal, resolve)).toEqual(['192.0.2.7']);
+  end([]);
+  await slow;
+}, 30_000);
