@@ -47,8 +47,10 @@ interface MessageIo {
   readMessage(): Promise<AnswerStream>;
 }
 
-/** Handles the parsed parts of an answer; what it throws ends the connection. */
+/** Handles the parsed parts of an answer; what it throws ends the connection. The driver keeps these parts. */
 interface TokenHandler {
+  onBeginTransaction(token: unknown): void;
+  onReturnValue(token: unknown): void;
   onErrorMessage(token: unknown): void;
   onColMetadata(token: unknown): void;
   onRow(token: unknown): void;
@@ -191,6 +193,8 @@ function countTokens(handler: TokenHandler): void {
     count(valuesOfRecordSet);
   });
   before(handler, 'onRow', () => count(valuesOfRow + columns));
+  before(handler, 'onReturnValue', () => count(valuesOfRow));
+  before(handler, 'onBeginTransaction', () => count(valuesOfRow));
   before(handler, 'onErrorMessage', () => {
     if (++errors > mostErrors)
       throw new UnacceptableAnswer(`the server's answer has more than ${mostErrors} errors`);

@@ -109,7 +109,12 @@ export function createPool(
       }
       if (connection.closed) ended();
       else connection.once('end', ended);
-      probeGuard(guards.get(connection));
+      try {
+        probeGuard(guards.get(connection));
+      } catch (error) {
+        connection.close();
+        throw error;
+      }
       return connection;
     }
 

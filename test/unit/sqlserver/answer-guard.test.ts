@@ -130,6 +130,14 @@ describe('D8: lengths of answers', () => {
     expect(await call(server)).toMatchObject(refusedAnswer(/answer has more than 20000000 values/));
   }, 120_000);
 
+  test('D8: endless transactions, which the driver keeps, end the connection', async () => {
+    // The change of the environment to a transaction without a number.
+    const begun = Buffer.from([0xe3, 3, 0, 8, 0, 0]);
+    const many = Buffer.concat(Array<Buffer>(5_000).fill(begun));
+    await using server = await TdsServer.start({ answer: endless(messageType.procedure, begun, many) });
+    expect(await call(server)).toMatchObject(refusedAnswer(/answer has more than 20000000 values/));
+  }, 120_000);
+
   test('D8: a column without a type, whose values have no bytes, ends the connection', async () => {
     const column = Buffer.from([0, 0, 0, 0, 1, 0, 0x1f, 0]);
     const answer = Buffer.concat([Buffer.from([0x81, 1, 0]), column, Buffer.from([0xd1]), tokens.done]);

@@ -2,6 +2,7 @@
 import { type AddressInfo, createServer } from 'node:net';
 import type * as mssql from 'mssql';
 import { Semaphore } from '../../../src/engine/semaphore.ts';
+import { AnswerGuard } from '../../../src/engine/sqlserver/answer-guard.ts';
 import { createPool, type DiscardReason } from '../../../src/engine/sqlserver/connection-pool.ts';
 import { type Driver, loadDriver } from '../../../src/engine/sqlserver/driver.ts';
 import { type DriverSettings, driverConfig } from '../../../src/engine/sqlserver/driver-config.ts';
@@ -79,6 +80,18 @@ test('F8: a pool that is closed before its first call leaves no connection', asy
   await it.pool.connect();
   await it.pool.close();
   await until('its connection has ended', () => it.server.open === 0);
+});
+
+test('D8: a driver that reads past the guard is refused, and its connection is closed', async () => {
+  await using it = await place();
+  const inUse = jest.spyOn(AnswerGuard.prototype, 'isInUse', 'get').mockReturnValue(false);
+  try {
+    await expect(it.pool.connect()).rejects.toMatchObject({ code: 'DRIVER_UNSUPPORTED' });
+    await until('the connection has ended', () => it.server.connections === 1 && it.server.open === 0);
+    expect(it.counts).toEqual({ admitted: 1, ended: 1 });
+  } finally {
+    inUse.mockRestore();
+  }
 });
 
 test('D8: a connection that ends before the first call is replaced', async () => {
