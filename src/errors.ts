@@ -141,7 +141,7 @@ function typeOf(value: unknown): string {
 export function describeError(error: unknown): { code: string; message: string } {
   if (isMultiOutboxError(error)) return { code: error.code, message: error.message };
   const text = errorText(error);
-  return { code: 'INTERNAL', message: isError(error) ? `${errorName(error)}: ${text}` : text };
+  return { code: 'INTERNAL', message: boundedLine(isError(error) ? `${errorName(error)}: ${text}` : text) };
 }
 
 /**

@@ -1,5 +1,11 @@
 import type { Engine } from '../../engine/engine.ts';
-import type { ListTenants, Registry, TenantRecord, TenantStatus } from '../../engine/registry.ts';
+import {
+  type ListTenants,
+  type Registry,
+  type TenantRecord,
+  type TenantStatus,
+  tenantStatuses,
+} from '../../engine/registry.ts';
 import { MultiOutboxError, optionsOf, shownValue } from '../../errors.ts';
 import { type TenantInput, tenantDefinition } from './definition.ts';
 import { unknownTenant } from './tenant-errors.ts';
@@ -12,6 +18,7 @@ export interface Tenants {
   change(tenant: TenantInput): Promise<TenantRecord>;
   /** @throws UNKNOWN_TENANT */
   get(tenantId: string): Promise<TenantRecord>;
+  /** @throws INVALID_ARGUMENT */
   list(query?: ListTenants): Promise<TenantRecord[]>;
   pause(tenantId: string): Promise<TenantRecord>;
   resume(tenantId: string): Promise<TenantRecord>;
@@ -58,7 +65,7 @@ export function registeredTenants(access: RegistryAccess, embedded: boolean): Te
       return tenant;
     },
     async list(query = {}) {
-      optionsOf('tenants.list', query);
+      checkQuery(optionsOf('tenants.list', query));
       const { registry } = await access.ready();
       return registry.list(query);
     },
@@ -71,4 +78,19 @@ export function registeredTenants(access: RegistryAccess, embedded: boolean): Te
 function checkId(tenantId: unknown): void {
   if (typeof tenantId === 'string') return;
   throw new MultiOutboxError('INVALID_ARGUMENT', `A tenant's id must be text, got ${shownValue(tenantId)}.`);
+}
+
+/** A misspelt status would list no tenant, as if there were none. */
+function checkQuery({ status, after, limit }: ListTenants): void {
+  const refuse = (name: string, rule: string, value: unknown) => {
+    throw new MultiOutboxError(
+      'INVALID_ARGUMENT',
+      `tenants.list: '${name}' must be ${rule}, got ${shownValue(value)}.`,
+    );
+  };
+  if (status !== undefined && !tenantStatuses.includes(status))
+    refuse('status', `one of ${tenantStatuses.join(', ')}`, status);
+  if (after !== undefined && typeof after !== 'string') refuse('after', 'the id of a tenant', after);
+  if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 0))
+    refuse('limit', 'a whole number from 0', limit);
 }
