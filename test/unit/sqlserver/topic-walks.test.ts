@@ -17,7 +17,7 @@ const idle = {
 };
 
 test('Q4, D4: a run begins to look at topics where the last one has stopped', async () => {
-  const answers = [
+  const answers: readonly Parameters<typeof row>[0][] = [
     { ...idle, ThrottledAfter: '[throttled 1]', ParkedAfter: '[parked 1]' },
     { Lease: 'leased-elsewhere', Owner: 'host-2', ExpiresInMs: 1_000n },
     { ...idle, ThrottledAfter: null, ParkedAfter: '[parked 2]' },
