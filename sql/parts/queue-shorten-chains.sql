@@ -1,6 +1,7 @@
 -- Part of a claim: of a topic with a limit, it takes at most as many messages behind their heads as there is room for
 -- (Q4). More would fill the run with messages that wait for each other. Each head's next message has room before the
--- ones behind that, so that the heads' keys go on at once. A chain ends before the first of those left.
+-- ones behind that, so that the heads' keys go on at once. A chain ends before the first of those left;
+-- messages behind it count all the same, so some room may stay unused until the next claim.
 DELETE h FROM @Chain h JOIN (
   SELECT f.OrderingHash, MIN(f.Sequence) AS Sequence
   FROM (

@@ -2,8 +2,8 @@
 -- topics of an index that begins with InGroup, Topic and Source, with a seek for each topic and source. Internal.
 -- Topics are compared case-insensitively, sources exactly; an entry without a source stands for all sources.
 --
--- There are few topics and sources, but a faulty producer may create any number of them. So one call walks over 200 at
--- most. @After, a JSON array of one {"topic":"…", "source":"…"}, is where it has stopped; null: it came to all of them. The
+-- There are few topics and sources, but a faulty producer may create any number of them. So one call walks over
+-- at most 200 throttled or 1,000 parked ones. @After, a JSON array of one {"topic":"…", "source":"…"}, is where it has stopped; null: it came to all of them. The
 -- next call begins behind @After. After the last topic it goes on with the first, until it is back.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
@@ -49,7 +49,7 @@ BEGIN
     WHERE Status = 0 AND Blocked = 2 AND InGroup = 1 AND Topic > @Topic ORDER BY Topic, Source;
   IF @Next IS NULL AND @IsBehindEnd = 0 AND @Start IS NOT NULL
   BEGIN
-    SELECT @Topic = NULL, @IsBehindEnd = 1;
+    SELECT @Topic = NULL, @IsBehindEnd = 1, @Walked = @Walked - 1;
     CONTINUE;
   END;
   IF @IsBehindEnd = 1 AND (@Next > @Start COLLATE Latin1_General_100_BIN2
@@ -134,7 +134,7 @@ SELECT LOWER(topic COLLATE Latin1_General_CI_AS) COLLATE Latin1_General_100_BIN2
 FROM OPENJSON(@Handled) WITH (topic nvarchar(4000) '$.topic', source nvarchar(4000) '$.source');
 SELECT @Topic = topic, @Source = source, @Start = topic, @StartSource = source
 FROM OPENJSON(@After) WITH (topic nvarchar(4000) '$.topic', source nvarchar(4000) '$.source');
-WHILE @Walked < 200
+WHILE @Walked < 1000
 BEGIN
   SELECT @Next = NULL, @Walked = @Walked + 1;
   SELECT TOP (1) @Next = Topic, @NextSource = Source FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
@@ -147,7 +147,7 @@ BEGIN
     WHERE Status = 0 AND Parks > 0 AND InGroup = 1 AND Topic > @Topic ORDER BY Topic, Source;
   IF @Next IS NULL AND @IsBehindEnd = 0 AND @Start IS NOT NULL
   BEGIN
-    SELECT @Topic = NULL, @IsBehindEnd = 1;
+    SELECT @Topic = NULL, @IsBehindEnd = 1, @Walked = @Walked - 1;
     CONTINUE;
   END;
   IF @IsBehindEnd = 1 AND (@Next > @Start COLLATE Latin1_General_100_BIN2
@@ -171,6 +171,8 @@ IF @MakeDue = 1
   UPDATE q SET DueUtc = @Now, DueSetUtc = @Now FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK) WHERE Sequence IN (SELECT Sequence FROM @Due);
 SET @More = CASE WHEN @Left = 0 THEN 1 ELSE 0 END;
 SET @Topics = (SELECT Topic AS topic FROM @Other FOR JSON PATH);
+-- Some may be left in these topics, so the next call looks at them again.
+IF @MakeDue = 1 AND @Left = 0 RETURN;
 SET @After = NULL;
 IF @Next IS NOT NULL AND @Topic IS NOT NULL SET @After = (SELECT @Topic AS topic, @Source AS source FOR JSON PATH);
 GO

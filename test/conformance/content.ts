@@ -69,7 +69,8 @@ export function contentSuite(scene: Scene): void {
       const long = (character: string) => character.repeat(messageLimits.keyCharacters / character.length);
       const letters = ['x', 'é', 'ｗ', '😀', ' '].map((character) =>
         message(character, {
-          topic: `t${long(character)}`.slice(0, messageLimits.topicCharacters - 1),
+          // No topic ends with a blank.
+          topic: `${`t${long(character)}`.slice(0, messageLimits.topicCharacters - 1)}t`,
           orderingKey: long(character),
           dedupKey: long(character),
           correlationId: long(character),

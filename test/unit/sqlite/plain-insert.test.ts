@@ -199,3 +199,22 @@ test('Q10, Q13: a message replayed while a later one of its key runs is not due 
   await settle(queue, run, [{ ...run.messages[0]!, kind: 'done' }]);
   expect(await payloads(queue)).toEqual(['1']);
 });
+
+test('Q4, Q15: throttled topics and sources that are not UTF-8 come back, and hold up no others', async () => {
+  const queue = await place.outbox();
+  await sql(`INSERT INTO Outbox (Topic, Source, Payload) VALUES ('slow', CAST(x'61ff' AS TEXT), 'odd'), ('slow', 'z', 'z'),
+    (CAST(x'75ff' AS TEXT), '', 'odd topic'), ('unlike', '', 'unlike'), ('quick', '', 'quick')`);
+  const topics = ['slow', 'u\ufffd', 'unlike'];
+  const full = topics.map((topic) => ({ topic, room: 0 }));
+  const run = await queue.begin({
+    owner: 'run',
+    durationMs: 60_000,
+    claim: { limit: 10, maxBytes: 1_000, rooms: full },
+  });
+  if (run.status !== 'claimed') throw new Error(run.status);
+  expect(run.messages.map(({ payload }) => payload)).toEqual(['quick']);
+  const rooms = topics.map((topic) => ({ topic, room: 5 }));
+  // A row that no program can read arrives without its payload.
+  const second = await settle(queue, run, [], { ...claim, rooms });
+  expect(second.messages.map(({ payload }) => payload)).toEqual(['', 'z', '', 'unlike']);
+});

@@ -69,13 +69,11 @@ export function beginByReading(
     row.OldestDoneUtc < row.Now - wholeMs(retention.doneMs);
   // When this owner already has the lease, `begin` takes it again, which ends the owner's earlier run (L2).
   if (row.Held === 1 || isDue || isOverdue || row.Claimed === 1 || row.Throttled === 1) return null;
-  const walk = walks.Parked.copy();
   const parked =
     row.Parked === 1
-      ? readParked(connection, table, request.handled ?? [], walk, row.Now)
+      ? readParked(connection, table, request.handled ?? [], walks.Parked, row.Now)
       : { topics: [], more: false };
   if (parked.more) return null;
-  walks.Parked.after = walk.after;
   const nextDueInMs = row.NextDueUtc === null ? null : row.NextDueUtc - row.Now;
   const none = { messages: [], more: false, throttled: false, onlySolo: false, purged: 0, recovered: 0 };
   return { status: 'idle', ...none, nextDueInMs, parked };

@@ -6,7 +6,7 @@ import { perTable, type QueueTable } from './records.ts';
 import { type StoredTopic, type TopicWalk, topicIndexes, topicsIn } from './topics.ts';
 
 const waiting = (table: QueueTable) => `FROM ${table} INDEXED BY ${table}_Parked
-    WHERE ${topicIndexes.Parked} AND Topic = ? AND Source = ? AND DueUtc > ?`;
+    WHERE ${topicIndexes.Parked} AND Topic = CAST(? AS TEXT) AND Source = CAST(? AS TEXT) AND DueUtc > ?`;
 
 const statements = perTable((table) => ({
   isWaiting: `SELECT 1 ${waiting(table)} LIMIT 1`,
@@ -57,7 +57,7 @@ export function readParked(
 ): Parked {
   const { handled, topics } = find(connection, table, known, walk);
   const more = handled.some(
-    ({ topic, source }) => connection.get(statements[table].isWaiting, topic, source, now) !== undefined,
+    ({ bytes }) => connection.get(statements[table].isWaiting, ...bytes, now) !== undefined,
   );
   return { topics, more };
 }
@@ -70,10 +70,13 @@ export function makeParkedDue(
   walk: TopicWalk,
   now: number,
 ): Parked {
+  const start = walk.after;
   const { handled, topics } = find(connection, table, known, walk);
   let left = mostMadeDue;
-  for (const { topic, source } of handled) {
-    if (left > 0) left -= connection.run(statements[table].makeDue, now, now, topic, source, now, left);
+  for (const { bytes } of handled) {
+    if (left > 0) left -= connection.run(statements[table].makeDue, now, now, ...bytes, now, left);
   }
+  // Some may be left in these topics, so the next call looks at them again.
+  if (left === 0) walk.after = start;
   return { topics, more: left === 0 };
 }

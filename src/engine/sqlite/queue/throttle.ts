@@ -16,7 +16,7 @@ import { type StoredTopic, type TopicWalk, topicIndexes, topicsIn } from './topi
 const statements = perTable((table) => ({
   any: `SELECT 1 FROM ${table} INDEXED BY ${table}_Throttled WHERE ${topicIndexes.Throttled} LIMIT 1`,
   ofTopic: `SELECT Sequence, ${acceptedTime('DueUtc')}, ${keyColumn} FROM ${table} INDEXED BY ${table}_Throttled
-    WHERE ${topicIndexes.Throttled} AND Topic = ? AND Source = ? ORDER BY DueUtc, Sequence`,
+    WHERE ${topicIndexes.Throttled} AND Topic = CAST(? AS TEXT) AND Source = CAST(? AS TEXT) ORDER BY DueUtc, Sequence`,
   /** Reads no payload. */
   due: `SELECT Sequence, ${acceptedTime('DueUtc')}, ${keyColumn}, ${textColumn('Topic')}, ${textColumn('Source')}
     FROM ${table} INDEXED BY ${table}_Due
@@ -110,13 +110,13 @@ function byDueTime(one: Waiting, other: Waiting): number {
 function oldestOf(
   connection: Connection,
   table: QueueTable,
-  { topic, source }: StoredTopic,
+  { bytes }: StoredTopic,
   count: number,
   latest: Waiting | undefined,
 ): { heads: Waiting[]; followers: number[] } {
   const heads: Waiting[] = [];
   const followers: number[] = [];
-  const rows = connection.iterateTuples<ThrottledRow>(statements[table].ofTopic, topic, source);
+  const rows = connection.iterateTuples<ThrottledRow>(statements[table].ofTopic, ...bytes);
   try {
     for (let next = rows.next(); next.done !== true; next = rows.next()) {
       const [sequence, dueUtc, key] = next.value;

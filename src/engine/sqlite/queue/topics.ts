@@ -1,6 +1,6 @@
 /** Reads the topics of an index of messages that begins with Topic and Source, with one seek for each of them. */
 import type { Connection } from '../connection.ts';
-import { type StoredText, text, textColumn } from '../text.ts';
+import { text } from '../text.ts';
 import { perTable, type QueueTable } from './records.ts';
 
 /** The messages that such an index has, as a condition. */
@@ -11,14 +11,17 @@ export const topicIndexes = {
 export type TopicIndex = keyof typeof topicIndexes;
 
 const select = (table: QueueTable, index: TopicIndex, range: string) =>
-  `SELECT ${textColumn('Topic')}, ${textColumn('Source')} FROM ${table} INDEXED BY ${table}_${index}
+  `SELECT CAST(Topic AS BLOB) AS Topic, CAST(Source AS BLOB) AS Source FROM ${table} INDEXED BY ${table}_${index}
     WHERE ${topicIndexes[index]} ${range} ORDER BY Topic, Source LIMIT 1`;
+
+/** Texts that other programs stored need not be UTF-8, so they are bound as bytes. Without the +, SQLite seeks by Topic only. */
+const pair = '(+CAST(? AS TEXT), +CAST(? AS TEXT))';
 
 const seeks = (table: QueueTable, index: TopicIndex) => ({
   first: select(table, index, ''),
-  next: select(table, index, 'AND (Topic, Source) > (?, ?)'),
-  firstUntil: select(table, index, 'AND (Topic, Source) <= (?, ?)'),
-  nextUntil: select(table, index, 'AND (Topic, Source) > (?, ?) AND (Topic, Source) <= (?, ?)'),
+  next: select(table, index, `AND (Topic, Source) > ${pair}`),
+  firstUntil: select(table, index, `AND (Topic, Source) <= ${pair}`),
+  nextUntil: select(table, index, `AND (Topic, Source) > ${pair} AND (Topic, Source) <= ${pair}`),
 });
 
 const statements = perTable((table) => ({
@@ -30,18 +33,20 @@ const statements = perTable((table) => ({
 export interface StoredTopic {
   readonly topic: string;
   readonly source: string;
+  /** The stored texts of both. */
+  readonly bytes: readonly [topic: Uint8Array, source: Uint8Array];
 }
 
 interface TopicRow {
-  readonly Topic: StoredText;
-  readonly Source: StoredText;
+  readonly Topic: Uint8Array;
+  readonly Source: Uint8Array;
 }
 
 /**
  * The most topics that one call looks at; a topic counts once for each of its sources. There are few, but a faulty producer
- * may create any number of them.
+ * may create any number of them. Each claim looks at throttled ones, and only the begin of a run at parked ones.
  */
-const mostTopics = 200;
+const mostTopics = { Throttled: 200, Parked: 1_000 } as const;
 
 /** Where the next walk over the topics of an index begins. */
 export class TopicWalk {
@@ -55,7 +60,20 @@ export class TopicWalk {
 }
 
 /** The walks of a queue, one for each index. */
-export type TopicWalks = Readonly<Record<TopicIndex, TopicWalk>>;
+export class TopicWalks implements Readonly<Record<TopicIndex, TopicWalk>> {
+  readonly Throttled: TopicWalk;
+  readonly Parked: TopicWalk;
+
+  constructor(throttled = new TopicWalk(), parked = new TopicWalk()) {
+    this.Throttled = throttled;
+    this.Parked = parked;
+  }
+
+  /** For a transaction, which may be rolled back: the walks themselves move only when it has been committed. */
+  copy(): TopicWalks {
+    return new TopicWalks(this.Throttled.copy(), this.Parked.copy());
+  }
+}
 
 /**
  * Yields the topics in the index, each with each of its sources. Begins behind `walk.after`; after the last topic it goes
@@ -70,7 +88,7 @@ export function* topicsIn(
   const start = walk.after;
   let until: StoredTopic | null = null;
   let last = start;
-  for (let read = 0; read < mostTopics; ) {
+  for (let read = 0; read < mostTopics[index]; ) {
     const found = nextTopic(connection, statements[table][index], last, until);
     if (found !== null) {
       yield found;
@@ -94,8 +112,10 @@ function nextTopic(
   behind: StoredTopic | null,
   until: StoredTopic | null,
 ): StoredTopic | null {
-  const bounds = [behind, until].flatMap((bound) => (bound === null ? [] : [bound.topic, bound.source]));
+  const bounds = [behind, until].flatMap((bound) => bound?.bytes ?? []);
   const sql = until === null ? (behind === null ? first : next) : behind === null ? firstUntil : nextUntil;
   const row = connection.get<TopicRow>(sql, ...bounds);
-  return row === undefined ? null : { topic: text(row.Topic), source: text(row.Source) };
+  return row === undefined
+    ? null
+    : { topic: text(row.Topic), source: text(row.Source), bytes: [row.Topic, row.Source] };
 }

@@ -21,7 +21,7 @@ import { insertMessages } from './enqueue.ts';
 import { messageRecord, type QueueTable, type RecordRow, recordColumns, tableOf } from './records.ts';
 import { settle } from './settle.ts';
 import { statistics } from './statistics.ts';
-import { TopicWalk, type TopicWalks } from './topics.ts';
+import { TopicWalks } from './topics.ts';
 import { transact } from './transact.ts';
 
 export class SqliteWorkQueue implements WorkQueue {
@@ -29,7 +29,7 @@ export class SqliteWorkQueue implements WorkQueue {
   readonly #handle: DatabaseHandle;
   readonly #table: QueueTable;
   readonly #commits: Commits;
-  readonly #walks: TopicWalks = { Throttled: new TopicWalk(), Parked: new TopicWalk() };
+  #walks = new TopicWalks();
 
   constructor(handle: DatabaseHandle, name: QueueName) {
     this.name = name;
@@ -55,16 +55,29 @@ export class SqliteWorkQueue implements WorkQueue {
   }
 
   begin(request: BeginRequest): Promise<BeginResult> {
-    return this.#handle.lookOrWrite(
-      (connection) => beginByReading(connection, this.name, request, this.#walks),
-      (connection, now) => begin(connection, this.name, request, this.#walks, now),
+    return this.#walking((walks) =>
+      this.#handle.lookOrWrite(
+        (connection) => beginByReading(connection, this.name, request, walks()),
+        (connection, now) => begin(connection, this.name, request, walks(), now),
+      ),
     );
   }
 
   settle(request: SettleRequest): Promise<SettleResult> {
-    return this.#handle.write((connection, now) =>
-      settle(connection, this.#table, request, this.#walks, now),
+    return this.#walking((walks) =>
+      this.#handle.write((connection, now) => settle(connection, this.#table, request, walks(), now)),
     );
+  }
+
+  /** A try begins where the last committed call has stopped, because a transaction that fails takes its changes back. */
+  async #walking<T>(work: (walks: () => TopicWalks) => Promise<T>): Promise<T> {
+    let moved = this.#walks;
+    const result = await work(() => {
+      moved = this.#walks.copy();
+      return moved;
+    });
+    this.#walks = moved;
+    return result;
   }
 
   transact<T>(request: TransactRequest, work: (transaction: unknown) => Promise<T>): Promise<T> {
