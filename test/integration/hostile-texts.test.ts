@@ -51,10 +51,7 @@ const calls: readonly (readonly [string, (face: MultiOutbox, text: string) => un
   ['a message id', (face, text) => face.outbox('acme').enqueue({ ...message, messageId: text })],
   ['a source', (face, text) => face.inbox('acme').receive({ ...message, source: ` ${text}`, messageId: id })],
   ['the name of a lease', (face, text) => face.leases('acme').acquire(` ${text} `)],
-  [
-    'a transaction',
-    (face, text) => face.outbox('acme').enqueue(message, text as never),
-  ],
+  ['a transaction', (face, text) => face.outbox('acme').enqueue(message, text as never)],
   ['the registry', (_, text) => place.face({ registry: text }).migrate({ tenants: [] })],
   ['the file of the registry', (_, text) => place.face({ registry: `sqlite:${text}` }).tenants.list()],
   [

@@ -60,24 +60,47 @@ const bareNameMs = 2_000;
  */
 const systemLookups = { bare: new Semaphore(1), dotted: new Semaphore(1) };
 
-const ownResolver = hostResolver();
+/**
+ * Windows and macOS choose name servers by rules of their own (VPNs, private zones), so there only the operating system
+ * is asked.
+ */
+const ownResolver = ['win32', 'darwin'].includes(process.platform) ? undefined : hostResolver();
 
 /** @throws the signal's reason when it fires; the resolver's error */
 export async function addressesOf(
   host: string,
   signal: AbortSignal,
-  resolve: ResolveHost = ownResolver,
+  resolve: ResolveHost | undefined = ownResolver,
 ): Promise<readonly string[]> {
   if (isIP(host) !== 0) return [host];
   const isBare = !host.includes('.');
+  const found = resolve && (await addressesByNameServers(host, isBare, signal, resolve));
+  return found ?? addressesBySystem(host, isBare, signal);
+}
+
+/** Returns undefined when only the operating system may know the name. */
+async function addressesByNameServers(
+  host: string,
+  isBare: boolean,
+  signal: AbortSignal,
+  resolve: ResolveHost,
+): Promise<readonly string[] | undefined> {
   const patience = isBare ? AbortSignal.timeout(bareNameMs) : undefined;
   try {
     const either = patience ? AbortSignal.any([signal, patience]) : signal;
     return await unlessAborted(() => resolve(host, either), either);
   } catch (error) {
     signal.throwIfAborted();
-    if (!answered.has(propertyOf(error, 'code')) && patience?.aborted !== true) throw error;
+    if (answered.has(propertyOf(error, 'code')) || patience?.aborted === true) return undefined;
+    throw error;
   }
+}
+
+async function addressesBySystem(
+  host: string,
+  isBare: boolean,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const lookups = isBare ? systemLookups.bare : systemLookups.dotted;
   // A look-up that is no longer waited for still holds its thread.
   const lookUp = () => lookups.use(() => dns.promises.lookup(host, { all: true }), signal);
