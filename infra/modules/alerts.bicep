@@ -1,5 +1,15 @@
 // Alerts over the app's telemetry in the workspace. Metric names are those of src/telemetry; docs/azure.md says what to do
 // when one fires.
+//
+// A new workspace has no table AppMetrics or AppRequests before the first telemetry arrives. Azure would refuse rules that
+// query a missing table (disabled ones too), and would disable rules whose query fails for a week
+// (https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-troubleshoot-log). So the rules skip the validation, and
+// their queries read the table in a fuzzy union beside an empty one, because a fuzzy union needs one source that exists
+// (https://learn.microsoft.com/kusto/query/union-operator). A rule that runs every minute may not have a union
+// (https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-create-log-alert-rule#frequency).
+//
+// Telemetry arrives late, at times by minutes (https://learn.microsoft.com/azure/azure-monitor/logs/data-ingestion-time). So
+// each window is at least ten minutes longer than the interval of evaluations: each event is seen although it arrives late.
 
 @description('Prefix of the names of the rules.')
 param namePrefix string
@@ -28,20 +38,22 @@ param failureStreak int
 @description('False creates the rules disabled.')
 param enabled bool
 
+var appMetrics = 'union isfuzzy=true AppMetrics, (datatable(TimeGenerated: datetime, Name: string, Sum: real, Max: real, Properties: dynamic)[])'
+var appRequests = 'union isfuzzy=true AppRequests, (datatable(TimeGenerated: datetime, Name: string, OperationName: string)[])'
+
 var rules = [
   {
     name: 'no-plan'
     severity: 1
     title: 'Nothing is planned'
-    description: 'No plan has reported for five minutes, so no tenant is served. A planner does not count if it found that another one holds the plan lease.'
-    frequency: 'PT1M'
-    window: 'PT5M'
-    query: 'AppMetrics | where Name == "multi_outbox.plans" | where tostring(Properties["status"]) in ("planned", "idle")'
+    description: 'No plan has reported for 15 minutes, so no tenant is served. A planner does not count if it found that another one holds the plan lease.'
+    frequency: 'PT5M'
+    window: 'PT15M'
+    query: '${appMetrics} | where Name == "multi_outbox.plans" | where tostring(Properties["status"]) in ("planned", "idle")'
     aggregation: 'Count'
     column: null
     operator: 'LessThan'
     threshold: 1
-    periods: 2
   }
   {
     name: 'oldest-due-age'
@@ -50,12 +62,11 @@ var rules = [
     description: 'The tenant that has been due longest waits longer than the limit: there are too few runs for the work.'
     frequency: 'PT5M'
     window: 'PT15M'
-    query: 'AppMetrics | where Name == "multi_outbox.oldest_due_age" | summarize Seconds = max(Max) / 1000.0 by bin(TimeGenerated, 5m)'
+    query: '${appMetrics} | where Name == "multi_outbox.oldest_due_age" | summarize Seconds = max(Max) / 1000.0 by bin(TimeGenerated, 5m)'
     aggregation: 'Minimum'
     column: 'Seconds'
     operator: 'GreaterThan'
     threshold: oldestDueAgeSeconds
-    periods: 1
   }
   {
     name: 'dead-messages'
@@ -64,12 +75,11 @@ var rules = [
     description: 'Messages used up their attempts or failed for good. They stay until an operator replays or discards them.'
     frequency: 'PT5M'
     window: 'PT15M'
-    query: 'AppMetrics | where Name == "multi_outbox.messages" | where tostring(Properties["result"]) == "dead" | summarize Dead = sum(Sum)'
+    query: '${appMetrics} | where Name == "multi_outbox.messages" | where tostring(Properties["result"]) == "dead" | summarize Dead = sum(Sum)'
     aggregation: 'Total'
     column: 'Dead'
     operator: 'GreaterThan'
     threshold: deadMessages
-    periods: 1
   }
   {
     name: 'lost-outcomes'
@@ -77,13 +87,12 @@ var rules = [
     title: 'Runs lost their lease while they worked'
     description: 'Outcomes could not be written because another run had taken over: messages were dispatched more than once.'
     frequency: 'PT15M'
-    window: 'PT15M'
-    query: 'AppMetrics | where Name == "multi_outbox.messages" | where tostring(Properties["result"]) == "lost" | summarize Lost = sum(Sum)'
+    window: 'PT30M'
+    query: '${appMetrics} | where Name == "multi_outbox.messages" | where tostring(Properties["result"]) == "lost" | summarize Lost = sum(Sum)'
     aggregation: 'Total'
     column: 'Lost'
     operator: 'GreaterThan'
     threshold: 0
-    periods: 1
   }
   {
     name: 'poison'
@@ -92,12 +101,11 @@ var rules = [
     description: 'The poison function ran: dispatch requests were malformed, or failed again and again before a run began.'
     frequency: 'PT5M'
     window: 'PT15M'
-    query: 'AppRequests | where Name == "poison" or OperationName == "poison"'
+    query: '${appRequests} | where Name == "poison" or OperationName == "poison"'
     aggregation: 'Count'
     column: null
     operator: 'GreaterThan'
     threshold: 0
-    periods: 1
   }
   {
     name: 'failure-streak'
@@ -106,16 +114,15 @@ var rules = [
     description: 'Every run of a tenant failed within the last hour. Its last error is in: multi-outbox status --failing.'
     frequency: 'PT15M'
     window: 'PT1H'
-    query: 'AppMetrics | where Name == "multi_outbox.runs" | extend Tenant = tostring(Properties["tenant.id"]), Outcome = tostring(Properties["outcome"]) | summarize Failed = sumif(Sum, Outcome == "failed"), Good = sumif(Sum, Outcome in ("dispatched", "idle")) by Tenant | where Failed >= ${failureStreak} and Good == 0'
+    query: '${appMetrics} | where Name == "multi_outbox.runs" | extend Tenant = tostring(Properties["tenant.id"]), Outcome = tostring(Properties["outcome"]) | summarize Failed = sumif(Sum, Outcome == "failed"), Good = sumif(Sum, Outcome in ("dispatched", "idle")) by Tenant | where Failed >= ${failureStreak} and Good == 0'
     aggregation: 'Count'
     column: null
     operator: 'GreaterThan'
     threshold: 0
-    periods: 1
   }
 ]
 
-resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
+resource alerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
   for rule in rules: {
     name: '${namePrefix}-${rule.name}'
     location: location
@@ -127,6 +134,7 @@ resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
       severity: rule.severity
       enabled: enabled
       scopes: [workspaceId]
+      skipQueryValidation: true
       evaluationFrequency: rule.frequency
       windowSize: rule.window
       criteria: {
@@ -138,8 +146,8 @@ resource alerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
             operator: rule.operator
             threshold: rule.threshold
             failingPeriods: {
-              numberOfEvaluationPeriods: rule.periods
-              minFailingPeriodsToAlert: rule.periods
+              numberOfEvaluationPeriods: 1
+              minFailingPeriodsToAlert: 1
             }
           }
         ]

@@ -1,0 +1,42 @@
+/**
+ * The resources that infra/ asks Azure for, as Microsoft's own compiler evaluates them. Skipped without the Bicep CLI:
+ * docs/testing.md says how to get it.
+ */
+import { Bicep, bicepProgram, type Resource } from '../../support/bicep.ts';
+import { describeAlerts } from './alerts.ts';
+
+export interface Evaluated {
+  readonly bicep: Bicep;
+  /** The resources of main.dev.bicepparam. */
+  readonly dev: Resource[];
+  /** The resources of main.prod.bicepparam. */
+  readonly prod: Resource[];
+}
+
+/** What an operator, or azd, sets before a deployment. */
+const env = {
+  AZURE_LOCATION: 'westeurope',
+  SQL_ADMINISTRATOR_NAME: 'administrators',
+  SQL_ADMINISTRATOR_OBJECT_ID: '11111111-1111-1111-1111-111111111111',
+  SQL_ALLOWED_ADDRESS: '203.0.113.7',
+  ALERT_EMAIL: 'operators@example.com',
+};
+
+jest.setTimeout(300_000);
+
+(bicepProgram ? describe : describe.skip)('infra, evaluated by the Bicep CLI', () => {
+  let evaluated: Evaluated;
+
+  beforeAll(async () => {
+    const bicep = new Bicep(env);
+    evaluated = {
+      bicep,
+      dev: await bicep.evaluateFile('main.dev.bicepparam'),
+      prod: await bicep.evaluateFile('main.prod.bicepparam'),
+    };
+  });
+
+  afterAll(() => evaluated?.bicep.close());
+
+  describe('alerts', () => describeAlerts(() => evaluated));
+});

@@ -1,0 +1,141 @@
+/**
+ * The Bicep CLI, as a server that compiles templates and evaluates them into the resources that Azure would be asked for,
+ * without reaching Azure: https://learn.microsoft.com/azure/azure-resource-manager/bicep/bicep-cli#jsonrpc
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+const infra = path.join(__dirname, '../../infra');
+
+export const bicepVariable = 'MULTI_OUTBOX_TEST_BICEP';
+
+/** The program that the variable names, or the one on PATH; undefined when there is none. */
+export const bicepProgram = process.env[bicepVariable] || onPath('bicep');
+
+function onPath(name: string): string | undefined {
+  const files = (process.env.PATH ?? '').split(path.delimiter).map((folder) => path.join(folder, name));
+  return files.find((file) => existsSync(file));
+}
+
+/** Values of a kind that Azure knows before a deployment; others are expressions in brackets. */
+// biome-ignore lint/suspicious/noExplicitAny: each type of resource has properties of its own.
+export type Value = any;
+
+export interface Resource {
+  readonly type: string;
+  readonly name: string;
+  readonly sku?: Value;
+  readonly properties: Value;
+}
+
+export interface Template {
+  readonly parameters: Readonly<Record<string, Value>>;
+  readonly resources: Readonly<Record<string, Value>>;
+}
+
+/** @param env the variables that parameter files read */
+export class Bicep {
+  /** A copy of infra/, which parameter files of tests are written into. */
+  readonly #folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-bicep-'));
+  readonly #server: ChildProcess;
+  readonly #waiting = new Map<number, (answer: Value) => void>();
+  #received = Buffer.alloc(0);
+  #calls = 0;
+  #files = 0;
+
+  constructor(env: Readonly<Record<string, string>>) {
+    cpSync(infra, this.#folder, { recursive: true });
+    this.#server = spawn(bicepProgram!, ['jsonrpc', '--stdio'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+      // The compiler needs no cultures; without this it fails where ICU is not installed.
+      env: { PATH: process.env.PATH, HOME: this.#folder, DOTNET_SYSTEM_GLOBALIZATION_INVARIANT: '1', ...env },
+    });
+    this.#server.stdout!.on('data', (bytes: Buffer) => this.#read(bytes));
+    this.#server.on('error', (error) => this.#fail(error.message));
+    this.#server.on('exit', (code) => this.#fail(`bicep ended with ${code}`));
+  }
+
+  /** The resources of one of infra's parameter files. */
+  async evaluateFile(name: string): Promise<Resource[]> {
+    const answer = await this.#call('bicep/getSnapshot', {
+      path: path.join(this.#folder, name),
+      metadata: {
+        tenantId: '33333333-3333-3333-3333-333333333333',
+        subscriptionId: '44444444-4444-4444-4444-444444444444',
+        location: 'westeurope',
+        deploymentName: 'test',
+      },
+    });
+    return JSON.parse(answer.snapshot).predictedResources;
+  }
+
+  /** The resources for these lines of a parameter file of main.bicep; rejects with the compiler's or a template's message. */
+  async evaluate(...lines: string[]): Promise<Resource[]> {
+    const file = this.#write(lines);
+    const { success, diagnostics } = await this.#call('bicep/compileParams', {
+      path: path.join(this.#folder, file),
+      parameterOverrides: {},
+    });
+    if (!success) throw new Error(diagnostics.map(({ message }: Value) => message).join('\n'));
+    return this.evaluateFile(file);
+  }
+
+  /** A module as the template that Azure gets; loops and dependencies are not evaluated. */
+  async compile(file: string): Promise<Template> {
+    const { success, contents, diagnostics } = await this.#call('bicep/compile', {
+      path: path.join(this.#folder, file),
+    });
+    if (!success) throw new Error(JSON.stringify(diagnostics));
+    return JSON.parse(contents);
+  }
+
+  async close(): Promise<void> {
+    this.#server.removeAllListeners('exit');
+    if (this.#server.exitCode === null) {
+      const ended = once(this.#server, 'exit');
+      this.#server.kill();
+      await ended;
+    }
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #write(lines: string[]): string {
+    const file = `test-${++this.#files}.bicepparam`;
+    writeFileSync(path.join(this.#folder, file), ["using 'main.bicep'", ...lines, ''].join('\n'));
+    return file;
+  }
+
+  async #call(method: string, params: object): Promise<Value> {
+    const id = ++this.#calls;
+    const message = JSON.stringify({ jsonrpc: '2.0', id, method, params });
+    const answer = new Promise<Value>((resolve) => this.#waiting.set(id, resolve));
+    this.#server.stdin!.write(`Content-Length: ${Buffer.byteLength(message)}\r\n\r\n${message}`);
+    const { result, error } = await answer;
+    if (error) throw new Error(error.message);
+    return result;
+  }
+
+  /** Answers are framed as in the Language Server Protocol. */
+  #read(bytes: Buffer): void {
+    this.#received = Buffer.concat([this.#received, bytes]);
+    for (;;) {
+      const head = this.#received.indexOf('\r\n\r\n');
+      if (head < 0) return;
+      const length = Number(/Content-Length: (\d+)/i.exec(this.#received.toString('latin1', 0, head))![1]);
+      const end = head + 4 + length;
+      if (this.#received.length < end) return;
+      const answer = JSON.parse(this.#received.toString('utf8', head + 4, end));
+      this.#received = this.#received.subarray(end);
+      this.#waiting.get(answer.id)?.(answer);
+      this.#waiting.delete(answer.id);
+    }
+  }
+
+  #fail(message: string): void {
+    for (const resolve of this.#waiting.values()) resolve({ error: { message } });
+    this.#waiting.clear();
+  }
+}
