@@ -129,12 +129,12 @@ param deadMessages int = 0
 @description('An alert fires after this many failed runs of a tenant within an hour, without a successful run between them.')
 param failureStreak int = 5
 
-@description('Monthly budget of the resource group in the currency of the bill; 0 for none.')
+@description('Monthly budget of the resource group in the currency of the bill; 0 for none. It needs budgetStartDate.')
 @minValue(0)
 param monthlyBudget int = 0
 
-@description('First day of the month in which the budget starts, such as 2026-01-01.')
-param budgetStartDate string = utcNow('yyyy-MM-01')
+@description('First day of the month in which the budget starts, such as 2026-01-01; empty for no budget. Set it once, to the month of the first deployment, and keep it: Azure refuses another start date for a budget that exists.')
+param budgetStartDate string = ''
 
 // ---- names
 

@@ -1,4 +1,5 @@
-// A monthly budget of the resource group. It sends notices but stops nothing.
+// A monthly budget of the resource group. It sends notices but stops nothing. Its start cannot be changed
+// (https://github.com/Azure/azure-quickstart-templates/issues/7095), so it does not follow the clock.
 
 @description('Name of the budget.')
 param name string
@@ -15,7 +16,7 @@ param actionGroupId string
 @description('E-mail addresses that receive the notices.')
 param emails array
 
-resource budget 'Microsoft.Consumption/budgets@2024-08-01' = {
+resource budget 'Microsoft.Consumption/budgets@2026-06-01' = {
   name: name
   properties: {
     category: 'Cost'

@@ -33,7 +33,7 @@ param failureStreak int
 @description('Monthly budget of the resource group in the currency of the bill; 0 for none.')
 param monthlyBudget int
 
-@description('First day of the month in which the budget starts.')
+@description('First day of the month in which the budget starts; empty for no budget.')
 param budgetStartDate string
 
 module actionGroup 'action-group.bicep' = {
@@ -70,7 +70,7 @@ module workbook 'workbook.bicep' = {
   }
 }
 
-module budget 'budget.bicep' = if (monthlyBudget > 0) {
+module budget 'budget.bicep' = if (monthlyBudget > 0 && !empty(budgetStartDate)) {
   name: 'budget'
   params: {
     name: 'multi-outbox-${environmentName}'

@@ -36,6 +36,15 @@ export interface Template {
   readonly resources: Readonly<Record<string, Value>>;
 }
 
+/** Parameters of main.bicep that have no default. */
+const required = {
+  environmentName: "'test'",
+  location: "'westeurope'",
+  sqlAdministratorName: "'administrators'",
+  sqlAdministratorObjectId: "'11111111-1111-1111-1111-111111111111'",
+  sqlAdministratorType: "'Group'",
+};
+
 /** @param env the variables that parameter files read */
 export class Bicep {
   /** A copy of infra/, which parameter files of tests are written into. */
@@ -72,9 +81,12 @@ export class Bicep {
     return JSON.parse(answer.snapshot).predictedResources;
   }
 
-  /** The resources for these lines of a parameter file of main.bicep; rejects with the compiler's or a template's message. */
-  async evaluate(...lines: string[]): Promise<Resource[]> {
-    const file = this.#write(lines);
+  /**
+   * The resources of main.bicep with these parameters, in Bicep; those that it requires have values already.
+   * @throws the compiler's or the template's message
+   */
+  async evaluate(parameters: Readonly<Record<string, string>>): Promise<Resource[]> {
+    const file = this.#write({ ...required, ...parameters });
     const { success, diagnostics } = await this.#call('bicep/compileParams', {
       path: path.join(this.#folder, file),
       parameterOverrides: {},
@@ -102,8 +114,9 @@ export class Bicep {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  #write(lines: string[]): string {
+  #write(parameters: Readonly<Record<string, string>>): string {
     const file = `test-${++this.#files}.bicepparam`;
+    const lines = Object.entries(parameters).map(([name, value]) => `param ${name} = ${value}`);
     writeFileSync(path.join(this.#folder, file), ["using 'main.bicep'", ...lines, ''].join('\n'));
     return file;
   }

@@ -4,6 +4,7 @@
  */
 import { Bicep, bicepProgram, type Resource } from '../../support/bicep.ts';
 import { describeAlerts } from './alerts.ts';
+import { describeBudget } from './budget.ts';
 
 export interface Evaluated {
   readonly bicep: Bicep;
@@ -20,6 +21,8 @@ const env = {
   SQL_ADMINISTRATOR_OBJECT_ID: '11111111-1111-1111-1111-111111111111',
   SQL_ALLOWED_ADDRESS: '203.0.113.7',
   ALERT_EMAIL: 'operators@example.com',
+  MONTHLY_BUDGET: '250',
+  BUDGET_START_DATE: '2026-01-01',
 };
 
 jest.setTimeout(300_000);
@@ -39,4 +42,5 @@ jest.setTimeout(300_000);
   afterAll(() => evaluated?.bicep.close());
 
   describe('alerts', () => describeAlerts(() => evaluated));
+  describe('budget', () => describeBudget(() => evaluated));
 });
