@@ -264,8 +264,8 @@ module privateAccess 'modules/private-access.bicep' = if (privateNetwork) {
 module functionApp 'modules/function-app.bicep' = {
   name: 'function-app'
   scope: group
-  // The host's first start fails if it lacks its rights or cannot reach its storage.
-  dependsOn: [roles, privateAccess]
+  // The host's first start fails if it lacks its rights or cannot reach its storage; subnetId makes it wait for privateAccess.
+  dependsOn: [roles]
   params: {
     name: names.functionApp
     location: location
@@ -301,6 +301,8 @@ module settings 'modules/settings.bicep' = {
 module easyAuth 'modules/easy-auth.bicep' = if (!empty(entraClientId)) {
   name: 'easy-auth'
   scope: group
+  // One change of the site at a time.
+  dependsOn: [settings]
   params: {
     functionAppName: functionApp.outputs.name
     clientId: entraClientId

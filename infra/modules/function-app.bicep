@@ -96,16 +96,24 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   }
 }
 
-// A deployment needs an Entra token; the publishing user name and password are disabled.
-resource noBasicAuthentication 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = [
-  for door in ['ftp', 'scm']: {
-    parent: app
-    name: door
-    properties: {
-      allow: false
-    }
+// A deployment needs an Entra token; the publishing user name and password are disabled. Azure refuses two changes of a site
+// at once with a conflict, so each one waits for the one before: these, then settings.bicep, then easy-auth.bicep.
+resource noBasicFtp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
+  parent: app
+  name: 'ftp'
+  properties: {
+    allow: false
   }
-]
+}
+
+resource noBasicScm 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
+  parent: app
+  name: 'scm'
+  dependsOn: [noBasicFtp]
+  properties: {
+    allow: false
+  }
+}
 
 output id string = app.id
 output name string = app.name

@@ -12,6 +12,9 @@ param tags object
 @description('Id of the subnet that holds them.')
 param subnetId string
 
+// One after another: a storage account takes one new endpoint at a time, and refuses others with
+// StorageAccountOperationInProgress (https://github.com/Azure/bicep-registry-modules/issues/6001).
+@batchSize(1)
 resource privateEndpoints 'Microsoft.Network/privateEndpoints@2025-09-01' = [
   for endpoint in endpoints: {
     name: endpoint.name

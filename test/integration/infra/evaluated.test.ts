@@ -5,6 +5,7 @@
 import { Bicep, bicepProgram, type Resource } from '../../support/bicep.ts';
 import { describeAlerts } from './alerts.ts';
 import { describeBudget } from './budget.ts';
+import { describeSequence } from './sequence.ts';
 
 export interface Evaluated {
   readonly bicep: Bicep;
@@ -43,4 +44,5 @@ jest.setTimeout(300_000);
 
   describe('alerts', () => describeAlerts(() => evaluated));
   describe('budget', () => describeBudget(() => evaluated));
+  describe('writes in sequence', () => describeSequence(() => evaluated));
 });
