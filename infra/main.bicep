@@ -100,9 +100,9 @@ param zoneRedundant bool = false
 @description('Object id of the operator, who may write secrets and read queues; empty for none.')
 param operatorPrincipalId string = ''
 
-@description('Kind of the operator.')
-@allowed(['User', 'Group', 'ServicePrincipal'])
-param operatorPrincipalType string = 'User'
+@description('Kind of the operator; empty for no operator. Azure refuses a role assignment whose kind is not that of the principal.')
+@allowed(['', 'User', 'Group', 'ServicePrincipal'])
+param operatorPrincipalType string = ''
 
 // ---- monitoring
 
@@ -152,6 +152,8 @@ var names = {
   network: 'vnet-multi-outbox-${token}'
   actionGroup: 'ag-multi-outbox-${token}'
 }
+
+var operatorId = empty(operatorPrincipalType) ? '' : operatorPrincipalId
 
 // The names that functions/ binds to.
 var queueNames = ['multi-outbox-dispatch', 'multi-outbox-pages', 'multi-outbox-wake']
@@ -230,7 +232,7 @@ module keyVault 'modules/key-vault.bicep' = {
     tags: allTags
     publicNetworkAccess: !privateNetwork
     readerPrincipalId: identity.outputs.principalId
-    operatorPrincipalId: operatorPrincipalId
+    operatorPrincipalId: operatorId
     operatorPrincipalType: operatorPrincipalType
   }
 }
@@ -242,7 +244,7 @@ module roles 'modules/roles.bicep' = {
     storageAccountName: storage.outputs.name
     applicationInsightsName: monitoring.outputs.applicationInsightsName
     appPrincipalId: identity.outputs.principalId
-    operatorPrincipalId: operatorPrincipalId
+    operatorPrincipalId: operatorId
     operatorPrincipalType: operatorPrincipalType
   }
 }

@@ -9,7 +9,9 @@ param location = readEnvironmentVariable('AZURE_LOCATION')
 param sqlAdministratorName = readEnvironmentVariable('SQL_ADMINISTRATOR_NAME')
 param sqlAdministratorObjectId = readEnvironmentVariable('SQL_ADMINISTRATOR_OBJECT_ID')
 param sqlAdministratorType = readEnvironmentVariable('SQL_ADMINISTRATOR_TYPE', 'User')
+// Whoever deploys: a user, or the service principal of a pipeline. Without a kind there is no operator.
 param operatorPrincipalId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
+param operatorPrincipalType = readEnvironmentVariable('AZURE_PRINCIPAL_TYPE', '')
 
 // The address from which you create schemas and users.
 param sqlAllowedAddresses = [

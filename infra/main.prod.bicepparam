@@ -10,7 +10,7 @@ param sqlAdministratorName = readEnvironmentVariable('SQL_ADMINISTRATOR_NAME')
 param sqlAdministratorObjectId = readEnvironmentVariable('SQL_ADMINISTRATOR_OBJECT_ID')
 param sqlAdministratorType = readEnvironmentVariable('SQL_ADMINISTRATOR_TYPE', 'Group')
 param operatorPrincipalId = readEnvironmentVariable('OPERATOR_OBJECT_ID', '')
-param operatorPrincipalType = 'Group'
+param operatorPrincipalType = readEnvironmentVariable('OPERATOR_TYPE', 'Group')
 
 param privateNetwork = true
 param zoneRedundant = true

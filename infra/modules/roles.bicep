@@ -13,8 +13,7 @@ param appPrincipalId string
 @description('Object id of the operator, who may read the queues; empty for none.')
 param operatorPrincipalId string
 
-@description('Kind of the operator.')
-@allowed(['User', 'Group', 'ServicePrincipal'])
+@description('Kind of the operator: User, Group or ServicePrincipal.')
 param operatorPrincipalType string
 
 // Built-in roles of Azure: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles

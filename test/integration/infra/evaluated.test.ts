@@ -5,6 +5,7 @@
 import { Bicep, bicepProgram, type Resource } from '../../support/bicep.ts';
 import { describeAlerts } from './alerts.ts';
 import { describeBudget } from './budget.ts';
+import { describeOperator } from './operator.ts';
 import { describeSequence } from './sequence.ts';
 
 export interface Evaluated {
@@ -21,6 +22,8 @@ const env = {
   SQL_ADMINISTRATOR_NAME: 'administrators',
   SQL_ADMINISTRATOR_OBJECT_ID: '11111111-1111-1111-1111-111111111111',
   SQL_ALLOWED_ADDRESS: '203.0.113.7',
+  AZURE_PRINCIPAL_ID: '22222222-2222-2222-2222-222222222222',
+  AZURE_PRINCIPAL_TYPE: 'ServicePrincipal',
   ALERT_EMAIL: 'operators@example.com',
   MONTHLY_BUDGET: '250',
   BUDGET_START_DATE: '2026-01-01',
@@ -44,5 +47,6 @@ jest.setTimeout(300_000);
 
   describe('alerts', () => describeAlerts(() => evaluated));
   describe('budget', () => describeBudget(() => evaluated));
+  describe('operator', () => describeOperator(() => evaluated));
   describe('writes in sequence', () => describeSequence(() => evaluated));
 });
