@@ -48,11 +48,14 @@ param appSettings object = {}
 @description('Settings that are secrets: variable name to the name of the secret in the key vault: { MULTI_OUTBOX_SMTP_URL: \'smtp-url\', TENANT_ACME: \'tenant-acme\' }. List the tenants\' connection strings here too (tenants add --auth-setting TENANT_ACME).')
 param secretSettings object = {}
 
-@description('Client id of an application registered in Entra ID. The HTTP functions then require a token for it, beside the function key. Empty: they require only the function key.')
+@description('Client id of an application registered in Entra ID, with requestedAccessTokenVersion 2. The HTTP functions then require a token for it, beside the function key. Empty: they require only the function key.')
 param entraClientId string = ''
 
+@description('With entraClientId: client ids of the applications and managed identities that may call the HTTP functions. Others get 403.')
+param entraAllowedClientIds string[] = []
+
 @description('With entraClientId: paths that need no token.')
-param openPaths array = ['/api/health/live']
+param openPaths string[] = ['/api/health/live']
 
 // ---- SQL
 
@@ -153,13 +156,25 @@ var names = {
   actionGroup: 'ag-multi-outbox-${token}'
 }
 
+// ---- what Azure would refuse, or misread, only in the middle of a deployment: it is refused before the first resource is made
+
+var problems = filter(
+  [
+    !empty(entraClientId) && empty(entraAllowedClientIds)
+      ? 'entraAllowedClientIds is empty, which would admit every application of the directory: list the client ids that may call.'
+      : ''
+  ],
+  problem => !empty(problem)
+)
+var checkedResourceGroupName = empty(problems) ? resourceGroupName : fail(join(problems, ' '))
+
 var operatorId = empty(operatorPrincipalType) ? '' : operatorPrincipalId
 
 // The names that functions/ binds to.
 var queueNames = ['multi-outbox-dispatch', 'multi-outbox-pages', 'multi-outbox-wake']
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
-  name: resourceGroupName
+  name: checkedResourceGroupName
   location: location
   tags: allTags
 }
@@ -308,6 +323,7 @@ module easyAuth 'modules/easy-auth.bicep' = if (!empty(entraClientId)) {
   params: {
     functionAppName: functionApp.outputs.name
     clientId: entraClientId
+    allowedClientIds: entraAllowedClientIds
     excludedPaths: openPaths
   }
 }

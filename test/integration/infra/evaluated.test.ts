@@ -5,6 +5,7 @@
 import { Bicep, bicepProgram, type Resource } from '../../support/bicep.ts';
 import { describeAlerts } from './alerts.ts';
 import { describeBudget } from './budget.ts';
+import { describeEntra } from './entra.ts';
 import { describeOperator } from './operator.ts';
 import { describeSequence } from './sequence.ts';
 
@@ -47,6 +48,7 @@ jest.setTimeout(300_000);
 
   describe('alerts', () => describeAlerts(() => evaluated));
   describe('budget', () => describeBudget(() => evaluated));
+  describe('Entra ID', () => describeEntra(() => evaluated));
   describe('operator', () => describeOperator(() => evaluated));
   describe('writes in sequence', () => describeSequence(() => evaluated));
 });
