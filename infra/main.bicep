@@ -3,9 +3,11 @@
 
 targetScope = 'subscription'
 
+import { addressRange, alwaysReadyInstances, stringMap } from 'modules/types.bicep'
+
 // ---- region and names
 
-@description('Name of this environment, such as dev or prod. It becomes part of the names of resources.')
+@description('Name of this environment, such as dev or prod: letters, digits, dashes and underscores. It becomes part of the names of resources.')
 @minLength(1)
 @maxLength(32)
 param environmentName string
@@ -18,7 +20,7 @@ param location string
 param resourceGroupName string = 'rg-multi-outbox-${environmentName}'
 
 @description('Tags of every resource.')
-param tags object = {}
+param tags stringMap = {}
 
 // ---- the function app
 
@@ -35,18 +37,18 @@ param instanceMemoryMB int = 2048
 @maxValue(1000)
 param maximumInstanceCount int = 40
 
-@description('Instances that are always kept running, each with name (function:plan, function:dispatch, http) and instanceCount. With zoneRedundant at least two each.')
-param alwaysReady array = []
+@description('Instances that are always kept running. With zoneRedundant at least two each.')
+param alwaysReady alwaysReadyInstances[] = []
 
 @description('Seconds between two plans. A due tenant waits at most this long for the next plan.')
 @allowed([1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30])
 param planIntervalSeconds int = 5
 
 @description('Settings that differ from the defaults of docs/configuration.md, by variable name: { MULTI_OUTBOX_IDLE_CEILING: \'1h\' }. Do not put secrets here.')
-param appSettings object = {}
+param appSettings stringMap = {}
 
 @description('Settings that are secrets: variable name to the name of the secret in the key vault: { MULTI_OUTBOX_SMTP_URL: \'smtp-url\', TENANT_ACME: \'tenant-acme\' }. List the tenants\' connection strings here too (tenants add --auth-setting TENANT_ACME).')
-param secretSettings object = {}
+param keyVaultSettings stringMap = {}
 
 @description('Client id of an application registered in Entra ID, with requestedAccessTokenVersion 2. The HTTP functions then require a token for it, beside the function key. Empty: they require only the function key.')
 param entraClientId string = ''
@@ -65,6 +67,7 @@ param sqlAdministratorName string
 
 @description('Object id of the SQL administrator.')
 @minLength(36)
+@maxLength(36)
 param sqlAdministratorObjectId string
 
 @description('Kind of the SQL administrator.')
@@ -74,29 +77,32 @@ param sqlAdministratorType string
 @description('Service objective of the registry database: GP_S_Gen5_1 (serverless, at most one vCore), GP_Gen5_2, S0 and so on. Every plan reads the registry, and every run writes its report to it.')
 param registrySku string = 'GP_S_Gen5_1'
 
-@description('Serverless only: the minimum vCores of the registry database.')
-param registryMinimumCapacity string = '0.5'
-
-@description('Serverless only: idle minutes until the registry database pauses; -1 for never. A running app reads it every few seconds, so it would not pause anyway.')
-param registryAutoPauseDelayMinutes int = -1
+@description('Serverless only: the minimum vCores of the registry database, such as 1.25; empty for the least that its size allows.')
+param registryMinimumCapacity string = ''
 
 @description('Storage redundancy of the registry\'s backups.')
 @allowed(['Local', 'Zone', 'Geo', 'GeoZone'])
 param registryBackupRedundancy string = 'Local'
 
-@description('Addresses that the SQL firewall allows, each with name, start and end. Add your own, so that you can create schemas and users.')
-param sqlAllowedAddresses array = []
+@description('Addresses that the SQL firewall allows. Add your own, so that you can create schemas and users.')
+param sqlAllowedAddresses addressRange[] = []
+
+@description('True writes logins, changes of users and rights, and changes of objects in all databases of the SQL server to the workspace.')
+param auditSql bool = false
 
 // ---- network and availability
 
 @description('True creates a virtual network and private endpoints for storage, SQL and key vault, and turns public access off. The app\'s outgoing calls then have one fixed address.')
 param privateNetwork bool = false
 
-@description('With privateNetwork: address space of the network, at least a /24.')
+@description('With privateNetwork: address space of the network, IPv4, at least a /25.')
 param addressPrefix string = '10.42.0.0/24'
 
-@description('Spread plan, storage and registry over availability zones, where the region has them.')
+@description('Spread plan, storage and registry over availability zones, where the region has them. The NAT gateway of a private network stays in one zone. The plan then keeps, and bills, two instances of each function (docs/azure.md, Cost).')
 param zoneRedundant bool = false
+
+@description('False refuses calls from the internet to the HTTP functions. Timer and queues go on, and deployments with an Entra token are accepted.')
+param publicHttp bool = true
 
 // ---- operator
 
@@ -118,7 +124,7 @@ param logRetentionDays int = 30
 param logDailyQuotaGb int = -1
 
 @description('E-mail addresses that receive alerts and budget notices.')
-param alertEmails array = []
+param alertEmails string[] = []
 
 @description('False creates the alert rules disabled.')
 param alertsEnabled bool = true
@@ -160,6 +166,30 @@ var names = {
 
 var problems = filter(
   [
+    !empty(filter(
+        map(range(0, length(environmentName)), index => toLower(substring(environmentName, index, 1))),
+        character => !contains('abcdefghijklmnopqrstuvwxyz0123456789-_', character)
+      ))
+      ? 'environmentName may have only letters, digits, dashes and underscores, because names of resources contain it: it is "${environmentName}".'
+      : ''
+    privateNetwork && (contains(addressPrefix, ':') || parseCidr(addressPrefix).cidr > 25)
+      ? 'addressPrefix must be an IPv4 range of /25 or larger, such as 10.42.0.0/24, for two subnets of /26: it is ${addressPrefix}.'
+      : ''
+    zoneRedundant && !contains(registrySku, '_') && !startsWith(registrySku, 'P')
+      ? 'registrySku ${registrySku} cannot be spread over zones: with zoneRedundant use a vCore or Premium objective, such as GP_S_Gen5_2.'
+      : ''
+    zoneRedundant && startsWith(registrySku, 'HS_') && !contains(['Zone', 'GeoZone'], registryBackupRedundancy)
+      ? 'registryBackupRedundancy must be Zone or GeoZone for a Hyperscale registry with zoneRedundant.'
+      : ''
+    zoneRedundant && !empty(filter(alwaysReady, instances => instances.instanceCount < 2))
+      ? 'alwaysReady needs at least two instances of each function with zoneRedundant.'
+      : ''
+    !empty(filter(openPaths, path => !startsWith(path, '/')))
+      ? 'openPaths must begin with a slash.'
+      : ''
+    !empty(budgetStartDate) && (length(budgetStartDate) != 10 || !endsWith(budgetStartDate, '-01'))
+      ? 'budgetStartDate must be the first day of a month, such as 2026-01-01: it is ${budgetStartDate}.'
+      : ''
     !empty(entraClientId) && empty(entraAllowedClientIds)
       ? 'entraAllowedClientIds is empty, which would admit every application of the directory: list the client ids that may call.'
       : ''
@@ -229,7 +259,6 @@ module sql 'modules/sql.bicep' = {
     administratorType: sqlAdministratorType
     skuName: registrySku
     minimumCapacity: registryMinimumCapacity
-    autoPauseDelayMinutes: registryAutoPauseDelayMinutes
     zoneRedundant: zoneRedundant
     backupRedundancy: registryBackupRedundancy
     publicNetworkAccess: !privateNetwork
@@ -294,6 +323,7 @@ module functionApp 'modules/function-app.bicep' = {
     maximumInstanceCount: maximumInstanceCount
     instanceMemoryMB: instanceMemoryMB
     alwaysReady: alwaysReady
+    publicHttp: publicHttp
     zoneRedundant: zoneRedundant
     subnetId: privateNetwork ? privateAccess!.outputs.functionsSubnetId : ''
   }
@@ -305,12 +335,12 @@ module settings 'modules/settings.bicep' = {
   params: {
     functionAppName: functionApp.outputs.name
     identityClientId: identity.outputs.clientId
-    storageAccountName: storage.outputs.name
+    storage: storage.outputs.uris
     applicationInsightsConnectionString: monitoring.outputs.connectionString
     registryUrl: sql.outputs.registryUrl
     planIntervalSeconds: planIntervalSeconds
     appSettings: appSettings
-    secretSettings: secretSettings
+    keyVaultSettings: keyVaultSettings
     keyVaultName: keyVault.outputs.name
   }
 }
@@ -338,6 +368,7 @@ module diagnostics 'modules/diagnostics.bicep' = {
     sqlServerName: sql.outputs.serverName
     registryDatabaseName: sql.outputs.databaseName
     keyVaultName: keyVault.outputs.name
+    auditSql: auditSql
   }
 }
 

@@ -1,13 +1,15 @@
 // The receivers of alerts and of budget notices.
 
+import { stringMap } from 'types.bicep'
+
 @description('Name of the action group.')
 param name string
 
 @description('Tags of the group.')
-param tags object
+param tags stringMap
 
 @description('E-mail addresses.')
-param emails array
+param emails string[]
 
 resource group 'Microsoft.Insights/actionGroups@2023-01-01' = {
   name: name

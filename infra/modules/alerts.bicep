@@ -11,6 +11,8 @@
 // Telemetry arrives late, at times by minutes (https://learn.microsoft.com/azure/azure-monitor/logs/data-ingestion-time). So
 // each window is at least ten minutes longer than the interval of evaluations: each event is seen although it arrives late.
 
+import { stringMap } from 'types.bicep'
+
 @description('Prefix of the names of the rules.')
 param namePrefix string
 
@@ -18,7 +20,7 @@ param namePrefix string
 param location string
 
 @description('Tags of the rules.')
-param tags object
+param tags stringMap
 
 @description('Id of the Log Analytics workspace.')
 param workspaceId string

@@ -14,7 +14,7 @@ param startDate string
 param actionGroupId string
 
 @description('E-mail addresses that receive the notices.')
-param emails array
+param emails string[]
 
 resource budget 'Microsoft.Consumption/budgets@2026-06-01' = {
   name: name

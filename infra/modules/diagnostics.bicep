@@ -18,6 +18,9 @@ param registryDatabaseName string
 @description('Name of the key vault.')
 param keyVaultName string
 
+@description('True audits all databases of the SQL server.')
+param auditSql bool
+
 resource app 'Microsoft.Web/sites@2025-03-01' existing = {
   name: functionAppName
 }
@@ -35,6 +38,10 @@ resource sqlServer 'Microsoft.Sql/servers@2023-08-01' existing = {
 
   resource registry 'databases' existing = {
     name: registryDatabaseName
+  }
+
+  resource master 'databases' existing = {
+    name: 'master'
   }
 }
 
@@ -107,5 +114,40 @@ resource vaultDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-prev
       }
     ]
     metrics: allMetrics
+  }
+}
+
+// The default of Azure would also record every batch of statements, which the app sends all day.
+resource audit 'Microsoft.Sql/servers/auditingSettings@2023-08-01' = if (auditSql) {
+  parent: sqlServer
+  name: 'default'
+  properties: {
+    state: 'Enabled'
+    isAzureMonitorTargetEnabled: true
+    auditActionsAndGroups: [
+      'SUCCESSFUL_DATABASE_AUTHENTICATION_GROUP'
+      'FAILED_DATABASE_AUTHENTICATION_GROUP'
+      'DATABASE_PRINCIPAL_CHANGE_GROUP'
+      'DATABASE_ROLE_MEMBER_CHANGE_GROUP'
+      'DATABASE_PERMISSION_CHANGE_GROUP'
+      'SCHEMA_OBJECT_PERMISSION_CHANGE_GROUP'
+      'SCHEMA_OBJECT_CHANGE_GROUP'
+    ]
+  }
+}
+
+// The audit of a server reaches a workspace through the diagnostic settings of master
+// (https://learn.microsoft.com/azure/azure-sql/database/auditing-setup).
+resource auditLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (auditSql) {
+  name: 'audit'
+  scope: sqlServer::master
+  properties: {
+    workspaceId: workspaceId
+    logs: [
+      {
+        category: 'SQLSecurityAuditEvents'
+        enabled: true
+      }
+    ]
   }
 }

@@ -1,5 +1,7 @@
 // The Flex Consumption plan and the app on it. settings.bicep has the app settings.
 
+import { alwaysReadyInstances, stringMap } from 'types.bicep'
+
 @description('Name of the app, unique in Azure; the plan is named after it.')
 param name string
 
@@ -7,7 +9,7 @@ param name string
 param location string
 
 @description('Tags of plan and app.')
-param tags object
+param tags stringMap
 
 @description('Service name in azure.yaml, by which azd finds the app.')
 param serviceName string
@@ -29,11 +31,14 @@ param maximumInstanceCount int
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int
 
-@description('Instances that are always kept running, each with name (such as function:plan or http) and instanceCount.')
-param alwaysReady array
+@description('Instances that are always kept running.')
+param alwaysReady alwaysReadyInstances[]
 
 @description('Spread instances over availability zones.')
 param zoneRedundant bool
+
+@description('False refuses calls from the internet to the HTTP functions; deployments with an Entra token are accepted.')
+param publicHttp bool
 
 @description('Id of the subnet for the app\'s outgoing calls; empty for none.')
 param subnetId string
@@ -71,6 +76,9 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     siteConfig: {
       minTlsVersion: '1.2'
+      ipSecurityRestrictionsDefaultAction: publicHttp ? 'Allow' : 'Deny'
+      scmIpSecurityRestrictionsUseMain: false
+      scmIpSecurityRestrictionsDefaultAction: 'Allow'
     }
     functionAppConfig: {
       runtime: {

@@ -1,6 +1,8 @@
 // The function app's only identity, used for host storage, deployment package, telemetry, secrets and SQL. It is
 // user-assigned, so that its client id is known before the app exists and does not change when the app is recreated.
 
+import { stringMap } from 'types.bicep'
+
 @description('Name of the user-assigned identity; also the name of its user in the databases.')
 param name string
 
@@ -8,7 +10,7 @@ param name string
 param location string
 
 @description('Tags of the identity.')
-param tags object
+param tags stringMap
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: name

@@ -1,6 +1,8 @@
 // Secrets that app settings refer to: connection strings of tenants that cannot use the identity, the SMTP URL, the
 // webhook secret. The app may read secrets and an operator may write them; no other rights are granted.
 
+import { stringMap } from 'types.bicep'
+
 @description('Name of the vault: 3 to 24 letters, digits and dashes, unique in Azure.')
 param name string
 
@@ -8,7 +10,7 @@ param name string
 param location string
 
 @description('Tags of the vault.')
-param tags object
+param tags stringMap
 
 @description('False when only private endpoints may reach the vault.')
 param publicNetworkAccess bool

@@ -1,5 +1,7 @@
 // A Log Analytics workspace for logs and metrics, and Application Insights on top of it.
 
+import { stringMap } from 'types.bicep'
+
 @description('Name of the Log Analytics workspace.')
 param workspaceName string
 
@@ -10,7 +12,7 @@ param applicationInsightsName string
 param location string
 
 @description('Tags of the workspace and of the component.')
-param tags object
+param tags stringMap
 
 @description('Days that logs are kept.')
 param retentionDays int

@@ -1,5 +1,7 @@
 // The app's virtual network: one subnet for the app's outgoing calls, one for the private endpoints.
 
+import { stringMap } from 'types.bicep'
+
 @description('Name of the virtual network; the NAT gateway and its address are named after it.')
 param name string
 
@@ -7,7 +9,7 @@ param name string
 param location string
 
 @description('Tags of everything here.')
-param tags object
+param tags stringMap
 
 @description('Address space, at least a /24.')
 param addressPrefix string

@@ -1,5 +1,7 @@
 // Private access from the app to its services: a network, an endpoint for each service, and their DNS names.
 
+import { stringMap } from 'types.bicep'
+
 @description('Name of the virtual network.')
 param networkName string
 
@@ -7,7 +9,7 @@ param networkName string
 param location string
 
 @description('Tags of everything here.')
-param tags object
+param tags stringMap
 
 @description('Address space of the network, at least a /24.')
 param addressPrefix string

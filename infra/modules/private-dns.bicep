@@ -1,13 +1,15 @@
 // DNS zones for the names of the private endpoints, resolved inside the virtual network.
 
+import { stringMap } from 'types.bicep'
+
 @description('Names of the zones, such as privatelink.database.windows.net.')
-param zoneNames array
+param zoneNames string[]
 
 @description('Id of the virtual network that resolves them.')
 param networkId string
 
 @description('Tags of the zones.')
-param tags object
+param tags stringMap
 
 resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [
   for zoneName in zoneNames: {

@@ -1,13 +1,15 @@
 // Private endpoints, each registered in its DNS zone. The zones exist already (private-dns.bicep).
 
-@description('The endpoints to create, each with name, resourceId, groupId (the part of the resource) and zoneName.')
-param endpoints array
+import { privateEndpoint, stringMap } from 'types.bicep'
+
+@description('The endpoints to create.')
+param endpoints privateEndpoint[]
 
 @description('Azure region.')
 param location string
 
 @description('Tags of the endpoints.')
-param tags object
+param tags stringMap
 
 @description('Id of the subnet that holds them.')
 param subnetId string

@@ -1,14 +1,16 @@
 // All app settings of the function app. The MULTI_OUTBOX_ settings have the names and defaults of src/settings.ts (described
 // in docs/configuration.md); test/unit/infra/settings.test.ts compares the two.
 
+import { storageUris, stringMap } from 'types.bicep'
+
 @description('Name of the function app.')
 param functionAppName string
 
 @description('Client id of the app\'s identity.')
 param identityClientId string
 
-@description('Name of the storage account behind host state, triggers and queues.')
-param storageAccountName string
+@description('Storage account behind host state, triggers and queues.')
+param storage storageUris
 
 @description('Connection string of Application Insights. It names the destination; the identity authenticates.')
 param applicationInsightsConnectionString string
@@ -20,10 +22,10 @@ param registryUrl string
 param planIntervalSeconds int
 
 @description('Settings that differ from the defaults, by variable name.')
-param appSettings object
+param appSettings stringMap
 
 @description('Settings whose values are key vault secrets: variable name to secret name.')
-param secretSettings object
+param keyVaultSettings stringMap
 
 @description('Name of the key vault.')
 param keyVaultName string
@@ -82,14 +84,18 @@ var deployed = {
 }
 
 var secrets = toObject(
-  items(secretSettings),
+  items(keyVaultSettings),
   setting => setting.key,
   setting => '@Microsoft.KeyVault(VaultName=${keyVaultName};SecretName=${setting.value})'
 )
 
 // Settings of the Functions host and the Azure libraries. The settings above cannot override them.
 var platform = {
-  AzureWebJobsStorage__accountName: storageAccountName
+  // The host would make the addresses of Azure's public cloud from an account's name, so it gets the URIs
+  // (https://learn.microsoft.com/azure/azure-functions/functions-reference#connecting-to-host-storage-with-an-identity).
+  AzureWebJobsStorage__blobServiceUri: storage.blob
+  AzureWebJobsStorage__queueServiceUri: storage.queue
+  AzureWebJobsStorage__tableServiceUri: storage.table
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identityClientId
   APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString

@@ -1,6 +1,8 @@
 // The logical SQL server and the registry database. Only Entra identities can log in; SQL logins are disabled.
 // Tenant databases may be on this server or on any other.
 
+import { addressRange, stringMap } from 'types.bicep'
+
 @description('Name of the server, unique in Azure.')
 param serverName string
 
@@ -11,9 +13,9 @@ param databaseName string
 param location string
 
 @description('Tags of server and database.')
-param tags object
+param tags stringMap
 
-@description('Display name of the Entra administrator.')
+@description('Display name of the Entra administrator. Azure takes the administrator only when it creates the server.')
 param administratorLogin string
 
 @description('Object id of the Entra administrator.')
@@ -26,11 +28,8 @@ param administratorType string
 @description('Service objective of the registry database, such as GP_S_Gen5_1 (serverless, at most one vCore), GP_Gen5_2 or S0.')
 param skuName string
 
-@description('Serverless only: the minimum vCores, such as 0.5.')
+@description('Serverless only: the minimum vCores, such as 0.5; empty for the least that the size allows.')
 param minimumCapacity string
-
-@description('Serverless only: minutes without a session until the database pauses; -1 for never.')
-param autoPauseDelayMinutes int
 
 @description('Spread the database over availability zones.')
 param zoneRedundant bool
@@ -45,10 +44,15 @@ param publicNetworkAccess bool
 @description('True allows every address inside Azure through the firewall. An app without a virtual network needs it.')
 param allowAzureServices bool
 
-@description('Further addresses that the firewall allows, each with name, start and end.')
-param allowedAddresses array
+@description('Further addresses that the firewall allows.')
+param allowedAddresses addressRange[]
 
 var serverless = contains(skuName, '_S_')
+
+// Serverless takes an eighth of its vCores as minimum, and at least half a vCore. Bicep counts in integers: eighths of a vCore.
+// https://learn.microsoft.com/azure/azure-sql/database/resource-limits-vcore-single-databases
+var eighths = serverless ? max(4, int(last(split(skuName, '_')))) : 0
+var leastCapacity = '${eighths / 8}.${padLeft(string(eighths % 8 * 125), 3, '0')}'
 
 resource server 'Microsoft.Sql/servers@2023-08-01' = {
   name: serverName
@@ -77,8 +81,9 @@ resource registry 'Microsoft.Sql/servers/databases@2023-08-01' = {
     name: skuName
   }
   properties: {
-    autoPauseDelay: serverless ? autoPauseDelayMinutes : null
-    minCapacity: serverless ? json(minimumCapacity) : null
+    // Every plan reads the registry, so it could never pause.
+    autoPauseDelay: serverless ? -1 : null
+    minCapacity: serverless ? json(empty(minimumCapacity) ? leastCapacity : minimumCapacity) : null
     zoneRedundant: zoneRedundant
     requestedBackupStorageRedundancy: backupRedundancy
   }

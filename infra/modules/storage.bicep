@@ -1,5 +1,7 @@
 // The app's storage account: host state, the deployment package and the queues. Access keys are disabled.
 
+import { storageUris, stringMap } from 'types.bicep'
+
 @description('Name of the storage account: 3 to 24 lower case letters and digits.')
 param name string
 
@@ -7,7 +9,7 @@ param name string
 param location string
 
 @description('Tags of the account.')
-param tags object
+param tags stringMap
 
 @description('Redundancy, such as Standard_LRS or Standard_ZRS.')
 param skuName string
@@ -16,7 +18,7 @@ param skuName string
 param publicNetworkAccess bool
 
 @description('Names of the queues. Each also gets a poison queue, <name>-poison.')
-param queueNames array
+param queueNames string[]
 
 @description('Name of the blob container that holds the deployment package.')
 param deploymentContainerName string
@@ -35,6 +37,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-08-01' = {
   }
   properties: {
     allowSharedKeyAccess: false
+    isLocalUserEnabled: false
     defaultToOAuthAuthentication: true
     allowBlobPublicAccess: false
     allowCrossTenantReplication: false
@@ -72,4 +75,9 @@ resource queues 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-08-
 
 output id string = account.id
 output name string = account.name
+output uris storageUris = {
+  blob: account.properties.primaryEndpoints.blob
+  queue: account.properties.primaryEndpoints.queue
+  table: account.properties.primaryEndpoints.table
+}
 output deploymentContainerUrl string = '${account.properties.primaryEndpoints.blob}${deploymentContainer.name}'

@@ -1,5 +1,7 @@
 // Monitoring: the alerts and their receivers, the workbook, the budget.
 
+import { stringMap } from 'types.bicep'
+
 @description('Name of this environment.')
 param environmentName string
 
@@ -10,13 +12,13 @@ param actionGroupName string
 param location string
 
 @description('Tags of everything here.')
-param tags object
+param tags stringMap
 
 @description('Id of the Log Analytics workspace.')
 param workspaceId string
 
 @description('E-mail addresses that receive alerts and budget notices.')
-param emails array
+param emails string[]
 
 @description('False creates the alert rules disabled.')
 param alertsEnabled bool

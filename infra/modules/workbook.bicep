@@ -1,10 +1,12 @@
 // Shows the fleet on one page. The page reads only the app's telemetry, so viewing it wakes no tenant's database.
 
+import { stringMap } from 'types.bicep'
+
 @description('Azure region; the workspace\'s.')
 param location string
 
 @description('Tags of the workbook.')
-param tags object
+param tags stringMap
 
 @description('Id of the Log Analytics workspace.')
 param workspaceId string

@@ -8,6 +8,7 @@ import { describeBudget } from './budget.ts';
 import { describeEntra } from './entra.ts';
 import { describeOperator } from './operator.ts';
 import { describeSequence } from './sequence.ts';
+import { describeValues } from './values.ts';
 
 export interface Evaluated {
   readonly bicep: Bicep;
@@ -50,5 +51,6 @@ jest.setTimeout(300_000);
   describe('budget', () => describeBudget(() => evaluated));
   describe('Entra ID', () => describeEntra(() => evaluated));
   describe('operator', () => describeOperator(() => evaluated));
+  describe('values', () => describeValues(() => evaluated));
   describe('writes in sequence', () => describeSequence(() => evaluated));
 });

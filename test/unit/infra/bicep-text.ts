@@ -42,7 +42,7 @@ export interface BicepParameter {
 
 /** The parameters of a module, in order. */
 export function parameters(bicep: string): BicepParameter[] {
-  return [...bicep.matchAll(/((?:^@.*\n)*)^param (\w+) [\w?]+( =)?/gm)].map(
+  return [...bicep.matchAll(/((?:^@.*\n)*)^param (\w+) [\w?[\]]+( =)?/gm)].map(
     ([, decorators, name, hasDefault]) => ({
       name: name!,
       described: decorators!.includes('@description('),
