@@ -32,7 +32,7 @@ param nodeVersion string = '22'
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int = 2048
 
-@description('Most instances of any one function at the same time. Multiplied by the runs per instance (batchSize + newBatchThreshold in host.json) it gives the number of concurrent dispatch runs, each on one tenant database; the SQL servers and the registry must carry that load. 40 is the lowest value that every region accepts. Raise it only as far as SQL allows (docs/azure.md, Scaling).')
+@description('Most instances of any one function at the same time. Multiplied by the runs per instance (batchSize + newBatchThreshold in host.json) it gives the number of concurrent dispatch runs, each on one tenant database; multiplied by the connections of an instance (MULTI_OUTBOX_SQL_POOL_SIZE) the load of the registry. Raise it only as far as SQL allows (docs/azure.md, Scaling). Some regions have refused values below 40.')
 @minValue(1)
 @maxValue(1000)
 param maximumInstanceCount int = 40
@@ -74,8 +74,8 @@ param sqlAdministratorObjectId string
 @allowed(['User', 'Group', 'Application'])
 param sqlAdministratorType string
 
-@description('Service objective of the registry database: GP_S_Gen5_1 (serverless, at most one vCore), GP_Gen5_2, S0 and so on. Every plan reads the registry, and every run writes its report to it.')
-param registrySku string = 'GP_S_Gen5_1'
+@description('Service objective of the registry database: GP_S_Gen5_2 (serverless, at most two vCores), GP_Gen5_2, S0 and so on. Every plan reads the registry, and every run writes its report to it. Its concurrent workers must carry the connections of maximumInstanceCount (docs/azure.md, Scaling).')
+param registrySku string = 'GP_S_Gen5_2'
 
 @description('Serverless only: the minimum vCores of the registry database, such as 1.25; empty for the least that its size allows.')
 param registryMinimumCapacity string = ''
@@ -339,6 +339,7 @@ module settings 'modules/settings.bicep' = {
     applicationInsightsConnectionString: monitoring.outputs.connectionString
     registryUrl: sql.outputs.registryUrl
     planIntervalSeconds: planIntervalSeconds
+    instanceMemoryMB: instanceMemoryMB
     appSettings: appSettings
     keyVaultSettings: keyVaultSettings
     keyVaultName: keyVault.outputs.name

@@ -1,4 +1,4 @@
-// For experiments: the smallest sizes, public endpoints, no budget.
+// For experiments: the smallest registry, public endpoints, no budget.
 // Values of the environment come from variables, which azd sets; export them yourself for az deployment sub create.
 
 using 'main.bicep'
@@ -12,6 +12,11 @@ param sqlAdministratorType = readEnvironmentVariable('SQL_ADMINISTRATOR_TYPE', '
 // Whoever deploys: a user, or the service principal of a pipeline. Without a kind there is no operator.
 param operatorPrincipalId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
 param operatorPrincipalType = readEnvironmentVariable('AZURE_PRINCIPAL_TYPE', '')
+
+// The cheapest database has 30 concurrent workers, which carry the connections of eight instances (docs/azure.md, Scaling). A
+// region that refuses fewer than 40 instances needs a larger registry: S3, or GP_S_Gen5_2.
+param registrySku = 'Basic'
+param maximumInstanceCount = 8
 
 // The address from which you create schemas and users.
 param sqlAllowedAddresses = [

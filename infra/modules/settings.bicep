@@ -21,6 +21,9 @@ param registryUrl string
 @description('Seconds between two plans.')
 param planIntervalSeconds int
 
+@description('Memory of an instance in MB.')
+param instanceMemoryMB int
+
 @description('Settings that differ from the defaults, by variable name.')
 param appSettings stringMap
 
@@ -34,7 +37,6 @@ param keyVaultName string
 // empty value counts as absent.
 var defaults = {
   MULTI_OUTBOX_BATCH_SIZE: '100'
-  MULTI_OUTBOX_BATCH_BYTES: '33554432'
   MULTI_OUTBOX_CONCURRENCY: '16'
   MULTI_OUTBOX_HANDLER_TIMEOUT: '30s'
   MULTI_OUTBOX_TIME_BUDGET: '60s'
@@ -81,6 +83,8 @@ var deployed = {
   MULTI_OUTBOX_SCHEDULE: '*/${planIntervalSeconds} * * * * *'
   // The interval of the schedule above, by which the app notices a late plan.
   MULTI_OUTBOX_PLAN_INTERVAL: '${planIntervalSeconds}s'
+  // 1/256 of the memory. Each of the 24 runs of an instance (host.json) has at most two batches in memory.
+  MULTI_OUTBOX_BATCH_BYTES: string(instanceMemoryMB * 4096)
 }
 
 var secrets = toObject(
@@ -101,6 +105,9 @@ var platform = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   AZURE_CLIENT_ID: identityClientId
+  // The host reads a request into memory before the app sees it, up to 100 MB unless this says less.
+  // https://learn.microsoft.com/azure/azure-functions/functions-app-settings#functions_request_body_size_limit
+  FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: union(defaults, appSettings).MULTI_OUTBOX_MAX_BODY_BYTES
 }
 
 resource app 'Microsoft.Web/sites@2025-03-01' existing = {

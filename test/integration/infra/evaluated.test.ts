@@ -8,6 +8,7 @@ import { describeBudget } from './budget.ts';
 import { describeEntra } from './entra.ts';
 import { describeOperator } from './operator.ts';
 import { describeSequence } from './sequence.ts';
+import { describeSizes } from './sizes.ts';
 import { describeValues } from './values.ts';
 
 export interface Evaluated {
@@ -51,6 +52,7 @@ jest.setTimeout(300_000);
   describe('budget', () => describeBudget(() => evaluated));
   describe('Entra ID', () => describeEntra(() => evaluated));
   describe('operator', () => describeOperator(() => evaluated));
+  describe('sizes', () => describeSizes(() => evaluated));
   describe('values', () => describeValues(() => evaluated));
   describe('writes in sequence', () => describeSequence(() => evaluated));
 });
