@@ -184,9 +184,7 @@ var problems = filter(
     zoneRedundant && !empty(filter(alwaysReady, instances => instances.instanceCount < 2))
       ? 'alwaysReady needs at least two instances of each function with zoneRedundant.'
       : ''
-    !empty(filter(openPaths, path => !startsWith(path, '/')))
-      ? 'openPaths must begin with a slash.'
-      : ''
+    !empty(filter(openPaths, path => !startsWith(path, '/'))) ? 'openPaths must begin with a slash.' : ''
     !empty(budgetStartDate) && (length(budgetStartDate) != 10 || !endsWith(budgetStartDate, '-01'))
       ? 'budgetStartDate must be the first day of a month, such as 2026-01-01: it is ${budgetStartDate}.'
       : ''

@@ -33,7 +33,7 @@ resource storage 'Microsoft.Storage/storageAccounts@2025-08-01' existing = {
   }
 }
 
-resource sqlServer 'Microsoft.Sql/servers@2023-08-01' existing = {
+resource sqlServer 'Microsoft.Sql/servers@2025-01-01' existing = {
   name: sqlServerName
 
   resource registry 'databases' existing = {
@@ -45,7 +45,7 @@ resource sqlServer 'Microsoft.Sql/servers@2023-08-01' existing = {
   }
 }
 
-resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
+resource vault 'Microsoft.KeyVault/vaults@2025-05-01' existing = {
   name: keyVaultName
 }
 
@@ -57,6 +57,7 @@ var allMetrics = [
 ]
 
 // The app's logs reach the workspace through Application Insights, so this adds only the platform's metrics.
+#disable-next-line use-recent-api-versions // the rule asks for 2016-09-01, which is older
 resource appDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'workspace'
   scope: app
@@ -67,6 +68,7 @@ resource appDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-previe
 }
 
 // Only metrics: triggers poll the queues, and a log of reads would have a line for every poll.
+#disable-next-line use-recent-api-versions // the rule asks for 2016-09-01, which is older
 resource queueDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'workspace'
   scope: storage::queues
@@ -81,6 +83,7 @@ resource queueDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-prev
   }
 }
 
+#disable-next-line use-recent-api-versions // the rule asks for 2016-09-01, which is older
 resource registryDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'workspace'
   scope: sqlServer::registry
@@ -102,6 +105,7 @@ resource registryDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-p
 }
 
 // Records every read and change of a secret.
+#disable-next-line use-recent-api-versions // the rule asks for 2016-09-01, which is older
 resource vaultDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'workspace'
   scope: vault
@@ -118,7 +122,7 @@ resource vaultDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-prev
 }
 
 // The default of Azure would also record every batch of statements, which the app sends all day.
-resource audit 'Microsoft.Sql/servers/auditingSettings@2023-08-01' = if (auditSql) {
+resource audit 'Microsoft.Sql/servers/auditingSettings@2025-01-01' = if (auditSql) {
   parent: sqlServer
   name: 'default'
   properties: {
@@ -138,6 +142,7 @@ resource audit 'Microsoft.Sql/servers/auditingSettings@2023-08-01' = if (auditSq
 
 // The audit of a server reaches a workspace through the diagnostic settings of master
 // (https://learn.microsoft.com/azure/azure-sql/database/auditing-setup).
+#disable-next-line use-recent-api-versions // the rule asks for 2016-09-01, which is older
 resource auditLog 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (auditSql) {
   name: 'audit'
   scope: sqlServer::master

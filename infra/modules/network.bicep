@@ -86,5 +86,9 @@ resource network 'Microsoft.Network/virtualNetworks@2025-09-01' = {
 
 output id string = network.id
 output functionsSubnetId string = resourceId('Microsoft.Network/virtualNetworks/subnets', network.name, 'functions')
-output endpointsSubnetId string = resourceId('Microsoft.Network/virtualNetworks/subnets', network.name, 'private-endpoints')
+output endpointsSubnetId string = resourceId(
+  'Microsoft.Network/virtualNetworks/subnets',
+  network.name,
+  'private-endpoints'
+)
 output outboundAddress string = outboundAddress.properties.ipAddress

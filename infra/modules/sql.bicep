@@ -54,7 +54,7 @@ var serverless = contains(skuName, '_S_')
 var eighths = serverless ? max(4, int(last(split(skuName, '_')))) : 0
 var leastCapacity = '${eighths / 8}.${padLeft(string(eighths % 8 * 125), 3, '0')}'
 
-resource server 'Microsoft.Sql/servers@2023-08-01' = {
+resource server 'Microsoft.Sql/servers@2025-01-01' = {
   name: serverName
   location: location
   tags: tags
@@ -72,7 +72,7 @@ resource server 'Microsoft.Sql/servers@2023-08-01' = {
   }
 }
 
-resource registry 'Microsoft.Sql/servers/databases@2023-08-01' = {
+resource registry 'Microsoft.Sql/servers/databases@2025-01-01' = {
   parent: server
   name: databaseName
   location: location
@@ -90,7 +90,7 @@ resource registry 'Microsoft.Sql/servers/databases@2023-08-01' = {
 }
 
 // 0.0.0.0 means every address inside Azure, including other customers'. Entra authentication then protects the server.
-resource azureServices 'Microsoft.Sql/servers/firewallRules@2023-08-01' = if (publicNetworkAccess && allowAzureServices) {
+resource azureServices 'Microsoft.Sql/servers/firewallRules@2025-01-01' = if (publicNetworkAccess && allowAzureServices) {
   parent: server
   name: 'AllowAllWindowsAzureIps'
   properties: {
@@ -99,7 +99,7 @@ resource azureServices 'Microsoft.Sql/servers/firewallRules@2023-08-01' = if (pu
   }
 }
 
-resource addresses 'Microsoft.Sql/servers/firewallRules@2023-08-01' = [
+resource addresses 'Microsoft.Sql/servers/firewallRules@2025-01-01' = [
   for address in (publicNetworkAccess ? allowedAddresses : []): {
     parent: server
     name: address.name

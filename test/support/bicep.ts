@@ -104,6 +104,14 @@ export class Bicep {
     return JSON.parse(contents);
   }
 
+  /** What the compiler and the linter say about a file and its modules, with bicepconfig.json. */
+  async lint(file: string): Promise<string[]> {
+    const { diagnostics } = await this.#call('bicep/compile', { path: path.join(this.#folder, file) });
+    return diagnostics.map(
+      ({ source, code, message }: Value) => `${path.basename(source)} ${code}: ${message}`,
+    );
+  }
+
   async close(): Promise<void> {
     this.#server.removeAllListeners('exit');
     if (this.#server.exitCode === null) {

@@ -7,7 +7,8 @@ const minutes = (duration: string) => {
 };
 
 export function describeAlerts(evaluated: () => Evaluated): void {
-  const rules = (resources: Resource[]) => resources.filter(({ type }) => type.endsWith('/scheduledQueryRules'));
+  const rules = (resources: Resource[]) =>
+    resources.filter(({ type }) => type.endsWith('/scheduledQueryRules'));
   const all = () => [...rules(evaluated().dev), ...rules(evaluated().prod)];
 
   test('rules, disabled ones too, are created before the tables that they query exist', () => {

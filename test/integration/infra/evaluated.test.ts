@@ -48,6 +48,10 @@ jest.setTimeout(300_000);
 
   afterAll(() => evaluated?.bicep.close());
 
+  test('the compiler and its linter find nothing', async () => {
+    expect(await evaluated.bicep.lint('main.bicep')).toEqual([]);
+  });
+
   describe('alerts', () => describeAlerts(() => evaluated));
   describe('budget', () => describeBudget(() => evaluated));
   describe('Entra ID', () => describeEntra(() => evaluated));

@@ -6,7 +6,9 @@ const operator = '22222222-2222-2222-2222-222222222222';
 export function describeOperator(evaluated: () => Evaluated): void {
   const kinds = (resources: Resource[]) =>
     resources
-      .filter(({ type, properties }) => type.endsWith('/roleAssignments') && properties.principalId === operator)
+      .filter(
+        ({ type, properties }) => type.endsWith('/roleAssignments') && properties.principalId === operator,
+      )
       .map(({ properties }) => properties.principalType);
 
   test('dev: a service principal that deploys gets the rights of an operator as a service principal', () => {

@@ -9,7 +9,9 @@ export function describeSequence(evaluated: () => Evaluated): void {
     const endpoints = (await resources('modules/private-endpoints.bicep')).filter(
       ({ type }) => type === 'Microsoft.Network/privateEndpoints',
     );
-    expect(endpoints.map(({ copy }) => copy)).toEqual([expect.objectContaining({ mode: 'serial', batchSize: 1 })]);
+    expect(endpoints.map(({ copy }) => copy)).toEqual([
+      expect.objectContaining({ mode: 'serial', batchSize: 1 }),
+    ]);
   });
 
   test('prod: three of the endpoints are on one storage account', () => {

@@ -7,7 +7,11 @@ export function describeValues(evaluated: () => Evaluated): void {
     resources.find((resource) => resource.type === type)!.properties;
 
   test.each([
-    ['a number as an app setting', { appSettings: '{ MULTI_OUTBOX_RETRY_MAX_ATTEMPTS: 40 }' }, /"string".*"40"/],
+    [
+      'a number as an app setting',
+      { appSettings: '{ MULTI_OUTBOX_RETRY_MAX_ATTEMPTS: 40 }' },
+      /"string".*"40"/,
+    ],
     ['a number as a tag', { tags: '{ team: 7 }' }, /"string".*"7"/],
     ['a list as a setting of the key vault', { keyVaultSettings: "{ TENANT_A: ['a'] }" }, /"string"/],
     ['always ready instances by count only', { alwaysReady: '[2]' }, /"alwaysReadyInstances"|instanceCount/],
@@ -17,7 +21,11 @@ export function describeValues(evaluated: () => Evaluated): void {
       /'function:dispatch'/,
     ],
     ['no always ready instance', { alwaysReady: "[{ name: 'http', instanceCount: 0 }]" }, /\b1\b/],
-    ['an address without its end', { sqlAllowedAddresses: "[{ name: 'office', start: '203.0.113.7' }]" }, /"end"/],
+    [
+      'an address without its end',
+      { sqlAllowedAddresses: "[{ name: 'office', start: '203.0.113.7' }]" },
+      /"end"/,
+    ],
     ['a kind of operator that does not exist', { operatorPrincipalType: "'user'" }, /'User'/],
   ])('%s does not compile', async (_what, parameters, message) => {
     await expect(evaluate(parameters as Record<string, string>)).rejects.toThrow(message);
@@ -41,7 +49,11 @@ export function describeValues(evaluated: () => Evaluated): void {
       { zoneRedundant: 'true', alwaysReady: "[{ name: 'http', instanceCount: 1 }]" },
       'alwaysReady needs at least two',
     ],
-    ['a range that is too small', { privateNetwork: 'true', addressPrefix: "'10.0.0.0/26'" }, 'it is 10.0.0.0/26'],
+    [
+      'a range that is too small',
+      { privateNetwork: 'true', addressPrefix: "'10.0.0.0/26'" },
+      'it is 10.0.0.0/26',
+    ],
     ['a range of IPv6', { privateNetwork: 'true', addressPrefix: "'fd00::/48'" }, 'it is fd00::/48'],
     ['a path without a slash', { openPaths: "['api/health/live']" }, 'openPaths must begin with a slash'],
     ['a budget from the middle of a month', { budgetStartDate: "'2026-01-15'" }, 'it is 2026-01-15'],
@@ -54,10 +66,13 @@ export function describeValues(evaluated: () => Evaluated): void {
     ['GP_S_Gen5_4', 0.5],
     ['GP_S_Gen5_6', 0.75],
     ['GP_S_Gen5_10', 1.25],
-  ])('a serverless registry of %s has the least capacity that Azure accepts for it, and never pauses', async (sku, least) => {
-    const registry = one(await evaluate({ registrySku: `'${sku}'` }), 'Microsoft.Sql/servers/databases');
-    expect(registry).toMatchObject({ minCapacity: least, autoPauseDelay: -1 });
-  });
+  ])(
+    'a serverless registry of %s has the least capacity that Azure accepts for it, and never pauses',
+    async (sku, least) => {
+      const registry = one(await evaluate({ registrySku: `'${sku}'` }), 'Microsoft.Sql/servers/databases');
+      expect(registry).toMatchObject({ minCapacity: least, autoPauseDelay: -1 });
+    },
+  );
 
   test('the host gets storage by URIs of the cloud that is deployed to, and the account has no local users', () => {
     for (const resources of [evaluated().dev, evaluated().prod]) {

@@ -6,7 +6,10 @@ import { registryWorkers } from '../../support/registry-workers.ts';
 
 const text = readFileSync(path.join(__dirname, '../../../docs/azure.md'), 'utf8');
 const cells = (start: string) =>
-  new RegExp(`^\\| ${start} +\\|(.*)\\|$`, 'm').exec(text)![1]!.split('|').map((cell) => cell.trim());
+  new RegExp(`^\\| ${start} +\\|(.*)\\|$`, 'm')
+    .exec(text)![1]!
+    .split('|')
+    .map((cell) => cell.trim());
 
 test('docs/azure.md: the workers of each registry, and the instances that they carry', () => {
   const poolSize = Number(

@@ -1,3 +1,4 @@
+import { parse } from 'yaml';
 import { findFiles, parameters, readTopFile } from './bicep-text.ts';
 
 const main = parameters(readTopFile('infra/main.bicep'));
@@ -35,4 +36,34 @@ test('azd finds its parameter file and its app', () => {
   const [, service] = /^services:\n(?: *#.*\n)* {2}(\w+):$/m.exec(azureYaml) ?? [];
   expect(findFiles('infra/*.bicepparam')).toContain(`infra/${module}.bicepparam`);
   expect(readTopFile('infra/main.bicep')).toContain(`serviceName: '${service}'`);
+});
+
+test('azure.yaml names the azd versions that it works with', () => {
+  expect(parse(readTopFile('azure.yaml')).requiredVersions).toEqual({ azd: '>= 1.23.12' });
+});
+
+test('bicepconfig.json makes every rule of the linter an error, but the one that depends on the day', () => {
+  const text = readTopFile('infra/bicepconfig.json').replaceAll(/^ *\/\/.*$/gm, '');
+  const rules = JSON.parse(text).analyzers.core.rules as Record<string, { level: string }>;
+  expect(Object.keys(rules).length).toBeGreaterThan(40);
+  const others = Object.entries(rules).filter(([, { level }]) => level !== 'error');
+  expect(others).toEqual([['use-recent-api-versions', { level: 'warning' }]]);
+});
+
+test('a rule is switched off only for diagnostic settings, whose newer versions are older', () => {
+  for (const file of findFiles('infra/**/*.{bicep,bicepparam}')) {
+    const off = readTopFile(file).match(/^#disable.*\n.*$/gm) ?? [];
+    const expected =
+      /^#disable-next-line use-recent-api-versions \/\/ .+\nresource \w+ 'Microsoft\.Insights\/diagnosticSettings@/;
+    expect([file, off.filter((lines) => !expected.test(lines))]).toEqual([file, []]);
+  }
+});
+
+test('the workflow for pull requests lints, compiles and asks Azure by OIDC (text of the workflow, which has not run)', () => {
+  const { jobs } = parse(readTopFile('.github/workflows/infra.yml'));
+  const runs = JSON.stringify(jobs.bicep.steps);
+  for (const command of ['az bicep lint', 'az bicep build-params', 'az bicep format'])
+    expect(runs).toContain(command);
+  expect(JSON.stringify(jobs['what-if'].steps)).toContain('az deployment sub what-if');
+  expect(Object.keys(jobs['what-if'].steps[1].with)).toEqual(['client-id', 'tenant-id', 'subscription-id']);
 });

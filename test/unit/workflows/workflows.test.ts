@@ -49,10 +49,16 @@ test('every action is pinned by a commit, with its version behind it', () => {
   expect(versions.size).toBe(new Set([...versions].map((version) => version.split('@')[0])).size);
 });
 
-test('workflows may read the repository, and the publishing job may identify itself to npm', () => {
+test('workflows may read the repository; two jobs may identify themselves, to npm and to Azure', () => {
   for (const file of files) expect([file, workflow(file).permissions]).toEqual([file, { contents: 'read' }]);
   const wider = jobs.flatMap(({ name, job }) => (job.permissions ? [[name, job.permissions]] : []));
-  expect(wider).toEqual([['release.yml publish', { contents: 'read', 'id-token': 'write' }]]);
+  const identified = { contents: 'read', 'id-token': 'write' };
+  expect(new Map(wider as [string, object][])).toEqual(
+    new Map([
+      ['infra.yml what-if', identified],
+      ['release.yml publish', identified],
+    ]),
+  );
   const kept = jobs.flatMap(({ job }) =>
     job.steps.filter(
       ({ uses, with: given }) => uses?.includes('/checkout@') && given?.['persist-credentials'] !== false,
