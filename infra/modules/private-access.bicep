@@ -76,16 +76,24 @@ module privateDns 'private-dns.bicep' = {
   }
 }
 
-module privateEndpoints 'private-endpoints.bicep' = {
-  name: 'private-endpoints'
-  dependsOn: [privateDns]
-  params: {
-    endpoints: endpoints
-    location: location
-    tags: tags
-    subnetId: network.outputs.endpointsSubnetId
+// One after another: a storage account takes one new endpoint at a time, and refuses others with
+// StorageAccountOperationInProgress (https://github.com/Azure/bicep-registry-modules/issues/6001).
+@batchSize(1)
+module privateEndpoints 'private-endpoint.bicep' = [
+  for endpoint in endpoints: {
+    name: 'private-endpoint-${endpoint.groupId}'
+    dependsOn: [privateDns]
+    params: {
+      name: endpoint.name
+      location: location
+      tags: tags
+      subnetId: network.outputs.endpointsSubnetId
+      resourceId: endpoint.resourceId
+      groupId: endpoint.groupId
+      zoneName: endpoint.zoneName
+    }
   }
-}
+]
 
 output functionsSubnetId string = network.outputs.functionsSubnetId
 output outboundAddress string = network.outputs.outboundAddress

@@ -35,22 +35,6 @@ type addressRange = {
 }
 
 @export()
-@description('A private endpoint to create.')
-type privateEndpoint = {
-  @description('Name of the endpoint.')
-  name: string
-
-  @description('Id of the resource that it leads to.')
-  resourceId: string
-
-  @description('Part of the resource, such as blob.')
-  groupId: string
-
-  @description('DNS zone of its name.')
-  zoneName: string
-}
-
-@export()
 @description('Service URIs of the storage account. They differ from cloud to cloud.')
 type storageUris = {
   @description('Blob service.')

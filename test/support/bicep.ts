@@ -3,6 +3,7 @@
  * without reaching Azure: https://learn.microsoft.com/azure/azure-resource-manager/bicep/bicep-cli#jsonrpc
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -52,8 +53,9 @@ export class Bicep {
   readonly #server: ChildProcess;
   readonly #waiting = new Map<number, (answer: Value) => void>();
   #received = Buffer.alloc(0);
+  #ended: string | undefined;
+  readonly #evaluated = new Map<string, Promise<Resource[]>>();
   #calls = 0;
-  #files = 0;
 
   constructor(env: Readonly<Record<string, string>>) {
     cpSync(infra, this.#folder, { recursive: true });
@@ -68,31 +70,48 @@ export class Bicep {
   }
 
   /** The resources of one of infra's parameter files. */
-  async evaluateFile(name: string): Promise<Resource[]> {
-    const answer = await this.#call('bicep/getSnapshot', {
-      path: path.join(this.#folder, name),
-      metadata: {
-        tenantId: '33333333-3333-3333-3333-333333333333',
-        subscriptionId: '44444444-4444-4444-4444-444444444444',
-        location: 'westeurope',
-        deploymentName: 'test',
-      },
-    });
-    return JSON.parse(answer.snapshot).predictedResources;
+  evaluateFile(name: string): Promise<Resource[]> {
+    const known = this.#evaluated.get(name);
+    if (known) return known;
+    const resources = this.#snapshot(name);
+    this.#evaluated.set(name, resources);
+    return resources;
   }
 
   /**
    * The resources of main.bicep with these parameters, in Bicep; those that it requires have values already.
    * @throws the compiler's or the template's message
    */
-  async evaluate(parameters: Readonly<Record<string, string>>): Promise<Resource[]> {
-    const file = this.#write({ ...required, ...parameters });
-    const { success, diagnostics } = await this.#call('bicep/compileParams', {
-      path: path.join(this.#folder, file),
-      parameterOverrides: {},
-    });
-    if (!success) throw new Error(diagnostics.map(({ message }: Value) => message).join('\n'));
+  evaluate(parameters: Readonly<Record<string, string>>): Promise<Resource[]> {
+    const lines = Object.entries({ ...required, ...parameters }).map(([name, value]) => `param ${name} = ${value}`);
+    const text = ["using 'main.bicep'", ...lines, ''].join('\n');
+    const file = `test-${createHash('sha256').update(text).digest('hex')}.bicepparam`;
+    writeFileSync(path.join(this.#folder, file), text);
     return this.evaluateFile(file);
+  }
+
+  async #snapshot(name: string): Promise<Resource[]> {
+    const file = path.join(this.#folder, name);
+    try {
+      const { snapshot } = await this.#call('bicep/getSnapshot', {
+        path: file,
+        metadata: {
+          tenantId: '33333333-3333-3333-3333-333333333333',
+          subscriptionId: '44444444-4444-4444-4444-444444444444',
+          location: 'westeurope',
+          deploymentName: 'test',
+        },
+      });
+      return JSON.parse(snapshot).predictedResources;
+    } catch (error) {
+      // When a file does not compile, the server says only that.
+      const { success, diagnostics } = await this.#call('bicep/compileParams', {
+        path: file,
+        parameterOverrides: {},
+      });
+      if (success) throw error;
+      throw new Error(diagnostics.map(({ message }: Value) => message).join('\n'));
+    }
   }
 
   /** A module as the template that Azure gets; loops and dependencies are not evaluated. */
@@ -122,14 +141,8 @@ export class Bicep {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  #write(parameters: Readonly<Record<string, string>>): string {
-    const file = `test-${++this.#files}.bicepparam`;
-    const lines = Object.entries(parameters).map(([name, value]) => `param ${name} = ${value}`);
-    writeFileSync(path.join(this.#folder, file), ["using 'main.bicep'", ...lines, ''].join('\n'));
-    return file;
-  }
-
   async #call(method: string, params: object): Promise<Value> {
+    if (this.#ended) throw new Error(this.#ended);
     const id = ++this.#calls;
     const message = JSON.stringify({ jsonrpc: '2.0', id, method, params });
     const answer = new Promise<Value>((resolve) => this.#waiting.set(id, resolve));
@@ -156,6 +169,7 @@ export class Bicep {
   }
 
   #fail(message: string): void {
+    this.#ended = message;
     for (const resolve of this.#waiting.values()) resolve({ error: { message } });
     this.#waiting.clear();
   }

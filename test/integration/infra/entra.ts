@@ -26,12 +26,6 @@ export function describeEntra(evaluated: () => Evaluated): void {
     });
   });
 
-  test('an empty list, which would admit every application of the directory, is refused', async () => {
-    await expect(authentication({ entraClientId: `'${api}'` })).rejects.toThrow(
-      'entraAllowedClientIds is empty, which would admit every application',
-    );
-  });
-
   test('without an application there is no authentication but the function key', async () => {
     expect(await authentication({})).toEqual([]);
   });

@@ -17,7 +17,6 @@ export function describeOperator(evaluated: () => Evaluated): void {
 
   test.each([
     ["'User'", ['User', 'User']],
-    ["'Group'", ['Group', 'Group']],
     ["''", []],
   ])('the kind %s gives the assignments %j', async (kind, expected) => {
     const resources = await evaluated().bicep.evaluate({

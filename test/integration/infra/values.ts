@@ -6,65 +6,72 @@ export function describeValues(evaluated: () => Evaluated): void {
   const one = (resources: Resource[], type: string) =>
     resources.find((resource) => resource.type === type)!.properties;
 
-  test.each([
-    [
-      'a number as an app setting',
-      { appSettings: '{ MULTI_OUTBOX_RETRY_MAX_ATTEMPTS: 40 }' },
-      /"string".*"40"/,
-    ],
-    ['a number as a tag', { tags: '{ team: 7 }' }, /"string".*"7"/],
-    ['a list as a setting of the key vault', { keyVaultSettings: "{ TENANT_A: ['a'] }" }, /"string"/],
-    ['always ready instances by count only', { alwaysReady: '[2]' }, /"alwaysReadyInstances"|instanceCount/],
-    [
-      'always ready instances of an unknown function',
-      { alwaysReady: "[{ name: 'dispatch', instanceCount: 2 }]" },
-      /'function:dispatch'/,
-    ],
-    ['no always ready instance', { alwaysReady: "[{ name: 'http', instanceCount: 0 }]" }, /\b1\b/],
-    [
-      'an address without its end',
-      { sqlAllowedAddresses: "[{ name: 'office', start: '203.0.113.7' }]" },
-      /"end"/,
-    ],
-    ['a kind of operator that does not exist', { operatorPrincipalType: "'user'" }, /'User'/],
-  ])('%s does not compile', async (_what, parameters, message) => {
-    await expect(evaluate(parameters as Record<string, string>)).rejects.toThrow(message);
+  test('values of wrong types do not compile', async () => {
+    const wrong = evaluate({
+      appSettings: '{ MULTI_OUTBOX_RETRY_MAX_ATTEMPTS: 40 }',
+      tags: '{ team: 7 }',
+      keyVaultSettings: '{ TENANT_A: true }',
+      alwaysReady: "[2, { name: 'dispatch', instanceCount: 2 }, { name: 'http', instanceCount: 0 }]",
+      sqlAllowedAddresses: "[{ name: 'office', start: '203.0.113.7' }]",
+      operatorPrincipalType: "'user'",
+    });
+    const message = await wrong.then(
+      () => 'It compiled.',
+      (error: Error) => error.message,
+    );
+    for (const said of [
+      /"MULTI_OUTBOX_RETRY_MAX_ATTEMPTS" expected a value of type "string"/,
+      /"team" expected a value of type "string"/,
+      /"TENANT_A" expected a value of type "string"/,
+      /expected an item of type "\{ name: .*instanceCount: int \}", but the provided item was of type "2"/,
+      /'function:dispatch'.* but the provided value is of type "'dispatch'"/,
+      /minimum allowable value is 1/,
+      /missing the following required properties: "end"/,
+      /'ServicePrincipal' \| 'User'" but the provided value is of type "'user'"/,
+    ]) {
+      expect(message).toMatch(said);
+    }
   });
 
-  test.each([
-    ['a name with a dot', { environmentName: "'prod.eu'" }, 'environmentName may have only letters'],
-    ['a name with parentheses, which azd accepts', { environmentName: "'prod(2)'" }, 'it is "prod(2)"'],
-    [
-      'a registry that cannot be spread',
-      { zoneRedundant: 'true', registrySku: "'S0'" },
+  test('what Azure would refuse later is refused before the first resource, all of it in one message', async () => {
+    const refused = evaluate({
+      environmentName: "'prod(2).eu'",
+      privateNetwork: 'true',
+      addressPrefix: "'10.0.0.0/26'",
+      zoneRedundant: 'true',
+      registrySku: "'S0'",
+      alwaysReady: "[{ name: 'http', instanceCount: 1 }]",
+      openPaths: "['api/health/live']",
+      budgetStartDate: "'2026-01-15'",
+      entraClientId: "'55555555-5555-5555-5555-555555555555'",
+    });
+    for (const said of [
+      'environmentName may have only letters, digits, dashes and underscores',
+      'it is "prod(2).eu"',
+      'addressPrefix must be an IPv4 range of /25 or larger',
       'registrySku S0 cannot be spread over zones',
-    ],
-    [
-      'Hyperscale over zones with backups in one',
-      { zoneRedundant: 'true', registrySku: "'HS_Gen5_2'", registryBackupRedundancy: "'Geo'" },
-      'registryBackupRedundancy must be Zone or GeoZone',
-    ],
-    [
-      'one always ready instance over zones',
-      { zoneRedundant: 'true', alwaysReady: "[{ name: 'http', instanceCount: 1 }]" },
-      'alwaysReady needs at least two',
-    ],
-    [
-      'a range that is too small',
-      { privateNetwork: 'true', addressPrefix: "'10.0.0.0/26'" },
-      'it is 10.0.0.0/26',
-    ],
-    ['a range of IPv6', { privateNetwork: 'true', addressPrefix: "'fd00::/48'" }, 'it is fd00::/48'],
-    ['a path without a slash', { openPaths: "['api/health/live']" }, 'openPaths must begin with a slash'],
-    ['a budget from the middle of a month', { budgetStartDate: "'2026-01-15'" }, 'it is 2026-01-15'],
-  ])('%s is refused before a resource is made', async (_what, parameters, message) => {
-    await expect(evaluate(parameters as Record<string, string>)).rejects.toThrow(message);
+      'alwaysReady needs at least two instances',
+      'openPaths must begin with a slash',
+      'budgetStartDate must be the first day of a month',
+      'entraAllowedClientIds is empty, which would admit every application of the directory',
+    ]) {
+      await expect(refused).rejects.toThrow(said);
+    }
+  });
+
+  test('IPv6, and a Hyperscale registry over zones without backups in zones, are refused', async () => {
+    const refused = evaluate({
+      privateNetwork: 'true',
+      addressPrefix: "'fd00::/48'",
+      zoneRedundant: 'true',
+      registrySku: "'HS_Gen5_2'",
+    });
+    await expect(refused).rejects.toThrow('it is fd00::/48');
+    await expect(refused).rejects.toThrow('registryBackupRedundancy must be Zone or GeoZone');
   });
 
   test.each([
     ['GP_S_Gen5_1', 0.5],
-    ['GP_S_Gen5_4', 0.5],
-    ['GP_S_Gen5_6', 0.75],
     ['GP_S_Gen5_10', 1.25],
   ])(
     'a serverless registry of %s has the least capacity that Azure accepts for it, and never pauses',
