@@ -30,7 +30,7 @@ const knownKeys = {
   version: true,
   functionTimeout: true,
   telemetryMode: true,
-  logging: { logLevel: '*', fileLoggingMode: true, console: { isEnabled: true } },
+  logging: { logLevel: '*', fileLoggingMode: true, applicationInsights: true },
   extensions: {
     http: {
       routePrefix: true,
