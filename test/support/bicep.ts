@@ -83,7 +83,9 @@ export class Bicep {
    * @throws the compiler's or the template's message
    */
   evaluate(parameters: Readonly<Record<string, string>>): Promise<Resource[]> {
-    const lines = Object.entries({ ...required, ...parameters }).map(([name, value]) => `param ${name} = ${value}`);
+    const lines = Object.entries({ ...required, ...parameters }).map(
+      ([name, value]) => `param ${name} = ${value}`,
+    );
     const text = ["using 'main.bicep'", ...lines, ''].join('\n');
     const file = `test-${createHash('sha256').update(text).digest('hex')}.bicepparam`;
     writeFileSync(path.join(this.#folder, file), text);
