@@ -109,9 +109,9 @@ param publicHttp bool = true
 @description('Object id of the operator, who may write secrets and read queues; empty for none.')
 param operatorPrincipalId string = ''
 
-@description('Kind of the operator; empty for no operator. Azure refuses a role assignment whose kind is not that of the principal.')
-@allowed(['', 'User', 'Group', 'ServicePrincipal'])
-param operatorPrincipalType string = ''
+@description('Kind of the operator; None for no operator. Azure refuses a role assignment whose kind is not that of the principal.')
+@allowed(['None', 'User', 'Group', 'ServicePrincipal'])
+param operatorPrincipalType string = 'None'
 
 // ---- monitoring
 
@@ -142,8 +142,8 @@ param failureStreak int = 5
 @minValue(0)
 param monthlyBudget int = 0
 
-@description('First day of the month in which the budget starts, such as 2026-01-01; empty for no budget. Set it once, to the month of the first deployment, and keep it: Azure refuses another start date for a budget that exists.')
-param budgetStartDate string = ''
+@description('First day of the month in which the budget starts, such as 2026-01-01; None for no budget. Set it once, to the month of the first deployment, and keep it: Azure refuses another start date for a budget that exists.')
+param budgetStartDate string = 'None'
 
 // ---- names
 
@@ -185,7 +185,7 @@ var problems = filter(
       ? 'alwaysReady needs at least two instances of each function with zoneRedundant.'
       : ''
     !empty(filter(openPaths, path => !startsWith(path, '/'))) ? 'openPaths must begin with a slash.' : ''
-    !empty(budgetStartDate) && (length(budgetStartDate) != 10 || !endsWith(budgetStartDate, '-01'))
+    !contains(['', 'None'], budgetStartDate) && (length(budgetStartDate) != 10 || !endsWith(budgetStartDate, '-01'))
       ? 'budgetStartDate must be the first day of a month, such as 2026-01-01: it is ${budgetStartDate}.'
       : ''
     !empty(entraClientId) && empty(entraAllowedClientIds)
@@ -196,7 +196,7 @@ var problems = filter(
 )
 var checkedResourceGroupName = empty(problems) ? resourceGroupName : fail(join(problems, ' '))
 
-var operatorId = empty(operatorPrincipalType) ? '' : operatorPrincipalId
+var operatorId = operatorPrincipalType == 'None' ? '' : operatorPrincipalId
 
 // The names that functions/ binds to.
 var queueNames = ['multi-outbox-dispatch', 'multi-outbox-pages', 'multi-outbox-wake']
@@ -386,7 +386,7 @@ module watching 'modules/watching.bicep' = {
     deadMessages: deadMessages
     failureStreak: failureStreak
     monthlyBudget: monthlyBudget
-    budgetStartDate: budgetStartDate
+    budgetStartDate: budgetStartDate == 'None' ? '' : budgetStartDate
   }
 }
 

@@ -11,7 +11,7 @@ param sqlAdministratorObjectId = readEnvironmentVariable('SQL_ADMINISTRATOR_OBJE
 param sqlAdministratorType = readEnvironmentVariable('SQL_ADMINISTRATOR_TYPE', 'User')
 // Whoever deploys: a user, or the service principal of a pipeline. Without a kind there is no operator.
 param operatorPrincipalId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
-param operatorPrincipalType = readEnvironmentVariable('AZURE_PRINCIPAL_TYPE', '')
+param operatorPrincipalType = readEnvironmentVariable('AZURE_PRINCIPAL_TYPE', 'None')
 
 // The cheapest database has 30 concurrent workers, which carry the connections of eight instances (docs/azure.md, Scaling). A
 // region that refuses fewer than 40 instances needs a larger registry: S3, or GP_S_Gen5_2.

@@ -30,4 +30,4 @@ param logRetentionDays = 90
 param alertEmails = [readEnvironmentVariable('ALERT_EMAIL')]
 param monthlyBudget = int(readEnvironmentVariable('MONTHLY_BUDGET', '0'))
 // Set the start once: Azure refuses another one for a budget that exists.
-param budgetStartDate = readEnvironmentVariable('BUDGET_START_DATE', '')
+param budgetStartDate = readEnvironmentVariable('BUDGET_START_DATE', 'None')

@@ -14,6 +14,7 @@ export function describeBudget(evaluated: () => Evaluated): void {
   test('without a start date, or without an amount, there is no budget', async () => {
     const { bicep, dev } = evaluated();
     expect(budgets(dev)).toEqual([]);
+    expect(budgets(await bicep.evaluate({ monthlyBudget: '100', budgetStartDate: "''" }))).toEqual([]);
     expect(budgets(await bicep.evaluate({ monthlyBudget: '100' }))).toEqual([]);
     expect(budgets(await bicep.evaluate({ budgetStartDate: "'2026-01-01'" }))).toEqual([]);
   });

@@ -17,7 +17,7 @@ export function describeOperator(evaluated: () => Evaluated): void {
 
   test.each([
     ["'User'", ['User', 'User']],
-    ["''", []],
+    ["'None'", []],
   ])('the kind %s gives the assignments %j', async (kind, expected) => {
     const resources = await evaluated().bicep.evaluate({
       operatorPrincipalId: `'${operator}'`,

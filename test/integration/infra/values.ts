@@ -27,7 +27,7 @@ export function describeValues(evaluated: () => Evaluated): void {
       /'function:dispatch'.* but the provided value is of type "'dispatch'"/,
       /minimum allowable value is 1/,
       /missing the following required properties: "end"/,
-      /'ServicePrincipal' \| 'User'" but the provided value is of type "'user'"/,
+      /'None' \| 'ServicePrincipal' \| 'User'" but the provided value is of type "'user'"/,
     ]) {
       expect(message).toMatch(said);
     }
