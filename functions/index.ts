@@ -44,6 +44,8 @@ export function registerFunctions(options: RegisterFunctionsOptions): Registered
   const currentApp = appOf(checkedOptions(options));
   isRegistered = true;
 
+  // Without streams the host drops a body that has no Content-Length.
+  app.setup({ enableHttpStream: true });
   registerLogging();
   const terminating = registerTermination();
   registerPlan(currentApp, terminating);

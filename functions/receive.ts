@@ -15,7 +15,8 @@ import {
 } from '../src/index.ts';
 import type { CurrentApp } from './app.ts';
 import { textBody } from './http/body.ts';
-import { answering, HttpRefusal } from './http/problem.ts';
+import { answering } from './http/problem.ts';
+import { HttpRefusal } from './http/refusal.ts';
 
 export function registerReceive(currentApp: CurrentApp): void {
   app.http('receive', {

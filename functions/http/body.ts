@@ -1,6 +1,6 @@
-/** Reads the body of a request, up to a maximum length. */
+/** Reads the body of a request, and keeps it up to a maximum length. */
 import type { HttpRequest } from '@azure/functions';
-import { HttpRefusal } from './problem.ts';
+import { HttpRefusal } from './refusal.ts';
 
 /** The text of a body that is declared as JSON, not parsed. @throws HttpRefusal 400, 413, 415 */
 export async function jsonBody(request: HttpRequest, maxBytes: number): Promise<string> {
@@ -29,18 +29,34 @@ export async function textBody(request: HttpRequest, maxBytes: number): Promise<
   }
 }
 
+/**
+ * Reads the body to its end even when it is too long: the host forwards the request while the app reads it, and can
+ * forward no answer to a request that the app has not read.
+ */
 async function bodyBytes(request: HttpRequest, maxBytes: number): Promise<Buffer> {
-  if (Number(request.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
-  const parts: Uint8Array[] = [];
+  let parts: Uint8Array[] = [];
   let length = 0;
-  for await (const part of request.body ?? []) {
-    length += part.byteLength;
-    if (length > maxBytes) throw tooLarge(maxBytes);
-    parts.push(part);
+  try {
+    for await (const part of request.body ?? []) {
+      length += part.byteLength;
+      if (length > maxBytes) parts = [];
+      else parts.push(part);
+    }
+  } catch {
+    throw new HttpRefusal(400, 'Incomplete request', 'The body ended too early; send the request again.');
+  }
+  if (length > maxBytes) {
+    throw new HttpRefusal(413, 'Too large', `The body is longer than ${maxBytes} bytes; send less at once.`);
   }
   return Buffer.concat(parts);
 }
 
-function tooLarge(maxBytes: number): HttpRefusal {
-  return new HttpRefusal(413, 'Too large', `The body is longer than ${maxBytes} bytes; send less at once.`);
+/** Reads what the handler has not read of the request, so that the host can forward the answer. */
+export async function discardBody(request: HttpRequest): Promise<void> {
+  if (request.bodyUsed) return;
+  try {
+    await request.body?.pipeTo(new WritableStream());
+  } catch {
+    // The caller has gone, so nothing is left to read.
+  }
 }

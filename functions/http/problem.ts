@@ -1,18 +1,8 @@
 /** Turns errors into HTTP problem details (RFC 9457) that show a caller no internals. */
 import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
 import { type ErrorCode, errorText, isMultiOutboxError, type MultiOutboxError } from '../../src/index.ts';
-
-/** An error with an HTTP status of its own. */
-export class HttpRefusal extends Error {
-  readonly status: number;
-  readonly title: string;
-
-  constructor(status: number, title: string, detail: string) {
-    super(detail);
-    this.status = status;
-    this.title = title;
-  }
-}
+import { discardBody } from './body.ts';
+import { HttpRefusal } from './refusal.ts';
 
 /**
  * Errors that the caller caused. Their messages are safe to show, except the two that tell operators which command to
@@ -45,6 +35,8 @@ export function answering(
       return await handler(request, context);
     } catch (error) {
       return problemOf(error, context);
+    } finally {
+      await discardBody(request);
     }
   };
 }

@@ -95,19 +95,42 @@ describe('enqueue over HTTP', () => {
     expect(await app.library.outbox('acme').statistics()).toMatchObject({ ready: 0 });
   });
 
-  test('a body of no declared length is read only up to the limit', async () => {
+  /** Sends the text in chunks, without a Content-Length. */
+  const postChunked = (
+    instance: Instance,
+    text: string,
+    headers = { 'content-type': 'application/json' },
+  ) => {
+    const body = new Blob([text]).stream();
+    return instance.fetch('enqueue/acme', { method: 'POST', headers, body, duplex: 'half' } as RequestInit);
+  };
+
+  test('a body of no declared length is stored whole', async () => {
     await app.tenants('acme');
-    const instance = await app.start({ MULTI_OUTBOX_MAX_BODY_BYTES: '8000' });
-    const body = new ReadableStream({
-      start(controller) {
-        for (let part = 0; part < 10; part++) controller.enqueue(Buffer.alloc(1_000, 'x'));
-        controller.close();
-      },
-    });
-    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body, duplex: 'half' };
-    const answer = await instance.fetch('enqueue/acme', init as RequestInit);
-    expect(await problem(answer)).toMatchObject({ status: 413 });
+    const instance = await app.start();
+    const payload = 'x'.repeat(300_000);
+    const answer = await postChunked(instance, JSON.stringify({ topic: 'text', payload }));
+    expect(answer.status).toBe(202);
+    const { messageId } = (await answer.json()) as { messageId: string };
+    expect((await app.library.outbox('acme').get(messageId))!.payload).toBe(payload);
   });
+
+  // The host can forward an answer only when the app has read the whole request.
+  test.each<[string, Record<string, string>, object]>([
+    ['too long', { 'content-type': 'application/json' }, { status: 413 }],
+    ['of another media type', { 'content-type': 'text/plain' }, { status: 415 }],
+  ])(
+    'a large body that is %s is refused with its reason, with a length and without',
+    async (_, headers, expected) => {
+      await app.tenants('acme');
+      const instance = await app.start();
+      const text = JSON.stringify({ topic: 'text', payload: 'x'.repeat(16_000_000) });
+      expect(await problem(await post(instance, 'enqueue/acme', text, headers))).toMatchObject(expected);
+      expect(await problem(await postChunked(instance, text, headers as never))).toMatchObject(expected);
+      expect(await problem(await post(instance, 'wake/nobody', text))).toMatchObject({ status: 404 });
+      expect(await app.library.outbox('acme').statistics()).toMatchObject({ ready: 0 });
+    },
+  );
 
   test('a body that is not UTF-8 is refused rather than stored as something else', async () => {
     await app.tenants('acme');

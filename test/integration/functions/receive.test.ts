@@ -72,6 +72,25 @@ test('I1: a webhook is stored before the answer, and once however often it arriv
   expect(await app.library.inbox('acme').statistics()).toMatchObject({ ready: 1, dead: 0 });
 });
 
+test('I1: a signed webhook without a Content-Length is stored', async () => {
+  const instance = await started();
+  const sentAt = new Date();
+  const init = {
+    method: 'POST',
+    headers: {
+      'webhook-id': 'msg_1',
+      'webhook-timestamp': String(Math.floor(sentAt.getTime() / 1_000)),
+      'webhook-signature': new Webhook(secret).sign('msg_1', sentAt, paid),
+    },
+    body: new Blob([paid]).stream(),
+    duplex: 'half',
+  };
+  const answer = await instance.fetch('receive/acme/bank', init as RequestInit);
+  expect(answer.status).toBe(202);
+  const { messageId } = (await answer.json()) as { messageId: string };
+  expect(await app.library.inbox('acme').get(messageId)).toMatchObject({ payload: paid });
+});
+
 test('I2: other content under a known id is a conflict, and kept', async () => {
   const instance = await started();
   const { messageId } = (await (await send(instance)).json()) as { messageId: string };

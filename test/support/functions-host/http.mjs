@@ -1,13 +1,23 @@
-/** Calls HTTP functions as the host does: routes below /api, and the whole request passed to the worker. */
-import { createServer } from 'node:http';
+/**
+ * Calls HTTP functions as the host does. The host forwards requests to an app that streams HTTP. To any other app it passes
+ * the whole request, and a body only if the request has a Content-Length.
+ */
+import { randomUUID } from 'node:crypto';
+import { createServer, request as requestTo } from 'node:http';
+import { pipeline } from 'node:stream/promises';
 
-/** @param functions as `listFunctions` gives them @returns the port */
-export async function serve(functions, invoke) {
+/**
+ * @param functions as `listFunctions` gives them
+ * @param {{HttpUri?: string}} capabilities those that the app has announced
+ * @returns the port
+ */
+export async function serve(functions, capabilities, invoke) {
   const routes = functions.flatMap(({ name, bindings }) =>
     bindings
       .filter(({ type }) => type === 'httpTrigger')
       .map(({ methods, route }) => ({ name, methods, pattern: patternOf(route) })),
   );
+  const call = capabilities.HttpUri === undefined ? passWhole : forwardTo(capabilities.HttpUri);
   const server = createServer(async (request, response) => {
     const url = new URL(request.url, 'http://127.0.0.1');
     const found = routes.find(
@@ -17,38 +27,87 @@ export async function serve(functions, invoke) {
       response.writeHead(404).end();
       return;
     }
-    const parts = [];
-    for await (const part of request) parts.push(part);
-    const params = { ...found.pattern.exec(url.pathname).groups };
-    const { error, returnValue } = await invoke(found.name, {
-      http: {
-        method: request.method,
-        url: url.href,
-        ...(parts.length > 0 && { body: { bytes: Buffer.concat(parts) } }),
-        nullableHeaders: nullable(request.headers),
-        nullableParams: nullable(
-          Object.fromEntries(
-            Object.entries(params).map(([name, value]) => [name, decodeURIComponent(value)]),
-          ),
-        ),
-        nullableQuery: nullable(Object.fromEntries(url.searchParams)),
-      },
-    });
-    if (error !== undefined) {
-      response.writeHead(500).end();
-      return;
+    const params = Object.fromEntries(
+      Object.entries(found.pattern.exec(url.pathname).groups ?? {}).map(([name, value]) => [
+        name,
+        decodeURIComponent(value),
+      ]),
+    );
+    try {
+      await call({ name: found.name, url, params, request, response, invoke });
+    } catch {
+      // The host answers a failed invocation so.
+      if (!response.headersSent) response.writeHead(500);
+      response.end();
     }
-    const { statusCode, headers, nullableHeaders, body } = returnValue.http;
-    const answered = Object.fromEntries(
-      Object.entries(nullableHeaders ?? {}).map(([name, { value }]) => [name, value]),
-    );
-    response.writeHead(Number(statusCode ?? 200), { ...headers, ...answered });
-    response.end(
-      body === undefined || body === null ? undefined : Buffer.from(body.bytes ?? body.string ?? ''),
-    );
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   return server.address().port;
+}
+
+async function passWhole({ name, url, params, request, response, invoke }) {
+  const parts = [];
+  for await (const part of request) parts.push(part);
+  const { error, returnValue } = await invoke(name, {
+    http: {
+      method: request.method,
+      url: url.href,
+      ...(Number(request.headers['content-length']) > 0 && { body: { bytes: Buffer.concat(parts) } }),
+      nullableHeaders: nullable(request.headers),
+      nullableParams: nullable(params),
+      nullableQuery: nullable(Object.fromEntries(url.searchParams)),
+    },
+  });
+  if (error !== undefined) throw error;
+  const { statusCode, headers, nullableHeaders, body } = returnValue.http;
+  const answered = Object.fromEntries(
+    Object.entries(nullableHeaders ?? {}).map(([key, { value }]) => [key, value]),
+  );
+  response.writeHead(Number(statusCode ?? 200), { ...headers, ...answered });
+  response.end(
+    body === undefined || body === null ? undefined : Buffer.from(body.bytes ?? body.string ?? ''),
+  );
+}
+
+/**
+ * The app's own server gets the request and answers it, while the invocation runs. An answer that comes before the whole
+ * request was forwarded is a failure, as in the host.
+ */
+function forwardTo(httpUri) {
+  return async ({ name, url, params, request, response, invoke }) => {
+    const invocationId = randomUUID();
+    const target = new URL(`${url.pathname}${url.search}`, httpUri);
+    const forwarded = requestTo(target, {
+      method: request.method,
+      headers: {
+        ...request.headers,
+        'x-ms-invocation-id': invocationId,
+        'x-forwarded-host': request.headers.host,
+        'x-forwarded-proto': 'http',
+      },
+    });
+    const answered = new Promise((resolve, reject) => {
+      forwarded.on('response', resolve).on('error', reject);
+    });
+    const uploaded = pipeline(request, forwarded);
+    uploaded.catch(() => {});
+    const metadata = {
+      Headers: { json: JSON.stringify(request.headers) },
+      Query: { json: JSON.stringify(Object.fromEntries(url.searchParams)) },
+      ...Object.fromEntries(Object.entries(params).map(([key, value]) => [key, { string: value }])),
+    };
+    const invoked = invoke(name, { http: {} }, metadata, invocationId).then(({ error }) => {
+      if (error !== undefined) throw error;
+    });
+    const [answer] = await Promise.all([answered, invoked]);
+    if (!forwarded.writableFinished) {
+      forwarded.destroy();
+      throw new Error('The app answered before it had read the request.');
+    }
+    await uploaded;
+    response.writeHead(answer.statusCode, answer.headers);
+    await pipeline(answer, response);
+  };
 }
 
 function patternOf(route) {

@@ -17,7 +17,7 @@ process.on('uncaughtException', (error) => {
   console.error(error);
   process.exit(1);
 });
-await loadApp(folder);
+const capabilities = await loadApp(folder);
 const queues = new Queues(process.env.AzureWebJobsStorage, {
   batchSize,
   newBatchThreshold,
@@ -28,10 +28,10 @@ const queues = new Queues(process.env.AzureWebJobsStorage, {
 });
 
 /** Reports every invocation to the test process. */
-async function tell(name, data, metadata) {
+async function tell(name, data, metadata, invocationId) {
   process.send({ kind: 'begun', name });
   const startedAt = performance.now();
-  const { error, ...result } = await invoke(name, data, metadata);
+  const { error, ...result } = await invoke(name, data, metadata, invocationId);
   const told = { ...result, ms: performance.now() - startedAt, error: error?.message };
   process.send({ kind: 'invocation', ...told, returnValue: undefined });
   return { ...result, error };
@@ -48,7 +48,7 @@ for (const { function: name, queueName } of ofType('queueTrigger')) {
   if (process.env[`AzureWebJobs.${name}.Disabled`] === 'true') continue;
   queues.listen(queueName, (text) => tell(name, { string: text }));
 }
-const port = await serve(functions, tell);
+const port = await serve(functions, capabilities, tell);
 
 const commands = {
   async tick({ isPastDue }) {

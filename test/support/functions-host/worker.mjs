@@ -55,14 +55,17 @@ async function runHooks(name, context) {
   for (const hook of hooks[name]) await hook(context);
 }
 
-/** @param {string} folder of package.json and host.json */
+/**
+ * @param {string} folder of package.json and host.json
+ * @returns the capabilities that the app announces to the host
+ */
 export async function loadApp(folder) {
   const { main } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
   // This repository's own package.json names the library; package.mjs packs this as the app's entry.
   const ours = path.join(folder, 'dist/functions/main.js');
   await import(pathToFileURL(existsSync(ours) ? ours : path.join(folder, main)).href);
   await runHooks('appStart', { hookData: {}, appHookData: {}, functionAppDirectory: folder });
-  await programmingModel.getCapabilities({});
+  return programmingModel.getCapabilities({});
 }
 
 /** Each function with its bindings, as the host would read them. */
@@ -78,13 +81,12 @@ export function listFunctions() {
  * @param data what the trigger got, as the host sends it: {string}, {json} or {http}
  * @returns {{error?: Error, returnValue?: unknown, outputs: {queueName: string, text: string}[], logs: object[]}}
  */
-export async function invoke(name, data, triggerMetadata = {}) {
+export async function invoke(name, data, triggerMetadata = {}, invocationId = randomUUID()) {
   const { metadata, callback } = functions.get(name);
   const trigger = listFunctions()
     .find((one) => one.name === name)
     .bindings.find(({ type }) => /trigger$/i.test(type));
   const logs = [];
-  const invocationId = randomUUID();
   const model = programmingModel.getInvocationModel({
     invocationId,
     metadata,
