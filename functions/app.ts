@@ -8,6 +8,7 @@ import {
   sourcesByName,
   type WebhookSource,
 } from '../src/index.ts';
+import { passesPlainText } from './host-json.ts';
 import { hostLogger } from './logging.ts';
 import type { AppOptions } from './options.ts';
 import { functionSettings } from './settings.ts';
@@ -58,6 +59,11 @@ export function planSchedule(currentApp: CurrentApp): string {
 export function startApp(currentApp: CurrentApp): void {
   try {
     const { sources } = currentApp();
+    if (!passesPlainText(process.env)) {
+      hostLogger.warn(
+        "The host reads queue messages as base64, so a message in plain text ends in a poison queue that no function can read. Set extensions.queues.messageEncoding in host.json to 'none'; base64 is read all the same.",
+      );
+    }
     const unusable = [...sources.byName.values()].flatMap((source) => source.unusable ?? []);
     for (const error of 'error' in sources ? [sources.error] : unusable) {
       hostLogger.error(

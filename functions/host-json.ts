@@ -24,8 +24,25 @@ export function functionTimeoutMs(env: NodeJS.ProcessEnv): number {
   return (((Number(days) * 24 + Number(hours)) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1_000;
 }
 
+/**
+ * Whether the host passes on queue texts that are not base64. Otherwise it moves them to the poison queue, and no function
+ * ever gets them.
+ * @throws MultiOutboxError INVALID_CONFIGURATION
+ */
+export function passesPlainText(env: NodeJS.ProcessEnv): boolean {
+  const encoding =
+    env.AzureFunctionsJobHost__extensions__queues__messageEncoding ||
+    hostJson(env).extensions?.queues?.messageEncoding;
+  return String(encoding).toLowerCase() === 'none';
+}
+
+interface HostJson {
+  readonly functionTimeout?: unknown;
+  readonly extensions?: { readonly queues?: { readonly messageEncoding?: unknown } };
+}
+
 /** The host starts its worker in the app's folder and names that folder in a setting. */
-function hostJson(env: NodeJS.ProcessEnv): { readonly functionTimeout?: unknown } {
+function hostJson(env: NodeJS.ProcessEnv): HostJson {
   const file = path.join(env.AzureWebJobsScriptRoot || process.cwd(), 'host.json');
   let text: string;
   try {

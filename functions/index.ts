@@ -29,9 +29,9 @@ export interface RegisteredFunctions {
 let isRegistered = false;
 
 /**
- * Registers the functions plan, pages, dispatch, poison, wake, wake-queue, enqueue, receive and health-…, and hooks for
- * logs, traces and termination. Call it once, while the app's entry file loads. With invalid app settings the app still
- * starts; the log, health/ready and every function then report the error.
+ * Registers the functions plan, pages, dispatch, wake, wake-queue, the readers of their poison queues, enqueue,
+ * receive and health-…, and hooks for logs, traces and termination. Call it once, while the app's entry file loads. With
+ * invalid app settings the app still starts; the log, health/ready and every function then report the error.
  * @throws MultiOutboxError INVALID_CONFIGURATION when an option is wrong, or at a second call
  */
 export function registerFunctions(options: RegisterFunctionsOptions): RegisteredFunctions {
@@ -51,7 +51,7 @@ export function registerFunctions(options: RegisterFunctionsOptions): Registered
   registerPlan(currentApp, terminating);
   registerPages();
   registerDispatch(currentApp, terminating);
-  registerPoison(currentApp);
+  registerPoison(currentApp, terminating);
   registerWake(currentApp);
   registerEnqueue(currentApp);
   registerReceive(currentApp);

@@ -1,4 +1,7 @@
-/** The storage queues between the functions. infra/ creates them; the host creates missing ones. */
+/**
+ * The storage queues between the functions. infra/ creates them. The host creates a missing queue only when it sends to
+ * it, not when it listens to it.
+ */
 import { output } from '@azure/functions';
 
 /** The app setting, or the prefix of a group of settings, that names the storage account of the queues. */
@@ -8,13 +11,21 @@ export const queueNames = {
   dispatch: 'multi-outbox-dispatch',
   pages: 'multi-outbox-pages',
   wake: 'multi-outbox-wake',
-  /** The host moves a failing message to this name. The functions send unreadable requests here at once, with the reason. */
-  poison: 'multi-outbox-dispatch-poison',
 } as const;
+
+/** The queue to which the host moves a message of this queue that fails repeatedly. */
+export function poisonOf(queueName: string): string {
+  return `${queueName}-poison`;
+}
 
 const to = (queueName: string) => output.storageQueue({ queueName, connection });
 
 /** An array becomes one message for each of its elements. */
 export const toDispatch = to(queueNames.dispatch);
 export const toPages = to(queueNames.pages);
-export const toPoison = to(queueNames.poison);
+/** The functions send unreadable messages of every queue here at once, with the reason. */
+export const toPoison = to(poisonOf(queueNames.dispatch));
+
+export function toPoisonOf(queue: keyof typeof queueNames) {
+  return to(poisonOf(queueNames[queue]));
+}

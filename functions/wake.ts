@@ -1,6 +1,6 @@
 /** HTTP and queue triggers: make a tenant due now (F7). The next plan requests its run. */
 import { app, type InvocationContext } from '@azure/functions';
-import { isMultiOutboxError, parseWake, poisonedRequest } from '../src/index.ts';
+import { isMultiOutboxError, poisonedRequest } from '../src/index.ts';
 import type { CurrentApp } from './app.ts';
 import { answering } from './http/problem.ts';
 import { connection, queueNames, toPoison } from './queues.ts';
@@ -23,10 +23,8 @@ export function registerWake(currentApp: CurrentApp): void {
     extraOutputs: [toPoison],
     handler: async (message: unknown, context: InvocationContext) => {
       try {
-        await currentApp().multiOutbox.wake(parseWake(message));
+        await currentApp().multiOutbox.wakeFrom(message);
       } catch (error) {
-        // Resuming a paused tenant also wakes it, so this wake can be dropped.
-        if (isMultiOutboxError(error, 'TENANT_NOT_ACTIVE')) return;
         if (!isMultiOutboxError(error, 'INVALID_ARGUMENT') && !isMultiOutboxError(error, 'UNKNOWN_TENANT')) {
           throw error;
         }

@@ -45,7 +45,7 @@ export {
   MultiOutboxError,
 } from './errors.ts';
 export type { DispatchOptions } from './fleet/dispatch/dispatcher.ts';
-export { parseDispatchRequest, parseWake } from './fleet/dispatch/request-format.ts';
+export { parseDispatchRequest } from './fleet/dispatch/request-format.ts';
 export { parseRequestPage, type RequestPage, requestPages } from './fleet/dispatch/request-pages.ts';
 export type { RunReport } from './fleet/dispatch/run-report.ts';
 export type { DispatchReason, DispatchRequest } from './fleet/dispatch-request.ts';
@@ -53,7 +53,12 @@ export type { PlanOptions } from './fleet/index.ts';
 export type { Diagnosis, ExamineOptions, Finding } from './fleet/operations/doctor.ts';
 export type { LeaseInTenantsOptions, TenantUnderLease } from './fleet/operations/lease-in-tenants.ts';
 export type { MigrateOptions, TenantMigration } from './fleet/operations/migrate.ts';
-export { type PoisonedRequest, type PoisonReport, poisonedRequest } from './fleet/operations/poison.ts';
+export {
+  type PoisonedQueue,
+  type PoisonedRequest,
+  type PoisonReport,
+  poisonedRequest,
+} from './fleet/operations/poison.ts';
 export type { WorstTenants } from './fleet/operations/worst-tenants.ts';
 export type { PlanReport } from './fleet/plan/plan-report.ts';
 export { deadline } from './fleet/plan/strategies/deadline.ts';

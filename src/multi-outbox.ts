@@ -6,6 +6,7 @@ import type { FleetSummary } from './engine/registry.ts';
 import type { QueueName } from './engine/work-queue.ts';
 import { functionOf, isMultiOutboxError, MultiOutboxError, optionsOf, shownValue } from './errors.ts';
 import type { DispatchOptions } from './fleet/dispatch/dispatcher.ts';
+import { parseWake } from './fleet/dispatch/request-format.ts';
 import type { RunReport } from './fleet/dispatch/run-report.ts';
 import type { DispatchRequest } from './fleet/dispatch-request.ts';
 import { Fleet, type PlanOptions } from './fleet/index.ts';
@@ -16,7 +17,8 @@ import {
   type TenantUnderLease,
 } from './fleet/operations/lease-in-tenants.ts';
 import type { MigrateOptions, TenantMigration } from './fleet/operations/migrate.ts';
-import { type PoisonReport, recordPoisoned } from './fleet/operations/poison.ts';
+import { handlePoisoned, type PoisonedQueue, type PoisonReport } from './fleet/operations/poison.ts';
+import { wakeFirst } from './fleet/operations/wake-first.ts';
 import { type WorstTenants, worstTenants } from './fleet/operations/worst-tenants.ts';
 import type { PlanReport } from './fleet/plan/plan-report.ts';
 import { strategies } from './fleet/plan/strategies/index.ts';
@@ -123,15 +125,23 @@ export interface MultiOutbox {
   ): Promise<TenantUnderLease<Result>[]>;
   /** Makes tenants due now (F7). @throws UNKNOWN_TENANT, TENANT_NOT_ACTIVE */
   wake(tenantId: string | readonly string[]): Promise<void>;
+  /**
+   * Handles a wake from a queue: `{"tenantId":"acme"}`, or just the tenant's id, as plain text or as base64. The wake of a
+   * paused tenant is dropped.
+   * @throws INVALID_ARGUMENT, UNKNOWN_TENANT, or the registry's error
+   */
+  wakeFrom(content: unknown): Promise<void>;
   /** The fleet's state by the registry's last reports; touches no tenant database (F6). */
   status(): Promise<FleetSummary>;
   /** The tenants that most need attention, by the same reports; reads at most `examine` tenants. */
   worst(options?: { limit?: number; examine?: number }): Promise<WorstTenants>;
   /**
-   * Records a request that could not be handled, with the tenant that it names: a `poisonedRequest`, or a message
-   * that a queue's host moved to its poison queue.
+   * Handles a message of a poison queue: a `poisonedRequest`, which is recorded with the tenant that it names, or a
+   * message that a queue's host gave up, which is tried again. The caller must send the report's `requests`.
+   * @param queue the queue from which the message came to its poison queue
+   * @throws the registry's error; keep the message then, and try again later
    */
-  poisoned(content: unknown): Promise<PoisonReport>;
+  poisoned(content: unknown, queue: PoisonedQueue): Promise<PoisonReport>;
   /** The registry's schema version, and the versions that this program can use. */
   registrySchema(): Promise<RegistrySchema>;
   /**
@@ -306,14 +316,18 @@ export function assembleMultiOutbox(
       for (const id of ids) checkedId('wake', id);
       await fleet.wake(ids);
     },
+    async wakeFrom(content) {
+      await wakeFirst(parseWake(content), fleet.wake.bind(fleet));
+    },
     status: async () => (await handle.ready()).registry.fleet(),
     async worst(worstOptions = {}) {
       const { limit = 20, examine = 10_000 } = optionsOf('worst', worstOptions);
       return worstTenants((await handle.ready()).registry, { limit, examine });
     },
-    async poisoned(content) {
+    async poisoned(content, queue) {
       const { registry } = await handle.open();
-      return recordPoisoned(content, { registry, logger });
+      const wake = (ids: readonly string[]) => wakeFirst(ids, fleet.wake.bind(fleet));
+      return handlePoisoned(content, queue, { registry, wake, logger });
     },
     async registrySchema() {
       const { schema } = (await handle.open()).registry;

@@ -127,6 +127,16 @@ export function recordWakes(tenantIds: Iterable<string>): void {
   for (const tenantId of tenantIds) wakes.add(1, { 'tenant.id': tenantLabel(tenantId) });
 }
 
+/**
+ * Records a message of a poison queue: `recovered`, `refused` (no try could succeed), or `failed` (one try; more
+ * follow).
+ */
+export function recordPoisoned(queue: string, result: 'recovered' | 'refused' | 'failed'): void {
+  meter()
+    .createCounter('multi_outbox.poisoned', { description: 'Messages of poison queues by result' })
+    .add(1, { queue, result });
+}
+
 /** Records the number of tenants by state; a tenant counts in each of its states. */
 export function recordFleet({ tenants, due, withBacklog, failing }: FleetSummary): void {
   const gauge = meter().createGauge('multi_outbox.tenants', { description: 'Tenants by state' });

@@ -50,12 +50,29 @@ export class Azurite {
     this.#queues = QueueServiceClient.fromConnectionString(this.connectionString);
   }
 
-  /** Puts a message into a queue as the host does, in base64. */
-  async send(queueName: string, content: unknown): Promise<void> {
-    const queue = this.#queues.getQueueClient(queueName);
-    await queue.createIfNotExists();
+  async createQueues(...queueNames: readonly string[]): Promise<void> {
+    await Promise.all(queueNames.map((name) => this.#queues.getQueueClient(name).createIfNotExists()));
+  }
+
+  async queueNames(): Promise<string[]> {
+    const names: string[] = [];
+    for await (const { name } of this.#queues.listQueues()) names.push(name);
+    return names;
+  }
+
+  async deleteQueues(): Promise<void> {
+    for (const name of await this.queueNames()) await this.#queues.getQueueClient(name).delete();
+  }
+
+  /** Puts a message into a queue, as plain text: the default of the queue libraries. */
+  async send(
+    queueName: string,
+    content: unknown,
+    { encoding = 'utf8' }: { encoding?: 'utf8' | 'base64' } = {},
+  ): Promise<void> {
+    await this.createQueues(queueName);
     const text = typeof content === 'string' ? content : JSON.stringify(content);
-    await queue.sendMessage(Buffer.from(text).toString('base64'));
+    await this.#queues.getQueueClient(queueName).sendMessage(Buffer.from(text).toString(encoding));
   }
 
   /** The number of messages in a queue, invisible ones included; 0 if the queue does not exist. */
@@ -67,9 +84,7 @@ export class Azurite {
 
   /** Removes all messages, so that the next test begins with empty queues. */
   async clear(): Promise<void> {
-    for await (const { name } of this.#queues.listQueues()) {
-      await this.#queues.getQueueClient(name).clearMessages();
-    }
+    for (const name of await this.queueNames()) await this.#queues.getQueueClient(name).clearMessages();
   }
 
   async stop(): Promise<void> {

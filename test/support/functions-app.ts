@@ -7,6 +7,12 @@ import type { Azurite } from './azurite.ts';
 import { SqlitePlace } from './sqlite-place.ts';
 import { until } from './until.ts';
 
+/** The queues that the functions listen to. */
+const queues = ['dispatch', 'pages', 'wake'].flatMap((name) => [
+  `multi-outbox-${name}`,
+  `multi-outbox-${name}-poison`,
+]);
+
 const host = path.resolve('test/support/functions-host/main.mjs');
 
 export interface FunctionBinding {
@@ -225,6 +231,8 @@ export class FunctionsApp {
     settings: Readonly<Record<string, string>> = {},
     options?: { folder?: string; hiddenSeconds?: number },
   ): Promise<Instance> {
+    // infra/ creates them in Azure.
+    await this.#azurite().createQueues(...queues);
     const inherited = Object.fromEntries(
       Object.entries(process.env).filter(([name]) => !/^(MULTI_OUTBOX_|NODE_OPTIONS)/.test(name)),
     );

@@ -1,6 +1,6 @@
 /**
- * Reads queue messages, which any client may have written. A message is JSON text, or an object that the host parsed
- * from JSON text.
+ * Reads queue messages, which any client may have written. A message is JSON text, base64 of it, or an object that the
+ * host parsed from JSON text. Plain text is the default of most queue libraries, base64 that of the Functions host.
  */
 import * as v from 'valibot';
 import { MultiOutboxError, shownName } from '../../errors.ts';
@@ -34,11 +34,32 @@ export function readQueueText<const Schema extends v.GenericSchema>(
   );
 }
 
-/** Parses text as JSON; returns undefined when the text is not JSON. */
+/** Parses text, or base64 of text, as JSON; returns undefined when the text is not JSON. */
 export function jsonOf(input: unknown): unknown {
   if (typeof input !== 'string') return input;
   try {
     return JSON.parse(input);
+  } catch {
+    const decoded = textOfBase64(input);
+    return decoded === undefined ? undefined : jsonOfText(decoded);
+  }
+}
+
+function jsonOfText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The text that this base64 encodes as UTF-8; undefined when it is not base64 of UTF-8. */
+export function textOfBase64(base64: string): string | undefined {
+  if (base64.length === 0) return undefined;
+  const bytes = Buffer.from(base64, 'base64');
+  if (bytes.toString('base64') !== base64) return undefined;
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
     return undefined;
   }

@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 import type { DispatchRequest } from '../dispatch-request.ts';
 import { tenantIdPattern } from '../tenants/definition.ts';
-import { jsonOf, readQueueText } from './queue-text.ts';
+import { jsonOf, readQueueText, textOfBase64 } from './queue-text.ts';
 
 const tenantId = v.pipe(v.string(), v.regex(tenantIdPattern));
 const time = v.pipe(v.string(), v.isoTimestamp());
@@ -58,16 +58,20 @@ export function parseDispatchRequest(input: unknown): DispatchRequest {
 }
 
 /**
- * Reads a wake from a queue: `{"tenantId":"acme"}`, or just the tenant's id. Returns the tenant's id.
+ * Reads a wake from a queue: `{"tenantId":"acme"}`, or just the tenant's id, as plain text or as base64. Returns the ids
+ * that it can mean, mostly one: a plain id can also be base64 of another id. The likelier id comes first.
  * @throws MultiOutboxError INVALID_ARGUMENT
  */
-export function parseWake(input: unknown): string {
-  const id = v.safeParse(tenantId, typeof input === 'string' ? input.trim() : input);
-  if (id.success) return id.output;
-  return readQueueText(input, wakeSchema, {
+export function parseWake(input: unknown): readonly string[] {
+  // The host reads an id of digits as a number.
+  const text = Number.isSafeInteger(input) ? String(input) : typeof input === 'string' ? input.trim() : '';
+  const ids = [textOfBase64(text)?.trim(), text].filter((id) => v.is(tenantId, id)) as string[];
+  if (ids.length > 0) return ids;
+  const wake = readQueueText(input, wakeSchema, {
     name: 'wake',
     remedy: `Send {"tenantId":"…"}, or just the tenant's id.`,
-  }).tenantId;
+  });
+  return [wake.tenantId];
 }
 
 /** The tenant id in content that is otherwise unreadable; null when it contains none. */

@@ -1,14 +1,18 @@
 /**
- * Poisoned requests: unreadable ones, and those that the host gave up after repeated failures. They are recorded with
- * the tenant that they name, so that status and health show them.
+ * Messages of the poison queues: unreadable ones, and those that the host gave up after repeated failures. The first
+ * are reported with the tenant that they name, so that status and health show them; the others are tried again.
  */
 import * as v from 'valibot';
-import type { Registry } from '../../engine/registry.ts';
-import { type ErrorCode, errorText } from '../../errors.ts';
+import type { Registry, TenantRecord } from '../../engine/registry.ts';
+import { type ErrorCode, errorText, isMultiOutboxError } from '../../errors.ts';
 import { noCounts } from '../../queue/tally.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import { recordPoisoned } from '../../telemetry/metrics.ts';
 import { jsonOf, queueMessageBytes } from '../dispatch/queue-text.ts';
-import { tenantIdIn } from '../dispatch/request-format.ts';
+import { parseDispatchRequest, parseWake, tenantIdIn } from '../dispatch/request-format.ts';
+import { parseRequestPage } from '../dispatch/request-pages.ts';
+import type { DispatchRequest } from '../dispatch-request.ts';
+import { unknownTenant } from '../tenants/tenant-errors.ts';
 
 /** A request on the poison queue with the reason why it is there; plain JSON. */
 export interface PoisonedRequest {
@@ -20,18 +24,35 @@ export interface PoisonedRequest {
   readonly tenantId: string | null;
 }
 
-/** The result of recording a poisoned request. */
+/** The queue whose poison queue a message was in. */
+export type PoisonedQueue = 'dispatch' | 'pages' | 'wake';
+
+/** What became of a message of a poison queue. */
 export interface PoisonReport {
+  /**
+   * `recovered`: the message's work is done, or is done once the caller has sent `requests`. `refused`: no try could
+   * succeed, so the message ends here.
+   */
+  readonly result: 'recovered' | 'refused';
   readonly tenantId: string | null;
   readonly reason: string;
-  /** False when the content names no registered tenant; then only the log mentions the request. */
+  /** Whether status shows it: false when the content names no registered tenant; the log mentions every message. */
   readonly recorded: boolean;
+  /** The dispatch requests that the caller must send again. */
+  readonly requests: readonly DispatchRequest[];
+}
+
+export interface PoisonOptions {
+  readonly registry: Registry;
+  /** See `wakeFirst`. */
+  readonly wake: (tenantIds: readonly string[]) => Promise<string>;
+  readonly logger: Logger;
 }
 
 const reasonCharacters = 400;
 const code: ErrorCode = 'POISONED';
 const givenUp =
-  'The host gave up this request after repeated failures; look for their reason in the log of the dispatch function.';
+  'The host gave up this request after repeated failures; look for their reason in the log of its function.';
 
 const schema = v.object({
   version: v.literal(1),
@@ -46,43 +67,91 @@ export function poisonedRequest(content: unknown, error: unknown): PoisonedReque
     version: 1,
     reason: errorText(error).slice(0, reasonCharacters),
     // A character takes at most 6 bytes of JSON: \u0000.
-    content: text.slice(0, Math.floor(queueMessageBytes / 6) - 1_000).toWellFormed(),
+    content: text
+      .slice(0, Math.floor(queueMessageBytes / 6) - 1_000)
+      .toWellFormed()
+      // Queues carry messages as XML, which has no such characters.
+      .replace(/[\ufffe\uffff]/g, '\ufffd'),
     tenantId: tenantIdIn(content),
   };
 }
 
 /**
- * Records a message of the poison queue: a PoisonedRequest, or an unchanged request that the host moved there. The
- * tenant's due time does not change.
- * @throws the registry's error
+ * Handles a message of a poison queue: a PoisonedRequest, or an unchanged message that the host gave up, whose work is
+ * tried again. A wake wakes its tenant, and a page's requests are returned. A dispatch request makes its tenant due now,
+ * and the tenant's status shows it until a run succeeds.
+ * @throws the registry's error; the caller keeps the message and tries again later
  */
-export async function recordPoisoned(
+export async function handlePoisoned(
   input: unknown,
-  { registry, logger }: { readonly registry: Registry; readonly logger: Logger },
+  queue: PoisonedQueue,
+  options: PoisonOptions,
 ): Promise<PoisonReport> {
+  try {
+    const report = await handled(input, queue, options);
+    const { tenantId, reason, recorded, result } = report;
+    const fields = { queue, tenantId, reason, recorded };
+    if (result === 'refused') options.logger.error('A queue message was given up.', fields);
+    else
+      options.logger.warn(
+        'A queue message that had failed repeatedly was tried again, and succeeded.',
+        fields,
+      );
+    recordPoisoned(queue, result);
+    return report;
+  } catch (error) {
+    recordPoisoned(queue, 'failed');
+    throw error;
+  }
+}
+
+async function handled(input: unknown, queue: PoisonedQueue, options: PoisonOptions): Promise<PoisonReport> {
   const read = v.safeParse(schema, jsonOf(input));
-  const reason = read.success ? read.output.reason.slice(0, reasonCharacters) : givenUp;
+  if (read.success) return refused(input, read.output.reason, options);
+  try {
+    if (queue === 'wake') return recovered({ tenantId: await options.wake(parseWake(input)) });
+    if (queue === 'pages') return recovered({ requests: parseRequestPage(input) });
+    const { tenantId } = parseDispatchRequest(input);
+    const tenant = await options.registry.get(tenantId);
+    if (tenant === null || tenant.status === 'retired') throw unknownTenant(tenantId);
+    await recordFailure(tenant, givenUp, 0, options.registry);
+    return recovered({ tenantId, recorded: true });
+  } catch (error) {
+    if (!isMultiOutboxError(error, 'INVALID_ARGUMENT') && !isMultiOutboxError(error, 'UNKNOWN_TENANT'))
+      throw error;
+    return refused(input, errorText(error), options);
+  }
+}
+
+function recovered(facts: Partial<PoisonReport>): PoisonReport {
+  return { result: 'recovered', tenantId: null, reason: givenUp, recorded: false, requests: [], ...facts };
+}
+
+async function refused(input: unknown, why: string, { registry }: PoisonOptions): Promise<PoisonReport> {
+  const reason = why.slice(0, reasonCharacters);
   const tenantId = tenantIdIn(input);
   const tenant = tenantId === null ? null : await registry.get(tenantId);
   const recorded = tenant !== null && tenant.status !== 'retired';
-  if (recorded) {
-    const { idleStreak, failureStreak, backlog, parkedTopics } = tenant.schedule;
-    await registry.report({
-      tenantId: tenant.id,
-      outcome: 'failed',
-      counts: noCounts,
-      durationMs: 0,
-      backlog,
-      parkedTopics,
-      error: { code, message: reason },
-      // `at-most` with null does not change the due time.
-      schedule: { mode: 'at-most', nextDueInMs: null, idleStreak, failureStreak: failureStreak + 1 },
-    });
-  }
-  logger.error('A dispatch request was given up and moved to the poison queue.', {
-    tenantId,
-    reason,
-    recorded,
+  // The due time does not change.
+  if (recorded) await recordFailure(tenant, reason, null, registry);
+  return { result: 'refused', tenantId, reason, recorded, requests: [] };
+}
+
+function recordFailure(
+  { id, schedule }: TenantRecord,
+  message: string,
+  nextDueInMs: number | null,
+  registry: Registry,
+): Promise<void> {
+  const { idleStreak, failureStreak, backlog, parkedTopics } = schedule;
+  return registry.report({
+    tenantId: id,
+    outcome: 'failed',
+    counts: noCounts,
+    durationMs: 0,
+    backlog,
+    parkedTopics,
+    error: { code, message },
+    schedule: { mode: 'at-most', nextDueInMs, idleStreak, failureStreak: failureStreak + 1 },
   });
-  return { tenantId, reason, recorded };
 }

@@ -91,17 +91,22 @@ describe('timer to messages, through real queues', () => {
     expect(plan.outputs).toHaveLength(1);
   });
 
-  test('F7: a wake through its queue makes a tenant due, and the next tick dispatches it', async () => {
-    await app.tenants('acme');
-    const instance = await app.start({ MULTI_OUTBOX_IDLE_CEILING: 'never' });
-    await instance.tick();
-    await until('the tenant was found idle', () => instance.of('dispatch').length === 1);
-    expect((await instance.tick()).outputs).toEqual([]);
-    await azurite.send('multi-outbox-wake', { tenantId: 'acme' });
-    await until('it is woken', () => instance.of('wake-queue').length === 1);
-    const { outputs } = await instance.tick();
-    expect(outputs.map(({ text }) => JSON.parse(text))).toMatchObject([{ tenantId: 'acme', reason: 'wake' }]);
-  });
+  test.each(['utf8', 'base64'] as const)(
+    'F7: a wake through its queue (%s) makes a tenant due, and the next tick dispatches it',
+    async (encoding) => {
+      await app.tenants('acme');
+      const instance = await app.start({ MULTI_OUTBOX_IDLE_CEILING: 'never' });
+      await instance.tick();
+      await until('the tenant was found idle', () => instance.of('dispatch').length === 1);
+      expect((await instance.tick()).outputs).toEqual([]);
+      await azurite.send('multi-outbox-wake', 'acme', { encoding });
+      await until('it is woken', () => instance.of('wake-queue').length === 1);
+      const { outputs } = await instance.tick();
+      expect(outputs.map(({ text }) => JSON.parse(text))).toMatchObject([
+        { tenantId: 'acme', reason: 'wake' },
+      ]);
+    },
+  );
 
   test('F7: a tenant id on the dispatch queue is dispatched at once', async () => {
     await app.tenants('acme');

@@ -1,3 +1,4 @@
+import { requestPages } from '../../../src/index.ts';
 import { Azurite } from '../../support/azurite.ts';
 import { FunctionsApp } from '../../support/functions-app.ts';
 import { until } from '../../support/until.ts';
@@ -8,6 +9,9 @@ beforeAll(async () => {
 });
 afterAll(() => azurite?.stop());
 const app = new FunctionsApp(() => azurite);
+
+const emptied = (queueName: string) =>
+  until(`${queueName} is empty`, async () => (await azurite.count(queueName)) === 0);
 
 describe('requests that cannot be dispatched', () => {
   test('a malformed request goes to the poison queue with the reason, and into status and health', async () => {
@@ -32,10 +36,7 @@ describe('requests that cannot be dispatched', () => {
       fleet: { failing: 1 },
       worst: [{ tenantId: 'acme', lastError: { code: 'POISONED', message: reason } }],
     });
-    await until(
-      'no queue holds anything',
-      async () => (await azurite.count('multi-outbox-dispatch-poison')) === 0,
-    );
+    await emptied('multi-outbox-dispatch-poison');
 
     // The tenant is not affected: the next run succeeds.
     await app.library.outbox('acme').enqueue(app.mails(['one']));
@@ -61,19 +62,16 @@ describe('requests that cannot be dispatched', () => {
     expect(poison!.logs).toMatchObject([{ level: 'error', message: expect.stringContaining(reason) }]);
     expect(instance.invocations.filter(({ error }) => error !== undefined)).toEqual([]);
     expect((await app.library.status()).failing).toBe(0);
+    await emptied('multi-outbox-dispatch-poison');
   });
 
-  test('D8: a request that fails without a registry is retried, becomes poison, and is planned again', async () => {
-    // The test disables the poison function: without a registry the host would drop its messages too.
-    const without = await app.start({ 'AzureWebJobs.poison.Disabled': 'true' });
+  test('D8: a request that fails without a registry is tried again from the poison queue, and its tenant is due', async () => {
+    const instance = await app.start();
     await azurite.send('multi-outbox-dispatch', { tenantId: 'acme' });
-    const poison = () => azurite.count('multi-outbox-dispatch-poison');
-    await until('it is given up', async () => (await poison()) === 1);
-    await until('all tries are told of', () => without.of('dispatch').length === 5);
-    expect(without.of('dispatch').every(({ error }) => error !== undefined)).toBe(true);
+    await until('it is given up', () => instance.begun.includes('poison'));
+    expect(instance.of('dispatch').filter(({ error }) => error === undefined)).toEqual([]);
     // Creates the registry.
     await app.tenants('acme');
-    const instance = await app.start();
     await until('it is recorded', async () => (await app.library.status()).failing === 1);
     expect((await app.library.tenants.get('acme')).schedule.lastError).toMatch(
       /^The host gave up this request /,
@@ -81,5 +79,32 @@ describe('requests that cannot be dispatched', () => {
     await app.library.outbox('acme').enqueue(app.mails(['one']));
     await instance.tick();
     await until('its mail is written', () => app.dispatched('acme').length === 1);
+    await emptied('multi-outbox-dispatch-poison');
+  });
+
+  test('F7: a wake that fails without a registry is tried again from its poison queue', async () => {
+    const instance = await app.start({ MULTI_OUTBOX_IDLE_CEILING: 'never' });
+    await azurite.send('multi-outbox-wake', 'acme');
+    await until('it is given up', () => instance.begun.includes('wake-poison'));
+    await app.tenants('acme');
+    await until('it is tried again', () => instance.of('wake-poison').length === 1);
+    expect(instance.of('wake-poison')[0]!.error).toBeUndefined();
+    const { outputs } = await instance.tick();
+    expect(outputs.map(({ text }) => JSON.parse(text))).toMatchObject([{ tenantId: 'acme', reason: 'wake' }]);
+    await emptied('multi-outbox-wake-poison');
+  });
+
+  test('F3: the requests of a page on its poison queue are sent again', async () => {
+    await app.tenants('acme');
+    const instance = await app.start();
+    const request = {
+      version: 1,
+      tenantId: 'acme',
+      reason: 'due',
+      plannedUtc: new Date().toISOString(),
+    } as const;
+    await azurite.send('multi-outbox-pages-poison', requestPages([request], 10)[0]);
+    await until('its tenant is dispatched', () => instance.of('dispatch').length === 1);
+    await emptied('multi-outbox-pages-poison');
   });
 });

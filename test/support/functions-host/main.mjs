@@ -10,7 +10,7 @@ import { invoke, listFunctions, loadApp, terminate } from './worker.mjs';
 
 const [folder, hiddenSeconds] = process.argv.slice(2);
 const { extensions } = JSON.parse(readFileSync(path.join(folder, 'host.json'), 'utf8'));
-const { batchSize, newBatchThreshold, maxDequeueCount } = extensions.queues;
+const { batchSize, newBatchThreshold, maxDequeueCount, messageEncoding } = extensions.queues;
 
 // Reports the error and ends, as the worker does.
 process.on('uncaughtException', (error) => {
@@ -22,6 +22,7 @@ const queues = new Queues(process.env.AzureWebJobsStorage, {
   batchSize,
   newBatchThreshold,
   maxDequeueCount,
+  messageEncoding,
   // The pause between two attempts is short, because it would otherwise be the longest part of a test.
   visibilityTimeout: 0,
   hiddenSeconds: Number(hiddenSeconds),
@@ -46,7 +47,7 @@ const ofType = (type) =>
   );
 for (const { function: name, queueName } of ofType('queueTrigger')) {
   if (process.env[`AzureWebJobs.${name}.Disabled`] === 'true') continue;
-  queues.listen(queueName, (text) => tell(name, { string: text }));
+  queues.listen(queueName, (text, metadata) => tell(name, { string: text }, metadata));
 }
 const port = await serve(functions, capabilities, tell);
 

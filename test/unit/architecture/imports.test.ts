@@ -71,7 +71,7 @@ const allowed: readonly (readonly [part: string, may: string])[] = [
   ],
   [
     'fleet/operations/',
-    `(fleet/(operations|tenants)|queue|lease|telemetry)/|fleet/in-parallel\\.ts|fleet/dispatch/(queue-text|request-format)\\.ts|${base}`,
+    `(fleet/(operations|tenants)|queue|lease|telemetry)/|fleet/in-parallel\\.ts|fleet/dispatch-request\\.ts|fleet/dispatch/(queue-text|request-format|request-pages)\\.ts|${base}`,
   ],
   ['fleet/', `(fleet|queue|lease|telemetry)/|${base}`],
   [

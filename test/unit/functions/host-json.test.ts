@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { passesPlainText } from '../../../functions/host-json.ts';
 
 const top = path.resolve(__dirname, '../../..');
 const read = (file: string) => readFileSync(path.join(top, file), 'utf8');
@@ -78,4 +79,11 @@ test('host.json has no setting without effect in OpenTelemetry mode', () => {
   const { telemetryMode, logging } = JSON.parse(read('host.json'));
   expect(telemetryMode).toBe('OpenTelemetry');
   expect(logging).not.toHaveProperty('applicationInsights');
+});
+
+test('F7: host.json lets the functions get queue messages in plain text; the host’s default does not', () => {
+  expect(passesPlainText({ AzureWebJobsScriptRoot: top })).toBe(true);
+  expect(passesPlainText({ AzureWebJobsScriptRoot: path.join(top, 'docs') })).toBe(false);
+  const overridden = { AzureFunctionsJobHost__extensions__queues__messageEncoding: 'base64' };
+  expect(passesPlainText({ AzureWebJobsScriptRoot: top, ...overridden })).toBe(false);
 });

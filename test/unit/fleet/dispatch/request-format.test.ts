@@ -91,11 +91,40 @@ describe('dispatch requests through a queue', () => {
   });
 
   test('F7: a wake is a tenant id, as JSON or as plain text', () => {
-    expect(parseWake({ tenantId: 'acme' })).toBe('acme');
-    expect(parseWake('{"tenantId":"acme"}')).toBe('acme');
-    expect(parseWake(' acme\n')).toBe('acme');
-    for (const wrong of ['', 'No Such', 7, null, { tenantId: 'acme', more: 1 }]) {
+    expect(parseWake({ tenantId: 'acme' })).toEqual(['acme']);
+    expect(parseWake('{"tenantId":"acme"}')).toEqual(['acme']);
+    expect(parseWake(' acme\n')).toEqual(['acme']);
+    // A host that parses JSON gives an id of digits as a number.
+    expect(parseWake(1042)).toEqual(['1042']);
+    for (const wrong of ['', 'No Such', 1.5, null, { tenantId: 'acme', more: 1 }]) {
       expect(refusal(() => parseWake(wrong))).toContain('This is not a wake: ');
+    }
+  });
+});
+
+describe('base64, which the Functions host expects by default', () => {
+  const base64 = (value: unknown) =>
+    Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64');
+
+  test('a request, a page and the tenant of an unreadable request are read', () => {
+    expect(parseDispatchRequest(base64(request))).toEqual(request);
+    expect(parseRequestPage(base64(requestPages([request], 10)[0]))).toEqual([request]);
+    expect(tenantIdIn(base64({ ...request, version: 99 }))).toBe('acme');
+  });
+
+  test('F7: a wake is read', () => {
+    expect(parseWake(base64({ tenantId: 'acme' }))).toEqual(['acme']);
+    expect(parseWake(base64('acme\n'))).toEqual(['acme']);
+  });
+
+  test('F7: an id that is also base64 of another id means either', () => {
+    expect(base64('jga')).toBe('amdh');
+    expect(parseWake('amdh')).toEqual(['jga', 'amdh']);
+  });
+
+  test('text that is neither JSON nor base64 of UTF-8 is refused', () => {
+    for (const wrong of ['/////w==', 'abc=', base64('hello')]) {
+      expect(refusal(() => parseDispatchRequest(wrong))).toContain('it is not JSON');
     }
   });
 });

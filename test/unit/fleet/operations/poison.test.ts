@@ -1,6 +1,15 @@
+import type { Registry } from '../../../../src/engine/registry.ts';
 import { MultiOutboxError } from '../../../../src/errors.ts';
-import { poisonedRequest, recordPoisoned } from '../../../../src/fleet/operations/poison.ts';
+import { requestPages } from '../../../../src/fleet/dispatch/request-pages.ts';
+import {
+  handlePoisoned,
+  type PoisonedQueue,
+  poisonedRequest,
+} from '../../../../src/fleet/operations/poison.ts';
+import { wakeFirst } from '../../../../src/fleet/operations/wake-first.ts';
 import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
+import { tenantNotActive, unknownTenant } from '../../../../src/fleet/tenants/tenant-errors.ts';
+import { noCounts } from '../../../../src/queue/tally.ts';
 import { type LogLine, recordingLogger } from '../../../support/recording-logger.ts';
 import { SqlitePlace } from '../../../support/sqlite-place.ts';
 
@@ -10,10 +19,37 @@ const refused = new MultiOutboxError(
   "This is not a dispatch request: 'version' is missing.",
 );
 
+const aReport = {
+  tenantId: 'acme',
+  outcome: 'idle',
+  counts: noCounts,
+  durationMs: 1,
+  backlog: false,
+  parkedTopics: [],
+  schedule: { mode: 'set', nextDueInMs: 0, idleStreak: 0, failureStreak: 0 },
+} as const;
+
 async function registryWith(...ids: string[]) {
   const registry = await place.registry();
   for (const id of ids) await registry.add(tenantDefinition({ id }), `key-of-${id}`);
   return registry;
+}
+
+/** Handles the message with this registry; its wakes go to the registry. */
+async function handle(
+  content: unknown,
+  registry: Registry,
+  { queue = 'dispatch', lines = [] }: { queue?: PoisonedQueue; lines?: LogLine[] } = {},
+) {
+  const wake = (ids: readonly string[]) =>
+    wakeFirst(ids, async (tenantIds) => {
+      for (const id of tenantIds) {
+        const tenant = await registry.get(id);
+        if (tenant === null) throw unknownTenant(id);
+        if ((await registry.wake([id])).length === 0) throw tenantNotActive(tenant);
+      }
+    });
+  return handlePoisoned(content, queue, { registry, wake, logger: recordingLogger(lines) });
 }
 
 describe('poisoned requests', () => {
@@ -22,11 +58,14 @@ describe('poisoned requests', () => {
     const before = (await registry.get('acme'))!.schedule;
     const lines: LogLine[] = [];
     const poisoned = poisonedRequest({ tenantId: 'acme', version: 9, secret: 'x' }, refused);
-    const report = await recordPoisoned(JSON.stringify(poisoned), {
-      registry,
-      logger: recordingLogger(lines),
+    const report = await handle(JSON.stringify(poisoned), registry, { lines });
+    expect(report).toEqual({
+      result: 'refused',
+      tenantId: 'acme',
+      reason: refused.message,
+      recorded: true,
+      requests: [],
     });
-    expect(report).toEqual({ tenantId: 'acme', reason: refused.message, recorded: true });
     const { schedule } = (await registry.get('acme'))!;
     expect(schedule).toMatchObject({
       lastOutcome: 'failed',
@@ -40,20 +79,84 @@ describe('poisoned requests', () => {
     expect(lines).toEqual([
       {
         level: 'error',
-        message: 'A dispatch request was given up and moved to the poison queue.',
-        fields: { tenantId: 'acme', reason: refused.message, recorded: true },
+        message: 'A queue message was given up.',
+        fields: { queue: 'dispatch', tenantId: 'acme', reason: refused.message, recorded: true },
       },
     ]);
   });
 
-  test('a request that the host gave up is recorded as well', async () => {
+  test('F3: a request that the host gave up is recorded as well, and its tenant is due now', async () => {
     const registry = await registryWith('acme');
-    const report = await recordPoisoned(
+    await registry.report({ ...aReport, schedule: { ...aReport.schedule, nextDueInMs: null } });
+    expect((await registry.get('acme'))!.schedule.nextDueUtc).toBeNull();
+    const report = await handle(
       { version: 1, tenantId: 'acme', reason: 'due', plannedUtc: '2026-03-01T10:00:00.000Z' },
-      { registry, logger: recordingLogger() },
+      registry,
     );
-    expect(report).toMatchObject({ tenantId: 'acme', recorded: true });
+    expect(report).toMatchObject({ result: 'recovered', tenantId: 'acme', recorded: true });
     expect((await registry.get('acme'))!.schedule.lastError).toMatch(/^The host gave up this request /);
+    expect((await registry.fleet()).due).toBe(1);
+  });
+
+  test('F7: a wake that the host gave up wakes its tenant; that of a paused tenant is dropped', async () => {
+    const registry = await registryWith('acme', 'birch');
+    await registry.report({ ...aReport, schedule: { ...aReport.schedule, nextDueInMs: null } });
+    await registry.setStatus('birch', 'paused');
+    const lines: LogLine[] = [];
+    expect(await handle('acme', registry, { queue: 'wake', lines })).toMatchObject({
+      result: 'recovered',
+      tenantId: 'acme',
+    });
+    expect((await registry.fleet()).due).toBe(1);
+    expect(lines).toMatchObject([{ level: 'warn', fields: { queue: 'wake', tenantId: 'acme' } }]);
+    expect(await handle('birch', registry, { queue: 'wake' })).toMatchObject({ result: 'recovered' });
+  });
+
+  test('F7: of the ids that a wake can mean, the first that is a tenant’s is woken', async () => {
+    const registry = await registryWith('amdh');
+    await registry.report({
+      ...aReport,
+      tenantId: 'amdh',
+      schedule: { ...aReport.schedule, nextDueInMs: null },
+    });
+    expect(await handle('amdh', registry, { queue: 'wake' })).toMatchObject({ tenantId: 'amdh' });
+    expect((await registry.fleet()).due).toBe(1);
+  });
+
+  test('F3: the requests of a page that the host gave up are returned', async () => {
+    const registry = await registryWith('acme');
+    const request = {
+      version: 1,
+      tenantId: 'acme',
+      reason: 'due',
+      plannedUtc: '2026-03-01T10:00:00.000Z',
+      idleStreak: 0,
+      failureStreak: 0,
+      lastRunUtc: null,
+    } as const;
+    const [page] = requestPages([request], 10);
+    expect((await handle(page, registry, { queue: 'pages' })).requests).toEqual([request]);
+  });
+
+  test.each<[PoisonedQueue, unknown, RegExp]>([
+    ['dispatch', 'hello', /^This is not a dispatch request/],
+    ['dispatch', { tenantId: 'nobody' }, /^There is no tenant 'nobody'/],
+    ['pages', 'hello', /^This is not a page of dispatch requests/],
+    ['wake', 'No Such', /^This is not a wake/],
+    ['wake', 'nobody', /^There is no tenant 'nobody'/],
+  ])('a message of %s that no try can help ends with its reason: %j', async (queue, content, reason) => {
+    const registry = await registryWith('acme');
+    const lines: LogLine[] = [];
+    const report = await handle(content, registry, { queue, lines });
+    expect(report).toMatchObject({ result: 'refused', reason: expect.stringMatching(reason) });
+    expect(lines).toMatchObject([{ level: 'error', message: 'A queue message was given up.' }]);
+  });
+
+  test('the caller gets the registry’s error, so that it can try again', async () => {
+    const registry = await registryWith('acme');
+    await registry.close();
+    await expect(handle('acme', registry, { queue: 'wake' })).rejects.toThrow();
+    await expect(handle({ tenantId: 'acme' }, registry)).rejects.toThrow();
   });
 
   test('results of an earlier run stay: backlog, topics without a handler, streaks', async () => {
@@ -67,10 +170,7 @@ describe('poisoned requests', () => {
       parkedTopics: ['order.created'],
       schedule: { mode: 'set', nextDueInMs: null, idleStreak: 4, failureStreak: 2 },
     });
-    await recordPoisoned(poisonedRequest({ tenantId: 'acme' }, refused), {
-      registry,
-      logger: recordingLogger(),
-    });
+    await handle(poisonedRequest({ tenantId: 'acme' }, refused), registry);
     expect((await registry.get('acme'))!.schedule).toMatchObject({
       backlog: true,
       parkedTopics: ['order.created'],
@@ -86,10 +186,7 @@ describe('poisoned requests', () => {
   ])('only the log mentions a request of %s', async (_name, content, tenantId) => {
     const registry = await registryWith('acme');
     const lines: LogLine[] = [];
-    const report = await recordPoisoned(poisonedRequest(content, refused), {
-      registry,
-      logger: recordingLogger(lines),
-    });
+    const report = await handle(poisonedRequest(content, refused), registry, { lines });
     expect(report).toMatchObject({ tenantId, recorded: false });
     expect(lines).toHaveLength(1);
     expect((await registry.fleet()).failing).toBe(0);
@@ -98,7 +195,7 @@ describe('poisoned requests', () => {
   test('a retired tenant stays as it is', async () => {
     const registry = await registryWith('acme');
     await registry.setStatus('acme', 'retired');
-    const report = await recordPoisoned({ tenantId: 'acme' }, { registry, logger: recordingLogger() });
+    const report = await handle({ tenantId: 'acme' }, registry);
     expect(report.recorded).toBe(false);
   });
 
@@ -109,7 +206,7 @@ describe('poisoned requests', () => {
     expect(poisonedRequest(undefined, refused)).toMatchObject({ content: '', tenantId: null });
     const registry = await registryWith('acme');
     const read = { ...long, reason: 'z'.repeat(500), tenantId: 'acme' };
-    const report = await recordPoisoned(read, { registry, logger: recordingLogger() });
+    const report = await handle(read, registry);
     expect(report).toMatchObject({ reason: 'z'.repeat(400), recorded: true });
     const { lastDurationMs } = (await registry.get('acme'))!.schedule;
     expect(lastDurationMs).toBe(0);
