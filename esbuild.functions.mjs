@@ -68,9 +68,9 @@ export function bundleFunctions({ outdir, entryPoint = 'functions/main.ts', hand
     sourcemap: true,
     // This is not a package: the host's worker provides this module at run time.
     external: ['@azure/functions-core'],
-    // CommonJS packages call `require` for Node's modules and the worker's.
+    // CommonJS packages call `require` for Node's modules and the worker's, and look for their files beside themselves.
     banner: {
-      js: "import{createRequire as createRequireOfBundle}from'node:module';const require=createRequireOfBundle(import.meta.url);",
+      js: "import{createRequire as createRequireOfBundle}from'node:module';const require=createRequireOfBundle(import.meta.url),__filename=import.meta.filename,__dirname=import.meta.dirname;",
     },
     chunkNames: 'chunk-[hash]',
     plugins: [

@@ -1,8 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
 import { Azurite } from '../../support/azurite.ts';
 import { FunctionsApp, type ListedFunction } from '../../support/functions-app.ts';
+import { until } from '../../support/until.ts';
+import { startReceiver } from '../handlers/receiver.ts';
 
 const top = path.resolve(__dirname, '../../..');
 let azurite: Azurite;
@@ -104,6 +107,24 @@ describe('the function bundle', () => {
       expect([mark, holding(mark).length > 0]).toEqual([mark, true]);
       expect(holding(mark).filter((file) => atStart.has(file))).toEqual([]);
     }
+  });
+
+  test('Application Insights reads its configuration file', async () => {
+    await using collector = await startReceiver((_request, response) => response.writeHead(200).end());
+    const file = app.place.file('applicationinsights.json');
+    const url = `${collector.origin}/v1/traces`;
+    writeFileSync(file, JSON.stringify({ otlpTraceExporterConfig: { enabled: true, url } }));
+    await app.tenants('acme');
+    const instance = await app.start({
+      APPLICATIONINSIGHTS_CONNECTION_STRING: `InstrumentationKey=${randomUUID()};IngestionEndpoint=http://127.0.0.1:9/`,
+      APPLICATIONINSIGHTS_CONFIGURATION_FILE: file,
+    });
+    // The first invocation loads the exporter, so its own span is missing.
+    await until('a span is exported', async () => {
+      await instance.tick();
+      return collector.received.some(({ path }) => path === '/v1/traces');
+    });
+    expect(instance.output + JSON.stringify(instance.invocations)).not.toContain('__dirname');
   });
 
   test('it needs only Node and the modules of the worker', () => {
