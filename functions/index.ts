@@ -47,7 +47,8 @@ export function registerFunctions(options: RegisterFunctionsOptions): Registered
   // Without streams the host drops a body that has no Content-Length.
   app.setup({ enableHttpStream: true });
   registerLogging();
-  const terminating = registerTermination();
+  const termination = registerTermination();
+  const terminating = termination.signal;
   registerPlan(currentApp, terminating);
   registerPages();
   registerDispatch(currentApp, terminating);
@@ -56,7 +57,9 @@ export function registerFunctions(options: RegisterFunctionsOptions): Registered
   registerEnqueue(currentApp);
   registerReceive(currentApp);
   registerHealth(currentApp, terminating);
-  registerTelemetry();
+  // Failed wakes are tried once more, and the registry's and tenants' databases are closed.
+  termination.afterRuns(async () => currentApp().multiOutbox.close());
+  registerTelemetry(termination);
   app.hook.appStart(() => startApp(currentApp));
 
   return { multiOutbox: () => currentApp().multiOutbox };

@@ -21,8 +21,11 @@ export const functionDefaults: Readonly<Record<string, string>> = {
   MULTI_OUTBOX_PLAN_CAPACITY: '10000',
 };
 
-/** After the grace the run still settles, reports and sends its outputs, within the host's limit of five seconds. */
-const longestGraceMs = 4_000;
+/**
+ * After the grace the run still settles, reports and sends its outputs, and the app exports the rest of its telemetry,
+ * all within the host's limit of five seconds.
+ */
+const longestGraceMs = 3_500;
 /** Time to open the database before the time budget starts, and to settle, report and send outputs after the grace. */
 const marginMs = 10_000;
 /** Time that a request may wait in the queue before its run: polling, a cold start, earlier requests. */

@@ -6,11 +6,11 @@ import { app } from '@azure/functions';
 import { context, propagation } from '@opentelemetry/api';
 import { errorText, exportTelemetry, type TelemetryExport } from '../src/index.ts';
 import { hostLogger } from './logging.ts';
+import type { Termination } from './termination.ts';
 
 const startAfterMs = 1_000;
 
-/** Call it after `registerTermination`, so that the runs end before the last export. */
-export function registerTelemetry(): void {
+export function registerTelemetry({ afterRuns }: Termination): void {
   let sending: Promise<TelemetryExport | undefined> | undefined;
 
   function send(): void {
@@ -37,7 +37,5 @@ export function registerTelemetry(): void {
     setTimeout(send, startAfterMs).unref();
   });
 
-  app.hook.appTerminate(async () => {
-    await (await sending)?.close();
-  });
+  afterRuns(async () => (await sending)?.close());
 }

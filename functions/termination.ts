@@ -4,13 +4,22 @@
  */
 import { app } from '@azure/functions';
 
-/** The host waits five seconds and then kills the process. */
-const waitMs = 4_800;
+/** The host gives all hooks together five seconds, and then kills the process. */
+const hooksMs = 4_800;
+/** The part of that time that is left for the work after the runs. */
+const afterRunsMs = 600;
 
-/** Returns the signal that aborts when the instance is about to end. Pass it to every run. */
-export function registerTermination(): AbortSignal {
+export interface Termination {
+  /** Aborts when the instance is about to end. Pass it to every run. */
+  readonly signal: AbortSignal;
+  /** Adds work for the time after the runs. It is cut after about half a second, or later if the runs ended early. */
+  afterRuns(work: () => Promise<unknown>): void;
+}
+
+export function registerTermination(): Termination {
   const controller = new AbortController();
   const running = new Set<Promise<unknown>>();
+  const afterRuns: (() => Promise<unknown>)[] = [];
 
   app.hook.preInvocation((hook) => {
     const { functionHandler } = hook;
@@ -22,14 +31,31 @@ export function registerTermination(): AbortSignal {
     };
   });
 
+  // One hook for all of it: the host calls hooks one after another.
   app.hook.appTerminate(async () => {
+    const deadline = performance.now() + hooksMs;
     controller.abort(new Error('The function app is stopping.'));
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise((resolve) => {
-      timer = setTimeout(resolve, waitMs);
-    });
-    await Promise.race([Promise.all(running), timeout]);
-    clearTimeout(timer);
+    await settled([...running], deadline - afterRunsMs);
+    await settled(
+      afterRuns.map((work) => work()),
+      deadline,
+    );
   });
-  return controller.signal;
+
+  return {
+    signal: controller.signal,
+    afterRuns: (work) => {
+      afterRuns.push(work);
+    },
+  };
+}
+
+/** Waits until all promises have settled, at most until this time of `performance.now()`. */
+async function settled(promises: readonly Promise<unknown>[], deadline: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise((resolve) => {
+    timer = setTimeout(resolve, deadline - performance.now());
+  });
+  await Promise.race([Promise.allSettled(promises), timeout]);
+  clearTimeout(timer);
 }

@@ -103,7 +103,7 @@ describe('settings of a function app', () => {
 
   test('a grace that does not fit into the five seconds of a termination is refused', () => {
     expect(refusal({ MULTI_OUTBOX_GRACE: '5s' })).toMatch(
-      /^MULTI_OUTBOX_GRACE is 5000 ms, but .* at most 4000 ms\.$/,
+      /^MULTI_OUTBOX_GRACE is 5000 ms, but .* at most 3500 ms\.$/,
     );
   });
 
