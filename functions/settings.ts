@@ -28,8 +28,11 @@ export const functionDefaults: Readonly<Record<string, string>> = {
 const longestGraceMs = 3_500;
 /** Time to open the database before the time budget starts, and to settle, report and send outputs after the grace. */
 const marginMs = 10_000;
-/** Time that a request may wait in the queue before its run: polling, a cold start, earlier requests. */
-const queueAllowanceMs = 60_000;
+/**
+ * Time that a request may wait in the queue before its run: polling, a cold start, earlier requests. After it the request
+ * counts as lost with its instance. A run that has begun postpones its tenant's next plan itself.
+ */
+const redispatchMs = 40_000;
 
 /**
  * @param given the settings given in code; they override the app settings
@@ -39,7 +42,7 @@ export function functionSettings(env: NodeJS.ProcessEnv = process.env, given: Se
   const isSet = (variable: string) => env[variable] !== undefined && env[variable] !== '';
   const defaults = Object.entries(functionDefaults).filter(([variable]) => !isSet(variable));
   const settings = loadSettings(given, { ...env, ...Object.fromEntries(defaults) });
-  const { handlerTimeoutMs, graceMs } = settings.dispatch;
+  const { graceMs } = settings.dispatch;
   if (graceMs > longestGraceMs) {
     const name = given.dispatch?.graceMs === undefined ? 'MULTI_OUTBOX_GRACE' : "Option 'dispatch.graceMs'";
     throw refusal(
@@ -64,9 +67,7 @@ export function functionSettings(env: NodeJS.ProcessEnv = process.env, given: Se
       intervalMs: isIntervalGiven
         ? settings.plan.intervalMs
         : (intervalOf(settings.functions.schedule) ?? longestIntervalMs),
-      // This is longer than any run and its wait in the queue. After this time the request or its instance was lost.
-      redispatchMs:
-        settings.plan.redispatchMs ?? timeBudgetMs + handlerTimeoutMs + graceMs + queueAllowanceMs,
+      redispatchMs: settings.plan.redispatchMs ?? redispatchMs,
     },
   };
 }

@@ -146,8 +146,8 @@ export class Fleet {
   }
 
   /**
-   * The default makes a crashed run's tenant due again as soon as the run's lease has run out. A request may be lost,
-   * so the bound of all looks holds here too (F6).
+   * A request may be lost, so the bound of all looks holds here too (F6). The default is about the time after which a
+   * crashed run's tenant is due again (dispatch/postpone-plans.ts).
    */
   get #redispatchMs(): number {
     const { plan, dispatch, schedule } = this.#options.settings;

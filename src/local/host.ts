@@ -63,7 +63,7 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
       waiting ||= plan.more;
       options.onPlan(plan);
       for (const request of plan.requests) {
-        // A tenant whose run outlasts the redispatch time is planned again; do not start a second run of it here.
+        // A wake makes a running tenant due, and it is planned again; do not start a second run of it here.
         if (!running.has(request.tenantId)) {
           // Start in a later microtask: a run that ends at once must not free its slot before the slot is
           // recorded.

@@ -7,6 +7,7 @@ import { traceHeaders } from '../../telemetry/trace-headers.ts';
 import type { DispatchRequest } from '../dispatch-request.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
 import { canContinue, continuation } from './continuation.ts';
+import { postponePlans } from './postpone-plans.ts';
 import { reportRun, scheduleAfter } from './report-run.ts';
 import { type QueueRunsOptions, runQueues } from './run-queues.ts';
 import {
@@ -64,10 +65,17 @@ export function dispatchTenant(
 
     if (tenant.status !== 'active') return recorded(skippedReport(run, 'not-active'));
     if (await isStaleRequest(request, registry, logger)) return recorded(skippedReport(run, 'stale'));
+    const endPostponing = postponePlans({
+      registry,
+      tenantId: tenant.id,
+      leaseMs: settings.dispatch.leaseMs,
+      logger,
+    });
     const report = await runQueues(options, { tenant, runId, signal, logger, span }).then(
       (queues) => runReport(run, queues),
       (error) => failedReport(run, error),
     );
+    await endPostponing();
     logReport(logger, report);
     // A process that is being stopped may have no time left to send anything.
     const isContinued = continues && canContinue(report) && !signal?.aborted;
