@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { Azurite } from '../test/support/azurite.ts';
-import { Instance } from '../test/support/functions-app.ts';
+import { functionQueues, Instance } from '../test/support/functions-app.ts';
 import { until } from '../test/support/until.ts';
 import { assertCount, type Benchmark } from './benchmark.ts';
 import { hasty, openFleet, tenantNames } from './fleet.ts';
@@ -84,6 +84,7 @@ export const fanOut: Benchmark = {
 /** One plan with its own queue service, because clearing thousands of messages from a queue takes longer than the plan. */
 async function planned(app: string, place: Place, tenants: number): Promise<Figures & { cost: Cost }> {
   await using azurite = await Azurite.start();
+  await azurite.createQueues(...functionQueues);
   const env = {
     ...process.env,
     AzureWebJobsStorage: azurite.connectionString,

@@ -1,7 +1,9 @@
-// `npm run start:functions`: starts the function app in the real Functions host, which Azure Functions Core Tools install.
+// `npm run start:functions`: starts the function app in the real Functions host, which Azure Functions Core Tools install,
+// and creates the queues that it listens to. The host creates none of them, and warns about each at every poll.
 import { spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
+import { createQueues } from './create-queues.mjs';
 
 const isWindows = process.platform === 'win32';
 const found = spawnSync('func', ['--version'], { encoding: 'utf8', shell: isWindows });
@@ -28,6 +30,17 @@ const app = 'dist.functions';
 copyFileSync('local.settings.json', path.join(app, 'local.settings.json'));
 mkdirSync('.data', { recursive: true });
 symlinkSync(path.resolve('.data'), path.join(app, '.data'), 'junction');
+const { AzureWebJobsStorage } = JSON.parse(readFileSync('local.settings.json', 'utf8')).Values;
+if (AzureWebJobsStorage) {
+  try {
+    await createQueues(AzureWebJobsStorage);
+  } catch (error) {
+    console.error(
+      `The queues could not be created: ${error.message}. Start the storage emulator and run this command again.`,
+    );
+    process.exit(1);
+  }
+}
 const host = spawn('func', ['start', ...process.argv.slice(2)], {
   cwd: app,
   stdio: 'inherit',

@@ -8,7 +8,7 @@ import { SqlitePlace } from './sqlite-place.ts';
 import { until } from './until.ts';
 
 /** The queues that the functions listen to. */
-const queues = ['dispatch', 'pages', 'wake'].flatMap((name) => [
+export const functionQueues = ['dispatch', 'pages', 'wake'].flatMap((name) => [
   `multi-outbox-${name}`,
   `multi-outbox-${name}-poison`,
 ]);
@@ -51,6 +51,11 @@ type FromHost =
   | ({ readonly kind: 'invocation' } & Invocation)
   | { readonly kind: 'answer'; readonly id: number; readonly answer: unknown };
 
+/** The host's lock on the timer: the instance that has it, until that instance ends. */
+interface TimerLock {
+  holder?: Instance;
+}
+
 /** One instance of the function app. */
 export class Instance {
   readonly invocations: Invocation[] = [];
@@ -66,7 +71,14 @@ export class Instance {
   #port = 0;
   #commands = 0;
 
-  constructor(env: NodeJS.ProcessEnv, { folder = path.resolve('.'), hiddenSeconds = 30 } = {}) {
+  readonly #timer: TimerLock;
+
+  constructor(
+    env: NodeJS.ProcessEnv,
+    { folder = path.resolve('.'), hiddenSeconds = 30 } = {},
+    timer: TimerLock = {},
+  ) {
+    this.#timer = timer;
     this.#child = fork(host, [folder, String(hiddenSeconds)], {
       env,
       execPath: process.execPath,
@@ -100,9 +112,14 @@ export class Instance {
     return this;
   }
 
-  /** Fires the timer, and waits until its requests are in the queues. */
-  async tick({ isPastDue = false } = {}): Promise<Invocation> {
-    await this.#ask('tick', { isPastDue });
+  /** Fires the timer, and waits until its requests are in the queues. Only one instance has the timer. */
+  async tick(): Promise<Invocation> {
+    const { holder } = this.#timer;
+    if (holder !== undefined && holder !== this && holder.exit === undefined) {
+      throw new Error('Another instance has the timer, and the host lets no other one plan.');
+    }
+    this.#timer.holder = this;
+    await this.#ask('tick');
     return this.of('plan').at(-1)!;
   }
 
@@ -128,9 +145,12 @@ export class Instance {
     return this.#ask('measure') as Promise<InstanceFigures>;
   }
 
-  /** Sends the host's notice of termination; resolves when the process has ended. */
-  async terminate(): Promise<{ ms: number }> {
-    const answer = (await this.#ask('terminate')) as { ms: number };
+  /**
+   * Stops the instance as the host does: its queues go on for a while (ten seconds in the real host), and then it gets its
+   * notice of termination. Resolves when the process has ended, to the milliseconds that the hooks took.
+   */
+  async terminate({ goOnMs = 100 } = {}): Promise<{ ms: number }> {
+    const answer = (await this.#ask('terminate', { goOnMs })) as { ms: number };
     await this.#ended();
     return answer;
   }
@@ -178,6 +198,7 @@ export class FunctionsApp {
   readonly place: SqlitePlace;
   readonly #azurite: () => Azurite;
   readonly #instances: Instance[] = [];
+  readonly #timer: TimerLock = {};
   #library: MultiOutbox | undefined;
 
   /** Registers the cleaning up; called at the top of a file. */
@@ -232,7 +253,7 @@ export class FunctionsApp {
     options?: { folder?: string; hiddenSeconds?: number },
   ): Promise<Instance> {
     // infra/ creates them in Azure.
-    await this.#azurite().createQueues(...queues);
+    await this.#azurite().createQueues(...functionQueues);
     const inherited = Object.fromEntries(
       Object.entries(process.env).filter(([name]) => !/^(MULTI_OUTBOX_|NODE_OPTIONS)/.test(name)),
     );
@@ -246,6 +267,7 @@ export class FunctionsApp {
         ...settings,
       },
       options,
+      this.#timer,
     );
     this.#instances.push(instance);
     return instance.ready();

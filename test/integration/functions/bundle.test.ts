@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Azurite } from '../../support/azurite.ts';
 import { FunctionsApp, type ListedFunction } from '../../support/functions-app.ts';
 import { until } from '../../support/until.ts';
@@ -82,6 +84,19 @@ describe('the function bundle', () => {
     );
     // All are used: each poison queue has a reader.
     expect([...used].sort()).toEqual(created.sort());
+  });
+
+  test('the start script creates the queues that the functions listen to', async () => {
+    await azurite.deleteQueues();
+    const script = pathToFileURL(path.join(top, 'functions/create-queues.mjs')).href;
+    const program = `import { createQueues } from '${script}'; await createQueues(process.argv[1]);`;
+    execFileSync(process.execPath, ['--input-type=module', '--eval', program, azurite.connectionString]);
+    const created = await azurite.queueNames();
+    const instance = await app.start();
+    const listened = instance.functions.flatMap(({ bindings }) =>
+      bindings.filter(({ type }) => type === 'queueTrigger').map(({ queueName }) => queueName),
+    );
+    expect(created.sort()).toEqual(listened.sort());
   });
 
   test('the schedule is a setting', async () => {

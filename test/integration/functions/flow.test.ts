@@ -83,12 +83,13 @@ describe('timer to messages, through real queues', () => {
     expect(sizes.sort((a, b) => a - b)).toEqual([1, 200]);
   });
 
-  test('a timer that is past due is reported, and plans all the same', async () => {
+  test('F3: one instance has the timer; another one takes it over when the first has ended', async () => {
     await app.tenants('acme');
-    const instance = await app.start();
-    const plan = await instance.tick({ isPastDue: true });
-    expect(plan.logs).toContainEqual({ level: 'warning', message: expect.stringContaining('past due') });
-    expect(plan.outputs).toHaveLength(1);
+    const [one, other] = [await app.start(), await app.start()];
+    await one.tick();
+    await expect(other.tick()).rejects.toThrow('Another instance has the timer');
+    await one.kill();
+    expect((await other.tick()).error).toBeUndefined();
   });
 
   test.each(['utf8', 'base64'] as const)(

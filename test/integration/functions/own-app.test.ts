@@ -84,6 +84,7 @@ describe('a user’s app, made by registerFunctions', () => {
     await instance.tick();
     expect((await app.library.tenants.get('acme')).tags).toEqual({ directory: 'customers' });
     writeFileSync(app.place.file('customers.json'), '[{"id":"birch"}]');
+    await instance.stop();
     const later = await app.start(
       { OWN_APP_EFFECTS: effectsFile(), OWN_APP_TENANTS: app.place.file('customers.json') },
       { folder },

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { serve } from './http.mjs';
 import { Queues } from './queues.mjs';
 import { invoke, listFunctions, loadApp, terminate } from './worker.mjs';
@@ -49,17 +50,26 @@ for (const { function: name, queueName } of ofType('queueTrigger')) {
   if (process.env[`AzureWebJobs.${name}.Disabled`] === 'true') continue;
   queues.listen(queueName, (text, metadata) => tell(name, { string: text }, metadata));
 }
-const port = await serve(functions, capabilities, tell);
+const port = await serve(functions, capabilities, async (...request) => {
+  const result = await tell(...request);
+  if (result.error === undefined) await queues.send(result.outputs);
+  return result;
+});
 
 const commands = {
-  async tick({ isPastDue }) {
+  async tick() {
     const [{ function: name }] = ofType('timerTrigger');
-    const data = { Schedule: { AdjustForDST: true }, IsPastDue: isPastDue };
+    // The host keeps no record of a schedule below a minute, and never calls its timer past due.
+    const data = { Schedule: { AdjustForDST: true }, IsPastDue: false };
     const { error, outputs } = await tell(name, { json: JSON.stringify(data) });
     if (error === undefined) await queues.send(outputs);
   },
-  /** The worker process ends when its hooks have; the host still sends the outputs of the invocations answered until then. */
-  async terminate() {
+  /**
+   * The queues go on until the hooks run. The worker process ends when its hooks have; the host still sends the outputs of
+   * the invocations answered until then.
+   */
+  async terminate({ goOnMs }) {
+    await pause(goOnMs);
     const startedAt = performance.now();
     await terminate();
     const ms = performance.now() - startedAt;

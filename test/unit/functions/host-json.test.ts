@@ -31,7 +31,7 @@ const knownKeys = {
   version: true,
   functionTimeout: true,
   telemetryMode: true,
-  logging: { logLevel: '*', fileLoggingMode: true, applicationInsights: true },
+  logging: { logLevel: '*', fileLoggingMode: true, applicationInsights: true, OpenTelemetry: { logLevel: '*' } },
   extensions: {
     http: {
       routePrefix: true,

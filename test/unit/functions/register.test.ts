@@ -14,8 +14,9 @@ function freshly(): typeof registerFunctions {
 }
 
 beforeAll(() => {
-  // @azure/functions warns that no host is present.
+  // @azure/functions warns that no host is present, and says that it streams.
   jest.spyOn(console, 'warn').mockImplementation(() => {});
+  jest.spyOn(console, 'debug').mockImplementation(() => {});
 });
 afterAll(() => jest.restoreAllMocks());
 
