@@ -2,14 +2,16 @@
 import { app, type InvocationContext } from '@azure/functions';
 import { isMultiOutboxError, parseDispatchRequest, poisonedRequest } from '../src/index.ts';
 import type { CurrentApp } from './app.ts';
-import { connection, queueNames, toDispatch, toPoison } from './queues.ts';
+import type { LatePlan } from './late-plan.ts';
+import { connection, queueNames, send, toDispatch, toPoison } from './queues.ts';
+import { planOutputs } from './send-plan.ts';
 import { whileRunsAreInFlight } from './stray-errors.ts';
 
-export function registerDispatch(currentApp: CurrentApp, terminating: AbortSignal): void {
+export function registerDispatch(currentApp: CurrentApp, terminating: AbortSignal, latePlan: LatePlan): void {
   app.storageQueue('dispatch', {
     queueName: queueNames.dispatch,
     connection,
-    extraOutputs: [toDispatch, toPoison],
+    extraOutputs: [...planOutputs, toPoison],
     handler: dispatch,
   });
 
@@ -21,10 +23,13 @@ export function registerDispatch(currentApp: CurrentApp, terminating: AbortSigna
     const { multiOutbox, settings } = currentApp();
     try {
       const request = parseDispatchRequest(message);
+      // Only a plan gives the streaks.
+      if (request.idleStreak !== undefined) latePlan.noted(request.plannedUtc);
       const report = await whileRunsAreInFlight(settings.telemetry, () =>
         multiOutbox.dispatch(request, { signal: terminating, continues: true }),
       );
-      if (report.continuation) context.extraOutputs.set(toDispatch, report.continuation);
+      if (report.continuation) send(context, toDispatch, [report.continuation]);
+      await latePlan.makeIfLate(context);
     } catch (error) {
       if (!isHopeless(error)) throw error;
       context.extraOutputs.set(toPoison, poisonedRequest(message, error));

@@ -3,8 +3,10 @@ import { app, type HttpResponseInit } from '@azure/functions';
 import { isMultiOutboxError, type TenantRecord } from '../src/index.ts';
 import type { App, CurrentApp, Sources } from './app.ts';
 import { answering, isForCallers } from './http/problem.ts';
+import type { LatePlan } from './late-plan.ts';
+import { planOutputs } from './send-plan.ts';
 
-export function registerHealth(currentApp: CurrentApp, terminating: AbortSignal): void {
+export function registerHealth(currentApp: CurrentApp, terminating: AbortSignal, latePlan: LatePlan): void {
   app.http('health-live', {
     methods: ['GET'],
     authLevel: 'anonymous',
@@ -16,9 +18,11 @@ export function registerHealth(currentApp: CurrentApp, terminating: AbortSignal)
     methods: ['GET'],
     authLevel: 'function',
     route: 'health/ready',
-    handler: answering(async () => {
+    extraOutputs: planOutputs,
+    handler: answering(async (_request, context) => {
       const checks = await readiness(currentApp, terminating);
       const isReady = Object.values(checks).every(({ ok }) => ok);
+      if (isReady) await latePlan.makeIfLate(context);
       return answer(isReady ? 200 : 503, { status: isReady ? 'ok' : 'failed', checks });
     }),
   });
@@ -27,11 +31,13 @@ export function registerHealth(currentApp: CurrentApp, terminating: AbortSignal)
     methods: ['GET'],
     authLevel: 'function',
     route: 'health/fleet',
-    handler: answering(async () => {
+    extraOutputs: planOutputs,
+    handler: answering(async (_request, context) => {
       const { multiOutbox } = currentApp();
       const fleet = await multiOutbox.status();
       const { tenants, examined, complete } = await multiOutbox.worst();
       const status = fleet.failing > 0 ? 'troubled' : 'ok';
+      await latePlan.makeIfLate(context);
       return answer(200, { status, fleet, worst: tenants.map(tenantHealth), examined, complete });
     }),
   });

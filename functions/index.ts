@@ -5,6 +5,7 @@ import { appOf, startApp } from './app.ts';
 import { registerDispatch } from './dispatch.ts';
 import { registerEnqueue } from './enqueue.ts';
 import { registerHealth } from './health.ts';
+import { latePlan } from './late-plan.ts';
 import { registerLogging } from './logging.ts';
 import { checkedOptions, type RegisterFunctionsOptions } from './options.ts';
 import { registerPages } from './pages.ts';
@@ -29,7 +30,7 @@ export interface RegisteredFunctions {
 let isRegistered = false;
 
 /**
- * Registers the functions plan, pages, dispatch, wake, wake-queue, the readers of their poison queues, enqueue,
+ * Registers the functions plan, plan-now, pages, dispatch, wake, wake-queue, the readers of their poison queues, enqueue,
  * receive and health-…, and hooks for logs, traces and termination. Call it once, while the app's entry file loads. With
  * invalid app settings the app still starts; the log, health/ready and every function then report the error.
  * @throws MultiOutboxError INVALID_CONFIGURATION when an option is wrong, or at a second call
@@ -49,14 +50,15 @@ export function registerFunctions(options: RegisterFunctionsOptions): Registered
   registerLogging();
   const termination = registerTermination();
   const terminating = termination.signal;
+  const late = latePlan(currentApp, terminating);
   registerPlan(currentApp, terminating);
   registerPages();
-  registerDispatch(currentApp, terminating);
+  registerDispatch(currentApp, terminating, late);
   registerPoison(currentApp, terminating);
-  registerWake(currentApp);
+  registerWake(currentApp, late);
   registerEnqueue(currentApp);
   registerReceive(currentApp);
-  registerHealth(currentApp, terminating);
+  registerHealth(currentApp, terminating, late);
   // Failed wakes are tried once more, and the registry's and tenants' databases are closed.
   termination.afterRuns(async () => currentApp().multiOutbox.close());
   registerTelemetry(termination);

@@ -2,7 +2,7 @@
  * The storage queues between the functions. infra/ creates them. The host creates a missing queue only when it sends to
  * it, not when it listens to it.
  */
-import { output } from '@azure/functions';
+import { type InvocationContext, output, type StorageQueueOutput } from '@azure/functions';
 
 /** The app setting, or the prefix of a group of settings, that names the storage account of the queues. */
 export const connection = 'AzureWebJobsStorage';
@@ -28,4 +28,15 @@ export const toPoison = to(poisonOf(queueNames.dispatch));
 
 export function toPoisonOf(queue: keyof typeof queueNames) {
   return to(poisonOf(queueNames[queue]));
+}
+
+/** Adds messages to those that this invocation sends when it ends. */
+export function send(
+  { extraOutputs }: InvocationContext,
+  to: StorageQueueOutput,
+  messages: readonly unknown[],
+): void {
+  if (messages.length === 0) return;
+  const earlier = (extraOutputs.get(to) ?? []) as readonly unknown[];
+  extraOutputs.set(to, [...earlier, ...messages]);
 }

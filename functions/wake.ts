@@ -3,16 +3,20 @@ import { app, type InvocationContext } from '@azure/functions';
 import { isMultiOutboxError, poisonedRequest } from '../src/index.ts';
 import type { CurrentApp } from './app.ts';
 import { answering } from './http/problem.ts';
+import type { LatePlan } from './late-plan.ts';
 import { connection, queueNames, toPoison } from './queues.ts';
+import { planOutputs } from './send-plan.ts';
 
-export function registerWake(currentApp: CurrentApp): void {
+export function registerWake(currentApp: CurrentApp, latePlan: LatePlan): void {
   app.http('wake', {
     methods: ['POST'],
     authLevel: 'function',
     route: 'wake/{tenantId}',
-    handler: answering(async (request) => {
+    extraOutputs: planOutputs,
+    handler: answering(async (request, context) => {
       const { tenantId } = request.params;
       await currentApp().multiOutbox.wake(tenantId!);
+      await latePlan.makeIfLate(context);
       return { status: 202, jsonBody: { tenantId } };
     }),
   });
@@ -20,10 +24,11 @@ export function registerWake(currentApp: CurrentApp): void {
   app.storageQueue('wake-queue', {
     queueName: queueNames.wake,
     connection,
-    extraOutputs: [toPoison],
+    extraOutputs: [...planOutputs, toPoison],
     handler: async (message: unknown, context: InvocationContext) => {
       try {
         await currentApp().multiOutbox.wakeFrom(message);
+        await latePlan.makeIfLate(context);
       } catch (error) {
         if (!isMultiOutboxError(error, 'INVALID_ARGUMENT') && !isMultiOutboxError(error, 'UNKNOWN_TENANT')) {
           throw error;

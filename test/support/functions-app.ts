@@ -264,6 +264,8 @@ export class FunctionsApp {
         MULTI_OUTBOX_REGISTRY: this.place.registryUrl,
         MULTI_OUTBOX_MAIL_FOLDER: this.place.file('mail'),
         MULTI_OUTBOX_SQLITE_SYNCHRONOUS: 'normal',
+        // Only the test makes plans, however slow this machine is; no plan is late.
+        MULTI_OUTBOX_PLAN_INTERVAL: '1h',
         ...settings,
       },
       options,

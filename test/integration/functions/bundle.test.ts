@@ -30,6 +30,7 @@ const http = (method: string, route: string, authLevel = 'function') => ({
   authLevel,
 });
 const response = { type: 'http' };
+const planOutputs = [output('multi-outbox-dispatch'), output('multi-outbox-pages')];
 const poisonReader = (queueName: string) => [
   trigger(queueName),
   output('multi-outbox-dispatch'),
@@ -45,31 +46,24 @@ describe('the function bundle', () => {
   test('it lists exactly these functions, with these bindings', async () => {
     const instance = await app.start();
     expect(Object.fromEntries(instance.functions.map((one) => [one.name, bindingsOf(one)]))).toEqual({
-      plan: [
-        { type: 'timerTrigger', schedule: '*/5 * * * * *' },
-        output('multi-outbox-dispatch'),
-        output('multi-outbox-pages'),
-      ],
+      plan: [{ type: 'timerTrigger', schedule: '*/5 * * * * *' }, ...planOutputs],
+      'plan-now': [http('POST', 'plan'), response, ...planOutputs],
       pages: [
         trigger('multi-outbox-pages'),
         output('multi-outbox-dispatch'),
         output('multi-outbox-dispatch-poison'),
       ],
-      dispatch: [
-        trigger('multi-outbox-dispatch'),
-        output('multi-outbox-dispatch'),
-        output('multi-outbox-dispatch-poison'),
-      ],
+      dispatch: [trigger('multi-outbox-dispatch'), ...planOutputs, output('multi-outbox-dispatch-poison')],
       poison: poisonReader('multi-outbox-dispatch-poison'),
       'pages-poison': poisonReader('multi-outbox-pages-poison'),
       'wake-poison': poisonReader('multi-outbox-wake-poison'),
-      wake: [http('POST', 'wake/{tenantId}'), response],
-      'wake-queue': [trigger('multi-outbox-wake'), output('multi-outbox-dispatch-poison')],
+      wake: [http('POST', 'wake/{tenantId}'), response, ...planOutputs],
+      'wake-queue': [trigger('multi-outbox-wake'), ...planOutputs, output('multi-outbox-dispatch-poison')],
       enqueue: [http('POST', 'enqueue/{tenantId}'), response],
       receive: [http('POST', 'receive/{tenantId}/{source}', 'anonymous'), response],
       'health-live': [http('GET', 'health/live', 'anonymous'), response],
-      'health-ready': [http('GET', 'health/ready'), response],
-      'health-fleet': [http('GET', 'health/fleet'), response],
+      'health-ready': [http('GET', 'health/ready'), response, ...planOutputs],
+      'health-fleet': [http('GET', 'health/fleet'), response, ...planOutputs],
     });
   });
 

@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite';
 import { Azurite } from '../../support/azurite.ts';
 import { FunctionsApp } from '../../support/functions-app.ts';
 import { until } from '../../support/until.ts';
@@ -90,6 +91,18 @@ describe('timer to messages, through real queues', () => {
     await expect(other.tick()).rejects.toThrow('Another instance has the timer');
     await one.kill();
     expect((await other.tick()).error).toBeUndefined();
+  });
+
+  test('F3: a late plan is reported', async () => {
+    await app.tenants('acme');
+    const instance = await app.start();
+    expect((await instance.tick()).logs).toEqual([]);
+    const registry = new DatabaseSync(app.place.file('registry.db'));
+    registry.exec('UPDATE RegistryState SET LastPlanUtc = LastPlanUtc - 86400000');
+    registry.close();
+    expect((await instance.tick()).logs).toEqual([
+      { level: 'warning', message: expect.stringMatching(/^This plan is late: the last one was \d+ ms ago/) },
+    ]);
   });
 
   test.each(['utf8', 'base64'] as const)(
