@@ -5,6 +5,7 @@ import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { recordDiscardedConnection } from '../telemetry/metrics.ts';
 import { absoluteRegistry, engineFor, isEmbedded, memoryRegistry } from './engines.ts';
+import { InFlight } from './in-flight.ts';
 import { isOnServer } from './tenants/definition.ts';
 import { TenantDirectory } from './tenants/directory.ts';
 import type { Directory } from './tenants/directory-listing.ts';
@@ -45,7 +46,7 @@ export class FleetHandle {
   readonly #listeners: ((tenantId: string) => void)[] = [];
   readonly #closing = new AbortController();
   /** Plans, runs and hosts that `stop` ends and waits for. */
-  readonly #work = new Set<Promise<unknown>>();
+  readonly #work = new InFlight();
   /** Where relative paths begin. The working directory may change before the first use. */
   readonly #folder = process.cwd();
   readonly #registryUrl: string;
@@ -93,13 +94,7 @@ export class FleetHandle {
 
   /** Registers a plan, a run or a host, so that `stop` waits for its end. Settles as the work does. */
   track<T>(work: Promise<T>): Promise<T> {
-    const ended = work
-      .then(undefined, () => {})
-      .then(() => {
-        this.#work.delete(ended);
-      });
-    this.#work.add(ended);
-    return work;
+    return this.#work.track(work);
   }
 
   /**
@@ -108,7 +103,7 @@ export class FleetHandle {
    */
   async stop(): Promise<void> {
     this.#closing.abort(closedError());
-    await Promise.all(this.#work);
+    await this.#work.ended();
     await (await this.#opened?.catch(() => undefined))?.sync?.ended();
   }
 
@@ -119,7 +114,6 @@ export class FleetHandle {
     const opened = await this.#opened?.catch(() => undefined);
     if (opened === undefined) return;
     await opened.databases.close();
-    await opened.registry.close();
     await opened.engine.close();
   }
 

@@ -1,5 +1,6 @@
 import { describeError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { InFlight } from './in-flight.ts';
 
 export interface PendingWakesOptions {
   /** Makes these tenants due in the registry. */
@@ -35,12 +36,12 @@ export class PendingWakes {
   readonly #pending = new Set<string>();
   /** The tenants of the call that repeats failed wakes; empty when none is under way. */
   #repeated: readonly string[] = [];
-  /** The tenants of first wakes that are under way, each with their number. */
-  readonly #firsts = new Map<string, number>();
-  /** The calls to the registry that are under way. */
-  readonly #calls = new Set<Promise<void>>();
+  /** The first wakes that are under way. */
+  readonly #firsts = new Set<{ readonly tenantId: string }>();
+  /** The calls to the registry. */
+  readonly #calls = new InFlight();
   /** The callers' transactions whose end is awaited, each with the wake that follows its commit. */
-  readonly #commits = new Set<Promise<void>>();
+  readonly #commits = new InFlight();
   #timer: NodeJS.Timeout | undefined;
   #isFull = false;
   #isClosed = false;
@@ -60,15 +61,14 @@ export class PendingWakes {
    * stored and the call that stored them must not fail.
    */
   wake(tenantId: string): Promise<void> {
-    return this.#tracked(this.#first(tenantId));
+    return this.#calls.track(this.#first(tenantId));
   }
 
   /** As `wake`, in the background, once `committed` has resolved to true. @param committed must not reject */
   wakeAfter(tenantId: string, committed: Promise<boolean>): void {
-    const woken = committed
-      .then((isCommitted) => (isCommitted ? this.wake(tenantId) : undefined))
-      .finally(() => this.#commits.delete(woken));
-    this.#commits.add(woken);
+    void this.#commits.track(
+      committed.then((isCommitted) => (isCommitted ? this.wake(tenantId) : undefined)),
+    );
   }
 
   /**
@@ -76,29 +76,29 @@ export class PendingWakes {
    * that could not be woken, or whose wake has no answer yet. Failed wakes are not repeated after this.
    */
   async close(): Promise<string[]> {
-    await settledWithin(awaitCommitsMs, this.#commits);
-    await settledWithin(awaitRegistryMs, [this.#untilIdle()]);
+    await atMost(awaitCommitsMs, this.#commits.ended());
+    await atMost(awaitRegistryMs, this.#calls.ended());
     this.#isClosed = true;
     clearTimeout(this.#timer);
     // A repeat that is under way is the last try of its tenants.
     const mayRepeat = this.#pending.size > 0 && this.#repeated.length === 0;
-    if (mayRepeat) await settledWithin(awaitRegistryMs, [this.#repeat()]);
-    const left = [...new Set([...this.#pending, ...this.#repeated, ...this.#firsts.keys()])];
+    if (mayRepeat) await atMost(awaitRegistryMs, this.#repeat());
+    const firsts = [...this.#firsts].map(({ tenantId }) => tenantId);
+    const left = [...new Set([...this.#pending, ...this.#repeated, ...firsts])];
     if (left.length > 0) this.#warnOfLeft(left);
     return left;
   }
 
   async #first(tenantId: string): Promise<void> {
-    this.#firsts.set(tenantId, (this.#firsts.get(tenantId) ?? 0) + 1);
+    const first = { tenantId };
+    this.#firsts.add(first);
     try {
       await this.#options.wake([tenantId]);
     } catch (error) {
       this.#keep(tenantId, error);
       return;
     } finally {
-      const others = this.#firsts.get(tenantId)! - 1;
-      if (others === 0) this.#firsts.delete(tenantId);
-      else this.#firsts.set(tenantId, others);
+      this.#firsts.delete(first);
     }
     this.#failures = 0;
     if (this.#pending.size > 0) this.#repeatAfter(0);
@@ -136,7 +136,7 @@ export class PendingWakes {
   }
 
   #delayMs(): number {
-    const ms = Math.min(longestRepeatMs, firstRepeatMs * 2 ** Math.min(this.#failures, 16));
+    const ms = Math.min(longestRepeatMs, firstRepeatMs * 2 ** this.#failures);
     return ms * (0.5 + 0.5 * this.#options.random());
   }
 
@@ -144,7 +144,7 @@ export class PendingWakes {
     if (this.#repeated.length > 0 || this.#isClosed) return;
     clearTimeout(this.#timer);
     // Unref: a process that has nothing else to do ends. `close` tries once more.
-    this.#timer = setTimeout(() => void this.#tracked(this.#repeat()), ms).unref();
+    this.#timer = setTimeout(() => void this.#calls.track(this.#repeat()), ms).unref();
   }
 
   /**
@@ -176,30 +176,14 @@ export class PendingWakes {
     }
     if (this.#pending.size > 0) this.#repeatAfter(this.#delayMs());
   }
-
-  /** Waits for the calls to the registry, also for those that begin meanwhile. */
-  async #untilIdle(): Promise<void> {
-    while (this.#calls.size > 0) await Promise.allSettled(this.#calls);
-  }
-
-  #tracked(call: Promise<void>): Promise<void> {
-    const tracked = call.finally(() => this.#calls.delete(tracked));
-    this.#calls.add(tracked);
-    return tracked;
-  }
 }
 
-/** Waits until all promises have settled. Returns false if they have not after that many milliseconds. */
-async function settledWithin(ms: number, promises: Iterable<Promise<unknown>>): Promise<boolean> {
-  const waited = [...promises];
-  if (waited.length === 0) return true;
+/** Waits for work that does not reject, but no longer than that many milliseconds. */
+async function atMost(ms: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
   });
-  try {
-    return await Promise.race([Promise.allSettled(waited).then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  await Promise.race([work, late]);
+  clearTimeout(timer);
 }

@@ -4,7 +4,7 @@ import { fakeTimers } from '../../support/fake-timers.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
 
 /** Wakes against a registry that is away as long as the test says. */
-function scene() {
+function scene(random = 1) {
   const registry = { isAway: false, calls: [] as string[][], answer: async () => {} };
   const logger = recordingLogger();
   const wakes = new PendingWakes({
@@ -14,7 +14,7 @@ function scene() {
       if (registry.isAway) throw new Error('the registry is away');
     },
     logger,
-    random: () => 1,
+    random: () => random,
   });
   return { wakes, registry, logger };
 }
@@ -55,6 +55,71 @@ describe('wakes that fail (F7)', () => {
     expect(registry.calls).toHaveLength(length + 2);
   });
 
+  test('F7: the delay has jitter over its upper half', async () => {
+    const { wakes, registry } = scene(0);
+    registry.isAway = true;
+    await wakes.wake('acme');
+    await pass(249);
+    expect(registry.calls).toHaveLength(1);
+    await pass(1);
+    expect(registry.calls).toHaveLength(2);
+  });
+
+  test('F7: further failures do not postpone the repeat', async () => {
+    const { wakes, registry } = scene();
+    registry.isAway = true;
+    await wakes.wake('a');
+    await pass(400);
+    await wakes.wake('b');
+    await pass(100);
+    expect(registry.calls.at(-1)).toEqual(['a', 'b']);
+  });
+
+  test('F7: while a call repeats wakes, no second one does', async () => {
+    const { wakes, registry } = scene();
+    registry.isAway = true;
+    await wakes.wake('a');
+    const gate = deferred();
+    registry.answer = () => gate.promise;
+    await pass(500);
+    registry.answer = async () => {};
+    await wakes.wake('b');
+    registry.isAway = false;
+    await wakes.wake('c');
+    await pass(95_000);
+    expect(registry.calls).toEqual([['a'], ['a'], ['b'], ['c']]);
+    gate.resolve();
+    await turns();
+    await pass(500);
+    expect(registry.calls.at(-1)).toEqual(['b']);
+    expect(wakes.size).toBe(0);
+  });
+
+  test('F7: the log has the reason of a repeat that fails, for those who search for it', async () => {
+    const { wakes, registry, logger } = scene();
+    registry.isAway = true;
+    for (const id of ['a', 'b']) await wakes.wake(id);
+    await pass(500);
+    expect(logger.lines.filter(({ level }) => level === 'debug')).toMatchObject([
+      { fields: { tenants: 2, error: { code: 'INTERNAL' } } },
+    ]);
+  });
+
+  test('F7: a log line names at most 20 tenants, and says how many there are', async () => {
+    const { wakes, registry, logger } = scene();
+    const ids = Array.from({ length: 21 }, (_, n) => `t${n}`);
+    const named = { tenants: 21, tenantIds: ids.slice(0, 20) };
+    registry.isAway = true;
+    for (const id of ids) await wakes.wake(id);
+    registry.isAway = false;
+    await pass(500);
+    expect(logger.lines.at(-1)).toMatchObject({ level: 'info', fields: named });
+    registry.isAway = true;
+    for (const id of ids) await wakes.wake(id);
+    await wakes.close();
+    expect(logger.lines.at(-1)).toMatchObject({ level: 'warn', fields: named });
+  });
+
   test('F7: a wake that succeeds costs one call, and none later', async () => {
     const { wakes, registry } = scene();
     await wakes.wake('acme');
@@ -81,6 +146,25 @@ describe('wakes that fail (F7)', () => {
     await pass(0);
     expect(registry.calls).toEqual([['a'], ['b'], ['a']]);
     expect(wakes.size).toBe(0);
+    await pass(95_000);
+    expect(registry.calls).toHaveLength(3);
+  });
+
+  test('F7: after another wake has succeeded the delay grows from the shortest again', async () => {
+    const { wakes, registry } = scene();
+    registry.isAway = true;
+    await wakes.wake('a');
+    // By then 30 seconds pass between two tries.
+    await pass(95_000);
+    registry.isAway = false;
+    await wakes.wake('b');
+    registry.isAway = true;
+    await pass(0);
+    const { length } = registry.calls;
+    await pass(999);
+    expect(registry.calls).toHaveLength(length);
+    await pass(1);
+    expect(registry.calls).toHaveLength(length + 1);
   });
 
   test('F7: a message that is stored while its tenant’s wake is repeated is not forgotten', async () => {
@@ -105,9 +189,26 @@ describe('wakes that fail (F7)', () => {
   test('F7: at most 10,000 tenants are remembered, and the first one too many is reported', async () => {
     const { wakes, registry, logger } = scene();
     registry.isAway = true;
-    for (let n = 0; n < 10_003; n++) await wakes.wake(`t${n}`);
+    const fail = (count: number) => Promise.all(Array.from({ length: count }, (_, n) => wakes.wake(`t${n}`)));
+    await fail(10_003);
+    const reported = () => logger.lines.filter(({ level, fields }) => level === 'warn' && fields.tenants);
     expect(wakes.size).toBe(10_000);
-    expect(logger.lines.filter(({ fields }) => fields.tenants === 10_000)).toHaveLength(1);
+    expect(reported()).toMatchObject([{ fields: { tenants: 10_000 } }]);
+    // Those whose wake is being repeated count as well.
+    const gate = deferred();
+    registry.answer = () => gate.promise;
+    await pass(500);
+    registry.answer = async () => {};
+    await wakes.wake('one more');
+    expect(wakes.size).toBe(10_000);
+    registry.isAway = false;
+    gate.resolve();
+    await turns();
+    expect(wakes.size).toBe(0);
+    // The next time that there are too many is reported as well.
+    registry.isAway = true;
+    await fail(10_001);
+    expect(reported()).toHaveLength(2);
   });
 
   test('F7: a tenant is woken after the commit, and not after a rollback', async () => {
@@ -126,6 +227,39 @@ describe('wakes that fail (F7)', () => {
 
 describe('close (F7)', () => {
   const pass = fakeTimers();
+
+  test('F7: without failed wakes it neither calls the registry, nor logs, nor leaves a timer', async () => {
+    const { wakes, registry, logger } = scene();
+    await wakes.wake('a');
+    expect(await wakes.close()).toEqual([]);
+    expect(registry.calls).toEqual([['a']]);
+    expect(logger.lines).toEqual([]);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('F7: a wake that fails after it is logged, and not repeated', async () => {
+    const { wakes, registry, logger } = scene();
+    await wakes.close();
+    registry.isAway = true;
+    await wakes.wake('late');
+    expect(wakes.size).toBe(0);
+    expect(logger.lines).toMatchObject([{ level: 'warn', fields: { tenants: 1, tenantIds: ['late'] } }]);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('F7: of two wakes of a tenant one may have its answer: the tenant is returned for the other', async () => {
+    const { wakes, registry } = scene();
+    const gate = deferred();
+    registry.answer = () => gate.promise;
+    const answered = wakes.wake('a');
+    registry.answer = () => new Promise(() => {});
+    void wakes.wake('a');
+    gate.resolve();
+    await answered;
+    const closing = wakes.close();
+    await pass(5_000);
+    expect(await closing).toEqual(['a']);
+  });
 
   test('F7: the failed wakes are tried once more; the tenants that are left are returned and logged', async () => {
     const { wakes, registry, logger } = scene();
