@@ -55,12 +55,7 @@ export async function engineFor(
 async function sqliteEngine(registry: string, settings: Settings, folder?: string): Promise<Engine> {
   const { createSqliteEngine } = await import('../engine/sqlite/index.ts');
   const { synchronous, busyTimeoutMs } = settings.sqlite;
-  return createSqliteEngine({
-    registry,
-    synchronous,
-    busyTimeoutMs,
-    ...(folder !== undefined && { folder }),
-  });
+  return createSqliteEngine({ registry, synchronous, busyTimeoutMs, folder });
 }
 
 async function sqlServerEngine(
@@ -69,12 +64,11 @@ async function sqlServerEngine(
   onDiscard: SqlServerEngineOptions['onDiscard'],
 ): Promise<Engine> {
   const { createSqlServerEngine } = await import('../engine/sqlserver/index.ts');
-  const { poolSize, maxConnectionsPerServer, allowedServers, ...given } = settings.sqlserver;
+  const { poolSize, maxConnectionsPerServer, ...given } = settings.sqlserver;
   return createSqlServerEngine({
     ...given,
-    ...(registry !== undefined && { registry }),
-    ...(allowedServers && { allowedServers }),
-    ...(onDiscard && { onDiscard }),
+    registry,
+    onDiscard,
     pools: {
       size: poolSize,
       maxConnectionsPerServer,

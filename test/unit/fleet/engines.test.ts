@@ -1,9 +1,12 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import type { Engine } from '../../../src/engine/engine.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
-import { engineFor, isEmbedded, memoryRegistry } from '../../../src/fleet/engines.ts';
+import { absoluteRegistry, engineFor, isEmbedded, memoryRegistry } from '../../../src/fleet/engines.ts';
 import { FleetHandle } from '../../../src/fleet/fleet-handle.ts';
 import { type TenantInput, tenantDefinition } from '../../../src/fleet/tenants/definition.ts';
 import { loadSettings } from '../../../src/settings.ts';
+import { recordDiscardedConnection } from '../../../src/telemetry/metrics.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 
@@ -13,6 +16,28 @@ jest.mock('../../../src/engine/sqlserver/index.ts', () => {
     '../../../src/engine/sqlserver/index.ts',
   );
   return { ...real, createSqlServerEngine: jest.fn(real.createSqlServerEngine) };
+});
+
+/** How many files this process may open, in place of the machine's limit. */
+const openFiles = { limit: 1_000_000 };
+jest.mock('../../../src/fleet/tenants/open-limit.ts', () => {
+  const real = jest.requireActual<typeof import('../../../src/fleet/tenants/open-limit.ts')>(
+    '../../../src/fleet/tenants/open-limit.ts',
+  );
+  return {
+    mostOpenDatabases: (databases: { maxOpen: number }) => real.mostOpenDatabases(databases, openFiles.limit),
+  };
+});
+beforeEach(() => {
+  openFiles.limit = 1_000_000;
+});
+
+/** The real metric, which is watched. */
+jest.mock('../../../src/telemetry/metrics.ts', () => {
+  const real = jest.requireActual<typeof import('../../../src/telemetry/metrics.ts')>(
+    '../../../src/telemetry/metrics.ts',
+  );
+  return { ...real, recordDiscardedConnection: jest.fn(real.recordDiscardedConnection) };
 });
 
 const created = jest.mocked(createSqlServerEngine);
@@ -36,6 +61,29 @@ describe('the engine that a registry’s URL names (F2)', () => {
     expect(isEmbedded(url)).toBe(embedded);
   });
 
+  test('F2: the relative path of a registry’s file begins at the folder; an absolute one stays', () => {
+    const folder = path.resolve('/app');
+    const file = path.resolve('/var/registry.db');
+    expect(absoluteRegistry('sqlite:data/registry.db', folder)).toBe(
+      `sqlite:${path.join(folder, 'data/registry.db')}`,
+    );
+    expect(absoluteRegistry(`sqlite:${file}`, folder)).toBe(`sqlite:${file}`);
+  });
+
+  test.each([memoryRegistry, 'mssql://sql.example.net/registry', 'sqlite:'])(
+    'F2: %s names no file, so it stays as it is',
+    (url) => {
+      expect(absoluteRegistry(url, path.resolve('/app'))).toBe(url);
+    },
+  );
+
+  test('F2: with a registry in memory, the relative path of a tenant’s file begins at the folder', async () => {
+    const engine = await engineFor(memoryRegistry, settings, { onServers: false, folder: place.folder });
+    await engine.openTenant(tenantDefinition({ id: 'a', database: 'a.db' })).schema.migrate();
+    await engine.close();
+    expect(existsSync(place.file('a.db'))).toBe(true);
+  });
+
   test('a file and a server have engines of their own', async () => {
     expect(await kindOf(engineFor(`sqlite:${place.file('registry.db')}`, settings))).toBe('sqlite');
     expect(await kindOf(engineFor('mssql://sql.example.net/registry', settings))).toBe('sqlserver');
@@ -55,10 +103,9 @@ describe('the engine that a registry’s URL names (F2)', () => {
       registry: 'mssql://sql.example.net/registry',
       pools: { size: 3, maxConnectionsPerServer: 17, maxOpen: 6, idleCloseMs: 7_000 },
     });
-    expect(options).not.toHaveProperty('allowedServers');
-    expect(options).not.toHaveProperty('onDiscard');
+    expect([options.allowedServers, options.onDiscard]).toEqual([undefined, undefined]);
     await kindOf(engineFor(memoryRegistry, settings));
-    expect(created.mock.lastCall![0]).not.toHaveProperty('registry');
+    expect(created.mock.lastCall![0].registry).toBeUndefined();
   });
 
   test('F1: a server’s engine has the allowed servers of the settings', async () => {
@@ -150,14 +197,59 @@ describe('the engine of a static directory (F2)', () => {
     await fleet.close();
   });
 
-  test('S1: a connection that an engine discards is logged', async () => {
+  test.each([
+    ['transaction-open', /a transaction was left open on it.*look for handlers/],
+    ['call-timed-out', /a call on it timed out.*raise MULTI_OUTBOX_SQL_REQUEST_TIMEOUT/],
+  ] as const)(
+    'S1, D7: a connection that an engine discards (%s) is logged with what to do, and counted',
+    async (reason, message) => {
+      const logger = recordingLogger();
+      const fleet = new FleetHandle({
+        settings,
+        tenants: [tenantDefinition(onServer)],
+        logger,
+        owner: 'host',
+      });
+      await fleet.ready();
+      created.mock.lastCall![0].onDiscard!({ database: 'b', reason });
+      expect(logger.lines).toEqual([
+        { level: 'warn', message: expect.stringMatching(message), fields: { database: 'b', reason } },
+      ]);
+      expect(recordDiscardedConnection).toHaveBeenLastCalledWith(reason);
+      await fleet.close();
+    },
+  );
+
+  test('F8: a process that may open few files keeps fewer databases open than set, and says so', async () => {
+    openFiles.limit = 256;
     const logger = recordingLogger();
     const fleet = new FleetHandle({ settings, tenants: [tenantDefinition(onServer)], logger, owner: 'host' });
-    await fleet.ready();
-    const discarded = { database: 'b', reason: 'transaction' } as never;
-    created.mock.lastCall![0].onDiscard!(discarded);
-    expect(logger.lines).toMatchObject([{ level: 'warn', fields: discarded }]);
+    await fleet.open();
+    expect(created.mock.lastCall![0].pools).toMatchObject({ maxOpen: 42 + 1 });
+    expect(logger.lines).toMatchObject([
+      { level: 'info', fields: { maxOpen: 42, set: settings.databases.maxOpen } },
+    ]);
     await fleet.close();
+  });
+
+  test('F8: after close no timer runs', async () => {
+    jest.useFakeTimers({ doNotFake: ['Date', 'setImmediate', 'nextTick', 'queueMicrotask'] });
+    try {
+      const tenant = tenantDefinition({ id: 'a', database: place.file('a.db') });
+      const fleet = new FleetHandle({
+        settings,
+        tenants: [tenant],
+        logger: recordingLogger(),
+        owner: 'host',
+      });
+      const { databases } = await fleet.ready();
+      await databases.use(tenant, async () => {});
+      expect(jest.getTimerCount()).toBe(1);
+      await fleet.close();
+      expect(jest.getTimerCount()).toBe(0);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   test('F8: after close it is not opened again', async () => {
