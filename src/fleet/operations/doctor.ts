@@ -51,31 +51,35 @@ export async function examineFleet(
   const ofRegistry = await examine(null, () => registry);
   const readable = ofRegistry.reachable && ofRegistry.version !== 0;
   const tenants = readable ? await selectTenants(registry, ids) : [];
-  const sharers = sharersIn(
-    engine,
-    ids === undefined || tenants.length === 0 ? tenants : await selectTenants(registry, undefined),
-  );
+  const isWhole = ids === undefined || tenants.length === 0;
+  const sharers = sharersIn(engine, isWhole ? tenants : await selectTenants(registry, undefined));
   const of = tenants.length + 1;
   let done = 1;
   onTenant(ofRegistry, done, of);
   const diagnoses = await inParallel(tenants, parallel, async (tenant) => {
-    const diagnosis = withShared(await examineTenant(engine, tenant), sharers(tenant));
+    const diagnosis = withShared(await examineTenant(engine, tenant), sharers.get(tenant.id));
     onTenant(diagnosis, ++done, of);
     return diagnosis;
   });
   return [ofRegistry, ...diagnoses];
 }
 
-/** Returns a function that names the other tenants on a tenant's file: two names of one file have different keys (F1). */
-function sharersIn(engine: Engine, tenants: readonly TenantRecord[]): (tenant: TenantRecord) => string[] {
-  const fileIds = new Map<string, string | null>();
-  const idsOf = new Map<string, string[]>();
-  for (const tenant of tenants) {
-    const fileId = fileIdOf(engine, tenant);
-    fileIds.set(tenant.id, fileId);
-    if (fileId !== null) idsOf.set(fileId, [...(idsOf.get(fileId) ?? []), tenant.id]);
+/**
+ * The other tenants on a tenant's file, by tenant; a tenant with a file of its own is absent. Two names of one file
+ * have different keys (F1).
+ */
+function sharersIn(engine: Engine, tenants: readonly TenantRecord[]): Map<string, string[]> {
+  const sharers = new Map<string, string[]>();
+  for (const [fileId, its] of Map.groupBy(tenants, (tenant) => fileIdOf(engine, tenant))) {
+    if (fileId === null || its.length === 1) continue;
+    const ids = its.map(({ id }) => id);
+    for (const id of ids)
+      sharers.set(
+        id,
+        ids.filter((other) => other !== id),
+      );
   }
-  return ({ id }) => (idsOf.get(fileIds.get(id) ?? '') ?? []).filter((other) => other !== id);
+  return sharers;
 }
 
 function fileIdOf(engine: Engine, tenant: TenantRecord): string | null {
@@ -87,8 +91,8 @@ function fileIdOf(engine: Engine, tenant: TenantRecord): string | null {
   }
 }
 
-function withShared(diagnosis: Diagnosis, sharers: readonly string[]): Diagnosis {
-  if (sharers.length === 0) return diagnosis;
+function withShared(diagnosis: Diagnosis, sharers: readonly string[] | undefined): Diagnosis {
+  if (sharers === undefined) return diagnosis;
   const names = sharers.map((id) => `'${id}'`).join(', ');
   const message = `its file is also that of tenant ${names}, by another path; give each tenant a file of its own`;
   return {
@@ -119,19 +123,15 @@ async function examine(
   try {
     const { schema, leases } = open();
     const { version, clockAheadMs, clockErrorMs, findings } = await schema.inspect();
-    const now = Date.now() + clockAheadMs;
+    const now = Date.now() + clockAheadMs + clockErrorMs;
     // Without the table or the right to read it, there is a finding about that already.
-    const setBackMs = version === 0 ? 0 : await clockSetBackMs(leases, now).catch(() => 0);
+    const setBack = await clockSetBack(leases, now).catch(() => []);
     return {
       tenantId,
       reachable: true,
       version,
       clockAheadMs,
-      findings: [
-        ...findings,
-        ...clock(clockAheadMs, clockErrorMs),
-        ...clockSetBack(setBackMs - clockErrorMs),
-      ],
+      findings: [...findings, ...clock(clockAheadMs, clockErrorMs), ...setBack],
     };
   } catch (error) {
     const { code, message } = describeError(error);
@@ -152,13 +152,10 @@ function clock(aheadMs: number, errorMs: number): Finding[] {
   return [{ severity: 'problem', kind: 'clock', message }];
 }
 
-/** Milliseconds by which the latest renewal of a lease is later than the database's present time `now`. */
-async function clockSetBackMs(leases: LeaseStore, now: number): Promise<number> {
-  const renewals = (await leases.list()).flatMap(({ renewedUtc }) => renewedUtc?.getTime() ?? []);
-  return Math.max(0, ...renewals.map((renewedAt) => renewedAt - now));
-}
-
-function clockSetBack(byMs: number): Finding[] {
+/** Compares the latest renewal of a lease with `now`, the latest time that the database's clock may show. */
+async function clockSetBack(leases: LeaseStore, now: number): Promise<Finding[]> {
+  const renewals = (await leases.list()).map(({ renewedUtc }) => Number(renewedUtc));
+  const byMs = Math.max(...renewals) - now;
   if (byMs <= clockToleranceMs) return [];
   const message = `the database's clock was set back by ${Math.round(byMs / 1_000)} s or more since a lease was last renewed; runs and plans correct due times and leases, so only check that the clock is right now`;
   return [{ severity: 'advice', kind: 'clock', message }];

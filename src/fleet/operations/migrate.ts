@@ -48,9 +48,10 @@ export async function migrateFleet(
   onTenant(ofRegistry, done, of);
   const results = await inParallel(tenants, parallel, async (tenant) => {
     const migration = await migrateTenant(engine, tenant, { dryRun, resume });
-    if (!dryRun && migration.result !== undefined && migration.version !== tenant.schemaVersion) {
+    // A tenant that failed or was skipped keeps the version that the registry knows.
+    if (!dryRun && migration.version !== tenant.schemaVersion) {
       // If this note is not written, the next --resume only checks this tenant once more.
-      await registry.recordSchema(tenant.id, migration.result.to).catch(() => {});
+      await registry.recordSchema(tenant.id, migration.version!).catch(() => {});
     }
     onTenant(migration, ++done, of);
     return migration;

@@ -1,4 +1,4 @@
-import type { Registry, TenantRecord } from '../../engine/registry.ts';
+import type { Registry, TenantRecord, TenantSchedule } from '../../engine/registry.ts';
 
 /** The tenants that most need attention, by the registry's last reports (F6). */
 export interface WorstTenants {
@@ -23,19 +23,15 @@ export async function worstTenants(
   const now = Date.now();
   let worst: TenantRecord[] = [];
   let examined = 0;
-  let after: string | undefined;
+  let after = '';
   for (;;) {
     const size = Math.min(pageSize, examine - examined);
-    const page = await registry.list({
-      status: 'active',
-      limit: size,
-      ...(after !== undefined && { after }),
-    });
+    const page = await registry.list({ status: 'active', limit: size, after });
     examined += page.length;
     worst = [...worst, ...page.filter((tenant) => isTroubled(tenant, now))].sort(worseFirst).slice(0, limit);
-    after = page.at(-1)?.id;
-    if (page.length < size || after === undefined) return { tenants: worst, examined, complete: true };
+    if (page.length < size) return { tenants: worst, examined, complete: true };
     if (examined >= examine) return { tenants: worst, examined, complete: false };
+    after = page.at(-1)!.id;
   }
 }
 
@@ -45,8 +41,8 @@ function isTroubled({ schedule }: TenantRecord, now: number): boolean {
   return failureStreak > 0 || backlog || parkedTopics.length > 0 || isOverdue;
 }
 
-function worseFirst(a: TenantRecord, b: TenantRecord): number {
-  const dueAt = ({ schedule }: TenantRecord) => schedule.nextDueUtc?.getTime() ?? Number.POSITIVE_INFINITY;
-  const longerDue = Math.sign(dueAt(a) - dueAt(b)) || 0;
-  return b.schedule.failureStreak - a.schedule.failureStreak || longerDue || (a.id < b.id ? -1 : 1);
+/** Equally bad ones stay in the order of the registry's list, that of their ids. */
+function worseFirst({ schedule: a }: TenantRecord, { schedule: b }: TenantRecord): number {
+  const dueAt = ({ nextDueUtc }: TenantSchedule) => nextDueUtc?.getTime() ?? Number.MAX_SAFE_INTEGER;
+  return b.failureStreak - a.failureStreak || dueAt(a) - dueAt(b);
 }

@@ -1,9 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { linkSync, writeFileSync } from 'node:fs';
 import type { Engine, TenantAddress } from '../../../../src/engine/engine.ts';
 import type { Registry } from '../../../../src/engine/registry.ts';
 import { type Diagnosis, examineFleet } from '../../../../src/fleet/operations/doctor.ts';
 import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
 import { withHostClockShifted } from '../../../conformance/clock.ts';
+import { countOpen } from '../../../support/count-open.ts';
 import { SqlitePlace } from '../../../support/sqlite-place.ts';
 import { moveTimes } from '../../../support/sqlite-times.ts';
 
@@ -55,6 +56,51 @@ test('a registry without a schema is the only finding, because it lists no tenan
   writeFileSync(place.file('registry.db'), '');
   const diagnoses = await examineFleet(engine, engine.openRegistry(), {});
   expect(kinds(diagnoses)).toEqual([[null, ['version']]]);
+});
+
+test('D8: a registry that cannot be reached is the only finding, also for named tenants', async () => {
+  const engine = place.engine();
+  writeFileSync(place.file('registry.db'), 'no database at all, and longer than a header '.repeat(40));
+  for (const options of [{}, { tenants: ['a'] }])
+    expect(await examineFleet(engine, engine.openRegistry(), options)).toMatchObject([
+      { tenantId: null, reachable: false, findings: [{ severity: 'problem', kind: 'unreachable' }] },
+    ]);
+});
+
+test('F1: each tenant on a shared file is told which others use it; tenants without a file share none', async () => {
+  const { engine, registry } = await fleetOf('a');
+  for (const id of ['b', 'c', 'none', 'neither'])
+    await registry.add(tenantDefinition({ id }), `key-of-${id}`);
+  for (const id of ['b', 'c']) linkSync(place.file('tenants/a.db'), place.file(`tenants/${id}.db`));
+  const sharedBy = (diagnoses: readonly Diagnosis[]) =>
+    diagnoses.flatMap(({ tenantId, findings }) => {
+      const shared = findings.filter(({ kind }) => kind === 'shared');
+      return shared.map(({ severity, message }) => [tenantId, severity, message.replace(/, by .*/, '')]);
+    });
+  const also = 'its file is also that of tenant';
+  const diagnoses = await examineFleet(engine, registry, { parallel: 1 });
+  expect(sharedBy(diagnoses)).toEqual([
+    ['a', 'problem', `${also} 'b', 'c'`],
+    ['b', 'problem', `${also} 'a', 'c'`],
+    ['c', 'problem', `${also} 'a', 'b'`],
+  ]);
+  // The other findings about it stay, and tenants that are not named are compared as well.
+  const [, named] = await examineFleet(engine, registry, { tenants: ['b'] });
+  expect(named!.findings).toEqual(diagnoses[2]!.findings);
+  expect(named!.findings.map(({ kind }) => kind)).toEqual([expect.anything(), 'shared']);
+});
+
+test('F8: four tenants are examined at once unless the caller says otherwise', async () => {
+  const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
+  const { engine, registry } = await fleetOf(...ids);
+  for (const [options, most] of [
+    [{}, 4],
+    [{ parallel: 2 }, 2],
+  ] as const) {
+    const counted = countOpen(engine);
+    expect(await examineFleet(counted.engine, registry, options)).toHaveLength(7);
+    expect(counted.most()).toBe(most);
+  }
 });
 
 test.each([
@@ -128,6 +174,28 @@ test.each([
       }),
     });
     expect(kinds(await examineFleet(engine, measured, { tenants: [] }))).toEqual([[null, found]]);
+  },
+);
+
+test.each([
+  [5_010, []],
+  [5_011, ['clock']],
+])(
+  'Q16: a renewal later than now counts as far as it exceeds what the measurement may be wrong by (%p ms)',
+  async (ms, found) => {
+    const { engine, registry } = await fleetOf();
+    const [{ schema }, aheadMs, now] = [registry, 1_000, Date.parse('2026-03-01T10:00:00.000Z')];
+    const renewals = [new Date(now + aheadMs + ms), new Date(0), null];
+    const measured: Registry = Object.assign(Object.create(registry), {
+      schema: Object.assign(Object.create(schema), {
+        inspect: async () => ({ ...(await schema.inspect()), clockAheadMs: aheadMs, clockErrorMs: 10 }),
+      }),
+      leases: { list: async () => renewals.map((renewedUtc) => ({ renewedUtc })) },
+    });
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(now);
+    const diagnoses = await examineFleet(engine, measured, { tenants: [] });
+    clock.mockRestore();
+    expect(kinds(diagnoses)).toEqual([[null, found]]);
   },
 );
 

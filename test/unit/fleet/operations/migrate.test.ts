@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import type { Engine, TenantAddress } from '../../../../src/engine/engine.ts';
 import { migrateFleet, type TenantMigration } from '../../../../src/fleet/operations/migrate.ts';
 import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
+import { countOpen } from '../../../support/count-open.ts';
 import { SqlitePlace } from '../../../support/sqlite-place.ts';
 
 const place = new SqlitePlace();
@@ -108,6 +109,36 @@ test('F8: each tenant’s database is closed once it is migrated', async () => {
     ['b', undefined],
   ]);
   expect(open).toEqual(new Set());
+});
+
+test('F8: four tenants are migrated at once unless the caller says otherwise', async () => {
+  const { engine, registry } = await fleetOf('a', 'b', 'c', 'd', 'e', 'f');
+  for (const [options, most] of [
+    [{}, 4],
+    [{ parallel: 2 }, 2],
+  ] as const) {
+    const counted = countOpen(engine);
+    expect(await migrateFleet(counted.engine, registry, options)).toHaveLength(7);
+    expect(counted.most()).toBe(most);
+  }
+});
+
+test('a version that the registry knows already is not written to it again', async () => {
+  const { engine, registry } = await fleetOf('a');
+  const record = jest.spyOn(registry, 'recordSchema');
+  await migrateFleet(engine, registry, {});
+  expect(record.mock.calls).toEqual([['a', (await registry.get('a'))!.schemaVersion]]);
+  await migrateFleet(engine, registry, {});
+  await migrateFleet(engine, registry, { resume: true });
+  expect(record).toHaveBeenCalledTimes(1);
+});
+
+test('a registry that does not take the version makes no tenant fail', async () => {
+  const { engine, registry } = await fleetOf('a');
+  jest.spyOn(registry, 'recordSchema').mockRejectedValue(new Error('the registry is away'));
+  const [, migration] = await migrateFleet(engine, registry, {});
+  expect(migration).toMatchObject({ tenantId: 'a', result: { from: 0 } });
+  expect(migration).not.toHaveProperty('error');
 });
 
 test('a dry run of a registry without its schema lists no tenants', async () => {

@@ -1,8 +1,9 @@
-import type { Registry, TenantReport } from '../../../../src/engine/registry.ts';
+import type { Registry, TenantRecord, TenantReport } from '../../../../src/engine/registry.ts';
 import { createSqliteEngine } from '../../../../src/engine/sqlite/index.ts';
 import { worstTenants } from '../../../../src/fleet/operations/worst-tenants.ts';
 import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
 import { noCounts } from '../../../../src/queue/tally.ts';
+import { tenantRecord } from '../../../support/candidate.ts';
 import { SqlitePlace } from '../../../support/sqlite-place.ts';
 import { until } from '../../../support/until.ts';
 
@@ -52,6 +53,21 @@ describe('the worst tenants (F6)', () => {
       return worst.tenants.length > 0 && worst.tenants;
     });
     expect(tenants.map(({ id }) => id)).toEqual(['a']);
+  });
+
+  test('a tenant is overdue from the millisecond after its due time on', async () => {
+    const now = Date.parse('2026-03-01T10:00:00.000Z');
+    const registryWith = (...tenants: TenantRecord[]) =>
+      ({ list: async () => tenants }) as unknown as Registry;
+    const dueAt = (id: string, ms: number) =>
+      tenantRecord(id, { schedule: { ...tenantRecord(id).schedule, nextDueUtc: new Date(ms) } });
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(now);
+    const { tenants } = await worstTenants(registryWith(dueAt('a', now), dueAt('b', now - 1)), {
+      limit: 10,
+      examine: 100,
+    });
+    clock.mockRestore();
+    expect(tenants.map(({ id }) => id)).toEqual(['b']);
   });
 
   test('it reads and returns at most the requested number, and says if it left some out', async () => {
