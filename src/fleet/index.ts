@@ -126,7 +126,7 @@ export class Fleet {
 
   async #dispatch(
     request: DispatchRequest | { readonly tenantId: string },
-    dispatchOptions: DispatchOptions,
+    dispatchOptions: DispatchOptions & { readonly signal: AbortSignal },
   ): Promise<RunReport> {
     const checked = checkedDispatchRequest(request, 'manual');
     this.assertHandlers();

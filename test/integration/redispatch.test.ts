@@ -6,8 +6,9 @@ const place = new FleetPlace();
 test.each([
   [{ dispatch: { leaseMs: 40_000, graceMs: 7_000 } }, 47_000],
   [{ dispatch: { leaseMs: 40_000, graceMs: 7_000 }, plan: { redispatchMs: 90_000 } }, 90_000],
+  [{ plan: { redispatchMs: 90_000 }, schedule: { lookWithinMs: 60_000 } }, 60_000],
 ])(
-  'F3: a planned tenant is due again after the lease and the grace of its run, or after the redispatch time set (%j)',
+  'F3, F6: a planned tenant is due again after the lease and the grace of its run, or after the redispatch time set, at the latest at its next look (%j)',
   async (settings, redispatchMs) => {
     const host = await place.fleet(['a'], { ...settings, handlers: noting().handlers });
     const before = Date.now();

@@ -46,7 +46,7 @@ export interface DispatchOptions {
 export function dispatchTenant(
   options: DispatcherOptions,
   request: DispatchRequest,
-  { signal, continues = false }: DispatchOptions = {},
+  { signal, continues = false }: DispatchOptions & { readonly signal: AbortSignal },
 ): Promise<RunReport> {
   const { registry, directory, settings, random, redispatchMs } = options;
   const attributes = { 'tenant.id': request.tenantId, reason: request.reason };
@@ -78,7 +78,7 @@ export function dispatchTenant(
     await endPostponing();
     logReport(logger, report);
     // A process that is being stopped may have no time left to send anything.
-    const isContinued = continues && canContinue(report) && !signal?.aborted;
+    const isContinued = continues && canContinue(report) && !signal.aborted;
     const schedule = scheduleAfter(
       { tenant, request, report, ...(isContinued && { continuedForMs: redispatchMs }) },
       settings.schedule,

@@ -31,12 +31,13 @@ export function requestPages(requests: readonly DispatchRequest[], pageSize: num
   for (const { plannedUtc, traceparent, ...request } of requests) {
     const { tenantId, reason, idleStreak = 0, failureStreak = 0, lastRunUtc = null } = request;
     const row: RequestPage['requests'][number] = [tenantId, reason, idleStreak, failureStreak, lastRunUtc];
-    const rowBytes = Buffer.byteLength(JSON.stringify(row)) + 1;
+    const rowBytes = 1 + Buffer.byteLength(JSON.stringify(row));
     let page = pages.at(-1);
     if (page === undefined || page.requests.length >= pageSize || bytes + rowBytes > queueMessageBytes) {
       page = { version: 1, plannedUtc, ...(traceparent !== undefined && { traceparent }), requests: [] };
       pages.push(page);
-      bytes = Buffer.byteLength(JSON.stringify(page));
+      // The first row has no comma before it.
+      bytes = Buffer.byteLength(JSON.stringify(page)) - 1;
     }
     page.requests.push(row);
     bytes += rowBytes;

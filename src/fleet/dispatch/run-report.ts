@@ -54,7 +54,7 @@ export function runReport(
 ): RunReport {
   const failed = queues.find(({ status }) => status === 'failed');
   const due = queues.map(({ nextDueInMs }) => nextDueInMs).filter((inMs) => inMs !== null);
-  const outcome = outcomeOf(queues);
+  const outcome = outcomeOf(queues, failed);
   const [blockedLoop] = queues.flatMap((queue) => queue.blockedLoop ?? []).sort((a, b) => b.ms - a.ms);
   return {
     runId,
@@ -89,8 +89,7 @@ export function unservedReport(request: DispatchRequest, error: unknown): RunRep
   return failedReport({ runId: randomUUID(), request, startedAt: performance.now() }, error);
 }
 
-function outcomeOf(queues: readonly QueueReport[]): RunOutcome {
-  const failed = queues.find(({ status }) => status === 'failed');
+function outcomeOf(queues: readonly QueueReport[], failed: QueueReport | undefined): RunOutcome {
   if (failed) return failed.error?.code === 'DATABASE_RESUMING' ? 'resuming' : 'failed';
   if (queues.some(({ status }) => status === 'dispatched')) return 'dispatched';
   return queues.some(({ status }) => status === 'leased-elsewhere') ? 'skipped' : 'idle';

@@ -167,6 +167,23 @@ describe('pages of dispatch requests', () => {
     expect(pages.flatMap((page) => parseRequestPage(page))).toEqual(requests);
   });
 
+  test('a page may be exactly as large as a message; one byte more makes a second page', () => {
+    const most = 48 * 1_024;
+    const sizeOf = (requests: DispatchRequest[]) =>
+      Buffer.byteLength(JSON.stringify(requestPages(requests, 1_000)[0]));
+    const requests: DispatchRequest[] = many(500, () => 'x'.repeat(40));
+    while (sizeOf(requests) < most - 100) requests.push(requests[0]!);
+    const lengthen = (index: number) => {
+      requests[index] = { ...requests[index]!, tenantId: `${requests[index]!.tenantId}x` };
+    };
+    const missing = most - sizeOf(requests);
+    for (let n = 0; n < missing; n++) lengthen(n % 10);
+    expect(requestPages(requests, 1_000)).toHaveLength(1);
+    expect(sizeOf(requests)).toBe(most);
+    lengthen(10);
+    expect(requestPages(requests, 1_000)).toHaveLength(2);
+  });
+
   test.each<[string, unknown]>([
     ['no JSON', 'hello'],
     ['an empty page', { version: 1, plannedUtc: request.plannedUtc, requests: [] }],

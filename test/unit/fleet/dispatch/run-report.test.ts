@@ -113,6 +113,58 @@ describe('one report out of those of the queues (D7)', () => {
   });
 });
 
+describe('the figures of a run (D7)', () => {
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  test('D7: the duration is in whole milliseconds', () => {
+    jest.spyOn(performance, 'now').mockReturnValue(5_000.3);
+    expect(runReport({ ...run(), startedAt: 3_800 }, []).durationMs).toBe(1_200);
+  });
+
+  test('D7: the longest time for which the event loop was blocked is in it, if it was', () => {
+    const blocks = [70, 900, 300].map((ms) => queueReport({ blockedLoop: { topic: `t${ms}`, ms } }));
+    expect(runReport(run(), [queueReport(), ...blocks]).blockedLoop).toEqual({ topic: 't900', ms: 900 });
+    expect(runReport(run(), [queueReport()])).not.toHaveProperty('blockedLoop');
+  });
+
+  test('D7: a queue that failed without an error makes the run fail as well', () => {
+    const report = runReport(run(), [queueReport({ status: 'failed' })]);
+    expect(report.outcome).toBe('failed');
+    expect(report).not.toHaveProperty('error');
+  });
+});
+
+describe('the log line of a blocked event loop (D7)', () => {
+  const lines = (topic: string | null, ms: number) => {
+    const logger = recordingLogger();
+    logReport(logger, { ...runReport(run(), []), blockedLoop: { topic, ms } });
+    return logger.lines.filter(({ fields }) => 'blockedMs' in fields);
+  };
+
+  test('D7: the handler of a topic is a warning, the database information, each with what to do', () => {
+    expect(lines('orders', 500)).toEqual([
+      {
+        level: 'warn',
+        message: expect.stringMatching(/handler blocked the event loop.*worker thread/),
+        fields: { topic: 'orders', blockedMs: 500 },
+      },
+    ]);
+    expect(lines(null, 500)).toEqual([
+      {
+        level: 'info',
+        message: expect.stringContaining('Lower MULTI_OUTBOX_BATCH_BYTES'),
+        fields: { blockedMs: 500 },
+      },
+    ]);
+  });
+
+  test('D7: below half a second there is none', () => {
+    expect(lines('orders', 499)).toEqual([]);
+  });
+});
+
 describe('the log line of a run (D7)', () => {
   const line = (fields: Partial<RunReport>) => {
     const logger = recordingLogger();

@@ -1,5 +1,5 @@
 import type { Registry, TenantReport } from '../../../../src/engine/registry.ts';
-import { continuation } from '../../../../src/fleet/dispatch/continuation.ts';
+import { canContinue, continuation } from '../../../../src/fleet/dispatch/continuation.ts';
 import { isStaleRequest } from '../../../../src/fleet/dispatch/stale-request.ts';
 import type { DispatchRequest } from '../../../../src/fleet/dispatch-request.ts';
 import { makePlan } from '../../../../src/fleet/plan/planner.ts';
@@ -7,7 +7,9 @@ import { roundRobin } from '../../../../src/fleet/plan/strategies/round-robin.ts
 import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
 import { noCounts } from '../../../../src/queue/tally.ts';
 import { loadSettings } from '../../../../src/settings.ts';
+import { tenantRecord } from '../../../support/candidate.ts';
 import { type LogLine, recordingLogger } from '../../../support/recording-logger.ts';
+import { planOf, reportOf } from '../../../support/requests.ts';
 import { SqlitePlace } from '../../../support/sqlite-place.ts';
 import { until } from '../../../support/until.ts';
 
@@ -69,9 +71,52 @@ describe('stale requests', () => {
     expect(lines).toMatchObject([{ level: 'debug' }]);
   });
 
-  test('a request for a tenant that is not registered is not stale', async () => {
+  test('a request for a tenant that is not registered is not stale, which the log need not mention', async () => {
     const { registry, request } = await planned();
-    expect(await isStaleRequest({ ...old(request), tenantId: 'nobody' }, registry, logger)).toBe(false);
+    const lines: LogLine[] = [];
+    const unknown = { ...old(request), tenantId: 'nobody' };
+    expect(await isStaleRequest(unknown, registry, recordingLogger(lines))).toBe(false);
+    expect(lines).toEqual([]);
+  });
+
+  describe('Q2: at the bounds', () => {
+    const now = Date.parse('2026-03-01T10:00:00.000Z');
+    beforeEach(() => {
+      jest.spyOn(Date, 'now').mockReturnValue(now);
+    });
+    afterEach(() => {
+      jest.restoreAllMocks();
+    });
+
+    /** Whether the request of a plan of so many milliseconds ago is stale; the tenant is due in so many. */
+    async function isStale(ageMs: number, dueInMs: number | null) {
+      const { schedule } = tenantRecord('acme');
+      const nextDueUtc = dueInMs === null ? null : new Date(now + dueInMs);
+      const lastRunUtc = new Date(now - 1_000);
+      const tenant = tenantRecord('acme', { schedule: { ...schedule, nextDueUtc, lastRunUtc } });
+      const plannedUtc = new Date(now - ageMs).toISOString();
+      const request = { ...planOf('acme').requests[0]!, plannedUtc, lastRunUtc: null };
+      const lines: LogLine[] = [];
+      const registry = { get: async () => tenant } as unknown as Registry;
+      const stale = await isStaleRequest(request, registry, recordingLogger(lines));
+      expect(lines.map(({ level }) => level)).toEqual(stale ? ['debug'] : []);
+      return stale;
+    }
+
+    test.each([
+      [29_999, false],
+      [30_000, true],
+    ])('a request is compared with the registry from 30 seconds of age on (%p ms)', async (ageMs, stale) => {
+      expect(await isStale(ageMs, 3_600_000)).toBe(stale);
+    });
+
+    test.each([
+      [30_000, false],
+      [30_001, true],
+      [null, true],
+    ])('a tenant that is due within 30 seconds keeps its request (%p ms)', async (dueInMs, stale) => {
+      expect(await isStale(60_000, dueInMs)).toBe(stale);
+    });
   });
 
   test('a run that was known when the request was planned does not make it stale, a later one does', async () => {
@@ -135,6 +180,19 @@ describe('stale requests', () => {
 });
 
 describe('the request that carries on', () => {
+  test.each([
+    ['dispatched', true, true],
+    ['idle', true, true],
+    ['failed', true, false],
+    ['resuming', true, false],
+    ['skipped', true, false],
+    ['dispatched', false, false],
+    ['idle', false, false],
+  ] as const)('F5: after a run that is %s (more: %p) there is one: %p', (outcome, more, continues) => {
+    const report = { ...reportOf(planOf('acme').requests[0]!), outcome, more };
+    expect(canContinue(report)).toBe(continues);
+  });
+
   test('where the registry knows of no run, as after a restored backup, any later run makes it stale', async () => {
     const { registry } = await planned();
     const request = await continuation(registry, 'acme', true);

@@ -1,0 +1,213 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { Fleet, type FleetOptions } from '../../../src/fleet/index.ts';
+import { roundRobin } from '../../../src/fleet/plan/strategies/round-robin.ts';
+import { tenantDefinition } from '../../../src/fleet/tenants/definition.ts';
+import { HandlerSet } from '../../../src/queue/handler-set.ts';
+import { noCounts } from '../../../src/queue/tally.ts';
+import { loadSettings, type SettingsInput } from '../../../src/settings.ts';
+import type { PointMessage } from '../../../src/telemetry/points.ts';
+import { deferred, turns } from '../../support/deferred.ts';
+import { fakeTimers } from '../../support/fake-timers.ts';
+import { orders } from '../../support/queue-run.ts';
+import { recordingLogger } from '../../support/recording-logger.ts';
+import { SqlitePlace } from '../../support/sqlite-place.ts';
+import { until } from '../../support/until.ts';
+
+const place = new SqlitePlace();
+const fleets: Fleet[] = [];
+afterEach(async () => {
+  for (const fleet of fleets.splice(0)) await fleet.close();
+});
+
+/** A fleet on the registry of the folder, without a schema. */
+function bareFleet(fields: Partial<FleetOptions> = {}, settings: SettingsInput = {}): Fleet {
+  const fleet = new Fleet({
+    settings: loadSettings(settings, {}),
+    tenants: undefined,
+    logger: recordingLogger(),
+    owner: 'host',
+    engine: place.engine(),
+    handlers: new Map([['outbox', new HandlerSet([orders(() => {})])]]),
+    strategy: roundRobin(),
+    ...fields,
+  });
+  fleets.push(fleet);
+  return fleet;
+}
+
+/** A fleet of these tenants, and the registry as another host sees it. */
+async function fleetOf(ids: readonly string[], fields?: Partial<FleetOptions>, settings?: SettingsInput) {
+  const registry = await place.registry();
+  for (const id of ids) await registry.add(tenantDefinition({ id }), `key-of-${id}`);
+  return { fleet: bareFleet(fields, settings), registry };
+}
+
+describe('wakes (F7)', () => {
+  test('F7: they are shown on the diagnostics channel, tenant by tenant', async () => {
+    const { fleet } = await fleetOf(['a', 'b']);
+    const points: unknown[] = [];
+    const note = (message: unknown) => {
+      const { point, tenantId } = message as PointMessage;
+      points.push([point, tenantId]);
+    };
+    subscribe('multi-outbox:point', note);
+    await fleet.wake(['a', 'b']);
+    unsubscribe('multi-outbox:point', note);
+    expect(points).toEqual([
+      ['wake:before', 'a'],
+      ['wake:before', 'b'],
+      ['wake:after', 'a'],
+      ['wake:after', 'b'],
+    ]);
+  });
+
+  test.each([
+    ['paused', 'TENANT_NOT_ACTIVE'],
+    ['nobody', 'UNKNOWN_TENANT'],
+  ])(
+    'F7: of several tenants one that cannot be woken (%s) is named, and the others are woken',
+    async (id, code) => {
+      const { fleet, registry } = await fleetOf(['a', 'paused']);
+      await registry.setStatus('paused', 'paused');
+      for (const tenantId of ['a', 'paused']) await registry.report(reportOf(tenantId));
+      await expect(fleet.wake(['a', id])).rejects.toMatchObject({ code, tenantId: id });
+      await fleet.wake(['a']);
+      expect(await fleet.plan()).toMatchObject({ requests: [{ tenantId: 'a', reason: 'wake' }] });
+    },
+  );
+});
+
+/** The report of a run; the tenant is due in an hour. */
+const reportOf = (tenantId: string, parkedTopics: readonly string[] = []) => ({
+  tenantId,
+  outcome: 'dispatched' as const,
+  counts: noCounts,
+  durationMs: 1,
+  backlog: false,
+  parkedTopics,
+  schedule: { mode: 'set', nextDueInMs: 3_600_000, idleStreak: 0, failureStreak: 0 } as const,
+});
+
+describe('plans', () => {
+  test('D4: the first one wakes tenants with messages of topics that now have a handler', async () => {
+    const { fleet, registry } = await fleetOf(['a', 'b']);
+    await registry.report(reportOf('a', ['other']));
+    await registry.report(reportOf('b', ['orders']));
+    expect(await fleet.plan()).toMatchObject({ requests: [{ tenantId: 'b', reason: 'wake' }] });
+  });
+
+  test('F2: one notices a tenant’s change for a run that works meanwhile', async () => {
+    const { fleet, registry } = await fleetOf(['a'], {}, { directory: { refreshMs: 1 } });
+    const { directory, databases } = await fleet.handle.ready();
+    const gate = deferred();
+    const changes: AbortSignal[] = [];
+    const using = databases.use(await directory.get('a'), async (_, changed) => {
+      changes.push(changed);
+      await gate.promise;
+    });
+    await registry.setStatus('a', 'paused');
+    await until('it is noticed', async () => {
+      await fleet.plan();
+      return changes[0]!.aborted;
+    });
+    gate.resolve();
+    await using;
+  });
+
+  test('D5: none begins once the fleet is being stopped', async () => {
+    const { fleet } = await fleetOf(['a']);
+    await fleet.handle.stop();
+    await expect(fleet.plan()).rejects.toMatchObject({ code: 'CLOSED' });
+  });
+});
+
+test('options that are not an object are refused with the name of the call', async () => {
+  const { fleet } = await fleetOf(['a']);
+  const refused = (call: string) => ({
+    code: 'INVALID_ARGUMENT',
+    message: expect.stringMatching(`^${call}: the options must be an object`),
+  });
+  await expect(fleet.plan(7 as never)).rejects.toMatchObject(refused('plan'));
+  await expect(fleet.dispatch({ tenantId: 'a' }, 7 as never)).rejects.toMatchObject(refused('dispatch'));
+});
+
+describe('the source of jitter', () => {
+  const pass = fakeTimers();
+
+  test('F5: it decides when a tenant whose run failed is due again', async () => {
+    const { fleet, registry } = await fleetOf(['a'], { random: () => 0 });
+    // The tenant has no database.
+    expect(await fleet.dispatch({ tenantId: 'a' })).toMatchObject({ outcome: 'failed' });
+    const { nextDueUtc, lastRunUtc } = (await registry.get('a'))!.schedule;
+    expect(nextDueUtc!.getTime() - lastRunUtc!.getTime()).toBe(2_500);
+  });
+
+  test('F7: it decides when a failed wake is repeated', async () => {
+    const { fleet } = await fleetOf(['a'], { random: () => 0 });
+    const { registry } = await fleet.handle.ready();
+    const wake = jest.spyOn(registry, 'wake').mockRejectedValueOnce(new Error('the registry is away'));
+    await fleet.wakes.wake('a');
+    await pass(250);
+    expect(wake).toHaveBeenCalledTimes(2);
+  });
+});
+
+describe('a tenant’s database', () => {
+  test('F2: it can be used while the tenant is paused, and not when it is retired', async () => {
+    const { fleet, registry } = await fleetOf(['a', 'b']);
+    await registry.setStatus('a', 'paused');
+    await registry.setStatus('b', 'retired');
+    expect(await fleet.useTenant('a', async ({ tenantId }) => tenantId)).toBe('a');
+    const refused = { code: 'TENANT_NOT_ACTIVE', tenantId: 'b' };
+    await expect(fleet.useTenant('b', async () => {})).rejects.toMatchObject(refused);
+  });
+});
+
+describe('the user’s directory (F2)', () => {
+  const tenants = { name: 'test', read: () => [{ id: 'a' }] };
+  const failing = {
+    name: 'test',
+    read: () => {
+      throw new Error('the list is away');
+    },
+  };
+  const idsOf = (results: readonly { tenantId: string | null }[]) => results.map(({ tenantId }) => tenantId);
+
+  test('F2: migrate makes the registry, reads the list and migrates its tenants', async () => {
+    const fleet = bareFleet({ tenants });
+    const migrations = await fleet.migrate({});
+    expect(idsOf(migrations)).toEqual([null, 'a']);
+    expect(migrations[1]).toMatchObject({ result: { from: 0 } });
+    await expect(bareFleet({ tenants: failing }).migrate({})).rejects.toMatchObject({
+      code: 'REGISTRY_UNAVAILABLE',
+    });
+  });
+
+  test('F2: doctor reads the list first; while it cannot be read, it examines the registry', async () => {
+    await place.registry();
+    expect(idsOf(await bareFleet({ tenants: failing }).examine({}))).toEqual([null]);
+    expect(idsOf(await bareFleet({ tenants }).examine({}))).toEqual([null, 'a']);
+  });
+});
+
+describe('close (D5)', () => {
+  test('D5: it waits for the work first, then wakes, and then closes the databases; idempotent', async () => {
+    const { fleet } = await fleetOf(['a']);
+    const { registry } = await fleet.handle.ready();
+    const work = deferred();
+    void fleet.handle.track(work.promise);
+    let isOver = false;
+    const closing = fleet.close();
+    void closing.then(() => {
+      isOver = true;
+    });
+    await turns();
+    expect(isOver).toBe(false);
+    jest.spyOn(registry, 'wake').mockRejectedValue(new Error('the registry is away'));
+    await fleet.wakes.wake('a');
+    work.resolve();
+    expect(await closing).toEqual(['a']);
+    expect(await fleet.close()).toEqual(['a']);
+    await expect(fleet.tenants.list()).rejects.toMatchObject({ code: 'CLOSED' });
+  });
+});
