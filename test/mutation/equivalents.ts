@@ -111,6 +111,30 @@ export const equivalents: readonly Equivalent[] = [
     why: 'The report of a run that failed has an error, and each has a code.',
   },
   {
+    file: 'src/fleet/dispatch/dispatcher.ts',
+    line: "failed(span, error?.code ?? 'INTERNAL');",
+    mutant: '?. → .',
+    why: 'The report of a run that failed has an error.',
+  },
+  {
+    file: 'src/fleet/dispatch/dispatcher.ts',
+    line: "failed(span, error?.code ?? 'INTERNAL');",
+    mutant: "'INTERNAL' → ''",
+    why: 'The report of a run that failed has an error, and each has a code.',
+  },
+  {
+    file: 'src/fleet/operations/doctor.ts',
+    line: "aheadMs > 0 ? 'ahead of' : 'behind'",
+    mutant: '> → >=',
+    why: 'Only differences of more than five seconds get there.',
+  },
+  {
+    file: 'src/fleet/operations/doctor.ts',
+    line: "aheadMs > 0 ? 'ahead of' : 'behind'",
+    mutant: '0 → 1',
+    why: 'Only differences of more than five seconds get there.',
+  },
+  {
     file: 'src/engine/sqlite/queue/claim.ts',
     line: 'this.#due.return?.();',
     mutant: '?. → nothing',

@@ -8,7 +8,7 @@ import { loadSettings, type SettingsInput } from '../../../src/settings.ts';
 import type { PointMessage } from '../../../src/telemetry/points.ts';
 import { deferred, turns } from '../../support/deferred.ts';
 import { fakeTimers } from '../../support/fake-timers.ts';
-import { orders } from '../../support/queue-run.ts';
+import { message, orders } from '../../support/queue-run.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { until } from '../../support/until.ts';
@@ -129,6 +129,32 @@ test('options that are not an object are refused with the name of the call', asy
   });
   await expect(fleet.plan(7 as never)).rejects.toMatchObject(refused('plan'));
   await expect(fleet.dispatch({ tenantId: 'a' }, 7 as never)).rejects.toMatchObject(refused('dispatch'));
+});
+
+describe('dispatch runs', () => {
+  test('D7, D8: a run’s log line names the tenant, the run and its error', async () => {
+    const logger = recordingLogger();
+    const { fleet } = await fleetOf(['a'], { logger });
+    // The tenant has no database.
+    const { runId, error } = await fleet.dispatch({ tenantId: 'a' });
+    expect(error).toMatchObject({ code: 'DATABASE_MISSING' });
+    expect(logger.lines).toMatchObject([
+      { level: 'error', fields: { tenantId: 'a', runId, outcome: 'failed', error } },
+    ]);
+  });
+
+  test('T1: a handler of inbox messages stores its own messages in the tenant’s outbox', async () => {
+    const handler = orders((_, { transaction }) =>
+      transaction((tx) => tx.enqueue({ topic: 'next', payload: '1' })),
+    );
+    const handlers = new Map([['inbox', new HandlerSet([handler])]] as const);
+    const { fleet } = await fleetOf(['a'], { handlers });
+    const database = await place.tenant('a');
+    await database.queue('inbox').enqueue([message('x')]);
+    expect(await fleet.dispatch({ tenantId: 'a' })).toMatchObject({ counts: { done: 1 } });
+    expect(await database.queue('outbox').statistics()).toMatchObject({ ready: 1 });
+    expect(await database.queue('inbox').statistics()).toMatchObject({ ready: 0, done: 1 });
+  });
 });
 
 describe('the source of jitter', () => {
