@@ -55,7 +55,7 @@ export function runReport(
   const failed = queues.find(({ status }) => status === 'failed');
   const due = queues.map(({ nextDueInMs }) => nextDueInMs).filter((inMs) => inMs !== null);
   const outcome = outcomeOf(queues, failed);
-  const [blockedLoop] = queues.flatMap((queue) => queue.blockedLoop ?? []).sort((a, b) => b.ms - a.ms);
+  const [blockedLoop] = queues.flatMap(({ blockedLoop = [] }) => blockedLoop).sort((a, b) => b.ms - a.ms);
   return {
     runId,
     tenantId: request.tenantId,

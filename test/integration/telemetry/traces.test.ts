@@ -67,6 +67,7 @@ test('a message’s trace is its producer’s, from enqueue through its handler;
   expect(plan.attributes).toEqual({ status: 'planned', due: 1, requests: 1 });
   const dispatch = only('dispatch');
   expect(linked(dispatch)).toEqual([idOf(plan)]);
+  expect(dispatch.status.code).toBe(SpanStatusCode.UNSET);
   expect(dispatch.attributes).toMatchObject({
     'tenant.id': 'acme',
     'run.id': runs[0]!.runId,

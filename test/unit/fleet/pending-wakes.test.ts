@@ -186,31 +186,6 @@ describe('wakes that fail (F7)', () => {
     expect(wakes.size).toBe(0);
   });
 
-  test('F7: at most 10,000 tenants are remembered, and the first one too many is reported', async () => {
-    const { wakes, registry, logger } = scene();
-    registry.isAway = true;
-    const fail = (count: number) => Promise.all(Array.from({ length: count }, (_, n) => wakes.wake(`t${n}`)));
-    await fail(10_003);
-    const reported = () => logger.lines.filter(({ level, fields }) => level === 'warn' && fields.tenants);
-    expect(wakes.size).toBe(10_000);
-    expect(reported()).toMatchObject([{ fields: { tenants: 10_000 } }]);
-    // Those whose wake is being repeated count as well.
-    const gate = deferred();
-    registry.answer = () => gate.promise;
-    await pass(500);
-    registry.answer = async () => {};
-    await wakes.wake('one more');
-    expect(wakes.size).toBe(10_000);
-    registry.isAway = false;
-    gate.resolve();
-    await turns();
-    expect(wakes.size).toBe(0);
-    // The next time that there are too many is reported as well.
-    registry.isAway = true;
-    await fail(10_001);
-    expect(reported()).toHaveLength(2);
-  });
-
   test('F7: a tenant is woken after the commit, and not after a rollback', async () => {
     const { wakes, registry } = scene();
     const [committed, rolledBack] = [deferred<boolean>(), deferred<boolean>()];
@@ -248,7 +223,7 @@ describe('close (F7)', () => {
   });
 
   test('F7: of two wakes of a tenant one may have its answer: the tenant is returned for the other', async () => {
-    const { wakes, registry } = scene();
+    const { wakes, registry, logger } = scene();
     const gate = deferred();
     registry.answer = () => gate.promise;
     const answered = wakes.wake('a');
@@ -259,6 +234,7 @@ describe('close (F7)', () => {
     const closing = wakes.close();
     await pass(5_000);
     expect(await closing).toEqual(['a']);
+    expect(logger.lines).toMatchObject([{ level: 'warn', fields: { tenants: 1, tenantIds: ['a'] } }]);
   });
 
   test('F7: the failed wakes are tried once more; the tenants that are left are returned and logged', async () => {
@@ -307,13 +283,19 @@ describe('close (F7)', () => {
     const committed = deferred<boolean>();
     wakes.wakeAfter('a', committed.promise);
     wakes.wakeAfter('b', new Promise(() => {}));
-    const closing = wakes.close();
+    let left: string[] | undefined;
+    void wakes.close().then((ids) => {
+      left = ids;
+    });
     await pass(50);
+    expect(left).toBeUndefined();
     committed.resolve(true);
     await turns();
     expect(registry.calls).toEqual([['a']]);
-    await pass(50);
-    expect(await closing).toEqual([]);
+    await pass(49);
+    expect(left).toBeUndefined();
+    await pass(1);
+    expect(left).toEqual([]);
   });
 
   test('F7: a registry that does not answer holds up the end for some seconds only', async () => {
@@ -321,9 +303,12 @@ describe('close (F7)', () => {
     registry.isAway = true;
     await wakes.wake('a');
     registry.answer = () => new Promise(() => {});
-    const closing = wakes.close();
+    let left: string[] | undefined;
+    void wakes.close().then((ids) => {
+      left = ids;
+    });
     await pass(5_000);
-    expect(await closing).toEqual(['a']);
+    expect(left).toEqual(['a']);
   });
 
   test('F7: tenants whose wake has no answer at the end are returned and logged', async () => {
@@ -378,5 +363,34 @@ describe('close (F7)', () => {
     second.resolve();
     expect(await closing).toEqual(['b']);
     expect(registry.calls).toEqual([['a'], ['b'], ['b']]);
+  });
+});
+
+describe('many wakes that fail (F7)', () => {
+  const pass = fakeTimers();
+
+  test('F7: at most 10,000 tenants are remembered, and the first one too many is reported', async () => {
+    const { wakes, registry, logger } = scene();
+    registry.isAway = true;
+    const fail = (count: number) => Promise.all(Array.from({ length: count }, (_, n) => wakes.wake(`t${n}`)));
+    await fail(10_003);
+    const reported = () => logger.lines.filter(({ level, fields }) => level === 'warn' && fields.tenants);
+    expect(wakes.size).toBe(10_000);
+    expect(reported()).toMatchObject([{ fields: { tenants: 10_000 } }]);
+    // Those whose wake is being repeated count as well.
+    const gate = deferred();
+    registry.answer = () => gate.promise;
+    await pass(500);
+    registry.answer = async () => {};
+    await wakes.wake('one more');
+    expect(wakes.size).toBe(10_000);
+    registry.isAway = false;
+    gate.resolve();
+    await turns();
+    expect(wakes.size).toBe(0);
+    // The next time that there are too many is reported as well.
+    registry.isAway = true;
+    await fail(10_001);
+    expect(reported()).toHaveLength(2);
   });
 });

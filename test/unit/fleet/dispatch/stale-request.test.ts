@@ -207,6 +207,7 @@ describe('the request that carries on', () => {
     await report(registry);
     const request = await continuation(registry, 'acme', true);
     expect(request).toMatchObject({ version: 1, tenantId: 'acme', reason: 'backlog' });
+    expect(request).not.toHaveProperty('traceparent');
     expect(request.lastRunUtc).toBe((await registry.get('acme'))!.schedule.lastRunUtc!.toISOString());
     expect(await isStaleRequest(old(request), registry, logger)).toBe(false);
     // A run reports later than the one before it: in another millisecond.
