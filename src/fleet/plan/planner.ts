@@ -169,6 +169,6 @@ function request(
     idleStreak,
     failureStreak,
     lastRunUtc,
-    ...(traceparent !== undefined && { traceparent }),
+    traceparent,
   };
 }

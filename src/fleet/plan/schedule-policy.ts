@@ -111,7 +111,7 @@ function idleInterval(streak: number, { idleFloorMs, idleCeilingMs }: ScheduleSe
 }
 
 function doubled(floorMs: number, times: number, ceilingMs: number): number {
-  return Math.min(ceilingMs, floorMs * 2 ** Math.min(times, 60));
+  return Math.min(ceilingMs, floorMs * 2 ** times);
 }
 
 function sooner(a: number | null, b: number | null): number | null {

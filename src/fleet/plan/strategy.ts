@@ -39,7 +39,7 @@ export function checkedStrategy(strategy: Strategy): Strategy {
   }
   return {
     name,
-    ...(order !== undefined && { order }),
+    order,
     choose: (candidates, capacity, turn) => strategy.choose(candidates, capacity, turn),
   };
 }

@@ -9,18 +9,16 @@ export type Rank = (candidate: PlanCandidate) => number;
  */
 export function ranked(candidates: readonly PlanCandidate[], rank: Rank): PlanCandidate[] {
   const rows = candidates.map((candidate) => ({ candidate, by: rank(candidate) }));
-  rows.sort((a, b) => {
-    // Ranks may be infinite, and the difference of two infinities is NaN.
-    if (a.by !== b.by) return a.by < b.by ? -1 : 1;
-    const { candidate: x } = a;
-    const { candidate: y } = b;
-    if (x.overdueMs !== y.overdueMs) return y.overdueMs - x.overdueMs;
-    return x.tenant.id < y.tenant.id ? -1 : 1;
-  });
+  // Equal infinite ranks differ by NaN, which counts as no difference here.
+  rows.sort((a, b) => a.by - b.by || byTimeDue(a.candidate, b.candidate));
   return rows.map(({ candidate }) => candidate);
 }
 
 /** Sorts by how long the tenants have been due, the longest first. */
 export function longestDue(candidates: readonly PlanCandidate[]): PlanCandidate[] {
-  return ranked(candidates, () => 0);
+  return candidates.toSorted(byTimeDue);
+}
+
+function byTimeDue(a: PlanCandidate, b: PlanCandidate): number {
+  return b.overdueMs - a.overdueMs || (a.tenant.id < b.tenant.id ? -1 : 1);
 }

@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { DatabaseSync } from 'node:sqlite';
 import type { PlanCandidate, Registry } from '../../../../src/engine/registry.ts';
 import { makePlan } from '../../../../src/fleet/plan/planner.ts';
 import { roundRobin } from '../../../../src/fleet/plan/strategies/round-robin.ts';
@@ -240,6 +241,31 @@ describe('a plan (F3)', () => {
     expect(await plan(registry)).toMatchObject({ status: 'idle', oldestDueMs: 0 });
   });
 
+  test('F3: a plan whose due tenants are all paused before it reads them chooses none', async () => {
+    const registry = await registryWith('a');
+    const emptied: Registry = Object.assign(Object.create(registry), {
+      beginPlan: async (request: Parameters<Registry['beginPlan']>[0]) => ({
+        ...(await registry.beginPlan(request)),
+        candidates: [],
+      }),
+      commitPlan: (commit: Parameters<Registry['commitPlan']>[0]) => registry.commitPlan(commit),
+    });
+    expect(await plan(emptied)).toMatchObject({ status: 'planned', requests: [], oldestDueMs: 0, more: true });
+  });
+
+  test('Q15: a tenant whose row cannot be read is logged with its columns, and planned like the others', async () => {
+    const registry = await registryWith('a', 'b');
+    const foreign = new DatabaseSync(place.file('registry.db'));
+    foreign.exec(`UPDATE Tenants SET Tags = '["gold"]', LastCounts = '[]' WHERE Id = 'a'`);
+    foreign.close();
+    const lines: LogLine[] = [];
+    const { requests } = await plan(registry, { lines });
+    expect(requests.map(({ tenantId }) => tenantId).sort()).toEqual(['a', 'b']);
+    expect(lines).toMatchObject([
+      { level: 'warn', fields: { tenantId: 'a', columns: ['Tags', 'LastCounts'] } },
+    ]);
+  });
+
   test('F3: the request names the last run known, or that there was none, so that a later one makes it stale', async () => {
     const registry = await registryWith('a');
     expect((await plan(registry)).requests).toMatchObject([{ lastRunUtc: null }]);
@@ -266,6 +292,22 @@ describe("a user's strategy (F4)", () => {
     expect(new Set(requests.map(({ tenantId }) => tenantId)).size).toBe(2);
     expect(requests.some(({ tenantId }) => tenantId === 'stranger')).toBe(false);
     expect({ due, more }).toEqual({ due: 3, more: true });
+  });
+
+  test('F4: of a list that never ends 20,000 entries are read', async () => {
+    const most = 20_000;
+    const strangers = (count: number) => Array.from({ length: count }, () => candidate('stranger'));
+    const listing = (before: number) =>
+      choosing(function* ([first]) {
+        yield* strangers(before);
+        yield first;
+        yield* strangers(most);
+        throw new Error('the list is read without end');
+      });
+    const registry = await registryWith('a');
+    expect(await plan(registry, { strategy: listing(most) })).toMatchObject({ requests: [], more: true });
+    const { requests } = await plan(registry, { strategy: listing(most - 1) });
+    expect(requests).toMatchObject([{ tenantId: 'a' }]);
   });
 
   test('F4: copies of candidates are not candidates', async () => {
@@ -296,6 +338,7 @@ describe("a user's strategy (F4)", () => {
     ],
     ['returns nothing', () => undefined, 'iterable'],
     ['returns a promise', async (given: unknown) => given, 'iterable'],
+    ['returns a promise that rejects', () => Promise.reject(new Error('no clock')), 'iterable'],
   ])(
     'F4: one that %s fails the plan by its name, and gives the plan lease back',
     async (_, choose, named) => {
