@@ -82,15 +82,33 @@ export const equivalents: readonly Equivalent[] = [
   },
   {
     file: 'src/fleet/plan/strategies/rank.ts',
-    line: 'return x.tenant.id < y.tenant.id ? -1 : 1;',
+    line: '(a.tenant.id < b.tenant.id ? -1 : 1)',
     mutant: '< → <=',
     why: 'No two candidates have the same id.',
   },
   {
+    file: 'src/fleet/plan/strategies/rank.ts',
+    line: '(a.tenant.id < b.tenant.id ? -1 : 1)',
+    mutant: '1 → 0',
+    why: 'The sort only asks whether the result is negative.',
+  },
+  {
+    file: 'src/fleet/tenants/read-all.ts',
+    line: '.then(() => iterator.return?.())',
+    mutant: '?. → nothing',
+    why: 'The failure of the call is ignored, so a method that is missing does not matter.',
+  },
+  {
+    file: 'src/fleet/tenants/open-limit.ts',
+    line: "readFileSync('/proc/self/limits', 'utf8')",
+    mutant: "'utf8' → ''",
+    why: 'The regular expression makes the same text of the bytes.',
+  },
+  {
     file: 'src/fleet/plan/planner.ts',
-    line: 'oldestDueMs: candidates[0]?.overdueMs ?? 0,',
-    mutant: '?. → .',
-    why: 'A plan that found tenants due has a candidate: its capacity is at least 1.',
+    line: 'const late = sinceMs !== null && sinceMs > 2 * plan.intervalMs;',
+    mutant: 'sinceMs !== null && sinceMs > 2 * plan.intervalMs → (sinceMs > 2 * plan.intervalMs)',
+    why: 'null is not greater than any interval.',
   },
   {
     file: 'src/engine/sqlite/queue/claim.ts',

@@ -33,14 +33,14 @@ const leaseMs = 60_000;
 export class DirectorySync {
   readonly #options: DirectorySyncOptions;
   readonly #refresh: Refresh;
-  /** The registry's tenants, as of `#version`. */
+  /** The registry's tenants as of `#version`; the next read brings this host's own changes, too. */
   readonly #known = new Map<string, TenantRecord>();
   #version = 0;
   /** Whether a list was read, or the registry has an earlier list. */
   #listed = false;
   #failure: MultiOutboxError | undefined;
   /** The problems logged last, so that the same problems are logged once. */
-  #loggedProblems = '';
+  #loggedProblems: string | undefined;
 
   constructor(options: DirectorySyncOptions) {
     this.#options = options;
@@ -54,10 +54,9 @@ export class DirectorySync {
    */
   async ready(): Promise<void> {
     // A refresh that starts while the multi-outbox is being closed could leave its lease behind.
-    const started = this.#options.closed.aborted ? undefined : this.#refresh.startIfDue();
-    const running = started ?? this.#refresh.running;
+    if (!this.#options.closed.aborted) void this.#refresh.startIfDue();
     if (this.#listed) return;
-    await running;
+    await this.#refresh.running;
     if (!this.#listed && this.#failure) throw this.#failure;
   }
 
@@ -107,11 +106,8 @@ export class DirectorySync {
       { name: leaseName, owner, durationMs: leaseMs },
     );
     if (!(lease instanceof HeldLease)) {
-      if (!this.#listed) await this.#readChanges();
-      // This may be the very first synchronisation. The other host has not added the tenants yet, so an empty
-      // registry does not mean that there are none.
-      if (this.#listed || this.#knowsOurs()) return false;
-      throw new Error(`'${lease.owner}' is synchronising the two now and has not added any tenant yet`);
+      if (!this.#listed) await this.#assertBegun(lease.owner);
+      return false;
     }
     try {
       await this.#synchronise(lease.signal);
@@ -119,6 +115,16 @@ export class DirectorySync {
     } finally {
       await lease.release();
     }
+  }
+
+  /**
+   * Another host may be synchronising the two for the very first time. It has not added the tenants yet, so an empty
+   * registry does not mean that there are none.
+   */
+  async #assertBegun(owner: string): Promise<void> {
+    await this.#readChanges();
+    if (this.#knowsOurs()) return;
+    throw new Error(`'${owner}' is synchronising the two now and has not added any tenant yet`);
   }
 
   async #readChanges(): Promise<void> {
@@ -134,7 +140,7 @@ export class DirectorySync {
 
   /** @param signal fires when the lease is lost or the multi-outbox is closed */
   async #synchronise(signal: AbortSignal): Promise<void> {
-    const { directory, registry, embedded } = this.#options;
+    const { directory, registry, embedded, onTenant } = this.#options;
     await this.#readChanges();
     const listing = await readDirectory(directory, embedded, signal);
     const problems = listing.refused.map(({ id, problem }) =>
@@ -149,7 +155,7 @@ export class DirectorySync {
     for (const tenant of this.#known.values()) {
       if (!isWhole || !this.#isOurs(tenant) || named.has(tenant.id)) continue;
       signal.throwIfAborted();
-      this.#note(await registry.setStatus(tenant.id, 'retired', 'directory'));
+      onTenant(await registry.setStatus(tenant.id, 'retired', 'directory'));
     }
     const yielder = new EventLoopYielder();
     for (const listed of listing.tenants.values()) {
@@ -166,25 +172,30 @@ export class DirectorySync {
   }
 
   async #take({ definition, status }: ListedTenant): Promise<void> {
-    const { registry, directory, databaseKey } = this.#options;
+    const { registry, onTenant } = this.#options;
     const known = this.#known.get(definition.id);
-    let current = known;
-    if (known === undefined || known.status === 'retired') {
-      current = await registry.add(definition, databaseKey(definition), 'directory');
-    } else if (isUnreadable(known) || !isDeepStrictEqual(definition, definitionOf(known))) {
-      const other = known.tags[directoryTag] ?? directory.name;
-      if (other !== directory.name) {
-        throw new MultiOutboxError(
-          'TENANT_EXISTS',
-          `Tenant '${known.id}' is already listed by the directory '${other}'; remove it from one of the two directories.`,
-        );
-      }
-      current = await registry.change(definition, databaseKey(definition));
-    }
-    if (status !== undefined && current!.status !== status && !isKeptPaused(current!)) {
+    let current = await this.#define(definition, known);
+    // Only an operator ends an operator's pause.
+    if (status !== undefined && current.status !== status && !current.pausedByOperator) {
       current = await registry.setStatus(definition.id, status, 'directory');
     }
-    if (current !== known) this.#note(current!);
+    if (current !== known) onTenant(current);
+  }
+
+  /** Adds or changes the tenant unless the registry has this definition. Returns its record. */
+  async #define(definition: TenantDefinition, known: TenantRecord | undefined): Promise<TenantRecord> {
+    const { registry, directory, databaseKey } = this.#options;
+    if (known === undefined || known.status === 'retired')
+      return registry.add(definition, databaseKey(definition), 'directory');
+    if (!isUnreadable(known) && isDeepStrictEqual(definition, definitionOf(known))) return known;
+    const other = known.tags[directoryTag] ?? directory.name;
+    if (other !== directory.name) {
+      throw new MultiOutboxError(
+        'TENANT_EXISTS',
+        `Tenant '${known.id}' is already listed by the directory '${other}'; remove it from one of the two directories.`,
+      );
+    }
+    return registry.change(definition, databaseKey(definition));
   }
 
   #knowsOurs(): boolean {
@@ -193,11 +204,6 @@ export class DirectorySync {
 
   #isOurs({ tags, status }: TenantRecord): boolean {
     return status !== 'retired' && tags[directoryTag] === this.#options.directory.name;
-  }
-
-  #note(tenant: TenantRecord): void {
-    this.#known.set(tenant.id, tenant);
-    this.#options.onTenant(tenant);
   }
 
   #logProblems(problems: readonly string[]): void {
@@ -218,11 +224,6 @@ export class DirectorySync {
 /** The directory's definition replaces the one that cannot be read. */
 function isUnreadable({ unreadable }: TenantRecord): boolean {
   return unreadable !== undefined && unreadable.definition.length > 0;
-}
-
-/** Only an operator ends an operator's pause. */
-function isKeptPaused({ status, pausedByOperator }: TenantRecord): boolean {
-  return status === 'paused' && pausedByOperator;
 }
 
 function isAboutTheTenant(error: unknown): error is MultiOutboxError {

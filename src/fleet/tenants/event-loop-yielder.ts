@@ -6,7 +6,7 @@ const longestMs = 5;
 export class EventLoopYielder {
   #since = performance.now();
 
-  /** Resolves at once; or, after more than 5 milliseconds without a yield, when pending events have been handled. */
+  /** Resolves at once; or, after 5 milliseconds or more without a yield, when pending events have been handled. */
   async yieldIfDue(): Promise<void> {
     if (performance.now() - this.#since < longestMs) return;
     await immediate();

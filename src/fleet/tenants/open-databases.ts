@@ -96,7 +96,7 @@ export class OpenDatabases {
         address,
         database: this.#engine.openTenant(tenant),
         uses: 0,
-        lastUsed: 0,
+        lastUsed: performance.now(),
         retired: new AbortController(),
       };
       this.#open.set(id, opened);

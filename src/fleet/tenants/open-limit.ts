@@ -7,24 +7,24 @@ const perDatabase = 3;
 const mostReserved = 512;
 
 /**
- * How many files this process may have open; undefined if the system does not say. Node has raised a soft limit to the
+ * How many files this process may have open; infinite if the system does not say. Node has raised a soft limit to the
  * hard limit when it started.
  */
-function openFilesLimit(): number | undefined {
+function openFilesLimit(): number {
   try {
-    const [, limit] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
-    return limit === undefined ? undefined : Number(limit);
+    const [, limit] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))!;
+    return Number(limit);
   } catch {
-    return undefined;
+    // Only Linux has this file, and a process without a limit has no number in it.
+    return Number.POSITIVE_INFINITY;
   }
 }
 
 /** How many tenant databases may be kept open: no more than the process has file descriptors for. */
 export function mostOpenDatabases(
   { maxOpen }: Pick<Settings['databases'], 'maxOpen'>,
-  openFiles: number | undefined = openFilesLimit(),
+  openFiles: number = openFilesLimit(),
 ): number {
-  if (openFiles === undefined) return maxOpen;
   const reserved = Math.min(openFiles / 2, mostReserved);
   return Math.min(maxOpen, Math.max(1, Math.floor((openFiles - reserved) / perDatabase)));
 }

@@ -46,7 +46,7 @@ async function eachUntilAborted<Entry>(
       .catch(() => {});
   // A list that has its entries ready would otherwise keep timers, and so the signal, from firing.
   const yielder = new EventLoopYielder();
-  signal.addEventListener('abort', close, { once: true });
+  signal.addEventListener('abort', close);
   try {
     for (;;) {
       const next = await iterator.next();

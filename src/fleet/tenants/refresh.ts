@@ -14,7 +14,7 @@ export class Refresh {
   #dueAt = 0;
   #running: Promise<void> | undefined;
 
-  /** @param work resolves to whether it succeeded; it must not throw */
+  /** @param work resolves to whether it succeeded; a rejection counts as a failure */
   constructor({ refreshMs }: { readonly refreshMs: number }, work: () => Promise<boolean>) {
     this.#refreshMs = refreshMs;
     this.#work = work;

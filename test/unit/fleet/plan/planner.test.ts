@@ -250,7 +250,12 @@ describe('a plan (F3)', () => {
       }),
       commitPlan: (commit: Parameters<Registry['commitPlan']>[0]) => registry.commitPlan(commit),
     });
-    expect(await plan(emptied)).toMatchObject({ status: 'planned', requests: [], oldestDueMs: 0, more: true });
+    expect(await plan(emptied)).toMatchObject({
+      status: 'planned',
+      requests: [],
+      oldestDueMs: 0,
+      more: true,
+    });
   });
 
   test('Q15: a tenant whose row cannot be read is logged with its columns, and planned like the others', async () => {

@@ -99,7 +99,9 @@ describe('fair slots (F4)', () => {
     [4, ['u1', 'u2', 'u3']],
   ])('F4: every fourth slot is one, also by default: with 3 slots a plan, plan %p', (turn, chosen) => {
     for (const strategy of preferring)
-      expect(strategy.choose([...urgent, ...waiting], 3, turn).map(({ tenant }) => tenant.id)).toEqual(chosen);
+      expect(strategy.choose([...urgent, ...waiting], 3, turn).map(({ tenant }) => tenant.id)).toEqual(
+        chosen,
+      );
   });
 
   test('F4: a plan with more slots than that has several, for those that have been due longest', () => {

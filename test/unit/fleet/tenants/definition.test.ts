@@ -1,5 +1,10 @@
 import { isMultiOutboxError } from '../../../../src/errors.ts';
-import { type TenantInput, tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
+import {
+  definitionOf,
+  type TenantInput,
+  tenantDefinition,
+} from '../../../../src/fleet/tenants/definition.ts';
+import { tenantRecord } from '../../../support/candidate.ts';
 
 function refusal(input: unknown): string {
   try {
@@ -132,6 +137,18 @@ describe('a tenant as people define it (F1)', () => {
       expect(refusal({ id: 'a', auth })).not.toContain('hunter2');
     }
   });
+});
+
+test('F1: the definition of a registered tenant is its record without status and schedule', () => {
+  const definition = tenantDefinition({ id: 'a', priority: 5, tags: { plan: 'gold' } });
+  expect(definitionOf(tenantRecord('a', definition))).toEqual(definition);
+});
+
+test('Q15: the definition of a tenant whose row cannot be read is refused: the record has other values', () => {
+  const unreadable = { definition: ['Tags'], schedule: [] };
+  expect(() => definitionOf(tenantRecord('a', { unreadable }))).toThrow(
+    expect.objectContaining({ code: 'INVALID_TENANT', tenantId: 'a' }),
+  );
 });
 
 test.each(['__proto__', 'constructor', 'prototype'])('Q15: a tag named %s is refused, not lost', (name) => {

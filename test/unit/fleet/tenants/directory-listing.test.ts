@@ -40,17 +40,21 @@ test('F2: an invalid entry is refused with its id, if it has one; the others are
       { id: 'b', status: 'gone' },
       { id: 'a' },
       { id: 'No Id' },
+      { id: 5 },
       null,
       { id: 'c', status: 'paused' },
+      { id: 'd', status: 'active' },
     ] as never;
   const { tenants, refused } = await readDirectory({ name: 'crm', read }, true, never);
   expect([...tenants].map(([id, { status, definition }]) => [id, status, definition.tags])).toEqual([
     ['a', undefined, { directory: 'crm' }],
     ['c', 'paused', { directory: 'crm' }],
+    ['d', 'active', { directory: 'crm' }],
   ]);
   expect(refused).toEqual([
     { id: 'b', problem: expect.stringContaining('status must be') },
     { id: 'a', problem: expect.stringContaining('listed twice') },
+    { id: undefined, problem: expect.stringContaining('id must be') },
     { id: undefined, problem: expect.stringContaining('id must be') },
     { id: undefined, problem: expect.any(String) },
   ]);
@@ -77,6 +81,22 @@ test.each(['before it is read', 'while it is read'])(
     else expect(told!.aborted).toBe(true);
   },
 );
+
+test('F2: a directory is given up when it was not read within a minute', async () => {
+  const minute = new AbortController();
+  const timeout = jest
+    .spyOn(AbortSignal, 'timeout')
+    .mockImplementation((ms) => (ms === 60_000 ? minute.signal : never));
+  try {
+    const read = () => {
+      setImmediate(() => minute.abort(new Error('a minute is over')));
+      return new Promise<never>(() => {});
+    };
+    await expect(readDirectory({ name: 'crm', read }, true, never)).rejects.toThrow('a minute is over');
+  } finally {
+    timeout.mockRestore();
+  }
+});
 
 test.each([
   [{ name: 'crm', read: () => [] }, true],

@@ -143,6 +143,38 @@ describe('open tenant databases (F8)', () => {
     expect(opened).toEqual(new Set([used[1]]));
   });
 
+  test('F2: the database of a removed tenant stays open for all who use it, and their signals fire', async () => {
+    const { databases, events } = scene();
+    const gates = [deferred(), deferred()];
+    const signals: AbortSignal[] = [];
+    const busy = gates.map((gate) =>
+      databases.use(tenantDefinition({ id: 'a' }), (_, changed) => {
+        signals.push(changed);
+        return gate.promise;
+      }),
+    );
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false, false]);
+    await databases.retire('a');
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, true]);
+    gates[0]!.resolve();
+    await busy[0];
+    expect(events).toEqual(['open a']);
+    gates[1]!.resolve();
+    await busy[1];
+    expect(events).toEqual(['open a', 'close a']);
+  });
+
+  test('Q15: no database is opened for a tenant whose definition cannot be read', async () => {
+    const { databases, events } = scene();
+    const unreadable = { definition: ['Auth'], schedule: [] };
+    const tenant = { ...tenantDefinition({ id: 'a' }), unreadable };
+    await expect(databases.use(tenant, async () => {})).rejects.toMatchObject({
+      code: 'INVALID_TENANT',
+      tenantId: 'a',
+    });
+    expect(events).toEqual([]);
+  });
+
   test('F2: the database of a removed tenant is closed when it is free', async () => {
     const { databases, events, use } = scene();
     const gate = deferred();
@@ -182,5 +214,45 @@ describe('open tenant databases (F8)', () => {
     await databases.close();
     expect(events).toEqual(['open a', 'close a']);
     await expect(use('a')).rejects.toMatchObject({ code: 'CLOSED', tenantId: 'a' });
+  });
+});
+
+describe('the idle time of a database (F8)', () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'setTimeout', 'nextTick', 'queueMicrotask'] });
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  test('F8: it begins anew with each use, and ends at its very millisecond', async () => {
+    const { events, use } = scene({ idleCloseMs: 10_000 });
+    await use('a');
+    jest.advanceTimersByTime(9_000);
+    await use('a');
+    await use('b');
+    jest.advanceTimersByTime(9_000);
+    expect(events).toEqual(['open a', 'open b']);
+    jest.advanceTimersByTime(1_000);
+    expect(events.slice(2)).toEqual(['close a', 'close b']);
+  });
+
+  test.each([
+    [1, 1],
+    [15, 2],
+    [60_000, 6_000],
+  ])('F8: with %p ms the idle databases are looked for every %p ms', async (idleCloseMs, everyMs) => {
+    const interval = jest.spyOn(globalThis, 'setInterval');
+    const { use } = scene({ idleCloseMs });
+    await use('a');
+    expect(interval.mock.calls.map(([, ms]) => ms)).toEqual([everyMs]);
+  });
+
+  test('F8: once all are closed for good, no timer is left', async () => {
+    const { databases, use } = scene();
+    await use('a');
+    expect(jest.getTimerCount()).toBe(1);
+    await databases.close();
+    expect(jest.getTimerCount()).toBe(0);
   });
 });

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mostOpenDatabases } from '../../../../src/fleet/tenants/open-limit.ts';
 
 test.each([
@@ -10,3 +11,17 @@ test.each([
 ])('F8: %s', (_, maxOpen, openFiles, expected) => {
   expect(mostOpenDatabases({ maxOpen }, openFiles)).toBe(expected);
 });
+
+test('F8: the limit is that of this process; a system that has none leaves the setting as it is', () => {
+  const maxOpen = 1_000_000_000;
+  expect(mostOpenDatabases({ maxOpen }, Number.POSITIVE_INFINITY)).toBe(maxOpen);
+  expect(mostOpenDatabases({ maxOpen })).toBe(mostOpenDatabases({ maxOpen }, limitOfThisProcess()));
+});
+
+/** As Linux shows it; on other systems this test cannot know it. */
+function limitOfThisProcess(): number {
+  if (process.platform !== 'linux') return Number.POSITIVE_INFINITY;
+  const lines = readFileSync('/proc/self/limits', 'utf8').split('\n');
+  const [soft] = lines.find((line) => line.startsWith('Max open files'))!.match(/\d+/) ?? [];
+  return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
+}

@@ -1,5 +1,6 @@
 import type { Directory, ListedTenants } from '../../../../src/fleet/tenants/directory-listing.ts';
 import { mostTenants, readAll } from '../../../../src/fleet/tenants/read-all.ts';
+import { turns } from '../../../support/deferred.ts';
 import { until } from '../../../support/until.ts';
 
 const directory = (read: Directory['read']): Directory => ({ name: 'crm', read });
@@ -9,16 +10,16 @@ const tooLong = {
   message: expect.stringContaining("'crm' lists more than 1,000,000 tenants"),
 };
 
-/** An endless list whose entries are ready at once, and whether its iterator was closed. */
+/** An endless list whose entries are ready at once, and how often its iterator was closed. */
 function endless() {
-  const state = { read: 0, isClosed: false };
+  const state = { read: 0, closed: 0 };
   const entry = { id: 'acme' };
   const next = () => {
-    state.read++;
+    if (++state.read > mostTenants + 1_000) throw new Error('the list is read without end');
     return { done: false as const, value: entry };
   };
   const end = () => {
-    state.isClosed = true;
+    state.closed++;
     return { done: true as const, value: undefined };
   };
   const sync: ListedTenants = { [Symbol.iterator]: () => ({ next, return: end }) };
@@ -55,7 +56,7 @@ test.each(['sync', 'async'] as const)(
       ),
     ).rejects.toMatchObject(tooLong);
     expect(list.state.read).toBe(mostTenants + 1);
-    await until('it is closed', () => list.state.isClosed);
+    await until('it is closed', () => list.state.closed === 1);
   },
 );
 
@@ -69,11 +70,11 @@ test('F2: while a list is read whose entries are ready at once, other events are
       stop.signal,
     ),
   ).rejects.toThrow('closed');
-  await until('it is closed', () => state.isClosed);
+  await until('it is closed', () => state.closed > 0);
   const { read } = state;
   expect(read).toBeLessThan(mostTenants);
-  await new Promise((resolve) => setImmediate(resolve));
-  expect(state.read).toBe(read);
+  await turns();
+  expect(state).toEqual({ read, closed: 1 });
 });
 
 test.each([
@@ -116,4 +117,28 @@ test('F2: a list whose reading fails is closed, and fails with its error', async
     throw new Error('no such table');
   }
   await expect(readAll(directory(failing), never)).rejects.toThrow('no such table');
+});
+
+test('F2: a list that was read to its end is not closed when the signal fires later', async () => {
+  let isClosed = false;
+  const end = { done: true as const, value: undefined };
+  const ended: ListedTenants = {
+    [Symbol.asyncIterator]: () => ({
+      next: async () => end,
+      async return() {
+        isClosed = true;
+        return end;
+      },
+    }),
+  };
+  const stop = new AbortController();
+  expect(
+    await readAll(
+      directory(() => ended),
+      stop.signal,
+    ),
+  ).toEqual([]);
+  stop.abort();
+  await turns();
+  expect(isClosed).toBe(false);
 });

@@ -44,6 +44,18 @@ test.each([
   },
 );
 
+test('F2: work that throws has failed, and is due again soon', async () => {
+  let runs = 0;
+  const refresh = new Refresh({ refreshMs: 10_000 }, async () => {
+    if (runs++ === 0) throw new Error('the registry is away');
+    return true;
+  });
+  await refresh.start();
+  jest.advanceTimersByTime(refreshRetryMs);
+  await refresh.startIfDue();
+  expect(runs).toBe(2);
+});
+
 test('F2: one run at a time, which others can see and wait for', async () => {
   const { refresh } = scene(0);
   const run = refresh.startIfDue();

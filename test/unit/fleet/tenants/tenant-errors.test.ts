@@ -1,4 +1,8 @@
-import { tenantNotActive, unknownTenant } from '../../../../src/fleet/tenants/tenant-errors.ts';
+import {
+  assertReadable,
+  tenantNotActive,
+  unknownTenant,
+} from '../../../../src/fleet/tenants/tenant-errors.ts';
 
 test.each([
   ['paused', 'resume it first (multi-outbox tenants resume acme)'],
@@ -13,4 +17,25 @@ test.each([
 
 test('F9: an unknown tenant’s error names the id', () => {
   expect(unknownTenant('acme')).toMatchObject({ code: 'UNKNOWN_TENANT', tenantId: 'acme' });
+});
+
+test('Q15: a tenant whose definition cannot be read is refused, with the columns to correct', () => {
+  const given = (...definition: string[]) => ({
+    id: 'acme',
+    unreadable: { definition, schedule: ['Totals'] },
+  });
+  expect(() => assertReadable(given('Tags'))).toThrow(
+    expect.objectContaining({
+      code: 'INVALID_TENANT',
+      tenantId: 'acme',
+      message:
+        "Tenant 'acme' cannot be served: the registry's row of it cannot be read in Tags. Correct the row, or remove the tenant and add it again.",
+    }),
+  );
+  expect(() => assertReadable(given('Auth', 'Tags'))).toThrow('cannot be read in Auth, Tags.');
+});
+
+test('Q15: a tenant is served if its row can be read, or all of it but its schedule', () => {
+  assertReadable({ id: 'acme' });
+  assertReadable({ id: 'acme', unreadable: { definition: [], schedule: ['Totals'] } });
 });

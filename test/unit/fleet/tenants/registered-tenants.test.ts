@@ -1,0 +1,91 @@
+import type { TenantRecord } from '../../../../src/engine/registry.ts';
+import type { TenantInput } from '../../../../src/fleet/tenants/definition.ts';
+import { registeredTenants } from '../../../../src/fleet/tenants/registered-tenants.ts';
+import { SqlitePlace } from '../../../support/sqlite-place.ts';
+
+const place = new SqlitePlace();
+
+/** The administration of a real registry, and the records that it stores in this process's directory. */
+async function scene({ embedded = true } = {}) {
+  const engine = place.engine();
+  const registry = await place.registry(engine);
+  const remembered: TenantRecord[] = [];
+  const tenants = registeredTenants(
+    { ready: async () => ({ engine, registry }), remember: (tenant) => remembered.push(tenant) },
+    embedded,
+  );
+  return { registry, tenants, remembered };
+}
+
+describe("the administration of the registry's tenants (F1, F2)", () => {
+  test('F2: each act is stored, and this process knows the new record at once', async () => {
+    const { registry, tenants, remembered } = await scene();
+    const stored = [
+      await tenants.add({ id: 'acme' }),
+      await tenants.change({ id: 'acme', priority: 5 }),
+      await tenants.pause('acme'),
+      await tenants.resume('acme'),
+      await tenants.remove('acme'),
+    ];
+    expect(stored.map(({ priority, status }) => [priority, status])).toEqual([
+      [0, 'active'],
+      [5, 'active'],
+      [5, 'paused'],
+      [5, 'active'],
+      [5, 'retired'],
+    ]);
+    expect(remembered).toEqual(stored);
+    expect(await registry.get('acme')).toEqual(stored.at(-1));
+  });
+
+  test('F2: a tenant that is read is known from then on; a list of tenants is not', async () => {
+    const { registry, tenants, remembered } = await scene();
+    for (const id of ['acme', 'birch']) await tenants.add({ id });
+    remembered.length = 0;
+    expect(await tenants.list()).toEqual(await registry.list());
+    expect(await tenants.list({ after: 'acme' })).toMatchObject([{ id: 'birch' }]);
+    expect(remembered).toEqual([]);
+    expect([await tenants.get('birch')]).toEqual(remembered);
+    expect(remembered).toEqual([await registry.get('birch')]);
+  });
+
+  test('F1: its database is a file where the registry is one, unless its definition says otherwise', async () => {
+    const embedded = await scene();
+    expect(await embedded.tenants.add({ id: 'acme' })).toMatchObject({ database: 'tenants/acme.db' });
+    const onServer = await scene({ embedded: false });
+    expect(await onServer.tenants.change({ id: 'acme' })).toMatchObject({ database: 'acme' });
+  });
+
+  test('F9: an unknown tenant is an error that names its id, and nothing is stored', async () => {
+    const { tenants, remembered } = await scene();
+    const unknown = { code: 'UNKNOWN_TENANT', tenantId: 'nobody' };
+    await expect(tenants.get('nobody')).rejects.toMatchObject(unknown);
+    await expect(tenants.pause('nobody')).rejects.toMatchObject(unknown);
+    await expect(tenants.change({ id: 'nobody' })).rejects.toMatchObject(unknown);
+    expect(remembered).toEqual([]);
+  });
+
+  test('F1: a definition that is not valid is refused', async () => {
+    const { tenants } = await scene();
+    const invalid = { id: 'acme', weight: 0 } as TenantInput;
+    await expect(tenants.add(invalid)).rejects.toMatchObject({ code: 'INVALID_TENANT' });
+    await expect(tenants.change(invalid)).rejects.toMatchObject({ code: 'INVALID_TENANT' });
+  });
+
+  test.each([[undefined], [null], [5], [['acme']]])('an id that is %p is refused', async (id) => {
+    const { tenants } = await scene();
+    for (const call of [tenants.get, tenants.pause, tenants.resume, tenants.remove])
+      await expect(call(id as never)).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringMatching(/^A tenant's id must be text, got /),
+      });
+  });
+
+  test('a query that is not an object is refused by its name', async () => {
+    const { tenants } = await scene();
+    await expect(tenants.list('active' as never)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: 'tenants.list: the options must be an object, got "active".',
+    });
+  });
+});
