@@ -87,12 +87,6 @@ export const equivalents: readonly Equivalent[] = [
     why: 'No two candidates have the same id.',
   },
   {
-    file: 'src/fleet/plan/strategies/rank.ts',
-    line: '(a.tenant.id < b.tenant.id ? -1 : 1)',
-    mutant: '1 → 0',
-    why: 'The sort only asks whether the result is negative.',
-  },
-  {
     file: 'src/fleet/tenants/read-all.ts',
     line: '.then(() => iterator.return?.())',
     mutant: '?. → nothing',
