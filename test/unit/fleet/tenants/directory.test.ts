@@ -333,3 +333,41 @@ describe('after the registry was restored (F2)', () => {
     expect(calls.changesSince.at(-1)).toBe(0);
   });
 });
+
+describe('how much a refresh reads, and when (F2)', () => {
+  test('F2: at first only the version, later the changes since the last refresh', async () => {
+    const { registry, directory, calls, add } = await scene();
+    await add('a');
+    await add('b');
+    const { version } = await registry.changesSince(null);
+    await directory.get('a');
+    jest.advanceTimersByTime(refreshMs);
+    await directory.get('a');
+    expect(calls.changesSince).toEqual([null, version]);
+  });
+
+  test('F2: after a first refresh that failed, the changes since the oldest record that is known', async () => {
+    const { directory, calls, faults, add, change } = await scene();
+    const { version } = await add('a');
+    faults.changesSince = () => Promise.reject(new Error('the registry is away'));
+    await directory.get('a');
+    await change('a', 5);
+    await add('b');
+    await directory.get('b');
+    delete faults.changesSince;
+    jest.advanceTimersByTime(refreshRetryMs);
+    expect((await directory.get('a')).priority).toBe(5);
+    expect(calls.changesSince).toEqual([null, version]);
+  });
+
+  test('F2: after one that succeeded the next is due after the whole interval', async () => {
+    const { directory, calls } = await scene();
+    await directory.refreshIfDue();
+    jest.advanceTimersByTime(refreshMs - 1);
+    await directory.refreshIfDue();
+    expect(calls.changesSince).toHaveLength(1);
+    jest.advanceTimersByTime(1);
+    await directory.refreshIfDue();
+    expect(calls.changesSince).toHaveLength(2);
+  });
+});
