@@ -86,6 +86,12 @@ describe('the order in which a strategy chooses (F4)', () => {
   });
 });
 
+test('F4: round-robin chooses as many as fit, and has no fair slots', () => {
+  const given = [dueFor('a', 1), dueFor('b', 3), dueFor('c', 2)];
+  for (const turn of [0, 1, 2, 3])
+    expect(strategies['round-robin']({ fairEvery: 1 }).choose(given, 2, turn)).toEqual([given[1], given[2]]);
+});
+
 describe('fair slots (F4)', () => {
   const preferring = [strategies.priority({ fairEvery: 4 }), priority()];
   const urgent = ['u1', 'u2', 'u3'].map((id) => dueFor(id, 0, { priority: 9 }));
