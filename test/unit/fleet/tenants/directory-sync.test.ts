@@ -175,17 +175,21 @@ describe('synchronising the registry with a directory (F2)', () => {
     await sync.ready();
   });
 
-  test('F2: after the registry was restored, tenants that the directory lists are added again', async () => {
-    const { sync, list, statuses } = await scene();
-    list.tenants = [{ id: 'a' }];
-    await sync.now();
-    const restore = backUpFile(place.file('registry.db'));
-    list.tenants = [{ id: 'a', priority: 5 }, { id: 'b' }];
-    await sync.now();
-    await restore();
-    await sync.now();
-    expect(await statuses()).toEqual({ a: 'active', b: 'active' });
-  });
+  test.each([1, 2])(
+    'F2: after the registry was restored, the list is taken again: after %p refreshes',
+    async (refreshes) => {
+      const { registry, sync, list, statuses } = await scene();
+      list.tenants = [{ id: 'a' }];
+      await sync.now();
+      const restore = backUpFile(place.file('registry.db'));
+      list.tenants = [{ id: 'a', priority: 5 }, { id: 'b' }];
+      for (let time = 0; time < refreshes; time++) await sync.now();
+      await restore();
+      await sync.now();
+      expect(await statuses()).toEqual({ a: 'active', b: 'active' });
+      expect(await registry.get('a')).toMatchObject({ priority: 5 });
+    },
+  );
 });
 
 describe('what the registry takes from the list (F2)', () => {
