@@ -31,7 +31,12 @@ const knownKeys = {
   version: true,
   functionTimeout: true,
   telemetryMode: true,
-  logging: { logLevel: '*', fileLoggingMode: true, applicationInsights: true, OpenTelemetry: { logLevel: '*' } },
+  logging: {
+    logLevel: '*',
+    fileLoggingMode: true,
+    applicationInsights: true,
+    OpenTelemetry: { logLevel: '*' },
+  },
   extensions: {
     http: {
       routePrefix: true,

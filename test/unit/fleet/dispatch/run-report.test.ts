@@ -124,8 +124,14 @@ describe('the figures of a run (D7)', () => {
   });
 
   test('D7: the longest time for which the event loop was blocked is in it, if it was', () => {
-    const blocks = [70, 900, 300].map((ms) => queueReport({ blockedLoop: { topic: `t${ms}`, ms } }));
-    expect(runReport(run(), [queueReport(), ...blocks]).blockedLoop).toEqual({ topic: 't900', ms: 900 });
+    const blocks = [70, 900, 300].map((ms) =>
+      queueReport({ blockedLoop: { topic: `t${ms}`, ms, measured: true } }),
+    );
+    expect(runReport(run(), [queueReport(), ...blocks]).blockedLoop).toEqual({
+      topic: 't900',
+      ms: 900,
+      measured: true,
+    });
     expect(runReport(run(), [queueReport()])).not.toHaveProperty('blockedLoop');
   });
 
@@ -139,7 +145,7 @@ describe('the figures of a run (D7)', () => {
 describe('the log line of a blocked event loop (D7)', () => {
   const lines = (topic: string | null, ms: number) => {
     const logger = recordingLogger();
-    logReport(logger, { ...runReport(run(), []), blockedLoop: { topic, ms } });
+    logReport(logger, { ...runReport(run(), []), blockedLoop: { topic, ms, measured: true } });
     return logger.lines.filter(({ fields }) => 'blockedMs' in fields);
   };
 
