@@ -1,9 +1,9 @@
-/** Draws the chart of docs/strategies.md: the simulator's figures of a flood in one tenant under each strategy. */
+/** Draws the chart of docs/strategies.md: the schedule model's figures of a flood in one tenant under each strategy. */
 import * as echarts from 'echarts';
-import type { Findings } from '../../bench/simulator/measures.ts';
-import { presets } from '../../bench/simulator/presets.ts';
-import { scenarioOf } from '../../bench/simulator/scenario.ts';
-import { simulate } from '../../bench/simulator/simulate.ts';
+import type { Findings } from '../../bench/schedule-model/measures.ts';
+import { presets } from '../../bench/schedule-model/presets.ts';
+import { scenarioOf } from '../../bench/schedule-model/scenario.ts';
+import { simulate } from '../../bench/schedule-model/simulate.ts';
 import { strategies } from '../../src/fleet/plan/strategies/index.ts';
 
 export const floodChartFile = 'docs/images/strategies-flood.svg';
@@ -35,7 +35,7 @@ export function floodChart(findings: readonly Findings[]): string {
     color: ['#9ecae1', '#2171b5', '#fd8d3c'],
     title: {
       text: 'A flood of 50,000 messages in one tenant',
-      subtext: 'seconds from enqueue to handler, one place to run (npm run simulate -- flood)',
+      subtext: 'seconds from enqueue to handler, one place to run (npm run schedule-model -- flood)',
       left: 'center',
     },
     legend: { bottom: 0, itemGap: 40 },

@@ -117,9 +117,9 @@ testWithShell('handlers.md: its webhook is posted', async () => {
 
 test('strategies.md: its fleet is simulated, a hundredth of it', async () => {
   writeFileSync(project.file('fleet.json'), blockOf('docs/strategies.md', 'json', 'scenario').code);
-  const simulator = path.join(root, 'bench/simulator/main.ts');
+  const scheduleModel = path.join(root, 'bench/schedule-model/main.ts');
   const { stdout } = await project.node(
-    ...[simulator, 'fleet.json', '--scale', '0.01', '--duration', '10m', '--json'],
+    ...[scheduleModel, 'fleet.json', '--scale', '0.01', '--duration', '10m', '--json'],
   );
   expect(JSON.parse(stdout)).toMatchObject({
     title: 'ours, next year',

@@ -111,8 +111,8 @@ test('section 2: an import that points outward would be found', () => {
   expect(from('local/host.ts', 'cli/main.ts')).toBe(true);
   expect(from('fleet/plan/planner.ts', 'fleet/dispatch/dispatcher.ts')).toBe(true);
   expect(from('fleet/tenants/directory.ts', 'fleet/plan/planner.ts')).toBe(true);
-  // The simulator imports the product, and never the reverse.
-  expect(from('fleet/plan/planner.ts', '../bench/simulator/simulate.ts')).toBe(true);
+  // The schedule model imports the product, and never the reverse.
+  expect(from('fleet/plan/planner.ts', '../bench/schedule-model/simulate.ts')).toBe(true);
   expect(from('a-new-part/file.ts', 'errors.ts')).toBe(true);
   expect(from('queue/run.ts', 'lease/heartbeat.ts')).toBe(false);
 });

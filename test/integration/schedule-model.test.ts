@@ -1,11 +1,11 @@
-/** The simulator: it runs the product's own code, so the product's promises must hold. */
+/** The schedule model: it runs the product's own planner, so the product's promises must hold. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Findings } from '../../bench/simulator/measures.ts';
-import { presets } from '../../bench/simulator/presets.ts';
-import { type ScenarioInput, scenarioOf } from '../../bench/simulator/scenario.ts';
-import { simulate } from '../../bench/simulator/simulate.ts';
+import type { Findings } from '../../bench/schedule-model/measures.ts';
+import { presets } from '../../bench/schedule-model/presets.ts';
+import { type ScenarioInput, scenarioOf } from '../../bench/schedule-model/scenario.ts';
+import { simulate } from '../../bench/schedule-model/simulate.ts';
 import { floodChart, floodChartFile, floodFindings } from '../../docs/generate/flood-chart.ts';
 
 const root = path.resolve(__dirname, '../..');
@@ -104,21 +104,21 @@ test('every built-in scenario runs', async () => {
   }
 });
 
-test('docs/strategies.md: the chart is what the simulator gives (npm run docs -- --charts draws it)', async () => {
+test('docs/strategies.md: the chart is what the schedule model gives (npm run docs -- --charts draws it)', async () => {
   expect(floodChart(await floodFindings())).toBe(readFileSync(path.join(root, floodChartFile), 'utf8'));
 }, 120_000);
 
-describe('npm run simulate', () => {
-  const simulator = (...words: string[]) =>
-    spawnSync(process.execPath, ['bench/simulator/main.ts', ...words], { cwd: root, encoding: 'utf8' });
+describe('npm run schedule-model', () => {
+  const scheduleModel = (...words: string[]) =>
+    spawnSync(process.execPath, ['bench/schedule-model/main.ts', ...words], { cwd: root, encoding: 'utf8' });
 
   test('prints a table, or one JSON document', () => {
     const short = ['idle', '--scale', '0.001', '--duration', '1h', '--seed', '7'];
-    const { status, stdout } = simulator(...short);
+    const { status, stdout } = scheduleModel(...short);
     expect(status).toBe(0);
     expect(stdout).toMatch(/^class +tenants +messages /m);
     expect(stdout).toMatch(/^database touches +\d+; polling every 5s would make 7,200 /m);
-    const { classes } = JSON.parse(simulator(...short, '--json').stdout) as Findings;
+    const { classes } = JSON.parse(scheduleModel(...short, '--json').stdout) as Findings;
     expect(classes.map(({ tenants }) => tenants)).toEqual([5, 5]);
   });
 
@@ -135,7 +135,7 @@ describe('npm run simulate', () => {
     [['--duration', 'long'], /duration/],
     [['--places', 'many'], /number/],
   ])('wrong usage %j ends with 2 and says why', (words, message) => {
-    const { status, stdout, stderr } = simulator(...words);
+    const { status, stdout, stderr } = scheduleModel(...words);
     expect(status).toBe(2);
     expect(stdout).toBe('');
     expect(stderr).toMatch(message);

@@ -1,4 +1,4 @@
-/** Scenarios by name; `npm run simulate -- <name>`. */
+/** Scenarios by name; `npm run schedule-model -- <name>`. */
 import type { ScenarioInput } from './scenario.ts';
 
 const flood: ScenarioInput = {

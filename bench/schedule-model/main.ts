@@ -1,4 +1,4 @@
-/** `npm run simulate` simulates a fleet on a virtual clock. Exit codes: 0 done; 2 wrong usage. */
+/** `npm run schedule-model` simulates a fleet on a virtual clock. Exit codes: 0 done; 2 wrong usage. */
 import { readFileSync } from 'node:fs';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { strategies } from '../../src/fleet/plan/strategies/index.ts';
@@ -21,14 +21,15 @@ interface Options {
 }
 
 const names = Object.keys(presets);
-const program = new Command('simulate')
+const program = new Command('schedule-model')
   .description(
     'Runs a fleet on a virtual clock: the real planner, strategies, schedule policy and registry; modelled tenants.',
   )
   .addArgument(
-    new Argument('[scenario]', `${names.join(', ')}, or a JSON file (bench/simulator/scenario.ts)`).default(
-      'flood',
-    ),
+    new Argument(
+      '[scenario]',
+      `${names.join(', ')}, or a JSON file (bench/schedule-model/scenario.ts)`,
+    ).default('flood'),
   )
   .addOption(
     new Option('--strategy <name>', 'which tenants are served first').choices(Object.keys(strategies)),
