@@ -1,8 +1,9 @@
 -- Lists, replays (Q13) and discards Dead messages.
 --
 -- All given conditions must hold: @MessageIds (a JSON array; null: any message), @Topic (case-insensitive;
--- null: any topic), @OlderThanMs (dead for at least this long). A statement whose conditions may be null is
--- compiled for the given ones at each call (OPTION (RECOMPILE)), because only people call it, and rarely.
+-- null: any topic), @OlderThanMs (dead for at least this long; 0: also those that died later than now, because the
+-- clock was set back since, Q16). A statement whose conditions may be null is compiled for the given ones at each
+-- call (OPTION (RECOMPILE)), because only people call it, and rarely.
 --
 -- Locks: Replay and Discard first lock the row of the queue's lease, as a run's calls do
 -- (queue-settle-and-claim.sql), so that only one call at a time blocks and unblocks messages. They wait for a
@@ -25,6 +26,7 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @Id TABLE (MessageId uniqueidentifier NOT NULL PRIMARY KEY);
 :r parts/queue-dead-ids.sql
 DECLARE @Since datetime2(3) = DATEADD(millisecond, -CAST(@OlderThanMs % 1000 AS int), DATEADD(second, -CAST(@OlderThanMs / 1000 AS int), SYSUTCDATETIME()));
+IF @OlderThanMs = 0 SET @Since = DATEFROMPARTS(9999, 12, 31);
 SELECT COUNT_BIG(*) AS Dead FROM [$(Schema)].[$(Queue)] q WITH (READCOMMITTEDLOCK, READPAST)
 WHERE q.Status = 3 AND q.SettledUtc <= @Since
   AND (@Topic IS NULL OR UPPER(q.Topic COLLATE Latin1_General_CI_AS) COLLATE Latin1_General_100_BIN2
@@ -51,6 +53,7 @@ IF COALESCE(@Limit, -1) < 0 THROW 51027, N'@Limit must be 0 or more.', 1;
 DECLARE @Id TABLE (MessageId uniqueidentifier NOT NULL PRIMARY KEY);
 :r parts/queue-dead-ids.sql
 DECLARE @Since datetime2(3) = DATEADD(millisecond, -CAST(@OlderThanMs % 1000 AS int), DATEADD(second, -CAST(@OlderThanMs / 1000 AS int), SYSUTCDATETIME()));
+IF @OlderThanMs = 0 SET @Since = DATEFROMPARTS(9999, 12, 31);
 -- The page begins with a seek to this time, so that earlier pages are not read again.
 DECLARE @AfterUtc datetime2(3);
 SELECT @AfterUtc = SettledUtc FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
@@ -99,6 +102,7 @@ BEGIN TRANSACTION;
 UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence WHERE NameHash = HASHBYTES('SHA2_256', @LeaseName);
 SET @Now = SYSUTCDATETIME();
 SET @Since = DATEADD(millisecond, -CAST(@OlderThanMs % 1000 AS int), DATEADD(second, -CAST(@OlderThanMs / 1000 AS int), @Now));
+IF @OlderThanMs = 0 SET @Since = DATEFROMPARTS(9999, 12, 31);
 INSERT @Chosen (Sequence, OrderingHash)
 SELECT TOP (@Limit) q.Sequence, q.OrderingHash FROM [$(Schema)].[$(Queue)] q WITH (READCOMMITTEDLOCK, READPAST)
 WHERE q.Status = 3 AND q.SettledUtc <= @Since

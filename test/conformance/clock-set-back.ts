@@ -164,6 +164,19 @@ export function clockSetBackSuite(scene: Scene): void {
       expect(payloads((await take(queue)).messages)).toEqual(['A']);
     });
 
+    test('Q13, Q16: Dead messages are counted, listed, replayed and discarded', async () => {
+      const place = await scene.queue(name);
+      const { queue } = place;
+      const { messageId } = await enqueueDead(queue, message('A'));
+      await enqueueDead(queue, message('B'));
+      await setBack(place);
+      expect(await queue.countDead({})).toBe(2);
+      expect(payloads(await queue.listDead({}, { limit: 10 }))).toEqual(['A', 'B']);
+      expect(await queue.replayDead({ messageIds: [messageId] }, 10)).toBe(1);
+      expect(await queue.discardDead({}, 10)).toBe(1);
+      expect(await queue.countDead({})).toBe(0);
+    });
+
     test('Q10, Q16: an ordering group goes on, in order', async () => {
       const place = await scene.queue(name);
       const { queue } = place;

@@ -3,7 +3,7 @@ import type { MessageRecord } from '../../message.ts';
 import type { DeadFilter } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { foldCase } from '../file.ts';
-import { wholeMs } from '../time.ts';
+import { latestUtc, wholeMs } from '../time.ts';
 import { blockMessages, GroupKeys, headOf, keyColumn, unblockHeads } from './ordering.ts';
 import { messageRecord, perTable, type QueueTable, type RecordRow, recordColumns } from './records.ts';
 
@@ -29,10 +29,12 @@ const statements = perTable((table) => {
 });
 
 function conditions(filter: DeadFilter, now: number) {
+  const olderThanMs = wholeMs(filter.olderThanMs ?? 0);
   return {
     ids: filter.messageIds === undefined ? null : JSON.stringify(filter.messageIds),
     topic: filter.topic === undefined ? null : foldCase(filter.topic),
-    deadSince: now - wholeMs(filter.olderThanMs ?? 0),
+    // If the clock was set back, a message may have become Dead later than now (Q16).
+    deadSince: olderThanMs === 0 ? latestUtc : now - olderThanMs,
   };
 }
 
