@@ -1,4 +1,4 @@
-/** One suite in six folders: unit, property, conformance, integration, chaos, blocking. */
+/** One suite in seven folders: unit, property, conformance, simulation, integration, chaos, blocking. */
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],

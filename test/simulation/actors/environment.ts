@@ -1,0 +1,84 @@
+/** Troubles of the databases: they go away, run full, are restored, and their clocks are set. */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { TenantModel } from '../models/tenant-model.ts';
+import type { World } from '../world.ts';
+
+/** Virtual milliseconds. */
+const troubleMs = [400, 3_000, 12_000];
+const stepsMs = [1_500, 20_000, 3_600_000];
+
+export class Environment {
+  readonly #world: World;
+  readonly #backups = new Map<TenantModel, () => void>();
+  #registryBackup: string | undefined;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** Perhaps something happens to a tenant's database, or to the registry. */
+  act(tenant: TenantModel): void {
+    const world = this.#world;
+    const { faults, databases, journal, registryFile } = world;
+    if (faults.strikes('database goes away')) void this.#away(tenant.id);
+    if (faults.strikes('registry goes away')) void this.#away('registry');
+    if (faults.strikes('disk is full')) void this.#full(tenant);
+    for (const [fault, sign] of [
+      ['clock steps forward', 1],
+      ['clock steps back', -1],
+    ] as const) {
+      if (!faults.strikes(fault)) continue;
+      const isRegistry = faults.random.chance(0.3);
+      const ms = sign * faults.random.pick(stepsMs);
+      databases.stepClock(isRegistry ? registryFile : tenant.file, ms);
+      if (isRegistry) world.registry.clockStepped();
+      else tenant.troubles++;
+      journal.note('world', `clock of ${isRegistry ? 'the registry' : tenant.id} steps ${ms} ms`);
+    }
+    this.#backUpAndRestore(tenant);
+  }
+
+  /** Everything answers again. */
+  heal(): void {
+    const { databases, reachable, tenants } = this.#world;
+    reachable.add('registry');
+    for (const { id, file } of tenants) {
+      reachable.add(id);
+      databases.setFull(file, false);
+    }
+  }
+
+  #backUpAndRestore(tenant: TenantModel): void {
+    const { faults, random, databases, registry, registryFile, journal } = this.#world;
+    if (random.chance(0.05)) this.#backups.set(tenant, tenant.backUp());
+    if (random.chance(0.03)) this.#registryBackup = databases.backUp(registryFile);
+    const restore = this.#backups.get(tenant);
+    if (restore !== undefined && faults.strikes('database is restored')) {
+      restore();
+      journal.note('world', `${tenant.id} is restored`);
+    }
+    if (this.#registryBackup !== undefined && faults.strikes('registry is restored')) {
+      databases.restore(registryFile, this.#registryBackup);
+      registry.restored();
+      journal.note('world', 'the registry is restored');
+    }
+  }
+
+  async #away(target: string): Promise<void> {
+    const { reachable, faults, journal } = this.#world;
+    reachable.delete(target);
+    this.#world.trouble(target);
+    journal.note('world', `${target} goes away`);
+    await pause(faults.random.pick(troubleMs));
+    reachable.add(target);
+    journal.note('world', `${target} is back`);
+  }
+
+  async #full({ id, file }: TenantModel): Promise<void> {
+    const { databases, faults } = this.#world;
+    this.#world.trouble(id);
+    databases.setFull(file, true);
+    await pause(faults.random.pick(troubleMs));
+    databases.setFull(file, false);
+  }
+}

@@ -1,0 +1,140 @@
+/** A function app: a timer plans on one instance, and a queue brings the requests to any instance (functions/). */
+import { isMultiOutboxError } from '../../../src/errors.ts';
+import { parseDispatchRequest } from '../../../src/fleet/dispatch/request-format.ts';
+import { parseRequestPage, requestPages } from '../../../src/fleet/dispatch/request-pages.ts';
+import type { Settings } from '../../../src/settings.ts';
+import { SimulatedProcess } from '../machine/process.ts';
+import type { World } from '../world.ts';
+import { type Topic, topics } from './handlers.ts';
+import { type Host, type Member, type MemberOptions, startMember } from './member.ts';
+import { StorageQueue } from './storage-queue.ts';
+
+/** Virtual milliseconds between two ticks of the timer. */
+const tickMs = 2_000;
+/** Plans of more tenants than this go out in pages. */
+const pageSize = 3;
+
+class Instance implements Host {
+  readonly member: Member;
+  readonly name: string;
+  readonly handled: readonly Topic[];
+  readonly terminating = new AbortController();
+
+  constructor(world: World, name: string, options: MemberOptions) {
+    this.name = name;
+    this.handled = options.handled ?? [];
+    this.member = startMember(world, name, options);
+    world.journal.note(name, 'starts as an instance of the function app');
+  }
+
+  get process(): SimulatedProcess {
+    return this.member.process;
+  }
+
+  /** The platform tells the instance that it will end. */
+  async stop(): Promise<void> {
+    await this.process.run(async () => {
+      this.terminating.abort();
+      await this.member.multiOutbox.close();
+    });
+  }
+}
+
+export class FunctionApp {
+  readonly #world: World;
+  readonly #options: MemberOptions;
+  instances: Instance[] = [];
+  readonly #dispatch: StorageQueue;
+  readonly #pages: StorageQueue;
+  #started = 0;
+  #isOver = false;
+
+  constructor(world: World, count: number, options: MemberOptions) {
+    this.#world = world;
+    this.#options = options;
+    const poison = (text: string) => this.#poisoned(text);
+    this.#dispatch = new StorageQueue(world, {
+      name: 'queue',
+      deliver: (text) => this.#dispatched(text),
+      poison,
+    });
+    this.#pages = new StorageQueue(world, { name: 'pages', deliver: (text) => this.#split(text), poison });
+    for (let index = 0; index < count; index++) this.start(topics);
+    SimulatedProcess.outside(() => this.#tick());
+  }
+
+  start(handled: readonly Topic[], settings?: Settings): Instance {
+    const options = { ...this.#options, handled, settings };
+    const instance = new Instance(this.#world, `func-${++this.#started}`, options);
+    this.instances.push(instance);
+    return instance;
+  }
+
+  dropDead(): void {
+    this.instances = this.instances.filter(({ process }) => !process.isDead);
+  }
+
+  /** No more ticks; requests in the queue are still delivered while an instance lives. */
+  end(): void {
+    this.#isOver = true;
+  }
+
+  /** The timer is a singleton: it fires on one instance. */
+  #tick(): void {
+    if (this.#isOver) return;
+    setTimeout(() => this.#tick(), tickMs);
+    const instance = this.#anyInstance();
+    if (instance === undefined) return;
+    void instance.process.run(() => this.#plan(instance)).catch(() => {});
+  }
+
+  async #plan({ member, terminating }: Instance): Promise<void> {
+    if (terminating.signal.aborted) return;
+    const { requests } = await member.multiOutbox.plan();
+    // The host sends the outputs of an invocation; a dead process has none.
+    if (requests.length <= pageSize) for (const request of requests) this.#dispatch.send(request);
+    else for (const page of requestPages(requests, pageSize)) this.#pages.send(page);
+  }
+
+  async #split(text: string): Promise<void> {
+    await this.#onInstance(async () => {
+      for (const request of parseRequestPage(JSON.parse(text))) this.#dispatch.send(request);
+    });
+  }
+
+  #dispatched(text: string): Promise<void> {
+    return this.#onInstance(async ({ member, terminating }) => {
+      const request = parseDispatchRequest(JSON.parse(text));
+      try {
+        const report = await member.multiOutbox.dispatch(request, {
+          signal: terminating.signal,
+          continues: true,
+        });
+        if (report.continuation) this.#dispatch.send(report.continuation);
+      } catch (error) {
+        if (isMultiOutboxError(error, 'INVALID_ARGUMENT') || isMultiOutboxError(error, 'UNKNOWN_TENANT'))
+          return;
+        throw error;
+      }
+    });
+  }
+
+  #poisoned(text: string): Promise<void> {
+    return this.#onInstance(async ({ member }) => {
+      await member.multiOutbox.poisoned(JSON.parse(text));
+    });
+  }
+
+  #onInstance(work: (instance: Instance) => Promise<void>): Promise<void> {
+    const instance = this.#anyInstance();
+    if (instance === undefined) return Promise.reject(new Error('no instance is alive'));
+    return instance.process.run(() => work(instance));
+  }
+
+  #anyInstance(): Instance | undefined {
+    const living = this.instances.filter(
+      ({ process, terminating }) => !process.isDead && !terminating.signal.aborted,
+    );
+    return living.length === 0 ? undefined : this.#world.random.pick(living);
+  }
+}

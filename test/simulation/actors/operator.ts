@@ -1,0 +1,85 @@
+/** What operators do to the fleet while it works: they pause, change, retire, replay, discard, and free leases. */
+import type { TenantInput } from '../../../src/fleet/tenants/definition.ts';
+import type { TenantModel } from '../models/tenant-model.ts';
+import type { World } from '../world.ts';
+import { type Member, startMember } from './member.ts';
+
+export class Operator {
+  readonly #world: World;
+  readonly #tenants: readonly TenantInput[];
+  readonly member: Member;
+
+  constructor(world: World, tenants: readonly TenantInput[]) {
+    this.#world = world;
+    this.#tenants = tenants;
+    this.member = startMember(world, 'operator');
+  }
+
+  /** Another one, in a process of its own. */
+  successor(): Operator {
+    return new Operator(this.#world, this.#tenants);
+  }
+
+  /** Perhaps does something to a tenant. */
+  async act(tenant: TenantModel): Promise<void> {
+    const { strikes } = this;
+    const { tenants, outbox, leases } = this.member.multiOutbox;
+    if (strikes('tenant is paused')) await this.#try(() => tenants.pause(tenant.id));
+    else if (strikes('tenant is retired')) await this.#try(() => tenants.remove(tenant.id));
+    if (strikes('tenant is changed')) await this.#try(() => tenants.change(this.#changed(tenant.id)));
+    if (this.#world.random.chance(0.1)) await this.#try(() => this.#activate(tenant.id));
+    if (strikes('dead messages are replayed')) await this.#try(() => outbox(tenant.id).dead.replay());
+    if (strikes('dead messages are discarded')) await this.#try(() => outbox(tenant.id).dead.discard());
+    if (strikes('lease is freed by an operator')) {
+      tenant.troubles++;
+      await this.#try(() => leases(tenant.id).release('queue:outbox'));
+    }
+  }
+
+  /** Makes every tenant active again. Rejects while the registry does not answer. */
+  async activateAll(): Promise<void> {
+    for (const { id } of this.#tenants) await this.#activate(id);
+  }
+
+  async replayAll(): Promise<void> {
+    for (const { id } of this.#tenants) {
+      await this.member.multiOutbox.outbox(id).dead.replay();
+      await this.member.multiOutbox.inbox(id).dead.replay();
+    }
+  }
+
+  readonly strikes = (fault: Parameters<World['strikes']>[0]): boolean => this.#world.strikes(fault);
+
+  async #activate(id: string): Promise<void> {
+    const { tenants } = this.member.multiOutbox;
+    const known = (await tenants.list()).find((tenant) => tenant.id === id);
+    if (known === undefined || known.status === 'retired') await tenants.add(this.#definition(id));
+    // A directory's tenant that an operator had paused stays paused when it is added again.
+    if (known?.status !== 'active') await tenants.resume(id);
+  }
+
+  #changed(id: string): TenantInput {
+    const { random } = this.#world.faults;
+    const { batchSize, concurrency } = this.#world.settings.dispatch;
+    return {
+      ...this.#definition(id),
+      priority: random.pick([0, 9]),
+      overrides: {
+        batchSize: random.between(1, batchSize),
+        concurrency: random.between(1, concurrency),
+      },
+    };
+  }
+
+  #definition(id: string): TenantInput {
+    return this.#tenants.find((tenant) => tenant.id === id)!;
+  }
+
+  async #try(act: () => Promise<unknown>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      this.#world.journal.note('operator', `fails: ${(error as { code?: string }).code ?? error}`);
+    }
+  }
+}

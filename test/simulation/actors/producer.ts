@@ -1,0 +1,124 @@
+/** An application that stores messages: by itself, in transactions of its own, or with plain SQL. */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { MessageInput } from '../../../src/queue/message.ts';
+import { deadlyPayload } from '../models/messages.ts';
+import type { TenantModel } from '../models/tenant-model.ts';
+import type { World } from '../world.ts';
+import { inboxTopic, topics } from './handlers.ts';
+import { type Member, startMember } from './member.ts';
+
+export interface ProducerOptions {
+  readonly name: string;
+  /** Milliseconds between two acts, on average. */
+  readonly everyMs: number;
+  /** Until then, in milliseconds of the history. */
+  readonly until: number;
+}
+
+export class Producer {
+  readonly #world: World;
+  readonly #options: ProducerOptions;
+  #member: Member;
+  #restarts = 0;
+  #received = 0;
+
+  constructor(world: World, options: ProducerOptions) {
+    this.#world = world;
+    this.#options = options;
+    this.#member = startMember(world, options.name);
+    this.#begin();
+  }
+
+  /** The process that runs now: a producer that dies is started again. */
+  get member(): Member {
+    return this.#member;
+  }
+
+  #begin(): void {
+    void this.#member.process.run(() => this.#loop(this.#member));
+  }
+
+  async #loop(member: Member): Promise<void> {
+    const { random, time } = this.#world;
+    while (time.now < this.#options.until) {
+      await pause(random.between(1, 2 * this.#options.everyMs));
+      const tenant = random.pick(this.#world.tenants);
+      try {
+        if (random.chance(0.25)) await this.#inTransaction(member, tenant);
+        else if (random.chance(0.2)) await this.#receive(member, tenant);
+        else await member.multiOutbox.outbox(tenant.id).enqueue(this.#messages());
+      } catch (error) {
+        this.#note(`${tenant.id}: ${(error as { code?: string }).code ?? error}`);
+      }
+    }
+  }
+
+  /** A business transaction: it commits messages together with rows of its own, or neither. */
+  async #inTransaction({ multiOutbox, process }: Member, tenant: TenantModel): Promise<void> {
+    const world = this.#world;
+    const { generation } = tenant;
+    const connection = world.databases.connect(tenant.file);
+    try {
+      connection.exec('BEGIN IMMEDIATE');
+      const wake = world.random.chance(0.7);
+      await multiOutbox.outbox(tenant.id).enqueue(this.#messages(), { transaction: connection, wake });
+      if (world.strikes('producer holds its transaction')) {
+        tenant.troubles++;
+        await pause(world.faults.random.pick([100, 600, 3_000, 9_000]));
+      }
+      if (tenant.generation !== generation || world.strikes('producer rolls back')) {
+        connection.exec('ROLLBACK');
+        world.transactions.rolledBack(connection);
+        this.#note(`${tenant.id}: rolls back`);
+        return;
+      }
+      connection.exec('COMMIT');
+      const diesNow = world.strikes('producer dies before the wake');
+      world.checked(() => {
+        world.transactions.committed(connection, wake && !diesNow);
+        return '';
+      });
+      this.#note(`${tenant.id}: commits`);
+      if (diesNow) this.#die();
+      else await pause(20);
+    } finally {
+      if (!process.isDead) connection.close();
+    }
+  }
+
+  async #receive({ multiOutbox }: Member, tenant: TenantModel): Promise<void> {
+    // The source repeats some of its messages.
+    const id = this.#world.random.chance(0.8) ? ++this.#received : this.#received;
+    await multiOutbox.inbox(tenant.id).receive({
+      source: this.#options.name,
+      messageId: `payment-${id}`,
+      topic: inboxTopic,
+      payload: { id },
+    });
+  }
+
+  #messages(): MessageInput[] {
+    const { random } = this.#world;
+    const count = random.pick([1, 1, 1, 2, 5]);
+    return Array.from({ length: count }, () => ({
+      topic: random.pick(topics),
+      payload: this.#world.strikes('message kills its process') ? deadlyPayload : {},
+      ...(random.chance(0.35) && { orderingKey: random.pick(['north', 'south']) }),
+      ...(random.chance(0.15) && { delay: random.pick([300, 2_000, 9_000]) }),
+      ...(random.chance(0.1) && { dedupKey: `once-${random.between(1, 9)}` }),
+    }));
+  }
+
+  #die(): void {
+    const { process } = this.#member;
+    process.kill();
+    this.#note('is started again');
+    this.#member = startMember(this.#world, `${this.#options.name}.${++this.#restarts}`);
+    // Not as part of the dead process.
+    this.#begin();
+  }
+
+  #note(text: string): void {
+    this.#world.journal.note(this.#options.name, text);
+  }
+}

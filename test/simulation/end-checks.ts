@@ -1,0 +1,132 @@
+/** What must hold when a history has come to its end. */
+import type { QueueName } from '../../src/engine/work-queue.ts';
+import type { Host } from './actors/member.ts';
+import type { Fleet } from './fleet.ts';
+import type { MessageState } from './models/messages.ts';
+import type { QueueModel } from './models/queue-model.ts';
+import type { TenantModel } from './models/tenant-model.ts';
+import { Violation } from './violation.ts';
+import type { World } from './world.ts';
+
+const tableOf: Readonly<Record<QueueName, string>> = { outbox: 'Outbox', inbox: 'Inbox' };
+const stateOf: readonly MessageState[] = ['ready', 'claimed', 'done', 'dead'];
+
+/** Virtual milliseconds in which a process without work closes. */
+const closeMs = 10_000;
+
+export async function checkEnd(world: World, fleet: Fleet, idleMs: number): Promise<void> {
+  world.checked(() => {
+    for (const tenant of world.tenants) checkTenant(world, tenant);
+    return '';
+  });
+  await world.time.runUntil(world.time.now + idleMs, () => world.violation !== undefined);
+  const hosts = fleet.hosts.filter(({ process }) => !process.isDead);
+  fleet.end();
+  const closing = hosts.map(async (host) => {
+    await host.stop();
+    return host;
+  });
+  const closed = new Set<Host>();
+  for (const each of closing) void each.then((host) => closed.add(host));
+  await world.time.runUntil(world.time.now + closeMs, () => closed.size === hosts.length);
+  world.checked(() => {
+    for (const host of hosts) checkClosed(host, closed.has(host));
+    for (const tenant of world.tenants) checkLeases(world, tenant.file, tenant.id);
+    checkLeases(world, world.registryFile, 'registry');
+    return '';
+  });
+}
+
+function checkTenant(world: World, tenant: TenantModel): void {
+  for (const queue of Object.values(tenant.queues)) {
+    checkQueue(world, tenant, queue);
+  }
+  checkEffects(world, tenant);
+}
+
+interface Row {
+  readonly MessageId: string;
+  readonly Status: number;
+  readonly Attempts: number;
+  readonly LastError: string | null;
+}
+
+/** The table has what the model has: nothing is lost, invented or miscounted. */
+function checkQueue(world: World, { file }: TenantModel, queue: QueueModel): void {
+  const { name } = queue.options;
+  const sql = `SELECT MessageId, Status, Attempts, LastError FROM ${tableOf[name]}`;
+  const rows = world.databases.rows<Row>(file, sql);
+  const known = new Map(rows.map((row) => [row.MessageId, row]));
+  for (const row of rows) {
+    if (!queue.messages.has(row.MessageId))
+      broken('never invented', queue, `${row.MessageId} was not stored`);
+  }
+  for (const message of queue.messages.values()) {
+    const row = known.get(message.messageId);
+    const { sequence, state } = message;
+    if (row === undefined) {
+      const isPurged = state === 'done' && queue.options.mayPurge;
+      if (!isPurged && state !== 'gone')
+        broken('never lost', queue, `message ${sequence} (${state}) is gone`);
+      continue;
+    }
+    if (stateOf[row.Status] !== state) {
+      broken('the tables', queue, `message ${sequence} is ${stateOf[row.Status]}, but should be ${state}`);
+    }
+    if (state !== 'done' && row.Attempts !== message.attempts) {
+      broken(
+        'Q5 attempts',
+        queue,
+        `message ${sequence} has ${row.Attempts}, but should have ${message.attempts}`,
+      );
+    }
+    if (state === 'dead' && row.LastError === null)
+      broken('Dead for a reason', queue, `${sequence} has none`);
+    if ((state === 'ready' || state === 'claimed') && !queue.isBlocked(message)) {
+      broken('Q16 no wait', queue, `message ${sequence} is still ${state}`);
+    }
+  }
+}
+
+/** An effect in the tenant's own transaction happens exactly once (T1). */
+function checkEffects(world: World, { id, file, queues }: TenantModel): void {
+  const sql = 'SELECT MessageId, count(*) AS Count FROM SimulatedEffects GROUP BY MessageId';
+  const rows = world.databases.rows<{ MessageId: string; Count: number }>(file, sql);
+  const counts = new Map(rows.map(({ MessageId, Count }) => [MessageId, Count]));
+  for (const message of queues.outbox.messages.values()) {
+    const count = counts.get(message.messageId) ?? 0;
+    const expected = message.inTransaction ? 1 : 0;
+    if (count !== expected) {
+      throw new Violation(
+        'T1 once',
+        `${id}: message ${message.sequence} had ${count} effects, not ${expected}`,
+      );
+    }
+  }
+}
+
+function checkClosed({ process }: Host, hasClosed: boolean): void {
+  if (!hasClosed) throw new Violation('D5 close', `${process.name} has not closed after ${closeMs} ms`);
+  if (process.owned.size > 0)
+    throw new Violation('F8 given back', `${process.name} left ${process.owned.size} connections open`);
+  if (process.timers.size > 0) {
+    throw new Violation(
+      'D5 close',
+      `${process.name} left timers: ${[...process.timers.values()].join(', ')}`,
+    );
+  }
+}
+
+function checkLeases(world: World, file: string, label: string): void {
+  const sql = 'SELECT Name, Owner, ExpiresUtc FROM Leases WHERE Owner IS NOT NULL';
+  const held = world.databases.rows<{ Name: string; Owner: string; ExpiresUtc: number }>(file, sql);
+  for (const { Name, Owner, ExpiresUtc } of held) {
+    if (ExpiresUtc > world.databases.now(file)) {
+      throw new Violation('L4 release', `${label}: ${Owner} still has the lease '${Name}'`);
+    }
+  }
+}
+
+function broken(invariant: string, queue: QueueModel, what: string): never {
+  throw new Violation(invariant, `${queue.label}: ${what}`);
+}

@@ -1,0 +1,69 @@
+/**
+ * One history: a fleet works while things go wrong, then nothing goes wrong any more and everything must come to an end,
+ * then the fleet is idle, then it closes. The seed decides all of it.
+ */
+import { checkEnd } from './end-checks.ts';
+import { Fleet } from './fleet.ts';
+import { copyTemplates } from './templates.ts';
+import type { Violation } from './violation.ts';
+import { World, type WorldOptions } from './world.ts';
+
+export interface History {
+  readonly seed: number;
+  readonly violation: Violation | undefined;
+  /** The log's hash. */
+  readonly hash: string;
+  /** The last lines of the log. */
+  readonly last: readonly string[];
+  readonly faults: number;
+  readonly messages: number;
+  readonly events: number;
+  /** Milliseconds of virtual time. */
+  readonly simulatedMs: number;
+}
+
+/** Milliseconds of virtual time in which every message must end once nothing goes wrong any more. */
+const healingMs = 120_000;
+const idleMs = 15_000;
+/** More events than any history needs: code that goes on for ever without letting time pass. */
+const mostEvents = 200_000;
+
+export async function runHistory(options: WorldOptions): Promise<History> {
+  const world = new World(options);
+  try {
+    await live(world);
+    return {
+      seed: options.seed,
+      violation: world.violation,
+      hash: world.journal.hash,
+      last: world.journal.last,
+      faults: world.faults.struck,
+      messages: world.tenants.reduce(
+        (sum, { queues }) => sum + queues.outbox.messages.size + queues.inbox.messages.size,
+        0,
+      ),
+      events: world.time.events,
+      simulatedMs: world.time.now,
+    };
+  } finally {
+    world.close();
+  }
+}
+
+async function live(world: World): Promise<void> {
+  const { random, time } = world;
+  const tenants = await copyTemplates(world, random.between(1, 5));
+  const troubledMs = random.pick([20_000, 40_000, 70_000]);
+  const fleet = new Fleet(world, tenants, troubledMs);
+  const isBroken = () => {
+    if (time.events > mostEvents) world.broken('no livelock', `${mostEvents} events are not the end`);
+    return world.violation !== undefined;
+  };
+  await time.runUntil(troubledMs, isBroken);
+  fleet.heal();
+  const latest = time.now + healingMs;
+  // Messages may be stored in the meantime: by transactions that are open, and by handlers.
+  do await time.runUntil(time.now + 1_000, isBroken);
+  while (!isBroken() && time.now < latest && world.tenants.some((tenant) => tenant.isBusy));
+  if (!isBroken()) await checkEnd(world, fleet, idleMs);
+}

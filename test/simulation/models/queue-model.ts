@@ -1,0 +1,293 @@
+/**
+ * A model of one work queue: what must be in its table after each call that the engine has answered, and what the answer
+ * must be. It follows the clauses of docs/design.md, not the engine's code.
+ */
+
+import type { LeaseRef } from '../../../src/engine/lease-store.ts';
+import type { ClaimedMessage, NewMessage } from '../../../src/engine/message.ts';
+import type {
+  BeginRequest,
+  BeginResult,
+  DeadFilter,
+  SettleRequest,
+  SettleResult,
+} from '../../../src/engine/work-queue.ts';
+import type { SimulatedProcess } from '../machine/process.ts';
+import { Acquisitions } from './acquisitions.ts';
+import { type Attempt, Attempts } from './attempts.ts';
+import { checkBatch, checkClaim } from './claims.ts';
+import { checkStart, type StartedHandler } from './handler-starts.ts';
+import { LeaseModel } from './lease-model.ts';
+import { deadOf, firstOf, type InsertedMessage, type MessageModel, storedMessage } from './messages.ts';
+import { OrderingGroups } from './ordering-groups.ts';
+import { applyOutcome, endMessage } from './outcomes.ts';
+import { brokenIn, delayFromNow, type QueueModelOptions } from './queue-options.ts';
+import type { Tally } from './tally.ts';
+
+interface Snapshot {
+  readonly messages: readonly MessageModel[];
+  readonly lease: LeaseModel;
+}
+
+export class QueueModel {
+  readonly options: QueueModelOptions;
+  readonly messages = new Map<string, MessageModel>();
+  lease: LeaseModel;
+  readonly #acquisitions = new Acquisitions();
+  readonly #attempts = new Attempts();
+  readonly #groups: OrderingGroups;
+
+  constructor(options: QueueModelOptions) {
+    this.options = options;
+    this.#groups = new OrderingGroups(options.onDead);
+    this.lease = new LeaseModel(`${options.tenantId} queue:${options.name}`, options);
+  }
+
+  get label(): string {
+    return `${this.options.tenantId} ${this.options.name}`;
+  }
+
+  snapshot(): Snapshot {
+    return {
+      messages: [...this.messages.values()].map((message) => ({ ...message })),
+      lease: this.lease.copy(),
+    };
+  }
+
+  /** The database is as it was then. What handlers did stays done. */
+  restore({ messages, lease }: Snapshot): void {
+    this.messages.clear();
+    this.#groups.clear();
+    for (const message of messages) this.#keep({ ...message, lives: message.lives + 1, wokenAt: null });
+    this.lease = lease.copy();
+    this.lease.surprise(this.#acquisitions.ids);
+  }
+
+  /** A committed transaction has stored the message. Its delay began when the message was inserted. */
+  stored({ message, notBefore }: InsertedMessage, sequence: number, wake: boolean): void {
+    const wokenAt = wake && notBefore === null ? this.options.now() : null;
+    const stored = storedMessage(message, sequence, { notBefore, wokenAt });
+    if (this.messages.has(stored.messageId))
+      this.#broken('Q3 enqueue', `${stored.messageId} is stored twice`);
+    const first = firstOf(stored, this.messages.values(), this.options.mayPurge);
+    if (first !== undefined)
+      this.#broken('Q3 dedup', `${stored.sequence} has the dedup key of ${first.sequence}`);
+    this.#keep(stored);
+  }
+
+  /** A transaction has inserted the message, and may commit it later. */
+  inserted(message: NewMessage): InsertedMessage {
+    return { message, notBefore: delayFromNow(this.options, message.dueInMs ?? 0) };
+  }
+
+  begun(process: SimulatedProcess, request: BeginRequest, result: BeginResult): void {
+    if (result.status === 'leased-elsewhere') {
+      this.lease.refused(request.owner);
+      return;
+    }
+    this.#recover(result.recovered);
+    this.#tally(process, request).recovered(result.recovered);
+    if (result.status === 'idle') {
+      this.#idle(request);
+      return;
+    }
+    this.lease.acquired(result.lease, result.expiresInMs);
+    this.lease.surprise(this.#acquisitions.add(process, result.lease));
+    this.#claimed(result.messages, result.lease.acquisitionId, request.claim.limit, 1);
+  }
+
+  /** The messages of ended runs are Ready again, at once (Q6). */
+  #recover(count: number): void {
+    const orphans = [...this.messages.values()].filter(({ state }) => state === 'claimed');
+    if (count !== orphans.length) {
+      this.#broken('Q6 fence', `begin recovered ${count} messages, but ${orphans.length} were claimed`);
+    }
+    for (const message of orphans) {
+      this.#countLoss(message);
+      Object.assign(message, { state: 'ready', claim: null, isUnknown: false, recovered: true });
+    }
+  }
+
+  /** A message that kills its process costs another one attempt at most beyond the one of the first crash (Q7). */
+  #countLoss(message: MessageModel): void {
+    if (message.isDeadly || this.#acquisitions.processOf(message.claim!)?.killedBy !== this) return;
+    message.lostToOthers++;
+    const lives = [...this.messages.values()].reduce(
+      (sum, { isDeadly, lives }) => sum + (isDeadly ? lives : 0),
+      0,
+    );
+    const { sequence, lostToOthers } = message;
+    if (lostToOthers <= 2 * lives) return;
+    this.#broken('Q7 deadly', `message ${sequence} lost ${lostToOthers} attempts to ${lives} deadly ones`);
+  }
+
+  /** An idle answer may come from a read; or the call has taken the lease and released it. */
+  #idle({ owner }: BeginRequest): void {
+    const { fence, acquisitionId } = this.options.leaseRow();
+    if (acquisitionId === null || acquisitionId === this.lease.acquisitionId) return;
+    this.lease.acquired({ owner, fence, acquisitionId }, 0);
+    this.lease.released();
+  }
+
+  /** The answer of a claim did not reach the run. */
+  answerLost(messages: readonly ClaimedMessage[]): void {
+    for (const { messageId } of messages) this.messages.get(messageId)!.isUnknown = true;
+  }
+
+  settled(process: SimulatedProcess, request: SettleRequest, result: SettleResult): void {
+    const { lease, outcomes, then } = request;
+    const unmatched = new Set(result.unmatched);
+    const isLast = this.lease.isLast(lease);
+    for (const outcome of outcomes) {
+      const message = this.messages.get(outcome.messageId);
+      const isOurs = isLast && message?.state === 'claimed' && message.claim === lease.acquisitionId;
+      if (isOurs === unmatched.has(outcome.sequence)) {
+        this.#broken(
+          'Q8 settle',
+          `${outcome.kind} of message ${message?.sequence} under fence ${lease.fence} was ${isOurs ? 'not ' : ''}applied; it is ${message?.state}`,
+        );
+      }
+      if (!isOurs) continue;
+      applyOutcome(this.options, this.#attempts, message, outcome);
+      this.#tally(process, lease).count(outcome);
+    }
+    if (result.lease === 'lost') {
+      if (this.lease.isHeldBy(lease))
+        this.#broken('L3 renew', `fence ${lease.fence} is the last, but was called lost`);
+      return;
+    }
+    if (!this.lease.isHeldBy(lease)) {
+      this.#broken('L3 renew', `fence ${lease.fence} is not the last one, but was ${result.lease}`);
+    }
+    if (result.lease === 'released') this.lease.released();
+    else this.lease.renewed(result.expiresInMs);
+    if (then.do === 'claim') {
+      this.#claimed(result.messages, lease.acquisitionId, then.limit, then.solo ? (then.together ?? 1) : 0);
+    }
+  }
+
+  /** A handler's transaction has settled the message. */
+  transacted(process: SimulatedProcess, lease: LeaseRef, messageId: string): void {
+    const { acquisitionId } = lease;
+    const message = this.messages.get(messageId);
+    if (
+      message?.state !== 'claimed' ||
+      message.claim !== acquisitionId ||
+      this.lease.acquisitionId !== acquisitionId
+    ) {
+      this.#broken(
+        'T1 once',
+        `a transaction settled message ${message?.sequence}, which its run no longer had`,
+      );
+    }
+    message!.inTransaction = true;
+    endMessage(this.#attempts, message!, 'done');
+    this.#tally(process, lease).count({ kind: 'done' });
+  }
+
+  replayed(filter: DeadFilter): number {
+    const dead = deadOf(this.messages.values(), filter);
+    for (const message of dead) {
+      Object.assign(message, { state: 'ready', attempts: 0, lostToOthers: 0, notBefore: null });
+      message.replayedAt = this.options.now();
+      message.lives++;
+    }
+    return dead.length;
+  }
+
+  discarded(filter: DeadFilter): number {
+    const dead = deadOf(this.messages.values(), filter);
+    for (const message of dead) message.state = 'gone';
+    return dead.length;
+  }
+
+  /** A handler is called. @throws Violation when this must not happen */
+  handlerStarted(process: SimulatedProcess, started: StartedHandler): Attempt {
+    const { messageId, fence } = started;
+    const acquisitionId = this.#acquisitions.of(process, fence);
+    if (acquisitionId === undefined) {
+      return this.#broken('Q4 lease', `a handler runs under fence ${fence}, which its process never had`);
+    }
+    const troubles = this.#troubles(process);
+    const attempt: Attempt = {
+      messageId,
+      process,
+      acquisitionId,
+      state: 'running',
+      isSettled: false,
+      delayMs: 0,
+      troubles,
+    };
+    const earlier = this.#attempts.add(attempt);
+    // Its run cannot know yet that its lease is gone.
+    if (this.lease.isSurprised(acquisitionId)) return attempt;
+    const message = this.messages.get(messageId);
+    if (this.lease.acquisitionId !== acquisitionId) {
+      this.#broken(
+        'Q4 lease',
+        `a handler of fence ${fence} started, but fence ${this.lease.fence} has the lease`,
+      );
+    }
+    checkStart(this.options, started, message, acquisitionId);
+    this.#checkOrder(message!, attempt);
+    const repeated = earlier.find(({ state }) => state === 'returned');
+    if (repeated !== undefined && repeated.troubles === this.#troubles(repeated.process)) {
+      this.#broken(
+        'at least once',
+        `message ${message!.sequence} was handled again, although nothing had gone wrong`,
+      );
+    }
+    message!.wokenAt = null;
+    return attempt;
+  }
+
+  /** Whether the message waits behind a Dead one of its ordering group. */
+  isBlocked(message: MessageModel): boolean {
+    return this.#groups.isBlocked(message);
+  }
+
+  #keep(message: MessageModel): void {
+    this.messages.set(message.messageId, message);
+    this.#groups.add(message);
+  }
+
+  #tally(process: SimulatedProcess, { owner }: Pick<LeaseRef, 'owner'>): Tally {
+    return this.options.tallies.of(process, owner, this.#troubles(process));
+  }
+
+  #troubles(process: SimulatedProcess): number {
+    return process.troubles + this.options.troubles();
+  }
+
+  #claimed(
+    messages: readonly ClaimedMessage[],
+    acquisitionId: string,
+    limit: number,
+    together: number,
+  ): void {
+    const inFlight = [...this.messages.values()].filter(
+      ({ claim, isUnknown }) => claim === acquisitionId && !isUnknown,
+    );
+    checkBatch(this.options, messages, inFlight, { limit, together });
+    for (const claimed of messages) {
+      const message = this.messages.get(claimed.messageId);
+      checkClaim(this.options, claimed, message);
+      Object.assign(message!, { state: 'claimed', attempts: claimed.attempt, claim: acquisitionId });
+    }
+  }
+
+  #checkOrder(message: MessageModel, { acquisitionId }: Attempt): void {
+    const before = this.#groups.firstBefore(message, ({ messageId }) => {
+      const state = this.#attempts.last(messageId, acquisitionId)?.state;
+      return state === 'returned' || (state === 'refused' && this.options.onDead === 'continue');
+    });
+    if (before === undefined) return;
+    const { sequence, orderingKey } = message;
+    const what = `${sequence} of key ${orderingKey} started before ${before.sequence}, which is ${before.state}`;
+    this.#broken('Q10 order', `message ${what}`);
+  }
+
+  #broken(invariant: string, what: string): never {
+    return brokenIn(this.options, invariant, what);
+  }
+}

@@ -1,0 +1,194 @@
+/** What must hold for the registry after each call: plans, reports and wakes (F3 to F7). */
+import type { BeginPlan, BeginPlanResult, CommitPlan, TenantReport } from '../../../src/engine/registry.ts';
+import type { Settings } from '../../../src/settings.ts';
+import type { Databases } from '../machine/databases.ts';
+import { Violation } from '../violation.ts';
+
+export interface RegistryModelOptions {
+  readonly databases: Databases;
+  readonly file: string;
+  readonly settings: Settings;
+  /** Whether the tenant has no message that is to come, and nothing has gone wrong with it. */
+  readonly isIdle: (tenantId: string) => boolean;
+}
+
+interface TenantRow {
+  readonly Id: string;
+  readonly NextDueUtc: number | null;
+  readonly LastPlannedUtc: number | null;
+  readonly WakePending: number;
+  readonly Status: string;
+}
+
+export class RegistryModel {
+  readonly #options: RegistryModelOptions;
+  /** The plan lease's last acquisition: whether its plan may still commit. */
+  #plan: { readonly acquisitionId: string; readonly fence: number; isOpen: boolean } | undefined;
+  #fence = 0;
+  /** By tenant: in how many committed plans in a row it was due and not chosen, and the greatest number of tenants due. */
+  readonly #waiting = new Map<string, { plans: number; due: number }>();
+  /** Tenants that were woken since they were last planned. */
+  readonly #woken = new Set<string>();
+
+  constructor(options: RegistryModelOptions) {
+    this.#options = options;
+  }
+
+  /** The registry is as it was at a backup. */
+  restored(): void {
+    this.#plan = undefined;
+    this.#fence = 0;
+    this.#waiting.clear();
+    this.#woken.clear();
+  }
+
+  /** Due times are not what they were. */
+  clockStepped(): void {
+    this.#waiting.clear();
+  }
+
+  planBegun(request: BeginPlan, result: BeginPlanResult): void {
+    if (result.status === 'leased-elsewhere') return;
+    const latest = this.#now() + (request.lookWithinMs ?? Number.POSITIVE_INFINITY);
+    for (const row of this.#rows()) {
+      if (row.Status === 'active' && (row.NextDueUtc ?? 0) > latest) {
+        this.#broken(
+          'F6 bound',
+          `tenant ${row.Id} is due in ${row.NextDueUtc! - this.#now()} ms after a plan`,
+        );
+      }
+    }
+    if (result.status === 'idle') {
+      const due = this.#due();
+      if (due.length > 0) this.#broken('F3 plan', `a plan found no due tenant, but ${due[0]!.Id} is due`);
+      return;
+    }
+    const { lease, due } = result;
+    if (lease.fence <= this.#fence)
+      this.#broken('L2 fence', `plan fence ${lease.fence} after ${this.#fence}`);
+    this.#fence = lease.fence;
+    // A plan that failed has used up its turn, and perhaps a fair slot.
+    if (this.#plan?.isOpen) this.#waiting.clear();
+    this.#plan = { acquisitionId: lease.acquisitionId, fence: lease.fence, isOpen: true };
+    this.#same('F3 plan', due, this.#due().length, 'tenants are due');
+  }
+
+  planCommitted(plan: CommitPlan, won: readonly string[]): void {
+    const isLast = this.#plan?.acquisitionId === plan.lease.acquisitionId && this.#plan.isOpen;
+    if (!isLast && won.length > 0) this.#broken('F3 plan', 'a plan that had lost its lease chose tenants');
+    if (!isLast) return;
+    this.#plan!.isOpen = false;
+    if (won.length === 0) return;
+    const chosen = new Set(won);
+    const now = this.#now();
+    const left = this.#due();
+    for (const row of this.#rows()) {
+      if (chosen.has(row.Id)) this.#chosen(row, plan, now);
+    }
+    for (const [id] of this.#waiting) if (!left.some((row) => row.Id === id)) this.#waiting.delete(id);
+    for (const { Id } of left) this.#passedOver(Id, left.length + won.length);
+  }
+
+  reported(report: TenantReport): void {
+    const row = this.#rows().find(({ Id }) => Id === report.tenantId);
+    if (row === undefined || row.Status === 'retired') return;
+    const { lookWithinMs } = this.#options.settings.schedule;
+    const { nextDueInMs } = report.schedule;
+    // With 'at-most' null changes nothing.
+    const isUnbound = nextDueInMs === null && report.schedule.mode === 'set';
+    if (isUnbound || (nextDueInMs ?? 0) > lookWithinMs) {
+      this.#broken('F6 bound', `tenant ${row.Id} is due in ${nextDueInMs} ms, more than ${lookWithinMs}`);
+    }
+    if (
+      this.#woken.has(row.Id) &&
+      row.Status === 'active' &&
+      (row.NextDueUtc ?? Number.MAX_VALUE) > this.#now()
+    ) {
+      this.#broken('F7 wake', `the report of tenant ${row.Id} cancelled a wake`);
+    }
+    this.#checkIdle(report);
+  }
+
+  /** The tenant is new, or active again: its schedule begins anew. */
+  added(tenantId: string): void {
+    this.#woken.delete(tenantId);
+    this.#waiting.delete(tenantId);
+  }
+
+  woken(tenantIds: readonly string[]): void {
+    for (const id of tenantIds) {
+      this.#woken.add(id);
+      const row = this.#rows().find(({ Id }) => Id === id);
+      if (row?.Status === 'active' && (row.NextDueUtc ?? Number.MAX_VALUE) > this.#now()) {
+        this.#broken('F7 wake', `tenant ${id} was woken and is not due`);
+      }
+    }
+  }
+
+  /** A tenant with nothing to do is not looked at again before its idle interval is over (F5, F6). */
+  #checkIdle({ tenantId, outcome, backlog, schedule }: TenantReport): void {
+    if (outcome !== 'idle' || backlog) return;
+    const { idleFloorMs, idleCeilingMs, lookWithinMs } = this.#options.settings.schedule;
+    const ceiling = Math.min(
+      idleCeilingMs === 'never' ? Number.POSITIVE_INFINITY : idleCeilingMs,
+      lookWithinMs,
+    );
+    if (schedule.idleStreak < 1)
+      this.#broken('F5 schedule', `an idle run of ${tenantId} does not count as idle`);
+    const interval = Math.min(ceiling, idleFloorMs * 2 ** schedule.idleStreak);
+    if (schedule.mode === 'at-most' || !this.#options.isIdle(tenantId)) return;
+    if ((schedule.nextDueInMs ?? 0) < interval) {
+      this.#broken(
+        'F6 idle',
+        `idle tenant ${tenantId} is due in ${schedule.nextDueInMs} ms, before ${interval}`,
+      );
+    }
+  }
+
+  #chosen(row: TenantRow, plan: CommitPlan, now: number): void {
+    this.#woken.delete(row.Id);
+    this.#waiting.delete(row.Id);
+    if (row.NextDueUtc !== now + plan.redispatchMs) {
+      this.#broken(
+        'F3 plan',
+        `chosen tenant ${row.Id} is due in ${(row.NextDueUtc ?? 0) - now} ms, not after the redispatch time ${plan.redispatchMs}`,
+      );
+    }
+  }
+
+  /** A tenant stayed due and was not chosen: within the strategy's bound it must be (F4). */
+  #passedOver(id: string, due: number): void {
+    const waiting = this.#waiting.get(id) ?? { plans: 0, due: 0 };
+    waiting.plans++;
+    waiting.due = Math.max(waiting.due, due);
+    this.#waiting.set(id, waiting);
+    const { strategy, fairEvery } = this.#options.settings.plan;
+    const most = (strategy === 'round-robin' ? 1 : fairEvery) * waiting.due;
+    if (waiting.plans > most)
+      this.#broken('F4 strategy', `${id} was due in ${waiting.plans} plans and not chosen`);
+  }
+
+  #due(): TenantRow[] {
+    const now = this.#now();
+    return this.#rows().filter(
+      ({ Status, NextDueUtc }) => Status === 'active' && NextDueUtc !== null && NextDueUtc <= now,
+    );
+  }
+
+  #rows(): TenantRow[] {
+    const sql = 'SELECT Id, NextDueUtc, LastPlannedUtc, WakePending, Status FROM Tenants ORDER BY Id';
+    return this.#options.databases.rows<TenantRow>(this.#options.file, sql);
+  }
+
+  #now(): number {
+    return this.#options.databases.now(this.#options.file);
+  }
+
+  #same(invariant: string, actual: number, expected: number, what: string): void {
+    if (actual !== expected) this.#broken(invariant, `${actual} ${what}, but there are ${expected}`);
+  }
+
+  #broken(invariant: string, what: string): never {
+    throw new Violation(invariant, `registry: ${what}`);
+  }
+}

@@ -1,0 +1,83 @@
+/** What a process has settled in a tenant's queues since its last report, to compare with the report (D7). */
+import type { Outcome } from '../../../src/engine/message.ts';
+import type { RunCounts } from '../../../src/engine/registry.ts';
+import type { SimulatedProcess } from '../machine/process.ts';
+import { Violation } from '../violation.ts';
+
+const counted = ['done', 'retried', 'dead', 'released', 'parked', 'recovered'] as const;
+
+export class Tally {
+  /** The faults of the process and the tenant when it began. */
+  readonly troubles: number;
+  /** The runs that it counts. Usually it is one; two requests for a tenant may meet in one process. */
+  readonly owners = new Set<string>();
+  readonly counts: Record<(typeof counted)[number], number> = {
+    done: 0,
+    retried: 0,
+    dead: 0,
+    released: 0,
+    parked: 0,
+    recovered: 0,
+  };
+
+  constructor(troubles: number) {
+    this.troubles = troubles;
+  }
+
+  count(outcome: Outcome): void {
+    if (outcome.kind === 'retry') this.counts.retried++;
+    else if (outcome.kind === 'release') this.counts[outcome.parked === true ? 'parked' : 'released']++;
+    else this.counts[outcome.kind]++;
+  }
+
+  recovered(count: number): void {
+    this.counts.recovered += count;
+  }
+}
+
+/** The tallies of one tenant, by process. */
+export class Tallies {
+  readonly #tallies = new Map<SimulatedProcess, Tally>();
+  /** Those that were reported last. */
+  readonly #reported = new Map<SimulatedProcess, Tally>();
+
+  /** @param owner of the run's lease; `troubles` are the faults of the process and the tenant so far */
+  of(process: SimulatedProcess, owner: string, troubles: number): Tally {
+    let tally = this.#tallies.get(process);
+    if (tally === undefined) {
+      tally = new Tally(troubles);
+      this.#tallies.set(process, tally);
+    }
+    tally.owners.add(owner);
+    return tally;
+  }
+
+  /**
+   * A report must not say more than was settled; without any fault it says exactly that. A lost answer hides what the
+   * call has settled.
+   */
+  reported(process: SimulatedProcess, tenantId: string, reported: RunCounts, troubles: number): void {
+    const tally = this.#tallies.get(process) ?? new Tally(troubles);
+    const isOneRun = tally.owners.size <= 1;
+    for (const name of counted) {
+      const [said, counts] = [reported[name], tally.counts];
+      if (said > counts[name] || (isOneRun && tally.troubles === troubles && said !== counts[name])) {
+        throw new Violation(
+          'D7 report',
+          `${tenantId}: ${said} ${name} reported, but there were ${counts[name]}`,
+        );
+      }
+      if (!isOneRun) counts[name] -= said;
+    }
+    this.#reported.set(process, tally);
+    if (isOneRun) this.#tallies.delete(process);
+  }
+
+  /** The process does not know that its report was stored, so it reports the same again. */
+  answerLost(process: SimulatedProcess, reported: RunCounts): void {
+    const tally = this.#reported.get(process);
+    if (tally === undefined) return;
+    if (tally.owners.size > 1) for (const name of counted) tally.counts[name] += reported[name];
+    else if (!this.#tallies.has(process)) this.#tallies.set(process, tally);
+  }
+}

@@ -1,0 +1,251 @@
+import type { Mutation } from './mutation.ts';
+
+/** Mistakes in the embedded engine. */
+export const engineMutations: readonly Mutation[] = [
+  {
+    name: 'settle compares no fence',
+    breaks: 'Q6, Q8',
+    file: 'engine/sqlite/queue/outcomes.ts',
+    edits: [
+      ['if (!isLastAcquisition(connection, request.lease)) return sequencesOf(request.outcomes);', ''],
+      ['ClaimFence = :fence AND Status = 1`;', ':fence > 0 AND Status = 1`;'],
+      ['WHERE Status = 1 AND ClaimFence = :fence`', 'WHERE Status = 1 AND :fence > 0`'],
+    ],
+  },
+  {
+    name: 'settle compares fences, but no acquisitions',
+    breaks: 'Q8',
+    file: 'engine/sqlite/queue/outcomes.ts',
+    edits: [['if (!isLastAcquisition(connection, request.lease)) return sequencesOf(request.outcomes);', '']],
+  },
+  {
+    name: 'begin recovers nothing',
+    breaks: 'Q6',
+    file: 'engine/sqlite/queue/begin.ts',
+    edits: [['const recovered = recover(connection, table);', 'const recovered = 0 * recover.length;']],
+  },
+  {
+    name: 'recovered messages are not marked',
+    breaks: 'Q7',
+    file: 'engine/sqlite/queue/begin.ts',
+    edits: [['SET Status = 0, Recovered = 1,', 'SET Status = 0, Recovered = 0,']],
+  },
+  {
+    name: 'a claim counts no attempt',
+    breaks: 'Q5',
+    file: 'engine/sqlite/queue/claim.ts',
+    edits: [["'min(max(Attempts, 0), 2147483646) + 1'", "'min(max(Attempts, 0), 2147483646)'"]],
+  },
+  {
+    name: 'a release keeps its attempt',
+    breaks: 'Q5',
+    file: 'engine/sqlite/queue/outcomes.ts',
+    edits: [['Attempts = max(0, Attempts - 1),', 'Attempts = max(0, Attempts),']],
+  },
+  {
+    name: 'a claim takes messages before they are due',
+    breaks: 'Q4, Q11',
+    file: 'engine/sqlite/queue/claim.ts',
+    edits: [['statements[table].due, order.now);', 'statements[table].due, order.now + 2_000);']],
+  },
+  {
+    name: 'retries come without their delay',
+    breaks: 'D3',
+    file: 'engine/sqlite/queue/outcomes.ts',
+    edits: [['due: now + wholeMs(outcome.delayMs),', 'due: now + 0 * wholeMs(outcome.delayMs),']],
+  },
+  {
+    name: 'a recovered message is claimed beside others',
+    breaks: 'Q7',
+    file: 'engine/sqlite/queue/claim.ts',
+    edits: [
+      [
+        'if (first === undefined) return !message.recovered || solo;',
+        'if (first === undefined) return true;',
+      ],
+      ['if (!first.recovered) return !message.recovered;', 'if (!first.recovered) return true;'],
+    ],
+  },
+  {
+    name: 'recovered messages are claimed together, however often they were started',
+    breaks: 'Q7',
+    file: 'engine/sqlite/queue/claim.ts',
+    edits: [
+      [
+        'return taken.length < together && diedOnce(first) && diedOnce(message);',
+        'return diedOnce.length > 0;',
+      ],
+    ],
+  },
+  {
+    name: 'a claim takes one message too many',
+    breaks: 'Q4',
+    file: 'engine/sqlite/queue/claim.ts',
+    edits: [['const overLimit = taken.length >= limit ||', 'const overLimit = taken.length > limit ||']],
+  },
+  {
+    name: 'settling unblocks no ordering group',
+    breaks: 'Q10',
+    file: 'engine/sqlite/queue/outcomes.ts',
+    edits: [['unblockHeads(connection, table, keys.values());', 'void unblockHeads;']],
+  },
+  {
+    name: 'a message may start before the head of its group',
+    breaks: 'Q10',
+    file: 'engine/sqlite/queue/ordering.ts',
+    edits: [
+      ['return head?.Sequence === sequence && head.Running === 0;', 'return head !== null && sequence > 0;'],
+      [
+        'SET Blocked = 0 WHERE Sequence = ? AND Blocked = 1',
+        'SET Blocked = 0 WHERE Sequence >= ? AND Blocked = 1',
+      ],
+    ],
+  },
+  {
+    name: 'a dead message does not block its group',
+    breaks: 'Q10',
+    file: 'engine/sqlite/queue/outcomes.ts',
+    edits: [["inGroup: request.onDead === 'block' ? 1 : 0,", 'inGroup: 0,']],
+  },
+  {
+    name: 'a retried message frees its group',
+    breaks: 'Q10',
+    file: 'engine/sqlite/queue/outcomes.ts',
+    edits: [
+      [
+        "'Status = 0, ClaimFence = NULL, Blocked = OrderingKey IS NOT NULL'",
+        "'Status = 0, ClaimFence = NULL, Blocked = 0, InGroup = 0'",
+      ],
+    ],
+  },
+  {
+    name: 'dedup keys are not stored',
+    breaks: 'Q3',
+    file: 'engine/sqlite/queue/enqueue.ts',
+    edits: [['message.dedupKey ?? null,\n      message.source', 'null,\n      message.source']],
+  },
+  {
+    name: 'Done messages are removed at once',
+    breaks: 'Q12',
+    file: 'engine/sqlite/queue/purge.ts',
+    edits: [
+      [
+        'const before = now - wholeMs(retention.doneMs);',
+        'const before = now - 0 * wholeMs(retention.doneMs);',
+      ],
+    ],
+  },
+  {
+    name: 'messages that died before the clock was set back are not replayed',
+    breaks: 'Q13, Q16',
+    file: 'engine/sqlite/queue/dead.ts',
+    edits: [['olderThanMs === 0 ? latestUtc : now - olderThanMs', 'Math.min(latestUtc, now - olderThanMs)']],
+  },
+  {
+    name: 'the fence does not rise',
+    breaks: 'L2',
+    file: 'engine/sqlite/lease-store.ts',
+    edits: [['Fence = Fence + 1,', 'Fence = Fence,']],
+  },
+  {
+    name: 'a lease is taken a second before it runs out',
+    breaks: 'L2',
+    file: 'engine/sqlite/lease-store.ts',
+    edits: [
+      ['ExpiresUtc === null || ExpiresUtc <= Now ||', 'ExpiresUtc === null || ExpiresUtc <= Now + 1_000 ||'],
+    ],
+  },
+  {
+    name: 'a lease is renewed after its loss',
+    breaks: 'L3',
+    file: 'engine/sqlite/lease-store.ts',
+    edits: [
+      [
+        'return connection.run(sql.renew, now, expires, name, owner, fence, acquisitionId) === 1;',
+        'return connection.run(sql.renew, now, expires, name, owner, fence, acquisitionId) < 2;',
+      ],
+    ],
+  },
+  {
+    name: 'a release does not free the lease',
+    breaks: 'L3, L4',
+    file: 'engine/sqlite/lease-store.ts',
+    edits: [['SET Owner = NULL, ExpiresUtc = NULL, Context = NULL', 'SET Context = NULL']],
+  },
+  {
+    name: "a dead host's lease lasts as long as the clock was set back",
+    breaks: 'Q16',
+    file: 'engine/sqlite/lease-store.ts',
+    edits: [
+      [
+        'return RenewedUtc !== null && RenewedUtc > Now + clockToleranceMs;',
+        'return RenewedUtc === Now + 10 * clockToleranceMs ** 9;',
+      ],
+    ],
+  },
+  {
+    name: 'due times stay where a clock that was set back has left them',
+    breaks: 'Q16',
+    file: 'engine/sqlite/queue/due-times.ts',
+    edits: [
+      [
+        'const found = connection.all<{ Sequence: number; SetUtc: number }>(ahead, now);',
+        'const found = connection.all<{ Sequence: number; SetUtc: number }>(ahead, 9e15);',
+      ],
+    ],
+  },
+  {
+    name: "a handler's transaction settles nothing",
+    breaks: 'T1',
+    file: 'engine/sqlite/queue/transact.ts',
+    edits: [
+      [
+        "const outcomes = [{ sequence, messageId, kind: 'done' }] as const;",
+        "const outcomes = [{ sequence, messageId, kind: 'done' }].slice(1) as [];",
+      ],
+    ],
+  },
+  {
+    name: "a handler's transaction ignores its signal",
+    breaks: 'T3',
+    file: 'engine/sqlite/queue/transact.ts',
+    edits: [
+      [
+        'const result = await unlessAborted(() => work(connection.database), stop);',
+        'const result = await unlessAborted(() => work(connection.database), new AbortController().signal);',
+      ],
+      ['stop.throwIfAborted();', 'void stop;'],
+    ],
+  },
+  {
+    name: 'a report cancels a wake',
+    breaks: 'F7',
+    file: 'engine/sqlite/registry/reports.ts',
+    edits: [['WHEN WakePending = 1 THEN min(coalesce(NextDueUtc, :now), :now)', '']],
+  },
+  {
+    name: 'a plan that has lost its lease chooses tenants',
+    breaks: 'F3',
+    file: 'engine/sqlite/registry/plan.ts',
+    edits: [
+      ['if (!releaseLease(connection, plan.lease)) return [];', 'releaseLease(connection, plan.lease);'],
+    ],
+  },
+  {
+    name: 'a plan brings no due time forward',
+    breaks: 'F6',
+    file: 'engine/sqlite/registry/plan.ts',
+    edits: [['if (request.lookWithinMs !== undefined) {', 'if (request.lookWithinMs === -1) {']],
+  },
+  {
+    name: 'a chosen tenant is not due again',
+    breaks: 'F3',
+    file: 'engine/sqlite/registry/plan.ts',
+    edits: [
+      [
+        'const again = now + wholeMs(plan.redispatchMs);',
+        'const again = now + 10 * wholeMs(plan.redispatchMs);',
+      ],
+    ],
+  },
+];

@@ -1,0 +1,94 @@
+/** One call of a simulated process to a database, with everything that can go wrong on the way there and back. */
+import { MultiOutboxError } from '../../../src/errors.ts';
+import type { Fault } from '../faults.ts';
+import type { SimulatedProcess } from '../machine/process.ts';
+import type { World } from '../world.ts';
+
+/** Milliseconds that a request or an answer travels: some calls overtake others. */
+const travelMs = [0, 0, 1, 1, 2, 5];
+
+export interface Call<T> {
+  /** The database that is called: a tenant's id, or `registry`. */
+  readonly target: string;
+  /** For the log, such as `outbox settle`. */
+  readonly name: string;
+  readonly perform: () => Promise<T>;
+  /** Compares the answer with the models, in the same instant as the commit. Returns what to log. */
+  readonly observe?: (result: T) => string;
+  /** The answer is on its way, but does not arrive. */
+  readonly onAnswerLost?: (result: T) => void;
+  /** The caller learns from an error that nothing was committed, so an answer is never lost. */
+  readonly isReliable?: boolean;
+}
+
+export class Caller {
+  readonly #world: World;
+  readonly #process: SimulatedProcess;
+
+  constructor(world: World, process: SimulatedProcess) {
+    this.#world = world;
+    this.#process = process;
+  }
+
+  async call<T>(call: Call<T>): Promise<T> {
+    const { target, name } = call;
+    const { reachable } = this.#world;
+    await this.#onTheWay('dies before a call', 'freezes before a call', 'call is slow', target);
+    if (!reachable.has(target)) throw this.#unreachable(call, 'is away');
+    if (this.#strikes('call fails', target)) throw this.#unreachable(call, 'failed');
+    let result: T;
+    try {
+      result = await call.perform();
+    } catch (error) {
+      if (!this.#process.isDead) this.#note(`${target} ${name}: ${errorLabel(error)}`);
+      throw error;
+    }
+    const seen = this.#world.checked(() => call.observe?.(result) ?? '');
+    this.#note(`${target} ${name}${seen === '' ? '' : `: ${seen}`}`);
+    if (call.isReliable !== true) {
+      const isAway = !reachable.has(target);
+      if (isAway || this.#strikes('answer is lost', target)) {
+        call.onAnswerLost?.(result);
+        throw this.#unreachable(call, 'lost its answer');
+      }
+    }
+    await this.#onTheWay('dies after a call', 'freezes after a call', 'answer is slow', target);
+    return result;
+  }
+
+  async #onTheWay(dies: Fault, freezes: Fault, slow: Fault, target: string): Promise<void> {
+    const { random } = this.#world;
+    if (this.#strikes(dies, undefined)) this.#process.kill();
+    else if (this.#strikes(freezes, undefined)) this.#world.freeze(this.#process);
+    await this.#process.reached();
+    const late = this.#strikes(slow, target) ? this.#world.longMs() : 0;
+    await this.#process.hears(random.pick(travelMs) + late);
+  }
+
+  /** A fault of the simulated process, and of the tenant that it called. */
+  #strikes(fault: Fault, target: string | undefined): boolean {
+    if (this.#process.isDead || !this.#world.faults.strikes(fault)) return false;
+    this.#process.troubles++;
+    if (target !== undefined) this.#world.trouble(target);
+    return true;
+  }
+
+  #note(text: string): void {
+    this.#world.journal.note(this.#process.name, text);
+  }
+
+  #unreachable(
+    { target, name }: { readonly target: string; readonly name: string },
+    what: string,
+  ): MultiOutboxError {
+    this.#process.troubles++;
+    this.#world.trouble(target);
+    this.#note(`${target} ${name} ${what}`);
+    const code = target === 'registry' ? 'REGISTRY_UNAVAILABLE' : 'DATABASE_UNREACHABLE';
+    return new MultiOutboxError(code, `the call to ${target} ${what}`, { transient: true });
+  }
+}
+
+function errorLabel(error: unknown): string {
+  return error instanceof MultiOutboxError ? error.code : `${error}`;
+}

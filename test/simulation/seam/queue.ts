@@ -1,0 +1,110 @@
+import type { BeginResult, SettleRequest, SettleResult, WorkQueue } from '../../../src/engine/work-queue.ts';
+import type { Watched } from './engine.ts';
+
+/** The work queue of a tenant, as a simulated process sees it. */
+export function watchedQueue(
+  { world, process, caller }: Watched,
+  target: string,
+  real: WorkQueue,
+): WorkQueue {
+  const tenant = world.tenant(target);
+  const model = tenant.queues[real.name];
+  const named = (verb: string) => ({ target, name: `${real.name} ${verb}` });
+  return {
+    name: real.name,
+    enqueue: (messages, transaction) =>
+      caller.call({
+        ...named('enqueue'),
+        perform: () => real.enqueue(messages, transaction),
+        observe(results) {
+          const stored = messages
+            .filter((_, index) => results[index]!.status === 'enqueued')
+            .map((message) => model.inserted(message));
+          if (transaction == null) tenant.committed(model, stored, true);
+          else world.transactions.joined(transaction as object, tenant, model, stored);
+          return `${stored.length} of ${messages.length}${transaction == null ? '' : ' in a transaction'}`;
+        },
+      }),
+    // It must be called while the producer's transaction has the write lock, so nothing may come between.
+    committed: (transaction, messageId) => real.committed(transaction, messageId),
+    begin: (request) =>
+      caller.call({
+        ...named('begin'),
+        perform: () => real.begin(request),
+        observe(result) {
+          model.begun(process, request, result);
+          return begunText(result);
+        },
+        onAnswerLost: (result) => {
+          if (result.status === 'claimed') model.answerLost(result.messages);
+        },
+      }),
+    settle: (request) =>
+      caller.call({
+        ...named('settle'),
+        perform: () => real.settle(request),
+        observe(result) {
+          model.settled(process, request, result);
+          return settledText(request, result);
+        },
+        onAnswerLost: ({ messages }) => model.answerLost(messages),
+      }),
+    async transact(request, work) {
+      let generation: number | undefined;
+      let driver: object | undefined;
+      return caller.call({
+        ...named('transact'),
+        isReliable: true,
+        perform: () =>
+          real.transact(request, (transaction) => {
+            driver = transaction as object;
+            generation = tenant.generation;
+            return work(transaction);
+          }),
+        observe() {
+          // The transaction began in a file that was replaced meanwhile: what it wrote is not in the restored database.
+          if (tenant.generation !== generation) return 'committed to a replaced file';
+          model.transacted(process, request.lease, request.messageId);
+          world.transactions.committed(driver!);
+          return `message ${request.sequence}`;
+        },
+      });
+    },
+    statistics: () => real.statistics(),
+    get: (messageId) => real.get(messageId),
+    listDead: (filter, page) => real.listDead(filter, page),
+    countDead: (filter) => real.countDead(filter),
+    replayDead: (filter, limit) =>
+      caller.call({
+        ...named('replay'),
+        perform: () => real.replayDead(filter, limit),
+        observe: (count) => world.same('Q13 replay', count, model.replayed(filter)),
+      }),
+    discardDead: (filter, limit) =>
+      caller.call({
+        ...named('discard'),
+        perform: () => real.discardDead(filter, limit),
+        observe: (count) => world.same('Q13 discard', count, model.discarded(filter)),
+      }),
+  };
+}
+
+function begunText(result: BeginResult): string {
+  if (result.status === 'leased-elsewhere') return 'leased elsewhere';
+  const recovered = result.recovered > 0 ? `, recovered ${result.recovered}` : '';
+  if (result.status === 'idle') return `idle, next due in ${result.nextDueInMs}${recovered}`;
+  return `fence ${result.lease.fence}, claimed ${sequences(result.messages)}${recovered}`;
+}
+
+function settledText({ outcomes, then, lease }: SettleRequest, result: SettleResult): string {
+  const unmatched = new Set(result.unmatched);
+  const settled = outcomes.map(
+    ({ sequence, kind }) => `${sequence} ${kind}${unmatched.has(sequence) ? ' (unmatched)' : ''}`,
+  );
+  const claimed = then.do === 'claim' ? `, claimed ${sequences(result.messages)}` : '';
+  return `fence ${lease.fence}, [${settled.join(', ')}], lease ${result.lease}${claimed}`;
+}
+
+function sequences(messages: readonly { readonly sequence: number }[]): string {
+  return `[${messages.map(({ sequence }) => sequence).join(' ')}]`;
+}

@@ -1,0 +1,91 @@
+import type { Registry } from '../../../src/engine/registry.ts';
+import type { Watched } from './engine.ts';
+import { watchedLeases } from './engine.ts';
+
+/** The registry, as a simulated process sees it. */
+export function watchedRegistry(watched: Watched, real: Registry): Registry {
+  const { world, process, caller } = watched;
+  const model = world.registry;
+  const target = 'registry';
+  return {
+    leases: watchedLeases(watched, target, real.leases),
+    schema: real.schema,
+    add: (definition, databaseKey, by) =>
+      caller.call({
+        target,
+        name: `add ${definition.id}`,
+        perform: () => real.add(definition, databaseKey, by),
+        observe() {
+          model.added(definition.id);
+          return '';
+        },
+      }),
+    change: (definition, databaseKey) =>
+      caller.call({
+        target,
+        name: `change ${definition.id}`,
+        perform: () => real.change(definition, databaseKey),
+      }),
+    setStatus: (tenantId, status, by) =>
+      caller.call({
+        target,
+        name: `set ${tenantId} ${status}`,
+        perform: () => real.setStatus(tenantId, status, by),
+      }),
+    get: (tenantId) => caller.call({ target, name: `get ${tenantId}`, perform: () => real.get(tenantId) }),
+    list: (query) => caller.call({ target, name: 'list', perform: () => real.list(query) }),
+    changesSince: (version) =>
+      caller.call({
+        target,
+        name: 'changes',
+        perform: () => real.changesSince(version),
+        observe: ({ tenants, isWhole }) => `${tenants.length}${isWhole ? ' (all)' : ''}`,
+      }),
+    beginPlan: (request) =>
+      caller.call({
+        target,
+        name: 'begin plan',
+        perform: () => real.beginPlan(request),
+        observe(result) {
+          model.planBegun(request, result);
+          if (result.status !== 'due') return result.status;
+          return `${result.due} due: ${result.candidates.map(({ tenant }) => tenant.id).join(' ')}`;
+        },
+      }),
+    commitPlan: (plan) =>
+      caller.call({
+        target,
+        name: 'commit plan',
+        perform: () => real.commitPlan(plan),
+        observe(won) {
+          model.planCommitted(plan, won);
+          return won.join(' ');
+        },
+      }),
+    report: (report) =>
+      caller.call({
+        target,
+        name: `report ${report.tenantId}`,
+        perform: () => real.report(report),
+        observe() {
+          model.reported(report);
+          world.reported(process, report);
+          return `${report.outcome}, next due in ${report.schedule.nextDueInMs}${report.backlog ? ', backlog' : ''}`;
+        },
+        onAnswerLost: () => world.tenant(report.tenantId).tallies.answerLost(process, report.counts),
+      }),
+    recordSchema: (tenantId, version) => real.recordSchema(tenantId, version),
+    wake: (tenantIds) =>
+      caller.call({
+        target,
+        name: 'wake',
+        perform: () => real.wake(tenantIds),
+        observe(woken) {
+          model.woken(woken);
+          return woken.join(' ');
+        },
+      }),
+    fleet: () => real.fleet(),
+    close: () => real.close(),
+  };
+}

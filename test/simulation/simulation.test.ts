@@ -1,0 +1,97 @@
+/** The simulator (docs/proof.md): the first seeds, seeds that once failed, and whether it finds a mistake at all. */
+import { spawn } from 'node:child_process';
+import path from 'node:path';
+import { describeDeletingOpenFiles } from '../support/platform.ts';
+import type { Summary } from './command.ts';
+import { corpus } from './corpus.ts';
+import { mutations } from './mutations/list.ts';
+import { mutated } from './mutations/mutation.ts';
+
+const root = path.resolve(__dirname, '../..');
+
+/** So many seeds run, for at most so many real seconds. The nightly workflow runs fresh ones for an hour. */
+const [firstSeeds, longestSeconds] = ['20', '60'];
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+/** The simulator replaces the clocks of its process, so it has a process of its own. */
+function simulation(...words: string[]): Promise<Ended> {
+  const child = spawn(process.execPath, ['test/simulation/main.ts', ...words], { cwd: root });
+  return new Promise((resolve, reject) => {
+    let output = '';
+    const collect = (text: Buffer) => {
+      output += text;
+    };
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, output }));
+  });
+}
+
+async function summary(...words: string[]): Promise<Summary> {
+  const { output } = await simulation(...words, '--json');
+  return JSON.parse(output.slice(output.indexOf('{'))) as Summary;
+}
+
+describeDeletingOpenFiles('npm run simulation', () => {
+  test('the first seeds keep every promise', async () => {
+    const { failure, histories } = await summary(
+      '--from',
+      '1',
+      '--seeds',
+      firstSeeds,
+      '--seconds',
+      longestSeconds,
+    );
+    expect(failure?.text).toBeUndefined();
+    expect(histories).toBeGreaterThan(0);
+  }, 300_000);
+
+  const seeds = corpus.map(({ seed }) => String(seed));
+  (seeds.length > 0 ? test : test.skip)(
+    'seeds that once failed',
+    async () => {
+      const { failure, histories } = await summary('--seed', ...seeds);
+      expect(failure?.text).toBeUndefined();
+      expect(histories).toBe(seeds.length);
+    },
+    300_000,
+  );
+
+  test('the same seed gives the same history, bit by bit, another one another', async () => {
+    const [first, second] = [await summary('--seeds', '2'), await summary('--seeds', '2')];
+    expect(second.hashes).toEqual(first.hashes);
+    expect(new Set(Object.values(first.hashes)).size).toBe(2);
+  }, 120_000);
+
+  test('a mistake in the core is found, with its seed, its faults and the last events', async () => {
+    const { code, output } = await simulation('--mutation', 'the fence does not rise', '--seeds', '20');
+    expect(code).toBe(1);
+    expect(output).toMatch(/^Seed \d+ broke a promise\. L2 fence: /);
+    expect(output).toMatch(/npm run simulation -- --seed \d+ --trace/);
+    expect(output).toMatch(/prefix that still fails has \d+ of \d+ faults|fails with all \d+ faults/);
+    const events = output.split('\n').filter((line) => /^ +\d+\.\d{3} {2}\S/.test(line));
+    expect(events.length).toBeGreaterThan(10);
+    expect(events.length).toBeLessThanOrEqual(40);
+  }, 300_000);
+
+  test('wrong usage: exit code 2', async () => {
+    expect(await simulation('--seeds', 'many')).toEqual({
+      code: 2,
+      output: expect.stringContaining('It must be a whole number.'),
+    });
+  });
+});
+
+test('there are at least 30 mutations, and each fits today’s code', () => {
+  expect(mutations.length).toBeGreaterThanOrEqual(30);
+  expect(new Set(mutations.map(({ name }) => name)).size).toBe(mutations.length);
+  for (const mutation of mutations) {
+    const file = path.join(root, 'src', mutation.file);
+    expect(mutated(mutation, file)).not.toBe('');
+  }
+});

@@ -1,0 +1,213 @@
+/** Everything that one history has: time, randomness, faults, databases, the log, and the models that check. */
+import type { TenantReport } from '../../src/engine/registry.ts';
+import type { QueueName } from '../../src/engine/work-queue.ts';
+import type { TenantInput } from '../../src/fleet/tenants/definition.ts';
+import type { Settings } from '../../src/settings.ts';
+import { type Fault, Faults } from './faults.ts';
+import { Journal } from './journal.ts';
+import { Databases } from './machine/databases.ts';
+import { SimulatedProcess } from './machine/process.ts';
+import { type Random, randomFor, seedRandomness } from './machine/randomness.ts';
+import { VirtualTime } from './machine/time.ts';
+import type { LeaseModelOptions } from './models/lease-model.ts';
+import { QueueModel } from './models/queue-model.ts';
+import { RegistryModel } from './models/registry-model.ts';
+import { Tallies } from './models/tally.ts';
+import { OpenTransactions, TenantModel } from './models/tenant-model.ts';
+import { drawSettings } from './settings.ts';
+import { Violation } from './violation.ts';
+
+export interface WorldOptions {
+  readonly seed: number;
+  /** Only the first faults strike. Default: all of them. */
+  readonly faultLimit?: number | undefined;
+  /** Gets every line of the log. */
+  readonly print?: ((line: string) => void) | undefined;
+}
+
+/** The most attempts of a topic's messages, where a handler has its own. */
+export const ownMaxAttempts: Readonly<Record<string, number>> = { 'report.build': 2 };
+
+/** In a history without faults, a message starts within this time of its wake. Milliseconds. */
+const promptMs = 4_000;
+
+export class World {
+  readonly seed: number;
+  readonly time: VirtualTime;
+  readonly journal: Journal;
+  readonly faults: Faults;
+  /** For what the world does without any fault. */
+  readonly random: Random;
+  readonly databases: Databases;
+  readonly settings: Settings;
+  readonly registryFile: string;
+  readonly registry: RegistryModel;
+  readonly transactions = new OpenTransactions();
+  /** The databases that answer: the registry and the tenants. */
+  readonly reachable = new Set<string>();
+  readonly #tenants = new Map<string, TenantModel>();
+  readonly #restoreRandomness: () => void;
+  /** The first promise that was broken. */
+  violation: Violation | undefined;
+
+  constructor({ seed, faultLimit, print }: WorldOptions) {
+    this.seed = seed;
+    this.random = randomFor(seed, 'world');
+    this.#restoreRandomness = seedRandomness(randomFor(seed, 'code under test'));
+    this.time = new VirtualTime();
+    this.journal = new Journal(() => this.time.now, print);
+    this.faults = new Faults({
+      seed,
+      limit: faultLimit,
+      onFault: (fault, number) => this.journal.note('fault', `${number}: ${fault}`),
+    });
+    this.databases = new Databases({ random: randomFor(seed, 'SQLite'), utc: () => this.time.utc });
+    this.registryFile = this.databases.file('registry.db');
+    this.settings = drawSettings(randomFor(seed, 'settings'), `sqlite:${this.registryFile}`);
+    this.registry = new RegistryModel({
+      databases: this.databases,
+      file: this.registryFile,
+      settings: this.settings,
+      isIdle: (tenantId) => {
+        const { hasWork, troubles } = this.tenant(tenantId);
+        return !hasWork && troubles === 0;
+      },
+    });
+    this.reachable.add('registry');
+  }
+
+  get tenants(): readonly TenantModel[] {
+    return [...this.#tenants.values()];
+  }
+
+  tenant(id: string): TenantModel {
+    return this.#tenants.get(id)!;
+  }
+
+  /** The model of a tenant whose database exists; the registry need not have it. */
+  addTenant(input: TenantInput): TenantModel {
+    const file = this.databases.file(`tenants/${input.id}.db`);
+    const tallies = new Tallies();
+    const queue = (name: QueueName) => this.#queue(input.id, file, name, tallies);
+    const queues = { outbox: queue('outbox'), inbox: queue('inbox') };
+    const tenant = new TenantModel(
+      { id: input.id, file, tallies },
+      queues,
+      this.databases,
+      this.#leaseOptions(file),
+    );
+    this.#tenants.set(input.id, tenant);
+    this.reachable.add(input.id);
+    return tenant;
+  }
+
+  /** Undefined for the registry. */
+  knownTenant(id: string): TenantModel | undefined {
+    return this.#tenants.get(id);
+  }
+
+  /** A run's report must say what its calls have settled. */
+  reported(process: SimulatedProcess, { tenantId, outcome, counts }: TenantReport): void {
+    const { tallies, troubles } = this.tenant(tenantId);
+    if (outcome !== 'skipped') tallies.reported(process, tenantId, counts, process.troubles + troubles);
+    if (this.faults.isCalm && (outcome === 'failed' || counts.lost > 0)) {
+      throw new Violation(
+        'D8 no trouble',
+        `${tenantId}: a run ${outcome} and lost ${counts.lost} without any fault`,
+      );
+    }
+  }
+
+  /** A fault has struck a database. */
+  trouble(target: string): void {
+    const tenant = this.#tenants.get(target);
+    if (tenant !== undefined) tenant.troubles++;
+  }
+
+  /**
+   * Milliseconds that a slow call or a frozen process takes: less than a lease, much more than one, or just so much that
+   * another run has taken over and is not done yet.
+   */
+  longMs(): number {
+    const { leaseMs, graceMs } = this.settings.dispatch;
+    const { random } = this.faults;
+    return random.pick([50, 300, 12_000, random.between(leaseMs, leaseMs + graceMs + 1_500)]);
+  }
+
+  freeze(process: SimulatedProcess): void {
+    const ms = this.longMs();
+    process.freeze();
+    this.journal.note(process.name, `is frozen for ${ms} ms`);
+    SimulatedProcess.outside(() => setTimeout(() => process.thaw(), ms));
+  }
+
+  /** Runs a check of the models. A broken promise ends the history; the code under test must not see it. */
+  checked<T>(check: () => T): T | string {
+    if (this.violation !== undefined) return '';
+    try {
+      return check();
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error;
+      this.violation = error;
+      this.journal.note('VIOLATION', error.message);
+      return '';
+    }
+  }
+
+  broken(invariant: string, what: string): void {
+    this.checked(() => {
+      throw new Violation(invariant, what);
+    });
+  }
+
+  /** @throws Violation when the engine's count is not the model's */
+  same(invariant: string, actual: number, expected: number): string {
+    if (actual !== expected) throw new Violation(invariant, `${actual} messages, but ${expected} match`);
+    return String(actual);
+  }
+
+  strikes(fault: Fault): boolean {
+    return this.faults.strikes(fault);
+  }
+
+  close(): void {
+    this.databases.close();
+    this.time.close();
+    this.#restoreRandomness();
+  }
+
+  #leaseOptions(file: string): LeaseModelOptions {
+    const { databases } = this;
+    return {
+      databaseNow: () => databases.now(file),
+      clock: () => databases.clock(file),
+      soon: (check) => {
+        SimulatedProcess.outside(() => setTimeout(() => this.checked(() => `${check()}`), 1));
+      },
+    };
+  }
+
+  #queue(tenantId: string, file: string, name: QueueName, tallies: Tallies): QueueModel {
+    const { dispatch, retry, retention } = this.settings;
+    const { databases } = this;
+    const sql = 'SELECT Fence, AcquisitionId FROM Leases WHERE Name = ?';
+    return new QueueModel({
+      name,
+      tenantId,
+      onDead: dispatch.onDead,
+      batchSize: dispatch.batchSize,
+      maxAttempts: (topic) => ownMaxAttempts[topic] ?? retry.maxAttempts,
+      now: () => this.time.now,
+      ...this.#leaseOptions(file),
+      leaseRow: () => {
+        type Row = { readonly Fence: number; readonly AcquisitionId: string };
+        const [row] = databases.rows<Row>(file, sql, `queue:${name}`);
+        return { fence: row?.Fence ?? 0, acquisitionId: row?.AcquisitionId ?? null };
+      },
+      mayPurge: retention.doneMs < 3_600_000,
+      tallies,
+      troubles: () => this.tenant(tenantId).troubles,
+      startsWithinMs: this.faults.isCalm ? promptMs : null,
+    });
+  }
+}
