@@ -52,26 +52,22 @@ describeDeletingOpenFiles('npm run simulation', () => {
   }, 300_000);
 
   const seeds = corpus.map(({ seed }) => String(seed));
-  (seeds.length > 0 ? test : test.skip)(
-    'seeds that once failed',
-    async () => {
-      const { failure, histories } = await summary('--seed', ...seeds);
-      expect(failure?.text).toBeUndefined();
-      expect(histories).toBe(seeds.length);
-    },
-    300_000,
-  );
+  test('seeds that once failed', async () => {
+    const { failure, histories } = await summary('--seed', ...seeds);
+    expect(failure?.text).toBeUndefined();
+    expect(histories).toBe(seeds.length);
+  }, 300_000);
 
   test('the same seed gives the same history, bit by bit, another one another', async () => {
     const [first, second] = [await summary('--seeds', '2'), await summary('--seeds', '2')];
     expect(second.hashes).toEqual(first.hashes);
     expect(new Set(Object.values(first.hashes)).size).toBe(2);
-  }, 120_000);
+  }, 300_000);
 
   test('a mistake in the core is found, with its seed, its faults and the last events', async () => {
-    const { code, output } = await simulation('--mutation', 'the fence does not rise', '--seeds', '20');
+    const { code, output } = await simulation('--mutation', 'a claim counts no attempt', '--seeds', '5');
     expect(code).toBe(1);
-    expect(output).toMatch(/^Seed \d+ broke a promise\. L2 fence: /);
+    expect(output).toMatch(/^Seed \d+ broke a promise\. Q5 attempts: /);
     expect(output).toMatch(/npm run simulation -- --seed \d+ --trace/);
     expect(output).toMatch(/prefix that still fails has \d+ of \d+ faults|fails with all \d+ faults/);
     const events = output.split('\n').filter((line) => /^ +\d+\.\d{3} {2}\S/.test(line));
