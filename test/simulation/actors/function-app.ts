@@ -2,6 +2,7 @@
 import { isMultiOutboxError } from '../../../src/errors.ts';
 import { parseDispatchRequest } from '../../../src/fleet/dispatch/request-format.ts';
 import { parseRequestPage, requestPages } from '../../../src/fleet/dispatch/request-pages.ts';
+import type { PoisonedQueue } from '../../../src/fleet/operations/poison.ts';
 import type { Settings } from '../../../src/settings.ts';
 import { SimulatedProcess } from '../machine/process.ts';
 import type { World } from '../world.ts';
@@ -52,13 +53,13 @@ export class FunctionApp {
   constructor(world: World, count: number, options: MemberOptions) {
     this.#world = world;
     this.#options = options;
-    const poison = (text: string) => this.#poisoned(text);
+    const poison = (queue: PoisonedQueue) => (text: string) => this.#poisoned(text, queue);
     this.#dispatch = new StorageQueue(world, {
       name: 'queue',
       deliver: (text) => this.#dispatched(text),
-      poison,
+      poison: poison('dispatch'),
     });
-    this.#pages = new StorageQueue(world, { name: 'pages', deliver: (text) => this.#split(text), poison });
+    this.#pages = new StorageQueue(world, { name: 'pages', deliver: (text) => this.#split(text), poison: poison('pages') });
     for (let index = 0; index < count; index++) this.start(topics);
     SimulatedProcess.outside(() => this.#tick());
   }
@@ -119,9 +120,10 @@ export class FunctionApp {
     });
   }
 
-  #poisoned(text: string): Promise<void> {
+  #poisoned(text: string, queue: PoisonedQueue): Promise<void> {
     return this.#onInstance(async ({ member }) => {
-      await member.multiOutbox.poisoned(JSON.parse(text));
+      const { requests } = await member.multiOutbox.poisoned(JSON.parse(text), queue);
+      for (const request of requests) this.#dispatch.send(request);
     });
   }
 

@@ -234,6 +234,6 @@ export const coreMutations: readonly Mutation[] = [
     name: 'close does not wait for the runs',
     breaks: 'D5',
     file: 'fleet/fleet-handle.ts',
-    edits: [['    await Promise.all(this.#work);\n', '']],
+    edits: [['    await this.#work.ended();\n', '']],
   },
 ];
