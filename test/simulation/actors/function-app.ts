@@ -59,7 +59,11 @@ export class FunctionApp {
       deliver: (text) => this.#dispatched(text),
       poison: poison('dispatch'),
     });
-    this.#pages = new StorageQueue(world, { name: 'pages', deliver: (text) => this.#split(text), poison: poison('pages') });
+    this.#pages = new StorageQueue(world, {
+      name: 'pages',
+      deliver: (text) => this.#split(text),
+      poison: poison('pages'),
+    });
     for (let index = 0; index < count; index++) this.start(topics);
     SimulatedProcess.outside(() => this.#tick());
   }
