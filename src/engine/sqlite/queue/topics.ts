@@ -10,8 +10,9 @@ export const topicIndexes = {
 } as const;
 export type TopicIndex = keyof typeof topicIndexes;
 
+/** The names of the columns are not those of the table, which ORDER BY would then not use. */
 const select = (table: QueueTable, index: TopicIndex, range: string) =>
-  `SELECT CAST(Topic AS BLOB) AS Topic, CAST(Source AS BLOB) AS Source FROM ${table} INDEXED BY ${table}_${index}
+  `SELECT CAST(Topic AS BLOB) AS TopicBytes, CAST(Source AS BLOB) AS SourceBytes FROM ${table} INDEXED BY ${table}_${index}
     WHERE ${topicIndexes[index]} ${range} ORDER BY Topic, Source LIMIT 1`;
 
 /** Texts that other programs stored need not be UTF-8, so they are bound as bytes. Without the +, SQLite seeks by Topic only. */
@@ -38,8 +39,8 @@ export interface StoredTopic {
 }
 
 interface TopicRow {
-  readonly Topic: Uint8Array;
-  readonly Source: Uint8Array;
+  readonly TopicBytes: Uint8Array;
+  readonly SourceBytes: Uint8Array;
 }
 
 /**
@@ -115,7 +116,7 @@ function nextTopic(
   const bounds = [behind, until].flatMap((bound) => bound?.bytes ?? []);
   const sql = until === null ? (behind === null ? first : next) : behind === null ? firstUntil : nextUntil;
   const row = connection.get<TopicRow>(sql, ...bounds);
-  return row === undefined
-    ? null
-    : { topic: text(row.Topic), source: text(row.Source), bytes: [row.Topic, row.Source] };
+  if (row === undefined) return null;
+  const { TopicBytes: topic, SourceBytes: source } = row;
+  return { topic: text(topic), source: text(source), bytes: [topic, source] };
 }
