@@ -47,15 +47,7 @@ BEGIN
   ELSE IF @Next IS NULL
     SELECT TOP (1) @Next = Topic, @NextSource = Source FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
     WHERE Status = 0 AND Blocked = 2 AND InGroup = 1 AND Topic > @Topic ORDER BY Topic, Source;
-  IF @Next IS NULL AND @IsBehindEnd = 0 AND @Start IS NOT NULL
-  BEGIN
-    SELECT @Topic = NULL, @IsBehindEnd = 1, @Walked = @Walked - 1;
-    CONTINUE;
-  END;
-  IF @IsBehindEnd = 1 AND (@Next > @Start COLLATE Latin1_General_100_BIN2
-      OR (@Next = @Start COLLATE Latin1_General_100_BIN2 AND @NextSource > @StartSource COLLATE Latin1_General_100_BIN2))
-    SET @Next = NULL;
-  IF @Next IS NULL BREAK;
+:r parts/queue-walk-end.sql
   SELECT @RoomId = 0, @Count = @Most, @Latest = DATEFROMPARTS(9999, 12, 31);
   SELECT TOP (1) @RoomId = Id, @Count = CASE WHEN Room < @Most THEN Room ELSE @Most END FROM @Room
   WHERE Topic = LOWER(@Next COLLATE Latin1_General_CI_AS) COLLATE Latin1_General_100_BIN2 AND Source IN (@NextSource, N'')
@@ -145,15 +137,7 @@ BEGIN
   ELSE IF @Next IS NULL
     SELECT TOP (1) @Next = Topic, @NextSource = Source FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
     WHERE Status = 0 AND Parks > 0 AND InGroup = 1 AND Topic > @Topic ORDER BY Topic, Source;
-  IF @Next IS NULL AND @IsBehindEnd = 0 AND @Start IS NOT NULL
-  BEGIN
-    SELECT @Topic = NULL, @IsBehindEnd = 1, @Walked = @Walked - 1;
-    CONTINUE;
-  END;
-  IF @IsBehindEnd = 1 AND (@Next > @Start COLLATE Latin1_General_100_BIN2
-      OR (@Next = @Start COLLATE Latin1_General_100_BIN2 AND @NextSource > @StartSource COLLATE Latin1_General_100_BIN2))
-    SET @Next = NULL;
-  IF @Next IS NULL BREAK;
+:r parts/queue-walk-end.sql
   SELECT @Topic = @Next, @Source = @NextSource;
   IF EXISTS (
     SELECT 1 FROM @Known

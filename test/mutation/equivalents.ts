@@ -40,7 +40,7 @@ export const equivalents: readonly Equivalent[] = [
   },
   {
     file: 'src/lease/leases.ts',
-    line: 'if (found === undefined || found.owner === null) return null;',
+    line: 'if (found === undefined || found.owner === null || found.acquisitionId === null) return null;',
     mutant: 'found === undefined || found.owner === null → (found === undefined)',
     why: 'The release of a lease without an owner finds no row, which is null as well.',
   },
@@ -165,8 +165,8 @@ export const equivalents: readonly Equivalent[] = [
     why: 'The messages are then claimed one by one, which is only slower.',
   },
   {
-    file: 'src/engine/sqlite/queue/claim.ts',
-    line: 'if (head?.Sequence === sequence && head.Running === 0) return true;',
+    file: 'src/engine/sqlite/queue/ordering.ts',
+    line: 'return head?.Sequence === sequence && head.Running === 0;',
     mutant: '?. → .',
     why: 'The message itself is in its group, so the group has a head.',
   },

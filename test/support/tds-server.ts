@@ -124,6 +124,23 @@ export function procedureOf({ type, payload }: TdsMessage): string | null {
   return payload.toString('utf16le', headers + 2, headers + 2 + length);
 }
 
+/** Begin's answer to a run that finds its queue empty. */
+export const idleRun = {
+  Lease: 'released',
+  Fence: 0n,
+  ExpiresInMs: 0n,
+  More: false,
+  NextDueInMs: null,
+  Purged: 0,
+  Recovered: 0,
+  Throttled: false,
+  OnlySolo: false,
+  ParkedTopics: null,
+  ParkedMore: false,
+  ThrottledAfter: null,
+  ParkedAfter: null,
+};
+
 export class TdsServer implements AsyncDisposable {
   readonly port: number;
   /** All messages received, in order. */
@@ -136,21 +153,7 @@ export class TdsServer implements AsyncDisposable {
 
   /** Starts a server on which every run finds its queue empty. */
   static startIdle(): Promise<TdsServer> {
-    const idle = row({
-      Lease: 'released',
-      Fence: 0n,
-      ExpiresInMs: 0n,
-      More: false,
-      NextDueInMs: null,
-      Purged: 0,
-      Recovered: 0,
-      Throttled: false,
-      OnlySolo: false,
-      ParkedTopics: null,
-      ParkedMore: false,
-      ThrottledAfter: null,
-      ParkedAfter: null,
-    });
+    const idle = row(idleRun);
     return TdsServer.start({
       answer: (message) => (procedureOf(message)?.endsWith('[Outbox_Begin]') ? idle : undefined),
     });

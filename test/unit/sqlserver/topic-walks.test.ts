@@ -1,28 +1,14 @@
 /** Which places of its walks over topics the server gets back. It is on loopback and executes no SQL. */
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
-import { contains, procedureOf, row, TdsServer } from '../../support/tds-server.ts';
-
-const idle = {
-  Lease: 'released',
-  Fence: 0n,
-  ExpiresInMs: 0n,
-  More: false,
-  NextDueInMs: null,
-  Purged: 0,
-  Recovered: 0,
-  Throttled: false,
-  OnlySolo: false,
-  ParkedTopics: null,
-  ParkedMore: false,
-};
+import { contains, idleRun, procedureOf, row, TdsServer } from '../../support/tds-server.ts';
 
 test('Q4, D4: a run begins to look at topics where the last one has stopped', async () => {
   const answers: readonly Parameters<typeof row>[0][] = [
-    { ...idle, ThrottledAfter: '[throttled 1]', ParkedAfter: '[parked 1]' },
+    { ...idleRun, ThrottledAfter: '[throttled 1]', ParkedAfter: '[parked 1]' },
     { Lease: 'leased-elsewhere', Owner: 'host-2', ExpiresInMs: 1_000n },
-    { ...idle, ThrottledAfter: null, ParkedAfter: '[parked 2]' },
-    { ...idle, ThrottledAfter: null, ParkedAfter: null },
-    { ...idle, ThrottledAfter: null, ParkedAfter: null },
+    { ...idleRun, ParkedAfter: '[parked 2]' },
+    idleRun,
+    idleRun,
   ];
   let answered = 0;
   await using server = await TdsServer.start({
