@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { RunReport } from '../../src/fleet/dispatch/run-report.ts';
 import { type CliFolder, cliFolder } from '../support/cli-process.ts';
+import { completeLines } from '../support/complete-lines.ts';
 import { testWithSignals } from '../support/platform.ts';
 
 const handlers = path.resolve(__dirname, '../support/cli-handlers.mjs');
@@ -15,10 +15,7 @@ beforeEach(async () => {
 afterEach(() => folder.remove());
 
 const enqueue = (topic: string, payload = 'x') => folder.json(['enqueue', 'acme', topic, payload]);
-const lines = (name: string) => {
-  const file = path.join(folder.path, name);
-  return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
-};
+const lines = (name: string) => completeLines(path.join(folder.path, name));
 
 testWithSignals.each(['SIGTERM', 'SIGINT'] as const)(
   'D5: %s lets running handlers end, settles them and exits with 0',

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { createSqliteEngine } from '../../src/engine/sqlite/index.ts';
 import type { TickReport } from '../../src/local/tick.ts';
 import { type CliFolder, cliFolder } from '../support/cli-process.ts';
+import { completeLines } from '../support/complete-lines.ts';
 import { testWithSignals } from '../support/platform.ts';
 
 const handlers = path.resolve(__dirname, '../support/cli-handlers.mjs');
@@ -20,12 +21,7 @@ const enqueue = async (tenant: string, topic: string, payload = 'x') =>
 
 /** The messages that handlers have handled, in order. */
 function done(): { tenant: string; topic: string; messageId: string; attempt: number }[] {
-  const file = path.join(folder.path, 'done.ndjson');
-  if (!existsSync(file)) return [];
-  return readFileSync(file, 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
+  return completeLines(path.join(folder.path, 'done.ndjson')).map((line) => JSON.parse(line));
 }
 
 test('tick plans, dispatches to the handlers of --handlers, and shows a row for each tenant', async () => {

@@ -13,7 +13,7 @@ export interface DriverSettings {
   readonly poolSize: number;
   readonly connectTimeoutMs: number;
   readonly requestTimeoutMs: number;
-  /** Looks up servers' names; hostResolver() when absent. */
+  /** Looks up servers' names; the connector's own way when absent. */
   readonly resolveHost?: ResolveHost | undefined;
 }
 

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Azurite } from '../../support/azurite.ts';
+import { completeLines } from '../../support/complete-lines.ts';
 import { FunctionsApp } from '../../support/functions-app.ts';
 import { until } from '../../support/until.ts';
 
@@ -40,7 +41,7 @@ test('D5, D8: 20,000 messages take several invocations, and others are dispatche
     { MULTI_OUTBOX_TIME_BUDGET: '200ms', MULTI_OUTBOX_TEST_EFFECTS: effects },
     { folder },
   );
-  const dispatched = () => readFileSync(effects, 'utf8').split('\n').slice(0, -1);
+  const dispatched = () => completeLines(effects);
   const runs = () => instance.runs().filter(({ tenantId }) => tenantId === 'acme');
   await instance.tick();
   await until('the first run of the backlog has ended', () => runs().some(({ more }) => more));

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Azurite } from '../../support/azurite.ts';
+import { completeLines } from '../../support/complete-lines.ts';
 import { FunctionsApp, type Instance } from '../../support/functions-app.ts';
 import { until } from '../../support/until.ts';
 
@@ -21,9 +22,7 @@ afterAll(async () => {
 const app = new FunctionsApp(() => azurite);
 
 const effectsFile = () => app.place.file('effects');
-/** The complete lines of the effects file. */
-const effects = () =>
-  existsSync(effectsFile()) ? readFileSync(effectsFile(), 'utf8').split('\n').slice(0, -1) : [];
+const effects = () => completeLines(effectsFile());
 
 /** An instance whose directory lists these tenants, with databases that are made. */
 async function start(...ids: string[]): Promise<Instance> {
