@@ -29,8 +29,8 @@ export interface KillStage {
   /** Runs a statement on a tenant's database, on a connection of the test's own; gives its rows. */
   query(tenantId: string, sql: string): Promise<readonly Record<string, unknown>[]>;
   /**
-   * Resolves once the database works no more for a process that was killed: a server may still carry out its last
-   * call. Absent where the work ends with the process.
+   * Resolves once the database works no more for a process that was killed or has ended: a server may still carry out
+   * its last call. Absent where the work ends with the process.
    */
   gone?(pid: number): Promise<void>;
   /** Removes the storage. No process uses it any more. */

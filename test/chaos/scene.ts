@@ -157,19 +157,30 @@ export class Scene {
     hosts: readonly Program[],
     what: string,
     ask: () => boolean | Promise<boolean>,
+    deadlineMs?: number,
   ): Promise<void> {
-    await until(what, () => {
-      expect(hosts.map(({ exit }) => exit)).toEqual(hosts.map(() => undefined));
-      return ask();
-    });
+    await until(
+      what,
+      () => {
+        expect(hosts.map(({ exit }) => exit)).toEqual(hosts.map(() => undefined));
+        return ask();
+      },
+      deadlineMs,
+    );
   }
 
   /** Lets the hosts dispatch the remaining messages, stops them gracefully, and checks the balance. */
   async finish(hosts: readonly Program[] = [this.startHost()]): Promise<Figures> {
-    await this.whileAlive(hosts, 'everything is settled', async () => {
-      expect(await this.fleet.deaths()).toBe(0);
-      return this.outstanding === 0 && this.fleet.settled();
-    });
+    // Many hosts and their server may share few processors.
+    await this.whileAlive(
+      hosts,
+      'everything is settled',
+      async () => {
+        expect(await this.fleet.deaths()).toBe(0);
+        return this.outstanding === 0 && this.fleet.settled();
+      },
+      120_000,
+    );
     await this.stop(hosts);
     return closeBooks(this.fleet, this.effects, this.casualties);
   }
@@ -182,6 +193,8 @@ export class Scene {
       expect(await host.exited).toEqual({ code: 0, signal: null });
       this.casualties.interruptions(host);
     }
+    // A server may take long to end the sessions of many hosts, and opens none meanwhile.
+    for (const { pid } of hosts) await this.fleet.stage.gone?.(pid);
   }
 
   /** Waits up to `mostMs` milliseconds: a random moment to kill is not a condition to wait for. */

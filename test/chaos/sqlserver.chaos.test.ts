@@ -38,14 +38,18 @@ describeKills({
       },
       gone: async (pid) => {
         const master = await databases.pool('master');
-        await until(`the server has ended the sessions of process ${pid}`, async () => {
-          const request = new mssql.Request(master).input('pid', pid);
-          const { recordset } = await request.query(
-            // Some servers keep rows of sessions that have ended, without their ids.
-            'SELECT 1 AS Session FROM sys.dm_exec_sessions WHERE host_process_id = @pid AND session_id IS NOT NULL',
-          );
-          return recordset.length === 0;
-        });
+        await until(
+          `the server has ended the sessions of process ${pid}`,
+          async () => {
+            const request = new mssql.Request(master).input('pid', pid);
+            const { recordset } = await request.query(
+              // Some servers keep rows of sessions that have ended, without their ids.
+              'SELECT 1 AS Session FROM sys.dm_exec_sessions WHERE host_process_id = @pid AND session_id IS NOT NULL',
+            );
+            return recordset.length === 0;
+          },
+          120_000,
+        );
       },
       async dispose() {
         for (const database of [registry, ...tenants.values()]) await databases.giveBack(database);
