@@ -2,10 +2,11 @@
  * `npm run test:floor` runs the embedded suite, the demo and the built command line on the Node that `engines` begins
  * at and on the newest release of each line since. It also checks that an older Node is refused.
  *
- *   npm run test:floor                               all of them npm run test:floor -- 22.18.0 24                 these
- *   npm run test:floor -- 22.18.0 --only test/unit   a part of the suite; may be repeated npm run test:floor --
- *   --refused                  only the refusal of an older Node node test/floor/main.ts --here 22                on
- *   the Node that runs this, which must be a 22
+ *   npm run test:floor                                all of them
+ *   npm run test:floor -- 22.18.0 24                  these
+ *   npm run test:floor -- 22.18.0 --only test/unit    a part of the suite; may be repeated
+ *   npm run test:floor -- --refused                   only the refusal of an older Node
+ *   node test/floor/main.ts --here 22                 on the Node that runs this, which must be a 22
  *
  * CONTRIBUTING.md gives the reasons for the floor.
  */
