@@ -36,6 +36,8 @@ test('tick plans, dispatches to the handlers of --handlers, and shows a row for 
   expect(stdout).toMatch(/^acme +dispatched +2 +0 +0 +0 +0 +0 +0 /m);
   expect(stdout).toMatch(/^beta +dispatched +0 .*no handler for nobody\.handles$/m);
   expect(done().map(({ tenant }) => tenant)).toEqual(['acme', 'acme']);
+  // A parked message is due again after a second.
+  await folder.cli(['tenants', 'pause', 'beta']);
   expect((await folder.cli(['tick'])).stdout).toMatch(/^No tenant is due\. The next tenant is due in /);
 });
 

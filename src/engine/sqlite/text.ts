@@ -32,6 +32,14 @@ export function textColumnUnless(condition: string, name: string): string {
   return `iif(${condition}, 0, ${textIsReadWhole() ? name : `CAST(${name} AS BLOB)`})`;
 }
 
+/**
+ * The text of a parameter that is bound as bytes. node:sqlite of Node 22.18 binds an empty array that it has returned as
+ * NULL.
+ */
+export function textOfBytes(parameter: string): string {
+  return `coalesce(CAST(${parameter} AS TEXT), '')`;
+}
+
 /** A value of a `textColumn`, as text. */
 export type StoredText = string | Uint8Array;
 

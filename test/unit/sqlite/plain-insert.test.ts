@@ -122,6 +122,17 @@ test('Q10: rows inserted plainly are blocked behind their key', async () => {
   expect(await payloads(queue)).toEqual(['a1', 'b1', 'a2', 'a3']);
 });
 
+test('Q10: rows with an empty key form an ordering group', async () => {
+  const queue = await place.outbox();
+  await sql(
+    `INSERT INTO Outbox (Topic, OrderingKey, Payload) VALUES ('t', '', '1'), ('t', '', '2'), ('t', 'k', '3')`,
+  );
+  const run = await begin(queue, 1);
+  expect(run.messages).toMatchObject([{ payload: '1', orderingKey: '' }]);
+  await settle(queue, run, [{ ...run.messages[0]!, kind: 'done' }], { do: 'release-lease' });
+  expect(await payloads(queue)).toEqual(['2', '3']);
+});
+
 test('Q10: a row that is wrongly unblocked is not claimed out of order', async () => {
   const queue = await place.outbox();
   await queue.enqueue(['1', '2', '3'].map((payload) => message(payload, { orderingKey: 'k' })));

@@ -1,12 +1,13 @@
 /** Ordering groups: finding the head, blocking and unblocking (Q10). */
 import type { Connection } from '../connection.ts';
+import { textOfBytes } from '../text.ts';
 import { perTable, type QueueTable } from './records.ts';
 
 const statements = perTable((table) => ({
   head: `SELECT Sequence,
-      EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Claimed WHERE OrderingKey = CAST(:key AS TEXT) AND Status = 1) AS Running
+      EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Claimed WHERE OrderingKey = ${textOfBytes(':key')} AND Status = 1) AS Running
     FROM ${table} INDEXED BY ${table}_Group
-    WHERE OrderingKey = CAST(:key AS TEXT) AND InGroup = 1 ORDER BY Sequence LIMIT 1`,
+    WHERE OrderingKey = ${textOfBytes(':key')} AND InGroup = 1 ORDER BY Sequence LIMIT 1`,
   unblock: `UPDATE ${table} SET Blocked = 0 WHERE Sequence = ? AND Blocked = 1`,
   block: `UPDATE ${table} SET Blocked = 1 WHERE Sequence = ? AND Status = 0`,
 }));

@@ -2,11 +2,12 @@
 import type { HandledTopic, Parked } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { foldCase } from '../file.ts';
+import { textOfBytes } from '../text.ts';
 import { perTable, type QueueTable } from './records.ts';
 import { type StoredTopic, type TopicWalk, topicIndexes, topicsIn } from './topics.ts';
 
 const waiting = (table: QueueTable) => `FROM ${table} INDEXED BY ${table}_Parked
-    WHERE ${topicIndexes.Parked} AND Topic = CAST(? AS TEXT) AND Source = CAST(? AS TEXT) AND DueUtc > ?`;
+    WHERE ${topicIndexes.Parked} AND Topic = ${textOfBytes('?')} AND Source = ${textOfBytes('?')} AND DueUtc > ?`;
 
 const statements = perTable((table) => ({
   isWaiting: `SELECT 1 ${waiting(table)} LIMIT 1`,

@@ -4,7 +4,7 @@
  */
 import type { Connection } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
-import { type StoredText, text, textColumn } from '../text.ts';
+import { type StoredText, text, textColumn, textOfBytes } from '../text.ts';
 import { perTable, type QueueTable } from './records.ts';
 import type { Rooms } from './rooms.ts';
 
@@ -13,7 +13,7 @@ const statements = perTable((table) => ({
   next: `SELECT Sequence, ${acceptedTime('DueUtc')}, ${textColumn('Topic')}, ${textColumn('Source')},
       Status = 0 AND Blocked < 2
     FROM ${table} INDEXED BY ${table}_Group
-    WHERE OrderingKey = CAST(? AS TEXT) AND InGroup = 1 AND Sequence > ? ORDER BY Sequence LIMIT 1`,
+    WHERE OrderingKey = ${textOfBytes('?')} AND InGroup = 1 AND Sequence > ? ORDER BY Sequence LIMIT 1`,
 }));
 
 type NextRow = readonly [

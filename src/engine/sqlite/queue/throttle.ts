@@ -6,7 +6,7 @@
 import type { ClaimLimits } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
-import { type StoredText, text, textColumn } from '../text.ts';
+import { type StoredText, text, textColumn, textOfBytes } from '../text.ts';
 import { isFreeHead, keyColumn } from './ordering.ts';
 import { perTable, type QueueTable } from './records.ts';
 import type { GroupMessage } from './room-behind.ts';
@@ -16,7 +16,7 @@ import { type StoredTopic, type TopicWalk, topicIndexes, topicsIn } from './topi
 const statements = perTable((table) => ({
   any: `SELECT 1 FROM ${table} INDEXED BY ${table}_Throttled WHERE ${topicIndexes.Throttled} LIMIT 1`,
   ofTopic: `SELECT Sequence, ${acceptedTime('DueUtc')}, ${keyColumn} FROM ${table} INDEXED BY ${table}_Throttled
-    WHERE ${topicIndexes.Throttled} AND Topic = CAST(? AS TEXT) AND Source = CAST(? AS TEXT) ORDER BY DueUtc, Sequence`,
+    WHERE ${topicIndexes.Throttled} AND Topic = ${textOfBytes('?')} AND Source = ${textOfBytes('?')} ORDER BY DueUtc, Sequence`,
   /** Reads no payload. */
   due: `SELECT Sequence, ${acceptedTime('DueUtc')}, ${keyColumn}, ${textColumn('Topic')}, ${textColumn('Source')}
     FROM ${table} INDEXED BY ${table}_Due

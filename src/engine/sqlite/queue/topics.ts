@@ -1,6 +1,6 @@
 /** Reads the topics of an index of messages that begins with Topic and Source, with one seek for each of them. */
 import type { Connection } from '../connection.ts';
-import { text } from '../text.ts';
+import { text, textOfBytes } from '../text.ts';
 import { perTable, type QueueTable } from './records.ts';
 
 /** The messages that such an index has, as a condition. */
@@ -16,7 +16,7 @@ const select = (table: QueueTable, index: TopicIndex, range: string) =>
     WHERE ${topicIndexes[index]} ${range} ORDER BY Topic, Source LIMIT 1`;
 
 /** Texts that other programs stored need not be UTF-8, so they are bound as bytes. Without the +, SQLite seeks by Topic only. */
-const pair = '(+CAST(? AS TEXT), +CAST(? AS TEXT))';
+const pair = `(+${textOfBytes('?')}, +${textOfBytes('?')})`;
 
 const seeks = (table: QueueTable, index: TopicIndex) => ({
   first: select(table, index, ''),
