@@ -1,5 +1,6 @@
 import { MultiOutboxError } from '../../../src/errors.ts';
 import { deferred, turns } from '../../support/deferred.ts';
+import { fakeTimers } from '../../support/fake-timers.ts';
 import { messages, orders, run, withFaults } from '../../support/queue-run.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
@@ -167,18 +168,21 @@ describe('calls that fail (Q8, D8)', () => {
 });
 
 describe('renewals and calls in flight (L4)', () => {
+  const advance = fakeTimers();
+
   test('a renewal that is asked for during the last call does not make a drained run seem to have lost its lease', async () => {
+    const leaseMs = 60_000;
     const queue = await place.outbox();
     await queue.enqueue(messages(1));
     const slow = withFaults(queue, {
       settle: async (real, request) => {
         const settled = await real(request);
-        // This takes longer than a third of the lease, so the heartbeat asks for a renewal meanwhile.
-        await new Promise((resolve) => setTimeout(resolve, 90));
+        // The heartbeat asks for a renewal while the answer is under way.
+        await advance(leaseMs / 3);
         return settled;
       },
     });
-    const report = await run(slow, [orders(() => {})], { dispatch: { leaseMs: 200 } });
+    const report = await run(slow, [orders(() => {})], { dispatch: { leaseMs } });
     expect(report).toMatchObject({ stop: 'drained', counts: { done: 1, lost: 0 }, more: false });
   });
 });
