@@ -36,34 +36,20 @@ export class LoopBlocks {
     return this.#longest && { ...this.#longest, ms: Math.round(this.#longest.ms) };
   }
 
-  /** A block that was measured around the run's own calls. */
-  #measured(topic: string | null, ms: number): void {
-    this.#add({ topic, ms, measured: true });
-  }
-
   /** A block while a handler of this topic was in flight; it may have been other code. */
   noticed(topic: string, ms: number): void {
-    this.#add({ topic, ms, measured: false });
-  }
-
-  #add(block: LoopBlock): void {
-    if (block.ms >= shortestMs && block.ms > (this.#longest?.ms ?? 0)) this.#longest = block;
+    this.#record({ topic, ms, measured: false });
   }
 
   /** Calls the database. @param call returns when its synchronous part is over */
   database<T>(call: () => Promise<T>): Promise<T> {
+    const record = (ms: number) => this.#record({ topic: null, ms, measured: true });
     const from = performance.now();
     try {
-      return hearingLateWork((ms) => this.#ofDatabase(ms), call);
+      return hearingLateWork(record, call);
     } finally {
-      this.#ofDatabase(performance.now() - from);
+      record(performance.now() - from);
     }
-  }
-
-  #ofDatabase(ms: number): void {
-    if (ms < shortestMs) return;
-    this.#measured(null, ms);
-    loopPulse.recorded();
   }
 
   /** Calls a handler. `paused` must follow when the caller has called all handlers that it can. */
@@ -75,24 +61,26 @@ export class LoopBlocks {
 
   /** Handlers that were called one after another make one block; the topic that took longest is responsible. */
   paused(): void {
-    if (this.#called.size === 0) return;
     let total = 0;
-    let [longestTopic, longestMs] = ['', -1];
+    let longest: { readonly topic: string; readonly ms: number } | undefined;
     for (const [topic, ms] of this.#called) {
       total += ms;
-      if (ms > longestMs) [longestTopic, longestMs] = [topic, ms];
+      if (longest === undefined || ms > longest.ms) longest = { topic, ms };
     }
     this.#called.clear();
-    if (total < shortestMs) return;
-    this.#measured(longestTopic, total);
-    loopPulse.recorded();
+    if (longest !== undefined) this.#record({ topic: longest.topic, ms: total, measured: true });
   }
 
   /** An attempt has ended some time after its handler was called. */
   ended(topic: string): void {
-    const ms = loopPulse.blockedMs;
-    if (ms < shortestMs) return;
-    this.noticed(topic, ms);
+    this.noticed(topic, loopPulse.blockedMs);
+  }
+
+  #record(block: LoopBlock): void {
+    if (block.ms < shortestMs) return;
+    // Otherwise the next beat would notice the same block again.
     loopPulse.recorded();
+    if (this.#longest !== undefined && block.ms <= this.#longest.ms) return;
+    this.#longest = block;
   }
 }

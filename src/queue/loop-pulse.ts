@@ -16,7 +16,7 @@ export interface BeatingRun {
 class LoopPulse {
   readonly #runs = new Set<BeatingRun>();
   #timer: NodeJS.Timeout | undefined;
-  #lastBeat = 0;
+  #lastBeat = performance.now();
 
   enter(run: BeatingRun): void {
     this.#runs.add(run);
