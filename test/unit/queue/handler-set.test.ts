@@ -57,6 +57,10 @@ describe('handlers of the inbox (I4)', () => {
     expect(new HandlerSet([stripe]).find(topic, 'adyen')).toBeUndefined();
   });
 
+  test('Q4, I4: an engine gets each topic, with its source if it has one', () => {
+    expect(new HandlerSet([any, stripe]).topics).toStrictEqual([{ topic }, { topic, source: 'stripe' }]);
+  });
+
   test('D4: two for one topic of one source are an error that names the source', () => {
     const { code, message } = refusal(() => new HandlerSet([any, stripe, stripe]));
     expect(code).toBe('DUPLICATE_HANDLER');
@@ -74,6 +78,30 @@ describe('handlers of the inbox (I4)', () => {
       expect(refusal(() => defineInboxHandler({ topic, source, handle })).message).toContain(
         'or ends with a blank',
       );
+  });
+});
+
+describe('the list of handlers', () => {
+  const good = handler('orders');
+
+  test.each<[string, unknown, string]>([
+    ['no list', { orders: good }, "'handlers' must be a list;"],
+    ['nothing', undefined, "'handlers' must be a list;"],
+    ['a function at its place', [() => {}, good], 'has an item at index 0 that is not a handler;'],
+    ['nothing at its place', [good, undefined], 'has an item at index 1 that is not a handler;'],
+    ['no topic', [good, { ...good, topic: undefined }], 'has an item at index 1 that is not a handler;'],
+    ['no handle', [good, good, { ...good, handle: undefined }], 'has an item at index 2 that is not'],
+    ['no queue', [good, { ...good, queue: undefined }], 'has an item at index 1 that is not a handler;'],
+    ['only a queue', [good, { queue: 'outbox' }], 'has an item at index 1 that is not a handler;'],
+    ['an unknown queue', [good, { ...good, queue: 'letters' }], 'has an item at index 1 that is not a'],
+  ])('D4: %s is refused with its place', (_, given, named) => {
+    const { code, message } = refusal(() => handlerSets(given as never));
+    expect(code).toBe('INVALID_CONFIGURATION');
+    expect(message).toContain(named);
+  });
+
+  test('D1: no handlers are no sets', () => {
+    expect(handlerSets([]).size).toBe(0);
   });
 });
 
@@ -102,6 +130,11 @@ describe('defineHandler', () => {
       { topic: 't', handle, retry: { maxDelayMs: 11 * 365 * 86_400_000 } },
       'retry',
     ],
+    ['baseMs -1', { topic: 't', handle, retry: { baseMs: -1 } }, 'retry.baseMs -1'],
+    ['maxAttempts as text', { topic: 't', handle, retry: { maxAttempts: '3' } }, 'retry.maxAttempts 3'],
+    ['retry that is not an object', { topic: 't', handle, retry: 5 }, 'The retry of the handler'],
+    ['a schema that is null', { topic: 't', handle, schema: null }, 'Standard Schema'],
+    ['a topic that is not text', { topic: 7, handle }, 'topic of 1 to 200 characters'],
     ['maxDelayMs -1', { topic: 't', handle, retry: { maxDelayMs: -1 } }, 'retry.maxDelayMs -1'],
   ];
   test.each(bad)('refuses %s', (_, definition, named) => {

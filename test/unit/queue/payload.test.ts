@@ -1,7 +1,9 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import * as v from 'valibot';
-import type { Message } from '../../../src/queue/handler.ts';
+import { type Message, PermanentError } from '../../../src/queue/handler.ts';
+import { accepted, MessageView, validatorError } from '../../../src/queue/message-view.ts';
 import { attempt } from '../../support/attempt.ts';
+import { claimed } from '../../support/claimed.ts';
 import { deferred, turns } from '../../support/deferred.ts';
 
 describe('the payload', () => {
@@ -171,5 +173,85 @@ describe('the payload', () => {
     await turns();
     expect(seen).toEqual([]);
     expect(outcomes).toEqual([{ kind: 'release', delayMs: 0 }]);
+  });
+});
+
+describe('the reasons of a refused payload (Q15)', () => {
+  function reasonOf(data: unknown, message: unknown, path?: StandardSchemaV1.Issue['path']): string {
+    const view = new MessageView(claimed({ payload: JSON.stringify(data) }));
+    try {
+      accepted(view, { issues: [{ message: message as string, ...(path && { path }) }] });
+    } catch (error) {
+      return /schema: (.*)\. Enqueue/.exec((error as Error).message)![1]!;
+    }
+    throw new Error('it was accepted');
+  }
+
+  test('Q15: a value of four characters is left out anywhere, a shorter one only in quotes', () => {
+    expect(reasonOf({ pin: 'abcd' }, 'pin abcd is bad')).toBe('pin … is bad');
+    expect(reasonOf({ pin: 'bad' }, 'pin bad is bad')).toBe('pin bad is bad');
+    expect(reasonOf(['x', 7], `"x" and 'x' and \`x\` and "7" are bad`)).toBe('… and … and … and … are bad');
+  });
+
+  test('Q15: longer values are left out before those that they contain', () => {
+    const data = { a: 'hunter2', b: 'hunter', c: 'hunter22' };
+    expect(reasonOf(data, 'hunter22 hunter2 hunter are equal')).toBe('… … … are equal');
+  });
+
+  test('Q15: numbers and nested texts are left out; words for null and booleans are not values', () => {
+    const data = { a: [null, { b: true, c: 12_345 }], d: { e: 'deep-secret' } };
+    expect(reasonOf(data, '12345 or deep-secret must be true or null')).toBe('… or … must be true or null');
+  });
+
+  test('Q15: a thousand values are looked for, and no more', () => {
+    const data = Array.from({ length: 1_001 }, (_, index) => `value-${1_000 + index}`);
+    expect(reasonOf(data, 'value-1000, value-1001 and value-2000 are bad')).toBe(
+      'value-1000, … and … are bad',
+    );
+  });
+
+  test('Q15: a reason that is not text says so, and a long one is cut', () => {
+    expect(reasonOf({}, undefined, ['id'])).toBe('id: is invalid');
+    expect(reasonOf({}, 'x'.repeat(250), ['id'])).toBe(`id: ${'x'.repeat(200)}…`);
+    expect(reasonOf({}, 'bad', [])).toBe('bad');
+  });
+
+  test('D3: only a stack that overflows in the validator is a payload that no attempt can handle', () => {
+    const named = (name: string, message: string) => Object.assign(new Error(message), { name });
+    const text = 'Maximum call stack size exceeded';
+    expect(validatorError(new RangeError(text))).toBeInstanceOf(PermanentError);
+    for (const thrown of [
+      named('TypeError', text),
+      new RangeError('Invalid array length'),
+      { name: 'RangeError', message: text },
+      undefined,
+    ])
+      expect(validatorError(thrown)).toBe(thrown);
+  });
+});
+
+test('D3: the handler sees each field of the message', () => {
+  const message = claimed({
+    topic: 'paid',
+    headers: { own: 'x' },
+    correlationId: 'c-1',
+    orderingKey: 'k-1',
+    source: 'shop',
+    dedupKey: 'd-1',
+    enqueuedUtc: new Date(1),
+    dueUtc: new Date(2),
+  });
+  const { messageId, payload, headers, enqueuedUtc, dueUtc } = message;
+  expect({ ...new MessageView(message) }).toEqual({
+    messageId,
+    topic: 'paid',
+    payload,
+    headers,
+    correlationId: 'c-1',
+    orderingKey: 'k-1',
+    source: 'shop',
+    sourceMessageId: 'd-1',
+    enqueuedUtc,
+    dueUtc,
   });
 });

@@ -95,6 +95,39 @@ describe('the room of handlers with a limit (Q4, D2)', () => {
     expect(slow.isFreeAgain).toBe(true);
   });
 
+  test('Q9: of an odd number that may wait, more than half must have room', () => {
+    const three = defineHandler({ topic: 'three', concurrency: 3, handle });
+    const rooms = of(three);
+    rooms.forClaim();
+    for (let n = 0; n < 6; n++) rooms.claimed(three);
+    rooms.ended(three);
+    expect(rooms.isFreeAgain).toBe(false);
+    rooms.ended(three);
+    expect(rooms.isFreeAgain).toBe(true);
+  });
+
+  test('Q9: in a batch that is too small for more than the limit, room for one is enough', () => {
+    const rooms = new Rooms(new HandlerSet([wide]), { ...dispatch, batchSize: 4 });
+    rooms.forClaim();
+    for (let n = 0; n < 8; n++) rooms.claimed(wide);
+    expect(rooms.isFreeAgain).toBe(false);
+    rooms.ended(wide);
+    expect(rooms.isFreeAgain).toBe(true);
+  });
+
+  test('Q4: one of several handlers is enough, and room is never less than none', () => {
+    const rooms = of(narrow, wide);
+    rooms.forClaim();
+    for (let n = 0; n < 3; n++) rooms.claimed(narrow);
+    expect(rooms.forClaim()).toEqual([
+      { topic: 'narrow', room: 0 },
+      { topic: 'wide', room: 16 },
+    ]);
+    expect(rooms.isFreeAgain).toBe(false);
+    for (let n = 0; n < 3; n++) rooms.ended(narrow);
+    expect(rooms.isFreeAgain).toBe(true);
+  });
+
   test('I4: the handlers of all sources of a limited topic have a room of their own', () => {
     const any = defineInboxHandler({ topic: 'Paid', handle });
     const shop = defineInboxHandler({ topic: 'paid', source: 'shop', concurrency: 2, handle });

@@ -46,6 +46,41 @@ describe.each(['replay', 'discard'] as const)('%s of many dead messages', (verb)
   });
 });
 
+test.each(['list', 'count', 'replay', 'discard'] as const)(
+  'Q13: dead.%s refuses a filter that is not an object, and asks no database',
+  async (verb) => {
+    const { dead, asked } = scene(1);
+    for (const filter of [null, 'orders'])
+      await expect(dead[verb](filter as never)).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringContaining(`dead.${verb}: the options must be an object`),
+      });
+    expect(asked).toEqual([]);
+  },
+);
+
+test('Q13: dead.list refuses a page that is not an object', async () => {
+  await expect(scene().dead.list({}, 7 as never)).rejects.toThrow('dead.list: the options must be an object');
+});
+
+test('S2: a message, the statistics and the number of dead messages come from the queue', async () => {
+  const statistics = { ready: 1 };
+  const queue = {
+    get: async (messageId: string) => ({ messageId }),
+    statistics: async () => statistics,
+    countDead: async (filter: DeadFilter) => (filter.topic === 'orders' ? 7 : 9),
+  } as unknown as WorkQueue;
+  const messages = storedMessages('acme', {
+    use: (action) => action(queue),
+    wake: async () => {},
+    wakeAfter: () => {},
+  });
+  expect(messages.tenantId).toBe('acme');
+  expect(await messages.get('m-1')).toEqual({ messageId: 'm-1' });
+  expect(await messages.statistics()).toBe(statistics);
+  expect([await messages.dead.count({ topic: 'orders' }), await messages.dead.count()]).toEqual([7, 9]);
+});
+
 test('Q13: a page of dead messages has 100 unless the caller says otherwise', async () => {
   const asked: unknown[] = [];
   const queue = {

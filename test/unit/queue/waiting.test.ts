@@ -100,6 +100,30 @@ describe('ordering groups (Q10)', () => {
     expect(startAll(waiting).map(payload)).toEqual(['k3']);
   });
 
+  test('Q10: who adds a message is told whether it may start, and later that it is unblocked', () => {
+    const unblocked: string[] = [];
+    const waiting = new WaitingMessages(({ payload }) => unblocked.push(payload));
+    expect([keyed('k1'), keyed('k2'), keyed('j1', 'j'), assigned()].map((each) => waiting.add(each))).toEqual(
+      [true, false, true, true],
+    );
+    const [k1] = startAll(waiting);
+    expect(unblocked).toEqual([]);
+    waiting.ended(k1!, true);
+    expect(unblocked).toEqual(['k2']);
+    waiting.ended(startAll(waiting)[0]!, true);
+    expect(unblocked).toEqual(['k2']);
+    expect(waiting.add(keyed('k3'))).toBe(true);
+  });
+
+  test('Q8: the waiting messages are all those that have not started', () => {
+    const waiting = new WaitingMessages();
+    for (const each of ['k1', 'k2', 'k3']) waiting.add(keyed(each));
+    for (const each of ['1', '2', '3', '4']) waiting.add(assigned({ payload: each }));
+    for (const each of ['k1', '1']) expect(payload(waiting.next())).toBe(each);
+    expect(waiting.messages().map((message) => message.payload)).toEqual(['2', '3', '4', 'k2', 'k3']);
+    expect(waiting.size).toBe(5);
+  });
+
   test('Q10: when the head is not done, the messages behind it are released in order', () => {
     const waiting = new WaitingMessages();
     for (const each of ['k1', 'k2', 'k3']) waiting.add(keyed(each));
