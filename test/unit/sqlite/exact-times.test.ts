@@ -45,6 +45,31 @@ test('Q10: a message behind a head is claimed with it from the millisecond at wh
   expect((await begin(queue)).messages.map(({ payload }) => payload)).toEqual(['1', '2']);
 });
 
+test('Q4, Q10: with a limit of its topic, too', async () => {
+  const { queue, passes } = await tenantWithClock();
+  const orderingKey = 'k';
+  await queue.enqueue([message('1', { orderingKey }), message('2', { orderingKey, dueInMs: 1_000 })]);
+  passes(1_000);
+  const rooms = [{ topic: 'orders', room: 2 }];
+  expect(await queue.begin({ ...request, claim: { ...request.claim, rooms } })).toMatchObject({
+    messages: [{ payload: '1' }, { payload: '2' }],
+  });
+});
+
+test('S2, Q4: throttled messages are due, and the oldest due message says for how long', async () => {
+  const { queue, passes } = await tenantWithClock();
+  for (const payload of ['1', '2']) {
+    await queue.enqueue([message(payload)]);
+    passes(1_000);
+  }
+  const rooms = [{ topic: 'orders', room: 0 }];
+  await queue.begin({ ...request, claim: { ...request.claim, rooms } });
+  const throttled = { ready: 2, due: 2, parked: 0, blocked: 0, oldestDueAgeMs: 2_000, nextDueInMs: 0 };
+  expect(await queue.statistics()).toMatchObject(throttled);
+  await queue.enqueue([message('3'), message('4', { dueInMs: 1_000 })]);
+  expect(await queue.statistics()).toMatchObject({ ...throttled, ready: 4, due: 3 });
+});
+
 test('Q5: the shortest delay of a release counts', async () => {
   const { queue } = await tenantWithClock();
   await queue.enqueue([message('x')]);

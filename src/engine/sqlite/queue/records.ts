@@ -143,6 +143,10 @@ function shortOrNull(column: string, value: BoundedText | null): string | null {
   return value === null ? null : textOf(value, tooLong(column));
 }
 
+function callersDedupKey(value: BoundedText | null): string | null {
+  return value === null ? null : dedupKeyOf(shortOf('DedupKey', value));
+}
+
 /**
  * This is a class and not an object literal, because V8 allocates literals that often survive directly in the old
  * generation. There each unreachable message keeps its payload until the next full collection. In some processes a
@@ -179,7 +183,7 @@ class RowMessage implements ClaimedMessage {
     this.parks = integer('Parks', row[10]);
     this.recovered = row[11] === 1;
     this.source = shortOf('Source', row[12]) || null;
-    this.dedupKey = row[13] === null ? null : dedupKeyOf(shortOf('DedupKey', row[13]));
+    this.dedupKey = callersDedupKey(row[13]);
   }
 }
 
@@ -203,7 +207,7 @@ function unreadableMessage(row: ClaimRow, unreadable: string): ClaimedMessage {
     parks: readableOr(() => integer('Parks', row[10]), 0),
     recovered: row[11] === 1,
     source: readableOr(() => shortOf('Source', row[12]), '') || null,
-    dedupKey: readableOr(() => shortOrNull('DedupKey', row[13]), null),
+    dedupKey: readableOr(() => callersDedupKey(row[13]), null),
     unreadable,
   };
 }
