@@ -201,6 +201,18 @@ export const equivalents: readonly Equivalent[] = [
     why: 'Without a dedup key only the message’s own id can be known, and under a known id nothing is inserted.',
   },
   {
+    file: 'src/engine/sqlite/queue/due-times.ts',
+    line: '> :now + ',
+    mutant: ' >  →  >= ',
+    why: 'The sequences of the messages are given as well.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/records.ts',
+    line: 'if (mayNotBeUtf8(row)) assertUtf8(connection, table, row);',
+    mutant: 'mayNotBeUtf8(row) → true',
+    why: 'The texts of every row are then compared, which is only slower.',
+  },
+  {
     file: 'src/engine/sqlite/queue/outcomes.ts',
     line: 'if (done.length === 0) return;',
     mutant: 'done.length === 0 → false',
@@ -253,6 +265,36 @@ export const equivalents: readonly Equivalent[] = [
     line: "case 'release':",
     mutant: "'release' → ''",
     why: 'The switch then returns undefined, which unblocks no message either.',
+  },
+  {
+    file: 'src/queue/message.ts',
+    line: 'if (3 * texts.reduce((sum, { length }) => sum + length, 0) <= contentBytes) return;',
+    mutant: '3 → (2 * 3)',
+    why: 'The bytes of more messages are then counted, which is only slower.',
+  },
+  {
+    file: 'src/queue/message.ts',
+    line: 'if (3 * texts.reduce((sum, { length }) => sum + length, 0) <= contentBytes) return;',
+    mutant: '3 * texts.reduce((sum, { length }) => sum + length, 0) <= contentBytes → false',
+    why: 'The bytes of every message are then counted, which is only slower.',
+  },
+  {
+    file: 'src/queue/message.ts',
+    line: 'if (3 * texts.reduce((sum, { length }) => sum + length, 0) <= contentBytes) return;',
+    mutant: '<= → <',
+    why: 'The bytes are then counted for one length more, which is only slower.',
+  },
+  {
+    file: 'src/queue/run.ts',
+    line: 'logsHandlerText: options.logsHandlerText ?? false,',
+    mutant: 'options.logsHandlerText ?? false → (options.logsHandlerText)',
+    why: 'An undefined one counts like false.',
+  },
+  {
+    file: 'src/queue/run.ts',
+    line: 'if (answer.more) await immediate();',
+    mutant: 'answer.more → true',
+    why: 'The run then lets other work go first once more, which changes nothing that it does.',
   },
   {
     file: 'src/queue/run.ts',

@@ -152,9 +152,30 @@ describe('D7: the report says who blocked the event loop, and for how long', () 
 describe('with a clock that stands still', () => {
   fakeTimers();
 
-  test('D7: a run that blocks nothing reports no block', async () => {
+  test('D7: a run that blocks nothing reports no block, and leaves no timer behind', async () => {
     const queue = await place.outbox();
     await queue.enqueue(messages(3));
+    const before = jest.getTimerCount();
     expect(await run(queue, [orders(() => {})])).not.toHaveProperty('blockedLoop');
+    expect(jest.getTimerCount()).toBe(before);
+  });
+
+  test('D7: a handler that returns at once is not named for what blocked the loop before its call', async () => {
+    let blockedMs = 0;
+    const now = performance.now.bind(performance);
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => now() + blockedMs);
+    const queue = await place.outbox();
+    await queue.enqueue(messages(2));
+    const blocking = withFaults(queue, {
+      settle: async (real, request) => {
+        const settled = await real(request);
+        blockedMs += 120;
+        return settled;
+      },
+    });
+    const report = await run(blocking, [orders(() => {})], { dispatch: { batchSize: 1 } });
+    clock.mockRestore();
+    expect(report.counts.done).toBe(2);
+    expect(report).not.toHaveProperty('blockedLoop');
   });
 });

@@ -1,5 +1,6 @@
 import { defineHandler, type Handler, Snooze } from '../../../src/queue/handler.ts';
 import { deferred, turns } from '../../support/deferred.ts';
+import { fakeTimers } from '../../support/fake-timers.ts';
 import { message, messages, orders, run, withFaults } from '../../support/queue-run.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 
@@ -85,6 +86,49 @@ describe('handlers at once (D2)', () => {
     expect(report.counts.done).toBe(50);
     expect(turns).toBeGreaterThanOrEqual(9);
   });
+});
+
+test('a run whose engine tells of more messages and returns none lets other work go first', async () => {
+  const queue = await place.outbox();
+  await queue.enqueue(messages(1));
+  let turn = 0;
+  let counting = true;
+  const count = () => {
+    turn++;
+    if (counting) setImmediate(count);
+  };
+  setImmediate(count);
+  const calledAt: number[] = [];
+  const withholding = withFaults(queue, {
+    settle: async (real, request) => {
+      calledAt.push(turn);
+      if (calledAt.length > 3) return real(request);
+      return { ...(await real({ ...request, then: { do: 'renew-lease' } })), more: true };
+    },
+  });
+  await run(withholding, [orders(() => {})]);
+  counting = false;
+  expect(calledAt).toHaveLength(4);
+  expect(new Set(calledAt).size).toBe(4);
+});
+
+test('Q4: a run sends no room when no handler has a limit', async () => {
+  const queue = await place.outbox();
+  await queue.enqueue(messages(1));
+  const claims: object[] = [];
+  const watched = withFaults(queue, {
+    begin: (real, request) => {
+      claims.push(request.claim);
+      return real(request);
+    },
+    settle: (real, request) => {
+      claims.push(request.then);
+      return real(request);
+    },
+  });
+  await run(watched, [orders(() => {})]);
+  expect(claims).toHaveLength(2);
+  for (const claim of claims) expect(claim).not.toHaveProperty('rooms');
 });
 
 test('handlers that return at once do not call one another, however many wait', async () => {
@@ -207,6 +251,52 @@ describe('round trips (Q9)', () => {
       expect(report.counts.done).toBe(total);
       expect(report.roundTrips).toBe(Math.ceil(total / batchSize) + 1);
     }
+  });
+
+  describe('with a clock that stands still, so that no answer of the engine becomes old', () => {
+    fakeTimers();
+
+    test('Q4, D2: a handler that used up its room gets its next messages while another handler runs', async () => {
+      const queue = await place.outbox();
+      await queue.enqueue([message('slow', { topic: 'slow' }), ...messages(8)]);
+      const gate = deferred();
+      const slow = orders(() => gate.promise, { topic: 'slow' });
+      const narrow = orders(
+        async ({ payload }) => {
+          if (payload === '8') gate.resolve();
+        },
+        { concurrency: 1 },
+      );
+      expect((await run(queue, [slow, narrow])).counts.done).toBe(9);
+    });
+
+    test('Q9: a handler that has claimed all its due messages costs no further claim while they run', async () => {
+      const queue = await place.outbox();
+      await queue.enqueue(messages(2));
+      const calls: unknown[] = [];
+      const watched = withFaults(queue, {
+        settle: (real, request) => {
+          calls.push(request.then);
+          return real(request);
+        },
+      });
+      const [started, gate] = [deferred(), deferred()];
+      const narrow = orders(
+        ({ payload }) => {
+          if (payload === '1') return undefined;
+          started.resolve();
+          return gate.promise;
+        },
+        { concurrency: 1 },
+      );
+      const running = run(watched, [narrow]);
+      await started.promise;
+      await turns();
+      expect(calls).toEqual([]);
+      gate.resolve();
+      await running;
+      expect(calls).toMatchObject([{ do: 'claim', solo: true }]);
+    });
   });
 
   test('Q9: an idle tenant costs one call, and so does a tenant whose lease another host holds', async () => {
