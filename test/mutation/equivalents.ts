@@ -213,6 +213,42 @@ export const equivalents: readonly Equivalent[] = [
     why: 'The texts of every row are then compared, which is only slower.',
   },
   {
+    file: 'src/engine/sqlite/queue/throttle.ts',
+    line: 'rows.return?.();',
+    mutant: '?. → nothing',
+    why: 'The iterators of node:sqlite have this method.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/throttle.ts',
+    line: 'due.return?.();',
+    mutant: '?. → nothing',
+    why: 'The iterators of node:sqlite have this method.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/throttle.ts',
+    line: 'if (sequences.length > 0) connection.run(',
+    mutant: 'sequences.length > 0 → true',
+    why: 'The statement then writes nothing.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/throttle.ts',
+    line: 'if (sequences.length > 0) connection.run(',
+    mutant: '> → >=',
+    why: 'The statement then writes nothing.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/parked.ts',
+    line: 'if (left > 0) left -= ',
+    mutant: 'left > 0 → true',
+    why: 'With a limit of 0 the statement writes nothing.',
+  },
+  {
+    file: 'src/engine/sqlite/queue/parked.ts',
+    line: 'if (left > 0) left -= ',
+    mutant: '> → >=',
+    why: 'With a limit of 0 the statement writes nothing.',
+  },
+  {
     file: 'src/engine/sqlite/queue/outcomes.ts',
     line: 'if (done.length === 0) return;',
     mutant: 'done.length === 0 → false',
