@@ -303,6 +303,12 @@ export const equivalents: readonly Equivalent[] = [
     why: 'The switch then returns undefined, which unblocks no message either.',
   },
   {
+    file: 'src/queue/handler-set.ts',
+    line: 'const isLimited = (handler: Handler) => (handler.concurrency ?? concurrency) < concurrency;',
+    mutant: 'handler.concurrency ?? concurrency → (handler.concurrency)',
+    why: 'undefined is not less than any number.',
+  },
+  {
     file: 'src/queue/message.ts',
     line: 'if (3 * texts.reduce((sum, { length }) => sum + length, 0) <= contentBytes) return;',
     mutant: '3 → (2 * 3)',

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
+import { loopPulse } from '../../../src/queue/loop-pulse.ts';
 import { deferred } from '../../support/deferred.ts';
 import { fakeTimers } from '../../support/fake-timers.ts';
 import { FleetPlace, noting } from '../../support/fleet-place.ts';
@@ -153,11 +154,15 @@ describe('with a clock that stands still', () => {
   fakeTimers();
 
   test('D7: a run that blocks nothing reports no block, and leaves no timer behind', async () => {
+    const [entered, left] = [jest.spyOn(loopPulse, 'enter'), jest.spyOn(loopPulse, 'leave')];
     const queue = await place.outbox();
     await queue.enqueue(messages(3));
     const before = jest.getTimerCount();
     expect(await run(queue, [orders(() => {})])).not.toHaveProperty('blockedLoop');
     expect(jest.getTimerCount()).toBe(before);
+    expect(entered).toHaveBeenCalledTimes(1);
+    expect(left.mock.calls).toEqual(entered.mock.calls);
+    jest.restoreAllMocks();
   });
 
   test('D7: a handler that returns at once is not named for what blocked the loop before its call', async () => {
