@@ -103,7 +103,8 @@ test('a run whose engine tells of more messages and returns none lets other work
     settle: async (real, request) => {
       calledAt.push(turn);
       if (calledAt.length > 3) return real(request);
-      return { ...(await real({ ...request, then: { do: 'renew-lease' } })), more: true };
+      const then = { do: 'renew-lease' } as const;
+      return { ...(await real({ ...request, then })), more: true };
     },
   });
   await run(withholding, [orders(() => {})]);

@@ -38,7 +38,7 @@ function scene(handlers: readonly Handler[], dispatchInput: SettingsInput['dispa
     onEnded: (attempt, outcome) => inFlight.end(attempt, outcome),
   });
   const startAll = () => {
-    while (inFlight.startNext());
+    for (let starts = 0; starts < 100 && inFlight.startNext(); starts++);
   };
   const accept = (...messages: ClaimedMessage[]) => inFlight.accept(messages);
   return { inFlight, rooms, tally, logger, startAll, accept };

@@ -14,7 +14,11 @@ describe('a claim looks at 200 throttled topics, a topic counting once for each 
     [200, []],
   ])('Q4: %p before the one that has room', async (count, claimed) => {
     const queue = await place.outbox();
-    await queue.enqueue([...fromSources(count, 'many'), message('last', { topic: 'other' }), message('first')]);
+    await queue.enqueue([
+      ...fromSources(count, 'many'),
+      message('last', { topic: 'other' }),
+      message('first'),
+    ]);
     const rooms = (room: number) => [
       { topic: 'many', room: 0 },
       { topic: 'other', room },
