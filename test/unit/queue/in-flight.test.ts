@@ -11,6 +11,13 @@ import { claimed } from '../../support/claimed.ts';
 import { deferred, turns } from '../../support/deferred.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
 
+const scenes: MessagesInFlight[] = [];
+
+/** Ends what still runs, with its timers. */
+afterEach(() => {
+  for (const inFlight of scenes.splice(0)) inFlight.interrupt({ kind: 'release', delayMs: 0 });
+});
+
 /** What a run has in flight. Outcomes are kept until the test settles them. */
 function scene(handlers: readonly Handler[], dispatchInput: SettingsInput['dispatch'] = {}) {
   const { dispatch, retry } = loadSettings({ dispatch: dispatchInput }, {});
@@ -37,6 +44,7 @@ function scene(handlers: readonly Handler[], dispatchInput: SettingsInput['dispa
     },
     onEnded: (attempt, outcome) => inFlight.end(attempt, outcome),
   });
+  scenes.push(inFlight);
   const startAll = () => {
     for (let starts = 0; starts < 100 && inFlight.startNext(); starts++);
   };
