@@ -89,10 +89,12 @@ resource registry 'Microsoft.Sql/servers/databases@2025-01-01' = {
   }
 }
 
-// 0.0.0.0 means every address inside Azure, including other customers'. Entra authentication then protects the server.
+// 0.0.0.0 means every address inside Azure, including other customers'. Entra authentication then protects the server. The rule
+// does not have the portal's name for it, AllowAllWindowsAzureIps: azd warns that a deployment fails at a name with a reserved word
+// (https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-reserved-resource-name).
 resource azureServices 'Microsoft.Sql/servers/firewallRules@2025-01-01' = if (publicNetworkAccess && allowAzureServices) {
   parent: server
-  name: 'AllowAllWindowsAzureIps'
+  name: 'all-azure-addresses'
   properties: {
     startIpAddress: '0.0.0.0'
     endIpAddress: '0.0.0.0'

@@ -93,6 +93,25 @@ export function describeValues(evaluated: () => Evaluated): void {
     }
   });
 
+  test('no name has a word that Azure reserves, which azd reports as a failure to come', () => {
+    const words = /microsoft|windows|(^|\/)login/i;
+    for (const resources of [evaluated().dev, evaluated().prod]) {
+      // Names of DNS zones are Azure's. A name that only Azure knows is an expression: the GUID of a role assignment.
+      const named = resources
+        .filter(({ type }) => !type.startsWith('Microsoft.Network/privateDnsZones'))
+        .map(({ name }) => name)
+        .filter((name) => !name.startsWith('['));
+      expect(named.filter((name) => words.test(name))).toEqual([]);
+    }
+  });
+
+  test('prod: nobody can purge the key vault; dev: `azd down --purge` can', () => {
+    const { dev, prod } = evaluated();
+    expect(one(prod, 'Microsoft.KeyVault/vaults').enablePurgeProtection).toBe(true);
+    // Azure refuses false.
+    expect(one(dev, 'Microsoft.KeyVault/vaults').enablePurgeProtection ?? null).toBeNull();
+  });
+
   test('an audit, and no public HTTP, on request', async () => {
     const { dev } = evaluated();
     expect(dev.filter(({ type }) => type.endsWith('/auditingSettings'))).toEqual([]);
