@@ -106,7 +106,7 @@ param publicHttp bool = true
 
 // ---- operator
 
-@description('Object id of the operator, who may write secrets and read queues; empty for none.')
+@description('Object id of the operator, who may write secrets, read queues and discard their messages; empty for none.')
 param operatorPrincipalId string = ''
 
 @description('Kind of the operator; None for no operator. Azure refuses a role assignment whose kind is not that of the principal.')

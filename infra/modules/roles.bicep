@@ -10,7 +10,7 @@ param applicationInsightsName string
 @description('Object id of the app\'s identity.')
 param appPrincipalId string
 
-@description('Object id of the operator, who may read the queues; empty for none.')
+@description('Object id of the operator, who may read the queues and discard messages; empty for none.')
 param operatorPrincipalId string
 
 @description('Kind of the operator: User, Group or ServicePrincipal.')
@@ -20,7 +20,6 @@ param operatorPrincipalType string
 var roles = {
   storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
   storageQueueDataContributor: '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
-  storageQueueDataReader: '19e7f393-937e-4f77-808e-94535e297925'
   storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
 }
@@ -68,12 +67,17 @@ resource appSendsTelemetry 'Microsoft.Authorization/roleAssignments@2022-04-01' 
   }
 }
 
-resource operatorReadsQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorPrincipalId)) {
-  name: guid(storage.id, operatorPrincipalId, roles.storageQueueDataReader)
+// A reader could not discard the messages of a poison queue
+// (https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/storage).
+resource operatorOnQueues 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorPrincipalId)) {
+  name: guid(storage.id, operatorPrincipalId, roles.storageQueueDataContributor)
   scope: storage
   properties: {
     principalId: operatorPrincipalId
     principalType: operatorPrincipalType
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageQueueDataReader)
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles.storageQueueDataContributor
+    )
   }
 }

@@ -26,6 +26,16 @@ export function describeOperator(evaluated: () => Evaluated): void {
     expect(kinds(resources)).toEqual(expected);
   });
 
+  test('an operator may discard the messages of a poison queue, and write secrets', () => {
+    const given = evaluated()
+      .dev.filter(({ properties }) => properties?.principalId === operator)
+      .map(({ properties }) => properties.roleDefinitionId.split('/').at(-1));
+    expect(given.sort()).toEqual([
+      '974c5e8b-45b9-4653-ba55-5f855dd0fb88', // Storage Queue Data Contributor
+      'b86a8fe4-44ce-4948-aee5-eccb2c155cd7', // Key Vault Secrets Officer
+    ]);
+  });
+
   test('an id without a kind gives no operator', async () => {
     expect(kinds(await evaluated().bicep.evaluate({ operatorPrincipalId: `'${operator}'` }))).toEqual([]);
   });

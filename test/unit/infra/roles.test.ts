@@ -4,7 +4,6 @@ import { findFiles, literalText, readTopFile, variableEntries } from './bicep-te
 const builtIn: Readonly<Record<string, string>> = {
   storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b',
   storageQueueDataContributor: '974c5e8b-45b9-4653-ba55-5f855dd0fb88',
-  storageQueueDataReader: '19e7f393-937e-4f77-808e-94535e297925',
   storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3',
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb',
   keyVaultSecretsUser: '4633458b-17de-408a-b874-0445c86b69e6',
