@@ -50,6 +50,9 @@ param appSettings stringMap = {}
 @description('Settings that are secrets: variable name to the name of the secret in the key vault: { MULTI_OUTBOX_SMTP_URL: \'smtp-url\', TENANT_ACME: \'tenant-acme\' }. List the tenants\' connection strings here too (tenants add --auth-setting TENANT_ACME).')
 param keyVaultSettings stringMap = {}
 
+@description('True keeps a deleted key vault for 90 days: nobody can purge it, and no environment can use its name. Azure does not take it back. False for environments that come and go (docs/azure-deployment.md, Removing it).')
+param keyVaultPurgeProtection bool = true
+
 @description('Client id of an application registered in Entra ID, with requestedAccessTokenVersion 2. The HTTP functions then require a token for it, beside the function key. Empty: they require only the function key.')
 param entraClientId string = ''
 
@@ -273,6 +276,7 @@ module keyVault 'modules/key-vault.bicep' = {
     location: location
     tags: allTags
     publicNetworkAccess: !privateNetwork
+    purgeProtection: keyVaultPurgeProtection
     readerPrincipalId: identity.outputs.principalId
     operatorPrincipalId: operatorId
     operatorPrincipalType: operatorPrincipalType

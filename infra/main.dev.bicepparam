@@ -27,6 +27,9 @@ param sqlAllowedAddresses = [
   }
 ]
 
+// `azd down --purge` then leaves no vault behind, and an environment of the same name can be created again at once.
+param keyVaultPurgeProtection = false
+
 // An experiment should not send alerts.
 param alertsEnabled = false
 param logDailyQuotaGb = 1

@@ -15,6 +15,9 @@ param tags stringMap
 @description('False when only private endpoints may reach the vault.')
 param publicNetworkAccess bool
 
+@description('True keeps a deleted vault until its retention of 90 days ends: nobody can purge it, and its name stays reserved.')
+param purgeProtection bool
+
 @description('Object id of the app\'s identity, which reads secrets.')
 param readerPrincipalId string
 
@@ -42,7 +45,8 @@ resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
     }
     enableRbacAuthorization: true
     enableSoftDelete: true
-    enablePurgeProtection: true
+    // Azure does not accept false (https://learn.microsoft.com/azure/templates/microsoft.keyvault/vaults#vaultproperties).
+    enablePurgeProtection: purgeProtection ? true : null
     publicNetworkAccess: publicNetworkAccess ? 'Enabled' : 'Disabled'
     networkAcls: {
       defaultAction: publicNetworkAccess ? 'Allow' : 'Deny'
