@@ -11,7 +11,15 @@ type stringMap = {
 @description('Instances that are always kept running, for one function or for all HTTP functions.')
 type alwaysReadyInstances = {
   @description('The HTTP functions, or a function that is scaled by itself. A function of your own needs its name here.')
-  name: 'http' | 'function:plan' | 'function:pages' | 'function:dispatch' | 'function:wake-queue' | 'function:poison'
+  name:
+    | 'http'
+    | 'function:plan'
+    | 'function:pages'
+    | 'function:dispatch'
+    | 'function:wake-queue'
+    | 'function:poison'
+    | 'function:pages-poison'
+    | 'function:wake-poison'
 
   @description('How many instances.')
   @minValue(1)

@@ -67,3 +67,17 @@ test('the workflow for pull requests lints, compiles and asks Azure by OIDC (tex
   expect(JSON.stringify(jobs['what-if'].steps)).toContain('az deployment sub what-if');
   expect(Object.keys(jobs['what-if'].steps[1].with)).toEqual(['client-id', 'tenant-id', 'subscription-id']);
 });
+
+test('each function that is scaled by itself can be kept ready, and no other', () => {
+  const functions = findFiles('functions/*.ts').flatMap((file) =>
+    [...readTopFile(file).matchAll(/\b(?:app\.(?:timer|storageQueue)|register)\('([\w-]+)'/g)].map(
+      ([, name]) => `function:${name}`,
+    ),
+  );
+  expect(functions).toContain('function:wake-poison');
+  const [, names] = /type alwaysReadyInstances = \{.*?^ {2}name:(.*?)\n\n/ms.exec(
+    readTopFile('infra/modules/types.bicep'),
+  )!;
+  const allowed = [...names!.matchAll(/'([^']+)'/g)].map(([, name]) => name!);
+  expect(allowed.sort()).toEqual(['http', ...functions].sort());
+});
