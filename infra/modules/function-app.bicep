@@ -24,7 +24,7 @@ param deploymentContainerUrl string
 @allowed(['22', '24'])
 param nodeVersion string
 
-@description('Most instances of any one function at the same time.')
+@description('Most instances on demand of each function that is scaled by itself; alwaysReady comes on top.')
 param maximumInstanceCount int
 
 @description('Memory of an instance in MB.')
