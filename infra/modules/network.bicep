@@ -11,7 +11,7 @@ param location string
 @description('Tags of everything here.')
 param tags stringMap
 
-@description('Address space, at least a /24.')
+@description('Address space, at least a /25: two subnets of /26.')
 param addressPrefix string
 
 // Handlers send mails and call webhooks, but a subnet cannot reach the internet without a gateway. The gateway also gives

@@ -11,7 +11,7 @@ param location string
 @description('Tags of everything here.')
 param tags stringMap
 
-@description('Address space of the network, at least a /24.')
+@description('Address space of the network, at least a /25.')
 param addressPrefix string
 
 @description('Id of the storage account.')
