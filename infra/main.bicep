@@ -1,5 +1,5 @@
 // multi-outbox on Azure: one Flex Consumption function app that dispatches every tenant's outbox, and the resources it needs.
-// docs/azure.md lists the commands. Deploy it to a subscription; it creates the resource group.
+// docs/azure-deployment.md lists the commands. Deploy it to a subscription; it creates the resource group.
 
 targetScope = 'subscription'
 
@@ -64,7 +64,7 @@ param openPaths string[] = ['/api/health/live']
 
 // ---- SQL
 
-@description('Entra user, group or application that administers the SQL server, by display name. It runs the scripts of docs/azure.md. Prefer a group.')
+@description('Entra user, group or application that administers the SQL server, by display name. It runs the scripts of docs/azure-deployment.md. Prefer a group.')
 @minLength(1)
 param sqlAdministratorName string
 

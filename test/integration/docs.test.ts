@@ -58,7 +58,7 @@ test('every TypeScript block fits the types', () => {
 
 /** The declarations that a document assumes before its first block. */
 const before: Readonly<Record<string, string>> = {
-  'docs/azure.md': 'multi-outbox tenants add acme',
+  'docs/azure-deployment.md': 'multi-outbox tenants add acme',
   'docs/operations.md': `multi-outbox tenants add acme
     multi-outbox enqueue acme email.send '{"subject":"to nobody"}'
     multi-outbox tick`,

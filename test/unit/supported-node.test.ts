@@ -47,7 +47,12 @@ test('documents that name a Node to install name the floor of `engines`', () => 
     ),
   );
   expect(named.map(([document]) => document)).toEqual(
-    expect.arrayContaining(['README.md', 'CONTRIBUTING.md', 'docs/quick-start.md', 'docs/azure.md']),
+    expect.arrayContaining([
+      'README.md',
+      'CONTRIBUTING.md',
+      'docs/quick-start.md',
+      'docs/azure-deployment.md',
+    ]),
   );
   expect(named.filter(([, version]) => version !== floor)).toEqual([]);
 });
