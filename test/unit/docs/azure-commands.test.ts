@@ -15,7 +15,6 @@ const known: Readonly<Record<string, readonly string[]>> = {
   'az ad signed-in-user show': [],
   'az ad sp create': ['--id'],
   'az consumption budget delete': ['--budget-name', '--resource-group'],
-  'az consumption budget list': ['--resource-group'],
   'az deployment sub create': ['--name', '--location', '--parameters'],
   'az deployment sub delete': ['--name'],
   'az deployment sub show': ['--name'],
