@@ -67,7 +67,7 @@ describeDeletingOpenFiles('npm run simulation', () => {
   test('a mistake in the core is found, with its seed, its faults and the last events', async () => {
     const { code, output } = await simulation('--mutation', 'a claim counts no attempt', '--seeds', '5');
     expect(code).toBe(1);
-    expect(output).toMatch(/^Seed \d+ broke a promise\. Q5 attempts: /);
+    expect(output).toMatch(/^Seed \d+ broke a promise\. Q5 attempts: /m);
     expect(output).toMatch(/npm run simulation -- --seed \d+ --trace/);
     expect(output).toMatch(/prefix that still fails has \d+ of \d+ faults|fails with all \d+ faults/);
     const events = output.split('\n').filter((line) => /^ +\d+\.\d{3} {2}\S/.test(line));
