@@ -10,6 +10,8 @@ import {
   type TenantInput,
   type WebhookSource,
 } from '../src/index.ts';
+import { type NamesOf, optionsOf } from '../src/options.ts';
+import { settingNames } from '../src/settings.ts';
 import { createSources } from '../src/sources/index.ts';
 
 /**
@@ -39,12 +41,23 @@ export interface AppOptions {
   readonly settings: SettingsInput;
 }
 
+const optionNames: NamesOf<RegisterFunctionsOptions> = {
+  handlers: true,
+  sources: true,
+  tenants: true,
+  strategy: true,
+  ...settingNames,
+};
+
 /** @throws MultiOutboxError INVALID_CONFIGURATION */
 export function checkedOptions(options: RegisterFunctionsOptions): AppOptions {
-  if (typeof options !== 'object' || options === null) {
-    throw refusal('the options must be an object, such as { handlers: [invoiceCreate] }');
-  }
-  const { handlers, sources = createSources, tenants, strategy, ...settings } = options;
+  const {
+    handlers,
+    sources = createSources,
+    tenants,
+    strategy,
+    ...settings
+  } = optionsOf('registerFunctions', options, optionNames, 'INVALID_CONFIGURATION');
   if (handlers === undefined || (Array.isArray(handlers) && handlers.length === 0)) {
     throw refusal("'handlers' is missing or empty; give at least one handler made by defineHandler");
   }

@@ -153,16 +153,6 @@ export function ignoreRejection(returned: unknown, onRejected: (error: unknown) 
   new Promise((resolve) => resolve(returned)).catch(onRejected);
 }
 
-/** The options of a call, which may come from JavaScript. @throws MultiOutboxError when they are not an object */
-export function optionsOf<Options extends object>(
-  call: string,
-  given: Options,
-  code: ErrorCode = 'INVALID_ARGUMENT',
-): Options {
-  if (typeof given === 'object' && given !== null) return given;
-  throw new MultiOutboxError(code, `${call}: the options must be an object, got ${shownValue(given)}.`);
-}
-
 /** A function that a caller gave. @throws MultiOutboxError INVALID_ARGUMENT when it is none */
 export function functionOf<Given>(call: string, name: string, given: Given): Given {
   if (typeof given === 'function') return given;

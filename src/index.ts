@@ -104,13 +104,14 @@ export {
   type Message,
   PermanentError,
   RetryAfter,
+  type RetryPolicyInput,
   Snooze,
 } from './queue/handler.ts';
 export type { LoopBlock } from './queue/loop-blocks.ts';
 export type { MessageInput } from './queue/message.ts';
 export type { QueueReport, StopReason } from './queue/report.ts';
 export type { RetryPolicy } from './queue/retry.ts';
-export type { DeadLetters, StoredMessages } from './queue/stored-messages.ts';
+export type { DeadLetters, DeadSelection, StoredMessages } from './queue/stored-messages.ts';
 export {
   type DurationInput,
   loadSettings,

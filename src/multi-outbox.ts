@@ -4,7 +4,7 @@ import { withEitherSignal } from './either-signal.ts';
 import type { Engine } from './engine/engine.ts';
 import type { FleetSummary } from './engine/registry.ts';
 import type { QueueName } from './engine/work-queue.ts';
-import { functionOf, isMultiOutboxError, MultiOutboxError, optionsOf, shownValue } from './errors.ts';
+import { functionOf, isMultiOutboxError, MultiOutboxError, shownValue } from './errors.ts';
 import type { DispatchOptions } from './fleet/dispatch/dispatcher.ts';
 import { parseWake } from './fleet/dispatch/request-format.ts';
 import type { RunReport } from './fleet/dispatch/run-report.ts';
@@ -28,15 +28,16 @@ import { checkedDirectory, type Directory } from './fleet/tenants/directory-list
 import type { Tenants } from './fleet/tenants/registered-tenants.ts';
 import { createInbox, type Inbox } from './inbox/inbox.ts';
 import type { Lease } from './lease/lease.ts';
-import { createLeases, type Leases } from './lease/leases.ts';
+import { createLeases, type Leases, leaseOptionNames } from './lease/leases.ts';
 import { runLocalHost } from './local/host.ts';
 import type { TickReport } from './local/tick.ts';
 import { tickOnce } from './local/tick.ts';
+import { type NamesOf, optionsOf } from './options.ts';
 import { createOutbox, type Outbox } from './outbox/outbox.ts';
 import type { Handler } from './queue/handler.ts';
-import { handlerSets } from './queue/handler-set.ts';
+import { checkedHandlers, handlerSets } from './queue/handler-set.ts';
 import type { QueueAccess } from './queue/stored-messages.ts';
-import { loadSettings, type Settings, type SettingsInput } from './settings.ts';
+import { loadSettings, type Settings, type SettingsInput, settingNames } from './settings.ts';
 import { type Logger, safeLogger, silentLogger } from './telemetry/logger.ts';
 import { safeCallback } from './telemetry/safe-callback.ts';
 
@@ -163,18 +164,40 @@ export interface MultiOutbox {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+const optionNames: NamesOf<MultiOutboxOptions> = {
+  tenants: true,
+  handlers: true,
+  strategy: true,
+  logger: true,
+  owner: true,
+  ...settingNames,
+};
+const tickNames: NamesOf<TickOptions> = { signal: true, onRun: true };
+const withLeasesNames: NamesOf<LeaseInTenantsOptions> = {
+  tenants: true,
+  parallel: true,
+  ...leaseOptionNames,
+};
+const migrateNames: NamesOf<MigrateOptions> = {
+  tenants: true,
+  dryRun: true,
+  resume: true,
+  parallel: true,
+  onTenant: true,
+};
+const doctorNames: NamesOf<ExamineOptions> = { tenants: true, parallel: true, onTenant: true };
+
 /**
  * Creates a multi-outbox. It opens each database at the first use.
  * @throws MultiOutboxError INVALID_CONFIGURATION, INVALID_TENANT, DUPLICATE_HANDLER
  */
 export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox {
-  if (typeof options !== 'object' || options === null) {
-    throw new MultiOutboxError(
-      'INVALID_CONFIGURATION',
-      'createMultiOutbox: the options must be an object, such as { handlers }; or leave them out.',
-    );
-  }
-  const { tenants, handlers, strategy, logger, owner, ...given } = options;
+  const { tenants, handlers, strategy, logger, owner, ...given } = optionsOf(
+    'createMultiOutbox',
+    options,
+    optionNames,
+    'INVALID_CONFIGURATION',
+  );
   return assembleMultiOutbox(options, loadSettings(given));
 }
 
@@ -193,12 +216,13 @@ export function assembleMultiOutbox(
 ): MultiOutbox {
   const {
     tenants,
-    handlers = [],
+    handlers: givenHandlers = [],
     strategy,
     logger: givenLogger = silentLogger,
     owner = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
   } = options;
   const logger = safeLogger(givenLogger);
+  const handlers = checkedHandlers(givenHandlers);
   const isStatic = Array.isArray(tenants);
   const fleet = new Fleet({
     settings,
@@ -209,7 +233,9 @@ export function assembleMultiOutbox(
         : checkedDirectory(tenants as Directory),
     handlers: handlerSets(handlers),
     strategy: checkedStrategy(
-      strategy === undefined ? strategies[settings.plan.strategy](settings.plan) : strategy,
+      strategy === undefined
+        ? strategies[settings.plan.strategy]({ fairEvery: settings.plan.fairEvery })
+        : strategy,
     ),
     logger,
     owner,
@@ -266,7 +292,7 @@ export function assembleMultiOutbox(
     plan: fleet.plan,
     dispatch: fleet.dispatch,
     async tick(tickOptions = {}) {
-      const { signal, onRun } = optionsOf('tick', tickOptions);
+      const { signal, onRun } = optionsOf('tick', tickOptions, tickNames);
       fleet.assertHandlers();
       return handle.track(
         tickOnce({
@@ -278,7 +304,7 @@ export function assembleMultiOutbox(
       );
     },
     async run(runOptions) {
-      const { signal, onPlan, onRun } = optionsOf('run', runOptions);
+      const { signal, onPlan, onRun } = optionsOf('run', runOptions, { ...tickNames, onPlan: true });
       if (typeof signal?.addEventListener !== 'function') {
         throw new MultiOutboxError(
           'INVALID_ARGUMENT',
@@ -306,7 +332,7 @@ export function assembleMultiOutbox(
     inbox: facesOf('inbox', (tenantId, access) => createInbox(tenantId, access, logger)),
     leases,
     async withLeases(name, options, work) {
-      const { tenants, parallel = 8, ...leaseOptions } = optionsOf('withLeases', options);
+      const { tenants, parallel = 8, ...leaseOptions } = optionsOf('withLeases', options, withLeasesNames);
       functionOf('withLeases', 'work', work);
       const ids = tenants ?? (await fleet.tenants.list({ status: 'active' })).map(({ id }) => id);
       return leaseInTenants(ids, parallel, leases, name, leaseOptions, work);
@@ -321,7 +347,10 @@ export function assembleMultiOutbox(
     },
     status: async () => (await handle.ready()).registry.fleet(),
     async worst(worstOptions = {}) {
-      const { limit = 20, examine = 10_000 } = optionsOf('worst', worstOptions);
+      const { limit = 20, examine = 10_000 } = optionsOf('worst', worstOptions, {
+        limit: true,
+        examine: true,
+      });
       return worstTenants((await handle.ready()).registry, { limit, examine });
     },
     async poisoned(content, queue) {
@@ -335,14 +364,14 @@ export function assembleMultiOutbox(
       return { version: await schema.version(), latest, oldestUsable };
     },
     async migrate(migrateOptions = {}) {
-      const { onTenant } = optionsOf('migrate', migrateOptions);
+      const { onTenant } = optionsOf('migrate', migrateOptions, migrateNames);
       return fleet.migrate({
         ...migrateOptions,
         onTenant: safeCallback('migrate', 'onTenant', onTenant, logger),
       });
     },
     async doctor(examineOptions = {}) {
-      const { onTenant } = optionsOf('doctor', examineOptions);
+      const { onTenant } = optionsOf('doctor', examineOptions, doctorNames);
       return fleet.examine({
         ...examineOptions,
         onTenant: safeCallback('doctor', 'onTenant', onTenant, logger),

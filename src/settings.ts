@@ -3,7 +3,8 @@
  * environment variables prefixed MULTI_OUTBOX_; an option overrides the environment.
  */
 import * as v from 'valibot';
-import { MultiOutboxError, optionsOf, shownName, shownValue } from './errors.ts';
+import { MultiOutboxError, shownName, shownValue } from './errors.ts';
+import { type NamesOf, nearestName, objectOf } from './options.ts';
 import { type AnySchema, groups, type SettingMetadata, schema } from './settings/table.ts';
 
 export { type DurationInput, parseDuration } from './settings/values.ts';
@@ -14,6 +15,11 @@ export const environmentPrefix = 'MULTI_OUTBOX_';
 export type SettingsInput = v.InferInput<typeof schema>;
 /** Checked settings: all present, durations in milliseconds. */
 export type Settings = v.InferOutput<typeof schema>;
+
+/** The names of the settings that have no group, and of the groups. */
+export const settingNames = Object.fromEntries(
+  Object.keys(schema.entries).map((name) => [name, true]),
+) as NamesOf<SettingsInput>;
 
 /** One row of the table of settings. */
 export interface SettingDescription {
@@ -58,7 +64,7 @@ export const settingDescriptions: readonly SettingDescription[] = [
  * @throws MultiOutboxError INVALID_CONFIGURATION that names the option or variable and its allowed values
  */
 export function loadSettings(options: SettingsInput = {}, env: NodeJS.ProcessEnv = process.env): Settings {
-  optionsOf('The settings', options, 'INVALID_CONFIGURATION');
+  objectOf('The settings', options, 'INVALID_CONFIGURATION');
   const merged: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(options)) {
     if (value !== undefined) merged[key] = isGroup(value) ? definedOnly(value) : value;
@@ -93,8 +99,30 @@ export function loadSettings(options: SettingsInput = {}, env: NodeJS.ProcessEnv
     ? issue.message
     : isGroupName
       ? 'must be an object of settings; see docs/configuration.md'
-      : 'is not a setting; docs/configuration.md lists the settings';
-  throw new MultiOutboxError('INVALID_CONFIGURATION', `${name}${shown}: it ${problem}.`);
+      : `is not a setting; ${adviceOn(option)}`;
+  throw new MultiOutboxError(
+    'INVALID_CONFIGURATION',
+    `${name}${shown}: it ${problem}${problem.endsWith('?') ? '' : '.'}`,
+  );
+}
+
+function adviceOn(option: string): string {
+  const options = settingDescriptions.map((setting) => setting.option);
+  const nameOf = (path: string) => path.slice(path.lastIndexOf('.') + 1);
+  // A setting may also stand outside its group, or in the wrong one.
+  const name = nearestName(nameOf(option), options.map(nameOf));
+  const nearest =
+    nearestName(option, [...Object.keys(groups), ...options]) ??
+    (name === undefined ? undefined : options.find((path) => nameOf(path) === name));
+  return nearest === undefined ? 'docs/configuration.md lists the settings' : `did you mean '${nearest}'?`;
+}
+
+/** The variable of a setting that a misspelt name most likely means. */
+export function nearestVariable(name: string): string | undefined {
+  return nearestName(
+    name,
+    settingDescriptions.map(({ variable }) => variable),
+  );
 }
 
 /** Variables with the prefix of settings that are not settings, most likely misspelt. */

@@ -6,7 +6,9 @@ import { parseDuration } from '../settings.ts';
 export function durationArgument(text: string): number {
   const parsed = parseDuration(text);
   if (parsed === null || text.trim() === '') {
-    throw new InvalidArgumentError('Give a duration of 0 or more, such as 500ms, 30s, 5m, 2h or 7d.');
+    throw new InvalidArgumentError(
+      'Give a duration of 0 or more, such as 500ms, 30s, 5m, 2h or 7d; a bare number is milliseconds.',
+    );
   }
   return parsed;
 }

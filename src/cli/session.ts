@@ -2,7 +2,13 @@ import { errorText } from '../errors.ts';
 import { isEmbedded } from '../fleet/engines.ts';
 import type { MultiOutbox } from '../multi-outbox.ts';
 import { type SettingInForce, settingsInForce } from '../settings/in-force.ts';
-import { loadSettings, type Settings, type SettingsInput, unknownVariables } from '../settings.ts';
+import {
+  loadSettings,
+  nearestVariable,
+  type Settings,
+  type SettingsInput,
+  unknownVariables,
+} from '../settings.ts';
 import type { TelemetryExport } from '../telemetry/export.ts';
 import { type Logger, silentLogger } from '../telemetry/logger.ts';
 import { type Colors, colorsFor } from './output/colors.ts';
@@ -58,7 +64,7 @@ export class Session {
       this.#logger = await createLogger({ json: this.options.json, level });
       for (const name of unknownVariables()) {
         this.#logger.warn(
-          `${name} is not a setting and has no effect; correct its name (docs/configuration.md lists them all) or remove it.`,
+          `${name} is not a setting and has no effect; ${correction(name)} (docs/configuration.md lists them all) or remove it.`,
         );
       }
       if (options.handlers && this.options.json) keepStandardOutput();
@@ -123,4 +129,10 @@ function keepStandardOutput(): void {
   console.log = console.error;
   console.info = console.error;
   console.debug = console.error;
+}
+
+/** How to correct the name of a variable that is not a setting. */
+export function correction(variable: string): string {
+  const nearest = nearestVariable(variable);
+  return nearest === undefined ? 'correct its name' : `write ${nearest}`;
 }

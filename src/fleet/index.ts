@@ -10,7 +10,8 @@
 import { withEitherSignal } from '../either-signal.ts';
 import type { TenantDatabase } from '../engine/engine.ts';
 import type { QueueName } from '../engine/work-queue.ts';
-import { MultiOutboxError, optionsOf, shownValue } from '../errors.ts';
+import { MultiOutboxError, shownValue } from '../errors.ts';
+import { type NamesOf, optionsOf } from '../options.ts';
 import type { HandlerSet } from '../queue/handler-set.ts';
 import { recordPlan, recordWakes, setTenantLabels } from '../telemetry/metrics.ts';
 import { publishPoint } from '../telemetry/points.ts';
@@ -44,6 +45,8 @@ export interface PlanOptions {
   readonly capacity?: number;
 }
 
+const dispatchNames: NamesOf<DispatchOptions> = { signal: true, continues: true };
+
 export class Fleet {
   /** Opens the registry, the directory and the tenants' databases when they are first used. */
   readonly handle: FleetHandle;
@@ -73,7 +76,7 @@ export class Fleet {
 
   /** Chooses the due tenants (F3) and returns one dispatch request for each. @throws INVALID_ARGUMENT, CLOSED */
   readonly plan = async (options: PlanOptions = {}): Promise<PlanReport> =>
-    this.handle.track(this.#plan(optionsOf('plan', options)));
+    this.handle.track(this.#plan(optionsOf('plan', options, { capacity: true })));
 
   async #plan({ capacity }: PlanOptions): Promise<PlanReport> {
     const { settings, strategy, owner, logger } = this.#options;
@@ -116,7 +119,7 @@ export class Fleet {
     request: DispatchRequest | { readonly tenantId: string },
     dispatchOptions: DispatchOptions = {},
   ): Promise<RunReport> => {
-    const { signal, ...options } = optionsOf('dispatch', dispatchOptions);
+    const { signal, ...options } = optionsOf('dispatch', dispatchOptions, dispatchNames);
     return this.handle.track(
       withEitherSignal(signal, this.handle.closed, (either) =>
         this.#dispatch(request, { ...options, signal: either }),

@@ -1,5 +1,7 @@
-import { MultiOutboxError, optionsOf } from '../errors.ts';
+import { MultiOutboxError } from '../errors.ts';
+import { type NamesOf, optionsOf } from '../options.ts';
 import { defineHandler, type Handler, type HandlerContext, type Message } from '../queue/handler.ts';
+import type { DurationInput } from '../settings.ts';
 import { type EmailPayload, emailPayload } from './email-schema.ts';
 import { composeMail } from './mail-composition.ts';
 import { mailFolder } from './mail-folder.ts';
@@ -12,9 +14,11 @@ export interface EmailOptions {
   readonly from?: string;
   /** The folder for the files: `<folder>/<tenant id>/<message id>.eml`. Required without `smtpUrl`, ignored with it. */
   readonly folder?: string;
-  /** Most milliseconds for one attempt. Default: the fleet's setting. */
-  readonly timeoutMs?: number;
+  /** The most time for one attempt: milliseconds, or text such as '10s'. Default: the fleet's setting. */
+  readonly timeoutMs?: DurationInput;
 }
+
+const optionNames: NamesOf<EmailOptions> = { smtpUrl: true, from: true, folder: true, timeoutMs: true };
 
 // A file needs no sender that can receive replies, so the first mail works without any setting.
 const senderOfFiles = 'multi-outbox@localhost';
@@ -29,7 +33,12 @@ const senderOfFiles = 'multi-outbox@localhost';
  * @throws MultiOutboxError INVALID_CONFIGURATION for a wrong SMTP URL, or without `smtpUrl` and `folder`
  */
 export function emailSend(options: EmailOptions = {}): Handler {
-  const { smtpUrl, from, folder, timeoutMs } = optionsOf('emailSend', options, 'INVALID_CONFIGURATION');
+  const { smtpUrl, from, folder, timeoutMs } = optionsOf(
+    'emailSend',
+    options,
+    optionNames,
+    'INVALID_CONFIGURATION',
+  );
   const deliver = smtpUrl === undefined ? mailFolder(given(folder)) : smtpSender(smtpUrl);
   const fallbackFrom = from ?? (smtpUrl === undefined ? senderOfFiles : undefined);
   return defineHandler({

@@ -1,6 +1,6 @@
 import { jsonMembers, repeatedName } from '../engine/json-text.ts';
-import { optionsOf } from '../errors.ts';
 import { hostResolver, type ResolveHost } from '../host-resolver.ts';
+import { type NamesOf, optionsOf } from '../options.ts';
 import {
   defineHandler,
   type Handler,
@@ -8,6 +8,7 @@ import {
   type Message,
   PermanentError,
 } from '../queue/handler.ts';
+import type { DurationInput } from '../settings.ts';
 import { HostLookups } from './host-lookups.ts';
 import { noFence, nonPublicRange } from './public-address.ts';
 import { settleResponse } from './webhook-outcome.ts';
@@ -23,8 +24,11 @@ export interface WebhookOptions {
    * can enqueue a message can reach the dispatcher's private network. Default: false.
    */
   readonly allowPrivateAddresses?: boolean;
-  /** Most milliseconds for one attempt, redirects included. Default: the fleet's setting. */
-  readonly timeoutMs?: number;
+  /**
+   * The most time for one attempt, redirects included: milliseconds, or text such as '10s'. Default: the fleet's
+   * setting.
+   */
+  readonly timeoutMs?: DurationInput;
   /**
    * Replaces the default resolver, which asks the hosts file and the name servers. The addresses that it returns are
    * checked too. `dns.lookup` finds names that need search domains, but it cannot be cancelled, so names that are not
@@ -32,6 +36,13 @@ export interface WebhookOptions {
    */
   readonly resolve?: ResolveHost;
 }
+
+const optionNames: NamesOf<WebhookOptions> = {
+  secret: true,
+  allowPrivateAddresses: true,
+  timeoutMs: true,
+  resolve: true,
+};
 
 /**
  * The handler of `webhook.post`: posts `body` to `url` (see `webhookPayload`).
@@ -50,7 +61,7 @@ export function webhookPost(options: WebhookOptions = {}): Handler {
     allowPrivateAddresses = false,
     timeoutMs,
     resolve = hostResolver(),
-  } = optionsOf('webhookPost', options, 'INVALID_CONFIGURATION');
+  } = optionsOf('webhookPost', options, optionNames, 'INVALID_CONFIGURATION');
   const fixed = typeof secret === 'function' ? undefined : parseSecrets(secret ?? '');
   const secretsOf = async (tenantId: string) =>
     fixed ?? parseSecrets((typeof secret === 'function' ? await secret(tenantId) : undefined) ?? '');

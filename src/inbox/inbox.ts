@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { NewMessage } from '../engine/message.ts';
-import { optionsOf } from '../errors.ts';
-import { checkedText, type MessageInput, newMessage, trimmedText } from '../queue/message.ts';
+import type { NamesOf } from '../options.ts';
+import { checkedFields, checkedText, type MessageInput, newMessage, trimmedText } from '../queue/message.ts';
+import { storeOptions } from '../queue/store-options.ts';
 import { type QueueAccess, type StoredMessages, storedMessages } from '../queue/stored-messages.ts';
 import { Wakes } from '../queue/wakes.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -43,7 +44,7 @@ export interface Received {
 
 /** The inbox of one tenant. */
 export interface Inbox extends StoredMessages {
-  /** @throws INVALID_MESSAGE, UNKNOWN_TENANT, or what the engine's enqueue throws */
+  /** @throws INVALID_MESSAGE, INVALID_ARGUMENT, UNKNOWN_TENANT, or what the engine's enqueue throws */
   receive(message: InboxMessage, options?: ReceiveOptions): Promise<Received>;
   /** Stores many in one round trip, all or none; the results have the order of the input. */
   receive(messages: readonly InboxMessage[], options?: ReceiveOptions): Promise<Received[]>;
@@ -61,7 +62,7 @@ export function createInbox(tenantId: string, access: QueueAccess, logger: Logge
     input: InboxMessage | readonly InboxMessage[],
     options: ReceiveOptions = {},
   ): Promise<Received | Received[]> {
-    const { transaction, wake = (transaction ?? undefined) === undefined } = optionsOf('receive', options);
+    const { transaction, wake } = storeOptions('receive', options);
     const many = Array.isArray(input) ? (input as readonly InboxMessage[]) : [input as InboxMessage];
     if (many.length === 0) return [];
     const messages = many.map((message, index) =>
@@ -96,9 +97,21 @@ export function createInbox(tenantId: string, access: QueueAccess, logger: Logge
   return { ...storedMessages(tenantId, access), receive: receive as Inbox['receive'] };
 }
 
+const inboxNames: NamesOf<InboxMessage> = {
+  source: true,
+  messageId: true,
+  hash: true,
+  topic: true,
+  payload: true,
+  headers: true,
+  correlationId: true,
+  orderingKey: true,
+  delay: true,
+};
+
 function receivedMessage(input: InboxMessage, place: string): NewMessage {
   const verb = 'received';
-  const { source, messageId, hash, ...rest } = input ?? {};
+  const { source, messageId, hash, ...rest } = checkedFields(input, inboxNames, { place, verb });
   const message = newMessage(rest, { place, verb });
   return {
     ...message,

@@ -1,7 +1,8 @@
 /** Leases for users (L5), kept in one tenant's database or in the registry. */
 import { randomUUID } from 'node:crypto';
 import type { AcquireLease, LeasedElsewhere, LeaseRecord, LeaseStore } from '../engine/lease-store.ts';
-import { functionOf, MultiOutboxError, optionsOf } from '../errors.ts';
+import { functionOf, MultiOutboxError } from '../errors.ts';
+import { type NamesOf, optionsOf } from '../options.ts';
 import { type DurationInput, parseDuration } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { HeldLease, type Lease } from './lease.ts';
@@ -96,11 +97,18 @@ export async function takeLease(
   });
 }
 
+export const leaseOptionNames: NamesOf<LeaseOptions> = {
+  durationMs: true,
+  owner: true,
+  context: true,
+  signal: true,
+};
+
 export function createLeases(access: LeasesAccess): Leases {
   const { use, owner } = access;
 
   async function take(name: string, options: LeaseOptions): Promise<HeldLease | LeasedElsewhere> {
-    const request = checkedRequest(name, optionsOf('A lease', options), owner);
+    const request = checkedRequest(name, optionsOf('A lease', options, leaseOptionNames), owner);
     const { signal } = options;
     assertNotAborted(name, signal);
     const lease = await takeLease(access, request, signal);

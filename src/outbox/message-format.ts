@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { jsonElements, jsonMembers, repeatedName } from '../engine/json-text.ts';
 import { MultiOutboxError, shownName } from '../errors.ts';
+import { nearestName } from '../options.ts';
 import { namedValues } from '../queue/named-values.ts';
 import type { OutboxMessage } from './outbox.ts';
 
@@ -57,8 +58,12 @@ function parsed(json: string): unknown {
 function outboxMessage(input: unknown, json: string, what: string): OutboxMessage {
   const result = v.safeParse(messageSchema, input);
   if (!result.success) {
-    const { path, message: problem } = result.issues[0];
+    const { path, message, expected } = result.issues[0];
     const field = path?.map(({ key }) => shownName(String(key))).join('.');
+    const nearest =
+      expected === 'never' ? nearestName(String(field), Object.keys(messageSchema.entries)) : undefined;
+    const problem =
+      nearest === undefined ? message : `is not a field of a message; did you mean '${nearest}'?`;
     throw refusal(field ? `${field} of ${what} ${problem}` : `${what} ${problem}`);
   }
   const members = jsonMembers(json);
@@ -75,5 +80,8 @@ function outboxMessage(input: unknown, json: string, what: string): OutboxMessag
 }
 
 function refusal(problem: string): MultiOutboxError {
-  return new MultiOutboxError('INVALID_MESSAGE', `The messages cannot be enqueued: ${problem}.`);
+  return new MultiOutboxError(
+    'INVALID_MESSAGE',
+    `The messages cannot be enqueued: ${problem}${problem.endsWith('?') ? '' : '.'}`,
+  );
 }

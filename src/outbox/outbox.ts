@@ -1,5 +1,5 @@
-import { optionsOf } from '../errors.ts';
 import { type MessageInput, newMessages } from '../queue/message.ts';
+import { storeOptions } from '../queue/store-options.ts';
 import { type QueueAccess, type StoredMessages, storedMessages } from '../queue/stored-messages.ts';
 import { Wakes } from '../queue/wakes.ts';
 
@@ -8,7 +8,8 @@ export type OutboxMessage = MessageInput;
 export interface EnqueueOptions {
   /**
    * The caller's own open transaction: for embedded databases a `DatabaseSync` that has begun a transaction, for SQL
-   * Server an `mssql.Transaction`. The messages are committed or rolled back with it (Q3).
+   * Server an `mssql.Transaction`. The messages are committed or rolled back with it (Q3). Leave it out to commit the
+   * messages on their own; undefined and null are refused.
    */
   readonly transaction?: unknown;
   /**
@@ -25,7 +26,7 @@ export interface Enqueued {
 
 /** The outbox of one tenant. */
 export interface Outbox extends StoredMessages {
-  /** @throws INVALID_MESSAGE, UNKNOWN_TENANT, or what the engine's enqueue throws */
+  /** @throws INVALID_MESSAGE, INVALID_ARGUMENT, UNKNOWN_TENANT, or what the engine's enqueue throws */
   enqueue(message: OutboxMessage, options?: EnqueueOptions): Promise<Enqueued>;
   /** Stores many in one round trip, all or none; the results have the order of the input. */
   enqueue(messages: readonly OutboxMessage[], options?: EnqueueOptions): Promise<Enqueued[]>;
@@ -43,7 +44,7 @@ export function createOutbox(tenantId: string, access: QueueAccess): Outbox {
     input: OutboxMessage | readonly OutboxMessage[],
     options: EnqueueOptions = {},
   ): Promise<Enqueued | Enqueued[]> {
-    const { transaction, wake = (transaction ?? undefined) === undefined } = optionsOf('enqueue', options);
+    const { transaction, wake } = storeOptions('enqueue', options);
     const messages = newMessages(input);
     if (messages.length === 0) return [];
     // Only messages with a hash can conflict, and these have none.

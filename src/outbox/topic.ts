@@ -1,8 +1,9 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { optionsOf } from '../errors.ts';
+import type { NamesOf } from '../options.ts';
 import {
   defineHandler,
   defineInboxHandler,
+  definitionOf,
   type Handler,
   type HandlerContext,
   type HandlerDefinition,
@@ -39,6 +40,14 @@ export type TopicHandler<Data, Definition extends HandlerDefinition> = Omit<
   handle(message: Message<Data>, context: HandlerContext): unknown;
 };
 
+const handlerNames: NamesOf<TopicHandler<unknown, InboxHandlerDefinition>> = {
+  handle: true,
+  retry: true,
+  timeoutMs: true,
+  concurrency: true,
+  source: true,
+};
+
 /**
  * Declares a topic by the type of its payloads, `defineTopic<EmailPayload>('email.send')`, or by a Standard Schema
  * validator, `defineTopic('email.send', emailPayload)`, which also checks them.
@@ -52,13 +61,18 @@ export function defineTopic<Payload, Data>(
   topic: string,
   schema?: StandardSchemaV1<Payload, Data>,
 ): Topic<Payload, Data> {
-  const declared = <Definition extends TopicHandler<Data, HandlerDefinition>>(definition: Definition) => ({
-    ...definition,
-    // Spreading does not copy the methods of a class instance.
-    handle: optionsOf('A handler', definition).handle?.bind(definition),
-    topic,
-    ...(schema && { schema }),
-  });
+  const declared = (definition: TopicHandler<Data, InboxHandlerDefinition>) => {
+    const { handle, retry, timeoutMs, concurrency, source } = definitionOf(definition, handlerNames);
+    return {
+      topic,
+      handle: handle?.bind(definition),
+      ...(schema && { schema }),
+      ...(retry !== undefined && { retry }),
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(concurrency !== undefined && { concurrency }),
+      ...(source !== undefined && { source }),
+    };
+  };
   return {
     topic,
     schema,

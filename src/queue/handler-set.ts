@@ -1,6 +1,6 @@
 import { type HandledTopic, type QueueName, queueNames } from '../engine/work-queue.ts';
 import { MultiOutboxError, propertyOf } from '../errors.ts';
-import type { Handler } from './handler.ts';
+import { completeHandler, type Handler } from './handler.ts';
 
 /**
  * The handlers of one work queue, found by topic, case-insensitively (D4). A handler for the message's source takes
@@ -77,8 +77,11 @@ function isHandler(value: unknown): boolean {
   );
 }
 
-/** The handlers of each work queue that has any (D1). @throws MultiOutboxError INVALID_CONFIGURATION, DUPLICATE_HANDLER */
-export function handlerSets(handlers: readonly Handler[]): Map<QueueName, HandlerSet> {
+/**
+ * The handlers, each as `defineHandler` or `defineInboxHandler` completes it.
+ * @throws MultiOutboxError INVALID_CONFIGURATION, INVALID_ARGUMENT
+ */
+export function checkedHandlers(handlers: readonly Handler[]): Handler[] {
   const wrong = Array.isArray(handlers) ? handlers.findIndex((handler) => !isHandler(handler)) : undefined;
   if (wrong !== -1) {
     const what =
@@ -88,6 +91,11 @@ export function handlerSets(handlers: readonly Handler[]): Map<QueueName, Handle
       `'handlers' ${what}; make each handler with defineHandler or defineInboxHandler.`,
     );
   }
+  return handlers.map(completeHandler);
+}
+
+/** The handlers of each work queue that has any (D1). @throws MultiOutboxError DUPLICATE_HANDLER */
+export function handlerSets(handlers: readonly Handler[]): Map<QueueName, HandlerSet> {
   const sets = new Map<QueueName, HandlerSet>();
   for (const queue of queueNames) {
     const own = handlers.filter((handler) => handler.queue === queue);

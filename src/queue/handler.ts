@@ -1,11 +1,16 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { EnqueueResult } from '../engine/message.ts';
 import type { QueueName } from '../engine/work-queue.ts';
-import { MultiOutboxError, optionsOf, shownName } from '../errors.ts';
+import { MultiOutboxError, shownName, shownValue } from '../errors.ts';
+import { type NamesOf, objectOf, optionsOf } from '../options.ts';
+import { isPlainObject } from '../plain-object.ts';
+import { type DurationInput, parseDuration } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { TraceHeaders } from '../telemetry/trace-headers.ts';
 import type { MessageInput } from './message.ts';
 import { longestDelayMs, type RetryPolicy } from './retry.ts';
+
+export { PermanentError, RetryAfter, Snooze } from './thrown.ts';
 
 /** A message, as a handler receives it. */
 export interface Message<Data = unknown> {
@@ -84,6 +89,13 @@ export interface HandlerTransaction<Driver = unknown> {
   enqueue(input: MessageInput | readonly MessageInput[]): Promise<EnqueueResult | EnqueueResult[]>;
 }
 
+/** A retry policy as a handler gives it: durations are milliseconds, or text such as '5m'. */
+export interface RetryPolicyInput {
+  readonly maxAttempts?: number;
+  readonly baseMs?: DurationInput;
+  readonly maxDelayMs?: DurationInput;
+}
+
 /**
  * Handles the messages of one topic. When `handle` returns or resolves, the message is Done. When it throws a
  * PermanentError, the message is Dead; after a Snooze the message is released and the attempt is not counted; after
@@ -99,9 +111,9 @@ export interface HandlerDefinition<Schema extends StandardSchemaV1 | undefined =
     context: HandlerContext,
   ): unknown;
   /** Overrides the fleet's retry policy, setting by setting. */
-  readonly retry?: Partial<RetryPolicy>;
-  /** Milliseconds that one attempt may take; default: the fleet's setting. */
-  readonly timeoutMs?: number;
+  readonly retry?: RetryPolicyInput;
+  /** The most time for one attempt: milliseconds, or text such as '10s'. Default: the fleet's setting. */
+  readonly timeoutMs?: DurationInput;
   /** How many attempts of this handler one dispatch run makes at a time. Its other messages delay no other handler's. */
   readonly concurrency?: number;
 }
@@ -128,44 +140,6 @@ export interface Handler {
   readonly concurrency: number | undefined;
 }
 
-/** Throw it when no further attempt can succeed: the message goes to Dead with this error. */
-export class PermanentError extends Error {
-  override readonly name = 'PermanentError';
-}
-
-/**
- * Throw it to get the message again after `delayMs`, and after a tenth of a second at the soonest; this attempt is not counted.
- * Messages that are due meanwhile come first.
- */
-export class Snooze extends Error {
-  override readonly name = 'Snooze';
-  /** Milliseconds; a negative delay, as of a time that has passed, counts as the shortest one. */
-  readonly delayMs: number;
-
-  constructor(delayMs: number, reason = 'the handler asked to be called later') {
-    super(reason);
-    if (!Number.isFinite(delayMs)) {
-      throw new RangeError(`Snooze needs a delay in milliseconds, got ${delayMs}.`);
-    }
-    this.delayMs = delayMs;
-  }
-}
-
-/**
- * A failure that states when to try again, such as an HTTP 429 with Retry-After. The attempt counts, as with any
- * other error, but the next attempt comes no sooner than after `delayMs`.
- */
-export class RetryAfter extends Error {
-  override readonly name = 'RetryAfter';
-  /** Milliseconds, at least 0. */
-  readonly delayMs: number;
-
-  constructor(delayMs: number, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.delayMs = Math.max(0, delayMs);
-  }
-}
-
 /** Checks a handler of outbox messages and gives it its types. @throws MultiOutboxError INVALID_ARGUMENT */
 export function defineHandler<Schema extends StandardSchemaV1 | undefined = undefined>(
   definition: HandlerDefinition<Schema>,
@@ -180,19 +154,53 @@ export function defineInboxHandler<Schema extends StandardSchemaV1 | undefined =
   return checkedHandler('inbox', definition);
 }
 
+/** A copy of a handler has the handler's queue too. */
+type Copied<Definition> = Definition & { readonly queue?: QueueName };
+
+const definitionNames: NamesOf<Copied<InboxHandlerDefinition>> = {
+  queue: true,
+  topic: true,
+  schema: true,
+  handle: true,
+  retry: true,
+  timeoutMs: true,
+  concurrency: true,
+  source: true,
+};
+const retryNames: NamesOf<RetryPolicyInput> = { maxAttempts: true, baseMs: true, maxDelayMs: true };
+
+/** The fields of a handler's definition. A class instance may have further ones, which belong to its methods. */
+export function definitionOf<Definition extends object>(
+  definition: Definition,
+  names: NamesOf<Definition>,
+): Definition {
+  return isPlainObject(definition)
+    ? optionsOf('A handler', definition, names)
+    : objectOf('A handler', definition);
+}
+
+/**
+ * A handler from the list of a multi-outbox, checked again: it may be an object literal, or a changed copy of a handler.
+ * @throws MultiOutboxError INVALID_ARGUMENT
+ */
+export function completeHandler(handler: Handler): Handler {
+  return checkedHandler(handler.queue, handler as InboxHandlerDefinition<StandardSchemaV1 | undefined>);
+}
+
 function checkedHandler<Schema extends StandardSchemaV1 | undefined>(
   queue: QueueName,
   definition: InboxHandlerDefinition<Schema>,
 ): Handler {
   const {
     topic,
+    queue: ofCopy = queue,
     source,
     schema,
     handle,
     retry = {},
     timeoutMs,
     concurrency,
-  } = optionsOf('A handler', definition);
+  } = definitionOf<Copied<InboxHandlerDefinition<Schema>>>(definition, definitionNames);
   const refuse = (problem: string): never => {
     throw new MultiOutboxError('INVALID_ARGUMENT', `The handler for topic '${shownName(topic)}' ${problem}.`);
   };
@@ -200,14 +208,27 @@ function checkedHandler<Schema extends StandardSchemaV1 | undefined>(
     throw new MultiOutboxError('INVALID_ARGUMENT', 'A handler needs a topic of 1 to 200 characters.');
   }
   if (topic !== topic.trim()) refuse('has a topic that begins or ends with a blank; remove the blank');
+  if (ofCopy !== queue) {
+    refuse(
+      `is a copy of a handler of the ${shownName(String(ofCopy))}; use ${ofCopy === 'inbox' ? 'defineInboxHandler' : 'defineHandler'}`,
+    );
+  }
   if (typeof handle !== 'function') refuse('has no handle function; give it one');
   if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
     refuse(
       'has a schema that is not a Standard Schema validator; use a schema of zod, valibot, arktype or the like',
     );
   }
-  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs > 0))
-    refuse(`has timeoutMs ${String(timeoutMs)}; it must be milliseconds greater than 0`);
+  // Infinity: the attempt has no limit of its own.
+  const timeout =
+    timeoutMs === undefined || timeoutMs === Number.POSITIVE_INFINITY
+      ? timeoutMs
+      : (parseDuration(timeoutMs) ?? 0);
+  if (timeout === 0) {
+    refuse(
+      `has timeoutMs ${shownValue(timeoutMs)}; it must be milliseconds greater than 0, or text such as '10s'`,
+    );
+  }
   if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency > 0)) {
     refuse(`has concurrency ${String(concurrency)}; it must be a whole number greater than 0`);
   }
@@ -220,7 +241,7 @@ function checkedHandler<Schema extends StandardSchemaV1 | undefined>(
   }
   if (source !== undefined && source !== source.trim())
     refuse('has a source that begins or ends with a blank; remove the blank');
-  optionsOf(`The retry of the handler for topic '${topic}'`, retry);
+  optionsOf(`The retry of the handler for topic '${topic}'`, retry, retryNames);
   return {
     queue,
     topic,
@@ -228,21 +249,27 @@ function checkedHandler<Schema extends StandardSchemaV1 | undefined>(
     schema,
     handle: handle.bind(definition) as Handler['handle'],
     retry: checkedRetry(retry, refuse),
-    timeoutMs,
+    timeoutMs: timeout,
     concurrency,
   };
 }
 
 /** Leaves out undefined settings, which would override the fleet's. */
-function checkedRetry(retry: Partial<RetryPolicy>, refuse: (problem: string) => never): Partial<RetryPolicy> {
-  const { maxAttempts, baseMs, maxDelayMs } = retry;
+function checkedRetry(retry: RetryPolicyInput, refuse: (problem: string) => never): Partial<RetryPolicy> {
+  const { maxAttempts } = retry;
+  const delay = (name: 'baseMs' | 'maxDelayMs'): number | undefined => {
+    const given = retry[name];
+    if (given === undefined) return undefined;
+    const delayMs = parseDuration(given);
+    if (delayMs !== null && delayMs <= longestDelayMs) return delayMs;
+    return refuse(
+      `has retry.${name} ${shownValue(given)}; it must be milliseconds from 0 to ${longestDelayMs}, or text such as '5m'`,
+    );
+  };
+  const baseMs = delay('baseMs');
+  const maxDelayMs = delay('maxDelayMs');
   if (maxAttempts !== undefined && !(Number.isInteger(maxAttempts) && maxAttempts > 0)) {
     refuse(`has retry.maxAttempts ${String(maxAttempts)}; it must be a whole number greater than 0`);
-  }
-  for (const [name, value] of Object.entries({ baseMs, maxDelayMs })) {
-    if (value !== undefined && !(Number.isFinite(value) && value >= 0 && value <= longestDelayMs)) {
-      refuse(`has retry.${name} ${String(value)}; it must be milliseconds from 0 to ${longestDelayMs}`);
-    }
   }
   return {
     ...(maxAttempts !== undefined && { maxAttempts }),

@@ -1,15 +1,21 @@
 import { validate as isUuid, v7 as uuidv7 } from 'uuid';
 import { messageLimits, type NewMessage } from '../engine/message.ts';
 import { MultiOutboxError, shownValue } from '../errors.ts';
-import { parseDuration } from '../settings.ts';
+import { type NamesOf, unknownName } from '../options.ts';
+import { isPlainObject } from '../plain-object.ts';
+import { type DurationInput, parseDuration } from '../settings.ts';
 import { traceHeaders } from '../telemetry/trace-headers.ts';
+import { lossyValue } from './lossy-value.ts';
 import { longestDelayMs } from './retry.ts';
 
 /** A message, as an application enqueues it. */
 export interface MessageInput {
   /** 1 to 200 characters with no blank at either end, matched case-insensitively. */
   readonly topic: string;
-  /** Text is stored unchanged; any other value is stored as JSON. */
+  /**
+   * Text is stored unchanged; any other value is stored as JSON. A Map, a Set and an instance of a class without toJSON
+   * are refused, because JSON does not hold them.
+   */
   readonly payload: unknown;
   /** A UUID; generated when absent. A message with an id that was used before is a duplicate. */
   readonly messageId?: string;
@@ -20,7 +26,7 @@ export interface MessageInput {
   /** A message whose key was seen before, within retention, is a duplicate and is not stored (Q3). */
   readonly dedupKey?: string;
   /** The time until the message is due: milliseconds, or text such as '5m'. */
-  readonly delay?: number | string;
+  readonly delay?: DurationInput;
 }
 
 /**
@@ -30,8 +36,15 @@ export interface MessageInput {
  */
 export function newMessage(input: MessageInput, attempted: Attempted = {}): NewMessage {
   const refuse = refusalOf(attempted);
-  if (typeof input !== 'object' || input === null) return refuse('it is not an object');
-  const { topic, messageId, headers, correlationId, orderingKey, dedupKey, delay = 0 } = input;
+  const {
+    topic,
+    messageId,
+    headers,
+    correlationId,
+    orderingKey,
+    dedupKey,
+    delay = 0,
+  } = checkedFields(input, messageNames, attempted);
   checkText('topic', topic, messageLimits.topicCharacters, refuse);
   checkEdges('topic', topic, refuse);
   for (const [name, value] of Object.entries({ correlationId, orderingKey, dedupKey })) {
@@ -58,6 +71,29 @@ export function newMessage(input: MessageInput, attempted: Attempted = {}): NewM
     ...(dedupKey !== undefined && { dedupKey }),
     dueInMs,
   };
+}
+
+const messageNames: NamesOf<MessageInput> = {
+  topic: true,
+  payload: true,
+  messageId: true,
+  headers: true,
+  correlationId: true,
+  orderingKey: true,
+  dedupKey: true,
+  delay: true,
+};
+
+/** @throws MultiOutboxError INVALID_MESSAGE when the message is not an object, or has a field that no message has */
+export function checkedFields<Input extends object>(
+  input: Input,
+  names: NamesOf<Input>,
+  attempted: Attempted,
+): Input {
+  const refuse = refusalOf(attempted);
+  if (typeof input !== 'object' || input === null) return refuse('it is not an object');
+  const unknown = unknownName(input, names, 'a field of a message');
+  return unknown === undefined ? input : refuse(unknown);
 }
 
 /** Adds the active span's trace context to the headers, unless the caller gave one. */
@@ -116,13 +152,17 @@ function checkEdges(name: string, text: string, refuse: Refuse): void {
 
 function payloadText(payload: unknown, refuse: Refuse): string {
   let text: string | undefined;
+  let lossy: string | undefined;
   try {
     text = typeof payload === 'string' ? payload : JSON.stringify(payload);
+    // JSON.stringify has thrown for a cycle, which would have no end here.
+    if (typeof payload === 'object' && payload !== null) lossy = lossyValue(payload);
   } catch {
     return refuse(
       'the payload cannot be written as JSON; look for a cycle or a BigInt in it, or for very deep nesting',
     );
   }
+  if (lossy !== undefined) refuse(`the payload ${lossy}`);
   if (text === undefined)
     return refuse('the payload is missing, or cannot be written as JSON; give text or a JSON value');
   // A lone surrogate has no UTF-8 form: the database would return another character.
@@ -158,12 +198,12 @@ function checkText(name: string, value: unknown, max: number, refuse: Refuse): v
 }
 
 function checkedHeaders(headers: unknown, refuse: Refuse): Record<string, string> {
-  if (typeof headers !== 'object' || headers === null || Array.isArray(headers))
-    return refuse('headers must be an object');
+  if (!isPlainObject(headers))
+    return refuse('headers must be an object; for a Map, Object.fromEntries makes one');
   for (const [name, value] of Object.entries(headers)) {
     if (typeof value !== 'string' || !value.isWellFormed()) refuse(`header ${shownValue(name)} must be text`);
     if (name === '' || !name.isWellFormed())
       refuse("a header's name is empty or not well-formed Unicode; correct it");
   }
-  return { ...headers };
+  return { ...(headers as Record<string, string>) };
 }

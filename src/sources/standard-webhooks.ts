@@ -1,16 +1,28 @@
-import { optionsOf } from '../errors.ts';
+import { MultiOutboxError, shownValue } from '../errors.ts';
 import { parseSecrets, webhookSignature } from '../handlers/webhook-signature.ts';
 import { SignatureRefused, sameSignature, type WebhookSource } from '../inbox/webhook-source.ts';
+import { type NamesOf, optionsOf } from '../options.ts';
+import { type DurationInput, parseDuration } from '../settings.ts';
 
 export interface StandardWebhooksOptions {
   readonly name: string;
   /** `whsec_` followed by base64. Several secrets, separated by spaces, are all accepted, so that one can be rotated. */
   readonly secret: string;
-  /** The most milliseconds between the timestamp of a request and the time here; five minutes when absent. */
-  readonly toleranceMs?: number;
+  /**
+   * The most time between the timestamp of a request and the time here: milliseconds, or text such as '10m'. Default:
+   * five minutes.
+   */
+  readonly toleranceMs?: DurationInput;
   /** The name of the app setting that holds the secret, for errors. */
   readonly setting?: string;
 }
+
+const optionNames: NamesOf<StandardWebhooksOptions> = {
+  name: true,
+  secret: true,
+  toleranceMs: true,
+  setting: true,
+};
 
 /** The tolerance of the libraries of Standard Webhooks, on which senders rely. */
 const usualToleranceMs = 300_000;
@@ -24,10 +36,17 @@ export function standardWebhooks(options: StandardWebhooksOptions): WebhookSourc
   const {
     name,
     secret,
-    toleranceMs = usualToleranceMs,
+    toleranceMs: tolerance = usualToleranceMs,
     setting,
-  } = optionsOf('standardWebhooks', options, 'INVALID_CONFIGURATION');
+  } = optionsOf('standardWebhooks', options, optionNames, 'INVALID_CONFIGURATION');
   const secrets = parseSecrets(secret, setting);
+  const toleranceMs = parseDuration(tolerance);
+  if (toleranceMs === null) {
+    throw new MultiOutboxError(
+      'INVALID_CONFIGURATION',
+      `standardWebhooks: toleranceMs must be milliseconds or text such as '10m', got ${shownValue(tolerance)}.`,
+    );
+  }
   return {
     name,
     async verify({ headers, body }) {

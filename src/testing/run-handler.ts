@@ -3,6 +3,7 @@ import type { TenantDatabase } from '../engine/engine.ts';
 import type { Outcome } from '../engine/message.ts';
 import type { WorkQueue } from '../engine/work-queue.ts';
 import { type ErrorCode, MultiOutboxError } from '../errors.ts';
+import type { NamesOf } from '../options.ts';
 import type { Handler } from '../queue/handler.ts';
 import { HandlerSet } from '../queue/handler-set.ts';
 import { interrupted } from '../queue/outcome.ts';
@@ -27,6 +28,18 @@ export interface RunHandlerOptions {
   /** Stops the run as a host's shutdown does: the handler's signal fires, and the grace begins. */
   readonly signal?: AbortSignal;
 }
+
+export const runHandlerNames: NamesOf<RunHandlerOptions> = {
+  tenantId: true,
+  attempt: true,
+  messageId: true,
+  headers: true,
+  correlationId: true,
+  orderingKey: true,
+  source: true,
+  sourceMessageId: true,
+  signal: true,
+};
 
 /** The message's outcome. Delays are milliseconds; the delay of a retry is the longest that the jitter allows. */
 export type HandlerOutcome =

@@ -4,19 +4,20 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { RunCounts } from '../engine/registry.ts';
 import { createSqliteEngine } from '../engine/sqlite/index.ts';
-import { MultiOutboxError, optionsOf } from '../errors.ts';
+import { MultiOutboxError } from '../errors.ts';
 import type { RunReport } from '../fleet/dispatch/run-report.ts';
 import type { Strategy } from '../fleet/plan/strategy.ts';
 import type { TenantInput } from '../fleet/tenants/definition.ts';
 import { assembleMultiOutbox, type CloseReport, type MultiOutbox } from '../multi-outbox.ts';
+import { type NamesOf, optionsOf } from '../options.ts';
 import type { Handler } from '../queue/handler.ts';
-import { handlerSets } from '../queue/handler-set.ts';
+import { checkedHandlers } from '../queue/handler-set.ts';
 import { addCounts, noCounts } from '../queue/tally.ts';
-import { loadSettings, type SettingsInput } from '../settings.ts';
+import { loadSettings, type SettingsInput, settingNames } from '../settings.ts';
 import { type Logger, silentLogger } from '../telemetry/logger.ts';
 import { createClock, type TestClock } from './clock.ts';
 import { createFolder, removeFolder } from './folder.ts';
-import { attemptOnce, type HandlerOutcome, type RunHandlerOptions } from './run-handler.ts';
+import { attemptOnce, type HandlerOutcome, type RunHandlerOptions, runHandlerNames } from './run-handler.ts';
 import { type EnqueuedFilter, storedMessages, type TestMessage } from './stored.ts';
 
 /** The settings of docs/configuration.md, and the options that are code. Environment variables are not read. */
@@ -82,6 +83,17 @@ export interface TestOutbox extends MultiOutbox {
   database(tenantId?: string): DatabaseSync;
 }
 
+const { registry: _, handlersModule: __, ...ownSettings } = settingNames;
+export const testOutboxNames: NamesOf<TestOutboxOptions> = {
+  handlers: true,
+  tenants: true,
+  strategy: true,
+  logger: true,
+  now: true,
+  ...ownSettings,
+};
+const filterNames: NamesOf<EnqueuedFilter> = { tenantId: true, queue: true, topic: true, status: true };
+
 /** Creates a test outbox with migrated databases. @throws MultiOutboxError as `createMultiOutbox` */
 export async function createTestOutbox(options: TestOutboxOptions = {}): Promise<TestOutbox> {
   const {
@@ -91,7 +103,7 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
     logger = silentLogger,
     now,
     ...given
-  } = optionsOf('createTestOutbox', options);
+  } = optionsOf('createTestOutbox', options, testOutboxNames);
   const settings = loadSettings({ ...given, sqlite: { synchronous: 'normal', ...given.sqlite } }, {});
   const clock = createClock(now);
   const folder = createFolder();
@@ -195,14 +207,14 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
     payload: unknown,
     options: RunHandlerOptions = {},
   ): Promise<HandlerOutcome> {
-    optionsOf('runHandler', options);
-    handlerSets([handler]);
+    optionsOf('runHandler', options, runHandlerNames);
+    const [checked] = checkedHandlers([handler]) as [Handler];
     const tenant = await outbox.tenants.get(tenantOr(options.tenantId));
-    const messageId = await store(handler, payload, options);
+    const messageId = await store(checked, payload, options);
     const tenantDatabase = engine.openTenant(tenant);
     try {
       const scene = { database: tenantDatabase, tenant, settings, logger, random: longest };
-      return await attemptOnce(scene, handler, messageId, options);
+      return await attemptOnce(scene, checked, messageId, options);
     } finally {
       await tenantDatabase.close();
     }
@@ -222,7 +234,10 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
     clock,
     drain,
     runHandler,
-    enqueued: (filter = {}) => storedMessages(database(filter.tenantId), filter),
+    enqueued(filter = {}) {
+      const { tenantId } = optionsOf('enqueued', filter, filterNames);
+      return storedMessages(database(tenantId), filter);
+    },
     database,
     close,
     async [Symbol.asyncDispose]() {

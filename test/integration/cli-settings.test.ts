@@ -43,7 +43,9 @@ test('the table shows durations as users write them, and no secret', async () =>
   expect(stdout).toMatch(/^Setting +Value +From +Variable\n/);
   expect(stdout).toMatch(/^dispatch\.leaseMs +45s +environment +MULTI_OUTBOX_LEASE$/m);
   expect(stdout).toMatch(/^schedule\.idleCeilingMs +5m +default +MULTI_OUTBOX_IDLE_CEILING$/m);
-  expect(stdout).toMatch(/^MULTI_OUTBOX_LAESE is not a setting/m);
+  expect(stdout).toMatch(
+    /^MULTI_OUTBOX_LAESE is not a setting and has no effect; write MULTI_OUTBOX_LEASE or/m,
+  );
   expect(stdout).not.toContain('hunter2');
 });
 

@@ -4,6 +4,7 @@ import type { SettingInForce } from '../../settings/in-force.ts';
 import { unknownVariables } from '../../settings.ts';
 import { table } from '../output/table.ts';
 import type { Runner } from '../runner.ts';
+import { correction } from '../session.ts';
 
 export function settingsCommand(program: Command, run: Runner): void {
   program
@@ -31,7 +32,7 @@ export function settingsCommand(program: Command, run: Runner): void {
               session.colors,
             ),
             ...unknown.map(
-              (name) => `${name} is not a setting and has no effect; correct its name or remove it.`,
+              (name) => `${name} is not a setting and has no effect; ${correction(name)} or remove it.`,
             ),
           ].join('\n'),
         );

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import type { TenantAuth, TenantDefinition, TenantOverrides, TenantRecord } from '../../engine/registry.ts';
 import { MultiOutboxError, propertyOf, shownName } from '../../errors.ts';
+import { nearestName } from '../../options.ts';
 import { namedValues } from '../../queue/named-values.ts';
 import { parseDuration } from '../../settings.ts';
 import { assertReadable } from './tenant-errors.ts';
@@ -118,6 +119,11 @@ const tenantSchema = v.strictObject(
   fields,
 );
 
+const fieldNames = [
+  ...Object.keys(tenantSchema.entries),
+  ...Object.keys(tenantSchema.entries.overrides.wrapped.entries),
+];
+
 /** Checks a tenant and fills in its defaults. @throws MultiOutboxError INVALID_TENANT */
 export function tenantDefinition(input: TenantInput, { embedded = true } = {}): TenantDefinition {
   const result = v.safeParse(tenantSchema, input);
@@ -126,7 +132,13 @@ export function tenantDefinition(input: TenantInput, { embedded = true } = {}): 
     const field = issue.path?.map((item) => shownName(String(item.key))).join('.') ?? 'the definition';
     const id = propertyOf(input, 'id');
     const name = typeof id === 'string' ? `Tenant '${shownName(id)}'` : 'The tenant';
-    throw new MultiOutboxError('INVALID_TENANT', `${name} cannot be registered: ${field} ${issue.message}.`);
+    const nearest =
+      issue.expected === 'never' ? nearestName(field.split('.').at(-1)!, fieldNames) : undefined;
+    const advice = nearest === undefined ? '' : ` (did you mean '${nearest}'?)`;
+    throw new MultiOutboxError(
+      'INVALID_TENANT',
+      `${name} cannot be registered: ${field} ${issue.message}${advice}.`,
+    );
   }
   const { database, ...rest } = result.output;
   const isFile = embedded && !isOnServer(rest);

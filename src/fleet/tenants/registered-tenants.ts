@@ -6,7 +6,8 @@ import {
   type TenantStatus,
   tenantStatuses,
 } from '../../engine/registry.ts';
-import { MultiOutboxError, optionsOf, shownValue } from '../../errors.ts';
+import { MultiOutboxError, shownValue } from '../../errors.ts';
+import { type NamesOf, optionsOf } from '../../options.ts';
 import { type TenantInput, tenantDefinition } from './definition.ts';
 import { unknownTenant } from './tenant-errors.ts';
 
@@ -65,7 +66,7 @@ export function registeredTenants(access: RegistryAccess, embedded: boolean): Te
       return tenant;
     },
     async list(query = {}) {
-      checkQuery(optionsOf('tenants.list', query));
+      checkQuery(optionsOf('tenants.list', query, queryNames));
       const { registry } = await access.ready();
       return registry.list(query);
     },
@@ -74,6 +75,8 @@ export function registeredTenants(access: RegistryAccess, embedded: boolean): Te
     remove: (tenantId) => setStatus(tenantId, 'retired'),
   };
 }
+
+const queryNames: NamesOf<ListTenants> = { status: true, parked: true, after: true, limit: true };
 
 function checkId(tenantId: unknown): void {
   if (typeof tenantId === 'string') return;

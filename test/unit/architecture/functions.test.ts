@@ -20,7 +20,9 @@ test('section 7: functions are thin callers of the library face and of the index
       .filter((target) => !target.startsWith('functions/'))
       .map((target) => [file, target]),
   );
-  const allowed = ['src/index.ts', 'src/handlers/index.ts', 'src/sources/index.ts'];
+  // registerFunctions is a public function too: its options get the check that all public functions make.
+  const checks = ['src/options.ts', 'src/settings.ts'];
+  const allowed = ['src/index.ts', 'src/handlers/index.ts', 'src/sources/index.ts', ...checks];
   expect(outside.filter(([, target]) => !allowed.includes(target!))).toEqual([]);
   expect(outside.length).toBeGreaterThan(5);
 });

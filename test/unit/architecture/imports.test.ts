@@ -33,7 +33,7 @@ function importsOf(file: string): Import[] {
 const imports = typescriptFiles(source).flatMap(importsOf);
 
 const seam = 'engine/[^/]+\\.ts';
-const base = `${seam}|errors\\.ts|(guarded-signal|unless-aborted|either-signal)\\.ts|optional-package\\.ts|settings\\.ts|host-resolver\\.ts`;
+const base = `${seam}|errors\\.ts|(guarded-signal|unless-aborted|either-signal)\\.ts|optional-package\\.ts|(settings|options|plain-object)\\.ts|host-resolver\\.ts`;
 
 /** The files that each part may import, as patterns of paths in src. The first part that matches a file counts. */
 const allowed: readonly (readonly [part: string, may: string])[] = [
@@ -46,10 +46,12 @@ const allowed: readonly (readonly [part: string, may: string])[] = [
   ['host-resolver\\.ts', 'hosts-file\\.ts'],
   ['hosts-file\\.ts', ''],
   [seam, `${seam}|errors\\.ts`],
+  ['options\\.ts', '(errors|plain-object)\\.ts'],
+  ['plain-object\\.ts', ''],
   ['settings/in-force\\.ts', 'settings\\.ts'],
   [
     'errors\\.ts|(guarded-signal|unless-aborted|either-signal)\\.ts|optional-package\\.ts|settings\\.ts|settings/',
-    'errors\\.ts|settings/',
+    '(errors|options)\\.ts|settings/',
   ],
   ['supported-node\\.ts', ''],
   ['require-supported-node\\.ts', 'supported-node\\.ts|errors\\.ts'],

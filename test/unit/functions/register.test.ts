@@ -35,7 +35,7 @@ describe('registerFunctions', () => {
     freshly()({ handlers: [handler] });
     freshly()({ handlers: [handler], sources: [source], tenants: [{ id: 'acme' }] });
     const { multiOutbox } = freshly()({ handlers: () => [handler], sources: () => [source] });
-    expect(multiOutbox().handlers).toEqual([handler]);
+    expect(multiOutbox().handlers).toMatchObject([{ queue: 'outbox', topic: 'own' }]);
     expect(multiOutbox()).toBe(multiOutbox());
   });
 
@@ -54,7 +54,7 @@ describe('registerFunctions', () => {
   });
 
   test.each<[string, unknown, RegExp]>([
-    ['no options', undefined, /must be an object, such as \{ handlers:/],
+    ['no options', undefined, /registerFunctions: the options must be an object, got undefined/],
     ['no handlers', {}, /'handlers' is missing or empty; give at least one handler made by defineHandler/],
     ['an empty list', { handlers: [] }, /'handlers' is missing or empty/],
     ['one handler', { handlers: handler }, /'handlers' must be a list, or a function that returns a list/],
@@ -79,7 +79,11 @@ describe('registerFunctions', () => {
       { handlers: [handler], dispatch: { batchSize: 0 } },
       /^Option 'dispatch\.batchSize' is 0: it must/,
     ],
-    ['an unknown option', { handlers: [handler], schedul: '*' }, /^Option 'schedul': it is not a setting/],
+    [
+      'an unknown option',
+      { handlers: [handler], schedul: '*' },
+      /^registerFunctions: 'schedul' is not an option \(did you mean 'schedule'\?\)/,
+    ],
   ])('%s: it says what to do', (_, options, message) => {
     expect(refusal(options)).toMatch(message);
   });

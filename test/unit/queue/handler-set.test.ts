@@ -1,6 +1,13 @@
 import { isMultiOutboxError } from '../../../src/errors.ts';
-import { defineHandler, defineInboxHandler, type HandlerDefinition } from '../../../src/queue/handler.ts';
-import { HandlerSet, handlerSets } from '../../../src/queue/handler-set.ts';
+import {
+  defineHandler,
+  defineInboxHandler,
+  type Handler,
+  type HandlerDefinition,
+  RetryAfter,
+  Snooze,
+} from '../../../src/queue/handler.ts';
+import { checkedHandlers, HandlerSet, handlerSets } from '../../../src/queue/handler-set.ts';
 
 const handler = (topic: string) => defineHandler({ topic, handle() {} });
 
@@ -117,14 +124,24 @@ describe('defineHandler', () => {
     ['a schema that is none', { topic: 't', handle, schema: { parse() {} } }, 'Standard Schema'],
     ['timeoutMs 0', { topic: 't', handle, timeoutMs: 0 }, 'timeoutMs 0'],
     ['timeoutMs NaN', { topic: 't', handle, timeoutMs: Number.NaN }, 'timeoutMs NaN'],
-    ['timeoutMs as text', { topic: 't', handle, timeoutMs: '5000' }, 'timeoutMs 5000'],
+    ['timeoutMs as other text', { topic: 't', handle, timeoutMs: 'soon' }, 'timeoutMs "soon"'],
     ['concurrency 0', { topic: 't', handle, concurrency: 0 }, 'concurrency 0'],
     ['concurrency 1.5', { topic: 't', handle, concurrency: 1.5 }, 'concurrency 1.5'],
     ['maxAttempts 0', { topic: 't', handle, retry: { maxAttempts: 0 } }, 'retry.maxAttempts 0'],
     ['maxAttempts Infinity', { topic: 't', handle, retry: { maxAttempts: Infinity } }, 'retry.maxAttempts'],
     ['baseMs NaN', { topic: 't', handle, retry: { baseMs: Number.NaN } }, 'retry.baseMs NaN'],
-    ['baseMs as text', { topic: 't', handle, retry: { baseMs: '2s' } }, 'retry.baseMs 2s'],
-    ['baseMs as digits', { topic: 't', handle, retry: { baseMs: '5' } }, 'retry.baseMs 5'],
+    ['baseMs as other text', { topic: 't', handle, retry: { baseMs: '2 ages' } }, 'retry.baseMs "2 ages"'],
+    ['an unknown option', { topic: 't', handle, timeoutMS: 5 }, "(did you mean 'timeoutMs'?)"],
+    [
+      'an unknown retry option',
+      { topic: 't', handle, retry: { attempts: 5 } },
+      "'attempts' is not an option",
+    ],
+    [
+      'a copy of an inbox handler',
+      { ...defineInboxHandler({ topic: 't', handle }) },
+      'use defineInboxHandler',
+    ],
     [
       'maxDelayMs of eleven years',
       { topic: 't', handle, retry: { maxDelayMs: 11 * 365 * 86_400_000 } },
@@ -156,6 +173,21 @@ describe('defineHandler', () => {
     expect(defineHandler({ topic: 'x'.repeat(200), handle, retry: most })).toMatchObject({ retry: most });
   });
 
+  test('D3: durations are milliseconds, or text', () => {
+    const retry = { baseMs: '2s', maxDelayMs: '5' };
+    expect(defineHandler({ topic: 't', handle, timeoutMs: '1m', retry })).toMatchObject({
+      timeoutMs: 60_000,
+      retry: { baseMs: 2_000, maxDelayMs: 5 },
+    });
+    expect(new Snooze('5m').delayMs).toBe(300_000);
+    expect(new Snooze(-5).delayMs).toBe(-5);
+    expect(new RetryAfter('30s', 'busy').delayMs).toBe(30_000);
+    for (const wrong of ['soon', Number.NaN, null, undefined]) {
+      expect(() => new Snooze(wrong as never)).toThrow(/milliseconds, or text such as '5m'/);
+      expect(() => new RetryAfter(wrong as never, 'busy')).toThrow(/milliseconds, or text such as '5m'/);
+    }
+  });
+
   test("D3: a retry setting that is undefined leaves the fleet's in place", () => {
     const { retry } = defineHandler({ topic: 't', handle, retry: { maxAttempts: undefined, baseMs: 5 } });
     expect(retry).toStrictEqual({ baseMs: 5 });
@@ -174,5 +206,50 @@ describe('defineHandler', () => {
     }
     defineHandler(new Mails()).handle({} as never, {} as never);
     expect(seen).toEqual(['shop@example.com']);
+  });
+});
+
+describe('the list of handlers', () => {
+  const handle = () => {};
+  const listed = (...handlers: unknown[]) => checkedHandlers(handlers as Handler[]);
+
+  test('a literal is completed as defineHandler completes it', () => {
+    const [literal] = listed({ queue: 'outbox', topic: 't', handle, timeoutMs: '5s' });
+    expect(literal).toEqual({
+      ...defineHandler({ topic: 't', handle, timeoutMs: 5_000 }),
+      handle: expect.any(Function),
+    });
+    const [inbox] = listed({ queue: 'inbox', topic: 't', source: 'bank', handle });
+    expect(inbox).toMatchObject({ queue: 'inbox', source: 'bank', retry: {} });
+  });
+
+  test('an instance of a class is completed too, and keeps its this', () => {
+    class Orders {
+      readonly queue = 'outbox';
+      readonly topic = 'orders';
+      readonly seen: string[] = [];
+      handle() {
+        this.seen.push('called');
+      }
+    }
+    const orders = new Orders();
+    listed(orders)[0]!.handle({} as never, {} as never);
+    expect(orders.seen).toEqual(['called']);
+  });
+
+  test('a changed copy of a handler is checked', () => {
+    const copied = { ...defineHandler({ topic: 't', handle }), concurrency: 0 };
+    expect(refusal(() => listed(copied)).message).toContain('concurrency 0');
+    expect(refusal(() => listed({ ...copied, concurrency: 1, retries: 3 })).message).toContain('retries');
+  });
+
+  test.each([
+    ['a definition without a queue', { topic: 't', handle }],
+    ['an unknown queue', { queue: 'outbx', topic: 't', handle }],
+    ['no function', { queue: 'outbox', topic: 't' }],
+  ])('it refuses %s', (_, literal) => {
+    const { code, message } = refusal(() => listed(literal));
+    expect(code).toBe('INVALID_CONFIGURATION');
+    expect(message).toContain('index 0 that is not a handler; make each handler with defineHandler');
   });
 });

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { validate, version } from 'uuid';
 import { messageLimits } from '../../../src/engine/message.ts';
 import { isMultiOutboxError } from '../../../src/errors.ts';
@@ -85,13 +86,44 @@ describe('what a message may hold (Q3, Q14)', () => {
     expect(message.headers).toEqual({ traceparent: '00-a-b-01' });
   });
 
+  class Money {
+    readonly cents: number;
+    constructor(cents: number) {
+      this.cents = cents;
+    }
+  }
+
+  test('Q14, Q15: JSON values, and objects that say what JSON holds of them, are kept', () => {
+    class Euro extends Money {
+      toJSON() {
+        return { euro: this.cents / 100 };
+      }
+    }
+    const bare = Object.assign(Object.create(null), { b: 1 });
+    const elsewhere = runInNewContext('({ c: [{}] })');
+    const payload = { at: new Date(0), paid: new Euro(150), bare, elsewhere, boxed: Object('x'), none: null };
+    expect(newMessage({ ...good, payload }).payload).toBe(
+      '{"at":"1970-01-01T00:00:00.000Z","paid":{"euro":1.5},"bare":{"b":1},"elsewhere":{"c":[{}]},"boxed":"x","none":null}',
+    );
+  });
+
+  test('Q15: a refusal names the class and the place in the payload, but no value', () => {
+    const message = refusal({ ...good, payload: { owner: { tokens: new Set(['secret-token']) } } });
+    expect(message).toContain(
+      "the payload has at 'owner.tokens' an object of class Set, which JSON does not hold",
+    );
+    expect(message).not.toContain('secret-token');
+  });
+
   const circular: { self?: unknown } = {};
   circular.self = circular;
   const bad: [string, unknown, string][] = [
     ['nothing', undefined, 'not an object'],
     ['null', null, 'not an object'],
     ['text', 'orders', 'not an object'],
-    ['a list', [good], 'topic'],
+    ['a list', [good], "'0' is not a field of a message"],
+    ['a misspelt field', { ...good, orderingkey: 'k' }, "(did you mean 'orderingKey'?)"],
+    ['an option among the fields', { ...good, transaction: {} }, "'transaction' is not a field of a message"],
     ['no topic', { payload: 1 }, 'topic must be text'],
     ['an empty topic', { ...good, topic: '' }, 'topic must be text'],
     ['a blank topic', { ...good, topic: ' \t' }, 'topic must be text'],
@@ -108,6 +140,16 @@ describe('what a message may hold (Q3, Q14)', () => {
     ['no payload', { topic: 'orders' }, 'the payload is missing'],
     ['a function for payload', { ...good, payload: () => 1 }, 'the payload is missing'],
     ['a circular payload', { ...good, payload: circular }, 'cannot be written as JSON'],
+    ['a Map', { ...good, payload: new Map([['a', 1]]) }, 'the payload is an object of class Map'],
+    [
+      'a Set in the payload',
+      { ...good, payload: { a: [1, { tags: new Set() }] } },
+      "has at 'a.1.tags' an object",
+    ],
+    ['an instance', { ...good, payload: { paid: new Money(1) } }, "has at 'paid' an object of class Money"],
+    ['an error in the payload', { ...good, payload: { failed: new TypeError('x') } }, 'of class TypeError'],
+    ['a promise', { ...good, payload: Promise.resolve(1) }, 'of class Promise'],
+    ['bytes', { ...good, payload: new Uint8Array(2) }, 'of class Uint8Array'],
     ['a BigInt in the payload', { ...good, payload: { n: 1n } }, 'cannot be written as JSON'],
     ['half a character in the payload', { ...good, payload: 'a\udc00' }, 'well-formed'],
     ['a message id that is no UUID', { ...good, messageId: 'order-1' }, 'messageId must be a UUID'],
@@ -117,6 +159,7 @@ describe('what a message may hold (Q3, Q14)', () => {
     ['a dedup key that is null', { ...good, dedupKey: null }, 'dedupKey must be text'],
     ['a correlation id with a NUL', { ...good, correlationId: 'a\u0000' }, 'correlationId must not contain'],
     ['headers that are not an object', { ...good, headers: 'a=b' }, 'headers must be an object'],
+    ['headers as a Map', { ...good, headers: new Map([['a', 'b']]) }, 'Object.fromEntries'],
     ['headers as a list', { ...good, headers: ['a'] }, 'headers must be an object'],
     ['headers null', { ...good, headers: null }, 'headers must be an object'],
     ['a header that is not text', { ...good, headers: { 'x-n': 1 } }, 'header "x-n" must be text'],

@@ -192,6 +192,19 @@ describe('refused values', () => {
   test('unknown options are refused by their path', () => {
     expect(refusal({ batchSize: 5 })).toContain("'batchSize': it is not a setting");
     expect(refusal({ dispatch: { batchsize: 5 } })).toContain("'dispatch.batchsize': it is not a setting");
+    expect(refusal({ unheard: 5 })).toContain(
+      'it is not a setting; docs/configuration.md lists the settings.',
+    );
+  });
+
+  test.each([
+    [{ dispatch: { batchsize: 5 } }, 'dispatch.batchSize'],
+    [{ batchSize: 5 }, 'dispatch.batchSize'],
+    [{ plan: { batchSize: 5 } }, 'dispatch.batchSize'],
+    [{ dispach: {} }, 'dispatch'],
+    [{ retry: { maxDelay: 1 } }, 'retry.maxDelayMs'],
+  ])('an unknown option names the nearest known one: %j', (given, nearest) => {
+    expect(refusal(given)).toMatch(new RegExp(`is not a setting; did you mean '${nearest}'\\?$`));
   });
 
   test('a group that is not an object is refused as such, with or without variables of that group', () => {

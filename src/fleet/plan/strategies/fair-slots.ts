@@ -1,5 +1,6 @@
 import type { CandidateOrder } from '../../../engine/registry.ts';
-import { MultiOutboxError, optionsOf, shownValue } from '../../../errors.ts';
+import { MultiOutboxError, shownValue } from '../../../errors.ts';
+import { optionsOf } from '../../../options.ts';
 import type { Strategy } from '../strategy.ts';
 import { longestDue, type Rank, ranked } from './rank.ts';
 
@@ -26,7 +27,7 @@ export function withFairSlots(
     fairness,
   }: { readonly order: CandidateOrder; readonly rank: Rank; readonly fairness: Fairness },
 ): Strategy {
-  const { fairEvery = usualFairness.fairEvery } = optionsOf(name, fairness);
+  const { fairEvery = usualFairness.fairEvery } = optionsOf(name, fairness, { fairEvery: true });
   if (!Number.isSafeInteger(fairEvery) || fairEvery < 1) {
     throw new MultiOutboxError(
       'INVALID_ARGUMENT',

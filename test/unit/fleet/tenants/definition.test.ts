@@ -66,7 +66,7 @@ describe('a tenant as people define it (F1)', () => {
     ['null', null, 'must be an object'],
     ['text', 'acme', 'must be an object'],
     ['no id', {}, 'id is missing'],
-    ['a field that is not known', { id: 'a', priorty: 1 }, 'priorty is not a field of a tenant'],
+    ['a field that is not known', { id: 'a', priorty: 1 }, "(did you mean 'priority'?)"],
     ['a server that is not text', { id: 'a', server: 5 }, 'server must be text'],
     ['a server with a line break', { id: 'a', server: 'a\nb' }, 'server must not contain'],
     ['a server without end', { id: 'a', server: 'x'.repeat(257) }, 'server must have at most'],

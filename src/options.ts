@@ -1,0 +1,80 @@
+/** The check of the options that callers give: every public function makes it, so all of them refuse alike. */
+import { distance } from 'fastest-levenshtein';
+import { type ErrorCode, MultiOutboxError, shownName, shownValue } from './errors.ts';
+import { isPlainObject } from './plain-object.ts';
+
+/** The names of all options of a type. The compiler refuses a list that lacks one of them, or has another. */
+export type NamesOf<Options> = { readonly [Name in keyof Options]-?: true };
+
+/**
+ * The options of a call, which may come from JavaScript.
+ * @throws MultiOutboxError when they are not an object of options, or have an unknown name
+ */
+export function optionsOf<Options extends object>(
+  call: string,
+  given: Options,
+  names: NamesOf<Options>,
+  code: ErrorCode = 'INVALID_ARGUMENT',
+): Options {
+  const options = objectOf(call, given, code);
+  const unknown = unknownName(options, names, 'an option');
+  if (unknown !== undefined) throw new MultiOutboxError(code, `${call}: ${unknown}.`);
+  // An AbortSignal or a database handle that stands in the place of the options would be ignored.
+  if (!isPlainObject(options) && Object.keys(options).length === 0) {
+    throw new MultiOutboxError(
+      code,
+      `${call}: the options must be an object such as { ${Object.keys(names)[0]} }, got an object of another kind, without options.`,
+    );
+  }
+  return options;
+}
+
+/** @throws MultiOutboxError when the value is not an object */
+export function objectOf<Given extends object>(
+  call: string,
+  given: Given,
+  code: ErrorCode = 'INVALID_ARGUMENT',
+): Given {
+  if (typeof given === 'object' && given !== null) return given;
+  throw new MultiOutboxError(code, `${call}: the options must be an object, got ${shownValue(given)}.`);
+}
+
+/** The most names that an error lists. */
+const mostListed = 12;
+
+/**
+ * Says which name of an object is unknown, and which known name it resembles. Undefined when all names are known.
+ * @param kind what the known names are, such as 'an option'
+ */
+export function unknownName(
+  given: object,
+  names: Readonly<Record<string, true>>,
+  kind: string,
+): string | undefined {
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(names, name));
+  if (unknown === undefined) return undefined;
+  const known = Object.keys(names);
+  const nearest = nearestName(unknown, known);
+  const advice =
+    nearest !== undefined
+      ? `did you mean '${nearest}'?`
+      : known.length <= mostListed
+        ? `known are ${known.join(', ')}`
+        : 'correct its name, or remove it';
+  return `'${shownName(unknown)}' is not ${kind} (${advice})`;
+}
+
+/** A longer name is no misspelling, and to compare it would take long. */
+const longestName = 64;
+
+/** The known name that a misspelt one most likely means: at most a third of its characters differ, whatever their case. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  if (name.length > longestName) return undefined;
+  const differences = (other: string) => distance(name.toLowerCase(), other.toLowerCase());
+  const nearest = known.reduce<string | undefined>(
+    (best, other) => (best === undefined || differences(other) < differences(best) ? other : best),
+    undefined,
+  );
+  if (nearest === undefined) return undefined;
+  return differences(nearest) <= Math.max(name.length, nearest.length) / 3 ? nearest : undefined;
+}
