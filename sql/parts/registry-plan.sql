@@ -206,7 +206,7 @@ BEGIN
   SET PlanVersion = PlanVersion + 1, LastPlannedUtc = @Now, WakePending = 0,
     NextDueUtc = DATEADD(millisecond, CAST(@RedispatchMs % 1000 AS int), DATEADD(second, CAST(@RedispatchMs / 1000 AS int), @Now))
   OUTPUT inserted.Id INTO @Won (TenantId)
-  WHERE Status = N'active' AND EXISTS (SELECT 1 FROM @Choice c WHERE c.TenantId = Id AND c.SeenVersion = PlanVersion);
+  WHERE Status = N'active' AND EXISTS (SELECT 1 FROM @Choice c WHERE c.TenantId = Id AND DATALENGTH(c.TenantId) = DATALENGTH(Id) AND c.SeenVersion = PlanVersion);
   SET @Chosen = @@ROWCOUNT;
   UPDATE [$(Schema)].[RegistryState] SET LastPlanChosen = @Chosen WHERE Id = 1;
 END;

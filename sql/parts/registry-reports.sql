@@ -29,6 +29,7 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
 IF @Outcome IS NULL OR @Outcome NOT IN (N'dispatched', N'idle', N'skipped', N'resuming', N'failed')
+  OR DATALENGTH(RTRIM(@Outcome)) <> DATALENGTH(@Outcome)
   OR @Mode IS NULL OR @Mode NOT IN (N'set', N'at-most')
   THROW 51005, N'@Outcome must be dispatched, idle, skipped, resuming or failed; @Mode must be set or at-most.', 1;
 IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0
@@ -50,7 +51,7 @@ BEGIN
     WHEN @Mode = N'set' THEN @NextDue
     WHEN NextDueUtc IS NULL OR @NextDue < NextDueUtc THEN @NextDue
     ELSE NextDueUtc END
-  WHERE Id = @Id AND Status <> N'retired';
+  WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired';
   RETURN;
 END
 UPDATE [$(Schema)].[Tenants]
@@ -70,7 +71,7 @@ SET LastRunUtc = @Now, LastOutcome = @Outcome, LastDurationMs = @DurationMs, Las
     WHEN @Mode = N'set' THEN @NextDue
     WHEN NextDueUtc IS NULL OR @NextDue < NextDueUtc THEN @NextDue
     ELSE NextDueUtc END
-WHERE Id = @Id AND Status <> N'retired';
+WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired';
 GO
 -- Makes the active tenants among @Ids, a JSON array of tenant ids, due now. Returns one row for each of them.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Wake]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Wake] AS RETURN 0');
@@ -87,10 +88,10 @@ IF @Ids IS NULL OR ISJSON(@Ids) = 0 THROW 51025, N'@Ids must be a JSON array of 
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @Asked TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY);
 DECLARE @Woken TABLE (TenantId nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL);
--- Longer texts are left out, because no tenant id is longer than 64 characters.
+-- Texts that no tenant has as its id are left out: longer ones, and those with a blank at their end.
 INSERT @Asked (Id)
 SELECT DISTINCT LEFT(value, 64) COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@Ids)
-WHERE DATALENGTH(value) > 0 AND SUBSTRING(value, 65, 1) = N'';
+WHERE DATALENGTH(value) > 0 AND SUBSTRING(value, 65, 1) = N'' AND DATALENGTH(RTRIM(value)) = DATALENGTH(value);
 -- A tenant that is due, and was woken since it was last planned, needs no write: its next run starts after this.
 INSERT @Woken (TenantId)
 SELECT t.Id FROM @Asked a JOIN [$(Schema)].[Tenants] t ON t.Id = a.Id

@@ -1,4 +1,7 @@
 -- Tenants as people define them (F1, F2).
+--
+-- T-SQL's = ignores trailing blanks in every collation. An id with a blank at its end must match no tenant, so every search
+-- by an id that a caller gives also compares DATALENGTH, and no tenant gets such an id.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
@@ -123,12 +126,12 @@ SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a status inside a transaction; commit or roll back first.', 1;
 IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0 THROW 51026, N'@Id is too long; it may have 64 characters at most.', 1;
 DECLARE @Present nvarchar(10), @WasPaused bit, @Paused bit, @Message nvarchar(400);
-IF @Status IS NULL OR @Status NOT IN (N'active', N'paused', N'retired')
+IF @Status IS NULL OR @Status NOT IN (N'active', N'paused', N'retired') OR DATALENGTH(RTRIM(@Status)) <> DATALENGTH(@Status)
   THROW 51005, N'@Status must be active, paused or retired.', 1;
 IF @By IS NULL OR @By NOT IN (N'operator', N'directory') THROW 51005, N'@By must be operator or directory.', 1;
 BEGIN TRANSACTION;
 UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 + ABS(CHECKSUM(NEWID()) % 1000000) WHERE Id = 1;
-SELECT @Present = Status, @WasPaused = PausedByOperator FROM [$(Schema)].[Tenants] WHERE Id = @Id;
+SELECT @Present = Status, @WasPaused = PausedByOperator FROM [$(Schema)].[Tenants] WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id);
 IF @Present IS NULL OR (@Present = N'retired' AND @Status <> N'retired')
 BEGIN
   ROLLBACK;
@@ -164,7 +167,8 @@ SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0 THROW 51026, N'@Id is too long; it may have 64 characters at most.', 1;
-UPDATE [$(Schema)].[Tenants] SET SchemaVersion = @SchemaVersion WHERE Id = @Id AND Status <> N'retired';
+UPDATE [$(Schema)].[Tenants] SET SchemaVersion = @SchemaVersion
+WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired';
 GO
 -- Returns the tenant in one row; none if the id is unknown.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Get]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Get] AS RETURN 0');
@@ -176,7 +180,7 @@ SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0 THROW 51026, N'@Id is too long; it may have 64 characters at most.', 1;
-SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;
+SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id);
 GO
 -- Lists a page of tenants, sorted by id: those after @After, of one status or of all. With @Parked only those that
 -- have parked messages, by their last report.

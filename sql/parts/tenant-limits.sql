@@ -8,3 +8,4 @@ IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0
   THROW 51026, N'A value is too long; the limits, in characters, are: @Id 64, @Server 256, @DatabaseName 1,000, @DatabaseKey 1,400, @Auth 400, @SchemaName 117.', 1;
 IF @Auth IS NULL OR ISJSON(@Auth) = 0 OR @Tags IS NULL OR ISJSON(@Tags) = 0 OR @Overrides IS NULL OR ISJSON(@Overrides) = 0
   THROW 51025, N'@Auth, @Tags and @Overrides must be JSON objects.', 1;
+IF DATALENGTH(LTRIM(RTRIM(@Id))) <> DATALENGTH(@Id) THROW 51024, N'@Id must not begin or end with a blank.', 1;

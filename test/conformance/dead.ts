@@ -154,6 +154,9 @@ export function deadSuite(scene: Scene): void {
       await expect(found('A_B')).resolves.toEqual(['5']);
       await expect(found('%')).resolves.toEqual(['7']);
       await expect(found('orders')).resolves.toEqual([]);
+      // No topic has a blank at its end.
+      await expect(found('orders.placed ')).resolves.toEqual([]);
+      await expect(queue.discardDead({ topic: 'orders.placed ' }, 10)).resolves.toBe(0);
       await expect(queue.countDead({ topic: 'oRDERS.pLACED' })).resolves.toBe(2);
       expect(
         await stored(queue, (await queue.listDead({ topic: 'orders.placed' }, { limit: 1 }))[0]!),

@@ -3,6 +3,7 @@ import type { TenantDefinition, TenantRecord } from '../../src/engine/registry.t
 import { clockPasses } from './clock.ts';
 import {
   add,
+  choose,
   definition,
   duePlan,
   ids,
@@ -88,6 +89,24 @@ export function registryTenantsSuite(scene: Scene): void {
       await registry.setStatus('acme', 'paused');
       await expect(add(registry, 'acme')).rejects.toMatchObject({ code: 'TENANT_EXISTS' });
       expect(await registry.get('acme')).toMatchObject({ database: first.database, status: 'paused' });
+    });
+
+    test('F1: an id with a blank at its end is another id, which no tenant has', async () => {
+      const { registry } = await scene.registry();
+      const acme = await add(registry, 'acme');
+      const blank = 'acme ';
+      expect(await registry.get(blank)).toBeNull();
+      await expect(registry.setStatus(blank, 'paused')).rejects.toMatchObject({ code: 'UNKNOWN_TENANT' });
+      await registry.recordSchema(blank, 7);
+      await report(registry, blank, { outcome: 'failed', failureStreak: 3 });
+      await report(registry, blank, { outcome: 'skipped' });
+      for (const status of ['active ', 'paused '])
+        await expect(registry.setStatus('acme', status as never)).rejects.toThrow();
+      expect(await registry.wake([blank])).toEqual([]);
+      const plan = await duePlan(registry);
+      const choices = choose(plan.candidates).map((choice) => ({ ...choice, tenantId: blank }));
+      expect(await registry.commitPlan({ lease: plan.lease, choices, redispatchMs: anHour })).toEqual([]);
+      expect(await registry.get('acme')).toEqual(acme);
     });
 
     test('F1: two tenants on one physical database are refused; on one database name they are not', async () => {
