@@ -270,7 +270,8 @@ export function tenantTarget(address: TenantAddress, env: NodeJS.ProcessEnv): Co
       `names the server '${serverKey(target)}', but the tenant's is '${serverKey(named)}'; correct one of them`,
     );
   }
-  if (parts?.schema !== undefined && parts.schema.toLowerCase() !== schema.toLowerCase()) {
+  // Exact, as in a registry's URL: in a database that distinguishes case, these are two schemas.
+  if (parts?.schema !== undefined && parts.schema !== schema) {
     inSetting(`names the schema '${target.schema}', but the tenant's is '${schema}'; correct one of them`);
   }
   return { ...target, schema };

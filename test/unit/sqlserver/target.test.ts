@@ -404,6 +404,13 @@ describe('a tenant’s target', () => {
         message: expect.stringContaining("names the schema 'mo', but the tenant's is 'messaging'"),
       }),
     );
+    // Both are one schema only in a database that ignores case, and a registry's URL is compared exactly too.
+    expect(() => tenantTarget(setting('WITH_SCHEMA', { schema: 'MO' }), variables)).toThrow(
+      "names the schema 'mo', but the tenant's is 'MO'",
+    );
+    expect(() => registryTarget('mssql://s/d?auth=setting:WITH_SCHEMA&schema=MO', variables)).toThrow(
+      "different values of 'schema'",
+    );
   });
 
   test('F1: blanks after the name of a database do not count', () => {
