@@ -138,6 +138,26 @@ describe('D8: lengths of answers', () => {
     expect(await call(server)).toMatchObject(refusedAnswer(/answer has more than 20000000 values/));
   }, 120_000);
 
+  test('D8: output parameters count', async () => {
+    // Record sets without columns, each of which counts a hundred, up to a hundred below the limit.
+    const recordSets = Buffer.concat(Array<Buffer>(199_999).fill(Buffer.from([0x81, 0, 0])));
+    // The first parameter, without a name: the tinyint 1. Each counts eight.
+    const value = Buffer.from([0xac, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0x30, 1]);
+    const answerWith = (parameters: number): Answer => {
+      const end = Buffer.concat([...Array<Buffer>(parameters).fill(value), tokens.done]);
+      return ({ type, socket }) => {
+        if (type !== messageType.procedure) return undefined;
+        for (let at = 0; at < recordSets.length; at += 30_000)
+          socket.write(framed(messageType.answer, recordSets.subarray(at, at + 30_000), false));
+        return end;
+      };
+    };
+    await using tolerable = await TdsServer.start({ answer: answerWith(12) });
+    expect(await call(tolerable)).not.toMatchObject(refusedAnswer(/values/));
+    await using server = await TdsServer.start({ answer: answerWith(13) });
+    expect(await call(server)).toMatchObject(refusedAnswer(/answer has more than 20000000 values/));
+  }, 120_000);
+
   test('D8: a column without a type, whose values have no bytes, ends the connection', async () => {
     const column = Buffer.from([0, 0, 0, 0, 1, 0, 0x1f, 0]);
     const answer = Buffer.concat([Buffer.from([0x81, 1, 0]), column, Buffer.from([0xd1]), tokens.done]);
