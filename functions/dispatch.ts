@@ -2,6 +2,7 @@
 import { app, type InvocationContext } from '@azure/functions';
 import { isMultiOutboxError, parseDispatchRequest, poisonedRequest } from '../src/index.ts';
 import type { CurrentApp } from './app.ts';
+import { loggingStackOnce } from './failures.ts';
 import type { LatePlan } from './late-plan.ts';
 import { connection, queueNames, send, toDispatch, toPoison } from './queues.ts';
 import { planOutputs } from './send-plan.ts';
@@ -12,7 +13,7 @@ export function registerDispatch(currentApp: CurrentApp, terminating: AbortSigna
     queueName: queueNames.dispatch,
     connection,
     extraOutputs: [...planOutputs, toPoison],
-    handler: dispatch,
+    handler: loggingStackOnce(dispatch),
   });
 
   /**

@@ -1,6 +1,7 @@
 /** Timer and HTTP triggers: choose the due tenants and request their runs (F3). */
-import { app } from '@azure/functions';
+import { app, type Timer } from '@azure/functions';
 import { type CurrentApp, planSchedule } from './app.ts';
+import { loggingStackOnce } from './failures.ts';
 import { answering } from './http/problem.ts';
 import { planOutputs, sendPlan } from './send-plan.ts';
 
@@ -8,10 +9,10 @@ export function registerPlan(currentApp: CurrentApp, terminating: AbortSignal): 
   app.timer('plan', {
     schedule: planSchedule(currentApp),
     extraOutputs: planOutputs,
-    async handler(_timer, context) {
+    handler: loggingStackOnce(async (_timer: Timer, context) => {
       // The instance is about to end and could not send its requests any more.
       if (!terminating.aborted) await sendPlan(currentApp().multiOutbox, context);
-    },
+    }),
   });
 
   app.http('plan-now', {

@@ -7,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { app, type InvocationContext } from '@azure/functions';
 import { errorText, type PoisonedQueue } from '../src/index.ts';
 import type { CurrentApp } from './app.ts';
+import { withoutStack } from './failures.ts';
 import { connection, poisonOf, queueNames, toDispatch, toPoisonOf } from './queues.ts';
 
 /** The pauses between two tries of one invocation: 63 seconds in all, which fits into every host's limit. */
@@ -14,10 +15,19 @@ const pausesMs = [1, 2, 4, 8, 16, 32].map((seconds) => seconds * 1_000);
 /** A queue removes a message seven days after it was sent, so a message that is about to expire is sent again. */
 const renewedBeforeMs = 24 * 3_600_000;
 
+const readers: Readonly<Record<string, PoisonedQueue>> = {
+  poison: 'dispatch',
+  'pages-poison': 'pages',
+  'wake-poison': 'wake',
+};
+
+/** Whether the function of this name reads a poison queue. */
+export function isPoisonReader(functionName: string): boolean {
+  return Object.hasOwn(readers, functionName);
+}
+
 export function registerPoison(currentApp: CurrentApp, terminating: AbortSignal): void {
-  register('poison', 'dispatch');
-  register('pages-poison', 'pages');
-  register('wake-poison', 'wake');
+  for (const [name, queue] of Object.entries(readers)) register(name, queue);
 
   function register(name: string, queue: PoisonedQueue): void {
     const toItself = toPoisonOf(queue);
@@ -33,7 +43,7 @@ export function registerPoison(currentApp: CurrentApp, terminating: AbortSignal)
           context.error(
             `This message stays in its poison queue and is tried again later: ${errorText(error)}`,
           );
-          if (!isExpiring(context)) throw error;
+          if (!isExpiring(context)) throw withoutStack(error);
           context.extraOutputs.set(toItself, message);
         }
       },

@@ -2,6 +2,7 @@
 import { app, type InvocationContext } from '@azure/functions';
 import { isMultiOutboxError, poisonedRequest } from '../src/index.ts';
 import type { CurrentApp } from './app.ts';
+import { loggingStackOnce } from './failures.ts';
 import { answering } from './http/problem.ts';
 import type { LatePlan } from './late-plan.ts';
 import { connection, queueNames, toPoison } from './queues.ts';
@@ -25,7 +26,7 @@ export function registerWake(currentApp: CurrentApp, latePlan: LatePlan): void {
     queueName: queueNames.wake,
     connection,
     extraOutputs: [...planOutputs, toPoison],
-    handler: async (message: unknown, context: InvocationContext) => {
+    handler: loggingStackOnce(async (message: unknown, context: InvocationContext) => {
       try {
         await currentApp().multiOutbox.wakeFrom(message);
         await latePlan.makeIfLate(context);
@@ -35,6 +36,6 @@ export function registerWake(currentApp: CurrentApp, latePlan: LatePlan): void {
         }
         context.extraOutputs.set(toPoison, poisonedRequest(message, error));
       }
-    },
+    }),
   });
 }

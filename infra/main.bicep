@@ -138,7 +138,7 @@ param oldestDueAgeSeconds int = 900
 @description('An alert fires when more than this many messages become Dead in 15 minutes.')
 param deadMessages int = 0
 
-@description('An alert fires after this many failed runs of a tenant within an hour, without a successful run between them.')
+@description('An alert fires when a tenant has had at least this many failed runs in a row for half an hour.')
 param failureStreak int = 5
 
 @description('Monthly budget of the resource group in the currency of the bill; 0 for none. It needs budgetStartDate.')

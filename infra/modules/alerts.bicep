@@ -1,7 +1,10 @@
 // Alerts over the app's telemetry in the workspace. Metric names are those of src/telemetry; docs/azure.md says what to do
 // when one fires.
 //
-// A new workspace has no table AppMetrics or AppRequests before the first telemetry arrives. Azure would refuse rules that
+// The rules read metrics only, because metrics are never sampled; requests and traces are. They read no metric by tenant,
+// because a process labels a limited number of tenants: the gauges of the fleet cover all of it.
+//
+// A new workspace has no table AppMetrics before the first telemetry arrives. Azure would refuse rules that
 // query a missing table (disabled ones too), and would disable rules whose query fails for a week
 // (https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-troubleshoot-log). So the rules skip the validation, and
 // their queries read the table in a fuzzy union beside an empty one, because a fuzzy union needs one source that exists
@@ -34,24 +37,23 @@ param oldestDueAgeSeconds int
 @description('An alert fires when more than this many messages become Dead in 15 minutes.')
 param deadMessages int
 
-@description('An alert fires after this many failed runs of a tenant within an hour, without a successful run between them.')
+@description('An alert fires when a tenant has had at least this many failed runs in a row for half an hour.')
 param failureStreak int
 
 @description('False creates the rules disabled.')
 param enabled bool
 
-var appMetrics = 'union isfuzzy=true AppMetrics, (datatable(TimeGenerated: datetime, Name: string, Sum: real, Max: real, Properties: dynamic)[])'
-var appRequests = 'union isfuzzy=true AppRequests, (datatable(TimeGenerated: datetime, Name: string, OperationName: string)[])'
+var appMetrics = 'union isfuzzy=true AppMetrics, (datatable(TimeGenerated: datetime, Name: string, Sum: real, Properties: dynamic)[])'
 
 var rules = [
   {
     name: 'no-plan'
     severity: 1
     title: 'Nothing is planned'
-    description: 'No plan has reported for 15 minutes, so no tenant is served. A planner does not count if it found that another one holds the plan lease.'
+    description: 'There was no plan for 15 minutes, so no tenant is served. A planner does not count if it found that another one holds the plan lease. A plan by a host without telemetry counts.'
     frequency: 'PT5M'
     window: 'PT15M'
-    query: '${appMetrics} | where Name == "multi_outbox.plans" | where tostring(Properties["status"]) in ("planned", "idle")'
+    query: '${appMetrics} | where (Name == "multi_outbox.plans" and tostring(Properties["status"]) in ("planned", "idle")) or (Name == "multi_outbox.fleet.last_plan_age" and Sum < 60000.0)'
     aggregation: 'Count'
     column: null
     operator: 'LessThan'
@@ -64,7 +66,7 @@ var rules = [
     description: 'The tenant that has been due longest waits longer than the limit: there are too few runs for the work.'
     frequency: 'PT5M'
     window: 'PT15M'
-    query: '${appMetrics} | where Name == "multi_outbox.oldest_due_age" | summarize Seconds = max(Max) / 1000.0 by bin(TimeGenerated, 5m)'
+    query: '${appMetrics} | where Name == "multi_outbox.fleet.oldest_due_age" | summarize Seconds = max(Sum) / 1000.0 by bin(TimeGenerated, 5m)'
     aggregation: 'Minimum'
     column: 'Seconds'
     operator: 'GreaterThan'
@@ -77,7 +79,7 @@ var rules = [
     description: 'Messages used up their attempts or failed for good. They stay until an operator replays or discards them.'
     frequency: 'PT5M'
     window: 'PT15M'
-    query: '${appMetrics} | where Name == "multi_outbox.messages" | where tostring(Properties["result"]) == "dead" | summarize Dead = sum(Sum)'
+    query: '${appMetrics} | where Name == "multi_outbox.fleet.messages" | where tostring(Properties["result"]) == "dead" | summarize Dead = max(Sum) - min(Sum)'
     aggregation: 'Total'
     column: 'Dead'
     operator: 'GreaterThan'
@@ -90,7 +92,7 @@ var rules = [
     description: 'Outcomes could not be written because another run had taken over: messages were dispatched more than once.'
     frequency: 'PT15M'
     window: 'PT30M'
-    query: '${appMetrics} | where Name == "multi_outbox.messages" | where tostring(Properties["result"]) == "lost" | summarize Lost = sum(Sum)'
+    query: '${appMetrics} | where Name == "multi_outbox.fleet.messages" | where tostring(Properties["result"]) == "lost" | summarize Lost = max(Sum) - min(Sum)'
     aggregation: 'Total'
     column: 'Lost'
     operator: 'GreaterThan'
@@ -99,13 +101,13 @@ var rules = [
   {
     name: 'poison'
     severity: 2
-    title: 'Requests went to a poison queue'
-    description: 'The poison function ran: dispatch requests were malformed, or failed again and again before a run began.'
+    title: 'Messages are in a poison queue'
+    description: 'A queue message could not be read, names an unknown tenant, or failed again and again. The metric says which queue, and what became of it.'
     frequency: 'PT5M'
     window: 'PT15M'
-    query: '${appRequests} | where Name == "poison" or OperationName == "poison"'
-    aggregation: 'Count'
-    column: null
+    query: '${appMetrics} | where Name == "multi_outbox.poisoned" | summarize Messages = sum(Sum)'
+    aggregation: 'Total'
+    column: 'Messages'
     operator: 'GreaterThan'
     threshold: 0
   }
@@ -113,14 +115,14 @@ var rules = [
     name: 'failure-streak'
     severity: 2
     title: 'A tenant keeps failing'
-    description: 'Every run of a tenant failed within the last hour. Its last error is in: multi-outbox status --failing.'
+    description: 'A tenant has failed so many times in a row for half an hour. Its last error is in: multi-outbox status --failing.'
     frequency: 'PT15M'
-    window: 'PT1H'
-    query: '${appMetrics} | where Name == "multi_outbox.runs" | extend Tenant = tostring(Properties["tenant.id"]), Outcome = tostring(Properties["outcome"]) | summarize Failed = sumif(Sum, Outcome == "failed"), Good = sumif(Sum, Outcome in ("dispatched", "idle")) by Tenant | where Failed >= ${failureStreak} and Good == 0'
-    aggregation: 'Count'
-    column: null
-    operator: 'GreaterThan'
-    threshold: 0
+    window: 'PT30M'
+    query: '${appMetrics} | where Name == "multi_outbox.fleet.longest_streak" | summarize Streak = max(Sum) by bin(TimeGenerated, 5m)'
+    aggregation: 'Minimum'
+    column: 'Streak'
+    operator: 'GreaterThanOrEqual'
+    threshold: failureStreak
   }
 ]
 

@@ -104,6 +104,18 @@ IF EXISTS (SELECT 1 FROM @Asked)
   WHERE Status = N'active' AND Id IN (SELECT a.Id FROM @Asked a);
 SELECT TenantId FROM @Woken;
 GO
+-- Counts a message of the function app's queues that was given up (F6).
+IF OBJECT_ID(N'[$(Schema)].[Poisoned_Record]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Poisoned_Record] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[Poisoned_Record]
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT ON;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET LOCK_TIMEOUT 10000;
+SET DEADLOCK_PRIORITY LOW;
+UPDATE [$(Schema)].[RegistryState] SET Poisoned = Poisoned + 1, LastPoisonedUtc = SYSUTCDATETIME() WHERE Id = 1;
+GO
 -- Returns one row: the fleet's state by the last reports.
 IF OBJECT_ID(N'[$(Schema)].[Fleet_Summary]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Fleet_Summary] AS RETURN 0');
 GO
@@ -113,14 +125,20 @@ SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
-SELECT f.*, s.LastPlanUtc, s.LastPlanDue, s.LastPlanChosen
+SELECT f.*, s.LastPlanUtc, DATEDIFF_BIG(millisecond, s.LastPlanUtc, @Now) AS LastPlanAgeMs, s.LastPlanDue, s.LastPlanChosen,
+  s.Poisoned, s.LastPoisonedUtc
 FROM (
     SELECT COALESCE(SUM(CASE WHEN Status = N'active' THEN 1 ELSE 0 END), 0) AS Active,
       COALESCE(SUM(CASE WHEN Status = N'paused' THEN 1 ELSE 0 END), 0) AS Paused,
       COALESCE(SUM(CASE WHEN Status = N'retired' THEN 1 ELSE 0 END), 0) AS Retired,
       COALESCE(SUM(CASE WHEN Status = N'active' AND NextDueUtc <= @Now THEN 1 ELSE 0 END), 0) AS Due,
       COALESCE(SUM(CASE WHEN Status = N'active' AND Backlog = 1 THEN 1 ELSE 0 END), 0) AS Backlog,
-      COALESCE(SUM(CASE WHEN Status = N'active' AND FailureStreak > 0 THEN 1 ELSE 0 END), 0) AS Failing,
+      COALESCE(SUM(CASE WHEN Status = N'active' AND FailureStreak = 1 THEN 1 ELSE 0 END), 0) AS FailingOnce,
+      COALESCE(SUM(CASE WHEN Status = N'active' AND FailureStreak BETWEEN 2 AND 4 THEN 1 ELSE 0 END), 0) AS FailingTwice,
+      COALESCE(SUM(CASE WHEN Status = N'active' AND FailureStreak BETWEEN 5 AND 9 THEN 1 ELSE 0 END), 0) AS FailingFive,
+      COALESCE(SUM(CASE WHEN Status = N'active' AND FailureStreak >= 10 THEN 1 ELSE 0 END), 0) AS FailingTen,
+      COALESCE(MAX(CASE WHEN Status = N'active' THEN FailureStreak ELSE 0 END), 0) AS LongestStreak,
+      DATEDIFF_BIG(millisecond, MIN(CASE WHEN Status = N'active' AND NextDueUtc <= @Now THEN NextDueUtc ELSE NULL END), @Now) AS OldestDueMs,
       COALESCE(SUM(TotalDone), 0) AS TotalDone, COALESCE(SUM(TotalRetried), 0) AS TotalRetried,
       COALESCE(SUM(TotalDead), 0) AS TotalDead, COALESCE(SUM(TotalReleased), 0) AS TotalReleased,
       COALESCE(SUM(TotalParked), 0) AS TotalParked, COALESCE(SUM(TotalLost), 0) AS TotalLost,

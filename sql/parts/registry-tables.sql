@@ -92,8 +92,11 @@ BEGIN
     -- The milliseconds by which plans still have to make due times earlier, because the clock was set back (Q16), and the
     -- last tenant whose times were; null when no tenant is left.
     DrawInMs bigint NULL,
-    DrawInAfter nvarchar(64) COLLATE Latin1_General_100_BIN2 NULL
+    DrawInAfter nvarchar(64) COLLATE Latin1_General_100_BIN2 NULL,
+    -- How many queue messages were given up, and when the last one was (F6).
+    Poisoned bigint NOT NULL,
+    LastPoisonedUtc datetime2(3) NULL
   );
-  INSERT [$(Schema)].[RegistryState] (Id, TenantVersion, LastPlanDue, LastPlanChosen, PlanOpen) VALUES (1, 0, 0, 0, 0);
+  INSERT [$(Schema)].[RegistryState] (Id, TenantVersion, LastPlanDue, LastPlanChosen, PlanOpen, Poisoned) VALUES (1, 0, 0, 0, 0, 0);
 END;
 GO

@@ -15,6 +15,7 @@ GRANT EXECUTE ON [$(Schema)].[Tenant_Get] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Tenant_List] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Tenant_Changes] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Fleet_Summary] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[Poisoned_Record] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Lease_Acquire] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Lease_Renew] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Lease_Release] TO [$(Schema)_dispatcher];

@@ -212,15 +212,36 @@ export interface TenantReport {
   };
 }
 
-/** Aggregates over the registry's last reports; no tenant database is touched (F6). */
+/** Numbers of failed runs in a row. */
+export const streakRanges = ['1', '2-4', '5-9', '10+'] as const;
+export type StreakRange = (typeof streakRanges)[number];
+
+/** Aggregates over the registry's last reports; no tenant database is touched (F6). Ages are by the registry's clock. */
 export interface FleetSummary {
   readonly tenants: Readonly<Record<TenantStatus, number>>;
   /** How many active tenants are due now. */
   readonly due: number;
+  /** How long the tenant that became due first has been due, in milliseconds; null when no tenant is due. */
+  readonly oldestDueMs: number | null;
   readonly withBacklog: number;
+  /** How many active tenants have a failure streak. */
   readonly failing: number;
-  readonly lastPlan: { readonly utc: Date; readonly due: number; readonly chosen: number } | null;
+  /** The same tenants by the length of their failure streak. */
+  readonly failingByStreak: Readonly<Record<StreakRange, number>>;
+  /** The longest failure streak of an active tenant. */
+  readonly longestFailureStreak: number;
+  readonly lastPlan: {
+    readonly utc: Date;
+    readonly ageMs: number;
+    readonly due: number;
+    readonly chosen: number;
+  } | null;
   readonly totals: RunCounts;
+  /**
+   * The queue messages that were given up since the registry was created, with and without a tenant, and when the last
+   * one was.
+   */
+  readonly poisoned: { readonly total: number; readonly lastUtc: Date | null };
 }
 
 export interface TenantChanges {
@@ -290,6 +311,8 @@ export interface Registry {
   recordSchema(tenantId: string, schemaVersion: number): Promise<void>;
   /** Makes active tenants due now (F7); returns the ids of those that were active. */
   wake(tenantIds: readonly string[]): Promise<string[]>;
+  /** Counts a queue message that was given up (`FleetSummary.poisoned`). */
+  recordPoisoned(): Promise<void>;
   fleet(): Promise<FleetSummary>;
   close(): Promise<void>;
 }

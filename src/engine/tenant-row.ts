@@ -3,6 +3,7 @@
  * numbers and flags in different types, so each engine provides readers for them.
  */
 import type {
+  FleetSummary,
   RunCounts,
   RunOutcome,
   TenantAuth,
@@ -21,6 +22,26 @@ export interface TotalsRow<Big> {
   readonly TotalParked: Big;
   readonly TotalLost: Big;
   readonly TotalRecovered: Big;
+}
+
+/** The active tenants by failure streak. */
+export interface FailuresRow {
+  readonly FailingOnce: number;
+  readonly FailingTwice: number;
+  readonly FailingFive: number;
+  readonly FailingTen: number;
+  readonly LongestStreak: number;
+}
+
+export function failures(
+  row: FailuresRow,
+): Pick<FleetSummary, 'failing' | 'failingByStreak' | 'longestFailureStreak'> {
+  const { FailingOnce, FailingTwice, FailingFive, FailingTen, LongestStreak } = row;
+  return {
+    failing: FailingOnce + FailingTwice + FailingFive + FailingTen,
+    failingByStreak: { '1': FailingOnce, '2-4': FailingTwice, '5-9': FailingFive, '10+': FailingTen },
+    longestFailureStreak: LongestStreak,
+  };
 }
 
 export interface TenantRow<Time, Big, Flag> extends TotalsRow<Big> {

@@ -68,7 +68,7 @@ export class Fleet {
       logger: options.logger,
       random: options.random ?? Math.random,
     });
-    this.#gauge = new FleetGauge(options.logger);
+    this.#gauge = new FleetGauge(options.owner, options.logger);
     const topics = [...options.handlers.values()].flatMap((set) => set.topics.map(({ topic }) => topic));
     this.#parked = new ParkedTenants(topics, options.logger);
     setTenantLabels(options.settings.telemetry.metricTenants);
@@ -87,6 +87,7 @@ export class Fleet {
     void directory.refreshIfDue();
     await this.#parked.wakeOnce(registry);
     return inSpan('plan', {}, async (span) => {
+      await this.#gauge.recordIfDue(registry);
       const onTenant = directory.remember.bind(directory);
       const report = await makePlan(
         {
@@ -105,7 +106,6 @@ export class Fleet {
       const { status, due, requests } = report;
       span.setAttributes({ status, due, requests: requests.length });
       recordPlan(report);
-      await this.#gauge.recordIfDue(registry);
       return report;
     });
   }

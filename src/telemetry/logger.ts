@@ -1,4 +1,5 @@
 import { ignoreRejection } from '../errors.ts';
+import { traceHeaders } from './trace-headers.ts';
 
 /** The structured fields of a log line. They never contain a payload, a header value or a secret. */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -23,13 +24,16 @@ export const silentLogger: Logger = {
 
 /**
  * Wraps a logger so that it never throws and never leaves a rejected promise behind: a log that cannot be written, for
- * example because the disk is full, must neither change a message's outcome nor end the process. The result is frozen,
- * because all handlers of a run share it.
+ * example because the disk is full, must neither change a message's outcome nor end the process. Each line has the
+ * active span as its field `traceparent`, if there is one. The result is frozen, because all handlers of a run share it.
  */
 export function safeLogger(logger: Logger): Logger {
   const quietly = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => {
     try {
-      ignoreRejection(logger[level](message, fields));
+      const { traceparent } = traceHeaders();
+      ignoreRejection(
+        logger[level](message, traceparent === undefined ? fields : { traceparent, ...fields }),
+      );
     } catch {
       // The error cannot be logged: the logger itself failed.
     }

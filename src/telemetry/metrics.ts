@@ -103,20 +103,16 @@ export function recordPlan({ status, late, requests }: PlanFacts): void {
   m.createCounter('multi_outbox.requests', { description: 'Dispatch requests made' }).add(requests.length);
 }
 
-/**
- * For each due tenant that a plan has read, records the milliseconds since it became due. Records 0 when no tenant was
- * due.
- */
+/** For each due tenant that a plan has read, records the milliseconds since it became due. */
 export function recordDueAges(
   due: readonly { readonly tenant: { readonly id: string }; readonly overdueMs: number }[],
 ): void {
   if (!isMeasured()) return;
-  const ages = meter().createHistogram('multi_outbox.oldest_due_age', {
+  const ages = meter().createHistogram('multi_outbox.due_age', {
     unit: 'ms',
-    description: 'How long a due tenant waited for its plan; the maximum belongs to the oldest',
+    description: 'How long a due tenant waited for its plan',
     advice: { explicitBucketBoundaries: [0, 1_000, 5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000] },
   });
-  if (due.length === 0) ages.record(0);
   for (const { tenant, overdueMs } of due) ages.record(overdueMs, { 'tenant.id': tenantLabel(tenant.id) });
 }
 
@@ -137,11 +133,40 @@ export function recordPoisoned(queue: string, result: 'recovered' | 'refused' | 
     .add(1, { queue, result });
 }
 
-/** Records the number of tenants by state; a tenant counts in each of its states. */
-export function recordFleet({ tenants, due, withBacklog, failing }: FleetSummary): void {
-  const gauge = meter().createGauge('multi_outbox.tenants', { description: 'Tenants by state' });
-  const states = { ...tenants, due, backlog: withBacklog, failing };
-  for (const [state, count] of Object.entries(states)) gauge.record(count, { state });
+/**
+ * Records the fleet's state as gauges without tenants' ids, so that they cover every tenant of a fleet of any size.
+ * A tenant counts in each of its states; ages are in milliseconds.
+ */
+export function recordFleet(fleet: FleetSummary): void {
+  const { tenants, due, withBacklog, failing, failingByStreak, totals } = fleet;
+  const m = meter();
+  const states = m.createGauge('multi_outbox.tenants', { description: 'Tenants by state' });
+  const byState = { ...tenants, due, backlog: withBacklog, failing };
+  for (const [state, count] of Object.entries(byState)) states.record(count, { state });
+  const streaks = m.createGauge('multi_outbox.fleet.failing', {
+    description: 'Failing tenants by the number of failed runs in a row',
+  });
+  for (const [streak, count] of Object.entries(failingByStreak)) streaks.record(count, { streak });
+  m.createGauge('multi_outbox.fleet.longest_streak', {
+    description: 'Failed runs in a row of the tenant that has the most',
+  }).record(fleet.longestFailureStreak);
+  m.createGauge('multi_outbox.fleet.oldest_due_age', {
+    unit: 'ms',
+    description: 'How long the tenant that became due first has been due; 0 when none is',
+  }).record(fleet.oldestDueMs ?? 0);
+  if (fleet.lastPlan !== null) {
+    m.createGauge('multi_outbox.fleet.last_plan_age', {
+      unit: 'ms',
+      description: 'Time since the last plan that any host made',
+    }).record(fleet.lastPlan.ageMs);
+  }
+  const messages = m.createGauge('multi_outbox.fleet.messages', {
+    description: 'Messages by result, as all runs since the beginning have reported them',
+  });
+  for (const [result, count] of Object.entries(totals)) messages.record(count, { result });
+  m.createGauge('multi_outbox.fleet.poisoned', {
+    description: 'Queue messages that were given up since the beginning',
+  }).record(fleet.poisoned.total);
 }
 
 /** Records the messages that an inbox received, by result (I1, I2). */

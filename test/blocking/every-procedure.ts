@@ -162,6 +162,7 @@ export async function administer(registry: Registry, pool: mssql.ConnectionPool)
     await commit(registry, plan);
   }
   for (const id of ids) await report(registry, id, { nextDueInMs: anHour });
+  await registry.recordPoisoned();
   expect((await registry.fleet()).tenants).toMatchObject({ paused: expect.any(Number) });
   await pool.request().batch('EXEC messaging.SchemaJournal_List');
   for (const id of ids) await registry.setStatus(id, 'retired');

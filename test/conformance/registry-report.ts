@@ -254,10 +254,14 @@ export function registryReportSuite(scene: Scene): void {
       expect(await registry.fleet()).toEqual({
         tenants: { active: 0, paused: 0, retired: 0 },
         due: 0,
+        oldestDueMs: null,
         withBacklog: 0,
         failing: 0,
+        failingByStreak: { '1': 0, '2-4': 0, '5-9': 0, '10+': 0 },
+        longestFailureStreak: 0,
         lastPlan: null,
         totals: noCounts,
+        poisoned: { total: 0, lastUtc: null },
       });
     });
 
@@ -280,11 +284,68 @@ export function registryReportSuite(scene: Scene): void {
       expect(await registry.fleet()).toEqual({
         tenants: { active: 4, paused: 1, retired: 1 },
         due: 1,
+        oldestDueMs: expect.any(Number),
         withBacklog: 1,
         failing: 1,
-        lastPlan: { utc: expect.any(Date), due: 6, chosen: 6 },
+        failingByStreak: { '1': 0, '2-4': 1, '5-9': 0, '10+': 0 },
+        longestFailureStreak: 3,
+        lastPlan: { utc: expect.any(Date), ageMs: expect.any(Number), due: 6, chosen: 6 },
         totals: twice,
+        poisoned: { total: 0, lastUtc: null },
       });
+    });
+
+    test('F6: failing tenants by streak, active ones only, and the longest streak', async () => {
+      const { registry } = await scene.registry();
+      const streaks = [0, 1, 2, 4, 5, 9, 10, 17];
+      for (const failureStreak of streaks) {
+        await add(registry, `s${failureStreak}`);
+        await report(registry, `s${failureStreak}`, { outcome: 'failed', failureStreak });
+      }
+      expect(await registry.fleet()).toMatchObject({
+        failing: 7,
+        failingByStreak: { '1': 1, '2-4': 2, '5-9': 2, '10+': 2 },
+        longestFailureStreak: 17,
+      });
+      await registry.setStatus('s17', 'paused');
+      await registry.setStatus('s1', 'retired');
+      expect(await registry.fleet()).toMatchObject({
+        failing: 5,
+        failingByStreak: { '1': 0, '2-4': 2, '5-9': 2, '10+': 1 },
+        longestFailureStreak: 10,
+      });
+    });
+
+    test('F6: the age of the tenant that became due first, and of the last plan', async () => {
+      const { registry } = await scene.registry();
+      for (const id of ['first', 'second', 'paused']) await add(registry, id);
+      await planAll(registry);
+      await report(registry, 'paused', { nextDueInMs: 0 });
+      await registry.setStatus('paused', 'paused');
+      expect(await registry.fleet()).toMatchObject({ due: 0, oldestDueMs: null });
+      await report(registry, 'first', { nextDueInMs: 0 });
+      await clockPasses(registry.leases);
+      await report(registry, 'second', { nextDueInMs: 0 });
+      const before = await registry.fleet();
+      expect(before.due).toBe(2);
+      expect(before.oldestDueMs).toBeGreaterThan(0);
+      expect(before.lastPlan!.ageMs).toBeGreaterThanOrEqual(before.oldestDueMs!);
+      await clockPasses(registry.leases);
+      const after = await registry.fleet();
+      expect(after.oldestDueMs).toBeGreaterThan(before.oldestDueMs!);
+      expect(after.lastPlan!.ageMs).toBeGreaterThan(before.lastPlan!.ageMs);
+    });
+
+    test('F6: queue messages that were given up are counted, with the time of the last one', async () => {
+      const { registry } = await scene.registry();
+      await registry.recordPoisoned();
+      const first = (await registry.fleet()).poisoned;
+      expect(first).toEqual({ total: 1, lastUtc: expect.any(Date) });
+      await clockPasses(registry.leases);
+      await registry.recordPoisoned();
+      const second = (await registry.fleet()).poisoned;
+      expect(second.total).toBe(2);
+      expect(second.lastUtc!.getTime()).toBeGreaterThan(first.lastUtc!.getTime());
     });
 
     test('F3, F6: the last plan records what it found and what it chose', async () => {
@@ -296,7 +357,7 @@ export function registryReportSuite(scene: Scene): void {
         planVersion,
       }));
       await registry.commitPlan({ lease: plan.lease, choices, redispatchMs: anHour });
-      expect((await registry.fleet()).lastPlan).toEqual({ utc: expect.any(Date), due: 3, chosen: 2 });
+      expect((await registry.fleet()).lastPlan).toMatchObject({ due: 3, chosen: 2 });
       await planAll(registry);
       expect((await registry.fleet()).lastPlan).toMatchObject({ due: 1, chosen: 1 });
       await beginPlan(registry);

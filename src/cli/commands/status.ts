@@ -135,10 +135,14 @@ function statusTable(tenants: readonly TenantRecord[], { colors }: Session): Pro
   );
 }
 
-function summaryText({ tenants, due, withBacklog, failing, lastPlan, totals }: FleetSummary): string {
+function summaryText(fleet: FleetSummary): string {
+  const { tenants, due, withBacklog, failing, lastPlan, totals, poisoned } = fleet;
   const plan = lastPlan === null ? 'never planned' : `last plan ${age(lastPlan.utc)} ago`;
   return (
     `${tenants.active} active, ${tenants.paused} paused, ${tenants.retired} retired; ` +
-    `${due} due, ${withBacklog} with backlog, ${failing} failing; ${plan}. Messages: ${countsText(totals)}.`
+    `${due} due, ${withBacklog} with backlog, ${failing} failing; ${plan}. Messages: ${countsText(totals)}.` +
+    (poisoned.lastUtc === null
+      ? ''
+      : ` Queue messages given up: ${poisoned.total}, the last one ${age(poisoned.lastUtc)} ago.`)
   );
 }

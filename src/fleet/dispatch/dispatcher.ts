@@ -3,7 +3,6 @@ import type { Registry } from '../../engine/registry.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { recordRun } from '../../telemetry/metrics.ts';
 import { failed, inSpan, linksTo } from '../../telemetry/spans.ts';
-import { traceHeaders } from '../../telemetry/trace-headers.ts';
 import type { DispatchRequest } from '../dispatch-request.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
 import { canContinue, continuation } from './continuation.ts';
@@ -54,7 +53,7 @@ export function dispatchTenant(
     const tenant = await directory.get(request.tenantId);
     const run: StartedRun = { runId: randomUUID(), request, startedAt: performance.now() };
     const { runId } = run;
-    const logger = options.logger.child({ tenantId: tenant.id, runId, ...traceHeaders(span) });
+    const logger = options.logger.child({ tenantId: tenant.id, runId });
     const recorded = (report: RunReport): RunReport => {
       const { outcome, counts, roundTrips, error } = report;
       span.setAttributes({ 'run.id': runId, outcome, ...counts, roundTrips });

@@ -36,7 +36,10 @@ export interface PoisonReport {
   readonly result: 'recovered' | 'refused';
   readonly tenantId: string | null;
   readonly reason: string;
-  /** Whether status shows it: false when the content names no registered tenant; the log mentions every message. */
+  /**
+   * Whether it is shown as its tenant's last error: false when the content names no registered tenant. The log mentions
+   * every message, and the fleet's status counts every refused one.
+   */
   readonly recorded: boolean;
   /** The dispatch requests that the caller must send again. */
   readonly requests: readonly DispatchRequest[];
@@ -134,6 +137,7 @@ async function refused(input: unknown, why: string, { registry }: PoisonOptions)
   const recorded = tenant !== null && tenant.status !== 'retired';
   // The due time does not change.
   if (recorded) await recordFailure(tenant, reason, null, registry);
+  await registry.recordPoisoned();
   return { result: 'refused', tenantId, reason, recorded, requests: [] };
 }
 

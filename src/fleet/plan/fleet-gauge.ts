@@ -4,26 +4,42 @@ import type { Logger } from '../../telemetry/logger.ts';
 import { isMeasured, recordFleet } from '../../telemetry/metrics.ts';
 
 const intervalMs = 60_000;
+/** So long that the host that records keeps the lease, and another host takes over soon after its end. */
+const leaseMs = 90_000;
+const leaseName = 'fleet-gauge';
 
-/** The metric of the fleet's state. Recording it counts all tenants, so it happens at most once a minute. */
+/**
+ * The metrics of the fleet's state. Recording them counts all tenants, so it happens once a minute, in one host of the
+ * fleet: the one that has this lease in the registry.
+ */
 export class FleetGauge {
+  readonly #owner: string;
   readonly #logger: Logger;
   /** When the next recording is due, by `performance.now()`. */
   #dueAt = 0;
 
-  constructor(logger: Logger) {
+  constructor(owner: string, logger: Logger) {
+    this.#owner = owner;
     this.#logger = logger;
   }
 
-  /** Records the fleet's state if metrics are exported and a minute has passed. Never throws. */
+  /**
+   * Records the fleet's state if metrics are exported, a minute has passed, and no other host records it. Call it before
+   * a plan, which changes what is due. Never throws.
+   */
   async recordIfDue(registry: Registry): Promise<void> {
     const now = performance.now();
     if (now < this.#dueAt || !isMeasured()) return;
     this.#dueAt = now + intervalMs;
     try {
-      recordFleet(await registry.fleet());
+      const lease = await registry.leases.acquire({
+        name: leaseName,
+        owner: this.#owner,
+        durationMs: leaseMs,
+      });
+      if (lease.status === 'acquired') recordFleet(await registry.fleet());
     } catch (error) {
-      this.#logger.warn('The metric of the fleet’s state could not be recorded.', {
+      this.#logger.warn('The metrics of the fleet’s state could not be recorded.', {
         error: describeError(error),
       });
     }

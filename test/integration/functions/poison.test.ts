@@ -61,7 +61,9 @@ describe('requests that cannot be dispatched', () => {
     });
     expect(poison!.logs).toMatchObject([{ level: 'error', message: expect.stringContaining(reason) }]);
     expect(instance.invocations.filter(({ error }) => error !== undefined)).toEqual([]);
-    expect((await app.library.status()).failing).toBe(0);
+    const fleet = { failing: 0, poisoned: { total: 1, lastUtc: expect.anything() } };
+    expect(await app.library.status()).toMatchObject(fleet);
+    expect(await (await instance.fetch('health/fleet')).json()).toMatchObject({ fleet });
     await emptied('multi-outbox-dispatch-poison');
   });
 

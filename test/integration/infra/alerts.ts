@@ -18,8 +18,16 @@ export function describeAlerts(evaluated: () => Evaluated): void {
       expect([name, properties.skipQueryValidation]).toEqual([name, true]);
       // One source of the union always exists, so the query does not fail, and Azure does not disable the rule after a week.
       expect(properties.criteria.allOf[0].query).toMatch(
-        /^union isfuzzy=true App(Metrics|Requests), \(datatable\(TimeGenerated: datetime, .+?\)\[\]\) \| where /,
+        /^union isfuzzy=true AppMetrics, \(datatable\(TimeGenerated: datetime, .+?\)\[\]\) \| where /,
       );
+    }
+  });
+
+  test('rules read metrics only, which are never sampled, and none by tenant, so that none overlooks a tenant', () => {
+    for (const { properties } of all()) {
+      const { query } = properties.criteria.allOf[0];
+      expect(query.match(/\bApp[A-Z]\w+/g)).toEqual(['AppMetrics']);
+      expect(query).not.toContain('tenant.id');
     }
   });
 

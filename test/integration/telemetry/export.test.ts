@@ -93,6 +93,15 @@ describe('the function app', () => {
     },
   );
 
+  test('a message of a poison queue is counted, even if it is the first that its instance gets', async () => {
+    await app.tenants('acme');
+    const instance = await app.start({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.origin });
+    await azurite.send('multi-outbox-wake-poison', '{"tenantId":7}');
+    await until('it is read', () => instance.of('wake-poison').length === 1);
+    await instance.terminate();
+    expect(sent('/v1/metrics')).toContain('multi_outbox.poisoned');
+  });
+
   test('spans join the trace of the host’s invocation', async () => {
     await app.tenants('acme');
     const instance = await app.start({

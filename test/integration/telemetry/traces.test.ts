@@ -8,6 +8,7 @@ import {
 } from '@opentelemetry/sdk-trace-node';
 import { defineHandler, type HandlerContext, PermanentError } from '../../../src/queue/handler.ts';
 import { FleetPlace } from '../../support/fleet-place.ts';
+import { recordingLogger } from '../../support/recording-logger.ts';
 
 const exporter = new InMemorySpanExporter();
 const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
@@ -78,6 +79,25 @@ test('a message’s trace is its producer’s, from enqueue through its handler;
   const settle = only('settle');
   expect([traceOf(settle), settle.parentSpanContext?.spanId]).toEqual([traceOf(dispatch), idOf(dispatch)]);
   expect(linked(settle)).toEqual([idOf(process)]);
+});
+
+test('a log line has the trace that it belongs to: a handler’s the message’s, a run’s its own', async () => {
+  const logger = recordingLogger();
+  const handler = defineHandler({
+    topic: 'orders',
+    async handle(_message, context) {
+      await Promise.resolve();
+      context.logger.info('Handled.');
+    },
+  });
+  const face = await place.fleet(['acme'], { handlers: [handler], logger });
+  await face.outbox('acme').enqueue({ topic: 'orders', payload: 'x' });
+  await face.tick();
+  const field = (span: ReadableSpan) => `00-${traceOf(span)}-${idOf(span)}-01`;
+  const traced = (text: string) => logger.lines.find(({ message }) => message === text)!.fields.traceparent;
+  expect(traced('Handled.')).toBe(field(only('process orders')));
+  expect(traced('Dispatch run ended.')).toBe(field(only('dispatch')));
+  await face.close();
 });
 
 test('correlation ids, which may identify a person, are not exported unless a setting says so', async () => {

@@ -85,6 +85,7 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
           return woken.join(' ');
         },
       }),
+    recordPoisoned: () => real.recordPoisoned(),
     fleet: () => real.fleet(),
     close: () => real.close(),
   };

@@ -63,7 +63,9 @@ CREATE TABLE RegistryState (
   LastPlanChosen INTEGER NOT NULL DEFAULT 0,
   PlanOpen INTEGER NOT NULL DEFAULT 0,
   DrawInMs INTEGER,
-  DrawInAfter TEXT
+  DrawInAfter TEXT,
+  Poisoned INTEGER NOT NULL DEFAULT 0,
+  LastPoisonedUtc INTEGER
 ) STRICT;
 
 CREATE TABLE Leases (

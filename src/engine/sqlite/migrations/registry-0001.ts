@@ -6,7 +6,7 @@ import type { Migration } from './migration.ts';
  * that two planners never both get it (F3). WakePending: 1 if the tenant was woken since it was last planned (F7).
  * PausedByOperator: 1 while an operator's pause lasts, also while the tenant is retired (F2).
  * Version comes from one counter for all tenants, so that a reader can ask for the changes since a version (F2).
- * DrawInMs: the milliseconds by which plans still have to make due times earlier, because the clock was set back (Q16), and
+ * Poisoned: how many queue messages were given up (F6). DrawInMs: the milliseconds by which plans still have to make due times earlier, because the clock was set back (Q16), and
  * DrawInAfter: the last tenant whose times were; null when no tenant is left.
  * DatabaseKey is the canonical path of the tenant's file, FileId what identifies the file whatever its path (F1); null
  * while no file is known.
@@ -76,7 +76,9 @@ CREATE TABLE RegistryState (
   LastPlanChosen INTEGER NOT NULL DEFAULT 0,
   PlanOpen INTEGER NOT NULL DEFAULT 0,
   DrawInMs INTEGER,
-  DrawInAfter TEXT
+  DrawInAfter TEXT,
+  Poisoned INTEGER NOT NULL DEFAULT 0,
+  LastPoisonedUtc INTEGER
 ) STRICT;
 INSERT INTO RegistryState (Id) VALUES (1);
 ${leasesTable}`,

@@ -19,7 +19,7 @@ import type { DatabaseHandle } from '../handle.ts';
 import { SqliteLeaseStore } from '../lease-store.ts';
 import { SqliteSchema } from '../schema-control.ts';
 import { beginPlan, commitPlan } from './plan.ts';
-import { areWoken, fleetSummary, recordReport, wakeTenants } from './reports.ts';
+import { areWoken, fleetSummary, recordPoisoned, recordReport, wakeTenants } from './reports.ts';
 import type { TenantFiles } from './tenant-files.ts';
 import {
   addTenant,
@@ -101,6 +101,10 @@ export class SqliteRegistry implements Registry {
     const ids = [...new Set(tenantIds)];
     if (await this.#handle.look((connection) => areWoken(connection, ids))) return ids;
     return this.#handle.write((connection, now) => wakeTenants(connection, ids, now));
+  }
+
+  recordPoisoned(): Promise<void> {
+    return this.#handle.write(recordPoisoned);
   }
 
   fleet(): Promise<FleetSummary> {

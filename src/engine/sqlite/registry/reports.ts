@@ -1,6 +1,6 @@
 /** Run reports (D7, F5), wakes (F7), and the fleet's sums over them (F6). */
 import type { FleetSummary, TenantReport } from '../../registry.ts';
-import { completeCounts } from '../../tenant-row.ts';
+import { completeCounts, type FailuresRow, failures } from '../../tenant-row.ts';
 import { type Connection, nowSql } from '../connection.ts';
 import { wholeMs } from '../time.ts';
 import { type TotalsRow, totals } from './rows.ts';
@@ -35,13 +35,20 @@ const sql = {
       coalesce(sum(Status = 'retired'), 0) AS Retired,
       coalesce(sum(Status = 'active' AND NextDueUtc <= ${nowSql}), 0) AS Due,
       coalesce(sum(Status = 'active' AND Backlog), 0) AS Backlog,
-      coalesce(sum(Status = 'active' AND FailureStreak > 0), 0) AS Failing,
+      coalesce(sum(Status = 'active' AND FailureStreak = 1), 0) AS FailingOnce,
+      coalesce(sum(Status = 'active' AND FailureStreak BETWEEN 2 AND 4), 0) AS FailingTwice,
+      coalesce(sum(Status = 'active' AND FailureStreak BETWEEN 5 AND 9), 0) AS FailingFive,
+      coalesce(sum(Status = 'active' AND FailureStreak >= 10), 0) AS FailingTen,
+      coalesce(max(iif(Status = 'active', FailureStreak, 0)), 0) AS LongestStreak,
+      ${nowSql} - min(CASE WHEN Status = 'active' AND NextDueUtc <= ${nowSql} THEN NextDueUtc END) AS OldestDueMs,
       coalesce(sum(TotalDone), 0) AS TotalDone, coalesce(sum(TotalRetried), 0) AS TotalRetried,
       coalesce(sum(TotalDead), 0) AS TotalDead, coalesce(sum(TotalReleased), 0) AS TotalReleased,
       coalesce(sum(TotalParked), 0) AS TotalParked, coalesce(sum(TotalLost), 0) AS TotalLost,
       coalesce(sum(TotalRecovered), 0) AS TotalRecovered
     FROM Tenants`,
-  lastPlan: 'SELECT LastPlanUtc, LastPlanDue, LastPlanChosen FROM RegistryState',
+  state: `SELECT LastPlanUtc, ${nowSql} - LastPlanUtc AS LastPlanAgeMs, LastPlanDue, LastPlanChosen, Poisoned, LastPoisonedUtc
+    FROM RegistryState`,
+  poisoned: 'UPDATE RegistryState SET Poisoned = Poisoned + 1, LastPoisonedUtc = ?',
 };
 
 /** Call it within a write transaction. */
@@ -87,30 +94,52 @@ export function wakeTenants(connection: Connection, tenantIds: readonly string[]
   return tenantIds.filter((id) => Number(wake.run({ now, id }).changes) === 1);
 }
 
-interface StatusRow extends TotalsRow {
+interface StatusRow extends TotalsRow, FailuresRow {
   readonly Active: number;
   readonly Paused: number;
   readonly Retired: number;
   readonly Due: number;
   readonly Backlog: number;
-  readonly Failing: number;
+  readonly OldestDueMs: number | null;
+}
+
+interface StateRow {
+  readonly LastPlanUtc: number | null;
+  readonly LastPlanAgeMs: number | null;
+  readonly LastPlanDue: number;
+  readonly LastPlanChosen: number;
+  readonly Poisoned: number;
+  readonly LastPoisonedUtc: number | null;
+}
+
+/** Call it within a write transaction. */
+export function recordPoisoned(connection: Connection, now: number): void {
+  connection.run(sql.poisoned, now);
 }
 
 /** Call it within a read transaction. */
 export function fleetSummary(connection: Connection): FleetSummary {
   const row = connection.get<StatusRow>(sql.byStatus)!;
-  const plan = connection.get<{ LastPlanUtc: number | null; LastPlanDue: number; LastPlanChosen: number }>(
-    sql.lastPlan,
-  )!;
+  const state = connection.get<StateRow>(sql.state)!;
   return {
     tenants: { active: row.Active, paused: row.Paused, retired: row.Retired },
     due: row.Due,
+    oldestDueMs: row.OldestDueMs,
     withBacklog: row.Backlog,
-    failing: row.Failing,
+    ...failures(row),
     lastPlan:
-      plan.LastPlanUtc === null
+      state.LastPlanUtc === null
         ? null
-        : { utc: new Date(plan.LastPlanUtc), due: plan.LastPlanDue, chosen: plan.LastPlanChosen },
+        : {
+            utc: new Date(state.LastPlanUtc),
+            ageMs: Math.max(0, state.LastPlanAgeMs!),
+            due: state.LastPlanDue,
+            chosen: state.LastPlanChosen,
+          },
     totals: totals(row),
+    poisoned: {
+      total: state.Poisoned,
+      lastUtc: state.LastPoisonedUtc === null ? null : new Date(state.LastPoisonedUtc),
+    },
   };
 }

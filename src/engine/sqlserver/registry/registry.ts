@@ -19,7 +19,7 @@ import type { Database } from '../database.ts';
 import { SqlServerLeaseStore } from '../lease-store.ts';
 import { SqlServerSchema } from '../schema-control.ts';
 import { beginPlan, commitPlan } from './plan.ts';
-import { fleetSummary, recordReport, wakeTenants } from './reports.ts';
+import { fleetSummary, recordPoisoned, recordReport, wakeTenants } from './reports.ts';
 import {
   addTenant,
   changesSince,
@@ -90,6 +90,10 @@ export class SqlServerRegistry implements Registry {
   async wake(tenantIds: readonly string[]): Promise<string[]> {
     this.#database.assertOpen();
     return tenantIds.length === 0 ? [] : wakeTenants(this.#database, tenantIds);
+  }
+
+  recordPoisoned(): Promise<void> {
+    return recordPoisoned(this.#database);
   }
 
   fleet(): Promise<FleetSummary> {

@@ -1,6 +1,6 @@
 /** Stores the reports of runs (D7, F5) and wakes (F7), and sums up the fleet (F6). */
 import type { FleetSummary, TenantReport } from '../../registry.ts';
-import { completeCounts } from '../../tenant-row.ts';
+import { completeCounts, failures } from '../../tenant-row.ts';
 import { bigint, bit, type Database, int, longText, real, text } from '../database.ts';
 import { wholeMs } from '../text.ts';
 import { totals } from './rows.ts';
@@ -42,6 +42,11 @@ export async function wakeTenants(database: Database, tenantIds: readonly string
   return [...new Set(tenantIds)].filter((tenantId) => woken.has(tenantId));
 }
 
+/** Does not repeat the call when the answer is lost, so that no message is counted twice. */
+export async function recordPoisoned(database: Database): Promise<void> {
+  await database.call('Poisoned_Record', {}, { onLost: 'give-up' });
+}
+
 export async function fleetSummary(database: Database): Promise<FleetSummary> {
   const [rows] = await database.call('Fleet_Summary', {}, { onLost: 'repeat' });
   const row = rows![0]!;
@@ -49,12 +54,25 @@ export async function fleetSummary(database: Database): Promise<FleetSummary> {
   return {
     tenants: { active: count('Active'), paused: count('Paused'), retired: count('Retired') },
     due: count('Due'),
+    oldestDueMs: row.OldestDueMs === null ? null : count('OldestDueMs'),
     withBacklog: count('Backlog'),
-    failing: count('Failing'),
+    ...failures({
+      FailingOnce: count('FailingOnce'),
+      FailingTwice: count('FailingTwice'),
+      FailingFive: count('FailingFive'),
+      FailingTen: count('FailingTen'),
+      LongestStreak: count('LongestStreak'),
+    }),
     lastPlan:
       row.LastPlanUtc === null
         ? null
-        : { utc: row.LastPlanUtc as Date, due: count('LastPlanDue'), chosen: count('LastPlanChosen') },
+        : {
+            utc: row.LastPlanUtc as Date,
+            ageMs: Math.max(0, count('LastPlanAgeMs')),
+            due: count('LastPlanDue'),
+            chosen: count('LastPlanChosen'),
+          },
     totals: totals(row),
+    poisoned: { total: count('Poisoned'), lastUtc: row.LastPoisonedUtc as Date | null },
   };
 }

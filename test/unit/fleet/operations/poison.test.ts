@@ -183,14 +183,17 @@ describe('poisoned requests', () => {
   test.each<[string, unknown, string | null]>([
     ['no tenant', 'hello', null],
     ['an unknown tenant', { tenantId: 'nobody' }, 'nobody'],
-  ])('only the log mentions a request of %s', async (_name, content, tenantId) => {
-    const registry = await registryWith('acme');
-    const lines: LogLine[] = [];
-    const report = await handle(poisonedRequest(content, refused), registry, { lines });
-    expect(report).toMatchObject({ tenantId, recorded: false });
-    expect(lines).toHaveLength(1);
-    expect((await registry.fleet()).failing).toBe(0);
-  });
+  ])(
+    'F6: a request of %s is in the log, and counts in the fleet’s status',
+    async (_name, content, tenantId) => {
+      const registry = await registryWith('acme');
+      const lines: LogLine[] = [];
+      const report = await handle(poisonedRequest(content, refused), registry, { lines });
+      expect(report).toMatchObject({ tenantId, recorded: false });
+      expect(lines).toHaveLength(1);
+      expect(await registry.fleet()).toMatchObject({ failing: 0, poisoned: { total: 1 } });
+    },
+  );
 
   test('a retired tenant stays as it is', async () => {
     const registry = await registryWith('acme');

@@ -22,12 +22,14 @@ async function scene() {
   const registry = await place.registry();
   const counted = jest.spyOn(registry, 'fleet');
   const logger = recordingLogger();
-  const gauge = new FleetGauge(logger);
-  const record = async () => {
-    await gauge.recordIfDue(registry);
-    return counted.mock.calls.length;
+  const host = (owner: string) => {
+    const gauge = new FleetGauge(owner, logger);
+    return async () => {
+      await gauge.recordIfDue(registry);
+      return counted.mock.calls.length;
+    };
   };
-  return { registry, record, logger };
+  return { registry, host, record: host('host-1'), logger };
 }
 
 test('F6: while metrics are exported the tenants are counted once a minute', async () => {
@@ -41,11 +43,29 @@ test('F6: while metrics are exported the tenants are counted once a minute', asy
   expect(await record()).toBe(2);
 });
 
+test('F6: one of several hosts counts the tenants, and another one after its lease has ended', async () => {
+  metrics.setGlobalMeterProvider(provider);
+  const { registry, host, record } = await scene();
+  const another = host('host-2');
+  expect([await record(), await another()]).toEqual([1, 1]);
+  jest.advanceTimersByTime(60_000);
+  expect([await another(), await record()]).toEqual([1, 2]);
+  const { fence, acquisitionId } = (await registry.leases.list()).find(({ name }) => name === 'fleet-gauge')!;
+  await registry.leases.release({
+    name: 'fleet-gauge',
+    owner: 'host-1',
+    fence,
+    acquisitionId: acquisitionId!,
+  });
+  jest.advanceTimersByTime(60_000);
+  expect([await another(), await record()]).toEqual([3, 3]);
+});
+
 test('D8: a registry that does not answer is logged, and asked again a minute later', async () => {
   metrics.setGlobalMeterProvider(provider);
   const { registry, record, logger } = await scene();
   await registry.close();
-  expect(await record()).toBe(1);
-  expect(await record()).toBe(1);
+  expect(await record()).toBe(0);
+  expect(await record()).toBe(0);
   expect(logger.lines).toMatchObject([{ level: 'warn', fields: { error: { code: 'CLOSED' } } }]);
 });
