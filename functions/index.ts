@@ -7,6 +7,7 @@ import { registerEnqueue } from './enqueue.ts';
 import { registerHealth } from './health.ts';
 import { latePlan } from './late-plan.ts';
 import { registerLogging } from './logging.ts';
+import { registerOpenapi } from './openapi.ts';
 import { checkedOptions, type RegisterFunctionsOptions } from './options.ts';
 import { registerPages } from './pages.ts';
 import { registerPlan } from './plan.ts';
@@ -31,7 +32,7 @@ let isRegistered = false;
 
 /**
  * Registers the functions plan, plan-now, pages, dispatch, wake, wake-queue, the readers of their poison queues, enqueue,
- * receive and health-…, and hooks for logs, traces and termination. Call it once, while the app's entry file loads. With
+ * receive, health-… and openapi, and hooks for logs, traces and termination. Call it once, while the app's entry file loads. With
  * invalid app settings the app still starts; the log, health/ready and every function then report the error.
  * @throws MultiOutboxError INVALID_CONFIGURATION when an option is wrong, or at a second call
  */
@@ -59,6 +60,7 @@ export function registerFunctions(options: RegisterFunctionsOptions): Registered
   registerEnqueue(currentApp);
   registerReceive(currentApp);
   registerHealth(currentApp, terminating, late);
+  registerOpenapi();
   // Failed wakes are tried once more, and the registry's and tenants' databases are closed.
   termination.afterRuns(async () => currentApp().multiOutbox.close());
   registerTelemetry(termination);

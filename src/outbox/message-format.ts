@@ -7,7 +7,7 @@ import { namedValues } from '../queue/named-values.ts';
 import type { OutboxMessage } from './outbox.ts';
 
 const text = v.string('must be text');
-const messageSchema = v.strictObject(
+export const messageSchema = v.strictObject(
   {
     topic: text,
     payload: v.unknown(),

@@ -26,14 +26,19 @@ test('every block of the documents says that it runs, or why it does not', () =>
   expect(blocks.filter(({ language, reason }) => language === 'ts' && reason !== undefined)).toEqual([]);
 });
 
-test('every block marked to run is run: here, in readme.test.ts, in pack.test.ts or in sqlserver/docs.test.ts', () => {
+test('every block marked to run is run: here, in readme.test.ts, or in the files named below', () => {
   const named = (language: string) =>
     blocks
       .filter((block) => block.language === language && block.name !== undefined)
       .map(({ document, name }) => `${document} ${name}`);
   const languages = new Set(blocks.filter(({ name }) => name !== undefined).map(({ language }) => language));
-  expect([...languages].sort()).toEqual(['js', 'json', 'sh', 'sql', 'ts']);
-  const others = { js: 'pack.test.ts', json: 'docs.test.ts', sql: 'sqlserver/docs.test.ts' };
+  expect([...languages].sort()).toEqual(['bash', 'js', 'json', 'sh', 'sql', 'ts']);
+  const others = {
+    bash: 'functions/contracts.test.ts',
+    js: 'pack.test.ts',
+    json: 'docs.test.ts',
+    sql: 'sqlserver/docs.test.ts',
+  };
   for (const [language, file] of Object.entries(others)) {
     const test = readFileSync(path.join(__dirname, file), 'utf8');
     const tried = test.matchAll(new RegExp(`blockOf\\('(\\S+)', '${language}', '(\\S+)'\\)`, 'g'));

@@ -123,8 +123,12 @@ export class Instance {
     return this.of('plan').at(-1)!;
   }
 
+  get origin(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
   fetch(route: string, init?: RequestInit): Promise<Response> {
-    return fetch(`http://127.0.0.1:${this.#port}/api/${route}`, init);
+    return fetch(`${this.origin}/api/${route}`, init);
   }
 
   /** The invocations of one function that have ended. */

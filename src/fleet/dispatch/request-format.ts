@@ -21,7 +21,7 @@ export const requestFields = {
 };
 
 const { idleStreak, failureStreak, lastRunUtc, traceparent, ...needed } = requestFields;
-const requestSchema = v.object({
+export const requestSchema = v.object({
   ...needed,
   idleStreak: v.optional(idleStreak),
   failureStreak: v.optional(failureStreak),
@@ -29,7 +29,7 @@ const requestSchema = v.object({
   traceparent: v.optional(traceparent),
 });
 /** A request to dispatch this tenant, from a person or an application (F7). */
-const wakeSchema = v.strictObject({ tenantId });
+export const wakeSchema = v.strictObject({ tenantId });
 
 /**
  * Checks every dispatch request, from whatever source. It accepts the object or its JSON text. An object with only a

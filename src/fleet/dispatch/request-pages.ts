@@ -11,7 +11,7 @@ const { version, plannedUtc, traceparent, tenantId, reason, idleStreak, failureS
   requestFields;
 /** A row without field names, because the size of a queue message limits how many tenants a page has. */
 const rowSchema = v.tuple([tenantId, reason, idleStreak, failureStreak, lastRunUtc]);
-const pageSchema = v.object({
+export const pageSchema = v.object({
   version,
   plannedUtc,
   traceparent: v.optional(traceparent),

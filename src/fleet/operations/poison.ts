@@ -57,7 +57,7 @@ const code: ErrorCode = 'POISONED';
 const givenUp =
   'The host gave up this request after repeated failures; look for their reason in the log of its function.';
 
-const schema = v.object({
+export const poisonedRequestSchema = v.object({
   version: v.literal(1),
   reason: v.string(),
   content: v.string(),
@@ -109,7 +109,7 @@ export async function handlePoisoned(
 }
 
 async function handled(input: unknown, queue: PoisonedQueue, options: PoisonOptions): Promise<PoisonReport> {
-  const read = v.safeParse(schema, jsonOf(input));
+  const read = v.safeParse(poisonedRequestSchema, jsonOf(input));
   if (read.success) return refused(input, read.output.reason, options);
   try {
     if (queue === 'wake') return recovered({ tenantId: await options.wake(parseWake(input)) });

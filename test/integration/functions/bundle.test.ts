@@ -64,6 +64,7 @@ describe('the function bundle', () => {
       'health-live': [http('GET', 'health/live', 'anonymous'), response],
       'health-ready': [http('GET', 'health/ready'), response, ...planOutputs],
       'health-fleet': [http('GET', 'health/fleet'), response, ...planOutputs],
+      openapi: [http('GET', 'openapi.json'), response],
     });
   });
 

@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { contractFiles } from '../../../docs/generate/contracts.ts';
 import { generated, withParts } from '../../../docs/generate/parts.ts';
 
 const root = path.join(__dirname, '../../..');
@@ -10,6 +11,13 @@ test.each(Object.keys(generated))('docs/%s agrees with the code (npm run docs wr
   const text = readFileSync(path.join(documents, document), 'utf8');
   expect(text).toBe(withParts(document, text));
 });
+
+test.each(Object.keys(contractFiles))(
+  'docs/%s agrees with the schemas of the code (npm run docs writes it)',
+  (document) => {
+    expect(readFileSync(path.join(documents, document), 'utf8')).toBe(contractFiles[document]);
+  },
+);
 
 test('docs/t-sql.md has every procedure that a role may execute, each with its comment (text of the scripts, no server)', () => {
   const text = readFileSync(path.join(documents, 't-sql.md'), 'utf8');

@@ -1,0 +1,90 @@
+/** The schemas of the function app's HTTP answers. A test checks the answers of the running app against them. */
+import * as v from 'valibot';
+import { runOutcomes, streakRanges, tenantStatuses } from '../../src/engine/registry.ts';
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const milliseconds = v.pipe(v.number(), v.minValue(0));
+const time = v.pipe(v.string(), v.isoTimestamp());
+const uuid = v.pipe(v.string(), v.uuid());
+
+const counts = v.strictObject({
+  done: count,
+  retried: count,
+  dead: count,
+  released: count,
+  parked: count,
+  lost: count,
+  recovered: count,
+});
+
+export const enqueued = v.strictObject({ messageId: uuid, status: v.picklist(['enqueued', 'duplicate']) });
+export const received = v.strictObject({
+  status: v.picklist(['accepted', 'duplicate', 'conflict']),
+  messageId: uuid,
+});
+export const woken = v.strictObject({ tenantId: v.string() });
+export const planned = v.strictObject({
+  status: v.picklist(['planned', 'idle', 'leased-elsewhere']),
+  due: count,
+  requests: count,
+  more: v.boolean(),
+});
+
+export const live = v.strictObject({ status: v.literal('ok') });
+const check = v.strictObject({
+  ok: v.boolean(),
+  code: v.optional(v.string()),
+  unusable: v.optional(v.array(v.string())),
+});
+export const ready = v.strictObject({
+  status: v.picklist(['ok', 'failed']),
+  checks: v.strictObject({
+    configuration: check,
+    sources: v.optional(check),
+    handlers: v.optional(check),
+    registry: v.optional(check),
+    instance: v.optional(check),
+  }),
+});
+
+const tenantHealth = v.strictObject({
+  tenantId: v.string(),
+  nextDueUtc: v.nullable(time),
+  lastRunUtc: v.nullable(time),
+  lastOutcome: v.nullable(v.picklist(runOutcomes)),
+  failureStreak: count,
+  backlog: v.boolean(),
+  parkedTopics: v.array(v.string()),
+  totals: counts,
+  lastError: v.nullable(
+    v.strictObject({ code: v.string(), utc: v.nullable(time), message: v.optional(v.string()) }),
+  ),
+});
+export const fleet = v.strictObject({
+  status: v.picklist(['ok', 'troubled']),
+  fleet: v.strictObject({
+    tenants: v.strictObject(v.entriesFromList(tenantStatuses, count)),
+    due: count,
+    oldestDueMs: v.nullable(milliseconds),
+    withBacklog: count,
+    failing: count,
+    failingByStreak: v.strictObject(v.entriesFromList(streakRanges, count)),
+    longestFailureStreak: count,
+    lastPlan: v.nullable(v.strictObject({ utc: time, ageMs: milliseconds, due: count, chosen: count })),
+    totals: counts,
+    poisoned: v.strictObject({ total: count, lastUtc: v.nullable(time) }),
+  }),
+  worst: v.array(tenantHealth),
+  examined: count,
+  complete: v.boolean(),
+});
+
+/** RFC 9457. */
+export const problem = v.strictObject({
+  type: v.string(),
+  title: v.string(),
+  status: count,
+  detail: v.string(),
+  instance: v.string(),
+  code: v.optional(v.string()),
+});
