@@ -23,16 +23,25 @@ const namesOfLazyPackages = {
   },
 };
 
-/**
- * The SQL Server driver loads these packages at start but does not need them here: tokens come from the engine's own
- * credential, and encrypted columns are not used.
- */
-const leftOutOfDriver = {
-  name: 'left-out-of-driver',
+/** Packages that another package loads at start, and does not need here. */
+const unneeded = [
+  // Tokens come from the engine's own credential, and encrypted columns are not used.
+  { importer: /node_modules[\\/]tedious[\\/]/, packages: /^@azure\/(identity|keyvault-keys)$/ },
+  // No file configures the telemetry, and it is not sent by gRPC.
+  {
+    importer: /node_modules[\\/]@opentelemetry[\\/]sdk-node[\\/]/,
+    packages: /^@opentelemetry\/(configuration|exporter-\w+-otlp-grpc|otlp-grpc-exporter-base)$/,
+  },
+];
+
+const leftOut = {
+  name: 'left-out',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^@azure\/(identity|keyvault-keys)$/ }, ({ path, importer }) =>
-      /node_modules[\\/]tedious[\\/]/.test(importer) ? { path, namespace: 'left-out' } : undefined,
-    );
+    for (const { importer: of, packages } of unneeded) {
+      onResolve({ filter: packages }, ({ path, importer }) =>
+        of.test(importer) ? { path, namespace: 'left-out' } : undefined,
+      );
+    }
     onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'module.exports = {};' }));
   },
 };
@@ -73,11 +82,7 @@ export function bundleFunctions({ outdir, entryPoint = 'functions/main.ts', hand
       js: "import{createRequire as createRequireOfBundle}from'node:module';const require=createRequireOfBundle(import.meta.url),__filename=import.meta.filename,__dirname=import.meta.dirname;",
     },
     chunkNames: 'chunk-[hash]',
-    plugins: [
-      namesOfLazyPackages,
-      leftOutOfDriver,
-      ...(handlers === undefined ? [] : [handlersFrom(handlers)]),
-    ],
+    plugins: [namesOfLazyPackages, leftOut, ...(handlers === undefined ? [] : [handlersFrom(handlers)])],
     logLevel: 'warning',
   });
 }

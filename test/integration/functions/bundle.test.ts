@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { deflateRawSync } from 'node:zlib';
 import { Azurite } from '../../support/azurite.ts';
 import { FunctionsApp, type ListedFunction } from '../../support/functions-app.ts';
 import { until } from '../../support/until.ts';
@@ -117,6 +118,14 @@ describe('the function bundle', () => {
       expect([mark, holding(mark).length > 0]).toEqual([mark, true]);
       expect(holding(mark).filter((file) => atStart.has(file))).toEqual([]);
     }
+  });
+
+  test('packed, it has at most 1.2 MB, because each cold start fetches it', () => {
+    const folder = path.join(top, 'dist/functions');
+    const sizes = readdirSync(folder)
+      .filter((file) => file.endsWith('.js'))
+      .map((file) => deflateRawSync(readFileSync(path.join(folder, file)), { level: 9 }).length);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(1_200_000);
   });
 
   test('Application Insights reads its configuration file', async () => {
