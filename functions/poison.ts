@@ -15,21 +15,20 @@ const pausesMs = [1, 2, 4, 8, 16, 32].map((seconds) => seconds * 1_000);
 /** A queue removes a message seven days after it was sent, so a message that is about to expire is sent again. */
 const renewedBeforeMs = 24 * 3_600_000;
 
-const readers: Readonly<Record<string, PoisonedQueue>> = {
-  poison: 'dispatch',
-  'pages-poison': 'pages',
-  'wake-poison': 'wake',
-};
+/** The names of the functions that read poison queues. */
+const readers = new Set<string>();
 
-/** Whether the function of this name reads a poison queue. */
 export function isPoisonReader(functionName: string): boolean {
-  return Object.hasOwn(readers, functionName);
+  return readers.has(functionName);
 }
 
 export function registerPoison(currentApp: CurrentApp, terminating: AbortSignal): void {
-  for (const [name, queue] of Object.entries(readers)) register(name, queue);
+  register('poison', 'dispatch');
+  register('pages-poison', 'pages');
+  register('wake-poison', 'wake');
 
   function register(name: string, queue: PoisonedQueue): void {
+    readers.add(name);
     const toItself = toPoisonOf(queue);
     app.storageQueue(name, {
       queueName: poisonOf(queueNames[queue]),

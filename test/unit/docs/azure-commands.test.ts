@@ -28,6 +28,7 @@ const known: Readonly<Record<string, readonly string[]>> = {
   'az keyvault recover': ['--location', '--name', '--resource-group'],
   'az keyvault secret set': ['--name', '--value', '--vault-name'],
   'az login': [],
+  'az monitor log-analytics query': ['--analytics-query', '--workspace'],
   'az monitor log-analytics workspace delete': ['--force', '--resource-group', '--workspace-name', '--yes'],
   'az monitor log-analytics workspace list-deleted-workspaces': [],
   'az provider register': ['--namespace', '--wait'],
