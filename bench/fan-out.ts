@@ -41,12 +41,15 @@ export const fanOut: Benchmark = {
       await using fleet = openFleet(place, hasty);
       await fleet.migrate({ tenants: [] });
       for (const id of ids) await fleet.tenants.add({ id });
+      const raw = await place.rawRegistry();
+      await using _raw = { [Symbol.asyncDispose]: () => raw.close() };
       const measured: Figures[] = [];
       // A repetition takes most of a minute.
       const costs = await interleave(Math.min(repetitions, 3), {
         async ours(repetition) {
           progress(`plan ${repetition}`);
-          await fleet.wake(ids);
+          // The last plan's requests were not served, so a wake would only leave notes for their runs.
+          await raw.wake(ids);
           const { cost, ...figures } = await planned(app, place, ids.length);
           if (repetition > 0) measured.push(figures);
           return cost;

@@ -14,6 +14,7 @@ import { drain } from './drain.ts';
 import { enqueue } from './enqueue.ts';
 import { fanOut } from './fan-out.ts';
 import { flood } from './flood.ts';
+import { latency } from './latency.ts';
 import { memory } from './memory.ts';
 import type { Places } from './place.ts';
 import { plan } from './plan.ts';
@@ -31,13 +32,14 @@ const benchmarks: readonly Benchmark[] = [
   memory,
   plan,
   enqueue,
+  latency,
   flood,
   fanOut,
   coldStart,
 ];
 
 /** The other benchmarks measure only this process, or files. */
-const onServers: readonly Benchmark[] = [drain, sweep, enqueue];
+const onServers: readonly Benchmark[] = [drain, sweep, enqueue, latency];
 
 interface Options {
   readonly json?: true;

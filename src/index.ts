@@ -89,6 +89,7 @@ export {
   type MultiOutboxOptions,
   type RegistrySchema,
   type TickOptions,
+  type WakingCalls,
 } from './multi-outbox.ts';
 export { parseOutboxMessages } from './outbox/message-format.ts';
 export type { Enqueued, EnqueueOptions, Outbox, OutboxMessage } from './outbox/outbox.ts';

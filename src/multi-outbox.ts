@@ -26,6 +26,7 @@ import { checkedStrategy, type Strategy } from './fleet/plan/strategy.ts';
 import { type TenantInput, tenantDefinition } from './fleet/tenants/definition.ts';
 import { checkedDirectory, type Directory } from './fleet/tenants/directory-listing.ts';
 import type { Tenants } from './fleet/tenants/registered-tenants.ts';
+import type { WakeOptions } from './fleet/wake-hosts.ts';
 import { createInbox, type Inbox } from './inbox/inbox.ts';
 import type { Lease } from './lease/lease.ts';
 import { createLeases, type Leases, leaseOptionNames } from './lease/leases.ts';
@@ -60,6 +61,28 @@ export interface MultiOutboxOptions extends SettingsInput {
   readonly owner?: string;
 }
 
+/** The calls of a multi-outbox that wake tenants. */
+export interface WakingCalls {
+  /**
+   * Returns the same instance for the same id until the tenant's configuration changes. An unknown id fails at the
+   * first call of a method.
+   */
+  outbox(tenantId: string): Outbox;
+  /** As `outbox`, for the tenant's inbox. */
+  inbox(tenantId: string): Inbox;
+  /**
+   * Wakes tenants (F7). A `run` of this instance serves them at once, if it has free slots; otherwise they are due now. A
+   * tenant that is being served is due again when its run has ended. @throws UNKNOWN_TENANT, TENANT_NOT_ACTIVE
+   */
+  wake(tenantId: string | readonly string[]): Promise<void>;
+  /**
+   * Handles a wake from a queue: `{"tenantId":"acme"}`, or just the tenant's id, as plain text or as base64. The wake of a
+   * paused tenant is dropped.
+   * @throws INVALID_ARGUMENT, UNKNOWN_TENANT, or the registry's error
+   */
+  wakeFrom(content: unknown): Promise<void>;
+}
+
 export interface TickOptions {
   readonly signal?: AbortSignal;
   /** Called when each run starts and when it ends, to report progress. An error of it is logged and stops no run. */
@@ -86,7 +109,7 @@ export interface RegistrySchema {
 }
 
 /** The library's public interface. The Azure functions and the command line use nothing else. */
-export interface MultiOutbox {
+export interface MultiOutbox extends WakingCalls {
   readonly tenants: Tenants;
   /** Chooses the due tenants (F3) and returns one dispatch request for each. @throws INVALID_ARGUMENT */
   plan(options?: PlanOptions): Promise<PlanReport>;
@@ -106,12 +129,12 @@ export interface MultiOutbox {
    */
   run(options: TickOptions & { signal: AbortSignal; onPlan?: (plan: PlanReport) => void }): Promise<void>;
   /**
-   * Returns the same instance for the same id until the tenant's configuration changes. An unknown id fails at the
-   * first call of a method.
+   * The same calls, for a host with a queue of its own, such as a function app: a wake calls `send` with the dispatch
+   * request of each tenant that it chooses, before its own call resolves, and the host must put the request on its queue.
+   * If the request is lost, the tenant is due again after the redispatch time. A wake that fails and is repeated in the
+   * background only makes its tenant due.
    */
-  outbox(tenantId: string): Outbox;
-  /** As `outbox`, for the tenant's inbox. */
-  inbox(tenantId: string): Inbox;
+  sending(send: (request: DispatchRequest) => void): WakingCalls;
   /** The leases of one tenant's database; without an id, those of the registry (L5). */
   leases(tenantId?: string): Leases;
   /**
@@ -124,14 +147,6 @@ export interface MultiOutbox {
     options: LeaseInTenantsOptions,
     work: (lease: Lease, tenantId: string) => Promise<Result> | Result,
   ): Promise<TenantUnderLease<Result>[]>;
-  /** Makes tenants due now (F7). @throws UNKNOWN_TENANT, TENANT_NOT_ACTIVE */
-  wake(tenantId: string | readonly string[]): Promise<void>;
-  /**
-   * Handles a wake from a queue: `{"tenantId":"acme"}`, or just the tenant's id, as plain text or as base64. The wake of a
-   * paused tenant is dropped.
-   * @throws INVALID_ARGUMENT, UNKNOWN_TENANT, or the registry's error
-   */
-  wakeFrom(content: unknown): Promise<void>;
   /** The fleet's state by the registry's last reports; touches no tenant database (F6). */
   status(): Promise<FleetSummary>;
   /** The tenants that most need attention, by the same reports; reads at most `examine` tenants. */
@@ -244,6 +259,14 @@ export function assembleMultiOutbox(
   const { handle } = fleet;
   const { dispatch, plan } = settings;
 
+  function accessTo(name: QueueName, tenantId: string, wakeOptions?: WakeOptions): QueueAccess {
+    return {
+      use: (action) => fleet.useTenant(tenantId, (database) => action(database.queue(name))),
+      wake: () => fleet.wakes.wake(tenantId, wakeOptions),
+      wakeAfter: (committed) => fleet.wakes.wakeAfter(tenantId, committed, wakeOptions),
+    };
+  }
+
   /** The outbox or inbox of each tenant; it stays the same instance until the tenant's configuration changes (F9). */
   function facesOf<Face>(name: QueueName, create: (tenantId: string, access: QueueAccess) => Face) {
     const faces = new Map<string, Face>();
@@ -252,23 +275,38 @@ export function assembleMultiOutbox(
       checkedId(name, tenantId);
       const known = faces.get(tenantId);
       if (known !== undefined) return known;
+      const access = accessTo(name, tenantId);
       const face = create(tenantId, {
+        ...access,
         use: async (action) => {
           try {
-            return await fleet.useTenant(tenantId, (database) => action(database.queue(name)));
+            return await access.use(action);
           } catch (error) {
             // Ids may come from requests, so unknown ones must not accumulate.
             if (isMultiOutboxError(error, 'UNKNOWN_TENANT')) faces.delete(tenantId);
             throw error;
           }
         },
-        wake: () => fleet.wakes.wake(tenantId),
-        wakeAfter: (committed) => fleet.wakes.wakeAfter(tenantId, committed),
       });
       faces.set(tenantId, face);
       return face;
     };
   }
+
+  function wakes(wakeOptions?: WakeOptions): Pick<WakingCalls, 'wake' | 'wakeFrom'> {
+    return {
+      async wake(tenantId) {
+        const ids = Array.isArray(tenantId) ? (tenantId as readonly string[]) : [tenantId as string];
+        for (const id of ids) checkedId('wake', id);
+        await fleet.wake(ids, wakeOptions);
+      },
+      async wakeFrom(content) {
+        await wakeFirst(parseWake(content), (ids) => fleet.wake(ids, wakeOptions));
+      },
+    };
+  }
+
+  const inboxOf = (tenantId: string, access: QueueAccess) => createInbox(tenantId, access, logger);
 
   function leases(tenantId?: string): Leases {
     if (tenantId !== undefined) checkedId('leases', tenantId);
@@ -318,6 +356,8 @@ export function assembleMultiOutbox(
           runLocalHost({
             plan: fleet.plan,
             dispatch: fleet.dispatch,
+            wake: (tenantId) => void fleet.wakes.wake(tenantId),
+            serveWakes: (host) => fleet.wakeHosts.add(host),
             intervalMs: plan.intervalMs,
             parallelRuns: dispatch.parallelRuns,
             signal: either,
@@ -329,21 +369,23 @@ export function assembleMultiOutbox(
       );
     },
     outbox: facesOf('outbox', createOutbox),
-    inbox: facesOf('inbox', (tenantId, access) => createInbox(tenantId, access, logger)),
+    inbox: facesOf('inbox', inboxOf),
+    ...wakes(),
+    sending(send) {
+      functionOf('sending', 'send', send);
+      const wakeOptions = { onRequest: send };
+      return {
+        outbox: (tenantId) => createOutbox(tenantId, accessTo('outbox', tenantId, wakeOptions)),
+        inbox: (tenantId) => inboxOf(tenantId, accessTo('inbox', tenantId, wakeOptions)),
+        ...wakes(wakeOptions),
+      };
+    },
     leases,
     async withLeases(name, options, work) {
       const { tenants, parallel = 8, ...leaseOptions } = optionsOf('withLeases', options, withLeasesNames);
       functionOf('withLeases', 'work', work);
       const ids = tenants ?? (await fleet.tenants.list({ status: 'active' })).map(({ id }) => id);
       return leaseInTenants(ids, parallel, leases, name, leaseOptions, work);
-    },
-    async wake(tenantId) {
-      const ids = Array.isArray(tenantId) ? (tenantId as readonly string[]) : [tenantId as string];
-      for (const id of ids) checkedId('wake', id);
-      await fleet.wake(ids);
-    },
-    async wakeFrom(content) {
-      await wakeFirst(parseWake(content), fleet.wake.bind(fleet));
     },
     status: async () => (await handle.ready()).registry.fleet(),
     async worst(worstOptions = {}) {
@@ -355,8 +397,11 @@ export function assembleMultiOutbox(
     },
     async poisoned(content, queue) {
       const { registry } = await handle.open();
-      const wake = (ids: readonly string[]) => wakeFirst(ids, fleet.wake.bind(fleet));
-      return handlePoisoned(content, queue, { registry, wake, logger });
+      return handlePoisoned(content, queue, {
+        registry,
+        wake: (ids, wakeOptions) => wakeFirst(ids, (each) => fleet.wake(each, wakeOptions)),
+        logger,
+      });
     },
     async registrySchema() {
       const { schema } = (await handle.open()).registry;

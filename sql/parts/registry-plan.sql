@@ -203,7 +203,7 @@ BEGIN
   UPDATE [$(Schema)].[RegistryState] WITH (XLOCK, ROWLOCK) SET PlanOpen = 0 WHERE Id = 1;
   SET @Now = SYSUTCDATETIME();
   UPDATE [$(Schema)].[Tenants]
-  SET PlanVersion = PlanVersion + 1, LastPlannedUtc = @Now, WakePending = 0,
+  SET PlanVersion = PlanVersion + 1, LastPlannedUtc = @Now, WakePending = 0, InFlight = 1,
     NextDueUtc = DATEADD(millisecond, CAST(@RedispatchMs % 1000 AS int), DATEADD(second, CAST(@RedispatchMs / 1000 AS int), @Now))
   OUTPUT inserted.Id INTO @Won (TenantId)
   WHERE Status = N'active' AND EXISTS (SELECT 1 FROM @Choice c WHERE c.TenantId = Id AND DATALENGTH(c.TenantId) = DATALENGTH(Id) AND c.SeenVersion = PlanVersion);

@@ -1,11 +1,12 @@
--- Reports of runs (D7, F5), wakes (F7), and the sums over all reports (F6).
+-- Reports of runs (D7, F5), and the sums over all reports (F6).
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
--- Records a run's report. @Mode: 'set' replaces the due time, 'at-most' can only make it earlier.
--- @NextDueInMs null: not due until a wake. If a wake came after the plan, the tenant stays due now despite
--- the report. Unknown and retired tenants are ignored. A skipped run does not change the last report, because
--- the lease's holder writes its own.
+-- Records a run's report; the tenant is in flight no more. @Mode: 'set' replaces the due time, 'at-most' can only make it
+-- earlier. @NextDueInMs null: not due until a wake. If a wake came after the tenant was chosen, the tenant is due now
+-- despite the report. Returns one row: Woken, 1 in this case. Unknown and retired tenants are ignored. A skipped run does
+-- not change the last report, because the lease's holder writes its own. It counts as a wake: the holder may have claimed
+-- its last messages before.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Report]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Report] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Report]
@@ -42,16 +43,18 @@ IF EXISTS (SELECT 1 FROM OPENJSON(@Counts) WHERE value IS NOT NULL AND TRY_CAST(
 IF @NextDueInMs NOT BETWEEN 0 AND 1500000000000
   THROW 51027, N'@NextDueInMs must be milliseconds from 0 to 1500000000000, or null.', 1;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
+DECLARE @Reported TABLE (WakePending bit NOT NULL);
 DECLARE @NextDue datetime2(3) = DATEADD(millisecond, CAST(@NextDueInMs % 1000 AS int), DATEADD(second, CAST(@NextDueInMs / 1000 AS int), @Now));
 IF @Outcome = N'skipped'
 BEGIN
+  -- If no run is in flight any more, the lease's holder has reported before this run.
   UPDATE [$(Schema)].[Tenants]
-  SET NextDueUtc = CASE
-    WHEN WakePending = 1 THEN CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
-    WHEN @Mode = N'set' THEN @NextDue
+  SET WakePending = 1, NextDueUtc = CASE
+    WHEN InFlight = 0 THEN CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
     WHEN NextDueUtc IS NULL OR @NextDue < NextDueUtc THEN @NextDue
     ELSE NextDueUtc END
   WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired';
+  SELECT CAST(0 AS bit) AS Woken;
   RETURN;
 END
 UPDATE [$(Schema)].[Tenants]
@@ -65,44 +68,36 @@ SET LastRunUtc = @Now, LastOutcome = @Outcome, LastDurationMs = @DurationMs, Las
   TotalRecovered = TotalRecovered + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.recovered') AS bigint), 0),
   IdleStreak = @IdleStreak, FailureStreak = @FailureStreak,
   LastError = @Error, LastErrorCode = @ErrorCode, LastErrorUtc = CASE WHEN @ErrorCode IS NULL THEN NULL ELSE @Now END,
-  Backlog = @Backlog, ParkedTopics = @ParkedTopics,
+  Backlog = @Backlog, ParkedTopics = @ParkedTopics, InFlight = 0,
   NextDueUtc = CASE
     WHEN WakePending = 1 THEN CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
     WHEN @Mode = N'set' THEN @NextDue
     WHEN NextDueUtc IS NULL OR @NextDue < NextDueUtc THEN @NextDue
     ELSE NextDueUtc END
+OUTPUT inserted.WakePending INTO @Reported (WakePending)
 WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired';
+SELECT CAST(COALESCE(MAX(CAST(WakePending AS int)), 0) AS bit) AS Woken FROM @Reported;
 GO
--- Makes the active tenants among @Ids, a JSON array of tenant ids, due now. Returns one row for each of them.
-IF OBJECT_ID(N'[$(Schema)].[Tenant_Wake]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Wake] AS RETURN 0');
+-- A tenant's run is alive: no plan chooses the tenant within @HoldMs from now, and a wake waits for the run's report.
+-- Unknown and retired tenants are ignored.
+IF OBJECT_ID(N'[$(Schema)].[Tenant_Postpone]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Postpone] AS RETURN 0');
 GO
-ALTER PROCEDURE [$(Schema)].[Tenant_Wake]
-  @Ids nvarchar(max)
+ALTER PROCEDURE [$(Schema)].[Tenant_Postpone]
+  @Id nvarchar(4000),
+  @HoldMs bigint
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
-IF @Ids IS NULL OR ISJSON(@Ids) = 0 THROW 51025, N'@Ids must be a JSON array of tenant ids.', 1;
+IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0 THROW 51026, N'@Id is too long; it may have 64 characters at most.', 1;
+IF COALESCE(@HoldMs, -1) NOT BETWEEN 0 AND 1500000000000
+  THROW 51027, N'@HoldMs must be milliseconds from 0 to 1500000000000.', 1;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
-DECLARE @Asked TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY);
-DECLARE @Woken TABLE (TenantId nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL);
--- Texts that no tenant has as its id are left out: longer ones, and those with a blank at their end.
-INSERT @Asked (Id)
-SELECT DISTINCT LEFT(value, 64) COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@Ids)
-WHERE DATALENGTH(value) > 0 AND SUBSTRING(value, 65, 1) = N'' AND DATALENGTH(RTRIM(value)) = DATALENGTH(value);
--- A tenant that is due, and was woken since it was last planned, needs no write: its next run starts after this.
-INSERT @Woken (TenantId)
-SELECT t.Id FROM @Asked a JOIN [$(Schema)].[Tenants] t ON t.Id = a.Id
-WHERE t.Status = N'active' AND t.WakePending = 1 AND t.NextDueUtc <= @Now;
-DELETE FROM @Asked WHERE Id IN (SELECT w.TenantId FROM @Woken w);
-IF EXISTS (SELECT 1 FROM @Asked)
-  UPDATE [$(Schema)].[Tenants]
-  SET WakePending = 1, NextDueUtc = CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
-  OUTPUT inserted.Id INTO @Woken (TenantId)
-  WHERE Status = N'active' AND Id IN (SELECT a.Id FROM @Asked a);
-SELECT TenantId FROM @Woken;
+UPDATE [$(Schema)].[Tenants]
+SET InFlight = 1, NextDueUtc = DATEADD(millisecond, CAST(@HoldMs % 1000 AS int), DATEADD(second, CAST(@HoldMs / 1000 AS int), @Now))
+WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired';
 GO
 -- Counts a message of the function app's queues that was given up (F6).
 IF OBJECT_ID(N'[$(Schema)].[Poisoned_Record]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Poisoned_Record] AS RETURN 0');

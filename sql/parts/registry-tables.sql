@@ -40,9 +40,11 @@ BEGIN
     SchemaVersion int NULL,
     -- Null: not due until a wake.
     NextDueUtc datetime2(3) NULL,
-    -- 1: woken since it was last planned (F7).
+    -- 1: woken since it was last chosen (F7).
     WakePending bit NOT NULL CONSTRAINT [DF_Tenants_WakePending] DEFAULT (0),
-    -- Rises with every plan that chose the tenant, so that two planners never both get it (F3).
+    -- 1: no run has reported since a plan or a wake chose the tenant; until its due time it is in flight (F7).
+    InFlight bit NOT NULL CONSTRAINT [DF_Tenants_InFlight] DEFAULT (0),
+    -- Rises with every choice of the tenant, so that two planners never both get it (F3).
     PlanVersion bigint NOT NULL CONSTRAINT [DF_Tenants_PlanVersion] DEFAULT (0),
     LastPlannedUtc datetime2(3) NULL,
     LastRunUtc datetime2(3) NULL,

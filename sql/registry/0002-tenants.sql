@@ -3,3 +3,4 @@
 :r parts/registry-tenants.sql
 :r parts/registry-plan.sql
 :r parts/registry-reports.sql
+:r parts/registry-wakes.sql

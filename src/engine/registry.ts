@@ -190,6 +190,27 @@ export interface CommitPlan {
   readonly redispatchMs: number;
 }
 
+/** Lets a wake choose tenants, as a plan does (F7). */
+export interface ChooseWoken {
+  /** The most tenants to choose. */
+  readonly capacity: number;
+  /** As in `CommitPlan`. */
+  readonly redispatchMs: number;
+}
+
+/** The result of a wake. */
+export interface Woken {
+  /** The ids of those tenants that are active. */
+  readonly tenantIds: string[];
+  /** The records of the tenants that this call chose. The caller must dispatch each of them. */
+  readonly chosen: TenantRecord[];
+  /**
+   * The ids of the tenants that are due now and were not chosen: a plan chooses them. The other tenants are in flight:
+   * the report of their run makes them due, or the end of the redispatch time if no report comes.
+   */
+  readonly due: string[];
+}
+
 /** A dispatch run's report to the registry (D7, F5). */
 export interface TenantReport {
   readonly tenantId: string;
@@ -202,10 +223,7 @@ export interface TenantReport {
   readonly schedule: {
     /** Milliseconds from the registry's now; null when the tenant is not due until a wake. */
     readonly nextDueInMs: number | null;
-    /**
-     * `set` replaces the due time. `at-most` can only make it earlier; a skipped run uses it, because the run that has
-     * the lease reports for itself.
-     */
+    /** `set` replaces the due time. `at-most` can only make it earlier. */
     readonly mode: 'set' | 'at-most';
     readonly idleStreak: number;
     readonly failureStreak: number;
@@ -299,18 +317,31 @@ export interface Registry {
   commitPlan(plan: CommitPlan): Promise<string[]>;
 
   /**
-   * Records a run's report and schedule. For a skipped run it records only the due time, not the streaks, because the
-   * run that has the lease reports for itself. If a wake arrived after the plan that caused the run, the tenant stays
-   * due now (F7). Unknown and retired tenants are ignored.
+   * Records a run's report and schedule; the tenant is in flight no more. If a wake came after the tenant was chosen, the
+   * tenant is due now, and the answer is `woken` (F7). Unknown and retired tenants are ignored.
+   *
+   * The report of a skipped run changes only the due time, because the run that has the lease reports for itself. That
+   * run may have claimed its last messages before the skipped run was requested. So this report counts as a wake: the
+   * other run's report makes the tenant due; if that one came first, the tenant is due now.
    */
-  report(report: TenantReport): Promise<void>;
+  report(report: TenantReport): Promise<{ readonly woken: boolean }>;
+  /**
+   * The tenant's run is alive: no plan chooses the tenant within `holdMs` from now, and a wake waits for the run's
+   * report (F3, F7). Unknown and retired tenants are ignored.
+   */
+  postpone(tenantId: string, holdMs: number): Promise<void>;
   /**
    * Records the schema version of a tenant's database. The tenant's `version` stays, because hosts need not reload
    * the tenant for this. Unknown and retired tenants are ignored.
    */
   recordSchema(tenantId: string, schemaVersion: number): Promise<void>;
-  /** Makes active tenants due now (F7); returns the ids of those that were active. */
-  wake(tenantIds: readonly string[]): Promise<string[]>;
+  /**
+   * Wakes the active tenants among these (F7). A tenant that is in flight, which means that a plan or a wake has chosen it
+   * and no run has reported yet, gets a note: its run's report makes it due. Every other tenant is chosen, up to the
+   * capacity, and is then in flight; or it is due now. A tenant whose last run failed, or found its database resuming, is
+   * not chosen, so that its runs are no more frequent than plans.
+   */
+  wake(tenantIds: readonly string[], choose?: ChooseWoken): Promise<Woken>;
   /** Counts a queue message that was given up (`FleetSummary.poisoned`). */
   recordPoisoned(): Promise<void>;
   fleet(): Promise<FleetSummary>;

@@ -16,10 +16,11 @@ import type { HandlerSet } from '../queue/handler-set.ts';
 import { recordPlan, recordWakes, setTenantLabels } from '../telemetry/metrics.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import { inSpan } from '../telemetry/spans.ts';
+import { traceHeaders } from '../telemetry/trace-headers.ts';
 import { type DispatchOptions, dispatchTenant } from './dispatch/dispatcher.ts';
 import { checkedDispatchRequest } from './dispatch/request-format.ts';
 import type { RunReport } from './dispatch/run-report.ts';
-import type { DispatchRequest } from './dispatch-request.ts';
+import { type DispatchRequest, dispatchRequests } from './dispatch-request.ts';
 import { isEmbedded } from './engines.ts';
 import { FleetHandle, type FleetHandleOptions } from './fleet-handle.ts';
 import { type Diagnosis, type ExamineOptions, examineFleet } from './operations/doctor.ts';
@@ -32,6 +33,7 @@ import { makePlan } from './plan/planner.ts';
 import type { Strategy } from './plan/strategy.ts';
 import { registeredTenants, type Tenants } from './tenants/registered-tenants.ts';
 import { tenantNotActive } from './tenants/tenant-errors.ts';
+import { sendingHost, WakeHosts, type WakeOptions } from './wake-hosts.ts';
 
 export interface FleetOptions extends FleetHandleOptions {
   readonly handlers: ReadonlyMap<QueueName, HandlerSet>;
@@ -53,6 +55,8 @@ export class Fleet {
   readonly tenants: Tenants;
   /** The wakes that follow stored messages. */
   readonly wakes: PendingWakes;
+  /** The hosts of this process that serve woken tenants at once. */
+  readonly wakeHosts = new WakeHosts();
   readonly #options: FleetOptions;
   readonly #gauge: FleetGauge;
   #closing: Promise<string[]> | undefined;
@@ -64,7 +68,7 @@ export class Fleet {
     const embedded = Array.isArray(options.tenants) || isEmbedded(options.settings.registry);
     this.tenants = registeredTenants(this.handle, embedded);
     this.wakes = new PendingWakes({
-      wake: (tenantIds) => this.#wakeActive(tenantIds),
+      wake: (tenantIds, wakeOptions) => this.#wakeActive(tenantIds, wakeOptions),
       logger: options.logger,
       random: options.random ?? Math.random,
     });
@@ -166,20 +170,43 @@ export class Fleet {
     );
   }
 
-  /** Makes tenants due now (F7). @throws UNKNOWN_TENANT, TENANT_NOT_ACTIVE */
-  async wake(tenantIds: readonly string[]): Promise<void> {
-    const woken = await this.#wakeActive(tenantIds);
+  /**
+   * Wakes tenants (F7): each is chosen and served at once if a host has a place for it; otherwise it is due now, or after
+   * the run that is in flight.
+   * @throws UNKNOWN_TENANT, TENANT_NOT_ACTIVE
+   */
+  async wake(tenantIds: readonly string[], options: WakeOptions = {}): Promise<void> {
+    const woken = await this.#wakeActive(tenantIds, options);
     const missing = tenantIds.find((id) => !woken.has(id));
     if (missing !== undefined) throw tenantNotActive(await this.tenants.get(missing));
   }
 
-  async #wakeActive(tenantIds: readonly string[]): Promise<ReadonlySet<string>> {
+  async #wakeActive(
+    tenantIds: readonly string[],
+    { onRequest }: WakeOptions = {},
+  ): Promise<ReadonlySet<string>> {
     for (const tenantId of tenantIds) publishPoint('wake:before', tenantId);
-    const { registry } = await this.handle.ready();
-    const woken = new Set(await registry.wake(tenantIds));
-    for (const tenantId of tenantIds) publishPoint('wake:after', tenantId);
-    recordWakes(woken);
-    return woken;
+    const { registry, directory } = await this.handle.ready();
+    const wanted = tenantIds.length;
+    const kept = onRequest
+      ? { host: sendingHost(onRequest), places: wanted }
+      : this.wakeHosts.reserve(wanted);
+    let requests: DispatchRequest[] = [];
+    try {
+      const choose = { capacity: kept?.places ?? 0, redispatchMs: this.#redispatchMs };
+      const woken = await registry.wake(tenantIds, choose);
+      for (const tenantId of tenantIds) publishPoint('wake:after', tenantId);
+      for (const tenant of woken.chosen) directory.remember(tenant);
+      requests = dispatchRequests(
+        woken.chosen.map((tenant) => ({ tenant, reason: 'wake' })),
+        traceHeaders().traceparent,
+      );
+      if (woken.due.length > 0 && choose.capacity < wanted) this.wakeHosts.planSoon();
+      recordWakes(woken.tenantIds);
+      return new Set(woken.tenantIds);
+    } finally {
+      kept?.host.serve(requests, kept.places);
+    }
   }
 
   /** Runs `action` with a tenant's open database. @throws UNKNOWN_TENANT; TENANT_NOT_ACTIVE for a retired tenant */

@@ -1,10 +1,11 @@
 import { describeError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { InFlight } from './in-flight.ts';
+import type { WakeOptions } from './wake-hosts.ts';
 
 export interface PendingWakesOptions {
-  /** Makes these tenants due in the registry. */
-  readonly wake: (tenantIds: readonly string[]) => Promise<unknown>;
+  /** Wakes these tenants in the registry. */
+  readonly wake: (tenantIds: readonly string[], options?: WakeOptions) => Promise<unknown>;
   readonly logger: Logger;
   /** The random source of jitter; returns [0, 1]. */
   readonly random: () => number;
@@ -25,8 +26,19 @@ const awaitCommitsMs = 100;
 /** Milliseconds that `close` waits for the registry. */
 const awaitRegistryMs = 5_000;
 
+/** Milliseconds for which wakes are collected at most, however long the call under way takes. */
+const longestCollectingMs = 100;
+
+/** Tenants that one call to the registry will wake. */
+interface Batch {
+  readonly tenantIds: Set<string>;
+  /** Settles with the call. */
+  readonly woken: Promise<unknown>;
+}
+
 /**
- * The wakes of this process that follow a stored message (F7). A wake that fails is repeated, with a growing delay,
+ * The wakes of this process that follow a stored message (F7). Wakes that come while a call to the registry is under way
+ * are written together by the next one. A wake that fails is repeated, with a growing delay,
  * until it succeeds or the process ends. It is repeated sooner when another wake succeeds, because the registry then
  * answers again. A wake that this process loses costs time only: every tenant is looked at within
  * `schedule.lookWithinMs` (F6).
@@ -36,6 +48,10 @@ export class PendingWakes {
   readonly #pending = new Set<string>();
   /** The tenants of the call that repeats failed wakes; empty when none is under way. */
   #repeated: readonly string[] = [];
+  /** The end of the last call to the registry that a first wake made; absent when none is under way. */
+  #underWay: Promise<void> | undefined;
+  /** The first wakes for the next call; absent when there are none. */
+  #batch: Batch | undefined;
   /** The first wakes that are under way. */
   readonly #firsts = new Set<{ readonly tenantId: string }>();
   /** The calls to the registry. */
@@ -57,17 +73,17 @@ export class PendingWakes {
   }
 
   /**
-   * Makes the tenant due now; if that fails, repeats it in the background. It never throws, because the messages are
-   * stored and the call that stored them must not fail.
+   * Wakes the tenant; if that fails, repeats it in the background, without `onRequest`. It never throws, because the
+   * messages are stored and the call that stored them must not fail.
    */
-  wake(tenantId: string): Promise<void> {
-    return this.#calls.track(this.#first(tenantId));
+  wake(tenantId: string, options: WakeOptions = {}): Promise<void> {
+    return this.#calls.track(this.#first(tenantId, options));
   }
 
   /** As `wake`, in the background, once `committed` has resolved to true. @param committed must not reject */
-  wakeAfter(tenantId: string, committed: Promise<boolean>): void {
+  wakeAfter(tenantId: string, committed: Promise<boolean>, options: WakeOptions = {}): void {
     void this.#commits.track(
-      committed.then((isCommitted) => (isCommitted ? this.wake(tenantId) : undefined)),
+      committed.then((isCommitted) => (isCommitted ? this.wake(tenantId, options) : undefined)),
     );
   }
 
@@ -89,11 +105,12 @@ export class PendingWakes {
     return left;
   }
 
-  async #first(tenantId: string): Promise<void> {
+  async #first(tenantId: string, options: WakeOptions): Promise<void> {
     const first = { tenantId };
     this.#firsts.add(first);
     try {
-      await this.#options.wake([tenantId]);
+      // The requests of a caller with a queue of its own are for that caller only.
+      await (options.onRequest ? this.#options.wake([tenantId], options) : this.#together(tenantId));
     } catch (error) {
       this.#keep(tenantId, error);
       return;
@@ -102,6 +119,39 @@ export class PendingWakes {
     }
     this.#failures = 0;
     if (this.#pending.size > 0) this.#repeatAfter(0);
+  }
+
+  /**
+   * Calls the registry at once if no call is under way. Otherwise the wakes are collected for the next call: they must not
+   * join the one under way, because their messages may have been committed after its look.
+   */
+  #together(tenantId: string): Promise<unknown> {
+    if (this.#batch === undefined && this.#underWay === undefined) return this.#call([tenantId]);
+    this.#batch ??= this.#nextBatch(this.#underWay!);
+    this.#batch.tenantIds.add(tenantId);
+    return this.#batch.woken;
+  }
+
+  #nextBatch(underWay: Promise<void>): Batch {
+    const tenantIds = new Set<string>();
+    const woken = atMost(longestCollectingMs, underWay).then(() => {
+      this.#batch = undefined;
+      return this.#call([...tenantIds]);
+    });
+    return { tenantIds, woken };
+  }
+
+  #call(tenantIds: readonly string[]): Promise<unknown> {
+    const call = this.#options.wake(tenantIds);
+    const end: Promise<void> = call.then(
+      () => {},
+      () => {},
+    );
+    this.#underWay = end;
+    void end.then(() => {
+      if (this.#underWay === end) this.#underWay = undefined;
+    });
+    return call;
   }
 
   #keep(tenantId: string, error: unknown): void {

@@ -2,6 +2,7 @@ import { errorText } from '../errors.ts';
 import type { RunReport } from '../fleet/dispatch/run-report.ts';
 import type { DispatchRequest } from '../fleet/dispatch-request.ts';
 import type { PlanReport } from '../fleet/plan/plan-report.ts';
+import type { WakeHost } from '../fleet/wake-hosts.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 export interface LocalHostOptions {
@@ -10,6 +11,10 @@ export interface LocalHostOptions {
     request: DispatchRequest,
     options: { readonly signal: AbortSignal },
   ) => Promise<RunReport>;
+  /** Wakes a tenant again, in the background. */
+  readonly wake: (tenantId: string) => void;
+  /** Offers this host to the wakes of its process; returns the function that ends the offer. */
+  readonly serveWakes: (host: WakeHost) => () => void;
   readonly intervalMs: number;
   readonly parallelRuns: number;
   readonly signal: AbortSignal;
@@ -22,63 +27,105 @@ const maxPlanPauseMs = 30_000;
 
 /**
  * The continuous host in one process. It plans on an interval, for as many tenants as it has free run slots, and at
- * once when a slot becomes free while tenants wait. A slow tenant occupies only its own slot (D8).
+ * once when a slot becomes free while tenants wait. A wake of the same process takes a free slot at once if no tenant
+ * waits; otherwise the strategy decides between the woken tenant and the others (F7). A slow tenant occupies only its own
+ * slot (D8).
  *
  * Resolves when the signal has fired and every run has ended (D5).
  */
 export async function runLocalHost(options: LocalHostOptions): Promise<void> {
   const { signal, intervalMs, parallelRuns, logger } = options;
   const running = new Map<string, Promise<void>>();
+  /** Requests for tenants whose run here has not ended yet. They are served after it. */
+  const next = new Map<string, DispatchRequest>();
+  /** Slots that are kept for the answer of a plan or a wake that is under way. */
+  let reserved = 0;
+  /** Whether tenants may be due that no plan has chosen. The next free slot is then for a plan. */
   let waiting = true;
+  let planAgain = false;
   let failures = 0;
   let wakeUp: () => void = () => {};
 
+  const free = () => Math.max(0, parallelRuns - running.size - reserved);
+
+  /** Returns whether the tenant's run begins now. */
+  function begin(request: DispatchRequest): boolean {
+    const { tenantId } = request;
+    if (running.has(tenantId)) {
+      next.set(tenantId, request);
+      return false;
+    }
+    // Start in a later microtask: a run that ends at once must not free its slot before the slot is recorded.
+    running.set(tenantId, Promise.resolve(request).then(start));
+    return true;
+  }
+
   async function start(request: DispatchRequest): Promise<void> {
+    const { tenantId } = request;
+    let isWoken = false;
     try {
       options.onRun({ request });
       const report = await options.dispatch(request, { signal });
       if (report.more) waiting = true;
+      isWoken = report.woken === true;
       options.onRun({ request, report });
     } catch (error) {
       logger.error('A dispatch request failed; its tenant is planned again after the redispatch time.', {
-        tenantId: request.tenantId,
+        tenantId,
         error: errorText(error),
       });
     } finally {
-      running.delete(request.tenantId);
+      running.delete(tenantId);
+      const following = next.get(tenantId);
+      next.delete(tenantId);
+      if (following && !signal.aborted) begin(following);
       if (waiting) wakeUp();
     }
+    if (isWoken && !signal.aborted) options.wake(tenantId);
   }
 
   /** Returns how many runs it started: 0 when no run slot is free. */
   async function planOnce(): Promise<number> {
-    const free = parallelRuns - running.size;
-    if (free <= 0) return 0;
-    const before = running.size;
-    waiting = false;
+    const capacity = free();
+    waiting = capacity === 0;
+    if (waiting) return 0;
+    reserved += capacity;
     try {
-      const plan = await options.plan({ capacity: free });
+      const plan = await options.plan({ capacity });
       failures = 0;
       // A run that ended meanwhile may have left a backlog.
       waiting ||= plan.more;
       options.onPlan(plan);
-      for (const request of plan.requests) {
-        // A wake makes a running tenant due, and it is planned again; do not start a second run of it here.
-        if (!running.has(request.tenantId)) {
-          // Start in a later microtask: a run that ends at once must not free its slot before the slot is
-          // recorded.
-          running.set(request.tenantId, Promise.resolve(request).then(start));
-        }
-      }
-      return running.size - before;
+      return plan.requests.filter(begin).length;
     } catch (error) {
       failures++;
       logger.error('The plan failed; this host tries again after a pause, which grows with each failure.', {
         error: errorText(error),
       });
       return 0;
+    } finally {
+      reserved -= capacity;
     }
   }
+
+  const wakeHost: WakeHost = {
+    reserve(tenants) {
+      const slots = waiting || signal.aborted ? 0 : Math.min(tenants, free());
+      reserved += slots;
+      return slots;
+    },
+    serve(requests, slots) {
+      reserved -= slots;
+      for (const request of requests) begin(request);
+      // A plan, or the end of this host, may have waited for the slots.
+      if (waiting || signal.aborted) wakeUp();
+    },
+    planSoon() {
+      waiting = true;
+      planAgain = true;
+      wakeUp();
+    },
+  };
 
   function pause(): Promise<void> {
     const ms = failures === 0 ? intervalMs : Math.min(maxPlanPauseMs, intervalMs * 2 ** failures);
@@ -94,11 +141,20 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
     });
   }
 
+  const endOffer = options.serveWakes(wakeHost);
   while (!signal.aborted) {
+    planAgain = false;
     const started = await planOnce();
     if (signal.aborted) break;
-    if (waiting && started > 0) continue;
+    if (planAgain || (waiting && started > 0)) continue;
     await pause();
   }
-  await Promise.all(running.values());
+  endOffer();
+  // A wake that is under way may still hand over a request. Its run ends at once, and reports.
+  while (running.size + reserved > 0) {
+    const slotsFreed = new Promise<void>((resolve) => {
+      wakeUp = resolve;
+    });
+    await Promise.race([...running.values(), slotsFreed]);
+  }
 }

@@ -290,7 +290,7 @@ export function clockSetBackSuite(scene: Scene): void {
       const { stage, registry } = await scene.registry();
       for (const id of ['first', 'late', 'woken']) await add(registry, id);
       await planAll(registry);
-      await report(registry, 'late', { nextDueInMs: anHour });
+      for (const id of ['late', 'woken']) await report(registry, id, { nextDueInMs: anHour });
       await stage.copyTenant('late', 4_003);
       await beginPlan(registry);
       await stage.setClockBack('registry', anHour);

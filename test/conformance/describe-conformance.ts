@@ -23,6 +23,7 @@ import { recoverySuite } from './recovery.ts';
 import { registryPlanSuite } from './registry-plan.ts';
 import { registryReportSuite } from './registry-report.ts';
 import { registryTenantsSuite } from './registry-tenants.ts';
+import { registryWakeSuite } from './registry-wake.ts';
 import { restoreSuite } from './restore.ts';
 import { retentionSuite } from './retention.ts';
 import { Scene } from './scene.ts';
@@ -49,7 +50,7 @@ const topics = {
   unreadable: [unreadableSuite],
   random: [randomQueueSuite],
   leases: [leaseStoreSuite, userLeasesSuite],
-  registry: [registryTenantsSuite, registryPlanSuite, registryReportSuite],
+  registry: [registryTenantsSuite, registryPlanSuite, registryReportSuite, registryWakeSuite],
   hosts: [concurrencySuite, processesSuite],
 };
 

@@ -58,7 +58,11 @@ export const noCounts: RunCounts = {
 export type ReportFields = Partial<Omit<TenantReport, 'schedule'>> & Partial<TenantReport['schedule']>;
 
 /** Reports an idle run whose tenant is due in an hour, except for the fields given. */
-export function report(registry: Registry, tenantId: string, fields: ReportFields = {}): Promise<void> {
+export function report(
+  registry: Registry,
+  tenantId: string,
+  fields: ReportFields = {},
+): Promise<{ readonly woken: boolean }> {
   const { nextDueInMs = anHour, mode = 'set', idleStreak = 0, failureStreak = 0, ...rest } = fields;
   return registry.report({
     tenantId,

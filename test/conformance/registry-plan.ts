@@ -1,4 +1,4 @@
-/** F3, F4, F7: choosing the due tenants, and committing the choice. */
+/** F3, F4, F6: choosing the due tenants, and committing the choice. */
 import type { CandidateOrder, TenantDefinition } from '../../src/engine/registry.ts';
 import { clockPasses } from './clock.ts';
 import {
@@ -166,7 +166,7 @@ export function registryPlanSuite(scene: Scene): void {
       const first = await duePlan(registry);
       const second = await duePlan(registry);
       expect(await commit(registry, second, second.candidates.slice(0, 1))).toEqual(['a']);
-      await registry.wake(['a']);
+      await report(registry, 'a', { nextDueInMs: 0 });
       const third = await duePlan(registry);
       expect(ids(third.candidates).sort()).toEqual(['a', 'b']);
       // An old choice under a good lease wins only tenants that were not planned since.
@@ -233,7 +233,7 @@ export function registryPlanSuite(scene: Scene): void {
       expect(second.previous.sinceMs).toBeGreaterThanOrEqual(30);
       await commit(registry, second);
       expect(await beginPlan(registry)).toMatchObject({ status: 'idle', previous: { unfinished: false } });
-      await registry.wake(['a']);
+      await report(registry, 'a', { nextDueInMs: 0 });
       expect((await duePlan(registry)).previous.unfinished).toBe(false);
     });
 
@@ -268,60 +268,6 @@ export function registryPlanSuite(scene: Scene): void {
       await beginPlan(registry, { lookWithinMs: 0 });
       const { candidates, due } = await duePlan(registry);
       expect([ids(candidates).sort(), due]).toEqual([['late', 'soon'], 2]);
-    });
-
-    test('F7: a wake makes active tenants due now, and says which', async () => {
-      const { registry } = await scene.registry();
-      for (const id of ['a', 'b', 'never', 'paused', 'retired']) await add(registry, id);
-      await planAll(registry);
-      await report(registry, 'never', { nextDueInMs: null });
-      await registry.setStatus('paused', 'paused');
-      await registry.setStatus('retired', 'retired');
-      const woken = await registry.wake(['never', 'paused', 'a', 'nobody', 'retired']);
-      expect([...woken].sort()).toEqual(['a', 'never']);
-      const plan = await duePlan(registry);
-      expect(plan.candidates.map(({ tenant, woken }) => [tenant.id, woken]).sort()).toEqual([
-        ['a', true],
-        ['never', true],
-      ]);
-      expect(await registry.wake([])).toEqual([]);
-    });
-
-    test('F7: the next plan uses a wake up', async () => {
-      const { registry } = await scene.registry();
-      await add(registry, 'a');
-      await registry.wake(['a']);
-      expect(await planAll(registry)).toEqual(['a']);
-      expect(await planAll(registry)).toEqual([]);
-      await report(registry, 'a', { nextDueInMs: anHour });
-      expect(await beginPlan(registry)).toMatchObject({ status: 'idle' });
-      await report(registry, 'a', { nextDueInMs: 0 });
-      expect((await duePlan(registry)).candidates).toMatchObject([{ woken: false }]);
-    });
-
-    test('F7: a tenant that is woken again says so, and stays due for the runs after the next plan', async () => {
-      const { registry } = await scene.registry();
-      for (const id of ['a', 'b', 'c']) await add(registry, id);
-      await planAll(registry);
-      expect(await registry.wake(['a'])).toEqual(['a']);
-      const { schedule } = await tenantOf(registry, 'a');
-      expect((await registry.wake(['c', 'a', 'a', 'nobody'])).sort()).toEqual(['a', 'c']);
-      expect((await tenantOf(registry, 'a')).schedule).toEqual(schedule);
-      expect(await registry.wake(['a', 'c'])).toEqual(['a', 'c']);
-      await registry.setStatus('c', 'paused');
-      expect(await registry.wake(['a', 'c'])).toEqual(['a']);
-      // The wake after a plan outlives the report of that plan's run.
-      expect(await planAll(registry)).toEqual(['a']);
-      expect(await registry.wake(['a'])).toEqual(['a']);
-      await report(registry, 'a', { nextDueInMs: anHour });
-      expect(await planAll(registry)).toEqual(['a']);
-    });
-
-    test('F7: a wake does not put a tenant that is already due at the end', async () => {
-      const { registry } = await scene.registry();
-      await addInTurn(registry, 'a', 'b');
-      await registry.wake(['a']);
-      expect(ids((await duePlan(registry)).candidates)).toEqual(['a', 'b']);
     });
   });
 }

@@ -122,16 +122,17 @@ export function registryReportSuite(scene: Scene): void {
 
     test('D1: a skipped run brings the due time forward, and leaves the report of the last run as it is', async () => {
       const registry = await planned();
-      await report(registry, 'a', { outcome: 'dispatched', backlog: true, nextDueInMs: 10 * anHour });
+      await report(registry, 'a', { outcome: 'dispatched', backlog: true, nextDueInMs: 0 });
+      await planAll(registry);
       const before = (await tenantOf(registry, 'a')).schedule;
       await report(registry, 'a', {
         outcome: 'skipped',
-        nextDueInMs: anHour,
+        nextDueInMs: anHour / 2,
         mode: 'at-most',
         idleStreak: 7,
         failureStreak: 7,
       });
-      expect(await dueInMs(registry)).toBeLessThanOrEqual(anHour);
+      expect(await dueInMs(registry)).toBeLessThanOrEqual(anHour / 2);
       const { nextDueUtc, ...after } = (await tenantOf(registry, 'a')).schedule;
       expect({ ...after, nextDueUtc: before.nextDueUtc }).toEqual(before);
     });
@@ -170,7 +171,7 @@ export function registryReportSuite(scene: Scene): void {
       await report(registry, 'a', { nextDueInMs: null });
       expect((await tenantOf(registry, 'a')).schedule.nextDueUtc).toBeNull();
       expect(await dueInMs(registry)).toBeNull();
-      expect(await registry.wake(['a'])).toEqual(['a']);
+      expect(await registry.wake(['a'])).toEqual({ tenantIds: ['a'], chosen: [], due: ['a'] });
       expect(ids((await duePlan(registry)).candidates)).toEqual(['a']);
     });
 
@@ -195,8 +196,9 @@ export function registryReportSuite(scene: Scene): void {
     ])('F7: a wake that came after the plan outlives a report with %s', async (_, fields) => {
       const registry = await planned();
       await clockPasses(registry.leases);
-      expect(await registry.wake(['a'])).toEqual(['a']);
-      await report(registry, 'a', fields);
+      expect(await registry.wake(['a'])).toEqual({ tenantIds: ['a'], chosen: [], due: [] });
+      expect(await beginPlan(registry)).toMatchObject({ status: 'idle' });
+      expect(await report(registry, 'a', fields)).toEqual({ woken: true });
       const plan = await duePlan(registry);
       expect(plan.candidates).toMatchObject([{ tenant: { id: 'a' }, woken: true }]);
       // The plan that the wake caused uses the wake up.
@@ -205,7 +207,7 @@ export function registryReportSuite(scene: Scene): void {
         choices: [{ tenantId: 'a', planVersion: plan.candidates[0]!.planVersion }],
         redispatchMs: anHour,
       });
-      await report(registry, 'a', { nextDueInMs: null });
+      expect(await report(registry, 'a', { nextDueInMs: null })).toEqual({ woken: false });
       expect(await dueInMs(registry)).toBeNull();
     });
 
@@ -222,7 +224,7 @@ export function registryReportSuite(scene: Scene): void {
       const registry = await planned();
       await registry.setStatus('a', 'retired');
       for (const id of ['a', 'nobody']) {
-        await expect(report(registry, id, { nextDueInMs: 0 })).resolves.toBeUndefined();
+        await expect(report(registry, id, { nextDueInMs: 0 })).resolves.toEqual({ woken: false });
       }
       await expect(registry.get('nobody')).resolves.toBeNull();
       expect(await registry.get('a')).toMatchObject({ status: 'retired' });

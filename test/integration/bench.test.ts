@@ -97,6 +97,7 @@ describeBench('a quick run of all benchmarks', () => {
         'memory',
         'plan',
         'enqueue',
+        'latency',
         'flood',
         'fan-out',
         'cold-start',

@@ -126,3 +126,74 @@ test('F6: a request that is lost is made again within the bound, whatever the re
   expect((await face.plan()).requests).toHaveLength(1);
   await until('it is requested again', async () => (await face.plan()).requests.length === 1);
 });
+
+describe('a host in the process of the producer', () => {
+  /** A host that plans when it starts, and then not before the test has ended. */
+  async function hosted(parallelRuns = 2) {
+    const { seen, handlers } = noting();
+    const face = await place.fleet(['acme', 'birch', 'cedar'], {
+      handlers,
+      schedule: asleep,
+      plan: { intervalMs: '1h' },
+      dispatch: { parallelRuns },
+    });
+    const stop = new AbortController();
+    const running = face.run({ signal: stop.signal });
+    for (const id of ['acme', 'birch', 'cedar']) {
+      await until(`${id} is looked at`, async () => {
+        const { lastOutcome } = (await face.tenants.get(id)).schedule;
+        return lastOutcome === 'idle';
+      });
+    }
+    return {
+      face,
+      seen,
+      async stop() {
+        stop.abort();
+        await running;
+      },
+    };
+  }
+
+  test('F7: an enqueued message is dispatched without a plan', async () => {
+    const { face, seen, stop } = await hosted();
+    await face.outbox('acme').enqueue({ topic: 'orders', payload: 1 });
+    await until('it is dispatched', () => seen.includes('acme:1'));
+    await stop();
+  });
+
+  test('F7: so are messages that come while the tenant is served, by any process', async () => {
+    const { face, seen, stop } = await hosted();
+    const other = place.face();
+    for (let payload = 1; payload <= 20; payload++) {
+      const producer = payload % 2 === 0 ? face : other;
+      // The first message makes this process serve the tenant.
+      if (payload === 1) await face.wake('acme');
+      await producer.outbox('acme').enqueue({ topic: 'orders', payload });
+      // The other process only makes the tenant due, unless the tenant is in flight.
+      if (producer === other) await face.wake('acme');
+    }
+    await until('all are dispatched', () => seen.length === 20);
+    await stop();
+  });
+
+  test('F7: a message that a caller commits is dispatched without a plan', async () => {
+    const { face, seen, stop } = await hosted();
+    const transaction = place.connection('tenants/acme.db');
+    transaction.exec('BEGIN IMMEDIATE');
+    await face.outbox('acme').enqueue({ topic: 'orders', payload: 1 }, { transaction, wake: true });
+    transaction.exec('COMMIT');
+    await until('it is dispatched', () => seen.includes('acme:1'));
+    await stop();
+  });
+
+  test('F7, D8: more woken tenants than free slots are all dispatched, as slots become free', async () => {
+    const { face, seen, stop } = await hosted(1);
+    await Promise.all(
+      ['acme', 'birch', 'cedar'].map((id) => face.outbox(id).enqueue({ topic: 'orders', payload: 1 })),
+    );
+    await until('all are dispatched', () => seen.length === 3);
+    expect(seen.toSorted()).toEqual(['acme:1', 'birch:1', 'cedar:1']);
+    await stop();
+  });
+});

@@ -29,18 +29,20 @@ export class Fleet {
   readonly #functionApp: FunctionApp | undefined;
   #localHosts: LocalHost[] = [];
   #started = 0;
+  readonly #troubledMs: number;
 
   /** @param troubledMs for how long things go wrong */
   constructor(world: World, tenants: readonly TenantInput[], troubledMs: number) {
     const { random } = world;
     this.#world = world;
+    this.#troubledMs = troubledMs;
     this.#style = random.pick(['local', 'local', 'functions', 'both'] as const);
     const directory = random.chance(0.25) ? glitchingDirectory(world, tenants) : undefined;
     this.#options = { directory };
     this.#environment = new Environment(world);
     this.#operator = new Operator(world, tenants);
     if (this.#style !== 'local')
-      this.#functionApp = new FunctionApp(world, random.between(1, 3), this.#options);
+      this.#functionApp = new FunctionApp(world, random.between(1, 3), this.#options, troubledMs);
     if (this.#style !== 'functions')
       for (let count = random.between(1, 3); count > 0; count--) this.#startLocal(topics);
     this.#producers = Array.from({ length: random.between(1, 2) }, (_, index) => {
@@ -155,6 +157,7 @@ export class Fleet {
 
   #startLocal(handled: readonly Topic[], settings?: Settings): void {
     const name = `host-${++this.#started}`;
-    this.#localHosts.push(new LocalHost(this.#world, name, { ...this.#options, handled, settings }));
+    const options = { ...this.#options, handled, settings };
+    this.#localHosts.push(new LocalHost(this.#world, name, options, this.#troubledMs));
   }
 }

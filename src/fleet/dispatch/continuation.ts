@@ -1,10 +1,12 @@
 /**
- * A continuation is a request to dispatch the backlog that a run has left. It is sent at once, without waiting for the
- * next plan.
+ * A continuation is a request to dispatch the backlog that a run has left, or the messages of a wake that came during the
+ * run. It is sent at once, without waiting for the next plan.
  */
 import type { Registry } from '../../engine/registry.ts';
+import { describeError } from '../../errors.ts';
+import type { Logger } from '../../telemetry/logger.ts';
 import { traceHeaders } from '../../telemetry/trace-headers.ts';
-import type { DispatchRequest } from '../dispatch-request.ts';
+import { type DispatchRequest, dispatchRequests } from '../dispatch-request.ts';
 import type { RunReport } from './run-report.ts';
 
 export function canContinue({ outcome, more }: RunReport): boolean {
@@ -32,4 +34,31 @@ export async function continuation(
   const tenant = await registry.get(tenantId).catch(() => null);
   if (tenant === null) return request;
   return { ...request, lastRunUtc: tenant.schedule.lastRunUtc?.toISOString() ?? null };
+}
+
+/**
+ * Chooses a tenant that was woken during its run, after the run's report has made it due. Returns its request; undefined
+ * if a plan chooses the tenant instead.
+ */
+export async function wokenRequest(
+  {
+    registry,
+    logger,
+    redispatchMs,
+  }: { readonly registry: Registry; readonly logger: Logger; readonly redispatchMs: number },
+  tenantId: string,
+): Promise<DispatchRequest | undefined> {
+  try {
+    const { chosen } = await registry.wake([tenantId], { capacity: 1, redispatchMs });
+    const reason = 'wake';
+    return dispatchRequests(
+      chosen.map((tenant) => ({ tenant, reason })),
+      traceHeaders().traceparent,
+    )[0];
+  } catch (error) {
+    logger.debug('The woken tenant could not be chosen; it is due, so the next plan chooses it.', {
+      error: describeError(error),
+    });
+    return undefined;
+  }
 }

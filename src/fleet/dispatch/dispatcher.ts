@@ -5,7 +5,7 @@ import { recordRun } from '../../telemetry/metrics.ts';
 import { failed, inSpan, linksTo } from '../../telemetry/spans.ts';
 import type { DispatchRequest } from '../dispatch-request.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
-import { canContinue, continuation } from './continuation.ts';
+import { canContinue, continuation, wokenRequest } from './continuation.ts';
 import { postponePlans } from './postpone-plans.ts';
 import { reportRun, scheduleAfter } from './report-run.ts';
 import { type QueueRunsOptions, runQueues } from './run-queues.ts';
@@ -31,7 +31,7 @@ export interface DispatchOptions {
   readonly signal?: AbortSignal;
   /**
    * True: the caller sends the report's `continuation`, if there is one, through its queue, so a plan need
-   * not request the rest of the backlog. False, the default: a tenant with a backlog is due now.
+   * not request the rest of the backlog, or the run that follows a wake. False, the default: the tenant is due now.
    */
   readonly continues?: boolean;
 }
@@ -83,8 +83,14 @@ export function dispatchTenant(
       settings.schedule,
       random,
     );
-    const isReported = await reportRun({ registry, random }, report, schedule, logger);
-    if (!isContinued) return recorded(report);
-    return recorded({ ...report, continuation: await continuation(registry, tenant.id, isReported) });
+    const answer = await reportRun({ registry, random }, report, schedule, logger);
+    const reported = answer?.woken ? { ...report, woken: true } : report;
+    if (!continues || signal.aborted) return recorded(reported);
+    const next = answer?.woken
+      ? await wokenRequest({ registry, logger, redispatchMs }, tenant.id)
+      : isContinued
+        ? await continuation(registry, tenant.id, answer !== null)
+        : undefined;
+    return recorded({ ...reported, ...(next && { continuation: next }) });
   });
 }

@@ -5,7 +5,6 @@
  */
 import type { Registry } from '../../engine/registry.ts';
 import { describeError } from '../../errors.ts';
-import { noCounts } from '../../queue/tally.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 
 export interface PostponePlansOptions {
@@ -20,7 +19,7 @@ export interface PostponePlansOptions {
 const firstAfterMs = 500;
 
 /**
- * Begins to postpone the tenant's plans. A wake that comes meanwhile makes the tenant due all the same (F7).
+ * Begins to postpone the tenant's plans. A wake that comes meanwhile takes effect with the run's report (F7).
  * @returns the function that ends it. Await it before the run's report, whose due time must be the last to be written.
  */
 export function postponePlans({
@@ -43,16 +42,7 @@ export function postponePlans({
 
   async function postpone(): Promise<void> {
     try {
-      await registry.report({
-        tenantId,
-        // This outcome changes only the due time.
-        outcome: 'skipped',
-        counts: noCounts,
-        durationMs: 0,
-        backlog: false,
-        parkedTopics: [],
-        schedule: { mode: 'set', nextDueInMs: leaseMs, idleStreak: 0, failureStreak: 0 },
-      });
+      await registry.postpone(tenantId, leaseMs);
     } catch (error) {
       // A second run would be skipped, because this run has the lease.
       logger.debug('The tenant’s next plan could not be postponed.', { error: describeError(error) });

@@ -35,16 +35,16 @@ export function scheduleAfter(
   );
 }
 
-/** Returns whether the registry stored the report. The work is done and settled either way. */
+/** Returns the registry's answer; null when it did not store the report. The work is done and settled either way. */
 export async function reportRun(
   { registry, random }: { readonly registry: Registry; readonly random: () => number },
   { tenantId, outcome, counts, durationMs, more, parkedTopics, error }: RunReport,
   schedule: NextSchedule,
   logger: Logger,
-): Promise<boolean> {
+): Promise<{ readonly woken: boolean } | null> {
   for (let tries = 1; ; tries++) {
     try {
-      await registry.report({
+      return await registry.report({
         tenantId,
         outcome,
         counts,
@@ -54,7 +54,6 @@ export async function reportRun(
         ...(error && { error }),
         schedule,
       });
-      return true;
     } catch (error) {
       // Without the report the tenant is planned again after the redispatch time.
       if (tries === 3 || !isMultiOutboxError(error) || !error.transient) {
@@ -64,7 +63,7 @@ export async function reportRun(
             error: describeError(error),
           },
         );
-        return false;
+        return null;
       }
       await new Promise((resolve) => setTimeout(resolve, 200 * tries * (0.5 + random() / 2)));
     }

@@ -30,13 +30,15 @@ export interface RunReport {
   readonly nextDueInMs: number | null;
   readonly durationMs: number;
   readonly roundTrips: number;
+  /** True: a wake came while the run was in flight, so the tenant is due again. */
+  readonly woken?: boolean;
   /**
    * The longest time for which the event loop was busy because of this run, or, if it is not `measured`, perhaps because
    * of it; all other work of the process waited. Absent when it was short.
    */
   readonly blockedLoop?: LoopBlock;
   readonly error?: { readonly code: string; readonly message: string };
-  /** With `continues`: the request for the remaining backlog, which the caller must send. */
+  /** With `continues`: the request for the remaining backlog, or for a wake during the run. The caller must send it. */
   readonly continuation?: DispatchRequest;
 }
 

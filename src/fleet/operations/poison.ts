@@ -48,7 +48,10 @@ export interface PoisonReport {
 export interface PoisonOptions {
   readonly registry: Registry;
   /** See `wakeFirst`. */
-  readonly wake: (tenantIds: readonly string[]) => Promise<string>;
+  readonly wake: (
+    tenantIds: readonly string[],
+    options: { readonly onRequest: (request: DispatchRequest) => void },
+  ) => Promise<string>;
   readonly logger: Logger;
 }
 
@@ -112,7 +115,11 @@ async function handled(input: unknown, queue: PoisonedQueue, options: PoisonOpti
   const read = v.safeParse(poisonedRequestSchema, jsonOf(input));
   if (read.success) return refused(input, read.output.reason, options);
   try {
-    if (queue === 'wake') return recovered({ tenantId: await options.wake(parseWake(input)) });
+    if (queue === 'wake') {
+      const requests: DispatchRequest[] = [];
+      const onRequest = (request: DispatchRequest) => void requests.push(request);
+      return recovered({ tenantId: await options.wake(parseWake(input), { onRequest }), requests });
+    }
     if (queue === 'pages') return recovered({ requests: parseRequestPage(input) });
     const { tenantId } = parseDispatchRequest(input);
     const tenant = await options.registry.get(tenantId);
@@ -141,14 +148,14 @@ async function refused(input: unknown, why: string, { registry }: PoisonOptions)
   return { result: 'refused', tenantId, reason, recorded, requests: [] };
 }
 
-function recordFailure(
+async function recordFailure(
   { id, schedule }: TenantRecord,
   message: string,
   nextDueInMs: number | null,
   registry: Registry,
 ): Promise<void> {
   const { idleStreak, failureStreak, backlog, parkedTopics } = schedule;
-  return registry.report({
+  await registry.report({
     tenantId: id,
     outcome: 'failed',
     counts: noCounts,

@@ -32,7 +32,7 @@ export class ParkedTenants {
         const mine = page.filter(({ schedule }) =>
           schedule.parkedTopics.some((topic) => this.#topics.has(topic.toLowerCase())),
         );
-        if (mine.length > 0) recordWakes(await registry.wake(mine.map(({ id }) => id)));
+        if (mine.length > 0) recordWakes((await registry.wake(mine.map(({ id }) => id))).tenantIds);
         if (page.length < pageSize) return;
         after = page.at(-1)!.id;
       }

@@ -5,7 +5,7 @@ import type { Logger } from '../../telemetry/logger.ts';
 import { recordDueAges } from '../../telemetry/metrics.ts';
 import { publishPoint } from '../../telemetry/points.ts';
 import { traceHeaders } from '../../telemetry/trace-headers.ts';
-import type { DispatchReason, DispatchRequest } from '../dispatch-request.ts';
+import { type DispatchReason, dispatchRequests } from '../dispatch-request.ts';
 import type { PlanReport } from './plan-report.ts';
 import type { Strategy } from './strategy.ts';
 
@@ -83,11 +83,12 @@ export async function makePlan(options: PlannerOptions, capacity: number): Promi
     }),
   );
   publishPoint('plan:committed', null);
-  const plannedUtc = new Date().toISOString();
-  const { traceparent } = traceHeaders();
-  const requests = chosen
-    .filter(({ tenant }) => won.has(tenant.id))
-    .map((candidate) => request(candidate, plannedUtc, traceparent));
+  const requests = dispatchRequests(
+    chosen
+      .filter(({ tenant }) => won.has(tenant.id))
+      .map((candidate) => ({ tenant: candidate.tenant, reason: reasonOf(candidate) })),
+    traceHeaders().traceparent,
+  );
   return {
     ...previous,
     status: 'planned',
@@ -153,22 +154,7 @@ async function choice(
   return [...chosen];
 }
 
-function request(
-  { tenant, woken }: PlanCandidate,
-  plannedUtc: string,
-  traceparent: string | undefined,
-): DispatchRequest {
-  const { idleStreak, failureStreak, backlog } = tenant.schedule;
-  const reason: DispatchReason = woken ? 'wake' : backlog ? 'backlog' : 'due';
-  const lastRunUtc = tenant.schedule.lastRunUtc?.toISOString() ?? null;
-  return {
-    version: 1,
-    tenantId: tenant.id,
-    reason,
-    plannedUtc,
-    idleStreak,
-    failureStreak,
-    lastRunUtc,
-    traceparent,
-  };
+function reasonOf({ tenant, woken }: PlanCandidate): DispatchReason {
+  if (woken) return 'wake';
+  return tenant.schedule.backlog ? 'backlog' : 'due';
 }

@@ -91,3 +91,47 @@ describe('backlog left at the end of a run (F5)', () => {
     expect((await multiOutbox.tenants.get('acme')).schedule).toEqual(before.schedule);
   });
 });
+
+describe('a wake during a run (F7)', () => {
+  /** A host whose handler stores another message, with its wake, when it handles the first. */
+  async function wokenHost(seen: number[]): Promise<MultiOutbox> {
+    const handler = defineHandler({
+      topic: 'order',
+      async handle({ payload }) {
+        seen.push(Number(payload));
+        if (String(payload) === '1') await multiOutbox.outbox('acme').enqueue({ topic: 'order', payload: 2 });
+      },
+    });
+    const multiOutbox = createMultiOutbox({
+      registry: place.registryUrl,
+      handlers: [handler],
+      plan: { redispatchMs: '5m' },
+      schedule: { idleFloorMs: '1m' },
+    });
+    opened.push(multiOutbox);
+    await place.registry();
+    await multiOutbox.tenants.add({ id: 'acme' });
+    await multiOutbox.migrate();
+    await multiOutbox.outbox('acme').enqueue({ topic: 'order', payload: 1 });
+    return multiOutbox;
+  }
+
+  test('F7: a host that continues gets the request of the run that follows, and no plan makes another', async () => {
+    const seen: number[] = [];
+    const multiOutbox = await wokenHost(seen);
+    const [planned] = (await multiOutbox.plan()).requests;
+    const first = await multiOutbox.dispatch(planned!, { continues: true });
+    expect(first).toMatchObject({ woken: true, continuation: { tenantId: 'acme', reason: 'wake' } });
+    expect(await multiOutbox.plan()).toMatchObject({ status: 'idle', requests: [] });
+    const second = await multiOutbox.dispatch(first.continuation!, { continues: true });
+    expect([second.woken, second.continuation, seen.toSorted()]).toEqual([undefined, undefined, [1, 2]]);
+  });
+
+  test('F7: without a host that continues, the tenant is due now', async () => {
+    const multiOutbox = await wokenHost([]);
+    const [planned] = (await multiOutbox.plan()).requests;
+    const report = await multiOutbox.dispatch(planned!);
+    expect([report.woken, report.continuation]).toEqual([true, undefined]);
+    expect((await multiOutbox.plan()).requests).toMatchObject([{ tenantId: 'acme', reason: 'wake' }]);
+  });
+});

@@ -1,7 +1,9 @@
 /** A function app: a timer plans on one instance, and a queue brings the requests to any instance (functions/). */
+import { setTimeout as pause } from 'node:timers/promises';
 import { isMultiOutboxError } from '../../../src/errors.ts';
 import { parseDispatchRequest } from '../../../src/fleet/dispatch/request-format.ts';
 import { parseRequestPage, requestPages } from '../../../src/fleet/dispatch/request-pages.ts';
+import type { DispatchRequest } from '../../../src/fleet/dispatch-request.ts';
 import type { PoisonedQueue } from '../../../src/fleet/operations/poison.ts';
 import type { Settings } from '../../../src/settings.ts';
 import { SimulatedProcess } from '../machine/process.ts';
@@ -50,7 +52,8 @@ export class FunctionApp {
   #started = 0;
   #isOver = false;
 
-  constructor(world: World, count: number, options: MemberOptions) {
+  /** @param until for how long HTTP requests store messages, in milliseconds of the history */
+  constructor(world: World, count: number, options: MemberOptions, until: number) {
     this.#world = world;
     this.#options = options;
     const poison = (queue: PoisonedQueue) => (text: string) => this.#poisoned(text, queue);
@@ -66,6 +69,7 @@ export class FunctionApp {
     });
     for (let index = 0; index < count; index++) this.start(topics);
     SimulatedProcess.outside(() => this.#tick());
+    void SimulatedProcess.outside(() => this.#requests(until));
   }
 
   start(handled: readonly Topic[], settings?: Settings): Instance {
@@ -105,6 +109,23 @@ export class FunctionApp {
     await this.#onInstance(async () => {
       for (const request of parseRequestPage(JSON.parse(text))) this.#dispatch.send(request);
     });
+  }
+
+  /** HTTP requests that store messages. The host sends the outputs of an invocation when it has ended. */
+  async #requests(until: number): Promise<void> {
+    const { random, time, tenants } = this.#world;
+    while (time.now < until) {
+      await pause(random.between(500, 4_000));
+      const tenantId = random.pick(tenants).id;
+      const message = { topic: random.pick(topics), payload: {} };
+      const invocation = this.#onInstance(async ({ member }) => {
+        const requests: DispatchRequest[] = [];
+        const calls = member.multiOutbox.sending((request) => requests.push(request));
+        await calls.outbox(tenantId).enqueue(message);
+        for (const request of requests) this.#dispatch.send(request);
+      });
+      void invocation.catch(() => {});
+    }
   }
 
   #dispatched(text: string): Promise<void> {

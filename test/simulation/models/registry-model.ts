@@ -1,5 +1,12 @@
 /** What must hold for the registry after each call: plans, reports and wakes (F3 to F7). */
-import type { BeginPlan, BeginPlanResult, CommitPlan, TenantReport } from '../../../src/engine/registry.ts';
+import type {
+  BeginPlan,
+  BeginPlanResult,
+  ChooseWoken,
+  CommitPlan,
+  TenantReport,
+  Woken,
+} from '../../../src/engine/registry.ts';
 import type { Settings } from '../../../src/settings.ts';
 import type { Databases } from '../machine/databases.ts';
 import { Violation } from '../violation.ts';
@@ -17,6 +24,7 @@ interface TenantRow {
   readonly NextDueUtc: number | null;
   readonly LastPlannedUtc: number | null;
   readonly WakePending: number;
+  readonly InFlight: number;
   readonly Status: string;
 }
 
@@ -27,7 +35,7 @@ export class RegistryModel {
   #fence = 0;
   /** By tenant: in how many committed plans in a row it was due and not chosen, and the greatest number of tenants due. */
   readonly #waiting = new Map<string, { plans: number; due: number }>();
-  /** Tenants that were woken since they were last planned. */
+  /** Tenants that were woken since they were last chosen. */
   readonly #woken = new Set<string>();
 
   constructor(options: RegistryModelOptions) {
@@ -83,13 +91,13 @@ export class RegistryModel {
     const now = this.#now();
     const left = this.#due();
     for (const row of this.#rows()) {
-      if (chosen.has(row.Id)) this.#chosen(row, plan, now);
+      if (chosen.has(row.Id)) this.#chosen(row, plan.redispatchMs, now);
     }
     for (const [id] of this.#waiting) if (!left.some((row) => row.Id === id)) this.#waiting.delete(id);
     for (const { Id } of left) this.#passedOver(Id, left.length + won.length);
   }
 
-  reported(report: TenantReport): void {
+  reported(report: TenantReport, woken: boolean): void {
     const row = this.#rows().find(({ Id }) => Id === report.tenantId);
     if (row === undefined || row.Status === 'retired') return;
     const { lookWithinMs } = this.#options.settings.schedule;
@@ -99,11 +107,20 @@ export class RegistryModel {
     if (isUnbound || (nextDueInMs ?? 0) > lookWithinMs) {
       this.#broken('F6 bound', `tenant ${row.Id} is due in ${nextDueInMs} ms, more than ${lookWithinMs}`);
     }
-    if (
-      this.#woken.has(row.Id) &&
-      row.Status === 'active' &&
-      (row.NextDueUtc ?? Number.MAX_VALUE) > this.#now()
-    ) {
+    if (report.outcome === 'skipped') {
+      // It counts as a wake.
+      this.#woken.add(row.Id);
+      if (row.InFlight === 0 && !this.#isDue(row)) {
+        this.#broken(
+          'F7 wake',
+          `the run that kept another from tenant ${row.Id} reported, and it is not due`,
+        );
+      }
+      return;
+    }
+    const isWoken = this.#woken.has(row.Id);
+    if (isWoken && !woken) this.#broken('F7 wake', `the report of tenant ${row.Id} does not tell of a wake`);
+    if (isWoken && row.Status === 'active' && !this.#isDue(row)) {
       this.#broken('F7 wake', `the report of tenant ${row.Id} cancelled a wake`);
     }
     this.#checkIdle(report);
@@ -115,14 +132,23 @@ export class RegistryModel {
     this.#waiting.delete(tenantId);
   }
 
-  woken(tenantIds: readonly string[]): void {
-    for (const id of tenantIds) {
-      this.#woken.add(id);
-      const row = this.#rows().find(({ Id }) => Id === id);
-      if (row?.Status === 'active' && (row.NextDueUtc ?? Number.MAX_VALUE) > this.#now()) {
-        this.#broken('F7 wake', `tenant ${id} was woken and is not due`);
-      }
+  woken({ tenantIds, chosen, due }: Woken, choose?: ChooseWoken): void {
+    const rows = new Map(this.#rows().map((row) => [row.Id, row]));
+    const now = this.#now();
+    for (const { id } of chosen) {
+      this.#chosen(rows.get(id)!, choose!.redispatchMs, now);
     }
+    const isChosen = new Set(chosen.map(({ id }) => id));
+    for (const id of tenantIds) {
+      if (isChosen.has(id)) continue;
+      this.#woken.add(id);
+      const row = rows.get(id)!;
+      if (row.Status !== 'active') continue;
+      if (this.#isDue(row) !== due.includes(id) || (!this.#isDue(row) && row.InFlight === 0))
+        this.#broken('F7 wake', `tenant ${id} was woken, and is neither due nor in flight`);
+    }
+    if (chosen.length > (choose?.capacity ?? 0))
+      this.#broken('F7 wake', `a wake chose ${chosen.length} tenants`);
   }
 
   /** A tenant with nothing to do is not looked at again before its idle interval is over (F5, F6). */
@@ -145,15 +171,16 @@ export class RegistryModel {
     }
   }
 
-  #chosen(row: TenantRow, plan: CommitPlan, now: number): void {
+  #chosen(row: TenantRow, redispatchMs: number, now: number): void {
     this.#woken.delete(row.Id);
     this.#waiting.delete(row.Id);
-    if (row.NextDueUtc !== now + plan.redispatchMs) {
+    if (row.NextDueUtc !== now + redispatchMs) {
       this.#broken(
         'F3 plan',
-        `chosen tenant ${row.Id} is due in ${(row.NextDueUtc ?? 0) - now} ms, not after the redispatch time ${plan.redispatchMs}`,
+        `chosen tenant ${row.Id} is due in ${(row.NextDueUtc ?? 0) - now} ms, not after the redispatch time ${redispatchMs}`,
       );
     }
+    if (row.InFlight !== 1) this.#broken('F7 wake', `chosen tenant ${row.Id} is not in flight`);
   }
 
   /** A tenant stayed due and was not chosen: within the strategy's bound it must be (F4). */
@@ -169,14 +196,16 @@ export class RegistryModel {
   }
 
   #due(): TenantRow[] {
-    const now = this.#now();
-    return this.#rows().filter(
-      ({ Status, NextDueUtc }) => Status === 'active' && NextDueUtc !== null && NextDueUtc <= now,
-    );
+    return this.#rows().filter((row) => row.Status === 'active' && this.#isDue(row));
+  }
+
+  #isDue({ NextDueUtc }: TenantRow): boolean {
+    return NextDueUtc !== null && NextDueUtc <= this.#now();
   }
 
   #rows(): TenantRow[] {
-    const sql = 'SELECT Id, NextDueUtc, LastPlannedUtc, WakePending, Status FROM Tenants ORDER BY Id';
+    const sql =
+      'SELECT Id, NextDueUtc, LastPlannedUtc, WakePending, InFlight, Status FROM Tenants ORDER BY Id';
     return this.#options.databases.rows<TenantRow>(this.#options.file, sql);
   }
 

@@ -221,7 +221,21 @@ export const engineMutations: readonly Mutation[] = [
     name: 'a report cancels a wake',
     breaks: 'F7',
     file: 'engine/sqlite/registry/reports.ts',
-    edits: [['WHEN WakePending = 1 THEN min(coalesce(NextDueUtc, :now), :now)', '']],
+    edits: [['WHEN WakePending = 1 THEN', 'WHEN WakePending = 9 THEN']],
+  },
+  {
+    name: 'a skipped run does not count as a wake',
+    breaks: 'F7',
+    file: 'engine/sqlite/registry/reports.ts',
+    edits: [['skipped: `UPDATE Tenants SET WakePending = 1, ', 'skipped: `UPDATE Tenants SET ']],
+  },
+  {
+    name: 'a wake of a tenant in flight leaves no note',
+    breaks: 'F7',
+    file: 'engine/sqlite/registry/wakes.ts',
+    edits: [
+      ['note: `UPDATE Tenants SET WakePending = 1,', 'note: `UPDATE Tenants SET WakePending = WakePending,'],
+    ],
   },
   {
     name: 'a plan that has lost its lease chooses tenants',

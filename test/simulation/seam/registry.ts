@@ -67,22 +67,25 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
         target,
         name: `report ${report.tenantId}`,
         perform: () => real.report(report),
-        observe() {
-          model.reported(report);
+        observe({ woken }) {
+          model.reported(report, woken);
           world.reported(process, report);
-          return `${report.outcome}, next due in ${report.schedule.nextDueInMs}${report.backlog ? ', backlog' : ''}`;
+          return `${report.outcome}, next due in ${report.schedule.nextDueInMs}${report.backlog ? ', backlog' : ''}${woken ? ', woken' : ''}`;
         },
         onAnswerLost: () => world.tenant(report.tenantId).tallies.answerLost(process, report.counts),
       }),
+    postpone: (tenantId, holdMs) =>
+      caller.call({ target, name: `postpone ${tenantId}`, perform: () => real.postpone(tenantId, holdMs) }),
     recordSchema: (tenantId, version) => real.recordSchema(tenantId, version),
-    wake: (tenantIds) =>
+    wake: (tenantIds, choose) =>
       caller.call({
         target,
         name: 'wake',
-        perform: () => real.wake(tenantIds),
+        perform: () => real.wake(tenantIds, choose),
         observe(woken) {
-          model.woken(woken);
-          return woken.join(' ');
+          model.woken(woken, choose);
+          const chosen = woken.chosen.map(({ id }) => id);
+          return `${woken.tenantIds.join(' ')}, chosen: ${chosen.join(' ')}, due: ${woken.due.join(' ')}`;
         },
       }),
     recordPoisoned: () => real.recordPoisoned(),

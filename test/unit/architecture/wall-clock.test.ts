@@ -21,6 +21,7 @@ const allowed = new Map([
   ['src/cli/output/text.ts', 'shows ages'],
   ['src/engine/sqlite/schema-control.ts', 'compares the clocks, for doctor'],
   ['src/engine/sqlserver/schema-control.ts', 'compares the clocks, for doctor'],
+  ['src/fleet/dispatch-request.ts', 'says when a request was made'],
   ['src/fleet/dispatch/continuation.ts', 'says when a request was made'],
   ['src/fleet/dispatch/request-format.ts', 'says when a request was made'],
   [
@@ -29,7 +30,6 @@ const allowed = new Map([
   ],
   ['src/fleet/operations/doctor.ts', 'compares the clocks'],
   ['src/fleet/operations/worst-tenants.ts', 'shows ages'],
-  ['src/fleet/plan/planner.ts', 'says when a request was made'],
   ['src/handlers/retry-after.ts', 'reads an absolute time of a receiver'],
   ['src/handlers/webhook.ts', 'signs the time'],
   ['src/sources/standard-webhooks.ts', 'checks the signed time'],

@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events';
+import type { WakeHost } from '../../../src/fleet/wake-hosts.ts';
 import { type LocalHostOptions, runLocalHost } from '../../../src/local/host.ts';
 import { type Deferred, deferred } from '../../support/deferred.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
@@ -19,7 +20,11 @@ interface Running {
   /** The capacity requested of each plan, with the millisecond of the request. */
   readonly plans: { at: number; capacity: number }[];
   /** The runs in flight, in the order of their start; resolving one ends it, with or without backlog left. */
-  readonly runs: Map<string, Deferred<{ more: boolean }>>;
+  readonly runs: Map<string, Deferred<{ more: boolean; woken?: boolean }>>;
+  /** The host, as wakes of its process see it. */
+  readonly wakes: WakeHost;
+  /** The tenants that the host has woken again. */
+  readonly wokenAgain: string[];
   readonly started: string[];
   readonly events: string[];
   readonly logger: ReturnType<typeof recordingLogger>;
@@ -42,6 +47,8 @@ function host(due: string[], { parallelRuns = 2, plan, every = intervalMs }: Hos
   const logger = recordingLogger();
   const plans: Running['plans'] = [];
   const runs: Running['runs'] = new Map();
+  const wokenAgain: string[] = [];
+  let wakes: WakeHost | undefined;
   const started: string[] = [];
   const events: string[] = [];
   let hasEnded = false;
@@ -55,11 +62,18 @@ function host(due: string[], { parallelRuns = 2, plan, every = intervalMs }: Hos
       return (plan ?? take)({ capacity });
     },
     async dispatch(request) {
-      const run = deferred<{ more: boolean }>();
+      const run = deferred<{ more: boolean; woken?: boolean }>();
       runs.set(request.tenantId, run);
       started.push(request.tenantId);
-      const { more } = await run.promise.finally(() => runs.delete(request.tenantId));
-      return { ...reportOf(request), more };
+      const ended = await run.promise.finally(() => runs.delete(request.tenantId));
+      return { ...reportOf(request), ...ended };
+    },
+    wake: (tenantId) => wokenAgain.push(tenantId),
+    serveWakes(offered) {
+      wakes = offered;
+      return () => {
+        wakes = undefined;
+      };
     },
     intervalMs: every,
     parallelRuns,
@@ -73,6 +87,10 @@ function host(due: string[], { parallelRuns = 2, plan, every = intervalMs }: Hos
   return {
     plans,
     runs,
+    wokenAgain,
+    get wakes() {
+      return wakes!;
+    },
     started,
     events,
     logger,
@@ -216,9 +234,14 @@ describe('the continuous host plans (F3)', () => {
     await pass(3 * intervalMs);
     expect(one.started).toEqual(['a']);
     expect(one.plans.map(({ capacity }) => capacity)).toEqual([3, 2, 2, 2]);
+    // The tenant was chosen, so it is served when its run has ended.
     await one.end('a');
-    await pass(intervalMs);
     expect(one.started).toEqual(['a', 'a']);
+    await one.end('a');
+    await pass(intervalMs - 1);
+    expect(one.started).toEqual(['a', 'a']);
+    await pass(1);
+    expect(one.started).toEqual(['a', 'a', 'a']);
     await stopped(one);
   });
 
@@ -335,7 +358,13 @@ describe('the end of the host (D5)', () => {
 
   test('D5: with a signal that has already fired, no plan runs', async () => {
     const plan = jest.fn();
-    const never = { onPlan() {}, onRun() {}, dispatch: jest.fn() };
+    const never = {
+      onPlan() {},
+      onRun() {},
+      dispatch: jest.fn(),
+      wake: jest.fn(),
+      serveWakes: () => () => {},
+    };
     const options = { intervalMs, parallelRuns: 1, logger: recordingLogger(), signal: AbortSignal.abort() };
     await runLocalHost({ ...options, ...never, plan });
     expect(plan).not.toHaveBeenCalled();
@@ -348,5 +377,166 @@ describe('the end of the host (D5)', () => {
     expect(getEventListeners(one.stop.signal, 'abort')).toHaveLength(1);
     await stopped(one);
     expect(getEventListeners(one.stop.signal, 'abort')).toEqual([]);
+  });
+});
+
+describe('a wake of the same process (F7)', () => {
+  test('F7: is served at once in a free slot, without a plan', async () => {
+    const one = host([], { parallelRuns: 2 });
+    await pass(1);
+    const places = one.wakes.reserve(1);
+    one.wakes.serve(planOf('a').requests, places);
+    await pass(0);
+    expect([one.started, one.plans.length]).toEqual([['a'], 1]);
+    await one.end('a');
+    expect(one.wokenAgain).toEqual([]);
+    await stopped(one);
+  });
+
+  test('F7, D8: takes no slot of another run, of a plan or of another wake', async () => {
+    const slowPlan = deferred();
+    let plans = 0;
+    const one = host([], {
+      parallelRuns: 3,
+      plan: async () => {
+        if (++plans === 2) await slowPlan.promise;
+        return planOf();
+      },
+    });
+    await pass(1);
+    one.wakes.serve(planOf('a').requests, one.wakes.reserve(1));
+    expect([one.wakes.reserve(5), one.wakes.reserve(1)]).toEqual([2, 0]);
+    one.wakes.serve([], 2);
+    // The plan that is under way may choose a tenant for each free slot.
+    await pass(intervalMs);
+    expect([plans, one.plans.at(-1)!.capacity, one.wakes.reserve(1)]).toEqual([2, 2, 0]);
+    slowPlan.resolve();
+    await pass(0);
+    expect(one.wakes.reserve(5)).toBe(2);
+    one.wakes.serve(planOf('b', 'c').requests, 2);
+    expect(one.wakes.reserve(1)).toBe(0);
+    await pass(0);
+    await stopped(one);
+  });
+
+  test('F4, F7: gets no slot while tenants wait: the strategy chooses among all of them', async () => {
+    const one = host(['a', 'b', 'c'], { parallelRuns: 1 });
+    await pass(1);
+    expect(one.wakes.reserve(1)).toBe(0);
+    for (const id of ['a', 'b']) {
+      // In the moment in which the slot is free, it is for the plan.
+      one.runs.get(id)!.resolve({ more: false });
+      for (let turn = 0; turn < 20; turn++) {
+        await null;
+        expect(one.wakes.reserve(1)).toBe(0);
+      }
+    }
+    expect(one.started).toEqual(['a', 'b', 'c']);
+    await stopped(one);
+  });
+
+  test('F4, F7: a flood of wakes that takes every slot does not keep the due tenants from their plans', async () => {
+    const due: string[] = [];
+    const one = host(due, { parallelRuns: 1 });
+    await pass(1);
+    let wakes = 0;
+    const flood = () => {
+      const places = one.wakes.reserve(1);
+      one.wakes.serve(places > 0 ? planOf(`woken-${++wakes}`).requests : [], places);
+    };
+    flood();
+    due.push('planned-1', 'planned-2');
+    // A plan is due, and finds no free slot.
+    await pass(intervalMs);
+    expect(one.started).toEqual(['woken-1']);
+    for (const id of ['woken-1', 'planned-1', 'planned-2']) {
+      flood();
+      one.runs.get(id)!.resolve({ more: false });
+      for (let turn = 0; turn < 20; turn++) {
+        await null;
+        flood();
+      }
+    }
+    expect(one.started).toEqual(['woken-1', 'planned-1', 'planned-2', 'woken-2']);
+    await stopped(one);
+  });
+
+  test('F7: that no slot was free for makes the next free slot plan at once', async () => {
+    const one = host([], { parallelRuns: 1 });
+    await pass(1);
+    one.wakes.serve(planOf('a').requests, one.wakes.reserve(1));
+    expect(one.wakes.reserve(1)).toBe(0);
+    one.wakes.planSoon();
+    await pass(10);
+    expect(one.plans).toHaveLength(1);
+    await one.end('a');
+    expect(one.plans).toEqual([
+      { at: 0, capacity: 1 },
+      { at: 11, capacity: 1 },
+    ]);
+    await stopped(one);
+  });
+
+  test('F7: that came while a plan read the tenants is planned right after it', async () => {
+    const slowPlan = deferred();
+    let plans = 0;
+    const one = host([], {
+      plan: async () => {
+        if (++plans === 1) await slowPlan.promise;
+        return planOf();
+      },
+    });
+    await pass(1);
+    expect(one.wakes.reserve(1)).toBe(0);
+    one.wakes.planSoon();
+    slowPlan.resolve();
+    await pass(0);
+    expect(plans).toBe(2);
+    await pass(intervalMs - 1);
+    expect(plans).toBe(2);
+    await stopped(one);
+  });
+
+  test('F3, F7: a plan that found every slot kept for a wake is made once the wake gives one up', async () => {
+    const one = host([], { parallelRuns: 1 });
+    await pass(1);
+    const places = one.wakes.reserve(1);
+    await pass(intervalMs);
+    expect(one.plans).toHaveLength(1);
+    one.wakes.serve([], places);
+    await pass(0);
+    expect(one.plans).toHaveLength(2);
+    await stopped(one);
+  });
+
+  test('F7: that came during the run is repeated after its report', async () => {
+    const one = host([], { parallelRuns: 1 });
+    await pass(1);
+    one.wakes.serve(planOf('a').requests, one.wakes.reserve(1));
+    await pass(0);
+    one.runs.get('a')!.resolve({ more: false, woken: true });
+    await pass(0);
+    expect(one.wokenAgain).toEqual(['a']);
+    // The slot is free for it.
+    expect(one.wakes.reserve(1)).toBe(1);
+    one.wakes.serve([], 1);
+    await stopped(one);
+  });
+
+  test('D5, F7: that is under way when the host stops is waited for; its run ends and reports', async () => {
+    const one = host([], { parallelRuns: 2 });
+    await pass(1);
+    const { wakes } = one;
+    const places = wakes.reserve(1);
+    one.stop.abort();
+    await pass(0);
+    expect([one.ended(), wakes.reserve(1)]).toEqual([false, 0]);
+    wakes.serve(planOf('a').requests, places);
+    await pass(0);
+    expect([one.ended(), one.started]).toEqual([false, ['a']]);
+    one.runs.get('a')!.resolve({ more: false, woken: true });
+    await pass(0);
+    expect([one.ended(), one.wokenAgain]).toEqual([true, []]);
+    await stopped(one);
   });
 });

@@ -135,7 +135,7 @@ test.each([
   expect(await planAll(registry)).toEqual(['acme']);
   await report(registry, 'acme', { idleStreak: 2 });
   expect(await planAll(registry)).toEqual([]);
-  expect(await registry.wake(['acme'])).toEqual(['acme']);
+  expect(await registry.wake(['acme'])).toMatchObject({ tenantIds: ['acme'] });
   expect(await planAll(registry)).toEqual(['acme']);
   expect(await registry.list()).toMatchObject([{ id: 'acme', weight: 3 }]);
 });

@@ -3,7 +3,8 @@ import type { Migration } from './migration.ts';
 
 /**
  * A tenant's row has its definition and its schedule. PlanVersion rises with every plan that chose the tenant, so
- * that two planners never both get it (F3). WakePending: 1 if the tenant was woken since it was last planned (F7).
+ * that two planners never both get it (F3). WakePending: 1 if the tenant was woken since it was last chosen (F7).
+ * InFlight: 1 if no run has reported since a plan or a wake chose the tenant; until its due time it is in flight (F7).
  * PausedByOperator: 1 while an operator's pause lasts, also while the tenant is retired (F2).
  * Version comes from one counter for all tenants, so that a reader can ask for the changes since a version (F2).
  * Poisoned: how many queue messages were given up (F6). DrawInMs: the milliseconds by which plans still have to make due times earlier, because the clock was set back (Q16), and
@@ -41,6 +42,7 @@ CREATE TABLE Tenants (
   SchemaVersion INTEGER ${isCount('SchemaVersion')},
   NextDueUtc INTEGER ${isTime('NextDueUtc')},
   WakePending INTEGER NOT NULL DEFAULT 0 ${isFlag('WakePending')},
+  InFlight INTEGER NOT NULL DEFAULT 0 ${isFlag('InFlight')},
   PlanVersion INTEGER NOT NULL DEFAULT 0 ${isCount('PlanVersion')},
   LastPlannedUtc INTEGER ${isTime('LastPlannedUtc')},
   LastRunUtc INTEGER ${isTime('LastRunUtc')},

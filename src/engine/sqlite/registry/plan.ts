@@ -66,7 +66,7 @@ const planSql = {
       LastRunUtc = min(LastRunUtc, :now)
     WHERE Id IN (SELECT value FROM json_each(:ids))`,
   noteDrawIn: 'UPDATE RegistryState SET DrawInMs = ?, DrawInAfter = ?',
-  choose: `UPDATE Tenants SET PlanVersion = PlanVersion + 1, LastPlannedUtc = ?, NextDueUtc = ?, WakePending = 0
+  choose: `UPDATE Tenants SET PlanVersion = PlanVersion + 1, LastPlannedUtc = ?, NextDueUtc = ?, WakePending = 0, InFlight = 1
     WHERE Id = ? AND PlanVersion = ? AND Status = 'active'`,
 };
 

@@ -3,6 +3,7 @@ import type { LeaseStore } from '../../lease-store.ts';
 import type {
   BeginPlan,
   BeginPlanResult,
+  ChooseWoken,
   CommitPlan,
   FleetSummary,
   ListTenants,
@@ -13,13 +14,14 @@ import type {
   TenantRecord,
   TenantReport,
   TenantStatus,
+  Woken,
 } from '../../registry.ts';
 import type { SchemaControl } from '../../schema.ts';
 import type { DatabaseHandle } from '../handle.ts';
 import { SqliteLeaseStore } from '../lease-store.ts';
 import { SqliteSchema } from '../schema-control.ts';
 import { beginPlan, commitPlan } from './plan.ts';
-import { areWoken, fleetSummary, recordPoisoned, recordReport, wakeTenants } from './reports.ts';
+import { fleetSummary, postponeTenant, recordPoisoned, recordReport } from './reports.ts';
 import type { TenantFiles } from './tenant-files.ts';
 import {
   addTenant,
@@ -30,6 +32,7 @@ import {
   setTenantStatus,
   tenantsChangedSince,
 } from './tenants.ts';
+import { alreadyWoken, wakeTenants } from './wakes.ts';
 
 export class SqliteRegistry implements Registry {
   readonly leases: LeaseStore;
@@ -86,8 +89,12 @@ export class SqliteRegistry implements Registry {
     return this.#handle.write((connection, now) => commitPlan(connection, plan, now));
   }
 
-  report(report: TenantReport): Promise<void> {
+  report(report: TenantReport): Promise<{ readonly woken: boolean }> {
     return this.#handle.write((connection, now) => recordReport(connection, report, now));
+  }
+
+  postpone(tenantId: string, holdMs: number): Promise<void> {
+    return this.#handle.write((connection, now) => postponeTenant(connection, tenantId, holdMs, now));
   }
 
   recordSchema(tenantId: string, schemaVersion: number): Promise<void> {
@@ -96,11 +103,12 @@ export class SqliteRegistry implements Registry {
     );
   }
 
-  async wake(tenantIds: readonly string[]): Promise<string[]> {
-    if (tenantIds.length === 0) return [];
+  async wake(tenantIds: readonly string[], choose?: ChooseWoken): Promise<Woken> {
     const ids = [...new Set(tenantIds)];
-    if (await this.#handle.look((connection) => areWoken(connection, ids))) return ids;
-    return this.#handle.write((connection, now) => wakeTenants(connection, ids, now));
+    return this.#handle.lookOrWrite(
+      (connection) => alreadyWoken(connection, ids, choose),
+      (connection, now) => wakeTenants(connection, ids, choose, now),
+    );
   }
 
   recordPoisoned(): Promise<void> {

@@ -1,18 +1,13 @@
-/** Run reports (D7, F5), wakes (F7), and the fleet's sums over them (F6). */
+/** Run reports (D7, F5), and the fleet's sums over them (F6). */
 import type { FleetSummary, TenantReport } from '../../registry.ts';
 import { completeCounts, type FailuresRow, failures } from '../../tenant-row.ts';
 import { type Connection, nowSql } from '../connection.ts';
 import { wholeMs } from '../time.ts';
 import { type TotalsRow, totals } from './rows.ts';
 
-/**
- * If a wake came after the plan, the tenant stays due now. SQLite's min() of two values is null when either is null;
- * the coalesce makes a null due time count as the latest.
- */
-const nextDueSql = `CASE
-        WHEN WakePending = 1 THEN min(coalesce(NextDueUtc, :now), :now)
-        WHEN :mode = 'set' THEN :nextDue
-        ELSE min(coalesce(NextDueUtc, :nextDue), coalesce(:nextDue, NextDueUtc)) END`;
+/** SQLite's min() of two values is null when either is null; the coalesce makes a null due time count as the latest. */
+const dueNow = 'min(coalesce(NextDueUtc, :now), :now)';
+const dueAtMost = 'min(coalesce(NextDueUtc, :nextDue), coalesce(:nextDue, NextDueUtc))';
 
 const sql = {
   report: `UPDATE Tenants
@@ -23,13 +18,13 @@ const sql = {
       IdleStreak = :idleStreak, FailureStreak = :failureStreak,
       LastError = :error, LastErrorCode = :errorCode, LastErrorUtc = CASE WHEN :errorCode IS NULL THEN NULL ELSE :now END,
       Backlog = :backlog, ParkedTopics = :parkedTopics,
-      NextDueUtc = ${nextDueSql}
+      InFlight = 0,
+      NextDueUtc = CASE WHEN WakePending = 1 THEN ${dueNow} WHEN :mode = 'set' THEN :nextDue ELSE ${dueAtMost} END
+    WHERE Id = :id AND Status <> 'retired' RETURNING WakePending`,
+  /** If no run is in flight any more, the run that had the lease has reported before this one. */
+  skipped: `UPDATE Tenants SET WakePending = 1, NextDueUtc = CASE WHEN InFlight = 1 THEN ${dueAtMost} ELSE ${dueNow} END
     WHERE Id = :id AND Status <> 'retired'`,
-  skipped: `UPDATE Tenants SET NextDueUtc = ${nextDueSql} WHERE Id = :id AND Status <> 'retired'`,
-  wake: `UPDATE Tenants SET WakePending = 1, NextDueUtc = min(coalesce(NextDueUtc, :now), :now)
-    WHERE Id = :id AND Status = 'active'`,
-  isWoken: `SELECT 1 FROM Tenants
-    WHERE Id = ? AND Status = 'active' AND WakePending = 1 AND NextDueUtc <= ${nowSql}`,
+  postpone: `UPDATE Tenants SET InFlight = 1, NextDueUtc = ? WHERE Id = ? AND Status <> 'retired'`,
   byStatus: `SELECT
       coalesce(sum(Status = 'active'), 0) AS Active, coalesce(sum(Status = 'paused'), 0) AS Paused,
       coalesce(sum(Status = 'retired'), 0) AS Retired,
@@ -52,21 +47,25 @@ const sql = {
 };
 
 /** Call it within a write transaction. */
-export function recordReport(connection: Connection, report: TenantReport, now: number): void {
+export function recordReport(
+  connection: Connection,
+  report: TenantReport,
+  now: number,
+): { readonly woken: boolean } {
   const { schedule } = report;
   const counts = completeCounts(report.counts);
   const due = {
     id: report.tenantId,
     now,
-    mode: schedule.mode,
     nextDue: schedule.nextDueInMs === null ? null : now + wholeMs(schedule.nextDueInMs),
   };
   if (report.outcome === 'skipped') {
     connection.prepare(sql.skipped).run(due);
-    return;
+    return { woken: false };
   }
-  connection.prepare(sql.report).run({
+  const row = connection.prepare(sql.report).get({
     ...due,
+    mode: schedule.mode,
     outcome: report.outcome,
     durationMs: report.durationMs,
     counts: JSON.stringify(counts),
@@ -77,21 +76,13 @@ export function recordReport(connection: Connection, report: TenantReport, now: 
     errorCode: report.error?.code ?? null,
     backlog: report.backlog ? 1 : 0,
     parkedTopics: JSON.stringify(report.parkedTopics),
-  });
-}
-
-/**
- * Whether every one of these tenants was woken since it was last planned, and is due. Another wake need not write
- * anything then: the tenant's next run starts after this look.
- */
-export function areWoken(connection: Connection, tenantIds: readonly string[]): boolean {
-  return tenantIds.every((id) => connection.get(sql.isWoken, id) !== undefined);
+  }) as { readonly WakePending: number } | undefined;
+  return { woken: row?.WakePending === 1 };
 }
 
 /** Call it within a write transaction. */
-export function wakeTenants(connection: Connection, tenantIds: readonly string[], now: number): string[] {
-  const wake = connection.prepare(sql.wake);
-  return tenantIds.filter((id) => Number(wake.run({ now, id }).changes) === 1);
+export function postponeTenant(connection: Connection, tenantId: string, holdMs: number, now: number): void {
+  connection.run(sql.postpone, now + wholeMs(holdMs), tenantId);
 }
 
 interface StatusRow extends TotalsRow, FailuresRow {

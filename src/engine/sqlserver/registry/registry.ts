@@ -3,6 +3,7 @@ import type { LeaseStore } from '../../lease-store.ts';
 import type {
   BeginPlan,
   BeginPlanResult,
+  ChooseWoken,
   CommitPlan,
   FleetSummary,
   ListTenants,
@@ -13,13 +14,14 @@ import type {
   TenantRecord,
   TenantReport,
   TenantStatus,
+  Woken,
 } from '../../registry.ts';
 import type { SchemaControl } from '../../schema.ts';
 import type { Database } from '../database.ts';
 import { SqlServerLeaseStore } from '../lease-store.ts';
 import { SqlServerSchema } from '../schema-control.ts';
 import { beginPlan, commitPlan } from './plan.ts';
-import { fleetSummary, recordPoisoned, recordReport, wakeTenants } from './reports.ts';
+import { fleetSummary, postponeTenant, recordPoisoned, recordReport } from './reports.ts';
 import {
   addTenant,
   changesSince,
@@ -29,6 +31,7 @@ import {
   recordTenantSchema,
   setTenantStatus,
 } from './tenants.ts';
+import { wakeTenants } from './wakes.ts';
 
 export class SqlServerRegistry implements Registry {
   readonly leases: LeaseStore;
@@ -79,17 +82,22 @@ export class SqlServerRegistry implements Registry {
     return commitPlan(this.#database, plan);
   }
 
-  report(report: TenantReport): Promise<void> {
+  report(report: TenantReport): Promise<{ readonly woken: boolean }> {
     return recordReport(this.#database, report);
+  }
+
+  postpone(tenantId: string, holdMs: number): Promise<void> {
+    return postponeTenant(this.#database, tenantId, holdMs);
   }
 
   recordSchema(tenantId: string, schemaVersion: number): Promise<void> {
     return recordTenantSchema(this.#database, tenantId, schemaVersion);
   }
 
-  async wake(tenantIds: readonly string[]): Promise<string[]> {
+  async wake(tenantIds: readonly string[], choose?: ChooseWoken): Promise<Woken> {
     this.#database.assertOpen();
-    return tenantIds.length === 0 ? [] : wakeTenants(this.#database, tenantIds);
+    if (tenantIds.length === 0) return { tenantIds: [], chosen: [], due: [] };
+    return wakeTenants(this.#database, tenantIds, choose);
   }
 
   recordPoisoned(): Promise<void> {

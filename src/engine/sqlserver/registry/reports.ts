@@ -1,4 +1,4 @@
-/** Stores the reports of runs (D7, F5) and wakes (F7), and sums up the fleet (F6). */
+/** Stores the reports of runs (D7, F5), and sums up the fleet (F6). */
 import type { FleetSummary, TenantReport } from '../../registry.ts';
 import { completeCounts, failures } from '../../tenant-row.ts';
 import { bigint, bit, type Database, int, longText, real, text } from '../database.ts';
@@ -9,9 +9,12 @@ import { totals } from './rows.ts';
  * Does not repeat the call when the answer is lost, because a report that was counted twice would stay in the
  * totals for ever.
  */
-export async function recordReport(database: Database, report: TenantReport): Promise<void> {
+export async function recordReport(
+  database: Database,
+  report: TenantReport,
+): Promise<{ readonly woken: boolean }> {
   const { schedule, error } = report;
-  await database.call(
+  const [rows] = await database.call(
     'Tenant_Report',
     {
       Id: [text, report.tenantId],
@@ -30,16 +33,15 @@ export async function recordReport(database: Database, report: TenantReport): Pr
     },
     { onLost: 'give-up' },
   );
+  return { woken: rows![0]!.Woken as boolean };
 }
 
-export async function wakeTenants(database: Database, tenantIds: readonly string[]): Promise<string[]> {
-  const [rows] = await database.call(
-    'Tenant_Wake',
-    { Ids: [longText, JSON.stringify(tenantIds)] },
-    { onLost: 'repeat' },
+export async function postponeTenant(database: Database, tenantId: string, holdMs: number): Promise<void> {
+  await database.call(
+    'Tenant_Postpone',
+    { Id: [text, tenantId], HoldMs: [bigint, wholeMs(holdMs)] },
+    { onLost: 'give-up' },
   );
-  const woken = new Set(rows!.map((row) => row.TenantId as string));
-  return [...new Set(tenantIds)].filter((tenantId) => woken.has(tenantId));
 }
 
 /** Does not repeat the call when the answer is lost, so that no message is counted twice. */

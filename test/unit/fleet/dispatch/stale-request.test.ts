@@ -48,7 +48,7 @@ function old(request: DispatchRequest): DispatchRequest {
 function report(
   registry: Registry,
   schedule: Partial<TenantReport['schedule']> = { nextDueInMs: 60_000 },
-): Promise<void> {
+): Promise<unknown> {
   return registry.report({
     tenantId: 'acme',
     outcome: 'dispatched',

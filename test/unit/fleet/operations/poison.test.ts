@@ -46,7 +46,7 @@ async function handle(
       for (const id of tenantIds) {
         const tenant = await registry.get(id);
         if (tenant === null) throw unknownTenant(id);
-        if ((await registry.wake([id])).length === 0) throw tenantNotActive(tenant);
+        if ((await registry.wake([id])).tenantIds.length === 0) throw tenantNotActive(tenant);
       }
     });
   return handlePoisoned(content, queue, { registry, wake, logger: recordingLogger(lines) });

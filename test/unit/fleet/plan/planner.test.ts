@@ -55,6 +55,17 @@ function choosing(choose: (candidates: readonly PlanCandidate[], capacity: numbe
   return { name: 'misbehaving', choose: choose as Strategy['choose'] };
 }
 
+/** The report of a run; the tenant is due again at once. */
+const dueAgain = (tenantId: string) => ({
+  tenantId,
+  outcome: 'dispatched' as const,
+  counts: noCounts,
+  durationMs: 1,
+  backlog: false,
+  parkedTopics: [],
+  schedule: { mode: 'set', nextDueInMs: 0, idleStreak: 3, failureStreak: 2 } as const,
+});
+
 describe('a plan (F3)', () => {
   test('F3: every due tenant gets one dispatch request, and is not due again at once', async () => {
     const registry = await registryWith('a', 'b');
@@ -74,17 +85,10 @@ describe('a plan (F3)', () => {
     const registry = await registryWith('a', 'b', 'c');
     await plan(registry);
     const report = (tenantId: string, backlog: boolean) =>
-      registry.report({
-        tenantId,
-        outcome: 'dispatched',
-        counts: noCounts,
-        durationMs: 1,
-        backlog,
-        parkedTopics: [],
-        schedule: { mode: 'set', nextDueInMs: 0, idleStreak: 3, failureStreak: 2 },
-      });
+      registry.report({ ...dueAgain(tenantId), backlog });
     await report('a', false);
     await report('b', true);
+    await report('c', false);
     await registry.wake(['c']);
     const { requests } = await plan(registry);
     const byTenant = Object.fromEntries(requests.map((request) => [request.tenantId, request]));
@@ -146,7 +150,7 @@ describe('a plan (F3)', () => {
   test('F3: a late plan and one that never finished are noticed and reported', async () => {
     const registry = await registryWith('a');
     expect(await plan(registry)).toMatchObject({ sinceLastPlanMs: null, late: false, unfinished: false });
-    await registry.wake(['a']);
+    await registry.report(dueAgain('a'));
     await registry.beginPlan({ owner: 'planner-1', leaseMs: 60_000, limit: 10 });
     const lines: LogLine[] = [];
     // The same owner plans again: it crashed, and has come back.

@@ -1,0 +1,75 @@
+/** Wakes (F7). */
+import type { ChooseWoken, TenantRecord, Woken } from '../../registry.ts';
+import { type Connection, nowSql } from '../connection.ts';
+import { wholeMs } from '../time.ts';
+import { type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
+
+const inFlight = (now: string) => `(InFlight = 1 AND NextDueUtc > ${now})`;
+const mayBeChosen = (now: string) =>
+  `(${inFlight(now)} IS NOT TRUE AND coalesce(LastOutcome, '') NOT IN ('failed', 'resuming'))`;
+
+const sql = {
+  look: `SELECT ${inFlight(nowSql)} AS IsInFlight, NextDueUtc <= ${nowSql} AS IsDue, ${mayBeChosen(nowSql)} AS MayBeChosen
+    FROM Tenants
+    WHERE Id = ? AND Status = 'active' AND WakePending = 1`,
+  /** As a plan's choice, so that neither a plan nor another wake chooses the tenant too. */
+  choose: `UPDATE Tenants SET PlanVersion = PlanVersion + 1, LastPlannedUtc = :now, NextDueUtc = :again, WakePending = 0, InFlight = 1
+    WHERE Id = :id AND Status = 'active' AND ${mayBeChosen(':now')}`,
+  get: `SELECT ${tenantColumns} FROM Tenants WHERE Id = ?`,
+  note: `UPDATE Tenants SET WakePending = 1,
+      NextDueUtc = CASE WHEN ${inFlight(':now')} THEN NextDueUtc ELSE min(coalesce(NextDueUtc, :now), :now) END
+    WHERE Id = :id AND Status = 'active' RETURNING NextDueUtc <= :now AS IsDue`,
+};
+
+interface LookRow {
+  readonly IsInFlight: number;
+  readonly IsDue: number;
+  readonly MayBeChosen: number;
+}
+
+/**
+ * The result of a wake that need not write anything, because each tenant was woken since it was last chosen and is still
+ * due, or in flight: its next run starts after this look, or its run's report makes it due. Otherwise null.
+ */
+export function alreadyWoken(
+  connection: Connection,
+  tenantIds: readonly string[],
+  choose: ChooseWoken | undefined,
+): Woken | null {
+  const mayChoose = (choose?.capacity ?? 0) > 0;
+  const due: string[] = [];
+  for (const id of tenantIds) {
+    const row = connection.get<LookRow>(sql.look, id);
+    if (row === undefined || (mayChoose && row.MayBeChosen === 1)) return null;
+    if (row.IsInFlight === 1) continue;
+    if (row.IsDue !== 1) return null;
+    due.push(id);
+  }
+  return { tenantIds: [...tenantIds], chosen: [], due };
+}
+
+/** Call it within a write transaction. */
+export function wakeTenants(
+  connection: Connection,
+  tenantIds: readonly string[],
+  choose: ChooseWoken | undefined,
+  now: number,
+): Woken {
+  const { capacity, redispatchMs } = choose ?? { capacity: 0, redispatchMs: 0 };
+  const again = now + wholeMs(redispatchMs);
+  const woken: string[] = [];
+  const chosen: TenantRecord[] = [];
+  const due: string[] = [];
+  for (const id of tenantIds) {
+    if (chosen.length < capacity && connection.prepare(sql.choose).run({ id, now, again }).changes === 1) {
+      chosen.push(tenantRecord(connection.get<TenantRow>(sql.get, id)!));
+      woken.push(id);
+      continue;
+    }
+    const row = connection.prepare(sql.note).get({ id, now }) as { IsDue: number } | undefined;
+    if (row === undefined) continue;
+    woken.push(id);
+    if (row.IsDue === 1) due.push(id);
+  }
+  return { tenantIds: woken, chosen, due };
+}
