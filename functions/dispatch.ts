@@ -1,4 +1,4 @@
-/** Queue trigger: carries out one dispatch run per request (D1), and requests the next run while backlog is left. */
+/** Queue trigger: carries out one dispatch run per request (D1), and requests the next run while backlog is left, or after a wake. */
 import { app, type InvocationContext } from '@azure/functions';
 import { isMultiOutboxError, parseDispatchRequest, poisonedRequest } from '../src/index.ts';
 import type { CurrentApp } from './app.ts';
@@ -24,8 +24,8 @@ export function registerDispatch(currentApp: CurrentApp, terminating: AbortSigna
     const { multiOutbox, settings } = currentApp();
     try {
       const request = parseDispatchRequest(message);
-      // Only a plan gives the streaks.
-      if (request.idleStreak !== undefined) latePlan.noted(request.plannedUtc);
+      // Only plans and wakes give the streaks.
+      if (request.idleStreak !== undefined && request.reason !== 'wake') latePlan.noted(request.plannedUtc);
       const report = await whileRunsAreInFlight(settings.telemetry, () =>
         multiOutbox.dispatch(request, { signal: terminating, continues: true }),
       );

@@ -4,6 +4,8 @@ import { parseOutboxMessages } from '../src/index.ts';
 import type { CurrentApp } from './app.ts';
 import { jsonBody } from './http/body.ts';
 import { answering } from './http/problem.ts';
+import { toDispatch } from './queues.ts';
+import { sendingFrom } from './send-woken.ts';
 
 /**
  * The most messages of one request. One transaction stores them all; with more messages it would hold its locks for too
@@ -16,10 +18,11 @@ export function registerEnqueue(currentApp: CurrentApp): void {
     methods: ['POST'],
     authLevel: 'function',
     route: 'enqueue/{tenantId}',
-    handler: answering(async (request) => {
-      const { multiOutbox, settings } = currentApp();
+    extraOutputs: [toDispatch],
+    handler: answering(async (request, context) => {
+      const { settings } = currentApp();
       const body = await jsonBody(request, settings.functions.maxBodyBytes);
-      const stored = await multiOutbox
+      const stored = await sendingFrom(context, currentApp)
         .outbox(request.params.tenantId!)
         .enqueue(parseOutboxMessages(body, maxMessages));
       return { status: 202, jsonBody: stored };

@@ -17,6 +17,8 @@ import type { CurrentApp } from './app.ts';
 import { textBody } from './http/body.ts';
 import { answering } from './http/problem.ts';
 import { HttpRefusal } from './http/refusal.ts';
+import { toDispatch } from './queues.ts';
+import { sendingFrom } from './send-woken.ts';
 
 export function registerReceive(currentApp: CurrentApp): void {
   app.http('receive', {
@@ -24,8 +26,9 @@ export function registerReceive(currentApp: CurrentApp): void {
     // Senders have no function key; the signature proves who they are.
     authLevel: 'anonymous',
     route: 'receive/{tenantId}/{source}',
-    handler: answering(async (request) => {
-      const { multiOutbox, settings, sources } = currentApp();
+    extraOutputs: [toDispatch],
+    handler: answering(async (request, context) => {
+      const { settings, sources } = currentApp();
       const { tenantId, source: name } = request.params as { tenantId: string; source: string };
       const source = sources.byName.get(name);
       if ('error' in sources || source?.unusable) {
@@ -39,7 +42,9 @@ export function registerReceive(currentApp: CurrentApp): void {
         { tenantId, headers: request.headers, body },
         settings.telemetry,
       );
-      const received = await multiOutbox.inbox(tenantId).receive({ ...message, source: name });
+      const received = await sendingFrom(context, currentApp)
+        .inbox(tenantId)
+        .receive({ ...message, source: name });
       // A conflict is stored too, so it also gets 2xx: on any other status the sender would repeat the request.
       return { status: received.status === 'accepted' ? 202 : 200, jsonBody: received };
     }),

@@ -1,4 +1,4 @@
-/** HTTP and queue triggers: make a tenant due now (F7). The next plan requests its run. */
+/** HTTP and queue triggers: wake a tenant, and send the request for its run (F7). */
 import { app, type InvocationContext } from '@azure/functions';
 import { isMultiOutboxError, poisonedRequest } from '../src/index.ts';
 import type { CurrentApp } from './app.ts';
@@ -7,6 +7,7 @@ import { answering } from './http/problem.ts';
 import type { LatePlan } from './late-plan.ts';
 import { connection, queueNames, toPoison } from './queues.ts';
 import { planOutputs } from './send-plan.ts';
+import { sendingFrom } from './send-woken.ts';
 
 export function registerWake(currentApp: CurrentApp, latePlan: LatePlan): void {
   app.http('wake', {
@@ -16,7 +17,7 @@ export function registerWake(currentApp: CurrentApp, latePlan: LatePlan): void {
     extraOutputs: planOutputs,
     handler: answering(async (request, context) => {
       const { tenantId } = request.params;
-      await currentApp().multiOutbox.wake(tenantId!);
+      await sendingFrom(context, currentApp).wake(tenantId!);
       await latePlan.makeIfLate(context);
       return { status: 202, jsonBody: { tenantId } };
     }),
@@ -28,7 +29,7 @@ export function registerWake(currentApp: CurrentApp, latePlan: LatePlan): void {
     extraOutputs: [...planOutputs, toPoison],
     handler: loggingStackOnce(async (message: unknown, context: InvocationContext) => {
       try {
-        await currentApp().multiOutbox.wakeFrom(message);
+        await sendingFrom(context, currentApp).wakeFrom(message);
         await latePlan.makeIfLate(context);
       } catch (error) {
         if (!isMultiOutboxError(error, 'INVALID_ARGUMENT') && !isMultiOutboxError(error, 'UNKNOWN_TENANT')) {

@@ -43,7 +43,7 @@ describe('enqueue over HTTP', () => {
     expect(stored).toEqual({ messageId: expect.stringMatching(/^[0-9a-f-]{36}$/), status: 'enqueued' });
     const many = await post(instance, 'enqueue/acme', [order, { ...order, dedupKey: 'order-1' }]);
     expect(await many.json()).toMatchObject([{ status: 'enqueued' }, { ...stored, status: 'duplicate' }]);
-    await instance.tick();
+    // The wakes request the runs: no plan does.
     await until('they are dispatched', () => app.dispatched('acme').length === 2);
   });
 
@@ -175,7 +175,7 @@ describe('enqueue over HTTP', () => {
 });
 
 describe('wake over HTTP (F7)', () => {
-  test('the tenant is due now; tenants that cannot be woken get an error', async () => {
+  test('the tenant is dispatched without a plan; tenants that cannot be woken get an error', async () => {
     await app.tenants('acme', 'birch');
     await app.library.tenants.pause('birch');
     const instance = await app.start({ MULTI_OUTBOX_IDLE_CEILING: 'never' });
@@ -183,7 +183,8 @@ describe('wake over HTTP (F7)', () => {
     await until('it was found idle', () => instance.of('dispatch').length === 1);
     const answer = await instance.fetch('wake/acme', { method: 'POST' });
     expect([answer.status, await answer.json()]).toEqual([202, { tenantId: 'acme' }]);
-    expect((await instance.tick()).outputs).toHaveLength(1);
+    await until('it is dispatched', () => instance.of('dispatch').length === 2);
+    expect(instance.runs()).toMatchObject([{ outcome: 'idle' }, { outcome: 'idle' }]);
     expect(await problem(await instance.fetch('wake/nobody', { method: 'POST' }))).toMatchObject({
       status: 404,
     });
