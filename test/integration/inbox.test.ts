@@ -108,7 +108,7 @@ describe('the inbox of a tenant', () => {
     await inbox.receive([paid, { ...paid, payload: 'other' }]);
     expect((await face.plan()).requests).toEqual([]);
     await inbox.receive({ ...paid, messageId: 'evt_2' });
-    expect((await face.plan()).requests).toMatchObject([{ tenantId: 'acme', reason: 'wake' }]);
+    expect((await face.tick()).runs).toMatchObject([{ tenantId: 'acme', reason: 'wake' }]);
     const transaction = place.connection('tenants/acme.db');
     transaction.exec('BEGIN IMMEDIATE');
     await inbox.receive({ ...paid, messageId: 'evt_3' }, { transaction, wake: true });
