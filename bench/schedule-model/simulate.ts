@@ -105,6 +105,7 @@ class Simulation {
       this.#expect(tenant, pattern, arrival.at);
       tenant.enqueue(this.#now, arrival.messages);
       this.#measures.enqueued(tenant.kind, arrival.messages);
+      // The model's producers are in processes without a host, so a wake only makes the tenant due.
       if (tenant.kind.wakes) await this.#registry.wake([tenant.record.id]);
     });
   }
