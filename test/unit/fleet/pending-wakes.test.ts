@@ -366,6 +366,38 @@ describe('close (F7)', () => {
   });
 });
 
+describe('wakes of one process (F7)', () => {
+  const pass = fakeTimers();
+
+  test('F7: those that come while a call is under way are written together by the next one', async () => {
+    const { wakes, registry } = scene();
+    const gate = deferred();
+    registry.answer = () => gate.promise;
+    const woken = ['a', 'b', 'c', 'b', 'a'].map((id) => wakes.wake(id));
+    await turns();
+    // A message of 'a' may have been committed after the look of the first call.
+    expect(registry.calls).toEqual([['a']]);
+    gate.resolve();
+    await Promise.all(woken);
+    expect(registry.calls).toEqual([['a'], ['b', 'c', 'a']]);
+    await wakes.wake('d');
+    expect(registry.calls).toHaveLength(3);
+  });
+
+  test('F7: a call that hangs holds up the next one for a moment only', async () => {
+    const { wakes, registry } = scene();
+    registry.answer = () => new Promise(() => {});
+    void wakes.wake('a');
+    registry.answer = async () => {};
+    const woken = wakes.wake('b');
+    await pass(99);
+    expect(registry.calls).toEqual([['a']]);
+    await pass(1);
+    await woken;
+    expect(registry.calls).toEqual([['a'], ['b']]);
+  });
+});
+
 describe('many wakes that fail (F7)', () => {
   const pass = fakeTimers();
 
