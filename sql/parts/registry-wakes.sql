@@ -29,10 +29,10 @@ DECLARE @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @Asked TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY);
 DECLARE @Chosen TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY);
 DECLARE @Noted TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY, NextDueUtc datetime2(3) NOT NULL);
--- Longer texts are left out, because no tenant id is longer than 64 characters.
+-- Texts that no tenant has as its id are left out: longer ones, and those with a blank at their end.
 INSERT @Asked (Id)
 SELECT DISTINCT LEFT(value, 64) COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@Ids)
-WHERE DATALENGTH(value) > 0 AND SUBSTRING(value, 65, 1) = N'';
+WHERE DATALENGTH(value) > 0 AND SUBSTRING(value, 65, 1) = N'' AND DATALENGTH(RTRIM(value)) = DATALENGTH(value);
 IF @Capacity > 0
 BEGIN
   -- As a plan's choice, so that neither a plan nor another wake chooses the tenant too.

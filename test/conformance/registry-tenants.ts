@@ -102,7 +102,9 @@ export function registryTenantsSuite(scene: Scene): void {
       await report(registry, blank, { outcome: 'skipped' });
       for (const status of ['active ', 'paused '])
         await expect(registry.setStatus('acme', status as never)).rejects.toThrow();
-      expect(await registry.wake([blank])).toEqual([]);
+      await registry.postpone(blank, anHour);
+      for (const choose of [undefined, { capacity: 1, redispatchMs: anHour }])
+        expect(await registry.wake([blank], choose)).toEqual({ tenantIds: [], chosen: [], due: [] });
       const plan = await duePlan(registry);
       const choices = choose(plan.candidates).map((choice) => ({ ...choice, tenantId: blank }));
       expect(await registry.commitPlan({ lease: plan.lease, choices, redispatchMs: anHour })).toEqual([]);
