@@ -14,6 +14,9 @@ export const usualFaults = {
   'answer is lost': 0.015,
   'call is slow': 0.02,
   'answer is slow': 0.02,
+  'freezes until it is overtaken': 0.01,
+  'is restored to before a run': 0.02,
+  'has no file descriptors left': 0.003,
   'dies in a handler': 0.004,
   'freezes in a handler': 0.004,
   'message kills its process': 0.01,
@@ -46,6 +49,7 @@ export const usualFaults = {
   'host is stopped': 0.02,
   'tenant is paused': 0.02,
   'tenant is retired': 0.01,
+  'tenant is moved': 0.015,
   'tenant is changed': 0.02,
   'dead messages are replayed': 0.03,
   'dead messages are discarded': 0.01,
@@ -68,6 +72,8 @@ export class Faults {
   readonly #options: FaultsOptions;
   readonly random: Random;
   readonly #probability = new Map<Fault, number>();
+  /** Whether this history has no faults at all. */
+  readonly isCalm: boolean;
   #struck = 0;
   #isOver = false;
 
@@ -82,16 +88,12 @@ export class Faults {
       const intensity = swarm.pick([0.5, 1, 1, 3]);
       this.#probability.set(fault, swarm.chance(share) ? usual * intensity : 0);
     }
+    this.isCalm = [...this.#probability.values()].every((probability) => probability === 0);
   }
 
   /** How many faults have struck. */
   get struck(): number {
     return this.#struck;
-  }
-
-  /** Whether this history has no faults at all. */
-  get isCalm(): boolean {
-    return [...this.#probability.values()].every((probability) => probability === 0);
   }
 
   get isOver(): boolean {

@@ -20,7 +20,7 @@ export class Journal {
   note(actor: string, text: string): void {
     const line = `${(this.#now() / 1_000).toFixed(3).padStart(9)}  ${actor.padEnd(10)} ${text}`;
     this.lines++;
-    this.#hash.update(line).update('\n');
+    this.#hash.update(`${line}\n`);
     this.#last.push(line);
     if (this.#last.length > keptLines) this.#last.shift();
     this.#print?.(line);

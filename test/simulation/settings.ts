@@ -52,6 +52,7 @@ export function changedSettings(settings: Settings, random: Random): Settings {
       batchSize: random.between(1, dispatch.batchSize),
       concurrency: random.pick([1, 3, 8]),
       timeBudgetMs: random.pick([1_000, 5_000]),
+      leaseMs: random.pick([2_000, 4_000, 8_000]),
       graceMs: random.pick([100, 2_000]),
       parallelRuns: random.pick([1, 3]),
     },

@@ -1,4 +1,5 @@
 /** Everything that one history has: time, randomness, faults, databases, the log, and the models that check. */
+import path from 'node:path';
 import type { TenantReport } from '../../src/engine/registry.ts';
 import type { QueueName } from '../../src/engine/work-queue.ts';
 import type { TenantInput } from '../../src/fleet/tenants/definition.ts';
@@ -6,6 +7,7 @@ import type { Settings } from '../../src/settings.ts';
 import { type Fault, Faults } from './faults.ts';
 import { Journal } from './journal.ts';
 import { Databases } from './machine/databases.ts';
+import { limitDescriptors } from './machine/descriptors.ts';
 import { SimulatedProcess } from './machine/process.ts';
 import { type Random, randomFor, seedRandomness } from './machine/randomness.ts';
 import { VirtualTime } from './machine/time.ts';
@@ -47,6 +49,7 @@ export class World {
   readonly reachable = new Set<string>();
   readonly #tenants = new Map<string, TenantModel>();
   readonly #restoreRandomness: () => void;
+  readonly #restoreDescriptors = limitDescriptors();
   /** The first promise that was broken. */
   violation: Violation | undefined;
 
@@ -88,17 +91,23 @@ export class World {
   addTenant(input: TenantInput): TenantModel {
     const file = this.databases.file(`tenants/${input.id}.db`);
     const tallies = new Tallies();
-    const queue = (name: QueueName) => this.#queue(input.id, file, name, tallies);
+    const queue = (name: QueueName) => this.#queue(input.id, name, tallies);
     const queues = { outbox: queue('outbox'), inbox: queue('inbox') };
     const tenant = new TenantModel(
       { id: input.id, file, tallies },
       queues,
       this.databases,
-      this.#leaseOptions(file),
+      this.#leaseOptions(input.id),
     );
     this.#tenants.set(input.id, tenant);
     this.reachable.add(input.id);
     return tenant;
+  }
+
+  /** The tenant's definition, with the place where its database is now. */
+  definition(input: TenantInput): TenantInput {
+    const { file } = this.tenant(input.id);
+    return { ...input, database: path.relative(path.dirname(this.registryFile), file) };
   }
 
   /** Undefined for the registry. */
@@ -141,6 +150,14 @@ export class World {
     SimulatedProcess.outside(() => setTimeout(() => process.thaw(), ms));
   }
 
+  /** The process has no file descriptors left, and gets them back after a while. */
+  exhaustDescriptors(process: SimulatedProcess): void {
+    const ms = this.faults.random.pick([100, 600, 3_000]);
+    process.shortages++;
+    this.journal.note(process.name, `can open no file for ${ms} ms`);
+    SimulatedProcess.outside(() => setTimeout(() => process.shortages--, ms));
+  }
+
   /** Runs a check of the models. A broken promise ends the history; the code under test must not see it. */
   checked<T>(check: () => T): T | string {
     if (this.violation !== undefined) return '';
@@ -174,20 +191,21 @@ export class World {
     this.databases.close();
     this.time.close();
     this.#restoreRandomness();
+    this.#restoreDescriptors();
   }
 
-  #leaseOptions(file: string): LeaseModelOptions {
+  #leaseOptions(tenantId: string): LeaseModelOptions {
     const { databases } = this;
     return {
-      databaseNow: () => databases.now(file),
-      clock: () => databases.clock(file),
+      databaseNow: () => databases.now(this.tenant(tenantId).file),
+      clock: () => databases.clock(this.tenant(tenantId).file),
       soon: (check) => {
         SimulatedProcess.outside(() => setTimeout(() => this.checked(() => `${check()}`), 1));
       },
     };
   }
 
-  #queue(tenantId: string, file: string, name: QueueName, tallies: Tallies): QueueModel {
+  #queue(tenantId: string, name: QueueName, tallies: Tallies): QueueModel {
     const { dispatch, retry, retention } = this.settings;
     const { databases } = this;
     const sql = 'SELECT Fence, AcquisitionId FROM Leases WHERE Name = ?';
@@ -198,10 +216,10 @@ export class World {
       batchSize: dispatch.batchSize,
       maxAttempts: (topic) => ownMaxAttempts[topic] ?? retry.maxAttempts,
       now: () => this.time.now,
-      ...this.#leaseOptions(file),
+      ...this.#leaseOptions(tenantId),
       leaseRow: () => {
         type Row = { readonly Fence: number; readonly AcquisitionId: string };
-        const [row] = databases.rows<Row>(file, sql, `queue:${name}`);
+        const [row] = databases.rows<Row>(this.tenant(tenantId).file, sql, `queue:${name}`);
         return { fence: row?.Fence ?? 0, acquisitionId: row?.AcquisitionId ?? null };
       },
       mayPurge: retention.doneMs < 3_600_000,

@@ -4,11 +4,12 @@ import type { TenantInput } from '../../../src/fleet/tenants/definition.ts';
 import type { Directory } from '../../../src/fleet/tenants/directory-listing.ts';
 import type { World } from '../world.ts';
 
-export function glitchingDirectory(world: World, tenants: readonly TenantInput[]): Directory {
+export function glitchingDirectory(world: World, inputs: readonly TenantInput[]): Directory {
   return {
     name: 'customers',
     async read(signal) {
       await pause(world.random.pick([0, 5, 50]));
+      const tenants = inputs.map((input) => world.definition(input));
       if (!world.strikes('directory glitches')) return tenants;
       switch (world.faults.random.pick(['fails', 'hangs', 'forgets', 'repeats', 'is empty'] as const)) {
         case 'fails':

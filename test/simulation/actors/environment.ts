@@ -74,11 +74,11 @@ export class Environment {
     journal.note('world', `${target} is back`);
   }
 
-  async #full({ id, file }: TenantModel): Promise<void> {
+  async #full(tenant: TenantModel): Promise<void> {
     const { databases, faults } = this.#world;
-    this.#world.trouble(id);
-    databases.setFull(file, true);
+    this.#world.trouble(tenant.id);
+    databases.setFull(tenant.file, true);
     await pause(faults.random.pick(troubleMs));
-    databases.setFull(file, false);
+    databases.setFull(tenant.file, false);
   }
 }

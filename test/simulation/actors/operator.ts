@@ -1,4 +1,5 @@
-/** What operators do to the fleet while it works: they pause, change, retire, replay, discard, and free leases. */
+/** What operators do to the fleet while it works: they pause, move, change, retire, replay, discard, and free leases. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { TenantInput } from '../../../src/fleet/tenants/definition.ts';
 import type { TenantModel } from '../models/tenant-model.ts';
 import type { World } from '../world.ts';
@@ -26,6 +27,7 @@ export class Operator {
     const { tenants, outbox, leases } = this.member.multiOutbox;
     if (strikes('tenant is paused')) await this.#try(() => tenants.pause(tenant.id));
     else if (strikes('tenant is retired')) await this.#try(() => tenants.remove(tenant.id));
+    if (strikes('tenant is moved')) await this.#try(() => this.#move(tenant));
     if (strikes('tenant is changed')) await this.#try(() => tenants.change(this.#changed(tenant.id)));
     if (this.#world.random.chance(0.1)) await this.#try(() => this.#activate(tenant.id));
     if (strikes('dead messages are replayed')) await this.#try(() => outbox(tenant.id).dead.replay());
@@ -53,9 +55,23 @@ export class Operator {
   async #activate(id: string): Promise<void> {
     const { tenants } = this.member.multiOutbox;
     const known = (await tenants.list()).find((tenant) => tenant.id === id);
-    if (known === undefined || known.status === 'retired') await tenants.add(this.#definition(id));
+    const definition = this.#definition(id);
+    if (known === undefined || known.status === 'retired') await tenants.add(definition);
+    else if (known.database !== definition.database) await tenants.change(definition);
     // A directory's tenant that an operator had paused stays paused when it is added again.
     if (known?.status !== 'active') await tenants.resume(id);
+  }
+
+  /** Moves the tenant's database to another file. The pause may be too short for its runs to end. */
+  async #move(tenant: TenantModel): Promise<void> {
+    const { tenants } = this.member.multiOutbox;
+    const { faults, databases, journal } = this.#world;
+    await tenants.pause(tenant.id);
+    await pause(faults.random.pick([0, 500, 4_000]));
+    tenant.moveTo(databases.file(`tenants/${tenant.id}-${tenant.generation + 1}.db`));
+    journal.note('operator', `moves the database of ${tenant.id}`);
+    await tenants.change(this.#definition(tenant.id));
+    await tenants.resume(tenant.id);
   }
 
   #changed(id: string): TenantInput {
@@ -72,7 +88,7 @@ export class Operator {
   }
 
   #definition(id: string): TenantInput {
-    return this.#tenants.find((tenant) => tenant.id === id)!;
+    return this.#world.definition(this.#tenants.find((tenant) => tenant.id === id)!);
   }
 
   async #try(act: () => Promise<unknown>): Promise<void> {

@@ -108,12 +108,17 @@ export class Databases implements ConnectionListener {
 
   /** Replaces the file under the processes that have it open, as docs/operations.md describes it. */
   restore(file: string, copy: string): void {
-    this.#inspectors.get(file)?.connection.close();
-    this.#inspectors.delete(file);
     copyFileSync(copy, `${file}.restored`);
-    renameSync(file, this.file(`replaced-${++this.#copies}.db`));
-    for (const suffix of ['-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true });
+    this.#setAside(file);
     renameSync(`${file}.restored`, file);
+  }
+
+  /** Puts the committed state in another place. Processes that have the old file open keep it, but its path is gone. */
+  move(file: string, to: string): void {
+    this.#inspector(file).connection.prepare('VACUUM INTO ?').run(to);
+    this.#setAside(file);
+    this.#clocks.set(to, this.clock(file));
+    if (this.#full.delete(file)) this.#full.add(to);
   }
 
   copyTo(from: string, file: string): void {
@@ -131,8 +136,10 @@ export class Databases implements ConnectionListener {
   opened(connection: DatabaseSync): void {
     const { random } = this.#options;
     this.#open.add(connection);
-    // The added half millisecond is lost again when the seconds are converted to milliseconds.
-    connection.function('unixepoch', (_subsec: unknown) => (this.now(connection.file) + 0.5) / 1_000);
+    // Constant within one statement, as SQLite's own is, so it is called once and not for every row. The added half
+    // millisecond is lost again when the seconds are converted to milliseconds.
+    const seconds = (_subsec: unknown) => (this.now(connection.file) + 0.5) / 1_000;
+    connection.function('unixepoch', { deterministic: true }, seconds);
     connection.function('random', () => random.between(0, 2 ** 31));
     connection.function('randomblob', (length: unknown) =>
       randomBytes(random, new Uint8Array(Number(length))),
@@ -142,6 +149,13 @@ export class Databases implements ConnectionListener {
 
   closed(connection: DatabaseSync): void {
     this.#open.delete(connection);
+  }
+
+  #setAside(file: string): void {
+    this.#inspectors.get(file)?.connection.close();
+    this.#inspectors.delete(file);
+    renameSync(file, this.file(`replaced-${++this.#copies}.db`));
+    for (const suffix of ['-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true });
   }
 
   #inspector(file: string): Inspector {

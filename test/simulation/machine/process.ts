@@ -20,6 +20,8 @@ export class SimulatedProcess {
   readonly timers = new Map<object, string>();
   /** How many faults have struck this process. */
   troubles = 0;
+  /** While it is greater than 0, the process has no file descriptors left. */
+  shortages = 0;
   /** The work queue whose message killed it. */
   killedBy: object | undefined;
   #state: 'running' | 'frozen' | 'dead' = 'running';
@@ -46,6 +48,14 @@ export class SimulatedProcess {
 
   get isRunning(): boolean {
     return this.#state === 'running';
+  }
+
+  /** Whether the running code cannot open a file. It counts as a fault each time. */
+  static get lacksDescriptors(): boolean {
+    const { current } = SimulatedProcess;
+    if (current === undefined || current.shortages === 0) return false;
+    current.troubles++;
+    return true;
   }
 
   /** Runs `work`, and everything that it starts, as part of this process. */

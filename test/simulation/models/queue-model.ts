@@ -241,6 +241,12 @@ export class QueueModel {
     return attempt;
   }
 
+  /** Whether a run of another acquisition of the lease has the message now. */
+  isTakenFrom({ acquisitionId }: LeaseRef, messageId: string): boolean {
+    const message = this.messages.get(messageId);
+    return message?.state === 'claimed' && message.claim !== acquisitionId;
+  }
+
   /** Whether the message waits behind a Dead one of its ordering group. */
   isBlocked(message: MessageModel): boolean {
     return this.#groups.isBlocked(message);

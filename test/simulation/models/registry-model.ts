@@ -81,6 +81,11 @@ export class RegistryModel {
     this.#same('F3 plan', due, this.#due().length, 'tenants are due');
   }
 
+  /** Whether another plan has taken the lease since. */
+  isOvertaken({ lease }: CommitPlan): boolean {
+    return this.#plan !== undefined && this.#plan.acquisitionId !== lease.acquisitionId;
+  }
+
   planCommitted(plan: CommitPlan, won: readonly string[]): void {
     const isLast = this.#plan?.acquisitionId === plan.lease.acquisitionId && this.#plan.isOpen;
     if (!isLast && won.length > 0) this.#broken('F3 plan', 'a plan that had lost its lease chose tenants');

@@ -13,13 +13,14 @@ const tableOf: Readonly<Record<QueueName, string>> = { outbox: 'Outbox', inbox: 
 
 export class TenantModel {
   readonly id: string;
-  readonly file: string;
+  /** Where its database is now. */
+  file: string;
   readonly tallies: Tallies;
   readonly queues: Queues;
   readonly #databases: Databases;
   readonly #leases = new Map<string, LeaseModel>();
   readonly #leaseOptions: LeaseModelOptions;
-  /** How often the database was restored. */
+  /** How often the database was restored or moved: transactions that began before commit to a file that is gone. */
   generation = 0;
   /** Faults that struck this tenant. */
   troubles = 0;
@@ -75,6 +76,14 @@ export class TenantModel {
         (message) => (message.state === 'ready' || message.state === 'claimed') && !queue.isBlocked(message),
       ),
     );
+  }
+
+  /** The database moves to another place, as it is. Every process has the old path until it learns of the change. */
+  moveTo(file: string): void {
+    this.generation++;
+    this.troubles++;
+    this.#databases.move(this.file, file);
+    this.file = file;
   }
 
   /** Backs the database up. Returns the restore. */

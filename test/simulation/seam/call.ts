@@ -1,7 +1,7 @@
 /** One call of a simulated process to a database, with everything that can go wrong on the way there and back. */
 import { MultiOutboxError } from '../../../src/errors.ts';
 import type { Fault } from '../faults.ts';
-import type { SimulatedProcess } from '../machine/process.ts';
+import { SimulatedProcess } from '../machine/process.ts';
 import type { World } from '../world.ts';
 
 /** Milliseconds that a request or an answer travels: some calls overtake others. */
@@ -17,6 +17,8 @@ export interface Call<T> {
   readonly observe?: (result: T) => string;
   /** The answer is on its way, but does not arrive. */
   readonly onAnswerLost?: (result: T) => void;
+  /** Whether another run, plan or holder has by now what the call is about. Absent where there is nothing to take. */
+  readonly isOvertaken?: (() => boolean) | undefined;
   /** The caller learns from an error that nothing was committed, so an answer is never lost. */
   readonly isReliable?: boolean;
 }
@@ -33,7 +35,13 @@ export class Caller {
   async call<T>(call: Call<T>): Promise<T> {
     const { target, name } = call;
     const { reachable } = this.#world;
+    if (this.#strikes('has no file descriptors left', undefined))
+      this.#world.exhaustDescriptors(this.#process);
     await this.#onTheWay('dies before a call', 'freezes before a call', 'call is slow', target);
+    const { isOvertaken } = call;
+    if (isOvertaken !== undefined && this.#strikes('freezes until it is overtaken', undefined)) {
+      await this.untilOvertaken(isOvertaken);
+    }
     if (!reachable.has(target)) throw this.#unreachable(call, 'is away');
     if (this.#strikes('call fails', target)) throw this.#unreachable(call, 'failed');
     let result: T;
@@ -56,13 +64,31 @@ export class Caller {
     return result;
   }
 
+  /** The process freezes before its call is sent, and thaws as soon as another one has what the call is about. */
+  async untilOvertaken(isOvertaken: () => boolean): Promise<void> {
+    const { time, faults, journal, settings } = this.#world;
+    const { leaseMs, graceMs } = settings.dispatch;
+    const latest = time.now + 2 * leaseMs + graceMs + 5_000;
+    const process = this.#process;
+    process.freeze();
+    journal.note(process.name, 'is frozen until it is overtaken');
+    const look = () => {
+      if (isOvertaken() || time.now > latest || faults.isOver) process.thaw();
+      else setTimeout(look, 20);
+    };
+    SimulatedProcess.outside(look);
+    await process.reached();
+  }
+
   async #onTheWay(dies: Fault, freezes: Fault, slow: Fault, target: string): Promise<void> {
     const { random } = this.#world;
     if (this.#strikes(dies, undefined)) this.#process.kill();
     else if (this.#strikes(freezes, undefined)) this.#world.freeze(this.#process);
     await this.#process.reached();
     const late = this.#strikes(slow, target) ? this.#world.longMs() : 0;
-    await this.#process.hears(random.pick(travelMs) + late);
+    const ms = random.pick(travelMs) + late;
+    // Each call reaches its database in an event of its own: nothing comes between a commit and the models.
+    if (ms > 0 || slow === 'call is slow') await this.#process.hears(ms);
   }
 
   /** A fault of the simulated process, and of the tenant that it called. */

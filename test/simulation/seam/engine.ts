@@ -61,6 +61,7 @@ export function watchedLeases({ caller, world }: Watched, target: string, real: 
       caller.call({
         target,
         name: `lease ${lease.name} renew`,
+        isOvertaken: () => model(lease.name)?.isLast(lease) === false,
         perform: () => real.renew(lease, durationMs),
         observe(result) {
           const isRenewed = result.status === 'renewed';

@@ -9,6 +9,8 @@ export function watchedQueue(
 ): WorkQueue {
   const tenant = world.tenant(target);
   const model = tenant.queues[real.name];
+  /** By the acquisition of a run: puts the database back to the moment before the run. */
+  const restores = new Map<string, () => void>();
   const named = (verb: string) => ({ target, name: `${real.name} ${verb}` });
   return {
     name: real.name,
@@ -27,34 +29,55 @@ export function watchedQueue(
       }),
     // It must be called while the producer's transaction has the write lock, so nothing may come between.
     committed: (transaction, messageId) => real.committed(transaction, messageId),
-    begin: (request) =>
-      caller.call({
+    begin(request) {
+      let restore: (() => void) | undefined;
+      return caller.call({
         ...named('begin'),
-        perform: () => real.begin(request),
+        perform() {
+          if (!process.isDead && world.strikes('is restored to before a run')) restore = tenant.backUp();
+          return real.begin(request);
+        },
         observe(result) {
           model.begun(process, request, result);
+          if (result.status === 'claimed' && restore) restores.set(result.lease.acquisitionId, restore);
           return begunText(result);
         },
         onAnswerLost: (result) => {
           if (result.status === 'claimed') model.answerLost(result.messages);
         },
-      }),
-    settle: (request) =>
-      caller.call({
+      });
+    },
+    settle(request) {
+      const { lease, outcomes } = request;
+      const isOvertaken = () => outcomes.some(({ messageId }) => model.isTakenFrom(lease, messageId));
+      return caller.call({
         ...named('settle'),
-        perform: () => real.settle(request),
+        isOvertaken: outcomes.length > 0 ? isOvertaken : undefined,
+        async perform() {
+          const restore = outcomes.length > 0 ? restores.get(lease.acquisitionId) : undefined;
+          if (restore !== undefined && !world.faults.isOver) {
+            restores.delete(lease.acquisitionId);
+            restore();
+            world.journal.note('world', `${target} is restored to before the run of ${process.name}`);
+            // The next run gets the same fence, and the same messages.
+            await caller.untilOvertaken(isOvertaken);
+          }
+          return real.settle(request);
+        },
         observe(result) {
           model.settled(process, request, result);
           return settledText(request, result);
         },
         onAnswerLost: ({ messages }) => model.answerLost(messages),
-      }),
+      });
+    },
     async transact(request, work) {
       let generation: number | undefined;
       let driver: object | undefined;
       return caller.call({
         ...named('transact'),
         isReliable: true,
+        isOvertaken: () => model.isTakenFrom(request.lease, request.messageId),
         perform: () =>
           real.transact(request, (transaction) => {
             driver = transaction as object;

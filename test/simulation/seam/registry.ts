@@ -56,6 +56,7 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
       caller.call({
         target,
         name: 'commit plan',
+        isOvertaken: () => model.isOvertaken(plan),
         perform: () => real.commitPlan(plan),
         observe(won) {
           model.planCommitted(plan, won);
