@@ -150,6 +150,20 @@ export class World {
     SimulatedProcess.outside(() => setTimeout(() => process.thaw(), ms));
   }
 
+  /** Freezes the process until another one has taken over what it works on, or has had the time to. */
+  freezeUntil(process: SimulatedProcess, isOvertaken: () => boolean): void {
+    const { time, faults } = this;
+    const { leaseMs, graceMs } = this.settings.dispatch;
+    const latest = time.now + 2 * leaseMs + graceMs + 5_000;
+    process.freeze();
+    this.journal.note(process.name, 'is frozen until it is overtaken');
+    const look = () => {
+      if (isOvertaken() || time.now > latest || faults.isOver) process.thaw();
+      else setTimeout(look, 20);
+    };
+    SimulatedProcess.outside(look);
+  }
+
   /** The process has no file descriptors left, and gets them back after a while. */
   exhaustDescriptors(process: SimulatedProcess): void {
     const ms = this.faults.random.pick([100, 600, 3_000]);

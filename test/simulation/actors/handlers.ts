@@ -88,8 +88,17 @@ class HandlerCall {
       this.#process.kill(kills ? model : undefined);
       return never;
     }
+    const { acquisitionId } = attempt;
+    if (model.lease.acquisitionId === acquisitionId) {
+      const { signal } = this.#context;
+      model.lease.believes(
+        fence,
+        () => attempt.state === 'running' && this.#process.isUpToDate && !signal.aborted,
+      );
+    }
     if (this.#strikes('freezes in a handler')) {
-      this.#world.freeze(this.#process);
+      if (this.#world.faults.random.chance(0.5)) this.#world.freeze(this.#process);
+      else this.#world.freezeUntil(this.#process, () => model.isTakenFrom({ acquisitionId }, messageId));
     }
     const { topic } = this.#message;
     const isSynchronous = topic === 'mail.send' && this.#world.random.chance(0.3);

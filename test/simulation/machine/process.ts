@@ -27,6 +27,8 @@ export class SimulatedProcess {
   #state: 'running' | 'frozen' | 'dead' = 'running';
   /** What would have happened while the process was frozen, in order. */
   #held: (() => void)[] = [];
+  /** Events that waited for the thaw and have not reached the process yet. */
+  #overdue = 0;
 
   constructor(name: string) {
     this.name = name;
@@ -48,6 +50,11 @@ export class SimulatedProcess {
 
   get isRunning(): boolean {
     return this.#state === 'running';
+  }
+
+  /** Whether it runs and knows everything that happened while it was frozen. */
+  get isUpToDate(): boolean {
+    return this.isRunning && this.#overdue === 0;
   }
 
   /** Whether the running code cannot open a file. It counts as a fault each time. */
@@ -93,8 +100,13 @@ export class SimulatedProcess {
     const held = this.#held;
     this.#held = [];
     // Each in a turn of its own, as the event loop would do it. The process may freeze again meanwhile.
+    this.#overdue += held.length;
+    const reach = (event: () => void) => {
+      this.#overdue--;
+      this.deliver(event);
+    };
     SimulatedProcess.outside(() => {
-      for (const event of held) setImmediate(() => this.deliver(event));
+      for (const event of held) setImmediate(() => reach(event));
     });
   }
 

@@ -242,7 +242,7 @@ export class QueueModel {
   }
 
   /** Whether a run of another acquisition of the lease has the message now. */
-  isTakenFrom({ acquisitionId }: LeaseRef, messageId: string): boolean {
+  isTakenFrom({ acquisitionId }: Pick<LeaseRef, 'acquisitionId'>, messageId: string): boolean {
     const message = this.messages.get(messageId);
     return message?.state === 'claimed' && message.claim !== acquisitionId;
   }

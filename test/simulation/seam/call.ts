@@ -1,7 +1,7 @@
 /** One call of a simulated process to a database, with everything that can go wrong on the way there and back. */
 import { MultiOutboxError } from '../../../src/errors.ts';
 import type { Fault } from '../faults.ts';
-import { SimulatedProcess } from '../machine/process.ts';
+import type { SimulatedProcess } from '../machine/process.ts';
 import type { World } from '../world.ts';
 
 /** Milliseconds that a request or an answer travels: some calls overtake others. */
@@ -66,18 +66,8 @@ export class Caller {
 
   /** The process freezes before its call is sent, and thaws as soon as another one has what the call is about. */
   async untilOvertaken(isOvertaken: () => boolean): Promise<void> {
-    const { time, faults, journal, settings } = this.#world;
-    const { leaseMs, graceMs } = settings.dispatch;
-    const latest = time.now + 2 * leaseMs + graceMs + 5_000;
-    const process = this.#process;
-    process.freeze();
-    journal.note(process.name, 'is frozen until it is overtaken');
-    const look = () => {
-      if (isOvertaken() || time.now > latest || faults.isOver) process.thaw();
-      else setTimeout(look, 20);
-    };
-    SimulatedProcess.outside(look);
-    await process.reached();
+    this.#world.freezeUntil(this.#process, isOvertaken);
+    await this.#process.reached();
   }
 
   async #onTheWay(dies: Fault, freezes: Fault, slow: Fault, target: string): Promise<void> {
