@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { type History, runHistory } from './history.ts';
 import { realTime } from './machine/time.ts';
 import { mutations } from './mutations/list.ts';
+import { summaryOfProcesses } from './processes.ts';
 import { failureText } from './report.ts';
 import { ownLoopPulse } from './seam/loop-pulse.ts';
 import { shortestPrefix } from './shortest-prefix.ts';
@@ -15,6 +16,8 @@ interface Options {
   readonly seconds?: number;
   readonly faults?: number;
   readonly trace?: true;
+  readonly progress?: true;
+  readonly processes: number;
   readonly json?: true;
   readonly shorten: boolean;
   readonly mutation?: string;
@@ -36,6 +39,10 @@ export interface Summary {
   readonly failure: { readonly seed: number; readonly violation: string; readonly text: string } | null;
 }
 
+const usualSeeds = 100;
+/** More histories than a process runs in the time that it gets. */
+const seedsApart = 1_000_000;
+
 const program = new Command('simulation')
   .description('Runs the real system under virtual time, with injected faults; a seed repeats a history.')
   .option('--seed <number...>', 'run these histories', wholes)
@@ -47,7 +54,14 @@ const program = new Command('simulation')
     whole,
   )
   .option('--faults <count>', 'only this many faults strike in each history', whole)
+  .addOption(
+    new Option('--processes <count>', 'run so many histories at the same time')
+      .argParser(whole)
+      .default(1)
+      .conflicts(['seed', 'trace']),
+  )
   .option('--trace', 'print the log of the histories')
+  .option('--progress', 'print a line on standard error for each history that has ended')
   .option('--no-shorten', 'do not look for the shortest prefix of faults that still fails')
   .addOption(
     new Option('--mutation <name>', 'with a deliberate mistake in the core').choices(
@@ -61,6 +75,14 @@ const program = new Command('simulation')
 /** Returns the exit code. */
 export async function run(): Promise<number> {
   const options = program.parse().opts<Options>();
+  const summary =
+    options.processes > 1 ? await summaryOfProcesses(wordsOf(options)) : await summaryHere(options);
+  if (options.json) console.log(JSON.stringify(summary, null, 2));
+  else printSummary(summary);
+  return summary.failure === null ? 0 : 1;
+}
+
+async function summaryHere(options: Options): Promise<Summary> {
   await makeTemplates();
   ownLoopPulse();
   const startedAt = realTime();
@@ -71,37 +93,66 @@ export async function run(): Promise<number> {
   for (const seed of seedsOf(options)) {
     const history = await runHistory({ seed, faultLimit: options.faults, print });
     histories.push(history);
+    if (options.progress) console.error(progressOf(history));
     if (history.violation === undefined) continue;
     broken = history;
     break;
   }
-  const summary = {
+  return {
     ...summaryOf(histories),
     seconds: (realTime() - startedAt) / 1_000,
     processorSeconds: secondsOf(process.cpuUsage(usedBefore)),
     failure: broken === undefined ? null : await failureOf(broken, options),
-  } satisfies Summary;
-  if (options.json) console.log(JSON.stringify(summary, null, 2));
-  else printSummary(summary);
-  return summary.failure === null ? 0 : 1;
+  };
 }
 
-function* seedsOf({ seed, seeds, from, seconds }: Options): Generator<number> {
+function* seedsOf(options: Options): Generator<number> {
+  const { seed, seconds } = options;
   if (seed !== undefined) {
     yield* seed;
     return;
   }
-  const isFresh = seconds !== undefined && program.getOptionValueSource('from') === 'default';
-  const first = isFresh ? Date.now() % 2 ** 31 : from;
+  const first = firstSeed(options);
   const endsAt = seconds === undefined ? Number.POSITIVE_INFINITY : realTime() + seconds * 1_000;
-  const count = seeds ?? (seconds === undefined ? 100 : Number.POSITIVE_INFINITY);
+  const count = mostSeeds(options) ?? Number.POSITIVE_INFINITY;
   for (let index = 0; index < count && (index === 0 || realTime() < endsAt); index++) yield first + index;
+}
+
+function firstSeed({ from, seconds }: Options): number {
+  const isFresh = seconds !== undefined && program.getOptionValueSource('from') === 'default';
+  return isFresh ? Date.now() % 2 ** 31 : from;
+}
+
+/** Undefined for as many as fit into the time. */
+function mostSeeds({ seeds, seconds }: Options): number | undefined {
+  return seeds ?? (seconds === undefined ? usualSeeds : undefined);
+}
+
+/** The words for each of several processes: its share of the seeds. */
+function wordsOf(options: Options): string[][] {
+  const { seconds, faults, mutation, progress, shorten, processes } = options;
+  const first = firstSeed(options);
+  const count = mostSeeds(options) ?? processes * seedsApart;
+  const share = (index: number) => Math.floor((index * count) / processes);
+  return Array.from({ length: processes }, (_, index) => [
+    ...['--from', `${first + share(index)}`, '--seeds', `${share(index + 1) - share(index)}`],
+    ...(seconds === undefined ? [] : ['--seconds', `${seconds}`]),
+    ...(faults === undefined ? [] : ['--faults', `${faults}`]),
+    ...(mutation === undefined ? [] : ['--mutation', mutation]),
+    ...(progress ? ['--progress'] : []),
+    ...(shorten ? [] : ['--no-shorten']),
+  ]).filter((words) => words[3] !== '0');
 }
 
 async function failureOf(history: History, { faults, shorten }: Options): Promise<Summary['failure']> {
   const shortest = shorten && faults === undefined ? await shortestPrefix(history) : history;
   const { seed, violation } = shortest;
   return { seed, violation: violation!.message, text: failureText(history, shortest) };
+}
+
+function progressOf({ seed, faults, events, simulatedMs, violation }: History): string {
+  const end = violation === undefined ? '' : `: ${violation.message}`;
+  return `Seed ${seed}: ${faults} faults and ${events} events in ${Math.round(simulatedMs / 1_000)} simulated seconds${end}`;
 }
 
 function secondsOf({ user, system }: NodeJS.CpuUsage): number {

@@ -1,16 +1,17 @@
-/** The simulator (docs/proof.md): the first seeds, seeds that once failed, and whether it finds a mistake at all. */
+/** The simulator (docs/proof.md): fresh seeds, seeds that once failed, and whether it finds a mistake at all. */
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { describeDeletingOpenFiles } from '../support/platform.ts';
 import type { Summary } from './command.ts';
 import { corpus } from './corpus.ts';
 import { mutations } from './mutations/list.ts';
+import { readMeasurements } from './mutations/measured.ts';
 import { mutated } from './mutations/mutation.ts';
 
 const root = path.resolve(__dirname, '../..');
 
-/** So many seeds run, for at most so many real seconds. The nightly workflow runs fresh ones for an hour. */
-const [firstSeeds, longestSeconds] = ['20', '60'];
+/** So many real seconds of fresh seeds. The nightly workflow runs them for an hour. */
+const freshSeconds = '20';
 
 interface Ended {
   readonly code: number | null;
@@ -38,28 +39,23 @@ async function summary(...words: string[]): Promise<Summary> {
 }
 
 describeDeletingOpenFiles('npm run simulation', () => {
-  test('the first seeds keep every promise', async () => {
-    const { failure, histories } = await summary(
-      '--from',
-      '1',
-      '--seeds',
-      firstSeeds,
-      '--seconds',
-      longestSeconds,
-    );
+  test('fresh seeds keep every promise', async () => {
+    const { failure, histories } = await summary('--seconds', freshSeconds);
     expect(failure?.text).toBeUndefined();
     expect(histories).toBeGreaterThan(0);
   }, 300_000);
 
-  const seeds = corpus.map(({ seed }) => String(seed));
-  test('seeds that once failed', async () => {
-    const { failure, histories } = await summary('--seed', ...seeds);
+  const finding = Object.values(readMeasurements(path.join(__dirname, 'mutations'))).map(({ seed }) => seed);
+  const seeds = [...new Set([...corpus.map(({ seed }) => seed), ...finding])].filter((seed) => seed !== null);
+  test('seeds that once failed, and those that find the mutations, keep every promise', async () => {
+    const { failure, histories } = await summary('--seed', ...seeds.map(String));
     expect(failure?.text).toBeUndefined();
     expect(histories).toBe(seeds.length);
   }, 300_000);
 
-  test('the same seed gives the same history, bit by bit, another one another', async () => {
-    const [first, second] = [await summary('--seeds', '2'), await summary('--seeds', '2')];
+  test('the same seed gives the same history, bit by bit, in whichever process, another one another', async () => {
+    const first = await summary('--seeds', '2');
+    const second = await summary('--seeds', '2', '--processes', '2');
     expect(second.hashes).toEqual(first.hashes);
     expect(new Set(Object.values(first.hashes)).size).toBe(2);
   }, 300_000);
