@@ -1,5 +1,6 @@
 import { commandsText } from './commands.ts';
 import { errorsTable } from './errors.ts';
+import { mutationsTable } from './mutations.ts';
 import { proceduresText } from './procedures.ts';
 import { settingsTable } from './settings.ts';
 
@@ -8,6 +9,7 @@ export const generated: Readonly<Record<string, Readonly<Record<string, () => st
   'configuration.md': { settings: settingsTable },
   'commands.md': { commands: commandsText },
   'errors.md': { errors: errorsTable },
+  'proof.md': { mutations: mutationsTable },
   't-sql.md': { procedures: proceduresText },
 };
 
