@@ -31,8 +31,9 @@ export async function checkEnd(world: World, fleet: Fleet, idleMs: number): Prom
   await world.time.runUntil(world.time.now + closeMs, () => closed.size === hosts.length);
   world.checked(() => {
     for (const host of hosts) checkClosed(host, closed.has(host));
-    for (const tenant of world.tenants) checkLeases(world, tenant.file, tenant.id);
-    checkLeases(world, world.registryFile, 'registry');
+    const owners = new Set(hosts.map(({ process }) => process.name));
+    for (const tenant of world.tenants) checkLeases(world, owners, tenant.file, tenant.id);
+    checkLeases(world, owners, world.registryFile, 'registry');
     return '';
   });
 }
@@ -117,11 +118,19 @@ function checkClosed({ process }: Host, hasClosed: boolean): void {
   }
 }
 
-function checkLeases(world: World, file: string, label: string): void {
-  const sql = 'SELECT Name, Owner, ExpiresUtc FROM Leases WHERE Owner IS NOT NULL';
-  const held = world.databases.rows<{ Name: string; Owner: string; ExpiresUtc: number }>(file, sql);
-  for (const { Name, Owner, ExpiresUtc } of held) {
-    if (ExpiresUtc > world.databases.now(file)) {
+interface HeldLease {
+  readonly Name: string;
+  readonly Owner: string;
+  readonly AcquisitionId: string;
+  readonly ExpiresUtc: number;
+}
+
+/** The leases of a process that died, and those that their owner does not know it has, last until they run out. */
+function checkLeases(world: World, owners: ReadonlySet<string>, file: string, label: string): void {
+  const sql = 'SELECT Name, Owner, AcquisitionId, ExpiresUtc FROM Leases WHERE Owner IS NOT NULL';
+  for (const { Name, Owner, AcquisitionId, ExpiresUtc } of world.databases.rows<HeldLease>(file, sql)) {
+    const isKnown = owners.has(Owner) && !world.unansweredAcquisitions.has(AcquisitionId);
+    if (isKnown && ExpiresUtc > world.databases.now(file)) {
       throw new Violation('L4 release', `${label}: ${Owner} still has the lease '${Name}'`);
     }
   }

@@ -47,6 +47,8 @@ export class World {
   readonly transactions = new OpenTransactions();
   /** The databases that answer: the registry and the tenants. */
   readonly reachable = new Set<string>();
+  /** The acquisitions of leases whose owners never learned of them. */
+  readonly unansweredAcquisitions = new Set<string>();
   readonly #tenants = new Map<string, TenantModel>();
   readonly #restoreRandomness: () => void;
   readonly #restoreDescriptors = limitDescriptors();

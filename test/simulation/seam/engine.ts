@@ -56,6 +56,9 @@ export function watchedLeases({ caller, world }: Watched, target: string, real: 
             model(request.name)?.acquired({ ...request, ...result }, result.expiresInMs);
           return result.status === 'acquired' ? `fence ${result.fence}` : result.status;
         },
+        onAnswerLost(result) {
+          if (result.status === 'acquired') world.unansweredAcquisitions.add(result.acquisitionId);
+        },
       }),
     renew: (lease, durationMs) =>
       caller.call({
