@@ -13,6 +13,7 @@ import type { QueueName } from '../engine/work-queue.ts';
 import { MultiOutboxError, shownValue } from '../errors.ts';
 import { type NamesOf, optionsOf } from '../options.ts';
 import type { HandlerSet } from '../queue/handler-set.ts';
+import { markIdle } from '../telemetry/idle-spans.ts';
 import { recordPlan, recordWakes, setTenantLabels } from '../telemetry/metrics.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import { inSpan } from '../telemetry/spans.ts';
@@ -28,7 +29,7 @@ import { type MigrateOptions, migrateFleet, type TenantMigration } from './opera
 import { PendingWakes } from './pending-wakes.ts';
 import { FleetGauge } from './plan/fleet-gauge.ts';
 import { ParkedTenants } from './plan/parked-tenants.ts';
-import type { PlanReport } from './plan/plan-report.ts';
+import { isRoutine, type PlanReport } from './plan/plan-report.ts';
 import { makePlan } from './plan/planner.ts';
 import type { Strategy } from './plan/strategy.ts';
 import { registeredTenants, type Tenants } from './tenants/registered-tenants.ts';
@@ -109,6 +110,7 @@ export class Fleet {
       );
       const { status, due, requests } = report;
       span.setAttributes({ status, due, requests: requests.length });
+      if (isRoutine(report)) markIdle(span);
       recordPlan(report);
       return report;
     });

@@ -9,6 +9,7 @@ import type { MetricReader } from '@opentelemetry/sdk-metrics';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { errorText, isMultiOutboxError, MultiOutboxError } from '../errors.ts';
 import { optional } from '../optional-package.ts';
+import { idleSpansDropped } from './idle-spans.ts';
 
 export interface TelemetryExport {
   /** Exports the rest within three seconds and shuts down. Never throws. */
@@ -97,7 +98,7 @@ async function startApplicationInsights(
     // Export every trace, as OTLP does; the SDK's default is five traces a second.
     samplingRatio: 1,
     tracesPerSecond: 0,
-    spanProcessors: [consumersNamed, ...spanProcessors],
+    spanProcessors: [idleSpansDropped, consumersNamed, ...spanProcessors],
     metricReaders,
     views: [{ instrumentName: 'multi_outbox.*', aggregationCardinalityLimit: mostSeries }],
   });
@@ -181,7 +182,10 @@ async function startSdk(
     optional(forOtlp, () => import('@opentelemetry/sdk-trace-node')),
     optional(forOtlp, () => import('@opentelemetry/sdk-metrics')),
   ]);
-  const tracerProvider = new NodeTracerProvider({ resource, spanProcessors });
+  const tracerProvider = new NodeTracerProvider({
+    resource,
+    spanProcessors: [idleSpansDropped, ...spanProcessors],
+  });
   tracerProvider.register();
   const meterProvider = new MeterProvider({ resource, readers: metricReaders });
   metrics.setGlobalMeterProvider(meterProvider);

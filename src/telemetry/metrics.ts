@@ -45,11 +45,22 @@ function tenantLabel(tenantId: string): string {
   return tenantId;
 }
 
-/** Records a run's report (D7). */
-export function recordRun(report: RunFacts): void {
+/** Whether a run found nothing to do: no message was due, or the run was skipped. */
+export function isIdleRun({ outcome }: Pick<RunFacts, 'outcome'>): boolean {
+  return outcome === 'idle' || outcome === 'skipped';
+}
+
+/**
+ * Records a run's report (D7). The idle runs of all tenants share their series, because series of its own for each
+ * tenant of a quiet fleet would cost more than all other telemetry.
+ * @param failureStreak the tenant's streak before the run, if it is known; an idle run that may have ended a streak is
+ *   recorded with its tenant, so that an alert sees that the tenant works again
+ */
+export function recordRun(report: RunFacts, failureStreak: number | undefined): void {
   if (!isMeasured()) return;
   const { outcome, skipped, counts, durationMs, roundTrips, more, queues } = report;
-  const tenant = { 'tenant.id': tenantLabel(report.tenantId) };
+  const isShared = isIdleRun(report) && failureStreak === 0;
+  const tenant = isShared ? {} : { 'tenant.id': tenantLabel(report.tenantId) };
   const attributes = { ...tenant, outcome };
   const m = meter();
   m.createCounter('multi_outbox.runs', { description: 'Dispatch runs by outcome' }).add(1, {
@@ -103,6 +114,9 @@ export function recordPlan({ status, late, requests }: PlanFacts): void {
   m.createCounter('multi_outbox.requests', { description: 'Dispatch requests made' }).add(requests.length);
 }
 
+/** Milliseconds. A tenant that has waited for longer is recorded with its id. */
+const longWaitMs = 60_000;
+
 /** For each due tenant that a plan has read, records the milliseconds since it became due. */
 export function recordDueAges(
   due: readonly { readonly tenant: { readonly id: string }; readonly overdueMs: number }[],
@@ -113,7 +127,8 @@ export function recordDueAges(
     description: 'How long a due tenant waited for its plan',
     advice: { explicitBucketBoundaries: [0, 1_000, 5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000] },
   });
-  for (const { tenant, overdueMs } of due) ages.record(overdueMs, { 'tenant.id': tenantLabel(tenant.id) });
+  for (const { tenant, overdueMs } of due)
+    ages.record(overdueMs, overdueMs > longWaitMs ? { 'tenant.id': tenantLabel(tenant.id) } : {});
 }
 
 /** Records wake-ups (F7). */

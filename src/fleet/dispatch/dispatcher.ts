@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Registry } from '../../engine/registry.ts';
+import { markIdle } from '../../telemetry/idle-spans.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { recordRun } from '../../telemetry/metrics.ts';
+import { isIdleRun, recordRun } from '../../telemetry/metrics.ts';
 import { failed, inSpan, linksTo } from '../../telemetry/spans.ts';
 import type { DispatchRequest } from '../dispatch-request.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
@@ -58,7 +59,8 @@ export function dispatchTenant(
       const { outcome, counts, roundTrips, error } = report;
       span.setAttributes({ 'run.id': runId, outcome, ...counts, roundTrips });
       if (outcome === 'failed') failed(span, error?.code ?? 'INTERNAL');
-      recordRun(report);
+      if (isIdleRun(report)) markIdle(span);
+      recordRun(report, request.failureStreak);
       return report;
     };
 

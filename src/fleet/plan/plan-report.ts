@@ -25,3 +25,8 @@ export interface PlanReport {
   /** Milliseconds until the next tenant is due; null when this plan does not know. */
   readonly nextDueInMs: number | null;
 }
+
+/** Whether a plan requested only routine looks, or nothing, and nothing was wrong with the plan before it. */
+export function isRoutine({ requests, late, unfinished }: PlanReport): boolean {
+  return !late && !unfinished && requests.every(({ reason }) => reason === 'due');
+}

@@ -109,6 +109,7 @@ describe('the function app', () => {
       OTEL_BSP_SCHEDULE_DELAY: '10',
     });
     await until('a plan was sent', async () => {
+      await app.library.wake('acme');
       await instance.tick();
       return /"name":"plan"/.test(sent('/v2.1/track'));
     });

@@ -1,12 +1,14 @@
 /** Traces as a real SDK records them, in memory. */
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import {
+  BatchSpanProcessor,
   InMemorySpanExporter,
   NodeTracerProvider,
   type ReadableSpan,
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-node';
 import { defineHandler, type HandlerContext, PermanentError } from '../../../src/queue/handler.ts';
+import { idleSpansDropped, markIdle } from '../../../src/telemetry/idle-spans.ts';
 import { FleetPlace } from '../../support/fleet-place.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
 
@@ -191,4 +193,33 @@ test('D8: a run that fails is marked so, by its code', async () => {
   const { status, attributes } = only('dispatch');
   expect(status).toEqual({ code: SpanStatusCode.ERROR, message: 'DATABASE_MISSING' });
   expect(attributes).toMatchObject({ outcome: 'failed', 'error.type': 'DATABASE_MISSING' });
+});
+
+test('D7: idle runs, and plans of routine looks, are marked, and the export leaves their spans out', async () => {
+  const kept = new InMemorySpanExporter();
+  const exporting = new NodeTracerProvider({
+    spanProcessors: [idleSpansDropped, new BatchSpanProcessor(kept)],
+  });
+  const face = await place.fleet(['acme'], { handlers: [defineHandler({ topic: 'orders', handle() {} })] });
+  await face.tick();
+  const [plan, dispatch] = [only('plan'), only('dispatch')];
+  expect([plan.attributes, dispatch.attributes]).toMatchObject([
+    { requests: 1, 'multi_outbox.idle': true },
+    { outcome: 'idle', 'multi_outbox.idle': true },
+  ]);
+  exporter.reset();
+  await face.outbox('acme').enqueue({ topic: 'orders', payload: 'x' });
+  await face.tick();
+  for (const name of ['plan', 'dispatch', 'settle', 'process orders']) {
+    expect(only(name).attributes).not.toHaveProperty(['multi_outbox.idle']);
+  }
+  const tracer = exporting.getTracer('test');
+  for (const name of ['idle', 'busy']) {
+    const span = tracer.startSpan(name);
+    if (name === 'idle') markIdle(span);
+    span.end();
+  }
+  await exporting.forceFlush();
+  expect(kept.getFinishedSpans().map(({ name }) => name)).toEqual(['busy']);
+  await exporting.shutdown();
 });
