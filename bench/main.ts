@@ -24,6 +24,7 @@ import { sqlitePlaces } from './sqlite/place.ts';
 import { sqlServerPlaces } from './sqlserver/place.ts';
 import { stuck } from './stuck.ts';
 import { sweep } from './sweep.ts';
+import { telemetry } from './telemetry.ts';
 
 const benchmarks: readonly Benchmark[] = [
   drain,
@@ -36,6 +37,7 @@ const benchmarks: readonly Benchmark[] = [
   flood,
   fanOut,
   coldStart,
+  telemetry,
 ];
 
 /** The other benchmarks measure only this process, or files. */

@@ -101,6 +101,7 @@ describeBench('a quick run of all benchmarks', () => {
         'flood',
         'fan-out',
         'cold-start',
+        'telemetry',
       ]),
     );
     for (const { measurements, targets, notes } of document.benchmarks) {
@@ -166,6 +167,10 @@ describeBench('a quick run of all benchmarks', () => {
       { registered: 100, due: 100 },
       { registered: 300, due: 100 },
     ]);
+  });
+
+  test('D7: the telemetry of idle runs and of an idle minute is measured', () => {
+    expect(countsOf('telemetry')).toEqual([{ runs: 5 }, { plans: 12, runs: 3 }]);
   });
 
   test('F3: a plan of many tenants fans out in pages', () => {
