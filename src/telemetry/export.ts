@@ -143,11 +143,13 @@ async function otlpOutlets(env: Env): Promise<Outlets> {
         import('@opentelemetry/sdk-metrics'),
       ]),
     );
+    const exportIntervalMillis = Number(env.OTEL_METRIC_EXPORT_INTERVAL) || metricIntervalMs;
     outlets.metricReaders.push(
       new PeriodicExportingMetricReader({
         exporter: new OTLPMetricExporter(),
-        exportIntervalMillis: Number(env.OTEL_METRIC_EXPORT_INTERVAL) || metricIntervalMs,
-        exportTimeoutMillis: waitMs,
+        exportIntervalMillis,
+        // The SDK refuses a timeout that is longer than the interval.
+        exportTimeoutMillis: Math.min(waitMs, exportIntervalMillis),
         cardinalityLimits: { default: mostSeries },
       }),
     );

@@ -50,7 +50,12 @@ describe('the command line', () => {
     try {
       await folder.json(['tenants', 'add', 'acme']);
       await folder.json(['enqueue', 'acme', 'note', 'x']);
-      const env = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.origin, OTEL_SERVICE_NAME: 'outbox-of-test' };
+      const env = {
+        OTEL_EXPORTER_OTLP_ENDPOINT: receiver.origin,
+        OTEL_SERVICE_NAME: 'outbox-of-test',
+        // Shorter than an export may take.
+        OTEL_METRIC_EXPORT_INTERVAL: '1000',
+      };
       const { code, stderr } = await folder.cli(['tick', '--handlers', handlers], { env });
       expect([code, stderr]).toEqual([0, '']);
       expect(sent('/v1/traces')).toMatch(/outbox-of-test.*process note/s);
