@@ -130,11 +130,11 @@ export interface MultiOutbox extends WakingCalls {
   run(options: TickOptions & { signal: AbortSignal; onPlan?: (plan: PlanReport) => void }): Promise<void>;
   /**
    * The same calls, for a host with a queue of its own, such as a function app: a wake calls `send` with the dispatch
-   * request of each tenant that it chooses, before its own call resolves, and the host must put the request on its queue.
-   * If the request is lost, the tenant is due again after the redispatch time. A wake that fails and is repeated in the
-   * background only makes its tenant due.
+   * request of each tenant that it chooses, and waits for it before its own call resolves; the host must put the request on
+   * its queue. If the request is lost, or `send` fails, the tenant is due again after the redispatch time. A wake in the
+   * background only makes its tenant due: one that is repeated, and one that follows the commit of the caller's transaction.
    */
-  sending(send: (request: DispatchRequest) => void): WakingCalls;
+  sending(send: (request: DispatchRequest) => void | Promise<void>): WakingCalls;
   /** The leases of one tenant's database; without an id, those of the registry (L5). */
   leases(tenantId?: string): Leases;
   /**
@@ -263,7 +263,8 @@ export function assembleMultiOutbox(
     return {
       use: (action) => fleet.useTenant(tenantId, (database) => action(database.queue(name))),
       wake: () => fleet.wakes.wake(tenantId, wakeOptions),
-      wakeAfter: (committed) => fleet.wakes.wakeAfter(tenantId, committed, wakeOptions),
+      // The caller may have ended by then, so that it could not send a request.
+      wakeAfter: (committed) => fleet.wakes.wakeAfter(tenantId, committed),
     };
   }
 
@@ -373,7 +374,7 @@ export function assembleMultiOutbox(
     ...wakes(),
     sending(send) {
       functionOf('sending', 'send', send);
-      const wakeOptions = { onRequest: send };
+      const wakeOptions: WakeOptions = { onRequest: send };
       return {
         outbox: (tenantId) => createOutbox(tenantId, accessTo('outbox', tenantId, wakeOptions)),
         inbox: (tenantId) => inboxOf(tenantId, accessTo('inbox', tenantId, wakeOptions)),

@@ -40,7 +40,7 @@ export async function simulate(
   const simulation = new Simulation(
     scenario,
     settings,
-    strategy ?? strategies[settings.plan.strategy](settings.plan),
+    strategy ?? strategies[settings.plan.strategy]({ fairEvery: settings.plan.fairEvery }),
     seeded(seed),
   );
   return simulation.run();

@@ -78,7 +78,8 @@ OUTPUT inserted.WakePending INTO @Reported (WakePending)
 WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired';
 SELECT CAST(COALESCE(MAX(CAST(WakePending AS int)), 0) AS bit) AS Woken FROM @Reported;
 GO
--- A tenant's run is alive: no plan chooses the tenant within @HoldMs from now, and a wake waits for the run's report.
+-- A tenant's run is alive: no plan chooses the tenant within @HoldMs from now. If a wake came since the tenant was chosen, it
+-- is due now: another run can serve the queues that this one has finished.
 -- Unknown and retired tenants are ignored.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Postpone]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Postpone] AS RETURN 0');
 GO
@@ -96,7 +97,9 @@ IF COALESCE(@HoldMs, -1) NOT BETWEEN 0 AND 1500000000000
   THROW 51027, N'@HoldMs must be milliseconds from 0 to 1500000000000.', 1;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
 UPDATE [$(Schema)].[Tenants]
-SET InFlight = 1, NextDueUtc = DATEADD(millisecond, CAST(@HoldMs % 1000 AS int), DATEADD(second, CAST(@HoldMs / 1000 AS int), @Now))
+SET InFlight = 1, NextDueUtc = CASE
+    WHEN WakePending = 1 THEN CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
+    ELSE DATEADD(millisecond, CAST(@HoldMs % 1000 AS int), DATEADD(second, CAST(@HoldMs / 1000 AS int), @Now)) END
 WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired';
 GO
 -- Counts a message of the function app's queues that was given up (F6).

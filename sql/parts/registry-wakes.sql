@@ -7,8 +7,8 @@ GO
 -- @Capacity are chosen, and are due again after @RedispatchMs in case their requests are lost; the rest are due now. A
 -- tenant whose last run failed, or found its database resuming, is not chosen, so that its runs are no more frequent than
 -- plans.
--- Returns one row for each active tenant, with its State: 'chosen', 'due' or 'in-flight'; then the rows of the chosen
--- tenants, each of which the caller must dispatch.
+-- Returns one row for each active tenant, with its State: 'chosen', 'due' for want of capacity, 'in-flight', or 'deferred',
+-- which is due too, after a failed run; then the rows of the chosen tenants, each of which the caller must dispatch.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Wake]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Wake] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Wake]
@@ -21,6 +21,7 @@ SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
+IF @@TRANCOUNT > 0 THROW 51001, N'Tenants cannot be woken inside a transaction; commit first.', 1;
 IF @Ids IS NULL OR ISJSON(@Ids) = 0 THROW 51025, N'@Ids must be a JSON array of tenant ids.', 1;
 IF COALESCE(@Capacity, -1) < 0 THROW 51027, N'@Capacity must be 0 or more.', 1;
 IF COALESCE(@RedispatchMs, -1) NOT BETWEEN 0 AND 1500000000000
@@ -28,11 +29,13 @@ IF COALESCE(@RedispatchMs, -1) NOT BETWEEN 0 AND 1500000000000
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @Asked TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY);
 DECLARE @Chosen TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY);
-DECLARE @Noted TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY, NextDueUtc datetime2(3) NOT NULL);
+DECLARE @Noted TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY, NextDueUtc datetime2(3) NOT NULL, LastOutcome nvarchar(20) NULL);
 -- Texts that no tenant has as its id are left out: longer ones, and those with a blank at their end.
 INSERT @Asked (Id)
 SELECT DISTINCT LEFT(value, 64) COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@Ids)
 WHERE DATALENGTH(value) > 0 AND SUBSTRING(value, 65, 1) = N'' AND DATALENGTH(RTRIM(value)) = DATALENGTH(value);
+-- In one transaction: when it is repeated after an error, no tenant of the first try may be in flight without a request.
+BEGIN TRANSACTION;
 IF @Capacity > 0
 BEGIN
   -- As a plan's choice, so that neither a plan nor another wake chooses the tenant too.
@@ -45,23 +48,24 @@ BEGIN
       SELECT TOP (@Capacity) t.Id FROM @Asked a JOIN [$(Schema)].[Tenants] t ON t.Id = a.Id
       WHERE t.Status = N'active' AND (t.InFlight = 0 OR t.NextDueUtc IS NULL OR t.NextDueUtc <= @Now)
         AND (t.LastOutcome IS NULL OR t.LastOutcome NOT IN (N'failed', N'resuming'))
-      ORDER BY t.NextDueUtc, t.Id
+      ORDER BY t.Id
     );
   DELETE FROM @Asked WHERE Id IN (SELECT c.Id FROM @Chosen c);
 END;
 -- A tenant that was woken since it was last chosen, and is still due or in flight, needs no write: its next run starts
 -- after this, or its run's report makes it due.
-INSERT @Noted (Id, NextDueUtc)
-SELECT t.Id, t.NextDueUtc FROM @Asked a JOIN [$(Schema)].[Tenants] t ON t.Id = a.Id
+INSERT @Noted (Id, NextDueUtc, LastOutcome)
+SELECT t.Id, t.NextDueUtc, t.LastOutcome FROM @Asked a JOIN [$(Schema)].[Tenants] t ON t.Id = a.Id
 WHERE t.Status = N'active' AND t.WakePending = 1 AND (t.NextDueUtc <= @Now OR (t.InFlight = 1 AND t.NextDueUtc IS NOT NULL));
 DELETE FROM @Asked WHERE Id IN (SELECT n.Id FROM @Noted n);
 IF EXISTS (SELECT 1 FROM @Asked)
   UPDATE [$(Schema)].[Tenants]
   SET WakePending = 1, NextDueUtc = CASE WHEN NextDueUtc < @Now OR (InFlight = 1 AND NextDueUtc > @Now) THEN NextDueUtc ELSE @Now END
-  OUTPUT inserted.Id, inserted.NextDueUtc INTO @Noted (Id, NextDueUtc)
+  OUTPUT inserted.Id, inserted.NextDueUtc, inserted.LastOutcome INTO @Noted (Id, NextDueUtc, LastOutcome)
   WHERE Status = N'active' AND Id IN (SELECT a.Id FROM @Asked a);
 SELECT Id AS TenantId, N'chosen' AS State FROM @Chosen
 UNION ALL
-SELECT Id, CASE WHEN NextDueUtc > @Now THEN N'in-flight' ELSE N'due' END FROM @Noted;
+SELECT Id, CASE WHEN NextDueUtc > @Now THEN N'in-flight' WHEN LastOutcome IN (N'failed', N'resuming') THEN N'deferred' ELSE N'due' END FROM @Noted;
 SELECT t.* FROM @Chosen c JOIN [$(Schema)].[TenantRecords] t ON t.Id = c.Id;
+COMMIT;
 GO

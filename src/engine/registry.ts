@@ -205,8 +205,9 @@ export interface Woken {
   /** The records of the tenants that this call chose. The caller must dispatch each of them. */
   readonly chosen: TenantRecord[];
   /**
-   * The ids of the tenants that are due now and were not chosen: a plan chooses them. The other tenants are in flight:
-   * the report of their run makes them due, or the end of the redispatch time if no report comes.
+   * The ids of the tenants that are due now, and were not chosen for want of capacity: a plan chooses them. Of the other
+   * tenants, those in flight are due after their run's report, or after the redispatch time if no report comes; those
+   * whose last run failed are due now, and no plan is made earlier for them.
    */
   readonly due: string[];
 }

@@ -191,7 +191,7 @@ export class Fleet {
     const { registry, directory } = await this.handle.ready();
     const wanted = tenantIds.length;
     const kept = onRequest
-      ? { host: sendingHost(onRequest), places: wanted }
+      ? { host: sendingHost(onRequest, this.#options.logger), places: wanted }
       : this.wakeHosts.reserve(wanted);
     let requests: DispatchRequest[] = [];
     try {
@@ -201,13 +201,14 @@ export class Fleet {
       for (const tenant of woken.chosen) directory.remember(tenant);
       requests = dispatchRequests(
         woken.chosen.map((tenant) => ({ tenant, reason: 'wake' })),
-        traceHeaders().traceparent,
+        // The wakes of several producers have only the first one's trace.
+        wanted === 1 ? traceHeaders().traceparent : undefined,
       );
       if (woken.due.length > 0 && choose.capacity < wanted) this.wakeHosts.planSoon();
       recordWakes(woken.tenantIds);
       return new Set(woken.tenantIds);
     } finally {
-      kept?.host.serve(requests, kept.places);
+      await kept?.host.serve(requests, kept.places);
     }
   }
 

@@ -38,9 +38,8 @@ interface Batch {
 
 /**
  * The wakes of this process that follow a stored message (F7). Wakes that come while a call to the registry is under way
- * are written together by the next one. A wake that fails is repeated, with a growing delay,
- * until it succeeds or the process ends. It is repeated sooner when another wake succeeds, because the registry then
- * answers again. A wake that this process loses costs time only: every tenant is looked at within
+ * are written together by the next one. A wake that fails is repeated, with a growing delay, until it succeeds or the
+ * process ends. It is repeated sooner when another wake succeeds, because the registry then answers again. A wake that this process loses costs time only: every tenant is looked at within
  * `schedule.lookWithinMs` (F6).
  */
 export class PendingWakes {
@@ -80,10 +79,13 @@ export class PendingWakes {
     return this.#calls.track(this.#first(tenantId, options));
   }
 
-  /** As `wake`, in the background, once `committed` has resolved to true. @param committed must not reject */
-  wakeAfter(tenantId: string, committed: Promise<boolean>, options: WakeOptions = {}): void {
+  /**
+   * As `wake`, in the background, once `committed` has resolved to true. The caller may have ended by then, and could not
+   * send a request. @param committed must not reject
+   */
+  wakeAfter(tenantId: string, committed: Promise<boolean>): void {
     void this.#commits.track(
-      committed.then((isCommitted) => (isCommitted ? this.wake(tenantId, options) : undefined)),
+      committed.then((isCommitted) => (isCommitted ? this.wake(tenantId) : undefined)),
     );
   }
 

@@ -1,3 +1,5 @@
+import { describeError } from '../errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import type { DispatchRequest } from './dispatch-request.ts';
 
 export interface WakeOptions {
@@ -5,7 +7,7 @@ export interface WakeOptions {
    * For a host with a queue of its own. It is called for each tenant that the wake has chosen, with the dispatch request,
    * which the caller must send. Default: a host of this process serves the tenant, or the next plan chooses it.
    */
-  readonly onRequest?: ((request: DispatchRequest) => void) | undefined;
+  readonly onRequest?: ((request: DispatchRequest) => void | Promise<void>) | undefined;
 }
 
 /** A host that can serve woken tenants at once, without a plan (F7). */
@@ -13,7 +15,7 @@ export interface WakeHost {
   /** Keeps places for that many tenants, or for fewer. Returns how many places it keeps. */
   reserve(tenants: number): number;
   /** Serves the requests in the places that it has kept, and gives up the other places. */
-  serve(requests: readonly DispatchRequest[], places: number): void;
+  serve(requests: readonly DispatchRequest[], places: number): void | Promise<void>;
   /** Woken tenants are due, and there was no place for them. */
   planSoon(): void;
 }
@@ -42,11 +44,27 @@ export class WakeHosts {
   }
 }
 
-/** A host that sends all requests to a queue of its own. */
-export function sendingHost(onRequest: (request: DispatchRequest) => void): WakeHost {
+/** A host that sends all requests to a queue of its own. A request that it cannot send counts as lost. */
+export function sendingHost(
+  onRequest: (request: DispatchRequest) => void | Promise<void>,
+  logger: Logger,
+): WakeHost {
+  const send = async (request: DispatchRequest) => {
+    try {
+      await onRequest(request);
+    } catch (error) {
+      logger.error(
+        'A woken tenant’s dispatch request could not be sent; it is due again after the redispatch time.',
+        {
+          tenantId: request.tenantId,
+          error: describeError(error),
+        },
+      );
+    }
+  };
   return {
     reserve: (tenants) => tenants,
-    serve: (requests) => requests.forEach(onRequest),
+    serve: async (requests) => void (await Promise.all(requests.map(send))),
     planSoon() {},
   };
 }

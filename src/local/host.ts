@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { errorText } from '../errors.ts';
 import type { RunReport } from '../fleet/dispatch/run-report.ts';
 import type { DispatchRequest } from '../fleet/dispatch-request.ts';
@@ -35,6 +36,8 @@ const maxPlanPauseMs = 30_000;
  */
 export async function runLocalHost(options: LocalHostOptions): Promise<void> {
   const { signal, intervalMs, parallelRuns, logger } = options;
+  /** Runs what a wake starts as this host's work: a producer's context must reach no handler, and no trace. */
+  const inHost = AsyncLocalStorage.snapshot();
   const running = new Map<string, Promise<void>>();
   /** Requests for tenants whose run here has not ended yet. They are served after it. */
   const next = new Map<string, DispatchRequest>();
@@ -56,7 +59,10 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
       return false;
     }
     // Start in a later microtask: a run that ends at once must not free its slot before the slot is recorded.
-    running.set(tenantId, Promise.resolve(request).then(start));
+    running.set(
+      tenantId,
+      inHost(() => Promise.resolve(request).then(start)),
+    );
     return true;
   }
 
@@ -78,7 +84,8 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
       running.delete(tenantId);
       const following = next.get(tenantId);
       next.delete(tenantId);
-      if (following && !signal.aborted) begin(following);
+      // After a stop its run ends at once, and its report makes the tenant due.
+      if (following) begin(following);
       if (waiting) wakeUp();
     }
     if (isWoken && !signal.aborted) options.wake(tenantId);

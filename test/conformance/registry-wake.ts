@@ -87,7 +87,8 @@ export function registryWakeSuite(scene: Scene): void {
         const { registry } = await idle('a');
         await report(registry, 'a', { outcome });
         for (const choose of [one, one, undefined]) {
-          expect(await registry.wake(['a'], choose)).toEqual({ tenantIds: ['a'], chosen: [], due: ['a'] });
+          // It is due, but does not ask for a plan before its time.
+          expect(await registry.wake(['a'], choose)).toEqual({ tenantIds: ['a'], chosen: [], due: [] });
         }
         expect(await planAll(registry)).toEqual(['a']);
         await report(registry, 'a', { outcome: 'idle' });
@@ -154,14 +155,22 @@ export function registryWakeSuite(scene: Scene): void {
       for (const id of ['nobody', 'retired']) await registry.postpone(id, anHour);
       expect(await registry.get('nobody')).toBeNull();
       expect(await registry.wake(['a'], one)).toEqual({ tenantIds: ['a'], chosen: [], due: [] });
-      // The run goes on. The wake still waits for its report.
-      await registry.postpone('a', anHour);
       expect(await beginPlan(registry)).toMatchObject({ status: 'idle' });
       expect(await report(registry, 'a')).toEqual({ woken: true });
       expect(await planAll(registry)).toEqual(['a']);
       // A run that has died postpones nothing more.
       await registry.postpone('a', 30);
       await until('the tenant is due', async () => (await beginPlan(registry)).status === 'due');
+    });
+
+    test('D1, F7: a run that goes on after a wake makes its tenant due, so that another run serves the other queue', async () => {
+      const { registry } = await idle('a');
+      await registry.postpone('a', anHour);
+      await registry.wake(['a'], one);
+      await registry.postpone('a', anHour);
+      expect(await planAll(registry)).toEqual(['a']);
+      await registry.postpone('a', anHour);
+      expect(await beginPlan(registry)).toMatchObject({ status: 'idle' });
     });
 
     test('D1, F7: a skipped run counts as a wake, because the other run may have claimed its last messages before', async () => {

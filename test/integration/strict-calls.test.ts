@@ -79,6 +79,7 @@ const calls: Readonly<Record<string, readonly Call[] | string>> = {
   'face.wake': 'ids',
   'face.wakeFrom': 'the content of a queue, which has its own check',
   'face.poisoned': 'the content of a queue',
+  'face.sending': 'a function',
   'face.status': 'it has no options',
   'face.registrySchema': 'it has no options',
   'face.close': 'it has no options',

@@ -1,4 +1,6 @@
 /** F6, F7: a stored message is dispatched although its wake failed, was lost, or was never sent. */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { defineHandler } from '../../src/index.ts';
 import { FleetPlace, noting } from '../support/fleet-place.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
 import { until } from '../support/until.ts';
@@ -129,8 +131,7 @@ test('F6: a request that is lost is made again within the bound, whatever the re
 
 describe('a host in the process of the producer', () => {
   /** A host that plans when it starts, and then not before the test has ended. */
-  async function hosted(parallelRuns = 2) {
-    const { seen, handlers } = noting();
+  async function hosted(parallelRuns = 2, { seen, handlers }: ReturnType<typeof noting> = noting()) {
     const face = await place.fleet(['acme', 'birch', 'cedar'], {
       handlers,
       schedule: asleep,
@@ -174,6 +175,18 @@ describe('a host in the process of the producer', () => {
       if (producer === other) await face.wake('acme');
     }
     await until('all are dispatched', () => seen.length === 20);
+    await stop();
+  });
+
+  test('D8: a handler gets nothing of the asynchronous context of the call that woke its tenant', async () => {
+    const caller = new AsyncLocalStorage<string>();
+    const seen: string[] = [];
+    const handle = () => void seen.push(caller.getStore() ?? 'none');
+    const { face, stop } = await hosted(2, { seen, handlers: [defineHandler({ topic: 'orders', handle })] });
+    const enqueue = (id: string) => face.outbox(id).enqueue({ topic: 'orders', payload: 1 });
+    await Promise.all(['acme', 'birch'].map((id) => caller.run(id, () => enqueue(id))));
+    await until('both are dispatched', () => seen.length === 2);
+    expect(seen).toEqual(['none', 'none']);
     await stop();
   });
 

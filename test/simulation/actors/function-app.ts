@@ -120,7 +120,7 @@ export class FunctionApp {
       const message = { topic: random.pick(topics), payload: {} };
       const invocation = this.#onInstance(async ({ member }) => {
         const requests: DispatchRequest[] = [];
-        const calls = member.multiOutbox.sending((request) => requests.push(request));
+        const calls = member.multiOutbox.sending((request) => void requests.push(request));
         await calls.outbox(tenantId).enqueue(message);
         for (const request of requests) this.#dispatch.send(request);
       });

@@ -102,7 +102,7 @@ describe('the list of handlers', () => {
     ['only a queue', [good, { queue: 'outbox' }], 'has an item at index 1 that is not a handler;'],
     ['an unknown queue', [good, { ...good, queue: 'letters' }], 'has an item at index 1 that is not a'],
   ])('D4: %s is refused with its place', (_, given, named) => {
-    const { code, message } = refusal(() => handlerSets(given as never));
+    const { code, message } = refusal(() => checkedHandlers(given as never));
     expect(code).toBe('INVALID_CONFIGURATION');
     expect(message).toContain(named);
   });

@@ -5,7 +5,6 @@
 import { randomUUID } from 'node:crypto';
 import type * as mssql from 'mssql';
 import type { Engine, TenantDatabase } from '../../../src/engine/engine.ts';
-import type { TenantReport } from '../../../src/engine/registry.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
 import {
   type Answer,
@@ -19,16 +18,6 @@ import {
 } from '../../support/tds-server.ts';
 import { until } from '../../support/until.ts';
 
-const report: TenantReport = {
-  tenantId: 'acme',
-  outcome: 'idle',
-  durationMs: 1,
-  counts: { done: 0, retried: 0, dead: 0, released: 0, parked: 0, lost: 0, recovered: 0 },
-  backlog: false,
-  parkedTopics: [],
-  schedule: { nextDueInMs: null, mode: 'set', idleStreak: 0, failureStreak: 0 },
-};
-
 const tenant = (engine: Engine): TenantDatabase =>
   engine.openTenant({
     id: 'acme',
@@ -39,7 +28,7 @@ const tenant = (engine: Engine): TenantDatabase =>
   });
 
 const call: Record<string, (engine: Engine) => Promise<unknown>> = {
-  'the registry': (engine) => engine.openRegistry().report(report),
+  'the registry': (engine) => engine.openRegistry().postpone('acme', 1_000),
   'a tenant': (engine) =>
     tenant(engine)
       .queue('outbox')
@@ -101,17 +90,17 @@ test('D8: a call that fails late does not close the pool that has replaced its o
   const engine = createSqlServerEngine({ registry: `mssql:${connectionString};Database=registry` });
   try {
     const registry = engine.openRegistry();
-    const calls = [registry.report(report), registry.report(report)];
+    const calls = [registry.postpone('acme', 1_000), registry.postpone('acme', 1_000)];
     const errors: unknown[] = [];
     for (const call of calls) call.catch((error) => errors.push(error));
     await until('both are sent', () => fail.length === 2);
     fail[0]!();
     await until('one has failed', () => errors.length === 1);
-    await registry.report(report);
+    await registry.postpone('acme', 1_000);
     fail[1]!();
     await until('the other has failed, too', () => errors.length === 2);
     for (const error of errors) expect(error).toMatchObject({ code: 'DATABASE_READONLY' });
-    await registry.report(report);
+    await registry.postpone('acme', 1_000);
     expect(server.logins).toBe(3);
   } finally {
     await engine.close();

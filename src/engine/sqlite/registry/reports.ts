@@ -24,7 +24,8 @@ const sql = {
   /** If no run is in flight any more, the run that had the lease has reported before this one. */
   skipped: `UPDATE Tenants SET WakePending = 1, NextDueUtc = CASE WHEN InFlight = 1 THEN ${dueAtMost} ELSE ${dueNow} END
     WHERE Id = :id AND Status <> 'retired'`,
-  postpone: `UPDATE Tenants SET InFlight = 1, NextDueUtc = ? WHERE Id = ? AND Status <> 'retired'`,
+  postpone: `UPDATE Tenants SET InFlight = 1, NextDueUtc = CASE WHEN WakePending = 1 THEN ${dueNow} ELSE :nextDue END
+    WHERE Id = :id AND Status <> 'retired'`,
   byStatus: `SELECT
       coalesce(sum(Status = 'active'), 0) AS Active, coalesce(sum(Status = 'paused'), 0) AS Paused,
       coalesce(sum(Status = 'retired'), 0) AS Retired,
@@ -82,7 +83,7 @@ export function recordReport(
 
 /** Call it within a write transaction. */
 export function postponeTenant(connection: Connection, tenantId: string, holdMs: number, now: number): void {
-  connection.run(sql.postpone, now + wholeMs(holdMs), tenantId);
+  connection.prepare(sql.postpone).run({ id: tenantId, now, nextDue: now + wholeMs(holdMs) });
 }
 
 interface StatusRow extends TotalsRow, FailuresRow {

@@ -5,11 +5,13 @@ import { wholeMs } from '../time.ts';
 import { type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
 
 const inFlight = (now: string) => `(InFlight = 1 AND NextDueUtc > ${now})`;
-const mayBeChosen = (now: string) =>
-  `(${inFlight(now)} IS NOT TRUE AND coalesce(LastOutcome, '') NOT IN ('failed', 'resuming'))`;
+/** The runs of a tenant whose last run failed are no more frequent than plans. */
+const isDeferred = "coalesce(LastOutcome, '') IN ('failed', 'resuming')";
+const mayBeChosen = (now: string) => `(${inFlight(now)} IS NOT TRUE AND NOT ${isDeferred})`;
 
 const sql = {
-  look: `SELECT ${inFlight(nowSql)} AS IsInFlight, NextDueUtc <= ${nowSql} AS IsDue, ${mayBeChosen(nowSql)} AS MayBeChosen
+  look: `SELECT ${inFlight(nowSql)} AS IsInFlight, NextDueUtc <= ${nowSql} AS IsDue, ${mayBeChosen(nowSql)} AS MayBeChosen,
+      ${isDeferred} AS IsDeferred
     FROM Tenants
     WHERE Id = ? AND Status = 'active' AND WakePending = 1`,
   /** As a plan's choice, so that neither a plan nor another wake chooses the tenant too. */
@@ -18,13 +20,14 @@ const sql = {
   get: `SELECT ${tenantColumns} FROM Tenants WHERE Id = ?`,
   note: `UPDATE Tenants SET WakePending = 1,
       NextDueUtc = CASE WHEN ${inFlight(':now')} THEN NextDueUtc ELSE min(coalesce(NextDueUtc, :now), :now) END
-    WHERE Id = :id AND Status = 'active' RETURNING NextDueUtc <= :now AS IsDue`,
+    WHERE Id = :id AND Status = 'active' RETURNING NextDueUtc <= :now AND NOT ${isDeferred} AS IsDue`,
 };
 
 interface LookRow {
   readonly IsInFlight: number;
   readonly IsDue: number;
   readonly MayBeChosen: number;
+  readonly IsDeferred: number;
 }
 
 /**
@@ -43,7 +46,7 @@ export function alreadyWoken(
     if (row === undefined || (mayChoose && row.MayBeChosen === 1)) return null;
     if (row.IsInFlight === 1) continue;
     if (row.IsDue !== 1) return null;
-    due.push(id);
+    if (row.IsDeferred !== 1) due.push(id);
   }
   return { tenantIds: [...tenantIds], chosen: [], due };
 }
