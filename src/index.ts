@@ -19,6 +19,7 @@ export type {
   PlanCandidate,
   RunCounts,
   RunOutcome,
+  StreakRange,
   TenantAuth,
   TenantDefinition,
   TenantOverrides,

@@ -26,6 +26,8 @@ async function outboxHeld(leaseMs: number) {
   const begun = await queue.begin({ owner: 'other host', durationMs: leaseMs, claim });
   expect(begun.status).toBe('claimed');
   await face.inbox('acme').receive({ source: 'bank', messageId: '1', topic: 'paid', payload: '2' });
+  // The other host's run goes on for a while.
+  await (await place.registry()).postpone('acme', leaseMs);
   const dueAt = async () => (await face.tenants.get('acme')).schedule.nextDueUtc?.getTime() ?? null;
   return { face, seen, dueAt };
 }

@@ -25,6 +25,7 @@ interface TenantRow {
   readonly LastPlannedUtc: number | null;
   readonly WakePending: number;
   readonly InFlight: number;
+  readonly LastOutcome: string | null;
   readonly Status: string;
 }
 
@@ -149,8 +150,12 @@ export class RegistryModel {
       this.#woken.add(id);
       const row = rows.get(id)!;
       if (row.Status !== 'active') continue;
-      if (this.#isDue(row) !== due.includes(id) || (!this.#isDue(row) && row.InFlight === 0))
+      const isDue = this.#isDue(row);
+      if (!isDue && row.InFlight === 0)
         this.#broken('F7 wake', `tenant ${id} was woken, and is neither due nor in flight`);
+      const isDeferred = row.LastOutcome === 'failed' || row.LastOutcome === 'resuming';
+      if (due.includes(id) !== (isDue && !isDeferred))
+        this.#broken('F7 wake', `a wake asks for a plan for tenant ${id}, or does not, against its state`);
     }
     if (chosen.length > (choose?.capacity ?? 0))
       this.#broken('F7 wake', `a wake chose ${chosen.length} tenants`);
@@ -210,7 +215,7 @@ export class RegistryModel {
 
   #rows(): TenantRow[] {
     const sql =
-      'SELECT Id, NextDueUtc, LastPlannedUtc, WakePending, InFlight, Status FROM Tenants ORDER BY Id';
+      'SELECT Id, NextDueUtc, LastPlannedUtc, WakePending, InFlight, LastOutcome, Status FROM Tenants ORDER BY Id';
     return this.#options.databases.rows<TenantRow>(this.#options.file, sql);
   }
 

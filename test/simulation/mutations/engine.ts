@@ -221,7 +221,12 @@ export const engineMutations: readonly Mutation[] = [
     name: 'a report cancels a wake',
     breaks: 'F7',
     file: 'engine/sqlite/registry/reports.ts',
-    edits: [['WHEN WakePending = 1 THEN', 'WHEN WakePending = 9 THEN']],
+    edits: [
+      [
+        'InFlight = 0,\n      NextDueUtc = CASE WHEN WakePending = 1',
+        'InFlight = 0,\n      NextDueUtc = CASE WHEN WakePending = 9',
+      ],
+    ],
   },
   {
     name: 'a skipped run does not count as a wake',

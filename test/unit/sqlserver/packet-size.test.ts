@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { TenantReport } from '../../../src/engine/registry.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
-import { messageType, TdsServer } from '../../support/tds-server.ts';
+import { messageType, row, TdsServer } from '../../support/tds-server.ts';
 
 const token = randomBytes(1_500).toString('hex');
 /** About 100 KB as the server gets it, two bytes a character. */
@@ -26,7 +26,10 @@ test.each([
   ['a token, unencrypted', '', false, 4_096],
   ['a token, encrypted', '', true, 4_096],
 ])('by %s', async (_how, login, encrypt, size) => {
-  await using server = await TdsServer.start({ encrypt });
+  await using server = await TdsServer.start({
+    encrypt,
+    answer: ({ type }) => (type === messageType.procedure ? row({ Woken: false }) : undefined),
+  });
   const engine = createSqlServerEngine({
     registry: `mssql://${login}127.0.0.1:${server.port}/registry?encrypt=${encrypt}&trustServerCertificate=true`,
     credential: () => ({ getToken: async () => ({ token, expiresOnTimestamp: Date.now() + 3_600_000 }) }),
