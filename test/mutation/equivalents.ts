@@ -200,12 +200,6 @@ export const equivalents: readonly Equivalent[] = [
     mutant: 'message.dedupKey ?? message.messageId → (message.dedupKey)',
     why: 'Without a dedup key only the message’s own id can be known, and under a known id nothing is inserted.',
   },
-  {
-    file: 'src/engine/sqlite/queue/due-times.ts',
-    line: '> :now + ',
-    mutant: ' >  →  >= ',
-    why: 'The sequences of the messages are given as well.',
-  },
   ...[
     'MessageId',
     'Topic',

@@ -189,8 +189,10 @@ export const engineMutations: readonly Mutation[] = [
     file: 'engine/sqlite/queue/due-times.ts',
     edits: [
       [
-        'const found = connection.all<{ Sequence: number; SetUtc: number }>(ahead, now);',
-        'const found = connection.all<{ Sequence: number; SetUtc: number }>(ahead, 9e15);',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: source text
+        '${utc} > ${now} + ${clockToleranceMs}',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: source text
+        '${utc} > ${now} + 9000000000000000',
       ],
     ],
   },

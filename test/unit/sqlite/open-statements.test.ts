@@ -38,3 +38,14 @@ test('Q4: a claim that leaves out a topic without room, and one that puts a part
     expect(await canEmptyLog()).toBe(true);
   }
 });
+
+test('Q4: a claim that takes a part of the due messages, prompt and delayed ones', async () => {
+  let now = 1_700_000_000_000;
+  const queue = await place.outbox('acme', place.engine({ clock: () => now }));
+  await queue.enqueue(['1', '3'].map((payload) => message(payload, { dueInMs: 100 })));
+  now += 200;
+  await queue.enqueue(['2', '4'].map((payload) => message(payload)));
+  const begun = await queue.begin({ ...request, claim: { limit: 1, maxBytes: manyBytes } });
+  expect(begun).toMatchObject({ messages: [{ payload: '1' }], more: true });
+  expect(await canEmptyLog()).toBe(true);
+});

@@ -40,9 +40,11 @@ CREATE UNIQUE INDEX Outbox_MessageId ON Outbox (MessageId);
 
 CREATE UNIQUE INDEX Outbox_DedupKey ON Outbox (DedupKey, Source) WHERE DedupKey IS NOT NULL;
 
-CREATE INDEX Outbox_Due ON Outbox (DueUtc, Sequence) WHERE Status = 0 AND Blocked = 0;
+CREATE INDEX Outbox_Due ON Outbox (DueUtc, Sequence) WHERE Status = 0 AND Blocked = 0 AND DueUtc <= coalesce(DueSetUtc, EnqueuedUtc);
 
-CREATE INDEX Outbox_DueSet ON Outbox (coalesce(DueSetUtc, EnqueuedUtc)) WHERE Status = 0 AND Blocked = 0;
+CREATE INDEX Outbox_Delayed ON Outbox (DueUtc, Sequence) WHERE Status = 0 AND Blocked = 0 AND DueUtc > coalesce(DueSetUtc, EnqueuedUtc);
+
+CREATE INDEX Outbox_DelayedFrom ON Outbox (coalesce(DueSetUtc, EnqueuedUtc)) WHERE Status = 0 AND Blocked = 0 AND DueUtc > coalesce(DueSetUtc, EnqueuedUtc);
 
 CREATE INDEX Outbox_Throttled ON Outbox (Topic, Source, DueUtc, Sequence) WHERE Status = 0 AND Blocked = 2;
 
@@ -106,9 +108,11 @@ CREATE UNIQUE INDEX Inbox_MessageId ON Inbox (MessageId);
 
 CREATE UNIQUE INDEX Inbox_DedupKey ON Inbox (DedupKey, Source) WHERE DedupKey IS NOT NULL;
 
-CREATE INDEX Inbox_Due ON Inbox (DueUtc, Sequence) WHERE Status = 0 AND Blocked = 0;
+CREATE INDEX Inbox_Due ON Inbox (DueUtc, Sequence) WHERE Status = 0 AND Blocked = 0 AND DueUtc <= coalesce(DueSetUtc, EnqueuedUtc);
 
-CREATE INDEX Inbox_DueSet ON Inbox (coalesce(DueSetUtc, EnqueuedUtc)) WHERE Status = 0 AND Blocked = 0;
+CREATE INDEX Inbox_Delayed ON Inbox (DueUtc, Sequence) WHERE Status = 0 AND Blocked = 0 AND DueUtc > coalesce(DueSetUtc, EnqueuedUtc);
+
+CREATE INDEX Inbox_DelayedFrom ON Inbox (coalesce(DueSetUtc, EnqueuedUtc)) WHERE Status = 0 AND Blocked = 0 AND DueUtc > coalesce(DueSetUtc, EnqueuedUtc);
 
 CREATE INDEX Inbox_Throttled ON Inbox (Topic, Source, DueUtc, Sequence) WHERE Status = 0 AND Blocked = 2;
 

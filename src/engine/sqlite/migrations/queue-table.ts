@@ -5,12 +5,16 @@
  * triggers fill the other columns. Times are milliseconds since 1970, UTC.
  *
  * - Blocked: 1 for a blocked message, which is Ready and waits behind an earlier one of its ordering group. The
- *   index of due messages leaves it out, so that a long group does not slow a claim down (Q10). 2 for a throttled
+ *   indexes of due messages leave it out, so that a long group does not slow a claim down (Q10). 2 for a throttled
  *   message, which is due and waits until its topic has room again (Q4).
  * - InGroup: 1 for a member of an ordering group: a message that is Ready or Claimed, or Dead and blocking its group.
  *   Messages without a key have 1 too; the index of groups leaves them out.
  * - DueSetUtc: when DueUtc was set, if that was after EnqueuedUtc: by a retry, a release with a delay or a replay. After
  *   the clock was set back, it tells which due times are too far ahead (Q16).
+ * - An unblocked Ready message is either prompt, due at once when its due time was set, or delayed. Most are prompt and
+ *   have only one index, Due: there a time later than now shows by itself that the clock was set back. Delayed messages have
+ *   an index by due time, Delayed, and one by the time from which the delay counts, DelayedFrom. With an index by that time for all
+ *   messages, inserting and dispatching took a third more processor time.
  * - Source: the source of the dedup key, empty for the application's own keys. Hash: identifies the content (I2).
  * - Payload and Headers are the last columns, so that reading a message's state never reads through a long payload.
  *
@@ -31,6 +35,9 @@ export function queueTable(table: string): string {
   const isFlag = (column: string) => `CHECK (${column} IN (0, 1))`;
   /** 200 characters, or 401 of a conflict's key, have no more bytes; length() would end at a NUL. */
   const isShort = (column: string, bytes = 600) => `CHECK (length(CAST(${column} AS BLOB)) <= ${bytes})`;
+  const isUnblocked = 'Status = 0 AND Blocked = 0';
+  const isPrompt = `${isUnblocked} AND DueUtc <= coalesce(DueSetUtc, EnqueuedUtc)`;
+  const isDelayed = `${isUnblocked} AND DueUtc > coalesce(DueSetUtc, EnqueuedUtc)`;
   const isTrimmed = (column: string) => `CHECK (trim(${column}) = ${column})`;
   return `
 CREATE TABLE ${table} (
@@ -64,8 +71,9 @@ CREATE TABLE ${table} (
 
 CREATE UNIQUE INDEX ${table}_MessageId ON ${table} (MessageId);
 CREATE UNIQUE INDEX ${table}_DedupKey ON ${table} (DedupKey, Source) WHERE DedupKey IS NOT NULL;
-CREATE INDEX ${table}_Due ON ${table} (DueUtc, Sequence) WHERE Status = 0 AND Blocked = 0;
-CREATE INDEX ${table}_DueSet ON ${table} (coalesce(DueSetUtc, EnqueuedUtc)) WHERE Status = 0 AND Blocked = 0;
+CREATE INDEX ${table}_Due ON ${table} (DueUtc, Sequence) WHERE ${isPrompt};
+CREATE INDEX ${table}_Delayed ON ${table} (DueUtc, Sequence) WHERE ${isDelayed};
+CREATE INDEX ${table}_DelayedFrom ON ${table} (coalesce(DueSetUtc, EnqueuedUtc)) WHERE ${isDelayed};
 CREATE INDEX ${table}_Throttled ON ${table} (Topic, Source, DueUtc, Sequence) WHERE Status = 0 AND Blocked = 2;
 CREATE INDEX ${table}_Parked ON ${table} (Topic, Source, DueUtc, Sequence) WHERE Status = 0 AND Parks > 0;
 CREATE INDEX ${table}_Group ON ${table} (OrderingKey, Sequence) WHERE InGroup = 1 AND OrderingKey IS NOT NULL;

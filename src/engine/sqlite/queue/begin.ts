@@ -13,12 +13,13 @@ import {
 } from '../lease-store.ts';
 import { wholeMs } from '../time.ts';
 import { claim, restOf } from './claim.ts';
-import { aheadSql, drawInDueTimes, nextDueSql } from './due-times.ts';
+import { anyAheadSql, drawInDueTimes } from './due-times.ts';
 import { GroupKeys, keyColumn, unblockHeads } from './ordering.ts';
 import { makeParkedDue, readParked } from './parked.ts';
 import { purge } from './purge.ts';
 import { perTable, type QueueTable, tableOf } from './records.ts';
 import { type TopicWalks, topicIndexes } from './topics.ts';
+import { nextDueSql } from './unblocked.ts';
 
 const statements = perTable((table) => ({
   /** Reads without a lock, in one statement, whether a run has anything to do. */
@@ -26,7 +27,7 @@ const statements = perTable((table) => ({
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Claimed WHERE Status = 1) AS Claimed,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Throttled WHERE ${topicIndexes.Throttled}) AS Throttled,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Parked WHERE ${topicIndexes.Parked}) AS Parked,
-      EXISTS (SELECT 1 ${aheadSql(table, 'Now')}) AS Ahead,
+      ${anyAheadSql(table, 'Now')} AS Ahead,
       Next.DueUtc AS NextDueUtc,
       (SELECT ${acceptedTime('SettledUtc')} FROM ${table} INDEXED BY ${table}_Settled WHERE Status = 2
         ORDER BY SettledUtc LIMIT 1) AS OldestDoneUtc

@@ -18,19 +18,25 @@ import {
 import { messagesWithRoomBehind } from './room-behind.ts';
 import { Rooms } from './rooms.ts';
 import { hasThrottled, type ThrottleOrder, throttle } from './throttle.ts';
+import { iterateUnblocked, perUnblockedIndex, unblockedIn, unblockedIndexes } from './unblocked.ts';
 
 /** One more attempt, within the column's bounds whatever another program has stored there. */
 const oneMore = 'min(max(Attempts, 0), 2147483646) + 1';
 
 const statements = perTable((table) => ({
-  due: `SELECT ${claimColumns} FROM ${table} INDEXED BY ${table}_Due
-    WHERE Status = 0 AND Blocked = 0 AND DueUtc <= ? ORDER BY DueUtc, Sequence`,
+  due: perUnblockedIndex(
+    table,
+    (from) => `SELECT ${claimColumns} FROM ${from} AND DueUtc <= ? ORDER BY DueUtc, Sequence`,
+  ),
   next: `SELECT Status = 0 AND Blocked < 2, ${claimColumns} FROM ${table} INDEXED BY ${table}_Group
     WHERE OrderingKey = ? AND InGroup = 1 AND Sequence > ? ORDER BY Sequence LIMIT 1`,
-  /** Claims the messages read from the index of due messages, in one statement; the range limits how far it reads. */
-  takeDue: `UPDATE ${table} INDEXED BY ${table}_Due SET Status = 1, Attempts = ${oneMore}, ClaimFence = ?
-    WHERE Status = 0 AND Blocked = 0 AND (DueUtc, Sequence) <= (?, ?)
-      AND Sequence IN (SELECT value FROM json_each(?))`,
+  /** Claims the messages read from an index of due messages, in one statement; the range limits how far it reads. */
+  takeDue: unblockedIndexes.map(
+    (
+      index,
+    ) => `UPDATE ${table} INDEXED BY ${table}_${index} SET Status = 1, Attempts = ${oneMore}, ClaimFence = ?
+      WHERE ${unblockedIn[index]} AND (DueUtc, Sequence) <= (?, ?) AND Sequence IN (SELECT value FROM json_each(?))`,
+  ),
   takeFollower: `UPDATE ${table} SET Status = 1, Attempts = ${oneMore}, ClaimFence = ?, Blocked = 0
     WHERE Sequence = ?`,
 }));
@@ -54,7 +60,7 @@ interface Candidate {
   /** Of the payload and the headers, as stored. */
   readonly bytes: number;
   readonly turn: number;
-  /** Whether the message was read from its ordering group, and not from the index of due messages. */
+  /** Whether the message was read from its ordering group, and not from an index of due messages. */
   readonly follows: boolean;
 }
 
@@ -130,8 +136,11 @@ function markClaimed(
   const due = taken.filter(({ follows }) => !follows);
   const last = due.at(-1);
   if (last !== undefined) {
-    const sequences = due.map(({ message }) => message.sequence);
-    connection.run(takeDue, fence, last.turn, last.message.sequence, JSON.stringify(sequences));
+    const sequences = JSON.stringify(due.map(({ message }) => message.sequence));
+    let left = due.length;
+    for (const sql of takeDue) {
+      if (left > 0) left -= connection.run(sql, fence, last.turn, last.message.sequence, sequences);
+    }
   }
   for (const { follows, message } of taken)
     if (follows) connection.run(takeFollower, fence, message.sequence);
@@ -194,7 +203,7 @@ class Candidates {
     this.#table = table;
     this.#order = order;
     this.#mayFollow = mayFollow;
-    this.#due = connection.iterateTuples<ClaimRow>(statements[table].due, order.now);
+    this.#due = iterateUnblocked<ClaimRow>(connection, statements[table].due, order.now, byDueTime);
   }
 
   next(): Candidate | null {
@@ -259,6 +268,10 @@ class Candidates {
     this.#misplaced.push(sequence);
     return false;
   }
+}
+
+function byDueTime(one: ClaimRow, other: ClaimRow): number {
+  return dueMsOf(one) - dueMsOf(other) || one[0] - other[0];
 }
 
 type NextRow = readonly [mayFollow: 0 | 1, ...claim: ClaimRow];

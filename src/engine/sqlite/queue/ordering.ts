@@ -64,7 +64,7 @@ export function unblockHeads(connection: Connection, table: QueueTable, keys: It
   }
 }
 
-/** Blocks Ready messages, which removes them from the index of due ones until they become the head of their group. */
+/** Blocks Ready messages, which removes them from the indexes of unblocked ones until they become the head of their group. */
 export function blockMessages(connection: Connection, table: QueueTable, sequences: readonly number[]): void {
   for (const sequence of sequences) connection.run(statements[table].block, sequence);
 }

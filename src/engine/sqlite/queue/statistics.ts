@@ -1,14 +1,19 @@
 /** The counts of a queue. They all come from partial indexes, so Done rows are counted without reading them. */
 import type { QueueStatistics } from '../../work-queue.ts';
-import { type Connection, nowSql } from '../connection.ts';
+import type { Connection } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
 import { perTable, type QueueTable } from './records.ts';
 import { topicIndexes } from './topics.ts';
+import { perUnblockedIndex } from './unblocked.ts';
 
 const statements = perTable((table) => ({
-  unblocked: `SELECT count(Sequence) AS Ready, coalesce(sum(DueUtc <= Now), 0) AS Due, coalesce(sum(Parks > 0), 0) AS Parked,
-      ${acceptedTime('min(DueUtc)')} AS NextDueUtc, Now
-    FROM (SELECT ${nowSql} AS Now) LEFT JOIN ${table} INDEXED BY ${table}_Due ON Status = 0 AND Blocked = 0`,
+  unblocked: perUnblockedIndex(
+    table,
+    (
+      from,
+    ) => `SELECT count(*) AS Ready, coalesce(sum(DueUtc <= ?), 0) AS Due, coalesce(sum(Parks > 0), 0) AS Parked,
+      ${acceptedTime('min(DueUtc)')} AS NextDueUtc FROM ${from}`,
+  ),
   throttled: `SELECT count(*) AS Ready, coalesce(sum(Parks > 0), 0) AS Parked, min(DueUtc) AS DueUtc
     FROM ${table} INDEXED BY ${table}_Throttled WHERE ${topicIndexes.Throttled}`,
   blocked: `SELECT count(*) AS Blocked, coalesce(sum(Parks > 0), 0) AS Parked
@@ -24,7 +29,6 @@ interface Unblocked {
   readonly Due: number;
   readonly Parked: number;
   readonly NextDueUtc: number | null;
-  readonly Now: number;
 }
 
 interface Throttled {
@@ -37,17 +41,19 @@ interface Throttled {
 export function statistics(connection: Connection, table: QueueTable): QueueStatistics {
   const sql = statements[table];
   const count = (statement: string) => connection.get<{ Count: number }>(statement)!.Count;
-  const unblocked = connection.get<Unblocked>(sql.unblocked)!;
+  const now = connection.now();
+  const prompt = connection.get<Unblocked>(sql.unblocked.Due, now)!;
+  const delayed = connection.get<Unblocked>(sql.unblocked.Delayed, now)!;
   const throttled = connection.get<Throttled>(sql.throttled)!;
   const blocked = connection.get<{ Blocked: number; Parked: number }>(sql.blocked)!;
-  const due = unblocked.Due + throttled.Ready;
-  const dueTimes = [unblocked.NextDueUtc, throttled.DueUtc].filter((utc) => utc !== null);
-  const ageMs = dueTimes.length === 0 ? null : unblocked.Now - Math.min(...dueTimes);
+  const due = prompt.Due + delayed.Due + throttled.Ready;
+  const dueTimes = [prompt.NextDueUtc, delayed.NextDueUtc, throttled.DueUtc].filter((utc) => utc !== null);
+  const ageMs = dueTimes.length === 0 ? null : now - Math.min(...dueTimes);
   return {
-    ready: unblocked.Ready + throttled.Ready + blocked.Blocked,
+    ready: prompt.Ready + delayed.Ready + throttled.Ready + blocked.Blocked,
     due,
     blocked: blocked.Blocked,
-    parked: unblocked.Parked + throttled.Parked + blocked.Parked,
+    parked: prompt.Parked + delayed.Parked + throttled.Parked + blocked.Parked,
     claimed: count(sql.claimed),
     done: count(sql.done),
     dead: count(sql.dead),

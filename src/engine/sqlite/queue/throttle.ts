@@ -1,6 +1,6 @@
 /**
  * Topics at their limit (Q4). A claim first throttles the due messages for which their topic has no room: it takes them
- * out of the index of due messages, so that neither this claim nor a later one reads them. A claim that has room for
+ * out of the indexes of due messages, so that neither this claim nor a later one reads them. A claim that has room for
  * their topic puts as many back as there is room for. Followers cannot start, so they use no room here.
  */
 import type { ClaimLimits } from '../../work-queue.ts';
@@ -12,15 +12,20 @@ import { perTable, type QueueTable } from './records.ts';
 import type { GroupMessage } from './room-behind.ts';
 import { Rooms } from './rooms.ts';
 import { type StoredTopic, type TopicWalk, topicIndexes, topicsIn } from './topics.ts';
+import { iterateUnblocked, perUnblockedIndex } from './unblocked.ts';
 
 const statements = perTable((table) => ({
   any: `SELECT 1 FROM ${table} INDEXED BY ${table}_Throttled WHERE ${topicIndexes.Throttled} LIMIT 1`,
   ofTopic: `SELECT Sequence, ${acceptedTime('DueUtc')}, ${keyColumn} FROM ${table} INDEXED BY ${table}_Throttled
     WHERE ${topicIndexes.Throttled} AND Topic = ${textOfBytes('?')} AND Source = ${textOfBytes('?')} ORDER BY DueUtc, Sequence`,
   /** Reads no payload. */
-  due: `SELECT Sequence, ${acceptedTime('DueUtc')}, ${keyColumn}, ${textColumn('Topic')}, ${textColumn('Source')}
-    FROM ${table} INDEXED BY ${table}_Due
-    WHERE Status = 0 AND Blocked = 0 AND DueUtc <= ? ORDER BY DueUtc, Sequence`,
+  due: perUnblockedIndex(
+    table,
+    (
+      from,
+    ) => `SELECT Sequence, ${acceptedTime('DueUtc')}, ${keyColumn}, ${textColumn('Topic')}, ${textColumn('Source')}
+      FROM ${from} AND DueUtc <= ? ORDER BY DueUtc, Sequence`,
+  ),
   block: `UPDATE ${table} SET Blocked = ? WHERE Sequence IN (SELECT value FROM json_each(?))`,
 }));
 
@@ -41,7 +46,7 @@ export interface ThrottleOrder extends Pick<ClaimLimits, 'rooms' | 'limit'> {
 }
 
 export interface Throttled {
-  /** The most messages that the claim may take from the front of the index of due messages. */
+  /** The most messages that the claim may take from the front of the due messages. */
   readonly limit: number;
   /** Whether another claim may find more, because one call looks at a limited number of messages and topics. */
   readonly areLeft: boolean;
@@ -50,7 +55,7 @@ export interface Throttled {
 }
 
 /**
- * Makes the front of the index of due messages one that a claim may take as it is. Call it within a write transaction,
+ * Makes the first due messages ones that a claim may take as they are. Call it within a write transaction,
  * before the claim.
  */
 export function throttle(connection: Connection, table: QueueTable, order: ThrottleOrder): Throttled {
@@ -151,7 +156,12 @@ function readDue(
 ): { found: number; heads: GroupMessage[]; throttled: number[]; areLeft: boolean } {
   const heads: GroupMessage[] = [];
   const throttled: number[] = [];
-  const due = connection.iterateTuples<DueRow>(statements[table].due, now);
+  const due = iterateUnblocked<DueRow>(
+    connection,
+    statements[table].due,
+    now,
+    (one, other) => one[1] - other[1] || one[0] - other[0],
+  );
   let found = 0;
   try {
     for (let next = due.next(); next.done !== true && found < limit; next = due.next()) {

@@ -1,0 +1,125 @@
+/** Prompt and delayed messages have an index each; every call reads both as one. */
+import { SqlitePlace } from '../../support/sqlite-place.ts';
+import {
+  begin,
+  type Claimed,
+  manyBytes,
+  message,
+  settle,
+  type Then,
+  tenantFileOf,
+  withProgram,
+} from './scene.ts';
+
+const place = new SqlitePlace();
+
+const start = 1_700_000_000_000;
+let now = start;
+
+beforeEach(() => {
+  now = start;
+});
+
+const aQueue = () => place.outbox('acme', place.engine({ clock: () => now }));
+const payloads = ({ messages }: Pick<Claimed, 'messages'>) => messages.map(({ payload }) => payload);
+const done = ({ sequence, messageId }: Claimed['messages'][number]) =>
+  ({ sequence, messageId, kind: 'done' }) as const;
+
+/** Enqueues messages that are due in the order of their names: two prompt ones, and delayed ones before, between and behind. */
+async function mixed() {
+  const queue = await aQueue();
+  await queue.enqueue([
+    message('e', { dueInMs: 400 }),
+    message('a', { dueInMs: 100 }),
+    message('c', { dueInMs: 300 }),
+  ]);
+  now = start + 200;
+  await queue.enqueue([message('b')]);
+  now = start + 350;
+  await queue.enqueue([message('d')]);
+  now = start + 1_000;
+  return queue;
+}
+
+test.each([1, 2, 3, 5, 100])('Q4: claims of %p take them in the order of their due times', async (limit) => {
+  const queue = await mixed();
+  const claimed: string[] = [];
+  let run = await begin(queue, limit);
+  while (run.messages.length > 0) {
+    claimed.push(...payloads(run));
+    const claim: Then = { do: 'claim', solo: false, limit, maxBytes: manyBytes };
+    const { messages, more } = await settle(queue, run, run.messages.map(done), claim);
+    expect(more).toBe(claimed.length + messages.length < 5);
+    run = { ...run, messages };
+  }
+  expect(claimed).toEqual(['a', 'b', 'c', 'd', 'e']);
+  expect(await queue.statistics()).toMatchObject({ done: 5, claimed: 0, ready: 0 });
+});
+
+test('Q4: a delayed message comes behind a prompt one of the same due time that was enqueued before it', async () => {
+  const queue = await aQueue();
+  await queue.enqueue([message('first'), message('second', { dueInMs: 100 })]);
+  now += 100;
+  await queue.enqueue([message('third')]);
+  expect(payloads(await begin(queue))).toEqual(['first', 'second', 'third']);
+});
+
+test('Q4: topics with a limit have their room for the oldest messages, delayed or not', async () => {
+  const queue = await mixed();
+  const { messages } = (await queue.begin({
+    owner: 'run',
+    durationMs: 60_000,
+    claim: { limit: 10, maxBytes: manyBytes, rooms: [{ topic: 'orders', room: 3 }] },
+  })) as Claimed;
+  expect(messages.map(({ payload }) => payload)).toEqual(['a', 'b', 'c']);
+});
+
+test('Q11: the next due time is the earlier one of both', async () => {
+  const queue = await aQueue();
+  await queue.enqueue([message('a', { dueInMs: 5_000 })]);
+  expect(await queue.statistics()).toMatchObject({
+    ready: 1,
+    due: 0,
+    nextDueInMs: 5_000,
+    oldestDueAgeMs: null,
+  });
+  const request = { owner: 'run', durationMs: 60_000, claim: { limit: 1, maxBytes: 1 } };
+  expect(await queue.begin(request)).toMatchObject({ status: 'idle', nextDueInMs: 5_000 });
+  now += 2_000;
+  await queue.enqueue([message('b')]);
+  now += 1_000;
+  expect(await queue.statistics()).toMatchObject({ ready: 2, due: 1, nextDueInMs: 0, oldestDueAgeMs: 1_000 });
+  const run = await begin(queue);
+  expect(run).toMatchObject({ messages: [{ payload: 'b' }], nextDueInMs: 2_000 });
+});
+
+test('Q16: a prompt and a delayed message are drawn in, and an honest delay is not', async () => {
+  const queue = await aQueue();
+  await queue.enqueue([message('prompt'), message('delayed', { dueInMs: 60_000 })]);
+  now -= 3_600_000;
+  await queue.enqueue([message('honest', { dueInMs: 7_200_000 })]);
+  const run = await begin(queue);
+  expect(payloads(run)).toEqual(['prompt']);
+  await settle(queue, run, run.messages.map(done));
+  const rows = await withProgram(tenantFileOf(place), (db) =>
+    db.prepare('SELECT Payload, DueUtc, DueSetUtc FROM Outbox WHERE Status = 0 ORDER BY Sequence').all(),
+  );
+  expect(rows).toEqual([
+    { Payload: 'delayed', DueUtc: now + 60_000, DueSetUtc: now },
+    { Payload: 'honest', DueUtc: now + 7_200_000, DueSetUtc: null },
+  ]);
+});
+
+test.each([
+  [1_000, false],
+  [1_001, true],
+])('Q16: due times that were set %p ms later than now: drawn in is %p', async (backMs, drawnIn) => {
+  const queue = await aQueue();
+  await queue.enqueue([message('prompt'), message('delayed', { dueInMs: 500 })]);
+  now -= backMs;
+  const claim = { limit: 10, maxBytes: manyBytes };
+  const answer = await queue.begin({ owner: 'run', durationMs: 60_000, claim });
+  if (!drawnIn) expect(answer).toMatchObject({ status: 'idle', nextDueInMs: backMs });
+  else
+    expect(answer).toMatchObject({ status: 'claimed', messages: [{ payload: 'prompt' }], nextDueInMs: 500 });
+});
