@@ -12,12 +12,13 @@ import {
   takenByAnother,
 } from '../lease-store.ts';
 import { wholeMs } from '../time.ts';
-import { claim, restOf } from './claim.ts';
+import { claim } from './claim.ts';
 import { anyAheadSql, drawInDueTimes } from './due-times.ts';
 import { GroupKeys, keyColumn, unblockHeads } from './ordering.ts';
 import { makeParkedDue, readParked } from './parked.ts';
 import { purge } from './purge.ts';
 import { perTable, type QueueTable, tableOf } from './records.ts';
+import { restOf } from './rest.ts';
 import { type TopicWalks, topicIndexes } from './topics.ts';
 import { nextDueSql } from './unblocked.ts';
 
@@ -28,10 +29,10 @@ const statements = perTable((table) => ({
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Throttled WHERE ${topicIndexes.Throttled}) AS Throttled,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Parked WHERE ${topicIndexes.Parked}) AS Parked,
       ${anyAheadSql(table, 'Now')} AS Ahead,
-      Next.DueUtc AS NextDueUtc,
+      (${nextDueSql(table)}) AS NextDueUtc,
       (SELECT ${acceptedTime('SettledUtc')} FROM ${table} INDEXED BY ${table}_Settled WHERE Status = 2
         ORDER BY SettledUtc LIMIT 1) AS OldestDoneUtc
-    FROM (SELECT ${nowSql} AS Now) LEFT JOIN Leases ON Name = ? LEFT JOIN (${nextDueSql(table)}) AS Next ON TRUE`,
+    FROM (SELECT ${nowSql} AS Now) LEFT JOIN Leases ON Name = ?`,
   recover: `UPDATE ${table} INDEXED BY ${table}_Claimed
     SET Status = 0, Recovered = 1, ClaimFence = NULL, Blocked = OrderingKey IS NOT NULL
     WHERE Status = 1 RETURNING ${keyColumn}`,

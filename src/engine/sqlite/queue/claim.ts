@@ -5,7 +5,6 @@
 import type { ClaimedMessage } from '../../message.ts';
 import type { Claim, ClaimLimits } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
-import { drawInDueTimes } from './due-times.ts';
 import { blockMessages, isFreeHead, unblockHeads } from './ordering.ts';
 import {
   type ClaimRow,
@@ -17,7 +16,7 @@ import {
 } from './records.ts';
 import { messagesWithRoomBehind } from './room-behind.ts';
 import { Rooms } from './rooms.ts';
-import { hasThrottled, type ThrottleOrder, throttle } from './throttle.ts';
+import { type ThrottleOrder, throttle } from './throttle.ts';
 import { iterateUnblocked, perUnblockedIndex, unblockedIn, unblockedIndexes } from './unblocked.ts';
 
 /** One more attempt, within the column's bounds whatever another program has stored there. */
@@ -144,26 +143,6 @@ function markClaimed(
   }
   for (const { follows, message } of taken)
     if (follows) connection.run(takeFollower, fence, message.sequence);
-}
-
-/** The messages that are left after a call (Q11). */
-export interface Rest {
-  readonly nextDueInMs: number | null;
-  readonly throttled: boolean;
-  /** Whether a message is due that is not throttled. */
-  readonly isDue: boolean;
-  /** Whether a message is due because its due time was drawn in. */
-  readonly drewIn: boolean;
-}
-
-/** Call it within a write transaction, as the lease's holder. */
-export function restOf(connection: Connection, table: QueueTable, now: number): Rest {
-  const throttled = hasThrottled(connection, table);
-  const { dueUtc, drewIn } = drawInDueTimes(connection, table, now);
-  const next = dueUtc === null ? null : Math.max(0, dueUtc - now);
-  const isDue = next === 0;
-  // A throttled message was due when it was throttled.
-  return { nextDueInMs: throttled ? 0 : next, throttled, isDue, drewIn: drewIn && isDue };
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * When the next message is due (Q11), and due times that a clock has left too far ahead (Q16). A due time is a delay after
+ * Due times that a clock has left too far ahead (Q16). A due time is a delay after
  * the time at which it was set. If that time is later than now, the clock was set back since, and the message would wait
  * longer than its delay. Its due time is then drawn in: it becomes due after its delay from now. Two indexes find these
  * messages, wherever they are among the others: without a delay, that of due times; otherwise that of the times from which
@@ -9,7 +9,7 @@ import type { Connection } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
 import { clockToleranceMs, latestUtc } from '../time.ts';
 import { perTable, type QueueTable } from './records.ts';
-import { dueSetSql, nextDueSql, unblockedIn } from './unblocked.ts';
+import { dueSetSql, unblockedIn } from './unblocked.ts';
 
 /** The most messages whose due times one call changes: it holds the write lock meanwhile. */
 const mostDrawnIn = 1_000;
@@ -36,9 +36,8 @@ export function anyAheadSql(table: QueueTable, now: string): string {
   return exists.join(' OR ');
 }
 
-const statements = perTable((table) => ({
-  nextDue: nextDueSql(table),
-  ahead: aheadIn.map((each) => {
+const statements = perTable((table) =>
+  aheadIn.map((each) => {
     const indexed = `${table} INDEXED BY ${table}_${each.index}`;
     return {
       read: `SELECT Sequence, ${acceptedTime(each.utc)} AS Utc FROM ${indexed} WHERE ${aheadOf(each, '?')}
@@ -49,20 +48,15 @@ const statements = perTable((table) => ({
         WHERE ${aheadOf(each, ':now')} AND ${each.utc} <= :last AND Sequence IN (SELECT value FROM json_each(:sequences))`,
     };
   }),
-}));
+);
 
 /**
- * Draws in due times, in each index those that were set first before the others. Returns the next message's due time, or
- * null if there is no message, and whether a due time was drawn in. Call it within a write transaction, as the lease's holder.
+ * Draws in due times, in each index those that were set first before the others, up to a limit. Call it within a write
+ * transaction, as the lease's holder.
  */
-export function drawInDueTimes(
-  connection: Connection,
-  table: QueueTable,
-  now: number,
-): { readonly dueUtc: number | null; readonly drewIn: boolean } {
-  const { nextDue, ahead } = statements[table];
+export function drawInDueTimes(connection: Connection, table: QueueTable, now: number): void {
   let left = mostDrawnIn;
-  for (const { read, drawIn } of ahead) {
+  for (const { read, drawIn } of statements[table]) {
     const found = connection.all<{ Sequence: number; Utc: number }>(read, now, left);
     const last = found.at(-1)?.Utc;
     if (last === undefined) continue;
@@ -70,9 +64,5 @@ export function drawInDueTimes(
     // The column may hold a later time than a table accepts, and the bound must include it.
     connection.prepare(drawIn).run({ now, last: last === latestUtc ? greatestInteger : last, sequences });
     left -= found.length;
-    // More may be left: the next call goes on.
-    if (left === 0) return { dueUtc: now, drewIn: true };
   }
-  const { DueUtc } = connection.get<{ DueUtc: number | null }>(nextDue)!;
-  return { dueUtc: DueUtc, drewIn: left < mostDrawnIn };
 }

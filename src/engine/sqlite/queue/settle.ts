@@ -3,10 +3,11 @@ import type { SettleRequest, SettleResult } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { releaseLease, renewLease } from '../lease-store.ts';
 import { wholeMs } from '../time.ts';
-import { claim, restOf } from './claim.ts';
+import { claim } from './claim.ts';
 import { applyOutcomes } from './outcomes.ts';
 import { purge } from './purge.ts';
 import type { QueueTable } from './records.ts';
+import { restOf } from './rest.ts';
 import type { TopicWalks } from './topics.ts';
 
 /** Call it within a write transaction. */

@@ -15,7 +15,6 @@ import { type StoredTopic, type TopicWalk, topicIndexes, topicsIn } from './topi
 import { iterateUnblocked, perUnblockedIndex } from './unblocked.ts';
 
 const statements = perTable((table) => ({
-  any: `SELECT 1 FROM ${table} INDEXED BY ${table}_Throttled WHERE ${topicIndexes.Throttled} LIMIT 1`,
   ofTopic: `SELECT Sequence, ${acceptedTime('DueUtc')}, ${keyColumn} FROM ${table} INDEXED BY ${table}_Throttled
     WHERE ${topicIndexes.Throttled} AND Topic = ${textOfBytes('?')} AND Source = ${textOfBytes('?')} ORDER BY DueUtc, Sequence`,
   /** Reads no payload. */
@@ -34,10 +33,6 @@ type DueRow = readonly [...throttled: ThrottledRow, topic: StoredText, source: S
 
 /** The most messages that one claim throttles, or blocks, because it holds its locks until then. */
 const mostThrottled = 4_000;
-
-export function hasThrottled(connection: Connection, table: QueueTable): boolean {
-  return connection.get(statements[table].any) !== undefined;
-}
 
 export interface ThrottleOrder extends Pick<ClaimLimits, 'rooms' | 'limit'> {
   readonly now: number;
