@@ -11,6 +11,7 @@ import {
   claimColumns,
   claimedMessage,
   dueMsOf,
+  fewRows,
   perTable,
   type QueueTable,
 } from './records.ts';
@@ -36,7 +37,7 @@ const statements = perTable((table) => ({
     ) => `UPDATE ${table} INDEXED BY ${table}_${index} SET Status = 1, Attempts = ${oneMore}, ClaimFence = ?
       WHERE ${unblockedIn[index]} AND (DueUtc, Sequence) <= (?, ?) AND Sequence IN (SELECT value FROM json_each(?))`,
   ),
-  takeFollower: `UPDATE ${table} SET Status = 1, Attempts = ${oneMore}, ClaimFence = ?, Blocked = 0
+  takeOne: `UPDATE ${table} SET Status = 1, Attempts = ${oneMore}, ClaimFence = ?, Blocked = 0
     WHERE Sequence = ?`,
 }));
 
@@ -131,8 +132,8 @@ function markClaimed(
   taken: readonly Candidate[],
   fence: number,
 ): void {
-  const { takeDue, takeFollower } = statements[table];
-  const due = taken.filter(({ follows }) => !follows);
+  const { takeDue, takeOne } = statements[table];
+  const due = taken.length <= fewRows ? [] : taken.filter(({ follows }) => !follows);
   const last = due.at(-1);
   if (last !== undefined) {
     const sequences = JSON.stringify(due.map(({ message }) => message.sequence));
@@ -141,8 +142,8 @@ function markClaimed(
       if (left > 0) left -= connection.run(sql, fence, last.turn, last.message.sequence, sequences);
     }
   }
-  for (const { follows, message } of taken)
-    if (follows) connection.run(takeFollower, fence, message.sequence);
+  const others = last === undefined ? taken : taken.filter(({ follows }) => follows);
+  for (const { message } of others) connection.run(takeOne, fence, message.sequence);
 }
 
 /**

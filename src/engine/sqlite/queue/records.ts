@@ -22,6 +22,12 @@ export function perTable<T>(build: (table: QueueTable) => T): Readonly<Record<Qu
   return { Outbox: build('Outbox'), Inbox: build('Inbox') };
 }
 
+/**
+ * Up to so many rows are changed by a statement each. A statement for a list of rows costs as much for its list as two or
+ * three rows do.
+ */
+export const fewRows = 5;
+
 /** SQLite takes the lengths from the row's header, without reading the texts. */
 const contentBytes = 'octet_length(Payload) + coalesce(octet_length(Headers), 0)';
 const isTooLarge = `${contentBytes} > ${messageLimits.contentBytes}`;
