@@ -47,7 +47,7 @@ export class MessagesInFlight {
 
   constructor(options: InFlightOptions) {
     this.#options = options;
-    this.#waiting = new WaitingMessages((message) => options.rooms.unblocked(this.#handlerOf(message)));
+    this.#waiting = new WaitingMessages((message) => options.rooms.unblocked(this.#handlerFor(message)));
   }
 
   get waiting(): number {
@@ -88,7 +88,8 @@ export class MessagesInFlight {
     for (const message of messages) {
       // The id of a message is '' if it cannot be read (Q15).
       if (message.messageId !== '' && known.has(message.messageId)) continue;
-      if (this.#waiting.add(this.#assign(message))) this.#options.rooms.claimed(this.#handlerOf(message));
+      const assignment = this.#assign(message);
+      if (this.#waiting.add(assignment)) this.#options.rooms.claimed(this.#handlerOf(assignment));
     }
   }
 
@@ -151,7 +152,7 @@ export class MessagesInFlight {
   /** Finds the message's handler, or decides the outcome of a message that no handler may get. */
   #assign(message: ClaimedMessage): Assignment {
     const { dispatch, parking, attempts, tally } = this.#options;
-    const handler = this.#handlerOf(message);
+    const handler = this.#handlerFor(message);
     if (message.unreadable !== undefined) {
       return { message, handler: null, verdict: outcomeOfUnreadable(message.unreadable) };
     }
@@ -183,7 +184,7 @@ export class MessagesInFlight {
         attempts: attempt,
       });
     }
-    rooms.ended(this.#handlerOf(assignment.message));
+    rooms.ended(this.#handlerOf(assignment));
     this.#release(this.#waiting.ended(assignment, unblocks(outcome.kind, dispatch.onDead)));
   }
 
@@ -194,7 +195,12 @@ export class MessagesInFlight {
     }
   }
 
-  #handlerOf({ topic, source }: ClaimedMessage): Handler | undefined {
+  /** The handler of the message's topic, also when it does not get the message. */
+  #handlerOf({ handler, message }: Pick<Assignment, 'message' | 'handler'>): Handler | undefined {
+    return handler ?? this.#handlerFor(message);
+  }
+
+  #handlerFor({ topic, source }: ClaimedMessage): Handler | undefined {
     return this.#options.handlers.find(topic, source);
   }
 }
