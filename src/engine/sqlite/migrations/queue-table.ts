@@ -12,9 +12,9 @@
  * - DueSetUtc: when DueUtc was set, if that was after EnqueuedUtc: by a retry, a release with a delay or a replay. After
  *   the clock was set back, it tells which due times are too far ahead (Q16).
  * - An unblocked Ready message is either prompt, due at once when its due time was set, or delayed. Most are prompt and
- *   have only one index, Due: there a time later than now shows by itself that the clock was set back. Delayed messages have
- *   an index by due time, Delayed, and one by the time from which the delay counts, DelayedFrom. With an index by that time for all
- *   messages, inserting and dispatching took a third more processor time.
+ *   have one index, Due: there a time later than now shows by itself that the clock was set back. Delayed messages have
+ *   an index by due time, Delayed, and one by the time from which the delay counts, DelayedFrom. With one by that time
+ *   for all messages, a drain at batch 100 wrote an eighth more to the write-ahead log.
  * - Source: the source of the dedup key, empty for the application's own keys. Hash: identifies the content (I2).
  * - Payload and Headers are the last columns, so that reading a message's state never reads through a long payload.
  *

@@ -1,9 +1,8 @@
 /**
- * Due times that a clock has left too far ahead (Q16). A due time is a delay after
- * the time at which it was set. If that time is later than now, the clock was set back since, and the message would wait
- * longer than its delay. Its due time is then drawn in: it becomes due after its delay from now. Two indexes find these
- * messages, wherever they are among the others: without a delay, that of due times; otherwise that of the times from which
- * delays count.
+ * Due times that a clock has left too far ahead (Q16). A due time is a delay after the time at which it was set. If that
+ * time is later than now, the clock was set back since, and the message would wait longer than its delay. Its due time is
+ * then drawn in: it becomes due after its delay from now. Two indexes find these messages, wherever they are among the
+ * others: prompt ones by their due time, delayed ones by the time from which the delay counts.
  */
 import type { Connection } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';

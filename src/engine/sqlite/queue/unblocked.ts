@@ -1,5 +1,5 @@
 /**
- * Unblocked Ready messages. Each is in one of two indexes by due time: Due has those that were due at once when their due
+ * Unblocked Ready messages. Each is in one of two indexes by due time: Due has those that were due at once when the due
  * time was set, Delayed has the others. Both are read together, in the order of due times.
  */
 import type { Connection } from '../connection.ts';
