@@ -133,6 +133,15 @@ export function errorName(error: unknown): string {
   return typeof name === 'string' && name !== '' ? name.slice(0, longestText) : 'Error';
 }
 
+/**
+ * The name of a thrown error, and its code if it has one of capital letters, such as ECONNREFUSED. Never its text.
+ */
+export function errorLabel(error: unknown): string {
+  const code = isError(error) ? propertyOf(error, 'code') : undefined;
+  const name = errorName(error);
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(code) ? `${name} (${code})` : name;
+}
+
 function typeOf(value: unknown): string {
   return value === null ? 'null' : typeof value;
 }

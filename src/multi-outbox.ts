@@ -35,10 +35,12 @@ import type { TickReport } from './local/tick.ts';
 import { tickOnce } from './local/tick.ts';
 import { type NamesOf, optionsOf } from './options.ts';
 import { createOutbox, type Outbox } from './outbox/outbox.ts';
+import type { DeadMessage, FailedAttempt } from './queue/failures.ts';
 import type { Handler } from './queue/handler.ts';
 import { checkedHandlers, handlerSets } from './queue/handler-set.ts';
 import type { QueueAccess } from './queue/stored-messages.ts';
 import { loadSettings, type Settings, type SettingsInput, settingNames } from './settings.ts';
+import { consoleLogger } from './telemetry/console-logger.ts';
 import { type Logger, safeLogger, silentLogger } from './telemetry/logger.ts';
 import { safeCallback } from './telemetry/safe-callback.ts';
 
@@ -53,7 +55,22 @@ export interface MultiOutboxOptions extends SettingsInput {
   readonly handlers?: readonly Handler[];
   /** Decides which due tenants are dispatched first (F4). Default: the setting `plan.strategy`. */
   readonly strategy?: Strategy;
+  /**
+   * Where the log goes. Default: warnings and errors to standard error, one line each; the setting
+   * `telemetry.logToConsole` turns that off.
+   */
   readonly logger?: Logger;
+  /**
+   * Called at once when an attempt has failed, the last one included. It is not awaited, and an error of it is logged
+   * and changes nothing.
+   */
+  readonly onError?: (failure: FailedAttempt) => void;
+  /**
+   * Called when a message has become Dead, as soon as the database has confirmed that. It is not awaited, and an error
+   * of it is logged and changes nothing. (The setting `dispatch.onDead` says what such a message does to its ordering
+   * group.)
+   */
+  readonly onDeadMessage?: (dead: DeadMessage) => void;
   /**
    * The owner of the leases that this instance takes. Default: host name, process id and a random part. Each dispatch
    * run adds a part of its own.
@@ -184,6 +201,8 @@ const optionNames: NamesOf<MultiOutboxOptions> = {
   handlers: true,
   strategy: true,
   logger: true,
+  onError: true,
+  onDeadMessage: true,
   owner: true,
   ...settingNames,
 };
@@ -207,7 +226,7 @@ const doctorNames: NamesOf<ExamineOptions> = { tenants: true, parallel: true, on
  * @throws MultiOutboxError INVALID_CONFIGURATION, INVALID_TENANT, DUPLICATE_HANDLER
  */
 export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox {
-  const { tenants, handlers, strategy, logger, owner, ...given } = optionsOf(
+  const { tenants, handlers, strategy, logger, onError, onDeadMessage, owner, ...given } = optionsOf(
     'createMultiOutbox',
     options,
     optionNames,
@@ -225,7 +244,10 @@ export interface Surroundings {
 
 /** As `createMultiOutbox`, with settings that are checked already. */
 export function assembleMultiOutbox(
-  options: Pick<MultiOutboxOptions, 'tenants' | 'handlers' | 'strategy' | 'logger' | 'owner'>,
+  options: Pick<
+    MultiOutboxOptions,
+    'tenants' | 'handlers' | 'strategy' | 'logger' | 'onError' | 'onDeadMessage' | 'owner'
+  >,
   settings: Settings,
   surroundings?: Surroundings,
 ): MultiOutbox {
@@ -233,7 +255,7 @@ export function assembleMultiOutbox(
     tenants,
     handlers: givenHandlers = [],
     strategy,
-    logger: givenLogger = silentLogger,
+    logger: givenLogger = settings.telemetry.logToConsole ? consoleLogger() : silentLogger,
     owner = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
   } = options;
   const logger = safeLogger(givenLogger);
@@ -253,6 +275,8 @@ export function assembleMultiOutbox(
         : strategy,
     ),
     logger,
+    onError: safeCallback('createMultiOutbox', 'onError', options.onError, logger),
+    onDeadMessage: safeCallback('createMultiOutbox', 'onDeadMessage', options.onDeadMessage, logger),
     owner,
     ...surroundings,
   });

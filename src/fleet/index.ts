@@ -12,8 +12,10 @@ import type { TenantDatabase } from '../engine/engine.ts';
 import type { QueueName } from '../engine/work-queue.ts';
 import { MultiOutboxError, shownValue } from '../errors.ts';
 import { type NamesOf, optionsOf } from '../options.ts';
+import { type FailureListeners, noListeners } from '../queue/failures.ts';
 import type { HandlerSet } from '../queue/handler-set.ts';
 import { markIdle } from '../telemetry/idle-spans.ts';
+import { LogLimit } from '../telemetry/log-limit.ts';
 import { recordPlan, recordWakes, setTenantLabels } from '../telemetry/metrics.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import { inSpan } from '../telemetry/spans.ts';
@@ -41,6 +43,8 @@ export interface FleetOptions extends FleetHandleOptions {
   readonly strategy: Strategy;
   /** The random source of jitter. Default: `Math.random`. */
   readonly random?: (() => number) | undefined;
+  readonly onError?: FailureListeners['onError'];
+  readonly onDeadMessage?: FailureListeners['onDeadMessage'];
 }
 
 export interface PlanOptions {
@@ -60,6 +64,7 @@ export class Fleet {
   readonly wakeHosts = new WakeHosts();
   readonly #options: FleetOptions;
   readonly #gauge: FleetGauge;
+  readonly #logLimit: LogLimit;
   #closing: Promise<string[]> | undefined;
   readonly #parked: ParkedTenants;
 
@@ -74,6 +79,7 @@ export class Fleet {
       random: options.random ?? Math.random,
     });
     this.#gauge = new FleetGauge(options.owner, options.logger);
+    this.#logLimit = new LogLimit(options.logger);
     const topics = [...options.handlers.values()].flatMap((set) => set.topics.map(({ topic }) => topic));
     this.#parked = new ParkedTenants(topics, options.logger);
     setTenantLabels(options.settings.telemetry.metricTenants);
@@ -147,6 +153,11 @@ export class Fleet {
         directory,
         databases,
         random: this.#options.random ?? Math.random,
+        failures: {
+          limit: this.#logLimit,
+          onError: this.#options.onError ?? noListeners.onError,
+          onDeadMessage: this.#options.onDeadMessage ?? noListeners.onDeadMessage,
+        },
         redispatchMs: this.#redispatchMs,
       },
       checked,
@@ -229,6 +240,7 @@ export class Fleet {
   /** Ends the runs first, because their handlers may store messages; these wake their tenants. */
   async #close(): Promise<string[]> {
     await this.handle.stop();
+    this.#logLimit.close();
     const unwoken = await this.wakes.close();
     await this.handle.close();
     return unwoken;

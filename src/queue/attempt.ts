@@ -1,8 +1,9 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ClaimedMessage, Outcome } from '../engine/message.ts';
-import { errorName, errorText, MultiOutboxError } from '../errors.ts';
+import { errorLabel, errorName, errorText, MultiOutboxError } from '../errors.ts';
 import { guardedSignal } from '../guarded-signal.ts';
-import type { AttemptTrace, RunTrace } from '../telemetry/spans.ts';
+import { stackFrames } from '../telemetry/error-stack.ts';
+import type { AttemptFailure, AttemptTrace, RunTrace } from '../telemetry/spans.ts';
 import { AttemptContext, type ContextSetting } from './attempt-context.ts';
 import { AttemptTransaction, type TransactionAccess, type TransactionWork } from './attempt-transaction.ts';
 import type { Handler, Message } from './handler.ts';
@@ -48,6 +49,7 @@ export class Attempt {
   #transacting: Promise<unknown> | undefined;
   /** The outcome that arrived during the transaction's commit. */
   #outcomeAtCommit: Outcome | undefined;
+  #thrown: { readonly error: unknown } | undefined;
   #ended = false;
 
   constructor(
@@ -102,6 +104,11 @@ export class Attempt {
   /** Whether the handler's own transaction has settled the message. */
   get settled(): boolean {
     return this.#transaction?.state === 'committed';
+  }
+
+  /** What the handler threw first; undefined when it threw nothing. */
+  get thrown(): { readonly error: unknown } | undefined {
+    return this.#thrown;
   }
 
   /** See `HandlerContext.signal`. */
@@ -192,6 +199,7 @@ export class Attempt {
   }
 
   #fail(error: unknown): void {
+    this.#thrown ??= { error };
     if (this.#aborted?.byShutdown) {
       this.#end(outcomeOfInterruption(error));
       return;
@@ -218,8 +226,16 @@ export class Attempt {
     const { settled } = this;
     if (settled && outcome.kind !== 'done') this.#warnOfFailureAfterCommit(outcome);
     const last: Outcome = settled ? { kind: 'done' } : outcome;
-    this.#trace?.end(last, settled);
+    this.#trace?.end(last, settled, this.#failure(last));
     this.#onEnded(this, last);
+  }
+
+  /** What the span of a failed attempt says about its error. */
+  #failure({ kind }: Outcome): AttemptFailure | undefined {
+    if (this.#thrown === undefined || (kind !== 'retry' && kind !== 'dead')) return undefined;
+    const { error } = this.#thrown;
+    const text = this.#setting.logsHandlerText ? errorText(error) : undefined;
+    return { type: errorLabel(error), text, stack: stackFrames(error) };
   }
 
   #listenerFailed(error: unknown): void {

@@ -1,8 +1,8 @@
 import type { ClaimedMessage, Outcome } from '../engine/message.ts';
 import type { Settings } from '../settings.ts';
-import type { Logger } from '../telemetry/logger.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import { Attempt, type AttemptSetting } from './attempt.ts';
+import type { RunFailures } from './failures.ts';
 import type { Handler } from './handler.ts';
 import type { HandlerSet } from './handler-set.ts';
 import type { LoopBlocks } from './loop-blocks.ts';
@@ -25,7 +25,7 @@ export interface InFlightOptions {
   readonly rooms: Rooms;
   readonly tally: RunTally;
   readonly blocks: LoopBlocks;
-  readonly logger: Logger;
+  readonly failures: RunFailures;
   /** Called when an attempt that `startNext` started has ended. The callback must call `end`. */
   readonly onEnded: (attempt: Attempt, outcome: Outcome) => void;
 }
@@ -101,6 +101,12 @@ export class MessagesInFlight {
     if (next === undefined) return false;
     if (next.handler === null) {
       this.#finish(next, next.verdict);
+      if (next.verdict.kind === 'dead')
+        this.#options.failures.refused(
+          next.message,
+          next.verdict.error,
+          this.#handlerOf(next.message)?.topic,
+        );
       return true;
     }
     const attempt = new Attempt(next.message, next.handler, attempts, onEnded);
@@ -115,6 +121,8 @@ export class MessagesInFlight {
     const last = this.#running.pop()!;
     if (last !== attempt) this.#running[this.#running.indexOf(attempt)] = last;
     this.#finish(attempt, outcome, attempt.settled);
+    if (outcome.kind === 'retry' || outcome.kind === 'dead')
+      this.#options.failures.attemptFailed(attempt, outcome);
   }
 
   /** Releases all waiting messages unstarted. The run claims no more then, so their room is not needed. */
@@ -167,8 +175,8 @@ export class MessagesInFlight {
   }
 
   #finish(assignment: Pick<Assignment, 'message' | 'handler'>, outcome: Outcome, isSettled = false): void {
-    const { dispatch, logger, rooms, tally } = this.#options;
-    const { sequence, messageId, topic, attempt } = assignment.message;
+    const { dispatch, rooms, tally } = this.#options;
+    const { sequence, messageId } = assignment.message;
     const ended: EndedMessage = {
       sequence,
       messageId,
@@ -177,13 +185,6 @@ export class MessagesInFlight {
     };
     if (isSettled) tally.count([ended], []);
     else this.#outcomes.push(ended);
-    if (outcome.kind === 'dead') {
-      logger.warn('A message went to Dead; it waits for replay or discard.', {
-        messageId,
-        topic,
-        attempts: attempt,
-      });
-    }
     rooms.ended(this.#handlerOf(assignment));
     this.#release(this.#waiting.ended(assignment, unblocks(outcome.kind, dispatch.onDead)));
   }

@@ -16,6 +16,7 @@ import type { RunTrace } from '../telemetry/spans.ts';
 import type { Attempt } from './attempt.ts';
 import { Backlog } from './backlog.ts';
 import { type Begun, beginRun } from './begin-call.ts';
+import { type FailureListeners, noListeners, RunFailures } from './failures.ts';
 import type { HandlerSet } from './handler-set.ts';
 import { MessagesInFlight } from './in-flight.ts';
 import { LoopBlocks } from './loop-blocks.ts';
@@ -52,6 +53,8 @@ export interface QueueRunOptions {
   readonly outbox: Pick<WorkQueue, 'name' | 'enqueue'>;
   /** Whether log lines may have the text of a handler's error. Default: false. */
   readonly logsHandlerText?: boolean;
+  /** Default: the run's own log lines, without a bound. */
+  readonly failures?: FailureListeners | undefined;
   /** Absent when no traces are recorded. */
   readonly trace?: RunTrace | undefined;
 }
@@ -102,6 +105,7 @@ class QueueRun implements BeatingRun {
   readonly #tally: RunTally;
   readonly #backlog: Backlog;
   readonly #blocks: LoopBlocks;
+  readonly #failures: RunFailures;
   readonly #rooms: Rooms;
   readonly #lease: RunLease;
   readonly #inFlight: MessagesInFlight;
@@ -129,6 +133,14 @@ class QueueRun implements BeatingRun {
       onRenewalDue: () => this.#on({ kind: 'renewal-due' }),
       onLost: (reason) => this.#on({ kind: 'lease-lost', reason }),
     });
+    const logsHandlerText = options.logsHandlerText ?? false;
+    this.#failures = new RunFailures({
+      tenantId: tenant.id,
+      queue: queue.name,
+      logger,
+      logsHandlerText,
+      listeners: options.failures ?? noListeners,
+    });
     this.#inFlight = new MessagesInFlight({
       handlers,
       dispatch,
@@ -136,7 +148,7 @@ class QueueRun implements BeatingRun {
       rooms,
       tally,
       blocks,
-      logger,
+      failures: this.#failures,
       attempts: {
         tenant,
         queue: queue.name,
@@ -145,7 +157,7 @@ class QueueRun implements BeatingRun {
         retry,
         timeoutMs: dispatch.handlerTimeoutMs,
         random,
-        logsHandlerText: options.logsHandlerText ?? false,
+        logsHandlerText,
         transactions: {
           transact: (request, work) => queue.transact({ ...request, lease: begun.lease }, work),
           enqueue: (messages, transaction) => this.#enqueue(messages, transaction),
@@ -210,6 +222,7 @@ class QueueRun implements BeatingRun {
       // No answer came before the lease ran out. Keep the outcomes: the release sends them once more.
       if (answer === undefined) continue;
       this.#inFlight.forget(outcomes);
+      this.#failures.settled(outcomes, answer.unmatched);
       this.#watchBacklog();
       if (answer.messages.length === 0) {
         if (answer.more) await immediate();

@@ -217,6 +217,12 @@ export const groups = {
       false,
       "With true, log lines about a handler's error contain its text, which may quote a payload; with false, only its name. The stored error of a message always has the text.",
     ),
+    logToConsole: setting(
+      'LOG_TO_CONSOLE',
+      flag,
+      true,
+      'With true, a program that gives no `logger` writes warnings and errors to standard error, one line each; with false, nothing.',
+    ),
     correlationIds: setting(
       'EXPORT_CORRELATION_IDS',
       flag,

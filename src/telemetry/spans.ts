@@ -145,6 +145,14 @@ const isFailure = { done: false, retry: true, dead: true, release: false } satis
   boolean
 >;
 
+/** The error of a failed attempt, as its span shows it. */
+export interface AttemptFailure {
+  readonly type: string;
+  /** Absent unless the operator allows handlers' texts, which may quote a payload. */
+  readonly text: string | undefined;
+  readonly stack: string | null;
+}
+
 /** The span of one attempt. */
 export class AttemptTrace {
   readonly #span: Span;
@@ -168,9 +176,19 @@ export class AttemptTrace {
   }
 
   /** @param isSettled whether the handler's transaction has settled the message; then no later call settles it */
-  end({ kind }: Outcome, isSettled: boolean): void {
+  end(outcome: Outcome, isSettled: boolean, failure: AttemptFailure | undefined): void {
+    const { kind } = outcome;
     this.#span.setAttribute('multi_outbox.outcome', kind);
     if (isFailure[kind]) failed(this.#span, kind);
+    if (outcome.kind === 'retry') this.#span.setAttribute('multi_outbox.next_try_in_ms', outcome.delayMs);
+    if (failure) {
+      const { type, text, stack } = failure;
+      this.#span.addEvent('exception', {
+        'exception.type': type,
+        ...(text !== undefined && { 'exception.message': text }),
+        ...(stack !== null && { 'exception.stacktrace': stack }),
+      });
+    }
     this.#span.end();
     if (!isSettled) this.#onEnd();
   }

@@ -1,6 +1,6 @@
+import { escapedLine, fieldsText } from '../../telemetry/log-line.ts';
 import type { LogFields, Logger } from '../../telemetry/logger.ts';
 import { colorsFor } from './colors.ts';
-import { escapedLine } from './text.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -44,11 +44,8 @@ function humanLogger(level: LogLevel, bound: LogFields = {}): Logger {
   const write = (lineLevel: LogLevel) => (message: string, fields?: LogFields) => {
     if (levels.indexOf(lineLevel) < levels.indexOf(level)) return;
     const time = new Date().toISOString().slice(11, 19);
-    const shown = Object.entries({ ...bound, ...fields }).map(
-      ([key, value]) => ` ${key}=${fieldText(value)}`,
-    );
     process.stderr.write(
-      `${colors.dim(time)} ${paint[lineLevel](lineLevel.padEnd(5))} ${escapedLine(message)}${colors.dim(shown.join(''))}\n`,
+      `${colors.dim(time)} ${paint[lineLevel](lineLevel.padEnd(5))} ${escapedLine(message)}${colors.dim(fieldsText({ ...bound, ...fields }))}\n`,
     );
   };
   return {
@@ -58,14 +55,6 @@ function humanLogger(level: LogLevel, bound: LogFields = {}): Logger {
     error: write('error'),
     child: (fields) => humanLogger(level, { ...bound, ...fields }),
   };
-}
-
-function fieldText(value: unknown): string {
-  const text =
-    value instanceof Error ? value.message : typeof value === 'string' ? value : JSON.stringify(value);
-  return escapedLine(
-    /[\s"=]/.test(text ?? '') && typeof value === 'string' ? JSON.stringify(text) : (text ?? ''),
-  );
 }
 
 /** Replaces errors by their messages: pino would print stacks and causes, which may hold data that must not be logged. */

@@ -1,23 +1,13 @@
 /** Text for a terminal. Text from databases and handlers must not be able to control the terminal, so it is escaped. */
+import { escapedCharacter, escapedLine } from '../../telemetry/log-line.ts';
 
-// Control characters and characters that change the direction of text.
-const control = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+export { escapedLine };
+
 const controlButLines = /(?![\n\t])[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
-
-const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-
-/** Makes text one line: line breaks and tabs become spaces, other control characters become \uXXXX. */
-export function escapedLine(text: string): string {
-  return text
-    .replace(/\s*[\r\n]+\s*/g, ' ')
-    .replace(/\t/g, ' ')
-    .replace(control, escaped)
-    .trim();
-}
 
 /** Keeps line breaks and tabs; other control characters become \uXXXX. */
 export function escapedText(text: string): string {
-  return text.replace(controlButLines, escaped);
+  return text.replace(controlButLines, escapedCharacter);
 }
 
 /** One line of at most `characters` characters; it ends with … if text was cut off. */

@@ -2,6 +2,7 @@
 import type { Span } from '@opentelemetry/api';
 import type { TenantRecord } from '../../engine/registry.ts';
 import type { QueueName } from '../../engine/work-queue.ts';
+import type { FailureListeners } from '../../queue/failures.ts';
 import type { HandlerSet } from '../../queue/handler-set.ts';
 import type { QueueReport } from '../../queue/report.ts';
 import { runQueue } from '../../queue/run.ts';
@@ -17,6 +18,7 @@ export interface QueueRunsOptions {
   readonly settings: Settings;
   readonly owner: string;
   readonly random: () => number;
+  readonly failures: FailureListeners;
 }
 
 interface TenantRun {
@@ -29,7 +31,7 @@ interface TenantRun {
 
 /** @throws when the tenant's database cannot be opened; a queue's own failure is in its report */
 export function runQueues(
-  { databases, handlers, settings, owner, random }: QueueRunsOptions,
+  { databases, handlers, settings, owner, random, failures }: QueueRunsOptions,
   { tenant, runId, signal, logger, span }: TenantRun,
 ): Promise<QueueReport[]> {
   const { dispatch, retry, retention } = settings;
@@ -55,6 +57,7 @@ export function runQueues(
           logger: logger.child({ queue: name }),
           random,
           logsHandlerText: settings.telemetry.handlerErrorText,
+          failures,
           outbox: database.queue('outbox'),
           trace: RunTrace.of(span, tenant.id, name, settings.telemetry),
         }),

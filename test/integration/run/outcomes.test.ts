@@ -88,7 +88,7 @@ describe('outcomes, as the database has them afterwards (D3)', () => {
     expect(report.counts).toMatchObject({ retried: 2, dead: 1 });
   });
 
-  test('S1: a message that goes to Dead is logged, with its attempts; one that is retried or Done is not', async () => {
+  test('S1: a message that goes to Dead and one that is tried again are logged; one that is Done is not', async () => {
     const queue = await place.outbox();
     const sent = ['done', 'fails', 'dead'].map((payload) => message(payload));
     await queue.enqueue(sent);
@@ -99,8 +99,17 @@ describe('outcomes, as the database has them afterwards (D3)', () => {
     });
     const report = await run(queue, [handler], { logger, retry: { baseMs: '1h' }, random: () => 0.999 });
     expect(report).not.toHaveProperty('error');
-    expect(logger.lines).toMatchObject([
-      { level: 'warn', fields: { messageId: sent[2]!.messageId, topic: 'orders', attempts: 1 } },
+    expect(logger.lines.filter(({ level }) => level !== 'debug')).toMatchObject([
+      {
+        level: 'warn',
+        message: 'An attempt failed; the message is tried again.',
+        fields: { messageId: sent[1]!.messageId, topic: 'orders', attempt: 1, nextTryInMs: 0.999 * 900_000 },
+      },
+      {
+        level: 'warn',
+        message: 'A message went to Dead; it waits for replay or discard.',
+        fields: { messageId: sent[2]!.messageId, topic: 'orders', attempts: 1 },
+      },
     ]);
   });
 

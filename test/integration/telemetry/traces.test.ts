@@ -170,6 +170,39 @@ test('a failed attempt is marked as such, without the text of its error', async 
   expect(JSON.stringify([attempt.attributes, attempt.events, attempt.status])).not.toContain('4711');
 });
 
+test('S1: the span of a failed attempt has its error’s name, stack and next try; the text only when the operator allows it', async () => {
+  for (const handlerErrorText of [false, true]) {
+    exporter.reset();
+    const handler = defineHandler({
+      topic: 'orders',
+      handle() {
+        throw Object.assign(new TypeError('card 4711 was refused'), { code: 'E_CARD' });
+      },
+    });
+    const face = await place.fleet(['acme'], {
+      handlers: [handler],
+      retry: { baseMs: '1h' },
+      telemetry: { handlerErrorText },
+    });
+    await face.outbox('acme').enqueue({ topic: 'orders', payload: 'x' });
+    await face.tick();
+    const { attributes, events } = only('process orders');
+    expect(attributes['multi_outbox.next_try_in_ms']).toEqual(expect.any(Number));
+    expect(events).toMatchObject([
+      {
+        name: 'exception',
+        attributes: {
+          'exception.type': 'TypeError (E_CARD)',
+          'exception.stacktrace': expect.stringMatching(/^at .*traces\.test/),
+          ...(handlerErrorText && { 'exception.message': 'card 4711 was refused' }),
+        },
+      },
+    ]);
+    expect(JSON.stringify(events).includes('4711')).toBe(handlerErrorText);
+    await place.clear();
+  }
+});
+
 test('D5: a run that carries on with a backlog links to the one before it', async () => {
   const handler = defineHandler({
     topic: 'orders',

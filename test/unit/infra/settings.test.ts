@@ -14,6 +14,7 @@ const leftOut: Readonly<Record<string, string>> = {
     'only the local host and tick read it, because the Functions host decides how many runs there are',
   MULTI_OUTBOX_SQLITE_SYNCHRONOUS: 'the embedded engine is not loaded with a registry on SQL Server',
   MULTI_OUTBOX_SQLITE_BUSY_TIMEOUT: 'the embedded engine is not loaded with a registry on SQL Server',
+  MULTI_OUTBOX_LOG_TO_CONSOLE: 'the function app has a logger of its own',
   MULTI_OUTBOX_MAIL_FOLDER: 'a folder of an instance goes with the instance: mails are sent by SMTP',
 };
 
