@@ -36,7 +36,7 @@ export function registerHealth(currentApp: CurrentApp, terminating: AbortSignal,
       const { multiOutbox } = currentApp();
       const fleet = await multiOutbox.status();
       const { tenants, examined, complete } = await multiOutbox.worst();
-      const status = fleet.failing > 0 ? 'troubled' : 'ok';
+      const status = fleet.failing + fleet.withFailingTopics > 0 ? 'troubled' : 'ok';
       await latePlan.makeIfLate(context);
       return answer(200, { status, fleet, worst: tenants.map(tenantHealth), examined, complete });
     }),
@@ -96,7 +96,8 @@ function failed(error: unknown): Check {
 }
 
 function tenantHealth({ id, schedule }: TenantRecord) {
-  const { nextDueUtc, lastRunUtc, lastOutcome, failureStreak, backlog, parkedTopics, totals } = schedule;
+  const { nextDueUtc, lastRunUtc, lastOutcome, failureStreak, backlog, totals } = schedule;
+  const { queues, parkedTopics, failingTopics } = schedule;
   const { lastError, lastErrorCode, lastErrorUtc } = schedule;
   const error = lastErrorCode !== null && {
     code: lastErrorCode,
@@ -110,7 +111,9 @@ function tenantHealth({ id, schedule }: TenantRecord) {
     lastOutcome,
     failureStreak,
     backlog,
+    queues,
     parkedTopics,
+    failingTopics,
     totals,
     lastError: error || null,
   };

@@ -14,9 +14,11 @@ export {
 } from './engine/message.ts';
 export type {
   CandidateOrder,
+  FailingTopic,
   FleetSummary,
   ListTenants,
   PlanCandidate,
+  QueueState,
   RunCounts,
   RunOutcome,
   StreakRange,
@@ -36,7 +38,7 @@ export type {
   SchemaFinding,
   SchemaInspection,
 } from './engine/schema.ts';
-export type { DeadFilter, QueueName, QueueStatistics } from './engine/work-queue.ts';
+export type { DeadFilter, QueueName, QueueStatistics, StoredCounts } from './engine/work-queue.ts';
 export {
   type ErrorCode,
   type ErrorDetails,
@@ -115,6 +117,7 @@ export type { MessageInput } from './queue/message.ts';
 export type { QueueReport, StopReason } from './queue/report.ts';
 export type { RetryPolicy } from './queue/retry.ts';
 export type { DeadLetters, DeadSelection, StoredMessages } from './queue/stored-messages.ts';
+export type { FailedTopic } from './queue/topic-results.ts';
 export {
   type DurationInput,
   loadSettings,

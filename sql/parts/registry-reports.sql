@@ -4,9 +4,9 @@ SET ANSI_NULLS ON;
 GO
 -- Records a run's report; the tenant is in flight no more. @Mode: 'set' replaces the due time, 'at-most' can only make it
 -- earlier. @NextDueInMs null: not due until a wake. If a wake came after the tenant was chosen, the tenant is due now
--- despite the report. Returns one row: Woken, 1 in this case. Unknown and retired tenants are ignored. A skipped run does
--- not change the last report, because the lease's holder writes its own. It counts as a wake: the holder may have claimed
--- its last messages before.
+-- despite the report. Returns one row: Woken, 1 in this case; FailingTopics, for Tenant_SetFailingTopics; and Now. Unknown
+-- and retired tenants are ignored. A skipped run does not change the last report, because the lease's holder writes its
+-- own. It counts as a wake: the holder may have claimed its last messages before.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Report]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Report] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Report]
@@ -16,13 +16,16 @@ ALTER PROCEDURE [$(Schema)].[Tenant_Report]
   -- {"done":0,"retried":0,"dead":0,"released":0,"parked":0,"lost":0,"recovered":0}; a missing count is 0
   @Counts nvarchar(4000),
   @Backlog bit,
-  @ParkedTopics nvarchar(max),
   @ErrorCode nvarchar(4000),
   @Error nvarchar(max),
   @NextDueInMs bigint,
   @Mode nvarchar(10),
   @IdleStreak int,
-  @FailureStreak int
+  @FailureStreak int,
+  -- {"ready":3,"due":1,"blocked":1,"dead":0,"parked":[{"topic":"…","count":2}],"atLeast":[],"oldestDueAgeMs":12,"nextDueInMs":0}
+  -- each; null: the run did not serve the queue to its end, so what was reported last stays
+  @OutboxState nvarchar(max) = NULL,
+  @InboxState nvarchar(max) = NULL
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -37,13 +40,14 @@ IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0
   OR DATALENGTH(SUBSTRING(@Counts COLLATE Latin1_General_100_BIN2, 1001, 1)) > 0
   OR DATALENGTH(SUBSTRING(@ErrorCode COLLATE Latin1_General_100_BIN2, 101, 1)) > 0
   THROW 51026, N'A value is too long; the limits, in characters, are: @Id 64, @Counts 1,000, @ErrorCode 100.', 1;
-IF ISJSON(@Counts) = 0 OR ISJSON(@ParkedTopics) = 0 THROW 51025, N'@Counts must be a JSON object, and @ParkedTopics a JSON array.', 1;
+IF ISJSON(@Counts) = 0 OR ISJSON(@OutboxState) = 0 OR ISJSON(@InboxState) = 0
+  THROW 51025, N'@Counts, @OutboxState and @InboxState must be JSON objects.', 1;
 IF EXISTS (SELECT 1 FROM OPENJSON(@Counts) WHERE value IS NOT NULL AND TRY_CAST(value AS bigint) IS NULL)
   THROW 51025, N'The values in @Counts must be whole numbers.', 1;
 IF @NextDueInMs NOT BETWEEN 0 AND 1500000000000
   THROW 51027, N'@NextDueInMs must be milliseconds from 0 to 1500000000000, or null.', 1;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
-DECLARE @Reported TABLE (WakePending bit NOT NULL);
+DECLARE @Reported TABLE (WakePending bit NOT NULL, FailingTopics nvarchar(max) NOT NULL);
 DECLARE @NextDue datetime2(3) = DATEADD(millisecond, CAST(@NextDueInMs % 1000 AS int), DATEADD(second, CAST(@NextDueInMs / 1000 AS int), @Now));
 IF @Outcome = N'skipped'
 BEGIN
@@ -54,7 +58,7 @@ BEGIN
     WHEN NextDueUtc IS NULL OR @NextDue < NextDueUtc THEN @NextDue
     ELSE NextDueUtc END
   WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired';
-  SELECT CAST(0 AS bit) AS Woken;
+  SELECT CAST(0 AS bit) AS Woken, CAST(NULL AS nvarchar(max)) AS FailingTopics, @Now AS Now;
   RETURN;
 END
 UPDATE [$(Schema)].[Tenants]
@@ -68,15 +72,39 @@ SET LastRunUtc = @Now, LastOutcome = @Outcome, LastDurationMs = @DurationMs, Las
   TotalRecovered = TotalRecovered + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.recovered') AS bigint), 0),
   IdleStreak = @IdleStreak, FailureStreak = @FailureStreak,
   LastError = @Error, LastErrorCode = @ErrorCode, LastErrorUtc = CASE WHEN @ErrorCode IS NULL THEN NULL ELSE @Now END,
-  Backlog = @Backlog, ParkedTopics = @ParkedTopics, InFlight = 0,
+  Backlog = @Backlog, InFlight = 0,
+  OutboxState = COALESCE(@OutboxState, OutboxState), OutboxStateUtc = CASE WHEN @OutboxState IS NULL THEN OutboxStateUtc ELSE @Now END,
+  InboxState = COALESCE(@InboxState, InboxState), InboxStateUtc = CASE WHEN @InboxState IS NULL THEN InboxStateUtc ELSE @Now END,
   NextDueUtc = CASE
     WHEN WakePending = 1 THEN CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
     WHEN @Mode = N'set' THEN @NextDue
     WHEN NextDueUtc IS NULL OR @NextDue < NextDueUtc THEN @NextDue
     ELSE NextDueUtc END
-OUTPUT inserted.WakePending INTO @Reported (WakePending)
+OUTPUT inserted.WakePending, inserted.FailingTopics INTO @Reported (WakePending, FailingTopics)
 WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired';
-SELECT CAST(COALESCE(MAX(CAST(WakePending AS int)), 0) AS bit) AS Woken FROM @Reported;
+SELECT CAST(COALESCE(MAX(CAST(WakePending AS int)), 0) AS bit) AS Woken, MAX(FailingTopics) AS FailingTopics, @Now AS Now FROM @Reported;
+GO
+-- Replaces the tenant's topics that fail now, a JSON array, if they are still @Before: the caller has merged what its run
+-- found. Returns one row: FailingTopics, null if they were replaced, otherwise what they are now.
+IF OBJECT_ID(N'[$(Schema)].[Tenant_SetFailingTopics]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_SetFailingTopics] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[Tenant_SetFailingTopics]
+  @Id nvarchar(4000),
+  @Before nvarchar(max),
+  @After nvarchar(max)
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT ON;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET LOCK_TIMEOUT 10000;
+SET DEADLOCK_PRIORITY LOW;
+IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0
+  THROW 51026, N'A value is too long; the limit, in characters, is: @Id 64.', 1;
+IF @After IS NULL OR ISJSON(@After) = 0 THROW 51025, N'@After must be a JSON array.', 1;
+UPDATE [$(Schema)].[Tenants] SET FailingTopics = @After
+WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired' AND FailingTopics = @Before COLLATE Latin1_General_100_BIN2;
+IF @@ROWCOUNT = 1 SELECT CAST(NULL AS nvarchar(max)) AS FailingTopics;
+ELSE SELECT FailingTopics FROM [$(Schema)].[Tenants] WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired';
 GO
 -- A tenant's run is alive: no plan chooses the tenant within @HoldMs from now. If a wake came since the tenant was chosen, it
 -- is due now: another run can serve the queues that this one has finished.
@@ -137,10 +165,17 @@ FROM (
       COALESCE(SUM(CASE WHEN Status = N'active' AND FailureStreak >= 10 THEN 1 ELSE 0 END), 0) AS FailingTen,
       COALESCE(MAX(CASE WHEN Status = N'active' THEN FailureStreak ELSE 0 END), 0) AS LongestStreak,
       DATEDIFF_BIG(millisecond, MIN(CASE WHEN Status = N'active' AND NextDueUtc <= @Now THEN NextDueUtc ELSE NULL END), @Now) AS OldestDueMs,
+      COALESCE(SUM(CASE WHEN Status = N'active' AND FailingTopics <> N'[]' THEN 1 ELSE 0 END), 0) AS FailingTopics,
+      COALESCE(SUM(CASE WHEN Status <> N'retired' AND Dead > 0 THEN 1 ELSE 0 END), 0) AS WithDead,
+      COALESCE(SUM(CASE WHEN Status <> N'retired' THEN Dead ELSE 0 END), 0) AS Dead,
       COALESCE(SUM(TotalDone), 0) AS TotalDone, COALESCE(SUM(TotalRetried), 0) AS TotalRetried,
       COALESCE(SUM(TotalDead), 0) AS TotalDead, COALESCE(SUM(TotalReleased), 0) AS TotalReleased,
       COALESCE(SUM(TotalParked), 0) AS TotalParked, COALESCE(SUM(TotalLost), 0) AS TotalLost,
       COALESCE(SUM(TotalRecovered), 0) AS TotalRecovered
-    FROM [$(Schema)].[Tenants]
+    FROM (
+      SELECT *, COALESCE(TRY_CAST(JSON_VALUE(OutboxState, '$.dead') AS bigint), 0)
+        + COALESCE(TRY_CAST(JSON_VALUE(InboxState, '$.dead') AS bigint), 0) AS Dead
+      FROM [$(Schema)].[Tenants]
+    ) t
   ) f CROSS JOIN [$(Schema)].[RegistryState] s WHERE s.Id = 1;
 GO

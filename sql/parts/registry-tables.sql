@@ -64,11 +64,18 @@ BEGIN
     LastErrorCode nvarchar(100) NULL,
     LastErrorUtc datetime2(3) NULL,
     Backlog bit NOT NULL CONSTRAINT [DF_Tenants_Backlog] DEFAULT (0),
-    -- A JSON array.
-    ParkedTopics nvarchar(max) NOT NULL CONSTRAINT [DF_Tenants_ParkedTopics] DEFAULT (N'[]'),
+    -- A JSON object each: the counts of the queue, by the last run that served it to its end (S2), and when that was.
+    OutboxState nvarchar(max) NULL,
+    OutboxStateUtc datetime2(3) NULL,
+    InboxState nvarchar(max) NULL,
+    InboxStateUtc datetime2(3) NULL,
+    -- A JSON array of {"queue":"outbox","topic":"…","sinceUtc":"…","lastUtc":"…","failures":3,"messageId":"…","error":"…"}:
+    -- the topics of which no attempt has succeeded since these attempts failed.
+    FailingTopics nvarchar(max) COLLATE Latin1_General_100_BIN2 NOT NULL CONSTRAINT [DF_Tenants_FailingTopics] DEFAULT (N'[]'),
     -- These refuse what no program could read (Q15).
     CONSTRAINT [CK_Tenants_Json] CHECK (ISJSON(Auth) = 1 AND ISJSON(Tags) = 1 AND ISJSON(Overrides) = 1),
-    CONSTRAINT [CK_Tenants_Report] CHECK (ISJSON(LastCounts) = 1 AND ISJSON(ParkedTopics) = 1),
+    CONSTRAINT [CK_Tenants_Report] CHECK (ISJSON(LastCounts) = 1 AND ISJSON(FailingTopics) = 1),
+    CONSTRAINT [CK_Tenants_States] CHECK (ISJSON(OutboxState) = 1 AND ISJSON(InboxState) = 1),
     CONSTRAINT [CK_Tenants_Status] CHECK (Status IN (N'active', N'paused', N'retired'))
   );
   CREATE UNIQUE INDEX [UX_Tenants_DatabaseHash] ON [$(Schema)].[Tenants] (DatabaseHash) WHERE Status <> N'retired';

@@ -10,7 +10,8 @@ IF OBJECT_ID(N'[$(Schema)].[TenantRecords]', N'V') IS NULL EXEC(N'CREATE VIEW [$
   t.Id, t.Server, t.DatabaseName, t.Auth, t.SchemaName, t.Priority, t.Weight, t.SlaSeconds, t.Tags, t.Overrides,
   t.Status, t.PausedByOperator, t.Version, t.AddedUtc, t.SchemaVersion, t.NextDueUtc, t.WakePending, t.PlanVersion, t.LastPlannedUtc, t.LastRunUtc, t.LastOutcome,
   t.LastDurationMs, t.LastCounts, t.TotalDone, t.TotalRetried, t.TotalDead, t.TotalReleased, t.TotalParked, t.TotalLost,
-  t.TotalRecovered, t.IdleStreak, t.FailureStreak, t.LastError, t.LastErrorCode, t.LastErrorUtc, t.Backlog, t.ParkedTopics
+  t.TotalRecovered, t.IdleStreak, t.FailureStreak, t.LastError, t.LastErrorCode, t.LastErrorUtc, t.Backlog,
+  t.OutboxState, t.OutboxStateUtc, t.InboxState, t.InboxStateUtc, t.FailingTopics
 FROM [$(Schema)].[Tenants] t');
 GO
 -- Registers a tenant, active and due now. A retired id becomes active again, with the new definition; if @By is
@@ -183,7 +184,7 @@ IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0 THROW 5
 SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id);
 GO
 -- Lists a page of tenants, sorted by id: those after @After, of one status or of all. With @Parked only those that
--- have parked messages, by their last report.
+-- have parked messages, by their last reports.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_List]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_List] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_List]
@@ -197,7 +198,9 @@ SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 IF @Status NOT IN (N'active', N'paused', N'retired') THROW 51005, N'@Status must be active, paused or retired.', 1;
 SELECT TOP (@Limit) * FROM [$(Schema)].[TenantRecords]
-WHERE Id > @After AND (@Status IS NULL OR Status = @Status) AND (@Parked = 0 OR ParkedTopics <> N'[]') ORDER BY Id;
+WHERE Id > @After AND (@Status IS NULL OR Status = @Status) AND (@Parked = 0
+  OR COALESCE(JSON_VALUE(OutboxState, '$.parked[0].topic'), JSON_VALUE(InboxState, '$.parked[0].topic')) IS NOT NULL)
+ORDER BY Id;
 GO
 -- Returns the latest version, then the tenants whose definition or status changed after @Since; with null, no
 -- tenants. If no tenant has the version @Since, IsWhole is 1 and all tenants follow: the registry was restored, or the

@@ -23,6 +23,7 @@ BEGIN
   GRANT EXECUTE ON [$(Schema)].[$(Queue)_DrawInDueTimes] TO [$(Schema)_dispatcher];
   GRANT EXECUTE ON [$(Schema)].[$(Queue)_PutBack] TO [$(Schema)_dispatcher];
   GRANT EXECUTE ON [$(Schema)].[$(Queue)_Unpark] TO [$(Schema)_dispatcher];
+  GRANT EXECUTE ON [$(Schema)].[$(Queue)_CountStored] TO [$(Schema)_dispatcher];
   GRANT EXECUTE ON [$(Schema)].[$(Queue)_ResolveDead] TO [$(Schema)_operator];
   GRANT SELECT, INSERT ON [$(Schema)].[$(Queue)] TO [$(Schema)_producer];
   GRANT SELECT, INSERT, UPDATE, DELETE ON [$(Schema)].[$(Queue)] TO [$(Schema)_dispatcher];

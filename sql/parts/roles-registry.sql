@@ -10,6 +10,7 @@ GO
 GRANT EXECUTE ON [$(Schema)].[Plan_Begin] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Plan_Commit] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Tenant_Report] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[Tenant_SetFailingTopics] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Tenant_Postpone] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Tenant_Wake] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Tenant_Get] TO [$(Schema)_dispatcher];

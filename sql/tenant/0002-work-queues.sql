@@ -10,6 +10,7 @@
 :r parts/queue-block-followers.sql
 :r parts/queue-due-times.sql
 :r parts/queue-topics.sql
+:r parts/queue-counts.sql
 :r parts/queue-settle-and-claim.sql
 :r parts/queue-run.sql
 :r parts/queue-complete.sql
@@ -23,6 +24,7 @@
 :r parts/queue-block-followers.sql
 :r parts/queue-due-times.sql
 :r parts/queue-topics.sql
+:r parts/queue-counts.sql
 :r parts/queue-settle-and-claim.sql
 :r parts/queue-run.sql
 :r parts/queue-complete.sql

@@ -1,8 +1,8 @@
 import { errorText, isError, isMultiOutboxError, propertyOf } from '../errors.ts';
 import { escapedLine } from './output/text.ts';
 
-/** Exit codes of the program: 0 done, 1 failed, 2 wrong usage. */
-export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
+/** Exit codes of the program: 0 done, 1 failed, 2 wrong usage, 3 done, and found what --fail-on names. */
+export const exitCodes = { done: 0, failed: 1, usage: 2, troubled: 3 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /** The command line is wrong, so repeating it cannot help. Exit code 2. */
@@ -15,8 +15,13 @@ export class FailedError extends Error {
   override readonly name = 'FailedError';
 }
 
+/** The command is done, and has found a trouble that `--fail-on` names. Exit code 3. */
+export class TroubledError extends Error {
+  override readonly name = 'TroubledError';
+}
+
 export interface ErrorReport {
-  /** An error code of the library, or `USAGE`, `FAILED` or `UNEXPECTED`. */
+  /** An error code of the library, or `USAGE`, `FAILED`, `TROUBLED` or `UNEXPECTED`. */
   readonly code: string;
   /** One line. */
   readonly message: string;
@@ -39,6 +44,8 @@ export function errorReport(error: unknown): ErrorReport {
     return { code: 'USAGE', message, exitCode: exitCodes.usage };
   if (isError(error) && error instanceof FailedError)
     return { code: 'FAILED', message, exitCode: exitCodes.failed };
+  if (isError(error) && error instanceof TroubledError)
+    return { code: 'TROUBLED', message, exitCode: exitCodes.troubled };
   if (isMultiOutboxError(error)) {
     const exitCode = usageCodes.has(error.code) ? exitCodes.usage : exitCodes.failed;
     return { code: error.code, message, exitCode };

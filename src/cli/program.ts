@@ -80,7 +80,7 @@ export function createProgram(run: Runner, quiet = false): Command {
   for (const part of parts) part(program, run);
   program.addHelpText(
     'after',
-    '\nExit codes: 0 done, 1 failed, 2 wrong usage. Environment variables hold further settings; see docs/configuration.md.',
+    '\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 done and found what --fail-on names. Environment variables hold further settings; see docs/configuration.md.',
   );
   return program;
 }

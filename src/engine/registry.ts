@@ -5,6 +5,7 @@
  */
 import type { LeasedElsewhere, LeaseRef, LeaseStore } from './lease-store.ts';
 import type { SchemaControl } from './schema.ts';
+import type { QueueName, StoredCounts } from './work-queue.ts';
 
 export const tenantStatuses = ['active', 'paused', 'retired'] as const;
 export type TenantStatus = (typeof tenantStatuses)[number];
@@ -63,6 +64,29 @@ export interface RunCounts {
 export const runOutcomes = ['dispatched', 'idle', 'skipped', 'resuming', 'failed'] as const;
 export type RunOutcome = (typeof runOutcomes)[number];
 
+/** A topic of a tenant that fails now: no attempt has succeeded since these failed (S1). Times are the registry's. */
+export interface FailingTopic {
+  readonly queue: QueueName;
+  readonly topic: string;
+  /** The first and the last failed attempt since the topic last succeeded. */
+  readonly sinceUtc: Date;
+  readonly lastUtc: Date;
+  /** How many attempts have failed since then. */
+  readonly failures: number;
+  /** The message of the last failure. */
+  readonly messageId: string;
+  /** The last error's name and code; its text only if the operator allows it in logs. At most 300 characters. */
+  readonly error: string;
+}
+
+/** What is stored in one of a tenant's queues, as of the last run that served it to its end (S2). */
+export interface QueueState extends StoredCounts {
+  /** By the registry's clock. */
+  readonly asOfUtc: Date;
+  /** Milliseconds from then until the next unblocked Ready message is due; null if there is none. */
+  readonly nextDueInMs: number | null;
+}
+
 /** A tenant's schedule, as the last plan and the last report wrote it. */
 export interface TenantSchedule {
   /** Null when the tenant is not due until a wake (F6). */
@@ -82,8 +106,12 @@ export interface TenantSchedule {
   readonly lastErrorUtc: Date | null;
   /** Whether the last run left due messages. */
   readonly backlog: boolean;
-  /** Topics of messages that wait for a handler, as of the last run; at most 20 of a queue. */
+  /** A queue that no run has served to its end yet is absent. */
+  readonly queues: Readonly<Partial<Record<QueueName, QueueState>>>;
+  /** The topics of messages that wait for a handler, in `queues`; at most 20 of a queue. */
   readonly parkedTopics: readonly string[];
+  /** At most 20; the one that failed last comes first. */
+  readonly failingTopics: readonly FailingTopic[];
 }
 
 /**
@@ -219,7 +247,20 @@ export interface TenantReport {
   readonly counts: RunCounts;
   readonly durationMs: number;
   readonly backlog: boolean;
-  readonly parkedTopics: readonly string[];
+  /**
+   * What the run left in the queues that it served to their ends; the other queues keep what was reported last. If a queue
+   * is empty, none of its topics fails any more.
+   */
+  readonly queues?: Readonly<Partial<Record<QueueName, Omit<QueueState, 'asOfUtc'>>>>;
+  /** Topics whose last attempt in the run failed. Times are milliseconds before the report. Default: none. */
+  readonly failing?: readonly (Pick<FailingTopic, 'queue' | 'topic' | 'failures' | 'messageId' | 'error'> & {
+    readonly sinceMs: number;
+    readonly lastMs: number;
+    /** The topic succeeded in this run before these failures, so they do not continue earlier ones. */
+    readonly isNew: boolean;
+  })[];
+  /** Topics whose last attempt in the run succeeded: they fail no more. Default: none. */
+  readonly succeeded?: readonly Pick<FailingTopic, 'queue' | 'topic'>[];
   readonly error?: { readonly code: string; readonly message: string };
   readonly schedule: {
     /** Milliseconds from the registry's now; null when the tenant is not due until a wake. */
@@ -249,6 +290,11 @@ export interface FleetSummary {
   readonly failingByStreak: Readonly<Record<StreakRange, number>>;
   /** The longest failure streak of an active tenant. */
   readonly longestFailureStreak: number;
+  /** How many active tenants have topics that fail now. */
+  readonly withFailingTopics: number;
+  /** How many tenants that are not retired have dead messages, and how many messages these are, at least. */
+  readonly withDead: number;
+  readonly dead: number;
   readonly lastPlan: {
     readonly utc: Date;
     readonly ageMs: number;
@@ -273,7 +319,7 @@ export interface TenantChanges {
 
 export interface ListTenants {
   readonly status?: TenantStatus;
-  /** Only tenants with parked messages, by their last report. */
+  /** Only tenants with parked messages, by their last reports. */
   readonly parked?: boolean;
   /** Returns ids greater than this one; pass the last id of the previous page. */
   readonly after?: string;

@@ -2,6 +2,7 @@
  * A row of a registry's Tenants table, whose columns have the same names in every engine. Drivers return times, large
  * numbers and flags in different types, so each engine provides readers for them.
  */
+import { failingTopicsOf } from './failing-topics.ts';
 import type {
   FleetSummary,
   RunCounts,
@@ -11,7 +12,8 @@ import type {
   TenantRecord,
   TenantStatus,
 } from './registry.ts';
-import { parsedJson, parsedObject, UnreadableValue } from './stored-values.ts';
+import { queueStateOf } from './stored-counts.ts';
+import { parsedObject, UnreadableValue } from './stored-values.ts';
 
 /** Sums of run counts, of one tenant or of many. */
 export interface TotalsRow<Big> {
@@ -72,7 +74,11 @@ export interface TenantRow<Time, Big, Flag> extends TotalsRow<Big> {
   readonly LastErrorCode: string | null;
   readonly LastErrorUtc: Time | null;
   readonly Backlog: Flag;
-  readonly ParkedTopics: string;
+  readonly OutboxState: string | null;
+  readonly OutboxStateUtc: Time | null;
+  readonly InboxState: string | null;
+  readonly InboxStateUtc: Time | null;
+  readonly FailingTopics: string;
 }
 
 /** Each throws UnreadableValue when the value is not of its kind. */
@@ -135,6 +141,14 @@ export function tenantRecordOf<Time, Big, Flag>(
     schedule(column, () => (value === null ? null : time(column, value)), null);
   const numberOf = (column: Column, value: Big) => schedule(column, () => number(column, value), 0);
   const { SchemaVersion, LastCounts } = row;
+  const stateOf = (column: 'OutboxState' | 'InboxState', stored: string | null, utc: Time | null) => {
+    const asOfUtc = timeOf(`${column}Utc`, utc);
+    if (stored === null || asOfUtc === null) return undefined;
+    return schedule(column, () => Object.freeze(queueStateOf(column, stored, asOfUtc)), undefined);
+  };
+  const outbox = stateOf('OutboxState', row.OutboxState, row.OutboxStateUtc);
+  const inbox = stateOf('InboxState', row.InboxState, row.InboxStateUtc);
+  const queues = Object.freeze({ ...(outbox && { outbox }), ...(inbox && { inbox }) });
   const record: TenantRecord = {
     id: row.Id,
     server: row.Server,
@@ -166,7 +180,11 @@ export function tenantRecordOf<Time, Big, Flag>(
       lastErrorCode: row.LastErrorCode,
       lastErrorUtc: timeOf('LastErrorUtc', row.LastErrorUtc),
       backlog: flag(row.Backlog),
-      parkedTopics: Object.freeze(schedule('ParkedTopics', () => topicsOf(row.ParkedTopics), [])),
+      failingTopics: Object.freeze(schedule('FailingTopics', () => failingTopicsOf(row.FailingTopics), [])),
+      queues,
+      parkedTopics: Object.freeze([
+        ...new Set(Object.values(queues).flatMap(({ parked }) => parked.map(({ topic }) => topic))),
+      ]),
     }),
   };
   const isReadable = unreadable.definition.length + unreadable.schedule.length === 0;
@@ -207,11 +225,6 @@ function countsOf(stored: string): RunCounts {
   const counts = parsedObject('LastCounts', stored);
   const isCount = (value: unknown) => value === null || Number.isSafeInteger(value);
   return Object.values(counts).every(isCount) ? completeCounts(counts) : refuse('LastCounts', 'counts');
-}
-
-function topicsOf(stored: string): string[] {
-  const topics = parsedJson('ParkedTopics', stored);
-  return Array.isArray(topics) && topics.every(isText) ? topics : refuse('ParkedTopics', 'a list of topics');
 }
 
 /**

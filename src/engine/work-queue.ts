@@ -89,6 +89,27 @@ export interface Claim {
   readonly nextDueInMs: number | null;
   /** How many Done rows this call removed (Q12). */
   readonly purged: number;
+  /** What is stored after the call. Present when the call ended the run: it found nothing to claim, or released the lease. */
+  readonly stored?: StoredCounts;
+}
+
+/**
+ * How many messages a run leaves in its queue, at the end of its last call (S2). Counting ends at a limit, so a number that
+ * `atLeast` names stands for as many or more.
+ */
+export interface StoredCounts {
+  /** Ready messages, the blocked ones included. */
+  readonly ready: number;
+  /** Ready messages that are due now and not blocked. */
+  readonly due: number;
+  /** Ready messages that are blocked by an earlier one of their ordering group. */
+  readonly blocked: number;
+  readonly dead: number;
+  /** Ready messages that wait for a handler, by topic: at most 20 topics, those with the most messages. */
+  readonly parked: readonly { readonly topic: string; readonly count: number }[];
+  readonly atLeast: readonly ('ready' | 'due' | 'blocked' | 'dead' | 'parked')[];
+  /** Milliseconds since the oldest due message became due; null if none is due. */
+  readonly oldestDueAgeMs: number | null;
 }
 
 export type BeginResult =

@@ -1,5 +1,5 @@
 import type { ClaimedMessage, NewMessage } from '../engine/message.ts';
-import type { BeginResult, Claim, SettleRequest, SettleResult } from '../engine/work-queue.ts';
+import type { BeginResult, Claim, SettleRequest, SettleResult, StoredCounts } from '../engine/work-queue.ts';
 
 /**
  * Milliseconds after which a run with free concurrency asks the engine again while it waits for slow handlers. Messages
@@ -22,6 +22,8 @@ export class Backlog {
   answerIsOld = false;
   /** Whether due messages wait until their topic has room, by the engine's last answer. */
   throttled = false;
+  /** What the run has left in the queue; undefined until a call has ended the run. */
+  stored: StoredCounts | undefined;
   /** Whether parked messages of topics with a handler are left. */
   #isParkedLeft = false;
   #nextDueInMs: number | null = null;
@@ -55,10 +57,16 @@ export class Backlog {
   }
 
   /** Records what the engine reports to be left in the table. */
-  see({ more, throttled, nextDueInMs }: Pick<Claim, 'more' | 'throttled' | 'nextDueInMs'>): void {
+  see({
+    more,
+    throttled,
+    nextDueInMs,
+    stored,
+  }: Pick<Claim, 'more' | 'throttled' | 'nextDueInMs' | 'stored'>): void {
     this.more = more;
     this.throttled = throttled;
     this.#nextDueInMs = nextDueInMs;
+    this.stored = stored;
   }
 
   begun(result: Exclude<BeginResult, { status: 'leased-elsewhere' }>): void {

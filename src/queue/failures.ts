@@ -6,7 +6,9 @@ import { stackFrames } from '../telemetry/error-stack.ts';
 import type { LogLimit } from '../telemetry/log-limit.ts';
 import type { LogFields, Logger } from '../telemetry/logger.ts';
 import type { Attempt } from './attempt.ts';
+import type { Handler } from './handler.ts';
 import type { EndedMessage } from './outcome.ts';
+import type { TopicResults } from './topic-results.ts';
 
 /** The message of a failure. */
 interface FailedMessage {
@@ -58,6 +60,7 @@ export interface RunFailuresOptions {
   readonly logger: Logger;
   readonly logsHandlerText: boolean;
   readonly listeners: FailureListeners;
+  readonly results: Pick<TopicResults, 'failed'>;
 }
 
 type Failure = Extract<Outcome, { kind: 'retry' | 'dead' }>;
@@ -73,14 +76,15 @@ export class RunFailures {
 
   /** An attempt ended with this failure. */
   attemptFailed({ message, handler, thrown }: Attempt, outcome: Failure): void {
-    const { listeners, logger, logsHandlerText } = this.#options;
+    const { listeners, logger, logsHandlerText, results } = this.#options;
     const { attempt } = message;
     const error = thrown ? thrown.error : new MultiOutboxError('ABORTED', outcome.error);
     const nextTryInMs = outcome.kind === 'retry' ? Math.round(outcome.delayMs) : null;
+    const text = logsHandlerText ? errorText(error) : errorLabel(error);
     const of = this.#about(message);
+    results.failed(handler.topic, of.messageId, text);
     if (listeners.limit.allows(outcome.kind === 'retry' ? 'retried' : 'dead', handler.topic)) {
       const { messageId, topic } = message;
-      const text = logsHandlerText ? errorText(error) : errorLabel(error);
       if (nextTryInMs === null) logDead(logger, { messageId, topic, attempts: attempt, error: text });
       else
         logger.warn('An attempt failed; the message is tried again.', {
@@ -98,11 +102,12 @@ export class RunFailures {
   }
 
   /** A message goes to Dead without having been started. */
-  refused(message: ClaimedMessage, reason: string, topicOfHandler: string | undefined): void {
+  refused(message: ClaimedMessage, reason: string, handler: Pick<Handler, 'topic'> | undefined): void {
     const { listeners, logger } = this.#options;
     const { messageId, topic, sequence } = message;
     const attempts = message.attempt - 1;
-    if (listeners.limit.allows('dead', topicOfHandler ?? noHandler))
+    if (handler) this.#options.results.failed(handler.topic, messageId, reason);
+    if (listeners.limit.allows('dead', handler?.topic ?? noHandler))
       logDead(logger, { messageId, sequence, topic, attempts, error: reason });
     this.#dies(message, attempts, reason);
   }

@@ -102,11 +102,7 @@ export class MessagesInFlight {
     if (next.handler === null) {
       this.#finish(next, next.verdict);
       if (next.verdict.kind === 'dead')
-        this.#options.failures.refused(
-          next.message,
-          next.verdict.error,
-          this.#handlerOf(next.message)?.topic,
-        );
+        this.#options.failures.refused(next.message, next.verdict.error, this.#handlerOf(next));
       return true;
     }
     const attempt = new Attempt(next.message, next.handler, attempts, onEnded);
@@ -183,6 +179,7 @@ export class MessagesInFlight {
       ...outcome,
       started: assignment.handler !== null,
     };
+    if (outcome.kind === 'done') tally.results.succeeded(assignment.handler!.topic);
     if (isSettled) tally.count([ended], []);
     else this.#outcomes.push(ended);
     rooms.ended(this.#handlerOf(assignment));

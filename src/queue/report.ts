@@ -1,9 +1,10 @@
 import type { RunCounts } from '../engine/registry.ts';
-import type { QueueName } from '../engine/work-queue.ts';
+import type { QueueName, StoredCounts } from '../engine/work-queue.ts';
 import { describeError } from '../errors.ts';
 import type { Backlog } from './backlog.ts';
 import type { LoopBlock, LoopBlocks } from './loop-blocks.ts';
 import type { RunTally } from './tally.ts';
+import type { FailedTopic } from './topic-results.ts';
 
 /** Why a run stopped claiming (D5). */
 export type StopReason = 'drained' | 'budget' | 'changed' | 'signal' | 'lease-lost' | 'error';
@@ -15,8 +16,14 @@ export interface QueueReport {
   readonly stop: StopReason;
   readonly counts: RunCounts;
   readonly parkedTopics: readonly string[];
+  /** Topics whose last attempt in this run failed, at most 20 (S1). */
+  readonly failingTopics: readonly FailedTopic[];
+  /** Topics whose last attempt in this run succeeded. */
+  readonly succeededTopics: readonly string[];
   readonly more: boolean;
   readonly nextDueInMs: number | null;
+  /** What the run left in the queue; absent if it did not come to its last call, for instance after it lost its lease. */
+  readonly stored?: StoredCounts;
   /** How many calls the run made to the engine. */
   readonly roundTrips: number;
   /** With `leased-elsewhere`: which owner has the lease, and how many milliseconds it has left. */
@@ -46,7 +53,10 @@ export function queueReport(
     stop,
     counts: tally.counts(),
     parkedTopics: tally.topics(),
+    failingTopics: tally.results.failing,
+    succeededTopics: tally.results.succeededTopics,
     ...backlog.left,
+    ...(backlog.stored && { stored: backlog.stored }),
     roundTrips: tally.roundTrips,
     ...(blockedLoop && { blockedLoop }),
     ...(error !== undefined && { error: describeError(error) }),

@@ -140,6 +140,7 @@ class QueueRun implements BeatingRun {
       logger,
       logsHandlerText,
       listeners: options.failures ?? noListeners,
+      results: tally.results,
     });
     this.#inFlight = new MessagesInFlight({
       handlers,

@@ -1,6 +1,7 @@
 import type { Outcome } from '../engine/message.ts';
 import type { RunCounts } from '../engine/registry.ts';
 import type { EndedMessage } from './outcome.ts';
+import { TopicResults } from './topic-results.ts';
 
 export const noCounts: RunCounts = {
   done: 0,
@@ -26,6 +27,7 @@ export class RunTally {
   roundTrips = 0;
   recovered = 0;
   lost = 0;
+  readonly results = new TopicResults();
   readonly #counts = { done: 0, retried: 0, dead: 0, released: 0, parked: 0 };
   readonly #unhandled = new Set<string>();
 

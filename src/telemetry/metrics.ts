@@ -153,10 +153,17 @@ export function recordPoisoned(queue: string, result: 'recovered' | 'refused' | 
  * A tenant counts in each of its states; ages are in milliseconds.
  */
 export function recordFleet(fleet: FleetSummary): void {
-  const { tenants, due, withBacklog, failing, failingByStreak, totals } = fleet;
+  const { tenants, due, withBacklog, failing, withFailingTopics, withDead, failingByStreak, totals } = fleet;
   const m = meter();
   const states = m.createGauge('multi_outbox.tenants', { description: 'Tenants by state' });
-  const byState = { ...tenants, due, backlog: withBacklog, failing };
+  const byState = {
+    ...tenants,
+    due,
+    backlog: withBacklog,
+    failing,
+    'failing-topics': withFailingTopics,
+    dead: withDead,
+  };
   for (const [state, count] of Object.entries(byState)) states.record(count, { state });
   const streaks = m.createGauge('multi_outbox.fleet.failing', {
     description: 'Failing tenants by the number of failed runs in a row',
@@ -179,6 +186,9 @@ export function recordFleet(fleet: FleetSummary): void {
     description: 'Messages by result, as all runs since the beginning have reported them',
   });
   for (const [result, count] of Object.entries(totals)) messages.record(count, { result });
+  m.createGauge('multi_outbox.fleet.dead', {
+    description: 'Messages that are Dead now, by the last reports',
+  }).record(fleet.dead);
   m.createGauge('multi_outbox.fleet.poisoned', {
     description: 'Queue messages that were given up since the beginning',
   }).record(fleet.poisoned.total);

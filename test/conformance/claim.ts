@@ -18,6 +18,7 @@ import {
   take,
 } from './run.ts';
 import type { Scene } from './scene.ts';
+import { nothing } from './stored-counts.ts';
 import { until } from './until.ts';
 
 export function claimSuite(scene: Scene): void {
@@ -146,6 +147,7 @@ export function claimSuite(scene: Scene): void {
         purged: 0,
         recovered: 0,
         parked: { topics: [], more: false },
+        stored: nothing,
       });
       const other = scene.open(address, scene.anotherHost()).queue(name);
       expect(await begin(other, { owner: 'host-2' })).toMatchObject({ status: 'idle' });

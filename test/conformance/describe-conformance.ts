@@ -29,6 +29,7 @@ import { retentionSuite } from './retention.ts';
 import { Scene } from './scene.ts';
 import { schemaSuite } from './schema.ts';
 import { settleSuite } from './settle.ts';
+import { storedCountsSuite } from './stored-counts.ts';
 import { throttlingSuite } from './throttling.ts';
 import { transactSuite } from './transact.ts';
 import { unreadableSuite } from './unreadable.ts';
@@ -42,7 +43,7 @@ const topics = {
   schema: [schemaSuite, lifecycleSuite],
   storing: [enqueueSuite, joinSuite, receiveSuite, contentSuite],
   claiming: [claimSuite, backlogSuite, settleSuite, fencingSuite, recoverySuite],
-  topics: [throttlingSuite, parkingSuite],
+  topics: [throttlingSuite, parkingSuite, storedCountsSuite],
   transactions: [transactSuite],
   restoring: [restoreSuite, clockSetBackSuite],
   ordering: [orderingSuite, orderingGroupsSuite, orderingDeadSuite, orderingProducersSuite],

@@ -55,6 +55,22 @@ export const noCounts: RunCounts = {
   recovered: 0,
 };
 
+/** A topic whose only attempt in a run has just failed, except for the fields given. */
+export const failure = (
+  topic: string,
+  fields: Partial<NonNullable<TenantReport['failing']>[number]> = {},
+) => ({
+  queue: 'outbox' as const,
+  topic,
+  failures: 1,
+  sinceMs: 0,
+  lastMs: 0,
+  isNew: false,
+  messageId: '11111111-1111-1111-1111-111111111111',
+  error: 'Error',
+  ...fields,
+});
+
 export type ReportFields = Partial<Omit<TenantReport, 'schedule'>> & Partial<TenantReport['schedule']>;
 
 /** Reports an idle run whose tenant is due in an hour, except for the fields given. */
@@ -70,7 +86,6 @@ export function report(
     counts: noCounts,
     durationMs: 5,
     backlog: false,
-    parkedTopics: [],
     ...rest,
     schedule: { nextDueInMs, mode, idleStreak, failureStreak },
   });

@@ -1,7 +1,18 @@
 /** D7, F5, F6, F7: the effects of a dispatch run's report, and the fleet's figures. */
-import type { RunCounts } from '../../src/engine/registry.ts';
+import type { FailingTopic, RunCounts } from '../../src/engine/registry.ts';
+import { parkedOutbox, queueState } from '../support/queue-state.ts';
 import { clockPasses } from './clock.ts';
-import { add, beginPlan, duePlan, ids, noCounts, planAll, report, tenantOf } from './registry-entry.ts';
+import {
+  add,
+  beginPlan,
+  duePlan,
+  failure,
+  ids,
+  noCounts,
+  planAll,
+  report,
+  tenantOf,
+} from './registry-entry.ts';
 import { anHour } from './run.ts';
 import type { Scene } from './scene.ts';
 
@@ -30,7 +41,7 @@ export function registryReportSuite(scene: Scene): void {
         counts,
         durationMs: 1_234,
         backlog: true,
-        parkedTopics: ['Topic.One', 'töpic'],
+        queues: parkedOutbox('Topic.One', 'töpic'),
         error,
         nextDueInMs: anHour,
         idleStreak: 3,
@@ -59,7 +70,7 @@ export function registryReportSuite(scene: Scene): void {
         idleStreak: 0,
         failureStreak: 0,
         backlog: false,
-        parkedTopics: [],
+        parkedTopics: ['Topic.One', 'töpic'],
         lastDurationMs: 5,
       });
     });
@@ -68,13 +79,171 @@ export function registryReportSuite(scene: Scene): void {
       const { registry } = await scene.registry();
       for (const id of ['a', 'b', 'c', 'd']) await add(registry, id);
       await planAll(registry);
-      for (const id of ['a', 'c', 'd']) await report(registry, id, { parkedTopics: ['topic'] });
+      for (const id of ['a', 'c', 'd']) await report(registry, id, { queues: parkedOutbox('topic') });
       await registry.setStatus('d', 'paused');
       expect(ids(await registry.list({ parked: true }))).toEqual(['a', 'c', 'd']);
       expect(ids(await registry.list({ parked: true, status: 'active', after: 'a' }))).toEqual(['c']);
       expect(ids(await registry.list({ parked: true, limit: 1 }))).toEqual(['a']);
-      await report(registry, 'a', { parkedTopics: [] });
+      await report(registry, 'a', { queues: parkedOutbox() });
       expect(ids(await registry.list({ parked: true, status: 'active' }))).toEqual(['c']);
+    });
+
+    const failingOf = async (registry: Awaited<ReturnType<typeof planned>>, id = 'a') =>
+      (await tenantOf(registry, id)).schedule.failingTopics;
+
+    test('S1: a topic fails since its first failure, with its last error, until it succeeds', async () => {
+      const registry = await planned();
+      expect(await failingOf(registry)).toEqual([]);
+      await report(registry, 'a', {
+        outcome: 'dispatched',
+        failing: [
+          failure('Örders', { failures: 2, sinceMs: 90_000, lastMs: 30_000, error: 'Error (“nö” 😀)' }),
+        ],
+      });
+      const [first] = await failingOf(registry);
+      const { lastRunUtc } = (await tenantOf(registry, 'a')).schedule;
+      expect(first).toEqual({
+        queue: 'outbox',
+        topic: 'Örders',
+        sinceUtc: new Date(lastRunUtc!.getTime() - 90_000),
+        lastUtc: new Date(lastRunUtc!.getTime() - 30_000),
+        failures: 2,
+        messageId: '11111111-1111-1111-1111-111111111111',
+        error: 'Error (“nö” 😀)',
+      });
+      // An idle run and a failed one say nothing about topics.
+      await report(registry, 'a', { outcome: 'idle' });
+      await report(registry, 'a', { outcome: 'failed', error: { code: 'DATABASE_LOCKED', message: 'x' } });
+      expect(await failingOf(registry)).toEqual([first]);
+      const messageId = '22222222-2222-2222-2222-222222222222';
+      await report(registry, 'a', {
+        outcome: 'dispatched',
+        failing: [failure('örders', { failures: 3, error: 'TypeError', messageId })],
+        succeeded: [{ queue: 'inbox', topic: 'örders' }],
+      });
+      const [later] = await failingOf(registry);
+      expect(later).toMatchObject({ sinceUtc: first!.sinceUtc, failures: 5, error: 'TypeError', messageId });
+      expect(later!.lastUtc.getTime()).toBeGreaterThan(first!.lastUtc.getTime());
+      await report(registry, 'a', {
+        outcome: 'dispatched',
+        succeeded: [{ queue: 'outbox', topic: 'ÖRDERS' }],
+      });
+      expect(await failingOf(registry)).toEqual([]);
+    });
+
+    test('S1: a topic that succeeded and failed again within one run fails since then', async () => {
+      const registry = await planned();
+      await report(registry, 'a', { failing: [failure('orders', { sinceMs: anHour, failures: 9 })] });
+      await report(registry, 'a', { failing: [failure('orders', { sinceMs: 1_000, isNew: true })] });
+      const [{ sinceUtc, lastUtc, failures }] = (await failingOf(registry)) as [FailingTopic];
+      expect({ forMs: lastUtc.getTime() - sinceUtc.getTime(), failures }).toEqual({
+        forMs: 1_000,
+        failures: 1,
+      });
+    });
+
+    test('S1: at most 20 failing topics are kept, those that failed last, each error in 300 characters', async () => {
+      const registry = await planned();
+      const many = Array.from({ length: 15 }, (_, index) =>
+        failure(`topic ${index}`, { lastMs: 1_000 * index, sinceMs: anHour, error: 'x'.repeat(4_000) }),
+      );
+      await report(registry, 'a', { failing: many });
+      await report(registry, 'a', {
+        failing: many.map((each) => ({ ...each, queue: 'inbox', topic: each.topic })),
+      });
+      const kept = await failingOf(registry);
+      expect(kept).toHaveLength(20);
+      expect(kept[0]).toMatchObject({ queue: 'inbox', topic: 'topic 0', error: 'x'.repeat(300) });
+      expect(kept.map(({ topic }) => topic)).not.toContain('topic 14');
+    });
+
+    test('S1: the fleet counts the active tenants that have failing topics', async () => {
+      const { registry } = await scene.registry();
+      for (const id of ['a', 'b', 'c']) await add(registry, id);
+      await planAll(registry);
+      for (const id of ['a', 'b', 'c']) await report(registry, id, { failing: [failure('orders')] });
+      await registry.setStatus('c', 'paused');
+      await report(registry, 'b', { succeeded: [{ queue: 'outbox', topic: 'orders' }] });
+      expect(await registry.fleet()).toMatchObject({ withFailingTopics: 1, failing: 0 });
+    });
+
+    test('S2: what a run leaves in a queue is kept as of its report; a run that does not serve the queue changes nothing', async () => {
+      const registry = await planned();
+      expect((await tenantOf(registry, 'a')).schedule.queues).toEqual({});
+      const outbox = queueState({
+        ready: 10_000,
+        due: 7,
+        blocked: 3,
+        dead: 2,
+        parked: [{ topic: 'töpic', count: 4 }],
+        atLeast: ['ready', 'blocked'],
+        oldestDueAgeMs: 1_234,
+        nextDueInMs: 0,
+      });
+      await report(registry, 'a', { queues: { outbox } });
+      const first = (await tenantOf(registry, 'a')).schedule;
+      expect(first.queues).toEqual({ outbox: { ...outbox, asOfUtc: first.lastRunUtc } });
+      expect(first.parkedTopics).toEqual(['töpic']);
+      await clockPasses(registry.leases);
+      const inbox = queueState({ dead: 1, ready: 1, parked: [{ topic: 'töpic', count: 1 }], nextDueInMs: 5 });
+      await report(registry, 'a', { queues: { inbox } });
+      await report(registry, 'a', { outcome: 'failed', error: { code: 'DATABASE_LOCKED', message: 'x' } });
+      await report(registry, 'a', { outcome: 'skipped', queues: { inbox: queueState() } });
+      const later = (await tenantOf(registry, 'a')).schedule;
+      expect(later.queues).toEqual({
+        outbox: first.queues.outbox,
+        inbox: { ...inbox, asOfUtc: expect.any(Date) },
+      });
+      expect(later.queues.inbox!.asOfUtc.getTime()).toBeGreaterThan(first.lastRunUtc!.getTime());
+      expect(later.parkedTopics).toEqual(['töpic']);
+    });
+
+    test('S2: the fleet knows how many tenants have dead messages, and how many', async () => {
+      const { registry } = await scene.registry();
+      for (const id of ['a', 'b', 'c', 'd']) await add(registry, id);
+      await planAll(registry);
+      const dead = (count: number) => queueState({ dead: count });
+      await report(registry, 'a', { queues: { outbox: dead(2), inbox: dead(3) } });
+      await report(registry, 'b', { queues: { inbox: dead(4) }, nextDueInMs: 1_000 });
+      await report(registry, 'c', { queues: { outbox: dead(5) } });
+      await registry.setStatus('b', 'paused');
+      await registry.setStatus('c', 'retired');
+      expect(await registry.fleet()).toMatchObject({ withDead: 2, dead: 9 });
+      await report(registry, 'a', { queues: { outbox: dead(0) } });
+      expect(await registry.fleet()).toMatchObject({ withDead: 2, dead: 7 });
+    });
+
+    test('F7, S1, S2: the report of a tenant that was woken meanwhile says so, and is kept whole', async () => {
+      const registry = await planned();
+      await registry.wake(['a']);
+      const outbox = queueState({ ready: 1, dead: 2, nextDueInMs: 0 });
+      const whole = { queues: { outbox }, failing: [failure('orders')] };
+      expect(await report(registry, 'a', whole)).toEqual({ woken: true });
+      expect((await tenantOf(registry, 'a')).schedule).toMatchObject({
+        queues: { outbox: { dead: 2 } },
+        failingTopics: [{ topic: 'orders', failures: 1 }],
+      });
+      expect(await planAll(registry)).toEqual(['a']);
+      // The run is in flight no more after its report, so the wake chooses the tenant.
+      expect(await report(registry, 'a', whole)).toEqual({ woken: false });
+      const { chosen } = await registry.wake(['a'], { capacity: 1, redispatchMs: anHour });
+      expect(chosen).toMatchObject([{ id: 'a', schedule: { failingTopics: [{ failures: 2 }] } }]);
+    });
+
+    test('S1: a skipped run reports no topics', async () => {
+      const registry = await planned();
+      await report(registry, 'a', { outcome: 'skipped', failing: [failure('orders')] });
+      expect(await failingOf(registry)).toEqual([]);
+    });
+
+    test('S1, S2: in an empty queue no topic fails any more, for instance after its dead messages were discarded', async () => {
+      const registry = await planned();
+      const failing = [failure('orders'), failure('orders', { queue: 'inbox' as never })];
+      await report(registry, 'a', { failing, queues: { outbox: queueState({ dead: 1 }) } });
+      await report(registry, 'a', { queues: { outbox: queueState({ ready: 1 }) } });
+      expect(await failingOf(registry)).toHaveLength(2);
+      await report(registry, 'a', { queues: { outbox: queueState() } });
+      expect(await failingOf(registry)).toMatchObject([{ queue: 'inbox' }]);
     });
 
     test('D7: a report that lacks a count is not lost; the count is 0', async () => {
@@ -258,6 +427,9 @@ export function registryReportSuite(scene: Scene): void {
         due: 0,
         oldestDueMs: null,
         withBacklog: 0,
+        withFailingTopics: 0,
+        withDead: 0,
+        dead: 0,
         failing: 0,
         failingByStreak: { '1': 0, '2-4': 0, '5-9': 0, '10+': 0 },
         longestFailureStreak: 0,
@@ -288,6 +460,9 @@ export function registryReportSuite(scene: Scene): void {
         due: 1,
         oldestDueMs: expect.any(Number),
         withBacklog: 1,
+        withFailingTopics: 0,
+        withDead: 0,
+        dead: 0,
         failing: 1,
         failingByStreak: { '1': 0, '2-4': 1, '5-9': 0, '10+': 0 },
         longestFailureStreak: 3,

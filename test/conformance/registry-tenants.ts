@@ -1,11 +1,13 @@
 /** F1, F2: the definitions of tenants. */
 import type { TenantDefinition, TenantRecord } from '../../src/engine/registry.ts';
+import { parkedOutbox } from '../support/queue-state.ts';
 import { clockPasses } from './clock.ts';
 import {
   add,
   choose,
   definition,
   duePlan,
+  failure,
   ids,
   keyOf,
   noCounts,
@@ -54,7 +56,9 @@ export function registryTenantsSuite(scene: Scene): void {
           lastErrorCode: null,
           lastErrorUtc: null,
           backlog: false,
+          queues: {},
           parkedTopics: [],
+          failingTopics: [],
         },
       });
       expect(await registry.get('acme')).toEqual(record);
@@ -70,12 +74,17 @@ export function registryTenantsSuite(scene: Scene): void {
     test('F1: nobody can change a record, which all callers of a process share', async () => {
       const { registry } = await scene.registry();
       await add(registry, 'acme', complete);
-      await report(registry, 'acme', { parkedTopics: ['unknown'] });
+      await report(registry, 'acme', {
+        queues: parkedOutbox('unknown'),
+        failing: [failure('orders')],
+      });
       const record = await tenantOf(registry, 'acme');
       const { auth, tags, overrides, schedule } = record;
-      const { totals, lastCounts, parkedTopics } = schedule;
+      const { totals, lastCounts, parkedTopics, failingTopics, queues } = schedule;
+      const states = [queues, queues.outbox, queues.outbox!.parked, queues.outbox!.parked[0]];
+      const lists = [parkedTopics, failingTopics, failingTopics[0], ...states];
       expect(lastCounts).not.toBeNull();
-      for (const part of [record, auth, tags, overrides, schedule, totals, lastCounts, parkedTopics]) {
+      for (const part of [record, auth, tags, overrides, schedule, totals, lastCounts, ...lists]) {
         expect(Object.isFrozen(part)).toBe(true);
       }
     });

@@ -19,6 +19,7 @@ import {
   take,
 } from './run.ts';
 import type { Scene } from './scene.ts';
+import { nothing } from './stored-counts.ts';
 
 export function settleSuite(scene: Scene): void {
   describe.each(queueNames)('settle: %s', (name) => {
@@ -37,6 +38,7 @@ export function settleSuite(scene: Scene): void {
         onlySolo: false,
         nextDueInMs: null,
         purged: 0,
+        stored: nothing,
       });
       const record = await stored(queue, letter);
       expect(record).toMatchObject({ status: MessageStatus.Done, attempts: 1, lastError: null });

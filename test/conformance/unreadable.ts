@@ -1,5 +1,6 @@
 /** Q15: a row that no program can read goes to Dead by itself, and one of the registry is that tenant's trouble. */
 import { queueNames, type WorkQueue } from '../../src/engine/work-queue.ts';
+import { queueState } from '../support/queue-state.ts';
 import { add, commit, duePlan, ids, report, tenantOf } from './registry-entry.ts';
 import {
   begin,
@@ -166,7 +167,12 @@ export function unreadableSuite(scene: Scene): void {
     test('Q15, D8: a plan reads the row with its tenant’s id and what is wrong, and the other tenants as they are', async () => {
       const { stage, registry } = await scene.registry();
       for (const id of ['a', 'b', 'c', 'd']) await add(registry, id, { tags: { tier: id } });
-      await stage.spoilTenant('a', { LastCounts: `'[]'`, ParkedTopics: `'{"a":1}'` });
+      await stage.spoilTenant('a', {
+        LastCounts: `'[]'`,
+        OutboxState: `'{"ready":1}'`,
+        OutboxStateUtc: scene.harness.lastDayUtc,
+        FailingTopics: `'[{"topic":"orders"}]'`,
+      });
       await stage.spoilTenant('b', {
         Auth: `'[]'`,
         Tags: `'{"tier":7}'`,
@@ -175,7 +181,7 @@ export function unreadableSuite(scene: Scene): void {
       const plan = await duePlan(registry);
       const found = plan.candidates.map(({ tenant }) => [tenant.id, tenant.unreadable]);
       expect(Object.fromEntries(found)).toEqual({
-        a: { definition: [], schedule: ['LastCounts', 'ParkedTopics'] },
+        a: { definition: [], schedule: ['OutboxState', 'LastCounts', 'FailingTopics'] },
         b: { definition: ['Auth', 'Tags', 'Overrides'], schedule: [] },
         c: undefined,
         d: undefined,
@@ -185,15 +191,21 @@ export function unreadableSuite(scene: Scene): void {
       expect((await registry.changesSince(0)).tenants).toHaveLength(4);
       expect(await tenantOf(registry, 'a')).toMatchObject({
         tags: { tier: 'a' },
-        schedule: { lastCounts: null, parkedTopics: [] },
+        schedule: { lastCounts: null, queues: {}, parkedTopics: [], failingTopics: [] },
       });
     });
 
     test('Q15: the next report and a new definition put the row right', async () => {
       const { stage, registry } = await scene.registry();
       const { unreadable: _, ...record } = await add(registry, 'a', { tags: { tier: 'gold' } });
-      await stage.spoilTenant('a', { LastCounts: `'[]'`, ParkedTopics: `'{}'`, Tags: `'["gold"]'` });
-      await report(registry, 'a');
+      await stage.spoilTenant('a', {
+        LastCounts: `'[]'`,
+        OutboxState: `'{}'`,
+        OutboxStateUtc: scene.harness.lastDayUtc,
+        FailingTopics: `'{}'`,
+        Tags: `'["gold"]'`,
+      });
+      await report(registry, 'a', { queues: { outbox: queueState() } });
       expect((await tenantOf(registry, 'a')).unreadable).toEqual({ definition: ['Tags'], schedule: [] });
       const { id, server, database, auth, schema, priority, weight, slaSeconds, tags, overrides } = record;
       await registry.change(

@@ -42,6 +42,52 @@ test('status shows the fleet, its parked topics and its sums', async () => {
   expect(ids(await status('--tenant', 'beta', '--tenant', 'acme'))).toEqual(['beta', 'acme']);
 });
 
+test('S1: status shows the topics that fail now, since when and why', async () => {
+  await folder.json(['tenants', 'add', 'acme']);
+  await folder.json(['enqueue', 'acme', 'email.send', '{}']);
+  await folder.json(['tick']);
+  const { stdout } = await folder.cli(['status', '--failing']);
+  expect(stdout).toMatch(/^acme .* email\.send fails for .* \(once\): PermanentError/m);
+  expect(stdout).toMatch(/ 0 failing, 1 with topics that fail, /);
+  const { fleet, tenants } = await status('--failing');
+  expect(fleet).toMatchObject({ failing: 0, withFailingTopics: 1 });
+  expect(tenants[0]!.schedule.failingTopics).toMatchObject([
+    { queue: 'outbox', topic: 'email.send', failures: 1 },
+  ]);
+  expect((await folder.cli(['tenants', 'show', 'acme'])).stdout).toMatch(
+    /^Failing topics +email\.send fails for /m,
+  );
+});
+
+test('S2: status counts the messages that are Dead now, and --fail-on ends with exit code 3', async () => {
+  await folder.json(['tenants', 'add', 'acme']);
+  await folder.json(['tenants', 'add', 'beta']);
+  await folder.json(['enqueue', 'acme', 'email.send', '{}']);
+  await folder.json(['tick']);
+  expect(ids(await status('--dead'))).toEqual(['acme']);
+  expect((await status()).fleet).toMatchObject({ dead: 1, withDead: 1 });
+  const troubled = await folder.cli(['status', '--fail-on', 'dead,failing']);
+  expect(troubled.code).toBe(3);
+  expect(troubled.stdout).toMatch(/ 1 with dead messages \(1\); /);
+  expect(troubled.stderr).toMatch(
+    /^error: By the last reports: dead: 1 dead message in 1 tenant; failing: 1 tenant with topics that fail\./m,
+  );
+  expect((await folder.cli(['doctor', '--registry-only', '--fail-on', 'dead'])).code).toBe(3);
+  expect((await folder.cli(['status', '--tenant', 'beta', '--fail-on', 'dead,failing'])).code).toBe(0);
+  expect((await folder.cli(['status', '--fail-on', 'stale'])).code).toBe(0);
+  expect((await folder.cli(['status', '--fail-on', 'stale', '--stale-after', '0ms'])).code).toBe(3);
+  expect((await folder.cli(['status', '--fail-on', 'sad'])).code).toBe(2);
+
+  await folder.json(['dead', 'discard', '--all', '--yes']);
+  await folder.json(['tick']);
+  expect((await status()).fleet).toMatchObject({ dead: 0, withDead: 0, withFailingTopics: 0 });
+  const { code, stdout } = await folder.cli(['status', '--fail-on', 'dead,failing']);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^acme .* idle, /m);
+  const shown = (await folder.cli(['tenants', 'show', 'acme'])).stdout;
+  expect(shown).toMatch(/^Outbox +0 ready \(0 due; 0 blocked\), 0 dead; as of .* ago$/m);
+});
+
 test('F6: status reads only the registry, and works without the tenant databases', async () => {
   await folder.json(['tenants', 'add', 'acme']);
   await folder.json(['tick']);

@@ -157,3 +157,48 @@ describe('S1: without a logger', () => {
     expect(await written({ logToConsole: false })).toEqual([]);
   });
 });
+
+describe('S1: a topic that fails is shown with its tenant', () => {
+  const failingTopics = async (face: Awaited<ReturnType<typeof failing>>['face']) =>
+    (await face.tenants.get('a')).schedule.failingTopics;
+
+  test('from the first failed attempt until an attempt succeeds', async () => {
+    let isDown = true;
+    const { handlers } = noting(() => {
+      if (isDown) throw Object.assign(new Error('card 4711 was refused'), { code: 'ECONNREFUSED' });
+    });
+    const face = await place.fleet(['a', 'b'], { handlers, ...neverAgain });
+    const { messageId } = await face.outbox('a').enqueue({ topic: 'orders', payload: '1' });
+    await face.tick();
+    expect(await failingTopics(face)).toEqual([
+      {
+        queue: 'outbox',
+        topic: 'orders',
+        sinceUtc: expect.any(Date),
+        lastUtc: expect.any(Date),
+        failures: 1,
+        messageId,
+        error: 'Error (ECONNREFUSED)',
+      },
+    ]);
+    expect((await face.worst()).tenants.map(({ id }) => id)).toEqual(['a']);
+    expect(await face.status()).toMatchObject({ withFailingTopics: 1 });
+    isDown = false;
+    await face.outbox('a').enqueue({ topic: 'orders', payload: '2' });
+    await face.tick();
+    expect(await failingTopics(face)).toEqual([]);
+    expect(await face.status()).toMatchObject({ withFailingTopics: 0 });
+  });
+
+  test('a message that no attempt is left for makes its handler’s topic fail; one without a handler does not', async () => {
+    const { face } = await failing(() => new PermanentError('never'), {
+      dispatch: { unhandledTopics: 'dead' },
+    });
+    await face.outbox('a').enqueue([
+      { topic: 'unknown', payload: 'x' },
+      { topic: 'orders', payload: 'x' },
+    ]);
+    await face.tick();
+    expect((await failingTopics(face)).map(({ topic }) => topic)).toEqual(['orders']);
+  });
+});

@@ -59,11 +59,29 @@ test('D1, F5: a due time that the holder of the other queue reported is not post
     counts,
     durationMs: 1,
     backlog: false,
-    parkedTopics: [],
     schedule,
   });
   const reported = await dueAt();
   expect(reported).not.toBeNull();
   expect(await face.dispatch({ tenantId: 'acme' })).toMatchObject({ outcome: 'dispatched' });
   expect(await dueAt()).toBe(reported);
+});
+
+test('S2: a run leaves what was reported of a queue that it does not serve', async () => {
+  const handlers = [
+    defineHandler({ topic: 'orders', handle() {} }),
+    defineInboxHandler({ topic: 'paid', handle() {} }),
+  ];
+  const both = await place.fleet(['acme'], { handlers });
+  await both.inbox('acme').receive({ source: 'bank', messageId: '1', topic: 'unknown', payload: '' });
+  await both.tick();
+  const known = async () => (await both.tenants.get('acme')).schedule;
+  expect(await known()).toMatchObject({
+    parkedTopics: ['unknown'],
+    queues: { outbox: { ready: 0 }, inbox: { ready: 1, parked: [{ topic: 'unknown', count: 1 }] } },
+  });
+  const { inbox } = (await known()).queues;
+  const outboxOnly = place.face({ handlers: handlers.slice(0, 1) });
+  await outboxOnly.dispatch({ tenantId: 'acme' });
+  expect(await known()).toMatchObject({ lastOutcome: 'idle', parkedTopics: ['unknown'], queues: { inbox } });
 });

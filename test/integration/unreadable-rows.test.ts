@@ -51,7 +51,7 @@ test('Q15, D8: a tenant whose row cannot be read is reported by its id; the othe
   const face = await place.fleet(ids, { handlers, logger });
   for (const id of ids) await face.outbox(id).enqueue({ topic: 'orders', payload: 'x' });
   const other = place.connection('registry.db');
-  other.exec(`UPDATE Tenants SET LastCounts = '[]', ParkedTopics = '{"a":1}' WHERE Id = 'acme'`);
+  other.exec(`UPDATE Tenants SET LastCounts = '[]', FailingTopics = '{"a":1}' WHERE Id = 'acme'`);
   other.exec(`UPDATE Tenants SET Tags = '["gold"]' WHERE Id = 'beta'`);
   await face.close();
 
@@ -65,7 +65,7 @@ test('Q15, D8: a tenant whose row cannot be read is reported by its id; the othe
   expect(seen.sort()).toEqual(['acme:x', 'cedar:x']);
   const noted = logger.lines.filter(({ message }) => message.startsWith("Columns of a tenant's row"));
   expect(Object.fromEntries(noted.map(({ fields }) => [fields.tenantId, fields.columns]))).toEqual({
-    acme: ['LastCounts', 'ParkedTopics'],
+    acme: ['LastCounts', 'FailingTopics'],
     beta: ['Tags'],
   });
   const [acme, beta] = [await again.tenants.get('acme'), await again.tenants.get('beta')];

@@ -24,7 +24,9 @@ export function tenantRecord(id: string, fields: Partial<TenantRecord> = {}): Te
       lastErrorCode: null,
       lastErrorUtc: null,
       backlog: false,
+      queues: {},
       parkedTopics: [],
+      failingTopics: [],
     },
     ...fields,
   };

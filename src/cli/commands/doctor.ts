@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Diagnosis, Finding } from '../../fleet/operations/doctor.ts';
 import { listArgument, wholeNumber } from '../arguments.ts';
 import { FailedError, UsageError } from '../errors.ts';
+import { addFailOn, type FailOnOptions, failOn } from '../fail-on.ts';
 import { startProgress } from '../output/progress.ts';
 import { table } from '../output/table.ts';
 import { counted } from '../output/text.ts';
@@ -15,7 +16,7 @@ interface DoctorOptions {
 }
 
 export function doctorCommand(program: Command, run: Runner): void {
-  program
+  const command = program
     .command('doctor')
     .description(
       'check databases without changing them: reachability, schema version and drift, rights, settings, clock',
@@ -23,60 +24,64 @@ export function doctorCommand(program: Command, run: Runner): void {
     .option('--all', 'check the registry and every tenant that is not retired (the default)')
     .option('--tenant <id>', 'check the registry and this tenant; repeatable', listArgument)
     .option('--registry-only', 'check only the registry')
-    .option('--parallel <number>', 'check this many tenant databases at once', wholeNumber(1, 100), 4)
-    .action((options: DoctorOptions, command: Command) =>
-      run(command, async (session) => {
-        const { all, tenant, registryOnly, parallel } = options;
-        if ([all, tenant, registryOnly].filter((option) => option !== undefined).length > 1) {
-          throw new UsageError('Give only one of --all, --tenant and --registry-only.');
-        }
-        const tenants = registryOnly ? [] : tenant;
-        const multiOutbox = await session.open();
-        const progress = await startProgress('Checking', 'databases', session.options);
-        const databases = await multiOutbox
-          .doctor({
-            ...(tenants !== undefined && { tenants }),
-            parallel,
-            onTenant: (_diagnosis, done, of) => progress.update(done, of),
-          })
-          .finally(() => progress.stop());
-        const unwell = databases.filter(({ findings }) => findings.some(isProblem));
-        await session.show({ well: unwell.length === 0, databases }, async () => {
-          const drawn = await table(
-            databases.flatMap(linesOf),
-            [
-              {
-                title: 'Database',
-                cell: ({ diagnosis }) => diagnosis?.tenantId ?? (diagnosis && 'registry'),
-              },
-              { title: 'Version', cell: ({ diagnosis }) => diagnosis?.version, align: 'right' },
-              {
-                title: 'Clock',
-                cell: ({ diagnosis }) => clockText(diagnosis?.clockAheadMs ?? null),
-                align: 'right',
-              },
-              {
-                title: 'Found',
-                cell: ({ finding }) =>
-                  finding === undefined ? 'ok' : `${finding.severity}: ${finding.message}`,
-                paint: (text, { finding }) =>
-                  finding !== undefined && isProblem(finding) ? session.colors.red(text) : text,
-              },
-            ],
-            session.colors,
-          );
-          return `${drawn}\n\n${counted(databases.length, 'database')} checked, ${unwell.length} with problems.`;
-        });
-        if (unwell.length > 0) {
-          const names = unwell.slice(0, 5).map(({ tenantId }) => tenantId ?? 'the registry');
-          const others = unwell.length > names.length ? ` and ${unwell.length - names.length} more` : '';
-          throw new FailedError(
-            `The doctor found problems in ${names.join(', ')}${others}; the table above says what to do about each.`,
-          );
-        }
-        return undefined;
-      }),
-    );
+    .option('--parallel <number>', 'check this many tenant databases at once', wholeNumber(1, 100), 4);
+  addFailOn(command).action((options: DoctorOptions & FailOnOptions, command: Command) =>
+    run(command, async (session) => {
+      const { all, tenant, registryOnly, parallel } = options;
+      if ([all, tenant, registryOnly].filter((option) => option !== undefined).length > 1) {
+        throw new UsageError('Give only one of --all, --tenant and --registry-only.');
+      }
+      const tenants = registryOnly ? [] : tenant;
+      const multiOutbox = await session.open();
+      const progress = await startProgress('Checking', 'databases', session.options);
+      const databases = await multiOutbox
+        .doctor({
+          ...(tenants !== undefined && { tenants }),
+          parallel,
+          onTenant: (_diagnosis, done, of) => progress.update(done, of),
+        })
+        .finally(() => progress.stop());
+      const unwell = databases.filter(({ findings }) => findings.some(isProblem));
+      await session.show({ well: unwell.length === 0, databases }, async () => {
+        const drawn = await table(
+          databases.flatMap(linesOf),
+          [
+            {
+              title: 'Database',
+              cell: ({ diagnosis }) => diagnosis?.tenantId ?? (diagnosis && 'registry'),
+            },
+            { title: 'Version', cell: ({ diagnosis }) => diagnosis?.version, align: 'right' },
+            {
+              title: 'Clock',
+              cell: ({ diagnosis }) => clockText(diagnosis?.clockAheadMs ?? null),
+              align: 'right',
+            },
+            {
+              title: 'Found',
+              cell: ({ finding }) =>
+                finding === undefined ? 'ok' : `${finding.severity}: ${finding.message}`,
+              paint: (text, { finding }) =>
+                finding !== undefined && isProblem(finding) ? session.colors.red(text) : text,
+            },
+          ],
+          session.colors,
+        );
+        return `${drawn}\n\n${counted(databases.length, 'database')} checked, ${unwell.length} with problems.`;
+      });
+      if (unwell.length > 0) {
+        const names = unwell.slice(0, 5).map(({ tenantId }) => tenantId ?? 'the registry');
+        const others = unwell.length > names.length ? ` and ${unwell.length - names.length} more` : '';
+        throw new FailedError(
+          `The doctor found problems in ${names.join(', ')}${others}; the table above says what to do about each.`,
+        );
+      }
+      if (options.failOn !== undefined) {
+        const named = tenant && (await Promise.all(tenant.map((id) => multiOutbox.tenants.get(id))));
+        failOn(options, await multiOutbox.status(), named);
+      }
+      return undefined;
+    }),
+  );
 }
 
 const isProblem = ({ severity }: Finding) => severity === 'problem';

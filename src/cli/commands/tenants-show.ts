@@ -2,7 +2,14 @@ import type { Command } from 'commander';
 import ms from 'ms';
 import type { TenantRecord } from '../../engine/registry.ts';
 import { facts } from '../output/table.ts';
-import { countsText, dueText, lastErrorText, streakText } from '../output/tenant.ts';
+import {
+  countsText,
+  dueText,
+  failingTopicsText,
+  lastErrorText,
+  queueStateText,
+  streakText,
+} from '../output/tenant.ts';
 import { age, duration, pairs } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 
@@ -54,8 +61,11 @@ function entries(tenant: TenantRecord): [string, string | number | null | undefi
     ['Last counts', schedule.lastCounts && countsText(schedule.lastCounts)],
     ['Totals', countsText(schedule.totals)],
     ['Backlog', schedule.backlog ? 'yes' : null],
+    ['Outbox', queueStateText(schedule.queues.outbox)],
+    ['Inbox', queueStateText(schedule.queues.inbox)],
     ['Streak', streakText(schedule)],
     ['Parked topics', schedule.parkedTopics.join(', ')],
+    ['Failing topics', failingTopicsText(schedule, 20, 300)],
     ['Last error', lastErrorText(schedule)],
     ['Cannot be read', unreadable && [...unreadable.definition, ...unreadable.schedule].join(', ')],
   ];

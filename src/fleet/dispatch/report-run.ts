@@ -1,6 +1,8 @@
 /** A run's report to the registry: its counts, and when the tenant is due again (D7, F5). */
 import type { Registry, TenantRecord } from '../../engine/registry.ts';
+import type { QueueName } from '../../engine/work-queue.ts';
 import { describeError, isMultiOutboxError } from '../../errors.ts';
+import type { QueueReport } from '../../queue/report.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { DispatchRequest } from '../dispatch-request.ts';
 import { type NextSchedule, nextSchedule, type ScheduleSettings } from '../plan/schedule-policy.ts';
@@ -35,10 +37,22 @@ export function scheduleAfter(
   );
 }
 
+/** What a run left in a queue, by the queue's name; nothing if the run did not serve it to its end. */
+function stateOf({ queue, stored, nextDueInMs, parkedTopics }: QueueReport): [QueueName, object][] {
+  if (stored === undefined) return [];
+  const named = new Set(stored.parked.map(({ topic }) => topic.toLowerCase()));
+  // Counting may have ended before it came to all topics. The run has met these, so each has at least one message.
+  const others = stored.atLeast.includes('parked')
+    ? parkedTopics.filter((topic) => !named.has(topic.toLowerCase()))
+    : [];
+  const parked = [...stored.parked, ...others.map((topic) => ({ topic, count: 1 }))];
+  return [[queue, { ...stored, parked, nextDueInMs }]];
+}
+
 /** Returns the registry's answer; null when it did not store the report. The work is done and settled either way. */
 export async function reportRun(
   { registry, random }: { readonly registry: Registry; readonly random: () => number },
-  { tenantId, outcome, counts, durationMs, more, parkedTopics, error }: RunReport,
+  { tenantId, outcome, counts, durationMs, more, queues, error }: RunReport,
   schedule: NextSchedule,
   logger: Logger,
 ): Promise<{ readonly woken: boolean } | null> {
@@ -50,7 +64,13 @@ export async function reportRun(
         counts,
         durationMs,
         backlog: more,
-        parkedTopics,
+        queues: Object.fromEntries(queues.flatMap(stateOf)),
+        failing: queues.flatMap(({ queue, failingTopics }) =>
+          failingTopics.map((each) => ({ queue, ...each })),
+        ),
+        succeeded: queues.flatMap(({ queue, succeededTopics }) =>
+          succeededTopics.map((topic) => ({ queue, topic })),
+        ),
         ...(error && { error }),
         schedule,
       });

@@ -154,14 +154,13 @@ async function recordFailure(
   nextDueInMs: number | null,
   registry: Registry,
 ): Promise<void> {
-  const { idleStreak, failureStreak, backlog, parkedTopics } = schedule;
+  const { idleStreak, failureStreak, backlog } = schedule;
   await registry.report({
     tenantId: id,
     outcome: 'failed',
     counts: noCounts,
     durationMs: 0,
     backlog,
-    parkedTopics,
     error: { code, message },
     schedule: { mode: 'at-most', nextDueInMs, idleStreak, failureStreak: failureStreak + 1 },
   });

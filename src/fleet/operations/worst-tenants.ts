@@ -2,7 +2,7 @@ import type { Registry, TenantRecord, TenantSchedule } from '../../engine/regist
 
 /** The tenants that most need attention, by the registry's last reports (F6). */
 export interface WorstTenants {
-  /** Failing tenants first, the longest streak first; then those that have been due the longest. */
+  /** Failing tenants first, the longest streak first; then those with the most failing topics, then those that have been due the longest. */
   readonly tenants: readonly TenantRecord[];
   /** How many active tenants were read. */
   readonly examined: number;
@@ -13,8 +13,8 @@ export interface WorstTenants {
 const pageSize = 1_000;
 
 /**
- * Reads the registry's active tenants in pages and keeps the worst: failing, with a backlog, with topics without a
- * handler, or overdue.
+ * Reads the registry's active tenants in pages and keeps the worst: failing, with a backlog, with dead messages, with topics
+ * that fail or have no handler, or overdue.
  */
 export async function worstTenants(
   registry: Registry,
@@ -36,13 +36,17 @@ export async function worstTenants(
 }
 
 function isTroubled({ schedule }: TenantRecord, now: number): boolean {
-  const { failureStreak, backlog, parkedTopics, nextDueUtc } = schedule;
+  const { failureStreak, backlog, queues, parkedTopics, failingTopics, nextDueUtc } = schedule;
   const isOverdue = nextDueUtc !== null && nextDueUtc.getTime() < now;
-  return failureStreak > 0 || backlog || parkedTopics.length > 0 || isOverdue;
+  const hasDead = Object.values(queues).some(({ dead }) => dead > 0);
+  return (
+    failureStreak > 0 || backlog || hasDead || parkedTopics.length + failingTopics.length > 0 || isOverdue
+  );
 }
 
 /** Equally bad ones stay in the order of the registry's list, that of their ids. */
 function worseFirst({ schedule: a }: TenantRecord, { schedule: b }: TenantRecord): number {
   const dueAt = ({ nextDueUtc }: TenantSchedule) => nextDueUtc?.getTime() ?? Number.MAX_SAFE_INTEGER;
-  return b.failureStreak - a.failureStreak || dueAt(a) - dueAt(b);
+  const topics = ({ failingTopics }: TenantSchedule) => failingTopics.length;
+  return b.failureStreak - a.failureStreak || topics(b) - topics(a) || dueAt(a) - dueAt(b);
 }

@@ -144,7 +144,17 @@ test('F6: the fleet’s state comes from the registry before the plan, and cover
       all[`multi_outbox.${metric}`]!.map(([attributes, value]) => [Object.values(attributes)[0], value]),
     );
   // They are read once a minute, so they still show the state before the first plan.
-  expect(by('tenants')).toEqual({ active: 3, paused: 1, retired: 0, due: 3, backlog: 0, failing: 1 });
+  expect(by('tenants')).toEqual({
+    active: 3,
+    paused: 1,
+    retired: 0,
+    due: 3,
+    backlog: 0,
+    failing: 1,
+    'failing-topics': 1,
+    dead: 1,
+  });
+  expect(all['multi_outbox.fleet.dead']).toEqual([[{}, 1]]);
   expect(by('fleet.failing')).toEqual({ '1': 0, '2-4': 1, '5-9': 0, '10+': 0 });
   expect(all['multi_outbox.fleet.longest_streak']).toEqual([[{}, 2]]);
   expect(all['multi_outbox.fleet.oldest_due_age']).toEqual([[{}, expect.any(Number)]]);

@@ -1,8 +1,13 @@
-import { errorReport, FailedError, UsageError } from '../../../src/cli/errors.ts';
+import { errorReport, FailedError, TroubledError, UsageError } from '../../../src/cli/errors.ts';
 import { MultiOutboxError } from '../../../src/errors.ts';
 
 test.each([
   ['wrong usage', new UsageError('No.'), { code: 'USAGE', message: 'No.', exitCode: 2 }],
+  [
+    'a trouble that was asked for',
+    new TroubledError('No.'),
+    { code: 'TROUBLED', message: 'No.', exitCode: 3 },
+  ],
   ['a failure', new FailedError('No.'), { code: 'FAILED', message: 'No.', exitCode: 1 }],
   [
     'a refused argument',

@@ -9,6 +9,7 @@ import type { PointMessage } from '../../../src/telemetry/points.ts';
 import { deferred, turns } from '../../support/deferred.ts';
 import { fakeTimers } from '../../support/fake-timers.ts';
 import { message, orders } from '../../support/queue-run.ts';
+import { parkedOutbox } from '../../support/queue-state.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { until } from '../../support/until.ts';
@@ -84,7 +85,7 @@ const reportOf = (tenantId: string, parkedTopics: readonly string[] = []) => ({
   counts: noCounts,
   durationMs: 1,
   backlog: false,
-  parkedTopics,
+  queues: parkedOutbox(...parkedTopics),
   schedule: { mode: 'set', nextDueInMs: 3_600_000, idleStreak: 0, failureStreak: 0 } as const,
 });
 

@@ -1,4 +1,5 @@
 import { type DeadMessage, noListeners, RunFailures } from '../../../src/queue/failures.ts';
+import { TopicResults } from '../../../src/queue/topic-results.ts';
 import { silentLogger } from '../../../src/telemetry/logger.ts';
 import { claimed } from '../../support/claimed.ts';
 
@@ -9,10 +10,11 @@ test('S1, Q8: a message is told to be Dead when the engine has confirmed it, onc
     queue: 'outbox',
     logger: silentLogger,
     logsHandlerText: false,
+    results: new TopicResults(),
     listeners: { ...noListeners, onDeadMessage: (dead) => told.push(dead) },
   });
   const [dead, lost] = [claimed({ attempt: 3 }), claimed()];
-  for (const message of [dead, lost]) failures.refused(message, 'used up', 'orders');
+  for (const message of [dead, lost]) failures.refused(message, 'used up', { topic: 'orders' });
   expect(told).toEqual([]);
   const outcomes = [dead, lost].map(({ sequence, messageId }) => ({
     sequence,

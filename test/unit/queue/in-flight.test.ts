@@ -1,4 +1,5 @@
 import type { ClaimedMessage } from '../../../src/engine/message.ts';
+import { noListeners, RunFailures } from '../../../src/queue/failures.ts';
 import { defineHandler, type Handler } from '../../../src/queue/handler.ts';
 import { HandlerSet } from '../../../src/queue/handler-set.ts';
 import { MessagesInFlight } from '../../../src/queue/in-flight.ts';
@@ -31,7 +32,14 @@ function scene(handlers: readonly Handler[], dispatchInput: SettingsInput['dispa
     rooms,
     tally,
     blocks: new LoopBlocks(),
-    logger,
+    failures: new RunFailures({
+      tenantId: 'acme',
+      queue: 'outbox',
+      logger,
+      logsHandlerText: false,
+      listeners: noListeners,
+      results: tally.results,
+    }),
     attempts: {
       tenant: { id: 'acme', tags: {} },
       queue: 'outbox',
@@ -216,7 +224,7 @@ describe('messages in flight', () => {
     startAll();
     expect(tally.topics()).toEqual(['unknown']);
     expect(logger.lines.map(({ level, fields }) => [level, fields])).toMatchObject([
-      ['warn', { messageId: message.messageId, topic: 'unknown', attempts: 2 }],
+      ['warn', { messageId: message.messageId, topic: 'unknown', attempts: 1 }],
       ['warn', { messageId: '' }],
     ]);
   });

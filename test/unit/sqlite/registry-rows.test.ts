@@ -61,7 +61,8 @@ test('Q15: a due time in ticks does not stop the plan', async () => {
 test.each([
   `NextDueUtc = ${ticks}`,
   `LastRunUtc = 1774000000000000000`,
-  `ParkedTopics = 'orders'`,
+  `OutboxState = 'orders'`,
+  `FailingTopics = 'orders'`,
   `LastCounts = '{'`,
   `TotalDone = -1`,
   `Version = 9007199254740992`,

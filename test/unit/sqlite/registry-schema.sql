@@ -45,7 +45,11 @@ CREATE TABLE Tenants (
   LastErrorCode TEXT,
   LastErrorUtc INTEGER CHECK (LastErrorUtc BETWEEN -62135596800000 AND 253402300799999),
   Backlog INTEGER NOT NULL DEFAULT 0 CHECK (Backlog IN (0, 1)),
-  ParkedTopics TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(ParkedTopics))
+  OutboxState TEXT CHECK (json_valid(OutboxState)),
+  OutboxStateUtc INTEGER CHECK (OutboxStateUtc BETWEEN -62135596800000 AND 253402300799999),
+  InboxState TEXT CHECK (json_valid(InboxState)),
+  InboxStateUtc INTEGER CHECK (InboxStateUtc BETWEEN -62135596800000 AND 253402300799999),
+  FailingTopics TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(FailingTopics))
 ) STRICT;
 
 CREATE UNIQUE INDEX Tenants_DatabaseKey ON Tenants (DatabaseKey) WHERE Status <> 'retired';

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { TenantReport } from '../../../src/engine/registry.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
+import { parkedOutbox } from '../../support/queue-state.ts';
 import { messageType, row, TdsServer } from '../../support/tds-server.ts';
 
 const token = randomBytes(1_500).toString('hex');
@@ -16,7 +17,7 @@ const report: TenantReport = {
   durationMs: 1,
   counts: { done: 0, retried: 0, dead: 0, released: 0, parked: 0, lost: 0, recovered: 0 },
   backlog: true,
-  parkedTopics: [topic],
+  queues: parkedOutbox(topic),
   schedule: { nextDueInMs: null, mode: 'set', idleStreak: 0, failureStreak: 0 },
 };
 

@@ -9,6 +9,8 @@ import type { Migration } from './migration.ts';
  * Version comes from one counter for all tenants, so that a reader can ask for the changes since a version (F2).
  * Poisoned: how many queue messages were given up (F6). DrawInMs: the milliseconds by which plans still have to make due times earlier, because the clock was set back (Q16), and
  * DrawInAfter: the last tenant whose times were; null when no tenant is left.
+ * OutboxState and InboxState: the counts of the queue, by the last run that served it to its end, at OutboxStateUtc and
+ * InboxStateUtc (S2). FailingTopics: the topics that fail now (S1).
  * DatabaseKey is the canonical path of the tenant's file, FileId what identifies the file whatever its path (F1); null
  * while no file is known.
  */
@@ -62,7 +64,11 @@ CREATE TABLE Tenants (
   LastErrorCode TEXT,
   LastErrorUtc INTEGER ${isTime('LastErrorUtc')},
   Backlog INTEGER NOT NULL DEFAULT 0 ${isFlag('Backlog')},
-  ParkedTopics TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(ParkedTopics))
+  OutboxState TEXT CHECK (json_valid(OutboxState)),
+  OutboxStateUtc INTEGER ${isTime('OutboxStateUtc')},
+  InboxState TEXT CHECK (json_valid(InboxState)),
+  InboxStateUtc INTEGER ${isTime('InboxStateUtc')},
+  FailingTopics TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(FailingTopics))
 ) STRICT;
 
 CREATE UNIQUE INDEX Tenants_DatabaseKey ON Tenants (DatabaseKey) WHERE Status <> 'retired';

@@ -13,6 +13,7 @@ import {
 } from '../lease-store.ts';
 import { wholeMs } from '../time.ts';
 import { claim } from './claim.ts';
+import { countStored, nothingStored } from './counts.ts';
 import { anyAheadSql, drawInDueTimes } from './due-times.ts';
 import { GroupKeys, keyColumn, unblockHeads } from './ordering.ts';
 import { makeParkedDue, readParked } from './parked.ts';
@@ -28,6 +29,8 @@ const statements = perTable((table) => ({
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Claimed WHERE Status = 1) AS Claimed,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Throttled WHERE ${topicIndexes.Throttled}) AS Throttled,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Parked WHERE ${topicIndexes.Parked}) AS Parked,
+      EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Dead WHERE Status = 3) AS Dead,
+      EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Group WHERE InGroup = 1 AND OrderingKey IS NOT NULL) AS Grouped,
       ${anyAheadSql(table, 'Now')} AS Ahead,
       (${nextDueSql(table)}) AS NextDueUtc,
       (SELECT ${acceptedTime('SettledUtc')} FROM ${table} INDEXED BY ${table}_Settled WHERE Status = 2
@@ -43,6 +46,9 @@ interface LookRow extends LeaseRow {
   readonly Claimed: number;
   readonly Throttled: number;
   readonly Parked: number;
+  readonly Dead: number;
+  /** 1: there are messages with an ordering key that are not Done. */
+  readonly Grouped: number;
   /** 1: a clock that was set back since has left a due time too far ahead. */
   readonly Ahead: number;
   readonly NextDueUtc: number | null;
@@ -78,7 +84,9 @@ export function beginByReading(
   if (parked.more) return null;
   const nextDueInMs = row.NextDueUtc === null ? null : row.NextDueUtc - row.Now;
   const none = { messages: [], more: false, throttled: false, onlySolo: false, purged: 0, recovered: 0 };
-  return { status: 'idle', ...none, nextDueInMs, parked };
+  const isEmpty = row.NextDueUtc === null && row.Parked === 0 && row.Dead === 0 && row.Grouped === 0;
+  const stored = isEmpty ? nothingStored : countStored(connection, table, row.Now);
+  return { status: 'idle', ...none, nextDueInMs, parked, stored };
 }
 
 /**
@@ -123,7 +131,7 @@ export function begin(
   const found = { ...claimed, more, nextDueInMs, throttled, purged, recovered, parked };
   if (claimed.messages.length === 0) {
     releaseLease(connection, lease);
-    return { status: 'idle', ...found };
+    return { status: 'idle', ...found, stored: countStored(connection, table, now) };
   }
   return { status: 'claimed', ...found, lease, expiresInMs: wholeMs(request.durationMs) };
 }

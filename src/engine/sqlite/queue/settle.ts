@@ -4,6 +4,7 @@ import type { Connection } from '../connection.ts';
 import { releaseLease, renewLease } from '../lease-store.ts';
 import { wholeMs } from '../time.ts';
 import { claim } from './claim.ts';
+import { countStored } from './counts.ts';
 import { applyOutcomes } from './outcomes.ts';
 import { purge } from './purge.ts';
 import type { QueueTable } from './records.ts';
@@ -51,7 +52,10 @@ function claimRenewOrRelease(
     const { isDue, nextDueInMs, throttled } = restOf(connection, table, now);
     const more = isDue || (isReleased && throttled);
     const left = { messages: [], more, onlySolo: false, nextDueInMs, throttled, purged };
-    if (isReleased) return { lease: 'released', expiresInMs: 0, ...left };
+    if (isReleased) {
+      const stored = countStored(connection, table, now);
+      return { lease: 'released', expiresInMs: 0, ...left, stored };
+    }
     return { lease: 'renewed', expiresInMs: wholeMs(leaseMs), ...left };
   }
   const claimed = claim(connection, table, { ...then, walk: walks.Throttled, now, fence: lease.fence });
@@ -60,7 +64,8 @@ function claimRenewOrRelease(
   // If due times were drawn in, the next claim takes their messages.
   if (then.solo && claimed.messages.length === 0 && !drewIn) {
     releaseLease(connection, lease);
-    return { lease: 'released', expiresInMs: 0, ...found, more: claimed.more || throttled };
+    const stored = countStored(connection, table, now);
+    return { lease: 'released', expiresInMs: 0, ...found, more: claimed.more || throttled, stored };
   }
   return { lease: 'renewed', expiresInMs: wholeMs(leaseMs), ...found };
 }

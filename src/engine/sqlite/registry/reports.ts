@@ -1,13 +1,19 @@
 /** Run reports (D7, F5), and the fleet's sums over them (F6). */
+import { failingTopicsOf, mergedFailingTopics, reportsTopics } from '../../failing-topics.ts';
 import type { FleetSummary, TenantReport } from '../../registry.ts';
+import { storedState } from '../../stored-counts.ts';
+import { readableOr } from '../../stored-values.ts';
 import { completeCounts, type FailuresRow, failures } from '../../tenant-row.ts';
 import { type Connection, nowSql } from '../connection.ts';
+import { acceptedTime } from '../integers.ts';
 import { wholeMs } from '../time.ts';
 import { type TotalsRow, totals } from './rows.ts';
 
 /** SQLite's min() of two values is null when either is null; the coalesce makes a null due time count as the latest. */
 const dueNow = 'min(coalesce(NextDueUtc, :now), :now)';
 const dueAtMost = 'min(coalesce(NextDueUtc, :nextDue), coalesce(:nextDue, NextDueUtc))';
+
+const deadSql = "(coalesce(OutboxState ->> '$.dead', 0) + coalesce(InboxState ->> '$.dead', 0))";
 
 const sql = {
   report: `UPDATE Tenants
@@ -17,10 +23,13 @@ const sql = {
       TotalLost = TotalLost + :lost, TotalRecovered = TotalRecovered + :recovered,
       IdleStreak = :idleStreak, FailureStreak = :failureStreak,
       LastError = :error, LastErrorCode = :errorCode, LastErrorUtc = CASE WHEN :errorCode IS NULL THEN NULL ELSE :now END,
-      Backlog = :backlog, ParkedTopics = :parkedTopics,
+      Backlog = :backlog,
+      OutboxState = coalesce(:outbox, OutboxState), OutboxStateUtc = iif(:outbox IS NULL, OutboxStateUtc, :now),
+      InboxState = coalesce(:inbox, InboxState), InboxStateUtc = iif(:inbox IS NULL, InboxStateUtc, :now),
       InFlight = 0,
       NextDueUtc = CASE WHEN WakePending = 1 THEN ${dueNow} WHEN :mode = 'set' THEN :nextDue ELSE ${dueAtMost} END
-    WHERE Id = :id AND Status <> 'retired' RETURNING WakePending`,
+    WHERE Id = :id AND Status <> 'retired' RETURNING WakePending, FailingTopics`,
+  setFailing: 'UPDATE Tenants SET FailingTopics = ? WHERE Id = ?',
   /** If no run is in flight any more, the run that had the lease has reported before this one. */
   skipped: `UPDATE Tenants SET WakePending = 1, NextDueUtc = CASE WHEN InFlight = 1 THEN ${dueAtMost} ELSE ${dueNow} END
     WHERE Id = :id AND Status <> 'retired'`,
@@ -36,7 +45,10 @@ const sql = {
       coalesce(sum(Status = 'active' AND FailureStreak BETWEEN 5 AND 9), 0) AS FailingFive,
       coalesce(sum(Status = 'active' AND FailureStreak >= 10), 0) AS FailingTen,
       coalesce(max(iif(Status = 'active', FailureStreak, 0)), 0) AS LongestStreak,
-      ${nowSql} - min(CASE WHEN Status = 'active' AND NextDueUtc <= ${nowSql} THEN NextDueUtc END) AS OldestDueMs,
+      ${nowSql} - ${acceptedTime(`min(CASE WHEN Status = 'active' AND NextDueUtc <= ${nowSql} THEN NextDueUtc END)`)} AS OldestDueMs,
+      coalesce(sum(Status = 'active' AND FailingTopics <> '[]'), 0) AS FailingTopics,
+      coalesce(sum(Status <> 'retired' AND ${deadSql} > 0), 0) AS WithDead,
+      coalesce(sum(iif(Status <> 'retired', ${deadSql}, 0)), 0) AS Dead,
       coalesce(sum(TotalDone), 0) AS TotalDone, coalesce(sum(TotalRetried), 0) AS TotalRetried,
       coalesce(sum(TotalDead), 0) AS TotalDead, coalesce(sum(TotalReleased), 0) AS TotalReleased,
       coalesce(sum(TotalParked), 0) AS TotalParked, coalesce(sum(TotalLost), 0) AS TotalLost,
@@ -76,9 +88,30 @@ export function recordReport(
     error: report.error?.message ?? null,
     errorCode: report.error?.code ?? null,
     backlog: report.backlog ? 1 : 0,
-    parkedTopics: JSON.stringify(report.parkedTopics),
-  }) as { readonly WakePending: number } | undefined;
+    outbox: storedState(report.queues?.outbox),
+    inbox: storedState(report.queues?.inbox),
+  }) as ReportedRow | undefined;
+  if (row !== undefined) recordTopics(connection, report, row, now);
   return { woken: row?.WakePending === 1 };
+}
+
+interface ReportedRow {
+  readonly WakePending: number;
+  readonly FailingTopics: string;
+}
+
+/** Writes only if the topics that fail have changed. */
+function recordTopics(
+  connection: Connection,
+  report: TenantReport,
+  { FailingTopics }: ReportedRow,
+  now: number,
+): void {
+  if (!reportsTopics(report)) return;
+  // What cannot be read is replaced.
+  const known = readableOr(() => failingTopicsOf(FailingTopics), []);
+  const stored = JSON.stringify(mergedFailingTopics(known, report, now));
+  if (stored !== FailingTopics) connection.run(sql.setFailing, stored, report.tenantId);
 }
 
 /** Call it within a write transaction. */
@@ -93,6 +126,9 @@ interface StatusRow extends TotalsRow, FailuresRow {
   readonly Due: number;
   readonly Backlog: number;
   readonly OldestDueMs: number | null;
+  readonly FailingTopics: number;
+  readonly WithDead: number;
+  readonly Dead: number;
 }
 
 interface StateRow {
@@ -119,6 +155,9 @@ export function fleetSummary(connection: Connection): FleetSummary {
     oldestDueMs: row.OldestDueMs,
     withBacklog: row.Backlog,
     ...failures(row),
+    withFailingTopics: row.FailingTopics,
+    withDead: row.WithDead,
+    dead: row.Dead,
     lastPlan:
       state.LastPlanUtc === null
         ? null

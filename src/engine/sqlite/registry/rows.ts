@@ -36,11 +36,13 @@ const integers = [
   'FailureStreak',
   'LastErrorUtc',
   'Backlog',
+  'OutboxStateUtc',
+  'InboxStateUtc',
 ].map((name) => `${integerColumn(name)} AS ${name}`);
 
 export const tenantColumns = [
   'Id, Server, DatabaseName, Auth, SchemaName, Priority, Weight, SlaSeconds, Tags, Overrides, Status',
-  'LastOutcome, LastDurationMs, LastCounts, LastError, LastErrorCode, ParkedTopics',
+  'LastOutcome, LastDurationMs, LastCounts, LastError, LastErrorCode, FailingTopics, OutboxState, InboxState',
   ...integers,
 ].join(', ');
 

@@ -44,6 +44,9 @@ const sql = {
     WHERE Id = :id`,
 };
 
+const hasParked =
+  "AND coalesce(OutboxState ->> '$.parked[0].topic', InboxState ->> '$.parked[0].topic') IS NOT NULL";
+
 function rowOf(connection: Connection, tenantId: string): TenantRow | undefined {
   return connection.get<TenantRow>(sql.get, tenantId);
 }
@@ -178,7 +181,7 @@ export function getTenant(connection: Connection, tenantId: string): TenantRecor
 
 export function listTenants(connection: Connection, query: ListTenants): TenantRecord[] {
   const ofStatus = query.status === undefined ? '' : 'AND Status = :status';
-  const where = `${ofStatus} ${query.parked === true ? "AND ParkedTopics <> '[]'" : ''}`;
+  const where = `${ofStatus} ${query.parked === true ? hasParked : ''}`;
   const rows = connection
     .prepare(`SELECT ${tenantColumns} FROM Tenants WHERE Id > :after ${where} ORDER BY Id LIMIT :limit`)
     .all({

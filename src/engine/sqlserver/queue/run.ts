@@ -9,6 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import type { LeaseRef } from '../../lease-store.ts';
 import type { SettledMessage } from '../../message.ts';
+import { type IndexCounts, storedCounts } from '../../stored-counts.ts';
 import type {
   BeginRequest,
   BeginResult,
@@ -19,6 +20,7 @@ import type {
   Retention,
   SettleRequest,
   SettleResult,
+  StoredCounts,
 } from '../../work-queue.ts';
 import { queueLeaseName } from '../../work-queue.ts';
 import {
@@ -226,7 +228,20 @@ function claimOf(header: Row, rows: readonly Row[]): Claim {
     purged: header.Purged as number,
     throttled: header.Throttled as boolean,
     onlySolo: header.OnlySolo as boolean,
+    ...(typeof header.Counts === 'string' && { stored: storedOf(header.Counts) }),
   };
+}
+
+/** The most members of ordering groups that the procedure looks at (queue-counts.sql). */
+const memberLimit = 10_000;
+
+function storedOf(json: string): StoredCounts {
+  const {
+    oldestDueAgeMs = null,
+    parked = [],
+    ...counts
+  } = JSON.parse(json) as Partial<IndexCounts> & Omit<IndexCounts, 'oldestDueAgeMs' | 'parked'>;
+  return storedCounts({ ...counts, oldestDueAgeMs, parked }, memberLimit);
 }
 
 function parkedOf({ ParkedTopics: json, ParkedMore: more }: Row): Parked {

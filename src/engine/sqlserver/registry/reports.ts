@@ -1,7 +1,10 @@
 /** Stores the reports of runs (D7, F5), and sums up the fleet (F6). */
+import { failingTopicsOf, mergedFailingTopics, reportsTopics } from '../../failing-topics.ts';
 import type { FleetSummary, TenantReport } from '../../registry.ts';
+import { storedState } from '../../stored-counts.ts';
+import { readableOr } from '../../stored-values.ts';
 import { completeCounts, failures } from '../../tenant-row.ts';
-import { bigint, bit, type Database, int, longText, real, text } from '../database.ts';
+import { bigint, bit, type Database, int, longText, type Row, real, text } from '../database.ts';
 import { wholeMs } from '../text.ts';
 import { totals } from './rows.ts';
 
@@ -22,7 +25,8 @@ export async function recordReport(
       DurationMs: [real, report.durationMs],
       Counts: [text, JSON.stringify(completeCounts(report.counts))],
       Backlog: [bit, report.backlog],
-      ParkedTopics: [longText, JSON.stringify(report.parkedTopics)],
+      OutboxState: [longText, storedState(report.queues?.outbox)],
+      InboxState: [longText, storedState(report.queues?.inbox)],
       ErrorCode: [text, error?.code ?? null],
       // The text is for people, so characters that a text column cannot store are dropped.
       Error: [longText, error === undefined ? null : error.message.toWellFormed().replaceAll('\0', '')],
@@ -33,7 +37,32 @@ export async function recordReport(
     },
     { onLost: 'give-up' },
   );
-  return { woken: rows![0]!.Woken as boolean };
+  const row = rows![0]!;
+  // The report is stored. An error here would make the caller send it again, and count it twice.
+  if (reportsTopics(report)) await recordTopics(database, report, row).catch(() => {});
+  return { woken: row.Woken as boolean };
+}
+
+/**
+ * Writes only if the topics that fail have changed. Another run of the tenant, of its other queue, may report at the same
+ * time; the topics are then merged again.
+ */
+async function recordTopics(database: Database, report: TenantReport, row: Row): Promise<void> {
+  let before = row.FailingTopics as string | null;
+  for (let tries = 1; before !== null && tries <= 3; tries++) {
+    // What cannot be read is replaced.
+    const known = readableOr(() => failingTopicsOf(before!), []);
+    const merged = mergedFailingTopics(known, report, Number(row.Now));
+    const after = JSON.stringify(merged);
+    if (after === before) return;
+    const parameters = {
+      Id: [text, report.tenantId],
+      Before: [longText, before],
+      After: [longText, after],
+    } as const;
+    const [rows] = await database.call('Tenant_SetFailingTopics', parameters, { onLost: 'repeat' });
+    before = (rows?.[0]?.FailingTopics as string | null | undefined) ?? null;
+  }
 }
 
 export async function postponeTenant(database: Database, tenantId: string, holdMs: number): Promise<void> {
@@ -65,6 +94,9 @@ export async function fleetSummary(database: Database): Promise<FleetSummary> {
       FailingTen: count('FailingTen'),
       LongestStreak: count('LongestStreak'),
     }),
+    withFailingTopics: count('FailingTopics'),
+    withDead: count('WithDead'),
+    dead: count('Dead'),
     lastPlan:
       row.LastPlanUtc === null
         ? null

@@ -21,6 +21,8 @@ function queueReport(fields: Partial<QueueReport> = {}): QueueReport {
     stop: 'drained',
     counts: noCounts,
     parkedTopics: [],
+    failingTopics: [],
+    succeededTopics: [],
     more: false,
     nextDueInMs: null,
     roundTrips: 1,

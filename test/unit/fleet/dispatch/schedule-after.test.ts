@@ -36,6 +36,8 @@ const queueOf = (heldForMs?: number): QueueReport => ({
   stop: 'drained',
   counts: noCounts,
   parkedTopics: [],
+  failingTopics: [],
+  succeededTopics: [],
   more: false,
   nextDueInMs: null,
   roundTrips: 1,

@@ -55,7 +55,6 @@ function report(
     counts: noCounts,
     durationMs: 1,
     backlog: false,
-    parkedTopics: [],
     schedule: { mode: 'set', nextDueInMs: 60_000, idleStreak: 0, failureStreak: 0, ...schedule },
   });
 }

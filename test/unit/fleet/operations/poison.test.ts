@@ -10,6 +10,7 @@ import { wakeFirst } from '../../../../src/fleet/operations/wake-first.ts';
 import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
 import { tenantNotActive, unknownTenant } from '../../../../src/fleet/tenants/tenant-errors.ts';
 import { noCounts } from '../../../../src/queue/tally.ts';
+import { parkedOutbox } from '../../../support/queue-state.ts';
 import { type LogLine, recordingLogger } from '../../../support/recording-logger.ts';
 import { SqlitePlace } from '../../../support/sqlite-place.ts';
 
@@ -25,7 +26,6 @@ const aReport = {
   counts: noCounts,
   durationMs: 1,
   backlog: false,
-  parkedTopics: [],
   schedule: { mode: 'set', nextDueInMs: 0, idleStreak: 0, failureStreak: 0 },
 } as const;
 
@@ -167,7 +167,7 @@ describe('poisoned requests', () => {
       counts: (await registry.get('acme'))!.schedule.totals,
       durationMs: 1,
       backlog: true,
-      parkedTopics: ['order.created'],
+      queues: parkedOutbox('order.created'),
       schedule: { mode: 'set', nextDueInMs: null, idleStreak: 4, failureStreak: 2 },
     });
     await handle(poisonedRequest({ tenantId: 'acme' }, refused), registry);

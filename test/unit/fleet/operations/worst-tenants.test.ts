@@ -4,12 +4,24 @@ import { worstTenants } from '../../../../src/fleet/operations/worst-tenants.ts'
 import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
 import { noCounts } from '../../../../src/queue/tally.ts';
 import { tenantRecord } from '../../../support/candidate.ts';
+import { parkedOutbox, queueState } from '../../../support/queue-state.ts';
 import { SqlitePlace } from '../../../support/sqlite-place.ts';
 import { until } from '../../../support/until.ts';
 
 const place = new SqlitePlace();
 
-type Trouble = Partial<Pick<TenantReport, 'backlog' | 'parkedTopics'>> & {
+const failure = {
+  queue: 'outbox',
+  topic: 'orders',
+  failures: 1,
+  sinceMs: 0,
+  lastMs: 0,
+  isNew: false,
+  messageId: '',
+  error: 'Error',
+} as const;
+
+type Trouble = Partial<Pick<TenantReport, 'backlog' | 'queues' | 'failing'>> & {
   failureStreak?: number;
   nextDueInMs?: number | null;
 };
@@ -17,7 +29,7 @@ type Trouble = Partial<Pick<TenantReport, 'backlog' | 'parkedTopics'>> & {
 async function registryOf(tenants: Readonly<Record<string, Trouble>>) {
   const registry = await place.registry();
   for (const [id, trouble] of Object.entries(tenants)) {
-    const { backlog = false, parkedTopics = [], failureStreak = 0, nextDueInMs = 60_000 } = trouble;
+    const { backlog = false, queues, failing, failureStreak = 0, nextDueInMs = 60_000 } = trouble;
     await registry.add(tenantDefinition({ id }), `key-of-${id}`);
     await registry.report({
       tenantId: id,
@@ -25,7 +37,8 @@ async function registryOf(tenants: Readonly<Record<string, Trouble>>) {
       counts: noCounts,
       durationMs: 1,
       backlog,
-      parkedTopics,
+      ...(queues && { queues }),
+      ...(failing && { failing }),
       schedule: { mode: 'set', nextDueInMs, idleStreak: 0, failureStreak },
     });
   }
@@ -39,11 +52,13 @@ describe('the worst tenants (F6)', () => {
       b: { failureStreak: 1 },
       c: { failureStreak: 7 },
       d: { backlog: true, nextDueInMs: 1_000 },
-      e: { parkedTopics: ['x'], nextDueInMs: 2_000 },
+      e: { queues: parkedOutbox('x'), nextDueInMs: 2_000 },
+      f: { queues: { inbox: queueState({ dead: 1 }) }, nextDueInMs: 3_000 },
+      g: { failing: [failure], nextDueInMs: 4_000 },
     });
     const { tenants, ...rest } = await worstTenants(registry, { limit: 10, examine: 100 });
-    expect(tenants.map(({ id }) => id)).toEqual(['c', 'b', 'd', 'e']);
-    expect(rest).toEqual({ examined: 5, complete: true });
+    expect(tenants.map(({ id }) => id)).toEqual(['c', 'b', 'g', 'd', 'e', 'f']);
+    expect(rest).toEqual({ examined: 7, complete: true });
   });
 
   test('a tenant that is overdue is among them', async () => {
@@ -105,7 +120,6 @@ describe('the worst tenants (F6)', () => {
         counts: noCounts,
         durationMs: 1,
         backlog: false,
-        parkedTopics: [],
         schedule: { mode: 'set', nextDueInMs: 60_000, idleStreak: 0, failureStreak: 1 + index },
       });
     }

@@ -62,7 +62,6 @@ const dueAgain = (tenantId: string) => ({
   counts: noCounts,
   durationMs: 1,
   backlog: false,
-  parkedTopics: [],
   schedule: { mode: 'set', nextDueInMs: 0, idleStreak: 3, failureStreak: 2 } as const,
 });
 
@@ -284,7 +283,6 @@ describe('a plan (F3)', () => {
       counts: noCounts,
       durationMs: 1,
       backlog: false,
-      parkedTopics: [],
       schedule: { mode: 'set', nextDueInMs: 0, idleStreak: 0, failureStreak: 0 },
     });
     const { lastRunUtc } = (await registry.get('a'))!.schedule;

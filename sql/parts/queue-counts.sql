@@ -1,0 +1,64 @@
+-- What a run leaves behind in its queue (S2), for the registry. Each count ends at 10,000 messages of an index, so that it
+-- costs little however much is stored.
+--
+-- These reads wait for no open transaction: they skip rows that are not committed. The numbers are for people, as of one
+-- moment, and no decision of a run depends on them.
+SET QUOTED_IDENTIFIER ON;
+SET ANSI_NULLS ON;
+GO
+-- Internal; see Begin and SettleAndClaim. @Counts is a JSON object:
+--   {"unblocked":3,"due":1,"throttled":0,"members":2,"blocked":1,"dead":0,"oldestDueAgeMs":12,"parked":[{"topic":"…","count":2}]}
+-- Members: messages of ordering groups that were looked at for blocked ones. OldestDueAgeMs: negative if the next message
+-- is not due yet, absent without one. Parked: the 20 topics with the most parked messages, or absent.
+IF OBJECT_ID(N'[$(Schema)].[$(Queue)_CountStored]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_CountStored] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[$(Queue)_CountStored]
+  @Counts nvarchar(max) OUTPUT
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT ON;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+DECLARE @Now datetime2(3) = SYSUTCDATETIME(), @Parked nvarchar(max);
+DECLARE @Unblocked int, @Due int, @Throttled int, @Members int, @Blocked int, @Dead int, @AgeMs bigint;
+SELECT @Unblocked = u.Unblocked, @Due = u.Due, @Throttled = t.Throttled, @Members = m.Members, @Blocked = m.Blocked, @Dead = d.Dead,
+  @AgeMs = DATEDIFF_BIG(millisecond, CASE WHEN t.FirstUtc < u.FirstUtc OR u.FirstUtc IS NULL THEN t.FirstUtc ELSE u.FirstUtc END, @Now)
+FROM (
+    SELECT COUNT(*) AS Unblocked, COALESCE(SUM(CASE WHEN v.DueUtc <= @Now THEN 1 ELSE 0 END), 0) AS Due, MIN(v.DueUtc) AS FirstUtc
+    FROM (
+      SELECT TOP (10000) DueUtc FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
+      WHERE Status = 0 AND Blocked = 0 ORDER BY DueUtc, Sequence
+    ) v
+  ) u
+  CROSS JOIN (
+    SELECT COUNT(*) AS Throttled, MIN(v.DueUtc) AS FirstUtc
+    FROM (
+      SELECT TOP (10000) DueUtc FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+      WHERE Status = 0 AND Blocked = 2 AND InGroup = 1
+    ) v
+  ) t
+  CROSS JOIN (
+    SELECT COUNT(*) AS Members, COALESCE(SUM(CASE WHEN v.Status = 0 AND v.Blocked = 1 THEN 1 ELSE 0 END), 0) AS Blocked
+    FROM (
+      SELECT TOP (10000) Status, Blocked FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
+      WHERE InGroup = 1 AND OrderingKey IS NOT NULL
+    ) v
+  ) m
+  CROSS JOIN (
+    SELECT COUNT(*) AS Dead
+    FROM (SELECT TOP (10000) Sequence FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST) WHERE Status = 3) v
+  ) d;
+IF EXISTS (
+    SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+    WHERE Status = 0 AND Parks > 0 AND InGroup = 1)
+  SET @Parked = (
+    SELECT TOP (20) v.Topic AS topic, COUNT(*) AS count
+    FROM (
+      SELECT TOP (10000) Topic FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)
+      WHERE Status = 0 AND Parks > 0 AND InGroup = 1
+    ) v
+    GROUP BY v.Topic ORDER BY COUNT(*) DESC FOR JSON PATH);
+SET @Counts = N'{"unblocked":' + CAST(@Unblocked AS nvarchar(20)) + N',"due":' + CAST(@Due AS nvarchar(20))
+  + N',"throttled":' + CAST(@Throttled AS nvarchar(20)) + N',"members":' + CAST(@Members AS nvarchar(20))
+  + N',"blocked":' + CAST(@Blocked AS nvarchar(20)) + N',"dead":' + CAST(@Dead AS nvarchar(20))
+  + COALESCE(N',"oldestDueAgeMs":' + CAST(@AgeMs AS nvarchar(20)), N'') + COALESCE(N',"parked":' + @Parked, N'') + N'}';
+GO

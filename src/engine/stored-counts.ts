@@ -1,0 +1,81 @@
+/** What a run leaves behind in its queue (S2): counted by every engine within limits, and kept in the registry. */
+import type { QueueState } from './registry.ts';
+import { parsedObject, UnreadableValue } from './stored-values.ts';
+import type { StoredCounts } from './work-queue.ts';
+
+/** The most messages of a kind that a run counts, in an index that has only those. */
+export const countLimit = 10_000;
+
+/** The most topics of parked messages that a run names. */
+export const mostParkedTopics = 20;
+
+/** The counts of the indexes, each up to a limit. */
+export interface IndexCounts {
+  /** Ready messages that are neither blocked nor throttled, and those of them that are due. */
+  readonly unblocked: number;
+  readonly due: number;
+  readonly throttled: number;
+  /** Members of ordering groups that were looked at, and the blocked ones among them. */
+  readonly members: number;
+  readonly blocked: number;
+  readonly dead: number;
+  /** Milliseconds, negative if the next message is not due yet; null without one. */
+  readonly oldestDueAgeMs: number | null;
+  readonly parked: readonly { readonly topic: string; readonly count: number }[];
+}
+
+/** @param memberLimit the most members of ordering groups that the engine looks at */
+export function storedCounts(counts: IndexCounts, memberLimit: number): StoredCounts {
+  const { unblocked, due, throttled, members, blocked, dead, oldestDueAgeMs, parked } = counts;
+  const isLimited = {
+    due: due >= countLimit || throttled >= countLimit,
+    blocked: members >= memberLimit,
+    dead: dead >= countLimit,
+    parked:
+      parked.reduce((sum, { count }) => sum + count, 0) >= countLimit || parked.length >= mostParkedTopics,
+  };
+  const ready = isLimited.due || isLimited.blocked || unblocked >= countLimit;
+  return {
+    ready: unblocked + throttled + blocked,
+    due: due + throttled,
+    blocked,
+    dead,
+    parked,
+    oldestDueAgeMs: oldestDueAgeMs !== null && oldestDueAgeMs >= 0 ? oldestDueAgeMs : null,
+    atLeast: (['ready', 'due', 'blocked', 'dead', 'parked'] as const).filter((name) =>
+      name === 'ready' ? ready : isLimited[name],
+    ),
+  };
+}
+
+/** Whether nothing is left that could be tried again or replayed. */
+export function isEmpty({ ready, dead }: Pick<StoredCounts, 'ready' | 'dead'>): boolean {
+  return ready + dead === 0;
+}
+
+/** The stored form of a queue's state; null when the run did not report it. */
+export function storedState(state: Omit<QueueState, 'asOfUtc'> | undefined): string | null {
+  if (state === undefined) return null;
+  const { ready, due, blocked, dead, parked, atLeast, oldestDueAgeMs, nextDueInMs } = state;
+  return JSON.stringify({ ready, due, blocked, dead, parked, atLeast, oldestDueAgeMs, nextDueInMs });
+}
+
+/** @throws UnreadableValue */
+export function queueStateOf(column: string, stored: string, asOfUtc: Date): QueueState {
+  const { ready, due, blocked, dead, parked, atLeast, oldestDueAgeMs, nextDueInMs } = parsedObject(
+    column,
+    stored,
+  );
+  const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) >= 0;
+  const isReadable =
+    [ready, due, blocked, dead].every(isCount) &&
+    [oldestDueAgeMs, nextDueInMs].every((value) => value === null || isCount(value)) &&
+    Array.isArray(parked) &&
+    parked.every((each) => typeof each?.topic === 'string' && isCount(each.count)) &&
+    Array.isArray(atLeast) &&
+    atLeast.every((name) => typeof name === 'string');
+  if (!isReadable) throw new UnreadableValue(`${column} is not an object of counts`);
+  const topics = (parked as QueueState['parked']).map(({ topic, count }) => Object.freeze({ topic, count }));
+  const lists = { parked: Object.freeze(topics), atLeast: Object.freeze(atLeast) };
+  return { ready, due, blocked, dead, ...lists, oldestDueAgeMs, nextDueInMs, asOfUtc } as QueueState;
+}
