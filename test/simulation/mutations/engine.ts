@@ -46,7 +46,9 @@ export const engineMutations: readonly Mutation[] = [
     name: 'a claim takes messages before they are due',
     breaks: 'Q4, Q11',
     file: 'engine/sqlite/queue/claim.ts',
-    edits: [['statements[table].due, order.now);', 'statements[table].due, order.now + 2_000);']],
+    edits: [
+      ['statements[table].due, order.now, byDueTime', 'statements[table].due, order.now + 2_000, byDueTime'],
+    ],
   },
   {
     name: 'retries come without their delay',
