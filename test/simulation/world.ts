@@ -118,9 +118,11 @@ export class World {
   }
 
   /** A run's report must say what its calls have settled. */
-  reported(process: SimulatedProcess, { tenantId, outcome, counts }: TenantReport): void {
+  reported(process: SimulatedProcess, { tenantId, outcome, counts, error }: TenantReport): void {
     const { tallies, troubles } = this.tenant(tenantId);
-    if (outcome !== 'skipped') tallies.reported(process, tenantId, counts, process.troubles + troubles);
+    // A poison queue's reader reports a message, and not a run.
+    const isOfRun = outcome !== 'skipped' && error?.code !== 'POISONED';
+    if (isOfRun) tallies.reported(process, tenantId, counts, process.troubles + troubles);
     if (this.faults.isCalm && (outcome === 'failed' || counts.lost > 0)) {
       throw new Violation(
         'D8 no trouble',
