@@ -97,7 +97,7 @@ export {
 export { parseOutboxMessages } from './outbox/message-format.ts';
 export type { Enqueued, EnqueueOptions, Outbox, OutboxMessage } from './outbox/outbox.ts';
 export { defineTopic, type Topic, type TopicHandler } from './outbox/topic.ts';
-export type { DeadMessage, FailedAttempt } from './queue/failures.ts';
+export type { DeadMessage, FailedAttempt, FailedMessage } from './queue/failures.ts';
 export {
   defineHandler,
   defineInboxHandler,

@@ -47,6 +47,17 @@ export const ready = v.strictObject({
   }),
 });
 
+const queueState = v.strictObject({
+  ready: count,
+  due: count,
+  blocked: count,
+  dead: count,
+  parked: v.array(v.strictObject({ topic: v.string(), count })),
+  atLeast: v.array(v.picklist(['ready', 'due', 'blocked', 'dead', 'parked'])),
+  oldestDueAgeMs: v.nullable(milliseconds),
+  asOfUtc: time,
+  nextDueInMs: v.nullable(milliseconds),
+});
 const tenantHealth = v.strictObject({
   tenantId: v.string(),
   nextDueUtc: v.nullable(time),
@@ -54,7 +65,19 @@ const tenantHealth = v.strictObject({
   lastOutcome: v.nullable(v.picklist(runOutcomes)),
   failureStreak: count,
   backlog: v.boolean(),
+  queues: v.strictObject({ outbox: v.optional(queueState), inbox: v.optional(queueState) }),
   parkedTopics: v.array(v.string()),
+  failingTopics: v.array(
+    v.strictObject({
+      queue: v.picklist(['outbox', 'inbox']),
+      topic: v.string(),
+      sinceUtc: time,
+      lastUtc: time,
+      failures: count,
+      messageId: v.string(),
+      error: v.string(),
+    }),
+  ),
   totals: counts,
   lastError: v.nullable(
     v.strictObject({ code: v.string(), utc: v.nullable(time), message: v.optional(v.string()) }),
@@ -70,6 +93,9 @@ export const fleet = v.strictObject({
     failing: count,
     failingByStreak: v.strictObject(v.entriesFromList(streakRanges, count)),
     longestFailureStreak: count,
+    withFailingTopics: count,
+    withDead: count,
+    dead: count,
     lastPlan: v.nullable(v.strictObject({ utc: time, ageMs: milliseconds, due: count, chosen: count })),
     totals: counts,
     poisoned: v.strictObject({ total: count, lastUtc: v.nullable(time) }),

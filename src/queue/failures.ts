@@ -11,7 +11,7 @@ import type { EndedMessage } from './outcome.ts';
 import type { TopicResults } from './topic-results.ts';
 
 /** The message of a failure. */
-interface FailedMessage {
+export interface FailedMessage {
   readonly tenantId: string;
   readonly queue: QueueName;
   readonly messageId: string;
