@@ -38,7 +38,7 @@ const statements = perTable((table) => {
     // would refuse is put right, because it would fail the whole batch.
     release: `UPDATE ${table}
       SET ${ready}, DueUtc = coalesce(:due, ${acceptedTime('DueUtc')}),
-        DueSetUtc = iif(:due IS NULL, DueSetUtc, :now), Attempts = max(0, Attempts - 1),
+        DueSetUtc = iif(:due IS NULL, ${acceptedTime('DueSetUtc')}, :now), Attempts = max(0, Attempts - 1),
         Parks = iif(:parked, min(max(Parks, 0), 2147483646) + 1, 0), ${errors}
       WHERE ${ours} ${key}`,
   };

@@ -14,7 +14,7 @@ const statements = perTable((table) => ({
     ) => `SELECT count(*) AS Ready, coalesce(sum(DueUtc <= ?), 0) AS Due, coalesce(sum(Parks > 0), 0) AS Parked,
       ${acceptedTime('min(DueUtc)')} AS NextDueUtc FROM ${from}`,
   ),
-  throttled: `SELECT count(*) AS Ready, coalesce(sum(Parks > 0), 0) AS Parked, min(DueUtc) AS DueUtc
+  throttled: `SELECT count(*) AS Ready, coalesce(sum(Parks > 0), 0) AS Parked, ${acceptedTime('min(DueUtc)')} AS DueUtc
     FROM ${table} INDEXED BY ${table}_Throttled WHERE ${topicIndexes.Throttled}`,
   blocked: `SELECT count(*) AS Blocked, coalesce(sum(Parks > 0), 0) AS Parked
     FROM ${table} INDEXED BY ${table}_Group

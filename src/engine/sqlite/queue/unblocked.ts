@@ -46,8 +46,14 @@ export function iterateUnblocked<Row>(
 ): Iterator<Row> {
   const delayed = connection.iterateTuples<Row>(sql.Delayed, now);
   const first = delayed.next();
-  const prompt = connection.iterateTuples<Row>(sql.Due, now);
-  return first.done === true ? prompt : new Merged(prompt, delayed, first.value, order);
+  if (first.done === true) return connection.iterateTuples<Row>(sql.Due, now);
+  try {
+    return new Merged(connection.iterateTuples<Row>(sql.Due, now), delayed, first.value, order);
+  } catch (error) {
+    // An open read keeps the connection's snapshot, so that it could write no more.
+    delayed.return?.();
+    throw error;
+  }
 }
 
 /** Two ordered iterators as one. */
