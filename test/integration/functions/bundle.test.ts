@@ -144,7 +144,11 @@ describe('the function bundle', () => {
     });
     // The first invocation loads the exporter, so its own span is missing.
     await until('a span is exported', async () => {
+      const served = instance.of('dispatch').length;
+      // The spans of idle plans and runs are not exported.
+      await app.library.wake('acme');
       await instance.tick();
+      await until('the tenant is served', () => instance.of('dispatch').length > served);
       return collector.received.some(({ path }) => path === '/v1/traces');
     });
     expect(instance.output + JSON.stringify(instance.invocations)).not.toContain('__dirname');

@@ -114,8 +114,11 @@ describe('the function app', () => {
       OTEL_BSP_SCHEDULE_DELAY: '10',
     });
     await until('a plan was sent', async () => {
+      const served = instance.of('dispatch').length;
       await app.library.wake('acme');
       await instance.tick();
+      // A plan does not request a tenant that is in flight.
+      await until('the tenant is served', () => instance.of('dispatch').length > served);
       return /"name":"plan"/.test(sent('/v2.1/track'));
     });
     const items = sent('/v2.1/track')
