@@ -29,7 +29,7 @@ IF COALESCE(@RedispatchMs, -1) NOT BETWEEN 0 AND 1500000000000
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @Asked TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY);
 DECLARE @Chosen TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY);
-DECLARE @Noted TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY, NextDueUtc datetime2(3) NOT NULL, LastOutcome nvarchar(20) NULL);
+DECLARE @Noted TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY, NextDueUtc datetime2(3) NOT NULL, LastOutcome nvarchar(20) COLLATE Latin1_General_100_BIN2 NULL);
 -- Texts that no tenant has as its id are left out: longer ones, and those with a blank at their end.
 INSERT @Asked (Id)
 SELECT DISTINCT LEFT(value, 64) COLLATE Latin1_General_100_BIN2 FROM OPENJSON(@Ids)
