@@ -395,15 +395,8 @@ BEGIN
   ORDER BY CASE WHEN q.OrderingHash IS NULL THEN q.DueUtc ELSE q.EnqueuedUtc END, q.Sequence;
 END;
 COMMIT;
--- The run ends with this call, so it reports what it leaves, when the lease's row is free again. Without the counts the answer
--- still says what was settled.
-IF @Released = 1
-BEGIN TRY
-  EXEC [$(Schema)].[$(Queue)_CountStored] @Counts OUTPUT;
-END TRY
-BEGIN CATCH
-  SET @Counts = NULL;
-END CATCH;
+-- The run ends with this call, so it reports what it leaves, when the lease's row is free again.
+IF @Released = 1 EXEC [$(Schema)].[$(Queue)_CountStored] @Counts OUTPUT;
 
 SELECT CASE WHEN @Released = 1 THEN N'released' WHEN @Held = 0 THEN N'lost' WHEN @Begin = 1 THEN N'acquired' ELSE N'renewed' END AS Lease,
   @Fence AS Fence, @AcquisitionId AS AcquisitionId,
