@@ -58,6 +58,8 @@ export class Tallies {
    */
   reported(process: SimulatedProcess, tenantId: string, reported: RunCounts, troubles: number): void {
     const tally = this.#tallies.get(process) ?? new Tally(troubles);
+    // The report of a run that failed before it settled anything; another run of the process may go on.
+    if (tally.troubles !== troubles && counted.every((name) => reported[name] === 0)) return;
     const isOneRun = tally.owners.size <= 1;
     for (const name of counted) {
       const [said, counts] = [reported[name], tally.counts];
