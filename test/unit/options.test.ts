@@ -1,22 +1,12 @@
-import { isMultiOutboxError } from '../../src/errors.ts';
 import { nearestName, optionsOf } from '../../src/options.ts';
 import { storeOptions } from '../../src/queue/store-options.ts';
+import { refusal } from '../support/refusal.ts';
 
 interface Options {
   readonly signal?: AbortSignal;
   readonly transaction?: unknown;
 }
 const names = { signal: true, transaction: true } as const;
-
-function refusal(action: () => unknown): { code: string; message: string } {
-  try {
-    action();
-  } catch (error) {
-    if (isMultiOutboxError(error)) return { code: error.code, message: error.message };
-    throw error;
-  }
-  throw new Error('nothing was refused');
-}
 
 const refused = (given: unknown) => refusal(() => optionsOf('call', given as Options, names));
 

@@ -1,6 +1,6 @@
 /**
- * The commands of the Azure CLI and of azd in the documents. The tables are what their references list; a command or an option
- * that is not here was not looked up.
+ * The commands of the Azure CLI and of azd in the documents. A command or an option that is not in the tables is
+ * to be looked up in their references before it is added.
  * https://learn.microsoft.com/cli/azure/reference-index and https://learn.microsoft.com/azure/developer/azure-developer-cli/reference
  */
 import { blocksOf, documents } from '../../support/documents.ts';

@@ -1,4 +1,3 @@
-import { isMultiOutboxError } from '../../../src/errors.ts';
 import {
   defineHandler,
   defineInboxHandler,
@@ -8,18 +7,9 @@ import {
   Snooze,
 } from '../../../src/queue/handler.ts';
 import { checkedHandlers, HandlerSet, handlerSets } from '../../../src/queue/handler-set.ts';
+import { refusal } from '../../support/refusal.ts';
 
 const handler = (topic: string) => defineHandler({ topic, handle() {} });
-
-function refusal(action: () => unknown): { code: string; message: string } {
-  try {
-    action();
-  } catch (error) {
-    if (isMultiOutboxError(error)) return { code: error.code, message: error.message };
-    throw error;
-  }
-  throw new Error('nothing was refused');
-}
 
 describe('the handlers of a queue (D4)', () => {
   test('D4: topics match case-insensitively', () => {
