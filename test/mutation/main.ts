@@ -3,7 +3,7 @@ import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Copy } from './copy.ts';
-import { type Equivalent, equivalents } from './equivalents.ts';
+import { type Equivalent, equivalents } from './equivalents/index.ts';
 import { testsOf } from './folders.ts';
 import { Judge, type Verdict } from './judge.ts';
 import { type Mutant, mutantsOf } from './mutants.ts';
