@@ -54,6 +54,7 @@ const queueState = v.strictObject({
   dead: count,
   parked: v.array(v.strictObject({ topic: v.string(), count })),
   atLeast: v.array(v.picklist(['ready', 'due', 'blocked', 'dead', 'parked'])),
+  isEmpty: v.boolean(),
   oldestDueAgeMs: v.nullable(milliseconds),
   asOfUtc: time,
   nextDueInMs: v.nullable(milliseconds),

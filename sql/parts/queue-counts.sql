@@ -1,13 +1,14 @@
 -- What a run leaves behind in its queue (S2), for the registry. Each count ends at 10,000 messages of an index, so that it
 -- costs little however much is stored.
 --
--- These reads wait for no open transaction: they skip rows that are not committed. The numbers are for people, as of one
--- moment, and no decision of a run depends on them.
+-- These reads wait for no open transaction: they skip rows that it has locked. The numbers are for people, as of one
+-- moment, and no decision of a run depends on them. A queue is called empty only if no call of an operator may
+-- have locked its messages. Messages that are not committed do not count.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
 -- Internal; see Begin and SettleAndClaim. @Counts is a JSON object:
---   {"unblocked":3,"due":1,"throttled":0,"members":2,"blocked":1,"dead":0,"oldestDueAgeMs":12,"parked":[{"topic":"…","count":2}]}
+--   {"unblocked":3,"due":1,"throttled":0,"members":2,"blocked":1,"dead":0,"isEmpty":false,"oldestDueAgeMs":12,"parked":[{"topic":"…","count":2}]}
 -- Members: messages of ordering groups that were looked at for blocked ones. OldestDueAgeMs: negative if the next message
 -- is not due yet, absent without one. Parked: the 20 topics with the most parked messages, or absent.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_CountStored]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_CountStored] AS RETURN 0');
@@ -19,7 +20,7 @@ SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME(), @Parked nvarchar(max);
-DECLARE @Unblocked int, @Due int, @Throttled int, @Members int, @Blocked int, @Dead int, @AgeMs bigint;
+DECLARE @Unblocked int, @Due int, @Throttled int, @Members int, @Blocked int, @Dead int, @AgeMs bigint, @IsEmpty bit = 0;
 SELECT @Unblocked = u.Unblocked, @Due = u.Due, @Throttled = t.Throttled, @Members = m.Members, @Blocked = m.Blocked, @Dead = d.Dead,
   @AgeMs = DATEDIFF_BIG(millisecond, CASE WHEN t.FirstUtc < u.FirstUtc OR u.FirstUtc IS NULL THEN t.FirstUtc ELSE u.FirstUtc END, @Now)
 FROM (
@@ -57,8 +58,16 @@ IF EXISTS (
       WHERE Status = 0 AND Parks > 0 AND InGroup = 1
     ) v
     GROUP BY v.Topic ORDER BY COUNT(*) DESC FOR JSON PATH);
+-- Replay and Discard lock the lease's row first. If it is locked now, they may have locked messages that were skipped above.
+IF @Unblocked = 0 AND @Throttled = 0 AND @Members = 0 AND @Dead = 0
+  AND NOT EXISTS (SELECT 1 FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST) WHERE Status = 1 AND InGroup = 1)
+  AND EXISTS (
+    SELECT 1 FROM [$(Schema)].[Leases] WITH (READCOMMITTEDLOCK, READPAST)
+    WHERE NameHash = HASHBYTES('SHA2_256', N'queue:$(QueueName)'))
+  SET @IsEmpty = 1;
 SET @Counts = N'{"unblocked":' + CAST(@Unblocked AS nvarchar(20)) + N',"due":' + CAST(@Due AS nvarchar(20))
   + N',"throttled":' + CAST(@Throttled AS nvarchar(20)) + N',"members":' + CAST(@Members AS nvarchar(20))
   + N',"blocked":' + CAST(@Blocked AS nvarchar(20)) + N',"dead":' + CAST(@Dead AS nvarchar(20))
+  + N',"isEmpty":' + CASE WHEN @IsEmpty = 1 THEN N'true' ELSE N'false' END
   + COALESCE(N',"oldestDueAgeMs":' + CAST(@AgeMs AS nvarchar(20)), N'') + COALESCE(N',"parked":' + @Parked, N'') + N'}';
 GO

@@ -4,9 +4,10 @@ SET ANSI_NULLS ON;
 GO
 -- Records a run's report; the tenant is in flight no more. @Mode: 'set' replaces the due time, 'at-most' can only make it
 -- earlier. @NextDueInMs null: not due until a wake. If a wake came after the tenant was chosen, the tenant is due now
--- despite the report. Returns one row: Woken, 1 in this case; FailingTopics, for Tenant_SetFailingTopics; and Now. Unknown
--- and retired tenants are ignored. A skipped run does not change the last report, because the lease's holder writes its
--- own. It counts as a wake: the holder may have claimed its last messages before.
+-- despite the report. Returns one row: Woken, 1 in this case; Now; and for Tenant_SetFailingTopics FailingTopics, and the
+-- times OutboxEmptyUtc and InboxEmptyUtc at which a queue was counted as empty, null if it holds messages. Unknown
+-- and retired tenants are ignored. A skipped run changes nothing of the last report but the states of the queues that it has
+-- served, because the lease's holder writes its own. It counts as a wake: the holder may have claimed its last messages before.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Report]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Report] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Report]
@@ -22,10 +23,13 @@ ALTER PROCEDURE [$(Schema)].[Tenant_Report]
   @Mode nvarchar(10),
   @IdleStreak int,
   @FailureStreak int,
-  -- {"ready":3,"due":1,"blocked":1,"dead":0,"parked":[{"topic":"…","count":2}],"atLeast":[],"oldestDueAgeMs":12,"nextDueInMs":0}
+  -- {"ready":3,"due":1,"blocked":1,"dead":0,"parked":[{"topic":"…","count":2}],"atLeast":[],"isEmpty":false,"oldestDueAgeMs":12,"nextDueInMs":0}
   -- each; null: the run did not serve the queue to its end, so what was reported last stays
   @OutboxState nvarchar(max) = NULL,
-  @InboxState nvarchar(max) = NULL
+  @InboxState nvarchar(max) = NULL,
+  -- Milliseconds since the run counted the queue. A state that is older than the stored one is ignored.
+  @OutboxAgeMs bigint = 0,
+  @InboxAgeMs bigint = 0
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -46,43 +50,47 @@ IF EXISTS (SELECT 1 FROM OPENJSON(@Counts) WHERE value IS NOT NULL AND TRY_CAST(
   THROW 51025, N'The values in @Counts must be whole numbers.', 1;
 IF @NextDueInMs NOT BETWEEN 0 AND 1500000000000
   THROW 51027, N'@NextDueInMs must be milliseconds from 0 to 1500000000000, or null.', 1;
+IF COALESCE(@OutboxAgeMs, -1) NOT BETWEEN 0 AND 1500000000000 OR COALESCE(@InboxAgeMs, -1) NOT BETWEEN 0 AND 1500000000000
+  THROW 51027, N'@OutboxAgeMs and @InboxAgeMs must be milliseconds from 0 to 1500000000000.', 1;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
-DECLARE @Reported TABLE (WakePending bit NOT NULL, FailingTopics nvarchar(max) NOT NULL);
+DECLARE @OutboxUtc datetime2(3) = DATEADD(millisecond, -CAST(@OutboxAgeMs % 1000 AS int), DATEADD(second, -CAST(@OutboxAgeMs / 1000 AS int), @Now));
+DECLARE @InboxUtc datetime2(3) = DATEADD(millisecond, -CAST(@InboxAgeMs % 1000 AS int), DATEADD(second, -CAST(@InboxAgeMs / 1000 AS int), @Now));
+-- A time that is further ahead was stored before the clock was set back. It must not keep out newer states.
+DECLARE @Latest datetime2(3) = DATEADD(minute, 1, @Now);
+DECLARE @Held TABLE (WakePending bit NOT NULL, FailingTopics nvarchar(max) NOT NULL, OutboxState nvarchar(max) NULL,
+  OutboxStateUtc datetime2(3) NULL, InboxState nvarchar(max) NULL, InboxStateUtc datetime2(3) NULL);
 DECLARE @NextDue datetime2(3) = DATEADD(millisecond, CAST(@NextDueInMs % 1000 AS int), DATEADD(second, CAST(@NextDueInMs / 1000 AS int), @Now));
 IF @Outcome = N'skipped'
-BEGIN
   -- If no run is in flight any more, the lease's holder has reported before this run.
   UPDATE [$(Schema)].[Tenants]
   SET WakePending = 1, NextDueUtc = CASE
-    WHEN InFlight = 0 THEN CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
-    WHEN NextDueUtc IS NULL OR @NextDue < NextDueUtc THEN @NextDue
-    ELSE NextDueUtc END
-  WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired';
-  SELECT CAST(0 AS bit) AS Woken, CAST(NULL AS nvarchar(max)) AS FailingTopics, @Now AS Now;
-  RETURN;
-END
-UPDATE [$(Schema)].[Tenants]
-SET LastRunUtc = @Now, LastOutcome = @Outcome, LastDurationMs = @DurationMs, LastCounts = @Counts,
-  TotalDone = TotalDone + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.done') AS bigint), 0),
-  TotalRetried = TotalRetried + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.retried') AS bigint), 0),
-  TotalDead = TotalDead + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.dead') AS bigint), 0),
-  TotalReleased = TotalReleased + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.released') AS bigint), 0),
-  TotalParked = TotalParked + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.parked') AS bigint), 0),
-  TotalLost = TotalLost + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.lost') AS bigint), 0),
-  TotalRecovered = TotalRecovered + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.recovered') AS bigint), 0),
-  IdleStreak = @IdleStreak, FailureStreak = @FailureStreak,
-  LastError = @Error, LastErrorCode = @ErrorCode, LastErrorUtc = CASE WHEN @ErrorCode IS NULL THEN NULL ELSE @Now END,
-  Backlog = @Backlog, InFlight = 0,
-  OutboxState = COALESCE(@OutboxState, OutboxState), OutboxStateUtc = CASE WHEN @OutboxState IS NULL THEN OutboxStateUtc ELSE @Now END,
-  InboxState = COALESCE(@InboxState, InboxState), InboxStateUtc = CASE WHEN @InboxState IS NULL THEN InboxStateUtc ELSE @Now END,
-  NextDueUtc = CASE
-    WHEN WakePending = 1 THEN CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
-    WHEN @Mode = N'set' THEN @NextDue
-    WHEN NextDueUtc IS NULL OR @NextDue < NextDueUtc THEN @NextDue
-    ELSE NextDueUtc END
-OUTPUT inserted.WakePending, inserted.FailingTopics INTO @Reported (WakePending, FailingTopics)
-WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired';
-SELECT CAST(COALESCE(MAX(CAST(WakePending AS int)), 0) AS bit) AS Woken, MAX(FailingTopics) AS FailingTopics, @Now AS Now FROM @Reported;
+      WHEN InFlight = 0 THEN CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
+      WHEN NextDueUtc IS NULL OR @NextDue < NextDueUtc THEN @NextDue
+      ELSE NextDueUtc END,
+:r parts/registry-set-states.sql
+ELSE
+  UPDATE [$(Schema)].[Tenants]
+  SET LastRunUtc = @Now, LastOutcome = @Outcome, LastDurationMs = @DurationMs, LastCounts = @Counts,
+    TotalDone = TotalDone + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.done') AS bigint), 0),
+    TotalRetried = TotalRetried + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.retried') AS bigint), 0),
+    TotalDead = TotalDead + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.dead') AS bigint), 0),
+    TotalReleased = TotalReleased + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.released') AS bigint), 0),
+    TotalParked = TotalParked + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.parked') AS bigint), 0),
+    TotalLost = TotalLost + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.lost') AS bigint), 0),
+    TotalRecovered = TotalRecovered + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.recovered') AS bigint), 0),
+    IdleStreak = @IdleStreak, FailureStreak = @FailureStreak,
+    LastError = @Error, LastErrorCode = @ErrorCode, LastErrorUtc = CASE WHEN @ErrorCode IS NULL THEN NULL ELSE @Now END,
+    Backlog = @Backlog, InFlight = 0,
+    NextDueUtc = CASE
+      WHEN WakePending = 1 THEN CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
+      WHEN @Mode = N'set' THEN @NextDue
+      WHEN NextDueUtc IS NULL OR @NextDue < NextDueUtc THEN @NextDue
+      ELSE NextDueUtc END,
+:r parts/registry-set-states.sql
+SELECT CAST(COALESCE(MAX(CASE WHEN WakePending = 1 AND @Outcome <> N'skipped' THEN 1 ELSE 0 END), 0) AS bit) AS Woken, MAX(FailingTopics) AS FailingTopics,
+  MAX(CASE WHEN JSON_VALUE(OutboxState, '$.isEmpty') = N'true' THEN OutboxStateUtc END) AS OutboxEmptyUtc,
+  MAX(CASE WHEN JSON_VALUE(InboxState, '$.isEmpty') = N'true' THEN InboxStateUtc END) AS InboxEmptyUtc, @Now AS Now
+FROM @Held;
 GO
 -- Replaces the tenant's topics that fail now, a JSON array, if they are still @Before: the caller has merged what its run
 -- found. Returns one row: FailingTopics, null if they were replaced, otherwise what they are now.

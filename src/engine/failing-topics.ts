@@ -1,6 +1,6 @@
 /** The topics of a tenant that fail now (S1): merged from the reports of its runs, and their stored form. */
 import type { FailingTopic, TenantReport } from './registry.ts';
-import { isEmpty } from './stored-counts.ts';
+import { aheadMs } from './stored-counts.ts';
 import { parsedJson, UnreadableValue } from './stored-values.ts';
 import { type QueueName, queueNames } from './work-queue.ts';
 
@@ -11,42 +11,54 @@ const errorCharacters = 300;
 
 type Results = Pick<TenantReport, 'failing' | 'succeeded' | 'queues'>;
 
-/** Whether the report says anything about topics, so that the stored ones must be read. */
-export function reportsTopics(report: Results): boolean {
-  const { failing = [], succeeded = [] } = report;
-  return failing.length + succeeded.length + emptyQueues(report).length > 0;
+/** What the registry holds when it has stored the rest of a report. Times are milliseconds by its clock. */
+export interface Held {
+  readonly nowUtc: number;
+  /** By queue: the time at which it was counted as empty; null if it holds messages, or if that is not known. */
+  readonly emptyUtc: Readonly<Record<QueueName, number | null>>;
 }
 
-function emptyQueues({ queues = {} }: Results): QueueName[] {
-  return queueNames.filter((name) => queues[name] !== undefined && isEmpty(queues[name]));
-}
-
-/** A topic fails since its first failed attempt after its last success. @param nowUtc the registry's clock, milliseconds */
+/**
+ * A topic fails since its first failed attempt after its last success. A run that has served another queue for long
+ * reports late: a failure that another run has reported since is newer than its results.
+ */
 export function mergedFailingTopics(
   stored: readonly FailingTopic[],
-  report: Results,
-  nowUtc: number,
+  { failing = [], succeeded = [], queues = {} }: Results,
+  { nowUtc, emptyUtc }: Held,
 ): FailingTopic[] {
-  const { failing = [], succeeded = [] } = report;
-  const empty = emptyQueues(report);
   const key = ({ queue, topic }: { queue: string; topic: string }) => `${queue} ${topic.toLowerCase()}`;
-  // In an empty queue no message is left that could fail, for instance because an operator has discarded the dead ones.
-  const left = stored.filter(({ queue }) => !empty.includes(queue));
-  const topics = new Map(left.map((each) => [key(each), each]));
-  for (const each of succeeded) topics.delete(key(each));
+  const topics = new Map(stored.map((each) => [key(each), each]));
+  const isAfter = ({ lastUtc }: FailingTopic, utc: number) =>
+    lastUtc.getTime() > utc && lastUtc.getTime() <= nowUtc + aheadMs;
+  for (const each of succeeded) {
+    const earlier = topics.get(key(each));
+    const asOfUtc = nowUtc - (queues[each.queue]?.ageMs ?? 0);
+    if (earlier !== undefined && !isAfter(earlier, asOfUtc)) topics.delete(key(each));
+  }
   for (const { queue, topic, failures, sinceMs, lastMs, isNew, messageId, error } of failing) {
-    const earlier = isNew ? undefined : topics.get(key({ queue, topic }));
+    const known = topics.get(key({ queue, topic }));
+    const [sinceUtc, lastUtc] = [new Date(nowUtc - sinceMs), new Date(nowUtc - lastMs)];
+    const isLate = known !== undefined && isAfter(known, lastUtc.getTime());
+    const last = isLate ? known : { lastUtc, messageId, error };
+    const first = !isLate && isNew ? undefined : known;
     topics.set(key({ queue, topic }), {
       queue,
       topic,
-      sinceUtc: earlier?.sinceUtc ?? new Date(nowUtc - sinceMs),
-      lastUtc: new Date(nowUtc - lastMs),
-      failures: (earlier?.failures ?? 0) + failures,
-      messageId,
-      error: error.slice(0, errorCharacters).toWellFormed(),
+      sinceUtc: first !== undefined && first.sinceUtc < sinceUtc ? first.sinceUtc : sinceUtc,
+      lastUtc: last.lastUtc,
+      failures: (first?.failures ?? 0) + failures,
+      messageId: last.messageId,
+      error: last.error.slice(0, errorCharacters).toWellFormed(),
     });
   }
-  return [...topics.values()].sort((a, b) => b.lastUtc.getTime() - a.lastUtc.getTime()).slice(0, mostTopics);
+  // In an empty queue no message is left that could fail, for instance because an operator has discarded the dead ones.
+  const isOver = (each: FailingTopic) =>
+    emptyUtc[each.queue] !== null && !isAfter(each, emptyUtc[each.queue]!);
+  return [...topics.values()]
+    .filter((each) => !isOver(each))
+    .sort((a, b) => b.lastUtc.getTime() - a.lastUtc.getTime())
+    .slice(0, mostTopics);
 }
 
 /** @throws UnreadableValue */

@@ -81,10 +81,16 @@ export interface FailingTopic {
 
 /** What is stored in one of a tenant's queues, as of the last run that served it to its end (S2). */
 export interface QueueState extends StoredCounts {
-  /** By the registry's clock. */
+  /** When the run counted, by the registry's clock. */
   readonly asOfUtc: Date;
   /** Milliseconds from then until the next unblocked Ready message is due; null if there is none. */
   readonly nextDueInMs: number | null;
+}
+
+/** What a run reports of a queue that it served to its end. */
+export interface ReportedState extends Omit<QueueState, 'asOfUtc'> {
+  /** Milliseconds from the count to the report: the run may have served another queue meanwhile. */
+  readonly ageMs: number;
 }
 
 /** A tenant's schedule, as the last plan and the last report wrote it. */
@@ -248,10 +254,10 @@ export interface TenantReport {
   readonly durationMs: number;
   readonly backlog: boolean;
   /**
-   * What the run left in the queues that it served to their ends; the other queues keep what was reported last. If a queue
-   * is empty, none of its topics fails any more.
+   * What the run left in the queues that it served to their ends; the other queues keep what was reported last, and so does
+   * a queue that another run has counted since. If a queue is empty, none of its topics fails any more.
    */
-  readonly queues?: Readonly<Partial<Record<QueueName, Omit<QueueState, 'asOfUtc'>>>>;
+  readonly queues?: Readonly<Partial<Record<QueueName, ReportedState>>>;
   /** Topics whose last attempt in the run failed. Times are milliseconds before the report. Default: none. */
   readonly failing?: readonly (Pick<FailingTopic, 'queue' | 'topic' | 'failures' | 'messageId' | 'error'> & {
     readonly sinceMs: number;
@@ -367,8 +373,8 @@ export interface Registry {
    * Records a run's report and schedule; the tenant is in flight no more. If a wake came after the tenant was chosen, the
    * tenant is due now, and the answer is `woken` (F7). Unknown and retired tenants are ignored.
    *
-   * The report of a skipped run changes only the due time, because the run that has the lease reports for itself. That
-   * run may have claimed its last messages before the skipped run was requested. So this report counts as a wake: the
+   * The report of a skipped run changes only the due time and `queues`, because the run that has the lease reports for
+   * itself. That run may have claimed its last messages before the skipped run was requested. So this report counts as a wake: the
    * other run's report makes the tenant due; if that one came first, the tenant is due now.
    */
   report(report: TenantReport): Promise<{ readonly woken: boolean }>;

@@ -1,5 +1,5 @@
 /** What a run leaves behind in its queue (S2): counted by every engine within limits, and kept in the registry. */
-import type { QueueState } from './registry.ts';
+import type { QueueState, ReportedState } from './registry.ts';
 import { parsedObject, UnreadableValue } from './stored-values.ts';
 import type { StoredCounts } from './work-queue.ts';
 
@@ -22,11 +22,12 @@ export interface IndexCounts {
   /** Milliseconds, negative if the next message is not due yet; null without one. */
   readonly oldestDueAgeMs: number | null;
   readonly parked: readonly { readonly topic: string; readonly count: number }[];
+  readonly isEmpty: boolean;
 }
 
 /** @param memberLimit the most members of ordering groups that the engine looks at */
 export function storedCounts(counts: IndexCounts, memberLimit: number): StoredCounts {
-  const { unblocked, due, throttled, members, blocked, dead, oldestDueAgeMs, parked } = counts;
+  const { unblocked, due, throttled, members, blocked, dead, oldestDueAgeMs, parked, isEmpty } = counts;
   const isLimited = {
     due: due >= countLimit || throttled >= countLimit,
     blocked: members >= memberLimit,
@@ -45,24 +46,26 @@ export function storedCounts(counts: IndexCounts, memberLimit: number): StoredCo
     atLeast: (['ready', 'due', 'blocked', 'dead', 'parked'] as const).filter((name) =>
       name === 'ready' ? ready : isLimited[name],
     ),
+    isEmpty,
   };
 }
 
-/** Whether nothing is left that could be tried again or replayed. */
-export function isEmpty({ ready, dead }: Pick<StoredCounts, 'ready' | 'dead'>): boolean {
-  return ready + dead === 0;
+/** The stored form of a queue's state; null when the run did not report it. */
+export function storedState(state: ReportedState | undefined): string | null {
+  if (state === undefined) return null;
+  const { ready, due, blocked, dead, parked, atLeast, isEmpty, oldestDueAgeMs, nextDueInMs } = state;
+  return JSON.stringify({ ready, due, blocked, dead, parked, atLeast, isEmpty, oldestDueAgeMs, nextDueInMs });
 }
 
-/** The stored form of a queue's state; null when the run did not report it. */
-export function storedState(state: Omit<QueueState, 'asOfUtc'> | undefined): string | null {
-  if (state === undefined) return null;
-  const { ready, due, blocked, dead, parked, atLeast, oldestDueAgeMs, nextDueInMs } = state;
-  return JSON.stringify({ ready, due, blocked, dead, parked, atLeast, oldestDueAgeMs, nextDueInMs });
-}
+/**
+ * Milliseconds by which a stored time may be ahead of the registry's clock, because another report was written meanwhile. A
+ * later one was written before the clock was set back, and must not keep out new reports until the clock has come there.
+ */
+export const aheadMs = 60_000;
 
 /** @throws UnreadableValue */
 export function queueStateOf(column: string, stored: string, asOfUtc: Date): QueueState {
-  const { ready, due, blocked, dead, parked, atLeast, oldestDueAgeMs, nextDueInMs } = parsedObject(
+  const { ready, due, blocked, dead, parked, atLeast, isEmpty, oldestDueAgeMs, nextDueInMs } = parsedObject(
     column,
     stored,
   );
@@ -73,9 +76,10 @@ export function queueStateOf(column: string, stored: string, asOfUtc: Date): Que
     Array.isArray(parked) &&
     parked.every((each) => typeof each?.topic === 'string' && isCount(each.count)) &&
     Array.isArray(atLeast) &&
-    atLeast.every((name) => typeof name === 'string');
+    atLeast.every((name) => typeof name === 'string') &&
+    typeof isEmpty === 'boolean';
   if (!isReadable) throw new UnreadableValue(`${column} is not an object of counts`);
   const topics = (parked as QueueState['parked']).map(({ topic, count }) => Object.freeze({ topic, count }));
   const lists = { parked: Object.freeze(topics), atLeast: Object.freeze(atLeast) };
-  return { ready, due, blocked, dead, ...lists, oldestDueAgeMs, nextDueInMs, asOfUtc } as QueueState;
+  return { ready, due, blocked, dead, ...lists, isEmpty, oldestDueAgeMs, nextDueInMs, asOfUtc } as QueueState;
 }

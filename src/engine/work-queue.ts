@@ -108,6 +108,8 @@ export interface StoredCounts {
   /** Ready messages that wait for a handler, by topic: at most 20 topics, those with the most messages. */
   readonly parked: readonly { readonly topic: string; readonly count: number }[];
   readonly atLeast: readonly ('ready' | 'due' | 'blocked' | 'dead' | 'parked')[];
+  /** Whether no message is left that could be tried again or replayed; false also if the engine cannot know it. */
+  readonly isEmpty: boolean;
   /** Milliseconds since the oldest due message became due; null if none is due. */
   readonly oldestDueAgeMs: number | null;
 }

@@ -22,6 +22,8 @@ export interface QueueReport {
   readonly succeededTopics: readonly string[];
   readonly more: boolean;
   readonly nextDueInMs: number | null;
+  /** When the run of this queue ended, by `performance.now()`; other queues may take longer. `stored` is as of then. */
+  readonly endedAt: number;
   /** What the run left in the queue; absent if it did not come to its last call, for instance after it lost its lease. */
   readonly stored?: StoredCounts;
   /** How many calls the run made to the engine. */
@@ -56,6 +58,7 @@ export function queueReport(
     failingTopics: tally.results.failing,
     succeededTopics: tally.results.succeededTopics,
     ...backlog.left,
+    endedAt: performance.now(),
     ...(backlog.stored && { stored: backlog.stored }),
     roundTrips: tally.roundTrips,
     ...(blockedLoop && { blockedLoop }),

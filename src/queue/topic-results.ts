@@ -3,7 +3,7 @@ export interface FailedTopic {
   readonly topic: string;
   /** Failed attempts since the topic last succeeded in this run. */
   readonly failures: number;
-  /** Milliseconds since the first and since the last of them. */
+  /** Milliseconds from the first and from the last of them to the end of the queue's run. */
   readonly sinceMs: number;
   readonly lastMs: number;
   /** Whether the topic has succeeded in this run before these failures. */

@@ -167,6 +167,11 @@ export function registryReportSuite(scene: Scene): void {
       expect(await registry.fleet()).toMatchObject({ withFailingTopics: 1, failing: 0 });
     });
 
+    const asOf = ({ ageMs: _, ...state }: ReturnType<typeof queueState>, asOfUtc: unknown) => ({
+      ...state,
+      asOfUtc,
+    });
+
     test('S2: what a run leaves in a queue is kept as of its report; a run that does not serve the queue changes nothing', async () => {
       const registry = await planned();
       expect((await tenantOf(registry, 'a')).schedule.queues).toEqual({});
@@ -182,20 +187,53 @@ export function registryReportSuite(scene: Scene): void {
       });
       await report(registry, 'a', { queues: { outbox } });
       const first = (await tenantOf(registry, 'a')).schedule;
-      expect(first.queues).toEqual({ outbox: { ...outbox, asOfUtc: first.lastRunUtc } });
+      expect(first.queues).toEqual({ outbox: asOf(outbox, expect.any(Date)) });
+      expect(first.queues.outbox!.asOfUtc.getTime()).toBeLessThanOrEqual(first.lastRunUtc!.getTime());
       expect(first.parkedTopics).toEqual(['töpic']);
       await clockPasses(registry.leases);
       const inbox = queueState({ dead: 1, ready: 1, parked: [{ topic: 'töpic', count: 1 }], nextDueInMs: 5 });
       await report(registry, 'a', { queues: { inbox } });
       await report(registry, 'a', { outcome: 'failed', error: { code: 'DATABASE_LOCKED', message: 'x' } });
-      await report(registry, 'a', { outcome: 'skipped', queues: { inbox: queueState() } });
+      await report(registry, 'a', { outcome: 'skipped' });
       const later = (await tenantOf(registry, 'a')).schedule;
       expect(later.queues).toEqual({
         outbox: first.queues.outbox,
-        inbox: { ...inbox, asOfUtc: expect.any(Date) },
+        inbox: asOf(inbox, expect.any(Date)),
       });
       expect(later.queues.inbox!.asOfUtc.getTime()).toBeGreaterThan(first.lastRunUtc!.getTime());
       expect(later.parkedTopics).toEqual(['töpic']);
+    });
+
+    test('S2: a run that reports late changes nothing of a queue that another run has counted since', async () => {
+      const registry = await planned();
+      const minute = 60_000;
+      const outbox = queueState({ dead: 1 });
+      await report(registry, 'a', { queues: { outbox } });
+      const { outbox: newer } = (await tenantOf(registry, 'a')).schedule.queues;
+      // It counted the outbox a minute ago, and has served the inbox since.
+      const inbox = queueState({ dead: 3, ageMs: minute / 2 });
+      await report(registry, 'a', { queues: { outbox: queueState({ dead: 9, ageMs: minute }), inbox } });
+      const { queues, lastRunUtc } = (await tenantOf(registry, 'a')).schedule;
+      expect(queues.outbox).toEqual(newer);
+      expect(queues.inbox).toMatchObject({ dead: 3 });
+      expect(queues.inbox!.asOfUtc.getTime()).toBeLessThanOrEqual(lastRunUtc!.getTime() - minute / 2);
+      await report(registry, 'a', { queues: { inbox: queueState({ dead: 4, ageMs: minute / 4 }) } });
+      expect((await tenantOf(registry, 'a')).schedule.queues.inbox).toMatchObject({ dead: 4 });
+    });
+
+    test('S2, D1: a skipped run keeps the state of the queue that it did serve', async () => {
+      const registry = await planned();
+      await report(registry, 'a', { queues: { outbox: queueState({ dead: 1 }) } });
+      const { lastOutcome } = (await tenantOf(registry, 'a')).schedule;
+      const inbox = queueState({ dead: 2, parked: [{ topic: 'töpic', count: 1 }] });
+      await report(registry, 'a', { outcome: 'skipped', queues: { inbox } });
+      const old = queueState({ dead: 9, ageMs: 60_000 });
+      await report(registry, 'a', { outcome: 'skipped', queues: { inbox: old } });
+      expect((await tenantOf(registry, 'a')).schedule).toMatchObject({
+        lastOutcome,
+        parkedTopics: ['töpic'],
+        queues: { outbox: { dead: 1 }, inbox: { dead: 2 } },
+      });
     });
 
     test('S2: the fleet knows how many tenants have dead messages, and how many', async () => {
@@ -242,8 +280,41 @@ export function registryReportSuite(scene: Scene): void {
       await report(registry, 'a', { failing, queues: { outbox: queueState({ dead: 1 }) } });
       await report(registry, 'a', { queues: { outbox: queueState({ ready: 1 }) } });
       expect(await failingOf(registry)).toHaveLength(2);
-      await report(registry, 'a', { queues: { outbox: queueState() } });
+      // None was counted, but the engine cannot know that there is none: another transaction may have locked it.
+      await report(registry, 'a', { queues: { outbox: queueState({ isEmpty: false }) } });
+      expect(await failingOf(registry)).toHaveLength(2);
+      await report(registry, 'a', { queues: { outbox: queueState({ isEmpty: true }) } });
       expect(await failingOf(registry)).toMatchObject([{ queue: 'inbox' }]);
+      // A skipped run has served the queue that another run did not hold.
+      await report(registry, 'a', { outcome: 'skipped', queues: { inbox: queueState({ isEmpty: true }) } });
+      expect(await failingOf(registry)).toEqual([]);
+    });
+
+    test('S1: a run that reports late neither ends nor hides a failure that was reported since', async () => {
+      const registry = await planned();
+      const later = { messageId: '22222222-2222-2222-2222-222222222222', error: 'later' };
+      await report(registry, 'a', { failing: [failure('orders', { ...later, sinceMs: 2_000 })] });
+      const outbox = queueState({ isEmpty: true, ageMs: 60_000 });
+      await report(registry, 'a', { succeeded: [{ queue: 'outbox', topic: 'orders' }], queues: { outbox } });
+      expect(await failingOf(registry)).toMatchObject([later]);
+      await report(registry, 'a', {
+        failing: [failure('orders', { failures: 3, sinceMs: 90_000, lastMs: 60_000, error: 'earlier' })],
+      });
+      const [{ sinceUtc, lastUtc, ...merged }] = (await failingOf(registry)) as [FailingTopic];
+      expect(merged).toMatchObject({ failures: 4, ...later });
+      expect(lastUtc.getTime() - sinceUtc.getTime()).toBeGreaterThan(80_000);
+      await report(registry, 'a', { succeeded: [{ queue: 'outbox', topic: 'orders' }] });
+      expect(await failingOf(registry)).toEqual([]);
+    });
+
+    test('S1, S2: a failure that is reported late is over if its queue was counted as empty since', async () => {
+      const registry = await planned();
+      await report(registry, 'a', { queues: { outbox: queueState({ isEmpty: true }) } });
+      const lastMs = 60_000;
+      const failing = [failure('orders', { sinceMs: lastMs, lastMs }), failure('new')];
+      await clockPasses(registry.leases);
+      await report(registry, 'a', { failing });
+      expect(await failingOf(registry)).toMatchObject([{ topic: 'new' }]);
     });
 
     test('D7: a report that lacks a count is not lost; the count is 0', async () => {

@@ -25,8 +25,13 @@ export const nothing = {
   dead: 0,
   parked: [],
   atLeast: [],
+  // An engine may not know it before the first run has taken the queue's lease.
+  isEmpty: expect.any(Boolean),
   oldestDueAgeMs: null,
 };
+
+/** What a queue has that holds Ready or Dead messages. */
+const some = { ...nothing, isEmpty: false };
 
 async function claimAll(queue: WorkQueue, messages: readonly NewMessage[]) {
   await queue.enqueue(messages);
@@ -71,6 +76,7 @@ export function storedCountsSuite(scene: Scene): void {
           { topic: 'other', count: 1 },
         ],
         atLeast: [],
+        isEmpty: false,
         oldestDueAgeMs: expect.any(Number),
       });
       expect(stored!.oldestDueAgeMs).toBeGreaterThanOrEqual(0);
@@ -86,15 +92,31 @@ export function storedCountsSuite(scene: Scene): void {
       expect(await idle()).toEqual(nothing);
       const { lease, of } = await claimAll(queue, [message('dies'), message('stays')]);
       const last = await settle(queue, lease, [dead(of('dies')), dead(of('stays'))], next());
-      expect(last).toMatchObject({ lease: 'released', stored: { ...nothing, dead: 2 } });
+      expect(last).toMatchObject({ lease: 'released', stored: { ...some, dead: 2 } });
       await queue.enqueue([message('later', { dueInMs: anHour })]);
-      expect(await idle()).toEqual({ ...nothing, ready: 1, dead: 2 });
+      expect(await idle()).toEqual({ ...some, ready: 1, dead: 2 });
       await queue.discardDead({ messageIds: [of('dies').messageId] }, 1);
-      expect(await idle()).toEqual({ ...nothing, ready: 1, dead: 1 });
+      expect(await idle()).toEqual({ ...some, ready: 1, dead: 1 });
       await queue.replayDead({}, 1);
       const replayed = await take(queue);
       const after = await settle(queue, replayed.lease, replayed.messages.map(done));
-      expect(after.stored).toEqual({ ...nothing, ready: 1 });
+      expect(after.stored).toEqual({ ...some, ready: 1 });
+    });
+
+    test('S2: a queue is empty when no message is left to be tried again or replayed', async () => {
+      const { queue } = await scene.queue('outbox');
+      const isEmpty = async () => {
+        const begun = await begin(queue);
+        return begun.status === 'idle' ? begun.stored!.isEmpty : begun.status;
+      };
+      const { lease, of } = await claimAll(queue, [message('done'), message('dies')]);
+      const last = await settle(queue, lease, [done(of('done')), dead(of('dies'))], next());
+      expect(last.stored!.isEmpty).toBe(false);
+      expect(await isEmpty()).toBe(false);
+      await queue.discardDead({}, 1);
+      expect(await isEmpty()).toBe(true);
+      await queue.enqueue([message('later', { dueInMs: anHour })]);
+      expect(await isEmpty()).toBe(false);
     });
 
     test('S2: throttled messages are due, and count once', async () => {
@@ -103,7 +125,7 @@ export function storedCountsSuite(scene: Scene): void {
       const run = await take(queue, { rooms: [{ topic: 'orders', room: 1 }] });
       expect(run.throttled).toBe(true);
       const { stored } = await settle(queue, run.lease, run.messages.map(done));
-      expect(stored).toEqual({ ...nothing, ready: 2, due: 2, oldestDueAgeMs: expect.any(Number) });
+      expect(stored).toEqual({ ...some, ready: 2, due: 2, oldestDueAgeMs: expect.any(Number) });
     });
   });
 }

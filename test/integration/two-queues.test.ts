@@ -1,5 +1,5 @@
 /** One run serves every queue of its tenant (D1), also while another host holds one of them. */
-import { defineHandler, defineInboxHandler } from '../../src/queue/handler.ts';
+import { defineHandler, defineInboxHandler, PermanentError } from '../../src/queue/handler.ts';
 import { FleetPlace } from '../support/fleet-place.ts';
 import { until } from '../support/until.ts';
 
@@ -84,4 +84,42 @@ test('S2: a run leaves what was reported of a queue that it does not serve', asy
   const outboxOnly = place.face({ handlers: handlers.slice(0, 1) });
   await outboxOnly.dispatch({ tenantId: 'acme' });
   expect(await known()).toMatchObject({ lastOutcome: 'idle', parkedTopics: ['unknown'], queues: { inbox } });
+});
+
+test('S2: a run that ends late leaves what another run has reported since of the queue that both served', async () => {
+  const lastRun = Promise.withResolvers<void>();
+  const started = Promise.withResolvers<void>();
+  const handlers = [
+    defineHandler({
+      topic: 'orders',
+      handle() {
+        throw new PermanentError('never');
+      },
+    }),
+    defineInboxHandler({
+      topic: 'paid',
+      async handle() {
+        started.resolve();
+        await lastRun.promise;
+      },
+    }),
+  ];
+  const slow = await place.fleet(['acme'], { handlers });
+  await slow.inbox('acme').receive({ source: 'bank', messageId: '1', topic: 'paid', payload: '' });
+  const slowRun = slow.dispatch({ tenantId: 'acme' });
+  await started.promise;
+  const tenant = await place.tenant('acme');
+  await until('the slow run has left the outbox', async () => {
+    const lease = (await tenant.leases.list()).find(({ name }) => name === 'queue:outbox');
+    return lease === undefined || lease.owner === null;
+  });
+  await slow.outbox('acme').enqueue({ topic: 'orders', payload: '' });
+  const fast = place.face({ handlers });
+  expect(await fast.dispatch({ tenantId: 'acme' })).toMatchObject({ outcome: 'dispatched' });
+  lastRun.resolve();
+  expect(await slowRun).toMatchObject({ outcome: 'dispatched' });
+  expect((await slow.tenants.get('acme')).schedule).toMatchObject({
+    queues: { outbox: { dead: 1 }, inbox: { ready: 0 } },
+    failingTopics: [{ topic: 'orders' }],
+  });
 });

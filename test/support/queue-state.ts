@@ -11,6 +11,8 @@ export function queueState(fields: Partial<State> = {}): State {
     dead: 0,
     parked: [],
     atLeast: [],
+    isEmpty: false,
+    ageMs: 0,
     oldestDueAgeMs: null,
     nextDueInMs: null,
     ...fields,

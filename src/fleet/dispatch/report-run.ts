@@ -1,5 +1,5 @@
 /** A run's report to the registry: its counts, and when the tenant is due again (D7, F5). */
-import type { Registry, TenantRecord } from '../../engine/registry.ts';
+import type { Registry, ReportedState, TenantRecord } from '../../engine/registry.ts';
 import type { QueueName } from '../../engine/work-queue.ts';
 import { describeError, isMultiOutboxError } from '../../errors.ts';
 import type { QueueReport } from '../../queue/report.ts';
@@ -37,8 +37,14 @@ export function scheduleAfter(
   );
 }
 
+/** Milliseconds since the queue's run ended. */
+function ageOf({ endedAt }: QueueReport): number {
+  return Math.max(0, Math.round(performance.now() - endedAt));
+}
+
 /** What a run left in a queue, by the queue's name; nothing if the run did not serve it to its end. */
-function stateOf({ queue, stored, nextDueInMs, parkedTopics }: QueueReport): [QueueName, object][] {
+function stateOf(report: QueueReport): [QueueName, ReportedState][] {
+  const { queue, stored, nextDueInMs, parkedTopics } = report;
   if (stored === undefined) return [];
   const named = new Set(stored.parked.map(({ topic }) => topic.toLowerCase()));
   // Counting may have ended before it came to all topics. The run has met these, so each has at least one message.
@@ -46,7 +52,7 @@ function stateOf({ queue, stored, nextDueInMs, parkedTopics }: QueueReport): [Qu
     ? parkedTopics.filter((topic) => !named.has(topic.toLowerCase()))
     : [];
   const parked = [...stored.parked, ...others.map((topic) => ({ topic, count: 1 }))];
-  return [[queue, { ...stored, parked, nextDueInMs }]];
+  return [[queue, { ...stored, parked, nextDueInMs, ageMs: ageOf(report) }]];
 }
 
 /** Returns the registry's answer; null when it did not store the report. The work is done and settled either way. */
@@ -65,8 +71,11 @@ export async function reportRun(
         durationMs,
         backlog: more,
         queues: Object.fromEntries(queues.flatMap(stateOf)),
-        failing: queues.flatMap(({ queue, failingTopics }) =>
-          failingTopics.map((each) => ({ queue, ...each })),
+        failing: queues.flatMap((report) =>
+          report.failingTopics.map(({ sinceMs, lastMs, ...each }) => {
+            const ageMs = ageOf(report);
+            return { queue: report.queue, ...each, sinceMs: sinceMs + ageMs, lastMs: lastMs + ageMs };
+          }),
         ),
         succeeded: queues.flatMap(({ queue, succeededTopics }) =>
           succeededTopics.map((topic) => ({ queue, topic })),

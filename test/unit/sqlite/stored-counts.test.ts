@@ -47,6 +47,7 @@ test('a number is at least so many if any part of it has come to its limit', () 
     dead: 0,
     oldestDueAgeMs: -1,
     parked: [],
+    isEmpty: false,
   };
   const atLeast = (fields: Partial<typeof none>) => storedCounts({ ...none, ...fields }, 100).atLeast;
   expect(storedCounts(none, 100)).toMatchObject({ oldestDueAgeMs: null, atLeast: [] });

@@ -26,6 +26,7 @@ const statements = perTable((table) => {
         ${unblocked(' AND DueUtc <= :now')} AS Due,
         (${nextDueSql(table)}) AS FirstUtc,
         (SELECT count(*) FROM ${entries('Dead', 'Status = 3')}) AS Dead,
+        EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Claimed WHERE Status = 1) AS Claims,
         EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Throttled WHERE ${topicIndexes.Throttled}) AS Throttles,
         EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Parked WHERE ${topicIndexes.Parked}) AS Parks,
         EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Group WHERE InGroup = 1 AND OrderingKey IS NOT NULL) AS Groups`,
@@ -43,6 +44,7 @@ interface CountsRow {
   readonly Due: number;
   readonly FirstUtc: number | null;
   readonly Dead: number;
+  readonly Claims: number;
   readonly Throttles: number;
   readonly Parks: number;
   readonly Groups: number;
@@ -69,6 +71,8 @@ export function countStored(connection: Connection, table: QueueTable, now: numb
       dead: row.Dead,
       oldestDueAgeMs: first.length === 0 ? null : now - Math.min(...first),
       parked: parked.map(({ TopicBytes, Count }) => ({ topic: text(TopicBytes), count: Count })),
+      // A reader of SQLite sees every committed message.
+      isEmpty: row.Unblocked + throttled.Count + blocked + row.Dead + row.Claims === 0,
     },
     memberLimit,
   );
@@ -78,6 +82,16 @@ const none = { Count: 0, FirstUtc: null, Blocked: 0 };
 
 /** The counts of a queue that has no message but Done ones. */
 export const nothingStored: StoredCounts = storedCounts(
-  { unblocked: 0, due: 0, throttled: 0, members: 0, blocked: 0, dead: 0, oldestDueAgeMs: null, parked: [] },
+  {
+    unblocked: 0,
+    due: 0,
+    throttled: 0,
+    members: 0,
+    blocked: 0,
+    dead: 0,
+    oldestDueAgeMs: null,
+    parked: [],
+    isEmpty: true,
+  },
   memberLimit,
 );

@@ -90,7 +90,10 @@ export class SqliteRegistry implements Registry {
   }
 
   report(report: TenantReport): Promise<{ readonly woken: boolean }> {
-    return this.#handle.write((connection, now) => recordReport(connection, report, now));
+    const calledAt = performance.now();
+    return this.#handle.write((connection, now) =>
+      recordReport(connection, report, now, performance.now() - calledAt),
+    );
   }
 
   postpone(tenantId: string, holdMs: number): Promise<void> {

@@ -1,7 +1,7 @@
 /** Run reports (D7, F5), and the fleet's sums over them (F6). */
-import { failingTopicsOf, mergedFailingTopics, reportsTopics } from '../../failing-topics.ts';
-import type { FleetSummary, TenantReport } from '../../registry.ts';
-import { storedState } from '../../stored-counts.ts';
+import { failingTopicsOf, mergedFailingTopics } from '../../failing-topics.ts';
+import type { FleetSummary, ReportedState, TenantReport } from '../../registry.ts';
+import { aheadMs, storedState } from '../../stored-counts.ts';
 import { readableOr } from '../../stored-values.ts';
 import { completeCounts, type FailuresRow, failures } from '../../tenant-row.ts';
 import { type Connection, nowSql } from '../connection.ts';
@@ -15,6 +15,19 @@ const dueAtMost = 'min(coalesce(NextDueUtc, :nextDue), coalesce(:nextDue, NextDu
 
 const deadSql = "(coalesce(OutboxState ->> '$.dead', 0) + coalesce(InboxState ->> '$.dead', 0))";
 
+/** Stores what a run left in a queue, unless the registry holds a later count. */
+const setState = (queue: 'Outbox' | 'Inbox') => {
+  const [given, utc] = [`:${queue.toLowerCase()}`, `${queue}StateUtc`];
+  const keeps = `${given} IS NULL OR (${utc} > ${given}Utc AND ${utc} <= :now + ${aheadMs})`;
+  return `${queue}State = iif(${keeps}, ${queue}State, ${given}), ${utc} = iif(${keeps}, ${utc}, ${given}Utc)`;
+};
+const setStates = `${setState('Outbox')}, ${setState('Inbox')}`;
+
+/** When the queue was counted as empty; null if it holds messages. */
+const emptyUtc = (queue: 'Outbox' | 'Inbox') =>
+  `iif(${queue}State ->> '$.isEmpty', ${queue}StateUtc, NULL) AS ${queue}EmptyUtc`;
+const held = `FailingTopics, ${emptyUtc('Outbox')}, ${emptyUtc('Inbox')}`;
+
 const sql = {
   report: `UPDATE Tenants
     SET LastRunUtc = :now, LastOutcome = :outcome, LastDurationMs = :durationMs, LastCounts = :counts,
@@ -24,15 +37,14 @@ const sql = {
       IdleStreak = :idleStreak, FailureStreak = :failureStreak,
       LastError = :error, LastErrorCode = :errorCode, LastErrorUtc = CASE WHEN :errorCode IS NULL THEN NULL ELSE :now END,
       Backlog = :backlog,
-      OutboxState = coalesce(:outbox, OutboxState), OutboxStateUtc = iif(:outbox IS NULL, OutboxStateUtc, :now),
-      InboxState = coalesce(:inbox, InboxState), InboxStateUtc = iif(:inbox IS NULL, InboxStateUtc, :now),
       InFlight = 0,
+      ${setStates},
       NextDueUtc = CASE WHEN WakePending = 1 THEN ${dueNow} WHEN :mode = 'set' THEN :nextDue ELSE ${dueAtMost} END
-    WHERE Id = :id AND Status <> 'retired' RETURNING WakePending, FailingTopics`,
+    WHERE Id = :id AND Status <> 'retired' RETURNING WakePending, ${held}`,
   setFailing: 'UPDATE Tenants SET FailingTopics = ? WHERE Id = ?',
   /** If no run is in flight any more, the run that had the lease has reported before this one. */
-  skipped: `UPDATE Tenants SET WakePending = 1, NextDueUtc = CASE WHEN InFlight = 1 THEN ${dueAtMost} ELSE ${dueNow} END
-    WHERE Id = :id AND Status <> 'retired'`,
+  skipped: `UPDATE Tenants SET WakePending = 1, ${setStates}, NextDueUtc = CASE WHEN InFlight = 1 THEN ${dueAtMost} ELSE ${dueNow} END
+    WHERE Id = :id AND Status <> 'retired' RETURNING ${held}`,
   postpone: `UPDATE Tenants SET InFlight = 1, NextDueUtc = CASE WHEN WakePending = 1 THEN ${dueNow} ELSE :nextDue END
     WHERE Id = :id AND Status <> 'retired'`,
   byStatus: `SELECT
@@ -59,21 +71,31 @@ const sql = {
   poisoned: 'UPDATE RegistryState SET Poisoned = Poisoned + 1, LastPoisonedUtc = ?',
 };
 
-/** Call it within a write transaction. */
+/** Call it within a write transaction. @param waitedMs since the call, which gave the ages in the report */
 export function recordReport(
   connection: Connection,
   report: TenantReport,
   now: number,
+  waitedMs = 0,
 ): { readonly woken: boolean } {
   const { schedule } = report;
   const counts = completeCounts(report.counts);
+  const { outbox, inbox } = report.queues ?? {};
+  const asOf = (state: ReportedState | undefined) =>
+    state === undefined ? null : now - wholeMs(Math.floor(state.ageMs + waitedMs));
   const due = {
     id: report.tenantId,
     now,
+    outbox: storedState(outbox),
+    outboxUtc: asOf(outbox),
+    inbox: storedState(inbox),
+    inboxUtc: asOf(inbox),
     nextDue: schedule.nextDueInMs === null ? null : now + wholeMs(schedule.nextDueInMs),
   };
   if (report.outcome === 'skipped') {
-    connection.prepare(sql.skipped).run(due);
+    const row = connection.prepare(sql.skipped).get(due) as HeldRow | undefined;
+    const { tenantId, queues = {} } = report;
+    if (row !== undefined) recordTopics(connection, { tenantId, queues }, row, now);
     return { woken: false };
   }
   const row = connection.prepare(sql.report).get({
@@ -88,29 +110,34 @@ export function recordReport(
     error: report.error?.message ?? null,
     errorCode: report.error?.code ?? null,
     backlog: report.backlog ? 1 : 0,
-    outbox: storedState(report.queues?.outbox),
-    inbox: storedState(report.queues?.inbox),
   }) as ReportedRow | undefined;
   if (row !== undefined) recordTopics(connection, report, row, now);
   return { woken: row?.WakePending === 1 };
 }
 
-interface ReportedRow {
-  readonly WakePending: number;
+interface HeldRow {
   readonly FailingTopics: string;
+  readonly OutboxEmptyUtc: number | null;
+  readonly InboxEmptyUtc: number | null;
+}
+
+interface ReportedRow extends HeldRow {
+  readonly WakePending: number;
 }
 
 /** Writes only if the topics that fail have changed. */
 function recordTopics(
   connection: Connection,
-  report: TenantReport,
-  { FailingTopics }: ReportedRow,
+  report: Pick<TenantReport, 'tenantId' | 'queues' | 'failing' | 'succeeded'>,
+  { FailingTopics, OutboxEmptyUtc: outbox, InboxEmptyUtc: inbox }: HeldRow,
   now: number,
 ): void {
-  if (!reportsTopics(report)) return;
+  if (FailingTopics === '[]' && !report.failing?.length) return;
   // What cannot be read is replaced.
   const known = readableOr(() => failingTopicsOf(FailingTopics), []);
-  const stored = JSON.stringify(mergedFailingTopics(known, report, now));
+  const stored = JSON.stringify(
+    mergedFailingTopics(known, report, { nowUtc: now, emptyUtc: { outbox, inbox } }),
+  );
   if (stored !== FailingTopics) connection.run(sql.setFailing, stored, report.tenantId);
 }
 

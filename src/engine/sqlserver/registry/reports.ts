@@ -1,5 +1,5 @@
 /** Stores the reports of runs (D7, F5), and sums up the fleet (F6). */
-import { failingTopicsOf, mergedFailingTopics, reportsTopics } from '../../failing-topics.ts';
+import { failingTopicsOf, mergedFailingTopics } from '../../failing-topics.ts';
 import type { FleetSummary, TenantReport } from '../../registry.ts';
 import { storedState } from '../../stored-counts.ts';
 import { readableOr } from '../../stored-values.ts';
@@ -16,7 +16,7 @@ export async function recordReport(
   database: Database,
   report: TenantReport,
 ): Promise<{ readonly woken: boolean }> {
-  const { schedule, error } = report;
+  const { schedule, error, queues: { outbox, inbox } = {} } = report;
   const [rows] = await database.call(
     'Tenant_Report',
     {
@@ -25,8 +25,10 @@ export async function recordReport(
       DurationMs: [real, report.durationMs],
       Counts: [text, JSON.stringify(completeCounts(report.counts))],
       Backlog: [bit, report.backlog],
-      OutboxState: [longText, storedState(report.queues?.outbox)],
-      InboxState: [longText, storedState(report.queues?.inbox)],
+      OutboxState: [longText, storedState(outbox)],
+      OutboxAgeMs: [bigint, wholeMs(outbox?.ageMs ?? 0)],
+      InboxState: [longText, storedState(inbox)],
+      InboxAgeMs: [bigint, wholeMs(inbox?.ageMs ?? 0)],
       ErrorCode: [text, error?.code ?? null],
       // The text is for people, so characters that a text column cannot store are dropped.
       Error: [longText, error === undefined ? null : error.message.toWellFormed().replaceAll('\0', '')],
@@ -39,7 +41,8 @@ export async function recordReport(
   );
   const row = rows![0]!;
   // The report is stored. An error here would make the caller send it again, and count it twice.
-  if (reportsTopics(report)) await recordTopics(database, report, row).catch(() => {});
+  const { tenantId, outcome, queues = {} } = report;
+  await recordTopics(database, outcome === 'skipped' ? { tenantId, queues } : report, row).catch(() => {});
   return { woken: row.Woken as boolean };
 }
 
@@ -47,12 +50,20 @@ export async function recordReport(
  * Writes only if the topics that fail have changed. Another run of the tenant, of its other queue, may report at the same
  * time; the topics are then merged again.
  */
-async function recordTopics(database: Database, report: TenantReport, row: Row): Promise<void> {
+async function recordTopics(
+  database: Database,
+  report: Pick<TenantReport, 'tenantId' | 'queues' | 'failing' | 'succeeded'>,
+  row: Row,
+): Promise<void> {
+  const time = (utc: unknown) => (utc instanceof Date ? utc.getTime() : null);
+  const emptyUtc = { outbox: time(row.OutboxEmptyUtc), inbox: time(row.InboxEmptyUtc) };
+  const held = { nowUtc: Number(row.Now), emptyUtc };
   let before = row.FailingTopics as string | null;
   for (let tries = 1; before !== null && tries <= 3; tries++) {
+    if (before === '[]' && !report.failing?.length) return;
     // What cannot be read is replaced.
     const known = readableOr(() => failingTopicsOf(before!), []);
-    const merged = mergedFailingTopics(known, report, Number(row.Now));
+    const merged = mergedFailingTopics(known, report, held);
     const after = JSON.stringify(merged);
     if (after === before) return;
     const parameters = {

@@ -1,6 +1,9 @@
 import type { Registry, TenantReport } from '../../../../src/engine/registry.ts';
+import { nothingStored } from '../../../../src/engine/sqlite/queue/counts.ts';
 import { MultiOutboxError } from '../../../../src/errors.ts';
 import { reportRun } from '../../../../src/fleet/dispatch/report-run.ts';
+import type { QueueReport } from '../../../../src/queue/report.ts';
+import { noCounts } from '../../../../src/queue/tally.ts';
 import { recordingLogger } from '../../../support/recording-logger.ts';
 import { planOf, reportOf } from '../../../support/requests.ts';
 
@@ -13,6 +16,19 @@ afterEach(() => {
 
 const schedule = { mode: 'set', nextDueInMs: 0, idleStreak: 0, failureStreak: 0 } as const;
 const run = reportOf(planOf('acme').requests[0]!);
+const queueReport = (queue: 'outbox' | 'inbox'): QueueReport => ({
+  queue,
+  status: 'dispatched',
+  stop: 'drained',
+  counts: noCounts,
+  parkedTopics: [],
+  failingTopics: [],
+  succeededTopics: [],
+  more: false,
+  nextDueInMs: null,
+  endedAt: 0,
+  roundTrips: 1,
+});
 const away = () => new MultiOutboxError('REGISTRY_UNAVAILABLE', 'the registry is away', { transient: true });
 
 /** Reports a run to a registry that first fails the given number of times; returns the milliseconds of the calls. */
@@ -46,6 +62,19 @@ describe('the report of a run to the registry (D7)', () => {
     const error = { code: 'DATABASE_LOCKED', message: 'it is locked' };
     const { entries } = await reported([], 1, { ...run, outcome: 'failed', error });
     expect(entries).toMatchObject([{ outcome: 'failed', error }]);
+  });
+
+  test('S2: a queue’s state and failures are as old as the end of its run, at each try', async () => {
+    const stored = { ...nothingStored, isEmpty: false };
+    const failed = { topic: 'orders', failures: 1, isNew: false, messageId: '1', error: 'Error' };
+    const failingTopics = [{ ...failed, sinceMs: 30, lastMs: 10 }];
+    const endedAt = performance.now() - 5_000;
+    const queues = [{ ...queueReport('outbox'), endedAt, stored, failingTopics }, queueReport('inbox')];
+    const { entries } = await reported([away()], 1, { ...run, queues });
+    expect(entries).toMatchObject([
+      { queues: { outbox: { ageMs: 5_200 } }, failing: [{ sinceMs: 5_230, lastMs: 5_210 }] },
+    ]);
+    expect(entries[0]!.queues).not.toHaveProperty('inbox');
   });
 
   test.each([

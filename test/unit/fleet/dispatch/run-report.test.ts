@@ -23,6 +23,7 @@ function queueReport(fields: Partial<QueueReport> = {}): QueueReport {
     parkedTopics: [],
     failingTopics: [],
     succeededTopics: [],
+    endedAt: 0,
     more: false,
     nextDueInMs: null,
     roundTrips: 1,

@@ -38,6 +38,7 @@ const queueOf = (heldForMs?: number): QueueReport => ({
   parkedTopics: [],
   failingTopics: [],
   succeededTopics: [],
+  endedAt: 0,
   more: false,
   nextDueInMs: null,
   roundTrips: 1,
