@@ -1,6 +1,7 @@
 /** The library's public interface, which applications, the Azure functions and the command line import. */
 import './require-supported-node.ts';
 
+export type { SqlRow, SqlTransaction, SqlValue } from './engine/callers-transaction.ts';
 export type {
   LeaseAcquired,
   LeasedElsewhere,
@@ -38,7 +39,13 @@ export type {
   SchemaFinding,
   SchemaInspection,
 } from './engine/schema.ts';
-export type { DeadFilter, QueueName, QueueStatistics, StoredCounts } from './engine/work-queue.ts';
+export type {
+  DeadFilter,
+  EnqueueStatement,
+  QueueName,
+  QueueStatistics,
+  StoredCounts,
+} from './engine/work-queue.ts';
 export {
   type ErrorCode,
   type ErrorDetails,
@@ -95,7 +102,7 @@ export {
   type WakingCalls,
 } from './multi-outbox.ts';
 export { parseOutboxMessages } from './outbox/message-format.ts';
-export type { Enqueued, EnqueueOptions, Outbox, OutboxMessage } from './outbox/outbox.ts';
+export type { Enqueued, EnqueueOptions, Outbox, OutboxMessage, StatementOptions } from './outbox/outbox.ts';
 export { defineTopic, type Topic, type TopicHandler } from './outbox/topic.ts';
 export type { DeadMessage, FailedAttempt, FailedMessage } from './queue/failures.ts';
 export {

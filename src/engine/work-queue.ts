@@ -16,6 +16,7 @@
  * index of their own, by topic, so that many of them do not slow a claim down either. A claim that has room for their
  * topic takes them back first.
  */
+import type { SqlValue } from './callers-transaction.ts';
 import type { AcquireLease, LeasedElsewhere, LeaseRef } from './lease-store.ts';
 import type { ClaimedMessage, EnqueueResult, MessageRecord, NewMessage, SettledMessage } from './message.ts';
 
@@ -200,13 +201,23 @@ export interface DeadFilter {
   readonly olderThanMs?: number;
 }
 
+/** A statement that stores one message, for a transaction that the caller runs it in. */
+export interface EnqueueStatement {
+  readonly sql: string;
+  /** In the order of the placeholders. */
+  readonly parameters: readonly SqlValue[];
+  /** The message's id. A message whose id or dedup key is stored already is a duplicate, and is not stored again. */
+  readonly messageId: string;
+}
+
 /** One work queue of one tenant database. */
 export interface WorkQueue {
   readonly name: QueueName;
 
   /**
-   * Stores messages in one round trip (Q3), all or none. `transaction` is an open connection or transaction object of
-   * the engine's driver: the messages are stored in it, and this call neither commits nor rolls back. Without it, or
+   * Stores messages in one round trip (Q3), all or none. `transaction` is the caller's open transaction: of the engine's
+   * driver, of a library that callers-drivers.ts knows, or an `SqlTransaction`. The messages are stored in it, and this
+   * call neither commits nor rolls back. Through a driver with one writer it may take several statements. Without it, or
    * with null, the messages are committed when the promise resolves. The results have the order of the input. A
    * message whose dedup key or id was seen before, in the table or earlier in the same call, is not stored. If both
    * messages have a hash and the hashes differ, that is a conflict: the new message is inserted as Dead, once for
@@ -215,11 +226,14 @@ export interface WorkQueue {
    */
   enqueue(messages: readonly NewMessage[], transaction?: unknown): Promise<EnqueueResult[]>;
 
+  /** One statement that stores a message in the transaction in which the caller runs it. Nothing is sent. */
+  enqueueStatement(message: NewMessage, placeholder?: (nth: number) => string): EnqueueStatement;
+
   /**
    * Resolves when a transaction that `enqueue` joined has ended: to false if it was rolled back, to true if it was
    * committed or the engine cannot know. Call it right after `enqueue`, with the id of a message that `enqueue`
-   * stored. While the transaction is open, every call for it returns the same promise. It does not keep the process
-   * alive.
+   * stored. While a transaction of the engine's own driver is open, every call for it returns the same promise. It does
+   * not keep the process alive.
    */
   committed(transaction: unknown, messageId: string): Promise<boolean>;
 

@@ -1,4 +1,7 @@
-import { type MessageInput, newMessages } from '../queue/message.ts';
+import type { EnqueueStatement } from '../engine/work-queue.ts';
+import { functionOf } from '../errors.ts';
+import { optionsOf } from '../options.ts';
+import { type MessageInput, newMessage, newMessages } from '../queue/message.ts';
 import { storeOptions } from '../queue/store-options.ts';
 import { type QueueAccess, type StoredMessages, storedMessages } from '../queue/stored-messages.ts';
 import { Wakes } from '../queue/wakes.ts';
@@ -7,8 +10,8 @@ export type OutboxMessage = MessageInput;
 
 export interface EnqueueOptions {
   /**
-   * The caller's own open transaction: for embedded databases a `DatabaseSync` that has begun a transaction, for SQL
-   * Server an `mssql.Transaction`. The messages are committed or rolled back with it (Q3). Leave it out to commit the
+   * The caller's own open transaction, as the driver or library gives it (docs/transactions.md lists them), or an
+   * `SqlTransaction` for any other. The messages are committed or rolled back with it (Q3). Leave it out to commit the
    * messages on their own; undefined and null are refused.
    */
   readonly transaction?: unknown;
@@ -17,6 +20,11 @@ export interface EnqueueOptions {
    * true without `transaction`, false with it.
    */
   readonly wake?: boolean;
+}
+
+export interface StatementOptions {
+  /** Writes the nth parameter, counted from 1, in the statement. Default: `?` in SQLite, `@p1` on SQL Server. */
+  readonly placeholder?: (nth: number) => string;
 }
 
 export interface Enqueued {
@@ -35,6 +43,13 @@ export interface Outbox extends StoredMessages {
     input: OutboxMessage | readonly OutboxMessage[],
     options?: EnqueueOptions,
   ): Promise<Enqueued | Enqueued[]>;
+  /**
+   * Returns one statement that stores the message in the transaction in which you run it, for drivers to which `enqueue`
+   * cannot await, and for other programs. Nothing is sent. Wake the tenant after the commit. On SQL Server the statement
+   * fails outside of a transaction, and in another database; SQLite cannot tell.
+   * @throws INVALID_MESSAGE, INVALID_ARGUMENT, UNKNOWN_TENANT
+   */
+  enqueueStatement(message: OutboxMessage, options?: StatementOptions): Promise<EnqueueStatement>;
 }
 
 export function createOutbox(tenantId: string, access: QueueAccess): Outbox {
@@ -58,5 +73,19 @@ export function createOutbox(tenantId: string, access: QueueAccess): Outbox {
     return Array.isArray(input) ? results : results[0]!;
   }
 
-  return { ...storedMessages(tenantId, access), enqueue: enqueue as Outbox['enqueue'] };
+  async function enqueueStatement(
+    message: OutboxMessage,
+    options: StatementOptions = {},
+  ): Promise<EnqueueStatement> {
+    const { placeholder } = optionsOf('enqueueStatement', options, { placeholder: true });
+    if (placeholder !== undefined) functionOf('enqueueStatement', 'placeholder', placeholder);
+    const checked = newMessage(message);
+    return access.use(async (queue) => queue.enqueueStatement(checked, placeholder));
+  }
+
+  return {
+    ...storedMessages(tenantId, access),
+    enqueue: enqueue as Outbox['enqueue'],
+    enqueueStatement,
+  };
 }

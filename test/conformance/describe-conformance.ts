@@ -9,6 +9,7 @@ import { enqueueSuite } from './enqueue.ts';
 import { fencingSuite } from './fencing.ts';
 import type { EngineHarness } from './harness.ts';
 import { joinSuite } from './join.ts';
+import { joinQueriesSuite } from './join-queries.ts';
 import { leaseStoreSuite } from './lease-store.ts';
 import { lifecycleSuite } from './lifecycle.ts';
 import { orderingSuite } from './ordering.ts';
@@ -41,7 +42,7 @@ import { userLeasesSuite } from './user-leases.ts';
  */
 const topics = {
   schema: [schemaSuite, lifecycleSuite],
-  storing: [enqueueSuite, joinSuite, receiveSuite, contentSuite],
+  storing: [enqueueSuite, joinSuite, joinQueriesSuite, receiveSuite, contentSuite],
   claiming: [claimSuite, backlogSuite, settleSuite, fencingSuite, recoverySuite],
   topics: [throttlingSuite, parkingSuite, storedCountsSuite],
   transactions: [transactSuite],

@@ -2,6 +2,7 @@
  * The parts that an engine provides for the conformance suite. A file `<engine>-harness.ts` makes one of these, and the
  * engine's test files call `describeConformance` with it; no other file in this folder depends on an engine.
  */
+import type { SqlTransaction } from '../../src/engine/callers-transaction.ts';
 import type { Engine, TenantAddress } from '../../src/engine/engine.ts';
 import type { QueueName } from '../../src/engine/work-queue.ts';
 import type { Restore } from '../support/sqlite-backup.ts';
@@ -87,6 +88,8 @@ export interface Stage {
     work: (transaction: unknown) => Promise<T>,
     end: 'commit' | 'rollback',
   ): Promise<T>;
+  /** The transaction that `withTransaction` gives, as an application hands over that of a driver which is not known. */
+  asQueries(transaction: unknown): SqlTransaction;
   /** Gives `work` the same object as `withTransaction` does, but without an open transaction. */
   withoutTransaction<T>(address: TenantAddress, work: (idle: unknown) => Promise<T>): Promise<T>;
   /** Backs up a tenant's database or the registry. The restore happens under the hosts that use the database. */

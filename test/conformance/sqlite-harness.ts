@@ -134,6 +134,9 @@ export const sqliteHarness: EngineHarness = {
           connection.exec(end === 'commit' ? 'COMMIT' : 'ROLLBACK');
           return result;
         }),
+      asQueries: (transaction) => ({
+        query: async (sql, parameters) => (transaction as DatabaseSync).prepare(sql).all(...parameters),
+      }),
       withoutTransaction: withConnection,
       backUp: async (database) => backUpFile(fileOf(database)),
       setClockBack: async (database, ms) => moveTimes(fileOf(database), ms),

@@ -132,6 +132,13 @@ async function createStage(
       await (end === 'commit' ? transaction.commit() : transaction.rollback());
       return result;
     },
+    asQueries: (transaction) => ({
+      query: async (sql, parameters) => {
+        const request = (transaction as mssql.Transaction).request();
+        for (const [index, value] of parameters.entries()) request.input(`p${index + 1}`, value);
+        return (await request.query<Record<string, unknown>>(sql)).recordset ?? [];
+      },
+    }),
     withoutTransaction: async (tenant, work) =>
       work(new mssql.Transaction(await databases.pool(tenant.database))),
     backUp: async (database) => backUpTables(await poolOf(database)),

@@ -98,6 +98,10 @@ const calls: Readonly<Record<string, readonly Call[] | string>> = {
   'face.tenants.resume': 'an id',
   'face.tenants.remove': 'an id',
 
+  'outbox.enqueueStatement': [
+    ({ face }) => face.outbox('acme').enqueueStatement(message, { unheard: 1 } as never),
+    ({ face }) => face.outbox('acme').enqueueStatement({ ...message, unheard: 1 } as never),
+  ],
   'outbox.enqueue': [
     ({ face }) => face.outbox('acme').enqueue(message, odd),
     ({ face }) => face.outbox('acme').enqueue([message], odd),

@@ -38,7 +38,7 @@ export function readSource(file: string): string {
 function definition(name: string): RegExp {
   const escaped = name.replaceAll(/[#$]/g, '\\$&');
   return new RegExp(
-    `^ *(export |async |readonly )*(function )?(async )?${escaped}( = async \\(|(<[^>]*>)?\\()` +
+    `^ *(export |async |readonly )*(function\\*? )?(async )?${escaped}( = async \\(|(<[^>]*>)?\\()` +
       `|^ *(export )?(type|interface|class|const) ${escaped}\\b`,
     'm',
   );

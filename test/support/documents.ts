@@ -76,7 +76,8 @@ export class UserProject {
     if (process.platform !== 'win32') {
       symlinkSync(path.join(folder, 'dist/cli.js'), this.file('node_modules/.bin/multi-outbox'));
     }
-    for (const name of ['valibot', 'mssql', '@types', '@azure']) {
+    const libraries = ['better-sqlite3', 'drizzle-orm', 'knex', 'kysely', 'typeorm', '@libsql', '@mikro-orm'];
+    for (const name of ['valibot', 'mssql', '@types', '@azure', ...libraries]) {
       symlinkSync(path.join(root, 'node_modules', name), this.file(`node_modules/${name}`), 'junction');
     }
     writeFileSync(this.file('package.json'), '{"type":"module","scripts":{"cli":"multi-outbox"}}');

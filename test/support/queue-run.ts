@@ -96,6 +96,7 @@ export function withFaults(queue: WorkQueue, { begin, settle, transact }: Faults
       ? (request, work) => transact(real.transact, request, work)
       : real.transact) as WorkQueue['transact'],
     committed: queue.committed.bind(queue),
+    enqueueStatement: queue.enqueueStatement.bind(queue),
     statistics: queue.statistics.bind(queue),
     get: queue.get.bind(queue),
     listDead: queue.listDead.bind(queue),

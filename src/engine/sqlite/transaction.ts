@@ -1,5 +1,5 @@
-/** Stores messages in the caller's own transaction (Q3). */
-import { DatabaseSync } from 'node:sqlite';
+/** Stores messages in the caller's own transaction on a connection of node:sqlite (Q3). */
+import type { DatabaseSync } from 'node:sqlite';
 import { MultiOutboxError } from '../../errors.ts';
 import { Connection } from './connection.ts';
 import { explain, type Subject, subjectName } from './errors.ts';
@@ -27,18 +27,11 @@ const savepoint = 'multi_outbox_enqueue';
  */
 export function joinTransaction<T>(
   handle: DatabaseHandle,
-  transaction: unknown,
+  transaction: DatabaseSync,
   work: (connection: Connection, now: number) => T,
 ): T {
   const { subject } = handle;
   handle.assertOpen();
-  if (!(transaction instanceof DatabaseSync)) {
-    throw refusal(
-      'INVALID_ARGUMENT',
-      subject,
-      `'transaction' must be a DatabaseSync of node:sqlite that has begun a transaction`,
-    );
-  }
   try {
     assertTransaction(transaction, subject);
     const { connection, now } = connectionOf(transaction, handle);
@@ -89,18 +82,22 @@ function connectionOf(
   const known = stillJoined(database);
   const connection = known?.connection ?? new Connection(database);
   const file = known?.file ?? fileOf(connection);
-  if (file === null || (file !== handle.file.path && file !== canonicalPath(handle.file.path))) {
-    throw refusal(
-      'WRONG_DATABASE',
-      handle.subject,
-      `the transaction is on ${file ?? 'a database in memory'}, not on ${handle.file.path}; begin it on the tenant's own database`,
-    );
-  }
+  assertTenantsFile(file, handle);
   if (known === undefined) {
     verifySchema(connection, handle.schema, handle.subject);
     joined.set(database, { connection, file });
   }
   return { connection, now: known?.now ?? connection.now() };
+}
+
+/** @param file the real path of the transaction's file; null for a database in memory. @throws WRONG_DATABASE */
+export function assertTenantsFile(file: string | null, { subject, file: own }: DatabaseHandle): asserts file {
+  if (file !== null && (file === own.path || file === canonicalPath(own.path))) return;
+  throw refusal(
+    'WRONG_DATABASE',
+    subject,
+    `the transaction is on ${file ?? 'a database in memory'}, not on ${own.path}; begin it on the tenant's own database`,
+  );
 }
 
 /** The stored facts of a connection. Closing and reopening the connection invalidates them and its statements. */
@@ -120,7 +117,7 @@ function fileOf(connection: Connection): string | null {
   return row === undefined || row.file === '' ? null : canonicalPath(row.file);
 }
 
-function refusal(
+export function refusal(
   code: 'INVALID_ARGUMENT' | 'TRANSACTION_NOT_OPEN' | 'WRONG_DATABASE',
   subject: Subject,
   what: string,

@@ -1,7 +1,12 @@
-/** Enqueues in the caller's own transaction, an mssql.Transaction that has begun (Q3). */
+/** Enqueues in the caller's own transaction: of mssql, or of another driver through its queries (Q3). */
 import type * as mssql from 'mssql';
-import { type Database, execute, type Parameters, type Row } from './database.ts';
+import { MultiOutboxError } from '../../errors.ts';
+import { callersTransaction } from '../callers-drivers.ts';
+import { inTurn, unknownTransaction } from '../callers-transaction.ts';
+import { likeMssql } from './callers-errors.ts';
+import { type Database, execute, type Parameters, type Row, text } from './database.ts';
 import { classify, explain, failure } from './errors.ts';
+import { executeText } from './execute-text.ts';
 import { databaseKey, parseServer } from './server-name.ts';
 
 /** The part of the caller's transaction that this file uses. The class is not checked: the caller may use another mssql. */
@@ -9,7 +14,7 @@ type CallersTransaction = Pick<mssql.Transaction, 'request'> & {
   readonly parent?: { readonly config?: Partial<mssql.config> };
 };
 
-function isTransaction(value: unknown): value is CallersTransaction {
+export function isTransaction(value: unknown): value is CallersTransaction {
   const { request, begin, commit } = (value ?? {}) as Partial<mssql.Transaction>;
   return typeof request === 'function' && typeof begin === 'function' && typeof commit === 'function';
 }
@@ -27,26 +32,34 @@ export async function joinTransaction(
   parameters: Parameters,
   waitsFor: string,
 ): Promise<Row[][]> {
-  const { subject } = database;
+  const { subject, target } = database;
   database.assertOpen();
-  if (!isTransaction(transaction)) {
-    throw failure(
-      'INVALID_ARGUMENT',
-      subject,
-      `'transaction' must be an mssql.Transaction; begin one and pass it, or leave it out`,
-    );
-  }
-  assertSameDatabase(database, transaction);
-  const request = transaction.request();
-  // Let the caller's driver choose the types, because it may not know the types of our copy of the driver.
-  for (const [name, [, value]] of Object.entries(parameters)) request.input(name, value);
-  request.input('Database', database.target.database);
-  try {
-    return await execute(request, database.procedure(procedure));
-  } catch (error) {
+  const named: Parameters = { ...parameters, Database: [text, target.database] };
+  const explained = (error: unknown, cause = error) => {
     const classified = classify(error, 'calling');
-    throw explain(error, { ...classified, ...(classified.waited && { advice: waitsFor }) }, subject);
+    return explain(cause, { ...classified, ...(classified.waited && { advice: waitsFor }) }, subject);
+  };
+  if (isTransaction(transaction)) {
+    assertSameDatabase(database, transaction);
+    const request = transaction.request();
+    // Let the caller's driver choose the types, because it may not know the types of our copy of the driver.
+    for (const [name, [, value]] of Object.entries(named)) request.input(name, value);
+    return execute(request, database.procedure(procedure)).catch((error) => {
+      throw explained(error);
+    });
   }
+  const joined = callersTransaction(transaction, 'sqlserver');
+  if (joined === undefined) throw failure('INVALID_ARGUMENT', subject, unknownTransaction);
+  if ('problem' in joined) throw failure('TRANSACTION_NOT_OPEN', subject, joined.problem);
+  const { sql, values } = executeText(database.procedure(procedure), named, joined.placeholder);
+  return inTurn(transaction as object, async () => {
+    try {
+      return [[...(await joined.query(sql, values))]];
+    } catch (error) {
+      if (error instanceof MultiOutboxError) throw failure(error.code, subject, error.message, error);
+      throw explained(likeMssql(error), error);
+    }
+  });
 }
 
 /**

@@ -29,6 +29,7 @@ export function watchedQueue(
       }),
     // It must be called while the producer's transaction has the write lock, so nothing may come between.
     committed: (transaction, messageId) => real.committed(transaction, messageId),
+    enqueueStatement: real.enqueueStatement.bind(real),
     begin(request) {
       let restore: (() => void) | undefined;
       return caller.call({

@@ -1,7 +1,9 @@
 /** Storing messages (Q3). */
 import { MultiOutboxError } from '../../../errors.ts';
 import { conflictKey, type EnqueueResult, type NewMessage } from '../../message.ts';
-import type { Connection } from '../connection.ts';
+import type { EnqueueStatement } from '../../work-queue.ts';
+import { nowSql } from '../connection.ts';
+import type { Answer, Script, Statement } from '../script.ts';
 import { wholeMs } from '../time.ts';
 import { perTable, type QueueTable } from './records.ts';
 
@@ -17,8 +19,8 @@ const statements = perTable((table) => ({
       UNION ALL
       SELECT Sequence, MessageId, Hash FROM ${table} INDEXED BY ${table}_DedupKey WHERE DedupKey = ? AND Source = ?)`,
   markDead: `UPDATE ${table} INDEXED BY ${table}_MessageId
-    SET Status = 3, SettledUtc = EnqueuedUtc, InGroup = 0, Blocked = 0, FirstError = :error, LastError = :error
-    WHERE MessageId = :messageId`,
+    SET Status = 3, SettledUtc = EnqueuedUtc, InGroup = 0, Blocked = 0, FirstError = ?, LastError = ?
+    WHERE MessageId = ?`,
 }));
 
 interface First {
@@ -31,22 +33,27 @@ interface First {
  * decide reliably whether a message is blocked by an earlier one of its key.
  * @throws MultiOutboxError INVALID_MESSAGE when a topic, a source or a hash begins or ends with a blank; nothing is stored
  */
-export function insertMessages(
-  connection: Connection,
+export function* insertMessages(
   table: QueueTable,
   messages: readonly NewMessage[],
   now: number,
-): EnqueueResult[] {
+): Script<EnqueueResult[]> {
   messages.forEach(assertTrimmed);
-  return messages.map((message) => {
-    if (insert(connection, table, message, now)) return { messageId: message.messageId, status: 'enqueued' };
-    const { messageId, dedupKey = null, source = '', hash } = message;
-    const first = connection.get<First>(statements[table].first, messageId, dedupKey, source)!;
-    if (first.MessageId === null) throw new Error(`message ${messageId} was neither stored nor found`);
-    const isConflict = hash !== undefined && first.Hash !== null && first.Hash !== hash;
-    if (isConflict) keepConflict(connection, table, message, first.MessageId, now);
-    return { messageId: first.MessageId, status: isConflict ? 'conflict' : 'duplicate' };
-  });
+  const results: EnqueueResult[] = [];
+  for (const message of messages) results.push(yield* store(table, message, now));
+  return results;
+}
+
+function* store(table: QueueTable, message: NewMessage, now: number): Script<EnqueueResult> {
+  const { changed } = yield insertion(table, message, now);
+  if (changed) return { messageId: message.messageId, status: 'enqueued' };
+  const { messageId, dedupKey = null, source = '', hash } = message;
+  const { rows }: Answer = yield { sql: statements[table].first, values: [messageId, dedupKey, source] };
+  const first = rows[0] as unknown as First;
+  if (first.MessageId === null) throw new Error(`message ${messageId} was neither stored nor found`);
+  const isConflict = hash !== undefined && first.Hash !== null && first.Hash !== hash;
+  if (isConflict) yield* keepConflict(table, message, first.MessageId, now);
+  return { messageId: first.MessageId, status: isConflict ? 'conflict' : 'duplicate' };
 }
 
 /** As the procedures on SQL Server do, whose = ignores trailing blanks. */
@@ -57,12 +64,12 @@ function assertTrimmed({ topic, source = '', hash = '' }: NewMessage): void {
   }
 }
 
-/** Returns false when the message was stored before. */
-function insert(connection: Connection, table: QueueTable, message: NewMessage, now: number): boolean {
+/** It changes nothing when the message was stored before. */
+function insertion(table: QueueTable, message: NewMessage, now: number): Statement {
   const orderingKey = message.orderingKey ?? null;
-  const { changes } = connection
-    .prepare(statements[table].insert)
-    .run(
+  return {
+    sql: statements[table].insert,
+    values: [
       message.messageId,
       message.topic,
       message.correlationId ?? null,
@@ -75,20 +82,48 @@ function insert(connection: Connection, table: QueueTable, message: NewMessage, 
       orderingKey,
       message.headers === undefined ? null : JSON.stringify(message.headers),
       message.payload,
-    );
-  return Number(changes) > 0;
+    ],
+    wanted: 'changes',
+  };
+}
+
+/**
+ * One INSERT that any driver runs. The times are the database's at that moment, and triggers do the rest.
+ * @param clock replaces the database's clock in tests
+ */
+export function insertStatement(
+  table: QueueTable,
+  message: NewMessage,
+  placeholder: (nth: number) => string,
+  clock?: number,
+): EnqueueStatement {
+  assertTrimmed(message);
+  const { messageId, topic, payload, headers, dueInMs = 0 } = message;
+  const optional = {
+    CorrelationId: message.correlationId,
+    OrderingKey: message.orderingKey,
+    DedupKey: message.dedupKey,
+    Headers: headers && JSON.stringify(headers),
+  };
+  const given = Object.entries(optional).filter(([, value]) => value !== undefined) as [string, string][];
+  const columns = [['MessageId', messageId], ['Topic', topic], ['Payload', payload], ...given] as const;
+  const now = clock ?? nowSql;
+  const times = clock === undefined && dueInMs === 0 ? [] : ['EnqueuedUtc', 'DueUtc'];
+  const values = columns.map((_, index) => placeholder(index + 1));
+  if (times.length > 0) values.push(`${now}`, `${now} + ${wholeMs(dueInMs)}`);
+  const names = [...columns.map(([name]) => name), ...times];
+  return {
+    sql: `INSERT INTO ${table} (${names.join(', ')}) VALUES (${values.join(', ')}) ON CONFLICT DO NOTHING`,
+    parameters: columns.map(([, value]) => value),
+    messageId,
+  };
 }
 
 /** Inserts a conflicting message as Dead, unless the same conflict was inserted before (I2). */
-function keepConflict(
-  connection: Connection,
-  table: QueueTable,
-  message: NewMessage,
-  firstId: string,
-  now: number,
-): void {
+function* keepConflict(table: QueueTable, message: NewMessage, firstId: string, now: number): Script<void> {
   const dedupKey = conflictKey(message.dedupKey ?? message.messageId, message.hash!);
-  if (!insert(connection, table, { ...message, dedupKey }, now)) return;
+  const { changed } = yield insertion(table, { ...message, dedupKey }, now);
+  if (!changed) return;
   const error = `This id was received before with other content, as message ${firstId}; compare the two, then discard or replay this one.`;
-  connection.prepare(statements[table].markDead).run({ messageId: message.messageId, error });
+  yield { sql: statements[table].markDead, values: [error, error, message.messageId] };
 }

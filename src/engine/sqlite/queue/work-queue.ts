@@ -1,10 +1,14 @@
 /** A work queue in a SQLite database. Each operation has a file of its own. */
-import type { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
+import { callersTransaction } from '../../callers-drivers.ts';
+import { unknownTransaction } from '../../callers-transaction.ts';
 import type { EnqueueResult, MessageRecord, NewMessage } from '../../message.ts';
+import { visibleCommit } from '../../visible-commit.ts';
 import type {
   BeginRequest,
   BeginResult,
   DeadFilter,
+  EnqueueStatement,
   QueueName,
   QueueStatistics,
   SettleRequest,
@@ -13,11 +17,13 @@ import type {
   WorkQueue,
 } from '../../work-queue.ts';
 import type { DatabaseHandle } from '../handle.ts';
-import { joinTransaction } from '../transaction.ts';
+import { joinThroughQueries } from '../queried-transaction.ts';
+import { runScript, type Script } from '../script.ts';
+import { joinTransaction, refusal } from '../transaction.ts';
 import { begin, beginByReading } from './begin.ts';
 import { Commits } from './commits.ts';
 import { countDead, discardDead, listDead, replayDead } from './dead.ts';
-import { insertMessages } from './enqueue.ts';
+import { insertMessages, insertStatement } from './enqueue.ts';
 import { messageRecord, type QueueTable, type RecordRow, recordColumns, tableOf } from './records.ts';
 import { settle } from './settle.ts';
 import { statistics } from './statistics.ts';
@@ -38,20 +44,38 @@ export class SqliteWorkQueue implements WorkQueue {
     this.#commits = new Commits(handle, this.#table);
   }
 
-  /** `transaction` is the caller's `DatabaseSync`, between its BEGIN and its COMMIT. */
+  /** `transaction` is the caller's, between its BEGIN and its COMMIT. */
   async enqueue(messages: readonly NewMessage[], transaction?: unknown): Promise<EnqueueResult[]> {
-    if (transaction !== undefined && transaction !== null) {
+    const script = (now: number) => insertMessages(this.#table, messages, now);
+    if (transaction !== undefined && transaction !== null) return this.#join(transaction, script);
+    if (messages.length === 0) return [];
+    return this.#handle.write((connection, now) => runScript(script(now), connection));
+  }
+
+  #join<T>(transaction: unknown, script: (now: number) => Script<T>): T | Promise<T> {
+    if (transaction instanceof DatabaseSync) {
       // Store the messages synchronously, because the caller may commit as soon as this call has returned its promise.
       return joinTransaction(this.#handle, transaction, (connection, now) =>
-        insertMessages(connection, this.#table, messages, now),
+        runScript(script(now), connection),
       );
     }
-    if (messages.length === 0) return [];
-    return this.#handle.write((connection, now) => insertMessages(connection, this.#table, messages, now));
+    const joined = callersTransaction(transaction, 'sqlite');
+    if (joined !== undefined && !('problem' in joined))
+      return joinThroughQueries(this.#handle, transaction as object, joined, script);
+    const { subject } = this.#handle;
+    throw joined === undefined
+      ? refusal('INVALID_ARGUMENT', subject, unknownTransaction)
+      : refusal('TRANSACTION_NOT_OPEN', subject, joined.problem);
+  }
+
+  enqueueStatement(message: NewMessage, placeholder: (nth: number) => string = () => '?'): EnqueueStatement {
+    return insertStatement(this.#table, message, placeholder, this.#handle.file.clock?.());
   }
 
   committed(transaction: unknown, messageId: string): Promise<boolean> {
-    return this.#commits.of(transaction as DatabaseSync, messageId);
+    return transaction instanceof DatabaseSync
+      ? this.#commits.of(transaction, messageId)
+      : visibleCommit(async () => (await this.get(messageId)) !== null);
   }
 
   begin(request: BeginRequest): Promise<BeginResult> {

@@ -1,6 +1,8 @@
 /** Stores messages (Q3), in a call of its own or in the caller's transaction. */
 import type { EnqueueResult, NewMessage } from '../../message.ts';
+import type { EnqueueStatement } from '../../work-queue.ts';
 import { bigint, bit, type Database, longText, type Parameters, type Row, text, uuid } from '../database.ts';
+import { executeText } from '../execute-text.ts';
 import { escapeNul, hasNul, wholeMs } from '../text.ts';
 import { joinTransaction } from '../transaction.ts';
 
@@ -107,4 +109,23 @@ export async function enqueueJoined(
   const joined = { ...parameters, RequireTransaction: [bit, true] } as const;
   const [known] = await joinTransaction(database, transaction, procedure, joined, waitsFor);
   return results(messages, known ?? [], () => false);
+}
+
+/** The same call as text. It refuses a connection without a transaction, or on another database. */
+export function enqueueStatement(
+  database: Database,
+  table: string,
+  message: NewMessage,
+  placeholder: (nth: number) => string,
+): EnqueueStatement {
+  const { sql, values } = executeText(
+    database.procedure(`${table}_EnqueueOne`),
+    {
+      ...parametersOfOne(message),
+      RequireTransaction: [bit, true],
+      Database: [text, database.target.database],
+    },
+    placeholder,
+  );
+  return { sql, parameters: values, messageId: message.messageId };
 }

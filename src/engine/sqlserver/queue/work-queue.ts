@@ -2,10 +2,19 @@
 import type * as mssql from 'mssql';
 import type { EnqueueResult, MessageRecord, NewMessage } from '../../message.ts';
 import type { Semaphore } from '../../semaphore.ts';
-import type { DeadFilter, QueueName, QueueStatistics, TransactRequest, WorkQueue } from '../../work-queue.ts';
+import { visibleCommit } from '../../visible-commit.ts';
+import type {
+  DeadFilter,
+  EnqueueStatement,
+  QueueName,
+  QueueStatistics,
+  TransactRequest,
+  WorkQueue,
+} from '../../work-queue.ts';
 import { type Database, uuid } from '../database.ts';
+import { isTransaction } from '../transaction.ts';
 import { countDead, listDead, resolveDead } from './dead.ts';
-import { enqueue, enqueueJoined } from './enqueue.ts';
+import { enqueue, enqueueJoined, enqueueStatement } from './enqueue.ts';
 import { messageRecord } from './records.ts';
 import { RunCalls } from './run.ts';
 import { transact } from './transact.ts';
@@ -20,7 +29,7 @@ export class SqlServerWorkQueue extends RunCalls implements WorkQueue {
     this.#transactions = transactions;
   }
 
-  /** `transaction` is the caller's mssql.Transaction, between its begin and its commit. */
+  /** `transaction` is the caller's, between its begin and its commit. */
   async enqueue(messages: readonly NewMessage[], transaction?: unknown): Promise<EnqueueResult[]> {
     if (transaction !== undefined && transaction !== null) {
       return enqueueJoined(this.database, this.table, messages, transaction);
@@ -30,8 +39,16 @@ export class SqlServerWorkQueue extends RunCalls implements WorkQueue {
     return enqueue(this.database, this.table, messages);
   }
 
-  /** Reports the end of the transaction from the driver's events. */
-  committed(transaction: unknown): Promise<boolean> {
+  enqueueStatement(
+    message: NewMessage,
+    placeholder: (nth: number) => string = (nth) => `@p${nth}`,
+  ): EnqueueStatement {
+    return enqueueStatement(this.database, this.table, message, placeholder);
+  }
+
+  /** Reports the end of the transaction from mssql's events. */
+  committed(transaction: unknown, messageId: string): Promise<boolean> {
+    if (!isTransaction(transaction)) return visibleCommit(async () => (await this.get(messageId)) !== null);
     const open = transaction as mssql.Transaction;
     let ended = this.#ended.get(open);
     if (ended === undefined) {

@@ -1,0 +1,45 @@
+/** A caller's open transaction, whichever driver it belongs to: engines run their statements through `query` (Q3). */
+export type SqlValue = string | number | null;
+export type SqlRow = Readonly<Record<string, unknown>>;
+
+/** The general form of a caller's transaction, for drivers that `enqueue` does not know. */
+export interface SqlTransaction {
+  /**
+   * Runs one statement in the open transaction, and returns its rows as objects; an empty array when it has none.
+   * `parameters` are in the order of the placeholders.
+   */
+  query(sql: string, parameters: SqlValue[]): readonly SqlRow[] | PromiseLike<readonly SqlRow[]>;
+  /** Writes the nth parameter, counted from 1, in the statement. Default: `?` in SQLite, `@p1` on SQL Server. */
+  placeholder?(nth: number): string;
+}
+
+export type Dialect = 'sqlite' | 'sqlserver';
+
+export interface CallersTransaction extends SqlTransaction {
+  placeholder(nth: number): string;
+  /** Whether its driver says that the transaction is open. False: nobody knows, so the engine must find out. */
+  readonly isKnownOpen: boolean;
+}
+
+/** A value that is known and cannot be joined: what it is, and what to give instead. */
+export interface NotJoinable {
+  readonly problem: string;
+}
+
+/** What to give, for the refusal of a value that is no transaction. */
+export const unknownTransaction =
+  "'transaction' must be the open transaction of your driver or library, or an object { query(sql, parameters) } that runs a statement in it; docs/transactions.md has a recipe for each";
+
+/** The calls of each transaction that have not ended; the next one waits for them. */
+const busy = new WeakMap<object, Promise<unknown>>();
+
+/** Runs the calls for one transaction one after another: each is several statements, and they share its savepoint. */
+export function inTurn<T>(transaction: object, work: () => Promise<T>): Promise<T> {
+  const before = busy.get(transaction) ?? Promise.resolve();
+  const result = before.then(work);
+  busy.set(
+    transaction,
+    result.catch(() => {}),
+  );
+  return result;
+}
