@@ -14,6 +14,7 @@ import { drain } from './drain.ts';
 import { enqueue } from './enqueue.ts';
 import { fanOut } from './fan-out.ts';
 import { flood } from './flood.ts';
+import { idle } from './idle.ts';
 import { latency } from './latency.ts';
 import { memory } from './memory.ts';
 import type { Places } from './place.ts';
@@ -34,6 +35,7 @@ const benchmarks: readonly Benchmark[] = [
   plan,
   enqueue,
   latency,
+  idle,
   flood,
   fanOut,
   coldStart,
@@ -41,7 +43,7 @@ const benchmarks: readonly Benchmark[] = [
 ];
 
 /** The other benchmarks measure only this process, or files. */
-const onServers: readonly Benchmark[] = [drain, sweep, enqueue, latency];
+const onServers: readonly Benchmark[] = [drain, sweep, enqueue, latency, idle];
 
 interface Options {
   readonly json?: true;

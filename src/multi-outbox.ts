@@ -381,8 +381,7 @@ export function assembleMultiOutbox(
           runLocalHost({
             plan: fleet.plan,
             dispatch: fleet.dispatch,
-            wake: (tenantId) => void fleet.wakes.wake(tenantId),
-            serveWakes: (host) => fleet.wakeHosts.add(host),
+            serveWakes: (host) => fleet.serveWakes(host),
             intervalMs: plan.intervalMs,
             parallelRuns: dispatch.parallelRuns,
             signal: either,

@@ -229,11 +229,16 @@ class Simulation {
     const report: RunReport = { ...emptyReport, tenantId, reason, durationMs, ...fields };
     const isContinued = this.#scenario.host === 'functions' && report.more;
     const schedule = scheduleAfter(
-      { tenant: tenant.record, request, report, ...(isContinued && { continuedForMs: this.#redispatchMs }) },
+      { tenant: tenant.record, request, report },
       this.#settings.schedule,
       this.#random,
     );
-    await reportRun({ registry: this.#registry, random: this.#random }, report, schedule, silentLogger);
+    await reportRun(
+      { registry: this.#registry, random: this.#random },
+      report,
+      { schedule, ...(isContinued && { continues: { redispatchMs: this.#redispatchMs } }) },
+      silentLogger,
+    );
     this.#running--;
     this.#measures.ended(tenant.kind, report);
     if (isContinued)

@@ -4,8 +4,11 @@ SET ANSI_NULLS ON;
 GO
 -- Records a run's report; the tenant is in flight no more. @Mode: 'set' replaces the due time, 'at-most' can only make it
 -- earlier. @NextDueInMs null: not due until a wake. If a wake came after the tenant was chosen, the tenant is due now
--- despite the report. Returns one row: Woken, 1 in this case; Now; and for Tenant_SetFailingTopics FailingTopics, and the
--- times OutboxEmptyUtc and InboxEmptyUtc at which a queue was counted as empty, null if it holds messages. Unknown
+-- despite the report. With @RedispatchMs, the report chooses the tenant again if a wake came, or a backlog is left: the
+-- caller must dispatch it, and it is due again after that time in case its request is lost.
+-- Returns one row: Chosen, 1 in this case; Woken, 1 if the tenant is due now because of a wake; LastRunUtc; Now; and for
+-- Tenant_SetFailingTopics FailingTopics, and the times OutboxEmptyUtc and InboxEmptyUtc at which a queue was counted as
+-- empty, null if it holds messages. Unknown
 -- and retired tenants are ignored. A skipped run changes nothing of the last report but the states of the queues that it has
 -- served, because the lease's holder writes its own. It counts as a wake: the holder may have claimed its last messages before.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Report]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Report] AS RETURN 0');
@@ -29,7 +32,8 @@ ALTER PROCEDURE [$(Schema)].[Tenant_Report]
   @InboxState nvarchar(max) = NULL,
   -- Milliseconds since the run counted the queue. A state that is older than the stored one is ignored.
   @OutboxAgeMs bigint = 0,
-  @InboxAgeMs bigint = 0
+  @InboxAgeMs bigint = 0,
+  @RedispatchMs bigint = NULL
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -52,18 +56,28 @@ IF @NextDueInMs NOT BETWEEN 0 AND 1500000000000
   THROW 51027, N'@NextDueInMs must be milliseconds from 0 to 1500000000000, or null.', 1;
 IF COALESCE(@OutboxAgeMs, -1) NOT BETWEEN 0 AND 1500000000000 OR COALESCE(@InboxAgeMs, -1) NOT BETWEEN 0 AND 1500000000000
   THROW 51027, N'@OutboxAgeMs and @InboxAgeMs must be milliseconds from 0 to 1500000000000.', 1;
+IF @RedispatchMs NOT BETWEEN 0 AND 1500000000000
+  THROW 51027, N'@RedispatchMs must be milliseconds from 0 to 1500000000000, or null.', 1;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @OutboxUtc datetime2(3) = DATEADD(millisecond, -CAST(@OutboxAgeMs % 1000 AS int), DATEADD(second, -CAST(@OutboxAgeMs / 1000 AS int), @Now));
 DECLARE @InboxUtc datetime2(3) = DATEADD(millisecond, -CAST(@InboxAgeMs % 1000 AS int), DATEADD(second, -CAST(@InboxAgeMs / 1000 AS int), @Now));
 -- A time that is further ahead was stored before the clock was set back. It must not keep out newer states.
 DECLARE @Latest datetime2(3) = DATEADD(minute, 1, @Now);
-DECLARE @Held TABLE (WakePending bit NOT NULL, FailingTopics nvarchar(max) NOT NULL, OutboxState nvarchar(max) NULL,
+DECLARE @Held TABLE (WakePending bit NOT NULL, InFlight bit NOT NULL, LastRunUtc datetime2(3) NULL,
+  LastOutcome nvarchar(20) COLLATE Latin1_General_100_BIN2 NULL, FailingTopics nvarchar(max) NOT NULL, OutboxState nvarchar(max) NULL,
   OutboxStateUtc datetime2(3) NULL, InboxState nvarchar(max) NULL, InboxStateUtc datetime2(3) NULL);
+DECLARE @Again datetime2(3) = DATEADD(millisecond, CAST(@RedispatchMs % 1000 AS int), DATEADD(second, CAST(@RedispatchMs / 1000 AS int), @Now));
 DECLARE @NextDue datetime2(3) = DATEADD(millisecond, CAST(@NextDueInMs % 1000 AS int), DATEADD(second, CAST(@NextDueInMs / 1000 AS int), @Now));
 IF @Outcome = N'skipped'
-  -- If no run is in flight any more, the lease's holder has reported before this run.
+  -- If no run is in flight any more, the lease's holder has reported before this run. The tenant may then be chosen, as by a
+  -- plan, so that neither a plan nor a wake chooses it too.
   UPDATE [$(Schema)].[Tenants]
-  SET WakePending = 1, NextDueUtc = CASE
+  SET PlanVersion = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN PlanVersion + 1 ELSE PlanVersion END,
+    LastPlannedUtc = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN @Now ELSE LastPlannedUtc END,
+    WakePending = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN 0 ELSE 1 END,
+    InFlight = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN 1 ELSE InFlight END,
+    NextDueUtc = CASE
+      WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN @Again
       WHEN InFlight = 0 THEN CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
       WHEN NextDueUtc IS NULL OR @NextDue < NextDueUtc THEN @NextDue
       ELSE NextDueUtc END,
@@ -80,14 +94,24 @@ ELSE
     TotalRecovered = TotalRecovered + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.recovered') AS bigint), 0),
     IdleStreak = @IdleStreak, FailureStreak = @FailureStreak,
     LastError = @Error, LastErrorCode = @ErrorCode, LastErrorUtc = CASE WHEN @ErrorCode IS NULL THEN NULL ELSE @Now END,
-    Backlog = @Backlog, InFlight = 0,
+    Backlog = @Backlog,
+    PlanVersion = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN PlanVersion + 1 ELSE PlanVersion END,
+    LastPlannedUtc = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN @Now ELSE LastPlannedUtc END,
+    WakePending = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN 0 ELSE WakePending END,
+    InFlight = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN 1 ELSE 0 END,
     NextDueUtc = CASE
+      WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN @Again
       WHEN WakePending = 1 THEN CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
       WHEN @Mode = N'set' THEN @NextDue
       WHEN NextDueUtc IS NULL OR @NextDue < NextDueUtc THEN @NextDue
       ELSE NextDueUtc END,
 :r parts/registry-set-states.sql
-SELECT CAST(COALESCE(MAX(CASE WHEN WakePending = 1 AND @Outcome <> N'skipped' THEN 1 ELSE 0 END), 0) AS bit) AS Woken, MAX(FailingTopics) AS FailingTopics,
+SELECT CAST(COALESCE(MAX(CASE WHEN InFlight = 1 AND (@Outcome <> N'skipped' OR WakePending = 0) THEN 1 ELSE 0 END), 0) AS bit) AS Chosen,
+  CAST(COALESCE(MAX(CASE
+    WHEN WakePending = 0 THEN 0
+    WHEN @Outcome = N'skipped' AND (InFlight = 1 OR LastOutcome IN (N'failed', N'resuming')) THEN 0
+    ELSE 1 END), 0) AS bit) AS Woken,
+  MAX(LastRunUtc) AS LastRunUtc, MAX(FailingTopics) AS FailingTopics,
   MAX(CASE WHEN JSON_VALUE(OutboxState, '$.isEmpty') = N'true' THEN OutboxStateUtc END) AS OutboxEmptyUtc,
   MAX(CASE WHEN JSON_VALUE(InboxState, '$.isEmpty') = N'true' THEN InboxStateUtc END) AS InboxEmptyUtc, @Now AS Now
 FROM @Held;

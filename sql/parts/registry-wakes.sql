@@ -3,7 +3,8 @@ SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
 -- Wakes the active tenants among @Ids, a JSON array of tenant ids. A tenant that is in flight, which means that a plan or a
--- wake has chosen it and no run has reported yet, gets a note: its run's report makes it due. Of the others, up to
+-- wake has chosen it and no run has reported yet, gets a note: its run's report makes it due. A choice that is later than now
+-- was made before the clock was set back, and does not count (Q16). Of the others, up to
 -- @Capacity are chosen, and are due again after @RedispatchMs in case their requests are lost; the rest are due now. A
 -- tenant whose last run failed, or found its database resuming, is not chosen, so that its runs are no more frequent than
 -- plans.
@@ -27,6 +28,7 @@ IF COALESCE(@Capacity, -1) < 0 THROW 51027, N'@Capacity must be 0 or more.', 1;
 IF COALESCE(@RedispatchMs, -1) NOT BETWEEN 0 AND 1500000000000
   THROW 51027, N'@RedispatchMs must be milliseconds from 0 to 1500000000000.', 1;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
+DECLARE @LatestChoice datetime2(3) = DATEADD(second, 1, @Now);
 DECLARE @Asked TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY);
 DECLARE @Chosen TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY);
 DECLARE @Noted TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY, NextDueUtc datetime2(3) NOT NULL, LastOutcome nvarchar(20) COLLATE Latin1_General_100_BIN2 NULL);
@@ -43,10 +45,10 @@ BEGIN
   SET PlanVersion = PlanVersion + 1, LastPlannedUtc = @Now, WakePending = 0, InFlight = 1,
     NextDueUtc = DATEADD(millisecond, CAST(@RedispatchMs % 1000 AS int), DATEADD(second, CAST(@RedispatchMs / 1000 AS int), @Now))
   OUTPUT inserted.Id INTO @Chosen (Id)
-  WHERE Status = N'active' AND (InFlight = 0 OR NextDueUtc IS NULL OR NextDueUtc <= @Now)
+  WHERE Status = N'active' AND (InFlight = 0 OR NextDueUtc IS NULL OR NextDueUtc <= @Now OR LastPlannedUtc > @LatestChoice)
     AND Id IN (
       SELECT TOP (@Capacity) t.Id FROM @Asked a JOIN [$(Schema)].[Tenants] t ON t.Id = a.Id
-      WHERE t.Status = N'active' AND (t.InFlight = 0 OR t.NextDueUtc IS NULL OR t.NextDueUtc <= @Now)
+      WHERE t.Status = N'active' AND (t.InFlight = 0 OR t.NextDueUtc IS NULL OR t.NextDueUtc <= @Now OR t.LastPlannedUtc > @LatestChoice)
         AND (t.LastOutcome IS NULL OR t.LastOutcome NOT IN (N'failed', N'resuming'))
       ORDER BY t.Id
     );
@@ -56,11 +58,11 @@ END;
 -- after this, or its run's report makes it due.
 INSERT @Noted (Id, NextDueUtc, LastOutcome)
 SELECT t.Id, t.NextDueUtc, t.LastOutcome FROM @Asked a JOIN [$(Schema)].[Tenants] t ON t.Id = a.Id
-WHERE t.Status = N'active' AND t.WakePending = 1 AND (t.NextDueUtc <= @Now OR (t.InFlight = 1 AND t.NextDueUtc IS NOT NULL));
+WHERE t.Status = N'active' AND t.WakePending = 1 AND (t.NextDueUtc <= @Now OR (t.InFlight = 1 AND t.NextDueUtc IS NOT NULL AND (t.LastPlannedUtc IS NULL OR t.LastPlannedUtc <= @LatestChoice)));
 DELETE FROM @Asked WHERE Id IN (SELECT n.Id FROM @Noted n);
 IF EXISTS (SELECT 1 FROM @Asked)
   UPDATE [$(Schema)].[Tenants]
-  SET WakePending = 1, NextDueUtc = CASE WHEN NextDueUtc < @Now OR (InFlight = 1 AND NextDueUtc > @Now) THEN NextDueUtc ELSE @Now END
+  SET WakePending = 1, NextDueUtc = CASE WHEN NextDueUtc < @Now OR (InFlight = 1 AND NextDueUtc > @Now AND (LastPlannedUtc IS NULL OR LastPlannedUtc <= @LatestChoice)) THEN NextDueUtc ELSE @Now END
   OUTPUT inserted.Id, inserted.NextDueUtc, inserted.LastOutcome INTO @Noted (Id, NextDueUtc, LastOutcome)
   WHERE Status = N'active' AND Id IN (SELECT a.Id FROM @Asked a);
 SELECT Id AS TenantId, N'chosen' AS State FROM @Chosen
@@ -68,4 +70,22 @@ UNION ALL
 SELECT Id, CASE WHEN NextDueUtc > @Now THEN N'in-flight' WHEN LastOutcome IN (N'failed', N'resuming') THEN N'deferred' ELSE N'due' END FROM @Noted;
 SELECT t.* FROM @Chosen c JOIN [$(Schema)].[TenantRecords] t ON t.Id = c.Id;
 COMMIT;
+GO
+-- Returns one row: HasWoken, 1 if a woken tenant is due whose last run has not failed. Hosts call this often after activity,
+-- to learn of the wakes of other processes. It reads the tenants that have been due longest; if more are due, hosts plan
+-- without this. It waits for no lock: what it reads is only a reason for a plan.
+IF OBJECT_ID(N'[$(Schema)].[Tenant_HasWoken]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_HasWoken] AS RETURN 0');
+GO
+ALTER PROCEDURE [$(Schema)].[Tenant_HasWoken]
+AS
+SET NOCOUNT ON;
+SET XACT_ABORT ON;
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+DECLARE @Now datetime2(3) = SYSUTCDATETIME();
+SELECT CAST(COUNT(*) AS bit) AS HasWoken
+FROM (
+  SELECT TOP (100) WakePending, LastOutcome FROM [$(Schema)].[Tenants] WITH (READUNCOMMITTED)
+  WHERE Status = N'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= @Now ORDER BY NextDueUtc, Id
+) d
+WHERE WakePending = 1 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming'));
 GO

@@ -13,6 +13,7 @@ GRANT EXECUTE ON [$(Schema)].[Tenant_Report] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Tenant_SetFailingTopics] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Tenant_Postpone] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Tenant_Wake] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[Tenant_HasWoken] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Tenant_Get] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Tenant_List] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Tenant_Changes] TO [$(Schema)_dispatcher];

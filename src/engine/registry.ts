@@ -244,6 +244,11 @@ export interface Woken {
    * whose last run failed are due now, and no plan is made earlier for them.
    */
   readonly due: string[];
+  /**
+   * Resolves once the wake survives a power cut. Every process can see it before, and the caller need not wait for this
+   * before it dispatches the tenants. Rejects as the call would.
+   */
+  readonly durable: Promise<void>;
 }
 
 /** A dispatch run's report to the registry (D7, F5). */
@@ -276,6 +281,21 @@ export interface TenantReport {
     readonly idleStreak: number;
     readonly failureStreak: number;
   };
+  /**
+   * For a caller that can send the request of the tenant's next run: if the run left a backlog, or a wake came since the
+   * tenant was chosen, the report chooses the tenant again, and `schedule` does not count. Default: the tenant is due.
+   */
+  readonly continues?: Pick<CommitPlan, 'redispatchMs'>;
+}
+
+/** The registry's answer to a report. */
+export interface Reported {
+  /** The tenant is due now because of a wake; or because it was skipped while another run, which has reported, had its lease. */
+  readonly woken: boolean;
+  /** With `continues`: the report has chosen the tenant again. The caller must dispatch it. */
+  readonly chosen: boolean;
+  /** The time of the tenant's last run, by the registry's clock; null for none, and for an unknown tenant. */
+  readonly lastRunUtc: Date | null;
 }
 
 /** Numbers of failed runs in a row. */
@@ -370,14 +390,15 @@ export interface Registry {
   commitPlan(plan: CommitPlan): Promise<string[]>;
 
   /**
-   * Records a run's report and schedule; the tenant is in flight no more. If a wake came after the tenant was chosen, the
-   * tenant is due now, and the answer is `woken` (F7). Unknown and retired tenants are ignored.
+   * Records a run's report and schedule; the tenant is in flight no more, unless the report chooses it again. If a wake
+   * came after the tenant was chosen, the tenant is due now, and the answer is `woken` (F7). Unknown and retired tenants
+   * are ignored.
    *
    * The report of a skipped run changes only the due time and `queues`, because the run that has the lease reports for
-   * itself. That run may have claimed its last messages before the skipped run was requested. So this report counts as a wake: the
-   * other run's report makes the tenant due; if that one came first, the tenant is due now.
+   * itself. That run may have claimed its last messages before the skipped run was requested. So this report counts as a wake:
+   * the other run's report makes the tenant due; if that one came first, the tenant is due now, and the answer is `woken`.
    */
-  report(report: TenantReport): Promise<{ readonly woken: boolean }>;
+  report(report: TenantReport): Promise<Reported>;
   /**
    * The tenant's run is alive: no plan chooses the tenant within `holdMs` from now, and a wake waits for the run's
    * report (F3, F7). Unknown and retired tenants are ignored.
@@ -395,6 +416,17 @@ export interface Registry {
    * not chosen, so that its runs are no more frequent than plans.
    */
   wake(tenantIds: readonly string[], choose?: ChooseWoken): Promise<Woken>;
+  /**
+   * Whether a woken tenant is due: one cheap read, by which hosts learn of the wakes of other processes. A tenant whose last
+   * run failed does not count, so that it brings no plan forward.
+   */
+  hasWoken(): Promise<boolean>;
+  /**
+   * Calls `listener` soon after a wake of any process has left tenants due. A call may be missing, or come without a reason.
+   * Absent if the engine cannot notify; then call `hasWoken` again and again.
+   * @returns the function that ends it
+   */
+  onWake?(listener: () => void): () => void;
   /** Counts a queue message that was given up (`FleetSummary.poisoned`). */
   recordPoisoned(): Promise<void>;
   fleet(): Promise<FleetSummary>;

@@ -36,7 +36,8 @@ import { makePlan } from './plan/planner.ts';
 import type { Strategy } from './plan/strategy.ts';
 import { registeredTenants, type Tenants } from './tenants/registered-tenants.ts';
 import { tenantNotActive } from './tenants/tenant-errors.ts';
-import { sendingHost, WakeHosts, type WakeOptions } from './wake-hosts.ts';
+import { sendingHost, type WakeHost, WakeHosts, type WakeOptions } from './wake-hosts.ts';
+import { WakeWatch } from './wake-watch.ts';
 
 export interface FleetOptions extends FleetHandleOptions {
   readonly handlers: ReadonlyMap<QueueName, HandlerSet>;
@@ -61,7 +62,8 @@ export class Fleet {
   /** The wakes that follow stored messages. */
   readonly wakes: PendingWakes;
   /** The hosts of this process that serve woken tenants at once. */
-  readonly wakeHosts = new WakeHosts();
+  readonly #wakeHosts = new WakeHosts();
+  readonly #wakeWatch: WakeWatch;
   readonly #options: FleetOptions;
   readonly #gauge: FleetGauge;
   readonly #logLimit: LogLimit;
@@ -77,6 +79,12 @@ export class Fleet {
       wake: (tenantIds, wakeOptions) => this.#wakeActive(tenantIds, wakeOptions),
       logger: options.logger,
       random: options.random ?? Math.random,
+    });
+    this.#wakeWatch = new WakeWatch({
+      registry: async () => (await this.handle.ready()).registry,
+      onDue: () => this.#wakeHosts.planSoon(),
+      intervalMs: options.settings.plan.intervalMs,
+      logger: options.logger,
     });
     this.#gauge = new FleetGauge(options.owner, options.logger);
     this.#logLimit = new LogLimit(options.logger);
@@ -146,7 +154,7 @@ export class Fleet {
     const checked = checkedDispatchRequest(request, 'manual');
     this.assertHandlers();
     const { registry, directory, databases } = await this.handle.ready();
-    return dispatchTenant(
+    const report = await dispatchTenant(
       {
         ...this.#options,
         registry,
@@ -163,6 +171,8 @@ export class Fleet {
       checked,
       dispatchOptions,
     );
+    if (report.outcome === 'dispatched') this.#wakeWatch.active();
+    return report;
   }
 
   /**
@@ -194,6 +204,16 @@ export class Fleet {
     if (missing !== undefined) throw tenantNotActive(await this.tenants.get(missing));
   }
 
+  /** Lets a host of this process serve woken tenants, also those of other processes. Returns the function that ends it. */
+  serveWakes(host: WakeHost): () => void {
+    const remove = this.#wakeHosts.add(host);
+    const endWatch = this.#wakeWatch.add();
+    return () => {
+      remove();
+      endWatch();
+    };
+  }
+
   async #wakeActive(
     tenantIds: readonly string[],
     { onRequest }: WakeOptions = {},
@@ -203,11 +223,13 @@ export class Fleet {
     const wanted = tenantIds.length;
     const kept = onRequest
       ? { host: sendingHost(onRequest, this.#options.logger), places: wanted }
-      : this.wakeHosts.reserve(wanted);
+      : this.#wakeHosts.reserve(wanted);
     let requests: DispatchRequest[] = [];
+    let durable: Promise<void> | undefined;
     try {
       const choose = { capacity: kept?.places ?? 0, redispatchMs: this.#redispatchMs };
       const woken = await registry.wake(tenantIds, choose);
+      durable = woken.durable;
       for (const tenantId of tenantIds) publishPoint('wake:after', tenantId);
       for (const tenant of woken.chosen) directory.remember(tenant);
       requests = dispatchRequests(
@@ -215,11 +237,12 @@ export class Fleet {
         // The wakes of several producers have only the first one's trace.
         wanted === 1 ? traceHeaders().traceparent : undefined,
       );
-      if (woken.due.length > 0 && choose.capacity < wanted) this.wakeHosts.planSoon();
+      if (woken.due.length > 0 && choose.capacity < wanted) this.#wakeHosts.planSoon();
       recordWakes(woken.tenantIds);
       return new Set(woken.tenantIds);
     } finally {
       await kept?.host.serve(requests, kept.places);
+      await durable;
     }
   }
 

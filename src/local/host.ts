@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { errorText } from '../errors.ts';
+import { canContinue } from '../fleet/dispatch/continuation.ts';
 import type { RunReport } from '../fleet/dispatch/run-report.ts';
 import type { DispatchRequest } from '../fleet/dispatch-request.ts';
 import type { PlanReport } from '../fleet/plan/plan-report.ts';
@@ -10,10 +11,8 @@ export interface LocalHostOptions {
   readonly plan: (options: { readonly capacity: number }) => Promise<PlanReport>;
   readonly dispatch: (
     request: DispatchRequest,
-    options: { readonly signal: AbortSignal },
+    options: { readonly signal: AbortSignal; readonly continues: () => boolean },
   ) => Promise<RunReport>;
-  /** Wakes a tenant again, in the background. */
-  readonly wake: (tenantId: string) => void;
   /** Offers this host to the wakes of its process; returns the function that ends the offer. */
   readonly serveWakes: (host: WakeHost) => () => void;
   readonly intervalMs: number;
@@ -25,12 +24,18 @@ export interface LocalHostOptions {
 }
 
 const maxPlanPauseMs = 30_000;
+/**
+ * Milliseconds between plans that were made early and chose nothing, because other hosts of the fleet choose what is due:
+ * the first pause, which doubles, and the longest.
+ */
+const firstEarlyPauseMs = 5;
+const longestEarlyPauseMs = 100;
 
 /**
  * The continuous host in one process. It plans on an interval, for as many tenants as it has free run slots, and at
  * once when a slot becomes free while tenants wait. A wake of the same process takes a free slot at once if no tenant
- * waits; otherwise the strategy decides between the woken tenant and the others (F7). A slow tenant occupies only its own
- * slot (D8).
+ * waits; so does a tenant that was woken during its run, or left a backlog. Otherwise the strategy decides between them and
+ * the others (F4, F7). A slow tenant occupies only its own slot (D8).
  *
  * Resolves when the signal has fired and every run has ended (D5).
  */
@@ -45,8 +50,11 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
   let reserved = 0;
   /** Whether tenants may be due that no plan has chosen. The next free slot is then for a plan. */
   let waiting = true;
+  /** Whether tenants became due that the plan under way may not have seen. */
   let planAgain = false;
   let failures = 0;
+  /** How many early plans in a row chose nothing. */
+  let fruitless = 0;
   let wakeUp: () => void = () => {};
 
   const free = () => Math.max(0, parallelRuns - running.size - reserved);
@@ -68,12 +76,16 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
 
   async function start(request: DispatchRequest): Promise<void> {
     const { tenantId } = request;
-    let isWoken = false;
+    let continuation: DispatchRequest | undefined;
     try {
       options.onRun({ request });
-      const report = await options.dispatch(request, { signal });
-      if (report.more) waiting = true;
-      isWoken = report.woken === true;
+      const report = await options.dispatch(request, { signal, continues: () => !waiting });
+      continuation = report.continuation;
+      // It is due. A tenant that fails brings no plan forward.
+      if (continuation === undefined && (report.more || (report.woken && canContinue(report)))) {
+        waiting = true;
+        planAgain = true;
+      }
       options.onRun({ request, report });
     } catch (error) {
       logger.error('A dispatch request failed; its tenant is planned again after the redispatch time.', {
@@ -82,20 +94,19 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
       });
     } finally {
       running.delete(tenantId);
-      const following = next.get(tenantId);
+      const following = continuation ?? next.get(tenantId);
       next.delete(tenantId);
       // After a stop its run ends at once, and its report makes the tenant due.
       if (following) begin(following);
       if (waiting) wakeUp();
     }
-    if (isWoken && !signal.aborted) options.wake(tenantId);
   }
 
-  /** Returns how many runs it started: 0 when no run slot is free. */
-  async function planOnce(): Promise<number> {
+  /** Returns how many runs it started; null when no run slot is free, so that there is no plan. */
+  async function planOnce(): Promise<number | null> {
     const capacity = free();
     waiting = capacity === 0;
-    if (waiting) return 0;
+    if (waiting) return null;
     reserved += capacity;
     try {
       const plan = await options.plan({ capacity });
@@ -134,27 +145,40 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
     },
   };
 
-  function pause(): Promise<void> {
+  /** Waits until the next plan is due, or is wanted early. Returns whether it is early. */
+  function pause(): Promise<boolean> {
     const ms = failures === 0 ? intervalMs : Math.min(maxPlanPauseMs, intervalMs * 2 ** failures);
+    const early = fruitless === 0 ? 0 : Math.min(longestEarlyPauseMs, firstEarlyPauseMs * 2 ** (fruitless - 1));
+    const earliestMs = failures === 0 ? Math.min(ms, early) : ms;
+    const from = performance.now();
     return new Promise((resolve) => {
-      const timer = setTimeout(done, ms);
-      function done() {
+      let timer = setTimeout(end, ms);
+      function end(isEarly = false) {
         clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
+        signal.removeEventListener('abort', stop);
+        resolve(isEarly);
       }
-      signal.addEventListener('abort', done);
-      wakeUp = done;
+      const stop = () => end();
+      signal.addEventListener('abort', stop);
+      wakeUp = () => {
+        clearTimeout(timer);
+        const left = from + earliestMs - performance.now();
+        if (left <= 0) end(true);
+        else timer = setTimeout(end, left, true);
+      };
+      if (planAgain) wakeUp();
     });
   }
 
   const endOffer = options.serveWakes(wakeHost);
+  let isEarly = false;
   while (!signal.aborted) {
     planAgain = false;
     const started = await planOnce();
     if (signal.aborted) break;
-    if (planAgain || (waiting && started > 0)) continue;
-    await pause();
+    if (started !== null) fruitless = isEarly && started === 0 ? fruitless + 1 : 0;
+    if (waiting && started !== null && started > 0) planAgain = true;
+    isEarly = await pause();
   }
   endOffer();
   // A wake that is under way may still hand over a request. Its run ends at once, and reports.

@@ -158,6 +158,7 @@ export async function administer(registry: Registry, pool: mssql.ConnectionPool)
   expect(await registry.changesSince(version - 1)).toMatchObject({ version });
   for (const order of candidateOrders) {
     expect(await registry.wake(ids)).toMatchObject({ tenantIds: ids.slice(0, 2) });
+    expect(await registry.hasWoken()).toBe(true);
     const plan = await duePlan(registry, { limit: 1, order });
     await commit(registry, plan);
   }

@@ -285,6 +285,23 @@ export function clockSetBackSuite(scene: Scene): void {
       expect((await tenantOf(registry, 'asleep')).schedule.nextDueUtc).toBeNull();
     });
 
+    test.each(['plan', 'wake'] as const)(
+      'F7, Q16: a tenant that a %s chose before is in flight no more, so that a wake can choose it',
+      async (by) => {
+        const { stage, registry } = await scene.registry();
+        await add(registry, 'a');
+        const one = { capacity: 1, redispatchMs: aMinute };
+        if (by === 'wake') await registry.wake(['a'], one);
+        else await planAll(registry);
+        await stage.setClockBack('registry', anHour);
+        // Without a capacity the tenant is due.
+        expect(await registry.wake(['a'])).toMatchObject({ chosen: [], due: ['a'] });
+        expect(ids((await registry.wake(['a'], one)).chosen)).toEqual(['a']);
+        // This choice is by the clock that is right.
+        expect(await registry.wake(['a'], one)).toMatchObject({ chosen: [], due: [] });
+      },
+    );
+
     /** More tenants than one plan makes due times earlier for, all due in an hour when the clock is set back. */
     async function veryMany() {
       const { stage, registry } = await scene.registry();

@@ -4,6 +4,7 @@ import type {
   BeginPlanResult,
   PlanCandidate,
   Registry,
+  Reported,
   RunCounts,
   TenantDefinition,
   TenantRecord,
@@ -78,7 +79,7 @@ export function report(
   registry: Registry,
   tenantId: string,
   fields: ReportFields = {},
-): Promise<{ readonly woken: boolean }> {
+): Promise<Reported> {
   const { nextDueInMs = anHour, mode = 'set', idleStreak = 0, failureStreak = 0, ...rest } = fields;
   return registry.report({
     tenantId,

@@ -34,13 +34,13 @@ export function registryWakeSuite(scene: Scene): void {
       await registry.setStatus('paused', 'paused');
       await registry.setStatus('retired', 'retired');
       const woken = await registry.wake(['never', 'paused', 'a', 'nobody', 'retired']);
-      expect(woken).toEqual({ tenantIds: ['never', 'a'], chosen: [], due: ['never', 'a'] });
+      expect(woken).toMatchObject({ tenantIds: ['never', 'a'], chosen: [], due: ['never', 'a'] });
       const plan = await duePlan(registry);
       expect(plan.candidates.map(({ tenant, woken }) => [tenant.id, woken]).sort()).toEqual([
         ['a', true],
         ['never', true],
       ]);
-      expect(await registry.wake([])).toEqual({ tenantIds: [], chosen: [], due: [] });
+      expect(await registry.wake([])).toMatchObject({ tenantIds: [], chosen: [], due: [] });
     });
 
     test('F7: a wake may choose a tenant, as a plan does: no plan chooses it too', async () => {
@@ -56,7 +56,7 @@ export function registryWakeSuite(scene: Scene): void {
       expect(schedule.lastPlannedUtc!.getTime()).toBeGreaterThan(before.schedule.lastPlannedUtc!.getTime());
       expect([version, schedule.lastRunUtc]).toEqual([before.version, before.schedule.lastRunUtc]);
       expect(await beginPlan(registry)).toMatchObject({ status: 'idle' });
-      expect(await report(registry, 'a')).toEqual({ woken: false });
+      expect(await report(registry, 'a')).toMatchObject({ woken: false });
       expect(await planAll(registry)).toEqual([]);
     });
 
@@ -88,7 +88,7 @@ export function registryWakeSuite(scene: Scene): void {
         await report(registry, 'a', { outcome });
         for (const choose of [one, one, undefined]) {
           // It is due, but does not ask for a plan before its time.
-          expect(await registry.wake(['a'], choose)).toEqual({ tenantIds: ['a'], chosen: [], due: [] });
+          expect(await registry.wake(['a'], choose)).toMatchObject({ tenantIds: ['a'], chosen: [], due: [] });
         }
         expect(await planAll(registry)).toEqual(['a']);
         await report(registry, 'a', { outcome: 'idle' });
@@ -106,10 +106,10 @@ export function registryWakeSuite(scene: Scene): void {
           await planAll(registry);
         }
         for (const choose of [one, undefined, one]) {
-          expect(await registry.wake(['a'], choose)).toEqual({ tenantIds: ['a'], chosen: [], due: [] });
+          expect(await registry.wake(['a'], choose)).toMatchObject({ tenantIds: ['a'], chosen: [], due: [] });
           expect(await beginPlan(registry)).toMatchObject({ status: 'idle' });
         }
-        expect(await report(registry, 'a')).toEqual({ woken: true });
+        expect(await report(registry, 'a')).toMatchObject({ woken: true });
         // The tenant is in flight no more, so that a wake can choose it.
         expect(ids((await duePlan(registry)).candidates)).toEqual(['a']);
         expect(ids((await registry.wake(['a'], one)).chosen)).toEqual(['a']);
@@ -154,9 +154,9 @@ export function registryWakeSuite(scene: Scene): void {
       await registry.postpone('a', anHour);
       for (const id of ['nobody', 'retired']) await registry.postpone(id, anHour);
       expect(await registry.get('nobody')).toBeNull();
-      expect(await registry.wake(['a'], one)).toEqual({ tenantIds: ['a'], chosen: [], due: [] });
+      expect(await registry.wake(['a'], one)).toMatchObject({ tenantIds: ['a'], chosen: [], due: [] });
       expect(await beginPlan(registry)).toMatchObject({ status: 'idle' });
-      expect(await report(registry, 'a')).toEqual({ woken: true });
+      expect(await report(registry, 'a')).toMatchObject({ woken: true });
       expect(await planAll(registry)).toEqual(['a']);
       // A run that has died postpones nothing more.
       await registry.postpone('a', 30);
@@ -176,9 +176,9 @@ export function registryWakeSuite(scene: Scene): void {
     test('D1, F7: a skipped run counts as a wake, because the other run may have claimed its last messages before', async () => {
       const { registry } = await idle('a');
       await registry.wake(['a'], one);
-      expect(await report(registry, 'a', { outcome: 'skipped', mode: 'at-most' })).toEqual({ woken: false });
+      expect(await report(registry, 'a', { outcome: 'skipped', mode: 'at-most' })).toMatchObject({ woken: false });
       expect(await beginPlan(registry)).toMatchObject({ status: 'idle' });
-      expect(await report(registry, 'a')).toEqual({ woken: true });
+      expect(await report(registry, 'a')).toMatchObject({ woken: true });
       expect(await planAll(registry)).toEqual(['a']);
     });
 
@@ -186,7 +186,85 @@ export function registryWakeSuite(scene: Scene): void {
       const { registry } = await idle('a');
       await registry.wake(['a'], one);
       await report(registry, 'a');
-      await report(registry, 'a', { outcome: 'skipped', mode: 'at-most' });
+      expect(await report(registry, 'a', { outcome: 'skipped', mode: 'at-most' })).toMatchObject({
+        woken: true,
+        chosen: false,
+      });
+      expect(await planAll(registry)).toEqual(['a']);
+    });
+
+    const continues = { redispatchMs: anHour };
+
+    test.each([
+      ['a backlog is left', { backlog: true }, false],
+      ['a wake came', {}, true],
+    ] as const)(
+      'F5, F7: a report that continues chooses the tenant again if %s: neither a wake nor a plan does',
+      async (_, fields, isWoken) => {
+        const { registry } = await idle('a');
+        await registry.wake(['a'], one);
+        await clockPasses(registry.leases);
+        if (isWoken) await registry.wake(['a']);
+        const before = await tenantOf(registry, 'a');
+        const answer = await report(registry, 'a', { ...fields, continues, nextDueInMs: 0 });
+        const { schedule } = await tenantOf(registry, 'a');
+        expect(answer).toEqual({ woken: false, chosen: true, lastRunUtc: schedule.lastRunUtc });
+        expect(schedule.lastPlannedUtc!.getTime()).toBeGreaterThan(before.schedule.lastPlannedUtc!.getTime());
+        expect(schedule.nextDueUtc!.getTime() - schedule.lastPlannedUtc!.getTime()).toBe(anHour);
+        expect(await registry.wake(['a'], one)).toMatchObject({ tenantIds: ['a'], chosen: [], due: [] });
+        expect(await beginPlan(registry)).toMatchObject({ status: 'idle' });
+        // That wake came after the choice, so the next run's report tells of it.
+        expect(await report(registry, 'a')).toMatchObject({ woken: true, chosen: false });
+        expect(await planAll(registry)).toEqual(['a']);
+      },
+    );
+
+    test('F5, F7: a report that continues chooses nothing if nothing is left to do, or the tenant is paused', async () => {
+      const { registry } = await idle('a', 'b');
+      for (const id of ['a', 'b']) await registry.wake([id], one);
+      expect(await report(registry, 'a', { continues })).toMatchObject({ woken: false, chosen: false });
+      expect(ids((await registry.wake(['a'], one)).chosen)).toEqual(['a']);
+      await registry.setStatus('b', 'paused');
+      const left = await report(registry, 'b', { continues, backlog: true, nextDueInMs: 0 });
+      expect(left).toMatchObject({ woken: false, chosen: false });
+      await registry.setStatus('b', 'active');
+      expect(await planAll(registry)).toEqual(['b']);
+      expect(await report(registry, 'nobody', { continues, backlog: true })).toEqual({
+        woken: false,
+        chosen: false,
+        lastRunUtc: null,
+      });
+    });
+
+    test('F3: a plan does not get a tenant that a report has chosen since the plan read it', async () => {
+      const { registry } = await idle('a', 'b');
+      for (const id of ['a', 'b']) await report(registry, id, { nextDueInMs: 0 });
+      const plan = await duePlan(registry);
+      await report(registry, 'a', { continues, backlog: true });
+      expect(await commit(registry, plan)).toEqual(['b']);
+    });
+
+    test('D1, F7: the report of a skipped run that continues chooses the tenant, unless a run is in flight', async () => {
+      const { registry } = await idle('a');
+      const skipped = { outcome: 'skipped', mode: 'at-most', continues } as const;
+      await registry.wake(['a'], one);
+      expect(await report(registry, 'a', skipped)).toMatchObject({ woken: false, chosen: false });
+      expect(await report(registry, 'a')).toMatchObject({ woken: true });
+      const { schedule } = await tenantOf(registry, 'a');
+      expect(await report(registry, 'a', skipped)).toEqual({
+        woken: false,
+        chosen: true,
+        lastRunUtc: schedule.lastRunUtc,
+      });
+      expect(await beginPlan(registry)).toMatchObject({ status: 'idle' });
+      expect(await report(registry, 'a')).toMatchObject({ woken: false });
+    });
+
+    test('F5, F7: a skipped run of a tenant whose last run failed makes it due, and brings no plan forward', async () => {
+      const { registry } = await idle('a');
+      await report(registry, 'a', { outcome: 'failed' });
+      const answer = await report(registry, 'a', { outcome: 'skipped', mode: 'at-most', continues });
+      expect(answer).toMatchObject({ woken: false, chosen: false });
       expect(await planAll(registry)).toEqual(['a']);
     });
 
@@ -216,6 +294,23 @@ export function registryWakeSuite(scene: Scene): void {
       await registry.wake(['a']);
       await report(registry, 'a', { nextDueInMs: anHour });
       expect(await planAll(registry)).toEqual(['a']);
+    });
+
+    test('F7: hosts can ask cheaply whether woken tenants are due', async () => {
+      const { registry } = await idle('a', 'b', 'failed', 'paused');
+      await report(registry, 'b', { nextDueInMs: 0 });
+      await report(registry, 'failed', { outcome: 'failed' });
+      await registry.wake(['failed', 'paused']);
+      await registry.setStatus('paused', 'paused');
+      expect(await registry.hasWoken()).toBe(false);
+      await registry.wake(['a']);
+      expect(await registry.hasWoken()).toBe(true);
+      expect(ids((await registry.wake(['a'], one)).chosen)).toEqual(['a']);
+      expect(await registry.hasWoken()).toBe(false);
+      await registry.wake(['a']);
+      expect(await registry.hasWoken()).toBe(false);
+      await report(registry, 'a');
+      expect(await registry.hasWoken()).toBe(true);
     });
 
     test('F7: a wake does not put a tenant that is already due at the end', async () => {

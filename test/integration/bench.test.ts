@@ -98,6 +98,7 @@ describeBench('a quick run of all benchmarks', () => {
         'plan',
         'enqueue',
         'latency',
+        'idle',
         'flood',
         'fan-out',
         'cold-start',

@@ -1,6 +1,7 @@
 /** F6, F7: a stored message is dispatched although its wake failed, was lost, or was never sent. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { defineHandler } from '../../src/index.ts';
+import { deferred } from '../support/deferred.ts';
 import { FleetPlace, noting } from '../support/fleet-place.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
 import { until } from '../support/until.ts';
@@ -129,32 +130,64 @@ test('F6: a request that is lost is made again within the bound, whatever the re
   await until('it is requested again', async () => (await face.plan()).requests.length === 1);
 });
 
-describe('a host in the process of the producer', () => {
-  /** A host that plans when it starts, and then not before the test has ended. */
-  async function hosted(parallelRuns = 2, { seen, handlers }: ReturnType<typeof noting> = noting()) {
-    const face = await place.fleet(['acme', 'birch', 'cedar'], {
-      handlers,
-      schedule: asleep,
-      plan: { intervalMs: '1h' },
-      dispatch: { parallelRuns },
+/** A host that plans when it starts, and then not before the test has ended. */
+async function hosted(parallelRuns = 2, { seen, handlers }: ReturnType<typeof noting> = noting()) {
+  const face = await place.fleet(['acme', 'birch', 'cedar'], {
+    handlers,
+    schedule: asleep,
+    plan: { intervalMs: '1h' },
+    dispatch: { parallelRuns },
+  });
+  const stop = new AbortController();
+  const running = face.run({ signal: stop.signal });
+  for (const id of ['acme', 'birch', 'cedar']) {
+    await until(`${id} is looked at`, async () => {
+      const { lastOutcome } = (await face.tenants.get(id)).schedule;
+      return lastOutcome === 'idle';
     });
-    const stop = new AbortController();
-    const running = face.run({ signal: stop.signal });
-    for (const id of ['acme', 'birch', 'cedar']) {
-      await until(`${id} is looked at`, async () => {
-        const { lastOutcome } = (await face.tenants.get(id)).schedule;
-        return lastOutcome === 'idle';
-      });
-    }
-    return {
-      face,
-      seen,
-      async stop() {
-        stop.abort();
-        await running;
-      },
-    };
   }
+  return {
+    face,
+    seen,
+    async stop() {
+      stop.abort();
+      await running;
+    },
+  };
+}
+
+describe('a host that shares only the files with the producer', () => {
+  test('F7: dispatches its messages without waiting for the interval of plans', async () => {
+    const { seen, stop } = await hosted();
+    const producer = place.face();
+    for (let payload = 1; payload <= 3; payload++) {
+      await producer.outbox('acme').enqueue({ topic: 'orders', payload });
+      await until('it is dispatched', () => seen.includes(`acme:${payload}`));
+    }
+    await stop();
+  });
+
+  test('F7, D8: serves what a host without a free slot cannot', async () => {
+    const end = deferred();
+    const busy = await hosted(1, {
+      seen: [],
+      handlers: [defineHandler({ topic: 'orders', handle: () => end.promise })],
+    });
+    await busy.face.outbox('acme').enqueue({ topic: 'orders', payload: 'long' });
+    const { seen, handlers } = noting();
+    const other = place.face({ handlers, plan: { intervalMs: '1h' } });
+    const stop = new AbortController();
+    const running = other.run({ signal: stop.signal });
+    await busy.face.outbox('birch').enqueue({ topic: 'orders', payload: 1 });
+    await until('it is dispatched', () => seen.includes('birch:1'));
+    end.resolve();
+    stop.abort();
+    await running;
+    await busy.stop();
+  });
+});
+
+describe('a host in the process of the producer', () => {
 
   test('F7: an enqueued message is dispatched without a plan', async () => {
     const { face, seen, stop } = await hosted();

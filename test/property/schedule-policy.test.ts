@@ -98,43 +98,6 @@ describe('the schedule after a run (F5)', () => {
     );
   });
 
-  test('F5: a backlog that the dispatcher continues is due again once its next run should have reported', () => {
-    fc.assert(
-      fc.property(unheld, served, streaks, settings, fc.nat(), (result, outcome, before, given, ms) => {
-        const continued = { ...result, outcome, continuedForMs: ms };
-        expect(nextSchedule({ ...continued, more: true }, before, given)).toEqual({
-          mode: 'set',
-          nextDueInMs: Math.min(ms, given.lookWithinMs),
-          idleStreak: 0,
-          failureStreak: 0,
-        });
-        const without = nextSchedule({ ...result, outcome, more: false }, before, given);
-        expect(nextSchedule({ ...continued, more: false }, before, given)).toEqual(without);
-      }),
-    );
-  });
-
-  test('F5: backlog that the dispatcher carries on with by itself is due again only when that must be lost', () => {
-    const wait = fc.integer({ min: 0, max: days });
-    fc.assert(
-      fc.property(
-        unheld,
-        served,
-        streaks,
-        settings,
-        wait,
-        (result, outcome, before, given, continuedForMs) => {
-          const of = (more: boolean) =>
-            nextSchedule({ ...result, outcome, more, continuedForMs }, before, given);
-          const nextDueInMs = Math.min(continuedForMs, given.lookWithinMs);
-          expect(of(true)).toMatchObject({ mode: 'set', nextDueInMs, idleStreak: 0 });
-          // Without a backlog there is no continuation.
-          expect(of(false)).toEqual(nextSchedule({ ...result, outcome, more: false }, before, given));
-        },
-      ),
-    );
-  });
-
   test('F5, Q11: a known next due time overrides a longer interval, and never lengthens one', () => {
     fc.assert(
       fc.property(

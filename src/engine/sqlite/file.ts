@@ -1,5 +1,6 @@
 /** A database file and this program's one connection to it. */
 import { accessSync, closeSync, constants, mkdirSync, openSync } from 'node:fs';
+import { type FileHandle, open as openFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
@@ -98,6 +99,26 @@ export class DatabaseFile {
     this.#place = opened === undefined ? null : placeOf(opened);
     if (this.#place !== null) this.#openFiles.set(this.#place, this);
     return this.#connection;
+  }
+
+  /** Brings to the disk what was committed without an fsync. */
+  async sync(): Promise<void> {
+    if (this.inMemory || this.synchronous === 'normal') return;
+    let wal: FileHandle;
+    try {
+      // The WAL has what is not in the database's file yet. SQLite holds no lock on it: closing a descriptor of a file ends
+      // the process's locks on that file.
+      wal = await openFile(`${canonicalPath(this.path)}-wal`, 'r+');
+    } catch (error) {
+      // SQLite removes the WAL once all of it is in the database's file, and synced.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw error;
+    }
+    try {
+      await wal.datasync();
+    } finally {
+      await wal.close();
+    }
   }
 
   /** Opens another connection, for a handler's transaction; the caller must close it. */

@@ -25,7 +25,7 @@ const firstWaitMs = 1;
 const longestWaitMs = 25;
 
 export interface WriteOptions {
-  /** False skips the fsync, for writes that may be lost in a power cut. */
+  /** False skips the fsync, for writes that may be lost in a power cut, or until `makeDurable`. */
   readonly durable?: boolean;
 }
 
@@ -68,8 +68,18 @@ export class DatabaseHandle {
   lookOrWrite<T>(
     look: (connection: Connection) => T | null,
     work: (connection: Connection, now: number) => T,
+    options: WriteOptions = {},
   ): Promise<T> {
-    return this.attempt(() => look(this.#verified()) ?? this.#written(work));
+    return this.attempt(() => look(this.#verified()) ?? this.#written(work, options));
+  }
+
+  /** Makes durable what was written without being so. The fsync does not block the event loop. */
+  async makeDurable(): Promise<void> {
+    try {
+      await this.file.sync();
+    } catch (error) {
+      throw this.explain(error);
+    }
   }
 
   #written<T>(work: (connection: Connection, now: number) => T, options: WriteOptions = {}): T {

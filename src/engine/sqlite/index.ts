@@ -19,6 +19,7 @@ import { canonicalPath, databaseKeyOf, isSideName, memoryPath, tenantFile } from
 import { SqliteWorkQueue } from './queue/work-queue.ts';
 import { SqliteRegistry } from './registry/registry.ts';
 import { TenantFiles } from './registry/tenant-files.ts';
+import { WakeFile } from './registry/wake-file.ts';
 import { SqliteSchema } from './schema-control.ts';
 
 export { tenantFile } from './paths.ts';
@@ -71,7 +72,7 @@ class SqliteEngine implements Engine {
     if (isSideName(options.registry)) {
       throw new MultiOutboxError(
         'INVALID_CONFIGURATION',
-        `the path of the registry's file ends like the files that SQLite keeps beside a database (-journal, -wal, -shm); give the file another name`,
+        `the path of the registry's file ends like the files that are kept beside a database (-journal, -wal, -shm, -wake); give the file another name`,
       );
     }
     this.#registry = options.registry === memoryPath ? memoryPath : resolve(options.registry);
@@ -83,7 +84,8 @@ class SqliteEngine implements Engine {
 
   openRegistry(): Registry {
     const handle = this.#open(this.#registry, undefined, registrySchema);
-    return new SqliteRegistry(handle, new TenantFiles(this.#registry), () => this.#release(handle));
+    const wakeFile = this.#registry === memoryPath ? null : new WakeFile(this.#registry);
+    return new SqliteRegistry(handle, new TenantFiles(this.#registry), wakeFile, () => this.#release(handle));
   }
 
   openTenant(address: TenantAddress): TenantDatabase {

@@ -24,16 +24,16 @@ export function tenantFile(registry: string, address: TenantAddress, folder: str
   }
   if (isSideName(database)) {
     refuse(
-      `'database' ends like the files that SQLite keeps beside a database (-journal, -wal, -shm); give the file another name`,
+      `'database' ends like the files that are kept beside a database (-journal, -wal, -shm, -wake); give the file another name`,
     );
   }
   const base = registry === memoryPath ? folder : dirname(resolve(registry));
   return isAbsolute(database) ? resolve(database) : resolve(base, database);
 }
 
-/** Whether SQLite may create, overwrite or delete a file of this name, as part of the database beside it. */
+/** Whether SQLite, or a wake, may create, overwrite or delete a file of this name, as part of the database beside it. */
 export function isSideName(path: string): boolean {
-  return /-(journal|wal|shm)$/i.test(path.trim());
+  return /-(journal|wal|shm|wake)$/i.test(path.trim());
 }
 
 /**

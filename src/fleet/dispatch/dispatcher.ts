@@ -6,7 +6,7 @@ import { isIdleRun, recordRun } from '../../telemetry/metrics.ts';
 import { failed, inSpan, linksTo } from '../../telemetry/spans.ts';
 import type { DispatchRequest } from '../dispatch-request.ts';
 import type { TenantDirectory } from '../tenants/directory.ts';
-import { canContinue, continuation, wokenRequest } from './continuation.ts';
+import { canContinue, continuation } from './continuation.ts';
 import { postponePlans } from './postpone-plans.ts';
 import { reportRun, scheduleAfter } from './report-run.ts';
 import { type QueueRunsOptions, runQueues } from './run-queues.ts';
@@ -31,10 +31,11 @@ export interface DispatcherOptions extends QueueRunsOptions {
 export interface DispatchOptions {
   readonly signal?: AbortSignal;
   /**
-   * True: the caller sends the report's `continuation`, if there is one, through its queue, so a plan need
-   * not request the rest of the backlog, or the run that follows a wake. False, the default: the tenant is due now.
+   * True: the caller serves the report's `continuation`, if there is one, or sends it through its queue, so a plan need
+   * not request the rest of the backlog, or the run that follows a wake. False, the default: the tenant is due now. A
+   * function is asked at the end of the run.
    */
-  readonly continues?: boolean;
+  readonly continues?: boolean | (() => boolean);
 }
 
 /**
@@ -79,20 +80,22 @@ export function dispatchTenant(
     await endPostponing();
     logReport(logger, report);
     // A process that is being stopped may have no time left to send anything.
-    const isContinued = continues && canContinue(report) && !signal.aborted;
-    const schedule = scheduleAfter(
-      { tenant, request, report, ...(isContinued && { continuedForMs: redispatchMs }) },
-      settings.schedule,
-      random,
+    const isContinued =
+      !signal.aborted &&
+      canContinue(report) &&
+      (typeof continues === 'function' ? continues() : continues);
+    const schedule = scheduleAfter({ tenant, request, report }, settings.schedule, random);
+    const answer = await reportRun(
+      { registry, random },
+      report,
+      { schedule, ...(isContinued && { continues: { redispatchMs } }) },
+      logger,
     );
-    const answer = await reportRun({ registry, random }, report, schedule, logger);
-    const reported = answer?.woken ? { ...report, woken: true } : report;
-    if (!continues || signal.aborted) return recorded(reported);
-    const next = answer?.woken
-      ? await wokenRequest({ registry, logger, redispatchMs }, tenant.id)
-      : isContinued
-        ? await continuation(registry, tenant.id, answer !== null)
-        : undefined;
-    return recorded({ ...reported, ...(next && { continuation: next }) });
+    const next = isContinued ? continuation(report, schedule, answer) : undefined;
+    return recorded({
+      ...report,
+      ...((answer?.woken || next?.reason === 'wake') && { woken: true }),
+      ...(next && { continuation: next }),
+    });
   });
 }

@@ -1,5 +1,5 @@
 /** A run's report to the registry: its counts, and when the tenant is due again (D7, F5). */
-import type { Registry, ReportedState, TenantRecord } from '../../engine/registry.ts';
+import type { Registry, Reported, ReportedState, TenantRecord, TenantReport } from '../../engine/registry.ts';
 import type { QueueName } from '../../engine/work-queue.ts';
 import { describeError, isMultiOutboxError } from '../../errors.ts';
 import type { QueueReport } from '../../queue/report.ts';
@@ -12,12 +12,10 @@ export interface EndedRun {
   readonly tenant: TenantRecord;
   readonly request: DispatchRequest;
   readonly report: RunReport;
-  /** See `RunResult`. */
-  readonly continuedForMs?: number;
 }
 
 export function scheduleAfter(
-  { tenant, request, report, continuedForMs }: EndedRun,
+  { tenant, request, report }: EndedRun,
   settings: ScheduleSettings,
   random: () => number,
 ): NextSchedule {
@@ -29,7 +27,6 @@ export function scheduleAfter(
       more: report.more,
       nextDueInMs: report.nextDueInMs,
       heldForMs: held.length > 0 ? Math.min(...held) : null,
-      ...(continuedForMs !== undefined && { continuedForMs }),
     },
     { idle: request.idleStreak ?? 0, failure: request.failureStreak ?? 0 },
     { ...settings, idleCeilingMs },
@@ -59,9 +56,9 @@ function stateOf(report: QueueReport): [QueueName, ReportedState][] {
 export async function reportRun(
   { registry, random }: { readonly registry: Registry; readonly random: () => number },
   { tenantId, outcome, counts, durationMs, more, queues, error }: RunReport,
-  schedule: NextSchedule,
+  next: Pick<TenantReport, 'schedule' | 'continues'>,
   logger: Logger,
-): Promise<{ readonly woken: boolean } | null> {
+): Promise<Reported | null> {
   for (let tries = 1; ; tries++) {
     try {
       return await registry.report({
@@ -81,7 +78,7 @@ export async function reportRun(
           succeededTopics.map((topic) => ({ queue, topic })),
         ),
         ...(error && { error }),
-        schedule,
+        ...next,
       });
     } catch (error) {
       // Without the report the tenant is planned again after the redispatch time.

@@ -30,7 +30,7 @@ export interface RunReport {
   readonly nextDueInMs: number | null;
   readonly durationMs: number;
   readonly roundTrips: number;
-  /** True: a wake came while the run was in flight, so the tenant is due again. */
+  /** True: a wake came while the run was in flight, so the tenant is due again, or there is a `continuation`. */
   readonly woken?: boolean;
   /**
    * The longest time for which the event loop was busy because of this run, or, if it is not `measured`, perhaps because
@@ -38,7 +38,7 @@ export interface RunReport {
    */
   readonly blockedLoop?: LoopBlock;
   readonly error?: { readonly code: string; readonly message: string };
-  /** With `continues`: the request for the remaining backlog, or for a wake during the run. The caller must send it. */
+  /** With `continues`: the request for the remaining backlog, or for a wake during the run. The caller must serve it. */
   readonly continuation?: DispatchRequest;
 }
 

@@ -13,11 +13,6 @@ export interface RunResult {
    * null.
    */
   readonly heldForMs: number | null;
-  /**
-   * When the caller sends a continuation for the backlog: milliseconds until the tenant is due again, in case the
-   * continuation is lost.
-   */
-  readonly continuedForMs?: number;
 }
 
 export interface Streaks {
@@ -44,8 +39,7 @@ export type NextSchedule = TenantReport['schedule'];
  * Computes when a tenant is due again (F5). A pure function: the same result, streaks and random number give
  * the same schedule.
  *
- * - A backlog is left: due now; or, if the caller sends a continuation, at the time by which the
- *   continuation's run should have reported.
+ * - A backlog is left: due now. If the caller sends a continuation, the registry chooses the tenant instead.
  * - All is dispatched, or the tenant was idle: due after the idle interval, which doubles from the floor to
  *   the ceiling with every idle run in a row; or when the next message is known to be due, if that is sooner.
  * - The run was skipped: due at the latest when the other run's lease runs out. The other run reports for
@@ -95,8 +89,7 @@ function wantedSchedule(
     case 'dispatched':
     case 'idle': {
       if (result.more) {
-        const nextDueInMs = result.continuedForMs ?? 0;
-        return { mode, nextDueInMs, idleStreak: 0, failureStreak: 0 };
+        return { mode, nextDueInMs: 0, idleStreak: 0, failureStreak: 0 };
       }
       const idleStreak = result.outcome === 'idle' ? streaks.idle + 1 : 0;
       const known = sooner(result.nextDueInMs, afterHolderMs);

@@ -20,12 +20,6 @@ export const fleetEquivalents: readonly Equivalent[] = [
     why: 'The report of a run that failed has an error, and each has a code.',
   },
   {
-    file: 'src/fleet/dispatch/report-run.ts',
-    line: '...(continuedForMs !== undefined && { continuedForMs }),',
-    mutant: 'continuedForMs !== undefined && { continuedForMs } → ({ continuedForMs })',
-    why: 'An undefined one counts like none.',
-  },
-  {
     file: 'src/fleet/dispatch/request-pages.ts',
     line: 'let bytes = 0;',
     mutant: '0 → 1',

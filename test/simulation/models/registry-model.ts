@@ -4,6 +4,7 @@ import type {
   BeginPlanResult,
   ChooseWoken,
   CommitPlan,
+  Reported,
   TenantReport,
   Woken,
 } from '../../../src/engine/registry.ts';
@@ -103,7 +104,7 @@ export class RegistryModel {
     for (const { Id } of left) this.#passedOver(Id, left.length + won.length);
   }
 
-  reported(report: TenantReport, woken: boolean): void {
+  reported(report: TenantReport, { woken, chosen }: Reported): void {
     const row = this.#rows().find(({ Id }) => Id === report.tenantId);
     if (row === undefined || row.Status === 'retired') return;
     const { lookWithinMs } = this.#options.settings.schedule;
@@ -112,6 +113,12 @@ export class RegistryModel {
     const isUnbound = nextDueInMs === null && report.schedule.mode === 'set';
     if (isUnbound || (nextDueInMs ?? 0) > lookWithinMs) {
       this.#broken('F6 bound', `tenant ${row.Id} is due in ${nextDueInMs} ms, more than ${lookWithinMs}`);
+    }
+    if (chosen && report.continues === undefined)
+      this.#broken('F7 wake', `the report of tenant ${row.Id} chose it unasked`);
+    if (chosen) {
+      this.#chosen(row, report.continues!.redispatchMs, this.#now());
+      return;
     }
     if (report.outcome === 'skipped') {
       // It counts as a wake.

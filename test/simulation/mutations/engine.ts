@@ -227,8 +227,8 @@ export const engineMutations: readonly Mutation[] = [
     file: 'engine/sqlite/registry/reports.ts',
     edits: [
       [
-        'InFlight = 0,\n      NextDueUtc = CASE WHEN WakePending = 1',
-        'InFlight = 0,\n      NextDueUtc = CASE WHEN WakePending = 9',
+        'THEN :again WHEN WakePending = 1 THEN ${dueNow}',
+        'THEN :again WHEN WakePending = 9 THEN ${dueNow}',
       ],
     ],
   },
@@ -236,7 +236,7 @@ export const engineMutations: readonly Mutation[] = [
     name: 'a skipped run does not count as a wake',
     breaks: 'F7',
     file: 'engine/sqlite/registry/reports.ts',
-    edits: [['skipped: `UPDATE Tenants SET WakePending = 1, ', 'skipped: `UPDATE Tenants SET ']],
+    edits: [['WakePending = NOT ${isChosenSkipped},', 'WakePending = iif(${isChosenSkipped}, 0, WakePending),']],
   },
   {
     name: 'a wake of a tenant in flight leaves no note',

@@ -68,10 +68,11 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
         target,
         name: `report ${report.tenantId}`,
         perform: () => real.report(report),
-        observe({ woken }) {
-          model.reported(report, woken);
+        observe(answer) {
+          model.reported(report, answer);
           world.reported(process, report);
-          return `${report.outcome}, next due in ${report.schedule.nextDueInMs}${report.backlog ? ', backlog' : ''}${woken ? ', woken' : ''}`;
+          const { woken, chosen } = answer;
+          return `${report.outcome}, next due in ${report.schedule.nextDueInMs}${report.backlog ? ', backlog' : ''}${woken ? ', woken' : ''}${chosen ? ', chosen' : ''}`;
         },
         onAnswerLost: () => world.tenant(report.tenantId).tallies.answerLost(process, report.counts),
       }),
@@ -89,6 +90,8 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
           return `${woken.tenantIds.join(' ')}, chosen: ${chosen.join(' ')}, due: ${woken.due.join(' ')}`;
         },
       }),
+    // Without notifications, which would come in real time.
+    hasWoken: () => caller.call({ target, name: 'has woken', perform: () => real.hasWoken() }),
     recordPoisoned: () => real.recordPoisoned(),
     fleet: () => real.fleet(),
     close: () => real.close(),

@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events';
+import type { RunReport } from '../../../src/fleet/dispatch/run-report.ts';
 import type { WakeHost } from '../../../src/fleet/wake-hosts.ts';
 import { type LocalHostOptions, runLocalHost } from '../../../src/local/host.ts';
 import { type Deferred, deferred } from '../../support/deferred.ts';
@@ -16,15 +17,17 @@ afterEach(() => {
 
 const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
 
+type Ended = Pick<RunReport, 'more'> & Partial<RunReport>;
+
 interface Running {
   /** The capacity requested of each plan, with the millisecond of the request. */
   readonly plans: { at: number; capacity: number }[];
   /** The runs in flight, in the order of their start; resolving one ends it, with or without backlog left. */
-  readonly runs: Map<string, Deferred<{ more: boolean; woken?: boolean }>>;
+  readonly runs: Map<string, Deferred<Ended>>;
+  /** Asks, for each run in flight, whether it may be continued. */
+  readonly mayContinue: Map<string, () => boolean>;
   /** The host, as wakes of its process see it. */
   readonly wakes: WakeHost;
-  /** The tenants that the host has woken again. */
-  readonly wokenAgain: string[];
   readonly started: string[];
   readonly events: string[];
   readonly logger: ReturnType<typeof recordingLogger>;
@@ -47,7 +50,7 @@ function host(due: string[], { parallelRuns = 2, plan, every = intervalMs }: Hos
   const logger = recordingLogger();
   const plans: Running['plans'] = [];
   const runs: Running['runs'] = new Map();
-  const wokenAgain: string[] = [];
+  const mayContinue: Running['mayContinue'] = new Map();
   let wakes: WakeHost | undefined;
   const started: string[] = [];
   const events: string[] = [];
@@ -61,14 +64,14 @@ function host(due: string[], { parallelRuns = 2, plan, every = intervalMs }: Hos
       plans.push({ at: Date.now() - start, capacity });
       return (plan ?? take)({ capacity });
     },
-    async dispatch(request) {
-      const run = deferred<{ more: boolean; woken?: boolean }>();
+    async dispatch(request, { continues }) {
+      const run = deferred<Ended>();
       runs.set(request.tenantId, run);
+      mayContinue.set(request.tenantId, continues);
       started.push(request.tenantId);
       const ended = await run.promise.finally(() => runs.delete(request.tenantId));
       return { ...reportOf(request), ...ended };
     },
-    wake: (tenantId) => wokenAgain.push(tenantId),
     serveWakes(offered) {
       wakes = offered;
       return () => {
@@ -87,7 +90,7 @@ function host(due: string[], { parallelRuns = 2, plan, every = intervalMs }: Hos
   return {
     plans,
     runs,
-    wokenAgain,
+    mayContinue,
     get wakes() {
       return wakes!;
     },
@@ -362,7 +365,6 @@ describe('the end of the host (D5)', () => {
       onPlan() {},
       onRun() {},
       dispatch: jest.fn(),
-      wake: jest.fn(),
       serveWakes: () => () => {},
     };
     const options = { intervalMs, parallelRuns: 1, logger: recordingLogger(), signal: AbortSignal.abort() };
@@ -389,7 +391,7 @@ describe('a wake of the same process (F7)', () => {
     await pass(0);
     expect([one.started, one.plans.length]).toEqual([['a'], 1]);
     await one.end('a');
-    expect(one.wokenAgain).toEqual([]);
+    expect(one.plans).toHaveLength(1);
     await stopped(one);
   });
 
@@ -497,6 +499,37 @@ describe('a wake of the same process (F7)', () => {
     await stopped(one);
   });
 
+  test('F3, F7: plans that choose nothing, because other hosts do, are not made back to back', async () => {
+    const one = host([], { plan: async () => ({ ...planOf(), status: 'leased-elsewhere' }) });
+    await pass(1);
+    for (let ms = 0; ms < intervalMs - 1; ms++) {
+      one.wakes.planSoon();
+      await pass(1);
+    }
+    expect(one.plans.length).toBeGreaterThan(10);
+    expect(one.plans.length).toBeLessThan(20);
+    // The first of them is made at once, also after a quiet interval.
+    await pass(2 * intervalMs);
+    const before = one.plans.length;
+    one.wakes.planSoon();
+    await pass(0);
+    expect(one.plans).toHaveLength(before + 1);
+    await stopped(one);
+  });
+
+  test('F3, F7: wakes do not shorten the pause after a plan that failed', async () => {
+    const one = host([], { plan: async () => Promise.reject(new Error('away')) });
+    await pass(1);
+    for (let ms = 0; ms < 2 * intervalMs - 2; ms++) {
+      one.wakes.planSoon();
+      await pass(1);
+    }
+    expect(one.plans).toHaveLength(1);
+    await pass(1);
+    expect(one.plans).toHaveLength(2);
+    await stopped(one);
+  });
+
   test('F3, F7: a plan that found every slot kept for a wake is made once the wake gives one up', async () => {
     const one = host([], { parallelRuns: 1 });
     await pass(1);
@@ -509,17 +542,59 @@ describe('a wake of the same process (F7)', () => {
     await stopped(one);
   });
 
-  test('F7: that came during the run is repeated after its report', async () => {
+  test('F7: that came during the run is served by another run in the same slot', async () => {
     const one = host([], { parallelRuns: 1 });
     await pass(1);
     one.wakes.serve(planOf('a').requests, one.wakes.reserve(1));
     await pass(0);
+    expect(one.mayContinue.get('a')!()).toBe(true);
+    one.runs.get('a')!.resolve({ more: false, woken: true, continuation: planOf('a').requests[0]! });
+    for (let turn = 0; turn < 20; turn++) {
+      await null;
+      expect(one.wakes.reserve(1)).toBe(0);
+    }
+    expect([one.started, one.plans.length]).toEqual([['a', 'a'], 1]);
+    await stopped(one);
+  });
+
+  test('F4, F7: that came during the run waits for the strategy if other tenants wait', async () => {
+    const due = ['a', 'b'];
+    const one = host(due, { parallelRuns: 1 });
+    await pass(0);
+    expect(one.mayContinue.get('a')!()).toBe(false);
+    due.push('a');
     one.runs.get('a')!.resolve({ more: false, woken: true });
     await pass(0);
-    expect(one.wokenAgain).toEqual(['a']);
-    // The slot is free for it.
-    expect(one.wakes.reserve(1)).toBe(1);
-    one.wakes.serve([], 1);
+    await one.end('b');
+    expect(one.started).toEqual(['a', 'b', 'a']);
+    await stopped(one);
+  });
+
+  test('F7: that came during the run is planned at once, also if the report came too late for the plan', async () => {
+    const slowPlan = deferred();
+    let plans = 0;
+    const one = host([], {
+      plan: async () => {
+        if (++plans === 1) return planOf('a');
+        if (plans === 2) await slowPlan.promise;
+        return planOf();
+      },
+    });
+    await pass(intervalMs);
+    one.runs.get('a')!.resolve({ more: false, woken: true });
+    await pass(0);
+    slowPlan.resolve();
+    await pass(0);
+    expect(plans).toBe(3);
+    await stopped(one);
+  });
+
+  test('F5, F7: a tenant that fails brings no plan forward when it is woken', async () => {
+    const one = host(['a']);
+    await pass(0);
+    one.runs.get('a')!.resolve({ more: false, woken: true, outcome: 'failed' });
+    await pass(intervalMs - 1);
+    expect(one.plans).toHaveLength(1);
     await stopped(one);
   });
 
@@ -536,7 +611,7 @@ describe('a wake of the same process (F7)', () => {
     expect([one.ended(), one.started]).toEqual([false, ['a']]);
     one.runs.get('a')!.resolve({ more: false, woken: true });
     await pass(0);
-    expect([one.ended(), one.wokenAgain]).toEqual([true, []]);
+    expect([one.ended(), one.plans.length]).toEqual([true, 1]);
     await stopped(one);
   });
 });

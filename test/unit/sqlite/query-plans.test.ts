@@ -144,6 +144,7 @@ test('F3: a plan reads the due tenants, not the registered ones', async () => {
   }
   await registry.commitPlan({ lease: plan.lease, choices, redispatchMs: 1_000 });
   await registry.wake(['t7']);
+  await registry.hasWoken();
   await registry.changesSince(3);
 
   const plans = await plansOf(place.file('registry.db'), 'Tenants', statements);

@@ -128,6 +128,7 @@ test.each([
   const registry = new SqliteRegistry(
     program(worker, path, undefined).handle,
     new TenantFiles(path),
+    null,
     () => {},
   );
   await add(registry, 'acme');

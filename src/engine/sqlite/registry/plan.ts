@@ -123,12 +123,8 @@ export async function beginPlan(handle: DatabaseHandle, request: BeginPlan): Pro
   const seen = await handle.look(look);
   const held = heldByAnother(seen, request.owner);
   if (held !== null && !isAheadOfClock(seen)) return held;
-  const isHeldByUs = seen.Owner !== null && (seen.ExpiresUtc ?? 0) > seen.Now;
-  const isDue = seen.NextDueUtc !== null && seen.NextDueUtc <= seen.Now;
-  // An idle plan records only its time, so that a missing tick shows; that needs no fsync.
-  return handle.write((connection, now) => planInTransaction(connection, request, now), {
-    durable: isDue || isHeldByUs,
-  });
+  // No fsync: a power cut ends every process that uses these files, so that the lease holds nothing back afterwards.
+  return handle.write((connection, now) => planInTransaction(connection, request, now), { durable: false });
 }
 
 function planInTransaction(connection: Connection, request: BeginPlan, now: number): BeginPlanResult {

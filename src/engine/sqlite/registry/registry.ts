@@ -1,4 +1,5 @@
 /** The registry in a SQLite database. Each concern has a file of its own. */
+import { ignoreRejection } from '../../../errors.ts';
 import type { LeaseStore } from '../../lease-store.ts';
 import type {
   BeginPlan,
@@ -8,6 +9,7 @@ import type {
   FleetSummary,
   ListTenants,
   Registry,
+  Reported,
   TenantChanges,
   TenantDefinition,
   TenantEditor,
@@ -32,18 +34,24 @@ import {
   setTenantStatus,
   tenantsChangedSince,
 } from './tenants.ts';
-import { alreadyWoken, wakeTenants } from './wakes.ts';
+import type { WakeFile } from './wake-file.ts';
+import { alreadyWoken, hasWoken, wakeTenants } from './wakes.ts';
 
 export class SqliteRegistry implements Registry {
   readonly leases: LeaseStore;
   readonly schema: SchemaControl;
   readonly #handle: DatabaseHandle;
   readonly #files: TenantFiles;
+  /** Null for a registry in memory, which no other process can reach. */
+  readonly #wakeFile: WakeFile | null;
   readonly #close: () => void;
+  /** Settles with the fsync of the last wake that was written. */
+  #synced = Promise.resolve();
 
-  constructor(handle: DatabaseHandle, files: TenantFiles, close: () => void) {
+  constructor(handle: DatabaseHandle, files: TenantFiles, wakeFile: WakeFile | null, close: () => void) {
     this.#handle = handle;
     this.#files = files;
+    this.#wakeFile = wakeFile;
     this.#close = close;
     this.leases = new SqliteLeaseStore(handle);
     this.schema = new SqliteSchema(handle);
@@ -89,7 +97,7 @@ export class SqliteRegistry implements Registry {
     return this.#handle.write((connection, now) => commitPlan(connection, plan, now));
   }
 
-  report(report: TenantReport): Promise<{ readonly woken: boolean }> {
+  report(report: TenantReport): Promise<Reported> {
     const calledAt = performance.now();
     return this.#handle.write((connection, now) =>
       recordReport(connection, report, now, performance.now() - calledAt),
@@ -108,10 +116,30 @@ export class SqliteRegistry implements Registry {
 
   async wake(tenantIds: readonly string[], choose?: ChooseWoken): Promise<Woken> {
     const ids = [...new Set(tenantIds)];
-    return this.#handle.lookOrWrite(
+    let isWritten = false;
+    const woken = await this.#handle.lookOrWrite(
       (connection) => alreadyWoken(connection, ids, choose),
-      (connection, now) => wakeTenants(connection, ids, choose, now),
+      (connection, now) => {
+        isWritten = true;
+        return wakeTenants(connection, ids, choose, now);
+      },
+      // Whoever dispatches the tenants need not wait for the disk.
+      { durable: false },
     );
+    if (isWritten) this.#synced = this.#handle.makeDurable();
+    // A wake that need not write relies on an earlier one.
+    const durable = isWritten ? this.#synced : this.#synced.catch(() => this.#handle.makeDurable());
+    ignoreRejection(durable);
+    if (isWritten && woken.due.length > 0) this.#wakeFile?.touch();
+    return { ...woken, durable };
+  }
+
+  hasWoken(): Promise<boolean> {
+    return this.#handle.look(hasWoken);
+  }
+
+  onWake(listener: () => void): () => void {
+    return this.#wakeFile?.watch(listener) ?? (() => {});
   }
 
   recordPoisoned(): Promise<void> {

@@ -1,17 +1,26 @@
 /** Run reports (D7, F5), and the fleet's sums over them (F6). */
 import { failingTopicsOf, mergedFailingTopics } from '../../failing-topics.ts';
-import type { FleetSummary, ReportedState, TenantReport } from '../../registry.ts';
+import type { FleetSummary, Reported, ReportedState, TenantReport } from '../../registry.ts';
 import { aheadMs, storedState } from '../../stored-counts.ts';
 import { readableOr } from '../../stored-values.ts';
 import { completeCounts, type FailuresRow, failures } from '../../tenant-row.ts';
 import { type Connection, nowSql } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
-import { wholeMs } from '../time.ts';
+import { dateOrNull, wholeMs } from '../time.ts';
+import { isDeferred } from './choice.ts';
 import { type TotalsRow, totals } from './rows.ts';
 
 /** SQLite's min() of two values is null when either is null; the coalesce makes a null due time count as the latest. */
 const dueNow = 'min(coalesce(NextDueUtc, :now), :now)';
 const dueAtMost = 'min(coalesce(NextDueUtc, :nextDue), coalesce(:nextDue, NextDueUtc))';
+
+const mayChoose = "(:again IS NOT NULL AND Status = 'active')";
+const isChosen = `(${mayChoose} AND (WakePending = 1 OR :backlog = 1))`;
+/** If no run is in flight any more, the run that had the lease has reported before this one. */
+const isChosenSkipped = `(${mayChoose} AND InFlight = 0 AND NOT ${isDeferred})`;
+/** As a plan's choice, so that neither a plan nor a wake chooses the tenant too. */
+const choosesIf = (condition: string) =>
+  `PlanVersion = PlanVersion + ${condition}, LastPlannedUtc = iif(${condition}, :now, LastPlannedUtc)`;
 
 const deadSql = "(coalesce(OutboxState ->> '$.dead', 0) + coalesce(InboxState ->> '$.dead', 0))";
 
@@ -26,7 +35,7 @@ const setStates = `${setState('Outbox')}, ${setState('Inbox')}`;
 /** When the queue was counted as empty; null if it holds messages. */
 const emptyUtc = (queue: 'Outbox' | 'Inbox') =>
   `iif(${queue}State ->> '$.isEmpty', ${queue}StateUtc, NULL) AS ${queue}EmptyUtc`;
-const held = `FailingTopics, ${emptyUtc('Outbox')}, ${emptyUtc('Inbox')}`;
+const held = `${acceptedTime('LastRunUtc')} AS LastRunUtc, FailingTopics, ${emptyUtc('Outbox')}, ${emptyUtc('Inbox')}`;
 
 const sql = {
   report: `UPDATE Tenants
@@ -37,14 +46,17 @@ const sql = {
       IdleStreak = :idleStreak, FailureStreak = :failureStreak,
       LastError = :error, LastErrorCode = :errorCode, LastErrorUtc = CASE WHEN :errorCode IS NULL THEN NULL ELSE :now END,
       Backlog = :backlog,
-      InFlight = 0,
+      ${choosesIf(isChosen)}, InFlight = ${isChosen}, WakePending = WakePending AND NOT ${isChosen},
       ${setStates},
-      NextDueUtc = CASE WHEN WakePending = 1 THEN ${dueNow} WHEN :mode = 'set' THEN :nextDue ELSE ${dueAtMost} END
-    WHERE Id = :id AND Status <> 'retired' RETURNING WakePending, ${held}`,
+      NextDueUtc = CASE WHEN ${isChosen} THEN :again WHEN WakePending = 1 THEN ${dueNow} WHEN :mode = 'set' THEN :nextDue ELSE ${dueAtMost} END
+    WHERE Id = :id AND Status <> 'retired' RETURNING InFlight AS IsChosen, WakePending AS IsWoken, ${held}`,
   setFailing: 'UPDATE Tenants SET FailingTopics = ? WHERE Id = ?',
-  /** If no run is in flight any more, the run that had the lease has reported before this one. */
-  skipped: `UPDATE Tenants SET WakePending = 1, ${setStates}, NextDueUtc = CASE WHEN InFlight = 1 THEN ${dueAtMost} ELSE ${dueNow} END
-    WHERE Id = :id AND Status <> 'retired' RETURNING ${held}`,
+  skipped: `UPDATE Tenants
+    SET ${choosesIf(isChosenSkipped)}, InFlight = iif(${isChosenSkipped}, 1, InFlight), WakePending = NOT ${isChosenSkipped},
+      ${setStates},
+      NextDueUtc = CASE WHEN ${isChosenSkipped} THEN :again WHEN InFlight = 1 THEN ${dueAtMost} ELSE ${dueNow} END
+    WHERE Id = :id AND Status <> 'retired'
+    RETURNING WakePending = 0 AS IsChosen, InFlight = 0 AND NOT ${isDeferred} AS IsWoken, ${held}`,
   postpone: `UPDATE Tenants SET InFlight = 1, NextDueUtc = CASE WHEN WakePending = 1 THEN ${dueNow} ELSE :nextDue END
     WHERE Id = :id AND Status <> 'retired'`,
   byStatus: `SELECT
@@ -77,7 +89,7 @@ export function recordReport(
   report: TenantReport,
   now: number,
   waitedMs = 0,
-): { readonly woken: boolean } {
+): Reported {
   const { schedule } = report;
   const counts = completeCounts(report.counts);
   const { outbox, inbox } = report.queues ?? {};
@@ -91,12 +103,13 @@ export function recordReport(
     inbox: storedState(inbox),
     inboxUtc: asOf(inbox),
     nextDue: schedule.nextDueInMs === null ? null : now + wholeMs(schedule.nextDueInMs),
+    again: report.continues === undefined ? null : now + wholeMs(report.continues.redispatchMs),
   };
   if (report.outcome === 'skipped') {
-    const row = connection.prepare(sql.skipped).get(due) as HeldRow | undefined;
+    const row = connection.prepare(sql.skipped).get(due) as ReportedRow | undefined;
     const { tenantId, queues = {} } = report;
     if (row !== undefined) recordTopics(connection, { tenantId, queues }, row, now);
-    return { woken: false };
+    return reported(row);
   }
   const row = connection.prepare(sql.report).get({
     ...due,
@@ -112,7 +125,15 @@ export function recordReport(
     backlog: report.backlog ? 1 : 0,
   }) as ReportedRow | undefined;
   if (row !== undefined) recordTopics(connection, report, row, now);
-  return { woken: row?.WakePending === 1 };
+  return reported(row);
+}
+
+function reported(row: ReportedRow | undefined): Reported {
+  return {
+    woken: row?.IsWoken === 1,
+    chosen: row?.IsChosen === 1,
+    lastRunUtc: dateOrNull(row?.LastRunUtc ?? null),
+  };
 }
 
 interface HeldRow {
@@ -122,7 +143,9 @@ interface HeldRow {
 }
 
 interface ReportedRow extends HeldRow {
-  readonly WakePending: number;
+  readonly IsChosen: number;
+  readonly IsWoken: number;
+  readonly LastRunUtc: number | null;
 }
 
 /** Writes only if the topics that fail have changed. */

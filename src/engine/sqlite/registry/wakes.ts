@@ -2,11 +2,11 @@
 import type { ChooseWoken, TenantRecord, Woken } from '../../registry.ts';
 import { type Connection, nowSql } from '../connection.ts';
 import { wholeMs } from '../time.ts';
+import { inFlight, isDeferred } from './choice.ts';
 import { type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
 
-const inFlight = (now: string) => `(InFlight = 1 AND NextDueUtc > ${now})`;
-/** The runs of a tenant whose last run failed are no more frequent than plans. */
-const isDeferred = "coalesce(LastOutcome, '') IN ('failed', 'resuming')";
+type Choice = Omit<Woken, 'durable'>;
+
 const mayBeChosen = (now: string) => `(${inFlight(now)} IS NOT TRUE AND NOT ${isDeferred})`;
 
 const sql = {
@@ -23,6 +23,16 @@ const sql = {
     WHERE Id = :id AND Status = 'active' RETURNING NextDueUtc <= :now AND NOT ${isDeferred} AS IsDue`,
 };
 
+/** Looks at the tenants that have been due longest. If more are due, hosts plan without this. */
+const hasWokenSql = `SELECT EXISTS (SELECT 1 FROM (
+    SELECT WakePending, LastOutcome FROM Tenants INDEXED BY Tenants_Due
+    WHERE Status = 'active' AND NextDueUtc IS NOT NULL AND NextDueUtc <= ${nowSql} ORDER BY NextDueUtc LIMIT 100
+  ) WHERE WakePending = 1 AND NOT ${isDeferred}) AS HasWoken`;
+
+export function hasWoken(connection: Connection): boolean {
+  return connection.get<{ HasWoken: number }>(hasWokenSql)!.HasWoken === 1;
+}
+
 interface LookRow {
   readonly IsInFlight: number;
   readonly IsDue: number;
@@ -38,7 +48,7 @@ export function alreadyWoken(
   connection: Connection,
   tenantIds: readonly string[],
   choose: ChooseWoken | undefined,
-): Woken | null {
+): Choice | null {
   const mayChoose = (choose?.capacity ?? 0) > 0;
   const due: string[] = [];
   for (const id of tenantIds) {
@@ -57,7 +67,7 @@ export function wakeTenants(
   tenantIds: readonly string[],
   choose: ChooseWoken | undefined,
   now: number,
-): Woken {
+): Choice {
   const { capacity, redispatchMs } = choose ?? { capacity: 0, redispatchMs: 0 };
   const again = now + wholeMs(redispatchMs);
   const woken: string[] = [];

@@ -8,6 +8,7 @@ import type {
   FleetSummary,
   ListTenants,
   Registry,
+  Reported,
   TenantChanges,
   TenantDefinition,
   TenantEditor,
@@ -31,7 +32,7 @@ import {
   recordTenantSchema,
   setTenantStatus,
 } from './tenants.ts';
-import { wakeTenants } from './wakes.ts';
+import { hasWoken, wakeTenants } from './wakes.ts';
 
 export class SqlServerRegistry implements Registry {
   readonly leases: LeaseStore;
@@ -82,7 +83,7 @@ export class SqlServerRegistry implements Registry {
     return commitPlan(this.#database, plan);
   }
 
-  report(report: TenantReport): Promise<{ readonly woken: boolean }> {
+  report(report: TenantReport): Promise<Reported> {
     return recordReport(this.#database, report);
   }
 
@@ -96,8 +97,12 @@ export class SqlServerRegistry implements Registry {
 
   async wake(tenantIds: readonly string[], choose?: ChooseWoken): Promise<Woken> {
     this.#database.assertOpen();
-    if (tenantIds.length === 0) return { tenantIds: [], chosen: [], due: [] };
+    if (tenantIds.length === 0) return { tenantIds: [], chosen: [], due: [], durable: Promise.resolve() };
     return wakeTenants(this.#database, tenantIds, choose);
+  }
+
+  hasWoken(): Promise<boolean> {
+    return hasWoken(this.#database);
   }
 
   recordPoisoned(): Promise<void> {

@@ -1,6 +1,6 @@
 /** Stores the reports of runs (D7, F5), and sums up the fleet (F6). */
 import { failingTopicsOf, mergedFailingTopics } from '../../failing-topics.ts';
-import type { FleetSummary, TenantReport } from '../../registry.ts';
+import type { FleetSummary, Reported, TenantReport } from '../../registry.ts';
 import { storedState } from '../../stored-counts.ts';
 import { readableOr } from '../../stored-values.ts';
 import { completeCounts, failures } from '../../tenant-row.ts';
@@ -12,11 +12,8 @@ import { totals } from './rows.ts';
  * Does not repeat the call when the answer is lost, because a report that was counted twice would stay in the
  * totals for ever.
  */
-export async function recordReport(
-  database: Database,
-  report: TenantReport,
-): Promise<{ readonly woken: boolean }> {
-  const { schedule, error, queues: { outbox, inbox } = {} } = report;
+export async function recordReport(database: Database, report: TenantReport): Promise<Reported> {
+  const { schedule, error, continues, queues: { outbox, inbox } = {} } = report;
   const [rows] = await database.call(
     'Tenant_Report',
     {
@@ -36,6 +33,7 @@ export async function recordReport(
       Mode: [text, schedule.mode],
       IdleStreak: [int, schedule.idleStreak],
       FailureStreak: [int, schedule.failureStreak],
+      RedispatchMs: [bigint, continues === undefined ? null : wholeMs(continues.redispatchMs)],
     },
     { onLost: 'give-up' },
   );
@@ -43,7 +41,11 @@ export async function recordReport(
   // The report is stored. An error here would make the caller send it again, and count it twice.
   const { tenantId, outcome, queues = {} } = report;
   await recordTopics(database, outcome === 'skipped' ? { tenantId, queues } : report, row).catch(() => {});
-  return { woken: row.Woken as boolean };
+  return {
+    woken: row.Woken as boolean,
+    chosen: row.Chosen as boolean,
+    lastRunUtc: row.LastRunUtc as Date | null,
+  };
 }
 
 /**

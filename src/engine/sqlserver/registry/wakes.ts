@@ -28,5 +28,11 @@ export async function wakeTenants(
     tenantIds: woken,
     chosen: chosen!.map(tenantRecord),
     due: woken.filter((tenantId) => stateOf.get(tenantId) === 'due'),
+    durable: Promise.resolve(),
   };
+}
+
+export async function hasWoken(database: Database): Promise<boolean> {
+  const [rows] = await database.call('Tenant_HasWoken', {}, { onLost: 'repeat' });
+  return rows![0]!.HasWoken as boolean;
 }

@@ -15,19 +15,10 @@ const settings = {
 };
 const [request] = planOf('acme').requests;
 
-function scheduled(
-  report: Partial<RunReport>,
-  of: Partial<DispatchRequest> = {},
-  overrides = {},
-  continuedForMs?: number,
-) {
+function scheduled(report: Partial<RunReport>, of: Partial<DispatchRequest> = {}, overrides = {}) {
   const tenant = tenantRecord('acme', { ...tenantDefinition({ id: 'acme', overrides }) });
   const run = { tenant, request: { ...request!, ...of }, report: { ...reportOf(request!), ...report } };
-  return scheduleAfter(
-    { ...run, ...(continuedForMs !== undefined && { continuedForMs }) },
-    settings,
-    () => 1,
-  );
+  return scheduleAfter(run, settings, () => 1);
 }
 
 const queueOf = (heldForMs?: number): QueueReport => ({
@@ -70,11 +61,8 @@ describe('the schedule after a run (D7, F5)', () => {
     expect(one).toMatchObject({ mode: 'at-most', nextDueInMs: 21_000 });
   });
 
-  test('F5: a backlog is due now, or when its continuation should have reported; a known due time counts', () => {
+  test('F5: a backlog is due now; a known due time counts', () => {
     expect(scheduled({ outcome: 'dispatched', more: true })).toMatchObject({ mode: 'set', nextDueInMs: 0 });
-    expect(scheduled({ outcome: 'dispatched', more: true }, {}, {}, 7_000)).toMatchObject({
-      nextDueInMs: 7_000,
-    });
     expect(scheduled({ nextDueInMs: 500 })).toMatchObject({ nextDueInMs: 500 });
   });
 });

@@ -1,4 +1,4 @@
-import type { Registry, TenantReport } from '../../../../src/engine/registry.ts';
+import type { Registry, Reported, TenantReport } from '../../../../src/engine/registry.ts';
 import { canContinue, continuation } from '../../../../src/fleet/dispatch/continuation.ts';
 import { isStaleRequest } from '../../../../src/fleet/dispatch/stale-request.ts';
 import type { DispatchRequest } from '../../../../src/fleet/dispatch-request.ts';
@@ -48,7 +48,7 @@ function old(request: DispatchRequest): DispatchRequest {
 function report(
   registry: Registry,
   schedule: Partial<TenantReport['schedule']> = { nextDueInMs: 60_000 },
-): Promise<unknown> {
+): Promise<Reported> {
   return registry.report({
     tenantId: 'acme',
     outcome: 'dispatched',
@@ -179,23 +179,36 @@ describe('stale requests', () => {
 });
 
 describe('the request that carries on', () => {
+  const backlog = { tenantId: 'acme', more: true };
+  const streaks = { idleStreak: 2, failureStreak: 0 };
+  const answer: Reported = { woken: false, chosen: true, lastRunUtc: null };
+
   test.each([
-    ['dispatched', true, true],
-    ['idle', true, true],
-    ['failed', true, false],
-    ['resuming', true, false],
-    ['skipped', true, false],
-    ['dispatched', false, false],
-    ['idle', false, false],
-  ] as const)('F5: after a run that is %s (more: %p) there is one: %p', (outcome, more, continues) => {
-    const report = { ...reportOf(planOf('acme').requests[0]!), outcome, more };
-    expect(canContinue(report)).toBe(continues);
+    ['dispatched', undefined, true],
+    ['idle', undefined, true],
+    ['failed', undefined, false],
+    ['resuming', undefined, false],
+    ['skipped', 'leased-elsewhere', true],
+    ['skipped', 'stale', false],
+    ['skipped', 'not-active', false],
+  ] as const)('F5: after a run that is %s (%s) there may be one: %p', (outcome, skipped, may) => {
+    const report = { ...reportOf(planOf('acme').requests[0]!), outcome, ...(skipped && { skipped }) };
+    expect(canContinue(report)).toBe(may);
+  });
+
+  test('F5, F7: there is one if the registry has chosen the tenant; it says why, and a wake’s has the streaks', () => {
+    expect(continuation(backlog, streaks, { ...answer, chosen: false, woken: true })).toBeUndefined();
+    const request = continuation(backlog, streaks, answer);
+    expect(request).toMatchObject({ version: 1, tenantId: 'acme', reason: 'backlog', lastRunUtc: null });
+    expect(request).not.toHaveProperty('idleStreak');
+    expect(request).not.toHaveProperty('traceparent');
+    const woken = continuation({ ...backlog, more: false }, streaks, answer);
+    expect(woken).toMatchObject({ reason: 'wake', ...streaks });
   });
 
   test('where the registry knows of no run, as after a restored backup, any later run makes it stale', async () => {
     const { registry } = await planned();
-    const request = await continuation(registry, 'acme', true);
-    expect(request.lastRunUtc).toBeNull();
+    const request = continuation(backlog, streaks, answer)!;
     expect(await isStaleRequest(old(request), registry, logger)).toBe(false);
     await report(registry);
     expect(await isStaleRequest(old(request), registry, logger)).toBe(true);
@@ -203,10 +216,7 @@ describe('the request that carries on', () => {
 
   test('it knows the run it follows: only a later one makes it stale', async () => {
     const { registry } = await planned();
-    await report(registry);
-    const request = await continuation(registry, 'acme', true);
-    expect(request).toMatchObject({ version: 1, tenantId: 'acme', reason: 'backlog' });
-    expect(request).not.toHaveProperty('traceparent');
+    const request = continuation(backlog, streaks, { ...(await report(registry)), chosen: true })!;
     expect(request.lastRunUtc).toBe((await registry.get('acme'))!.schedule.lastRunUtc!.toISOString());
     expect(await isStaleRequest(old(request), registry, logger)).toBe(false);
     // A run reports later than the one before it: in another millisecond.
@@ -216,11 +226,10 @@ describe('the request that carries on', () => {
     });
   });
 
-  test('without a report, or an answer of the registry, it is never stale', async () => {
-    const { registry } = await planned();
-    await report(registry);
-    expect(await continuation(registry, 'acme', false)).not.toHaveProperty('lastRunUtc');
-    await registry.close();
-    expect(await continuation(registry, 'acme', true)).not.toHaveProperty('lastRunUtc');
+  test('without an answer of the registry a backlog has one that is never stale; a wake has none', () => {
+    const request = continuation(backlog, streaks, null);
+    expect(request).toMatchObject({ reason: 'backlog' });
+    expect(request).not.toHaveProperty('lastRunUtc');
+    expect(continuation({ ...backlog, more: false }, streaks, null)).toBeUndefined();
   });
 });

@@ -35,11 +35,6 @@ test.each<[string, Partial<RunResult>, ReturnType<typeof nextSchedule>]>([
     { mode: 'set', nextDueInMs: 0, idleStreak: 0, failureStreak: 0 },
   ],
   [
-    'a backlog is left, and its continuation is sent',
-    { outcome: 'dispatched', more: true, continuedForMs: 70_000 },
-    { mode: 'set', nextDueInMs: 70_000, idleStreak: 0, failureStreak: 0 },
-  ],
-  [
     'skipped',
     { outcome: 'skipped', heldForMs: 20_000 },
     { mode: 'at-most', nextDueInMs: 21_000, idleStreak: 2, failureStreak: 3 },
