@@ -148,7 +148,8 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
   /** Waits until the next plan is due, or is wanted early. Returns whether it is early. */
   function pause(): Promise<boolean> {
     const ms = failures === 0 ? intervalMs : Math.min(maxPlanPauseMs, intervalMs * 2 ** failures);
-    const early = fruitless === 0 ? 0 : Math.min(longestEarlyPauseMs, firstEarlyPauseMs * 2 ** (fruitless - 1));
+    const early =
+      fruitless === 0 ? 0 : Math.min(longestEarlyPauseMs, firstEarlyPauseMs * 2 ** (fruitless - 1));
     const earliestMs = failures === 0 ? Math.min(ms, early) : ms;
     const from = performance.now();
     return new Promise((resolve) => {

@@ -75,11 +75,7 @@ export const failure = (
 export type ReportFields = Partial<Omit<TenantReport, 'schedule'>> & Partial<TenantReport['schedule']>;
 
 /** Reports an idle run whose tenant is due in an hour, except for the fields given. */
-export function report(
-  registry: Registry,
-  tenantId: string,
-  fields: ReportFields = {},
-): Promise<Reported> {
+export function report(registry: Registry, tenantId: string, fields: ReportFields = {}): Promise<Reported> {
   const { nextDueInMs = anHour, mode = 'set', idleStreak = 0, failureStreak = 0, ...rest } = fields;
   return registry.report({
     tenantId,

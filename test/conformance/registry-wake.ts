@@ -176,7 +176,9 @@ export function registryWakeSuite(scene: Scene): void {
     test('D1, F7: a skipped run counts as a wake, because the other run may have claimed its last messages before', async () => {
       const { registry } = await idle('a');
       await registry.wake(['a'], one);
-      expect(await report(registry, 'a', { outcome: 'skipped', mode: 'at-most' })).toMatchObject({ woken: false });
+      expect(await report(registry, 'a', { outcome: 'skipped', mode: 'at-most' })).toMatchObject({
+        woken: false,
+      });
       expect(await beginPlan(registry)).toMatchObject({ status: 'idle' });
       expect(await report(registry, 'a')).toMatchObject({ woken: true });
       expect(await planAll(registry)).toEqual(['a']);

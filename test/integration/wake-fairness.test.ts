@@ -25,7 +25,8 @@ test.each(['round-robin', 'drain-first', 'priority', 'deadline', 'weighted'] as 
       dispatch: { parallelRuns: 1, batchSize: 1, timeBudgetMs: 50 },
       schedule: { idleFloorMs: 50, idleCeilingMs: 100 },
     });
-    for (const id of ['flood-1', 'flood-2']) await face.tenants.add({ id, priority: 9, weight: 9, slaSeconds: 1 });
+    for (const id of ['flood-1', 'flood-2'])
+      await face.tenants.add({ id, priority: 9, weight: 9, slaSeconds: 1 });
     await face.tenants.add({ id: 'quiet' });
     await face.migrate();
     const enqueue = (id: string, wake = true) =>

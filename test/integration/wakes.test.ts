@@ -188,7 +188,6 @@ describe('a host that shares only the files with the producer', () => {
 });
 
 describe('a host in the process of the producer', () => {
-
   test('F7: an enqueued message is dispatched without a plan', async () => {
     const { face, seen, stop } = await hosted();
     await face.outbox('acme').enqueue({ topic: 'orders', payload: 1 });

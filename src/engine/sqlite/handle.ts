@@ -2,7 +2,7 @@
  * Access to a database file for the rest of the engine. It waits for locks without blocking the event loop, names the
  * tenant in errors, and drops the connection after an error that a new connection may not have.
  */
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as immediate } from 'node:timers/promises';
 import type { MultiOutboxError } from '../../errors.ts';
 import { lateWorkListener } from '../late-work.ts';
 import type { Connection } from './connection.ts';
@@ -35,6 +35,9 @@ export class DatabaseHandle {
   readonly schema: Schema;
   readonly #busyTimeoutMs: number;
   #closed = false;
+  /** Whether something was written without an fsync since the last fsync. */
+  #isUnsynced = false;
+  #syncing: Promise<void> | undefined;
 
   constructor(
     file: DatabaseFile,
@@ -73,22 +76,42 @@ export class DatabaseHandle {
     return this.attempt(() => look(this.#verified()) ?? this.#written(work, options));
   }
 
-  /** Makes durable what was written without being so. The fsync does not block the event loop. */
+  /** Resolves once what was written without an fsync is on the disk. It does not block the event loop meanwhile. */
   async makeDurable(): Promise<void> {
-    try {
-      await this.file.sync();
-    } catch (error) {
-      throw this.explain(error);
+    if (!this.#isUnsynced && this.#syncing === undefined) return;
+    // Whoever uses what was written goes first. A durable write of theirs makes this one durable, too.
+    await immediate();
+    if (this.#isUnsynced) {
+      this.#isUnsynced = false;
+      const syncing = this.file
+        .sync()
+        .catch((error) => {
+          this.#isUnsynced = true;
+          throw this.explain(error);
+        })
+        .finally(() => {
+          if (this.#syncing === syncing) this.#syncing = undefined;
+        });
+      this.#syncing = syncing;
     }
+    await this.#syncing;
   }
 
   #written<T>(work: (connection: Connection, now: number) => T, options: WriteOptions = {}): T {
     const connection = this.#verified();
     const inTransaction = () => connection.transaction('write', () => work(connection, connection.now()));
-    if (options.durable !== false || this.file.synchronous === 'normal') return inTransaction();
+    if (options.durable !== false || this.file.synchronous === 'normal') {
+      const result = inTransaction();
+      // Its fsync was of the whole WAL.
+      this.#isUnsynced = false;
+      this.#syncing = undefined;
+      return result;
+    }
     connection.database.exec('PRAGMA synchronous = NORMAL');
     try {
-      return inTransaction();
+      const result = inTransaction();
+      this.#isUnsynced = true;
+      return result;
     } finally {
       connection.database.exec('PRAGMA synchronous = FULL');
     }

@@ -81,9 +81,7 @@ export function dispatchTenant(
     logReport(logger, report);
     // A process that is being stopped may have no time left to send anything.
     const isContinued =
-      !signal.aborted &&
-      canContinue(report) &&
-      (typeof continues === 'function' ? continues() : continues);
+      !signal.aborted && canContinue(report) && (typeof continues === 'function' ? continues() : continues);
     const schedule = scheduleAfter({ tenant, request, report }, settings.schedule, random);
     const answer = await reportRun(
       { registry, random },

@@ -226,17 +226,16 @@ export const engineMutations: readonly Mutation[] = [
     breaks: 'F7',
     file: 'engine/sqlite/registry/reports.ts',
     edits: [
-      [
-        'THEN :again WHEN WakePending = 1 THEN ${dueNow}',
-        'THEN :again WHEN WakePending = 9 THEN ${dueNow}',
-      ],
+      ['THEN :again WHEN WakePending = 1', 'THEN :again WHEN WakePending = 9'],
     ],
   },
   {
     name: 'a skipped run does not count as a wake',
     breaks: 'F7',
     file: 'engine/sqlite/registry/reports.ts',
-    edits: [['WakePending = NOT ${isChosenSkipped},', 'WakePending = iif(${isChosenSkipped}, 0, WakePending),']],
+    edits: [
+      ['WakePending = NOT ', 'WakePending = WakePending AND NOT '],
+    ],
   },
   {
     name: 'a wake of a tenant in flight leaves no note',

@@ -124,7 +124,9 @@ describe('a registry that cannot notify', () => {
     one.watch.active();
     await pass(100);
     expect([one.looks, one.found()]).toEqual([[25, 75], 1]);
-    expect(one.logger.lines).toMatchObject([{ level: 'debug', fields: { error: { message: expect.stringContaining('away') } } }]);
+    expect(one.logger.lines).toMatchObject([
+      { level: 'debug', fields: { error: { message: expect.stringContaining('away') } } },
+    ]);
     end();
   });
 });

@@ -135,9 +135,7 @@ test('F1: doctor finds two tenants on one file, and one on a file that is SQLite
     acme: [severalNames, expect.stringMatching(/^its file is also that of tenant 'beta', by another path/)],
     beta: [severalNames, expect.stringMatching(/^its file is also that of tenant 'acme', by another path/)],
     cedar: [],
-    dune: [
-      expect.stringMatching(/^INVALID_TENANT: .* ends like the files that are kept beside a database/),
-    ],
+    dune: [expect.stringMatching(/^INVALID_TENANT: .* ends like the files that are kept beside a database/)],
   });
   // Asked about one tenant only, it compares the file with all others'.
   const [, one] = await examineFleet(engine, registry, { tenants: ['beta'] });

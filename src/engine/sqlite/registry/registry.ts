@@ -45,8 +45,6 @@ export class SqliteRegistry implements Registry {
   /** Null for a registry in memory, which no other process can reach. */
   readonly #wakeFile: WakeFile | null;
   readonly #close: () => void;
-  /** Settles with the fsync of the last wake that was written. */
-  #synced = Promise.resolve();
 
   constructor(handle: DatabaseHandle, files: TenantFiles, wakeFile: WakeFile | null, close: () => void) {
     this.#handle = handle;
@@ -126,9 +124,8 @@ export class SqliteRegistry implements Registry {
       // Whoever dispatches the tenants need not wait for the disk.
       { durable: false },
     );
-    if (isWritten) this.#synced = this.#handle.makeDurable();
     // A wake that need not write relies on an earlier one.
-    const durable = isWritten ? this.#synced : this.#synced.catch(() => this.#handle.makeDurable());
+    const durable = this.#handle.makeDurable();
     ignoreRejection(durable);
     if (isWritten && woken.due.length > 0) this.#wakeFile?.touch();
     return { ...woken, durable };

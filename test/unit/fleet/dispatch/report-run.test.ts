@@ -45,7 +45,12 @@ async function reported(failures: unknown[], random = 1, of = run) {
       return { woken: false };
     },
   } as unknown as Registry;
-  const taken = reportRun({ registry, random: () => random }, of, { schedule, continues: { redispatchMs: 7 } }, logger);
+  const taken = reportRun(
+    { registry, random: () => random },
+    of,
+    { schedule, continues: { redispatchMs: 7 } },
+    logger,
+  );
   await jest.advanceTimersByTimeAsync(10_000);
   return { taken: await taken, asked, entries, logger };
 }
@@ -54,7 +59,9 @@ describe('the report of a run to the registry (D7)', () => {
   test('D7: it is sent once when the registry accepts it', async () => {
     const { taken, asked, entries, logger } = await reported([]);
     expect([taken, asked, logger.lines]).toEqual([{ woken: false }, [0], []]);
-    expect(entries).toMatchObject([{ tenantId: 'acme', outcome: 'idle', backlog: false, schedule, continues: { redispatchMs: 7 } }]);
+    expect(entries).toMatchObject([
+      { tenantId: 'acme', outcome: 'idle', backlog: false, schedule, continues: { redispatchMs: 7 } },
+    ]);
     expect(entries[0]).not.toHaveProperty('error');
   });
 
