@@ -225,17 +225,13 @@ export const engineMutations: readonly Mutation[] = [
     name: 'a report cancels a wake',
     breaks: 'F7',
     file: 'engine/sqlite/registry/reports.ts',
-    edits: [
-      ['THEN :again WHEN WakePending = 1', 'THEN :again WHEN WakePending = 9'],
-    ],
+    edits: [['THEN :again WHEN WakePending = 1', 'THEN :again WHEN WakePending = 9']],
   },
   {
     name: 'a skipped run does not count as a wake',
     breaks: 'F7',
     file: 'engine/sqlite/registry/reports.ts',
-    edits: [
-      ['WakePending = NOT ', 'WakePending = WakePending AND NOT '],
-    ],
+    edits: [['WakePending = NOT ', 'WakePending = WakePending AND NOT ']],
   },
   {
     name: 'a wake of a tenant in flight leaves no note',
