@@ -6,6 +6,14 @@ import { type HandlerOutcome, type RunHandlerOptions, runHandlerNames } from './
 import { createTestOutbox, type TestOutboxOptions, testOutboxNames } from './test-outbox.ts';
 
 export type { TestClock } from './clock.ts';
+export type { FaultName, FaultOptions } from './faults.ts';
+export {
+  type MatcherContext,
+  type MatcherResult,
+  matchers,
+  type OutboxMatchers,
+  type WantedMessage,
+} from './matchers.ts';
 export type { HandlerOutcome, RunHandlerOptions } from './run-handler.ts';
 export type { EnqueuedFilter, TestMessage } from './stored.ts';
 export { createTestOutbox, type Drained, type TestOutbox, type TestOutboxOptions } from './test-outbox.ts';

@@ -16,6 +16,7 @@ import { addCounts, noCounts } from '../queue/tally.ts';
 import { loadSettings, type SettingsInput, settingNames } from '../settings.ts';
 import { type Logger, silentLogger } from '../telemetry/logger.ts';
 import { createClock, type TestClock } from './clock.ts';
+import { type FaultName, type FaultOptions, Faults } from './faults.ts';
 import { createFolder, removeFolder } from './folder.ts';
 import { attemptOnce, type HandlerOutcome, type RunHandlerOptions, runHandlerNames } from './run-handler.ts';
 import { type EnqueuedFilter, storedMessages, type TestMessage } from './stored.ts';
@@ -34,7 +35,7 @@ export interface TestOutboxOptions extends Omit<SettingsInput, 'registry' | 'han
 
 /**
  * Whether messages that a run counted in this way show progress, so that `drain` makes another pass. Another
- * pass would not help released and parked messages.
+ * pass would not help released and parked messages. Lost messages were given back by the host that took the lease.
  */
 const isProgress = {
   done: true,
@@ -42,7 +43,7 @@ const isProgress = {
   dead: true,
   released: false,
   parked: false,
-  lost: false,
+  lost: true,
   recovered: false,
 } satisfies Record<keyof RunCounts, boolean>;
 
@@ -74,6 +75,12 @@ export interface TestOutbox extends MultiOutbox {
    * @throws MultiOutboxError INVALID_MESSAGE, INVALID_ARGUMENT
    */
   runHandler(handler: Handler, payload: unknown, options?: RunHandlerOptions): Promise<HandlerOutcome>;
+  /**
+   * Lets the next run of a tenant that `drain` or `dispatch` makes fail: `failNextRun('lease lost', { after: 3 })` takes
+   * the lease away once three of the run's handlers have ended. A later call for the same tenant replaces it.
+   * @throws MultiOutboxError INVALID_ARGUMENT, UNKNOWN_TENANT
+   */
+  failNextRun(name: FaultName, options?: FaultOptions): void;
   /** The messages of one tenant's queue, settled ones included, in the order in which they were stored. */
   enqueued(filter?: EnqueuedFilter): TestMessage[];
   /**
@@ -112,6 +119,7 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
     const input = typeof tenant === 'string' ? { id: tenant } : tenant;
     return { ...input, database: fileOf(input.id) };
   };
+  const faults = new Faults();
   const engine = createSqliteEngine({
     registry: ':memory:',
     ...settings.sqlite,
@@ -131,9 +139,15 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
   let multiOutbox: MultiOutbox | undefined;
   try {
     multiOutbox = assembleMultiOutbox(
-      { tenants: tenants.map(located), handlers, logger, owner: 'test', ...(strategy && { strategy }) },
+      {
+        tenants: tenants.map(located),
+        handlers: checkedHandlers(handlers).map((handler) => faults.counted(handler)),
+        logger,
+        owner: 'test',
+        ...(strategy && { strategy }),
+      },
       settings,
-      { engine, random: longest },
+      { engine: faults.engine(engine), random: longest },
     );
     for (const { error } of await multiOutbox.migrate()) if (error) throw error;
   } catch (error) {
@@ -161,6 +175,13 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
     return connection;
   }
 
+  const dispatch: MultiOutbox['dispatch'] = (request, given = {}) =>
+    faults.during(request.tenantId, (failed) => {
+      if (failed === undefined) return outbox.dispatch(request, given);
+      const signal = given.signal ? AbortSignal.any([given.signal, failed]) : failed;
+      return outbox.dispatch(request, { ...given, signal });
+    });
+
   /**
    * Repeats passes over the tenants until a pass settles no message: handlers may enqueue in other queues and other
    * tenants.
@@ -171,7 +192,7 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
     for (let settled = true; settled; ) {
       settled = false;
       for (const id of tenantId === undefined ? await active() : [tenantOr(tenantId)]) {
-        const report = await outbox.dispatch({ tenantId: id });
+        const report = await dispatch({ tenantId: id });
         if (report.outcome === 'idle') continue;
         runs.push(report);
         settled ||= progress.some((name) => report.counts[name] > 0);
@@ -232,7 +253,9 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
       change: (input) => outbox.tenants.change(located(input)),
     },
     clock,
+    dispatch,
     drain,
+    failNextRun: (name, given = {}) => faults.ask(name, given, tenantOr),
     runHandler,
     enqueued(filter = {}) {
       const { tenantId } = optionsOf('enqueued', filter, filterNames);

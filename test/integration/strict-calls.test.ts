@@ -139,8 +139,10 @@ const calls: Readonly<Record<string, readonly Call[] | string>> = {
   'topic.inboxHandler': [() => topic.inboxHandler(withOdd({ handle() {} }))],
 
   'test.runHandler': [({ test }) => test.runHandler(handler, 1, odd)],
+  'test.failNextRun': [({ test }) => test.failNextRun('shutdown', odd)],
   'test.enqueued': [({ test }) => test.enqueued(odd)],
   'test.drain': 'an id',
+  'matchers.toHaveEnqueued': 'the fields of a message',
   'test.database': 'an id',
   'test.clock.now': 'it has no options',
   'test.clock.advance': 'a duration',
