@@ -232,11 +232,13 @@ export class Fleet {
       durable = woken.durable;
       for (const tenantId of tenantIds) publishPoint('wake:after', tenantId);
       for (const tenant of woken.chosen) directory.remember(tenant);
-      requests = dispatchRequests(
-        woken.chosen.map((tenant) => ({ tenant, reason: 'wake' })),
-        // The wakes of several producers have only the first one's trace.
-        wanted === 1 ? traceHeaders().traceparent : undefined,
-      );
+      if (woken.chosen.length > 0) {
+        requests = dispatchRequests(
+          woken.chosen.map((tenant) => ({ tenant, reason: 'wake' })),
+          // The wakes of several producers have only the first one's trace.
+          wanted === 1 ? traceHeaders().traceparent : undefined,
+        );
+      }
       if (woken.due.length > 0 && choose.capacity < wanted) this.#wakeHosts.planSoon();
       recordWakes(woken.tenantIds);
       return new Set(woken.tenantIds);
