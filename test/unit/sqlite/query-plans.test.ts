@@ -129,6 +129,28 @@ test('Q4, Q9, Q12: a run reads only the rows that it works on', async () => {
   }
 });
 
+test('Q3, Q9: the constraints and triggers of a queue need no temporary table, which would cost as much as the row', async () => {
+  const queue = await place.outbox();
+  const statements = prepared();
+  await queue.enqueue([message('first', { orderingKey: 'k' }), message('second', { orderingKey: 'k' })]);
+  const run = await begin(queue, 1);
+  const outcomes = run.messages.map(({ sequence, messageId }) => ({
+    sequence,
+    messageId,
+    kind: 'done' as const,
+  }));
+  await settle(queue, run, outcomes, { do: 'claim', solo: true, limit: 1, maxBytes: 100_000 });
+  jest.restoreAllMocks();
+  const writes = [...statements].filter((sql) => /^(INSERT INTO|UPDATE) Outbox\s(?!INDEXED)/.test(sql));
+  expect(writes.map((sql) => sql.slice(0, 6))).toEqual(expect.arrayContaining(['INSERT', 'UPDATE']));
+  await withProgram(tenantFileOf(place), (db) => {
+    for (const sql of writes) {
+      const steps = db.prepare(`EXPLAIN ${sql}`).all() as { opcode: string }[];
+      expect(steps.filter(({ opcode }) => opcode === 'OpenEphemeral')).toEqual([]);
+    }
+  });
+});
+
 test('F3: a plan reads the due tenants, not the registered ones', async () => {
   const engine = place.engine();
   const registry = await place.registry(engine);

@@ -32,13 +32,14 @@ export function queueTable(table: string): string {
   /** The years 1 to 9999. */
   const isTime = (column: string) => `CHECK (${column} BETWEEN -62135596800000 AND 253402300799999)`;
   const isCount = (column: string) => `CHECK (${column} BETWEEN 0 AND 2147483647)`;
-  const isFlag = (column: string) => `CHECK (${column} IN (0, 1))`;
+  const isFlag = (column: string) => `CHECK (${column} BETWEEN 0 AND 1)`;
   /** 200 characters, or 401 of a conflict's key, have no more bytes; length() would end at a NUL. */
-  const isShort = (column: string, bytes = 600) => `CHECK (length(CAST(${column} AS BLOB)) <= ${bytes})`;
+  const isShort = (column: string, bytes = 600) =>
+    `CHECK (${column} IS NULL OR length(CAST(${column} AS BLOB)) <= ${bytes})`;
   const isUnblocked = 'Status = 0 AND Blocked = 0';
   const isPrompt = `${isUnblocked} AND DueUtc <= coalesce(DueSetUtc, EnqueuedUtc)`;
   const isDelayed = `${isUnblocked} AND DueUtc > coalesce(DueSetUtc, EnqueuedUtc)`;
-  const isTrimmed = (column: string) => `CHECK (trim(${column}) = ${column})`;
+  const isTrimmed = (column: string) => `CHECK (${column} IS NULL OR trim(${column}) = ${column})`;
   return `
 CREATE TABLE ${table} (
   Sequence INTEGER PRIMARY KEY AUTOINCREMENT CHECK (Sequence BETWEEN 1 AND 9007199254740991),
@@ -58,14 +59,14 @@ CREATE TABLE ${table} (
   Attempts INTEGER NOT NULL DEFAULT 0 ${isCount('Attempts')},
   Parks INTEGER NOT NULL DEFAULT 0 ${isCount('Parks')},
   Recovered INTEGER NOT NULL DEFAULT 0 ${isFlag('Recovered')},
-  Blocked INTEGER NOT NULL DEFAULT 0 CHECK (Blocked IN (0, 1, 2)),
+  Blocked INTEGER NOT NULL DEFAULT 0 CHECK (Blocked BETWEEN 0 AND 2),
   InGroup INTEGER NOT NULL DEFAULT 1 ${isFlag('InGroup')},
   ClaimFence INTEGER CHECK (ClaimFence BETWEEN 0 AND 9007199254740991),
   ReplayCount INTEGER NOT NULL DEFAULT 0 ${isCount('ReplayCount')},
   SettledUtc INTEGER ${isTime('SettledUtc')},
   FirstError TEXT,
   LastError TEXT,
-  Headers TEXT CHECK (json_valid(Headers) AND instr(Headers, char(0)) = 0),
+  Headers TEXT CHECK (Headers IS NULL OR json_valid(Headers) AND instr(Headers, char(0)) = 0),
   Payload TEXT NOT NULL
 ) STRICT;
 
