@@ -12,6 +12,6 @@ export function allMessages(database: DatabaseSync, queue: QueueName): MessageRe
   const connection = new Connection(database);
   const table = tableOf[queue];
   return connection
-    .allTuples<RecordRow>(statements[table], {})
+    .allTuples<RecordRow>(statements[table])
     .map((row) => messageRecord(connection, table, row));
 }

@@ -19,7 +19,7 @@ import { GroupKeys, keyColumn, unblockHeads } from './ordering.ts';
 import { makeParkedDue, readParked } from './parked.ts';
 import { purge } from './purge.ts';
 import { perTable, type QueueTable, tableOf } from './records.ts';
-import { restOf } from './rest.ts';
+import { readLeft, restOf } from './rest.ts';
 import { type TopicWalks, topicIndexes } from './topics.ts';
 import { nextDueSql } from './unblocked.ts';
 
@@ -116,15 +116,18 @@ export function begin(
   const lease = takeLease(connection, { ...request, name }, now);
   const recovered = recover(connection, table);
   const parked = makeParkedDue(connection, table, request.handled ?? [], walks.Parked, now);
-  const purged = purge(connection, table, request.retention, now);
-  drawInDueTimes(connection, table, now);
+  const left = readLeft(connection, table, now);
+  const purged = purge(connection, table, request.retention, left, now);
+  if (left.isAhead) drawInDueTimes(connection, table, now);
   const { fence } = lease;
-  const claimed = claim(connection, table, {
+  const { isDueLeft: _, ...claimed } = claim(connection, table, {
     ...request.claim,
     walk: walks.Throttled,
     now,
     fence,
     solo: true,
+    throttled: left.throttled,
+    isDelayedDue: left.isAhead || (left.delayedUtc !== null && left.delayedUtc <= now),
   });
   const { nextDueInMs, throttled, drewIn } = restOf(connection, table, now);
   const more = claimed.more || drewIn;

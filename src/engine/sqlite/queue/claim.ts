@@ -14,6 +14,7 @@ import {
   fewRows,
   perTable,
   type QueueTable,
+  unreadableDueMs,
 } from './records.ts';
 import { messagesWithRoomBehind } from './room-behind.ts';
 import { Rooms } from './rooms.ts';
@@ -30,13 +31,16 @@ const statements = perTable((table) => ({
   ),
   next: `SELECT Status = 0 AND Blocked < 2, ${claimColumns} FROM ${table} INDEXED BY ${table}_Group
     WHERE OrderingKey = ? AND InGroup = 1 AND Sequence > ? ORDER BY Sequence LIMIT 1`,
-  /** Claims the messages read from an index of due messages, in one statement; the range limits how far it reads. */
-  takeDue: unblockedIndexes.map(
-    (
-      index,
-    ) => `UPDATE ${table} INDEXED BY ${table}_${index} SET Status = 1, Attempts = ${oneMore}, ClaimFence = ?
-      WHERE ${unblockedIn[index]} AND (DueUtc, Sequence) <= (?, ?) AND Sequence IN (SELECT value FROM json_each(?))`,
-  ),
+  /**
+   * These claim the first messages of an index: those due before a time, and those due at that time up to a sequence. Each
+   * reads only the rows that it claims. A comparison of both columns at once would read all that are due at that time,
+   * because SQLite seeks only by the first column.
+   */
+  takeFirst: unblockedIndexes.map((index) => {
+    const take = `UPDATE ${table} INDEXED BY ${table}_${index} SET Status = 1, Attempts = ${oneMore}, ClaimFence = ?
+      WHERE ${unblockedIn[index]}`;
+    return { before: `${take} AND DueUtc < ?`, at: `${take} AND DueUtc = ? AND Sequence <= ?` };
+  }),
   takeOne: `UPDATE ${table} SET Status = 1, Attempts = ${oneMore}, ClaimFence = ?, Blocked = 0
     WHERE Sequence = ?`,
 }));
@@ -64,15 +68,16 @@ interface Candidate {
   readonly follows: boolean;
 }
 
+export interface Claimed extends Pick<Claim, 'messages' | 'more' | 'onlySolo'> {
+  /** Whether an unblocked message is known to be due still. */
+  readonly isDueLeft: boolean;
+}
+
 /**
  * Claims messages. Call it within a write transaction, as the lease's holder. In the result, `more` says whether the
  * limits or a recovered message left messages unclaimed that may be claimed.
  */
-export function claim(
-  connection: Connection,
-  table: QueueTable,
-  order: ClaimOrder,
-): Pick<Claim, 'messages' | 'more' | 'onlySolo'> {
+export function claim(connection: Connection, table: QueueTable, order: ClaimOrder): Claimed {
   const { limit, areLeft, heads } = throttle(connection, table, order);
   const rooms = new Rooms(order.rooms ?? []);
   const withRoom = messagesWithRoomBehind(connection, table, new Rooms(order.rooms ?? []), heads, order);
@@ -83,6 +88,7 @@ export function claim(
   let bytes = 0;
   let more = areLeft;
   let onlySolo = false;
+  let isDueLeft = false;
   try {
     for (let candidate = candidates.next(); candidate !== null; candidate = candidates.next()) {
       const { message } = candidate;
@@ -91,6 +97,7 @@ export function claim(
       if (overLimit || !fits(message, taken, order)) {
         more = true;
         onlySolo = isFirst && !overLimit;
+        isDueLeft = !candidate.follows;
         break;
       }
       taken.push(candidate);
@@ -100,12 +107,13 @@ export function claim(
   } finally {
     candidates.close();
   }
-  markClaimed(connection, table, taken, order.fence);
+  markClaimed(connection, table, taken, order.fence, candidates.leftOut);
   candidates.blockMisplaced();
   return {
     messages: taken.map(({ message }) => message),
     more: more || candidates.recoveredBehind,
     onlySolo,
+    isDueLeft,
   };
 }
 
@@ -126,24 +134,29 @@ function diedOnce({ recovered, attempt }: ClaimedMessage): boolean {
   return recovered && attempt === 2;
 }
 
+/** @param leftOut whether a due message before the last one taken was left out */
 function markClaimed(
   connection: Connection,
   table: QueueTable,
   taken: readonly Candidate[],
   fence: number,
+  leftOut: boolean,
 ): void {
-  const { takeDue, takeOne } = statements[table];
-  const due = taken.length <= fewRows ? [] : taken.filter(({ follows }) => !follows);
-  const last = due.at(-1);
-  if (last !== undefined) {
-    const sequences = JSON.stringify(due.map(({ message }) => message.sequence));
+  const { takeFirst, takeOne } = statements[table];
+  const due = taken.filter(({ follows }) => !follows);
+  const [first, last] = [due.at(0), due.at(-1)];
+  const areFirst = due.length > fewRows && !leftOut && first!.turn > unreadableDueMs;
+  if (areFirst) {
+    const { turn, message } = last!;
     let left = due.length;
-    for (const sql of takeDue) {
-      if (left > 0) left -= connection.run(sql, fence, last.turn, last.message.sequence, sequences);
+    for (const { before, at } of takeFirst) {
+      if (left > 0 && first!.turn < turn) left -= connection.run(before, fence, turn);
+      if (left > 0) left -= connection.run(at, fence, turn, message.sequence);
     }
+    if (left !== 0) throw new Error(`a claim of ${due.length} due messages left ${left} of them Ready`);
   }
-  const others = last === undefined ? taken : taken.filter(({ follows }) => follows);
-  for (const { message } of others) connection.run(takeOne, fence, message.sequence);
+  for (const { message, follows } of taken)
+    if (follows || !areFirst) connection.run(takeOne, fence, message.sequence);
 }
 
 /**
@@ -183,7 +196,7 @@ class Candidates {
     this.#table = table;
     this.#order = order;
     this.#mayFollow = mayFollow;
-    this.#due = iterateUnblocked<ClaimRow>(connection, statements[table].due, order.now, byDueTime);
+    this.#due = iterateUnblocked<ClaimRow>(connection, statements[table].due, order, byDueTime);
   }
 
   next(): Candidate | null {
@@ -215,6 +228,11 @@ class Candidates {
       const bytes = claimRow[14];
       insertByTurn(this.#followers, { message, bytes, turn: Math.max(turn, dueUtc), follows: true });
     }
+  }
+
+  /** Whether a due message was left out. */
+  get leftOut(): boolean {
+    return this.#misplaced.length > 0;
   }
 
   close(): void {

@@ -9,7 +9,6 @@ import { cutError } from '../../stored-values.ts';
 import type { SettleRequest } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
-import { isLastAcquisition } from '../lease-store.ts';
 import { type StoredText, text, textColumn } from '../text.ts';
 import { wholeMs } from '../time.ts';
 import { GroupKeys, keyColumn, unblockHeads } from './ordering.ts';
@@ -24,11 +23,12 @@ const statements = perTable((table) => {
   const ready = 'Status = 0, ClaimFence = NULL, Blocked = OrderingKey IS NOT NULL';
   const done = 'Status = 2, SettledUtc = ?, ClaimFence = NULL, InGroup = 0, Recovered = 0, Parks = 0';
   return {
+    allDone: `UPDATE ${table} INDEXED BY ${table}_Claimed SET ${done} WHERE Status = 1 AND ClaimFence = ?`,
     done: `UPDATE ${table} INDEXED BY ${table}_Claimed SET ${done}
-      WHERE Sequence IN (SELECT value FROM json_each(?)) AND Status = 1`,
-    doneOne: `UPDATE ${table} SET ${done} WHERE Sequence = ? AND Status = 1`,
+      WHERE Status = 1 AND Sequence IN (SELECT value FROM json_each(?))`,
+    oneDone: `UPDATE ${table} SET ${done} WHERE Sequence = ? AND Status = 1`,
     claimed: `SELECT Sequence, ${textColumn('MessageId')}, ${keyColumn} FROM ${table} INDEXED BY ${table}_Claimed
-      WHERE Status = 1 AND ClaimFence = :fence`,
+      WHERE Status = 1 AND ClaimFence = ?`,
     retry: `UPDATE ${table} SET ${ready}, DueUtc = :due, DueSetUtc = :now, Recovered = 0, Parks = 0, ${errors} WHERE ${ours} ${key}`,
     dead: `UPDATE ${table}
       SET Status = 3, SettledUtc = :now, ClaimFence = NULL, InGroup = :inGroup, Recovered = 0, Parks = 0,
@@ -50,74 +50,74 @@ interface KeyRow {
 
 type ClaimedRow = readonly [sequence: number, messageId: StoredText, orderingKey: Uint8Array | null];
 
+export interface ApplyOrder extends Pick<SettleRequest, 'lease' | 'outcomes' | 'onDead'> {
+  readonly now: number;
+  /** Whether the run's lease is the last acquisition in the database. */
+  readonly isLast: boolean;
+}
+
 /** Applies the outcomes and unblocks the ordering groups concerned. Returns the sequences of the unmatched outcomes. */
-export function applyOutcomes(
-  connection: Connection,
-  table: QueueTable,
-  request: Pick<SettleRequest, 'lease' | 'outcomes' | 'onDead'>,
-  now: number,
-): number[] {
-  if (!isLastAcquisition(connection, request.lease)) return sequencesOf(request.outcomes);
-  const applied = new Set<SettledMessage>();
+export function applyOutcomes(connection: Connection, table: QueueTable, order: ApplyOrder): number[] {
+  const { outcomes, isLast } = order;
+  if (!isLast) return outcomes.map(({ sequence }) => sequence);
+  const unmatched: number[] = [];
   const keys = new GroupKeys();
   const done: SettledMessage[] = [];
-  for (const outcome of request.outcomes) {
+  for (const outcome of outcomes) {
     if (outcome.kind === 'done') {
       done.push(outcome);
       continue;
     }
-    const row = applyOne(connection, table, outcome, request, now);
-    if (row === undefined) continue;
-    applied.add(outcome);
-    keys.add(row.OrderingKey);
+    const row = applyOne(connection, table, outcome, order);
+    if (row === undefined) unmatched.push(outcome.sequence);
+    else keys.add(row.OrderingKey);
   }
-  applyDone(connection, table, done, request.lease.fence, now, applied, keys);
+  if (done.length > 0) unmatched.push(...applyDone(connection, table, done, order, keys));
   unblockHeads(connection, table, keys.values());
-  return sequencesOf(request.outcomes.filter((outcome) => !applied.has(outcome)));
-}
-
-function sequencesOf(outcomes: readonly SettledMessage[]): number[] {
-  return outcomes.map(({ sequence }) => sequence);
+  return unmatched;
 }
 
 /**
- * Most outcomes are `done`, so one statement writes them all, unless they are few. The claimed messages are read first and compared here: with
- * the comparison of ids in the statement, a drain at batch 500 took 40 % more time in the engine.
+ * Most outcomes are `done`. The claimed messages are read first and compared here: with the comparison of ids in the
+ * statement, a drain at batch 500 took 40 % more time in the engine. Returns the sequences of the unmatched outcomes.
  */
 function applyDone(
   connection: Connection,
   table: QueueTable,
   done: readonly SettledMessage[],
-  fence: number,
-  now: number,
-  applied: Set<SettledMessage>,
+  { lease, now }: ApplyOrder,
   keys: GroupKeys,
-): void {
-  if (done.length === 0) return;
-  const bySequence = new Map(done.map((outcome) => [outcome.sequence, outcome]));
-  const sequences: number[] = [];
-  for (const row of connection.allTuples<ClaimedRow>(statements[table].claimed, { fence })) {
-    const [sequence, messageId, key] = row;
-    const outcome = bySequence.get(sequence);
-    if (outcome?.messageId !== text(messageId)) continue;
-    sequences.push(sequence);
-    applied.add(outcome);
-    keys.add(key);
-  }
+): number[] {
   const sql = statements[table];
-  if (sequences.length > fewRows) connection.run(sql.done, now, JSON.stringify(sequences));
-  else for (const sequence of sequences) connection.run(sql.doneOne, now, sequence);
+  const claimed = new Map<number, ClaimedRow>();
+  for (const row of connection.allTuples<ClaimedRow>(sql.claimed, lease.fence)) claimed.set(row[0], row);
+  const matched: number[] = [];
+  const unmatched: number[] = [];
+  for (const { sequence, messageId } of done) {
+    const row = claimed.get(sequence);
+    if (row === undefined || text(row[1]) !== messageId) {
+      unmatched.push(sequence);
+      continue;
+    }
+    // Another outcome of the same message would not match any more.
+    claimed.delete(sequence);
+    matched.push(sequence);
+    keys.add(row[2]);
+  }
+  if (matched.length <= fewRows) for (const sequence of matched) connection.run(sql.oneDone, now, sequence);
+  else if (claimed.size === 0) connection.run(sql.allDone, now, lease.fence);
+  else connection.run(sql.done, now, JSON.stringify(matched));
+  return unmatched;
 }
 
 function applyOne(
   connection: Connection,
   table: QueueTable,
   outcome: SettledMessage & Exclude<Outcome, { kind: 'done' }>,
-  request: Pick<SettleRequest, 'lease' | 'onDead'>,
-  now: number,
+  { lease, onDead, now }: ApplyOrder,
 ): KeyRow | undefined {
   const { sequence, messageId } = outcome;
-  const which = { sequence, messageId, fence: request.lease.fence };
+  const which = { sequence, messageId, fence: lease.fence };
   const error = outcome.error === undefined ? null : cutError(outcome.error);
   const write = (sql: string, values: Record<string, number | string | null>) =>
     connection.prepare(sql).get({ ...which, error, ...values }) as KeyRow | undefined;
@@ -130,7 +130,7 @@ function applyOne(
     case 'dead':
       return write(statements[table].dead, {
         now,
-        inGroup: request.onDead === 'block' ? 1 : 0,
+        inGroup: onDead === 'block' ? 1 : 0,
         unstarted: outcome.unstarted === true ? 1 : 0,
       });
     case 'release':

@@ -3,6 +3,7 @@ import type { Retention } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { wholeMs } from '../time.ts';
 import { perTable, type QueueTable } from './records.ts';
+import type { Left } from './rest.ts';
 
 const statements = perTable((table) => ({
   /** The last row to remove, when more rows are overdue than one call may remove. */
@@ -17,11 +18,13 @@ export function purge(
   connection: Connection,
   table: QueueTable,
   retention: Retention | undefined,
+  { oldestDoneUtc }: Pick<Left, 'oldestDoneUtc'>,
   now: number,
 ): number {
-  if (retention === undefined || retention.limit <= 0) return 0;
+  if (retention === undefined || retention.limit <= 0 || oldestDoneUtc === null) return 0;
   const { last, remove } = statements[table];
   const before = now - wholeMs(retention.doneMs);
+  if (oldestDoneUtc >= before) return 0;
   const cut = connection.get<{ SettledUtc: number; Sequence: number }>(last, before, retention.limit - 1);
   return connection.run(remove, cut?.SettledUtc ?? before - 1, cut?.Sequence ?? Number.MAX_SAFE_INTEGER);
 }

@@ -23,8 +23,8 @@ export function perTable<T>(build: (table: QueueTable) => T): Readonly<Record<Qu
 }
 
 /**
- * Up to so many rows are changed by a statement each. A statement for a list of rows costs as much for its list as two or
- * three rows do.
+ * Up to so many rows are changed by a statement each. A statement that finds its rows by an index that it changes costs as
+ * much for the list that it makes of them as two or three rows do.
  */
 export const fewRows = 5;
 
@@ -112,9 +112,12 @@ export function claimedMessage(connection: Connection, table: QueueTable, row: C
   }
 }
 
-/** When the row is due, in milliseconds since 1970; a time that is not readable counts as the earliest. */
+/** Of a row whose due time JavaScript cannot hold: such a row is due first. */
+export const unreadableDueMs = Number.MIN_SAFE_INTEGER;
+
+/** When the row is due, in milliseconds since 1970. */
 export function dueMsOf(row: ClaimRow): number {
-  return typeof row[8] === 'number' ? row[8] : Number.MIN_SAFE_INTEGER;
+  return typeof row[8] === 'number' ? row[8] : unreadableDueMs;
 }
 
 /** Spelled out, because it is asked of every message. */

@@ -1,14 +1,14 @@
 /** The round trip of a busy run (Q8, Q9): applies the outcomes, then claims the next batch, renews or releases. */
 import type { SettleRequest, SettleResult } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
-import { releaseLease, renewLease } from '../lease-store.ts';
+import { isLastAcquisition, releaseLease, renewLease } from '../lease-store.ts';
 import { wholeMs } from '../time.ts';
 import { claim } from './claim.ts';
 import { countStored } from './counts.ts';
 import { applyOutcomes } from './outcomes.ts';
 import { purge } from './purge.ts';
 import type { QueueTable } from './records.ts';
-import { restOf } from './rest.ts';
+import { readLeft, restOf } from './rest.ts';
 import type { TopicWalks } from './topics.ts';
 
 /** Call it within a write transaction. */
@@ -19,22 +19,13 @@ export function settle(
   walks: TopicWalks,
   now: number,
 ): SettleResult {
-  const unmatched = applyOutcomes(connection, table, request, now);
-  return { ...claimRenewOrRelease(connection, table, request, walks, now), unmatched };
-}
-
-function claimRenewOrRelease(
-  connection: Connection,
-  table: QueueTable,
-  request: SettleRequest,
-  walks: TopicWalks,
-  now: number,
-): Omit<SettleResult, 'unmatched'> {
-  const { lease, leaseMs, then } = request;
+  const { lease, leaseMs, outcomes, onDead, then } = request;
   const isOurs =
     then.do === 'release-lease'
       ? releaseLease(connection, lease)
       : renewLease(connection, lease, now, leaseMs);
+  const isLast = isOurs || isLastAcquisition(connection, lease);
+  const unmatched = applyOutcomes(connection, table, { lease, outcomes, onDead, now, isLast });
   if (!isOurs) {
     const none = {
       messages: [],
@@ -44,22 +35,46 @@ function claimRenewOrRelease(
       nextDueInMs: null,
       purged: 0,
     };
-    return { lease: 'lost', expiresInMs: 0, ...none };
+    return { lease: 'lost', expiresInMs: 0, ...none, unmatched };
   }
-  const purged = purge(connection, table, request.retention, now);
+  return { ...claimOrLeave(connection, table, request, walks, now), unmatched };
+}
+
+/** What is left when a message is due, and nothing else is. */
+const dueNow = { nextDueInMs: 0, throttled: false, drewIn: false };
+
+/** The lease was renewed, or released. */
+function claimOrLeave(
+  connection: Connection,
+  table: QueueTable,
+  { lease, leaseMs, retention, then }: SettleRequest,
+  walks: TopicWalks,
+  now: number,
+): Omit<SettleResult, 'unmatched'> {
+  const left = readLeft(connection, table, now);
+  const purged = purge(connection, table, retention, left, now);
   if (then.do !== 'claim') {
     const isReleased = then.do === 'release-lease';
-    const { isDue, nextDueInMs, throttled } = restOf(connection, table, now);
+    const { isDue, nextDueInMs, throttled } = restOf(connection, table, now, left);
     const more = isDue || (isReleased && throttled);
-    const left = { messages: [], more, onlySolo: false, nextDueInMs, throttled, purged };
+    const rest = { messages: [], more, onlySolo: false, nextDueInMs, throttled, purged };
     if (isReleased) {
       const stored = countStored(connection, table, now);
-      return { lease: 'released', expiresInMs: 0, ...left, stored };
+      return { lease: 'released', expiresInMs: 0, ...rest, stored };
     }
-    return { lease: 'renewed', expiresInMs: wholeMs(leaseMs), ...left };
+    return { lease: 'renewed', expiresInMs: wholeMs(leaseMs), ...rest };
   }
-  const claimed = claim(connection, table, { ...then, walk: walks.Throttled, now, fence: lease.fence });
-  const { nextDueInMs, throttled, drewIn } = restOf(connection, table, now);
+  const { isDueLeft, ...claimed } = claim(connection, table, {
+    ...then,
+    walk: walks.Throttled,
+    now,
+    fence: lease.fence,
+    throttled: left.throttled,
+    isDelayedDue: left.delayedUtc !== null && left.delayedUtc <= now,
+  });
+  // A busy run need not read again that there is more.
+  const isKnown = isDueLeft && !left.throttled && !left.isAhead && then.rooms === undefined;
+  const { nextDueInMs, throttled, drewIn } = isKnown ? dueNow : restOf(connection, table, now);
   const found = { ...claimed, more: claimed.more || drewIn, nextDueInMs, throttled, purged };
   // If due times were drawn in, the next claim takes their messages.
   if (then.solo && claimed.messages.length === 0 && !drewIn) {

@@ -12,7 +12,7 @@ import { perTable, type QueueTable } from './records.ts';
 import type { GroupMessage } from './room-behind.ts';
 import { Rooms } from './rooms.ts';
 import { type StoredTopic, type TopicWalk, topicIndexes, topicsIn } from './topics.ts';
-import { iterateUnblocked, perUnblockedIndex } from './unblocked.ts';
+import { type DueOrder, iterateUnblocked, perUnblockedIndex } from './unblocked.ts';
 
 const statements = perTable((table) => ({
   ofTopic: `SELECT Sequence, ${acceptedTime('DueUtc')}, ${keyColumn} FROM ${table} INDEXED BY ${table}_Throttled
@@ -34,8 +34,9 @@ type DueRow = readonly [...throttled: ThrottledRow, topic: StoredText, source: S
 /** The most messages that one claim throttles, or blocks, because it holds its locks until then. */
 const mostThrottled = 4_000;
 
-export interface ThrottleOrder extends Pick<ClaimLimits, 'rooms' | 'limit'> {
-  readonly now: number;
+export interface ThrottleOrder extends DueOrder, Pick<ClaimLimits, 'rooms' | 'limit'> {
+  /** Whether there are throttled messages. */
+  readonly throttled: boolean;
   /** Over the topics of throttled messages. */
   readonly walk: TopicWalk;
 }
@@ -54,10 +55,10 @@ export interface Throttled {
  * before the claim.
  */
 export function throttle(connection: Connection, table: QueueTable, order: ThrottleOrder): Throttled {
-  const { rooms = [], limit, now } = order;
-  const areThrottledLeft = putBack(connection, table, new Rooms(rooms), order);
+  const { rooms = [], limit } = order;
+  const areThrottledLeft = order.throttled && putBack(connection, table, new Rooms(rooms), order);
   if (rooms.length === 0) return { limit, areLeft: areThrottledLeft, heads: [] };
-  const { found, heads, throttled, areLeft } = readDue(connection, table, new Rooms(rooms), limit, now);
+  const { found, heads, throttled, areLeft } = readDue(connection, table, new Rooms(rooms), order);
   setBlocked(connection, table, throttled, 2);
   return { limit: areLeft ? found : limit, areLeft: areLeft || areThrottledLeft, heads };
 }
@@ -146,20 +147,19 @@ function readDue(
   connection: Connection,
   table: QueueTable,
   rooms: Rooms,
-  limit: number,
-  now: number,
+  order: ThrottleOrder,
 ): { found: number; heads: GroupMessage[]; throttled: number[]; areLeft: boolean } {
   const heads: GroupMessage[] = [];
   const throttled: number[] = [];
   const due = iterateUnblocked<DueRow>(
     connection,
     statements[table].due,
-    now,
+    order,
     (one, other) => one[1] - other[1] || one[0] - other[0],
   );
   let found = 0;
   try {
-    for (let next = due.next(); next.done !== true && found < limit; next = due.next()) {
+    for (let next = due.next(); next.done !== true && found < order.limit; next = due.next()) {
       if (throttled.length >= mostThrottled) return { found, heads, throttled, areLeft: true };
       const [sequence, turn, key, topic, source] = next.value;
       if (key !== null && !isFreeHead(connection, table, sequence, key)) continue;

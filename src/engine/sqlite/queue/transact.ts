@@ -5,7 +5,7 @@ import type { QueueName, TransactRequest } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { closeQuietly } from '../file.ts';
 import type { DatabaseHandle } from '../handle.ts';
-import { expiresInMs } from '../lease-store.ts';
+import { expiresInMs, isLastAcquisition } from '../lease-store.ts';
 import { isTransactionOpen } from '../transaction.ts';
 import { applyOutcomes } from './outcomes.ts';
 import { tableOf } from './records.ts';
@@ -62,12 +62,13 @@ function settleAndCommit(
   if (!isTransactionOpen(connection.database)) throw endedByHandler(subject.tenantId);
   try {
     const outcomes = [{ sequence, messageId, kind: 'done' }] as const;
-    const unmatched = applyOutcomes(
-      connection,
-      tableOf[queue],
-      { lease, outcomes, onDead: 'block' },
-      connection.now(),
-    );
+    const unmatched = applyOutcomes(connection, tableOf[queue], {
+      lease,
+      outcomes,
+      onDead: 'block',
+      now: connection.now(),
+      isLast: isLastAcquisition(connection, lease),
+    });
     if (unmatched.length > 0) throw messageLost(subject.tenantId);
     connection.database.exec('COMMIT');
   } catch (error) {

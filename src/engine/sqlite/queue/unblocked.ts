@@ -28,12 +28,17 @@ export function perUnblockedIndex(
   return { Due: from('Due'), Delayed: from('Delayed') };
 }
 
-/** The earliest due time, DueUtc, of all unblocked Ready messages; no row or NULL when there is none. */
-export function nextDueSql(table: QueueTable): string {
-  const { Due, Delayed } = perUnblockedIndex(
+/** The earliest due time of the messages of each index; no row when there is none. */
+export function firstDueSql(table: QueueTable): Readonly<Record<UnblockedIndex, string>> {
+  return perUnblockedIndex(
     table,
     (from) => `SELECT ${acceptedTime('DueUtc')} FROM ${from} ORDER BY DueUtc, Sequence LIMIT 1`,
   );
+}
+
+/** The earliest due time, DueUtc, of all unblocked Ready messages; no row or NULL when there is none. */
+export function nextDueSql(table: QueueTable): string {
+  const { Due, Delayed } = firstDueSql(table);
   return `SELECT min(DueUtc) AS DueUtc FROM (SELECT (${Due}) AS DueUtc UNION ALL SELECT (${Delayed}))`;
 }
 
@@ -41,9 +46,10 @@ export function nextDueSql(table: QueueTable): string {
 export function iterateUnblocked<Row>(
   connection: Connection,
   sql: Readonly<Record<UnblockedIndex, string>>,
-  now: number,
+  { now, isDelayedDue }: DueOrder,
   order: (one: Row, other: Row) => number,
 ): Iterator<Row> {
+  if (!isDelayedDue) return connection.iterateTuples<Row>(sql.Due, now);
   const delayed = connection.iterateTuples<Row>(sql.Delayed, now);
   const first = delayed.next();
   if (first.done === true) return connection.iterateTuples<Row>(sql.Due, now);
@@ -54,6 +60,12 @@ export function iterateUnblocked<Row>(
     delayed.return?.();
     throw error;
   }
+}
+
+export interface DueOrder {
+  readonly now: number;
+  /** False if no delayed message is due, which saves a statement. */
+  readonly isDelayedDue: boolean;
 }
 
 /** Two ordered iterators as one. */
