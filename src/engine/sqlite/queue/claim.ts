@@ -5,32 +5,17 @@
 import type { ClaimedMessage } from '../../message.ts';
 import type { Claim, ClaimLimits } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
-import { blockMessages, isFreeHead, unblockHeads } from './ordering.ts';
-import {
-  type ClaimRow,
-  claimColumns,
-  claimedMessage,
-  dueMsOf,
-  fewRows,
-  perTable,
-  type QueueTable,
-  unreadableDueMs,
-} from './records.ts';
+import { type Candidate, type CandidateOrder, Candidates } from './candidates.ts';
+import { fewRows, perTable, type QueueTable, unreadableDueMs } from './records.ts';
 import { messagesWithRoomBehind } from './room-behind.ts';
 import { Rooms } from './rooms.ts';
 import { type ThrottleOrder, throttle } from './throttle.ts';
-import { iterateUnblocked, perUnblockedIndex, unblockedIn, unblockedIndexes } from './unblocked.ts';
+import { unblockedIn, unblockedIndexes } from './unblocked.ts';
 
 /** One more attempt, within the column's bounds whatever another program has stored there. */
 const oneMore = 'min(max(Attempts, 0), 2147483646) + 1';
 
 const statements = perTable((table) => ({
-  due: perUnblockedIndex(
-    table,
-    (from) => `SELECT ${claimColumns} FROM ${from} AND DueUtc <= ? ORDER BY DueUtc, Sequence`,
-  ),
-  next: `SELECT Status = 0 AND Blocked < 2, ${claimColumns} FROM ${table} INDEXED BY ${table}_Group
-    WHERE OrderingKey = ? AND InGroup = 1 AND Sequence > ? ORDER BY Sequence LIMIT 1`,
   /**
    * These claim the first messages of an index: those due before a time, and those due at that time up to a sequence. Each
    * reads only the rows that it claims. A comparison of both columns at once would read all that are due at that time,
@@ -45,27 +30,12 @@ const statements = perTable((table) => ({
     WHERE Sequence = ?`,
 }));
 
-export interface ClaimOrder extends ClaimLimits, ThrottleOrder {
+export interface ClaimOrder extends ClaimLimits, ThrottleOrder, CandidateOrder {
   readonly fence: number;
   /**
    * True when no other message of this run is in flight: the claim may then return a recovered message by itself (Q7).
    */
   readonly solo: boolean;
-  /** How many messages that were recovered after their first start the claim may return together. Default: 1. */
-  readonly together?: number;
-}
-
-/**
- * A message that may be claimed. `turn` is its position in the order: its due time, or the turn of its predecessor in
- * the ordering group if that is later.
- */
-interface Candidate {
-  readonly message: ClaimedMessage;
-  /** Of the payload and the headers, as stored. */
-  readonly bytes: number;
-  readonly turn: number;
-  /** Whether the message was read from its ordering group, and not from an index of due messages. */
-  readonly follows: boolean;
 }
 
 export interface Claimed extends Pick<Claim, 'messages' | 'more' | 'onlySolo'> {
@@ -157,134 +127,4 @@ function markClaimed(
   }
   for (const { message, follows } of taken)
     if (follows || !areFirst) connection.run(takeOne, fence, message.sequence);
-}
-
-/**
- * The messages that a claim may take, oldest first: the due messages, merged with the messages that follow a taken one
- * in its ordering group.
- */
-class Candidates {
-  /**
-   * Whether an ordering group stopped at a recovered message, which can be claimed when the messages before it are
-   * done.
-   */
-  recoveredBehind = false;
-  readonly #connection: Connection;
-  readonly #table: QueueTable;
-  readonly #order: ClaimOrder;
-  readonly #due: Iterator<ClaimRow>;
-  /** The candidate that was read from `#due` and not yet returned. */
-  #ahead: Candidate | null | undefined;
-  /**
-   * The next message of each ordering group that has a taken message, sorted so that the earliest turn is
-   * last.
-   */
-  readonly #followers: Candidate[] = [];
-  readonly #mayFollow: (message: ClaimedMessage) => boolean;
-  /** The sequences of messages that are not blocked although they are not the head of their group. */
-  readonly #misplaced: number[] = [];
-  readonly #misplacedKeys = new Set<string>();
-
-  /** @param mayFollow whether a message that follows a taken one may be taken */
-  constructor(
-    connection: Connection,
-    table: QueueTable,
-    order: ClaimOrder,
-    mayFollow: (message: ClaimedMessage) => boolean,
-  ) {
-    this.#connection = connection;
-    this.#table = table;
-    this.#order = order;
-    this.#mayFollow = mayFollow;
-    this.#due = iterateUnblocked<ClaimRow>(connection, statements[table].due, order, byDueTime);
-  }
-
-  next(): Candidate | null {
-    for (;;) {
-      if (this.#ahead === undefined) this.#ahead = this.#nextDue();
-      const follower = this.#followers.at(-1);
-      if (follower !== undefined && (this.#ahead === null || isBefore(follower, this.#ahead))) {
-        this.#followers.pop();
-        return follower;
-      }
-      const candidate = this.#ahead;
-      this.#ahead = undefined;
-      return candidate;
-    }
-  }
-
-  /** Adds the next message of the candidate's ordering group to the candidates. */
-  took({ message: { orderingKey: key, sequence, recovered }, turn }: Candidate): void {
-    if (key === null) return;
-    const row = this.#connection.getTuple<NextRow>(statements[this.#table].next, key, sequence);
-    if (row === undefined) return;
-    const [mayFollow, ...claimRow] = row;
-    const dueUtc = dueMsOf(claimRow);
-    const { now, together = 1 } = this.#order;
-    if (mayFollow === 0 || dueUtc > now) return;
-    const message = claimedMessage(this.#connection, this.#table, claimRow);
-    if (message.recovered && !(recovered && together > 1)) this.recoveredBehind = true;
-    else if (this.#mayFollow(message)) {
-      const bytes = claimRow[14];
-      insertByTurn(this.#followers, { message, bytes, turn: Math.max(turn, dueUtc), follows: true });
-    }
-  }
-
-  /** Whether a due message was left out. */
-  get leftOut(): boolean {
-    return this.#misplaced.length > 0;
-  }
-
-  close(): void {
-    this.#due.return?.();
-  }
-
-  /**
-   * Blocks messages that should have been blocked, such as rows inserted by hand. Messages that this claim has taken
-   * behind their heads are no longer Ready, so they stay as they are.
-   */
-  blockMisplaced(): void {
-    blockMessages(this.#connection, this.#table, this.#misplaced);
-    unblockHeads(this.#connection, this.#table, this.#misplacedKeys);
-  }
-
-  #nextDue(): Candidate | null {
-    for (;;) {
-      const result = this.#due.next();
-      if (result.done === true) return null;
-      const row = result.value;
-      const message = claimedMessage(this.#connection, this.#table, row);
-      const { orderingKey: key, sequence } = message;
-      if (key === null || this.#mayStart(sequence, key))
-        return { message, bytes: row[14], turn: dueMsOf(row), follows: false };
-    }
-  }
-
-  #mayStart(sequence: number, key: string): boolean {
-    if (isFreeHead(this.#connection, this.#table, sequence, key)) return true;
-    this.#misplacedKeys.add(key);
-    this.#misplaced.push(sequence);
-    return false;
-  }
-}
-
-function byDueTime(one: ClaimRow, other: ClaimRow): number {
-  return dueMsOf(one) - dueMsOf(other) || one[0] - other[0];
-}
-
-type NextRow = readonly [mayFollow: 0 | 1, ...claim: ClaimRow];
-
-function isBefore(one: Candidate, other: Candidate): boolean {
-  return one.turn < other.turn || (one.turn === other.turn && one.message.sequence < other.message.sequence);
-}
-
-function insertByTurn(followers: Candidate[], candidate: Candidate): void {
-  let low = 0;
-  let high = followers.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (isBefore(candidate, followers[middle]!)) low = middle + 1;
-    else high = middle;
-  }
-  followers.splice(low, 0, candidate);
 }

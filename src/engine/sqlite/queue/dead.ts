@@ -92,7 +92,7 @@ export function replayDead(
   now: number,
 ): number {
   const { sequences, keys } = select(connection, table, filter, limit, now);
-  const headsBefore = [...keys].flatMap((key) => headOf(connection, table, key)?.Sequence ?? []);
+  const headsBefore = [...keys].flatMap((key) => headOf(connection, table, key) ?? []);
   const replay = connection.prepare(statements[table].replay);
   for (const sequence of sequences) replay.run({ now, sequence });
   // When a replayed message comes before the current head, that head is blocked again.

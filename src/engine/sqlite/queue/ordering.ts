@@ -3,12 +3,36 @@ import type { Connection } from '../connection.ts';
 import { textOfBytes } from '../text.ts';
 import { perTable, type QueueTable } from './records.ts';
 
+/** @param key the SQL expression of an ordering key */
+const headSql = (
+  table: QueueTable,
+  key: string,
+) => `SELECT Head.Sequence FROM ${table} AS Head INDEXED BY ${table}_Group
+    WHERE Head.OrderingKey = ${key} AND Head.InGroup = 1 ORDER BY Head.Sequence LIMIT 1`;
+
+const isRunningSql = (table: QueueTable, key: string) =>
+  `EXISTS (SELECT 1 FROM ${table} AS Running INDEXED BY ${table}_Claimed WHERE Running.OrderingKey = ${key} AND Running.Status = 1)`;
+
+/**
+ * Whether a row's message may be claimed: 1 without an ordering key. Only the head of an ordering group may be claimed,
+ * and only while no message of the group is claimed. As a column of the rows read it takes a fifth of the time of a
+ * statement for each row.
+ */
+export function mayStartSql(table: QueueTable): string {
+  const key = `${table}.OrderingKey`;
+  return `iif(${key} IS NULL, 1, (${headSql(table, key)}) IS ${table}.Sequence AND NOT ${isRunningSql(table, key)})`;
+}
+
+/** The sequence of the next message in a row's ordering group, or NULL. */
+export function nextInGroupSql(table: QueueTable): string {
+  return `(SELECT Next.Sequence FROM ${table} AS Next INDEXED BY ${table}_Group WHERE Next.OrderingKey = ${table}.OrderingKey
+      AND Next.InGroup = 1 AND Next.Sequence > ${table}.Sequence ORDER BY Next.Sequence LIMIT 1)`;
+}
+
 const statements = perTable((table) => ({
-  head: `SELECT Sequence,
-      EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Claimed WHERE OrderingKey = ${textOfBytes(':key')} AND Status = 1) AS Running
-    FROM ${table} INDEXED BY ${table}_Group
-    WHERE OrderingKey = ${textOfBytes(':key')} AND InGroup = 1 ORDER BY Sequence LIMIT 1`,
-  unblock: `UPDATE ${table} SET Blocked = 0 WHERE Sequence = ? AND Blocked = 1`,
+  head: headSql(table, textOfBytes('?')),
+  unblockHead: `UPDATE ${table} SET Blocked = 0
+    WHERE Sequence = (${headSql(table, textOfBytes('?'))}) AND Blocked = 1 AND NOT ${isRunningSql(table, textOfBytes('?'))}`,
   block: `UPDATE ${table} SET Blocked = 1 WHERE Sequence = ? AND Status = 0`,
 }));
 
@@ -31,26 +55,9 @@ export class GroupKeys {
   }
 }
 
-export interface Head {
-  readonly Sequence: number;
-  /** 1 when a message of the group is claimed: the head itself, or a message behind a replayed head. */
-  readonly Running: number;
-}
-
-/** The first message of a key's ordering group; undefined when the group is empty. */
-export function headOf(connection: Connection, table: QueueTable, key: OrderingKey): Head | undefined {
-  return connection.prepare(statements[table].head).get({ key }) as Head | undefined;
-}
-
-/** Only the head of an ordering group may be claimed, and only while no message of the group is claimed. */
-export function isFreeHead(
-  connection: Connection,
-  table: QueueTable,
-  sequence: number,
-  key: OrderingKey,
-): boolean {
-  const head = headOf(connection, table, key);
-  return head?.Sequence === sequence && head.Running === 0;
+/** The sequence of the first message of a key's ordering group; undefined when the group is empty. */
+export function headOf(connection: Connection, table: QueueTable, key: OrderingKey): number | undefined {
+  return connection.getTuple<[sequence: number]>(statements[table].head, key)?.[0];
 }
 
 /**
@@ -58,10 +65,7 @@ export function isFreeHead(
  * every change that may have removed a message from a group or put one back.
  */
 export function unblockHeads(connection: Connection, table: QueueTable, keys: Iterable<OrderingKey>): void {
-  for (const key of keys) {
-    const head = headOf(connection, table, key);
-    if (head?.Running === 0) connection.run(statements[table].unblock, head.Sequence);
-  }
+  for (const key of keys) connection.run(statements[table].unblockHead, key, key);
 }
 
 /** Blocks Ready messages, which removes them from the indexes of unblocked ones until they become the head of their group. */

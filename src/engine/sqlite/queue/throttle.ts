@@ -7,7 +7,7 @@ import type { ClaimLimits } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
 import { type StoredText, text, textColumn, textOfBytes } from '../text.ts';
-import { isFreeHead, keyColumn } from './ordering.ts';
+import { keyColumn, mayStartSql } from './ordering.ts';
 import { perTable, type QueueTable } from './records.ts';
 import type { GroupMessage } from './room-behind.ts';
 import { Rooms } from './rooms.ts';
@@ -15,21 +15,26 @@ import { type StoredTopic, type TopicWalk, topicIndexes, topicsIn } from './topi
 import { type DueOrder, iterateUnblocked, perUnblockedIndex } from './unblocked.ts';
 
 const statements = perTable((table) => ({
-  ofTopic: `SELECT Sequence, ${acceptedTime('DueUtc')}, ${keyColumn} FROM ${table} INDEXED BY ${table}_Throttled
+  ofTopic: `SELECT Sequence, ${acceptedTime('DueUtc')}, ${mayStartSql(table)} FROM ${table} INDEXED BY ${table}_Throttled
     WHERE ${topicIndexes.Throttled} AND Topic = ${textOfBytes('?')} AND Source = ${textOfBytes('?')} ORDER BY DueUtc, Sequence`,
   /** Reads no payload. */
   due: perUnblockedIndex(
     table,
     (
       from,
-    ) => `SELECT Sequence, ${acceptedTime('DueUtc')}, ${keyColumn}, ${textColumn('Topic')}, ${textColumn('Source')}
+    ) => `SELECT Sequence, ${acceptedTime('DueUtc')}, ${mayStartSql(table)}, ${keyColumn}, ${textColumn('Topic')}, ${textColumn('Source')}
       FROM ${from} AND DueUtc <= ? ORDER BY DueUtc, Sequence`,
   ),
   block: `UPDATE ${table} SET Blocked = ? WHERE Sequence IN (SELECT value FROM json_each(?))`,
 }));
 
-type ThrottledRow = readonly [sequence: number, dueUtc: number, key: Uint8Array | null];
-type DueRow = readonly [...throttled: ThrottledRow, topic: StoredText, source: StoredText];
+type ThrottledRow = readonly [sequence: number, dueUtc: number, mayStart: 0 | 1];
+type DueRow = readonly [
+  ...throttled: ThrottledRow,
+  key: Uint8Array | null,
+  topic: StoredText,
+  source: StoredText,
+];
 
 /** The most messages that one claim throttles, or blocks, because it holds its locks until then. */
 const mostThrottled = 4_000;
@@ -120,10 +125,10 @@ function oldestOf(
   const rows = connection.iterateTuples<ThrottledRow>(statements[table].ofTopic, ...bytes);
   try {
     for (let next = rows.next(); next.done !== true; next = rows.next()) {
-      const [sequence, dueUtc, key] = next.value;
+      const [sequence, dueUtc, mayStart] = next.value;
       const message = { sequence, dueUtc };
       if (latest !== undefined && byDueTime(latest, message) < 0) break;
-      if (key === null || isFreeHead(connection, table, sequence, key)) heads.push(message);
+      if (mayStart === 1) heads.push(message);
       else followers.push(sequence);
       if (heads.length >= count || followers.length >= mostThrottled) break;
     }
@@ -161,8 +166,8 @@ function readDue(
   try {
     for (let next = due.next(); next.done !== true && found < order.limit; next = due.next()) {
       if (throttled.length >= mostThrottled) return { found, heads, throttled, areLeft: true };
-      const [sequence, turn, key, topic, source] = next.value;
-      if (key !== null && !isFreeHead(connection, table, sequence, key)) continue;
+      const [sequence, turn, mayStart, key, topic, source] = next.value;
+      if (mayStart === 0) continue;
       const room = rooms.of(text(topic), text(source));
       if (room !== undefined && room.left <= 0) throttled.push(sequence);
       else {
