@@ -2,26 +2,26 @@ import type { Equivalent } from './equivalent.ts';
 
 export const sqliteQueueEquivalents: readonly Equivalent[] = [
   {
-    file: 'src/engine/sqlite/queue/claim.ts',
-    line: 'if (key === null) return;',
-    mutant: 'key === null → false',
-    why: 'Nothing has the ordering key null: the read finds no row.',
+    file: 'src/engine/sqlite/queue/candidates.ts',
+    line: 'if (message.orderingKey === null || next === null) return;',
+    mutant: 'message.orderingKey === null → false',
+    why: 'Without a key there is no next message; that of a row whose key cannot be read is blocked, and stays so.',
   },
   {
-    file: 'src/engine/sqlite/queue/claim.ts',
+    file: 'src/engine/sqlite/queue/candidates.ts',
     line: 'this.#due.return?.();',
     mutant: '?. → nothing',
     why: 'The iterators of node:sqlite have this method.',
   },
   {
-    file: 'src/engine/sqlite/queue/claim.ts',
-    line: 'return { message, bytes: row[14], turn: dueMsOf(row), follows: false };',
+    file: 'src/engine/sqlite/queue/candidates.ts',
+    line: 'turn: dueMsOf(row), follows: false, next: row[16] };',
     mutant: 'false → true',
-    why: 'The messages are then claimed one by one, which is only slower.',
+    why: 'The messages are then claimed one by one, and what is left is read again, which is only slower.',
   },
   {
-    file: 'src/engine/sqlite/queue/claim.ts',
-    line: 'one.turn === other.turn && one.message.sequence < other.message.sequence',
+    file: 'src/engine/sqlite/queue/candidates.ts',
+    line: 'one.turn === other.turn && one.sequence < other.sequence',
     mutant: '< → <=',
     why: 'No two candidates have the same sequence.',
   },
@@ -50,15 +50,9 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
     why: 'Without a dedup key only the message’s own id can be known, and under a known id nothing is inserted.',
   },
   {
-    file: 'src/engine/sqlite/queue/ordering.ts',
-    line: 'return head?.Sequence === sequence && head.Running === 0;',
-    mutant: '?. → .',
-    why: 'The message itself is in its group, so the group has a head.',
-  },
-  {
     file: 'src/engine/sqlite/queue/outcomes.ts',
-    line: 'if (done.length === 0) return;',
-    mutant: 'done.length === 0 → false',
+    line: 'if (done.length > 0) unmatched.push(',
+    mutant: 'done.length > 0 → true',
     why: 'The statements then write nothing, which is only slower.',
   },
   {
@@ -124,7 +118,7 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
   },
   {
     file: 'src/engine/sqlite/queue/transact.ts',
-    line: "{ lease, outcomes, onDead: 'block' },",
+    line: "onDead: 'block',",
     mutant: "'block' → ''",
     why: 'Only Dead outcomes read it.',
   },

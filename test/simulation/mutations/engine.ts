@@ -7,16 +7,17 @@ export const engineMutations: readonly Mutation[] = [
     breaks: 'Q6, Q8',
     file: 'engine/sqlite/queue/outcomes.ts',
     edits: [
-      ['if (!isLastAcquisition(connection, request.lease)) return sequencesOf(request.outcomes);', ''],
+      ['if (!isLast) return outcomes.map(({ sequence }) => sequence);', ''],
       ['ClaimFence = :fence AND Status = 1`;', ':fence > 0 AND Status = 1`;'],
-      ['WHERE Status = 1 AND ClaimFence = :fence`', 'WHERE Status = 1 AND :fence > 0`'],
+      ['AND ClaimFence = ?`,\n    done:', 'AND ? > 0`,\n    done:'],
+      ['AND ClaimFence = ?`,\n    retry:', 'AND ? > 0`,\n    retry:'],
     ],
   },
   {
     name: 'settle compares fences, but no acquisitions',
     breaks: 'Q8',
     file: 'engine/sqlite/queue/outcomes.ts',
-    edits: [['if (!isLastAcquisition(connection, request.lease)) return sequencesOf(request.outcomes);', '']],
+    edits: [['if (!isLast) return outcomes.map(({ sequence }) => sequence);', '']],
   },
   {
     name: 'begin recovers nothing',
@@ -45,9 +46,12 @@ export const engineMutations: readonly Mutation[] = [
   {
     name: 'a claim takes messages before they are due',
     breaks: 'Q4, Q11',
-    file: 'engine/sqlite/queue/claim.ts',
+    file: 'engine/sqlite/queue/candidates.ts',
     edits: [
-      ['statements[table].due, order.now, byDueTime', 'statements[table].due, order.now + 2_000, byDueTime'],
+      [
+        'statements[table].due, order, byDueTime',
+        'statements[table].due, { now: order.now + 2_000, isDelayedDue: true }, byDueTime',
+      ],
     ],
   },
   {
@@ -96,18 +100,15 @@ export const engineMutations: readonly Mutation[] = [
     breaks: 'Q10',
     file: 'engine/sqlite/queue/ordering.ts',
     edits: [
-      ['return head?.Sequence === sequence && head.Running === 0;', 'return head !== null && sequence > 0;'],
-      [
-        'SET Blocked = 0 WHERE Sequence = ? AND Blocked = 1',
-        'SET Blocked = 0 WHERE Sequence >= ? AND Blocked = 1',
-      ],
+      [') IS $', ') IS NOT NULL OR 1 = $'],
+      ['WHERE Sequence = ($', 'WHERE Sequence >= ($'],
     ],
   },
   {
     name: 'a dead message does not block its group',
     breaks: 'Q10',
     file: 'engine/sqlite/queue/outcomes.ts',
-    edits: [["inGroup: request.onDead === 'block' ? 1 : 0,", 'inGroup: 0,']],
+    edits: [["inGroup: onDead === 'block' ? 1 : 0,", 'inGroup: 0,']],
   },
   {
     name: 'a retried message frees its group',

@@ -127,6 +127,36 @@ test('Q4, Q9, Q12: a run reads only the rows that it works on', async () => {
       [],
     );
   }
+  // Any number of messages can be due at the same time. A claim must not read those that it does not take.
+  const takes = plans.filter(([sql]) => /UPDATE Outbox INDEXED BY Outbox_Due SET Status = 1/.test(sql));
+  expect(takes.length).toBeGreaterThan(0);
+  for (const [sql, steps] of takes) {
+    const seek = sql.endsWith('DueUtc < ?') ? '(DueUtc<?)' : '(DueUtc=? AND Sequence<?)';
+    expect([sql, steps]).toEqual([sql, [`SEARCH Outbox USING INDEX Outbox_Due ${seek}`]]);
+  }
+  // Every call and every begin of a run asks these: a seek each, or the first entry of an index, whatever the statistics.
+  const looks = plans.filter(
+    ([sql]) => sql.includes('Outbox_Throttled') && sql.includes('Outbox_DelayedFrom'),
+  );
+  expect(looks).toHaveLength(2 * Object.keys(statistics).length);
+  const seeks = [
+    'SEARCH Leases USING PRIMARY KEY (Name=?) LEFT-JOIN',
+    'SEARCH Outbox USING INDEX Outbox_Due (DueUtc>?)',
+    'SEARCH Outbox USING INDEX Outbox_DelayedFrom (<expr>>?)',
+    // The first key: NULL sorts before it.
+    'SEARCH Outbox USING COVERING INDEX Outbox_Group (OrderingKey>?)',
+  ];
+  for (const [sql, steps] of looks) {
+    const reads = steps.filter((step) => /^(SCAN|SEARCH) (Outbox|Leases)/.test(step));
+    for (const scan of reads.filter((step) => !seeks.includes(step))) {
+      const index = /^SCAN Outbox USING (?:COVERING )?INDEX (\w+)$/.exec(scan)?.[1];
+      const first = new RegExp(
+        `EXISTS \\(SELECT 1 FROM Outbox INDEXED BY ${index} |INDEXED BY ${index} .*?LIMIT 1\\)`,
+        's',
+      );
+      expect([scan, first.test(sql)]).toEqual([scan, true]);
+    }
+  }
 });
 
 test('Q3, Q9: the constraints and triggers of a queue need no temporary table, which would cost as much as the row', async () => {
