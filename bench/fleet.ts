@@ -50,18 +50,23 @@ export function tenantNames(count: number, prefix = 'tenant'): string[] {
 export interface Filling {
   readonly count: number;
   readonly orderingKey?: string;
+  /** So many ordering keys take turns. Default: 0. */
+  readonly keys?: number;
   /** Characters of each payload, at least 11. */
   readonly size?: number;
 }
 
 /** Enqueues messages of the no-op topic, 1,000 at a time. */
 export async function fill(fleet: MultiOutbox, tenantId: string, filling: Filling): Promise<void> {
-  const { count, orderingKey, size = 40 } = filling;
+  const { count, orderingKey, keys = 0, size = 40 } = filling;
   const payload = JSON.stringify({ text: 'x'.repeat(size - 11) });
   const message = { topic, payload, ...(orderingKey !== undefined && { orderingKey }) };
   const outbox = fleet.outbox(tenantId);
-  for (let left = count; left > 0; left -= 1_000) {
-    await outbox.enqueue(Array<typeof message>(Math.min(left, 1_000)).fill(message), { wake: false });
+  for (let stored = 0; stored < count; stored += 1_000) {
+    const messages = Array.from({ length: Math.min(count - stored, 1_000) }, (_, index) =>
+      keys === 0 ? message : { ...message, orderingKey: `key-${(stored + index) % keys}` },
+    );
+    await outbox.enqueue(messages, { wake: false });
   }
 }
 

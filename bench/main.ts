@@ -15,6 +15,7 @@ import { enqueue } from './enqueue.ts';
 import { fanOut } from './fan-out.ts';
 import { flood } from './flood.ts';
 import { idle } from './idle.ts';
+import { keyed } from './keyed.ts';
 import { latency } from './latency.ts';
 import { memory } from './memory.ts';
 import type { Places } from './place.ts';
@@ -29,6 +30,7 @@ import { telemetry } from './telemetry.ts';
 
 const benchmarks: readonly Benchmark[] = [
   drain,
+  keyed,
   sweep,
   stuck,
   memory,
@@ -43,7 +45,7 @@ const benchmarks: readonly Benchmark[] = [
 ];
 
 /** The other benchmarks measure only this process, or files. */
-const onServers: readonly Benchmark[] = [drain, sweep, enqueue, latency, idle];
+const onServers: readonly Benchmark[] = [drain, keyed, sweep, enqueue, latency, idle];
 
 interface Options {
   readonly json?: true;

@@ -92,6 +92,7 @@ describeBench('a quick run of all benchmarks', () => {
     expect(names).toEqual(
       expect.arrayContaining([
         'drain',
+        'keyed',
         'sweep',
         'stuck',
         'memory',
@@ -135,6 +136,10 @@ describeBench('a quick run of all benchmarks', () => {
       { messages: 1_000, calls: 11 },
       { messages: 1_000, calls: 3 },
     ]);
+  });
+
+  test('Q10: messages of many keys are all drained', () => {
+    expect(countsOf('keyed')).toEqual(Array(3).fill({ messages: 2_000 }));
   });
 
   test('Q9, F8: an idle tenant costs one call, one with one batch two; 200 of one server need no login', () => {

@@ -1,0 +1,71 @@
+/** Measures the cost of ordering keys: a drain of messages of many interleaved keys, and one of the same messages without keys. */
+import { assertCount, atLeast, type Benchmark, type Measurement } from './benchmark.ts';
+import { drainTenant, fill, hasty, makeTenants, openFleet, withCopy } from './fleet.ts';
+import type { Place } from './place.ts';
+import { perSecond, ratio } from './spread.ts';
+import { type Contender, interleave, timed } from './timing.ts';
+
+/** How many keys take turns, and the batch size. */
+const cases = [
+  { keys: 500, batchSize: 100 },
+  { keys: 500, batchSize: 500 },
+  { keys: 1_000, batchSize: 500 },
+];
+
+const template = (keys: number) => (keys === 0 ? 'keyless' : `keys-${keys}`);
+
+export const keyed: Benchmark = {
+  name: 'keyed',
+  title: 'draining messages of many ordering keys, as a share of the speed without keys',
+  async run({ places, quick, repetitions, progress, measured }) {
+    const count = (quick ? 2_000 : 20_000) * places.scale;
+    const place = await places.open('keyed');
+    progress('filling');
+    const numbers = [...new Set([0, ...cases.map(({ keys }) => keys)])];
+    await makeTenants(place, numbers.map(template));
+    {
+      await using fleet = openFleet(place, hasty);
+      for (const keys of numbers) await fill(fleet, template(keys), { count, keys });
+    }
+    const measurements: Measurement[] = [];
+    for (const { keys, batchSize } of cases) {
+      progress(`${keys} keys, batch ${batchSize}`);
+      const costs = await interleave(repetitions, {
+        keyed: drainOf(place, template(keys), batchSize, count),
+        keyless: drainOf(place, template(0), batchSize, count),
+      });
+      const measurement = {
+        case: `${keys} keys, batch ${batchSize}`,
+        counts: { messages: count },
+        figures: {
+          shareOfKeyless: ratio(costs.keyless.ms, costs.keyed.ms),
+          cpuShareOfKeyless: ratio(costs.keyless.cpuMs, costs.keyed.cpuMs),
+          perSecond: perSecond(count, costs.keyed),
+          keylessPerSecond: perSecond(count, costs.keyless),
+        },
+      };
+      measurements.push(measurement);
+      measured(measurement);
+    }
+    await place.remove();
+    return {
+      measurements,
+      targets: measurements.map((one) =>
+        atLeast(`${one.case}: share of the speed without keys`, one.figures.shareOfKeyless!.median, 0.8),
+      ),
+      notes: [
+        'Message n has key n modulo the number of keys, so that each key has many messages and none are adjacent.',
+      ],
+    };
+  },
+};
+
+function drainOf(place: Place, from: string, batchSize: number, count: number): Contender {
+  return () =>
+    withCopy(place, from, { batchSize }, (fleet, id) =>
+      timed(async () => {
+        const { done } = await drainTenant(fleet, id);
+        assertCount(`messages of '${from}' drained`, done, count);
+      }),
+    );
+}
