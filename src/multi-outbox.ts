@@ -41,6 +41,7 @@ import { checkedHandlers, handlerSets } from './queue/handler-set.ts';
 import type { QueueAccess } from './queue/stored-messages.ts';
 import { loadSettings, type Settings, type SettingsInput, settingNames } from './settings.ts';
 import { consoleLogger } from './telemetry/console-logger.ts';
+import { LogLimit } from './telemetry/log-limit.ts';
 import { type Logger, safeLogger, silentLogger } from './telemetry/logger.ts';
 import { safeCallback } from './telemetry/safe-callback.ts';
 
@@ -261,6 +262,8 @@ export function assembleMultiOutbox(
   const logger = safeLogger(givenLogger);
   const handlers = checkedHandlers(givenHandlers);
   const isStatic = Array.isArray(tenants);
+  const logLimit = new LogLimit(logger);
+  const callbackLog = { logger, limit: logLimit };
   const fleet = new Fleet({
     settings,
     tenants: isStatic
@@ -275,8 +278,9 @@ export function assembleMultiOutbox(
         : strategy,
     ),
     logger,
-    onError: safeCallback('createMultiOutbox', 'onError', options.onError, logger),
-    onDeadMessage: safeCallback('createMultiOutbox', 'onDeadMessage', options.onDeadMessage, logger),
+    logLimit,
+    onError: safeCallback('createMultiOutbox', 'onError', options.onError, callbackLog),
+    onDeadMessage: safeCallback('createMultiOutbox', 'onDeadMessage', options.onDeadMessage, callbackLog),
     owner,
     ...surroundings,
   });
@@ -362,7 +366,7 @@ export function assembleMultiOutbox(
           plan: fleet.plan,
           dispatch: (request) => fleet.dispatch(request, { ...(signal && { signal }) }),
           parallelRuns: dispatch.parallelRuns,
-          onRun: safeCallback('tick', 'onRun', onRun, logger),
+          onRun: safeCallback('tick', 'onRun', onRun, callbackLog),
         }),
       );
     },
@@ -386,8 +390,8 @@ export function assembleMultiOutbox(
             parallelRuns: dispatch.parallelRuns,
             signal: either,
             logger,
-            onPlan: safeCallback('run', 'onPlan', onPlan, logger),
-            onRun: safeCallback('run', 'onRun', onRun, logger),
+            onPlan: safeCallback('run', 'onPlan', onPlan, callbackLog),
+            onRun: safeCallback('run', 'onRun', onRun, callbackLog),
           }),
         ),
       );
@@ -436,14 +440,14 @@ export function assembleMultiOutbox(
       const { onTenant } = optionsOf('migrate', migrateOptions, migrateNames);
       return fleet.migrate({
         ...migrateOptions,
-        onTenant: safeCallback('migrate', 'onTenant', onTenant, logger),
+        onTenant: safeCallback('migrate', 'onTenant', onTenant, callbackLog),
       });
     },
     async doctor(examineOptions = {}) {
       const { onTenant } = optionsOf('doctor', examineOptions, doctorNames);
       return fleet.examine({
         ...examineOptions,
-        onTenant: safeCallback('doctor', 'onTenant', onTenant, logger),
+        onTenant: safeCallback('doctor', 'onTenant', onTenant, callbackLog),
       });
     },
     close,

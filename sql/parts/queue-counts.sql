@@ -7,14 +7,14 @@
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
--- Internal; see Begin and SettleAndClaim. @Counts is a JSON object:
---   {"unblocked":3,"due":1,"throttled":0,"members":2,"blocked":1,"dead":0,"isEmpty":false,"oldestDueAgeMs":12,"parked":[{"topic":"…","count":2}]}
--- Members: messages of ordering groups that were looked at for blocked ones. OldestDueAgeMs: negative if the next message
--- is not due yet, absent without one. Parked: the 20 topics with the most parked messages, or absent.
+-- Internal; see Begin and SettleAndClaim, which call it after they have committed and answered: an error here must not hide what
+-- they did. Returns one row: Unblocked, Due, Throttled, Blocked, Dead; Members: the messages of ordering groups that were looked
+-- at for blocked ones; IsEmpty: 1 if no message is left that could be tried again or replayed; OldestDueAgeMs: negative if the
+-- next message is not due yet, null without one; Parked: [{"topic":"…","count":2}], the 20 topics with the most parked messages,
+-- or null.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_CountStored]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_CountStored] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_CountStored]
-  @Counts nvarchar(max) OUTPUT
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -65,9 +65,6 @@ IF @Unblocked = 0 AND @Throttled = 0 AND @Members = 0 AND @Dead = 0
     SELECT 1 FROM [$(Schema)].[Leases] WITH (READCOMMITTEDLOCK, READPAST)
     WHERE NameHash = HASHBYTES('SHA2_256', N'queue:$(QueueName)'))
   SET @IsEmpty = 1;
-SET @Counts = N'{"unblocked":' + CAST(@Unblocked AS nvarchar(20)) + N',"due":' + CAST(@Due AS nvarchar(20))
-  + N',"throttled":' + CAST(@Throttled AS nvarchar(20)) + N',"members":' + CAST(@Members AS nvarchar(20))
-  + N',"blocked":' + CAST(@Blocked AS nvarchar(20)) + N',"dead":' + CAST(@Dead AS nvarchar(20))
-  + N',"isEmpty":' + CASE WHEN @IsEmpty = 1 THEN N'true' ELSE N'false' END
-  + COALESCE(N',"oldestDueAgeMs":' + CAST(@AgeMs AS nvarchar(20)), N'') + COALESCE(N',"parked":' + @Parked, N'') + N'}';
+SELECT @Unblocked AS Unblocked, @Due AS Due, @Throttled AS Throttled, @Members AS Members, @Blocked AS Blocked, @Dead AS Dead,
+  @IsEmpty AS IsEmpty, @AgeMs AS OldestDueAgeMs, @Parked AS Parked;
 GO

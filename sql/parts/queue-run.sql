@@ -6,7 +6,8 @@ GO
 -- Begins a run (Q9): takes the queue's lease, returns messages claimed under older fences to Ready (Q6),
 -- removes messages that retention no longer keeps, and claims. If it finds no message, it releases the lease.
 -- First row: Lease is 'leased-elsewhere' (Owner has it), 'released' (no message to claim) or 'acquired'
--- (under Fence and AcquisitionId); then the messages. With 'released' the row has Counts: what is stored (queue-counts.sql).
+-- (under Fence and AcquisitionId). With 'acquired' an empty record set follows, then the messages. With 'released' the last row
+-- is the counts of what is stored (queue-counts.sql); an error after the first row is one of counting.
 -- If the tenant is idle, or another run has the lease, the answer comes from reads: no write, no log, and no
 -- lock that lasts.
 -- @Rooms: topics of which the claim may take only a few messages (Q4), a JSON array of
@@ -44,7 +45,7 @@ IF ISJSON(@Handled) = 0 OR ISJSON(@ParkedAfter) = 0 THROW 51025, N'@Handled and 
 DECLARE @LeaseHash binary(32) = HASHBYTES('SHA2_256', N'queue:$(QueueName)');
 DECLARE @Now datetime2(3) = SYSUTCDATETIME(), @IsOurs bit, @NextSequence bigint, @NextHash binary(32), @NextDue datetime2(3);
 DECLARE @Holder nvarchar(200), @RenewedUtc datetime2(3), @ExpiresUtc datetime2(3), @Claimed int = 0;
-DECLARE @ParkedTopics nvarchar(max), @ParkedMore bit = 0, @ParkedNext nvarchar(max) = @ParkedAfter, @Counts nvarchar(max);
+DECLARE @ParkedTopics nvarchar(max), @ParkedMore bit = 0, @ParkedNext nvarchar(max) = @ParkedAfter;
 SELECT @IsOurs = CASE WHEN Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) THEN 1 ELSE 0 END,
   @Holder = Owner, @RenewedUtc = RenewedUtc, @ExpiresUtc = ExpiresUtc
 FROM [$(Schema)].[Leases] WITH (READUNCOMMITTED) WHERE NameHash = @LeaseHash AND ExpiresUtc > @Now;
@@ -84,12 +85,11 @@ BEGIN
       WHERE Status = 2 AND SettledUtc < DATEADD(millisecond, -CAST(@RetentionMs % 1000 AS int),
         DATEADD(second, -CAST(@RetentionMs / 1000 AS int), @Now))))
   BEGIN
-    EXEC [$(Schema)].[$(Queue)_CountStored] @Counts OUTPUT;
     SELECT N'released' AS Lease, CAST(0 AS bigint) AS Fence, CAST(0 AS bigint) AS ExpiresInMs, CAST(0 AS bit) AS More,
       DATEDIFF_BIG(millisecond, @Now, @NextDue) AS NextDueInMs, 0 AS Purged, 0 AS Recovered, CAST(0 AS bit) AS Throttled,
       CAST(0 AS bit) AS OnlySolo, @ParkedTopics AS ParkedTopics, @ParkedMore AS ParkedMore,
-      CAST(NULL AS nvarchar(max)) AS ThrottledAfter, @ParkedNext AS ParkedAfter,
-      @Counts AS Counts;
+      CAST(NULL AS nvarchar(max)) AS ThrottledAfter, @ParkedNext AS ParkedAfter;
+    EXEC [$(Schema)].[$(Queue)_CountStored];
     RETURN;
   END;
 END;
@@ -109,9 +109,8 @@ GO
 -- claims the next batch (@Solo 1: no other message of the run is in flight; @Together: the call may claim this many
 -- recovered messages together, if each has been started only once, Q7; @Rooms and @ThrottledAfter: see Begin); or 'renew-lease' or
 -- 'release-lease'. @FromUtc: the FromUtc of the last answer, or null to look at all due messages. Pass null at
--- least once a second; see queue-settle-and-claim.sql. First row: Lease is 'renewed', 'released' (with Counts, as Begin)
--- or 'lost'; then the
--- claimed messages; then the sequences whose outcome matched no message.
+-- least once a second; see queue-settle-and-claim.sql. First row: Lease is 'renewed', 'released' or 'lost'; then the
+-- sequences whose outcome matched no message; then the claimed messages; then, with 'released', the counts, as Begin returns them.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_SettleAndClaim]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_SettleAndClaim] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_SettleAndClaim]

@@ -82,7 +82,7 @@ DECLARE @NextDue datetime2(3), @NextSequence bigint, @NextHash binary(32), @Clai
 DECLARE @Raw bit = CASE WHEN LEN(JSON_VALUE(N'["\""]', N'$[0]')) = 1 THEN 0 ELSE 1 END;
 DECLARE @Released bit = 0, @Latest datetime2(3), @IsAhead bit, @DrewIn bit = 0, @Keys int, @Share int, @Window int, @First int, @Cut int, @Retry bit, @Rounds int = 0;
 DECLARE @HasRooms bit = 0, @Read int, @Throttles int = 0, @Throttled bit = 0, @OnlySolo bit = 0;
-DECLARE @ParkedTopics nvarchar(max), @ParkedMore bit = 0, @Counts nvarchar(max);
+DECLARE @ParkedTopics nvarchar(max), @ParkedMore bit = 0;
 DECLARE @Holder nvarchar(200), @ExpiresUtc datetime2(3);
 DECLARE @Front datetime2(3) = DATEFROMPARTS(1, 1, 1), @From datetime2(3);
 DECLARE @Claim TABLE (
@@ -395,8 +395,6 @@ BEGIN
   ORDER BY CASE WHEN q.OrderingHash IS NULL THEN q.DueUtc ELSE q.EnqueuedUtc END, q.Sequence;
 END;
 COMMIT;
--- The run ends with this call, so it reports what it leaves, when the lease's row is free again.
-IF @Released = 1 EXEC [$(Schema)].[$(Queue)_CountStored] @Counts OUTPUT;
 
 SELECT CASE WHEN @Released = 1 THEN N'released' WHEN @Held = 0 THEN N'lost' WHEN @Begin = 1 THEN N'acquired' ELSE N'renewed' END AS Lease,
   @Fence AS Fence, @AcquisitionId AS AcquisitionId,
@@ -404,8 +402,8 @@ SELECT CASE WHEN @Released = 1 THEN N'released' WHEN @Held = 0 THEN N'lost' WHEN
   @More AS More, CASE WHEN @NextDue <= @Now THEN 0 ELSE DATEDIFF_BIG(millisecond, @Now, @NextDue) END AS NextDueInMs,
   @Purged AS Purged, @Recovered AS Recovered, @Throttled AS Throttled, @OnlySolo AS OnlySolo,
   @ParkedTopics AS ParkedTopics, @ParkedMore AS ParkedMore, @ThrottledAfter AS ThrottledAfter, @ParkedAfter AS ParkedAfter,
-  CASE WHEN @Held = 0 OR @Rounds >= 4 THEN NULL WHEN @NextDue <= @Now THEN @NextDue ELSE @Now END AS FromUtc,
-  @Counts AS Counts;
+  CASE WHEN @Held = 0 OR @Rounds >= 4 THEN NULL WHEN @NextDue <= @Now THEN @NextDue ELSE @Now END AS FromUtc;
+SELECT DISTINCT Sequence FROM @Outcome WHERE Matched = 0;
 SELECT q.Sequence, q.MessageId, q.Topic,
   CASE WHEN q.ContentBytes <= $(ContentLimit) THEN q.Payload END AS Payload, q.PayloadEscaped,
   CASE WHEN q.ContentBytes <= $(ContentLimit) THEN q.Headers END AS Headers,
@@ -414,5 +412,6 @@ SELECT q.Sequence, q.MessageId, q.Topic,
 FROM @Claim c JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.Sequence = c.Sequence
 WHERE q.Status = 1 AND q.ClaimFence = @Fence
 ORDER BY c.Position;
-SELECT DISTINCT Sequence FROM @Outcome WHERE Matched = 0;
+-- The run ends with this call, so it reports what it leaves. If this fails, the caller has its answer already.
+IF @Released = 1 EXEC [$(Schema)].[$(Queue)_CountStored];
 GO

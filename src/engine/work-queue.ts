@@ -92,6 +92,8 @@ export interface Claim {
   readonly purged: number;
   /** What is stored after the call. Present when the call ended the run: it found nothing to claim, or released the lease. */
   readonly stored?: StoredCounts;
+  /** Why there is no `stored` although the call ended the run. The call has done all else. */
+  readonly countError?: unknown;
 }
 
 /**

@@ -44,6 +44,8 @@ export interface FleetOptions extends FleetHandleOptions {
   readonly strategy: Strategy;
   /** The random source of jitter. Default: `Math.random`. */
   readonly random?: (() => number) | undefined;
+  /** Bounds the log lines about failures. The fleet closes it. Default: one of its own. */
+  readonly logLimit?: LogLimit;
   readonly onError?: FailureListeners['onError'];
   readonly onDeadMessage?: FailureListeners['onDeadMessage'];
 }
@@ -87,7 +89,7 @@ export class Fleet {
       logger: options.logger,
     });
     this.#gauge = new FleetGauge(options.owner, options.logger);
-    this.#logLimit = new LogLimit(options.logger);
+    this.#logLimit = options.logLimit ?? new LogLimit(options.logger);
     const topics = [...options.handlers.values()].flatMap((set) => set.topics.map(({ topic }) => topic));
     this.#parked = new ParkedTenants(topics, options.logger);
     setTenantLabels(options.settings.telemetry.metricTenants);

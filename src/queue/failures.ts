@@ -83,7 +83,7 @@ export class RunFailures {
     const text = logsHandlerText ? errorText(error) : errorLabel(error);
     const of = this.#about(message);
     results.failed(handler.topic, of.messageId, text);
-    if (listeners.limit.allows(outcome.kind === 'retry' ? 'retried' : 'dead', handler.topic)) {
+    if (listeners.limit.allows(outcome.kind === 'retry' ? 'retried' : 'dead', { topic: handler.topic })) {
       const { messageId, topic } = message;
       if (nextTryInMs === null) logDead(logger, { messageId, topic, attempts: attempt, error: text });
       else
@@ -107,7 +107,7 @@ export class RunFailures {
     const { messageId, topic, sequence } = message;
     const attempts = message.attempt - 1;
     if (handler) this.#options.results.failed(handler.topic, messageId, reason);
-    if (listeners.limit.allows('dead', handler?.topic ?? noHandler))
+    if (listeners.limit.allows('dead', { topic: handler?.topic ?? noHandler }))
       logDead(logger, { messageId, sequence, topic, attempts, error: reason });
     this.#dies(message, attempts, reason);
   }

@@ -27,7 +27,7 @@ import { type QueueReport, queueReport, type RunEnd } from './report.ts';
 import { Rooms } from './rooms.ts';
 import { RunLease } from './run-lease.ts';
 import { type PhaseEvent, RunPhase } from './run-phase.ts';
-import { type RunBooks, settleWhileLeaseLasts } from './settle-call.ts';
+import { type RunBooks, settleWhileLeaseLasts, warnIfUncounted } from './settle-call.ts';
 import { RunTally } from './tally.ts';
 
 export interface QueueRunOptions {
@@ -85,6 +85,7 @@ export async function runQueue(options: QueueRunOptions): Promise<QueueReport> {
   }
   tally.recovered += begun.recovered;
   backlog.begun(begun);
+  warnIfUncounted(options, begun);
   for (const topic of begun.parked.topics) tally.unhandled(topic);
   if (begun.status === 'idle') return report({ status: 'idle', stop: 'drained' });
   publishPoint('run:claimed', tenant.id);

@@ -1,23 +1,39 @@
 /** A run's call to the engine: one round trip that settles the outcomes, and claims, renews or releases (Q8). */
-import type { SettleRequest, SettleResult, WorkQueue } from '../engine/work-queue.ts';
+import type { Claim, SettleRequest, SettleResult, WorkQueue } from '../engine/work-queue.ts';
 import { describeError, isMultiOutboxError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import type { RunTrace } from '../telemetry/spans.ts';
 import type { Backlog } from './backlog.ts';
+import type { FailureListeners } from './failures.ts';
 import type { LoopBlocks } from './loop-blocks.ts';
 import type { EndedMessage } from './outcome.ts';
 import type { RunLease } from './run-lease.ts';
 import type { RunTally } from './tally.ts';
 
-export interface SettleCallOptions {
+export interface SettleCallOptions extends CountWarning {
   readonly queue: WorkQueue;
   readonly tenant: { readonly id: string };
   readonly dispatch: Settings['dispatch'];
   readonly retention: Settings['retention'];
-  readonly logger: Logger;
   readonly trace?: RunTrace | undefined;
+}
+
+interface CountWarning {
+  readonly logger: Logger;
+  readonly failures?: Pick<FailureListeners, 'limit'> | undefined;
+}
+
+/** The run has ended well, so only the log says that the registry keeps earlier counts (S2). */
+export function warnIfUncounted(
+  { logger, failures }: CountWarning,
+  { countError }: Pick<Claim, 'countError'>,
+): void {
+  if (countError === undefined || failures?.limit.allows('uncounted', {}) === false) return;
+  logger.warn('The messages that are left in the queue could not be counted; status shows earlier counts.', {
+    error: describeError(countError),
+  });
 }
 
 /**
@@ -42,11 +58,12 @@ export interface RunBooks {
  *   release
  */
 export async function settleWhileLeaseLasts(
-  { queue, tenant, dispatch, retention, logger, trace }: SettleCallOptions,
+  options: SettleCallOptions,
   { lease, backlog, tally, blocks }: RunBooks,
   outcomes: readonly EndedMessage[],
   then: SettleRequest['then'],
 ): Promise<SettleResult | undefined> {
+  const { queue, tenant, dispatch, retention, logger, trace } = options;
   const { leaseMs, onDead } = dispatch;
   const request: SettleRequest = {
     lease: lease.ref,
@@ -68,6 +85,7 @@ export async function settleWhileLeaseLasts(
       tally.count(outcomes, result.unmatched);
       lease.answered(result, sentAt);
       backlog.answered(result, then);
+      warnIfUncounted(options, result);
       return result;
     } catch (error) {
       if (then.do === 'claim') backlog.claimFailed();

@@ -1,5 +1,12 @@
 import { errorName, functionOf, ignoreRejection } from '../errors.ts';
+import type { LogLimit } from './log-limit.ts';
 import type { Logger } from './logger.ts';
+
+/** Where the errors of callbacks go; a callback that always fails must not fill the log. */
+export interface CallbackLog {
+  readonly logger: Logger;
+  readonly limit: Pick<LogLimit, 'allows'>;
+}
 
 /**
  * Wraps a caller's callback, synchronous or not, so that an error of it is logged and stops nothing: the work that it
@@ -11,15 +18,18 @@ export function safeCallback<Arguments extends unknown[]>(
   call: string,
   option: string,
   callback: ((...args: Arguments) => unknown) | undefined,
-  logger: Logger,
+  { logger, limit }: CallbackLog,
 ): (...args: Arguments) => void {
   if (callback === undefined) return () => {};
   functionOf(call, option, callback);
-  const failed = (error: unknown) =>
-    logger.error('A callback failed; the work goes on. Correct the callback.', {
-      callback: `${call}: ${option}`,
-      error: errorName(error),
-    });
+  const about = { callback: `${call}: ${option}` };
+  const failed = (error: unknown) => {
+    if (limit.allows('callback', about))
+      logger.error('A callback failed; the work goes on. Correct the callback.', {
+        ...about,
+        error: errorName(error),
+      });
+  };
   return (...args) => {
     try {
       ignoreRejection(callback(...args), failed);

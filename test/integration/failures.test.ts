@@ -56,7 +56,7 @@ test('S1: a topic that always fails does not fill the log; the log says how much
   await face.tick();
   expect(about(logger.lines, 'An attempt failed')).toHaveLength(10);
   await face.close();
-  expect(about(logger.lines, 'More messages')).toMatchObject([
+  expect(about(logger.lines, 'More of these')).toMatchObject([
     { level: 'warn', fields: { kind: 'retried', topic: 'orders', leftOut: 30 } },
   ]);
 });
@@ -88,6 +88,23 @@ test('S1: a message that goes to Dead without a start is told to onDeadMessage o
   await face.outbox('a').enqueue({ topic: 'unknown', payload: 'x' });
   await face.tick();
   expect(events).toEqual([{ topic: 'unknown', attempts: 0 }]);
+});
+
+test('S1: a callback that always throws does not fill the log', async () => {
+  const { face, logger } = await failing(() => new Error('down'), {
+    onError() {
+      throw new Error('secret');
+    },
+  });
+  await face.outbox('a').enqueue(Array.from({ length: 25 }, () => ({ topic: 'orders', payload: 'x' })));
+  await face.tick();
+  expect(about(logger.lines, 'A callback failed')).toHaveLength(10);
+  await face.close();
+  expect(about(logger.lines, 'More of these').map(({ fields }) => fields)).toContainEqual({
+    kind: 'callback',
+    callback: 'createMultiOutbox: onError',
+    leftOut: 15,
+  });
 });
 
 test.each<[string, () => unknown]>([

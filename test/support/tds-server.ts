@@ -61,8 +61,15 @@ export const tokens = {
   },
 };
 
+type Columns = Readonly<Record<string, string | number | bigint | boolean | null>>;
+
 /** One row, as the answer to a call: text, whole numbers (as bigint or int) and bits; each column may be null. */
-export function row(columns: Readonly<Record<string, string | number | bigint | boolean | null>>): Buffer {
+export function row(columns: Columns): Buffer {
+  return Buffer.concat([recordSet(columns), done(0x00)]);
+}
+
+/** A record set, by default with one row, as a part of an answer that goes on. */
+export function recordSet(columns: Columns, { isEmpty = false } = {}): Buffer {
   const [types, values]: [Buffer[], Buffer[]] = [[], []];
   for (const [name, value] of Object.entries(columns)) {
     const { type, data } = columnOf(value);
@@ -73,21 +80,14 @@ export function row(columns: Readonly<Record<string, string | number | bigint | 
   }
   const count = Buffer.alloc(2);
   count.writeUInt16LE(Object.keys(columns).length);
-  // The end of a statement's result within the procedure: it has one row, and more results follow.
-  const end = Buffer.from([0xff, 0x11, 0, 0, 0, 1, ...Array(7).fill(0)]);
-  return Buffer.concat([
-    Buffer.from([0x81]),
-    count,
-    ...types,
-    Buffer.from([0xd1]),
-    ...values,
-    end,
-    done(0x00),
-  ]);
+  const rows = isEmpty ? [] : [Buffer.from([0xd1]), ...values];
+  // The end of a statement's result within the procedure: it has a count of rows, and more results follow.
+  const end = Buffer.from([0xff, 0x11, 0, 0, 0, isEmpty ? 0 : 1, ...Array(7).fill(0)]);
+  return Buffer.concat([Buffer.from([0x81]), count, ...types, ...rows, end]);
 }
 
 /** A column's type, and a value as a row has it. */
-function columnOf(value: string | number | bigint | boolean | null): { type: number[]; data: Buffer } {
+function columnOf(value: Columns[string]): { type: number[]; data: Buffer } {
   if (typeof value === 'boolean') return { type: [0x68, 1], data: Buffer.from([1, Number(value)]) };
   if (typeof value === 'number') {
     const data = Buffer.from([4, 0, 0, 0, 0]);

@@ -38,6 +38,11 @@ export type Row = Readonly<Record<string, unknown>>;
 export interface CallOptions extends RepeatOptions {
   /** With `onLost: 'ask'`: the parameters that the repeated call adds. */
   readonly again?: (elapsedMs: number) => Parameters;
+  /**
+   * Whether the record sets that came before an error are the whole answer, because the procedure had committed before and
+   * failed in work that may fail. The call then returns them. Default: an error fails the call.
+   */
+  readonly isAnswered?: (recordSets: readonly Row[][], error: unknown) => boolean;
 }
 
 const firstPauseMs = 50;
@@ -86,7 +91,9 @@ export class Database {
         return await this.#attempt(({ driver, pool }) => {
           const request = new driver.Request(pool);
           bind(driver, request, { ...parameters, ...extra });
-          return execute(request, this.procedure(name));
+          const procedure = this.procedure(name);
+          const { isAnswered } = options;
+          return isAnswered ? executeInParts(request, procedure, isAnswered) : execute(request, procedure);
         });
       } catch (error) {
         const failed = error instanceof CallFailed ? error : null;
@@ -208,4 +215,22 @@ function driverType(driver: Driver, type: ParameterType, value: unknown): mssql.
 export async function execute(request: mssql.Request, procedure: string): Promise<Row[][]> {
   const result = await request.execute(procedure);
   return result.recordsets as unknown as Row[][];
+}
+
+/** Executes a procedure; an error after its answer does not lose the answer. */
+async function executeInParts(
+  request: mssql.Request,
+  procedure: string,
+  isAnswered: NonNullable<CallOptions['isAnswered']>,
+): Promise<Row[][]> {
+  const recordSets: Row[][] = [];
+  const errors: unknown[] = [];
+  // The driver drops what came before an error, unless it hands over each row as it comes. It then never rejects.
+  request.stream = true;
+  request.on('recordset', () => recordSets.push([]));
+  request.on('row', (row: Row) => recordSets.at(-1)!.push(row));
+  request.on('error', (error: unknown) => errors.push(error));
+  await request.execute(procedure);
+  if (errors.length > 0 && !isAnswered(recordSets, errors.at(-1))) throw errors.at(-1);
+  return recordSets;
 }

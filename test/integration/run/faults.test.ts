@@ -50,6 +50,34 @@ describe('calls that fail (Q8, D8)', () => {
     expect(await queue.statistics()).toMatchObject({ done: 20, claimed: 0 });
   });
 
+  test('S2: a run whose messages could not be counted ends well, reports no counts, and says so in the log', async () => {
+    const queue = await place.outbox();
+    await queue.enqueue(messages(1));
+    const uncounted = <T extends object>(answer: T) => ({
+      ...answer,
+      stored: undefined,
+      countError: locked(),
+    });
+    const failing = withFaults(queue, {
+      begin: async (real, request) => {
+        const begun = await real(request);
+        return begun.status === 'idle' ? uncounted(begun) : begun;
+      },
+      settle: async (real, request) => {
+        const settled = await real(request);
+        return settled.lease === 'released' ? uncounted(settled) : settled;
+      },
+    });
+    const logger = recordingLogger();
+    const handlers = [orders(() => {})];
+    const first = await run(failing, handlers, { logger });
+    expect(first).toMatchObject({ status: 'dispatched', counts: { done: 1, lost: 0 } });
+    expect(first).not.toHaveProperty('stored');
+    expect(await run(failing, handlers, { logger })).toMatchObject({ status: 'idle' });
+    const line = { level: 'warn', fields: { error: { code: 'DATABASE_LOCKED' } } };
+    expect(logger.lines.filter(({ level }) => level === 'warn')).toMatchObject([line, line]);
+  });
+
   test('Q8: when the answer to a settle is lost, its outcomes are reported lost, and the tenant stays due', async () => {
     const queue = await place.outbox();
     await queue.enqueue(messages(20));

@@ -42,7 +42,7 @@ describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
   ): Promise<Answer> {
     const request = new mssql.Request(pool);
     for (const [name, value] of Object.entries(parameters)) request.input(name, value);
-    const [header, messages = [], lost = []] = (await request.execute(`messaging.${procedure}`))
+    const [header, lost = [], messages = []] = (await request.execute(`messaging.${procedure}`))
       .recordsets as unknown as Record<string, unknown>[][];
     return {
       header: header![0]!,
@@ -155,6 +155,30 @@ describeOnServer(`lost answers of SQL Server (${serverVariable})`, () => {
     const again = await call('Inbox_EnqueueMany', parameters);
     expect(again.header).toMatchObject({ Ordinal: 0, MessageId: message.messageId.toUpperCase() });
     expect(Number(again.header.AgeMs)).toBeGreaterThanOrEqual(0);
+  }, 60_000);
+
+  test('Q8, S2: an error of the count after the commit loses neither the outcomes nor the answer', async () => {
+    const queue = database.queue('inbox');
+    const claim = { limit: 10, maxBytes: 1_000_000 };
+    const run = { owner: 'host-1', durationMs: 600_000, claim };
+    await queue.enqueue([{ messageId: randomUUID(), topic: 't', payload: 'A' }]);
+    const begun = await queue.begin(run);
+    if (begun.status !== 'claimed') throw new Error('expected a claim');
+    const identities = begun.messages.map(({ sequence, messageId }) => ({ sequence, messageId }));
+    const unknown = { sequence: 9_999, messageId: randomUUID() };
+    await pool.request().query('ALTER PROCEDURE messaging.Inbox_CountStored AS SELECT 1 / 0 AS Unblocked');
+    const then = { do: 'release-lease' } as const;
+    const settled = await queue.settle({
+      lease: begun.lease,
+      leaseMs: 600_000,
+      outcomes: [...identities, unknown].map((each) => ({ ...each, kind: 'done' as const })),
+      onDead: 'block',
+      then,
+    });
+    expect(settled).toMatchObject({ lease: 'released', unmatched: [unknown.sequence] });
+    expect(settled.countError).toMatchObject({ message: expect.stringMatching(/zero/) });
+    expect(await queue.statistics()).toMatchObject({ done: identities.length, claimed: 0 });
+    expect(await queue.begin(run)).toMatchObject({ status: 'idle', countError: expect.anything() });
   }, 60_000);
 
   test('L4: a repeated release learns that it released the lease', async () => {

@@ -1,7 +1,7 @@
 /** S2: what a run counts of its queue has limits, so that an idle look costs little however much is stored. */
 import { storedCounts } from '../../../src/engine/stored-counts.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
-import { withProgram } from './scene.ts';
+import { begin, message, settle, withProgram } from './scene.ts';
 
 const place = new SqlitePlace();
 const claim = { limit: 10, maxBytes: 1_000_000 };
@@ -35,6 +35,23 @@ test('counts below the limit are exact', async () => {
 test('blocked messages are looked for among 1,000 members of ordering groups', async () => {
   const { ready, blocked, atLeast } = await idleRunOf(1_500, `'orders', '', ${later}, 0, NULL, 'K'`);
   expect({ ready, blocked, atLeast }).toEqual({ ready: 1_000, blocked: 999, atLeast: ['ready', 'blocked'] });
+});
+
+test('Q8, S2: an error of the count does not undo what the call has settled', async () => {
+  const queue = (await place.tenant('acme')).queue('outbox');
+  await queue.enqueue([message('1')]);
+  const begun = await begin(queue);
+  // Only the count reads this index.
+  await withProgram(place.file('tenants/acme.db'), (db) => db.exec('DROP INDEX Outbox_Dead'));
+  const [{ sequence, messageId }] = begun.messages as [(typeof begun.messages)[number]];
+  const settled = await settle(queue, begun, [{ sequence, messageId, kind: 'done' }]);
+  expect(settled).toMatchObject({
+    lease: 'released',
+    unmatched: [],
+    countError: { message: expect.stringContaining('Outbox_Dead') },
+  });
+  expect(settled).not.toHaveProperty('stored');
+  expect(await queue.get(messageId)).toMatchObject({ status: 2 });
 });
 
 test('a number is at least so many if any part of it has come to its limit', () => {

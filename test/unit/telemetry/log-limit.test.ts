@@ -4,7 +4,7 @@ import { recordingLogger } from '../../support/recording-logger.ts';
 
 const pass = fakeTimers();
 const allowed = (limit: LogLimit, topic: string, times: number, kind = 'dead') =>
-  Array.from({ length: times }, () => limit.allows(kind, topic)).filter(Boolean).length;
+  Array.from({ length: times }, () => limit.allows(kind, { topic })).filter(Boolean).length;
 
 test('S1: ten lines of a kind and topic are written in a minute; the others are counted, and the count is logged', async () => {
   const logger = recordingLogger();

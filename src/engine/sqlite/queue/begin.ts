@@ -13,7 +13,7 @@ import {
 } from '../lease-store.ts';
 import { wholeMs } from '../time.ts';
 import { claim } from './claim.ts';
-import { countStored, nothingStored } from './counts.ts';
+import { counted, nothingStored } from './counts.ts';
 import { anyAheadSql, drawInDueTimes } from './due-times.ts';
 import { GroupKeys, keyColumn, unblockHeads } from './ordering.ts';
 import { makeParkedDue, readParked } from './parked.ts';
@@ -85,8 +85,8 @@ export function beginByReading(
   const nextDueInMs = row.NextDueUtc === null ? null : row.NextDueUtc - row.Now;
   const none = { messages: [], more: false, throttled: false, onlySolo: false, purged: 0, recovered: 0 };
   const isEmpty = row.NextDueUtc === null && row.Parked === 0 && row.Dead === 0 && row.Grouped === 0;
-  const stored = isEmpty ? nothingStored : countStored(connection, table, row.Now);
-  return { status: 'idle', ...none, nextDueInMs, parked, stored };
+  const counts = isEmpty ? { stored: nothingStored } : counted(connection, table, row.Now);
+  return { status: 'idle', ...none, nextDueInMs, parked, ...counts };
 }
 
 /**
@@ -134,7 +134,7 @@ export function begin(
   const found = { ...claimed, more, nextDueInMs, throttled, purged, recovered, parked };
   if (claimed.messages.length === 0) {
     releaseLease(connection, lease);
-    return { status: 'idle', ...found, stored: countStored(connection, table, now) };
+    return { status: 'idle', ...found, ...counted(connection, table, now) };
   }
   return { status: 'claimed', ...found, lease, expiresInMs: wholeMs(request.durationMs) };
 }

@@ -1,6 +1,6 @@
 /** What a run leaves behind (S2). Each count ends at a limit, so that it costs little however much is stored. */
 import { countLimit, mostParkedTopics, storedCounts } from '../../stored-counts.ts';
-import type { StoredCounts } from '../../work-queue.ts';
+import type { Claim, StoredCounts } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
 import { text } from '../text.ts';
@@ -51,7 +51,7 @@ interface CountsRow {
 }
 
 /** Takes no lock: in a write transaction it sees that transaction's changes. */
-export function countStored(connection: Connection, table: QueueTable, now: number): StoredCounts {
+function countStored(connection: Connection, table: QueueTable, now: number): StoredCounts {
   const sql = statements[table];
   const row = connection.prepare(sql.counts).get({ now }) as unknown as CountsRow;
   // The three indexes are empty for most queues.
@@ -76,6 +76,19 @@ export function countStored(connection: Connection, table: QueueTable, now: numb
     },
     memberLimit,
   );
+}
+
+/** The counts for the answer of a call that ends its run. They must not hide what the call has done, so an error does not end it. */
+export function counted(
+  connection: Connection,
+  table: QueueTable,
+  now: number,
+): Pick<Claim, 'stored' | 'countError'> {
+  try {
+    return { stored: countStored(connection, table, now) };
+  } catch (countError) {
+    return { countError };
+  }
 }
 
 const none = { Count: 0, FirstUtc: null, Blocked: 0 };

@@ -4,7 +4,7 @@ import type { Connection } from '../connection.ts';
 import { isLastAcquisition, releaseLease, renewLease } from '../lease-store.ts';
 import { wholeMs } from '../time.ts';
 import { claim } from './claim.ts';
-import { countStored } from './counts.ts';
+import { counted } from './counts.ts';
 import { applyOutcomes } from './outcomes.ts';
 import { purge } from './purge.ts';
 import type { QueueTable } from './records.ts';
@@ -59,8 +59,7 @@ function claimOrLeave(
     const more = isDue || (isReleased && throttled);
     const rest = { messages: [], more, onlySolo: false, nextDueInMs, throttled, purged };
     if (isReleased) {
-      const stored = countStored(connection, table, now);
-      return { lease: 'released', expiresInMs: 0, ...rest, stored };
+      return { lease: 'released', expiresInMs: 0, ...rest, ...counted(connection, table, now) };
     }
     return { lease: 'renewed', expiresInMs: wholeMs(leaseMs), ...rest };
   }
@@ -79,8 +78,8 @@ function claimOrLeave(
   // If due times were drawn in, the next claim takes their messages.
   if (then.solo && claimed.messages.length === 0 && !drewIn) {
     releaseLease(connection, lease);
-    const stored = countStored(connection, table, now);
-    return { lease: 'released', expiresInMs: 0, ...found, more: claimed.more || throttled, stored };
+    const last = { ...found, more: claimed.more || throttled };
+    return { lease: 'released', expiresInMs: 0, ...last, ...counted(connection, table, now) };
   }
   return { lease: 'renewed', expiresInMs: wholeMs(leaseMs), ...found };
 }

@@ -9,7 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import type { LeaseRef } from '../../lease-store.ts';
 import type { SettledMessage } from '../../message.ts';
-import { type IndexCounts, storedCounts } from '../../stored-counts.ts';
+import { storedCounts } from '../../stored-counts.ts';
 import type {
   BeginRequest,
   BeginResult,
@@ -45,6 +45,15 @@ interface Unanswered {
   readonly callId: string;
 }
 
+/** The record sets of an answer. */
+interface CallAnswer {
+  readonly header: Row;
+  readonly unmatched: readonly Row[];
+  readonly messages: readonly Row[];
+  readonly counts?: Row | undefined;
+  readonly countError?: unknown;
+}
+
 /** The part of a work queue that a run uses. */
 export class RunCalls {
   readonly name: QueueName;
@@ -65,7 +74,7 @@ export class RunCalls {
   async begin(request: BeginRequest): Promise<BeginResult> {
     const { owner, durationMs, context, claim } = request;
     const sentAt = performance.now();
-    const [header, messages] = await this.#call('Begin', JSON.stringify(['begin', request]), {
+    const { header, messages, ...counted } = await this.#call('Begin', JSON.stringify(['begin', request]), {
       Owner: [text, owner],
       LeaseMs: [bigint, wholeMs(durationMs)],
       Limit: [int, claim.limit],
@@ -87,7 +96,7 @@ export class RunCalls {
     this.#throttledAfter = header.ThrottledAfter as string | null;
     this.#parkedAfter = header.ParkedAfter as string | null;
     const recovered = header.Recovered as number;
-    const found = claimOf(header, messages);
+    const found = claimOf(header, messages, counted);
     const parked = parkedOf(header);
     if (header.Lease !== 'acquired') return { status: 'idle', ...found, recovered, parked };
     const fence = Number(header.Fence);
@@ -106,7 +115,12 @@ export class RunCalls {
     const known = this.#known.fence === lease.fence ? this.#known : new KnownQueue(lease.fence);
     const { inFlight, fromUtc } = known;
     const sentAt = performance.now();
-    const [header, messages, unmatchedRows] = await this.#call(
+    const {
+      header,
+      messages,
+      unmatched: unmatchedRows,
+      ...counted
+    } = await this.#call(
       'SettleAndClaim',
       JSON.stringify(['settle', lease, then]) + json,
       {
@@ -137,7 +151,7 @@ export class RunCalls {
       },
     );
     if (then.do === 'claim') this.#throttledAfter = header.ThrottledAfter as string | null;
-    const found = claimOf(header, messages);
+    const found = claimOf(header, messages, counted);
     const unmatched = unmatchedRows.map(({ Sequence }) => Number(Sequence));
     for (const { sequence } of outcomes) inFlight.delete(sequence);
     known.claimed(found.messages);
@@ -163,18 +177,31 @@ export class RunCalls {
     request: string,
     parameters: Parameters,
     again: () => Parameters = () => ({}),
-  ): Promise<[header: Row, messages: Row[], unmatched: Row[]]> {
+  ): Promise<CallAnswer> {
     const repeated = this.#unanswered?.request === request;
     const callId = repeated ? this.#unanswered!.callId : randomUUID();
     const askAgain = (): Parameters => ({ Again: [bit, true], ...again() });
     this.#unanswered = { request, callId };
-    const [headers, messages = [], unmatched = []] = await this.database.call(
+    let countError: unknown;
+    const recordSets = await this.database.call(
       `${this.table}_${procedure}`,
       { ...parameters, CallId: [uuid, callId], ...(repeated && askAgain()) },
-      { onLost: 'ask', again: askAgain },
+      {
+        onLost: 'ask',
+        again: askAgain,
+        isAnswered: (sets, error) => {
+          countError = error;
+          // The messages come after the unmatched sequences, so these are complete.
+          return sets[0]?.[0]?.Lease === 'released' && (procedure === 'Begin' || sets.length >= 3);
+        },
+      },
     );
     this.#unanswered = null;
-    return [headers![0]!, messages, unmatched];
+    const [headers, unmatched = [], messages = []] = recordSets;
+    const header = headers![0]!;
+    const counts = recordSets.length > 1 ? recordSets.at(-1)![0] : undefined;
+    const ended = countError === undefined ? { counts } : { countError };
+    return { header, unmatched, messages, ...(header.Lease === 'released' && ended) };
   }
 }
 
@@ -219,7 +246,11 @@ function errorsOf(outcomes: readonly SettledMessage[]): string | null {
   return Object.keys(errors).length === 0 ? null : JSON.stringify(errors);
 }
 
-function claimOf(header: Row, rows: readonly Row[]): Claim {
+function claimOf(
+  header: Row,
+  rows: readonly Row[],
+  { counts, countError }: Pick<CallAnswer, 'counts' | 'countError'>,
+): Claim {
   const { NextDueInMs: next } = header;
   return {
     messages: (rows as unknown as ClaimRow[]).map(claimedMessage),
@@ -228,20 +259,31 @@ function claimOf(header: Row, rows: readonly Row[]): Claim {
     purged: header.Purged as number,
     throttled: header.Throttled as boolean,
     onlySolo: header.OnlySolo as boolean,
-    ...(typeof header.Counts === 'string' && { stored: storedOf(header.Counts) }),
+    ...(counts !== undefined && { stored: storedOf(counts) }),
+    ...(countError !== undefined && { countError }),
   };
 }
 
 /** The most members of ordering groups that the procedure looks at (queue-counts.sql). */
 const memberLimit = 10_000;
 
-function storedOf(json: string): StoredCounts {
-  const {
-    oldestDueAgeMs = null,
-    parked = [],
-    ...counts
-  } = JSON.parse(json) as Partial<IndexCounts> & Omit<IndexCounts, 'oldestDueAgeMs' | 'parked'>;
-  return storedCounts({ ...counts, oldestDueAgeMs, parked }, memberLimit);
+function storedOf(row: Row): StoredCounts {
+  const count = (column: string) => row[column] as number;
+  const { OldestDueAgeMs: age, Parked: parked } = row;
+  return storedCounts(
+    {
+      unblocked: count('Unblocked'),
+      due: count('Due'),
+      throttled: count('Throttled'),
+      members: count('Members'),
+      blocked: count('Blocked'),
+      dead: count('Dead'),
+      oldestDueAgeMs: age === null ? null : Number(age),
+      parked: parked === null ? [] : (JSON.parse(parked as string) as { topic: string; count: number }[]),
+      isEmpty: row.IsEmpty as boolean,
+    },
+    memberLimit,
+  );
 }
 
 function parkedOf({ ParkedTopics: json, ParkedMore: more }: Row): Parked {
