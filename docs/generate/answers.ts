@@ -1,6 +1,7 @@
 /** The schemas of the function app's HTTP answers. A test checks the answers of the running app against them. */
 import * as v from 'valibot';
 import { runOutcomes, streakRanges, tenantStatuses } from '../../src/engine/registry.ts';
+import { countNames } from '../../src/engine/work-queue.ts';
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const milliseconds = v.pipe(v.number(), v.minValue(0));
@@ -53,7 +54,7 @@ const queueState = v.strictObject({
   blocked: count,
   dead: count,
   parked: v.array(v.strictObject({ topic: v.string(), count })),
-  atLeast: v.array(v.picklist(['ready', 'due', 'blocked', 'dead', 'parked'])),
+  atLeast: v.array(v.picklist(countNames)),
   isEmpty: v.boolean(),
   oldestDueAgeMs: v.nullable(milliseconds),
   asOfUtc: time,
@@ -72,6 +73,7 @@ const tenantHealth = v.strictObject({
     v.strictObject({
       queue: v.picklist(['outbox', 'inbox']),
       topic: v.string(),
+      source: v.nullable(v.string()),
       sinceUtc: time,
       lastUtc: time,
       failures: count,
@@ -96,7 +98,12 @@ export const fleet = v.strictObject({
     longestFailureStreak: count,
     withFailingTopics: count,
     withDead: count,
-    dead: count,
+    stored: v.strictObject({
+      ...v.entriesFromList(countNames, count),
+      atLeast: v.array(v.picklist(countNames)),
+      oldestDueAgeMs: v.nullable(milliseconds),
+      oldestCountMs: v.nullable(milliseconds),
+    }),
     lastPlan: v.nullable(v.strictObject({ utc: time, ageMs: milliseconds, due: count, chosen: count })),
     totals: counts,
     poisoned: v.strictObject({ total: count, lastUtc: v.nullable(time) }),

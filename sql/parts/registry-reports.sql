@@ -26,7 +26,7 @@ ALTER PROCEDURE [$(Schema)].[Tenant_Report]
   @Mode nvarchar(10),
   @IdleStreak int,
   @FailureStreak int,
-  -- {"ready":3,"due":1,"blocked":1,"dead":0,"parked":[{"topic":"…","count":2}],"atLeast":[],"isEmpty":false,"oldestDueAgeMs":12,"nextDueInMs":0}
+  -- {"ready":3,"due":1,"blocked":1,"dead":0,"parked":[{"topic":"…","count":2}],"parkedCount":2,"atLeast":[],"isEmpty":false,"oldestDueAgeMs":12,"nextDueInMs":0}
   -- each; null: the run did not serve the queue to its end, so what was reported last stays
   @OutboxState nvarchar(max) = NULL,
   @InboxState nvarchar(max) = NULL,
@@ -198,15 +198,33 @@ FROM (
       COALESCE(MAX(CASE WHEN Status = N'active' THEN FailureStreak ELSE 0 END), 0) AS LongestStreak,
       DATEDIFF_BIG(millisecond, MIN(CASE WHEN Status = N'active' AND NextDueUtc <= @Now THEN NextDueUtc ELSE NULL END), @Now) AS OldestDueMs,
       COALESCE(SUM(CASE WHEN Status = N'active' AND FailingTopics <> N'[]' THEN 1 ELSE 0 END), 0) AS FailingTopics,
-      COALESCE(SUM(CASE WHEN Status <> N'retired' AND Dead > 0 THEN 1 ELSE 0 END), 0) AS WithDead,
-      COALESCE(SUM(CASE WHEN Status <> N'retired' THEN Dead ELSE 0 END), 0) AS Dead,
+      COALESCE(SUM(CASE WHEN Status <> N'retired' AND StoredDead > 0 THEN 1 ELSE 0 END), 0) AS WithDead,
+      COALESCE(SUM(CASE WHEN Status <> N'retired' THEN StoredReady ELSE 0 END), 0) AS Ready,
+      COALESCE(SUM(CASE WHEN Status <> N'retired' THEN StoredDue ELSE 0 END), 0) AS DueMessages,
+      COALESCE(SUM(CASE WHEN Status <> N'retired' THEN StoredBlocked ELSE 0 END), 0) AS Blocked,
+      COALESCE(SUM(CASE WHEN Status <> N'retired' THEN StoredDead ELSE 0 END), 0) AS Dead,
+      COALESCE(SUM(CASE WHEN Status <> N'retired' THEN StoredParked ELSE 0 END), 0) AS Parked,
+      COALESCE(MAX(CASE WHEN Status <> N'retired' AND AtLeast LIKE N'%"ready"%' THEN 1 ELSE 0 END), 0) AS ReadyAtLeast,
+      COALESCE(MAX(CASE WHEN Status <> N'retired' AND AtLeast LIKE N'%"due"%' THEN 1 ELSE 0 END), 0) AS DueAtLeast,
+      COALESCE(MAX(CASE WHEN Status <> N'retired' AND AtLeast LIKE N'%"blocked"%' THEN 1 ELSE 0 END), 0) AS BlockedAtLeast,
+      COALESCE(MAX(CASE WHEN Status <> N'retired' AND AtLeast LIKE N'%"dead"%' THEN 1 ELSE 0 END), 0) AS DeadAtLeast,
+      COALESCE(MAX(CASE WHEN Status <> N'retired' AND AtLeast LIKE N'%"parked"%' THEN 1 ELSE 0 END), 0) AS ParkedAtLeast,
+      MAX(CASE WHEN Status <> N'retired' THEN TRY_CAST(JSON_VALUE(OutboxState, '$.oldestDueAgeMs') AS bigint) + DATEDIFF_BIG(millisecond, OutboxStateUtc, @Now) END) AS OutboxDueAgeMs,
+      MAX(CASE WHEN Status <> N'retired' AND OutboxState IS NOT NULL THEN DATEDIFF_BIG(millisecond, OutboxStateUtc, @Now) END) AS OutboxCountAgeMs,
+      MAX(CASE WHEN Status <> N'retired' THEN TRY_CAST(JSON_VALUE(InboxState, '$.oldestDueAgeMs') AS bigint) + DATEDIFF_BIG(millisecond, InboxStateUtc, @Now) END) AS InboxDueAgeMs,
+      MAX(CASE WHEN Status <> N'retired' AND InboxState IS NOT NULL THEN DATEDIFF_BIG(millisecond, InboxStateUtc, @Now) END) AS InboxCountAgeMs,
       COALESCE(SUM(TotalDone), 0) AS TotalDone, COALESCE(SUM(TotalRetried), 0) AS TotalRetried,
       COALESCE(SUM(TotalDead), 0) AS TotalDead, COALESCE(SUM(TotalReleased), 0) AS TotalReleased,
       COALESCE(SUM(TotalParked), 0) AS TotalParked, COALESCE(SUM(TotalLost), 0) AS TotalLost,
       COALESCE(SUM(TotalRecovered), 0) AS TotalRecovered
     FROM (
-      SELECT *, COALESCE(TRY_CAST(JSON_VALUE(OutboxState, '$.dead') AS bigint), 0)
-        + COALESCE(TRY_CAST(JSON_VALUE(InboxState, '$.dead') AS bigint), 0) AS Dead
+      SELECT *,
+        COALESCE(TRY_CAST(JSON_VALUE(OutboxState, '$.ready') AS bigint), 0) + COALESCE(TRY_CAST(JSON_VALUE(InboxState, '$.ready') AS bigint), 0) AS StoredReady,
+        COALESCE(TRY_CAST(JSON_VALUE(OutboxState, '$.due') AS bigint), 0) + COALESCE(TRY_CAST(JSON_VALUE(InboxState, '$.due') AS bigint), 0) AS StoredDue,
+        COALESCE(TRY_CAST(JSON_VALUE(OutboxState, '$.blocked') AS bigint), 0) + COALESCE(TRY_CAST(JSON_VALUE(InboxState, '$.blocked') AS bigint), 0) AS StoredBlocked,
+        COALESCE(TRY_CAST(JSON_VALUE(OutboxState, '$.dead') AS bigint), 0) + COALESCE(TRY_CAST(JSON_VALUE(InboxState, '$.dead') AS bigint), 0) AS StoredDead,
+        COALESCE(TRY_CAST(JSON_VALUE(OutboxState, '$.parkedCount') AS bigint), 0) + COALESCE(TRY_CAST(JSON_VALUE(InboxState, '$.parkedCount') AS bigint), 0) AS StoredParked,
+        COALESCE(JSON_QUERY(OutboxState, '$.atLeast'), N'') + COALESCE(JSON_QUERY(InboxState, '$.atLeast'), N'') AS AtLeast
       FROM [$(Schema)].[Tenants]
     ) t
   ) f CROSS JOIN [$(Schema)].[RegistryState] s WHERE s.Id = 1;

@@ -69,7 +69,7 @@ BEGIN
     OutboxStateUtc datetime2(3) NULL,
     InboxState nvarchar(max) NULL,
     InboxStateUtc datetime2(3) NULL,
-    -- A JSON array of {"queue":"outbox","topic":"…","sinceUtc":"…","lastUtc":"…","failures":3,"messageId":"…","error":"…"}:
+    -- A JSON array of {"queue":"outbox","topic":"…","source":null,"sinceUtc":"…","lastUtc":"…","failures":3,"messageId":"…","error":"…"}:
     -- the topics of which no attempt has succeeded since these attempts failed.
     FailingTopics nvarchar(max) COLLATE Latin1_General_100_BIN2 NOT NULL CONSTRAINT [DF_Tenants_FailingTopics] DEFAULT (N'[]'),
     -- These refuse what no program could read (Q15).

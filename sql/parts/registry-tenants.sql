@@ -66,7 +66,8 @@ FROM [$(Schema)].[RegistryState] s WHERE s.Id = 1;
 COMMIT;
 SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;
 GO
--- Replaces the definition of a tenant that is not retired; its status and schedule do not change. Returns one
+-- Replaces the definition of a tenant that is not retired; its status and schedule do not change. If its database or schema
+-- changes, what runs have reported of its queues goes, and so do later reports of counts that were made before. Returns one
 -- row: the tenant. Throws 51103 (unknown or retired) and 51102 (another tenant that is not retired has the
 -- database).
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Change]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Change] AS RETURN 0');
@@ -91,7 +92,7 @@ SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a status inside a transaction; commit or roll back first.', 1;
 :r parts/tenant-limits.sql
-DECLARE @Other nvarchar(64), @Message nvarchar(400);
+DECLARE @Other nvarchar(64), @Message nvarchar(400), @IsMoved bit = 0;
 BEGIN TRANSACTION;
 UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 + ABS(CHECKSUM(NEWID()) % 1000000) WHERE Id = 1;
 IF NOT EXISTS (SELECT 1 FROM [$(Schema)].[Tenants] WHERE Id = @Id AND Status <> N'retired')
@@ -101,11 +102,19 @@ BEGIN
   THROW 51103, @Message, 1;
 END;
 :r parts/tenant-database-check.sql
+SELECT @IsMoved = CASE WHEN DatabaseKey = @DatabaseKey AND SchemaName = @SchemaName THEN 0 ELSE 1 END
+FROM [$(Schema)].[Tenants] WHERE Id = @Id;
 UPDATE [$(Schema)].[Tenants]
 SET Server = @Server, DatabaseName = @DatabaseName, DatabaseKey = @DatabaseKey, Auth = @Auth, SchemaName = @SchemaName,
   Priority = @Priority, Weight = @Weight, SlaSeconds = @SlaSeconds, Tags = @Tags, Overrides = @Overrides,
   Version = (SELECT s.TenantVersion FROM [$(Schema)].[RegistryState] s WHERE s.Id = 1),
-  SchemaVersion = CASE WHEN DatabaseKey = @DatabaseKey AND SchemaName = @SchemaName THEN SchemaVersion END
+  SchemaVersion = CASE WHEN @IsMoved = 0 THEN SchemaVersion END,
+  OutboxState = CASE WHEN @IsMoved = 0 THEN OutboxState END,
+  OutboxStateUtc = CASE WHEN @IsMoved = 0 THEN OutboxStateUtc ELSE SYSUTCDATETIME() END,
+  InboxState = CASE WHEN @IsMoved = 0 THEN InboxState END,
+  InboxStateUtc = CASE WHEN @IsMoved = 0 THEN InboxStateUtc ELSE SYSUTCDATETIME() END,
+  FailingTopics = CASE WHEN @IsMoved = 0 THEN FailingTopics ELSE N'[]' END,
+  Backlog = CASE WHEN @IsMoved = 0 THEN Backlog ELSE 0 END
 WHERE Id = @Id;
 COMMIT;
 SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;

@@ -53,7 +53,9 @@ export function failOn(
   const texts: Record<Trouble, string[]> = {
     dead:
       found.dead > 0
-        ? [`${counted(found.dead, 'dead message')} in ${counted(found.withDead, 'tenant')}`]
+        ? [
+            `${atLeast(counted(found.dead, 'dead message'), found.isDeadAtLeast)} in ${counted(found.withDead, 'tenant')}`,
+          ]
         : [],
     failing: [
       ...(found.failing > 0 ? [`the last run of ${counted(found.failing, 'tenant')} failed`] : []),
@@ -76,9 +78,19 @@ export function failOn(
   }
 }
 
-type Found = Pick<FleetSummary, 'dead' | 'withDead' | 'failing' | 'withFailingTopics' | 'oldestDueMs'>;
+type Found = { readonly dead: number; readonly isDeadAtLeast: boolean } & Pick<
+  FleetSummary,
+  'withDead' | 'failing' | 'withFailingTopics' | 'oldestDueMs'
+>;
 
-const inFleet = (fleet: FleetSummary): Found => fleet;
+const inFleet = (fleet: FleetSummary): Found => ({
+  ...fleet,
+  dead: fleet.stored.dead,
+  isDeadAtLeast: fleet.stored.atLeast.includes('dead'),
+});
+
+/** `at least 10000 dead messages`, because a run counts only so many. */
+const atLeast = (text: string, isAtLeast: boolean) => `${isAtLeast ? 'at least ' : ''}${text}`;
 
 function inTenants(tenants: readonly TenantRecord[]): Found {
   const living = tenants.filter(({ status }) => status !== 'retired');
@@ -88,6 +100,9 @@ function inTenants(tenants: readonly TenantRecord[]): Found {
   const due = active.flatMap(({ schedule }) => schedule.nextDueUtc ?? []);
   return {
     dead: dead.reduce((sum, count) => sum + count, 0),
+    isDeadAtLeast: living.some(({ schedule }) =>
+      Object.values(schedule.queues).some((state) => state.atLeast.includes('dead')),
+    ),
     withDead: dead.length,
     failing: active.filter(({ schedule }) => schedule.failureStreak > 0).length,
     withFailingTopics: active.filter(({ schedule }) => schedule.failingTopics.length > 0).length,

@@ -27,7 +27,8 @@ export function mergedFailingTopics(
   { failing = [], succeeded = [], queues = {} }: Results,
   { nowUtc, emptyUtc }: Held,
 ): FailingTopic[] {
-  const key = ({ queue, topic }: { queue: string; topic: string }) => `${queue} ${topic.toLowerCase()}`;
+  const key = ({ queue, topic, source }: Pick<FailingTopic, 'queue' | 'topic' | 'source'>) =>
+    JSON.stringify([queue, topic.toLowerCase(), source]);
   const topics = new Map(stored.map((each) => [key(each), each]));
   const isAfter = ({ lastUtc }: FailingTopic, utc: number) =>
     lastUtc.getTime() > utc && lastUtc.getTime() <= nowUtc + aheadMs;
@@ -36,15 +37,16 @@ export function mergedFailingTopics(
     const asOfUtc = nowUtc - (queues[each.queue]?.ageMs ?? 0);
     if (earlier !== undefined && !isAfter(earlier, asOfUtc)) topics.delete(key(each));
   }
-  for (const { queue, topic, failures, sinceMs, lastMs, isNew, messageId, error } of failing) {
-    const known = topics.get(key({ queue, topic }));
+  for (const { queue, topic, source, failures, sinceMs, lastMs, isNew, messageId, error } of failing) {
+    const known = topics.get(key({ queue, topic, source }));
     const [sinceUtc, lastUtc] = [new Date(nowUtc - sinceMs), new Date(nowUtc - lastMs)];
     const isLate = known !== undefined && isAfter(known, lastUtc.getTime());
     const last = isLate ? known : { lastUtc, messageId, error };
     const first = !isLate && isNew ? undefined : known;
-    topics.set(key({ queue, topic }), {
+    topics.set(key({ queue, topic, source }), {
       queue,
       topic,
+      source,
       sinceUtc: first !== undefined && first.sinceUtc < sinceUtc ? first.sinceUtc : sinceUtc,
       lastUtc: last.lastUtc,
       failures: (first?.failures ?? 0) + failures,
@@ -66,14 +68,24 @@ export function failingTopicsOf(stored: string): FailingTopic[] {
   const topics = parsedJson('FailingTopics', stored);
   if (!Array.isArray(topics)) throw new UnreadableValue('FailingTopics is not a list');
   return topics.map((each) => {
-    const { queue, topic, sinceUtc, lastUtc, failures, messageId, error } = Object(each);
+    const { queue, topic, source, sinceUtc, lastUtc, failures, messageId, error } = Object(each);
     const [since, last] = [new Date(sinceUtc), new Date(lastUtc)];
     const isReadable =
       queueNames.includes(queue) &&
+      (source === null || typeof source === 'string') &&
       [topic, sinceUtc, lastUtc, messageId, error].every((value) => typeof value === 'string') &&
       Number.isSafeInteger(failures) &&
       !Number.isNaN(since.getTime() + last.getTime());
     if (!isReadable) throw new UnreadableValue('FailingTopics is not a list of topics');
-    return Object.freeze({ queue, topic, sinceUtc: since, lastUtc: last, failures, messageId, error });
+    return Object.freeze({
+      queue,
+      topic,
+      source,
+      sinceUtc: since,
+      lastUtc: last,
+      failures,
+      messageId,
+      error,
+    });
   });
 }

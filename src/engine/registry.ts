@@ -5,7 +5,7 @@
  */
 import type { LeasedElsewhere, LeaseRef, LeaseStore } from './lease-store.ts';
 import type { SchemaControl } from './schema.ts';
-import type { QueueName, StoredCounts } from './work-queue.ts';
+import type { CountName, QueueName, StoredCounts } from './work-queue.ts';
 
 export const tenantStatuses = ['active', 'paused', 'retired'] as const;
 export type TenantStatus = (typeof tenantStatuses)[number];
@@ -68,6 +68,8 @@ export type RunOutcome = (typeof runOutcomes)[number];
 export interface FailingTopic {
   readonly queue: QueueName;
   readonly topic: string;
+  /** Null for the application's own messages. The topic may work for other sources. */
+  readonly source: string | null;
   /** The first and the last failed attempt since the topic last succeeded. */
   readonly sinceUtc: Date;
   readonly lastUtc: Date;
@@ -264,14 +266,17 @@ export interface TenantReport {
    */
   readonly queues?: Readonly<Partial<Record<QueueName, ReportedState>>>;
   /** Topics whose last attempt in the run failed. Times are milliseconds before the report. Default: none. */
-  readonly failing?: readonly (Pick<FailingTopic, 'queue' | 'topic' | 'failures' | 'messageId' | 'error'> & {
+  readonly failing?: readonly (Pick<
+    FailingTopic,
+    'queue' | 'topic' | 'source' | 'failures' | 'messageId' | 'error'
+  > & {
     readonly sinceMs: number;
     readonly lastMs: number;
     /** The topic succeeded in this run before these failures, so they do not continue earlier ones. */
     readonly isNew: boolean;
   })[];
   /** Topics whose last attempt in the run succeeded: they fail no more. Default: none. */
-  readonly succeeded?: readonly Pick<FailingTopic, 'queue' | 'topic'>[];
+  readonly succeeded?: readonly Pick<FailingTopic, 'queue' | 'topic' | 'source'>[];
   readonly error?: { readonly code: string; readonly message: string };
   readonly schedule: {
     /** Milliseconds from the registry's now; null when the tenant is not due until a wake. */
@@ -318,9 +323,17 @@ export interface FleetSummary {
   readonly longestFailureStreak: number;
   /** How many active tenants have topics that fail now. */
   readonly withFailingTopics: number;
-  /** How many tenants that are not retired have dead messages, and how many messages these are, at least. */
+  /** How many tenants that are not retired have dead messages. */
   readonly withDead: number;
-  readonly dead: number;
+  /** What the queues of tenants that are not retired hold, as of their last counts. */
+  readonly stored: Readonly<Record<CountName, number>> & {
+    /** The sums that stand for as many or more. */
+    readonly atLeast: readonly CountName[];
+    /** Milliseconds since the oldest due message became due, if it still waits; null if no count found one. */
+    readonly oldestDueAgeMs: number | null;
+    /** Milliseconds since the oldest of the counts; null without any. */
+    readonly oldestCountMs: number | null;
+  };
   readonly lastPlan: {
     readonly utc: Date;
     readonly ageMs: number;
@@ -362,7 +375,11 @@ export interface Registry {
    * @throws TENANT_EXISTS; DATABASE_IN_USE when another tenant that is not retired has `databaseKey`
    */
   add(definition: TenantDefinition, databaseKey: string, by?: TenantEditor): Promise<TenantRecord>;
-  /** Replaces the definition of a tenant that is not retired. @throws UNKNOWN_TENANT, DATABASE_IN_USE */
+  /**
+   * Replaces the definition of a tenant that is not retired. If its database or schema changes, what runs have reported of its
+   * queues goes.
+   * @throws UNKNOWN_TENANT, DATABASE_IN_USE
+   */
   change(definition: TenantDefinition, databaseKey: string): Promise<TenantRecord>;
   /**
    * A tenant that becomes active is due now. Only `add` makes a retired tenant active, and only an operator resumes a

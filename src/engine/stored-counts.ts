@@ -1,7 +1,7 @@
 /** What a run leaves behind in its queue (S2): counted by every engine within limits, and kept in the registry. */
-import type { QueueState, ReportedState } from './registry.ts';
+import type { FleetSummary, QueueState, ReportedState } from './registry.ts';
 import { parsedObject, UnreadableValue } from './stored-values.ts';
-import type { StoredCounts } from './work-queue.ts';
+import { countNames, type StoredCounts } from './work-queue.ts';
 
 /** The most messages of a kind that a run counts, in an index that has only those. */
 export const countLimit = 10_000;
@@ -43,9 +43,7 @@ export function storedCounts(counts: IndexCounts, memberLimit: number): StoredCo
     dead,
     parked,
     oldestDueAgeMs: oldestDueAgeMs !== null && oldestDueAgeMs >= 0 ? oldestDueAgeMs : null,
-    atLeast: (['ready', 'due', 'blocked', 'dead', 'parked'] as const).filter((name) =>
-      name === 'ready' ? ready : isLimited[name],
-    ),
+    atLeast: countNames.filter((name) => (name === 'ready' ? ready : isLimited[name])),
     isEmpty,
   };
 }
@@ -54,7 +52,55 @@ export function storedCounts(counts: IndexCounts, memberLimit: number): StoredCo
 export function storedState(state: ReportedState | undefined): string | null {
   if (state === undefined) return null;
   const { ready, due, blocked, dead, parked, atLeast, isEmpty, oldestDueAgeMs, nextDueInMs } = state;
-  return JSON.stringify({ ready, due, blocked, dead, parked, atLeast, isEmpty, oldestDueAgeMs, nextDueInMs });
+  // For the sums of the fleet.
+  const parkedCount = parked.reduce((sum, { count }) => sum + count, 0);
+  const counts = { ready, due, blocked, dead, parked, parkedCount, atLeast };
+  return JSON.stringify({ ...counts, isEmpty, oldestDueAgeMs, nextDueInMs });
+}
+
+/** The sums of the states of many queues, in an engine's row. A column that ends in AtLeast is 1 if any of them was limited. */
+export interface StoredSumsRow {
+  readonly Ready: number;
+  readonly DueMessages: number;
+  readonly Blocked: number;
+  readonly Dead: number;
+  readonly Parked: number;
+  readonly ReadyAtLeast: number;
+  readonly DueAtLeast: number;
+  readonly BlockedAtLeast: number;
+  readonly DeadAtLeast: number;
+  readonly ParkedAtLeast: number;
+  /** Milliseconds; null if no queue had a due message. */
+  readonly OutboxDueAgeMs: number | null;
+  readonly InboxDueAgeMs: number | null;
+  /** Milliseconds since the oldest count; null if no queue has been counted. */
+  readonly OutboxCountAgeMs: number | null;
+  readonly InboxCountAgeMs: number | null;
+}
+
+export function storedSums(row: StoredSumsRow): FleetSummary['stored'] {
+  const longest = (...ages: readonly (number | null)[]) =>
+    ages.reduce(
+      (longest, age) => (longest === null || (age !== null && age > longest) ? age : longest),
+      null,
+    );
+  const isAtLeast = {
+    ready: row.ReadyAtLeast,
+    due: row.DueAtLeast,
+    blocked: row.BlockedAtLeast,
+    dead: row.DeadAtLeast,
+    parked: row.ParkedAtLeast,
+  };
+  return {
+    ready: row.Ready,
+    due: row.DueMessages,
+    blocked: row.Blocked,
+    dead: row.Dead,
+    parked: row.Parked,
+    atLeast: countNames.filter((name) => isAtLeast[name] === 1),
+    oldestDueAgeMs: longest(row.OutboxDueAgeMs, row.InboxDueAgeMs),
+    oldestCountMs: longest(row.OutboxCountAgeMs, row.InboxCountAgeMs),
+  };
 }
 
 /**

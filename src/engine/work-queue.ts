@@ -96,6 +96,9 @@ export interface Claim {
   readonly countError?: unknown;
 }
 
+export const countNames = ['ready', 'due', 'blocked', 'dead', 'parked'] as const;
+export type CountName = (typeof countNames)[number];
+
 /**
  * How many messages a run leaves in its queue, at the end of its last call (S2). Counting ends at a limit, so a number that
  * `atLeast` names stands for as many or more.
@@ -110,7 +113,7 @@ export interface StoredCounts {
   readonly dead: number;
   /** Ready messages that wait for a handler, by topic: at most 20 topics, those with the most messages. */
   readonly parked: readonly { readonly topic: string; readonly count: number }[];
-  readonly atLeast: readonly ('ready' | 'due' | 'blocked' | 'dead' | 'parked')[];
+  readonly atLeast: readonly CountName[];
   /** Whether no message is left that could be tried again or replayed; false also if the engine cannot know it. */
   readonly isEmpty: boolean;
   /** Milliseconds since the oldest due message became due; null if none is due. */

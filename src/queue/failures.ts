@@ -82,7 +82,7 @@ export class RunFailures {
     const nextTryInMs = outcome.kind === 'retry' ? Math.round(outcome.delayMs) : null;
     const text = logsHandlerText ? errorText(error) : errorLabel(error);
     const of = this.#about(message);
-    results.failed(handler.topic, of.messageId, text);
+    results.failed({ topic: handler.topic, source: message.source }, of.messageId, text);
     if (listeners.limit.allows(outcome.kind === 'retry' ? 'retried' : 'dead', { topic: handler.topic })) {
       const { messageId, topic } = message;
       if (nextTryInMs === null) logDead(logger, { messageId, topic, attempts: attempt, error: text });
@@ -103,10 +103,10 @@ export class RunFailures {
 
   /** A message goes to Dead without having been started. */
   refused(message: ClaimedMessage, reason: string, handler: Pick<Handler, 'topic'> | undefined): void {
-    const { listeners, logger } = this.#options;
+    const { listeners, logger, results } = this.#options;
     const { messageId, topic, sequence } = message;
     const attempts = message.attempt - 1;
-    if (handler) this.#options.results.failed(handler.topic, messageId, reason);
+    if (handler) results.failed({ topic: handler.topic, source: message.source }, messageId, reason);
     if (listeners.limit.allows('dead', { topic: handler?.topic ?? noHandler }))
       logDead(logger, { messageId, sequence, topic, attempts, error: reason });
     this.#dies(message, attempts, reason);

@@ -172,14 +172,14 @@ export class MessagesInFlight {
 
   #finish(assignment: Pick<Assignment, 'message' | 'handler'>, outcome: Outcome, isSettled = false): void {
     const { dispatch, rooms, tally } = this.#options;
-    const { sequence, messageId } = assignment.message;
+    const { sequence, messageId, source } = assignment.message;
     const ended: EndedMessage = {
       sequence,
       messageId,
       ...outcome,
       started: assignment.handler !== null,
     };
-    if (outcome.kind === 'done') tally.results.succeeded(assignment.handler!.topic);
+    if (outcome.kind === 'done') tally.results.succeeded(assignment.handler!.topic, source);
     if (isSettled) tally.count([ended], []);
     else this.#outcomes.push(ended);
     rooms.ended(this.#handlerOf(assignment));

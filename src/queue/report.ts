@@ -4,7 +4,7 @@ import { describeError } from '../errors.ts';
 import type { Backlog } from './backlog.ts';
 import type { LoopBlock, LoopBlocks } from './loop-blocks.ts';
 import type { RunTally } from './tally.ts';
-import type { FailedTopic } from './topic-results.ts';
+import type { FailedTopic, TopicOfSource } from './topic-results.ts';
 
 /** Why a run stopped claiming (D5). */
 export type StopReason = 'drained' | 'budget' | 'changed' | 'signal' | 'lease-lost' | 'error';
@@ -19,7 +19,7 @@ export interface QueueReport {
   /** Topics whose last attempt in this run failed, at most 20 (S1). */
   readonly failingTopics: readonly FailedTopic[];
   /** Topics whose last attempt in this run succeeded. */
-  readonly succeededTopics: readonly string[];
+  readonly succeededTopics: readonly TopicOfSource[];
   readonly more: boolean;
   readonly nextDueInMs: number | null;
   /** When the run of this queue ended, by `performance.now()`; other queues may take longer. `stored` is as of then. */

@@ -4,6 +4,7 @@
  */
 import { createNoopMeter, metrics } from '@opentelemetry/api';
 import type { FleetSummary, RunCounts, RunOutcome } from '../engine/registry.ts';
+import { countNames } from '../engine/work-queue.ts';
 
 function meter() {
   return metrics.getMeter('multi-outbox');
@@ -188,7 +189,19 @@ export function recordFleet(fleet: FleetSummary): void {
   for (const [result, count] of Object.entries(totals)) messages.record(count, { result });
   m.createGauge('multi_outbox.fleet.dead', {
     description: 'Messages that are Dead now, by the last reports',
-  }).record(fleet.dead);
+  }).record(fleet.stored.dead);
+  const stored = m.createGauge('multi_outbox.fleet.stored', {
+    description: 'Messages that the queues hold, by state, as of their last counts',
+  });
+  for (const state of countNames) stored.record(fleet.stored[state], { state });
+  m.createGauge('multi_outbox.fleet.oldest_message_age', {
+    unit: 'ms',
+    description: 'How long the oldest due message has been due, by the last counts; 0 when none was',
+  }).record(fleet.stored.oldestDueAgeMs ?? 0);
+  m.createGauge('multi_outbox.fleet.oldest_count_age', {
+    unit: 'ms',
+    description: 'Time since the oldest of these counts; 0 without any',
+  }).record(fleet.stored.oldestCountMs ?? 0);
   m.createGauge('multi_outbox.fleet.poisoned', {
     description: 'Queue messages that were given up since the beginning',
   }).record(fleet.poisoned.total);

@@ -63,6 +63,7 @@ export const failure = (
 ) => ({
   queue: 'outbox' as const,
   topic,
+  source: null,
   failures: 1,
   sinceMs: 0,
   lastMs: 0,

@@ -19,6 +19,17 @@ import type { Scene } from './scene.ts';
 const counts: RunCounts = { done: 10, retried: 2, dead: 1, released: 4, parked: 3, lost: 5, recovered: 6 };
 const twice = Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, 2 * count]));
 
+const nothingInFleet = {
+  ready: 0,
+  due: 0,
+  blocked: 0,
+  dead: 0,
+  parked: 0,
+  atLeast: [],
+  oldestDueAgeMs: null,
+  oldestCountMs: null,
+};
+
 export function registryReportSuite(scene: Scene): void {
   describe('registry: report', () => {
     async function planned(id = 'a') {
@@ -105,6 +116,7 @@ export function registryReportSuite(scene: Scene): void {
       expect(first).toEqual({
         queue: 'outbox',
         topic: 'Örders',
+        source: null,
         sinceUtc: new Date(lastRunUtc!.getTime() - 90_000),
         lastUtc: new Date(lastRunUtc!.getTime() - 30_000),
         failures: 2,
@@ -119,14 +131,14 @@ export function registryReportSuite(scene: Scene): void {
       await report(registry, 'a', {
         outcome: 'dispatched',
         failing: [failure('örders', { failures: 3, error: 'TypeError', messageId })],
-        succeeded: [{ queue: 'inbox', topic: 'örders' }],
+        succeeded: [{ queue: 'inbox', topic: 'örders', source: null }],
       });
       const [later] = await failingOf(registry);
       expect(later).toMatchObject({ sinceUtc: first!.sinceUtc, failures: 5, error: 'TypeError', messageId });
       expect(later!.lastUtc.getTime()).toBeGreaterThan(first!.lastUtc.getTime());
       await report(registry, 'a', {
         outcome: 'dispatched',
-        succeeded: [{ queue: 'outbox', topic: 'ÖRDERS' }],
+        succeeded: [{ queue: 'outbox', topic: 'ÖRDERS', source: null }],
       });
       expect(await failingOf(registry)).toEqual([]);
     });
@@ -140,6 +152,24 @@ export function registryReportSuite(scene: Scene): void {
         forMs: 1_000,
         failures: 1,
       });
+    });
+
+    test('S1: a topic fails or works for each source by itself', async () => {
+      const registry = await planned();
+      const [bank, shop, own] = [{ source: 'bänk' }, { source: 'shop' }, { source: null }];
+      await report(registry, 'a', { failing: [bank, shop, own].map((of) => failure('paid', of)) });
+      const orders = { queue: 'outbox' as const, topic: 'PAID' };
+      await report(registry, 'a', {
+        succeeded: [{ ...orders, ...shop }],
+        failing: [failure('Paid', bank)],
+      });
+      const kept = await failingOf(registry);
+      expect(kept.map(({ source, failures }) => ({ source, failures }))).toEqual([
+        { source: 'bänk', failures: 2 },
+        { source: null, failures: 1 },
+      ]);
+      await report(registry, 'a', { succeeded: [{ ...orders, ...own }] });
+      expect(await failingOf(registry)).toMatchObject([bank]);
     });
 
     test('S1: at most 20 failing topics are kept, those that failed last, each error in 300 characters', async () => {
@@ -163,7 +193,7 @@ export function registryReportSuite(scene: Scene): void {
       await planAll(registry);
       for (const id of ['a', 'b', 'c']) await report(registry, id, { failing: [failure('orders')] });
       await registry.setStatus('c', 'paused');
-      await report(registry, 'b', { succeeded: [{ queue: 'outbox', topic: 'orders' }] });
+      await report(registry, 'b', { succeeded: [{ queue: 'outbox', topic: 'orders', source: null }] });
       expect(await registry.fleet()).toMatchObject({ withFailingTopics: 1, failing: 0 });
     });
 
@@ -246,9 +276,40 @@ export function registryReportSuite(scene: Scene): void {
       await report(registry, 'c', { queues: { outbox: dead(5) } });
       await registry.setStatus('b', 'paused');
       await registry.setStatus('c', 'retired');
-      expect(await registry.fleet()).toMatchObject({ withDead: 2, dead: 9 });
+      expect(await registry.fleet()).toMatchObject({ withDead: 2, stored: { dead: 9 } });
       await report(registry, 'a', { queues: { outbox: dead(0) } });
-      expect(await registry.fleet()).toMatchObject({ withDead: 2, dead: 7 });
+      expect(await registry.fleet()).toMatchObject({ withDead: 2, stored: { dead: 7 } });
+    });
+
+    test('S2: the fleet’s sums say which numbers stand for more, how old they are, and how long the oldest message is due', async () => {
+      const { registry } = await scene.registry();
+      for (const id of ['a', 'b', 'c']) await add(registry, id);
+      const [minute, topic] = [60_000, 'töpic "dead"'];
+      const outbox = queueState({ ready: 5, due: 2, oldestDueAgeMs: minute, ageMs: minute });
+      const parked = [topic, 'other'].map((each) => ({ topic: each, count: 2 }));
+      const inbox = queueState({ ready: 4, blocked: 1, parked, ageMs: 2 * minute });
+      await report(registry, 'a', { queues: { outbox, inbox } });
+      const limited = queueState({ dead: 10_000, atLeast: ['dead'] });
+      await report(registry, 'b', { queues: { inbox: limited } });
+      await report(registry, 'c', {
+        queues: { outbox: queueState({ ready: 9, atLeast: ['ready'], ageMs: anHour }) },
+      });
+      await registry.setStatus('c', 'retired');
+      const { stored, withDead } = await registry.fleet();
+      expect({ ...stored, withDead }).toEqual({
+        ready: 9,
+        due: 2,
+        blocked: 1,
+        dead: 10_000,
+        parked: 4,
+        atLeast: ['dead'],
+        oldestDueAgeMs: expect.any(Number),
+        oldestCountMs: expect.any(Number),
+        withDead: 1,
+      });
+      expect(stored.oldestDueAgeMs).toBeGreaterThanOrEqual(2 * minute);
+      expect(stored.oldestCountMs).toBeGreaterThanOrEqual(2 * minute);
+      expect(stored.oldestCountMs).toBeLessThan(anHour);
     });
 
     test('F7, S1, S2: the report of a tenant that was woken meanwhile says so, and is kept whole', async () => {
@@ -295,7 +356,10 @@ export function registryReportSuite(scene: Scene): void {
       const later = { messageId: '22222222-2222-2222-2222-222222222222', error: 'later' };
       await report(registry, 'a', { failing: [failure('orders', { ...later, sinceMs: 2_000 })] });
       const outbox = queueState({ isEmpty: true, ageMs: 60_000 });
-      await report(registry, 'a', { succeeded: [{ queue: 'outbox', topic: 'orders' }], queues: { outbox } });
+      await report(registry, 'a', {
+        succeeded: [{ queue: 'outbox', topic: 'orders', source: null }],
+        queues: { outbox },
+      });
       expect(await failingOf(registry)).toMatchObject([later]);
       await report(registry, 'a', {
         failing: [failure('orders', { failures: 3, sinceMs: 90_000, lastMs: 60_000, error: 'earlier' })],
@@ -303,7 +367,7 @@ export function registryReportSuite(scene: Scene): void {
       const [{ sinceUtc, lastUtc, ...merged }] = (await failingOf(registry)) as [FailingTopic];
       expect(merged).toMatchObject({ failures: 4, ...later });
       expect(lastUtc.getTime() - sinceUtc.getTime()).toBeGreaterThan(80_000);
-      await report(registry, 'a', { succeeded: [{ queue: 'outbox', topic: 'orders' }] });
+      await report(registry, 'a', { succeeded: [{ queue: 'outbox', topic: 'orders', source: null }] });
       expect(await failingOf(registry)).toEqual([]);
     });
 
@@ -500,7 +564,7 @@ export function registryReportSuite(scene: Scene): void {
         withBacklog: 0,
         withFailingTopics: 0,
         withDead: 0,
-        dead: 0,
+        stored: nothingInFleet,
         failing: 0,
         failingByStreak: { '1': 0, '2-4': 0, '5-9': 0, '10+': 0 },
         longestFailureStreak: 0,
@@ -533,7 +597,7 @@ export function registryReportSuite(scene: Scene): void {
         withBacklog: 1,
         withFailingTopics: 0,
         withDead: 0,
-        dead: 0,
+        stored: nothingInFleet,
         failing: 1,
         failingByStreak: { '1': 0, '2-4': 1, '5-9': 0, '10+': 0 },
         longestFailureStreak: 3,

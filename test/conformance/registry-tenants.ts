@@ -1,6 +1,6 @@
 /** F1, F2: the definitions of tenants. */
 import type { TenantDefinition, TenantRecord } from '../../src/engine/registry.ts';
-import { parkedOutbox } from '../support/queue-state.ts';
+import { parkedOutbox, queueState } from '../support/queue-state.ts';
 import { clockPasses } from './clock.ts';
 import {
   add,
@@ -190,6 +190,28 @@ export function registryTenantsSuite(scene: Scene): void {
       expect(await registry.get('a')).toMatchObject(definition('a'));
       await registry.change(definition('a'), 'a new database');
       expect(await registry.add(definition('c'), keyOf('a'))).toMatchObject({ id: 'c' });
+    });
+
+    test('F1, S2: what runs reported of the queues of a tenant that is moved goes, and so do late reports of them', async () => {
+      const { registry } = await scene.registry();
+      await add(registry, 'a');
+      const queues = { outbox: queueState({ dead: 1, parked: [{ topic: 'töpic', count: 1 }] }) };
+      const state = { queues, failing: [failure('orders')], backlog: true };
+      const known = async () => (await tenantOf(registry, 'a')).schedule;
+      const none = { queues: {}, failingTopics: [], parkedTopics: [], backlog: false };
+      await report(registry, 'a', state);
+      await registry.change(definition('a', { priority: 5 }), keyOf('a'));
+      expect(await known()).toMatchObject({ queues: { outbox: { dead: 1 } }, backlog: true });
+      await registry.change(definition('a', { database: 'new.db' }), 'a new database');
+      expect(await known()).toMatchObject(none);
+      expect(await registry.fleet()).toMatchObject({ withDead: 0, withFailingTopics: 0, withBacklog: 0 });
+      const late = { outbox: queueState({ dead: 1, ageMs: 60_000 }), inbox: queueState({ ageMs: 60_000 }) };
+      await report(registry, 'a', { queues: late });
+      expect((await known()).queues).toEqual({});
+      await clockPasses(registry.leases);
+      await report(registry, 'a', state);
+      await registry.change(definition('a', { schema: 'other' }), 'a new database');
+      expect(await known()).toMatchObject(none);
     });
 
     test('the schema version of a tenant is kept until the tenant is moved, and does not count as a change', async () => {

@@ -65,10 +65,10 @@ test('S2: status counts the messages that are Dead now, and --fail-on ends with 
   await folder.json(['enqueue', 'acme', 'email.send', '{}']);
   await folder.json(['tick']);
   expect(ids(await status('--dead'))).toEqual(['acme']);
-  expect((await status()).fleet).toMatchObject({ dead: 1, withDead: 1 });
+  expect((await status()).fleet).toMatchObject({ stored: { dead: 1 }, withDead: 1 });
   const troubled = await folder.cli(['status', '--fail-on', 'dead,failing']);
   expect(troubled.code).toBe(3);
-  expect(troubled.stdout).toMatch(/ 1 with dead messages \(1\); /);
+  expect(troubled.stdout).toMatch(/ 1 with dead messages; .* Queues: .* 1 dead, /);
   expect(troubled.stderr).toMatch(
     /^error: By the last reports: dead: 1 dead message in 1 tenant; failing: 1 tenant with topics that fail\./m,
   );
@@ -80,7 +80,7 @@ test('S2: status counts the messages that are Dead now, and --fail-on ends with 
 
   await folder.json(['dead', 'discard', '--all', '--yes']);
   await folder.json(['tick']);
-  expect((await status()).fleet).toMatchObject({ dead: 0, withDead: 0, withFailingTopics: 0 });
+  expect((await status()).fleet).toMatchObject({ stored: { dead: 0 }, withDead: 0, withFailingTopics: 0 });
   const { code, stdout } = await folder.cli(['status', '--fail-on', 'dead,failing']);
   expect(code).toBe(0);
   expect(stdout).toMatch(/^acme .* idle, /m);

@@ -1,7 +1,7 @@
 /** S1: a failed attempt is visible at once: in the log, on standard error without a logger, and to code. */
 import type { MultiOutboxOptions } from '../../src/multi-outbox.ts';
 import type { DeadMessage, FailedAttempt } from '../../src/queue/failures.ts';
-import { type Handler, PermanentError } from '../../src/queue/handler.ts';
+import { defineInboxHandler, type Handler, PermanentError } from '../../src/queue/handler.ts';
 import { FleetPlace, noting } from '../support/fleet-place.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
 import { until } from '../support/until.ts';
@@ -191,6 +191,7 @@ describe('S1: a topic that fails is shown with its tenant', () => {
       {
         queue: 'outbox',
         topic: 'orders',
+        source: null,
         sinceUtc: expect.any(Date),
         lastUtc: expect.any(Date),
         failures: 1,
@@ -205,6 +206,25 @@ describe('S1: a topic that fails is shown with its tenant', () => {
     await face.tick();
     expect(await failingTopics(face)).toEqual([]);
     expect(await face.status()).toMatchObject({ withFailingTopics: 0 });
+  });
+
+  test('for each source by itself: one that works does not end the failures of another', async () => {
+    const handlers = [
+      defineInboxHandler({
+        topic: 'paid',
+        handle({ source }) {
+          if (source === 'bank') throw new Error('down');
+        },
+      }),
+    ];
+    const face = await place.fleet(['a'], { handlers, ...neverAgain });
+    const from = (source: string) => ({ source, messageId: '1', topic: 'paid', payload: '' });
+    await face.inbox('a').receive([from('bank'), from('shop')]);
+    await face.tick();
+    expect(await failingTopics(face)).toMatchObject([{ queue: 'inbox', topic: 'paid', source: 'bank' }]);
+    await face.inbox('a').receive({ ...from('shop'), messageId: '2' });
+    await face.tick();
+    expect(await failingTopics(face)).toHaveLength(1);
   });
 
   test('a message that no attempt is left for makes its handler’s topic fail; one without a handler does not', async () => {

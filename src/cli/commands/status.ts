@@ -14,6 +14,7 @@ import {
   countsText,
   dueText,
   failingTopicsText,
+  fleetStoredText,
   lastErrorText,
   storedText,
   streakText,
@@ -151,12 +152,12 @@ function statusTable(tenants: readonly TenantRecord[], { colors }: Session): Pro
 }
 
 function summaryText(fleet: FleetSummary): string {
-  const { tenants, due, withBacklog, failing, withFailingTopics, dead, withDead } = fleet;
+  const { tenants, due, withBacklog, failing, withFailingTopics, stored, withDead } = fleet;
   const { lastPlan, totals, poisoned } = fleet;
   const plan = lastPlan === null ? 'never planned' : `last plan ${age(lastPlan.utc)} ago`;
   return (
     `${tenants.active} active, ${tenants.paused} paused, ${tenants.retired} retired; ` +
-    `${due} due, ${withBacklog} with backlog, ${failing} failing, ${withFailingTopics} with topics that fail, ${withDead} with dead messages (${dead}); ${plan}. Messages: ${countsText(totals)}.` +
+    `${due} due, ${withBacklog} with backlog, ${failing} failing, ${withFailingTopics} with topics that fail, ${withDead} with dead messages; ${plan}. Queues: ${fleetStoredText(stored)}. Messages: ${countsText(totals)}.` +
     (poisoned.lastUtc === null
       ? ''
       : ` Queue messages given up: ${poisoned.total}, the last one ${age(poisoned.lastUtc)} ago.`)

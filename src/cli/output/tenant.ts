@@ -1,5 +1,12 @@
 /** Formats a tenant's schedule for `status` and `tenants show`. */
-import type { QueueState, RunCounts, TenantRecord, TenantSchedule } from '../../engine/registry.ts';
+import type {
+  FleetSummary,
+  QueueState,
+  RunCounts,
+  TenantRecord,
+  TenantSchedule,
+} from '../../engine/registry.ts';
+import { countNames } from '../../engine/work-queue.ts';
 import { age, counted, duration, shorten } from './text.ts';
 
 /** When a tenant is due: `now`, `in 5 s` or `on wake`; empty for a tenant that is not active. */
@@ -29,9 +36,10 @@ export function failingTopicsText(
   characters = 60,
   now: number = Date.now(),
 ): string {
-  const shown = failingTopics.slice(0, topics).map(({ topic, sinceUtc, failures, error }) => {
+  const shown = failingTopics.slice(0, topics).map(({ topic, source, sinceUtc, failures, error }) => {
     const times = failures === 1 ? 'once' : `${failures} times`;
-    return `${shorten(topic, characters)} fails for ${age(sinceUtc, now)} (${times}): ${shorten(error, characters)}`;
+    const from = source === null ? '' : ` from ${shorten(source, characters)}`;
+    return `${shorten(topic, characters)}${from} fails for ${age(sinceUtc, now)} (${times}): ${shorten(error, characters)}`;
   });
   const more = failingTopics.length - shown.length;
   return [
@@ -50,6 +58,24 @@ export function storedText({ queues }: TenantSchedule, name: 'dead' | 'parked'):
 
 function storedCount({ dead, parked }: QueueState, name: 'dead' | 'parked'): number {
   return name === 'dead' ? dead : parked.reduce((sum, { count }) => sum + count, 0);
+}
+
+/**
+ * `12 ready, 7 due, 4 blocked, 10000+ dead, 0 parked; the oldest due for 3 min; counted up to 5 min ago`: what the fleet's queues
+ * hold.
+ */
+export function fleetStoredText({
+  atLeast,
+  oldestDueAgeMs,
+  oldestCountMs,
+  ...counts
+}: FleetSummary['stored']): string {
+  const numbers = countNames.map((name) => `${counts[name]}${atLeast.includes(name) ? '+' : ''} ${name}`);
+  return [
+    numbers.join(', '),
+    ...(oldestDueAgeMs === null ? [] : [`the oldest due for ${duration(oldestDueAgeMs)}`]),
+    ...(oldestCountMs === null ? [] : [`counted up to ${duration(oldestCountMs)} ago`]),
+  ].join('; ');
 }
 
 /** `12 ready (7 due, the oldest for 3 min; 4 blocked), 2 dead, parked: 4 orders; as of 5 s ago` */

@@ -75,7 +75,7 @@ export async function reportRun(
           }),
         ),
         succeeded: queues.flatMap(({ queue, succeededTopics }) =>
-          succeededTopics.map((topic) => ({ queue, topic })),
+          succeededTopics.map((of) => ({ queue, ...of })),
         ),
         ...(error && { error }),
         ...next,

@@ -66,8 +66,8 @@ export class SqliteRegistry implements Registry {
   }
 
   change(definition: TenantDefinition, databaseKey: string): Promise<TenantRecord> {
-    return this.#handle.write((connection) =>
-      changeTenant(connection, this.#files, { definition, databaseKey }),
+    return this.#handle.write((connection, now) =>
+      changeTenant(connection, this.#files, { definition, databaseKey }, now),
     );
   }
 

@@ -1,9 +1,10 @@
 /** Run reports (D7, F5), and the fleet's sums over them (F6). */
 import { failingTopicsOf, mergedFailingTopics } from '../../failing-topics.ts';
 import type { FleetSummary, Reported, ReportedState, TenantReport } from '../../registry.ts';
-import { aheadMs, storedState } from '../../stored-counts.ts';
+import { aheadMs, type StoredSumsRow, storedState, storedSums } from '../../stored-counts.ts';
 import { readableOr } from '../../stored-values.ts';
 import { completeCounts, type FailuresRow, failures } from '../../tenant-row.ts';
+import type { CountName } from '../../work-queue.ts';
 import { type Connection, nowSql } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
 import { dateOrNull, wholeMs } from '../time.ts';
@@ -22,7 +23,14 @@ const isChosenSkipped = `(${mayChoose} AND InFlight = 0 AND NOT ${isDeferred})`;
 const choosesIf = (condition: string) =>
   `PlanVersion = PlanVersion + ${condition}, LastPlannedUtc = iif(${condition}, :now, LastPlannedUtc)`;
 
-const deadSql = "(coalesce(OutboxState ->> '$.dead', 0) + coalesce(InboxState ->> '$.dead', 0))";
+const stored = (name: string) =>
+  `(coalesce(OutboxState ->> '$.${name}', 0) + coalesce(InboxState ->> '$.${name}', 0))`;
+const storedSum = (name: string) => `coalesce(sum(iif(Status <> 'retired', ${stored(name)}, 0)), 0)`;
+const atLeast = (name: CountName) =>
+  `coalesce(max(Status <> 'retired' AND instr(AtLeast, '"${name}"') > 0), 0)`;
+const longestAge = (queue: 'Outbox' | 'Inbox') => `
+  max(iif(Status <> 'retired', (${queue}State ->> '$.oldestDueAgeMs') + ${nowSql} - ${queue}StateUtc, NULL)) AS ${queue}DueAgeMs,
+  max(iif(Status <> 'retired' AND ${queue}State IS NOT NULL, ${nowSql} - ${queue}StateUtc, NULL)) AS ${queue}CountAgeMs`;
 
 /** Stores what a run left in a queue, unless the registry holds a later count. */
 const setState = (queue: 'Outbox' | 'Inbox') => {
@@ -71,13 +79,17 @@ const sql = {
       coalesce(max(iif(Status = 'active', FailureStreak, 0)), 0) AS LongestStreak,
       ${nowSql} - ${acceptedTime(`min(CASE WHEN Status = 'active' AND NextDueUtc <= ${nowSql} THEN NextDueUtc END)`)} AS OldestDueMs,
       coalesce(sum(Status = 'active' AND FailingTopics <> '[]'), 0) AS FailingTopics,
-      coalesce(sum(Status <> 'retired' AND ${deadSql} > 0), 0) AS WithDead,
-      coalesce(sum(iif(Status <> 'retired', ${deadSql}, 0)), 0) AS Dead,
+      coalesce(sum(Status <> 'retired' AND ${stored('dead')} > 0), 0) AS WithDead,
+      ${storedSum('ready')} AS Ready, ${storedSum('due')} AS DueMessages, ${storedSum('blocked')} AS Blocked,
+      ${storedSum('dead')} AS Dead, ${storedSum('parkedCount')} AS Parked,
+      ${atLeast('ready')} AS ReadyAtLeast, ${atLeast('due')} AS DueAtLeast, ${atLeast('blocked')} AS BlockedAtLeast,
+      ${atLeast('dead')} AS DeadAtLeast, ${atLeast('parked')} AS ParkedAtLeast,
+      ${longestAge('Outbox')}, ${longestAge('Inbox')},
       coalesce(sum(TotalDone), 0) AS TotalDone, coalesce(sum(TotalRetried), 0) AS TotalRetried,
       coalesce(sum(TotalDead), 0) AS TotalDead, coalesce(sum(TotalReleased), 0) AS TotalReleased,
       coalesce(sum(TotalParked), 0) AS TotalParked, coalesce(sum(TotalLost), 0) AS TotalLost,
       coalesce(sum(TotalRecovered), 0) AS TotalRecovered
-    FROM Tenants`,
+    FROM (SELECT *, coalesce(OutboxState ->> '$.atLeast', '') || coalesce(InboxState ->> '$.atLeast', '') AS AtLeast FROM Tenants)`,
   state: `SELECT LastPlanUtc, ${nowSql} - LastPlanUtc AS LastPlanAgeMs, LastPlanDue, LastPlanChosen, Poisoned, LastPoisonedUtc
     FROM RegistryState`,
   poisoned: 'UPDATE RegistryState SET Poisoned = Poisoned + 1, LastPoisonedUtc = ?',
@@ -169,7 +181,7 @@ export function postponeTenant(connection: Connection, tenantId: string, holdMs:
   connection.prepare(sql.postpone).run({ id: tenantId, now, nextDue: now + wholeMs(holdMs) });
 }
 
-interface StatusRow extends TotalsRow, FailuresRow {
+interface StatusRow extends TotalsRow, FailuresRow, StoredSumsRow {
   readonly Active: number;
   readonly Paused: number;
   readonly Retired: number;
@@ -178,7 +190,6 @@ interface StatusRow extends TotalsRow, FailuresRow {
   readonly OldestDueMs: number | null;
   readonly FailingTopics: number;
   readonly WithDead: number;
-  readonly Dead: number;
 }
 
 interface StateRow {
@@ -207,7 +218,7 @@ export function fleetSummary(connection: Connection): FleetSummary {
     ...failures(row),
     withFailingTopics: row.FailingTopics,
     withDead: row.WithDead,
-    dead: row.Dead,
+    stored: storedSums(row),
     lastPlan:
       state.LastPlanUtc === null
         ? null

@@ -12,6 +12,10 @@ import type { Connection } from '../connection.ts';
 import { definitionValues, type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
 import type { FileAddress, TenantFiles } from './tenant-files.ts';
 
+/** What runs have reported of the tenant's queues belongs to its database. A time keeps out reports of earlier counts. */
+const unlessMoved = (column: string, otherwise: string) =>
+  `iif(DatabaseKey = :databaseKey AND SchemaName = :schema, ${column}, ${otherwise})`;
+
 const sql = {
   get: `SELECT ${tenantColumns} FROM Tenants WHERE Id = ?`,
   version: 'SELECT TenantVersion AS Version FROM RegistryState',
@@ -35,7 +39,10 @@ const sql = {
     SET Server = :server, DatabaseName = :database, DatabaseKey = :databaseKey, FileId = :fileId, Auth = :auth, SchemaName = :schema,
       Priority = :priority, Weight = :weight, SlaSeconds = :slaSeconds, Tags = :tags, Overrides = :overrides,
       Version = :version,
-      SchemaVersion = CASE WHEN DatabaseKey = :databaseKey AND SchemaName = :schema THEN SchemaVersion END
+      SchemaVersion = ${unlessMoved('SchemaVersion', 'NULL')},
+      OutboxState = ${unlessMoved('OutboxState', 'NULL')}, OutboxStateUtc = ${unlessMoved('OutboxStateUtc', ':now')},
+      InboxState = ${unlessMoved('InboxState', 'NULL')}, InboxStateUtc = ${unlessMoved('InboxStateUtc', ':now')},
+      FailingTopics = ${unlessMoved('FailingTopics', "'[]'")}, Backlog = ${unlessMoved('Backlog', '0')}
     WHERE Id = :id`,
   recordSchema: `UPDATE Tenants SET SchemaVersion = ?, FileId = coalesce(?, FileId) WHERE Id = ? AND Status <> 'retired'`,
   setStatus: `UPDATE Tenants
@@ -132,13 +139,18 @@ export function addTenant(
   return recordOf(connection, id);
 }
 
-export function changeTenant(connection: Connection, files: TenantFiles, keyed: Keyed): TenantRecord {
+export function changeTenant(
+  connection: Connection,
+  files: TenantFiles,
+  keyed: Keyed,
+  now: number,
+): TenantRecord {
   const { definition, databaseKey } = keyed;
   knownRow(connection, definition.id);
   const fileId = files.idOf(definition);
   assertDatabaseFree(connection, files, keyed, fileId);
   const version = nextVersion(connection);
-  connection.prepare(sql.change).run({ ...definitionValues(definition, databaseKey), fileId, version });
+  connection.prepare(sql.change).run({ ...definitionValues(definition, databaseKey), fileId, version, now });
   return recordOf(connection, definition.id);
 }
 

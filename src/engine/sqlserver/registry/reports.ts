@@ -1,7 +1,7 @@
 /** Stores the reports of runs (D7, F5), and sums up the fleet (F6). */
 import { failingTopicsOf, mergedFailingTopics } from '../../failing-topics.ts';
 import type { FleetSummary, Reported, TenantReport } from '../../registry.ts';
-import { storedState } from '../../stored-counts.ts';
+import { type StoredSumsRow, storedState, storedSums } from '../../stored-counts.ts';
 import { readableOr } from '../../stored-values.ts';
 import { completeCounts, failures } from '../../tenant-row.ts';
 import { bigint, bit, type Database, int, longText, type Row, real, text } from '../database.ts';
@@ -111,7 +111,11 @@ export async function fleetSummary(database: Database): Promise<FleetSummary> {
     }),
     withFailingTopics: count('FailingTopics'),
     withDead: count('WithDead'),
-    dead: count('Dead'),
+    stored: storedSums(
+      Object.fromEntries(
+        Object.entries(row).map(([name, value]) => [name, value === null ? null : Number(value)]),
+      ) as unknown as StoredSumsRow,
+    ),
     lastPlan:
       row.LastPlanUtc === null
         ? null

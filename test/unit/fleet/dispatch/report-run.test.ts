@@ -73,7 +73,14 @@ describe('the report of a run to the registry (D7)', () => {
 
   test('S2: a queue’s state and failures are as old as the end of its run, at each try', async () => {
     const stored = { ...nothingStored, isEmpty: false };
-    const failed = { topic: 'orders', failures: 1, isNew: false, messageId: '1', error: 'Error' };
+    const failed = {
+      topic: 'orders',
+      source: null,
+      failures: 1,
+      isNew: false,
+      messageId: '1',
+      error: 'Error',
+    };
     const failingTopics = [{ ...failed, sinceMs: 30, lastMs: 10 }];
     const endedAt = performance.now() - 5_000;
     const queues = [{ ...queueReport('outbox'), endedAt, stored, failingTopics }, queueReport('inbox')];

@@ -13,6 +13,7 @@ const place = new SqlitePlace();
 const failure = {
   queue: 'outbox',
   topic: 'orders',
+  source: null,
   failures: 1,
   sinceMs: 0,
   lastMs: 0,
