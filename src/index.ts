@@ -2,6 +2,8 @@
 import './require-supported-node.ts';
 
 export type { SqlRow, SqlTransaction, SqlValue } from './engine/callers-transaction.ts';
+export { bucketBoundsMs, type DurationFigures, type Histogram } from './engine/histogram.ts';
+export type { FleetGauges } from './engine/history.ts';
 export type {
   LeaseAcquired,
   LeasedElsewhere,
@@ -20,6 +22,7 @@ export type {
   ListTenants,
   PlanCandidate,
   QueueState,
+  ReportedState,
   RunCounts,
   RunOutcome,
   StreakRange,
@@ -61,6 +64,7 @@ export type { RunReport } from './fleet/dispatch/run-report.ts';
 export type { DispatchReason, DispatchRequest } from './fleet/dispatch-request.ts';
 export type { PlanOptions } from './fleet/index.ts';
 export type { Diagnosis, ExamineOptions, Finding } from './fleet/operations/doctor.ts';
+export type { History, HistoryDurations, HistoryOptions, HistoryPoint } from './fleet/operations/history.ts';
 export type { LeaseInTenantsOptions, TenantUnderLease } from './fleet/operations/lease-in-tenants.ts';
 export type { MigrateOptions, TenantMigration } from './fleet/operations/migrate.ts';
 export {

@@ -11,6 +11,7 @@ import type { RunReport } from './fleet/dispatch/run-report.ts';
 import type { DispatchRequest } from './fleet/dispatch-request.ts';
 import { Fleet, type PlanOptions } from './fleet/index.ts';
 import type { Diagnosis, ExamineOptions } from './fleet/operations/doctor.ts';
+import { type History, type HistoryOptions, readHistory } from './fleet/operations/history.ts';
 import {
   type LeaseInTenantsOptions,
   leaseInTenants,
@@ -167,6 +168,11 @@ export interface MultiOutbox extends WakingCalls {
   ): Promise<TenantUnderLease<Result>[]>;
   /** The fleet's state by the registry's last reports; touches no tenant database (F6). */
   status(): Promise<FleetSummary>;
+  /**
+   * What the fleet did by minute, or a tenant by hour, as plans and reports have written it to the registry; touches no
+   * tenant database (F6). @throws INVALID_ARGUMENT, UNKNOWN_TENANT
+   */
+  history(options?: HistoryOptions): Promise<History>;
   /** The tenants that most need attention, by the same reports; reads at most `examine` tenants. */
   worst(options?: { limit?: number; examine?: number }): Promise<WorstTenants>;
   /**
@@ -213,6 +219,7 @@ const withLeasesNames: NamesOf<LeaseInTenantsOptions> = {
   parallel: true,
   ...leaseOptionNames,
 };
+const historyNames: NamesOf<HistoryOptions> = { tenant: true, since: true, step: true };
 const migrateNames: NamesOf<MigrateOptions> = {
   tenants: true,
   dryRun: true,
@@ -416,6 +423,13 @@ export function assembleMultiOutbox(
       return leaseInTenants(ids, parallel, leases, name, leaseOptions, work);
     },
     status: async () => (await handle.ready()).registry.fleet(),
+    async history(historyOptions = {}) {
+      const { tenant, ...range } = optionsOf('history', historyOptions, historyNames);
+      if (tenant === undefined) return readHistory((await handle.ready()).registry, range);
+      checkedId('history', tenant);
+      await fleet.tenants.get(tenant);
+      return readHistory((await handle.ready()).registry, { tenant, ...range });
+    },
     async worst(worstOptions = {}) {
       const { limit = 20, examine = 10_000 } = optionsOf('worst', worstOptions, {
         limit: true,

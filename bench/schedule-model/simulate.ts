@@ -2,6 +2,7 @@
  * A fleet on a virtual clock: the real planner, strategies, schedule policy and registry (in memory), with modelled
  * tenants, handlers and slots. Nothing waits in real time, so a day takes minutes at most; the same seed gives the same run.
  */
+import { durationFigures, emptyHistogram } from '../../src/engine/histogram.ts';
 import type { Registry } from '../../src/engine/registry.ts';
 import { createSqliteEngine } from '../../src/engine/sqlite/index.ts';
 import { reportRun, scheduleAfter } from '../../src/fleet/dispatch/report-run.ts';
@@ -234,7 +235,7 @@ class Simulation {
       this.#random,
     );
     await reportRun(
-      { registry: this.#registry, random: this.#random },
+      { registry: this.#registry, random: this.#random, keepsHistory: false },
       report,
       { schedule, ...(isContinued && { continues: { redispatchMs: this.#redispatchMs } }) },
       silentLogger,
@@ -274,6 +275,8 @@ const emptyReport: RunReport = {
   queues: [],
   counts: noCounts,
   parkedTopics: [],
+  wait: durationFigures(emptyHistogram),
+  handle: durationFigures(emptyHistogram),
   more: false,
   nextDueInMs: null,
   durationMs: 0,

@@ -88,7 +88,8 @@ BEGIN
     SELECT N'released' AS Lease, CAST(0 AS bigint) AS Fence, CAST(0 AS bigint) AS ExpiresInMs, CAST(0 AS bit) AS More,
       DATEDIFF_BIG(millisecond, @Now, @NextDue) AS NextDueInMs, 0 AS Purged, 0 AS Recovered, CAST(0 AS bit) AS Throttled,
       CAST(0 AS bit) AS OnlySolo, @ParkedTopics AS ParkedTopics, @ParkedMore AS ParkedMore,
-      CAST(NULL AS nvarchar(max)) AS ThrottledAfter, @ParkedNext AS ParkedAfter;
+      CAST(NULL AS nvarchar(max)) AS ThrottledAfter, @ParkedNext AS ParkedAfter,
+      @Now AS NowUtc;
     EXEC [$(Schema)].[$(Queue)_CountStored];
     RETURN;
   END;

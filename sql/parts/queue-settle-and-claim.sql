@@ -402,7 +402,7 @@ SELECT CASE WHEN @Released = 1 THEN N'released' WHEN @Held = 0 THEN N'lost' WHEN
   @More AS More, CASE WHEN @NextDue <= @Now THEN 0 ELSE DATEDIFF_BIG(millisecond, @Now, @NextDue) END AS NextDueInMs,
   @Purged AS Purged, @Recovered AS Recovered, @Throttled AS Throttled, @OnlySolo AS OnlySolo,
   @ParkedTopics AS ParkedTopics, @ParkedMore AS ParkedMore, @ThrottledAfter AS ThrottledAfter, @ParkedAfter AS ParkedAfter,
-  CASE WHEN @Held = 0 OR @Rounds >= 4 THEN NULL WHEN @NextDue <= @Now THEN @NextDue ELSE @Now END AS FromUtc;
+  CASE WHEN @Held = 0 OR @Rounds >= 4 THEN NULL WHEN @NextDue <= @Now THEN @NextDue ELSE @Now END AS FromUtc, @Now AS NowUtc;
 SELECT DISTINCT Sequence FROM @Outcome WHERE Matched = 0;
 SELECT q.Sequence, q.MessageId, q.Topic,
   CASE WHEN q.ContentBytes <= $(ContentLimit) THEN q.Payload END AS Payload, q.PayloadEscaped,

@@ -129,7 +129,8 @@ WHERE Id = 1;
 COMMIT;
 SELECT CASE WHEN @Fence IS NULL THEN N'released' ELSE N'acquired' END AS Lease, @Fence AS Fence,
   @AcquisitionId AS AcquisitionId, @Due AS Due,
-  DATEDIFF_BIG(millisecond, @LastPlan, @Now) AS SinceMs, @Open AS Unfinished, DATEDIFF_BIG(millisecond, @Now, @NextDue) AS NextDueInMs;
+  DATEDIFF_BIG(millisecond, @LastPlan, @Now) AS SinceMs, @Open AS Unfinished,
+  CASE WHEN DATEDIFF(minute, @LastPlan, @Now) = 0 THEN 0 ELSE 1 END AS IsFirstOfMinute, DATEDIFF_BIG(millisecond, @Now, @NextDue) AS NextDueInMs;
 IF @Fence IS NULL RETURN;
 INSERT @Read (Id, Besides)
 SELECT TOP (@Limit) Id, 0 FROM [$(Schema)].[Tenants]

@@ -33,7 +33,9 @@ ALTER PROCEDURE [$(Schema)].[Tenant_Report]
   -- Milliseconds since the run counted the queue. A state that is older than the stored one is ignored.
   @OutboxAgeMs bigint = 0,
   @InboxAgeMs bigint = 0,
-  @RedispatchMs bigint = NULL
+  @RedispatchMs bigint = NULL,
+  -- What the run adds to the tenant's hour of the history, for TenantHistory_Add; null: nothing
+  @Flow nvarchar(max) = NULL
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -48,10 +50,13 @@ IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0
   OR DATALENGTH(SUBSTRING(@Counts COLLATE Latin1_General_100_BIN2, 1001, 1)) > 0
   OR DATALENGTH(SUBSTRING(@ErrorCode COLLATE Latin1_General_100_BIN2, 101, 1)) > 0
   THROW 51026, N'A value is too long; the limits, in characters, are: @Id 64, @Counts 1,000, @ErrorCode 100.', 1;
-IF ISJSON(@Counts) = 0 OR ISJSON(@OutboxState) = 0 OR ISJSON(@InboxState) = 0
-  THROW 51025, N'@Counts, @OutboxState and @InboxState must be JSON objects.', 1;
+IF ISJSON(@Counts) = 0 OR ISJSON(@OutboxState) = 0 OR ISJSON(@InboxState) = 0 OR ISJSON(@Flow) = 0
+  THROW 51025, N'@Counts, @OutboxState, @InboxState and @Flow must be JSON objects.', 1;
 IF EXISTS (SELECT 1 FROM OPENJSON(@Counts) WHERE value IS NOT NULL AND TRY_CAST(value AS bigint) IS NULL)
   THROW 51025, N'The values in @Counts must be whole numbers.', 1;
+IF EXISTS (SELECT 1 FROM OPENJSON(@Flow) WHERE TRY_CAST(value AS int) IS NULL)
+  THROW 51025, N'The values in @Flow must be whole numbers.', 1;
+IF @@TRANCOUNT > 0 THROW 51001, N'A run cannot be reported inside a transaction; commit or roll back first.', 1;
 IF @NextDueInMs NOT BETWEEN 0 AND 1500000000000
   THROW 51027, N'@NextDueInMs must be milliseconds from 0 to 1500000000000, or null.', 1;
 IF COALESCE(@OutboxAgeMs, -1) NOT BETWEEN 0 AND 1500000000000 OR COALESCE(@InboxAgeMs, -1) NOT BETWEEN 0 AND 1500000000000
@@ -68,6 +73,7 @@ DECLARE @Held TABLE (WakePending bit NOT NULL, InFlight bit NOT NULL, LastRunUtc
   OutboxStateUtc datetime2(3) NULL, InboxState nvarchar(max) NULL, InboxStateUtc datetime2(3) NULL);
 DECLARE @Again datetime2(3) = DATEADD(millisecond, CAST(@RedispatchMs % 1000 AS int), DATEADD(second, CAST(@RedispatchMs / 1000 AS int), @Now));
 DECLARE @NextDue datetime2(3) = DATEADD(millisecond, CAST(@NextDueInMs % 1000 AS int), DATEADD(second, CAST(@NextDueInMs / 1000 AS int), @Now));
+BEGIN TRANSACTION;
 IF @Outcome = N'skipped'
   -- If no run is in flight any more, the lease's holder has reported before this run. The tenant may then be chosen, as by a
   -- plan, so that neither a plan nor a wake chooses it too.
@@ -106,6 +112,8 @@ ELSE
       WHEN NextDueUtc IS NULL OR @NextDue < NextDueUtc THEN @NextDue
       ELSE NextDueUtc END,
 :r parts/registry-set-states.sql
+IF @Flow IS NOT NULL AND EXISTS (SELECT 1 FROM @Held) EXEC [$(Schema)].[TenantHistory_Add] @Id, @Now, @Flow;
+COMMIT;
 SELECT CAST(COALESCE(MAX(CASE WHEN InFlight = 1 AND (@Outcome <> N'skipped' OR WakePending = 0) THEN 1 ELSE 0 END), 0) AS bit) AS Chosen,
   CAST(COALESCE(MAX(CASE
     WHEN WakePending = 0 THEN 0

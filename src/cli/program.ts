@@ -5,6 +5,7 @@ import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { enqueueCommand } from './commands/enqueue.ts';
 import { handlersCommands } from './commands/handlers.ts';
+import { historyCommand } from './commands/history.ts';
 import { leasesCommands } from './commands/leases.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { receiveCommand } from './commands/receive.ts';
@@ -70,6 +71,7 @@ export function createProgram(run: Runner, quiet = false): Command {
     tickCommand,
     runCommand,
     statusCommand,
+    historyCommand,
     wakeCommand,
     deadCommands,
     leasesCommands,

@@ -3,9 +3,14 @@
  * has a definition, which people change, and a schedule, which plans and run reports change. Status, health and
  * dashboards read only the registry (F6).
  */
+import type { Histogram } from './histogram.ts';
+import type { FleetMinute, TenantHour } from './history.ts';
 import type { LeasedElsewhere, LeaseRef, LeaseStore } from './lease-store.ts';
+import type { RunCounts } from './run-counts.ts';
 import type { SchemaControl } from './schema.ts';
 import type { CountName, QueueName, StoredCounts } from './work-queue.ts';
+
+export type { RunCounts };
 
 export const tenantStatuses = ['active', 'paused', 'retired'] as const;
 export type TenantStatus = (typeof tenantStatuses)[number];
@@ -45,20 +50,6 @@ export interface TenantDefinition {
   readonly slaSeconds: number | null;
   readonly tags: Readonly<Record<string, string>>;
   readonly overrides: TenantOverrides;
-}
-
-/** The message counts of one dispatch run (D7). */
-export interface RunCounts {
-  readonly done: number;
-  readonly retried: number;
-  readonly dead: number;
-  /** Messages released unstarted, or snoozed by the handler. */
-  readonly released: number;
-  readonly parked: number;
-  /** Started messages whose outcome could not be settled, because the run no longer had the message (Q8). */
-  readonly lost: number;
-  /** Messages taken over from a crashed run (Q6). */
-  readonly recovered: number;
 }
 
 export const runOutcomes = ['dispatched', 'idle', 'skipped', 'resuming', 'failed'] as const;
@@ -200,6 +191,8 @@ export interface PreviousPlan {
   readonly sinceMs: number | null;
   /** Whether the last plan took the lease and never committed. */
   readonly unfinished: boolean;
+  /** Whether this is the fleet's first plan in its minute, by the registry's clock. */
+  readonly isFirstOfMinute: boolean;
 }
 
 export type BeginPlanResult =
@@ -277,6 +270,8 @@ export interface TenantReport {
   })[];
   /** Topics whose last attempt in the run succeeded: they fail no more. Default: none. */
   readonly succeeded?: readonly Pick<FailingTopic, 'queue' | 'topic' | 'source'>[];
+  /** How long messages waited, and how long their handlers took, for the history. Absent: the history keeps nothing of the run. */
+  readonly times?: { readonly wait: Histogram; readonly handle: Histogram };
   readonly error?: { readonly code: string; readonly message: string };
   readonly schedule: {
     /** Milliseconds from the registry's now; null when the tenant is not due until a wake. */
@@ -447,5 +442,14 @@ export interface Registry {
   /** Counts a queue message that was given up (`FleetSummary.poisoned`). */
   recordPoisoned(): Promise<void>;
   fleet(): Promise<FleetSummary>;
+  /**
+   * Call it after the first plan of each minute. Removes old rows of the history, a limited number of them. With `record` it
+   * first writes the fleet's minute, once: its state now, and what was reported since the last minute that was written.
+   */
+  keepHistory(options: { readonly record: boolean }): Promise<void>;
+  /** The minutes that began within `sinceMs`, the oldest first; the last one may be incomplete. */
+  fleetHistory(sinceMs: number): Promise<FleetMinute[]>;
+  /** The tenant's hours that ended within `sinceMs`, and the present one, the oldest first. */
+  tenantHistory(tenantId: string, sinceMs: number): Promise<TenantHour[]>;
   close(): Promise<void>;
 }

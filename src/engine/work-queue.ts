@@ -90,6 +90,8 @@ export interface Claim {
   readonly nextDueInMs: number | null;
   /** How many Done rows this call removed (Q12). */
   readonly purged: number;
+  /** The database's time by which the call decided which messages are due (Q2). */
+  readonly nowUtc: Date;
   /** What is stored after the call. Present when the call ended the run: it found nothing to claim, or released the lease. */
   readonly stored?: StoredCounts;
   /** Why there is no `stored` although the call ended the run. The call has done all else. */

@@ -30,6 +30,7 @@ import { type Diagnosis, type ExamineOptions, examineFleet } from './operations/
 import { type MigrateOptions, migrateFleet, type TenantMigration } from './operations/migrate.ts';
 import { PendingWakes } from './pending-wakes.ts';
 import { FleetGauge } from './plan/fleet-gauge.ts';
+import { keepHistory } from './plan/history-keeper.ts';
 import { ParkedTenants } from './plan/parked-tenants.ts';
 import { isRoutine, type PlanReport } from './plan/plan-report.ts';
 import { makePlan } from './plan/planner.ts';
@@ -110,6 +111,7 @@ export class Fleet {
     return inSpan('plan', {}, async (span) => {
       await this.#gauge.recordIfDue(registry);
       const onTenant = directory.remember.bind(directory);
+      let isNewMinute = false;
       const report = await makePlan(
         {
           registry,
@@ -121,9 +123,13 @@ export class Fleet {
           redispatchMs: this.#redispatchMs,
           lookWithinMs: settings.schedule.lookWithinMs,
           onTenant,
+          onNewMinute: () => {
+            isNewMinute = true;
+          },
         },
         checked,
       );
+      if (isNewMinute) await keepHistory(registry, { record: settings.telemetry.history, logger });
       const { status, due, requests } = report;
       span.setAttributes({ status, due, requests: requests.length });
       if (isRoutine(report)) markIdle(span);

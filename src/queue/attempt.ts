@@ -34,6 +34,8 @@ export interface AttemptSetting extends ContextSetting {
 export class Attempt {
   readonly message: ClaimedMessage;
   readonly handler: Handler;
+  /** By `performance.now()`. */
+  readonly startedAt = performance.now();
   readonly #setting: AttemptSetting;
   readonly #onEnded: (attempt: Attempt, outcome: Outcome) => void;
   /** Created when the handler first reads its signal, because most handlers never do. */

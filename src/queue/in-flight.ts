@@ -95,7 +95,7 @@ export class MessagesInFlight {
 
   /** Starts the next message. Returns false when no message waits, or the run's concurrency is used up. */
   startNext(): boolean {
-    const { attempts, dispatch, blocks, onEnded } = this.#options;
+    const { attempts, dispatch, blocks, tally, onEnded } = this.#options;
     if (this.#running.length >= dispatch.concurrency) return false;
     const next = this.#waiting.next();
     if (next === undefined) return false;
@@ -106,6 +106,7 @@ export class MessagesInFlight {
       return true;
     }
     const attempt = new Attempt(next.message, next.handler, attempts, onEnded);
+    tally.times.started(next.message, attempt.startedAt);
     this.#running.push(attempt);
     publishPoint('handler:start', attempts.tenant.id);
     blocks.handler(next.handler.topic, () => attempt.start());
@@ -116,6 +117,7 @@ export class MessagesInFlight {
   end(attempt: Attempt, outcome: Outcome): void {
     const last = this.#running.pop()!;
     if (last !== attempt) this.#running[this.#running.indexOf(attempt)] = last;
+    this.#options.tally.times.ended(attempt.handler.topic, performance.now() - attempt.startedAt);
     this.#finish(attempt, outcome, attempt.settled);
     if (outcome.kind === 'retry' || outcome.kind === 'dead')
       this.#options.failures.attemptFailed(attempt, outcome);

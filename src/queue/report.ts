@@ -1,3 +1,4 @@
+import type { Histogram } from '../engine/histogram.ts';
 import type { RunCounts } from '../engine/registry.ts';
 import type { QueueName, StoredCounts } from '../engine/work-queue.ts';
 import { describeError } from '../errors.ts';
@@ -20,6 +21,10 @@ export interface QueueReport {
   readonly failingTopics: readonly FailedTopic[];
   /** Topics whose last attempt in this run succeeded. */
   readonly succeededTopics: readonly TopicOfSource[];
+  /** How long messages waited from their due times to the starts of their handlers, by the database's clock. */
+  readonly wait: Histogram;
+  /** How long the handlers took, from the start of an attempt to its outcome. */
+  readonly handle: Histogram;
   readonly more: boolean;
   readonly nextDueInMs: number | null;
   /** When the run of this queue ended, by `performance.now()`; other queues may take longer. `stored` is as of then. */
@@ -57,6 +62,8 @@ export function queueReport(
     parkedTopics: tally.topics(),
     failingTopics: tally.results.failing,
     succeededTopics: tally.results.succeededTopics,
+    wait: tally.times.wait.histogram,
+    handle: tally.times.handle.histogram,
     ...backlog.left,
     endedAt: performance.now(),
     ...(backlog.stored && { stored: backlog.stored }),

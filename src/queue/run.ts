@@ -11,6 +11,7 @@ import type { BeginResult, SettleRequest, WorkQueue } from '../engine/work-queue
 import { MultiOutboxError } from '../errors.ts';
 import type { Settings } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { messageTimeMetrics } from '../telemetry/metrics.ts';
 import { publishPoint } from '../telemetry/points.ts';
 import type { RunTrace } from '../telemetry/spans.ts';
 import type { Attempt } from './attempt.ts';
@@ -27,6 +28,7 @@ import { type QueueReport, queueReport, type RunEnd } from './report.ts';
 import { Rooms } from './rooms.ts';
 import { RunLease } from './run-lease.ts';
 import { type PhaseEvent, RunPhase } from './run-phase.ts';
+import { RunTimes } from './run-times.ts';
 import { type RunBooks, settleWhileLeaseLasts, warnIfUncounted } from './settle-call.ts';
 import { RunTally } from './tally.ts';
 
@@ -65,7 +67,7 @@ export interface QueueRunOptions {
  */
 export async function runQueue(options: QueueRunOptions): Promise<QueueReport> {
   const { queue, signal, tenant } = options;
-  const tally = new RunTally();
+  const tally = new RunTally(new RunTimes(messageTimeMetrics(tenant.id, queue.name)));
   const backlog = new Backlog(options.handlers.fewestAttempts(options.retry.maxAttempts));
   const blocks = new LoopBlocks();
   const report = (end: RunEnd) => queueReport(queue.name, end, tally, backlog, blocks);

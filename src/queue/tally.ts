@@ -1,6 +1,7 @@
 import type { Outcome } from '../engine/message.ts';
 import type { RunCounts } from '../engine/registry.ts';
 import type { EndedMessage } from './outcome.ts';
+import { RunTimes } from './run-times.ts';
 import { TopicResults } from './topic-results.ts';
 
 export const noCounts: RunCounts = {
@@ -28,8 +29,13 @@ export class RunTally {
   recovered = 0;
   lost = 0;
   readonly results = new TopicResults();
+  readonly times: RunTimes;
   readonly #counts = { done: 0, retried: 0, dead: 0, released: 0, parked: 0 };
   readonly #unhandled = new Set<string>();
+
+  constructor(times = new RunTimes()) {
+    this.times = times;
+  }
 
   count(
     outcomes: readonly (Outcome & Pick<EndedMessage, 'sequence' | 'started'>)[],

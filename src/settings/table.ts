@@ -223,6 +223,12 @@ export const groups = {
       true,
       'With true, a program that gives no `logger` writes warnings and errors to standard error, one line each; with false, nothing.',
     ),
+    history: setting(
+      'HISTORY',
+      flag,
+      true,
+      'With true, the registry keeps a history: the fleet by minute for 7 days, and each tenant by hour for 14 days.',
+    ),
     correlationIds: setting(
       'EXPORT_CORRELATION_IDS',
       flag,

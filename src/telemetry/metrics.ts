@@ -3,6 +3,7 @@
  * looks the meter up, so that an SDK registered later is used.
  */
 import { createNoopMeter, metrics } from '@opentelemetry/api';
+import { bucketBoundsMs } from '../engine/histogram.ts';
 import type { FleetSummary, RunCounts, RunOutcome } from '../engine/registry.ts';
 import { countNames } from '../engine/work-queue.ts';
 
@@ -99,6 +100,33 @@ export function recordRun(report: RunFacts, failureStreak: number | undefined): 
       leases.add(1, { ...attributes, result: status === 'leased-elsewhere' ? status : 'acquired' });
     if (stop === 'lease-lost') leases.add(1, { ...attributes, result: 'lost' });
   }
+}
+
+/** Records how long the messages of one queue wait, and how long their handlers take. Milliseconds. */
+export interface MessageTimeMetrics {
+  waited(ms: number): void;
+  handled(topic: string, ms: number): void;
+}
+
+/** The recorder of one run; undefined if nothing records metrics, so that messages then cost nothing. */
+export function messageTimeMetrics(tenantId: string, queue: string): MessageTimeMetrics | undefined {
+  if (!isMeasured()) return undefined;
+  const histogram = (name: string, description: string) =>
+    meter().createHistogram(name, {
+      unit: 'ms',
+      description,
+      advice: { explicitBucketBoundaries: [...bucketBoundsMs] },
+    });
+  const wait = histogram(
+    'multi_outbox.message.wait',
+    'How long messages waited from their due times to the starts of their handlers',
+  );
+  const handle = histogram('multi_outbox.message.handle', 'How long handlers took, by attempt');
+  const tenant = { 'tenant.id': tenantLabel(tenantId), queue };
+  return {
+    waited: (ms) => wait.record(ms, tenant),
+    handled: (topic, ms) => handle.record(ms, { queue, topic }),
+  };
 }
 
 /** The fields of a plan's report that the metrics use. */

@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import type * as mssql from 'mssql';
 import type { TenantDatabase } from '../../src/engine/engine.ts';
+import { emptyHistogram } from '../../src/engine/histogram.ts';
 import type { LeaseStore } from '../../src/engine/lease-store.ts';
 import { type ClaimedMessage, MessageStatus } from '../../src/engine/message.ts';
 import { candidateOrders, type Registry } from '../../src/engine/registry.ts';
@@ -163,8 +164,12 @@ export async function administer(registry: Registry, pool: mssql.ConnectionPool)
     await commit(registry, plan);
   }
   for (const id of ids) await registry.postpone(id, anHour);
-  for (const id of ids) await report(registry, id, { nextDueInMs: anHour });
+  const times = { wait: emptyHistogram, handle: emptyHistogram };
+  for (const id of ids) await report(registry, id, { outcome: 'dispatched', times, nextDueInMs: anHour });
   await registry.recordPoisoned();
+  await registry.keepHistory({ record: true });
+  expect(await registry.fleetHistory(anHour)).not.toHaveLength(0);
+  expect(await registry.tenantHistory(ids[0]!, anHour)).not.toHaveLength(0);
   expect((await registry.wake(ids, { capacity: 1, redispatchMs: anHour })).chosen).toHaveLength(1);
   expect((await registry.fleet()).tenants).toMatchObject({ paused: expect.any(Number) });
   await pool.request().batch('EXEC messaging.SchemaJournal_List');

@@ -1,7 +1,7 @@
 /** Q4, Q5, Q9, Q11: which messages a claim takes, in which order, and what it reports of the rest. */
 import { MessageStatus } from '../../src/engine/message.ts';
 import { queueLeaseName, queueNames } from '../../src/engine/work-queue.ts';
-import { withHostClockShifted } from './clock.ts';
+import { databaseNow, withHostClockShifted } from './clock.ts';
 import {
   anHour,
   begin,
@@ -35,6 +35,26 @@ export function claimSuite(scene: Scene): void {
       expect(payloads(messages)).toEqual(['due first', 'due second', 'due third']);
       const dues = messages.map(({ dueUtc }) => dueUtc.getTime());
       expect(dues).toEqual([...dues].sort((a, b) => a - b));
+    });
+
+    test('Q2: begin and settle tell the database’s time by which they decided what is due', async () => {
+      const { queue, database } = await scene.queue(name);
+      await queue.enqueue([message('A'), message('B')]);
+      const before = await databaseNow(database.leases);
+      const answers = await withHostClockShifted(anHour, async () => {
+        const first = await take(queue, { limit: 1 });
+        const second = await settle(queue, first.lease, first.messages.map(done), next({ limit: 1 }));
+        return [
+          first,
+          second,
+          await settle(queue, first.lease, second.messages.map(done), { do: 'release-lease' }),
+        ];
+      });
+      const after = await databaseNow(database.leases);
+      for (const { nowUtc } of [...answers, await begin(queue)] as { nowUtc: Date }[]) {
+        expect(nowUtc.getTime()).toBeGreaterThanOrEqual(before.getTime());
+      }
+      for (const { nowUtc } of answers) expect(nowUtc.getTime()).toBeLessThanOrEqual(after.getTime());
     });
 
     test('Q4: at most the batch size, oldest first, and the claim reports that more are left', async () => {
@@ -145,6 +165,7 @@ export function claimSuite(scene: Scene): void {
         onlySolo: false,
         nextDueInMs: null,
         purged: 0,
+        nowUtc: expect.any(Date),
         recovered: 0,
         parked: { topics: [], more: false },
         stored: nothing,

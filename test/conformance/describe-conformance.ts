@@ -21,6 +21,7 @@ import { processesSuite } from './processes.ts';
 import { randomQueueSuite } from './random-queue.ts';
 import { receiveSuite } from './receive.ts';
 import { recoverySuite } from './recovery.ts';
+import { registryHistorySuite } from './registry-history.ts';
 import { registryPlanSuite } from './registry-plan.ts';
 import { registryReportSuite } from './registry-report.ts';
 import { registryTenantsSuite } from './registry-tenants.ts';
@@ -52,7 +53,13 @@ const topics = {
   unreadable: [unreadableSuite],
   random: [randomQueueSuite],
   leases: [leaseStoreSuite, userLeasesSuite],
-  registry: [registryTenantsSuite, registryPlanSuite, registryReportSuite, registryWakeSuite],
+  registry: [
+    registryTenantsSuite,
+    registryPlanSuite,
+    registryReportSuite,
+    registryHistorySuite,
+    registryWakeSuite,
+  ],
   hosts: [concurrencySuite, processesSuite],
 };
 

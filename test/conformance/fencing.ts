@@ -127,6 +127,7 @@ export function fencingSuite(scene: Scene): void {
         onlySolo: false,
         nextDueInMs: null,
         purged: 0,
+        nowUtc: expect.any(Date),
       });
       expect(await queue.statistics()).toMatchObject({ ready: 1, claimed: 0 });
     });

@@ -38,6 +38,7 @@ export function settleSuite(scene: Scene): void {
         onlySolo: false,
         nextDueInMs: null,
         purged: 0,
+        nowUtc: expect.any(Date),
         stored: nothing,
       });
       const record = await stored(queue, letter);
@@ -277,6 +278,7 @@ export function settleSuite(scene: Scene): void {
         throttled: false,
         onlySolo: false,
         purged: 0,
+        nowUtc: expect.any(Date),
       });
       expect(settled.expiresInMs).toBeGreaterThan(1_000);
       expect(settled.expiresInMs).toBeLessThanOrEqual(anHour);

@@ -1,3 +1,4 @@
+import { durationFigures, emptyHistogram } from '../../src/engine/histogram.ts';
 import type { RunReport } from '../../src/fleet/dispatch/run-report.ts';
 import type { DispatchRequest } from '../../src/fleet/dispatch-request.ts';
 import type { PlanReport } from '../../src/fleet/plan/plan-report.ts';
@@ -35,6 +36,8 @@ export const reportOf = ({ tenantId, reason }: DispatchRequest): RunReport => ({
   queues: [],
   counts: noCounts,
   parkedTopics: [],
+  wait: durationFigures(emptyHistogram),
+  handle: durationFigures(emptyHistogram),
   more: false,
   nextDueInMs: null,
   durationMs: 0,

@@ -84,7 +84,7 @@ export function dispatchTenant(
       !signal.aborted && canContinue(report) && (typeof continues === 'function' ? continues() : continues);
     const schedule = scheduleAfter({ tenant, request, report }, settings.schedule, random);
     const answer = await reportRun(
-      { registry, random },
+      { registry, random, keepsHistory: settings.telemetry.history },
       report,
       { schedule, ...(isContinued && { continues: { redispatchMs } }) },
       logger,

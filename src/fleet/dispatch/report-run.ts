@@ -6,7 +6,7 @@ import type { QueueReport } from '../../queue/report.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { DispatchRequest } from '../dispatch-request.ts';
 import { type NextSchedule, nextSchedule, type ScheduleSettings } from '../plan/schedule-policy.ts';
-import type { RunReport } from './run-report.ts';
+import { type RunReport, timesOf } from './run-report.ts';
 
 export interface EndedRun {
   readonly tenant: TenantRecord;
@@ -54,7 +54,11 @@ function stateOf(report: QueueReport): [QueueName, ReportedState][] {
 
 /** Returns the registry's answer; null when it did not store the report. The work is done and settled either way. */
 export async function reportRun(
-  { registry, random }: { readonly registry: Registry; readonly random: () => number },
+  {
+    registry,
+    random,
+    keepsHistory,
+  }: { readonly registry: Registry; readonly random: () => number; readonly keepsHistory: boolean },
   { tenantId, outcome, counts, durationMs, more, queues, error }: RunReport,
   next: Pick<TenantReport, 'schedule' | 'continues'>,
   logger: Logger,
@@ -77,6 +81,7 @@ export async function reportRun(
         succeeded: queues.flatMap(({ queue, succeededTopics }) =>
           succeededTopics.map((of) => ({ queue, ...of })),
         ),
+        ...(keepsHistory && { times: { wait: timesOf(queues, 'wait'), handle: timesOf(queues, 'handle') } }),
         ...(error && { error }),
         ...next,
       });

@@ -1,5 +1,12 @@
 /** The report of a dispatch run (D7), combined from the reports of the tenant's work queues. */
 import { randomUUID } from 'node:crypto';
+import {
+  addHistograms,
+  type DurationFigures,
+  durationFigures,
+  emptyHistogram,
+  type Histogram,
+} from '../../engine/histogram.ts';
 import type { RunCounts, RunOutcome } from '../../engine/registry.ts';
 import { describeError } from '../../errors.ts';
 import type { LoopBlock } from '../../queue/loop-blocks.ts';
@@ -26,6 +33,10 @@ export interface RunReport {
   readonly queues: readonly QueueReport[];
   readonly counts: RunCounts;
   readonly parkedTopics: readonly string[];
+  /** How long the run's messages waited, from their due times to the starts of their handlers. */
+  readonly wait: DurationFigures;
+  /** How long their handlers took. */
+  readonly handle: DurationFigures;
   readonly more: boolean;
   readonly nextDueInMs: number | null;
   readonly durationMs: number;
@@ -67,6 +78,8 @@ export function runReport(
     queues,
     counts: queues.reduce((sum, { counts }) => addCounts(sum, counts), noCounts),
     parkedTopics: [...new Set(queues.flatMap(({ parkedTopics }) => parkedTopics))],
+    wait: durationFigures(timesOf(queues, 'wait')),
+    handle: durationFigures(timesOf(queues, 'handle')),
     more: queues.some(({ more }) => more),
     nextDueInMs: due.length > 0 ? Math.min(...due) : null,
     durationMs: Math.round(performance.now() - startedAt),
@@ -74,6 +87,11 @@ export function runReport(
     ...(blockedLoop && { blockedLoop }),
     ...(failed?.error && { error: failed.error }),
   };
+}
+
+/** The histogram over all queues. */
+export function timesOf(queues: readonly QueueReport[], kind: 'wait' | 'handle'): Histogram {
+  return queues.map((queue) => queue[kind]).reduce(addHistograms, emptyHistogram);
 }
 
 /** The report of a run that was skipped for this reason before it touched a queue. */

@@ -22,6 +22,8 @@ export interface PlannerOptions {
   readonly logger: Logger;
   /** Called with every tenant that the plan reads, so that the tenant's run need not read it again. */
   readonly onTenant: (tenant: PlanCandidate['tenant']) => void;
+  /** Called by the fleet's first plan of each minute. */
+  readonly onNewMinute?: () => void;
 }
 
 /**
@@ -60,7 +62,8 @@ export async function makePlan(options: PlannerOptions, capacity: number): Promi
     });
     return { ...emptyPlan, status: 'leased-elsewhere' };
   }
-  const { sinceMs, unfinished } = begun.previous;
+  const { sinceMs, unfinished, isFirstOfMinute } = begun.previous;
+  if (isFirstOfMinute) options.onNewMinute?.();
   const late = sinceMs !== null && sinceMs > 2 * plan.intervalMs;
   if (unfinished)
     logger.warn('The previous plan did not finish; its tenants are planned again.', { sinceMs });

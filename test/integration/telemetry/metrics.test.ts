@@ -62,6 +62,11 @@ test('D7: runs, messages by outcome, calls and leases; plans and their requests;
   expect(all['multi_outbox.runs']).toEqual([[run, 1]]);
   expect(all['multi_outbox.run.duration']).toEqual([[run, expect.any(Number)]]);
   expect(all['multi_outbox.round_trips']).toEqual([[run, 2]]);
+  const queue = { 'tenant.id': 'acme', queue: 'outbox' };
+  expect(all['multi_outbox.message.wait']).toEqual([[queue, expect.any(Number)]]);
+  expect(all['multi_outbox.message.handle']!.map(([attributes]) => attributes)).toEqual(
+    Object.keys(ended).map((topic) => ({ queue: 'outbox', topic })),
+  );
   expect(all['multi_outbox.messages']).toEqual(
     ['done', 'retried', 'dead', 'released', 'parked'].map((result) => [{ 'tenant.id': 'acme', result }, 1]),
   );

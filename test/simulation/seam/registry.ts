@@ -41,6 +41,10 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
         perform: () => real.changesSince(version),
         observe: ({ tenants, isWhole }) => `${tenants.length}${isWhole ? ' (all)' : ''}`,
       }),
+    // Without faults: what is lost of it changes nothing else.
+    keepHistory: (options) => real.keepHistory(options),
+    fleetHistory: (sinceMs) => real.fleetHistory(sinceMs),
+    tenantHistory: (tenantId, sinceMs) => real.tenantHistory(tenantId, sinceMs),
     beginPlan: (request) =>
       caller.call({
         target,

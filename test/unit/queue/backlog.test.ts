@@ -15,6 +15,7 @@ function answer(fields: Partial<SettleResult> = {}): SettleResult {
     onlySolo: false,
     nextDueInMs: null,
     purged: 0,
+    nowUtc: new Date(0),
     unmatched: [],
     ...fields,
   };

@@ -16,6 +16,7 @@ const idle = {
   throttled: false,
   onlySolo: false,
   nextDueInMs: null,
+  nowUtc: new Date(0),
   parked: { topics: [], more: false },
 };
 

@@ -1,3 +1,4 @@
+import { durationFigures } from '../../../src/engine/histogram.ts';
 import type { ClaimedMessage } from '../../../src/engine/message.ts';
 import { noListeners, RunFailures } from '../../../src/queue/failures.ts';
 import { defineHandler, type Handler } from '../../../src/queue/handler.ts';
@@ -78,6 +79,26 @@ function waiting(fields: { concurrency?: number; retry?: { maxAttempts: number }
 const unreadable = () => claimed({ messageId: '', unreadable: 'Topic is not text' });
 
 describe('messages in flight', () => {
+  test('S5: the wait of each started message counts, and the time of each handler; not those of messages without one', async () => {
+    const { handler, gates } = waiting();
+    const { inFlight, startAll, accept, tally } = scene([handler], { concurrency: 2 });
+    tally.times.answered(new Date(5_000), performance.now());
+    accept(claimed(), claimed(), claimed(), claimed({ topic: 'nobody.handles' }), unreadable());
+    startAll();
+    const counts = () => {
+      const { wait, handle } = tally.times;
+      return [wait, handle].map(({ histogram }) => durationFigures(histogram).count);
+    };
+    expect(counts()).toEqual([2, 0]);
+    expect(tally.times.wait.histogram.maxMs).toBeGreaterThanOrEqual(5_000);
+    gates[0]!.end();
+    await turns();
+    startAll();
+    expect(counts()).toEqual([3, 1]);
+    inFlight.interrupt({ kind: 'release', delayMs: 0 });
+    expect(counts()).toEqual([3, 3]);
+  });
+
   test('Q8: a message that is in flight already is not taken twice: waiting, running or ended', async () => {
     const { handler, gates } = waiting();
     const { inFlight, startAll, accept } = scene([handler], { concurrency: 2 });

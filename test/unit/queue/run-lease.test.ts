@@ -15,6 +15,7 @@ function answer(fields: Partial<SettleResult>): SettleResult {
     onlySolo: false,
     nextDueInMs: null,
     purged: 0,
+    nowUtc: new Date(0),
     unmatched: [],
     ...fields,
   };
@@ -34,6 +35,7 @@ function held() {
       onlySolo: false,
       nextDueInMs: null,
       purged: 0,
+      nowUtc: new Date(0),
       recovered: 0,
       parked: { topics: [], more: false },
     },

@@ -20,6 +20,7 @@ const renewed: SettleResult = {
   onlySolo: false,
   nextDueInMs: null,
   purged: 0,
+  nowUtc: new Date(0),
   unmatched: [],
 };
 

@@ -1,3 +1,4 @@
+import { flowColumns, gaugeColumns, longestColumns } from '../../history-rows.ts';
 import { leasesTable } from './leases-table.ts';
 import type { Migration } from './migration.ts';
 
@@ -11,6 +12,7 @@ import type { Migration } from './migration.ts';
  * DrawInAfter: the last tenant whose times were; null when no tenant is left.
  * OutboxState and InboxState: the counts of the queue, by the last run that served it to its end, at OutboxStateUtc and
  * InboxStateUtc (S2). FailingTopics: the topics that fail now (S1).
+ * TenantHistory and FleetHistory: see src/engine/history.ts. DeadNow: messages that were Dead in the minute; Dead: those that died.
  * DatabaseKey is the canonical path of the tenant's file, FileId what identifies the file whatever its path (F1); null
  * while no file is known.
  */
@@ -18,6 +20,8 @@ import type { Migration } from './migration.ts';
 const isTime = (column: string) => `CHECK (${column} BETWEEN -62135596800000 AND 253402300799999)`;
 const isCount = (column: string) => `CHECK (${column} BETWEEN 0 AND 9007199254740991)`;
 const isFlag = (column: string) => `CHECK (${column} IN (0, 1))`;
+/** Without a CHECK: there are many of these columns, every report writes them, and reading accepts every number. */
+const added = (column: string) => `${column} INTEGER NOT NULL DEFAULT 0`;
 const total = (column: string) => `${column} INTEGER NOT NULL DEFAULT 0 ${isCount(column)}`;
 
 export const registry0001: Migration = {
@@ -89,5 +93,20 @@ CREATE TABLE RegistryState (
   LastPoisonedUtc INTEGER
 ) STRICT;
 INSERT INTO RegistryState (Id) VALUES (1);
+
+CREATE TABLE TenantHistory (
+  HourUtc INTEGER NOT NULL ${isTime('HourUtc')},
+  TenantId TEXT NOT NULL,
+  ${[...flowColumns, ...longestColumns].map(added).join(',\n  ')},
+  PRIMARY KEY (HourUtc, TenantId)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE FleetHistory (
+  MinuteUtc INTEGER PRIMARY KEY ${isTime('MinuteUtc')},
+  ${flowColumns.map(added).join(',\n  ')},
+  ${Object.values(gaugeColumns)
+    .map((column) => `${column} INTEGER`)
+    .join(',\n  ')}
+) STRICT;
 ${leasesTable}`,
 };

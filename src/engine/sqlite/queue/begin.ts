@@ -83,7 +83,15 @@ export function beginByReading(
       : { topics: [], more: false };
   if (parked.more) return null;
   const nextDueInMs = row.NextDueUtc === null ? null : row.NextDueUtc - row.Now;
-  const none = { messages: [], more: false, throttled: false, onlySolo: false, purged: 0, recovered: 0 };
+  const none = {
+    messages: [],
+    more: false,
+    throttled: false,
+    onlySolo: false,
+    purged: 0,
+    recovered: 0,
+    nowUtc: new Date(row.Now),
+  };
   const isEmpty = row.NextDueUtc === null && row.Parked === 0 && row.Dead === 0 && row.Grouped === 0;
   const counts = isEmpty ? { stored: nothingStored } : counted(connection, table, row.Now);
   return { status: 'idle', ...none, nextDueInMs, parked, ...counts };
@@ -131,7 +139,8 @@ export function begin(
   });
   const { nextDueInMs, throttled, drewIn } = restOf(connection, table, now);
   const more = claimed.more || drewIn;
-  const found = { ...claimed, more, nextDueInMs, throttled, purged, recovered, parked };
+  const nowUtc = new Date(now);
+  const found = { ...claimed, more, nextDueInMs, throttled, purged, nowUtc, recovered, parked };
   if (claimed.messages.length === 0) {
     releaseLease(connection, lease);
     return { status: 'idle', ...found, ...counted(connection, table, now) };

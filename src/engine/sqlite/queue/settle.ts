@@ -20,6 +20,7 @@ export function settle(
   now: number,
 ): SettleResult {
   const { lease, leaseMs, outcomes, onDead, then } = request;
+  const nowUtc = new Date(now);
   const isOurs =
     then.do === 'release-lease'
       ? releaseLease(connection, lease)
@@ -34,6 +35,7 @@ export function settle(
       onlySolo: false,
       nextDueInMs: null,
       purged: 0,
+      nowUtc,
     };
     return { lease: 'lost', expiresInMs: 0, ...none, unmatched };
   }
@@ -51,13 +53,14 @@ function claimOrLeave(
   walks: TopicWalks,
   now: number,
 ): Omit<SettleResult, 'unmatched'> {
+  const nowUtc = new Date(now);
   const left = readLeft(connection, table, now);
   const purged = purge(connection, table, retention, left, now);
   if (then.do !== 'claim') {
     const isReleased = then.do === 'release-lease';
     const { isDue, nextDueInMs, throttled } = restOf(connection, table, now, left);
     const more = isDue || (isReleased && throttled);
-    const rest = { messages: [], more, onlySolo: false, nextDueInMs, throttled, purged };
+    const rest = { messages: [], more, onlySolo: false, nextDueInMs, throttled, purged, nowUtc };
     if (isReleased) {
       return { lease: 'released', expiresInMs: 0, ...rest, ...counted(connection, table, now) };
     }
@@ -74,7 +77,7 @@ function claimOrLeave(
   // A busy run need not read again that there is more.
   const isKnown = isDueLeft && !left.throttled && !left.isAhead && then.rooms === undefined;
   const { nextDueInMs, throttled, drewIn } = isKnown ? dueNow : restOf(connection, table, now);
-  const found = { ...claimed, more: claimed.more || drewIn, nextDueInMs, throttled, purged };
+  const found = { ...claimed, more: claimed.more || drewIn, nextDueInMs, throttled, purged, nowUtc };
   // If due times were drawn in, the next claim takes their messages.
   if (then.solo && claimed.messages.length === 0 && !drewIn) {
     releaseLease(connection, lease);

@@ -1,4 +1,5 @@
 /** The plan (F3): reads the due tenants under the plan lease, and commits the choice. */
+import { minuteMs } from '../../history.ts';
 import type {
   BeginPlan,
   BeginPlanResult,
@@ -112,6 +113,7 @@ function notePlan(connection: Connection, now: number, due: number, isOpen: bool
   return {
     sinceMs: state.LastPlanUtc === null ? null : Math.max(0, now - state.LastPlanUtc),
     unfinished: state.PlanOpen === 1,
+    isFirstOfMinute: Math.floor((state.LastPlanUtc ?? 0) / minuteMs) !== Math.floor(now / minuteMs),
   };
 }
 

@@ -1,5 +1,6 @@
 /** The registry in a SQLite database. Each concern has a file of its own. */
 import { ignoreRejection } from '../../../errors.ts';
+import type { FleetMinute, TenantHour } from '../../history.ts';
 import type { LeaseStore } from '../../lease-store.ts';
 import type {
   BeginPlan,
@@ -22,6 +23,8 @@ import type { SchemaControl } from '../../schema.ts';
 import type { DatabaseHandle } from '../handle.ts';
 import { SqliteLeaseStore } from '../lease-store.ts';
 import { SqliteSchema } from '../schema-control.ts';
+import { keepHistory } from './fleet-minute.ts';
+import { fleetHistory, tenantHistory } from './history.ts';
 import { beginPlan, commitPlan } from './plan.ts';
 import { fleetSummary, postponeTenant, recordPoisoned, recordReport } from './reports.ts';
 import type { TenantFiles } from './tenant-files.ts';
@@ -145,6 +148,19 @@ export class SqliteRegistry implements Registry {
 
   fleet(): Promise<FleetSummary> {
     return this.#handle.read(fleetSummary);
+  }
+
+  /** A minute that a power cut takes away is missing, as one without a plan is. */
+  keepHistory(options: { readonly record: boolean }): Promise<void> {
+    return this.#handle.write((connection, now) => keepHistory(connection, options, now), { durable: false });
+  }
+
+  fleetHistory(sinceMs: number): Promise<FleetMinute[]> {
+    return this.#handle.look((connection) => fleetHistory(connection, sinceMs));
+  }
+
+  tenantHistory(tenantId: string, sinceMs: number): Promise<TenantHour[]> {
+    return this.#handle.look((connection) => tenantHistory(connection, tenantId, sinceMs));
   }
 
   async close(): Promise<void> {

@@ -9,6 +9,7 @@ import { type Connection, nowSql } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
 import { dateOrNull, wholeMs } from '../time.ts';
 import { isDeferred } from './choice.ts';
+import { recordTenantHour } from './history.ts';
 import { type TotalsRow, totals } from './rows.ts';
 
 /** SQLite's min() of two values is null when either is null; the coalesce makes a null due time count as the latest. */
@@ -136,7 +137,10 @@ export function recordReport(
     errorCode: report.error?.code ?? null,
     backlog: report.backlog ? 1 : 0,
   }) as ReportedRow | undefined;
-  if (row !== undefined) recordTopics(connection, report, row, now);
+  if (row !== undefined) {
+    recordTopics(connection, report, row, now);
+    recordTenantHour(connection, report, now);
+  }
   return reported(row);
 }
 

@@ -257,6 +257,7 @@ function claimOf(
     more: header.More as boolean,
     nextDueInMs: next === null ? null : Number(next),
     purged: header.Purged as number,
+    nowUtc: header.NowUtc as Date,
     throttled: header.Throttled as boolean,
     onlySolo: header.OnlySolo as boolean,
     ...(counts !== undefined && { stored: storedOf(counts) }),

@@ -33,7 +33,11 @@ export async function beginPlan(
       expiresInMs: leftMs(header.ExpiresInMs),
     };
   }
-  const previous = { sinceMs: msOrNull(header.SinceMs), unfinished: header.Unfinished as boolean };
+  const previous = {
+    sinceMs: msOrNull(header.SinceMs),
+    unfinished: header.Unfinished as boolean,
+    isFirstOfMinute: header.IsFirstOfMinute === 1,
+  };
   if (header.Lease === 'released') {
     return { status: 'idle', previous, nextDueInMs: msOrNull(header.NextDueInMs) };
   }

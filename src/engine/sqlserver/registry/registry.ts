@@ -1,4 +1,5 @@
 /** The registry in a SQL Server database: one file for each concern. */
+import type { FleetMinute, TenantHour } from '../../history.ts';
 import type { LeaseStore } from '../../lease-store.ts';
 import type {
   BeginPlan,
@@ -21,6 +22,7 @@ import type { SchemaControl } from '../../schema.ts';
 import type { Database } from '../database.ts';
 import { SqlServerLeaseStore } from '../lease-store.ts';
 import { SqlServerSchema } from '../schema-control.ts';
+import { fleetHistory, keepHistory, tenantHistory } from './history.ts';
 import { beginPlan, commitPlan } from './plan.ts';
 import { fleetSummary, postponeTenant, recordPoisoned, recordReport } from './reports.ts';
 import {
@@ -111,6 +113,18 @@ export class SqlServerRegistry implements Registry {
 
   fleet(): Promise<FleetSummary> {
     return fleetSummary(this.#database);
+  }
+
+  keepHistory(options: { readonly record: boolean }): Promise<void> {
+    return keepHistory(this.#database, options);
+  }
+
+  fleetHistory(sinceMs: number): Promise<FleetMinute[]> {
+    return fleetHistory(this.#database, sinceMs);
+  }
+
+  tenantHistory(tenantId: string, sinceMs: number): Promise<TenantHour[]> {
+    return tenantHistory(this.#database, tenantId, sinceMs);
   }
 
   close(): Promise<void> {

@@ -1,5 +1,6 @@
 /** Stores the reports of runs (D7, F5), and sums up the fleet (F6). */
 import { failingTopicsOf, mergedFailingTopics } from '../../failing-topics.ts';
+import { reportedColumns, reportedFlow } from '../../history-rows.ts';
 import type { FleetSummary, Reported, TenantReport } from '../../registry.ts';
 import { type StoredSumsRow, storedState, storedSums } from '../../stored-counts.ts';
 import { readableOr } from '../../stored-values.ts';
@@ -26,6 +27,7 @@ export async function recordReport(database: Database, report: TenantReport): Pr
       OutboxAgeMs: [bigint, wholeMs(outbox?.ageMs ?? 0)],
       InboxState: [longText, storedState(inbox)],
       InboxAgeMs: [bigint, wholeMs(inbox?.ageMs ?? 0)],
+      Flow: [longText, flowJson(report)],
       ErrorCode: [text, error?.code ?? null],
       // The text is for people, so characters that a text column cannot store are dropped.
       Error: [longText, error === undefined ? null : error.message.toWellFormed().replaceAll('\0', '')],
@@ -46,6 +48,16 @@ export async function recordReport(database: Database, report: TenantReport): Pr
     chosen: row.Chosen as boolean,
     lastRunUtc: row.LastRunUtc as Date | null,
   };
+}
+
+function flowJson(report: TenantReport): string | null {
+  const flow = reportedFlow(report);
+  if (flow === null) return null;
+  // The columns are integers: a time of more than 24 days is cut.
+  const byColumn = flow.flatMap((value, index) =>
+    value > 0 ? [[reportedColumns[index]!, Math.min(value, 2 ** 31 - 1)] as const] : [],
+  );
+  return JSON.stringify(Object.fromEntries(byColumn));
 }
 
 /**

@@ -1,3 +1,4 @@
+import { bucketCount, emptyHistogram } from '../../../../src/engine/histogram.ts';
 import type { Registry, TenantReport } from '../../../../src/engine/registry.ts';
 import { nothingStored } from '../../../../src/engine/sqlite/queue/counts.ts';
 import { MultiOutboxError } from '../../../../src/errors.ts';
@@ -24,6 +25,8 @@ const queueReport = (queue: 'outbox' | 'inbox'): QueueReport => ({
   parkedTopics: [],
   failingTopics: [],
   succeededTopics: [],
+  wait: emptyHistogram,
+  handle: emptyHistogram,
   more: false,
   nextDueInMs: null,
   endedAt: 0,
@@ -32,7 +35,7 @@ const queueReport = (queue: 'outbox' | 'inbox'): QueueReport => ({
 const away = () => new MultiOutboxError('REGISTRY_UNAVAILABLE', 'the registry is away', { transient: true });
 
 /** Reports a run to a registry that first fails the given number of times; returns the milliseconds of the calls. */
-async function reported(failures: unknown[], random = 1, of = run) {
+async function reported(failures: unknown[], random = 1, of = run, keepsHistory = true) {
   const asked: number[] = [];
   const entries: TenantReport[] = [];
   const logger = recordingLogger();
@@ -46,7 +49,7 @@ async function reported(failures: unknown[], random = 1, of = run) {
     },
   } as unknown as Registry;
   const taken = reportRun(
-    { registry, random: () => random },
+    { registry, random: () => random, keepsHistory },
     of,
     { schedule, continues: { redispatchMs: 7 } },
     logger,
@@ -89,6 +92,27 @@ describe('the report of a run to the registry (D7)', () => {
       { queues: { outbox: { ageMs: 5_200 } }, failing: [{ sinceMs: 5_230, lastMs: 5_210 }] },
     ]);
     expect(entries[0]!.queues).not.toHaveProperty('inbox');
+  });
+
+  test('S5: the times of all queues’ messages are in it, unless the history is off', async () => {
+    const at = (bucket: number, maxMs: number) => {
+      const buckets = new Array<number>(bucketCount).fill(0);
+      buckets[bucket] = 1;
+      return { buckets, maxMs };
+    };
+    const queues = [
+      { ...queueReport('outbox'), wait: at(1, 4), handle: at(0, 1) },
+      { ...queueReport('inbox'), wait: at(2, 9), handle: at(3, 20) },
+    ];
+    const { entries } = await reported([], 1, { ...run, queues });
+    const { wait, handle } = entries[0]!.times!;
+    expect([wait.maxMs, handle.maxMs]).toEqual([9, 20]);
+    expect([wait.buckets.slice(0, 4), handle.buckets.slice(0, 4)]).toEqual([
+      [0, 1, 1, 0],
+      [1, 0, 0, 1],
+    ]);
+    const off = await reported([], 1, { ...run, queues }, false);
+    expect(off.entries[0]).not.toHaveProperty('times');
   });
 
   test.each([

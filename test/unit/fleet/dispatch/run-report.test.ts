@@ -1,3 +1,4 @@
+import { emptyHistogram } from '../../../../src/engine/histogram.ts';
 import { MultiOutboxError } from '../../../../src/errors.ts';
 import {
   failedReport,
@@ -24,6 +25,8 @@ function queueReport(fields: Partial<QueueReport> = {}): QueueReport {
     failingTopics: [],
     succeededTopics: [],
     endedAt: 0,
+    wait: emptyHistogram,
+    handle: emptyHistogram,
     more: false,
     nextDueInMs: null,
     roundTrips: 1,

@@ -1,3 +1,4 @@
+import { emptyHistogram } from '../../../../src/engine/histogram.ts';
 import { scheduleAfter } from '../../../../src/fleet/dispatch/report-run.ts';
 import type { RunReport } from '../../../../src/fleet/dispatch/run-report.ts';
 import type { DispatchRequest } from '../../../../src/fleet/dispatch-request.ts';
@@ -30,6 +31,8 @@ const queueOf = (heldForMs?: number): QueueReport => ({
   failingTopics: [],
   succeededTopics: [],
   endedAt: 0,
+  wait: emptyHistogram,
+  handle: emptyHistogram,
   more: false,
   nextDueInMs: null,
   roundTrips: 1,

@@ -1,0 +1,48 @@
+/** Each tenant's hours (src/engine/history.ts), and what is read of the history. */
+import { type FleetMinute, hourMs, type TenantHour } from '../../history.ts';
+import {
+  fleetMinute,
+  flowColumns,
+  longestColumns,
+  reportedColumns,
+  reportedFlow,
+  tenantHour,
+} from '../../history-rows.ts';
+import type { TenantReport } from '../../registry.ts';
+import { type Connection, nowSql } from '../connection.ts';
+
+const sql = {
+  report: `INSERT INTO TenantHistory (HourUtc, TenantId, ${reportedColumns.join(', ')})
+    VALUES (?, ?${', ?'.repeat(reportedColumns.length)})
+    ON CONFLICT (HourUtc, TenantId) DO UPDATE SET
+      ${flowColumns.map((column) => `${column} = ${column} + excluded.${column}`).join(', ')},
+      ${longestColumns.map((column) => `${column} = max(${column}, excluded.${column})`).join(', ')}`,
+  fleet: `SELECT * FROM FleetHistory WHERE MinuteUtc > ${nowSql} - ? AND MinuteUtc <= ${nowSql} ORDER BY MinuteUtc`,
+  /** One seek an hour: the key begins with the hour, because the hours of all tenants grow and are removed together. */
+  tenant: `WITH RECURSIVE Hours (Utc) AS (
+      SELECT ${nowSql} / ${hourMs} * ${hourMs}
+      UNION ALL SELECT Utc - ${hourMs} FROM Hours WHERE Utc > ${nowSql} - :since)
+    SELECT h.* FROM Hours JOIN TenantHistory h ON h.HourUtc = Utc AND h.TenantId = :id ORDER BY h.HourUtc`,
+};
+
+/** Call it within the report's transaction. */
+export function recordTenantHour(connection: Connection, report: TenantReport, now: number): void {
+  const flow = reportedFlow(report);
+  if (flow === null) return;
+  const hour = Math.floor(now / hourMs) * hourMs;
+  connection.run(sql.report, hour, report.tenantId, ...flow);
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+export function fleetHistory(connection: Connection, sinceMs: number): FleetMinute[] {
+  return connection
+    .all<Row>(sql.fleet, sinceMs)
+    .map((row) => fleetMinute(new Date(Number(row.MinuteUtc)), row));
+}
+
+export function tenantHistory(connection: Connection, tenantId: string, sinceMs: number): TenantHour[] {
+  return connection
+    .all<Row>(sql.tenant, { id: tenantId, since: sinceMs })
+    .map((row) => tenantHour(new Date(Number(row.HourUtc)), row));
+}
