@@ -15,6 +15,7 @@ export {
   type MessageRecord,
   MessageStatus,
 } from './engine/message.ts';
+export type { ActName, MessageState } from './engine/message-search.ts';
 export type {
   CandidateOrder,
   FailingTopic,
@@ -43,7 +44,6 @@ export type {
   SchemaInspection,
 } from './engine/schema.ts';
 export type {
-  DeadFilter,
   EnqueueStatement,
   QueueName,
   QueueStatistics,
@@ -63,6 +63,17 @@ export { parseRequestPage, type RequestPage, requestPages } from './fleet/dispat
 export type { RunReport } from './fleet/dispatch/run-report.ts';
 export type { DispatchReason, DispatchRequest } from './fleet/dispatch-request.ts';
 export type { PlanOptions } from './fleet/index.ts';
+export type { ActDefinition, ActRequest, ActResult, EditRequest, EditResult } from './fleet/messages/acts.ts';
+export type { CountRequest, ListRequest, Messages, ShowRequest } from './fleet/messages/index.ts';
+export type {
+  ListedMessage,
+  MessageCount,
+  MessageDetails,
+  MessagePage,
+  MessageSummary,
+  SearchBounds,
+} from './fleet/messages/search.ts';
+export type { MessagePlace, MessageSelection } from './fleet/messages/selection.ts';
 export type { Diagnosis, ExamineOptions, Finding } from './fleet/operations/doctor.ts';
 export type { History, HistoryDurations, HistoryOptions, HistoryPoint } from './fleet/operations/history.ts';
 export type { LeaseInTenantsOptions, TenantUnderLease } from './fleet/operations/lease-in-tenants.ts';
@@ -127,7 +138,7 @@ export type { LoopBlock } from './queue/loop-blocks.ts';
 export type { MessageInput } from './queue/message.ts';
 export type { QueueReport, StopReason } from './queue/report.ts';
 export type { RetryPolicy } from './queue/retry.ts';
-export type { DeadLetters, DeadSelection, StoredMessages } from './queue/stored-messages.ts';
+export type { StoredMessages } from './queue/stored-messages.ts';
 export type { FailedTopic } from './queue/topic-results.ts';
 export {
   type DurationInput,

@@ -12,6 +12,11 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
     "a tenant's definition is invalid, or its row in the registry cannot be read",
     'correct it as the message says',
   ],
+  MESSAGE_NOT_FOUND: ['no message has this id', 'check the id, the tenant and the queue'],
+  MESSAGE_CHANGED: [
+    'the message was not replaced, because it is in flight, has ended, or has changed since it was read',
+    'read it again, and decide again',
+  ],
   DUPLICATE_HANDLER: ['two handlers have the same topic', 'remove one of them'],
   PACKAGE_MISSING: [
     'an optional package that this call needs is not installed',

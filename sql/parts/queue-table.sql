@@ -61,6 +61,8 @@ BEGIN
     SettledUtc datetime2(3) NULL,
     FirstError nvarchar(max) NULL,
     LastError nvarchar(max) NULL,
+    -- Why an operator ended the message; null for every other message.
+    EndReason nvarchar(400) COLLATE Latin1_General_100_BIN2 NULL,
     -- A JSON object of strings.
     Headers nvarchar(max) NULL,
     Payload nvarchar(max) NOT NULL,

@@ -11,10 +11,9 @@ GRANT EXECUTE ON [$(Schema)].[$(Queue)_Complete] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_Statistics] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_Statistics] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_Get] TO [$(Schema)_operator];
-GRANT EXECUTE ON [$(Schema)].[$(Queue)_CountDead] TO [$(Schema)_operator];
-GRANT EXECUTE ON [$(Schema)].[$(Queue)_ListDead] TO [$(Schema)_operator];
-GRANT EXECUTE ON [$(Schema)].[$(Queue)_ReplayDead] TO [$(Schema)_operator];
-GRANT EXECUTE ON [$(Schema)].[$(Queue)_DiscardDead] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_Find] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_Act] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_Replace] TO [$(Schema)_operator];
 GO
 IF SERVERPROPERTY('Babelfish') = 1
 BEGIN
@@ -24,9 +23,8 @@ BEGIN
   GRANT EXECUTE ON [$(Schema)].[$(Queue)_PutBack] TO [$(Schema)_dispatcher];
   GRANT EXECUTE ON [$(Schema)].[$(Queue)_Unpark] TO [$(Schema)_dispatcher];
   GRANT EXECUTE ON [$(Schema)].[$(Queue)_CountStored] TO [$(Schema)_dispatcher];
-  GRANT EXECUTE ON [$(Schema)].[$(Queue)_ResolveDead] TO [$(Schema)_operator];
   GRANT SELECT, INSERT ON [$(Schema)].[$(Queue)] TO [$(Schema)_producer];
   GRANT SELECT, INSERT, UPDATE, DELETE ON [$(Schema)].[$(Queue)] TO [$(Schema)_dispatcher];
-  GRANT SELECT, UPDATE, DELETE ON [$(Schema)].[$(Queue)] TO [$(Schema)_operator];
+  GRANT SELECT, INSERT, UPDATE, DELETE ON [$(Schema)].[$(Queue)] TO [$(Schema)_operator];
 END;
 GO

@@ -3,7 +3,7 @@
 --
 --   $(Schema)_producer    enqueues, and nothing else
 --   $(Schema)_dispatcher  dispatch runs: begin, settle and claim, complete, leases, statistics, and enqueues
---   $(Schema)_operator    everything else: reads messages, replays and discards dead ones, lists and frees leases
+--   $(Schema)_operator    everything else: finds, reads, replays, cancels, replaces and discards messages, lists and frees leases
 --
 -- No role has a right on a table: SQL Server's ownership chaining lets a procedure use the objects that
 -- belong to its owner. A server without ownership chaining (Babelfish) also checks the caller's own rights on

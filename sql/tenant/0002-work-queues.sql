@@ -14,7 +14,8 @@
 :r parts/queue-settle-and-claim.sql
 :r parts/queue-run.sql
 :r parts/queue-complete.sql
-:r parts/queue-dead.sql
+:r parts/queue-find.sql
+:r parts/queue-act.sql
 :r parts/queue-statistics.sql
 :setvar Queue Inbox
 :setvar QueueName inbox
@@ -28,5 +29,6 @@
 :r parts/queue-settle-and-claim.sql
 :r parts/queue-run.sql
 :r parts/queue-complete.sql
-:r parts/queue-dead.sql
+:r parts/queue-find.sql
+:r parts/queue-act.sql
 :r parts/queue-statistics.sql

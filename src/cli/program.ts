@@ -1,12 +1,12 @@
 import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
-import { deadCommands } from './commands/dead.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { enqueueCommand } from './commands/enqueue.ts';
 import { handlersCommands } from './commands/handlers.ts';
 import { historyCommand } from './commands/history.ts';
 import { leasesCommands } from './commands/leases.ts';
+import { deadCommands, messagesCommands } from './commands/messages.ts';
 import { migrateCommand } from './commands/migrate.ts';
 import { receiveCommand } from './commands/receive.ts';
 import { runCommand } from './commands/run.ts';
@@ -73,6 +73,7 @@ export function createProgram(run: Runner, quiet = false): Command {
     statusCommand,
     historyCommand,
     wakeCommand,
+    messagesCommands,
     deadCommands,
     leasesCommands,
     handlersCommands,

@@ -63,7 +63,7 @@ export function reportedFlow({ outcome, counts, times }: TenantReport): number[]
 }
 
 export function fleetGauges(fleet: FleetSummary): Record<keyof FleetGauges, number | null> {
-  const { tenants, due, withBacklog, failing, withFailingTopics, withDead, dead, oldestDueMs } = fleet;
+  const { tenants, due, withBacklog, failing, withFailingTopics, withDead, stored, oldestDueMs } = fleet;
   return {
     active: tenants.active,
     due,
@@ -71,7 +71,7 @@ export function fleetGauges(fleet: FleetSummary): Record<keyof FleetGauges, numb
     failing,
     withFailingTopics,
     withDead,
-    dead,
+    dead: stored.dead,
     oldestDueMs,
   };
 }

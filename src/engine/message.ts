@@ -99,6 +99,8 @@ export interface MessageRecord extends Omit<ClaimedMessage, 'attempt'> {
   readonly firstError: string | null;
   readonly replayCount: number;
   readonly settledUtc: Date | null;
+  /** Why an operator ended the message; null for every other message. */
+  readonly endReason: string | null;
   /** Blocked: the message waits behind an earlier one of its ordering group. */
   readonly blocked: boolean;
 }

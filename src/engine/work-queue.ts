@@ -19,6 +19,15 @@
 import type { SqlValue } from './callers-transaction.ts';
 import type { AcquireLease, LeasedElsewhere, LeaseRef } from './lease-store.ts';
 import type { ClaimedMessage, EnqueueResult, MessageRecord, NewMessage, SettledMessage } from './message.ts';
+import type {
+  Counted,
+  Found,
+  MessageAct,
+  MessageFilter,
+  MessageTarget,
+  Replacement,
+  SearchPart,
+} from './message-search.ts';
 
 /** The work queues of a tenant database. */
 export const queueNames = ['outbox', 'inbox'] as const;
@@ -199,15 +208,6 @@ export interface QueueStatistics {
   readonly nextDueInMs: number | null;
 }
 
-/** Selects the Dead messages that match every given condition. */
-export interface DeadFilter {
-  readonly messageIds?: readonly string[];
-  /** Compared case-insensitively. */
-  readonly topic?: string;
-  /** Only messages that have been Dead for at least this many milliseconds. */
-  readonly olderThanMs?: number;
-}
-
 /** A statement that stores one message, for a transaction that the caller runs it in. */
 export interface EnqueueStatement {
   readonly sql: string;
@@ -276,16 +276,17 @@ export interface WorkQueue {
   get(messageId: string): Promise<MessageRecord | null>;
 
   /**
-   * Lists Dead messages; the one that became Dead first comes first. For the next page, `after` is the last record's
-   * sequence.
+   * Finds messages, in the order of the filter's walk, without payloads. Messages that another transaction is changing
+   * may be left out. It returns at most `limit`; fewer do not mean that the walk has ended.
    */
-  listDead(filter: DeadFilter, page: { limit: number; after?: number }): Promise<MessageRecord[]>;
-  countDead(filter: DeadFilter): Promise<number>;
+  find(filter: MessageFilter, part: SearchPart & { readonly limit: number }): Promise<Found>;
+  /** Counts the matching messages among those that it examines. */
+  count(filter: MessageFilter, part: SearchPart): Promise<Counted>;
   /**
-   * Returns Dead messages to Ready, due now, with attempts reset and history kept (Q13). At most `limit` a call;
-   * returns how many.
+   * Changes those of these messages that are in a state for the act (`actStates`) and have the version given, in one
+   * transaction, and unblocks their ordering groups. Returns the ids of the messages that it changed. At most 1,000 a call.
    */
-  replayDead(filter: DeadFilter, limit: number): Promise<number>;
-  /** Deletes Dead messages and unblocks their ordering groups. At most `limit` a call; returns how many. */
-  discardDead(filter: DeadFilter, limit: number): Promise<number>;
+  act(act: MessageAct, targets: readonly MessageTarget[]): Promise<string[]>;
+  /** False when the message is gone, is in another state or has another version; then nothing is changed. */
+  replace(replacement: Replacement): Promise<boolean>;
 }

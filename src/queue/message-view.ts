@@ -1,7 +1,7 @@
 /** The message that a handler receives, and the check of its payload. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ClaimedMessage } from '../engine/message.ts';
-import { isError, propertyOf, shownName } from '../errors.ts';
+import { isError, MultiOutboxError, propertyOf, shownName } from '../errors.ts';
 import { type Message, PermanentError } from './handler.ts';
 
 /** The message that the handler receives. It parses the payload when `data` is first read. */
@@ -114,4 +114,20 @@ export function validatorError(thrown: unknown): unknown {
   return new PermanentError(
     "The payload is nested too deeply for the handler's schema; enqueue a flatter payload.",
   );
+}
+
+/**
+ * Checks a payload as a dispatch run would.
+ * @throws MultiOutboxError INVALID_MESSAGE with the reasons; the validator's own error when it fails
+ */
+export async function checkPayload(schema: StandardSchemaV1, message: ClaimedMessage): Promise<void> {
+  try {
+    const view = new MessageView(message);
+    const { data } = view;
+    accepted(view, await schema['~standard'].validate(data));
+  } catch (error) {
+    const thrown = validatorError(error);
+    if (!(thrown instanceof PermanentError)) throw thrown;
+    throw new MultiOutboxError('INVALID_MESSAGE', thrown.message);
+  }
 }

@@ -1,10 +1,12 @@
 /**
  * Under load no producer is the victim of a deadlock, and no deadlock happens between producers, runs and operators.
  */
+
 import type * as mssql from 'mssql';
 import { MultiOutboxError } from '../../src/errors.ts';
 import { add, ids as idsOf, planAll, report } from '../conformance/registry-entry.ts';
 import { begin, dead, done, message, next, release, settle } from '../conformance/run.ts';
+import { discardDead, replayDead } from '../support/dead-letters.ts';
 import type { BlockingScene } from './scene.ts';
 
 const deadlockNumber = 1205;
@@ -35,11 +37,11 @@ export function deadlocksSuite(scene: BlockingScene): void {
         ...['host 1', 'host 2'].map((owner) => dispatch(scene, owner, () => isProducing)),
         repeat(
           () => isProducing,
-          () => queue.replayDead({ topic: 'orders' }, 20),
+          () => replayDead(queue, { topic: 'orders' }, 20),
         ),
         repeat(
           () => isProducing,
-          () => queue.discardDead({ topic: 'orders', olderThanMs: 1 }, 5),
+          () => discardDead(queue, { topic: 'orders', olderThanMs: 1 }, 5),
         ),
         repeat(
           () => isProducing,
@@ -60,7 +62,7 @@ export function deadlocksSuite(scene: BlockingScene): void {
         deadlocks: 0,
       });
       // A Dead message blocks its ordering key. After a replay of all of them, the rest can be dispatched.
-      await queue.replayDead({}, 100_000);
+      await replayDead(queue, {}, 100_000);
       await dispatch(scene, 'the last host', () => false);
       expect(await queue.statistics()).toMatchObject({ ready: 0, claimed: 0, dead: 0 });
       const { recordset } = await scene.pool.request().query('SELECT COUNT(*) AS Orders FROM dbo.Orders');

@@ -1,6 +1,7 @@
 /**
  * Calls every procedure of the schema, as programs call them: through the engine, or by name where applications do so.
  */
+
 import { randomUUID } from 'node:crypto';
 import type * as mssql from 'mssql';
 import type { TenantDatabase } from '../../src/engine/engine.ts';
@@ -23,6 +24,7 @@ import {
   settle,
   take,
 } from '../conformance/run.ts';
+import { countDead, discardDead, listDead, replayDead } from '../support/dead-letters.ts';
 
 const never = new AbortController().signal;
 const retention = { doneMs: 0, limit: 10 };
@@ -98,11 +100,11 @@ export async function run(tenant: TenantDatabase): Promise<Set<string>> {
     await settle(queue, lease, outcomes, keep, { retention });
     seen((await settle(queue, lease, others.map(done), next({ solo: false, limit: 1 }))).messages);
     await settle(queue, lease, [], release);
-    expect(await queue.replayDead({ messageIds: [second!.messageId] }, 10)).toBe(1);
+    expect(await replayDead(queue, { messageIds: [second!.messageId] }, 10)).toBe(1);
     const last = await take(queue, { limit: 1 });
     const [one] = seen(last.messages);
     await settle(queue, last.lease, [dead(one!)], release);
-    expect(await queue.discardDead({ messageIds: [one!.messageId] }, 10)).toBe(1);
+    expect(await discardDead(queue, { messageIds: [one!.messageId] }, 10)).toBe(1);
     const small = await take(queue, { limit: 1, maxBytes: 1 });
     await settle(
       queue,
@@ -138,10 +140,21 @@ export async function look(tenant: TenantDatabase, pool: mssql.ConnectionPool): 
     expect(await queue.get(kept.messageId)).toMatchObject({ status: MessageStatus.Ready });
     expect((await queue.statistics()).ready).toBeGreaterThanOrEqual(1);
     const filter = { topic: 'orders', olderThanMs: 0 };
-    const count = await queue.countDead(filter);
-    const page = await queue.listDead(filter, { limit: 10 });
-    expect(page).toHaveLength(Math.min(10, count));
-    await queue.listDead({ messageIds: [kept.messageId] }, { limit: 10, after: page.at(-1)?.sequence ?? 0 });
+    const count = await countDead(queue, filter);
+    expect(await listDead(queue, filter, { limit: 10 })).toHaveLength(Math.min(10, count));
+    for (const each of [
+      { messageIds: [kept.messageId] },
+      { dedupKey: 'none' },
+      { orderingKey: name, states: ['ready'] as const },
+      { states: ['claimed'] as const },
+      { states: ['done', 'cancelled'] as const },
+      { source: 'none', correlationId: 'none', errorText: 'none', payloadText: 'none' },
+    ])
+      await queue.find(each, { limit: 10, examine: 1_000 });
+    expect(await queue.act({ do: 'reschedule', delayMs: anHour }, [kept])).toEqual([kept.messageId]);
+    const replacement = { messageId: randomUUID(), payload: '{}', headers: {}, delayMs: 0, reason: 'a test' };
+    expect(await queue.replace({ target: kept, ...replacement })).toBe(true);
+    expect(await queue.act({ do: 'cancel', reason: 'a test' }, [replacement])).toHaveLength(1);
   }
   await pool.request().batch('EXEC messaging.SchemaJournal_List');
 }

@@ -1,4 +1,5 @@
 /** Q4, Q9: no procedure scans a queue's table, however many rows it has when the server compiles the plan. */
+import { walks } from '../../src/engine/message-search.ts';
 import { fillOutbox } from './backlog.ts';
 import { lease, look, produce, run } from './every-procedure.ts';
 import { actualPlans, cachedPlans, forgetPlans, type ProcedurePlan, procedures } from './plan-cache.ts';
@@ -7,7 +8,7 @@ import { type Access, accessesOf, scansOf } from './showplan.ts';
 
 const tables = ['Outbox', 'Inbox'];
 /** Procedures that people call: each counts or lists every row of a state, by the index of that state. */
-const forPeople = /_(?:Statistics|CountDead|ListDead|ResolveDead|ReplayDead|DiscardDead)$/;
+const forPeople = /_(?:Statistics|Find)$/;
 
 /**
  * Two indexes of one state's rows (IX_…, see sql/parts/queue-table.sql) may be read from their end: a run reads all of
@@ -62,12 +63,12 @@ export function plansSuite(scene: BlockingScene): void {
 
     // The plan cache does not keep statements with OPTION (RECOMPILE), so these tests ask for their plans. The outbox
     // is still full from the last test.
-    test.each(['CountDead', 'ListDead', 'ReplayDead', 'DiscardDead'])(
-      'with 1,000,000 messages the statements of %s, compiled at each call, scan no table',
-      async (verb) => {
-        const procedure = `Outbox_${verb}`;
-        const limit = verb === 'CountDead' ? '' : ', @Limit = 1';
-        const batch = `EXEC messaging.${procedure} @Topic = N'orders'${limit}`;
+    test.each(walks)(
+      'with 1,000,000 messages the statements of Find along %s, compiled at each call, scan no table',
+      async (walk) => {
+        const procedure = 'Outbox_Find';
+        const keys = "@MessageIds = N'[]', @DedupKey = N'none', @OrderingKey = N'none', @Topic = N'orders'";
+        const batch = `EXEC messaging.${procedure} @Walk = N'${walk}', @Limit = 1, ${keys}`;
         const plans = (await actualPlans(scene.pool, batch)).map((showplan) => ({ procedure, showplan }));
         expect(plans.flatMap(({ showplan }) => accessesOf(showplan)).map(({ table }) => table)).toContain(
           'Outbox',

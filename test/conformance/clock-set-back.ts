@@ -1,6 +1,8 @@
 /** Q16: after the database's clock was set back, nothing waits longer than its delay, its lease or its schedule. */
+
 import type { AcquireLease } from '../../src/engine/lease-store.ts';
 import { queueLeaseName, queueNames } from '../../src/engine/work-queue.ts';
+import { countDead, discardDead, listDead, replayDead } from '../support/dead-letters.ts';
 import { databaseNow } from './clock.ts';
 import { add, beginPlan, commit, duePlan, ids, planAll, report, tenantOf } from './registry-entry.ts';
 import {
@@ -159,7 +161,7 @@ export function clockSetBackSuite(scene: Scene): void {
       const { queue } = place;
       await enqueueDead(queue, message('A'));
       await scene.stage.setClockBack(place.address, -2 * anHour);
-      expect(await queue.replayDead({}, 10)).toBe(1);
+      expect(await replayDead(queue, {}, 10)).toBe(1);
       await setBack(place);
       expect(payloads((await take(queue)).messages)).toEqual(['A']);
     });
@@ -170,11 +172,11 @@ export function clockSetBackSuite(scene: Scene): void {
       const { messageId } = await enqueueDead(queue, message('A'));
       await enqueueDead(queue, message('B'));
       await setBack(place);
-      expect(await queue.countDead({})).toBe(2);
-      expect(payloads(await queue.listDead({}, { limit: 10 }))).toEqual(['A', 'B']);
-      expect(await queue.replayDead({ messageIds: [messageId] }, 10)).toBe(1);
-      expect(await queue.discardDead({}, 10)).toBe(1);
-      expect(await queue.countDead({})).toBe(0);
+      expect(await countDead(queue, {})).toBe(2);
+      expect(payloads(await listDead(queue, {}, { limit: 10 }))).toEqual(['A', 'B']);
+      expect(await replayDead(queue, { messageIds: [messageId] }, 10)).toBe(1);
+      expect(await discardDead(queue, {}, 10)).toBe(1);
+      expect(await countDead(queue, {})).toBe(0);
     });
 
     test('Q10, Q16: an ordering group goes on, in order', async () => {

@@ -1,6 +1,8 @@
 /** Q3, Q4, Q6, L2, F1-F3: several hosts at once, each an engine of its own, inside this process. */
+
 import { randomUUID } from 'node:crypto';
 import { isMultiOutboxError } from '../../src/errors.ts';
+import { replayDead } from '../support/dead-letters.ts';
 import {
   add,
   beginPlan,
@@ -138,7 +140,7 @@ export function concurrencySuite(scene: Scene): void {
         run.lease,
         run.messages.map((each) => dead(each)),
       );
-      const counts = await Promise.all([0, 1, 0, 1].map((host) => others[host]!.replayDead({}, 25)));
+      const counts = await Promise.all([0, 1, 0, 1].map((host) => replayDead(others[host]!, {}, 25)));
       expect(counts.reduce((sum, count) => sum + count, 0)).toBe(60);
       for (const letter of letters) expect(await stored(queue, letter)).toMatchObject({ replayCount: 1 });
     });

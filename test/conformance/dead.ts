@@ -1,8 +1,10 @@
 /** Q12, Q13: reading, replaying and discarding Dead messages. */
 
 import { MessageStatus } from '../../src/engine/message.ts';
+import type { Found, MessageFilter, Position } from '../../src/engine/message-search.ts';
 import type { WorkQueue } from '../../src/engine/work-queue.ts';
 import { queueNames } from '../../src/engine/work-queue.ts';
+import { countDead, discardDead, listDead, replayDead } from '../support/dead-letters.ts';
 import { clockPasses } from './clock.ts';
 import { anHour, dead, done, enqueueDead, message, payloads, retry, settle, stored, take } from './run.ts';
 import type { Scene } from './scene.ts';
@@ -30,7 +32,7 @@ export function deadSuite(scene: Scene): void {
       run = await take(queue);
       await settle(queue, run.lease, [dead(run.messages[0]!, 'second')]);
       expect(await stored(queue, letter)).toMatchObject({ attempts: 2, firstError: 'first' });
-      await expect(queue.replayDead({}, 10)).resolves.toBe(1);
+      await expect(replayDead(queue, {}, 10)).resolves.toBe(1);
       const record = await stored(queue, letter);
       expect(record).toMatchObject({
         status: MessageStatus.Ready,
@@ -47,7 +49,7 @@ export function deadSuite(scene: Scene): void {
       run = await take(queue);
       expect(run.messages).toMatchObject([{ messageId: letter.messageId, attempt: 1, payload: 'A' }]);
       await settle(queue, run.lease, [dead(run.messages[0]!, 'third')]);
-      await queue.replayDead({}, 10);
+      await replayDead(queue, {}, 10);
       expect(await stored(queue, letter)).toMatchObject({ replayCount: 2, firstError: 'first' });
     });
 
@@ -64,10 +66,10 @@ export function deadSuite(scene: Scene): void {
       await queue.enqueue([ready, claimed]);
       await take(queue);
       const filter = { messageIds: [ready, claimed, settled].map(({ messageId }) => messageId) };
-      await expect(queue.countDead(filter)).resolves.toBe(0);
-      await expect(queue.listDead(filter, { limit: 10 })).resolves.toEqual([]);
-      await expect(queue.replayDead(filter, 10)).resolves.toBe(0);
-      await expect(queue.discardDead(filter, 10)).resolves.toBe(0);
+      await expect(countDead(queue, filter)).resolves.toBe(0);
+      await expect(listDead(queue, filter, { limit: 10 })).resolves.toEqual([]);
+      await expect(replayDead(queue, filter, 10)).resolves.toBe(0);
+      await expect(discardDead(queue, filter, 10)).resolves.toBe(0);
       expect(await queue.statistics()).toMatchObject({ ready: 1, claimed: 1, done: 1, dead: 0 });
     });
 
@@ -75,9 +77,9 @@ export function deadSuite(scene: Scene): void {
       const { queue } = await scene.queue(name);
       const letter = message('A', { dedupKey: 'once' });
       await enqueueDead(queue, letter);
-      await expect(queue.discardDead({}, 10)).resolves.toBe(1);
+      await expect(discardDead(queue, {}, 10)).resolves.toBe(1);
       await expect(queue.get(letter.messageId)).resolves.toBeNull();
-      await expect(queue.countDead({})).resolves.toBe(0);
+      await expect(countDead(queue, {})).resolves.toBe(0);
       await expect(queue.enqueue([letter])).resolves.toMatchObject([{ status: 'enqueued' }]);
     });
 
@@ -92,20 +94,22 @@ export function deadSuite(scene: Scene): void {
         await clockPasses(database.leases);
       }
       const expected = order.map((index) => letters[index]!.payload);
-      expect(payloads(await queue.listDead({}, { limit: 10 }))).toEqual(expected);
+      expect(payloads(await listDead(queue, {}, { limit: 10 }))).toEqual(expected);
       const paged: string[] = [];
-      let after: number | undefined;
+      let after: Position | null = null;
       for (let page = 0; page < 4; page++) {
-        const [record, ...none] = await queue.listDead(
-          {},
-          { limit: 1, ...(after === undefined ? {} : { after }) },
+        const { messages, next }: Found = await queue.find(
+          { states: ['dead'] },
+          { limit: 1, examine: 100, ...(after && { after }) },
         );
-        expect(none).toEqual([]);
-        paged.push(record!.payload);
-        after = record!.sequence;
+        expect(messages).toHaveLength(1);
+        paged.push((await queue.get(messages[0]!.messageId))!.payload);
+        after = next;
       }
       expect(paged).toEqual(expected);
-      await expect(queue.listDead({}, { limit: 1, after: after! })).resolves.toEqual([]);
+      await expect(
+        queue.find({ states: ['dead'] }, { limit: 1, examine: 100, after: after! }),
+      ).resolves.toEqual({ messages: [], next: null });
     });
 
     test('pages neither repeat nor leave out messages that died at the same moment', async () => {
@@ -113,14 +117,16 @@ export function deadSuite(scene: Scene): void {
       const letters = Array.from({ length: 25 }, (_, index) => message(`${index}`));
       await allDead(queue, letters);
       const seen: string[] = [];
-      let after: number | undefined;
-      for (let pages = 0; pages < 5; pages++) {
-        const page = await queue.listDead({}, { limit: 10, ...(after === undefined ? {} : { after }) });
-        if (page.length === 0) break;
-        seen.push(...payloads(page));
-        after = page.at(-1)!.sequence;
-      }
-      expect(seen).toEqual(payloads(letters));
+      let after: Position | null = null;
+      do {
+        const { messages, next }: Found = await queue.find(
+          { states: ['dead'] },
+          { limit: 10, examine: 100, ...(after && { after }) },
+        );
+        seen.push(...messages.map(({ messageId }) => messageId));
+        after = next;
+      } while (after !== null);
+      expect(seen).toEqual(letters.map(({ messageId }) => messageId));
     });
 
     test('a listed record is the whole message', async () => {
@@ -132,7 +138,7 @@ export function deadSuite(scene: Scene): void {
         headers: { h: '1' },
       });
       await enqueueDead(queue, letter);
-      const [record] = await queue.listDead({}, { limit: 1 });
+      const [record] = await listDead(queue, {}, { limit: 1 });
       expect(record).toEqual(await stored(queue, letter));
       expect(record).toMatchObject({ ...letter, status: MessageStatus.Dead, lastError: 'it cannot work' });
     });
@@ -148,7 +154,7 @@ export function deadSuite(scene: Scene): void {
         message('6', { topic: 'axb' }),
         message('7', { topic: '%' }),
       ]);
-      const found = async (topic: string) => payloads(await queue.listDead({ topic }, { limit: 10 }));
+      const found = async (topic: string) => payloads(await listDead(queue, { topic }, { limit: 10 }));
       await expect(found('ORDERS.placed')).resolves.toEqual(['1', '2']);
       await expect(found('änderung')).resolves.toEqual(['4']);
       await expect(found('A_B')).resolves.toEqual(['5']);
@@ -156,10 +162,10 @@ export function deadSuite(scene: Scene): void {
       await expect(found('orders')).resolves.toEqual([]);
       // No topic has a blank at its end.
       await expect(found('orders.placed ')).resolves.toEqual([]);
-      await expect(queue.discardDead({ topic: 'orders.placed ' }, 10)).resolves.toBe(0);
-      await expect(queue.countDead({ topic: 'oRDERS.pLACED' })).resolves.toBe(2);
+      await expect(discardDead(queue, { topic: 'orders.placed ' }, 10)).resolves.toBe(0);
+      await expect(countDead(queue, { topic: 'oRDERS.pLACED' })).resolves.toBe(2);
       expect(
-        await stored(queue, (await queue.listDead({ topic: 'orders.placed' }, { limit: 1 }))[0]!),
+        await stored(queue, (await listDead(queue, { topic: 'orders.placed' }, { limit: 1 }))[0]!),
       ).toMatchObject({ topic: 'Orders.Placed' });
     });
 
@@ -168,17 +174,17 @@ export function deadSuite(scene: Scene): void {
       const letters = ['a', 'b', 'b'].map((topic, index) => message(`${index}`, { topic }));
       await allDead(queue, letters);
       const ids = letters.map(({ messageId }) => messageId);
-      const count = queue.countDead.bind(queue);
+      const count = (filter: MessageFilter) => countDead(queue, filter);
       await expect(count({})).resolves.toBe(3);
       await expect(count({ messageIds: ids.slice(0, 2) })).resolves.toBe(2);
       await expect(count({ messageIds: ids.slice(0, 2), topic: 'B' })).resolves.toBe(1);
       await expect(count({ messageIds: [ids[0]!], topic: 'b' })).resolves.toBe(0);
       await expect(count({ messageIds: [] })).resolves.toBe(0);
-      await expect(queue.replayDead({ messageIds: [] }, 10)).resolves.toBe(0);
-      await expect(queue.discardDead({ messageIds: [] }, 10)).resolves.toBe(0);
-      await expect(queue.listDead({ messageIds: [] }, { limit: 10 })).resolves.toEqual([]);
-      await expect(queue.replayDead({ messageIds: ids, topic: 'b' }, 10)).resolves.toBe(2);
-      expect(payloads(await queue.listDead({}, { limit: 10 }))).toEqual(['0']);
+      await expect(replayDead(queue, { messageIds: [] }, 10)).resolves.toBe(0);
+      await expect(discardDead(queue, { messageIds: [] }, 10)).resolves.toBe(0);
+      await expect(listDead(queue, { messageIds: [] }, { limit: 10 })).resolves.toEqual([]);
+      await expect(replayDead(queue, { messageIds: ids, topic: 'b' }, 10)).resolves.toBe(2);
+      expect(payloads(await listDead(queue, {}, { limit: 10 }))).toEqual(['0']);
     });
 
     test('a thousand ids can be named', async () => {
@@ -186,18 +192,18 @@ export function deadSuite(scene: Scene): void {
       const letters = Array.from({ length: 1_000 }, (_, index) => message(`${index}`));
       await allDead(queue, letters);
       const messageIds = letters.map(({ messageId }) => messageId);
-      await expect(queue.countDead({ messageIds })).resolves.toBe(1_000);
-      await expect(queue.replayDead({ messageIds }, 1_000)).resolves.toBe(1_000);
+      await expect(countDead(queue, { messageIds })).resolves.toBe(1_000);
+      await expect(replayDead(queue, { messageIds }, 1_000)).resolves.toBe(1_000);
     });
 
     test('Q2: the database’s clock measures how long a message has been Dead', async () => {
       const { queue } = await scene.queue(name);
       await enqueueDead(queue, message('A'));
-      await expect(queue.countDead({ olderThanMs: anHour })).resolves.toBe(0);
-      await expect(queue.replayDead({ olderThanMs: anHour }, 10)).resolves.toBe(0);
-      await expect(queue.discardDead({ olderThanMs: anHour }, 10)).resolves.toBe(0);
-      await until('the death is 50 ms old', async () => (await queue.countDead({ olderThanMs: 50 })) === 1);
-      await expect(queue.discardDead({ olderThanMs: 50 }, 10)).resolves.toBe(1);
+      await expect(countDead(queue, { olderThanMs: anHour })).resolves.toBe(0);
+      await expect(replayDead(queue, { olderThanMs: anHour }, 10)).resolves.toBe(0);
+      await expect(discardDead(queue, { olderThanMs: anHour }, 10)).resolves.toBe(0);
+      await until('the death is 50 ms old', async () => (await countDead(queue, { olderThanMs: 50 })) === 1);
+      await expect(discardDead(queue, { olderThanMs: 50 }, 10)).resolves.toBe(1);
     });
 
     test('replay and discard take at most the limit a call, the oldest death first', async () => {
@@ -206,12 +212,12 @@ export function deadSuite(scene: Scene): void {
         queue,
         ['A', 'B', 'C', 'D', 'E'].map((payload) => message(payload)),
       );
-      await expect(queue.replayDead({}, 2)).resolves.toBe(2);
-      expect(payloads(await queue.listDead({}, { limit: 10 }))).toEqual(['C', 'D', 'E']);
-      await expect(queue.discardDead({}, 2)).resolves.toBe(2);
-      expect(payloads(await queue.listDead({}, { limit: 10 }))).toEqual(['E']);
-      await expect(queue.discardDead({}, 2)).resolves.toBe(1);
-      await expect(queue.discardDead({}, 2)).resolves.toBe(0);
+      await expect(replayDead(queue, {}, 2)).resolves.toBe(2);
+      expect(payloads(await listDead(queue, {}, { limit: 10 }))).toEqual(['C', 'D', 'E']);
+      await expect(discardDead(queue, {}, 2)).resolves.toBe(2);
+      expect(payloads(await listDead(queue, {}, { limit: 10 }))).toEqual(['E']);
+      await expect(discardDead(queue, {}, 2)).resolves.toBe(1);
+      await expect(discardDead(queue, {}, 2)).resolves.toBe(0);
       expect(payloads((await take(queue)).messages)).toEqual(['A', 'B']);
     });
   });

@@ -16,6 +16,7 @@ import { orderingSuite } from './ordering.ts';
 import { orderingDeadSuite } from './ordering-dead.ts';
 import { orderingGroupsSuite } from './ordering-groups.ts';
 import { orderingProducersSuite } from './ordering-producers.ts';
+import { messagesSuite } from './messages.ts';
 import { parkingSuite } from './parking.ts';
 import { processesSuite } from './processes.ts';
 import { randomQueueSuite } from './random-queue.ts';
@@ -49,7 +50,7 @@ const topics = {
   transactions: [transactSuite],
   restoring: [restoreSuite, clockSetBackSuite],
   ordering: [orderingSuite, orderingGroupsSuite, orderingDeadSuite, orderingProducersSuite],
-  dead: [deadSuite, retentionSuite],
+  dead: [deadSuite, messagesSuite, retentionSuite],
   unreadable: [unreadableSuite],
   random: [randomQueueSuite],
   leases: [leaseStoreSuite, userLeasesSuite],

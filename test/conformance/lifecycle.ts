@@ -1,6 +1,8 @@
 /** F1, F6, F8: the identity of an address, and the effects of opening and closing. */
+
 import { randomUUID } from 'node:crypto';
 import { isMultiOutboxError } from '../../src/errors.ts';
+import { countDead, discardDead, listDead, replayDead } from '../support/dead-letters.ts';
 import { done, keep, message, payloads, settle, take } from './run.ts';
 import type { Scene } from './scene.ts';
 
@@ -66,10 +68,10 @@ export function lifecycleSuite(scene: Scene): void {
         () => settle(queue, lease, [], keep),
         () => queue.statistics(),
         () => queue.get('00000000-0000-4000-8000-000000000000'),
-        () => queue.listDead({}, { limit: 1 }),
-        () => queue.countDead({}),
-        () => queue.replayDead({}, 1),
-        () => queue.discardDead({}, 1),
+        () => listDead(queue, {}, { limit: 1 }),
+        () => countDead(queue, {}),
+        () => replayDead(queue, {}, 1),
+        () => discardDead(queue, {}, 1),
         () => database.leases.acquire({ name: 'job', owner: 'host-1', durationMs: 1_000 }),
         () => database.leases.renew(lease, 1_000),
         () => database.leases.release(lease),

@@ -1,5 +1,7 @@
 /** Q10, Q13: the effect of a Dead message on its ordering group: it blocks the group, or the group goes on. */
+
 import { queueNames } from '../../src/engine/work-queue.ts';
+import { discardDead, replayDead } from '../support/dead-letters.ts';
 import {
   anHour,
   begin,
@@ -43,7 +45,7 @@ export function orderingDeadSuite(scene: Scene): void {
       const [first, ...others] = line('K', 'K1', 'K2', 'K3');
       await enqueueDead(queue, first!);
       await queue.enqueue(others);
-      await expect(queue.replayDead({}, 10)).resolves.toBe(1);
+      await expect(replayDead(queue, {}, 10)).resolves.toBe(1);
       expect(await stored(queue, first!)).toMatchObject({ blocked: false });
       expect(payloads((await take(queue)).messages)).toEqual(['K1', 'K2', 'K3']);
     });
@@ -53,7 +55,7 @@ export function orderingDeadSuite(scene: Scene): void {
       const [first, ...others] = line('K', 'K1', 'K2', 'K3');
       await enqueueDead(queue, first!);
       await queue.enqueue(others);
-      await expect(queue.discardDead({}, 10)).resolves.toBe(1);
+      await expect(discardDead(queue, {}, 10)).resolves.toBe(1);
       expect(await stored(queue, others[0]!)).toMatchObject({ blocked: false });
       expect(payloads((await take(queue)).messages)).toEqual(['K2', 'K3']);
     });
@@ -69,9 +71,9 @@ export function orderingDeadSuite(scene: Scene): void {
         run.messages.map((each) => dead(each)),
       );
       await queue.enqueue([k3!]);
-      await queue.discardDead({ messageIds: [k2!.messageId] }, 10);
+      await discardDead(queue, { messageIds: [k2!.messageId] }, 10);
       expect(await begin(queue)).toMatchObject({ status: 'idle' });
-      await queue.discardDead({ messageIds: [k1!.messageId] }, 10);
+      await discardDead(queue, { messageIds: [k1!.messageId] }, 10);
       expect(payloads((await take(queue)).messages)).toEqual(['K3']);
     });
 
@@ -90,7 +92,7 @@ export function orderingDeadSuite(scene: Scene): void {
       expect(payloads(settled.messages)).toEqual(['K1']);
       const after = await settle(queue, run.lease, settled.messages.map(done), next());
       expect(after).toMatchObject({ messages: [], more: false, nextDueInMs: null });
-      await queue.replayDead({ messageIds: [k2!.messageId] }, 1);
+      await replayDead(queue, { messageIds: [k2!.messageId] }, 1);
       expect(payloads((await take(queue)).messages)).toEqual(['K2', 'K3']);
     });
 
@@ -146,7 +148,7 @@ export function orderingDeadSuite(scene: Scene): void {
       const [k1, k2, k3] = line('K', 'K1', 'K2', 'K3');
       await enqueueDead(queue, k1!, 'continue');
       await queue.enqueue([k2!, k3!]);
-      await queue.replayDead({}, 10);
+      await replayDead(queue, {}, 10);
       expect(await stored(queue, k2!)).toMatchObject({ blocked: true });
       expect(payloads((await take(queue)).messages)).toEqual(['K1', 'K2', 'K3']);
     });
@@ -155,7 +157,7 @@ export function orderingDeadSuite(scene: Scene): void {
       const { queue } = await scene.queue(name);
       const [k1, k2] = line('K', 'K1', 'K2');
       await enqueueDead(queue, k1!, 'continue');
-      await queue.replayDead({}, 10);
+      await replayDead(queue, {}, 10);
       await queue.enqueue([k2!]);
       expect(await stored(queue, k2!)).toMatchObject({ blocked: true });
       expect(payloads((await take(queue)).messages)).toEqual(['K1', 'K2']);
@@ -168,7 +170,7 @@ export function orderingDeadSuite(scene: Scene): void {
       await queue.enqueue([k2!]);
       const run = await take(queue);
       await settle(queue, run.lease, [retry(run.messages[0]!, anHour)]);
-      await queue.replayDead({}, 10);
+      await replayDead(queue, {}, 10);
       const again = await take(queue);
       expect(payloads(again.messages)).toEqual(['K1']);
       const settled = await settle(queue, again.lease, again.messages.map(done), next());
@@ -183,7 +185,7 @@ export function orderingDeadSuite(scene: Scene): void {
       await queue.enqueue([k2!, k3!]);
       const run = await take(queue, { limit: 1 });
       expect(payloads(run.messages)).toEqual(['K2']);
-      await queue.replayDead({}, 10);
+      await replayDead(queue, {}, 10);
       const busy = await settle(queue, run.lease, [], next({ solo: false }));
       expect(busy.messages).toEqual([]);
       const settled = await settle(queue, run.lease, run.messages.map(done), next());
@@ -196,7 +198,7 @@ export function orderingDeadSuite(scene: Scene): void {
       await enqueueDead(queue, k1!, 'continue');
       await queue.enqueue([k2!]);
       await take(queue);
-      await queue.replayDead({}, 10);
+      await replayDead(queue, {}, 10);
       const run = await takeAfterCrash(queue);
       expect(payloads(run.messages)).toEqual(['K1']);
       const settled = await settle(queue, run.lease, run.messages.map(done), next());
@@ -209,7 +211,7 @@ export function orderingDeadSuite(scene: Scene): void {
       await enqueueDead(queue, k1!, 'continue');
       await queue.enqueue([k2!, k3!]);
       const run = await take(queue, { limit: 1 });
-      await queue.discardDead({}, 10);
+      await discardDead(queue, {}, 10);
       expect((await settle(queue, run.lease, [], next({ solo: false }))).messages).toEqual([]);
       const settled = await settle(queue, run.lease, run.messages.map(done), next());
       expect(payloads(settled.messages)).toEqual(['K3']);

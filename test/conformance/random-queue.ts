@@ -1,9 +1,11 @@
 /** Q3-Q8, Q10, Q13: random histories of a queue, checked against the model. */
+
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import type { LeaseRef } from '../../src/engine/lease-store.ts';
 import type { EnqueueResult, NewMessage, SettledMessage } from '../../src/engine/message.ts';
 import type { WorkQueue } from '../../src/engine/work-queue.ts';
+import { discardDead, replayDead } from '../support/dead-letters.ts';
 import { type ModelMessage, QueueModel } from './queue-model.ts';
 import { anHour, begin, done, keep, next, release, settle, stored } from './run.ts';
 import type { Scene } from './scene.ts';
@@ -179,7 +181,8 @@ class Life {
 
   async #bury(how: 'replay' | 'discard', chosen: readonly ModelMessage[]): Promise<void> {
     const filter = { messageIds: chosen.map(({ id }) => id) };
-    const count = await this.queue[`${how}Dead`](filter, 100);
+    const change = how === 'replay' ? replayDead : discardDead;
+    const count = await change(this.queue, filter, 100);
     expect(count).toBe(chosen.length);
     for (const each of chosen) this.model[how](each);
   }

@@ -1,5 +1,7 @@
 /** I1, I2: a repeated message is stored once, and other content under a known id is stored as a conflict. */
+
 import { MessageStatus, type NewMessage } from '../../src/engine/message.ts';
+import { discardDead, listDead, replayDead } from '../support/dead-letters.ts';
 import { anHour, begin, dead, done, message, payloads, settle, stored, take } from './run.ts';
 import type { Scene } from './scene.ts';
 
@@ -84,7 +86,7 @@ export function receiveSuite(scene: Scene): void {
         { status: 'enqueued' },
       ]);
       expect(await queue.statistics()).toMatchObject({ ready: 2, dead: 1 });
-      expect(await queue.listDead({}, { limit: 9 })).toMatchObject([
+      expect(await listDead(queue, {}, { limit: 9 })).toMatchObject([
         {
           messageId: other.messageId,
           payload: 'Q',
@@ -140,9 +142,9 @@ export function receiveSuite(scene: Scene): void {
       const other = from('a', '1', 'Q');
       await queue.enqueue([from('a', '1', 'P')]);
       await queue.enqueue([other]);
-      expect(await queue.discardDead({}, 9)).toBe(1);
+      expect(await discardDead(queue, {}, 9)).toBe(1);
       expect(await queue.enqueue([other])).toMatchObject([{ status: 'conflict' }]);
-      expect(await queue.replayDead({ messageIds: [other.messageId] }, 9)).toBe(1);
+      expect(await replayDead(queue, { messageIds: [other.messageId] }, 9)).toBe(1);
       expect((await take(queue)).messages).toMatchObject([
         { payload: 'P', source: 'a', dedupKey: '1' },
         { payload: 'Q', source: 'a', dedupKey: '1' },

@@ -2,6 +2,7 @@
 
 import type { WorkQueue } from '../../src/engine/work-queue.ts';
 import { queueNames } from '../../src/engine/work-queue.ts';
+import { replayDead } from '../support/dead-letters.ts';
 import { orders, run as runQueue, withFaults } from '../support/queue-run.ts';
 import { clockPasses, databaseNow } from './clock.ts';
 import {
@@ -213,7 +214,7 @@ export function retentionSuite(scene: Scene): void {
       await clockPasses(database.leases);
       expect(await settle(queue, run.lease, [], keep, { retention: atOnce })).toMatchObject({ purged: 1 });
       expect((await settle(queue, run.lease, [], next({ solo: false }))).messages).toEqual([]);
-      await queue.replayDead({}, 1);
+      await replayDead(queue, {}, 1);
       const settled = await settle(queue, run.lease, [], next());
       expect(payloads(settled.messages)).toEqual(['K2', 'K3', 'K4']);
     });

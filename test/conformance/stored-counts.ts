@@ -1,6 +1,8 @@
 /** S2: the last call of a run tells what it leaves in its queue, and so does the call of an idle run. */
+
 import type { NewMessage } from '../../src/engine/message.ts';
 import type { WorkQueue } from '../../src/engine/work-queue.ts';
+import { discardDead, replayDead } from '../support/dead-letters.ts';
 import {
   anHour,
   begin,
@@ -95,9 +97,9 @@ export function storedCountsSuite(scene: Scene): void {
       expect(last).toMatchObject({ lease: 'released', stored: { ...some, dead: 2 } });
       await queue.enqueue([message('later', { dueInMs: anHour })]);
       expect(await idle()).toEqual({ ...some, ready: 1, dead: 2 });
-      await queue.discardDead({ messageIds: [of('dies').messageId] }, 1);
+      await discardDead(queue, { messageIds: [of('dies').messageId] }, 1);
       expect(await idle()).toEqual({ ...some, ready: 1, dead: 1 });
-      await queue.replayDead({}, 1);
+      await replayDead(queue, {}, 1);
       const replayed = await take(queue);
       const after = await settle(queue, replayed.lease, replayed.messages.map(done));
       expect(after.stored).toEqual({ ...some, ready: 1 });
@@ -113,7 +115,7 @@ export function storedCountsSuite(scene: Scene): void {
       const last = await settle(queue, lease, [done(of('done')), dead(of('dies'))], next());
       expect(last.stored!.isEmpty).toBe(false);
       expect(await isEmpty()).toBe(false);
-      await queue.discardDead({}, 1);
+      await discardDead(queue, {}, 1);
       expect(await isEmpty()).toBe(true);
       await queue.enqueue([message('later', { dueInMs: anHour })]);
       expect(await isEmpty()).toBe(false);

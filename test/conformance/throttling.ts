@@ -1,9 +1,11 @@
 /** Q4: topics at their limit are left out of a claim, at a cost that does not grow with their backlog. */
+
 import { randomUUID } from 'node:crypto';
 import type { ClaimedMessage, NewMessage } from '../../src/engine/message.ts';
 import type { TopicRoom, WorkQueue } from '../../src/engine/work-queue.ts';
 import { queueNames } from '../../src/engine/work-queue.ts';
 import { defineHandler } from '../../src/queue/handler.ts';
+import { replayDead } from '../support/dead-letters.ts';
 import { deferred } from '../support/deferred.ts';
 import { run as runQueue } from '../support/queue-run.ts';
 import {
@@ -274,7 +276,7 @@ export function throttlingSuite(scene: Scene): void {
       await queue.enqueue([...slow(1), ...quick('A')]);
       const run = await take(queue, { rooms: room(0), limit: 2_000 });
       expect(payloads(run.messages)).toEqual(['A']);
-      await queue.replayDead({}, 2_000);
+      await replayDead(queue, {}, 2_000);
       await claimUntil(queue, run, 'slow 1', { rooms: [...room(1), { topic: 'quick', room: 0 }], calls: 3 });
     });
 
@@ -301,7 +303,7 @@ export function throttlingSuite(scene: Scene): void {
       await queue.enqueue([...slow(1), k2!]);
       const run = await take(queue, { rooms: room(1) });
       expect(payloads(run.messages)).toEqual(['slow 1']);
-      await queue.replayDead({}, 1);
+      await replayDead(queue, {}, 1);
       const claims = await finish(queue, run);
       expect(claims.flat().map(({ payload }) => payload)).toEqual(['slow 1', 'K1', 'K2']);
     });
@@ -330,7 +332,7 @@ export function throttlingSuite(scene: Scene): void {
       await queue.enqueue([...quick('A'), k2!, ...slow(1)]);
       const run = await take(queue, { rooms: room(0) });
       expect(payloads(run.messages)).toEqual(['A']);
-      await queue.replayDead({}, 1);
+      await replayDead(queue, {}, 1);
       const second = await settle(
         queue,
         run.lease,
@@ -425,7 +427,7 @@ export function throttlingSuite(scene: Scene): void {
       await queue.enqueue([...quick('A'), k2]);
       const run = await take(queue, { rooms: room(0) });
       expect(payloads(run.messages)).toEqual(['A']);
-      await queue.replayDead({}, 1);
+      await replayDead(queue, {}, 1);
       const second = await settle(queue, run.lease, [], next({ solo: false, rooms: room(0) }));
       expect(payloads(second.messages)).toEqual(['K1']);
     });

@@ -1,5 +1,7 @@
 /** Q15: a row that no program can read goes to Dead by itself, and one of the registry is that tenant's trouble. */
+
 import { queueNames, type WorkQueue } from '../../src/engine/work-queue.ts';
+import { discardDead, listDead, replayDead } from '../support/dead-letters.ts';
 import { queueState } from '../support/queue-state.ts';
 import { add, commit, duePlan, ids, report, tenantOf } from './registry-entry.ts';
 import {
@@ -66,7 +68,7 @@ export function unreadableSuite(scene: Scene): void {
         each.unreadable === undefined ? done(each) : dead(each, each.unreadable),
       );
       expect(await settle(queue, lease, outcomes)).toMatchObject({ unmatched: [] });
-      const listed = await queue.listDead({}, { limit: 100 });
+      const listed = await listDead(queue, {}, { limit: 100 });
       const still = oddRows.filter(([, { mends }]) => mends === undefined).map(([what]) => what);
       const odd = listed.filter(({ unreadable }) => unreadable !== undefined);
       expect(odd.map(({ correlationId }) => correlationId).sort()).toEqual([...still].sort());
@@ -75,7 +77,7 @@ export function unreadableSuite(scene: Scene): void {
         expect(await stored(queue, each)).toMatchObject({ payload: '', unreadable: each.unreadable });
       }
       expect(Object.fromEntries(listed.map((each) => [each.correlationId, each.lastError]))).toEqual(reasons);
-      expect(await queue.replayDead({}, 100)).toBe(oddRows.length);
+      expect(await replayDead(queue, {}, 100)).toBe(oddRows.length);
       const again = await takeAll(queue);
       expect(again.messages).toHaveLength(oddRows.length);
       for (const each of again.messages)
@@ -85,7 +87,7 @@ export function unreadableSuite(scene: Scene): void {
         again.lease,
         again.messages.map((each) => dead(each)),
       );
-      expect(await queue.discardDead({}, 100)).toBe(oddRows.length);
+      expect(await discardDead(queue, {}, 100)).toBe(oddRows.length);
       expect(await queue.statistics()).toMatchObject({ ready: 0, claimed: 0, dead: 0, done: 2 });
     });
 
@@ -101,7 +103,7 @@ export function unreadableSuite(scene: Scene): void {
       const outcomes = rest.map((each) => (each.payload === 'other' ? done(each) : giveBack(each)));
       await settle(queue, run.lease, [dead(odd!, 'unreadable'), ...outcomes]);
       expect(await begin(queue)).toMatchObject({ status: 'idle' });
-      expect(await queue.discardDead({}, 10)).toBe(1);
+      expect(await discardDead(queue, {}, 10)).toBe(1);
       expect(payloads((await take(queue)).messages)).toEqual(['behind']);
     });
 
@@ -121,7 +123,7 @@ export function unreadableSuite(scene: Scene): void {
         again.messages.map((each) => dead(each)),
         release,
       );
-      expect(await queue.replayDead({}, 10)).toBe(2);
+      expect(await replayDead(queue, {}, 10)).toBe(2);
       expect((await take(queue)).messages.map(({ attempt }) => attempt)).toEqual([1, 1]);
     });
 
@@ -158,7 +160,7 @@ export function unreadableSuite(scene: Scene): void {
     expect(odd.unreadable).toBe('Payload and Headers have more than 64 MiB together');
     await settle(queue, lease, [done(messages[0]!), dead(odd, odd.unreadable), done(messages[2]!)]);
     expect(await stored(queue, odd)).toMatchObject({ payload: '', unreadable: odd.unreadable });
-    expect(await queue.listDead({}, { limit: 1 })).toMatchObject([
+    expect(await listDead(queue, {}, { limit: 1 })).toMatchObject([
       { payload: '', lastError: odd.unreadable },
     ]);
   });

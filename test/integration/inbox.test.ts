@@ -1,4 +1,5 @@
 import { defineHandler, defineInboxHandler, type Message, PermanentError } from '../../src/queue/handler.ts';
+import { deadOf } from '../support/dead-letters.ts';
 import { FleetPlace } from '../support/fleet-place.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
 import { until } from '../support/until.ts';
@@ -70,8 +71,10 @@ describe('the inbox of a tenant', () => {
     expect(JSON.stringify(logger.lines)).not.toContain('order":2');
     await face.tick();
     expect(seen).toEqual(['inbox stripe evt_1 {"order":1}']);
-    expect(await inbox.dead.list()).toMatchObject([{ payload: '{"order":2}', attempts: 0 }]);
-    await inbox.dead.replay();
+    expect(await deadOf(face, 'acme', 'inbox').list()).toMatchObject([
+      { payload: '{"order":2}', attempts: 0 },
+    ]);
+    await deadOf(face, 'acme', 'inbox').replay();
     await face.tick();
     expect(seen.slice(1)).toEqual(['inbox stripe evt_1 {"order":2}']);
   });
@@ -130,9 +133,9 @@ describe('the inbox of a tenant', () => {
     expect(report).toMatchObject({ counts: { dead: 2 } });
     expect(report!.queues.map(({ queue }) => queue).sort()).toEqual(['inbox', 'outbox']);
     expect([...seen].sort()).toEqual(['inbox stripe 1 1', 'outbox null null out']);
-    expect(await face.outbox('acme').dead.count()).toBe(1);
+    expect(await deadOf(face, 'acme').count()).toBe(1);
     broken = false;
-    expect(await inbox.dead.replay()).toBe(1);
+    expect(await deadOf(face, 'acme', 'inbox').replay()).toBe(1);
     await face.tick();
     expect(seen.slice(2)).toEqual(['inbox stripe 1 1', 'inbox stripe 2 2']);
     expect((await face.status()).totals).toMatchObject({ done: 2, dead: 2 });

@@ -236,18 +236,26 @@ describe('the outbox of a tenant (Q3, F9)', () => {
       if (broken) throw new PermanentError('broken');
     });
     const face = await place.fleet(['acme'], { handlers, schedule: { idleCeilingMs: 'never' } });
-    const { dead, enqueue } = face.outbox('acme');
+    const { enqueue } = face.outbox('acme');
+    const { messages } = face;
+    const dead = { tenantId: 'acme', filter: { states: ['dead'] } } as const;
     await enqueue(['1', '2', '3'].map((payload) => ({ topic: 'orders', payload })));
     await face.tick();
-    expect(await dead.count()).toBe(3);
-    expect((await dead.list({}, { limit: 2 })).map(({ payload }) => payload)).toEqual(['1', '2']);
-    const [first, second] = await dead.list();
+    expect(await messages.count(dead)).toEqual({ count: 3, cut: null });
+    const page = await messages.list({ ...dead, limit: 2 });
+    const [first, second] = page.messages.map(({ messageId }) => messageId);
+    expect((await messages.list({ ...dead, cursor: page.cursor! })).messages).toHaveLength(1);
+    expect(await messages.show({ tenantId: 'acme', messageId: first! })).toMatchObject({ payload: '1' });
+    const act = async (name: 'replay' | 'discard', messageId: string) =>
+      (await messages.act({ tenantId: 'acme', act: name, messages: [messageId] })).changed;
     broken = false;
-    expect(await dead.replay({ messageIds: [first!.messageId] })).toBe(1);
+    expect(await act('replay', first!)).toEqual([first]);
     expect((await face.tick()).runs).toMatchObject([{ reason: 'wake', counts: { done: 1 } }]);
-    expect(await dead.discard({ messageIds: [second!.messageId] })).toBe(1);
-    expect(await dead.replay({ topic: 'ORDERS' })).toBe(1);
-    expect(await dead.count()).toBe(0);
+    expect(await act('discard', second!)).toEqual([second]);
+    expect(await messages.actOnAll({ tenantId: 'acme', act: 'replay', filter: { topic: 'ORDERS' } })).toEqual(
+      { count: 1 },
+    );
+    expect(await messages.count(dead)).toEqual({ count: 0, cut: null });
     await face.tick();
     expect(seen.slice(3)).toEqual(['acme:1', 'acme:3']);
   });

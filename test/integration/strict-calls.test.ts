@@ -86,6 +86,20 @@ const calls: Readonly<Record<string, readonly Call[] | string>> = {
   'face.outbox': 'an id',
   'face.inbox': 'an id',
   'face.leases': 'an id',
+  'face.messages.list': [
+    ({ face }) => face.messages.list(withOdd({ tenantId: 'acme' })),
+    ({ face }) => face.messages.list({ tenantId: 'acme', filter: odd }),
+  ],
+  'face.messages.count': [({ face }) => face.messages.count(withOdd({ tenantId: 'acme' }))],
+  'face.messages.show': [({ face }) => face.messages.show(withOdd({ tenantId: 'acme', messageId: '' }))],
+  'face.messages.act': [
+    ({ face }) => face.messages.act(withOdd({ tenantId: 'acme', act: 'replay', messages: [] })),
+  ],
+  'face.messages.actOnAll': [
+    ({ face }) => face.messages.actOnAll(withOdd({ tenantId: 'acme', act: 'replay', filter: {} })),
+    ({ face }) => face.messages.actOnAll({ tenantId: 'acme', act: 'replay', filter: odd }),
+  ],
+  'face.messages.edit': [({ face }) => face.messages.edit(withOdd({ tenantId: 'acme', messageId: '' }))],
   'face.tenants.add': [
     ({ face }) => face.tenants.add(withOdd({ id: 'a' })),
     ({ face }) => face.tenants.add({ id: 'a', overrides: odd }),
@@ -118,16 +132,6 @@ const calls: Readonly<Record<string, readonly Call[] | string>> = {
     (['outbox', 'inbox'] as const).flatMap((queue): [string, readonly Call[] | string][] => [
       [`${queue}.get`, 'an id'],
       [`${queue}.statistics`, 'it has no options'],
-      [
-        `${queue}.dead.list`,
-        [
-          ({ face }) => face[queue]('acme').dead.list(odd),
-          ({ face }) => face[queue]('acme').dead.list({}, odd),
-        ],
-      ],
-      [`${queue}.dead.count`, [({ face }) => face[queue]('acme').dead.count(odd)]],
-      [`${queue}.dead.replay`, [({ face }) => face[queue]('acme').dead.replay(odd)]],
-      [`${queue}.dead.discard`, [({ face }) => face[queue]('acme').dead.discard(odd)]],
     ]),
   ),
   'leases.acquire': [({ face }) => face.leases('acme').acquire('report', odd)],
@@ -220,12 +224,12 @@ test('Q3: an option that is not known stores nothing: { transacton } does not co
 });
 
 test('S3: a condition that is not known discards no message', async () => {
-  const outbox = faces.face.outbox('acme');
-  await expect(outbox.dead.discard({ topics: 'orders' } as library.DeadSelection)).rejects.toThrow(
-    "dead.discard: 'topics' is not an option (did you mean 'topic'?).",
+  const { messages } = faces.face;
+  const filter = { topics: 'orders' } as library.MessageSelection;
+  await expect(messages.actOnAll({ tenantId: 'acme', act: 'discard', filter })).rejects.toThrow(
+    "messages.actOnAll: 'topics' is not an option (did you mean 'topic'?).",
   );
-  await expect(outbox.dead.count({ olderThanMs: 'yesterday' })).rejects.toThrow(
-    /olderThanMs must be milliseconds/,
-  );
-  expect(await outbox.dead.count({ olderThanMs: '1h' })).toBe(0);
+  const count = (olderThanMs: string) => messages.count({ tenantId: 'acme', filter: { olderThanMs } });
+  await expect(count('yesterday')).rejects.toThrow(/olderThanMs must be milliseconds/);
+  expect(await count('1h')).toEqual({ count: 0, cut: null });
 });

@@ -1,4 +1,5 @@
 /** Q15: rows that other programs stored and no program can read, in a whole fleet on the real embedded engine. */
+import { deadOf } from '../support/dead-letters.ts';
 import { FleetPlace, noting } from '../support/fleet-place.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
 
@@ -26,7 +27,7 @@ test('Q15, D8: rows that cannot be read go to Dead with their reason, each by it
     acme: ['dispatched', 2, 3],
     beta: ['dispatched', 1, 0],
   });
-  const dead = await face.outbox('acme').dead.list();
+  const dead = await deadOf(face, 'acme').list();
   const remedy = 'Correct it with SQL, then replay the message, or discard it.';
   expect(dead.map(({ lastError }) => lastError)).toEqual([
     `The row cannot be read: Headers is JSON, but not an object. ${remedy}`,
@@ -39,7 +40,7 @@ test('Q15, D8: rows that cannot be read go to Dead with their reason, each by it
   application.exec(
     `UPDATE Outbox SET Headers = '{}', Payload = 'mended', OrderingKey = NULL WHERE Status = 3`,
   );
-  expect(await face.outbox('acme').dead.replay()).toBe(3);
+  expect(await deadOf(face, 'acme').replay()).toBe(3);
   await face.tick();
   expect(seen.filter((each) => each === 'acme:mended')).toHaveLength(3);
 });

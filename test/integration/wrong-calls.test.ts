@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { emailSend, webhookPost } from '../../src/handlers/index.ts';
 import {
   deadline,
@@ -19,6 +20,7 @@ const place = new FleetPlace();
 const nothing = null as never;
 const message = { topic: 'orders', payload: 1 };
 const received = { ...message, source: 'bank', messageId: '1' };
+const acme = { tenantId: 'acme' };
 const circle: Record<string, unknown> = {};
 circle.self = circle;
 
@@ -48,11 +50,50 @@ const calls: readonly (readonly [string, (face: MultiOutbox) => unknown])[] = [
   ['enqueue of a circle', (face) => face.outbox('acme').enqueue({ ...message, payload: circle })],
   ['receive(null)', (face) => face.inbox('acme').receive(nothing)],
   ['receive(message, null)', (face) => face.inbox('acme').receive(received, nothing)],
-  ['dead.list(null)', (face) => face.outbox('acme').dead.list(nothing)],
-  ['dead.list({}, null)', (face) => face.outbox('acme').dead.list({}, nothing)],
-  ['dead.count(null)', (face) => face.outbox('acme').dead.count(nothing)],
-  ['dead.replay(null)', (face) => face.outbox('acme').dead.replay(nothing)],
-  ['dead.discard(null)', (face) => face.outbox('acme').dead.discard(nothing)],
+  ['messages.list(null)', (face) => face.messages.list(nothing)],
+  ['messages.list of a tenant null', (face) => face.messages.list({ tenantId: nothing })],
+  ['messages.list of an unknown queue', (face) => face.messages.list({ ...acme, queue: 'inbix' as never })],
+  ['messages.list with a filter null', (face) => face.messages.list({ ...acme, filter: nothing })],
+  [
+    'messages.list of an unknown state',
+    (face) => face.messages.list({ ...acme, filter: { states: ['daed' as never] } }),
+  ],
+  ['messages.list of no state', (face) => face.messages.list({ ...acme, filter: { states: [] } })],
+  ['messages.list of an empty text', (face) => face.messages.list({ ...acme, filter: { payloadText: '' } })],
+  ['messages.list since never', (face) => face.messages.list({ ...acme, filter: { enqueuedFrom: 'never' } })],
+  ['messages.list with a limit that is none', (face) => face.messages.list({ ...acme, limit: 1.5 })],
+  ['messages.list with a cursor that is none', (face) => face.messages.list({ ...acme, cursor: 'next' })],
+  [
+    "messages.list with another filter's cursor",
+    (face) => face.messages.list({ ...acme, filter: { states: ['dead'] }, cursor: 'all.7.' }),
+  ],
+  ['messages.count(null)', (face) => face.messages.count(nothing)],
+  ['messages.show(null)', (face) => face.messages.show(nothing)],
+  ['messages.show of an id that is none', (face) => face.messages.show({ ...acme, messageId: '7' })],
+  ['messages.act(null)', (face) => face.messages.act(nothing)],
+  [
+    'messages.act of an unknown act',
+    (face) => face.messages.act({ ...acme, act: 'bury' as never, messages: [] }),
+  ],
+  [
+    'messages.act on messages null',
+    (face) => face.messages.act({ ...acme, act: 'replay', messages: nothing }),
+  ],
+  [
+    'messages.act on a message null',
+    (face) => face.messages.act({ ...acme, act: 'replay', messages: [nothing] }),
+  ],
+  [
+    'messages.act with a reason that is not used',
+    (face) => face.messages.act({ ...acme, act: 'replay', reason: 'r', messages: [] }),
+  ],
+  [
+    'messages.act without the delay',
+    (face) => face.messages.act({ ...acme, act: 'reschedule', messages: [] }),
+  ],
+  ['messages.actOnAll(null)', (face) => face.messages.actOnAll(nothing)],
+  ['messages.edit(null)', (face) => face.messages.edit(nothing)],
+  ['messages.edit of nothing', (face) => face.messages.edit({ ...acme, messageId: randomUUID() })],
   ['acquire(null)', (face) => face.leases('acme').acquire(nothing)],
   ['acquire(name, null)', (face) => face.leases('acme').acquire('report', nothing)],
   ['withLease(name, null, work)', (face) => face.leases().withLease('report', nothing, () => {})],

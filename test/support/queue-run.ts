@@ -99,9 +99,9 @@ export function withFaults(queue: WorkQueue, { begin, settle, transact }: Faults
     enqueueStatement: queue.enqueueStatement.bind(queue),
     statistics: queue.statistics.bind(queue),
     get: queue.get.bind(queue),
-    listDead: queue.listDead.bind(queue),
-    countDead: queue.countDead.bind(queue),
-    replayDead: queue.replayDead.bind(queue),
-    discardDead: queue.discardDead.bind(queue),
+    find: queue.find.bind(queue),
+    count: queue.count.bind(queue),
+    act: queue.act.bind(queue),
+    replace: queue.replace.bind(queue),
   };
 }

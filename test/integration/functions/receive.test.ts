@@ -1,6 +1,8 @@
 /** I1, I2: webhooks over HTTP, signed by the reference implementation of Standard Webhooks. */
+
 import { Webhook } from 'standardwebhooks';
 import { Azurite } from '../../support/azurite.ts';
+import { deadOf } from '../../support/dead-letters.ts';
 import { FunctionsApp, type Instance } from '../../support/functions-app.ts';
 
 let azurite: Azurite;
@@ -97,7 +99,9 @@ test('I2: other content under a known id is a conflict, and kept', async () => {
   // The conflict is stored, so that its sender need not repeat it.
   const conflict = await send(instance, { body: '{"type":"order.paid"}' });
   expect([conflict.status, await conflict.json()]).toEqual([200, { status: 'conflict', messageId }]);
-  expect(await app.library.inbox('acme').dead.list()).toMatchObject([{ payload: '{"type":"order.paid"}' }]);
+  expect(await deadOf(app.library, 'acme', 'inbox').list()).toMatchObject([
+    { payload: '{"type":"order.paid"}' },
+  ]);
 });
 
 test.each<[string, Sent, number]>([

@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { safeLogger } from '../../../src/telemetry/logger.ts';
+import { listDead } from '../../support/dead-letters.ts';
 import { hostileValues } from '../../support/hostile.ts';
 import { message, messages, orders, run } from '../../support/queue-run.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
@@ -95,7 +96,7 @@ describe('D3: what foreign code throws or returns affects only its own message',
       const schema = { '~standard': { version: 1, vendor: 'test', validate } } as StandardSchemaV1;
       const report = await run(queue, [orders(() => {}, { schema } as never)]);
       expect(report).toMatchObject({ status: 'dispatched', counts: { done: 2, dead: 1, retried: 0 } });
-      const [dead] = await queue.listDead({}, { limit: 1 });
+      const [dead] = await listDead(queue, {}, { limit: 1 });
       expect(dead).toMatchObject({
         lastError: expect.stringMatching(/^The payload is nested too deeply.{0,100}$/),
       });

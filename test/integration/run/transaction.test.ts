@@ -1,4 +1,5 @@
 /** T1 to T3: a handler's own writes and its message's outcome in one transaction, as a run carries it out. */
+
 import type { DatabaseSync } from 'node:sqlite';
 import { MessageStatus } from '../../../src/engine/message.ts';
 import { MultiOutboxError } from '../../../src/errors.ts';
@@ -9,6 +10,7 @@ import {
   type HandlerDefinition,
   type HandlerTransaction,
 } from '../../../src/queue/handler.ts';
+import { listDead } from '../../support/dead-letters.ts';
 import { deferred } from '../../support/deferred.ts';
 import { FleetPlace } from '../../support/fleet-place.ts';
 import { message, messages, orders, run, withFaults } from '../../support/queue-run.ts';
@@ -234,7 +236,7 @@ describe('context.transaction', () => {
     const report = await run(queue, [handler], { dispatch: { leaseMs: 1_000 }, retry: { maxAttempts: 1 } });
     expect(report).toMatchObject({ stop: 'drained', counts: { done: 1, dead: 1, lost: 0 } });
     expect(entries()).toEqual(['short']);
-    const [dead] = await queue.listDead({}, { limit: 1 });
+    const [dead] = await listDead(queue, {}, { limit: 1 });
     expect(dead!.lastError).toMatch(/the run's lease was about to run out.*raise MULTI_OUTBOX_LEASE/);
   });
 
@@ -279,7 +281,7 @@ describe('context.transaction', () => {
     const handler = orders((_, { transaction }) => transaction((tx: Tx) => tx.driver.exec('COMMIT')));
     const report = await run(queue, [handler], { retry: { maxAttempts: 1 } });
     expect(report.counts).toMatchObject({ dead: 1 });
-    expect((await queue.listDead({}, { limit: 1 }))[0]!.lastError).toContain('COMMIT and ROLLBACK');
+    expect((await listDead(queue, {}, { limit: 1 }))[0]!.lastError).toContain('COMMIT and ROLLBACK');
   });
 });
 

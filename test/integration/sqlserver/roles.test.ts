@@ -2,10 +2,12 @@
  * The rights of each role, and a tenant's login, which must not open any other tenant's database. Needs a server whose
  * login may create logins; see test/support/sqlserver.ts.
  */
+
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { TenantDatabase } from '../../../src/engine/engine.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
 import { next } from '../../conformance/run.ts';
+import { discardDead, listDead, replayDead } from '../../support/dead-letters.ts';
 import { describeOnServer, serverConnectionString, serverVariable } from '../../support/sqlserver.ts';
 import { TestDatabases, tenantAddress, tenantsSetting, without } from '../../support/sqlserver-databases.ts';
 
@@ -73,7 +75,7 @@ describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
         () => queue.begin({ owner: 'o', durationMs: 1_000, claim }),
         () => queue.statistics(),
         () => queue.get(messageId),
-        () => queue.discardDead({}, 1),
+        () => discardDead(queue, {}, 1),
         () => open(mine).leases.list(),
       ];
       for (const call of forbidden) await expect(call()).rejects.toMatchObject(refused);
@@ -107,8 +109,8 @@ describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
       expect(await open(mine).leases.acquire({ name: 'job', owner: 'o', durationMs: 1_000 })).toMatchObject({
         status: 'acquired',
       });
-      await expect(queue.replayDead({}, 1)).rejects.toMatchObject(refused);
-      await expect(queue.listDead({}, { limit: 1 })).rejects.toMatchObject(refused);
+      await expect(replayDead(queue, {}, 1)).rejects.toMatchObject(refused);
+      await expect(listDead(queue, {}, { limit: 1 })).rejects.toMatchObject(refused);
     });
   }, 120_000);
 
@@ -116,8 +118,8 @@ describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
     const user = await newUser(mine, 'messaging_operator');
     await as(user, async (open) => {
       const queue = open(mine).queue('outbox');
-      expect(await queue.replayDead({}, 1)).toBe(0);
-      expect(await queue.listDead({}, { limit: 1 })).toEqual([]);
+      expect(await replayDead(queue, {}, 1)).toBe(0);
+      expect(await listDead(queue, {}, { limit: 1 })).toEqual([]);
       const { leases } = open(mine);
       expect(await leases.list()).toEqual(expect.any(Array));
       const lease = { name: 'job', owner: 'o' };

@@ -1,5 +1,6 @@
 /** What operators do to the fleet while it works: they pause, move, change, retire, replay, discard, and free leases. */
 import { setTimeout as pause } from 'node:timers/promises';
+import { type QueueName, queueNames } from '../../../src/engine/work-queue.ts';
 import type { TenantInput } from '../../../src/fleet/tenants/definition.ts';
 import type { TenantModel } from '../models/tenant-model.ts';
 import type { World } from '../world.ts';
@@ -24,14 +25,16 @@ export class Operator {
   /** Perhaps does something to a tenant. */
   async act(tenant: TenantModel): Promise<void> {
     const { strikes } = this;
-    const { tenants, outbox, leases } = this.member.multiOutbox;
+    const { tenants, leases } = this.member.multiOutbox;
     if (strikes('tenant is paused')) await this.#try(() => tenants.pause(tenant.id));
     else if (strikes('tenant is retired')) await this.#try(() => tenants.remove(tenant.id));
     if (strikes('tenant is moved')) await this.#try(() => this.#move(tenant));
     if (strikes('tenant is changed')) await this.#try(() => tenants.change(this.#changed(tenant.id)));
     if (this.#world.random.chance(0.1)) await this.#try(() => this.#activate(tenant.id));
-    if (strikes('dead messages are replayed')) await this.#try(() => outbox(tenant.id).dead.replay());
-    if (strikes('dead messages are discarded')) await this.#try(() => outbox(tenant.id).dead.discard());
+    if (strikes('dead messages are replayed'))
+      await this.#try(() => this.#onDead('replay', tenant.id, 'outbox'));
+    if (strikes('dead messages are discarded'))
+      await this.#try(() => this.#onDead('discard', tenant.id, 'outbox'));
     if (strikes('lease is freed by an operator')) {
       tenant.troubles++;
       await this.#try(() => leases(tenant.id).release('queue:outbox'));
@@ -45,9 +48,16 @@ export class Operator {
 
   async replayAll(): Promise<void> {
     for (const { id } of this.#tenants) {
-      await this.member.multiOutbox.outbox(id).dead.replay();
-      await this.member.multiOutbox.inbox(id).dead.replay();
+      for (const queue of queueNames) while ((await this.#onDead('replay', id, queue)) > 0);
     }
+  }
+
+  /** Without versions, so that the model can tell which messages are changed. */
+  async #onDead(act: 'replay' | 'discard', tenantId: string, queue: QueueName): Promise<number> {
+    const { messages } = this.member.multiOutbox;
+    const page = await messages.list({ tenantId, queue, filter: { states: ['dead'] }, limit: 1_000 });
+    const ids = page.messages.map(({ messageId }) => messageId);
+    return (await messages.act({ tenantId, queue, act, messages: ids })).changed.length;
   }
 
   readonly strikes = (fault: Parameters<World['strikes']>[0]): boolean => this.#world.strikes(fault);

@@ -1,6 +1,5 @@
 /** What a model knows about one message of a work queue. */
 import type { NewMessage } from '../../../src/engine/message.ts';
-import type { DeadFilter } from '../../../src/engine/work-queue.ts';
 
 export type MessageState = 'ready' | 'claimed' | 'done' | 'dead' | 'gone';
 
@@ -97,12 +96,11 @@ export function firstOf(
   );
 }
 
-/** The Dead messages that a filter selects. */
-export function deadOf(messages: Iterable<MessageModel>, { messageIds, topic }: DeadFilter): MessageModel[] {
-  return [...messages].filter(
-    (message) =>
-      message.state === 'dead' &&
-      (messageIds === undefined || messageIds.includes(message.messageId)) &&
-      (topic === undefined || topic === message.topic),
-  );
+/** Those of these messages that are Dead. */
+export function deadOf(
+  messages: Iterable<MessageModel>,
+  targets: readonly { readonly messageId: string }[],
+): MessageModel[] {
+  const ids = new Set(targets.map(({ messageId }) => messageId));
+  return [...messages].filter((message) => message.state === 'dead' && ids.has(message.messageId));
 }

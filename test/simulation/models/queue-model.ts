@@ -5,10 +5,10 @@
 
 import type { LeaseRef } from '../../../src/engine/lease-store.ts';
 import type { ClaimedMessage, NewMessage } from '../../../src/engine/message.ts';
+import type { MessageAct, MessageTarget } from '../../../src/engine/message-search.ts';
 import type {
   BeginRequest,
   BeginResult,
-  DeadFilter,
   SettleRequest,
   SettleResult,
 } from '../../../src/engine/work-queue.ts';
@@ -185,20 +185,21 @@ export class QueueModel {
     this.#tally(process, lease).count({ kind: 'done' });
   }
 
-  replayed(filter: DeadFilter): number {
-    const dead = deadOf(this.messages.values(), filter);
+  /** How many of these messages a replay or a discard changes; the targets have no versions. */
+  acted(act: MessageAct, targets: readonly MessageTarget[]): number {
+    const dead = deadOf(this.messages.values(), targets);
     for (const message of dead) {
-      Object.assign(message, { state: 'ready', attempts: 0, lostToOthers: 0, notBefore: null });
-      message.replayedAt = this.options.now();
-      message.lives++;
+      if (act.do === 'discard') message.state = 'gone';
+      else if (act.do === 'replay') this.#replay(message);
+      else this.#broken('Q13', `the simulation has no model of ${act.do}`);
     }
     return dead.length;
   }
 
-  discarded(filter: DeadFilter): number {
-    const dead = deadOf(this.messages.values(), filter);
-    for (const message of dead) message.state = 'gone';
-    return dead.length;
+  #replay(message: MessageModel): void {
+    Object.assign(message, { state: 'ready', attempts: 0, lostToOthers: 0, notBefore: null });
+    message.replayedAt = this.options.now();
+    message.lives++;
   }
 
   /** A handler is called. @throws Violation when this must not happen */

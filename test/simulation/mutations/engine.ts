@@ -141,8 +141,13 @@ export const engineMutations: readonly Mutation[] = [
   {
     name: 'messages that died before the clock was set back are not replayed',
     breaks: 'Q13, Q16',
-    file: 'engine/sqlite/queue/dead.ts',
-    edits: [['olderThanMs === 0 ? latestUtc : now - olderThanMs', 'Math.min(latestUtc, now - olderThanMs)']],
+    file: 'engine/sqlite/queue/find.ts',
+    edits: [
+      [
+        'olderThanMs === undefined || olderThanMs === 0 ? null : now - wholeMs(olderThanMs)',
+        'now - wholeMs(olderThanMs ?? 0)',
+      ],
+    ],
   },
   {
     name: 'the fence does not rise',

@@ -96,20 +96,15 @@ export function watchedQueue(
     },
     statistics: () => real.statistics(),
     get: (messageId) => real.get(messageId),
-    listDead: (filter, page) => real.listDead(filter, page),
-    countDead: (filter) => real.countDead(filter),
-    replayDead: (filter, limit) =>
+    find: (filter, part) => real.find(filter, part),
+    count: (filter, part) => real.count(filter, part),
+    act: (act, targets) =>
       caller.call({
-        ...named('replay'),
-        perform: () => real.replayDead(filter, limit),
-        observe: (count) => world.same('Q13 replay', count, model.replayed(filter)),
+        ...named(act.do),
+        perform: () => real.act(act, targets),
+        observe: (changed) => world.same(`Q13 ${act.do}`, changed.length, model.acted(act, targets)),
       }),
-    discardDead: (filter, limit) =>
-      caller.call({
-        ...named('discard'),
-        perform: () => real.discardDead(filter, limit),
-        observe: (count) => world.same('Q13 discard', count, model.discarded(filter)),
-      }),
+    replace: (replacement) => real.replace(replacement),
   };
 }
 

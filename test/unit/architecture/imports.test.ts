@@ -75,9 +75,13 @@ const allowed: readonly (readonly [part: string, may: string])[] = [
     'fleet/operations/',
     `(fleet/(operations|tenants)|queue|lease|telemetry)/|fleet/in-parallel\\.ts|fleet/dispatch-request\\.ts|fleet/dispatch/(queue-text|request-format|request-pages)\\.ts|${base}`,
   ],
+  [
+    'fleet/messages/',
+    `(fleet/(messages|tenants|operations)|queue|lease|telemetry)/|fleet/in-parallel\\.ts|${base}`,
+  ],
   ['fleet/', `(fleet|queue|lease|telemetry)/|${base}`],
   [
-    '(local/|multi-outbox\\.ts|index\\.ts)',
+    '(local/|multi-outbox(-interface)?\\.ts|index\\.ts)',
     `(local|fleet|outbox|inbox|queue|lease|telemetry)/|multi-outbox|require-supported-node\\.ts|${base}`,
   ],
   // Tests of a user's own run on the embedded engine, with a clock that can be set.

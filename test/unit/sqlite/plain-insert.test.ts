@@ -1,4 +1,5 @@
 /** An application in any language may insert rows with plain SQL, and an operator may repair rows by hand. */
+import { replayDead } from '../../support/dead-letters.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { begin, message, settle, type Then, tenantFileOf, withProgram } from './scene.ts';
 
@@ -202,7 +203,7 @@ test('Q10, Q13: a message replayed while a later one of its key runs is not due 
   await settle(queue, dying, [died], { do: 'release-lease' }, { onDead: 'continue' });
   const run = await begin(queue);
   expect(run.messages).toMatchObject([{ payload: '2' }]);
-  expect(await queue.replayDead({}, 10)).toBe(1);
+  expect(await replayDead(queue, {}, 10)).toBe(1);
   expect(await queue.statistics()).toMatchObject({ ready: 1, due: 0, blocked: 1, claimed: 1 });
   // The message is not claimed either when an operator unblocks it by hand.
   await sql('UPDATE Outbox SET Blocked = 0');

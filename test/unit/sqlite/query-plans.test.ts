@@ -1,8 +1,10 @@
 /** Every statement of a run or a plan uses an index made for it, with any data. */
+
 import { DatabaseSync } from 'node:sqlite';
 import { candidateOrders } from '../../../src/engine/registry.ts';
 import { foldCase } from '../../../src/engine/sqlite/file.ts';
 import { tenantDefinition } from '../../../src/fleet/tenants/definition.ts';
+import { discardDead, listDead, replayDead } from '../../support/dead-letters.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { begin, message, settle, type Then, tenantFileOf, withProgram } from './scene.ts';
 
@@ -93,9 +95,9 @@ test('Q4, Q9, Q12: a run reads only the rows that it works on', async () => {
   await settle(queue, run, outcomes, claim, { retention });
   // A run that takes over recovers the claimed messages.
   await settle(queue, await begin(queue, 50), [], { do: 'release-lease' }, { retention });
-  await queue.replayDead({}, 3);
-  await queue.discardDead({ olderThanMs: 0 }, 3);
-  await queue.listDead({}, { limit: 3 });
+  await replayDead(queue, {}, 3);
+  await discardDead(queue, { olderThanMs: 0 }, 3);
+  await listDead(queue, {}, { limit: 3 });
   await queue.statistics();
   const [first] = run.messages;
   await queue.enqueue([message('again', { dedupKey: 'd1' })]);

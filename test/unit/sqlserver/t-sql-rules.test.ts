@@ -53,9 +53,9 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
   ],
   [
     'underTheLease',
-    'queue-dead',
-    'q.OrderingHash FROM [$(Schema)].[$(Queue)] q WITH (READCOMMITTEDLOCK, READPAST)',
-    'q.OrderingHash FROM [$(Schema)].[$(Queue)] q',
+    'queue-act',
+    'q WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST)\nWHERE q.MessageId',
+    'q\nWHERE q.MessageId',
   ],
   [
     'changesAreBySequence',
@@ -89,9 +89,9 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
   ['readersDoNotWait', 'queue-statistics', 'WHERE q.Sequence = @Sequence', 'WHERE q.MessageId = @MessageId'],
   [
     'readersDoNotWait',
-    'queue-dead',
-    'AS Dead FROM [$(Schema)].[$(Queue)] q WITH (READCOMMITTEDLOCK, READPAST)',
-    'AS Dead FROM [$(Schema)].[$(Queue)] q',
+    'queue-find',
+    'WITH (READCOMMITTEDLOCK, READPAST)\n  WHERE Sequence < @After',
+    '\n  WHERE Sequence < @After',
   ],
   [
     'seekByTableVariable',
@@ -137,11 +137,11 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
   ['textIsNotCut', 'queue-enqueue', 'SUBSTRING(@DedupKey COLLATE', 'SUBSTRING(@Topic COLLATE'],
   ['textIsNotCut', 'leases', '@Owner nvarchar(4000)', '@Owner nvarchar(200)'],
   ['textIsNotCut', 'registry-tenants', '@Server nvarchar(4000)', '@Server nvarchar(256)'],
-  ['caseHasACollation', 'queue-dead', 'UPPER(@Topic COLLATE Latin1_General_CI_AS)', 'UPPER(@Topic)'],
+  ['caseHasACollation', 'queue-matches', 'UPPER(@Topic COLLATE Latin1_General_CI_AS)', 'UPPER(@Topic)'],
   ['caseHasACollation', 'queue-complete', `N'queue:$(QueueName)'`, `LOWER(N'queue:$(Queue)')`],
   [
     'jsonIsParsedOnce',
-    'queue-dead',
+    'queue-matches',
     'IN (SELECT MessageId FROM @Id)',
     'IN (SELECT CAST(value AS uniqueidentifier) FROM OPENJSON(@MessageIds))',
   ],
@@ -155,7 +155,7 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
   ],
   ['durationsHaveBounds', 'lease-limits', 'COALESCE(@LeaseMs, -1) NOT BETWEEN', '1 NOT BETWEEN'],
   ['durationsHaveBounds', 'registry-reports', '@NextDueInMs NOT BETWEEN', '1 NOT BETWEEN'],
-  ['durationsHaveBounds', 'queue-dead-ids', 'COALESCE(@OlderThanMs, -1) NOT BETWEEN', '1 NOT BETWEEN'],
+  ['durationsHaveBounds', 'queue-find', 'COALESCE(@OlderThanMs, -1) NOT BETWEEN', '1 NOT BETWEEN'],
   [
     'indexesHaveNoPageLocks',
     'queue-table',
@@ -188,7 +188,7 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
   ],
   [
     'targetsAreNotForced',
-    'queue-dead',
+    'queue-act',
     'DELETE q FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)',
     'DELETE FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, ROWLOCK)',
   ],

@@ -1,6 +1,7 @@
 /** The words that programs and procedures exchange: each procedure knows those of the engine's interface, and no others. */
 
 import { messageLimits, type Outcome } from '../../../src/engine/message.ts';
+import { actStates, walks } from '../../../src/engine/message-search.ts';
 import {
   candidateOrders,
   runOutcomes,
@@ -35,6 +36,8 @@ test.each<[procedure: string, what: string, words: readonly string[]]>([
   ['Inbox_LeaseSettleClaim', 'Kind', Object.keys(kinds)],
   ['Outbox_SettleAndClaim', '@OnDead', Object.keys(onDead)],
   ['Outbox_SettleAndClaim', '@Then', Object.keys(then)],
+  ['Outbox_Find', '@Walk', walks],
+  ['Inbox_Act', '@Act', Object.keys(actStates)],
   ['Plan_Begin', '@OrderBy', candidateOrders],
   ['Tenant_Report', '@Outcome', runOutcomes],
   ['Tenant_Report', '@Mode', Object.keys(modes)],
@@ -48,7 +51,7 @@ test.each<[procedure: string, what: string, words: readonly string[]]>([
 
 test('Q15: each read of the content has the limit that programs have (text of the scripts, no server)', () => {
   for (const queue of ['Outbox', 'Inbox']) {
-    for (const name of ['LeaseSettleClaim', 'ListDead', 'Get']) {
+    for (const name of ['LeaseSettleClaim', 'Get']) {
       const body = procedures.get(`${queue}_${name}`)!.body;
       for (const column of ['Payload', 'Headers']) {
         expect(body).toContain(

@@ -15,6 +15,7 @@
  *   have one index, Due: there a time later than now shows by itself that the clock was set back. Delayed messages have
  *   an index by due time, Delayed, and one by the time from which the delay counts, DelayedFrom. With one by that time
  *   for all messages, a drain at batch 100 wrote an eighth more to the write-ahead log.
+ * - EndReason: why an operator ended the message; null for every other message.
  * - Source: the source of the dedup key, empty for the application's own keys. Hash: identifies the content (I2).
  * - Payload and Headers are the last columns, so that reading a message's state never reads through a long payload.
  *
@@ -66,6 +67,7 @@ CREATE TABLE ${table} (
   SettledUtc INTEGER ${isTime('SettledUtc')},
   FirstError TEXT,
   LastError TEXT,
+  EndReason TEXT ${isShort('EndReason', 1_200)},
   Headers TEXT CHECK (Headers IS NULL OR json_valid(Headers) AND instr(Headers, char(0)) = 0),
   Payload TEXT NOT NULL
 ) STRICT;
@@ -83,7 +85,7 @@ CREATE INDEX ${table}_Settled ON ${table} (SettledUtc, Sequence) WHERE Status = 
 CREATE INDEX ${table}_Dead ON ${table} (SettledUtc, Sequence) WHERE Status = 3;
 
 CREATE TRIGGER ${table}_Inserted AFTER INSERT ON ${table}
-WHEN NEW.OrderingKey IS NOT NULL AND NEW.Blocked = 0 AND EXISTS (
+WHEN NEW.OrderingKey IS NOT NULL AND NEW.InGroup = 1 AND NEW.Blocked = 0 AND EXISTS (
   SELECT 1 FROM ${table} INDEXED BY ${table}_Group
   WHERE OrderingKey = NEW.OrderingKey AND InGroup = 1 AND Sequence < NEW.Sequence)
 BEGIN

@@ -40,23 +40,30 @@ function shortText(name: string): string {
 }
 
 /** The columns of a `ClaimRow`, for a SELECT list. */
-export const claimColumns = [
-  'Sequence',
-  shortText('MessageId'),
-  shortText('Topic'),
+export const claimColumns = columnsWith(
   textColumnUnless(isTooLarge, 'Payload'),
   textColumnUnless(isTooLarge, 'Headers'),
-  shortText('CorrelationId'),
-  shortText('OrderingKey'),
-  integerColumn('EnqueuedUtc'),
-  integerColumn('DueUtc'),
-  integerColumn('Attempts'),
-  integerColumn('Parks'),
-  integerColumn('Recovered'),
-  shortText('Source'),
-  shortText('DedupKey'),
-  contentBytes,
-].join(', ');
+);
+
+function columnsWith(payload: string, headers: string): string {
+  return [
+    'Sequence',
+    shortText('MessageId'),
+    shortText('Topic'),
+    payload,
+    headers,
+    shortText('CorrelationId'),
+    shortText('OrderingKey'),
+    integerColumn('EnqueuedUtc'),
+    integerColumn('DueUtc'),
+    integerColumn('Attempts'),
+    integerColumn('Parks'),
+    integerColumn('Recovered'),
+    shortText('Source'),
+    shortText('DedupKey'),
+    contentBytes,
+  ].join(', ');
+}
 
 /** 0 stands for a text that was not read, because it is too long. */
 type BoundedText = StoredText | 0;
@@ -93,6 +100,9 @@ const texts = [
   [13, 'DedupKey'],
 ] as const;
 
+/** Those that a summary contains. */
+const shortTexts = texts.filter(([, name]) => name !== 'Payload' && name !== 'Headers');
+
 const statements = perTable((table) => ({
   /** For each text, whether it is stored as the text given. */
   isStoredAs: `SELECT ${texts.map(([, name]) => `${name} IS ?`).join(', ')} FROM ${table} WHERE Sequence = ?`,
@@ -102,9 +112,14 @@ const statements = perTable((table) => ({
  * Converts a row that was read before the claim; the result counts the new attempt (Q5). A row that cannot be read
  * gives a message that says why (Q15).
  */
-export function claimedMessage(connection: Connection, table: QueueTable, row: ClaimRow): ClaimedMessage {
+export function claimedMessage(
+  connection: Connection,
+  table: QueueTable,
+  row: ClaimRow,
+  read: 'all' | 'summary' = 'all',
+): ClaimedMessage {
   try {
-    if (mayNotBeUtf8(row)) assertUtf8(connection, table, row);
+    if (mayNotBeUtf8(row)) assertUtf8(connection, table, row, read === 'all' ? texts : shortTexts);
     return new RowMessage(row);
   } catch (error) {
     if (error instanceof UnreadableValue) return unreadableMessage(row, error.message);
@@ -135,10 +150,17 @@ function mayNotBeUtf8(row: ClaimRow): boolean {
   );
 }
 
-function assertUtf8(connection: Connection, table: QueueTable, row: ClaimRow): void {
+function assertUtf8(
+  connection: Connection,
+  table: QueueTable,
+  row: ClaimRow,
+  wereRead: readonly (typeof texts)[number][],
+): void {
   const read = texts.map(([at]) => (typeof row[at] === 'number' ? null : textOrNull(row[at])));
   const same = connection.getTuple<number[]>(statements[table].isStoredAs, ...read, row[0]);
-  const changed = texts.find(([at], index) => typeof row[at] !== 'number' && same?.[index] === 0);
+  const changed = wereRead.find(
+    (text) => typeof row[text[0]] !== 'number' && same?.[texts.indexOf(text)] === 0,
+  );
   if (changed !== undefined) throw new UnreadableValue(`${changed[1]} is not valid UTF-8`);
 }
 
@@ -229,10 +251,19 @@ const restColumns = [
   integerColumn('ReplayCount'),
   integerColumn('SettledUtc'),
   'Blocked',
+  textColumn('EndReason'),
 ].join(', ');
 
 /** The columns of a `RecordRow`, for a SELECT list. */
 export const recordColumns = `${restColumns}, ${claimColumns}`;
+
+/** The SQL expression of `FoundMessage.version`. */
+export const versionColumn = ['Status', 'Attempts', 'ReplayCount', 'DueUtc', "coalesce(SettledUtc, '')"].join(
+  " || '.' || ",
+);
+
+/** The columns of a `RecordRow` without its content, and the version behind them. */
+export const summaryColumns = `${restColumns}, ${columnsWith("''", 'NULL')}, ${versionColumn}`;
 
 /** This is an array for the same reason as `ClaimRow`. */
 export type RecordRow = readonly [
@@ -243,12 +274,20 @@ export type RecordRow = readonly [
   replayCount: StoredInteger,
   settledUtc: StoredInteger | null,
   blocked: number,
+  endReason: StoredText | null,
   ...claim: ClaimRow,
 ];
 
-export function messageRecord(connection: Connection, table: QueueTable, row: RecordRow): MessageRecord {
-  const [status, claimFence, lastError, firstError, replayCount, settledUtc, blocked, ...claim] = row;
-  const { attempt, ...message } = claimedMessage(connection, table, claim);
+/** @param read `summary`: the row has `summaryColumns`, and the message has an empty payload and no headers */
+export function messageRecord(
+  connection: Connection,
+  table: QueueTable,
+  row: RecordRow,
+  read: 'all' | 'summary' = 'all',
+): MessageRecord {
+  const [status, claimFence, lastError, firstError, replayCount, settledUtc, blocked, endReason, ...claim] =
+    row;
+  const { attempt, ...message } = claimedMessage(connection, table, claim, read);
   return {
     ...message,
     status,
@@ -258,6 +297,7 @@ export function messageRecord(connection: Connection, table: QueueTable, row: Re
     firstError: textOrNull(firstError),
     replayCount: readableOr(() => integer('ReplayCount', replayCount), 0),
     settledUtc: settledUtc === null ? null : readableOr(() => date('SettledUtc', settledUtc), null),
+    endReason: textOrNull(endReason),
     blocked: blocked === 1,
   };
 }

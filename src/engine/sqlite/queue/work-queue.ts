@@ -5,9 +5,17 @@ import { unknownTransaction } from '../../callers-transaction.ts';
 import type { EnqueueResult, MessageRecord, NewMessage } from '../../message.ts';
 import { visibleCommit } from '../../visible-commit.ts';
 import type {
+  Counted,
+  Found,
+  MessageAct,
+  MessageFilter,
+  MessageTarget,
+  Replacement,
+  SearchPart,
+} from '../../message-search.ts';
+import type {
   BeginRequest,
   BeginResult,
-  DeadFilter,
   EnqueueStatement,
   QueueName,
   QueueStatistics,
@@ -20,10 +28,11 @@ import type { DatabaseHandle } from '../handle.ts';
 import { joinThroughQueries } from '../queried-transaction.ts';
 import { runScript, type Script } from '../script.ts';
 import { joinTransaction, refusal } from '../transaction.ts';
+import { act, replace } from './act.ts';
 import { begin, beginByReading } from './begin.ts';
 import { Commits } from './commits.ts';
-import { countDead, discardDead, listDead, replayDead } from './dead.ts';
 import { insertMessages, insertStatement } from './enqueue.ts';
+import { countMessages, findMessages } from './find.ts';
 import { messageRecord, type QueueTable, type RecordRow, recordColumns, tableOf } from './records.ts';
 import { settle } from './settle.ts';
 import { statistics } from './statistics.ts';
@@ -120,19 +129,19 @@ export class SqliteWorkQueue implements WorkQueue {
     });
   }
 
-  listDead(filter: DeadFilter, page: { limit: number; after?: number }): Promise<MessageRecord[]> {
-    return this.#handle.read((connection) => listDead(connection, this.#table, filter, page));
+  find(filter: MessageFilter, part: SearchPart & { readonly limit: number }): Promise<Found> {
+    return this.#handle.read((connection) => findMessages(connection, this.#table, filter, part));
   }
 
-  countDead(filter: DeadFilter): Promise<number> {
-    return this.#handle.read((connection) => countDead(connection, this.#table, filter));
+  count(filter: MessageFilter, part: SearchPart): Promise<Counted> {
+    return this.#handle.read((connection) => countMessages(connection, this.#table, filter, part));
   }
 
-  replayDead(filter: DeadFilter, limit: number): Promise<number> {
-    return this.#handle.write((connection, now) => replayDead(connection, this.#table, filter, limit, now));
+  act(request: MessageAct, targets: readonly MessageTarget[]): Promise<string[]> {
+    return this.#handle.write((connection, now) => act(connection, this.#table, request, targets, now));
   }
 
-  discardDead(filter: DeadFilter, limit: number): Promise<number> {
-    return this.#handle.write((connection, now) => discardDead(connection, this.#table, filter, limit, now));
+  replace(replacement: Replacement): Promise<boolean> {
+    return this.#handle.write((connection, now) => replace(connection, this.#table, replacement, now));
   }
 }

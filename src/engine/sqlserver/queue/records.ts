@@ -36,6 +36,7 @@ interface RecordRow extends ClaimRow {
   readonly FirstError: string | null;
   readonly ReplayCount: number;
   readonly SettledUtc: Date | null;
+  readonly EndReason: string | null;
   readonly Blocked: boolean;
 }
 
@@ -84,6 +85,7 @@ export function messageRecord(raw: Row): MessageRecord {
     firstError: error(row.FirstError),
     replayCount: row.ReplayCount,
     settledUtc: row.SettledUtc,
+    endReason: row.EndReason,
     blocked: row.Blocked,
   };
 }

@@ -1,10 +1,18 @@
 /** A work queue in a SQL Server database: one file for each concern; a run's calls are in run.ts. */
 import type * as mssql from 'mssql';
 import type { EnqueueResult, MessageRecord, NewMessage } from '../../message.ts';
+import type {
+  Counted,
+  Found,
+  MessageAct,
+  MessageFilter,
+  MessageTarget,
+  Replacement,
+  SearchPart,
+} from '../../message-search.ts';
 import type { Semaphore } from '../../semaphore.ts';
 import { visibleCommit } from '../../visible-commit.ts';
 import type {
-  DeadFilter,
   EnqueueStatement,
   QueueName,
   QueueStatistics,
@@ -13,8 +21,9 @@ import type {
 } from '../../work-queue.ts';
 import { type Database, uuid } from '../database.ts';
 import { isTransaction } from '../transaction.ts';
-import { countDead, listDead, resolveDead } from './dead.ts';
 import { enqueue, enqueueJoined, enqueueStatement } from './enqueue.ts';
+import { act, replace } from './act.ts';
+import { countMessages, findMessages } from './find.ts';
 import { messageRecord } from './records.ts';
 import { RunCalls } from './run.ts';
 import { transact } from './transact.ts';
@@ -98,19 +107,19 @@ export class SqlServerWorkQueue extends RunCalls implements WorkQueue {
     return row === undefined ? null : messageRecord(row);
   }
 
-  listDead(filter: DeadFilter, page: { limit: number; after?: number }): Promise<MessageRecord[]> {
-    return listDead(this.database, this.table, filter, page);
+  find(filter: MessageFilter, part: SearchPart & { readonly limit: number }): Promise<Found> {
+    return findMessages(this.database, this.table, filter, part);
   }
 
-  countDead(filter: DeadFilter): Promise<number> {
-    return countDead(this.database, this.table, filter);
+  count(filter: MessageFilter, part: SearchPart): Promise<Counted> {
+    return countMessages(this.database, this.table, filter, part);
   }
 
-  replayDead(filter: DeadFilter, limit: number): Promise<number> {
-    return resolveDead(this.database, this.table, 'ReplayDead', filter, limit);
+  act(request: MessageAct, targets: readonly MessageTarget[]): Promise<string[]> {
+    return act(this.database, this.table, request, targets);
   }
 
-  discardDead(filter: DeadFilter, limit: number): Promise<number> {
-    return resolveDead(this.database, this.table, 'DiscardDead', filter, limit);
+  replace(replacement: Replacement): Promise<boolean> {
+    return replace(this.database, this.table, replacement);
   }
 }

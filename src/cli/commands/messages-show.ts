@@ -1,47 +1,45 @@
 import type { Command } from 'commander';
-import { MessageStatus } from '../../engine/message.ts';
-import { listArgument } from '../arguments.ts';
-import {
-  chosenTenants,
-  type DeadOptions,
-  forEachTenant,
-  queueOption,
-  type TenantMessage,
-} from '../dead-letters.ts';
+import type { MessageDetails } from '../../fleet/messages/search.ts';
 import { FailedError } from '../errors.ts';
 import { throwFailures } from '../failures.ts';
+import { addTenantOptions, chosenTenants, forEachTenant } from '../for-each-tenant.ts';
+import { type MessageOptions, type MessageView, queueOption } from '../message-filter.ts';
 import { facts } from '../output/table.ts';
 import { age, escapedText, pairs } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 
-export function deadShowCommand(dead: Command, run: Runner): void {
-  dead
-    .command('show')
-    .description('show one Dead message with all its fields and its payload')
-    .argument('<message>', 'id of the message')
-    .addOption(queueOption())
-    .option('--tenant <id>', 'the tenant; repeatable', listArgument)
-    .option('--all', 'search every tenant that is not retired')
+export function messagesShowCommand(parent: Command, view: MessageView, run: Runner): void {
+  addTenantOptions(
+    parent
+      .command('show')
+      .description(`show one ${view.noun} with all its fields and its payload`)
+      .argument('<message>', 'id of the message')
+      .addOption(queueOption()),
+  )
     .option('--payload', 'print only the payload, byte for byte')
-    .action((messageId: string, options: DeadOptions & { payload?: true }, command: Command) =>
+    .action((messageId: string, options: MessageOptions & { payload?: true }, command: Command) =>
       run(command, async (session) => {
+        const { queue } = options;
         const multiOutbox = await session.open();
         const tenantIds = await chosenTenants(multiOutbox, options);
-        const { results, failures } = await forEachTenant(tenantIds, 'Searching', session.options, (id) =>
-          multiOutbox[options.queue](id).get(messageId),
+        const { results, failures } = await forEachTenant(
+          tenantIds,
+          'Searching',
+          session.options,
+          (tenantId) => multiOutbox.messages.show({ tenantId, queue, messageId }),
         );
-        const found = results.find(({ result }) => result?.status === MessageStatus.Dead);
-        if (found?.result == null) {
+        const found = results.flatMap(({ result }) => result ?? []);
+        const message = found.find(({ state }) => view.state === undefined || state === view.state);
+        if (message === undefined) {
           throwFailures(failures);
           throw new FailedError(
-            results.some(({ result }) => result !== null)
-              ? `Message '${messageId}' is not Dead, and this command shows only Dead messages; list them with 'multi-outbox dead list'.`
+            found.length > 0
+              ? `Message '${messageId}' is ${found[0]!.state}, and this command shows only Dead messages; see 'multi-outbox messages show'.`
               : `Message '${messageId}' was not found; check the id, the tenant and --queue.`,
           );
         }
-        const message = { tenantId: found.tenantId, ...found.result };
         if (options.payload && !session.options.json) {
-          if (message.unreadable !== undefined)
+          if (message.unreadable !== null)
             throw new FailedError(
               `The payload of message '${messageId}' cannot be shown: ${message.unreadable}. Read the row with SQL.`,
             );
@@ -56,23 +54,28 @@ export function deadShowCommand(dead: Command, run: Runner): void {
     );
 }
 
-function entries(message: TenantMessage): [string, string | number | null][] {
-  const { firstError, lastError, settledUtc } = message;
+function entries(message: MessageDetails): [string, string | number | null][] {
+  const { firstError, lastError, settledUtc, state, blocked } = message;
+  const since = settledUtc && `${settledUtc} (${age(new Date(settledUtc))})`;
   return [
     ['Tenant', message.tenantId],
     ['Message', message.messageId],
+    ['State', blocked ? `${state}, blocked by an earlier message of its ordering key` : state],
     ['Topic', message.topic],
     ['Correlation', message.correlationId],
     ['Ordering key', message.orderingKey],
     ['Source', message.source],
     [message.source === null ? 'Dedup key' : "Source's id", message.dedupKey],
     ['Headers', pairs(message.headers)],
-    ['Enqueued', message.enqueuedUtc.toISOString()],
-    ['Dead since', settledUtc && `${settledUtc.toISOString()} (${age(settledUtc)})`],
+    ['Enqueued', message.enqueuedUtc],
+    ['Due', state === 'ready' ? message.dueUtc : null],
+    [state === 'dead' ? 'Dead since' : 'Ended', since],
+    ['Reason', message.endReason],
     ['Attempts', message.attempts],
     ['Replays', message.replayCount || null],
     ['Last error', lastError],
     ['First error', firstError === lastError ? null : firstError],
+    ['Version', message.version],
     ['Payload', message.unreadable ?? `${Buffer.byteLength(message.payload)} bytes:`],
   ];
 }

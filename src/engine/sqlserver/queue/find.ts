@@ -1,0 +1,83 @@
+/** Finding and counting messages for people, without their payloads. */
+import {
+  type Counted,
+  type Found,
+  type FoundMessage,
+  type MessageFilter,
+  type Position,
+  type SearchPart,
+  stateBits,
+  walkOf,
+} from '../../message-search.ts';
+import { bigint, bit, type Database, int, longText, type Parameters, type Row, text } from '../database.ts';
+import { wholeMs } from '../text.ts';
+import { messageRecord } from './records.ts';
+
+function parametersOf(filter: MessageFilter, { examine, after }: SearchPart): Parameters {
+  const { messageIds, enqueuedFrom, enqueuedBefore } = filter;
+  return {
+    Walk: [text, walkOf(filter)],
+    Examine: [int, examine],
+    After: [bigint, after?.sequence ?? null],
+    AfterSettled: [bigint, after?.settledMs ?? null],
+    States: [int, stateBits(filter.states)],
+    MessageIds: [longText, messageIds === undefined ? null : JSON.stringify(messageIds)],
+    Topic: [text, filter.topic ?? null],
+    OrderingKey: [text, filter.orderingKey ?? null],
+    DedupKey: [text, filter.dedupKey ?? null],
+    CorrelationId: [text, filter.correlationId ?? null],
+    Source: [text, filter.source ?? null],
+    ErrorText: [text, filter.errorText ?? null],
+    PayloadText: [text, filter.payloadText ?? null],
+    EnqueuedFrom: [bigint, enqueuedFrom?.getTime() ?? null],
+    EnqueuedBefore: [bigint, enqueuedBefore?.getTime() ?? null],
+    OlderThanMs: [bigint, wholeMs(filter.olderThanMs ?? 0)],
+  };
+}
+
+async function search(
+  database: Database,
+  table: string,
+  filter: MessageFilter,
+  part: SearchPart,
+  more: Parameters,
+): Promise<{ rows: Row[]; next: Position | null }> {
+  const parameters = { ...parametersOf(filter, part), ...more };
+  const [ends, rows] = await database.call(`${table}_Find`, parameters, { onLost: 'repeat' });
+  const end = ends![0]!;
+  const isWhole = Number(end.Examined) < part.examine;
+  return { rows: rows!, next: isWhole ? null : positionOf(end) };
+}
+
+function positionOf({ Sequence, SettledUtc }: Row): Position {
+  return { sequence: Number(Sequence), settledMs: (SettledUtc as Date | null)?.getTime() ?? null };
+}
+
+export async function findMessages(
+  database: Database,
+  table: string,
+  filter: MessageFilter,
+  part: SearchPart & { readonly limit: number },
+): Promise<Found> {
+  const { rows, next } = await search(database, table, filter, part, { Limit: [int, part.limit] });
+  const messages = rows.map(foundMessage);
+  const last = rows.at(-1);
+  if (last === undefined || rows.length < part.limit) return { messages, next };
+  const isBySettled = ['dead', 'done'].includes(walkOf(filter));
+  return { messages, next: positionOf(isBySettled ? last : { ...last, SettledUtc: null }) };
+}
+
+export async function countMessages(
+  database: Database,
+  table: string,
+  filter: MessageFilter,
+  part: SearchPart,
+): Promise<Counted> {
+  const { rows, next } = await search(database, table, filter, part, { CountOnly: [bit, true] });
+  return { count: Number(rows[0]!.Matching), next };
+}
+
+function foundMessage(row: Row): FoundMessage {
+  const { payload: _none, headers: _nor, ...message } = messageRecord({ ...row, Payload: '', Headers: null });
+  return { ...message, contentBytes: Number(row.ContentBytes), version: row.Version as string };
+}
