@@ -2,6 +2,7 @@
 import './require-supported-node.ts';
 
 export type { SqlRow, SqlTransaction, SqlValue } from './engine/callers-transaction.ts';
+export type { AuditedAct } from './engine/audit.ts';
 export { bucketBoundsMs, type DurationFigures, type Histogram } from './engine/histogram.ts';
 export type { FleetGauges } from './engine/history.ts';
 export type {
@@ -16,6 +17,7 @@ export {
   MessageStatus,
 } from './engine/message.ts';
 export type { ActName, MessageState } from './engine/message-search.ts';
+export type { OperationProgress, OperationState, TenantError } from './engine/operation-store.ts';
 export type {
   CandidateOrder,
   FailingTopic,
@@ -64,7 +66,21 @@ export type { RunReport } from './fleet/dispatch/run-report.ts';
 export type { DispatchReason, DispatchRequest } from './fleet/dispatch-request.ts';
 export type { PlanOptions } from './fleet/index.ts';
 export type { ActDefinition, ActRequest, ActResult, EditRequest, EditResult } from './fleet/messages/acts.ts';
-export type { CountRequest, ListRequest, Messages, ShowRequest } from './fleet/messages/index.ts';
+export type { AuditRow } from './fleet/messages/audited.ts';
+export type { ErrorGroup, ErrorGroups } from './fleet/messages/errors.ts';
+export type { Messages } from './fleet/messages/index.ts';
+export type { CountedTenants, Operation, ResumeOptions } from './fleet/messages/operations.ts';
+export type { Operations } from './fleet/messages/operations-face.ts';
+export type {
+  ActedBy,
+  AuditRequest,
+  CountRequest,
+  ErrorsRequest,
+  LatestFirst,
+  ListRequest,
+  OperationRequest,
+  ShowRequest,
+} from './fleet/messages/requests.ts';
 export type {
   ListedMessage,
   MessageCount,

@@ -58,6 +58,8 @@ export interface MultiOutboxOptions extends SettingsInput {
    * run adds a part of its own.
    */
   readonly owner?: string;
+  /** Who acts through this instance, in the record of operators' acts: at most 200 characters. Default: `owner`. */
+  readonly actor?: string;
 }
 
 /** The calls of a multi-outbox that wake tenants. */

@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { withEitherSignal } from './either-signal.ts';
+import { auditLimits } from './engine/audit.ts';
 import type { Engine } from './engine/engine.ts';
 import type { QueueName } from './engine/work-queue.ts';
 import { functionOf, isMultiOutboxError, MultiOutboxError, shownValue } from './errors.ts';
 import { parseWake } from './fleet/dispatch/request-format.ts';
 import { Fleet } from './fleet/index.ts';
+import { createAudited } from './fleet/messages/audited.ts';
+import { auditedLeases, auditedTenants } from './fleet/messages/audited-face.ts';
 import { createMessages } from './fleet/messages/index.ts';
 import type { ExamineOptions } from './fleet/operations/doctor.ts';
 import { type HistoryOptions, readHistory } from './fleet/operations/history.ts';
@@ -57,6 +60,7 @@ const optionNames: NamesOf<MultiOutboxOptions> = {
   onError: true,
   onDeadMessage: true,
   owner: true,
+  actor: true,
   ...settingNames,
 };
 const tickNames: NamesOf<TickOptions> = { signal: true, onRun: true };
@@ -80,7 +84,7 @@ const doctorNames: NamesOf<ExamineOptions> = { tenants: true, parallel: true, on
  * @throws MultiOutboxError INVALID_CONFIGURATION, INVALID_TENANT, DUPLICATE_HANDLER
  */
 export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox {
-  const { tenants, handlers, strategy, logger, onError, onDeadMessage, owner, ...given } = optionsOf(
+  const { tenants, handlers, strategy, logger, onError, onDeadMessage, owner, actor, ...given } = optionsOf(
     'createMultiOutbox',
     options,
     optionNames,
@@ -100,7 +104,7 @@ export interface Surroundings {
 export function assembleMultiOutbox(
   options: Pick<
     MultiOutboxOptions,
-    'tenants' | 'handlers' | 'strategy' | 'logger' | 'onError' | 'onDeadMessage' | 'owner'
+    'tenants' | 'handlers' | 'strategy' | 'logger' | 'onError' | 'onDeadMessage' | 'owner' | 'actor'
   >,
   settings: Settings,
   surroundings?: Surroundings,
@@ -111,6 +115,7 @@ export function assembleMultiOutbox(
     strategy,
     logger: givenLogger = settings.telemetry.logToConsole ? consoleLogger() : silentLogger,
     owner = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
+    actor = owner.slice(0, auditLimits.actor),
   } = options;
   const logger = safeLogger(givenLogger);
   const handlers = checkedHandlers(givenHandlers);
@@ -204,11 +209,14 @@ export function assembleMultiOutbox(
     });
   }
 
+  const registry = async () => (await handle.ready()).registry;
+  const audited = createAudited(registry, logger);
+
   const close = async (): Promise<CloseReport> => ({ unwoken: await fleet.close() });
 
   return {
     handlers,
-    tenants: fleet.tenants,
+    tenants: auditedTenants(fleet.tenants, audited, actor),
     plan: fleet.plan,
     dispatch: fleet.dispatch,
     async tick(tickOptions = {}) {
@@ -261,8 +269,12 @@ export function assembleMultiOutbox(
         ...wakes(wakeOptions),
       };
     },
-    leases,
+    leases: (tenantId) => auditedLeases(leases(tenantId), tenantId, audited, actor),
     messages: createMessages({
+      registry,
+      audited,
+      actor,
+      logger,
       useQueue: (tenantId, queue, action) =>
         fleet.useTenant(tenantId, (database) => action(database.queue(queue))),
       wake: (tenantId) => fleet.wakes.wake(tenantId),

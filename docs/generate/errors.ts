@@ -17,6 +17,11 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
     'the message was not replaced, because it is in flight, has ended, or has changed since it was read',
     'read it again, and decide again',
   ],
+  OPERATION_NOT_FOUND: ['no operation has this id', 'list the operations'],
+  OPERATION_CANCELLED: [
+    'the operation has ended, so it cannot be resumed or cancelled',
+    'create another one',
+  ],
   DUPLICATE_HANDLER: ['two handlers have the same topic', 'remove one of them'],
   PACKAGE_MISSING: [
     'an optional package that this call needs is not installed',

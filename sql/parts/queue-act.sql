@@ -26,7 +26,7 @@ SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'Messages cannot be changed inside a transaction; commit or roll back first.', 1;
-IF COALESCE(@Act, N'') NOT IN (N'replay', N'discard', N'cancel', N'reschedule')
+IF @Act IS NULL OR @Act NOT IN (N'replay', N'discard', N'cancel', N'reschedule')
   THROW 51005, N'@Act must be replay, discard, cancel or reschedule.', 1;
 IF COALESCE(@DelayMs, -1) NOT BETWEEN 0 AND 1500000000000 THROW 51022, N'@DelayMs must be milliseconds from 0 to 1500000000000.', 1;
 IF DATALENGTH(SUBSTRING(@Reason COLLATE Latin1_General_100_BIN2, 401, 1)) > 0 THROW 51026, N'@Reason has more than 400 characters.', 1;

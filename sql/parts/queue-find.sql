@@ -38,7 +38,7 @@ AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-IF @Walk NOT IN (N'ids', N'dedup-key', N'dead', N'done', N'claimed', N'group', N'all')
+IF @Walk IS NULL OR @Walk NOT IN (N'ids', N'dedup-key', N'dead', N'done', N'claimed', N'group', N'all')
   THROW 51005, N'@Walk must be ids, dedup-key, dead, done, claimed, group or all.', 1;
 IF COALESCE(@Limit, -1) < 0 OR COALESCE(@Examine, 0) < 1 THROW 51027, N'@Limit must be 0 or more, and @Examine 1 or more.', 1;
 IF @AfterSettled NOT BETWEEN -62135596800000 AND 253402300799999 OR @EnqueuedFrom NOT BETWEEN -62135596800000 AND 253402300799999

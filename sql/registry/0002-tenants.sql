@@ -5,3 +5,6 @@
 :r parts/registry-history.sql
 :r parts/registry-reports.sql
 :r parts/registry-wakes.sql
+-- What operators do, and operations over many tenants (S3).
+:r parts/registry-audit.sql
+:r parts/registry-operations.sql

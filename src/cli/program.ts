@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
+import { auditCommands } from './commands/audit.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { enqueueCommand } from './commands/enqueue.ts';
@@ -8,6 +9,7 @@ import { historyCommand } from './commands/history.ts';
 import { leasesCommands } from './commands/leases.ts';
 import { deadCommands, messagesCommands } from './commands/messages.ts';
 import { migrateCommand } from './commands/migrate.ts';
+import { operationsCommands } from './commands/operations.ts';
 import { receiveCommand } from './commands/receive.ts';
 import { runCommand } from './commands/run.ts';
 import { settingsCommand } from './commands/settings.ts';
@@ -75,6 +77,8 @@ export function createProgram(run: Runner, quiet = false): Command {
     wakeCommand,
     messagesCommands,
     deadCommands,
+    operationsCommands,
+    auditCommands,
     leasesCommands,
     handlersCommands,
     settingsCommand,

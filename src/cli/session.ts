@@ -1,3 +1,5 @@
+import { hostname, userInfo } from 'node:os';
+import { auditLimits } from '../engine/audit.ts';
 import { errorText } from '../errors.ts';
 import { isEmbedded } from '../fleet/engines.ts';
 import type { MultiOutbox } from '../multi-outbox.ts';
@@ -73,6 +75,7 @@ export class Session {
       this.#opened = createMultiOutbox({
         ...this.#given(),
         handlers,
+        actor: operatorName(),
         logger: options.runLines || this.options.verbose ? this.#logger : withoutRunLines(this.#logger),
       });
     }
@@ -121,6 +124,16 @@ export class Session {
       ...(registry !== undefined && { registry }),
       ...(handlers !== undefined && { handlersModule: handlers }),
     };
+  }
+}
+
+/** Who runs the command, for the record of operators' acts. */
+function operatorName(): string {
+  try {
+    return `${userInfo().username}@${hostname()}`.slice(0, auditLimits.actor);
+  } catch {
+    // A container's user id may have no name.
+    return `uid ${process.getuid?.() ?? 'unknown'}@${hostname()}`;
   }
 }
 

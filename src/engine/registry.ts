@@ -3,9 +3,11 @@
  * has a definition, which people change, and a schedule, which plans and run reports change. Status, health and
  * dashboards read only the registry (F6).
  */
+import type { AuditStore } from './audit.ts';
 import type { Histogram } from './histogram.ts';
 import type { FleetMinute, TenantHour } from './history.ts';
 import type { LeasedElsewhere, LeaseRef, LeaseStore } from './lease-store.ts';
+import type { OperationStore } from './operation-store.ts';
 import type { RunCounts } from './run-counts.ts';
 import type { SchemaControl } from './schema.ts';
 import type { CountName, QueueName, StoredCounts } from './work-queue.ts';
@@ -363,6 +365,8 @@ export interface ListTenants {
 export interface Registry {
   readonly leases: LeaseStore;
   readonly schema: SchemaControl;
+  readonly audit: AuditStore;
+  readonly operations: OperationStore;
 
   /**
    * Registers a tenant, active and due now. A retired tenant of the same id is active again, with the new definition;

@@ -12,17 +12,18 @@ import { joinSuite } from './join.ts';
 import { joinQueriesSuite } from './join-queries.ts';
 import { leaseStoreSuite } from './lease-store.ts';
 import { lifecycleSuite } from './lifecycle.ts';
+import { messagesSuite } from './messages.ts';
 import { orderingSuite } from './ordering.ts';
 import { orderingDeadSuite } from './ordering-dead.ts';
 import { orderingGroupsSuite } from './ordering-groups.ts';
 import { orderingProducersSuite } from './ordering-producers.ts';
-import { messagesSuite } from './messages.ts';
 import { parkingSuite } from './parking.ts';
 import { processesSuite } from './processes.ts';
 import { randomQueueSuite } from './random-queue.ts';
 import { receiveSuite } from './receive.ts';
 import { recoverySuite } from './recovery.ts';
 import { registryHistorySuite } from './registry-history.ts';
+import { registryOperationsSuite } from './registry-operations.ts';
 import { registryPlanSuite } from './registry-plan.ts';
 import { registryReportSuite } from './registry-report.ts';
 import { registryTenantsSuite } from './registry-tenants.ts';
@@ -56,6 +57,7 @@ const topics = {
   leases: [leaseStoreSuite, userLeasesSuite],
   registry: [
     registryTenantsSuite,
+    registryOperationsSuite,
     registryPlanSuite,
     registryReportSuite,
     registryHistorySuite,

@@ -95,6 +95,7 @@ test('Q13: replay counts first, and acts with --yes', async () => {
       { tenantId: 'beta', count: 1 },
     ],
     failures: [],
+    operationId: expect.stringMatching(/^[0-9a-f-]{36}$/),
   });
   expect(await listedIds('--all')).toEqual([ids.acmeOther]);
   await folder.json(['tick'], { env });
@@ -108,7 +109,10 @@ test('discard with --yes deletes the named messages permanently', async () => {
     '1 Dead message would be deleted permanently. Nothing was changed; add --yes to make the change.\n',
   );
   const after = await folder.cli(['dead', 'discard', ids.acme, '--tenant', 'acme', '--yes']);
-  expect([after.code, after.stdout]).toEqual([0, '1 Dead message deleted permanently.\n']);
+  expect([after.code, after.stdout]).toEqual([
+    0,
+    expect.stringMatching(/^1 Dead message deleted permanently\. This was operation [0-9a-f-]{36}\.\n$/),
+  ]);
   expect(await listedIds('--all')).toEqual([ids.acmeOther, ids.beta].sort());
 });
 

@@ -252,9 +252,12 @@ describe('the outbox of a tenant (Q3, F9)', () => {
     expect(await act('replay', first!)).toEqual([first]);
     expect((await face.tick()).runs).toMatchObject([{ reason: 'wake', counts: { done: 1 } }]);
     expect(await act('discard', second!)).toEqual([second]);
-    expect(await messages.actOnAll({ tenantId: 'acme', act: 'replay', filter: { topic: 'ORDERS' } })).toEqual(
-      { count: 1 },
-    );
+    const { operation, counted } = await messages.operations.create({
+      act: 'replay',
+      filter: { topic: 'ORDERS' },
+    });
+    expect(counted).toEqual({ counted: 1, tenants: [{ tenantId: 'acme', count: 1 }], failures: [] });
+    expect(await messages.operations.resume(operation.id)).toMatchObject({ state: 'done', changed: 1 });
     expect(await messages.count(dead)).toEqual({ count: 0, cut: null });
     await face.tick();
     expect(seen.slice(3)).toEqual(['acme:1', 'acme:3']);

@@ -1,4 +1,5 @@
 /** Every public function refuses an option that it does not know. */
+import { randomUUID } from 'node:crypto';
 import * as functions from '../../functions/index.ts';
 import * as handlers from '../../src/handlers/public.ts';
 import * as library from '../../src/index.ts';
@@ -95,10 +96,19 @@ const calls: Readonly<Record<string, readonly Call[] | string>> = {
   'face.messages.act': [
     ({ face }) => face.messages.act(withOdd({ tenantId: 'acme', act: 'replay', messages: [] })),
   ],
-  'face.messages.actOnAll': [
-    ({ face }) => face.messages.actOnAll(withOdd({ tenantId: 'acme', act: 'replay', filter: {} })),
-    ({ face }) => face.messages.actOnAll({ tenantId: 'acme', act: 'replay', filter: odd }),
+  'face.messages.errors': [
+    ({ face }) => face.messages.errors(odd),
+    ({ face }) => face.messages.errors({ filter: odd }),
   ],
+  'face.messages.audit': [({ face }) => face.messages.audit(odd)],
+  'face.messages.operations.create': [
+    ({ face }) => face.messages.operations.create(withOdd({ act: 'replay', filter: {} })),
+    ({ face }) => face.messages.operations.create({ act: 'replay', filter: odd }),
+  ],
+  'face.messages.operations.resume': [({ face }) => face.messages.operations.resume(randomUUID(), odd)],
+  'face.messages.operations.cancel': [({ face }) => face.messages.operations.cancel(randomUUID(), odd)],
+  'face.messages.operations.list': [({ face }) => face.messages.operations.list(odd)],
+  'face.messages.operations.get': 'an id',
   'face.messages.edit': [({ face }) => face.messages.edit(withOdd({ tenantId: 'acme', messageId: '' }))],
   'face.tenants.add': [
     ({ face }) => face.tenants.add(withOdd({ id: 'a' })),
@@ -226,8 +236,8 @@ test('Q3: an option that is not known stores nothing: { transacton } does not co
 test('S3: a condition that is not known discards no message', async () => {
   const { messages } = faces.face;
   const filter = { topics: 'orders' } as library.MessageSelection;
-  await expect(messages.actOnAll({ tenantId: 'acme', act: 'discard', filter })).rejects.toThrow(
-    "messages.actOnAll: 'topics' is not an option (did you mean 'topic'?).",
+  await expect(messages.operations.create({ act: 'discard', filter })).rejects.toThrow(
+    "messages.operations.create: 'topics' is not an option (did you mean 'topic'?).",
   );
   const count = (olderThanMs: string) => messages.count({ tenantId: 'acme', filter: { olderThanMs } });
   await expect(count('yesterday')).rejects.toThrow(/olderThanMs must be milliseconds/);

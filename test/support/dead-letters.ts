@@ -14,7 +14,15 @@ export function deadOf({ messages }: MultiOutbox, tenantId: string, queue: Queue
       const shown = page.messages.map(({ messageId }) => messages.show({ tenantId, queue, messageId }));
       return (await Promise.all(shown)).map((message) => message!);
     },
-    replay: async () => (await messages.actOnAll({ ...place, act: 'replay' })).count,
+    replay: async () => {
+      const { operation } = await messages.operations.create({
+        act: 'replay',
+        queue,
+        tenants: [tenantId],
+        filter: place.filter,
+      });
+      return (await messages.operations.resume(operation.id)).changed;
+    },
   };
 }
 

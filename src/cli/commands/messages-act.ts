@@ -1,12 +1,18 @@
 import type { Command } from 'commander';
 import { type ActName, actStates } from '../../engine/message-search.ts';
+import type { QueueName } from '../../engine/work-queue.ts';
 import type { ActDefinition } from '../../fleet/messages/acts.ts';
+import type { OperationRequest } from '../../fleet/messages/requests.ts';
+import type { MessageSelection } from '../../fleet/messages/selection.ts';
+import type { MultiOutbox } from '../../multi-outbox.ts';
 import { durationArgument } from '../arguments.ts';
-import { throwFailures } from '../failures.ts';
+import { type TenantFailure, throwFailures } from '../failures.ts';
 import { chosenTenants, forEachTenant } from '../for-each-tenant.ts';
 import { addMessageOptions, type MessageOptions, type MessageView, selectionOf } from '../message-filter.ts';
+import { startProgress } from '../output/progress.ts';
 import { counted } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
+import type { Session } from '../session.ts';
 
 interface ActOptions extends MessageOptions {
   yes?: true;
@@ -72,30 +78,73 @@ export function messagesActCommand(parent: Command, act: ActName, view: MessageV
         const selection = selectionOf(options, view, messageIds);
         const filter = { ...selection, states: selection.states ?? actStates[act] };
         const changed = options.yes === true;
-        const { results, failures } = await forEachTenant(
-          tenantIds,
-          changed ? `${act} ` : 'Counting',
-          session.options,
-          async (tenantId) => {
-            const place = { tenantId, queue, filter };
-            return changed
-              ? multiOutbox.messages.actOnAll({ ...place, ...definition })
-              : multiOutbox.messages.count({ ...place, examine: 1_000_000_000, timeoutMs: 600_000 });
-          },
-        );
-        const tenants = results.map(({ tenantId, result }) => ({ tenantId, count: result.count }));
-        const count = tenants.reduce((sum, tenant) => sum + tenant.count, 0);
-        await session.show({ action: act, changed, count, tenants, failures }, () => {
-          const lines = tenants
-            .filter((tenant) => tenant.count > 0 && tenants.length > 1)
-            .map((tenant) => `${tenant.tenantId}: ${tenant.count}`);
+        const { count, tenants, failures, operationId } = changed
+          ? await change(
+              session,
+              multiOutbox,
+              { ...definition, queue, filter },
+              options.all ? null : tenantIds,
+            )
+          : await countOnly(session, multiOutbox, { queue, filter }, tenantIds);
+        const result = { action: act, changed, count, tenants, failures };
+        await session.show(operationId === null ? result : { ...result, operationId }, () => {
+          const lines =
+            tenantIds.length > 1 ? tenants.map((tenant) => `${tenant.tenantId}: ${tenant.count}`) : [];
           const messages = counted(count, view.noun);
-          if (count === 0) lines.push(`No ${view.noun} matches.`);
-          else if (changed) lines.push(`${messages} ${did}.`);
+          if (operationId !== null) lines.push(`${messages} ${did}. This was operation ${operationId}.`);
+          else if (count === 0) lines.push(`No ${view.noun} matches.`);
           else lines.push(`${messages} ${would}. Nothing was changed; add --yes to make the change.`);
           return lines.join('\n');
         });
         throwFailures(failures);
       }),
     );
+}
+
+interface Outcome {
+  readonly count: number;
+  readonly tenants: readonly { readonly tenantId: string; readonly count: number }[];
+  readonly failures: readonly TenantFailure[];
+  readonly operationId: string | null;
+}
+
+async function countOnly(
+  session: Session,
+  { messages }: MultiOutbox,
+  what: { readonly queue: QueueName; readonly filter: MessageSelection },
+  tenantIds: readonly string[],
+): Promise<Outcome> {
+  const bounds = { examine: 1_000_000_000, timeoutMs: 60_000 };
+  const { results, failures } = await forEachTenant(tenantIds, 'Counting', session.options, (tenantId) =>
+    messages.count({ tenantId, ...what, ...bounds }),
+  );
+  const tenants = results
+    .map(({ tenantId, result }) => ({ tenantId, count: result.count }))
+    .filter(({ count }) => count > 0);
+  return { count: sum(tenants), tenants, failures, operationId: null };
+}
+
+/** @param tenants null for all */
+async function change(
+  session: Session,
+  { messages }: MultiOutbox,
+  request: OperationRequest,
+  tenants: readonly string[] | null,
+): Promise<Outcome> {
+  const { operation, counted: before } = await messages.operations.create({
+    ...request,
+    ...(tenants !== null && { tenants }),
+  });
+  const progress =
+    before.counted > 1_000 ? await startProgress(request.act, 'messages', session.options) : null;
+  const ended = await messages.operations.resume(operation.id, {
+    onProgress: ({ changed }) => progress?.update(changed, before.counted),
+  });
+  progress?.stop();
+  const { changed, failures, id } = ended;
+  return { count: changed, tenants: before.tenants, failures, operationId: id };
+}
+
+function sum(tenants: readonly { readonly count: number }[]): number {
+  return tenants.reduce((total, { count }) => total + count, 0);
 }

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { ListedMessage, MessagePage } from '../../fleet/messages/search.ts';
 import type { MessageSelection } from '../../fleet/messages/selection.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
@@ -11,6 +11,7 @@ import { table } from '../output/table.ts';
 import { age, counted, shorten } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 import type { Session } from '../session.ts';
+import { showByError } from './dead-by-error.ts';
 
 interface ListOptions extends MessageOptions {
   limit: number;
@@ -18,6 +19,7 @@ interface ListOptions extends MessageOptions {
   payload?: string;
   examine?: number;
   timeout?: number;
+  by?: 'error';
 }
 
 /** The result of a list, as --json prints it. */
@@ -37,6 +39,10 @@ export function messagesListCommand(parent: Command, view: MessageView, run: Run
     parent.command('list').description(`list ${view.noun}s, without their payloads`),
     view,
   );
+  if (view.state === 'dead')
+    command.addOption(
+      new Option('--by <what>', 'group the messages over the tenants by their last error').choices(['error']),
+    );
   if (view.state === undefined)
     command.option(
       '--payload <text>',
@@ -65,6 +71,12 @@ export function messagesListCommand(parent: Command, view: MessageView, run: Run
           ...selectionOf(options, view),
           ...(options.payload !== undefined && { payloadText: options.payload }),
         };
+        if (options.by === 'error') {
+          const { queue, limit, examine } = options;
+          const request = { tenants: tenantIds, queue, filter, limit };
+          await showByError(session, multiOutbox, { ...request, ...(examine !== undefined && { examine }) });
+          return;
+        }
         const listed = await listFleet(session, multiOutbox, tenantIds, filter, options, view);
         await session.show(listed, () => listText(listed, view, session));
         throwFailures(listed.failures);

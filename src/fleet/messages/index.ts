@@ -1,10 +1,13 @@
 /** What operators see of messages, and do to them: the part `messages` of the library's interface. */
+import type { Registry } from '../../engine/registry.ts';
 import type { QueueName, WorkQueue } from '../../engine/work-queue.ts';
-import { type NamesOf, optionsOf } from '../../options.ts';
+import { describeError } from '../../errors.ts';
+import { optionsOf } from '../../options.ts';
 import type { HandlerSet } from '../../queue/handler-set.ts';
-import { actOnAll } from './act-on-all.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { safeCallback } from '../../telemetry/safe-callback.ts';
+import { inParallel } from '../in-parallel.ts';
 import {
-  type ActDefinition,
   type ActRequest,
   type ActResult,
   actOf,
@@ -13,6 +16,25 @@ import {
   editMessage,
   targetsOf,
 } from './acts.ts';
+import { type Audited, type AuditRow, actorOf, auditRow } from './audited.ts';
+import { ErrorGrouping, type ErrorGroups, groupErrors } from './errors.ts';
+import { tenantsOf } from './operations.ts';
+import { createOperations, type Operations } from './operations-face.ts';
+import {
+  type ActedBy,
+  type AuditRequest,
+  actNames,
+  auditNames,
+  type CountRequest,
+  countNames,
+  type ErrorsRequest,
+  editNames,
+  errorsNames,
+  type ListRequest,
+  listNames,
+  type ShowRequest,
+  showNames,
+} from './requests.ts';
 import {
   countAll,
   defaultExamine,
@@ -22,42 +44,21 @@ import {
   type MessagePage,
   messageDetails,
   messagePage,
-  type SearchBounds,
 } from './search.ts';
 import {
   checkId,
-  type MessagePlace,
-  type MessageSelection,
   messageFilter,
   placeOf,
   positionOf,
+  queueOf,
+  tenantIdsOf,
   wholeNumberOf,
 } from './selection.ts';
 
-export interface ListRequest extends MessagePlace, SearchBounds {
-  readonly filter?: MessageSelection;
-  /** Default: 100; at most 1,000. */
-  readonly limit?: number;
-  /** The cursor of the page before, read with the same filter. */
-  readonly cursor?: string;
-}
-
-export interface CountRequest extends MessagePlace, SearchBounds {
-  readonly filter?: MessageSelection;
-}
-
-export interface ActOnAllRequest extends MessagePlace, ActDefinition {
-  /** `states` may name only states that the act changes. */
-  readonly filter: MessageSelection;
-}
-
-export interface ShowRequest extends MessagePlace {
-  readonly messageId: string;
-}
-
 /**
  * The messages of the tenants' queues, for operators. Results are plain JSON: times are ISO text, and 64-bit numbers are
- * text. Every call connects to the tenant's database, and so wakes one that is paused.
+ * text. Calls about messages connect to the tenants' databases, and so wake those that are paused. Each act has a row in the
+ * registry's record, and is not done when that row cannot be written.
  */
 export interface Messages {
   /**
@@ -71,14 +72,15 @@ export interface Messages {
   /** One message with its payload and headers; null when it does not exist. @throws as `list` */
   show(request: ShowRequest): Promise<MessageDetails | null>;
   /**
+   * Groups the Dead messages of many tenants by their last error. A tenant that cannot be read is named in `failures`.
+   * @throws INVALID_ARGUMENT, or the registry's error
+   */
+  errors(request?: ErrorsRequest): Promise<ErrorGroups>;
+  /**
    * Replays, discards, cancels or reschedules chosen messages, in one transaction, and wakes the tenant. A message in
    * flight is never changed. @throws as `list`
    */
-  act(request: ActRequest): Promise<ActResult>;
-  /**
-   * The same on all messages that match, in batches. Messages that come to match meanwhile are left alone. @throws as `list`
-   */
-  actOnAll(request: ActOnAllRequest): Promise<{ readonly count: number }>;
+  act(request: ActRequest & ActedBy): Promise<ActResult>;
   /**
    * Replaces a message that is not in flight by one with another payload or other headers, in one transaction, and wakes
    * the tenant. The new message has a new id and the old one's place, topic, keys and source; the old one is kept as
@@ -86,44 +88,32 @@ export interface Messages {
    * @throws as `list`; INVALID_MESSAGE when the payload is refused; MESSAGE_NOT_FOUND; MESSAGE_CHANGED when the message is
    * in flight, has ended, or has another version
    */
-  edit(request: EditRequest): Promise<EditResult>;
+  edit(request: EditRequest & ActedBy): Promise<EditResult>;
+  /** Acts on all messages that match. */
+  readonly operations: Operations;
+  /** The record of operators' acts, the latest first. @throws INVALID_ARGUMENT, or the registry's error */
+  audit(request?: AuditRequest): Promise<AuditRow[]>;
 }
 
 export interface MessagesAccess {
+  readonly registry: () => Promise<Registry>;
   /** Keeps the tenant's database open for as long as the action takes. */
   useQueue<T>(tenantId: string, queue: QueueName, action: (queue: WorkQueue) => Promise<T>): Promise<T>;
   /** Makes the tenant due now. If the registry does not answer, the wake is repeated later. Never throws (F7). */
   wake(tenantId: string): Promise<void>;
   readonly handlers: ReadonlyMap<QueueName, HandlerSet>;
+  readonly audited: Audited;
+  /** Who acts, unless a call says otherwise. */
+  readonly actor: string;
+  readonly logger: Logger;
 }
 
-const placeNames: NamesOf<MessagePlace> = { tenantId: true, queue: true };
-const boundNames: NamesOf<SearchBounds> = { examine: true, timeoutMs: true };
-const countNames: NamesOf<CountRequest> = { ...placeNames, ...boundNames, filter: true };
-const listNames: NamesOf<ListRequest> = { ...countNames, limit: true, cursor: true };
-const showNames: NamesOf<ShowRequest> = { ...placeNames, messageId: true };
-const actNames: NamesOf<ActRequest> = { ...placeNames, act: true, reason: true, delay: true, messages: true };
-const actOnAllNames: NamesOf<ActOnAllRequest> = {
-  ...placeNames,
-  act: true,
-  reason: true,
-  delay: true,
-  filter: true,
-};
-const editNames: NamesOf<EditRequest> = {
-  ...placeNames,
-  messageId: true,
-  version: true,
-  payload: true,
-  headers: true,
-  delay: true,
-  reason: true,
-};
-
-/** The most messages of a page. */
+/** The most entries of a page. */
 const largestPage = 1_000;
 
 export function createMessages(access: MessagesAccess): Messages {
+  const { logger, audited } = access;
+
   function searchOf(
     call: string,
     { filter: selection = {}, examine, timeoutMs = 10_000, ...place }: CountRequest,
@@ -171,40 +161,93 @@ export function createMessages(access: MessagesAccess): Messages {
         return found === undefined || record === null ? null : messageDetails(tenantId, queue, found, record);
       });
     },
+    async errors(request = {}) {
+      const call = 'messages.errors';
+      const given = optionsOf(call, request, errorsNames);
+      const queue = queueOf(call, given.queue ?? 'outbox');
+      const filter = { ...messageFilter(call, given.filter ?? {}), states: ['dead'] as const };
+      const examine = wholeNumberOf(call, 'examine', given.examine ?? 10_000, 1, 1_000_000);
+      const parallel = wholeNumberOf(call, 'parallel', given.parallel ?? 8, 1, 64);
+      const onTenant = safeCallback(call, 'onTenant', given.onTenant, logger);
+      const chosen = given.tenants === undefined ? null : tenantIdsOf(call, given.tenants);
+      const ids = await tenantsOf(await access.registry(), chosen);
+      const grouping = new ErrorGrouping();
+      const failures: ErrorGroups['failures'][number][] = [];
+      const cut: string[] = [];
+      let done = 0;
+      await inParallel(ids, parallel, async (tenantId) => {
+        try {
+          const hasMore = await access.useQueue(tenantId, queue, (opened) =>
+            groupErrors(opened, tenantId, filter, examine, grouping),
+          );
+          if (hasMore) cut.push(tenantId);
+        } catch (error) {
+          failures.push({ tenantId, ...describeError(error) });
+        }
+        onTenant(++done, ids.length);
+      });
+      failures.sort((a, b) => (a.tenantId < b.tenantId ? -1 : 1));
+      const tenants = ids.length - failures.length;
+      return { groups: grouping.groups(), count: grouping.count, tenants, cut: cut.sort(), failures };
+    },
     async act(request) {
       const call = 'messages.act';
-      const { messages, ...rest } = optionsOf(call, request, actNames);
+      const { messages, by, ...rest } = optionsOf(call, request, actNames);
       const { tenantId, queue } = placeOf(call, rest);
       const act = actOf(call, rest);
       const targets = targetsOf(call, messages);
-      const changed =
-        targets.length === 0
-          ? []
-          : await access.useQueue(tenantId, queue, (opened) => opened.act(act, targets));
+      const actor = actorOf(call, by, access.actor);
+      const { tenantId: _tenant, queue: _queue, act: _act, ...how } = rest;
+      const selection = { ...how, messageIds: targets.map(({ messageId }) => messageId) };
+      const changed = await audited(
+        { actor, act: act.do, tenantId, queue, selection },
+        async () =>
+          targets.length === 0 ? [] : access.useQueue(tenantId, queue, (opened) => opened.act(act, targets)),
+        ({ length }) => length,
+      );
       // A cancelled or discarded message unblocks its ordering group.
       if (changed.length > 0) await access.wake(tenantId);
-      const unchanged = targets.map(({ messageId }) => messageId).filter((id) => !changed.includes(id));
+      const isChanged = new Set(changed);
+      const unchanged = targets.map(({ messageId }) => messageId).filter((id) => !isChanged.has(id));
       return { act: act.do, tenantId, queue, changed, unchanged };
-    },
-    async actOnAll(request) {
-      const call = 'messages.actOnAll';
-      const { filter: selection, ...rest } = optionsOf(call, request, actOnAllNames);
-      const { tenantId, queue } = placeOf(call, rest);
-      const act = actOf(call, rest);
-      const filter = messageFilter(call, selection);
-      const count = await access.useQueue(tenantId, queue, (opened) => actOnAll(opened, act, filter));
-      if (count > 0) await access.wake(tenantId);
-      return { count };
     },
     async edit(request) {
       const call = 'messages.edit';
-      const given = optionsOf(call, request, editNames);
+      const { by, ...given } = optionsOf(call, request, editNames);
       const { tenantId, queue } = placeOf(call, given);
-      const edited = await access.useQueue(tenantId, queue, (opened) =>
-        editMessage(call, opened, access.handlers.get(queue), given),
+      const { messageId, reason } = given;
+      checkId(call, messageId);
+      const edited = await audited(
+        {
+          actor: actorOf(call, by, access.actor),
+          act: 'edit',
+          tenantId,
+          queue,
+          selection: { messageIds: [messageId], ...(reason !== undefined && { reason }) },
+        },
+        () =>
+          access.useQueue(tenantId, queue, (opened) =>
+            editMessage(call, opened, access.handlers.get(queue), given),
+          ),
+        () => 1,
       );
       await access.wake(tenantId);
       return edited;
+    },
+    operations: createOperations(access),
+    async audit(request = {}) {
+      const call = 'messages.audit';
+      const { limit = 100, before, tenantId, operationId } = optionsOf(call, request, auditNames);
+      if (operationId !== undefined) checkId(call, operationId);
+      const rows = await (await access.registry()).audit.list({
+        limit: wholeNumberOf(call, 'limit', limit, 1, largestPage),
+        ...(before !== undefined && {
+          before: String(wholeNumberOf(call, 'before', Number(before), 0, Number.MAX_SAFE_INTEGER)),
+        }),
+        ...(tenantId !== undefined && { tenantId: placeOf(call, { tenantId }).tenantId }),
+        ...(operationId !== undefined && { operationId: operationId.toLowerCase() }),
+      });
+      return rows.map(auditRow);
     },
   };
 }

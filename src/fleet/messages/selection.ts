@@ -144,6 +144,11 @@ export function queueOf(call: string, queue: QueueName): QueueName {
   throw refusal(call, `'queue' must be one of ${queueNames.join(', ')}, got ${shownValue(queue)}`);
 }
 
+export function tenantIdsOf(call: string, tenants: readonly string[]): readonly string[] {
+  if (Array.isArray(tenants) && tenants.every((id) => typeof id === 'string')) return tenants;
+  throw refusal(call, "'tenants' must be a list of ids");
+}
+
 export function wholeNumberOf(
   call: string,
   name: string,

@@ -10,6 +10,8 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
   return {
     leases: watchedLeases(watched, target, real.leases),
     schema: real.schema,
+    audit: real.audit,
+    operations: real.operations,
     add: (definition, databaseKey, by) =>
       caller.call({
         target,

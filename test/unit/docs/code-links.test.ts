@@ -4,7 +4,7 @@ test('docs/journey.md: each step is a function of its file, from enqueue to the 
   const steps = linkedRows(readSource('docs/journey.md'));
   expect(steps.map(({ number }) => number)).toEqual(steps.map((_, index) => index + 1));
   expect(steps[0]).toMatchObject({ file: 'src/outbox/outbox.ts', name: 'enqueue' });
-  for (const name of ['claim', 'applyOutcomes', 'replayDead', 'discardDead', 'purge'])
+  for (const name of ['claim', 'applyOutcomes', 'findMessages', 'act', 'purge'])
     expect(steps.map((step) => step.name)).toContain(name);
   expect(undefinedNames(steps)).toEqual([]);
 });

@@ -35,6 +35,7 @@ const good = {
   ReplayCount: '6',
   SettledUtc: '7000',
   Blocked: '1',
+  EndReason: `'ended'`,
 };
 type Column = keyof typeof good;
 
@@ -61,6 +62,7 @@ const record = {
   replayCount: 6,
   settledUtc: new Date(7_000),
   blocked: true,
+  endReason: 'ended',
 };
 
 /** Lends a connection to a table without constraints that has one row, as a program could store it that switches them off. */

@@ -38,6 +38,7 @@ test.each<[procedure: string, what: string, words: readonly string[]]>([
   ['Outbox_SettleAndClaim', '@Then', Object.keys(then)],
   ['Outbox_Find', '@Walk', walks],
   ['Inbox_Act', '@Act', Object.keys(actStates)],
+  ['Operation_Change', '@Act', ['take', 'progress', 'done', 'cancel']],
   ['Plan_Begin', '@OrderBy', candidateOrders],
   ['Tenant_Report', '@Outcome', runOutcomes],
   ['Tenant_Report', '@Mode', Object.keys(modes)],

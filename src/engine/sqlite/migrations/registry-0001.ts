@@ -13,6 +13,8 @@ import type { Migration } from './migration.ts';
  * OutboxState and InboxState: the counts of the queue, by the last run that served it to its end, at OutboxStateUtc and
  * InboxStateUtc (S2). FailingTopics: the topics that fail now (S1).
  * TenantHistory and FleetHistory: see src/engine/history.ts. DeadNow: messages that were Dead in the minute; Dead: those that died.
+ * Audit: what operators did; rows are added, and completed once. Operations: acts over many tenants with their progress; Runner is
+ * the process that took the operation last (S3).
  * DatabaseKey is the canonical path of the tenant's file, FileId what identifies the file whatever its path (F1); null
  * while no file is known.
  */
@@ -107,6 +109,33 @@ CREATE TABLE FleetHistory (
   ${Object.values(gaugeColumns)
     .map((column) => `${column} INTEGER`)
     .join(',\n  ')}
+) STRICT;
+
+CREATE TABLE Audit (
+  Id INTEGER PRIMARY KEY AUTOINCREMENT,
+  StartedUtc INTEGER NOT NULL ${isTime('StartedUtc')},
+  EndedUtc INTEGER ${isTime('EndedUtc')},
+  Actor TEXT NOT NULL,
+  Act TEXT NOT NULL,
+  TenantId TEXT,
+  Queue TEXT,
+  Selection TEXT NOT NULL CHECK (json_valid(Selection)),
+  OperationId TEXT,
+  Affected INTEGER ${isCount('Affected')},
+  Error TEXT
+) STRICT;
+
+CREATE TABLE Operations (
+  Number INTEGER PRIMARY KEY AUTOINCREMENT,
+  Id TEXT NOT NULL UNIQUE,
+  Actor TEXT NOT NULL,
+  Definition TEXT NOT NULL CHECK (json_valid(Definition)),
+  Counted INTEGER NOT NULL ${isCount('Counted')},
+  State TEXT NOT NULL CHECK (State IN ('counted', 'running', 'done', 'cancelled')),
+  Runner TEXT,
+  CreatedUtc INTEGER NOT NULL ${isTime('CreatedUtc')},
+  UpdatedUtc INTEGER NOT NULL ${isTime('UpdatedUtc')},
+  Progress TEXT NOT NULL CHECK (json_valid(Progress))
 ) STRICT;
 ${leasesTable}`,
 };

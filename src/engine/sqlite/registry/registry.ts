@@ -1,7 +1,9 @@
 /** The registry in a SQLite database. Each concern has a file of its own. */
 import { ignoreRejection } from '../../../errors.ts';
+import type { AuditStore } from '../../audit.ts';
 import type { FleetMinute, TenantHour } from '../../history.ts';
 import type { LeaseStore } from '../../lease-store.ts';
+import type { OperationStore } from '../../operation-store.ts';
 import type {
   BeginPlan,
   BeginPlanResult,
@@ -23,6 +25,7 @@ import type { SchemaControl } from '../../schema.ts';
 import type { DatabaseHandle } from '../handle.ts';
 import { SqliteLeaseStore } from '../lease-store.ts';
 import { SqliteSchema } from '../schema-control.ts';
+import { SqliteAudit, SqliteOperations } from './operations.ts';
 import { keepHistory } from './fleet-minute.ts';
 import { fleetHistory, tenantHistory } from './history.ts';
 import { beginPlan, commitPlan } from './plan.ts';
@@ -43,6 +46,8 @@ import { alreadyWoken, hasWoken, wakeTenants } from './wakes.ts';
 export class SqliteRegistry implements Registry {
   readonly leases: LeaseStore;
   readonly schema: SchemaControl;
+  readonly audit: AuditStore;
+  readonly operations: OperationStore;
   readonly #handle: DatabaseHandle;
   readonly #files: TenantFiles;
   /** Null for a registry in memory, which no other process can reach. */
@@ -54,6 +59,8 @@ export class SqliteRegistry implements Registry {
     this.#files = files;
     this.#wakeFile = wakeFile;
     this.#close = close;
+    this.audit = new SqliteAudit(handle);
+    this.operations = new SqliteOperations(handle);
     this.leases = new SqliteLeaseStore(handle);
     this.schema = new SqliteSchema(handle);
   }

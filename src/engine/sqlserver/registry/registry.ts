@@ -1,6 +1,8 @@
 /** The registry in a SQL Server database: one file for each concern. */
+import type { AuditStore } from '../../audit.ts';
 import type { FleetMinute, TenantHour } from '../../history.ts';
 import type { LeaseStore } from '../../lease-store.ts';
+import type { OperationStore } from '../../operation-store.ts';
 import type {
   BeginPlan,
   BeginPlanResult,
@@ -22,6 +24,7 @@ import type { SchemaControl } from '../../schema.ts';
 import type { Database } from '../database.ts';
 import { SqlServerLeaseStore } from '../lease-store.ts';
 import { SqlServerSchema } from '../schema-control.ts';
+import { SqlServerAudit, SqlServerOperations } from './operations.ts';
 import { fleetHistory, keepHistory, tenantHistory } from './history.ts';
 import { beginPlan, commitPlan } from './plan.ts';
 import { fleetSummary, postponeTenant, recordPoisoned, recordReport } from './reports.ts';
@@ -39,12 +42,16 @@ import { hasWoken, wakeTenants } from './wakes.ts';
 export class SqlServerRegistry implements Registry {
   readonly leases: LeaseStore;
   readonly schema: SchemaControl;
+  readonly audit: AuditStore;
+  readonly operations: OperationStore;
   readonly #database: Database;
   readonly #release: () => Promise<void>;
 
   constructor(database: Database, release: () => Promise<void>) {
     this.#database = database;
     this.#release = release;
+    this.audit = new SqlServerAudit(database);
+    this.operations = new SqlServerOperations(database);
     this.leases = new SqlServerLeaseStore(database);
     this.schema = new SqlServerSchema(database, 'registry');
   }

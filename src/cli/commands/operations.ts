@@ -1,0 +1,116 @@
+import type { Command } from 'commander';
+import type { Operation } from '../../fleet/messages/operations.ts';
+import { wholeNumber } from '../arguments.ts';
+import { throwFailures } from '../failures.ts';
+import { startProgress } from '../output/progress.ts';
+import { facts, table } from '../output/table.ts';
+import { age, counted, shorten } from '../output/text.ts';
+import type { Runner } from '../runner.ts';
+
+export function operationsCommands(program: Command, run: Runner): void {
+  const operations = program
+    .command('operations')
+    .description('list, show, resume and cancel acts on all messages that match');
+  operations
+    .command('list')
+    .description('list operations, the latest first')
+    .option('--limit <number>', 'show at most this many', wholeNumber(1, 1_000), 20)
+    .option('--before <id>', 'only operations that were created before this one')
+    .action((options: { limit: number; before?: string }, command: Command) =>
+      run(command, async (session) => {
+        const multiOutbox = await session.open();
+        const listed = await multiOutbox.messages.operations.list(options);
+        await session.show({ operations: listed }, () =>
+          listed.length === 0
+            ? 'There is no operation.'
+            : table(
+                listed,
+                [
+                  { title: 'Operation', cell: ({ id }) => id },
+                  { title: 'State', cell: stateText },
+                  { title: 'Act', cell: ({ act }) => act.act },
+                  {
+                    title: 'Changed',
+                    cell: ({ changed, counted: of }) => `${changed} of ${of}`,
+                    align: 'right',
+                  },
+                  { title: 'Age', cell: ({ createdUtc }) => age(new Date(createdUtc)), align: 'right' },
+                  { title: 'By', cell: ({ actor }) => shorten(actor, 40) },
+                ],
+                session.colors,
+              ),
+        );
+      }),
+    );
+  operations
+    .command('show')
+    .description('show an operation with its filter, progress and the tenants that failed')
+    .argument('<operation>', 'id of the operation')
+    .action((id: string, _options: object, command: Command) =>
+      run(command, async (session) => {
+        const multiOutbox = await session.open();
+        const operation = await multiOutbox.messages.operations.get(id);
+        await session.show({ operation }, () => operationText(operation, session.colors));
+      }),
+    );
+  operations
+    .command('resume')
+    .description('go on with an operation that was interrupted, or try the tenants that failed again')
+    .argument('<operation>', 'id of the operation')
+    .action((id: string, _options: object, command: Command) =>
+      run(command, async (session) => {
+        const multiOutbox = await session.open();
+        const progress = await startProgress('Resuming', 'messages', session.options);
+        const operation = await multiOutbox.messages.operations
+          .resume(id, { onProgress: ({ changed, counted: of }) => progress?.update(changed, of) })
+          .finally(() => progress?.stop());
+        await session.show({ operation }, () => operationText(operation, session.colors));
+        throwFailures(operation.failures);
+      }),
+    );
+  operations
+    .command('cancel')
+    .description('end an operation; what it has changed stays')
+    .argument('<operation>', 'id of the operation')
+    .action((id: string, _options: object, command: Command) =>
+      run(command, async (session) => {
+        const multiOutbox = await session.open();
+        const operation = await multiOutbox.messages.operations.cancel(id);
+        await session.show(
+          { operation },
+          () => `Operation ${id} is cancelled; it had changed ${counted(operation.changed, 'message')}.`,
+        );
+      }),
+    );
+}
+
+function stateText({ state, failures }: Operation): string {
+  return failures.length === 0 ? state : `${state}, ${counted(failures.length, 'tenant')} failed`;
+}
+
+async function operationText(operation: Operation, colors: Parameters<typeof facts>[1]): Promise<string> {
+  const { act, failures, tenants } = operation;
+  const text = await facts(
+    [
+      ['Operation', operation.id],
+      ['State', stateText(operation)],
+      ['Act', act.act],
+      ['Reason', act.reason],
+      ['Delay', act.delay],
+      ['Queue', operation.queue],
+      ['Filter', JSON.stringify(operation.filter)],
+      ['Tenants', tenants === null ? 'all' : shorten(tenants.join(', '), 100)],
+      ['Counted', operation.counted],
+      ['Changed', operation.changed],
+      ['Tenants done', operation.tenantsDone],
+      ['By', operation.actor],
+      ['Created', operation.createdUtc],
+      ['Updated', operation.updatedUtc],
+    ],
+    colors,
+  );
+  return [
+    text,
+    ...failures.map(({ tenantId, code, message }) => `${tenantId}: ${code}: ${shorten(message, 120)}`),
+  ].join('\n');
+}

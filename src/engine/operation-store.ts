@@ -1,0 +1,72 @@
+/** Operations: acts on all messages that match, over many tenants, with their progress (S3). They are kept in the registry. */
+import type { QueueName } from './work-queue.ts';
+
+/**
+ * `counted`: it has not begun. `running`: a process works on it, or did until it ended. `done`: every tenant was tried;
+ * `failures` names those that are left. `cancelled`: an operator ended it.
+ */
+export const operationStates = ['counted', 'running', 'done', 'cancelled'] as const;
+export type OperationState = (typeof operationStates)[number];
+
+/** What an operation does; it never changes. Plain JSON. */
+export interface OperationDefinition {
+  readonly queue: QueueName;
+  /** The act and the filter, as the library takes them. */
+  readonly act: unknown;
+  readonly filter: unknown;
+  /** Null for every tenant that is not retired. */
+  readonly tenants: readonly string[] | null;
+}
+
+export interface TenantError {
+  readonly tenantId: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Plain JSON. */
+export interface OperationProgress {
+  /** How many messages were changed. */
+  readonly changed: number;
+  readonly tenantsDone: number;
+  /** All tenants up to this id were tried; null before the first. */
+  readonly lastTenant: string | null;
+  /** Tenants that are left because they failed. */
+  readonly failures: readonly TenantError[];
+}
+
+export interface NewOperation {
+  /** A UUID. */
+  readonly id: string;
+  readonly actor: string;
+  readonly definition: OperationDefinition;
+  /** How many messages matched when it was created, in the tenants that answered. */
+  readonly counted: number;
+  readonly progress: OperationProgress;
+}
+
+export interface OperationRecord extends NewOperation {
+  readonly state: OperationState;
+  /** By the registry's clock. */
+  readonly createdUtc: Date;
+  readonly updatedUtc: Date;
+}
+
+/** One process at a time works on an operation: the runner that took it last. */
+export interface OperationStore {
+  create(operation: NewOperation): Promise<OperationRecord>;
+  /** Makes `runner`, a UUID, the one that works on it. Null when there is no such operation, or it was cancelled. */
+  take(id: string, runner: string): Promise<OperationRecord | null>;
+  /** Stores the runner's progress. Null when another runner has taken the operation, or it was cancelled. */
+  progress(
+    id: string,
+    runner: string,
+    progress: OperationProgress,
+    isDone: boolean,
+  ): Promise<OperationRecord | null>;
+  /** Null when there is no such operation, or it has ended. */
+  cancel(id: string): Promise<OperationRecord | null>;
+  get(id: string): Promise<OperationRecord | null>;
+  /** The latest come first. `before`: the id of the last one of the page before. */
+  list(query: { readonly limit: number; readonly before?: string }): Promise<OperationRecord[]>;
+}

@@ -1,0 +1,181 @@
+/** The record of operators' acts, and operations (S3). */
+import type { AuditEntry, AuditedAct, AuditQuery, AuditRecord, AuditStore } from '../../audit.ts';
+import type {
+  NewOperation,
+  OperationProgress,
+  OperationRecord,
+  OperationState,
+  OperationStore,
+} from '../../operation-store.ts';
+import type { QueueName } from '../../work-queue.ts';
+import type { Connection } from '../connection.ts';
+import type { DatabaseHandle } from '../handle.ts';
+import { dateOrNull } from '../time.ts';
+
+const statements = {
+  beginAudit: `INSERT INTO Audit (StartedUtc, Actor, Act, TenantId, Queue, Selection, OperationId)
+    VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING Id`,
+  endAudit: 'UPDATE Audit SET EndedUtc = ?, Affected = ?, Error = ? WHERE Id = ? AND EndedUtc IS NULL',
+  listAudit: `SELECT * FROM Audit WHERE Id < coalesce(:before, 9007199254740991)
+    AND (:tenantId IS NULL OR TenantId = :tenantId) AND (:operationId IS NULL OR OperationId = :operationId)
+    ORDER BY Id DESC LIMIT :limit`,
+  create: `INSERT INTO Operations (Id, Actor, Definition, Counted, State, CreatedUtc, UpdatedUtc, Progress)
+    VALUES (:id, :actor, :definition, :counted, 'counted', :now, :now, :progress)`,
+  take: `UPDATE Operations SET State = 'running', Runner = :runner, UpdatedUtc = :now WHERE Id = :id AND State <> 'cancelled'`,
+  progress: `UPDATE Operations SET State = :state, Progress = :progress, UpdatedUtc = :now
+    WHERE Id = :id AND Runner = :runner AND State <> 'cancelled'`,
+  cancel: `UPDATE Operations SET State = 'cancelled', UpdatedUtc = :now WHERE Id = :id AND State NOT IN ('cancelled', 'done')`,
+  get: 'SELECT * FROM Operations WHERE Id = ?',
+  list: `SELECT * FROM Operations WHERE Number < coalesce((SELECT Number FROM Operations WHERE Id = ?), 9007199254740991)
+    ORDER BY Number DESC LIMIT ?`,
+};
+
+interface AuditRow {
+  readonly Id: number;
+  readonly StartedUtc: number;
+  readonly EndedUtc: number | null;
+  readonly Actor: string;
+  readonly Act: AuditedAct;
+  readonly TenantId: string | null;
+  readonly Queue: QueueName | null;
+  readonly Selection: string;
+  readonly OperationId: string | null;
+  readonly Affected: number | null;
+  readonly Error: string | null;
+}
+
+export class SqliteAudit implements AuditStore {
+  readonly #handle: DatabaseHandle;
+
+  constructor(handle: DatabaseHandle) {
+    this.#handle = handle;
+  }
+
+  begin({ actor, act, tenantId, queue, selection, operationId }: AuditEntry): Promise<string> {
+    const values = [actor, act, tenantId, queue, JSON.stringify(selection), operationId];
+    return this.#handle.write((connection, now) =>
+      String(connection.get<{ Id: number }>(statements.beginAudit, now, ...values)!.Id),
+    );
+  }
+
+  async end(id: string, end: { readonly count: number } | { readonly error: string }): Promise<void> {
+    const count = 'count' in end ? end.count : null;
+    const error = 'error' in end ? end.error : null;
+    await this.#handle.write((connection, now) =>
+      connection.run(statements.endAudit, now, count, error, Number(id)),
+    );
+  }
+
+  list({ limit, before, tenantId, operationId }: AuditQuery): Promise<AuditRecord[]> {
+    const values = {
+      limit,
+      before: before === undefined ? null : Number(before),
+      tenantId: tenantId ?? null,
+      operationId: operationId ?? null,
+    };
+    return this.#handle.look((connection) =>
+      connection.all<AuditRow>(statements.listAudit, values).map(auditRecord),
+    );
+  }
+}
+
+function auditRecord(row: AuditRow): AuditRecord {
+  return {
+    id: String(row.Id),
+    startedUtc: new Date(row.StartedUtc),
+    endedUtc: dateOrNull(row.EndedUtc),
+    actor: row.Actor,
+    act: row.Act,
+    tenantId: row.TenantId,
+    queue: row.Queue,
+    selection: JSON.parse(row.Selection) as unknown,
+    operationId: row.OperationId,
+    count: row.Affected,
+    error: row.Error,
+  };
+}
+
+interface OperationRow {
+  readonly Id: string;
+  readonly Actor: string;
+  readonly Definition: string;
+  readonly Counted: number;
+  readonly State: OperationState;
+  readonly CreatedUtc: number;
+  readonly UpdatedUtc: number;
+  readonly Progress: string;
+}
+
+export class SqliteOperations implements OperationStore {
+  readonly #handle: DatabaseHandle;
+
+  constructor(handle: DatabaseHandle) {
+    this.#handle = handle;
+  }
+
+  create({ id, actor, definition, counted, progress }: NewOperation): Promise<OperationRecord> {
+    const values = {
+      actor,
+      definition: JSON.stringify(definition),
+      counted,
+      progress: JSON.stringify(progress),
+    };
+    return this.#handle.write((connection, now) => {
+      connection.prepare(statements.create).run({ id, ...values, now });
+      return found(connection, id)!;
+    });
+  }
+
+  take(id: string, runner: string): Promise<OperationRecord | null> {
+    return this.#change(statements.take, id, { runner });
+  }
+
+  progress(
+    id: string,
+    runner: string,
+    progress: OperationProgress,
+    isDone: boolean,
+  ): Promise<OperationRecord | null> {
+    const state: OperationState = isDone ? 'done' : 'running';
+    return this.#change(statements.progress, id, { runner, state, progress: JSON.stringify(progress) });
+  }
+
+  cancel(id: string): Promise<OperationRecord | null> {
+    return this.#change(statements.cancel, id, {});
+  }
+
+  get(id: string): Promise<OperationRecord | null> {
+    return this.#handle.look((connection) => found(connection, id));
+  }
+
+  list({ limit, before }: { readonly limit: number; readonly before?: string }): Promise<OperationRecord[]> {
+    return this.#handle.look((connection) =>
+      connection.all<OperationRow>(statements.list, before ?? null, limit).map(operationRecord),
+    );
+  }
+
+  #change(sql: string, id: string, values: Record<string, string>): Promise<OperationRecord | null> {
+    return this.#handle.write((connection, now) => {
+      const { changes } = connection.prepare(sql).run({ id, now, ...values });
+      return Number(changes) === 0 ? null : found(connection, id);
+    });
+  }
+}
+
+function found(connection: Connection, id: string): OperationRecord | null {
+  const row = connection.get<OperationRow>(statements.get, id);
+  return row === undefined ? null : operationRecord(row);
+}
+
+function operationRecord(row: OperationRow): OperationRecord {
+  return {
+    id: row.Id,
+    actor: row.Actor,
+    definition: JSON.parse(row.Definition) as OperationRecord['definition'],
+    counted: row.Counted,
+    state: row.State,
+    createdUtc: new Date(row.CreatedUtc),
+    updatedUtc: new Date(row.UpdatedUtc),
+    progress: JSON.parse(row.Progress) as OperationProgress,
+  };
+}

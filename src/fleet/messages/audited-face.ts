@@ -1,0 +1,46 @@
+/** The acts on tenants and leases, with their rows in the registry's record (S3). */
+import type { AuditedAct } from '../../engine/audit.ts';
+import type { TenantRecord } from '../../engine/registry.ts';
+import type { Leases } from '../../lease/leases.ts';
+import type { Tenants } from '../tenants/registered-tenants.ts';
+import type { Audited } from './audited.ts';
+
+export function auditedTenants(tenants: Tenants, audited: Audited, actor: string): Tenants {
+  const act = (name: AuditedAct, change: (tenantId: string) => Promise<TenantRecord>) => (tenantId: string) =>
+    // An id that is none is refused by the change itself.
+    typeof tenantId !== 'string'
+      ? change(tenantId)
+      : audited(
+          { actor, act: name, tenantId: tenantId.slice(0, 64), selection: {} },
+          () => change(tenantId),
+          () => 1,
+        );
+  return {
+    ...tenants,
+    pause: act('tenant-pause', tenants.pause),
+    resume: act('tenant-resume', tenants.resume),
+    remove: act('tenant-remove', tenants.remove),
+  };
+}
+
+export function auditedLeases(
+  leases: Leases,
+  tenantId: string | undefined,
+  audited: Audited,
+  actor: string,
+): Leases {
+  return {
+    ...leases,
+    release: (name) =>
+      audited(
+        {
+          actor,
+          act: 'lease-release',
+          tenantId: tenantId ?? null,
+          selection: { name: String(name).slice(0, 200) },
+        },
+        () => leases.release(name),
+        (released) => (released ? 1 : 0),
+      ),
+  };
+}

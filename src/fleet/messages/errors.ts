@@ -1,0 +1,142 @@
+/** The errors of Dead messages, grouped over the fleet. */
+import { createHash } from 'node:crypto';
+import type { FoundMessage, MessageFilter } from '../../engine/message-search.ts';
+import type { TenantError } from '../../engine/operation-store.ts';
+import type { WorkQueue } from '../../engine/work-queue.ts';
+import { findPage } from './search.ts';
+
+/** Dead messages whose last errors differ only in numbers, ids and quoted texts; plain JSON. */
+export interface ErrorGroup {
+  /** Names the group: the same in every call and on every host. */
+  readonly fingerprint: string;
+  /** The text of the errors, with numbers, ids and quoted texts folded. */
+  readonly text: string;
+  readonly count: number;
+  /** How many tenants have such a message. */
+  readonly tenants: number;
+  /** The first of them, at most 20. */
+  readonly tenantIds: readonly string[];
+  /** At most 20. */
+  readonly topics: readonly string[];
+  /** When the first and the last of the messages became Dead; ISO text. */
+  readonly firstUtc: string;
+  readonly lastUtc: string;
+  /** One of the messages: the one that became Dead last. */
+  readonly example: { readonly tenantId: string; readonly messageId: string };
+}
+
+export interface ErrorGroups {
+  /** The largest group comes first. */
+  readonly groups: readonly ErrorGroup[];
+  /** How many messages were grouped. */
+  readonly count: number;
+  /** How many tenants were read. */
+  readonly tenants: number;
+  /** The tenants that have more Dead messages than were read. */
+  readonly cut: readonly string[];
+  /** The tenants that could not be read. */
+  readonly failures: readonly TenantError[];
+}
+
+const longestFolded = 200;
+const mostListed = 20;
+/** So that errors which are all different do not fill the memory. */
+const mostGroups = 10_000;
+
+const folds: readonly (readonly [RegExp, string])[] = [
+  [/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi, '<id>'],
+  // An apostrophe within a word quotes nothing.
+  [/"[^"]*"|(?<!\w)'[^']*'(?!\w)|`[^`]*`|“[^”]*”|«[^»]*»/g, '<text>'],
+  // Letters and digits mixed, such as a hash or a key.
+  [/\b(?=\w*\d\w*[a-z]\w*\d)\w{8,}\b/gi, '<id>'],
+  [/\d+(?:[.,:]\d+)*/g, '<n>'],
+  [/\s+/g, ' '],
+];
+
+/** The text of an error without what differs from message to message. */
+export function foldedError(text: string): string {
+  const folded = folds.reduce((each, [pattern, name]) => each.replace(pattern, name), text.slice(0, 4_000));
+  return folded.trim().slice(0, longestFolded);
+}
+
+export function fingerprintOf(folded: string): string {
+  return createHash('sha256').update(folded).digest('hex').slice(0, 12);
+}
+
+interface Group {
+  readonly text: string;
+  count: number;
+  readonly tenantIds: Set<string>;
+  readonly topics: Set<string>;
+  first: number;
+  last: number;
+  example: ErrorGroup['example'];
+}
+
+export class ErrorGrouping {
+  readonly #groups = new Map<string, Group>();
+  #count = 0;
+
+  add(tenantId: string, { messageId, topic, lastError, settledUtc }: FoundMessage): void {
+    const at = settledUtc?.getTime() ?? 0;
+    const example = { tenantId, messageId };
+    let text = foldedError(lastError ?? '(no error)');
+    if (!this.#groups.has(text) && this.#groups.size >= mostGroups) text = '(other errors)';
+    let group = this.#groups.get(text);
+    if (group === undefined) {
+      group = { text, count: 0, tenantIds: new Set(), topics: new Set(), first: at, last: at, example };
+      this.#groups.set(text, group);
+    }
+    this.#count++;
+    group.count++;
+    group.tenantIds.add(tenantId);
+    if (group.topics.size < mostListed) group.topics.add(topic);
+    group.first = Math.min(group.first, at);
+    if (at >= group.last) Object.assign(group, { last: at, example });
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  groups(): ErrorGroup[] {
+    return [...this.#groups.values()]
+      .sort((a, b) => b.count - a.count || b.last - a.last)
+      .map(({ text, count, tenantIds, topics, first, last, example }) => ({
+        fingerprint: fingerprintOf(text),
+        text,
+        count,
+        tenants: tenantIds.size,
+        tenantIds: [...tenantIds].sort().slice(0, mostListed),
+        topics: [...topics].sort(),
+        firstUtc: new Date(first).toISOString(),
+        lastUtc: new Date(last).toISOString(),
+        example,
+      }));
+  }
+}
+
+/** Adds a tenant's Dead messages, page after page. Returns whether it has more than may be read. */
+export async function groupErrors(
+  queue: WorkQueue,
+  tenantId: string,
+  filter: MessageFilter,
+  most: number,
+  grouping: ErrorGrouping,
+): Promise<boolean> {
+  let left = most;
+  let after: Awaited<ReturnType<typeof findPage>>['next'] = null;
+  do {
+    const limit = Math.min(left, 1_000);
+    const page: Awaited<ReturnType<typeof findPage>> = await findPage(queue, filter, {
+      limit,
+      after,
+      examine: 100_000,
+      timeoutMs: 30_000,
+    });
+    for (const message of page.messages) grouping.add(tenantId, message);
+    left -= page.messages.length;
+    after = page.next;
+  } while (after !== null && left > 0);
+  return after !== null;
+}

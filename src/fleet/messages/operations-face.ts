@@ -1,0 +1,132 @@
+/** The part `messages.operations` of the library's interface. */
+import { randomUUID } from 'node:crypto';
+import { MultiOutboxError } from '../../errors.ts';
+import { type NamesOf, optionsOf } from '../../options.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { safeCallback } from '../../telemetry/safe-callback.ts';
+import type { ActDefinition } from './acts.ts';
+import { actorOf, unknownOperation } from './audited.ts';
+import {
+  type CountedTenants,
+  createOperation,
+  type Operation,
+  type OperationsAccess,
+  operationOf,
+  type ResumeOptions,
+  runOperation,
+} from './operations.ts';
+import {
+  type ActedBy,
+  type LatestFirst,
+  latestNames,
+  type OperationRequest,
+  operationNames,
+} from './requests.ts';
+import { checkId, queueOf, tenantIdsOf, wholeNumberOf } from './selection.ts';
+
+/** Acts on all messages that match, over many tenants. */
+export interface Operations {
+  /**
+   * Counts the messages that match and stores the operation. It changes no message: `resume` does.
+   * @throws INVALID_ARGUMENT, or the registry's error
+   */
+  create(
+    request: OperationRequest,
+  ): Promise<{ readonly operation: Operation; readonly counted: CountedTenants }>;
+  /**
+   * Works on an operation that was created or interrupted, or again on the tenants that failed, until every tenant was
+   * tried, the signal fires, another process resumes it, or it is cancelled. A tenant's failure does not stop the others. A
+   * message that comes to match meanwhile is left alone.
+   * @throws OPERATION_NOT_FOUND, OPERATION_CANCELLED, or the registry's error
+   */
+  resume(id: string, options?: ResumeOptions & ActedBy): Promise<Operation>;
+  /** Ends an operation: the process that works on it stops after its batch. What it changed stays. @throws as `resume` */
+  cancel(id: string, options?: ActedBy): Promise<Operation>;
+  /** @throws OPERATION_NOT_FOUND */
+  get(id: string): Promise<Operation>;
+  list(request?: LatestFirst): Promise<Operation[]>;
+}
+
+const resumeNames: NamesOf<ResumeOptions & ActedBy> = { by: true, signal: true, onProgress: true };
+
+export function createOperations(
+  access: OperationsAccess & { readonly actor: string; readonly logger: Logger },
+): Operations {
+  const { logger } = access;
+  const store = async () => (await access.registry()).operations;
+
+  return {
+    async create(request) {
+      const call = 'messages.operations.create';
+      const given = optionsOf(call, request, operationNames);
+      const { act, reason, delay, by, filter, queue = 'outbox', tenants, onTenant } = given;
+      const definition: ActDefinition = {
+        act,
+        ...(reason !== undefined && { reason }),
+        ...(delay !== undefined && { delay }),
+      };
+      const actor = actorOf(call, by, access.actor);
+      const checked = {
+        act: definition,
+        filter: filter ?? {},
+        queue: queueOf(call, queue),
+        tenants: tenants === undefined ? null : tenantIdsOf(call, tenants),
+      };
+      const id = randomUUID();
+      const watch = safeCallback(call, 'onTenant', onTenant, logger);
+      return access.audited(
+        { actor, act: 'operation-start', queue, operationId: id, selection: checked },
+        () => createOperation(access, actor, id, checked, watch),
+        ({ counted }) => counted.counted,
+      );
+    },
+    async resume(id, options = {}) {
+      const call = 'messages.operations.resume';
+      const { by, signal, onProgress } = optionsOf(call, options, resumeNames);
+      checkId(call, id);
+      return runOperation(access, id.toLowerCase(), actorOf(call, by, access.actor), {
+        ...(signal && { signal }),
+        onProgress: safeCallback(call, 'onProgress', onProgress, logger),
+      });
+    },
+    async cancel(id, options = {}) {
+      const call = 'messages.operations.cancel';
+      const { by } = optionsOf(call, options, { by: true });
+      checkId(call, id);
+      const operations = await store();
+      const record = await operations.get(id.toLowerCase());
+      if (record === null) throw unknownOperation(call, id);
+      return access.audited(
+        {
+          actor: actorOf(call, by, access.actor),
+          act: 'operation-cancel',
+          operationId: record.id,
+          selection: {},
+        },
+        async () => {
+          const cancelled = await operations.cancel(record.id);
+          if (cancelled !== null) return operationOf(cancelled);
+          throw new MultiOutboxError(
+            'OPERATION_CANCELLED',
+            `${call}: operation '${id}' has ended already; see its state.`,
+          );
+        },
+        ({ changed }) => changed,
+      );
+    },
+    async get(id) {
+      const call = 'messages.operations.get';
+      checkId(call, id);
+      const record = await (await store()).get(id.toLowerCase());
+      if (record === null) throw unknownOperation(call, id);
+      return operationOf(record);
+    },
+    async list(request = {}) {
+      const call = 'messages.operations.list';
+      const { limit = 100, before } = optionsOf(call, request, latestNames);
+      if (before !== undefined) checkId(call, before);
+      const query = { limit: wholeNumberOf(call, 'limit', limit, 1, 1_000), ...(before && { before }) };
+      return (await (await store()).list(query)).map(operationOf);
+    },
+  };
+}

@@ -1,0 +1,104 @@
+/** The requests of `messages`, and the names of their fields. */
+
+import type { QueueName } from '../../engine/work-queue.ts';
+import type { NamesOf } from '../../options.ts';
+import type { ActDefinition, ActRequest, EditRequest } from './acts.ts';
+import type { SearchBounds } from './search.ts';
+import type { MessagePlace, MessageSelection } from './selection.ts';
+
+/** Who acts, for the record of acts. */
+export interface ActedBy {
+  /** At most 200 characters. Default: the option `actor` of `createMultiOutbox`. */
+  readonly by?: string;
+}
+
+export interface ListRequest extends MessagePlace, SearchBounds {
+  readonly filter?: MessageSelection;
+  /** Default: 100; at most 1,000. */
+  readonly limit?: number;
+  /** The cursor of the page before, read with the same filter. */
+  readonly cursor?: string;
+}
+
+export interface CountRequest extends MessagePlace, SearchBounds {
+  readonly filter?: MessageSelection;
+}
+
+export interface ShowRequest extends MessagePlace {
+  readonly messageId: string;
+}
+
+/** Which Dead messages are grouped by their errors. */
+export interface ErrorsRequest {
+  /** Default: 'outbox'. */
+  readonly queue?: QueueName;
+  /** Default: every tenant that is not retired. */
+  readonly tenants?: readonly string[];
+  /** `states` is 'dead', whatever it says. */
+  readonly filter?: MessageSelection;
+  /** The most messages of a tenant that are read. Default: 10,000. */
+  readonly examine?: number;
+  /** How many tenants are read at once. Default: 8. */
+  readonly parallel?: number;
+  /** An error of it is logged and changes nothing. */
+  readonly onTenant?: (done: number, of: number) => void;
+}
+
+/** An act on all messages that match, in many tenants. */
+export interface OperationRequest extends ActDefinition, ActedBy {
+  readonly filter: MessageSelection;
+  /** Default: 'outbox'. */
+  readonly queue?: QueueName;
+  /** Default: every tenant that is not retired, also those that are added before the operation comes to them. */
+  readonly tenants?: readonly string[];
+  /** Called while the messages are counted. An error of it is logged and changes nothing. */
+  readonly onTenant?: (done: number, of: number) => void;
+}
+
+/** A page of a list whose latest entries come first. */
+export interface LatestFirst {
+  /** Default: 100; at most 1,000. */
+  readonly limit?: number;
+  /** The id of the last entry of the page before. */
+  readonly before?: string;
+}
+
+export interface AuditRequest extends LatestFirst {
+  readonly tenantId?: string;
+  readonly operationId?: string;
+}
+
+const placeNames: NamesOf<MessagePlace> = { tenantId: true, queue: true };
+const boundNames: NamesOf<SearchBounds> = { examine: true, timeoutMs: true };
+const definitionNames: NamesOf<ActDefinition & ActedBy> = { act: true, reason: true, delay: true, by: true };
+export const countNames: NamesOf<CountRequest> = { ...placeNames, ...boundNames, filter: true };
+export const listNames: NamesOf<ListRequest> = { ...countNames, limit: true, cursor: true };
+export const showNames: NamesOf<ShowRequest> = { ...placeNames, messageId: true };
+export const actNames: NamesOf<ActRequest & ActedBy> = { ...placeNames, ...definitionNames, messages: true };
+export const editNames: NamesOf<EditRequest & ActedBy> = {
+  ...placeNames,
+  messageId: true,
+  version: true,
+  payload: true,
+  headers: true,
+  delay: true,
+  reason: true,
+  by: true,
+};
+export const errorsNames: NamesOf<ErrorsRequest> = {
+  queue: true,
+  tenants: true,
+  filter: true,
+  examine: true,
+  parallel: true,
+  onTenant: true,
+};
+export const operationNames: NamesOf<OperationRequest> = {
+  ...definitionNames,
+  filter: true,
+  queue: true,
+  tenants: true,
+  onTenant: true,
+};
+export const latestNames: NamesOf<LatestFirst> = { limit: true, before: true };
+export const auditNames: NamesOf<AuditRequest> = { ...latestNames, tenantId: true, operationId: true };

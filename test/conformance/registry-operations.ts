@@ -1,0 +1,135 @@
+/** S3: the record of operators' acts, and operations with their progress, as the registry keeps them. */
+import { randomUUID } from 'node:crypto';
+import type { AuditEntry } from '../../src/engine/audit.ts';
+import type { NewOperation, OperationProgress } from '../../src/engine/operation-store.ts';
+import type { Scene } from './scene.ts';
+
+const entry: AuditEntry = {
+  actor: 'ada 😀',
+  act: 'replay',
+  tenantId: 'acme',
+  queue: 'outbox',
+  selection: { messageIds: ['1', '2'], topic: 'Ä' },
+  operationId: null,
+};
+
+const progress: OperationProgress = { changed: 0, tenantsDone: 0, lastTenant: null, failures: [] };
+
+function operation(fields: Partial<NewOperation> = {}): NewOperation {
+  const definition = {
+    queue: 'inbox',
+    act: { act: 'replay' },
+    filter: { topic: 'a' },
+    tenants: null,
+  } as const;
+  return { id: randomUUID(), actor: 'ada', definition, counted: 7, progress, ...fields };
+}
+
+export function registryOperationsSuite(scene: Scene): void {
+  describe('registry: operations', () => {
+    test('S3: an act has a row from its beginning, which is completed once', async () => {
+      const { audit } = (await scene.registry()).registry;
+      const id = await audit.begin(entry);
+      const [begun] = await audit.list({ limit: 10 });
+      expect(begun).toEqual({
+        ...entry,
+        id,
+        startedUtc: expect.any(Date),
+        endedUtc: null,
+        count: null,
+        error: null,
+      });
+      await audit.end(id, { count: 2 });
+      await audit.end(id, { error: 'too late' });
+      const [ended] = await audit.list({ limit: 10 });
+      expect(ended).toEqual({ ...begun, endedUtc: expect.any(Date), count: 2 });
+      const failed = await audit.begin({ ...entry, tenantId: null, queue: null, act: 'lease-release' });
+      await audit.end(failed, { error: 'DATABASE_LOCKED: it is locked' });
+      expect((await audit.list({ limit: 1 }))[0]).toMatchObject({
+        id: failed,
+        tenantId: null,
+        queue: null,
+        count: null,
+        error: 'DATABASE_LOCKED: it is locked',
+      });
+    });
+
+    test('S3: the record is read page by page, the latest first, also of one tenant or operation', async () => {
+      const { audit } = (await scene.registry()).registry;
+      const operationId = randomUUID();
+      const ids: string[] = [];
+      for (const tenantId of ['acme', 'beta', 'acme', 'beta', 'acme'])
+        ids.push(await audit.begin({ ...entry, tenantId, ...(tenantId === 'beta' && { operationId }) }));
+      const of = async (query: object) => (await audit.list({ limit: 10, ...query })).map(({ id }) => id);
+      expect(await of({})).toEqual(ids.toReversed());
+      expect(await of({ limit: 2 })).toEqual([ids[4], ids[3]]);
+      expect(await of({ limit: 2, before: ids[3] })).toEqual([ids[2], ids[1]]);
+      expect(await of({ tenantId: 'acme' })).toEqual([ids[4], ids[2], ids[0]]);
+      expect(await of({ operationId })).toEqual([ids[3], ids[1]]);
+      expect(await of({ operationId, tenantId: 'acme' })).toEqual([]);
+    });
+
+    test('S3: an operation keeps what it does, and the progress of the runner that took it last', async () => {
+      const { operations } = (await scene.registry()).registry;
+      const created = operation();
+      const record = await operations.create(created);
+      expect(record).toEqual({
+        ...created,
+        state: 'counted',
+        createdUtc: expect.any(Date),
+        updatedUtc: expect.any(Date),
+      });
+      expect(await operations.get(created.id)).toEqual(record);
+      const [first, second] = [randomUUID(), randomUUID()];
+      const later = {
+        changed: 3,
+        tenantsDone: 1,
+        lastTenant: 'acme',
+        failures: [{ tenantId: 'beta', code: 'DATABASE_LOCKED', message: 'it is locked' }],
+      };
+      // No runner has taken it.
+      expect(await operations.progress(created.id, first, later, false)).toBeNull();
+      expect(await operations.take(created.id, first)).toMatchObject({ state: 'running', progress });
+      expect(await operations.progress(created.id, first, later, false)).toMatchObject({
+        state: 'running',
+        progress: later,
+      });
+      expect(await operations.take(created.id, second)).toMatchObject({ state: 'running', progress: later });
+      expect(await operations.progress(created.id, first, progress, true)).toBeNull();
+      expect(await operations.progress(created.id, second, later, true)).toMatchObject({
+        state: 'done',
+        progress: later,
+      });
+      expect(await operations.cancel(created.id)).toBeNull();
+      // Tenants that failed can be tried again.
+      expect(await operations.take(created.id, first)).toMatchObject({ state: 'running' });
+    });
+
+    test('S3: no runner goes on with a cancelled operation', async () => {
+      const { operations } = (await scene.registry()).registry;
+      const { id } = await operations.create(operation());
+      const runner = randomUUID();
+      await operations.take(id, runner);
+      expect(await operations.cancel(id)).toMatchObject({ state: 'cancelled' });
+      expect(await operations.cancel(id)).toBeNull();
+      expect(await operations.progress(id, runner, progress, true)).toBeNull();
+      expect(await operations.take(id, runner)).toBeNull();
+      expect(await operations.get(id)).toMatchObject({ state: 'cancelled' });
+      for (const unknown of [operations.take(randomUUID(), runner), operations.get(randomUUID())])
+        expect(await unknown).toBeNull();
+    });
+
+    test('S3: operations are listed page by page, the latest first', async () => {
+      const { operations } = (await scene.registry()).registry;
+      const ids: string[] = [];
+      for (let index = 0; index < 5; index++) ids.push((await operations.create(operation())).id);
+      const listed = (await operations.list({ limit: 2 })).map(({ id }) => id);
+      expect(listed).toEqual([ids[4], ids[3]]);
+      expect((await operations.list({ limit: 9, before: listed[1]! })).map(({ id }) => id)).toEqual([
+        ids[2],
+        ids[1],
+        ids[0],
+      ]);
+    });
+  });
+}

@@ -1,0 +1,204 @@
+/** S3: acts on all messages that match, over a fleet; the errors of Dead messages; the record of acts. */
+import { StatementSync } from 'node:sqlite';
+import type { MultiOutbox } from '../../src/index.ts';
+import { PermanentError } from '../../src/index.ts';
+import { FleetPlace, noting } from '../support/fleet-place.ts';
+
+const place = new FleetPlace();
+afterEach(() => jest.restoreAllMocks());
+
+/** A fleet whose handler refuses every message, with a reason that names it. */
+async function withDead(counts: Readonly<Record<string, number>>, payload = ''): Promise<MultiOutbox> {
+  const { handlers } = noting((message) => {
+    throw new PermanentError(`order ${message.messageId} of 'ada' was refused`);
+  });
+  const face = await place.fleet(Object.keys(counts), { handlers, actor: 'ada' });
+  for (const [tenantId, count] of Object.entries(counts))
+    await face.outbox(tenantId).enqueue(Array.from({ length: count }, () => ({ topic: 'orders', payload })));
+  await face.tick();
+  return face;
+}
+
+const replayAll = { act: 'replay', filter: {} } as const;
+
+test('S3: an operation counts first, then changes the messages of every tenant, and keeps its result', async () => {
+  const face = await withDead({ acme: 2, beta: 1, cedar: 0 });
+  const { operations } = face.messages;
+  const { operation, counted } = await operations.create({ ...replayAll, by: 'grace' });
+  expect(operation).toMatchObject({ state: 'counted', actor: 'grace', counted: 3, changed: 0 });
+  expect(counted.tenants).toEqual([
+    { tenantId: 'acme', count: 2 },
+    { tenantId: 'beta', count: 1 },
+  ]);
+  expect(await face.outbox('acme').statistics()).toMatchObject({ dead: 2 });
+  const seen: number[] = [];
+  const ended = await operations.resume(operation.id, { onProgress: ({ changed }) => seen.push(changed) });
+  expect(ended).toMatchObject({ state: 'done', changed: 3, tenantsDone: 3, failures: [] });
+  expect(seen.at(-1)).toBe(3);
+  expect(await operations.get(operation.id)).toEqual(ended);
+  expect(await operations.list()).toEqual([ended]);
+  expect(await face.outbox('acme').statistics()).toMatchObject({ dead: 0, ready: 2 });
+  await expect(operations.cancel(operation.id)).rejects.toMatchObject({ code: 'OPERATION_CANCELLED' });
+});
+
+test('S3, D8: a tenant that fails is named, and is tried again when the operation is resumed', async () => {
+  const face = await withDead({ acme: 1 });
+  const { operations } = face.messages;
+  await face.tenants.add({ id: 'void' });
+  const { operation, counted } = await operations.create(replayAll);
+  expect(counted.failures).toMatchObject([{ tenantId: 'void', code: 'DATABASE_MISSING' }]);
+  expect(await operations.resume(operation.id)).toMatchObject({
+    state: 'done',
+    changed: 1,
+    tenantsDone: 1,
+    failures: [{ tenantId: 'void', code: 'DATABASE_MISSING' }],
+  });
+  await face.migrate({ tenants: ['void'] });
+  expect(await operations.resume(operation.id)).toMatchObject({
+    state: 'done',
+    tenantsDone: 2,
+    failures: [],
+  });
+});
+
+test('S3: an operation that was interrupted goes on where it was, and a cancelled one does not', async () => {
+  const ids = Array.from({ length: 20 }, (_, index) => `t${String(index).padStart(2, '0')}`);
+  const face = await withDead(Object.fromEntries(ids.map((id) => [id, 1])));
+  const { operations } = face.messages;
+  const { operation } = await operations.create({ ...replayAll, tenants: ids });
+  const stop = new AbortController();
+  const half = await operations.resume(operation.id, { signal: stop.signal, onProgress: () => stop.abort() });
+  expect(half).toMatchObject({ state: 'running' });
+  expect(half.changed).toBeGreaterThan(0);
+  expect(half.changed).toBeLessThan(20);
+  // Another process goes on with it.
+  const other = place.face({});
+  expect(await other.messages.operations.resume(operation.id)).toMatchObject({ state: 'done', changed: 20 });
+  const { operation: second } = await operations.create({ ...replayAll, tenants: ids });
+  await operations.cancel(second.id);
+  await expect(operations.resume(second.id)).rejects.toMatchObject({ code: 'OPERATION_CANCELLED' });
+});
+
+test('S3: an operation that is cancelled meanwhile stops', async () => {
+  const ids = Array.from({ length: 20 }, (_, index) => `t${String(index).padStart(2, '0')}`);
+  const face = await withDead(Object.fromEntries(ids.map((id) => [id, 1])));
+  const { operations } = face.messages;
+  const { operation } = await operations.create(replayAll);
+  let cancelled: Promise<unknown> | undefined;
+  const ended = await operations.resume(operation.id, {
+    onProgress: ({ id }) => {
+      cancelled ??= operations.cancel(id);
+    },
+  });
+  await cancelled;
+  expect(ended.changed).toBeLessThan(20);
+  expect(await operations.get(operation.id)).toMatchObject({ state: 'cancelled' });
+});
+
+test('S3: each act has a row that says who, what, when and how many; also one that fails', async () => {
+  const face = await withDead({ acme: 2 });
+  const { messages } = face;
+  const [first, second] = (await messages.list({ tenantId: 'acme' })).messages;
+  await messages.act({ tenantId: 'acme', act: 'discard', messages: [first!.messageId] });
+  await messages.edit({ tenantId: 'acme', messageId: second!.messageId, payload: 'secret', by: 'grace' });
+  await expect(
+    messages.edit({ tenantId: 'acme', messageId: second!.messageId, payload: 'again' }),
+  ).rejects.toMatchObject({ code: 'MESSAGE_CHANGED' });
+  const { operation } = await messages.operations.create(replayAll);
+  await messages.operations.resume(operation.id);
+  await face.tenants.pause('acme');
+  await face.tenants.resume('acme');
+  await face.leases('acme').release('report');
+  const rows = await messages.audit();
+  expect(rows.map(({ act, actor, tenantId, count }) => [act, actor, tenantId, count])).toEqual([
+    ['lease-release', 'ada', 'acme', 0],
+    ['tenant-resume', 'ada', 'acme', 1],
+    ['tenant-pause', 'ada', 'acme', 1],
+    ['operation-resume', 'ada', null, 0],
+    ['operation-start', 'ada', null, 0],
+    ['edit', 'ada', 'acme', null],
+    ['edit', 'grace', 'acme', 1],
+    ['discard', 'ada', 'acme', 1],
+  ]);
+  expect(rows[5]!.error).toMatch(/^MESSAGE_CHANGED: /);
+  expect(rows[7]!.selection).toEqual({ messageIds: [first!.messageId] });
+  expect(await messages.audit({ operationId: operation.id })).toHaveLength(2);
+  expect(JSON.stringify(rows)).not.toContain('secret');
+});
+
+test('S3: an act whose row cannot be written is not done', async () => {
+  const face = await withDead({ acme: 1 });
+  const [dead] = (await face.messages.list({ tenantId: 'acme' })).messages;
+  place.connection('registry.db').exec('DROP TABLE Audit');
+  await expect(
+    face.messages.act({ tenantId: 'acme', act: 'discard', messages: [dead!.messageId] }),
+  ).rejects.toMatchObject({ name: 'MultiOutboxError' });
+  expect(await face.outbox('acme').statistics()).toMatchObject({ dead: 1 });
+});
+
+test('S3, D8: errors are grouped over the fleet, and a tenant that cannot be read is named', async () => {
+  const face = await withDead({ acme: 2, beta: 1 });
+  await face.tenants.add({ id: 'void' });
+  const found = await face.messages.errors();
+  expect(found).toMatchObject({ count: 3, tenants: 2, cut: [], failures: [{ tenantId: 'void' }] });
+  expect(found.groups).toEqual([
+    {
+      fingerprint: expect.stringMatching(/^[0-9a-f]{12}$/),
+      text: 'order <id> of <text> was refused',
+      count: 3,
+      tenants: 2,
+      tenantIds: ['acme', 'beta'],
+      topics: ['orders'],
+      firstUtc: expect.stringMatching(/Z$/),
+      lastUtc: expect.stringMatching(/Z$/),
+      example: { tenantId: expect.any(String), messageId: expect.any(String) },
+    },
+  ]);
+  expect(await face.messages.errors({ tenants: ['acme'], examine: 1 })).toMatchObject({
+    count: 1,
+    cut: ['acme'],
+  });
+  expect(await face.messages.errors({ tenants: ['acme'], filter: { topic: 'others' } })).toMatchObject({
+    count: 0,
+    groups: [],
+  });
+});
+
+/** Counts the characters and bytes that statements return from here on. */
+function fetched(): { bytes: number } {
+  const total = { bytes: 0 };
+  const add = (value: unknown): void => {
+    if (typeof value === 'string' || value instanceof Uint8Array) total.bytes += value.length;
+    else if (typeof value === 'object' && value !== null) for (const each of Object.values(value)) add(each);
+  };
+  for (const method of ['all', 'get'] as const) {
+    const real = StatementSync.prototype[method] as (...values: unknown[]) => unknown;
+    jest.spyOn(StatementSync.prototype, method).mockImplementation(function (
+      this: StatementSync,
+      ...values: unknown[]
+    ) {
+      const result = real.apply(this, values);
+      add(result);
+      return result as never;
+    });
+  }
+  return total;
+}
+
+test('S3: lists, counts, groups of errors and acts fetch no payloads', async () => {
+  const megabyte = 'x'.repeat(1_048_576);
+  const face = await withDead({ acme: 10, beta: 10 }, megabyte);
+  const total = fetched();
+  for (const tenantId of ['acme', 'beta']) {
+    const page = await face.messages.list({ tenantId, filter: { states: ['dead'] } });
+    expect(page.messages).toHaveLength(10);
+    expect(page.messages[0]!.contentBytes).toBeGreaterThanOrEqual(megabyte.length);
+  }
+  expect((await face.messages.errors()).count).toBe(20);
+  const { operation } = await face.messages.operations.create(replayAll);
+  await face.messages.operations.resume(operation.id);
+  expect(total.bytes).toBeLessThan(100_000);
+  const { messages } = await face.messages.list({ tenantId: 'acme', limit: 1 });
+  await face.messages.show({ tenantId: 'acme', messageId: messages[0]!.messageId });
+  expect(total.bytes).toBeGreaterThan(megabyte.length);
+});
