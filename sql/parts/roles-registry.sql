@@ -1,6 +1,6 @@
 -- Roles of the registry. roles-tenant.sql explains their names, and what Babelfish needs in addition.
 --
---   $(Schema)_dispatcher  plans, reads tenants, reports, wakes, leases
+--   $(Schema)_dispatcher  plans, reads tenants, reports, wakes, leases, and records acts, such as the release of a lease
 --   $(Schema)_operator    registers, changes, pauses and retires tenants, wakes, reads, lists and frees leases, works on
 --                         operations, and writes and reads the record of acts
 IF DATABASE_PRINCIPAL_ID(N'$(Schema)_dispatcher') IS NULL AND SERVERPROPERTY('Babelfish') IS NULL EXEC(N'CREATE ROLE [$(Schema)_dispatcher] AUTHORIZATION dbo');
@@ -40,6 +40,8 @@ GRANT EXECUTE ON [$(Schema)].[FleetHistory_List] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[TenantHistory_List] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[Lease_List] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[Lease_Release] TO [$(Schema)_operator];
+GRANT EXECUTE ON [$(Schema)].[Audit_Begin] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[Audit_End] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Audit_Begin] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[Audit_End] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[Audit_List] TO [$(Schema)_operator];
@@ -69,6 +71,7 @@ BEGIN
   GRANT SELECT ON [$(Schema)].[FleetHistory] TO [$(Schema)_operator];
   GRANT SELECT ON [$(Schema)].[TenantRecords] TO [$(Schema)_dispatcher];
   GRANT SELECT ON [$(Schema)].[TenantRecords] TO [$(Schema)_operator];
+  GRANT SELECT, INSERT, UPDATE ON [$(Schema)].[Audit] TO [$(Schema)_dispatcher];
   GRANT SELECT, INSERT, UPDATE ON [$(Schema)].[Audit] TO [$(Schema)_operator];
   GRANT SELECT, INSERT, UPDATE ON [$(Schema)].[Operations] TO [$(Schema)_operator];
 END;

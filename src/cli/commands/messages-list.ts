@@ -107,7 +107,9 @@ async function listFleet(
   const withAny = counts?.results.filter(({ result }) => result.count > 0).map(({ tenantId }) => tenantId);
   const start = startOf(withAny ?? tenantIds, options.cursor);
   const found: ListedMessage[] = [];
-  const cut: { tenantId: string; by: 'examined' | 'time' }[] = [];
+  const cut = (counts?.results ?? []).flatMap(({ tenantId, result }) =>
+    result.cut === null ? [] : [{ tenantId, by: result.cut }],
+  );
   const failures = [...(counts?.failures ?? [])];
   let cursor: string | null = null;
   let { rest, within } = start;
@@ -129,7 +131,8 @@ async function listFleet(
     failures.push(...pages.failures);
     for (const { tenantId, result } of pages.results) {
       if (cursor !== null) break;
-      if (result.cut !== null) cut.push({ tenantId, by: result.cut });
+      if (result.cut !== null && !cut.some((each) => each.tenantId === tenantId))
+        cut.push({ tenantId, by: result.cut });
       cursor = taken(found, limit, tenantId, result);
       // The page is full, and a later tenant may have more.
       const next = group[group.indexOf(tenantId) + 1] ?? rest[0];

@@ -47,6 +47,7 @@ import {
 } from './search.ts';
 import {
   checkId,
+  checkOperationId,
   messageFilter,
   placeOf,
   positionOf,
@@ -207,7 +208,7 @@ export function createMessages(access: MessagesAccess): Messages {
       );
       // A cancelled or discarded message unblocks its ordering group.
       if (changed.length > 0) await access.wake(tenantId);
-      const isChanged = new Set(changed);
+      const isChanged = new Set(changed.map((id) => id.toLowerCase()));
       const unchanged = targets.map(({ messageId }) => messageId).filter((id) => !isChanged.has(id));
       return { act: act.do, tenantId, queue, changed, unchanged };
     },
@@ -238,7 +239,7 @@ export function createMessages(access: MessagesAccess): Messages {
     async audit(request = {}) {
       const call = 'messages.audit';
       const { limit = 100, before, tenantId, operationId } = optionsOf(call, request, auditNames);
-      if (operationId !== undefined) checkId(call, operationId);
+      if (operationId !== undefined) checkOperationId(call, operationId);
       const rows = await (await access.registry()).audit.list({
         limit: wholeNumberOf(call, 'limit', limit, 1, largestPage),
         ...(before !== undefined && {

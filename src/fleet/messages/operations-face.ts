@@ -22,7 +22,7 @@ import {
   type OperationRequest,
   operationNames,
 } from './requests.ts';
-import { checkId, queueOf, tenantIdsOf, wholeNumberOf } from './selection.ts';
+import { checkOperationId, queueOf, tenantIdsOf, wholeNumberOf } from './selection.ts';
 
 /** Acts on all messages that match, over many tenants. */
 export interface Operations {
@@ -83,7 +83,7 @@ export function createOperations(
     async resume(id, options = {}) {
       const call = 'messages.operations.resume';
       const { by, signal, onProgress } = optionsOf(call, options, resumeNames);
-      checkId(call, id);
+      checkOperationId(call, id);
       return runOperation(access, id.toLowerCase(), actorOf(call, by, access.actor), {
         ...(signal && { signal }),
         onProgress: safeCallback(call, 'onProgress', onProgress, logger),
@@ -92,7 +92,7 @@ export function createOperations(
     async cancel(id, options = {}) {
       const call = 'messages.operations.cancel';
       const { by } = optionsOf(call, options, { by: true });
-      checkId(call, id);
+      checkOperationId(call, id);
       const operations = await store();
       const record = await operations.get(id.toLowerCase());
       if (record === null) throw unknownOperation(call, id);
@@ -116,7 +116,7 @@ export function createOperations(
     },
     async get(id) {
       const call = 'messages.operations.get';
-      checkId(call, id);
+      checkOperationId(call, id);
       const record = await (await store()).get(id.toLowerCase());
       if (record === null) throw unknownOperation(call, id);
       return operationOf(record);
@@ -124,7 +124,7 @@ export function createOperations(
     async list(request = {}) {
       const call = 'messages.operations.list';
       const { limit = 100, before } = optionsOf(call, request, latestNames);
-      if (before !== undefined) checkId(call, before);
+      if (before !== undefined) checkOperationId(call, before);
       const query = { limit: wholeNumberOf(call, 'limit', limit, 1, 1_000), ...(before && { before }) };
       return (await (await store()).list(query)).map(operationOf);
     },

@@ -109,6 +109,8 @@ function checkStates(call: string, states: readonly unknown[]): void {
 }
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** A program that inserts rows itself may give ids of another kind, where the engine's column takes them. */
+const longestId = 200;
 
 function checkIds(call: string, messageIds: readonly unknown[]): void {
   if (!Array.isArray(messageIds) || messageIds.length > mostTargets)
@@ -117,8 +119,16 @@ function checkIds(call: string, messageIds: readonly unknown[]): void {
 }
 
 export function checkId(call: string, messageId: unknown): void {
-  if (typeof messageId !== 'string' || !uuid.test(messageId))
-    throw refusal(call, `a message's id must be a UUID, got ${shownValue(messageId)}`);
+  if (typeof messageId !== 'string' || messageId === '' || messageId.length > longestId)
+    throw refusal(
+      call,
+      `a message's id must be text of 1 to ${longestId} characters, got ${shownValue(messageId)}`,
+    );
+}
+
+export function checkOperationId(call: string, id: unknown): void {
+  if (typeof id !== 'string' || !uuid.test(id))
+    throw refusal(call, `an operation's id must be a UUID, got ${shownValue(id)}`);
 }
 
 function timeOf(call: string, name: string, given: Date | string): Date {

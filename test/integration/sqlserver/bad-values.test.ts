@@ -43,7 +43,9 @@ const tenant = {
   Tags: '{}',
   Overrides: '{}',
 };
-const dead = { Limit: 1, OlderThanMs: 0 };
+const someId = '11111111-1111-4111-8111-111111111111';
+const replacement = { MessageId: someId, NewMessageId: someId, Payload: 'x', Reason: 'r' };
+const act = { Actor: 'ada', Act: 'replay', Selection: '{}' };
 
 const outcome = (fields: object) => ({
   ...settle,
@@ -124,10 +126,27 @@ const refused: readonly [SchemaKind, procedure: string, what: string, Values, nu
     { ...settle, InFlight: '["one"]' },
     51025,
   ],
-  ['tenant', 'Outbox_CountDead', 'an age too long', { OlderThanMs: tooLong }, 51027],
-  ['tenant', 'Outbox_ListDead', 'a negative limit', { ...dead, Limit: -1 }, 51027],
-  ['tenant', 'Outbox_ReplayDead', 'an id that is no UUID', { ...dead, MessageIds: '["x"]' }, 51025],
-  ['tenant', 'Outbox_DiscardDead', 'a negative age', { ...dead, OlderThanMs: -1 }, 51027],
+  ['tenant', 'Outbox_Find', 'an age too long', { OlderThanMs: tooLong }, 51027],
+  ['tenant', 'Outbox_Find', 'a negative limit', { Limit: -1 }, 51027],
+  ['tenant', 'Outbox_Find', 'a time after the year 9999', { EnqueuedFrom: 253_402_300_800_000 }, 51027],
+  ['tenant', 'Outbox_Find', 'an unknown walk', { Walk: 'index' }, 51005],
+  ['tenant', 'Outbox_Find', 'an id that is no UUID', { MessageIds: '["x"]' }, 51025],
+  ['tenant', 'Outbox_Act', 'an unknown act', { Act: 'bury', Targets: '[]' }, 51005],
+  ['tenant', 'Outbox_Act', 'a target that is no UUID', { Act: 'replay', Targets: '[{"id":"x"}]' }, 51025],
+  ['tenant', 'Outbox_Act', 'no reason', { Act: 'cancel', Targets: '[]' }, 51005],
+  ['tenant', 'Outbox_Act', 'a negative delay', { Act: 'reschedule', Targets: '[]', DelayMs: -1 }, 51022],
+  [
+    'tenant',
+    'Outbox_Act',
+    'a reason too long',
+    { Act: 'cancel', Targets: '[]', Reason: 'x'.repeat(401) },
+    51026,
+  ],
+  ['tenant', 'Outbox_Replace', 'no payload', { ...replacement, Payload: null }, 51021],
+  ['tenant', 'Outbox_Replace', 'headers that are not JSON', { ...replacement, Headers: '{' }, 51023],
+  ['registry', 'Audit_Begin', 'an actor too long', { ...act, Actor: 'x'.repeat(201) }, 51026],
+  ['registry', 'Audit_Begin', 'a selection that is not JSON', { ...act, Selection: '{' }, 51025],
+  ['registry', 'Operation_Change', 'an unknown act', { Id: someId, Act: 'stop' }, 51005],
   [
     'registry',
     'Plan_Begin',

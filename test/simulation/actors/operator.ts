@@ -48,7 +48,7 @@ export class Operator {
 
   async replayAll(): Promise<void> {
     for (const { id } of this.#tenants) {
-      for (const queue of queueNames) while ((await this.#onDead('replay', id, queue)) > 0);
+      for (const queue of queueNames) await this.#onDead('replay', id, queue);
     }
   }
 

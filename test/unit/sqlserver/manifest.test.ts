@@ -238,9 +238,7 @@ test('a dispatcher must be allowed what the program calls, and nothing internal 
     expect.arrayContaining(['Outbox_Begin', 'Inbox_SettleAndClaim', 'Lease_Renew']),
   );
   expect(
-    [...dispatched].filter((name) =>
-      /_(LeaseSettleClaim|BlockFollowers|ResolveDead|Ensure|Take)$/.test(name),
-    ),
+    [...dispatched].filter((name) => /_(LeaseSettleClaim|BlockFollowers|Act|Ensure|Take)$/.test(name)),
   ).toEqual([]);
 });
 

@@ -2,6 +2,7 @@
 import type { MessageAct, MessageTarget, Replacement } from '../../message-search.ts';
 import { bigint, bit, type Database, longText, text, uuid } from '../database.ts';
 import { escapeNul, hasNul, wholeMs } from '../text.ts';
+import { mayBeId } from './records.ts';
 
 /** When the answer is lost, so are the ids: the call fails, and the caller looks again. */
 export async function act(
@@ -10,7 +11,9 @@ export async function act(
   request: MessageAct,
   targets: readonly MessageTarget[],
 ): Promise<string[]> {
-  const listed = targets.map(({ messageId, version }) => ({ id: messageId, version }));
+  const listed = targets
+    .filter(({ messageId }) => mayBeId(messageId))
+    .map(({ messageId, version }) => ({ id: messageId, version }));
   const [rows] = await database.call(
     `${table}_Act`,
     {

@@ -11,7 +11,7 @@ import {
 } from '../../message-search.ts';
 import { bigint, bit, type Database, int, longText, type Parameters, type Row, text } from '../database.ts';
 import { wholeMs } from '../text.ts';
-import { messageRecord } from './records.ts';
+import { mayBeId, messageRecord } from './records.ts';
 
 function parametersOf(filter: MessageFilter, { examine, after }: SearchPart): Parameters {
   const { messageIds, enqueuedFrom, enqueuedBefore } = filter;
@@ -21,7 +21,7 @@ function parametersOf(filter: MessageFilter, { examine, after }: SearchPart): Pa
     After: [bigint, after?.sequence ?? null],
     AfterSettled: [bigint, after?.settledMs ?? null],
     States: [int, stateBits(filter.states)],
-    MessageIds: [longText, messageIds === undefined ? null : JSON.stringify(messageIds)],
+    MessageIds: [longText, messageIds === undefined ? null : JSON.stringify(messageIds.filter(mayBeId))],
     Topic: [text, filter.topic ?? null],
     OrderingKey: [text, filter.orderingKey ?? null],
     DedupKey: [text, filter.dedupKey ?? null],

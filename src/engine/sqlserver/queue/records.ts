@@ -9,6 +9,13 @@ import { unescapeNul } from '../text.ts';
 /** The prefix of a queue's table and procedures. */
 export const tableOf: Readonly<Record<QueueName, string>> = { outbox: 'Outbox', inbox: 'Inbox' };
 
+const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Every message's id is a UUID here, so that another id names none. */
+export function mayBeId(messageId: string): boolean {
+  return uuidPattern.test(messageId);
+}
+
 export interface ClaimRow {
   /** A bigint, which the driver returns as text. */
   readonly Sequence: string;

@@ -24,7 +24,7 @@ import { isTransaction } from '../transaction.ts';
 import { enqueue, enqueueJoined, enqueueStatement } from './enqueue.ts';
 import { act, replace } from './act.ts';
 import { countMessages, findMessages } from './find.ts';
-import { messageRecord } from './records.ts';
+import { mayBeId, messageRecord } from './records.ts';
 import { RunCalls } from './run.ts';
 import { transact } from './transact.ts';
 
@@ -101,6 +101,7 @@ export class SqlServerWorkQueue extends RunCalls implements WorkQueue {
   }
 
   async get(messageId: string): Promise<MessageRecord | null> {
+    if (!mayBeId(messageId)) return null;
     const parameters = { MessageId: [uuid, messageId] } as const;
     const [rows] = await this.database.call(`${this.table}_Get`, parameters, { onLost: 'repeat' });
     const row = rows![0];
