@@ -1,8 +1,8 @@
 /** The library's public interface, which applications, the Azure functions and the command line import. */
 import './require-supported-node.ts';
 
-export type { SqlRow, SqlTransaction, SqlValue } from './engine/callers-transaction.ts';
 export type { AuditedAct } from './engine/audit.ts';
+export type { SqlRow, SqlTransaction, SqlValue } from './engine/callers-transaction.ts';
 export { bucketBoundsMs, type DurationFigures, type Histogram } from './engine/histogram.ts';
 export type { FleetGauges } from './engine/history.ts';
 export type {

@@ -47,7 +47,12 @@ export function messagesSuite(scene: Scene): void {
       await expect(found(queue, {})).resolves.toEqual(all);
       await expect(found(queue, { states: ['done'] })).resolves.toEqual(['done']);
       await expect(found(queue, { states: ['claimed'] })).resolves.toEqual(['claimed']);
-      await expect(found(queue, { states: ['ready', 'dead'] })).resolves.toEqual(['2nd', '1st', 'dies later', 'dead']);
+      await expect(found(queue, { states: ['ready', 'dead'] })).resolves.toEqual([
+        '2nd',
+        '1st',
+        'dies later',
+        'dead',
+      ]);
       await expect(found(queue, { states: ['dead'] })).resolves.toEqual(['dead', 'dies later']);
       await expect(found(queue, { states: ['cancelled'] })).resolves.toEqual([]);
       await expect(found(queue, { topic: 'oTHER' })).resolves.toEqual(['1st']);
@@ -96,7 +101,10 @@ export function messagesSuite(scene: Scene): void {
       let after: Position | null = null;
       let calls = 0;
       do {
-        const part: Found = await queue.find({ topic: 'rare' }, { limit: 9, examine: 4, ...(after && { after }) });
+        const part: Found = await queue.find(
+          { topic: 'rare' },
+          { limit: 9, examine: 4, ...(after && { after }) },
+        );
         seen.push(...part.messages.map(({ correlationId }) => correlationId!));
         after = part.next;
         // What comes meanwhile has a place before the search.
@@ -117,7 +125,10 @@ export function messagesSuite(scene: Scene): void {
       const cancel = { do: 'cancel', reason: 'ordered twice' } as const;
       await expect(queue.act(cancel, [first])).resolves.toEqual([first.messageId]);
       await expect(queue.act(cancel, [first])).resolves.toEqual([]);
-      expect(await stored(queue, first)).toMatchObject({ status: MessageStatus.Done, endReason: 'ordered twice' });
+      expect(await stored(queue, first)).toMatchObject({
+        status: MessageStatus.Done,
+        endReason: 'ordered twice',
+      });
       await expect(found(queue, { states: ['cancelled'] })).resolves.toEqual(['1']);
       await expect(found(queue, { states: ['done'] })).resolves.toEqual([]);
       const run = await take(queue);
@@ -213,11 +224,21 @@ export function messagesSuite(scene: Scene): void {
       const { queue } = await scene.queue('outbox');
       const letters = ['1', '2', '3'].map((name) => named(name, { orderingKey: 'K' }));
       await queue.enqueue(letters);
-      const replacement = { messageId: randomUUID(), payload: 'second', headers: {}, delayMs: 0, reason: 'r' };
+      const replacement = {
+        messageId: randomUUID(),
+        payload: 'second',
+        headers: {},
+        delayMs: 0,
+        reason: 'r',
+      };
       await expect(
         queue.replace({ ...replacement, target: { messageId: letters[1]!.messageId } }),
       ).resolves.toBe(true);
-      expect(payloads((await take(queue)).messages)).toEqual([letters[0]!.payload, 'second', letters[2]!.payload]);
+      expect(payloads((await take(queue)).messages)).toEqual([
+        letters[0]!.payload,
+        'second',
+        letters[2]!.payload,
+      ]);
     });
   });
 }

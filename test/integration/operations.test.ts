@@ -1,7 +1,8 @@
 /** S3: acts on all messages that match, over a fleet; the errors of Dead messages; the record of acts. */
 import { StatementSync } from 'node:sqlite';
+import * as v from 'valibot';
 import type { MultiOutbox } from '../../src/index.ts';
-import { PermanentError } from '../../src/index.ts';
+import { defineHandler, MessageStatus, PermanentError } from '../../src/index.ts';
 import { FleetPlace, noting } from '../support/fleet-place.ts';
 
 const place = new FleetPlace();
@@ -201,4 +202,39 @@ test('S3: lists, counts, groups of errors and acts fetch no payloads', async () 
   const { messages } = await face.messages.list({ tenantId: 'acme', limit: 1 });
   await face.messages.show({ tenantId: 'acme', messageId: messages[0]!.messageId });
   expect(total.bytes).toBeGreaterThan(megabyte.length);
+});
+
+test('S3: an edit is refused when the payload does not fit the schema of the topic’s handler', async () => {
+  const handler = defineHandler({
+    topic: 'orders',
+    schema: v.object({ customer: v.string() }),
+    handle() {},
+  });
+  const face = await place.fleet(['acme'], { handlers: [handler] });
+  const { messageId } = await face.outbox('acme').enqueue({ topic: 'orders', payload: { customer: 7 } });
+  await face.tick();
+  const edit = (payload: unknown, more: object = {}) =>
+    face.messages.edit({ tenantId: 'acme', messageId, payload, ...more });
+  await expect(edit({ customer: 8 })).rejects.toMatchObject({
+    code: 'INVALID_MESSAGE',
+    message: expect.stringMatching(/does not fit the handler's schema: customer: /),
+  });
+  await expect(edit('{')).rejects.toMatchObject({ code: 'INVALID_MESSAGE' });
+  expect(await face.outbox('acme').statistics()).toMatchObject({ dead: 1, done: 0 });
+  const edited = await edit({ customer: 'Ada' }, { headers: { by: 'ada' } });
+  expect(edited).toMatchObject({ replaced: messageId, schemaChecked: true });
+  await face.tick();
+  expect(await face.outbox('acme').get(edited.messageId)).toMatchObject({
+    status: MessageStatus.Done,
+    payload: '{"customer":"Ada"}',
+    headers: { by: 'ada' },
+    endReason: null,
+  });
+  await expect(edit({ customer: 'Ada' })).rejects.toMatchObject({
+    code: 'MESSAGE_CHANGED',
+    message: expect.stringContaining('it is cancelled'),
+  });
+  await expect(face.messages.edit({ tenantId: 'acme', messageId: 'none', payload: 1 })).rejects.toMatchObject(
+    { code: 'MESSAGE_NOT_FOUND' },
+  );
 });

@@ -41,8 +41,8 @@ export function messagesEditCommand(messages: Command, run: Runner): void {
         const { tenant, queue, header, keepPayload, due, reason, ifVersion } = options;
         const payload = keepPayload ? undefined : await readPayload(argument);
         const multiOutbox = await session.open({
-            handlers: session.settings.handlersModule !== undefined,
-          });
+          handlers: session.settings.handlersModule !== undefined,
+        });
         const edited = await multiOutbox.messages.edit({
           tenantId: tenant,
           queue,

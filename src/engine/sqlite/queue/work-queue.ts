@@ -3,7 +3,6 @@ import { DatabaseSync } from 'node:sqlite';
 import { callersTransaction } from '../../callers-drivers.ts';
 import { unknownTransaction } from '../../callers-transaction.ts';
 import type { EnqueueResult, MessageRecord, NewMessage } from '../../message.ts';
-import { visibleCommit } from '../../visible-commit.ts';
 import type {
   Counted,
   Found,
@@ -13,6 +12,7 @@ import type {
   Replacement,
   SearchPart,
 } from '../../message-search.ts';
+import { visibleCommit } from '../../visible-commit.ts';
 import type {
   BeginRequest,
   BeginResult,

@@ -21,8 +21,8 @@ import type {
 } from '../../work-queue.ts';
 import { type Database, uuid } from '../database.ts';
 import { isTransaction } from '../transaction.ts';
-import { enqueue, enqueueJoined, enqueueStatement } from './enqueue.ts';
 import { act, replace } from './act.ts';
+import { enqueue, enqueueJoined, enqueueStatement } from './enqueue.ts';
 import { countMessages, findMessages } from './find.ts';
 import { mayBeId, messageRecord } from './records.ts';
 import { RunCalls } from './run.ts';

@@ -24,8 +24,8 @@ import type { SchemaControl } from '../../schema.ts';
 import type { Database } from '../database.ts';
 import { SqlServerLeaseStore } from '../lease-store.ts';
 import { SqlServerSchema } from '../schema-control.ts';
-import { SqlServerAudit, SqlServerOperations } from './operations.ts';
 import { fleetHistory, keepHistory, tenantHistory } from './history.ts';
+import { SqlServerAudit, SqlServerOperations } from './operations.ts';
 import { beginPlan, commitPlan } from './plan.ts';
 import { fleetSummary, postponeTenant, recordPoisoned, recordReport } from './reports.ts';
 import {

@@ -1,0 +1,60 @@
+import type {
+  FoundMessage,
+  MessageFilter,
+  MessageTarget,
+  SearchPart,
+} from '../../../src/engine/message-search.ts';
+import type { WorkQueue } from '../../../src/engine/work-queue.ts';
+import { actOnAll, filterOfAct } from '../../../src/fleet/messages/act-on-all.ts';
+
+/** A queue whose search finds pages of the given sizes; every message is changed. */
+function scene(...sizes: number[]) {
+  const asked: { filter: MessageFilter; part: SearchPart }[] = [];
+  let sequence = 0;
+  const queue = {
+    find: async (filter: MessageFilter, part: SearchPart) => {
+      asked.push({ filter, part });
+      const size = sizes.shift() ?? 0;
+      const messages = Array.from({ length: size }, () => ({ sequence: ++sequence }) as FoundMessage);
+      return { messages, next: sizes.length === 0 ? null : { sequence, settledMs: 7 } };
+    },
+    act: async (_act: unknown, targets: readonly MessageTarget[]) =>
+      targets.map(({ sequence: each }) => `${each}`),
+  } as unknown as WorkQueue;
+  return { queue, asked };
+}
+
+test('Q13, S3: batches follow one another, also over a part without a match, and each begins where the last one ended', async () => {
+  const { queue, asked } = scene(1_000, 0, 3);
+  expect(await actOnAll(queue, { do: 'replay' }, { topic: 'orders' })).toBe(1_003);
+  expect(asked.map(({ part }) => part.after)).toEqual([
+    undefined,
+    { sequence: 1_000, settledMs: 7 },
+    { sequence: 1_000, settledMs: 7 },
+  ]);
+});
+
+test('S3: after the first batch, messages that died since the beginning are left alone', async () => {
+  const { queue, asked } = scene(1, 1);
+  await actOnAll(queue, { do: 'replay' }, {});
+  expect(asked[0]!.filter).toEqual({ states: ['dead'], olderThanMs: 0 });
+  expect(asked[1]!.filter.olderThanMs).toBeGreaterThan(0);
+});
+
+test('S3: a batch can be the last one', async () => {
+  const { queue, asked } = scene(2, 2, 2);
+  const batches: number[] = [];
+  const changed = await actOnAll(queue, { do: 'discard' }, {}, async (count) => {
+    batches.push(count);
+    return batches.length < 2;
+  });
+  expect([changed, batches, asked.length]).toEqual([4, [2, 2], 2]);
+});
+
+test('S3: an act is on messages in its states only', async () => {
+  expect(filterOfAct({ do: 'cancel', reason: 'r' }, {}).states).toEqual(['ready', 'dead']);
+  expect(filterOfAct({ do: 'cancel', reason: 'r' }, { states: ['dead', 'done'] }).states).toEqual(['dead']);
+  const { queue, asked } = scene(1);
+  expect(await actOnAll(queue, { do: 'reschedule', delayMs: 0 }, { states: ['dead'] })).toBe(0);
+  expect(asked).toEqual([]);
+});
