@@ -274,7 +274,7 @@ export function assembleMultiOutbox(
       registry,
       audited,
       actor,
-      logger,
+      callbackLog,
       useQueue: (tenantId, queue, action) =>
         fleet.useTenant(tenantId, (database) => action(database.queue(queue))),
       wake: (tenantId) => fleet.wakes.wake(tenantId),

@@ -4,8 +4,7 @@ import type { QueueName, WorkQueue } from '../../engine/work-queue.ts';
 import { describeError } from '../../errors.ts';
 import { optionsOf } from '../../options.ts';
 import type { HandlerSet } from '../../queue/handler-set.ts';
-import type { Logger } from '../../telemetry/logger.ts';
-import { safeCallback } from '../../telemetry/safe-callback.ts';
+import { type CallbackLog, safeCallback } from '../../telemetry/safe-callback.ts';
 import { inParallel } from '../in-parallel.ts';
 import {
   type ActRequest,
@@ -106,14 +105,14 @@ export interface MessagesAccess {
   readonly audited: Audited;
   /** Who acts, unless a call says otherwise. */
   readonly actor: string;
-  readonly logger: Logger;
+  readonly callbackLog: CallbackLog;
 }
 
 /** The most entries of a page. */
 const largestPage = 1_000;
 
 export function createMessages(access: MessagesAccess): Messages {
-  const { logger, audited } = access;
+  const { callbackLog, audited } = access;
 
   function searchOf(
     call: string,
@@ -169,7 +168,7 @@ export function createMessages(access: MessagesAccess): Messages {
       const filter = { ...messageFilter(call, given.filter ?? {}), states: ['dead'] as const };
       const examine = wholeNumberOf(call, 'examine', given.examine ?? 10_000, 1, 1_000_000);
       const parallel = wholeNumberOf(call, 'parallel', given.parallel ?? 8, 1, 64);
-      const onTenant = safeCallback(call, 'onTenant', given.onTenant, logger);
+      const onTenant = safeCallback(call, 'onTenant', given.onTenant, callbackLog);
       const chosen = given.tenants === undefined ? null : tenantIdsOf(call, given.tenants);
       const ids = await tenantsOf(await access.registry(), chosen);
       const grouping = new ErrorGrouping();

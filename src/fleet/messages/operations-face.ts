@@ -2,8 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { MultiOutboxError } from '../../errors.ts';
 import { type NamesOf, optionsOf } from '../../options.ts';
-import type { Logger } from '../../telemetry/logger.ts';
-import { safeCallback } from '../../telemetry/safe-callback.ts';
+import { type CallbackLog, safeCallback } from '../../telemetry/safe-callback.ts';
 import type { ActDefinition } from './acts.ts';
 import { actorOf, unknownOperation } from './audited.ts';
 import {
@@ -50,9 +49,9 @@ export interface Operations {
 const resumeNames: NamesOf<ResumeOptions & ActedBy> = { by: true, signal: true, onProgress: true };
 
 export function createOperations(
-  access: OperationsAccess & { readonly actor: string; readonly logger: Logger },
+  access: OperationsAccess & { readonly actor: string; readonly callbackLog: CallbackLog },
 ): Operations {
-  const { logger } = access;
+  const { callbackLog } = access;
   const store = async () => (await access.registry()).operations;
 
   return {
@@ -73,7 +72,7 @@ export function createOperations(
         tenants: tenants === undefined ? null : tenantIdsOf(call, tenants),
       };
       const id = randomUUID();
-      const watch = safeCallback(call, 'onTenant', onTenant, logger);
+      const watch = safeCallback(call, 'onTenant', onTenant, callbackLog);
       return access.audited(
         { actor, act: 'operation-start', queue, operationId: id, selection: checked },
         () => createOperation(access, actor, id, checked, watch),
@@ -86,7 +85,7 @@ export function createOperations(
       checkOperationId(call, id);
       return runOperation(access, id.toLowerCase(), actorOf(call, by, access.actor), {
         ...(signal && { signal }),
-        onProgress: safeCallback(call, 'onProgress', onProgress, logger),
+        onProgress: safeCallback(call, 'onProgress', onProgress, callbackLog),
       });
     },
     async cancel(id, options = {}) {

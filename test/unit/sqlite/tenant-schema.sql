@@ -30,6 +30,7 @@ CREATE TABLE Outbox (
   SettledUtc INTEGER CHECK (SettledUtc BETWEEN -62135596800000 AND 253402300799999),
   FirstError TEXT,
   LastError TEXT,
+  EndReason TEXT CHECK (EndReason IS NULL OR length(CAST(EndReason AS BLOB)) <= 1200),
   Headers TEXT CHECK (Headers IS NULL OR json_valid(Headers) AND instr(Headers, char(0)) = 0),
   Payload TEXT NOT NULL
 ) STRICT;
@@ -59,7 +60,7 @@ CREATE INDEX Outbox_Settled ON Outbox (SettledUtc, Sequence) WHERE Status = 2;
 CREATE INDEX Outbox_Dead ON Outbox (SettledUtc, Sequence) WHERE Status = 3;
 
 CREATE TRIGGER Outbox_Inserted AFTER INSERT ON Outbox
-WHEN NEW.OrderingKey IS NOT NULL AND NEW.Blocked = 0 AND EXISTS (
+WHEN NEW.OrderingKey IS NOT NULL AND NEW.InGroup = 1 AND NEW.Blocked = 0 AND EXISTS (
   SELECT 1 FROM Outbox INDEXED BY Outbox_Group
   WHERE OrderingKey = NEW.OrderingKey AND InGroup = 1 AND Sequence < NEW.Sequence)
 BEGIN
@@ -100,6 +101,7 @@ CREATE TABLE Inbox (
   SettledUtc INTEGER CHECK (SettledUtc BETWEEN -62135596800000 AND 253402300799999),
   FirstError TEXT,
   LastError TEXT,
+  EndReason TEXT CHECK (EndReason IS NULL OR length(CAST(EndReason AS BLOB)) <= 1200),
   Headers TEXT CHECK (Headers IS NULL OR json_valid(Headers) AND instr(Headers, char(0)) = 0),
   Payload TEXT NOT NULL
 ) STRICT;
@@ -127,7 +129,7 @@ CREATE INDEX Inbox_Settled ON Inbox (SettledUtc, Sequence) WHERE Status = 2;
 CREATE INDEX Inbox_Dead ON Inbox (SettledUtc, Sequence) WHERE Status = 3;
 
 CREATE TRIGGER Inbox_Inserted AFTER INSERT ON Inbox
-WHEN NEW.OrderingKey IS NOT NULL AND NEW.Blocked = 0 AND EXISTS (
+WHEN NEW.OrderingKey IS NOT NULL AND NEW.InGroup = 1 AND NEW.Blocked = 0 AND EXISTS (
   SELECT 1 FROM Inbox INDEXED BY Inbox_Group
   WHERE OrderingKey = NEW.OrderingKey AND InGroup = 1 AND Sequence < NEW.Sequence)
 BEGIN
