@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { AuditRow } from '../../fleet/messages/audited.ts';
 import { wholeNumber } from '../arguments.ts';
 import { table } from '../output/table.ts';
-import { shorten } from '../output/text.ts';
+import { flatPairs, shorten } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 
 interface AuditOptions {
@@ -43,7 +43,7 @@ export function auditCommands(program: Command, run: Runner): void {
                   { title: 'Act', cell: ({ act }) => act },
                   { title: 'Tenant', cell: ({ tenantId }) => tenantId },
                   { title: 'Count', cell: countText, align: 'right' },
-                  { title: 'Selection', cell: ({ selection }) => shorten(JSON.stringify(selection), 70) },
+                  { title: 'Selection', cell: ({ selection }) => shorten(flatPairs(selection), 70) },
                   { title: 'Error', cell: ({ error }) => shorten(error ?? '', 60) },
                 ],
                 session.colors,

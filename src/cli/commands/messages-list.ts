@@ -175,7 +175,7 @@ async function listText(listed: Listed, view: MessageView, session: Session): Pr
   if (messages.length > 0) lines.push(await messageTable(messages, view, session), '');
   if (messages.length === 0 && cut.length === 0) lines.push(`No ${view.noun} matches.`);
   else if (count !== null) lines.push(`${counted(count, view.noun)}.`);
-  else lines.push(`${counted(messages.length, view.noun)} shown.`);
+  else if (messages.length > 0) lines.push(`${counted(messages.length, view.noun)} shown.`);
   for (const { tenantId, by } of cut)
     lines.push(
       by === 'time'

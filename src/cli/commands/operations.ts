@@ -4,7 +4,7 @@ import { wholeNumber } from '../arguments.ts';
 import { throwFailures } from '../failures.ts';
 import { startProgress } from '../output/progress.ts';
 import { facts, table } from '../output/table.ts';
-import { age, counted, shorten } from '../output/text.ts';
+import { age, counted, flatPairs, shorten } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 
 export function operationsCommands(program: Command, run: Runner): void {
@@ -98,7 +98,7 @@ async function operationText(operation: Operation, colors: Parameters<typeof fac
       ['Reason', act.reason],
       ['Delay', act.delay],
       ['Queue', operation.queue],
-      ['Filter', JSON.stringify(operation.filter)],
+      ['Filter', flatPairs(operation.filter)],
       ['Tenants', tenants === null ? 'all' : shorten(tenants.join(', '), 100)],
       ['Counted', operation.counted],
       ['Changed', operation.changed],

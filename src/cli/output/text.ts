@@ -37,6 +37,19 @@ export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 
+/** A filter, a selection and the like, which may be nested, as `k=v, k=v`. Names that are null are left out. */
+export function flatPairs(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value);
+  return Object.entries(value)
+    .filter(([, each]) => each !== null)
+    .map(([key, each]) => {
+      if (Array.isArray(each)) return `${key}=${each.join(' ')}`;
+      return typeof each === 'object' ? flatPairs(each) : `${key}=${each}`;
+    })
+    .filter((text) => text !== '')
+    .join(', ');
+}
+
 /** Tags, headers and the like as `k=v, k=v`. */
 export function pairs(record: Readonly<Record<string, string>>): string {
   return Object.entries(record)

@@ -1,4 +1,12 @@
-import { age, counted, duration, escapedLine, escapedText, shorten } from '../../../src/cli/output/text.ts';
+import {
+  age,
+  counted,
+  duration,
+  escapedLine,
+  escapedText,
+  flatPairs,
+  shorten,
+} from '../../../src/cli/output/text.ts';
 
 test('text from databases and handlers cannot control a terminal', () => {
   expect(escapedLine('a\u001b[2Jb\u0007')).toBe('a\\u001b[2Jb\\u0007');
@@ -34,4 +42,14 @@ test('ages and counts', () => {
     '0 runs',
     '2 boxes',
   ]);
+});
+
+test('flatPairs: a nested filter is one line of names and values', () => {
+  const selection = {
+    act: { act: 'replay' },
+    filter: { states: ['dead', 'ready'], topic: 'a' },
+    tenants: null,
+  };
+  expect(flatPairs(selection)).toBe('act=replay, states=dead ready, topic=a');
+  expect(flatPairs({})).toBe('');
 });
