@@ -105,6 +105,11 @@ export class Faults {
     this.#isOver = true;
   }
 
+  /** Whether this can go wrong in this history. */
+  mayStrike(fault: Fault): boolean {
+    return this.#probability.get(fault)! > 0;
+  }
+
   /** Whether this goes wrong now. */
   strikes(fault: Fault): boolean {
     const probability = this.#probability.get(fault)!;

@@ -98,7 +98,10 @@ export class Fleet {
         return;
       } catch (error) {
         // The directory may have added the tenant meanwhile, or a transaction has the write lock.
-        this.#world.journal.note('operator', `tidies up again: ${error}`);
+        this.#world.journal.note(
+          'operator',
+          `tidies up again: ${(error as { code?: string }).code ?? error}`,
+        );
         await pause(1_000);
       }
     }

@@ -30,6 +30,9 @@ const mostEvents = 200_000;
 
 export async function runHistory(options: WorldOptions): Promise<History> {
   const world = new World(options);
+  const { stackTraceLimit } = Error;
+  // Nearly all errors of a history are meant to happen, and to capture where costs more than to throw them.
+  if (options.print === undefined) Error.stackTraceLimit = 0;
   try {
     await live(world);
     return {
@@ -46,6 +49,7 @@ export async function runHistory(options: WorldOptions): Promise<History> {
       simulatedMs: world.time.now,
     };
   } finally {
+    Error.stackTraceLimit = stackTraceLimit;
     world.close();
   }
 }

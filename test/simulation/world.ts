@@ -50,6 +50,8 @@ export class World {
   /** The acquisitions of leases whose owners never learned of them. */
   readonly unansweredAcquisitions = new Set<string>();
   readonly #tenants = new Map<string, TenantModel>();
+  /** By frozen process: thaws it if another one has taken over what it works on. */
+  readonly #overtakings = new Map<SimulatedProcess, () => void>();
   readonly #restoreRandomness: () => void;
   readonly #restoreDescriptors = limitDescriptors();
   /** The first promise that was broken. */
@@ -156,16 +158,22 @@ export class World {
 
   /** Freezes the process until another one has taken over what it works on, or has had the time to. */
   freezeUntil(process: SimulatedProcess, isOvertaken: () => boolean): void {
-    const { time, faults } = this;
     const { leaseMs, graceMs } = this.settings.dispatch;
-    const latest = time.now + 2 * leaseMs + graceMs + 5_000;
+    const latestMs = 2 * leaseMs + graceMs + 5_000;
+    const look = (isLate = false) => {
+      if (this.#overtakings.get(process) !== look || !(isLate || isOvertaken())) return;
+      this.#overtakings.delete(process);
+      process.thaw();
+    };
     process.freeze();
     this.journal.note(process.name, 'is frozen until it is overtaken');
-    const look = () => {
-      if (isOvertaken() || time.now > latest || faults.isOver) process.thaw();
-      else setTimeout(look, 20);
-    };
-    SimulatedProcess.outside(look);
+    this.#overtakings.set(process, look);
+    SimulatedProcess.outside(() => setTimeout(() => look(true), latestMs));
+  }
+
+  /** A database has answered a call: what a frozen process waits for may have happened. */
+  answered(): void {
+    for (const look of [...this.#overtakings.values()]) look();
   }
 
   /** The process has no file descriptors left, and gets them back after a while. */

@@ -50,8 +50,10 @@ export class Environment {
 
   #backUpAndRestore(tenant: TenantModel): void {
     const { faults, random, databases, registry, registryFile, journal } = this.#world;
-    if (random.chance(0.05)) this.#backups.set(tenant, tenant.backUp());
-    if (random.chance(0.03)) this.#registryBackup = databases.backUp(registryFile);
+    if (random.chance(0.05) && faults.mayStrike('database is restored'))
+      this.#backups.set(tenant, tenant.backUp());
+    if (random.chance(0.03) && faults.mayStrike('registry is restored'))
+      this.#registryBackup = databases.backUp(registryFile);
     const restore = this.#backups.get(tenant);
     if (restore !== undefined && faults.strikes('database is restored')) {
       restore();

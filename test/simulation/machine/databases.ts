@@ -5,9 +5,10 @@
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { SQLInputValue, StatementSync } from 'node:sqlite';
+import type { SQLInputValue } from 'node:sqlite';
+import { ConnectionPool, type NamedFunction } from './connection-pool.ts';
 import { type Random, randomBytes } from './randomness.ts';
-import { type ConnectionListener, DatabaseSync, RealDatabase } from './sqlite.ts';
+import { DatabaseSync, type Pools } from './sqlite.ts';
 
 /** Files in memory where the system has them: the simulator's histories need not survive anything. */
 const memoryFolder = '/dev/shm';
@@ -21,24 +22,19 @@ export interface DatabaseClock {
   steps: number;
 }
 
-interface Inspector {
-  readonly connection: InstanceType<typeof RealDatabase>;
-  readonly statements: Map<string, StatementSync>;
-}
-
 export interface DatabasesOptions {
   readonly random: Random;
   /** Milliseconds since 1970. */
   readonly utc: () => number;
 }
 
-export class Databases implements ConnectionListener {
+export class Databases implements Pools {
   readonly folder: string;
   readonly #options: DatabasesOptions;
   readonly #clocks = new Map<string, DatabaseClock>();
-  readonly #full = new Set<string>();
-  readonly #open = new Set<DatabaseSync>();
-  readonly #inspectors = new Map<string, Inspector>();
+  /** By file: the connections to the file that has this name now. */
+  readonly #pools = new Map<string, ConnectionPool>();
+  readonly #replaced: ConnectionPool[] = [];
   #copies = 0;
 
   /** All connections are its own until `close`. */
@@ -46,7 +42,7 @@ export class Databases implements ConnectionListener {
     this.#options = options;
     const parent = existsSync(memoryFolder) ? memoryFolder : tmpdir();
     this.folder = mkdtempSync(path.join(parent, 'multi-outbox-simulation-'));
-    DatabaseSync.listener = this;
+    DatabaseSync.pools = this;
   }
 
   file(name: string): string {
@@ -58,15 +54,9 @@ export class Databases implements ConnectionListener {
     return new DatabaseSync(file);
   }
 
-  /** Reads what is committed, on a connection of the simulator's own. */
+  /** Reads what is committed. */
   rows<Row>(file: string, sql: string, ...values: SQLInputValue[]): Row[] {
-    const { connection, statements } = this.#inspector(file);
-    let statement = statements.get(sql);
-    if (statement === undefined) {
-      statement = connection.prepare(sql);
-      statements.set(sql, statement);
-    }
-    return statement.all(...values) as Row[];
+    return this.pool(file).use((connection) => connection.statement(sql).all(...values) as Row[]);
   }
 
   clock(file: string): DatabaseClock {
@@ -92,33 +82,32 @@ export class Databases implements ConnectionListener {
 
   /** While a file is full, it cannot grow. */
   setFull(file: string, isFull: boolean): void {
-    if (isFull) this.#full.add(file);
-    else this.#full.delete(file);
-    for (const connection of this.#open) {
-      if (connection.file === file) this.#limit(connection);
-    }
+    this.pool(file).setFull(isFull);
   }
 
   /** Copies the file's committed state. */
   backUp(file: string): string {
     const copy = this.file(`backup-${++this.#copies}.db`);
-    this.#inspector(file).connection.prepare('VACUUM INTO ?').run(copy);
+    this.#copyCommitted(file, copy);
     return copy;
   }
 
   /** Replaces the file under the processes that have it open, as docs/operations.md describes it. */
   restore(file: string, copy: string): void {
+    const { isFull } = this.pool(file);
     copyFileSync(copy, `${file}.restored`);
     this.#setAside(file);
     renameSync(`${file}.restored`, file);
+    this.setFull(file, isFull);
   }
 
   /** Puts the committed state in another place. Processes that have the old file open keep it, but its path is gone. */
   move(file: string, to: string): void {
-    this.#inspector(file).connection.prepare('VACUUM INTO ?').run(to);
+    const { isFull } = this.pool(file);
+    this.#copyCommitted(file, to);
     this.#setAside(file);
     this.#clocks.set(to, this.clock(file));
-    if (this.#full.delete(file)) this.#full.add(to);
+    this.setFull(to, isFull);
   }
 
   copyTo(from: string, file: string): void {
@@ -127,51 +116,50 @@ export class Databases implements ConnectionListener {
   }
 
   close(): void {
-    for (const { connection } of this.#inspectors.values()) connection.close();
-    for (const connection of [...this.#open]) connection.abandon();
-    DatabaseSync.listener = undefined;
+    for (const pool of [...this.#pools.values(), ...this.#replaced]) pool.close();
+    DatabaseSync.pools = undefined;
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  opened(connection: DatabaseSync): void {
-    const { random } = this.#options;
-    this.#open.add(connection);
-    // Constant within one statement, as SQLite's own is, so it is called once and not for every row. The added half
-    // millisecond is lost again when the seconds are converted to milliseconds.
-    const seconds = (_subsec: unknown) => (this.now(connection.file) + 0.5) / 1_000;
-    connection.function('unixepoch', { deterministic: true }, seconds);
-    connection.function('random', () => random.between(0, 2 ** 31));
-    connection.function('randomblob', (length: unknown) =>
-      randomBytes(random, new Uint8Array(Number(length))),
-    );
-    if (this.#full.has(connection.file)) this.#limit(connection);
+  pool(file: string, location = file): ConnectionPool {
+    let pool = this.#pools.get(file);
+    if (pool === undefined) {
+      pool = new ConnectionPool(location, this.#functions(file));
+      this.#pools.set(file, pool);
+    }
+    return pool;
   }
 
-  closed(connection: DatabaseSync): void {
-    this.#open.delete(connection);
+  /** SQLite's own sources of time and randomness. */
+  #functions(file: string): NamedFunction[] {
+    const { random } = this.#options;
+    return [
+      {
+        // Constant within one statement, as SQLite's own is, so it is called once and not for every row. The added half
+        // millisecond is lost again when the seconds are converted to milliseconds.
+        name: 'unixepoch',
+        options: { deterministic: true },
+        call: (_subsec: unknown) => (this.now(file) + 0.5) / 1_000,
+      },
+      { name: 'random', options: {}, call: () => random.between(0, 2 ** 31) },
+      {
+        name: 'randomblob',
+        options: {},
+        call: (length: unknown) => randomBytes(random, new Uint8Array(Number(length))),
+      },
+    ];
+  }
+
+  #copyCommitted(file: string, copy: string): void {
+    this.pool(file).use((connection) => connection.statement('VACUUM INTO ?').run(copy));
   }
 
   #setAside(file: string): void {
-    this.#inspectors.get(file)?.connection.close();
-    this.#inspectors.delete(file);
+    const pool = this.pool(file);
+    pool.replace();
+    this.#pools.delete(file);
+    this.#replaced.push(pool);
     renameSync(file, this.file(`replaced-${++this.#copies}.db`));
     for (const suffix of ['-wal', '-shm']) rmSync(`${file}${suffix}`, { force: true });
-  }
-
-  #inspector(file: string): Inspector {
-    let inspector = this.#inspectors.get(file);
-    if (inspector === undefined) {
-      inspector = { connection: new RealDatabase(file), statements: new Map() };
-      this.#inspectors.set(file, inspector);
-    }
-    return inspector;
-  }
-
-  #limit(connection: DatabaseSync): void {
-    const pages = this.#full.has(connection.file) ? 'pragma_page_count' : '(SELECT 1073741823 AS page_count)';
-    const { count } = connection.prepare(`SELECT page_count AS count FROM ${pages}`).get() as {
-      count: number;
-    };
-    connection.exec(`PRAGMA max_page_count = ${count}`);
   }
 }

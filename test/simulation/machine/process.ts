@@ -41,7 +41,7 @@ export class SimulatedProcess {
 
   /** Runs the simulator's own code, whichever process called it. */
   static outside<T>(work: () => T): T {
-    return context.run(undefined, work);
+    return context.getStore() === undefined ? work() : context.run(undefined, work);
   }
 
   get isDead(): boolean {
@@ -67,7 +67,7 @@ export class SimulatedProcess {
 
   /** Runs `work`, and everything that it starts, as part of this process. */
   run<T>(work: () => T): T {
-    return context.run(this, work);
+    return context.getStore() === this ? work() : context.run(this, work);
   }
 
   /** An event reaches the process: at once, after it has thawed, or never. */

@@ -52,6 +52,7 @@ export class Caller {
       throw error;
     }
     const seen = this.#world.checked(() => call.observe?.(result) ?? '');
+    this.#world.answered();
     this.#note(`${target} ${name}${seen === '' ? '' : `: ${seen}`}`);
     if (call.isReliable !== true) {
       const isAway = !reachable.has(target);

@@ -6,7 +6,9 @@ import type { DatabaseHandle } from '../handle.ts';
 import { isTransactionOpen } from '../transaction.ts';
 import type { QueueTable } from './records.ts';
 
-const lookMs = 5;
+/** Milliseconds between two looks: a tenth of the time that the transaction has lasted, within these limits. */
+const shortestWaitMs = 5;
+const longestWaitMs = 100;
 
 interface Awaited {
   readonly messageId: string;
@@ -57,10 +59,13 @@ export class Commits {
   }
 
   async #look(database: DatabaseSync, awaited: Awaited): Promise<void> {
-    while (!awaited.isSettled) {
+    for (let lastedMs = 0; !awaited.isSettled; ) {
       const verdict = this.#verdict(database, awaited);
-      if (verdict === undefined) await pause(lookMs, undefined, { ref: false });
-      else awaited.settle(verdict);
+      if (verdict === undefined) {
+        const waitMs = Math.min(Math.max(lastedMs / 10, shortestWaitMs), longestWaitMs);
+        await pause(waitMs, undefined, { ref: false });
+        lastedMs += waitMs;
+      } else awaited.settle(verdict);
     }
     if (this.#awaited.get(database) === awaited) this.#awaited.delete(database);
   }
