@@ -153,7 +153,10 @@ class HandlerCall {
       tx.driver
         .prepare('INSERT INTO SimulatedEffects (MessageId, Attempt) VALUES (?, ?)')
         .run(messageId, attempt);
-      if (this.#strikes('transaction is slow')) await pause(this.#world.faults.random.pick([100, 900]));
+      if (this.#strikes('transaction is slow')) {
+        await pause(this.#world.faults.random.pick([100, 900, 4_000]));
+        this.#checkRollback(tx.driver);
+      }
       if (this.#strikes('transaction hangs')) await never;
       if (this.#strikes('transaction enqueues')) await tx.enqueue({ topic: 'mail.send', payload: {} });
       if (this.#strikes('transaction throws')) throw new Error('a constraint failed');
@@ -164,6 +167,17 @@ class HandlerCall {
     }
     await transaction;
     if (this.#strikes('fails after its commit')) throw new Error('failed after the commit');
+  }
+
+  /** Once the signal has fired, the transaction is rolled back, and statements in it fail (T3). */
+  #checkRollback(connection: DatabaseSync): void {
+    if (!this.#context.signal.aborted || this.#process.isDead) return;
+    try {
+      connection.prepare('SELECT 1').get();
+    } catch {
+      return;
+    }
+    this.#world.broken('T3 rollback', `message ${this.#message.messageId} still has its transaction`);
   }
 
   async #untilAborted(): Promise<never> {
