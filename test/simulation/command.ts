@@ -8,6 +8,7 @@ import { failureText } from './report.ts';
 import { ownLoopPulse } from './seam/loop-pulse.ts';
 import { shortestPrefix } from './shortest-prefix.ts';
 import { makeTemplates } from './templates.ts';
+import type { WorldOptions } from './world.ts';
 
 interface Options {
   readonly seed?: readonly number[];
@@ -21,6 +22,13 @@ interface Options {
   readonly json?: true;
   readonly shorten: boolean;
   readonly mutation?: string;
+  readonly server?: true;
+}
+
+/** Runs histories, one after another. */
+interface Runner {
+  run(options: WorldOptions): Promise<History>;
+  close(): Promise<void>;
 }
 
 /** What all histories of one call came to, for `--json`. */
@@ -60,6 +68,12 @@ const program = new Command('simulation')
       .default(1)
       .conflicts(['seed', 'trace']),
   )
+  .addOption(
+    new Option(
+      '--server',
+      'run histories in real time on the SQL Server that MULTI_OUTBOX_TEST_SQLSERVER names; a seed repeats what happens there, but not when',
+    ).conflicts(['processes', 'faults', 'mutation']),
+  )
   .option('--trace', 'print the log of the histories')
   .option('--progress', 'print a line on standard error for each history that has ended')
   .option('--no-shorten', 'do not look for the shortest prefix of faults that still fails')
@@ -83,20 +97,24 @@ export async function run(): Promise<number> {
 }
 
 async function summaryHere(options: Options): Promise<Summary> {
-  await makeTemplates();
   ownLoopPulse();
+  const runner = options.server ? await serverRunner() : await localRunner();
   const startedAt = realTime();
   const usedBefore = process.cpuUsage();
   const histories: History[] = [];
   const print = options.trace ? (line: string) => console.log(line) : undefined;
   let broken: History | undefined;
-  for (const seed of seedsOf(options)) {
-    const history = await runHistory({ seed, faultLimit: options.faults, print });
-    histories.push(history);
-    if (options.progress) console.error(progressOf(history));
-    if (history.violation === undefined) continue;
-    broken = history;
-    break;
+  try {
+    for (const seed of seedsOf(options)) {
+      const history = await runner.run({ seed, faultLimit: options.faults, print });
+      histories.push(history);
+      if (options.progress) console.error(progressOf(history));
+      if (history.violation === undefined) continue;
+      broken = history;
+      break;
+    }
+  } finally {
+    await runner.close();
   }
   return {
     ...summaryOf(histories),
@@ -104,6 +122,20 @@ async function summaryHere(options: Options): Promise<Summary> {
     processorSeconds: secondsOf(process.cpuUsage(usedBefore)),
     failure: broken === undefined ? null : await failureOf(broken, options),
   };
+}
+
+async function localRunner(): Promise<Runner> {
+  await makeTemplates();
+  return { run: runHistory, close: async () => {} };
+}
+
+async function serverRunner(): Promise<Runner> {
+  const { openServer } = await import('./server/open-server.ts');
+  const server = openServer();
+  if (server !== null) return server;
+  return program.error('error: --server needs a server; MULTI_OUTBOX_TEST_SQLSERVER is not set', {
+    exitCode: 2,
+  });
 }
 
 function* seedsOf(options: Options): Generator<number> {
@@ -144,8 +176,11 @@ function wordsOf(options: Options): string[][] {
   ]).filter((words) => words[3] !== '0');
 }
 
-async function failureOf(history: History, { faults, shorten }: Options): Promise<Summary['failure']> {
-  const shortest = shorten && faults === undefined ? await shortestPrefix(history) : history;
+async function failureOf(
+  history: History,
+  { faults, shorten, server }: Options,
+): Promise<Summary['failure']> {
+  const shortest = shorten && !server && faults === undefined ? await shortestPrefix(history) : history;
   const { seed, violation } = shortest;
   return { seed, violation: violation!.message, text: failureText(history, shortest) };
 }

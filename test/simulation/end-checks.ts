@@ -1,7 +1,5 @@
-/** What must hold when a history has come to its end. */
+/** What the tables must have when a history has come to its end. */
 import type { QueueName } from '../../src/engine/work-queue.ts';
-import type { Host } from './actors/member.ts';
-import type { Fleet } from './fleet.ts';
 import type { MessageState } from './models/messages.ts';
 import type { QueueModel } from './models/queue-model.ts';
 import type { TenantModel } from './models/tenant-model.ts';
@@ -11,34 +9,7 @@ import type { World } from './world.ts';
 const tableOf: Readonly<Record<QueueName, string>> = { outbox: 'Outbox', inbox: 'Inbox' };
 const stateOf: readonly MessageState[] = ['ready', 'claimed', 'done', 'dead'];
 
-/** Virtual milliseconds in which a process without work closes. */
-const closeMs = 10_000;
-
-export async function checkEnd(world: World, fleet: Fleet, idleMs: number): Promise<void> {
-  world.checked(() => {
-    for (const tenant of world.tenants) checkTenant(world, tenant);
-    return '';
-  });
-  await world.time.runUntil(world.time.now + idleMs, () => world.violation !== undefined);
-  const hosts = fleet.hosts.filter(({ process }) => !process.isDead);
-  fleet.end();
-  const closing = hosts.map(async (host) => {
-    await host.stop();
-    return host;
-  });
-  const closed = new Set<Host>();
-  for (const each of closing) void each.then((host) => closed.add(host));
-  await world.time.runUntil(world.time.now + closeMs, () => closed.size === hosts.length);
-  world.checked(() => {
-    for (const host of hosts) checkClosed(host, closed.has(host));
-    const owners = new Set(hosts.map(({ process }) => process.name));
-    for (const tenant of world.tenants) checkLeases(world, owners, tenant.file, tenant.id);
-    checkLeases(world, owners, world.registryFile, 'registry');
-    return '';
-  });
-}
-
-function checkTenant(world: World, tenant: TenantModel): void {
+export function checkTenant(world: World, tenant: TenantModel): void {
   for (const queue of Object.values(tenant.queues)) {
     checkQueue(world, tenant, queue);
   }
@@ -106,18 +77,6 @@ function checkEffects(world: World, { id, file, queues }: TenantModel): void {
   }
 }
 
-function checkClosed({ process }: Host, hasClosed: boolean): void {
-  if (!hasClosed) throw new Violation('D5 close', `${process.name} has not closed after ${closeMs} ms`);
-  if (process.owned.size > 0)
-    throw new Violation('F8 given back', `${process.name} left ${process.owned.size} connections open`);
-  if (process.timers.size > 0) {
-    throw new Violation(
-      'D5 close',
-      `${process.name} left timers: ${[...process.timers.values()].join(', ')}`,
-    );
-  }
-}
-
 interface HeldLease {
   readonly Name: string;
   readonly Owner: string;
@@ -126,7 +85,7 @@ interface HeldLease {
 }
 
 /** The leases of a process that died, and those that their owner does not know it has, last until they run out. */
-function checkLeases(world: World, owners: ReadonlySet<string>, file: string, label: string): void {
+export function checkLeasesIn(world: World, owners: ReadonlySet<string>, file: string, label: string): void {
   const sql = 'SELECT Name, Owner, AcquisitionId, ExpiresUtc FROM Leases WHERE Owner IS NOT NULL';
   for (const { Name, Owner, AcquisitionId, ExpiresUtc } of world.databases.rows<HeldLease>(file, sql)) {
     const isKnown = owners.has(Owner) && !world.unansweredAcquisitions.has(AcquisitionId);

@@ -65,6 +65,8 @@ export interface FaultsOptions {
   readonly seed: number;
   /** Only the first faults strike. Default: all of them. */
   readonly limit?: number | undefined;
+  /** Faults that cannot strike. */
+  readonly without?: readonly Fault[] | undefined;
   readonly onFault: (fault: Fault, number: number) => void;
 }
 
@@ -86,7 +88,8 @@ export class Faults {
     const share = swarm.chance(1 / 8) ? 0 : swarm.pick([0.15, 0.4, 0.8]);
     for (const [fault, usual] of Object.entries(usualFaults) as [Fault, number][]) {
       const intensity = swarm.pick([0.5, 1, 1, 3]);
-      this.#probability.set(fault, swarm.chance(share) ? usual * intensity : 0);
+      const isDrawn = swarm.chance(share) && options.without?.includes(fault) !== true;
+      this.#probability.set(fault, isDrawn ? usual * intensity : 0);
     }
     this.isCalm = [...this.#probability.values()].every((probability) => probability === 0);
   }

@@ -2,7 +2,8 @@
  * One history: a fleet works while things go wrong, then nothing goes wrong any more and everything must come to an end,
  * then the fleet is idle, then it closes. The seed decides all of it.
  */
-import { checkEnd } from './end-checks.ts';
+import type { TenantInput } from '../../src/fleet/tenants/definition.ts';
+import { checkEnd } from './end-of-history.ts';
 import { Fleet } from './fleet.ts';
 import { copyTemplates } from './templates.ts';
 import type { Violation } from './violation.ts';
@@ -28,36 +29,49 @@ const idleMs = 15_000;
 /** More events than any history needs: code that goes on for ever without letting time pass. */
 const mostEvents = 200_000;
 
+export interface Phases {
+  /** Milliseconds for which things go wrong. */
+  readonly troubledMs: number;
+  /** Milliseconds for which the fleet is idle at the end. */
+  readonly idleMs: number;
+}
+
 export async function runHistory(options: WorldOptions): Promise<History> {
   const world = new World(options);
   const { stackTraceLimit } = Error;
   // Nearly all errors of a history are meant to happen, and to capture where costs more than to throw them.
   if (options.print === undefined) Error.stackTraceLimit = 0;
   try {
-    await live(world);
-    return {
-      seed: options.seed,
-      violation: world.violation,
-      hash: world.journal.hash,
-      last: world.journal.last,
-      faults: world.faults.struck,
-      messages: world.tenants.reduce(
-        (sum, { queues }) => sum + queues.outbox.messages.size + queues.inbox.messages.size,
-        0,
-      ),
-      events: world.time.events,
-      simulatedMs: world.time.now,
-    };
+    const { random } = world;
+    const tenants = await copyTemplates(world, random.between(1, 5));
+    await liveThrough(world, tenants, { troubledMs: random.pick([20_000, 40_000, 70_000]), idleMs });
+    return summaryOf(world);
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
     world.close();
   }
 }
 
-async function live(world: World): Promise<void> {
-  const { random, time } = world;
-  const tenants = await copyTemplates(world, random.between(1, 5));
-  const troubledMs = random.pick([20_000, 40_000, 70_000]);
+export function summaryOf(world: World): History {
+  const { seed, violation, journal, faults, time } = world;
+  return {
+    seed,
+    violation,
+    hash: journal.hash,
+    last: journal.last,
+    faults: faults.struck,
+    messages: world.tenants.reduce((sum, { queues }) => sum + queues.outbox.count + queues.inbox.count, 0),
+    events: time.events,
+    simulatedMs: time.now,
+  };
+}
+
+export async function liveThrough(
+  world: World,
+  tenants: readonly TenantInput[],
+  { troubledMs, idleMs }: Phases,
+): Promise<void> {
+  const { time } = world;
   const fleet = new Fleet(world, tenants, troubledMs);
   const isBroken = () => {
     if (time.events > mostEvents) world.broken('no livelock', `${mostEvents} events are not the end`);
@@ -68,6 +82,6 @@ async function live(world: World): Promise<void> {
   const latest = time.now + healingMs;
   // Messages may be stored in the meantime: by transactions that are open, and by handlers.
   do await time.runUntil(time.now + 1_000, isBroken);
-  while (!isBroken() && time.now < latest && world.tenants.some((tenant) => tenant.isBusy));
+  while (!isBroken() && time.now < latest && (await world.isBusy()));
   if (!isBroken()) await checkEnd(world, fleet, idleMs);
 }

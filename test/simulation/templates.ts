@@ -5,6 +5,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { createSqliteEngine } from '../../src/engine/sqlite/index.ts';
 import { type TenantInput, tenantDefinition } from '../../src/fleet/tenants/definition.ts';
+import type { Random } from './machine/randomness.ts';
 import type { World } from './world.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-templates-'));
@@ -33,14 +34,7 @@ export async function copyTemplates(world: World, count: number): Promise<Tenant
   databases.copyTo(registryTemplate, registryFile);
   const engine = createSqliteEngine({ registry: registryFile, synchronous: 'normal' });
   const registry = engine.openRegistry();
-  const tenants = Array.from({ length: count }, (_, index): TenantInput => {
-    const [priority, weight, slaSeconds] = [
-      random.pick([0, 5]),
-      random.pick([1, 10]),
-      random.pick([null, 5]),
-    ];
-    return { id: `tenant-${index + 1}`, priority, weight, slaSeconds };
-  });
+  const tenants = drawTenants(random, count);
   for (const input of tenants) {
     const definition = tenantDefinition(input);
     const { file } = world.addTenant(definition);
@@ -51,4 +45,15 @@ export async function copyTemplates(world: World, count: number): Promise<Tenant
   }
   await engine.close();
   return tenants;
+}
+
+export function drawTenants(random: Random, count: number): TenantInput[] {
+  return Array.from({ length: count }, (_, index): TenantInput => {
+    const [priority, weight, slaSeconds] = [
+      random.pick([0, 5]),
+      random.pick([1, 10]),
+      random.pick([null, 5]),
+    ];
+    return { id: `tenant-${index + 1}`, priority, weight, slaSeconds };
+  });
 }

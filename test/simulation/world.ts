@@ -1,19 +1,24 @@
 /** Everything that one history has: time, randomness, faults, databases, the log, and the models that check. */
 import path from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import type { Engine } from '../../src/engine/engine.ts';
 import type { TenantReport } from '../../src/engine/registry.ts';
+import { createSqliteEngine } from '../../src/engine/sqlite/index.ts';
 import type { QueueName } from '../../src/engine/work-queue.ts';
 import type { TenantInput } from '../../src/fleet/tenants/definition.ts';
 import type { Settings } from '../../src/settings.ts';
+import { checkLeasesIn, checkTenant } from './end-checks.ts';
 import { type Fault, Faults } from './faults.ts';
 import { Journal } from './journal.ts';
-import { Databases } from './machine/databases.ts';
-import { limitDescriptors } from './machine/descriptors.ts';
+import type { Databases } from './machine/databases.ts';
+import { type Machine, virtualMachine } from './machine/machine.ts';
 import { SimulatedProcess } from './machine/process.ts';
-import { type Random, randomFor, seedRandomness } from './machine/randomness.ts';
-import { VirtualTime } from './machine/time.ts';
+import { type Random, randomFor } from './machine/randomness.ts';
+import type { Time } from './machine/time.ts';
 import type { LeaseModelOptions } from './models/lease-model.ts';
 import { QueueModel } from './models/queue-model.ts';
-import { RegistryModel } from './models/registry-model.ts';
+import type { QueueModelOptions } from './models/queue-options.ts';
+import { RegistryModel, type RegistryModelOptions } from './models/registry-model.ts';
 import { Tallies } from './models/tally.ts';
 import { OpenTransactions, TenantModel } from './models/tenant-model.ts';
 import { drawSettings } from './settings.ts';
@@ -23,8 +28,19 @@ export interface WorldOptions {
   readonly seed: number;
   /** Only the first faults strike. Default: all of them. */
   readonly faultLimit?: number | undefined;
+  /** Faults that cannot strike. */
+  readonly without?: readonly Fault[] | undefined;
   /** Gets every line of the log. */
   readonly print?: ((line: string) => void) | undefined;
+}
+
+/** A transaction of an application, in a tenant's database. */
+export interface BusinessTransaction {
+  /** What `enqueue` gets. */
+  readonly driver: object;
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
+  close(): void;
 }
 
 /** The most attempts of a topic's messages, where a handler has its own. */
@@ -35,7 +51,7 @@ const promptMs = 4_000;
 
 export class World {
   readonly seed: number;
-  readonly time: VirtualTime;
+  readonly time: Time;
   readonly journal: Journal;
   readonly faults: Faults;
   /** For what the world does without any fault. */
@@ -52,26 +68,26 @@ export class World {
   readonly #tenants = new Map<string, TenantModel>();
   /** By frozen process: thaws it if another one has taken over what it works on. */
   readonly #overtakings = new Map<SimulatedProcess, () => void>();
-  readonly #restoreRandomness: () => void;
-  readonly #restoreDescriptors = limitDescriptors();
+  readonly #machine: Machine;
   /** The first promise that was broken. */
   violation: Violation | undefined;
 
-  constructor({ seed, faultLimit, print }: WorldOptions) {
+  constructor({ seed, faultLimit, print, without }: WorldOptions, machine = virtualMachine(seed)) {
     this.seed = seed;
     this.random = randomFor(seed, 'world');
-    this.#restoreRandomness = seedRandomness(randomFor(seed, 'code under test'));
-    this.time = new VirtualTime();
+    this.#machine = machine;
+    this.time = machine.time;
+    this.databases = machine.databases;
     this.journal = new Journal(() => this.time.now, print);
     this.faults = new Faults({
       seed,
       limit: faultLimit,
+      without,
       onFault: (fault, number) => this.journal.note('fault', `${number}: ${fault}`),
     });
-    this.databases = new Databases({ random: randomFor(seed, 'SQLite'), utc: () => this.time.utc });
     this.registryFile = this.databases.file('registry.db');
     this.settings = drawSettings(randomFor(seed, 'settings'), `sqlite:${this.registryFile}`);
-    this.registry = new RegistryModel({
+    this.registry = this.registryModel({
       databases: this.databases,
       file: this.registryFile,
       settings: this.settings,
@@ -97,7 +113,7 @@ export class World {
     const tallies = new Tallies();
     const queue = (name: QueueName) => this.#queue(input.id, name, tallies);
     const queues = { outbox: queue('outbox'), inbox: queue('inbox') };
-    const tenant = new TenantModel(
+    const tenant = this.tenantModel(
       { id: input.id, file, tallies },
       queues,
       this.databases,
@@ -214,10 +230,81 @@ export class World {
   }
 
   close(): void {
-    this.databases.close();
-    this.time.close();
-    this.#restoreRandomness();
-    this.#restoreDescriptors();
+    this.#machine.close();
+  }
+
+  /** The engine of a process. */
+  engine(_process: SimulatedProcess): Engine {
+    const { busyTimeoutMs } = this.settings.sqlite;
+    return createSqliteEngine({ registry: this.registryFile, synchronous: 'normal', busyTimeoutMs });
+  }
+
+  /** Begins a transaction of an application's own. @throws when the database is locked */
+  async transaction(tenant: TenantModel): Promise<BusinessTransaction> {
+    const connection = this.databases.connect(tenant.file);
+    try {
+      connection.exec('BEGIN IMMEDIATE');
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+    return {
+      driver: connection,
+      commit: async () => connection.exec('COMMIT'),
+      rollback: async () => connection.exec('ROLLBACK'),
+      close: () => connection.close(),
+    };
+  }
+
+  /** The effect of a handler in its own transaction. */
+  async takeEffect(driver: unknown, messageId: string, attempt: number): Promise<void> {
+    (driver as DatabaseSync)
+      .prepare('INSERT INTO SimulatedEffects (MessageId, Attempt) VALUES (?, ?)')
+      .run(messageId, attempt);
+  }
+
+  /** Whether a statement in the handler's transaction succeeds. */
+  async isUsable(driver: unknown): Promise<boolean> {
+    try {
+      (driver as DatabaseSync).prepare('SELECT 1').get();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Whether a message can still come to its end. */
+  async isBusy(): Promise<boolean> {
+    return this.tenants.some((tenant) => tenant.isBusy);
+  }
+
+  /** The tables have what the models have. */
+  async checkTables(): Promise<void> {
+    this.checked(() => {
+      for (const tenant of this.tenants) checkTenant(this, tenant);
+      return '';
+    });
+  }
+
+  /** @param owners the processes that have closed */
+  async checkLeases(owners: ReadonlySet<string>): Promise<void> {
+    this.checked(() => {
+      for (const { file, id } of this.tenants) checkLeasesIn(this, owners, file, id);
+      checkLeasesIn(this, owners, this.registryFile, 'registry');
+      return '';
+    });
+  }
+
+  protected tenantModel(...parts: ConstructorParameters<typeof TenantModel>): TenantModel {
+    return new TenantModel(...parts);
+  }
+
+  protected queueModel(options: QueueModelOptions): QueueModel {
+    return new QueueModel(options);
+  }
+
+  protected registryModel(options: RegistryModelOptions): RegistryModel {
+    return new RegistryModel(options);
   }
 
   #leaseOptions(tenantId: string): LeaseModelOptions {
@@ -235,7 +322,7 @@ export class World {
     const { dispatch, retry, retention } = this.settings;
     const { databases } = this;
     const sql = 'SELECT Fence, AcquisitionId FROM Leases WHERE Name = ?';
-    return new QueueModel({
+    return this.queueModel({
       name,
       tenantId,
       onDead: dispatch.onDead,

@@ -1,6 +1,5 @@
 /** The handlers of the simulated hosts: what each call does is drawn, and written down before and after. */
 
-import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isMultiOutboxError } from '../../../src/errors.ts';
 import type { Outbox } from '../../../src/outbox/outbox.ts';
@@ -149,13 +148,11 @@ class HandlerCall {
   async #post(): Promise<void> {
     const { messageId } = this.#message;
     const { attempt } = this.#context;
-    const transaction = this.#context.transaction<void, DatabaseSync>(async (tx) => {
-      tx.driver
-        .prepare('INSERT INTO SimulatedEffects (MessageId, Attempt) VALUES (?, ?)')
-        .run(messageId, attempt);
+    const transaction = this.#context.transaction(async (tx) => {
+      await this.#world.takeEffect(tx.driver, messageId, attempt);
       if (this.#strikes('transaction is slow')) {
         await pause(this.#world.faults.random.pick([100, 900, 4_000]));
-        this.#checkRollback(tx.driver);
+        await this.#checkRollback(tx.driver);
       }
       if (this.#strikes('transaction hangs')) await never;
       if (this.#strikes('transaction enqueues')) await tx.enqueue({ topic: 'mail.send', payload: {} });
@@ -170,13 +167,9 @@ class HandlerCall {
   }
 
   /** Once the signal has fired, the transaction is rolled back, and statements in it fail (T3). */
-  #checkRollback(connection: DatabaseSync): void {
-    if (!this.#context.signal.aborted || this.#process.isDead) return;
-    try {
-      connection.prepare('SELECT 1').get();
-    } catch {
+  async #checkRollback(driver: unknown): Promise<void> {
+    if (!this.#context.signal.aborted || this.#process.isDead || !(await this.#world.isUsable(driver)))
       return;
-    }
     this.#world.broken('T3 rollback', `message ${this.#message.messageId} still has its transaction`);
   }
 

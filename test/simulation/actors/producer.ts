@@ -57,32 +57,32 @@ export class Producer {
   async #inTransaction({ multiOutbox, process }: Member, tenant: TenantModel): Promise<void> {
     const world = this.#world;
     const { generation } = tenant;
-    const connection = world.databases.connect(tenant.file);
+    const transaction = await world.transaction(tenant);
+    const { driver } = transaction;
     try {
-      connection.exec('BEGIN IMMEDIATE');
       const wake = world.random.chance(0.7);
-      await multiOutbox.outbox(tenant.id).enqueue(this.#messages(), { transaction: connection, wake });
+      await multiOutbox.outbox(tenant.id).enqueue(this.#messages(), { transaction: driver, wake });
       if (world.strikes('producer holds its transaction')) {
         tenant.troubles++;
         await pause(world.faults.random.pick([100, 600, 3_000, 9_000]));
       }
       if (tenant.generation !== generation || world.strikes('producer rolls back')) {
-        connection.exec('ROLLBACK');
-        world.transactions.rolledBack(connection);
+        await transaction.rollback();
+        world.transactions.rolledBack(driver);
         this.#note(`${tenant.id}: rolls back`);
         return;
       }
-      connection.exec('COMMIT');
+      await transaction.commit();
       const diesNow = world.strikes('producer dies before the wake');
       world.checked(() => {
-        world.transactions.committed(connection, wake && !diesNow);
+        world.transactions.committed(driver, wake && !diesNow);
         return '';
       });
       this.#note(`${tenant.id}: commits`);
       if (diesNow) this.#die();
       else await pause(20);
     } finally {
-      if (!process.isDead) connection.close();
+      if (!process.isDead) transaction.close();
     }
   }
 

@@ -82,7 +82,8 @@ export class Databases implements Pools {
 
   /** While a file is full, it cannot grow. */
   setFull(file: string, isFull: boolean): void {
-    this.pool(file).setFull(isFull);
+    const pool = isFull ? this.pool(file) : this.#pools.get(file);
+    pool?.setFull(isFull);
   }
 
   /** Copies the file's committed state. */

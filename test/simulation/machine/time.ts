@@ -14,6 +14,11 @@ const realMilliseconds = performance.now.bind(performance);
 const epoch = Date.UTC(2030, 0, 1);
 
 type Callback = (...args: unknown[]) => void;
+/** The timers behind those that belong to processes. */
+export type Timers = Pick<
+  FakeTimers.Clock,
+  'setTimeout' | 'clearTimeout' | 'setInterval' | 'clearInterval' | 'setImmediate' | 'clearImmediate'
+>;
 type Handle = ReturnType<FakeTimers.Clock['setTimeout']> & object;
 
 /** A timer may have to wait in a frozen process after the clock has fired it, and may be cleared meanwhile. */
@@ -22,10 +27,22 @@ interface Timer {
   isHeld: boolean;
 }
 
-export class VirtualTime {
+/** The clock of a history. All times are milliseconds. */
+export interface Time {
+  /** Since the beginning of the history. */
+  readonly now: number;
+  /** The same as a time of day, since 1970. */
+  readonly utc: number;
+  /** How many timers have fired. */
+  readonly events: number;
+  /** Lets time pass until then, since the beginning of the history, or until `isOver` says so. */
+  runUntil(end: number, isOver?: () => boolean): Promise<void>;
+  close(): void;
+}
+
+export class VirtualTime implements Time {
   readonly #clock: FakeTimers.Clock;
   readonly #restore: () => void;
-  /** How many timers have fired. */
   events = 0;
 
   /** Replaces the timers and clocks of this Node process until `close`. */
@@ -46,17 +63,14 @@ export class VirtualTime {
     this.#restore = ownTimers(this.#clock);
   }
 
-  /** Milliseconds since the beginning of the history. */
   get now(): number {
     return this.#clock.now - epoch;
   }
 
-  /** The same as a time of day, milliseconds since 1970. */
   get utc(): number {
     return this.#clock.now;
   }
 
-  /** Lets time pass until then, or until `isOver` says so. Milliseconds since the beginning of the history. */
   async runUntil(end: number, isOver: () => boolean = () => false): Promise<void> {
     let isReached = false;
     SimulatedProcess.outside(() => {
@@ -91,7 +105,7 @@ function settled(): Promise<void> {
 }
 
 /** Makes timers belong to the process that sets them. Returns a function that undoes it. */
-function ownTimers(clock: FakeTimers.Clock): () => void {
+export function ownTimers(clock: Timers): () => void {
   const timers = new WeakMap<object, Timer>();
 
   function set(start: (fire: () => void, ms?: number) => unknown, repeats: boolean) {

@@ -43,6 +43,11 @@ export class QueueModel {
     this.lease = new LeaseModel(`${options.tenantId} queue:${options.name}`, options);
   }
 
+  /** How many messages there are. */
+  get count(): number {
+    return this.messages.size;
+  }
+
   get label(): string {
     return `${this.options.tenantId} ${this.options.name}`;
   }
@@ -62,6 +67,9 @@ export class QueueModel {
     this.lease = lease.copy();
     this.lease.surprise(this.#acquisitions.ids);
   }
+
+  /** The messages are about to be stored. */
+  sent(_messages: readonly NewMessage[]): void {}
 
   /** A committed transaction has stored the message. Its delay began when the message was inserted. */
   stored({ message, notBefore }: InsertedMessage, sequence: number, wake: boolean): void {

@@ -48,7 +48,9 @@ export class Caller {
     try {
       result = await call.perform();
     } catch (error) {
-      if (!this.#process.isDead) this.#note(`${target} ${name}: ${errorLabel(error)}`);
+      // In a dead process nothing happens any more.
+      await this.#process.reached();
+      this.#note(`${target} ${name}: ${errorLabel(error)}`);
       throw error;
     }
     const seen = this.#world.checked(() => call.observe?.(result) ?? '');

@@ -3,7 +3,6 @@
  */
 import type { Engine, TenantDatabase } from '../../../src/engine/engine.ts';
 import type { LeaseStore } from '../../../src/engine/lease-store.ts';
-import { createSqliteEngine } from '../../../src/engine/sqlite/index.ts';
 import type { QueueName } from '../../../src/engine/work-queue.ts';
 import type { SimulatedProcess } from '../machine/process.ts';
 import type { LeaseModel } from '../models/lease-model.ts';
@@ -19,8 +18,7 @@ export interface Watched {
 }
 
 export function simulatedEngine(world: World, process: SimulatedProcess): Engine {
-  const { busyTimeoutMs } = world.settings.sqlite;
-  const real = createSqliteEngine({ registry: world.registryFile, synchronous: 'normal', busyTimeoutMs });
+  const real = world.engine(process);
   const watched: Watched = { world, process, caller: new Caller(world, process) };
   return {
     kind: real.kind,

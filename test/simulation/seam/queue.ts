@@ -17,7 +17,10 @@ export function watchedQueue(
     enqueue: (messages, transaction) =>
       caller.call({
         ...named('enqueue'),
-        perform: () => real.enqueue(messages, transaction),
+        perform() {
+          model.sent(messages);
+          return real.enqueue(messages, transaction);
+        },
         observe(results) {
           const stored = messages
             .filter((_, index) => results[index]!.status === 'enqueued')

@@ -1,0 +1,39 @@
+/** How a history ends: everything has come to its end, then the fleet is idle, then it closes. */
+import type { Host } from './actors/member.ts';
+import type { Fleet } from './fleet.ts';
+import { Violation } from './violation.ts';
+import type { World } from './world.ts';
+
+/** Milliseconds in which a process without work closes. */
+const closeMs = 10_000;
+
+export async function checkEnd(world: World, fleet: Fleet, idleMs: number): Promise<void> {
+  await world.checkTables();
+  await world.time.runUntil(world.time.now + idleMs, () => world.violation !== undefined);
+  const hosts = fleet.hosts.filter(({ process }) => !process.isDead);
+  fleet.end();
+  const closing = hosts.map(async (host) => {
+    await host.stop();
+    return host;
+  });
+  const closed = new Set<Host>();
+  for (const each of closing) void each.then((host) => closed.add(host));
+  await world.time.runUntil(world.time.now + closeMs, () => closed.size === hosts.length);
+  world.checked(() => {
+    for (const host of hosts) checkClosed(host, closed.has(host));
+    return '';
+  });
+  await world.checkLeases(new Set(hosts.map(({ process }) => process.name)));
+}
+
+function checkClosed({ process }: Host, hasClosed: boolean): void {
+  if (!hasClosed) throw new Violation('D5 close', `${process.name} has not closed after ${closeMs} ms`);
+  if (process.owned.size > 0)
+    throw new Violation('F8 given back', `${process.name} left ${process.owned.size} connections open`);
+  if (process.timers.size > 0) {
+    throw new Violation(
+      'D5 close',
+      `${process.name} left timers: ${[...process.timers.values()].join(', ')}`,
+    );
+  }
+}
