@@ -1,4 +1,10 @@
-# The other scripts source this file. It reads the deployment's outputs from the environment, or else from azd.
+# The other scripts source this file, in the top folder of a clone or of the installed package. It reads the deployment's outputs
+# from the environment, or else from azd.
+
+# The command line: a clone builds it first, the package brings it.
+multi_outbox() {
+  if [ -e esbuild.mjs ]; then npm run --silent cli -- "$@"; else node dist/cli.js "$@"; fi
+}
 
 : "${AZURE_IDENTITY_NAME:=}"
 if [ -z "$AZURE_IDENTITY_NAME" ] && command -v azd >/dev/null; then

@@ -8,8 +8,7 @@ Set-Location (Join-Path $PSScriptRoot '../..')
 . (Join-Path $PSScriptRoot 'environment.ps1')
 if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
 
-# '--' is quoted because npm is a script on Windows, and PowerShell does not pass a plain -- to scripts.
-npm run --silent cli '--' migrate --registry-only
+Invoke-MultiOutbox migrate --registry-only
 if ($LASTEXITCODE -ne 0) { exit 1 }
 & (Join-Path $PSScriptRoot 'grant-identity.ps1') $env:AZURE_SQL_SERVER_ADDRESS $env:AZURE_SQL_REGISTRY_DATABASE
 exit $LASTEXITCODE

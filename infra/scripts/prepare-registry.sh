@@ -6,5 +6,5 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 source infra/scripts/environment.sh
 
-npm run --silent cli -- migrate --registry-only
+multi_outbox migrate --registry-only
 infra/scripts/grant-identity.sh "$AZURE_SQL_SERVER_ADDRESS" "$AZURE_SQL_REGISTRY_DATABASE"

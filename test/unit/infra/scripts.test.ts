@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -53,6 +55,7 @@ describe.each(shells)('scripts that follow a deployment, in $name', ({ extension
     command('npm', 'exit 0');
     command('sqlcmd', `case "$*" in *bad-db*) exit 1;; esac`);
     command('azd', 'exit 1');
+    symlinkSync(process.execPath, path.join(folder, 'node'));
   });
 
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
@@ -64,12 +67,12 @@ describe.each(shells)('scripts that follow a deployment, in $name', ({ extension
     chmodSync(file, 0o755);
   }
 
-  function run(name: string, args: string[], env: Record<string, string> = deployment) {
+  function run(name: string, args: string[], env: Record<string, string> = deployment, place = scripts) {
     const calls = path.join(folder, 'calls');
     writeFileSync(calls, '');
     const { status, stdout, stderr } = spawnSync(
       program!,
-      [...flags, path.join(scripts, `${name}${extension}`), ...args],
+      [...flags, path.join(place, `${name}${extension}`), ...args],
       {
         env: { ...env, CALLS: calls, HOME: folder, PATH: `${folder}:/usr/bin:/bin` },
         encoding: 'utf8',
@@ -101,7 +104,7 @@ describe.each(shells)('scripts that follow a deployment, in $name', ({ extension
     const file = path.join(folder, 'tenants.csv');
     writeFileSync(
       file,
-      'id,server,database,priority\nacme,one.example,acme-db,1\r\nbad,one.example,bad-db,\nbirch,two.example,birch-db,2',
+      'id,server,database,priority\nacme,one.example,acme-db,1\nbad,one.example,bad-db,\nbirch,two.example,birch-db,2',
     );
     const { status, stderr, calls } = run('add-tenants', [file]);
     expect(status).toBe(1);
@@ -114,6 +117,27 @@ describe.each(shells)('scripts that follow a deployment, in $name', ({ extension
     ]);
   });
 
+  test('add-tenants: reads the file as `tenants import` does, and leaves out tenants with an auth-setting', () => {
+    const file = path.join(folder, 'tenants.csv');
+    writeFileSync(
+      file,
+      [
+        '\ufeff"Server", id ,tag:plan,"database","auth-setting",schema',
+        'one.example,acme,"gold, ""new""","acme, north",,',
+        '',
+        '"two.example","birch",,"",,"out box"',
+        'two.example,cedar,,cedar-db,CEDAR_DB,',
+        ',elder,,elder-db,,',
+      ].join('\r\n'),
+    );
+    const { status, stderr, calls } = run('add-tenants', [file]);
+    expect([status, stderr]).toEqual([0, '']);
+    expect(calls.slice(1)).toEqual([
+      expect.stringMatching(/^sqlcmd -S one\.example -d acme, north .* Schema=messaging$/),
+      expect.stringMatching(/^sqlcmd -S two\.example -d birch .* Schema=out box$/),
+    ]);
+  });
+
   test('add-tenants: a row that is not imported is a failure, and the other tenants still get access', () => {
     command('npm', 'exit 1');
     const file = path.join(folder, 'tenants.csv');
@@ -122,12 +146,27 @@ describe.each(shells)('scripts that follow a deployment, in $name', ({ extension
     expect([status, calls.length]).toEqual([1, 2]);
   });
 
-  test('add-tenants: a file without that heading is wrong usage', () => {
+  test.each([
+    ['without a heading', 'acme,one.example,acme-db\n', "'id,server'"],
+    ['with a heading alone', 'id,server,database\n', 'a row for each tenant'],
+  ])('add-tenants: a file %s is wrong usage', (_name, text, problem) => {
     const file = path.join(folder, 'tenants.csv');
-    writeFileSync(file, 'acme,one.example,acme-db\n');
+    writeFileSync(file, text);
     const { status, stderr, calls } = run('add-tenants', [file]);
     expect([status, calls]).toEqual([2, []]);
-    expect(stderr).toContain('id,server,database');
+    expect(stderr).toContain(problem);
+  });
+
+  test('in an installed package the scripts call the command line that it brings', () => {
+    const place = path.join(folder, 'node_modules/multi-outbox/infra/scripts');
+    cpSync(scripts, place, { recursive: true });
+    rmSync(path.join(folder, 'node'));
+    command('node', '');
+    const { status, calls } = run('prepare-registry', [], deployment, place);
+    expect([status, calls]).toEqual([
+      0,
+      ['node dist/cli.js migrate --registry-only', expect.stringMatching(/^sqlcmd -S registry\.example /)],
+    ]);
   });
 
   test.each(['prepare-registry', 'grant-identity', 'add-tenants'])(
