@@ -77,7 +77,7 @@ param sqlAdministratorObjectId string
 @allowed(['User', 'Group', 'Application'])
 param sqlAdministratorType string
 
-@description('Service objective of the registry database: GP_S_Gen5_2 (serverless, at most two vCores), GP_Gen5_2, S0 and so on. Every plan reads the registry, and every run writes its report to it. Its concurrent workers must carry the connections of maximumInstanceCount (docs/azure.md, Scaling).')
+@description('Service objective of the registry database: GP_S_Gen5_2 (serverless, at most two vCores), GP_Gen5_2, S0 and so on. Every plan reads the registry, and every run writes its report to it. Its concurrent workers must carry the connections of maximumInstanceCount and of the always ready instances (docs/azure.md, Scaling).')
 param registrySku string = 'GP_S_Gen5_2'
 
 @description('Serverless only: the minimum vCores of the registry database, such as 1.25; empty for the least that its size allows.')

@@ -23,7 +23,9 @@ param alwaysReady = [
   }
 ]
 
-param registrySku = 'GP_S_Gen5_2'
+// Its 300 concurrent workers carry 40 instances on demand and the 16 that zones keep ready (docs/azure.md, Scaling). A serverless
+// database costs what it uses, and at least half a vCore in this size too.
+param registrySku = 'GP_S_Gen5_4'
 param registryBackupRedundancy = 'Geo'
 
 param logRetentionDays = 90

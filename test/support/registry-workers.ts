@@ -1,3 +1,20 @@
+/** The load of a deployment's instances on the registry, and the service objectives that carry it. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** Instances that reach the registry beside the instances on demand of dispatch: one of the plan, and one of HTTP. */
+export const onDemandOthers = 2;
+
+/** The groups of functions that Azure scales by themselves; the type of the parameter alwaysReady names them. */
+const types = readFileSync(path.join(__dirname, '../../infra/modules/types.bicep'), 'utf8');
+const groups = [...types.matchAll(/^ {4}\| '(?:http|function:[\w-]+)'$/gm)].length;
+
+/**
+ * Instances that are always ready in a plan that is spread over zones: two of each group.
+ * https://learn.microsoft.com/azure/reliability/reliability-functions
+ */
+export const zonesKeep = 2 * groups;
+
 /**
  * Concurrent workers of Azure SQL's service objectives, as
  * https://learn.microsoft.com/azure/azure-sql/database/resource-limits-dtu-single-databases and

@@ -1,10 +1,8 @@
 import hostJson from '../../../host.json' with { type: 'json' };
-import type { Resource } from '../../support/bicep.ts';
-import { registryWorkers } from '../../support/registry-workers.ts';
+import type { Resource, Value } from '../../support/bicep.ts';
+import { onDemandOthers, registryWorkers, zonesKeep } from '../../support/registry-workers.ts';
 import type { Evaluated } from './evaluated.test.ts';
 
-/** Instances of other functions that reach the registry beside dispatch: the plan, and HTTP. */
-const otherInstances = 2;
 /** A run settles one batch while it has claimed the next (D6). */
 const batchesOfRun = 2;
 
@@ -18,6 +16,7 @@ export function describeSizes(evaluated: () => Evaluated): void {
     return {
       settings,
       ...property('Microsoft.Web/sites').properties.functionAppConfig.scaleAndConcurrency,
+      inZones: property('Microsoft.Web/serverfarms').properties.zoneRedundant as boolean,
       registry: property('Microsoft.Sql/servers/databases').sku.name as string,
       poolSize: Number(settings.MULTI_OUTBOX_SQL_POOL_SIZE),
     };
@@ -30,10 +29,21 @@ export function describeSizes(evaluated: () => Evaluated): void {
     small: sizes(await evaluated().bicep.evaluate({ instanceMemoryMB: '512' })),
   });
 
-  test('the workers of the registry carry the connections of all instances', async () => {
-    for (const [name, { maximumInstanceCount, poolSize, registry }] of Object.entries(await deployments())) {
-      const connections = (maximumInstanceCount + otherInstances) * poolSize;
-      expect([name, registry, connections <= registryWorkers[registry]!]).toEqual([name, registry, true]);
+  test('the workers of the registry carry the connections of all instances, those always ready included', async () => {
+    const all = await deployments();
+    expect([all.prod.inZones, all.dev.inZones, zonesKeep]).toEqual([true, false, 16]);
+    for (const [name, size] of Object.entries(all)) {
+      const ready = size.alwaysReady.reduce(
+        (sum: number, { instanceCount }: Value) => sum + instanceCount,
+        0,
+      );
+      const others = size.inZones ? zonesKeep : onDemandOthers + ready;
+      const connections = (size.maximumInstanceCount + others) * size.poolSize;
+      expect([name, size.registry, connections <= registryWorkers[size.registry]!]).toEqual([
+        name,
+        size.registry,
+        true,
+      ]);
     }
   });
 

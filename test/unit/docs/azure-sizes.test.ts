@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { settingDescriptions } from '../../../src/settings.ts';
-import { registryWorkers } from '../../support/registry-workers.ts';
+import { onDemandOthers, registryWorkers, zonesKeep } from '../../support/registry-workers.ts';
 
 const text = readFileSync(path.join(__dirname, '../../../docs/azure.md'), 'utf8');
 const cells = (start: string) =>
@@ -18,8 +18,13 @@ test('docs/azure.md: the workers of each registry, and the instances that they c
   const skus = cells('`registrySku`');
   expect(skus).toEqual(Object.keys(registryWorkers));
   expect(cells('concurrent workers').map(Number)).toEqual(skus.map((sku) => registryWorkers[sku]));
-  expect(cells('largest `maximumInstanceCount`').map(Number)).toEqual(
-    skus.map((sku) => Math.floor(registryWorkers[sku]! / poolSize) - 2),
+  const largest = (others: number) =>
+    skus.map((sku) => Math.floor(registryWorkers[sku]! / poolSize) - others);
+  expect(cells('largest `maximumInstanceCount`').map(Number)).toEqual(largest(onDemandOthers));
+  const zones = largest(zonesKeep).map((count, index) => (skus[index]!.startsWith('GP_') ? `${count}` : '–'));
+  expect(cells('the same, with `zoneRedundant`')).toEqual(zones);
+  expect(text).toContain(
+    `or with zoneRedundant ${zonesKeep}: two always ready instances of each of eight groups`,
   );
 });
 
