@@ -17,7 +17,7 @@ function isStale() {
     'package.json',
     'tsconfig.json',
     'host.json',
-    ...globSync('{src,functions,examples}/**/*.ts'),
+    ...globSync('{src,functions,examples/demo}/**/*.ts'),
   ].some((file) => statSync(file).mtimeMs > builtAt);
 }
 

@@ -46,7 +46,6 @@ const required = {
   sqlAdministratorType: "'Group'",
 };
 
-/** @param env the variables that parameter files read */
 export class Bicep {
   /** A copy of infra/, which parameter files of tests are written into. */
   readonly #folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-bicep-'));
@@ -57,6 +56,7 @@ export class Bicep {
   readonly #evaluated = new Map<string, Promise<Resource[]>>();
   #calls = 0;
 
+  /** @param env the variables that parameter files read */
   constructor(env: Readonly<Record<string, string>>) {
     cpSync(infra, this.#folder, { recursive: true });
     this.#server = spawn(bicepProgram!, ['jsonrpc', '--stdio'], {
@@ -90,6 +90,14 @@ export class Bicep {
     const file = `test-${createHash('sha256').update(text).digest('hex')}.bicepparam`;
     writeFileSync(path.join(this.#folder, file), text);
     return this.evaluateFile(file);
+  }
+
+  /** The resources of the parameter file in examples/azure/infra, with infra/ where the installed package has it. */
+  evaluateExample(): Promise<Resource[]> {
+    const example = path.join(this.#folder, 'example');
+    cpSync(path.join(infra, '../examples/azure/infra'), path.join(example, 'infra'), { recursive: true });
+    cpSync(infra, path.join(example, 'node_modules/multi-outbox/infra'), { recursive: true });
+    return this.evaluateFile('example/infra/main.bicepparam');
   }
 
   async #snapshot(name: string): Promise<Resource[]> {

@@ -29,6 +29,7 @@ export const documents = [
   'README.md',
   'CONTRIBUTING.md',
   'sql/README.md',
+  'examples/azure/README.md',
   ...globSync('docs/*.md', { cwd: root })
     .map((file) => file.split(path.sep).join('/'))
     .sort(),

@@ -1,6 +1,7 @@
-/** Empty projects into which the packed package is installed, as a user would, from the registry. */
+/** Projects, empty ones or the examples, into which the packed package is installed, as a user would, from the registry. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import {
+  cpSync,
   globSync,
   mkdirSync,
   mkdtempSync,
@@ -70,10 +71,16 @@ export class InstalledProject {
   readonly #running = new Set<ChildProcess>();
   readonly #place = mkdtempSync(path.join(tmpdir(), 'multi-outbox-pack-'));
 
-  constructor() {
+  /** @param example the folder of a project, relative to the repository, to begin with a copy of it */
+  constructor(example?: string) {
     this.folder = path.join(this.#place, 'project');
     mkdirSync(this.folder);
-    this.write('package.json', '{"name":"project","version":"1.0.0","license":"MIT","private":true}');
+    if (example === undefined) {
+      this.write('package.json', '{"name":"project","version":"1.0.0","license":"MIT","private":true}');
+    } else {
+      const isSource = (file: string) => !['node_modules', 'dist'].includes(path.basename(file));
+      cpSync(path.join(root, example), this.folder, { recursive: true, filter: isSource });
+    }
     // Without a lock file, yarn looks for a project in the folders above.
     this.write('yarn.lock', '');
   }

@@ -30,6 +30,8 @@ const env = {
   ALERT_EMAIL: 'operators@example.com',
   MONTHLY_BUDGET: '250',
   BUDGET_START_DATE: '2026-01-01',
+  // examples/azure
+  BILLING_URL: 'https://billing.example.com/',
 };
 
 // The compiler is slow on a busy machine, above all at its first call.
@@ -52,6 +54,14 @@ jest.setTimeout(600_000);
 
   test('the compiler and its linter find nothing', async () => {
     expect(await evaluated.bicep.lint('main.bicep')).toEqual([]);
+  });
+
+  test('examples/azure asks for the resources of dev, with a setting of its own', async () => {
+    const example = await evaluated.bicep.evaluateExample();
+    const types = (resources: Resource[]) => resources.map(({ type }) => type).sort();
+    expect(types(example)).toEqual(types(evaluated.dev));
+    const settings = example.find(({ name }) => name.endsWith('/appsettings'))!.properties;
+    expect(settings).toMatchObject({ BILLING_URL: 'https://billing.example.com/' });
   });
 
   describe('alerts', () => describeAlerts(() => evaluated));

@@ -19,6 +19,7 @@ const known: Readonly<Record<string, readonly string[]>> = {
   'az deployment sub delete': ['--name'],
   'az deployment sub show': ['--name'],
   'az functionapp deployment source config-zip': ['--name', '--resource-group', '--src'],
+  'az functionapp keys list': ['--name', '--resource-group'],
   'az functionapp list-flexconsumption-locations': [],
   'az group create': ['--location', '--name'],
   'az group delete': ['--name', '--yes'],
@@ -49,6 +50,7 @@ const known: Readonly<Record<string, readonly string[]>> = {
   'azd env remove': [],
   'azd env set': [],
   'azd provision': [],
+  'azd up': [],
 };
 
 const names = Object.keys(known).sort((a, b) => b.length - a.length);
@@ -66,7 +68,7 @@ function commands(code: string): string[] {
     .filter((line) => /^azd? /.test(line));
 }
 
-const azure = documents.filter((document) => document.startsWith('docs/azure'));
+const azure = documents.filter((document) => /^(docs|examples)\/azure/.test(document));
 const blocks = azure.flatMap(blocksOf).filter(({ language }) => language === 'sh' || language === 'pwsh');
 
 test('every command of az and azd was looked up, and so was each of its options', () => {

@@ -9,6 +9,7 @@ const documents = [
   'CHANGELOG.md',
   'SECURITY.md',
   'sql/README.md',
+  'examples/azure/README.md',
   ...globSync('docs/*.md', { cwd: root }).map((file) => file.split(path.sep).join('/')),
 ];
 const read = (document: string) => readFileSync(path.join(root, document), 'utf8');
