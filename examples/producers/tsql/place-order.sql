@@ -1,0 +1,34 @@
+-- Places an order and enqueues its message in one transaction. See ../README.md.
+--
+-- T-SQL cannot wake a tenant of another database. The message is found at the tenant's next look; on Azure SQL
+-- Database, sp_invoke_external_rest_endpoint can call the function app's wake after the commit.
+CREATE OR ALTER PROCEDURE dbo.PlaceOrder
+  @Id nvarchar(300),
+  @MessageId uniqueidentifier = NULL OUTPUT,
+  @Duplicate bit = 0 OUTPUT
+AS
+SET NOCOUNT ON;
+-- A failed statement, and a client that cancels the call, roll the transaction back.
+SET XACT_ABORT ON;
+IF @@TRANCOUNT > 0 THROW 50000, N'PlaceOrder begins a transaction of its own, so that it can repeat it; call it outside of one.', 1;
+DECLARE @Tries int = 0, @Payload nvarchar(max), @DedupKey nvarchar(200) = N'placed ' + @Id;
+SET @Payload = N'{"orderId":"' + STRING_ESCAPE(@Id, 'json') + N'"}';
+WHILE 1 = 1
+BEGIN
+  BEGIN TRY
+    SELECT @Tries = @Tries + 1, @MessageId = NULL;
+    BEGIN TRANSACTION;
+    INSERT dbo.Orders (Id) SELECT @Id WHERE NOT EXISTS (SELECT 1 FROM dbo.Orders WHERE Id = @Id);
+    EXEC messaging.Outbox_Enqueue
+      @Topic = N'order.placed', @Payload = @Payload, @DedupKey = @DedupKey, @OrderingKey = @Id,
+      @MessageId = @MessageId OUTPUT, @Duplicate = @Duplicate OUTPUT;
+    COMMIT;
+    RETURN 0;
+  END TRY
+  BEGIN CATCH
+    IF @@TRANCOUNT > 0 ROLLBACK;
+    -- A deadlock or a lock timeout: nothing was stored. A repeated order and its dedup key would store nothing either.
+    IF ERROR_NUMBER() NOT IN (1205, 1222) OR @Tries >= 4 THROW;
+    WAITFOR DELAY '00:00:00.200';
+  END CATCH;
+END;
