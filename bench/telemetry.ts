@@ -32,7 +32,11 @@ export const telemetry: Benchmark = {
       progress(`repetition ${repetition}`);
       quiet.push(await exportOf(place, { plans: 1, tenantIds: [] }));
       idle.push(await exportOf(place, { plans: 1, tenantIds }));
-      minute.push(await exportOf(place, { plans: plansAMinute, tenantIds: few }));
+      // A registry of its own: the last process that recorded the fleet's gauges keeps their lease for longer than a minute.
+      const fresh = await places.open('telemetry-minute');
+      await makeTenants(fresh, few);
+      minute.push(await exportOf(fresh, { plans: plansAMinute, tenantIds: few }));
+      await fresh.remove();
       await enqueue(place, tenantIds);
       busy.push(await exportOf(place, { plans: 1, tenantIds }));
     }
@@ -41,6 +45,11 @@ export const telemetry: Benchmark = {
     assertCount('messages that the idle runs found', idle.at(-1)!.done, 0);
     assertCount('spans of idle runs', idle.at(-1)!.spans, 0);
     assertCount('log lines of idle runs', idle.at(-1)!.lines, 0);
+    assertCount(
+      'idle minutes with the gauges of the fleet',
+      minute.filter((one) => one.gauges).length,
+      repetitions,
+    );
     const bytesEach = (runs: readonly Exported[]) =>
       runs.map(({ bytes }, index) => Math.max(0, bytes - quiet[index]!.bytes) / looks);
     const idleBytes = bytesEach(idle);
@@ -69,7 +78,7 @@ export const telemetry: Benchmark = {
       ],
       notes: [
         "OTLP, protobuf, without compression: the bodies of all requests. A run's bytes are those of an export with the runs less those of an export without any.",
-        `A minute is one export after ${plansAMinute} plans and a look at each of ${few.length} tenants.`,
+        `A minute is one export after ${plansAMinute} plans and a look at each of ${few.length} tenants, with the fleet's gauges.`,
       ],
     };
   },
@@ -80,6 +89,8 @@ interface Exported extends TelemetryOutput {
   readonly bytes: number;
   /** Spans are in requests of their own. */
   readonly spans: number;
+  /** Whether the metrics have the state of the fleet, which one host records once a minute. */
+  readonly gauges: boolean;
 }
 
 async function enqueue(place: Place, tenantIds: readonly string[]): Promise<void> {
@@ -91,10 +102,12 @@ async function enqueue(place: Place, tenantIds: readonly string[]): Promise<void
 async function exportOf(place: Place, job: Omit<TelemetryJob, 'registry'>): Promise<Exported> {
   let bytes = 0;
   let spans = 0;
+  let gauges = false;
   const receiver = createServer((request, response) => {
     if (request.url === '/v1/traces') spans++;
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
+      gauges ||= chunk.includes('multi_outbox.fleet.longest_streak');
     });
     request.on('end', () => response.setHeader('content-type', 'application/x-protobuf').end());
   });
@@ -106,7 +119,7 @@ async function exportOf(place: Place, job: Omit<TelemetryJob, 'registry'>): Prom
       [...process.execArgv, child, JSON.stringify({ ...job, registry: place.registry })],
       { env: { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` }, timeout: 120_000 },
     );
-    return { ...(JSON.parse(stdout) as TelemetryOutput), bytes, spans };
+    return { ...(JSON.parse(stdout) as TelemetryOutput), bytes, spans, gauges };
   } finally {
     receiver.closeAllConnections();
     await new Promise((resolve) => receiver.close(resolve));
