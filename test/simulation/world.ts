@@ -65,6 +65,8 @@ export class World {
   readonly reachable = new Set<string>();
   /** The acquisitions of leases whose owners never learned of them. */
   readonly unansweredAcquisitions = new Set<string>();
+  /** Whether the code under test has set every timer of a process. A database's driver may leave some of its own. */
+  readonly ownsAllTimers: boolean = true;
   readonly #tenants = new Map<string, TenantModel>();
   /** By frozen process: thaws it if another one has taken over what it works on. */
   readonly #overtakings = new Map<SimulatedProcess, () => void>();

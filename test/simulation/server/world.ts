@@ -46,6 +46,7 @@ export interface Place {
 }
 
 export class ServerWorld extends World {
+  override readonly ownsAllTimers = false;
   readonly #place: Place;
   readonly #proxies: TcpProxy[];
   readonly #used = new Map<SimulatedProcess, TcpProxy>();
