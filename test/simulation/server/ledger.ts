@@ -89,13 +89,9 @@ export class QueueLedger extends QueueModel {
     this.#entries.get(messageId)!.inTransaction = true;
   }
 
-  override replayed(): number {
+  override acted(): number {
     this.#isTidied = true;
     return 0;
-  }
-
-  override discarded(): number {
-    return this.replayed();
   }
 
   override answerLost(): void {}
