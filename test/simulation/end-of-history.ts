@@ -4,10 +4,14 @@ import type { Fleet } from './fleet.ts';
 import { Violation } from './violation.ts';
 import type { World } from './world.ts';
 
-/** Milliseconds in which a process without work closes. */
-const closeMs = 10_000;
+export interface EndOptions {
+  /** Milliseconds for which the fleet is idle. */
+  readonly idleMs: number;
+  /** Milliseconds in which a process without work closes. */
+  readonly closeMs: number;
+}
 
-export async function checkEnd(world: World, fleet: Fleet, idleMs: number): Promise<void> {
+export async function checkEnd(world: World, fleet: Fleet, { idleMs, closeMs }: EndOptions): Promise<void> {
   await world.checkTables();
   await world.time.runUntil(world.time.now + idleMs, () => world.violation !== undefined);
   const hosts = fleet.hosts.filter(({ process }) => !process.isDead);
@@ -20,14 +24,18 @@ export async function checkEnd(world: World, fleet: Fleet, idleMs: number): Prom
   for (const each of closing) void each.then((host) => closed.add(host));
   await world.time.runUntil(world.time.now + closeMs, () => closed.size === hosts.length);
   world.checked(() => {
-    for (const host of hosts) checkClosed(host, closed.has(host), world.ownsAllTimers);
+    for (const host of hosts) {
+      if (!closed.has(host)) {
+        throw new Violation('D5 close', `${host.process.name} has not closed after ${closeMs} ms`);
+      }
+      checkClosed(host, world.ownsAllTimers);
+    }
     return '';
   });
   await world.checkLeases(new Set(hosts.map(({ process }) => process.name)));
 }
 
-function checkClosed({ process }: Host, hasClosed: boolean, ownsAllTimers: boolean): void {
-  if (!hasClosed) throw new Violation('D5 close', `${process.name} has not closed after ${closeMs} ms`);
+function checkClosed({ process }: Host, ownsAllTimers: boolean): void {
   if (process.owned.size > 0)
     throw new Violation('F8 given back', `${process.name} left ${process.owned.size} connections open`);
   if (ownsAllTimers && process.timers.size > 0) {

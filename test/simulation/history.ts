@@ -3,7 +3,7 @@
  * then the fleet is idle, then it closes. The seed decides all of it.
  */
 import type { TenantInput } from '../../src/fleet/tenants/definition.ts';
-import { checkEnd } from './end-of-history.ts';
+import { checkEnd, type EndOptions } from './end-of-history.ts';
 import { Fleet } from './fleet.ts';
 import { copyTemplates } from './templates.ts';
 import type { Violation } from './violation.ts';
@@ -25,15 +25,13 @@ export interface History {
 
 /** Milliseconds of virtual time in which every message must end once nothing goes wrong any more. */
 const healingMs = 120_000;
-const idleMs = 15_000;
+const end: EndOptions = { idleMs: 15_000, closeMs: 10_000 };
 /** More events than any history needs: code that goes on for ever without letting time pass. */
 const mostEvents = 200_000;
 
-export interface Phases {
+export interface Phases extends EndOptions {
   /** Milliseconds for which things go wrong. */
   readonly troubledMs: number;
-  /** Milliseconds for which the fleet is idle at the end. */
-  readonly idleMs: number;
 }
 
 export async function runHistory(options: WorldOptions): Promise<History> {
@@ -44,7 +42,7 @@ export async function runHistory(options: WorldOptions): Promise<History> {
   try {
     const { random } = world;
     const tenants = await copyTemplates(world, random.between(1, 5));
-    await liveThrough(world, tenants, { troubledMs: random.pick([20_000, 40_000, 70_000]), idleMs });
+    await liveThrough(world, tenants, { ...end, troubledMs: random.pick([20_000, 40_000, 70_000]) });
     return summaryOf(world);
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
@@ -69,7 +67,7 @@ export function summaryOf(world: World): History {
 export async function liveThrough(
   world: World,
   tenants: readonly TenantInput[],
-  { troubledMs, idleMs }: Phases,
+  { troubledMs, ...end }: Phases,
 ): Promise<void> {
   const { time } = world;
   const fleet = new Fleet(world, tenants, troubledMs);
@@ -83,5 +81,5 @@ export async function liveThrough(
   // Messages may be stored in the meantime: by transactions that are open, and by handlers.
   do await time.runUntil(time.now + 1_000, isBroken);
   while (!isBroken() && time.now < latest && (await world.isBusy()));
-  if (!isBroken()) await checkEnd(world, fleet, idleMs);
+  if (!isBroken()) await checkEnd(world, fleet, end);
 }

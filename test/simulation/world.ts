@@ -40,7 +40,7 @@ export interface BusinessTransaction {
   readonly driver: object;
   commit(): Promise<void>;
   rollback(): Promise<void>;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** The most attempts of a topic's messages, where a handler has its own. */
@@ -242,7 +242,7 @@ export class World {
   }
 
   /** Begins a transaction of an application's own. @throws when the database is locked */
-  async transaction(tenant: TenantModel): Promise<BusinessTransaction> {
+  async transaction(tenant: TenantModel, _process: SimulatedProcess): Promise<BusinessTransaction> {
     const connection = this.databases.connect(tenant.file);
     try {
       connection.exec('BEGIN IMMEDIATE');
@@ -254,7 +254,7 @@ export class World {
       driver: connection,
       commit: async () => connection.exec('COMMIT'),
       rollback: async () => connection.exec('ROLLBACK'),
-      close: () => connection.close(),
+      close: async () => connection.close(),
     };
   }
 

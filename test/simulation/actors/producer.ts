@@ -57,7 +57,7 @@ export class Producer {
   async #inTransaction({ multiOutbox, process }: Member, tenant: TenantModel): Promise<void> {
     const world = this.#world;
     const { generation } = tenant;
-    const transaction = await world.transaction(tenant);
+    const transaction = await world.transaction(tenant, process);
     const { driver } = transaction;
     try {
       const wake = world.random.chance(0.7);
@@ -82,7 +82,7 @@ export class Producer {
       if (diesNow) this.#die();
       else await pause(20);
     } finally {
-      if (!process.isDead) transaction.close();
+      if (!process.isDead) await transaction.close();
     }
   }
 

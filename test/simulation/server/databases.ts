@@ -44,13 +44,6 @@ export class ServerDatabases {
     return this.#databases.dispose();
   }
 
-  /** Begins a transaction on a connection of the application's own. */
-  async begin(name: string): Promise<mssql.Transaction> {
-    const transaction = new mssql.Transaction(await this.#databases.pool(name));
-    await transaction.begin(mssql.ISOLATION_LEVEL.READ_COMMITTED);
-    return transaction;
-  }
-
   rows(name: string, queue: QueueName): Promise<StoredRow[]> {
     const table = queue === 'outbox' ? 'Outbox' : 'Inbox';
     return this.#query(

@@ -7,9 +7,8 @@ import type { WorldOptions } from '../world.ts';
 import type { ServerDatabases } from './databases.ts';
 import { ServerWorld } from './world.ts';
 
-/** Milliseconds for which things go wrong. */
-const troubledMs = 10_000;
-const idleMs = 2_000;
+/** Milliseconds. A driver waits for a login that its server has not answered, so closing may take long. */
+const phases = { troubledMs: 10_000, idleMs: 2_000, closeMs: 60_000 };
 const mostTenants = 3;
 
 export async function runOnServer(options: WorldOptions, databases: ServerDatabases): Promise<History> {
@@ -27,7 +26,7 @@ export async function runOnServer(options: WorldOptions, databases: ServerDataba
       await engine.openRegistry().add(definition, engine.databaseKey(definition));
     }
     await engine.close();
-    await liveThrough(world, inputs, { troubledMs, idleMs });
+    await liveThrough(world, inputs, phases);
     return summaryOf(world);
   } finally {
     world.close();

@@ -109,11 +109,6 @@ export class QueueLedger extends QueueModel {
     }
     const most = options.maxAttempts(entry.message.topic);
     if (number > most) brokenIn(options, 'Q7 maximum', `${messageId} was started for the ${number}th time`);
-    const troubles = process.troubles + options.troubles();
-    const repeated = entry.attempts.find(({ state }) => state === 'returned');
-    if (repeated !== undefined && repeated.troubles === repeated.process.troubles + options.troubles()) {
-      brokenIn(options, 'at least once', `${messageId} was handled again, although nothing had gone wrong`);
-    }
     this.#checkOrder(entry);
     const attempt: Attempt = {
       messageId,
@@ -122,7 +117,7 @@ export class QueueLedger extends QueueModel {
       state: 'running',
       isSettled: false,
       delayMs: 0,
-      troubles,
+      troubles: process.troubles,
     };
     entry.attempts.push(attempt);
     return attempt;

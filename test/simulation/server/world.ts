@@ -97,8 +97,13 @@ export class ServerWorld extends World {
     return this.#engine(targetOf(this.#place.databases.connectionString).port);
   }
 
-  override async transaction(tenant: TenantModel): Promise<BusinessTransaction> {
-    const transaction = await this.#place.databases.begin(this.databaseOf(tenant.id));
+  /** On a connection of the process's own, which ends with it. */
+  override async transaction(tenant: TenantModel, process: SimulatedProcess): Promise<BusinessTransaction> {
+    const { port } = this.#used.get(process)!;
+    const pool = new mssql.ConnectionPool(`${this.#through(port)};Database=${this.databaseOf(tenant.id)}`);
+    await pool.connect();
+    const transaction = pool.transaction();
+    await transaction.begin();
     let isOpen = true;
     const end = async (how: 'commit' | 'rollback') => {
       isOpen = false;
@@ -108,8 +113,9 @@ export class ServerWorld extends World {
       driver: transaction,
       commit: () => end('commit'),
       rollback: () => end('rollback'),
-      close: () => {
-        if (isOpen) void end('rollback').catch(() => {});
+      async close() {
+        if (isOpen) await end('rollback').catch(() => {});
+        await pool.close();
       },
     };
   }
@@ -190,9 +196,18 @@ export class ServerWorld extends World {
     return new ServerTenant(...parts);
   }
 
+  /** The connection string for a proxy. */
+  #through(port: number): string {
+    const rest = without(
+      this.#place.databases.connectionString,
+      /^(server|data source|address|addr|network address)$/i,
+    );
+    return `Server=127.0.0.1,${port};${rest}`;
+  }
+
   #engine(port: number): Engine {
-    const { databases, registry } = this.#place;
-    const connectionString = `Server=127.0.0.1,${port};${without(databases.connectionString, /^(server|data source|address|addr|network address)$/i)}`;
+    const { registry } = this.#place;
+    const connectionString = this.#through(port);
     return createSqlServerEngine({
       registry: `mssql:${connectionString};Database=${registry}`,
       env: { [tenantsSetting]: connectionString },

@@ -1,6 +1,7 @@
 /** F7: the ends of callers' successive transactions on one connection, which `DatabaseSync` does not report. */
 import type { DatabaseSync } from 'node:sqlite';
 import { DatabaseFile } from '../../../src/engine/sqlite/file.ts';
+import { nextLookMs } from '../../../src/engine/sqlite/queue/commits.ts';
 import type { WorkQueue } from '../../../src/engine/work-queue.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { message, tenantFileOf, withProgram } from './scene.ts';
@@ -141,4 +142,8 @@ test('F7: a database that is closed before the transaction ends reports a commit
     // An unnecessary wake is better than a missing one.
     expect(await committed).toBe(true);
   });
+});
+
+test('F7: a transaction’s end is looked for after a tenth of the time that it has lasted, within limits', () => {
+  expect([0, 40, 500, 60_000].map(nextLookMs)).toEqual([5, 5, 50, 100]);
 });

@@ -6,9 +6,10 @@ import type { DatabaseHandle } from '../handle.ts';
 import { isTransactionOpen } from '../transaction.ts';
 import type { QueueTable } from './records.ts';
 
-/** Milliseconds between two looks: a tenth of the time that the transaction has lasted, within these limits. */
-const shortestWaitMs = 5;
-const longestWaitMs = 100;
+/** Milliseconds until the next look at a transaction that has lasted for so long: a tenth of that, within limits. */
+export function nextLookMs(lastedMs: number): number {
+  return Math.min(Math.max(lastedMs / 10, 5), 100);
+}
 
 interface Awaited {
   readonly messageId: string;
@@ -62,7 +63,7 @@ export class Commits {
     for (let lastedMs = 0; !awaited.isSettled; ) {
       const verdict = this.#verdict(database, awaited);
       if (verdict === undefined) {
-        const waitMs = Math.min(Math.max(lastedMs / 10, shortestWaitMs), longestWaitMs);
+        const waitMs = nextLookMs(lastedMs);
         await pause(waitMs, undefined, { ref: false });
         lastedMs += waitMs;
       } else awaited.settle(verdict);
