@@ -2,12 +2,15 @@
 import { InvalidArgumentError } from 'commander';
 import { parseDuration } from '../settings.ts';
 
-/** Reads a duration, such as 500ms, 30s, 5m or 2h, as milliseconds. */
+/**
+ * Reads a duration, such as 500ms, 30s, 5m or 2h, as milliseconds. A bare number is refused: whoever types 30 may mean
+ * seconds or days.
+ */
 export function durationArgument(text: string): number {
   const parsed = parseDuration(text);
-  if (parsed === null || text.trim() === '') {
+  if (parsed === null || !/[a-z]/i.test(text)) {
     throw new InvalidArgumentError(
-      'Give a duration of 0 or more, such as 500ms, 30s, 5m, 2h or 7d; a bare number is milliseconds.',
+      'Give a duration of 0 or more with its unit, such as 500ms, 30s, 5m, 2h or 7d.',
     );
   }
   return parsed;

@@ -287,7 +287,7 @@ export interface TenantReport {
    * For a caller that can send the request of the tenant's next run: if the run left a backlog, or a wake came since the
    * tenant was chosen, the report chooses the tenant again, and `schedule` does not count. Default: the tenant is due.
    */
-  readonly continues?: Pick<CommitPlan, 'redispatchMs'>;
+  readonly continues?: { readonly redispatchMs: number };
 }
 
 /** The registry's answer to a report. */

@@ -10,11 +10,11 @@ import {
 } from '../../../src/cli/arguments.ts';
 
 test('durations', () => {
-  expect([durationArgument('250'), durationArgument('1.5s'), durationArgument('2h')]).toEqual([
+  expect([durationArgument('250ms'), durationArgument('1.5s'), durationArgument('2h')]).toEqual([
     250, 1_500, 7_200_000,
   ]);
   expect([durationOrNever('Never'), durationOrNever('1m')]).toEqual(['never', 60_000]);
-  for (const text of ['', ' ', '-1s', 'soon', '1 fortnight', 'never']) {
+  for (const text of ['', ' ', '-1s', 'soon', '1 fortnight', 'never', '250', '0', '1.5']) {
     expect(() => durationArgument(text)).toThrow(InvalidArgumentError);
   }
 });
