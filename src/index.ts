@@ -9,6 +9,7 @@ export type {
   LeaseAcquired,
   LeasedElsewhere,
   LeaseRecord,
+  LeaseRef,
 } from './engine/lease-store.ts';
 export {
   type ClaimedMessage,
@@ -20,6 +21,7 @@ export type { ActName, MessageState } from './engine/message-search.ts';
 export type { OperationProgress, OperationState, TenantError } from './engine/operation-store.ts';
 export type {
   CandidateOrder,
+  CommitPlan,
   FailingTopic,
   FleetSummary,
   ListTenants,

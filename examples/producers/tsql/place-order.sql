@@ -2,7 +2,7 @@
 --
 -- T-SQL cannot wake a tenant of another database. The message is found at the tenant's next look; on Azure SQL
 -- Database, sp_invoke_external_rest_endpoint can call the function app's wake after the commit.
-CREATE OR ALTER PROCEDURE dbo.PlaceOrder
+CREATE PROCEDURE dbo.PlaceOrder
   @Id nvarchar(300),
   @MessageId uniqueidentifier = NULL OUTPUT,
   @Duplicate bit = 0 OUTPUT
@@ -29,6 +29,5 @@ BEGIN
     IF @@TRANCOUNT > 0 ROLLBACK;
     -- A deadlock or a lock timeout: nothing was stored. A repeated order and its dedup key would store nothing either.
     IF ERROR_NUMBER() NOT IN (1205, 1222) OR @Tries >= 4 THROW;
-    WAITFOR DELAY '00:00:00.200';
   END CATCH;
 END;
