@@ -1,7 +1,7 @@
 /** The library's public interface, which applications, the Azure functions and the command line import. */
 import './require-supported-node.ts';
 
-export type { AuditedAct } from './engine/audit.ts';
+export type { AuditEntry, AuditedAct, AuditRecord } from './engine/audit.ts';
 export type { SqlRow, SqlTransaction, SqlValue } from './engine/callers-transaction.ts';
 export { bucketBoundsMs, type DurationFigures, type Histogram } from './engine/histogram.ts';
 export type { FleetGauges } from './engine/history.ts';
@@ -17,7 +17,7 @@ export {
   type MessageRecord,
   MessageStatus,
 } from './engine/message.ts';
-export type { ActName, MessageState } from './engine/message-search.ts';
+export type { ActName, MessageFilter, MessageState, MessageTarget } from './engine/message-search.ts';
 export type { OperationProgress, OperationState, TenantError } from './engine/operation-store.ts';
 export type {
   CandidateOrder,
@@ -48,6 +48,7 @@ export type {
   SchemaInspection,
 } from './engine/schema.ts';
 export type {
+  CountName,
   EnqueueStatement,
   QueueName,
   QueueStatistics,
@@ -157,7 +158,7 @@ export type { MessageInput } from './queue/message.ts';
 export type { QueueReport, StopReason } from './queue/report.ts';
 export type { RetryPolicy } from './queue/retry.ts';
 export type { StoredMessages } from './queue/stored-messages.ts';
-export type { FailedTopic } from './queue/topic-results.ts';
+export type { FailedTopic, TopicOfSource } from './queue/topic-results.ts';
 export {
   type DurationInput,
   loadSettings,

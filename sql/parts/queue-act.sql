@@ -33,7 +33,7 @@ IF DATALENGTH(SUBSTRING(@Reason COLLATE Latin1_General_100_BIN2, 401, 1)) > 0 TH
 IF @Act = N'cancel' AND @Reason IS NULL THROW 51005, N'A cancelled message needs a @Reason.', 1;
 IF COALESCE(ISJSON(@Targets), 0) = 0 THROW 51025, N'@Targets must be a JSON array of ids and versions.', 1;
 DECLARE @LeaseName nvarchar(200) = N'queue:$(QueueName)', @Now datetime2(3);
-DECLARE @Target TABLE (MessageId uniqueidentifier NULL, Version nvarchar(200) NULL);
+DECLARE @Target TABLE (MessageId uniqueidentifier NULL, Version nvarchar(200) COLLATE Latin1_General_100_BIN2 NULL);
 DECLARE @Chosen TABLE (Sequence bigint NOT NULL PRIMARY KEY, MessageId uniqueidentifier NOT NULL, OrderingHash binary(32) NULL);
 DECLARE @Group TABLE (OrderingHash binary(32) NOT NULL PRIMARY KEY);
 INSERT @Target (MessageId, Version)

@@ -10,7 +10,8 @@ import type { Handler } from '../queue/handler.ts';
  * - `lease lost`: another host takes the queue's lease, gives the messages back and releases it, as if this host had been
  *   frozen for longer than the lease lasts.
  * - `database unreachable`: every further call of the run to the tenant's queue fails. The lease stays taken until it runs
- *   out by the test's clock. For the messages it is the same when a process is killed.
+ *   out by the test's clock. For the messages it is the same when a process is killed. A run that has outcomes to write tries
+ *   until its lease has run out in real time; so give the outbox a short one, such as `dispatch: { leaseMs: 500 }`.
  * - `shutdown`: the run's signal fires, as when its host stops.
  */
 export const faultNames = ['lease lost', 'database unreachable', 'shutdown'] as const;

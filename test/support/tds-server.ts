@@ -61,9 +61,9 @@ export const tokens = {
   },
 };
 
-type Columns = Readonly<Record<string, string | number | bigint | boolean | null>>;
+type Columns = Readonly<Record<string, string | number | bigint | boolean | Date | null>>;
 
-/** One row, as the answer to a call: text, whole numbers (as bigint or int) and bits; each column may be null. */
+/** One row, as the answer to a call: text, whole numbers (as bigint or int), bits and times; a text may be null. */
 export function row(columns: Columns): Buffer {
   return Buffer.concat([recordSet(columns), done(0x00)]);
 }
@@ -98,6 +98,13 @@ function columnOf(value: Columns[string]): { type: number[]; data: Buffer } {
     const data = Buffer.from([8, ...Array(8).fill(0)]);
     data.writeBigInt64LE(value, 1);
     return { type: [0x26, 8], data };
+  }
+  if (value instanceof Date) {
+    // datetime2(3): milliseconds of the day, then days since 0001-01-01.
+    const data = Buffer.alloc(8, 7);
+    data.writeUInt32LE(value.getTime() % 86_400_000, 1);
+    data.writeUIntLE(Math.floor(value.getTime() / 86_400_000) + 719_162, 5, 3);
+    return { type: [0x2a, 3], data };
   }
   // nvarchar(4000), with the collation Latin1_General_CI_AS; 0xffff is null.
   const type = [0xe7, 0x40, 0x1f, 0x09, 0x04, 0xd0, 0x00, 0x34];
@@ -139,6 +146,7 @@ export const idleRun = {
   ParkedMore: false,
   ThrottledAfter: null,
   ParkedAfter: null,
+  NowUtc: new Date(0),
 };
 
 export class TdsServer implements AsyncDisposable {

@@ -8,7 +8,7 @@ afterEach(async () => {
 });
 
 /** Five messages for a handler that takes one at a time, and what it has seen. */
-async function scene(handle: (payload: string) => unknown = () => {}) {
+async function scene(handle: (payload: string) => unknown = () => {}, settings = {}) {
   const seen: string[] = [];
   const handler = defineHandler({
     topic: 'orders',
@@ -18,13 +18,16 @@ async function scene(handle: (payload: string) => unknown = () => {}) {
       await handle(payload);
     },
   });
-  const outbox = await createTestOutbox({ handlers: [handler], tenants: ['acme', 'birch'] });
+  const outbox = await createTestOutbox({ ...settings, handlers: [handler], tenants: ['acme', 'birch'] });
   outboxes.push(outbox);
   for (const payload of ['1', '2', '3', '4', '5'])
     await outbox.outbox('acme').enqueue({ topic: 'orders', payload });
   const statuses = () => outbox.enqueued().map(({ status }) => status);
   return { outbox, seen, statuses };
 }
+
+/** The run repeats a failed call until its lease runs out. */
+const shortLease = { dispatch: { leaseMs: 500 } };
 
 const allDone = ['done', 'done', 'done', 'done', 'done'];
 
@@ -51,7 +54,7 @@ test('L4: a lease that is lost when the run begins', async () => {
 });
 
 test('Q6: the database is unreachable after the third message: the next run recovers what was in flight', async () => {
-  const { outbox, seen, statuses } = await scene();
+  const { outbox, seen, statuses } = await scene(undefined, shortLease);
   outbox.failNextRun('database unreachable', { after: 3 });
   const { runs } = await outbox.drain();
   expect(runs[0]).toMatchObject({
@@ -102,7 +105,7 @@ test('T1: a handler whose writes are in its own transaction has an effect once, 
       }),
   });
   for (const name of ['lease lost', 'database unreachable', 'shutdown'] satisfies FaultName[]) {
-    const outbox = await createTestOutbox({ handlers: [handler] });
+    const outbox = await createTestOutbox({ ...shortLease, handlers: [handler] });
     outboxes.push(outbox);
     const database = outbox.database();
     database.exec('CREATE TABLE Effects (Payload TEXT)');
