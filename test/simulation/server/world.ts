@@ -35,6 +35,8 @@ const faultsOfFiles: readonly Fault[] = [
   'registry is restored',
   'tenant is moved',
 ];
+/** Milliseconds. Longer than a call takes. */
+const quietMs = 5_000;
 /** More processes than a history starts. */
 const mostProcesses = 60;
 
@@ -50,6 +52,8 @@ export class ServerWorld extends World {
   readonly #place: Place;
   readonly #proxies: TcpProxy[];
   readonly #used = new Map<SimulatedProcess, TcpProxy>();
+  /** Since when no message has waited, in milliseconds of the history. */
+  #quietSince: number | undefined;
 
   static async create(options: WorldOptions, place: Place): Promise<ServerWorld> {
     const target = targetOf(place.databases.connectionString);
@@ -134,15 +138,11 @@ export class ServerWorld extends World {
     );
   }
 
+  /** Until no message has waited for a while: a call that stores one may still be on its way. */
   override async isBusy(): Promise<boolean> {
-    const { databases } = this.#place;
-    for (const { id, queues } of this.tenants) {
-      for (const queue of Object.values(queues) as QueueLedger[]) {
-        const rows = await databases.rows(this.databaseOf(id), queue.options.name);
-        if (queue.waiting(rows).length > 0) return true;
-      }
-    }
-    return false;
+    if (await this.#hasWaiting()) this.#quietSince = undefined;
+    else this.#quietSince ??= this.time.now;
+    return this.#quietSince === undefined || this.time.now - this.#quietSince < quietMs;
   }
 
   override async checkTables(): Promise<void> {
@@ -194,6 +194,17 @@ export class ServerWorld extends World {
 
   protected override tenantModel(...parts: ConstructorParameters<typeof TenantModel>): TenantModel {
     return new ServerTenant(...parts);
+  }
+
+  async #hasWaiting(): Promise<boolean> {
+    const { databases } = this.#place;
+    for (const { id, queues } of this.tenants) {
+      for (const queue of Object.values(queues) as QueueLedger[]) {
+        const rows = await databases.rows(this.databaseOf(id), queue.options.name);
+        if (queue.waiting(rows).length > 0) return true;
+      }
+    }
+    return false;
   }
 
   /** The connection string for a proxy. */
