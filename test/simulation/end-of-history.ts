@@ -5,6 +5,8 @@ import { Violation } from './violation.ts';
 import type { World } from './world.ts';
 
 export interface EndOptions {
+  /** Milliseconds in which every message must end once nothing goes wrong any more. */
+  readonly healingMs: number;
   /** Milliseconds for which the fleet is idle. */
   readonly idleMs: number;
   /** Milliseconds in which a process without work closes. */

@@ -88,7 +88,7 @@ export class World {
       onFault: (fault, number) => this.journal.note('fault', `${number}: ${fault}`),
     });
     this.registryFile = this.databases.file('registry.db');
-    this.settings = drawSettings(randomFor(seed, 'settings'), `sqlite:${this.registryFile}`);
+    this.settings = this.patient(drawSettings(randomFor(seed, 'settings'), `sqlite:${this.registryFile}`));
     this.registry = this.registryModel({
       databases: this.databases,
       file: this.registryFile,
@@ -295,6 +295,11 @@ export class World {
       checkLeasesIn(this, owners, this.registryFile, 'registry');
       return '';
     });
+  }
+
+  /** The settings for databases that answer at once. */
+  protected patient(settings: Settings): Settings {
+    return settings;
   }
 
   protected tenantModel(...parts: ConstructorParameters<typeof TenantModel>): TenantModel {

@@ -6,6 +6,7 @@ import mssql from 'mssql';
 import type { Engine } from '../../../src/engine/engine.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
 import type { TenantInput } from '../../../src/fleet/tenants/definition.ts';
+import type { Settings } from '../../../src/settings.ts';
 import { without } from '../../support/sqlserver-databases.ts';
 import { TcpProxy } from '../../support/tcp-proxy.ts';
 import type { Fault } from '../faults.ts';
@@ -182,6 +183,12 @@ export class ServerWorld extends World {
     for (const process of this.#used.keys()) process.kill();
     for (const proxy of [...this.#used.values(), ...this.#proxies]) void proxy.close();
     super.close();
+  }
+
+  /** A call to a server takes longer than one to a file, the first one of a connection most of all. */
+  protected override patient(settings: Settings): Settings {
+    const { dispatch } = settings;
+    return { ...settings, dispatch: { ...dispatch, leaseMs: 3 * dispatch.leaseMs } };
   }
 
   protected override queueModel(options: QueueModelOptions): QueueLedger {
