@@ -13,7 +13,11 @@ export interface EndOptions {
   readonly closeMs: number;
 }
 
-export async function checkEnd(world: World, fleet: Fleet, { idleMs, closeMs }: EndOptions): Promise<void> {
+export async function checkEnd(
+  world: World,
+  fleet: Fleet,
+  { idleMs, closeMs }: Omit<EndOptions, 'healingMs'>,
+): Promise<void> {
   await world.checkTables();
   await world.time.runUntil(world.time.now + idleMs, () => world.violation !== undefined);
   const hosts = fleet.hosts.filter(({ process }) => !process.isDead);

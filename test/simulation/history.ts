@@ -23,9 +23,7 @@ export interface History {
   readonly simulatedMs: number;
 }
 
-/** Milliseconds of virtual time in which every message must end once nothing goes wrong any more. */
-const healingMs = 120_000;
-const end: EndOptions = { idleMs: 15_000, closeMs: 10_000 };
+const end: EndOptions = { healingMs: 120_000, idleMs: 15_000, closeMs: 10_000 };
 /** More events than any history needs: code that goes on for ever without letting time pass. */
 const mostEvents = 200_000;
 
@@ -67,7 +65,7 @@ export function summaryOf(world: World): History {
 export async function liveThrough(
   world: World,
   tenants: readonly TenantInput[],
-  { troubledMs, ...end }: Phases,
+  { troubledMs, healingMs, ...end }: Phases,
 ): Promise<void> {
   const { time } = world;
   const fleet = new Fleet(world, tenants, troubledMs);

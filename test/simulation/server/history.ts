@@ -8,7 +8,7 @@ import type { ServerDatabases } from './databases.ts';
 import { ServerWorld } from './world.ts';
 
 /** Milliseconds. A driver waits for a login that its server has not answered, so closing may take long. */
-const phases = { troubledMs: 10_000, idleMs: 2_000, closeMs: 60_000 };
+const phases = { troubledMs: 10_000, healingMs: 300_000, idleMs: 2_000, closeMs: 60_000 };
 const mostTenants = 3;
 
 export async function runOnServer(options: WorldOptions, databases: ServerDatabases): Promise<History> {
