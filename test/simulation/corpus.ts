@@ -9,4 +9,9 @@ export const corpus: readonly { readonly seed: number; readonly found: string }[
     found:
       'messages that had become Dead before the clock was set back were neither listed nor replayed (Q13, Q16)',
   },
+  {
+    seed: 17,
+    found:
+      'a fault of the model: a handler that returned at once in a process that had frozen in the same turn was excused from no repeat, and the next message of a key could not start once the last attempt of the first had failed and onDead is continue',
+  },
 ];

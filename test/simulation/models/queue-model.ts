@@ -217,7 +217,8 @@ export class QueueModel {
     if (acquisitionId === undefined) {
       return this.#broken('Q4 lease', `a handler runs under fence ${fence}, which its process never had`);
     }
-    const troubles = this.#troubles(process);
+    // A process that froze in this very turn may still call a handler, and settles it late: the freeze excuses a repeat.
+    const troubles = process.isRunning ? this.#troubles(process) : Number.NaN;
     const attempt: Attempt = {
       messageId,
       process,
@@ -292,9 +293,11 @@ export class QueueModel {
   }
 
   #checkOrder(message: MessageModel, { acquisitionId }: Attempt): void {
-    const before = this.#groups.firstBefore(message, ({ messageId }) => {
+    const before = this.#groups.firstBefore(message, ({ messageId, topic, attempts }) => {
       const state = this.#attempts.last(messageId, acquisitionId)?.state;
-      return state === 'returned' || (state === 'refused' && this.options.onDead === 'continue');
+      const isDead =
+        state === 'refused' || (state === 'failed' && attempts >= this.options.maxAttempts(topic));
+      return state === 'returned' || (isDead && this.options.onDead === 'continue');
     });
     if (before === undefined) return;
     const { sequence, orderingKey } = message;
