@@ -62,7 +62,7 @@ test('Q14: emoji and NUL, and 10 MB, come back byte for byte', async () => {
   const large = 'ä'.repeat(5_000_000);
   const { messageId } = await enqueue(['no.handler'], { input: large });
   const shown = await folder.cli(['dead', 'show', messageId, '--tenant', 'acme', '--payload']).catch(String);
-  expect(shown).toMatchObject({ code: 1, stderr: expect.stringContaining('is not Dead') });
+  expect(shown).toMatchObject({ code: 1, stderr: expect.stringContaining('shows only Dead messages') });
   expect((await storedPayload(messageId)) === large).toBe(true);
 });
 
