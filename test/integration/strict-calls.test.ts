@@ -73,6 +73,7 @@ const calls: Readonly<Record<string, readonly Call[] | string>> = {
   'face.dispatch': [({ face }) => face.dispatch({ tenantId: 'acme' }, odd)],
   'face.tick': [({ face }) => face.tick(odd)],
   'face.run': [({ face }) => face.run(withOdd({ signal: AbortSignal.abort() }))],
+  'face.history': [({ face }) => face.history(odd)],
   'face.worst': [({ face }) => face.worst(odd)],
   'face.migrate': [({ face }) => face.migrate(odd)],
   'face.doctor': [({ face }) => face.doctor(odd)],
