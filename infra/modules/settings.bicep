@@ -106,9 +106,10 @@ var platform = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   AZURE_CLIENT_ID: identityClientId
-  // The host reads a request into memory before the app sees it, up to 100 MB unless this says less.
+  // The host reads a request into memory before the app sees it, up to 100 MB unless this says less. It answers a longer body with
+  // a bare 500, so it must accept bodies that the app refuses with 413.
   // https://learn.microsoft.com/azure/azure-functions/functions-app-settings#functions_request_body_size_limit
-  FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: union(defaults, appSettings).MULTI_OUTBOX_MAX_BODY_BYTES
+  FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: string(10 * int(union(defaults, appSettings).MULTI_OUTBOX_MAX_BODY_BYTES))
 }
 
 resource app 'Microsoft.Web/sites@2025-03-01' existing = {

@@ -132,6 +132,22 @@ describe('enqueue over HTTP', () => {
     },
   );
 
+  // infra/ sets the host's limit to ten times the app's; test/integration/infra/sizes.ts checks that.
+  test.each<[string, number, number]>([
+    ['the reason, below the host’s own limit', 9_000, 413],
+    ['no reason, above the host’s own limit', 81_000, 500],
+  ])('a body that is too long gets %s', async (_, length, status) => {
+    await app.tenants('acme');
+    const instance = await app.start({
+      MULTI_OUTBOX_MAX_BODY_BYTES: '8000',
+      FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '80000',
+    });
+    const text = JSON.stringify({ topic: 'text', payload: 'x'.repeat(length) });
+    expect((await post(instance, 'enqueue/acme', text)).status).toBe(status);
+    expect((await postChunked(instance, text)).status).toBe(status);
+    expect(await app.library.outbox('acme').statistics()).toMatchObject({ ready: 0 });
+  });
+
   test('a body that is not UTF-8 is refused rather than stored as something else', async () => {
     await app.tenants('acme');
     const instance = await app.start();

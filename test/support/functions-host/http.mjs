@@ -1,10 +1,23 @@
 /**
  * Calls HTTP functions as the host does. The host forwards requests to an app that streams HTTP. To any other app it passes
- * the whole request, and a body only if the request has a Content-Length.
+ * the whole request, and a body only if the request has a Content-Length. A body above the host's own limit fails the
+ * invocation, whatever the app answers.
  */
 import { randomUUID } from 'node:crypto';
 import { createServer, request as requestTo } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+
+const bodyLimit = Number(process.env.FUNCTIONS_REQUEST_BODY_SIZE_LIMIT ?? 104_857_600);
+
+/** The request's body, up to the host's limit. */
+async function* bodyOf(request) {
+  let length = 0;
+  for await (const part of request) {
+    length += part.length;
+    if (length > bodyLimit) throw new Error('Request body too large.');
+    yield part;
+  }
+}
 
 /**
  * @param functions as `listFunctions` gives them
@@ -47,7 +60,7 @@ export async function serve(functions, capabilities, invoke) {
 
 async function passWhole({ name, url, params, request, response, invoke }) {
   const parts = [];
-  for await (const part of request) parts.push(part);
+  for await (const part of bodyOf(request)) parts.push(part);
   const { error, returnValue } = await invoke(name, {
     http: {
       method: request.method,
@@ -89,8 +102,9 @@ function forwardTo(httpUri) {
     const answered = new Promise((resolve, reject) => {
       forwarded.on('response', resolve).on('error', reject);
     });
-    const uploaded = pipeline(request, forwarded);
-    uploaded.catch(() => {});
+    const uploaded = pipeline(bodyOf(request), forwarded);
+    const refused = new Promise((_, reject) => uploaded.catch(reject));
+    refused.catch(() => {});
     const metadata = {
       Headers: { json: JSON.stringify(request.headers) },
       Query: { json: JSON.stringify(Object.fromEntries(url.searchParams)) },
@@ -99,7 +113,7 @@ function forwardTo(httpUri) {
     const invoked = invoke(name, { http: {} }, metadata, invocationId).then(({ error }) => {
       if (error !== undefined) throw error;
     });
-    const [answer] = await Promise.all([answered, invoked]);
+    const [answer] = await Promise.race([Promise.all([answered, invoked]), refused]);
     if (!forwarded.writableFinished) {
       forwarded.destroy();
       throw new Error('The app answered before it had read the request.');

@@ -45,6 +45,9 @@ test.each<[category: string, level: Level]>([
   ['Function.health-ready', 'Information'],
   ['Host.Results', 'Information'],
   ['Host.Aggregator', 'Information'],
+  // “Posting invocation id”, “Sending invocation id”: two lines for each invocation.
+  ['Microsoft.Azure.WebJobs.Script.Workers.Rpc.RpcFunctionInvocationDispatcher', 'Debug'],
+  ['Microsoft.Azure.WebJobs.Script.Description.WorkerFunctionInvoker', 'Debug'],
 ])('an idle minute exports no line of %s (%s)', (category, level) => {
   expect(isExported(category, level)).toBe(false);
 });
@@ -60,6 +63,7 @@ test.each<[category: string, level: Level]>([
   ['Azure.Core', 'Warning'],
   ['Microsoft.Azure.WebJobs.Extensions.Storage.Common.Listeners.QueueListener', 'Warning'],
   ['Host.Startup', 'Information'],
+  ['Microsoft.Azure.WebJobs.Script.Workers.Rpc.RpcFunctionInvocationDispatcher', 'Warning'],
 ])('a line of %s (%s) is exported', (category, level) => {
   expect(isExported(category, level)).toBe(true);
 });
