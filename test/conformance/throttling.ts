@@ -8,6 +8,7 @@ import { defineHandler } from '../../src/queue/handler.ts';
 import { replayDead } from '../support/dead-letters.ts';
 import { deferred } from '../support/deferred.ts';
 import { run as runQueue } from '../support/queue-run.ts';
+import { until } from '../support/until.ts';
 import {
   anHour,
   begin,
@@ -61,6 +62,17 @@ export function throttlingSuite(scene: Scene): void {
       expect(payloads(run.messages)).toEqual(['slow 1', 'slow 2', 'A', 'B']);
       expect(run).toMatchObject({ more: false, throttled: true, nextDueInMs: 0 });
       expect(await queue.statistics()).toMatchObject({ ready: 298, due: 298, blocked: 0, claimed: 4 });
+    });
+
+    test('Q4: due messages with a delay that were left out are claimed by the call that gives them room', async () => {
+      const { queue } = await scene.queue(name);
+      await queue.enqueue(slow(6).map((letter) => ({ ...letter, dueInMs: 1 })));
+      await until('all are due', async () => (await queue.statistics()).due === 6);
+      const run = await take(queue, { rooms: room(2), limit: 100 });
+      expect(run.messages).toHaveLength(2);
+      const answer = await settle(queue, run.lease, run.messages.map(done), next({ rooms: room(2) }));
+      expect(answer).toMatchObject({ lease: 'renewed' });
+      expect(answer.messages).toHaveLength(2);
     });
 
     test('D2: messages of other topics do not wait for 300 slow ones of a handler with a limit', async () => {

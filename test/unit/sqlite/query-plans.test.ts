@@ -147,6 +147,7 @@ test('Q4, Q9, Q12: a run reads only the rows that it works on', async () => {
     'SEARCH Outbox USING INDEX Outbox_DelayedFrom (<expr>>?)',
     // The first key: NULL sorts before it.
     'SEARCH Outbox USING COVERING INDEX Outbox_Group (OrderingKey>?)',
+    'SEARCH Outbox USING COVERING INDEX Outbox_Settled (SettledUtc>?)',
   ];
   for (const [sql, steps] of looks) {
     const reads = steps.filter((step) => /^(SCAN|SEARCH) (Outbox|Leases)/.test(step));

@@ -33,8 +33,8 @@ const statements = perTable((table) => ({
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Group WHERE InGroup = 1 AND OrderingKey IS NOT NULL) AS Grouped,
       ${anyAheadSql(table, 'Now')} AS Ahead,
       (${nextDueSql(table)}) AS NextDueUtc,
-      (SELECT ${acceptedTime('SettledUtc')} FROM ${table} INDEXED BY ${table}_Settled WHERE Status = 2
-        ORDER BY SettledUtc LIMIT 1) AS OldestDoneUtc
+      (SELECT ${acceptedTime('SettledUtc')} FROM ${table} INDEXED BY ${table}_Settled
+        WHERE Status = 2 AND SettledUtc IS NOT NULL ORDER BY SettledUtc LIMIT 1) AS OldestDoneUtc
     FROM (SELECT ${nowSql} AS Now) LEFT JOIN Leases ON Name = ?`,
   recover: `UPDATE ${table} INDEXED BY ${table}_Claimed
     SET Status = 0, Recovered = 1, ClaimFence = NULL, Blocked = OrderingKey IS NOT NULL
@@ -135,7 +135,7 @@ export function begin(
     fence,
     solo: true,
     throttled: left.throttled,
-    isDelayedDue: left.isAhead || (left.delayedUtc !== null && left.delayedUtc <= now),
+    isDelayedDue: left.isAhead || left.throttled || (left.delayedUtc !== null && left.delayedUtc <= now),
   });
   const { nextDueInMs, throttled, drewIn } = restOf(connection, table, now);
   const more = claimed.more || drewIn;

@@ -16,8 +16,8 @@ const statements = perTable((table) => ({
       ${anyAheadSql(table, '?')},
       (${firstDueSql(table).Due}),
       (${firstDueSql(table).Delayed}),
-      (SELECT ${acceptedTime('SettledUtc')} FROM ${table} INDEXED BY ${table}_Settled WHERE Status = 2
-        ORDER BY SettledUtc LIMIT 1)`,
+      (SELECT ${acceptedTime('SettledUtc')} FROM ${table} INDEXED BY ${table}_Settled
+        WHERE Status = 2 AND SettledUtc IS NOT NULL ORDER BY SettledUtc LIMIT 1)`,
 }));
 
 type LeftRow = readonly [

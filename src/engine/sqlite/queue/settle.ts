@@ -72,7 +72,8 @@ function claimOrLeave(
     now,
     fence: lease.fence,
     throttled: left.throttled,
-    isDelayedDue: left.delayedUtc !== null && left.delayedUtc <= now,
+    // A throttled message that the claim puts back may be a delayed one.
+    isDelayedDue: left.throttled || (left.delayedUtc !== null && left.delayedUtc <= now),
   });
   // A busy run need not read again that there is more.
   const isKnown = isDueLeft && !left.throttled && !left.isAhead && then.rooms === undefined;
