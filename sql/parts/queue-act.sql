@@ -68,10 +68,10 @@ IF @Act = N'cancel'
   FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)
   WHERE Sequence IN (SELECT Sequence FROM @Chosen);
 IF @Act = N'reschedule'
-  -- A throttled message is due, and may be due later now.
+  -- A throttled message is due, and may be due later now. A parked one is no longer parked: it would be made due at once.
   UPDATE q
   SET DueUtc = DATEADD(millisecond, CAST(@DelayMs % 1000 AS int), DATEADD(second, CAST(@DelayMs / 1000 AS int), @Now)), DueSetUtc = @Now,
-    Blocked = CASE WHEN Blocked = 2 THEN 0 ELSE Blocked END
+    Parks = 0, Blocked = CASE WHEN Blocked = 2 THEN 0 ELSE Blocked END
   FROM [$(Schema)].[$(Queue)] q WITH (FORCESEEK, ROWLOCK)
   WHERE Sequence IN (SELECT Sequence FROM @Chosen);
 INSERT @Group (OrderingHash) SELECT DISTINCT OrderingHash FROM @Chosen WHERE OrderingHash IS NOT NULL;

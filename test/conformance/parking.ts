@@ -54,6 +54,17 @@ export function parkingSuite(scene: Scene): void {
       expect(await begin(queue, handling('new'))).toMatchObject({ parked: { topics: [], more: false } });
     });
 
+    test('S3, D4: a parked message that is rescheduled is due after its new delay, also for a host with its handler', async () => {
+      const new1 = letter('new 1', 'new');
+      const queue = await withParked(new1);
+      const { messageId } = new1;
+      expect(await queue.act({ do: 'reschedule', delayMs: anHour / 2 }, [{ messageId }])).toHaveLength(1);
+      const idle = await begin(queue, handling('new'));
+      expect(idle).toMatchObject({ status: 'idle', messages: [], parked: { topics: [] } });
+      if (idle.status !== 'idle') throw new Error('not idle');
+      expect(idle.nextDueInMs).toBeGreaterThan(anHour / 4);
+    });
+
     test('D4: topics are compared case-insensitively', async () => {
       const queue = await withParked(letter('A', 'New.Topic'));
       const run = await take(queue, handling('new.TOPIC'));

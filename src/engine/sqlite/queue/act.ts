@@ -27,8 +27,9 @@ const statements = perTable((table) => {
     cancel: `UPDATE ${table} SET Status = 2, SettledUtc = :now, EndReason = :reason, InGroup = 0, Blocked = 0, Recovered = 0, Parks = 0,
         ClaimFence = NULL
       WHERE Sequence = :sequence`,
-    // A throttled message is due, and may be due later now.
-    reschedule: `UPDATE ${table} SET DueUtc = :due, DueSetUtc = :now, Blocked = iif(Blocked = 2, 0, Blocked) WHERE Sequence = :sequence`,
+    // A throttled message is due, and may be due later now. A parked one is no longer parked: it would be made due at once.
+    reschedule: `UPDATE ${table} SET DueUtc = :due, DueSetUtc = :now, Parks = 0, Blocked = iif(Blocked = 2, 0, Blocked)
+      WHERE Sequence = :sequence`,
     // The new message takes the old one's row, and with it its place in the ordering group and its dedup key.
     rename: `UPDATE ${table} SET MessageId = :messageId WHERE Sequence = :sequence`,
     keep: `INSERT INTO ${table} (MessageId, ${kept}, Status, InGroup, SettledUtc, EndReason)
