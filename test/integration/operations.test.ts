@@ -127,6 +127,29 @@ test('S3: each act has a row that says who, what, when and how many; also one th
   expect(JSON.stringify(rows)).not.toContain('secret');
 });
 
+test('S3: payloads are searched in one tenant, and the record does not keep the text', async () => {
+  const face = await withDead({ acme: 2, beta: 1 }, 'from ada@example.com');
+  const filter = { payloadText: 'ada@example.com' };
+  const { operations } = face.messages;
+  await expect(operations.create({ act: 'replay', filter })).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+  });
+  const { operation } = await operations.create({ act: 'replay', filter, tenants: ['acme'] });
+  expect(await operations.resume(operation.id)).toMatchObject({ state: 'done', changed: 2 });
+  expect(JSON.stringify(await face.messages.audit())).not.toContain('ada@example.com');
+});
+
+test('S3: a payload of null is a new payload', async () => {
+  const face = await withDead({ acme: 1 }, 'old');
+  const [dead] = (await face.messages.list({ tenantId: 'acme' })).messages;
+  const { messageId } = await face.messages.edit({
+    tenantId: 'acme',
+    messageId: dead!.messageId,
+    payload: null,
+  });
+  expect(await face.outbox('acme').get(messageId)).toMatchObject({ payload: 'null' });
+});
+
 test('S3: an act whose row cannot be written is not done', async () => {
   const face = await withDead({ acme: 1 });
   const [dead] = (await face.messages.list({ tenantId: 'acme' })).messages;

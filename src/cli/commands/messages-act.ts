@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type ActName, actStates } from '../../engine/message-search.ts';
+import type { OperationState } from '../../engine/operation-store.ts';
 import type { QueueName } from '../../engine/work-queue.ts';
 import type { ActDefinition } from '../../fleet/messages/acts.ts';
 import type { OperationRequest } from '../../fleet/messages/requests.ts';
@@ -78,7 +79,7 @@ export function messagesActCommand(parent: Command, act: ActName, view: MessageV
         const selection = selectionOf(options, view, messageIds);
         const filter = { ...selection, states: selection.states ?? actStates[act] };
         const changed = options.yes === true;
-        const { count, tenants, failures, operationId } = changed
+        const { count, tenants, failures, operationId, state } = changed
           ? await change(
               session,
               multiOutbox,
@@ -91,7 +92,11 @@ export function messagesActCommand(parent: Command, act: ActName, view: MessageV
           const lines =
             tenantIds.length > 1 ? tenants.map((tenant) => `${tenant.tenantId}: ${tenant.count}`) : [];
           const messages = counted(count, view.noun);
-          if (operationId !== null) lines.push(`${messages} ${did}. This was operation ${operationId}.`);
+          if (operationId !== null && state !== 'done')
+            lines.push(
+              `${messages} ${did}, and then operation ${operationId} was ${state === 'cancelled' ? 'cancelled' : 'taken over'}.`,
+            );
+          else if (operationId !== null) lines.push(`${messages} ${did}. This was operation ${operationId}.`);
           else if (count === 0) lines.push(`No ${view.noun} matches.`);
           else lines.push(`${messages} ${would}. Nothing was changed; add --yes to make the change.`);
           return lines.join('\n');
@@ -106,6 +111,7 @@ interface Outcome {
   readonly tenants: readonly { readonly tenantId: string; readonly count: number }[];
   readonly failures: readonly TenantFailure[];
   readonly operationId: string | null;
+  readonly state: OperationState | null;
 }
 
 async function countOnly(
@@ -121,7 +127,7 @@ async function countOnly(
   const tenants = results
     .map(({ tenantId, result }) => ({ tenantId, count: result.count }))
     .filter(({ count }) => count > 0);
-  return { count: sum(tenants), tenants, failures, operationId: null };
+  return { count: sum(tenants), tenants, failures, operationId: null, state: null };
 }
 
 /** @param tenants null for all */
@@ -142,7 +148,7 @@ async function change(
   });
   progress?.stop();
   const { changed, failures, id } = ended;
-  return { count: changed, tenants: before.tenants, failures, operationId: id };
+  return { count: changed, tenants: before.tenants, failures, operationId: id, state: ended.state };
 }
 
 function sum(tenants: readonly { readonly count: number }[]): number {

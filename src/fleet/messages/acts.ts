@@ -142,13 +142,17 @@ export async function editMessage(
       `${call}: tenant '${tenantId}' has no message '${messageId}' in its ${queue.name}; check the id, the tenant and the queue.`,
       { tenantId },
     );
-  if (payload === undefined && old.unreadable !== undefined)
+  if ((payload === undefined || headers === undefined) && old.unreadable !== undefined)
     throw refusal(
       call,
-      `the message cannot be read (${old.unreadable}), so its payload cannot be kept; give a payload`,
+      `the message cannot be read (${old.unreadable}), so nothing of it can be kept; give a payload and headers`,
     );
   const fresh = newMessage(
-    { topic: old.topic, payload: payload ?? old.payload, headers: headers ?? old.headers },
+    {
+      topic: old.topic,
+      payload: payload === undefined ? old.payload : payload,
+      headers: headers ?? old.headers,
+    },
     { verb: 'replaced' },
   );
   const handler = handlers?.find(old.topic, old.source);

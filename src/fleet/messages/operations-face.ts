@@ -21,7 +21,14 @@ import {
   type OperationRequest,
   operationNames,
 } from './requests.ts';
-import { checkOperationId, queueOf, tenantIdsOf, wholeNumberOf } from './selection.ts';
+import {
+  checkOperationId,
+  queueOf,
+  refusal,
+  tenantIdsOf,
+  wholeNumberOf,
+  withoutPayloadText,
+} from './selection.ts';
 
 /** Acts on all messages that match, over many tenants. */
 export interface Operations {
@@ -71,12 +78,20 @@ export function createOperations(
         queue: queueOf(call, queue),
         tenants: tenants === undefined ? null : tenantIdsOf(call, tenants),
       };
+      if (checked.filter.payloadText !== undefined && checked.tenants?.length !== 1)
+        throw refusal(call, "'payloadText' searches one tenant; name it in 'tenants'");
       const id = randomUUID();
       const watch = safeCallback(call, 'onTenant', onTenant, callbackLog);
       return access.audited(
-        { actor, act: 'operation-start', queue, operationId: id, selection: checked },
+        {
+          actor,
+          act: 'operation-start',
+          queue,
+          operationId: id,
+          selection: { ...checked, filter: withoutPayloadText(checked.filter) },
+        },
         () => createOperation(access, actor, id, checked, watch),
-        ({ counted }) => counted.counted,
+        () => 0,
       );
     },
     async resume(id, options = {}) {

@@ -15,7 +15,7 @@ import { actOnAll, filterOfAct } from './act-on-all.ts';
 import { type ActDefinition, actOf } from './acts.ts';
 import { type Audited, unknownOperation } from './audited.ts';
 import { countAll } from './search.ts';
-import { type MessageSelection, messageFilter } from './selection.ts';
+import { type MessageSelection, messageFilter, withoutPayloadText } from './selection.ts';
 
 /** An operation with its progress; plain JSON. */
 export interface Operation extends OperationProgress {
@@ -153,7 +153,7 @@ export async function runOperation(
     );
   }
   const { definition, progress } = taken;
-  const selection = { act: definition.act, filter: definition.filter };
+  const selection = { act: definition.act, filter: withoutPayloadText(definition.filter as object) };
   const before = progress.changed;
   return access.audited(
     { actor, act: 'operation-resume', queue: definition.queue, operationId: id, selection },
@@ -233,8 +233,11 @@ class Run {
           },
         ),
       );
-      this.#failures.delete(tenantId);
-      this.#tenantsDone++;
+      // An act that was stopped is not at its end: the tenant stays among those that are left.
+      if (this.#isOurs && !signal?.aborted) {
+        this.#failures.delete(tenantId);
+        this.#tenantsDone++;
+      }
     } catch (error) {
       this.#failures.set(tenantId, { tenantId, ...describeError(error) });
     }
@@ -259,7 +262,10 @@ class Run {
       changed: this.#changed,
       tenantsDone: this.#tenantsDone,
       lastTenant: this.#lastTenant,
-      failures: sorted([...this.#failures.values()]).slice(0, 1_000),
+      // Every tenant that failed must be kept, or the next runner would leave it out; only the texts are bounded.
+      failures: sorted([...this.#failures.values()]).map((failure, index) =>
+        index < 1_000 ? failure : { ...failure, message: '' },
+      ),
     };
   }
 }

@@ -184,3 +184,8 @@ export function positionOf(call: string, filter: MessageFilter, cursor: string):
     throw refusal(call, "'cursor' belongs to another filter; give the filter with which the page was read");
   return { sequence: Number(sequence), settledMs: settled === '' ? null : Number(settled) };
 }
+
+/** What the audit keeps of a selection: that payloads were searched, but not for which text. */
+export function withoutPayloadText<T extends object>(filter: T): T {
+  return 'payloadText' in filter ? { ...filter, payloadText: true } : filter;
+}
