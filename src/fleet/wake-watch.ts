@@ -46,8 +46,11 @@ export class WakeWatch {
 
   /** This process has dispatched messages. */
   active(): void {
-    this.#delayMs = firstLookMs;
+    if (this.#registry === undefined && this.#hosts > 0) void this.#begin();
     if (this.#registry === undefined || this.#endNotifications !== undefined) return;
+    // A busy host calls this more often than it looks; the look that is due must not be put off by that.
+    if (this.#timer !== undefined && this.#delayMs === firstLookMs) return;
+    this.#delayMs = firstLookMs;
     this.#lookLater();
   }
 
@@ -69,12 +72,15 @@ export class WakeWatch {
     this.#endNotifications?.();
     this.#endNotifications = undefined;
     clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #lookLater(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     if (this.#delayMs >= this.#options.intervalMs) return;
     this.#timer = setTimeout(() => {
+      this.#timer = undefined;
       this.#delayMs *= 2;
       void this.#look().then(() => this.#registry && this.#lookLater());
     }, this.#delayMs).unref();

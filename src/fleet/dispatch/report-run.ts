@@ -83,7 +83,7 @@ export async function reportRun(
         ),
         ...(keepsHistory && { times: { wait: timesOf(queues, 'wait'), handle: timesOf(queues, 'handle') } }),
         ...(error && { error }),
-        ...next,
+        ...(tries === 1 ? next : repeated(next)),
       });
     } catch (error) {
       // Without the report the tenant is planned again after the redispatch time.
@@ -99,4 +99,13 @@ export async function reportRun(
       await new Promise((resolve) => setTimeout(resolve, 200 * tries * (0.5 + random() / 2)));
     }
   }
+}
+
+/**
+ * The report again, after a try whose answer was lost. If that one was written and chose the tenant, it has used up the wake,
+ * and nobody has its answer; so the tenant is due now.
+ */
+function repeated(next: Pick<TenantReport, 'schedule' | 'continues'>): typeof next {
+  if (next.continues === undefined) return next;
+  return { ...next, schedule: { ...next.schedule, mode: 'at-most', nextDueInMs: 0 } };
 }

@@ -517,6 +517,21 @@ describe('a wake of the same process (F7)', () => {
     await stopped(one);
   });
 
+  test('F7: an early plan that another host keeps out is made again soon: it may have had too few free slots', async () => {
+    let isFree = false;
+    const one = host([], {
+      plan: async () => ({ ...planOf(), status: isFree ? 'idle' : 'leased-elsewhere' }),
+    });
+    await pass(1);
+    one.wakes.planSoon();
+    await pass(1);
+    isFree = true;
+    const before = one.plans.length;
+    await pass(50);
+    expect(one.plans).toHaveLength(before + 1);
+    await stopped(one);
+  });
+
   test('F3, F7: wakes do not shorten the pause after a plan that failed', async () => {
     const one = host([], { plan: async () => Promise.reject(new Error('away')) });
     await pass(1);
