@@ -56,7 +56,7 @@ export async function beginRun(
     tally.roundTrips++;
     const begun = await blocks.database(() => queue.begin(request));
     if (begun.status === 'leased-elsewhere') return { begun, sentAt };
-    tally.times.answered(begun.nowUtc, sentAt);
+    tally.times.answered(begun.nowUtc);
     recovered += begun.recovered;
     const isRest = begun.status === 'idle' && begun.purged >= mostPurgedAtOnce;
     const mayGoOn = !signal?.aborted && !changed?.aborted && performance.now() - startedAt < idlePurgeMs;

@@ -19,10 +19,10 @@ export class RunTimes {
 
   /**
    * Records the database's clock, which set the due times (Q2): the host's clock may differ.
-   * @param sentAt when the call was sent that `nowUtc` answers, by `performance.now()`
+   * @param receivedAt when the answer came, by `performance.now()`. The call itself may have waited for a login or a lock.
    */
-  answered(nowUtc: Date, sentAt: number): void {
-    this.#databaseTime = nowUtc.getTime() - sentAt;
+  answered(nowUtc: Date, receivedAt = performance.now()): void {
+    this.#databaseTime = nowUtc.getTime() - receivedAt;
   }
 
   /** @param at by `performance.now()` */

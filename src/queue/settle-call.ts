@@ -83,7 +83,7 @@ export async function settleWhileLeaseLasts(
       const result = await (trace ? trace.settling(outcomes, settle) : settle());
       publishPoint(`${point}:after`, tenant.id);
       tally.count(outcomes, result.unmatched);
-      tally.times.answered(result.nowUtc, sentAt);
+      tally.times.answered(result.nowUtc);
       lease.answered(result, sentAt);
       backlog.answered(result, then);
       warnIfUncounted(options, result);

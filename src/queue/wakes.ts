@@ -15,7 +15,7 @@ export class Wakes {
    * @param messageId the id of one of the stored messages
    */
   async stored(transaction: unknown, messageId: string): Promise<void> {
-    if (typeof transaction !== 'object' || transaction === null) return this.#access.wake();
+    if (transaction === undefined || transaction === null) return this.#access.wake();
     const { committed } = await this.#access
       // The promise is wrapped in an object, so that `use` does not await the commit and keep the database open until
       // then.
