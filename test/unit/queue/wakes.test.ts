@@ -47,6 +47,17 @@ describe('the wake after an enqueue (F7)', () => {
     expect(state.wakes).toBe(1);
   });
 
+  test('F7: a transaction that is a function, as Knex has it, is waited for', async () => {
+    const end = deferred<boolean>();
+    const { wakes, state } = scene(() => end.promise);
+    await wakes.stored(() => {}, 'm-1');
+    await turns();
+    expect(state.wakes).toBe(0);
+    end.resolve(true);
+    await turns();
+    expect(state.wakes).toBe(1);
+  });
+
   test('F7: a rollback wakes no tenant', async () => {
     const { wakes, state } = scene(async () => false);
     await wakes.stored({}, 'm-1');
