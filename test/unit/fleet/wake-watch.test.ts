@@ -130,3 +130,33 @@ describe('a registry that cannot notify', () => {
     end();
   });
 });
+
+describe('a busy host, and a registry that was away', () => {
+  test('F7: runs that end more often than it looks do not put the look off', async () => {
+    const one = watching();
+    const end = one.watch.add();
+    await pass(0);
+    for (let ms = 0; ms < 200; ms += 5) {
+      one.watch.active();
+      await pass(5);
+    }
+    expect(one.looks.length).toBeGreaterThanOrEqual(5);
+    end();
+  });
+
+  test('F7: a watch that could not begin begins when messages are dispatched', async () => {
+    let isAway = true;
+    const opens = async () => {
+      if (isAway) throw new Error('away');
+    };
+    const one = watching({ notifies: true, opens });
+    const end = one.watch.add();
+    await pass(0);
+    expect(one.notify).toEqual([]);
+    isAway = false;
+    one.watch.active();
+    await pass(0);
+    expect(one.notify).toHaveLength(1);
+    end();
+  });
+});
