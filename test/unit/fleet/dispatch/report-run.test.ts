@@ -134,6 +134,26 @@ describe('the report of a run to the registry (D7)', () => {
     ]);
   });
 
+  // A lost answer: the first report has chosen the tenant again, and has used up its wake.
+  test('F7, D7: a report that is repeated makes the tenant due, if it may choose it', async () => {
+    const entries: TenantReport[] = [];
+    const registry = {
+      async report(entry: TenantReport) {
+        entries.push(entry);
+        if (entries.length === 1) throw away();
+        return { woken: false, chosen: false, lastRunUtc: null };
+      },
+    } as Partial<Registry> as Registry;
+    const next = { schedule: { ...schedule, nextDueInMs: 60_000 }, continues: { redispatchMs: 1_000 } };
+    const taken = reportRun({ registry, random: () => 1, keepsHistory: false }, run, next, recordingLogger());
+    await jest.advanceTimersByTimeAsync(1_000);
+    expect(await taken).toMatchObject({ chosen: false });
+    expect(entries.map((entry) => entry.schedule)).toMatchObject([
+      { mode: 'set', nextDueInMs: 60_000 },
+      { mode: 'at-most', nextDueInMs: 0 },
+    ]);
+  });
+
   test.each([
     [new MultiOutboxError('UNKNOWN_TENANT', 'no such tenant')],
     [Object.assign(new Error('a bug'), { transient: true })],
