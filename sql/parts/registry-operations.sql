@@ -60,9 +60,9 @@ SET LOCK_TIMEOUT 10000;
 IF @Id IS NULL OR @Actor IS NULL OR @Counted IS NULL THROW 51005, N'@Id, @Actor and @Counted must be given.', 1;
 IF COALESCE(ISJSON(@Definition), 0) = 0 OR COALESCE(ISJSON(@Progress), 0) = 0 THROW 51025, N'@Definition and @Progress must be JSON.', 1;
 IF DATALENGTH(SUBSTRING(@Actor COLLATE Latin1_General_100_BIN2, 201, 1)) > 0 THROW 51026, N'@Actor has more than 200 characters.', 1;
-IF NOT EXISTS (SELECT 1 FROM [$(Schema)].[Operations] WHERE Id = @Id)
-  INSERT [$(Schema)].[Operations] (Id, Actor, Definition, Counted, State, CreatedUtc, UpdatedUtc, Progress)
-  VALUES (@Id, @Actor, @Definition, @Counted, N'counted', SYSUTCDATETIME(), SYSUTCDATETIME(), @Progress);
+INSERT [$(Schema)].[Operations] (Id, Actor, Definition, Counted, State, CreatedUtc, UpdatedUtc, Progress)
+SELECT @Id, @Actor, @Definition, @Counted, N'counted', SYSUTCDATETIME(), SYSUTCDATETIME(), @Progress
+WHERE NOT EXISTS (SELECT 1 FROM [$(Schema)].[Operations] WITH (UPDLOCK, HOLDLOCK) WHERE Id = @Id);
 EXEC [$(Schema)].[Operation_List] @Id;
 GO
 -- @Act: 'take' makes @Runner the one that works on the operation, unless it was cancelled. 'progress' and 'done' store

@@ -34,7 +34,7 @@ ALTER PROCEDURE [$(Schema)].[Tenant_Report]
   @OutboxAgeMs bigint = 0,
   @InboxAgeMs bigint = 0,
   @RedispatchMs bigint = NULL,
-  -- What the run adds to the tenant's hour of the history, for TenantHistory_Add; null: nothing
+  -- What the run adds to the history, for History_Add; null: nothing
   @Flow nvarchar(max) = NULL
 AS
 SET NOCOUNT ON;
@@ -73,6 +73,10 @@ DECLARE @Held TABLE (WakePending bit NOT NULL, InFlight bit NOT NULL, LastRunUtc
   OutboxStateUtc datetime2(3) NULL, InboxState nvarchar(max) NULL, InboxStateUtc datetime2(3) NULL);
 DECLARE @Again datetime2(3) = DATEADD(millisecond, CAST(@RedispatchMs % 1000 AS int), DATEADD(second, CAST(@RedispatchMs / 1000 AS int), @Now));
 DECLARE @NextDue datetime2(3) = DATEADD(millisecond, CAST(@NextDueInMs % 1000 AS int), DATEADD(second, CAST(@NextDueInMs / 1000 AS int), @Now));
+-- Sessions that report at the same time mostly have different parts of the minute.
+DECLARE @Minute datetime2(3) = DATEADD(minute, DATEPART(hour, @Now) * 60 + DATEPART(minute, @Now), CAST(CAST(@Now AS date) AS datetime2(3)));
+DECLARE @Part smallint = 1 + @@SPID % 8;
+IF @Flow IS NOT NULL EXEC [$(Schema)].[FleetHistory_Ensure] @Minute, @Part;
 BEGIN TRANSACTION;
 IF @Outcome = N'skipped'
   -- If no run is in flight any more, the lease's holder has reported before this run. The tenant may then be chosen, as by a
@@ -112,7 +116,7 @@ ELSE
       WHEN NextDueUtc IS NULL OR @NextDue < NextDueUtc THEN @NextDue
       ELSE NextDueUtc END,
 :r parts/registry-set-states.sql
-IF @Flow IS NOT NULL AND EXISTS (SELECT 1 FROM @Held) EXEC [$(Schema)].[TenantHistory_Add] @Id, @Now, @Flow;
+IF @Flow IS NOT NULL AND EXISTS (SELECT 1 FROM @Held) EXEC [$(Schema)].[History_Add] @Id, @Minute, @Part, @Flow;
 COMMIT;
 SELECT CAST(COALESCE(MAX(CASE WHEN InFlight = 1 AND (@Outcome <> N'skipped' OR WakePending = 0) THEN 1 ELSE 0 END), 0) AS bit) AS Chosen,
   CAST(COALESCE(MAX(CASE

@@ -63,8 +63,8 @@ BEGIN
   GRANT SELECT, UPDATE ON [$(Schema)].[RegistryState] TO [$(Schema)_operator];
   GRANT SELECT, UPDATE ON [$(Schema)].[Tenants] TO [$(Schema)_dispatcher];
   GRANT SELECT, INSERT, UPDATE, DELETE ON [$(Schema)].[Tenants] TO [$(Schema)_operator];
-  GRANT EXECUTE ON [$(Schema)].[TenantHistory_Add] TO [$(Schema)_dispatcher];
-  GRANT EXECUTE ON [$(Schema)].[FleetHistory_Add] TO [$(Schema)_dispatcher];
+  GRANT EXECUTE ON [$(Schema)].[History_Add] TO [$(Schema)_dispatcher];
+  GRANT EXECUTE ON [$(Schema)].[FleetHistory_Ensure] TO [$(Schema)_dispatcher];
   GRANT SELECT, INSERT, UPDATE, DELETE ON [$(Schema)].[TenantHistory] TO [$(Schema)_dispatcher];
   GRANT SELECT, INSERT, UPDATE, DELETE ON [$(Schema)].[FleetHistory] TO [$(Schema)_dispatcher];
   GRANT SELECT ON [$(Schema)].[TenantHistory] TO [$(Schema)_operator];

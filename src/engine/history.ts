@@ -1,6 +1,6 @@
 /**
- * The history that a registry keeps: the fleet by minute, written by the plan, and each tenant by hour, written by the
- * reports of runs that did something. Both are read without touching a tenant's database (F6).
+ * The history that a registry keeps: the fleet by minute and each tenant by hour. The reports of runs that did something
+ * add to both; plans write the fleet's state. Both are read without touching a tenant's database (F6).
  */
 import type { Histogram } from './histogram.ts';
 import type { RunCounts } from './run-counts.ts';
@@ -50,11 +50,11 @@ export interface FleetGauges {
 }
 
 /**
- * The fleet in the minute that begins at `utc`: its state, and what has been reported since the minute before. Minutes
- * without a plan are missing. `maxMs` of the histograms is not known.
+ * The fleet in the minute that begins at `utc`: its state, and what was reported in this minute. Minutes without a plan
+ * and without a report of a run that did something are missing. `maxMs` of the histograms is not known.
  */
 export interface FleetMinute extends HistoryFlow {
   readonly utc: Date;
-  /** Null in a minute that was written afterwards, when nobody had looked. */
+  /** Null in a minute without a plan. */
   readonly state: FleetGauges | null;
 }

@@ -448,7 +448,7 @@ export interface Registry {
   fleet(): Promise<FleetSummary>;
   /**
    * Call it after the first plan of each minute. Removes old rows of the history, a limited number of them. With `record` it
-   * first writes the fleet's minute, once: its state now, and what was reported since the last minute that was written.
+   * first writes the fleet's state now into its minute, once; reports have added to the minute what their runs did.
    */
   keepHistory(options: { readonly record: boolean }): Promise<void>;
   /** The minutes that began within `sinceMs`, the oldest first; the last one may be incomplete. */

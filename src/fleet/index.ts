@@ -129,7 +129,9 @@ export class Fleet {
         },
         checked,
       );
-      if (isNewMinute) await keepHistory(registry, { record: settings.telemetry.history, logger });
+      // The plan's tenants do not wait for the history; `close` does.
+      if (isNewMinute)
+        void this.handle.track(keepHistory(registry, { record: settings.telemetry.history, logger }));
       const { status, due, requests } = report;
       span.setAttributes({ status, due, requests: requests.length });
       if (isRoutine(report)) markIdle(span);

@@ -115,6 +115,23 @@ describe('plans', () => {
     await using;
   });
 
+  test('S5: one does not wait for the history; closing the fleet does', async () => {
+    const { fleet } = await fleetOf(['a']);
+    const { registry } = await fleet.handle.ready();
+    const gate = deferred();
+    const keep = jest.spyOn(registry, 'keepHistory').mockReturnValue(gate.promise);
+    expect(await fleet.plan()).toMatchObject({ requests: [{ tenantId: 'a' }] });
+    expect(keep).toHaveBeenCalledTimes(1);
+    let isClosed = false;
+    const closed = fleet.close().then(() => {
+      isClosed = true;
+    });
+    await turns();
+    expect(isClosed).toBe(false);
+    gate.resolve();
+    await closed;
+  });
+
   test('D5: none begins once the fleet is being stopped', async () => {
     const { fleet } = await fleetOf(['a']);
     await fleet.handle.stop();

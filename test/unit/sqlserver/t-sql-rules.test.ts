@@ -209,6 +209,13 @@ const breakages: readonly [Name, part: string, from: string, to: string][] = [
     'UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence WHERE NameHash = @LeaseHash;',
     '',
   ],
+  ['missingRowsAreInsertedOnce', 'registry-operations', ' WITH (UPDLOCK, HOLDLOCK)', ''],
+  [
+    'missingRowsAreInsertedOnce',
+    'registry-history',
+    'VALUES (@Minute, @Part);',
+    'SELECT @Minute, @Part WHERE NOT EXISTS (SELECT 1 FROM [$(Schema)].[FleetHistory] WHERE MinuteUtc = @Minute);',
+  ],
   ['wordsAreKnown', 'registry-plan', '@OrderBy NOT IN (', '@OrderBy IN ('],
   ['wordsAreKnown', 'registry-reports', '@Mode NOT IN (', '@Mode IN ('],
 ];

@@ -388,6 +388,23 @@ const clocksAreRounded: Rule = each(({ body }) =>
   ),
 );
 
+/**
+ * With READ_COMMITTED_SNAPSHOT two calls can both find a row missing, and both insert it. Queues have unique indexes for
+ * this, and History_Add holds the row of the hour's tenant.
+ */
+const missingRowsAreInsertedOnce: Rule = each(({ name, body }) =>
+  [
+    ...body.matchAll(
+      /NOT EXISTS \(\s*SELECT 1 FROM \[\$\(Schema\)\]\.\[(\w+)\](?! WITH \(UPDLOCK, HOLDLOCK\))/g,
+    ),
+  ]
+    .filter(
+      ([, table]) => !/^(Outbox|Inbox)$/.test(table!) && body.includes(`INSERT [$(Schema)].[${table}] `),
+    )
+    .filter(([, table]) => !(name === 'History_Add' && table === 'TenantHistory'))
+    .map(([, table]) => `inserts into ${table} what another call may insert too`),
+);
+
 /** An unknown word is an error and does not count as a known one. */
 const wordsAreKnown: Rule = (batches) => {
   const all = proceduresOf(batches);
@@ -432,5 +449,6 @@ export const rules = {
   clocksAreRounded,
   targetsAreNotForced,
   locksAreHeld,
+  missingRowsAreInsertedOnce,
   wordsAreKnown,
 } satisfies Record<string, Rule>;

@@ -1,5 +1,5 @@
-/** Each tenant's hours (src/engine/history.ts), and what is read of the history. */
-import { type FleetMinute, hourMs, type TenantHour } from '../../history.ts';
+/** What reports add to the history (src/engine/history.ts), and what is read of it. */
+import { type FleetMinute, hourMs, minuteMs, type TenantHour } from '../../history.ts';
 import {
   fleetMinute,
   flowColumns,
@@ -11,12 +11,15 @@ import {
 import type { TenantReport } from '../../registry.ts';
 import { type Connection, nowSql } from '../connection.ts';
 
+const added = flowColumns.map((column) => `${column} = ${column} + excluded.${column}`).join(', ');
+
 const sql = {
-  report: `INSERT INTO TenantHistory (HourUtc, TenantId, ${reportedColumns.join(', ')})
+  addToHour: `INSERT INTO TenantHistory (HourUtc, TenantId, ${reportedColumns.join(', ')})
     VALUES (?, ?${', ?'.repeat(reportedColumns.length)})
-    ON CONFLICT (HourUtc, TenantId) DO UPDATE SET
-      ${flowColumns.map((column) => `${column} = ${column} + excluded.${column}`).join(', ')},
+    ON CONFLICT (HourUtc, TenantId) DO UPDATE SET ${added},
       ${longestColumns.map((column) => `${column} = max(${column}, excluded.${column})`).join(', ')}`,
+  addToMinute: `INSERT INTO FleetHistory (MinuteUtc, ${flowColumns.join(', ')})
+    VALUES (?${', ?'.repeat(flowColumns.length)}) ON CONFLICT (MinuteUtc) DO UPDATE SET ${added}`,
   fleet: `SELECT * FROM FleetHistory WHERE MinuteUtc > ${nowSql} - ? AND MinuteUtc <= ${nowSql} ORDER BY MinuteUtc`,
   /** One seek an hour: the key begins with the hour, because the hours of all tenants grow and are removed together. */
   tenant: `WITH RECURSIVE Hours (Utc) AS (
@@ -26,11 +29,12 @@ const sql = {
 };
 
 /** Call it within the report's transaction. */
-export function recordTenantHour(connection: Connection, report: TenantReport, now: number): void {
+export function recordFlow(connection: Connection, report: TenantReport, now: number): void {
   const flow = reportedFlow(report);
   if (flow === null) return;
-  const hour = Math.floor(now / hourMs) * hourMs;
-  connection.run(sql.report, hour, report.tenantId, ...flow);
+  connection.run(sql.addToHour, Math.floor(now / hourMs) * hourMs, report.tenantId, ...flow);
+  const sums = flow.slice(0, flowColumns.length);
+  connection.run(sql.addToMinute, Math.floor(now / minuteMs) * minuteMs, ...sums);
 }
 
 type Row = Readonly<Record<string, unknown>>;

@@ -157,9 +157,11 @@ export class SqliteRegistry implements Registry {
     return this.#handle.read(fleetSummary);
   }
 
-  /** A minute that a power cut takes away is missing, as one without a plan is. */
-  keepHistory(options: { readonly record: boolean }): Promise<void> {
-    return this.#handle.write((connection, now) => keepHistory(connection, options, now), { durable: false });
+  /** The state of a minute that a power cut takes away is missing, as that of one without a plan is. */
+  async keepHistory({ record }: { readonly record: boolean }): Promise<void> {
+    // Read before, so that no writer waits for the sums over all tenants.
+    const fleet = record ? await this.fleet() : undefined;
+    await this.#handle.write((connection, now) => keepHistory(connection, fleet, now), { durable: false });
   }
 
   fleetHistory(sinceMs: number): Promise<FleetMinute[]> {

@@ -9,7 +9,7 @@ import { type Connection, nowSql } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
 import { dateOrNull, wholeMs } from '../time.ts';
 import { isDeferred } from './choice.ts';
-import { recordTenantHour } from './history.ts';
+import { recordFlow } from './history.ts';
 import { type TotalsRow, totals } from './rows.ts';
 
 /** SQLite's min() of two values is null when either is null; the coalesce makes a null due time count as the latest. */
@@ -139,7 +139,7 @@ export function recordReport(
   }) as ReportedRow | undefined;
   if (row !== undefined) {
     recordTopics(connection, report, row, now);
-    recordTenantHour(connection, report, now);
+    recordFlow(connection, report, now);
   }
   return reported(row);
 }

@@ -5,7 +5,7 @@ import { bigint, bit, type Database, int, type Parameters, text } from '../datab
 import { wholeMs } from '../text.ts';
 import { fleetSummary } from './reports.ts';
 
-/** A minute is written once, so the call may be repeated. */
+/** The state of a minute is written once, so the call may be repeated. */
 export async function keepHistory(
   database: Database,
   { record }: { readonly record: boolean },
