@@ -30,7 +30,8 @@ beforeAll(async () => {
       }),
     ],
     registry: `sqlite:${project.file('.data/registry.db')}`,
-    plan: { intervalMs: 20 },
+    // A run may be under way at the backup; its tenant is due again after this time.
+    plan: { intervalMs: 20, redispatchMs: 1_000 },
     schedule: { idleFloorMs: 20, idleCeilingMs: 100, failureCeilingMs: 100 },
     directory: { refreshMs: 50 },
   });
