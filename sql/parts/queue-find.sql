@@ -5,13 +5,18 @@
 -- meet all conditions. So a call takes a limited time however many messages there are, and the next call goes on where this
 -- one ended. All times are milliseconds since 1970.
 --
--- Locks: rows that another transaction is changing are skipped, so a search waits for nobody. The conditions may be null,
--- so their statement is compiled for the given ones at each call (OPTION (RECOMPILE)): only people call it, and rarely. A
--- payload is read only if @PayloadText is given.
+-- Locks: rows that another transaction is changing are skipped, so a search waits for nobody. With @Wait it skips only what
+-- producers have not committed: it first locks the row of the queue's lease, as the calls that change messages do
+-- (queue-settle-and-claim.sql), so that none of them has locked a message while the walk is read. The messages of the walk are
+-- then committed ones, and a read of them waits for one call at most, or for a handler that commits: 10 seconds for each lock.
+--
+-- The conditions may be null, so their statement is compiled for the given ones at each call (OPTION (RECOMPILE)): only people
+-- call it, and rarely. A payload is read only if @PayloadText is given.
 SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
--- Returns one row, Examined and the place of the last message examined, and then the messages; with @CountOnly, their number.
+-- Returns one row, Examined, the place of the last message examined and IsCut, and then the messages; with @CountOnly, their
+-- number. A search for @PayloadText ends its part at the message with which the contents have @ExamineBytes; IsCut says so.
 IF OBJECT_ID(N'[$(Schema)].[$(Queue)_Find]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[$(Queue)_Find] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[$(Queue)_Find]
@@ -33,14 +38,20 @@ ALTER PROCEDURE [$(Schema)].[$(Queue)_Find]
   @PayloadText nvarchar(4000) = NULL,
   @EnqueuedFrom bigint = NULL,
   @EnqueuedBefore bigint = NULL,
-  @OlderThanMs bigint = 0
+  @OlderThanMs bigint = 0,
+  @ExamineBytes bigint = 9007199254740991,
+  @Wait bit = 0
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET LOCK_TIMEOUT 10000;
+SET DEADLOCK_PRIORITY LOW;
+IF @@TRANCOUNT > 0 THROW 51001, N'Messages cannot be searched inside a transaction; commit or roll back first.', 1;
 IF @Walk IS NULL OR @Walk NOT IN (N'ids', N'dedup-key', N'dead', N'done', N'claimed', N'group', N'all')
   THROW 51005, N'@Walk must be ids, dedup-key, dead, done, claimed, group or all.', 1;
-IF COALESCE(@Limit, -1) < 0 OR COALESCE(@Examine, 0) < 1 THROW 51027, N'@Limit must be 0 or more, and @Examine 1 or more.', 1;
+IF COALESCE(@Limit, -1) < 0 OR COALESCE(@Examine, 0) < 1 OR COALESCE(@ExamineBytes, 0) < 1
+  THROW 51027, N'@Limit must be 0 or more, and @Examine and @ExamineBytes 1 or more.', 1;
 IF @AfterSettled NOT BETWEEN -62135596800000 AND 253402300799999 OR @EnqueuedFrom NOT BETWEEN -62135596800000 AND 253402300799999
   OR @EnqueuedBefore NOT BETWEEN -62135596800000 AND 253402300799999
   THROW 51027, N'A time must be milliseconds since 1970, of the years 1 to 9999.', 1;
@@ -65,6 +76,14 @@ DECLARE @OrderingHash binary(32) = HASHBYTES('SHA2_256', @OrderingKey), @DedupHa
 IF @After IS NULL
   SELECT @After = CASE WHEN @Descends = 1 THEN 9007199254740991 ELSE 0 END,
     @AfterUtc = CASE WHEN @Descends = 1 THEN DATEFROMPARTS(9999, 12, 31) ELSE DATEFROMPARTS(1, 1, 1) END;
+DECLARE @LeaseName nvarchar(200) = N'queue:$(QueueName)', @IsCut bit = 0;
+IF @Wait = 1
+BEGIN
+  EXEC [$(Schema)].[Lease_Ensure] @LeaseName;
+  BEGIN TRANSACTION;
+  -- This update changes no value; it only locks the row.
+  UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence WHERE NameHash = HASHBYTES('SHA2_256', @LeaseName);
+END;
 -- The numbers of an identity column follow the ORDER BY.
 DECLARE @Examined TABLE (Ordinal int IDENTITY(1, 1) NOT NULL PRIMARY KEY, Sequence bigint NOT NULL, SettledUtc datetime2(3) NULL);
 IF @Walk = N'ids'
@@ -95,22 +114,36 @@ IF @Walk = N'done'
   INSERT @Examined (Sequence, SettledUtc)
   SELECT TOP (@Examine) Sequence, SettledUtc FROM [$(Schema)].[$(Queue)] WITH (READCOMMITTEDLOCK, READPAST)
   WHERE Status = 2 AND SettledUtc <= @AfterUtc AND (SettledUtc < @AfterUtc OR Sequence < @After) ORDER BY SettledUtc DESC, Sequence DESC;
+IF @Wait = 1 COMMIT;
+IF @PayloadText IS NOT NULL
+BEGIN
+  DELETE FROM @Examined WHERE Ordinal > 1 + (
+    SELECT COUNT(*)
+    FROM (
+      SELECT SUM(q.ContentBytes) OVER (ORDER BY x.Ordinal ROWS UNBOUNDED PRECEDING) AS Running
+      FROM @Examined x JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST) ON q.Sequence = x.Sequence
+    ) r
+    WHERE r.Running < @ExamineBytes);
+  IF @@ROWCOUNT > 0 SET @IsCut = 1;
+END;
 DECLARE @Count int = (SELECT COUNT(*) FROM @Examined);
-SELECT @Count AS Examined, l.Sequence, l.SettledUtc FROM (SELECT @Count AS Ordinal) n LEFT JOIN @Examined l ON l.Ordinal = n.Ordinal;
+SELECT @Count AS Examined, @IsCut AS IsCut, l.Sequence, l.SettledUtc FROM (SELECT @Count AS Ordinal) n LEFT JOIN @Examined l ON l.Ordinal = n.Ordinal;
 IF @CountOnly = 1
   SELECT COUNT(*) AS Matching FROM @Examined x JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST) ON q.Sequence = x.Sequence
   WHERE
 :r parts/queue-matches.sql
   OPTION (RECOMPILE);
+ELSE IF @Wait = 1
+  SELECT TOP (@Limit)
+:r parts/queue-found.sql
+  FROM @Examined x JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.Sequence = x.Sequence
+  WHERE
+:r parts/queue-matches.sql
+  ORDER BY x.Ordinal
+  OPTION (RECOMPILE);
 ELSE
-  SELECT TOP (@Limit) q.Sequence, q.MessageId, q.Topic, q.CorrelationId, q.OrderingKey, q.EnqueuedUtc, q.DueUtc, q.Attempts, q.Parks,
-    q.Recovered, q.Status, q.Source, q.DedupKey, CASE WHEN q.Status = 1 THEN q.ClaimFence END AS ClaimFence, q.LastError,
-    q.FirstError, q.ReplayCount, q.SettledUtc, q.EndReason, q.ContentBytes,
-:r parts/queue-version.sql
-    AS Version,
-    CAST(CASE WHEN q.Status = 0 AND q.OrderingHash IS NOT NULL AND (q.Blocked = 1 OR
-:r parts/queue-is-follower.sql
-      ) THEN 1 ELSE 0 END AS bit) AS Blocked
+  SELECT TOP (@Limit)
+:r parts/queue-found.sql
   FROM @Examined x JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST) ON q.Sequence = x.Sequence
   WHERE
 :r parts/queue-matches.sql

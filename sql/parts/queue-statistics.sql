@@ -54,9 +54,21 @@ SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
--- The index of ids contains both columns. Only the message's producer locks its entry there.
-DECLARE @Sequence bigint;
+SET DEADLOCK_PRIORITY LOW;
+IF @@TRANCOUNT > 0 THROW 51001, N'A message cannot be read inside a transaction; commit or roll back first.', 1;
+-- The index of ids contains both columns. The message's producer locks its entry there, and so does a call that replaces or
+-- removes the message.
+DECLARE @LeaseName nvarchar(200) = N'queue:$(QueueName)', @Sequence bigint;
 SELECT @Sequence = Sequence FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST) WHERE MessageId = @MessageId;
+IF @Sequence IS NULL
+BEGIN
+  -- With the row of the queue's lease locked, only a producer can still have locked the entry.
+  EXEC [$(Schema)].[Lease_Ensure] @LeaseName;
+  BEGIN TRANSACTION;
+  UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence WHERE NameHash = HASHBYTES('SHA2_256', @LeaseName);
+  SELECT @Sequence = Sequence FROM [$(Schema)].[$(Queue)] WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST) WHERE MessageId = @MessageId;
+  COMMIT;
+END;
 SELECT q.Sequence, q.MessageId, q.Topic,
   CASE WHEN q.ContentBytes <= $(ContentLimit) THEN q.Payload END AS Payload, q.PayloadEscaped,
   CASE WHEN q.ContentBytes <= $(ContentLimit) THEN q.Headers END AS Headers,

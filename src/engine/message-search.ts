@@ -65,8 +65,31 @@ export interface Position {
 export interface SearchPart {
   /** The call examines at most this many messages of the walk. */
   readonly examine: number;
+  /**
+   * A search for `payloadText` ends its part at the message with which the contents that it examines have this many bytes.
+   * Default: no limit.
+   */
+  readonly examineBytes?: number;
   /** Continues behind this place. */
   readonly after?: Position;
+}
+
+export interface FindPart extends SearchPart {
+  /** The most messages that are returned. */
+  readonly limit: number;
+  /**
+   * Whether the search waits for the calls of runs and operators that are changing messages, so that it leaves out only
+   * messages that producers have not committed. The wait has a limit, after which the search fails with DATABASE_LOCKED.
+   * Default: false.
+   */
+  readonly waits?: boolean;
+}
+
+interface PartResult {
+  /** The place from which to continue; null when the walk has ended. */
+  readonly next: Position | null;
+  /** The most messages that the call has examined. */
+  readonly examined: number;
 }
 
 /** A message without its payload and headers. */
@@ -77,15 +100,12 @@ export interface FoundMessage extends Omit<MessageRecord, 'payload' | 'headers'>
   readonly version: string;
 }
 
-export interface Found {
+export interface Found extends PartResult {
   readonly messages: FoundMessage[];
-  /** The place from which to continue; null when the walk has ended. */
-  readonly next: Position | null;
 }
 
-export interface Counted {
+export interface Counted extends PartResult {
   readonly count: number;
-  readonly next: Position | null;
 }
 
 export interface MessageTarget {

@@ -21,6 +21,7 @@ import type { AcquireLease, LeasedElsewhere, LeaseRef } from './lease-store.ts';
 import type { ClaimedMessage, EnqueueResult, MessageRecord, NewMessage, SettledMessage } from './message.ts';
 import type {
   Counted,
+  FindPart,
   Found,
   MessageAct,
   MessageFilter,
@@ -273,13 +274,14 @@ export interface WorkQueue {
   transact<T>(request: TransactRequest, work: (transaction: unknown) => Promise<T>): Promise<T>;
 
   statistics(): Promise<QueueStatistics>;
+  /** Null when the message does not exist, or its producer has not committed it; waits for all other transactions. */
   get(messageId: string): Promise<MessageRecord | null>;
 
   /**
    * Finds messages, in the order of the filter's walk, without payloads. Messages that another transaction is changing
-   * may be left out. It returns at most `limit`; fewer do not mean that the walk has ended.
+   * may be left out, unless it `waits`. It returns at most `limit`; fewer do not mean that the walk has ended.
    */
-  find(filter: MessageFilter, part: SearchPart & { readonly limit: number }): Promise<Found>;
+  find(filter: MessageFilter, part: FindPart): Promise<Found>;
   /** Counts the matching messages among those that it examines. */
   count(filter: MessageFilter, part: SearchPart): Promise<Counted>;
   /**

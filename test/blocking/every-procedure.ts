@@ -150,7 +150,8 @@ export async function look(tenant: TenantDatabase, pool: mssql.ConnectionPool): 
       { states: ['done', 'cancelled'] as const },
       { source: 'none', correlationId: 'none', errorText: 'none', payloadText: 'none' },
     ])
-      await queue.find(each, { limit: 10, examine: 1_000 });
+      for (const waits of [false, true]) await queue.find(each, { limit: 10, examine: 1_000, waits });
+    expect(await queue.get(randomUUID())).toBeNull();
     expect(await queue.act({ do: 'reschedule', delayMs: anHour }, [kept])).toEqual([kept.messageId]);
     const replacement = { messageId: randomUUID(), payload: '{}', headers: {}, delayMs: 0, reason: 'a test' };
     expect(await queue.replace({ target: kept, ...replacement })).toBe(true);

@@ -118,6 +118,45 @@ export function messagesSuite(scene: Scene): void {
       expect(counted.next).not.toBeNull();
     });
 
+    test('S3: a search of payloads ends its part at a bound of bytes, after at least one message, and goes on from there', async () => {
+      const { queue } = await scene.queue('outbox');
+      const letters = [10_000, 1, 1, 10_000, 1, 1, 1, 1].map((characters, index) =>
+        message('x'.repeat(characters), { correlationId: `${index}` }),
+      );
+      await queue.enqueue(letters);
+      const parts: { names: string[]; counted: number; examined: number }[] = [];
+      let after: Position | null = null;
+      do {
+        const part = { examine: 3, examineBytes: 10_000, ...(after && { after }) };
+        const { count } = await queue.count({ payloadText: 'x' }, part);
+        const result: Found = await queue.find({ payloadText: 'x' }, { ...part, limit: 9 });
+        const names = result.messages.map(({ correlationId }) => correlationId!);
+        parts.push({ names, counted: count, examined: result.examined });
+        after = result.next;
+      } while (after !== null);
+      expect(parts).toEqual([
+        { names: ['7', '6', '5'], counted: 3, examined: 3 },
+        { names: ['4', '3'], counted: 2, examined: 2 },
+        { names: ['2', '1', '0'], counted: 3, examined: 3 },
+        { names: [], counted: 0, examined: expect.any(Number) },
+      ]);
+      // Other searches read no payload, so the size of the contents does not count.
+      const whole = await queue.find({ topic: letters[0]!.topic }, { limit: 9, examine: 9, examineBytes: 1 });
+      expect(whole.messages).toHaveLength(8);
+    });
+
+    test('S3: a search that waits, with nothing to wait for, finds the same', async () => {
+      const { queue } = await scene.queue('outbox');
+      await queue.enqueue([named('1'), named('2', { orderingKey: 'K' })]);
+      for (const filter of [{}, { states: ['ready'] }, { orderingKey: 'K', states: ['ready'] }] as const) {
+        const { messages } = await queue.find(filter, { limit: 9, examine });
+        await expect(queue.find(filter, { limit: 9, examine, waits: true })).resolves.toMatchObject({
+          messages,
+          next: null,
+        });
+      }
+    });
+
     test('S3: a cancelled message is never run; it stays with its reason, and its ordering group goes on', async () => {
       const { queue } = await scene.queue('outbox');
       const [first, second] = [named('1', { orderingKey: 'K' }), named('2', { orderingKey: 'K' })];

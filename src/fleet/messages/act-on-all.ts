@@ -6,7 +6,11 @@ import {
   type Position,
 } from '../../engine/message-search.ts';
 import type { WorkQueue } from '../../engine/work-queue.ts';
+import { type FoundPage, findPage } from './search.ts';
 import { mostTargets } from './selection.ts';
+
+/** A search that takes longer reports what it has found, so that a caller can end it. */
+const pageBounds = { examine: Number.MAX_SAFE_INTEGER, timeoutMs: 2_000 };
 
 /** The filter, limited to the states that the act changes. */
 export function filterOfAct(act: MessageAct, filter: MessageFilter): MessageFilter {
@@ -18,7 +22,8 @@ export function filterOfAct(act: MessageAct, filter: MessageFilter): MessageFilt
 
 /**
  * Returns how many messages were changed. A message that was replayed and died again meanwhile is left alone, and so is
- * one that was stored meanwhile, so the call ends. `onBatch` may end it early, by false.
+ * one that was stored meanwhile, so the call ends. `onBatch` may end it early, by false; it is also called when a part of
+ * the queue had nothing to change.
  */
 export async function actOnAll(
   queue: WorkQueue,
@@ -35,13 +40,14 @@ export async function actOnAll(
   do {
     const elapsed = performance.now() - startedAt;
     const olderThanMs = Math.max(matching.olderThanMs ?? 0, total === 0 ? 0 : elapsed);
-    const { messages, next }: Awaited<ReturnType<WorkQueue['find']>> = await queue.find(
+    const page: FoundPage = await findPage(
+      queue,
       { ...matching, ...(isOnlyDead && { olderThanMs }) },
-      { limit: mostTargets, examine: 20_000, ...(after && { after }) },
+      // A message that a run has locked for a moment must not be left out.
+      { ...pageBounds, limit: mostTargets, after, waits: true },
     );
-    after = next;
-    if (messages.length === 0) continue;
-    const changed = (await queue.act(act, messages)).length;
+    after = page.next;
+    const changed = page.messages.length === 0 ? 0 : (await queue.act(act, page.messages)).length;
     total += changed;
     if (!(await onBatch(changed))) break;
   } while (after !== null);

@@ -155,7 +155,10 @@ export function createMessages(access: MessagesAccess): Messages {
       checkId(call, messageId);
       return access.useQueue(tenantId, queue, async (opened) => {
         // The version is read first: if the message changes in between, an act with that version is refused.
-        const { messages } = await opened.find({ messageIds: [messageId] }, { limit: 1, examine: 1 });
+        const { messages } = await opened.find(
+          { messageIds: [messageId] },
+          { limit: 1, examine: 1, waits: true },
+        );
         const record = await opened.get(messageId);
         const [found] = messages;
         return found === undefined || record === null ? null : messageDetails(tenantId, queue, found, record);

@@ -1,10 +1,12 @@
 /** Listing, counting and showing messages: bounded in messages and time, and paged by a cursor. */
 import type { MessageRecord } from '../../engine/message.ts';
 import {
+  type FindPart,
   type FoundMessage,
   type MessageFilter,
   type MessageState,
   type Position,
+  type SearchPart,
   stateOf,
 } from '../../engine/message-search.ts';
 import type { QueueName, WorkQueue } from '../../engine/work-queue.ts';
@@ -91,6 +93,8 @@ export const defaultExamine = { payloads: 10_000, others: 100_000 };
 /** Of one call to the database, which for SQLite keeps the event loop busy. */
 const partSize = { payloads: 20, others: 5_000 };
 const largestPart = 20_000;
+/** Of the contents in which one call to the database searches. */
+const partBytes = 16 * 1_024 * 1_024;
 /** A part that took less is followed by a larger one, and a part that took more by a smaller one. */
 const partMs = { short: 50, long: 200 };
 
@@ -99,10 +103,7 @@ async function inParts(
   filter: MessageFilter,
   { examine, timeoutMs }: CheckedBounds,
   from: Position | null,
-  search: (part: {
-    examine: number;
-    after?: Position;
-  }) => Promise<{ next: Position | null; isFull: boolean }>,
+  search: (part: SearchPart) => Promise<{ next: Position | null; examined: number; isFull: boolean }>,
 ): Promise<{ next: Position | null; cut: MessagePage['cut'] }> {
   const startedAt = performance.now();
   let size = filter.payloadText === undefined ? partSize.others : partSize.payloads;
@@ -111,9 +112,13 @@ async function inParts(
   for (;;) {
     const partAt = performance.now();
     const part = Math.min(size, left);
-    const { next, isFull } = await search({ examine: part, ...(after !== null && { after }) });
+    const { next, examined, isFull } = await search({
+      examine: part,
+      examineBytes: partBytes,
+      ...(after !== null && { after }),
+    });
     const now = performance.now();
-    left -= part;
+    left -= examined;
     if (next === null || isFull) return { next, cut: null };
     if (left <= 0) return { next, cut: 'examined' };
     if (now - startedAt >= timeoutMs) return { next, cut: 'time' };
@@ -133,13 +138,14 @@ export interface FoundPage {
 export async function findPage(
   queue: WorkQueue,
   filter: MessageFilter,
-  bounds: CheckedBounds & { readonly limit: number; readonly after: Position | null },
+  bounds: CheckedBounds & Pick<FindPart, 'limit' | 'waits'> & { readonly after: Position | null },
 ): Promise<FoundPage> {
+  const { waits = false } = bounds;
   const messages: FoundMessage[] = [];
   const { next, cut } = await inParts(filter, bounds, bounds.after, async (part) => {
-    const found = await queue.find(filter, { ...part, limit: bounds.limit - messages.length });
+    const found = await queue.find(filter, { ...part, waits, limit: bounds.limit - messages.length });
     messages.push(...found.messages);
-    return { next: found.next, isFull: messages.length >= bounds.limit };
+    return { ...found, isFull: messages.length >= bounds.limit };
   });
   return { messages, next, cut };
 }
@@ -153,7 +159,7 @@ export async function countAll(
   const { cut } = await inParts(filter, bounds, null, async (part) => {
     const counted = await queue.count(filter, part);
     count += counted.count;
-    return { next: counted.next, isFull: false };
+    return { ...counted, isFull: false };
   });
   return { count, cut };
 }

@@ -128,6 +128,7 @@ const refused: readonly [SchemaKind, procedure: string, what: string, Values, nu
   ],
   ['tenant', 'Outbox_Find', 'an age too long', { OlderThanMs: tooLong }, 51027],
   ['tenant', 'Outbox_Find', 'a negative limit', { Limit: -1 }, 51027],
+  ['tenant', 'Outbox_Find', 'a part of no bytes', { ExamineBytes: 0 }, 51027],
   ['tenant', 'Outbox_Find', 'a time after the year 9999', { EnqueuedFrom: 253_402_300_800_000 }, 51027],
   ['tenant', 'Outbox_Find', 'an unknown walk', { Walk: 'index' }, 51005],
   ['tenant', 'Outbox_Find', 'an id that is no UUID', { MessageIds: '["x"]' }, 51025],

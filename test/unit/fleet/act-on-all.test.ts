@@ -1,22 +1,26 @@
 import type {
+  FindPart,
   FoundMessage,
   MessageFilter,
   MessageTarget,
-  SearchPart,
 } from '../../../src/engine/message-search.ts';
 import type { WorkQueue } from '../../../src/engine/work-queue.ts';
 import { actOnAll, filterOfAct } from '../../../src/fleet/messages/act-on-all.ts';
 
 /** A queue whose search finds pages of the given sizes; every message is changed. */
 function scene(...sizes: number[]) {
-  const asked: { filter: MessageFilter; part: SearchPart }[] = [];
+  const asked: { filter: MessageFilter; part: FindPart }[] = [];
   let sequence = 0;
   const queue = {
-    find: async (filter: MessageFilter, part: SearchPart) => {
+    find: async (filter: MessageFilter, part: FindPart) => {
       asked.push({ filter, part });
       const size = sizes.shift() ?? 0;
       const messages = Array.from({ length: size }, () => ({ sequence: ++sequence }) as FoundMessage);
-      return { messages, next: sizes.length === 0 ? null : { sequence, settledMs: 7 } };
+      return {
+        messages,
+        examined: part.examine,
+        next: sizes.length === 0 ? null : { sequence, settledMs: 7 },
+      };
     },
     act: async (_act: unknown, targets: readonly MessageTarget[]) =>
       targets.map(({ sequence: each }) => `${each}`),
@@ -35,20 +39,28 @@ test('Q13, S3: batches follow one another, also over a part without a match, and
 });
 
 test('S3: after the first batch, messages that died since the beginning are left alone', async () => {
-  const { queue, asked } = scene(1, 1);
+  const { queue, asked } = scene(1_000, 1);
   await actOnAll(queue, { do: 'replay' }, {});
   expect(asked[0]!.filter).toEqual({ states: ['dead'], olderThanMs: 0 });
   expect(asked[1]!.filter.olderThanMs).toBeGreaterThan(0);
 });
 
 test('S3: a batch can be the last one', async () => {
-  const { queue, asked } = scene(2, 2, 2);
+  const { queue, asked } = scene(1_000, 1_000, 1_000);
   const batches: number[] = [];
   const changed = await actOnAll(queue, { do: 'discard' }, {}, async (count) => {
     batches.push(count);
     return batches.length < 2;
   });
-  expect([changed, batches, asked.length]).toEqual([4, [2, 2], 2]);
+  expect([changed, batches, asked.length]).toEqual([2_000, [1_000, 1_000], 2]);
+});
+
+test('S3: a search of an act waits for the calls that have locked messages, and reads payloads in small parts', async () => {
+  const { queue, asked } = scene(0, 0, 1);
+  expect(await actOnAll(queue, { do: 'discard' }, { payloadText: 'x' })).toBe(1);
+  expect(asked.map(({ part }) => part.waits)).toEqual([true, true, true]);
+  expect(asked[0]!.part.examine).toBeLessThanOrEqual(100);
+  for (const { part } of asked) expect(part.examineBytes).toBeLessThanOrEqual(2 ** 25);
 });
 
 test('S3: an act is on messages in its states only', async () => {

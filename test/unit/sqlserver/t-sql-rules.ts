@@ -139,6 +139,22 @@ const readersDoNotWait: Rule = each((procedure) =>
     .map(({ at, hints }) => `a read at ${at} with the hints '${hints}'`),
 );
 
+/**
+ * S3: READPAST skips what a call has locked. An operation would leave such a message behind, and a look by id would say that it
+ * does not exist. Therefore both can lock the row of the queue's lease, like every call that changes messages, and then read.
+ */
+const lockedMessagesAreFound: Rule = each((procedure) => {
+  if (!/^(Outbox|Inbox)_(Find|Get)$/.test(procedure.name)) return [];
+  const { body } = procedure;
+  const lock = body.indexOf('UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence');
+  const end = body.indexOf('COMMIT;', lock);
+  const reads = references(procedure, queueTables).filter(({ use }) => use === 'read');
+  const isLocked = lock !== -1 && reads.some(({ at }) => at > lock && at < end);
+  // FORCESEEK by Sequence waits for the message's own transaction only.
+  const waits = reads.some((read) => read.at > end && !has(read, 'READPAST'));
+  return isLocked && waits ? [] : ['skips messages that a call has locked'];
+});
+
 /** Rows found by a table variable's keys must use a seek in every plan, also after the commit. */
 const seekByTableVariable: Rule = each(({ body }) =>
   [...body.matchAll(/(?:FROM|JOIN) @\w+ \w+ (?:INNER )?JOIN \[\$\(Schema\)\]\.\[(?:Outbox|Inbox)\] \w+(.*)/g)]
@@ -426,6 +442,7 @@ export const rules = {
   changesAreBySequence,
   claimsAreNotSkipped,
   claimsAreSought,
+  lockedMessagesAreFound,
   readersDoNotWait,
   seekByTableVariable,
   producersSeek,

@@ -1,6 +1,8 @@
 /** Finding and counting messages for people, without their payloads. */
+import type { SQLInputValue } from 'node:sqlite';
 import {
   type Counted,
+  type FindPart,
   type Found,
   type FoundMessage,
   type MessageFilter,
@@ -14,7 +16,14 @@ import type { Connection } from '../connection.ts';
 import { foldCase } from '../file.ts';
 import { acceptedTime } from '../integers.ts';
 import { earliestUtc, latestUtc, wholeMs } from '../time.ts';
-import { messageRecord, perTable, type QueueTable, type RecordRow, summaryColumns } from './records.ts';
+import {
+  contentBytes,
+  messageRecord,
+  perTable,
+  type QueueTable,
+  type RecordRow,
+  summaryColumns,
+} from './records.ts';
 
 /** How a walk reads its index: the rows in it, and whether their order is by SettledUtc or descends. */
 interface Way {
@@ -66,8 +75,11 @@ const statements = perTable((table) => {
     const part = `${from}
     WHERE ${ahead} AND ${key} ${descends ? '>=' : '<='} ${place('end')}
       AND ${conditions}`;
+    const places = `SELECT Sequence, ${acceptedTime('SettledUtc')} AS Utc, ${contentBytes} AS Bytes
+      ${from} WHERE ${ahead} ORDER BY ${order}`;
     return {
-      end: `SELECT Sequence, ${acceptedTime('SettledUtc')} AS Utc ${from} WHERE ${ahead} ORDER BY ${order} LIMIT 1 OFFSET :examine`,
+      end: `${places} LIMIT 1 OFFSET :examine`,
+      places: `${places} LIMIT :examine`,
       find: `SELECT ${summaryColumns} ${part} ORDER BY ${order} LIMIT :limit`,
       count: `SELECT count(*) AS Count ${part}`,
     };
@@ -110,18 +122,46 @@ function partOf(connection: Connection, table: QueueTable, filter: MessageFilter
     ...(isBySettled && { afterUtc: part.after?.settledMs ?? start.utc }),
   };
   const named = Object.fromEntries(Object.entries(values).filter(([name]) => rows.includes(`:${name}`)));
-  const last = connection.get<{ Sequence: number; Utc: number | null }>(statements[table][walk].end, {
-    ...named,
-    ...after,
-    examine: part.examine - 1,
-  });
+  const { examined, last } = endOf(connection, statements[table][walk], { ...named, ...after }, filter, part);
   const next: Position | null =
     last === undefined ? null : { sequence: last.Sequence, settledMs: isBySettled ? last.Utc : null };
   const end = {
     end: next?.sequence ?? (descends ? 0 : lastSequence),
     ...(isBySettled && { endUtc: next?.settledMs ?? (descends ? earliestUtc : latestUtc) }),
   };
-  return { statements: statements[table][walk], values: { ...values, ...after, ...end }, next, isBySettled };
+  return {
+    statements: statements[table][walk],
+    values: { ...values, ...after, ...end },
+    next,
+    examined,
+    isBySettled,
+  };
+}
+
+interface Place {
+  readonly Sequence: number;
+  readonly Utc: number | null;
+  readonly Bytes: number;
+}
+
+/** The last message that the part examines; undefined when it examines the rest of the walk. */
+function endOf(
+  connection: Connection,
+  { end, places }: Readonly<Record<'end' | 'places', string>>,
+  values: Record<string, SQLInputValue>,
+  { payloadText }: MessageFilter,
+  { examine, examineBytes = Number.POSITIVE_INFINITY }: SearchPart,
+): { examined: number; last: Place | undefined } {
+  if (payloadText === undefined)
+    return { examined: examine, last: connection.get<Place>(end, { ...values, examine: examine - 1 }) };
+  const ahead = connection.all<Place>(places, { ...values, examine });
+  let bytes = 0;
+  const index = ahead.findIndex((place) => {
+    bytes += place.Bytes;
+    return bytes >= examineBytes;
+  });
+  const examined = index === -1 ? examine : index + 1;
+  return { examined, last: ahead[examined - 1] };
 }
 
 export function countMessages(
@@ -130,23 +170,23 @@ export function countMessages(
   filter: MessageFilter,
   part: SearchPart,
 ): Counted {
-  const { statements: sql, values, next } = partOf(connection, table, filter, part);
-  return { count: connection.get<{ Count: number }>(sql.count, values)!.Count, next };
+  const { statements: sql, values, next, examined } = partOf(connection, table, filter, part);
+  return { count: connection.get<{ Count: number }>(sql.count, values)!.Count, next, examined };
 }
 
 export function findMessages(
   connection: Connection,
   table: QueueTable,
   filter: MessageFilter,
-  part: SearchPart & { readonly limit: number },
+  part: FindPart,
 ): Found {
-  const { statements: sql, values, next, isBySettled } = partOf(connection, table, filter, part);
+  const { statements: sql, values, next, examined, isBySettled } = partOf(connection, table, filter, part);
   const rows = connection.allTuples<RecordRow>(sql.find, { ...values, limit: part.limit });
   const messages = rows.map((row) => foundMessage(connection, table, row));
   const last = messages.at(-1);
-  if (last === undefined || messages.length < part.limit) return { messages, next };
+  if (last === undefined || messages.length < part.limit) return { messages, next, examined };
   const settledMs = isBySettled ? (last.settledUtc?.getTime() ?? null) : null;
-  return { messages, next: { sequence: last.sequence, settledMs } };
+  return { messages, next: { sequence: last.sequence, settledMs }, examined };
 }
 
 function foundMessage(connection: Connection, table: QueueTable, row: RecordRow): FoundMessage {

@@ -29,7 +29,7 @@ export function perTable<T>(build: (table: QueueTable) => T): Readonly<Record<Qu
 export const fewRows = 5;
 
 /** SQLite takes the lengths from the row's header, without reading the texts. */
-const contentBytes = 'octet_length(Payload) + coalesce(octet_length(Headers), 0)';
+export const contentBytes = 'octet_length(Payload) + coalesce(octet_length(Headers), 0)';
 const isTooLarge = `${contentBytes} > ${messageLimits.contentBytes}`;
 
 /** The table refuses longer ones, unless a program has switched its constraints off. */

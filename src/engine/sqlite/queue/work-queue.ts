@@ -5,6 +5,7 @@ import { unknownTransaction } from '../../callers-transaction.ts';
 import type { EnqueueResult, MessageRecord, NewMessage } from '../../message.ts';
 import type {
   Counted,
+  FindPart,
   Found,
   MessageAct,
   MessageFilter,
@@ -129,7 +130,7 @@ export class SqliteWorkQueue implements WorkQueue {
     });
   }
 
-  find(filter: MessageFilter, part: SearchPart & { readonly limit: number }): Promise<Found> {
+  find(filter: MessageFilter, part: FindPart): Promise<Found> {
     return this.#handle.read((connection) => findMessages(connection, this.#table, filter, part));
   }
 

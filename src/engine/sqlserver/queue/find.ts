@@ -1,6 +1,7 @@
 /** Finding and counting messages for people, without their payloads. */
 import {
   type Counted,
+  type FindPart,
   type Found,
   type FoundMessage,
   type MessageFilter,
@@ -13,7 +14,7 @@ import { bigint, bit, type Database, int, longText, type Parameters, type Row, t
 import { wholeMs } from '../text.ts';
 import { mayBeId, messageRecord } from './records.ts';
 
-function parametersOf(filter: MessageFilter, { examine, after }: SearchPart): Parameters {
+function parametersOf(filter: MessageFilter, { examine, examineBytes, after }: SearchPart): Parameters {
   const { messageIds, enqueuedFrom, enqueuedBefore } = filter;
   return {
     Walk: [text, walkOf(filter)],
@@ -32,6 +33,7 @@ function parametersOf(filter: MessageFilter, { examine, after }: SearchPart): Pa
     EnqueuedFrom: [bigint, enqueuedFrom?.getTime() ?? null],
     EnqueuedBefore: [bigint, enqueuedBefore?.getTime() ?? null],
     OlderThanMs: [bigint, wholeMs(filter.olderThanMs ?? 0)],
+    ...(examineBytes !== undefined && { ExamineBytes: [bigint, examineBytes] }),
   };
 }
 
@@ -41,12 +43,13 @@ async function search(
   filter: MessageFilter,
   part: SearchPart,
   more: Parameters,
-): Promise<{ rows: Row[]; next: Position | null }> {
+): Promise<{ rows: Row[]; next: Position | null; examined: number }> {
   const parameters = { ...parametersOf(filter, part), ...more };
   const [ends, rows] = await database.call(`${table}_Find`, parameters, { onLost: 'repeat' });
   const end = ends![0]!;
-  const isWhole = Number(end.Examined) < part.examine;
-  return { rows: rows!, next: isWhole ? null : positionOf(end) };
+  const examined = Number(end.Examined);
+  const isWhole = examined < part.examine && end.IsCut !== true;
+  return { rows: rows!, next: isWhole ? null : positionOf(end), examined };
 }
 
 function positionOf({ Sequence, SettledUtc }: Row): Position {
@@ -57,14 +60,17 @@ export async function findMessages(
   database: Database,
   table: string,
   filter: MessageFilter,
-  part: SearchPart & { readonly limit: number },
+  part: FindPart,
 ): Promise<Found> {
-  const { rows, next } = await search(database, table, filter, part, { Limit: [int, part.limit] });
+  const { rows, next, examined } = await search(database, table, filter, part, {
+    Limit: [int, part.limit],
+    Wait: [bit, part.waits === true],
+  });
   const messages = rows.map(foundMessage);
   const last = rows.at(-1);
-  if (last === undefined || rows.length < part.limit) return { messages, next };
+  if (last === undefined || rows.length < part.limit) return { messages, next, examined };
   const isBySettled = ['dead', 'done'].includes(walkOf(filter));
-  return { messages, next: positionOf(isBySettled ? last : { ...last, SettledUtc: null }) };
+  return { messages, next: positionOf(isBySettled ? last : { ...last, SettledUtc: null }), examined };
 }
 
 export async function countMessages(
@@ -73,8 +79,8 @@ export async function countMessages(
   filter: MessageFilter,
   part: SearchPart,
 ): Promise<Counted> {
-  const { rows, next } = await search(database, table, filter, part, { CountOnly: [bit, true] });
-  return { count: Number(rows[0]!.Matching), next };
+  const { rows, ...end } = await search(database, table, filter, part, { CountOnly: [bit, true] });
+  return { count: Number(rows[0]!.Matching), ...end };
 }
 
 function foundMessage(row: Row): FoundMessage {

@@ -3,6 +3,7 @@ import type * as mssql from 'mssql';
 import type { EnqueueResult, MessageRecord, NewMessage } from '../../message.ts';
 import type {
   Counted,
+  FindPart,
   Found,
   MessageAct,
   MessageFilter,
@@ -108,7 +109,7 @@ export class SqlServerWorkQueue extends RunCalls implements WorkQueue {
     return row === undefined ? null : messageRecord(row);
   }
 
-  find(filter: MessageFilter, part: SearchPart & { readonly limit: number }): Promise<Found> {
+  find(filter: MessageFilter, part: FindPart): Promise<Found> {
     return findMessages(this.database, this.table, filter, part);
   }
 
