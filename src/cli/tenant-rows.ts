@@ -18,8 +18,11 @@ export type TenantRow =
 const fields = new Map(tenantFields.map((field) => [field.name, field]));
 const tagPrefix = 'tag:';
 
-/** @throws UsageError when the heading is invalid, the file cannot be read, or its text is not CSV */
-export async function* readTenantRows(source: Readable): AsyncGenerator<TenantRow> {
+/**
+ * @param open opens the file. It is called when this is ready for its errors: a file that is missing may fail at once.
+ * @throws UsageError when the heading is invalid, the file cannot be read, or its text is not CSV
+ */
+export async function* readTenantRows(open: () => Readable): AsyncGenerator<TenantRow> {
   const { CsvError, parse } = await import('csv-parse');
   const broken: TenantRow[] = [];
   const parser = parse({
@@ -34,6 +37,7 @@ export async function* readTenantRows(source: Readable): AsyncGenerator<TenantRo
       return undefined;
     },
   });
+  const source = open();
   source.on('error', (error) => parser.destroy(error));
   let isEmpty = true;
   try {

@@ -61,7 +61,7 @@ export function tenantsImportCommand(tenants: Command, run: Runner): void {
         const counts = { added: 0, changed: 0, unchanged: 0 };
         const failures: Failure[] = [];
         const lines = new Map<string, number>();
-        for await (const row of readTenantRows(opened(file))) {
+        for await (const row of readTenantRows(() => opened(file))) {
           const { line, id } = row;
           try {
             if (id !== null && lines.has(id))
