@@ -9,7 +9,8 @@ GO
 -- Returns one row: Chosen, 1 in this case; Woken, 1 if the tenant is due now because of a wake; LastRunUtc; Now; and for
 -- Tenant_SetFailingTopics FailingTopics, and the times OutboxEmptyUtc and InboxEmptyUtc at which a queue was counted as
 -- empty, null if it holds messages. Unknown
--- and retired tenants are ignored. A skipped run changes nothing of the last report but the states of the queues that it has
+-- and retired tenants are ignored. So are reports of runs with a @Version before the tenant's present database: then Moved is 1,
+-- and the tenant is due now. A skipped run changes nothing of the last report but the states of the queues that it has
 -- served, because the lease's holder writes its own. It counts as a wake: the holder may have claimed its last messages before.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Report]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Report] AS RETURN 0');
 GO
@@ -35,7 +36,9 @@ ALTER PROCEDURE [$(Schema)].[Tenant_Report]
   @InboxAgeMs bigint = 0,
   @RedispatchMs bigint = NULL,
   -- What the run adds to the history, for History_Add; null: nothing
-  @Flow nvarchar(max) = NULL
+  @Flow nvarchar(max) = NULL,
+  -- The tenant's Version that the run knew
+  @Version bigint = NULL
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -68,6 +71,7 @@ DECLARE @OutboxUtc datetime2(3) = DATEADD(millisecond, -CAST(@OutboxAgeMs % 1000
 DECLARE @InboxUtc datetime2(3) = DATEADD(millisecond, -CAST(@InboxAgeMs % 1000 AS int), DATEADD(second, -CAST(@InboxAgeMs / 1000 AS int), @Now));
 -- A time that is further ahead was stored before the clock was set back. It must not keep out newer states.
 DECLARE @Latest datetime2(3) = DATEADD(minute, 1, @Now);
+DECLARE @Moved bit = 0;
 DECLARE @Held TABLE (WakePending bit NOT NULL, InFlight bit NOT NULL, LastRunUtc datetime2(3) NULL,
   LastOutcome nvarchar(20) COLLATE Latin1_General_100_BIN2 NULL, FailingTopics nvarchar(max) NOT NULL, OutboxState nvarchar(max) NULL,
   OutboxStateUtc datetime2(3) NULL, InboxState nvarchar(max) NULL, InboxStateUtc datetime2(3) NULL);
@@ -116,6 +120,13 @@ ELSE
       WHEN NextDueUtc IS NULL OR @NextDue < NextDueUtc THEN @NextDue
       ELSE NextDueUtc END,
 :r parts/registry-set-states.sql
+IF @Version IS NOT NULL AND NOT EXISTS (SELECT 1 FROM @Held)
+BEGIN
+  UPDATE [$(Schema)].[Tenants]
+  SET InFlight = 0, NextDueUtc = CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
+  WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired' AND DatabaseVersion > @Version;
+  SET @Moved = @@ROWCOUNT;
+END;
 IF @Flow IS NOT NULL AND EXISTS (SELECT 1 FROM @Held) EXEC [$(Schema)].[History_Add] @Id, @Minute, @Part, @Flow;
 COMMIT;
 SELECT CAST(COALESCE(MAX(CASE WHEN InFlight = 1 AND (@Outcome <> N'skipped' OR WakePending = 0) THEN 1 ELSE 0 END), 0) AS bit) AS Chosen,
@@ -125,7 +136,7 @@ SELECT CAST(COALESCE(MAX(CASE WHEN InFlight = 1 AND (@Outcome <> N'skipped' OR W
     ELSE 1 END), 0) AS bit) AS Woken,
   MAX(LastRunUtc) AS LastRunUtc, MAX(FailingTopics) AS FailingTopics,
   MAX(CASE WHEN JSON_VALUE(OutboxState, '$.isEmpty') = N'true' THEN OutboxStateUtc END) AS OutboxEmptyUtc,
-  MAX(CASE WHEN JSON_VALUE(InboxState, '$.isEmpty') = N'true' THEN InboxStateUtc END) AS InboxEmptyUtc, @Now AS Now
+  MAX(CASE WHEN JSON_VALUE(InboxState, '$.isEmpty') = N'true' THEN InboxStateUtc END) AS InboxEmptyUtc, @Now AS Now, @Moved AS Moved
 FROM @Held;
 GO
 -- Replaces the tenant's topics that fail now, a JSON array, if they are still @Before: the caller has merged what its run
@@ -152,12 +163,13 @@ ELSE SELECT FailingTopics FROM [$(Schema)].[Tenants] WHERE Id = @Id AND DATALENG
 GO
 -- A tenant's run is alive: no plan chooses the tenant within @HoldMs from now. If a wake came since the tenant was chosen, it
 -- is due now: another run can serve the queues that this one has finished.
--- Unknown and retired tenants are ignored.
+-- Unknown and retired tenants are ignored, and runs with a @Version before the tenant's present database.
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Postpone]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Postpone] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Postpone]
   @Id nvarchar(4000),
-  @HoldMs bigint
+  @HoldMs bigint,
+  @Version bigint = NULL
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -172,7 +184,7 @@ UPDATE [$(Schema)].[Tenants]
 SET InFlight = 1, NextDueUtc = CASE
     WHEN WakePending = 1 THEN CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
     ELSE DATEADD(millisecond, CAST(@HoldMs % 1000 AS int), DATEADD(second, CAST(@HoldMs / 1000 AS int), @Now)) END
-WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired';
+WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id) AND Status <> N'retired' AND (@Version IS NULL OR DatabaseVersion <= @Version);
 GO
 -- Counts a message of the function app's queues that was given up (F6).
 IF OBJECT_ID(N'[$(Schema)].[Poisoned_Record]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Poisoned_Record] AS RETURN 0');

@@ -34,6 +34,8 @@ BEGIN
     PausedByOperator bit NOT NULL CONSTRAINT [DF_Tenants_PausedByOperator] DEFAULT (0),
     -- Comes from RegistryState.TenantVersion, for all tenants; rises with every change of a definition or a status (F2).
     Version bigint NOT NULL,
+    -- The Version with which the tenant got its present database: runs with older ones have served another database.
+    DatabaseVersion bigint NOT NULL,
     AddedUtc datetime2(3) NOT NULL,
     -- The last known schema version of the tenant's database; null if none has been read since the tenant was
     -- added or moved.

@@ -59,16 +59,17 @@ END;
 DELETE FROM [$(Schema)].[Tenants] WHERE Id = @Id;
 INSERT [$(Schema)].[Tenants]
   (Id, Server, DatabaseName, DatabaseKey, Auth, SchemaName, Priority, Weight, SlaSeconds, Tags, Overrides, Status, PausedByOperator, Version,
-   AddedUtc, NextDueUtc, PlanVersion)
+   DatabaseVersion, AddedUtc, NextDueUtc, PlanVersion)
 SELECT @Id, @Server, @DatabaseName, @DatabaseKey, @Auth, @SchemaName, @Priority, @Weight, @SlaSeconds, @Tags, @Overrides,
-  CASE WHEN @Paused = 1 THEN N'paused' ELSE N'active' END, @Paused, s.TenantVersion, @Now, @Now, @PlanVersion
+  CASE WHEN @Paused = 1 THEN N'paused' ELSE N'active' END, @Paused, s.TenantVersion,
+  s.TenantVersion, @Now, @Now, @PlanVersion
 FROM [$(Schema)].[RegistryState] s WHERE s.Id = 1;
 COMMIT;
 SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;
 GO
 -- Replaces the definition of a tenant that is not retired; its status and schedule do not change. If its database or schema
--- changes, what runs have reported of its queues goes, and so do later reports of counts that were made before. Returns one
--- row: the tenant. Throws 51103 (unknown or retired) and 51102 (another tenant that is not retired has the
+-- changes, what runs have reported of its queues goes, the tenant is due now, and later reports of runs that served the earlier
+-- database are ignored. Returns one row: the tenant. Throws 51103 (unknown or retired) and 51102 (another tenant that is not retired has the
 -- database).
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Change]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Change] AS RETURN 0');
 GO
@@ -108,6 +109,9 @@ UPDATE [$(Schema)].[Tenants]
 SET Server = @Server, DatabaseName = @DatabaseName, DatabaseKey = @DatabaseKey, Auth = @Auth, SchemaName = @SchemaName,
   Priority = @Priority, Weight = @Weight, SlaSeconds = @SlaSeconds, Tags = @Tags, Overrides = @Overrides,
   Version = (SELECT s.TenantVersion FROM [$(Schema)].[RegistryState] s WHERE s.Id = 1),
+  DatabaseVersion = CASE WHEN @IsMoved = 0 THEN DatabaseVersion ELSE (SELECT s.TenantVersion FROM [$(Schema)].[RegistryState] s WHERE s.Id = 1) END,
+  InFlight = CASE WHEN @IsMoved = 0 THEN InFlight ELSE 0 END,
+  NextDueUtc = CASE WHEN @IsMoved = 0 OR NextDueUtc < SYSUTCDATETIME() THEN NextDueUtc ELSE SYSUTCDATETIME() END,
   SchemaVersion = CASE WHEN @IsMoved = 0 THEN SchemaVersion END,
   OutboxState = CASE WHEN @IsMoved = 0 THEN OutboxState END,
   OutboxStateUtc = CASE WHEN @IsMoved = 0 THEN OutboxStateUtc ELSE SYSUTCDATETIME() END,

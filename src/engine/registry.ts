@@ -251,6 +251,8 @@ export interface Woken {
 /** A dispatch run's report to the registry (D7, F5). */
 export interface TenantReport {
   readonly tenantId: string;
+  /** The version of the tenant's record with which the run began. Absent: no run made the report. */
+  readonly tenantVersion?: number;
   readonly outcome: RunOutcome;
   readonly counts: RunCounts;
   readonly durationMs: number;
@@ -298,6 +300,8 @@ export interface Reported {
   readonly chosen: boolean;
   /** The time of the tenant's last run, by the registry's clock; null for none, and for an unknown tenant. */
   readonly lastRunUtc: Date | null;
+  /** The report was ignored: the run served a database that the tenant no longer has. The tenant is due now. */
+  readonly moved: boolean;
 }
 
 /** Numbers of failed runs in a row. */
@@ -376,7 +380,7 @@ export interface Registry {
   add(definition: TenantDefinition, databaseKey: string, by?: TenantEditor): Promise<TenantRecord>;
   /**
    * Replaces the definition of a tenant that is not retired. If its database or schema changes, what runs have reported of its
-   * queues goes.
+   * queues goes, and the tenant is due now. Runs of the earlier database can no longer report or postpone.
    * @throws UNKNOWN_TENANT, DATABASE_IN_USE
    */
   change(definition: TenantDefinition, databaseKey: string): Promise<TenantRecord>;
@@ -408,7 +412,7 @@ export interface Registry {
   /**
    * Records a run's report and schedule; the tenant is in flight no more, unless the report chooses it again. If a wake
    * came after the tenant was chosen, the tenant is due now, and the answer is `woken` (F7). Unknown and retired tenants
-   * are ignored.
+   * are ignored. So is a run with a `tenantVersion` before the tenant's present database; the answer is then `moved`.
    *
    * The report of a skipped run changes only the due time and `queues`, because the run that has the lease reports for
    * itself. That run may have claimed its last messages before the skipped run was requested. So this report counts as a wake:
@@ -417,9 +421,9 @@ export interface Registry {
   report(report: TenantReport): Promise<Reported>;
   /**
    * The tenant's run is alive: no plan chooses the tenant within `holdMs` from now, and a wake waits for the run's
-   * report (F3, F7). Unknown and retired tenants are ignored.
+   * report (F3, F7). Unknown and retired tenants are ignored, and a run with a version before the tenant's present database.
    */
-  postpone(tenantId: string, holdMs: number): Promise<void>;
+  postpone(tenantId: string, holdMs: number, tenantVersion?: number): Promise<void>;
   /**
    * Records the schema version of a tenant's database. The tenant's `version` stays, because hosts need not reload
    * the tenant for this. Unknown and retired tenants are ignored.

@@ -1,4 +1,5 @@
 /** F1, F2: the definitions of tenants. */
+import { emptyHistogram } from '../../src/engine/histogram.ts';
 import type { TenantDefinition, TenantRecord } from '../../src/engine/registry.ts';
 import { parkedOutbox, queueState } from '../support/queue-state.ts';
 import { clockPasses } from './clock.ts';
@@ -212,6 +213,63 @@ export function registryTenantsSuite(scene: Scene): void {
       await report(registry, 'a', state);
       await registry.change(definition('a', { schema: 'other' }), 'a new database');
       expect(await known()).toMatchObject(none);
+    });
+
+    test('F1, S2: a run that knew the tenant before it moved can no longer report, and the tenant is due', async () => {
+      const { registry } = await scene.registry();
+      const { version: tenantVersion } = await add(registry, 'a');
+      await planAll(registry);
+      const moved = await registry.change(definition('a', { database: 'new.db' }), 'a new database');
+      const known = async () => (await tenantOf(registry, 'a')).schedule;
+      // The move itself makes it due, although the run is in flight.
+      expect(await planAll(registry)).toEqual(['a']);
+      await registry.postpone('a', anHour, tenantVersion);
+      const { schedule } = await tenantOf(registry, 'a');
+      const late = {
+        tenantVersion,
+        outcome: 'dispatched',
+        counts: { ...noCounts, done: 3 },
+        times: { wait: emptyHistogram, handle: emptyHistogram },
+        queues: { outbox: queueState({ dead: 1 }) },
+        failing: [failure('orders')],
+        backlog: true,
+        continues: { redispatchMs: anHour },
+      } as const;
+      const answer = { moved: true, chosen: false, woken: false, lastRunUtc: null };
+      expect(await report(registry, 'a', late)).toEqual(answer);
+      expect(await report(registry, 'a', { ...late, outcome: 'skipped' })).toEqual(answer);
+      const { nextDueUtc, ...rest } = await known();
+      expect(rest).toEqual({ ...schedule, nextDueUtc: undefined });
+      expect(await registry.tenantHistory('a', anHour)).toEqual([]);
+      // The run that the late one has kept from the new database follows.
+      expect(await planAll(registry)).toEqual(['a']);
+      const present = { ...late, tenantVersion: moved.version, continues: undefined };
+      expect(await report(registry, 'a', present)).toMatchObject({ moved: false });
+      expect(await known()).toMatchObject({ queues: { outbox: { dead: 1 } }, totals: { done: 3 } });
+    });
+
+    test('F1, S2: changes that do not move the tenant leave its runs alone', async () => {
+      const { registry } = await scene.registry();
+      const { version: tenantVersion } = await add(registry, 'a');
+      await planAll(registry);
+      await registry.change(definition('a', { priority: 5 }), keyOf('a'));
+      await registry.setStatus('a', 'paused');
+      await registry.setStatus('a', 'active');
+      const counts = { ...noCounts, done: 3 };
+      expect(await report(registry, 'a', { tenantVersion, counts })).toMatchObject({ moved: false });
+      expect((await tenantOf(registry, 'a')).schedule.totals).toEqual(counts);
+      await registry.setStatus('a', 'retired');
+      await add(registry, 'a');
+      expect(await report(registry, 'a', { tenantVersion, counts })).toMatchObject({ moved: true });
+      expect(await report(registry, 'unknown', { tenantVersion })).toMatchObject({ moved: false });
+    });
+
+    test('F3: a run that knew the tenant before it moved postpones no plan', async () => {
+      const { registry } = await scene.registry();
+      const { version } = await add(registry, 'a');
+      await registry.change(definition('a', { database: 'new.db' }), 'a new database');
+      await registry.postpone('a', anHour, version);
+      expect(await planAll(registry)).toEqual(['a']);
     });
 
     test('the schema version of a tenant is kept until the tenant is moved, and does not count as a change', async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Registry } from '../../engine/registry.ts';
+import type { Registry, TenantRecord, TenantReport } from '../../engine/registry.ts';
 import { markIdle } from '../../telemetry/idle-spans.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { isIdleRun, recordRun } from '../../telemetry/metrics.ts';
@@ -70,6 +70,7 @@ export function dispatchTenant(
     const endPostponing = postponePlans({
       registry,
       tenantId: tenant.id,
+      ...knownVersion(tenant),
       leaseMs: settings.dispatch.leaseMs,
       logger,
     });
@@ -86,9 +87,13 @@ export function dispatchTenant(
     const answer = await reportRun(
       { registry, random, keepsHistory: settings.telemetry.history },
       report,
-      { schedule, ...(isContinued && { continues: { redispatchMs } }) },
+      { ...knownVersion(tenant), schedule, ...(isContinued && { continues: { redispatchMs } }) },
       logger,
     );
+    if (answer?.moved) {
+      logger.info('The tenant has moved to another database during the run; its report was ignored.');
+      await directory.reread(tenant.id);
+    }
     const next = isContinued ? continuation(report, schedule, answer) : undefined;
     return recorded({
       ...report,
@@ -96,4 +101,9 @@ export function dispatchTenant(
       ...(next && { continuation: next }),
     });
   });
+}
+
+/** A version that cannot be read says nothing; its tenant's run fails, and that must be reported (Q15). */
+function knownVersion({ version, unreadable }: TenantRecord): Pick<TenantReport, 'tenantVersion'> {
+  return unreadable === undefined ? { tenantVersion: version } : {};
 }

@@ -10,6 +10,8 @@ import type { Logger } from '../../telemetry/logger.ts';
 export interface PostponePlansOptions {
   readonly registry: Registry;
   readonly tenantId: string;
+  /** As in the run's report. */
+  readonly tenantVersion?: number;
   /** The duration of the run's queue leases, milliseconds. */
   readonly leaseMs: number;
   readonly logger: Logger;
@@ -25,6 +27,7 @@ const firstAfterMs = 500;
 export function postponePlans({
   registry,
   tenantId,
+  tenantVersion,
   leaseMs,
   logger,
 }: PostponePlansOptions): () => Promise<void> {
@@ -42,7 +45,7 @@ export function postponePlans({
 
   async function postpone(): Promise<void> {
     try {
-      await registry.postpone(tenantId, leaseMs);
+      await registry.postpone(tenantId, leaseMs, tenantVersion);
     } catch (error) {
       // A second run would be skipped, because this run has the lease.
       logger.debug('The tenant’s next plan could not be postponed.', { error: describeError(error) });

@@ -60,7 +60,7 @@ export async function reportRun(
     keepsHistory,
   }: { readonly registry: Registry; readonly random: () => number; readonly keepsHistory: boolean },
   { tenantId, outcome, counts, durationMs, more, queues, error }: RunReport,
-  next: Pick<TenantReport, 'schedule' | 'continues'>,
+  next: Pick<TenantReport, 'tenantVersion' | 'schedule' | 'continues'>,
   logger: Logger,
 ): Promise<Reported | null> {
   for (let tries = 1; ; tries++) {
@@ -105,7 +105,7 @@ export async function reportRun(
  * The report again, after a try whose answer was lost. If that one was written and chose the tenant, it has used up the wake,
  * and nobody has its answer; so the tenant is due now.
  */
-function repeated(next: Pick<TenantReport, 'schedule' | 'continues'>): typeof next {
+function repeated(next: Pick<TenantReport, 'tenantVersion' | 'schedule' | 'continues'>): typeof next {
   if (next.continues === undefined) return next;
   return { ...next, schedule: { ...next.schedule, mode: 'at-most', nextDueInMs: 0 } };
 }

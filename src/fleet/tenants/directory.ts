@@ -50,6 +50,19 @@ export class TenantDirectory {
     await (this.#refreshing.startIfDue() ?? (this.#version === null ? this.#refreshing.running : undefined));
   }
 
+  /** Reads a tenant of whose record this process has heard that it is not the newest. Never rejects. */
+  async reread(tenantId: string): Promise<void> {
+    try {
+      const tenant = await this.#options.registry.get(tenantId);
+      if (tenant !== null) this.remember(tenant);
+    } catch (error) {
+      this.#options.logger.warn('A tenant could not be read again; the next refresh reads it.', {
+        tenantId,
+        error: errorText(error),
+      });
+    }
+  }
+
   /** Stores a tenant that another call has read, unless a newer record is known. */
   remember(tenant: TenantRecord): void {
     const known = this.#known.get(tenant.id);

@@ -104,7 +104,8 @@ export class RegistryModel {
     for (const { Id } of left) this.#passedOver(Id, left.length + won.length);
   }
 
-  reported(report: TenantReport, { woken, chosen }: Reported): void {
+  reported(report: TenantReport, { woken, chosen, moved }: Reported): void {
+    if (moved) return;
     const row = this.#rows().find(({ Id }) => Id === report.tenantId);
     if (row === undefined || row.Status === 'retired') return;
     const { lookWithinMs } = this.#options.settings.schedule;

@@ -82,8 +82,12 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
         },
         onAnswerLost: () => world.tenant(report.tenantId).tallies.answerLost(process, report.counts),
       }),
-    postpone: (tenantId, holdMs) =>
-      caller.call({ target, name: `postpone ${tenantId}`, perform: () => real.postpone(tenantId, holdMs) }),
+    postpone: (tenantId, holdMs, version) =>
+      caller.call({
+        target,
+        name: `postpone ${tenantId}`,
+        perform: () => real.postpone(tenantId, holdMs, version),
+      }),
     recordSchema: (tenantId, version) => real.recordSchema(tenantId, version),
     wake: (tenantIds, choose) =>
       caller.call({

@@ -150,6 +150,19 @@ test('options that are not an object are refused with the name of the call', asy
 });
 
 describe('dispatch runs', () => {
+  test('F1, S2: one whose host has not heard that the tenant moved reports nothing, and the host learns of it', async () => {
+    const { fleet, registry } = await fleetOf(['a'], {}, { directory: { refreshMs: 600_000 } });
+    const { directory } = await fleet.handle.ready();
+    await directory.get('a');
+    const moved = await registry.change(tenantDefinition({ id: 'a', database: 'new.db' }), 'another key');
+    await fleet.dispatch({ tenantId: 'a' });
+    expect(await registry.get('a')).toMatchObject({ schedule: { lastRunUtc: null, failureStreak: 0 } });
+    expect(await directory.get('a')).toEqual(await registry.get('a'));
+    expect((await directory.get('a')).version).toBe(moved.version);
+    await fleet.dispatch({ tenantId: 'a' });
+    expect(await registry.get('a')).toMatchObject({ schedule: { lastOutcome: 'failed', failureStreak: 1 } });
+  });
+
   test('D7, D8: a run’s log line names the tenant, the run and its error', async () => {
     const logger = recordingLogger();
     const { fleet } = await fleetOf(['a'], { logger });

@@ -46,6 +46,7 @@ CREATE TABLE Tenants (
   Status TEXT NOT NULL CHECK (Status IN ('active', 'paused', 'retired')),
   PausedByOperator INTEGER NOT NULL DEFAULT 0 ${isFlag('PausedByOperator')},
   Version INTEGER NOT NULL ${isCount('Version')},
+  DatabaseVersion INTEGER NOT NULL ${isCount('DatabaseVersion')},
   AddedUtc INTEGER NOT NULL ${isTime('AddedUtc')},
   SchemaVersion INTEGER ${isCount('SchemaVersion')},
   NextDueUtc INTEGER ${isTime('NextDueUtc')},

@@ -112,8 +112,10 @@ export class SqliteRegistry implements Registry {
     );
   }
 
-  postpone(tenantId: string, holdMs: number): Promise<void> {
-    return this.#handle.write((connection, now) => postponeTenant(connection, tenantId, holdMs, now));
+  postpone(tenantId: string, holdMs: number, version?: number): Promise<void> {
+    return this.#handle.write((connection, now) =>
+      postponeTenant(connection, tenantId, { holdMs, version }, now),
+    );
   }
 
   recordSchema(tenantId: string, schemaVersion: number): Promise<void> {

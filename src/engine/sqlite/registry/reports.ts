@@ -46,6 +46,9 @@ const emptyUtc = (queue: 'Outbox' | 'Inbox') =>
   `iif(${queue}State ->> '$.isEmpty', ${queue}StateUtc, NULL) AS ${queue}EmptyUtc`;
 const held = `${acceptedTime('LastRunUtc')} AS LastRunUtc, FailingTopics, ${emptyUtc('Outbox')}, ${emptyUtc('Inbox')}`;
 
+/** A run that knew the tenant before it got its present database has served another one. */
+const isPresent = '(:version IS NULL OR DatabaseVersion <= :version)';
+
 const sql = {
   report: `UPDATE Tenants
     SET LastRunUtc = :now, LastOutcome = :outcome, LastDurationMs = :durationMs, LastCounts = :counts,
@@ -58,16 +61,18 @@ const sql = {
       ${choosesIf(isChosen)}, InFlight = ${isChosen}, WakePending = WakePending AND NOT ${isChosen},
       ${setStates},
       NextDueUtc = CASE WHEN ${isChosen} THEN :again WHEN WakePending = 1 THEN ${dueNow} WHEN :mode = 'set' THEN :nextDue ELSE ${dueAtMost} END
-    WHERE Id = :id AND Status <> 'retired' RETURNING InFlight AS IsChosen, WakePending AS IsWoken, ${held}`,
+    WHERE Id = :id AND Status <> 'retired' AND ${isPresent} RETURNING InFlight AS IsChosen, WakePending AS IsWoken, ${held}`,
   setFailing: 'UPDATE Tenants SET FailingTopics = ? WHERE Id = ?',
   skipped: `UPDATE Tenants
     SET ${choosesIf(isChosenSkipped)}, InFlight = iif(${isChosenSkipped}, 1, InFlight), WakePending = NOT ${isChosenSkipped},
       ${setStates},
       NextDueUtc = CASE WHEN ${isChosenSkipped} THEN :again WHEN InFlight = 1 THEN ${dueAtMost} ELSE ${dueNow} END
-    WHERE Id = :id AND Status <> 'retired'
+    WHERE Id = :id AND Status <> 'retired' AND ${isPresent}
     RETURNING WakePending = 0 AS IsChosen, InFlight = 0 AND NOT ${isDeferred} AS IsWoken, ${held}`,
   postpone: `UPDATE Tenants SET InFlight = 1, NextDueUtc = CASE WHEN WakePending = 1 THEN ${dueNow} ELSE :nextDue END
-    WHERE Id = :id AND Status <> 'retired'`,
+    WHERE Id = :id AND Status <> 'retired' AND ${isPresent}`,
+  moved: `UPDATE Tenants SET InFlight = 0, NextDueUtc = ${dueNow}
+    WHERE Id = :id AND Status <> 'retired' AND DatabaseVersion > :version`,
   byStatus: `SELECT
       coalesce(sum(Status = 'active'), 0) AS Active, coalesce(sum(Status = 'paused'), 0) AS Paused,
       coalesce(sum(Status = 'retired'), 0) AS Retired,
@@ -110,6 +115,7 @@ export function recordReport(
     state === undefined ? null : now - wholeMs(Math.floor(state.ageMs + waitedMs));
   const due = {
     id: report.tenantId,
+    version: report.tenantVersion ?? null,
     now,
     outbox: storedState(outbox),
     outboxUtc: asOf(outbox),
@@ -121,7 +127,8 @@ export function recordReport(
   if (report.outcome === 'skipped') {
     const row = connection.prepare(sql.skipped).get(due) as ReportedRow | undefined;
     const { tenantId, queues = {} } = report;
-    if (row !== undefined) recordTopics(connection, { tenantId, queues }, row, now);
+    if (row === undefined) return ignored(connection, report, now);
+    recordTopics(connection, { tenantId, queues }, row, now);
     return reported(row);
   }
   const row = connection.prepare(sql.report).get({
@@ -137,19 +144,24 @@ export function recordReport(
     errorCode: report.error?.code ?? null,
     backlog: report.backlog ? 1 : 0,
   }) as ReportedRow | undefined;
-  if (row !== undefined) {
-    recordTopics(connection, report, row, now);
-    recordFlow(connection, report, now);
-  }
+  if (row === undefined) return ignored(connection, report, now);
+  recordTopics(connection, report, row, now);
+  recordFlow(connection, report, now);
   return reported(row);
 }
 
-function reported(row: ReportedRow | undefined): Reported {
-  return {
-    woken: row?.IsWoken === 1,
-    chosen: row?.IsChosen === 1,
-    lastRunUtc: dateOrNull(row?.LastRunUtc ?? null),
-  };
+function reported({ IsWoken, IsChosen, LastRunUtc }: ReportedRow): Reported {
+  return { woken: IsWoken === 1, chosen: IsChosen === 1, lastRunUtc: dateOrNull(LastRunUtc), moved: false };
+}
+
+function ignored(
+  connection: Connection,
+  { tenantId, tenantVersion }: Pick<TenantReport, 'tenantId' | 'tenantVersion'>,
+  now: number,
+): Reported {
+  const values = { id: tenantId, version: tenantVersion ?? null, now };
+  const { changes } = connection.prepare(sql.moved).run(values);
+  return { woken: false, chosen: false, lastRunUtc: null, moved: Number(changes) > 0 };
 }
 
 interface HeldRow {
@@ -181,8 +193,13 @@ function recordTopics(
 }
 
 /** Call it within a write transaction. */
-export function postponeTenant(connection: Connection, tenantId: string, holdMs: number, now: number): void {
-  connection.prepare(sql.postpone).run({ id: tenantId, now, nextDue: now + wholeMs(holdMs) });
+export function postponeTenant(
+  connection: Connection,
+  tenantId: string,
+  { holdMs, version = null }: { readonly holdMs: number; readonly version?: number | null | undefined },
+  now: number,
+): void {
+  connection.prepare(sql.postpone).run({ id: tenantId, version, now, nextDue: now + wholeMs(holdMs) });
 }
 
 interface StatusRow extends TotalsRow, FailuresRow, StoredSumsRow {

@@ -12,7 +12,7 @@ import type { Connection } from '../connection.ts';
 import { definitionValues, type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
 import type { FileAddress, TenantFiles } from './tenant-files.ts';
 
-/** What runs have reported of the tenant's queues belongs to its database. A time keeps out reports of earlier counts. */
+/** What runs have reported of the tenant's queues belongs to its database, and so do they. */
 const unlessMoved = (column: string, otherwise: string) =>
   `iif(DatabaseKey = :databaseKey AND SchemaName = :schema, ${column}, ${otherwise})`;
 
@@ -31,14 +31,16 @@ const sql = {
   changed: `SELECT ${tenantColumns} FROM Tenants WHERE Version > ? ORDER BY Tenants.Version`,
   insert: `INSERT INTO Tenants
       (Id, Server, DatabaseName, DatabaseKey, FileId, Auth, SchemaName, Priority, Weight, SlaSeconds, Tags, Overrides,
-        Status, PausedByOperator, Version, AddedUtc, NextDueUtc, PlanVersion)
+        Status, PausedByOperator, Version, DatabaseVersion, AddedUtc, NextDueUtc, PlanVersion)
     VALUES (:id, :server, :database, :databaseKey, :fileId, :auth, :schema, :priority, :weight, :slaSeconds, :tags, :overrides,
-        iif(:paused, 'paused', 'active'), :paused, :version, :now, :now, :planVersion)`,
+        iif(:paused, 'paused', 'active'), :paused, :version, :version, :now, :now, :planVersion)`,
   remove: 'DELETE FROM Tenants WHERE Id = ?',
   change: `UPDATE Tenants
     SET Server = :server, DatabaseName = :database, DatabaseKey = :databaseKey, FileId = :fileId, Auth = :auth, SchemaName = :schema,
       Priority = :priority, Weight = :weight, SlaSeconds = :slaSeconds, Tags = :tags, Overrides = :overrides,
-      Version = :version,
+      Version = :version, DatabaseVersion = ${unlessMoved('DatabaseVersion', ':version')},
+      InFlight = ${unlessMoved('InFlight', '0')},
+      NextDueUtc = ${unlessMoved('NextDueUtc', 'min(coalesce(NextDueUtc, :now), :now)')},
       SchemaVersion = ${unlessMoved('SchemaVersion', 'NULL')},
       OutboxState = ${unlessMoved('OutboxState', 'NULL')}, OutboxStateUtc = ${unlessMoved('OutboxStateUtc', ':now')},
       InboxState = ${unlessMoved('InboxState', 'NULL')}, InboxStateUtc = ${unlessMoved('InboxStateUtc', ':now')},

@@ -96,8 +96,8 @@ export class SqlServerRegistry implements Registry {
     return recordReport(this.#database, report);
   }
 
-  postpone(tenantId: string, holdMs: number): Promise<void> {
-    return postponeTenant(this.#database, tenantId, holdMs);
+  postpone(tenantId: string, holdMs: number, tenantVersion?: number): Promise<void> {
+    return postponeTenant(this.#database, tenantId, holdMs, tenantVersion);
   }
 
   recordSchema(tenantId: string, schemaVersion: number): Promise<void> {

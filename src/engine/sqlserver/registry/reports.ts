@@ -35,6 +35,7 @@ export async function recordReport(database: Database, report: TenantReport): Pr
       Mode: [text, schedule.mode],
       IdleStreak: [int, schedule.idleStreak],
       FailureStreak: [int, schedule.failureStreak],
+      Version: [bigint, report.tenantVersion ?? null],
       RedispatchMs: [bigint, continues === undefined ? null : wholeMs(continues.redispatchMs)],
     },
     { onLost: 'give-up' },
@@ -47,6 +48,7 @@ export async function recordReport(database: Database, report: TenantReport): Pr
     woken: row.Woken as boolean,
     chosen: row.Chosen as boolean,
     lastRunUtc: row.LastRunUtc as Date | null,
+    moved: row.Moved as boolean,
   };
 }
 
@@ -92,10 +94,15 @@ async function recordTopics(
   }
 }
 
-export async function postponeTenant(database: Database, tenantId: string, holdMs: number): Promise<void> {
+export async function postponeTenant(
+  database: Database,
+  tenantId: string,
+  holdMs: number,
+  tenantVersion?: number,
+): Promise<void> {
   await database.call(
     'Tenant_Postpone',
-    { Id: [text, tenantId], HoldMs: [bigint, wholeMs(holdMs)] },
+    { Id: [text, tenantId], HoldMs: [bigint, wholeMs(holdMs)], Version: [bigint, tenantVersion ?? null] },
     { onLost: 'give-up' },
   );
 }

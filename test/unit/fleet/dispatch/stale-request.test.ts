@@ -181,7 +181,7 @@ describe('stale requests', () => {
 describe('the request that carries on', () => {
   const backlog = { tenantId: 'acme', more: true };
   const streaks = { idleStreak: 2, failureStreak: 0 };
-  const answer: Reported = { woken: false, chosen: true, lastRunUtc: null };
+  const answer: Reported = { woken: false, chosen: true, lastRunUtc: null, moved: false };
 
   test.each([
     ['dispatched', undefined, true],
