@@ -1,8 +1,9 @@
 // Builds the library and the CLI for the package. The code exists once, as CommonJS, and the ES modules in dist/esm only
 // re-export it, so that `import` and `require` give the same classes, pools and wakes.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { build } from 'esbuild';
+import { bundleConsole } from './src/console/page/bundle.mjs';
 
 const { dependencies, peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
 
@@ -11,6 +12,7 @@ const library = {
   index: 'src/index.ts',
   handlers: 'src/handlers/public.ts',
   sources: 'src/sources/index.ts',
+  console: 'src/console/index.ts',
   functions: 'functions/index.ts',
   testing: 'src/testing/index.ts',
 };
@@ -51,7 +53,8 @@ export async function buildLibrary({ outdir }) {
   await toCommonJs(outdir, chunks, metafile, files);
   rmSync(chunks, { recursive: true });
   writeFileSync(`${outdir}/package.json`, '{ "type": "commonjs" }\n');
-  writeFileSync(`${outdir}/LICENSES.txt`, licenses(metafile));
+  const page = await bundleConsole({ outdir: `${outdir}/console` });
+  writeFileSync(`${outdir}/LICENSES.txt`, licenses({ ...metafile.inputs, ...page.inputs }));
 
   mkdirSync(`${outdir}/esm`);
   writeFileSync(`${outdir}/esm/package.json`, '{ "type": "module" }\n');
@@ -102,14 +105,15 @@ function guardOf(name) {
 }
 
 /** The licences of the bundled packages. */
-function licenses({ inputs }) {
+function licenses(inputs) {
   const folders = Object.keys(inputs).flatMap(
     (file) => file.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0] ?? [],
   );
   return [...new Set(folders)]
     .map((folder) => {
       const { name, version } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
-      return `${name} ${version}\n\n${readFileSync(path.join(folder, 'LICENSE.md'), 'utf8')}`;
+      const [text] = readdirSync(folder).filter((file) => /^license/i.test(file));
+      return `${name} ${version}\n\n${readFileSync(path.join(folder, text), 'utf8')}`;
     })
     .join('\n\n');
 }

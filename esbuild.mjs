@@ -18,6 +18,7 @@ function isStale() {
     'tsconfig.json',
     'host.json',
     ...globSync('{src,functions,examples/demo}/**/*.ts'),
+    ...globSync('src/console/page/**/*'),
   ].some((file) => statSync(file).mtimeMs > builtAt);
 }
 

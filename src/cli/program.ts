@@ -16,6 +16,7 @@ import { settingsCommand } from './commands/settings.ts';
 import { statusCommand } from './commands/status.ts';
 import { tenantsCommands } from './commands/tenants.ts';
 import { tickCommand } from './commands/tick.ts';
+import { uiCommand } from './commands/ui.ts';
 import { wakeCommand } from './commands/wake.ts';
 import { exitCodes, reportError, UsageError } from './errors.ts';
 import { escapedLine } from './output/text.ts';
@@ -74,6 +75,7 @@ export function createProgram(run: Runner, quiet = false): Command {
     runCommand,
     statusCommand,
     historyCommand,
+    uiCommand,
     wakeCommand,
     messagesCommands,
     deadCommands,

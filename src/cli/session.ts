@@ -128,7 +128,7 @@ export class Session {
 }
 
 /** Who runs the command, for the record of operators' acts. */
-function operatorName(): string {
+export function operatorName(): string {
   try {
     return `${userInfo().username}@${hostname()}`.slice(0, auditLimits.actor);
   } catch {

@@ -13,7 +13,7 @@ interface Import {
 function typescriptFiles(folder: string): string[] {
   return (
     readdirSync(folder, { withFileTypes: true, recursive: true })
-      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+      .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
       .map((entry) => path.join(entry.parentPath, entry.name))
       // Whoever tries the example has its packages there.
       .filter((file) => !file.includes(`${path.sep}node_modules${path.sep}`))
@@ -93,6 +93,9 @@ const allowed: readonly (readonly [part: string, may: string])[] = [
     'testing/',
     `testing/|engine/sqlite/index\\.ts|(fleet|queue|telemetry|outbox|inbox)/|multi-outbox\\.ts|${base}`,
   ],
+  // The page runs in the browser: of the server it knows the types of the answers.
+  ['console/page/', 'console/|fleet/operations/history\\.ts'],
+  ['console/', `(console|fleet|telemetry)/|multi-outbox-interface\\.ts|require-supported-node\\.ts|${base}`],
   ['cli/', ''],
 ];
 
@@ -169,6 +172,17 @@ test('section 7: examples import the package by its name, as an application does
   const own = /^(\.\/[a-z-]+\.ts|\.\.\/src\/[a-z-]+\.ts|multi-outbox(\/[a-z]+)?|node:[a-z/_]+)$/;
   const packages = ['@azure/functions', 'valibot'];
   expect(specifiers.filter((one) => !own.test(one) && !packages.includes(one))).toEqual([]);
+});
+
+test('section 2: the page of the console has only types of the program in it', () => {
+  const page = path.join(source, 'console/page');
+  const outside = typescriptFiles(page).flatMap((file) =>
+    [...readFileSync(file, 'utf8').matchAll(/^import (type )?[^;]*? from '(\.[^']*)';$/gm)]
+      .filter(([, , to]) => path.relative(page, path.resolve(path.dirname(file), to!)).startsWith('..'))
+      .map(([, isType, to]) => ({ file: relative(file), to, isType: isType !== undefined })),
+  );
+  expect(outside.length).toBeGreaterThan(5);
+  expect(outside.filter(({ isType }) => !isType)).toEqual([]);
 });
 
 test('section 2: T-SQL is only in sql/, SQL of the embedded engine only in src/engine/sqlite/', () => {

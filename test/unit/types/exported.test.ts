@@ -33,6 +33,7 @@ function unnameable(file: string, library: string): string[] {
 test('the package has these entries', () => {
   expect(entries.map(([subpath]) => subpath).sort()).toEqual([
     '.',
+    './console',
     './functions',
     './handlers',
     './sources',

@@ -1,0 +1,73 @@
+/** Who may use a console on this computer: whoever opened the address that the terminal showed. */
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { Refusal } from '../answer.ts';
+import { refusalResponse } from '../responses.ts';
+import type { Authorize, Right } from '../rights.ts';
+import { securityHeaders } from '../security-headers.ts';
+
+const cookieName = 'multi-outbox-console';
+const secret = () => randomBytes(32).toString('base64url');
+
+/**
+ * The token in the printed address works once and becomes a cookie. Cookies are the same for all ports of a host, so the
+ * console has a path at random: a browser sends the cookie to no other program on this computer.
+ */
+export class LocalAccess {
+  readonly basePath = `/${randomBytes(9).toString('base64url')}`;
+  readonly #cookie = secret();
+  #token: string | null = secret();
+  readonly #rights: readonly Right[];
+  readonly #actor: string;
+
+  constructor(rights: readonly Right[], actor: string) {
+    this.#rights = rights;
+    this.#actor = actor;
+  }
+
+  /** @param origin such as 'http://127.0.0.1:8080' */
+  address(origin: string): string {
+    return `${origin}${this.basePath}/?token=${this.#token}`;
+  }
+
+  readonly authorize: Authorize = (request, { right }) => {
+    if (sameText(cookieOf(request), this.#cookie))
+      return this.#rights.includes(right) ? { actor: this.#actor } : false;
+    const url = new URL(request.url);
+    const token = url.searchParams.get('token');
+    if (request.method === 'GET' && url.pathname === `${this.basePath}/` && sameText(token, this.#token))
+      return this.#entered();
+    return refusalResponse(
+      new Refusal(
+        401,
+        'UNAUTHORIZED',
+        "Open the address that 'multi-outbox ui' has printed. It works once; start the command again for a new one.",
+      ),
+    );
+  };
+
+  #entered(): Response {
+    this.#token = null;
+    return new Response(null, {
+      status: 303,
+      headers: {
+        ...securityHeaders,
+        'cache-control': 'no-store',
+        location: `${this.basePath}/`,
+        'set-cookie': `${cookieName}=${this.#cookie}; Path=${this.basePath}/; HttpOnly; SameSite=Strict`,
+      },
+    });
+  }
+}
+
+function cookieOf(request: Request): string | null {
+  const cookies = request.headers.get('cookie') ?? '';
+  return new RegExp(`(?:^|;\\s*)${cookieName}=([\\w-]+)(?:;|$)`).exec(cookies)?.[1] ?? null;
+}
+
+function sameText(given: string | null, wanted: string | null): boolean {
+  if (given === null || wanted === null || given.length !== wanted.length) return false;
+  return timingSafeEqual(
+    Buffer.from(given.padEnd(wanted.length)).subarray(0, wanted.length),
+    Buffer.from(wanted),
+  );
+}

@@ -1,0 +1,54 @@
+/** Requests to the console's own server. */
+import type { ErrorAnswer } from '../responses.ts';
+import { addressOf, type Query } from './location.tsx';
+
+export class ApiError extends Error {
+  readonly code: string;
+  readonly status: number;
+
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+export interface Read<T> {
+  readonly data: T;
+  /** The time of which the data is true, by the server. */
+  readonly asOf: Date;
+  readonly etag: string | null;
+}
+
+/** Reads; with what was read before, the body is not sent again while it is the same. */
+export async function read<T>(
+  path: string,
+  query: Query,
+  before: Read<T> | null,
+  signal: AbortSignal,
+): Promise<Read<T>> {
+  const response = await send(addressOf(path, query), {
+    signal,
+    cache: 'no-store',
+    headers: before?.etag ? { 'if-none-match': before.etag } : {},
+  });
+  const asOf = new Date(response.headers.get('console-as-of') ?? Date.now());
+  if (response.status === 304 && before !== null) return { ...before, asOf };
+  return { data: (await response.json()) as T, asOf, etag: response.headers.get('etag') };
+}
+
+async function send(address: string, init: RequestInit): Promise<Response> {
+  const response = await fetch(address, { credentials: 'same-origin', redirect: 'error', ...init }).catch(
+    (error) => {
+      if (init.signal?.aborted) throw error;
+      throw new ApiError(0, 'UNREACHABLE', 'The console’s server does not answer. It may have been stopped.');
+    },
+  );
+  if (response.ok || response.status === 304) return response;
+  const answer = (await response.json().catch(() => null)) as ErrorAnswer | null;
+  const { code, message } = answer?.error ?? {
+    code: 'FAILED',
+    message: `The server answered ${response.status}.`,
+  };
+  throw new ApiError(response.status, code, message);
+}

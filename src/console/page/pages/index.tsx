@@ -1,0 +1,41 @@
+import type { FunctionComponent } from 'preact';
+import type { Place } from '../location.tsx';
+import type { PageProps } from './page-props.ts';
+import { PulsePage } from './pulse.tsx';
+import { TenantPage } from './tenant.tsx';
+import { TenantsPage } from './tenants.tsx';
+
+interface Page {
+  readonly path: string;
+  title(names: Readonly<Record<string, string>>): string;
+  readonly Page: FunctionComponent<PageProps>;
+}
+
+const pages: readonly Page[] = [
+  { path: '/', title: () => 'Pulse', Page: PulsePage },
+  { path: '/tenants', title: () => 'Tenants', Page: TenantsPage },
+  { path: '/tenants/:tenant', title: ({ tenant }) => tenant!, Page: TenantPage },
+];
+
+/** The page of an address; its key makes a new one for another tenant, and not for another filter. */
+export function pageFor({ path }: Place) {
+  const segments = path.split('/').map(decoded);
+  for (const { path: pattern, title, Page } of pages) {
+    const parts = pattern.split('/');
+    if (parts.length !== segments.length) continue;
+    if (!parts.every((part, index) => part.startsWith(':') || part === segments[index])) continue;
+    const names = Object.fromEntries(
+      parts.flatMap((part, index) => (part.startsWith(':') ? [[part.slice(1), segments[index]!]] : [])),
+    );
+    return { title: title(names), names, Page, key: path };
+  }
+  return null;
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}

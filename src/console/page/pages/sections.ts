@@ -1,0 +1,17 @@
+/** The pages in the navigation. */
+export interface NavigationPage {
+  readonly title: string;
+  readonly path: string;
+  /** Typed after g. */
+  readonly key: string;
+}
+
+export const sections: readonly { readonly title: string; readonly pages: readonly NavigationPage[] }[] = [
+  {
+    title: 'Fleet',
+    pages: [
+      { title: 'Pulse', path: '/', key: 'p' },
+      { title: 'Tenants', path: '/tenants', key: 't' },
+    ],
+  },
+];

@@ -1,0 +1,142 @@
+import { useEffect } from 'preact/hooks';
+import type { TenantsPage as TenantsAnswer } from '../../routes/tenants.ts';
+import type { SortName } from '../../tenants/sort.ts';
+import type { TenantsSummary } from '../../tenants/summary.ts';
+import { count, counted } from '../format.ts';
+import { addressOf, go, Link } from '../location.tsx';
+import { AsOf } from '../parts/as-of.tsx';
+import { FilterBar } from '../parts/filter-bar.tsx';
+import { Empty, PolledPart } from '../parts/states.tsx';
+import { TenantTable } from '../parts/tenant-table.tsx';
+import { usePolled } from '../polling.ts';
+import type { PageProps } from './page-props.ts';
+
+/** The conditions that are asked for most, as words of the filter. */
+const chips: readonly (readonly [title: string, word: string, count: (summary: TenantsSummary) => number])[] =
+  [
+    ['All', '', ({ total }) => total],
+    ['Failing', 'is:failing', ({ conditions }) => conditions.failing],
+    ['Dead', 'is:dead', ({ conditions }) => conditions.dead],
+    ['Backlog', 'is:backlog', ({ conditions }) => conditions.backlog],
+    ['Parked', 'is:parked', ({ conditions }) => conditions.parked],
+    ['Blocked', 'is:blocked', ({ conditions }) => conditions.blocked],
+    ['Overdue', 'is:overdue', ({ conditions }) => conditions.overdue],
+    ['Paused', 'status:paused', ({ status }) => status.paused ?? 0],
+  ];
+
+export function TenantsPage({ place }: PageProps) {
+  const { q = '', sort = 'id', desc = 'false', after } = place.query;
+  const query = { q, sort, desc, ...(after !== undefined && { after }) };
+  const page = usePolled<TenantsAnswer>('/api/tenants', query);
+  const summary = usePolled<TenantsSummary>('/api/tenants-summary', {}, { every: 10_000 });
+  const move = (change: Record<string, string | undefined>, how?: 'push' | 'replace') =>
+    go(addressOf('/tenants', { ...place.query, after: undefined, ...change }), how);
+  const sorting = {
+    sort: sort as SortName,
+    desc: desc === 'true',
+    // The first click shows the most and the oldest, except for names.
+    by: (by: SortName) =>
+      move({ sort: by, desc: String(by === sort ? desc !== 'true' : !['id', 'nextDue'].includes(by)) }),
+  };
+  useNarrowed(place.query, page.data);
+  const matching = page.data?.matching ?? (q.trim() === '' ? summary.data?.total : undefined);
+  return (
+    <>
+      <div class="head">
+        <h1>
+          Tenants{' '}
+          {matching !== undefined && (
+            <span class="faint">{q.trim() === '' ? count(matching) : `${count(matching)} match`}</span>
+          )}
+        </h1>
+        <AsOf asOf={page.asOf} note="counts are those of each tenant’s last run" />
+      </div>
+      <div class="tools">
+        <FilterBar
+          value={q}
+          words={wordsOf(summary.data)}
+          onChange={(text) => move({ q: text }, 'replace')}
+        />
+        <a class="button" href={addressOf('/api/tenants.csv', { q, sort, desc })} download>
+          CSV
+        </a>
+      </div>
+      <nav class="chips" aria-label="Frequent filters">
+        {chips.map(([title, word, of]) => (
+          <Link
+            key={title}
+            to="/tenants"
+            query={{ ...place.query, after: undefined, q: word }}
+            current={q.trim() === word}
+            class="chip"
+          >
+            {title} {summary.data !== null && <span class="faint">{count(of(summary.data))}</span>}
+          </Link>
+        ))}
+      </nav>
+      <PolledPart polled={page} of="the tenants">
+        {({ rows, next }, asOf) =>
+          rows.length === 0 ? (
+            <NoTenants isFiltered={q.trim() !== ''} isBehind={after !== undefined} />
+          ) : (
+            <>
+              <TenantTable rows={rows} asOf={asOf} caption="Tenants" sorting={sorting} />
+              <p class="pager">
+                {counted(rows.length, 'row')} on this page
+                {after !== undefined && (
+                  <Link to="/tenants" query={{ ...place.query, after: undefined }} class="button">
+                    First page
+                  </Link>
+                )}
+                {next !== null && (
+                  <Link to="/tenants" query={{ ...place.query, after: next }} class="button">
+                    Next 100
+                  </Link>
+                )}
+              </p>
+            </>
+          )
+        }
+      </PolledPart>
+    </>
+  );
+}
+
+function NoTenants({ isFiltered, isBehind }: { isFiltered: boolean; isBehind: boolean }) {
+  if (isFiltered || isBehind)
+    return (
+      <Empty>
+        No tenant matches. <Link to="/tenants">Show all</Link>
+      </Empty>
+    );
+  return (
+    <Empty>
+      There are no tenants yet. Add one with <code>multi-outbox tenants add ID</code>.
+    </Empty>
+  );
+}
+
+const fixedWords = [
+  ...['failing', 'dead', 'backlog', 'parked', 'blocked', 'overdue', 'never-run', 'unreadable'].map(
+    (word) => `is:${word}`,
+  ),
+  ...['active', 'paused', 'retired'].map((word) => `status:${word}`),
+];
+
+function wordsOf(summary: TenantsSummary | null): { word: string; count: number | null }[] {
+  const fixed = fixedWords.map((word) => {
+    const [field, value] = word.split(':') as [string, string];
+    const counts: Readonly<Record<string, number>> | undefined =
+      field === 'is' ? summary?.conditions : summary?.status;
+    return { word, count: summary === null ? null : (counts?.[value] ?? 0) };
+  });
+  return [...fixed, ...(summary?.words ?? [])];
+}
+
+/** A page that has become empty, because its tenants have changed, goes back to the first one. */
+function useNarrowed(query: Readonly<Record<string, string>>, data: TenantsAnswer | null): void {
+  useEffect(() => {
+    if (data?.rows.length === 0 && query.after !== undefined)
+      go(addressOf('/tenants', { ...query, after: undefined }), 'replace');
+  }, [data]);
+}

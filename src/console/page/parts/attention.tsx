@@ -1,0 +1,99 @@
+import type { Pulse } from '../../routes/pulse.ts';
+import { count, counted, duration } from '../format.ts';
+import { Link } from '../location.tsx';
+
+interface Finding {
+  readonly tone: 'bad' | 'warn';
+  readonly text: string;
+  /** What to do, and where. */
+  readonly advice: string;
+  readonly to: string;
+  readonly query?: Readonly<Record<string, string>>;
+}
+
+const planLateMs = 180_000;
+const messageLateMs = 300_000;
+
+/** What is wrong in the fleet in plain words, each with the page where it is remedied. */
+export function Attention({ pulse, asOf }: { pulse: Pulse; asOf: Date }) {
+  const findings = findingsOf(pulse, asOf);
+  if (findings.length === 0)
+    return (
+      <p class="verdict good">
+        <strong>All is well.</strong> No tenant fails, no message is dead, and plans are made.
+      </p>
+    );
+  return (
+    <ul class="findings" aria-label="What needs attention">
+      {findings.map(({ tone, text, advice, to, query }) => (
+        <li key={text} class={tone}>
+          <strong>{text}</strong>{' '}
+          <Link to={to} {...(query && { query })}>
+            {advice}
+          </Link>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function findingsOf(pulse: Pulse, asOf: Date): Finding[] {
+  const { lastPlan, stored, tenants, failing, withFailingTopics, longestFailureStreak } = pulse;
+  const findings: (Finding | false)[] = [
+    tenants.active > 0 &&
+      (lastPlan === null || asOf.getTime() - Date.parse(lastPlan.utc) > planLateMs) && {
+        tone: 'bad',
+        text:
+          lastPlan === null
+            ? 'No plan was ever made.'
+            : `No plan for ${duration(asOf.getTime() - Date.parse(lastPlan.utc))}.`,
+        advice: 'Start a host (multi-outbox run), or see why its timer does not fire',
+        to: '/tenants',
+        query: { q: 'is:overdue' },
+      },
+    failing > 0 && {
+      tone: 'bad',
+      text: `The runs of ${counted(failing, 'tenant')} fail, the longest for ${counted(longestFailureStreak, 'run')}.`,
+      advice: 'See their errors',
+      to: '/tenants',
+      query: { q: 'is:failing', sort: 'failing', desc: 'true' },
+    },
+    withFailingTopics > 0 && {
+      tone: 'bad',
+      text: `Handlers fail for topics of ${counted(withFailingTopics, 'tenant')}.`,
+      advice: 'See which topics',
+      to: '/tenants',
+      query: { q: 'is:failing', sort: 'failing', desc: 'true' },
+    },
+    stored.dead > 0 && {
+      tone: 'bad',
+      text: `${count(stored.dead, stored.atLeast.includes('dead'))} dead messages in ${counted(pulse.withDead, 'tenant')}.`,
+      advice: 'See the tenants',
+      to: '/tenants',
+      query: { q: 'is:dead', sort: 'dead', desc: 'true' },
+    },
+    stored.oldestDueAgeMs !== null &&
+      stored.oldestDueAgeMs > messageLateMs && {
+        tone: 'warn',
+        text: `The oldest due message waits for ${duration(stored.oldestDueAgeMs)}.`,
+        advice: 'See where',
+        to: '/tenants',
+        query: { sort: 'oldest', desc: 'true' },
+      },
+    stored.parked > 0 && {
+      tone: 'warn',
+      text: `${count(stored.parked, stored.atLeast.includes('parked'))} messages have topics without a handler.`,
+      advice: 'Deploy a handler for them; see the tenants',
+      to: '/tenants',
+      query: { q: 'is:parked' },
+    },
+    tenants.paused > 0 && {
+      tone: 'warn',
+      text: `${counted(tenants.paused, 'tenant')} paused.`,
+      advice: 'See which',
+      to: '/tenants',
+      query: { q: 'status:paused' },
+    },
+  ];
+  return findings.filter((finding) => finding !== false);
+}

@@ -1,0 +1,38 @@
+/** The checks of parameters that several routes take. Each is bounded. */
+import * as v from 'valibot';
+import { queueNames } from '../engine/work-queue.ts';
+import { tenantIdPattern } from '../fleet/tenants/definition.ts';
+
+/** Text without control characters. */
+export const text = (most: number) => v.pipe(v.string(), v.maxLength(most), v.regex(/^[^\p{Cc}\p{Cs}]*$/u));
+
+/** A whole number, which a query has as text. */
+export const whole = (least: number, most: number) =>
+  v.pipe(
+    v.union([v.number(), v.pipe(v.string(), v.regex(/^\d{1,15}$/), v.transform(Number))]),
+    v.integer(),
+    v.minValue(least),
+    v.maxValue(most),
+  );
+
+export const flag = v.pipe(
+  v.picklist(['true', 'false']),
+  v.transform((word) => word === 'true'),
+);
+
+export const tenantId = v.pipe(v.string(), v.regex(tenantIdPattern));
+export const queue = v.picklist(queueNames);
+export const messageId = v.pipe(text(200), v.minLength(1));
+export const uuid = v.pipe(v.string(), v.regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i));
+/** The hex digits that name an error group. */
+export const fingerprint = v.pipe(v.string(), v.regex(/^[0-9a-f]{12}$/));
+
+/** The names that paths have. */
+export const pathParameters: Readonly<Record<string, v.GenericSchema<unknown, string>>> = {
+  tenant: tenantId,
+  queue,
+  message: messageId,
+  operation: uuid,
+  fingerprint,
+  asset: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,60}\.(js|css|svg)$/)),
+};

@@ -1,0 +1,33 @@
+/** What an operator may do in the console. The host decides, request by request; the console asks before each handler. */
+
+/**
+ * `look`: see everything but payloads. `payload`: see a message's payload and headers. `act`: what can be undone or repeated,
+ * such as wake, pause and replay. `destroy`: what cannot be undone, such as discard and cancel. `configure`: change a tenant's
+ * overrides.
+ */
+export const rights = ['look', 'payload', 'act', 'destroy', 'configure'] as const;
+export type Right = (typeof rights)[number];
+
+/** What the console asks about a request. */
+export interface Asked {
+  readonly right: Right;
+  /** The name of the route, such as `tenants.list`. */
+  readonly route: string;
+  /** The tenant in the request's path; null when the request names none. */
+  readonly tenantId: string | null;
+}
+
+/** Who is allowed to go on. */
+export interface Operator {
+  /** Who acts, for the record of acts: 1 to 200 characters. */
+  readonly actor: string;
+}
+
+/**
+ * Decides about every request, the one for a style sheet included. `false`: refused with status 403. A `Response` is sent as
+ * it is, for instance a redirect to a login. An error refuses the request with status 500.
+ */
+export type Authorize = (
+  request: Request,
+  asked: Asked,
+) => Operator | Response | false | Promise<Operator | Response | false>;

@@ -1,0 +1,36 @@
+import { Refusal } from '../answer.ts';
+import { type Assets, documentOf } from '../assets.ts';
+import { type Route, route } from '../route.ts';
+
+/** The addresses of the pages. All have the same document; its script shows what the address says. */
+export const pagePaths = ['/', '/tenants', '/tenants/:tenant'] as const;
+
+export function pageRoutes(assets: Assets, basePath: string): readonly Route[] {
+  const document = documentOf(assets, basePath);
+  return [
+    ...pagePaths.map((path) =>
+      route({
+        name: `page${path.replaceAll('/', '.').replaceAll(':', '')}`.replace(/\.$/, '.pulse'),
+        method: 'GET',
+        path,
+        kind: 'page',
+        right: 'look',
+        touches: 'nothing',
+        handle: () => ({ body: document, type: 'text/html', cache: 'unchanged' }),
+      }),
+    ),
+    route({
+      name: 'asset.show',
+      method: 'GET',
+      path: '/assets/:asset',
+      kind: 'asset',
+      right: 'look',
+      touches: 'nothing',
+      handle(_context, { asset }) {
+        const file = assets.files.get(asset);
+        if (file === undefined) throw new Refusal(404, 'NOT_FOUND', 'There is no such file.');
+        return { ...file, cache: 'forever' };
+      },
+    }),
+  ];
+}

@@ -1,0 +1,85 @@
+/** What the console keeps of the registry for a moment, so that a hundred open pages cost no more than one. */
+import type { FleetSummary } from '../engine/registry.ts';
+import type { MultiOutbox } from '../multi-outbox-interface.ts';
+import { readTenantRows } from './tenants/read-rows.ts';
+import type { TenantRow } from './tenants/tenant-row.ts';
+
+export interface Snapshot<Value> {
+  readonly value: Value;
+  /** When the read began. */
+  readonly asOf: Date;
+}
+
+export interface Snapshots {
+  readonly fleet: SharedRead<FleetSummary>;
+  readonly tenants: SharedRead<readonly TenantRow[]>;
+}
+
+export function createSnapshots(multiOutbox: MultiOutbox): Snapshots {
+  return {
+    fleet: new SharedRead(() => multiOutbox.status(), { leastMs: 1_000 }),
+    tenants: new SharedRead(() => readTenantRows(multiOutbox), { leastMs: 3_000 }),
+  };
+}
+
+/** A long read is repeated seldom: it takes no more than this share of the time. */
+const shareOfTime = 1 / 20;
+/** What is much older than it should be is not shown while it is read again. */
+const tooOld = 10;
+/** What nobody asks for is not kept in memory. */
+const keptMs = 300_000;
+
+/**
+ * A read that callers share. What was read stays in use for a time that grows with the read's duration; then callers get it
+ * once more while it is read again.
+ */
+export class SharedRead<Value> {
+  readonly #read: () => Promise<Value>;
+  readonly #leastMs: number;
+  #last: { readonly snapshot: Snapshot<Value>; readonly endedAt: number; readonly freshMs: number } | null =
+    null;
+  #reading: Promise<Snapshot<Value>> | null = null;
+  #dropped: NodeJS.Timeout | undefined;
+
+  constructor(read: () => Promise<Value>, { leastMs }: { readonly leastMs: number }) {
+    this.#read = read;
+    this.#leastMs = leastMs;
+  }
+
+  async get(): Promise<Snapshot<Value>> {
+    clearTimeout(this.#dropped);
+    this.#dropped = setTimeout(() => this.forget(), keptMs).unref();
+    const last = this.#last;
+    const age = last === null ? 0 : performance.now() - last.endedAt;
+    if (last === null || age > last.freshMs * tooOld) return this.#refresh();
+    // If it fails, a later caller gets the error, once this snapshot is too old.
+    if (age > last.freshMs) this.#refresh().catch(() => {});
+    return last.snapshot;
+  }
+
+  /** The next `get` reads again, because an act has changed what was read. */
+  forget(): void {
+    this.#last = null;
+    this.#reading = null;
+  }
+
+  #refresh(): Promise<Snapshot<Value>> {
+    if (this.#reading !== null) return this.#reading;
+    const startedAt = performance.now();
+    const asOf = new Date();
+    const reading = this.#read().then((value) => {
+      const snapshot = { value, asOf };
+      const endedAt = performance.now();
+      const freshMs = Math.max(this.#leastMs, (endedAt - startedAt) / shareOfTime);
+      // A read that began before an act does not show it.
+      if (this.#reading === reading) this.#last = { snapshot, endedAt, freshMs };
+      return snapshot;
+    });
+    this.#reading = reading;
+    const end = () => {
+      if (this.#reading === reading) this.#reading = null;
+    };
+    reading.then(end, end);
+    return reading;
+  }
+}

@@ -1,0 +1,207 @@
+/** S4: the console in a real browser, on a fleet with every kind of trouble and with a tenant that is all markup. */
+import { readFileSync } from 'node:fs';
+import type { Page } from 'playwright-core';
+import { browserPath, ConsoleBrowser } from '../../support/console-browser.ts';
+import { type ConsoleFleet, consoleFleet, markup } from '../../support/console-fleet.ts';
+import { SqlitePlace } from '../../support/sqlite-place.ts';
+
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
+if (browserPath === undefined)
+  test.skip('SKIPPED: there is no Chromium here; install it (apt-get install chromium) or name it in CHROMIUM', () => {});
+else
+  describe('in a real browser', () => {
+    jest.setTimeout(120_000);
+    const folder = new (class extends SqlitePlace {
+      override async clear() {}
+      end = () => super.clear();
+    })();
+    const browser = new ConsoleBrowser();
+    let fleet: ConsoleFleet;
+    beforeAll(async () => {
+      fleet = await consoleFleet(folder.folder);
+      await browser.start();
+    });
+    afterEach(() => browser.clear());
+    afterAll(async () => {
+      await browser.stop();
+      await fleet?.multiOutbox.close();
+      await folder.end();
+    });
+
+    /** What axe finds, as `rule: elements`. */
+    async function violations(page: Page): Promise<string[]> {
+      // The page's policy allows no other script; the debugger's evaluation is not the page's.
+      await page.evaluate(axe);
+      const { violations: found } = (await page.evaluate('axe.run()')) as {
+        violations: { id: string; nodes: { target: string[] }[] }[];
+      };
+      return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`);
+    }
+
+    const heading = (page: Page, text: string | RegExp) =>
+      page.getByRole('heading', { level: 1, name: text });
+
+    test('S4: from the pulse to the tenants with dead messages and to one of them, without a complaint', async () => {
+      const { page, complaints } = await browser.open(fleet.multiOutbox);
+      await page.getByText('42 dead messages in 2 tenants.').waitFor();
+      // The token is not in the address any more.
+      expect(page.url()).not.toContain('token');
+      expect(await violations(page)).toEqual([]);
+
+      await page.getByRole('link', { name: /^Dead messages/ }).click();
+      await page.getByText('2 match').waitFor();
+      expect(page.url()).toMatch(/\/tenants\?q=is%3Adead&sort=dead&desc=true$/);
+      const rows = page.locator('main tbody tr');
+      expect(await rows.locator('th').allInnerTexts()).toEqual(['globex', 'hostile']);
+      expect(await violations(page)).toEqual([]);
+
+      await rows.getByRole('link', { name: 'hostile' }).click();
+      await heading(page, /hostile/).waitFor();
+      await page.getByText(markup).first().waitFor();
+      expect(await violations(page)).toEqual([]);
+      expect(await page.title()).toBe('hostile – Multi-outbox');
+      await page.goBack();
+      await page.getByText('2 match').waitFor();
+      expect(complaints).toEqual([]);
+    });
+
+    test('S4: the address is the state: filter, sort and page survive a reload and another window', async () => {
+      const { page, complaints } = await browser.open(fleet.multiOutbox);
+      await page.getByRole('link', { name: 'Tenants', exact: true }).click();
+      await page.keyboard.press('/');
+      await page.keyboard.type('tag:region=eu');
+      await page.getByText('8 match').waitFor();
+      await page.getByRole('button', { name: 'Due', exact: true }).click();
+      await page
+        .getByRole('button', { name: /^Due/ })
+        .and(page.locator('[aria-sort=descending] button'))
+        .waitFor();
+      const address = page.url();
+      expect(address).toMatch(/q=tag%3Aregion%3Deu&sort=due&desc=true$/);
+      const shown = await page.locator('main tbody th').allInnerTexts();
+      await page.reload();
+      await page.getByText('8 match').waitFor();
+      expect(await page.locator('main tbody th').allInnerTexts()).toEqual(shown);
+      const other = await page.context().newPage();
+      await other.goto(address);
+      await other.getByText('8 match').waitFor();
+      expect(await other.locator('main tbody th').allInnerTexts()).toEqual(shown);
+      expect(complaints).toEqual([]);
+    });
+
+    test('S4: words of the filter are offered, by mouse and by keys', async () => {
+      const { page, complaints } = await browser.open(fleet.multiOutbox);
+      await page.getByRole('link', { name: 'Tenants', exact: true }).click();
+      const field = page.getByRole('combobox');
+      await field.fill('is:pa');
+      await page.getByRole('option', { name: /^is:parked/ }).waitFor();
+      await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('Enter');
+      await page.getByText('1 match').waitFor();
+      expect(await field.inputValue()).toBe('is:parked ');
+      await field.fill('region');
+      await page.getByRole('option', { name: /tag:region=us/ }).click();
+      await page.waitForURL(/region%3Dus/);
+      // A word that the language does not have is explained, and nothing is lost.
+      await field.fill('is:nothing');
+      await page
+        .getByRole('alert')
+        .getByText(/'is:' takes failing/)
+        .waitFor();
+      // The browser itself logs the answer 400.
+      expect(complaints.filter((each) => !each.includes('400'))).toEqual([]);
+    });
+
+    test('S4: keys lead everywhere, and ? lists them', async () => {
+      const { page, complaints } = await browser.open(fleet.multiOutbox);
+      await heading(page, 'Pulse').waitFor();
+      await page.keyboard.press('g');
+      await page.keyboard.press('t');
+      await heading(page, /Tenants/).waitFor();
+      await page.locator('main tbody tr').first().waitFor();
+      await page.keyboard.press('j');
+      await page.keyboard.press('j');
+      await page.keyboard.press('Enter');
+      await heading(page, /aperture/).waitFor();
+      await page.keyboard.press('?');
+      await page.getByRole('dialog').getByText('pause and resume polling').waitFor();
+      expect(await violations(page)).toEqual([]);
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'hidden' });
+      expect(complaints).toEqual([]);
+    });
+
+    test('S4: the page polls only while it is seen and not paused, and 304 answers have no body', async () => {
+      const { page, complaints } = await browser.open(fleet.multiOutbox);
+      await page.getByRole('link', { name: 'Tenants', exact: true }).click();
+      await page.locator('main tbody tr').first().waitFor();
+      const again = await page.waitForResponse((response) => response.url().includes('/api/tenants?'));
+      expect(again.status()).toBe(304);
+      await page.keyboard.press('p');
+      await page.getByRole('button', { name: 'paused' }).waitFor();
+      await page.clock.install();
+      const polls: string[] = [];
+      page.on('request', (request) => polls.push(request.url()));
+      await page.clock.runFor(60_000);
+      expect(polls).toEqual([]);
+      await page.keyboard.press('p');
+      await page.waitForResponse((response) => response.url().includes('/api/tenants?'));
+      expect(complaints).toEqual([]);
+    });
+
+    test('S4: a server that has stopped leaves what was read, with its time', async () => {
+      const { page } = await browser.open(fleet.multiOutbox);
+      await page.getByRole('link', { name: 'Tenants', exact: true }).click();
+      await page.locator('main tbody tr').first().waitFor();
+      await page.context().setOffline(true);
+      await page
+        .getByText(/Shown as of .* does not answer/)
+        .first()
+        .waitFor();
+      expect(await page.locator('main tbody tr').count()).toBeGreaterThan(10);
+      await page.context().setOffline(false);
+      await page.getByRole('button', { name: 'Try again' }).first().click();
+      await page
+        .getByText(/Shown as of/)
+        .first()
+        .waitFor({ state: 'hidden' });
+    });
+
+    test('S4: an address of a tenant that is markup shows a refusal, not the markup', async () => {
+      const { page, complaints } = await browser.open(fleet.multiOutbox);
+      await heading(page, 'Pulse').waitFor();
+      const base = page.url().replace(/\/$/, '');
+      await page.goto(`${base}/tenants/${encodeURIComponent(markup)}`);
+      expect(await page.title()).not.toBe('attacked');
+      await page.goto(`${base}/tenants?q=${encodeURIComponent(`"${markup.replaceAll('"', '')}`)}`);
+      await page.getByText('0 match').or(page.getByRole('alert')).first().waitFor();
+      expect(await page.title()).not.toBe('attacked');
+      expect(complaints.filter((each) => !/400|404/.test(each))).toEqual([]);
+    });
+
+    test.each([
+      ['light', { width: 1440, height: 900 }],
+      ['dark', { width: 1440, height: 900 }],
+      ['light', { width: 390, height: 844 }],
+    ] as const)(
+      'S4: in %s colours at %j, every page has contrast and no sideways scrolling',
+      async (colorScheme, viewport) => {
+        const { page, complaints } = await browser.open(fleet.multiOutbox, {
+          context: { colorScheme, viewport },
+        });
+        await heading(page, 'Pulse').waitFor();
+        const base = page.url().replace(/\/$/, '');
+        for (const path of ['/', '/tenants', '/tenants/initech', '/tenants/tyrell']) {
+          await page.goto(`${base}${path}`);
+          await page.locator('main table').first().waitFor();
+          expect([path, await violations(page)]).toEqual([path, []]);
+          const [inner, width] = (await page.evaluate(
+            '[document.documentElement.scrollWidth, window.innerWidth]',
+          )) as number[];
+          expect([path, inner]).toEqual([path, width]);
+        }
+        expect(complaints).toEqual([]);
+      },
+    );
+  });
