@@ -3,7 +3,7 @@
  * array.
  */
 export function copiesOfTenant(id: string, copies: number, rows: string, schema = ''): string {
-  const copied = 'Auth, SchemaName, Priority, Weight, Tags, Overrides, Status, AddedUtc';
+  const copied = 'Auth, SchemaName, Priority, Weight, Tags, Overrides, Status, DatabaseVersion, AddedUtc';
   const schedule = 'NextDueUtc, LastPlannedUtc, LastRunUtc';
   const numbers = Array.from({ length: copies }, (_, index) => String(index + 1).padStart(4, '0'));
   return `INSERT INTO ${schema}Tenants (Id, Server, DatabaseName, DatabaseKey, Version, ${copied}, ${schedule})

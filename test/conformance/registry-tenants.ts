@@ -157,7 +157,12 @@ export function registryTenantsSuite(scene: Scene): void {
 
     test('F2: changing replaces the definition and leaves status and schedule', async () => {
       const { registry } = await scene.registry();
-      const before = await add(registry, 'acme', { tags: { old: 'yes' }, overrides: { batchSize: 1 } });
+      const { schema } = definition('acme', complete);
+      const before = await add(registry, 'acme', {
+        schema,
+        tags: { old: 'yes' },
+        overrides: { batchSize: 1 },
+      });
       await report(registry, 'acme', { counts: { ...noCounts, done: 3 }, idleStreak: 2 });
       const { schedule } = await tenantOf(registry, 'acme');
       const changed = await registry.change(definition('acme', complete), keyOf('acme'));

@@ -210,7 +210,7 @@ export function registryWakeSuite(scene: Scene): void {
         const before = await tenantOf(registry, 'a');
         const answer = await report(registry, 'a', { ...fields, continues, nextDueInMs: 0 });
         const { schedule } = await tenantOf(registry, 'a');
-        expect(answer).toEqual({ woken: false, chosen: true, lastRunUtc: schedule.lastRunUtc });
+        expect(answer).toEqual({ woken: false, chosen: true, lastRunUtc: schedule.lastRunUtc, moved: false });
         expect(schedule.lastPlannedUtc!.getTime()).toBeGreaterThan(before.schedule.lastPlannedUtc!.getTime());
         expect(schedule.nextDueUtc!.getTime() - schedule.lastPlannedUtc!.getTime()).toBe(anHour);
         expect(await registry.wake(['a'], one)).toMatchObject({ tenantIds: ['a'], chosen: [], due: [] });
@@ -235,6 +235,7 @@ export function registryWakeSuite(scene: Scene): void {
         woken: false,
         chosen: false,
         lastRunUtc: null,
+        moved: false,
       });
     });
 
@@ -257,6 +258,7 @@ export function registryWakeSuite(scene: Scene): void {
         woken: false,
         chosen: true,
         lastRunUtc: schedule.lastRunUtc,
+        moved: false,
       });
       expect(await beginPlan(registry)).toMatchObject({ status: 'idle' });
       expect(await report(registry, 'a')).toMatchObject({ woken: false });
