@@ -3,6 +3,7 @@ import './require-supported-node.ts';
 
 export type { AuditEntry, AuditedAct, AuditRecord } from './engine/audit.ts';
 export type { SqlRow, SqlTransaction, SqlValue } from './engine/callers-transaction.ts';
+export type { FleetSummary, StreakRange } from './engine/fleet-summary.ts';
 export { bucketBoundsMs, type DurationFigures, type Histogram } from './engine/histogram.ts';
 export type { FleetGauges } from './engine/history.ts';
 export type {
@@ -22,22 +23,14 @@ export type { OperationProgress, OperationState, TenantError } from './engine/op
 export type {
   CandidateOrder,
   CommitPlan,
-  FailingTopic,
-  FleetSummary,
   ListTenants,
   PlanCandidate,
-  QueueState,
-  ReportedState,
   RunCounts,
-  RunOutcome,
-  StreakRange,
   TenantAuth,
   TenantDefinition,
   TenantOverrides,
   TenantRecord,
-  TenantReport,
   TenantSchedule,
-  TenantStatus,
   UnreadableColumns,
 } from './engine/registry.ts';
 export type {
@@ -47,6 +40,14 @@ export type {
   SchemaFinding,
   SchemaInspection,
 } from './engine/schema.ts';
+export type {
+  FailingTopic,
+  QueueState,
+  ReportedState,
+  RunOutcome,
+  TenantReport,
+} from './engine/tenant-report.ts';
+export type { TenantStatus } from './engine/tenant-status.ts';
 export type {
   CountName,
   EnqueueStatement,

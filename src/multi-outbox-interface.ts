@@ -1,5 +1,5 @@
 /** The types of the library's public interface; multi-outbox.ts creates it. */
-import type { FleetSummary } from './engine/registry.ts';
+import type { FleetSummary } from './engine/fleet-summary.ts';
 import type { DispatchOptions } from './fleet/dispatch/dispatcher.ts';
 import type { RunReport } from './fleet/dispatch/run-report.ts';
 import type { DispatchRequest } from './fleet/dispatch-request.ts';

@@ -1,6 +1,8 @@
 /** The schemas of the function app's HTTP answers. A test checks the answers of the running app against them. */
 import * as v from 'valibot';
-import { runOutcomes, streakRanges, tenantStatuses } from '../../src/engine/registry.ts';
+import { streakRanges } from '../../src/engine/fleet-summary.ts';
+import { runOutcomes } from '../../src/engine/tenant-report.ts';
+import { tenantStatuses } from '../../src/engine/tenant-status.ts';
 import { countNames } from '../../src/engine/work-queue.ts';
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));

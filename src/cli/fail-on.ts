@@ -1,6 +1,7 @@
 /** `--fail-on`: the exit code says whether the registry's last reports show a trouble, for monitors and scripts. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { FleetSummary, TenantRecord } from '../engine/registry.ts';
+import type { FleetSummary } from '../engine/fleet-summary.ts';
+import type { TenantRecord } from '../engine/registry.ts';
 import { durationArgument } from './arguments.ts';
 import { TroubledError } from './errors.ts';
 import { counted, duration } from './output/text.ts';

@@ -1,5 +1,5 @@
 /** What the console keeps of the registry for a moment, so that a hundred open pages cost no more than one. */
-import type { FleetSummary } from '../engine/registry.ts';
+import type { FleetSummary } from '../engine/fleet-summary.ts';
 import type { MultiOutbox } from '../multi-outbox-interface.ts';
 import { readTenantRows } from './tenants/read-rows.ts';
 import type { TenantRow } from './tenants/tenant-row.ts';

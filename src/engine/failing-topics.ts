@@ -1,7 +1,7 @@
 /** The topics of a tenant that fail now (S1): merged from the reports of its runs, and their stored form. */
-import type { FailingTopic, TenantReport } from './registry.ts';
 import { aheadMs } from './stored-counts.ts';
 import { parsedJson, UnreadableValue } from './stored-values.ts';
+import type { FailingTopic, TenantReport } from './tenant-report.ts';
 import { type QueueName, queueNames } from './work-queue.ts';
 
 /** The most topics kept for a tenant: those that failed last. A fault that all topics have shows in any of them. */

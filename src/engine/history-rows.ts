@@ -1,8 +1,9 @@
 /** The history's rows, whose columns have the same names in every engine. */
+import type { FleetSummary } from './fleet-summary.ts';
 import { bucketCount, type Histogram } from './histogram.ts';
 import type { FleetGauges, FleetMinute, HistoryFlow, TenantHour } from './history.ts';
-import type { FleetSummary, TenantReport } from './registry.ts';
 import type { RunCounts } from './run-counts.ts';
+import type { TenantReport } from './tenant-report.ts';
 
 const countColumns = {
   done: 'Done',

@@ -1,6 +1,7 @@
 /** What a run leaves behind in its queue (S2): counted by every engine within limits, and kept in the registry. */
-import type { FleetSummary, QueueState, ReportedState } from './registry.ts';
+import type { FleetSummary } from './fleet-summary.ts';
 import { parsedObject, UnreadableValue } from './stored-values.ts';
+import type { QueueState, ReportedState } from './tenant-report.ts';
 import { countNames, type StoredCounts } from './work-queue.ts';
 
 /** The most messages of a kind that a run counts, in an index that has only those. */

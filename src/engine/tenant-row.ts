@@ -3,17 +3,12 @@
  * numbers and flags in different types, so each engine provides readers for them.
  */
 import { failingTopicsOf } from './failing-topics.ts';
-import type {
-  FleetSummary,
-  RunCounts,
-  RunOutcome,
-  TenantAuth,
-  TenantOverrides,
-  TenantRecord,
-  TenantStatus,
-} from './registry.ts';
+import type { FleetSummary } from './fleet-summary.ts';
+import type { RunCounts, TenantAuth, TenantOverrides, TenantRecord } from './registry.ts';
 import { queueStateOf } from './stored-counts.ts';
 import { parsedObject, UnreadableValue } from './stored-values.ts';
+import type { RunOutcome } from './tenant-report.ts';
+import type { TenantStatus } from './tenant-status.ts';
 
 /** Sums of run counts, of one tenant or of many. */
 export interface TotalsRow<Big> {

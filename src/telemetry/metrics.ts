@@ -3,8 +3,10 @@
  * looks the meter up, so that an SDK registered later is used.
  */
 import { createNoopMeter, metrics } from '@opentelemetry/api';
+import type { FleetSummary } from '../engine/fleet-summary.ts';
 import { bucketBoundsMs } from '../engine/histogram.ts';
-import type { FleetSummary, RunCounts, RunOutcome } from '../engine/registry.ts';
+import type { RunCounts } from '../engine/registry.ts';
+import type { RunOutcome } from '../engine/tenant-report.ts';
 import { countNames } from '../engine/work-queue.ts';
 
 function meter() {

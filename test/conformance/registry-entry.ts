@@ -4,12 +4,11 @@ import type {
   BeginPlanResult,
   PlanCandidate,
   Registry,
-  Reported,
   RunCounts,
   TenantDefinition,
   TenantRecord,
-  TenantReport,
 } from '../../src/engine/registry.ts';
+import type { Reported, TenantReport } from '../../src/engine/tenant-report.ts';
 import { clockPasses } from './clock.ts';
 import { anHour } from './run.ts';
 

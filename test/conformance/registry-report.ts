@@ -1,5 +1,6 @@
 /** D7, F5, F6, F7: the effects of a dispatch run's report, and the fleet's figures. */
-import type { FailingTopic, RunCounts } from '../../src/engine/registry.ts';
+import type { RunCounts } from '../../src/engine/registry.ts';
+import type { FailingTopic } from '../../src/engine/tenant-report.ts';
 import { parkedOutbox, queueState } from '../support/queue-state.ts';
 import { clockPasses } from './clock.ts';
 import {

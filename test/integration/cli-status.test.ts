@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import type { FleetSummary, TenantRecord } from '../../src/engine/registry.ts';
+import type { FleetSummary } from '../../src/engine/fleet-summary.ts';
+import type { TenantRecord } from '../../src/engine/registry.ts';
 import { type CliFolder, cliFolder } from '../support/cli-process.ts';
 
 let folder: CliFolder;

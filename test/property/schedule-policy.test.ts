@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { runOutcomes } from '../../src/engine/registry.ts';
+import { runOutcomes } from '../../src/engine/tenant-report.ts';
 import {
   failureFloorMs,
   nextSchedule,

@@ -2,8 +2,8 @@
 import path from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Engine } from '../../src/engine/engine.ts';
-import type { TenantReport } from '../../src/engine/registry.ts';
 import { createSqliteEngine } from '../../src/engine/sqlite/index.ts';
+import type { TenantReport } from '../../src/engine/tenant-report.ts';
 import type { QueueName } from '../../src/engine/work-queue.ts';
 import type { TenantInput } from '../../src/fleet/tenants/definition.ts';
 import type { Settings } from '../../src/settings.ts';

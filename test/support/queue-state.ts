@@ -1,4 +1,4 @@
-import type { TenantReport } from '../../src/engine/registry.ts';
+import type { TenantReport } from '../../src/engine/tenant-report.ts';
 
 type State = NonNullable<NonNullable<TenantReport['queues']>['outbox']>;
 

@@ -1,10 +1,7 @@
 import { type Command, Option } from 'commander';
-import {
-  type FleetSummary,
-  type TenantRecord,
-  type TenantStatus,
-  tenantStatuses,
-} from '../../engine/registry.ts';
+import type { FleetSummary } from '../../engine/fleet-summary.ts';
+import type { TenantRecord } from '../../engine/registry.ts';
+import { type TenantStatus, tenantStatuses } from '../../engine/tenant-status.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import { listArgument, wholeNumber } from '../arguments.ts';
 import { addFailOn, deadNow, type FailOnOptions, failOn } from '../fail-on.ts';

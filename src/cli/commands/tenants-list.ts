@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type TenantStatus, tenantStatuses } from '../../engine/registry.ts';
+import { type TenantStatus, tenantStatuses } from '../../engine/tenant-status.ts';
 import { wholeNumber } from '../arguments.ts';
 import { table } from '../output/table.ts';
 import { counted, pairs } from '../output/text.ts';

@@ -1,5 +1,6 @@
 /** Formats dispatch runs for `tick`, `run` and the demo. */
-import { type RunCounts, type RunOutcome, runOutcomes } from '../../engine/registry.ts';
+import type { RunCounts } from '../../engine/registry.ts';
+import { type RunOutcome, runOutcomes } from '../../engine/tenant-report.ts';
 import { longBlockMs, type RunReport } from '../../fleet/dispatch/run-report.ts';
 import type { Colors } from './colors.ts';
 import { table } from './table.ts';

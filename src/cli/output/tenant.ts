@@ -1,11 +1,7 @@
 /** Formats a tenant's schedule for `status` and `tenants show`. */
-import type {
-  FleetSummary,
-  QueueState,
-  RunCounts,
-  TenantRecord,
-  TenantSchedule,
-} from '../../engine/registry.ts';
+import type { FleetSummary } from '../../engine/fleet-summary.ts';
+import type { RunCounts, TenantRecord, TenantSchedule } from '../../engine/registry.ts';
+import type { QueueState } from '../../engine/tenant-report.ts';
 import { countNames } from '../../engine/work-queue.ts';
 import { age, counted, duration, shorten } from './text.ts';
 

@@ -1,4 +1,4 @@
-import type { FleetSummary } from '../../engine/registry.ts';
+import type { FleetSummary } from '../../engine/fleet-summary.ts';
 import { json } from '../answer.ts';
 import { type Route, route } from '../route.ts';
 import type { TenantRow } from '../tenants/tenant-row.ts';

@@ -2,7 +2,7 @@
  * The filter bar's language: words that must all hold. `acme` is a part of the id; `status:paused`, `is:failing`,
  * `tag:region=eu`, `server:sql-1`, `database:orders` and `error:LOGIN_REFUSED` name a field; `-` before a word negates it.
  */
-import { tenantStatuses } from '../../engine/registry.ts';
+import { tenantStatuses } from '../../engine/tenant-status.ts';
 import { Refusal } from '../answer.ts';
 import type { TenantRow } from './tenant-row.ts';
 

@@ -1,5 +1,6 @@
 /** A tenant as the table of tenants shows it: numbers of the registry's last reports. */
-import type { TenantRecord, TenantStatus } from '../../engine/registry.ts';
+import type { TenantRecord } from '../../engine/registry.ts';
+import type { TenantStatus } from '../../engine/tenant-status.ts';
 import type { CountName } from '../../engine/work-queue.ts';
 
 export interface TenantRow {

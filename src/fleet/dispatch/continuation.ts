@@ -2,7 +2,7 @@
  * A continuation is a request to dispatch the backlog that a run has left, or the messages of a wake that came during the
  * run. It is served at once, without waiting for the next plan.
  */
-import type { Reported, TenantReport } from '../../engine/registry.ts';
+import type { Reported, TenantReport } from '../../engine/tenant-report.ts';
 import { traceHeaders } from '../../telemetry/trace-headers.ts';
 import type { DispatchRequest } from '../dispatch-request.ts';
 import type { RunReport } from './run-report.ts';

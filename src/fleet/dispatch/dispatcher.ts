@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Registry, TenantRecord, TenantReport } from '../../engine/registry.ts';
+import type { Registry, TenantRecord } from '../../engine/registry.ts';
+import type { TenantReport } from '../../engine/tenant-report.ts';
 import { markIdle } from '../../telemetry/idle-spans.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { isIdleRun, recordRun } from '../../telemetry/metrics.ts';

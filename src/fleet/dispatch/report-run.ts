@@ -1,5 +1,6 @@
 /** A run's report to the registry: its counts, and when the tenant is due again (D7, F5). */
-import type { Registry, Reported, ReportedState, TenantRecord, TenantReport } from '../../engine/registry.ts';
+import type { Registry, TenantRecord } from '../../engine/registry.ts';
+import type { Reported, ReportedState, TenantReport } from '../../engine/tenant-report.ts';
 import type { QueueName } from '../../engine/work-queue.ts';
 import { describeError, isMultiOutboxError } from '../../errors.ts';
 import type { QueueReport } from '../../queue/report.ts';

@@ -7,7 +7,8 @@ import {
   emptyHistogram,
   type Histogram,
 } from '../../engine/histogram.ts';
-import type { RunCounts, RunOutcome } from '../../engine/registry.ts';
+import type { RunCounts } from '../../engine/registry.ts';
+import type { RunOutcome } from '../../engine/tenant-report.ts';
 import { describeError } from '../../errors.ts';
 import type { LoopBlock } from '../../queue/loop-blocks.ts';
 import type { QueueReport } from '../../queue/report.ts';

@@ -1,4 +1,4 @@
-import type { RunOutcome, TenantReport } from '../../engine/registry.ts';
+import type { RunOutcome, TenantReport } from '../../engine/tenant-report.ts';
 import type { Settings } from '../../settings.ts';
 
 /** The result of a run, from which the next schedule is computed (F5). */

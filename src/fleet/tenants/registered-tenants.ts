@@ -1,11 +1,6 @@
 import type { Engine } from '../../engine/engine.ts';
-import {
-  type ListTenants,
-  type Registry,
-  type TenantRecord,
-  type TenantStatus,
-  tenantStatuses,
-} from '../../engine/registry.ts';
+import type { ListTenants, Registry, TenantRecord } from '../../engine/registry.ts';
+import { type TenantStatus, tenantStatuses } from '../../engine/tenant-status.ts';
 import { MultiOutboxError, shownValue } from '../../errors.ts';
 import { type NamesOf, optionsOf } from '../../options.ts';
 import { type TenantInput, tenantDefinition } from './definition.ts';

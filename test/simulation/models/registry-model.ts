@@ -4,10 +4,9 @@ import type {
   BeginPlanResult,
   ChooseWoken,
   CommitPlan,
-  Reported,
-  TenantReport,
   Woken,
 } from '../../../src/engine/registry.ts';
+import type { Reported, TenantReport } from '../../../src/engine/tenant-report.ts';
 import type { Settings } from '../../../src/settings.ts';
 import type { Databases } from '../machine/databases.ts';
 import { Violation } from '../violation.ts';

@@ -3,8 +3,8 @@
  * runs the real driver against a server on loopback, which keeps every packet that it receives.
  */
 import { randomBytes } from 'node:crypto';
-import type { TenantReport } from '../../../src/engine/registry.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
+import type { TenantReport } from '../../../src/engine/tenant-report.ts';
 import { parkedOutbox } from '../../support/queue-state.ts';
 import { messageType, row, TdsServer } from '../../support/tds-server.ts';
 

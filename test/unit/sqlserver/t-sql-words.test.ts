@@ -2,13 +2,9 @@
 
 import { messageLimits, type Outcome } from '../../../src/engine/message.ts';
 import { actStates, walks } from '../../../src/engine/message-search.ts';
-import {
-  candidateOrders,
-  runOutcomes,
-  type TenantReport,
-  tenantEditors,
-  tenantStatuses,
-} from '../../../src/engine/registry.ts';
+import { candidateOrders, tenantEditors } from '../../../src/engine/registry.ts';
+import { runOutcomes, type TenantReport } from '../../../src/engine/tenant-report.ts';
+import { tenantStatuses } from '../../../src/engine/tenant-status.ts';
 import type { SettleRequest } from '../../../src/engine/work-queue.ts';
 import { batches, proceduresOf } from './t-sql-procedures.ts';
 

@@ -1,7 +1,7 @@
 /** The fleet's minutes (src/engine/history.ts), and the removal of the history's old rows. */
+import type { FleetSummary } from '../../fleet-summary.ts';
 import { fleetHistoryMs, minuteMs, mostHistoryPurged, tenantHistoryMs } from '../../history.ts';
 import { fleetGauges, gaugeColumns } from '../../history-rows.ts';
-import type { FleetSummary } from '../../registry.ts';
 import type { Connection } from '../connection.ts';
 
 const columns = Object.values(gaugeColumns);

@@ -8,7 +8,7 @@ import {
   reportedFlow,
   tenantHour,
 } from '../../history-rows.ts';
-import type { TenantReport } from '../../registry.ts';
+import type { TenantReport } from '../../tenant-report.ts';
 import { type Connection, nowSql } from '../connection.ts';
 
 const added = flowColumns.map((column) => `${column} = ${column} + excluded.${column}`).join(', ');

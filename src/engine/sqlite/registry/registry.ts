@@ -1,6 +1,7 @@
 /** The registry in a SQLite database. Each concern has a file of its own. */
 import { ignoreRejection } from '../../../errors.ts';
 import type { AuditStore } from '../../audit.ts';
+import type { FleetSummary } from '../../fleet-summary.ts';
 import type { FleetMinute, TenantHour } from '../../history.ts';
 import type { LeaseStore } from '../../lease-store.ts';
 import type { OperationStore } from '../../operation-store.ts';
@@ -9,19 +10,17 @@ import type {
   BeginPlanResult,
   ChooseWoken,
   CommitPlan,
-  FleetSummary,
   ListTenants,
   Registry,
-  Reported,
   TenantChanges,
   TenantDefinition,
   TenantEditor,
   TenantRecord,
-  TenantReport,
-  TenantStatus,
   Woken,
 } from '../../registry.ts';
 import type { SchemaControl } from '../../schema.ts';
+import type { Reported, TenantReport } from '../../tenant-report.ts';
+import type { TenantStatus } from '../../tenant-status.ts';
 import type { DatabaseHandle } from '../handle.ts';
 import { SqliteLeaseStore } from '../lease-store.ts';
 import { SqliteSchema } from '../schema-control.ts';

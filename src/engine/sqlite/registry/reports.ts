@@ -1,8 +1,9 @@
 /** Run reports (D7, F5), and the fleet's sums over them (F6). */
 import { failingTopicsOf, mergedFailingTopics } from '../../failing-topics.ts';
-import type { FleetSummary, Reported, ReportedState, TenantReport } from '../../registry.ts';
+import type { FleetSummary } from '../../fleet-summary.ts';
 import { aheadMs, type StoredSumsRow, storedState, storedSums } from '../../stored-counts.ts';
 import { readableOr } from '../../stored-values.ts';
+import type { Reported, ReportedState, TenantReport } from '../../tenant-report.ts';
 import { completeCounts, type FailuresRow, failures } from '../../tenant-row.ts';
 import type { CountName } from '../../work-queue.ts';
 import { type Connection, nowSql } from '../connection.ts';

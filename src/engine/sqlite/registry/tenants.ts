@@ -6,8 +6,8 @@ import type {
   TenantDefinition,
   TenantEditor,
   TenantRecord,
-  TenantStatus,
 } from '../../registry.ts';
+import type { TenantStatus } from '../../tenant-status.ts';
 import type { Connection } from '../connection.ts';
 import { definitionValues, type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
 import type { FileAddress, TenantFiles } from './tenant-files.ts';

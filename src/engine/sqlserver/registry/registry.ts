@@ -1,5 +1,6 @@
 /** The registry in a SQL Server database: one file for each concern. */
 import type { AuditStore } from '../../audit.ts';
+import type { FleetSummary } from '../../fleet-summary.ts';
 import type { FleetMinute, TenantHour } from '../../history.ts';
 import type { LeaseStore } from '../../lease-store.ts';
 import type { OperationStore } from '../../operation-store.ts';
@@ -8,19 +9,17 @@ import type {
   BeginPlanResult,
   ChooseWoken,
   CommitPlan,
-  FleetSummary,
   ListTenants,
   Registry,
-  Reported,
   TenantChanges,
   TenantDefinition,
   TenantEditor,
   TenantRecord,
-  TenantReport,
-  TenantStatus,
   Woken,
 } from '../../registry.ts';
 import type { SchemaControl } from '../../schema.ts';
+import type { Reported, TenantReport } from '../../tenant-report.ts';
+import type { TenantStatus } from '../../tenant-status.ts';
 import type { Database } from '../database.ts';
 import { SqlServerLeaseStore } from '../lease-store.ts';
 import { SqlServerSchema } from '../schema-control.ts';

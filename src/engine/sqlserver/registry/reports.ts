@@ -1,9 +1,10 @@
 /** Stores the reports of runs (D7, F5), and sums up the fleet (F6). */
 import { failingTopicsOf, mergedFailingTopics } from '../../failing-topics.ts';
+import type { FleetSummary } from '../../fleet-summary.ts';
 import { reportedColumns, reportedFlow } from '../../history-rows.ts';
-import type { FleetSummary, Reported, TenantReport } from '../../registry.ts';
 import { type StoredSumsRow, storedState, storedSums } from '../../stored-counts.ts';
 import { readableOr } from '../../stored-values.ts';
+import type { Reported, TenantReport } from '../../tenant-report.ts';
 import { completeCounts, failures } from '../../tenant-row.ts';
 import { bigint, bit, type Database, int, longText, type Row, real, text } from '../database.ts';
 import { wholeMs } from '../text.ts';

@@ -5,8 +5,8 @@ import type {
   TenantDefinition,
   TenantEditor,
   TenantRecord,
-  TenantStatus,
 } from '../../registry.ts';
+import type { TenantStatus } from '../../tenant-status.ts';
 import { bigint, bit, type Database, int, type Parameters, text } from '../database.ts';
 import { definitionParameters, tenantRecord } from './rows.ts';
 

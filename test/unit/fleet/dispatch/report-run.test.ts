@@ -1,6 +1,7 @@
 import { bucketCount, emptyHistogram } from '../../../../src/engine/histogram.ts';
-import type { Registry, TenantReport } from '../../../../src/engine/registry.ts';
+import type { Registry } from '../../../../src/engine/registry.ts';
 import { nothingStored } from '../../../../src/engine/sqlite/queue/counts.ts';
+import type { TenantReport } from '../../../../src/engine/tenant-report.ts';
 import { MultiOutboxError } from '../../../../src/errors.ts';
 import { reportRun } from '../../../../src/fleet/dispatch/report-run.ts';
 import type { QueueReport } from '../../../../src/queue/report.ts';

@@ -1,4 +1,5 @@
-import type { Registry, Reported, TenantReport } from '../../../../src/engine/registry.ts';
+import type { Registry } from '../../../../src/engine/registry.ts';
+import type { Reported, TenantReport } from '../../../../src/engine/tenant-report.ts';
 import { canContinue, continuation } from '../../../../src/fleet/dispatch/continuation.ts';
 import { isStaleRequest } from '../../../../src/fleet/dispatch/stale-request.ts';
 import type { DispatchRequest } from '../../../../src/fleet/dispatch-request.ts';

@@ -1,5 +1,6 @@
-import type { Registry, TenantRecord, TenantReport } from '../../../../src/engine/registry.ts';
+import type { Registry, TenantRecord } from '../../../../src/engine/registry.ts';
 import { createSqliteEngine } from '../../../../src/engine/sqlite/index.ts';
+import type { TenantReport } from '../../../../src/engine/tenant-report.ts';
 import { worstTenants } from '../../../../src/fleet/operations/worst-tenants.ts';
 import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
 import { noCounts } from '../../../../src/queue/tally.ts';

@@ -1,0 +1,2 @@
+export const tenantStatuses = ['active', 'paused', 'retired'] as const;
+export type TenantStatus = (typeof tenantStatuses)[number];
