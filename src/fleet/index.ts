@@ -109,7 +109,10 @@ export class Fleet {
     void directory.refreshIfDue();
     await this.#parked.wakeOnce(registry);
     return inSpan('plan', {}, async (span) => {
-      await this.#gauge.recordIfDue(registry);
+      if (await this.#gauge.recordIfDue(registry)) {
+        const limit = settings.telemetry.metricWorstTenants;
+        void this.handle.track(this.#gauge.showTenants(registry, { limit, signal: this.handle.closed }));
+      }
       const onTenant = directory.remember.bind(directory);
       let isNewMinute = false;
       const report = await makePlan(
@@ -275,6 +278,7 @@ export class Fleet {
   /** Ends the runs first, because their handlers may store messages; these wake their tenants. */
   async #close(): Promise<string[]> {
     await this.handle.stop();
+    this.#gauge.close();
     this.#logLimit.close();
     const unwoken = await this.wakes.close();
     await this.handle.close();

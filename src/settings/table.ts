@@ -211,6 +211,12 @@ export const groups = {
       1_000,
       "How many tenants have their own id in one process's metrics; further tenants share the id 'other'.",
     ),
+    metricWorstTenants: setting(
+      'METRIC_WORST_TENANTS',
+      count(0, 1_000),
+      50,
+      'How many tenants each gauge of the worst tenants shows, with their ids; 0 turns these gauges off.',
+    ),
     handlerErrorText: setting(
       'LOG_HANDLER_ERRORS',
       flag,

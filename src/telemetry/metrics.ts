@@ -9,7 +9,8 @@ import type { RunCounts } from '../engine/registry.ts';
 import type { RunOutcome } from '../engine/tenant-report.ts';
 import { countNames } from '../engine/work-queue.ts';
 
-function meter() {
+/** The meter of the SDK that is registered now. */
+export function meter() {
   return metrics.getMeter('multi-outbox');
 }
 

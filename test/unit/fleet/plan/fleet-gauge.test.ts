@@ -1,6 +1,14 @@
 import { metrics } from '@opentelemetry/api';
-import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics';
 import { FleetGauge } from '../../../../src/fleet/plan/fleet-gauge.ts';
+import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
+import { noCounts } from '../../../../src/queue/tally.ts';
+import { queueState } from '../../../support/queue-state.ts';
 import { recordingLogger } from '../../../support/recording-logger.ts';
 import { SqlitePlace } from '../../../support/sqlite-place.ts';
 
@@ -68,4 +76,79 @@ test('D8: a registry that does not answer is logged, and asked again a minute la
   expect(await record()).toBe(0);
   expect(await record()).toBe(0);
   expect(logger.lines).toMatchObject([{ level: 'warn', fields: { error: { code: 'CLOSED' } } }]);
+});
+
+test('F6: of the tenants the worst are shown, by gauge, until this host no longer has the lease', async () => {
+  const exporter = new InMemoryMetricExporter(AggregationTemporality.DELTA);
+  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });
+  const measured = new MeterProvider({ readers: [reader] });
+  metrics.setGlobalMeterProvider(measured);
+  const shown = async () => {
+    exporter.reset();
+    await reader.forceFlush();
+    const all = exporter
+      .getMetrics()
+      .flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((one) => one.metrics));
+    const ofTenants = all.filter(({ descriptor }) => descriptor.name.startsWith('multi_outbox.tenant.'));
+    return Object.fromEntries(
+      ofTenants.map(({ descriptor, dataPoints }) => [
+        descriptor.name.slice('multi_outbox.tenant.'.length),
+        dataPoints.map(({ attributes, value }) => [attributes['tenant.id'], value]),
+      ]),
+    );
+  };
+  const { registry, logger } = await scene();
+  const hours = 3_600_000;
+  const reported = async (
+    tenantId: string,
+    dead: number,
+    failureStreak: number,
+    oldestDueAgeMs: number | null,
+  ) =>
+    registry.report({
+      tenantId,
+      outcome: failureStreak > 0 ? 'failed' : 'idle',
+      counts: noCounts,
+      durationMs: 1,
+      backlog: false,
+      queues: { outbox: queueState({ dead, oldestDueAgeMs }), inbox: queueState({ dead }) },
+      schedule: { mode: 'set', nextDueInMs: hours, idleStreak: 0, failureStreak },
+    });
+  const tenants = { a: [0, 0, null], b: [1, 3, 2 * hours], c: [5, 1, hours], d: [2, 2, 3 * hours] } as const;
+  for (const [id, [dead, streak, ageMs]] of Object.entries(tenants)) {
+    await registry.add(tenantDefinition({ id }), `key-of-${id}`);
+    await reported(id, dead, streak, ageMs);
+  }
+  await registry.setStatus('b', 'paused');
+  const gauge = new FleetGauge('host-1', logger);
+  const { signal } = new AbortController();
+  expect(await gauge.recordIfDue(registry)).toBe(true);
+  await gauge.showTenants(registry, { limit: 2, signal });
+  const { oldest_message_age: ages, ...counts } = await shown();
+  // A paused tenant has no runs, and keeps its messages.
+  expect(counts).toEqual({
+    dead: [
+      ['c', 10],
+      ['d', 4],
+    ],
+    failing: [
+      ['d', 2],
+      ['c', 1],
+    ],
+  });
+  expect(ages!.map(([id]) => id)).toEqual(['d', 'b']);
+  expect(ages![0]![1]).toBeGreaterThanOrEqual(3 * hours);
+  await reported('c', 0, 0, null);
+  await gauge.showTenants(registry, { limit: 2, signal });
+  expect(await shown()).toMatchObject({
+    dead: [
+      ['d', 4],
+      ['b', 2],
+    ],
+    failing: [['d', 2]],
+  });
+  jest.advanceTimersByTime(90_001);
+  expect(Object.values(await shown()).flat()).toEqual([]);
+  gauge.close();
+  await measured.shutdown();
 });
