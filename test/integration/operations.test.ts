@@ -180,12 +180,34 @@ test('S3, D8: errors are grouped over the fleet, and a tenant that cannot be rea
   ]);
   expect(await face.messages.errors({ tenants: ['acme'], examine: 1 })).toMatchObject({
     count: 1,
-    cut: ['acme'],
+    cut: [{ tenantId: 'acme', by: 'examined' }],
   });
   expect(await face.messages.errors({ tenants: ['acme'], filter: { topic: 'others' } })).toMatchObject({
     count: 0,
     groups: [],
   });
+});
+
+test('S3: groups of errors have the bounds of a search, also for messages that do not match; a search that ends at its bound is not cut', async () => {
+  const { messages } = await withDead({ acme: 21 }, 'letter');
+  const tenants = ['acme'];
+  const none = { filter: { topic: 'others' } };
+  expect(await messages.errors({ tenants, ...none, examine: 20 })).toMatchObject({
+    count: 0,
+    cut: [{ tenantId: 'acme', by: 'examined' }],
+  });
+  // A part of a search for payloads has 20 messages.
+  const letters = { filter: { payloadText: 'letter' } };
+  expect(await messages.errors({ tenants, ...letters, timeoutMs: 0 })).toMatchObject({
+    count: 20,
+    cut: [{ tenantId: 'acme', by: 'time' }],
+  });
+  expect(await messages.errors({ tenants, ...letters })).toMatchObject({ count: 21, cut: [] });
+  expect(await messages.errors({ tenants, examine: 21 })).toMatchObject({ count: 21, cut: [] });
+  expect(await messages.count({ tenantId: 'acme', examine: 21 })).toEqual({ count: 21, cut: null });
+  expect(await messages.count({ tenantId: 'acme', examine: 20 })).toEqual({ count: 20, cut: 'examined' });
+  const list = { tenantId: 'acme', ...none, examine: 21 };
+  expect(await messages.list(list)).toEqual({ messages: [], cursor: null, cut: null });
 });
 
 /** Counts the characters and bytes that statements return from here on. */

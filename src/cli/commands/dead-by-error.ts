@@ -17,14 +17,14 @@ export async function showByError(
     readonly filter: MessageSelection;
     readonly limit: number;
     readonly examine?: number;
+    readonly timeoutMs?: number;
   },
 ): Promise<void> {
-  const { limit, examine, ...rest } = request;
+  const { limit, ...rest } = request;
   const progress =
     rest.tenants.length > 1 ? await startProgress('Reading', 'tenants', session.options) : null;
   const found = await messages.errors({
     ...rest,
-    ...(examine !== undefined && { examine: Math.min(examine, 1_000_000) }),
     onTenant: (done, of) => progress?.update(done, of),
   });
   progress?.stop();
@@ -40,7 +40,7 @@ async function groupsText(
   all: number,
   session: Session,
 ): Promise<string> {
-  if (groups.length === 0) return 'No Dead message matches.';
+  if (groups.length === 0 && cut.length === 0) return 'No Dead message matches.';
   const drawn = await table(
     groups,
     [
@@ -55,15 +55,20 @@ async function groupsText(
     session.colors,
   );
   const lines = [
-    drawn,
-    '',
+    ...(groups.length === 0 ? [] : [drawn, '']),
     `${counted(count, 'Dead message')} of ${counted(tenants, 'tenant')} in ${counted(all, 'group')}.`,
   ];
   if (all > groups.length)
     lines.push(`Only the first ${groups.length} groups are shown; raise --limit to see more.`);
-  if (cut.length > 0)
-    lines.push(
-      `Only a part was read of ${shorten(cut.join(', '), 100)}; raise --examine to read more of each tenant.`,
-    );
+  for (const [by, option] of [
+    ['examined', '--examine'],
+    ['time', '--timeout'],
+  ]) {
+    const tenantIds = cut.filter((each) => each.by === by).map(({ tenantId }) => tenantId);
+    if (tenantIds.length > 0)
+      lines.push(
+        `Only a part was examined of ${shorten(tenantIds.join(', '), 100)}; raise ${option} to examine more of each tenant.`,
+      );
+  }
   return lines.join('\n');
 }

@@ -53,7 +53,7 @@ export function messagesListCommand(parent: Command, view: MessageView, run: Run
     .option('--cursor <cursor>', 'show the page behind this place, which the page before has printed')
     .option(
       '--examine <number>',
-      "examine at most this many of a tenant's messages (default: 100000; 10000 for payloads)",
+      "examine at most this many of a tenant's messages (default: 100000; 10000 for payloads and groups of errors)",
       wholeNumber(1, 1_000_000_000),
     )
     .option(
@@ -72,9 +72,9 @@ export function messagesListCommand(parent: Command, view: MessageView, run: Run
           ...(options.payload !== undefined && { payloadText: options.payload }),
         };
         if (options.by === 'error') {
-          const { queue, limit, examine } = options;
-          const request = { tenants: tenantIds, queue, filter, limit };
-          await showByError(session, multiOutbox, { ...request, ...(examine !== undefined && { examine }) });
+          const { queue, limit } = options;
+          const request = { tenants: tenantIds, queue, filter, limit, ...boundsOf(options) };
+          await showByError(session, multiOutbox, request);
           return;
         }
         const listed = await listFleet(session, multiOutbox, tenantIds, filter, options, view);
@@ -82,6 +82,13 @@ export function messagesListCommand(parent: Command, view: MessageView, run: Run
         throwFailures(listed.failures);
       }),
     );
+}
+
+function boundsOf({ examine, timeout }: ListOptions) {
+  return {
+    ...(examine !== undefined && { examine }),
+    ...(timeout !== undefined && { timeoutMs: timeout }),
+  };
 }
 
 async function listFleet(
@@ -92,11 +99,8 @@ async function listFleet(
   options: ListOptions,
   view: MessageView,
 ): Promise<Listed> {
-  const { queue, limit, examine, timeout } = options;
-  const bounds = {
-    ...(examine !== undefined && { examine }),
-    ...(timeout !== undefined && { timeoutMs: timeout }),
-  };
+  const { queue, limit } = options;
+  const bounds = boundsOf(options);
   // Dead messages have an index, so their number is known at little cost, and tells which tenants have any.
   const counts =
     view.state === 'dead'

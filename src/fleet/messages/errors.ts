@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { FoundMessage, MessageFilter } from '../../engine/message-search.ts';
 import type { TenantError } from '../../engine/operation-store.ts';
 import type { WorkQueue } from '../../engine/work-queue.ts';
-import { findPage } from './search.ts';
+import { type CheckedBounds, inParts, type MessagePage } from './search.ts';
 
 /** Dead messages whose last errors differ only in numbers, ids and quoted texts; plain JSON. */
 export interface ErrorGroup {
@@ -32,8 +32,8 @@ export interface ErrorGroups {
   readonly count: number;
   /** How many tenants were read. */
   readonly tenants: number;
-  /** The tenants that have more Dead messages than were read. */
-  readonly cut: readonly string[];
+  /** The tenants of which not all Dead messages were examined, with the bound at which their search ended. */
+  readonly cut: readonly { readonly tenantId: string; readonly by: 'examined' | 'time' }[];
   /** The tenants that could not be read. */
   readonly failures: readonly TenantError[];
 }
@@ -116,27 +116,21 @@ export class ErrorGrouping {
   }
 }
 
-/** Adds a tenant's Dead messages, page after page. Returns whether it has more than may be read. */
+/** The errors of one call to the database may be long, and are in memory together. */
+const mostTogether = 1_000;
+
+/** Adds a tenant's Dead messages that match, part after part. Returns why the search was cut; null if it was not. */
 export async function groupErrors(
   queue: WorkQueue,
   tenantId: string,
   filter: MessageFilter,
-  most: number,
+  bounds: CheckedBounds,
   grouping: ErrorGrouping,
-): Promise<boolean> {
-  let left = most;
-  let after: Awaited<ReturnType<typeof findPage>>['next'] = null;
-  do {
-    const limit = Math.min(left, 1_000);
-    const page: Awaited<ReturnType<typeof findPage>> = await findPage(queue, filter, {
-      limit,
-      after,
-      examine: 100_000,
-      timeoutMs: 30_000,
-    });
-    for (const message of page.messages) grouping.add(tenantId, message);
-    left -= page.messages.length;
-    after = page.next;
-  } while (after !== null && left > 0);
-  return after !== null;
+): Promise<MessagePage['cut']> {
+  const { cut } = await inParts(queue, filter, { ...bounds, most: mostTogether }, null, async (part) => {
+    const found = await queue.find(filter, { ...part, limit: part.examine });
+    for (const message of found.messages) grouping.add(tenantId, message);
+    return { ...found, isFull: false };
+  });
+  return cut;
 }

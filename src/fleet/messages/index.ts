@@ -43,6 +43,7 @@ import {
   type MessagePage,
   messageDetails,
   messagePage,
+  type SearchBounds,
 } from './search.ts';
 import {
   checkId,
@@ -111,22 +112,29 @@ export interface MessagesAccess {
 /** The most entries of a page. */
 const largestPage = 1_000;
 
+function boundsOf(
+  call: string,
+  { examine, timeoutMs = 10_000 }: SearchBounds & { readonly examine: number },
+) {
+  return {
+    examine: wholeNumberOf(call, 'examine', examine, 1, 1_000_000_000),
+    timeoutMs: wholeNumberOf(call, 'timeoutMs', timeoutMs, 0, 600_000),
+  };
+}
+
 export function createMessages(access: MessagesAccess): Messages {
   const { callbackLog, audited } = access;
 
-  function searchOf(
-    call: string,
-    { filter: selection = {}, examine, timeoutMs = 10_000, ...place }: CountRequest,
-  ) {
+  function searchOf(call: string, { filter: selection = {}, examine, timeoutMs, ...place }: CountRequest) {
     const filter = messageFilter(call, selection);
     const otherwise = filter.payloadText === undefined ? defaultExamine.others : defaultExamine.payloads;
     return {
       ...placeOf(call, place),
       filter,
-      bounds: {
-        examine: wholeNumberOf(call, 'examine', examine ?? otherwise, 1, 1_000_000_000),
-        timeoutMs: wholeNumberOf(call, 'timeoutMs', timeoutMs, 0, 600_000),
-      },
+      bounds: boundsOf(call, {
+        examine: examine ?? otherwise,
+        ...(timeoutMs !== undefined && { timeoutMs }),
+      }),
     };
   }
 
@@ -169,29 +177,29 @@ export function createMessages(access: MessagesAccess): Messages {
       const given = optionsOf(call, request, errorsNames);
       const queue = queueOf(call, given.queue ?? 'outbox');
       const filter = { ...messageFilter(call, given.filter ?? {}), states: ['dead'] as const };
-      const examine = wholeNumberOf(call, 'examine', given.examine ?? 10_000, 1, 1_000_000);
+      const bounds = boundsOf(call, { ...given, examine: given.examine ?? defaultExamine.errors });
       const parallel = wholeNumberOf(call, 'parallel', given.parallel ?? 8, 1, 64);
       const onTenant = safeCallback(call, 'onTenant', given.onTenant, callbackLog);
       const chosen = given.tenants === undefined ? null : tenantIdsOf(call, given.tenants);
       const ids = await tenantsOf(await access.registry(), chosen);
       const grouping = new ErrorGrouping();
       const failures: ErrorGroups['failures'][number][] = [];
-      const cut: string[] = [];
+      const cut: ErrorGroups['cut'][number][] = [];
       let done = 0;
       await inParallel(ids, parallel, async (tenantId) => {
         try {
-          const hasMore = await access.useQueue(tenantId, queue, (opened) =>
-            groupErrors(opened, tenantId, filter, examine, grouping),
+          const by = await access.useQueue(tenantId, queue, (opened) =>
+            groupErrors(opened, tenantId, filter, bounds, grouping),
           );
-          if (hasMore) cut.push(tenantId);
+          if (by !== null) cut.push({ tenantId, by });
         } catch (error) {
           failures.push({ tenantId, ...describeError(error) });
         }
         onTenant(++done, ids.length);
       });
-      failures.sort((a, b) => (a.tenantId < b.tenantId ? -1 : 1));
+      for (const list of [failures, cut]) list.sort((a, b) => (a.tenantId < b.tenantId ? -1 : 1));
       const tenants = ids.length - failures.length;
-      return { groups: grouping.groups(), count: grouping.count, tenants, cut: cut.sort(), failures };
+      return { groups: grouping.groups(), count: grouping.count, tenants, cut, failures };
     },
     async act(request) {
       const call = 'messages.act';

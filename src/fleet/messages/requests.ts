@@ -28,16 +28,14 @@ export interface ShowRequest extends MessagePlace {
   readonly messageId: string;
 }
 
-/** Which Dead messages are grouped by their errors. */
-export interface ErrorsRequest {
+/** Which Dead messages are grouped by their errors. The bounds are for each tenant; `examine` is 10,000 by default. */
+export interface ErrorsRequest extends SearchBounds {
   /** Default: 'outbox'. */
   readonly queue?: QueueName;
   /** Default: every tenant that is not retired. */
   readonly tenants?: readonly string[];
   /** `states` is 'dead', whatever it says. */
   readonly filter?: MessageSelection;
-  /** The most messages of a tenant that are read. Default: 10,000. */
-  readonly examine?: number;
   /** How many tenants are read at once. Default: 8. */
   readonly parallel?: number;
   /** An error of it is logged and changes nothing. */
@@ -86,10 +84,10 @@ export const editNames: NamesOf<EditRequest & ActedBy> = {
   by: true,
 };
 export const errorsNames: NamesOf<ErrorsRequest> = {
+  ...boundNames,
   queue: true,
   tenants: true,
   filter: true,
-  examine: true,
   parallel: true,
   onTenant: true,
 };

@@ -84,12 +84,12 @@ export interface MessageCount {
   readonly cut: 'examined' | 'time' | null;
 }
 
-interface CheckedBounds {
+export interface CheckedBounds {
   readonly examine: number;
   readonly timeoutMs: number;
 }
 
-export const defaultExamine = { payloads: 10_000, others: 100_000 };
+export const defaultExamine = { payloads: 10_000, errors: 10_000, others: 100_000 };
 /** Of one call to the database, which for SQLite keeps the event loop busy. */
 const partSize = { payloads: 20, others: 5_000 };
 const largestPart = 20_000;
@@ -99,9 +99,10 @@ const partBytes = 16 * 1_024 * 1_024;
 const partMs = { short: 50, long: 200 };
 
 /** Searches part after part until `search` says that it has enough, or a bound is reached. */
-async function inParts(
+export async function inParts(
+  queue: WorkQueue,
   filter: MessageFilter,
-  { examine, timeoutMs }: CheckedBounds,
+  { examine, timeoutMs, most = largestPart }: CheckedBounds & { readonly most?: number },
   from: Position | null,
   search: (part: SearchPart) => Promise<{ next: Position | null; examined: number; isFull: boolean }>,
 ): Promise<{ next: Position | null; cut: MessagePage['cut'] }> {
@@ -109,9 +110,14 @@ async function inParts(
   let size = filter.payloadText === undefined ? partSize.others : partSize.payloads;
   let left = examine;
   let after = from;
+  /** A walk that ended just where the bound is was not cut. */
+  const cutAt = async (next: Position, cut: 'examined' | 'time') => {
+    const ahead = await queue.find(filter, { limit: 0, examine: 1, after: next });
+    return ahead.next === null ? { next: null, cut: null } : { next, cut };
+  };
   for (;;) {
     const partAt = performance.now();
-    const part = Math.min(size, left);
+    const part = Math.min(size, left, most);
     const { next, examined, isFull } = await search({
       examine: part,
       examineBytes: partBytes,
@@ -120,8 +126,8 @@ async function inParts(
     const now = performance.now();
     left -= examined;
     if (next === null || isFull) return { next, cut: null };
-    if (left <= 0) return { next, cut: 'examined' };
-    if (now - startedAt >= timeoutMs) return { next, cut: 'time' };
+    if (left <= 0) return cutAt(next, 'examined');
+    if (now - startedAt >= timeoutMs) return cutAt(next, 'time');
     after = next;
     if (now - partAt < partMs.short) size = Math.min(size * 2, largestPart);
     else if (now - partAt > partMs.long) size = Math.max(1, Math.floor(size / 2));
@@ -142,7 +148,7 @@ export async function findPage(
 ): Promise<FoundPage> {
   const { waits = false } = bounds;
   const messages: FoundMessage[] = [];
-  const { next, cut } = await inParts(filter, bounds, bounds.after, async (part) => {
+  const { next, cut } = await inParts(queue, filter, bounds, bounds.after, async (part) => {
     const found = await queue.find(filter, { ...part, waits, limit: bounds.limit - messages.length });
     messages.push(...found.messages);
     return { ...found, isFull: messages.length >= bounds.limit };
@@ -156,7 +162,7 @@ export async function countAll(
   bounds: CheckedBounds,
 ): Promise<MessageCount> {
   let count = 0;
-  const { cut } = await inParts(filter, bounds, null, async (part) => {
+  const { cut } = await inParts(queue, filter, bounds, null, async (part) => {
     const counted = await queue.count(filter, part);
     count += counted.count;
     return { ...counted, isFull: false };
