@@ -71,9 +71,10 @@ export type { DispatchReason, DispatchRequest } from './fleet/dispatch-request.t
 export type { PlanOptions } from './fleet/index.ts';
 export type { ActDefinition, ActRequest, ActResult, EditRequest, EditResult } from './fleet/messages/acts.ts';
 export type { AuditRow } from './fleet/messages/audited.ts';
+export type { CountedTenants, TenantCount } from './fleet/messages/counted-tenants.ts';
 export type { ErrorGroup, ErrorGroups } from './fleet/messages/errors.ts';
 export type { Messages } from './fleet/messages/index.ts';
-export type { CountedTenants, Operation, ResumeOptions } from './fleet/messages/operations.ts';
+export type { Operation, ResumedOperation, ResumeOptions } from './fleet/messages/operations.ts';
 export type { Operations } from './fleet/messages/operations-face.ts';
 export type {
   ActedBy,

@@ -16,6 +16,8 @@ export interface OperationDefinition {
   readonly filter: unknown;
   /** Null for every tenant that is not retired. */
   readonly tenants: readonly string[] | null;
+  /** Whether counting ended early in a tenant, so that as many messages as were counted matched, or more. */
+  readonly countedAtLeast: boolean;
 }
 
 export interface TenantError {

@@ -21,6 +21,7 @@ function operation(fields: Partial<NewOperation> = {}): NewOperation {
     act: { act: 'replay' },
     filter: { topic: 'a' },
     tenants: null,
+    countedAtLeast: true,
   } as const;
   return { id: randomUUID(), actor: 'ada', definition, counted: 7, progress, ...fields };
 }

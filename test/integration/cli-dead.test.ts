@@ -1,4 +1,8 @@
+import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { type CliFolder, cliFolder } from '../support/cli-process.ts';
+import { until } from '../support/until.ts';
 
 const env = { MULTI_OUTBOX_UNHANDLED_TOPICS: 'dead' };
 
@@ -48,6 +52,11 @@ test('dead list filters by topic, whatever its case, and by age, and is cut by -
   expect(await listedIds('--all', '--older-than', '1h')).toEqual([]);
   expect(await listedIds('--all', '--older-than', '0ms')).toHaveLength(3);
   expect(await list('--all', '--limit', '1')).toMatchObject({ count: 3, messages: [{ tenantId: 'acme' }] });
+  const cut = ['dead', 'list', '--tenant', 'acme', '--examine', '1'];
+  expect((await folder.cli(cut)).stdout).toContain(
+    '\n\nAt least 1 Dead message.\nThe search in acme was cut',
+  );
+  expect(await folder.json(cut)).toMatchObject({ count: 1, atLeast: true });
   expect((await folder.cli(['dead', 'list', '--all', '--older-than', '1h'])).stdout).toBe(
     'No Dead message matches.\n',
   );
@@ -90,12 +99,15 @@ test('Q13: replay counts first, and acts with --yes', async () => {
     action: 'replay',
     changed: true,
     count: 2,
+    atLeast: false,
     tenants: [
-      { tenantId: 'acme', count: 1 },
-      { tenantId: 'beta', count: 1 },
+      { tenantId: 'acme', count: 1, atLeast: false },
+      { tenantId: 'beta', count: 1, atLeast: false },
     ],
     failures: [],
     operationId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    state: 'done',
+    takenOver: false,
   });
   expect(await listedIds('--all')).toEqual([ids.acmeOther]);
   await folder.json(['tick'], { env });
@@ -114,6 +126,57 @@ test('discard with --yes deletes the named messages permanently', async () => {
     expect.stringMatching(/^1 Dead message deleted permanently\. This was operation [0-9a-f-]{36}\.\n$/),
   ]);
   expect(await listedIds('--all')).toEqual([ids.acmeOther, ids.beta].sort());
+});
+
+/** Runs an act of one tenant, whose database is locked until `meanwhile` has changed the operation that it waits in. */
+async function changedMeanwhile(
+  meanwhile: (operationId: string, registry: DatabaseSync) => Promise<unknown>,
+) {
+  const tenant = new DatabaseSync(path.join(folder.path, '.data/tenants/acme.db'));
+  const registry = new DatabaseSync(path.join(folder.path, '.data/registry.db'));
+  try {
+    tenant.exec('BEGIN IMMEDIATE');
+    const act = folder.start(['dead', 'replay', '--tenant', 'acme', '--yes', '--json']);
+    const running = "SELECT Id FROM Operations WHERE State = 'running'";
+    const { Id: id } = (await until('the operation runs', () => registry.prepare(running).get())) as {
+      Id: string;
+    };
+    await meanwhile(id, registry);
+    tenant.exec('COMMIT');
+    const { code, stdout, stderr } = await act.ended;
+    return { id, code, result: JSON.parse(stdout) as object, error: JSON.parse(stderr) as object };
+  } finally {
+    tenant.close();
+    registry.close();
+  }
+}
+
+test('S3: an act that is cancelled meanwhile fails, and says what it has changed', async () => {
+  const { id, code, result, error } = await changedMeanwhile((operationId) =>
+    folder.json(['operations', 'cancel', operationId]),
+  );
+  expect(code).toBe(1);
+  expect(result).toMatchObject({
+    count: 2,
+    tenants: [{ tenantId: 'acme', count: 2 }],
+    operationId: id,
+    state: 'cancelled',
+    takenOver: false,
+  });
+  expect(error).toEqual({
+    error: { code: 'FAILED', message: expect.stringMatching(/^Operation .* was cancelled before its end/) },
+  });
+});
+
+test('S3: an act that another process has taken over meanwhile fails', async () => {
+  const { id, code, result, error } = await changedMeanwhile(async (operationId, registry) => {
+    registry.prepare('UPDATE Operations SET Runner = ? WHERE Id = ?').run(randomUUID(), operationId);
+  });
+  expect(code).toBe(1);
+  expect(result).toMatchObject({ count: 2, operationId: id, state: 'running', takenOver: true });
+  expect(error).toEqual({
+    error: { code: 'FAILED', message: expect.stringMatching(/^Another process took over operation /) },
+  });
 });
 
 test('D8: an unreachable tenant is reported, and the others are replayed', async () => {

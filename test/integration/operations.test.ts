@@ -28,16 +28,18 @@ test('S3: an operation counts first, then changes the messages of every tenant, 
   const { operation, counted } = await operations.create({ ...replayAll, by: 'grace' });
   expect(operation).toMatchObject({ state: 'counted', actor: 'grace', counted: 3, changed: 0 });
   expect(counted.tenants).toEqual([
-    { tenantId: 'acme', count: 2 },
-    { tenantId: 'beta', count: 1 },
+    { tenantId: 'acme', count: 2, atLeast: false },
+    { tenantId: 'beta', count: 1, atLeast: false },
   ]);
   expect(await face.outbox('acme').statistics()).toMatchObject({ dead: 2 });
   const seen: number[] = [];
   const ended = await operations.resume(operation.id, { onProgress: ({ changed }) => seen.push(changed) });
   expect(ended).toMatchObject({ state: 'done', changed: 3, tenantsDone: 3, failures: [] });
   expect(seen.at(-1)).toBe(3);
-  expect(await operations.get(operation.id)).toEqual(ended);
-  expect(await operations.list()).toEqual([ended]);
+  const { takenOver, ...kept } = ended;
+  expect(takenOver).toBe(false);
+  expect(await operations.get(operation.id)).toEqual(kept);
+  expect(await operations.list()).toEqual([kept]);
   expect(await face.outbox('acme').statistics()).toMatchObject({ dead: 0, ready: 2 });
   await expect(operations.cancel(operation.id)).rejects.toMatchObject({ code: 'OPERATION_CANCELLED' });
 });
@@ -78,6 +80,47 @@ test('S3: an operation that was interrupted goes on where it was, and a cancelle
   const { operation: second } = await operations.create({ ...replayAll, tenants: ids });
   await operations.cancel(second.id);
   await expect(operations.resume(second.id)).rejects.toMatchObject({ code: 'OPERATION_CANCELLED' });
+});
+
+test('S3: an operation that is stopped keeps the tenants that failed', async () => {
+  const failed = ['beta', 'cedar', 'dune'];
+  const face = await withDead({ acme: 1, beta: 1, cedar: 1, dune: 1 });
+  const { operations } = face.messages;
+  const { operation } = await operations.create(replayAll);
+  for (const id of failed) place.connection(`${id}.db`).exec('ALTER TABLE Outbox RENAME TO Hidden');
+  const first = await operations.resume(operation.id);
+  expect(first.failures.map(({ tenantId }) => tenantId)).toEqual(failed);
+  for (const id of failed) place.connection(`${id}.db`).exec('ALTER TABLE Hidden RENAME TO Outbox');
+  const stop = new AbortController();
+  const stopped = await operations.resume(operation.id, {
+    signal: stop.signal,
+    onProgress: () => stop.abort(),
+  });
+  expect(stopped.failures.map(({ tenantId }) => tenantId)).toEqual(failed);
+  const ended = await operations.resume(operation.id);
+  expect(ended).toMatchObject({ state: 'done', changed: 4, tenantsDone: 4, failures: [] });
+});
+
+test('S3: a call that works on an operation tells what it has changed in each tenant; a count can end early', async () => {
+  const face = await withDead({ acme: 2, beta: 1, cedar: 0 });
+  const { operations } = face.messages;
+  const { operation } = await operations.create(replayAll);
+  expect(operation.countedAtLeast).toBe(false);
+  await face.messages.act({
+    tenantId: 'acme',
+    act: 'discard',
+    messages: [(await face.messages.list({ tenantId: 'acme' })).messages[0]!.messageId],
+  });
+  const seen: unknown[] = [];
+  await operations.resume(operation.id, { onTenant: (tenant) => seen.push(tenant) });
+  expect(seen).toHaveLength(3);
+  expect(seen).toEqual(
+    expect.arrayContaining([
+      { tenantId: 'acme', changed: 1 },
+      { tenantId: 'beta', changed: 1 },
+      { tenantId: 'cedar', changed: 0 },
+    ]),
+  );
 });
 
 test('S3: an operation that is cancelled meanwhile stops', async () => {

@@ -1,17 +1,17 @@
 import type { Command } from 'commander';
 import { type ActName, actStates } from '../../engine/message-search.ts';
-import type { OperationState } from '../../engine/operation-store.ts';
 import type { QueueName } from '../../engine/work-queue.ts';
 import type { ActDefinition } from '../../fleet/messages/acts.ts';
+import { countBounds, sumOf, type TenantCount } from '../../fleet/messages/counted-tenants.ts';
 import type { OperationRequest } from '../../fleet/messages/requests.ts';
 import type { MessageSelection } from '../../fleet/messages/selection.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import { durationArgument } from '../arguments.ts';
-import { type TenantFailure, throwFailures } from '../failures.ts';
+import { throwFailures } from '../failures.ts';
 import { chosenTenants, forEachTenant } from '../for-each-tenant.ts';
 import { addMessageOptions, type MessageOptions, type MessageView, selectionOf } from '../message-filter.ts';
+import { changedText, countedText, throwUnlessDone } from '../output/operation.ts';
 import { startProgress } from '../output/progress.ts';
-import { counted } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 import type { Session } from '../session.ts';
 
@@ -52,7 +52,7 @@ const words: Readonly<Record<ActName, ActWords>> = {
 
 /** A command for an act. Without --yes it only counts messages, changes nothing and exits with code 0. */
 export function messagesActCommand(parent: Command, act: ActName, view: MessageView, run: Runner): void {
-  const { description, would, did } = words[act];
+  const { description } = words[act];
   const command = addMessageOptions(
     parent
       .command(act)
@@ -78,40 +78,26 @@ export function messagesActCommand(parent: Command, act: ActName, view: MessageV
         };
         const selection = selectionOf(options, view, messageIds);
         const filter = { ...selection, states: selection.states ?? actStates[act] };
-        const changed = options.yes === true;
-        const { count, tenants, failures, operationId, state } = changed
-          ? await change(
-              session,
-              multiOutbox,
-              { ...definition, queue, filter },
-              options.all ? null : tenantIds,
-            )
-          : await countOnly(session, multiOutbox, { queue, filter }, tenantIds);
-        const result = { action: act, changed, count, tenants, failures };
-        await session.show(operationId === null ? result : { ...result, operationId }, () => {
-          const lines =
-            tenantIds.length > 1 ? tenants.map((tenant) => `${tenant.tenantId}: ${tenant.count}`) : [];
-          const messages = counted(count, view.noun);
-          if (operationId !== null && state !== 'done')
-            lines.push(
-              `${messages} ${did}, and then operation ${operationId} was ${state === 'cancelled' ? 'cancelled' : 'taken over'}.`,
-            );
-          else if (operationId !== null) lines.push(`${messages} ${did}. This was operation ${operationId}.`);
-          else if (count === 0) lines.push(`No ${view.noun} matches.`);
-          else lines.push(`${messages} ${would}. Nothing was changed; add --yes to make the change.`);
-          return lines.join('\n');
-        });
+        const what = { queue, filter };
+        if (options.yes !== true) {
+          const would = await countOnly(session, multiOutbox, what, tenantIds);
+          await session.show({ action: act, changed: false, ...would }, () =>
+            countedText(would, tenantIds.length, view.noun, words[act]),
+          );
+          throwFailures(would.failures);
+          return;
+        }
+        const request = { ...definition, ...what, ...(!options.all && { tenants: tenantIds }) };
+        const { operation, ...done } = await change(session, multiOutbox, request);
+        const { id, state, takenOver, failures } = operation;
+        const result = { action: act, changed: true, ...done, failures, operationId: id, state, takenOver };
+        await session.show(result, () =>
+          changedText(done, tenantIds.length, view.noun, words[act], operation),
+        );
+        throwUnlessDone(operation);
         throwFailures(failures);
       }),
     );
-}
-
-interface Outcome {
-  readonly count: number;
-  readonly tenants: readonly { readonly tenantId: string; readonly count: number }[];
-  readonly failures: readonly TenantFailure[];
-  readonly operationId: string | null;
-  readonly state: OperationState | null;
 }
 
 async function countOnly(
@@ -119,38 +105,32 @@ async function countOnly(
   { messages }: MultiOutbox,
   what: { readonly queue: QueueName; readonly filter: MessageSelection },
   tenantIds: readonly string[],
-): Promise<Outcome> {
-  const bounds = { examine: 1_000_000_000, timeoutMs: 60_000 };
+) {
   const { results, failures } = await forEachTenant(tenantIds, 'Counting', session.options, (tenantId) =>
-    messages.count({ tenantId, ...what, ...bounds }),
+    messages.count({ tenantId, ...what, ...countBounds }),
   );
   const tenants = results
-    .map(({ tenantId, result }) => ({ tenantId, count: result.count }))
-    .filter(({ count }) => count > 0);
-  return { count: sum(tenants), tenants, failures, operationId: null, state: null };
+    .map(({ tenantId, result: { count, cut } }) => ({ tenantId, count, atLeast: cut !== null }))
+    .filter(({ count, atLeast }) => count > 0 || atLeast);
+  const { counted: count, atLeast } = sumOf(tenants);
+  return { count, atLeast, tenants, failures };
 }
 
-/** @param tenants null for all */
-async function change(
-  session: Session,
-  { messages }: MultiOutbox,
-  request: OperationRequest,
-  tenants: readonly string[] | null,
-): Promise<Outcome> {
-  const { operation, counted: before } = await messages.operations.create({
-    ...request,
-    ...(tenants !== null && { tenants }),
-  });
+/** Counts what it has changed itself: an operation that was cancelled or taken over does not keep its last batch. */
+async function change(session: Session, { messages }: MultiOutbox, request: OperationRequest) {
+  const { operation: created, counted: before } = await messages.operations.create(request);
   const progress =
     before.counted > 1_000 ? await startProgress(request.act, 'messages', session.options) : null;
-  const ended = await messages.operations.resume(operation.id, {
-    onProgress: ({ changed }) => progress?.update(changed, before.counted),
-  });
-  progress?.stop();
-  const { changed, failures, id } = ended;
-  return { count: changed, tenants: before.tenants, failures, operationId: id, state: ended.state };
-}
-
-function sum(tenants: readonly { readonly count: number }[]): number {
-  return tenants.reduce((total, { count }) => total + count, 0);
+  const tenants: TenantCount[] = [];
+  const operation = await messages.operations
+    .resume(created.id, {
+      onProgress: ({ changed }) => progress?.update(changed, before.counted),
+      onTenant: ({ tenantId, changed }) => {
+        if (changed > 0) tenants.push({ tenantId, count: changed, atLeast: false });
+      },
+    })
+    .finally(() => progress?.stop());
+  tenants.sort((a, b) => (a.tenantId < b.tenantId ? -1 : 1));
+  const { counted: count, atLeast } = sumOf(tenants);
+  return { operation, count, atLeast, tenants };
 }

@@ -8,7 +8,7 @@ import { type TenantFailure, throwFailures } from '../failures.ts';
 import { chosenTenants, forEachTenant } from '../for-each-tenant.ts';
 import { addMessageOptions, type MessageOptions, type MessageView, selectionOf } from '../message-filter.ts';
 import { table } from '../output/table.ts';
-import { age, counted, shorten } from '../output/text.ts';
+import { age, capital, counted, countedOrMore, shorten } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 import type { Session } from '../session.ts';
 import { showByError } from './dead-by-error.ts';
@@ -26,6 +26,8 @@ interface ListOptions extends MessageOptions {
 interface Listed {
   /** How many match in the selected tenants; null for a list that does not count. */
   readonly count: number | null;
+  /** Whether a count ended early, so that as many match, or more. */
+  readonly atLeast: boolean;
   readonly messages: ListedMessage[];
   /** The next page's --cursor; null on the last page. */
   readonly cursor: string | null;
@@ -144,7 +146,8 @@ async function listFleet(
     }
   }
   const count = counts?.results.reduce((sum, { result }) => sum + result.count, 0) ?? null;
-  return { count, messages: found, cursor, cut, failures };
+  const atLeast = counts?.results.some(({ result }) => result.cut !== null) ?? false;
+  return { count, atLeast, messages: found, cursor, cut, failures };
 }
 
 /** Adds a tenant's page to the messages. Returns the cursor that continues within the tenant; null when it has no more. */
@@ -174,11 +177,11 @@ function startOf(
 }
 
 async function listText(listed: Listed, view: MessageView, session: Session): Promise<string> {
-  const { messages, count, cursor, cut } = listed;
+  const { messages, count, atLeast, cursor, cut } = listed;
   const lines: string[] = [];
   if (messages.length > 0) lines.push(await messageTable(messages, view, session), '');
   if (messages.length === 0 && cut.length === 0) lines.push(`No ${view.noun} matches.`);
-  else if (count !== null) lines.push(`${counted(count, view.noun)}.`);
+  else if (count !== null) lines.push(capital(`${countedOrMore(count, atLeast, view.noun)}.`));
   else if (messages.length > 0) lines.push(`${counted(messages.length, view.noun)} shown.`);
   for (const { tenantId, by } of cut)
     lines.push(

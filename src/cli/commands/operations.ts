@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Operation } from '../../fleet/messages/operations.ts';
 import { wholeNumber } from '../arguments.ts';
 import { throwFailures } from '../failures.ts';
+import { throwUnlessDone } from '../output/operation.ts';
 import { startProgress } from '../output/progress.ts';
 import { facts, table } from '../output/table.ts';
 import { age, counted, flatPairs, shorten } from '../output/text.ts';
@@ -31,7 +32,7 @@ export function operationsCommands(program: Command, run: Runner): void {
                   { title: 'Act', cell: ({ act }) => act.act },
                   {
                     title: 'Changed',
-                    cell: ({ changed, counted: of }) => `${changed} of ${of}`,
+                    cell: ({ changed, ...operation }) => `${changed} of ${countedText(operation)}`,
                     align: 'right',
                   },
                   { title: 'Age', cell: ({ createdUtc }) => age(new Date(createdUtc)), align: 'right' },
@@ -65,6 +66,7 @@ export function operationsCommands(program: Command, run: Runner): void {
           .resume(id, { onProgress: ({ changed, counted: of }) => progress?.update(changed, of) })
           .finally(() => progress?.stop());
         await session.show({ operation }, () => operationText(operation, session.colors));
+        throwUnlessDone(operation);
         throwFailures(operation.failures);
       }),
     );
@@ -84,6 +86,13 @@ export function operationsCommands(program: Command, run: Runner): void {
     );
 }
 
+function countedText({
+  counted: count,
+  countedAtLeast,
+}: Pick<Operation, 'counted' | 'countedAtLeast'>): string {
+  return `${countedAtLeast ? 'at least ' : ''}${count}`;
+}
+
 function stateText({ state, failures }: Operation): string {
   return failures.length === 0 ? state : `${state}, ${counted(failures.length, 'tenant')} failed`;
 }
@@ -100,7 +109,7 @@ async function operationText(operation: Operation, colors: Parameters<typeof fac
       ['Queue', operation.queue],
       ['Filter', flatPairs(operation.filter)],
       ['Tenants', tenants === null ? 'all' : shorten(tenants.join(', '), 100)],
-      ['Counted', operation.counted],
+      ['Counted', countedText(operation)],
       ['Changed', operation.changed],
       ['Tenants done', operation.tenantsDone],
       ['By', operation.actor],

@@ -37,6 +37,16 @@ export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 
+/** The text with its first letter as a capital. */
+export function capital(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
+}
+
+/** `at least 2 messages` for a count that ended early. */
+export function countedOrMore(count: number, atLeast: boolean, one: string): string {
+  return `${atLeast ? 'at least ' : ''}${counted(count, one)}`;
+}
+
 /** A filter, a selection and the like, which may be nested, as `k=v, k=v`. Names that are null are left out. */
 export function flatPairs(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);

@@ -16,8 +16,8 @@ import {
   targetsOf,
 } from './acts.ts';
 import { type Audited, type AuditRow, actorOf, auditRow } from './audited.ts';
+import { tenantsOf } from './counted-tenants.ts';
 import { ErrorGrouping, type ErrorGroups, groupErrors } from './errors.ts';
-import { tenantsOf } from './operations.ts';
 import { createOperations, type Operations } from './operations-face.ts';
 import {
   type ActedBy,

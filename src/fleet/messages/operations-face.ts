@@ -5,12 +5,13 @@ import { type NamesOf, optionsOf } from '../../options.ts';
 import { type CallbackLog, safeCallback } from '../../telemetry/safe-callback.ts';
 import type { ActDefinition } from './acts.ts';
 import { actorOf, unknownOperation } from './audited.ts';
+import type { CountedTenants } from './counted-tenants.ts';
 import {
-  type CountedTenants,
   createOperation,
   type Operation,
   type OperationsAccess,
   operationOf,
+  type ResumedOperation,
   type ResumeOptions,
   runOperation,
 } from './operations.ts';
@@ -45,7 +46,7 @@ export interface Operations {
    * message that comes to match meanwhile is left alone.
    * @throws OPERATION_NOT_FOUND, OPERATION_CANCELLED, or the registry's error
    */
-  resume(id: string, options?: ResumeOptions & ActedBy): Promise<Operation>;
+  resume(id: string, options?: ResumeOptions & ActedBy): Promise<ResumedOperation>;
   /** Ends an operation: the process that works on it stops after its batch. What it changed stays. @throws as `resume` */
   cancel(id: string, options?: ActedBy): Promise<Operation>;
   /** @throws OPERATION_NOT_FOUND */
@@ -53,7 +54,12 @@ export interface Operations {
   list(request?: LatestFirst): Promise<Operation[]>;
 }
 
-const resumeNames: NamesOf<ResumeOptions & ActedBy> = { by: true, signal: true, onProgress: true };
+const resumeNames: NamesOf<ResumeOptions & ActedBy> = {
+  by: true,
+  signal: true,
+  onProgress: true,
+  onTenant: true,
+};
 
 export function createOperations(
   access: OperationsAccess & { readonly actor: string; readonly callbackLog: CallbackLog },
@@ -96,11 +102,12 @@ export function createOperations(
     },
     async resume(id, options = {}) {
       const call = 'messages.operations.resume';
-      const { by, signal, onProgress } = optionsOf(call, options, resumeNames);
+      const { by, signal, onProgress, onTenant } = optionsOf(call, options, resumeNames);
       checkOperationId(call, id);
       return runOperation(access, id.toLowerCase(), actorOf(call, by, access.actor), {
         ...(signal && { signal }),
         onProgress: safeCallback(call, 'onProgress', onProgress, callbackLog),
+        onTenant: safeCallback(call, 'onTenant', onTenant, callbackLog),
       });
     },
     async cancel(id, options = {}) {

@@ -1,20 +1,14 @@
 /** Operations: an act on all messages that match, over many tenants, counted first, resumable, with its result kept. */
 import { randomUUID } from 'node:crypto';
-import type { MessageFilter } from '../../engine/message-search.ts';
-import type {
-  OperationProgress,
-  OperationRecord,
-  OperationState,
-  TenantError,
-} from '../../engine/operation-store.ts';
+import type { OperationProgress, OperationRecord, OperationState } from '../../engine/operation-store.ts';
 import type { Registry } from '../../engine/registry.ts';
-import type { QueueName, WorkQueue } from '../../engine/work-queue.ts';
-import { describeError, MultiOutboxError } from '../../errors.ts';
-import { inParallel } from '../in-parallel.ts';
-import { actOnAll, filterOfAct } from './act-on-all.ts';
+import type { QueueName } from '../../engine/work-queue.ts';
+import { MultiOutboxError } from '../../errors.ts';
+import { filterOfAct } from './act-on-all.ts';
 import { type ActDefinition, actOf } from './acts.ts';
 import { type Audited, unknownOperation } from './audited.ts';
-import { countAll } from './search.ts';
+import { type CountedTenants, countInTenants, type TenantQueues, tenantsOf } from './counted-tenants.ts';
+import { OperationRun, type RunWatch } from './operation-run.ts';
 import { type MessageSelection, messageFilter, withoutPayloadText } from './selection.ts';
 
 /** An operation with its progress; plain JSON. */
@@ -34,66 +28,17 @@ export interface Operation extends OperationProgress {
   readonly tenants: readonly string[] | null;
   /** How many messages matched when it was created, in the tenants that answered. */
   readonly counted: number;
+  /** Whether counting ended early in a tenant, so that there were as many or more. */
+  readonly countedAtLeast: boolean;
   /** ISO text, by the registry's clock. */
   readonly createdUtc: string;
   readonly updatedUtc: string;
 }
 
-export interface OperationsAccess {
+export interface OperationsAccess extends TenantQueues {
   readonly registry: () => Promise<Registry>;
-  useQueue<T>(tenantId: string, queue: QueueName, action: (queue: WorkQueue) => Promise<T>): Promise<T>;
   wake(tenantId: string): Promise<void>;
   readonly audited: Audited;
-}
-
-export interface CountedTenants {
-  readonly counted: number;
-  /** The tenants that have matching messages. */
-  readonly tenants: readonly { readonly tenantId: string; readonly count: number }[];
-  readonly failures: readonly TenantError[];
-}
-
-const parallel = 8;
-/** One count of a tenant; a count that ends early stands for as many or more. */
-const countBounds = { examine: 1_000_000_000, timeoutMs: 60_000 };
-
-/** Sorted, so that progress can name the last one that was tried. */
-export async function tenantsOf(registry: Registry, tenants: readonly string[] | null): Promise<string[]> {
-  if (tenants !== null) return [...new Set(tenants)].sort();
-  return (await registry.list())
-    .filter(({ status }) => status !== 'retired')
-    .map(({ id }) => id)
-    .sort();
-}
-
-/** Counts the messages that an act would change. A tenant's failure does not stop the others (D8). */
-export async function countInTenants(
-  access: Pick<OperationsAccess, 'useQueue'>,
-  tenantIds: readonly string[],
-  queue: QueueName,
-  filter: MessageFilter,
-  onTenant: (done: number, of: number) => void = () => {},
-): Promise<CountedTenants> {
-  const failures: TenantError[] = [];
-  let done = 0;
-  const counts = await inParallel(tenantIds, parallel, async (tenantId) => {
-    try {
-      return await access.useQueue(tenantId, queue, (opened) => countAll(opened, filter, countBounds));
-    } catch (error) {
-      failures.push({ tenantId, ...describeError(error) });
-      return { count: 0 };
-    } finally {
-      onTenant(++done, tenantIds.length);
-    }
-  });
-  const tenants = tenantIds
-    .map((tenantId, index) => ({ tenantId, count: counts[index]!.count }))
-    .filter(({ count }) => count > 0);
-  return { counted: tenants.reduce((sum, { count }) => sum + count, 0), tenants, failures: sorted(failures) };
-}
-
-function sorted(failures: readonly TenantError[]): TenantError[] {
-  return [...failures].sort((a, b) => (a.tenantId < b.tenantId ? -1 : 1));
 }
 
 const noProgress: OperationProgress = { changed: 0, tenantsDone: 0, lastTenant: null, failures: [] };
@@ -119,7 +64,13 @@ export async function createOperation(
   const record = await registry.operations.create({
     id,
     actor,
-    definition: { queue, act, filter, tenants: tenants === null ? null : ids },
+    definition: {
+      queue,
+      act,
+      filter,
+      tenants: tenants === null ? null : ids,
+      countedAtLeast: counted.atLeast,
+    },
     counted: counted.counted,
     progress: noProgress,
   });
@@ -129,6 +80,14 @@ export async function createOperation(
 export interface ResumeOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (operation: Operation) => void;
+  /** Called when this call has worked on a tenant, with how many of its messages it changed, also if it failed then. */
+  readonly onTenant?: RunWatch['onTenant'];
+}
+
+/** An operation after a call that worked on it. */
+export interface ResumedOperation extends Operation {
+  /** Whether another process has taken it over meanwhile; then the progress is that process's. */
+  readonly takenOver: boolean;
 }
 
 /**
@@ -139,8 +98,8 @@ export async function runOperation(
   access: OperationsAccess,
   id: string,
   actor: string,
-  { signal, onProgress = () => {} }: ResumeOptions,
-): Promise<Operation> {
+  { signal, onProgress = () => {}, onTenant = () => {} }: ResumeOptions,
+): Promise<ResumedOperation> {
   const call = 'messages.operations.resume';
   const { operations } = await access.registry();
   const runner = randomUUID();
@@ -152,122 +111,21 @@ export async function runOperation(
       `${call}: operation '${id}' was cancelled; create another one.`,
     );
   }
-  const { definition, progress } = taken;
+  const { definition } = taken;
+  const run = new OperationRun(access, operations, taken, runner, {
+    onProgress: (record) => onProgress(operationOf(record)),
+    onTenant,
+  });
   const selection = { act: definition.act, filter: withoutPayloadText(definition.filter as object) };
-  const before = progress.changed;
   return access.audited(
     { actor, act: 'operation-resume', queue: definition.queue, operationId: id, selection },
     async () => {
-      const run = new Run(access, operations, taken, runner, (record) => onProgress(operationOf(record)));
       await run.all(signal);
-      return operationOf((await operations.get(id))!);
+      const operation = operationOf((await operations.get(id))!);
+      return { ...operation, takenOver: !run.isOurs && operation.state !== 'cancelled' };
     },
-    ({ changed }) => Math.max(0, changed - before),
+    () => run.changed,
   );
-}
-
-class Run {
-  readonly #access: OperationsAccess;
-  readonly #operations: Registry['operations'];
-  readonly #record: OperationRecord;
-  readonly #runner: string;
-  readonly #onProgress: (record: OperationRecord) => void;
-  readonly #failures: Map<string, TenantError>;
-  #changed: number;
-  #tenantsDone: number;
-  #lastTenant: string | null;
-  #isOurs = true;
-  /** The last write of the progress, after which the next one begins. */
-  #written: Promise<unknown> = Promise.resolve();
-
-  constructor(
-    access: OperationsAccess,
-    operations: Registry['operations'],
-    record: OperationRecord,
-    runner: string,
-    onProgress: (record: OperationRecord) => void,
-  ) {
-    this.#access = access;
-    this.#operations = operations;
-    this.#record = record;
-    this.#runner = runner;
-    this.#onProgress = onProgress;
-    const { changed, tenantsDone, lastTenant, failures } = record.progress;
-    this.#changed = changed;
-    this.#tenantsDone = tenantsDone;
-    this.#lastTenant = lastTenant;
-    this.#failures = new Map(failures.map((failure) => [failure.tenantId, failure]));
-  }
-
-  async all(signal: AbortSignal | undefined): Promise<void> {
-    const registry = await this.#access.registry();
-    const ids = await tenantsOf(registry, this.#record.definition.tenants);
-    const last = this.#lastTenant;
-    const left = [...this.#failures.keys(), ...ids.filter((id) => last === null || id > last)];
-    for (let from = 0; from < left.length; from += parallel) {
-      if (signal?.aborted || !this.#isOurs) return;
-      const group = left.slice(from, from + parallel);
-      await inParallel(group, parallel, (tenantId) => this.#tenant(tenantId, signal));
-      if (signal?.aborted || !this.#isOurs) return;
-      for (const id of group) if (this.#lastTenant === null || id > this.#lastTenant) this.#lastTenant = id;
-      await this.#write(false);
-    }
-    await this.#write(true);
-  }
-
-  async #tenant(tenantId: string, signal: AbortSignal | undefined): Promise<void> {
-    const call = 'messages.operations.resume';
-    const { queue, act, filter } = this.#record.definition;
-    let changedHere = 0;
-    try {
-      await this.#access.useQueue(tenantId, queue, (opened) =>
-        actOnAll(
-          opened,
-          actOf(call, act as ActDefinition),
-          messageFilter(call, filter as MessageSelection),
-          async (changed) => {
-            changedHere += changed;
-            this.#changed += changed;
-            await this.#write(false);
-            return this.#isOurs && !signal?.aborted;
-          },
-        ),
-      );
-      // An act that was stopped is not at its end: the tenant stays among those that are left.
-      if (this.#isOurs && !signal?.aborted) {
-        this.#failures.delete(tenantId);
-        this.#tenantsDone++;
-      }
-    } catch (error) {
-      this.#failures.set(tenantId, { tenantId, ...describeError(error) });
-    }
-    if (changedHere > 0) await this.#access.wake(tenantId);
-  }
-
-  /** Writes one after another, each with the progress as it is then, so that no earlier one comes last. */
-  #write(isDone: boolean): Promise<void> {
-    const written = this.#written.then(async () => {
-      if (!this.#isOurs) return;
-      const { id } = this.#record;
-      const record = await this.#operations.progress(id, this.#runner, this.#progress(), isDone);
-      if (record === null) this.#isOurs = false;
-      else this.#onProgress(record);
-    });
-    this.#written = written.catch(() => {});
-    return written;
-  }
-
-  #progress(): OperationProgress {
-    return {
-      changed: this.#changed,
-      tenantsDone: this.#tenantsDone,
-      lastTenant: this.#lastTenant,
-      // Every tenant that failed must be kept, or the next runner would leave it out; only the texts are bounded.
-      failures: sorted([...this.#failures.values()]).map((failure, index) =>
-        index < 1_000 ? failure : { ...failure, message: '' },
-      ),
-    };
-  }
 }
 
 export function operationOf({ definition, progress, ...record }: OperationRecord): Operation {
@@ -281,6 +139,7 @@ export function operationOf({ definition, progress, ...record }: OperationRecord
     filter: definition.filter as MessageSelection,
     tenants: definition.tenants,
     counted,
+    countedAtLeast: definition.countedAtLeast,
     ...progress,
     createdUtc: createdUtc.toISOString(),
     updatedUtc: updatedUtc.toISOString(),

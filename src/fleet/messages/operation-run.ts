@@ -1,0 +1,132 @@
+/** One process's work on an operation, tenant by tenant. */
+import type { OperationProgress, OperationRecord, TenantError } from '../../engine/operation-store.ts';
+import type { Registry } from '../../engine/registry.ts';
+import { describeError } from '../../errors.ts';
+import { inParallel } from '../in-parallel.ts';
+import { actOnAll } from './act-on-all.ts';
+import { type ActDefinition, actOf } from './acts.ts';
+import { sorted, tenantsAtOnce, tenantsOf } from './counted-tenants.ts';
+import type { OperationsAccess } from './operations.ts';
+import { type MessageSelection, messageFilter } from './selection.ts';
+
+export interface RunWatch {
+  readonly onProgress: (record: OperationRecord) => void;
+  readonly onTenant: (tenant: { readonly tenantId: string; readonly changed: number }) => void;
+}
+
+export class OperationRun {
+  readonly #access: OperationsAccess;
+  readonly #operations: Registry['operations'];
+  readonly #record: OperationRecord;
+  readonly #runner: string;
+  readonly #watch: RunWatch;
+  readonly #before: number;
+  readonly #failures: Map<string, TenantError>;
+  #changed: number;
+  #tenantsDone: number;
+  #lastTenant: string | null;
+  #isOurs = true;
+  /** The last write of the progress, after which the next one begins. */
+  #written: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    access: OperationsAccess,
+    operations: Registry['operations'],
+    record: OperationRecord,
+    runner: string,
+    watch: RunWatch,
+  ) {
+    this.#access = access;
+    this.#operations = operations;
+    this.#record = record;
+    this.#runner = runner;
+    this.#watch = watch;
+    const { changed, tenantsDone, lastTenant, failures } = record.progress;
+    this.#before = changed;
+    this.#changed = changed;
+    this.#tenantsDone = tenantsDone;
+    this.#lastTenant = lastTenant;
+    this.#failures = new Map(failures.map((failure) => [failure.tenantId, failure]));
+  }
+
+  /** How many messages this run changed. */
+  get changed(): number {
+    return this.#changed - this.#before;
+  }
+
+  /** False when another process has taken the operation, or it was cancelled. */
+  get isOurs(): boolean {
+    return this.#isOurs;
+  }
+
+  async all(signal: AbortSignal | undefined): Promise<void> {
+    const registry = await this.#access.registry();
+    const ids = await tenantsOf(registry, this.#record.definition.tenants);
+    const last = this.#lastTenant;
+    const left = [...this.#failures.keys(), ...ids.filter((id) => last === null || id > last)];
+    for (let from = 0; from < left.length; from += tenantsAtOnce) {
+      if (signal?.aborted || !this.#isOurs) return;
+      const group = left.slice(from, from + tenantsAtOnce);
+      await inParallel(group, tenantsAtOnce, (tenantId) => this.#tenant(tenantId, signal));
+      if (signal?.aborted || !this.#isOurs) return;
+      for (const id of group) if (this.#lastTenant === null || id > this.#lastTenant) this.#lastTenant = id;
+      await this.#write(false);
+    }
+    await this.#write(true);
+  }
+
+  async #tenant(tenantId: string, signal: AbortSignal | undefined): Promise<void> {
+    const call = 'messages.operations.resume';
+    const { queue, act, filter } = this.#record.definition;
+    let changedHere = 0;
+    try {
+      await this.#access.useQueue(tenantId, queue, (opened) =>
+        actOnAll(
+          opened,
+          actOf(call, act as ActDefinition),
+          messageFilter(call, filter as MessageSelection),
+          async (changed) => {
+            changedHere += changed;
+            this.#changed += changed;
+            await this.#write(false);
+            return this.#isOurs && !signal?.aborted;
+          },
+        ),
+      );
+      // An act that was stopped is not at its end: the tenant stays among those that are left.
+      if (this.#isOurs && !signal?.aborted) {
+        this.#failures.delete(tenantId);
+        this.#tenantsDone++;
+      }
+    } catch (error) {
+      this.#failures.set(tenantId, { tenantId, ...describeError(error) });
+    }
+    this.#watch.onTenant({ tenantId, changed: changedHere });
+    if (changedHere > 0) await this.#access.wake(tenantId);
+  }
+
+  /** Writes one after another, each with the progress as it is then, so that no earlier one comes last. */
+  #write(isDone: boolean): Promise<void> {
+    const written = this.#written.then(async () => {
+      if (!this.#isOurs) return;
+      const { id } = this.#record;
+      const record = await this.#operations.progress(id, this.#runner, this.#progress(), isDone);
+      if (record === null) this.#isOurs = false;
+      else this.#watch.onProgress(record);
+    });
+    this.#written = written.catch(() => {});
+    return written;
+  }
+
+  #progress(): OperationProgress {
+    return {
+      changed: this.#changed,
+      tenantsDone: this.#tenantsDone,
+      lastTenant: this.#lastTenant,
+      // Every tenant that failed must be kept, or the next runner would leave it out; only the texts are bounded.
+      failures: sorted([...this.#failures.values()]).map((failure, index) =>
+        index < 1_000 ? failure : { ...failure, message: '' },
+      ),
+    };
+  }
+}

@@ -1,0 +1,43 @@
+import { changedText, countedText, throwUnlessDone } from '../../../src/cli/output/operation.ts';
+
+const words = { would: 'would be replayed', did: 'replayed' };
+const tenants = [
+  { tenantId: 'acme', count: 2, atLeast: false },
+  { tenantId: 'beta', count: 0, atLeast: true },
+];
+
+test('S3: a count that ended early is shown as at least so many', () => {
+  const nothing = 'Nothing was changed; add --yes to make the change.';
+  expect(countedText({ count: 2, atLeast: true, tenants }, 3, 'message', words)).toBe(
+    `acme: 2\nbeta: at least 0\nAt least 2 messages would be replayed. ${nothing}`,
+  );
+  const [acme] = tenants;
+  expect(countedText({ count: 2, atLeast: false, tenants: [acme!] }, 1, 'message', words)).toBe(
+    `2 messages would be replayed. ${nothing}`,
+  );
+  expect(countedText({ count: 0, atLeast: true, tenants }, 1, 'message', words)).toBe(
+    `At least 0 messages would be replayed. ${nothing}`,
+  );
+  expect(countedText({ count: 0, atLeast: false, tenants: [] }, 1, 'message', words)).toBe(
+    'No message matches.',
+  );
+});
+
+test.each([
+  ['done', false, 'replayed. This was operation 7.', null],
+  ['done', true, 'replayed, and then another process took over operation 7.', /^Another process took over/],
+  [
+    'running',
+    true,
+    'replayed, and then another process took over operation 7.',
+    /^Another process took over/,
+  ],
+  ['running', false, 'replayed, and then operation 7 was interrupted.', /operations resume 7/],
+  ['cancelled', false, 'replayed, and then operation 7 was cancelled.', /was cancelled before its end/],
+] as const)('S3: an operation that ends as %s, taken over: %s', (state, takenOver, text, error) => {
+  const operation = { id: '7', state, takenOver };
+  expect(changedText({ count: 1, tenants: [] }, 1, 'message', words, operation)).toBe(`1 message ${text}`);
+  const check = () => throwUnlessDone(operation);
+  if (error === null) expect(check).not.toThrow();
+  else expect(check).toThrow(error);
+});
