@@ -1,13 +1,56 @@
 /** F7: the commit of a caller's transaction whose driver has no event for it. */
-import { visibleCommit } from '../../../src/engine/visible-commit.ts';
+import { VisibleCommits } from '../../../src/engine/visible-commit.ts';
+
+/** Commits whose looks find the messages in `committed`. */
+function scene() {
+  const committed = new Set<string>();
+  const asked: string[] = [];
+  let onLook = () => {};
+  const commits = new VisibleCommits(async (messageId) => {
+    asked.push(messageId);
+    const isThere = committed.has(messageId);
+    onLook();
+    return isThere;
+  });
+  return { commits, committed, asked, afterLook: (work: () => void) => (onLook = work) };
+}
 
 test('F7: an error of the database does not end the wait: a wake before the commit would find nothing', async () => {
-  let asked = 0;
-  const isVisible = async () => {
-    asked++;
-    if (asked === 1) throw new Error('the database is locked');
-    return asked === 3;
-  };
-  expect(await visibleCommit(isVisible)).toBe(true);
-  expect(asked).toBe(3);
+  const { commits, committed, asked, afterLook } = scene();
+  afterLook(() => {
+    committed.add('A');
+    if (asked.length === 1) throw new Error('the database is locked');
+  });
+  expect(await commits.of({}, 'A')).toBe(true);
+  expect(asked).toEqual(['A', 'A']);
+});
+
+test('F7: all calls for one transaction share its looks', async () => {
+  const { commits, committed, asked, afterLook } = scene();
+  const ids = Array.from({ length: 100 }, (_, index) => `${index}`);
+  afterLook(() => {
+    if (asked.length === 6) for (const id of ids) committed.add(id);
+  });
+  const transaction = {};
+  const all = await Promise.all(ids.map((id) => commits.of(transaction, id)));
+  expect(all).toEqual(ids.map(() => true));
+  // Three times the last message and the first one, and once the last one.
+  expect(asked).toEqual(['99', '0', '99', '0', '99', '0', '99']);
+});
+
+test('F7: a commit is noticed while the connection has its next transaction, and a rollback ends with the next commit', async () => {
+  const { commits, committed, afterLook } = scene();
+  const connection = {};
+  const ended: string[] = [];
+  const watch = (id: string) => commits.of(connection, id).then(() => ended.push(id));
+  committed.add('1');
+  const all = ['1', '2 rolled back', '3'].map(watch);
+  await all[0];
+  expect(ended).toEqual(['1']);
+  afterLook(() => committed.add('3'));
+  await Promise.all(all);
+  expect(ended).toEqual(['1', '2 rolled back', '3']);
+  // The connection is watched anew.
+  committed.add('4');
+  expect(await commits.of(connection, '4')).toBe(true);
 });

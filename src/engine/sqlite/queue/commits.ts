@@ -11,6 +11,11 @@ export function nextLookMs(lastedMs: number): number {
   return Math.min(Math.max(lastedMs / 10, 5), 100);
 }
 
+/** A look for a message by its id that reads an index only. */
+export function isStoredSql(table: QueueTable): string {
+  return `SELECT 1 FROM ${table} INDEXED BY ${table}_MessageId WHERE MessageId = ?`;
+}
+
 interface Awaited {
   readonly messageId: string;
   readonly outcome: Promise<boolean>;
@@ -31,7 +36,7 @@ export class Commits {
 
   constructor(handle: DatabaseHandle, table: QueueTable) {
     this.#handle = handle;
-    this.#sql = `SELECT 1 FROM ${table} INDEXED BY ${table}_MessageId WHERE MessageId = ?`;
+    this.#sql = isStoredSql(table);
   }
 
   /** See `WorkQueue.committed`. Call it right after storing the message, while the connection has the write lock. */

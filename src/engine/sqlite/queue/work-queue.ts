@@ -13,7 +13,7 @@ import type {
   Replacement,
   SearchPart,
 } from '../../message-search.ts';
-import { visibleCommit } from '../../visible-commit.ts';
+import { VisibleCommits } from '../../visible-commit.ts';
 import type {
   BeginRequest,
   BeginResult,
@@ -31,7 +31,7 @@ import { runScript, type Script } from '../script.ts';
 import { joinTransaction, refusal } from '../transaction.ts';
 import { act, replace } from './act.ts';
 import { begin, beginByReading } from './begin.ts';
-import { Commits } from './commits.ts';
+import { Commits, isStoredSql } from './commits.ts';
 import { insertMessages, insertStatement } from './enqueue.ts';
 import { countMessages, findMessages } from './find.ts';
 import { messageRecord, type QueueTable, type RecordRow, recordColumns, tableOf } from './records.ts';
@@ -45,6 +45,8 @@ export class SqliteWorkQueue implements WorkQueue {
   readonly #handle: DatabaseHandle;
   readonly #table: QueueTable;
   readonly #commits: Commits;
+  /** Of transactions of other drivers. */
+  readonly #foreignCommits: VisibleCommits;
   #walks = new TopicWalks();
 
   constructor(handle: DatabaseHandle, name: QueueName) {
@@ -52,6 +54,10 @@ export class SqliteWorkQueue implements WorkQueue {
     this.#handle = handle;
     this.#table = tableOf[name];
     this.#commits = new Commits(handle, this.#table);
+    const isStored = isStoredSql(this.#table);
+    this.#foreignCommits = new VisibleCommits((id) =>
+      handle.look((connection) => connection.get(isStored, id) !== undefined),
+    );
   }
 
   /** `transaction` is the caller's, between its BEGIN and its COMMIT. */
@@ -85,7 +91,7 @@ export class SqliteWorkQueue implements WorkQueue {
   committed(transaction: unknown, messageId: string): Promise<boolean> {
     return transaction instanceof DatabaseSync
       ? this.#commits.of(transaction, messageId)
-      : visibleCommit(async () => (await this.get(messageId)) !== null);
+      : this.#foreignCommits.of(transaction as object, messageId);
   }
 
   begin(request: BeginRequest): Promise<BeginResult> {

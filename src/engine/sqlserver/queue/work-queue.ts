@@ -12,7 +12,7 @@ import type {
   SearchPart,
 } from '../../message-search.ts';
 import type { Semaphore } from '../../semaphore.ts';
-import { visibleCommit } from '../../visible-commit.ts';
+import { VisibleCommits } from '../../visible-commit.ts';
 import type {
   EnqueueStatement,
   QueueName,
@@ -31,6 +31,11 @@ import { transact } from './transact.ts';
 
 export class SqlServerWorkQueue extends RunCalls implements WorkQueue {
   readonly #transactions: Semaphore;
+  /** Of transactions of other drivers. */
+  readonly #commits = new VisibleCommits(
+    // This search locks nothing, waits for nothing, and returns a number only.
+    async (id) => (await this.count({ messageIds: [id] }, { examine: 1 })).count > 0,
+  );
   readonly #ended = new WeakMap<mssql.Transaction, Promise<boolean>>();
 
   /** @param transactions limits handlers' transactions, so that the pool keeps a connection for the run's calls */
@@ -58,7 +63,7 @@ export class SqlServerWorkQueue extends RunCalls implements WorkQueue {
 
   /** Reports the end of the transaction from mssql's events. */
   committed(transaction: unknown, messageId: string): Promise<boolean> {
-    if (!isTransaction(transaction)) return visibleCommit(async () => (await this.get(messageId)) !== null);
+    if (!isTransaction(transaction)) return this.#commits.of(transaction as object, messageId);
     const open = transaction as mssql.Transaction;
     let ended = this.#ended.get(open);
     if (ended === undefined) {
