@@ -56,6 +56,14 @@ export function retentionSuite(scene: Scene): void {
       }
     });
 
+    test('Q12: a Done row without a time, which a program has inserted, keeps no other row from being removed', async () => {
+      const { queue, address } = await withDone(2);
+      const row = { Topic: `'orders'`, Payload: `'{}'`, Status: '2', InGroup: '0' };
+      await scene.stage.insertRow(address, name, row);
+      expect(await begin(queue, { retention: atOnce })).toMatchObject({ status: 'idle', purged: 2 });
+      expect(await queue.statistics()).toMatchObject({ done: 1 });
+    });
+
     test('Q12: an idle run goes on until no Done message is left that is old enough', async () => {
       const { queue, database } = await scene.queue(name);
       for (let part = 0; part < 4; part++) {
