@@ -30,9 +30,10 @@ const longestGraceMs = 3_500;
 const marginMs = 10_000;
 /**
  * Time that a request may wait in the queue before its run: polling, a cold start, earlier requests. After it the request
- * counts as lost with its instance. A run that has begun postpones its tenant's next plan itself.
+ * counts as lost with its instance. A run that has begun postpones its tenant's next plan itself. It is longer than a lease and
+ * the grace, and short enough that with a plan and a poll of the queue a lost request's tenant begins again within 45 seconds.
  */
-const redispatchMs = 40_000;
+const redispatchMs = 36_000;
 
 /**
  * @param given the settings given in code; they override the app settings

@@ -153,7 +153,7 @@ export const groups = {
     redispatchMs: optionalSetting(
       'REDISPATCH',
       duration(100, day),
-      'Time after which a chosen tenant is due again if its request was lost. A run that lasts postpones it, to one lease from then. Default: lease + grace; 40s in a function app.',
+      'Time after which a chosen tenant is due again if its request was lost. A run that lasts postpones it, to one lease from then. Default: lease + grace; 36s in a function app.',
     ),
   }),
   schedule: v.strictObject({

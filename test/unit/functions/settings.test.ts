@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { functionSettings, intervalOf } from '../../../functions/settings.ts';
+import hostJson from '../../../host.json' with { type: 'json' };
 import { isMultiOutboxError } from '../../../src/errors.ts';
 import { loadSettings, type SettingsInput } from '../../../src/settings.ts';
 
@@ -17,6 +18,8 @@ function refusal(env: NodeJS.ProcessEnv): string {
 
 const timeout = 'AzureFunctionsJobHost__functionTimeout';
 
+const secondsOf = (time: string) => time.split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
+
 describe('settings of a function app', () => {
   test('settings not given have this host’s defaults; the others are as everywhere', () => {
     const { dispatch, plan, ...rest } = functionSettings({});
@@ -26,10 +29,26 @@ describe('settings of a function app', () => {
       ...elsewhere.plan,
       capacity: 10_000,
       intervalMs: 5_000,
-      redispatchMs: 40_000,
+      redispatchMs: 36_000,
     });
     const { dispatch: _, plan: __, ...others } = elsewhere;
     expect(rest).toEqual(others);
+  });
+
+  test('F3: what a killed instance leaves begins again within 45 seconds, as docs/azure.md promises', () => {
+    const { dispatch, plan } = functionSettings({});
+    const { singleton, extensions } = hostJson;
+    const planAndPoll = plan.intervalMs / 1_000 + secondsOf(extensions.queues.maxPollingInterval);
+    const after = {
+      run: dispatch.leaseMs / 1_000,
+      request: plan.redispatchMs! / 1_000,
+      timer:
+        secondsOf(singleton.listenerLockPeriod) + secondsOf(singleton.listenerLockRecoveryPollingInterval),
+    };
+    const late = Object.entries(after).filter(([, seconds]) => seconds + planAndPoll > 45);
+    expect(late).toEqual([]);
+    // A request may wait for a run that was stopped just before: its lease ends, or its handlers get the grace.
+    expect(plan.redispatchMs).toBeGreaterThanOrEqual(dispatch.leaseMs + dispatch.graceMs);
   });
 
   test('app settings come before them; empty ones count as absent', () => {
