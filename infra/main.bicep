@@ -366,8 +366,6 @@ module diagnostics 'modules/diagnostics.bicep' = {
   scope: group
   params: {
     workspaceId: monitoring.outputs.workspaceId
-    functionAppName: functionApp.outputs.name
-    storageAccountName: storage.outputs.name
     sqlServerName: sql.outputs.serverName
     registryDatabaseName: sql.outputs.databaseName
     keyVaultName: keyVault.outputs.name

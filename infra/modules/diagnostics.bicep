@@ -1,13 +1,7 @@
-// Platform logs and metrics of the resources, kept in the workspace beside the app's own telemetry.
+// Platform logs of the resources, kept in the workspace beside the app's own telemetry.
 
 @description('Id of the Log Analytics workspace.')
 param workspaceId string
-
-@description('Name of the function app.')
-param functionAppName string
-
-@description('Name of the storage account.')
-param storageAccountName string
 
 @description('Name of the SQL server.')
 param sqlServerName string
@@ -20,18 +14,6 @@ param keyVaultName string
 
 @description('True audits all databases of the SQL server.')
 param auditSql bool
-
-resource app 'Microsoft.Web/sites@2025-03-01' existing = {
-  name: functionAppName
-}
-
-resource storage 'Microsoft.Storage/storageAccounts@2025-08-01' existing = {
-  name: storageAccountName
-
-  resource queues 'queueServices' existing = {
-    name: 'default'
-  }
-}
 
 resource sqlServer 'Microsoft.Sql/servers@2025-01-01' existing = {
   name: sqlServerName
@@ -49,40 +31,8 @@ resource vault 'Microsoft.KeyVault/vaults@2025-05-01' existing = {
   name: keyVaultName
 }
 
-var allMetrics = [
-  {
-    category: 'AllMetrics'
-    enabled: true
-  }
-]
-
-// The app's logs reach the workspace through Application Insights, so this adds only the platform's metrics.
-#disable-next-line use-recent-api-versions // the rule asks for 2016-09-01, which is older
-resource appDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
-  name: 'workspace'
-  scope: app
-  properties: {
-    workspaceId: workspaceId
-    metrics: allMetrics
-  }
-}
-
-// Only metrics: triggers poll the queues, and a log of reads would have a line for every poll.
-#disable-next-line use-recent-api-versions // the rule asks for 2016-09-01, which is older
-resource queueDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
-  name: 'workspace'
-  scope: storage::queues
-  properties: {
-    workspaceId: workspaceId
-    metrics: [
-      {
-        category: 'Transaction'
-        enabled: true
-      }
-    ]
-  }
-}
-
+// Only logs. Metrics of the platform are in Azure Monitor for 93 days without charge, and nothing here reads them from the
+// workspace, which bills every row (https://learn.microsoft.com/azure/azure-monitor/metrics/data-platform-metrics).
 #disable-next-line use-recent-api-versions // the rule asks for 2016-09-01, which is older
 resource registryDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'workspace'
@@ -91,12 +41,6 @@ resource registryDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-p
     workspaceId: workspaceId
     logs: [
       for category in ['Errors', 'Timeouts', 'Blocks', 'Deadlocks']: {
-        category: category
-        enabled: true
-      }
-    ]
-    metrics: [
-      for category in ['Basic', 'InstanceAndAppAdvanced', 'WorkloadManagement']: {
         category: category
         enabled: true
       }
@@ -117,7 +61,6 @@ resource vaultDiagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-prev
         enabled: true
       }
     ]
-    metrics: allMetrics
   }
 }
 

@@ -112,6 +112,15 @@ export function describeValues(evaluated: () => Evaluated): void {
     expect(one(dev, 'Microsoft.KeyVault/vaults').enablePurgeProtection ?? null).toBeNull();
   });
 
+  test('the workspace gets logs of the platform, and none of its metrics, which nothing reads there', () => {
+    for (const resources of [evaluated().dev, evaluated().prod]) {
+      const settings = resources.filter(({ type }) => type === 'Microsoft.Insights/diagnosticSettings');
+      const logs = settings.map(({ properties }) => properties.logs.length > 0);
+      expect(logs).toEqual([true, true]);
+      expect(settings.flatMap(({ properties }) => properties.metrics ?? [])).toEqual([]);
+    }
+  });
+
   test('an audit, and no public HTTP, on request', async () => {
     const { dev } = evaluated();
     expect(dev.filter(({ type }) => type.endsWith('/auditingSettings'))).toEqual([]);
