@@ -32,7 +32,7 @@ param nodeVersion string = '22'
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int = 2048
 
-@description('Most instances on demand of each function that is scaled by itself (all HTTP functions count as one); alwaysReady comes on top. Multiplied by the runs per instance (batchSize + newBatchThreshold in host.json) it gives the number of concurrent dispatch runs, each on one tenant database; multiplied by the connections of an instance (MULTI_OUTBOX_SQL_POOL_SIZE) the load of the registry. Raise it only as far as SQL allows (docs/azure.md, Scaling). Some regions have refused values below 40.')
+@description('Most instances on demand of each function that is scaled by itself (all HTTP functions count as one); alwaysReady comes on top. Multiplied by the runs per instance (batchSize + newBatchThreshold in host.json) it gives the number of concurrent dispatch runs, each on one tenant database; multiplied by the connections of an instance (MULTI_OUTBOX_SQL_POOL_SIZE) the load of the registry. Raise it only as far as SQL allows (docs/azure.md, Scaling). Most regions refuse values below 40.')
 @minValue(1)
 @maxValue(1000)
 param maximumInstanceCount int = 40

@@ -13,8 +13,9 @@ param sqlAdministratorType = readEnvironmentVariable('SQL_ADMINISTRATOR_TYPE', '
 param operatorPrincipalId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
 param operatorPrincipalType = readEnvironmentVariable('AZURE_PRINCIPAL_TYPE', 'None')
 
-// The cheapest database has 30 concurrent workers, which carry the connections of eight instances (docs/azure.md, Scaling). A
-// region that refuses fewer than 40 instances needs a larger registry: S3, or GP_S_Gen5_2.
+// The cheapest database has 30 concurrent workers, which carry the connections of eight instances (docs/azure.md, Scaling). Fewer
+// than 40 instances are accepted in West Europe, Australia East and West US 2
+// (https://github.com/Azure/azure-functions-host/issues/10523). Elsewhere use 40 and a larger registry: S3, or GP_S_Gen5_2.
 param registrySku = 'Basic'
 param maximumInstanceCount = 8
 

@@ -22,6 +22,7 @@ param sqlAllowedAddresses = [
   }
 ]
 
+// Fewer than 40 instances are accepted in West Europe, Australia East and West US 2. Elsewhere use 40, and S3 or GP_S_Gen5_2.
 param registrySku = 'Basic'
 param maximumInstanceCount = 8
 param keyVaultPurgeProtection = false
