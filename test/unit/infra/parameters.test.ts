@@ -66,6 +66,16 @@ test('the workflow for pull requests lints, compiles and asks Azure by OIDC (tex
     expect(runs).toContain(command);
   expect(JSON.stringify(jobs['what-if'].steps)).toContain('az deployment sub what-if');
   expect(Object.keys(jobs['what-if'].steps[1].with)).toEqual(['client-id', 'tenant-id', 'subscription-id']);
+  const read = readTopFile('infra/main.prod.bicepparam').matchAll(/readEnvironmentVariable\('(\w+)'/g);
+  expect(Object.keys(jobs['what-if'].env).sort()).toEqual([...read].map(([, name]) => name!).sort());
+});
+
+test('docs/azure-deployment.md, Production: names each variable of main.prod.bicepparam that azd does not set', () => {
+  const [, section] = /^## Production\n(.*?)^## /ms.exec(readTopFile('docs/azure-deployment.md'))!;
+  const read = readTopFile('infra/main.prod.bicepparam').matchAll(/readEnvironmentVariable\('(\w+)'/g);
+  const names = [...read].map(([, name]) => name!).filter((name) => !name.startsWith('AZURE_'));
+  expect(names.length).toBeGreaterThan(5);
+  expect(names.filter((name) => !section!.includes(`\`${name}\``))).toEqual([]);
 });
 
 test('each function that is scaled by itself can be kept ready, and no other', () => {
