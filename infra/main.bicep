@@ -37,6 +37,11 @@ param instanceMemoryMB int = 2048
 @maxValue(1000)
 param maximumInstanceCount int = 40
 
+@description('HTTP requests that an instance works on at the same time; the plan starts another instance for more.')
+@minValue(1)
+@maxValue(1000)
+param httpConcurrency int = 100
+
 @description('Instances that are always kept running. With zoneRedundant at least two each.')
 param alwaysReady alwaysReadyInstances[] = []
 
@@ -109,7 +114,7 @@ param publicHttp bool = true
 
 // ---- operator
 
-@description('Object id of the operator, who may write secrets, read queues and discard their messages; empty for none.')
+@description('Object id of the operator, who may write secrets, read queues and discard their messages, and query the workspace; empty for none.')
 param operatorPrincipalId string = ''
 
 @description('Kind of the operator; None for no operator. Azure refuses a role assignment whose kind is not that of the principal.')
@@ -167,6 +172,8 @@ var names = {
 
 // ---- what Azure would refuse, or misread, only in the middle of a deployment: it is refused before the first resource is made
 
+var firstDays = map(range(1, 12), month => '${padLeft(string(month), 2, '0')}-01')
+
 var problems = filter(
   [
     !empty(filter(
@@ -188,7 +195,7 @@ var problems = filter(
       ? 'alwaysReady needs at least two instances of each function with zoneRedundant.'
       : ''
     !empty(filter(openPaths, path => !startsWith(path, '/'))) ? 'openPaths must begin with a slash.' : ''
-    !contains(['', 'None'], budgetStartDate) && (length(budgetStartDate) != 10 || !endsWith(budgetStartDate, '-01'))
+    !contains(['', 'None'], budgetStartDate) && !(startsWith(budgetStartDate, '20') && endsWith(take(budgetStartDate, 5), '-') && contains(firstDays, skip(budgetStartDate, 5)))
       ? 'budgetStartDate must be the first day of a month, such as 2026-01-01: it is ${budgetStartDate}.'
       : ''
     !empty(entraClientId) && empty(entraAllowedClientIds)
@@ -289,6 +296,7 @@ module roles 'modules/roles.bicep' = {
   params: {
     storageAccountName: storage.outputs.name
     applicationInsightsName: monitoring.outputs.applicationInsightsName
+    workspaceName: monitoring.outputs.workspaceName
     appPrincipalId: identity.outputs.principalId
     operatorPrincipalId: operatorId
     operatorPrincipalType: operatorPrincipalType
@@ -324,6 +332,7 @@ module functionApp 'modules/function-app.bicep' = {
     nodeVersion: nodeVersion
     maximumInstanceCount: maximumInstanceCount
     instanceMemoryMB: instanceMemoryMB
+    httpConcurrency: httpConcurrency
     alwaysReady: alwaysReady
     publicHttp: publicHttp
     zoneRedundant: zoneRedundant
@@ -411,6 +420,12 @@ output AZURE_STORAGE_ACCOUNT_NAME string = storage.outputs.name
 
 @description('Name of the app\'s identity, and of its user in the databases.')
 output AZURE_IDENTITY_NAME string = identity.outputs.name
+
+@description('Log Analytics workspace of the app\'s telemetry.')
+output AZURE_LOG_ANALYTICS_WORKSPACE_NAME string = monitoring.outputs.workspaceName
+
+@description('Customer id of the workspace, by which az monitor log-analytics query finds it.')
+output AZURE_LOG_ANALYTICS_WORKSPACE_ID string = monitoring.outputs.workspaceCustomerId
 
 @description('Client id of the app\'s identity. Its database users are created from it.')
 output AZURE_IDENTITY_CLIENT_ID string = identity.outputs.clientId

@@ -31,6 +31,9 @@ param maximumInstanceCount int
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int
 
+@description('HTTP requests that an instance works on at the same time; the plan starts another instance for more.')
+param httpConcurrency int
+
 @description('Instances that are always kept running.')
 param alwaysReady alwaysReadyInstances[]
 
@@ -89,6 +92,13 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
         maximumInstanceCount: maximumInstanceCount
         instanceMemoryMB: instanceMemoryMB
         alwaysReady: alwaysReady
+        // Requests that an instance works on before another one is started. The plan ignores host.json's limits of HTTP
+        // (https://github.com/Azure/azure-functions-host/issues/11790).
+        triggers: {
+          http: {
+            perInstanceConcurrency: httpConcurrency
+          }
+        }
       }
       deployment: {
         storage: {

@@ -95,6 +95,9 @@ var secrets = toObject(
   setting => '@Microsoft.KeyVault(VaultName=${keyVaultName};SecretName=${setting.value})'
 )
 
+// An empty setting counts as absent.
+var givenBodyBytes = appSettings.?MULTI_OUTBOX_MAX_BODY_BYTES ?? ''
+
 // Settings of the Functions host and the Azure libraries. The settings above cannot override them.
 var platform = {
   // The host would make the addresses of Azure's public cloud from an account's name, so it gets the URIs
@@ -110,7 +113,9 @@ var platform = {
   // The host reads a request into memory before the app sees it, up to 100 MB unless this says less. It answers a longer body with
   // a bare 500, so it must accept bodies that the app refuses with 413.
   // https://learn.microsoft.com/azure/azure-functions/functions-app-settings#functions_request_body_size_limit
-  FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: string(10 * int(union(defaults, appSettings).MULTI_OUTBOX_MAX_BODY_BYTES))
+  FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: string(10 * int(empty(givenBodyBytes)
+    ? defaults.MULTI_OUTBOX_MAX_BODY_BYTES
+    : givenBodyBytes))
 }
 
 resource app 'Microsoft.Web/sites@2025-03-01' existing = {

@@ -29,7 +29,7 @@ param oldestDueAgeSeconds int
 @description('An alert fires when more than this many messages become Dead in 15 minutes.')
 param deadMessages int
 
-@description('An alert fires after this many failed runs of a tenant within an hour, without a successful run between them.')
+@description('An alert fires when a tenant has had at least this many failed runs in a row for half an hour.')
 param failureStreak int
 
 @description('Monthly budget of the resource group in the currency of the bill; 0 for none.')

@@ -78,6 +78,17 @@ export function describeSizes(evaluated: () => Evaluated): void {
     });
   });
 
+  test('an empty limit of bodies is the default, as the app reads it', async () => {
+    const empty = sizes(await evaluated().bicep.evaluate({ appSettings: "{ MULTI_OUTBOX_MAX_BODY_BYTES: '' }" }));
+    expect(empty.settings.FUNCTIONS_REQUEST_BODY_SIZE_LIMIT).toBe('10485760');
+  });
+
+  test('an instance gets as many HTTP requests at once as host.json lets in', async () => {
+    expect((await deployments()).prod.triggers).toEqual({
+      http: { perInstanceConcurrency: hostJson.extensions.http.maxConcurrentRequests },
+    });
+  });
+
   test('dev has the cheapest registry', async () => {
     expect((await deployments()).dev.registry).toBe('Basic');
   });

@@ -42,7 +42,7 @@ export function describeValues(evaluated: () => Evaluated): void {
       registrySku: "'S0'",
       alwaysReady: "[{ name: 'http', instanceCount: 1 }]",
       openPaths: "['api/health/live']",
-      budgetStartDate: "'2026-01-15'",
+      budgetStartDate: "'2026-13-01'",
       entraClientId: "'55555555-5555-5555-5555-555555555555'",
     });
     for (const said of [
@@ -69,6 +69,15 @@ export function describeValues(evaluated: () => Evaluated): void {
     await expect(refused).rejects.toThrow('it is fd00::/48');
     await expect(refused).rejects.toThrow('registryBackupRedundancy must be Zone or GeoZone');
   });
+
+  test.each(['2026-01-15', '2026-00-01', '2026/01-01', '0026-01-01', 'soon'])(
+    'a budget that starts at %s is refused',
+    async (budgetStartDate) => {
+      await expect(evaluate({ budgetStartDate: `'${budgetStartDate}'` })).rejects.toThrow(
+        'budgetStartDate must be the first day of a month',
+      );
+    },
+  );
 
   test.each([
     ['GP_S_Gen5_1', 0.5],
