@@ -172,7 +172,8 @@ var names = {
 
 // ---- what Azure would refuse, or misread, only in the middle of a deployment: it is refused before the first resource is made
 
-var firstDays = map(range(1, 12), month => '${padLeft(string(month), 2, '0')}-01')
+var firstDays = map(range(1, 12), month => '-${padLeft(string(month), 2, '0')}-01')
+var isFirstDay = startsWith(budgetStartDate, '20') && contains(firstDays, skip(budgetStartDate, 4))
 
 var problems = filter(
   [
@@ -195,7 +196,7 @@ var problems = filter(
       ? 'alwaysReady needs at least two instances of each function with zoneRedundant.'
       : ''
     !empty(filter(openPaths, path => !startsWith(path, '/'))) ? 'openPaths must begin with a slash.' : ''
-    !contains(['', 'None'], budgetStartDate) && !(startsWith(budgetStartDate, '20') && endsWith(take(budgetStartDate, 5), '-') && contains(firstDays, skip(budgetStartDate, 5)))
+    !contains(['', 'None'], budgetStartDate) && !isFirstDay
       ? 'budgetStartDate must be the first day of a month, such as 2026-01-01: it is ${budgetStartDate}.'
       : ''
     !empty(entraClientId) && empty(entraAllowedClientIds)

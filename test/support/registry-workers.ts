@@ -2,7 +2,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
-/** Instances that reach the registry beside the instances on demand of dispatch: one of the plan, and one of HTTP. */
+/**
+ * Instances that usually reach the registry beside the instances on demand of dispatch: one of the plan, and one of HTTP. A burst
+ * adds instances of wake-queue, pages and HTTP; docs/azure.md (Scaling) says what happens then.
+ */
 export const onDemandOthers = 2;
 
 /** The groups of functions that Azure scales by themselves; the type of the parameter alwaysReady names them. */
