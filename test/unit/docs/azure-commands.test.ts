@@ -90,6 +90,15 @@ test('no command is listed that the documents do not use', () => {
   expect(names.filter((name) => !found.some((command) => `${command} `.startsWith(`${name} `)))).toEqual([]);
 });
 
+test('a block of the walk-through with a variable of the shell has a twin for PowerShell', () => {
+  const walk = blocksOf('docs/azure-deployment.md');
+  const alone = walk.filter(
+    ({ language, code }, index) =>
+      language === 'sh' && /\$\w|\$\(|\\\n|\.sh\b/.test(code) && walk[index + 1]?.language !== 'pwsh',
+  );
+  expect(alone.map(({ line }) => line)).toEqual([]);
+});
+
 test('a block for PowerShell has the commands of the block for the shell before it, and none of its syntax', () => {
   const walk = blocksOf('docs/azure-deployment.md').filter(({ language }) =>
     ['sh', 'pwsh'].includes(language),
@@ -104,6 +113,9 @@ test('a block for PowerShell has the commands of the block for the shell before 
         // environment.ps1 reads azd's values.
         .filter((name) => name !== 'azd env get-values' || /^azd env get-values$/m.test(code));
     expect([twin.line, before.language, called(twin)]).toEqual([twin.line, 'sh', called(before)]);
-    expect([twin.line, twin.code.match(/\\\n|\bexport\b|\beval\b|\bdone\b/)]).toEqual([twin.line, null]);
+    expect([twin.line, twin.code.match(/\\\n|\bexport\b|\beval\b|\bdone\b|\$[A-Z]/)]).toEqual([
+      twin.line,
+      null,
+    ]);
   }
 });
