@@ -59,7 +59,7 @@ const knownKeys = {
   aggregator: { batchSize: true, flushTimeout: true },
   concurrency: { dynamicConcurrencyEnabled: true, snapshotPersistenceEnabled: true },
   healthMonitor: true,
-  singleton: true,
+  singleton: { listenerLockPeriod: true, listenerLockRecoveryPollingInterval: true },
 };
 type Keys = { readonly [key: string]: true | '*' | Keys };
 
@@ -77,6 +77,9 @@ test('host.json has only keys of the public schema, because the host ignores oth
   expect(unknownKeys(hostJson, knownKeys as Keys)).toEqual([]);
   expect(unknownKeys({ ...hostJson, extensions: { queues: { batchsize: 1 } } }, knownKeys as Keys)).toEqual([
     'extensions.queues.batchsize',
+  ]);
+  expect(unknownKeys({ singleton: { listenerLockperiod: '00:00:15' } }, knownKeys as Keys)).toEqual([
+    'singleton.listenerLockperiod',
   ]);
 });
 
