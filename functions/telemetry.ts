@@ -1,6 +1,6 @@
 /**
- * Traces and metrics of the app. If the host names a trace, which it does for HTTP functions only, spans join it. The
- * exporter is loaded after the first invocation, or one second after the start, so that it does not slow a cold start.
+ * Traces and metrics of the app. If the host names a trace, spans join it: every host names one for HTTP functions, newer ones
+ * for timers and queues too. The exporter is loaded after the first invocation, or one second after the start, so that it does not slow a cold start.
  */
 import { app } from '@azure/functions';
 import { context, propagation } from '@opentelemetry/api';
@@ -11,11 +11,17 @@ import type { Termination } from './termination.ts';
 
 const startAfterMs = 1_000;
 
+/** The variables of the export. The host does not know the app's own connection string, so with it alone it exports nothing. */
+export function exportEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const ownConnectionString = env.APP_APPLICATIONINSIGHTS_CONNECTION_STRING;
+  return ownConnectionString ? { ...env, APPLICATIONINSIGHTS_CONNECTION_STRING: ownConnectionString } : env;
+}
+
 export function registerTelemetry({ afterRuns }: Termination): void {
   let sending: Promise<TelemetryExport | undefined> | undefined;
 
   function send(): Promise<unknown> {
-    sending ??= exportTelemetry(process.env.WEBSITE_SITE_NAME).catch((error) => {
+    sending ??= exportTelemetry(process.env.WEBSITE_SITE_NAME, exportEnv(process.env)).catch((error) => {
       hostLogger.warn(errorText(error));
       return undefined;
     });

@@ -131,6 +131,9 @@ param logRetentionDays int = 30
 @description('Ingestion cap of the workspace in GB a day; -1 for none. Beyond the cap no data arrives, and alerts cannot fire.')
 param logDailyQuotaGb int = -1
 
+@description('False gives the connection string of Application Insights to the app only: its metrics and spans are exported, and the host exports nothing. Log lines and errors of the host are then only in the log stream (docs/azure.md, What the host exports).')
+param hostTelemetry bool = true
+
 @description('E-mail addresses that receive alerts and budget notices.')
 param alertEmails string[] = []
 
@@ -349,6 +352,7 @@ module settings 'modules/settings.bicep' = {
     identityClientId: identity.outputs.clientId
     storage: storage.outputs.uris
     applicationInsightsConnectionString: monitoring.outputs.connectionString
+    hostTelemetry: hostTelemetry
     registryUrl: sql.outputs.registryUrl
     planIntervalSeconds: planIntervalSeconds
     instanceMemoryMB: instanceMemoryMB

@@ -15,6 +15,9 @@ param storage storageUris
 @description('Connection string of Application Insights. It names the destination; the identity authenticates.')
 param applicationInsightsConnectionString string
 
+@description('False gives the connection string to the app only, and the host exports nothing.')
+param hostTelemetry bool
+
 @description('URL of the registry: mssql://<server>/<database>.')
 param registryUrl string
 
@@ -107,7 +110,9 @@ var platform = {
   AzureWebJobsStorage__tableServiceUri: storage.table
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identityClientId
-  APPLICATIONINSIGHTS_CONNECTION_STRING: applicationInsightsConnectionString
+  // The host exports if it finds a connection string; it does not know the app's own. An empty value counts as absent.
+  APPLICATIONINSIGHTS_CONNECTION_STRING: hostTelemetry ? applicationInsightsConnectionString : ''
+  APP_APPLICATIONINSIGHTS_CONNECTION_STRING: hostTelemetry ? '' : applicationInsightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   AZURE_CLIENT_ID: identityClientId
   // The host reads a request into memory before the app sees it, up to 100 MB unless this says less. It answers a longer body with

@@ -79,7 +79,9 @@ export function describeSizes(evaluated: () => Evaluated): void {
   });
 
   test('an empty limit of bodies is the default, as the app reads it', async () => {
-    const empty = sizes(await evaluated().bicep.evaluate({ appSettings: "{ MULTI_OUTBOX_MAX_BODY_BYTES: '' }" }));
+    const empty = sizes(
+      await evaluated().bicep.evaluate({ appSettings: "{ MULTI_OUTBOX_MAX_BODY_BYTES: '' }" }),
+    );
     expect(empty.settings.FUNCTIONS_REQUEST_BODY_SIZE_LIMIT).toBe('10485760');
   });
 

@@ -130,6 +130,19 @@ export function describeValues(evaluated: () => Evaluated): void {
     }
   });
 
+  test('the host gets the connection string of Application Insights, or the app only', async () => {
+    const strings = (resources: Resource[]) => {
+      const settings = resources.find(({ name }) => name.endsWith('/appsettings'))!.properties;
+      return [
+        settings.APPLICATIONINSIGHTS_CONNECTION_STRING,
+        settings.APP_APPLICATIONINSIGHTS_CONNECTION_STRING,
+      ];
+    };
+    const connectionString = expect.stringContaining('ConnectionString');
+    expect(strings(evaluated().prod)).toEqual([connectionString, '']);
+    expect(strings(await evaluate({ hostTelemetry: 'false' }))).toEqual(['', connectionString]);
+  });
+
   test('an audit, and no public HTTP, on request', async () => {
     const { dev } = evaluated();
     expect(dev.filter(({ type }) => type.endsWith('/auditingSettings'))).toEqual([]);
