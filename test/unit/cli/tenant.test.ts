@@ -1,6 +1,7 @@
 /** S2: counts that ended at a limit are shown as such. */
 import { fleetStoredText, queueStateText, storedText } from '../../../src/cli/output/tenant.ts';
-import type { QueueState, TenantSchedule } from '../../../src/engine/tenant-report.ts';
+import type { TenantSchedule } from '../../../src/engine/registry.ts';
+import type { QueueState } from '../../../src/engine/tenant-report.ts';
 
 const state: QueueState = {
   ready: 10_000,
