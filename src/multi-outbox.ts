@@ -33,7 +33,7 @@ import type {
   TickOptions,
   WakingCalls,
 } from './multi-outbox-interface.ts';
-import { type NamesOf, optionsOf } from './options.ts';
+import { type NamesOf, optionsOf, signalOf } from './options.ts';
 import { createOutbox } from './outbox/outbox.ts';
 import { checkedHandlers, handlerSets } from './queue/handler-set.ts';
 import type { QueueAccess } from './queue/stored-messages.ts';
@@ -221,6 +221,7 @@ export function assembleMultiOutbox(
     dispatch: fleet.dispatch,
     async tick(tickOptions = {}) {
       const { signal, onRun } = optionsOf('tick', tickOptions, tickNames);
+      signalOf('tick', signal);
       fleet.assertHandlers();
       return handle.track(
         tickOnce({
@@ -233,10 +234,10 @@ export function assembleMultiOutbox(
     },
     async run(runOptions) {
       const { signal, onPlan, onRun } = optionsOf('run', runOptions, { ...tickNames, onPlan: true });
-      if (typeof signal?.addEventListener !== 'function') {
+      if (signalOf('run', signal) === undefined) {
         throw new MultiOutboxError(
           'INVALID_ARGUMENT',
-          "run: 'signal' must be an AbortSignal, which stops the run when it fires; pass the signal of an AbortController.",
+          "run: 'signal' is missing; pass the signal of an AbortController, which stops the run when it fires.",
         );
       }
       fleet.assertHandlers();
@@ -282,6 +283,7 @@ export function assembleMultiOutbox(
     }),
     async withLeases(name, options, work) {
       const { tenants, parallel = 8, ...leaseOptions } = optionsOf('withLeases', options, withLeasesNames);
+      signalOf('withLeases', leaseOptions.signal);
       functionOf('withLeases', 'work', work);
       const ids = tenants ?? (await fleet.tenants.list({ status: 'active' })).map(({ id }) => id);
       return leaseInTenants(ids, parallel, leases, name, leaseOptions, work);

@@ -39,6 +39,20 @@ export function objectOf<Given extends object>(
   throw new MultiOutboxError(code, `${call}: the options must be an object, got ${shownValue(given)}.`);
 }
 
+/**
+ * The signal in the options of a call.
+ * @throws INVALID_ARGUMENT when it is not an AbortSignal
+ */
+export function signalOf<Given extends AbortSignal | undefined>(call: string, given: Given): Given {
+  if (given === undefined) return given;
+  const isSignal = typeof given?.addEventListener === 'function' && typeof given.aborted === 'boolean';
+  if (isSignal) return given;
+  throw new MultiOutboxError(
+    'INVALID_ARGUMENT',
+    `${call}: 'signal' must be an AbortSignal, got ${shownValue(given)}; pass the signal of an AbortController.`,
+  );
+}
+
 /** The most names that an error lists. */
 const mostListed = 12;
 

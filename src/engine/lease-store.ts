@@ -33,6 +33,12 @@ export interface LeaseRecord {
   readonly held: boolean;
 }
 
+/**
+ * No owner takes a lease for a longer time, in milliseconds. Another program stored a lease that ends later than this from
+ * now, and its end is drawn in (Q16).
+ */
+export const longestLeaseMs = 86_400_000;
+
 export interface AcquireLease {
   /** 1 to 200 characters. */
   readonly name: string;

@@ -11,7 +11,7 @@ import { withEitherSignal } from '../either-signal.ts';
 import type { TenantDatabase } from '../engine/engine.ts';
 import type { QueueName } from '../engine/work-queue.ts';
 import { MultiOutboxError, shownValue } from '../errors.ts';
-import { type NamesOf, optionsOf } from '../options.ts';
+import { type NamesOf, optionsOf, signalOf } from '../options.ts';
 import { type FailureListeners, noListeners } from '../queue/failures.ts';
 import type { HandlerSet } from '../queue/handler-set.ts';
 import { markIdle } from '../telemetry/idle-spans.ts';
@@ -154,7 +154,7 @@ export class Fleet {
   ): Promise<RunReport> => {
     const { signal, ...options } = optionsOf('dispatch', dispatchOptions, dispatchNames);
     return this.handle.track(
-      withEitherSignal(signal, this.handle.closed, (either) =>
+      withEitherSignal(signalOf('dispatch', signal), this.handle.closed, (either) =>
         this.#dispatch(request, { ...options, signal: either }),
       ),
     );

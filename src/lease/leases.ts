@@ -1,8 +1,14 @@
 /** Leases for users (L5), kept in one tenant's database or in the registry. */
 import { randomUUID } from 'node:crypto';
-import type { AcquireLease, LeasedElsewhere, LeaseRecord, LeaseStore } from '../engine/lease-store.ts';
+import {
+  type AcquireLease,
+  type LeasedElsewhere,
+  type LeaseRecord,
+  type LeaseStore,
+  longestLeaseMs,
+} from '../engine/lease-store.ts';
 import { functionOf, MultiOutboxError } from '../errors.ts';
-import { type NamesOf, optionsOf } from '../options.ts';
+import { type NamesOf, optionsOf, signalOf } from '../options.ts';
 import { type DurationInput, parseDuration } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { HeldLease, type Lease } from './lease.ts';
@@ -109,7 +115,7 @@ export function createLeases(access: LeasesAccess): Leases {
 
   async function take(name: string, options: LeaseOptions): Promise<HeldLease | LeasedElsewhere> {
     const request = checkedRequest(name, optionsOf('A lease', options, leaseOptionNames), owner);
-    const { signal } = options;
+    const signal = signalOf('A lease', options.signal);
     assertNotAborted(name, signal);
     const lease = await takeLease(access, request, signal);
     if (signal?.aborted && lease instanceof HeldLease) {
@@ -148,8 +154,6 @@ export function createLeases(access: LeasesAccess): Leases {
   };
 }
 
-const longestMs = 86_400_000;
-
 /** @throws INVALID_ARGUMENT */
 function checkedRequest(name: string, options: LeaseOptions, instance: string): AcquireLease {
   const { durationMs: given = '30s', owner = `${instance}:${randomUUID().slice(0, 8)}`, context } = options;
@@ -165,7 +169,7 @@ function checkedRequest(name: string, options: LeaseOptions, instance: string): 
     refuse('its context must be text of at most 4,000 characters');
   }
   const durationMs = parseDuration(given);
-  if (durationMs === null || durationMs < 100 || durationMs > longestMs) {
+  if (durationMs === null || durationMs < 100 || durationMs > longestLeaseMs) {
     return refuse('durationMs must be a duration from 100ms to 1d, such as 30s');
   }
   return { name, owner, durationMs, context };

@@ -21,6 +21,7 @@ const nothing = null as never;
 const message = { topic: 'orders', payload: 1 };
 const received = { ...message, source: 'bank', messageId: '1' };
 const acme = { tenantId: 'acme' };
+const oddSignal = { signal: 7 as never };
 const circle: Record<string, unknown> = {};
 circle.self = circle;
 
@@ -109,6 +110,17 @@ const calls: readonly (readonly [string, (face: MultiOutbox) => unknown])[] = [
   ['messages.edit(null)', (face) => face.messages.edit(nothing)],
   ['messages.edit of nothing', (face) => face.messages.edit({ ...acme, messageId: randomUUID() })],
   ['acquire(null)', (face) => face.leases('acme').acquire(nothing)],
+  ['acquire with a signal that is none', (face) => face.leases().acquire('report', oddSignal)],
+  ['acquire with a signal null', (face) => face.leases().acquire('report', { signal: nothing })],
+  ['withLease with a signal that is none', (face) => face.leases().withLease('report', oddSignal, () => {})],
+  ['withLeases with a signal that is none', (face) => face.withLeases('report', oddSignal, () => {})],
+  ['dispatch with a signal that is none', (face) => face.dispatch(acme, oddSignal)],
+  ['tick with a signal that is none', (face) => face.tick(oddSignal)],
+  ['run with a signal that is none', (face) => face.run(oddSignal)],
+  [
+    'operations.resume with a signal that is none',
+    (face) => face.messages.operations.resume(randomUUID(), oddSignal),
+  ],
   ['acquire(name, null)', (face) => face.leases('acme').acquire('report', nothing)],
   ['withLease(name, null, work)', (face) => face.leases().withLease('report', nothing, () => {})],
   ['withLease(name, {}, null)', (face) => face.leases().withLease('report', {}, nothing)],

@@ -1,7 +1,7 @@
 /** The part `messages.operations` of the library's interface. */
 import { randomUUID } from 'node:crypto';
 import { MultiOutboxError } from '../../errors.ts';
-import { type NamesOf, optionsOf } from '../../options.ts';
+import { type NamesOf, optionsOf, signalOf } from '../../options.ts';
 import { type CallbackLog, safeCallback } from '../../telemetry/safe-callback.ts';
 import type { ActDefinition } from './acts.ts';
 import { actorOf, unknownOperation } from './audited.ts';
@@ -103,6 +103,7 @@ export function createOperations(
     async resume(id, options = {}) {
       const call = 'messages.operations.resume';
       const { by, signal, onProgress, onTenant } = optionsOf(call, options, resumeNames);
+      signalOf(call, signal);
       checkOperationId(call, id);
       return runOperation(access, id.toLowerCase(), actorOf(call, by, access.actor), {
         ...(signal && { signal }),
