@@ -15,7 +15,7 @@ import { DatabaseHandle } from './handle.ts';
 import { SqliteLeaseStore } from './lease-store.ts';
 import { registrySchema, tenantSchema } from './migrations/index.ts';
 import type { Schema } from './migrations/migration.ts';
-import { canonicalPath, databaseKeyOf, isSideName, memoryPath, tenantFile } from './paths.ts';
+import { canonicalPath, databaseKeyOf, isSideFile, memoryPath, tenantFile } from './paths.ts';
 import { SqliteWorkQueue } from './queue/work-queue.ts';
 import { SqliteRegistry } from './registry/registry.ts';
 import { TenantFiles } from './registry/tenant-files.ts';
@@ -69,10 +69,10 @@ class SqliteEngine implements Engine {
         `the path of the registry's file is empty; give a path, such as .data/registry.db`,
       );
     }
-    if (isSideName(options.registry)) {
+    if (isSideFile(options.registry)) {
       throw new MultiOutboxError(
         'INVALID_CONFIGURATION',
-        `the path of the registry's file ends like the files that are kept beside a database (-journal, -wal, -shm, -wake); give the file another name`,
+        `the path of the registry's file ends like the files that are kept beside a database (-journal, -wal, -shm, -wake), or is a link to one; give the file another name`,
       );
     }
     this.#registry = options.registry === memoryPath ? memoryPath : resolve(options.registry);

@@ -22,18 +22,22 @@ export function tenantFile(registry: string, address: TenantAddress, folder: str
   if (database.startsWith(':') || database.startsWith('file:') || database.includes('\0')) {
     refuse(`'database' must be the path of a file, neither a URI nor ':memory:'`);
   }
-  if (isSideName(database)) {
+  const base = registry === memoryPath ? folder : dirname(resolve(registry));
+  const file = isAbsolute(database) ? resolve(database) : resolve(base, database);
+  if (isSideFile(file)) {
     refuse(
-      `'database' ends like the files that are kept beside a database (-journal, -wal, -shm, -wake); give the file another name`,
+      `'database' ends like the files that are kept beside a database (-journal, -wal, -shm, -wake), or is a link to one; give the file another name`,
     );
   }
-  const base = registry === memoryPath ? folder : dirname(resolve(registry));
-  return isAbsolute(database) ? resolve(database) : resolve(base, database);
+  return file;
 }
 
-/** Whether SQLite, or a wake, may create, overwrite or delete a file of this name, as part of the database beside it. */
-export function isSideName(path: string): boolean {
-  return /-(journal|wal|shm|wake)$/i.test(path.trim());
+/**
+ * Whether SQLite, or a wake, may create, overwrite or delete the file, as part of the database beside it. Neither a slash
+ * at the path's end nor a link hides that.
+ */
+export function isSideFile(path: string): boolean {
+  return [resolve(path), canonicalPath(path)].some((name) => /-(journal|wal|shm|wake)$/i.test(name.trim()));
 }
 
 /**

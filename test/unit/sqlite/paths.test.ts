@@ -55,6 +55,9 @@ test.each([
   ['a side file of another database', address('other.db-wal')],
   ['the journal of another database', address('other.db-journal')],
   ['the shared memory of another database', address('Other.DB-SHM')],
+  ['a side file with a slash at its end', address('other.db-journal/')],
+  ['a side file with slashes at its end', address('other.db-wal//')],
+  ['a side file with a dot at its end', address('tenants/../other.db-shm/.')],
   ['the file of the registry', address('registry.db')],
   ['the file of the registry by another path', address('tenants/../registry.db')],
 ])('F1: %s is not an address of a tenant', (_what, unfit) => {
@@ -62,6 +65,20 @@ test.each([
   const refusal = expect.objectContaining({ code: 'INVALID_TENANT', tenantId: 'acme' });
   expect(() => engine.databaseKey(unfit)).toThrow(refusal);
   expect(() => engine.openTenant(unfit)).toThrow(refusal);
+});
+
+test('F1: a link to a side file of another database is not an address of a tenant, nor of the registry', () => {
+  const engine = place.engine();
+  writeFileSync(place.file('other.db-wal'), '');
+  symlinkSync(place.file('other.db-wal'), place.file('link.db'));
+  const refusal = expect.objectContaining({ code: 'INVALID_TENANT', tenantId: 'acme' });
+  expect(() => engine.databaseKey(address('link.db'))).toThrow(refusal);
+  expect(() => engine.openTenant(address('link.db'))).toThrow(refusal);
+  for (const registry of [place.file('link.db'), `${place.file('other.db-wal')}/`]) {
+    expect(() => createSqliteEngine({ registry })).toThrow(
+      expect.objectContaining({ code: 'INVALID_CONFIGURATION' }),
+    );
+  }
 });
 
 test('F2: a registry in memory needs no migration, and lives as long as the engine', async () => {
