@@ -2,6 +2,8 @@
 --
 -- A lease whose renewal is later than now, by more than a second, was renewed before the clock was set back (Q16). A
 -- server that keeps its time moves its clock by less. The lease would last longer than any lease, so its end is drawn in when another owner asks for it: it then ends after its own duration.
+-- No owner takes a lease for more than a day, so a lease that ends later than that is another program's: it then ends after
+-- the duration for which the other owner asks.
 --
 -- All times are the database's own, from SYSUTCDATETIME(), as datetime2(3). Drivers and programs keep
 -- milliseconds, so reading and writing a time does not change it, and all readers agree on what is due. The
@@ -28,7 +30,7 @@ BEGIN
     NameHash AS CAST(HASHBYTES('SHA2_256', Name) AS binary(32)) PERSISTED NOT NULL,
     -- Null when the lease is free.
     Owner nvarchar(200) COLLATE Latin1_General_100_BIN2 NULL,
-    -- Rises by one at every acquisition, never otherwise (L2).
+    -- Rises by one at every acquisition, never otherwise (L2). After the largest, which only another program can store, comes 1.
     Fence bigint NOT NULL,
     -- Identifies the last acquisition, also after its release. A restored backup repeats fences, but not this id (Q8).
     AcquisitionId uniqueidentifier NULL,
@@ -38,7 +40,9 @@ BEGIN
     Context nvarchar(4000) NULL,
     -- The id of the last committed call of a work queue's run. A caller that lost an answer sends the same id
     -- again and learns whether the call was committed.
-    CallId uniqueidentifier NULL
+    CallId uniqueidentifier NULL,
+    -- It refuses what no program could read (Q15).
+    CONSTRAINT [CK_Leases_Fence] CHECK (Fence BETWEEN 0 AND 9007199254740991)
   );
   CREATE UNIQUE CLUSTERED INDEX [UX_Leases_NameHash] ON [$(Schema)].[Leases] (NameHash) WITH (ALLOW_PAGE_LOCKS = OFF);
 END;
@@ -92,9 +96,10 @@ UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence WHERE NameHa
 SET @Now = SYSUTCDATETIME();
 SELECT @Holder = Owner, @RenewedUtc = RenewedUtc, @ExpiresUtc = ExpiresUtc FROM [$(Schema)].[Leases]
 WHERE NameHash = @Hash AND ExpiresUtc > @Now AND NOT (Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner));
-IF @RenewedUtc > DATEADD(second, 1, @Now)
+IF @RenewedUtc > DATEADD(second, 1, @Now) OR @ExpiresUtc > DATEADD(second, 86401, @Now)
 BEGIN
-  SET @LeftMs = DATEDIFF_BIG(millisecond, @RenewedUtc, @ExpiresUtc);
+  SET @LeftMs = DATEDIFF_BIG(millisecond, CASE WHEN @RenewedUtc > @Now THEN @RenewedUtc ELSE @Now END, @ExpiresUtc);
+  IF @LeftMs > 86400000 SET @LeftMs = @LeaseMs;
   SET @ExpiresUtc = DATEADD(millisecond, CAST(@LeftMs % 1000 AS int), DATEADD(second, CAST(@LeftMs / 1000 AS int), @Now));
   UPDATE [$(Schema)].[Leases] SET RenewedUtc = @Now, ExpiresUtc = @ExpiresUtc WHERE NameHash = @Hash;
 END;
@@ -103,7 +108,7 @@ SET @AcquisitionId = NEWID();
 SET @ExpiresUtc = DATEADD(millisecond, CAST(@LeaseMs % 1000 AS int), DATEADD(second, CAST(@LeaseMs / 1000 AS int), @Now));
 UPDATE [$(Schema)].[Leases]
 SET Owner = @Owner,
-  Fence = Fence + 1,
+  Fence = Fence % 9007199254740991 + 1,
   AcquisitionId = @AcquisitionId,
   AcquiredUtc = @Now,
   RenewedUtc = @Now,
@@ -136,7 +141,7 @@ IF DATALENGTH(SUBSTRING(@Name COLLATE Latin1_General_100_BIN2, 201, 1)) > 0
 DECLARE @Hash binary(32) = HASHBYTES('SHA2_256', @Name), @Fence bigint, @AcquisitionId uniqueidentifier;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME(), @Holder nvarchar(200), @ExpiresUtc datetime2(3);
 SELECT @Holder = Owner, @Fence = Fence, @ExpiresUtc = ExpiresUtc FROM [$(Schema)].[Leases] WITH (READUNCOMMITTED)
-WHERE NameHash = @Hash AND ExpiresUtc > @Now AND RenewedUtc <= DATEADD(second, 1, @Now)
+WHERE NameHash = @Hash AND ExpiresUtc > @Now AND RenewedUtc <= DATEADD(second, 1, @Now) AND ExpiresUtc <= DATEADD(second, 86401, @Now)
   AND NOT (Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner));
 IF @Holder IS NOT NULL
 BEGIN

@@ -49,7 +49,7 @@ DECLARE @ParkedTopics nvarchar(max), @ParkedMore bit = 0, @ParkedNext nvarchar(m
 SELECT @IsOurs = CASE WHEN Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) THEN 1 ELSE 0 END,
   @Holder = Owner, @RenewedUtc = RenewedUtc, @ExpiresUtc = ExpiresUtc
 FROM [$(Schema)].[Leases] WITH (READUNCOMMITTED) WHERE NameHash = @LeaseHash AND ExpiresUtc > @Now;
-IF @IsOurs = 0 AND @RenewedUtc <= DATEADD(second, 1, @Now)
+IF @IsOurs = 0 AND @RenewedUtc <= DATEADD(second, 1, @Now) AND @ExpiresUtc <= DATEADD(second, 86401, @Now)
 BEGIN
   SELECT N'leased-elsewhere' AS Lease, @Holder AS Owner, DATEDIFF_BIG(millisecond, CAST(SYSUTCDATETIME() AS datetime2(3)), @ExpiresUtc) AS ExpiresInMs;
   RETURN;

@@ -42,7 +42,7 @@ DECLARE @First TABLE (Id nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL);
 SELECT @IsOurs = CASE WHEN Owner = @Owner AND DATALENGTH(Owner) = DATALENGTH(@Owner) THEN 1 ELSE 0 END,
   @Holder = Owner, @RenewedUtc = RenewedUtc, @ExpiresUtc = ExpiresUtc
 FROM [$(Schema)].[Leases] WITH (READUNCOMMITTED) WHERE NameHash = @LeaseHash AND ExpiresUtc > @Now;
-IF @IsOurs = 0 AND @RenewedUtc <= DATEADD(second, 1, @Now)
+IF @IsOurs = 0 AND @RenewedUtc <= DATEADD(second, 1, @Now) AND @ExpiresUtc <= DATEADD(second, 86401, @Now)
 BEGIN
   SELECT N'leased-elsewhere' AS Lease, @Holder AS Owner, DATEDIFF_BIG(millisecond, CAST(SYSUTCDATETIME() AS datetime2(3)), @ExpiresUtc) AS ExpiresInMs;
   RETURN;
@@ -65,7 +65,8 @@ ELSE
   -- An idle plan records only its time, so that a missing tick shows.
   BEGIN TRANSACTION;
 UPDATE [$(Schema)].[RegistryState] WITH (XLOCK, ROWLOCK) SET PlanOpen = PlanOpen WHERE Id = 1;
-SELECT @LastPlan = LastPlanUtc, @Open = PlanOpen, @AheadMs = DrawInMs, @DrawInAfter = DrawInAfter
+SELECT @LastPlan = LastPlanUtc, @Open = PlanOpen, @DrawInAfter = DrawInAfter,
+  @AheadMs = CASE WHEN DrawInMs < 0 THEN 0 WHEN DrawInMs > 315537897600000 THEN 315537897600000 ELSE DrawInMs END
 FROM [$(Schema)].[RegistryState] WHERE Id = 1;
 SET @Now = SYSUTCDATETIME();
 -- If the last plan was later than now, the clock was set back since (Q16). All later times of the schedule are then
@@ -75,8 +76,11 @@ SET @Now = SYSUTCDATETIME();
 IF @LastPlan > DATEADD(second, 1, @Now)
   -- If an earlier change is not finished, its rest is made up for, too.
   SELECT @AheadMs = COALESCE(@AheadMs, 0) + DATEDIFF_BIG(millisecond, @Now, @LastPlan), @DrawInAfter = N'';
+-- All the time that there is: no due time can be later.
+IF @AheadMs > 315537897600000 SET @AheadMs = 315537897600000;
 IF @AheadMs IS NOT NULL
 BEGIN
+  SET @DrawInAfter = COALESCE(@DrawInAfter, N'');
   -- In the order of their ids, each tenant once; more than 4,000 are left to the next plans. Rows that a report has locked
   -- are waited for: a later plan would not come back to them.
   INSERT @Late (Id)
@@ -130,7 +134,7 @@ COMMIT;
 SELECT CASE WHEN @Fence IS NULL THEN N'released' ELSE N'acquired' END AS Lease, @Fence AS Fence,
   @AcquisitionId AS AcquisitionId, @Due AS Due,
   DATEDIFF_BIG(millisecond, @LastPlan, @Now) AS SinceMs, @Open AS Unfinished,
-  CASE WHEN DATEDIFF(minute, @LastPlan, @Now) = 0 THEN 0 ELSE 1 END AS IsFirstOfMinute, DATEDIFF_BIG(millisecond, @Now, @NextDue) AS NextDueInMs;
+  CASE WHEN DATEDIFF_BIG(minute, @LastPlan, @Now) = 0 THEN 0 ELSE 1 END AS IsFirstOfMinute, DATEDIFF_BIG(millisecond, @Now, @NextDue) AS NextDueInMs;
 IF @Fence IS NULL RETURN;
 INSERT @Read (Id, Besides)
 SELECT TOP (@Limit) Id, 0 FROM [$(Schema)].[Tenants]
@@ -204,7 +208,7 @@ BEGIN
   UPDATE [$(Schema)].[RegistryState] WITH (XLOCK, ROWLOCK) SET PlanOpen = 0 WHERE Id = 1;
   SET @Now = SYSUTCDATETIME();
   UPDATE [$(Schema)].[Tenants]
-  SET PlanVersion = PlanVersion + 1, LastPlannedUtc = @Now, WakePending = 0, InFlight = 1,
+  SET PlanVersion = PlanVersion % 9007199254740991 + 1, LastPlannedUtc = @Now, WakePending = 0, InFlight = 1,
     NextDueUtc = DATEADD(millisecond, CAST(@RedispatchMs % 1000 AS int), DATEADD(second, CAST(@RedispatchMs / 1000 AS int), @Now))
   OUTPUT inserted.Id INTO @Won (TenantId)
   WHERE Status = N'active' AND EXISTS (SELECT 1 FROM @Choice c WHERE c.TenantId = Id AND DATALENGTH(c.TenantId) = DATALENGTH(Id) AND c.SeenVersion = PlanVersion);

@@ -75,6 +75,15 @@ DECLARE @Moved bit = 0;
 DECLARE @Held TABLE (WakePending bit NOT NULL, InFlight bit NOT NULL, LastRunUtc datetime2(3) NULL,
   LastOutcome nvarchar(20) COLLATE Latin1_General_100_BIN2 NULL, FailingTopics nvarchar(max) NOT NULL, OutboxState nvarchar(max) NULL,
   OutboxStateUtc datetime2(3) NULL, InboxState nvarchar(max) NULL, InboxStateUtc datetime2(3) NULL);
+-- The totals stay within what programs can read.
+DECLARE @MostCounted bigint = 9007199254740991;
+DECLARE @Done bigint = COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.done') AS bigint), 0);
+DECLARE @Retried bigint = COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.retried') AS bigint), 0);
+DECLARE @Dead bigint = COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.dead') AS bigint), 0);
+DECLARE @Released bigint = COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.released') AS bigint), 0);
+DECLARE @Parked bigint = COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.parked') AS bigint), 0);
+DECLARE @Lost bigint = COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.lost') AS bigint), 0);
+DECLARE @Recovered bigint = COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.recovered') AS bigint), 0);
 DECLARE @Again datetime2(3) = DATEADD(millisecond, CAST(@RedispatchMs % 1000 AS int), DATEADD(second, CAST(@RedispatchMs / 1000 AS int), @Now));
 DECLARE @NextDue datetime2(3) = DATEADD(millisecond, CAST(@NextDueInMs % 1000 AS int), DATEADD(second, CAST(@NextDueInMs / 1000 AS int), @Now));
 -- Sessions that report at the same time mostly have different parts of the minute.
@@ -86,7 +95,7 @@ IF @Outcome = N'skipped'
   -- If no run is in flight any more, the lease's holder has reported before this run. The tenant may then be chosen, as by a
   -- plan, so that neither a plan nor a wake chooses it too.
   UPDATE [$(Schema)].[Tenants]
-  SET PlanVersion = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN PlanVersion + 1 ELSE PlanVersion END,
+  SET PlanVersion = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN PlanVersion % 9007199254740991 + 1 ELSE PlanVersion END,
     LastPlannedUtc = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN @Now ELSE LastPlannedUtc END,
     WakePending = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN 0 ELSE 1 END,
     InFlight = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND InFlight = 0 AND (LastOutcome IS NULL OR LastOutcome NOT IN (N'failed', N'resuming')) THEN 1 ELSE InFlight END,
@@ -99,17 +108,17 @@ IF @Outcome = N'skipped'
 ELSE
   UPDATE [$(Schema)].[Tenants]
   SET LastRunUtc = @Now, LastOutcome = @Outcome, LastDurationMs = @DurationMs, LastCounts = @Counts,
-    TotalDone = TotalDone + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.done') AS bigint), 0),
-    TotalRetried = TotalRetried + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.retried') AS bigint), 0),
-    TotalDead = TotalDead + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.dead') AS bigint), 0),
-    TotalReleased = TotalReleased + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.released') AS bigint), 0),
-    TotalParked = TotalParked + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.parked') AS bigint), 0),
-    TotalLost = TotalLost + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.lost') AS bigint), 0),
-    TotalRecovered = TotalRecovered + COALESCE(TRY_CAST(JSON_VALUE(@Counts, '$.recovered') AS bigint), 0),
+    TotalDone = CASE WHEN TotalDone > @MostCounted - @Done THEN @MostCounted ELSE TotalDone + @Done END,
+    TotalRetried = CASE WHEN TotalRetried > @MostCounted - @Retried THEN @MostCounted ELSE TotalRetried + @Retried END,
+    TotalDead = CASE WHEN TotalDead > @MostCounted - @Dead THEN @MostCounted ELSE TotalDead + @Dead END,
+    TotalReleased = CASE WHEN TotalReleased > @MostCounted - @Released THEN @MostCounted ELSE TotalReleased + @Released END,
+    TotalParked = CASE WHEN TotalParked > @MostCounted - @Parked THEN @MostCounted ELSE TotalParked + @Parked END,
+    TotalLost = CASE WHEN TotalLost > @MostCounted - @Lost THEN @MostCounted ELSE TotalLost + @Lost END,
+    TotalRecovered = CASE WHEN TotalRecovered > @MostCounted - @Recovered THEN @MostCounted ELSE TotalRecovered + @Recovered END,
     IdleStreak = @IdleStreak, FailureStreak = @FailureStreak,
     LastError = @Error, LastErrorCode = @ErrorCode, LastErrorUtc = CASE WHEN @ErrorCode IS NULL THEN NULL ELSE @Now END,
     Backlog = @Backlog,
-    PlanVersion = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN PlanVersion + 1 ELSE PlanVersion END,
+    PlanVersion = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN PlanVersion % 9007199254740991 + 1 ELSE PlanVersion END,
     LastPlannedUtc = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN @Now ELSE LastPlannedUtc END,
     WakePending = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN 0 ELSE WakePending END,
     InFlight = CASE WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN 1 ELSE 0 END,
@@ -196,9 +205,9 @@ SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
-UPDATE [$(Schema)].[RegistryState] SET Poisoned = Poisoned + 1, LastPoisonedUtc = SYSUTCDATETIME() WHERE Id = 1;
+UPDATE [$(Schema)].[RegistryState] SET Poisoned = CASE WHEN Poisoned < 9007199254740991 THEN Poisoned + 1 ELSE 9007199254740991 END, LastPoisonedUtc = SYSUTCDATETIME() WHERE Id = 1;
 GO
--- Returns one row: the fleet's state by the last reports.
+-- Returns one row: the fleet's state by the last reports. Sums of what reports have counted are floats, which do not overflow.
 IF OBJECT_ID(N'[$(Schema)].[Fleet_Summary]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Fleet_Summary] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Fleet_Summary]
@@ -233,21 +242,21 @@ FROM (
       COALESCE(MAX(CASE WHEN Status <> N'retired' AND AtLeast LIKE N'%"blocked"%' THEN 1 ELSE 0 END), 0) AS BlockedAtLeast,
       COALESCE(MAX(CASE WHEN Status <> N'retired' AND AtLeast LIKE N'%"dead"%' THEN 1 ELSE 0 END), 0) AS DeadAtLeast,
       COALESCE(MAX(CASE WHEN Status <> N'retired' AND AtLeast LIKE N'%"parked"%' THEN 1 ELSE 0 END), 0) AS ParkedAtLeast,
-      MAX(CASE WHEN Status <> N'retired' THEN TRY_CAST(JSON_VALUE(OutboxState, '$.oldestDueAgeMs') AS bigint) + DATEDIFF_BIG(millisecond, OutboxStateUtc, @Now) END) AS OutboxDueAgeMs,
+      MAX(CASE WHEN Status <> N'retired' THEN TRY_CAST(JSON_VALUE(OutboxState, '$.oldestDueAgeMs') AS float) + DATEDIFF_BIG(millisecond, OutboxStateUtc, @Now) END) AS OutboxDueAgeMs,
       MAX(CASE WHEN Status <> N'retired' AND OutboxState IS NOT NULL THEN DATEDIFF_BIG(millisecond, OutboxStateUtc, @Now) END) AS OutboxCountAgeMs,
-      MAX(CASE WHEN Status <> N'retired' THEN TRY_CAST(JSON_VALUE(InboxState, '$.oldestDueAgeMs') AS bigint) + DATEDIFF_BIG(millisecond, InboxStateUtc, @Now) END) AS InboxDueAgeMs,
+      MAX(CASE WHEN Status <> N'retired' THEN TRY_CAST(JSON_VALUE(InboxState, '$.oldestDueAgeMs') AS float) + DATEDIFF_BIG(millisecond, InboxStateUtc, @Now) END) AS InboxDueAgeMs,
       MAX(CASE WHEN Status <> N'retired' AND InboxState IS NOT NULL THEN DATEDIFF_BIG(millisecond, InboxStateUtc, @Now) END) AS InboxCountAgeMs,
-      COALESCE(SUM(TotalDone), 0) AS TotalDone, COALESCE(SUM(TotalRetried), 0) AS TotalRetried,
-      COALESCE(SUM(TotalDead), 0) AS TotalDead, COALESCE(SUM(TotalReleased), 0) AS TotalReleased,
-      COALESCE(SUM(TotalParked), 0) AS TotalParked, COALESCE(SUM(TotalLost), 0) AS TotalLost,
-      COALESCE(SUM(TotalRecovered), 0) AS TotalRecovered
+      COALESCE(SUM(CAST(TotalDone AS float)), 0) AS TotalDone, COALESCE(SUM(CAST(TotalRetried AS float)), 0) AS TotalRetried,
+      COALESCE(SUM(CAST(TotalDead AS float)), 0) AS TotalDead, COALESCE(SUM(CAST(TotalReleased AS float)), 0) AS TotalReleased,
+      COALESCE(SUM(CAST(TotalParked AS float)), 0) AS TotalParked, COALESCE(SUM(CAST(TotalLost AS float)), 0) AS TotalLost,
+      COALESCE(SUM(CAST(TotalRecovered AS float)), 0) AS TotalRecovered
     FROM (
       SELECT *,
-        COALESCE(TRY_CAST(JSON_VALUE(OutboxState, '$.ready') AS bigint), 0) + COALESCE(TRY_CAST(JSON_VALUE(InboxState, '$.ready') AS bigint), 0) AS StoredReady,
-        COALESCE(TRY_CAST(JSON_VALUE(OutboxState, '$.due') AS bigint), 0) + COALESCE(TRY_CAST(JSON_VALUE(InboxState, '$.due') AS bigint), 0) AS StoredDue,
-        COALESCE(TRY_CAST(JSON_VALUE(OutboxState, '$.blocked') AS bigint), 0) + COALESCE(TRY_CAST(JSON_VALUE(InboxState, '$.blocked') AS bigint), 0) AS StoredBlocked,
-        COALESCE(TRY_CAST(JSON_VALUE(OutboxState, '$.dead') AS bigint), 0) + COALESCE(TRY_CAST(JSON_VALUE(InboxState, '$.dead') AS bigint), 0) AS StoredDead,
-        COALESCE(TRY_CAST(JSON_VALUE(OutboxState, '$.parkedCount') AS bigint), 0) + COALESCE(TRY_CAST(JSON_VALUE(InboxState, '$.parkedCount') AS bigint), 0) AS StoredParked,
+        COALESCE(TRY_CAST(JSON_VALUE(OutboxState, '$.ready') AS float), 0) + COALESCE(TRY_CAST(JSON_VALUE(InboxState, '$.ready') AS float), 0) AS StoredReady,
+        COALESCE(TRY_CAST(JSON_VALUE(OutboxState, '$.due') AS float), 0) + COALESCE(TRY_CAST(JSON_VALUE(InboxState, '$.due') AS float), 0) AS StoredDue,
+        COALESCE(TRY_CAST(JSON_VALUE(OutboxState, '$.blocked') AS float), 0) + COALESCE(TRY_CAST(JSON_VALUE(InboxState, '$.blocked') AS float), 0) AS StoredBlocked,
+        COALESCE(TRY_CAST(JSON_VALUE(OutboxState, '$.dead') AS float), 0) + COALESCE(TRY_CAST(JSON_VALUE(InboxState, '$.dead') AS float), 0) AS StoredDead,
+        COALESCE(TRY_CAST(JSON_VALUE(OutboxState, '$.parkedCount') AS float), 0) + COALESCE(TRY_CAST(JSON_VALUE(InboxState, '$.parkedCount') AS float), 0) AS StoredParked,
         COALESCE(JSON_QUERY(OutboxState, '$.atLeast'), N'') + COALESCE(JSON_QUERY(InboxState, '$.atLeast'), N'') AS AtLeast
       FROM [$(Schema)].[Tenants]
     ) t

@@ -46,7 +46,8 @@ BEGIN
     WakePending bit NOT NULL CONSTRAINT [DF_Tenants_WakePending] DEFAULT (0),
     -- 1: no run has reported since a plan or a wake chose the tenant; until its due time it is in flight (F7).
     InFlight bit NOT NULL CONSTRAINT [DF_Tenants_InFlight] DEFAULT (0),
-    -- Rises with every choice of the tenant, so that two planners never both get it (F3).
+    -- Rises with every choice of the tenant, so that two planners never both get it (F3). After the largest that programs can
+    -- read comes 1.
     PlanVersion bigint NOT NULL CONSTRAINT [DF_Tenants_PlanVersion] DEFAULT (0),
     LastPlannedUtc datetime2(3) NULL,
     LastRunUtc datetime2(3) NULL,
@@ -106,7 +107,11 @@ BEGIN
     DrawInAfter nvarchar(64) COLLATE Latin1_General_100_BIN2 NULL,
     -- How many queue messages were given up, and when the last one was (F6).
     Poisoned bigint NOT NULL,
-    LastPoisonedUtc datetime2(3) NULL
+    LastPoisonedUtc datetime2(3) NULL,
+    -- These refuse what no program could read (Q15).
+    CONSTRAINT [CK_RegistryState_TenantVersion] CHECK (TenantVersion BETWEEN 0 AND 9007199254740991),
+    CONSTRAINT [CK_RegistryState_DrawInMs] CHECK (DrawInMs BETWEEN 0 AND 315537897600000),
+    CONSTRAINT [CK_RegistryState_Poisoned] CHECK (Poisoned BETWEEN 0 AND 9007199254740991)
   );
   INSERT [$(Schema)].[RegistryState] (Id, TenantVersion, LastPlanDue, LastPlanChosen, PlanOpen, Poisoned) VALUES (1, 0, 0, 0, 0, 0);
 END;

@@ -43,11 +43,11 @@ IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a s
 IF @By IS NULL OR @By NOT IN (N'operator', N'directory') THROW 51005, N'@By must be operator or directory.', 1;
 DECLARE @Now datetime2(3), @Status nvarchar(10), @Paused bit = 0, @PlanVersion bigint = 0, @Other nvarchar(64), @Message nvarchar(400);
 BEGIN TRANSACTION;
-UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 + ABS(CHECKSUM(NEWID()) % 1000000) WHERE Id = 1;
+:r parts/registry-next-version.sql
 SET @Now = SYSUTCDATETIME();
 -- A retired id starts afresh, except for a higher plan version: a plan that read the old tenant must not get
 -- the new one.
-SELECT @Status = Status, @PlanVersion = PlanVersion + 1, @Paused = CASE WHEN @By = N'directory' THEN PausedByOperator ELSE 0 END
+SELECT @Status = Status, @PlanVersion = PlanVersion % 9007199254740991 + 1, @Paused = CASE WHEN @By = N'directory' THEN PausedByOperator ELSE 0 END
 FROM [$(Schema)].[Tenants] WHERE Id = @Id;
 IF @Status <> N'retired'
 BEGIN
@@ -95,7 +95,7 @@ IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a s
 :r parts/tenant-limits.sql
 DECLARE @Other nvarchar(64), @Message nvarchar(400), @IsMoved bit = 0;
 BEGIN TRANSACTION;
-UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 + ABS(CHECKSUM(NEWID()) % 1000000) WHERE Id = 1;
+:r parts/registry-next-version.sql
 IF NOT EXISTS (SELECT 1 FROM [$(Schema)].[Tenants] WHERE Id = @Id AND Status <> N'retired')
 BEGIN
   ROLLBACK;
@@ -144,7 +144,7 @@ IF @Status IS NULL OR @Status NOT IN (N'active', N'paused', N'retired') OR DATAL
   THROW 51005, N'@Status must be active, paused or retired.', 1;
 IF @By IS NULL OR @By NOT IN (N'operator', N'directory') THROW 51005, N'@By must be operator or directory.', 1;
 BEGIN TRANSACTION;
-UPDATE [$(Schema)].[RegistryState] SET TenantVersion = TenantVersion + 1 + ABS(CHECKSUM(NEWID()) % 1000000) WHERE Id = 1;
+:r parts/registry-next-version.sql
 SELECT @Present = Status, @WasPaused = PausedByOperator FROM [$(Schema)].[Tenants] WHERE Id = @Id AND DATALENGTH(Id) = DATALENGTH(@Id);
 IF @Present IS NULL OR (@Present = N'retired' AND @Status <> N'retired')
 BEGIN
@@ -228,7 +228,7 @@ SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @Version bigint, @IsWhole bit = 0;
-SELECT @Version = TenantVersion FROM [$(Schema)].[RegistryState] WHERE Id = 1;
+SELECT @Version = CASE WHEN TenantVersion > 9007199254740991 THEN 9007199254740991 ELSE TenantVersion END FROM [$(Schema)].[RegistryState] WHERE Id = 1;
 IF @Since NOT IN (0, @Version) AND NOT EXISTS (SELECT 1 FROM [$(Schema)].[Tenants] WHERE Version = @Since)
   SELECT @Since = 0, @IsWhole = 1;
 SELECT @Version AS Version, @IsWhole AS IsWhole;

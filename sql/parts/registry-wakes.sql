@@ -42,7 +42,7 @@ IF @Capacity > 0
 BEGIN
   -- As a plan's choice, so that neither a plan nor another wake chooses the tenant too.
   UPDATE [$(Schema)].[Tenants]
-  SET PlanVersion = PlanVersion + 1, LastPlannedUtc = @Now, WakePending = 0, InFlight = 1,
+  SET PlanVersion = PlanVersion % 9007199254740991 + 1, LastPlannedUtc = @Now, WakePending = 0, InFlight = 1,
     NextDueUtc = DATEADD(millisecond, CAST(@RedispatchMs % 1000 AS int), DATEADD(second, CAST(@RedispatchMs / 1000 AS int), @Now))
   OUTPUT inserted.Id INTO @Chosen (Id)
   WHERE Status = N'active' AND (InFlight = 0 OR NextDueUtc IS NULL OR NextDueUtc <= @Now OR LastPlannedUtc > @LatestChoice)

@@ -18,6 +18,14 @@ export function readableOr<T>(read: () => T, otherwise: T): T {
   }
 }
 
+/**
+ * The nearest count that every program can read, of a stored number or of a sum of stored numbers, where an exact one does
+ * not matter.
+ */
+export function boundedCount(value: number): number {
+  return Math.max(0, Math.min(value, Number.MAX_SAFE_INTEGER));
+}
+
 /** @throws UnreadableValue, because the parser's own error quotes the text */
 export function parsedJson(column: string, stored: string): unknown {
   try {

@@ -3,7 +3,7 @@
 import { queueNames, type WorkQueue } from '../../src/engine/work-queue.ts';
 import { discardDead, listDead, replayDead } from '../support/dead-letters.ts';
 import { queueState } from '../support/queue-state.ts';
-import { add, commit, duePlan, ids, report, tenantOf } from './registry-entry.ts';
+import { add, commit, duePlan, ids, noCounts, report, tenantOf } from './registry-entry.ts';
 import {
   begin,
   dead,
@@ -195,6 +195,23 @@ export function unreadableSuite(scene: Scene): void {
         tags: { tier: 'a' },
         schedule: { lastCounts: null, queues: {}, parkedTopics: [], failingTopics: [] },
       });
+    });
+
+    test('F6, Q15: the largest numbers of one tenant stop neither the fleet’s summary nor its plans', async () => {
+      const { stage, registry } = await scene.registry();
+      for (const id of ['a', 'b']) await add(registry, id);
+      await stage.spoilTenant('a', {
+        TotalDone: '9007199254740991',
+        PlanVersion: '9007199254740991',
+        OutboxState: `'{"ready":9007199254740991,"oldestDueAgeMs":9223372036854775807}'`,
+        OutboxStateUtc: scene.harness.lastDayUtc,
+      });
+      const plan = await duePlan(registry);
+      expect((await commit(registry, plan)).sort()).toEqual(['a', 'b']);
+      for (const id of ['a', 'b']) await report(registry, id, { counts: { ...noCounts, done: 2 } });
+      expect((await registry.fleet()).totals.done).toBe(Number.MAX_SAFE_INTEGER);
+      expect((await tenantOf(registry, 'a')).schedule.totals.done).toBe(Number.MAX_SAFE_INTEGER);
+      expect((await tenantOf(registry, 'b')).schedule.totals.done).toBe(2);
     });
 
     test('Q15: the next report and a new definition put the row right', async () => {

@@ -17,6 +17,16 @@ export function acceptedTime(expression: string): string {
   return `max(${earliestUtc}, min(${expression}, ${latestUtc}))`;
 }
 
+/** The SQL expression of a count, where an exact one does not matter: the nearest that JavaScript can hold exactly. */
+export function acceptedCount(expression: string): string {
+  return `max(0, min(${expression}, ${Number.MAX_SAFE_INTEGER}))`;
+}
+
+/** The SQL expression of a number that rises: after the largest that JavaScript can hold exactly comes 1. */
+export function nextNumber(column: string): string {
+  return `(max(${column}, 0) % ${Number.MAX_SAFE_INTEGER} + 1)`;
+}
+
 /** A value of an `integerColumn`. */
 export type StoredInteger = number | string;
 

@@ -1,23 +1,28 @@
 /** Leases in a SQLite database (L1 to L3). */
 import { randomUUID } from 'node:crypto';
-import type {
-  AcquireLease,
-  AcquireResult,
-  LeasedElsewhere,
-  LeaseRecord,
-  LeaseRef,
-  LeaseStore,
-  RenewResult,
+import {
+  type AcquireLease,
+  type AcquireResult,
+  type LeasedElsewhere,
+  type LeaseRecord,
+  type LeaseRef,
+  type LeaseStore,
+  longestLeaseMs,
+  type RenewResult,
 } from '../lease-store.ts';
 import { type Connection, nowSql } from './connection.ts';
 import type { DatabaseHandle } from './handle.ts';
+import { acceptedCount, acceptedTime, nextNumber } from './integers.ts';
 import { clockToleranceMs, dateOrNull, wholeMs } from './time.ts';
 
+/** The times of a `LookRow`. */
+export const leaseTimes = `${acceptedTime('RenewedUtc')} AS RenewedUtc, ${acceptedTime('ExpiresUtc')} AS ExpiresUtc`;
+
 const sql = {
-  look: `SELECT Owner, RenewedUtc, ExpiresUtc, ${nowSql} AS Now FROM Leases WHERE Name = ?`,
+  look: `SELECT Owner, ${leaseTimes}, ${nowSql} AS Now FROM Leases WHERE Name = ?`,
   acquire: `INSERT INTO Leases (Name, Owner, Fence, AcquisitionId, AcquiredUtc, RenewedUtc, ExpiresUtc, Context)
     VALUES (:name, :owner, 1, :id, :now, :now, :expires, :context)
-    ON CONFLICT (Name) DO UPDATE SET Owner = excluded.Owner, Fence = Fence + 1, AcquisitionId = excluded.AcquisitionId,
+    ON CONFLICT (Name) DO UPDATE SET Owner = excluded.Owner, Fence = ${nextNumber('Fence')}, AcquisitionId = excluded.AcquisitionId,
       AcquiredUtc = excluded.AcquiredUtc, RenewedUtc = excluded.RenewedUtc, ExpiresUtc = excluded.ExpiresUtc,
       Context = excluded.Context
     RETURNING Fence`,
@@ -26,8 +31,8 @@ const sql = {
   release: `UPDATE Leases SET Owner = NULL, ExpiresUtc = NULL, Context = NULL
     WHERE Name = ? AND Owner = ? AND Fence = ? AND AcquisitionId = ?`,
   drawIn: 'UPDATE Leases SET RenewedUtc = ?, ExpiresUtc = ? WHERE Name = ?',
-  last: `SELECT Owner, RenewedUtc, ExpiresUtc, ${nowSql} AS Now FROM Leases WHERE Name = ? AND Fence = ? AND AcquisitionId = ?`,
-  list: `SELECT Name, Owner, Fence, AcquisitionId, AcquiredUtc, RenewedUtc, ExpiresUtc, Context, ${nowSql} AS Now
+  last: `SELECT Owner, ${leaseTimes}, ${nowSql} AS Now FROM Leases WHERE Name = ? AND Fence = ? AND AcquisitionId = ?`,
+  list: `SELECT Name, Owner, ${acceptedCount('Fence')} AS Fence, AcquisitionId, ${acceptedTime('AcquiredUtc')} AS AcquiredUtc, ${leaseTimes}, Context, ${nowSql} AS Now
     FROM Leases ORDER BY Name`,
 };
 
@@ -48,23 +53,31 @@ export function heldByAnother(
   return { status: 'leased-elsewhere', owner: holder, expiresInMs: leftMs(RenewedUtc, ExpiresUtc, Now) };
 }
 
-/** True if the lease was renewed at a later time than now: the clock was set back since. */
-export function isAheadOfClock({ RenewedUtc, Now }: LookRow): boolean {
-  return RenewedUtc !== null && RenewedUtc > Now + clockToleranceMs;
+/**
+ * True if the lease was renewed at a later time than now, because the clock was set back since, or ends later than any
+ * lease that an owner takes.
+ */
+export function lastsTooLong({ RenewedUtc, ExpiresUtc, Now }: LookRow): boolean {
+  const isAfter = (utc: number | null, ms: number) => utc !== null && utc > Now + ms + clockToleranceMs;
+  return isAfter(RenewedUtc, 0) || isAfter(ExpiresUtc, longestLeaseMs);
 }
 
 /**
  * As `heldByAnother`. Call it within a write transaction. After the clock was set back, the lease of a dead owner would
- * last longer than any lease, so its end is drawn in: it now ends after its own duration.
+ * last longer than any lease, so its end is drawn in: it now ends after its own duration. If that is longer than an owner
+ * can take a lease for, another program stored it, and it ends after the duration that is asked for now.
  */
-export function takenByAnother(connection: Connection, name: string, owner: string): LeasedElsewhere | null {
+export function takenByAnother(
+  connection: Connection,
+  { name, owner, durationMs }: AcquireLease,
+): LeasedElsewhere | null {
   const row = connection.get<LookRow>(sql.look, name);
   if (row === undefined) return null;
   const held = heldByAnother(row, owner);
-  if (held !== null && isAheadOfClock(row)) {
-    connection.run(sql.drawIn, row.Now, row.Now + held.expiresInMs, name);
-  }
-  return held;
+  if (held === null || !lastsTooLong(row)) return held;
+  const expiresInMs = held.expiresInMs > longestLeaseMs ? wholeMs(durationMs) : held.expiresInMs;
+  connection.run(sql.drawIn, row.Now, row.Now + expiresInMs, name);
+  return { ...held, expiresInMs };
 }
 
 /** A lease never lasts longer than its duration from now, whatever the clock was when it was renewed. */
@@ -141,10 +154,10 @@ export class SqliteLeaseStore implements LeaseStore {
   async acquire(request: AcquireLease): Promise<AcquireResult> {
     // If another owner has the lease, most attempts end here, without taking the write lock from that owner.
     const row = await this.#handle.look((connection) => connection.get<LookRow>(sql.look, request.name));
-    const held = row === undefined || isAheadOfClock(row) ? null : heldByAnother(row, request.owner);
+    const held = row === undefined || lastsTooLong(row) ? null : heldByAnother(row, request.owner);
     if (held !== null) return held;
     return this.#handle.write((connection, now) => {
-      const taken = takenByAnother(connection, request.name, request.owner);
+      const taken = takenByAnother(connection, request);
       if (taken !== null) return taken;
       const { fence, acquisitionId } = takeLease(connection, request, now);
       const expiresInMs = wholeMs(request.durationMs);

@@ -8,6 +8,9 @@ import { wholeMsUpTo } from '../stored-values.ts';
 export const earliestUtc = -62_135_596_800_000;
 export const latestUtc = 253_402_300_799_999;
 
+/** No stored duration is longer. */
+export const spanOfTimesMs = latestUtc - earliestUtc + 1;
+
 /** 100 years: a time that is so far away is within the times above. */
 const longestMs = 3_155_760_000_000;
 

@@ -389,7 +389,7 @@ const targetsAreNotForced: Rule = each(({ body }) =>
  * before the transaction ends.
  */
 const locksAreHeld: Rule = each(({ body }) =>
-  [...body.matchAll(/\bUPDATE ([^;]*?)\bSET (\w+) = \2\b(?! [+-])([^;]*);/g)]
+  [...body.matchAll(/\bUPDATE ([^;]*?)\bSET (\w+) = \2\b(?! [+%-])([^;]*);/g)]
     .map(([statement]) => statement)
     .filter((statement) => !/WITH \((FORCESEEK, )?XLOCK, ROWLOCK\)/.test(statement)),
 );

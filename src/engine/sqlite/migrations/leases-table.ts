@@ -1,3 +1,5 @@
+import { isCount, isTime } from './checks.ts';
+
 /**
  * The lease table, the same in tenant databases and the registry (L1). Times are milliseconds since 1970, UTC.
  * AcquisitionId: a UUID made at each acquisition, which a release keeps. It tells a run of this database from a run of
@@ -7,11 +9,11 @@ export const leasesTable = `
 CREATE TABLE Leases (
   Name TEXT NOT NULL PRIMARY KEY,
   Owner TEXT,
-  Fence INTEGER NOT NULL,
+  Fence INTEGER NOT NULL ${isCount('Fence')},
   AcquisitionId TEXT,
-  AcquiredUtc INTEGER,
-  RenewedUtc INTEGER,
-  ExpiresUtc INTEGER,
+  AcquiredUtc INTEGER ${isTime('AcquiredUtc')},
+  RenewedUtc INTEGER ${isTime('RenewedUtc')},
+  ExpiresUtc INTEGER ${isTime('ExpiresUtc')},
   Context TEXT
 ) STRICT, WITHOUT ROWID;
 `;

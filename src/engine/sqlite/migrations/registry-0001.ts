@@ -1,4 +1,6 @@
 import { flowColumns, gaugeColumns, longestColumns } from '../../history-rows.ts';
+import { spanOfTimesMs } from '../time.ts';
+import { isCount, isFlag, isTime } from './checks.ts';
 import { leasesTable } from './leases-table.ts';
 import type { Migration } from './migration.ts';
 
@@ -18,10 +20,6 @@ import type { Migration } from './migration.ts';
  * DatabaseKey is the canonical path of the tenant's file, FileId what identifies the file whatever its path (F1); null
  * while no file is known.
  */
-/** The CHECKs refuse what no program could read (Q15), as those of a queue's table do. */
-const isTime = (column: string) => `CHECK (${column} BETWEEN -62135596800000 AND 253402300799999)`;
-const isCount = (column: string) => `CHECK (${column} BETWEEN 0 AND 9007199254740991)`;
-const isFlag = (column: string) => `CHECK (${column} IN (0, 1))`;
 /** Without a CHECK: there are many of these columns, every report writes them, and reading accepts every number. */
 const added = (column: string) => `${column} INTEGER NOT NULL DEFAULT 0`;
 const total = (column: string) => `${column} INTEGER NOT NULL DEFAULT 0 ${isCount(column)}`;
@@ -85,15 +83,15 @@ CREATE INDEX Tenants_Due ON Tenants (NextDueUtc, Id) WHERE Status = 'active' AND
 
 CREATE TABLE RegistryState (
   Id INTEGER PRIMARY KEY CHECK (Id = 1),
-  TenantVersion INTEGER NOT NULL DEFAULT 0,
-  LastPlanUtc INTEGER,
-  LastPlanDue INTEGER NOT NULL DEFAULT 0,
-  LastPlanChosen INTEGER NOT NULL DEFAULT 0,
-  PlanOpen INTEGER NOT NULL DEFAULT 0,
-  DrawInMs INTEGER,
+  ${total('TenantVersion')},
+  LastPlanUtc INTEGER ${isTime('LastPlanUtc')},
+  ${total('LastPlanDue')},
+  ${total('LastPlanChosen')},
+  PlanOpen INTEGER NOT NULL DEFAULT 0 ${isFlag('PlanOpen')},
+  DrawInMs INTEGER CHECK (DrawInMs BETWEEN 0 AND ${spanOfTimesMs}),
   DrawInAfter TEXT,
-  Poisoned INTEGER NOT NULL DEFAULT 0,
-  LastPoisonedUtc INTEGER
+  ${total('Poisoned')},
+  LastPoisonedUtc INTEGER ${isTime('LastPoisonedUtc')}
 ) STRICT;
 INSERT INTO RegistryState (Id) VALUES (1);
 

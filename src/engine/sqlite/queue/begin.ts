@@ -5,8 +5,9 @@ import { type Connection, nowSql } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
 import {
   heldByAnother,
-  isAheadOfClock,
   type LookRow as LeaseRow,
+  lastsTooLong,
+  leaseTimes,
   releaseLease,
   takeLease,
   takenByAnother,
@@ -25,7 +26,7 @@ import { nextDueSql } from './unblocked.ts';
 
 const statements = perTable((table) => ({
   /** Reads without a lock, in one statement, whether a run has anything to do. */
-  look: `SELECT Now, Owner, RenewedUtc, ExpiresUtc, ExpiresUtc > Now AS Held,
+  look: `SELECT Now, Owner, ${leaseTimes}, ExpiresUtc > Now AS Held,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Claimed WHERE Status = 1) AS Claimed,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Throttled WHERE ${topicIndexes.Throttled}) AS Throttled,
       EXISTS (SELECT 1 FROM ${table} INDEXED BY ${table}_Parked WHERE ${topicIndexes.Parked}) AS Parked,
@@ -68,7 +69,7 @@ export function beginByReading(
   const table = tableOf[queue];
   const row = connection.get<LookRow>(statements[table].look, queueLeaseName(queue))!;
   const holder = heldByAnother(row, request.owner);
-  if (holder !== null) return isAheadOfClock(row) ? null : holder;
+  if (holder !== null) return lastsTooLong(row) ? null : holder;
   const isDue = row.Ahead === 1 || (row.NextDueUtc !== null && row.NextDueUtc <= row.Now);
   const { retention } = request;
   const isOverdue =
@@ -119,7 +120,7 @@ export function begin(
 ): BeginResult {
   const table = tableOf[queue];
   const name = queueLeaseName(queue);
-  const holder = takenByAnother(connection, name, request.owner);
+  const holder = takenByAnother(connection, { ...request, name });
   if (holder !== null) return holder;
   const lease = takeLease(connection, { ...request, name }, now);
   const recovered = recover(connection, table);

@@ -10,16 +10,17 @@ import type {
 } from '../../registry.ts';
 import { type Connection, nowSql } from '../connection.ts';
 import type { DatabaseHandle } from '../handle.ts';
-import { acceptedTime } from '../integers.ts';
+import { acceptedTime, nextNumber } from '../integers.ts';
 import {
   heldByAnother,
-  isAheadOfClock,
   type LookRow as LeaseRow,
+  lastsTooLong,
+  leaseTimes,
   releaseLease,
   takeLease,
   takenByAnother,
 } from '../lease-store.ts';
-import { clockToleranceMs, wholeMs } from '../time.ts';
+import { clockToleranceMs, spanOfTimesMs, wholeMs } from '../time.ts';
 import { type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
 
 const planLeaseName = 'plan';
@@ -43,7 +44,7 @@ const rank: Readonly<Record<Exclude<CandidateOrder, 'longest-due'>, string>> = {
 
 const planSql = {
   /** Reads only the first entry of the index of due tenants, however many are registered. */
-  look: `SELECT Now, Owner, RenewedUtc, ExpiresUtc,
+  look: `SELECT Now, Owner, ${leaseTimes},
       (SELECT ${acceptedTime('NextDueUtc')} FROM Tenants INDEXED BY Tenants_Due WHERE Status = 'active' AND NextDueUtc IS NOT NULL
         ORDER BY NextDueUtc LIMIT 1) AS NextDueUtc
     FROM (SELECT ${nowSql} AS Now) LEFT JOIN Leases ON Name = '${planLeaseName}'`,
@@ -56,18 +57,19 @@ const planSql = {
   bringForward: `UPDATE Tenants INDEXED BY Tenants_Due SET NextDueUtc = :latest
     WHERE Status = 'active' AND NextDueUtc IS NOT NULL AND NextDueUtc > :latest`,
   countDue: `SELECT count(*) AS Count ${dueTenants}`,
-  state: 'SELECT LastPlanUtc, PlanOpen FROM RegistryState',
+  state: `SELECT ${acceptedTime('LastPlanUtc')} AS LastPlanUtc, PlanOpen = 1 AS PlanOpen FROM RegistryState`,
   note: 'UPDATE RegistryState SET LastPlanUtc = ?, LastPlanDue = ?, LastPlanChosen = 0, PlanOpen = ?',
   close: 'UPDATE RegistryState SET LastPlanChosen = ?, PlanOpen = 0',
-  drawInState: 'SELECT LastPlanUtc, DrawInMs, DrawInAfter FROM RegistryState',
+  drawInState: `SELECT ${acceptedTime('LastPlanUtc')} AS LastPlanUtc, max(0, min(DrawInMs, ${spanOfTimesMs})) AS DrawInMs, DrawInAfter
+    FROM RegistryState`,
   late: `SELECT Id FROM Tenants INDEXED BY sqlite_autoindex_Tenants_1
     WHERE Id > :after AND (NextDueUtc > :now OR LastPlannedUtc > :now OR LastRunUtc > :now) ORDER BY Id LIMIT ${mostDrawnIn}`,
   drawIn: `UPDATE Tenants INDEXED BY sqlite_autoindex_Tenants_1
-    SET NextDueUtc = iif(NextDueUtc > :now, max(:now, NextDueUtc - :aheadMs), NextDueUtc), LastPlannedUtc = min(LastPlannedUtc, :now),
+    SET NextDueUtc = iif(NextDueUtc > :now, max(:now, ${acceptedTime('NextDueUtc')} - :aheadMs), NextDueUtc), LastPlannedUtc = min(LastPlannedUtc, :now),
       LastRunUtc = min(LastRunUtc, :now)
     WHERE Id IN (SELECT value FROM json_each(:ids))`,
   noteDrawIn: 'UPDATE RegistryState SET DrawInMs = ?, DrawInAfter = ?',
-  choose: `UPDATE Tenants SET PlanVersion = PlanVersion + 1, LastPlannedUtc = ?, NextDueUtc = ?, WakePending = 0, InFlight = 1
+  choose: `UPDATE Tenants SET PlanVersion = ${nextNumber('PlanVersion')}, LastPlannedUtc = ?, NextDueUtc = ?, WakePending = 0, InFlight = 1
     WHERE Id = ? AND PlanVersion = ? AND Status = 'active'`,
 };
 
@@ -89,7 +91,7 @@ function drawInSchedule(connection: Connection, now: number): void {
   let { DrawInMs: aheadMs, DrawInAfter: after } = state;
   if (state.LastPlanUtc !== null && state.LastPlanUtc > now + clockToleranceMs) {
     // If an earlier change is not finished, its rest is made up for, too.
-    aheadMs = (aheadMs ?? 0) + state.LastPlanUtc - now;
+    aheadMs = Math.min((aheadMs ?? 0) + state.LastPlanUtc - now, spanOfTimesMs);
     after = '';
   }
   if (aheadMs === null) return;
@@ -124,18 +126,18 @@ function look(connection: Connection): LookRow {
 export async function beginPlan(handle: DatabaseHandle, request: BeginPlan): Promise<BeginPlanResult> {
   const seen = await handle.look(look);
   const held = heldByAnother(seen, request.owner);
-  if (held !== null && !isAheadOfClock(seen)) return held;
+  if (held !== null && !lastsTooLong(seen)) return held;
   // No fsync: a power cut ends every process that uses these files, so that the lease holds nothing back afterwards.
   return handle.write((connection, now) => planInTransaction(connection, request, now), { durable: false });
 }
 
-function planInTransaction(connection: Connection, request: BeginPlan, now: number): BeginPlanResult {
-  const { owner, leaseMs } = request;
-  const held = takenByAnother(connection, planLeaseName, owner);
+function planInTransaction(connection: Connection, plan: BeginPlan, now: number): BeginPlanResult {
+  const request = { name: planLeaseName, owner: plan.owner, durationMs: plan.leaseMs };
+  const held = takenByAnother(connection, request);
   if (held !== null) return held;
   drawInSchedule(connection, now);
-  if (request.lookWithinMs !== undefined) {
-    connection.prepare(planSql.bringForward).run({ latest: now + wholeMs(request.lookWithinMs) });
+  if (plan.lookWithinMs !== undefined) {
+    connection.prepare(planSql.bringForward).run({ latest: now + wholeMs(plan.lookWithinMs) });
   }
   const found = look(connection);
   const isHeldByUs = found.Owner !== null && (found.ExpiresUtc ?? 0) > now;
@@ -144,7 +146,7 @@ function planInTransaction(connection: Connection, request: BeginPlan, now: numb
     const nextDueInMs = found.NextDueUtc === null ? null : found.NextDueUtc - now;
     return { status: 'idle', previous: notePlan(connection, now, 0, false), nextDueInMs };
   }
-  const lease = takeLease(connection, { name: planLeaseName, owner, durationMs: leaseMs }, now);
+  const lease = takeLease(connection, request, now);
   if (!isDue) {
     // This owner's earlier plan was still open; taking the lease again has ended it (L2).
     releaseLease(connection, lease);
@@ -156,7 +158,7 @@ function planInTransaction(connection: Connection, request: BeginPlan, now: numb
     status: 'due',
     lease,
     previous: notePlan(connection, now, due, true),
-    candidates: read(connection, request, due, now).map((row) => candidate(row, now)),
+    candidates: read(connection, plan, due, now).map((row) => candidate(row, now)),
     due,
   };
 }

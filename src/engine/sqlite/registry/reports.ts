@@ -7,7 +7,7 @@ import type { Reported, ReportedState, TenantReport } from '../../tenant-report.
 import { completeCounts, type FailuresRow, failures } from '../../tenant-row.ts';
 import type { CountName } from '../../work-queue.ts';
 import { type Connection, nowSql } from '../connection.ts';
-import { acceptedTime } from '../integers.ts';
+import { acceptedCount, acceptedTime, nextNumber } from '../integers.ts';
 import { dateOrNull, wholeMs } from '../time.ts';
 import { isDeferred } from './choice.ts';
 import { recordFlow } from './history.ts';
@@ -23,16 +23,19 @@ const isChosen = `(${mayChoose} AND (WakePending = 1 OR :backlog = 1))`;
 const isChosenSkipped = `(${mayChoose} AND InFlight = 0 AND NOT ${isDeferred})`;
 /** As a plan's choice, so that neither a plan nor a wake chooses the tenant too. */
 const choosesIf = (condition: string) =>
-  `PlanVersion = PlanVersion + ${condition}, LastPlannedUtc = iif(${condition}, :now, LastPlannedUtc)`;
+  `PlanVersion = iif(${condition}, ${nextNumber('PlanVersion')}, PlanVersion), LastPlannedUtc = iif(${condition}, :now, LastPlannedUtc)`;
 
 const stored = (name: string) =>
   `(coalesce(OutboxState ->> '$.${name}', 0) + coalesce(InboxState ->> '$.${name}', 0))`;
-const storedSum = (name: string) => `coalesce(sum(iif(Status <> 'retired', ${stored(name)}, 0)), 0)`;
+/** Unlike sum(), total() returns a float, which neither overflows nor is too large to be read. */
+const sumOf = (expression: string) => `min(total(${expression}), ${Number.MAX_SAFE_INTEGER})`;
+const storedSum = (name: string) => sumOf(`iif(Status <> 'retired', ${stored(name)}, 0)`);
+const counted = (name: string) => `Total${name} = ${acceptedCount(`Total${name} + :${name.toLowerCase()}`)}`;
 const atLeast = (name: CountName) =>
   `coalesce(max(Status <> 'retired' AND instr(AtLeast, '"${name}"') > 0), 0)`;
 const longestAge = (queue: 'Outbox' | 'Inbox') => `
-  max(iif(Status <> 'retired', (${queue}State ->> '$.oldestDueAgeMs') + ${nowSql} - ${queue}StateUtc, NULL)) AS ${queue}DueAgeMs,
-  max(iif(Status <> 'retired' AND ${queue}State IS NOT NULL, ${nowSql} - ${queue}StateUtc, NULL)) AS ${queue}CountAgeMs`;
+  ${acceptedCount(`max(iif(Status <> 'retired', (${queue}State ->> '$.oldestDueAgeMs') + ${nowSql} - ${queue}StateUtc, NULL))`)} AS ${queue}DueAgeMs,
+  ${acceptedCount(`max(iif(Status <> 'retired' AND ${queue}State IS NOT NULL, ${nowSql} - ${queue}StateUtc, NULL))`)} AS ${queue}CountAgeMs`;
 
 /** Stores what a run left in a queue, unless the registry holds a later count. */
 const setState = (queue: 'Outbox' | 'Inbox') => {
@@ -53,9 +56,9 @@ const isPresent = '(:version IS NULL OR DatabaseVersion <= :version)';
 const sql = {
   report: `UPDATE Tenants
     SET LastRunUtc = :now, LastOutcome = :outcome, LastDurationMs = :durationMs, LastCounts = :counts,
-      TotalDone = TotalDone + :done, TotalRetried = TotalRetried + :retried, TotalDead = TotalDead + :dead,
-      TotalReleased = TotalReleased + :released, TotalParked = TotalParked + :parked,
-      TotalLost = TotalLost + :lost, TotalRecovered = TotalRecovered + :recovered,
+      ${counted('Done')}, ${counted('Retried')}, ${counted('Dead')},
+      ${counted('Released')}, ${counted('Parked')},
+      ${counted('Lost')}, ${counted('Recovered')},
       IdleStreak = :idleStreak, FailureStreak = :failureStreak,
       LastError = :error, LastErrorCode = :errorCode, LastErrorUtc = CASE WHEN :errorCode IS NULL THEN NULL ELSE :now END,
       Backlog = :backlog,
@@ -83,7 +86,7 @@ const sql = {
       coalesce(sum(Status = 'active' AND FailureStreak BETWEEN 2 AND 4), 0) AS FailingTwice,
       coalesce(sum(Status = 'active' AND FailureStreak BETWEEN 5 AND 9), 0) AS FailingFive,
       coalesce(sum(Status = 'active' AND FailureStreak >= 10), 0) AS FailingTen,
-      coalesce(max(iif(Status = 'active', FailureStreak, 0)), 0) AS LongestStreak,
+      coalesce(${acceptedCount(`max(iif(Status = 'active', FailureStreak, 0))`)}, 0) AS LongestStreak,
       ${nowSql} - ${acceptedTime(`min(CASE WHEN Status = 'active' AND NextDueUtc <= ${nowSql} THEN NextDueUtc END)`)} AS OldestDueMs,
       coalesce(sum(Status = 'active' AND FailingTopics <> '[]'), 0) AS FailingTopics,
       coalesce(sum(Status <> 'retired' AND ${stored('dead')} > 0), 0) AS WithDead,
@@ -92,14 +95,16 @@ const sql = {
       ${atLeast('ready')} AS ReadyAtLeast, ${atLeast('due')} AS DueAtLeast, ${atLeast('blocked')} AS BlockedAtLeast,
       ${atLeast('dead')} AS DeadAtLeast, ${atLeast('parked')} AS ParkedAtLeast,
       ${longestAge('Outbox')}, ${longestAge('Inbox')},
-      coalesce(sum(TotalDone), 0) AS TotalDone, coalesce(sum(TotalRetried), 0) AS TotalRetried,
-      coalesce(sum(TotalDead), 0) AS TotalDead, coalesce(sum(TotalReleased), 0) AS TotalReleased,
-      coalesce(sum(TotalParked), 0) AS TotalParked, coalesce(sum(TotalLost), 0) AS TotalLost,
-      coalesce(sum(TotalRecovered), 0) AS TotalRecovered
+      ${sumOf('TotalDone')} AS TotalDone, ${sumOf('TotalRetried')} AS TotalRetried,
+      ${sumOf('TotalDead')} AS TotalDead, ${sumOf('TotalReleased')} AS TotalReleased,
+      ${sumOf('TotalParked')} AS TotalParked, ${sumOf('TotalLost')} AS TotalLost,
+      ${sumOf('TotalRecovered')} AS TotalRecovered
     FROM (SELECT *, coalesce(OutboxState ->> '$.atLeast', '') || coalesce(InboxState ->> '$.atLeast', '') AS AtLeast FROM Tenants)`,
-  state: `SELECT LastPlanUtc, ${nowSql} - LastPlanUtc AS LastPlanAgeMs, LastPlanDue, LastPlanChosen, Poisoned, LastPoisonedUtc
+  state: `SELECT ${acceptedTime('LastPlanUtc')} AS LastPlanUtc, ${nowSql} - ${acceptedTime('LastPlanUtc')} AS LastPlanAgeMs,
+      ${['LastPlanDue', 'LastPlanChosen', 'Poisoned'].map((name) => `${acceptedCount(name)} AS ${name}`).join(', ')},
+      ${acceptedTime('LastPoisonedUtc')} AS LastPoisonedUtc
     FROM RegistryState`,
-  poisoned: 'UPDATE RegistryState SET Poisoned = Poisoned + 1, LastPoisonedUtc = ?',
+  poisoned: `UPDATE RegistryState SET Poisoned = ${acceptedCount('Poisoned + 1')}, LastPoisonedUtc = ?`,
 };
 
 /** Call it within a write transaction. @param waitedMs since the call, which gave the ages in the report */

@@ -9,6 +9,7 @@ import type {
 } from '../../registry.ts';
 import type { TenantStatus } from '../../tenant-status.ts';
 import type { Connection } from '../connection.ts';
+import { acceptedCount } from '../integers.ts';
 import { definitionValues, type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
 import type { FileAddress, TenantFiles } from './tenant-files.ts';
 
@@ -16,11 +17,15 @@ import type { FileAddress, TenantFiles } from './tenant-files.ts';
 const unlessMoved = (column: string, otherwise: string) =>
   `iif(DatabaseKey = :databaseKey AND SchemaName = :schema, ${column}, ${otherwise})`;
 
+const hasNext = (version: string) => `${version} BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER - 1_000_000}`;
+
 const sql = {
   get: `SELECT ${tenantColumns} FROM Tenants WHERE Id = ?`,
-  version: 'SELECT TenantVersion AS Version FROM RegistryState',
+  version: `SELECT ${acceptedCount('TenantVersion')} AS Version FROM RegistryState`,
   // At random, so that a restored registry does not give a version that a host has seen to another change.
-  nextVersion: `UPDATE RegistryState SET TenantVersion = TenantVersion + 1 + abs(random() % 1000000)
+  // After a version that is too large, which another program has stored, it follows those of the tenants.
+  nextVersion: `UPDATE RegistryState SET TenantVersion = 1 + abs(random() % 1000000) + iif(${hasNext('TenantVersion')}, TenantVersion,
+      coalesce((SELECT max(Version) FROM Tenants WHERE ${hasNext('Version')}), 0))
     RETURNING TenantVersion AS Version`,
   hasVersion: 'SELECT 1 FROM Tenants WHERE Version = ?',
   userOfDatabase: `SELECT Id FROM Tenants WHERE DatabaseKey = ? AND Status <> 'retired' AND Id <> ?`,
@@ -131,7 +136,8 @@ export function addTenant(
   const fileId = files.idOf(definition);
   assertDatabaseFree(connection, files, keyed, fileId);
   // A retired id gets a new row, but a higher plan version: a plan that read the old tenant must not get the new one.
-  const planVersion = typeof row?.PlanVersion === 'number' ? row.PlanVersion + 1 : 0;
+  const planVersion =
+    typeof row?.PlanVersion === 'number' ? (row.PlanVersion % Number.MAX_SAFE_INTEGER) + 1 : 0;
   const paused = by === 'directory' && row?.PausedByOperator === 1 ? 1 : 0;
   if (row !== undefined) connection.run(sql.remove, id);
   const version = nextVersion(connection);

@@ -1,6 +1,7 @@
 /** Wakes (F7). */
 import type { ChooseWoken, TenantRecord, Woken } from '../../registry.ts';
 import { type Connection, nowSql } from '../connection.ts';
+import { nextNumber } from '../integers.ts';
 import { wholeMs } from '../time.ts';
 import { inFlight, isDeferred } from './choice.ts';
 import { type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
@@ -15,7 +16,7 @@ const sql = {
     FROM Tenants
     WHERE Id = ? AND Status = 'active' AND WakePending = 1`,
   /** As a plan's choice, so that neither a plan nor another wake chooses the tenant too. */
-  choose: `UPDATE Tenants SET PlanVersion = PlanVersion + 1, LastPlannedUtc = :now, NextDueUtc = :again, WakePending = 0, InFlight = 1
+  choose: `UPDATE Tenants SET PlanVersion = ${nextNumber('PlanVersion')}, LastPlannedUtc = :now, NextDueUtc = :again, WakePending = 0, InFlight = 1
     WHERE Id = :id AND Status = 'active' AND ${mayBeChosen(':now')}`,
   get: `SELECT ${tenantColumns} FROM Tenants WHERE Id = ?`,
   note: `UPDATE Tenants SET WakePending = 1,

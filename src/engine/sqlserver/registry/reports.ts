@@ -3,12 +3,11 @@ import { failingTopicsOf, mergedFailingTopics } from '../../failing-topics.ts';
 import type { FleetSummary } from '../../fleet-summary.ts';
 import { reportedColumns, reportedFlow } from '../../history-rows.ts';
 import { type StoredSumsRow, storedState, storedSums } from '../../stored-counts.ts';
-import { readableOr } from '../../stored-values.ts';
+import { boundedCount, readableOr } from '../../stored-values.ts';
 import type { Reported, TenantReport } from '../../tenant-report.ts';
-import { completeCounts, failures } from '../../tenant-row.ts';
+import { completeCounts, failures, type TotalsRow, totalsOf } from '../../tenant-row.ts';
 import { bigint, bit, type Database, int, longText, type Row, real, text } from '../database.ts';
 import { wholeMs } from '../text.ts';
-import { totals } from './rows.ts';
 
 /**
  * Does not repeat the call when the answer is lost, because a report that was counted twice would stay in the
@@ -116,7 +115,7 @@ export async function recordPoisoned(database: Database): Promise<void> {
 export async function fleetSummary(database: Database): Promise<FleetSummary> {
   const [rows] = await database.call('Fleet_Summary', {}, { onLost: 'repeat' });
   const row = rows![0]!;
-  const count = (name: string) => Number(row[name]);
+  const count = (name: string) => boundedCount(Number(row[name]));
   return {
     tenants: { active: count('Active'), paused: count('Paused'), retired: count('Retired') },
     due: count('Due'),
@@ -133,7 +132,10 @@ export async function fleetSummary(database: Database): Promise<FleetSummary> {
     withDead: count('WithDead'),
     stored: storedSums(
       Object.fromEntries(
-        Object.entries(row).map(([name, value]) => [name, value === null ? null : Number(value)]),
+        Object.entries(row).map(([name, value]) => [
+          name,
+          value === null ? null : boundedCount(Number(value)),
+        ]),
       ) as unknown as StoredSumsRow,
     ),
     lastPlan:
@@ -145,7 +147,7 @@ export async function fleetSummary(database: Database): Promise<FleetSummary> {
             due: count('LastPlanDue'),
             chosen: count('LastPlanChosen'),
           },
-    totals: totals(row),
+    totals: totalsOf(row as unknown as TotalsRow<unknown>, (_column, sum) => boundedCount(Number(sum))),
     poisoned: { total: count('Poisoned'), lastUtc: row.LastPoisonedUtc as Date | null },
   };
 }

@@ -1,14 +1,7 @@
 /** Converts rows of the registry's Tenants table to records, and definitions to parameters. */
-import type { RunCounts, TenantDefinition, TenantRecord } from '../../registry.ts';
+import type { TenantDefinition, TenantRecord } from '../../registry.ts';
 import { UnreadableValue } from '../../stored-values.ts';
-import {
-  type ColumnReaders,
-  storedAuth,
-  type TenantRow,
-  type TotalsRow,
-  tenantRecordOf,
-  totalsOf,
-} from '../../tenant-row.ts';
+import { type ColumnReaders, storedAuth, type TenantRow, tenantRecordOf } from '../../tenant-row.ts';
 import { longText, type Parameters, type Row, real, text } from '../database.ts';
 
 /** The driver returns bigint columns as text. @throws UnreadableValue when JavaScript cannot hold the integer exactly */
@@ -23,11 +16,6 @@ const readers: ColumnReaders<Date, unknown, boolean> = {
   number,
   flag: (value) => value,
 };
-
-/** The sums of run counts in a row, of one tenant or of many. */
-export function totals(row: Row): RunCounts {
-  return totalsOf(row as unknown as TotalsRow<unknown>, number);
-}
 
 export function tenantRecord(row: Row): TenantRecord {
   return tenantRecordOf(row as unknown as TenantRow<Date, unknown, boolean>, readers);
