@@ -117,6 +117,16 @@ export type { Strategy } from './fleet/plan/strategy.ts';
 export type { TenantInput } from './fleet/tenants/definition.ts';
 export type { Directory, DirectoryTenant, ListedTenants } from './fleet/tenants/directory-listing.ts';
 export type { Tenants } from './fleet/tenants/registered-tenants.ts';
+export {
+  type FleetHealth,
+  type FleetHealthOptions,
+  fleetHealth,
+  fleetHealthQuery,
+  type TenantHealth,
+} from './health/fleet-health.ts';
+export { type Check, type Readiness, readiness } from './health/readiness.ts';
+export { type HealthServer, type HealthServerOptions, serveHealth } from './health/serve-health.ts';
+export type { Trouble } from './health/troubles.ts';
 export type { Inbox, InboxMessage, Received, ReceiveOptions } from './inbox/inbox.ts';
 export {
   SignatureRefused,
@@ -168,6 +178,6 @@ export {
   type Settings,
   type SettingsInput,
 } from './settings.ts';
-export { exportTelemetry, type TelemetryExport } from './telemetry/export.ts';
+export { exportTelemetry, type TelemetryExport, type TelemetryOptions } from './telemetry/export.ts';
 export type { LogFields, Logger } from './telemetry/logger.ts';
 export type { TraceHeaders } from './telemetry/trace-headers.ts';

@@ -4,6 +4,7 @@ import { streakRanges } from '../../src/engine/fleet-summary.ts';
 import { runOutcomes } from '../../src/engine/tenant-report.ts';
 import { tenantStatuses } from '../../src/engine/tenant-status.ts';
 import { countNames } from '../../src/engine/work-queue.ts';
+import { troubles } from '../../src/health/troubles.ts';
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const milliseconds = v.pipe(v.number(), v.minValue(0));
@@ -90,6 +91,7 @@ const tenantHealth = v.strictObject({
 });
 export const fleet = v.strictObject({
   status: v.picklist(['ok', 'troubled']),
+  troubles: v.array(v.picklist(troubles)),
   fleet: v.strictObject({
     tenants: v.strictObject(v.entriesFromList(tenantStatuses, count)),
     due: count,

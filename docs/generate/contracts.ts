@@ -67,6 +67,13 @@ const parameter = (name: string, description: string) => ({
   description,
   schema: { type: 'string' },
 });
+const optional = (name: string, description: string) => ({
+  name,
+  in: 'query',
+  required: false,
+  description,
+  schema: { type: 'string' },
+});
 const tenantId = parameter('tenantId', "The tenant's id");
 const messages = [ref('Message'), { type: 'array', items: ref('Message'), minItems: 1, maxItems: 1_000 }];
 
@@ -157,7 +164,27 @@ export const openapi = {
       get: {
         operationId: 'fleet',
         summary: 'The fleet and its most troubled tenants, by the last reports',
-        responses: { 200: answer('The fleet.', 'Fleet'), ...refusals(500, 503) },
+        parameters: [
+          optional(
+            'fail-on',
+            'Answer 503 if the fleet has one of these troubles: dead, failing, stale, separated by commas',
+          ),
+          optional(
+            'stale-after',
+            'How old the last plan, or the oldest due time, may be: a duration. Default: 5m',
+          ),
+        ],
+        responses: {
+          200: answer('The fleet.', 'Fleet'),
+          ...refusals(400, 500),
+          503: {
+            description: `The fleet has a trouble that fail-on names; or a problem: ${problems[503]}`,
+            content: {
+              ...json(ref('Fleet')),
+              'application/problem+json': { schema: ref('Problem') },
+            },
+          },
+        },
       },
     },
     '/openapi.json': {

@@ -19,11 +19,6 @@ const callers: Partial<Record<ErrorCode, readonly [status: number, title: string
   ],
 };
 
-/** Whether an error's message may be shown over HTTP. Other messages can name servers, files and settings. */
-export function isForCallers(code: string): boolean {
-  return code === 'INVALID_ARGUMENT' || code === 'INVALID_MESSAGE' || code === 'POISONED';
-}
-
 const retryAfterSeconds = 5;
 
 /** Wraps a handler so that its errors become problem details. Internal details appear only in the invocation's log. */

@@ -1,5 +1,7 @@
 /** Parsers of option values. They reject bad text with an error that says which form the value must have. */
 import { InvalidArgumentError } from 'commander';
+import type { Address } from '../health/http-server.ts';
+import { loopback } from '../health/serve-health.ts';
 import { parseDuration } from '../settings.ts';
 
 /**
@@ -51,4 +53,16 @@ export function pairArgument(
 
 export function listArgument(text: string, previous: readonly string[] = []): string[] {
   return [...previous, text];
+}
+
+/** A port, or an address of this machine with a port: 8080, 0.0.0.0:8080, [::]:8080. Without an address: loopback. */
+export function addressArgument(text: string): Address {
+  const [, ipv6, name, digits] =
+    /^(?:(?:\[([\da-f:.%a-z]+)\]|([^\s:/[\]]+)):)?(\d{1,5})$/i.exec(text.trim()) ?? [];
+  if (digits === undefined || Number(digits) > 65_535) {
+    throw new InvalidArgumentError(
+      `Give a port, such as 8080, which listens on ${loopback} only; or an address of this machine too, such as 0.0.0.0:8080.`,
+    );
+  }
+  return { host: ipv6 ?? name ?? loopback, port: Number(digits) };
 }

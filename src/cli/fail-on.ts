@@ -2,19 +2,22 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { FleetSummary } from '../engine/fleet-summary.ts';
 import type { TenantRecord } from '../engine/registry.ts';
+import {
+  defaultStaleAfterMs,
+  parseTroubles,
+  type Sign,
+  signsOf,
+  type Trouble,
+  troubles,
+} from '../health/troubles.ts';
 import { durationArgument } from './arguments.ts';
 import { TroubledError } from './errors.ts';
 import { counted, duration } from './output/text.ts';
-
-const troubles = ['dead', 'failing', 'stale'] as const;
-type Trouble = (typeof troubles)[number];
 
 export interface FailOnOptions {
   readonly failOn?: readonly Trouble[];
   readonly staleAfter: number;
 }
-
-const staleAfterMs = 300_000;
 
 export function addFailOn(command: Command): Command {
   return command
@@ -27,16 +30,15 @@ export function addFailOn(command: Command): Command {
     .addOption(
       new Option('--stale-after <duration>', 'for --fail-on stale')
         .argParser(durationArgument)
-        .default(staleAfterMs, '5m'),
+        .default(defaultStaleAfterMs, '5m'),
     );
 }
 
-function troublesArgument(text: string): Trouble[] {
-  const names = text.split(',').map((name) => name.trim());
-  const unknown = names.find((name) => !(troubles as readonly string[]).includes(name));
-  if (unknown !== undefined)
+function troublesArgument(text: string): readonly Trouble[] {
+  const names = parseTroubles(text);
+  if (names === null)
     throw new InvalidArgumentError(`Give one or more of ${troubles.join(', ')}, separated by commas.`);
-  return names as Trouble[];
+  return names;
 }
 
 /**
@@ -48,29 +50,10 @@ export function failOn(
   fleet: FleetSummary,
   named: readonly TenantRecord[] | undefined,
 ): void {
-  const found = named === undefined ? inFleet(fleet) : inTenants(named);
-  const ages = [fleet.tenants.active > 0 ? fleet.lastPlan?.ageMs : undefined, found.oldestDueMs];
-  const [plan, due] = ages.map((ageMs) => ((ageMs ?? 0) > staleAfter ? duration(ageMs!) : undefined));
-  const texts: Record<Trouble, string[]> = {
-    dead:
-      found.dead > 0
-        ? [
-            `${atLeast(counted(found.dead, 'dead message'), found.isDeadAtLeast)} in ${counted(found.withDead, 'tenant')}`,
-          ]
-        : [],
-    failing: [
-      ...(found.failing > 0 ? [`the last run of ${counted(found.failing, 'tenant')} failed`] : []),
-      ...(found.withFailingTopics > 0
-        ? [`${counted(found.withFailingTopics, 'tenant')} with topics that fail`]
-        : []),
-    ],
-    stale: [
-      ...(plan === undefined ? [] : [`the last plan was ${plan} ago`]),
-      ...(due === undefined ? [] : [`a tenant has been due for ${due}`]),
-      ...(fleet.lastPlan === null && fleet.tenants.active > 0 ? ['no plan has been made yet'] : []),
-    ],
-  };
-  const shown = wanted.flatMap((trouble) => texts[trouble].map((text) => `${trouble}: ${text}`));
+  const signs = signsOf(fleet, staleAfter, named);
+  const shown = wanted.flatMap((trouble) =>
+    signs.filter((sign) => sign.trouble === trouble).map((sign) => `${trouble}: ${signText(sign)}`),
+  );
   if (shown.length > 0) {
     const hint = wanted.includes('stale') ? ` (stale after ${duration(staleAfter)})` : '';
     throw new TroubledError(
@@ -79,39 +62,20 @@ export function failOn(
   }
 }
 
-type Found = { readonly dead: number; readonly isDeadAtLeast: boolean } & Pick<
-  FleetSummary,
-  'withDead' | 'failing' | 'withFailingTopics' | 'oldestDueMs'
->;
-
-const inFleet = (fleet: FleetSummary): Found => ({
-  ...fleet,
-  dead: fleet.stored.dead,
-  isDeadAtLeast: fleet.stored.atLeast.includes('dead'),
-});
-
-/** `at least 10000 dead messages`, because a run counts only so many. */
-const atLeast = (text: string, isAtLeast: boolean) => `${isAtLeast ? 'at least ' : ''}${text}`;
-
-function inTenants(tenants: readonly TenantRecord[]): Found {
-  const living = tenants.filter(({ status }) => status !== 'retired');
-  const active = tenants.filter(({ status }) => status === 'active');
-  const dead = living.map(deadNow).filter((count) => count > 0);
-  // By the clock of this machine, because a tenant's record has no age.
-  const due = active.flatMap(({ schedule }) => schedule.nextDueUtc ?? []);
-  return {
-    dead: dead.reduce((sum, count) => sum + count, 0),
-    isDeadAtLeast: living.some(({ schedule }) =>
-      Object.values(schedule.queues).some((state) => state.atLeast.includes('dead')),
-    ),
-    withDead: dead.length,
-    failing: active.filter(({ schedule }) => schedule.failureStreak > 0).length,
-    withFailingTopics: active.filter(({ schedule }) => schedule.failingTopics.length > 0).length,
-    oldestDueMs: due.length === 0 ? null : Date.now() - Math.min(...due.map(Number)),
-  };
-}
-
-/** Dead messages of all queues of a tenant, by the last runs that served them. */
-export function deadNow({ schedule: { queues } }: Pick<TenantRecord, 'schedule'>): number {
-  return Object.values(queues).reduce((sum, { dead }) => sum + dead, 0);
+function signText(sign: Sign): string {
+  switch (sign.of) {
+    case 'messages':
+      // A run counts only so many.
+      return `${sign.isAtLeast ? 'at least ' : ''}${counted(sign.count, 'dead message')} in ${counted(sign.tenants, 'tenant')}`;
+    case 'runs':
+      return `the last run of ${counted(sign.tenants, 'tenant')} failed`;
+    case 'topics':
+      return `${counted(sign.tenants, 'tenant')} with topics that fail`;
+    case 'plan':
+      return `the last plan was ${duration(sign.ageMs)} ago`;
+    case 'due':
+      return `a tenant has been due for ${duration(sign.ageMs)}`;
+    case 'no-plan':
+      return 'no plan has been made yet';
+  }
 }

@@ -58,7 +58,7 @@ export class Session {
    * the fleet even if the handler module is broken.
    */
   async open(
-    options: { handlers?: boolean; level?: LogLevel; runLines?: boolean } = {},
+    options: { handlers?: boolean; level?: LogLevel; runLines?: boolean; scraped?: boolean } = {},
   ): Promise<MultiOutbox> {
     if (this.#opened === undefined) {
       const { createMultiOutbox } = await import('../multi-outbox.ts');
@@ -71,7 +71,7 @@ export class Session {
       }
       if (options.handlers && this.options.json) keepStandardOutput();
       const handlers = options.handlers ? await this.loadHandlers() : [];
-      if (options.handlers) this.#telemetry = await this.#sendTelemetry();
+      if (options.handlers) this.#telemetry = await this.#sendTelemetry(options.scraped ?? false);
       this.#opened = createMultiOutbox({
         ...this.#given(),
         handlers,
@@ -107,12 +107,21 @@ export class Session {
     await this.#telemetry?.close();
   }
 
-  /** Starts the telemetry export. If that fails, the command warns and goes on. */
-  async #sendTelemetry(): Promise<TelemetryExport | undefined> {
+  /** The metrics as text; undefined unless `open` was called with `scraped`. */
+  get scrape(): (() => Promise<string>) | undefined {
+    return this.#telemetry?.scrape;
+  }
+
+  /**
+   * Starts the telemetry export. If that fails, the command warns and goes on, unless the metrics were asked for by an
+   * option.
+   */
+  async #sendTelemetry(scraped: boolean): Promise<TelemetryExport | undefined> {
     const { exportTelemetry } = await import('../telemetry/export.ts');
     try {
-      return await exportTelemetry();
+      return await exportTelemetry(undefined, process.env, { scraped });
     } catch (error) {
+      if (scraped) throw error;
       this.#logger.warn(errorText(error));
       return undefined;
     }

@@ -12,14 +12,22 @@ import { optional } from '../optional-package.ts';
 import { idleSpansDropped } from './idle-spans.ts';
 
 export interface TelemetryExport {
+  /** The metrics as text that Prometheus reads; only with the option `scraped`. */
+  readonly scrape?: () => Promise<string>;
   /** Exports the rest within three seconds and shuts down. Never throws. */
   close(): Promise<void>;
 }
 
-/** The OTLP exporters of traces and metrics. */
+export interface TelemetryOptions {
+  /** Collects the metrics for `scrape`, whether the environment names a destination or not. */
+  readonly scraped?: boolean;
+}
+
+/** What takes the traces and metrics: the OTLP exporters, and the collector of `scrape`. */
 interface Outlets {
   readonly spanProcessors: SpanProcessor[];
   readonly metricReaders: MetricReader[];
+  readonly scrape?: () => Promise<string>;
 }
 
 type Env = NodeJS.ProcessEnv;
@@ -33,6 +41,12 @@ const forOtlp = [
   '@opentelemetry/sdk-metrics',
   '@opentelemetry/sdk-trace-node',
 ];
+const forPrometheus = [
+  '@opentelemetry/exporter-prometheus',
+  '@opentelemetry/resources',
+  '@opentelemetry/sdk-metrics',
+  '@opentelemetry/sdk-trace-node',
+];
 const forApplicationInsights = ['applicationinsights', '@opentelemetry/resources'];
 const waitMs = 3_000;
 const metricIntervalMs = 60_000;
@@ -41,24 +55,29 @@ const metricIntervalMs = 60_000;
  * thousand tenants.
  */
 const mostSeries = 10_000;
+const boundedSeries = { instrumentName: 'multi_outbox.*', aggregationCardinalityLimit: mostSeries };
 
 /**
- * Starts the export if the environment names a destination. An SDK that the host registered earlier stays registered.
+ * Starts the export if the environment names a destination, or with `scraped`. An SDK that the host registered earlier
+ * stays registered.
  * @param serviceName used when OTEL_SERVICE_NAME is not set
- * @throws MultiOutboxError INVALID_CONFIGURATION when a variable has an invalid value
+ * @throws MultiOutboxError INVALID_CONFIGURATION when a variable has an invalid value; PACKAGE_MISSING
  */
 export async function exportTelemetry(
   serviceName = 'multi-outbox',
   env: NodeJS.ProcessEnv = process.env,
+  { scraped = false }: TelemetryOptions = {},
 ): Promise<TelemetryExport | undefined> {
   if (env.OTEL_SDK_DISABLED === 'true') return undefined;
   try {
     const connectionString = env.APPLICATIONINSIGHTS_CONNECTION_STRING;
-    const outlets = await otlpOutlets(env);
+    const otlp = await otlpOutlets(env);
+    const outlets = scraped ? await withScrape(otlp) : otlp;
+    const { scrape } = outlets;
     if (connectionString)
-      return closing(await startApplicationInsights(connectionString, outlets, serviceName, env));
+      return closing(await startApplicationInsights(connectionString, outlets, serviceName, env), scrape);
     if (outlets.spanProcessors.length + outlets.metricReaders.length === 0) return undefined;
-    return closing(await startSdk(outlets, serviceName));
+    return closing(await startSdk(outlets, serviceName, scraped ? forPrometheus : forOtlp), scrape);
   } catch (error) {
     if (isMultiOutboxError(error, 'PACKAGE_MISSING')) throw error;
     throw new MultiOutboxError(
@@ -100,7 +119,7 @@ async function startApplicationInsights(
     tracesPerSecond: 0,
     spanProcessors: [idleSpansDropped, consumersNamed, ...spanProcessors],
     metricReaders,
-    views: [{ instrumentName: 'multi_outbox.*', aggregationCardinalityLimit: mostSeries }],
+    views: [boundedSeries],
   });
   return shutdownAzureMonitor;
 }
@@ -150,7 +169,6 @@ async function otlpOutlets(env: Env): Promise<Outlets> {
         exportIntervalMillis,
         // The SDK refuses a timeout that is longer than the interval.
         exportTimeoutMillis: Math.min(waitMs, exportIntervalMillis),
-        cardinalityLimits: { default: mostSeries },
       }),
     );
   }
@@ -161,6 +179,21 @@ function isOtlpWanted(signal: Signal, env: Env): boolean {
   const chosen = env[`OTEL_${signal}_EXPORTER`];
   if (chosen) return chosen.split(',').some((name) => name.trim() === 'otlp');
   return Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT || env[`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`]);
+}
+
+/** Adds the collector of `scrape`. The exporter's own server is not started: the caller serves the text. */
+async function withScrape(outlets: Outlets): Promise<Outlets> {
+  const { PrometheusExporter, PrometheusSerializer } = await optional(
+    forPrometheus,
+    () => import('@opentelemetry/exporter-prometheus'),
+  );
+  const exporter = new PrometheusExporter({ preventServerStart: true });
+  const serializer = new PrometheusSerializer();
+  return {
+    ...outlets,
+    metricReaders: [...outlets.metricReaders, exporter],
+    scrape: async () => serializer.serialize((await exporter.collect()).resourceMetrics),
+  };
 }
 
 async function resourceOf(serviceName: string, packages: readonly string[]) {
@@ -178,26 +211,28 @@ async function resourceOf(serviceName: string, packages: readonly string[]) {
 async function startSdk(
   { spanProcessors, metricReaders }: Outlets,
   serviceName: string,
+  packages: readonly string[],
 ): Promise<() => Promise<void>> {
   const [resource, { NodeTracerProvider }, { MeterProvider }] = await Promise.all([
-    resourceOf(serviceName, forOtlp),
-    optional(forOtlp, () => import('@opentelemetry/sdk-trace-node')),
-    optional(forOtlp, () => import('@opentelemetry/sdk-metrics')),
+    resourceOf(serviceName, packages),
+    optional(packages, () => import('@opentelemetry/sdk-trace-node')),
+    optional(packages, () => import('@opentelemetry/sdk-metrics')),
   ]);
   const tracerProvider = new NodeTracerProvider({
     resource,
     spanProcessors: [idleSpansDropped, ...spanProcessors],
   });
   tracerProvider.register();
-  const meterProvider = new MeterProvider({ resource, readers: metricReaders });
+  const meterProvider = new MeterProvider({ resource, readers: metricReaders, views: [boundedSeries] });
   metrics.setGlobalMeterProvider(meterProvider);
   return async () => {
     await Promise.allSettled([tracerProvider.shutdown(), meterProvider.shutdown()]);
   };
 }
 
-function closing(shutdown: () => Promise<void>): TelemetryExport {
+function closing(shutdown: () => Promise<void>, scrape?: () => Promise<string>): TelemetryExport {
   return {
+    ...(scrape && { scrape }),
     async close() {
       let timer: NodeJS.Timeout | undefined;
       const patience = new Promise((resolve) => {

@@ -2,15 +2,13 @@
  * Metrics through the OpenTelemetry API. Unless the host registers an SDK, they cost almost nothing. Each recording
  * looks the meter up, so that an SDK registered later is used.
  */
-import { createNoopMeter, metrics } from '@opentelemetry/api';
-import type { FleetSummary } from '../engine/fleet-summary.ts';
+import { createNoopMeter, type Meter, metrics } from '@opentelemetry/api';
 import { bucketBoundsMs } from '../engine/histogram.ts';
 import type { RunCounts } from '../engine/registry.ts';
 import type { RunOutcome } from '../engine/tenant-report.ts';
-import { countNames } from '../engine/work-queue.ts';
 
 /** The meter of the SDK that is registered now. */
-export function meter() {
+export function meter(): Meter {
   return metrics.getMeter('multi-outbox');
 }
 
@@ -178,64 +176,6 @@ export function recordPoisoned(queue: string, result: 'recovered' | 'refused' | 
   meter()
     .createCounter('multi_outbox.poisoned', { description: 'Messages of poison queues by result' })
     .add(1, { queue, result });
-}
-
-/**
- * Records the fleet's state as gauges without tenants' ids, so that they cover every tenant of a fleet of any size.
- * A tenant counts in each of its states; ages are in milliseconds.
- */
-export function recordFleet(fleet: FleetSummary): void {
-  const { tenants, due, withBacklog, failing, withFailingTopics, withDead, failingByStreak, totals } = fleet;
-  const m = meter();
-  const states = m.createGauge('multi_outbox.tenants', { description: 'Tenants by state' });
-  const byState = {
-    ...tenants,
-    due,
-    backlog: withBacklog,
-    failing,
-    'failing-topics': withFailingTopics,
-    dead: withDead,
-  };
-  for (const [state, count] of Object.entries(byState)) states.record(count, { state });
-  const streaks = m.createGauge('multi_outbox.fleet.failing', {
-    description: 'Failing tenants by the number of failed runs in a row',
-  });
-  for (const [streak, count] of Object.entries(failingByStreak)) streaks.record(count, { streak });
-  m.createGauge('multi_outbox.fleet.longest_streak', {
-    description: 'Failed runs in a row of the tenant that has the most',
-  }).record(fleet.longestFailureStreak);
-  m.createGauge('multi_outbox.fleet.oldest_due_age', {
-    unit: 'ms',
-    description: 'How long the tenant that became due first has been due; 0 when none is',
-  }).record(fleet.oldestDueMs ?? 0);
-  if (fleet.lastPlan !== null) {
-    m.createGauge('multi_outbox.fleet.last_plan_age', {
-      unit: 'ms',
-      description: 'Time since the last plan that any host made',
-    }).record(fleet.lastPlan.ageMs);
-  }
-  const messages = m.createGauge('multi_outbox.fleet.messages', {
-    description: 'Messages by result, as all runs since the beginning have reported them',
-  });
-  for (const [result, count] of Object.entries(totals)) messages.record(count, { result });
-  m.createGauge('multi_outbox.fleet.dead', {
-    description: 'Messages that are Dead now, by the last reports',
-  }).record(fleet.stored.dead);
-  const stored = m.createGauge('multi_outbox.fleet.stored', {
-    description: 'Messages that the queues hold, by state, as of their last counts',
-  });
-  for (const state of countNames) stored.record(fleet.stored[state], { state });
-  m.createGauge('multi_outbox.fleet.oldest_message_age', {
-    unit: 'ms',
-    description: 'How long the oldest due message has been due, by the last counts; 0 when none was',
-  }).record(fleet.stored.oldestDueAgeMs ?? 0);
-  m.createGauge('multi_outbox.fleet.oldest_count_age', {
-    unit: 'ms',
-    description: 'Time since the oldest of these counts; 0 without any',
-  }).record(fleet.stored.oldestCountMs ?? 0);
-  m.createGauge('multi_outbox.fleet.poisoned', {
-    description: 'Queue messages that were given up since the beginning',
-  }).record(fleet.poisoned.total);
 }
 
 /** Records the messages that an inbox received, by result (I1, I2). */

@@ -3,23 +3,35 @@ import { isMultiOutboxError } from '../../errors.ts';
 import type { RunReport } from '../../fleet/dispatch/run-report.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import { addressArgument } from '../arguments.ts';
 import { beginDispatching } from '../dispatching.ts';
 import { exitCodes } from '../errors.ts';
 import { jsonLine } from '../output/json.ts';
 import { RunSums, runLine } from '../output/run.ts';
 import { duration, escapedLine } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
+import { type ServedAddresses, serveAddresses } from '../serve-addresses.ts';
 
 export function runCommand(program: Command, run: Runner): void {
   program
     .command('run')
     .description('plan and dispatch until SIGINT or SIGTERM')
+    .option(
+      '--health <address>',
+      'serve /health/live, /health/ready and /health/fleet over HTTP: a port of 127.0.0.1, or an address with a port, such as 0.0.0.0:8080',
+      addressArgument,
+    )
+    .option(
+      '--metrics <address>',
+      'serve /metrics for Prometheus over HTTP; the address may be that of --health',
+      addressArgument,
+    )
     .addHelpText(
       'after',
       '\nThe first signal stops the process gracefully: it settles finished messages and releases unstarted ones.\n' +
         'A second signal ends the process at once. With --json every dispatch run is one line on standard output.',
     )
-    .action((_options: object, command: Command) =>
+    .action((options: ServedAddresses, command: Command) =>
       run(command, async (session) => {
         const { json } = session.options;
         // The library logs each run with more fields, as a log file needs. On a terminal and with --json this command
@@ -29,19 +41,28 @@ export function runCommand(program: Command, run: Runner): void {
           handlers: true,
           level: 'info',
           runLines: !reportsRuns,
+          scraped: options.metrics !== undefined,
         });
         const { logger } = session;
-        await requireRegistry(multiOutbox, logger);
         const dispatching = beginDispatching(logger, {
           ...session.options,
           ...session.settings.telemetry,
         });
+        const { signal } = dispatching;
         const sums = new RunSums();
-        const topics = multiOutbox.handlers.map(({ topic }) => topic).join(', ');
-        logger.info(`Dispatching ${topics || '(no handlers)'}; press Ctrl+C or send SIGTERM to stop.`);
-        await multiOutbox
-          .run({
-            signal: dispatching.signal,
+        let endServing = async () => {};
+        try {
+          endServing = await serveAddresses(options, {
+            multiOutbox,
+            scrape: session.scrape,
+            signal,
+            logger,
+          });
+          await requireRegistry(multiOutbox, logger);
+          const topics = multiOutbox.handlers.map(({ topic }) => topic).join(', ');
+          logger.info(`Dispatching ${topics || '(no handlers)'}; press Ctrl+C or send SIGTERM to stop.`);
+          await multiOutbox.run({
+            signal,
             onRun(event) {
               dispatching.track(event);
               if (event.report === undefined) return;
@@ -49,8 +70,11 @@ export function runCommand(program: Command, run: Runner): void {
               if (json) process.stdout.write(jsonLine(event.report));
               else if (reportsRuns) logRun(logger, event.report);
             },
-          })
-          .finally(() => dispatching.end());
+          });
+        } finally {
+          dispatching.end();
+          await endServing();
+        }
         logger.info(`Stopped after ${duration(sums.elapsedMs)}: ${sums.text()}.`);
         return exitCodes.done;
       }),

@@ -2,9 +2,10 @@ import { type Command, Option } from 'commander';
 import type { FleetSummary } from '../../engine/fleet-summary.ts';
 import type { TenantRecord } from '../../engine/registry.ts';
 import { type TenantStatus, tenantStatuses } from '../../engine/tenant-status.ts';
+import { deadNow } from '../../health/troubles.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import { listArgument, wholeNumber } from '../arguments.ts';
-import { addFailOn, deadNow, type FailOnOptions, failOn } from '../fail-on.ts';
+import { addFailOn, type FailOnOptions, failOn } from '../fail-on.ts';
 import { paintOutcome } from '../output/run.ts';
 import { table } from '../output/table.ts';
 import {

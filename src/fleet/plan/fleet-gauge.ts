@@ -1,7 +1,8 @@
 import type { Registry } from '../../engine/registry.ts';
 import { describeError } from '../../errors.ts';
+import { recordFleet } from '../../telemetry/fleet-gauges.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { isMeasured, recordFleet } from '../../telemetry/metrics.ts';
+import { isMeasured } from '../../telemetry/metrics.ts';
 import { TenantGauges } from '../../telemetry/tenant-gauges.ts';
 import { worstValues } from './worst-values.ts';
 

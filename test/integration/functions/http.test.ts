@@ -242,6 +242,19 @@ describe('health', () => {
     expect(await app.library.outbox('acme').statistics()).toEqual(before);
   });
 
+  test('S6: fleet answers 503 if it finds what fail-on names', async () => {
+    await app.tenants('acme');
+    const instance = await app.start();
+    // No plan has been made.
+    const stale = await instance.fetch('health/fleet?fail-on=stale');
+    expect([stale.status, await stale.json()]).toEqual([
+      503,
+      expect.objectContaining({ status: 'troubled', troubles: ['stale'] }),
+    ]);
+    expect((await instance.fetch('health/fleet?fail-on=dead')).status).toBe(200);
+    expect(await problem(await instance.fetch('health/fleet?fail-on=deed'))).toMatchObject({ status: 400 });
+  });
+
   test('a registry without its schema is not ready, and the answer shows only the code', async () => {
     const instance = await app.start();
     const ready = await instance.fetch('health/ready');

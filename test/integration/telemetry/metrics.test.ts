@@ -169,6 +169,20 @@ test('F6: the fleet’s state comes from the registry before the plan, and cover
   expect(all['multi_outbox.fleet.last_plan_age']).toBeUndefined();
 });
 
+test('F6: a host that reads the fleet’s state no more exports no old figures of it', async () => {
+  const face = await place.fleet(['acme'], { handlers });
+  await face.plan();
+  expect((await recorded())['multi_outbox.fleet.dead']).toEqual([[{}, 0]]);
+  exporter.reset();
+  const now = performance.now();
+  jest.spyOn(performance, 'now').mockReturnValue(now + 90_001);
+  try {
+    expect((await recorded())['multi_outbox.fleet.dead']).toBeUndefined();
+  } finally {
+    jest.restoreAllMocks();
+  }
+});
+
 test('tenants beyond the limit of labels share one label', async () => {
   const ids = ['t1', 't2', 't3', 't4'];
   const former = ['acme', 'birch'];

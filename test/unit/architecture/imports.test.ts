@@ -85,8 +85,8 @@ const allowed: readonly (readonly [part: string, may: string])[] = [
   ],
   ['fleet/', `(fleet|queue|lease|telemetry)/|${base}`],
   [
-    '(local/|multi-outbox(-interface)?\\.ts|index\\.ts)',
-    `(local|fleet|outbox|inbox|queue|lease|telemetry)/|multi-outbox|require-supported-node\\.ts|${base}`,
+    '(local/|health/|multi-outbox(-interface)?\\.ts|index\\.ts)',
+    `(local|health|fleet|outbox|inbox|queue|lease|telemetry)/|multi-outbox|require-supported-node\\.ts|${base}`,
   ],
   // Tests of a user's own run on the embedded engine, with a clock that can be set.
   [

@@ -1,0 +1,120 @@
+/** The answer of `health/fleet`, for the local host and for the function app. */
+import type { FleetSummary } from '../engine/fleet-summary.ts';
+import type { TenantRecord } from '../engine/registry.ts';
+import { MultiOutboxError, shownValue } from '../errors.ts';
+import type { MultiOutbox } from '../multi-outbox-interface.ts';
+import { parseDuration } from '../settings.ts';
+import { defaultStaleAfterMs, parseTroubles, signsOf, type Trouble, troubles } from './troubles.ts';
+
+export interface FleetHealthOptions {
+  /** The troubles that make `status` 'troubled'. Default: `failing`. */
+  readonly failOn?: readonly Trouble[];
+  /** Milliseconds: how old the last plan, or the oldest due time, may be before it is `stale`. Default: five minutes. */
+  readonly staleAfterMs?: number;
+}
+
+export interface FleetHealth {
+  readonly status: 'ok' | 'troubled';
+  /** Each trouble that the last reports show, whether it is in `failOn` or not. */
+  readonly troubles: readonly Trouble[];
+  readonly fleet: FleetSummary;
+  /** The tenants that most need attention. */
+  readonly worst: readonly TenantHealth[];
+  /** How many active tenants were read to find them. */
+  readonly examined: number;
+  /** False when there are more active tenants than were read. */
+  readonly complete: boolean;
+}
+
+/** A tenant by its last reports. An error shows its message only if that can name no server, file or setting. */
+export type TenantHealth = Pick<
+  TenantRecord['schedule'],
+  | 'nextDueUtc'
+  | 'lastRunUtc'
+  | 'lastOutcome'
+  | 'failureStreak'
+  | 'backlog'
+  | 'queues'
+  | 'parkedTopics'
+  | 'failingTopics'
+  | 'totals'
+> & {
+  readonly tenantId: string;
+  readonly lastError: {
+    readonly code: string;
+    readonly utc: Date | null;
+    readonly message?: string | null;
+  } | null;
+};
+
+/** Reads only the registry (F6). @throws the registry's error */
+export async function fleetHealth(
+  multiOutbox: Pick<MultiOutbox, 'status' | 'worst'>,
+  { failOn = ['failing'], staleAfterMs = defaultStaleAfterMs }: FleetHealthOptions = {},
+): Promise<FleetHealth> {
+  const fleet = await multiOutbox.status();
+  const { tenants, examined, complete } = await multiOutbox.worst();
+  const signs = signsOf(fleet, staleAfterMs);
+  const found = troubles.filter((trouble) => signs.some((sign) => sign.trouble === trouble));
+  return {
+    status: found.some((trouble) => failOn.includes(trouble)) ? 'troubled' : 'ok',
+    troubles: found,
+    fleet,
+    worst: tenants.map(tenantHealth),
+    examined,
+    complete,
+  };
+}
+
+/**
+ * Reads the query `?fail-on=dead,stale&stale-after=10m`. Other names are ignored.
+ * @throws MultiOutboxError INVALID_ARGUMENT
+ */
+export function fleetHealthQuery(query: Pick<URLSearchParams, 'get'>): FleetHealthOptions {
+  const named = query.get('fail-on');
+  const failOn = named === null ? undefined : parseTroubles(named);
+  if (failOn === null) {
+    throw new MultiOutboxError(
+      'INVALID_ARGUMENT',
+      `'fail-on' is ${shownValue(named)}; give one or more of ${troubles.join(', ')}, separated by commas.`,
+    );
+  }
+  const age = query.get('stale-after');
+  const staleAfterMs = age === null ? undefined : parseDuration(age);
+  if (staleAfterMs === null) {
+    throw new MultiOutboxError(
+      'INVALID_ARGUMENT',
+      `'stale-after' is ${shownValue(age)}; give a duration such as 90s or 10m.`,
+    );
+  }
+  return { ...(failOn && { failOn }), ...(staleAfterMs !== undefined && { staleAfterMs }) };
+}
+
+function tenantHealth({ id, schedule }: TenantRecord): TenantHealth {
+  const { nextDueUtc, lastRunUtc, lastOutcome, failureStreak, backlog, totals } = schedule;
+  const { queues, parkedTopics, failingTopics } = schedule;
+  const { lastError, lastErrorCode, lastErrorUtc } = schedule;
+  const error = lastErrorCode !== null && {
+    code: lastErrorCode,
+    utc: lastErrorUtc,
+    ...(isForCallers(lastErrorCode) && { message: lastError }),
+  };
+  return {
+    tenantId: id,
+    nextDueUtc,
+    lastRunUtc,
+    lastOutcome,
+    failureStreak,
+    backlog,
+    queues,
+    parkedTopics,
+    failingTopics,
+    totals,
+    lastError: error || null,
+  };
+}
+
+/** Whether an error's message may be shown over HTTP. Other messages can name servers, files and settings. */
+function isForCallers(code: string): boolean {
+  return code === 'INVALID_ARGUMENT' || code === 'INVALID_MESSAGE' || code === 'POISONED';
+}

@@ -1,0 +1,46 @@
+/** The checks of `health/ready`, for the local host and for the function app. They show only error codes. */
+import { isMultiOutboxError } from '../errors.ts';
+import type { MultiOutbox } from '../multi-outbox-interface.ts';
+
+export interface Check {
+  readonly ok: boolean;
+  readonly code?: string;
+}
+
+export interface Readiness {
+  readonly status: 'ok' | 'failed';
+  readonly checks: Readonly<Record<string, Check>>;
+}
+
+/**
+ * Whether this process has handlers, can use the registry, and is not about to end. Never throws.
+ * @param stopping fires when the process begins to stop
+ * @param others further checks, which must be ok as well
+ */
+export async function readiness(
+  multiOutbox: Pick<MultiOutbox, 'handlers' | 'registrySchema'>,
+  stopping: AbortSignal | undefined,
+  others: Readiness['checks'] = {},
+): Promise<Readiness> {
+  const checks = {
+    ...others,
+    handlers: { ok: multiOutbox.handlers.length > 0 },
+    registry: await registryCheck(multiOutbox),
+    instance: { ok: stopping?.aborted !== true },
+  };
+  return { status: Object.values(checks).every(({ ok }) => ok) ? 'ok' : 'failed', checks };
+}
+
+/**
+ * A schema is ready if this release can use it, even if the versions differ: during an upgrade the fleet has hosts of
+ * two releases.
+ */
+async function registryCheck(multiOutbox: Pick<MultiOutbox, 'registrySchema'>): Promise<Check> {
+  try {
+    const { version, oldestUsable } = await multiOutbox.registrySchema();
+    if (version >= oldestUsable) return { ok: true };
+    return { ok: false, code: version === 0 ? 'SCHEMA_MISSING' : 'SCHEMA_OUTDATED' };
+  } catch (error) {
+    return { ok: false, code: isMultiOutboxError(error) ? error.code : 'UNKNOWN' };
+  }
+}
