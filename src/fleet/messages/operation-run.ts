@@ -5,9 +5,15 @@ import { describeError } from '../../errors.ts';
 import { inParallel } from '../in-parallel.ts';
 import { actOnAll } from './act-on-all.ts';
 import { type ActDefinition, actOf } from './acts.ts';
-import { sorted, tenantsAtOnce, tenantsOf } from './counted-tenants.ts';
-import type { OperationsAccess } from './operations.ts';
+import type { Audited } from './audited.ts';
+import { sorted, type TenantQueues, tenantsAtOnce, tenantsOf } from './counted-tenants.ts';
 import { type MessageSelection, messageFilter } from './selection.ts';
+
+export interface OperationsAccess extends TenantQueues {
+  readonly registry: () => Promise<Registry>;
+  wake(tenantId: string): Promise<void>;
+  readonly audited: Audited;
+}
 
 export interface RunWatch {
   readonly onProgress: (record: OperationRecord) => void;

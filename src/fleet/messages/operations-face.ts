@@ -1,4 +1,5 @@
 /** The part `messages.operations` of the library's interface. */
+
 import { randomUUID } from 'node:crypto';
 import { MultiOutboxError } from '../../errors.ts';
 import { type NamesOf, optionsOf, signalOf } from '../../options.ts';
@@ -6,10 +7,10 @@ import { type CallbackLog, safeCallback } from '../../telemetry/safe-callback.ts
 import type { ActDefinition } from './acts.ts';
 import { actorOf, unknownOperation } from './audited.ts';
 import type { CountedTenants } from './counted-tenants.ts';
+import type { OperationsAccess } from './operation-run.ts';
 import {
   createOperation,
   type Operation,
-  type OperationsAccess,
   operationOf,
   type ResumedOperation,
   type ResumeOptions,

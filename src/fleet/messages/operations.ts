@@ -1,14 +1,13 @@
 /** Operations: an act on all messages that match, over many tenants, counted first, resumable, with its result kept. */
 import { randomUUID } from 'node:crypto';
 import type { OperationProgress, OperationRecord, OperationState } from '../../engine/operation-store.ts';
-import type { Registry } from '../../engine/registry.ts';
 import type { QueueName } from '../../engine/work-queue.ts';
 import { MultiOutboxError } from '../../errors.ts';
 import { filterOfAct } from './act-on-all.ts';
 import { type ActDefinition, actOf } from './acts.ts';
-import { type Audited, unknownOperation } from './audited.ts';
-import { type CountedTenants, countInTenants, type TenantQueues, tenantsOf } from './counted-tenants.ts';
-import { OperationRun, type RunWatch } from './operation-run.ts';
+import { unknownOperation } from './audited.ts';
+import { type CountedTenants, countInTenants, tenantsOf } from './counted-tenants.ts';
+import { OperationRun, type OperationsAccess } from './operation-run.ts';
 import { type MessageSelection, messageFilter, withoutPayloadText } from './selection.ts';
 
 /** An operation with its progress; plain JSON. */
@@ -33,12 +32,6 @@ export interface Operation extends OperationProgress {
   /** ISO text, by the registry's clock. */
   readonly createdUtc: string;
   readonly updatedUtc: string;
-}
-
-export interface OperationsAccess extends TenantQueues {
-  readonly registry: () => Promise<Registry>;
-  wake(tenantId: string): Promise<void>;
-  readonly audited: Audited;
 }
 
 const noProgress: OperationProgress = { changed: 0, tenantsDone: 0, lastTenant: null, failures: [] };
@@ -81,7 +74,7 @@ export interface ResumeOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (operation: Operation) => void;
   /** Called when this call has worked on a tenant, with how many of its messages it changed, also if it failed then. */
-  readonly onTenant?: RunWatch['onTenant'];
+  readonly onTenant?: (tenant: { readonly tenantId: string; readonly changed: number }) => void;
 }
 
 /** An operation after a call that worked on it. */

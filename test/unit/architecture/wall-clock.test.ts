@@ -35,6 +35,7 @@ const allowed = new Map([
   ],
   ['src/fleet/operations/doctor.ts', 'compares the clocks'],
   ['src/fleet/operations/worst-tenants.ts', 'shows ages'],
+  ['src/fleet/plan/worst-values.ts', 'measures ages'],
   ['src/health/troubles.ts', 'compares ages; a wrong clock only changes the answer about named tenants'],
   ['src/handlers/retry-after.ts', 'reads an absolute time of a receiver'],
   ['src/handlers/webhook.ts', 'signs the time'],
