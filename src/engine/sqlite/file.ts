@@ -1,14 +1,18 @@
 /** A database file and this program's one connection to it. */
-import { accessSync, closeSync, constants, mkdirSync, openSync } from 'node:fs';
+import { accessSync, closeSync, constants, fdatasync, mkdirSync, openSync } from 'node:fs';
 import { type FileHandle, open as openFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { Semaphore } from '../semaphore.ts';
 import { Connection } from './connection.ts';
 import type { FileAccess } from './errors.ts';
 import { placeOf, statOf } from './file-identity.ts';
 import { canonicalPath, memoryPath } from './paths.ts';
+
+/** By descriptor, because the file handles of Yarn's Plug'n'Play have no `datasync`. */
+const syncData = promisify(fdatasync);
 
 export type Synchronous = 'full' | 'normal';
 
@@ -115,7 +119,7 @@ export class DatabaseFile {
       throw error;
     }
     try {
-      await wal.datasync();
+      await syncData(wal.fd);
     } finally {
       await wal.close();
     }

@@ -1,4 +1,5 @@
 /** The durability of a commit: FULL by default, NORMAL when set, and less only for data that may be lost. */
+import { open as openFile } from 'node:fs/promises';
 import { Connection } from '../../../src/engine/sqlite/connection.ts';
 import { DatabaseFile } from '../../../src/engine/sqlite/file.ts';
 import { createSqliteEngine } from '../../../src/engine/sqlite/index.ts';
@@ -47,6 +48,17 @@ test('F3: a plan that finds nothing due is recorded without an fsync, any other 
   await registry.leases.acquire({ name: 'mine', owner: 'me', durationMs: 1_000 });
   expect(seen).toEqual([1, 2]);
   await engine.close();
+});
+
+test('F7: a wake reaches the disk where file handles have no datasync, as under Yarn’s Plug’n’Play', async () => {
+  const handle = await openFile(place.file('other'), 'w');
+  const datasync = jest.spyOn(Object.getPrototypeOf(handle), 'datasync');
+  datasync.mockRejectedValue(new Error('Method not implemented.'));
+  await handle.close();
+  const file = new DatabaseFile(place.file('a.db'), 'full');
+  file.connect({ create: true }).database.exec('CREATE TABLE T (Id INTEGER)');
+  await file.sync();
+  file.disconnect();
 });
 
 test('a connection’s own busy timeout is 0', () => {
