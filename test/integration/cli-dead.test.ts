@@ -133,7 +133,7 @@ async function changedMeanwhile(
   meanwhile: (operationId: string, registry: DatabaseSync) => Promise<unknown>,
 ) {
   const tenant = new DatabaseSync(path.join(folder.path, '.data/tenants/acme.db'));
-  const registry = new DatabaseSync(path.join(folder.path, '.data/registry.db'));
+  const registry = new DatabaseSync(path.join(folder.path, '.data/registry.db'), { timeout: 15_000 });
   try {
     tenant.exec('BEGIN IMMEDIATE');
     const act = folder.start(['dead', 'replay', '--tenant', 'acme', '--yes', '--json']);
