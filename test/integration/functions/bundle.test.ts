@@ -73,7 +73,7 @@ describe('the function bundle', () => {
     });
   });
 
-  test('the queues are those that infra/ creates', async () => {
+  test('the queues are those that infra/ creates (text of main.bicep)', async () => {
     const instance = await app.start();
     const [, list] = /^var queueNames = \[(.*)\]$/m.exec(
       readFileSync(path.join(top, 'infra/main.bicep'), 'utf8'),

@@ -14,7 +14,7 @@ const builtIn: Readonly<Record<string, string>> = {
 const guid = /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g;
 const withRoles = ['infra/modules/roles.bicep', 'infra/modules/key-vault.bicep'];
 
-describe('role assignments of infra', () => {
+describe('role assignments of infra (text of the modules)', () => {
   test.each(withRoles)('%s names built-in roles by their GUIDs', (file) => {
     const roles = variableEntries(readTopFile(file), 'roles');
     expect(roles.size).toBeGreaterThan(0);

@@ -28,7 +28,7 @@ const notDeployed: Readonly<Record<string, string>> = {
   OTEL_METRIC_EXPORT_INTERVAL: 'as above',
 };
 
-describe('infra sets the app settings that the code reads', () => {
+describe('infra sets the app settings that the code reads (text of settings.bicep)', () => {
   const known = new Map(settingDescriptions.map((setting) => [setting.variable, setting]));
   const set = new Map([...defaults, ...deployed]);
   const fallbackOf = (variable: string) => functionDefaults[variable] ?? known.get(variable)!.fallback ?? '';
@@ -86,7 +86,7 @@ describe('infra sets the app settings that the code reads', () => {
   });
 });
 
-describe('the deployment decides', () => {
+describe('the deployment decides (text of settings.bicep)', () => {
   test('the registry is the SQL database that is deployed with it', () => {
     expect(deployed.get('MULTI_OUTBOX_REGISTRY')).toBe('registryUrl');
     expect(readTopFile('infra/modules/sql.bicep')).toMatch(
