@@ -55,6 +55,7 @@ export function consoleHandler(
       multiOutbox,
       snapshots,
       operator,
+      log: (what: string, error: unknown) => log.warn(`${what}: ${errorText(error)}`),
       async may(right: Parameters<typeof authorize>[1]['right']) {
         const asked = { right, route: match.route.name, tenantId: match.named.tenant ?? null };
         const decision = await authorize(request, asked);

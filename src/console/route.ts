@@ -11,6 +11,8 @@ export interface RouteContext {
   readonly multiOutbox: MultiOutbox;
   readonly snapshots: Snapshots;
   readonly operator: Operator;
+  /** Logs an error of work that goes on after the response. */
+  log(what: string, error: unknown): void;
   /** Whether the operator has a right. */
   may(right: Right): Promise<boolean>;
 }
@@ -106,8 +108,9 @@ function parsed(schema: ParameterSchema, given: unknown): Record<string, unknown
   const result = v.safeParse(schema, given);
   if (result.success) return result.output;
   const [issue] = result.issues;
-  const name = issue.path?.map(({ key }) => String(key)).join('.') ?? '';
-  const known = Object.hasOwn(schema.entries, name.split('.')[0]!);
+  // A name within it is the caller's.
+  const name = String(issue.path?.[0]?.key ?? '');
+  const known = Object.hasOwn(schema.entries, name);
   throw new Refusal(
     400,
     'INVALID_ARGUMENT',

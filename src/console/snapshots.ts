@@ -13,12 +13,20 @@ export interface Snapshot<Value> {
 export interface Snapshots {
   readonly fleet: SharedRead<FleetSummary>;
   readonly tenants: SharedRead<readonly TenantRow[]>;
+  /** After an act, so that everybody sees what it has changed. */
+  forget(): void;
 }
 
 export function createSnapshots(multiOutbox: MultiOutbox): Snapshots {
+  const fleet = new SharedRead(() => multiOutbox.status(), { leastMs: 1_000 });
+  const tenants = new SharedRead(() => readTenantRows(multiOutbox), { leastMs: 3_000 });
   return {
-    fleet: new SharedRead(() => multiOutbox.status(), { leastMs: 1_000 }),
-    tenants: new SharedRead(() => readTenantRows(multiOutbox), { leastMs: 3_000 }),
+    fleet,
+    tenants,
+    forget() {
+      fleet.forget();
+      tenants.forget();
+    },
   };
 }
 

@@ -15,6 +15,7 @@ export const auditedActs = [
   'tenant-resume',
   'tenant-remove',
   'lease-release',
+  'payload-show',
 ] as const;
 export type AuditedAct = (typeof auditedActs)[number];
 

@@ -119,9 +119,9 @@ const calls: Readonly<Record<string, readonly Call[] | string>> = {
   'face.tenants.change': [({ face }) => face.tenants.change(withOdd({ id: 'acme' }))],
   'face.tenants.list': [({ face }) => face.tenants.list(odd)],
   'face.tenants.get': 'an id',
-  'face.tenants.pause': 'an id',
-  'face.tenants.resume': 'an id',
-  'face.tenants.remove': 'an id',
+  'face.tenants.pause': [({ face }) => face.tenants.pause('acme', odd)],
+  'face.tenants.resume': [({ face }) => face.tenants.resume('acme', odd)],
+  'face.tenants.remove': [({ face }) => face.tenants.remove('acme', odd)],
 
   'outbox.enqueueStatement': [
     ({ face }) => face.outbox('acme').enqueueStatement(message, { unheard: 1 } as never),

@@ -136,8 +136,8 @@ function writeMarkup(registryFile: string): void {
   const registry = new DatabaseSync(registryFile);
   registry
     .prepare(
-      "UPDATE Tenants SET LastError = ?, LastErrorCode = ?, LastErrorUtc = LastRunUtc, Server = ? WHERE Id = 'hostile'",
+      "UPDATE Tenants SET LastError = ?, LastErrorCode = ?, LastErrorUtc = LastRunUtc WHERE Id = 'hostile'",
     )
-    .run(markup, markup, markup);
+    .run(markup, markup);
   registry.close();
 }

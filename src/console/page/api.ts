@@ -37,6 +37,16 @@ export async function read<T>(
   return { data: (await response.json()) as T, asOf, etag: response.headers.get('etag') };
 }
 
+/** Acts; the parameters are JSON. */
+export async function act<T>(path: string, parameters: object = {}): Promise<T> {
+  const response = await send(addressOf(path), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(parameters),
+  });
+  return (await response.json()) as T;
+}
+
 async function send(address: string, init: RequestInit): Promise<Response> {
   const response = await fetch(address, { credentials: 'same-origin', redirect: 'error', ...init }).catch(
     (error) => {

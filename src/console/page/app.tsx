@@ -7,6 +7,7 @@ import { NotFound } from './pages/not-found.tsx';
 import { Help } from './parts/help.tsx';
 import { Navigation } from './parts/navigation.tsx';
 import { usePolled } from './polling.ts';
+import { SessionRights } from './rights.ts';
 
 export function App() {
   const place = usePlace();
@@ -18,7 +19,7 @@ export function App() {
     document.title = `${page?.title ?? 'Not found'} – Multi-outbox`;
   }, [page?.title]);
   return (
-    <>
+    <SessionRights.Provider value={session.data?.rights ?? []}>
       <a class="skip" href="#content">
         Skip to the content
       </a>
@@ -27,6 +28,6 @@ export function App() {
         {page === null ? <NotFound /> : <page.Page place={place} names={page.names} key={page.key} />}
       </main>
       {helps && <Help keys={keyHelp} onClose={() => setHelps(false)} />}
-    </>
+    </SessionRights.Provider>
   );
 }

@@ -29,10 +29,15 @@ function present(): Place {
 
 export function go(address: string, how: 'push' | 'replace' = 'push'): void {
   if (address === `${window.location.pathname}${window.location.search}`) return;
-  if (how === 'push') window.history.pushState(null, '', address);
-  else window.history.replaceState(null, '', address);
+  if (how === 'push') window.history.pushState({ clicked: true }, '', address);
+  else window.history.replaceState(window.history.state, '', address);
   window.dispatchEvent(new Event(moved));
   if (how === 'push') window.scrollTo(0, 0);
+}
+
+/** Whether the operator has come here by a click in the console, and not by an address from elsewhere. */
+export function wasClicked(): boolean {
+  return (window.history.state as { clicked?: boolean } | null)?.clicked === true;
 }
 
 export function usePlace(): Place {

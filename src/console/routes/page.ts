@@ -3,7 +3,17 @@ import { type Assets, documentOf } from '../assets.ts';
 import { type Route, route } from '../route.ts';
 
 /** The addresses of the pages. All have the same document; its script shows what the address says. */
-export const pagePaths = ['/', '/tenants', '/tenants/:tenant'] as const;
+export const pagePaths = [
+  '/',
+  '/tenants',
+  '/tenants/:tenant',
+  '/tenants/:tenant/messages/:queue',
+  '/tenants/:tenant/messages/:queue/:message',
+  '/errors',
+  '/operations',
+  '/operations/:operation',
+  '/audit',
+] as const;
 
 export function pageRoutes(assets: Assets, basePath: string): readonly Route[] {
   const document = documentOf(assets, basePath);

@@ -2,24 +2,28 @@
 import type { AuditedAct } from '../../engine/audit.ts';
 import type { TenantRecord } from '../../engine/registry.ts';
 import type { Leases } from '../../lease/leases.ts';
-import type { Tenants } from '../tenants/registered-tenants.ts';
-import type { Audited } from './audited.ts';
+import { optionsOf } from '../../options.ts';
+import type { ByOperator, Tenants } from '../tenants/registered-tenants.ts';
+import { type Audited, actorOf } from './audited.ts';
 
 export function auditedTenants(tenants: Tenants, audited: Audited, actor: string): Tenants {
-  const act = (name: AuditedAct, change: (tenantId: string) => Promise<TenantRecord>) => (tenantId: string) =>
-    // An id that is none is refused by the change itself.
-    typeof tenantId !== 'string'
-      ? change(tenantId)
-      : audited(
-          { actor, act: name, tenantId: tenantId.slice(0, 64), selection: {} },
-          () => change(tenantId),
-          () => 1,
-        );
+  const act =
+    (name: AuditedAct, call: string, change: (tenantId: string) => Promise<TenantRecord>) =>
+    async (tenantId: string, options: ByOperator = {}) => {
+      const { by } = optionsOf(call, options, { by: true });
+      // An id that is none is refused by the change itself.
+      if (typeof tenantId !== 'string') return change(tenantId);
+      return audited(
+        { actor: actorOf(call, by, actor), act: name, tenantId: tenantId.slice(0, 64), selection: {} },
+        () => change(tenantId),
+        () => 1,
+      );
+    };
   return {
     ...tenants,
-    pause: act('tenant-pause', tenants.pause),
-    resume: act('tenant-resume', tenants.resume),
-    remove: act('tenant-remove', tenants.remove),
+    pause: act('tenant-pause', 'tenants.pause', tenants.pause),
+    resume: act('tenant-resume', 'tenants.resume', tenants.resume),
+    remove: act('tenant-remove', 'tenants.remove', tenants.remove),
   };
 }
 

@@ -158,19 +158,34 @@ export function createMessages(access: MessagesAccess): Messages {
     },
     async show(request) {
       const call = 'messages.show';
-      const { messageId, ...place } = optionsOf(call, request, showNames);
+      const { messageId, by, ...place } = optionsOf(call, request, showNames);
       const { tenantId, queue } = placeOf(call, place);
       checkId(call, messageId);
-      return access.useQueue(tenantId, queue, async (opened) => {
-        // The version is read first: if the message changes in between, an act with that version is refused.
-        const { messages } = await opened.find(
-          { messageIds: [messageId] },
-          { limit: 1, examine: 1, waits: true },
-        );
-        const record = await opened.get(messageId);
-        const [found] = messages;
-        return found === undefined || record === null ? null : messageDetails(tenantId, queue, found, record);
-      });
+      const read = () =>
+        access.useQueue(tenantId, queue, async (opened) => {
+          // The version is read first: if the message changes in between, an act with that version is refused.
+          const { messages } = await opened.find(
+            { messageIds: [messageId] },
+            { limit: 1, examine: 1, waits: true },
+          );
+          const record = await opened.get(messageId);
+          const [found] = messages;
+          return found === undefined || record === null
+            ? null
+            : messageDetails(tenantId, queue, found, record);
+        });
+      if (by === undefined) return read();
+      return audited(
+        {
+          actor: actorOf(call, by, access.actor),
+          act: 'payload-show',
+          tenantId,
+          queue,
+          selection: { messageIds: [messageId] },
+        },
+        read,
+        (details) => (details === null ? 0 : 1),
+      );
     },
     async errors(request = {}) {
       const call = 'messages.errors';

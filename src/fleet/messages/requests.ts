@@ -26,6 +26,8 @@ export interface CountRequest extends MessagePlace, SearchBounds {
 
 export interface ShowRequest extends MessagePlace {
   readonly messageId: string;
+  /** Who reads the payload, at most 200 characters: the record of acts then has a row about it. Default: none is written. */
+  readonly by?: string;
 }
 
 /** Which Dead messages are grouped by their errors. The bounds are for each tenant; `examine` is 10,000 by default. */
@@ -71,7 +73,7 @@ const boundNames: NamesOf<SearchBounds> = { examine: true, timeoutMs: true };
 const definitionNames: NamesOf<ActDefinition & ActedBy> = { act: true, reason: true, delay: true, by: true };
 export const countNames: NamesOf<CountRequest> = { ...placeNames, ...boundNames, filter: true };
 export const listNames: NamesOf<ListRequest> = { ...countNames, limit: true, cursor: true };
-export const showNames: NamesOf<ShowRequest> = { ...placeNames, messageId: true };
+export const showNames: NamesOf<ShowRequest> = { ...placeNames, messageId: true, by: true };
 export const actNames: NamesOf<ActRequest & ActedBy> = { ...placeNames, ...definitionNames, messages: true };
 export const editNames: NamesOf<EditRequest & ActedBy> = {
   ...placeNames,

@@ -16,10 +16,16 @@ export interface Tenants {
   get(tenantId: string): Promise<TenantRecord>;
   /** @throws INVALID_ARGUMENT */
   list(query?: ListTenants): Promise<TenantRecord[]>;
-  pause(tenantId: string): Promise<TenantRecord>;
-  resume(tenantId: string): Promise<TenantRecord>;
+  pause(tenantId: string, options?: ByOperator): Promise<TenantRecord>;
+  resume(tenantId: string, options?: ByOperator): Promise<TenantRecord>;
   /** Retires the tenant: it is no longer dispatched, and its database is not touched. */
-  remove(tenantId: string): Promise<TenantRecord>;
+  remove(tenantId: string, options?: ByOperator): Promise<TenantRecord>;
+}
+
+/** Who acts, for the record of acts. */
+export interface ByOperator {
+  /** At most 200 characters. Default: the option `actor` of `createMultiOutbox`. */
+  readonly by?: string;
 }
 
 /** Access to the registry, once the user's directory is in it. */

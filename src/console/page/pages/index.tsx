@@ -1,5 +1,10 @@
 import type { FunctionComponent } from 'preact';
 import type { Place } from '../location.tsx';
+import { AuditPage } from './audit.tsx';
+import { ErrorsPage } from './errors.tsx';
+import { MessagePage } from './message.tsx';
+import { MessagesPage } from './messages.tsx';
+import { OperationPage, OperationsPage } from './operations.tsx';
 import type { PageProps } from './page-props.ts';
 import { PulsePage } from './pulse.tsx';
 import { TenantPage } from './tenant.tsx';
@@ -15,6 +20,20 @@ const pages: readonly Page[] = [
   { path: '/', title: () => 'Pulse', Page: PulsePage },
   { path: '/tenants', title: () => 'Tenants', Page: TenantsPage },
   { path: '/tenants/:tenant', title: ({ tenant }) => tenant!, Page: TenantPage },
+  {
+    path: '/tenants/:tenant/messages/:queue',
+    title: ({ tenant, queue }) => `${queue} of ${tenant}`,
+    Page: MessagesPage,
+  },
+  {
+    path: '/tenants/:tenant/messages/:queue/:message',
+    title: ({ tenant }) => `Message of ${tenant}`,
+    Page: MessagePage,
+  },
+  { path: '/errors', title: () => 'Errors', Page: ErrorsPage },
+  { path: '/operations', title: () => 'Operations', Page: OperationsPage },
+  { path: '/operations/:operation', title: () => 'Operation', Page: OperationPage },
+  { path: '/audit', title: () => 'Audit', Page: AuditPage },
 ];
 
 /** The page of an address; its key makes a new one for another tenant, and not for another filter. */

@@ -14,4 +14,12 @@ export const sections: readonly { readonly title: string; readonly pages: readon
       { title: 'Tenants', path: '/tenants', key: 't' },
     ],
   },
+  { title: 'Messages', pages: [{ title: 'Errors', path: '/errors', key: 'e' }] },
+  {
+    title: 'Record',
+    pages: [
+      { title: 'Operations', path: '/operations', key: 'o' },
+      { title: 'Audit', path: '/audit', key: 'a' },
+    ],
+  },
 ];

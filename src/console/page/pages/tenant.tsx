@@ -9,6 +9,7 @@ import { Troubles } from '../parts/badges.tsx';
 import { Facts } from '../parts/facts.tsx';
 import { Count } from '../parts/numbers.tsx';
 import { PolledPart } from '../parts/states.tsx';
+import { TenantActs } from '../parts/tenant-acts.tsx';
 import { TenantHistory } from '../parts/tenant-history.tsx';
 import { FailingTopics, QueueCounts } from '../parts/tenant-queues.tsx';
 import { usePolled } from '../polling.ts';
@@ -32,23 +33,41 @@ export function TenantPage({ names }: PageProps) {
       </div>
       <PolledPart polled={tenant} of="the tenant">
         {(data, asOf) => (
-          <div class="columns">
-            <div>
-              <LastError tenant={data} asOf={asOf} />
-              <QueueCounts tenant={data} asOf={asOf} />
-              <FailingTopics tenant={data} asOf={asOf} />
-              <section aria-labelledby="history">
-                <h2 id="history">Last 48 hours</h2>
-                <PolledPart polled={history} of="the history">
-                  {(read) => <TenantHistory history={read} />}
-                </PolledPart>
-              </section>
+          <>
+            <div class="bar">
+              <TenantActs row={data.row} onDone={tenant.refresh} />
+              {(['outbox', 'inbox'] as const).map((queue) => (
+                <Link
+                  key={queue}
+                  to={`/tenants/${encodeURIComponent(id)}/messages/${queue}`}
+                  query={{ state: 'dead' }}
+                  class="button"
+                >
+                  Messages of the {queue}…
+                </Link>
+              ))}
+              <Link to="/audit" query={{ tenant: id }}>
+                Audit
+              </Link>
             </div>
-            <div>
-              <Schedule tenant={data} asOf={asOf} />
-              <Definition tenant={data} asOf={asOf} />
+            <div class="columns">
+              <div>
+                <LastError tenant={data} asOf={asOf} />
+                <QueueCounts tenant={data} asOf={asOf} />
+                <FailingTopics tenant={data} asOf={asOf} />
+                <section aria-labelledby="history">
+                  <h2 id="history">Last 48 hours</h2>
+                  <PolledPart polled={history} of="the history">
+                    {(read) => <TenantHistory history={read} />}
+                  </PolledPart>
+                </section>
+              </div>
+              <div>
+                <Schedule tenant={data} asOf={asOf} />
+                <Definition tenant={data} asOf={asOf} />
+              </div>
             </div>
-          </div>
+          </>
         )}
       </PolledPart>
     </>

@@ -1,8 +1,15 @@
 import { clock } from '../format.ts';
 import { togglePause, usePaused } from '../polling.ts';
 
+interface AsOfProps {
+  asOf: Date | null;
+  note?: string;
+  /** The part is read when somebody asks, and does not renew itself. */
+  once?: boolean;
+}
+
 /** The time of which the page is true, and whether it renews itself. */
-export function AsOf({ asOf, note }: { asOf: Date | null; note?: string }) {
+export function AsOf({ asOf, note, once = false }: AsOfProps) {
   const paused = usePaused();
   return (
     <p class="as-of">
@@ -12,9 +19,11 @@ export function AsOf({ asOf, note }: { asOf: Date | null; note?: string }) {
         </>
       )}
       {note && <span class="note"> · {note}</span>}{' '}
-      <button type="button" class="quiet" aria-pressed={paused} onClick={togglePause} title="key: p">
-        {paused ? 'paused' : 'live'}
-      </button>
+      {!once && (
+        <button type="button" class="quiet" aria-pressed={paused} onClick={togglePause} title="key: p">
+          {paused ? 'paused' : 'live'}
+        </button>
+      )}
     </p>
   );
 }

@@ -68,9 +68,8 @@ function findingsOf(pulse: Pulse, asOf: Date): Finding[] {
     stored.dead > 0 && {
       tone: 'bad',
       text: `${count(stored.dead, stored.atLeast.includes('dead'))} dead messages in ${counted(pulse.withDead, 'tenant')}.`,
-      advice: 'See the tenants',
-      to: '/tenants',
-      query: { q: 'is:dead', sort: 'dead', desc: 'true' },
+      advice: 'See their errors',
+      to: '/errors',
     },
     stored.oldestDueAgeMs !== null &&
       stored.oldestDueAgeMs > messageLateMs && {

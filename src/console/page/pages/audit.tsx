@@ -1,0 +1,100 @@
+import type { AuditRow } from '../../routes/audit.ts';
+import { Link } from '../location.tsx';
+import { Age } from '../parts/ages.tsx';
+import { AsOf } from '../parts/as-of.tsx';
+import { Count } from '../parts/numbers.tsx';
+import { Scroll } from '../parts/scroll.tsx';
+import { Empty, PolledPart } from '../parts/states.tsx';
+import { usePolled } from '../polling.ts';
+import type { PageProps } from './page-props.ts';
+
+export function AuditPage({ place }: PageProps) {
+  const audit = usePolled<AuditRow[]>('/api/audit', place.query);
+  return (
+    <>
+      <div class="head">
+        <h1>Audit</h1>
+        <AsOf asOf={audit.asOf} note="nothing changes or removes its rows" />
+      </div>
+      <PolledPart polled={audit} of="the record of acts">
+        {(rows, asOf) =>
+          rows.length === 0 ? (
+            <Empty>Nobody has acted yet.</Empty>
+          ) : (
+            <>
+              <AuditTable rows={rows} asOf={asOf} />
+              {rows.length === 100 && (
+                <p class="pager">
+                  <Link to="/audit" query={{ ...place.query, before: rows.at(-1)!.id }} class="button">
+                    Next 100
+                  </Link>
+                </p>
+              )}
+            </>
+          )
+        }
+      </PolledPart>
+    </>
+  );
+}
+
+function AuditTable({ rows, asOf }: { rows: readonly AuditRow[]; asOf: Date }) {
+  return (
+    <Scroll label="acts">
+      <table>
+        <caption class="unseen">Acts, the latest first</caption>
+        <thead>
+          <tr>
+            {['When', 'Who', 'Act', 'Tenant', 'Which'].map((title) => (
+              <th scope="col" key={title}>
+                {title}
+              </th>
+            ))}
+            <th scope="col" class="number">
+              Changed
+            </th>
+            <th scope="col">Result</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={row.id}>
+              <td>
+                <Age utc={row.startedUtc} asOf={asOf} past="ago" />
+              </td>
+              <th scope="row">{row.actor}</th>
+              <td>
+                <span class="badge">{row.act}</span>
+              </td>
+              <td>
+                {row.tenantId !== null && (
+                  <Link to={`/tenants/${encodeURIComponent(row.tenantId)}`} class="row">
+                    {row.tenantId}
+                  </Link>
+                )}
+                {row.operationId !== null && (
+                  <Link to={`/operations/${row.operationId}`}>operation {row.operationId.slice(0, 8)}</Link>
+                )}
+              </td>
+              <td class="long" title={JSON.stringify(row.selection)}>
+                <code>{JSON.stringify(row.selection)}</code>
+              </td>
+              <td class="number">
+                <Count value={row.count} />
+              </td>
+              <td class="long">
+                {row.error !== null ? (
+                  <span class="count bad">{row.error}</span>
+                ) : row.endedUtc === null ? (
+                  <span class="faint">no end recorded</span>
+                ) : (
+                  'done'
+                )}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Scroll>
+  );
+}

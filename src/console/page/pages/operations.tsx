@@ -1,0 +1,199 @@
+import type { Operation } from '../../../fleet/messages/operations.ts';
+import { act } from '../api.ts';
+import { count, counted } from '../format.ts';
+import { Link } from '../location.tsx';
+import { ActButton } from '../parts/act-button.tsx';
+import { Age } from '../parts/ages.tsx';
+import { AsOf } from '../parts/as-of.tsx';
+import { Facts } from '../parts/facts.tsx';
+import { Count } from '../parts/numbers.tsx';
+import { Scroll } from '../parts/scroll.tsx';
+import { Empty, PolledPart } from '../parts/states.tsx';
+import { usePolled } from '../polling.ts';
+import type { PageProps } from './page-props.ts';
+
+export function OperationsPage() {
+  const operations = usePolled<Operation[]>('/api/operations');
+  return (
+    <>
+      <div class="head">
+        <h1>Operations</h1>
+        <AsOf asOf={operations.asOf} />
+      </div>
+      <PolledPart polled={operations} of="the operations">
+        {(list, asOf) =>
+          list.length === 0 ? (
+            <Empty>
+              An operation acts on all messages that match. Begin one from{' '}
+              <Link to="/errors">a group of errors</Link>.
+            </Empty>
+          ) : (
+            <OperationTable operations={list} asOf={asOf} />
+          )
+        }
+      </PolledPart>
+    </>
+  );
+}
+
+function OperationTable({ operations, asOf }: { operations: readonly Operation[]; asOf: Date }) {
+  return (
+    <Scroll label="operations">
+      <table>
+        <caption class="unseen">Operations</caption>
+        <thead>
+          <tr>
+            {['Operation', 'State', 'Act', 'Which', 'By'].map((title) => (
+              <th scope="col" key={title}>
+                {title}
+              </th>
+            ))}
+            {['Counted', 'Changed', 'Failed tenants', 'Created', 'Updated'].map((title) => (
+              <th scope="col" class="number" key={title}>
+                {title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {operations.map((operation) => (
+            <tr key={operation.id}>
+              <th scope="row">
+                <Link to={`/operations/${operation.id}`} class="row">
+                  <code>{operation.id.slice(0, 8)}</code>
+                </Link>
+              </th>
+              <td>{operation.state}</td>
+              <td>{operation.act.act}</td>
+              <td class="long">{wordsOf(operation)}</td>
+              <td class="long">{operation.actor}</td>
+              <td class="number">
+                <Count value={operation.counted} />
+              </td>
+              <td class="number">
+                <Count value={operation.changed} />
+              </td>
+              <td class="number">
+                <Count value={operation.failures.length} tone="bad" />
+              </td>
+              <td class="number">
+                <Age utc={operation.createdUtc} asOf={asOf} past="ago" />
+              </td>
+              <td class="number">
+                <Age utc={operation.updatedUtc} asOf={asOf} past="ago" />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </Scroll>
+  );
+}
+
+function wordsOf({ filter, queue, tenants }: Operation): string {
+  const words = Object.entries(filter).map(
+    ([name, value]) => `${name} ${Array.isArray(value) ? value.join(', ') : String(value)}`,
+  );
+  return `${queue}: ${words.join('; ')} in ${tenants === null ? 'all tenants' : counted(tenants.length, 'tenant')}`;
+}
+
+export function OperationPage({ names }: PageProps) {
+  const id = names.operation!;
+  const operation = usePolled<Operation>(`/api/operations/${encodeURIComponent(id)}`, {}, { every: 1_000 });
+  return (
+    <>
+      <div class="head">
+        <h1>
+          <Link to="/operations" class="faint">
+            Operations
+          </Link>{' '}
+          / <code>{id.slice(0, 8)}</code>
+        </h1>
+        <AsOf asOf={operation.asOf} />
+      </div>
+      <PolledPart polled={operation} of="the operation">
+        {(data, asOf) => <Progress operation={data} asOf={asOf} onDone={operation.refresh} />}
+      </PolledPart>
+    </>
+  );
+}
+
+interface ProgressProps {
+  operation: Operation;
+  asOf: Date;
+  onDone: () => void;
+}
+
+function Progress({ operation, asOf, onDone }: ProgressProps) {
+  const { act: what, state, counted: number, changed, failures, tenants, tenantsDone } = operation;
+  const isDestructive = what.act === 'discard' || what.act === 'cancel';
+  const path = `/api/operations${isDestructive ? '-destructive' : ''}/${operation.id}`;
+  const right = isDestructive ? 'destroy' : 'act';
+  const canRun = state === 'counted' || state === 'running' || (state === 'done' && failures.length > 0);
+  const begin = state === 'counted' ? `${what.act} ${number}` : 'Go on';
+  return (
+    <>
+      <p class="sentence">
+        <strong>
+          {what.act} {counted(number, 'message')}
+        </strong>{' '}
+        that matched when it was counted ({wordsOf(operation)}). <span class="badge">{state}</span>
+      </p>
+      <progress max={Math.max(1, number)} value={changed} aria-label="Messages changed" />
+      <p>
+        {count(changed)} changed of {count(number)} counted; {counted(tenantsDone, 'tenant')} done
+        {tenants !== null && ` of ${count(tenants.length)}`}
+      </p>
+      <p class="acts">
+        {canRun && (
+          <ActButton
+            label={begin}
+            right={right}
+            {...(isDestructive && { typed: `${what.act} ${number}` })}
+            run={async () => {
+              await act(`${path}/run`);
+              return 'It runs; this page shows its progress.';
+            }}
+            onDone={onDone}
+          >
+            <p>
+              {counted(number, 'message')}: {wordsOf(operation)}. Messages that come to match later are left
+              alone.
+            </p>
+          </ActButton>
+        )}
+        {(state === 'counted' || state === 'running') && (
+          <ActButton
+            label="Stop"
+            right={right}
+            run={async () => {
+              await act(`${path}/stop`);
+              return 'It has ended; what was changed stays.';
+            }}
+            onDone={onDone}
+          >
+            <p>The operation ends after its batch, and cannot go on. What it has changed stays.</p>
+          </ActButton>
+        )}
+      </p>
+      <Facts
+        facts={[
+          ['Created by', operation.actor],
+          ['Created', <Age key="created" utc={operation.createdUtc} asOf={asOf} past="ago" />],
+          ['Updated', <Age key="updated" utc={operation.updatedUtc} asOf={asOf} past="ago" />],
+          [
+            'Record',
+            <Link key="audit" to="/audit" query={{ operation: operation.id }}>
+              its acts in the audit
+            </Link>,
+          ],
+        ]}
+      />
+      {failures.map(({ tenantId, message }) => (
+        <p class="stale" key={tenantId}>
+          {tenantId}: {message}
+        </p>
+      ))}
+    </>
+  );
+}

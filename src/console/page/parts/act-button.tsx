@@ -1,0 +1,129 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Right } from '../../rights.ts';
+import { useRight } from '../rights.ts';
+
+interface ActButtonProps {
+  label: string;
+  right: Right;
+  /** What happens, and to how many. */
+  children: ComponentChildren;
+  /** Typed before an act that cannot be undone. */
+  typed?: string;
+  disabled?: boolean;
+  /** Returns what has been done, in words. */
+  run: () => Promise<string>;
+  onDone?: () => void;
+}
+
+/** A button whose act is said in full and confirmed before it is done. */
+export function ActButton({ label, right, children, typed, disabled, run, onDone }: ActButtonProps) {
+  const [open, setOpen] = useState(false);
+  if (!useRight(right)) return null;
+  return (
+    <>
+      <button
+        type="button"
+        disabled={disabled}
+        class={typed === undefined ? '' : 'danger'}
+        onClick={() => setOpen(true)}
+      >
+        {label}
+      </button>
+      {open && (
+        <Confirmation
+          label={label}
+          typed={typed}
+          run={run}
+          onClose={(isDone) => {
+            setOpen(false);
+            if (isDone) onDone?.();
+          }}
+        >
+          {children}
+        </Confirmation>
+      )}
+    </>
+  );
+}
+
+interface ConfirmationProps {
+  label: string;
+  typed: string | undefined;
+  run: () => Promise<string>;
+  onClose: (isDone: boolean) => void;
+  children: ComponentChildren;
+}
+
+type State =
+  | { is: 'asking' }
+  | { is: 'running' }
+  | { is: 'done'; text: string }
+  | { is: 'failed'; text: string };
+
+function Confirmation({ label, typed, run, onClose, children }: ConfirmationProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [state, setState] = useState<State>({ is: 'asking' });
+  const [given, setGiven] = useState('');
+  useEffect(() => dialog.current?.showModal(), []);
+  const isConfirmed = typed === undefined || given.trim() === typed;
+  const confirm = async () => {
+    if (!isConfirmed || state.is === 'running') return;
+    setState({ is: 'running' });
+    try {
+      setState({ is: 'done', text: await run() });
+    } catch (error) {
+      setState({ is: 'failed', text: error instanceof Error ? error.message : String(error) });
+    }
+  };
+  return (
+    <dialog ref={dialog} aria-labelledby="act-title" onClose={() => onClose(state.is === 'done')}>
+      <h2 id="act-title">{label}</h2>
+      {state.is === 'done' ? (
+        <p role="status">{state.text}</p>
+      ) : (
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            void confirm();
+          }}
+        >
+          <div>{children}</div>
+          {typed !== undefined && (
+            <label class="typed">
+              This cannot be undone. Type <code>{typed}</code> to go on:
+              <input
+                type="text"
+                value={given}
+                autocomplete="off"
+                onInput={(event) => setGiven(event.currentTarget.value)}
+              />
+            </label>
+          )}
+          {state.is === 'failed' && (
+            <p class="stale" role="alert">
+              {state.text}
+            </p>
+          )}
+          <p class="buttons">
+            <button
+              type="submit"
+              class={typed === undefined ? 'primary' : 'danger'}
+              disabled={!isConfirmed || state.is === 'running'}
+            >
+              {state.is === 'running' ? 'Working…' : label}
+            </button>
+            <button type="button" onClick={() => dialog.current?.close()}>
+              Leave it
+            </button>
+          </p>
+        </form>
+      )}
+      {state.is === 'done' && (
+        <button type="button" onClick={() => dialog.current?.close()}>
+          Close
+        </button>
+      )}
+    </dialog>
+  );
+}

@@ -1,0 +1,32 @@
+import * as v from 'valibot';
+import type { AuditRow } from '../../fleet/messages/audited.ts';
+import { json } from '../answer.ts';
+import { tenantId, uuid } from '../parameters.ts';
+import { type Route, route } from '../route.ts';
+
+export type { AuditRow };
+
+export const auditRoutes: readonly Route[] = [
+  route({
+    name: 'audit.list',
+    method: 'GET',
+    path: '/api/audit',
+    right: 'look',
+    touches: 'registry',
+    parameters: v.strictObject({
+      before: v.optional(v.pipe(v.string(), v.regex(/^\d{1,15}$/))),
+      tenant: v.optional(tenantId),
+      operation: v.optional(uuid),
+    }),
+    async handle({ multiOutbox }, { before, tenant, operation }) {
+      return json(
+        await multiOutbox.messages.audit({
+          limit: 100,
+          ...(before !== undefined && { before }),
+          ...(tenant !== undefined && { tenantId: tenant }),
+          ...(operation !== undefined && { operationId: operation }),
+        }),
+      );
+    },
+  }),
+];

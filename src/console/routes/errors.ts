@@ -1,0 +1,59 @@
+import * as v from 'valibot';
+import type { ErrorGroup } from '../../fleet/messages/errors.ts';
+import { json } from '../answer.ts';
+import { queue, text } from '../parameters.ts';
+import { type Route, route } from '../route.ts';
+import { filterOf } from '../tenants/filter.ts';
+
+/** So many tenants' databases are read for the groups, those with the most dead messages first. */
+const mostTenants = 200;
+
+export interface ErrorsAnswer {
+  readonly groups: readonly ErrorGroup[];
+  readonly count: number;
+  /** How many tenants were read, and how many have dead messages by the registry's counts. */
+  readonly tenants: number;
+  readonly withDead: number;
+  /** How many tenants have more dead messages than were read. */
+  readonly cut: number;
+  readonly failures: readonly {
+    readonly tenantId: string;
+    readonly code: string;
+    readonly message: string;
+  }[];
+}
+
+export const errorRoutes: readonly Route[] = [
+  route({
+    name: 'errors.list',
+    method: 'GET',
+    path: '/api/errors',
+    right: 'look',
+    touches: 'tenant',
+    parameters: v.strictObject({ q: v.optional(text(500), ''), queue: v.optional(queue, 'outbox') }),
+    async handle({ multiOutbox, snapshots }, { q, queue: name }) {
+      const holds = filterOf(q);
+      const { value, asOf } = await snapshots.tenants.get();
+      const dead = value
+        .filter(
+          (row) => row.status !== 'retired' && (row.counts?.dead ?? 0) > 0 && holds(row, asOf.getTime()),
+        )
+        .sort((a, b) => b.counts!.dead - a.counts!.dead);
+      const read = await multiOutbox.messages.errors({
+        queue: name,
+        tenants: dead.slice(0, mostTenants).map(({ id }) => id),
+        examine: 5_000,
+      });
+      const { groups, count, tenants, cut, failures } = read;
+      const answer: ErrorsAnswer = {
+        groups: groups.slice(0, 200),
+        count,
+        tenants,
+        withDead: dead.length,
+        cut: cut.length,
+        failures: failures.slice(0, 20),
+      };
+      return json(answer);
+    },
+  }),
+];

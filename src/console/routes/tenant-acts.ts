@@ -1,0 +1,26 @@
+import { json } from '../answer.ts';
+import { type Route, type RouteContext, route } from '../route.ts';
+
+type Act = (context: RouteContext, tenantId: string) => Promise<unknown>;
+
+/** Acts on one tenant; none touches its database. */
+const acts: Readonly<Record<string, Act>> = {
+  wake: ({ multiOutbox }, id) => multiOutbox.wake(id),
+  pause: ({ multiOutbox, operator }, id) => multiOutbox.tenants.pause(id, { by: operator.actor }),
+  resume: ({ multiOutbox, operator }, id) => multiOutbox.tenants.resume(id, { by: operator.actor }),
+};
+
+export const tenantActRoutes: readonly Route[] = Object.entries(acts).map(([name, act]) =>
+  route({
+    name: `tenants.${name}`,
+    method: 'POST',
+    path: `/api/tenants/:tenant/${name}`,
+    right: 'act',
+    touches: 'registry',
+    async handle(context, { tenant }) {
+      await act(context, tenant);
+      context.snapshots.forget();
+      return json({ done: name });
+    },
+  }),
+);

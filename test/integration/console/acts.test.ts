@@ -1,0 +1,171 @@
+/** S3, S4: acts through the console: on one tenant, on chosen messages, on all that match; each is in the record. */
+import { defineHandler, PermanentError } from '../../../src/queue/handler.ts';
+import { ConsoleClient } from '../../support/console-requests.ts';
+import { FleetPlace } from '../../support/fleet-place.ts';
+import { until } from '../../support/until.ts';
+
+const place = new FleetPlace();
+
+async function withDead(many: number) {
+  const failing = defineHandler({
+    topic: 'invoices',
+    handle() {
+      throw new PermanentError('refused: 422');
+    },
+  });
+  const face = await place.fleet(['acme', 'globex'], { handlers: [failing] });
+  for (const id of ['acme', 'globex'])
+    await face.outbox(id).enqueue(
+      Array.from({ length: many }, (_, number) => ({
+        topic: 'invoices',
+        payload: { secret: `secret ${number}` },
+        headers: { 'x-key': 'hidden' },
+      })),
+    );
+  await face.tick();
+  const client = new ConsoleClient(face, { authorize: () => ({ actor: 'kim' }) });
+  const listed = await client.get('/api/tenants/acme/messages/outbox?state=dead');
+  const targets = (listed.json.messages as { messageId: string; version: string }[]).map(
+    ({ messageId, version }) => ({ messageId, version }),
+  );
+  return { face, client, messages: targets };
+}
+
+const acts = async (client: ConsoleClient) =>
+  (await client.get('/api/audit')).json.map(({ actor, act, tenantId, count }: Record<string, unknown>) => [
+    actor,
+    act,
+    tenantId,
+    count,
+  ]);
+
+test('S4: a payload is masked until it is asked for, and the record says by whom', async () => {
+  const { client, messages } = await withDead(1);
+  const path = `/api/tenants/acme/messages/outbox/${messages[0]!.messageId}`;
+  const shown = await client.get(path);
+  expect(shown.json).toMatchObject({ topic: 'invoices', state: 'dead', contentBytes: expect.any(Number) });
+  for (const { text } of [shown, await client.get('/api/tenants/acme/messages/outbox')])
+    expect(text).not.toMatch(/secret|hidden/);
+  expect(await acts(client)).toEqual([]);
+  const payload = await client.post(`${path}/payload`, {});
+  expect(payload.json).toMatchObject({ payload: '{"secret":"secret 0"}', headers: { 'x-key': 'hidden' } });
+  expect(await acts(client)).toEqual([['kim', 'payload-show', 'acme', 1]]);
+  expect((await client.get('/api/audit')).text).not.toMatch(/secret|hidden/);
+});
+
+test('S3: chosen messages are replayed and discarded as they were listed, and no others', async () => {
+  const { client, messages } = await withDead(3);
+  const path = '/api/tenants/acme/messages/outbox';
+  const [one, two, three] = messages;
+  const replayed = await client.post(`${path}/act`, { act: 'replay', messages: [one] });
+  expect(replayed.json).toMatchObject({ changed: [one!.messageId], unchanged: [] });
+  const discarded = await client.post(`${path}/destroy`, { act: 'discard', messages: [one, two] });
+  expect(discarded.json).toMatchObject({ changed: [two!.messageId], unchanged: [one!.messageId] });
+  const left = await client.get(`${path}?state=dead`);
+  expect(left.json.messages).toMatchObject([{ messageId: three!.messageId }]);
+  expect(await acts(client)).toEqual([
+    ['kim', 'discard', 'acme', 1],
+    ['kim', 'replay', 'acme', 1],
+  ]);
+});
+
+test.each([
+  ['act', { act: 'discard' }],
+  ['act', { act: 'cancel' }],
+  ['destroy', { act: 'replay' }],
+  ['act', { act: 'replay', tenantId: 'globex' }],
+  ['act', { act: 'replay', by: 'somebody else' }],
+])('S4: %s does not take %j', async (route, how) => {
+  const { client, messages } = await withDead(1);
+  const sent = await client.post(`/api/tenants/acme/messages/outbox/${route}`, { ...how, messages });
+  expect(sent).toMatchObject({ status: 400, json: { error: { code: 'INVALID_ARGUMENT' } } });
+  expect(await acts(client)).toEqual([]);
+});
+
+test.each([
+  ['text/plain', '{}', 415],
+  ['application/x-www-form-urlencoded', 'a=b', 415],
+  ['application/json', '[]', 400],
+  ['application/json', '{"messages":', 400],
+  ['application/json', 'null', 400],
+  ['application/json', JSON.stringify({ act: 'replay', messages: [] }), 400],
+  ['application/json', JSON.stringify({ act: 'replay', messages: Array(101).fill({ messageId: 'a' }) }), 400],
+  ['application/json', `{"act":"replay","messages":[{"messageId":"${'a'.repeat(201)}"}]}`, 400],
+])('S4: a post of %s, %j is answered with %i', async (type, body, status) => {
+  const client = new ConsoleClient(await place.fleet(['acme']));
+  const sent = await client.post('/api/tenants/acme/messages/outbox/act', body, { 'content-type': type });
+  expect(sent.status).toBe(status);
+  const large = JSON.stringify({ act: 'a'.repeat(5 * 2 ** 20) });
+  expect((await client.post('/api/tenants/acme/messages/outbox/act', large)).status).toBe(413);
+  const foreign = { 'content-type': 'application/json', 'sec-fetch-site': 'same-site' };
+  expect((await client.post('/api/tenants/acme/pause', {}, foreign)).status).toBe(403);
+});
+
+test('S3: an edit replaces only the version that was read', async () => {
+  const { client, messages } = await withDead(1);
+  const [{ messageId, version }] = messages as [{ messageId: string; version: string }];
+  const path = `/api/tenants/acme/messages/outbox/${messageId}/edit`;
+  const stale = await client.post(path, { version: 'another', payload: '{}' });
+  expect(stale).toMatchObject({ status: 409, json: { error: { code: 'MESSAGE_CHANGED' } } });
+  const edited = await client.post(path, { version, payload: '{"secret":"new"}' });
+  expect(edited.json).toMatchObject({ replaced: messageId, schemaChecked: false });
+  expect(await acts(client)).toEqual([
+    ['kim', 'edit', 'acme', 1],
+    ['kim', 'edit', 'acme', null],
+  ]);
+});
+
+test('S3: a tenant is paused and resumed by whoever acts, and the table shows it at once', async () => {
+  const { client } = await withDead(1);
+  const paused = async () => (await client.get('/api/tenants?q=status:paused+id:acme')).json.rows.length;
+  expect(await paused()).toBe(0);
+  await client.post('/api/tenants/acme/pause', {});
+  expect(await paused()).toBe(1);
+  expect(await client.post('/api/tenants/acme/wake', {})).toMatchObject({ status: 409 });
+  await client.post('/api/tenants/acme/resume', {});
+  expect(await paused()).toBe(0);
+  expect((await client.post('/api/tenants/acme/wake', {})).status).toBe(200);
+  expect(await acts(client)).toEqual([
+    ['kim', 'tenant-resume', 'acme', 1],
+    ['kim', 'tenant-pause', 'acme', 1],
+  ]);
+});
+
+test('S3: an operation counts first, changes nothing until it is run, and can be read while it runs', async () => {
+  const { client } = await withDead(4);
+  const groups = (await client.get('/api/errors')).json;
+  expect(groups).toMatchObject({
+    count: 8,
+    tenants: 2,
+    groups: [{ text: 'refused: <n>', count: 8, tenants: 2 }],
+  });
+  const request = { act: 'discard', queue: 'outbox', filter: { errorText: 'refused' } };
+  expect((await client.post('/api/operations', request)).status).toBe(400);
+  const created = (await client.post('/api/operations-destructive', request)).json;
+  expect(created).toMatchObject({ operation: { state: 'counted', counted: 8, changed: 0, actor: 'kim' } });
+  const dead = async () =>
+    (await client.get('/api/tenants/acme/messages/outbox?state=dead')).json.messages.length;
+  expect(await dead()).toBe(4);
+  const { id } = created.operation;
+  // Whoever may only replay cannot run what discards.
+  expect((await client.post(`/api/operations/${id}/run`, {})).status).toBe(403);
+  expect(await dead()).toBe(4);
+  await client.post(`/api/operations-destructive/${id}/run`, {});
+  await until(
+    'the operation is done',
+    async () => (await client.get(`/api/operations/${id}`)).json.state === 'done',
+  );
+  expect((await client.get(`/api/operations/${id}`)).json).toMatchObject({ changed: 8, failures: [] });
+  expect(await dead()).toBe(0);
+});
+
+test('S3: an operation that was stopped changes nothing more', async () => {
+  const { client } = await withDead(2);
+  const request = { act: 'replay', queue: 'outbox', filter: {}, tenants: ['acme'] };
+  const { operation } = (await client.post('/api/operations', request)).json;
+  expect(operation).toMatchObject({ counted: 2 });
+  await client.post(`/api/operations/${operation.id}/stop`, {});
+  expect((await client.get('/api/operations')).json).toMatchObject([
+    { id: operation.id, state: 'cancelled' },
+  ]);
+});
