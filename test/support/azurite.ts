@@ -68,11 +68,21 @@ export class Azurite {
   async send(
     queueName: string,
     content: unknown,
-    { encoding = 'utf8' }: { encoding?: 'utf8' | 'base64' } = {},
+    { encoding = 'utf8', secondsToLive }: { encoding?: 'utf8' | 'base64'; secondsToLive?: number } = {},
   ): Promise<void> {
     await this.createQueues(queueName);
     const text = typeof content === 'string' ? content : JSON.stringify(content);
-    await this.#queues.getQueueClient(queueName).sendMessage(Buffer.from(text).toString(encoding));
+    await this.#queues.getQueueClient(queueName).sendMessage(Buffer.from(text).toString(encoding), {
+      ...(secondsToLive !== undefined && { messageTimeToLive: secondsToLive }),
+    });
+  }
+
+  /** When the visible messages of a queue expire, 32 at most. */
+  async expirations(queueName: string): Promise<Date[]> {
+    const { peekedMessageItems } = await this.#queues
+      .getQueueClient(queueName)
+      .peekMessages({ numberOfMessages: 32 });
+    return peekedMessageItems.map(({ expiresOn }) => expiresOn);
   }
 
   /** The number of messages in a queue, invisible ones included; 0 if the queue does not exist. */

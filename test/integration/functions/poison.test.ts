@@ -96,6 +96,20 @@ describe('requests that cannot be dispatched', () => {
     await emptied('multi-outbox-wake-poison');
   });
 
+  test('F7: a wake that would expire on its poison queue within a day is sent there again, for seven days', async () => {
+    const instance = await app.start();
+    await azurite.send('multi-outbox-wake-poison', 'acme', { secondsToLive: 23 * 3_600 });
+    await until('it is tried', () => instance.begun.includes('wake-poison'));
+    // Its pauses end with the instance. There is no registry, so it cannot succeed.
+    await instance.terminate();
+    expect(instance.of('wake-poison')).toMatchObject([
+      { outputs: [{ queueName: 'multi-outbox-wake-poison' }] },
+    ]);
+    const [expires, ...others] = await azurite.expirations('multi-outbox-wake-poison');
+    expect(others).toEqual([]);
+    expect(expires!.getTime()).toBeGreaterThan(Date.now() + 6 * 24 * 3_600_000);
+  });
+
   test('F3: the requests of a page on its poison queue are sent again', async () => {
     await app.tenants('acme');
     const instance = await app.start();

@@ -81,6 +81,16 @@ describe('instances that end', () => {
     expect(ids.length).toBeLessThanOrEqual(60 + 32);
   });
 
+  test('F7: a message that arrives while a stopped instance’s queues go on is worked', async () => {
+    await app.tenants('acme');
+    const instance = await app.start({ MULTI_OUTBOX_IDLE_CEILING: 'never' });
+    const stopping = instance.terminate({ goOnMs: 10_000 });
+    await azurite.send('multi-outbox-wake', 'acme');
+    await stopping;
+    expect(instance.of('wake-queue').map(({ error }) => error)).toEqual([undefined]);
+    expect(await azurite.count('multi-outbox-wake')).toBe(0);
+  });
+
   test('D5: on notice of termination the run stops, releases unfinished messages, and reports within five seconds', async () => {
     await app.tenants('acme');
     await using receiver = await startReceiver(() => {});
