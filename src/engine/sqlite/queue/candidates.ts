@@ -3,28 +3,28 @@
  * messages right behind it (Q10).
  */
 import type { ClaimedMessage } from '../../message.ts';
+import type { ClaimLimits } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
+import { type DueOrder, DueRows, dueRowsSql } from './due-rows.ts';
 import { blockMessages, mayStartSql, nextInGroupSql, unblockHeads } from './ordering.ts';
 import {
+  boundedClaimColumns,
   type ClaimRow,
   claimColumns,
   claimedMessage,
   dueMsOf,
+  lacksContent,
   perTable,
   type QueueTable,
 } from './records.ts';
-import { type DueOrder, iterateUnblocked, perUnblockedIndex } from './unblocked.ts';
 
 const statements = perTable((table) => ({
-  due: perUnblockedIndex(
-    table,
-    (from) => `SELECT ${claimColumns}, ${mayStartSql(table)}, ${nextInGroupSql(table)} FROM ${from}
-      AND DueUtc <= ? ORDER BY DueUtc, Sequence`,
-  ),
+  due: dueRowsSql(table, `${boundedClaimColumns}, ${mayStartSql(table)}, ${nextInGroupSql(table)}`),
+  one: `SELECT ${claimColumns}, ${mayStartSql(table)}, ${nextInGroupSql(table)} FROM ${table} WHERE Sequence = ?`,
   follower: `SELECT ${claimColumns}, Status = 0 AND Blocked < 2, ${nextInGroupSql(table)} FROM ${table} WHERE Sequence = ?`,
 }));
 
-export interface CandidateOrder extends DueOrder {
+export interface CandidateOrder extends DueOrder, Pick<ClaimLimits, 'limit' | 'maxBytes'> {
   /** How many messages that were recovered after their first start the claim may return together. Default: 1. */
   readonly together?: number;
 }
@@ -71,7 +71,7 @@ export class Candidates {
   readonly #connection: Connection;
   readonly #table: QueueTable;
   readonly #order: CandidateOrder;
-  readonly #due: Iterator<CandidateRow>;
+  readonly #due: DueRows<CandidateRow>;
   /** The candidate that was read from `#due` and not yet returned. */
   #ahead: Candidate | null | undefined;
   /**
@@ -95,7 +95,16 @@ export class Candidates {
     this.#table = table;
     this.#order = order;
     this.#mayFollow = mayFollow;
-    this.#due = iterateUnblocked<CandidateRow>(connection, statements[table].due, order, byDueTime);
+    // The row behind the last one that is taken shows that there are more.
+    const expected = order.limit + 1;
+    // All rows that are read at once have no more content than the claim may take.
+    const bytes = Math.floor(order.maxBytes / expected);
+    this.#due = new DueRows<CandidateRow>(connection, order, {
+      sql: statements[table].due,
+      values: [bytes, bytes],
+      expected,
+      compare: byDueTime,
+    });
   }
 
   next(): Candidate | null {
@@ -126,10 +135,6 @@ export class Candidates {
     return this.#misplaced.length > 0;
   }
 
-  close(): void {
-    this.#due.return?.();
-  }
-
   /**
    * Blocks messages that should have been blocked, such as rows inserted by hand. Messages that this claim has taken
    * behind their heads are no longer Ready, so they stay as they are.
@@ -141,9 +146,9 @@ export class Candidates {
 
   #nextDue(): Candidate | null {
     for (;;) {
-      const result = this.#due.next();
-      if (result.done === true) return null;
-      const row = result.value;
+      const read = this.#due.next();
+      if (read === undefined) return null;
+      const row = lacksContent(read) ? this.#whole(read[0]) : read;
       const message = claimedMessage(this.#connection, this.#table, row);
       const { orderingKey: key, sequence } = message;
       if (key === null || row[15] === 1)
@@ -151,6 +156,10 @@ export class Candidates {
       this.#misplacedKeys.add(key);
       this.#misplaced.push(sequence);
     }
+  }
+
+  #whole(sequence: number): CandidateRow {
+    return this.#connection.getTuple<CandidateRow>(statements[this.#table].one, sequence)!;
   }
 
   /** Returns null when the message may not be taken now. */

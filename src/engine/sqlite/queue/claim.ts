@@ -59,23 +59,19 @@ export function claim(connection: Connection, table: QueueTable, order: ClaimOrd
   let more = areLeft;
   let onlySolo = false;
   let isDueLeft = false;
-  try {
-    for (let candidate = candidates.next(); candidate !== null; candidate = candidates.next()) {
-      const { message } = candidate;
-      const isFirst = taken.length === 0;
-      const overLimit = taken.length >= limit || (!isFirst && bytes + candidate.bytes > order.maxBytes);
-      if (overLimit || !fits(message, taken, order)) {
-        more = true;
-        onlySolo = isFirst && !overLimit;
-        isDueLeft = !candidate.follows;
-        break;
-      }
-      taken.push(candidate);
-      bytes += candidate.bytes;
-      candidates.took(candidate);
+  for (let candidate = candidates.next(); candidate !== null; candidate = candidates.next()) {
+    const { message } = candidate;
+    const isFirst = taken.length === 0;
+    const overLimit = taken.length >= limit || (!isFirst && bytes + candidate.bytes > order.maxBytes);
+    if (overLimit || !fits(message, taken, order)) {
+      more = true;
+      onlySolo = isFirst && !overLimit;
+      isDueLeft = !candidate.follows;
+      break;
     }
-  } finally {
-    candidates.close();
+    taken.push(candidate);
+    bytes += candidate.bytes;
+    candidates.took(candidate);
   }
   markClaimed(connection, table, taken, order.fence, candidates.leftOut);
   candidates.blockMisplaced();

@@ -25,8 +25,9 @@ export function mayStartSql(table: QueueTable): string {
 
 /** The sequence of the next message in a row's ordering group, or NULL. */
 export function nextInGroupSql(table: QueueTable): string {
-  return `(SELECT Next.Sequence FROM ${table} AS Next INDEXED BY ${table}_Group WHERE Next.OrderingKey = ${table}.OrderingKey
-      AND Next.InGroup = 1 AND Next.Sequence > ${table}.Sequence ORDER BY Next.Sequence LIMIT 1)`;
+  return `iif(${table}.OrderingKey IS NULL, NULL, (SELECT Next.Sequence FROM ${table} AS Next INDEXED BY ${table}_Group
+      WHERE Next.OrderingKey = ${table}.OrderingKey AND Next.InGroup = 1 AND Next.Sequence > ${table}.Sequence
+      ORDER BY Next.Sequence LIMIT 1))`;
 }
 
 const statements = perTable((table) => ({

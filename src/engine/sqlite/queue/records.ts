@@ -29,40 +29,60 @@ export function perTable<T>(build: (table: QueueTable) => T): Readonly<Record<Qu
 export const fewRows = 5;
 
 /** SQLite takes the lengths from the row's header, without reading the texts. */
-export const contentBytes = 'octet_length(Payload) + coalesce(octet_length(Headers), 0)';
+export const contentBytes = 'octet_length(Payload) + iif(Headers IS NULL, 0, octet_length(Headers))';
 const isTooLarge = `${contentBytes} > ${messageLimits.contentBytes}`;
 
 /** The table refuses longer ones, unless a program has switched its constraints off. */
 const shortBytes = 1_203;
 
+/** A call of a function costs as much as several comparisons, so the most frequent values come first. */
 function shortText(name: string): string {
   return textColumnUnless(`octet_length(${name}) > ${shortBytes}`, name);
 }
 
-/** The columns of a `ClaimRow`, for a SELECT list. */
-export const claimColumns = columnsWith(
-  textColumnUnless(isTooLarge, 'Payload'),
-  textColumnUnless(isTooLarge, 'Headers'),
-);
+function unlessNull(name: string, otherwise: string): string {
+  return `iif(${name} IS NULL, NULL, ${otherwise})`;
+}
 
 function columnsWith(payload: string, headers: string): string {
+  const shortOrNull = (name: string) => unlessNull(name, shortText(name));
   return [
     'Sequence',
     shortText('MessageId'),
     shortText('Topic'),
     payload,
     headers,
-    shortText('CorrelationId'),
-    shortText('OrderingKey'),
+    shortOrNull('CorrelationId'),
+    shortOrNull('OrderingKey'),
     integerColumn('EnqueuedUtc'),
     integerColumn('DueUtc'),
     integerColumn('Attempts'),
     integerColumn('Parks'),
     integerColumn('Recovered'),
-    shortText('Source'),
-    shortText('DedupKey'),
+    `iif(Source = '', '', ${shortText('Source')})`,
+    shortOrNull('DedupKey'),
     contentBytes,
   ].join(', ');
+}
+
+/** The columns of a `ClaimRow`, for a SELECT list. */
+export const claimColumns = columnsWith(
+  textColumnUnless(isTooLarge, 'Payload'),
+  unlessNull('Headers', textColumnUnless(isTooLarge, 'Headers')),
+);
+
+/**
+ * The same columns, but a payload and headers are not read if they have more bytes than a parameter says, one for each of
+ * them in this order. So many rows can be read at once.
+ */
+export const boundedClaimColumns = columnsWith(
+  textColumnUnless('octet_length(Payload) > ?', 'Payload'),
+  unlessNull('Headers', textColumnUnless('octet_length(Headers) > ?', 'Headers')),
+);
+
+/** Whether a row of `boundedClaimColumns` must be read again with `claimColumns`. */
+export function lacksContent(row: ClaimRow): boolean {
+  return row[3] === 0 || row[4] === 0;
 }
 
 /** 0 stands for a text that was not read, because it is too long. */

@@ -7,23 +7,20 @@ import type { ClaimLimits } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import { acceptedTime } from '../integers.ts';
 import { type StoredText, text, textColumn, textOfBytes } from '../text.ts';
+import { type DueOrder, DueRows, dueRowsSql } from './due-rows.ts';
 import { keyColumn, mayStartSql } from './ordering.ts';
 import { perTable, type QueueTable } from './records.ts';
 import type { GroupMessage } from './room-behind.ts';
 import { Rooms } from './rooms.ts';
 import { type StoredTopic, type TopicWalk, topicIndexes, topicsIn } from './topics.ts';
-import { type DueOrder, iterateUnblocked, perUnblockedIndex } from './unblocked.ts';
 
 const statements = perTable((table) => ({
   ofTopic: `SELECT Sequence, ${acceptedTime('DueUtc')}, ${mayStartSql(table)} FROM ${table} INDEXED BY ${table}_Throttled
     WHERE ${topicIndexes.Throttled} AND Topic = ${textOfBytes('?')} AND Source = ${textOfBytes('?')} ORDER BY DueUtc, Sequence`,
   /** Reads no payload. */
-  due: perUnblockedIndex(
+  due: dueRowsSql(
     table,
-    (
-      from,
-    ) => `SELECT Sequence, ${acceptedTime('DueUtc')}, ${mayStartSql(table)}, ${keyColumn}, ${textColumn('Topic')}, ${textColumn('Source')}
-      FROM ${from} AND DueUtc <= ? ORDER BY DueUtc, Sequence`,
+    `Sequence, ${acceptedTime('DueUtc')}, ${mayStartSql(table)}, ${keyColumn}, ${textColumn('Topic')}, ${textColumn('Source')}`,
   ),
   block: `UPDATE ${table} SET Blocked = ? WHERE Sequence IN (SELECT value FROM json_each(?))`,
 }));
@@ -156,28 +153,25 @@ function readDue(
 ): { found: number; heads: GroupMessage[]; throttled: number[]; areLeft: boolean } {
   const heads: GroupMessage[] = [];
   const throttled: number[] = [];
-  const due = iterateUnblocked<DueRow>(
-    connection,
-    statements[table].due,
-    order,
-    (one, other) => one[1] - other[1] || one[0] - other[0],
-  );
+  const due = new DueRows<DueRow>(connection, order, {
+    sql: statements[table].due,
+    expected: order.limit,
+    compare: (one, other) => one[1] - other[1] || one[0] - other[0],
+  });
   let found = 0;
-  try {
-    for (let next = due.next(); next.done !== true && found < order.limit; next = due.next()) {
-      if (throttled.length >= mostThrottled) return { found, heads, throttled, areLeft: true };
-      const [sequence, turn, mayStart, key, topic, source] = next.value;
-      if (mayStart === 0) continue;
-      const room = rooms.of(text(topic), text(source));
-      if (room !== undefined && room.left <= 0) throttled.push(sequence);
-      else {
-        found++;
-        if (room !== undefined) room.left--;
-        if (key !== null) heads.push({ sequence, key, turn });
-      }
+  while (found < order.limit) {
+    const row = due.next();
+    if (row === undefined) break;
+    if (throttled.length >= mostThrottled) return { found, heads, throttled, areLeft: true };
+    const [sequence, turn, mayStart, key, topic, source] = row;
+    if (mayStart === 0) continue;
+    const room = rooms.of(text(topic), text(source));
+    if (room !== undefined && room.left <= 0) throttled.push(sequence);
+    else {
+      found++;
+      if (room !== undefined) room.left--;
+      if (key !== null) heads.push({ sequence, key, turn });
     }
-    return { found, heads, throttled, areLeft: false };
-  } finally {
-    due.return?.();
   }
+  return { found, heads, throttled, areLeft: false };
 }
