@@ -1,0 +1,92 @@
+/** Q8: outcomes of many messages that are Done are written together if they are those of all claimed messages. */
+import type { SettledMessage } from '../../../src/engine/message.ts';
+import { SqlitePlace } from '../../support/sqlite-place.ts';
+import { begin, message, settle, type Then, tenantFileOf, withProgram } from './scene.ts';
+
+const place = new SqlitePlace();
+
+const count = 8;
+const renew: Then = { do: 'renew-lease' };
+const done = (sequence: number, messageId: string): SettledMessage => ({ sequence, messageId, kind: 'done' });
+
+/** A run that has claimed `count` messages, of the sequences from 1. */
+async function claimed(more: Parameters<typeof message>[1] = {}) {
+  const queue = await place.outbox();
+  await queue.enqueue(Array.from({ length: count }, (_, at) => message(`${at + 1}`, more)));
+  const run = await begin(queue);
+  const outcomes = run.messages.map(({ sequence, messageId }) => done(sequence, messageId));
+  expect(outcomes.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  return { queue, run, outcomes };
+}
+
+const setId = (sequence: number, messageId: string) =>
+  withProgram(tenantFileOf(place), (db) => {
+    db.prepare('UPDATE Outbox SET MessageId = ? WHERE Sequence = ?').run(messageId, sequence);
+  });
+
+const claimedRows = () =>
+  withProgram(tenantFileOf(place), (db) =>
+    db
+      .prepare('SELECT Sequence FROM Outbox WHERE Status = 1 ORDER BY Sequence')
+      .all()
+      .map(({ Sequence }) => Sequence),
+  );
+
+test.each([
+  ['in the order of the claim', (all: SettledMessage[]) => all],
+  ['in another order', (all: SettledMessage[]) => all.toReversed()],
+])('Q8: all claimed messages, %s', async (_, order) => {
+  const { queue, run, outcomes } = await claimed();
+  expect(await settle(queue, run, order(outcomes), renew)).toMatchObject({ unmatched: [] });
+  expect(await queue.statistics()).toMatchObject({ done: count, claimed: 0 });
+});
+
+test('Q8: all claimed messages but one', async () => {
+  const { queue, run, outcomes } = await claimed();
+  expect(await settle(queue, run, outcomes.slice(1), renew)).toMatchObject({ unmatched: [] });
+  expect(await claimedRows()).toEqual([1]);
+});
+
+test('Q8, Q10: all claimed messages, of ordering groups that go on', async () => {
+  const { queue, run, outcomes } = await claimed({ orderingKey: 'k' });
+  await queue.enqueue([message('next', { orderingKey: 'k' })]);
+  const claim: Then = { do: 'claim', solo: false, limit: 10, maxBytes: 1_000 };
+  const answer = await settle(queue, run, outcomes, claim);
+  expect(answer).toMatchObject({ unmatched: [], messages: [{ payload: 'next' }] });
+});
+
+test.each(['another id', ''])(
+  "Q8: the outcome of a message whose sequence has another message, of the id '%s'",
+  async (id) => {
+    const { queue, run, outcomes } = await claimed();
+    await setId(5, id);
+    expect(await settle(queue, run, outcomes, renew)).toMatchObject({ unmatched: [5] });
+    expect(await claimedRows()).toEqual([5]);
+  },
+);
+
+test('Q8: an outcome that is sent twice, and one that is missing', async () => {
+  const { queue, run, outcomes } = await claimed();
+  const twice = [...outcomes.slice(1), outcomes[1]!];
+  expect(await settle(queue, run, twice, renew)).toMatchObject({ unmatched: [2] });
+  expect(await claimedRows()).toEqual([1]);
+});
+
+test('Q8: a row that another fence has claimed, and an outcome of a message that is gone', async () => {
+  const { queue, run, outcomes } = await claimed();
+  await withProgram(tenantFileOf(place), (db) =>
+    db.exec('UPDATE Outbox SET ClaimFence = 99 WHERE Sequence = 3'),
+  );
+  expect(await settle(queue, run, outcomes, renew)).toMatchObject({ unmatched: [3] });
+  expect(await claimedRows()).toEqual([3]);
+});
+
+test('Q8: ids with line breaks, which several rows could have together', async () => {
+  const { queue, run, outcomes } = await claimed();
+  await setId(1, 'a\n2 b');
+  await setId(3, 'c');
+  await withProgram(tenantFileOf(place), (db) => db.exec('DELETE FROM Outbox WHERE Sequence = 2'));
+  const forged = [done(1, 'a'), done(2, 'b\n3 c'), ...outcomes.slice(3)];
+  expect(await settle(queue, run, forged, renew)).toMatchObject({ unmatched: [1, 2] });
+  expect(await claimedRows()).toEqual([1, 3]);
+});
