@@ -9,12 +9,6 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
   },
   {
     file: 'src/engine/sqlite/queue/candidates.ts',
-    line: 'this.#due.return?.();',
-    mutant: '?. → nothing',
-    why: 'The iterators of node:sqlite have this method.',
-  },
-  {
-    file: 'src/engine/sqlite/queue/candidates.ts',
     line: 'turn: dueMsOf(row), follows: false, next: row[16] };',
     mutant: 'false → true',
     why: 'The messages are then claimed one by one, and what is left is read again, which is only slower.',
@@ -95,12 +89,6 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
   {
     file: 'src/engine/sqlite/queue/throttle.ts',
     line: 'rows.return?.();',
-    mutant: '?. → nothing',
-    why: 'The iterators of node:sqlite have this method.',
-  },
-  {
-    file: 'src/engine/sqlite/queue/throttle.ts',
-    line: 'due.return?.();',
     mutant: '?. → nothing',
     why: 'The iterators of node:sqlite have this method.',
   },

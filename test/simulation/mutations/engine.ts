@@ -10,6 +10,7 @@ export const engineMutations: readonly Mutation[] = [
       ['if (!isLast) return outcomes.map(({ sequence }) => sequence);', ''],
       ['ClaimFence = :fence AND Status = 1`;', ':fence > 0 AND Status = 1`;'],
       ['AND ClaimFence = ?`,\n    done:', 'AND ? > 0`,\n    done:'],
+      ['AND ClaimFence = ?`,\n    claimed:', 'AND ? > 0`,\n    claimed:'],
       ['AND ClaimFence = ?`,\n    retry:', 'AND ? > 0`,\n    retry:'],
     ],
   },
@@ -49,8 +50,8 @@ export const engineMutations: readonly Mutation[] = [
     file: 'engine/sqlite/queue/candidates.ts',
     edits: [
       [
-        'statements[table].due, order, byDueTime',
-        'statements[table].due, { now: order.now + 2_000, isDelayedDue: true }, byDueTime',
+        'new DueRows<CandidateRow>(connection, order, {',
+        'new DueRows<CandidateRow>(connection, { now: order.now + 2_000, isDelayedDue: true }, {',
       ],
     ],
   },

@@ -48,11 +48,23 @@ test('Q8: all claimed messages but one', async () => {
 });
 
 test('Q8, Q10: all claimed messages, of ordering groups that go on', async () => {
-  const { queue, run, outcomes } = await claimed({ orderingKey: 'k' });
-  await queue.enqueue([message('next', { orderingKey: 'k' })]);
-  const claim: Then = { do: 'claim', solo: false, limit: 10, maxBytes: 1_000 };
+  const queue = await place.outbox();
+  const turns = (round: string) =>
+    ['c', 'a', 'b'].flatMap((orderingKey) =>
+      ['1', '2', '3'].map((nth) => message(`${orderingKey}${round}${nth}`, { orderingKey })),
+    );
+  await queue.enqueue([...turns('x'), message('keyless')]);
+  const run = await begin(queue);
+  expect(run.messages).toHaveLength(10);
+  await queue.enqueue(turns('y'));
+  expect(await queue.statistics()).toMatchObject({ ready: 9, blocked: 9 });
+  const outcomes = run.messages.map(({ sequence, messageId }) => done(sequence, messageId));
+  const claim: Then = { do: 'claim', solo: false, limit: 3, maxBytes: 1_000 };
   const answer = await settle(queue, run, outcomes, claim);
-  expect(answer).toMatchObject({ unmatched: [], messages: [{ payload: 'next' }] });
+  expect(answer.unmatched).toEqual([]);
+  expect(answer.messages.map(({ payload }) => payload)).toEqual(['cy1', 'cy2', 'cy3']);
+  // The heads of the other two groups may start.
+  expect(await queue.statistics()).toMatchObject({ done: 10, claimed: 3, ready: 6, blocked: 4 });
 });
 
 test.each(['another id', ''])(
