@@ -87,10 +87,10 @@ test('S3: an operation that is stopped keeps the tenants that failed', async () 
   const face = await withDead({ acme: 1, beta: 1, cedar: 1, dune: 1 });
   const { operations } = face.messages;
   const { operation } = await operations.create(replayAll);
-  for (const id of failed) place.connection(`${id}.db`).exec('ALTER TABLE Outbox RENAME TO Hidden');
+  for (const id of failed) place.connection(`tenants/${id}.db`).exec('ALTER TABLE Outbox RENAME TO Hidden');
   const first = await operations.resume(operation.id);
   expect(first.failures.map(({ tenantId }) => tenantId)).toEqual(failed);
-  for (const id of failed) place.connection(`${id}.db`).exec('ALTER TABLE Hidden RENAME TO Outbox');
+  for (const id of failed) place.connection(`tenants/${id}.db`).exec('ALTER TABLE Hidden RENAME TO Outbox');
   const stop = new AbortController();
   const stopped = await operations.resume(operation.id, {
     signal: stop.signal,
