@@ -1,18 +1,20 @@
 /** Prints the findings: a table, the targets and the notes of each benchmark. */
-import { type Colors, colorsFor } from '../src/cli/output/colors.ts';
+import type { Colors } from '../src/cli/output/colors.ts';
 import { type Column, table } from '../src/cli/output/table.ts';
+import { terminalOf } from '../src/cli/output/terminal.ts';
 import type { Measurement, Target } from './benchmark.ts';
 import type { Result } from './run-benchmarks.ts';
 import type { Spread } from './spread.ts';
 
 /** @param quick a smoke run; its figures are not compared with targets */
 export async function report(result: Result, quick: boolean): Promise<string> {
-  const colors = colorsFor(process.stdout);
+  const terminal = terminalOf(process.stdout);
+  const { colors } = terminal;
   const { name, title, measurements, targets, notes, error } = result;
   return [
     colors.bold(`${name}: ${title}`),
     '',
-    await table(measurements, columns(measurements), colors),
+    await table(measurements, columns(measurements), terminal),
     '',
     ...(quick ? [] : targets.map((target) => targetLine(target, colors))),
     ...notes.map((note) => colors.dim(note)),

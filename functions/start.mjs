@@ -14,7 +14,7 @@ if (found.status !== 0) {
   brew tap azure/functions && brew install azure-functions-core-tools@4
   winget install Microsoft.Azure.FunctionsCoreTools
 
-Then run this command again. You can also dispatch without them, in one process: npm run cli -- run`);
+Then run this command again. You can also dispatch without them, in one process: npm run --silent cli -- run`);
   process.exit(1);
 }
 

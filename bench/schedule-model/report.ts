@@ -1,7 +1,7 @@
 /** Formats the findings as text. */
 import ms from 'ms';
-import { colorsFor } from '../../src/cli/output/colors.ts';
 import { type Column, table } from '../../src/cli/output/table.ts';
+import { terminalOf } from '../../src/cli/output/terminal.ts';
 import type { ClassFindings, Findings } from './measures.ts';
 
 const columns: Column<ClassFindings>[] = [
@@ -33,7 +33,8 @@ const columns: Column<ClassFindings>[] = [
 ];
 
 export async function reportText(findings: Findings): Promise<string> {
-  const colors = colorsFor(process.stdout);
+  const terminal = terminalOf(process.stdout);
+  const { colors } = terminal;
   const { title, strategy, simulatedMs, touches, fixedPolling, calls, plans, runs, cost } = findings;
   const count = (value: number) => value.toLocaleString('en');
   const money = (value: number) => value.toLocaleString('en', { maximumFractionDigits: 4 });
@@ -41,7 +42,7 @@ export async function reportText(findings: Findings): Promise<string> {
     colors.bold(title),
     `${ms(simulatedMs)} under ${strategy}; latencies are from enqueue to the handler's first start`,
     '',
-    await table(findings.classes, columns, colors),
+    await table(findings.classes, columns, terminal),
     '',
     `database touches  ${count(touches)}; polling every ${ms(fixedPolling.everyMs)} would make ${count(fixedPolling.touches)} (${(fixedPolling.touches / touches).toFixed(1)} times as many)`,
     `calls             ${count(calls)} to tenants' databases`,

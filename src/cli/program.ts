@@ -23,6 +23,7 @@ import { escapedLine } from './output/text.ts';
 import type { Runner } from './runner.ts';
 import { type GlobalOptions, Session } from './session.ts';
 import { reportStrayErrors } from './stray-errors.ts';
+import { commandAt, withAcceptedSuggestion } from './suggestions.ts';
 
 /** Parses the command line, runs the command and ends the process with its exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -40,10 +41,12 @@ export async function main(argv: readonly string[]): Promise<void> {
       await session.close();
     }
   };
+  const program = createProgram(run, errorStyle(argv).json);
   try {
-    await createProgram(run, errorStyle(argv).json).parseAsync(argv);
+    await program.parseAsync(argv);
   } catch (error) {
-    exitCode = isHelp(error) ? exitCodes.done : reportError(asUsageError(error), errorStyle(argv));
+    const shown = asUsageError(error, commandAt(program, argv.slice(2)));
+    exitCode = isHelp(error) ? exitCodes.done : reportError(shown, errorStyle(argv));
   }
   // A handler may have left timers or sockets open; they must not keep the process running.
   await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
@@ -98,11 +101,12 @@ function isHelp(error: unknown): boolean {
   return error instanceof CommanderError && error.exitCode === 0;
 }
 
-function asUsageError(error: unknown): unknown {
+function asUsageError(error: unknown, command: Command): unknown {
   if (!(error instanceof CommanderError)) return error;
   if (error.code === 'commander.help')
     return new UsageError('A command is missing; --help lists the commands.');
-  const text = escapedLine(error.message.replace(/^error: /, '')).replace(/\.$/, '');
+  const line = escapedLine(error.message.replace(/^error: /, '')).replace(/\.$/, '');
+  const text = withAcceptedSuggestion(line, command);
   return new UsageError(
     `${text.charAt(0).toUpperCase()}${text.slice(1)}; --help lists the commands and options.`,
   );

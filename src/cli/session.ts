@@ -13,9 +13,10 @@ import {
 } from '../settings.ts';
 import type { TelemetryExport } from '../telemetry/export.ts';
 import { type Logger, silentLogger } from '../telemetry/logger.ts';
-import { type Colors, colorsFor } from './output/colors.ts';
+import type { Colors } from './output/colors.ts';
 import { jsonLine } from './output/json.ts';
 import { createLogger, type LogLevel, withoutRunLines } from './output/logger.ts';
+import { type Terminal, terminalOf } from './output/terminal.ts';
 
 /** Options that every command has. */
 export interface GlobalOptions {
@@ -28,7 +29,6 @@ export interface GlobalOptions {
 /** One run of a command: its options, its output, and the library once the command opens it. */
 export class Session {
   readonly options: GlobalOptions;
-  readonly colors: Colors;
   #settings: Settings | undefined;
   #opened: MultiOutbox | undefined;
   #telemetry: TelemetryExport | undefined;
@@ -36,7 +36,15 @@ export class Session {
 
   constructor(options: GlobalOptions) {
     this.options = options;
-    this.colors = colorsFor(process.stdout);
+  }
+
+  /** Standard output with its width now. */
+  get terminal(): Terminal {
+    return terminalOf(process.stdout);
+  }
+
+  get colors(): Colors {
+    return this.terminal.colors;
   }
 
   get settings(): Settings {
@@ -92,13 +100,15 @@ export class Session {
     return loadHandlers(this.settings);
   }
 
-  /** Prints a result on standard output: `value` as one line of JSON with --json, else the text of `human`. */
+  /** Prints a result on standard output: `value` as one line of JSON with --json, else the text of `human`, if any. */
   async show(value: unknown, human: () => string | Promise<string>): Promise<void> {
     if (this.options.json) {
       process.stdout.write(jsonLine(value));
       return;
     }
     const text = await human();
+    // Nothing is known yet: an error follows.
+    if (text === '') return;
     process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
   }
 

@@ -1,7 +1,7 @@
 /** The checks of parameters that several routes take. Each is bounded. */
 import * as v from 'valibot';
 import { queueNames } from '../engine/work-queue.ts';
-import { tenantIdPattern } from '../fleet/tenants/definition.ts';
+import { tenantIdPattern } from '../fleet/tenants/tenant-id.ts';
 
 /** Text without control characters. */
 export const text = (most: number) => v.pipe(v.string(), v.maxLength(most), v.regex(/^[^\p{Cc}\p{Cs}]*$/u));

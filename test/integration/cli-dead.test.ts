@@ -188,3 +188,25 @@ test('D8: an unreachable tenant is reported, and the others are replayed', async
     error: { code: 'FAILED', message: expect.stringMatching(/^Tenant 'void' failed with /) },
   });
 });
+
+test.each([
+  [['list'], 'No Dead message matches'],
+  [['list', '--by', 'error'], 'No Dead message matches'],
+  [['replay'], 'No Dead message matches'],
+])('nothing is said of a tenant that could not be read: dead %j', async (args, claim) => {
+  await folder.json(['tenants', 'add', 'void', '--no-migrate']);
+  await folder.json(['tenants', 'add', 'wide', '--no-migrate']);
+  const alone = await folder.cli(['dead', ...args, '--tenant', 'void', '--tenant', 'wide']);
+  expect([alone.code, alone.stdout]).toEqual([1, '']);
+  expect(alone.stderr).toMatch(/^error: Tenant 'void' failed with .*, and 1 other \(wide\) failed too\.\n$/);
+  const some = await folder.cli(['dead', ...args, '--tenant', 'void', '--tenant', 'acme', '--topic', 'gone']);
+  expect([some.code, some.stdout]).toEqual([
+    1,
+    `${claim} in the 1 tenant that could be read; 1 could not.\n`,
+  ]);
+  const found = await folder.cli(['dead', ...args, '--tenant', 'void', '--tenant', 'acme']);
+  expect([found.code, found.stdout]).toEqual([
+    1,
+    expect.stringMatching(/2 Dead messages.* in the 1 tenant that could be read; 1 could not\./),
+  ]);
+});

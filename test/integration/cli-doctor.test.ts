@@ -69,7 +69,7 @@ test('D8: doctor names drift, a schema that is missing or too new and a database
   ]);
   expect(databases.map(({ reachable }) => reachable)).toEqual([true, true, true, true, false, false]);
   expect(JSON.parse(stderr).error.message).toBe(
-    'The doctor found problems in beta, cedar, dune, elm; the table above says what to do about each.',
+    'The doctor found problems in beta, cedar, dune, elm; its findings say what to do about each.',
   );
 });
 

@@ -42,6 +42,22 @@ test.each([
   });
 });
 
+test.each([
+  [['status', '--registr', 'x'], '--registry <url>'],
+  [['migrate', '--registry'], '--registry-only'],
+  [['status', '--faling'], '--failing'],
+])('what is suggested for %j is accepted as it stands', async (args, suggested) => {
+  const { code, stderr } = await folder.cli(args);
+  expect([code, stderr]).toEqual([2, expect.stringContaining(`(Did you mean ${suggested}?)`)]);
+});
+
+test('an id that no tenant can have is not suggested to be added', async () => {
+  await folder.json(['tenants', 'add', 'acme']);
+  const { stderr } = await folder.cli(['tenants', 'show', 'A b']);
+  expect(stderr).toContain("No tenant can have this id; look up the ids with 'multi-outbox tenants list'.");
+  expect((await folder.cli(['tenants', 'show', 'ab'])).stderr).toContain('multi-outbox tenants add ab');
+});
+
 test('a command without its verb shows the verbs and exits with 2', async () => {
   const { code, stdout, stderr } = await folder.cli(['tenants']);
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

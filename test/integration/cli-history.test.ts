@@ -24,7 +24,7 @@ test('S5: history shows the fleet by minute and a tenant by hour; a setting turn
   expect(range).toEqual({ tenant: 'acme', sinceMs: 86_400_000, stepMs: 86_400_000 });
   expect(points.reduce((done, { counts }) => done + counts.done, 0)).toBe(1);
   expect((await folder.cli(['history', '--tenant', 'acme'])).stdout).toMatch(
-    /^From +Runs +Failed +Done +Retried +Died +Wait p50 +p99 +max +Handler p50 +p99 +max\n\d{4}-\d\d-\d\d \d\d:00Z +1 +0 +1 /,
+    /^From +Runs +Failed +Done +Retried +Died +Wait p50 +Wait p99 +Wait max +Handler p50 +Handler p99 +Handler max\n\d{4}-\d\d-\d\d \d\d:00Z +1 +0 +1 /,
   );
   await folder.json(['tenants', 'add', 'beta']);
   expect((await folder.cli(['history', '--tenant', 'beta'], off)).stdout).toBe(

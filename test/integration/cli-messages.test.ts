@@ -136,7 +136,7 @@ test('S3: dead list --by error groups the errors over the fleet', async () => {
   expect(code).toBe(1);
   expect(stdout).toMatch(/^Error +Count +Tenants +First +Last +Text +In\n/);
   expect(stdout).toMatch(/^[0-9a-f]{12} +2 +2 .* acme, beta$/m);
-  expect(stdout).toContain('2 Dead messages of 2 tenants in 1 group.\n');
+  expect(stdout).toContain('2 Dead messages in 1 group, in the 2 tenants that could be read; 1 could not.\n');
   const { stdout: json } = await folder.cli(['dead', 'list', '--all', '--by', 'error', '--json']);
   expect(JSON.parse(json)).toMatchObject({
     groups: [{ count: 2, tenants: 2, tenantIds: ['acme', 'beta'] }],

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { AuditRow } from '../../fleet/messages/audited.ts';
 import { wholeNumber } from '../arguments.ts';
 import { table } from '../output/table.ts';
-import { flatPairs, shorten } from '../output/text.ts';
+import { flatPairs, time } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 
 interface AuditOptions {
@@ -37,16 +37,16 @@ export function auditCommands(program: Command, run: Runner): void {
             : table(
                 rows,
                 [
-                  { title: 'Id', cell: ({ id }) => id, align: 'right' },
-                  { title: 'Time', cell: ({ startedUtc }) => `${startedUtc.slice(0, 19)}Z` },
-                  { title: 'By', cell: ({ actor }) => shorten(actor, 30) },
+                  { title: 'Id', cell: ({ id }) => String(id), align: 'right' },
+                  { title: 'Time', cell: ({ startedUtc }) => time(startedUtc) },
+                  { title: 'By', cell: ({ actor }) => actor, breaks: true },
                   { title: 'Act', cell: ({ act }) => act },
-                  { title: 'Tenant', cell: ({ tenantId }) => tenantId },
+                  { title: 'Tenant', cell: ({ tenantId }) => tenantId, breaks: true },
                   { title: 'Count', cell: countText, align: 'right' },
-                  { title: 'Selection', cell: ({ selection }) => shorten(flatPairs(selection), 70) },
-                  { title: 'Error', cell: ({ error }) => shorten(error ?? '', 60) },
+                  { title: 'Selection', cell: ({ selection }) => flatPairs(selection), text: true },
+                  { title: 'Error', cell: ({ error }) => error, text: true },
                 ],
-                session.colors,
+                session.terminal,
               ),
         );
       }),

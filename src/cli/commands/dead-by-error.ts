@@ -1,11 +1,14 @@
-import type { ErrorGroups } from '../../fleet/messages/errors.ts';
+import type { ErrorGroup, ErrorGroups } from '../../fleet/messages/errors.ts';
 import type { MessageSelection } from '../../fleet/messages/selection.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
-import { throwFailures } from '../failures.ts';
+import { throwFailures, whereRead } from '../failures.ts';
 import { startProgress } from '../output/progress.ts';
 import { table } from '../output/table.ts';
-import { age, counted, shorten } from '../output/text.ts';
+import { age, counted } from '../output/text.ts';
 import type { Session } from '../session.ts';
+
+/** The largest --limit of the command. */
+export const mostShown = 1_000;
 
 /** Shows the errors of Dead messages, grouped over the tenants. */
 export async function showByError(
@@ -30,17 +33,20 @@ export async function showByError(
   progress?.stop();
   const shown = { ...found, groups: found.groups.slice(0, limit) };
   await session.show({ ...shown, moreGroups: found.groups.length - shown.groups.length }, () =>
-    groupsText(shown, found.groups.length, session),
+    groupsText(shown, found.groups.length, rest.tenants.length, session),
   );
   throwFailures(found.failures);
 }
 
 async function groupsText(
-  { groups, count, tenants, cut }: ErrorGroups,
+  { groups, count, cut, failures }: ErrorGroups,
   all: number,
+  tenants: number,
   session: Session,
 ): Promise<string> {
-  if (groups.length === 0 && cut.length === 0) return 'No Dead message matches.';
+  if (failures.length === tenants) return '';
+  const where = whereRead(tenants, failures);
+  if (groups.length === 0 && cut.length === 0) return `No Dead message matches${where}.`;
   const drawn = await table(
     groups,
     [
@@ -49,17 +55,19 @@ async function groupsText(
       { title: 'Tenants', cell: (group) => group.tenants, align: 'right' },
       { title: 'First', cell: ({ firstUtc }) => age(new Date(firstUtc)), align: 'right' },
       { title: 'Last', cell: ({ lastUtc }) => age(new Date(lastUtc)), align: 'right' },
-      { title: 'Text', cell: ({ text }) => shorten(text, 100) },
-      { title: 'In', cell: ({ tenantIds }) => shorten(tenantIds.join(', '), 40) },
+      { title: 'Text', cell: ({ text }) => text, text: true },
+      { title: 'In', cell: tenantsText, text: true },
     ],
-    session.colors,
+    session.terminal,
   );
   const lines = [
     ...(groups.length === 0 ? [] : [drawn, '']),
-    `${counted(count, 'Dead message')} of ${counted(tenants, 'tenant')} in ${counted(all, 'group')}.`,
+    `${counted(count, 'Dead message')} in ${counted(all, 'group')}${where === '' ? '' : `,${where}`}.`,
   ];
   if (all > groups.length)
-    lines.push(`Only the first ${groups.length} groups are shown; raise --limit to see more.`);
+    lines.push(
+      `Only the first ${groups.length} groups are shown${groups.length < mostShown ? '; raise --limit to see more' : ''}.`,
+    );
   for (const [by, option] of [
     ['examined', '--examine'],
     ['time', '--timeout'],
@@ -67,8 +75,13 @@ async function groupsText(
     const tenantIds = cut.filter((each) => each.by === by).map(({ tenantId }) => tenantId);
     if (tenantIds.length > 0)
       lines.push(
-        `Only a part was examined of ${shorten(tenantIds.join(', '), 100)}; raise ${option} to examine more of each tenant.`,
+        `Only a part was examined of ${tenantIds.join(', ')}; raise ${option} to examine more of each tenant.`,
       );
   }
   return lines.join('\n');
+}
+
+function tenantsText({ tenants, tenantIds }: ErrorGroup): string {
+  const others = tenants - tenantIds.length;
+  return `${tenantIds.join(', ')}${others > 0 ? ` and ${counted(others, 'other')}` : ''}`;
 }

@@ -5,7 +5,7 @@ import { FailedError, UsageError } from '../errors.ts';
 import { addFailOn, type FailOnOptions, failOn } from '../fail-on.ts';
 import { startProgress } from '../output/progress.ts';
 import { table } from '../output/table.ts';
-import { counted } from '../output/text.ts';
+import { counted, duration, number } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 
 interface DoctorOptions {
@@ -48,6 +48,7 @@ export function doctorCommand(program: Command, run: Runner): void {
           [
             {
               title: 'Database',
+              breaks: true,
               cell: ({ diagnosis }) => diagnosis?.tenantId ?? (diagnosis && 'registry'),
             },
             { title: 'Version', cell: ({ diagnosis }) => diagnosis?.version, align: 'right' },
@@ -58,21 +59,22 @@ export function doctorCommand(program: Command, run: Runner): void {
             },
             {
               title: 'Found',
+              text: true,
               cell: ({ finding }) =>
                 finding === undefined ? 'ok' : `${finding.severity}: ${finding.message}`,
               paint: (text, { finding }) =>
                 finding !== undefined && isProblem(finding) ? session.colors.red(text) : text,
             },
           ],
-          session.colors,
+          session.terminal,
         );
-        return `${drawn}\n\n${counted(databases.length, 'database')} checked, ${unwell.length} with problems.`;
+        return `${drawn}\n\n${counted(databases.length, 'database')} checked, ${number(unwell.length)} with problems.`;
       });
       if (unwell.length > 0) {
         const names = unwell.slice(0, 5).map(({ tenantId }) => tenantId ?? 'the registry');
         const others = unwell.length > names.length ? ` and ${unwell.length - names.length} more` : '';
         throw new FailedError(
-          `The doctor found problems in ${names.join(', ')}${others}; the table above says what to do about each.`,
+          `The doctor found problems in ${names.join(', ')}${others}; its findings say what to do about each.`,
         );
       }
       if (options.failOn !== undefined) {
@@ -94,5 +96,6 @@ function linesOf(diagnosis: Diagnosis): { diagnosis?: Diagnosis; finding?: Findi
 
 function clockText(aheadMs: number | null): string {
   if (aheadMs === null) return '';
-  return `${aheadMs > 0 ? '+' : ''}${aheadMs} ms`;
+  const sign = aheadMs > 0 ? '+' : aheadMs < 0 ? '-' : '';
+  return `${sign}${duration(Math.abs(aheadMs))}`;
 }

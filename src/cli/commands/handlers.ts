@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import ms from 'ms';
 import type { Handler } from '../../queue/handler.ts';
 import type { RetryPolicy } from '../../queue/retry.ts';
 import { table } from '../output/table.ts';
+import { exactDuration } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 
 export function handlersCommands(program: Command, run: Runner): void {
@@ -27,18 +27,19 @@ export function handlersCommands(program: Command, run: Runner): void {
                 shown,
                 [
                   { title: 'Queue', cell: ({ queue }) => queue },
-                  { title: 'Topic', cell: ({ topic }) => topic },
-                  { title: 'Source', cell: ({ source }) => source ?? '' },
-                  { title: 'Schema', cell: ({ schema }) => (schema ? 'checked' : '') },
-                  { title: 'Timeout', cell: ({ timeoutMs }) => ms(timeoutMs), align: 'right' },
-                  { title: 'Concurrency', cell: ({ concurrency }) => concurrency, align: 'right' },
+                  { title: 'Topic', cell: ({ topic }) => topic, breaks: true },
+                  { title: 'Source', cell: ({ source }) => source ?? '', breaks: true },
+                  { title: 'Schema', cell: ({ schema }) => (schema ? 'checked' : ''), spare: 2 },
+                  { title: 'Timeout', cell: ({ timeoutMs }) => exactDuration(timeoutMs), align: 'right' },
+                  { title: 'Concurrency', cell: ({ concurrency }) => concurrency, align: 'right', spare: 1 },
                   { title: 'Attempts', cell: (handler) => handler.retry.maxAttempts, align: 'right' },
                   {
                     title: 'Retry',
-                    cell: (handler) => `${ms(handler.retry.baseMs)} … ${ms(handler.retry.maxDelayMs)}`,
+                    cell: (handler) =>
+                      `${exactDuration(handler.retry.baseMs)} … ${exactDuration(handler.retry.maxDelayMs)}`,
                   },
                 ],
-                session.colors,
+                session.terminal,
               ),
         );
       }),

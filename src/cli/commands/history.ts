@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { History, HistoryPoint } from '../../fleet/operations/history.ts';
 import { durationArgument } from '../arguments.ts';
 import { type Column, table } from '../output/table.ts';
-import { duration } from '../output/text.ts';
+import { duration, time } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 import type { Session } from '../session.ts';
 
@@ -50,7 +50,7 @@ async function historyText(history: History, session: Session): Promise<string> 
       : ' MULTI_OUTBOX_HISTORY is false here, so this host writes none.';
     return `The history has nothing ${tenant === null ? 'of the fleet' : `of '${tenant}'`} for the last ${duration(sinceMs)}.${off}`;
   }
-  return table(points, columns(tenant === null), session.colors);
+  return table(points, columns(tenant === null), session.terminal);
 }
 
 function columns(isFleet: boolean): Column<HistoryPoint>[] {
@@ -59,8 +59,13 @@ function columns(isFleet: boolean): Column<HistoryPoint>[] {
     align: 'right',
     cell,
   });
-  const ms = (title: string, of: (point: HistoryPoint) => number | null): Column<HistoryPoint> => ({
+  const ms = (
+    title: string,
+    of: (point: HistoryPoint) => number | null,
+    spare?: number,
+  ): Column<HistoryPoint> => ({
     title,
+    ...(spare !== undefined && { spare }),
     align: 'right',
     cell: (point) => {
       const value = of(point);
@@ -69,23 +74,23 @@ function columns(isFleet: boolean): Column<HistoryPoint>[] {
   });
   return [
     // UTC, because the hours of the history are.
-    { title: 'From', cell: ({ utc }) => `${utc.toISOString().slice(0, 16).replace('T', ' ')}Z` },
+    { title: 'From', cell: ({ utc }) => `${time(utc).slice(0, 16)}Z` },
     count('Runs', ({ runs }) => runs),
     count('Failed', ({ failedRuns }) => failedRuns),
     count('Done', ({ counts }) => counts.done),
     count('Retried', ({ counts }) => counts.retried),
     count('Died', ({ counts }) => counts.dead),
-    ms('Wait p50', ({ wait }) => wait.p50Ms),
-    ms('p99', ({ wait }) => wait.p99Ms),
-    ...(isFleet ? [] : [ms('max', ({ wait }) => wait.maxMs)]),
-    ms('Handler p50', ({ handle }) => handle.p50Ms),
-    ms('p99', ({ handle }) => handle.p99Ms),
+    ms('Wait p50', ({ wait }) => wait.p50Ms, 2),
+    ms('Wait p99', ({ wait }) => wait.p99Ms),
+    ...(isFleet ? [] : [ms('Wait max', ({ wait }) => wait.maxMs, 4)]),
+    ms('Handler p50', ({ handle }) => handle.p50Ms, 3),
+    ms('Handler p99', ({ handle }) => handle.p99Ms, 1),
     ...(isFleet
       ? [
           count('Due', ({ state }) => state?.due),
           count('Failing', ({ state }) => state?.failing),
           count('Dead', ({ state }) => state?.dead),
         ]
-      : [ms('max', ({ handle }: HistoryPoint) => handle.maxMs)]),
+      : [ms('Handler max', ({ handle }: HistoryPoint) => handle.maxMs, 5)]),
   ];
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { LeaseRecord } from '../../engine/lease-store.ts';
 import { table } from '../output/table.ts';
-import { age, duration, shorten } from '../output/text.ts';
+import { age, duration } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 import { leasesReleaseCommand } from './leases-release.ts';
 
@@ -21,19 +21,19 @@ export function leasesCommands(program: Command, run: Runner): void {
             : table(
                 found,
                 [
-                  { title: 'Lease', cell: ({ name }) => name },
+                  { title: 'Lease', cell: ({ name }) => name, breaks: true },
                   {
                     title: 'State',
                     cell: stateText,
                     paint: (text, { held }) => (held ? session.colors.green(text) : session.colors.dim(text)),
                   },
-                  { title: 'Owner', cell: ({ owner }) => owner },
-                  { title: 'Fence', cell: ({ fence }) => fence, align: 'right' },
+                  { title: 'Owner', cell: ({ owner }) => owner, breaks: true },
+                  { title: 'Fence', cell: ({ fence }) => String(fence), align: 'right' },
                   { title: 'Taken', cell: ({ owner, acquiredUtc }) => owner && `${age(acquiredUtc)} ago` },
                   { title: 'Expires', cell: expiryText },
-                  { title: 'Context', cell: ({ context }) => shorten(context ?? '', 60) },
+                  { title: 'Context', cell: ({ context }) => context, text: true },
                 ],
-                session.colors,
+                session.terminal,
               ),
         );
       }),

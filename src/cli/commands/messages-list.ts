@@ -4,14 +4,14 @@ import type { MessageSelection } from '../../fleet/messages/selection.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import { durationArgument, wholeNumber } from '../arguments.ts';
 import { UsageError } from '../errors.ts';
-import { type TenantFailure, throwFailures } from '../failures.ts';
+import { type TenantFailure, throwFailures, whereRead } from '../failures.ts';
 import { chosenTenants, forEachTenant } from '../for-each-tenant.ts';
 import { addMessageOptions, type MessageOptions, type MessageView, selectionOf } from '../message-filter.ts';
 import { table } from '../output/table.ts';
-import { age, capital, counted, countedOrMore, shorten } from '../output/text.ts';
+import { age, capital, counted, countedOrMore } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 import type { Session } from '../session.ts';
-import { showByError } from './dead-by-error.ts';
+import { mostShown, showByError } from './dead-by-error.ts';
 
 interface ListOptions extends MessageOptions {
   limit: number;
@@ -51,7 +51,7 @@ export function messagesListCommand(parent: Command, view: MessageView, run: Run
       'only messages of one tenant whose payload contains this text exactly',
     );
   command
-    .option('--limit <number>', 'show at most this many messages', wholeNumber(1, 1_000), 50)
+    .option('--limit <number>', 'show at most this many messages', wholeNumber(1, mostShown), 50)
     .option('--cursor <cursor>', 'show the page behind this place, which the page before has printed')
     .option(
       '--examine <number>',
@@ -66,9 +66,9 @@ export function messagesListCommand(parent: Command, view: MessageView, run: Run
     .action((options: ListOptions, command: Command) =>
       run(command, async (session) => {
         const multiOutbox = await session.open();
-        const tenantIds = await chosenTenants(multiOutbox, options);
-        if (options.payload !== undefined && tenantIds.length !== 1)
+        if (options.payload !== undefined && (options.all || new Set(options.tenant).size !== 1))
           throw new UsageError('--payload reads every payload that it searches; give one --tenant with it.');
+        const tenantIds = await chosenTenants(multiOutbox, options);
         const filter: MessageSelection = {
           ...selectionOf(options, view),
           ...(options.payload !== undefined && { payloadText: options.payload }),
@@ -80,7 +80,7 @@ export function messagesListCommand(parent: Command, view: MessageView, run: Run
           return;
         }
         const listed = await listFleet(session, multiOutbox, tenantIds, filter, options, view);
-        await session.show(listed, () => listText(listed, view, session));
+        await session.show(listed, () => listText(listed, view, session, tenantIds.length));
         throwFailures(listed.failures);
       }),
     );
@@ -176,18 +176,26 @@ function startOf(
   return { rest, within: rest[0] === tenantId && within !== '' ? within : undefined };
 }
 
-async function listText(listed: Listed, view: MessageView, session: Session): Promise<string> {
-  const { messages, count, atLeast, cursor, cut } = listed;
+async function listText(
+  listed: Listed,
+  view: MessageView,
+  session: Session,
+  tenants: number,
+): Promise<string> {
+  const { messages, count, atLeast, cursor, cut, failures } = listed;
+  if (failures.length === tenants) return '';
+  const where = whereRead(tenants, failures);
   const lines: string[] = [];
   if (messages.length > 0) lines.push(await messageTable(messages, view, session), '');
-  if (messages.length === 0 && cut.length === 0) lines.push(`No ${view.noun} matches.`);
-  else if (count !== null) lines.push(capital(`${countedOrMore(count, atLeast, view.noun)}.`));
-  else if (messages.length > 0) lines.push(`${counted(messages.length, view.noun)} shown.`);
+  if (messages.length === 0 && cut.length === 0) lines.push(`No ${view.noun} matches${where}.`);
+  else if (count !== null) lines.push(capital(`${countedOrMore(count, atLeast, view.noun)}${where}.`));
+  else if (messages.length > 0) lines.push(`${counted(messages.length, view.noun)} shown${where}.`);
+  const orGoOn = cursor === null ? '' : ', or go on with --cursor';
   for (const { tenantId, by } of cut)
     lines.push(
       by === 'time'
-        ? `The search in ${tenantId} was cut when its time was up; raise --timeout, or go on with --cursor.`
-        : `The search in ${tenantId} was cut at the bound of examined messages; raise --examine, or go on with --cursor.`,
+        ? `The search in ${tenantId} was cut when its time was up; raise --timeout${orGoOn}.`
+        : `The search in ${tenantId} was cut at the bound of examined messages; raise --examine${orGoOn}.`,
     );
   if (cursor !== null) lines.push(`More: --cursor ${cursor}`);
   return lines.join('\n');
@@ -199,25 +207,30 @@ function messageTable(messages: ListedMessage[], view: MessageView, session: Ses
   return table(
     messages,
     [
-      { title: 'Tenant', cell: ({ tenantId }) => tenantId },
+      { title: 'Tenant', cell: ({ tenantId }) => tenantId, breaks: true },
       { title: 'Message', cell: ({ messageId }) => messageId },
       ...(isDead ? [] : [{ title: 'State', cell: stateText }]),
-      { title: 'Topic', cell: ({ topic }) => shorten(topic, 40) },
-      { title: 'Attempts', cell: ({ attempts }) => attempts, align: 'right' as const },
-      { title: 'Replays', cell: ({ replayCount }) => replayCount || '', align: 'right' as const },
+      { title: 'Topic', cell: ({ topic }) => topic, breaks: true },
+      { title: 'Attempts', cell: ({ attempts }) => attempts, align: 'right' as const, spare: 1 },
+      {
+        title: 'Replays',
+        cell: ({ replayCount }) => replayCount || '',
+        align: 'right' as const,
+        spare: 2,
+      },
       {
         title: 'Age',
         cell: ({ settledUtc, enqueuedUtc }) => time(isDead ? settledUtc : enqueuedUtc),
         align: 'right' as const,
       },
-      { title: 'Last error', cell: ({ endReason, lastError }) => shorten(endReason ?? lastError ?? '', 70) },
+      { title: 'Last error', cell: ({ endReason, lastError }) => endReason ?? lastError, text: true },
       {
         title: 'First error',
-        cell: ({ firstError, lastError }) =>
-          firstError === lastError ? (firstError === null ? '' : 'the same') : shorten(firstError ?? '', 40),
+        cell: ({ firstError, lastError }) => (firstError === lastError ? '' : firstError),
+        text: true,
       },
     ],
-    session.colors,
+    session.terminal,
   );
 }
 

@@ -5,7 +5,7 @@ import { throwFailures } from '../failures.ts';
 import { addTenantOptions, chosenTenants, forEachTenant } from '../for-each-tenant.ts';
 import { type MessageOptions, type MessageView, queueOption } from '../message-filter.ts';
 import { facts } from '../output/table.ts';
-import { age, escapedText, pairs } from '../output/text.ts';
+import { age, counted, escapedText, pairs } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 
 export function messagesShowCommand(parent: Command, view: MessageView, run: Runner): void {
@@ -48,7 +48,7 @@ export function messagesShowCommand(parent: Command, view: MessageView, run: Run
         }
         await session.show({ message }, async () => {
           const text = process.stdout.isTTY ? escapedText(message.payload) : message.payload;
-          return `${await facts(entries(message), session.colors)}\n\n${text}`;
+          return `${await facts(entries(message), session.terminal)}\n\n${text}`;
         });
       }),
     );
@@ -56,7 +56,7 @@ export function messagesShowCommand(parent: Command, view: MessageView, run: Run
 
 function entries(message: MessageDetails): [string, string | number | null][] {
   const { firstError, lastError, settledUtc, state, blocked } = message;
-  const since = settledUtc && `${settledUtc} (${age(new Date(settledUtc))})`;
+  const since = settledUtc && `${settledUtc}, ${age(new Date(settledUtc))} ago`;
   return [
     ['Tenant', message.tenantId],
     ['Message', message.messageId],
@@ -67,7 +67,7 @@ function entries(message: MessageDetails): [string, string | number | null][] {
     ['Source', message.source],
     [message.source === null ? 'Dedup key' : "Source's id", message.dedupKey],
     ['Headers', pairs(message.headers)],
-    ['Enqueued', message.enqueuedUtc],
+    ['Enqueued', `${message.enqueuedUtc}, ${age(new Date(message.enqueuedUtc))} ago`],
     ['Due', state === 'ready' ? message.dueUtc : null],
     [state === 'dead' ? 'Dead since' : 'Ended', since],
     ['Reason', message.endReason],
@@ -76,6 +76,6 @@ function entries(message: MessageDetails): [string, string | number | null][] {
     ['Last error', lastError],
     ['First error', firstError === lastError ? null : firstError],
     ['Version', message.version],
-    ['Payload', message.unreadable ?? `${Buffer.byteLength(message.payload)} bytes:`],
+    ['Payload', message.unreadable ?? `${counted(Buffer.byteLength(message.payload), 'byte')}:`],
   ];
 }

@@ -50,17 +50,18 @@ export function migrateCommand(program: Command, run: Runner): void {
           const drawn = await table(
             databases,
             [
-              { title: 'Database', cell: ({ tenantId }) => tenantId ?? 'registry' },
+              { title: 'Database', cell: ({ tenantId }) => tenantId ?? 'registry', breaks: true },
               { title: 'Version', cell: ({ version }) => version ?? 'unknown', align: 'right' },
               { title: 'From', cell: ({ result }) => result?.from, align: 'right' },
               { title: 'To', cell: ({ result }) => result?.to, align: 'right' },
               {
                 title: 'Steps',
+                text: true,
                 cell: (migration) => stepsText(migration),
                 paint: (text, { error }) => (error === undefined ? text : session.colors.red(text)),
               },
             ],
-            session.colors,
+            session.terminal,
           );
           const summary = `${counted(databases.length - failed, 'database')} ${dryRun ? 'checked, nothing changed' : 'ready'}${failed === 0 ? '' : `, ${failed} failed`}.`;
           const isUpToDate = databases.some(({ result }) => result?.steps.length === 0);

@@ -5,7 +5,8 @@ import { throwFailures } from '../failures.ts';
 import { throwUnlessDone } from '../output/operation.ts';
 import { startProgress } from '../output/progress.ts';
 import { facts, table } from '../output/table.ts';
-import { age, counted, flatPairs, shorten } from '../output/text.ts';
+import type { Terminal } from '../output/terminal.ts';
+import { age, counted, escapedLine, exactDuration, flatPairs, number, time } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 
 export function operationsCommands(program: Command, run: Runner): void {
@@ -32,13 +33,13 @@ export function operationsCommands(program: Command, run: Runner): void {
                   { title: 'Act', cell: ({ act }) => act.act },
                   {
                     title: 'Changed',
-                    cell: ({ changed, ...operation }) => `${changed} of ${countedText(operation)}`,
+                    cell: ({ changed, ...operation }) => `${number(changed)} of ${countedText(operation)}`,
                     align: 'right',
                   },
                   { title: 'Age', cell: ({ createdUtc }) => age(new Date(createdUtc)), align: 'right' },
-                  { title: 'By', cell: ({ actor }) => shorten(actor, 40) },
+                  { title: 'By', cell: ({ actor }) => actor, spare: 1 },
                 ],
-                session.colors,
+                session.terminal,
               ),
         );
       }),
@@ -51,7 +52,7 @@ export function operationsCommands(program: Command, run: Runner): void {
       run(command, async (session) => {
         const multiOutbox = await session.open();
         const operation = await multiOutbox.messages.operations.get(id);
-        await session.show({ operation }, () => operationText(operation, session.colors));
+        await session.show({ operation }, () => operationText(operation, session.terminal));
       }),
     );
   operations
@@ -65,7 +66,7 @@ export function operationsCommands(program: Command, run: Runner): void {
         const operation = await multiOutbox.messages.operations
           .resume(id, { onProgress: ({ changed, counted: of }) => progress?.update(changed, of) })
           .finally(() => progress?.stop());
-        await session.show({ operation }, () => operationText(operation, session.colors));
+        await session.show({ operation }, () => operationText(operation, session.terminal));
         throwUnlessDone(operation);
         throwFailures(operation.failures);
       }),
@@ -97,7 +98,7 @@ function stateText({ state, failures }: Operation): string {
   return failures.length === 0 ? state : `${state}, ${counted(failures.length, 'tenant')} failed`;
 }
 
-async function operationText(operation: Operation, colors: Parameters<typeof facts>[1]): Promise<string> {
+async function operationText(operation: Operation, terminal: Terminal): Promise<string> {
   const { act, failures, tenants } = operation;
   const text = await facts(
     [
@@ -105,21 +106,21 @@ async function operationText(operation: Operation, colors: Parameters<typeof fac
       ['State', stateText(operation)],
       ['Act', act.act],
       ['Reason', act.reason],
-      ['Delay', act.delay],
+      ['Delay', typeof act.delay === 'number' ? exactDuration(act.delay) : act.delay],
       ['Queue', operation.queue],
       ['Filter', flatPairs(operation.filter)],
-      ['Tenants', tenants === null ? 'all' : shorten(tenants.join(', '), 100)],
+      ['Tenants', tenants === null ? 'all' : tenants.join(', ')],
       ['Counted', countedText(operation)],
       ['Changed', operation.changed],
       ['Tenants done', operation.tenantsDone],
       ['By', operation.actor],
-      ['Created', operation.createdUtc],
-      ['Updated', operation.updatedUtc],
+      ['Created', time(operation.createdUtc)],
+      ['Updated', time(operation.updatedUtc)],
     ],
-    colors,
+    terminal,
   );
   return [
     text,
-    ...failures.map(({ tenantId, code, message }) => `${tenantId}: ${code}: ${shorten(message, 120)}`),
+    ...failures.map(({ tenantId, code, message }) => `${tenantId}: ${code}: ${escapedLine(message)}`),
   ].join('\n');
 }

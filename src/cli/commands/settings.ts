@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import ms from 'ms';
 import type { SettingInForce } from '../../settings/in-force.ts';
 import { unknownVariables } from '../../settings.ts';
 import { table } from '../output/table.ts';
+import { exactDuration } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 import { correction } from '../session.ts';
 
@@ -19,17 +19,17 @@ export function settingsCommand(program: Command, run: Runner): void {
             await table(
               settings,
               [
-                { title: 'Setting', cell: ({ option }) => option },
-                { title: 'Value', cell: valueText },
+                { title: 'Setting', cell: ({ option }) => option, spare: 1 },
+                { title: 'Value', cell: valueText, breaks: true },
                 {
                   title: 'From',
                   cell: ({ source }) => source,
                   paint: (text, { source }) =>
                     source === 'default' ? session.colors.dim(text) : session.colors.green(text),
                 },
-                { title: 'Variable', cell: ({ variable }) => variable },
+                { title: 'Variable', cell: ({ variable }) => variable, breaks: true },
               ],
-              session.colors,
+              session.terminal,
             ),
             ...unknown.map(
               (name) => `${name} is not a setting and has no effect; ${correction(name)} or remove it.`,
@@ -42,6 +42,6 @@ export function settingsCommand(program: Command, run: Runner): void {
 
 function valueText({ option, value }: SettingInForce): string {
   if (value === null) return '';
-  if (typeof value === 'number' && option.endsWith('Ms')) return ms(value);
+  if (typeof value === 'number' && option.endsWith('Ms')) return exactDuration(value);
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

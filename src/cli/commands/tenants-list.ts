@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { type TenantStatus, tenantStatuses } from '../../engine/tenant-status.ts';
 import { wholeNumber } from '../arguments.ts';
 import { table } from '../output/table.ts';
-import { counted, pairs } from '../output/text.ts';
+import { counted, exactDuration, number, pairs } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 
 interface ListOptions {
@@ -39,20 +39,25 @@ export function tenantsListCommand(tenants: Command, run: Runner): void {
           const drawn = await table(
             shown,
             [
-              { title: 'Tenant', cell: ({ id }) => id },
+              { title: 'Tenant', cell: ({ id }) => id, breaks: true },
               { title: 'Status', cell: (tenant) => tenant.status },
-              { title: 'Server', cell: ({ server }) => server },
-              { title: 'Database', cell: ({ database }) => database },
+              { title: 'Server', cell: ({ server }) => server, breaks: true },
+              { title: 'Database', cell: ({ database }) => database, breaks: true },
               { title: 'Version', cell: ({ schemaVersion }) => schemaVersion, align: 'right' },
-              { title: 'Priority', cell: ({ priority }) => priority, align: 'right' },
-              { title: 'Weight', cell: ({ weight }) => weight, align: 'right' },
-              { title: 'SLA s', cell: ({ slaSeconds }) => slaSeconds, align: 'right' },
-              { title: 'Tags', cell: ({ tags }) => pairs(tags) },
+              { title: 'Priority', cell: ({ priority }) => priority, align: 'right', spare: 1 },
+              { title: 'Weight', cell: ({ weight }) => weight, align: 'right', spare: 2 },
+              {
+                title: 'SLA',
+                cell: ({ slaSeconds }) => slaSeconds && exactDuration(slaSeconds * 1_000),
+                align: 'right',
+                spare: 3,
+              },
+              { title: 'Tags', cell: ({ tags }) => pairs(tags), text: true },
             ],
-            session.colors,
+            session.terminal,
           );
           const footer = more
-            ? `Only the first ${limit} are shown; continue with --after ${shown.at(-1)!.id}, or raise --limit.`
+            ? `Only the first ${number(limit)} are shown; continue with --after ${shown.at(-1)!.id}, or raise --limit.`
             : `${counted(shown.length, 'tenant')}.`;
           return `${drawn}\n\n${footer}`;
         });

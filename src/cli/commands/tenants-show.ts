@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import ms from 'ms';
 import type { TenantRecord } from '../../engine/registry.ts';
 import { facts } from '../output/table.ts';
 import {
@@ -10,7 +9,7 @@ import {
   queueStateText,
   streakText,
 } from '../output/tenant.ts';
-import { age, duration, pairs } from '../output/text.ts';
+import { age, duration, exactDuration, pairs, time } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 
 export function tenantsShowCommand(tenants: Command, run: Runner): void {
@@ -22,7 +21,7 @@ export function tenantsShowCommand(tenants: Command, run: Runner): void {
       run(command, async (session) => {
         const multiOutbox = await session.open();
         const tenant = await multiOutbox.tenants.get(id);
-        await session.show({ tenant }, () => facts(entries(tenant), session.colors));
+        await session.show({ tenant }, () => facts(entries(tenant), session.terminal));
       }),
     );
 }
@@ -45,12 +44,12 @@ function entries(tenant: TenantRecord): [string, string | number | null | undefi
     ['Schema version', tenant.schemaVersion],
     ['Priority', tenant.priority],
     ['Weight', tenant.weight],
-    ['SLA', tenant.slaSeconds === null ? null : `${tenant.slaSeconds} s`],
+    ['SLA', tenant.slaSeconds === null ? null : exactDuration(tenant.slaSeconds * 1_000)],
     ['Tags', pairs(tenant.tags)],
     ['Batch size', overrides.batchSize],
     ['Concurrency', overrides.concurrency],
-    ['Idle ceiling', typeof idleCeilingMs === 'number' ? ms(idleCeilingMs) : idleCeilingMs],
-    ['Added', tenant.addedUtc.toISOString()],
+    ['Idle ceiling', typeof idleCeilingMs === 'number' ? exactDuration(idleCeilingMs) : idleCeilingMs],
+    ['Added', time(tenant.addedUtc)],
     ['Due', dueText(tenant)],
     [
       'Last run',
@@ -65,7 +64,7 @@ function entries(tenant: TenantRecord): [string, string | number | null | undefi
     ['Inbox', queueStateText(schedule.queues.inbox)],
     ['Streak', streakText(schedule)],
     ['Parked topics', schedule.parkedTopics.join(', ')],
-    ['Failing topics', failingTopicsText(schedule, 20, 300)],
+    ['Failing topics', failingTopicsText(schedule)],
     ['Last error', lastErrorText(schedule)],
     ['Cannot be read', unreadable && [...unreadable.definition, ...unreadable.schedule].join(', ')],
   ];

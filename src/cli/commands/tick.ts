@@ -63,7 +63,7 @@ async function tickText({ plan, runs }: TickReport, session: Session): Promise<s
   }
   const sums = new RunSums();
   for (const run of runs) sums.add(run);
-  const lines = [await runTable(runs, session.colors), '', `${sums.text()}.`];
+  const lines = [await runTable(runs, session.terminal), '', `${sums.text()}.`];
   if (plan.more) lines.push("More tenants are due; run 'tick' again.");
   return lines.join('\n');
 }

@@ -6,12 +6,12 @@ import { isEmbedded } from '../../fleet/engines.ts';
 import { loadSettings } from '../../settings.ts';
 import { exitCodes, FailedError } from '../errors.ts';
 import { bundledFile, programPath } from '../files.ts';
-import type { Colors } from '../output/colors.ts';
 import { createLogger } from '../output/logger.ts';
 import { startProgress } from '../output/progress.ts';
 import { runLine } from '../output/run.ts';
 import { table } from '../output/table.ts';
-import { duration, escapedLine, shorten } from '../output/text.ts';
+import type { Terminal } from '../output/terminal.ts';
+import { duration, escapedLine, number } from '../output/text.ts';
 import type { Session } from '../session.ts';
 import { watchForStop } from '../signals.ts';
 
@@ -48,7 +48,7 @@ export async function demo(session: Session): Promise<number> {
     progress.stop();
     stop.dispose();
   }
-  await session.show(result, () => resultText(result, registry ?? defaultRegistry, session.colors));
+  await session.show(result, () => resultText(result, registry ?? defaultRegistry, session.terminal));
   if (result.problems.length > 0)
     throw new FailedError(
       `The demo ended with a wrong result: ${result.problems.join('; ')}. Run it again with --verbose to see the logs of its hosts.`,
@@ -59,14 +59,14 @@ export async function demo(session: Session): Promise<number> {
 async function resultText(
   { customers, hosts, durationMs }: DemoResult,
   registry: string,
-  colors: Colors,
+  terminal: Terminal,
 ): Promise<string> {
   const program = process.env.npm_lifecycle_event === 'demo' ? 'npm run cli --' : 'multi-outbox';
   // Hides a server's URL, because it may contain a password.
   const where = isEmbedded(registry) ? `--registry ${registry}` : '--registry …';
   return [
     '',
-    await resultTable(customers, colors),
+    await resultTable(customers, terminal),
     '',
     `Done in ${duration(durationMs)}: ${hosts.first} mails by this host, ${hosts.second} by the second one.`,
     'The column Skipped counts the runs that did not begin because the other host held the lease. These commands show more:',
@@ -75,24 +75,25 @@ async function resultText(
   ].join('\n');
 }
 
-function resultTable(results: readonly CustomerResult[], colors: Colors): Promise<string> {
+function resultTable(results: readonly CustomerResult[], terminal: Terminal): Promise<string> {
   return table(
     results,
     [
       { title: 'Customer', cell: ({ customer }) => customer },
       { title: 'Dispatched', cell: ({ dispatched }) => dispatched, align: 'right' },
-      { title: 'Retried', cell: ({ retried }) => retried, align: 'right' },
+      { title: 'Retried', cell: ({ retried }) => retried, align: 'right', spare: 1 },
       { title: 'Dead', cell: ({ dead }) => dead, align: 'right' },
       { title: 'Skipped', cell: ({ skipped }) => skipped, align: 'right' },
-      { title: 'Story', cell: ({ story }) => story },
+      { title: 'Story', cell: ({ story }) => story, text: true },
       {
         title: 'Mails',
         cell: ({ mails, files, error }) =>
-          mails === null ? shorten(error ?? 'none', 60) : `${files} files in ${mails}`,
-        paint: (text, { error }) => (error === null ? text : colors.red(text)),
+          mails === null ? (error ?? 'none') : `${files} files in ${mails}`,
+        paint: (text, { error }) => (error === null ? text : terminal.colors.red(text)),
+        text: true,
       },
     ],
-    colors,
+    terminal,
   );
 }
 
@@ -104,7 +105,7 @@ async function showProgress(json: boolean) {
     update(done: number, of: number) {
       if (performance.now() - lastAt < 1_000 && done < of) return;
       lastAt = performance.now();
-      process.stderr.write(`${done} of ${of} mails dispatched\n`);
+      process.stderr.write(`${number(done)} of ${number(of)} mails dispatched\n`);
     },
     stop() {},
   };

@@ -2,7 +2,8 @@
 import type { TenantCount } from '../../fleet/messages/counted-tenants.ts';
 import type { ResumedOperation } from '../../fleet/messages/operations.ts';
 import { FailedError } from '../errors.ts';
-import { capital, counted, countedOrMore } from './text.ts';
+import { type TenantFailure, whereRead } from '../failures.ts';
+import { capital, counted, countedOrMore, number } from './text.ts';
 
 /** `replayed`, `would be replayed` */
 interface ActWords {
@@ -12,20 +13,34 @@ interface ActWords {
 
 function tenantLines(tenants: readonly TenantCount[], isOne: boolean): string[] {
   if (isOne) return [];
-  return tenants.map(({ tenantId, count, atLeast }) => `${tenantId}: ${atLeast ? 'at least ' : ''}${count}`);
+  return tenants.map(
+    ({ tenantId, count, atLeast }) => `${tenantId}: ${atLeast ? 'at least ' : ''}${number(count)}`,
+  );
 }
 
 /** @param selected how many tenants were selected */
 export function countedText(
-  { count, atLeast, tenants }: { count: number; atLeast: boolean; tenants: readonly TenantCount[] },
+  {
+    count,
+    atLeast,
+    tenants,
+    failures,
+  }: {
+    count: number;
+    atLeast: boolean;
+    tenants: readonly TenantCount[];
+    failures: readonly TenantFailure[];
+  },
   selected: number,
   noun: string,
   { would }: Pick<ActWords, 'would'>,
 ): string {
-  if (count === 0 && !atLeast) return `No ${noun} matches.`;
+  if (failures.length === selected) return '';
+  const where = whereRead(selected, failures);
+  if (count === 0 && !atLeast) return `No ${noun} matches${where}.`;
   return [
     ...tenantLines(tenants, selected === 1),
-    `${capital(countedOrMore(count, atLeast, noun))} ${would}. Nothing was changed; add --yes to make the change.`,
+    `${capital(countedOrMore(count, atLeast, noun))} ${would}${where}. Nothing was changed; add --yes to make the change.`,
   ].join('\n');
 }
 

@@ -5,34 +5,36 @@ import { longBlockMs, type RunReport } from '../../fleet/dispatch/run-report.ts'
 import type { Colors } from './colors.ts';
 import { table } from './table.ts';
 import { countsText } from './tenant.ts';
-import { counted, duration, shorten } from './text.ts';
+import type { Terminal } from './terminal.ts';
+import { counted, duration, number, shorten } from './text.ts';
 
-export function runTable(runs: readonly RunReport[], colors: Colors): Promise<string> {
-  const number = (title: string, name: keyof RunCounts) => ({
+export function runTable(runs: readonly RunReport[], terminal: Terminal): Promise<string> {
+  const counts = (title: string, name: keyof RunCounts, spare?: number) => ({
     title,
-    cell: ({ counts }: RunReport) => counts[name],
+    ...(spare !== undefined && { spare }),
+    cell: (report: RunReport) => report.counts[name],
     align: 'right' as const,
   });
   return table(
     runs,
     [
-      { title: 'Tenant', cell: ({ tenantId }) => tenantId },
+      { title: 'Tenant', cell: ({ tenantId }) => tenantId, breaks: true },
       {
         title: 'Outcome',
         cell: ({ outcome }) => outcome,
-        paint: (text, { outcome }) => paintOutcome(text, outcome, colors),
+        paint: (text, { outcome }) => paintOutcome(text, outcome, terminal.colors),
       },
-      number('Done', 'done'),
-      number('Retried', 'retried'),
-      number('Dead', 'dead'),
-      number('Released', 'released'),
-      number('Parked', 'parked'),
-      number('Lost', 'lost'),
-      number('Recovered', 'recovered'),
+      counts('Done', 'done'),
+      counts('Retried', 'retried', 1),
+      counts('Dead', 'dead'),
+      counts('Released', 'released', 4),
+      counts('Parked', 'parked', 2),
+      counts('Lost', 'lost', 3),
+      counts('Recovered', 'recovered', 5),
       { title: 'Time', cell: ({ durationMs }) => duration(durationMs), align: 'right' },
-      { title: 'Note', cell: (report) => noteText(report) },
+      { title: 'Note', cell: (report) => noteText(report), text: true },
     ],
-    colors,
+    terminal,
   );
 }
 
@@ -43,7 +45,7 @@ export function paintOutcome(text: string, outcome: RunOutcome, colors: Colors):
 }
 
 /** Facts beside a run's numbers: why it failed or was skipped, which topics it parked, whether messages are left. */
-function noteText(report: RunReport, characters = 100): string {
+function noteText(report: RunReport, characters = Number.POSITIVE_INFINITY): string {
   const { outcome, error, skipped, parkedTopics, more, queues, blockedLoop } = report;
   if (error !== undefined) return `${error.code}: ${shorten(error.message, characters)}`;
   const holder = queues.find(({ heldBy }) => heldBy !== undefined)?.heldBy?.owner;
@@ -67,11 +69,11 @@ function blockText(
   return `${who} blocked the process for ${duration(ms)}`;
 }
 
-/** One log line of a run: `acme: 12 done, 1 retried in 340 ms`. */
+/** One log line of a run: `acme: 12 done, 1 retried in 340ms`. */
 export function runLine(report: RunReport): string {
   const { tenantId, outcome, counts, durationMs } = report;
   const what = outcome === 'dispatched' ? countsText(counts) : outcome;
-  const note = noteText(report);
+  const note = noteText(report, 100);
   return `${tenantId}: ${what} in ${duration(durationMs)}${note === '' ? '' : ` (${note})`}`;
 }
 
@@ -106,7 +108,7 @@ export class RunSums {
   text(): string {
     const outcomes = Object.entries(this.outcomes)
       .filter(([, count]) => count > 0)
-      .map(([outcome, count]) => `${count} ${outcome}`);
+      .map(([outcome, count]) => `${number(count)} ${outcome}`);
     const runs = `${counted(this.runs, 'run')}${outcomes.length === 0 ? '' : ` (${outcomes.join(', ')})`}`;
     return `${runs}; messages: ${countsText(this.counts)}`;
   }

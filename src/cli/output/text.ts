@@ -16,15 +16,39 @@ export function shorten(text: string, characters: number): string {
   return line.length <= characters ? line.join('') : `${line.slice(0, characters - 1).join('')}…`;
 }
 
-/** A duration for people: `120 ms`, `4.2 s`, `3 min`, `2 h`, `5 d`. */
+/** A duration as options and variables take it: `120ms`, `4.2s`, `90s`, `3m`, `2h`, `5d`; what is left over is dropped. */
 export function duration(milliseconds: number): string {
   const value = Math.max(0, milliseconds);
-  if (value < 1_000) return `${Math.round(value)} ms`;
-  if (value < 10_000) return `${(Math.floor(value / 100) / 10).toString()} s`;
-  if (value < 120_000) return `${Math.floor(value / 1_000)} s`;
-  if (value < 7_200_000) return `${Math.floor(value / 60_000)} min`;
-  if (value < 172_800_000) return `${Math.floor(value / 3_600_000)} h`;
-  return `${Math.floor(value / 86_400_000)} d`;
+  if (value < 1_000) return `${Math.round(value)}ms`;
+  if (value < 10_000) return `${Math.floor(value / 100) / 10}s`;
+  if (value < 120_000) return `${Math.floor(value / 1_000)}s`;
+  if (value < 7_200_000) return `${Math.floor(value / 60_000)}m`;
+  if (value < 172_800_000) return `${Math.floor(value / 3_600_000)}h`;
+  return `${Math.floor(value / 86_400_000)}d`;
+}
+
+/** A duration that somebody has set, without any loss: `30s`, `1d`, `90m`, `1500ms`. */
+export function exactDuration(milliseconds: number): string {
+  const units = [
+    [86_400_000, 'd'],
+    [3_600_000, 'h'],
+    [60_000, 'm'],
+    [1_000, 's'],
+  ] as const;
+  const [size, unit] = (milliseconds !== 0 && units.find(([each]) => milliseconds % each === 0)) || [1, 'ms'];
+  return `${milliseconds / size}${unit}`;
+}
+
+/** A point in time, to the second, in UTC: `2027-01-31 12:00:00Z`. */
+export function time(utc: Date | string): string {
+  return `${new Date(utc).toISOString().slice(0, 19).replace('T', ' ')}Z`;
+}
+
+const grouped = new Intl.NumberFormat('en-US');
+
+/** A count: `12,345`. */
+export function number(count: number): string {
+  return grouped.format(count);
 }
 
 /** The duration from a time until now. */
@@ -34,7 +58,7 @@ export function age(time: Date | null, now: number = Date.now()): string {
 
 /** `1 message`, `2 messages`. */
 export function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`;
+  return `${number(count)} ${count === 1 ? one : many}`;
 }
 
 /** The text with its first letter as a capital. */

@@ -1,5 +1,5 @@
 /** The orders of the table of tenants, and its pages by key. */
-import { tenantIdPattern } from '../../fleet/tenants/definition.ts';
+import { tenantIdPattern } from '../../fleet/tenants/tenant-id.ts';
 import type { TenantRow } from './tenant-row.ts';
 
 type Key = number | string | null;

@@ -1,7 +1,7 @@
 /** The format of dispatch requests in a queue. */
 import * as v from 'valibot';
 import type { DispatchRequest } from '../dispatch-request.ts';
-import { tenantIdPattern } from '../tenants/definition.ts';
+import { tenantIdPattern } from '../tenants/tenant-id.ts';
 import { jsonOf, readQueueText, textOfBase64 } from './queue-text.ts';
 
 const tenantId = v.pipe(v.string(), v.regex(tenantIdPattern));

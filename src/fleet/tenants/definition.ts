@@ -5,6 +5,7 @@ import { nearestName } from '../../options.ts';
 import { namedValues } from '../../queue/named-values.ts';
 import { parseDuration } from '../../settings.ts';
 import { assertReadable } from './tenant-errors.ts';
+import { tenantIdPattern } from './tenant-id.ts';
 
 /** A tenant's definition as a user writes it: the id is required, the rest has defaults. */
 export interface TenantInput {
@@ -24,7 +25,6 @@ export interface TenantInput {
   readonly overrides?: Omit<TenantOverrides, 'idleCeilingMs'> & { readonly idleCeilingMs?: number | string };
 }
 
-export const tenantIdPattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 // Every check has a message of its own, because the validator's messages quote the input, which may be a misplaced
 // secret.
 const whole = (min: number, max: number) => {

@@ -8,19 +8,27 @@ const tenants = [
 
 test('S3: a count that ended early is shown as at least so many', () => {
   const nothing = 'Nothing was changed; add --yes to make the change.';
-  expect(countedText({ count: 2, atLeast: true, tenants }, 3, 'message', words)).toBe(
+  expect(countedText({ count: 2, atLeast: true, tenants, failures: [] }, 3, 'message', words)).toBe(
     `acme: 2\nbeta: at least 0\nAt least 2 messages would be replayed. ${nothing}`,
   );
   const [acme] = tenants;
-  expect(countedText({ count: 2, atLeast: false, tenants: [acme!] }, 1, 'message', words)).toBe(
+  expect(countedText({ count: 2, atLeast: false, tenants: [acme!], failures: [] }, 1, 'message', words)).toBe(
     `2 messages would be replayed. ${nothing}`,
   );
-  expect(countedText({ count: 0, atLeast: true, tenants }, 1, 'message', words)).toBe(
+  expect(countedText({ count: 0, atLeast: true, tenants, failures: [] }, 1, 'message', words)).toBe(
     `At least 0 messages would be replayed. ${nothing}`,
   );
-  expect(countedText({ count: 0, atLeast: false, tenants: [] }, 1, 'message', words)).toBe(
+  expect(countedText({ count: 0, atLeast: false, tenants: [], failures: [] }, 1, 'message', words)).toBe(
     'No message matches.',
   );
+});
+
+test('a count says nothing of tenants that could not be read', () => {
+  const failures = [{ tenantId: 'void', code: 'DATABASE_ERROR', message: 'away' }];
+  const text = (selected: number) =>
+    countedText({ count: 0, atLeast: false, tenants: [], failures }, selected, 'message', words);
+  expect(text(1)).toBe('');
+  expect(text(3)).toBe('No message matches in the 2 tenants that could be read; 1 could not.');
 });
 
 test.each([

@@ -86,9 +86,9 @@ exit 0
     for (const call of [
       'azd env set SQL_ALLOWED_ADDRESS 203.0.113.7',
       'npm run --silent cli -- migrate --registry-only',
-      'npm run cli -- tenants add acme --server azure_sql_server_address --database acme --migrate',
+      'npm run --silent cli -- tenants add acme --server azure_sql_server_address --database acme --migrate',
       'sqlcmd -S azure_sql_server_address -d acme ',
-      'npm run cli -- status --tenant acme',
+      'npm run --silent cli -- status --tenant acme',
     ]) {
       expect(called).toContain(call);
     }
