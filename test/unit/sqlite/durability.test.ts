@@ -56,7 +56,7 @@ test('F7: a wake reaches the disk where file handles have no datasync, as under 
   datasync.mockRejectedValue(new Error('Method not implemented.'));
   await handle.close();
   const file = new DatabaseFile(place.file('a.db'), 'full');
-  file.connect({ create: true }).database.exec('CREATE TABLE T (Id INTEGER)');
+  file.connect({ create: true }).database.exec('PRAGMA journal_mode = WAL; CREATE TABLE T (Id INTEGER)');
   await file.sync();
   file.disconnect();
 });
