@@ -3,6 +3,7 @@ import type { FleetSummary } from '../engine/fleet-summary.ts';
 import type { TenantRecord } from '../engine/registry.ts';
 import { MultiOutboxError, shownValue } from '../errors.ts';
 import type { MultiOutbox } from '../multi-outbox-interface.ts';
+import { optionsOf } from '../options.ts';
 import { parseDuration } from '../settings.ts';
 import { defaultStaleAfterMs, parseTroubles, signsOf, type Trouble, troubles } from './troubles.ts';
 
@@ -47,11 +48,13 @@ export type TenantHealth = Pick<
   } | null;
 };
 
-/** Reads only the registry (F6). @throws the registry's error */
+/** Reads only the registry (F6). @throws INVALID_ARGUMENT, or the registry's error */
 export async function fleetHealth(
   multiOutbox: Pick<MultiOutbox, 'status' | 'worst'>,
-  { failOn = ['failing'], staleAfterMs = defaultStaleAfterMs }: FleetHealthOptions = {},
+  options: FleetHealthOptions = {},
 ): Promise<FleetHealth> {
+  const given = optionsOf('fleetHealth', options, { failOn: true, staleAfterMs: true });
+  const { failOn = ['failing'], staleAfterMs = defaultStaleAfterMs } = given;
   const fleet = await multiOutbox.status();
   const { tenants, examined, complete } = await multiOutbox.worst();
   const signs = signsOf(fleet, staleAfterMs);

@@ -154,7 +154,7 @@ export const engineMutations: readonly Mutation[] = [
     name: 'the fence does not rise',
     breaks: 'L2',
     file: 'engine/sqlite/lease-store.ts',
-    edits: [['Fence = Fence + 1,', 'Fence = Fence,']],
+    edits: [["nextNumber('Fence')}, AcquisitionId", "'Fence'}, AcquisitionId"]],
   },
   {
     name: 'a lease is taken a second before it runs out',
@@ -187,8 +187,8 @@ export const engineMutations: readonly Mutation[] = [
     file: 'engine/sqlite/lease-store.ts',
     edits: [
       [
-        'return RenewedUtc !== null && RenewedUtc > Now + clockToleranceMs;',
-        'return RenewedUtc === Now + 10 * clockToleranceMs ** 9;',
+        'return isAfter(RenewedUtc, 0) || isAfter(',
+        'return isAfter(RenewedUtc, 10 * clockToleranceMs ** 9) || isAfter(',
       ],
     ],
   },
@@ -260,7 +260,7 @@ export const engineMutations: readonly Mutation[] = [
     name: 'a plan brings no due time forward',
     breaks: 'F6',
     file: 'engine/sqlite/registry/plan.ts',
-    edits: [['if (request.lookWithinMs !== undefined) {', 'if (request.lookWithinMs === -1) {']],
+    edits: [['if (plan.lookWithinMs !== undefined) {', 'if (plan.lookWithinMs === -1) {']],
   },
   {
     name: 'a chosen tenant is not due again',
