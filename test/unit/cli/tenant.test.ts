@@ -26,23 +26,23 @@ const scheduleOf = (...queues: QueueState[]) =>
 
 test('S2: a tenant’s sum is followed by + when a count in it ended at its limit', () => {
   expect(storedText(scheduleOf(exact), 'dead')).toBe('2');
-  expect(storedText(scheduleOf(exact, state), 'dead')).toBe('10002+');
-  expect(storedText(scheduleOf(state), 'parked')).toBe('10000+');
+  expect(storedText(scheduleOf(exact, state), 'dead')).toBe('10,002+');
+  expect(storedText(scheduleOf(state), 'parked')).toBe('10,000+');
   expect(storedText(scheduleOf(), 'dead')).toBe('');
 });
 
 test('S2: a queue’s counts have + each, and parked topics are at least so many', () => {
   expect(queueStateText(exact, 5_000)).toBe(
-    '12 ready (7 due, the oldest for 3 min; 0 blocked), 2 dead, parked: 9000 orders, 1000 refunds; as of 5 s ago',
+    '12 ready (7 due, the oldest for 3m; 0 blocked), 2 dead, parked: 9,000 orders, 1,000 refunds; as of 5s ago',
   );
   expect(queueStateText(state, 5_000)).toBe(
-    '10000+ ready (7 due, the oldest for 3 min; 0 blocked), 10000+ dead, parked at least: 9000 orders, 1000 refunds; as of 5 s ago',
+    '10,000+ ready (7 due, the oldest for 3m; 0 blocked), 10,000+ dead, parked at least: 9,000 orders, 1,000 refunds; as of 5s ago',
   );
 });
 
 test('S2: the fleet’s counts have + each', () => {
   const counts = { ready: 12, due: 7, blocked: 4, dead: 10_000, parked: 0 };
   expect(fleetStoredText({ ...counts, atLeast: ['dead'], oldestDueAgeMs: null, oldestCountMs: 60_000 })).toBe(
-    '12 ready, 7 due, 4 blocked, 10000+ dead, 0 parked; counted up to 60 s ago',
+    '12 ready, 7 due, 4 blocked, 10,000+ dead, 0 parked; counted up to 60s ago',
   );
 });
