@@ -28,7 +28,7 @@ test('S5: history shows the fleet by minute and a tenant by hour; a setting turn
   );
   await folder.json(['tenants', 'add', 'beta']);
   expect((await folder.cli(['history', '--tenant', 'beta'], off)).stdout).toBe(
-    "The history has nothing of 'beta' for the last 24 h. MULTI_OUTBOX_HISTORY is false here, so this host writes none.\n",
+    "The history has nothing of 'beta' for the last 24h. MULTI_OUTBOX_HISTORY is false here, so this host writes none.\n",
   );
   expect(await folder.cli(['history', '--tenant', 'nobody'])).toMatchObject({ code: 1, stdout: '' });
   expect(await folder.cli(['history', '--since', 'x'])).toMatchObject({ code: 2, stdout: '' });
