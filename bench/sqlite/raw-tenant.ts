@@ -50,7 +50,8 @@ function prepareInsert(database: DatabaseSync): InsertStatements {
 
 /**
  * Each step is one transaction, as in the engine: it settles the handled batch and claims the next one. It runs three
- * statements for any batch size, the fastest form tried (others: row by row, a list of sequences, UPDATE … RETURNING).
+ * statements for any batch size, the fastest form tried (others: row by row, a list of sequences, UPDATE … RETURNING). With a
+ * parameter by itself as its LIMIT, SQLite would prepare the claim again in each step.
  */
 function drain(database: DatabaseSync, batch: number, handle: (message: RawMessage) => void): number {
   const begin = database.prepare('BEGIN IMMEDIATE');
@@ -58,7 +59,7 @@ function drain(database: DatabaseSync, batch: number, handle: (message: RawMessa
   const claim = database.prepare(
     `UPDATE Outbox SET Status = 1, Attempts = Attempts + 1, ClaimFence = 1 WHERE Sequence IN (
       SELECT Sequence FROM ${due}
-      ORDER BY DueUtc, Sequence LIMIT ?)`,
+      ORDER BY DueUtc, Sequence LIMIT ? + 0)`,
   );
   const read = database.prepare(
     `SELECT Sequence, MessageId AS messageId, Topic AS topic, CorrelationId, OrderingKey, EnqueuedUtc, DueUtc, Attempts,
