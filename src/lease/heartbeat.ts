@@ -50,7 +50,12 @@ export class Heartbeat {
 
   /** Milliseconds that the lease still lasts; 0 or less when its time is up. */
   get remainingMs(): number {
-    return this.#deadline - performance.now();
+    return this.remainingAt(performance.now());
+  }
+
+  /** The same at another moment, by `performance.now()`. */
+  remainingAt(moment: number): number {
+    return this.#deadline - moment;
   }
 
   /** Reports that another call renewed the lease; `expiresInMs` counts from `sentAt`. */

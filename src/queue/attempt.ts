@@ -35,7 +35,7 @@ export class Attempt {
   readonly message: ClaimedMessage;
   readonly handler: Handler;
   /** By `performance.now()`. */
-  readonly startedAt = performance.now();
+  readonly startedAt: number;
   readonly #setting: AttemptSetting;
   readonly #onEnded: (attempt: Attempt, outcome: Outcome) => void;
   /** Created when the handler first reads its signal, because most handlers never do. */
@@ -52,16 +52,19 @@ export class Attempt {
   /** The outcome that arrived during the transaction's commit. */
   #outcomeAtCommit: Outcome | undefined;
   #thrown: { readonly error: unknown } | undefined;
-  #ended = false;
+  #endedAt: number | undefined;
 
+  /** @param startedAt by `performance.now()` */
   constructor(
     message: ClaimedMessage,
     handler: Handler,
     setting: AttemptSetting,
+    startedAt: number,
     onEnded: (attempt: Attempt, outcome: Outcome) => void,
   ) {
     this.message = message;
     this.handler = handler;
+    this.startedAt = startedAt;
     this.#setting = setting;
     this.#onEnded = onEnded;
   }
@@ -108,6 +111,11 @@ export class Attempt {
     return this.#transaction?.state === 'committed';
   }
 
+  /** By `performance.now()`; undefined while the attempt goes on. */
+  get endedAt(): number | undefined {
+    return this.#endedAt;
+  }
+
   /** What the handler threw first; undefined when it threw nothing. */
   get thrown(): { readonly error: unknown } | undefined {
     return this.#thrown;
@@ -131,7 +139,7 @@ export class Attempt {
         'context.transaction was called twice in one attempt, but an attempt has only one transaction; put all its statements into one call.',
       );
     }
-    if (this.#ended)
+    if (this.#endedAt !== undefined)
       throw new MultiOutboxError(
         'ABORTED',
         'The attempt has ended, so context.transaction cannot begin a transaction; stop when context.signal fires.',
@@ -179,7 +187,7 @@ export class Attempt {
     return Promise.resolve(checked).then((result) => {
       const given = accepted(view, result);
       // The timeout may have passed while the schema checked the payload: then another attempt has the message.
-      return this.#ended ? undefined : this.#handle(given);
+      return this.#endedAt !== undefined ? undefined : this.#handle(given);
     }, rejected);
   }
 
@@ -211,12 +219,12 @@ export class Attempt {
   }
 
   #end(outcome: Outcome): void {
-    if (this.#ended) return;
+    if (this.#endedAt !== undefined) return;
     if (this.#transaction?.state === 'committing') {
       this.#outcomeAtCommit ??= outcome;
       return;
     }
-    this.#ended = true;
+    this.#endedAt = performance.now();
     clearTimeout(this.#timer);
     if (this.#transaction?.state === 'open')
       this.abort(

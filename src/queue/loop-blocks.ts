@@ -52,15 +52,14 @@ export class LoopBlocks {
     }
   }
 
-  /** Calls a handler. `paused` must follow when the caller has called all handlers that it can. */
-  handler(topic: string, call: () => void): void {
-    const from = performance.now();
-    call();
-    this.#called.set(topic, (this.#called.get(topic) ?? 0) + performance.now() - from);
+  /** A handler of this topic was called. `paused` must follow when the caller has called all handlers that it can. */
+  called(topic: string, ms: number): void {
+    this.#called.set(topic, (this.#called.get(topic) ?? 0) + ms);
   }
 
   /** Handlers that were called one after another make one block; the topic that took longest is responsible. */
   paused(): void {
+    if (this.#called.size === 0) return;
     let total = 0;
     let longest: { readonly topic: string; readonly ms: number } | undefined;
     for (const [topic, ms] of this.#called) {
@@ -71,9 +70,9 @@ export class LoopBlocks {
     if (longest !== undefined) this.#record({ topic: longest.topic, ms: total, measured: true });
   }
 
-  /** An attempt has ended some time after its handler was called. */
-  ended(topic: string): void {
-    this.noticed(topic, loopPulse.blockedMs);
+  /** An attempt has ended some time after its handler was called. @param at by `performance.now()` */
+  ended(topic: string, at: number): void {
+    this.noticed(topic, loopPulse.blockedAt(at));
   }
 
   #record(block: LoopBlock): void {

@@ -33,9 +33,12 @@ class LoopPulse {
     this.#timer = undefined;
   }
 
-  /** Milliseconds for which the event loop has been blocked until now, and nothing was made responsible for it yet. */
-  get blockedMs(): number {
-    return Math.max(0, performance.now() - this.#lastBeat - beatMs);
+  /**
+   * Milliseconds for which the event loop has been blocked until this moment, and nothing was made responsible for it yet.
+   * @param moment by `performance.now()`
+   */
+  blockedAt(moment: number): number {
+    return Math.max(0, moment - this.#lastBeat - beatMs);
   }
 
   /** The block until now has been recorded. */
@@ -44,8 +47,9 @@ class LoopPulse {
   }
 
   #beat(): void {
-    const ms = this.blockedMs;
-    this.#lastBeat = performance.now();
+    const now = performance.now();
+    const ms = this.blockedAt(now);
+    this.#lastBeat = now;
     if (ms === 0) return;
     // With several attempts in flight, any of them may have blocked the loop.
     let only: { readonly run: BeatingRun; readonly topic: string } | undefined;

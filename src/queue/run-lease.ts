@@ -64,9 +64,10 @@ export class RunLease {
   /**
    * Loses the lease if it has run out. After the event loop was blocked, this check runs before the timers
    * fire.
+   * @param now by `performance.now()`
    */
-  check(): void {
-    if (this.remainingMs > 0) return;
+  check(now: number): void {
+    if (this.#heartbeat.remainingAt(now) > 0) return;
     this.#renewal = undefined;
     this.#heartbeat.lose('it ran out before it could be renewed');
   }

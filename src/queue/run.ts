@@ -242,7 +242,7 @@ class QueueRun implements BeatingRun {
   /** Handles every event that arrives while the loop waits, or while the loop's call is under way. */
   #on(event: RunEvent): void {
     if (event.kind === 'ended') {
-      if (!this.#isStarting) this.#blocks.ended(event.attempt.handler.topic);
+      if (!this.#isStarting) this.#blocks.ended(event.attempt.handler.topic, event.attempt.endedAt!);
       this.#inFlight.end(event.attempt, event.outcome);
       this.#startWaiting();
     } else if (event.kind !== 'renewal-due' && event.kind !== 'answer-old') {
@@ -274,7 +274,10 @@ class QueueRun implements BeatingRun {
     if (this.#isStarting) return;
     this.#isStarting = true;
     try {
-      while (this.#mayStart() && this.#inFlight.startNext());
+      for (;;) {
+        const now = performance.now();
+        if (!this.#mayStart(now) || !this.#inFlight.startNext(now)) break;
+      }
     } finally {
       this.#isStarting = false;
       this.#blocks.paused();
@@ -293,8 +296,8 @@ class QueueRun implements BeatingRun {
    * Whether the next message may start. It checks the lease first: after the event loop was blocked, a
    * handler may end before the timers fire, and another run may already have the waiting messages.
    */
-  #mayStart(): boolean {
-    this.#lease.check();
+  #mayStart(now: number): boolean {
+    this.#lease.check(now);
     return this.#phase.current === 'claiming';
   }
 

@@ -39,6 +39,7 @@ export function attempt(
       transactions: noTransactions,
       ...setting,
     },
+    performance.now(),
     (_, outcome) => {
       outcomes.push(outcome);
       ended.resolve(outcome);

@@ -52,6 +52,7 @@ export function attemptOnce(
         random: () => 0,
         transactions: noTransactions,
       },
+      performance.now(),
       (_, outcome) => resolve(outcome),
     );
     attempt.start();

@@ -55,7 +55,7 @@ function scene(handlers: readonly Handler[], dispatchInput: SettingsInput['dispa
   });
   scenes.push(inFlight);
   const startAll = () => {
-    for (let starts = 0; starts < 100 && inFlight.startNext(); starts++);
+    for (let starts = 0; starts < 100 && inFlight.startNext(performance.now()); starts++);
   };
   const accept = (...messages: ClaimedMessage[]) => inFlight.accept(messages);
   return { inFlight, rooms, tally, logger, startAll, accept };
@@ -163,9 +163,9 @@ describe('messages in flight', () => {
     const { handler } = waiting();
     const { inFlight, accept } = scene([handler], { concurrency: 2 });
     accept(claimed({ topic: 'unknown' }), claimed(), claimed(), claimed());
-    expect([1, 2, 3, 4].map(() => inFlight.startNext())).toEqual([true, true, true, false]);
+    expect([1, 2, 3, 4].map(() => inFlight.startNext(performance.now()))).toEqual([true, true, true, false]);
     expect([inFlight.running, inFlight.waiting, inFlight.startable]).toEqual([2, 1, 1]);
-    expect(scene([handler]).inFlight.startNext()).toBe(false);
+    expect(scene([handler]).inFlight.startNext(performance.now())).toBe(false);
   });
 
   test('Q8: outcomes stay until they are settled, in the order in which the attempts ended', async () => {

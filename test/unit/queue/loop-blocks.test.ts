@@ -39,7 +39,7 @@ describe('what blocked the event loop for longest (D7)', () => {
       ['b', 20],
       ['a', 15],
     ] as const)
-      blocks.handler(topic, () => block(ms));
+      call(blocks, topic, ms);
     expect(blocks.longest).toBeUndefined();
     blocks.paused();
     expect(blocks.longest).toEqual({ topic: 'a', ms: 50, measured: true });
@@ -47,11 +47,11 @@ describe('what blocked the event loop for longest (D7)', () => {
 
   test('D7: of two topics that took equally long, the first is named; a later one that took longer is', () => {
     const [equal, later] = [new LoopBlocks(), new LoopBlocks()];
-    for (const topic of ['a', 'b']) equal.handler(topic, () => block(40));
+    for (const topic of ['a', 'b']) call(equal, topic, 40);
     equal.paused();
     expect(equal.longest).toMatchObject({ topic: 'a', ms: 80 });
-    later.handler('a', () => block(10));
-    later.handler('b', () => block(40));
+    call(later, 'a', 10);
+    call(later, 'b', 40);
     later.paused();
     expect(later.longest).toMatchObject({ topic: 'b', ms: 50 });
   });
@@ -60,7 +60,7 @@ describe('what blocked the event loop for longest (D7)', () => {
     const blocks = new LoopBlocks();
     blocks.paused();
     for (let n = 0; n < 2; n++) {
-      blocks.handler('a', () => block(49));
+      call(blocks, 'a', 49);
       blocks.paused();
     }
     expect(blocks.longest).toBeUndefined();
@@ -91,18 +91,24 @@ describe('what blocked the event loop for longest (D7)', () => {
     const blocks = new LoopBlocks();
     loopPulse.recorded();
     block(49 + 20);
-    blocks.ended('orders');
+    blocks.ended('orders', performance.now());
     expect(blocks.longest).toBeUndefined();
     block(1);
-    blocks.ended('orders');
+    blocks.ended('orders', performance.now());
     expect(blocks.longest).toEqual({ topic: 'orders', ms: 50, measured: false });
-    expect(loopPulse.blockedMs).toBe(0);
+    expect(loopPulse.blockedAt(performance.now())).toBe(0);
     block(20);
-    blocks.handler('sync', () => block(60));
+    call(blocks, 'sync', 60);
     blocks.paused();
-    expect(loopPulse.blockedMs).toBe(0);
+    expect(loopPulse.blockedAt(performance.now())).toBe(0);
   });
 });
+
+/** Blocks the loop as a handler does. */
+function call(blocks: LoopBlocks, topic: string, ms: number): void {
+  block(ms);
+  blocks.called(topic, ms);
+}
 
 describe('the pulse that all runs share (D7)', () => {
   function beating(...topics: string[]) {
@@ -158,7 +164,7 @@ describe('the pulse that all runs share (D7)', () => {
     block(130);
     loopPulse.enter(other.run);
     expect(jest.getTimerCount()).toBe(1);
-    expect(loopPulse.blockedMs).toBe(110);
+    expect(loopPulse.blockedAt(performance.now())).toBe(110);
     loopPulse.leave(other.run);
     expect(jest.getTimerCount()).toBe(1);
     lateBeat(0);
@@ -168,7 +174,7 @@ describe('the pulse that all runs share (D7)', () => {
     // The time in which nothing was in flight is no block.
     block(5_000);
     loopPulse.enter(one.run);
-    expect(loopPulse.blockedMs).toBe(0);
+    expect(loopPulse.blockedAt(performance.now())).toBe(0);
     expect(jest.getTimerCount()).toBe(1);
     lateBeat(70);
     expect(one.noticed.at(-1)).toEqual(['orders', 70]);

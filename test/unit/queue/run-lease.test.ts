@@ -93,11 +93,11 @@ describe("a run's lease (L4)", () => {
     const { lease, seen } = held();
     const at = performance.now();
     const now = jest.spyOn(performance, 'now').mockReturnValue(at + durationMs - 1);
-    lease.check();
+    lease.check(performance.now());
     expect(seen.losses).toEqual([]);
     now.mockReturnValue(at + durationMs);
-    lease.check();
-    lease.check();
+    lease.check(performance.now());
+    lease.check(performance.now());
     now.mockRestore();
     expect(seen.losses).toMatchObject([{ code: 'LEASE_LOST' }]);
     expect(lease.state).toBe('held');
@@ -109,7 +109,7 @@ describe("a run's lease (L4)", () => {
     await jest.advanceTimersByTimeAsync(durationMs / 3);
     expect(lease.renewalDue).toBe(true);
     const now = jest.spyOn(performance, 'now').mockReturnValue(performance.now() + durationMs);
-    lease.check();
+    lease.check(performance.now());
     now.mockRestore();
     expect(lease.renewalDue).toBe(false);
   });
@@ -119,7 +119,7 @@ describe("a run's lease (L4)", () => {
     lease.answered(answer({ lease: 'released', expiresInMs: 0 }), performance.now());
     expect(lease.state).toBe('released');
     await jest.advanceTimersByTimeAsync(2 * durationMs);
-    lease.check();
+    lease.check(performance.now());
     expect(seen).toEqual({ renewals: 0, losses: [] });
     expect(jest.getTimerCount()).toBe(0);
   });
