@@ -6,7 +6,7 @@ export const coreMutations: readonly Mutation[] = [
     name: 'a run does not check its lease before it starts a handler',
     breaks: 'D5, L4',
     file: 'queue/run.ts',
-    edits: [['    this.#lease.check();\n', '']],
+    edits: [['    this.#lease.check(now);\n', '']],
   },
   {
     name: 'a renewal counts from its answer',
@@ -140,7 +140,7 @@ export const coreMutations: readonly Mutation[] = [
       ["const last: Outcome = settled ? { kind: 'done' } : outcome;", 'const last: Outcome = outcome;'],
       [
         "return this.#transaction?.state === 'committed';",
-        "return this.#transaction?.state === 'committed' && this.#ended === false;",
+        "return this.#transaction?.state === 'committed' && this.#endedAt === undefined;",
       ],
     ],
   },
