@@ -2,7 +2,7 @@
  * The samples of examples/producers: each is compiled where its toolchain is at hand, and run against a server where there is
  * one (test/support/sqlserver.ts). A sample that cannot be tried is skipped, and its name says what is missing.
  */
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -12,18 +12,11 @@ import { parseConnectionString } from '../../src/engine/sqlserver/connection-str
 import { parseServer } from '../../src/engine/sqlserver/server-name.ts';
 import { describeOnServer, serverConnectionString, serverVariable } from '../support/sqlserver.ts';
 import { TestDatabases } from '../support/sqlserver-databases.ts';
+import { answer, dotnetEnv, hasDotnet } from '../support/toolchains.ts';
 import { answering, type Receiver, startReceiver } from './handlers/receiver.ts';
 
 const samples = path.join(__dirname, '../../examples/producers');
 const run = promisify(execFile);
-
-function answer(command: string, ...args: string[]): string | undefined {
-  try {
-    return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  } catch {
-    return undefined;
-  }
-}
 
 const folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-producers-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -32,7 +25,6 @@ const copied = (language: string) => {
   return path.join(folder, language);
 };
 
-const hasDotnet = /^1\d\./m.test(answer('dotnet', '--list-sdks') ?? '');
 const hasJava = answer('javac', '-version') !== undefined;
 /** The jar of Microsoft's JDBC driver, mssql-jdbc. */
 const jdbc = process.env.MULTI_OUTBOX_TEST_JDBC ?? '';
@@ -52,12 +44,7 @@ async function builtCsharp(): Promise<string> {
     ['build', '--configuration', 'Release', '-nodeReuse:false', '-p:UseSharedCompilation=false'],
     {
       cwd: copied('csharp'),
-      env: {
-        ...process.env,
-        DOTNET_CLI_TELEMETRY_OPTOUT: '1',
-        DOTNET_NOLOGO: '1',
-        RestoreLockedMode: 'true',
-      },
+      env: { ...dotnetEnv, RestoreLockedMode: 'true' },
     },
   );
   await built;
