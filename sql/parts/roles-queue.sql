@@ -2,9 +2,11 @@
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_Enqueue] TO [$(Schema)_producer];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_EnqueueOne] TO [$(Schema)_producer];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_EnqueueMany] TO [$(Schema)_producer];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_Stored] TO [$(Schema)_producer];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_Enqueue] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_EnqueueOne] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_EnqueueMany] TO [$(Schema)_dispatcher];
+GRANT EXECUTE ON [$(Schema)].[$(Queue)_Stored] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_Begin] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_SettleAndClaim] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[$(Queue)_Complete] TO [$(Schema)_dispatcher];

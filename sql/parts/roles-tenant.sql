@@ -1,7 +1,7 @@
 -- Roles of a tenant database. Their names begin with the schema's, so that two schemas in one database have roles of
 -- their own.
 --
---   $(Schema)_producer    enqueues, and nothing else
+--   $(Schema)_producer    enqueues, asks which messages are committed, and nothing else
 --   $(Schema)_dispatcher  dispatch runs: begin, settle and claim, complete, leases, statistics, and enqueues
 --   $(Schema)_operator    everything else: finds, reads, replays, cancels, replaces and discards messages, lists and frees leases
 --

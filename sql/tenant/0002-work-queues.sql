@@ -14,6 +14,7 @@
 :r parts/queue-settle-and-claim.sql
 :r parts/queue-run.sql
 :r parts/queue-complete.sql
+:r parts/queue-stored.sql
 :r parts/queue-find.sql
 :r parts/queue-act.sql
 :r parts/queue-statistics.sql
@@ -29,6 +30,7 @@
 :r parts/queue-settle-and-claim.sql
 :r parts/queue-run.sql
 :r parts/queue-complete.sql
+:r parts/queue-stored.sql
 :r parts/queue-find.sql
 :r parts/queue-act.sql
 :r parts/queue-statistics.sql

@@ -1,5 +1,6 @@
 /** Notices the commit of callers' transactions whose driver has no event for it (F7). */
 import { setTimeout as pause } from 'node:timers/promises';
+import { isMultiOutboxError } from '../errors.ts';
 
 const firstPauseMs = 10;
 const longestPauseMs = 1_000;
@@ -12,6 +13,7 @@ interface Awaited {
   readonly messageId: string;
   leftMs: number;
   readonly resolve: (isCommitted: true) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 interface Watch {
@@ -30,14 +32,20 @@ export class VisibleCommits {
 
   /** @param isVisible a cheap look for a message that is committed */
   constructor(isVisible: (messageId: string) => Promise<boolean>) {
-    // A wake before the commit would find nothing, so an error of the database ends the wait no earlier.
-    this.#isVisible = (messageId) => isVisible(messageId).catch(() => false);
+    // A wake before the commit would find nothing, so an error that passes does not end the wait.
+    this.#isVisible = (messageId) =>
+      isVisible(messageId).catch((error) => {
+        if (isLasting(error)) throw error;
+        return false;
+      });
   }
 
-  /** True once the message is there, and in the end. `transaction` may be a connection, which has many after one another. */
+  /**
+   * True once the message is there, and in the end. Rejects with an error of the looks that does not pass by itself.
+   * `transaction` may be a connection, which has many after one another. */
   of(transaction: object, messageId: string): Promise<true> {
-    const { promise, resolve } = Promise.withResolvers<true>();
-    const call: Awaited = { messageId, leftMs: longestMs, resolve };
+    const { promise, resolve, reject } = Promise.withResolvers<true>();
+    const call: Awaited = { messageId, leftMs: longestMs, resolve, reject };
     const watch = this.#watches.get(transaction);
     if (watch !== undefined) {
       watch.awaited.push(call);
@@ -45,7 +53,11 @@ export class VisibleCommits {
     } else {
       const begun = { pauseMs: firstPauseMs, awaited: [call] };
       this.#watches.set(transaction, begun);
-      void this.#look(begun).then(() => this.#watches.delete(transaction));
+      void this.#look(begun)
+        .catch((error) => {
+          for (const { reject } of begun.awaited) reject(error);
+        })
+        .finally(() => this.#watches.delete(transaction));
     }
     return promise;
   }
@@ -73,4 +85,11 @@ export class VisibleCommits {
     while (seen < count - 1 && (await this.#isVisible(awaited[seen]!.messageId))) seen++;
     return seen;
   }
+}
+
+/** Whether the looks will fail again, unlike those that meet a lock or a server that does not answer. */
+function isLasting(error: unknown): boolean {
+  if (!isMultiOutboxError(error)) return true;
+  // A database that was closed to make room for another one's says nothing about the transaction.
+  return !error.transient && error.code !== 'CLOSED';
 }

@@ -241,7 +241,8 @@ export interface WorkQueue {
    * Resolves when a transaction that `enqueue` joined has ended: to false if it was rolled back, to true if it was
    * committed or the engine cannot know. Call it right after `enqueue`, with the id of a message that `enqueue`
    * stored. While a transaction of the engine's own driver is open, every call for it returns the same promise. It does
-   * not keep the process alive.
+   * not keep the process alive. Rejects when the engine cannot find out, and will not be able to: with LOGIN_REFUSED if
+   * the right to look is missing, SCHEMA_ or DATABASE_ codes.
    */
   committed(transaction: unknown, messageId: string): Promise<boolean>;
 

@@ -57,6 +57,8 @@ export class PendingWakes {
   readonly #calls = new InFlight();
   /** The callers' transactions whose end is awaited, each with the wake that follows its commit. */
   readonly #commits = new InFlight();
+  /** The tenants of which the log says that commits cannot be noticed. */
+  readonly #unnoticed = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #isFull = false;
   #isClosed = false;
@@ -81,11 +83,28 @@ export class PendingWakes {
 
   /**
    * As `wake`, in the background, once `committed` has resolved to true. The caller may have ended by then, and could not
-   * send a request. @param committed must not reject
+   * send a request. When it rejects, the commit cannot be noticed, so the tenant is woken at once: an unnecessary wake is
+   * better than a missing one.
    */
   wakeAfter(tenantId: string, committed: Promise<boolean>): void {
     void this.#commits.track(
-      committed.then((isCommitted) => (isCommitted ? this.wake(tenantId) : undefined)),
+      committed.then(
+        (isCommitted) => (isCommitted ? this.wake(tenantId) : undefined),
+        (error) => {
+          this.#tellUnnoticed(tenantId, error);
+          return this.wake(tenantId);
+        },
+      ),
+    );
+  }
+
+  /** Warns once for each tenant, because every transaction of its producers has the same error. */
+  #tellUnnoticed(tenantId: string, error: unknown): void {
+    const isKnown = this.#unnoticed.has(tenantId);
+    if (!isKnown && this.#unnoticed.size < mostPending) this.#unnoticed.add(tenantId);
+    this.#options.logger[isKnown ? 'debug' : 'warn'](
+      'This process cannot notice the commits of its producers’ transactions, so it woke the tenant before the commit; call wake after the commit, or remove the cause.',
+      { tenantId, error: describeError(error) },
     );
   }
 

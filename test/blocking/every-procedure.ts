@@ -57,6 +57,8 @@ export async function produce(tenant: TenantDatabase, pool: mssql.ConnectionPool
     expect(await queue.enqueue([conflict])).toMatchObject([{ status: 'conflict' }]);
     const statuses = (await queue.enqueue([message('new'), copy, conflict])).map(({ status }) => status);
     expect(statuses).toEqual(['enqueued', 'duplicate', 'conflict']);
+    // A transaction of another driver, which has been committed.
+    expect(await queue.committed({}, original.messageId)).toBe(true);
     await pool
       .request()
       .batch(

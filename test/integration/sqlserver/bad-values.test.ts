@@ -126,6 +126,7 @@ const refused: readonly [SchemaKind, procedure: string, what: string, Values, nu
     { ...settle, InFlight: '["one"]' },
     51025,
   ],
+  ['tenant', 'Outbox_Stored', 'an id that is no UUID', { MessageIds: '["x"]' }, 51025],
   ['tenant', 'Outbox_Find', 'an age too long', { OlderThanMs: tooLong }, 51027],
   ['tenant', 'Outbox_Find', 'a negative limit', { Limit: -1 }, 51027],
   ['tenant', 'Outbox_Find', 'a part of no bytes', { ExamineBytes: 0 }, 51027],

@@ -4,12 +4,21 @@
  */
 
 import { randomBytes, randomUUID } from 'node:crypto';
+import mssql from 'mssql';
+import type { SqlRow, SqlValue } from '../../../src/engine/callers-transaction.ts';
 import type { TenantDatabase } from '../../../src/engine/engine.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
+import { queueNames } from '../../../src/engine/work-queue.ts';
 import { next } from '../../conformance/run.ts';
 import { discardDead, listDead, replayDead } from '../../support/dead-letters.ts';
 import { describeOnServer, serverConnectionString, serverVariable } from '../../support/sqlserver.ts';
-import { TestDatabases, tenantAddress, tenantsSetting, without } from '../../support/sqlserver-databases.ts';
+import {
+  connect,
+  TestDatabases,
+  tenantAddress,
+  tenantsSetting,
+  without,
+} from '../../support/sqlserver-databases.ts';
 
 const claim = { limit: 10, maxBytes: 1_000_000 };
 const refused = { code: 'LOGIN_REFUSED', tenantId: 'acme' };
@@ -81,6 +90,46 @@ describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
       for (const call of forbidden) await expect(call()).rejects.toMatchObject(refused);
     });
   }, 120_000);
+
+  test.each(['producer', 'dispatcher'])(
+    'F7: a %s notices the commit of its transaction of another driver',
+    async (role) => {
+      const user = await newUser(mine, `messaging_${role}`);
+      await as(user, async (open) => {
+        for (const name of queueNames) {
+          const queue = open(mine).queue(name);
+          const own = await connect(withLogin(user), mine);
+          try {
+            const driver = new mssql.Transaction(own);
+            await driver.begin();
+            const transaction = {
+              query: async (sql: string, parameters: readonly SqlValue[]) => {
+                const request = driver.request();
+                for (const [index, value] of parameters.entries()) request.input(`p${index + 1}`, value);
+                return (await request.query<SqlRow>(sql)).recordset ?? [];
+              },
+            };
+            const messageId = randomUUID();
+            await queue.enqueue([{ messageId, topic: 't', payload: 'x' }], transaction);
+            let isNoticed = false;
+            const committed = queue.committed(transaction, messageId).finally(() => {
+              isNoticed = true;
+            });
+            // The look that comes first does not see the message, and does not wait for the transaction.
+            await open(mine)
+              .queue(name)
+              .enqueue([{ messageId: randomUUID(), topic: 't', payload: 'y' }]);
+            expect(isNoticed).toBe(false);
+            await driver.commit();
+            expect(await committed).toBe(true);
+          } finally {
+            await own.close();
+          }
+        }
+      });
+    },
+    120_000,
+  );
 
   test('a dispatcher runs, and may not resolve dead messages', async () => {
     const user = await newUser(mine, 'messaging_dispatcher');

@@ -1,5 +1,6 @@
 /** F7: the commit of a caller's transaction whose driver has no event for it. */
 import { VisibleCommits } from '../../../src/engine/visible-commit.ts';
+import { MultiOutboxError } from '../../../src/errors.ts';
 
 /** Commits whose looks find the messages in `committed`. */
 function scene() {
@@ -15,15 +16,41 @@ function scene() {
   return { commits, committed, asked, afterLook: (work: () => void) => (onLook = work) };
 }
 
-test('F7: an error of the database does not end the wait: a wake before the commit would find nothing', async () => {
-  const { commits, committed, asked, afterLook } = scene();
-  afterLook(() => {
-    committed.add('A');
-    if (asked.length === 1) throw new Error('the database is locked');
-  });
-  expect(await commits.of({}, 'A')).toBe(true);
-  expect(asked).toEqual(['A', 'A']);
-});
+const passing = new MultiOutboxError('DATABASE_LOCKED', 'the database is locked', { transient: true });
+const closed = new MultiOutboxError('CLOSED', 'the database was closed to make room');
+
+test.each([passing, closed])(
+  'F7: an error that passes does not end the wait, because a wake before the commit would find nothing: %s',
+  async (error) => {
+    const { commits, committed, asked, afterLook } = scene();
+    afterLook(() => {
+      committed.add('A');
+      if (asked.length === 1) throw error;
+    });
+    expect(await commits.of({}, 'A')).toBe(true);
+    expect(asked).toEqual(['A', 'A']);
+  },
+);
+
+test.each([
+  new MultiOutboxError('LOGIN_REFUSED', 'the login lacks a permission'),
+  new TypeError('a fault of the program'),
+])(
+  'F7: an error that does not pass ends all waits for the transaction at the first look: %s',
+  async (error) => {
+    const { commits, asked, afterLook } = scene();
+    afterLook(() => {
+      throw error;
+    });
+    const transaction = {};
+    const all = await Promise.allSettled(['A', 'B'].map((id) => commits.of(transaction, id)));
+    expect(all).toEqual([
+      { status: 'rejected', reason: error },
+      { status: 'rejected', reason: error },
+    ]);
+    expect(asked).toHaveLength(1);
+  },
+);
 
 test('F7: all calls for one transaction share its looks', async () => {
   const { commits, committed, asked, afterLook } = scene();

@@ -198,6 +198,22 @@ describe('wakes that fail (F7)', () => {
     await turns();
     expect(registry.calls).toEqual([['a']]);
   });
+
+  test('F7: a commit that cannot be noticed is logged once for each tenant, and its tenant is woken each time', async () => {
+    const { wakes, registry, logger } = scene();
+    const unnoticed = () => Promise.reject(new Error('the login lacks a permission'));
+    for (const tenantId of ['a', 'b', 'a']) {
+      wakes.wakeAfter(tenantId, unnoticed());
+      await turns();
+    }
+    expect(registry.calls).toEqual([['a'], ['b'], ['a']]);
+    const warned = logger.lines.filter(({ level }) => level === 'warn');
+    expect(warned).toMatchObject([
+      { message: expect.stringContaining('cannot notice the commits'), fields: { tenantId: 'a' } },
+      { message: expect.stringContaining('cannot notice the commits'), fields: { tenantId: 'b' } },
+    ]);
+    expect(JSON.stringify(warned)).toContain('the login lacks a permission');
+  });
 });
 
 describe('close (F7)', () => {

@@ -70,6 +70,15 @@ export function grantedOf(all: readonly string[]): Set<string> {
   );
 }
 
+/** Names of the procedures that one role of tenants' databases may execute. */
+export function grantedTo(role: 'producer' | 'dispatcher' | 'operator', all: readonly string[]): Set<string> {
+  return grantedOf(
+    all.map((batch) =>
+      batch.replace(/^ *GRANT .* TO \[\$\(Schema\)_(\w+)\];$/gm, (grant, to) => (to === role ? grant : '')),
+    ),
+  );
+}
+
 export interface Reference {
   readonly at: number;
   /** 'insert' for the target of an INSERT, 'change' for that of an UPDATE or DELETE, else 'read'. */

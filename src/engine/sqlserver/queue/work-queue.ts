@@ -20,7 +20,7 @@ import type {
   TransactRequest,
   WorkQueue,
 } from '../../work-queue.ts';
-import { type Database, uuid } from '../database.ts';
+import { type Database, longText, uuid } from '../database.ts';
 import { isTransaction } from '../transaction.ts';
 import { act, replace } from './act.ts';
 import { enqueue, enqueueJoined, enqueueStatement } from './enqueue.ts';
@@ -32,10 +32,7 @@ import { transact } from './transact.ts';
 export class SqlServerWorkQueue extends RunCalls implements WorkQueue {
   readonly #transactions: Semaphore;
   /** Of transactions of other drivers. */
-  readonly #commits = new VisibleCommits(
-    // This search locks nothing, waits for nothing, and returns a number only.
-    async (id) => (await this.count({ messageIds: [id] }, { examine: 1 })).count > 0,
-  );
+  readonly #commits = new VisibleCommits(async (id) => (await this.#stored([id])).length > 0);
   readonly #ended = new WeakMap<mssql.Transaction, Promise<boolean>>();
 
   /** @param transactions limits handlers' transactions, so that the pool keeps a connection for the run's calls */
@@ -78,6 +75,13 @@ export class SqlServerWorkQueue extends RunCalls implements WorkQueue {
       this.#ended.set(open, ended);
     }
     return ended;
+  }
+
+  /** Those of the messages that are committed. Programs that only enqueue may call this procedure, too. */
+  async #stored(messageIds: readonly string[]): Promise<string[]> {
+    const parameters = { MessageIds: [longText, JSON.stringify(messageIds)] } as const;
+    const [rows] = await this.database.call(`${this.table}_Stored`, parameters, { onLost: 'repeat' });
+    return rows!.map(({ MessageId }) => (MessageId as string).toLowerCase());
   }
 
   transact<T>(request: TransactRequest, work: (transaction: unknown) => Promise<T>): Promise<T> {
