@@ -55,8 +55,8 @@ export class SqliteWorkQueue implements WorkQueue {
     this.#table = tableOf[name];
     this.#commits = new Commits(handle, this.#table);
     const isStored = isStoredSql(this.#table);
-    this.#foreignCommits = new VisibleCommits((id) =>
-      handle.look((connection) => connection.get(isStored, id) !== undefined),
+    this.#foreignCommits = new VisibleCommits((ids) =>
+      handle.look((connection) => ids.filter((id) => connection.get(isStored, id) !== undefined)),
     );
   }
 

@@ -32,7 +32,7 @@ import { transact } from './transact.ts';
 export class SqlServerWorkQueue extends RunCalls implements WorkQueue {
   readonly #transactions: Semaphore;
   /** Of transactions of other drivers. */
-  readonly #commits = new VisibleCommits(async (id) => (await this.#stored([id])).length > 0);
+  readonly #commits = new VisibleCommits((ids) => this.#stored(ids));
   readonly #ended = new WeakMap<mssql.Transaction, Promise<boolean>>();
 
   /** @param transactions limits handlers' transactions, so that the pool keeps a connection for the run's calls */
@@ -81,7 +81,8 @@ export class SqlServerWorkQueue extends RunCalls implements WorkQueue {
   async #stored(messageIds: readonly string[]): Promise<string[]> {
     const parameters = { MessageIds: [longText, JSON.stringify(messageIds)] } as const;
     const [rows] = await this.database.call(`${this.table}_Stored`, parameters, { onLost: 'repeat' });
-    return rows!.map(({ MessageId }) => (MessageId as string).toLowerCase());
+    const stored = new Set(rows!.map(({ MessageId }) => (MessageId as string).toLowerCase()));
+    return messageIds.filter((id) => stored.has(id.toLowerCase()));
   }
 
   transact<T>(request: TransactRequest, work: (transaction: unknown) => Promise<T>): Promise<T> {
