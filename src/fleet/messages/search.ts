@@ -102,7 +102,12 @@ const partMs = { short: 50, long: 200 };
 export async function inParts(
   queue: WorkQueue,
   filter: MessageFilter,
-  { examine, timeoutMs, most = largestPart }: CheckedBounds & { readonly most?: number },
+  {
+    examine,
+    timeoutMs,
+    waits = false,
+    most = largestPart,
+  }: CheckedBounds & Pick<FindPart, 'waits'> & { readonly most?: number },
   from: Position | null,
   search: (part: SearchPart) => Promise<{ next: Position | null; examined: number; isFull: boolean }>,
 ): Promise<{ next: Position | null; cut: MessagePage['cut'] }> {
@@ -110,9 +115,9 @@ export async function inParts(
   let size = filter.payloadText === undefined ? partSize.others : partSize.payloads;
   let left = examine;
   let after = from;
-  /** A walk that ended just where the bound is was not cut. */
+  /** A walk that ended just where the bound is was not cut. This look must not leave out what the search waits for. */
   const cutAt = async (next: Position, cut: 'examined' | 'time') => {
-    const ahead = await queue.find(filter, { limit: 0, examine: 1, after: next });
+    const ahead = await queue.find(filter, { limit: 0, examine: 1, after: next, waits });
     return ahead.next === null ? { next: null, cut: null } : { next, cut };
   };
   for (;;) {

@@ -1,0 +1,47 @@
+/** S3: searches in parts, which end at a bound. */
+import type { FindPart, FoundMessage, MessageFilter } from '../../../src/engine/message-search.ts';
+import type { WorkQueue } from '../../../src/engine/work-queue.ts';
+import { findPage } from '../../../src/fleet/messages/search.ts';
+
+const place = (sequence: number) => ({ sequence, settledMs: null });
+
+/**
+ * A queue with a message in each place from 1 to `last`. The messages from `lockedFrom` on are being changed by a run, so
+ * a search that does not wait skips them.
+ */
+function scene(last: number, lockedFrom = last + 1) {
+  const asked: FindPart[] = [];
+  const queue = {
+    find: async (_: MessageFilter, part: FindPart) => {
+      asked.push(part);
+      const end = part.waits ? last : lockedFrom - 1;
+      const from = (part.after?.sequence ?? 0) + 1;
+      const to = Math.min(from + part.examine - 1, end);
+      const messages = [];
+      for (let sequence = from; sequence <= to && messages.length < part.limit; sequence++)
+        messages.push({ sequence } as FoundMessage);
+      return { messages, examined: part.examine, next: to < from + part.examine - 1 ? null : place(to) };
+    },
+  } as unknown as WorkQueue;
+  return { queue, asked };
+}
+
+const atOnce = { examine: 1_000_000, timeoutMs: 0, limit: 1_000_000, after: null };
+
+test.each([
+  ['time', atOnce],
+  ['examined', { ...atOnce, timeoutMs: 60_000, examine: 5_000 }],
+] as const)(
+  'S3: a search that waits and is cut by its bound (%s) goes on at the messages that a run has locked',
+  async (cut, bounds) => {
+    const { queue } = scene(5_001, 5_001);
+    const page = await findPage(queue, {}, { ...bounds, waits: true });
+    expect(page).toMatchObject({ cut, next: place(5_000) });
+  },
+);
+
+test('S3: a search that ends just at its bound was not cut', async () => {
+  const { queue } = scene(5_000);
+  expect(await findPage(queue, {}, { ...atOnce, waits: true })).toMatchObject({ cut: null, next: null });
+  expect(await findPage(queue, {}, atOnce)).toMatchObject({ cut: null, next: null });
+});
