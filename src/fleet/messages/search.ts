@@ -95,7 +95,10 @@ const partSize = { payloads: 20, others: 5_000 };
 const largestPart = 20_000;
 /** Of the contents in which one call to the database searches. */
 const partBytes = 16 * 1_024 * 1_024;
-/** A part that took less is followed by a larger one, and a part that took more by a smaller one. */
+/**
+ * A part that took less is followed by a larger one, and a part that took more by a smaller one. A part that was cut by its
+ * bytes says how many messages have so many bytes; the next one asks for a few more, so that the size can grow again.
+ */
 const partMs = { short: 50, long: 200 };
 
 /** Searches part after part until `search` says that it has enough, or a bound is reached. */
@@ -134,7 +137,8 @@ export async function inParts(
     if (left <= 0) return cutAt(next, 'examined');
     if (now - startedAt >= timeoutMs) return cutAt(next, 'time');
     after = next;
-    if (now - partAt < partMs.short) size = Math.min(size * 2, largestPart);
+    if (examined < part) size = Math.min(size, examined * 2);
+    else if (now - partAt < partMs.short) size = Math.min(size * 2, largestPart);
     else if (now - partAt > partMs.long) size = Math.max(1, Math.floor(size / 2));
   }
 }

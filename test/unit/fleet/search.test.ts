@@ -45,3 +45,20 @@ test('S3: a search that ends just at its bound was not cut', async () => {
   expect(await findPage(queue, {}, { ...atOnce, waits: true })).toMatchObject({ cut: null, next: null });
   expect(await findPage(queue, {}, atOnce)).toMatchObject({ cut: null, next: null });
 });
+
+test('S3: a part that is cut by its bytes is followed by one of about as many messages, and not by a larger one', async () => {
+  const parts: number[] = [];
+  const queue = {
+    // Contents are large up to the message 64, and small behind it.
+    find: async (_: MessageFilter, { examine, after }: FindPart) => {
+      parts.push(examine);
+      const from = after?.sequence ?? 0;
+      const examined = from < 64 ? Math.min(examine, 4) : examine;
+      return { messages: [], examined, next: from > 10_000 ? null : place(from + examined) };
+    },
+  } as unknown as WorkQueue;
+  await findPage(queue, { payloadText: 'x' }, { ...atOnce, timeoutMs: 60_000 });
+  const whileLarge = parts.slice(1, 16);
+  expect(whileLarge).toEqual(whileLarge.map(() => 8));
+  expect(Math.max(...parts.slice(16))).toBeGreaterThan(1_000);
+});
