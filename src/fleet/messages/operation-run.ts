@@ -31,6 +31,9 @@ export class OperationRun {
   #changed: number;
   #tenantsDone: number;
   #lastTenant: string | null;
+  /** The tenants behind `lastTenant`, sorted. */
+  readonly #ahead: string[] = [];
+  readonly #triedAhead = new Set<string>();
   #isOurs = true;
   /** The last write of the progress, after which the next one begins. */
   #written: Promise<unknown> = Promise.resolve();
@@ -69,13 +72,16 @@ export class OperationRun {
     const registry = await this.#access.registry();
     const ids = await tenantsOf(registry, this.#record.definition.tenants);
     const last = this.#lastTenant;
-    const left = [...this.#failures.keys(), ...ids.filter((id) => last === null || id > last)];
+    this.#ahead.push(...ids.filter((id) => last === null || id > last));
+    // A tenant may have failed in a run that was stopped before it came to an earlier one.
+    const ahead = new Set(this.#ahead);
+    const again = [...this.#failures.keys()].filter((id) => !ahead.has(id));
+    const left = [...again, ...this.#ahead];
     for (let from = 0; from < left.length; from += tenantsAtOnce) {
       if (signal?.aborted || !this.#isOurs) return;
       const group = left.slice(from, from + tenantsAtOnce);
       await inParallel(group, tenantsAtOnce, (tenantId) => this.#tenant(tenantId, signal));
       if (signal?.aborted || !this.#isOurs) return;
-      for (const id of group) if (this.#lastTenant === null || id > this.#lastTenant) this.#lastTenant = id;
       await this.#write(false);
     }
     await this.#write(true);
@@ -100,15 +106,27 @@ export class OperationRun {
         ),
       );
       // An act that was stopped is not at its end: the tenant stays among those that are left.
-      if (this.#isOurs && !signal?.aborted) {
-        this.#failures.delete(tenantId);
-        this.#tenantsDone++;
-      }
+      if (this.#isOurs && !signal?.aborted) this.#tried(tenantId, null);
     } catch (error) {
-      this.#failures.set(tenantId, { tenantId, ...describeError(error) });
+      this.#tried(tenantId, { tenantId, ...describeError(error) });
     }
     this.#watch.onTenant({ tenantId, changed: changedHere });
     if (changedHere > 0) await this.#access.wake(tenantId);
+  }
+
+  /**
+   * Counts a tenant once, however often the operation is stopped and resumed: the tenants done are those up to
+   * `lastTenant` that are not among the failures.
+   */
+  #tried(tenantId: string, failure: TenantError | null): void {
+    const isAgain = this.#failures.delete(tenantId) && !this.#ahead.includes(tenantId);
+    if (failure !== null) this.#failures.set(tenantId, failure);
+    else if (isAgain) this.#tenantsDone++;
+    this.#triedAhead.add(tenantId);
+    while (this.#triedAhead.has(this.#ahead[0]!)) {
+      this.#lastTenant = this.#ahead.shift()!;
+      if (!this.#failures.has(this.#lastTenant)) this.#tenantsDone++;
+    }
   }
 
   /** Writes one after another, each with the progress as it is then, so that no earlier one comes last. */
