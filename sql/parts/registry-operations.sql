@@ -18,18 +18,22 @@ BEGIN
     Runner uniqueidentifier NULL,
     CreatedUtc datetime2(3) NOT NULL,
     UpdatedUtc datetime2(3) NOT NULL,
-    -- JSON: changed, tenantsDone, lastTenant, failures.
-    Progress nvarchar(max) NOT NULL
+    -- JSON: changed, tenantsDone, lastTenant.
+    Progress nvarchar(max) NOT NULL,
+    -- JSON: the tenants that failed, each with its error. There may be many, so they are written only when they change.
+    Failures nvarchar(max) NOT NULL
   );
 END;
 GO
--- Returns one operation, or with a null @Id the latest, those with a Number less than that of @Before.
+-- Returns one operation, or with a null @Id the latest, those with a Number less than that of @Before. Failures is null
+-- where it is not asked for.
 IF OBJECT_ID(N'[$(Schema)].[Operation_List]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Operation_List] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Operation_List]
   @Id uniqueidentifier = NULL,
   @Limit int = 100,
-  @Before uniqueidentifier = NULL
+  @Before uniqueidentifier = NULL,
+  @WithFailures bit = 1
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -38,7 +42,9 @@ SET LOCK_TIMEOUT 10000;
 IF COALESCE(@Limit, -1) < 0 THROW 51027, N'@Limit must be 0 or more.', 1;
 DECLARE @End bigint = 9223372036854775807;
 SELECT @End = Number FROM [$(Schema)].[Operations] WHERE Id = @Before;
-SELECT TOP (@Limit) Id, Actor, Definition, Counted, State, CreatedUtc, UpdatedUtc, Progress FROM [$(Schema)].[Operations]
+SELECT TOP (@Limit) Id, Actor, Definition, Counted, State, CreatedUtc, UpdatedUtc, Progress,
+  CASE WHEN @WithFailures = 1 THEN Failures END AS Failures
+FROM [$(Schema)].[Operations]
 WHERE Number < @End AND (@Id IS NULL OR Id = @Id)
 ORDER BY Number DESC
 OPTION (RECOMPILE);
@@ -51,40 +57,45 @@ ALTER PROCEDURE [$(Schema)].[Operation_Create]
   @Actor nvarchar(4000),
   @Definition nvarchar(max),
   @Counted bigint,
-  @Progress nvarchar(max)
+  @Progress nvarchar(max),
+  @Failures nvarchar(max)
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 IF @Id IS NULL OR @Actor IS NULL OR @Counted IS NULL THROW 51005, N'@Id, @Actor and @Counted must be given.', 1;
-IF COALESCE(ISJSON(@Definition), 0) = 0 OR COALESCE(ISJSON(@Progress), 0) = 0 THROW 51025, N'@Definition and @Progress must be JSON.', 1;
+IF COALESCE(ISJSON(@Definition), 0) = 0 OR COALESCE(ISJSON(@Progress), 0) = 0 OR COALESCE(ISJSON(@Failures), 0) = 0
+  THROW 51025, N'@Definition, @Progress and @Failures must be JSON.', 1;
 IF DATALENGTH(SUBSTRING(@Actor COLLATE Latin1_General_100_BIN2, 201, 1)) > 0 THROW 51026, N'@Actor has more than 200 characters.', 1;
-INSERT [$(Schema)].[Operations] (Id, Actor, Definition, Counted, State, CreatedUtc, UpdatedUtc, Progress)
-SELECT @Id, @Actor, @Definition, @Counted, N'counted', SYSUTCDATETIME(), SYSUTCDATETIME(), @Progress
+INSERT [$(Schema)].[Operations] (Id, Actor, Definition, Counted, State, CreatedUtc, UpdatedUtc, Progress, Failures)
+SELECT @Id, @Actor, @Definition, @Counted, N'counted', SYSUTCDATETIME(), SYSUTCDATETIME(), @Progress, @Failures
 WHERE NOT EXISTS (SELECT 1 FROM [$(Schema)].[Operations] WITH (UPDLOCK, HOLDLOCK) WHERE Id = @Id);
 EXEC [$(Schema)].[Operation_List] @Id;
 GO
 -- @Act: 'take' makes @Runner the one that works on the operation, unless it was cancelled. 'progress' and 'done' store
--- @Progress of the @Runner that has it. 'cancel' ends it, unless it is done. Returns the operation's row if it was
--- changed, else none.
+-- @Progress of the @Runner that has it, and @Failures unless it is null. 'cancel' ends it, unless it is done. Returns the
+-- operation's row if it was changed, else none; with 'progress' and 'done', without its failures.
 IF OBJECT_ID(N'[$(Schema)].[Operation_Change]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Operation_Change] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Operation_Change]
   @Id uniqueidentifier,
   @Act nvarchar(20),
   @Runner uniqueidentifier = NULL,
-  @Progress nvarchar(max) = NULL
+  @Progress nvarchar(max) = NULL,
+  @Failures nvarchar(max) = NULL
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCK_TIMEOUT 10000;
 IF @Act IS NULL OR @Act NOT IN (N'take', N'progress', N'done', N'cancel') THROW 51005, N'@Act must be take, progress, done or cancel.', 1;
-IF ISJSON(@Progress) = 0 THROW 51025, N'@Progress must be JSON.', 1;
+IF ISJSON(@Progress) = 0 OR ISJSON(@Failures) = 0 THROW 51025, N'@Progress and @Failures must be JSON.', 1;
+DECLARE @WithFailures bit = CASE WHEN @Act IN (N'progress', N'done') THEN 0 ELSE 1 END;
 UPDATE [$(Schema)].[Operations]
 SET State = CASE WHEN @Act = N'done' THEN N'done' WHEN @Act = N'cancel' THEN N'cancelled' ELSE N'running' END,
-  Runner = CASE WHEN @Act = N'take' THEN @Runner ELSE Runner END, Progress = COALESCE(@Progress, Progress), UpdatedUtc = SYSUTCDATETIME()
+  Runner = CASE WHEN @Act = N'take' THEN @Runner ELSE Runner END, Progress = COALESCE(@Progress, Progress),
+  Failures = COALESCE(@Failures, Failures), UpdatedUtc = SYSUTCDATETIME()
 WHERE Id = @Id AND State <> N'cancelled' AND (@Act = N'take' OR Runner = @Runner OR @Act = N'cancel' AND State <> N'done');
-IF @@ROWCOUNT > 0 EXEC [$(Schema)].[Operation_List] @Id;
+IF @@ROWCOUNT > 0 EXEC [$(Schema)].[Operation_List] @Id = @Id, @WithFailures = @WithFailures;
 GO

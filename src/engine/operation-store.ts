@@ -54,6 +54,16 @@ export interface OperationRecord extends NewOperation {
   readonly updatedUtc: Date;
 }
 
+export interface ProgressOptions {
+  /** Whether every tenant was tried. */
+  readonly isDone: boolean;
+  /**
+   * Whether the failures are those that are stored. They are then neither written nor read again: there may be one for
+   * each tenant, and an operation writes its progress after each batch.
+   */
+  readonly areFailuresStored: boolean;
+}
+
 /** One process at a time works on an operation: the runner that took it last. */
 export interface OperationStore {
   create(operation: NewOperation): Promise<OperationRecord>;
@@ -64,7 +74,7 @@ export interface OperationStore {
     id: string,
     runner: string,
     progress: OperationProgress,
-    isDone: boolean,
+    options: ProgressOptions,
   ): Promise<OperationRecord | null>;
   /** Null when there is no such operation, or it has ended. */
   cancel(id: string): Promise<OperationRecord | null>;

@@ -15,6 +15,9 @@ const entry: AuditEntry = {
 
 const progress: OperationProgress = { changed: 0, tenantsDone: 0, lastTenant: null, failures: [] };
 
+const going = { isDone: false, areFailuresStored: false };
+const atEnd = { isDone: true, areFailuresStored: false };
+
 function operation(fields: Partial<NewOperation> = {}): NewOperation {
   const definition = {
     queue: 'inbox',
@@ -89,21 +92,40 @@ export function registryOperationsSuite(scene: Scene): void {
         failures: [{ tenantId: 'beta', code: 'DATABASE_LOCKED', message: 'it is locked' }],
       };
       // No runner has taken it.
-      expect(await operations.progress(created.id, first, later, false)).toBeNull();
+      expect(await operations.progress(created.id, first, later, going)).toBeNull();
       expect(await operations.take(created.id, first)).toMatchObject({ state: 'running', progress });
-      expect(await operations.progress(created.id, first, later, false)).toMatchObject({
+      expect(await operations.progress(created.id, first, later, going)).toMatchObject({
         state: 'running',
         progress: later,
       });
       expect(await operations.take(created.id, second)).toMatchObject({ state: 'running', progress: later });
-      expect(await operations.progress(created.id, first, progress, true)).toBeNull();
-      expect(await operations.progress(created.id, second, later, true)).toMatchObject({
+      expect(await operations.progress(created.id, first, progress, atEnd)).toBeNull();
+      expect(await operations.progress(created.id, second, later, atEnd)).toMatchObject({
         state: 'done',
         progress: later,
       });
       expect(await operations.cancel(created.id)).toBeNull();
       // Tenants that failed can be tried again.
       expect(await operations.take(created.id, first)).toMatchObject({ state: 'running' });
+    });
+
+    test('S3: progress without the failures leaves the stored ones as they are', async () => {
+      const { operations } = (await scene.registry()).registry;
+      const { id } = await operations.create(operation());
+      const runner = randomUUID();
+      await operations.take(id, runner);
+      const failures = [{ tenantId: 'beta', code: 'DATABASE_LOCKED', message: 'it is locked' }];
+      await operations.progress(id, runner, { ...progress, failures }, going);
+      const later = { ...progress, changed: 9, lastTenant: 'cedar', failures };
+      const options = { isDone: false, areFailuresStored: true };
+      expect(await operations.progress(id, runner, later, options)).toMatchObject({ progress: later });
+      expect(await operations.get(id)).toMatchObject({ progress: later });
+      expect((await operations.list({ limit: 1 }))[0]).toMatchObject({ progress: later });
+      // What is not sent is not stored.
+      await operations.progress(id, runner, progress, options);
+      expect(await operations.get(id)).toMatchObject({ progress: { ...progress, failures } });
+      await operations.progress(id, runner, progress, going);
+      expect(await operations.take(id, randomUUID())).toMatchObject({ progress });
     });
 
     test('S3: no runner goes on with a cancelled operation', async () => {
@@ -113,7 +135,7 @@ export function registryOperationsSuite(scene: Scene): void {
       await operations.take(id, runner);
       expect(await operations.cancel(id)).toMatchObject({ state: 'cancelled' });
       expect(await operations.cancel(id)).toBeNull();
-      expect(await operations.progress(id, runner, progress, true)).toBeNull();
+      expect(await operations.progress(id, runner, progress, atEnd)).toBeNull();
       expect(await operations.take(id, runner)).toBeNull();
       expect(await operations.get(id)).toMatchObject({ state: 'cancelled' });
       for (const unknown of [operations.take(randomUUID(), runner), operations.get(randomUUID())])

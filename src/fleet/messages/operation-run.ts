@@ -34,6 +34,10 @@ export class OperationRun {
   /** The tenants behind `lastTenant`, sorted. */
   readonly #ahead: string[] = [];
   readonly #triedAhead = new Set<string>();
+  /** Rises with each change of the failures. */
+  #failuresVersion = 0;
+  /** The version of the failures that are stored. */
+  #storedFailures = 0;
   #isOurs = true;
   /** The last write of the progress, after which the next one begins. */
   #written: Promise<unknown> = Promise.resolve();
@@ -119,9 +123,11 @@ export class OperationRun {
    * `lastTenant` that are not among the failures.
    */
   #tried(tenantId: string, failure: TenantError | null): void {
-    const isAgain = this.#failures.delete(tenantId) && !this.#ahead.includes(tenantId);
+    const hadFailed = this.#failures.delete(tenantId);
+    const isAgain = hadFailed && !this.#ahead.includes(tenantId);
     if (failure !== null) this.#failures.set(tenantId, failure);
     else if (isAgain) this.#tenantsDone++;
+    if (hadFailed || failure !== null) this.#failuresVersion++;
     this.#triedAhead.add(tenantId);
     while (this.#triedAhead.has(this.#ahead[0]!)) {
       this.#lastTenant = this.#ahead.shift()!;
@@ -134,9 +140,18 @@ export class OperationRun {
     const written = this.#written.then(async () => {
       if (!this.#isOurs) return;
       const { id } = this.#record;
-      const record = await this.#operations.progress(id, this.#runner, this.#progress(), isDone);
-      if (record === null) this.#isOurs = false;
-      else this.#watch.onProgress(record);
+      const version = this.#failuresVersion;
+      const areFailuresStored = version === this.#storedFailures;
+      const record = await this.#operations.progress(id, this.#runner, this.#progress(), {
+        isDone,
+        areFailuresStored,
+      });
+      if (record === null) {
+        this.#isOurs = false;
+        return;
+      }
+      this.#storedFailures = version;
+      this.#watch.onProgress(record);
     });
     this.#written = written.catch(() => {});
     return written;

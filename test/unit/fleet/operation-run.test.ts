@@ -47,11 +47,11 @@ function scene(tenants: Record<string, Tenant>) {
     updatedUtc: new Date(0),
     progress: { changed: 0, tenantsDone: 0, lastTenant: null, failures: [] },
   };
-  const writes: OperationProgress[] = [];
+  const writes: (OperationProgress & { readonly areFailuresStored: boolean })[] = [];
   const stored = () => writes.at(-1) ?? record.progress;
   const operations: Partial<Registry['operations']> = {
-    progress: async (_id, _runner, progress, isDone) => {
-      writes.push(progress);
+    progress: async (_id, _runner, progress, { isDone, areFailuresStored }) => {
+      writes.push({ ...progress, areFailuresStored });
       return { ...record, state: isDone ? 'done' : 'running', progress };
     },
   };
@@ -109,4 +109,19 @@ test('S3: a tenant that fails before the operation is stopped is tried once when
   expect(tried).toEqual(['a', 'b', 'c']);
   tenants.b!.fails = false;
   expect(await run()).toMatchObject({ tenantsDone: 3, lastTenant: 'c', failures: [] });
+});
+
+test('S3: the failures are written when they have changed, and not with every batch', async () => {
+  const tenants: Record<string, Tenant> = { a: { fails: true }, b: { pages: 50 }, c: { fails: true } };
+  const { run, writes } = scene(tenants);
+  await run();
+  expect(writes.length).toBeGreaterThan(50);
+  const written = writes.filter(({ areFailuresStored }) => !areFailuresStored);
+  expect(written.length).toBeLessThanOrEqual(2);
+  expect(written.at(-1)!.failures.map(({ tenantId }) => tenantId)).toEqual(['a', 'c']);
+  const before = writes.length;
+  tenants.a!.fails = false;
+  await run();
+  expect(writes.slice(before).map(({ areFailuresStored }) => areFailuresStored)).toContain(false);
+  expect(writes.at(-1)!.failures.map(({ tenantId }) => tenantId)).toEqual(['c']);
 });

@@ -202,7 +202,8 @@ CREATE TABLE Operations (
   Runner TEXT,
   CreatedUtc INTEGER NOT NULL CHECK (CreatedUtc BETWEEN -62135596800000 AND 253402300799999),
   UpdatedUtc INTEGER NOT NULL CHECK (UpdatedUtc BETWEEN -62135596800000 AND 253402300799999),
-  Progress TEXT NOT NULL CHECK (json_valid(Progress))
+  Progress TEXT NOT NULL CHECK (json_valid(Progress)),
+  Failures TEXT NOT NULL CHECK (json_valid(Failures))
 ) STRICT;
 
 CREATE TABLE Leases (

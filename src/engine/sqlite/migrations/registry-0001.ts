@@ -134,7 +134,8 @@ CREATE TABLE Operations (
   Runner TEXT,
   CreatedUtc INTEGER NOT NULL ${isTime('CreatedUtc')},
   UpdatedUtc INTEGER NOT NULL ${isTime('UpdatedUtc')},
-  Progress TEXT NOT NULL CHECK (json_valid(Progress))
+  Progress TEXT NOT NULL CHECK (json_valid(Progress)),
+  Failures TEXT NOT NULL CHECK (json_valid(Failures))
 ) STRICT;
 ${leasesTable}`,
 };

@@ -1,4 +1,5 @@
 /** The record of operators' acts, and operations (S3). */
+import type { SQLInputValue } from 'node:sqlite';
 import type { AuditEntry, AuditedAct, AuditQuery, AuditRecord, AuditStore } from '../../audit.ts';
 import type {
   NewOperation,
@@ -6,11 +7,14 @@ import type {
   OperationRecord,
   OperationState,
   OperationStore,
+  ProgressOptions,
 } from '../../operation-store.ts';
 import type { QueueName } from '../../work-queue.ts';
 import type { Connection } from '../connection.ts';
 import type { DatabaseHandle } from '../handle.ts';
 import { dateOrNull } from '../time.ts';
+
+const columns = 'Id, Actor, Definition, Counted, State, CreatedUtc, UpdatedUtc, Progress';
 
 const statements = {
   beginAudit: `INSERT INTO Audit (StartedUtc, Actor, Act, TenantId, Queue, Selection, OperationId)
@@ -19,14 +23,15 @@ const statements = {
   listAudit: `SELECT * FROM Audit WHERE Id < coalesce(:before, 9007199254740991)
     AND (:tenantId IS NULL OR TenantId = :tenantId) AND (:operationId IS NULL OR OperationId = :operationId)
     ORDER BY Id DESC LIMIT :limit`,
-  create: `INSERT INTO Operations (Id, Actor, Definition, Counted, State, CreatedUtc, UpdatedUtc, Progress)
-    VALUES (:id, :actor, :definition, :counted, 'counted', :now, :now, :progress)`,
+  create: `INSERT INTO Operations (Id, Actor, Definition, Counted, State, CreatedUtc, UpdatedUtc, Progress, Failures)
+    VALUES (:id, :actor, :definition, :counted, 'counted', :now, :now, :progress, :failures)`,
   take: `UPDATE Operations SET State = 'running', Runner = :runner, UpdatedUtc = :now WHERE Id = :id AND State <> 'cancelled'`,
-  progress: `UPDATE Operations SET State = :state, Progress = :progress, UpdatedUtc = :now
+  progress: `UPDATE Operations SET State = :state, Progress = :progress, Failures = coalesce(:failures, Failures), UpdatedUtc = :now
     WHERE Id = :id AND Runner = :runner AND State <> 'cancelled'`,
   cancel: `UPDATE Operations SET State = 'cancelled', UpdatedUtc = :now WHERE Id = :id AND State NOT IN ('cancelled', 'done')`,
-  get: 'SELECT * FROM Operations WHERE Id = ?',
-  list: `SELECT * FROM Operations WHERE Number < coalesce((SELECT Number FROM Operations WHERE Id = ?), 9007199254740991)
+  get: `SELECT ${columns}, Failures FROM Operations WHERE Id = ?`,
+  withoutFailures: `SELECT ${columns} FROM Operations WHERE Id = ?`,
+  list: `SELECT ${columns}, Failures FROM Operations WHERE Number < coalesce((SELECT Number FROM Operations WHERE Id = ?), 9007199254740991)
     ORDER BY Number DESC LIMIT ?`,
 };
 
@@ -104,6 +109,8 @@ interface OperationRow {
   readonly CreatedUtc: number;
   readonly UpdatedUtc: number;
   readonly Progress: string;
+  /** Absent where it was not read. */
+  readonly Failures?: string;
 }
 
 export class SqliteOperations implements OperationStore {
@@ -118,7 +125,7 @@ export class SqliteOperations implements OperationStore {
       actor,
       definition: JSON.stringify(definition),
       counted,
-      progress: JSON.stringify(progress),
+      ...valuesOf(progress),
     };
     return this.#handle.write((connection, now) => {
       connection.prepare(statements.create).run({ id, ...values, now });
@@ -134,10 +141,15 @@ export class SqliteOperations implements OperationStore {
     id: string,
     runner: string,
     progress: OperationProgress,
-    isDone: boolean,
+    { isDone, areFailuresStored }: ProgressOptions,
   ): Promise<OperationRecord | null> {
     const state: OperationState = isDone ? 'done' : 'running';
-    return this.#change(statements.progress, id, { runner, state, progress: JSON.stringify(progress) });
+    const values = { runner, state, ...valuesOf(progress), ...(areFailuresStored && { failures: null }) };
+    return this.#handle.write((connection, now) => {
+      if (!isChanged(connection, statements.progress, { id, now, ...values })) return null;
+      const row = connection.get<OperationRow>(statements.withoutFailures, id)!;
+      return { ...operationRecord(row), progress };
+    });
   }
 
   cancel(id: string): Promise<OperationRecord | null> {
@@ -155,11 +167,19 @@ export class SqliteOperations implements OperationStore {
   }
 
   #change(sql: string, id: string, values: Record<string, string>): Promise<OperationRecord | null> {
-    return this.#handle.write((connection, now) => {
-      const { changes } = connection.prepare(sql).run({ id, now, ...values });
-      return Number(changes) === 0 ? null : found(connection, id);
-    });
+    return this.#handle.write((connection, now) =>
+      isChanged(connection, sql, { id, now, ...values }) ? found(connection, id) : null,
+    );
   }
+}
+
+/** The failures have a column of their own, so that the rest is written without them. */
+function valuesOf({ failures, ...progress }: OperationProgress): { progress: string; failures: string } {
+  return { progress: JSON.stringify(progress), failures: JSON.stringify(failures) };
+}
+
+function isChanged(connection: Connection, sql: string, values: Record<string, SQLInputValue>): boolean {
+  return Number(connection.prepare(sql).run(values).changes) > 0;
 }
 
 function found(connection: Connection, id: string): OperationRecord | null {
@@ -176,6 +196,9 @@ function operationRecord(row: OperationRow): OperationRecord {
     state: row.State,
     createdUtc: new Date(row.CreatedUtc),
     updatedUtc: new Date(row.UpdatedUtc),
-    progress: JSON.parse(row.Progress) as OperationProgress,
+    progress: {
+      ...JSON.parse(row.Progress),
+      failures: JSON.parse(row.Failures ?? '[]'),
+    } as OperationProgress,
   };
 }

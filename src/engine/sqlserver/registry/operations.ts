@@ -6,6 +6,7 @@ import type {
   OperationRecord,
   OperationState,
   OperationStore,
+  ProgressOptions,
 } from '../../operation-store.ts';
 import type { QueueName } from '../../work-queue.ts';
 import { bigint, type Database, int, longText, type Parameters, type Row, text, uuid } from '../database.ts';
@@ -80,22 +81,27 @@ export class SqlServerOperations implements OperationStore {
       Actor: [text, actor],
       Definition: [longText, JSON.stringify(definition)],
       Counted: [bigint, counted],
-      Progress: [longText, JSON.stringify(progress)],
+      ...progressOf(progress),
     });
     return created!;
   }
 
   take(id: string, runner: string): Promise<OperationRecord | null> {
-    return this.#change(id, 'take', runner);
+    return this.#change(id, 'take', { Runner: [uuid, runner] });
   }
 
-  progress(
+  async progress(
     id: string,
     runner: string,
     progress: OperationProgress,
-    isDone: boolean,
+    { isDone, areFailuresStored }: ProgressOptions,
   ): Promise<OperationRecord | null> {
-    return this.#change(id, isDone ? 'done' : 'progress', runner, progress);
+    const record = await this.#change(id, isDone ? 'done' : 'progress', {
+      Runner: [uuid, runner],
+      ...progressOf(progress),
+      ...(areFailuresStored && { Failures: [longText, null] as const }),
+    });
+    return record && { ...record, progress };
   }
 
   cancel(id: string): Promise<OperationRecord | null> {
@@ -118,24 +124,22 @@ export class SqlServerOperations implements OperationStore {
     return rows!.map(operationRecord);
   }
 
-  #change(
-    id: string,
-    act: string,
-    runner: string | null = null,
-    progress: OperationProgress | null = null,
-  ): Promise<OperationRecord | null> {
-    return this.#one('Operation_Change', {
-      Id: [uuid, id],
-      Act: [text, act],
-      Runner: [uuid, runner],
-      Progress: [longText, progress === null ? null : JSON.stringify(progress)],
-    });
+  #change(id: string, act: string, parameters: Parameters = {}): Promise<OperationRecord | null> {
+    return this.#one('Operation_Change', { Id: [uuid, id], Act: [text, act], ...parameters });
   }
 
   async #one(procedure: string, parameters: Parameters): Promise<OperationRecord | null> {
     const [rows = []] = await this.#database.call(procedure, parameters, { onLost: 'repeat' });
     return rows[0] === undefined ? null : operationRecord(rows[0]);
   }
+}
+
+/** The failures have a column of their own, so that the rest is written without them. */
+function progressOf({ failures, ...progress }: OperationProgress): Parameters {
+  return {
+    Progress: [longText, JSON.stringify(progress)],
+    Failures: [longText, JSON.stringify(failures)],
+  };
 }
 
 function operationRecord(row: Row): OperationRecord {
@@ -147,6 +151,10 @@ function operationRecord(row: Row): OperationRecord {
     state: row.State as OperationState,
     createdUtc: row.CreatedUtc as Date,
     updatedUtc: row.UpdatedUtc as Date,
-    progress: JSON.parse(row.Progress as string) as OperationProgress,
+    progress: {
+      ...JSON.parse(row.Progress as string),
+      // Null where they were not read.
+      failures: JSON.parse((row.Failures as string | null) ?? '[]'),
+    } as OperationProgress,
   };
 }
