@@ -128,7 +128,12 @@ BEGIN
 END;
 DECLARE @Count int = (SELECT COUNT(*) FROM @Examined);
 SELECT @Count AS Examined, @IsCut AS IsCut, l.Sequence, l.SettledUtc FROM (SELECT @Count AS Ordinal) n LEFT JOIN @Examined l ON l.Ordinal = n.Ordinal;
-IF @CountOnly = 1
+IF @CountOnly = 1 AND @Wait = 1
+  SELECT COUNT(*) AS Matching FROM @Examined x JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK) ON q.Sequence = x.Sequence
+  WHERE
+:r parts/queue-matches.sql
+  OPTION (RECOMPILE);
+ELSE IF @CountOnly = 1
   SELECT COUNT(*) AS Matching FROM @Examined x JOIN [$(Schema)].[$(Queue)] q WITH (FORCESEEK, READCOMMITTEDLOCK, READPAST) ON q.Sequence = x.Sequence
   WHERE
 :r parts/queue-matches.sql

@@ -72,17 +72,17 @@ export interface SearchPart {
   readonly examineBytes?: number;
   /** Continues behind this place. */
   readonly after?: Position;
-}
-
-export interface FindPart extends SearchPart {
-  /** The most messages that are returned. */
-  readonly limit: number;
   /**
    * Whether the search waits for the calls of runs and operators that are changing messages, so that it leaves out only
    * messages that producers have not committed. The wait has a limit, after which the search fails with DATABASE_LOCKED.
    * Default: false.
    */
   readonly waits?: boolean;
+}
+
+export interface FindPart extends SearchPart {
+  /** The most messages that are returned. */
+  readonly limit: number;
 }
 
 interface PartResult {

@@ -283,7 +283,7 @@ export interface WorkQueue {
    * may be left out, unless it `waits`. It returns at most `limit`; fewer do not mean that the walk has ended.
    */
   find(filter: MessageFilter, part: FindPart): Promise<Found>;
-  /** Counts the matching messages among those that it examines. */
+  /** Counts the matching messages among those that it examines, as `find` finds them. */
   count(filter: MessageFilter, part: SearchPart): Promise<Counted>;
   /**
    * Changes those of these messages that are in a state for the act (`actStates`) and have the version given, in one

@@ -10,6 +10,7 @@ import {
   stateOf,
 } from '../../engine/message-search.ts';
 import type { QueueName, WorkQueue } from '../../engine/work-queue.ts';
+import { isMultiOutboxError } from '../../errors.ts';
 import { cursorOf } from './selection.ts';
 
 /** A message without payload and headers; plain JSON. Times are ISO text, UTC. */
@@ -80,7 +81,10 @@ export interface MessagePage {
 
 export interface MessageCount {
   readonly count: number;
-  /** Why the count ended early, so that there are as many messages or more; null when it is exact. */
+  /**
+   * Why the count ended early, so that there are as many messages or more. Null when it is exact, but for messages that a
+   * run was changing at that moment.
+   */
   readonly cut: 'examined' | 'time' | null;
 }
 
@@ -110,7 +114,7 @@ export async function inParts(
     timeoutMs,
     waits = false,
     most = largestPart,
-  }: CheckedBounds & Pick<FindPart, 'waits'> & { readonly most?: number },
+  }: CheckedBounds & Pick<SearchPart, 'waits'> & { readonly most?: number },
   from: Position | null,
   search: (part: SearchPart) => Promise<{ next: Position | null; examined: number; isFull: boolean }>,
 ): Promise<{ next: Position | null; cut: MessagePage['cut'] }> {
@@ -165,18 +169,28 @@ export async function findPage(
   return { messages, next, cut };
 }
 
+/**
+ * With `waits`, a count that has waited for too long for the calls that are changing messages ends early: there are as many
+ * messages or more.
+ */
 export async function countAll(
   queue: WorkQueue,
   filter: MessageFilter,
-  bounds: CheckedBounds,
+  bounds: CheckedBounds & Pick<SearchPart, 'waits'>,
 ): Promise<MessageCount> {
+  const { waits = false } = bounds;
   let count = 0;
-  const { cut } = await inParts(queue, filter, bounds, null, async (part) => {
-    const counted = await queue.count(filter, part);
-    count += counted.count;
-    return { ...counted, isFull: false };
-  });
-  return { count, cut };
+  try {
+    const { cut } = await inParts(queue, filter, bounds, null, async (part) => {
+      const counted = await queue.count(filter, { ...part, waits });
+      count += counted.count;
+      return { ...counted, isFull: false };
+    });
+    return { count, cut };
+  } catch (error) {
+    if (waits && isMultiOutboxError(error, 'DATABASE_LOCKED')) return { count, cut: 'time' };
+    throw error;
+  }
 }
 
 export function messagePage(

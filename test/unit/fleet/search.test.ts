@@ -1,7 +1,14 @@
 /** S3: searches in parts, which end at a bound. */
-import type { FindPart, FoundMessage, MessageFilter } from '../../../src/engine/message-search.ts';
+import type {
+  FindPart,
+  FoundMessage,
+  MessageFilter,
+  SearchPart,
+} from '../../../src/engine/message-search.ts';
 import type { WorkQueue } from '../../../src/engine/work-queue.ts';
-import { findPage } from '../../../src/fleet/messages/search.ts';
+import { MultiOutboxError } from '../../../src/errors.ts';
+import { countInTenants } from '../../../src/fleet/messages/counted-tenants.ts';
+import { countAll, findPage } from '../../../src/fleet/messages/search.ts';
 
 const place = (sequence: number) => ({ sequence, settledMs: null });
 
@@ -12,6 +19,10 @@ const place = (sequence: number) => ({ sequence, settledMs: null });
 function scene(last: number, lockedFrom = last + 1) {
   const asked: FindPart[] = [];
   const queue = {
+    count: async (_: MessageFilter, part: SearchPart) => {
+      const { messages, ...rest } = await queue.find(_, { ...part, limit: part.examine });
+      return { ...rest, count: messages.length };
+    },
     find: async (_: MessageFilter, part: FindPart) => {
       asked.push(part);
       const end = part.waits ? last : lockedFrom - 1;
@@ -22,7 +33,7 @@ function scene(last: number, lockedFrom = last + 1) {
         messages.push({ sequence } as FoundMessage);
       return { messages, examined: part.examine, next: to < from + part.examine - 1 ? null : place(to) };
     },
-  } as unknown as WorkQueue;
+  } as Partial<WorkQueue> as WorkQueue;
   return { queue, asked };
 }
 
@@ -61,4 +72,24 @@ test('S3: a part that is cut by its bytes is followed by one of about as many me
   const whileLarge = parts.slice(1, 16);
   expect(whileLarge).toEqual(whileLarge.map(() => 8));
   expect(Math.max(...parts.slice(16))).toBeGreaterThan(1_000);
+});
+
+test('S3: the count of an act waits for the messages that a run has locked, and other counts do not', async () => {
+  const { queue } = scene(7, 5);
+  const access = {
+    useQueue: async <T>(_id: string, _queue: unknown, work: (opened: WorkQueue) => Promise<T>) => work(queue),
+  };
+  expect(await countInTenants(access, ['acme'], 'outbox', {})).toMatchObject({ counted: 7, atLeast: false });
+  expect(await countAll(queue, {}, atOnce)).toEqual({ count: 4, cut: null });
+});
+
+test('S3: a count whose wait takes too long says that there are as many messages or more', async () => {
+  const { queue } = scene(6_000);
+  const locked = new MultiOutboxError('DATABASE_LOCKED', 'the call waited too long', { transient: true });
+  const { count } = queue;
+  let parts = 0;
+  queue.count = (...given) => (++parts > 1 ? Promise.reject(locked) : count(...given));
+  const bounds = { ...atOnce, timeoutMs: 60_000 };
+  expect(await countAll(queue, {}, { ...bounds, waits: true })).toEqual({ count: 5_000, cut: 'time' });
+  await expect(countAll(queue, {}, bounds)).rejects.toBe(locked);
 });

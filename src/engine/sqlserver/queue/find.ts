@@ -14,10 +14,14 @@ import { bigint, bit, type Database, int, longText, type Parameters, type Row, t
 import { wholeMs } from '../text.ts';
 import { mayBeId, messageRecord } from './records.ts';
 
-function parametersOf(filter: MessageFilter, { examine, examineBytes, after }: SearchPart): Parameters {
+function parametersOf(
+  filter: MessageFilter,
+  { examine, examineBytes, after, waits }: SearchPart,
+): Parameters {
   const { messageIds, enqueuedFrom, enqueuedBefore } = filter;
   return {
     Walk: [text, walkOf(filter)],
+    Wait: [bit, waits === true],
     Examine: [int, examine],
     After: [bigint, after?.sequence ?? null],
     AfterSettled: [bigint, after?.settledMs ?? null],
@@ -64,7 +68,6 @@ export async function findMessages(
 ): Promise<Found> {
   const { rows, next, examined } = await search(database, table, filter, part, {
     Limit: [int, part.limit],
-    Wait: [bit, part.waits === true],
   });
   const messages = rows.map(foundMessage);
   const last = rows.at(-1);
