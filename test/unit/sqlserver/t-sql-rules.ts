@@ -144,16 +144,68 @@ const readersDoNotWait: Rule = each((procedure) =>
  * does not exist. Therefore both can lock the row of the queue's lease, like every call that changes messages, and then read.
  */
 const lockedMessagesAreFound: Rule = each((procedure) => {
-  if (!/^(Outbox|Inbox)_(Find|Get)$/.test(procedure.name)) return [];
-  const { body } = procedure;
-  const lock = body.indexOf('UPDATE [$(Schema)].[Leases] WITH (XLOCK, ROWLOCK) SET Fence = Fence');
-  const end = body.indexOf('COMMIT;', lock);
-  const reads = references(procedure, queueTables).filter(({ use }) => use === 'read');
-  const isLocked = lock !== -1 && reads.some(({ at }) => at > lock && at < end);
-  // FORCESEEK by Sequence waits for the message's own transaction only.
-  const waits = reads.some((read) => read.at > end && !has(read, 'READPAST'));
-  return isLocked && waits ? [] : ['skips messages that a call has locked'];
+  if (/^(Outbox|Inbox)_Find$/.test(procedure.name)) return faultsOfFind(procedure);
+  return /^(Outbox|Inbox)_Get$/.test(procedure.name) ? faultsOfGet(procedure) : [];
 });
+
+/** The row of the queue's lease is locked until the transaction's end. */
+const lockOfLease = String.raw`EXEC \[\$\(Schema\)\]\.\[Lease_Ensure\] @LeaseName;\s+BEGIN TRANSACTION;\s+UPDATE \[\$\(Schema\)\]\.\[Leases\] WITH \(XLOCK, ROWLOCK\) SET Fence = Fence WHERE NameHash = HASHBYTES\('SHA2_256', @LeaseName\);`;
+
+/** What Find returns, in the order of its conditions, and whether @Wait is 1 there. */
+const resultsOfFind = [
+  ['IF @CountOnly = 1 AND @Wait = 1', true],
+  ['ELSE IF @CountOnly = 1', false],
+  ['ELSE IF @Wait = 1', true],
+  ['ELSE', false],
+] as const;
+
+/** With @Wait, each walk reads while the lease's row is locked, and what is returned is not skipped. */
+function faultsOfFind(procedure: Procedure): string[] {
+  const { body } = procedure;
+  const lock = new RegExp(String.raw`IF @Wait = 1\s+BEGIN\s+${lockOfLease}\s+END;`).exec(body)?.index;
+  if (lock === undefined) return ['does not lock the row of the lease'];
+  const commit = body.indexOf('COMMIT;');
+  if (!body.slice(0, commit).endsWith('IF @Wait = 1 ') || commit !== body.lastIndexOf('COMMIT;'))
+    return ['does not end the lock once, with @Wait only'];
+  const isUnderLock = (at: number) => at > lock && at < commit;
+  const walks = [...body.matchAll(/IF @Walk = N'([\w-]+)'\s+INSERT @Examined/g)];
+  const words = /@Walk NOT IN \(([^)]*)\)/.exec(body)![1]!;
+  const known = [...words.matchAll(/N'([\w-]+)'/g)].map(([, word]) => word!);
+  const found = known
+    .filter((word) => !walks.some(({ 1: walk, index }) => walk === word && isUnderLock(index)))
+    .map((word) => `the walk ${word} is not read under the lock`);
+  if ([...body.matchAll(/INSERT @Examined/g)].length !== known.length)
+    found.push('examines more than its walks');
+  const results = references(procedure, queueTables)
+    .filter(({ at }) => at > commit && body.slice(0, at).endsWith('FROM @Examined x '))
+    .map((read) => ({ read, head: body.slice(body.lastIndexOf(';', read.at) + 1, read.at).trim() }))
+    // The limit of bytes ends a part early where it skips a message, so it loses none.
+    .filter(({ head }) => !/^BEGIN\s+DELETE FROM @Examined|^IF @PayloadText IS NOT NULL\s/.test(head));
+  const conditions = results.map(({ head }) => /^.*?(?=\s+SELECT\b)/.exec(head)?.[0]);
+  if (conditions.join() !== resultsOfFind.map(([condition]) => condition).join())
+    return [...found, `returns messages where ${conditions.join(', ')}`];
+  for (const [index, [condition, waits]] of resultsOfFind.entries()) {
+    const { read } = results[index]!;
+    if (has(read, 'READPAST') === waits || !has(read, 'READCOMMITTEDLOCK'))
+      found.push(`${condition}: reads with the hints '${read.hints}'`);
+  }
+  return found;
+}
+
+/** What the first look skips is looked for again while the lease's row is locked, and then read without a skip. */
+function faultsOfGet(procedure: Procedure): string[] {
+  const { body } = procedure;
+  const look = String.raw`SELECT @Sequence = Sequence FROM \[\$\(Schema\)\]\.\[\w+\] WITH \(FORCESEEK, READCOMMITTEDLOCK, READPAST\) WHERE MessageId = @MessageId;`;
+  const again = new RegExp(
+    String.raw`${look}\s+IF @Sequence IS NULL\s+BEGIN\s+${lockOfLease}\s+${look}\s+COMMIT;\s+END;`,
+  ).exec(body);
+  if (again === null) return ['does not look again under the lock of the lease'];
+  const after = references(procedure, queueTables).filter(({ at }) => at > again.index + again[0].length);
+  const reads = after.filter(({ at }) => /^FROM .*WHERE q\.Sequence = @Sequence;/.test(body.slice(at)));
+  return reads.length > 0 && reads.every((read) => !has(read, 'READPAST'))
+    ? []
+    : ['skips the message that it has found'];
+}
 
 /** Rows found by a table variable's keys must use a seek in every plan, also after the commit. */
 const seekByTableVariable: Rule = each(({ body }) =>
