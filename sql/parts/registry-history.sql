@@ -162,18 +162,69 @@ DECLARE @Hour datetime2(3) = DATEADD(minute, -DATEPART(minute, @Minute), @Minute
 INSERT [$(Schema)].[TenantHistory] (HourUtc, TenantId)
 SELECT @Hour, @Id WHERE NOT EXISTS (
   SELECT 1 FROM [$(Schema)].[TenantHistory] WHERE HourUtc = @Hour AND TenantId = @Id);
+DECLARE @Added TABLE (
+  Runs bigint NOT NULL, FailedRuns bigint NOT NULL, Done bigint NOT NULL, Retried bigint NOT NULL, Dead bigint NOT NULL,
+  Released bigint NOT NULL, Parked bigint NOT NULL, Lost bigint NOT NULL, Recovered bigint NOT NULL, Wait0 bigint NOT NULL,
+  Wait1 bigint NOT NULL, Wait2 bigint NOT NULL, Wait3 bigint NOT NULL, Wait4 bigint NOT NULL, Wait5 bigint NOT NULL,
+  Wait6 bigint NOT NULL, Wait7 bigint NOT NULL, Wait8 bigint NOT NULL, Wait9 bigint NOT NULL, Wait10 bigint NOT NULL,
+  Wait11 bigint NOT NULL, Wait12 bigint NOT NULL, Wait13 bigint NOT NULL, Wait14 bigint NOT NULL, Wait15 bigint NOT NULL,
+  Handle0 bigint NOT NULL, Handle1 bigint NOT NULL, Handle2 bigint NOT NULL, Handle3 bigint NOT NULL,
+  Handle4 bigint NOT NULL, Handle5 bigint NOT NULL, Handle6 bigint NOT NULL, Handle7 bigint NOT NULL,
+  Handle8 bigint NOT NULL, Handle9 bigint NOT NULL, Handle10 bigint NOT NULL, Handle11 bigint NOT NULL,
+  Handle12 bigint NOT NULL, Handle13 bigint NOT NULL, Handle14 bigint NOT NULL, Handle15 bigint NOT NULL,
+  WaitMaxMs bigint NOT NULL, HandleMaxMs bigint NOT NULL);
+INSERT @Added (
+  Runs, FailedRuns, Done, Retried, Dead, Released, Parked, Lost, Recovered, Wait0, Wait1, Wait2, Wait3, Wait4, Wait5, Wait6,
+  Wait7, Wait8, Wait9, Wait10, Wait11, Wait12, Wait13, Wait14, Wait15, Handle0, Handle1, Handle2, Handle3, Handle4, Handle5,
+  Handle6, Handle7, Handle8, Handle9, Handle10, Handle11, Handle12, Handle13, Handle14, Handle15, WaitMaxMs, HandleMaxMs)
+SELECT
+  COALESCE(TRY_CAST(f.Runs AS int), 0), COALESCE(TRY_CAST(f.FailedRuns AS int), 0), COALESCE(TRY_CAST(f.Done AS int), 0),
+  COALESCE(TRY_CAST(f.Retried AS int), 0), COALESCE(TRY_CAST(f.Dead AS int), 0), COALESCE(TRY_CAST(f.Released AS int), 0),
+  COALESCE(TRY_CAST(f.Parked AS int), 0), COALESCE(TRY_CAST(f.Lost AS int), 0), COALESCE(TRY_CAST(f.Recovered AS int), 0),
+  COALESCE(TRY_CAST(f.Wait0 AS int), 0), COALESCE(TRY_CAST(f.Wait1 AS int), 0), COALESCE(TRY_CAST(f.Wait2 AS int), 0),
+  COALESCE(TRY_CAST(f.Wait3 AS int), 0), COALESCE(TRY_CAST(f.Wait4 AS int), 0), COALESCE(TRY_CAST(f.Wait5 AS int), 0),
+  COALESCE(TRY_CAST(f.Wait6 AS int), 0), COALESCE(TRY_CAST(f.Wait7 AS int), 0), COALESCE(TRY_CAST(f.Wait8 AS int), 0),
+  COALESCE(TRY_CAST(f.Wait9 AS int), 0), COALESCE(TRY_CAST(f.Wait10 AS int), 0), COALESCE(TRY_CAST(f.Wait11 AS int), 0),
+  COALESCE(TRY_CAST(f.Wait12 AS int), 0), COALESCE(TRY_CAST(f.Wait13 AS int), 0), COALESCE(TRY_CAST(f.Wait14 AS int), 0),
+  COALESCE(TRY_CAST(f.Wait15 AS int), 0), COALESCE(TRY_CAST(f.Handle0 AS int), 0), COALESCE(TRY_CAST(f.Handle1 AS int), 0),
+  COALESCE(TRY_CAST(f.Handle2 AS int), 0), COALESCE(TRY_CAST(f.Handle3 AS int), 0), COALESCE(TRY_CAST(f.Handle4 AS int), 0),
+  COALESCE(TRY_CAST(f.Handle5 AS int), 0), COALESCE(TRY_CAST(f.Handle6 AS int), 0), COALESCE(TRY_CAST(f.Handle7 AS int), 0),
+  COALESCE(TRY_CAST(f.Handle8 AS int), 0), COALESCE(TRY_CAST(f.Handle9 AS int), 0),
+  COALESCE(TRY_CAST(f.Handle10 AS int), 0), COALESCE(TRY_CAST(f.Handle11 AS int), 0),
+  COALESCE(TRY_CAST(f.Handle12 AS int), 0), COALESCE(TRY_CAST(f.Handle13 AS int), 0),
+  COALESCE(TRY_CAST(f.Handle14 AS int), 0), COALESCE(TRY_CAST(f.Handle15 AS int), 0),
+  COALESCE(TRY_CAST(f.WaitMaxMs AS int), 0), COALESCE(TRY_CAST(f.HandleMaxMs AS int), 0)
+FROM OPENJSON(@Flow) WITH (
+  Runs nvarchar(40) '$.Runs', FailedRuns nvarchar(40) '$.FailedRuns', Done nvarchar(40) '$.Done',
+  Retried nvarchar(40) '$.Retried', Dead nvarchar(40) '$.Dead', Released nvarchar(40) '$.Released',
+  Parked nvarchar(40) '$.Parked', Lost nvarchar(40) '$.Lost', Recovered nvarchar(40) '$.Recovered',
+  Wait0 nvarchar(40) '$.Wait0', Wait1 nvarchar(40) '$.Wait1', Wait2 nvarchar(40) '$.Wait2', Wait3 nvarchar(40) '$.Wait3',
+  Wait4 nvarchar(40) '$.Wait4', Wait5 nvarchar(40) '$.Wait5', Wait6 nvarchar(40) '$.Wait6', Wait7 nvarchar(40) '$.Wait7',
+  Wait8 nvarchar(40) '$.Wait8', Wait9 nvarchar(40) '$.Wait9', Wait10 nvarchar(40) '$.Wait10',
+  Wait11 nvarchar(40) '$.Wait11', Wait12 nvarchar(40) '$.Wait12', Wait13 nvarchar(40) '$.Wait13',
+  Wait14 nvarchar(40) '$.Wait14', Wait15 nvarchar(40) '$.Wait15', Handle0 nvarchar(40) '$.Handle0',
+  Handle1 nvarchar(40) '$.Handle1', Handle2 nvarchar(40) '$.Handle2', Handle3 nvarchar(40) '$.Handle3',
+  Handle4 nvarchar(40) '$.Handle4', Handle5 nvarchar(40) '$.Handle5', Handle6 nvarchar(40) '$.Handle6',
+  Handle7 nvarchar(40) '$.Handle7', Handle8 nvarchar(40) '$.Handle8', Handle9 nvarchar(40) '$.Handle9',
+  Handle10 nvarchar(40) '$.Handle10', Handle11 nvarchar(40) '$.Handle11', Handle12 nvarchar(40) '$.Handle12',
+  Handle13 nvarchar(40) '$.Handle13', Handle14 nvarchar(40) '$.Handle14', Handle15 nvarchar(40) '$.Handle15',
+  WaitMaxMs nvarchar(40) '$.WaitMaxMs', HandleMaxMs nvarchar(40) '$.HandleMaxMs') f;
+-- A sum that has come to its bound stays there: a report must not fail because of it.
+DECLARE @Most bigint = 2147483647;
 UPDATE h
 SET
-  WaitMaxMs = CASE WHEN TRY_CAST(JSON_VALUE(@Flow, '$.WaitMaxMs') AS int) > COALESCE(h.WaitMaxMs, 0) THEN TRY_CAST(JSON_VALUE(@Flow, '$.WaitMaxMs') AS int) ELSE h.WaitMaxMs END,
-  HandleMaxMs = CASE WHEN TRY_CAST(JSON_VALUE(@Flow, '$.HandleMaxMs') AS int) > COALESCE(h.HandleMaxMs, 0) THEN TRY_CAST(JSON_VALUE(@Flow, '$.HandleMaxMs') AS int) ELSE h.HandleMaxMs END,
+  WaitMaxMs = CASE WHEN a.WaitMaxMs > COALESCE(h.WaitMaxMs, 0) THEN a.WaitMaxMs ELSE h.WaitMaxMs END,
+  HandleMaxMs = CASE WHEN a.HandleMaxMs > COALESCE(h.HandleMaxMs, 0) THEN a.HandleMaxMs ELSE h.HandleMaxMs END,
 :r parts/registry-history-flow.sql
-FROM [$(Schema)].[TenantHistory] h WITH (FORCESEEK, ROWLOCK)
+FROM [$(Schema)].[TenantHistory] h WITH (FORCESEEK, ROWLOCK) CROSS JOIN @Added a
 WHERE h.HourUtc = @Hour AND h.TenantId = @Id;
+-- What programs can read.
+SET @Most = 9007199254740991;
 -- Last, so that runs which share this row wait for one commit only.
 UPDATE h
 SET
 :r parts/registry-history-flow.sql
-FROM [$(Schema)].[FleetHistory] h WITH (FORCESEEK, ROWLOCK)
+FROM [$(Schema)].[FleetHistory] h WITH (FORCESEEK, ROWLOCK) CROSS JOIN @Added a
 WHERE h.MinuteUtc = @Minute AND h.Part = @Part;
 GO
 -- Removes rows of the history that are older than 14 days (tenants) and 7 days (the fleet), 4,000 of each at most. With @Record

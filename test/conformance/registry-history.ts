@@ -74,6 +74,20 @@ export function registryHistorySuite(scene: Scene): void {
       ]);
     });
 
+    test('S5, F6: a tenant’s hour and the fleet’s minute stay at their bound, and the report succeeds', async () => {
+      const { registry } = await planned('a');
+      const many = { ...noCounts, done: 2_000_000_000 };
+      for (let reports = 0; reports < 3; reports++) await report(registry, 'a', { ...worked, counts: many });
+      // The hour may have ended between two reports.
+      const hours = await hoursOf(registry, 'a');
+      const [least, most] = [2 ** 31 - 1, 6_000_000_000];
+      const done = sum(hours).done;
+      expect(done).toBeGreaterThanOrEqual(least);
+      expect(done).toBeLessThanOrEqual(most);
+      expect(sum(await registry.fleetHistory(hourMs))).toMatchObject({ runs: 3, done: most });
+      expect((await tenantOf(registry, 'a')).schedule.totals.done).toBe(most);
+    });
+
     test('S5: runs that did nothing, and reports while the history is off, write none', async () => {
       const { registry } = await planned('a');
       for (const outcome of ['idle', 'skipped', 'resuming'] as const)

@@ -1,5 +1,6 @@
 /** Q15: rows of the registry that a program stored with the constraints switched off. */
 
+import { emptyHistogram } from '../../../src/engine/histogram.ts';
 import { tenantDefinition } from '../../../src/fleet/tenants/definition.ts';
 import { SqlitePlace } from '../../support/sqlite-place.ts';
 import { withProgram } from './scene.ts';
@@ -117,6 +118,36 @@ test.each([`TotalDone = 9007199254740991`, `TotalDone = ${ticks}`, `FailureStrea
     const { totals, tenants } = await registry.fleet();
     expect(tenants).toEqual({ active: 2, paused: 0, retired: 0 });
     expect(totals.done).toBe(values.startsWith('Total') ? Number.MAX_SAFE_INTEGER : 4);
+  },
+);
+
+test.each(['9007199254740991', largest])(
+  'Q15, S5: a sum of the history that is %s stays within what can be read, and the report succeeds',
+  async (stored) => {
+    const registry = await registryWith(`TotalDone = 0`);
+    const report = {
+      tenantId: 'acme',
+      outcome: 'dispatched',
+      durationMs: 1,
+      counts: { done: 2, retried: 0, dead: 0, released: 0, parked: 0, lost: 0, recovered: 0 },
+      times: { wait: emptyHistogram, handle: emptyHistogram },
+      backlog: false,
+      schedule: { nextDueInMs: 0, mode: 'set', idleStreak: 0, failureStreak: 0 },
+    } as const;
+    await registry.report(report);
+    await withProgram(place.file('registry.db'), (db) =>
+      db.exec(
+        `UPDATE FleetHistory SET Done = ${stored}, Wait0 = ${stored}; UPDATE TenantHistory SET Done = ${stored}`,
+      ),
+    );
+    await registry.report(report);
+    const [minutes, hours] = [
+      await registry.fleetHistory(3_600_000),
+      await registry.tenantHistory('acme', 3_600_000),
+    ];
+    expect(minutes[0]!.counts.done).toBe(Number.MAX_SAFE_INTEGER);
+    expect(minutes[0]!.wait.buckets[0]).toBe(Number.MAX_SAFE_INTEGER);
+    expect(hours[0]!.counts.done).toBe(Number.MAX_SAFE_INTEGER);
   },
 );
 

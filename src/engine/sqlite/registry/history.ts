@@ -11,7 +11,10 @@ import {
 import type { TenantReport } from '../../tenant-report.ts';
 import { type Connection, nowSql } from '../connection.ts';
 
-const added = flowColumns.map((column) => `${column} = ${column} + excluded.${column}`).join(', ');
+/** A sum that has come to what programs can read stays there: a report must not fail because of it. */
+const added = flowColumns
+  .map((column) => `${column} = min(${column} + excluded.${column}, ${Number.MAX_SAFE_INTEGER})`)
+  .join(', ');
 
 const sql = {
   addToHour: `INSERT INTO TenantHistory (HourUtc, TenantId, ${reportedColumns.join(', ')})
