@@ -6,6 +6,7 @@
  */
 import type { PassThrough } from 'node:stream';
 import { propertyOf } from '../../errors.ts';
+import { probeColumns, probeMethods } from './driver-probe.ts';
 
 /** Sizes of packets that a server may ask for, in bytes with their header (MS-TDS 2.2.6.4). */
 const leastPacket = 512;
@@ -76,6 +77,9 @@ export class AnswerGuard {
   #mostBytes = mostLoginBytes;
   #answer: AnswerStream | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** What the driver has used of the guard. */
+  #hasRead = false;
+  #hasParsed = false;
 
   /** Call it before the connection has read anything. */
   constructor(connection: GuardedConnection) {
@@ -93,14 +97,17 @@ export class AnswerGuard {
     });
     const parse = connection.createTokenStreamParser.bind(connection);
     connection.createTokenStreamParser = (message, handler) => {
+      this.#hasParsed = true;
       countTokens(handler);
       return closingOnFailure(parse(message, handler), connection);
     };
   }
 
-  /** Whether the driver has read through the guard. */
-  get isInUse(): boolean {
-    return this.#io !== undefined;
+  /** The first part of the guard that the driver has not used for its login; null if it has used all. */
+  get passedBy(): string | null {
+    if (this.#io === undefined) return 'Connection.messageIo';
+    if (!this.#hasRead) return 'MessageIO.readMessage';
+    return this.#hasParsed ? null : 'Connection.createTokenStreamParser';
   }
 
   /** Ends the connection if a call's answer is not complete in time, which is measured from now. */
@@ -123,6 +130,7 @@ export class AnswerGuard {
   }
 
   #guard(io: MessageIo): void {
+    probeMethods('MessageIO', io);
     const resize = io.packetSize.bind(io);
     io.packetSize = (...size) => {
       const [wanted] = size;
@@ -135,6 +143,8 @@ export class AnswerGuard {
     const read = io.readMessage.bind(io);
     io.readMessage = async () => {
       const answer = await read();
+      probeMethods('Message', answer);
+      this.#hasRead = true;
       this.#answer = answer;
       boundBytes(answer, this.#mostBytes);
       return answer;
@@ -158,6 +168,7 @@ function boundBytes(answer: AnswerStream, most: number): void {
  * cancelled, and the error would end the process.
  */
 function closingOnFailure(parser: TokenParser, connection: GuardedConnection): TokenParser {
+  probeMethods('Parser', parser);
   const on = parser.on.bind(parser);
   parser.on = (event, listener) => {
     if (event !== 'error') return on(event, listener);
@@ -175,6 +186,7 @@ function closingOnFailure(parser: TokenParser, connection: GuardedConnection): T
 }
 
 function countTokens(handler: TokenHandler): void {
+  probeMethods('TokenHandler', handler);
   let columns = 0;
   let values = 0;
   let errors = 0;
@@ -184,8 +196,8 @@ function countTokens(handler: TokenHandler): void {
       throw new UnacceptableAnswer(`the server's answer has more than ${mostValues} values`);
   };
   before(handler, 'onColMetadata', (token) => {
-    const described = (token as { readonly columns: readonly { readonly type: { readonly name: string } }[] })
-      .columns;
+    const described = propertyOf(token, 'columns');
+    probeColumns(described);
     // Its values have no bytes, so a packet of rows would keep the parser busy for minutes.
     if (described.some(({ type }) => type.name === 'Null'))
       throw new UnacceptableAnswer("the server's answer has a column without a type");

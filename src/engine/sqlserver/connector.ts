@@ -10,6 +10,7 @@ import { propertyOf } from '../../errors.ts';
 import { hostResolver, type ResolveHost } from '../../host-resolver.ts';
 import { unlessAborted } from '../../unless-aborted.ts';
 import { Semaphore } from '../semaphore.ts';
+import { probeConnectorArguments } from './driver-probe.ts';
 
 export interface ConnectorOptions {
   /** Tries all addresses of a name at the same time, instead of one after another. */
@@ -25,7 +26,9 @@ export type Connector = (
 ) => Promise<Socket>;
 
 export function createConnector({ atOnce, resolve }: ConnectorOptions): Connector {
-  return async ({ host, port }, _lookup, signal) => {
+  return async (server, _lookup, signal) => {
+    probeConnectorArguments(server, signal);
+    const { host, port } = server;
     const addresses = await addressesOf(host, signal, resolve);
     return atOnce ? firstOf(addresses, port, signal) : inSequence(addresses, port, signal);
   };

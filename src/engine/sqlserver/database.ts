@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type * as mssql from 'mssql';
 import { MultiOutboxError } from '../../errors.ts';
 import type { Driver } from './driver.ts';
+import { probeError } from './driver-probe.ts';
 import { type Classified, classify, explain, failure, type Subject } from './errors.ts';
 import { readJournal } from './journal.ts';
 import { oldestUsable } from './migrations/steps.ts';
@@ -151,7 +152,8 @@ export class Database {
         return work(pooled);
       });
     } catch (error) {
-      if (error instanceof MultiOutboxError) throw this.#ours(error);
+      const own = error instanceof MultiOutboxError ? error : probeError(error);
+      if (own !== null) throw this.#ours(own);
       // When the pool could not open a connection, the request was not sent.
       const isSent = used !== undefined && !isConnectionError(error);
       if (used !== undefined) this.leaveIfNotPrimary(error, used);

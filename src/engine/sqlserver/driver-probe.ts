@@ -1,12 +1,27 @@
 /**
- * Lists the undocumented parts of mssql and tedious that this program uses, and checks each before its first use. A
- * release that has changed one of them is refused with an error that names the right version; otherwise the pool would
- * silently lose connections. The event `rerouting` and `routingData` of tedious exist only during a redirect, which
- * connection-pool.ts refuses when it does not understand them.
+ * Lists the undocumented parts of mssql and tedious that this program uses, and checks each of them before the first
+ * connection is lent. A release that has changed one is refused with an error that names the part and the right
+ * versions; otherwise the pool would silently lose connections, or a server's answers would have no bounds.
+ *
+ * The parts are checked where a login first uses them and not at their files, so that the checks also work when the
+ * driver is inside a bundle. Only redirects use the event `rerouting` and `routingData` of tedious; connection-pool.ts
+ * refuses a redirect that it does not understand.
+ *
+ * Which of them a public interface could replace:
+ *
+ * - `ConnectionPool` and `Transaction` of mssql: these are subclasses already. Their methods would have to be documented.
+ * - `createTokenStreamParser` and `messageIo`: a subclass of tedious's `Connection` of ten lines could override
+ *   both instead of replacing them on each instance, but mssql creates its connections with `new tedious.Connection`. It
+ *   would need an option that takes the class, beside its documented `beforeConnect`.
+ * - `packetSize`, `readMessage`, `_transform` and the methods of the token handler: no subclass is possible, because tedious
+ *   creates these objects itself. Limits for an answer's bytes, rows and packet size belong into its options.
+ * - `inTransaction` and `closed`: read-only properties of tedious that would only have to be documented. The documented event
+ *   `end` comes later than `closed` is set.
+ * - The arguments of the documented option `connector`: they would only have to be documented.
  */
 import { createRequire } from 'node:module';
 import type * as mssql from 'mssql';
-import { MultiOutboxError } from '../../errors.ts';
+import { isMultiOutboxError, MultiOutboxError, propertyOf } from '../../errors.ts';
 
 /** The releases with which this program is tested. */
 export const expectedVersions = { mssql: '12.7.14', tedious: '20.3.9' } as const;
@@ -22,8 +37,16 @@ const methods = {
 /** Flags of a tedious connection, read when it comes back to its pool. */
 const flags = ['inTransaction', 'closed'] as const;
 
-/** Methods of a tedious connection and of its `messageIo`, which answer-guard.ts replaces. */
-const connectionMethods = ['createTokenStreamParser'] as const;
+/** Methods of tedious's objects, which answer-guard.ts replaces or calls. */
+const ofTedious = {
+  Connection: ['createTokenStreamParser'],
+  /** `messageIo` of a connection. */
+  MessageIO: ['packetSize', 'readMessage'],
+  /** An answer: a transform stream of Node. */
+  Message: ['_transform', 'on', 'destroy'],
+  Parser: ['on'],
+  TokenHandler: ['onBeginTransaction', 'onColMetadata', 'onErrorMessage', 'onReturnValue', 'onRow'],
+} as const;
 
 /** @throws DRIVER_UNSUPPORTED naming what is missing, the versions expected and found, and what to install */
 export function probeDriver(driver: typeof mssql): void {
@@ -42,21 +65,66 @@ export function probeDriver(driver: typeof mssql): void {
  * @throws DRIVER_UNSUPPORTED
  */
 export function probeConnection(connection: object): void {
-  const typeOf = (name: string) => typeof (connection as Record<string, unknown>)[name];
-  const missing = [
-    ...flags.filter((flag) => typeOf(flag) !== 'boolean'),
-    ...connectionMethods.filter((method) => typeOf(method) !== 'function'),
-  ];
-  if (missing.length > 0)
-    throw unsupported(`lacks ${missing.map((flag) => `Connection.${flag}`).join(', ')}`);
+  const missing = flags.filter((flag) => typeof propertyOf(connection, flag) !== 'boolean');
+  if (missing.length > 0) throw lacks('Connection', missing);
+  probeMethods('Connection', connection);
 }
 
 /**
- * Checks, once a connection is open, that its answers have been read through the guard.
+ * Checks an object that the driver creates, before the guard uses its methods.
  * @throws DRIVER_UNSUPPORTED
  */
-export function probeGuard(guard: { readonly isInUse: boolean } | undefined): void {
-  if (guard?.isInUse !== true) throw unsupported('lacks Connection.messageIo');
+export function probeMethods(name: keyof typeof ofTedious, value: unknown): void {
+  const missing = ofTedious[name].filter((method) => typeof propertyOf(value, method) !== 'function');
+  if (missing.length > 0) throw lacks(name, missing);
+}
+
+/**
+ * Checks, once a connection is open, that the driver has read the answers to its login through the guard.
+ * @throws DRIVER_UNSUPPORTED
+ */
+export function probeGuard(guard: { readonly passedBy: string | null } | undefined): void {
+  const passedBy = guard === undefined ? 'beforeConnect' : guard.passedBy;
+  if (passedBy !== null) throw unsupported(`does not use ${passedBy}`);
+}
+
+/**
+ * Checks the description of a column in an answer.
+ * @throws DRIVER_UNSUPPORTED
+ */
+export function probeColumns(
+  columns: unknown,
+): asserts columns is readonly { readonly type: { readonly name: string } }[] {
+  if (!Array.isArray(columns)) throw lacks('ColMetadataToken', ['columns']);
+  if (columns.some((column) => typeof propertyOf(propertyOf(column, 'type'), 'name') !== 'string'))
+    throw lacks('ColMetadataToken', ['columns[].type.name']);
+}
+
+/**
+ * Checks what the driver passes to its option `connector`.
+ * @throws DRIVER_UNSUPPORTED
+ */
+export function probeConnectorArguments(server: unknown, signal: unknown): void {
+  const { host, port } = (server ?? {}) as Record<string, unknown>;
+  if (typeof host !== 'string' || typeof port !== 'number' || !(signal instanceof AbortSignal))
+    throw unsupported('does not pass the server and a signal to options.connector');
+}
+
+/** The error of a probe that the driver has wrapped into errors of its own; null if there is none. */
+export function probeError(error: unknown): MultiOutboxError | null {
+  let cause = error;
+  for (let depth = 0; depth < deepest && cause !== undefined; depth++) {
+    if (isMultiOutboxError(cause, 'DRIVER_UNSUPPORTED')) return cause;
+    cause = propertyOf(cause, 'originalError') ?? propertyOf(cause, 'cause');
+  }
+  return null;
+}
+
+/** The driver wraps an error at most twice: tedious once, and mssql once. */
+const deepest = 5;
+
+function lacks(name: string, members: readonly string[]): MultiOutboxError {
+  return unsupported(`lacks ${members.map((member) => `${name}.${member}`).join(', ')}`);
 }
 
 /**

@@ -84,13 +84,15 @@ test('F8: a pool that is closed before its first call leaves no connection', asy
 
 test('D8: a driver that reads past the guard is refused, and its connection is closed', async () => {
   await using it = await place();
-  const inUse = jest.spyOn(AnswerGuard.prototype, 'isInUse', 'get').mockReturnValue(false);
+  const passedBy = jest
+    .spyOn(AnswerGuard.prototype, 'passedBy', 'get')
+    .mockReturnValue('Connection.messageIo');
   try {
     await expect(it.pool.connect()).rejects.toMatchObject({ code: 'DRIVER_UNSUPPORTED' });
     await until('the connection has ended', () => it.server.connections === 1 && it.server.open === 0);
     expect(it.counts).toEqual({ admitted: 1, ended: 1 });
   } finally {
-    inUse.mockRestore();
+    passedBy.mockRestore();
   }
 });
 
