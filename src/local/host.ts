@@ -104,7 +104,7 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
     }
   }
 
-  /** Returns how many runs it started; null when no run slot is free, so that there is no plan. */
+  /** Returns how many runs it started; null when there is no plan: no run slot is free, or the plan failed. */
   async function planOnce(): Promise<number | null> {
     const capacity = free();
     waiting = capacity === 0;
@@ -125,7 +125,7 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
       logger.error('The plan failed; this host tries again after a pause, which grows with each failure.', {
         error: errorText(error),
       });
-      return 0;
+      return null;
     } finally {
       reserved -= capacity;
     }
@@ -182,8 +182,10 @@ export async function runLocalHost(options: LocalHostOptions): Promise<void> {
     planAgain = false;
     const started = await planOnce();
     if (signal.aborted) break;
-    if (started !== null) fruitless = isEarly && started === 0 ? fruitless + 1 : 0;
-    if (waiting && started !== null && started > 0) planAgain = true;
+    if (started !== null) {
+      fruitless = isEarly && started === 0 ? fruitless + 1 : 0;
+      if (waiting && started > 0) planAgain = true;
+    }
     isEarly = await pause();
   }
   endOffer();

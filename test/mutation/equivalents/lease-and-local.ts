@@ -61,4 +61,16 @@ export const leaseAndLocalEquivalents: readonly Equivalent[] = [
     mutant: 'true → false',
     why: 'A plan sets it before anything reads it.',
   },
+  {
+    file: 'src/local/host.ts',
+    line: 'let planAgain = false;',
+    mutant: 'false → true',
+    why: 'The loop sets it before anything reads it.',
+  },
+  {
+    file: 'src/local/host.ts',
+    line: 'let fruitless = 0;',
+    mutant: '0 → 1',
+    why: 'The first plan is not early, and sets it before anything reads it.',
+  },
 ];

@@ -106,12 +106,22 @@ function host(due: string[], { parallelRuns = 2, plan, every = intervalMs }: Hos
   };
 }
 
-/** Fires the signal, ends the runs in flight, and checks that the host leaves no timer or listener. */
-async function stopped({ stop, runs, ended }: Running): Promise<void> {
-  stop.abort();
-  for (const run of runs.values()) run.resolve({ more: false });
+/** Fires the signal, ends the runs in flight, and checks that the host takes no more wakes and leaves no timer. */
+async function stopped(one: Running): Promise<void> {
+  one.stop.abort();
+  for (const run of one.runs.values()) run.resolve({ more: false });
   await pass(0);
-  expect([ended(), jest.getTimerCount()]).toEqual([true, 0]);
+  expect([one.ended(), jest.getTimerCount(), one.wakes]).toEqual([true, 0, undefined]);
+}
+
+const times = ({ plans }: Running) => plans.map(({ at }) => at);
+
+/** Checks that the condition holds in each of the next microtasks. */
+async function throughout(check: () => void): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) {
+    await null;
+    check();
+  }
 }
 
 describe('the continuous host plans (F3)', () => {
@@ -189,6 +199,17 @@ describe('the continuous host plans (F3)', () => {
     await stopped(one);
   });
 
+  test('F3: a plan that chose only tenants whose runs here have not ended is not repeated before the interval', async () => {
+    let plans = 0;
+    const one = host([], { parallelRuns: 3, plan: async () => ({ ...planOf('a'), more: ++plans < 6 }) });
+    await pass(intervalMs - 1);
+    // The first plan chose the tenant, so the second followed at once.
+    expect([one.started, times(one)]).toEqual([['a'], [0, 0]]);
+    one.stop.abort();
+    await one.end('a');
+    await stopped(one);
+  });
+
   test('F3: an interval longer than the longest pause after a failure is kept', async () => {
     const one = host([], { every: 60_000 });
     await pass(120_000);
@@ -229,6 +250,26 @@ describe('the continuous host plans (F3)', () => {
     await one.end('b');
     // The last two plans have the same time: 'b' ended while a tenant was waiting.
     expect(one.plans.map(({ at }) => at)).toEqual([0, 1_000, 1_000]);
+    await stopped(one);
+  });
+
+  test('F4, F5: the slot of a run that left backlog while a plan was under way goes to no wake', async () => {
+    const slowPlans = [deferred(), deferred()];
+    let plans = 0;
+    const one = host([], {
+      plan: async () => {
+        if (plans++ === 0) return planOf('a');
+        await slowPlans[plans - 2]!.promise;
+        return planOf();
+      },
+    });
+    await pass(intervalMs);
+    await one.end('a', true);
+    slowPlans[0]!.resolve();
+    await throughout(() => expect(one.wakes.reserve(1)).toBe(0));
+    expect(plans).toBe(3);
+    slowPlans[1]!.resolve();
+    await pass(0);
     await stopped(one);
   });
 
@@ -517,6 +558,49 @@ describe('a wake of the same process (F7)', () => {
     await stopped(one);
   });
 
+  test('F3, F7: early plans that another host keeps out are made again after pauses that double, until the interval', async () => {
+    const one = host([], { plan: async () => ({ ...planOf(), status: 'leased-elsewhere' }) });
+    await pass(1);
+    one.wakes.planSoon();
+    await pass(intervalMs + 255);
+    expect(times(one)).toEqual([0, 1, 6, 16, 36, 76, 156, 256, 1_256]);
+    await stopped(one);
+  });
+
+  test('F3, F4, F7: while an early plan waits for its pause, wakes get no slot and bring it no further forward', async () => {
+    const one = host([]);
+    await pass(1);
+    one.wakes.planSoon();
+    await pass(0);
+    one.wakes.planSoon();
+    expect(one.wakes.reserve(1)).toBe(0);
+    await pass(4);
+    one.wakes.planSoon();
+    await pass(0);
+    expect(times(one)).toEqual([0, 1]);
+    await pass(1);
+    expect(times(one)).toEqual([0, 1, 6]);
+    await stopped(one);
+  });
+
+  test('F3, F7: the pause between early plans does not become shorter because no slot was free meanwhile', async () => {
+    const one = host([], { parallelRuns: 1 });
+    await pass(1);
+    one.wakes.planSoon();
+    await pass(0);
+    one.wakes.planSoon();
+    await pass(5);
+    const places = one.wakes.reserve(1);
+    one.wakes.planSoon();
+    await pass(10);
+    one.wakes.serve([], places);
+    await pass(9);
+    expect(times(one)).toEqual([0, 1, 6]);
+    await pass(1);
+    expect(times(one)).toEqual([0, 1, 6, 26]);
+    await stopped(one);
+  });
+
   test('F7: an early plan that another host keeps out is made again soon: it may have had too few free slots', async () => {
     let isFree = false;
     const one = host([], {
@@ -568,6 +652,17 @@ describe('a wake of the same process (F7)', () => {
       await null;
       expect(one.wakes.reserve(1)).toBe(0);
     }
+    expect([one.started, one.plans.length]).toEqual([['a', 'a'], 1]);
+    await stopped(one);
+  });
+
+  test('F7: that came during the run, and is served by another run, brings no plan forward', async () => {
+    const one = host([], { parallelRuns: 2 });
+    await pass(1);
+    one.wakes.serve(planOf('a').requests, one.wakes.reserve(1));
+    await pass(0);
+    one.runs.get('a')!.resolve({ more: true, woken: true, continuation: planOf('a').requests[0]! });
+    await pass(0);
     expect([one.started, one.plans.length]).toEqual([['a', 'a'], 1]);
     await stopped(one);
   });
@@ -629,4 +724,21 @@ describe('a wake of the same process (F7)', () => {
     expect([one.ended(), one.plans.length]).toEqual([true, 1]);
     await stopped(one);
   });
+
+  test.each([[[]], [['a']]])(
+    'D5, F7: a host that stops waits for a wake that is under way, and no longer (chosen: %j)',
+    async (chosen: string[]) => {
+      const one = host([]);
+      await pass(1);
+      const { wakes } = one;
+      const places = wakes.reserve(1);
+      one.stop.abort();
+      await pass(0);
+      expect(one.ended()).toBe(false);
+      wakes.serve(planOf(...chosen).requests, places);
+      await pass(0);
+      for (const tenantId of chosen) await one.end(tenantId);
+      expect(one.ended()).toBe(true);
+    },
+  );
 });
