@@ -127,6 +127,15 @@ describe.each([
     expect((await one.list()).filter(({ held }) => held)).toEqual([]);
   });
 
+  test('L5: withLease without a function for the work is refused, and takes no lease', async () => {
+    const [one] = await hosts();
+    await expect(one.withLease('report', {}, undefined as never)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: "withLease: 'work' must be a function, got undefined.",
+    });
+    expect((await one.list()).map(({ name }) => name)).not.toContain('report');
+  });
+
   test('L5: work that ends after its lease was lost is not a success', async () => {
     const [one, other] = await hosts();
     const lost = { code: 'LEASE_LOST', tenantId };

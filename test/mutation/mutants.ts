@@ -82,7 +82,7 @@ export function mutantsOf(file: string, source: string): Mutant[] {
   const mutants: Mutant[] = [];
 
   function visit(node: Node, parent: Node, role: string, outer: Site): void {
-    if (skipped.test(node.type) && !wrappers.has(node.type)) return;
+    if ((skipped.test(node.type) && !wrappers.has(node.type)) || isListOfNames(node)) return;
     if (wrappers.has(node.type)) {
       visit(node.expression, parent, role, outer);
       return;
@@ -118,6 +118,11 @@ export function mutantsOf(file: string, source: string): Mutant[] {
   };
   visit(program, program, 'program', { start: 0, end: null });
   return mutants.sort((one, other) => one.start - other.start || one.end - other.end);
+}
+
+/** A list of options' names. The compiler refuses every value but `true`, and nothing reads the values. */
+function isListOfNames({ type, id }: Node): boolean {
+  return type === 'VariableDeclarator' && id.typeAnnotation?.typeAnnotation.typeName?.name === 'NamesOf';
 }
 
 type Replace = (start: number, end: number, mutated: string) => void;

@@ -33,6 +33,13 @@ export const leaseAndLocalEquivalents: readonly Equivalent[] = [
   },
   {
     file: 'src/lease/leases.ts',
+    line: 'if (found === undefined || found.owner === null || found.acquisitionId === null) return null;',
+    mutant:
+      'found === undefined || found.owner === null || found.acquisitionId === null → (found === undefined || found.owner === null)',
+    why: 'The release of a lease without an acquisition finds no row, which is null as well.',
+  },
+  {
+    file: 'src/lease/leases.ts',
     line: 'randomUUID().slice(0, 8)',
     mutant: 'randomUUID().slice(0, 8) → randomUUID()',
     why: 'Any part of a UUID distinguishes owners.',
@@ -51,7 +58,7 @@ export const leaseAndLocalEquivalents: readonly Equivalent[] = [
   },
   {
     file: 'src/lease/leases.ts',
-    line: 'if (durationMs === null || durationMs < 100 || durationMs > longestMs) {',
+    line: 'if (durationMs === null || durationMs < 100 || durationMs > longestLeaseMs) {',
     mutant: 'durationMs === null || durationMs < 100 → (durationMs < 100)',
     why: 'null is less than 100.',
   },

@@ -71,14 +71,15 @@ describe('renewing by hand (L5)', () => {
   });
 
   test('L5: a lease that another holder has taken is lost at once, with no further call', async () => {
-    const { lease, renew } = held({ renew: async () => ({ status: 'lost' }) });
+    const renew = jest.fn(async () => ({ status: 'lost' as const }));
+    const { lease } = held({ renew });
     const before = lease.expiresAt;
     await expect(lease.renew()).rejects.toMatchObject(lost('another owner has taken it'));
     expect(lease.signal.reason).toBe(lease.lost);
     expect(lease.expiresAt).toBe(before);
     await expect(lease.renew()).rejects.toBe(lease.lost);
     await pass(120);
-    expect([renew.mock.calls.length, jest.getTimerCount()]).toEqual([0, 0]);
+    expect([renew.mock.calls.length, jest.getTimerCount()]).toEqual([1, 0]);
   });
 
   test('L4: a failed renewal throws its cause, and the lease is still held', async () => {
@@ -87,6 +88,24 @@ describe('renewing by hand (L5)', () => {
     expect([lease.signal.aborted, lease.lost]).toEqual([false, undefined]);
     await lease.release();
   });
+});
+
+test('L5: a listener of its signal that throws is logged, and changes nothing else', async () => {
+  const { lease, logger, closed } = held();
+  const listener = jest.fn();
+  lease.signal.addEventListener('abort', () => {
+    throw new TypeError('payload');
+  });
+  lease.signal.addEventListener('abort', listener);
+  closed.abort();
+  expect(listener).toHaveBeenCalledTimes(1);
+  expect(logger.lines).toEqual([
+    {
+      level: 'error',
+      message: expect.stringContaining("A listener of a lease's signal threw an error"),
+      fields: { tenantId: 'acme', lease: 'report', error: 'TypeError' },
+    },
+  ]);
 });
 
 describe('a renewal of the heartbeat that fails (L4)', () => {

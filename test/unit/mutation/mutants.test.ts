@@ -27,6 +27,8 @@ test.each([
   ['const f = () => g(1);', ['const f = () => undefined;', 'const f = () => g(0);']],
   ["const s = { kind: 'done' };", ["const s = { kind: '' };"]],
   ["throw new Error('text for people');", [';']],
+  ['const names: NamesOf<A> = { a: true };', []],
+  ['const names: Other<A> = { a: true };', ['const names: Other<A> = { a: false };']],
   ["import x from 'y'; type T = 'a' | 'b'; interface I { n: 1 }", []],
   [
     'const q = `SELECT 1 FROM t WHERE a <= ? ORDER BY b LIMIT 1`;',
