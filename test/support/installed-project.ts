@@ -2,6 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import {
   cpSync,
+  existsSync,
   globSync,
   mkdirSync,
   mkdtempSync,
@@ -23,13 +24,36 @@ export interface Ended {
   readonly output: string;
 }
 
-type Install = (place: { folder: string; kept: string; registry: string; tarball: string }) => {
+type Install = (place: { kept: string; registry: string; tarball: string }) => {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Further fields of the project's package.json. */
+  readonly manifest?: object;
+  /** What starts Node in the project, before Node's own arguments; by default Node itself. */
+  readonly node?: readonly string[];
 };
 
 const program = (file: string) => path.join(root, 'node_modules', file);
+
+const yarn4 =
+  (linker: 'node-modules' | 'pnp'): Install =>
+  ({ registry, kept, tarball }) => {
+    const yarn = program('@yarnpkg/cli-dist/bin/yarn.js');
+    return {
+      command: process.execPath,
+      args: [yarn, 'add', `multi-outbox@file:${tarball}`],
+      env: {
+        YARN_NPM_REGISTRY_SERVER: registry.replace(/\/$/, ''),
+        YARN_GLOBAL_FOLDER: kept,
+        YARN_ENABLE_TELEMETRY: '0',
+        YARN_NODE_LINKER: linker,
+        YARN_ENABLE_IMMUTABLE_INSTALLS: 'false',
+      },
+      // Plug'n'Play takes a program in .mts for CommonJS, unless the project says that it consists of ES modules.
+      ...(linker === 'pnp' && { node: [process.execPath, yarn, 'node'], manifest: { type: 'module' } }),
+    };
+  };
 
 /** Each package manager keeps its downloads in `kept`. Only npm uses its own cache, which `npm ci` has filled. */
 const installs = {
@@ -50,17 +74,8 @@ const installs = {
     command: process.execPath,
     args: [program('yarn/bin/yarn.js'), 'add', tarball, `--registry=${registry}`, `--cache-folder=${kept}`],
   }),
-  'yarn 4': ({ registry, kept, tarball }) => ({
-    command: process.execPath,
-    args: [program('@yarnpkg/cli-dist/bin/yarn.js'), 'add', `multi-outbox@file:${tarball}`],
-    env: {
-      YARN_NPM_REGISTRY_SERVER: registry.replace(/\/$/, ''),
-      YARN_GLOBAL_FOLDER: kept,
-      YARN_ENABLE_TELEMETRY: '0',
-      YARN_NODE_LINKER: 'node-modules',
-      YARN_ENABLE_IMMUTABLE_INSTALLS: 'false',
-    },
-  }),
+  'yarn 4': yarn4('node-modules'),
+  "yarn 4 with Plug'n'Play": yarn4('pnp'),
 } satisfies Record<string, Install>;
 
 export type PackageManager = keyof typeof installs;
@@ -70,13 +85,16 @@ export class InstalledProject {
   readonly folder: string;
   readonly #running = new Set<ChildProcess>();
   readonly #place = mkdtempSync(path.join(tmpdir(), 'multi-outbox-pack-'));
+  readonly #kept = path.join(this.#place, 'kept');
+  #env: Readonly<Record<string, string>> = {};
+  #node: readonly string[] = [process.execPath];
 
   /** @param example the folder of a project, relative to the repository, to begin with a copy of it */
   constructor(example?: string) {
     this.folder = path.join(this.#place, 'project');
     mkdirSync(this.folder);
     if (example === undefined) {
-      this.write('package.json', '{"name":"project","version":"1.0.0","license":"MIT","private":true}');
+      this.#describe();
     } else {
       const isSource = (file: string) => !['node_modules', 'dist'].includes(path.basename(file));
       cpSync(path.join(root, example), this.folder, { recursive: true, filter: isSource });
@@ -87,10 +105,18 @@ export class InstalledProject {
 
   async install(manager: PackageManager): Promise<Ended> {
     const registry = (await this.run('npm', ['config', 'get', 'registry'])).output.trim();
-    const kept = path.join(this.#place, 'kept');
     const { tarball } = packedPackage();
-    const install: ReturnType<Install> = installs[manager]({ folder: this.folder, kept, registry, tarball });
-    return this.run(install.command, install.args, install.env);
+    const install: Install = installs[manager];
+    const { command, args, env, node, manifest } = install({ kept: this.#kept, registry, tarball });
+    if (manifest !== undefined) this.#describe(manifest);
+    this.#env = env ?? {};
+    this.#node = node ?? this.#node;
+    return this.run(command, args);
+  }
+
+  #describe(further: object = {}): void {
+    const manifest = { name: 'project', version: '1.0.0', license: 'MIT', private: true, ...further };
+    this.write('package.json', JSON.stringify(manifest));
   }
 
   /** Removes the files that the pattern names. */
@@ -109,6 +135,20 @@ export class InstalledProject {
 
   /** Names and versions of the packages that are installed, and the size of all, in bytes. */
   installed(): { packages: string[]; bytes: number } {
+    return existsSync(this.file('.pnp.cjs')) ? this.#zipped() : this.#unpacked();
+  }
+
+  /** Plug'n'Play reads the packages from their archives. */
+  #zipped(): { packages: string[]; bytes: number } {
+    const files = globSync('cache/*.zip', { cwd: this.#kept });
+    return {
+      // Such as 'ms-npm-2.1.3-81ff3cfac1-10.zip'.
+      packages: files.map((file) => path.basename(file).replace(/-(npm|file)-.*/, '@$1')).sort(),
+      bytes: files.reduce((sum, file) => sum + statSync(path.join(this.#kept, file)).size, 0),
+    };
+  }
+
+  #unpacked(): { packages: string[]; bytes: number } {
     const packages = new Set<string>();
     let bytes = 0;
     const files = readdirSync(this.file('node_modules'), { recursive: true, withFileTypes: true });
@@ -126,14 +166,16 @@ export class InstalledProject {
   }
 
   node(...args: string[]): Promise<Ended> {
-    return this.run(process.execPath, args);
+    const [command, ...before] = this.#node;
+    return this.run(command!, [...before, ...args]);
   }
 
   /**
    * Runs node and types one text after another, each as soon as the output matches its `after`; then the input ends.
    */
   async type(args: readonly string[], texts: readonly { after: RegExp; text: string }[]): Promise<Ended> {
-    const child = spawn(process.execPath, args, { cwd: this.folder, env: environment() });
+    const [command, ...before] = this.#node;
+    const child = spawn(command!, [...before, ...args], { cwd: this.folder, env: this.#environment() });
     this.#running.add(child);
     let output = '';
     const left = [...texts];
@@ -150,10 +192,10 @@ export class InstalledProject {
     return { code, output };
   }
 
-  run(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  run(command: string, args: readonly string[]): Promise<Ended> {
     return new Promise((resolve) => {
       const shell = command === 'npm' && npmShell;
-      const options = { cwd: this.folder, env: { ...environment(), ...env }, maxBuffer: 100_000_000, shell };
+      const options = { cwd: this.folder, env: this.#environment(), maxBuffer: 100_000_000, shell };
       const child = execFile(command, args, options, (error, stdout, stderr) =>
         resolve({ code: error === null ? 0 : Number(error.code ?? 1), output: stdout + stderr }),
       );
@@ -166,11 +208,11 @@ export class InstalledProject {
     for (const child of this.#running) child.kill('SIGKILL');
     rmSync(this.#place, { recursive: true, force: true });
   }
-}
 
-/** The environment of this process, without the variables that npm and Jest set. */
-function environment(): NodeJS.ProcessEnv {
-  const own = Object.entries(process.env).filter(([name]) => !/^(npm_|jest_|node_env$)/i.test(name));
-  const PATH = `${path.dirname(process.execPath)}${path.delimiter}${process.env.PATH}`;
-  return { ...Object.fromEntries(own), PATH, NODE_NO_WARNINGS: '1', CI: 'true' };
+  /** The environment of this process, without the variables that npm and Jest set, and with those of the package manager. */
+  #environment(): NodeJS.ProcessEnv {
+    const own = Object.entries(process.env).filter(([name]) => !/^(npm_|jest_|node_env$)/i.test(name));
+    const PATH = `${path.dirname(process.execPath)}${path.delimiter}${process.env.PATH}`;
+    return { ...Object.fromEntries(own), PATH, NODE_NO_WARNINGS: '1', CI: 'true', ...this.#env };
+  }
 }
