@@ -123,7 +123,30 @@ describe.each(packageManagers)('installed by %s', (manager: PackageManager) => {
     project.write('shop.cjs', quickStartInCommonJs());
     expectWelcomes(await project.type(['shop.cjs'], typed));
   });
+
+  test('a fleet with a registry in a file is woken, and dispatched', async () => {
+    project.write('fleet.cjs', fleet);
+    expect(await project.node('fleet.cjs')).toEqual({ code: 0, output: 'welcome Ann\n' });
+  });
 });
+
+/**
+ * A registry in a file. After its first run the tenant is not due, so the wake writes to the registry, and brings what it
+ * wrote to the disk.
+ */
+const fleet = `const { createMultiOutbox, defineHandler } = require('multi-outbox');
+  const handlers = [defineHandler({ topic: 'welcome', handle: ({ payload }) => console.log('welcome', payload) })];
+  (async () => {
+    const multiOutbox = createMultiOutbox({ registry: 'sqlite:fleet/registry.db', handlers });
+    await multiOutbox.migrate();
+    await multiOutbox.tenants.add({ id: 'shop' });
+    await multiOutbox.migrate();
+    await multiOutbox.tick();
+    await multiOutbox.outbox('shop').enqueue({ topic: 'welcome', payload: 'Ann' });
+    await multiOutbox.wake('shop');
+    await multiOutbox.tick();
+    await multiOutbox.close();
+  })();`;
 
 describe('in a project', () => {
   let project: InstalledProject;

@@ -68,10 +68,13 @@ function pack(files: readonly string[]): void {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     execFileSync('tar', ['-xzf', readdirSync(made)[0]!], { cwd: made });
-    rmSync(place, { recursive: true, force: true });
-    renameSync(made, place);
-  } catch (error) {
-    if (!existsSync(place)) throw error;
+    try {
+      rmSync(place, { recursive: true, force: true });
+      renameSync(made, place);
+    } catch (error) {
+      // The other worker's package is as new.
+      if (!existsSync(place)) throw error;
+    }
   } finally {
     rmSync(aside, { recursive: true, force: true });
   }
