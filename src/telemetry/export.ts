@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { metrics, SpanKind } from '@opentelemetry/api';
-import type { MetricReader } from '@opentelemetry/sdk-metrics';
+import type { AggregationTemporality, MetricReader } from '@opentelemetry/sdk-metrics';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { errorText, isMultiOutboxError, MultiOutboxError } from '../errors.ts';
 import { optional } from '../optional-package.ts';
@@ -45,7 +45,6 @@ const forPrometheus = [
   '@opentelemetry/exporter-prometheus',
   '@opentelemetry/resources',
   '@opentelemetry/sdk-metrics',
-  '@opentelemetry/sdk-trace-node',
 ];
 const forApplicationInsights = ['applicationinsights', '@opentelemetry/resources'];
 const waitMs = 3_000;
@@ -163,9 +162,11 @@ async function otlpOutlets(env: Env): Promise<Outlets> {
       ]),
     );
     const exportIntervalMillis = Number(env.OTEL_METRIC_EXPORT_INTERVAL) || metricIntervalMs;
+    const exporter = new OTLPMetricExporter();
+    endGauges(exporter);
     outlets.metricReaders.push(
       new PeriodicExportingMetricReader({
-        exporter: new OTLPMetricExporter(),
+        exporter,
         exportIntervalMillis,
         // The SDK refuses a timeout that is longer than the interval.
         exportTimeoutMillis: Math.min(waitMs, exportIntervalMillis),
@@ -181,6 +182,19 @@ function isOtlpWanted(signal: Signal, env: Env): boolean {
   return Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT || env[`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`]);
 }
 
+/**
+ * Ends the series of a gauge that is observed no more, such as that of a tenant that is well again. With the temporality
+ * 'cumulative' the SDK repeats the last value for ever. A gauge's values are the same with both temporalities.
+ * @param from an exporter, or a reader that chooses the temporality itself
+ */
+function endGauges(from: Pick<MetricReader, 'selectAggregationTemporality'>): void {
+  const chosen = from.selectAggregationTemporality.bind(from);
+  from.selectAggregationTemporality = (type) => (type === 'OBSERVABLE_GAUGE' ? delta : chosen(type));
+}
+
+/** AggregationTemporality.DELTA, without loading the SDK. */
+const delta: AggregationTemporality.DELTA = 0;
+
 /** Adds the collector of `scrape`. The exporter's own server is not started: the caller serves the text. */
 async function withScrape(outlets: Outlets): Promise<Outlets> {
   const { PrometheusExporter, PrometheusSerializer } = await optional(
@@ -188,6 +202,7 @@ async function withScrape(outlets: Outlets): Promise<Outlets> {
     () => import('@opentelemetry/exporter-prometheus'),
   );
   const exporter = new PrometheusExporter({ preventServerStart: true });
+  endGauges(exporter);
   const serializer = new PrometheusSerializer();
   return {
     ...outlets,
@@ -213,20 +228,26 @@ async function startSdk(
   serviceName: string,
   packages: readonly string[],
 ): Promise<() => Promise<void>> {
-  const [resource, { NodeTracerProvider }, { MeterProvider }] = await Promise.all([
-    resourceOf(serviceName, packages),
-    optional(packages, () => import('@opentelemetry/sdk-trace-node')),
-    optional(packages, () => import('@opentelemetry/sdk-metrics')),
-  ]);
-  const tracerProvider = new NodeTracerProvider({
-    resource,
-    spanProcessors: [idleSpansDropped, ...spanProcessors],
-  });
-  tracerProvider.register();
-  const meterProvider = new MeterProvider({ resource, readers: metricReaders, views: [boundedSeries] });
-  metrics.setGlobalMeterProvider(meterProvider);
+  const resource = await resourceOf(serviceName, packages);
+  const shutdowns: (() => Promise<void>)[] = [];
+  // A signal that nothing takes has no provider, because spans and measurements cost time.
+  if (spanProcessors.length > 0) {
+    const { NodeTracerProvider } = await optional(packages, () => import('@opentelemetry/sdk-trace-node'));
+    const provider = new NodeTracerProvider({
+      resource,
+      spanProcessors: [idleSpansDropped, ...spanProcessors],
+    });
+    provider.register();
+    shutdowns.push(() => provider.shutdown());
+  }
+  if (metricReaders.length > 0) {
+    const { MeterProvider } = await optional(packages, () => import('@opentelemetry/sdk-metrics'));
+    const provider = new MeterProvider({ resource, readers: metricReaders, views: [boundedSeries] });
+    metrics.setGlobalMeterProvider(provider);
+    shutdowns.push(() => provider.shutdown());
+  }
   return async () => {
-    await Promise.allSettled([tracerProvider.shutdown(), meterProvider.shutdown()]);
+    await Promise.allSettled(shutdowns.map((shutdown) => shutdown()));
   };
 }
 
