@@ -81,13 +81,10 @@ const tenantHealth = v.strictObject({
       lastUtc: time,
       failures: count,
       messageId: v.string(),
-      error: v.string(),
     }),
   ),
   totals: counts,
-  lastError: v.nullable(
-    v.strictObject({ code: v.string(), utc: v.nullable(time), message: v.optional(v.string()) }),
-  ),
+  lastError: v.nullable(v.strictObject({ code: v.string(), utc: v.nullable(time) })),
 });
 export const fleet = v.strictObject({
   status: v.picklist(['ok', 'troubled']),

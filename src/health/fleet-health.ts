@@ -1,6 +1,7 @@
 /** The answer of `health/fleet`, for the local host and for the function app. */
 import type { FleetSummary } from '../engine/fleet-summary.ts';
 import type { TenantRecord } from '../engine/registry.ts';
+import type { FailingTopic } from '../engine/tenant-report.ts';
 import { MultiOutboxError, shownValue } from '../errors.ts';
 import type { MultiOutbox } from '../multi-outbox-interface.ts';
 import { optionsOf } from '../options.ts';
@@ -27,7 +28,7 @@ export interface FleetHealth {
   readonly complete: boolean;
 }
 
-/** A tenant by its last reports. An error shows its message only if that can name no server, file or setting. */
+/** A tenant by its last reports. Errors are codes: their texts can hold what handlers and servers say. `status` shows them. */
 export type TenantHealth = Pick<
   TenantRecord['schedule'],
   | 'nextDueUtc'
@@ -37,15 +38,11 @@ export type TenantHealth = Pick<
   | 'backlog'
   | 'queues'
   | 'parkedTopics'
-  | 'failingTopics'
   | 'totals'
 > & {
   readonly tenantId: string;
-  readonly lastError: {
-    readonly code: string;
-    readonly utc: Date | null;
-    readonly message?: string | null;
-  } | null;
+  readonly failingTopics: readonly Omit<FailingTopic, 'error'>[];
+  readonly lastError: { readonly code: string; readonly utc: Date | null } | null;
 };
 
 /** Reads only the registry (F6). @throws INVALID_ARGUMENT, or the registry's error */
@@ -95,13 +92,7 @@ export function fleetHealthQuery(query: Pick<URLSearchParams, 'get'>): FleetHeal
 
 function tenantHealth({ id, schedule }: TenantRecord): TenantHealth {
   const { nextDueUtc, lastRunUtc, lastOutcome, failureStreak, backlog, totals } = schedule;
-  const { queues, parkedTopics, failingTopics } = schedule;
-  const { lastError, lastErrorCode, lastErrorUtc } = schedule;
-  const error = lastErrorCode !== null && {
-    code: lastErrorCode,
-    utc: lastErrorUtc,
-    ...(isForCallers(lastErrorCode) && { message: lastError }),
-  };
+  const { queues, parkedTopics, failingTopics, lastErrorCode, lastErrorUtc } = schedule;
   return {
     tenantId: id,
     nextDueUtc,
@@ -111,13 +102,8 @@ function tenantHealth({ id, schedule }: TenantRecord): TenantHealth {
     backlog,
     queues,
     parkedTopics,
-    failingTopics,
+    failingTopics: failingTopics.map(({ error: _, ...topic }) => topic),
     totals,
-    lastError: error || null,
+    lastError: lastErrorCode === null ? null : { code: lastErrorCode, utc: lastErrorUtc },
   };
-}
-
-/** Whether an error's message may be shown over HTTP. Other messages can name servers, files and settings. */
-function isForCallers(code: string): boolean {
-  return code === 'INVALID_ARGUMENT' || code === 'INVALID_MESSAGE' || code === 'POISONED';
 }
