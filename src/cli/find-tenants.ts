@@ -1,7 +1,7 @@
 /** The tenants that `status` shows: those with the worst troubles first. */
 import type { TenantRecord } from '../engine/registry.ts';
 import type { TenantStatus } from '../engine/tenant-status.ts';
-import { deadNow } from '../health/troubles.ts';
+import { deadNow, worstOf } from '../fleet/operations/worse-first.ts';
 import type { MultiOutbox } from '../multi-outbox.ts';
 
 export interface TenantQuery {
@@ -43,10 +43,7 @@ export async function findTenants(
     });
     const found = page.filter((tenant) => matches(tenant, options));
     matching += found.length;
-    worst = worst
-      .concat(found)
-      .sort((one, other) => rank(one) - rank(other))
-      .slice(0, limit);
+    worst = worstOf(worst, found, limit);
     if (page.length < pageSize) return { tenants: worst, matching };
     after = page.at(-1)!.id;
   }
@@ -59,17 +56,6 @@ function matches(tenant: TenantRecord, { status, failing, backlog, parked, dead 
     (!failing || schedule.failureStreak > 0 || schedule.failingTopics.length > 0) &&
     (!backlog || schedule.backlog) &&
     (!parked || schedule.parkedTopics.length > 0) &&
-    (!dead || deadNow(tenant) > 0)
+    (!dead || deadNow(schedule) > 0)
   );
-}
-
-/** The lower, the worse. */
-function rank(tenant: TenantRecord): number {
-  const { schedule, status } = tenant;
-  if (status === 'retired') return 6;
-  if (status === 'paused') return 5;
-  if (schedule.failureStreak > 0) return 0;
-  if (schedule.failingTopics.length > 0) return 1;
-  if (deadNow(tenant) > 0) return 2;
-  return schedule.parkedTopics.length > 0 || schedule.backlog ? 3 : 4;
 }

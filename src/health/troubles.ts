@@ -1,6 +1,7 @@
 /** The rules of `--fail-on`, for the command line and for `health/fleet`: which troubles the last reports show. */
 import type { FleetSummary } from '../engine/fleet-summary.ts';
 import type { TenantRecord } from '../engine/registry.ts';
+import { deadNow } from '../fleet/operations/worse-first.ts';
 
 export const troubles = ['dead', 'failing', 'stale'] as const;
 /**
@@ -72,7 +73,7 @@ const inFleet = (fleet: FleetSummary): Found => ({
 function inTenants(tenants: readonly TenantRecord[]): Found {
   const living = tenants.filter(({ status }) => status !== 'retired');
   const active = tenants.filter(({ status }) => status === 'active');
-  const dead = living.map(deadNow).filter((count) => count > 0);
+  const dead = living.map(({ schedule }) => deadNow(schedule)).filter((count) => count > 0);
   // By the clock of this machine, because a tenant's record has no age.
   const due = active.flatMap(({ schedule }) => schedule.nextDueUtc ?? []);
   return {
@@ -85,11 +86,6 @@ function inTenants(tenants: readonly TenantRecord[]): Found {
     withFailingTopics: active.filter(({ schedule }) => schedule.failingTopics.length > 0).length,
     oldestDueMs: due.length === 0 ? null : Date.now() - Math.min(...due.map(Number)),
   };
-}
-
-/** Dead messages of all queues of a tenant, by the last runs that served them. */
-export function deadNow({ schedule: { queues } }: Pick<TenantRecord, 'schedule'>): number {
-  return Object.values(queues).reduce((sum, { dead }) => sum + dead, 0);
 }
 
 /** Reads the names of troubles, separated by commas; null if one is unknown. */

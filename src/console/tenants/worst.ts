@@ -1,9 +1,10 @@
+import { type Condition, worseFirst } from '../../fleet/operations/worse-first.ts';
 import { conditions } from './filter.ts';
 import type { TenantRow } from './tenant-row.ts';
 
 const shown = 12;
 
-/** The tenants that most need attention: the longest streak first, then failing topics, dead messages and waiting ones. */
+/** The tenants that most need attention, in the order of `status`. */
 export function worstOf(
   rows: readonly TenantRow[],
   now: number,
@@ -18,15 +19,12 @@ export function worstOf(
         conditions.overdue(row, now)),
   );
   const sorted = troubled
-    .map((row) => ({ row, rank: ranks(row, now) }))
-    .sort((a, b) => {
-      const at = a.rank.findIndex((value, index) => value !== b.rank[index]);
-      return at === -1 ? (a.row.id < b.row.id ? -1 : 1) : b.rank[at]! - a.rank[at]!;
-    });
+    .map((row) => ({ row, condition: conditionOf(row) }))
+    .sort((a, b) => worseFirst(a.condition, b.condition));
   return { tenants: sorted.slice(0, shown).map(({ row }) => row), troubled: troubled.length };
 }
 
-function ranks(row: TenantRow, now: number): number[] {
-  const waitsMs = row.oldestDueUtc === null ? 0 : now - Date.parse(row.oldestDueUtc);
-  return [row.failureStreak, row.failingTopics, row.counts?.dead ?? 0, row.parkedTopics, waitsMs];
+function conditionOf({ counts, oldestDueUtc, nextDueUtc, ...row }: TenantRow): Condition {
+  const ms = (time: string | null) => (time === null ? null : Date.parse(time));
+  return { ...row, dead: counts?.dead ?? 0, oldestDueMs: ms(oldestDueUtc), nextDueMs: ms(nextDueUtc) };
 }

@@ -1,8 +1,12 @@
-import type { Registry, TenantRecord, TenantSchedule } from '../../engine/registry.ts';
+import type { Registry, TenantRecord } from '../../engine/registry.ts';
+import { deadNow, worstOf } from './worse-first.ts';
 
 /** The tenants that most need attention, by the registry's last reports (F6). */
 export interface WorstTenants {
-  /** Failing tenants first, the longest streak first; then those with the most failing topics, then those that have been due the longest. */
+  /**
+   * Failing tenants first, the longest streak first; then those with the most failing topics, dead messages, parked topics;
+   * then those with a backlog, and those that have been due the longest.
+   */
   readonly tenants: readonly TenantRecord[];
   /** How many active tenants were read. */
   readonly examined: number;
@@ -28,7 +32,8 @@ export async function worstTenants(
     const size = Math.min(pageSize, examine - examined);
     const page = await registry.list({ status: 'active', limit: size, after });
     examined += page.length;
-    worst = [...worst, ...page.filter((tenant) => isTroubled(tenant, now))].sort(worseFirst).slice(0, limit);
+    const troubled = page.filter((tenant) => isTroubled(tenant, now));
+    worst = worstOf(worst, troubled, limit);
     if (page.length < size) return { tenants: worst, examined, complete: true };
     if (examined >= examine) return { tenants: worst, examined, complete: false };
     after = page.at(-1)!.id;
@@ -36,17 +41,8 @@ export async function worstTenants(
 }
 
 function isTroubled({ schedule }: TenantRecord, now: number): boolean {
-  const { failureStreak, backlog, queues, parkedTopics, failingTopics, nextDueUtc } = schedule;
+  const { failureStreak, backlog, parkedTopics, failingTopics, nextDueUtc } = schedule;
   const isOverdue = nextDueUtc !== null && nextDueUtc.getTime() < now;
-  const hasDead = Object.values(queues).some(({ dead }) => dead > 0);
-  return (
-    failureStreak > 0 || backlog || hasDead || parkedTopics.length + failingTopics.length > 0 || isOverdue
-  );
-}
-
-/** Equally bad ones stay in the order of the registry's list, that of their ids. */
-function worseFirst({ schedule: a }: TenantRecord, { schedule: b }: TenantRecord): number {
-  const dueAt = ({ nextDueUtc }: TenantSchedule) => nextDueUtc?.getTime() ?? Number.MAX_SAFE_INTEGER;
-  const topics = ({ failingTopics }: TenantSchedule) => failingTopics.length;
-  return b.failureStreak - a.failureStreak || topics(b) - topics(a) || dueAt(a) - dueAt(b);
+  const topics = parkedTopics.length + failingTopics.length;
+  return failureStreak > 0 || backlog || deadNow(schedule) > 0 || topics > 0 || isOverdue;
 }

@@ -59,7 +59,7 @@ describe('the worst tenants (F6)', () => {
       g: { failing: [failure], nextDueInMs: 4_000 },
     });
     const { tenants, ...rest } = await worstTenants(registry, { limit: 10, examine: 100 });
-    expect(tenants.map(({ id }) => id)).toEqual(['c', 'b', 'g', 'd', 'e', 'f']);
+    expect(tenants.map(({ id }) => id)).toEqual(['c', 'b', 'g', 'f', 'e', 'd']);
     expect(rest).toEqual({ examined: 7, complete: true });
   });
 
