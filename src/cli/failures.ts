@@ -1,5 +1,5 @@
 import { FailedError } from './errors.ts';
-import { counted } from './output/text.ts';
+import { counted, number } from './output/text.ts';
 
 /** Why a command over several tenants failed for one of them. */
 export interface TenantFailure {
@@ -32,11 +32,22 @@ function othersText(others: readonly TenantFailure[]): string {
   return `${counted(others.length, 'other')} (${named.join(', ')}${others.length > mostNamed ? ', …' : ''})`;
 }
 
-/**
- * Which tenants an answer is about, for the end of its sentence: nothing if every tenant was read, because a tenant that
- * could not be read may have what the others have not.
- */
-export function whereRead(tenants: number, failures: readonly unknown[]): string {
-  if (failures.length === 0) return '';
-  return ` in the ${counted(tenants - failures.length, 'tenant')} that could be read; ${failures.length} could not`;
+/** How many of the selected tenants an answer is about. */
+export interface Reach {
+  readonly selected: number;
+  /** Tenants behind the end of a page were not read, and have not failed. */
+  readonly read: number;
+  readonly failed: number;
 }
+
+/**
+ * Which tenants an answer is about, for the end of its sentence: nothing if none failed. A tenant that could not be read
+ * may have what the others have not.
+ */
+export function whereRead({ selected, read, failed }: Reach): string {
+  if (failed === 0) return '';
+  return ` in ${number(read)} of ${counted(selected, 'tenant')}; ${number(failed)} could not be read`;
+}
+
+/** For a command on all tenants of a fleet that has none. */
+export const noTenants = "There are no tenants yet; add one with 'multi-outbox tenants add ID'.";

@@ -12,39 +12,59 @@ export interface TenantQuery {
   parked?: true;
   dead?: true;
   limit: number;
+  examine: number;
   all?: true;
 }
 
+export interface FoundTenants {
+  readonly tenants: TenantRecord[];
+  /** How many of those that were read match. */
+  readonly matching: number;
+  /** How many were read. */
+  readonly examined: number;
+  /** False when the registry has more tenants than were read. */
+  readonly complete: boolean;
+}
+
+/** A registry of any size is read up to here unless the operator asks for more. */
+export const defaultExamined = 10_000;
 const pageSize = 500;
 
 /**
- * Reads the registry in pages, and keeps no more than the tenants that are shown, so that memory does not grow with the
- * fleet. Named tenants keep the order in which they were named.
+ * Reads the registry in pages, by id, up to the bound `examine` or, with `all`, to its end; and keeps no more than the
+ * tenants that are shown, so that memory does not grow with the fleet. Named tenants keep the order in which they were named.
  */
 export async function findTenants(
   { tenants: fleet }: MultiOutbox,
   options: TenantQuery,
-): Promise<{ tenants: TenantRecord[]; matching: number }> {
+): Promise<FoundTenants> {
   const { status } = options;
   if (options.tenant !== undefined) {
     const named = await Promise.all(options.tenant.map((id) => fleet.get(id)));
     const tenants = named.filter((tenant) => matches(tenant, options));
-    return { tenants, matching: tenants.length };
+    return { tenants, matching: tenants.length, examined: named.length, complete: true };
   }
   const limit = options.all ? Number.POSITIVE_INFINITY : options.limit;
   let worst: TenantRecord[] = [];
+  const examine = options.all ? Number.POSITIVE_INFINITY : options.examine;
   let matching = 0;
+  let examined = 0;
   let after: string | undefined;
   for (;;) {
-    const page = await fleet.list({
-      limit: pageSize,
+    // One more than the bound tells whether it left any out.
+    const size = Math.min(pageSize, examine - examined + 1);
+    const read = await fleet.list({
+      limit: size,
       ...(status !== undefined && { status }),
       ...(after !== undefined && { after }),
     });
+    const page = read.slice(0, examine - examined);
+    examined += page.length;
     const found = page.filter((tenant) => matches(tenant, options));
     matching += found.length;
     worst = worstOf(worst, found, limit);
-    if (page.length < pageSize) return { tenants: worst, matching };
+    if (read.length < size || page.length < read.length)
+      return { tenants: worst, matching, examined, complete: page.length === read.length };
     after = page.at(-1)!.id;
   }
 }

@@ -200,13 +200,27 @@ test.each([
   expect([alone.code, alone.stdout]).toEqual([1, '']);
   expect(alone.stderr).toMatch(/^error: Tenant 'void' failed with .*, and 1 other \(wide\) failed too\.\n$/);
   const some = await folder.cli(['dead', ...args, '--tenant', 'void', '--tenant', 'acme', '--topic', 'gone']);
-  expect([some.code, some.stdout]).toEqual([
-    1,
-    `${claim} in the 1 tenant that could be read; 1 could not.\n`,
-  ]);
+  expect([some.code, some.stdout]).toEqual([1, `${claim} in 1 of 2 tenants; 1 could not be read.\n`]);
   const found = await folder.cli(['dead', ...args, '--tenant', 'void', '--tenant', 'acme']);
   expect([found.code, found.stdout]).toEqual([
     1,
-    expect.stringMatching(/2 Dead messages.* in the 1 tenant that could be read; 1 could not\./),
+    expect.stringMatching(/2 Dead messages.* in 1 of 2 tenants; 1 could not be read\./),
   ]);
 });
+
+test.each([['dead list'], ['dead list --by error'], ['dead replay'], ['messages list'], ['messages cancel']])(
+  '%s --all says what to do in a fleet without tenants',
+  async (command) => {
+    const empty = cliFolder();
+    try {
+      await empty.json(['migrate', '--registry-only']);
+      const { code, stdout } = await empty.cli([...command.split(' '), '--all']);
+      expect([code, stdout]).toEqual([
+        0,
+        "There are no tenants yet; add one with 'multi-outbox tenants add ID'.\n",
+      ]);
+    } finally {
+      await empty.remove();
+    }
+  },
+);

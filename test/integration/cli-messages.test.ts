@@ -136,10 +136,23 @@ test('S3: dead list --by error groups the errors over the fleet', async () => {
   expect(code).toBe(1);
   expect(stdout).toMatch(/^Error +Count +Tenants +First +Last +Text +In\n/);
   expect(stdout).toMatch(/^[0-9a-f]{12} +2 +2 .* acme, beta$/m);
-  expect(stdout).toContain('2 Dead messages in 1 group, in the 2 tenants that could be read; 1 could not.\n');
+  expect(stdout).toContain('2 Dead messages in 1 group, in 2 of 3 tenants; 1 could not be read.\n');
   const { stdout: json } = await folder.cli(['dead', 'list', '--all', '--by', 'error', '--json']);
   expect(JSON.parse(json)).toMatchObject({
     groups: [{ count: 2, tenants: 2, tenantIds: ['acme', 'beta'] }],
     failures: [{ tenantId: 'void', code: 'DATABASE_MISSING' }],
   });
+});
+
+test('a page says how many of the tenants it has read, and does not count those behind it', async () => {
+  const { code, stderr } = await folder.script(`
+    const multiOutbox = library.createMultiOutbox();
+    for (let number = 0; number < 10; number++) await multiOutbox.tenants.add({ id: 'void-' + number });
+    await multiOutbox.close();
+  `);
+  expect([code, stderr]).toEqual([0, '']);
+  // Eight tenants at once are read: acme, beta and six without a database.
+  const { stdout } = await folder.cli(['messages', 'list', '--all', '--limit', '1']);
+  expect(stdout).toContain('\n1 message shown in 2 of 12 tenants; 6 could not be read.\n');
+  expect(stdout).toContain('\nMore: --cursor acme@');
 });

@@ -14,6 +14,8 @@ interface Status {
   fleet: FleetSummary;
   tenants: TenantRecord[];
   more: boolean;
+  examined: number;
+  complete: boolean;
 }
 
 const status = (...args: string[]) => folder.json<Status>(['status', ...args]);
@@ -113,6 +115,14 @@ test('a big fleet is cut at --limit, and --all shows it whole', async () => {
   const whole = await status('--all');
   expect([new Set(ids(whole)).size, whole.more]).toEqual([520, false]);
   expect(ids(await status('--failing'))).toEqual([]);
+  // The bound of what is read counts tenants, not pages.
+  const part = await status('--examine', '510', '--limit', '600');
+  expect([part.tenants.length, part.more, part.examined, part.complete]).toEqual([510, false, 510, false]);
+  const exact = await status('--examine', '520', '--failing');
+  expect([exact.examined, exact.complete]).toEqual([520, true]);
+  expect((await folder.cli(['status', '--examine', '500', '--failing'])).stdout).toMatch(
+    /^No tenant matches the options\.\n(.*\n)*Only the first 500 tenants by id were read for the list, .*raise --examine.*\n$/,
+  );
 });
 
 test('F7: wake makes tenants due now', async () => {

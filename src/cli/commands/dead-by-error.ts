@@ -1,10 +1,10 @@
 import type { ErrorGroup, ErrorGroups } from '../../fleet/messages/errors.ts';
 import type { MessageSelection } from '../../fleet/messages/selection.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
-import { throwFailures, whereRead } from '../failures.ts';
+import { noTenants, throwFailures, whereRead } from '../failures.ts';
 import { startProgress } from '../output/progress.ts';
 import { table } from '../output/table.ts';
-import { age, counted } from '../output/text.ts';
+import { age, counted, number } from '../output/text.ts';
 import type { Session } from '../session.ts';
 
 /** The largest --limit of the command. */
@@ -44,8 +44,10 @@ async function groupsText(
   tenants: number,
   session: Session,
 ): Promise<string> {
-  if (failures.length === tenants) return '';
-  const where = whereRead(tenants, failures);
+  if (tenants === 0) return noTenants;
+  const failed = failures.length;
+  if (failed === tenants) return '';
+  const where = whereRead({ selected: tenants, read: tenants - failed, failed });
   if (groups.length === 0 && cut.length === 0) return `No Dead message matches${where}.`;
   const drawn = await table(
     groups,
@@ -66,7 +68,7 @@ async function groupsText(
   ];
   if (all > groups.length)
     lines.push(
-      `Only the first ${groups.length} groups are shown${groups.length < mostShown ? '; raise --limit to see more' : ''}.`,
+      `Only the first ${number(groups.length)} groups are shown${groups.length < mostShown ? '; raise --limit to see more' : ''}.`,
     );
   for (const [by, option] of [
     ['examined', '--examine'],

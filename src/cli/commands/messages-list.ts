@@ -4,7 +4,7 @@ import type { MessageSelection } from '../../fleet/messages/selection.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import { durationArgument, wholeNumber } from '../arguments.ts';
 import { UsageError } from '../errors.ts';
-import { type TenantFailure, throwFailures, whereRead } from '../failures.ts';
+import { noTenants, type TenantFailure, throwFailures, whereRead } from '../failures.ts';
 import { chosenTenants, forEachTenant } from '../for-each-tenant.ts';
 import { addMessageOptions, type MessageOptions, type MessageView, selectionOf } from '../message-filter.ts';
 import { table } from '../output/table.ts';
@@ -80,7 +80,8 @@ export function messagesListCommand(parent: Command, view: MessageView, run: Run
           return;
         }
         const listed = await listFleet(session, multiOutbox, tenantIds, filter, options, view);
-        await session.show(listed, () => listText(listed, view, session, tenantIds.length));
+        const { read: _, ...shown } = listed;
+        await session.show(shown, () => listText(listed, view, session, tenantIds.length));
         throwFailures(listed.failures);
       }),
     );
@@ -100,7 +101,7 @@ async function listFleet(
   filter: MessageSelection,
   options: ListOptions,
   view: MessageView,
-): Promise<Listed> {
+): Promise<Listed & { readonly read: number }> {
   const { queue, limit } = options;
   const bounds = boundsOf(options);
   // Dead messages have an index, so their number is known at little cost, and tells which tenants have any.
@@ -118,6 +119,8 @@ async function listFleet(
   );
   const failures = [...(counts?.failures ?? [])];
   let cursor: string | null = null;
+  let listedTenants = 0;
+  let failedAfterCount = 0;
   let { rest, within } = start;
   while (cursor === null && rest.length > 0) {
     // One tenant at a time when the page may begin within it; then several, because most have few.
@@ -135,6 +138,8 @@ async function listFleet(
     );
     within = undefined;
     failures.push(...pages.failures);
+    listedTenants += pages.results.length;
+    failedAfterCount += pages.failures.length;
     for (const { tenantId, result } of pages.results) {
       if (cursor !== null) break;
       if (result.cut !== null && !cut.some((each) => each.tenantId === tenantId))
@@ -147,7 +152,8 @@ async function listFleet(
   }
   const count = counts?.results.reduce((sum, { result }) => sum + result.count, 0) ?? null;
   const atLeast = counts?.results.some(({ result }) => result.cut !== null) ?? false;
-  return { count, atLeast, messages: found, cursor, cut, failures };
+  const read = counts === null ? listedTenants : counts.results.length - failedAfterCount;
+  return { count, atLeast, messages: found, cursor, cut, failures, read };
 }
 
 /** Adds a tenant's page to the messages. Returns the cursor that continues within the tenant; null when it has no more. */
@@ -177,14 +183,16 @@ function startOf(
 }
 
 async function listText(
-  listed: Listed,
+  { read, ...listed }: Listed & { readonly read: number },
   view: MessageView,
   session: Session,
   tenants: number,
 ): Promise<string> {
   const { messages, count, atLeast, cursor, cut, failures } = listed;
-  if (failures.length === tenants) return '';
-  const where = whereRead(tenants, failures);
+  if (tenants === 0) return noTenants;
+  const failed = failures.length;
+  if (failed === tenants) return '';
+  const where = whereRead({ selected: tenants, read, failed });
   const lines: string[] = [];
   if (messages.length > 0) lines.push(await messageTable(messages, view, session), '');
   if (messages.length === 0 && cut.length === 0) lines.push(`No ${view.noun} matches${where}.`);

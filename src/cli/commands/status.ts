@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { tenantStatuses } from '../../engine/tenant-status.ts';
 import { listArgument, wholeNumber } from '../arguments.ts';
 import { addFailOn, type FailOnOptions, failOn } from '../fail-on.ts';
-import { findTenants, type TenantQuery } from '../find-tenants.ts';
+import { defaultExamined, findTenants, type TenantQuery } from '../find-tenants.ts';
 import { statusText } from '../output/status.ts';
 import type { Runner } from '../runner.ts';
 
@@ -23,14 +23,21 @@ export function statusCommand(program: Command, run: Runner): void {
     .option('--parked', 'show only tenants with messages that have no handler')
     .option('--dead', 'show only tenants with Dead messages')
     .option('--limit <number>', 'show at most this many tenants', wholeNumber(1, 1_000_000), 50)
-    .option('--all', 'show every tenant, without a limit');
+    .option(
+      '--examine <number>',
+      'read at most this many tenants of the registry, by id, to find those to show',
+      wholeNumber(1, 1_000_000_000),
+      defaultExamined,
+    )
+    .option('--all', 'read and show every tenant, without a limit');
   addFailOn(command).action((options: Options, command: Command) =>
     run(command, async (session) => {
       const multiOutbox = await session.open();
       const fleet = await multiOutbox.status();
-      const { tenants, matching } = await findTenants(multiOutbox, options);
-      await session.show({ fleet, tenants, more: matching > tenants.length }, () =>
-        statusText({ fleet, tenants, matching }, session.terminal),
+      const found = await findTenants(multiOutbox, options);
+      const { tenants, matching, examined, complete } = found;
+      await session.show({ fleet, tenants, more: matching > tenants.length, examined, complete }, () =>
+        statusText({ fleet, ...found }, session.terminal),
       );
       failOn(options, fleet, options.tenant === undefined ? undefined : tenants);
     }),

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { type TenantStatus, tenantStatuses } from '../../engine/tenant-status.ts';
 import { wholeNumber } from '../arguments.ts';
+import { noTenants } from '../failures.ts';
 import { table } from '../output/table.ts';
 import { counted, exactDuration, number, pairs } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
@@ -32,9 +33,7 @@ export function tenantsListCommand(tenants: Command, run: Runner): void {
         const shown = found.slice(0, limit);
         await session.show({ tenants: shown, more }, async () => {
           if (shown.length === 0) {
-            return status === undefined && after === undefined
-              ? "There are no tenants yet; add one with 'multi-outbox tenants add ID'."
-              : 'No tenant matches the options.';
+            return status === undefined && after === undefined ? noTenants : 'No tenant matches the options.';
           }
           const drawn = await table(
             shown,

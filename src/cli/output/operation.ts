@@ -2,7 +2,7 @@
 import type { TenantCount } from '../../fleet/messages/counted-tenants.ts';
 import type { ResumedOperation } from '../../fleet/messages/operations.ts';
 import { FailedError } from '../errors.ts';
-import { type TenantFailure, whereRead } from '../failures.ts';
+import { noTenants, type TenantFailure, whereRead } from '../failures.ts';
 import { capital, counted, countedOrMore, number } from './text.ts';
 
 /** `replayed`, `would be replayed` */
@@ -35,8 +35,10 @@ export function countedText(
   noun: string,
   { would }: Pick<ActWords, 'would'>,
 ): string {
-  if (failures.length === selected) return '';
-  const where = whereRead(selected, failures);
+  if (selected === 0) return noTenants;
+  const failed = failures.length;
+  if (failed === selected) return '';
+  const where = whereRead({ selected, read: selected - failed, failed });
   if (count === 0 && !atLeast) return `No ${noun} matches${where}.`;
   return [
     ...tenantLines(tenants, selected === 1),

@@ -2,6 +2,8 @@
 import type { FleetSummary } from '../../engine/fleet-summary.ts';
 import type { TenantRecord } from '../../engine/registry.ts';
 import { defaultStaleAfterMs } from '../../health/troubles.ts';
+import { noTenants } from '../failures.ts';
+import type { FoundTenants } from '../find-tenants.ts';
 import { paintOutcome } from './run.ts';
 import { facts, table } from './table.ts';
 import {
@@ -14,26 +16,33 @@ import {
   streakText,
 } from './tenant.ts';
 import type { Terminal } from './terminal.ts';
-import { age, number } from './text.ts';
+import { age, counted, number } from './text.ts';
 
-export interface Status {
+export interface Status extends FoundTenants {
   readonly fleet: FleetSummary;
-  readonly tenants: readonly TenantRecord[];
-  /** How many tenants match the options. */
-  readonly matching: number;
 }
 
-export async function statusText({ fleet, tenants, matching }: Status, terminal: Terminal): Promise<string> {
+export async function statusText(
+  { fleet, tenants, matching, examined, complete }: Status,
+  terminal: Terminal,
+): Promise<string> {
   const { active, paused, retired } = fleet.tenants;
-  if (active + paused + retired === 0)
-    return "There are no tenants yet; add one with 'multi-outbox tenants add ID'.";
+  if (active + paused + retired === 0) return noTenants;
   const summary = await summaryText(fleet, terminal);
-  if (tenants.length === 0) return `No tenant matches the options.\n\n${summary}`;
-  const rest =
-    matching > tenants.length
-      ? `\nOnly the first ${number(tenants.length)} of ${number(matching)} are shown; --all shows every tenant.`
-      : '';
-  return `${await statusTable(tenants, terminal)}\n\n${summary}${rest}`;
+  const parts = [
+    tenants.length === 0 ? 'No tenant matches the options.' : await statusTable(tenants, terminal),
+    '',
+    summary,
+  ];
+  if (matching > tenants.length)
+    parts.push(
+      `Only the first ${number(tenants.length)} of ${number(matching)} are shown; --all shows every tenant.`,
+    );
+  if (!complete)
+    parts.push(
+      `Only the first ${counted(examined, 'tenant')} by id ${examined === 1 ? 'was' : 'were'} read for the list, so worse ones may be missing; raise --examine, or name tenants with --tenant. The sums are of the whole fleet.`,
+    );
+  return parts.join('\n');
 }
 
 function statusTable(tenants: readonly TenantRecord[], terminal: Terminal): Promise<string> {

@@ -28,7 +28,7 @@ test('a count says nothing of tenants that could not be read', () => {
   const text = (selected: number) =>
     countedText({ count: 0, atLeast: false, tenants: [], failures }, selected, 'message', words);
   expect(text(1)).toBe('');
-  expect(text(3)).toBe('No message matches in the 2 tenants that could be read; 1 could not.');
+  expect(text(3)).toBe('No message matches in 2 of 3 tenants; 1 could not be read.');
 });
 
 test.each([
