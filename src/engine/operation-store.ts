@@ -18,6 +18,10 @@ export interface OperationDefinition {
   readonly tenants: readonly string[] | null;
   /** Whether counting ended early in a tenant, so that as many messages as were counted matched, or more. */
   readonly countedAtLeast: boolean;
+  /** The tenants that did not answer when the messages were counted. */
+  readonly uncounted: readonly string[];
+  /** How long counting took: messages that became Dead meanwhile may be counted or not, and are left alone. */
+  readonly countingMs: number;
 }
 
 export interface TenantError {

@@ -25,6 +25,8 @@ function operation(fields: Partial<NewOperation> = {}): NewOperation {
     filter: { topic: 'a' },
     tenants: null,
     countedAtLeast: true,
+    uncounted: ['b'],
+    countingMs: 5,
   } as const;
   return { id: randomUUID(), actor: 'ada', definition, counted: 7, progress, ...fields };
 }

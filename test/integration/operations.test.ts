@@ -212,6 +212,7 @@ test('S3, D8: errors are grouped over the fleet, and a tenant that cannot be rea
     {
       fingerprint: expect.stringMatching(/^[0-9a-f]{12}$/),
       text: 'order <id> of <text> was refused',
+      matching: 'was refused',
       count: 3,
       tenants: 2,
       tenantIds: ['acme', 'beta'],

@@ -12,6 +12,13 @@ import { mostTargets } from './selection.ts';
 /** A search that takes longer reports what it has found, so that a caller can end it. */
 const pageBounds = { examine: Number.MAX_SAFE_INTEGER, timeoutMs: 2_000 };
 
+function sinceNow(): () => number {
+  const startedAt = performance.now();
+  return () => performance.now() - startedAt;
+}
+
+const roundingMs = 2;
+
 /** The filter, limited to the states that the act changes. */
 export function filterOfAct(act: MessageAct, filter: MessageFilter): MessageFilter {
   const states = (filter.states ?? actStates[act.do]).filter((state) =>
@@ -21,25 +28,27 @@ export function filterOfAct(act: MessageAct, filter: MessageFilter): MessageFilt
 }
 
 /**
- * Returns how many messages were changed. A message that was replayed and died again meanwhile is left alone, and so is
- * one that was stored meanwhile, so the call ends. `onBatch` may end it early, by false; it is also called when a part of
- * the queue had nothing to change.
+ * Returns how many messages were changed. A message that became Dead after the count, for instance one that was replayed and
+ * died again, is left alone. `onBatch` may end the call early, by false; it is also called when a part of the queue had
+ * nothing to change.
+ * @param sinceCountMs milliseconds since the messages were counted; by default since this call
  */
 export async function actOnAll(
   queue: WorkQueue,
   act: MessageAct,
   filter: MessageFilter,
   onBatch: (changed: number) => Promise<boolean> = async () => true,
+  sinceCountMs: () => number = sinceNow(),
 ): Promise<number> {
-  const startedAt = performance.now();
   const matching = filterOfAct(act, filter);
   if (matching.states?.length === 0) return 0;
   const isOnlyDead = matching.states?.every((state) => state === 'dead') === true;
   let total = 0;
   let after: Position | null = null;
   do {
-    const elapsed = performance.now() - startedAt;
-    const olderThanMs = Math.max(matching.olderThanMs ?? 0, total === 0 ? 0 : elapsed);
+    // Clocks have milliseconds, rounded down: a message that died just before the count must not seem younger.
+    const sinceMs = Math.max(0, Math.floor(sinceCountMs()) - roundingMs);
+    const olderThanMs = Math.max(matching.olderThanMs ?? 0, sinceMs);
     const page: FoundPage = await findPage(
       queue,
       { ...matching, ...(isOnlyDead && { olderThanMs }) },

@@ -11,6 +11,8 @@ export interface ErrorGroup {
   readonly fingerprint: string;
   /** The text of the errors, with numbers, ids and quoted texts folded. */
   readonly text: string;
+  /** A part that the errors of all its messages have, for the filter `errorText`; null if they have none that tells anything. */
+  readonly matching: string | null;
   readonly count: number;
   /** How many tenants have such a message. */
   readonly tenants: number;
@@ -59,12 +61,29 @@ export function foldedError(text: string): string {
   return folded.trim().slice(0, longestFolded);
 }
 
+const shortestPart = 4;
+const longestPart = 200;
+
+/** The parts of an error between numbers, ids and quoted texts, as they are stored; the longest comes first. */
+function partsOf(error: string): string[] {
+  const marked = folds
+    .slice(0, -1)
+    .reduce((each, [pattern]) => each.replace(pattern, '\0'), error.slice(0, 4_000));
+  // Lines are parts of their own: a filter that people type is one line.
+  return [...new Set(marked.split(/\p{Cc}+/u).map((part) => part.trim().slice(0, longestPart).trim()))]
+    .filter((part) => part.length >= shortestPart && /\p{L}/u.test(part) && part.isWellFormed())
+    .sort((a, b) => b.length - a.length)
+    .slice(0, mostListed);
+}
+
 export function fingerprintOf(folded: string): string {
   return createHash('sha256').update(folded).digest('hex').slice(0, 12);
 }
 
 interface Group {
   readonly text: string;
+  /** What is between the folded parts of the first error; of it what all later ones have too. */
+  parts: readonly string[];
   count: number;
   readonly tenantIds: Set<string>;
   readonly topics: Set<string>;
@@ -79,13 +98,27 @@ export class ErrorGrouping {
 
   add(tenantId: string, { messageId, topic, lastError, settledUtc }: FoundMessage): void {
     const at = settledUtc?.getTime() ?? 0;
+    const error = lastError ?? '';
     const example = { tenantId, messageId };
     let text = foldedError(lastError ?? '(no error)');
     if (!this.#groups.has(text) && this.#groups.size >= mostGroups) text = '(other errors)';
     let group = this.#groups.get(text);
     if (group === undefined) {
-      group = { text, count: 0, tenantIds: new Set(), topics: new Set(), first: at, last: at, example };
+      const parts = partsOf(error);
+      group = {
+        text,
+        parts,
+        count: 0,
+        tenantIds: new Set(),
+        topics: new Set(),
+        first: at,
+        last: at,
+        example,
+      };
       this.#groups.set(text, group);
+    } else if (group.parts.length > 0) {
+      const searched = error.toLowerCase();
+      group.parts = group.parts.filter((part) => searched.includes(part.toLowerCase()));
     }
     this.#count++;
     group.count++;
@@ -102,9 +135,10 @@ export class ErrorGrouping {
   groups(): ErrorGroup[] {
     return [...this.#groups.values()]
       .sort((a, b) => b.count - a.count || b.last - a.last)
-      .map(({ text, count, tenantIds, topics, first, last, example }) => ({
+      .map(({ text, parts, count, tenantIds, topics, first, last, example }) => ({
         fingerprint: fingerprintOf(text),
         text,
+        matching: parts[0] ?? null,
         count,
         tenants: tenantIds.size,
         tenantIds: [...tenantIds].sort().slice(0, mostListed),

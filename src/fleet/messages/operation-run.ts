@@ -27,6 +27,7 @@ export class OperationRun {
   readonly #runner: string;
   readonly #watch: RunWatch;
   readonly #before: number;
+  readonly #takenAt = performance.now();
   readonly #failures: Map<string, TenantError>;
   #changed: number;
   #tenantsDone: number;
@@ -107,6 +108,7 @@ export class OperationRun {
             await this.#write(false);
             return this.#isOurs && !signal?.aborted;
           },
+          () => this.#sinceCountMs(),
         ),
       );
       // An act that was stopped is not at its end: the tenant stays among those that are left.
@@ -133,6 +135,13 @@ export class OperationRun {
       this.#lastTenant = this.#ahead.shift()!;
       if (!this.#failures.has(this.#lastTenant)) this.#tenantsDone++;
     }
+  }
+
+  /** Milliseconds since the count began. The registry's clock tells how long ago it was when this process took the operation. */
+  #sinceCountMs(): number {
+    const { createdUtc, updatedUtc, definition } = this.#record;
+    const before = Math.max(0, updatedUtc.getTime() - createdUtc.getTime()) + definition.countingMs;
+    return before + performance.now() - this.#takenAt;
   }
 
   /** Writes one after another, each with the progress as it is then, so that no earlier one comes last. */

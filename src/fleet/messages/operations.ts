@@ -29,6 +29,8 @@ export interface Operation extends OperationProgress {
   readonly counted: number;
   /** Whether counting ended early in a tenant, so that there were as many or more. */
   readonly countedAtLeast: boolean;
+  /** The tenants that did not answer when it was created. What matches there is changed too, beyond what was counted. */
+  readonly uncounted: readonly string[];
   /** ISO text, by the registry's clock. */
   readonly createdUtc: string;
   readonly updatedUtc: string;
@@ -53,6 +55,7 @@ export async function createOperation(
   const matching = filterOfAct(actOf(call, act), messageFilter(call, filter));
   const registry = await access.registry();
   const ids = await tenantsOf(registry, tenants);
+  const startedAt = performance.now();
   const counted = await countInTenants(access, ids, queue, matching, onTenant);
   const record = await registry.operations.create({
     id,
@@ -63,6 +66,8 @@ export async function createOperation(
       filter,
       tenants: tenants === null ? null : ids,
       countedAtLeast: counted.atLeast,
+      uncounted: counted.failures.map(({ tenantId }) => tenantId),
+      countingMs: Math.ceil(performance.now() - startedAt),
     },
     counted: counted.counted,
     progress: noProgress,
@@ -133,6 +138,7 @@ export function operationOf({ definition, progress, ...record }: OperationRecord
     tenants: definition.tenants,
     counted,
     countedAtLeast: definition.countedAtLeast,
+    uncounted: definition.uncounted,
     ...progress,
     createdUtc: createdUtc.toISOString(),
     updatedUtc: updatedUtc.toISOString(),
