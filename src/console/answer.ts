@@ -5,15 +5,15 @@ export interface Answer {
   readonly type: string;
   /** `unchanged`: the browser asks again and gets 304 while the body is the same. `forever`: its address has a hash of it. */
   readonly cache: 'unchanged' | 'forever';
-  /** The time of which the answer is true. */
+  /** The time of which the answer is true, by the registry's clock. */
   readonly asOf?: Date;
   /** The name under which a browser stores it. */
   readonly fileName?: string;
 }
 
-/** @param asOf default: now */
-export function json(data: unknown, asOf: Date = new Date()): Answer {
-  return { body: JSON.stringify(data), type: 'application/json', cache: 'unchanged', asOf };
+/** @param asOf default: the registry's time when the request came */
+export function json(data: unknown, asOf?: Date): Answer {
+  return { body: JSON.stringify(data), type: 'application/json', cache: 'unchanged', ...(asOf && { asOf }) };
 }
 
 /** A refusal that the browser shows; the message reflects nothing of the request. */

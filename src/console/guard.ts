@@ -1,6 +1,6 @@
 /** What is refused before a handler sees a request: foreign hosts, requests that other sites caused, missing rights. */
 import { Refusal } from './answer.ts';
-import type { Authorize, Operator } from './rights.ts';
+import type { Authorize, Operator, Right } from './rights.ts';
 import type { Match, Route } from './route.ts';
 
 /** Longer addresses are refused unread; the longest that the page uses names 100 tenants. */
@@ -35,22 +35,42 @@ export function checkOrigin(request: Request, kind: Route['kind'] | undefined): 
   throw new Refusal(403, 'FOREIGN_SITE', 'Another site caused this request.');
 }
 
-/** @throws Refusal; returns the response that the host's callback has chosen, or who is allowed */
+/**
+ * Asks for all rights of the route, for one tenant.
+ * @throws Refusal; returns the response that the host's callback has chosen, or who is allowed
+ */
 export async function authorized(
   authorize: Authorize,
   request: Request,
   match: Match | undefined,
+  tenantId: string | null = match?.named.tenant ?? null,
 ): Promise<Operator | Response> {
-  const decision = await authorize(request, {
-    // An address that does not exist tells a stranger as little as one that does.
-    right: match?.route.right ?? 'look',
-    route: match?.route.name ?? 'unknown',
-    tenantId: match?.named.tenant ?? null,
-  });
-  if (decision instanceof Response) return decision;
-  if (decision === false)
-    throw new Refusal(403, 'FORBIDDEN', `This needs the right '${match?.route.right ?? 'look'}'.`);
-  if (typeof decision?.actor !== 'string')
-    throw new TypeError('authorize must return { actor }, a Response or false');
-  return decision;
+  let operator: Operator | undefined;
+  // An address that does not exist tells a stranger as little as one that does.
+  for (const right of match?.route.rights ?? (['look'] as const)) {
+    const decision = await authorize(request, { right, route: match?.route.name ?? 'unknown', tenantId });
+    if (decision instanceof Response) return decision;
+    if (decision === false) throw forbidden(right);
+    if (typeof decision?.actor !== 'string')
+      throw new TypeError('authorize must return { actor }, a Response or false');
+    operator ??= decision;
+  }
+  return operator!;
+}
+
+/** Asks for the tenants that a request names elsewhere than in its path. @throws Refusal */
+export async function authorizedFor(
+  authorize: Authorize,
+  request: Request,
+  match: Match,
+  tenantIds: readonly string[],
+): Promise<void> {
+  for (const tenantId of new Set(tenantIds)) {
+    const decision = await authorized(authorize, request, match, tenantId);
+    if (decision instanceof Response) throw forbidden(match.route.rights[0]);
+  }
+}
+
+function forbidden(right: Right): Refusal {
+  return new Refusal(403, 'FORBIDDEN', `This needs the right '${right}'.`);
 }

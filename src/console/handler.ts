@@ -1,11 +1,13 @@
 /** The console as a function of a `Request`: for Express, Fastify, Hono, a function app, or the local server. */
 import { errorText, MultiOutboxError } from '../errors.ts';
 import type { MultiOutbox } from '../multi-outbox-interface.ts';
-import { type NamesOf, optionsOf } from '../options.ts';
+import { type NamesOf, optionsOf, signalOf } from '../options.ts';
+import { settingsInForce } from '../settings/in-force.ts';
+import type { SettingsInput } from '../settings.ts';
 import { type Logger, safeLogger, silentLogger } from '../telemetry/logger.ts';
 import { Refusal } from './answer.ts';
 import { readAssets } from './assets.ts';
-import { authorized, checkHost, checkOrigin, checkUrl } from './guard.ts';
+import { authorized, authorizedFor, checkHost, checkOrigin, checkUrl } from './guard.ts';
 import { givenParameters } from './request-parameters.ts';
 import { refusalOfError, refusalResponse, responseOf } from './responses.ts';
 import type { Authorize } from './rights.ts';
@@ -20,11 +22,28 @@ export interface ConsoleOptions {
   readonly basePath?: string;
   /** The hosts under which it is reached, such as 'console.example.com' or 'localhost:8080'; others are refused. Default: any. */
   readonly hosts?: readonly string[];
+  /**
+   * The settings that `createMultiOutbox` was given, for the page that shows where each comes from. Secrets are masked there.
+   * Default: none, so that only the environment is known.
+   */
+  readonly settings?: SettingsInput;
+  /**
+   * Fire it when the host begins to stop: operations that this console works on pause after their batch. Another host can go
+   * on with them.
+   */
+  readonly signal?: AbortSignal;
   /** Gets errors that are not the library's. Default: none. */
   readonly logger?: Logger;
 }
 
-const names: NamesOf<ConsoleOptions> = { authorize: true, basePath: true, hosts: true, logger: true };
+const names: NamesOf<ConsoleOptions> = {
+  authorize: true,
+  basePath: true,
+  hosts: true,
+  settings: true,
+  signal: true,
+  logger: true,
+};
 
 /**
  * Creates the console of a multi-outbox. The handler answers every request below its base path, and never throws.
@@ -34,7 +53,9 @@ export function consoleHandler(
   multiOutbox: MultiOutbox,
   options: ConsoleOptions,
 ): (request: Request) => Promise<Response> {
-  const { authorize, basePath = '', hosts, logger } = checkedOptions(options);
+  const { authorize, basePath = '', hosts, signal, settings: given = {}, logger } = checkedOptions(options);
+  const stopping = signal ?? new AbortController().signal;
+  const settings = () => settingsInForce(given);
   const routes = routeTable(readAssets(), basePath);
   const snapshots = createSnapshots(multiOutbox);
   const log = logger === undefined ? silentLogger : safeLogger(logger);
@@ -51,10 +72,15 @@ export function consoleHandler(
     if (match === undefined) throw new Refusal(404, 'NOT_FOUND', 'There is no such address.');
     if (match.route.method !== request.method) return wrongMethod(match.route.method);
     const parameters = checkedParameters(match, await givenParameters(request, url));
+    const allowed = (tenantIds: readonly string[]) => authorizedFor(authorize, request, match, tenantIds);
+    await allowed(match.route.tenants?.(parameters) ?? []);
     const context = {
       multiOutbox,
       snapshots,
       operator,
+      settings,
+      stopping,
+      allowed,
       log: (what: string, error: unknown) => log.warn(`${what}: ${errorText(error)}`),
       async may(right: Parameters<typeof authorize>[1]['right']) {
         const asked = { right, route: match.route.name, tenantId: match.named.tenant ?? null };
@@ -62,7 +88,8 @@ export function consoleHandler(
         return decision !== false && !(decision instanceof Response);
       },
     };
-    return responseOf(request, await match.route.handle(context, parameters));
+    const asOf = match.route.touches === 'nothing' ? new Date() : await snapshots.now();
+    return responseOf(request, { asOf, ...(await match.route.handle(context, parameters)) });
   }
 
   return async (request) => {
@@ -96,6 +123,7 @@ function checkedOptions(given: ConsoleOptions): ConsoleOptions {
     throw refused("'basePath' must be a path such as '/console', without a slash at its end");
   if (hosts !== undefined && !(Array.isArray(hosts) && hosts.every((host) => typeof host === 'string')))
     throw refused("'hosts' must be a list such as ['console.example.com']");
+  signalOf('consoleHandler', options.signal);
   return { ...options, ...(hosts && { hosts: hosts.map((host) => host.toLowerCase()) }) };
 }
 

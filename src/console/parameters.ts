@@ -24,8 +24,14 @@ export const tenantId = v.pipe(v.string(), v.regex(tenantIdPattern));
 export const queue = v.picklist(queueNames);
 export const messageId = v.pipe(text(200), v.minLength(1));
 export const uuid = v.pipe(v.string(), v.regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i));
-/** The hex digits that name an error group. */
-export const fingerprint = v.pipe(v.string(), v.regex(/^[0-9a-f]{12}$/));
+export const filterText = v.optional(v.pipe(text(400), v.minLength(1)));
+
+/** Without the fields that have no value: the library takes none that is undefined. */
+export function definedOf<Given extends object>(
+  given: Given,
+): { [Name in keyof Given]: Exclude<Given[Name], undefined> } {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as never;
+}
 
 /** The names that paths have. */
 export const pathParameters: Readonly<Record<string, v.GenericSchema<unknown, string>>> = {
@@ -33,6 +39,5 @@ export const pathParameters: Readonly<Record<string, v.GenericSchema<unknown, st
   queue,
   message: messageId,
   operation: uuid,
-  fingerprint,
   asset: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,60}\.(js|css|svg)$/)),
 };

@@ -43,23 +43,36 @@ export function refusalResponse(
   });
 }
 
-const statuses: Partial<Record<ErrorCode, number>> = {
-  INVALID_ARGUMENT: 400,
-  INVALID_MESSAGE: 422,
-  INVALID_TENANT: 422,
-  UNKNOWN_TENANT: 404,
-  MESSAGE_NOT_FOUND: 404,
-  OPERATION_NOT_FOUND: 404,
-  MESSAGE_CHANGED: 409,
-  OPERATION_CANCELLED: 409,
-  TENANT_NOT_ACTIVE: 409,
-  DATABASE_IN_USE: 409,
+/** What a request caused itself. The library's texts repeat parts of the request; these do not. */
+const caused: Partial<Record<ErrorCode, readonly [status: number, text: string]>> = {
+  INVALID_ARGUMENT: [400, 'A value of the request is not one that this address takes.'],
+  INVALID_MESSAGE: [
+    422,
+    'The new message is refused: its payload does not satisfy the handler’s schema, or is larger than a message may be.',
+  ],
+  INVALID_TENANT: [422, 'The new values of the tenant are refused: one of them is outside its bounds.'],
+  UNKNOWN_TENANT: [404, 'There is no such tenant.'],
+  MESSAGE_NOT_FOUND: [404, 'There is no such message; it may have been removed after the retention period.'],
+  OPERATION_NOT_FOUND: [404, 'There is no such operation.'],
+  MESSAGE_CHANGED: [
+    409,
+    'The message has changed since it was read: it is in flight, has ended, or was changed by somebody else. Read it again.',
+  ],
+  OPERATION_CANCELLED: [
+    409,
+    'The operation has ended, or was cancelled; count again to act on what matches now.',
+  ],
+  TENANT_NOT_ACTIVE: [409, 'The tenant is paused or retired; resume it first.'],
+  DATABASE_IN_USE: [409, 'Another tenant has this database.'],
+  CLOSED: [503, 'The host of this console is stopping.'],
 };
 
-/** The library's errors have texts for operators, without payloads and secrets. Of any other error only the log has the text. */
+/** Other errors of the library have texts for operators, without payloads and secrets. Of any other error only the log has the text. */
 export function refusalOfError(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
-  if (isMultiOutboxError(error))
-    return new Refusal(statuses[error.code] ?? (error.transient ? 503 : 500), error.code, error.message);
+  if (isMultiOutboxError(error)) {
+    const [status, text] = caused[error.code] ?? [error.transient ? 503 : 500, error.message];
+    return new Refusal(status, error.code, text);
+  }
   return new Refusal(500, 'INTERNAL', 'The console failed; the log of its host has the reason.');
 }

@@ -1,9 +1,10 @@
 /** What an operator may do in the console. The host decides, request by request; the console asks before each handler. */
 
 /**
- * `look`: see everything but payloads. `payload`: see a message's payload and headers. `act`: what can be undone or repeated,
- * such as wake, pause and replay. `destroy`: what cannot be undone, such as discard and cancel. `configure`: change a tenant's
- * overrides.
+ * `look`: see everything but what messages contain; errors are without numbers, ids and quoted texts, which may be parts of
+ * payloads. `payload`: see a message's payload, headers and errors in full. `act`: what can be undone or repeated, such as
+ * wake, pause and replay. `destroy`: what cannot be undone, such as discard and cancel; an edit needs `payload` and `destroy`.
+ * `configure`: change a tenant's overrides.
  */
 export const rights = ['look', 'payload', 'act', 'destroy', 'configure'] as const;
 export type Right = (typeof rights)[number];
@@ -13,7 +14,10 @@ export interface Asked {
   readonly right: Right;
   /** The name of the route, such as `tenants.list`. */
   readonly route: string;
-  /** The tenant in the request's path; null when the request names none. */
+  /**
+   * The tenant in the request's path. Null when the path has none: the request is about the fleet, so refuse it to whoever may
+   * see only some tenants. The console asks again, before it does anything, for each tenant that the request names elsewhere.
+   */
   readonly tenantId: string | null;
 }
 

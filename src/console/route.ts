@@ -1,6 +1,7 @@
 /** A row of the console's route table. The guard, the tests and the documents are derived from the table. */
 import * as v from 'valibot';
 import type { MultiOutbox } from '../multi-outbox-interface.ts';
+import type { SettingInForce } from '../settings/in-force.ts';
 import { type Answer, Refusal } from './answer.ts';
 import { pathParameters } from './parameters.ts';
 import type { Operator, Right } from './rights.ts';
@@ -11,10 +12,16 @@ export interface RouteContext {
   readonly multiOutbox: MultiOutbox;
   readonly snapshots: Snapshots;
   readonly operator: Operator;
+  /** The settings in force, for people to read; secrets are masked. */
+  settings(): readonly SettingInForce[];
+  /** Fires when this host stops: what goes on after a response then pauses. */
+  readonly stopping: AbortSignal;
   /** Logs an error of work that goes on after the response. */
   log(what: string, error: unknown): void;
   /** Whether the operator has a right. */
   may(right: Right): Promise<boolean>;
+  /** Asks for the route's rights for each of these tenants, which the request names elsewhere than in its path. @throws Refusal */
+  allowed(tenantIds: readonly string[]): Promise<void>;
 }
 
 export type ParameterSchema = v.StrictObjectSchema<v.ObjectEntries, undefined>;
@@ -25,13 +32,16 @@ export interface Route {
   readonly method: 'GET' | 'POST';
   /** Segments behind the base path; `:tenant` and the like stand for one segment. */
   readonly path: string;
-  readonly right: Right;
+  /** All of them are asked for; the first one is the right that is asked for where the request has no tenant. */
+  readonly rights: readonly [Right, ...Right[]];
   /** `page`: the document. `asset`: its script, style and icon. `api`: data and acts. */
   readonly kind: 'page' | 'asset' | 'api';
   /** What a handler reads or changes; `tenant` connects to that tenant's database, and so wakes one that is paused. */
   readonly touches: 'nothing' | 'registry' | 'tenant';
   /** Of the query of a GET, or of the JSON object of a POST. */
   readonly parameters: ParameterSchema;
+  /** The tenants that the parameters name; the operator needs the rights for each. */
+  tenants?(parameters: Record<string, unknown>): readonly string[];
   handle(context: RouteContext, parameters: Record<string, unknown>): Promise<Answer> | Answer;
 }
 
@@ -51,10 +61,11 @@ type Handled<Path extends string, Entries extends v.ObjectEntries> = {
 
 /** Makes a row; its handler gets the path's names and the parameters, checked. */
 export function route<const Path extends string, Entries extends v.ObjectEntries = NoEntries>(
-  row: Omit<Route, 'parameters' | 'handle' | 'path' | 'kind'> & {
+  row: Omit<Route, 'parameters' | 'handle' | 'path' | 'kind' | 'tenants'> & {
     readonly path: Path;
     readonly kind?: Route['kind'];
     readonly parameters?: v.StrictObjectSchema<Entries, undefined>;
+    tenants?(parameters: Handled<Path, Entries>): readonly string[];
     handle(context: RouteContext, parameters: Handled<Path, Entries>): Promise<Answer> | Answer;
   },
 ): Route {

@@ -6,28 +6,65 @@ import type { TenantRow } from './tenants/tenant-row.ts';
 
 export interface Snapshot<Value> {
   readonly value: Value;
-  /** When the read began. */
+  /** The time of which it is true, by the registry's clock. */
   readonly asOf: Date;
 }
 
 export interface Snapshots {
   readonly fleet: SharedRead<FleetSummary>;
   readonly tenants: SharedRead<readonly TenantRow[]>;
+  /** The registry's now. It reads the registry at most once a minute. */
+  now(): Promise<Date>;
   /** After an act, so that everybody sees what it has changed. */
   forget(): void;
 }
 
 export function createSnapshots(multiOutbox: MultiOutbox): Snapshots {
-  const fleet = new SharedRead(() => multiOutbox.status(), { leastMs: 1_000 });
-  const tenants = new SharedRead(() => readTenantRows(multiOutbox), { leastMs: 3_000 });
+  let clock = { aheadMs: 0, readAt: Number.NEGATIVE_INFINITY };
+  const present = () => new Date(Date.now() + clock.aheadMs);
+  const fleet = new SharedRead(
+    async () => {
+      const value = await multiOutbox.status();
+      const asOf = registryNow(value);
+      clock = {
+        aheadMs: asOf === null ? clock.aheadMs : asOf.getTime() - Date.now(),
+        readAt: performance.now(),
+      };
+      return { value, asOf: asOf ?? present() };
+    },
+    { leastMs: 1_000 },
+  );
+  const now = async () => {
+    if (performance.now() - clock.readAt > clockMs) await fleet.get();
+    return present();
+  };
+  const tenants = new SharedRead(
+    async () => {
+      const asOf = await now();
+      return { asOf, value: await readTenantRows(multiOutbox) };
+    },
+    { leastMs: 3_000 },
+  );
   return {
     fleet,
     tenants,
+    now,
     forget() {
       fleet.forget();
       tenants.forget();
     },
   };
+}
+
+/** How long the difference between this host's clock and the registry's is used. */
+const clockMs = 60_000;
+
+/**
+ * The registry's now at the read, to the millisecond; so a time that is calculated from an age does not change from read to
+ * read. Null without a plan; then this host's clock must do.
+ */
+function registryNow({ lastPlan }: FleetSummary): Date | null {
+  return lastPlan === null || lastPlan.ageMs === 0 ? null : new Date(lastPlan.utc.getTime() + lastPlan.ageMs);
 }
 
 /** A long read is repeated seldom: it takes no more than this share of the time. */
@@ -42,14 +79,14 @@ const keptMs = 300_000;
  * once more while it is read again.
  */
 export class SharedRead<Value> {
-  readonly #read: () => Promise<Value>;
+  readonly #read: () => Promise<Snapshot<Value>>;
   readonly #leastMs: number;
   #last: { readonly snapshot: Snapshot<Value>; readonly endedAt: number; readonly freshMs: number } | null =
     null;
   #reading: Promise<Snapshot<Value>> | null = null;
   #dropped: NodeJS.Timeout | undefined;
 
-  constructor(read: () => Promise<Value>, { leastMs }: { readonly leastMs: number }) {
+  constructor(read: () => Promise<Snapshot<Value>>, { leastMs }: { readonly leastMs: number }) {
     this.#read = read;
     this.#leastMs = leastMs;
   }
@@ -74,9 +111,7 @@ export class SharedRead<Value> {
   #refresh(): Promise<Snapshot<Value>> {
     if (this.#reading !== null) return this.#reading;
     const startedAt = performance.now();
-    const asOf = new Date();
-    const reading = this.#read().then((value) => {
-      const snapshot = { value, asOf };
+    const reading = this.#read().then((snapshot) => {
       const endedAt = performance.now();
       const freshMs = Math.max(this.#leastMs, (endedAt - startedAt) / shareOfTime);
       // A read that began before an act does not show it.

@@ -91,6 +91,10 @@ test('a port that is taken, and a registry that is missing, are errors of the co
   expect(taken.stderr).toContain(`cannot listen on 127.0.0.1:${url.port}; choose another port`);
   running.kill('SIGTERM');
   await running.ended;
+  const unsafe = await folder.cli(['ui', '--port', '6000']);
+  expect(unsafe).toMatchObject({ code: 2 });
+  expect(unsafe.stderr).toContain('browsers refuse this port');
+  expect(await folder.cli(['ui', '--port', '65536'])).toMatchObject({ code: 2 });
   const missing = await folder.cli(['ui', '--registry', 'sqlite:missing.db']);
   expect(missing.code).toBe(1);
   expect(missing.stdout).toBe('');

@@ -15,7 +15,8 @@ export function requestOf(incoming: IncomingMessage): Request | null {
     for (const [name, value] of Object.entries(incoming.headersDistinct))
       for (const each of value ?? []) headers.append(name, each);
     const url = new URL(`http://${host}${incoming.url}`);
-    if (url.host !== host.toLowerCase() && url.host !== `${host}:80`) return null;
+    // The port of http is left out of an address.
+    if (![url.host, `${url.host}:80`].includes(host.toLowerCase())) return null;
     return new Request(url, {
       method: incoming.method ?? 'GET',
       headers,

@@ -30,6 +30,11 @@ export function duration(ms: number): string {
   return `${Math.floor(value / day)} d`;
 }
 
+/** Milliseconds since a time; null without one. */
+export function ageOf(utc: string | null, asOf: Date): number | null {
+  return utc === null ? null : Math.max(0, asOf.getTime() - Date.parse(utc));
+}
+
 const localTime = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' });
 
 export function clock(time: Date): string {

@@ -11,13 +11,14 @@ export const auditRoutes: readonly Route[] = [
     name: 'audit.list',
     method: 'GET',
     path: '/api/audit',
-    right: 'look',
+    rights: ['look'],
     touches: 'registry',
     parameters: v.strictObject({
       before: v.optional(v.pipe(v.string(), v.regex(/^\d{1,15}$/))),
       tenant: v.optional(tenantId),
       operation: v.optional(uuid),
     }),
+    tenants: ({ tenant }) => (tenant === undefined ? [] : [tenant]),
     async handle({ multiOutbox }, { before, tenant, operation }) {
       return json(
         await multiOutbox.messages.audit({

@@ -3,7 +3,7 @@ import type { ErrorGroup } from '../../fleet/messages/errors.ts';
 import { json } from '../answer.ts';
 import { queue, text } from '../parameters.ts';
 import { type Route, route } from '../route.ts';
-import { filterOf } from '../tenants/filter.ts';
+import { withDead } from '../tenants/with-dead.ts';
 
 /** So many tenants' databases are read for the groups, those with the most dead messages first. */
 const mostTenants = 200;
@@ -28,18 +28,12 @@ export const errorRoutes: readonly Route[] = [
     name: 'errors.list',
     method: 'GET',
     path: '/api/errors',
-    right: 'look',
+    rights: ['look'],
     touches: 'tenant',
     parameters: v.strictObject({ q: v.optional(text(500), ''), queue: v.optional(queue, 'outbox') }),
-    async handle({ multiOutbox, snapshots }, { q, queue: name }) {
-      const holds = filterOf(q);
-      const { value, asOf } = await snapshots.tenants.get();
-      const dead = value
-        .filter(
-          (row) => row.status !== 'retired' && (row.counts?.dead ?? 0) > 0 && holds(row, asOf.getTime()),
-        )
-        .sort((a, b) => b.counts!.dead - a.counts!.dead);
-      const read = await multiOutbox.messages.errors({
+    async handle(context, { q, queue: name }) {
+      const dead = await withDead(context, q);
+      const read = await context.multiOutbox.messages.errors({
         queue: name,
         tenants: dead.slice(0, mostTenants).map(({ id }) => id),
         examine: 5_000,

@@ -1,26 +1,34 @@
 /** Messages of one tenant: every one of these routes connects to the tenant's database. */
 import * as v from 'valibot';
 import { type MessageState, messageStates } from '../../engine/message-search.ts';
+import { foldedError } from '../../fleet/messages/errors.ts';
 import type { MessageDetails, MessagePage } from '../../fleet/messages/search.ts';
 import { json, Refusal } from '../answer.ts';
-import { messageId, text } from '../parameters.ts';
+import { definedOf, filterText, messageId, text } from '../parameters.ts';
 import { type Route, route } from '../route.ts';
 
 const place = '/api/tenants/:tenant/messages/:queue';
 
-/** A message whose payload and headers are masked until they are asked for. */
+/** A message whose content is masked until it is asked for. Its errors are without what may be parts of the payload. */
 export type MaskedMessage = Omit<MessageDetails, 'payload' | 'headers'>;
-export type MessageContent = Pick<MessageDetails, 'payload' | 'headers'>;
+export type MessageContent = Pick<MessageDetails, 'payload' | 'headers' | 'lastError' | 'firstError'>;
 export type { MessagePage };
 
-const filterText = v.optional(v.pipe(text(400), v.minLength(1)));
+function masked<Message extends Pick<MessageDetails, 'lastError' | 'firstError'>>(message: Message): Message {
+  const { lastError, firstError } = message;
+  return {
+    ...message,
+    lastError: lastError && foldedError(lastError),
+    firstError: firstError && foldedError(firstError),
+  };
+}
 
 export const messageRoutes: readonly Route[] = [
   route({
     name: 'messages.list',
     method: 'GET',
     path: place,
-    right: 'look',
+    rights: ['look'],
     touches: 'tenant',
     parameters: v.strictObject({
       state: v.optional(v.picklist(messageStates)),
@@ -35,22 +43,21 @@ export const messageRoutes: readonly Route[] = [
     async handle({ multiOutbox }, { tenant: tenantId, queue, state, cursor, ...rest }) {
       const states: readonly MessageState[] | undefined = state && [state];
       const filter = { ...definedOf(rest), ...(states && { states }) };
-      return json(
-        await multiOutbox.messages.list({
-          tenantId,
-          queue: queue as 'outbox',
-          filter,
-          limit: 100,
-          ...(cursor !== undefined && { cursor }),
-        }),
-      );
+      const page = await multiOutbox.messages.list({
+        tenantId,
+        queue: queue as 'outbox',
+        filter,
+        limit: 100,
+        ...(cursor !== undefined && { cursor }),
+      });
+      return json({ ...page, messages: page.messages.map(masked) } satisfies MessagePage);
     },
   }),
   route({
     name: 'messages.show',
     method: 'GET',
     path: `${place}/:message`,
-    right: 'look',
+    rights: ['look'],
     touches: 'tenant',
     async handle({ multiOutbox }, { tenant: tenantId, queue, message }) {
       const found = await multiOutbox.messages.show({
@@ -58,8 +65,8 @@ export const messageRoutes: readonly Route[] = [
         queue: queue as 'outbox',
         messageId: message,
       });
-      const { payload: _payload, headers: _headers, ...masked } = found ?? notFound();
-      return json(masked satisfies MaskedMessage);
+      const { payload: _payload, headers: _headers, ...rest } = found ?? notFound();
+      return json(masked(rest) satisfies MaskedMessage);
     },
   }),
   route({
@@ -67,7 +74,7 @@ export const messageRoutes: readonly Route[] = [
     // It writes a row to the record of acts.
     method: 'POST',
     path: `${place}/:message/payload`,
-    right: 'payload',
+    rights: ['payload'],
     touches: 'tenant',
     async handle({ multiOutbox, operator }, { tenant: tenantId, queue, message }) {
       const found = await multiOutbox.messages.show({
@@ -76,8 +83,8 @@ export const messageRoutes: readonly Route[] = [
         messageId: message,
         by: operator.actor,
       });
-      const { payload, headers } = found ?? notFound();
-      return json({ payload, headers } satisfies MessageContent);
+      const { payload, headers, lastError, firstError } = found ?? notFound();
+      return json({ payload, headers, lastError, firstError } satisfies MessageContent);
     },
   }),
   ...(
@@ -100,7 +107,7 @@ export const messageRoutes: readonly Route[] = [
       name,
       method: 'POST',
       path: `${place}/${segment}`,
-      right,
+      rights: [right],
       touches: 'tenant',
       parameters: v.strictObject({
         ...entries,
@@ -126,7 +133,8 @@ export const messageRoutes: readonly Route[] = [
     name: 'messages.edit',
     method: 'POST',
     path: `${place}/:message/edit`,
-    right: 'act',
+    // It shows the payload before and after, and the old message is cancelled for good.
+    rights: ['payload', 'destroy'],
     touches: 'tenant',
     parameters: v.strictObject({
       version: text(200),
@@ -154,11 +162,4 @@ function notFound(): never {
     'MESSAGE_NOT_FOUND',
     'There is no such message; it may have been removed after the retention period.',
   );
-}
-
-/** Without the fields that have no value: the library takes none that is undefined. */
-function definedOf<Given extends object>(
-  given: Given,
-): { [Name in keyof Given]: Exclude<Given[Name], undefined> } {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as never;
 }

@@ -1,29 +1,31 @@
 /** Acts on all messages that match: counted first, then run in the background, with their progress. */
 import * as v from 'valibot';
 import type { ActName } from '../../engine/message-search.ts';
-import type { CountedTenants } from '../../fleet/messages/counted-tenants.ts';
 import type { Operation } from '../../fleet/messages/operations.ts';
 import { json, Refusal } from '../answer.ts';
-import { queue, tenantId, text, uuid } from '../parameters.ts';
+import { definedOf, filterText, queue, tenantId, text, uuid } from '../parameters.ts';
 import { type Route, type RouteContext, route } from '../route.ts';
-
-const matchText = v.optional(v.pipe(text(400), v.minLength(1)));
+import { withDead } from '../tenants/with-dead.ts';
 
 const request = {
   queue,
-  /** Absent: every tenant that has dead messages by the registry's counts. */
+  /** Absent: every tenant that has dead messages by the registry's counts, and matches `q`. */
   tenants: v.optional(v.pipe(v.array(tenantId), v.minLength(1), v.maxLength(1_000))),
-  filter: v.strictObject({
-    topic: matchText,
-    errorText: matchText,
-    orderingKey: matchText,
-    correlationId: matchText,
-  }),
+  q: v.optional(text(500), ''),
+  /** Never empty: an act on everything that is dead is not begun by a slip. */
+  filter: v.pipe(
+    v.strictObject({
+      topic: filterText,
+      errorText: filterText,
+      orderingKey: filterText,
+      correlationId: filterText,
+    }),
+    v.check((filter) => Object.values(filter).some((value) => value !== undefined)),
+  ),
 };
 
 export interface CreatedOperation {
   readonly operation: Operation;
-  readonly counted: CountedTenants;
 }
 
 const destructive: readonly ActName[] = ['discard', 'cancel'];
@@ -34,7 +36,7 @@ export const operationRoutes: readonly Route[] = [
     name: 'operations.list',
     method: 'GET',
     path: '/api/operations',
-    right: 'look',
+    rights: ['look'],
     touches: 'registry',
     parameters: v.strictObject(page),
     async handle({ multiOutbox }, { before }) {
@@ -45,7 +47,7 @@ export const operationRoutes: readonly Route[] = [
     name: 'operations.show',
     method: 'GET',
     path: '/api/operations/:operation',
-    right: 'look',
+    rights: ['look'],
     touches: 'registry',
     async handle({ multiOutbox }, { operation }) {
       return json(await multiOutbox.messages.operations.get(operation));
@@ -56,16 +58,31 @@ export const operationRoutes: readonly Route[] = [
     'discard',
     'cancel',
   ]),
-  ...changing('run', async ({ multiOutbox, operator, log }, { id }) => {
-    // It goes on without the request. Another host can go on with it if this process ends.
-    multiOutbox.messages.operations
-      .resume(id, { by: operator.actor })
-      .catch((error) => log(`Operation ${id} was interrupted`, error));
-  }),
-  ...changing('stop', async ({ multiOutbox, operator }, { id }) => {
-    await multiOutbox.messages.operations.cancel(id, { by: operator.actor });
-  }),
+  ...changing('run', begun),
+  ...changing('stop', ({ multiOutbox, operator }, { id }) =>
+    multiOutbox.messages.operations.cancel(id, { by: operator.actor }),
+  ),
 ];
+
+const mostWaitedMs = 1_500;
+
+/** Begins to work on an operation, which goes on without the request. Returns it as it is after its first progress, or soon. */
+function begun(
+  { multiOutbox, operator, stopping, log }: RouteContext,
+  { id }: Operation,
+): Promise<Operation> {
+  const { operations } = multiOutbox.messages;
+  return new Promise((resolve, reject) => {
+    setTimeout(() => operations.get(id).then(resolve, reject), mostWaitedMs).unref();
+    operations
+      .resume(id, { by: operator.actor, signal: stopping, onProgress: resolve })
+      .then(resolve, (error) => {
+        // After the response, only the log has the error. The page says that the operation does not go on.
+        log(`Operation ${id} was interrupted`, error);
+        reject(error);
+      });
+  });
+}
 
 function creating<const Acts extends readonly ['replay'] | readonly ['discard', 'cancel']>(
   name: string,
@@ -78,27 +95,26 @@ function creating<const Acts extends readonly ['replay'] | readonly ['discard', 
       name,
       method: 'POST',
       path,
-      right,
+      rights: [right],
       touches: 'tenant',
       parameters: v.strictObject({
         ...request,
         act: v.picklist(acts),
         reason: v.optional(v.pipe(text(400), v.minLength(1))),
       }),
-      async handle({ multiOutbox, operator, snapshots }, { act, reason, filter, tenants, queue: name }) {
-        const chosen = tenants ?? (await withDead({ snapshots }));
-        const created: CreatedOperation = await multiOutbox.messages.operations.create({
+      tenants: ({ tenants }) => tenants ?? [],
+      async handle(context, { act, reason, filter, tenants, q, queue: name }) {
+        const chosen = tenants ?? (await withDead(context, q)).map(({ id }) => id);
+        if (tenants === undefined) await context.allowed(chosen);
+        const { operation } = await context.multiOutbox.messages.operations.create({
           act: act as ActName,
           ...(act === 'cancel' && reason !== undefined && { reason }),
           queue: name,
-          filter: {
-            ...Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)),
-            states: ['dead'],
-          },
+          filter: { ...definedOf(filter), states: ['dead'] },
           tenants: chosen,
-          by: operator.actor,
+          by: context.operator.actor,
         });
-        return json(created);
+        return json({ operation } satisfies CreatedOperation);
       },
     }),
   ];
@@ -107,14 +123,14 @@ function creating<const Acts extends readonly ['replay'] | readonly ['discard', 
 /** One route for acts that can be repeated, and one for those that cannot be undone. */
 function changing(
   verb: 'run' | 'stop',
-  change: (context: RouteContext, operation: Operation) => Promise<void>,
+  change: (context: RouteContext, operation: Operation) => Promise<Operation>,
 ): Route[] {
   return (['act', 'destroy'] as const).map((right) =>
     route({
       name: `operations.${verb}${right === 'destroy' ? '-destructive' : ''}`,
       method: 'POST',
       path: `/api/operations${right === 'destroy' ? '-destructive' : ''}/:operation/${verb}`,
-      right,
+      rights: [right],
       touches: 'tenant',
       async handle(context, { operation: id }) {
         const operation = await context.multiOutbox.messages.operations.get(id);
@@ -124,17 +140,11 @@ function changing(
             'FORBIDDEN',
             "An operation that discards or cancels needs the right 'destroy'.",
           );
-        await change(context, operation);
+        await context.allowed(operation.tenants ?? []);
+        const changed = await change(context, operation);
         context.snapshots.forget();
-        return json({ done: verb });
+        return json(changed);
       },
     }),
   );
-}
-
-async function withDead({ snapshots }: Pick<RouteContext, 'snapshots'>): Promise<string[]> {
-  const { value } = await snapshots.tenants.get();
-  return value
-    .filter(({ status, counts }) => status !== 'retired' && (counts?.dead ?? 0) > 0)
-    .map(({ id }) => id);
 }

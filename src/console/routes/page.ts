@@ -24,7 +24,7 @@ export function pageRoutes(assets: Assets, basePath: string): readonly Route[] {
         method: 'GET',
         path,
         kind: 'page',
-        right: 'look',
+        rights: ['look'],
         touches: 'nothing',
         handle: () => ({ body: document, type: 'text/html', cache: 'unchanged' }),
       }),
@@ -34,7 +34,7 @@ export function pageRoutes(assets: Assets, basePath: string): readonly Route[] {
       method: 'GET',
       path: '/assets/:asset',
       kind: 'asset',
-      right: 'look',
+      rights: ['look'],
       touches: 'nothing',
       handle(_context, { asset }) {
         const file = assets.files.get(asset);

@@ -4,9 +4,15 @@ import { type Route, route } from '../route.ts';
 import type { TenantRow } from '../tenants/tenant-row.ts';
 import { worstOf } from '../tenants/worst.ts';
 
-/** Ages are left out where a time says the same: an answer that does not change is not sent again. */
-export interface Pulse extends Omit<FleetSummary, 'lastPlan'> {
+/** Times instead of ages: an answer that does not change is not sent again. */
+export interface Pulse extends Omit<FleetSummary, 'lastPlan' | 'oldestDueMs' | 'stored'> {
   readonly lastPlan: { readonly utc: string; readonly due: number; readonly chosen: number } | null;
+  /** Since when the tenant that became due first has been due. */
+  readonly dueSinceUtc: string | null;
+  readonly stored: Omit<FleetSummary['stored'], 'oldestDueAgeMs' | 'oldestCountMs'> & {
+    readonly oldestDueUtc: string | null;
+    readonly oldestCountUtc: string | null;
+  };
 }
 
 export interface Worst {
@@ -20,24 +26,34 @@ export const pulseRoutes: readonly Route[] = [
     name: 'pulse.show',
     method: 'GET',
     path: '/api/pulse',
-    right: 'look',
+    rights: ['look'],
     touches: 'registry',
     async handle({ snapshots }) {
       const { value, asOf } = await snapshots.fleet.get();
-      const { lastPlan, ...rest } = value;
+      const { lastPlan, oldestDueMs, stored, ...rest } = value;
+      const { oldestDueAgeMs, oldestCountMs, ...counts } = stored;
+      // To the second, because two ages of one read may differ by milliseconds.
+      const ago = (ms: number | null) =>
+        ms === null ? null : new Date(Math.round((asOf.getTime() - ms) / 1_000) * 1_000).toISOString();
       const plan = lastPlan && {
         utc: lastPlan.utc.toISOString(),
         due: lastPlan.due,
         chosen: lastPlan.chosen,
       };
-      return json({ ...rest, lastPlan: plan } satisfies Pulse, asOf);
+      const pulse: Pulse = {
+        ...rest,
+        lastPlan: plan,
+        dueSinceUtc: ago(oldestDueMs),
+        stored: { ...counts, oldestDueUtc: ago(oldestDueAgeMs), oldestCountUtc: ago(oldestCountMs) },
+      };
+      return json(pulse, asOf);
     },
   }),
   route({
     name: 'pulse.worst',
     method: 'GET',
     path: '/api/pulse/worst',
-    right: 'look',
+    rights: ['look'],
     touches: 'registry',
     async handle({ snapshots }) {
       const { value, asOf } = await snapshots.tenants.get();

@@ -15,7 +15,7 @@ export const sessionRoutes: readonly Route[] = [
     name: 'session.show',
     method: 'GET',
     path: '/api/session',
-    right: 'look',
+    rights: ['look'],
     touches: 'nothing',
     async handle({ operator, may }) {
       const asked = await Promise.all(rights.map(async (right) => ((await may(right)) ? [right] : [])));

@@ -1,5 +1,6 @@
 import { json } from '../answer.ts';
 import { type Route, type RouteContext, route } from '../route.ts';
+import { tenantRow } from '../tenants/tenant-row.ts';
 
 type Act = (context: RouteContext, tenantId: string) => Promise<unknown>;
 
@@ -15,12 +16,13 @@ export const tenantActRoutes: readonly Route[] = Object.entries(acts).map(([name
     name: `tenants.${name}`,
     method: 'POST',
     path: `/api/tenants/:tenant/${name}`,
-    right: 'act',
+    rights: ['act'],
     touches: 'registry',
     async handle(context, { tenant }) {
       await act(context, tenant);
       context.snapshots.forget();
-      return json({ done: name });
+      // As it is now, by the registry: a run of the tenant may have changed more.
+      return json(tenantRow(await context.multiOutbox.tenants.get(tenant)));
     },
   }),
 );

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { TenantRecord } from '../../engine/registry.ts';
+import { foldedError } from '../../fleet/messages/errors.ts';
 import { json, Refusal } from '../answer.ts';
 import { flag, tenantId, text, whole } from '../parameters.ts';
 import { type Route, type RouteContext, route } from '../route.ts';
@@ -34,11 +35,11 @@ export const tenantRoutes: readonly Route[] = [
     name: 'tenants.list',
     method: 'GET',
     path: '/api/tenants',
-    right: 'look',
+    rights: ['look'],
     touches: 'registry',
     parameters: v.strictObject({
       ...selection,
-      after: v.optional(text(120)),
+      after: v.optional(text(220)),
       limit: v.optional(whole(1, pageSize), pageSize),
     }),
     handle: (context, given) => tenantsPage(context, given),
@@ -47,7 +48,7 @@ export const tenantRoutes: readonly Route[] = [
     name: 'tenants.csv',
     method: 'GET',
     path: '/api/tenants.csv',
-    right: 'look',
+    rights: ['look'],
     touches: 'registry',
     parameters: v.strictObject(selection),
     async handle(context, { q, sort, desc }) {
@@ -60,7 +61,7 @@ export const tenantRoutes: readonly Route[] = [
     name: 'tenants.summary',
     method: 'GET',
     path: '/api/tenants-summary',
-    right: 'look',
+    rights: ['look'],
     touches: 'registry',
     async handle({ snapshots }) {
       const { value, asOf } = await snapshots.tenants.get();
@@ -71,7 +72,7 @@ export const tenantRoutes: readonly Route[] = [
     name: 'tenants.activity',
     method: 'GET',
     path: '/api/tenants-activity',
-    right: 'look',
+    rights: ['look'],
     touches: 'registry',
     parameters: v.strictObject({
       ids: v.pipe(
@@ -82,28 +83,39 @@ export const tenantRoutes: readonly Route[] = [
         v.maxLength(pageSize),
       ),
     }),
-    async handle({ multiOutbox }, { ids }) {
-      return json(await activityOf(multiOutbox, ids));
+    tenants: ({ ids }) => ids,
+    async handle({ multiOutbox, snapshots }, { ids }) {
+      const asOf = await snapshots.now();
+      return json(await activityOf(multiOutbox, ids, asOf), asOf);
     },
   }),
   route({
     name: 'tenants.show',
     method: 'GET',
     path: '/api/tenants/:tenant',
-    right: 'look',
+    rights: ['look'],
     touches: 'registry',
     async handle({ multiOutbox }, { tenant }) {
-      const asOf = new Date();
       const record = await multiOutbox.tenants.get(tenant);
-      const { auth: _auth, ...shown } = record;
-      return json({ ...shown, row: tenantRow(record) } satisfies TenantDetails, asOf);
+      const { auth: _auth, schedule, ...shown } = record;
+      // Errors of handlers may have parts of payloads.
+      const failingTopics = schedule.failingTopics.map((topic) => ({
+        ...topic,
+        error: foldedError(topic.error),
+      }));
+      const details: TenantDetails = {
+        ...shown,
+        schedule: { ...schedule, failingTopics },
+        row: tenantRow(record),
+      };
+      return json(details);
     },
   }),
   route({
     name: 'tenants.history',
     method: 'GET',
     path: '/api/tenants/:tenant/history',
-    right: 'look',
+    rights: ['look'],
     touches: 'registry',
     parameters: v.strictObject({ hours: v.optional(whole(1, 336), 24) }),
     async handle({ multiOutbox }, { tenant, hours }) {
@@ -137,12 +149,12 @@ async function tenantsPage(context: RouteContext, { q, after, limit, ...order }:
 }
 
 async function pageOfRegistry(
-  { multiOutbox }: RouteContext,
+  { multiOutbox, snapshots }: RouteContext,
   status: TenantRow['status'] | undefined,
   after: string | undefined,
   limit: number,
 ) {
-  const asOf = new Date();
+  const asOf = await snapshots.now();
   const found = await multiOutbox.tenants.list({
     ...(status && { status }),
     ...(after !== undefined && { after }),

@@ -1,8 +1,8 @@
 /** What tenants did in the last 24 hours, for the small charts of the table. */
+import { hourMs } from '../../engine/history.ts';
 import type { MultiOutbox } from '../../multi-outbox-interface.ts';
 
-export const hours = 24;
-const hourMs = 3_600_000;
+const hours = 24;
 /** How many tenants' histories are read at once. */
 const parallel = 8;
 
@@ -17,10 +17,11 @@ export interface Activity {
 export async function activityOf(
   { history }: Pick<MultiOutbox, 'history'>,
   ids: readonly string[],
+  now: Date,
 ): Promise<Record<string, Activity>> {
   const found: Record<string, Activity> = {};
   const left = [...new Set(ids)];
-  const present = Math.floor(Date.now() / hourMs);
+  const present = Math.floor(now.getTime() / hourMs);
   const work = async () => {
     for (let id = left.pop(); id !== undefined; id = left.pop()) {
       const points = await history({ tenant: id, since: hours * hourMs }).then(

@@ -3,7 +3,7 @@ import { type TenantRow, tenantRow } from './tenant-row.ts';
 
 const pageSize = 1_000;
 /** So that a registry of any size has a place in memory; each row takes about 0.5 kB. */
-export const mostRows = 200_000;
+const mostRows = 200_000;
 
 /** Reads all tenants, a page at a time, so that other requests are served between the pages. */
 export async function readTenantRows({ tenants }: Pick<MultiOutbox, 'tenants'>): Promise<TenantRow[]> {

@@ -9,11 +9,14 @@ const place = new FleetPlace();
 async function withDead(many: number) {
   const failing = defineHandler({
     topic: 'invoices',
-    handle() {
-      throw new PermanentError('refused: 422');
+    handle(message) {
+      throw new PermanentError(`refused: 422, because of '${message.payload}'`);
     },
   });
-  const face = await place.fleet(['acme', 'globex'], { handlers: [failing] });
+  const face = await place.fleet(['acme', 'globex'], {
+    handlers: [failing],
+    telemetry: { handlerErrorText: true },
+  });
   for (const id of ['acme', 'globex'])
     await face.outbox(id).enqueue(
       Array.from({ length: many }, (_, number) => ({
@@ -38,6 +41,18 @@ const acts = async (client: ConsoleClient) =>
     tenantId,
     count,
   ]);
+
+test('S4: an error is masked where it may have parts of a payload, and shown together with the payload', async () => {
+  const { client, messages } = await withDead(1);
+  const path = `/api/tenants/acme/messages/outbox/${messages[0]!.messageId}`;
+  for (const address of [path, '/api/tenants/acme/messages/outbox', '/api/tenants/acme', '/api/errors']) {
+    const { text } = await client.get(address);
+    expect([address, text]).toEqual([address, expect.stringContaining('refused: <n>, because of <text>')]);
+    expect([address, text]).toEqual([address, expect.not.stringContaining('secret')]);
+  }
+  const content = await client.post(`${path}/payload`, {});
+  expect(content.json.lastError).toContain(`refused: 422, because of '{"secret":"secret 0"}'`);
+});
 
 test('S4: a payload is masked until it is asked for, and the record says by whom', async () => {
   const { client, messages } = await withDead(1);
@@ -119,7 +134,10 @@ test('S3: a tenant is paused and resumed by whoever acts, and the table shows it
   const { client } = await withDead(1);
   const paused = async () => (await client.get('/api/tenants?q=status:paused+id:acme')).json.rows.length;
   expect(await paused()).toBe(0);
-  await client.post('/api/tenants/acme/pause', {});
+  expect((await client.post('/api/tenants/acme/pause', {})).json).toMatchObject({
+    id: 'acme',
+    status: 'paused',
+  });
   expect(await paused()).toBe(1);
   expect(await client.post('/api/tenants/acme/wake', {})).toMatchObject({ status: 409 });
   await client.post('/api/tenants/acme/resume', {});
@@ -137,7 +155,7 @@ test('S3: an operation counts first, changes nothing until it is run, and can be
   expect(groups).toMatchObject({
     count: 8,
     tenants: 2,
-    groups: [{ text: 'refused: <n>', count: 8, tenants: 2 }],
+    groups: [{ text: 'refused: <n>, because of <text>', matching: ', because of', count: 8, tenants: 2 }],
   });
   const request = { act: 'discard', queue: 'outbox', filter: { errorText: 'refused' } };
   expect((await client.post('/api/operations', request)).status).toBe(400);
@@ -150,7 +168,8 @@ test('S3: an operation counts first, changes nothing until it is run, and can be
   // Whoever may only replay cannot run what discards.
   expect((await client.post(`/api/operations/${id}/run`, {})).status).toBe(403);
   expect(await dead()).toBe(4);
-  await client.post(`/api/operations-destructive/${id}/run`, {});
+  const begun = await client.post(`/api/operations-destructive/${id}/run`, {});
+  expect(begun.json).toMatchObject({ id, state: expect.stringMatching(/^(running|done)$/) });
   await until(
     'the operation is done',
     async () => (await client.get(`/api/operations/${id}`)).json.state === 'done',
@@ -160,12 +179,87 @@ test('S3: an operation counts first, changes nothing until it is run, and can be
 });
 
 test('S3: an operation that was stopped changes nothing more', async () => {
-  const { client } = await withDead(2);
-  const request = { act: 'replay', queue: 'outbox', filter: {}, tenants: ['acme'] };
-  const { operation } = (await client.post('/api/operations', request)).json;
+  const { face, client } = await withDead(2);
+  const request = { act: 'discard', queue: 'outbox', filter: { topic: 'invoices' }, tenants: ['acme'] };
+  const { operation } = (await client.post('/api/operations-destructive', request)).json;
   expect(operation).toMatchObject({ counted: 2 });
-  await client.post(`/api/operations/${operation.id}/stop`, {});
+  const path = `/api/operations-destructive/${operation.id}`;
+  expect((await client.post(`${path}/stop`, {})).json).toMatchObject({ state: 'cancelled', changed: 0 });
+  expect(await client.post(`${path}/run`, {})).toMatchObject({
+    status: 409,
+    json: { error: { code: 'OPERATION_CANCELLED' } },
+  });
+  expect(await client.post(`${path}/stop`, {})).toMatchObject({ status: 409 });
+  expect(
+    (await face.messages.list({ tenantId: 'acme', filter: { states: ['dead'] } })).messages,
+  ).toHaveLength(2);
   expect((await client.get('/api/operations')).json).toMatchObject([
     { id: operation.id, state: 'cancelled' },
   ]);
+});
+
+test('S3: an operation changes what was counted, and nothing that died after the count', async () => {
+  const { face, client } = await withDead(2);
+  const request = { act: 'discard', queue: 'outbox', filter: { topic: 'invoices' }, tenants: ['acme'] };
+  const { operation } = (await client.post('/api/operations-destructive', request)).json;
+  await face.outbox('acme').enqueue({ topic: 'invoices', payload: 'later' });
+  await face.tick();
+  const dead = () => face.messages.list({ tenantId: 'acme', filter: { states: ['dead'] } });
+  expect((await dead()).messages).toHaveLength(3);
+  await client.post(`/api/operations-destructive/${operation.id}/run`, {});
+  const ended = async () => (await client.get(`/api/operations/${operation.id}`)).json;
+  await until('the operation is done', async () => (await ended()).state === 'done');
+  expect(await ended()).toMatchObject({ counted: 2, changed: 2 });
+  expect((await dead()).messages).toHaveLength(1);
+});
+
+test('S3: a tenant that does not answer is not in the count, and the operation says so', async () => {
+  const { client } = await withDead(2);
+  place.connection('tenants/globex.db').exec('ALTER TABLE Outbox RENAME TO Hidden');
+  const request = { act: 'replay', queue: 'outbox', filter: { topic: 'invoices' } };
+  const { operation } = (await client.post('/api/operations', request)).json;
+  expect(operation).toMatchObject({ counted: 2, uncounted: ['globex'] });
+  expect((await client.get(`/api/operations/${operation.id}`)).json.uncounted).toEqual(['globex']);
+});
+
+test('S3: an operation without a filter is refused', async () => {
+  const { client } = await withDead(1);
+  for (const filter of [{}, { topic: undefined }])
+    expect((await client.post('/api/operations', { act: 'replay', queue: 'outbox', filter })).status).toBe(
+      400,
+    );
+});
+
+test('S3: an operation pauses when its host stops, and another host goes on with it', async () => {
+  const { face, client } = await withDead(2);
+  const request = { act: 'replay', queue: 'outbox', filter: { topic: 'invoices' } };
+  const { operation } = (await client.post('/api/operations', request)).json;
+  const stopping = new ConsoleClient(face, {
+    authorize: () => ({ actor: 'kim' }),
+    signal: AbortSignal.abort(),
+  });
+  const path = `/api/operations/${operation.id}`;
+  expect((await stopping.post(`${path}/run`, {})).json).toMatchObject({
+    state: 'running',
+    changed: 0,
+    failures: [],
+  });
+  await client.post(`${path}/run`, {});
+  await until('it is done', async () => (await client.get(path)).json.state === 'done');
+  expect((await client.get(path)).json).toMatchObject({ changed: 4 });
+});
+
+test.each([
+  ['GET', '/api/tenants/acme/messages/outbox/an-id-of-nobody', 'MESSAGE_NOT_FOUND'],
+  ['GET', '/api/tenants/an-id-of-nobody', 'UNKNOWN_TENANT'],
+  ['GET', '/api/tenants/an-id-of-nobody/history', 'UNKNOWN_TENANT'],
+  ['GET', '/api/operations/00000000-0000-4000-8000-0000000000ff', 'OPERATION_NOT_FOUND'],
+  ['POST', '/api/tenants/an-id-of-nobody/pause', 'UNKNOWN_TENANT'],
+  ['POST', '/api/tenants/acme/messages/outbox/an-id-of-nobody/edit', 'MESSAGE_NOT_FOUND'],
+])('S4: the error of %s %s does not repeat what was asked for', async (method, path, code) => {
+  const client = new ConsoleClient(await place.fleet(['acme']));
+  const body = path.endsWith('/edit') ? { version: 'a', payload: '{}' } : {};
+  const sent = method === 'GET' ? await client.get(path) : await client.post(path, body);
+  expect(sent).toMatchObject({ json: { error: { code } } });
+  expect(sent.text).not.toMatch(/an-id-of-nobody|0000ff/);
 });

@@ -3,7 +3,8 @@ import { DatabaseSync } from 'node:sqlite';
 import type { TenantRow } from '../../../src/console/tenants/tenant-row.ts';
 import { consoleFleet, markup } from '../../support/console-fleet.ts';
 import { ConsoleClient } from '../../support/console-requests.ts';
-import { FleetPlace } from '../../support/fleet-place.ts';
+import { FleetPlace, noting } from '../../support/fleet-place.ts';
+import { until } from '../../support/until.ts';
 
 const place = new FleetPlace();
 
@@ -131,4 +132,67 @@ test('S4: many pages that are open at once read the registry once', async () => 
   const client = new ConsoleClient({ ...face, tenants });
   await Promise.all(Array.from({ length: 20 }, () => client.get('/api/tenants?q=acme')));
   expect(reads).toBe(1);
+});
+
+test('S4: a row whose id is none is shown, and the pages behind it too', async () => {
+  const face = await place.fleet(['acme', 'globex', 'initech']);
+  place.connection('registry.db').exec(`UPDATE Tenants SET Id = 'Odd, <b>"' WHERE Id = 'globex'`);
+  const client = new ConsoleClient(face);
+  for (const sort of ['id', 'failing', 'lastRun']) {
+    const seen: string[] = [];
+    let after = '';
+    do {
+      const sent = await client.get(
+        `/api/tenants?limit=1&sort=${sort}${after && `&after=${encodeURIComponent(after)}`}`,
+      );
+      expect([sort, sent.status]).toEqual([sort, 200]);
+      seen.push(...ids(sent));
+      after = sent.json.next ?? '';
+    } while (after !== '');
+    expect([sort, seen.sort()]).toEqual([sort, ['Odd, <b>"', 'acme', 'initech']]);
+  }
+});
+
+test('S4: as of when a number holds is the time of the registry, not of this host', async () => {
+  const face = await place.fleet(['acme'], { handlers: noting().handlers });
+  await face.tick();
+  const registryUtc = Date.UTC(2031, 0, 1);
+  const ahead = {
+    ...face,
+    async status() {
+      const summary = await face.status();
+      const lastPlan = { ...summary.lastPlan!, utc: new Date(registryUtc - 60_000), ageMs: 60_000 };
+      return { ...summary, lastPlan };
+    },
+  };
+  const client = new ConsoleClient(ahead);
+  for (const path of [
+    '/api/pulse',
+    '/api/tenants',
+    '/api/tenants?q=acme',
+    '/api/tenants/acme',
+    '/api/audit',
+  ]) {
+    const asOf = Date.parse((await client.get(path)).headers.get('console-as-of')!);
+    expect([path, asOf - registryUtc < 30_000 && asOf >= registryUtc]).toEqual([path, true]);
+  }
+});
+
+test('S4: the pulse is not sent again while only time has passed', async () => {
+  const face = await place.fleet(['acme', 'globex'], { handlers: noting().handlers });
+  await face.tick();
+  await face.outbox('acme').enqueue({ topic: 'nobody takes it', payload: '1' });
+  await face.tick();
+  const first = await new ConsoleClient(face).get('/api/pulse');
+  expect(first.json.stored).toMatchObject({ parked: 1, oldestCountUtc: expect.any(String) });
+  // A console of its own reads the registry again.
+  const startedAt = Date.now();
+  await until('the clock goes on', async () => Date.now() > startedAt + 5);
+  const again = await new ConsoleClient(face).get('/api/pulse', {
+    'if-none-match': first.headers.get('etag')!,
+  });
+  expect(again).toMatchObject({ status: 304, text: '' });
+  expect(Date.parse(again.headers.get('console-as-of')!)).toBeGreaterThan(
+    Date.parse(first.headers.get('console-as-of')!),
+  );
 });

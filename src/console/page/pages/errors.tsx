@@ -1,29 +1,71 @@
 import type { ErrorGroup } from '../../../fleet/messages/errors.ts';
 import type { ErrorsAnswer } from '../../routes/errors.ts';
 import { count, counted } from '../format.ts';
-import { Link } from '../location.tsx';
+import { addressOf, go, Link } from '../location.tsx';
 import { Age } from '../parts/ages.tsx';
 import { AsOf } from '../parts/as-of.tsx';
 import { OperationButtons } from '../parts/operation-buttons.tsx';
 import { Empty, PolledPart } from '../parts/states.tsx';
 import { Touches } from '../parts/touches.tsx';
 import { usePolled } from '../polling.ts';
+import type { PageProps } from './page-props.ts';
 
-export function ErrorsPage() {
+const queues = ['outbox', 'inbox'] as const;
+
+export function ErrorsPage({ place }: PageProps) {
+  const { q = '', queue = 'outbox' } = place.query;
   return (
     <>
       <div class="head">
         <h1>Errors of dead messages</h1>
       </div>
+      <form
+        key={JSON.stringify(place.query)}
+        class="fields"
+        onSubmit={(event) => {
+          event.preventDefault();
+          const given = String(new FormData(event.currentTarget).get('q')).trim();
+          go(addressOf('/errors', { ...place.query, q: given }));
+        }}
+      >
+        <nav class="chips" aria-label="Queue">
+          {queues.map((name) => (
+            <Link
+              key={name}
+              to="/errors"
+              query={{ ...place.query, queue: name === 'outbox' ? undefined : name }}
+              current={name === queue}
+              class="chip"
+            >
+              {name}
+            </Link>
+          ))}
+        </nav>
+        <label>
+          Tenants
+          <input
+            type="text"
+            name="q"
+            data-filter
+            maxLength={500}
+            defaultValue={q}
+            placeholder="all, or tag:region=eu"
+            autocomplete="off"
+          />
+        </label>
+        <button type="submit" class="primary">
+          Search
+        </button>
+      </form>
       <Touches what="the databases of the tenants that have dead messages">
-        <Groups />
+        <Groups q={q} queue={queue} />
       </Touches>
     </>
   );
 }
 
-function Groups() {
-  const errors = usePolled<ErrorsAnswer>('/api/errors', {}, { every: null });
+function Groups({ q, queue }: { q: string; queue: string }) {
+  const errors = usePolled<ErrorsAnswer>('/api/errors', { q, queue }, { every: null });
   return (
     <PolledPart polled={errors} of="the dead messages">
       {(data, asOf) => (
@@ -53,9 +95,13 @@ function Groups() {
             </p>
           ))}
           {data.groups.length === 0 ? (
-            <Empty>No tenant has dead messages, by its last run.</Empty>
+            <Empty>
+              No tenant{q !== '' && ' that matches'} has dead messages in its {queue}, by its last run.
+            </Empty>
           ) : (
-            data.groups.map((group) => <Group key={group.fingerprint} group={group} asOf={asOf} />)
+            data.groups.map((group) => (
+              <Group key={group.fingerprint} group={group} q={q} queue={queue} asOf={asOf} />
+            ))
           )}
         </>
       )}
@@ -63,8 +109,16 @@ function Groups() {
   );
 }
 
-function Group({ group, asOf }: { group: ErrorGroup; asOf: Date }) {
+interface GroupProps {
+  group: ErrorGroup;
+  q: string;
+  queue: string;
+  asOf: Date;
+}
+
+function Group({ group, q, queue, asOf }: GroupProps) {
   const { fingerprint, text, topics, tenantIds, tenants, example } = group;
+  const filter = filterOf(group);
   return (
     <section class="group" aria-labelledby={`group-${fingerprint}`}>
       <h2 id={`group-${fingerprint}`}>
@@ -84,33 +138,44 @@ function Group({ group, asOf }: { group: ErrorGroup; asOf: Date }) {
         <span class="faint">{counted(tenants, 'tenant')}:</span>{' '}
         {tenantIds.map((id) => (
           <span key={id}>
-            <Link to={`/tenants/${encodeURIComponent(id)}/messages/outbox`} query={{ state: 'dead' }}>
+            <Link
+              to={`/tenants/${encodeURIComponent(id)}/messages/${queue}`}
+              query={{ state: 'dead', ...filter }}
+            >
               {id}
             </Link>{' '}
           </span>
         ))}
+        {tenants > tenantIds.length && <span class="faint">and others </span>}
         <span class="faint">·</span>{' '}
         <Link
-          to={`/tenants/${encodeURIComponent(example.tenantId)}/messages/outbox/${encodeURIComponent(example.messageId)}`}
+          to={`/tenants/${encodeURIComponent(example.tenantId)}/messages/${queue}/${encodeURIComponent(example.messageId)}`}
         >
           an example
         </Link>
       </p>
-      <OperationButtons
-        filter={filterOf(group)}
-        queue="outbox"
-        tenants={tenants > tenantIds.length ? undefined : tenantIds}
-      />
+      {filter.errorText === undefined ? (
+        <p class="faint">
+          These errors have no text in common that a filter could use; act on chosen messages of a tenant.
+        </p>
+      ) : (
+        <OperationButtons
+          filter={filter}
+          queue={queue}
+          tenants={tenants > tenantIds.length ? undefined : tenantIds}
+          q={q}
+        />
+      )}
     </section>
   );
 }
 
-/** The folded text's longest part that is the same in all errors of the group, and the topic if there is one. */
-function filterOf({ text, topics }: ErrorGroup): { errorText?: string; topic?: string } {
-  const parts = text.split(/<(?:n|id|text)>/).map((part) => part.trim());
-  const longest = parts.reduce((best, part) => (part.length > best.length ? part : best), '');
+/** What the messages of a group have in common: a part of their errors, and the topic if there is one. */
+function filterOf({ matching, topics }: ErrorGroup): { errorText?: string; topic?: string } {
+  const [topic, ...others] = topics;
+  const isTyped = topic !== undefined && topic.length <= 400 && !/[\p{Cc}\p{Cs}]/u.test(topic);
   return {
-    ...(longest.length > 3 && { errorText: longest.slice(0, 400) }),
-    ...(topics.length === 1 && { topic: topics[0]! }),
+    ...(matching !== null && { errorText: matching }),
+    ...(isTyped && others.length === 0 && { topic }),
   };
 }

@@ -66,18 +66,7 @@ function Shown({ path, tenant, queue, list }: ShownProps) {
           </div>
           <div class="columns">
             <div>
-              {data.lastError !== null && (
-                <section class="error" aria-labelledby="last-error">
-                  <h2 id="last-error">Last error</h2>
-                  <pre>{data.lastError}</pre>
-                </section>
-              )}
-              {data.firstError !== null && data.firstError !== data.lastError && (
-                <section aria-labelledby="first-error">
-                  <h2 id="first-error">First error</h2>
-                  <pre>{data.firstError}</pre>
-                </section>
-              )}
+              <Errors errors={content ?? data} isMasked={content === null} />
               <Content path={path} bytes={data.contentBytes} content={content} onShow={setContent} />
               {content !== null && (data.state === 'dead' || data.state === 'ready') && (
                 <MessageEditor path={path} list={list} message={data} content={content} />
@@ -88,6 +77,34 @@ function Shown({ path, tenant, queue, list }: ShownProps) {
         </>
       )}
     </PolledPart>
+  );
+}
+
+interface ErrorsProps {
+  errors: Pick<MessageContent, 'lastError' | 'firstError'>;
+  isMasked: boolean;
+}
+
+function Errors({ errors: { lastError, firstError }, isMasked }: ErrorsProps) {
+  if (lastError === null) return null;
+  return (
+    <>
+      <section class="error" aria-labelledby="last-error">
+        <h2 id="last-error">Last error</h2>
+        <pre>{lastError}</pre>
+        {isMasked && (
+          <p class="faint">
+            Numbers, ids and quoted texts are masked like the payload; they are shown together with it.
+          </p>
+        )}
+      </section>
+      {firstError !== null && firstError !== lastError && (
+        <section aria-labelledby="first-error">
+          <h2 id="first-error">First error</h2>
+          <pre>{firstError}</pre>
+        </section>
+      )}
+    </>
   );
 }
 

@@ -1,6 +1,6 @@
 import type { Operation } from '../../../fleet/messages/operations.ts';
 import { act } from '../api.ts';
-import { count, counted } from '../format.ts';
+import { count, counted, duration } from '../format.ts';
 import { Link } from '../location.tsx';
 import { ActButton } from '../parts/act-button.tsx';
 import { Age } from '../parts/ages.tsx';
@@ -68,7 +68,7 @@ function OperationTable({ operations, asOf }: { operations: readonly Operation[]
               <td class="long">{wordsOf(operation)}</td>
               <td class="long">{operation.actor}</td>
               <td class="number">
-                <Count value={operation.counted} />
+                <Count value={operation.counted} atLeast={isAtLeast(operation)} />
               </td>
               <td class="number">
                 <Count value={operation.changed} />
@@ -124,57 +124,92 @@ interface ProgressProps {
   onDone: () => void;
 }
 
+/** While a host works on an operation, it writes its progress every few seconds; a database may keep it waiting for a minute. */
+const silentMs = 90_000;
+
 function Progress({ operation, asOf, onDone }: ProgressProps) {
-  const { act: what, state, counted: number, changed, failures, tenants, tenantsDone } = operation;
+  const { act: what, state, changed, failures, tenants, tenantsDone, uncounted } = operation;
   const isDestructive = what.act === 'discard' || what.act === 'cancel';
   const path = `/api/operations${isDestructive ? '-destructive' : ''}/${operation.id}`;
   const right = isDestructive ? 'destroy' : 'act';
-  const canRun = state === 'counted' || state === 'running' || (state === 'done' && failures.length > 0);
-  const begin = state === 'counted' ? `${what.act} ${number}` : 'Go on';
+  const silent = asOf.getTime() - Date.parse(operation.updatedUtc);
+  const isAlone = state === 'running' && silent > silentMs;
+  const canGoOn = isAlone || (state === 'done' && failures.length > 0);
+  const number = `${operation.counted}${isAtLeast(operation) ? ' or more' : ''}`;
+  const run = (name: 'run' | 'stop') => async () => {
+    const now = await act<Operation>(`${path}/${name}`);
+    return `It is ${now.state}: ${counted(now.changed, 'message')} changed.`;
+  };
+  const which = (
+    <>
+      <p>
+        {countedText(operation)}: {wordsOf(operation)}. Messages that died after the count are left alone.
+      </p>
+      {uncounted.length > 0 && (
+        <p class="stale">
+          {counted(uncounted.length, 'tenant')} did not answer when the messages were counted (
+          {uncounted.slice(0, 20).join(', ')}
+          {uncounted.length > 20 && ' and others'}). What matches there is changed too: it comes on top of{' '}
+          {count(operation.counted)}. To leave it alone, stop this operation and count again.
+        </p>
+      )}
+    </>
+  );
   return (
     <>
       <p class="sentence">
         <strong>
-          {what.act} {counted(number, 'message')}
+          {what.act} {countedText(operation)}
         </strong>{' '}
-        that matched when it was counted ({wordsOf(operation)}). <span class="badge">{state}</span>
+        that matched when they were counted ({wordsOf(operation)}). <span class="badge">{state}</span>
       </p>
-      <progress max={Math.max(1, number)} value={changed} aria-label="Messages changed" />
+      {uncounted.length > 0 && (
+        <p class="stale">
+          {counted(uncounted.length, 'tenant')} did not answer when the messages were counted.
+        </p>
+      )}
+      {isAlone && (
+        <p class="stale" role="status">
+          No host has worked on it for {duration(silent)}: the one that did has most likely stopped. Go on
+          with it here, or stop it.
+        </p>
+      )}
+      <progress max={Math.max(1, operation.counted, changed)} value={changed} aria-label="Messages changed" />
       <p>
-        {count(changed)} changed of {count(number)} counted; {counted(tenantsDone, 'tenant')} done
+        {count(changed)} changed of {countedText(operation, true)} counted; {counted(tenantsDone, 'tenant')}{' '}
+        done
         {tenants !== null && ` of ${count(tenants.length)}`}
       </p>
       <p class="acts">
-        {canRun && (
-          <ActButton
-            label={begin}
-            right={right}
-            {...(isDestructive && { typed: `${what.act} ${number}` })}
-            run={async () => {
-              await act(`${path}/run`);
-              return 'It runs; this page shows its progress.';
-            }}
-            onDone={onDone}
-          >
-            <p>
-              {counted(number, 'message')}: {wordsOf(operation)}. Messages that come to match later are left
-              alone.
-            </p>
-          </ActButton>
-        )}
-        {(state === 'counted' || state === 'running') && (
-          <ActButton
-            label="Stop"
-            right={right}
-            run={async () => {
-              await act(`${path}/stop`);
-              return 'It has ended; what was changed stays.';
-            }}
-            onDone={onDone}
-          >
-            <p>The operation ends after its batch, and cannot go on. What it has changed stays.</p>
-          </ActButton>
-        )}
+        <ActButton
+          label={`${what.act} ${number}`}
+          right={right}
+          when={state === 'counted'}
+          {...(isDestructive && { typed: `${what.act} ${number}` })}
+          run={run('run')}
+          onDone={onDone}
+        >
+          {which}
+        </ActButton>
+        <ActButton
+          label="Go on"
+          right={right}
+          when={canGoOn}
+          {...(isDestructive && { typed: `${what.act} ${number}` })}
+          run={run('run')}
+          onDone={onDone}
+        >
+          {which}
+        </ActButton>
+        <ActButton
+          label="Stop"
+          right={right}
+          when={state === 'counted' || state === 'running'}
+          run={run('stop')}
+          onDone={onDone}
+        >
+          <p>The operation ends after its batch, and cannot go on. What it has changed stays.</p>
+        </ActButton>
       </p>
       <Facts
         facts={[
@@ -196,4 +231,14 @@ function Progress({ operation, asOf, onDone }: ProgressProps) {
       ))}
     </>
   );
+}
+
+function isAtLeast({ countedAtLeast, uncounted }: Operation): boolean {
+  return countedAtLeast || uncounted.length > 0;
+}
+
+/** `7 messages`, `at least 7 messages`. */
+function countedText(operation: Operation, bare = false): string {
+  const words = bare ? count(operation.counted) : counted(operation.counted, 'message');
+  return `${isAtLeast(operation) ? 'at least ' : ''}${words}`;
 }

@@ -1,7 +1,7 @@
 import type { Pulse, Worst } from '../../routes/pulse.ts';
-import { count, counted, duration } from '../format.ts';
+import { ageOf, count, counted, duration } from '../format.ts';
 import { AsOf } from '../parts/as-of.tsx';
-import { Attention } from '../parts/attention.tsx';
+import { Attention, messageLateMs, planLateMs } from '../parts/attention.tsx';
 import { Empty, PolledPart } from '../parts/states.tsx';
 import { TenantTable } from '../parts/tenant-table.tsx';
 import { Tile } from '../parts/tiles.tsx';
@@ -51,7 +51,10 @@ export function PulsePage() {
 function Tiles({ pulse, asOf }: { pulse: Pulse; asOf: Date }) {
   const { tenants, stored, lastPlan } = pulse;
   const atLeast = (name: (typeof stored.atLeast)[number]) => stored.atLeast.includes(name);
-  const planAge = lastPlan === null ? null : asOf.getTime() - Date.parse(lastPlan.utc);
+  const planAge = ageOf(lastPlan?.utc ?? null, asOf);
+  const waitsMs = ageOf(stored.oldestDueUtc, asOf);
+  const countMs = ageOf(stored.oldestCountUtc, asOf);
+  const dueMs = ageOf(pulse.dueSinceUtc, asOf);
   const filtered = (q: string, sort?: string) => ({
     to: '/tenants',
     query: { q, sort, desc: sort && 'true' },
@@ -63,13 +66,11 @@ function Tiles({ pulse, asOf }: { pulse: Pulse; asOf: Date }) {
       </Tile>
       <Tile
         title="Oldest due message"
-        value={stored.oldestDueAgeMs === null ? 'none' : duration(stored.oldestDueAgeMs)}
-        tone={(stored.oldestDueAgeMs ?? 0) > 300_000 ? 'warn' : undefined}
+        value={waitsMs === null ? 'none' : duration(waitsMs)}
+        tone={(waitsMs ?? 0) > messageLateMs ? 'warn' : undefined}
         {...filtered('', 'oldest')}
       >
-        {stored.oldestCountMs === null
-          ? 'no tenant was counted yet'
-          : `oldest count ${duration(stored.oldestCountMs)} ago`}
+        {countMs === null ? 'no tenant was counted yet' : `oldest count ${duration(countMs)} ago`}
       </Tile>
       <Tile title="Due messages" value={count(stored.due, atLeast('due'))} {...filtered('is:backlog', 'due')}>
         {count(stored.ready, atLeast('ready'))} waiting in all, {count(stored.blocked, atLeast('blocked'))}{' '}
@@ -110,7 +111,7 @@ function Tiles({ pulse, asOf }: { pulse: Pulse; asOf: Date }) {
         of topics without a handler
       </Tile>
       <Tile title="Due tenants" value={count(pulse.due)} {...filtered('is:overdue', 'nextDue')}>
-        {pulse.oldestDueMs === null ? 'nobody waits' : `longest for ${duration(pulse.oldestDueMs)}`}
+        {dueMs === null ? 'nobody waits' : `longest for ${duration(dueMs)}`}
       </Tile>
       <Tile
         title="Last plan"
@@ -127,6 +128,3 @@ function Tiles({ pulse, asOf }: { pulse: Pulse; asOf: Date }) {
     </div>
   );
 }
-
-/** Hosts plan every few seconds to a minute. */
-const planLateMs = 180_000;

@@ -11,48 +11,49 @@ interface ActButtonProps {
   /** Typed before an act that cannot be undone. */
   typed?: string;
   disabled?: boolean;
+  /** Whether the act is offered now; one that was begun is shown to its end. Default: true. */
+  when?: boolean;
   /** Returns what has been done, in words. */
   run: () => Promise<string>;
   onDone?: () => void;
 }
 
-/** A button whose act is said in full and confirmed before it is done. */
-export function ActButton({ label, right, children, typed, disabled, run, onDone }: ActButtonProps) {
-  const [open, setOpen] = useState(false);
-  if (!useRight(right)) return null;
+type Asked = Pick<ActButtonProps, 'label' | 'typed' | 'run' | 'children'>;
+
+/**
+ * A button whose act is said in full and confirmed before it is done. What was said when it was clicked is what is done: the
+ * page may show something newer meanwhile.
+ */
+export function ActButton({ right, disabled, when = true, onDone, ...act }: ActButtonProps) {
+  const [asked, setAsked] = useState<Asked | null>(null);
+  if (!useRight(right) || (!when && asked === null)) return null;
   return (
     <>
-      <button
-        type="button"
-        disabled={disabled}
-        class={typed === undefined ? '' : 'danger'}
-        onClick={() => setOpen(true)}
-      >
-        {label}
-      </button>
-      {open && (
+      {when && (
+        <button
+          type="button"
+          disabled={disabled}
+          class={act.typed === undefined ? '' : 'danger'}
+          onClick={() => setAsked(act)}
+        >
+          {act.label}
+        </button>
+      )}
+      {asked !== null && (
         <Confirmation
-          label={label}
-          typed={typed}
-          run={run}
+          {...asked}
           onClose={(isDone) => {
-            setOpen(false);
+            setAsked(null);
             if (isDone) onDone?.();
           }}
-        >
-          {children}
-        </Confirmation>
+        />
       )}
     </>
   );
 }
 
-interface ConfirmationProps {
-  label: string;
-  typed: string | undefined;
-  run: () => Promise<string>;
+interface ConfirmationProps extends Asked {
   onClose: (isDone: boolean) => void;
-  children: ComponentChildren;
 }
 
 type State =

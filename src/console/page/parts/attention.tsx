@@ -1,5 +1,5 @@
 import type { Pulse } from '../../routes/pulse.ts';
-import { count, counted, duration } from '../format.ts';
+import { ageOf, count, counted, duration } from '../format.ts';
 import { Link } from '../location.tsx';
 
 interface Finding {
@@ -11,8 +11,9 @@ interface Finding {
   readonly query?: Readonly<Record<string, string>>;
 }
 
-const planLateMs = 180_000;
-const messageLateMs = 300_000;
+/** Hosts plan every few seconds to a minute. */
+export const planLateMs = 180_000;
+export const messageLateMs = 300_000;
 
 /** What is wrong in the fleet in plain words, each with the page where it is remedied. */
 export function Attention({ pulse, asOf }: { pulse: Pulse; asOf: Date }) {
@@ -39,6 +40,7 @@ export function Attention({ pulse, asOf }: { pulse: Pulse; asOf: Date }) {
 
 function findingsOf(pulse: Pulse, asOf: Date): Finding[] {
   const { lastPlan, stored, tenants, failing, withFailingTopics, longestFailureStreak } = pulse;
+  const waitsMs = ageOf(stored.oldestDueUtc, asOf);
   const findings: (Finding | false)[] = [
     tenants.active > 0 &&
       (lastPlan === null || asOf.getTime() - Date.parse(lastPlan.utc) > planLateMs) && {
@@ -71,10 +73,10 @@ function findingsOf(pulse: Pulse, asOf: Date): Finding[] {
       advice: 'See their errors',
       to: '/errors',
     },
-    stored.oldestDueAgeMs !== null &&
-      stored.oldestDueAgeMs > messageLateMs && {
+    waitsMs !== null &&
+      waitsMs > messageLateMs && {
         tone: 'warn',
-        text: `The oldest due message waits for ${duration(stored.oldestDueAgeMs)}.`,
+        text: `The oldest due message waits for ${duration(waitsMs)}.`,
         advice: 'See where',
         to: '/tenants',
         query: { sort: 'oldest', desc: 'true' },

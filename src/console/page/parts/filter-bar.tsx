@@ -17,12 +17,14 @@ export function FilterBar({ value, words, onChange }: FilterBarProps) {
   const [open, setOpen] = useState(false);
   const [at, setAt] = useState(-1);
   const timer = useRef<number | undefined>(undefined);
-  const sent = useRef(value);
+  /** What the field has sent and the address has not shown yet. */
+  const sent = useRef<string[]>([]);
 
-  // The address may change without the field, by a chip or by going back.
+  // The address may change without the field, by a chip or by going back. What comes back late must not undo what was typed.
   useEffect(() => {
-    if (value !== sent.current) setText(value);
-    sent.current = value;
+    const at = sent.current.lastIndexOf(value);
+    if (at === -1) setText((present) => (present.trim() === value ? present : value));
+    else sent.current = sent.current.slice(at + 1);
   }, [value]);
   useEffect(() => () => window.clearTimeout(timer.current), []);
 
@@ -30,8 +32,10 @@ export function FilterBar({ value, words, onChange }: FilterBarProps) {
     setText(next);
     window.clearTimeout(timer.current);
     const send = () => {
-      sent.current = next.trim();
-      onChange(next.trim());
+      const word = next.trim();
+      if (word === value) return;
+      sent.current.push(word);
+      onChange(word);
     };
     if (isDone) send();
     else timer.current = window.setTimeout(send, typingMs);

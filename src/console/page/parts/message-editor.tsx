@@ -17,7 +17,7 @@ interface MessageEditorProps {
 export function MessageEditor({ path, list, message, content }: MessageEditorProps) {
   const [payload, setPayload] = useState(content.payload);
   const [replacedBy, setReplacedBy] = useState<string | null>(null);
-  if (!useRight('act')) return null;
+  if (!useRight('destroy')) return null;
   const run = async () => {
     const result = await act<EditResult>(`${path}/edit`, { version: message.version, payload });
     setReplacedBy(result.messageId);
@@ -39,12 +39,12 @@ export function MessageEditor({ path, list, message, content }: MessageEditorPro
       <p>
         <ActButton
           label="Replace the message"
-          right="act"
+          right="destroy"
           disabled={payload === content.payload}
           run={run}
           onDone={() => replacedBy !== null && go(addressOf(`${list}/${encodeURIComponent(replacedBy)}`))}
         >
-          <p>A new message takes the place of this one, which is kept as cancelled.</p>
+          <p>A new message takes the place of this one, which ends as cancelled and is never run again.</p>
           <Difference before={content.payload} after={payload} />
         </ActButton>
       </p>

@@ -18,7 +18,7 @@ export function MessageTable({ messages, path, asOf, chosen, onChoose }: Message
     for (const id of ids) isChosen ? next.add(id) : next.delete(id);
     onChoose(next);
   };
-  const all = messages.map(({ messageId }) => messageId);
+  const all = messages.map(({ messageId }) => messageId).filter(isAddress);
   return (
     <Scroll label="messages">
       <table class="chosen">
@@ -29,7 +29,8 @@ export function MessageTable({ messages, path, asOf, chosen, onChoose }: Message
               <input
                 type="checkbox"
                 aria-label="Choose all of this page"
-                checked={all.every((id) => chosen.has(id))}
+                disabled={all.length === 0}
+                checked={all.length > 0 && all.every((id) => chosen.has(id))}
                 onChange={(event) => choose(all, event.currentTarget.checked)}
               />
             </th>
@@ -51,15 +52,22 @@ export function MessageTable({ messages, path, asOf, chosen, onChoose }: Message
               <td>
                 <input
                   type="checkbox"
-                  aria-label={`Choose ${message.messageId}`}
+                  aria-label={`Choose ${message.messageId || `number ${message.sequence}`}`}
+                  disabled={!isAddress(message.messageId)}
                   checked={chosen.has(message.messageId)}
                   onChange={(event) => choose([message.messageId], event.currentTarget.checked)}
                 />
               </td>
               <th scope="row">
-                <Link to={`${path}/${encodeURIComponent(message.messageId)}`} class="row">
-                  <code>…{message.messageId.slice(-8)}</code>
-                </Link>{' '}
+                {isAddress(message.messageId) ? (
+                  <Link to={`${path}/${encodeURIComponent(message.messageId)}`} class="row">
+                    <code>{shortened(message.messageId)}</code>
+                  </Link>
+                ) : (
+                  <span class="badge bad" title="Act on it with its sequence number, by the command line">
+                    {message.messageId === '' ? 'id unreadable' : <code>{shortened(message.messageId)}</code>}
+                  </span>
+                )}{' '}
                 <span class="faint">#{message.sequence}</span>
               </th>
               <td>
@@ -90,6 +98,15 @@ export function MessageTable({ messages, path, asOf, chosen, onChoose }: Message
       </table>
     </Scroll>
   );
+}
+
+/** Whether an id can be a part of an address, and so of a request. */
+function isAddress(id: string): boolean {
+  return id !== '' && id.length <= 200 && !/^\.\.?$|[\p{Cc}\p{Cs}]/u.test(id);
+}
+
+function shortened(id: string): string {
+  return id.length <= 9 ? id : `…${id.slice(-8)}`;
 }
 
 export function State({ message }: { message: Pick<ListedMessage, 'state' | 'blocked'> }) {

@@ -8,18 +8,20 @@ import { useRight } from '../rights.ts';
 interface OperationButtonsProps {
   filter: Readonly<Record<string, string>>;
   queue: string;
-  /** Absent: all that have dead messages. */
+  /** Absent: all that match `q` and have dead messages. */
   tenants: readonly string[] | undefined;
+  /** The filter of tenants that the page has. */
+  q: string;
 }
 
 /** Counts what matches, and leads to the operation, which begins only there. */
-export function OperationButtons({ filter, queue, tenants }: OperationButtonsProps) {
+export function OperationButtons({ filter, queue, tenants, q }: OperationButtonsProps) {
   const [state, setState] = useState<string | null>(null);
   const [mayAct, mayDestroy] = [useRight('act'), useRight('destroy')];
   const create = (path: string, name: string) => async () => {
     setState('Counting…');
     try {
-      const body = { act: name, queue, filter, ...(tenants && { tenants }) };
+      const body = { act: name, queue, filter, ...(tenants ? { tenants } : { q }) };
       const { operation } = await act<CreatedOperation>(path, body);
       go(addressOf(`/operations/${operation.id}`));
     } catch (error) {
@@ -44,7 +46,9 @@ export function OperationButtons({ filter, queue, tenants }: OperationButtonsPro
       {(mayAct || mayDestroy) && (
         <span class="faint">
           all dead messages {words.length > 0 && `whose ${words.join(' and ')}`} of{' '}
-          {tenants === undefined ? 'all tenants' : counted(tenants.length, 'tenant')}
+          {tenants !== undefined
+            ? counted(tenants.length, 'tenant')
+            : `all tenants that had dead messages after their last run${q === '' ? '' : ` and match “${q}”`}`}
         </span>
       )}
       {state !== null && <span role="status"> {state}</span>}

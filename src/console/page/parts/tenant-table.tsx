@@ -1,3 +1,4 @@
+import { tenantIdPattern } from '../../../fleet/tenants/tenant-id.ts';
 import type { Activity } from '../../tenants/activity.ts';
 import type { SortName } from '../../tenants/sort.ts';
 import type { TenantRow } from '../../tenants/tenant-row.ts';
@@ -42,7 +43,10 @@ const columns: readonly { title: string; sort?: SortName; number?: boolean; expl
 ];
 
 export function TenantTable({ rows, asOf, caption, sorting }: TenantTableProps) {
-  const ids = rows.map(({ id }) => id).join(',');
+  const ids = rows
+    .map(({ id }) => id)
+    .filter((id) => tenantIdPattern.test(id))
+    .join(',');
   const activity = usePolled<Record<string, Activity>>(
     ids === '' ? null : '/api/tenants-activity',
     { ids },
@@ -97,9 +101,13 @@ function Row({ row, asOf, activity }: { row: TenantRow; asOf: Date; activity: Ac
   return (
     <tr class={row.status === 'retired' ? 'retired' : undefined}>
       <th scope="row">
-        <Link to={`/tenants/${encodeURIComponent(id)}`} class="row">
-          {id}
-        </Link>
+        {tenantIdPattern.test(id) ? (
+          <Link to={`/tenants/${encodeURIComponent(id)}`} class="row">
+            {id}
+          </Link>
+        ) : (
+          <span title="This is not an id of a tenant; another program has stored it">{id}</span>
+        )}
       </th>
       <td>
         <Troubles row={row} />
