@@ -11,10 +11,13 @@ import { hostResolver, type ResolveHost } from '../../host-resolver.ts';
 import { unlessAborted } from '../../unless-aborted.ts';
 import { Semaphore } from '../semaphore.ts';
 import { probeConnectorArguments } from './driver-probe.ts';
+import { browserPort, instancePort } from './instance-port.ts';
 
 export interface ConnectorOptions {
   /** Tries all addresses of a name at the same time, instead of one after another. */
   readonly atOnce: boolean;
+  /** The instance whose port SQL Server Browser knows. The driver then has that program's port as the server's. */
+  readonly instance?: string | null;
   readonly resolve?: ResolveHost | undefined;
 }
 
@@ -25,11 +28,14 @@ export type Connector = (
   signal: AbortSignal,
 ) => Promise<Socket>;
 
-export function createConnector({ atOnce, resolve }: ConnectorOptions): Connector {
+export function createConnector({ atOnce, instance = null, resolve }: ConnectorOptions): Connector {
   return async (server, _lookup, signal) => {
     probeConnectorArguments(server, signal);
-    const { host, port } = server;
+    const { host, port: given } = server;
     const addresses = await addressesOf(host, signal, resolve);
+    // A redirect names the port of another server.
+    const isInstance = instance !== null && given === browserPort;
+    const port = isInstance ? await instancePort(addresses, instance, signal) : given;
     return atOnce ? firstOf(addresses, port, signal) : inSequence(addresses, port, signal);
   };
 }

@@ -4,6 +4,7 @@ import type * as mssql from 'mssql';
 import type { ResolveHost } from '../../host-resolver.ts';
 import type { Encryption } from './connection-string.ts';
 import { createConnector } from './connector.ts';
+import { browserPort } from './instance-port.ts';
 import type { ConnectionTarget, TargetLogin } from './target.ts';
 
 export interface DriverSettings {
@@ -54,7 +55,9 @@ export function driverConfig(
     requestTimeout: settings.requestTimeoutMs,
     // A socket shows that its connection was cut. A check with SELECT 1 would double every call's round trips.
     validateConnection: 'socket',
-    ...(target.instance === null && { port: target.port }),
+    // With `instanceName`, the driver would look the name up itself (instance-port.ts).
+    port: target.instance === null ? target.port : browserPort,
+    ownInstance: target.instance,
     ...(login.kind === 'password' && { user: login.user, password: login.password }),
     ...(login.kind === 'token' && { authentication: { type: 'token-credential', options: { credential } } }),
     pool: {
@@ -71,9 +74,12 @@ export function driverConfig(
       packetSize: packetSize(login, encrypt),
       encrypt,
       trustServerCertificate: target.trustServerCertificate ?? settings.trustServerCertificate,
-      connector: createConnector({ atOnce: target.multiSubnetFailover, resolve: settings.resolveHost }),
+      connector: createConnector({
+        atOnce: target.multiSubnetFailover,
+        instance: target.instance,
+        resolve: settings.resolveHost,
+      }),
       ...(target.multiSubnetFailover && { multiSubnetFailover: true }),
-      ...(target.instance !== null && { instanceName: target.instance }),
     },
   } as unknown as mssql.config;
 }

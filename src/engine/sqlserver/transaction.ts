@@ -11,7 +11,7 @@ import { databaseKey, parseServer } from './server-name.ts';
 
 /** The part of the caller's transaction that this file uses. The class is not checked: the caller may use another mssql. */
 type CallersTransaction = Pick<mssql.Transaction, 'request'> & {
-  readonly parent?: { readonly config?: Partial<mssql.config> };
+  readonly parent?: { readonly config?: Partial<mssql.config> & { readonly ownInstance?: string | null } };
 };
 
 export function isTransaction(value: unknown): value is CallersTransaction {
@@ -67,9 +67,10 @@ export async function joinTransaction(
  * changed its database since it was opened.
  */
 function assertSameDatabase(database: Database, { parent }: CallersTransaction): void {
-  const { server, port, database: name, options } = parent?.config ?? {};
+  const { server, port, database: name, options, ownInstance } = parent?.config ?? {};
   if (server === undefined || name === undefined) return;
-  const instance = options?.instanceName;
+  // Of a caller's pool, or of one of this engine (driver-config.ts).
+  const instance = options?.instanceName ?? ownInstance ?? undefined;
   const named = parseServer(
     instance === undefined ? `${server}${port === undefined ? '' : `,${port}`}` : `${server}\\${instance}`,
   );

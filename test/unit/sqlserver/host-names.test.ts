@@ -4,7 +4,9 @@ import { isIP } from 'node:net';
 import { addressesOf } from '../../../src/engine/sqlserver/connector.ts';
 import { loadDriver } from '../../../src/engine/sqlserver/driver.ts';
 import { createSqlServerEngine } from '../../../src/engine/sqlserver/index.ts';
+import { browserPort } from '../../../src/engine/sqlserver/instance-port.ts';
 import { hostResolver } from '../../../src/host-resolver.ts';
+import { startBrowser } from '../../support/browser-server.ts';
 import { startNameServer } from '../../support/name-server.ts';
 import { TdsServer } from '../../support/tds-server.ts';
 import { until } from '../../support/until.ts';
@@ -24,7 +26,8 @@ function engineFor(names: readonly string[], port: number, nameServer: string) {
     resolveHost: hostResolver({ servers: [nameServer] }),
   });
   const tenants = names.map((name, index) => {
-    env[`SQL_${index}`] = `Server=${name},${port};User Id=u;Password=p`;
+    const server = name.includes('\\') ? name : `${name},${port}`;
+    env[`SQL_${index}`] = `Server=${server};User Id=u;Password=p`;
     const auth = { kind: 'setting', name: `SQL_${index}` } as const;
     const address = { id: `t${index}`, server: '', database: 'd', auth, schema: 'messaging' };
     return engine.openTenant(address);
@@ -50,6 +53,22 @@ test('D8: beside 20 names that are never answered, a login to another server goe
   const hosts = [...system.mock.calls, ...systemPromised.mock.calls].map(([host]) => host);
   expect(hosts.filter((host) => isIP(host) === 0)).toEqual([]);
   await engine.close();
+}, 120_000);
+
+test('D8: the names of servers with an instance are looked up in the same way', async () => {
+  const system = jest.spyOn(dns, 'lookup');
+  await using names = await startNameServer((name) => (name === 'good.test' ? ['127.0.0.1'] : null));
+  await using server = await TdsServer.start();
+  await using browser = await startBrowser('127.0.0.1', browserPort, { sales: server.port });
+  const silent = Array.from({ length: 20 }, (_, index) => `silent-${index}.test\\SALES`);
+  const { engine, tenants } = engineFor([...silent, 'good.test\\SALES'], 0, names.address);
+  const outcomes = tenants.map((tenant) => tenant.leases.list().catch((error: Error) => error));
+  await until('all are asked for', () => names.asked.length === 21);
+  await until('the login is done', () => server.logins === 1);
+  expect(browser.asked).toEqual(['sales']);
+  await engine.close();
+  await Promise.all(outcomes);
+  expect(system.mock.calls.map(([host]) => host).filter((host) => isIP(host) === 0)).toEqual([]);
 }, 120_000);
 
 test('D8: a name that the name servers do not have is looked up by the operating system, one at a time', async () => {

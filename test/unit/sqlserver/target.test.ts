@@ -95,7 +95,7 @@ describe('the keys that docs/sql-server.md lists', () => {
   });
 
   test.each([
-    ['Server', 's\\sales', (config: Config) => config.options?.instanceName, 'sales'],
+    ['Server', 's\\sales', (config: Config) => (config as { ownInstance?: unknown }).ownInstance, 'sales'],
     ['Database', 'other', (config: Config) => config.database, 'other'],
     ['User Id', 'other', (config: Config) => config.user, 'other'],
     ['Password', 'other', (config: Config) => config.password, 'other'],
