@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { namedValues } from '../queue/named-values.ts';
+import { withoutValues } from '../queue/schema-issues.ts';
 import { strictly } from './payload-issues.ts';
 
 /** Headers that the handler sets itself, or that have a payload field of their own. */
@@ -63,29 +64,31 @@ const isGiven = (value: unknown) => value !== undefined && value !== null && val
  *
  * Absent fields may be null. Issues never show a value.
  */
-export const emailPayload = v.pipe(
-  v.strictObject(
-    {
-      to: v.nullish(addresses),
-      cc: v.nullish(addresses),
-      bcc: v.nullish(addresses),
-      from: v.nullish(filled),
-      replyTo: v.nullish(addresses),
-      subject: v.nullish(line),
-      text: v.nullish(v.string('must be text')),
-      html: v.nullish(v.string('must be text')),
-      headers: v.nullish(headers),
-      attachments: v.nullish(v.array(attachment, 'must be a list')),
-    },
-    strictly('to, cc, bcc, from, replyTo, subject, text, html, headers, attachments'),
-  ),
-  v.check(
-    ({ to, cc, bcc }) => [to, cc, bcc].some((field) => isGiven(field) && field!.length > 0),
-    'must have a recipient: give to, cc or bcc',
-  ),
-  v.check(
-    ({ text, html, attachments }) => isGiven(text) || isGiven(html) || (attachments?.length ?? 0) > 0,
-    'must have content: give text, html or attachments',
+export const emailPayload = withoutValues(
+  v.pipe(
+    v.strictObject(
+      {
+        to: v.nullish(addresses),
+        cc: v.nullish(addresses),
+        bcc: v.nullish(addresses),
+        from: v.nullish(filled),
+        replyTo: v.nullish(addresses),
+        subject: v.nullish(line),
+        text: v.nullish(v.string('must be text')),
+        html: v.nullish(v.string('must be text')),
+        headers: v.nullish(headers),
+        attachments: v.nullish(v.array(attachment, 'must be a list')),
+      },
+      strictly('to, cc, bcc, from, replyTo, subject, text, html, headers, attachments'),
+    ),
+    v.check(
+      ({ to, cc, bcc }) => [to, cc, bcc].some((field) => isGiven(field) && field!.length > 0),
+      'must have a recipient: give to, cc or bcc',
+    ),
+    v.check(
+      ({ text, html, attachments }) => isGiven(text) || isGiven(html) || (attachments?.length ?? 0) > 0,
+      'must have content: give text, html or attachments',
+    ),
   ),
 );
 

@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { namedValues } from '../queue/named-values.ts';
+import { withoutValues } from '../queue/schema-issues.ts';
 import { strictly } from './payload-issues.ts';
 
 /** Headers that the handler or the HTTP client sets; a message must not contain them. */
@@ -72,29 +73,31 @@ function hasNamesThatDifferInCase(headers: unknown): boolean {
  * A text `body` is sent byte for byte, as text/plain unless the message gives a content-type; any other `body` is sent
  * as JSON, exactly as it stands in the message's payload. Issues never show a value.
  */
-export const webhookPayload = v.strictObject(
-  {
-    url,
-    body: v.optional(
-      v.pipe(
-        v.unknown(),
-        // A lone surrogate has no UTF-8 form: the receiver would get another character.
-        v.check((body) => typeof body !== 'string' || body.isWellFormed(), 'is not well-formed Unicode'),
-      ),
-    ),
-    headers: v.optional(
-      v.nullable(
+export const webhookPayload = withoutValues(
+  v.strictObject(
+    {
+      url,
+      body: v.optional(
         v.pipe(
-          v.custom<Record<string, unknown>>(
-            (headers) => !hasNamesThatDifferInCase(headers),
-            'must not have two names that differ only in case: they are one header',
-          ),
-          namedValues(headerName, headerValue, 'must be an object of header names and values'),
+          v.unknown(),
+          // A lone surrogate has no UTF-8 form: the receiver would get another character.
+          v.check((body) => typeof body !== 'string' || body.isWellFormed(), 'is not well-formed Unicode'),
         ),
       ),
-    ),
-  },
-  strictly('url, body, headers'),
+      headers: v.optional(
+        v.nullable(
+          v.pipe(
+            v.custom<Record<string, unknown>>(
+              (headers) => !hasNamesThatDifferInCase(headers),
+              'must not have two names that differ only in case: they are one header',
+            ),
+            namedValues(headerName, headerValue, 'must be an object of header names and values'),
+          ),
+        ),
+      ),
+    },
+    strictly('url, body, headers'),
+  ),
 );
 
 export type WebhookPayload = v.InferOutput<typeof webhookPayload>;

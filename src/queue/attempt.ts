@@ -10,6 +10,7 @@ import type { Handler, Message } from './handler.ts';
 import { accepted, MessageView, validatorError } from './message-view.ts';
 import { outcomeOfError, outcomeOfInterruption } from './outcome.ts';
 import type { RetryPolicy } from './retry.ts';
+import { textsOf } from './schema-issues.ts';
 
 /** Node fires a timer at once when its delay is longer than this. */
 const longestTimerMs = 2 ** 31 - 1;
@@ -174,18 +175,19 @@ export class Attempt {
     const view = new MessageView(this.message);
     if (schema === undefined) return this.#handle(view);
     const { data } = view;
+    textsOf(schema);
     let checked: ReturnType<StandardSchemaV1.Props['validate']>;
     try {
       checked = schema['~standard'].validate(data);
     } catch (error) {
       throw validatorError(error);
     }
-    if (!isThenable(checked)) return this.#handle(accepted(view, checked));
+    if (!isThenable(checked)) return this.#handle(accepted(view, schema, checked));
     const rejected = (error: unknown) => {
       throw validatorError(error);
     };
     return Promise.resolve(checked).then((result) => {
-      const given = accepted(view, result);
+      const given = accepted(view, schema, result);
       // The timeout may have passed while the schema checked the payload: then another attempt has the message.
       return this.#endedAt !== undefined ? undefined : this.#handle(given);
     }, rejected);

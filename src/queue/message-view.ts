@@ -1,8 +1,9 @@
 /** The message that a handler receives, and the check of its payload. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ClaimedMessage } from '../engine/message.ts';
-import { isError, MultiOutboxError, propertyOf, shownName } from '../errors.ts';
+import { isError, MultiOutboxError, propertyOf } from '../errors.ts';
 import { type Message, PermanentError } from './handler.ts';
+import { reasonsOf, textsOf } from './schema-issues.ts';
 
 /** The message that the handler receives. It parses the payload when `data` is first read. */
 export class MessageView implements Message {
@@ -54,50 +55,15 @@ function parsed(payload: string): unknown {
   }
 }
 
-/** Shorter values are replaced only in quotes, because they also occur in ordinary words and numbers. */
-const shortest = 4;
-
-/**
- * A validator's message without the value that it refused: errors are stored and shown, and payloads are not. zod,
- * valibot and arktype add the value at the end, after "received" or "was"; other validators may put it anywhere.
- */
-function withoutValues(message: unknown, data: unknown): string {
-  if (typeof message !== 'string') return 'is invalid';
-  let text = message.replace(/[\s,;:(]*\b(?:but\s+)?(?:received|was|got|found)\b.*$/is, '');
-  for (const value of scalarsOf(data)) {
-    const shown = String(value);
-    for (const quote of ['"', "'", '`']) text = text.replaceAll(quote + shown + quote, '…');
-    if (shown.length >= shortest) text = text.replaceAll(shown, '…');
-  }
-  return text === '' ? 'is invalid' : text;
-}
-
-/** The most values that are searched for: a search for all values of a huge payload would take too long. */
-const mostScalars = 1_000;
-
-function scalarsOf(data: unknown): (string | number)[] {
-  const found: (string | number)[] = [];
-  const rest: unknown[] = [data];
-  while (rest.length > 0 && found.length < mostScalars) {
-    const value = rest.pop();
-    if (typeof value === 'object' && value !== null) for (const one of Object.values(value)) rest.push(one);
-    else if (typeof value === 'string' || typeof value === 'number') found.push(value);
-  }
-  return found.sort((a, b) => String(b).length - String(a).length);
-}
-
 /** The message with the schema's output as its data. @throws PermanentError when the schema refuses the payload */
-export function accepted(view: MessageView, result: StandardSchemaV1.Result<unknown>): MessageView {
+export function accepted(
+  view: MessageView,
+  schema: StandardSchemaV1,
+  result: StandardSchemaV1.Result<unknown>,
+): MessageView {
   if (result.issues === undefined) return view.withData(result.value);
-  const reasons = result.issues.slice(0, 5).map(({ path, message }) => {
-    // The path and the text may contain names that the sender chose: keys of a record, and unknown fields.
-    const keys = path?.map((part) => String(typeof part === 'object' ? part.key : part));
-    const at = keys && shownName(keys.join('.'));
-    const text = shownName(withoutValues(message, view.data), 200);
-    return at ? `${at}: ${text}` : text;
-  });
   throw new PermanentError(
-    `The payload does not fit the handler's schema: ${reasons.join('; ')}. Enqueue a correct payload, or correct the schema and replay the message.`,
+    `The payload does not fit the handler's schema: ${reasonsOf(schema, result.issues, view.data)}. Enqueue a correct payload, or correct the schema and replay the message.`,
   );
 }
 
@@ -124,7 +90,8 @@ export async function checkPayload(schema: StandardSchemaV1, message: ClaimedMes
   try {
     const view = new MessageView(message);
     const { data } = view;
-    accepted(view, await schema['~standard'].validate(data));
+    textsOf(schema);
+    accepted(view, schema, await schema['~standard'].validate(data));
   } catch (error) {
     const thrown = validatorError(error);
     if (!(thrown instanceof PermanentError)) throw thrown;
