@@ -1,4 +1,6 @@
 /** The options of `registerFunctions`, and their checks. */
+
+import { isList, propertyOf } from '../src/errors.ts';
 import {
   type Directory,
   type Handler,
@@ -58,17 +60,13 @@ export function checkedOptions(options: RegisterFunctionsOptions): AppOptions {
     strategy,
     ...settings
   } = optionsOf('registerFunctions', options, optionNames, 'INVALID_CONFIGURATION');
-  if (handlers === undefined || (Array.isArray(handlers) && handlers.length === 0)) {
+  if (handlers === undefined || (isList(handlers) && handlers.length === 0)) {
     throw refusal("'handlers' is missing or empty; give at least one handler made by defineHandler");
   }
-  if (strategy !== undefined && typeof strategy?.choose !== 'function') {
+  if (strategy !== undefined && typeof propertyOf(strategy, 'choose') !== 'function') {
     throw refusal("'strategy' must be an object with a name and a function choose, such as roundRobin()");
   }
-  if (
-    tenants !== undefined &&
-    !Array.isArray(tenants) &&
-    typeof (tenants as Directory)?.read !== 'function'
-  ) {
+  if (tenants !== undefined && !isList(tenants) && typeof propertyOf(tenants, 'read') !== 'function') {
     throw refusal("'tenants' must be a list of tenants or a directory { name, read }");
   }
   // An error in the code must fail the deployment now. App settings can be corrected later, so they are left out here.
@@ -81,7 +79,9 @@ export function checkedOptions(options: RegisterFunctionsOptions): AppOptions {
       isSource,
       'an object with a name and a function verify',
     ),
-    tenants: Array.isArray(tenants) ? directoryOf(tenants) : (tenants as Directory | undefined),
+    tenants: isList(tenants)
+      ? directoryOf(tenants as readonly TenantInput[])
+      : (tenants as Directory | undefined),
     strategy,
     settings,
   };
@@ -94,7 +94,7 @@ function checkedList<Item>(
   kind: string,
 ): (settings: Settings) => readonly Item[] {
   function checked(list: readonly Item[]): readonly Item[] {
-    if (!Array.isArray(list))
+    if (!isList(list))
       throw refusal(`'${name}' must be a list, or a function that returns a list and not a promise`);
     const wrong = list.findIndex((item) => !isReadable(isItem, item));
     if (wrong !== -1) throw refusal(`'${name}' has an item at index ${wrong} that is not ${kind}`);

@@ -66,11 +66,21 @@ export class MultiOutboxError extends Error {
   readonly transient: boolean;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(boundedLine(message), details.cause === undefined ? undefined : { cause: details.cause });
+    // Callers may create errors, too: whatever they pass, this is an error with a text.
+    const { tenantId, transient = false, cause } = ownFields(details);
+    super(boundedLine(message), cause === undefined ? undefined : { cause });
     this.name = 'MultiOutboxError';
     this.code = code;
-    this.tenantId = details.tenantId === undefined ? undefined : boundedId(details.tenantId);
-    this.transient = details.transient ?? false;
+    this.tenantId = tenantId === undefined ? undefined : boundedId(tenantId);
+    this.transient = transient;
+  }
+}
+
+function ownFields(details: ErrorDetails): ErrorDetails {
+  try {
+    return { ...details };
+  } catch {
+    return {};
   }
 }
 
@@ -166,6 +176,37 @@ export function ignoreRejection(returned: unknown, onRejected: (error: unknown) 
   new Promise((resolve) => resolve(returned)).catch(onRejected);
 }
 
+/**
+ * Reads a caller's value, which may be foreign code: a proxy, or an object with getters.
+ * @param what what is read, such as "plan: 'capacity'"
+ * @throws MultiOutboxError when reading it throws
+ */
+export function readable<Result>(
+  what: string,
+  read: () => Result,
+  code: ErrorCode = 'INVALID_ARGUMENT',
+): Result {
+  try {
+    return read();
+  } catch (cause) {
+    if (isMultiOutboxError(cause)) throw cause;
+    throw new MultiOutboxError(
+      code,
+      `${what} cannot be read, because a getter or a proxy in it threw an error (${errorName(cause)}); give a plain value.`,
+      { cause },
+    );
+  }
+}
+
+/** Whether a value is a list. False for a revoked proxy, for which `Array.isArray` throws. */
+export function isList(value: unknown): value is readonly unknown[] {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
 /** A function that a caller gave. @throws MultiOutboxError INVALID_ARGUMENT when it is none */
 export function functionOf<Given>(call: string, name: string, given: Given): Given {
   if (typeof given === 'function') return given;
@@ -201,7 +242,8 @@ const longestLine = 2_000;
 /** Characters of a longer text that are kept from its end, which says what to do. */
 const longestEnd = 500;
 
-function boundedLine(text: string): string {
+function boundedLine(given: string): string {
+  const text = typeof given === 'string' ? given : shownValue(given);
   const kept =
     text.length > longestLine
       ? `${text.slice(0, longestLine - longestEnd - 1)}…${text.slice(-longestEnd)}`
@@ -213,7 +255,8 @@ function boundedLine(text: string): string {
 const longestId = 64;
 
 /** A longer text cannot be a tenant's id, and must not fill a log. */
-function boundedId(text: string): string {
+function boundedId(given: string): string {
+  const text = typeof given === 'string' ? given : shownValue(given);
   return text.length > longestId ? `${text.slice(0, longestId)}…` : text;
 }
 

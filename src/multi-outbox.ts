@@ -4,12 +4,13 @@ import { withEitherSignal } from './either-signal.ts';
 import { auditLimits } from './engine/audit.ts';
 import type { Engine } from './engine/engine.ts';
 import type { QueueName } from './engine/work-queue.ts';
-import { functionOf, isMultiOutboxError, MultiOutboxError, shownValue } from './errors.ts';
+import { functionOf, isList, isMultiOutboxError, MultiOutboxError, shownValue } from './errors.ts';
 import { parseWake } from './fleet/dispatch/request-format.ts';
 import { Fleet } from './fleet/index.ts';
 import { createAudited } from './fleet/messages/audited.ts';
 import { auditedLeases, auditedTenants } from './fleet/messages/audited-face.ts';
 import { createMessages } from './fleet/messages/index.ts';
+import { tenantIdsOf, wholeNumberOf } from './fleet/messages/selection.ts';
 import type { ExamineOptions } from './fleet/operations/doctor.ts';
 import { type HistoryOptions, readHistory } from './fleet/operations/history.ts';
 import { type LeaseInTenantsOptions, leaseInTenants } from './fleet/operations/lease-in-tenants.ts';
@@ -33,7 +34,7 @@ import type {
   TickOptions,
   WakingCalls,
 } from './multi-outbox-interface.ts';
-import { type NamesOf, optionsOf, signalOf } from './options.ts';
+import { booleanOf, type NamesOf, optionsOf, signalOf } from './options.ts';
 import { createOutbox } from './outbox/outbox.ts';
 import { checkedHandlers, handlerSets } from './queue/handler-set.ts';
 import type { QueueAccess } from './queue/stored-messages.ts';
@@ -84,13 +85,9 @@ const doctorNames: NamesOf<ExamineOptions> = { tenants: true, parallel: true, on
  * @throws MultiOutboxError INVALID_CONFIGURATION, INVALID_TENANT, DUPLICATE_HANDLER
  */
 export function createMultiOutbox(options: MultiOutboxOptions = {}): MultiOutbox {
-  const { tenants, handlers, strategy, logger, onError, onDeadMessage, owner, actor, ...given } = optionsOf(
-    'createMultiOutbox',
-    options,
-    optionNames,
-    'INVALID_CONFIGURATION',
-  );
-  return assembleMultiOutbox(options, loadSettings(given));
+  const checked = optionsOf('createMultiOutbox', options, optionNames, 'INVALID_CONFIGURATION');
+  const { tenants, handlers, strategy, logger, onError, onDeadMessage, owner, actor, ...given } = checked;
+  return assembleMultiOutbox(checked, loadSettings(given));
 }
 
 /** Replacements for a multi-outbox's environment, in tests. */
@@ -117,9 +114,11 @@ export function assembleMultiOutbox(
     owner = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
     actor = owner.slice(0, auditLimits.actor),
   } = options;
+  checkName('owner', owner, 150);
+  checkName('actor', actor, auditLimits.actor);
   const logger = safeLogger(givenLogger);
   const handlers = checkedHandlers(givenHandlers);
-  const isStatic = Array.isArray(tenants);
+  const isStatic = isList(tenants);
   const logLimit = new LogLimit(logger);
   const callbackLog = { logger, limit: logLimit };
   const fleet = new Fleet({
@@ -183,7 +182,7 @@ export function assembleMultiOutbox(
   function wakes(wakeOptions?: WakeOptions): Pick<WakingCalls, 'wake' | 'wakeFrom'> {
     return {
       async wake(tenantId) {
-        const ids = Array.isArray(tenantId) ? (tenantId as readonly string[]) : [tenantId as string];
+        const ids = (isList(tenantId) ? [...tenantId] : [tenantId]) as readonly string[];
         for (const id of ids) checkedId('wake', id);
         await fleet.wake(ids, wakeOptions);
       },
@@ -285,6 +284,8 @@ export function assembleMultiOutbox(
       const { tenants, parallel = 8, ...leaseOptions } = optionsOf('withLeases', options, withLeasesNames);
       signalOf('withLeases', leaseOptions.signal);
       functionOf('withLeases', 'work', work);
+      if (tenants !== undefined) tenantIdsOf('withLeases', tenants);
+      wholeNumberOf('withLeases', 'parallel', parallel, 1, mostParallel);
       const ids = tenants ?? (await fleet.tenants.list({ status: 'active' })).map(({ id }) => id);
       return leaseInTenants(ids, parallel, leases, name, leaseOptions, work);
     },
@@ -301,6 +302,8 @@ export function assembleMultiOutbox(
         limit: true,
         examine: true,
       });
+      wholeNumberOf('worst', 'limit', limit, 0, 10_000);
+      wholeNumberOf('worst', 'examine', examine, 0, 10_000_000);
       return worstTenants((await handle.ready()).registry, { limit, examine });
     },
     async poisoned(content, queue) {
@@ -317,17 +320,20 @@ export function assembleMultiOutbox(
       return { version: await schema.version(), latest, oldestUsable };
     },
     async migrate(migrateOptions = {}) {
-      const { onTenant } = optionsOf('migrate', migrateOptions, migrateNames);
+      const options = optionsOf('migrate', migrateOptions, migrateNames);
+      checkScope('migrate', options);
+      for (const name of ['dryRun', 'resume'] as const) booleanOf('migrate', name, options[name]);
       return fleet.migrate({
-        ...migrateOptions,
-        onTenant: safeCallback('migrate', 'onTenant', onTenant, callbackLog),
+        ...options,
+        onTenant: safeCallback('migrate', 'onTenant', options.onTenant, callbackLog),
       });
     },
     async doctor(examineOptions = {}) {
-      const { onTenant } = optionsOf('doctor', examineOptions, doctorNames);
+      const options = optionsOf('doctor', examineOptions, doctorNames);
+      checkScope('doctor', options);
       return fleet.examine({
-        ...examineOptions,
-        onTenant: safeCallback('doctor', 'onTenant', onTenant, callbackLog),
+        ...options,
+        onTenant: safeCallback('doctor', 'onTenant', options.onTenant, callbackLog),
       });
     },
     close,
@@ -335,6 +341,27 @@ export function assembleMultiOutbox(
       await close();
     },
   };
+}
+
+/** Tenants and databases that are worked on at once; more would only wait for each other. */
+const mostParallel = 1_000;
+
+function checkScope(
+  call: string,
+  { tenants, parallel }: { readonly tenants?: readonly string[]; readonly parallel?: number },
+): void {
+  if (tenants !== undefined) tenantIdsOf(call, tenants);
+  if (parallel !== undefined) wholeNumberOf(call, 'parallel', parallel, 1, mostParallel);
+}
+
+function checkName(name: string, given: unknown, most: number): void {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  const isName = typeof given === 'string' && given.trim() !== '' && !/[\u0000-\u001f\u007f]/.test(given);
+  if (isName && given.length <= most && given.isWellFormed()) return;
+  throw new MultiOutboxError(
+    'INVALID_CONFIGURATION',
+    `createMultiOutbox: '${name}' must be text of 1 to ${most} characters on one line, got ${shownValue(given)}.`,
+  );
 }
 
 function checkedId(call: string, tenantId: unknown): void {

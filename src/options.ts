@@ -1,6 +1,6 @@
 /** The check of the options that callers give: every public function makes it, so all of them refuse alike. */
 import { distance } from 'fastest-levenshtein';
-import { type ErrorCode, MultiOutboxError, shownName, shownValue } from './errors.ts';
+import { type ErrorCode, MultiOutboxError, propertyOf, readable, shownName, shownValue } from './errors.ts';
 import { isPlainObject } from './plain-object.ts';
 
 /** The names of all options of a type. The compiler refuses a list that lacks one of them, or has another. */
@@ -8,7 +8,8 @@ export type NamesOf<Options> = { readonly [Name in keyof Options]-?: true };
 
 /**
  * The options of a call, which may come from JavaScript.
- * @throws MultiOutboxError when they are not an object of options, or have an unknown name
+ * @returns a copy
+ * @throws MultiOutboxError when they are not an object of options, cannot be read, or have an unknown name
  */
 export function optionsOf<Options extends object>(
   call: string,
@@ -16,17 +17,28 @@ export function optionsOf<Options extends object>(
   names: NamesOf<Options>,
   code: ErrorCode = 'INVALID_ARGUMENT',
 ): Options {
-  const options = objectOf(call, given, code);
+  const options = readable(`${call}: the options`, () => copyOf(objectOf(call, given, code), names), code);
   const unknown = unknownName(options, names, 'an option');
   if (unknown !== undefined) throw new MultiOutboxError(code, `${call}: ${unknown}.`);
   // An AbortSignal or a database handle that stands in the place of the options would be ignored.
-  if (!isPlainObject(options) && Object.keys(options).length === 0) {
+  if (!isPlainObject(given) && Object.keys(options).length === 0) {
     throw new MultiOutboxError(
       code,
       `${call}: the options must be an object such as { ${Object.keys(names)[0]} }, got an object of another kind, without options.`,
     );
   }
   return options;
+}
+
+/**
+ * Reads everything once, so that a proxy or a getter cannot throw later. A class may have its options on its prototype.
+ */
+export function copyOf<Options extends object>(options: Options, names: NamesOf<Options>): Options {
+  const inherited = Object.keys(names).filter((name) => name in options && !Object.hasOwn(options, name));
+  return {
+    ...options,
+    ...Object.fromEntries(inherited.map((name) => [name, options[name as keyof Options]])),
+  };
 }
 
 /** @throws MultiOutboxError when the value is not an object */
@@ -45,11 +57,38 @@ export function objectOf<Given extends object>(
  */
 export function signalOf<Given extends AbortSignal | undefined>(call: string, given: Given): Given {
   if (given === undefined) return given;
-  const isSignal = typeof given?.addEventListener === 'function' && typeof given.aborted === 'boolean';
+  const isSignal =
+    typeof propertyOf(given, 'addEventListener') === 'function' &&
+    typeof propertyOf(given, 'aborted') === 'boolean';
   if (isSignal) return given;
   throw new MultiOutboxError(
     'INVALID_ARGUMENT',
     `${call}: 'signal' must be an AbortSignal, got ${shownValue(given)}; pass the signal of an AbortController.`,
+  );
+}
+
+/**
+ * Checks the multi-outbox that a call gets.
+ * @throws INVALID_ARGUMENT when it lacks one of the methods
+ */
+export function checkFace(call: string, face: unknown, methods: readonly string[]): void {
+  const missing = methods.find((name) => typeof propertyOf(face, name) !== 'function');
+  if (missing === undefined) return;
+  throw new MultiOutboxError(
+    'INVALID_ARGUMENT',
+    `${call}: the first argument must be a multi-outbox, and lacks '${missing}'; pass what createMultiOutbox returned.`,
+  );
+}
+
+/**
+ * A switch in the options of a call. Text such as 'no' would count as true.
+ * @throws INVALID_ARGUMENT when it is not a boolean
+ */
+export function booleanOf(call: string, name: string, given: unknown): void {
+  if (given === undefined || typeof given === 'boolean') return;
+  throw new MultiOutboxError(
+    'INVALID_ARGUMENT',
+    `${call}: '${name}' must be true or false, got ${shownValue(given)}.`,
   );
 }
 

@@ -3,8 +3,10 @@
  * environment variables prefixed MULTI_OUTBOX_; an option overrides the environment.
  */
 import * as v from 'valibot';
-import { MultiOutboxError, shownName, shownValue } from './errors.ts';
+import { MultiOutboxError, propertyOf, readable, shownName, shownValue } from './errors.ts';
 import { type NamesOf, nearestName, objectOf } from './options.ts';
+import { hasFields } from './plain-object.ts';
+import { safeParse } from './safe-parse.ts';
 import { type AnySchema, groups, type SettingMetadata, schema } from './settings/table.ts';
 
 export { type DurationInput, parseDuration } from './settings/values.ts';
@@ -64,14 +66,23 @@ export const settingDescriptions: readonly SettingDescription[] = [
  * @throws MultiOutboxError INVALID_CONFIGURATION that names the option or variable and its allowed values
  */
 export function loadSettings(options: SettingsInput = {}, env: NodeJS.ProcessEnv = process.env): Settings {
-  objectOf('The settings', options, 'INVALID_CONFIGURATION');
+  if (!hasFields(objectOf('The settings', options, 'INVALID_CONFIGURATION')))
+    throw new MultiOutboxError(
+      'INVALID_CONFIGURATION',
+      'The settings must be a plain object of settings, and one that can be read.',
+    );
+  objectOf('The environment of the settings', env, 'INVALID_CONFIGURATION');
   const merged: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(options)) {
-    if (value !== undefined) merged[key] = isGroup(value) ? definedOnly(value) : value;
-  }
+  const read = () => {
+    for (const [key, value] of Object.entries(options)) {
+      if (value !== undefined)
+        merged[key] = isGroup(value) ? definedOnly(value) : isLost(value) ? null : value;
+    }
+  };
+  readable('The settings:', read, 'INVALID_CONFIGURATION');
   const fromEnvironment = new Set<string>();
   for (const { option, variable } of settingDescriptions) {
-    const value = env[variable];
+    const value = propertyOf(env, variable) as string | undefined;
     if (value === undefined || value === '') continue;
     const [group, name] = option.split('.') as [string, string?];
     if (name !== undefined && merged[group] === undefined) merged[group] = {};
@@ -83,7 +94,7 @@ export function loadSettings(options: SettingsInput = {}, env: NodeJS.ProcessEnv
     target[key] = value;
     fromEnvironment.add(option);
   }
-  const result = v.safeParse(schema, merged);
+  const result = safeParse(schema, merged);
   if (result.success) return result.output;
   const issue = result.issues[0];
   const option = issue.path?.map((item) => String(item.key)).join('.') ?? 'options';
@@ -135,7 +146,12 @@ export function unknownVariables(env: NodeJS.ProcessEnv = process.env): string[]
 }
 
 function isGroup(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return hasFields(value);
+}
+
+/** A Map or a list has no fields: the schema would take it for a group of which nothing is set, but it refuses null. */
+function isLost(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
 }
 
 function definedOnly(group: Record<string, unknown>): Record<string, unknown> {

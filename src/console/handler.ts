@@ -1,7 +1,7 @@
 /** The console as a function of a `Request`: for Express, Fastify, Hono, a function app, or the local server. */
-import { errorText, MultiOutboxError } from '../errors.ts';
+import { errorText, isList, MultiOutboxError } from '../errors.ts';
 import type { MultiOutbox } from '../multi-outbox-interface.ts';
-import { type NamesOf, optionsOf, signalOf } from '../options.ts';
+import { checkFace, type NamesOf, optionsOf, signalOf } from '../options.ts';
 import { settingsInForce } from '../settings/in-force.ts';
 import type { SettingsInput } from '../settings.ts';
 import { type Logger, safeLogger, silentLogger } from '../telemetry/logger.ts';
@@ -53,6 +53,7 @@ export function consoleHandler(
   multiOutbox: MultiOutbox,
   options: ConsoleOptions,
 ): (request: Request) => Promise<Response> {
+  checkFace('consoleHandler', multiOutbox, ['status', 'worst', 'history']);
   const { authorize, basePath = '', hosts, signal, settings: given = {}, logger } = checkedOptions(options);
   const stopping = signal ?? new AbortController().signal;
   const settings = () => settingsInForce(given);
@@ -121,7 +122,7 @@ function checkedOptions(given: ConsoleOptions): ConsoleOptions {
     throw refused("'authorize' must be a function that decides who may do what; without it everybody could");
   if (typeof basePath !== 'string' || !/^(\/[A-Za-z0-9._~-]+)*$/.test(basePath))
     throw refused("'basePath' must be a path such as '/console', without a slash at its end");
-  if (hosts !== undefined && !(Array.isArray(hosts) && hosts.every((host) => typeof host === 'string')))
+  if (hosts !== undefined && !(isList(hosts) && [...hosts].every((host) => typeof host === 'string')))
     throw refused("'hosts' must be a list such as ['console.example.com']");
   signalOf('consoleHandler', options.signal);
   return { ...options, ...(hosts && { hosts: hosts.map((host) => host.toLowerCase()) }) };

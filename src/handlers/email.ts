@@ -1,11 +1,11 @@
-import { MultiOutboxError } from '../errors.ts';
+import { MultiOutboxError, shownValue } from '../errors.ts';
 import { type NamesOf, optionsOf } from '../options.ts';
 import { defineHandler, type Handler, type HandlerContext, type Message } from '../queue/handler.ts';
 import type { DurationInput } from '../settings.ts';
 import { type EmailPayload, emailPayload } from './email-schema.ts';
 import { composeMail } from './mail-composition.ts';
 import { mailFolder } from './mail-folder.ts';
-import { smtpSender } from './smtp-sender.ts';
+import { smtpSender, wrongUrl } from './smtp-sender.ts';
 
 export interface EmailOptions {
   /** `smtp://` or `smtps://`, with user and password where needed. Without it, mails are written to files. */
@@ -39,7 +39,13 @@ export function emailSend(options: EmailOptions = {}): Handler {
     optionNames,
     'INVALID_CONFIGURATION',
   );
+  if (smtpUrl !== undefined && typeof smtpUrl !== 'string') throw wrongUrl();
   const deliver = smtpUrl === undefined ? mailFolder(given(folder)) : smtpSender(smtpUrl);
+  if (from !== undefined && typeof from !== 'string')
+    throw new MultiOutboxError(
+      'INVALID_CONFIGURATION',
+      `emailSend: 'from' must be an address such as 'Shop <shop@example.com>', got ${shownValue(from)}.`,
+    );
   const fallbackFrom = from ?? (smtpUrl === undefined ? senderOfFiles : undefined);
   return defineHandler({
     topic: 'email.send',

@@ -25,11 +25,7 @@ export function smtpSender(smtpUrl: string): DeliverMail {
     url.hostname === '' ||
     !isDecodable(url)
   ) {
-    throw new MultiOutboxError(
-      'INVALID_CONFIGURATION',
-      'The SMTP URL (MULTI_OUTBOX_SMTP_URL) is invalid; give a URL like smtps://user:password@mail.example.com:465 ' +
-        'and percent-encode special characters in the password.',
-    );
+    throw wrongUrl();
   }
 
   const total = connectionsOf(url);
@@ -49,6 +45,14 @@ export function smtpSender(smtpUrl: string): DeliverMail {
     const refusal = partialRefusal(info);
     if (refusal !== null) throw refusal;
   };
+}
+
+export function wrongUrl(): MultiOutboxError {
+  return new MultiOutboxError(
+    'INVALID_CONFIGURATION',
+    'The SMTP URL (MULTI_OUTBOX_SMTP_URL) is invalid; give a URL like smtps://user:password@mail.example.com:465 ' +
+      'and percent-encode special characters in the password.',
+  );
 }
 
 function connectionsOf({ searchParams }: URL): number {

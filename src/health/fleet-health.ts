@@ -2,9 +2,9 @@
 import type { FleetSummary } from '../engine/fleet-summary.ts';
 import type { TenantRecord } from '../engine/registry.ts';
 import type { FailingTopic } from '../engine/tenant-report.ts';
-import { MultiOutboxError, shownValue } from '../errors.ts';
+import { isList, MultiOutboxError, propertyOf, shownValue } from '../errors.ts';
 import type { MultiOutbox } from '../multi-outbox-interface.ts';
-import { optionsOf } from '../options.ts';
+import { checkFace, optionsOf } from '../options.ts';
 import { parseDuration } from '../settings.ts';
 import { defaultStaleAfterMs, parseTroubles, signsOf, type Trouble, troubles } from './troubles.ts';
 
@@ -52,6 +52,17 @@ export async function fleetHealth(
 ): Promise<FleetHealth> {
   const given = optionsOf('fleetHealth', options, { failOn: true, staleAfterMs: true });
   const { failOn = ['failing'], staleAfterMs = defaultStaleAfterMs } = given;
+  if (!isList(failOn) || ![...failOn].every((trouble) => (troubles as readonly unknown[]).includes(trouble)))
+    throw new MultiOutboxError(
+      'INVALID_ARGUMENT',
+      `fleetHealth: 'failOn' must be a list of ${troubles.join(', ')}, got ${shownValue(failOn)}.`,
+    );
+  if (typeof staleAfterMs !== 'number' || !(staleAfterMs >= 0))
+    throw new MultiOutboxError(
+      'INVALID_ARGUMENT',
+      `fleetHealth: 'staleAfterMs' must be milliseconds from 0 on, got ${shownValue(staleAfterMs)}.`,
+    );
+  checkFace('fleetHealth', multiOutbox, ['status', 'worst']);
   const fleet = await multiOutbox.status();
   const { tenants, examined, complete } = await multiOutbox.worst();
   const signs = signsOf(fleet, staleAfterMs);
@@ -71,6 +82,11 @@ export async function fleetHealth(
  * @throws MultiOutboxError INVALID_ARGUMENT
  */
 export function fleetHealthQuery(query: Pick<URLSearchParams, 'get'>): FleetHealthOptions {
+  if (typeof propertyOf(query, 'get') !== 'function')
+    throw new MultiOutboxError(
+      'INVALID_ARGUMENT',
+      `fleetHealthQuery: the query must have the method 'get', as URLSearchParams has, got ${shownValue(query)}.`,
+    );
   const named = query.get('fail-on');
   const failOn = named === null ? undefined : parseTroubles(named);
   if (failOn === null) {

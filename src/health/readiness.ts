@@ -1,5 +1,5 @@
 /** The checks of `health/ready`, for the local host and for the function app. They show only error codes. */
-import { isMultiOutboxError } from '../errors.ts';
+import { isList, isMultiOutboxError, propertyOf } from '../errors.ts';
 import type { MultiOutbox } from '../multi-outbox-interface.ts';
 
 export interface Check {
@@ -22,13 +22,28 @@ export async function readiness(
   stopping: AbortSignal | undefined,
   others: Readiness['checks'] = {},
 ): Promise<Readiness> {
+  const handlers = propertyOf(multiOutbox, 'handlers');
   const checks = {
-    ...others,
-    handlers: { ok: multiOutbox.handlers.length > 0 },
+    ...readChecks(others),
+    handlers: { ok: isList(handlers) && handlers.length > 0 },
     registry: await registryCheck(multiOutbox),
-    instance: { ok: stopping?.aborted !== true },
+    instance: { ok: propertyOf(stopping, 'aborted') !== true },
   };
   return { status: Object.values(checks).every(({ ok }) => ok) ? 'ok' : 'failed', checks };
+}
+
+/** A check that cannot be read has failed. */
+function readChecks(others: Readiness['checks']): Record<string, Check> {
+  try {
+    return Object.fromEntries(
+      Object.entries(others ?? {}).map(([name, check]) => [
+        name,
+        { ...(typeof check === 'object' && check), ok: propertyOf(check, 'ok') === true },
+      ]),
+    );
+  } catch {
+    return { others: { ok: false, code: 'UNKNOWN' } };
+  }
 }
 
 /**

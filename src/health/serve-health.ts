@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MultiOutboxError, shownValue } from '../errors.ts';
 import type { MultiOutbox } from '../multi-outbox-interface.ts';
-import { type NamesOf, optionsOf } from '../options.ts';
+import { checkFace, type NamesOf, optionsOf, signalOf } from '../options.ts';
 import { recordFleet } from '../telemetry/fleet-gauges.ts';
 import { type Logger, silentLogger } from '../telemetry/logger.ts';
 import { fleetHealth, fleetHealthQuery } from './fleet-health.ts';
@@ -53,12 +53,21 @@ export async function serveHealth(
   multiOutbox: Pick<MultiOutbox, 'handlers' | 'registrySchema' | 'status' | 'worst'>,
   options: HealthServerOptions,
 ): Promise<HealthServer> {
+  checkFace('serveHealth', multiOutbox, ['registrySchema', 'status', 'worst']);
   const given = optionsOf('serveHealth', options, optionNames);
+  signalOf('serveHealth', given.signal);
   const { port, host = loopback, signal, scrape, logger = silentLogger } = given;
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new MultiOutboxError(
       'INVALID_ARGUMENT',
       `serveHealth: 'port' is ${shownValue(port)}; give a whole number from 0 to 65535.`,
+    );
+  }
+  // The longest name of a host (RFC 1035).
+  if (typeof host !== 'string' || host.length > 255 || host.includes('\0')) {
+    throw new MultiOutboxError(
+      'INVALID_ARGUMENT',
+      `serveHealth: 'host' is ${shownValue(host)}; give an address or a name of this machine, such as 127.0.0.1.`,
     );
   }
   const routes = { ...healthRoutes(multiOutbox, signal), ...(scrape && metricsRoute(multiOutbox, scrape)) };

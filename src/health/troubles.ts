@@ -90,6 +90,7 @@ function inTenants(tenants: readonly TenantRecord[]): Found {
 
 /** Reads the names of troubles, separated by commas; null if one is unknown. */
 export function parseTroubles(text: string): readonly Trouble[] | null {
+  if (typeof text !== 'string') return null;
   const names = text.split(',').map((name) => name.trim());
   return names.every((name) => (troubles as readonly string[]).includes(name)) ? (names as Trouble[]) : null;
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { NewMessage } from '../engine/message.ts';
+import { isList } from '../errors.ts';
 import type { NamesOf } from '../options.ts';
 import { checkedFields, checkedText, type MessageInput, newMessage, trimmedText } from '../queue/message.ts';
 import { storeOptions } from '../queue/store-options.ts';
@@ -63,7 +64,7 @@ export function createInbox(tenantId: string, access: QueueAccess, logger: Logge
     options: ReceiveOptions = {},
   ): Promise<Received | Received[]> {
     const { transaction, wake } = storeOptions('receive', options);
-    const many = Array.isArray(input) ? (input as readonly InboxMessage[]) : [input as InboxMessage];
+    const many = isList(input) ? Array.from(input as readonly InboxMessage[]) : [input as InboxMessage];
     if (many.length === 0) return [];
     const messages = many.map((message, index) =>
       receivedMessage(message, many.length > 1 ? ` at index ${index}` : ''),
@@ -78,7 +79,7 @@ export function createInbox(tenantId: string, access: QueueAccess, logger: Logge
     report(many, results);
     const accepted = results.find(({ status }) => status === 'accepted');
     if (wake && accepted) await wakes.stored(transaction, accepted.messageId);
-    return Array.isArray(input) ? results : results[0]!;
+    return isList(input) ? results : results[0]!;
   }
 
   function report(messages: readonly InboxMessage[], results: readonly Received[]): void {

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { isMultiOutboxError, MultiOutboxError, propertyOf, shownValue } from '../errors.ts';
+import { isList, isMultiOutboxError, MultiOutboxError, propertyOf, shownValue } from '../errors.ts';
 import type { InboxMessage } from './inbox.ts';
 
 /** A webhook as it was received over HTTP, unchecked. */
@@ -48,10 +48,22 @@ export function sourceOrUnusable(name: string, make: () => WebhookSource): Webho
 /** Thrown when a request cannot be verified as its source's own. The sender receives the error's message. */
 export class SignatureRefused extends Error {
   override readonly name = 'SignatureRefused';
+
+  /** @throws MultiOutboxError INVALID_ARGUMENT */
+  constructor(message: string) {
+    if (typeof message !== 'string')
+      throw new MultiOutboxError(
+        'INVALID_ARGUMENT',
+        `SignatureRefused needs a text for the sender, got ${shownValue(message)}.`,
+      );
+    super(message);
+  }
 }
 
-/** Compares signatures in constant time, so that the duration does not reveal where they differ. */
+/** Compares signatures in constant time, so that the duration does not reveal where they differ. @throws INVALID_ARGUMENT */
 export function sameSignature(given: string, expected: string): boolean {
+  if (typeof given !== 'string' || typeof expected !== 'string')
+    throw new MultiOutboxError('INVALID_ARGUMENT', 'sameSignature: both signatures must be text.');
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(given), digest(expected));
 }
@@ -63,6 +75,11 @@ export function sameSignature(given: string, expected: string): boolean {
  *   share
  */
 export function sourcesByName(sources: readonly WebhookSource[]): Map<string, WebhookSource> {
+  if (!isList(sources))
+    throw new MultiOutboxError(
+      'INVALID_CONFIGURATION',
+      `The webhook sources must be a list, got ${shownValue(sources)}.`,
+    );
   const byName = new Map<string, WebhookSource>();
   for (const source of sources) {
     const name = propertyOf(source, 'name');

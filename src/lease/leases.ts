@@ -7,7 +7,7 @@ import {
   type LeaseStore,
   longestLeaseMs,
 } from '../engine/lease-store.ts';
-import { functionOf, MultiOutboxError } from '../errors.ts';
+import { functionOf, MultiOutboxError, shownName, shownValue } from '../errors.ts';
 import { type NamesOf, optionsOf, signalOf } from '../options.ts';
 import { type DurationInput, parseDuration } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -158,7 +158,10 @@ export function createLeases(access: LeasesAccess): Leases {
 function checkedRequest(name: string, options: LeaseOptions, instance: string): AcquireLease {
   const { durationMs: given = '30s', owner = `${instance}:${randomUUID().slice(0, 8)}`, context } = options;
   const refuse = (problem: string): never => {
-    throw new MultiOutboxError('INVALID_ARGUMENT', `The lease '${name}' cannot be taken: ${problem}.`);
+    throw new MultiOutboxError(
+      'INVALID_ARGUMENT',
+      `The lease ${typeof name === 'string' ? `'${shownName(name)}'` : shownValue(name)} cannot be taken: ${problem}.`,
+    );
   };
   if (!isOneLine(name, 200)) refuse('its name must be 1 to 200 characters, without control characters');
   if (name === 'plan' || name === 'directory' || name.startsWith('queue:')) {

@@ -1,7 +1,7 @@
 /** Checks the shape of messages that are received as JSON. */
 import * as v from 'valibot';
 import { jsonElements, jsonMembers, repeatedName } from '../engine/json-text.ts';
-import { MultiOutboxError, shownName } from '../errors.ts';
+import { MultiOutboxError, shownName, shownValue } from '../errors.ts';
 import { nearestName } from '../options.ts';
 import { namedValues } from '../queue/named-values.ts';
 import type { OutboxMessage } from './outbox.ts';
@@ -29,9 +29,16 @@ export const messageSchema = v.strictObject(
 /**
  * Parses one message or an array of them from JSON text. A `payload` that is text is stored as that text; any other
  * payload is kept as JSON, exactly as its producer wrote it. `enqueue` checks the values of the other fields.
- * @throws MultiOutboxError INVALID_MESSAGE that names the field and the message's index, and quotes no value
+ * @throws MultiOutboxError INVALID_MESSAGE that names the field and the message's index, and quotes no value;
+ *   INVALID_ARGUMENT
  */
 export function parseOutboxMessages(json: string, maxMessages: number): OutboxMessage | OutboxMessage[] {
+  if (typeof json !== 'string') throw refusal('the text of the messages is missing; give JSON');
+  if (!Number.isSafeInteger(maxMessages) || maxMessages < 1)
+    throw new MultiOutboxError(
+      'INVALID_ARGUMENT',
+      `parseOutboxMessages: the most messages must be a whole number from 1 on, got ${shownValue(maxMessages)}.`,
+    );
   const input = parsed(json);
   if (!Array.isArray(input)) return outboxMessage(input, json, 'the message');
   if (input.length === 0) throw refusal('the array is empty; send at least one message');

@@ -1,5 +1,5 @@
 import type { EnqueueStatement } from '../engine/work-queue.ts';
-import { functionOf } from '../errors.ts';
+import { functionOf, isList } from '../errors.ts';
 import { optionsOf } from '../options.ts';
 import { type MessageInput, newMessage, newMessages } from '../queue/message.ts';
 import { storeOptions } from '../queue/store-options.ts';
@@ -70,7 +70,7 @@ export function createOutbox(tenantId: string, access: QueueAccess): Outbox {
       const { messageId } = results.find(({ status }) => status === 'enqueued') ?? results[0]!;
       await wakes.stored(transaction, messageId);
     }
-    return Array.isArray(input) ? results : results[0]!;
+    return isList(input) ? results : results[0]!;
   }
 
   async function enqueueStatement(

@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { MultiOutboxError, readable, shownValue } from '../errors.ts';
 import type { NamesOf } from '../options.ts';
 import {
   defineHandler,
@@ -61,11 +62,13 @@ export function defineTopic<Payload, Data>(
   topic: string,
   schema?: StandardSchemaV1<Payload, Data>,
 ): Topic<Payload, Data> {
+  if (typeof topic !== 'string')
+    throw new MultiOutboxError('INVALID_ARGUMENT', `defineTopic: a topic is text, got ${shownValue(topic)}.`);
   const declared = (definition: TopicHandler<Data, InboxHandlerDefinition>) => {
     const { handle, retry, timeoutMs, concurrency, source } = definitionOf(definition, handlerNames);
     return {
       topic,
-      handle: handle?.bind(definition),
+      handle: typeof handle === 'function' ? handle.bind(definition) : handle,
       ...(schema && { schema }),
       ...(retry !== undefined && { retry }),
       ...(timeoutMs !== undefined && { timeoutMs }),
@@ -76,7 +79,11 @@ export function defineTopic<Payload, Data>(
   return {
     topic,
     schema,
-    message: (payload, fields = {}) => ({ ...fields, topic, payload }),
+    message: (payload, fields = {}) => ({
+      ...readable('topic.message: the fields', () => ({ ...fields })),
+      topic,
+      payload,
+    }),
     handler: (definition) => defineHandler(declared(definition) as HandlerDefinition),
     inboxHandler: (definition) => defineInboxHandler(declared(definition) as InboxHandlerDefinition),
   };

@@ -1,5 +1,5 @@
 import { type HandledTopic, type QueueName, queueNames } from '../engine/work-queue.ts';
-import { MultiOutboxError, propertyOf } from '../errors.ts';
+import { isList, MultiOutboxError, propertyOf } from '../errors.ts';
 import { completeHandler, type Handler } from './handler.ts';
 
 /**
@@ -82,7 +82,7 @@ function isHandler(value: unknown): boolean {
  * @throws MultiOutboxError INVALID_CONFIGURATION, INVALID_ARGUMENT
  */
 export function checkedHandlers(handlers: readonly Handler[]): Handler[] {
-  const wrong = Array.isArray(handlers) ? handlers.findIndex((handler) => !isHandler(handler)) : undefined;
+  const wrong = isList(handlers) ? handlers.findIndex((handler) => !isHandler(handler)) : undefined;
   if (wrong !== -1) {
     const what =
       wrong === undefined ? 'must be a list' : `has an item at index ${wrong} that is not a handler`;

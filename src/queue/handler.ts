@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { EnqueueResult } from '../engine/message.ts';
 import type { QueueName } from '../engine/work-queue.ts';
-import { MultiOutboxError, shownName, shownValue } from '../errors.ts';
+import { MultiOutboxError, propertyOf, readable, shownName, shownValue } from '../errors.ts';
 import { type NamesOf, objectOf, optionsOf } from '../options.ts';
 import { isPlainObject } from '../plain-object.ts';
 import { type DurationInput, parseDuration } from '../settings.ts';
@@ -169,6 +169,15 @@ const definitionNames: NamesOf<Copied<InboxHandlerDefinition>> = {
 };
 const retryNames: NamesOf<RetryPolicyInput> = { maxAttempts: true, baseMs: true, maxDelayMs: true };
 
+/** Its fields alone, which may be on the prototype of its class. */
+function readFields<Definition extends object>(
+  definition: Definition,
+  names: NamesOf<Definition>,
+): Definition {
+  const fields = Object.keys(names).map((name) => [name, definition[name as keyof Definition]]);
+  return Object.fromEntries(fields) as Definition;
+}
+
 /** The fields of a handler's definition. A class instance may have further ones, which belong to its methods. */
 export function definitionOf<Definition extends object>(
   definition: Definition,
@@ -176,7 +185,7 @@ export function definitionOf<Definition extends object>(
 ): Definition {
   return isPlainObject(definition)
     ? optionsOf('A handler', definition, names)
-    : objectOf('A handler', definition);
+    : readable('A handler', () => readFields(objectOf('A handler', definition), names));
 }
 
 /**
@@ -210,11 +219,11 @@ function checkedHandler<Schema extends StandardSchemaV1 | undefined>(
   if (topic !== topic.trim()) refuse('has a topic that begins or ends with a blank; remove the blank');
   if (ofCopy !== queue) {
     refuse(
-      `is a copy of a handler of the ${shownName(String(ofCopy))}; use ${ofCopy === 'inbox' ? 'defineInboxHandler' : 'defineHandler'}`,
+      `is a copy of a handler of the ${shownValue(ofCopy)}; use ${ofCopy === 'inbox' ? 'defineInboxHandler' : 'defineHandler'}`,
     );
   }
   if (typeof handle !== 'function') refuse('has no handle function; give it one');
-  if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
+  if (schema !== undefined && typeof propertyOf(propertyOf(schema, '~standard'), 'validate') !== 'function') {
     refuse(
       'has a schema that is not a Standard Schema validator; use a schema of zod, valibot, arktype or the like',
     );
@@ -230,7 +239,7 @@ function checkedHandler<Schema extends StandardSchemaV1 | undefined>(
     );
   }
   if (concurrency !== undefined && !(Number.isInteger(concurrency) && concurrency > 0)) {
-    refuse(`has concurrency ${String(concurrency)}; it must be a whole number greater than 0`);
+    refuse(`has concurrency ${shownValue(concurrency)}; it must be a whole number greater than 0`);
   }
   if (source !== undefined && (queue === 'outbox' || typeof source !== 'string' || source.trim() === '')) {
     refuse(
@@ -241,14 +250,14 @@ function checkedHandler<Schema extends StandardSchemaV1 | undefined>(
   }
   if (source !== undefined && source !== source.trim())
     refuse('has a source that begins or ends with a blank; remove the blank');
-  optionsOf(`The retry of the handler for topic '${topic}'`, retry, retryNames);
+  const checked = optionsOf(`The retry of the handler for topic '${topic}'`, retry, retryNames);
   return {
     queue,
     topic,
     source,
     schema,
     handle: handle.bind(definition) as Handler['handle'],
-    retry: checkedRetry(retry, refuse),
+    retry: checkedRetry(checked, refuse),
     timeoutMs: timeout,
     concurrency,
   };
@@ -269,7 +278,7 @@ function checkedRetry(retry: RetryPolicyInput, refuse: (problem: string) => neve
   const baseMs = delay('baseMs');
   const maxDelayMs = delay('maxDelayMs');
   if (maxAttempts !== undefined && !(Number.isInteger(maxAttempts) && maxAttempts > 0)) {
-    refuse(`has retry.maxAttempts ${String(maxAttempts)}; it must be a whole number greater than 0`);
+    refuse(`has retry.maxAttempts ${shownValue(maxAttempts)}; it must be a whole number greater than 0`);
   }
   return {
     ...(maxAttempts !== undefined && { maxAttempts }),

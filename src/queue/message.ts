@@ -1,7 +1,7 @@
 import { validate as isUuid, v7 as uuidv7 } from 'uuid';
 import { messageLimits, type NewMessage } from '../engine/message.ts';
-import { MultiOutboxError, shownValue } from '../errors.ts';
-import { type NamesOf, unknownName } from '../options.ts';
+import { isList, MultiOutboxError, readable, shownValue } from '../errors.ts';
+import { copyOf, type NamesOf, unknownName } from '../options.ts';
 import { isPlainObject } from '../plain-object.ts';
 import { type DurationInput, parseDuration } from '../settings.ts';
 import { traceHeaders } from '../telemetry/trace-headers.ts';
@@ -13,8 +13,9 @@ export interface MessageInput {
   /** 1 to 200 characters with no blank at either end, matched case-insensitively. */
   readonly topic: string;
   /**
-   * Text is stored unchanged; any other value is stored as JSON. A Map, a Set and an instance of a class without toJSON
-   * are refused, because JSON does not hold them.
+   * Text is stored unchanged; any other value is stored as JSON. What JSON does not hold is refused: a Map, a Set, an
+   * instance of a class without toJSON, NaN, Infinity, an invalid date, a BigInt, a function, a symbol, and undefined in a
+   * list. A field that is undefined is left out.
    */
   readonly payload: unknown;
   /** A UUID; generated when absent. A message with an id that was used before is a duplicate. */
@@ -38,6 +39,7 @@ export function newMessage(input: MessageInput, attempted: Attempted = {}): NewM
   const refuse = refusalOf(attempted);
   const {
     topic,
+    payload: given,
     messageId,
     headers,
     correlationId,
@@ -58,7 +60,7 @@ export function newMessage(input: MessageInput, attempted: Attempted = {}): NewM
       `delay must be milliseconds or text such as '5m', from 0 to 10 years, got ${shownValue(delay)}`,
     );
   }
-  const payload = payloadText(input.payload, refuse);
+  const payload = payloadText(given, refuse);
   const kept = traced(headers === undefined ? undefined : checkedHeaders(headers, refuse));
   checkSize(payload, kept.headers, refuse);
   return {
@@ -92,8 +94,9 @@ export function checkedFields<Input extends object>(
 ): Input {
   const refuse = refusalOf(attempted);
   if (typeof input !== 'object' || input === null) return refuse('it is not an object');
-  const unknown = unknownName(input, names, 'a field of a message');
-  return unknown === undefined ? input : refuse(unknown);
+  const fields = readable('A message', () => copyOf(input, names), 'INVALID_MESSAGE');
+  const unknown = unknownName(fields, names, 'a field of a message');
+  return unknown === undefined ? fields : refuse(unknown);
 }
 
 /** Adds the active span's trace context to the headers, unless the caller gave one. */
@@ -108,8 +111,9 @@ function traced(headers: Record<string, string> | undefined): Pick<NewMessage, '
  * Checks one message or several. With several, an error names the message's index. @throws as `newMessage`
  */
 export function newMessages(input: MessageInput | readonly MessageInput[]): NewMessage[] {
-  if (!Array.isArray(input)) return [newMessage(input as MessageInput)];
-  return input.map((message, index) =>
+  if (!isList(input)) return [newMessage(input as MessageInput)];
+  // A hole in the list is a message that is missing.
+  return Array.from(input as readonly MessageInput[], (message, index) =>
     newMessage(message, { place: input.length > 1 ? ` at index ${index}` : '' }),
   );
 }
@@ -156,7 +160,7 @@ function payloadText(payload: unknown, refuse: Refuse): string {
   try {
     text = typeof payload === 'string' ? payload : JSON.stringify(payload);
     // JSON.stringify has thrown for a cycle, which would have no end here.
-    if (typeof payload === 'object' && payload !== null) lossy = lossyValue(payload);
+    if (text !== undefined && typeof payload !== 'string') lossy = lossyValue(payload);
   } catch {
     return refuse(
       'the payload cannot be written as JSON; look for a cycle or a BigInt in it, or for very deep nesting',
@@ -200,10 +204,11 @@ function checkText(name: string, value: unknown, max: number, refuse: Refuse): v
 function checkedHeaders(headers: unknown, refuse: Refuse): Record<string, string> {
   if (!isPlainObject(headers))
     return refuse('headers must be an object; for a Map, Object.fromEntries makes one');
-  for (const [name, value] of Object.entries(headers)) {
+  const read = readable('A message: headers', () => ({ ...headers }), 'INVALID_MESSAGE');
+  for (const [name, value] of Object.entries(read)) {
     if (typeof value !== 'string' || !value.isWellFormed()) refuse(`header ${shownValue(name)} must be text`);
     if (name === '' || !name.isWellFormed())
       refuse("a header's name is empty or not well-formed Unicode; correct it");
   }
-  return { ...(headers as Record<string, string>) };
+  return read as Record<string, string>;
 }

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { hasFields } from '../plain-object.ts';
 
 /** valibot's `record` drops these names without an issue, so that they cannot change an object's prototype. */
 const dropped = ['__proto__', 'constructor', 'prototype'] as const;
@@ -13,6 +14,7 @@ export function namedValues<
       (input) => dropped.every((one) => !isObject(input) || !Object.hasOwn(input, one)),
       `must not have a name that is ${dropped.join(', ').replace(/, ([^,]*)$/, ' or $1')}`,
     ),
+    v.custom<Record<string, unknown>>((input) => !isObject(input) || hasFields(input), message),
     v.record(name, value, message),
   );
 }

@@ -1,9 +1,11 @@
 import type { MessageRecord } from '../engine/message.ts';
 import type { QueueStatistics, WorkQueue } from '../engine/work-queue.ts';
+import { MultiOutboxError, shownValue } from '../errors.ts';
 
 /** The part that outbox and inbox share: reading stored messages. */
 export interface StoredMessages {
   readonly tenantId: string;
+  /** @throws INVALID_ARGUMENT */
   get(messageId: string): Promise<MessageRecord | null>;
   statistics(): Promise<QueueStatistics>;
 }
@@ -20,7 +22,14 @@ export interface QueueAccess {
 export function storedMessages(tenantId: string, access: QueueAccess): StoredMessages {
   return {
     tenantId,
-    get: (messageId) => access.use((queue) => queue.get(messageId)),
+    async get(messageId) {
+      if (typeof messageId !== 'string')
+        throw new MultiOutboxError(
+          'INVALID_ARGUMENT',
+          `get: a message's id must be text, got ${shownValue(messageId)}.`,
+        );
+      return access.use((queue) => queue.get(messageId));
+    },
     statistics: () => access.use((queue) => queue.statistics()),
   };
 }

@@ -1,10 +1,15 @@
 /** What a handler throws to say how its message goes on (D3). */
-import { shownValue } from '../errors.ts';
+import { MultiOutboxError, propertyOf, shownValue } from '../errors.ts';
 import { type DurationInput, parseDuration } from '../settings.ts';
 
 /** Throw it when no further attempt can succeed: the message goes to Dead with this error. */
 export class PermanentError extends Error {
   override readonly name = 'PermanentError';
+
+  /** @throws MultiOutboxError INVALID_ARGUMENT */
+  constructor(message?: string, options?: ErrorOptions) {
+    super(message === undefined ? undefined : textOf('PermanentError', message), causeIn(options));
+  }
 }
 
 /**
@@ -16,9 +21,9 @@ export class Snooze extends Error {
   /** Milliseconds; a negative delay, as of a time that has passed, counts as the shortest one. */
   readonly delayMs: number;
 
-  /** @param delay milliseconds, or text such as '5m' */
+  /** @param delay milliseconds, or text such as '5m' @throws MultiOutboxError INVALID_ARGUMENT */
   constructor(delay: DurationInput, reason = 'the handler asked to be called later') {
-    super(reason);
+    super(textOf('Snooze', reason));
     this.delayMs = delayOf('Snooze', delay);
   }
 }
@@ -32,18 +37,30 @@ export class RetryAfter extends Error {
   /** Milliseconds, at least 0. */
   readonly delayMs: number;
 
-  /** @param delay milliseconds, or text such as '5m' */
+  /** @param delay milliseconds, or text such as '5m' @throws MultiOutboxError INVALID_ARGUMENT */
   constructor(delay: DurationInput, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(textOf('RetryAfter', message), causeIn(options));
     this.delayMs = Math.max(0, delayOf('RetryAfter', delay));
   }
+}
+
+/** Options that cannot be read have no cause. */
+function causeIn(options: ErrorOptions | undefined): ErrorOptions | undefined {
+  const cause = propertyOf(options, 'cause');
+  return cause === undefined ? undefined : { cause };
+}
+
+function textOf(name: string, text: string): string {
+  if (typeof text === 'string') return text;
+  throw new MultiOutboxError('INVALID_ARGUMENT', `${name} needs a text, got ${shownValue(text)}.`);
 }
 
 function delayOf(name: string, delay: DurationInput): number {
   if (typeof delay === 'number' && Number.isFinite(delay)) return delay;
   const delayMs = typeof delay === 'string' ? parseDuration(delay) : null;
   if (delayMs !== null) return delayMs;
-  throw new RangeError(
+  throw new MultiOutboxError(
+    'INVALID_ARGUMENT',
     `${name} needs a delay: milliseconds, or text such as '5m'; it got ${shownValue(delay)}.`,
   );
 }

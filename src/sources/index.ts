@@ -2,9 +2,10 @@
  * The webhook sources of this deployment: the senders that may post to receive/<tenant>/<source>, and how each proves
  * who it is. Register sources here that do not sign requests as Standard Webhooks describes.
  */
-import { MultiOutboxError } from '../errors.ts';
+import { MultiOutboxError, propertyOf, readable } from '../errors.ts';
 import { sourceOrUnusable, type WebhookSource } from '../inbox/webhook-source.ts';
-import type { Settings } from '../settings.ts';
+import { objectOf } from '../options.ts';
+import { loadSettings, type Settings } from '../settings.ts';
 import { standardWebhooks } from './standard-webhooks.ts';
 
 export { type StandardWebhooksOptions, standardWebhooks } from './standard-webhooks.ts';
@@ -13,12 +14,17 @@ export { type StandardWebhooksOptions, standardWebhooks } from './standard-webho
  * A source whose secret is missing becomes unusable, and the others still work. An error thrown here makes all sources
  * unusable; plans and runs still work.
  */
-export function createSources({ receive }: Pick<Settings, 'receive'>, env = process.env): WebhookSource[] {
+export function createSources(settings: Pick<Settings, 'receive'>, env = process.env): WebhookSource[] {
+  objectOf('createSources', settings, 'INVALID_CONFIGURATION');
+  const receive = propertyOf(settings, 'receive') as Settings['receive'];
+  const { sources } = loadSettings({ receive }, {}).receive;
+  objectOf('createSources: the environment', env, 'INVALID_CONFIGURATION');
   return [
-    ...Object.entries(receive.sources ?? {}).map(([name, setting]) =>
+    ...Object.entries(sources ?? {}).map(([name, setting]) =>
       sourceOrUnusable(name, () => {
         // An inherited name such as 'constructor' is not an app setting.
-        const secret = Object.hasOwn(env, setting) ? (env[setting] ?? '') : '';
+        const isSet = readable('createSources: the environment', () => Object.hasOwn(env, setting));
+        const secret = isSet ? (env[setting] ?? '') : '';
         if (secret.trim() === '') {
           throw new MultiOutboxError(
             'INVALID_CONFIGURATION',

@@ -7,8 +7,9 @@ import { randomUUID } from 'node:crypto';
 import { metrics, SpanKind } from '@opentelemetry/api';
 import type { AggregationTemporality, MetricReader } from '@opentelemetry/sdk-metrics';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace-node';
-import { errorText, isMultiOutboxError, MultiOutboxError } from '../errors.ts';
+import { errorText, isMultiOutboxError, MultiOutboxError, readable, shownValue } from '../errors.ts';
 import { optional } from '../optional-package.ts';
+import { booleanOf, objectOf, optionsOf } from '../options.ts';
 import { idleSpansDropped } from './idle-spans.ts';
 
 export interface TelemetryExport {
@@ -64,9 +65,18 @@ const boundedSeries = { instrumentName: 'multi_outbox.*', aggregationCardinality
  */
 export async function exportTelemetry(
   serviceName = 'multi-outbox',
-  env: NodeJS.ProcessEnv = process.env,
-  { scraped = false }: TelemetryOptions = {},
+  environment: NodeJS.ProcessEnv = process.env,
+  options: TelemetryOptions = {},
 ): Promise<TelemetryExport | undefined> {
+  if (typeof serviceName !== 'string')
+    throw new MultiOutboxError(
+      'INVALID_ARGUMENT',
+      `exportTelemetry: the service's name must be text, got ${shownValue(serviceName)}.`,
+    );
+  const { scraped = false } = optionsOf('exportTelemetry', options, { scraped: true });
+  booleanOf('exportTelemetry', 'scraped', scraped);
+  const call = 'exportTelemetry: the environment';
+  const env = readable(call, () => ({ ...objectOf(call, environment) }));
   if (env.OTEL_SDK_DISABLED === 'true') return undefined;
   try {
     const connectionString = env.APPLICATIONINSIGHTS_CONNECTION_STRING;

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { MultiOutboxError, shownValue } from '../errors.ts';
 import { parseDuration } from '../settings.ts';
 
@@ -31,7 +32,8 @@ export function createClock(start: Date | number | string = Date.now()): TestClo
 }
 
 function timeOf(to: Date | number | string): number {
-  const ms = new Date(to).getTime();
+  const isTime = typeof to === 'number' || typeof to === 'string' || types.isDate(to);
+  const ms = isTime ? new Date(to).getTime() : Number.NaN;
   if (!Number.isNaN(ms)) return ms;
   throw new MultiOutboxError(
     'INVALID_ARGUMENT',

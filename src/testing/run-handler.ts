@@ -2,7 +2,7 @@
 import type { TenantDatabase } from '../engine/engine.ts';
 import type { Outcome } from '../engine/message.ts';
 import type { WorkQueue } from '../engine/work-queue.ts';
-import { type ErrorCode, MultiOutboxError } from '../errors.ts';
+import { type ErrorCode, MultiOutboxError, shownValue } from '../errors.ts';
 import type { NamesOf } from '../options.ts';
 import type { Handler } from '../queue/handler.ts';
 import { HandlerSet } from '../queue/handler-set.ts';
@@ -62,7 +62,7 @@ export async function attemptOnce(
   { attempt, signal }: Pick<RunHandlerOptions, 'attempt' | 'signal'>,
 ): Promise<HandlerOutcome> {
   if (attempt !== undefined && !(Number.isInteger(attempt) && attempt > 0)) {
-    throw invalid(`'attempt' is ${attempt}; it must be a whole number from 1 on`);
+    throw invalid(`'attempt' is ${shownValue(attempt)}; it must be a whole number from 1 on`);
   }
   // A run whose signal has fired claims nothing.
   if (signal?.aborted) return handlerOutcome(interrupted);

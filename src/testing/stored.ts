@@ -1,7 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { type MessageRecord, MessageStatus } from '../engine/message.ts';
 import { allMessages } from '../engine/sqlite/index.ts';
-import type { QueueName } from '../engine/work-queue.ts';
+import { type QueueName, queueNames } from '../engine/work-queue.ts';
+import { MultiOutboxError, shownValue } from '../errors.ts';
 
 /** A stored message, as `enqueued` returns it. */
 export interface TestMessage extends Omit<MessageRecord, 'status'> {
@@ -25,6 +26,14 @@ export function storedMessages(
   database: DatabaseSync,
   { queue = 'outbox', topic, status }: EnqueuedFilter,
 ): TestMessage[] {
+  if (!queueNames.includes(queue)) throw wrong('queue', queueNames, queue);
+  if (status !== undefined && !Object.values(statuses).includes(status))
+    throw wrong('status', Object.values(statuses), status);
+  if (topic !== undefined && typeof topic !== 'string')
+    throw new MultiOutboxError(
+      'INVALID_ARGUMENT',
+      `enqueued: 'topic' must be text, got ${shownValue(topic)}.`,
+    );
   return allMessages(database, queue)
     .map((record) => ({ ...record, status: statusOf(record), data: dataOf(record) }))
     .filter((message) => topic === undefined || message.topic.toLowerCase() === topic.toLowerCase())
@@ -37,6 +46,13 @@ const statuses = {
   [MessageStatus.Done]: 'done',
   [MessageStatus.Dead]: 'dead',
 } as const;
+
+function wrong(name: string, known: readonly string[], given: unknown): MultiOutboxError {
+  return new MultiOutboxError(
+    'INVALID_ARGUMENT',
+    `enqueued: '${name}' must be one of ${known.join(', ')}, got ${shownValue(given)}.`,
+  );
+}
 
 function statusOf({ status }: MessageRecord): TestMessage['status'] {
   return statuses[status];

@@ -4,12 +4,13 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { RunCounts } from '../engine/registry.ts';
 import { createSqliteEngine } from '../engine/sqlite/index.ts';
-import { MultiOutboxError } from '../errors.ts';
+import { isList, MultiOutboxError, propertyOf, readable, shownName, shownValue } from '../errors.ts';
 import type { RunReport } from '../fleet/dispatch/run-report.ts';
 import type { Strategy } from '../fleet/plan/strategy.ts';
 import type { TenantInput } from '../fleet/tenants/definition.ts';
+import { tenantIdPattern } from '../fleet/tenants/tenant-id.ts';
 import { assembleMultiOutbox, type CloseReport, type MultiOutbox } from '../multi-outbox.ts';
-import { type NamesOf, optionsOf } from '../options.ts';
+import { type NamesOf, objectOf, optionsOf, signalOf } from '../options.ts';
 import type { Handler } from '../queue/handler.ts';
 import { checkedHandlers } from '../queue/handler-set.ts';
 import { addCounts, noCounts } from '../queue/tally.ts';
@@ -112,12 +113,16 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
     ...given
   } = optionsOf('createTestOutbox', options, testOutboxNames);
   const settings = loadSettings({ ...given, sqlite: { synchronous: 'normal', ...given.sqlite } }, {});
+  const listed = tenantsOf(tenants);
   const clock = createClock(now);
   const folder = createFolder();
   const fileOf = (tenantId: string) => path.join(folder, `${tenantId}.db`);
   const located = (tenant: string | TenantInput): TenantInput => {
-    const input = typeof tenant === 'string' ? { id: tenant } : tenant;
-    return { ...input, database: fileOf(input.id) };
+    const input = readable('The test outbox: a tenant', () =>
+      typeof tenant === 'string' ? { id: tenant } : { ...objectOf('A tenant', tenant) },
+    );
+    // The check of the definition refuses an id that cannot be a file's name.
+    return { ...input, database: fileOf(isTenantId(input.id) ? input.id : 'test') };
   };
   const faults = new Faults();
   const engine = createSqliteEngine({
@@ -140,7 +145,7 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
   try {
     multiOutbox = assembleMultiOutbox(
       {
-        tenants: tenants.map(located),
+        tenants: listed.map(located),
         handlers: checkedHandlers(handlers).map((handler) => faults.counted(handler)),
         logger,
         owner: 'test',
@@ -157,11 +162,16 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
   const outbox = multiOutbox;
 
   function tenantOr(tenantId: string | undefined): string {
-    const id = tenantId ?? located(tenants[0] ?? 'test').id;
-    if (existsSync(fileOf(id))) return id;
+    if (tenantId !== undefined && typeof tenantId !== 'string')
+      throw new MultiOutboxError(
+        'INVALID_ARGUMENT',
+        `The test outbox: a tenant's id must be text, got ${shownValue(tenantId)}.`,
+      );
+    const id = tenantId ?? located(listed[0] ?? 'test').id;
+    if (tenantIdPattern.test(id) && existsSync(fileOf(id))) return id;
     throw new MultiOutboxError(
       'UNKNOWN_TENANT',
-      `The test outbox has no tenant '${id}'; name it in the 'tenants' of createTestOutbox, or add it.`,
+      `The test outbox has no tenant '${shownName(id)}'; name it in the 'tenants' of createTestOutbox, or add it.`,
       { tenantId: id },
     );
   }
@@ -176,7 +186,7 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
   }
 
   const dispatch: MultiOutbox['dispatch'] = (request, given = {}) =>
-    faults.during(request.tenantId, (failed) => {
+    faults.during(propertyOf(request, 'tenantId') as string, (failed) => {
       if (failed === undefined) return outbox.dispatch(request, given);
       const signal = given.signal ? AbortSignal.any([given.signal, failed]) : failed;
       return outbox.dispatch(request, { ...given, signal });
@@ -228,14 +238,15 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
     payload: unknown,
     options: RunHandlerOptions = {},
   ): Promise<HandlerOutcome> {
-    optionsOf('runHandler', options, runHandlerNames);
+    const given = optionsOf('runHandler', options, runHandlerNames);
+    signalOf('runHandler', given.signal);
     const [checked] = checkedHandlers([handler]) as [Handler];
-    const tenant = await outbox.tenants.get(tenantOr(options.tenantId));
-    const messageId = await store(checked, payload, options);
+    const tenant = await outbox.tenants.get(tenantOr(given.tenantId));
+    const messageId = await store(checked, payload, given);
     const tenantDatabase = engine.openTenant(tenant);
     try {
       const scene = { database: tenantDatabase, tenant, settings, logger, random: longest };
-      return await attemptOnce(scene, checked, messageId, options);
+      return await attemptOnce(scene, checked, messageId, given);
     } finally {
       await tenantDatabase.close();
     }
@@ -258,8 +269,8 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
     failNextRun: (name, given = {}) => faults.ask(name, given, tenantOr),
     runHandler,
     enqueued(filter = {}) {
-      const { tenantId } = optionsOf('enqueued', filter, filterNames);
-      return storedMessages(database(tenantId), filter);
+      const given = optionsOf('enqueued', filter, filterNames);
+      return storedMessages(database(given.tenantId), given);
     },
     database,
     close,
@@ -267,6 +278,18 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
       await close();
     },
   };
+}
+
+function tenantsOf(tenants: TestOutboxOptions['tenants'] & {}): readonly (string | TenantInput)[] {
+  if (isList(tenants)) return tenants as readonly (string | TenantInput)[];
+  throw new MultiOutboxError(
+    'INVALID_CONFIGURATION',
+    `createTestOutbox: 'tenants' must be a list of ids or of tenants, got ${shownValue(tenants)}.`,
+  );
+}
+
+function isTenantId(id: unknown): boolean {
+  return typeof id === 'string' && tenantIdPattern.test(id);
 }
 
 /** A random value of 1, with which jitter does not shorten a delay. */

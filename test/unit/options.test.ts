@@ -11,13 +11,30 @@ const names = { signal: true, transaction: true } as const;
 const refused = (given: unknown) => refusal(() => optionsOf('call', given as Options, names));
 
 describe('optionsOf', () => {
-  test('it returns the options unchanged, also those of an instance or without a prototype', () => {
+  test('section 8: a getter of the options is read once, and one on the prototype of a class too', () => {
+    let reads = 0;
+    class Counting {
+      get transaction() {
+        return ++reads;
+      }
+    }
+    const own = { signal: undefined as never };
+    Object.defineProperty(own, 'transaction', { enumerable: true, get: () => ++reads });
+    expect(optionsOf('call', own as Options, names).transaction).toBe(1);
+    expect(optionsOf('call', Object.assign(new Counting(), { signal: undefined as never }), names)).toEqual({
+      signal: undefined,
+      transaction: 2,
+    });
+    expect(reads).toBe(2);
+  });
+
+  test('it returns a copy of the options, also those of an instance or without a prototype', () => {
     class Own {
       readonly transaction = 1;
     }
     const bare = Object.assign(Object.create(null), { transaction: 1 });
     for (const given of [{}, { signal: undefined }, { transaction: 1 }, new Own(), bare])
-      expect(optionsOf('call', given as Options, names)).toBe(given);
+      expect(optionsOf('call', given as Options, names)).toEqual({ ...given });
   });
 
   test('an unknown option is refused, and the nearest known one is named', () => {

@@ -2,8 +2,9 @@
  * Reads queue messages, which any client may have written. A message is JSON text, base64 of it, or an object that the
  * host parsed from JSON text. Plain text is the default of most queue libraries, base64 that of the Functions host.
  */
-import * as v from 'valibot';
+import type * as v from 'valibot';
 import { MultiOutboxError, shownName } from '../../errors.ts';
+import { safeParse } from '../../safe-parse.ts';
 
 /**
  * The most UTF-8 bytes in one message of an Azure Storage queue: its limit is 64 KiB, and hosts encode messages as
@@ -26,7 +27,7 @@ export function readQueueText<const Schema extends v.GenericSchema>(
     new MultiOutboxError('INVALID_ARGUMENT', `This is not a ${name}: ${why}. ${remedy}`);
   const json = jsonOf(input);
   if (json === undefined) throw refusal('it is not JSON');
-  const result = v.safeParse(schema, json);
+  const result = safeParse(schema, json);
   if (result.success) return result.output;
   const field = result.issues[0].path?.map(({ key }) => shownName(String(key))).join('.');
   throw refusal(

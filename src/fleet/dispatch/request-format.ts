@@ -1,5 +1,6 @@
 /** The format of dispatch requests in a queue. */
 import * as v from 'valibot';
+import { safeParse } from '../../safe-parse.ts';
 import type { DispatchRequest } from '../dispatch-request.ts';
 import { tenantIdPattern } from '../tenants/tenant-id.ts';
 import { jsonOf, readQueueText, textOfBase64 } from './queue-text.ts';
@@ -38,7 +39,7 @@ export const wakeSchema = v.strictObject({ tenantId });
  * @throws MultiOutboxError INVALID_ARGUMENT that names what is wrong, without the content
  */
 export function checkedDispatchRequest(input: unknown, reason: 'wake' | 'manual'): DispatchRequest {
-  const alone = v.safeParse(wakeSchema, jsonOf(input));
+  const alone = safeParse(wakeSchema, jsonOf(input));
   if (alone.success) {
     return { version: 1, ...alone.output, reason, plannedUtc: new Date().toISOString() };
   }
@@ -76,6 +77,6 @@ export function parseWake(input: unknown): readonly string[] {
 
 /** The tenant id in content that is otherwise unreadable; null when it contains none. */
 export function tenantIdIn(input: unknown): string | null {
-  const result = v.safeParse(v.object({ tenantId }), jsonOf(input));
+  const result = safeParse(v.object({ tenantId }), jsonOf(input));
   return result.success ? result.output.tenantId : null;
 }

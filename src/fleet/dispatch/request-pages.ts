@@ -3,6 +3,7 @@
  * many thousand tenants. A plan therefore sends pages, and the function that receives a page sends its requests.
  */
 import * as v from 'valibot';
+import { isList, MultiOutboxError, propertyOf, shownValue } from '../../errors.ts';
 import type { DispatchRequest } from '../dispatch-request.ts';
 import { queueMessageBytes, readQueueText } from './queue-text.ts';
 import { requestFields } from './request-format.ts';
@@ -24,8 +25,10 @@ export type RequestPage = v.InferOutput<typeof pageSchema>;
 /**
  * @param requests the requests of one plan, which share its time and trace context
  * @param pageSize the most requests of a page
+ * @throws MultiOutboxError INVALID_ARGUMENT
  */
 export function requestPages(requests: readonly DispatchRequest[], pageSize: number): RequestPage[] {
+  checkRequests(requests, pageSize);
   const pages: RequestPage[] = [];
   let bytes = 0;
   for (const { plannedUtc, traceparent, ...request } of requests) {
@@ -43,6 +46,21 @@ export function requestPages(requests: readonly DispatchRequest[], pageSize: num
     bytes += rowBytes;
   }
   return pages;
+}
+
+function checkRequests(requests: readonly DispatchRequest[], pageSize: number): void {
+  const refuse = (problem: string): never => {
+    throw new MultiOutboxError('INVALID_ARGUMENT', `requestPages: ${problem}.`);
+  };
+  if (!Number.isSafeInteger(pageSize) || pageSize < 1)
+    refuse(`'pageSize' must be a whole number from 1 on, got ${shownValue(pageSize)}`);
+  if (!isList(requests)) refuse(`the requests must be a list, got ${shownValue(requests)}`);
+  const texts = ['tenantId', 'plannedUtc', 'reason'] as const;
+  const wrong = [...requests].findIndex(
+    (request) => !texts.every((name) => typeof propertyOf(request, name) === 'string'),
+  );
+  if (wrong !== -1)
+    refuse(`the item at index ${wrong} is not a dispatch request; pass on the requests of a plan's report`);
 }
 
 /**

@@ -8,7 +8,7 @@ import {
   stateOf,
 } from '../../engine/message-search.ts';
 import type { QueueName, WorkQueue } from '../../engine/work-queue.ts';
-import { MultiOutboxError, shownValue } from '../../errors.ts';
+import { isList, MultiOutboxError, readable, shownValue } from '../../errors.ts';
 import type { HandlerSet } from '../../queue/handler-set.ts';
 import { newMessage } from '../../queue/message.ts';
 import { checkPayload } from '../../queue/message-view.ts';
@@ -75,7 +75,7 @@ export interface EditResult {
 }
 
 export function actOf(call: string, { act, reason, delay }: ActDefinition): MessageAct {
-  if (!Object.hasOwn(actStates, act))
+  if (typeof act !== 'string' || !Object.hasOwn(actStates, act))
     throw refusal(call, `'act' must be one of ${Object.keys(actStates).join(', ')}, got ${shownValue(act)}`);
   if (reason !== undefined && act !== 'cancel') throw refusal(call, `'${act}' takes no reason; leave it out`);
   if (delay !== undefined && act !== 'reschedule')
@@ -99,18 +99,20 @@ function delayOf(call: string, delay: DurationInput): number {
   throw refusal(call, `'delay' must be at most 10 years, got ${shownValue(delay)}`);
 }
 
-function reasonOf(call: string, reason: string, most: number): string {
+export function reasonOf(call: string, reason: string, most: number): string {
   if (typeof reason === 'string' && reason.trim() !== '' && reason.length <= most && reason.isWellFormed())
     return reason.replace(/\p{Cc}+/gu, ' ');
   throw refusal(call, `'reason' must be text of 1 to ${most} characters`);
 }
 
 export function targetsOf(call: string, messages: ActRequest['messages']): MessageTarget[] {
-  if (!Array.isArray(messages) || messages.length > mostTargets)
+  if (!isList(messages) || messages.length > mostTargets)
     throw refusal(call, `'messages' must be a list of at most ${mostTargets} ids`);
   const targets = new Map<string, MessageTarget>();
   for (const given of messages as ActRequest['messages']) {
-    const { messageId, version } = typeof given === 'object' && given !== null ? given : { messageId: given };
+    const isTarget = typeof given === 'object' && given !== null;
+    const read = () => (isTarget ? { ...given } : { messageId: given });
+    const { messageId, version } = readable(`${call}: a message in 'messages'`, read);
     checkId(call, messageId);
     if (version !== undefined && typeof version !== 'string')
       throw refusal(call, `a message's version must be text, got ${shownValue(version)}`);

@@ -1,6 +1,7 @@
 /** The acts on tenants and leases, with their rows in the registry's record (S3). */
 import type { AuditedAct } from '../../engine/audit.ts';
 import type { TenantRecord } from '../../engine/registry.ts';
+import { MultiOutboxError, shownValue } from '../../errors.ts';
 import type { Leases } from '../../lease/leases.ts';
 import { optionsOf } from '../../options.ts';
 import type { ByOperator, Tenants } from '../tenants/registered-tenants.ts';
@@ -35,16 +36,22 @@ export function auditedLeases(
 ): Leases {
   return {
     ...leases,
-    release: (name) =>
-      audited(
+    async release(name) {
+      if (typeof name !== 'string')
+        throw new MultiOutboxError(
+          'INVALID_ARGUMENT',
+          `leases.release: a lease's name must be text, got ${shownValue(name)}.`,
+        );
+      return audited(
         {
           actor,
           act: 'lease-release',
           tenantId: tenantId ?? null,
-          selection: { name: String(name).slice(0, 200) },
+          selection: { name: name.slice(0, 200) },
         },
         () => leases.release(name),
         (released) => (released ? 1 : 0),
-      ),
+      );
+    },
   };
 }

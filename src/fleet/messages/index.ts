@@ -1,4 +1,6 @@
 /** What operators see of messages, and do to them: the part `messages` of the library's interface. */
+
+import { reasonCharacters } from '../../engine/message-search.ts';
 import type { Registry } from '../../engine/registry.ts';
 import type { QueueName, WorkQueue } from '../../engine/work-queue.ts';
 import { describeError } from '../../errors.ts';
@@ -13,6 +15,7 @@ import {
   type EditRequest,
   type EditResult,
   editMessage,
+  reasonOf,
   targetsOf,
 } from './acts.ts';
 import { type Audited, type AuditRow, actorOf, auditRow } from './audited.ts';
@@ -120,6 +123,11 @@ function boundsOf(
     examine: wholeNumberOf(call, 'examine', examine, 1, 1_000_000_000),
     timeoutMs: wholeNumberOf(call, 'timeoutMs', timeoutMs, 0, 600_000),
   };
+}
+
+function beforeOf(call: string, before: string): number {
+  const given = typeof before === 'string' && before !== '' ? Number(before) : Number.NaN;
+  return wholeNumberOf(call, 'before', given, 0, Number.MAX_SAFE_INTEGER);
 }
 
 export function createMessages(access: MessagesAccess): Messages {
@@ -243,6 +251,7 @@ export function createMessages(access: MessagesAccess): Messages {
       const { tenantId, queue } = placeOf(call, given);
       const { messageId, reason } = given;
       checkId(call, messageId);
+      if (reason !== undefined) reasonOf(call, reason, reasonCharacters - 100);
       const edited = await audited(
         {
           actor: actorOf(call, by, access.actor),
@@ -268,7 +277,7 @@ export function createMessages(access: MessagesAccess): Messages {
       const rows = await (await access.registry()).audit.list({
         limit: wholeNumberOf(call, 'limit', limit, 1, largestPage),
         ...(before !== undefined && {
-          before: String(wholeNumberOf(call, 'before', Number(before), 0, Number.MAX_SAFE_INTEGER)),
+          before: String(beforeOf(call, before)),
         }),
         ...(tenantId !== undefined && { tenantId: placeOf(call, { tenantId }).tenantId }),
         ...(operationId !== undefined && { operationId: operationId.toLowerCase() }),

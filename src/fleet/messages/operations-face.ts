@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { MultiOutboxError } from '../../errors.ts';
 import { type NamesOf, optionsOf, signalOf } from '../../options.ts';
 import { type CallbackLog, safeCallback } from '../../telemetry/safe-callback.ts';
-import type { ActDefinition } from './acts.ts';
+import { type ActDefinition, actOf } from './acts.ts';
 import { actorOf, unknownOperation } from './audited.ts';
 import type { CountedTenants } from './counted-tenants.ts';
 import type { OperationsAccess } from './operation-run.ts';
@@ -25,6 +25,7 @@ import {
 } from './requests.ts';
 import {
   checkOperationId,
+  messageFilter,
   queueOf,
   refusal,
   tenantIdsOf,
@@ -79,6 +80,8 @@ export function createOperations(
         ...(delay !== undefined && { delay }),
       };
       const actor = actorOf(call, by, access.actor);
+      actOf(call, definition);
+      if (filter !== undefined) messageFilter(call, filter);
       const checked = {
         act: definition,
         filter: filter ?? {},

@@ -1,4 +1,5 @@
 /** What callers give to select messages, checked: filters, cursors, places and limits. */
+import { types } from 'node:util';
 import {
   type MessageFilter,
   type MessageState,
@@ -8,7 +9,7 @@ import {
   walks,
 } from '../../engine/message-search.ts';
 import { type QueueName, queueNames } from '../../engine/work-queue.ts';
-import { MultiOutboxError, shownValue } from '../../errors.ts';
+import { isList, MultiOutboxError, shownValue } from '../../errors.ts';
 import { type NamesOf, optionsOf } from '../../options.ts';
 import { type DurationInput, parseDuration } from '../../settings.ts';
 
@@ -66,7 +67,7 @@ export function refusal(call: string, problem: string): MultiOutboxError {
 
 /** @throws MultiOutboxError INVALID_ARGUMENT: a condition that is not known would select every message */
 export function messageFilter(call: string, given: MessageSelection): MessageFilter {
-  const selection = optionsOf(call, withoutUndefined(given), selectionNames);
+  const selection = withoutUndefined(optionsOf(call, given, selectionNames));
   const { states, messageIds, enqueuedFrom, enqueuedBefore, olderThanMs, ...rest } = selection;
   for (const name of texts) checkText(call, name, rest[name]);
   if (states !== undefined) checkStates(call, states);
@@ -83,8 +84,6 @@ export function messageFilter(call: string, given: MessageSelection): MessageFil
 
 /** Callers in JavaScript pass on what they do not have. */
 function withoutUndefined<Given extends object>(given: Given): Given {
-  if (typeof given !== 'object' || given === null || Object.getPrototypeOf(given) !== Object.prototype)
-    return given;
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Given;
 }
 
@@ -102,9 +101,9 @@ function checkText(call: string, name: string, value: unknown): void {
 
 function checkStates(call: string, states: readonly unknown[]): void {
   const isKnown =
-    Array.isArray(states) &&
+    isList(states) &&
     states.length > 0 &&
-    states.every((state) => messageStates.includes(state as MessageState));
+    [...states].every((state) => messageStates.includes(state as MessageState));
   if (!isKnown) throw refusal(call, `'states' must be a list of ${messageStates.join(', ')}`);
 }
 
@@ -113,7 +112,7 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const longestId = 200;
 
 function checkIds(call: string, messageIds: readonly unknown[]): void {
-  if (!Array.isArray(messageIds) || messageIds.length > mostTargets)
+  if (!isList(messageIds) || messageIds.length > mostTargets)
     throw refusal(call, `'messageIds' must be a list of at most ${mostTargets} ids`);
   for (const id of messageIds) checkId(call, id);
 }
@@ -133,7 +132,7 @@ export function checkOperationId(call: string, id: unknown): void {
 
 function timeOf(call: string, name: string, given: Date | string): Date {
   const time = typeof given === 'string' ? new Date(given) : given;
-  if (time instanceof Date && !Number.isNaN(time.getTime())) return time;
+  if (types.isDate(time) && !Number.isNaN(time.getTime())) return time;
   throw refusal(call, `'${name}' must be a time such as 2027-01-31T12:00:00Z, got ${shownValue(given)}`);
 }
 
@@ -155,7 +154,8 @@ export function queueOf(call: string, queue: QueueName): QueueName {
 }
 
 export function tenantIdsOf(call: string, tenants: readonly string[]): readonly string[] {
-  if (Array.isArray(tenants) && tenants.every((id) => typeof id === 'string')) return tenants;
+  const ids = isList(tenants) ? [...tenants] : null;
+  if (ids?.every((id) => typeof id === 'string')) return ids;
   throw refusal(call, "'tenants' must be a list of ids");
 }
 
@@ -177,7 +177,8 @@ export function cursorOf(filter: MessageFilter, { sequence, settledMs }: Positio
 
 /** @throws MultiOutboxError INVALID_ARGUMENT: it is not a cursor, or belongs to a filter with another order */
 export function positionOf(call: string, filter: MessageFilter, cursor: string): Position {
-  const [, walk, sequence, settled] = /^([a-z-]+)\.(\d{1,16})\.(-?\d{0,15})$/.exec(String(cursor)) ?? [];
+  const [, walk, sequence, settled] =
+    /^([a-z-]+)\.(\d{1,16})\.(-?\d{0,15})$/.exec(typeof cursor === 'string' ? cursor : '') ?? [];
   if (!walks.some((known) => known === walk))
     throw refusal(call, `'cursor' is not the cursor of a page, got ${shownValue(cursor)}`);
   if (walk !== walkOf(filter))

@@ -6,6 +6,7 @@ import * as v from 'valibot';
 import type { Registry, TenantRecord } from '../../engine/registry.ts';
 import { type ErrorCode, errorText, isMultiOutboxError } from '../../errors.ts';
 import { noCounts } from '../../queue/tally.ts';
+import { safeParse } from '../../safe-parse.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { recordPoisoned } from '../../telemetry/metrics.ts';
 import { jsonOf, queueMessageBytes } from '../dispatch/queue-text.ts';
@@ -68,7 +69,7 @@ export const poisonedRequestSchema = v.object({
 });
 
 export function poisonedRequest(content: unknown, error: unknown): PoisonedRequest {
-  const text = typeof content === 'string' ? content : (JSON.stringify(content) ?? '');
+  const text = typeof content === 'string' ? content : jsonText(content);
   return {
     version: 1,
     reason: errorText(error).slice(0, reasonCharacters),
@@ -80,6 +81,15 @@ export function poisonedRequest(content: unknown, error: unknown): PoisonedReque
       .replace(/[\ufffe\uffff]/g, '\ufffd'),
     tenantId: tenantIdIn(content),
   };
+}
+
+/** The content of a queue message that a host has parsed; empty if it is none. */
+function jsonText(content: unknown): string {
+  try {
+    return JSON.stringify(content) ?? '';
+  } catch {
+    return '';
+  }
 }
 
 /**
@@ -112,7 +122,7 @@ export async function handlePoisoned(
 }
 
 async function handled(input: unknown, queue: PoisonedQueue, options: PoisonOptions): Promise<PoisonReport> {
-  const read = v.safeParse(poisonedRequestSchema, jsonOf(input));
+  const read = safeParse(poisonedRequestSchema, jsonOf(input));
   if (read.success) return refused(input, read.output.reason, options);
   try {
     if (queue === 'wake') {

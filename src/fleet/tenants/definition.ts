@@ -2,7 +2,9 @@ import * as v from 'valibot';
 import type { TenantAuth, TenantDefinition, TenantOverrides, TenantRecord } from '../../engine/registry.ts';
 import { MultiOutboxError, propertyOf, shownName } from '../../errors.ts';
 import { nearestName } from '../../options.ts';
+import { hasFields } from '../../plain-object.ts';
 import { namedValues } from '../../queue/named-values.ts';
+import { safeParse } from '../../safe-parse.ts';
 import { parseDuration } from '../../settings.ts';
 import { assertReadable } from './tenant-errors.ts';
 import { tenantIdPattern } from './tenant-id.ts';
@@ -126,7 +128,7 @@ const fieldNames = [
 
 /** Checks a tenant and fills in its defaults. @throws MultiOutboxError INVALID_TENANT */
 export function tenantDefinition(input: TenantInput, { embedded = true } = {}): TenantDefinition {
-  const result = v.safeParse(tenantSchema, input);
+  const result = safeParse(tenantSchema, input);
   if (!result.success) {
     const issue = result.issues[0];
     const field = issue.path?.map((item) => shownName(String(item.key))).join('.') ?? 'the definition';
@@ -140,6 +142,12 @@ export function tenantDefinition(input: TenantInput, { embedded = true } = {}): 
       `${name} cannot be registered: ${field} ${issue.message}${advice}.`,
     );
   }
+  const overrides = propertyOf(input, 'overrides');
+  if (overrides !== undefined && !hasFields(overrides))
+    throw new MultiOutboxError(
+      'INVALID_TENANT',
+      `Tenant '${result.output.id}' cannot be registered: overrides must be a plain object of settings.`,
+    );
   const { database, ...rest } = result.output;
   const isFile = embedded && !isOnServer(rest);
   return { ...rest, database: database ?? (isFile ? `tenants/${rest.id}.db` : rest.id) };

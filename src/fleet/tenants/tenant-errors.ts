@@ -1,12 +1,14 @@
 import type { TenantRecord } from '../../engine/registry.ts';
-import { MultiOutboxError } from '../../errors.ts';
+import { MultiOutboxError, shownName } from '../../errors.ts';
 import { tenantIdPattern } from './tenant-id.ts';
 
 export function unknownTenant(tenantId: string): MultiOutboxError {
   const remedy = tenantIdPattern.test(tenantId)
     ? `Register it (multi-outbox tenants add ${tenantId}), or look up its id with 'multi-outbox tenants list'.`
     : "No tenant can have this id; look up the ids with 'multi-outbox tenants list'.";
-  return new MultiOutboxError('UNKNOWN_TENANT', `There is no tenant '${tenantId}'. ${remedy}`, { tenantId });
+  return new MultiOutboxError('UNKNOWN_TENANT', `There is no tenant '${shownName(tenantId)}'. ${remedy}`, {
+    tenantId,
+  });
 }
 
 /** @throws INVALID_TENANT when the definition in the registry's row cannot be read (Q15) */

@@ -138,7 +138,7 @@ describe('defineHandler', () => {
       'retry',
     ],
     ['baseMs -1', { topic: 't', handle, retry: { baseMs: -1 } }, 'retry.baseMs -1'],
-    ['maxAttempts as text', { topic: 't', handle, retry: { maxAttempts: '3' } }, 'retry.maxAttempts 3'],
+    ['maxAttempts as text', { topic: 't', handle, retry: { maxAttempts: '3' } }, 'retry.maxAttempts "3"'],
     ['retry that is not an object', { topic: 't', handle, retry: 5 }, 'The retry of the handler'],
     ['a schema that is null', { topic: 't', handle, schema: null }, 'Standard Schema'],
     ['a topic that is not text', { topic: 7, handle }, 'topic of 1 to 200 characters'],

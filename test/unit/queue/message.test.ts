@@ -107,6 +107,11 @@ describe('what a message may hold (Q3, Q14)', () => {
     );
   });
 
+  test('Q15: a field that is undefined is absent, and -0 is the number 0', () => {
+    const payload = { a: undefined, b: -0, c: [{ d: undefined }, null] };
+    expect(newMessage({ ...good, payload }).payload).toBe('{"b":0,"c":[{},null]}');
+  });
+
   test('Q15: a refusal names the class and the place in the payload, but no value', () => {
     const message = refusal({ ...good, payload: { owner: { tokens: new Set(['secret-token']) } } });
     expect(message).toContain(
@@ -146,6 +151,21 @@ describe('what a message may hold (Q3, Q14)', () => {
       { ...good, payload: { a: [1, { tags: new Set() }] } },
       "has at 'a.1.tags' an object",
     ],
+    ['NaN', { ...good, payload: Number.NaN }, 'the payload is the number NaN'],
+    ['NaN in the payload', { ...good, payload: { a: { b: Number.NaN } } }, "has at 'a.b' the number NaN"],
+    ['an infinite number', { ...good, payload: [1, -Infinity] }, "has at '1' the number -Infinity"],
+    ['a boxed NaN', { ...good, payload: { a: Object(Number.NaN) } }, "has at 'a' the number NaN"],
+    ['an invalid date', { ...good, payload: { at: new Date('x') } }, "has at 'at' an invalid date"],
+    [
+      'undefined in a list',
+      { ...good, payload: { a: [1, undefined] } },
+      "has at 'a.1' an item that is undefined",
+    ],
+    ['a hole in a list', { ...good, payload: Array(1) }, "has at '0' an item that is undefined"],
+    ['a function in the payload', { ...good, payload: { a: [() => 1] } }, "has at 'a.0' a function"],
+    ['a method in the payload', { ...good, payload: { a() {} } }, "has at 'a' a function"],
+    ['a symbol in the payload', { ...good, payload: { a: Symbol('x') } }, "has at 'a' a symbol"],
+    ['a BigInt in the payload', { ...good, payload: { a: 1n } }, 'look for a cycle or a BigInt'],
     ['an instance', { ...good, payload: { paid: new Money(1) } }, "has at 'paid' an object of class Money"],
     ['an error in the payload', { ...good, payload: { failed: new TypeError('x') } }, 'of class TypeError'],
     ['a promise', { ...good, payload: Promise.resolve(1) }, 'of class Promise'],

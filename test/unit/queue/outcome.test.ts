@@ -92,8 +92,8 @@ describe('what a handler throws (D3)', () => {
 
   test('Snooze and RetryAfter refuse a value that is not a delay', () => {
     for (const delay of [Number.NaN, Number.POSITIVE_INFINITY]) {
-      expect(() => new Snooze(delay)).toThrow(RangeError);
-      expect(() => new RetryAfter(delay, '429')).toThrow(RangeError);
+      expect(() => new Snooze(delay)).toThrow(MultiOutboxError);
+      expect(() => new RetryAfter(delay, '429')).toThrow(MultiOutboxError);
     }
   });
 

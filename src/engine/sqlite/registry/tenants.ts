@@ -1,5 +1,5 @@
 /** Adding, changing, pausing, retiring and reading tenants (F1, F2). */
-import { MultiOutboxError } from '../../../errors.ts';
+import { MultiOutboxError, shownName } from '../../../errors.ts';
 import type {
   ListTenants,
   TenantChanges,
@@ -78,7 +78,7 @@ function knownRow(connection: Connection, tenantId: string): TenantRow {
   if (row !== undefined && row.Status !== 'retired') return row;
   const what =
     row === undefined
-      ? `the registry has no tenant '${tenantId}'; add it first`
+      ? `the registry has no tenant '${shownName(tenantId)}'; add it first`
       : `tenant '${tenantId}' is retired; add it again to bring it back`;
   throw new MultiOutboxError('UNKNOWN_TENANT', what, { tenantId });
 }

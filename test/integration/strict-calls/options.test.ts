@@ -1,11 +1,12 @@
 /** Every public function refuses an option that it does not know. */
 import { randomUUID } from 'node:crypto';
-import * as functions from '../../functions/index.ts';
-import * as handlers from '../../src/handlers/public.ts';
-import * as library from '../../src/index.ts';
-import * as sources from '../../src/sources/index.ts';
-import * as testing from '../../src/testing/index.ts';
-import { FleetPlace, noting } from '../support/fleet-place.ts';
+import * as functions from '../../../functions/index.ts';
+import * as handlers from '../../../src/handlers/public.ts';
+import * as library from '../../../src/index.ts';
+import * as sources from '../../../src/sources/index.ts';
+import * as testing from '../../../src/testing/index.ts';
+import { FleetPlace, noting } from '../../support/fleet-place.ts';
+import { functionsIn } from './public-functions.ts';
 
 const place = new FleetPlace();
 const { defineHandler, defineInboxHandler, defineTopic } = library;
@@ -167,15 +168,6 @@ const calls: Readonly<Record<string, readonly Call[] | string>> = {
   'test.clock.advance': 'a duration',
   'test.clock.set': 'a time',
 };
-
-/** The functions of an object, and of the objects in it, by their paths. Classes are left out. */
-function functionsIn(object: object, prefix = ''): string[] {
-  return Object.entries(object).flatMap(([name, value]) => {
-    if (typeof value === 'function') return /^class\b/.test(String(value)) ? [] : [prefix + name];
-    const isPart = typeof value === 'object' && value !== null && !Array.isArray(value);
-    return isPart ? functionsIn(value, `${prefix}${name}.`) : [];
-  });
-}
 
 let faces: Faces;
 beforeEach(async () => {
