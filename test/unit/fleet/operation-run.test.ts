@@ -40,6 +40,8 @@ function scene(tenants: Record<string, Tenant>) {
       filter: {},
       tenants: Object.keys(tenants),
       countedAtLeast: false,
+      uncounted: [],
+      countingMs: 0,
     },
     counted: 0,
     state: 'running',
