@@ -1,4 +1,7 @@
-/** Numbered parameters are positional in node:sqlite of Node 22.18 and 24.0, and fail there: `?` and `:name` are not. */
+/**
+ * Numbered parameters are positional in node:sqlite of Node 22.18 and 24.0, and fail there: `?` and `:name` are not. A LIMIT
+ * that is a parameter by itself makes SQLite prepare the statement again at each execution: an expression does not.
+ */
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -25,4 +28,28 @@ test('no statement has a numbered parameter', () => {
 test('a numbered parameter would be found', () => {
   expect(numbered.test('SELECT 1 WHERE DueUtc <= ?1')).toBe(true);
   expect(numbered.test('SELECT 1 WHERE DueUtc <= ? LIMIT :limit')).toBe(false);
+});
+
+const bareLimit = /\bLIMIT (\?|:\w+\b)(?! \+)/;
+
+test('no statement of the engine has a LIMIT that is a parameter by itself', () => {
+  const files = globSync('src/engine/sqlite/**/*.ts', { cwd: root });
+  const texts = files.map((file) => ({ file, text: readFileSync(path.join(root, file), 'utf8') }));
+  expect(texts.filter(({ text }) => /\bLIMIT (\?|:\w+) \+ 0/.test(text)).length).toBeGreaterThan(5);
+  const found = texts.flatMap(({ file, text }) =>
+    text
+      .split('\n')
+      .flatMap((line, index) => (bareLimit.test(line) ? [`${file}:${index + 1}: ${line.trim()}`] : [])),
+  );
+  expect(found).toEqual([]);
+});
+
+test.each([
+  ['SELECT 1 LIMIT ?', true],
+  ['SELECT 1 LIMIT :limit)', true],
+  ['SELECT 1 LIMIT ? OFFSET ?', true],
+  ['SELECT 1 LIMIT :limit + 0', false],
+  ['SELECT 1 LIMIT 1 OFFSET ?', false],
+])('a LIMIT that is a parameter by itself would be found: %s', (sql, isFound) => {
+  expect(bareLimit.test(sql)).toBe(isFound);
 });

@@ -40,7 +40,7 @@ const statements = perTable((table) =>
     const indexed = `${table} INDEXED BY ${table}_${each.index}`;
     return {
       read: `SELECT Sequence, ${acceptedTime(each.utc)} AS Utc FROM ${indexed} WHERE ${aheadOf(each, '?')}
-        ORDER BY ${each.utc}, Sequence LIMIT ?`,
+        ORDER BY ${each.utc}, Sequence LIMIT ? + 0`,
       /** Whatever the statistics, it reads only the range of the index that holds these messages. */
       drawIn: `UPDATE ${indexed} SET DueSetUtc = :now,
           DueUtc = min(${dueUtc}, :now + max(0, ${dueUtc} - ${acceptedTime(dueSetSql)}))

@@ -79,8 +79,8 @@ const statements = perTable((table) => {
       ${from} WHERE ${ahead} ORDER BY ${order}`;
     return {
       end: `${places} LIMIT 1 OFFSET :examine`,
-      places: `${places} LIMIT :examine`,
-      find: `SELECT ${summaryColumns} ${part} ORDER BY ${order} LIMIT :limit`,
+      places: `${places} LIMIT :examine + 0`,
+      find: `SELECT ${summaryColumns} ${part} ORDER BY ${order} LIMIT :limit + 0`,
       count: `SELECT count(*) AS Count ${part}`,
     };
   };

@@ -12,7 +12,7 @@ const waiting = (table: QueueTable) => `FROM ${table} INDEXED BY ${table}_Parked
 const statements = perTable((table) => ({
   isWaiting: `SELECT 1 ${waiting(table)} LIMIT 1`,
   makeDue: `UPDATE ${table} SET DueUtc = ?, DueSetUtc = ? WHERE Sequence IN (
-    SELECT Sequence ${waiting(table)} ORDER BY DueUtc, Sequence LIMIT ?)`,
+    SELECT Sequence ${waiting(table)} ORDER BY DueUtc, Sequence LIMIT ? + 0)`,
 }));
 
 /** The most messages that one call makes due, because it holds its locks until then. */

@@ -22,7 +22,7 @@ const statements = {
   endAudit: 'UPDATE Audit SET EndedUtc = ?, Affected = ?, Error = ? WHERE Id = ? AND EndedUtc IS NULL',
   listAudit: `SELECT * FROM Audit WHERE Id < coalesce(:before, 9007199254740991)
     AND (:tenantId IS NULL OR TenantId = :tenantId) AND (:operationId IS NULL OR OperationId = :operationId)
-    ORDER BY Id DESC LIMIT :limit`,
+    ORDER BY Id DESC LIMIT :limit + 0`,
   create: `INSERT INTO Operations (Id, Actor, Definition, Counted, State, CreatedUtc, UpdatedUtc, Progress, Failures)
     VALUES (:id, :actor, :definition, :counted, 'counted', :now, :now, :progress, :failures)`,
   take: `UPDATE Operations SET State = 'running', Runner = :runner, UpdatedUtc = :now WHERE Id = :id AND State <> 'cancelled'`,
@@ -32,7 +32,7 @@ const statements = {
   get: `SELECT ${columns}, Failures FROM Operations WHERE Id = ?`,
   withoutFailures: `SELECT ${columns} FROM Operations WHERE Id = ?`,
   list: `SELECT ${columns}, Failures FROM Operations WHERE Number < coalesce((SELECT Number FROM Operations WHERE Id = ?), 9007199254740991)
-    ORDER BY Number DESC LIMIT ?`,
+    ORDER BY Number DESC LIMIT ? + 0`,
 };
 
 interface AuditRow {

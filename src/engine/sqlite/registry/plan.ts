@@ -48,10 +48,10 @@ const planSql = {
       (SELECT ${acceptedTime('NextDueUtc')} FROM Tenants INDEXED BY Tenants_Due WHERE Status = 'active' AND NextDueUtc IS NOT NULL
         ORDER BY NextDueUtc LIMIT 1) AS NextDueUtc
     FROM (SELECT ${nowSql} AS Now) LEFT JOIN Leases ON Name = '${planLeaseName}'`,
-  due: `SELECT ${tenantColumns} ${dueTenants} ORDER BY Tenants.NextDueUtc, Id LIMIT :limit`,
+  due: `SELECT ${tenantColumns} ${dueTenants} ORDER BY Tenants.NextDueUtc, Id LIMIT :limit + 0`,
   /** Sorts only ids, because whole rows of all due tenants would be many megabytes. */
   first: (order: keyof typeof rank) => `SELECT ${tenantColumns}
-    FROM (SELECT Id ${dueTenants} ORDER BY ${rank[order]}, NextDueUtc, Id LIMIT :limit)
+    FROM (SELECT Id ${dueTenants} ORDER BY ${rank[order]}, NextDueUtc, Id LIMIT :limit + 0)
       CROSS JOIN Tenants INDEXED BY sqlite_autoindex_Tenants_1 USING (Id)`,
   /** One seek in the index when no due time is that late. */
   bringForward: `UPDATE Tenants INDEXED BY Tenants_Due SET NextDueUtc = :latest

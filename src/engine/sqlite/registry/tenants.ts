@@ -203,7 +203,7 @@ export function listTenants(connection: Connection, query: ListTenants): TenantR
   const ofStatus = query.status === undefined ? '' : 'AND Status = :status';
   const where = `${ofStatus} ${query.parked === true ? hasParked : ''}`;
   const rows = connection
-    .prepare(`SELECT ${tenantColumns} FROM Tenants WHERE Id > :after ${where} ORDER BY Id LIMIT :limit`)
+    .prepare(`SELECT ${tenantColumns} FROM Tenants WHERE Id > :after ${where} ORDER BY Id LIMIT :limit + 0`)
     .all({
       after: query.after ?? '',
       // A negative limit means no limit.
