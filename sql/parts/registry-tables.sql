@@ -76,6 +76,7 @@ BEGIN
     -- the topics of which no attempt has succeeded since these attempts failed.
     FailingTopics nvarchar(max) COLLATE Latin1_General_100_BIN2 NOT NULL CONSTRAINT [DF_Tenants_FailingTopics] DEFAULT (N'[]'),
     -- These refuse what no program could read (Q15).
+    CONSTRAINT [CK_Tenants_DatabaseVersion] CHECK (DatabaseVersion <= Version),
     CONSTRAINT [CK_Tenants_Json] CHECK (ISJSON(Auth) = 1 AND ISJSON(Tags) = 1 AND ISJSON(Overrides) = 1),
     CONSTRAINT [CK_Tenants_Report] CHECK (ISJSON(LastCounts) = 1 AND ISJSON(FailingTopics) = 1),
     CONSTRAINT [CK_Tenants_States] CHECK (ISJSON(OutboxState) = 1 AND ISJSON(InboxState) = 1),

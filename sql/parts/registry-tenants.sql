@@ -93,7 +93,7 @@ SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a status inside a transaction; commit or roll back first.', 1;
 :r parts/tenant-limits.sql
-DECLARE @Other nvarchar(64), @Message nvarchar(400), @IsMoved bit = 0;
+DECLARE @Other nvarchar(64), @Message nvarchar(400), @IsMoved bit = 0, @Version bigint;
 BEGIN TRANSACTION;
 :r parts/registry-next-version.sql
 IF NOT EXISTS (SELECT 1 FROM [$(Schema)].[Tenants] WHERE Id = @Id AND Status <> N'retired')
@@ -105,11 +105,13 @@ END;
 :r parts/tenant-database-check.sql
 SELECT @IsMoved = CASE WHEN DatabaseKey = @DatabaseKey AND SchemaName = @SchemaName THEN 0 ELSE 1 END
 FROM [$(Schema)].[Tenants] WHERE Id = @Id;
+SELECT @Version = TenantVersion FROM [$(Schema)].[RegistryState] WHERE Id = 1;
+-- After a restart of the counter, the tenant's version may be less than before. Its runs still serve its present database.
 UPDATE [$(Schema)].[Tenants]
 SET Server = @Server, DatabaseName = @DatabaseName, DatabaseKey = @DatabaseKey, Auth = @Auth, SchemaName = @SchemaName,
   Priority = @Priority, Weight = @Weight, SlaSeconds = @SlaSeconds, Tags = @Tags, Overrides = @Overrides,
-  Version = (SELECT s.TenantVersion FROM [$(Schema)].[RegistryState] s WHERE s.Id = 1),
-  DatabaseVersion = CASE WHEN @IsMoved = 0 THEN DatabaseVersion ELSE (SELECT s.TenantVersion FROM [$(Schema)].[RegistryState] s WHERE s.Id = 1) END,
+  Version = @Version,
+  DatabaseVersion = CASE WHEN @IsMoved = 0 AND DatabaseVersion < @Version THEN DatabaseVersion ELSE @Version END,
   InFlight = CASE WHEN @IsMoved = 0 THEN InFlight ELSE 0 END,
   NextDueUtc = CASE WHEN @IsMoved = 0 OR NextDueUtc < SYSUTCDATETIME() THEN NextDueUtc ELSE SYSUTCDATETIME() END,
   SchemaVersion = CASE WHEN @IsMoved = 0 THEN SchemaVersion END,
@@ -139,7 +141,7 @@ SET LOCK_TIMEOUT 10000;
 SET DEADLOCK_PRIORITY LOW;
 IF @@TRANCOUNT > 0 THROW 51001, N'A tenant cannot be added, changed or given a status inside a transaction; commit or roll back first.', 1;
 IF DATALENGTH(SUBSTRING(@Id COLLATE Latin1_General_100_BIN2, 65, 1)) > 0 THROW 51026, N'@Id is too long; it may have 64 characters at most.', 1;
-DECLARE @Present nvarchar(10), @WasPaused bit, @Paused bit, @Message nvarchar(400);
+DECLARE @Present nvarchar(10), @WasPaused bit, @Paused bit, @Message nvarchar(400), @Version bigint;
 IF @Status IS NULL OR @Status NOT IN (N'active', N'paused', N'retired') OR DATALENGTH(RTRIM(@Status)) <> DATALENGTH(@Status)
   THROW 51005, N'@Status must be active, paused or retired.', 1;
 IF @By IS NULL OR @By NOT IN (N'operator', N'directory') THROW 51005, N'@By must be operator or directory.', 1;
@@ -161,9 +163,11 @@ IF (@Present = @Status AND @Paused = @WasPaused)
   OR (@By = N'directory' AND @Status = N'active' AND @Present = N'paused' AND @WasPaused = 1) ROLLBACK;
 ELSE
 BEGIN
+  SELECT @Version = TenantVersion FROM [$(Schema)].[RegistryState] WHERE Id = 1;
+  -- As in Tenant_Change.
   UPDATE [$(Schema)].[Tenants]
-  SET Status = @Status, PausedByOperator = @Paused,
-    Version = (SELECT s.TenantVersion FROM [$(Schema)].[RegistryState] s WHERE s.Id = 1),
+  SET Status = @Status, PausedByOperator = @Paused, Version = @Version,
+    DatabaseVersion = CASE WHEN DatabaseVersion < @Version THEN DatabaseVersion ELSE @Version END,
     NextDueUtc = CASE WHEN @Status = N'active' THEN SYSUTCDATETIME() ELSE NextDueUtc END
   WHERE Id = @Id;
   COMMIT;

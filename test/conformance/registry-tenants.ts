@@ -269,6 +269,24 @@ export function registryTenantsSuite(scene: Scene): void {
       expect(await report(registry, 'unknown', { tenantVersion })).toMatchObject({ moved: false });
     });
 
+    test.each(['change', 'setStatus', 'move'] as const)(
+      'F1, S2: a run may report when the counter of versions has restarted below the tenant’s: %s',
+      async (how) => {
+        const { stage, registry } = await scene.registry();
+        await add(registry, 'a');
+        await stage.spoilTenant('a', { Version: '9007199000000000', DatabaseVersion: '9007199000000000' });
+        const { version: tenantVersion } = await {
+          change: () => registry.change(definition('a', { priority: 5 }), keyOf('a')),
+          setStatus: () => registry.setStatus('a', 'paused'),
+          move: () => registry.change(definition('a', { database: 'new.db' }), 'a new database'),
+        }[how]();
+        expect(tenantVersion).toBeLessThan(9007199000000000);
+        expect(await report(registry, 'a', { tenantVersion })).toMatchObject({ moved: false });
+        const before = { tenantVersion: tenantVersion - 1 };
+        expect(await report(registry, 'a', before)).toMatchObject({ moved: true });
+      },
+    );
+
     test('F3: a run that knew the tenant before it moved postpones no plan', async () => {
       const { registry } = await scene.registry();
       const { version } = await add(registry, 'a');

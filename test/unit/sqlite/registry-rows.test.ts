@@ -75,6 +75,7 @@ test.each([
   `LastCounts = '{'`,
   `TotalDone = -1`,
   `Version = 9007199254740992`,
+  `DatabaseVersion = Version + 1`,
   `Backlog = 2`,
 ])('Q15: the table refuses %s', async (values) => {
   const registry = await place.registry();

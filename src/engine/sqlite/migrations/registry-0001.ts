@@ -44,7 +44,7 @@ CREATE TABLE Tenants (
   Status TEXT NOT NULL CHECK (Status IN ('active', 'paused', 'retired')),
   PausedByOperator INTEGER NOT NULL DEFAULT 0 ${isFlag('PausedByOperator')},
   Version INTEGER NOT NULL ${isCount('Version')},
-  DatabaseVersion INTEGER NOT NULL ${isCount('DatabaseVersion')},
+  DatabaseVersion INTEGER NOT NULL ${isCount('DatabaseVersion')} CHECK (DatabaseVersion <= Version),
   AddedUtc INTEGER NOT NULL ${isTime('AddedUtc')},
   SchemaVersion INTEGER ${isCount('SchemaVersion')},
   NextDueUtc INTEGER ${isTime('NextDueUtc')},

@@ -19,6 +19,9 @@ const unlessMoved = (column: string, otherwise: string) =>
 
 const hasNext = (version: string) => `${version} BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER - 1_000_000}`;
 
+/** After a restart of the counter, the tenant's version may be less than before. Its runs still serve its present database. */
+const databaseVersion = 'min(DatabaseVersion, :version)';
+
 const sql = {
   get: `SELECT ${tenantColumns} FROM Tenants WHERE Id = ?`,
   version: `SELECT ${acceptedCount('TenantVersion')} AS Version FROM RegistryState`,
@@ -43,7 +46,7 @@ const sql = {
   change: `UPDATE Tenants
     SET Server = :server, DatabaseName = :database, DatabaseKey = :databaseKey, FileId = :fileId, Auth = :auth, SchemaName = :schema,
       Priority = :priority, Weight = :weight, SlaSeconds = :slaSeconds, Tags = :tags, Overrides = :overrides,
-      Version = :version, DatabaseVersion = ${unlessMoved('DatabaseVersion', ':version')},
+      Version = :version, DatabaseVersion = ${unlessMoved(databaseVersion, ':version')},
       InFlight = ${unlessMoved('InFlight', '0')},
       NextDueUtc = ${unlessMoved('NextDueUtc', 'min(coalesce(NextDueUtc, :now), :now)')},
       SchemaVersion = ${unlessMoved('SchemaVersion', 'NULL')},
@@ -53,7 +56,7 @@ const sql = {
     WHERE Id = :id`,
   recordSchema: `UPDATE Tenants SET SchemaVersion = ?, FileId = coalesce(?, FileId) WHERE Id = ? AND Status <> 'retired'`,
   setStatus: `UPDATE Tenants
-    SET Status = :status, PausedByOperator = :paused, Version = :version,
+    SET Status = :status, PausedByOperator = :paused, Version = :version, DatabaseVersion = ${databaseVersion},
       NextDueUtc = CASE WHEN :status = 'active' THEN :now ELSE NextDueUtc END
     WHERE Id = :id`,
 };
