@@ -3,6 +3,7 @@
 import { messageLimits, type Outcome } from '../../../src/engine/message.ts';
 import { actStates, walks } from '../../../src/engine/message-search.ts';
 import { candidateOrders, tenantEditors } from '../../../src/engine/registry.ts';
+import { wholeMs } from '../../../src/engine/sqlserver/text.ts';
 import { runOutcomes, type TenantReport } from '../../../src/engine/tenant-report.ts';
 import { tenantStatuses } from '../../../src/engine/tenant-status.ts';
 import type { SettleRequest } from '../../../src/engine/work-queue.ts';
@@ -57,4 +58,18 @@ test('Q15: each read of the content has the limit that programs have (text of th
       }
     }
   }
+});
+
+test('each bound of a duration is the one to which programs cut theirs (text of the scripts, no server)', () => {
+  const longest = wholeMs(Number.MAX_VALUE);
+  const bounds = [...procedures.values()].flatMap(({ name, parameters, body }) =>
+    [...body.matchAll(/(@\w+Ms)\b(?:, -1\))? (?:NOT BETWEEN 0 AND|>) (\d+)/g)]
+      // Other variables have bounds of their own.
+      .filter(([, variable]) => parameters.some((parameter) => parameter.name === variable))
+      .map(([, parameter, bound]) => `${name} ${parameter} ${bound}`),
+  );
+  expect(bounds.length).toBeGreaterThan(20);
+  expect(bounds.filter((bound) => !bound.endsWith(` ${longest}`))).toEqual([]);
+  for (const name of ['Lease_Acquire', 'Lease_Renew', 'Plan_Begin', 'Outbox_SettleAndClaim'])
+    expect(bounds).toContain(`${name} @LeaseMs ${longest}`);
 });

@@ -1,3 +1,5 @@
+import { isTime } from './checks.ts';
+
 /**
  * The table of one work queue (Q1), the same for the outbox and the inbox.
  *
@@ -30,8 +32,6 @@
  */
 export function queueTable(table: string): string {
   const now = "(CAST(unixepoch('subsec') * 1000 AS INTEGER))";
-  /** The years 1 to 9999. */
-  const isTime = (column: string) => `CHECK (${column} BETWEEN -62135596800000 AND 253402300799999)`;
   const isCount = (column: string) => `CHECK (${column} BETWEEN 0 AND 2147483647)`;
   const isFlag = (column: string) => `CHECK (${column} BETWEEN 0 AND 1)`;
   /** 200 characters, or 401 of a conflict's key, have no more bytes; length() would end at a NUL. */
