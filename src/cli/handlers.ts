@@ -7,6 +7,7 @@ import { errorText, MultiOutboxError } from '../errors.ts';
 import type { Handler } from '../queue/handler.ts';
 import type { Settings } from '../settings.ts';
 import { bundledFile } from './files.ts';
+import { NeverSettled, settled } from './settled.ts';
 
 /**
  * Loads the handlers of `settings.handlersModule`: a file, relative to the working folder, whose default export is an
@@ -46,8 +47,14 @@ type HandlerFactory = (settings: Settings) => unknown;
 
 async function callFactory(file: string, factory: HandlerFactory, settings: Settings): Promise<unknown> {
   try {
-    return await factory(settings);
+    return await settled(Promise.resolve(factory(settings)));
   } catch (error) {
+    if (error instanceof NeverSettled)
+      throw refused(
+        file,
+        `the promise of the function that it exports never settles: ${error.message}; correct the function`,
+        error,
+      );
     throw refused(
       file,
       `the function that it exports threw an error: ${errorText(error)}; correct the function`,
@@ -62,8 +69,14 @@ async function importDefault(file: string): Promise<unknown> {
     throw refused(file, 'the file does not exist; check --handlers or MULTI_OUTBOX_HANDLERS');
   resolveOwnPackage();
   try {
-    return defaultOf(await import(pathToFileURL(path).href));
+    return defaultOf(await settled(import(pathToFileURL(path).href)));
   } catch (error) {
+    if (error instanceof NeverSettled)
+      throw refused(
+        file,
+        `importing it never ends, because an await outside of its functions never settles: ${error.message}; correct the file`,
+        error,
+      );
     const unsupported = (error as NodeJS.ErrnoException | null)?.code === 'ERR_UNKNOWN_FILE_EXTENSION';
     throw refused(
       file,

@@ -18,7 +18,7 @@ import { tenantsCommands } from './commands/tenants.ts';
 import { tickCommand } from './commands/tick.ts';
 import { uiCommand } from './commands/ui.ts';
 import { wakeCommand } from './commands/wake.ts';
-import { exitCodes, reportError, UsageError } from './errors.ts';
+import { exitCodes, FailedError, reportError, UsageError } from './errors.ts';
 import { escapedLine } from './output/text.ts';
 import type { Runner } from './runner.ts';
 import { type GlobalOptions, Session } from './session.ts';
@@ -42,6 +42,15 @@ export async function main(argv: readonly string[]): Promise<void> {
     }
   };
   const program = createProgram(run, errorStyle(argv).json);
+  // Node ends a process in which nothing is left to do with exit code 0, although the command still waits.
+  let isIdle = false;
+  process.on('beforeExit', () => {
+    isIdle = true;
+  });
+  const reportUnfinished = () => {
+    if (isIdle) process.exitCode = reportError(new FailedError(unfinished), errorStyle(argv));
+  };
+  process.once('exit', reportUnfinished);
   try {
     await program.parseAsync(argv);
   } catch (error) {
@@ -50,8 +59,12 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
   // A handler may have left timers or sockets open; they must not keep the process running.
   await new Promise<void>((resolve) => process.stdout.write('', () => resolve()));
+  process.off('exit', reportUnfinished);
   process.exit(exitCode);
 }
+
+const unfinished =
+  'The command ended before its work was done, because it waits for something that never settles; look for a promise in your handlers that is never resolved.';
 
 /** @param quiet does not print help beside an error */
 export function createProgram(run: Runner, quiet = false): Command {

@@ -120,6 +120,16 @@ test.each([
     "export default () => { throw new Error('no key') };",
     /the function that it exports threw an error: no key/,
   ],
+  [
+    'its import never ends',
+    'await new Promise(() => {}); export default [];',
+    /importing it never ends.*: nothing is left that could settle it; correct the file/,
+  ],
+  [
+    'the promise of its function never settles',
+    'export default () => new Promise(() => {});',
+    /the promise of the function that it exports never settles: nothing is left/,
+  ],
   ['an item is not a handler', 'export default [{ topic: 1 }];', /item 1 of its array is not a handler/],
 ])('a handlers file is refused when %s', async (_why, text, expected) => {
   if (text !== undefined) folder.write('handlers.mjs', text);
@@ -127,6 +137,24 @@ test.each([
   expect(code).toBe(2);
   expect(stderr).toMatch(/^error: Handlers file 'handlers\.mjs' cannot be used: [^\n]+\n$/);
   expect(stderr).toMatch(expected);
+});
+
+test.each(['tick', 'run'])(
+  'a handlers file that never settles makes %s fail, although nothing is left to do',
+  async (command) => {
+    folder.write('handlers.mjs', 'export default [];\nawait new Promise(() => {});');
+    const { code, stderr, stdout } = await folder.cli([command, '--handlers', 'handlers.mjs']);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^error: Handlers file 'handlers\.mjs' cannot be used: importing it never ends/);
+  },
+);
+
+test('a command that waits for something that never settles does not end as if it were done', async () => {
+  // The program waits for the end of its output, which this file swallows.
+  folder.write('handlers.mjs', 'export default () => [];\nprocess.stdout.write = () => true;');
+  const { code, stderr } = await folder.cli(['handlers', 'list', '--handlers', 'handlers.mjs']);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^error: The command ended before its work was done/);
 });
 
 test('D4: two handlers for a topic are refused, and a handlers file may be TypeScript', async () => {
