@@ -12,8 +12,9 @@ export interface Subject {
   readonly path: string;
 }
 
-/** The access that the file system allows to a database file. `too-many-open`: the process has no descriptors left. */
-export type FileAccess = 'missing' | 'read-only' | 'read-write' | 'too-many-open';
+/** The access that the file system allows to a database file. `broken-link`: it is a link
+ * to nothing. `too-many-open`: the process has no descriptors left. */
+export type FileAccess = 'missing' | 'broken-link' | 'read-only' | 'read-write' | 'too-many-open';
 
 /** SQLite's primary result codes that this library distinguishes. */
 const resultCode = {
@@ -72,6 +73,14 @@ export function databaseMissing(subject: Subject): MultiOutboxError {
     `${subjectName(subject)}: there is no database file ${subject.path}; correct its path, or create it with '${migrateCommand(subject)}'`,
     { ...about(subject) },
   );
+}
+
+export function databaseLinked(subject: Subject, link: string): MultiOutboxError {
+  const what =
+    link === subject.path
+      ? `the database file ${link} is a symbolic link to a file that does not exist; restore that file, or remove the link`
+      : `${link}, which SQLite keeps beside the database, is a symbolic link; move the file that it names back, or remove the link if there is none`;
+  return new MultiOutboxError('DATABASE_MISSING', `${subjectName(subject)}: ${what}`, { ...about(subject) });
 }
 
 export function databaseShared(subject: Subject, otherPath: string): MultiOutboxError {
@@ -134,6 +143,8 @@ export function explain(error: unknown, subject: Subject, access: () => FileAcce
       switch (access()) {
         case 'missing':
           return databaseMissing(subject);
+        case 'broken-link':
+          return databaseLinked(subject, subject.path);
         case 'read-only':
           return readOnly(subject, error);
         case 'too-many-open':

@@ -1,5 +1,5 @@
 /** A database file and this program's one connection to it. */
-import { accessSync, closeSync, constants, fdatasync, mkdirSync, openSync } from 'node:fs';
+import { accessSync, closeSync, constants, fdatasync, lstatSync, mkdirSync, openSync } from 'node:fs';
 import { type FileHandle, open as openFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -29,6 +29,26 @@ export class FileShared extends Error {
     super(otherPath);
     this.otherPath = otherPath;
   }
+}
+
+/**
+ * Thrown by `connect` when the file is a link to nothing, or a file that SQLite keeps beside it is a link. SQLite would follow
+ * it, and create or fill a file somewhere else, which may be another database's.
+ */
+export class FileLinked extends Error {
+  readonly link: string;
+
+  constructor(link: string) {
+    super(link);
+    this.link = link;
+  }
+}
+
+/** What SQLite appends to a database's path for the files that it keeps beside it. */
+const besides = ['-wal', '-shm', '-journal'];
+
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
 
 /** The files that an engine has open, by their place. */
@@ -63,7 +83,7 @@ export class DatabaseFile {
 
   access(): FileAccess {
     if (this.inMemory) return 'read-write';
-    if (statOf(this.path) === undefined) return 'missing';
+    if (statOf(this.path) === undefined) return isLink(this.path) ? 'broken-link' : 'missing';
     if (lacksDescriptors(dirname(this.path))) return 'too-many-open';
     try {
       accessSync(this.path, constants.W_OK);
@@ -78,7 +98,7 @@ export class DatabaseFile {
   /**
    * Returns the connection, and opens it if necessary. It also notices a file that was deleted or replaced since it
    * was opened: the stat costs about 2 µs, less than any statement.
-   * @throws FileMissing, FileShared, or an error of node:sqlite
+   * @throws FileMissing, FileShared, FileLinked, or an error of node:sqlite
    */
   connect(options: { create?: boolean } = {}): Connection {
     if (this.inMemory) {
@@ -91,6 +111,7 @@ export class DatabaseFile {
       // SQLite detects that its file was moved, and does not touch the WAL of the file that replaced it.
       this.disconnect();
     }
+    this.#assertNoLinks(found !== undefined);
     if (found === undefined) {
       if (options.create !== true) throw new FileMissing(this.path);
       mkdirSync(dirname(this.path), { recursive: true });
@@ -151,6 +172,13 @@ export class DatabaseFile {
     // The file may have been renamed since.
     const stats = statOf(other.path);
     if (stats !== undefined && placeOf(stats) === place) throw new FileShared(other.path);
+  }
+
+  #assertNoLinks(exists: boolean): void {
+    if (!exists && isLink(this.path)) throw new FileLinked(this.path);
+    const path = canonicalPath(this.path);
+    const link = besides.map((suffix) => path + suffix).find(isLink);
+    if (link !== undefined) throw new FileLinked(link);
   }
 
   #open(location: string): Connection {

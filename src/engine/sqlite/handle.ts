@@ -8,6 +8,7 @@ import { lateWorkListener } from '../late-work.ts';
 import type { Connection } from './connection.ts';
 import {
   closedError,
+  databaseLinked,
   databaseMissing,
   databaseShared,
   explain,
@@ -16,7 +17,7 @@ import {
   type Subject,
   sqliteCode,
 } from './errors.ts';
-import { closeQuietly, type DatabaseFile, FileMissing, FileShared } from './file.ts';
+import { closeQuietly, type DatabaseFile, FileLinked, FileMissing, FileShared } from './file.ts';
 import type { Schema } from './migrations/migration.ts';
 import { applyMigrations, verifySchema } from './schema-control.ts';
 
@@ -162,6 +163,7 @@ export class DatabaseHandle {
   /** Converts an error for callers, and drops the connection after an error that a new connection may not have. */
   explain(error: unknown): MultiOutboxError {
     if (error instanceof FileMissing) return databaseMissing(this.subject);
+    if (error instanceof FileLinked) return databaseLinked(this.subject, error.link);
     if (error instanceof FileShared) return databaseShared(this.subject, error.otherPath);
     const explained = explain(error, this.subject, () => this.file.access());
     if (sqliteCode(error) !== null && !connectionSurvives.has(explained.code) && !this.file.inMemory) {

@@ -1,5 +1,5 @@
 /** F1: two tenants on one database file, by whatever names and paths. */
-import { copyFileSync, linkSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import type { Engine } from '../../../src/engine/engine.ts';
 import type { Registry } from '../../../src/engine/registry.ts';
@@ -140,6 +140,50 @@ test('F1: doctor finds two tenants on one file, and one on a file that is SQLite
   // Asked about one tenant only, it compares the file with all others'.
   const [, one] = await examineFleet(engine, registry, { tenants: ['beta'] });
   expect(one!.findings.map(({ kind }) => kind)).toContain('shared');
+});
+
+test('F1, Q15: a link to nothing, as a database or beside one, is refused and not followed, and doctor finds it', async () => {
+  const { engine, registry, add, migrate } = await fleet();
+  const ids = ['acme', 'beta', 'cedar', 'dune', 'elm', 'fir'];
+  for (const id of ids) await add(id);
+  await migrate();
+  const file = (id: string) => place.file(`tenants/${id}.db`);
+  const away = path.join(place.folder, 'elsewhere.db');
+  rmSync(file('acme'));
+  symlinkSync(away, file('acme'));
+  for (const [id, suffix] of [
+    ['beta', '-wal'],
+    ['cedar', '-shm'],
+    ['dune', '-journal'],
+  ] as const)
+    symlinkSync(away, file(id) + suffix);
+  // A link to a database works, and what is beside the database that it names counts.
+  rmSync(file('elm'));
+  symlinkSync(file('fir'), file('elm'));
+  const open = (id: string) => engine.openTenant(tenantDefinition({ id }));
+  for (const id of ['acme', 'beta', 'cedar', 'dune']) {
+    const refusal = {
+      code: 'DATABASE_MISSING',
+      tenantId: id,
+      message: expect.stringMatching(/is a symbolic link.*remove the link/),
+    };
+    expect(await failure(open(id).queue('outbox').statistics())).toMatchObject(refusal);
+    expect(await failure(open(id).schema.migrate({}))).toMatchObject(refusal);
+  }
+  expect(await open('elm').queue('outbox').statistics()).toMatchObject({ ready: 0 });
+  expect(existsSync(away)).toBe(false);
+  const found = await examineFleet(engine, registry, { parallel: 1 });
+  const reached = Object.fromEntries(found.map(({ tenantId, findings }) => [tenantId, findings[0]?.message]));
+  const refused = expect.stringMatching(/^DATABASE_MISSING: .* is a symbolic link/);
+  expect(reached).toMatchObject({ acme: refused, beta: refused, cedar: refused, dune: refused });
+});
+
+test('F1: a link to nothing in the path of a database is refused', async () => {
+  const { engine } = await fleet();
+  symlinkSync(path.join(place.folder, 'nowhere'), place.file('linked'));
+  const database = engine.openTenant({ ...tenantDefinition({ id: 'acme' }), database: 'linked/acme.db' });
+  expect(await failure(database.schema.migrate({}))).toMatchObject({ name: 'MultiOutboxError' });
+  expect(existsSync(path.join(place.folder, 'nowhere'))).toBe(false);
 });
 
 test.each(['r.db-wal', 'r.db-journal', 'R.DB-SHM'])('F1: a registry is not named %s', (name) => {
