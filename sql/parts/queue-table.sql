@@ -75,7 +75,10 @@ BEGIN
     -- These refuse what a claim could not read, where the type does not (Q15): programs hold integers up to 2^53.
     CONSTRAINT [CK_$(Queue)_Sequence] CHECK (Sequence BETWEEN 1 AND 9007199254740991),
     CONSTRAINT [CK_$(Queue)_Status] CHECK (Status BETWEEN 0 AND 3),
-    CONSTRAINT [CK_$(Queue)_Blocked] CHECK (Blocked BETWEEN 0 AND 2),
+    -- Nothing would ever unblock a message that is blocked although it has no key.
+    CONSTRAINT [CK_$(Queue)_Blocked] CHECK (Blocked BETWEEN 0 AND 2 AND (Blocked <> 1 OR OrderingKey IS NOT NULL)),
+    CONSTRAINT [CK_$(Queue)_Counts] CHECK (Attempts >= 0 AND Parks >= 0 AND ReplayCount >= 0),
+    CONSTRAINT [CK_$(Queue)_ClaimFence] CHECK (ClaimFence BETWEEN 0 AND 9007199254740991),
     CONSTRAINT [CK_$(Queue)_Headers] CHECK (ISJSON(Headers) = 1),
     CONSTRAINT [CK_$(Queue)_Blanks] CHECK (DATALENGTH(LTRIM(RTRIM(Topic))) = DATALENGTH(Topic)
       AND DATALENGTH(LTRIM(RTRIM(Source))) = DATALENGTH(Source) AND DATALENGTH(LTRIM(RTRIM(Hash))) = DATALENGTH(Hash)),

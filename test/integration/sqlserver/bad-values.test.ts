@@ -219,14 +219,20 @@ describeOnServer(`values that the procedures refuse, on SQL Server (${serverVari
   );
 
   test.each([
-    ['Status', 7],
-    ['Blocked', 3],
-  ])('Q15: the table refuses what no claim could read: %s = %d', async (column, value) => {
+    ['Status', 7, 'Status'],
+    ['Blocked', 3, 'Blocked'],
+    // Without an ordering key nothing would unblock it.
+    ['Blocked', 1, 'Blocked'],
+    ['Attempts', -1, 'Counts'],
+    ['Parks', -1, 'Counts'],
+    ['ReplayCount', -1, 'Counts'],
+    ['ClaimFence', -1, 'ClaimFence'],
+  ])('Q15: the table refuses what no claim could read: %s = %d', async (column, value, constraint) => {
     const insert = new mssql.Request(pools.tenant).batch(
       `INSERT messaging.Outbox (MessageId, Topic, Payload, EnqueuedUtc, DueUtc, ${column})
        VALUES (NEWID(), N't', N'x', SYSUTCDATETIME(), SYSUTCDATETIME(), ${value})`,
     );
-    await expect(insert).rejects.toThrow(new RegExp(`CK_Outbox_${column}`, 'i'));
+    await expect(insert).rejects.toThrow(new RegExp(`CK_Outbox_${constraint}`, 'i'));
   });
 
   test.each([

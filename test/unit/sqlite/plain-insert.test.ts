@@ -69,6 +69,12 @@ test.each([
   ['Parks', '9007199254740993'],
   ['Recovered', '2'],
   ['Blocked', '3'],
+  ['Blocked', '-1'],
+  // Without an ordering key nothing would unblock it.
+  ['Blocked', '1'],
+  ['InGroup', '2'],
+  ['ReplayCount', '-1'],
+  ['ClaimFence', '-1'],
   ['Sequence', '9007199254740993'],
 ])('Q15: the insert refuses what no program could read: %s = %s', async (column, value) => {
   const queue = await place.outbox();
@@ -80,6 +86,15 @@ test.each([
   // The table works as before.
   await sql(`INSERT INTO Outbox (Topic, Payload) VALUES ('orders', 'fine')`);
   expect(await payloads(queue)).toEqual(['fine']);
+});
+
+test('Q10, Q15: a message that is inserted as blocked, but is the first of its group, does not stop the group', async () => {
+  const queue = await place.outbox();
+  await sql(`INSERT INTO Outbox (Topic, Payload, OrderingKey, Blocked) VALUES ('orders', 'first', 'k', 1)`);
+  await sql(`INSERT INTO Outbox (Topic, Payload, OrderingKey, Blocked) VALUES ('orders', 'second', 'k', 1)`);
+  await queue.enqueue([message('third', { orderingKey: 'k' })]);
+  expect(await queue.statistics()).toMatchObject({ ready: 3, blocked: 2 });
+  expect(await payloads(queue)).toEqual(['first', 'second', 'third']);
 });
 
 test('Q15: a due time in ticks, stored with the constraints switched off, does not stop the queue', async () => {

@@ -22,13 +22,14 @@ import { isTime } from './checks.ts';
  * - Payload and Headers are the last columns, so that reading a message's state never reads through a long payload.
  *
  * The CHECKs refuse what a claim could not read (Q15), as STRICT refuses a value of another type: integers that
- * JavaScript cannot hold, times in other units than milliseconds, texts longer than SQL Server's columns. They also refuse
+ * JavaScript cannot hold, times in other units than milliseconds, texts longer than SQL Server's columns. They refuse a
+ * message that is blocked although it has no key, because nothing would ever unblock it. They also refuse
  * topics, sources and hashes with a blank at either end, because SQL Server ignores trailing blanks. They call only
  * functions that SQLite has had for long, because other programs use the table with their own SQLite. They do not look
  * at the payload, which would slow every insert down.
  *
  * The triggers keep ordering groups correct when people change rows by hand: a row inserted behind another of its key
- * is blocked, and when a row is deleted the next one of its group is unblocked.
+ * is blocked, one that is inserted as blocked behind no other is not, and when a row is deleted the next one of its group is unblocked.
  */
 export function queueTable(table: string): string {
   const now = "(CAST(unixepoch('subsec') * 1000 AS INTEGER))";
@@ -60,7 +61,7 @@ CREATE TABLE ${table} (
   Attempts INTEGER NOT NULL DEFAULT 0 ${isCount('Attempts')},
   Parks INTEGER NOT NULL DEFAULT 0 ${isCount('Parks')},
   Recovered INTEGER NOT NULL DEFAULT 0 ${isFlag('Recovered')},
-  Blocked INTEGER NOT NULL DEFAULT 0 CHECK (Blocked BETWEEN 0 AND 2),
+  Blocked INTEGER NOT NULL DEFAULT 0 CHECK (Blocked BETWEEN 0 AND 2) CHECK (Blocked <> 1 OR OrderingKey IS NOT NULL),
   InGroup INTEGER NOT NULL DEFAULT 1 ${isFlag('InGroup')},
   ClaimFence INTEGER CHECK (ClaimFence BETWEEN 0 AND 9007199254740991),
   ReplayCount INTEGER NOT NULL DEFAULT 0 ${isCount('ReplayCount')},
@@ -90,6 +91,14 @@ WHEN NEW.OrderingKey IS NOT NULL AND NEW.InGroup = 1 AND NEW.Blocked = 0 AND EXI
   WHERE OrderingKey = NEW.OrderingKey AND InGroup = 1 AND Sequence < NEW.Sequence)
 BEGIN
   UPDATE ${table} SET Blocked = 1 WHERE Sequence = NEW.Sequence;
+END;
+
+CREATE TRIGGER ${table}_InsertedFirst AFTER INSERT ON ${table}
+WHEN NEW.Blocked = 1 AND NEW.Status = 0 AND NEW.InGroup = 1 AND NOT EXISTS (
+  SELECT 1 FROM ${table} INDEXED BY ${table}_Group
+  WHERE OrderingKey = NEW.OrderingKey AND InGroup = 1 AND Sequence < NEW.Sequence)
+BEGIN
+  UPDATE ${table} SET Blocked = 0 WHERE Sequence = NEW.Sequence;
 END;
 
 CREATE TRIGGER ${table}_Deleted AFTER DELETE ON ${table}
