@@ -8,6 +8,9 @@
  *   npm run test:floor -- --refused                   only the refusal of an older Node
  *   node test/floor/main.ts --here 22                 on the Node that runs this, which must be a 22
  *
+ * The last lines have one line for each version: passed, or the steps that failed. The reasons and the names of the failed
+ * tests come before them.
+ *
  * CONTRIBUTING.md gives the reasons for the floor.
  */
 import { parseArgs } from 'node:util';
@@ -23,26 +26,36 @@ const { values, positionals } = parseArgs({
   },
 });
 
+const failures: string[] = [];
+const results: string[] = [];
+
 function trySupported(node: NodeUnderTest): void {
-  step(node, 'version', () => node.assertVersion());
-  step(node, 'bundle', () => node.bundle());
-  step(node, 'suite', () => node.suite(values.only));
-  step(node, 'demo', () => node.demo());
-  step(node, 'command line', () => node.commandLine());
+  const failed = [
+    step(node, 'version', () => node.assertVersion()),
+    step(node, 'bundle', () => node.bundle()),
+    step(node, 'suite', () => node.suite(values.only)),
+    step(node, 'demo', () => node.demo()),
+    step(node, 'command line', () => node.commandLine()),
+  ].filter((name) => name !== null);
+  results.push(`Node ${node.version}: ${failed.length === 0 ? 'passed' : `FAILED (${failed.join(', ')})`}`);
 }
 
-const failures: string[] = [];
-
-function step(node: NodeUnderTest, name: string, run: () => void): void {
+/** Returns the step's name if it failed. When `run` returns a text, the text is printed with the success. */
+function step(node: NodeUnderTest, name: string, run: () => unknown): string | null {
   const started = Date.now();
-  let outcome = 'ok';
+  const seconds = () => ((Date.now() - started) / 1_000).toFixed(1);
   try {
-    run();
+    const details = run();
+    console.log(
+      `Node ${node.version}: ${name}: ok (${typeof details === 'string' ? `${details}, ` : ''}${seconds()} s)`,
+    );
+    return null;
   } catch (error) {
-    outcome = error instanceof Error ? error.message : String(error);
-    failures.push(`Node ${node.version}, ${name}: ${outcome}`);
+    const reason = error instanceof Error ? error.message : String(error);
+    failures.push(`Node ${node.version}: ${name}: ${reason}`);
+    console.log(`Node ${node.version}: ${name}: failed (${seconds()} s)`);
+    return name;
   }
-  console.log(`Node ${node.version}: ${name}: ${outcome} (${((Date.now() - started) / 1_000).toFixed(1)} s)`);
 }
 
 function installed(version: string): NodeUnderTest {
@@ -62,8 +75,12 @@ if (values.here) {
   const { supported, refused } = defaultVersions();
   if (values.refused) new NodeUnderTest(process.execPath, process.version).bundle();
   else for (const version of supported) trySupported(installed(version));
-  for (const node of refused.map(installed)) step(node, 'refusal', () => node.refusal(floors[0]!));
+  for (const node of refused.map(installed)) {
+    const failed = step(node, 'refusal', () => node.refusal(floors[0]!));
+    results.push(`Node ${node.version}: ${failed === null ? 'refused, as it must be' : 'FAILED (refusal)'}`);
+  }
 }
 
 for (const failure of failures) console.error(failure);
+for (const result of results) console.log(result);
 process.exitCode = failures.length === 0 ? 0 : 1;

@@ -1,6 +1,6 @@
 /** The steps that run on each version of Node. Every step throws when it fails. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -45,13 +45,28 @@ export class NodeUnderTest {
   }
 
   /**
-   * Runs the embedded suite, or the part of it that `patterns` name. test/support/global-setup.mjs asserts the version.
+   * Runs the embedded suite, or the part of it that `patterns` name, and returns how many tests passed.
+   * test/support/global-setup.mjs asserts the version.
+   * @throws an error that names the tests that failed
    */
-  suite(patterns: readonly string[]): void {
-    const jest = path.join(root, 'node_modules/jest/bin/jest.js');
-    const words = [jest, '--ci', '--silent', ...patterns];
-    const { status } = spawnSync(this.#program, words, { cwd: root, env: this.#env, stdio: 'inherit' });
-    if (status !== 0) throw new Error(`the suite ended with ${status}`);
+  suite(patterns: readonly string[]): string {
+    return inFolder((folder) => {
+      const jest = path.join(root, 'node_modules/jest/bin/jest.js');
+      const report = path.join(folder, 'report.json');
+      const words = [jest, '--ci', '--silent', '--json', `--outputFile=${report}`, ...patterns];
+      // Jest prints its progress to the standard error.
+      const { status } = spawnSync(this.#program, words, {
+        cwd: root,
+        env: this.#env,
+        stdio: ['inherit', 'ignore', 'inherit'],
+      });
+      if (!existsSync(report)) throw new Error(`the suite ended with ${status}, without a report`);
+      const { passed, skipped, failed } = resultOf(JSON.parse(readFileSync(report, 'utf8')) as JestReport);
+      const counts = `${passed} passed, ${skipped} skipped`;
+      if (status === 0 && failed.length === 0) return counts;
+      const names = failed.map((name) => `\n  ${name}`).join('');
+      throw new Error(`${failed.length} failed, ${counts}; the suite ended with ${status}${names}`);
+    });
   }
 
   demo(): void {
@@ -105,10 +120,31 @@ export class NodeUnderTest {
   }
 }
 
-function inFolder(work: (folder: string) => void): void {
+interface JestReport {
+  readonly numPassedTests: number;
+  readonly numPendingTests: number;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
+  }[];
+}
+
+/** A file that fails without a failed test, because it cannot be loaded, is named by itself. */
+function resultOf(report: JestReport): { passed: number; skipped: number; failed: string[] } {
+  const failed = report.testResults.flatMap(({ name, status, assertionResults }) => {
+    const file = path.relative(root, name);
+    const tests = assertionResults.filter((test) => test.status === 'failed');
+    if (tests.length === 0) return status === 'failed' ? [file] : [];
+    return tests.map(({ fullName }) => `${file}: ${fullName}`);
+  });
+  return { passed: report.numPassedTests, skipped: report.numPendingTests, failed };
+}
+
+function inFolder<T>(work: (folder: string) => T): T {
   const folder = mkdtempSync(path.join(tmpdir(), 'multi-outbox-floor-'));
   try {
-    work(folder);
+    return work(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
