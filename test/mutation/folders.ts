@@ -27,6 +27,7 @@ export const testsOf: Readonly<Record<string, readonly string[]>> = {
     'test/integration/face.test.ts',
     'test/integration/isolation.test.ts',
     'test/integration/leases.test.ts',
+    'test/integration/operations.test.ts',
     'test/integration/redispatch.test.ts',
     'test/integration/run/continuation.test.ts',
     'test/integration/static-directory.test.ts',
@@ -38,6 +39,7 @@ export const testsOf: Readonly<Record<string, readonly string[]>> = {
   ],
   'src/queue': [
     'test/unit/queue',
+    'test/unit/outbox',
     'test/property/backoff.test.ts',
     'test/integration/run',
     'test/integration/outbox.test.ts',

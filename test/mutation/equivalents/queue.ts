@@ -103,4 +103,22 @@ export const queueEquivalents: readonly Equivalent[] = [
     mutant: 'assignment.handler?.concurrency ?? Number.POSITIVE_INFINITY → (assignment.handler?.concurrency)',
     why: 'No number reaches undefined, nor infinity.',
   },
+  {
+    file: 'src/queue/begin-call.ts',
+    line: 'const mayGoOn =',
+    mutant: '< → <=',
+    why: 'After exactly this time the run then removes Done messages once more.',
+  },
+  {
+    file: 'src/queue/failures.ts',
+    line: "if (outcome.kind === 'dead') this.#dies(message, attempt, outcome.error);",
+    mutant: "outcome.kind === 'dead' → true",
+    why: 'Only a Dead outcome reads what this stores, and stores it anew.',
+  },
+  {
+    file: 'src/queue/lossy-value.ts',
+    line: 'return parent?.parent === undefined ?',
+    mutant: '?. → .',
+    why: 'Only parts below the payload have a path, and each has a parent.',
+  },
 ];

@@ -45,6 +45,7 @@ describe('messages from outside', () => {
     ['no topic', { payload: 1 }, /topic of the message is missing\.$/],
     ['no payload', { topic: 't' }, /payload of the message is missing\.$/],
     ['a topic that is not text', { ...full, topic: 7 }, /topic of the message must be text\.$/],
+    ['headers that are null', { ...full, headers: null }, /headers of the message must be an object\.$/],
     ['headers that are none', { ...full, headers: 'secret' }, /headers of the message must be an object\.$/],
     [
       'a header that is not text',

@@ -20,27 +20,37 @@ const idle = {
   parked: { topics: [], more: false },
 };
 
+/** Begins a run at a queue that gives these answers. */
+function begin(answers: BeginResult[], options: { changed?: AbortSignal; onCall?: () => void } = {}) {
+  const { changed, onCall } = options;
+  const queue: Pick<WorkQueue, 'begin'> = {
+    begin: async () => {
+      onCall?.();
+      return answers.shift()!;
+    },
+  };
+  const handlers = new HandlerSet([]);
+  const rest = { owner: 'host-1', context: 'test', dispatch, retention, signal: undefined, changed };
+  return beginRun({ queue: queue as WorkQueue, handlers, ...rest }, new Rooms(handlers, dispatch), {
+    tally: new RunTally(),
+    blocks: new LoopBlocks(),
+  });
+}
+
 test('Q6: the recovered messages of all calls of a begin count', async () => {
   const answers: BeginResult[] = [
     { ...idle, recovered: 2, purged: mostPurgedAtOnce },
     { ...idle, recovered: 1, purged: mostPurgedAtOnce },
     { ...idle, recovered: 0, purged: 0 },
   ];
-  const queue: Pick<WorkQueue, 'begin'> = { begin: async () => answers.shift()! };
-  const handlers = new HandlerSet([]);
-  const { begun } = await beginRun(
-    {
-      queue: queue as WorkQueue,
-      handlers,
-      owner: 'host-1',
-      context: 'test',
-      dispatch,
-      retention,
-      signal: undefined,
-    },
-    new Rooms(handlers, dispatch),
-    { tally: new RunTally(), blocks: new LoopBlocks() },
-  );
+  const { begun } = await begin(answers);
   expect(answers).toEqual([]);
   expect(begun).toMatchObject({ status: 'idle', recovered: 3, purged: 0 });
+});
+
+test('Q12, F2: a run whose tenant has changed removes no further Done messages', async () => {
+  const changed = new AbortController();
+  const answers = [1, 2].map((recovered) => ({ ...idle, recovered, purged: mostPurgedAtOnce }));
+  const { begun } = await begin(answers, { changed: changed.signal, onCall: () => changed.abort() });
+  expect([begun.recovered, answers.length]).toEqual([1, 1]);
 });
