@@ -75,6 +75,12 @@ describe('the history for people and programs (S5)', () => {
     expect(points[0]!.wait.buckets).toHaveLength(bucketCount);
   });
 
+  test('a value that no minute of a step has is unknown, not 0', async () => {
+    const { registry } = registryWith([minute('10:00:00', { state }), minute('10:04:00', { state })]);
+    const { points } = await readHistory(registry, { step: '5m' });
+    expect(points).toMatchObject([{ state: { oldestDueMs: null } }]);
+  });
+
   test('it survives JSON, but for the form of its times', async () => {
     const { registry } = registryWith([minute('10:00:00', { state })]);
     const history = await readHistory(registry, {});

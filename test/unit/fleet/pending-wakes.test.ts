@@ -414,6 +414,21 @@ describe('wakes of one process (F7)', () => {
   });
 });
 
+test('F7: a wake with a queue of its own is a call of its own, with its options', async () => {
+  const calls: unknown[] = [];
+  const wakes = new PendingWakes({
+    wake: async (tenantIds, options) => void calls.push([[...tenantIds], options]),
+    logger: recordingLogger(),
+    random: () => 1,
+  });
+  const [one, other] = [{ onRequest() {} }, { onRequest() {} }];
+  await Promise.all([wakes.wake('a', one), wakes.wake('b', other)]);
+  expect(calls).toEqual([
+    [['a'], one],
+    [['b'], other],
+  ]);
+});
+
 describe('many wakes that fail (F7)', () => {
   const pass = fakeTimers();
 

@@ -32,6 +32,11 @@ describe('the handlers of a queue (D4)', () => {
 });
 
 describe('handlers of the inbox (I4)', () => {
+  test('I4: a copy of an outbox handler is no handler of the inbox', () => {
+    const copy = { ...defineHandler({ topic: 't', handle }) } as never;
+    expect(() => defineInboxHandler(copy)).toThrow('is a copy of a handler of the outbox; use defineHandler');
+  });
+
   const topic = 'order.paid';
   const handle = () => {};
   const any = defineInboxHandler({ topic, handle });

@@ -95,6 +95,14 @@ describe('the report of a run to the registry (D7)', () => {
     expect(entries[0]!.queues).not.toHaveProperty('inbox');
   });
 
+  test('S2: topics that the run met, and the count had not come to, have at least one parked message each', async () => {
+    const parked = [{ topic: 'Orders', count: 7 }];
+    const stored = { ...nothingStored, isEmpty: false, parked, atLeast: ['parked' as const] };
+    const queues = [{ ...queueReport('outbox'), stored, parkedTopics: ['ORDERS', 'Mails'] }];
+    const { entries } = await reported([], 1, { ...run, queues });
+    expect(entries[0]!.queues!.outbox!.parked).toEqual([...parked, { topic: 'Mails', count: 1 }]);
+  });
+
   test('S5: the times of all queues’ messages are in it, unless the history is off', async () => {
     const at = (bucket: number, maxMs: number) => {
       const buckets = new Array<number>(bucketCount).fill(0);

@@ -93,7 +93,7 @@ describe('poisoned requests', () => {
       { version: 1, tenantId: 'acme', reason: 'due', plannedUtc: '2026-03-01T10:00:00.000Z' },
       registry,
     );
-    expect(report).toMatchObject({ result: 'recovered', tenantId: 'acme', recorded: true });
+    expect(report).toMatchObject({ result: 'recovered', tenantId: 'acme', recorded: true, requests: [] });
     expect((await registry.get('acme'))!.schedule.lastError).toMatch(/^The host gave up this request /);
     expect((await registry.fleet()).due).toBe(1);
   });
@@ -232,4 +232,12 @@ describe('poisoned requests', () => {
       tenantId: null,
     });
   });
+});
+
+test('F7: an error of the registry is thrown, so that the caller keeps the message and tries again', async () => {
+  const registry = await registryWith('acme');
+  const away = new MultiOutboxError('REGISTRY_UNAVAILABLE', 'the registry is away', { transient: true });
+  jest.spyOn(registry, 'get').mockRejectedValue(away);
+  const request = { version: 1, tenantId: 'acme', reason: 'due', plannedUtc: '2026-03-01T10:00:00.000Z' };
+  await expect(handle(request, registry)).rejects.toBe(away);
 });

@@ -152,3 +152,13 @@ test('F6: of the tenants the worst are shown, by gauge, until this host no longe
   gauge.close();
   await measured.shutdown();
 });
+
+test('F6: no tenant is read when none is to be shown', async () => {
+  const { registry, logger } = await scene();
+  const list = jest.spyOn(registry, 'list');
+  const { signal } = new AbortController();
+  await new FleetGauge('host-1', logger).showTenants(registry, { limit: 0, signal });
+  expect(list).not.toHaveBeenCalled();
+  await new FleetGauge('host-1', logger).showTenants(registry, { limit: 1, signal });
+  expect(list).toHaveBeenCalledTimes(1);
+});
