@@ -20,7 +20,7 @@ const tool = (file: string) => path.join(root, 'node_modules', file);
 /** Windows has backslashes. */
 const slashed = (file: string) => file.split(path.sep).join('/');
 
-jest.setTimeout(120_000);
+jest.setTimeout(600_000);
 
 let packed: ReturnType<typeof packedPackage>;
 beforeAll(() => {

@@ -4,7 +4,7 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
   {
     file: 'src/engine/sqlite/queue/candidates.ts',
     line: 'if (message.orderingKey === null || next === null) return;',
-    mutant: 'message.orderingKey === null → false',
+    mutant: 'message.orderingKey === null || next === null → (next === null)',
     why: 'Without a key there is no next message; that of a row whose key cannot be read is blocked, and stays so.',
   },
   {
@@ -18,12 +18,6 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
     line: 'one.turn === other.turn && one.sequence < other.sequence',
     mutant: '< → <=',
     why: 'No two candidates have the same sequence.',
-  },
-  {
-    file: 'src/engine/sqlite/queue/commits.ts',
-    line: 'const lookMs = 5;',
-    mutant: '5 → (2 * 5)',
-    why: 'How often it looks changes only how soon it answers.',
   },
   {
     file: 'src/engine/sqlite/queue/enqueue.ts',
@@ -82,7 +76,7 @@ export const sqliteQueueEquivalents: readonly Equivalent[] = [
   })),
   {
     file: 'src/engine/sqlite/queue/records.ts',
-    line: 'if (mayNotBeUtf8(row)) assertUtf8(connection, table, row);',
+    line: 'if (mayNotBeUtf8(row)) assertUtf8(connection, table, row, ',
     mutant: 'mayNotBeUtf8(row) → true',
     why: 'The texts of every row are then compared, which is only slower.',
   },
