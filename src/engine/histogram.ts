@@ -65,6 +65,12 @@ export function durationFigures({ buckets, maxMs }: Histogram): DurationFigures 
   return { count, p50Ms: percentile(0.5), p99Ms: percentile(0.99), maxMs: count === 0 ? null : maxMs };
 }
 
+/** The duration that a share of all durations, such as 0.95, does not exceed; null if there are none. */
+export function percentileOf({ buckets, maxMs }: Histogram, share: number): number | null {
+  const count = buckets.reduce((sum, each) => sum + each, 0);
+  return count === 0 ? null : valueAt(buckets, share * count, maxMs);
+}
+
 /** The duration below which `rank` durations lie, as if those of a bucket lay evenly in it. */
 function valueAt(buckets: readonly number[], rank: number, maxMs: number | null): number {
   let below = 0;

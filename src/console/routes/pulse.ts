@@ -1,5 +1,7 @@
+import * as v from 'valibot';
 import type { FleetSummary } from '../../engine/fleet-summary.ts';
 import { json } from '../answer.ts';
+import { fleetCharts, spanNames } from '../fleet/charts.ts';
 import { type Route, route } from '../route.ts';
 import type { TenantRow } from '../tenants/tenant-row.ts';
 import { worstOf } from '../tenants/worst.ts';
@@ -47,6 +49,18 @@ export const pulseRoutes: readonly Route[] = [
         stored: { ...counts, oldestDueUtc: ago(oldestDueAgeMs), oldestCountUtc: ago(oldestCountMs) },
       };
       return json(pulse, asOf);
+    },
+  }),
+  route({
+    name: 'pulse.history',
+    method: 'GET',
+    path: '/api/pulse/history',
+    rights: ['look'],
+    touches: 'registry',
+    parameters: v.strictObject({ span: v.optional(v.picklist(spanNames), '1h') }),
+    async handle({ multiOutbox, snapshots }, { span }) {
+      const asOf = await snapshots.now();
+      return json(await fleetCharts(multiOutbox, span, asOf), asOf);
     },
   }),
   route({

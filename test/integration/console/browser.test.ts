@@ -45,6 +45,13 @@ else
     test('S4: from the pulse to the tenants with dead messages and to one of them, without a complaint', async () => {
       const { page, complaints } = await browser.open(fleet.multiOutbox);
       await page.getByText('42 dead messages in 2 tenants.').waitFor();
+      // Each chart is drawn, and has its table.
+      for (const title of ['Messages', 'Wait', 'Run']) {
+        const chart = page.getByRole('figure', { name: title });
+        await chart.locator('canvas').waitFor();
+        await chart.getByText(/^Table of/).click();
+        expect(await chart.locator('tbody tr').count()).toBe(60);
+      }
       // The token is not in the address any more.
       expect(page.url()).not.toContain('token');
       expect(await violations(page)).toEqual([]);
@@ -138,15 +145,39 @@ else
       await page.locator('main tbody tr').first().waitFor();
       const again = await page.waitForResponse((response) => response.url().includes('/api/tenants?'));
       expect(again.status()).toBe(304);
+      // The timers of the page are those of a clock that the test moves.
+      await page.clock.install();
+      await page.reload();
+      await page.locator('main tbody tr').first().waitFor();
+      const polls: string[] = [];
+      page.on('request', (request) => {
+        if (request.url().includes('/api/tenants?')) polls.push(request.url());
+      });
+      const polled = () => page.waitForResponse((response) => response.url().includes('/api/tenants?'));
+      const next = polled();
+      await page.clock.runFor(6_000);
+      await next;
+      expect(polls).toHaveLength(1);
       await page.keyboard.press('p');
       await page.getByRole('button', { name: 'paused' }).waitFor();
-      await page.clock.install();
-      const polls: string[] = [];
-      page.on('request', (request) => polls.push(request.url()));
       await page.clock.runFor(60_000);
-      expect(polls).toEqual([]);
+      expect(polls).toHaveLength(1);
+      const resumed = polled();
       await page.keyboard.press('p');
-      await page.waitForResponse((response) => response.url().includes('/api/tenants?'));
+      await resumed;
+      // A page that nobody sees does not poll either.
+      const setHidden = (hidden: boolean) =>
+        page.evaluate(
+          `Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true });
+           document.dispatchEvent(new Event('visibilitychange'))`,
+        );
+      await setHidden(true);
+      const before = polls.length;
+      await page.clock.runFor(60_000);
+      expect(polls).toHaveLength(before);
+      const seen = polled();
+      await setHidden(false);
+      await seen;
       expect(complaints).toEqual([]);
     });
 

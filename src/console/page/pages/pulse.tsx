@@ -2,6 +2,7 @@ import type { Pulse, Worst } from '../../routes/pulse.ts';
 import { ageOf, count, counted, duration } from '../format.ts';
 import { AsOf } from '../parts/as-of.tsx';
 import { Attention, messageLateMs, planLateMs } from '../parts/attention.tsx';
+import { FleetCharts } from '../parts/fleet-charts.tsx';
 import { Empty, PolledPart } from '../parts/states.tsx';
 import { TenantTable } from '../parts/tenant-table.tsx';
 import { Tile } from '../parts/tiles.tsx';
@@ -24,6 +25,7 @@ export function PulsePage() {
           </>
         )}
       </PolledPart>
+      <FleetCharts />
       <section aria-labelledby="worst">
         <h2 id="worst">
           Worst tenants

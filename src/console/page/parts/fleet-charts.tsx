@@ -1,0 +1,93 @@
+import { useMemo, useState } from 'preact/hooks';
+import type { ChartPoint, FleetCharts as Charts, Percentiles } from '../../fleet/charts.ts';
+import { duration } from '../format.ts';
+import { usePolled } from '../polling.ts';
+import { Chart, type ChartSeries } from './chart.tsx';
+import { PolledPart } from './states.tsx';
+
+const spans = ['1h', '6h', '24h', '7d'] as const;
+
+/** What the fleet did, with the oldest due age over it. */
+export function FleetCharts() {
+  const [span, setSpan] = useState<(typeof spans)[number]>('1h');
+  const charts = usePolled<Charts>('/api/pulse/history', { span }, { every: 30_000 });
+  return (
+    <section aria-labelledby="charts">
+      <h2 id="charts">
+        Throughput and latency{' '}
+        <span class="chips inline">
+          {spans.map((name) => (
+            <button
+              type="button"
+              key={name}
+              class="chip"
+              aria-pressed={name === span}
+              onClick={() => setSpan(name)}
+            >
+              {name}
+            </button>
+          ))}
+        </span>
+      </h2>
+      <PolledPart polled={charts} of="the history">
+        {(data) => <Drawn data={data} />}
+      </PolledPart>
+    </section>
+  );
+}
+
+function Drawn({ data }: { data: Charts }) {
+  const { points, stepMs } = data;
+  const drawn = useMemo(() => {
+    const line = (label: string, color: string, of: (point: ChartPoint) => number | null): ChartSeries => ({
+      label,
+      color,
+      values: points.map(of),
+    });
+    const percentiles = (of: (point: ChartPoint) => Percentiles) => [
+      line('p50', '--bar', (point) => of(point).p50),
+      line('p95', '--warn', (point) => of(point).p95),
+      line('p99', '--bar-failed', (point) => of(point).p99),
+    ];
+    return {
+      times: points.map(({ utc }) => utc),
+      throughput: [
+        { ...line('Done', '--bar', ({ done }) => done), filled: true },
+        line('Failed', '--bar-failed', ({ failed }) => failed),
+      ],
+      wait: percentiles(({ wait }) => wait),
+      handle: percentiles(({ handle }) => handle),
+      over: line('Oldest due', '--faint', ({ oldestDueMs }) => oldestDueMs),
+    };
+  }, [data]);
+  const { times, over } = drawn;
+  const step = stepMs === 60_000 ? 'minute' : duration(stepMs);
+  return (
+    <div class="charts">
+      <Chart
+        title="Messages"
+        note={`per ${step}; dashed: how long the oldest due tenant has waited`}
+        times={times}
+        series={drawn.throughput}
+        unit="count"
+        over={over}
+      />
+      <Chart
+        title="Wait"
+        note="from due to the start of the handler"
+        times={times}
+        series={drawn.wait}
+        unit="ms"
+        over={over}
+      />
+      <Chart
+        title="Run"
+        note="how long handlers took"
+        times={times}
+        series={drawn.handle}
+        unit="ms"
+        over={over}
+      />
+    </div>
+  );
+}
