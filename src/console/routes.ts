@@ -3,6 +3,7 @@ import type { Assets } from './assets.ts';
 import type { Route } from './route.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { errorRoutes } from './routes/errors.ts';
+import { fleetRoutes } from './routes/fleet.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { pageRoutes } from './routes/page.ts';
@@ -24,4 +25,5 @@ export const apiRoutes: readonly Route[] = [
   ...errorRoutes,
   ...operationRoutes,
   ...auditRoutes,
+  ...fleetRoutes,
 ];

@@ -63,7 +63,12 @@ export interface Leases {
    * its signal fires. Until then it works at the same time as the next holder, and only receivers that check
    * the fence can refuse it.
    */
-  release(name: string): Promise<LeaseRecord | null>;
+  release(name: string, options?: ReleaseOptions): Promise<LeaseRecord | null>;
+}
+
+export interface ReleaseOptions {
+  /** Who acts, for the record of acts: at most 200 characters. Default: the option `actor` of `createMultiOutbox`. */
+  readonly by?: string;
 }
 
 export interface LeasesAccess {

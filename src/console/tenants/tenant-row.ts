@@ -1,5 +1,6 @@
 /** A tenant as the table of tenants shows it: numbers of the registry's last reports. */
 import type { TenantRecord } from '../../engine/registry.ts';
+import type { FailingTopic } from '../../engine/tenant-report.ts';
 import type { TenantStatus } from '../../engine/tenant-status.ts';
 import type { CountName } from '../../engine/work-queue.ts';
 
@@ -31,6 +32,13 @@ export interface TenantRow {
   readonly oldestDueUtc: string | null;
   /** When the oldest of the counts was made. */
   readonly countedUtc: string | null;
+  /** At most 20 each: those that failed last, and those that no handler takes. */
+  readonly failing: readonly (Pick<FailingTopic, 'queue' | 'topic' | 'source' | 'failures'> & {
+    readonly sinceUtc: string;
+    readonly lastUtc: string;
+  })[];
+  readonly parked: readonly { readonly queue: string; readonly topic: string; readonly count: number }[];
+  readonly idleStreak: number;
   readonly unreadable: boolean;
 }
 
@@ -72,6 +80,18 @@ export function tenantRow(tenant: TenantRecord): TenantRow {
       queues.length === 0
         ? null
         : new Date(Math.min(...queues.map(({ asOfUtc }) => asOfUtc.getTime()))).toISOString(),
+    failing: schedule.failingTopics.map(({ queue, topic, source, failures, sinceUtc, lastUtc }) => ({
+      queue,
+      topic,
+      source,
+      failures,
+      sinceUtc: sinceUtc.toISOString(),
+      lastUtc: lastUtc.toISOString(),
+    })),
+    parked: Object.entries(schedule.queues).flatMap(([queue, { parked }]) =>
+      parked.slice(0, 20).map((topic) => ({ queue, ...topic })),
+    ),
+    idleStreak: schedule.idleStreak,
     unreadable: unreadable !== undefined,
   };
 }

@@ -36,15 +36,17 @@ export function auditedLeases(
 ): Leases {
   return {
     ...leases,
-    async release(name) {
+    async release(name, options = {}) {
+      const call = 'leases.release';
       if (typeof name !== 'string')
         throw new MultiOutboxError(
           'INVALID_ARGUMENT',
-          `leases.release: a lease's name must be text, got ${shownValue(name)}.`,
+          `${call}: a lease's name must be text, got ${shownValue(name)}.`,
         );
+      const { by } = optionsOf(call, options, { by: true });
       return audited(
         {
-          actor,
+          actor: actorOf(call, by, actor),
           act: 'lease-release',
           tenantId: tenantId ?? null,
           selection: { name: name.slice(0, 200) },

@@ -211,6 +211,11 @@ else
       expect(complaints.filter((each) => !/400|404/.test(each))).toEqual([]);
     });
 
+    const lookedAt = [
+      ...['/', '/tenants', '/tenants/initech', '/tenants/tyrell', '/tenants/hostile'],
+      ...['/topics', '/plans', '/leases', '/about'],
+    ];
+
     test.each([
       ['light', { width: 1440, height: 900 }],
       ['dark', { width: 1440, height: 900 }],
@@ -223,7 +228,7 @@ else
         });
         await heading(page, 'Pulse').waitFor();
         const base = page.url().replace(/\/$/, '');
-        for (const path of ['/', '/tenants', '/tenants/initech', '/tenants/tyrell']) {
+        for (const path of lookedAt) {
           await page.goto(`${base}${path}`);
           await page.locator('main table').first().waitFor();
           expect([path, await violations(page)]).toEqual([path, []]);

@@ -81,6 +81,8 @@ test('S4: the table of rights is that of the documents', () => {
     'tenants.wake': 'act',
     'tenants.pause': 'act',
     'tenants.resume': 'act',
+    'tenants.release-lease': 'act',
+    'leases.release': 'act',
     'messages.payload': 'payload',
     'messages.act': 'act',
     'messages.destroy': 'destroy',

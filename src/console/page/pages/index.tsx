@@ -1,14 +1,18 @@
 import type { FunctionComponent } from 'preact';
 import type { Place } from '../location.tsx';
+import { AboutPage } from './about.tsx';
 import { AuditPage } from './audit.tsx';
 import { ErrorsPage } from './errors.tsx';
+import { LeasesPage, TenantLeasesPage } from './leases.tsx';
 import { MessagePage } from './message.tsx';
 import { MessagesPage } from './messages.tsx';
 import { OperationPage, OperationsPage } from './operations.tsx';
 import type { PageProps } from './page-props.ts';
+import { PlansPage } from './plans.tsx';
 import { PulsePage } from './pulse.tsx';
 import { TenantPage } from './tenant.tsx';
 import { TenantsPage } from './tenants.tsx';
+import { TopicsPage } from './topics.tsx';
 
 interface Page {
   readonly path: string;
@@ -33,6 +37,11 @@ const pages: readonly Page[] = [
   { path: '/errors', title: () => 'Errors', Page: ErrorsPage },
   { path: '/operations', title: () => 'Operations', Page: OperationsPage },
   { path: '/operations/:operation', title: () => 'Operation', Page: OperationPage },
+  { path: '/topics', title: () => 'Topics', Page: TopicsPage },
+  { path: '/plans', title: () => 'Plans', Page: PlansPage },
+  { path: '/leases', title: () => 'Hosts and leases', Page: LeasesPage },
+  { path: '/tenants/:tenant/leases', title: ({ tenant }) => `Leases of ${tenant}`, Page: TenantLeasesPage },
+  { path: '/about', title: () => 'About', Page: AboutPage },
   { path: '/audit', title: () => 'Audit', Page: AuditPage },
 ];
 

@@ -12,14 +12,23 @@ export const sections: readonly { readonly title: string; readonly pages: readon
     pages: [
       { title: 'Pulse', path: '/', key: 'p' },
       { title: 'Tenants', path: '/tenants', key: 't' },
+      { title: 'Plans', path: '/plans', key: 'n' },
+      { title: 'Hosts and leases', path: '/leases', key: 'l' },
     ],
   },
-  { title: 'Messages', pages: [{ title: 'Errors', path: '/errors', key: 'e' }] },
+  {
+    title: 'Messages',
+    pages: [
+      { title: 'Errors', path: '/errors', key: 'e' },
+      { title: 'Topics', path: '/topics', key: 'i' },
+    ],
+  },
   {
     title: 'Record',
     pages: [
       { title: 'Operations', path: '/operations', key: 'o' },
       { title: 'Audit', path: '/audit', key: 'a' },
+      { title: 'About', path: '/about', key: 'b' },
     ],
   },
 ];

@@ -46,6 +46,9 @@ export function TenantPage({ names }: PageProps) {
                   Messages of the {queue}…
                 </Link>
               ))}
+              <Link to={`/tenants/${encodeURIComponent(id)}/leases`} class="button">
+                Leases…
+              </Link>
               <Link to="/audit" query={{ tenant: id }}>
                 Audit
               </Link>

@@ -50,8 +50,7 @@ function findingsOf(pulse: Pulse, asOf: Date): Finding[] {
             ? 'No plan was ever made.'
             : `No plan for ${duration(asOf.getTime() - Date.parse(lastPlan.utc))}.`,
         advice: 'Start a host (multi-outbox run), or see why its timer does not fire',
-        to: '/tenants',
-        query: { q: 'is:overdue' },
+        to: '/plans',
       },
     failing > 0 && {
       tone: 'bad',
@@ -64,8 +63,7 @@ function findingsOf(pulse: Pulse, asOf: Date): Finding[] {
       tone: 'bad',
       text: `Handlers fail for topics of ${counted(withFailingTopics, 'tenant')}.`,
       advice: 'See which topics',
-      to: '/tenants',
-      query: { q: 'is:failing', sort: 'failing', desc: 'true' },
+      to: '/topics',
     },
     stored.dead > 0 && {
       tone: 'bad',
@@ -84,9 +82,8 @@ function findingsOf(pulse: Pulse, asOf: Date): Finding[] {
     stored.parked > 0 && {
       tone: 'warn',
       text: `${count(stored.parked, stored.atLeast.includes('parked'))} messages have topics without a handler.`,
-      advice: 'Deploy a handler for them; see the tenants',
-      to: '/tenants',
-      query: { q: 'is:parked' },
+      advice: 'Deploy a handler for them; see which topics',
+      to: '/topics',
     },
     tenants.paused > 0 && {
       tone: 'warn',

@@ -129,7 +129,7 @@ function optionsOf(
   const ticks = (of: (value: number) => string) => (_plot: uPlot, values: number[]) => values.map(of);
   const range = (_plot: uPlot, _least: number | null, most: number | null): uPlot.Range.MinMax => [
     0,
-    Math.max(1, (most ?? 0) * 1.05),
+    Math.max(5, (most ?? 0) * 1.05),
   ];
   return {
     width,
@@ -148,7 +148,7 @@ function optionsOf(
         label: each.label,
         stroke: color(each.color),
         width: 1.5,
-        points: { show: false },
+        points: { size: 4 },
         value: shown(text[unit]),
         ...(each.filled && { fill: `${color(each.color)}40` }),
       })),

@@ -57,7 +57,7 @@ function Drawn({ data }: { data: Charts }) {
       ],
       wait: percentiles(({ wait }) => wait),
       handle: percentiles(({ handle }) => handle),
-      over: line('Oldest due', '--faint', ({ oldestDueMs }) => oldestDueMs),
+      over: line('Oldest due tenant', '--faint', ({ oldestDueMs }) => oldestDueMs),
     };
   }, [data]);
   const { times, over } = drawn;
@@ -66,7 +66,7 @@ function Drawn({ data }: { data: Charts }) {
     <div class="charts">
       <Chart
         title="Messages"
-        note={`per ${step}; dashed: how long the oldest due tenant has waited`}
+        note={`per ${step}; dashed: oldest due`}
         times={times}
         series={drawn.throughput}
         unit="count"

@@ -1,0 +1,120 @@
+/** What belongs to the fleet and not to one tenant: topics, plans, leases, settings. */
+import * as v from 'valibot';
+import packageJson from '../../../package.json' with { type: 'json' };
+import type { LeaseRecord } from '../../engine/lease-store.ts';
+import type { SettingInForce } from '../../settings/in-force.ts';
+import { json } from '../answer.ts';
+import { text } from '../parameters.ts';
+import { type Route, route } from '../route.ts';
+import { type NextTenants, nextTenants } from '../tenants/next-plan.ts';
+import { type Topics, topicsOf } from '../tenants/topics.ts';
+
+export type { LeaseRecord };
+
+export interface Plans extends NextTenants {
+  readonly lastPlan: { readonly utc: string; readonly due: number; readonly chosen: number } | null;
+  /** The names of the settings that decide about plans, and their values. */
+  readonly settings: readonly SettingInForce[];
+}
+
+export interface About {
+  readonly version: string;
+  readonly node: string;
+  readonly registry: { readonly version: number; readonly latest: number; readonly oldestUsable: number };
+  readonly settings: readonly SettingInForce[];
+}
+
+const leaseName = v.pipe(text(200), v.minLength(1));
+
+export const fleetRoutes: readonly Route[] = [
+  route({
+    name: 'topics.list',
+    method: 'GET',
+    path: '/api/topics',
+    rights: ['look'],
+    touches: 'registry',
+    async handle({ snapshots }) {
+      const { value, asOf } = await snapshots.tenants.get();
+      return json(topicsOf(value) satisfies Topics, asOf);
+    },
+  }),
+  route({
+    name: 'plans.show',
+    method: 'GET',
+    path: '/api/plans',
+    rights: ['look'],
+    touches: 'registry',
+    async handle({ snapshots, settings }) {
+      const [{ value, asOf }, fleet] = await Promise.all([snapshots.tenants.get(), snapshots.fleet.get()]);
+      const { lastPlan } = fleet.value;
+      const plans: Plans = {
+        ...nextTenants(value, asOf.getTime()),
+        lastPlan: lastPlan && {
+          utc: lastPlan.utc.toISOString(),
+          due: lastPlan.due,
+          chosen: lastPlan.chosen,
+        },
+        settings: settings().filter(({ option }) => option.startsWith('plan.')),
+      };
+      return json(plans, asOf);
+    },
+  }),
+  route({
+    name: 'leases.list',
+    method: 'GET',
+    path: '/api/leases',
+    rights: ['look'],
+    touches: 'registry',
+    async handle({ multiOutbox }) {
+      return json(await multiOutbox.leases().list());
+    },
+  }),
+  route({
+    name: 'leases.release',
+    method: 'POST',
+    path: '/api/leases/release',
+    rights: ['act'],
+    touches: 'registry',
+    parameters: v.strictObject({ name: leaseName }),
+    async handle({ multiOutbox, operator }, { name }) {
+      return json({ released: await multiOutbox.leases().release(name, { by: operator.actor }) });
+    },
+  }),
+  route({
+    name: 'tenants.leases',
+    method: 'GET',
+    path: '/api/tenants/:tenant/leases',
+    rights: ['look'],
+    touches: 'tenant',
+    async handle({ multiOutbox }, { tenant }) {
+      return json(await multiOutbox.leases(tenant).list());
+    },
+  }),
+  route({
+    name: 'tenants.release-lease',
+    method: 'POST',
+    path: '/api/tenants/:tenant/leases/release',
+    rights: ['act'],
+    touches: 'tenant',
+    parameters: v.strictObject({ name: leaseName }),
+    async handle({ multiOutbox, operator }, { tenant, name }) {
+      return json({ released: await multiOutbox.leases(tenant).release(name, { by: operator.actor }) });
+    },
+  }),
+  route({
+    name: 'about.show',
+    method: 'GET',
+    path: '/api/about',
+    rights: ['look'],
+    touches: 'registry',
+    async handle({ multiOutbox, settings }) {
+      const about: About = {
+        version: packageJson.version,
+        node: process.version,
+        registry: await multiOutbox.registrySchema(),
+        settings: settings(),
+      };
+      return json(about);
+    },
+  }),
+];
