@@ -11,7 +11,7 @@ if (browserPath === undefined)
   test.skip('SKIPPED: there is no Chromium here; install it (apt-get install chromium) or name it in CHROMIUM', () => {});
 else
   describe('in a real browser', () => {
-    jest.setTimeout(120_000);
+    jest.setTimeout(300_000);
     const folder = new (class extends SqlitePlace {
       override async clear() {}
       end = () => super.clear();
@@ -50,7 +50,8 @@ else
         const chart = page.getByRole('figure', { name: title });
         await chart.locator('canvas').waitFor();
         await chart.getByText(/^Table of/).click();
-        expect(await chart.locator('tbody tr').count()).toBe(60);
+        await chart.locator('details tbody tr').first().waitFor();
+        expect(await chart.locator('details tbody tr').count()).toBe(60);
       }
       // The token is not in the address any more.
       expect(page.url()).not.toContain('token');
@@ -230,7 +231,7 @@ else
         const base = page.url().replace(/\/$/, '');
         for (const path of lookedAt) {
           await page.goto(`${base}${path}`);
-          await page.locator('main table').first().waitFor();
+          await page.locator('main section table').first().waitFor();
           expect([path, await violations(page)]).toEqual([path, []]);
           const [inner, width] = (await page.evaluate(
             '[document.documentElement.scrollWidth, window.innerWidth]',

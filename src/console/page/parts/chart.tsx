@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import { count, duration, fullTime } from '../format.ts';
 import { Scroll } from './scroll.tsx';
@@ -29,6 +29,8 @@ const text = { count: (value: number) => count(value), ms: duration };
 /** A chart with its table. The drawing is for the eyes only; the table has the same numbers. */
 export function Chart({ title, note, times, series, unit, over }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
+  // Hundreds of rows are made only for whoever wants them.
+  const [isOpen, setOpen] = useState(false);
   useEffect(() => {
     const element = place.current!;
     let plot: uPlot | null = null;
@@ -58,7 +60,7 @@ export function Chart({ title, note, times, series, unit, over }: ChartProps) {
         <strong>{title}</strong> <span class="faint">{note}</span>
       </figcaption>
       <div ref={place} class="plot" aria-hidden="true" />
-      <details>
+      <details onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>Table of {title.toLowerCase()}</summary>
         <Scroll label={title}>
           <table>
@@ -74,7 +76,7 @@ export function Chart({ title, note, times, series, unit, over }: ChartProps) {
               </tr>
             </thead>
             <tbody>
-              {times
+              {(isOpen ? times : [])
                 .map((utc, index) => (
                   <tr key={utc}>
                     <th scope="row">
