@@ -90,8 +90,10 @@ export function operationsCommands(program: Command, run: Runner): void {
 function countedText({
   counted: count,
   countedAtLeast,
-}: Pick<Operation, 'counted' | 'countedAtLeast'>): string {
-  return `${countedAtLeast ? 'at least ' : ''}${count}`;
+  uncounted,
+}: Pick<Operation, 'counted' | 'countedAtLeast' | 'uncounted'>): string {
+  if (uncounted.length === 0) return `${countedAtLeast ? 'at least ' : ''}${count}`;
+  return `at least ${count}; ${counted(uncounted.length, 'tenant')} did not answer`;
 }
 
 function stateText({ state, failures }: Operation): string {
