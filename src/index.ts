@@ -136,7 +136,7 @@ export {
   type WebhookSource,
 } from './inbox/webhook-source.ts';
 export type { Lease } from './lease/lease.ts';
-export type { LeaseOptions, Leases, UnderLease } from './lease/leases.ts';
+export type { LeaseOptions, Leases, ReleaseOptions, UnderLease } from './lease/leases.ts';
 export type { TickReport } from './local/tick.ts';
 export {
   type CloseReport,

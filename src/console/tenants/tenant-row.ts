@@ -3,6 +3,7 @@ import type { TenantRecord } from '../../engine/registry.ts';
 import type { FailingTopic } from '../../engine/tenant-report.ts';
 import type { TenantStatus } from '../../engine/tenant-status.ts';
 import type { CountName } from '../../engine/work-queue.ts';
+import { tenantIdPattern } from '../../fleet/tenants/tenant-id.ts';
 
 export interface TenantRow {
   readonly id: string;
@@ -40,6 +41,8 @@ export interface TenantRow {
   readonly parked: readonly { readonly queue: string; readonly topic: string; readonly count: number }[];
   readonly idleStreak: number;
   readonly unreadable: boolean;
+  /** Whether the id is none, because another program has stored it: then no address leads to the tenant. */
+  readonly hasOddId: boolean;
 }
 
 export function tenantRow(tenant: TenantRecord): TenantRow {
@@ -93,6 +96,7 @@ export function tenantRow(tenant: TenantRecord): TenantRow {
     ),
     idleStreak: schedule.idleStreak,
     unreadable: unreadable !== undefined,
+    hasOddId: !tenantIdPattern.test(id),
   };
 }
 

@@ -1,4 +1,3 @@
-import { tenantIdPattern } from '../../fleet/tenants/tenant-id.ts';
 import type { RouteContext } from '../route.ts';
 import { filterOf } from './filter.ts';
 import type { TenantRow } from './tenant-row.ts';
@@ -15,7 +14,7 @@ export async function withDead(
       (row) =>
         row.status !== 'retired' &&
         (row.counts?.dead ?? 0) > 0 &&
-        tenantIdPattern.test(row.id) &&
+        !row.hasOddId &&
         holds(row, asOf.getTime()),
     )
     .sort((a, b) => b.counts!.dead - a.counts!.dead);

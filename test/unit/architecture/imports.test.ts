@@ -94,8 +94,11 @@ const allowed: readonly (readonly [part: string, may: string])[] = [
     `testing/|engine/sqlite/index\\.ts|(fleet|queue|telemetry|outbox|inbox)/|multi-outbox\\.ts|${base}`,
   ],
   // The page runs in the browser: of the server it knows the types of the answers.
-  ['console/page/', 'console/|fleet/(operations/history\\.ts|messages/)'],
-  ['console/', `(console|fleet|telemetry)/|multi-outbox-interface\\.ts|require-supported-node\\.ts|${base}`],
+  ['console/page/', 'console/|fleet/(operations/history\\.ts|messages/)|settings/in-force\\.ts'],
+  [
+    'console/',
+    `(console|fleet|telemetry)/|settings/in-force\\.ts|multi-outbox-interface\\.ts|require-supported-node\\.ts|${base}`,
+  ],
   ['cli/', ''],
 ];
 

@@ -1,4 +1,3 @@
-import { tenantIdPattern } from '../../../fleet/tenants/tenant-id.ts';
 import type { Activity } from '../../tenants/activity.ts';
 import type { SortName } from '../../tenants/sort.ts';
 import type { TenantRow } from '../../tenants/tenant-row.ts';
@@ -44,8 +43,8 @@ const columns: readonly { title: string; sort?: SortName; number?: boolean; expl
 
 export function TenantTable({ rows, asOf, caption, sorting }: TenantTableProps) {
   const ids = rows
+    .filter(({ hasOddId }) => !hasOddId)
     .map(({ id }) => id)
-    .filter((id) => tenantIdPattern.test(id))
     .join(',');
   const activity = usePolled<Record<string, Activity>>(
     ids === '' ? null : '/api/tenants-activity',
@@ -101,7 +100,7 @@ function Row({ row, asOf, activity }: { row: TenantRow; asOf: Date; activity: Ac
   return (
     <tr class={row.status === 'retired' ? 'retired' : undefined}>
       <th scope="row">
-        {tenantIdPattern.test(id) ? (
+        {!row.hasOddId ? (
           <Link to={`/tenants/${encodeURIComponent(id)}`} class="row">
             {id}
           </Link>
