@@ -26,10 +26,13 @@ const named: Readonly<Record<string, string>> = {
 };
 const pathOf = ({ path }: Route) => path.replace(/:([a-z]+)/g, (_, name: string) => named[name]!);
 
-/** A multi-outbox that fails when anything of it is used. */
+/** A multi-outbox that fails when anything of it is used. The console may look whether it is one. */
 const untouchable = new Proxy({} as MultiOutbox, {
   get(_target, name) {
-    throw new Error(`'${String(name)}' was used without the right`);
+    const fail = () => {
+      throw new Error(`'${String(name)}' was used without the right`);
+    };
+    return ['status', 'worst', 'history'].includes(String(name)) ? fail : fail();
   },
 });
 
