@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { withEitherSignal } from './either-signal.ts';
 import { auditLimits } from './engine/audit.ts';
 import type { Engine } from './engine/engine.ts';
-import type { QueueName } from './engine/work-queue.ts';
+import { type QueueName, queueLeaseName, queueNames } from './engine/work-queue.ts';
 import { functionOf, isList, isMultiOutboxError, MultiOutboxError, shownValue } from './errors.ts';
 import { parseWake } from './fleet/dispatch/request-format.ts';
 import { Fleet } from './fleet/index.ts';
@@ -215,7 +215,18 @@ export function assembleMultiOutbox(
 
   return {
     handlers,
-    tenants: auditedTenants(fleet.tenants, audited, actor),
+    tenants: auditedTenants(
+      {
+        ...fleet.tenants,
+        async wake(tenantId) {
+          checkedId('tenants.wake', tenantId);
+          await fleet.wake([tenantId]);
+          return fleet.tenants.get(tenantId);
+        },
+      },
+      audited,
+      actor,
+    ),
     plan: fleet.plan,
     dispatch: fleet.dispatch,
     async tick(tickOptions = {}) {
@@ -269,7 +280,11 @@ export function assembleMultiOutbox(
         ...wakes(wakeOptions),
       };
     },
-    leases: (tenantId) => auditedLeases(leases(tenantId), tenantId, audited, actor),
+    leases: (tenantId) =>
+      auditedLeases(leases(tenantId), tenantId, audited, actor, async (name) => {
+        const isRuns = queueNames.some((queue) => name === queueLeaseName(queue));
+        if (tenantId !== undefined && isRuns) await fleet.giveUpRun(tenantId);
+      }),
     messages: createMessages({
       registry,
       audited,

@@ -10,7 +10,7 @@
 import { withEitherSignal } from '../either-signal.ts';
 import type { TenantDatabase } from '../engine/engine.ts';
 import type { QueueName } from '../engine/work-queue.ts';
-import { MultiOutboxError, shownValue } from '../errors.ts';
+import { describeError, MultiOutboxError, shownValue } from '../errors.ts';
 import { type NamesOf, optionsOf, signalOf } from '../options.ts';
 import { type FailureListeners, noListeners } from '../queue/failures.ts';
 import type { HandlerSet } from '../queue/handler-set.ts';
@@ -61,7 +61,7 @@ const dispatchNames: NamesOf<DispatchOptions> = { signal: true, continues: true 
 export class Fleet {
   /** Opens the registry, the directory and the tenants' databases when they are first used. */
   readonly handle: FleetHandle;
-  readonly tenants: Tenants;
+  readonly tenants: Omit<Tenants, 'wake'>;
   /** The wakes that follow stored messages. */
   readonly wakes: PendingWakes;
   /** The hosts of this process that serve woken tenants at once. */
@@ -215,6 +215,24 @@ export class Fleet {
     const woken = await this.#wakeActive(tenantIds, options);
     const missing = tenantIds.find((id) => !woken.has(id));
     if (missing !== undefined) throw tenantNotActive(await this.tenants.get(missing));
+  }
+
+  /**
+   * An operator has taken the lease from the tenant's run. The run may hang, so nobody waits for its report, nor for the
+   * redispatch time: the tenant is due now. A run that is alive loses its lease, and postpones the tenant no more. Never
+   * throws, because the lease is released already; the tenant is then due after the redispatch time.
+   */
+  async giveUpRun(tenantId: string): Promise<void> {
+    try {
+      const { registry } = await this.handle.ready();
+      await registry.postpone(tenantId, 0);
+      await this.#wakeActive([tenantId]);
+    } catch (error) {
+      this.#options.logger.warn(
+        'The tenant could not be made due after its lease was released; it is due after the redispatch time.',
+        { tenantId, error: describeError(error) },
+      );
+    }
   }
 
   /** Lets a host of this process serve woken tenants, also those of other processes. Returns the function that ends it. */

@@ -134,6 +134,8 @@ test('F7: wake makes tenants due now', async () => {
   const { code, stdout } = await folder.cli(['wake', 'acme']);
   expect([code, stdout]).toEqual([0, 'Tenant acme is due now.\n']);
   expect((await status()).fleet.due).toBe(1);
+  const { acts } = await folder.json<{ acts: object[] }>(['audit', 'list']);
+  expect(acts).toMatchObject([{ act: 'tenant-wake', tenantId: 'acme', count: 1 }]);
   const unknown = await folder.cli(['wake', 'acme', 'nobody']);
   expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringMatching(/^error: .*'nobody'.*\n$/)]);
 });

@@ -152,10 +152,12 @@ test('S3: each act has a row that says who, what, when and how many; also one th
   await messages.operations.resume(operation.id);
   await face.tenants.pause('acme');
   await face.tenants.resume('acme');
+  await face.tenants.wake('acme', { by: 'grace' });
   await face.leases('acme').release('report');
   const rows = await messages.audit();
   expect(rows.map(({ act, actor, tenantId, count }) => [act, actor, tenantId, count])).toEqual([
     ['lease-release', 'ada', 'acme', 0],
+    ['tenant-wake', 'grace', 'acme', 1],
     ['tenant-resume', 'ada', 'acme', 1],
     ['tenant-pause', 'ada', 'acme', 1],
     ['operation-resume', 'ada', null, 0],
@@ -164,8 +166,8 @@ test('S3: each act has a row that says who, what, when and how many; also one th
     ['edit', 'grace', 'acme', 1],
     ['discard', 'ada', 'acme', 1],
   ]);
-  expect(rows[5]!.error).toMatch(/^MESSAGE_CHANGED: /);
-  expect(rows[7]!.selection).toEqual({ messageIds: [first!.messageId] });
+  expect(rows[6]!.error).toMatch(/^MESSAGE_CHANGED: /);
+  expect(rows[8]!.selection).toEqual({ messageIds: [first!.messageId] });
   expect(await messages.audit({ operationId: operation.id })).toHaveLength(2);
   expect(JSON.stringify(rows)).not.toContain('secret');
 });

@@ -6,7 +6,7 @@ type Act = (context: RouteContext, tenantId: string) => Promise<unknown>;
 
 /** Acts on one tenant; none touches its database. */
 const acts: Readonly<Record<string, Act>> = {
-  wake: ({ multiOutbox }, id) => multiOutbox.wake(id),
+  wake: ({ multiOutbox, operator }, id) => multiOutbox.tenants.wake(id, { by: operator.actor }),
   pause: ({ multiOutbox, operator }, id) => multiOutbox.tenants.pause(id, { by: operator.actor }),
   resume: ({ multiOutbox, operator }, id) => multiOutbox.tenants.resume(id, { by: operator.actor }),
 };

@@ -25,14 +25,17 @@ export function auditedTenants(tenants: Tenants, audited: Audited, actor: string
     pause: act('tenant-pause', 'tenants.pause', tenants.pause),
     resume: act('tenant-resume', 'tenants.resume', tenants.resume),
     remove: act('tenant-remove', 'tenants.remove', tenants.remove),
+    wake: act('tenant-wake', 'tenants.wake', tenants.wake),
   };
 }
 
+/** @param released called after an operator has released a lease of this name */
 export function auditedLeases(
   leases: Leases,
   tenantId: string | undefined,
   audited: Audited,
   actor: string,
+  released: (name: string) => Promise<void>,
 ): Leases {
   return {
     ...leases,
@@ -51,8 +54,12 @@ export function auditedLeases(
           tenantId: tenantId ?? null,
           selection: { name: name.slice(0, 200) },
         },
-        () => leases.release(name),
-        (released) => (released ? 1 : 0),
+        async () => {
+          const lease = await leases.release(name);
+          if (lease !== null) await released(name);
+          return lease;
+        },
+        (lease) => (lease ? 1 : 0),
       );
     },
   };

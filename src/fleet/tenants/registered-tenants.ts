@@ -20,6 +20,12 @@ export interface Tenants {
   resume(tenantId: string, options?: ByOperator): Promise<TenantRecord>;
   /** Retires the tenant: it is no longer dispatched, and its database is not touched. */
   remove(tenantId: string, options?: ByOperator): Promise<TenantRecord>;
+  /**
+   * As `wake` of the multi-outbox, but an operator's act with a row in the record of acts. The record says when the tenant
+   * is due: later than now if a run is in flight, which may be lost; without its report the tenant is due then.
+   * @throws UNKNOWN_TENANT, TENANT_NOT_ACTIVE
+   */
+  wake(tenantId: string, options?: ByOperator): Promise<TenantRecord>;
 }
 
 /** Who acts, for the record of acts. */
@@ -36,7 +42,7 @@ interface RegistryAccess {
 }
 
 /** @param embedded whether a tenant's database is a file unless its definition says otherwise */
-export function registeredTenants(access: RegistryAccess, embedded: boolean): Tenants {
+export function registeredTenants(access: RegistryAccess, embedded: boolean): Omit<Tenants, 'wake'> {
   async function remembered(write: Promise<TenantRecord>): Promise<TenantRecord> {
     const tenant = await write;
     access.remember(tenant);

@@ -144,7 +144,9 @@ test('S3: a tenant is paused and resumed by whoever acts, and the table shows it
   expect(await paused()).toBe(0);
   expect((await client.post('/api/tenants/acme/wake', {})).status).toBe(200);
   expect(await acts(client)).toEqual([
+    ['kim', 'tenant-wake', 'acme', 1],
     ['kim', 'tenant-resume', 'acme', 1],
+    ['kim', 'tenant-wake', 'acme', null],
     ['kim', 'tenant-pause', 'acme', 1],
   ]);
 });

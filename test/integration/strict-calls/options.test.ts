@@ -124,6 +124,7 @@ const calls: Readonly<Record<string, readonly Call[] | string>> = {
   'face.tenants.change': [({ face }) => face.tenants.change(withOdd({ id: 'acme' }))],
   'face.tenants.list': [({ face }) => face.tenants.list(odd)],
   'face.tenants.get': 'an id',
+  'face.tenants.wake': [({ face }) => face.tenants.wake('acme', odd)],
   'face.tenants.pause': [({ face }) => face.tenants.pause('acme', odd)],
   'face.tenants.resume': [({ face }) => face.tenants.resume('acme', odd)],
   'face.tenants.remove': [({ face }) => face.tenants.remove('acme', odd)],
