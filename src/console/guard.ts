@@ -1,4 +1,5 @@
 /** What is refused before a handler sees a request: foreign hosts, requests that other sites caused, missing rights. */
+import { isKnownHost } from '../known-host.ts';
 import { Refusal } from './answer.ts';
 import type { Authorize, Operator, Right } from './rights.ts';
 import type { Match, Route } from './route.ts';
@@ -11,9 +12,8 @@ export function checkUrl(request: Request): URL {
   return new URL(request.url);
 }
 
-/** Against DNS rebinding: a name of an attacker's that leads to this host is not a host of the console. */
 export function checkHost(url: URL, hosts: readonly string[] | undefined): void {
-  if (hosts === undefined || hosts.includes(url.host.toLowerCase())) return;
+  if (isKnownHost(url.host, hosts)) return;
   throw new Refusal(421, 'UNKNOWN_HOST', 'This host name is not one of the console.');
 }
 

@@ -96,11 +96,12 @@ export function fleetHealthQuery(query: Pick<URLSearchParams, 'get'>): FleetHeal
     );
   }
   const age = query.get('stale-after');
-  const staleAfterMs = age === null ? undefined : parseDuration(age);
+  // A bare number may mean seconds or milliseconds.
+  const staleAfterMs = age === null ? undefined : /[a-z]/i.test(age) ? parseDuration(age) : null;
   if (staleAfterMs === null) {
     throw new MultiOutboxError(
       'INVALID_ARGUMENT',
-      `'stale-after' is ${shownValue(age)}; give a duration such as 90s or 10m.`,
+      `'stale-after' is ${shownValue(age)}; give a duration with its unit, such as 90s or 10m.`,
     );
   }
   return { ...(failOn && { failOn }), ...(staleAfterMs !== undefined && { staleAfterMs }) };

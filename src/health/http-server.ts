@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { errorText, isMultiOutboxError, MultiOutboxError } from '../errors.ts';
+import { isKnownHost, loopbackHosts } from '../known-host.ts';
 import { LogLimit } from '../telemetry/log-limit.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
@@ -39,6 +40,8 @@ export async function startHttpServer(
   logger: Logger,
 ): Promise<HttpServer> {
   const limit = new LogLimit(logger);
+  // The port is known once it listens; until then there are no requests.
+  let hosts: readonly string[] | undefined = [];
   const inFlight = new Map<string, Promise<Answer>>();
 
   /** Requests for the same path and query that come at once share one answer, and so one read of the registry. */
@@ -66,6 +69,9 @@ export async function startHttpServer(
   }
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { host: asked } = request.headers;
+    if (asked !== undefined && !isKnownHost(asked, hosts))
+      return send(request, response, problem(421, 'This host name is not one of this server.'));
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('allow', 'GET, HEAD');
       // The rest of its body is not read.
@@ -93,6 +99,7 @@ export async function startHttpServer(
   await listening(server, host, port);
   const bound = server.address();
   const boundPort = typeof bound === 'object' && bound !== null ? bound.port : port;
+  hosts = loopbackHosts({ host, port: boundPort });
   return {
     host,
     port: boundPort,
@@ -129,6 +136,7 @@ const titles: Readonly<Record<number, string>> = {
   400: 'Invalid request',
   404: 'Not found',
   405: 'Method not allowed',
+  421: 'Misdirected request',
   503: 'Not available',
 };
 

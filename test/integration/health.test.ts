@@ -83,12 +83,15 @@ describe('serveHealth', () => {
     expect(await asked('?fail-on=dead')).toEqual([503, 'troubled', found]);
     expect(await asked('?fail-on=stale')).toEqual([200, 'ok', found]);
     expect(await asked('?fail-on=stale&stale-after=0s')).toEqual([503, 'troubled', [...found, 'stale']]);
-    for (const query of ['?fail-on=deed', '?stale-after=soon']) {
+    for (const query of ['?fail-on=deed', '?stale-after=soon', '?stale-after=300']) {
       expect(await get(`${origin}/health/fleet${query}`)).toMatchObject({
         status: 400,
         body: { code: 'INVALID_ARGUMENT', detail: expect.stringContaining('give ') },
       });
     }
+    // Requests share a read only if they ask the same.
+    const answers503 = ['?fail-on=dead', '?fail-on=stale', '?fail-on=dead&stale-after=1h', ''].map(asked);
+    expect((await Promise.all(answers503)).map(([status]) => status)).toEqual([503, 200, 503, 200]);
     const { body } = await get(`${origin}/health/fleet`);
     const { schedule } = await face.tenants.get('acme');
     expect(schedule.failingTopics).toMatchObject([{ error: expect.stringContaining('a secret reason') }]);
@@ -138,6 +141,25 @@ describe('serveHealth', () => {
     expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
     const head = await get(`${origin}/health/live`, { method: 'HEAD' });
     expect([head.status, head.body, head.headers.get('content-length')]).toEqual([200, '', '15']);
+  });
+
+  test('S6: a name that leads to the loopback address is refused (DNS rebinding); an address of a network takes any', async () => {
+    const face = await place.fleet(['acme'], { handlers: [dying] });
+    const as = async (server: HealthServer, host: string) => {
+      const socket = connect(server.port, '127.0.0.1');
+      socket.write(`GET /health/live HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      let text = '';
+      for await (const chunk of socket) text += chunk;
+      return Number(text.split(' ')[1]);
+    };
+    const own = await serve(face);
+    const { port } = own;
+    expect(await as(own, `127.0.0.1:${port}`)).toBe(200);
+    expect(await as(own, `LocalHost:${port}`)).toBe(200);
+    for (const host of [`attacker.example:${port}`, 'attacker.example', `127.0.0.1:${port + 1}`])
+      expect([host, await as(own, host)]).toEqual([host, 421]);
+    const open = await serve(face, { host: '0.0.0.0' });
+    expect(await as(open, 'outbox-0.pods.example')).toBe(200);
   });
 
   test('S6: close ends although clients keep their connections, or have not sent their requests; then the port is free', async () => {

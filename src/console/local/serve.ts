@@ -2,6 +2,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { MultiOutboxError } from '../../errors.ts';
+import { loopbackHosts } from '../../known-host.ts';
 import type { MultiOutbox } from '../../multi-outbox-interface.ts';
 import type { SettingsInput } from '../../settings.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -81,7 +82,7 @@ export async function serveLocalConsole(
   handler = consoleHandler(multiOutbox, {
     authorize: access.authorize,
     basePath: access.basePath,
-    hosts: [hostOf(loopback), hostOf('localhost')],
+    hosts: loopbackHosts({ host: loopback, port: (server.address() as AddressInfo).port }) ?? [],
     signal: stopping.signal,
     ...(settings && { settings }),
     logger,
