@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { auditCommands } from './commands/audit.ts';
+import { completionCommand } from './commands/completion.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { enqueueCommand } from './commands/enqueue.ts';
@@ -100,6 +101,7 @@ export function createProgram(run: Runner, quiet = false): Command {
     leasesCommands,
     handlersCommands,
     settingsCommand,
+    completionCommand,
     demoCommand,
   ];
   for (const part of parts) part(program, run);

@@ -72,7 +72,8 @@ export function doctorCommand(program: Command, run: Runner): void {
       });
       if (unwell.length > 0) {
         const names = unwell.slice(0, 5).map(({ tenantId }) => tenantId ?? 'the registry');
-        const others = unwell.length > names.length ? ` and ${unwell.length - names.length} more` : '';
+        const others =
+          unwell.length > names.length ? ` and ${number(unwell.length - names.length)} more` : '';
         throw new FailedError(
           `The doctor found problems in ${names.join(', ')}${others}; its findings say what to do about each.`,
         );

@@ -5,7 +5,7 @@ import { exitCodes, UsageError } from '../errors.ts';
 import { throwFailures } from '../failures.ts';
 import { startProgress } from '../output/progress.ts';
 import { table } from '../output/table.ts';
-import { counted } from '../output/text.ts';
+import { counted, number } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 
 interface MigrateOptions {
@@ -63,7 +63,7 @@ export function migrateCommand(program: Command, run: Runner): void {
             ],
             session.terminal,
           );
-          const summary = `${counted(databases.length - failed, 'database')} ${dryRun ? 'checked, nothing changed' : 'ready'}${failed === 0 ? '' : `, ${failed} failed`}.`;
+          const summary = `${counted(databases.length - failed, 'database')} ${dryRun ? 'checked, nothing changed' : 'ready'}${failed === 0 ? '' : `, ${number(failed)} failed`}.`;
           const isUpToDate = databases.some(({ result }) => result?.steps.length === 0);
           return `${drawn}\n\n${summary}${isUpToDate ? `\n${onlySteps}` : ''}`;
         });

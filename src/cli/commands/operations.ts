@@ -92,8 +92,8 @@ function countedText({
   countedAtLeast,
   uncounted,
 }: Pick<Operation, 'counted' | 'countedAtLeast' | 'uncounted'>): string {
-  if (uncounted.length === 0) return `${countedAtLeast ? 'at least ' : ''}${count}`;
-  return `at least ${count}; ${counted(uncounted.length, 'tenant')} did not answer`;
+  if (uncounted.length === 0) return `${countedAtLeast ? 'at least ' : ''}${number(count)}`;
+  return `at least ${number(count)}; ${counted(uncounted.length, 'tenant')} did not answer`;
 }
 
 function stateText({ state, failures }: Operation): string {

@@ -7,7 +7,7 @@ import { definitionOf, tenantDefinition } from '../../fleet/tenants/definition.t
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import { createRegistry } from '../create-registry.ts';
 import { errorReport, FailedError, UsageError } from '../errors.ts';
-import { counted } from '../output/text.ts';
+import { counted, number } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 import { tenantFields, tenantWith } from '../tenant-fields.ts';
 import { readTenantRows, type TenantRow } from '../tenant-rows.ts';
@@ -81,7 +81,7 @@ export function tenantsImportCommand(tenants: Command, run: Runner): void {
         await session.show({ dryRun, ...counts, failures }, () =>
           [
             ...failures.map(failureText),
-            `${counts.added} added, ${counts.changed} changed, ${counts.unchanged} unchanged, ${failures.length} failed${dryRun ? '; nothing was written' : ''}.`,
+            `${number(counts.added)} added, ${number(counts.changed)} changed, ${number(counts.unchanged)} unchanged, ${number(failures.length)} failed${dryRun ? '; nothing was written' : ''}.`,
           ].join('\n'),
         );
         if (failures.length > 0)
