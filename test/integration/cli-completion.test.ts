@@ -30,7 +30,7 @@ const inBash = (...words: string[]) =>
   shell('bash', [
     '--norc',
     '-c',
-    'eval "$(multi-outbox completion bash)"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _multi_outbox; printf "%s\\n" "${COMPREPLY[@]}"',
+    `eval "$(multi-outbox completion bash)"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _multi_outbox; printf "%s\\n" "\${COMPREPLY[@]}"`,
     'bash',
     'multi-outbox',
     ...words,
