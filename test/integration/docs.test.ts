@@ -34,13 +34,13 @@ test('every block marked to run is run: here, in readme.test.ts, or in the files
   const languages = new Set(blocks.filter(({ name }) => name !== undefined).map(({ language }) => language));
   expect([...languages].sort()).toEqual(['bash', 'js', 'json', 'sh', 'sql', 'ts']);
   const others = {
-    bash: 'functions/contracts.test.ts',
-    js: 'pack.test.ts',
-    json: 'docs.test.ts',
-    sql: 'sqlserver/docs.test.ts',
+    bash: ['functions/contracts.test.ts'],
+    js: ['pack.test.ts', 'coming-from.test.ts', 'sqlserver/coming-from.test.ts'],
+    json: ['docs.test.ts'],
+    sql: ['sqlserver/docs.test.ts', 'sqlserver/coming-from.test.ts'],
   };
-  for (const [language, file] of Object.entries(others)) {
-    const test = readFileSync(path.join(__dirname, file), 'utf8');
+  for (const [language, files] of Object.entries(others)) {
+    const test = files.map((file) => readFileSync(path.join(__dirname, file), 'utf8')).join('');
     const tried = test.matchAll(new RegExp(`blockOf\\('(\\S+)', '${language}', '(\\S+)'\\)`, 'g'));
     expect([...tried].map(([, document, name]) => `${document} ${name}`).sort()).toEqual(
       named(language).sort(),
@@ -64,6 +64,7 @@ test('every TypeScript block fits the types', () => {
 /** The declarations that a document assumes before its first block. */
 const before: Readonly<Record<string, string>> = {
   'docs/azure-deployment.md': 'multi-outbox tenants add acme',
+  'docs/coming-from.md': 'multi-outbox tenants add acme',
   'docs/operations.md': `multi-outbox tenants add acme
     multi-outbox enqueue acme email.send '{"subject":"to nobody"}'
     multi-outbox tick`,
