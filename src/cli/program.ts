@@ -7,6 +7,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { enqueueCommand } from './commands/enqueue.ts';
 import { handlersCommands } from './commands/handlers.ts';
 import { historyCommand } from './commands/history.ts';
+import { initCommand } from './commands/init.ts';
 import { leasesCommands } from './commands/leases.ts';
 import { deadCommands, messagesCommands } from './commands/messages.ts';
 import { migrateCommand } from './commands/migrate.ts';
@@ -83,6 +84,7 @@ export function createProgram(run: Runner, quiet = false): Command {
     .configureOutput({ outputError: () => {}, ...(quiet && { writeErr: () => {} }) })
     .exitOverride();
   const parts = [
+    initCommand,
     tenantsCommands,
     migrateCommand,
     doctorCommand,
