@@ -35,7 +35,7 @@ test('every block marked to run is run: here, in readme.test.ts, or in the files
   expect([...languages].sort()).toEqual(['bash', 'js', 'json', 'sh', 'sql', 'ts']);
   const others = {
     bash: ['functions/contracts.test.ts'],
-    js: ['pack.test.ts', 'coming-from.test.ts', 'sqlserver/coming-from.test.ts'],
+    js: ['pack.test.ts', 'coming-from.test.ts', 'sqlserver/coming-from.test.ts', 'frameworks.test.ts'],
     json: ['docs.test.ts'],
     sql: ['sqlserver/docs.test.ts', 'sqlserver/coming-from.test.ts'],
   };
