@@ -4,8 +4,8 @@ import path from 'node:path';
 import { InstalledProject } from '../support/installed-project.ts';
 import { packedPackage } from '../support/packed-package.ts';
 
-// npm installs the packages.
-jest.setTimeout(300_000);
+// npm installs the packages, those of the function app too.
+jest.setTimeout(600_000);
 
 let project: InstalledProject;
 beforeEach(() => {
@@ -75,7 +75,10 @@ test('it overwrites nothing: with a file in the way it writes none, and names th
   ]);
   expect(files()).toEqual([path.join('shop', 'src', 'handlers.ts')]);
   writeFileSync(project.file('other'), 'a file');
-  expect((await init('other')).code).toBe(2);
+  for (const folder of ['other', 'other/shop']) {
+    const refused = { code: 2, output: `error: ${folder} is not a folder; name another one.\n` };
+    expect(await init(folder)).toEqual(refused);
+  }
   expect(files().sort()).toEqual(['other', path.join('shop', 'src', 'handlers.ts')]);
 });
 

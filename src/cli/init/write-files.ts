@@ -5,9 +5,10 @@ import type { ProjectFiles } from './files.ts';
 
 /**
  * Writes all files, or none if one of them exists already. Other files of the folder do not matter.
- * @throws UsageError that names the files that exist; FailedError when the system refuses to write one
+ * @throws UsageError that names the files that exist, or when the folder is none; FailedError when the system refuses to write one
  */
 export function writeNewFiles(folder: string, files: ProjectFiles): void {
+  if (!isFolder(folder)) throw new UsageError(`${folder} is not a folder; name another one.`);
   const existing = [...files.keys()].filter((file) => isTaken(folder, file));
   if (existing.length > 0) {
     throw new UsageError(
@@ -30,10 +31,14 @@ export function writeNewFiles(folder: string, files: ProjectFiles): void {
 
 /** Also a link that leads nowhere, and a file where a folder is needed, are in the way. */
 function isTaken(folder: string, file: string): boolean {
-  if (lstatSync(path.join(folder, file), { throwIfNoEntry: false }) !== undefined) return true;
-  for (let parent = path.dirname(file); ; parent = path.dirname(parent)) {
-    const found = statSync(path.join(folder, parent), { throwIfNoEntry: false });
-    if (found !== undefined && !found.isDirectory()) return true;
-    if (parent === '.') return false;
-  }
+  const target = path.join(folder, file);
+  return !isFolder(path.dirname(target)) || lstatSync(target, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Whether the path is a folder, or can be made one. */
+function isFolder(target: string): boolean {
+  const found = statSync(target, { throwIfNoEntry: false });
+  if (found !== undefined) return found.isDirectory();
+  const parent = path.dirname(target);
+  return parent === target || isFolder(parent);
 }
