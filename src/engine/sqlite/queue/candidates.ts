@@ -98,10 +98,10 @@ export class Candidates {
     // The row behind the last one that is taken shows that there are more.
     const expected = order.limit + 1;
     // All rows that are read at once have no more content than the claim may take.
-    const bytes = Math.floor(order.maxBytes / expected);
+    const bytes = (count: number) => Math.floor(order.maxBytes / count);
     this.#due = new DueRows<CandidateRow>(connection, order, {
       sql: statements[table].due,
-      values: [bytes, bytes],
+      values: (count) => [bytes(count), bytes(count)],
       expected,
       compare: byDueTime,
     });

@@ -14,8 +14,8 @@ export interface DueOrder {
 
 export interface DueQuery<Row> {
   readonly sql: Readonly<Record<UnblockedIndex, string>>;
-  /** The values of the parameters of the SELECT list. */
-  readonly values?: readonly SQLInputValue[];
+  /** The values of the parameters of the SELECT list, for a statement that reads `count` rows. */
+  readonly values?: (count: number) => readonly SQLInputValue[];
   /** How many rows will be asked for, if none is left out. */
   readonly expected: number;
   /** Whether `one` comes before `other` when negative. */
@@ -44,10 +44,10 @@ export class DueRows<Row> {
   constructor(
     connection: Connection,
     { now, isDelayedDue }: DueOrder,
-    { sql, values = [], expected, compare }: DueQuery<Row>,
+    { sql, values = () => [], expected, compare }: DueQuery<Row>,
   ) {
     const rowsOf = (index: UnblockedIndex) =>
-      new IndexRows<Row>(connection, sql[index], [...values, now], expected);
+      new IndexRows<Row>(connection, sql[index], (count) => [...values(count), now], expected);
     this.#prompt = rowsOf('Due');
     this.#delayed = isDelayedDue ? rowsOf('Delayed') : null;
     this.#compare = compare;
@@ -67,23 +67,29 @@ export class DueRows<Row> {
 const mostAtFirst = 128;
 const mostAtOnce = 512;
 
-/** The fewest rows of a statement behind those that were expected. */
+/** The rows of the first statement behind those that were expected. Each later one reads twice as many. */
 const fewestBehind = 16;
 
 /** The rows of one index. */
 class IndexRows<Row> {
   readonly #connection: Connection;
   readonly #sql: string;
-  readonly #values: readonly SQLInputValue[];
+  readonly #values: (count: number) => readonly SQLInputValue[];
   readonly #expected: number;
   #rows: readonly Row[] = [];
   #at = 0;
   /** How many rows were read. */
   #read = 0;
   #mostNext = mostAtFirst;
+  #behind = fewestBehind;
   #areAllRead = false;
 
-  constructor(connection: Connection, sql: string, values: readonly SQLInputValue[], expected: number) {
+  constructor(
+    connection: Connection,
+    sql: string,
+    values: (count: number) => readonly SQLInputValue[],
+    expected: number,
+  ) {
     this.#connection = connection;
     this.#sql = sql;
     this.#values = values;
@@ -103,8 +109,10 @@ class IndexRows<Row> {
 
   #readOn(): void {
     const left = this.#expected - this.#read;
-    const count = Math.min(left > 0 ? left : fewestBehind, this.#mostNext);
-    this.#rows = this.#connection.allTuples<Row>(this.#sql, ...this.#values, count, this.#read);
+    const count = Math.min(left > 0 ? left : this.#behind, this.#mostNext);
+    // Each statement steps over the rows before it, so a walk over many rows that are left out takes few of them.
+    if (left <= 0) this.#behind *= 2;
+    this.#rows = this.#connection.allTuples<Row>(this.#sql, ...this.#values(count), count, this.#read);
     this.#at = 0;
     this.#read += this.#rows.length;
     this.#areAllRead = this.#rows.length < count;
