@@ -7,7 +7,7 @@ import type { QueueReport } from '../../queue/report.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { DispatchRequest } from '../dispatch-request.ts';
 import { type NextSchedule, nextSchedule, type ScheduleSettings } from '../plan/schedule-policy.ts';
-import { type RunReport, timesOf } from './run-report.ts';
+import { leftMs, nextDueOf, type RunReport, timesOf } from './run-report.ts';
 
 export interface EndedRun {
   readonly tenant: TenantRecord;
@@ -20,13 +20,16 @@ export function scheduleAfter(
   settings: ScheduleSettings,
   random: () => number,
 ): NextSchedule {
-  const held = report.queues.flatMap(({ heldBy }) => (heldBy ? [heldBy.expiresInMs] : []));
+  const held = report.queues.flatMap(({ heldBy, endedAt }) =>
+    heldBy ? [leftMs(heldBy.expiresInMs, endedAt)] : [],
+  );
   const { idleCeilingMs = settings.idleCeilingMs } = tenant.overrides;
   return nextSchedule(
     {
       outcome: report.outcome,
       more: report.more,
-      nextDueInMs: report.nextDueInMs,
+      // Calls to the registry may have taken long since the report was made.
+      nextDueInMs: nextDueOf(report.queues),
       heldForMs: held.length > 0 ? Math.min(...held) : null,
     },
     { idle: request.idleStreak ?? 0, failure: request.failureStreak ?? 0 },

@@ -67,7 +67,6 @@ export function runReport(
   queues: readonly QueueReport[],
 ): RunReport {
   const failed = queues.find(({ status }) => status === 'failed');
-  const due = queues.map(({ nextDueInMs }) => nextDueInMs).filter((inMs) => inMs !== null);
   const outcome = outcomeOf(queues, failed);
   const [blockedLoop] = queues.flatMap(({ blockedLoop = [] }) => blockedLoop).sort((a, b) => b.ms - a.ms);
   return {
@@ -82,12 +81,28 @@ export function runReport(
     wait: durationFigures(timesOf(queues, 'wait')),
     handle: durationFigures(timesOf(queues, 'handle')),
     more: queues.some(({ more }) => more),
-    nextDueInMs: due.length > 0 ? Math.min(...due) : null,
+    nextDueInMs: nextDueOf(queues),
     durationMs: Math.round(performance.now() - startedAt),
     roundTrips: queues.reduce((sum, { roundTrips }) => sum + roundTrips, 0),
     ...(blockedLoop && { blockedLoop }),
     ...(failed?.error && { error: failed.error }),
   };
+}
+
+/**
+ * Milliseconds from now until the next message of all queues is due, as far as their runs know; null if none of them knows
+ * one. A queue's run counts them from its own end, which may be long ago: the other queue's run took longer.
+ */
+export function nextDueOf(queues: readonly QueueReport[]): number | null {
+  const due = queues.flatMap(({ nextDueInMs, endedAt }) =>
+    nextDueInMs === null ? [] : [leftMs(nextDueInMs, endedAt)],
+  );
+  return due.length > 0 ? Math.min(...due) : null;
+}
+
+/** Milliseconds that are left now, when there were `inMs` at the time `since`, by `performance.now()`. */
+export function leftMs(inMs: number, since: number): number {
+  return Math.max(0, Math.round(inMs - (performance.now() - since)));
 }
 
 /** The histogram over all queues. */

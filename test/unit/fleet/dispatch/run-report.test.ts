@@ -24,7 +24,7 @@ function queueReport(fields: Partial<QueueReport> = {}): QueueReport {
     parkedTopics: [],
     failingTopics: [],
     succeededTopics: [],
-    endedAt: 0,
+    endedAt: performance.now(),
     wait: emptyHistogram,
     handle: emptyHistogram,
     more: false,
@@ -38,6 +38,9 @@ const resuming = { code: 'DATABASE_RESUMING', message: 'it wakes up' };
 const locked = { code: 'DATABASE_LOCKED', message: 'it is locked' };
 
 describe('one report out of those of the queues (D7)', () => {
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+
   test('D7: it adds up counts and round trips, has each topic once, the earliest due time, and any backlog', () => {
     const report = runReport(run(), [
       queueReport({
@@ -68,6 +71,12 @@ describe('one report out of those of the queues (D7)', () => {
     });
     expect(report).not.toHaveProperty('error');
     expect(report).not.toHaveProperty('skipped');
+  });
+
+  test('D7, Q11: the next due time counts from the end of the queue’s own run', () => {
+    const outbox = queueReport({ nextDueInMs: 1_500 });
+    jest.advanceTimersByTime(1_000);
+    expect(runReport(run(), [outbox, queueReport({ nextDueInMs: 900 })]).nextDueInMs).toBe(500);
   });
 
   test('D7: a queue without a next message does not affect the next due time', () => {

@@ -30,7 +30,7 @@ const queueOf = (heldForMs?: number): QueueReport => ({
   parkedTopics: [],
   failingTopics: [],
   succeededTopics: [],
-  endedAt: 0,
+  endedAt: performance.now(),
   wait: emptyHistogram,
   handle: emptyHistogram,
   more: false,
@@ -40,6 +40,9 @@ const queueOf = (heldForMs?: number): QueueReport => ({
 });
 
 describe('the schedule after a run (D7, F5)', () => {
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+
   test('F5: the request’s streaks go on, and begin at nothing where it has none', () => {
     expect(scheduled({})).toEqual({ mode: 'set', nextDueInMs: 2_000, idleStreak: 1, failureStreak: 0 });
     expect(scheduled({}, { idleStreak: 2 })).toMatchObject({ nextDueInMs: 8_000, idleStreak: 3 });
@@ -64,8 +67,21 @@ describe('the schedule after a run (D7, F5)', () => {
     expect(one).toMatchObject({ mode: 'at-most', nextDueInMs: 21_000 });
   });
 
+  test('F5, Q11: times count from the end of each queue’s run, however much later the report is sent', () => {
+    const later = { ...queueOf(), nextDueInMs: 1_500 };
+    jest.advanceTimersByTime(700);
+    const sooner = { ...queueOf(), nextDueInMs: 1_000 };
+    jest.advanceTimersByTime(200);
+    expect(scheduled({ queues: [later, sooner] }).nextDueInMs).toBe(600);
+    jest.advanceTimersByTime(5_000);
+    expect(scheduled({ queues: [later, sooner] }).nextDueInMs).toBe(0);
+    const held = queueOf(3_000);
+    jest.advanceTimersByTime(500);
+    expect(scheduled({ queues: [held] }, { idleStreak: 30 }).nextDueInMs).toBe(3_500);
+  });
+
   test('F5: a backlog is due now; a known due time counts', () => {
     expect(scheduled({ outcome: 'dispatched', more: true })).toMatchObject({ mode: 'set', nextDueInMs: 0 });
-    expect(scheduled({ nextDueInMs: 500 })).toMatchObject({ nextDueInMs: 500 });
+    expect(scheduled({ queues: [{ ...queueOf(), nextDueInMs: 500 }] })).toMatchObject({ nextDueInMs: 500 });
   });
 });
