@@ -130,6 +130,7 @@ export class Fleet {
     if (faults.strikes('deployment changes the handlers')) {
       void random.pick(living).stop();
       const settings = changedSettings(this.#world.settings, faults.random);
+      this.#world.registry.deployed(settings);
       this.#start(
         topics.filter(() => faults.random.chance(0.6)),
         settings,

@@ -44,7 +44,7 @@ export function drawSettings(random: Random, registry: string): Settings {
 
 /** The settings of a later deployment: it claims, runs and stops in another way. */
 export function changedSettings(settings: Settings, random: Random): Settings {
-  const { dispatch } = settings;
+  const { dispatch, schedule } = settings;
   return {
     ...settings,
     dispatch: {
@@ -56,5 +56,6 @@ export function changedSettings(settings: Settings, random: Random): Settings {
       graceMs: random.pick([100, 2_000]),
       parallelRuns: random.pick([1, 3]),
     },
+    schedule: { ...schedule, lookWithinMs: random.pick([schedule.lookWithinMs, 6_000]) },
   };
 }

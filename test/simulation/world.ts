@@ -49,6 +49,9 @@ export const ownMaxAttempts: Readonly<Record<string, number>> = { 'report.build'
 /** In a history without faults, a message starts within this time of its wake. Milliseconds. */
 const promptMs = 4_000;
 
+/** For how long a report may travel after its run has ended. Milliseconds. */
+const latestMs = 100;
+
 export class World {
   readonly seed: number;
   readonly time: Time;
@@ -138,17 +141,33 @@ export class World {
   }
 
   /** A run's report must say what its calls have settled. */
-  reported(process: SimulatedProcess, { tenantId, outcome, counts, error }: TenantReport): void {
+  reported(process: SimulatedProcess, report: TenantReport): void {
+    const { tenantId, outcome, counts, error } = report;
     const { tallies, troubles } = this.tenant(tenantId);
     // A poison queue's reader reports a message, and not a run.
     const isOfRun = outcome !== 'skipped' && error?.code !== 'POISONED';
     if (isOfRun) tallies.reported(process, tenantId, counts, process.troubles + troubles);
+    this.#checkDue(process, report);
     if (this.faults.isCalm && (outcome === 'failed' || counts.lost > 0)) {
       throw new Violation(
         'D8 no trouble',
         `${tenantId}: a run ${outcome} and lost ${counts.lost} without any fault`,
       );
     }
+  }
+
+  /** A tenant whose run has ended well is due again when the next message that the run has left is due (F5, Q11). */
+  #checkDue(process: SimulatedProcess, { tenantId, outcome, schedule }: TenantReport): void {
+    const { outbox, inbox } = this.tenant(tenantId).queues;
+    const dueAt = Math.min(outbox.leftDueAt(process), inbox.leftDueAt(process));
+    if (outcome !== 'dispatched' && outcome !== 'idle') return;
+    const inMs = Math.max(0, dueAt - this.time.now);
+    const lateMs = (schedule.nextDueInMs ?? Number.POSITIVE_INFINITY) - inMs;
+    if (schedule.mode === 'at-most' || lateMs <= latestMs) return;
+    throw new Violation(
+      'F5 known due',
+      `${tenantId} is due ${lateMs} ms later than a message that its run has left`,
+    );
   }
 
   /** A fault has struck a database. */
@@ -165,6 +184,24 @@ export class World {
     const { leaseMs, graceMs } = this.settings.dispatch;
     const { random } = this.faults;
     return random.pick([50, 300, 12_000, random.between(leaseMs, leaseMs + graceMs + 1_500)]);
+  }
+
+  /** @param queue whose message killed it */
+  kill(process: SimulatedProcess, queue?: QueueModel): void {
+    if (process.isDead) return;
+    process.kill(queue);
+    for (const tenant of this.tenants) {
+      const held = Object.values(tenant.queues).some((each) => each.isHeldBy(process));
+      if (held && this.strikes('clock steps back at a death'))
+        this.stepClock(tenant, -this.faults.random.pick([20_000, 3_600_000]));
+    }
+  }
+
+  /** Somebody sets the clock of the tenant's database. */
+  stepClock(tenant: TenantModel, ms: number): void {
+    this.databases.stepClock(tenant.file, ms);
+    tenant.troubles++;
+    this.journal.note('world', `clock of ${tenant.id} steps ${ms} ms`);
   }
 
   freeze(process: SimulatedProcess): void {

@@ -5,7 +5,7 @@ import type { World } from '../world.ts';
 
 /** Virtual milliseconds. */
 const troubleMs = [400, 3_000, 12_000];
-const stepsMs = [1_500, 20_000, 3_600_000];
+const stepsMs = [1_500, 20_000, 3_600_000, 3_600_000];
 
 export class Environment {
   readonly #world: World;
@@ -30,10 +30,14 @@ export class Environment {
       if (!faults.strikes(fault)) continue;
       const isRegistry = faults.random.chance(0.3);
       const ms = sign * faults.random.pick(stepsMs);
-      databases.stepClock(isRegistry ? registryFile : tenant.file, ms);
-      if (isRegistry) world.registry.clockStepped();
-      else tenant.troubles++;
-      journal.note('world', `clock of ${isRegistry ? 'the registry' : tenant.id} steps ${ms} ms`);
+      // Where no message waits, a step of the clock changes little.
+      const waiting = world.tenants.filter(({ hasWork }) => hasWork);
+      if (!isRegistry) world.stepClock(waiting.length > 0 ? faults.random.pick(waiting) : tenant, ms);
+      else {
+        databases.stepClock(registryFile, ms);
+        world.registry.clockStepped();
+        journal.note('world', `clock of the registry steps ${ms} ms`);
+      }
     }
     this.#backUpAndRestore(tenant);
   }

@@ -15,7 +15,7 @@ import {
 } from '../../../src/queue/handler.ts';
 import type { SimulatedProcess } from '../machine/process.ts';
 import type { Attempt } from '../models/attempts.ts';
-import { isDeadly } from '../models/messages.ts';
+import { isDeadly, isFailing } from '../models/messages.ts';
 import { ownMaxAttempts, type World } from '../world.ts';
 
 /** Topics of the outbox. Handlers of `ledger.post` use a transaction of their own. */
@@ -84,7 +84,7 @@ class HandlerCall {
     const kills = isDeadly(this.#message.payload) && !this.#world.faults.isOver;
     if (kills || this.#strikes('dies in a handler')) {
       this.#note('the process dies');
-      this.#process.kill(kills ? model : undefined);
+      this.#world.kill(this.#process, kills ? model : undefined);
       return never;
     }
     const { acquisitionId } = attempt;
@@ -102,7 +102,7 @@ class HandlerCall {
     const { topic } = this.#message;
     const isSynchronous = topic === 'mail.send' && this.#world.random.chance(0.3);
     if (isSynchronous) {
-      if (this.#strikes('handler throws')) {
+      if (this.#alwaysFails || this.#strikes('handler throws')) {
         attempt.state = 'failed';
         throw new Error('refused at once');
       }
@@ -130,6 +130,7 @@ class HandlerCall {
     const { random } = this.#world.faults;
     const { handlerTimeoutMs } = this.#world.settings.dispatch;
     await pause(this.#world.random.pick([0, 1, 5, 20, 80, 250]));
+    if (this.#alwaysFails) throw new Error('the receiver answered 400');
     if (this.#strikes('handler is slow')) await pause(random.pick([200, 700, 1_400]));
     if (this.#strikes('handler outlasts its timeout')) await pause(handlerTimeoutMs * 3);
     if (this.#strikes('handler hangs')) await this.#untilAborted();
@@ -150,6 +151,7 @@ class HandlerCall {
     const { attempt } = this.#context;
     const transaction = this.#context.transaction(async (tx) => {
       await this.#world.takeEffect(tx.driver, messageId, attempt);
+      if (this.#alwaysFails) throw new Error('a constraint fails each time');
       if (this.#strikes('transaction is slow')) {
         await pause(this.#world.faults.random.pick([100, 900, 4_000]));
         await this.#checkRollback(tx.driver);
@@ -171,6 +173,11 @@ class HandlerCall {
     if (!this.#context.signal.aborted || this.#process.isDead || !(await this.#world.isUsable(driver)))
       return;
     this.#world.broken('T3 rollback', `message ${this.#message.messageId} still has its transaction`);
+  }
+
+  /** As long as things go wrong, each attempt at the message fails. */
+  get #alwaysFails(): boolean {
+    return isFailing(this.#message.payload) && !this.#world.faults.isOver;
   }
 
   async #untilAborted(): Promise<never> {

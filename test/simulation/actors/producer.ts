@@ -1,11 +1,13 @@
 /** An application that stores messages: by itself, in transactions of its own, or with plain SQL. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { MessageInput } from '../../../src/queue/message.ts';
-import { deadlyPayload } from '../models/messages.ts';
+import { deadlyPayload, failingPayload } from '../models/messages.ts';
 import type { TenantModel } from '../models/tenant-model.ts';
 import type { World } from '../world.ts';
 import { inboxTopic, topics } from './handlers.ts';
 import { type Member, startMember } from './member.ts';
+
+const keys = ['north', 'south'] as const;
 
 export interface ProducerOptions {
   readonly name: string;
@@ -99,19 +101,26 @@ export class Producer {
 
   #messages(): MessageInput[] {
     const { random } = this.#world;
-    const count = random.pick([1, 1, 1, 2, 5]);
+    const count = random.chance(0.03) ? 12 : random.pick([1, 1, 1, 2, 5]);
+    // Some send many messages of one key together.
+    const key = random.chance(0.15) ? random.pick(keys) : undefined;
     return Array.from({ length: count }, () => ({
       topic: random.pick(topics),
-      payload: this.#world.strikes('message kills its process') ? deadlyPayload : {},
-      ...(random.chance(0.35) && { orderingKey: random.pick(['north', 'south']) }),
+      payload: this.#payload(),
+      ...((key !== undefined || random.chance(0.35)) && { orderingKey: key ?? random.pick(keys) }),
       ...(random.chance(0.15) && { delay: random.pick([300, 2_000, 9_000]) }),
       ...(random.chance(0.1) && { dedupKey: `once-${random.between(1, 9)}` }),
     }));
   }
 
+  #payload(): unknown {
+    if (this.#world.strikes('message kills its process')) return deadlyPayload;
+    return this.#world.strikes('message always fails') ? failingPayload : {};
+  }
+
   #die(): void {
     const { process } = this.#member;
-    process.kill();
+    this.#world.kill(process);
     this.#note('is started again');
     this.#member = startMember(this.#world, `${this.#options.name}.${++this.#restarts}`);
     // Not as part of the dead process.

@@ -47,6 +47,13 @@ export function isDeadly(payload: string): boolean {
   return payload === deadlyPayload;
 }
 
+/** The payload of a message whose handler fails each time. */
+export const failingPayload = 'failing';
+
+export function isFailing(payload: string): boolean {
+  return payload === failingPayload;
+}
+
 /** A message in a transaction. */
 export interface InsertedMessage {
   readonly message: NewMessage;

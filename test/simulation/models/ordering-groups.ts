@@ -29,6 +29,11 @@ export class OrderingGroups {
     return this.#before(message).find((earlier) => !this.#isOver(earlier) && !hasReturned(earlier));
   }
 
+  /** Whether no earlier message of its key is left. */
+  isFirst(message: MessageModel): boolean {
+    return this.#before(message).every((earlier) => this.#isOver(earlier));
+  }
+
   /** Whether the message waits behind a Dead one. */
   isBlocked(message: MessageModel): boolean {
     return this.#onDead === 'block' && this.#before(message).some(({ state }) => state === 'dead');

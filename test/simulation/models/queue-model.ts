@@ -21,7 +21,7 @@ import { LeaseModel } from './lease-model.ts';
 import { deadOf, firstOf, type InsertedMessage, type MessageModel, storedMessage } from './messages.ts';
 import { OrderingGroups } from './ordering-groups.ts';
 import { applyOutcome, endMessage } from './outcomes.ts';
-import { brokenIn, delayFromNow, type QueueModelOptions } from './queue-options.ts';
+import { brokenIn, delayFromNow, type QueueModelOptions, waitedMs } from './queue-options.ts';
 import type { Tally } from './tally.ts';
 
 interface Snapshot {
@@ -36,6 +36,10 @@ export class QueueModel {
   readonly #acquisitions = new Acquisitions();
   readonly #attempts = new Attempts();
   readonly #groups: OrderingGroups;
+  /** By process: what its last run has left. */
+  readonly #left = new Map<SimulatedProcess, { readonly dueAt: number; readonly troubles: number }>();
+  /** Acquisitions and messages whose handlers have a transaction under way. */
+  readonly #transacting = new Set<string>();
 
   constructor(options: QueueModelOptions) {
     this.options = options;
@@ -63,7 +67,11 @@ export class QueueModel {
   restore({ messages, lease }: Snapshot): void {
     this.messages.clear();
     this.#groups.clear();
-    for (const message of messages) this.#keep({ ...message, lives: message.lives + 1, wokenAt: null });
+    for (const message of messages) {
+      // A run that goes on may have settled what is claimed again now.
+      const isUnknown = message.isUnknown || message.state === 'claimed';
+      this.#keep({ ...message, isUnknown, lives: message.lives + 1, wokenAt: null });
+    }
     this.lease = lease.copy();
     this.lease.surprise(this.#acquisitions.ids);
   }
@@ -97,6 +105,7 @@ export class QueueModel {
     this.#tally(process, request).recovered(result.recovered);
     if (result.status === 'idle') {
       this.#idle(request);
+      this.#leaves(process);
       return;
     }
     this.lease.acquired(result.lease, result.expiresInMs);
@@ -167,11 +176,49 @@ export class QueueModel {
     if (!this.lease.isHeldBy(lease)) {
       this.#broken('L3 renew', `fence ${lease.fence} is not the last one, but was ${result.lease}`);
     }
-    if (result.lease === 'released') this.lease.released();
-    else this.lease.renewed(result.expiresInMs);
+    if (result.lease === 'released') {
+      this.#checkRelease(lease);
+      this.lease.released();
+      this.#leaves(process);
+    } else this.lease.renewed(result.expiresInMs);
     if (then.do === 'claim') {
       this.#claimed(result.messages, lease.acquisitionId, then.limit, then.solo ? (then.together ?? 1) : 0);
     }
+  }
+
+  /** A run has ended: its report must make the tenant due when the next message is (F5, Q11). */
+  #leaves(process: SimulatedProcess): void {
+    // After a step of the clock nobody can say how much of a delay is left.
+    if (this.options.clock().steps > 0) return;
+    const due = [...this.messages.values()].flatMap((message) => {
+      const { state, notBefore } = message;
+      if (state !== 'ready' || notBefore === null || !this.#groups.isFirst(message)) return [];
+      return [this.options.now() + Math.max(0, notBefore.ms - waitedMs(this.options, notBefore))];
+    });
+    this.#left.set(process, { dueAt: Math.min(...due), troubles: this.#troubles(process) });
+  }
+
+  /** When the next message is due that the process's last run has left, if nothing went wrong since. Milliseconds of the history. */
+  leftDueAt(process: SimulatedProcess): number {
+    const left = this.#left.get(process);
+    this.#left.delete(process);
+    return left?.troubles === this.#troubles(process) ? left.dueAt : Number.POSITIVE_INFINITY;
+  }
+
+  /** A run that releases its lease has an outcome for each message that it has: none waits for the next run to recover it (D5). */
+  #checkRelease({ acquisitionId, fence }: LeaseRef): void {
+    for (const { claim, isUnknown, sequence, messageId } of this.messages.values()) {
+      if (claim !== acquisitionId || isUnknown || this.#transacting.has(`${acquisitionId} ${messageId}`))
+        continue;
+      this.#broken('D5 release', `fence ${fence} released its lease and kept message ${sequence}`);
+    }
+  }
+
+  /** A handler's transaction begins. Returns what to call at its end. */
+  transacting({ acquisitionId }: LeaseRef, messageId: string): () => void {
+    const key = `${acquisitionId} ${messageId}`;
+    this.#transacting.add(key);
+    return () => this.#transacting.delete(key);
   }
 
   /** A handler's transaction has settled the message. */
@@ -190,6 +237,11 @@ export class QueueModel {
     }
     message!.inTransaction = true;
     endMessage(this.#attempts, message!, 'done');
+    this.#tally(process, lease).count({ kind: 'done' });
+  }
+
+  /** It did so in a file that is no longer the tenant's: only its run's report tells of it. */
+  transactedElsewhere(process: SimulatedProcess, lease: LeaseRef): void {
     this.#tally(process, lease).count({ kind: 'done' });
   }
 
@@ -249,6 +301,17 @@ export class QueueModel {
     }
     message!.wokenAt = null;
     return attempt;
+  }
+
+  /** Whether the process has the lease, as far as the database knows. */
+  isHeldBy(process: SimulatedProcess): boolean {
+    const { owner, acquisitionId, hasRunOut } = this.lease;
+    if (owner === null || acquisitionId === null || hasRunOut) return false;
+    return this.#acquisitions.processOf(acquisitionId) === process;
+  }
+
+  countDead(): number {
+    return [...this.messages.values()].filter(({ state }) => state === 'dead').length;
   }
 
   /** Whether a run of another acquisition of the lease has the message now. */

@@ -39,8 +39,17 @@ export class RegistryModel {
   /** Tenants that were woken since they were last chosen. */
   readonly #woken = new Set<string>();
 
+  /** Of all hosts. */
+  #leastLookWithinMs: number;
+
   constructor(options: RegistryModelOptions) {
     this.#options = options;
+    this.#leastLookWithinMs = options.settings.schedule.lookWithinMs;
+  }
+
+  /** A host has these settings now. */
+  deployed({ schedule }: Settings): void {
+    this.#leastLookWithinMs = Math.min(this.#leastLookWithinMs, schedule.lookWithinMs);
   }
 
   /** The registry is as it was at a backup. */
@@ -171,10 +180,10 @@ export class RegistryModel {
   /** A tenant with nothing to do is not looked at again before its idle interval is over (F5, F6). */
   #checkIdle({ tenantId, outcome, backlog, schedule }: TenantReport): void {
     if (outcome !== 'idle' || backlog) return;
-    const { idleFloorMs, idleCeilingMs, lookWithinMs } = this.#options.settings.schedule;
+    const { idleFloorMs, idleCeilingMs } = this.#options.settings.schedule;
     const ceiling = Math.min(
       idleCeilingMs === 'never' ? Number.POSITIVE_INFINITY : idleCeilingMs,
-      lookWithinMs,
+      this.#leastLookWithinMs,
     );
     if (schedule.idleStreak < 1)
       this.#broken('F5 schedule', `an idle run of ${tenantId} does not count as idle`);

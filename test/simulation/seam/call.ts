@@ -1,7 +1,7 @@
 /** One call of a simulated process to a database, with everything that can go wrong on the way there and back. */
 import { MultiOutboxError } from '../../../src/errors.ts';
 import type { Fault } from '../faults.ts';
-import type { SimulatedProcess } from '../machine/process.ts';
+import { SimulatedProcess } from '../machine/process.ts';
 import type { World } from '../world.ts';
 
 /** Milliseconds that a request or an answer travels: some calls overtake others. */
@@ -17,15 +17,21 @@ export interface Call<T> {
   readonly observe?: (result: T) => string;
   /** The answer is on its way, but does not arrive. */
   readonly onAnswerLost?: (result: T) => void;
+  /** The call fails, before its commit or after it. */
+  readonly onUnreachable?: () => void;
   /** Whether another run, plan or holder has by now what the call is about. Absent where there is nothing to take. */
   readonly isOvertaken?: (() => boolean) | undefined;
   /** The caller learns from an error that nothing was committed, so an answer is never lost. */
   readonly isReliable?: boolean;
+  /** With `isOvertaken`: how long what the caller has lasts, in milliseconds. */
+  readonly leaseMs?: number;
 }
 
 export class Caller {
   readonly #world: World;
   readonly #process: SimulatedProcess;
+  /** The databases that the process cannot reach, while others can. */
+  readonly #brokenLines = new Set<string>();
 
   constructor(world: World, process: SimulatedProcess) {
     this.#world = world;
@@ -43,6 +49,8 @@ export class Caller {
       await this.untilOvertaken(isOvertaken);
     }
     if (!reachable.has(target)) throw this.#unreachable(call, 'is away');
+    if (this.#brokenLines.has(target) && !this.#world.faults.isOver)
+      throw this.#unreachable(call, 'has no line');
     if (this.#strikes('call fails', target)) throw this.#unreachable(call, 'failed');
     let result: T;
     try {
@@ -63,6 +71,10 @@ export class Caller {
         throw this.#unreachable(call, 'lost its answer');
       }
     }
+    if (call.leaseMs !== undefined && this.#strikes('line breaks after a slow answer', target)) {
+      await this.#losesItsLine(target, call.leaseMs);
+      return result;
+    }
     await this.#onTheWay('dies after a call', 'freezes after a call', 'answer is slow', target);
     return result;
   }
@@ -73,9 +85,18 @@ export class Caller {
     await this.#process.reached();
   }
 
+  /** The last answer comes when much of the lease is over, and the process cannot reach the database after that. */
+  async #losesItsLine(target: string, leaseMs: number): Promise<void> {
+    const { random } = this.#world.faults;
+    this.#brokenLines.add(target);
+    this.#note(`cannot reach ${target} any more`);
+    SimulatedProcess.outside(() => setTimeout(() => this.#brokenLines.delete(target), 4 * leaseMs));
+    await this.#process.hears(random.between(0.3 * leaseMs, 0.95 * leaseMs));
+  }
+
   async #onTheWay(dies: Fault, freezes: Fault, slow: Fault, target: string): Promise<void> {
     const { random } = this.#world;
-    if (this.#strikes(dies, undefined)) this.#process.kill();
+    if (this.#strikes(dies, undefined)) this.#world.kill(this.#process);
     else if (this.#strikes(freezes, undefined)) this.#world.freeze(this.#process);
     await this.#process.reached();
     const late = this.#strikes(slow, target) ? this.#world.longMs() : 0;
@@ -97,12 +118,13 @@ export class Caller {
   }
 
   #unreachable(
-    { target, name }: { readonly target: string; readonly name: string },
+    { target, name, onUnreachable }: Pick<Call<unknown>, 'target' | 'name' | 'onUnreachable'>,
     what: string,
   ): MultiOutboxError {
     this.#process.troubles++;
     this.#world.trouble(target);
     this.#note(`${target} ${name} ${what}`);
+    onUnreachable?.();
     const code = target === 'registry' ? 'REGISTRY_UNAVAILABLE' : 'DATABASE_UNREACHABLE';
     return new MultiOutboxError(code, `the call to ${target} ${what}`, { transient: true });
   }

@@ -63,6 +63,7 @@ export function watchedLeases({ caller, world }: Watched, target: string, real: 
         target,
         name: `lease ${lease.name} renew`,
         isOvertaken: () => model(lease.name)?.isLast(lease) === false,
+        leaseMs: durationMs,
         perform: () => real.renew(lease, durationMs),
         observe(result) {
           const isRenewed = result.status === 'renewed';
@@ -75,6 +76,8 @@ export function watchedLeases({ caller, world }: Watched, target: string, real: 
       caller.call({
         target,
         name: `lease ${lease.name} release`,
+        // It lasts until it runs out, then.
+        onUnreachable: () => world.unansweredAcquisitions.add(lease.acquisitionId),
         perform: () => real.release(lease),
         observe(isReleased) {
           model(lease.name)?.answered(lease, isReleased, 'L3 release');

@@ -57,6 +57,7 @@ export function watchedQueue(
       return caller.call({
         ...named('settle'),
         isOvertaken: outcomes.length > 0 ? isOvertaken : undefined,
+        ...(request.then.do !== 'release-lease' && { leaseMs: request.leaseMs }),
         async perform() {
           const restore = outcomes.length > 0 ? restores.get(lease.acquisitionId) : undefined;
           if (restore !== undefined && !world.faults.isOver) {
@@ -78,19 +79,28 @@ export function watchedQueue(
     async transact(request, work) {
       let generation: number | undefined;
       let driver: object | undefined;
+      const ended = model.transacting(request.lease, request.messageId);
       return caller.call({
         ...named('transact'),
         isReliable: true,
         isOvertaken: () => model.isTakenFrom(request.lease, request.messageId),
-        perform: () =>
-          real.transact(request, (transaction) => {
-            driver = transaction as object;
-            generation = tenant.generation;
-            return work(transaction);
-          }),
+        async perform() {
+          try {
+            return await real.transact(request, (transaction) => {
+              driver = transaction as object;
+              generation = tenant.generation;
+              return work(transaction);
+            });
+          } finally {
+            ended();
+          }
+        },
         observe() {
           // The transaction began in a file that was replaced meanwhile: what it wrote is not in the restored database.
-          if (tenant.generation !== generation) return 'committed to a replaced file';
+          if (tenant.generation !== generation) {
+            model.transactedElsewhere(process, request.lease);
+            return 'committed to a replaced file';
+          }
           model.transacted(process, request.lease, request.messageId);
           world.transactions.committed(driver!);
           return `message ${request.sequence}`;
@@ -99,7 +109,17 @@ export function watchedQueue(
     },
     statistics: () => real.statistics(),
     get: (messageId) => real.get(messageId),
-    find: (filter, part) => real.find(filter, part),
+    find: (filter, part) =>
+      caller.call({
+        ...named('find'),
+        perform: () => real.find(filter, part),
+        observe(found) {
+          const areAllDead = filter.states?.join() === 'dead' && Object.keys(filter).length === 1;
+          if (!areAllDead || part.after !== undefined || found.next !== null)
+            return `${found.messages.length}`;
+          return world.same('Q13 find', found.messages.length, model.countDead());
+        },
+      }),
     count: (filter, part) => real.count(filter, part),
     act: (act, targets) =>
       caller.call({

@@ -32,6 +32,7 @@ const faultsOfFiles: readonly Fault[] = [
   'disk is full',
   'clock steps forward',
   'clock steps back',
+  'clock steps back at a death',
   'database is restored',
   'registry is restored',
   'tenant is moved',
