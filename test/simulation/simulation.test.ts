@@ -5,7 +5,7 @@ import { describeDeletingOpenFiles } from '../support/platform.ts';
 import type { Summary } from './command.ts';
 import { corpus } from './corpus.ts';
 import { mutations } from './mutations/list.ts';
-import { readMeasurements } from './mutations/measured.ts';
+import { foundWithin, readMeasurements } from './mutations/measured.ts';
 import { mutated } from './mutations/mutation.ts';
 
 const root = path.resolve(__dirname, '../..');
@@ -85,6 +85,13 @@ describeDeletingOpenFiles('npm run simulation', () => {
       output: expect.stringContaining('It must be a whole number.'),
     });
   });
+});
+
+test('each mutation that was measured was found within the stated number of seeds', () => {
+  const measured = Object.entries(readMeasurements(path.join(__dirname, 'mutations')));
+  const missed = measured.filter(([, { foundAs, histories }]) => foundAs === null || histories > foundWithin);
+  expect(missed).toEqual([]);
+  expect(measured.length).toBeGreaterThanOrEqual(30);
 });
 
 test('there are at least 30 mutations, and each fits today’s code', () => {

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import type { Summary } from '../command.ts';
 import { mutations } from './list.ts';
-import { type Measurement, readMeasurements, writeMeasurements } from './measured.ts';
+import { foundWithin, type Measurement, readMeasurements, writeMeasurements } from './measured.ts';
 import type { Mutation } from './mutation.ts';
 
 /** Milliseconds after which a mutant that does not end is stopped, and counts as found. */
@@ -18,7 +18,7 @@ const program = new Command('simulation:mutations')
   .option(
     '--seeds <count>',
     'the most histories for each; the first one that breaks a promise is the last',
-    '300',
+    `${foundWithin}`,
   )
   .option('--from <seed>', 'the first seed', '1')
   .option('--unmeasured', 'only mutations that measured.json does not have')

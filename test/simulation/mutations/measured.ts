@@ -2,6 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
+/** Each mutation must be found within so many seeds. */
+export const foundWithin = 60;
+
 export interface Measurement {
   /** The first seed whose history breaks a promise; null when none did, or when the mutant ended the process. */
   readonly seed: number | null;
