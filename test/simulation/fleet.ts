@@ -36,7 +36,9 @@ export class Fleet {
     const { random } = world;
     this.#world = world;
     this.#troubledMs = troubledMs;
-    this.#style = random.pick(['local', 'local', 'functions', 'both'] as const);
+    const style = random.pick(['local', 'local', 'functions', 'both'] as const);
+    // A function app dispatches only what its plans choose.
+    this.#style = world.isCrowded ? 'functions' : style;
     const directory = random.chance(0.25) ? glitchingDirectory(world, tenants) : undefined;
     this.#options = { directory };
     this.#environment = new Environment(world);
@@ -47,7 +49,8 @@ export class Fleet {
       for (let count = random.between(1, 3); count > 0; count--) this.#startLocal(topics);
     this.#producers = Array.from({ length: random.between(1, 2) }, (_, index) => {
       const everyMs = random.pick([300, 1_000, 3_000]);
-      return new Producer(world, { name: `app-${index + 1}`, everyMs, until: troubledMs });
+      const name = `app-${index + 1}`;
+      return new Producer(world, { name, everyMs: world.isCrowded ? 300 : everyMs, until: troubledMs });
     });
     const leaseUsers = random.chance(0.3) ? ['export-1', 'export-2'] : [];
     this.#leaseUsers = leaseUsers.map((name) => new LeaseUser(world, name, troubledMs));

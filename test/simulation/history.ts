@@ -39,7 +39,8 @@ export async function runHistory(options: WorldOptions): Promise<History> {
   if (options.print === undefined) Error.stackTraceLimit = 0;
   try {
     const { random } = world;
-    const tenants = await copyTemplates(world, random.between(1, 5));
+    const count = random.between(1, 5);
+    const tenants = await copyTemplates(world, world.isCrowded ? Math.max(4, count) : count);
     await liveThrough(world, tenants, { ...end, troubledMs: random.pick([20_000, 40_000, 70_000]) });
     return summaryOf(world);
   } finally {

@@ -42,6 +42,17 @@ export function drawSettings(random: Random, registry: string): Settings {
   );
 }
 
+/** Plans and hosts take so few tenants that many are due and not chosen: what a strategy prefers then counts (F4). */
+export function crowded(settings: Settings, random: Random): Settings {
+  const { plan, dispatch } = settings;
+  const strategy = random.chance(0.4) ? 'round-robin' : plan.strategy;
+  return {
+    ...settings,
+    plan: { ...plan, strategy, capacity: 1 },
+    dispatch: { ...dispatch, parallelRuns: 1 },
+  };
+}
+
 /** The settings of a later deployment: it claims, runs and stops in another way. */
 export function changedSettings(settings: Settings, random: Random): Settings {
   const { dispatch, schedule } = settings;

@@ -21,7 +21,7 @@ import type { QueueModelOptions } from './models/queue-options.ts';
 import { RegistryModel, type RegistryModelOptions } from './models/registry-model.ts';
 import { Tallies } from './models/tally.ts';
 import { OpenTransactions, TenantModel } from './models/tenant-model.ts';
-import { drawSettings } from './settings.ts';
+import { crowded, drawSettings } from './settings.ts';
 import { Violation } from './violation.ts';
 
 export interface WorldOptions {
@@ -61,6 +61,8 @@ export class World {
   readonly random: Random;
   readonly databases: Databases;
   readonly settings: Settings;
+  /** Whether more tenants are due than a plan may choose. */
+  readonly isCrowded: boolean;
   readonly registryFile: string;
   readonly registry: RegistryModel;
   readonly transactions = new OpenTransactions();
@@ -91,7 +93,10 @@ export class World {
       onFault: (fault, number) => this.journal.note('fault', `${number}: ${fault}`),
     });
     this.registryFile = this.databases.file('registry.db');
-    this.settings = this.patient(drawSettings(randomFor(seed, 'settings'), `sqlite:${this.registryFile}`));
+    const settings = drawSettings(randomFor(seed, 'settings'), `sqlite:${this.registryFile}`);
+    const crowd = randomFor(seed, 'crowd');
+    this.isCrowded = crowd.chance(1 / 3);
+    this.settings = this.patient(this.isCrowded ? crowded(settings, crowd) : settings);
     this.registry = this.registryModel({
       databases: this.databases,
       file: this.registryFile,
@@ -382,7 +387,7 @@ export class World {
       mayPurge: retention.doneMs < 3_600_000,
       tallies,
       troubles: () => this.tenant(tenantId).troubles,
-      startsWithinMs: this.faults.isCalm ? promptMs : null,
+      startsWithinMs: this.faults.isCalm && !this.isCrowded ? promptMs : null,
     });
   }
 }

@@ -205,14 +205,6 @@ export const coreMutations: readonly Mutation[] = [
     ],
   },
   {
-    name: 'round-robin chooses the tenant that has been due for the shortest time',
-    breaks: 'F4',
-    file: 'fleet/plan/strategies/round-robin.ts',
-    edits: [
-      ['longestDue(candidates).slice(0, capacity)', 'longestDue(candidates).reverse().slice(0, capacity)'],
-    ],
-  },
-  {
     name: 'a wake comes before the commit',
     breaks: 'F7',
     file: 'queue/wakes.ts',

@@ -257,6 +257,15 @@ export const engineMutations: readonly Mutation[] = [
     ],
   },
   {
+    // Round-robin gets only as many candidates as it may choose, so the engine's order decides.
+    name: 'a plan reads the tenants that have been due for the shortest time',
+    breaks: 'F4',
+    file: 'engine/sqlite/registry/plan.ts',
+    edits: [
+      ['ORDER BY Tenants.NextDueUtc, Id LIMIT :limit', 'ORDER BY Tenants.NextDueUtc DESC, Id LIMIT :limit'],
+    ],
+  },
+  {
     name: 'a plan brings no due time forward',
     breaks: 'F6',
     file: 'engine/sqlite/registry/plan.ts',

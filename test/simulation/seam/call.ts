@@ -1,5 +1,5 @@
 /** One call of a simulated process to a database, with everything that can go wrong on the way there and back. */
-import { MultiOutboxError } from '../../../src/errors.ts';
+import { isMultiOutboxError, MultiOutboxError } from '../../../src/errors.ts';
 import type { Fault } from '../faults.ts';
 import { SimulatedProcess } from '../machine/process.ts';
 import type { World } from '../world.ts';
@@ -58,6 +58,8 @@ export class Caller {
     } catch (error) {
       // In a dead process nothing happens any more.
       await this.#process.reached();
+      // The process does not know yet that the database has moved: what it does meanwhile cannot be settled.
+      if (isMultiOutboxError(error, 'DATABASE_MISSING')) this.#process.troubles++;
       this.#note(`${target} ${name}: ${errorLabel(error)}`);
       throw error;
     }
