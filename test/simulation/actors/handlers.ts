@@ -88,6 +88,7 @@ class HandlerCall {
       return never;
     }
     const { acquisitionId } = attempt;
+    attempt.isAborted = () => this.#context.signal.aborted;
     if (model.lease.acquisitionId === acquisitionId) {
       const { signal } = this.#context;
       model.lease.believes(

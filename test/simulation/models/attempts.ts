@@ -9,6 +9,8 @@ export interface Attempt {
   readonly acquisitionId: string;
   /** What it did. `late`: it ended after its signal had fired, so its outcome may not count. */
   state: 'running' | 'returned' | 'late' | 'failed' | 'refused' | 'snoozed';
+  /** Whether its signal has fired, so that its run may have ended it while the handler goes on. */
+  isAborted: () => boolean;
   /** Its outcome was settled, so it tells nothing about a later claim of the message. */
   isSettled: boolean;
   /** The handler asked for at least this delay, in milliseconds. */

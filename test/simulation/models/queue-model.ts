@@ -276,6 +276,7 @@ export class QueueModel {
       process,
       acquisitionId,
       state: 'running',
+      isAborted: () => false,
       isSettled: false,
       delayMs: 0,
       troubles,
@@ -357,9 +358,11 @@ export class QueueModel {
 
   #checkOrder(message: MessageModel, { acquisitionId }: Attempt): void {
     const before = this.#groups.firstBefore(message, ({ messageId, topic, attempts }) => {
-      const state = this.#attempts.last(messageId, acquisitionId)?.state;
+      const last = this.#attempts.last(messageId, acquisitionId);
+      const state = last?.state;
+      const isCut = state === 'late' || (state === 'running' && last!.isAborted());
       const isDead =
-        state === 'refused' || (state === 'failed' && attempts >= this.options.maxAttempts(topic));
+        state === 'refused' || ((state === 'failed' || isCut) && attempts >= this.options.maxAttempts(topic));
       return state === 'returned' || (isDead && this.options.onDead === 'continue');
     });
     if (before === undefined) return;

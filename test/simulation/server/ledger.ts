@@ -115,6 +115,7 @@ export class QueueLedger extends QueueModel {
       process,
       acquisitionId: entry.claim ?? `fence ${fence}`,
       state: 'running',
+      isAborted: () => false,
       isSettled: false,
       delayMs: 0,
       troubles: process.troubles,
