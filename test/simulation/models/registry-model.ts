@@ -140,6 +140,8 @@ export class RegistryModel {
       }
       return;
     }
+    // A run has served it, though perhaps at a late request and not at a plan's choice.
+    this.#waiting.delete(row.Id);
     const isWoken = this.#woken.has(row.Id);
     if (isWoken && !woken) this.#broken('F7 wake', `the report of tenant ${row.Id} does not tell of a wake`);
     if (isWoken && row.Status === 'active' && !this.#isDue(row)) {
