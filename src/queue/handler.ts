@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { EnqueueResult } from '../engine/message.ts';
-import type { QueueName } from '../engine/work-queue.ts';
+import { type QueueName, queueNames } from '../engine/work-queue.ts';
 import { MultiOutboxError, propertyOf, readable, shownName, shownValue } from '../errors.ts';
 import { type NamesOf, objectOf, optionsOf } from '../options.ts';
 import { isPlainObject } from '../plain-object.ts';
@@ -219,7 +219,7 @@ function checkedHandler<Schema extends StandardSchemaV1 | undefined>(
   if (topic !== topic.trim()) refuse('has a topic that begins or ends with a blank; remove the blank');
   if (ofCopy !== queue) {
     refuse(
-      `is a copy of a handler of the ${shownValue(ofCopy)}; use ${ofCopy === 'inbox' ? 'defineInboxHandler' : 'defineHandler'}`,
+      `is a copy of a handler of the ${queueNames.includes(ofCopy) ? ofCopy : shownValue(ofCopy)}; use ${ofCopy === 'inbox' ? 'defineInboxHandler' : 'defineHandler'}`,
     );
   }
   if (typeof handle !== 'function') refuse('has no handle function; give it one');

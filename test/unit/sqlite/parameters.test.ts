@@ -7,9 +7,10 @@ import path from 'node:path';
 
 const root = path.join(__dirname, '../../..');
 /**
- * Matches only SQL: in code the formatter puts a space after the `?` of a condition, and an optional index is `?.[1]`.
+ * Matches only SQL: in code the formatter puts a space after the `?` of a condition, an optional index is `?.[1]`, and a
+ * terminal's codes are `[?25h`.
  */
-const numbered = /\?\d/;
+const numbered = /(?<!\[|csi\})\?\d/;
 
 test('no statement has a numbered parameter', () => {
   const files = globSync(
