@@ -67,7 +67,7 @@ function addMany(registryFile: string, many: number): void {
   const values = columns.map((name) => {
     if (name === 'Id') return "printf('t%06d', n)";
     if (name === 'DatabaseKey' || name === 'FileId') return "'key' || n";
-    if (name === 'Version') return '1000 + n';
+    if (name === 'Version') return 'Version + n';
     if (name === 'FailureStreak') return 'n % 7';
     return name;
   });
