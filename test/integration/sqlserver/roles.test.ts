@@ -91,46 +91,6 @@ describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
     });
   }, 120_000);
 
-  test.each(['producer', 'dispatcher'])(
-    'F7: a %s notices the commit of its transaction of another driver',
-    async (role) => {
-      const user = await newUser(mine, `messaging_${role}`);
-      await as(user, async (open) => {
-        for (const name of queueNames) {
-          const queue = open(mine).queue(name);
-          const own = await connect(withLogin(user), mine);
-          try {
-            const driver = new mssql.Transaction(own);
-            await driver.begin();
-            const transaction = {
-              query: async (sql: string, parameters: readonly SqlValue[]) => {
-                const request = driver.request();
-                for (const [index, value] of parameters.entries()) request.input(`p${index + 1}`, value);
-                return (await request.query<SqlRow>(sql)).recordset ?? [];
-              },
-            };
-            const messageId = randomUUID();
-            await queue.enqueue([{ messageId, topic: 't', payload: 'x' }], transaction);
-            let isNoticed = false;
-            const committed = queue.committed(transaction, messageId).finally(() => {
-              isNoticed = true;
-            });
-            // The look that comes first does not see the message, and does not wait for the transaction.
-            await open(mine)
-              .queue(name)
-              .enqueue([{ messageId: randomUUID(), topic: 't', payload: 'y' }]);
-            expect(isNoticed).toBe(false);
-            await driver.commit();
-            expect(await committed).toBe(true);
-          } finally {
-            await own.close();
-          }
-        }
-      });
-    },
-    120_000,
-  );
-
   test('a dispatcher runs, and may not resolve dead messages', async () => {
     const user = await newUser(mine, 'messaging_dispatcher');
     await as(user, async (open) => {
@@ -213,4 +173,44 @@ describeOnServer(`roles of SQL Server (${serverVariable})`, () => {
       await expect(open(other).queue('outbox').statistics()).rejects.toMatchObject(refused);
     });
   }, 120_000);
+
+  test.each(['producer', 'dispatcher'])(
+    'F7: a %s notices the commit of its transaction of another driver',
+    async (role) => {
+      const user = await newUser(mine, `messaging_${role}`);
+      await as(user, async (open) => {
+        for (const name of queueNames) {
+          const queue = open(mine).queue(name);
+          const own = await connect(withLogin(user), mine);
+          try {
+            const driver = new mssql.Transaction(own);
+            await driver.begin();
+            const transaction = {
+              query: async (sql: string, parameters: readonly SqlValue[]) => {
+                const request = driver.request();
+                for (const [index, value] of parameters.entries()) request.input(`p${index + 1}`, value);
+                return (await request.query<SqlRow>(sql)).recordset ?? [];
+              },
+            };
+            const messageId = randomUUID();
+            await queue.enqueue([{ messageId, topic: 't', payload: 'x' }], transaction);
+            let isNoticed = false;
+            const committed = queue.committed(transaction, messageId).finally(() => {
+              isNoticed = true;
+            });
+            // The look that comes first does not see the message, and does not wait for the transaction.
+            await open(mine)
+              .queue(name)
+              .enqueue([{ messageId: randomUUID(), topic: 't', payload: 'y' }]);
+            expect(isNoticed).toBe(false);
+            await driver.commit();
+            expect(await committed).toBe(true);
+          } finally {
+            await own.close();
+          }
+        }
+      });
+    },
+    120_000,
+  );
 });

@@ -154,7 +154,7 @@ const calls: Readonly<Record<string, readonly Call[] | string>> = {
   'leases.acquire': [({ face }) => face.leases('acme').acquire('report', odd)],
   'leases.withLease': [({ face }) => face.leases().withLease('report', odd, () => {})],
   'leases.list': 'it has no options',
-  'leases.release': 'a name',
+  'leases.release': [({ face }) => face.leases('acme').release('report', odd)],
   'topic.message': 'enqueue checks the message',
   'topic.handler': [() => topic.handler(withOdd({ handle() {} }))],
   'topic.inboxHandler': [() => topic.inboxHandler(withOdd({ handle() {} }))],

@@ -209,6 +209,7 @@ export const validArguments: Readonly<Record<string, ((scene: Scene) => readonly
   'face.tenants.list': () => [{ status: 'active', limit: 5, after: 'a' }],
   'face.tenants.get': () => ['acme'],
   'face.tenants.pause': () => ['other', { by: 'ann' }],
+  'face.tenants.wake': () => ['other', { by: 'ann' }],
   'face.tenants.resume': () => ['other', { by: 'ann' }],
   'face.tenants.remove': () => ['other', { by: 'ann' }],
 
@@ -252,7 +253,7 @@ export const validArguments: Readonly<Record<string, ((scene: Scene) => readonly
   'leases.acquire': () => [`l${randomUUID()}`, lease()],
   'leases.withLease': () => [`l${randomUUID()}`, lease(), nothing],
   'leases.list': 'it has no arguments',
-  'leases.release': () => ['report'],
+  'leases.release': () => ['report', { by: 'ann' }],
   'topic.message': () => [1, fields],
   'topic.handler': () => [definition],
   'topic.inboxHandler': () => [definition],
