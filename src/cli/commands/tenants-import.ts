@@ -7,8 +7,10 @@ import { definitionOf, tenantDefinition } from '../../fleet/tenants/definition.t
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import { createRegistry } from '../create-registry.ts';
 import { errorReport, FailedError, UsageError } from '../errors.ts';
+import { type Progress, startProgress } from '../output/progress.ts';
 import { counted, number } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
+import type { Session } from '../session.ts';
 import { tenantFields, tenantWith } from '../tenant-fields.ts';
 import { readTenantRows, type TenantRow } from '../tenant-rows.ts';
 
@@ -58,26 +60,13 @@ export function tenantsImportCommand(tenants: Command, run: Runner): void {
           embedded: session.embedded,
           isNew: dryRun && isNew,
         });
-        const counts = { added: 0, changed: 0, unchanged: 0 };
-        const failures: Failure[] = [];
-        const lines = new Map<string, number>();
-        for await (const row of readTenantRows(() => opened(file))) {
-          const { line, id } = row;
-          try {
-            if (id !== null && lines.has(id))
-              throw new UsageError(`line ${lines.get(id)} already has this id; remove one of the two rows`);
-            counts[await take(row)]++;
-            lines.set(id!, line);
-          } catch (error) {
-            // The registry failed, not this row: stop the import.
-            if (isMultiOutboxError(error) && error.transient) throw error;
-            failures.push({ line, tenantId: id, ...reasonOf(error) });
-          }
-        }
-        // The parser reports invalid CSV lines late.
-        failures.sort((a, b) => a.line! - b.line!);
+        const { counts, failures, tenantIds } = await imported(
+          readTenantRows(() => opened(file)),
+          take,
+          await startProgress(dryRun ? 'Checking' : 'Importing', 'rows', session.options),
+        );
         if (!dryRun && (options.migrate ?? session.embedded))
-          failures.push(...(await migrationFailures(multiOutbox, [...lines.keys()])));
+          failures.push(...(await migrationFailures(multiOutbox, tenantIds, session)));
         await session.show({ dryRun, ...counts, failures }, () =>
           [
             ...failures.map(failureText),
@@ -90,6 +79,39 @@ export function tenantsImportCommand(tenants: Command, run: Runner): void {
           );
       }),
     );
+}
+
+/** Imports row after row. A row that fails does not stop the others. */
+async function imported(
+  rows: AsyncIterable<TenantRow>,
+  take: (row: TenantRow) => Promise<Imported>,
+  progress: Progress,
+): Promise<{ counts: Record<Imported, number>; failures: Failure[]; tenantIds: string[] }> {
+  const counts = { added: 0, changed: 0, unchanged: 0 };
+  const failures: Failure[] = [];
+  const lines = new Map<string, number>();
+  let read = 0;
+  try {
+    for await (const row of rows) {
+      const { line, id } = row;
+      try {
+        if (id !== null && lines.has(id))
+          throw new UsageError(`line ${lines.get(id)} already has this id; remove one of the two rows`);
+        counts[await take(row)]++;
+        lines.set(id!, line);
+      } catch (error) {
+        // The registry failed, not this row: stop the import.
+        if (isMultiOutboxError(error) && error.transient) throw error;
+        failures.push({ line, tenantId: id, ...reasonOf(error) });
+      }
+      progress.update(++read);
+    }
+  } finally {
+    progress.stop();
+  }
+  // The parser reports invalid CSV lines late.
+  failures.sort((a, b) => a.line! - b.line!);
+  return { counts, failures, tenantIds: [...lines.keys()] };
 }
 
 function opened(file: string): Readable {
@@ -132,9 +154,16 @@ function unlessUnknown(error: unknown): null {
   throw error;
 }
 
-async function migrationFailures(multiOutbox: MultiOutbox, tenants: string[]): Promise<Failure[]> {
+async function migrationFailures(
+  multiOutbox: MultiOutbox,
+  tenants: string[],
+  session: Session,
+): Promise<Failure[]> {
   if (tenants.length === 0) return [];
-  const migrations = await multiOutbox.migrate({ tenants, parallel: 4 });
+  const progress = await startProgress('Migrating', 'databases', session.options);
+  const migrations = await multiOutbox
+    .migrate({ tenants, parallel: 4, onTenant: (_migration, done, of) => progress.update(done, of) })
+    .finally(() => progress.stop());
   return migrations.flatMap(({ tenantId, error }) => (error ? [{ line: null, tenantId, ...error }] : []));
 }
 

@@ -1,6 +1,7 @@
 /** A progress bar on standard error, shown only on a terminal. */
 export interface Progress {
-  update(done: number, of: number): void;
+  /** @param of how many there are; absent while nobody knows, and then from the first call on */
+  update(done: number, of?: number): void;
   stop(): void;
 }
 
@@ -14,8 +15,7 @@ export async function startProgress(
 ): Promise<Progress> {
   if (options.json || process.stderr.isTTY !== true) return none;
   const { SingleBar } = await import('cli-progress');
-  const bar = new SingleBar({
-    format: `${title} {bar} {value} of {total} ${what}`,
+  const look = {
     stream: process.stderr,
     barCompleteChar: '█',
     barIncompleteChar: '░',
@@ -23,17 +23,20 @@ export async function startProgress(
     hideCursor: true,
     clearOnComplete: true,
     linewrap: false,
-  });
-  let started = false;
+  };
+  let bar: InstanceType<typeof SingleBar> | undefined;
   return {
     update(done, of) {
-      if (!started) bar.start(of, done);
-      started = true;
-      bar.setTotal(of);
+      if (bar === undefined) {
+        const counts = of === undefined ? '{value}' : '{bar} {value} of {total}';
+        bar = new SingleBar({ ...look, format: `${title} ${counts} ${what}` });
+        bar.start(of ?? 0, done);
+      }
+      if (of !== undefined) bar.setTotal(of);
       bar.update(done);
     },
     stop() {
-      if (started) bar.stop();
+      bar?.stop();
     },
   };
 }
