@@ -3,15 +3,15 @@ import * as v from 'valibot';
 import { streakRanges } from '../../src/engine/fleet-summary.ts';
 import { runOutcomes } from '../../src/engine/tenant-report.ts';
 import { tenantStatuses } from '../../src/engine/tenant-status.ts';
-import { countNames } from '../../src/engine/work-queue.ts';
+import { countNames, queueNames } from '../../src/engine/work-queue.ts';
 import { troubles } from '../../src/health/troubles.ts';
 
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const milliseconds = v.pipe(v.number(), v.minValue(0));
-const time = v.pipe(v.string(), v.isoTimestamp());
-const uuid = v.pipe(v.string(), v.uuid());
+export const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+export const milliseconds = v.pipe(v.number(), v.minValue(0));
+export const time = v.pipe(v.string(), v.isoTimestamp());
+export const uuid = v.pipe(v.string(), v.uuid());
 
-const counts = v.strictObject({
+export const counts = v.strictObject({
   done: count,
   retried: count,
   dead: count,
@@ -51,7 +51,7 @@ export const ready = v.strictObject({
   }),
 });
 
-const queueState = v.strictObject({
+export const queueState = v.strictObject({
   ready: count,
   due: count,
   blocked: count,
@@ -63,6 +63,15 @@ const queueState = v.strictObject({
   asOfUtc: time,
   nextDueInMs: v.nullable(milliseconds),
 });
+export const failingTopic = v.strictObject({
+  queue: v.picklist(queueNames),
+  topic: v.string(),
+  source: v.nullable(v.string()),
+  sinceUtc: time,
+  lastUtc: time,
+  failures: count,
+  messageId: v.string(),
+});
 const tenantHealth = v.strictObject({
   tenantId: v.string(),
   nextDueUtc: v.nullable(time),
@@ -72,43 +81,34 @@ const tenantHealth = v.strictObject({
   backlog: v.boolean(),
   queues: v.strictObject({ outbox: v.optional(queueState), inbox: v.optional(queueState) }),
   parkedTopics: v.array(v.string()),
-  failingTopics: v.array(
-    v.strictObject({
-      queue: v.picklist(['outbox', 'inbox']),
-      topic: v.string(),
-      source: v.nullable(v.string()),
-      sinceUtc: time,
-      lastUtc: time,
-      failures: count,
-      messageId: v.string(),
-    }),
-  ),
+  failingTopics: v.array(failingTopic),
   totals: counts,
   lastError: v.nullable(v.strictObject({ code: v.string(), utc: v.nullable(time) })),
+});
+export const fleetSummary = v.strictObject({
+  tenants: v.strictObject(v.entriesFromList(tenantStatuses, count)),
+  due: count,
+  oldestDueMs: v.nullable(milliseconds),
+  withBacklog: count,
+  failing: count,
+  failingByStreak: v.strictObject(v.entriesFromList(streakRanges, count)),
+  longestFailureStreak: count,
+  withFailingTopics: count,
+  withDead: count,
+  stored: v.strictObject({
+    ...v.entriesFromList(countNames, count),
+    atLeast: v.array(v.picklist(countNames)),
+    oldestDueAgeMs: v.nullable(milliseconds),
+    oldestCountMs: v.nullable(milliseconds),
+  }),
+  lastPlan: v.nullable(v.strictObject({ utc: time, ageMs: milliseconds, due: count, chosen: count })),
+  totals: counts,
+  poisoned: v.strictObject({ total: count, lastUtc: v.nullable(time) }),
 });
 export const fleet = v.strictObject({
   status: v.picklist(['ok', 'troubled']),
   troubles: v.array(v.picklist(troubles)),
-  fleet: v.strictObject({
-    tenants: v.strictObject(v.entriesFromList(tenantStatuses, count)),
-    due: count,
-    oldestDueMs: v.nullable(milliseconds),
-    withBacklog: count,
-    failing: count,
-    failingByStreak: v.strictObject(v.entriesFromList(streakRanges, count)),
-    longestFailureStreak: count,
-    withFailingTopics: count,
-    withDead: count,
-    stored: v.strictObject({
-      ...v.entriesFromList(countNames, count),
-      atLeast: v.array(v.picklist(countNames)),
-      oldestDueAgeMs: v.nullable(milliseconds),
-      oldestCountMs: v.nullable(milliseconds),
-    }),
-    lastPlan: v.nullable(v.strictObject({ utc: time, ageMs: milliseconds, due: count, chosen: count })),
-    totals: counts,
-    poisoned: v.strictObject({ total: count, lastUtc: v.nullable(time) }),
-  }),
+  fleet: fleetSummary,
   worst: v.array(tenantHealth),
   examined: count,
   complete: v.boolean(),

@@ -11,17 +11,22 @@ export function commandsText(): string {
 }
 
 /** The commands without subcommands, in the order of the help. */
-function leaves(command: Command): Command[] {
+export function leaves(command: Command): Command[] {
   return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
 }
 
-function commandText(command: Command): string {
+/** `tenants add` */
+export function commandName(command: Command): string {
   const names = [command.name()];
   for (let parent = command.parent; parent?.parent; parent = parent.parent) names.unshift(parent.name());
+  return names.join(' ');
+}
+
+function commandText(command: Command): string {
   const usage = command.registeredArguments.map((argument) => ` ${shown(argument)}`).join('');
   const description = command.description();
   return [
-    `## \`${names.join(' ')}${usage}\``,
+    `## \`${commandName(command)}${usage}\``,
     '',
     `${description.charAt(0).toUpperCase()}${description.slice(1)}.`,
     '',

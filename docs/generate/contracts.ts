@@ -6,6 +6,7 @@ import { pageSchema } from '../../src/fleet/dispatch/request-pages.ts';
 import { poisonedRequestSchema } from '../../src/fleet/operations/poison.ts';
 import { messageSchema } from '../../src/outbox/message-format.ts';
 import * as answers from './answers.ts';
+import { cliSchema } from './cli-json/schema.ts';
 
 function jsonSchema(schema: GenericSchema): JsonSchema {
   const { $schema, ...rest } = toJsonSchema(schema, { target: 'draft-2020-12', typeMode: 'output' });
@@ -219,6 +220,7 @@ export const openapi = {
 
 /** Files below docs/ and their text. */
 export const contractFiles: Readonly<Record<string, string>> = {
+  'cli-json.schema.json': `${JSON.stringify(cliSchema, null, 2)}\n`,
   'openapi.json': `${JSON.stringify(openapi, null, 2)}\n`,
   'queue-messages.schema.json': `${JSON.stringify(queueMessages, null, 2)}\n`,
 };

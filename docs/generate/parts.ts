@@ -1,3 +1,4 @@
+import { cliJsonText } from './cli-json/schema.ts';
 import { commandsText } from './commands.ts';
 import { errorsTable } from './errors.ts';
 import { mutationsTable } from './mutations.ts';
@@ -7,6 +8,7 @@ import { settingsTable } from './settings.ts';
 /** The generated parts of each document, by name. Markers in the document enclose each part. */
 export const generated: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
   'configuration.md': { settings: settingsTable },
+  'cli-json.md': { 'cli-json': cliJsonText },
   'commands.md': { commands: commandsText },
   'errors.md': { errors: errorsTable },
   'proof.md': { mutations: mutationsTable },

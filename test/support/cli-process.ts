@@ -123,7 +123,7 @@ export function cliFolder(): CliFolder {
 }
 
 /** The environment without MULTI_OUTBOX settings, so that a developer's own settings do not affect the tests. */
-function plainEnvironment(): NodeJS.ProcessEnv {
+export function plainEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(
       ([name]) => !/^(MULTI_OUTBOX_|npm_|NO_COLOR|FORCE_COLOR|NODE_OPTIONS)/.test(name),

@@ -1,0 +1,49 @@
+/**
+ * Runs commands one after another in this process, which a test has forked: that takes a fraction of the time of a
+ * process for each command. A message is the arguments; the answer is the command's exit code and output.
+ */
+import { errorReport, exitCodes, reportError } from '../../src/cli/errors.ts';
+import { createProgram } from '../../src/cli/program.ts';
+import { type GlobalOptions, Session } from '../../src/cli/session.ts';
+import type { CliResult } from './cli-process.ts';
+
+async function outputOf(args: readonly string[]): Promise<CliResult> {
+  const output = { stdout: '', stderr: '' };
+  const streams = ['stdout', 'stderr'] as const;
+  const writes = streams.map((name) => {
+    const stream = process[name];
+    const write = stream.write;
+    stream.write = (text: string | Uint8Array, ...rest: unknown[]) => {
+      output[name] += String(text);
+      const done = rest.at(-1);
+      if (typeof done === 'function') done();
+      return true;
+    };
+    return () => {
+      stream.write = write;
+    };
+  });
+  let code: number = exitCodes.done;
+  const program = createProgram(async (command, action) => {
+    const options = command.optsWithGlobals<Partial<GlobalOptions>>();
+    const session = new Session({ json: false, verbose: false, ...options });
+    try {
+      code = (await action(session)) ?? exitCodes.done;
+    } finally {
+      await session.close();
+    }
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    code = errorReport(error).exitCode;
+    reportError(error, { json: true, verbose: false });
+  } finally {
+    for (const restore of writes) restore();
+  }
+  return { code, signal: null, ...output };
+}
+
+process.on('message', (args: string[]) => {
+  void outputOf(args).then((result) => process.send!(result));
+});
