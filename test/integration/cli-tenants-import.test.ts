@@ -1,4 +1,5 @@
 import { type CliFolder, type CliResult, cliFolder } from '../support/cli-process.ts';
+import { startOnTerminal, testOnTerminal } from '../support/pseudo-terminal.ts';
 
 let folder: CliFolder;
 beforeEach(() => {
@@ -130,3 +131,15 @@ test('it reads standard input, and reports the result in one line', async () => 
   });
   expect([code, stdout]).toEqual([0, '1 added, 0 changed, 0 unchanged, 0 failed.\n']);
 });
+
+testOnTerminal(
+  'on a terminal it counts the rows that it has read, then the databases that it migrates',
+  async () => {
+    folder.write(file, 'id\nacme\nbirch\n');
+    const { output, ended } = startOnTerminal(folder.path, ['tenants', 'import', file]);
+    expect(await ended).toBe(0);
+    // The registry is the third database.
+    expect(output()).toMatch(/Importing 1 rows.*Migrating .* of 3 databases/s);
+    expect(output()).toContain('2 added, 0 changed, 0 unchanged, 0 failed.');
+  },
+);

@@ -1,8 +1,7 @@
 /** `status --watch`, on a pseudo-terminal and as JSON. */
-import { execFileSync, spawn } from 'node:child_process';
-import path from 'node:path';
 import { type CliFolder, cliFolder } from '../support/cli-process.ts';
 import { testWithSignals } from '../support/platform.ts';
+import { startOnTerminal, testOnTerminal } from '../support/pseudo-terminal.ts';
 import { until } from '../support/until.ts';
 
 let folder: CliFolder;
@@ -40,33 +39,13 @@ test('without a terminal and --json it is refused, and so are options that make 
   expect(await refused('--watch', '--json', '--fail-on', 'dead')).toMatch(/^2 .*not both/);
 });
 
-const hasScript = (() => {
-  try {
-    return execFileSync('script', ['--version'], { encoding: 'utf8' }).includes('util-linux');
-  } catch {
-    return false;
-  }
-})();
-
-(hasScript ? test : test.skip)(
-  'on a terminal it is drawn again, and Ctrl+C ends it with 0 and the cursor back',
-  async () => {
-    const program = path.resolve(__dirname, '../../dist/cli.js');
-    const command = `${process.execPath} ${program} status --watch 100ms`;
-    const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
-      cwd: folder.path,
-    });
-    let output = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-    const ended = new Promise((resolve) => child.on('close', resolve));
-    const home = '\u001b[H';
-    await until('it is drawn three times', () => output.split(home).length > 3);
-    expect(output).toMatch(/acme[^\n]*active/);
-    expect(output.split('\u001b[?25h')).toHaveLength(1);
-    child.stdin.write('\u0003');
-    expect(await ended).toBe(0);
-    expect(output.split('\u001b[?25h')).toHaveLength(2);
-  },
-);
+testOnTerminal('on a terminal it is drawn again, and Ctrl+C ends it with 0 and the cursor back', async () => {
+  const { output, type, ended } = startOnTerminal(folder.path, ['status', '--watch', '100ms']);
+  const home = '\u001b[H';
+  await until('it is drawn three times', () => output().split(home).length > 3);
+  expect(output()).toMatch(/acme[^\n]*active/);
+  expect(output().split('\u001b[?25h')).toHaveLength(1);
+  type('\u0003');
+  expect(await ended).toBe(0);
+  expect(output().split('\u001b[?25h')).toHaveLength(2);
+});
