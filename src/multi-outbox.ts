@@ -41,7 +41,7 @@ import type { QueueAccess } from './queue/stored-messages.ts';
 import { loadSettings, type Settings, settingNames } from './settings.ts';
 import { consoleLogger } from './telemetry/console-logger.ts';
 import { LogLimit } from './telemetry/log-limit.ts';
-import { safeLogger, silentLogger } from './telemetry/logger.ts';
+import { loggerOf, safeLogger, silentLogger } from './telemetry/logger.ts';
 import { safeCallback } from './telemetry/safe-callback.ts';
 
 export type {
@@ -116,7 +116,7 @@ export function assembleMultiOutbox(
   } = options;
   checkName('owner', owner, 150);
   checkName('actor', actor, auditLimits.actor);
-  const logger = safeLogger(givenLogger);
+  const logger = safeLogger(loggerOf('createMultiOutbox', givenLogger, 'INVALID_CONFIGURATION'));
   const handlers = checkedHandlers(givenHandlers);
   const isStatic = isList(tenants);
   const logLimit = new LogLimit(logger);

@@ -4,7 +4,7 @@ import type { MultiOutbox } from '../multi-outbox-interface.ts';
 import { checkFace, type NamesOf, optionsOf, signalOf } from '../options.ts';
 import { settingsInForce } from '../settings/in-force.ts';
 import type { SettingsInput } from '../settings.ts';
-import { type Logger, safeLogger, silentLogger } from '../telemetry/logger.ts';
+import { type Logger, loggerOf, safeLogger, silentLogger } from '../telemetry/logger.ts';
 import { Refusal } from './answer.ts';
 import { readAssets } from './assets.ts';
 import { authorized, authorizedFor, checkHost, checkOrigin, checkUrl } from './guard.ts';
@@ -125,6 +125,7 @@ function checkedOptions(given: ConsoleOptions): ConsoleOptions {
   if (hosts !== undefined && !(isList(hosts) && [...hosts].every((host) => typeof host === 'string')))
     throw refused("'hosts' must be a list such as ['console.example.com']");
   signalOf('consoleHandler', options.signal);
+  loggerOf('consoleHandler', options.logger, 'INVALID_CONFIGURATION');
   return { ...options, ...(hosts && { hosts: hosts.map((host) => host.toLowerCase()) }) };
 }
 

@@ -4,7 +4,7 @@ import { MultiOutboxError, shownValue } from '../errors.ts';
 import type { MultiOutbox } from '../multi-outbox-interface.ts';
 import { checkFace, type NamesOf, optionsOf, signalOf } from '../options.ts';
 import { recordFleet } from '../telemetry/fleet-gauges.ts';
-import { type Logger, silentLogger } from '../telemetry/logger.ts';
+import { type Logger, loggerOf, safeLogger, silentLogger } from '../telemetry/logger.ts';
 import { fleetHealth, fleetHealthQuery } from './fleet-health.ts';
 import { type Answer, type HttpServer, type Routes, startHttpServer } from './http-server.ts';
 import { readiness } from './readiness.ts';
@@ -56,6 +56,7 @@ export async function serveHealth(
   checkFace('serveHealth', multiOutbox, ['registrySchema', 'status', 'worst']);
   const given = optionsOf('serveHealth', options, optionNames);
   signalOf('serveHealth', given.signal);
+  loggerOf('serveHealth', given.logger);
   const { port, host = loopback, signal, scrape, logger = silentLogger } = given;
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new MultiOutboxError(
@@ -71,7 +72,7 @@ export async function serveHealth(
     );
   }
   const routes = { ...healthRoutes(multiOutbox, signal), ...(scrape && metricsRoute(multiOutbox, scrape)) };
-  return disposable(await startHttpServer({ host, port }, routes, logger));
+  return disposable(await startHttpServer({ host, port }, routes, safeLogger(logger)));
 }
 
 function disposable(server: HttpServer): HealthServer {

@@ -1,4 +1,4 @@
-import { ignoreRejection } from '../errors.ts';
+import { type ErrorCode, ignoreRejection, MultiOutboxError, propertyOf } from '../errors.ts';
 import { traceHeaders } from './trace-headers.ts';
 
 /** The structured fields of a log line. They never contain a payload, a header value or a secret. */
@@ -21,6 +21,30 @@ export const silentLogger: Logger = {
   error() {},
   child: () => silentLogger,
 };
+
+const methods = Object.keys(silentLogger);
+
+/**
+ * The logger in the options of a call. A logger that lacks a method would lose lines, or their fields, without a word.
+ * @throws MultiOutboxError when it lacks one of the methods
+ */
+export function loggerOf<Given extends Logger | undefined>(
+  call: string,
+  given: Given,
+  code: ErrorCode = 'INVALID_ARGUMENT',
+): Given {
+  if (given === undefined) return given;
+  const missing = missingMethod(given);
+  if (missing === undefined) return given;
+  throw new MultiOutboxError(
+    code,
+    `${call}: 'logger' must be an object with the methods ${methods.join(', ')}, and lacks '${missing}'; add the method, or leave the option out.`,
+  );
+}
+
+function missingMethod(logger: unknown): string | undefined {
+  return methods.find((name) => typeof propertyOf(logger, name) !== 'function');
+}
 
 /**
  * Wraps a logger so that it never throws and never leaves a rejected promise behind: a log that cannot be written, for
@@ -45,8 +69,8 @@ export function safeLogger(logger: Logger): Logger {
     error: quietly('error'),
     child(fields) {
       try {
-        const made: Logger | undefined = logger.child(fields);
-        if (typeof made?.info === 'function') return safeLogger(made);
+        const made = logger.child(fields);
+        if (missingMethod(made) === undefined) return safeLogger(made);
         ignoreRejection(made);
         return this;
       } catch {

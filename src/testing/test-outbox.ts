@@ -15,7 +15,7 @@ import type { Handler } from '../queue/handler.ts';
 import { checkedHandlers } from '../queue/handler-set.ts';
 import { addCounts, noCounts } from '../queue/tally.ts';
 import { loadSettings, type SettingsInput, settingNames } from '../settings.ts';
-import { type Logger, silentLogger } from '../telemetry/logger.ts';
+import { type Logger, loggerOf, silentLogger } from '../telemetry/logger.ts';
 import { createClock, type TestClock } from './clock.ts';
 import { type FaultName, type FaultOptions, Faults } from './faults.ts';
 import { createFolder, removeFolder } from './folder.ts';
@@ -112,6 +112,7 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
     now,
     ...given
   } = optionsOf('createTestOutbox', options, testOutboxNames);
+  loggerOf('createTestOutbox', logger);
   const settings = loadSettings({ ...given, sqlite: { synchronous: 'normal', ...given.sqlite } }, {});
   const listed = tenantsOf(tenants);
   const clock = createClock(now);

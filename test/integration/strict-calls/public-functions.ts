@@ -61,7 +61,8 @@ export async function createScene(place: FleetPlace) {
 export type Scene = Awaited<ReturnType<typeof createScene>>;
 
 const nothing = () => {};
-const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+const child = () => silent;
+const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing, child };
 const retry = { maxAttempts: 3, baseMs: 1, maxDelayMs: 5 };
 const definition = { handle: nothing, timeoutMs: 5, concurrency: 1, retry };
 const schema = { '~standard': { version: 1, vendor: 'x', validate: nothing } };
@@ -96,7 +97,7 @@ export const validArguments: Readonly<Record<string, ((scene: Scene) => readonly
       tenants: [tenant()],
       handlers: [handler],
       strategy: library.roundRobin(),
-      logger,
+      logger: silent,
       onError: nothing,
       onDeadMessage: nothing,
       owner: 'host-1',
@@ -118,7 +119,10 @@ export const validArguments: Readonly<Record<string, ((scene: Scene) => readonly
   'library.fleetHealth': ({ face }) => [face, { failOn: ['failing'], staleAfterMs: 5 }],
   'library.fleetHealthQuery': () => [new URLSearchParams('fail-on=dead')],
   'library.readiness': ({ face }) => [face, signal(), { database: { ok: true } }],
-  'library.serveHealth': ({ face }) => [face, { port: 0, host: '127.0.0.1', signal: signal(), logger }],
+  'library.serveHealth': ({ face }) => [
+    face,
+    { port: 0, host: '127.0.0.1', signal: signal(), logger: silent },
+  ],
   'library.parseDuration': () => ['5m'],
   'library.parseDispatchRequest': () => [request],
   'library.parseRequestPage': () => [
@@ -138,11 +142,11 @@ export const validArguments: Readonly<Record<string, ((scene: Scene) => readonly
   'sources.createSources': () => [{ receive: { sources: { bank: 'BANK_SECRET' } } }, {}],
   'console.consoleHandler': ({ face }) => [
     face,
-    { authorize: nothing, basePath: '/x', hosts: ['a.example'], logger },
+    { authorize: nothing, basePath: '/x', hosts: ['a.example'], logger: silent },
   ],
   'functions.registerFunctions': 'an app registers its functions once; test/unit/functions tries the options',
   'testing.createTestOutbox': () => [
-    { tenants: [{ id: 'a' }, 'b'], handlers: [handler], retry: { maxAttempts: 3 }, logger, now: 5 },
+    { tenants: [{ id: 'a' }, 'b'], handlers: [handler], retry: { maxAttempts: 3 }, logger: silent, now: 5 },
   ],
   'testing.runHandler': () => [handler, 1, { attempt: 1, messageId: randomUUID(), ...fields }],
 

@@ -1,5 +1,6 @@
-import { type Logger, safeLogger } from '../../../src/telemetry/logger.ts';
+import { type Logger, loggerOf, safeLogger, silentLogger } from '../../../src/telemetry/logger.ts';
 import { hostileValues } from '../../support/hostile.ts';
+import { refusal } from '../../support/refusal.ts';
 
 const levels = ['debug', 'info', 'warn', 'error'] as const;
 
@@ -27,9 +28,12 @@ describe.each(Object.entries(hostileValues))('D3: a logger and %s', (_, make) =>
   });
 });
 
-test('a child that is not a logger does not lose lines: its parent writes them', () => {
+test.each([
+  ['nothing', undefined],
+  ['a logger that lacks a method', { info() {} }],
+])('a child that is %s does not lose lines: its parent writes them', (_, child) => {
   const lines: string[] = [];
-  const logger = safeLogger({ ...loggerThat(() => undefined), warn: (message) => lines.push(message) });
+  const logger = safeLogger({ ...loggerThat(() => child), warn: (message) => lines.push(message) });
   logger.child({ tenantId: 'acme' }).warn('kept');
   expect(lines).toEqual(['kept']);
 });
@@ -37,3 +41,42 @@ test('a child that is not a logger does not lose lines: its parent writes them',
 function raise(value: unknown): never {
   throw value;
 }
+
+describe('loggerOf', () => {
+  const refusedLogger = (given: unknown) => refusal(() => loggerOf('call', given as typeof silentLogger));
+
+  test.each(Object.keys(silentLogger))(
+    'S1: a logger without %s is refused, because its lines would be lost',
+    (name) => {
+      for (const value of [undefined, null, 'text', {}])
+        expect(refusedLogger({ ...silentLogger, [name]: value })).toEqual({
+          code: 'INVALID_ARGUMENT',
+          message: `call: 'logger' must be an object with the methods debug, info, warn, error, child, and lacks '${name}'; add the method, or leave the option out.`,
+        });
+    },
+  );
+
+  test.each([null, true, 7, 'console', [], () => {}])('S1: %p is not a logger', (given) => {
+    expect(refusedLogger(given).message).toContain("lacks 'debug'");
+  });
+
+  const hostile = Object.entries(hostileValues).filter(([, make]) => make() !== undefined);
+  test.each(hostile)('S1: %s is not a logger', (_, make) => {
+    expect(refusedLogger(make()).code).toBe('INVALID_ARGUMENT');
+  });
+
+  test('a logger is taken as it is, also one whose methods are inherited; so is no logger', () => {
+    class Inherited {
+      debug() {}
+      info() {}
+      warn() {}
+      error() {}
+      child() {
+        return this;
+      }
+    }
+    const inherited = new Inherited();
+    expect(loggerOf('call', inherited)).toBe(inherited);
+    expect(loggerOf('call', undefined)).toBeUndefined();
+  });
+});
