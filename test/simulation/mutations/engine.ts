@@ -114,11 +114,11 @@ export const engineMutations: readonly Mutation[] = [
   {
     name: 'a retried message frees its group',
     breaks: 'Q10',
-    file: 'engine/sqlite/queue/outcomes.ts',
+    file: 'engine/sqlite/queue/ordering.ts',
     edits: [
       [
-        "'Status = 0, ClaimFence = NULL, Blocked = OrderingKey IS NOT NULL'",
-        "'Status = 0, ClaimFence = NULL, Blocked = 0, InGroup = 0'",
+        'Head.InGroup = 1 ORDER BY Head.Sequence',
+        'Head.InGroup = 1 ORDER BY Head.Status = 0 AND Head.DueSetUtc < Head.DueUtc, Head.Sequence',
       ],
     ],
   },

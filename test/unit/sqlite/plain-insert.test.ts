@@ -88,6 +88,46 @@ test.each([
   expect(await payloads(queue)).toEqual(['fine']);
 });
 
+const keyed = { Topic: `'orders'`, Payload: `'odd'`, OrderingKey: `'k'` };
+
+function insertRow(row: Readonly<Record<string, string>>): Promise<void> {
+  return sql(`INSERT INTO Outbox (${Object.keys(row).join(', ')}) VALUES (${Object.values(row).join(', ')})`);
+}
+
+test.each<[string, Record<string, string>]>([
+  ['Ready, but outside its ordering group', { ...keyed, InGroup: '0' }],
+  ['Ready, without a key, and in no group', { Topic: `'orders'`, Payload: `'odd'`, InGroup: '0' }],
+  ['blocked, but outside its ordering group', { ...keyed, InGroup: '0', Blocked: '1' }],
+  ['Claimed, but outside its ordering group', { ...keyed, InGroup: '0', Status: '1', ClaimFence: '0' }],
+  ['Done, but still in its ordering group', { ...keyed, Status: '2', SettledUtc: '0' }],
+])('Q10, Q15: the insert refuses what would wait for ever: a message that is %s', async (_, row) => {
+  const queue = await place.outbox();
+  await expect(insertRow(row)).rejects.toThrow(/constraint failed/);
+  await queue.enqueue([message('fine', { orderingKey: 'k' })]);
+  expect(await payloads(queue)).toEqual(['fine']);
+});
+
+test('Q10: an update by hand takes no message out of its ordering group while it is Ready, and leaves no Done one in it', async () => {
+  const queue = await place.outbox();
+  await queue.enqueue(['1', '2'].map((payload) => message(payload, { orderingKey: 'k' })));
+  await expect(sql('UPDATE Outbox SET InGroup = 0')).rejects.toThrow(/constraint failed/);
+  await expect(sql('UPDATE Outbox SET Status = 2 WHERE Blocked = 0')).rejects.toThrow(/constraint failed/);
+  expect(await payloads(queue)).toEqual(['1', '2']);
+});
+
+test('Q10: settled messages may be inserted, and hold their group only as Dead ones in it', async () => {
+  const queue = await place.outbox();
+  await insertRow({ ...keyed, Status: '2', InGroup: '0', SettledUtc: '0' });
+  await insertRow({ ...keyed, Status: '3', InGroup: '0', SettledUtc: '0' });
+  await sql(`INSERT INTO Outbox (Topic, Payload, Status, SettledUtc) VALUES ('orders', 'old', 2, 0)`);
+  await queue.enqueue([message('next', { orderingKey: 'k' })]);
+  expect(await queue.statistics()).toMatchObject({ ready: 1, blocked: 0, done: 2, dead: 1 });
+  expect(await payloads(queue)).toEqual(['next']);
+  await insertRow({ ...keyed, OrderingKey: `'d'`, Status: '3', SettledUtc: '0' });
+  await queue.enqueue([message('behind', { orderingKey: 'd' })]);
+  expect(await queue.statistics()).toMatchObject({ blocked: 1, dead: 2 });
+});
+
 test('Q10, Q15: a message that is inserted as blocked, but is the first of its group, does not stop the group', async () => {
   const queue = await place.outbox();
   await sql(`INSERT INTO Outbox (Topic, Payload, OrderingKey, Blocked) VALUES ('orders', 'first', 'k', 1)`);

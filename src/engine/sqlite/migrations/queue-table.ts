@@ -22,8 +22,9 @@ import { isTime } from './checks.ts';
  * - Payload and Headers are the last columns, so that reading a message's state never reads through a long payload.
  *
  * The CHECKs refuse what a claim could not read (Q15), as STRICT refuses a value of another type: integers that
- * JavaScript cannot hold, times in other units than milliseconds, texts longer than SQL Server's columns. They refuse a
- * message that is blocked although it has no key, because nothing would ever unblock it. They also refuse
+ * JavaScript cannot hold, times in other units than milliseconds, texts longer than SQL Server's columns. They refuse
+ * what would wait for ever: a message that is blocked although it has no key, a Ready or Claimed message outside its
+ * ordering group, which no search for the group's head finds, and a Done one in it, which would stay its head. They also refuse
  * topics, sources and hashes with a blank at either end, because SQL Server ignores trailing blanks. They call only
  * functions that SQLite has had for long, because other programs use the table with their own SQLite. They do not look
  * at the payload, which would slow every insert down.
@@ -62,7 +63,8 @@ CREATE TABLE ${table} (
   Parks INTEGER NOT NULL DEFAULT 0 ${isCount('Parks')},
   Recovered INTEGER NOT NULL DEFAULT 0 ${isFlag('Recovered')},
   Blocked INTEGER NOT NULL DEFAULT 0 CHECK (Blocked BETWEEN 0 AND 2) CHECK (Blocked <> 1 OR OrderingKey IS NOT NULL),
-  InGroup INTEGER NOT NULL DEFAULT 1 ${isFlag('InGroup')},
+  InGroup INTEGER NOT NULL DEFAULT 1 ${isFlag('InGroup')} CHECK (InGroup = 1 OR Status >= 2)
+    CHECK (InGroup = 0 OR Status <> 2 OR OrderingKey IS NULL),
   ClaimFence INTEGER CHECK (ClaimFence BETWEEN 0 AND 9007199254740991),
   ReplayCount INTEGER NOT NULL DEFAULT 0 ${isCount('ReplayCount')},
   SettledUtc INTEGER ${isTime('SettledUtc')},
