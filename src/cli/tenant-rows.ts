@@ -1,7 +1,7 @@
 /** Reads the rows of a CSV file of tenants as a stream, so that the file may have any length. */
 import type { Readable } from 'node:stream';
 import { UsageError } from './errors.ts';
-import { escapedLine } from './output/text.ts';
+import { shorten } from './output/text.ts';
 import { type FieldValues, type TenantField, tenantFields } from './tenant-fields.ts';
 
 /** A valid row, or the problem with it. */
@@ -60,6 +60,9 @@ export async function* readTenantRows(open: () => Readable): AsyncGenerator<Tena
   yield* broken;
 }
 
+/** Characters of a column's name in an error, so that the advice behind it is read. */
+const mostShown = 100;
+
 function checkedHeading(names: readonly string[]): string[] {
   const heading = names.map((name) => name.trim().toLowerCase());
   const known = ['id', ...fields.keys()];
@@ -71,7 +74,7 @@ function checkedHeading(names: readonly string[]): string[] {
     const problem =
       unknown === undefined
         ? "The column 'id' is missing"
-        : `The column '${escapedLine(unknown)}' is unknown`;
+        : `The column '${shorten(unknown, mostShown)}' is unknown`;
     throw new UsageError(
       `${problem}; the first line must name columns from this list: ${known.join(', ')}, tag:NAME.`,
     );
@@ -82,7 +85,7 @@ function checkedHeading(names: readonly string[]): string[] {
   );
   const repeated = columns.find((column, index) => columns.indexOf(column) !== index);
   if (repeated === undefined) return columns;
-  throw new UsageError(`The column '${escapedLine(repeated)}' is there twice; remove one of the two.`);
+  throw new UsageError(`The column '${shorten(repeated, mostShown)}' is there twice; remove one of the two.`);
 }
 
 function rowOf(line: number, record: Readonly<Record<string, string>>): TenantRow {

@@ -112,6 +112,16 @@ test.each([
   ],
   ['a column twice', 'id,Priority,priority\nacme,1,2\n', /The column 'priority' is there twice/],
   ['a tag twice', 'id,tag:a,TAG:a\nacme,1,2\n', /The column 'tag:a' is there twice/],
+  [
+    'a column with a huge name',
+    `id,${'x'.repeat(1_000_000)}\nacme,1\n`,
+    /^.{30,60}'x{99}…' is unknown; .{1,200}tag:NAME\."\}\}\n$/,
+  ],
+  [
+    'a tag with a huge name twice',
+    `id${`,tag:${'x'.repeat(1_000_000)}`.repeat(2)}\nacme,1,2\n`,
+    /^.{30,60}'tag:x{95}…' is there twice; remove one of the two\."\}\}\n$/,
+  ],
   ['no id', 'database\nx\n', /The column 'id' is missing/],
 ])('a file with %s is wrong usage, and nothing is written', async (_name, text, problem) => {
   const { code, stderr } = await importing(text);
