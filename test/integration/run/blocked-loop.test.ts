@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { loopPulse } from '../../../src/queue/loop-pulse.ts';
+import type { Logger } from '../../../src/telemetry/logger.ts';
 import { deferred } from '../../support/deferred.ts';
 import { fakeTimers } from '../../support/fake-timers.ts';
 import { FleetPlace, noting } from '../../support/fleet-place.ts';
@@ -78,6 +79,32 @@ describe('D7: the report says who blocked the event loop, and for how long', () 
     expect(await running).toMatchObject({
       blockedLoop: { topic: 'orders', ms: atLeast(100), measured: false },
     });
+  });
+
+  test('D7: a handler whose flood of log lines keeps a slow logger busy is named', async () => {
+    const queue = await place.outbox();
+    await queue.enqueue([message('1'), message('2', { topic: 'chatty' })]);
+    const slow = () => block(1);
+    const logger: Logger = { debug: slow, info: slow, warn: slow, error: slow, child: () => logger };
+    const chatty = orders(
+      (_, context) => {
+        for (let line = 0; line < 120; line++) context.logger.info('a line');
+      },
+      { topic: 'chatty' },
+    );
+    expect(await run(queue, [orders(() => {}), chatty], { logger })).toMatchObject({
+      blockedLoop: { topic: 'chatty', ms: atLeast(120), measured: true },
+    });
+  });
+
+  test('D7: a batch of huge messages: what reading and checking them takes is in the report', async () => {
+    const queue = await place.outbox();
+    // Numbers take a parser longer than text of the same size.
+    const huge = JSON.stringify(Array.from({ length: 2_000_000 }, (_, index) => index));
+    await queue.enqueue([message(huge), message(huge)]);
+    const { counts, blockedLoop } = await run(queue, [orders(({ data }) => void data)]);
+    expect(counts).toMatchObject({ done: 2 });
+    expect(blockedLoop).toMatchObject({ ms: expect.any(Number), measured: true });
   });
 
   test.each(['begin', 'settle'] as const)('D7: a database call (%s) that blocks', async (verb) => {

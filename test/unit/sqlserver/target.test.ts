@@ -120,6 +120,18 @@ const tenantIn = (variables: Record<string, string>, change: Partial<TenantAddre
     variables,
   );
 
+test.each(['constructor', '__proto__', 'toString'])(
+  'F1: a tenant whose auth names the setting %s, which every object inherits, is refused like one whose setting is missing',
+  (name) => {
+    expect(() => tenantIn({ HUGE: 'Server=s;Database=d' }, { auth: { kind: 'setting', name } })).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_TENANT',
+        message: expect.stringContaining(`the app setting '${name}' is not set`),
+      }),
+    );
+  },
+);
+
 describe('the registry’s URL', () => {
   test('server, database and defaults', () => {
     expect(registryTarget('mssql://Sql-1.database.windows.net/Registry', {})).toEqual({
