@@ -29,6 +29,28 @@ describe('the library face (section 7)', () => {
     expect(await face.outbox('acme').statistics()).toMatchObject({ done: 1, ready: 0 });
   });
 
+  test('D3, F1: a handler that changes its tenant’s tags fails, and changes them for no other; nor do readers of a tenant', async () => {
+    const seen: unknown[] = [];
+    const change = ({ tags }: { readonly tags: Readonly<Record<string, string>> }) => {
+      (tags as Record<string, string>).plan = 'changed';
+    };
+    const { handlers } = noting(({ payload }, { tenant }) => {
+      seen.push({ ...tenant.tags });
+      if (payload === 'first') change(tenant);
+    });
+    const face = place.face({ handlers, dispatch: { concurrency: 1 } });
+    await face.migrate();
+    await face.tenants.add({ id: 'acme', database: place.file('acme.db'), tags: { plan: 'gold' } });
+    await face.migrate();
+    await face.outbox('acme').enqueue(['first', 'second'].map((payload) => ({ topic: 'orders', payload })));
+    const { runs } = await face.tick();
+    expect(runs).toMatchObject([{ counts: { done: 1, retried: 1 } }]);
+    expect(seen).toEqual([{ plan: 'gold' }, { plan: 'gold' }]);
+    const tenant = await face.tenants.get('acme');
+    expect(() => change(tenant)).toThrow(TypeError);
+    expect(tenant.tags).toEqual({ plan: 'gold' });
+  });
+
   test('no database is opened before it is needed', async () => {
     const face = place.face();
     expect(face.outbox('acme').tenantId).toBe('acme');
