@@ -47,13 +47,22 @@ export class Session {
     return this.terminal.colors;
   }
 
+  /** The settings that the options of the command give. */
+  get given(): SettingsInput {
+    const { registry, handlers } = this.options;
+    return {
+      ...(registry !== undefined && { registry }),
+      ...(handlers !== undefined && { handlersModule: handlers }),
+    };
+  }
+
   get settings(): Settings {
-    this.#settings ??= loadSettings(this.#given());
+    this.#settings ??= loadSettings(this.given);
     return this.#settings;
   }
 
   settingsInForce(): SettingInForce[] {
-    return settingsInForce(this.#given());
+    return settingsInForce(this.given);
   }
 
   /** Whether tenant databases are files that this program can create. */
@@ -81,7 +90,7 @@ export class Session {
       const handlers = options.handlers ? await this.loadHandlers() : [];
       if (options.handlers) this.#telemetry = await this.#sendTelemetry(options.scraped ?? false);
       this.#opened = createMultiOutbox({
-        ...this.#given(),
+        ...this.given,
         handlers,
         actor: operatorName(),
         logger: options.runLines || this.options.verbose ? this.#logger : withoutRunLines(this.#logger),
@@ -135,14 +144,6 @@ export class Session {
       this.#logger.warn(errorText(error));
       return undefined;
     }
-  }
-
-  #given(): SettingsInput {
-    const { registry, handlers } = this.options;
-    return {
-      ...(registry !== undefined && { registry }),
-      ...(handlers !== undefined && { handlersModule: handlers }),
-    };
   }
 }
 

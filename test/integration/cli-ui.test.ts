@@ -84,6 +84,61 @@ test('S4: --allow names the rights', async () => {
   expect(wrong.stderr).toContain('look, payload, act, destroy, configure');
 });
 
+/** Opens a printed address, and returns a function that reads paths of its API. */
+async function entered(printed: URL) {
+  const [cookie] = (await get(printed)).headers['set-cookie'] as string[];
+  const own = { cookie: cookie!.split(';')[0]! };
+  return async (path: string) => {
+    const { status, text } = await get(new URL(`${printed.pathname}api/${path}`, printed), own);
+    return { status, json: JSON.parse(text) };
+  };
+}
+
+const registryIn = (settings: { option: string }[]) => settings.find(({ option }) => option === 'registry');
+
+test('S4: the page About knows the options of the command', async () => {
+  const { running, url } = await start(['--registry', 'sqlite:.data/registry.db']);
+  const read = await entered(url);
+  expect(registryIn((await read('about')).json.settings)).toMatchObject({
+    value: 'sqlite:.data/registry.db',
+    source: 'option',
+  });
+  running.kill('SIGTERM');
+  await running.ended;
+});
+
+test('S4: run --ui serves the console beside the host, and the log does not have its address', async () => {
+  const host = folder.start([
+    'run',
+    '--json',
+    '--ui',
+    '0',
+    '--allow',
+    'act',
+    '--registry',
+    'sqlite:.data/registry.db',
+  ]);
+  await host.until(({ stdout }) => stdout.includes('\n'));
+  const { url, rights } = JSON.parse(host.output().stdout.split('\n')[0]!) as {
+    url: string;
+    rights: string[];
+  };
+  expect(rights).toEqual(['look', 'act']);
+  const read = await entered(new URL(url));
+  expect((await read('session')).json.rights).toEqual(['look', 'act']);
+  expect(registryIn((await read('about')).json.settings)).toMatchObject({ source: 'option' });
+  await host.until(({ stderr }) => stderr.includes('Dispatching'));
+  host.kill('SIGTERM');
+  const { code, stderr } = await host.ended;
+  expect(code).toBe(0);
+  expect(stderr).not.toContain('token');
+  await expect(fetch(url)).rejects.toThrow();
+
+  const alone = await folder.cli(['run', '--allow', 'act']);
+  expect(alone).toMatchObject({ code: 2 });
+  expect(alone.stderr).toContain('give --ui too');
+});
+
 test('a port that is taken, and a registry that is missing, are errors of the command', async () => {
   const { running, url } = await start();
   const taken = await folder.cli(['ui', '--port', url.port]);

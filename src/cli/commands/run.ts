@@ -1,16 +1,23 @@
 import type { Command } from 'commander';
+import type { Right } from '../../console/rights.ts';
 import { isMultiOutboxError } from '../../errors.ts';
 import type { RunReport } from '../../fleet/dispatch/run-report.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { addressArgument } from '../arguments.ts';
 import { beginDispatching } from '../dispatching.ts';
-import { exitCodes } from '../errors.ts';
+import { exitCodes, UsageError } from '../errors.ts';
 import { jsonLine } from '../output/json.ts';
 import { RunSums, runLine } from '../output/run.ts';
 import { duration, escapedLine } from '../output/text.ts';
 import type { Runner } from '../runner.ts';
 import { type ServedAddresses, serveAddresses } from '../serve-addresses.ts';
+import { allowDescription, portArgument, rightsArgument, serveConsole } from '../serve-console.ts';
+
+interface Options extends ServedAddresses {
+  readonly ui?: number;
+  readonly allow?: readonly Right[];
+}
 
 export function runCommand(program: Command, run: Runner): void {
   program
@@ -26,13 +33,21 @@ export function runCommand(program: Command, run: Runner): void {
       'serve /metrics for Prometheus over HTTP; the address may be that of --health',
       addressArgument,
     )
+    .option(
+      '--ui <port>',
+      'serve the console at this port of 127.0.0.1 (0: a free one), and print an address that works once',
+      portArgument,
+    )
+    .option('--allow <rights>', `with --ui: ${allowDescription}`, rightsArgument)
     .addHelpText(
       'after',
       '\nThe first signal stops the process gracefully: it settles finished messages and releases unstarted ones.\n' +
-        'A second signal ends the process at once. With --json every dispatch run is one line on standard output.',
+        'A second signal ends the process at once. With --json every dispatch run is one line on standard output, after one with the url of --ui.',
     )
-    .action((options: ServedAddresses, command: Command) =>
+    .action((options: Options, command: Command) =>
       run(command, async (session) => {
+        if (options.allow !== undefined && options.ui === undefined)
+          throw new UsageError('--allow says what the console may do; give --ui too.');
         const { json } = session.options;
         // The library logs each run with more fields, as a log file needs. On a terminal and with --json this command
         // reports the runs itself.
@@ -51,6 +66,7 @@ export function runCommand(program: Command, run: Runner): void {
         const { signal } = dispatching;
         const sums = new RunSums();
         let endServing = async () => {};
+        let endConsole = async () => {};
         try {
           endServing = await serveAddresses(options, {
             multiOutbox,
@@ -59,6 +75,11 @@ export function runCommand(program: Command, run: Runner): void {
             logger,
           });
           await requireRegistry(multiOutbox, logger);
+          if (options.ui !== undefined) {
+            const { ui: port, allow = ['look'] } = options;
+            const served = await serveConsole(session, multiOutbox, { port, allow, signal });
+            endConsole = () => served.close();
+          }
           const topics = multiOutbox.handlers.map(({ topic }) => topic).join(', ');
           logger.info(`Dispatching ${topics || '(no handlers)'}; press Ctrl+C or send SIGTERM to stop.`);
           await multiOutbox.run({
@@ -73,6 +94,7 @@ export function runCommand(program: Command, run: Runner): void {
           });
         } finally {
           dispatching.end();
+          await endConsole();
           await endServing();
         }
         logger.info(`Stopped after ${duration(sums.elapsedMs)}: ${sums.text()}.`);

@@ -40,7 +40,7 @@ export class LocalAccess {
       new Refusal(
         401,
         'UNAUTHORIZED',
-        "Open the address that 'multi-outbox ui' has printed. It works once; start the command again for a new one.",
+        "Open the address that the command has printed. It works once; 'multi-outbox ui' prints a new one.",
       ),
     );
   };

@@ -25,6 +25,8 @@ export interface LocalConsoleOptions {
   readonly actor: string;
   /** As of `ConsoleOptions`. */
   readonly settings?: SettingsInput;
+  /** As of `ConsoleOptions`; `close` fires it too. */
+  readonly signal?: AbortSignal;
   readonly logger: Logger;
 }
 
@@ -45,7 +47,7 @@ const unsafePorts: ReadonlySet<number> = new Set([
 function cannotListen(port: number, reason: string, cause?: unknown): MultiOutboxError {
   return new MultiOutboxError(
     'INVALID_CONFIGURATION',
-    `The console cannot listen on ${loopback}:${port}; choose another port with --port, or leave it out for a free one (${reason}).`,
+    `The console cannot listen on ${loopback}:${port}; choose another port, or 0 for a free one (${reason}).`,
     { cause },
   );
 }
@@ -53,12 +55,15 @@ function cannotListen(port: number, reason: string, cause?: unknown): MultiOutbo
 /** @throws MultiOutboxError INVALID_CONFIGURATION when the port is taken */
 export async function serveLocalConsole(
   multiOutbox: MultiOutbox,
-  { port, rights, actor, settings, logger }: LocalConsoleOptions,
+  { port, rights, actor, settings, signal, logger }: LocalConsoleOptions,
 ): Promise<LocalConsole> {
   if (unsafePorts.has(port))
     throw cannotListen(port, 'browsers refuse this port, because another protocol has it');
   const access = new LocalAccess(rights, actor);
   const stopping = new AbortController();
+  const stop = () => stopping.abort();
+  if (signal?.aborted) stop();
+  signal?.addEventListener('abort', stop, { once: true });
   // The handler needs the port, which is known once the server listens; until then there are no requests.
   let handler: RequestHandler = async () => new Response(null, { status: 503 });
   const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000 }, (incoming, outgoing) => {
@@ -90,7 +95,8 @@ export async function serveLocalConsole(
   return {
     url: access.address(`http://${hostOf(loopback)}`),
     async close() {
-      stopping.abort();
+      signal?.removeEventListener('abort', stop);
+      stop();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
