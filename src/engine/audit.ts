@@ -14,6 +14,7 @@ export const auditedActs = [
   'tenant-pause',
   'tenant-resume',
   'tenant-remove',
+  'tenant-change',
   'tenant-wake',
   'lease-release',
   'payload-show',

@@ -262,7 +262,7 @@ export async function createTestOutbox(options: TestOutboxOptions = {}): Promise
         await outbox.migrate({ tenants: [tenant.id] });
         return tenant;
       },
-      change: (input) => outbox.tenants.change(located(input)),
+      change: (input, options) => outbox.tenants.change(located(input), options),
     },
     clock,
     dispatch,

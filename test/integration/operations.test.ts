@@ -153,10 +153,22 @@ test('S3: each act has a row that says who, what, when and how many; also one th
   await face.tenants.pause('acme');
   await face.tenants.resume('acme');
   await face.tenants.wake('acme', { by: 'grace' });
+  await face.tenants.change({
+    id: 'acme',
+    auth: { kind: 'managed-identity' },
+    tags: { a: 'b' },
+    priority: 3,
+  });
+  await expect(face.tenants.change({ id: 'nobody' }, { by: 'grace' })).rejects.toMatchObject({
+    code: 'UNKNOWN_TENANT',
+  });
+  await expect(face.tenants.change({ id: 'acme', priority: 0.5 })).rejects.toThrow('priority');
   await face.leases('acme').release('report');
   const rows = await messages.audit();
   expect(rows.map(({ act, actor, tenantId, count }) => [act, actor, tenantId, count])).toEqual([
     ['lease-release', 'ada', 'acme', 0],
+    ['tenant-change', 'grace', 'nobody', null],
+    ['tenant-change', 'ada', 'acme', 1],
     ['tenant-wake', 'grace', 'acme', 1],
     ['tenant-resume', 'ada', 'acme', 1],
     ['tenant-pause', 'ada', 'acme', 1],
@@ -166,8 +178,10 @@ test('S3: each act has a row that says who, what, when and how many; also one th
     ['edit', 'grace', 'acme', 1],
     ['discard', 'ada', 'acme', 1],
   ]);
-  expect(rows[6]!.error).toMatch(/^MESSAGE_CHANGED: /);
-  expect(rows[8]!.selection).toEqual({ messageIds: [first!.messageId] });
+  expect(rows[2]!.selection).toMatchObject({ priority: 3, overrides: {}, auth: 'managed-identity' });
+  expect(rows[2]!.selection).not.toHaveProperty('tags');
+  expect(rows[8]!.error).toMatch(/^MESSAGE_CHANGED: /);
+  expect(rows[10]!.selection).toEqual({ messageIds: [first!.messageId] });
   expect(await messages.audit({ operationId: operation.id })).toHaveLength(2);
   expect(JSON.stringify(rows)).not.toContain('secret');
 });

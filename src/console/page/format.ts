@@ -30,6 +30,18 @@ export function duration(ms: number): string {
   return `${Math.floor(value / day)} d`;
 }
 
+/** A duration as a setting takes it, without rounding: `90s`, `5m`, `1500ms`. */
+export function exactDuration(ms: number): string {
+  const units = [
+    ['d', day],
+    ['h', hour],
+    ['m', minute],
+    ['s', second],
+  ] as const;
+  const [unit, size] = units.find(([, each]) => ms >= each && ms % each === 0) ?? ['ms', 1];
+  return `${ms / size}${unit}`;
+}
+
 /** Milliseconds since a time; null without one. */
 export function ageOf(utc: string | null, asOf: Date): number | null {
   return utc === null ? null : Math.max(0, asOf.getTime() - Date.parse(utc));

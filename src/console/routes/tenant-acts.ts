@@ -1,4 +1,8 @@
-import { json } from '../answer.ts';
+import * as v from 'valibot';
+import type { TenantRecord } from '../../engine/registry.ts';
+import { definitionOf, type TenantInput } from '../../fleet/tenants/definition.ts';
+import { json, Refusal } from '../answer.ts';
+import { text } from '../parameters.ts';
 import { type Route, type RouteContext, route } from '../route.ts';
 import { tenantRow } from '../tenants/tenant-row.ts';
 
@@ -11,7 +15,7 @@ const acts: Readonly<Record<string, Act>> = {
   resume: ({ multiOutbox, operator }, id) => multiOutbox.tenants.resume(id, { by: operator.actor }),
 };
 
-export const tenantActRoutes: readonly Route[] = Object.entries(acts).map(([name, act]) =>
+const simpleActs = Object.entries(acts).map(([name, act]) =>
   route({
     name: `tenants.${name}`,
     method: 'POST',
@@ -26,3 +30,44 @@ export const tenantActRoutes: readonly Route[] = Object.entries(acts).map(([name
     },
   }),
 );
+
+/** The bounds of the values are those of the library, which checks them. Null: as the fleet. */
+const overrides = {
+  batchSize: v.nullable(v.number()),
+  concurrency: v.nullable(v.number()),
+  /** Milliseconds, or text such as '5m' or 'never'. */
+  idleCeilingMs: v.nullable(v.union([v.number(), text(40)])),
+};
+
+export const tenantActRoutes: readonly Route[] = [
+  ...simpleActs,
+  route({
+    name: 'tenants.change',
+    method: 'POST',
+    path: '/api/tenants/:tenant/overrides',
+    rights: ['configure'],
+    touches: 'registry',
+    parameters: v.strictObject({
+      overrides: v.strictObject(overrides),
+      /** The `version` of the tenant that the operator has seen. */
+      version: v.number(),
+    }),
+    async handle({ multiOutbox, snapshots, operator }, { tenant: id, overrides: given, version }) {
+      const record = await multiOutbox.tenants.get(id);
+      // A change replaces the whole definition. What another host changes between this read and the write is lost.
+      if (record.version !== version)
+        throw new Refusal(
+          409,
+          'TENANT_CHANGED',
+          'The tenant has changed since the page has shown it. Look at its values now, and change it again.',
+        );
+      const chosen = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
+      const tenant: TenantInput = { ...definitionOf(record), overrides: chosen };
+      const changed = await multiOutbox.tenants.change(tenant, { by: operator.actor });
+      snapshots.forget();
+      return json({ version: changed.version, overrides: changed.overrides } satisfies ChangedTenant);
+    },
+  }),
+];
+
+export type ChangedTenant = Pick<TenantRecord, 'version' | 'overrides'>;

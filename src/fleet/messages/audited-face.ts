@@ -1,9 +1,10 @@
 /** The acts on tenants and leases, with their rows in the registry's record (S3). */
 import type { AuditedAct } from '../../engine/audit.ts';
 import type { TenantRecord } from '../../engine/registry.ts';
-import { MultiOutboxError, shownValue } from '../../errors.ts';
+import { MultiOutboxError, propertyOf, shownValue } from '../../errors.ts';
 import type { Leases } from '../../lease/leases.ts';
 import { optionsOf } from '../../options.ts';
+import { type TenantInput, tenantDefinition } from '../tenants/definition.ts';
 import type { ByOperator, Tenants } from '../tenants/registered-tenants.ts';
 import { type Audited, actorOf } from './audited.ts';
 
@@ -22,11 +23,32 @@ export function auditedTenants(tenants: Tenants, audited: Audited, actor: string
     };
   return {
     ...tenants,
+    async change(tenant, options = {}) {
+      const call = 'tenants.change';
+      const { by } = optionsOf(call, options, { by: true });
+      const { id, ...selection } = changedTo(tenant);
+      return audited(
+        { actor: actorOf(call, by, actor), act: 'tenant-change', tenantId: id, selection },
+        () => tenants.change(tenant),
+        () => 1,
+      );
+    },
     pause: act('tenant-pause', 'tenants.pause', tenants.pause),
     resume: act('tenant-resume', 'tenants.resume', tenants.resume),
     remove: act('tenant-remove', 'tenants.remove', tenants.remove),
     wake: act('tenant-wake', 'tenants.wake', tenants.wake),
   };
+}
+
+/**
+ * The definition that the record of acts shows: without tags, which may be many, and without the name of a setting that holds a
+ * secret. @throws INVALID_TENANT
+ */
+function changedTo(tenant: TenantInput) {
+  const { auth, tags: _tags, database, ...checked } = tenantDefinition(tenant);
+  // Where it has a default, the registry decides about that.
+  const named = propertyOf(tenant, 'database') === undefined ? {} : { database };
+  return { ...checked, ...named, auth: auth.kind };
 }
 
 /** @param released called after an operator has released a lease of this name */

@@ -11,7 +11,7 @@ export interface Tenants {
   /** @throws INVALID_TENANT, TENANT_EXISTS, DATABASE_IN_USE */
   add(tenant: TenantInput): Promise<TenantRecord>;
   /** Replaces the definition. @throws UNKNOWN_TENANT, INVALID_TENANT, DATABASE_IN_USE */
-  change(tenant: TenantInput): Promise<TenantRecord>;
+  change(tenant: TenantInput, options?: ByOperator): Promise<TenantRecord>;
   /** @throws UNKNOWN_TENANT */
   get(tenantId: string): Promise<TenantRecord>;
   /** @throws INVALID_ARGUMENT */

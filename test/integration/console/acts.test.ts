@@ -151,6 +151,41 @@ test('S3: a tenant is paused and resumed by whoever acts, and the table shows it
   ]);
 });
 
+test('S3: overrides are changed as they were seen, by the checks of the library, and the rest of the tenant stays', async () => {
+  const { face, client } = await withDead(0);
+  await face.tenants.change({ id: 'acme', priority: 7, tags: { region: 'eu' } });
+  const path = '/api/tenants/acme/overrides';
+  const seen = (await client.get('/api/tenants/acme')).json;
+  const overrides = { batchSize: 50, concurrency: null, idleCeilingMs: '90s' };
+  const changed = await client.post(path, { overrides, version: seen.version });
+  expect(changed.json).toMatchObject({ overrides: { batchSize: 50, idleCeilingMs: 90_000 } });
+  expect(await face.tenants.get('acme')).toMatchObject({
+    priority: 7,
+    tags: { region: 'eu' },
+    overrides: { batchSize: 50, idleCeilingMs: 90_000 },
+  });
+
+  // Somebody else has changed it since.
+  const stale = await client.post(path, { overrides, version: seen.version });
+  expect(stale).toMatchObject({ status: 409, json: { error: { code: 'TENANT_CHANGED' } } });
+  const { version } = changed.json;
+  for (const wrong of [{ batchSize: 0 }, { concurrency: 1.5 }, { idleCeilingMs: 'often' }])
+    expect(await client.post(path, { overrides: { ...overrides, ...wrong }, version })).toMatchObject({
+      status: 422,
+      json: { error: { code: 'INVALID_TENANT' } },
+    });
+  for (const wrong of [{ batchSize: '50' }, { database: 'other' }, { idleCeilingMs: 'x'.repeat(41) }])
+    expect(await client.post(path, { overrides: { ...overrides, ...wrong }, version })).toMatchObject({
+      status: 400,
+    });
+  const none = { batchSize: null, concurrency: null, idleCeilingMs: null };
+  await client.post(path, { overrides: none, version });
+  expect((await face.tenants.get('acme')).overrides).toEqual({});
+  const [row] = (await client.get('/api/audit')).json;
+  expect(row).toMatchObject({ actor: 'kim', act: 'tenant-change', tenantId: 'acme', count: 1 });
+  expect(row.selection).toMatchObject({ overrides: {}, priority: 7 });
+});
+
 test('S3: an operation counts first, changes nothing until it is run, and can be read while it runs', async () => {
   const { client } = await withDead(4);
   const groups = (await client.get('/api/errors')).json;

@@ -75,6 +75,43 @@ else
       }
     });
 
+    test('S3: a tenant gets values of its own, and what is typed is not lost to a poll', async () => {
+      const { multiOutbox } = await consoleFleet(place.folder);
+      try {
+        const { page, complaints } = await browser.open(multiOutbox);
+        await page.getByRole('heading', { level: 1, name: 'Pulse' }).waitFor();
+        await page.goto(`${page.url().replace(/\/$/, '')}/tenants/hostile`);
+        const button = page.getByRole('button', { name: 'Change the overrides' });
+        const batchSize = page.getByRole('textbox', { name: 'Batch size' });
+        await batchSize.fill('9999');
+        await page.waitForResponse((response) => response.url().endsWith('/api/tenants/hostile'));
+        expect(await batchSize.inputValue()).toBe('9999');
+        const dialog = page.getByRole('dialog');
+        const confirm = dialog.getByRole('button', { name: 'Change the overrides' });
+        await button.click();
+        await dialog.getByText('Batch size: as the fleet → 9999').waitFor();
+        await confirm.click();
+        await dialog.getByRole('alert').getByText('outside its bounds').waitFor();
+        await page.getByRole('button', { name: 'Leave it' }).click();
+        await batchSize.fill('25');
+        await page.getByRole('textbox', { name: 'Idle ceiling' }).fill('5m');
+        await button.click();
+        await confirm.click();
+        await dialog.getByText('Changed.').waitFor();
+        await page.getByRole('button', { name: 'Close' }).click();
+        await button.and(page.locator('button:disabled')).waitFor();
+        expect((await multiOutbox.tenants.get('hostile')).overrides).toEqual({
+          batchSize: 25,
+          idleCeilingMs: 300_000,
+        });
+        // The browser itself logs the answer 422.
+        expect(complaints.filter((each) => !each.includes('422'))).toEqual([]);
+      } finally {
+        await browser.clear();
+        await multiOutbox.close();
+      }
+    });
+
     test('S4: who may only look sees no act and no payload, and an address wakes no database by itself', async () => {
       const { multiOutbox } = await consoleFleet(place.folder);
       try {

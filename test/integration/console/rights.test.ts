@@ -84,6 +84,7 @@ test('S4: the table of rights is that of the documents', () => {
     'tenants.wake': 'act',
     'tenants.pause': 'act',
     'tenants.resume': 'act',
+    'tenants.change': 'configure',
     'tenants.release-lease': 'act',
     'leases.release': 'act',
     'messages.payload': 'payload',

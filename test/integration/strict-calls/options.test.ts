@@ -121,7 +121,10 @@ const calls: Readonly<Record<string, readonly Call[] | string>> = {
     ({ face }) => face.tenants.add({ id: 'a', overrides: odd }),
     ({ face }) => face.tenants.add({ id: 'a', auth: withOdd({ kind: 'managed-identity' }) }),
   ],
-  'face.tenants.change': [({ face }) => face.tenants.change(withOdd({ id: 'acme' }))],
+  'face.tenants.change': [
+    ({ face }) => face.tenants.change(withOdd({ id: 'acme' })),
+    ({ face }) => face.tenants.change({ id: 'acme' }, odd),
+  ],
   'face.tenants.list': [({ face }) => face.tenants.list(odd)],
   'face.tenants.get': 'an id',
   'face.tenants.wake': [({ face }) => face.tenants.wake('acme', odd)],

@@ -209,7 +209,7 @@ export const validArguments: Readonly<Record<string, ((scene: Scene) => readonly
     },
   ],
   'face.tenants.add': () => [tenant()],
-  'face.tenants.change': () => [{ id: 'acme', priority: 1, tags: { a: 'b' } }],
+  'face.tenants.change': () => [{ id: 'acme', priority: 1, tags: { a: 'b' } }, { by: 'ann' }],
   'face.tenants.list': () => [{ status: 'active', limit: 5, after: 'a' }],
   'face.tenants.get': () => ['acme'],
   'face.tenants.pause': () => ['other', { by: 'ann' }],

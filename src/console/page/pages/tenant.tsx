@@ -11,6 +11,7 @@ import { Count } from '../parts/numbers.tsx';
 import { PolledPart } from '../parts/states.tsx';
 import { TenantActs } from '../parts/tenant-acts.tsx';
 import { TenantHistory } from '../parts/tenant-history.tsx';
+import { TenantOverrides } from '../parts/tenant-overrides.tsx';
 import { FailingTopics, QueueCounts } from '../parts/tenant-queues.tsx';
 import { usePolled } from '../polling.ts';
 import type { PageProps } from './page-props.ts';
@@ -68,6 +69,7 @@ export function TenantPage({ names }: PageProps) {
               <div>
                 <Schedule tenant={data} asOf={asOf} />
                 <Definition tenant={data} asOf={asOf} />
+                <TenantOverrides tenant={data} onDone={tenant.refresh} />
               </div>
             </div>
           </>
