@@ -2,6 +2,7 @@
 import type { Assets } from './assets.ts';
 import type { Route } from './route.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { doctorRoutes } from './routes/doctor.ts';
 import { errorRoutes } from './routes/errors.ts';
 import { fleetRoutes } from './routes/fleet.ts';
 import { messageRoutes } from './routes/messages.ts';
@@ -26,4 +27,5 @@ export const apiRoutes: readonly Route[] = [
   ...operationRoutes,
   ...auditRoutes,
   ...fleetRoutes,
+  ...doctorRoutes,
 ];

@@ -14,6 +14,7 @@ export const pagePaths = [
   '/plans',
   '/leases',
   '/tenants/:tenant/leases',
+  '/doctor',
   '/about',
   '/operations',
   '/operations/:operation',

@@ -20,6 +20,11 @@ else
     let fleet: ConsoleFleet;
     beforeAll(async () => {
       fleet = await consoleFleet(folder.folder);
+      await fleet.multiOutbox.messages.operations.create({
+        act: 'replay',
+        filter: { topic: 'invoices', states: ['dead'] },
+        tenants: ['globex'],
+      });
       await browser.start();
     });
     afterEach(() => browser.clear());
@@ -214,8 +219,14 @@ else
 
     const lookedAt = [
       ...['/', '/tenants', '/tenants/initech', '/tenants/tyrell', '/tenants/hostile'],
-      ...['/topics', '/plans', '/leases', '/about'],
+      ...['/topics', '/plans', '/leases', '/about', '/operations', '/audit'],
     ];
+    /** What touches tenants' databases is read after a click. */
+    const clickedFor = [
+      ['/errors', 'main section.group'],
+      ['/tenants/hostile/messages/outbox?state=dead', 'main table'],
+      ['/tenants/initech/leases', 'main table'],
+    ] as const;
 
     test.each([
       ['light', { width: 1440, height: 900 }],
@@ -229,15 +240,35 @@ else
         });
         await heading(page, 'Pulse').waitFor();
         const base = page.url().replace(/\/$/, '');
-        for (const path of lookedAt) {
-          await page.goto(`${base}${path}`);
-          await page.locator('main section table').first().waitFor();
+        const check = async (path: string) => {
           expect([path, await violations(page)]).toEqual([path, []]);
           const [inner, width] = (await page.evaluate(
             '[document.documentElement.scrollWidth, window.innerWidth]',
           )) as number[];
           expect([path, inner]).toEqual([path, width]);
+        };
+        for (const path of lookedAt) {
+          await page.goto(`${base}${path}`);
+          await page.locator('main section table').first().waitFor();
+          await check(path);
         }
+        for (const [path, shown] of clickedFor) {
+          await page.goto(`${base}${path}`);
+          await page.getByRole('button', { name: 'Read now' }).click();
+          await page.locator(shown).first().waitFor();
+          await check(path);
+        }
+        await page.goto(`${base}/tenants/hostile/messages/outbox?state=dead`);
+        await page.getByRole('button', { name: 'Read now' }).click();
+        await page.locator('main tbody').getByRole('link').first().click();
+        await page.getByRole('button', { name: /^Show/ }).click();
+        await page.getByRole('textbox', { name: 'New payload' }).waitFor();
+        await check('a message');
+        await page.goto(`${base}/doctor`);
+        await page.getByRole('button', { name: /^Check the registry and/ }).click();
+        await page.getByText(/^22 of 22 databases checked/).waitFor();
+        await page.getByRole('row', { name: /^tyrell problem/ }).waitFor();
+        await check('/doctor');
         expect(complaints).toEqual([]);
       },
     );

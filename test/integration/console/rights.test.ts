@@ -103,6 +103,7 @@ test('S4: the table of rights is that of the documents', () => {
 /** Parameters that name tenants outside the path, by route; the walk fails for a route that takes them and is not here. */
 const naming: Readonly<Record<string, (ids: readonly string[]) => string | object>> = {
   'tenants.activity': (ids) => `?ids=${ids.join(',')}`,
+  'doctor.check': (ids) => `?ids=${ids.join(',')}`,
   'audit.list': ([id]) => `?tenant=${id}`,
   'operations.create': (tenants) => ({ act: 'replay', queue: 'outbox', filter: { topic: 'a' }, tenants }),
   'operations.create-destructive': (tenants) => ({

@@ -2,6 +2,7 @@ import type { FunctionComponent } from 'preact';
 import type { Place } from '../location.tsx';
 import { AboutPage } from './about.tsx';
 import { AuditPage } from './audit.tsx';
+import { DoctorPage } from './doctor.tsx';
 import { ErrorsPage } from './errors.tsx';
 import { LeasesPage, TenantLeasesPage } from './leases.tsx';
 import { MessagePage } from './message.tsx';
@@ -41,6 +42,7 @@ const pages: readonly Page[] = [
   { path: '/plans', title: () => 'Plans', Page: PlansPage },
   { path: '/leases', title: () => 'Hosts and leases', Page: LeasesPage },
   { path: '/tenants/:tenant/leases', title: ({ tenant }) => `Leases of ${tenant}`, Page: TenantLeasesPage },
+  { path: '/doctor', title: () => 'Doctor', Page: DoctorPage },
   { path: '/about', title: () => 'About', Page: AboutPage },
   { path: '/audit', title: () => 'Audit', Page: AuditPage },
 ];

@@ -28,6 +28,7 @@ export const sections: readonly { readonly title: string; readonly pages: readon
     pages: [
       { title: 'Operations', path: '/operations', key: 'o' },
       { title: 'Audit', path: '/audit', key: 'a' },
+      { title: 'Doctor', path: '/doctor', key: 'd' },
       { title: 'About', path: '/about', key: 'b' },
     ],
   },

@@ -50,6 +50,9 @@ export function TenantPage({ names }: PageProps) {
               <Link to={`/tenants/${encodeURIComponent(id)}/leases`} class="button">
                 Leases…
               </Link>
+              <Link to="/doctor" query={{ tenant: id }} class="button">
+                Doctor…
+              </Link>
               <Link to="/audit" query={{ tenant: id }}>
                 Audit
               </Link>
