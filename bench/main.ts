@@ -10,6 +10,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { environmentPrefix } from '../src/settings.ts';
 import type { Benchmark } from './benchmark.ts';
 import { coldStart } from './cold-start.ts';
+import { consolePages } from './console.ts';
 import { drain } from './drain.ts';
 import { enqueue } from './enqueue.ts';
 import { fanOut } from './fan-out.ts';
@@ -42,6 +43,7 @@ const benchmarks: readonly Benchmark[] = [
   fanOut,
   coldStart,
   telemetry,
+  consolePages,
 ];
 
 /** The other benchmarks measure only this process, or files. */

@@ -104,6 +104,7 @@ describeBench('a quick run of all benchmarks', () => {
         'fan-out',
         'cold-start',
         'telemetry',
+        'console',
       ]),
     );
     for (const { measurements, targets, notes } of document.benchmarks) {
@@ -177,6 +178,13 @@ describeBench('a quick run of all benchmarks', () => {
 
   test('D7: the telemetry of idle runs and of an idle minute is measured', () => {
     expect(countsOf('telemetry')).toEqual([{ runs: 5 }, { plans: 12, runs: 3 }]);
+  });
+
+  test('S4: pages of the console are measured', () => {
+    expect(countsOf('console')).toEqual([
+      { registered: 150, page: 100 },
+      { registered: 300, page: 100 },
+    ]);
   });
 
   test('F3: a plan of many tenants fans out in pages', () => {
