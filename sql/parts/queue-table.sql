@@ -77,6 +77,7 @@ BEGIN
     CONSTRAINT [CK_$(Queue)_Status] CHECK (Status BETWEEN 0 AND 3),
     -- Nothing would ever unblock a message that is blocked although it has no key.
     CONSTRAINT [CK_$(Queue)_Blocked] CHECK (Blocked BETWEEN 0 AND 2 AND (Blocked <> 1 OR OrderingKey IS NOT NULL)),
+    CONSTRAINT [CK_$(Queue)_InGroup] CHECK ((InGroup = 1 OR Status >= 2) AND (InGroup = 0 OR Status <> 2 OR OrderingKey IS NULL)),
     CONSTRAINT [CK_$(Queue)_Counts] CHECK (Attempts >= 0 AND Parks >= 0 AND ReplayCount >= 0),
     CONSTRAINT [CK_$(Queue)_ClaimFence] CHECK (ClaimFence BETWEEN 0 AND 9007199254740991),
     CONSTRAINT [CK_$(Queue)_Headers] CHECK (ISJSON(Headers) = 1),
