@@ -278,7 +278,8 @@ BEGIN
     DueSetUtc = CASE WHEN o.Kind = N'retry' OR (o.Kind = N'release' AND o.DelayMs > 0) THEN @Now ELSE q.DueSetUtc END,
     SettledUtc = CASE WHEN o.Kind IN (N'done', N'dead') THEN @Now END,
     -- A release, or an outcome of an unstarted message, takes back the attempt that this claim counted (Q5).
-    Attempts = q.Attempts - CASE WHEN o.Kind = N'release' OR o.Unstarted = 1 THEN 1 ELSE 0 END,
+    -- Another program may have set them to 0 meanwhile; the table would refuse less, and with it the whole batch (Q15).
+    Attempts = q.Attempts - CASE WHEN (o.Kind = N'release' OR o.Unstarted = 1) AND q.Attempts > 0 THEN 1 ELSE 0 END,
     Parks = CASE WHEN o.Parked = 0 THEN 0 WHEN q.Parks < 2147483647 THEN q.Parks + 1 ELSE q.Parks END,
     Recovered = CASE WHEN o.Kind = N'release' THEN q.Recovered ELSE 0 END,
     -- A message that goes back into its ordering group is blocked until it is the group's head.
