@@ -13,6 +13,8 @@ GRANT EXECUTE ON [$(Schema)].[Plan_Commit] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Tenant_Report] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Tenant_SetFailingTopics] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Tenant_Postpone] TO [$(Schema)_dispatcher];
+-- The release of a run's lease makes its tenant due.
+GRANT EXECUTE ON [$(Schema)].[Tenant_Postpone] TO [$(Schema)_operator];
 GRANT EXECUTE ON [$(Schema)].[Tenant_Wake] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Tenant_HasWoken] TO [$(Schema)_dispatcher];
 GRANT EXECUTE ON [$(Schema)].[Tenant_Get] TO [$(Schema)_dispatcher];
