@@ -57,7 +57,7 @@ const conditions = [
   equals('DedupKey', ':dedupKey'),
   equals('CorrelationId', ':correlationId'),
   equals('Source', ':source'),
-  '(:settledUntil IS NULL OR SettledUtc <= :settledUntil)',
+  '(:settledUntil IS NULL OR SettledUtc <= :settledUntil OR SettledUtc > :settledNow)',
   '(:enqueuedFrom IS NULL OR EnqueuedUtc >= :enqueuedFrom)',
   '(:enqueuedBefore IS NULL OR EnqueuedUtc < :enqueuedBefore)',
   contains("fold_case(coalesce(LastError, ''))", ':errorText'),
@@ -102,7 +102,8 @@ function valuesOf(filter: MessageFilter, now: number) {
     dedupKey: filter.dedupKey ?? null,
     correlationId: filter.correlationId ?? null,
     source: filter.source ?? null,
-    // If the clock was set back, a message may have ended later than now (Q16).
+    // If the clock was set back, a message may have ended later than now: it is old enough (Q16).
+    settledNow: now,
     settledUntil: olderThanMs === undefined || olderThanMs === 0 ? null : now - wholeMs(olderThanMs),
     enqueuedFrom: filter.enqueuedFrom?.getTime() ?? null,
     enqueuedBefore: filter.enqueuedBefore?.getTime() ?? null,
