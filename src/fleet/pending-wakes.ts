@@ -23,6 +23,9 @@ const mostNamed = 20;
  * late, and a producer may close its multi-outbox right after its commit.
  */
 const awaitCommitsMs = 100;
+
+/** As long as a commit is waited for when it can be noticed. */
+const unnoticedWakeMs = 60_000;
 /** Milliseconds that `close` waits for the registry. */
 const awaitRegistryMs = 5_000;
 
@@ -59,6 +62,8 @@ export class PendingWakes {
   readonly #commits = new InFlight();
   /** The tenants of which the log says that commits cannot be noticed. */
   readonly #unnoticed = new Set<string>();
+  /** The later wakes of tenants whose commits cannot be noticed. */
+  readonly #later = new Map<string, { readonly timer: NodeJS.Timeout; isAskedAgain: boolean }>();
   #timer: NodeJS.Timeout | undefined;
   #isFull = false;
   #isClosed = false;
@@ -83,8 +88,8 @@ export class PendingWakes {
 
   /**
    * As `wake`, in the background, once `committed` has resolved to true. The caller may have ended by then, and could not
-   * send a request. When it rejects, the commit cannot be noticed, so the tenant is woken at once: an unnecessary wake is
-   * better than a missing one.
+   * send a request. When it rejects, the commit cannot be noticed, so the tenant is woken at once, and once more when the
+   * transaction has had a minute: an unnecessary wake is better than a missing one.
    */
   wakeAfter(tenantId: string, committed: Promise<boolean>): void {
     void this.#commits.track(
@@ -92,10 +97,28 @@ export class PendingWakes {
         (isCommitted) => (isCommitted ? this.wake(tenantId) : undefined),
         (error) => {
           this.#tellUnnoticed(tenantId, error);
+          this.#wakeLater(tenantId);
           return this.wake(tenantId);
         },
       ),
     );
+  }
+
+  /** One timer for each tenant, whatever the number of its transactions; it does not keep the process alive. */
+  #wakeLater(tenantId: string): void {
+    if (this.#isClosed) return;
+    const known = this.#later.get(tenantId);
+    if (known !== undefined) {
+      known.isAskedAgain = true;
+      return;
+    }
+    const timer = setTimeout(() => {
+      const isAskedAgain = this.#later.get(tenantId)?.isAskedAgain === true;
+      this.#later.delete(tenantId);
+      if (isAskedAgain) this.#wakeLater(tenantId);
+      void this.wake(tenantId);
+    }, unnoticedWakeMs).unref();
+    this.#later.set(tenantId, { timer, isAskedAgain: false });
   }
 
   /** Warns once for each tenant, because every transaction of its producers has the same error. */
@@ -103,7 +126,7 @@ export class PendingWakes {
     const isKnown = this.#unnoticed.has(tenantId);
     if (!isKnown && this.#unnoticed.size < mostPending) this.#unnoticed.add(tenantId);
     this.#options.logger[isKnown ? 'debug' : 'warn'](
-      'This process cannot notice the commits of its producers’ transactions, so it woke the tenant before the commit; call wake after the commit, or remove the cause.',
+      'This process cannot notice the commits of its producers’ transactions, so it wakes the tenant at once and a minute later; call wake after the commit, or remove the cause.',
       { tenantId, error: describeError(error) },
     );
   }
@@ -114,8 +137,10 @@ export class PendingWakes {
    */
   async close(): Promise<string[]> {
     await atMost(awaitCommitsMs, this.#commits.ended());
+    for (const tenantId of this.#later.keys()) void this.wake(tenantId);
     await atMost(awaitRegistryMs, this.#calls.ended());
     this.#isClosed = true;
+    for (const { timer } of this.#later.values()) clearTimeout(timer);
     clearTimeout(this.#timer);
     // A repeat that is under way is the last try of its tenants.
     const mayRepeat = this.#pending.size > 0 && this.#repeated.length === 0;

@@ -213,6 +213,31 @@ describe('wakes that fail (F7)', () => {
       { message: expect.stringContaining('cannot notice the commits'), fields: { tenantId: 'b' } },
     ]);
     expect(JSON.stringify(warned)).toContain('the login lacks a permission');
+    await wakes.close();
+  });
+
+  test('F7: a tenant whose commits cannot be noticed is woken once more after a minute, and at close', async () => {
+    const pending = scene();
+    const unnoticed = () => Promise.reject(new Error('the login lacks a permission'));
+    pending.wakes.wakeAfter('a', unnoticed());
+    await turns();
+    await pass(59_000);
+    // This transaction may end up to a minute from now.
+    pending.wakes.wakeAfter('a', unnoticed());
+    await turns();
+    expect(pending.registry.calls).toEqual([['a'], ['a']]);
+    await pass(1_000);
+    expect(pending.registry.calls).toHaveLength(3);
+    await pass(60_000);
+    expect(pending.registry.calls).toHaveLength(4);
+    await pass(600_000);
+    expect(pending.registry.calls).toHaveLength(4);
+    pending.wakes.wakeAfter('b', unnoticed());
+    await turns();
+    await pending.wakes.close();
+    expect(pending.registry.calls.slice(4)).toEqual([['b'], ['b']]);
+    await pass(600_000);
+    expect(pending.registry.calls).toHaveLength(6);
   });
 });
 
