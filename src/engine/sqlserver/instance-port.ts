@@ -50,6 +50,7 @@ function ask(address: string, instance: string, signal: AbortSignal, port: numbe
     socket.send(question);
   };
   const giveUp = () => reject(signal.reason);
+  signal.throwIfAborted();
   signal.addEventListener('abort', giveUp, { once: true });
   socket.on('error', () => reject(failed(`cannot be reached on UDP port ${port}`)));
   socket.on('message', (answer) => {
@@ -57,8 +58,10 @@ function ask(address: string, instance: string, signal: AbortSignal, port: numbe
     if (found === null) reject(failed(`knows no TCP port of the instance '${instance}'`));
     else resolve(found);
   });
-  // A connected socket takes datagrams of this address alone, and reports that no program listens there.
-  socket.connect(port, address, send);
+  // A connected socket takes datagrams of this address alone, and reports that no program listens there. With a callback,
+  // Node would pass a failed connect to it, and not to the listener of errors.
+  socket.once('connect', send);
+  socket.connect(port, address);
   return promise.finally(() => {
     clearTimeout(timer);
     signal.removeEventListener('abort', giveUp);
