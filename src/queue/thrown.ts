@@ -1,14 +1,13 @@
 /** What a handler throws to say how its message goes on (D3). */
-import { MultiOutboxError, propertyOf, shownValue } from '../errors.ts';
+import { errorText, isError, MultiOutboxError, propertyOf, shownValue } from '../errors.ts';
 import { type DurationInput, parseDuration } from '../settings.ts';
 
 /** Throw it when no further attempt can succeed: the message goes to Dead with this error. */
 export class PermanentError extends Error {
   override readonly name = 'PermanentError';
 
-  /** @throws MultiOutboxError INVALID_ARGUMENT */
   constructor(message?: string, options?: ErrorOptions) {
-    super(message === undefined ? undefined : textOf('PermanentError', message), causeIn(options));
+    super(textOf(message), causeIn(options));
   }
 }
 
@@ -23,7 +22,7 @@ export class Snooze extends Error {
 
   /** @param delay milliseconds, or text such as '5m' @throws MultiOutboxError INVALID_ARGUMENT */
   constructor(delay: DurationInput, reason = 'the handler asked to be called later') {
-    super(textOf('Snooze', reason));
+    super(textOf(reason));
     this.delayMs = delayOf('Snooze', delay);
   }
 }
@@ -39,7 +38,7 @@ export class RetryAfter extends Error {
 
   /** @param delay milliseconds, or text such as '5m' @throws MultiOutboxError INVALID_ARGUMENT */
   constructor(delay: DurationInput, message: string, options?: ErrorOptions) {
-    super(textOf('RetryAfter', message), causeIn(options));
+    super(textOf(message), causeIn(options));
     this.delayMs = Math.max(0, delayOf('RetryAfter', delay));
   }
 }
@@ -50,9 +49,10 @@ function causeIn(options: ErrorOptions | undefined): ErrorOptions | undefined {
   return cause === undefined ? undefined : { cause };
 }
 
-function textOf(name: string, text: string): string {
-  if (typeof text === 'string') return text;
-  throw new MultiOutboxError('INVALID_ARGUMENT', `${name} needs a text, got ${shownValue(text)}.`);
+/** A handler that throws must get the outcome that it names (D3), so a reason that is no text does not stand in its way. */
+function textOf(reason: unknown): string | undefined {
+  if (typeof reason === 'string' || reason === undefined) return reason;
+  return isError(reason) ? errorText(reason) : shownValue(reason);
 }
 
 function delayOf(name: string, delay: DurationInput): number {

@@ -20,6 +20,14 @@ describe('what a handler throws (D3)', () => {
     expect(of(new PermanentError('no such customer'))).toEqual({ kind: 'dead', error: 'no such customer' });
   });
 
+  test('D3: a reason that is no text does not change the outcome that the handler named', () => {
+    const body = { error: 1 } as never;
+    expect(of(new PermanentError(body)).kind).toBe('dead');
+    expect(of(new PermanentError(new Error('gone') as never))).toEqual({ kind: 'dead', error: 'gone' });
+    expect(of(new Snooze(60_000, body))).toMatchObject({ kind: 'release', delayMs: 60_000 });
+    expect(of(new RetryAfter('5m', undefined as never))).toMatchObject({ kind: 'retry', delayMs: 300_000 });
+  });
+
   test('D3: Snooze releases the message after its delay, at any attempt', () => {
     expect(of(new Snooze(250, 'closed for lunch'), 99)).toEqual({
       kind: 'release',
