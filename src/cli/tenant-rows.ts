@@ -1,7 +1,7 @@
 /** Reads the rows of a CSV file of tenants as a stream, so that the file may have any length. */
 import type { Readable } from 'node:stream';
 import { UsageError } from './errors.ts';
-import { shorten } from './output/text.ts';
+import { escapedLine, shorten } from './output/text.ts';
 import { type FieldValues, type TenantField, tenantFields } from './tenant-fields.ts';
 
 /** A valid row, or the problem with it. */
