@@ -182,17 +182,23 @@ describeOnServer(`coming from another outbox (${serverVariable})`, () => {
     expect(await open()).toEqual([{ Nth: 2 }]);
   });
 
-  test('NServiceBus: the operations of rows that are not dispatched are moved, in one transaction with their marks', async () => {
-    const operation = (text: string, index: number) => ({
+  test('NServiceBus: the operations of rows that are not dispatched are moved with their delays, in one transaction with their marks', async () => {
+    const inTwoDays = new Date(Date.now() + 48 * 3_600_000).toISOString();
+    const types = {
+      'NServiceBus.EnclosedMessageTypes': 'Shop.OrderPlaced, Shop, Version=1.0.0.0;Shop.IEvent, Shop',
+    };
+    const operation = (index: number, text: string, options: object = {}, typed: object = types) => ({
       MessageId: `sent-${index}`,
-      Options: {},
+      Options: options,
       Body: Buffer.from(text).toString('base64'),
-      Headers: {
-        'NServiceBus.EnclosedMessageTypes': 'Shop.OrderPlaced, Shop, Version=1.0.0.0;Shop.IEvent, Shop',
-        'NServiceBus.CorrelationId': '7',
-      },
+      Headers: { ...typed, 'NServiceBus.CorrelationId': '7' },
     });
-    const operations = JSON.stringify(['{"order":"é"}', '{"order":2}'].map(operation));
+    const operations = JSON.stringify([
+      operation(0, '{"order":"é"}'),
+      operation(1, '2', { DelayDeliveryFor: '1.02:00:00.5000000' }),
+      operation(2, '3', { DeliverAt: '2026-01-31 12:00:00:000000 Z' }),
+      operation(3, '4', { DeliverAt: `${inTwoDays.replace('T', ' ').slice(0, 19)}:000000 Z` }, {}),
+    ]);
     await batch(`INSERT dbo.Shop_OutboxData (MessageId, Dispatched, PersistenceVersion, Operations) VALUES
       (N'incoming 1', 0, '8.0.0', N'${operations}'), (N'incoming 2', 1, '8.0.0', N'[]')`);
     const project = new UserProject();
@@ -214,15 +220,21 @@ describeOnServer(`coming from another outbox (${serverVariable})`, () => {
         await multiOutbox.close();`,
       );
       project.env[tenantsSetting] = databases.connectionString;
-      expect((await project.node('main.mjs')).stdout).toBe('2\n0\n');
+      expect((await project.node('main.mjs')).stdout).toBe('4\n0\n');
     } finally {
       project.remove();
     }
     const moved = { Topic: 'Shop.OrderPlaced', CorrelationId: '7', IsDelayed: 0 };
     expect(await stored()).toEqual([
       { ...moved, Payload: '{"order":"é"}', MovedFrom: 'dbo.Shop_OutboxData/sent-0' },
-      { ...moved, Payload: '{"order":2}', MovedFrom: 'dbo.Shop_OutboxData/sent-1' },
+      { ...moved, Payload: '2', MovedFrom: 'dbo.Shop_OutboxData/sent-1', IsDelayed: 1 },
+      { ...moved, Payload: '3', MovedFrom: 'dbo.Shop_OutboxData/sent-2' },
+      { ...moved, Topic: 'untyped', Payload: '4', MovedFrom: 'dbo.Shop_OutboxData/sent-3', IsDelayed: 1 },
     ]);
+    const hours =
+      await query(`SELECT CAST(ROUND(DATEDIFF(second, EnqueuedUtc, DueUtc) / 3600.0, 0) AS int) AS Hours
+      FROM messaging.Outbox WHERE DueUtc > EnqueuedUtc ORDER BY Sequence`);
+    expect(hours).toEqual([{ Hours: 26 }, { Hours: 48 }]);
   });
 
   test('Hangfire: enqueued and scheduled jobs are moved and stay as deleted ones; those fetched stay; a job goes back once', async () => {
