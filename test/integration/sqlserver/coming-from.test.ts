@@ -247,9 +247,11 @@ describeOnServer(`coming from another outbox (${serverVariable})`, () => {
       job(short, 'Enqueued', '["17"]'),
       job(short, 'Processing', '["18"]'),
       job(long, 'Scheduled', '["\\"Ann\\""]'),
-      `INSERT HangFire.JobQueue (JobId, Queue, FetchedAt) VALUES (1, N'default', NULL), (2, N'default', GETUTCDATE())`,
+      `INSERT HangFire.JobQueue (JobId, Queue, FetchedAt) VALUES
+        (1, N'default', NULL), (2, N'default', GETUTCDATE()), (77, N'default', NULL)`, // 77 and 78 have no job
       `INSERT HangFire.[Set] ([Key], Score, Value) VALUES
-        (N'schedule', CAST(DATEDIFF(second, '1970-01-01', GETUTCDATE()) AS float) + 3600, N'3'), (N'recurring-jobs', 0, N'nightly')`,
+        (N'schedule', CAST(DATEDIFF(second, '1970-01-01', GETUTCDATE()) AS float) + 3600, N'3'), (N'schedule', 0, N'78'),
+        (N'recurring-jobs', 0, N'nightly')`,
     );
     const move = blockOf('docs/coming-from.md', 'sql', 'from-hangfire').code;
     expect([await movedBy(move), await movedBy(move)]).toEqual([2, 0]);
