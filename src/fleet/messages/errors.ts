@@ -45,19 +45,36 @@ const mostListed = 20;
 /** So that errors which are all different do not fill the memory. */
 const mostGroups = 10_000;
 
-const folds: readonly (readonly [RegExp, string])[] = [
+/** A pattern, what stands for its matches, and which of them are folded, if not all. */
+const folds: readonly (readonly [pattern: RegExp, name: string, isFolded?: (match: string) => boolean])[] = [
   [/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi, '<id>'],
   // An apostrophe within a word quotes nothing.
   [/"[^"]*"|(?<!\w)'[^']*'(?!\w)|`[^`]*`|“[^”]*”|«[^»]*»/g, '<text>'],
-  // Letters and digits mixed, such as a hash or a key.
-  [/\b(?=\w*\d\w*[a-z]\w*\d)\w{8,}\b/gi, '<id>'],
+  [/\b\w{8,}\b/g, '<id>', isMixed],
   [/\d+(?:[.,:]\d+)*/g, '<n>'],
   [/\s+/g, ' '],
 ];
 
+/**
+ * Whether a letter stands between two digits of the word, as in a hash or a key. One pattern for it would try the digits and
+ * letters of a long word in all combinations.
+ */
+function isMixed(word: string): boolean {
+  const digit = /[0-9]/;
+  const first = word.search(digit);
+  if (first < 0) return false;
+  let last = word.length - 1;
+  while (!digit.test(word[last]!)) last--;
+  return /[a-z]/i.test(word.slice(first + 1, last));
+}
+
+function replaced(text: string, [pattern, , isFolded]: (typeof folds)[number], by: string): string {
+  return text.replace(pattern, (match) => (isFolded === undefined || isFolded(match) ? by : match));
+}
+
 /** The text of an error without what differs from message to message. */
 export function foldedError(text: string): string {
-  const folded = folds.reduce((each, [pattern, name]) => each.replace(pattern, name), text.slice(0, 4_000));
+  const folded = folds.reduce((each, fold) => replaced(each, fold, fold[1]), text.slice(0, 4_000));
   return folded.trim().slice(0, longestFolded);
 }
 
@@ -66,9 +83,7 @@ const longestPart = 200;
 
 /** The parts of an error between numbers, ids and quoted texts, as they are stored; the longest comes first. */
 function partsOf(error: string): string[] {
-  const marked = folds
-    .slice(0, -1)
-    .reduce((each, [pattern]) => each.replace(pattern, '\0'), error.slice(0, 4_000));
+  const marked = folds.slice(0, -1).reduce((each, fold) => replaced(each, fold, '\0'), error.slice(0, 4_000));
   // Lines are parts of their own: a filter that people type is one line.
   return [...new Set(marked.split(/\p{Cc}+/u).map((part) => part.trim().slice(0, longestPart).trim()))]
     .filter((part) => part.length >= shortestPart && /\p{L}/u.test(part) && part.isWellFormed())

@@ -22,3 +22,21 @@ test('S3: other words are another error', () => {
   expect(foldedError('ECONNREFUSED')).not.toBe(foldedError('ECONNRESET'));
   expect(foldedError('It failed on Monday')).not.toBe(foldedError('It failed on Friday'));
 });
+
+test.each([
+  ['1234567a9', '<id>'],
+  ['A1_bcdef2Z', '<id>'],
+  ['1a2', '<n>a<n>'],
+  ['abcdefgh', 'abcdefgh'],
+  ['abcdefg1', 'abcdefg<n>'],
+  ['1abcdefg', '<n>abcdefg'],
+  ['1234____5678', '<n>____<n>'],
+  ['x12345678', 'x<n>'],
+])('S3: in a long word, only a letter between two digits makes an id: %s', (word, folded) => {
+  expect(foldedError(word)).toBe(folded);
+});
+
+test('S3: a long word of digits and then letters is folded at once, without trying how they combine', () => {
+  expect(foldedError(`${'1'.repeat(2_000)}${'a'.repeat(2_000)}`)).toBe(`<n>${'a'.repeat(197)}`);
+  expect(foldedError(`${'1a'.repeat(1_999)}1_`)).toBe('<id>');
+});
