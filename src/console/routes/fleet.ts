@@ -24,6 +24,14 @@ export interface About {
   readonly settings: readonly SettingInForce[];
 }
 
+/** Without the names of the app settings that hold the secrets of sources. */
+function withoutSecretNames(setting: SettingInForce): SettingInForce {
+  const { option, value } = setting;
+  return option === 'receive.sources' && value !== null
+    ? { ...setting, value: Object.keys(value as object) }
+    : setting;
+}
+
 const leaseName = v.pipe(text(200), v.minLength(1));
 
 export const fleetRoutes: readonly Route[] = [
@@ -112,7 +120,7 @@ export const fleetRoutes: readonly Route[] = [
         version: packageJson.version,
         node: process.version,
         registry: await multiOutbox.registrySchema(),
-        settings: settings(),
+        settings: settings().map(withoutSecretNames),
       };
       return json(about);
     },

@@ -139,3 +139,12 @@ test('S4: the setting that holds a secret is not named', async () => {
   for (const path of ['/api/tenants/acme', '/api/tenants', '/api/tenants.csv', '/api/tenants?q=acme'])
     expect((await client.get(path)).text).not.toMatch(/SECRET_OF|"auth"/);
 });
+
+test('S4: of the sources, their names are shown, and not the settings that hold their secrets', async () => {
+  const about = await new ConsoleClient(place.face(), {
+    settings: { receive: { sources: 'bank=SECRET_OF_BANK, shop=SECRET_OF_SHOP' } },
+  }).get('/api/about');
+  expect(about.text).not.toContain('SECRET_OF');
+  const { settings } = about.json as { settings: { option: string; value: unknown }[] };
+  expect(settings.find(({ option }) => option === 'receive.sources')?.value).toEqual(['bank', 'shop']);
+});
