@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { errorText, isMultiOutboxError, MultiOutboxError } from '../errors.ts';
-import { isKnownHost, loopbackHosts } from '../known-host.ts';
+import { isKnownHost, loopbackNames, withoutPort } from '../known-host.ts';
 import { LogLimit } from '../telemetry/log-limit.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
@@ -40,8 +40,7 @@ export async function startHttpServer(
   logger: Logger,
 ): Promise<HttpServer> {
   const limit = new LogLimit(logger);
-  // The port is known once it listens; until then there are no requests.
-  let hosts: readonly string[] | undefined = [];
+  const names = loopbackNames(host);
   const inFlight = new Map<string, Promise<Answer>>();
 
   /** Requests for the same path and query that come at once share one answer, and so one read of the registry. */
@@ -70,7 +69,7 @@ export async function startHttpServer(
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { host: asked } = request.headers;
-    if (asked !== undefined && !isKnownHost(asked, hosts))
+    if (asked !== undefined && !isKnownHost(withoutPort(asked), names))
       return send(request, response, problem(421, 'This host name is not one of this server.'));
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('allow', 'GET, HEAD');
@@ -99,7 +98,6 @@ export async function startHttpServer(
   await listening(server, host, port);
   const bound = server.address();
   const boundPort = typeof bound === 'object' && bound !== null ? bound.port : port;
-  hosts = loopbackHosts({ host, port: boundPort });
   return {
     host,
     port: boundPort,

@@ -156,7 +156,10 @@ describe('serveHealth', () => {
     const { port } = own;
     expect(await as(own, `127.0.0.1:${port}`)).toBe(200);
     expect(await as(own, `LocalHost:${port}`)).toBe(200);
-    for (const host of [`attacker.example:${port}`, 'attacker.example', `127.0.0.1:${port + 1}`])
+    // A tunnel to this server has a port of its own, and the client names that one.
+    for (const host of [`127.0.0.1:${port + 1}`, `localhost:${port + 1}`, '[::1]:8080', 'localhost'])
+      expect([host, await as(own, host)]).toEqual([host, 200]);
+    for (const host of [`attacker.example:${port}`, 'attacker.example', `localhost.attacker.example:${port}`])
       expect([host, await as(own, host)]).toEqual([host, 421]);
     const open = await serve(face, { host: '0.0.0.0' });
     expect(await as(open, 'outbox-0.pods.example')).toBe(200);
