@@ -32,19 +32,28 @@ export async function read<T>(
     cache: 'no-store',
     headers: before?.etag ? { 'if-none-match': before.etag } : {},
   });
-  const asOf = new Date(response.headers.get('console-as-of') ?? Date.now());
+  const asOf = asOfOf(response);
   if (response.status === 304 && before !== null) return { ...before, asOf };
   return { data: (await response.json()) as T, asOf, etag: response.headers.get('etag') };
 }
 
 /** Acts; the parameters are JSON. */
 export async function act<T>(path: string, parameters: object = {}): Promise<T> {
+  return (await acted<T>(path, parameters)).data;
+}
+
+/** As `act`, with the time of which the answer is true. */
+export async function acted<T>(path: string, parameters: object = {}): Promise<Omit<Read<T>, 'etag'>> {
   const response = await send(addressOf(path), {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(parameters),
   });
-  return (await response.json()) as T;
+  return { data: (await response.json()) as T, asOf: asOfOf(response) };
+}
+
+function asOfOf(response: Response): Date {
+  return new Date(response.headers.get('console-as-of') ?? Date.now());
 }
 
 async function send(address: string, init: RequestInit): Promise<Response> {

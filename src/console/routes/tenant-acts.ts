@@ -26,7 +26,8 @@ const simpleActs = Object.entries(acts).map(([name, act]) =>
       await act(context, tenant);
       context.snapshots.forget();
       // As it is now, by the registry: a run of the tenant may have changed more.
-      return json(tenantRow(await context.multiOutbox.tenants.get(tenant)));
+      const row = tenantRow(await context.multiOutbox.tenants.get(tenant));
+      return json(row, await context.snapshots.now());
     },
   }),
 );

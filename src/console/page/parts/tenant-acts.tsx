@@ -1,17 +1,14 @@
 import type { TenantRow } from '../../tenants/tenant-row.ts';
-import { act } from '../api.ts';
-import { clock } from '../format.ts';
+import { acted } from '../api.ts';
+import { whenDispatched } from '../when-dispatched.ts';
 import { ActButton } from './act-button.tsx';
 
 /** What can be done with a tenant without its database. */
 export function TenantActs({ row, onDone }: { row: TenantRow; onDone: () => void }) {
   const path = `/api/tenants/${encodeURIComponent(row.id)}`;
   const run = (name: string) => async () => {
-    const { status, nextDueUtc } = await act<TenantRow>(`${path}/${name}`);
-    if (status !== 'active') return `It is ${status}.`;
-    return nextDueUtc === null
-      ? 'It is active, and is being dispatched.'
-      : `It is active, and due since ${clock(new Date(nextDueUtc))}.`;
+    const { data, asOf } = await acted<TenantRow>(`${path}/${name}`);
+    return whenDispatched(data, asOf);
   };
   return (
     <span class="acts">
