@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { AuditRow } from '../../fleet/messages/audited.ts';
+import { foldedError } from '../../fleet/messages/errors.ts';
 import { json } from '../answer.ts';
 import { tenantId, uuid } from '../parameters.ts';
 import { type Route, route } from '../route.ts';
@@ -20,14 +21,14 @@ export const auditRoutes: readonly Route[] = [
     }),
     tenants: ({ tenant }) => (tenant === undefined ? [] : [tenant]),
     async handle({ multiOutbox }, { before, tenant, operation }) {
-      return json(
-        await multiOutbox.messages.audit({
-          limit: 100,
-          ...(before !== undefined && { before }),
-          ...(tenant !== undefined && { tenantId: tenant }),
-          ...(operation !== undefined && { operationId: operation }),
-        }),
-      );
+      const rows = await multiOutbox.messages.audit({
+        limit: 100,
+        ...(before !== undefined && { before }),
+        ...(tenant !== undefined && { tenantId: tenant }),
+        ...(operation !== undefined && { operationId: operation }),
+      });
+      // An error may quote what was given, or a part of a payload.
+      return json(rows.map((row) => ({ ...row, error: row.error && foldedError(row.error) })));
     },
   }),
 ];

@@ -1,7 +1,9 @@
 /** Acts on all messages that match: counted first, then run in the background, with their progress. */
 import * as v from 'valibot';
 import type { ActName } from '../../engine/message-search.ts';
+import { foldedError } from '../../fleet/messages/errors.ts';
 import type { Operation } from '../../fleet/messages/operations.ts';
+import { withoutPayloadText } from '../../fleet/messages/selection.ts';
 import { json, Refusal } from '../answer.ts';
 import { definedOf, filterText, queue, tenantId, text, uuid } from '../parameters.ts';
 import { type Route, type RouteContext, route } from '../route.ts';
@@ -28,6 +30,15 @@ export interface CreatedOperation {
   readonly operation: Operation;
 }
 
+/** An operation without what may be parts of payloads: the text that was searched in them, and what errors quote. */
+function masked(operation: Operation): Operation {
+  return {
+    ...operation,
+    filter: withoutPayloadText(operation.filter),
+    failures: operation.failures.map((failure) => ({ ...failure, message: foldedError(failure.message) })),
+  };
+}
+
 const destructive: readonly ActName[] = ['discard', 'cancel'];
 const page = { before: v.optional(uuid) };
 
@@ -40,7 +51,8 @@ export const operationRoutes: readonly Route[] = [
     touches: 'registry',
     parameters: v.strictObject(page),
     async handle({ multiOutbox }, { before }) {
-      return json(await multiOutbox.messages.operations.list({ limit: 100, ...(before && { before }) }));
+      const { operations } = multiOutbox.messages;
+      return json((await operations.list({ limit: 100, ...(before && { before }) })).map(masked));
     },
   }),
   route({
@@ -50,7 +62,7 @@ export const operationRoutes: readonly Route[] = [
     rights: ['look'],
     touches: 'registry',
     async handle({ multiOutbox }, { operation }) {
-      return json(await multiOutbox.messages.operations.get(operation));
+      return json(masked(await multiOutbox.messages.operations.get(operation)));
     },
   }),
   ...creating('operations.create', '/api/operations', 'act', ['replay']),
@@ -114,10 +126,16 @@ function creating<const Acts extends readonly ['replay'] | readonly ['discard', 
           tenants: chosen,
           by: context.operator.actor,
         });
-        return json({ operation } satisfies CreatedOperation);
+        return json({ operation: masked(operation) } satisfies CreatedOperation);
       },
     }),
   ];
+}
+
+/** What an operation without a list of tenants works on. */
+async function allTenants({ snapshots }: RouteContext): Promise<string[]> {
+  const { value } = await snapshots.tenants.get();
+  return value.filter(({ status }) => status !== 'retired').map(({ id }) => id);
 }
 
 /** One route for acts that can be repeated, and one for those that cannot be undone. */
@@ -140,10 +158,10 @@ function changing(
             'FORBIDDEN',
             "An operation that discards or cancels needs the right 'destroy'.",
           );
-        await context.allowed(operation.tenants ?? []);
+        await context.allowed(operation.tenants ?? (await allTenants(context)));
         const changed = await change(context, operation);
         context.snapshots.forget();
-        return json(changed);
+        return json(masked(changed));
       },
     }),
   );

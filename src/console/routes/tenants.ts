@@ -105,7 +105,11 @@ export const tenantRoutes: readonly Route[] = [
       }));
       const details: TenantDetails = {
         ...shown,
-        schedule: { ...schedule, failingTopics },
+        schedule: {
+          ...schedule,
+          lastError: schedule.lastError && foldedError(schedule.lastError),
+          failingTopics,
+        },
         row: tenantRow(record),
       };
       return json(details);

@@ -54,6 +54,30 @@ test('S4: an error is masked where it may have parts of a payload, and shown tog
   expect(content.json.lastError).toContain(`refused: 422, because of '{"secret":"secret 0"}'`);
 });
 
+test('S4: who looks sees neither the text that was searched in payloads nor what errors quote', async () => {
+  const { face, client } = await withDead(1);
+  const { operation } = await face.messages.operations.create({
+    act: 'replay',
+    filter: { payloadText: 'secret 0', states: ['dead'] },
+    tenants: ['acme'],
+  });
+  const quoting = "refused: 422, because of 'secret 0'";
+  const registry = place.connection('registry.db');
+  registry.exec(`UPDATE Tenants SET LastError = '${quoting.replaceAll("'", "''")}' WHERE Id = 'acme'`);
+  const failures = [{ tenantId: 'acme', code: 'FAILED', message: quoting }];
+  registry.prepare('UPDATE Operations SET Failures = ?').run(JSON.stringify(failures));
+  registry.prepare('UPDATE Audit SET Error = ?').run(`FAILED: ${quoting}`);
+  const paths = ['/api/tenants/acme', '/api/operations', `/api/operations/${operation.id}`, '/api/audit'];
+  for (const address of paths) {
+    const { text } = await client.get(address);
+    expect([address, text]).toEqual([address, expect.stringContaining('refused: <n>, because of <text>')]);
+    expect([address, text]).toEqual([address, expect.not.stringContaining('secret 0')]);
+  }
+  const path = `/api/operations/${operation.id}`;
+  expect((await client.get(path)).json.filter).toEqual({ payloadText: true, states: ['dead'] });
+  expect((await client.post(`${path}/stop`, {})).text).not.toContain('secret 0');
+});
+
 test('S4: a payload is masked until it is asked for, and the record says by whom', async () => {
   const { client, messages } = await withDead(1);
   const path = `/api/tenants/acme/messages/outbox/${messages[0]!.messageId}`;

@@ -153,6 +153,33 @@ test('S4: an operation on all that match asks for each tenant that it finds, and
   expect((await onlyAcme.post(`/api/operations/${operation.id}/stop`, {})).status).toBe(403);
 });
 
+test('S4: whoever runs an operation on every tenant is asked for each that is not retired', async () => {
+  const face = await place.fleet(['acme', 'globex', 'initech']);
+  place.connection('registry.db').exec("UPDATE Tenants SET Status = 'retired' WHERE Id = 'initech'");
+  const { operation } = await face.messages.operations.create({ act: 'replay', filter: { topic: 'a' } });
+  expect(operation.tenants).toBeNull();
+  for (const verb of ['run', 'stop']) {
+    const asked: (string | null)[] = [];
+    const onlyAcme = new ConsoleClient(face, {
+      authorize: (_request, { tenantId }) => {
+        asked.push(tenantId);
+        return tenantId === null || tenantId === 'acme' ? { actor: 'kim' } : false;
+      },
+    });
+    expect((await onlyAcme.post(`/api/operations/${operation.id}/${verb}`, {})).status).toBe(403);
+    expect(asked).toEqual([null, 'acme', 'globex']);
+  }
+  const everywhere: (string | null)[] = [];
+  const client = new ConsoleClient(face, {
+    authorize: (_request, { tenantId }) => {
+      everywhere.push(tenantId);
+      return { actor: 'kim' };
+    },
+  });
+  expect((await client.post(`/api/operations/${operation.id}/stop`, {})).status).toBe(200);
+  expect(everywhere).toEqual([null, 'acme', 'globex']);
+});
+
 test('every route has a name of its own, and no two match the same request', () => {
   const names = routes.map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
