@@ -86,12 +86,17 @@ function checkWatch({ options: { json } }: Session, { failOn: wanted }: Options,
 async function watched(session: Session, everyMs: number, readStatus: () => Promise<Status>): Promise<void> {
   const { json } = session.options;
   const stop = watchForStop();
+  const stopped = new Promise<null>((resolve) => {
+    stop.signal.addEventListener('abort', () => resolve(null), { once: true });
+  });
   const screen = json ? null : startScreen(process.stdout);
   let isFirst = true;
   try {
     while (!stop.signal.aborted) {
       try {
-        const status = await readStatus();
+        // A read may take long, and a signal ends the screen at once.
+        const status = await Promise.race([readStatus(), stopped]);
+        if (status === null) break;
         if (screen === null) process.stdout.write(jsonLine(statusValue(status)));
         else
           screen.show(

@@ -13,6 +13,9 @@ const [hideCursor, showCursor] = [`${csi}?25l`, `${csi}?25h`];
 const [home, clearLine, clearBelow] = [`${csi}H`, `${csi}K`, `${csi}J`];
 
 export function startScreen(stream: Pick<WriteStream, 'write' | 'rows'>): Screen {
+  // A second signal ends the process without coming back here.
+  const restore = () => void stream.write(showCursor);
+  process.once('exit', restore);
   stream.write(`${hideCursor}${csi}2J`);
   return {
     show(text, note) {
@@ -25,6 +28,9 @@ export function startScreen(stream: Pick<WriteStream, 'write' | 'rows'>): Screen
       const drawn = [...shown, `${note}${more}; Ctrl+C ends it`].map((line) => `${line}${clearLine}`);
       stream.write(`${home}${drawn.join('\n')}${clearBelow}`);
     },
-    end: () => void stream.write(`\n${showCursor}`),
+    end() {
+      process.off('exit', restore);
+      stream.write(`\n${showCursor}`);
+    },
   };
 }
