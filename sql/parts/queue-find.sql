@@ -68,10 +68,11 @@ BEGIN
   INSERT @Id (MessageId) SELECT DISTINCT TRY_CAST(value AS uniqueidentifier) FROM OPENJSON(@MessageIds);
 END;
 DECLARE @Epoch datetime2(3) = DATEFROMPARTS(1970, 1, 1), @Descends bit = CASE WHEN @Walk IN (N'done', N'claimed', N'all') THEN 1 ELSE 0 END;
+DECLARE @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @FromUtc datetime2(3) = DATEADD(millisecond, CAST(@EnqueuedFrom % 86400000 AS int), DATEADD(day, CAST(@EnqueuedFrom / 86400000 AS int), @Epoch)),
   @BeforeUtc datetime2(3) = DATEADD(millisecond, CAST(@EnqueuedBefore % 86400000 AS int), DATEADD(day, CAST(@EnqueuedBefore / 86400000 AS int), @Epoch)),
   @AfterUtc datetime2(3) = DATEADD(millisecond, CAST(@AfterSettled % 86400000 AS int), DATEADD(day, CAST(@AfterSettled / 86400000 AS int), @Epoch)),
-  @Since datetime2(3) = DATEADD(millisecond, -CAST(@OlderThanMs % 1000 AS int), DATEADD(second, -CAST(@OlderThanMs / 1000 AS int), SYSUTCDATETIME()));
+  @Since datetime2(3) = DATEADD(millisecond, -CAST(@OlderThanMs % 1000 AS int), DATEADD(second, -CAST(@OlderThanMs / 1000 AS int), @Now));
 DECLARE @OrderingHash binary(32) = HASHBYTES('SHA2_256', @OrderingKey), @DedupHash binary(32) = HASHBYTES('SHA2_256', @DedupKey);
 IF @After IS NULL
   SELECT @After = CASE WHEN @Descends = 1 THEN 9007199254740991 ELSE 0 END,

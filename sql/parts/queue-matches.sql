@@ -9,7 +9,7 @@
       AND (@CorrelationId IS NULL OR q.CorrelationId = @CorrelationId COLLATE Latin1_General_100_BIN2
         AND DATALENGTH(q.CorrelationId) = DATALENGTH(@CorrelationId))
       AND (@Source IS NULL OR q.Source = @Source COLLATE Latin1_General_100_BIN2 AND DATALENGTH(q.Source) = DATALENGTH(@Source))
-      AND (@OlderThanMs = 0 OR q.SettledUtc <= @Since OR q.SettledUtc > SYSUTCDATETIME())
+      AND (@OlderThanMs = 0 OR q.SettledUtc <= @Since OR q.SettledUtc > @Now)
       AND (@EnqueuedFrom IS NULL OR q.EnqueuedUtc >= @FromUtc)
       AND (@EnqueuedBefore IS NULL OR q.EnqueuedUtc < @BeforeUtc)
       AND (@ErrorText IS NULL OR CHARINDEX(UPPER(@ErrorText COLLATE Latin1_General_CI_AS) COLLATE Latin1_General_100_BIN2,
