@@ -12,8 +12,12 @@ const root = path.resolve(__dirname, '../..');
 
 /** The seeds from 1 on, so that a change is judged by the same histories. */
 const firstSeeds = 10;
-/** For how long fresh seeds run: the whole suite must end within ten minutes. The nightly workflow runs them for an hour. */
-const freshSeconds = 20;
+/**
+ * For how long fresh seeds run: seconds, from this variable. They are left out otherwise, because a change would be blamed for
+ * what other histories show. The nightly workflow runs them for an hour.
+ */
+const freshVariable = 'MULTI_OUTBOX_TEST_FRESH_SECONDS';
+const freshSeconds = Number(process.env[freshVariable] ?? 0);
 
 interface Ended {
   readonly code: number | null;
@@ -47,11 +51,14 @@ describeDeletingOpenFiles('npm run simulation', () => {
     expect(histories).toBe(firstSeeds);
   }, 300_000);
 
-  test('fresh seeds keep every promise', async () => {
-    const { failure, histories } = await summary('--seconds', String(freshSeconds));
-    expect(failure?.text).toBeUndefined();
-    expect(histories).toBeGreaterThan(0);
-  }, 300_000);
+  if (!(freshSeconds > 0))
+    test.skip(`fresh seeds keep every promise (skipped: ${freshVariable} is not set)`, () => {});
+  else
+    test('fresh seeds keep every promise', async () => {
+      const { failure, histories } = await summary('--seconds', String(freshSeconds));
+      expect(failure?.text).toBeUndefined();
+      expect(histories).toBeGreaterThan(0);
+    }, 300_000);
 
   const finding = Object.values(readMeasurements(path.join(__dirname, 'mutations'))).map(({ seed }) => seed);
   const seeds = [...new Set([...corpus.map(({ seed }) => seed), ...finding])].filter((seed) => seed !== null);
