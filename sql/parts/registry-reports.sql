@@ -3,7 +3,7 @@ SET QUOTED_IDENTIFIER ON;
 SET ANSI_NULLS ON;
 GO
 -- Records a run's report; the tenant is in flight no more. @Mode: 'set' replaces the due time, 'at-most' can only make it
--- earlier. @NextDueInMs null: not due until a wake. If a wake came after the tenant was chosen, the tenant is due now
+-- earlier, and so can 'set' if another run has counted one of the report's queues since. @NextDueInMs null: not due until a wake. If a wake came after the tenant was chosen, the tenant is due now
 -- despite the report. With @RedispatchMs, the report chooses the tenant again if a wake came, or a backlog is left: the
 -- caller must dispatch it, and it is due again after that time in case its request is lost.
 -- Returns one row: Chosen, 1 in this case; Woken, 1 if the tenant is due now because of a wake; LastRunUtc; Now; and for
@@ -125,7 +125,9 @@ ELSE
     NextDueUtc = CASE
       WHEN @Again IS NOT NULL AND Status = N'active' AND (WakePending = 1 OR @Backlog = 1) THEN @Again
       WHEN WakePending = 1 THEN CASE WHEN NextDueUtc < @Now THEN NextDueUtc ELSE @Now END
-      WHEN @Mode = N'set' THEN @NextDue
+      -- A run that has counted a queue since knows of due times that this one does not.
+      WHEN @Mode = N'set' AND (@OutboxState IS NULL OR OutboxStateUtc IS NULL OR OutboxStateUtc <= @OutboxUtc OR OutboxStateUtc > @Latest)
+        AND (@InboxState IS NULL OR InboxStateUtc IS NULL OR InboxStateUtc <= @InboxUtc OR InboxStateUtc > @Latest) THEN @NextDue
       WHEN NextDueUtc IS NULL OR @NextDue < NextDueUtc THEN @NextDue
       ELSE NextDueUtc END,
 :r parts/registry-set-states.sql

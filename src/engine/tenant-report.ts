@@ -69,7 +69,10 @@ export interface TenantReport {
   readonly schedule: {
     /** Milliseconds from the registry's now; null when the tenant is not due until a wake. */
     readonly nextDueInMs: number | null;
-    /** `set` replaces the due time. `at-most` can only make it earlier. */
+    /**
+     * `set` replaces the due time; if another run has counted one of the report's queues since, it can only make it earlier.
+     * `at-most` always can only make it earlier.
+     */
     readonly mode: 'set' | 'at-most';
     readonly idleStreak: number;
     readonly failureStreak: number;

@@ -454,6 +454,24 @@ export function registryReportSuite(scene: Scene): void {
       expect(ids((await duePlan(registry)).candidates)).toEqual(['a']);
     });
 
+    test.each(['outbox', 'inbox'] as const)(
+      'F5, Q11: a run that reports late, and whose %s another run has counted since, does not delay the tenant',
+      async (queue) => {
+        const registry = await planned();
+        const other = queue === 'outbox' ? 'inbox' : 'outbox';
+        await report(registry, 'a', { queues: { [queue]: queueState() }, nextDueInMs: anHour });
+        // Its other queue kept this run busy, so it does not know the message that is due in an hour.
+        const queues = { [queue]: queueState({ ageMs: anHour }), [other]: queueState() };
+        await report(registry, 'a', { queues, nextDueInMs: 10 * anHour });
+        expect(await dueInMs(registry)).toBeLessThanOrEqual(anHour);
+        await report(registry, 'a', { queues, nextDueInMs: anHour / 2 });
+        expect(await dueInMs(registry)).toBeLessThanOrEqual(anHour / 2);
+        await clockPasses(registry.leases);
+        await report(registry, 'a', { queues: { [queue]: queueState() }, nextDueInMs: 10 * anHour });
+        expect(await dueInMs(registry)).toBeGreaterThan(9 * anHour);
+      },
+    );
+
     test('F5: at-most only brings the due time forward', async () => {
       const registry = await planned();
       const mode = 'at-most' as const;

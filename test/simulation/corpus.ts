@@ -10,6 +10,11 @@ export const corpus: readonly { readonly seed: number; readonly found: string }[
       'messages that had become Dead before the clock was set back were neither listed nor replayed (Q13, Q16)',
   },
   {
+    seed: 564314366,
+    found:
+      'the report of a run that one queue kept busy put off the due time that other runs of the tenant had reported of the other queue (F5, Q11)',
+  },
+  {
     seed: 17,
     found:
       'a fault of the model: a handler that returned at once in a process that had frozen in the same turn was excused from no repeat, and the next message of a key could not start once the last attempt of the first had failed and onDead is continue',

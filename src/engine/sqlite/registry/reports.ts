@@ -37,13 +37,22 @@ const longestAge = (queue: 'Outbox' | 'Inbox') => `
   ${acceptedCount(`max(iif(Status <> 'retired', (${queue}State ->> '$.oldestDueAgeMs') + ${nowSql} - ${queue}StateUtc, NULL))`)} AS ${queue}DueAgeMs,
   ${acceptedCount(`max(iif(Status <> 'retired' AND ${queue}State IS NOT NULL, ${nowSql} - ${queue}StateUtc, NULL))`)} AS ${queue}CountAgeMs`;
 
+/** Whether another run has counted the queue since this one did. */
+const isOvertaken = (queue: 'Outbox' | 'Inbox') => {
+  const [given, utc] = [`:${queue.toLowerCase()}`, `${queue}StateUtc`];
+  return `(${given} IS NOT NULL AND coalesce(${utc} > ${given}Utc AND ${utc} <= :now + ${aheadMs}, 0))`;
+};
+
 /** Stores what a run left in a queue, unless the registry holds a later count. */
 const setState = (queue: 'Outbox' | 'Inbox') => {
   const [given, utc] = [`:${queue.toLowerCase()}`, `${queue}StateUtc`];
-  const keeps = `${given} IS NULL OR (${utc} > ${given}Utc AND ${utc} <= :now + ${aheadMs})`;
+  const keeps = `${given} IS NULL OR ${isOvertaken(queue)}`;
   return `${queue}State = iif(${keeps}, ${queue}State, ${given}), ${utc} = iif(${keeps}, ${utc}, ${given}Utc)`;
 };
 const setStates = `${setState('Outbox')}, ${setState('Inbox')}`;
+
+/** The later run knows of due times that this one does not, so this one can only make the tenant due earlier. */
+const mayDelay = `(:mode = 'set' AND NOT ${isOvertaken('Outbox')} AND NOT ${isOvertaken('Inbox')})`;
 
 /** When the queue was counted as empty; null if it holds messages. */
 const emptyUtc = (queue: 'Outbox' | 'Inbox') =>
@@ -64,7 +73,7 @@ const sql = {
       Backlog = :backlog,
       ${choosesIf(isChosen)}, InFlight = ${isChosen}, WakePending = WakePending AND NOT ${isChosen},
       ${setStates},
-      NextDueUtc = CASE WHEN ${isChosen} THEN :again WHEN WakePending = 1 THEN ${dueNow} WHEN :mode = 'set' THEN :nextDue ELSE ${dueAtMost} END
+      NextDueUtc = CASE WHEN ${isChosen} THEN :again WHEN WakePending = 1 THEN ${dueNow} WHEN ${mayDelay} THEN :nextDue ELSE ${dueAtMost} END
     WHERE Id = :id AND Status <> 'retired' AND ${isPresent} RETURNING InFlight AS IsChosen, WakePending AS IsWoken, ${held}`,
   setFailing: 'UPDATE Tenants SET FailingTopics = ? WHERE Id = ?',
   skipped: `UPDATE Tenants
