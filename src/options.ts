@@ -34,11 +34,9 @@ export function optionsOf<Options extends object>(
  * Reads everything once, so that a proxy or a getter cannot throw later. A class may have its options on its prototype.
  */
 export function copyOf<Options extends object>(options: Options, names: NamesOf<Options>): Options {
-  const inherited = Object.keys(names).filter((name) => name in options && !Object.hasOwn(options, name));
-  return {
-    ...options,
-    ...Object.fromEntries(inherited.map((name) => [name, options[name as keyof Options]])),
-  };
+  const copy: Options = { ...options };
+  for (const name in names) if (!(name in copy) && name in options) copy[name] = options[name];
+  return copy;
 }
 
 /** @throws MultiOutboxError when the value is not an object */
