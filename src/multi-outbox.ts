@@ -34,7 +34,7 @@ import type {
   TickOptions,
   WakingCalls,
 } from './multi-outbox-interface.ts';
-import { booleanOf, type NamesOf, optionsOf, signalOf } from './options.ts';
+import { booleanOf, isOneLine, type NamesOf, optionsOf, signalOf } from './options.ts';
 import { createOutbox } from './outbox/outbox.ts';
 import { checkedHandlers, handlerSets } from './queue/handler-set.ts';
 import type { QueueAccess } from './queue/stored-messages.ts';
@@ -370,9 +370,7 @@ function checkScope(
 }
 
 function checkName(name: string, given: unknown, most: number): void {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  const isName = typeof given === 'string' && given.trim() !== '' && !/[\u0000-\u001f\u007f]/.test(given);
-  if (isName && given.length <= most && given.isWellFormed()) return;
+  if (isOneLine(given, most)) return;
   throw new MultiOutboxError(
     'INVALID_CONFIGURATION',
     `createMultiOutbox: '${name}' must be text of 1 to ${most} characters on one line, got ${shownValue(given)}.`,

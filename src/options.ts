@@ -90,6 +90,13 @@ export function booleanOf(call: string, name: string, given: unknown): void {
   );
 }
 
+/** Whether a value is text of 1 to `most` characters that are not all blank, without control characters. */
+export function isOneLine(value: unknown, most: number): boolean {
+  if (typeof value !== 'string' || value.trim() === '' || value.length > most) return false;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing control characters is the point
+  return value.isWellFormed() && !/[\u0000-\u001f\u007f]/.test(value);
+}
+
 /** The most names that an error lists. */
 const mostListed = 12;
 

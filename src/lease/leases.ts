@@ -8,7 +8,7 @@ import {
   longestLeaseMs,
 } from '../engine/lease-store.ts';
 import { functionOf, MultiOutboxError, shownName, shownValue } from '../errors.ts';
-import { type NamesOf, optionsOf, signalOf } from '../options.ts';
+import { isOneLine, type NamesOf, optionsOf, signalOf } from '../options.ts';
 import { type DurationInput, parseDuration } from '../settings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { HeldLease, type Lease } from './lease.ts';
@@ -181,12 +181,6 @@ function checkedRequest(name: string, options: LeaseOptions, instance: string): 
     return refuse('durationMs must be a duration from 100ms to 1d, such as 30s');
   }
   return { name, owner, durationMs, context };
-}
-
-function isOneLine(value: unknown, max: number): boolean {
-  if (typeof value !== 'string' || value.trim() === '' || value.length > max) return false;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: refusing control characters is the point
-  return value.isWellFormed() && !/[\u0000-\u001f\u007f]/.test(value);
 }
 
 function assertNotAborted(name: string, signal: AbortSignal | undefined): void {
