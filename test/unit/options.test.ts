@@ -1,4 +1,4 @@
-import { nearestName, optionsOf } from '../../src/options.ts';
+import { isOneLine, nearestName, optionsOf } from '../../src/options.ts';
 import { storeOptions } from '../../src/queue/store-options.ts';
 import { refusal } from '../support/refusal.ts';
 
@@ -119,4 +119,19 @@ describe('the options of calls that store messages', () => {
       "'wake' must be",
     );
   });
+});
+
+test.each([
+  ['a', true],
+  ['ä b', true],
+  ['abcd', true],
+  ['abcde', false],
+  ['', false],
+  ['  ', false],
+  ['a\nb', false],
+  ['a\u007f', false],
+  ['\ud800', false],
+  [7, false],
+])('a name of one line has characters, and no control characters: %j', (value, expected) => {
+  expect(isOneLine(value, 4)).toBe(expected);
 });
