@@ -51,8 +51,9 @@ export async function examineFleet(
   const ofRegistry = await examine(null, () => registry);
   const readable = ofRegistry.reachable && ofRegistry.version !== 0;
   const tenants = readable ? await selectTenants(registry, ids) : [];
-  const isWhole = ids === undefined || tenants.length === 0;
-  const sharers = sharersIn(engine, isWhole ? tenants : await selectTenants(registry, undefined));
+  // Only tenants with files can share one; without a named one, the other tenants need not be read.
+  const mayShare = ids !== undefined && tenants.some((tenant) => fileIdOf(engine, tenant) !== null);
+  const sharers = sharersIn(engine, mayShare ? await selectTenants(registry, undefined) : tenants);
   const of = tenants.length + 1;
   let done = 1;
   onTenant(ofRegistry, done, of);

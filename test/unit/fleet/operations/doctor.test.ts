@@ -90,6 +90,16 @@ test('F1: each tenant on a shared file is told which others use it; tenants with
   expect(named!.findings.map(({ kind }) => kind)).toEqual([expect.anything(), 'shared']);
 });
 
+test('F1: for named tenants without files, the others are not read', async () => {
+  const { engine, registry } = await fleetOf('a');
+  await registry.add(tenantDefinition({ id: 'none' }), 'key-of-none');
+  const list = jest.spyOn(registry, 'list');
+  expect(await examineFleet(engine, registry, { tenants: ['none'] })).toHaveLength(2);
+  expect(list).not.toHaveBeenCalled();
+  await examineFleet(engine, registry, { tenants: ['a'] });
+  expect(list).toHaveBeenCalledTimes(1);
+});
+
 test('F8: four tenants are examined at once unless the caller says otherwise', async () => {
   const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
   const { engine, registry } = await fleetOf(...ids);
