@@ -32,41 +32,51 @@ export interface Topics {
 export function topicsOf(rows: readonly TenantRow[]): Topics {
   const failing = new Map<string, FailingTopicRow>();
   const parked = new Map<string, ParkedTopicRow>();
-  for (const { id, status, failing: topics, parked: waiting } of rows) {
-    if (status === 'retired') continue;
-    for (const { queue, topic, source, failures, sinceUtc, lastUtc } of topics) {
-      const key = JSON.stringify([queue, topic, source]);
+  for (const row of rows) {
+    if (row.status === 'retired') continue;
+    for (const { queue, topic, source, failures, sinceUtc, lastUtc } of row.failing) {
+      const key = keyOf(queue, topic, source);
       const known = failing.get(key);
       failing.set(key, {
-        ...inTenant(known, { queue, topic }, id),
+        ...inTenant(known, { queue, topic }, row),
         source,
         failures: (known?.failures ?? 0) + failures,
         sinceUtc: known && known.sinceUtc < sinceUtc ? known.sinceUtc : sinceUtc,
         lastUtc: known && known.lastUtc > lastUtc ? known.lastUtc : lastUtc,
       });
     }
-    for (const { queue, topic, count } of waiting) {
-      const key = JSON.stringify([queue, topic]);
+    // A queue counts topics as they are written.
+    const counted = new Set<string>();
+    for (const { queue, topic, count } of row.parked) {
+      const key = keyOf(queue, topic);
       const known = parked.get(key);
       parked.set(key, {
-        ...inTenant(known, { queue, topic }, id),
+        ...(known !== undefined && counted.has(key) ? known : inTenant(known, { queue, topic }, row)),
         count: (known?.count ?? 0) + count,
       });
+      counted.add(key);
     }
   }
   return { failing: most(failing), parked: most(parked) };
 }
 
+/** Topics match case-insensitively (D4). */
+function keyOf(queue: string, topic: string, source?: string | null): string {
+  return JSON.stringify([queue, topic.toLowerCase(), source]);
+}
+
+/** A tenant counts although no address leads to it. */
 function inTenant(
   known: InTenants | undefined,
-  topic: Pick<InTenants, 'queue' | 'topic'>,
-  id: string,
+  { queue, topic }: Pick<InTenants, 'queue' | 'topic'>,
+  { id, hasOddId }: TenantRow,
 ): InTenants {
   const tenantIds = known?.tenantIds ?? [];
   return {
-    ...topic,
+    queue,
+    topic: known?.topic ?? topic,
     tenants: (known?.tenants ?? 0) + 1,
-    tenantIds: tenantIds.length < mostTenants && tenantIds.at(-1) !== id ? [...tenantIds, id] : tenantIds,
+    tenantIds: tenantIds.length < mostTenants && !hasOddId ? [...tenantIds, id] : tenantIds,
   };
 }
 

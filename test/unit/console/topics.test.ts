@@ -1,0 +1,51 @@
+/** S4: the topics of the fleet, from the last reports of its tenants. */
+import type { TenantRow } from '../../../src/console/tenants/tenant-row.ts';
+import { topicsOf } from '../../../src/console/tenants/topics.ts';
+
+const row = (id: string, given: Partial<TenantRow>) =>
+  ({ id, status: 'active', failing: [], parked: [], hasOddId: false, ...given }) as TenantRow;
+const failing = (topic: string, sinceUtc: string, lastUtc: string) => ({
+  queue: 'outbox' as const,
+  topic,
+  source: null,
+  failures: 1,
+  sinceUtc,
+  lastUtc,
+});
+
+test('D4: a topic that tenants write differently is one topic', () => {
+  const topics = topicsOf([
+    row('acme', { failing: [failing('Invoices', '2026-01-02', '2026-01-02')] }),
+    row('globex', { failing: [failing('invoices', '2026-01-01', '2026-01-03')] }),
+  ]);
+  expect(topics.failing).toEqual([
+    {
+      ...failing('Invoices', '2026-01-01', '2026-01-03'),
+      failures: 2,
+      tenants: 2,
+      tenantIds: ['acme', 'globex'],
+    },
+  ]);
+});
+
+test('D4: a tenant that writes a topic in two ways counts once, with the messages of both', () => {
+  const parked = [
+    { queue: 'outbox', topic: 'Old', count: 2 },
+    { queue: 'outbox', topic: 'old', count: 3 },
+    { queue: 'inbox', topic: 'old', count: 1 },
+  ];
+  expect(topicsOf([row('acme', { parked })]).parked).toEqual([
+    { queue: 'outbox', topic: 'Old', count: 5, tenants: 1, tenantIds: ['acme'] },
+    { queue: 'inbox', topic: 'old', count: 1, tenants: 1, tenantIds: ['acme'] },
+  ]);
+});
+
+test('S4: a tenant whose id is none counts without a link; a retired one does not count', () => {
+  const parked = [{ queue: 'outbox', topic: 'old', count: 1 }];
+  const rows = [
+    row('acme', { parked }),
+    row('Odd, <b>', { parked, hasOddId: true }),
+    row('initech', { parked, status: 'retired' }),
+  ];
+  expect(topicsOf(rows).parked).toMatchObject([{ count: 2, tenants: 2, tenantIds: ['acme'] }]);
+});
