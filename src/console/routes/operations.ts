@@ -84,11 +84,16 @@ function begun(
   { id }: Operation,
 ): Promise<Operation> {
   const { operations } = multiOutbox.messages;
-  return new Promise((resolve, reject) => {
-    setTimeout(() => operations.get(id).then(resolve, reject), mostWaitedMs).unref();
+  return new Promise<Operation>((resolve, reject) => {
+    const waited = setTimeout(() => operations.get(id).then(resolve, reject), mostWaitedMs).unref();
+    const answer = (operation: Operation) => {
+      clearTimeout(waited);
+      resolve(operation);
+    };
     operations
-      .resume(id, { by: operator.actor, signal: stopping, onProgress: resolve })
-      .then(resolve, (error) => {
+      .resume(id, { by: operator.actor, signal: stopping, onProgress: answer })
+      .then(answer, (error) => {
+        clearTimeout(waited);
         // After the response, only the log has the error. The page says that the operation does not go on.
         log(`Operation ${id} was interrupted`, error);
         reject(error);
