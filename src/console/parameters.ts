@@ -21,6 +21,15 @@ export const flag = v.pipe(
 );
 
 export const tenantId = v.pipe(v.string(), v.regex(tenantIdPattern));
+/** Ids as a query has them: separated by commas. */
+export const tenantIds = (most: number) =>
+  v.pipe(
+    v.string(),
+    v.maxLength(most * 65),
+    v.transform((list) => list.split(',')),
+    v.array(tenantId),
+    v.maxLength(most),
+  );
 export const queue = v.picklist(queueNames);
 export const messageId = v.pipe(text(200), v.minLength(1));
 export const uuid = v.pipe(v.string(), v.regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i));

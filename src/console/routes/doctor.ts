@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { Diagnosis } from '../../fleet/operations/doctor.ts';
 import { json } from '../answer.ts';
-import { tenantId } from '../parameters.ts';
+import { tenantIds } from '../parameters.ts';
 import { type Route, route } from '../route.ts';
 
 export type { Diagnosis };
@@ -18,15 +18,7 @@ export const doctorRoutes: readonly Route[] = [
     touches: 'tenant',
     parameters: v.strictObject({
       /** Absent: only the registry, which is checked by every request. */
-      ids: v.optional(
-        v.pipe(
-          v.string(),
-          v.maxLength(mostTenants * 65),
-          v.transform((list) => list.split(',')),
-          v.array(tenantId),
-          v.maxLength(mostTenants),
-        ),
-      ),
+      ids: v.optional(tenantIds(mostTenants)),
     }),
     tenants: ({ ids }) => ids ?? [],
     async handle({ multiOutbox }, { ids }) {

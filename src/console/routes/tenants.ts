@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { TenantRecord } from '../../engine/registry.ts';
 import { foldedError } from '../../fleet/messages/errors.ts';
 import { json, Refusal } from '../answer.ts';
-import { flag, tenantId, text, whole } from '../parameters.ts';
+import { flag, tenantIds, text, whole } from '../parameters.ts';
 import { type Route, type RouteContext, route } from '../route.ts';
 import { activityOf } from '../tenants/activity.ts';
 import { csvOf } from '../tenants/csv.ts';
@@ -74,15 +74,7 @@ export const tenantRoutes: readonly Route[] = [
     path: '/api/tenants-activity',
     rights: ['look'],
     touches: 'registry',
-    parameters: v.strictObject({
-      ids: v.pipe(
-        v.string(),
-        v.maxLength(pageSize * 65),
-        v.transform((list) => list.split(',')),
-        v.array(tenantId),
-        v.maxLength(pageSize),
-      ),
-    }),
+    parameters: v.strictObject({ ids: tenantIds(pageSize) }),
     tenants: ({ ids }) => ids,
     async handle({ multiOutbox, snapshots }, { ids }) {
       const asOf = await snapshots.now();
