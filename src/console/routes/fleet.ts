@@ -4,6 +4,7 @@ import packageJson from '../../../package.json' with { type: 'json' };
 import type { LeaseRecord } from '../../engine/lease-store.ts';
 import type { SettingInForce } from '../../settings/in-force.ts';
 import { json } from '../answer.ts';
+import { type LastPlan, lastPlanOf } from '../fleet/last-plan.ts';
 import { text } from '../parameters.ts';
 import { type Route, route } from '../route.ts';
 import { type NextTenants, nextTenants } from '../tenants/next-plan.ts';
@@ -12,7 +13,7 @@ import { type Topics, topicsOf } from '../tenants/topics.ts';
 export type { LeaseRecord };
 
 export interface Plans extends NextTenants {
-  readonly lastPlan: { readonly utc: string; readonly due: number; readonly chosen: number } | null;
+  readonly lastPlan: LastPlan | null;
   /** The names of the settings that decide about plans, and their values. */
   readonly settings: readonly SettingInForce[];
 }
@@ -54,14 +55,9 @@ export const fleetRoutes: readonly Route[] = [
     touches: 'registry',
     async handle({ snapshots, settings }) {
       const [{ value, asOf }, fleet] = await Promise.all([snapshots.tenants.get(), snapshots.fleet.get()]);
-      const { lastPlan } = fleet.value;
       const plans: Plans = {
         ...nextTenants(value, asOf.getTime()),
-        lastPlan: lastPlan && {
-          utc: lastPlan.utc.toISOString(),
-          due: lastPlan.due,
-          chosen: lastPlan.chosen,
-        },
+        lastPlan: lastPlanOf(fleet.value),
         settings: settings().filter(({ option }) => option.startsWith('plan.')),
       };
       return json(plans, asOf);

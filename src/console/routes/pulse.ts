@@ -2,13 +2,14 @@ import * as v from 'valibot';
 import type { FleetSummary } from '../../engine/fleet-summary.ts';
 import { json } from '../answer.ts';
 import { fleetCharts, spanNames } from '../fleet/charts.ts';
+import { type LastPlan, lastPlanOf } from '../fleet/last-plan.ts';
 import { type Route, route } from '../route.ts';
 import type { TenantRow } from '../tenants/tenant-row.ts';
 import { worstOf } from '../tenants/worst.ts';
 
 /** Times instead of ages: an answer that does not change is not sent again. */
 export interface Pulse extends Omit<FleetSummary, 'lastPlan' | 'oldestDueMs' | 'stored'> {
-  readonly lastPlan: { readonly utc: string; readonly due: number; readonly chosen: number } | null;
+  readonly lastPlan: LastPlan | null;
   /** Since when the tenant that became due first has been due. */
   readonly dueSinceUtc: string | null;
   readonly stored: Omit<FleetSummary['stored'], 'oldestDueAgeMs' | 'oldestCountMs'> & {
@@ -32,19 +33,14 @@ export const pulseRoutes: readonly Route[] = [
     touches: 'registry',
     async handle({ snapshots }) {
       const { value, asOf } = await snapshots.fleet.get();
-      const { lastPlan, oldestDueMs, stored, ...rest } = value;
+      const { oldestDueMs, stored, ...rest } = value;
       const { oldestDueAgeMs, oldestCountMs, ...counts } = stored;
       // To the second, because two ages of one read may differ by milliseconds.
       const ago = (ms: number | null) =>
         ms === null ? null : new Date(Math.round((asOf.getTime() - ms) / 1_000) * 1_000).toISOString();
-      const plan = lastPlan && {
-        utc: lastPlan.utc.toISOString(),
-        due: lastPlan.due,
-        chosen: lastPlan.chosen,
-      };
       const pulse: Pulse = {
         ...rest,
-        lastPlan: plan,
+        lastPlan: lastPlanOf(value),
         dueSinceUtc: ago(oldestDueMs),
         stored: { ...counts, oldestDueUtc: ago(oldestDueAgeMs), oldestCountUtc: ago(oldestCountMs) },
       };
