@@ -140,6 +140,8 @@ function Progress({ operation, asOf, onDone }: ProgressProps) {
     const now = await act<Operation>(`${path}/${name}`);
     return `It is ${now.state}: ${counted(now.changed, 'message')} changed.`;
   };
+  const typed = `${what.act} ${number}`;
+  const begin = { right, run: run('run'), onDone, ...(isDestructive && { typed }) } as const;
   const which = (
     <>
       <p>
@@ -181,24 +183,10 @@ function Progress({ operation, asOf, onDone }: ProgressProps) {
         {tenants !== null && ` of ${count(tenants.length)}`}
       </p>
       <p class="acts">
-        <ActButton
-          label={`${what.act} ${number}`}
-          right={right}
-          when={state === 'counted'}
-          {...(isDestructive && { typed: `${what.act} ${number}` })}
-          run={run('run')}
-          onDone={onDone}
-        >
+        <ActButton label={typed} when={state === 'counted'} {...begin}>
           {which}
         </ActButton>
-        <ActButton
-          label="Go on"
-          right={right}
-          when={canGoOn}
-          {...(isDestructive && { typed: `${what.act} ${number}` })}
-          run={run('run')}
-          onDone={onDone}
-        >
+        <ActButton label="Go on" when={canGoOn} {...begin}>
           {which}
         </ActButton>
         <ActButton

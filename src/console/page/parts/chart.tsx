@@ -168,9 +168,8 @@ function optionsOf(
 }
 
 const tickTime = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
-const tickDay = new Intl.DateTimeFormat('en-GB', { weekday: 'short', hour: '2-digit', minute: '2-digit' });
 
 function clockTicks(_plot: uPlot, values: number[]): string[] {
   const isDays = values.length > 1 && values.at(-1)! - values[0]! > 86_400;
-  return values.map((value) => (isDays ? tickDay : tickTime).format(new Date(value * 1_000)));
+  return values.map((value) => (isDays ? stepTime : tickTime).format(new Date(value * 1_000)));
 }

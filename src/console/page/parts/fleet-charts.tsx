@@ -1,15 +1,15 @@
 import { useMemo, useState } from 'preact/hooks';
-import type { ChartPoint, FleetCharts as Charts, Percentiles } from '../../fleet/charts.ts';
+import type { ChartPoint, FleetCharts as Charts, Percentiles, SpanName } from '../../fleet/charts.ts';
 import { duration } from '../format.ts';
 import { usePolled } from '../polling.ts';
 import { Chart, type ChartSeries } from './chart.tsx';
 import { PolledPart } from './states.tsx';
 
-const spans = ['1h', '6h', '24h', '7d'] as const;
+const spans: readonly SpanName[] = ['1h', '6h', '24h', '7d'];
 
 /** What the fleet did, with the oldest due age over it. */
 export function FleetCharts() {
-  const [span, setSpan] = useState<(typeof spans)[number]>('1h');
+  const [span, setSpan] = useState<SpanName>('1h');
   const charts = usePolled<Charts>('/api/pulse/history', { span }, { every: 30_000 });
   return (
     <section aria-labelledby="charts">
