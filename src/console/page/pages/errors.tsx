@@ -6,6 +6,7 @@ import { Age } from '../parts/ages.tsx';
 import { AsOf } from '../parts/as-of.tsx';
 import { OperationButtons } from '../parts/operation-buttons.tsx';
 import { Empty, PolledPart } from '../parts/states.tsx';
+import { TenantsField } from '../parts/tenants-field.tsx';
 import { Touches } from '../parts/touches.tsx';
 import { usePolled } from '../polling.ts';
 import type { PageProps } from './page-props.ts';
@@ -41,18 +42,7 @@ export function ErrorsPage({ place }: PageProps) {
             </Link>
           ))}
         </nav>
-        <label>
-          Tenants
-          <input
-            type="text"
-            name="q"
-            data-filter
-            maxLength={500}
-            defaultValue={q}
-            placeholder="all, or tag:region=eu"
-            autocomplete="off"
-          />
-        </label>
+        <TenantsField q={q} />
         <button type="submit" class="primary">
           Search
         </button>

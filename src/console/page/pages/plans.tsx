@@ -2,13 +2,13 @@ import type { Plans } from '../../routes/fleet.ts';
 import type { NextTenant } from '../../tenants/next-plan.ts';
 import { count, counted } from '../format.ts';
 import type { Json } from '../json.ts';
-import { Link } from '../location.tsx';
 import { Age } from '../parts/ages.tsx';
 import { AsOf } from '../parts/as-of.tsx';
 import { Facts } from '../parts/facts.tsx';
 import { settingText } from '../parts/setting-text.ts';
 import { Empty, PolledPart } from '../parts/states.tsx';
 import { Table } from '../parts/table.tsx';
+import { TenantLink } from '../parts/tenant-link.tsx';
 import { usePolled } from '../polling.ts';
 
 export function PlansPage() {
@@ -34,14 +34,7 @@ export function PlansPage() {
                   rows={next}
                   keyOf={({ row }) => row.id}
                   columns={[
-                    {
-                      title: 'Tenant',
-                      cell: ({ row }) => (
-                        <Link to={`/tenants/${encodeURIComponent(row.id)}`} class="row">
-                          {row.id}
-                        </Link>
-                      ),
-                    },
+                    { title: 'Tenant', cell: ({ row }) => <TenantLink row={row} /> },
                     {
                       title: 'Due',
                       number: true,

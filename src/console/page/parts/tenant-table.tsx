@@ -1,13 +1,13 @@
 import type { Activity } from '../../tenants/activity.ts';
 import type { SortName } from '../../tenants/sort.ts';
 import type { TenantRow } from '../../tenants/tenant-row.ts';
-import { Link } from '../location.tsx';
 import { usePolled } from '../polling.ts';
 import { Age } from './ages.tsx';
 import { Troubles } from './badges.tsx';
 import { Count } from './numbers.tsx';
 import { Scroll } from './scroll.tsx';
 import { Sparkline } from './sparkline.tsx';
+import { TenantLink } from './tenant-link.tsx';
 
 export interface Sorting {
   readonly sort: SortName;
@@ -96,17 +96,11 @@ export function TenantTable({ rows, asOf, caption, sorting }: TenantTableProps) 
 }
 
 function Row({ row, asOf, activity }: { row: TenantRow; asOf: Date; activity: Activity | undefined }) {
-  const { id, counts, atLeast, tags } = row;
+  const { counts, atLeast, tags } = row;
   return (
     <tr class={row.status === 'retired' ? 'retired' : undefined}>
       <th scope="row">
-        {!row.hasOddId ? (
-          <Link to={`/tenants/${encodeURIComponent(id)}`} class="row">
-            {id}
-          </Link>
-        ) : (
-          <span title="This is not an id of a tenant; another program has stored it">{id}</span>
-        )}
+        <TenantLink row={row} />
       </th>
       <td>
         <Troubles row={row} />
