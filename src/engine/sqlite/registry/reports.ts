@@ -38,7 +38,7 @@ const longestAge = (queue: 'Outbox' | 'Inbox') => `
   ${acceptedCount(`max(iif(Status <> 'retired' AND ${queue}State IS NOT NULL, ${nowSql} - ${queue}StateUtc, NULL))`)} AS ${queue}CountAgeMs`;
 
 /** Whether another run has counted the queue since this one did. */
-const isOvertaken = (queue: 'Outbox' | 'Inbox') => {
+const isSuperseded = (queue: 'Outbox' | 'Inbox') => {
   const [given, utc] = [`:${queue.toLowerCase()}`, `${queue}StateUtc`];
   return `(${given} IS NOT NULL AND coalesce(${utc} > ${given}Utc AND ${utc} <= :now + ${aheadMs}, 0))`;
 };
@@ -46,13 +46,13 @@ const isOvertaken = (queue: 'Outbox' | 'Inbox') => {
 /** Stores what a run left in a queue, unless the registry holds a later count. */
 const setState = (queue: 'Outbox' | 'Inbox') => {
   const [given, utc] = [`:${queue.toLowerCase()}`, `${queue}StateUtc`];
-  const keeps = `${given} IS NULL OR ${isOvertaken(queue)}`;
+  const keeps = `${given} IS NULL OR ${isSuperseded(queue)}`;
   return `${queue}State = iif(${keeps}, ${queue}State, ${given}), ${utc} = iif(${keeps}, ${utc}, ${given}Utc)`;
 };
 const setStates = `${setState('Outbox')}, ${setState('Inbox')}`;
 
 /** The later run knows of due times that this one does not, so this one can only make the tenant due earlier. */
-const mayDelay = `(:mode = 'set' AND NOT ${isOvertaken('Outbox')} AND NOT ${isOvertaken('Inbox')})`;
+const mayDelay = `(:mode = 'set' AND NOT ${isSuperseded('Outbox')} AND NOT ${isSuperseded('Inbox')})`;
 
 /** When the queue was counted as empty; null if it holds messages. */
 const emptyUtc = (queue: 'Outbox' | 'Inbox') =>
