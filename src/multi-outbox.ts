@@ -220,8 +220,8 @@ export function assembleMultiOutbox(
         ...fleet.tenants,
         async wake(tenantId) {
           checkedId('tenants.wake', tenantId);
-          await fleet.wake([tenantId]);
-          return fleet.tenants.get(tenantId);
+          const { inFlight } = await fleet.wake([tenantId]);
+          return { ...(await fleet.tenants.get(tenantId)), inFlight: inFlight.includes(tenantId) };
         },
       },
       audited,

@@ -201,11 +201,15 @@ export interface Woken {
   /** The records of the tenants that this call chose. The caller must dispatch each of them. */
   readonly chosen: TenantRecord[];
   /**
-   * The ids of the tenants that are due now, and were not chosen for want of capacity: a plan chooses them. Of the other
-   * tenants, those in flight are due after their run's report, or after the redispatch time if no report comes; those
-   * whose last run failed are due now, and no plan is made earlier for them.
+   * The ids of the tenants that are due now, and were not chosen for want of capacity: a plan chooses them. Tenants whose
+   * last run failed are due now too, but are not among these, because no plan is made earlier for them.
    */
   readonly due: string[];
+  /**
+   * The ids of the tenants that were in flight before this call: they are due after their run's report, or after the
+   * redispatch time if no report comes.
+   */
+  readonly inFlight: string[];
   /**
    * Resolves once the wake survives a power cut. Every process can see it before, and the caller need not wait for this
    * before it dispatches the tenants. Rejects as the call would.

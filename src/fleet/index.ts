@@ -9,6 +9,7 @@
 
 import { withEitherSignal } from '../either-signal.ts';
 import type { TenantDatabase } from '../engine/engine.ts';
+import type { Woken } from '../engine/registry.ts';
 import type { QueueName } from '../engine/work-queue.ts';
 import { describeError, MultiOutboxError, shownValue } from '../errors.ts';
 import { type NamesOf, optionsOf, signalOf } from '../options.ts';
@@ -211,10 +212,12 @@ export class Fleet {
    * the run that is in flight.
    * @throws UNKNOWN_TENANT, TENANT_NOT_ACTIVE
    */
-  async wake(tenantIds: readonly string[], options: WakeOptions = {}): Promise<void> {
+  async wake(tenantIds: readonly string[], options: WakeOptions = {}): Promise<Woken> {
     const woken = await this.#wakeActive(tenantIds, options);
-    const missing = tenantIds.find((id) => !woken.has(id));
+    const active = new Set(woken.tenantIds);
+    const missing = tenantIds.find((id) => !active.has(id));
     if (missing !== undefined) throw tenantNotActive(await this.tenants.get(missing));
+    return woken;
   }
 
   /**
@@ -245,10 +248,7 @@ export class Fleet {
     };
   }
 
-  async #wakeActive(
-    tenantIds: readonly string[],
-    { onRequest }: WakeOptions = {},
-  ): Promise<ReadonlySet<string>> {
+  async #wakeActive(tenantIds: readonly string[], { onRequest }: WakeOptions = {}): Promise<Woken> {
     for (const tenantId of tenantIds) publishPoint('wake:before', tenantId);
     const { registry, directory } = await this.handle.ready();
     const wanted = tenantIds.length;
@@ -272,7 +272,7 @@ export class Fleet {
       }
       if (woken.due.length > 0 && choose.capacity < wanted) this.#wakeHosts.planSoon();
       recordWakes(woken.tenantIds);
-      return new Set(woken.tenantIds);
+      return woken;
     } finally {
       await kept?.host.serve(requests, kept.places);
       await durable;

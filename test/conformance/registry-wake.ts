@@ -88,7 +88,8 @@ export function registryWakeSuite(scene: Scene): void {
         await report(registry, 'a', { outcome });
         for (const choose of [one, one, undefined]) {
           // It is due, but does not ask for a plan before its time.
-          expect(await registry.wake(['a'], choose)).toMatchObject({ tenantIds: ['a'], chosen: [], due: [] });
+          const woken = await registry.wake(['a'], choose);
+          expect(woken).toMatchObject({ tenantIds: ['a'], chosen: [], due: [], inFlight: [] });
         }
         expect(await planAll(registry)).toEqual(['a']);
         await report(registry, 'a', { outcome: 'idle' });
@@ -106,7 +107,8 @@ export function registryWakeSuite(scene: Scene): void {
           await planAll(registry);
         }
         for (const choose of [one, undefined, one]) {
-          expect(await registry.wake(['a'], choose)).toMatchObject({ tenantIds: ['a'], chosen: [], due: [] });
+          const woken = await registry.wake(['a'], choose);
+          expect(woken).toMatchObject({ tenantIds: ['a'], chosen: [], due: [], inFlight: ['a'] });
           expect(await beginPlan(registry)).toMatchObject({ status: 'idle' });
         }
         expect(await report(registry, 'a')).toMatchObject({ woken: true });

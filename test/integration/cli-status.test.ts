@@ -140,6 +140,24 @@ test('F7: wake makes tenants due now', async () => {
   expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringMatching(/^error: .*'nobody'.*\n$/)]);
 });
 
+test('F7: wake says when a run of the tenant is in flight', async () => {
+  await folder.json(['tenants', 'add', 'acme']);
+  // A plan whose dispatch request nobody serves.
+  const planned = await folder.script(`
+    const face = library.createMultiOutbox({ handlers: [library.defineHandler({ topic: 't', handle() {} })] });
+    await face.plan();
+    await face.close();
+  `);
+  expect(planned).toMatchObject({ code: 0, stderr: '' });
+  expect((await folder.cli(['wake', 'acme'])).stdout).toMatch(
+    /^Tenant acme has a run in flight; it is due again when this run ends, or at 2\d{3}-[-\d]+ [:\d]+Z if it is lost\. .*'multi-outbox leases list acme'/,
+  );
+  expect(await folder.json(['wake', 'acme'])).toMatchObject({
+    woken: ['acme'],
+    tenants: [{ inFlight: true }],
+  });
+});
+
 test('L1: leases list shows the leases of a tenant and of the registry', async () => {
   await folder.json(['tenants', 'add', 'acme']);
   expect((await folder.cli(['leases', 'list', 'acme'])).stdout).toBe(

@@ -23,8 +23,9 @@ test('S3, F7: a run’s lease that an operator releases makes the tenant due now
   const running = host.tick();
   await started.promise;
   const operator = place.face({ handlers: [handler] });
-  // A wake says when the tenant is due if the run does not report.
+  // A wake says that a run is in flight, and when the tenant is due if it does not report.
   const woken = await operator.tenants.wake('acme');
+  expect(woken.inFlight).toBe(true);
   expect(woken.schedule.nextDueUtc!.getTime()).toBeGreaterThan(Date.now());
   expect((await operator.tick()).runs).toEqual([]);
   expect(await operator.leases('acme').release('queue:outbox')).toMatchObject({ name: 'queue:outbox' });

@@ -217,7 +217,12 @@ export const commandOutputs: Readonly<Record<string, CommandOutput>> = {
     schema: v.strictObject({ url: text, rights: v.array(v.picklist(rights)) }),
     note: 'One line when the console is ready.',
   },
-  wake: { schema: v.strictObject({ woken: texts, tenants: v.array(Tenant) }) },
+  wake: {
+    schema: v.strictObject({
+      woken: texts,
+      tenants: v.array(v.strictObject({ ...Tenant.entries, inFlight: v.boolean() })),
+    }),
+  },
   'messages list': { schema: listed },
   'messages show': ofMessage,
   'messages replay': ofAct('replay'),

@@ -10,7 +10,11 @@ import { type Audited, actorOf } from './audited.ts';
 
 export function auditedTenants(tenants: Tenants, audited: Audited, actor: string): Tenants {
   const act =
-    (name: AuditedAct, call: string, change: (tenantId: string) => Promise<TenantRecord>) =>
+    <Changed extends TenantRecord>(
+      name: AuditedAct,
+      call: string,
+      change: (tenantId: string) => Promise<Changed>,
+    ) =>
     async (tenantId: string, options: ByOperator = {}) => {
       const { by } = optionsOf(call, options, { by: true });
       // An id that is none is refused by the change itself.

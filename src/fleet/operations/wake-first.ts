@@ -9,7 +9,7 @@ import { isMultiOutboxError } from '../../errors.ts';
  */
 export async function wakeFirst(
   tenantIds: readonly string[],
-  wake: (tenantIds: readonly string[]) => Promise<void>,
+  wake: (tenantIds: readonly string[]) => Promise<unknown>,
 ): Promise<string> {
   const [tenantId, ...others] = tenantIds as [string, ...string[]];
   try {

@@ -21,11 +21,19 @@ export interface Tenants {
   /** Retires the tenant: it is no longer dispatched, and its database is not touched. */
   remove(tenantId: string, options?: ByOperator): Promise<TenantRecord>;
   /**
-   * As `wake` of the multi-outbox, but an operator's act with a row in the record of acts. The record says when the tenant
-   * is due: later than now if a run is in flight, which may be lost; without its report the tenant is due then.
+   * As `wake` of the multi-outbox, but an operator's act with a row in the record of acts.
    * @throws UNKNOWN_TENANT, TENANT_NOT_ACTIVE
    */
-  wake(tenantId: string, options?: ByOperator): Promise<TenantRecord>;
+  wake(tenantId: string, options?: ByOperator): Promise<WokenTenant>;
+}
+
+/** A tenant after its wake. */
+export interface WokenTenant extends TenantRecord {
+  /**
+   * Whether a run was in flight already: the tenant is due when that run has ended, or at `schedule.nextDueUtc` if the run
+   * is lost.
+   */
+  readonly inFlight: boolean;
 }
 
 /** Who acts, for the record of acts. */

@@ -17,7 +17,6 @@ const allowed = new Map([
   ['src/cli/commands/leases.ts', 'shows ages'],
   ['src/cli/commands/leases-release.ts', 'shows ages'],
   ['src/cli/commands/status.ts', 'says when a picture was drawn'],
-  ['src/cli/commands/wake.ts', 'shows how far ahead a time lies'],
   ['src/cli/output/logger.ts', 'shows the time of a line'],
   ['src/cli/output/tenant.ts', 'shows ages'],
   ['src/cli/output/text.ts', 'shows ages'],

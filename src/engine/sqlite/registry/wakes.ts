@@ -3,15 +3,15 @@ import type { ChooseWoken, TenantRecord, Woken } from '../../registry.ts';
 import { type Connection, nowSql } from '../connection.ts';
 import { nextNumber } from '../integers.ts';
 import { wholeMs } from '../time.ts';
-import { inFlight, isDeferred } from './choice.ts';
+import { isDeferred, inFlight as isInFlight } from './choice.ts';
 import { type TenantRow, tenantColumns, tenantRecord } from './rows.ts';
 
 type Choice = Omit<Woken, 'durable'>;
 
-const mayBeChosen = (now: string) => `(${inFlight(now)} IS NOT TRUE AND NOT ${isDeferred})`;
+const mayBeChosen = (now: string) => `(${isInFlight(now)} IS NOT TRUE AND NOT ${isDeferred})`;
 
 const sql = {
-  look: `SELECT ${inFlight(nowSql)} AS IsInFlight, NextDueUtc <= ${nowSql} AS IsDue, ${mayBeChosen(nowSql)} AS MayBeChosen,
+  look: `SELECT ${isInFlight(nowSql)} AS IsInFlight, NextDueUtc <= ${nowSql} AS IsDue, ${mayBeChosen(nowSql)} AS MayBeChosen,
       ${isDeferred} AS IsDeferred
     FROM Tenants
     WHERE Id = ? AND Status = 'active' AND WakePending = 1`,
@@ -20,8 +20,8 @@ const sql = {
     WHERE Id = :id AND Status = 'active' AND ${mayBeChosen(':now')}`,
   get: `SELECT ${tenantColumns} FROM Tenants WHERE Id = ?`,
   note: `UPDATE Tenants SET WakePending = 1,
-      NextDueUtc = CASE WHEN ${inFlight(':now')} THEN NextDueUtc ELSE min(coalesce(NextDueUtc, :now), :now) END
-    WHERE Id = :id AND Status = 'active' RETURNING NextDueUtc <= :now AND NOT ${isDeferred} AS IsDue`,
+      NextDueUtc = CASE WHEN ${isInFlight(':now')} THEN NextDueUtc ELSE min(coalesce(NextDueUtc, :now), :now) END
+    WHERE Id = :id AND Status = 'active' RETURNING NextDueUtc > :now AS IsInFlight, ${isDeferred} AS IsDeferred`,
 };
 
 /** Looks at the tenants that have been due longest. If more are due, hosts plan without this. */
@@ -34,11 +34,14 @@ export function hasWoken(connection: Connection): boolean {
   return connection.get<{ HasWoken: number }>(hasWokenSql)!.HasWoken === 1;
 }
 
-interface LookRow {
+interface NotedRow {
   readonly IsInFlight: number;
+  readonly IsDeferred: number;
+}
+
+interface LookRow extends NotedRow {
   readonly IsDue: number;
   readonly MayBeChosen: number;
-  readonly IsDeferred: number;
 }
 
 /**
@@ -52,14 +55,15 @@ export function alreadyWoken(
 ): Choice | null {
   const mayChoose = (choose?.capacity ?? 0) > 0;
   const due: string[] = [];
+  const inFlight: string[] = [];
   for (const id of tenantIds) {
     const row = connection.get<LookRow>(sql.look, id);
     if (row === undefined || (mayChoose && row.MayBeChosen === 1)) return null;
-    if (row.IsInFlight === 1) continue;
-    if (row.IsDue !== 1) return null;
-    if (row.IsDeferred !== 1) due.push(id);
+    if (row.IsInFlight !== 1 && row.IsDue !== 1) return null;
+    if (row.IsInFlight === 1) inFlight.push(id);
+    else if (row.IsDeferred !== 1) due.push(id);
   }
-  return { tenantIds: [...tenantIds], chosen: [], due };
+  return { tenantIds: [...tenantIds], chosen: [], due, inFlight };
 }
 
 /** Call it within a write transaction. */
@@ -74,16 +78,18 @@ export function wakeTenants(
   const woken: string[] = [];
   const chosen: TenantRecord[] = [];
   const due: string[] = [];
+  const inFlight: string[] = [];
   for (const id of tenantIds) {
     if (chosen.length < capacity && connection.prepare(sql.choose).run({ id, now, again }).changes === 1) {
       chosen.push(tenantRecord(connection.get<TenantRow>(sql.get, id)!));
       woken.push(id);
       continue;
     }
-    const row = connection.prepare(sql.note).get({ id, now }) as { IsDue: number } | undefined;
+    const row = connection.prepare(sql.note).get({ id, now }) as NotedRow | undefined;
     if (row === undefined) continue;
     woken.push(id);
-    if (row.IsDue === 1) due.push(id);
+    if (row.IsInFlight === 1) inFlight.push(id);
+    else if (row.IsDeferred !== 1) due.push(id);
   }
-  return { tenantIds: woken, chosen, due };
+  return { tenantIds: woken, chosen, due, inFlight };
 }

@@ -105,7 +105,8 @@ export class SqlServerRegistry implements Registry {
 
   async wake(tenantIds: readonly string[], choose?: ChooseWoken): Promise<Woken> {
     this.#database.assertOpen();
-    if (tenantIds.length === 0) return { tenantIds: [], chosen: [], due: [], durable: Promise.resolve() };
+    if (tenantIds.length === 0)
+      return { tenantIds: [], chosen: [], due: [], inFlight: [], durable: Promise.resolve() };
     return wakeTenants(this.#database, tenantIds, choose);
   }
 

@@ -24,10 +24,12 @@ export async function wakeTenants(
   );
   const stateOf = new Map(states!.map((row) => [row.TenantId as string, row.State as string]));
   const woken = [...new Set(tenantIds)].filter((tenantId) => stateOf.has(tenantId));
+  const inState = (state: string) => woken.filter((tenantId) => stateOf.get(tenantId) === state);
   return {
     tenantIds: woken,
     chosen: chosen!.map(tenantRecord),
-    due: woken.filter((tenantId) => stateOf.get(tenantId) === 'due'),
+    due: inState('due'),
+    inFlight: inState('in-flight'),
     durable: Promise.resolve(),
   };
 }

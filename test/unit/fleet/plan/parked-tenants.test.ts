@@ -16,7 +16,7 @@ function registryOf(parked: Record<string, string[]>) {
     },
     async wake(ids: readonly string[]) {
       calls.push(ids);
-      return { tenantIds: [...ids], chosen: [], due: [...ids], durable: Promise.resolve() };
+      return { tenantIds: [...ids], chosen: [], due: [...ids], inFlight: [], durable: Promise.resolve() };
     },
   } as Partial<Registry> as Registry;
   return { registry, calls, state };
