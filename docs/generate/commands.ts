@@ -10,9 +10,11 @@ export function commandsText(): string {
   ].join('\n');
 }
 
-/** The commands without subcommands, in the order of the help. */
+/** The commands without subcommands that the help shows, in its order. */
 export function leaves(command: Command): Command[] {
-  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+  if (command.commands.length === 0) return [command];
+  const visible = command.createHelp().visibleCommands(command);
+  return command.commands.filter((each) => visible.includes(each)).flatMap(leaves);
 }
 
 /** `tenants add` */

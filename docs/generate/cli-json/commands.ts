@@ -80,6 +80,8 @@ function ofAct(act: string): CommandOutput {
   };
 }
 
+const servedConsole = v.strictObject({ url: text, rights: v.array(v.picklist(rights)) });
+
 const historyDurations = v.strictObject({ ...durations, buckets: v.array(count) });
 const fleetState = v.strictObject({
   active: count,
@@ -184,7 +186,10 @@ export const commandOutputs: Readonly<Record<string, CommandOutput>> = {
     }),
   },
   tick: { schema: v.strictObject({ plan: planReport, runs: v.array(runReport) }) },
-  run: { schema: runReport, note: 'One line for each dispatch run, when it ends.' },
+  run: {
+    schema: v.union([runReport, servedConsole]),
+    note: 'One line for each dispatch run, when it ends. With `--ui`, a line of the second form comes first.',
+  },
   status: {
     schema: v.strictObject({
       fleet: fleetSummary,
@@ -214,7 +219,7 @@ export const commandOutputs: Readonly<Record<string, CommandOutput>> = {
     }),
   },
   ui: {
-    schema: v.strictObject({ url: text, rights: v.array(v.picklist(rights)) }),
+    schema: servedConsole,
     note: 'One line when the console is ready.',
   },
   wake: {
