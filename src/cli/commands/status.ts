@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { tenantStatuses } from '../../engine/tenant-status.ts';
 import { isMultiOutboxError } from '../../errors.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
+import { unlessAborted } from '../../unless-aborted.ts';
 import { durationArgument, listArgument, wholeNumber } from '../arguments.ts';
 import { errorReport, reportError, UsageError } from '../errors.ts';
 import { addFailOn, type FailOnOptions, failOn } from '../fail-on.ts';
@@ -86,17 +87,13 @@ function checkWatch({ options: { json } }: Session, { failOn: wanted }: Options,
 async function watched(session: Session, everyMs: number, readStatus: () => Promise<Status>): Promise<void> {
   const { json } = session.options;
   const stop = watchForStop();
-  const stopped = new Promise<null>((resolve) => {
-    stop.signal.addEventListener('abort', () => resolve(null), { once: true });
-  });
   const screen = json ? null : startScreen(process.stdout);
   let isFirst = true;
   try {
     while (!stop.signal.aborted) {
       try {
         // A read may take long, and a signal ends the screen at once.
-        const status = await Promise.race([readStatus(), stopped]);
-        if (status === null) break;
+        const status = await unlessAborted(readStatus, stop.signal);
         if (screen === null) process.stdout.write(jsonLine(statusValue(status)));
         else
           screen.show(
@@ -104,6 +101,7 @@ async function watched(session: Session, everyMs: number, readStatus: () => Prom
             `${time(new Date())}, every ${duration(everyMs)}`,
           );
       } catch (error) {
+        if (stop.signal.aborted) break;
         if (isFirst || !(isMultiOutboxError(error) && error.transient)) throw error;
         const { message } = errorReport(error);
         if (screen === null) reportError(error, session.options);

@@ -1,4 +1,5 @@
 import type { WriteStream } from 'node:tty';
+import { counted } from './text.ts';
 
 /** A terminal whose content is replaced again and again. */
 export interface Screen {
@@ -23,7 +24,7 @@ export function startScreen(stream: Pick<WriteStream, 'write' | 'rows'>): Screen
       const room = Math.max(1, (stream.rows || 24) - 2);
       const left = lines.length - room;
       const shown = left > 0 ? lines.slice(0, room) : lines;
-      const more = left > 0 ? `; ${left} more lines` : '';
+      const more = left > 0 ? `; ${counted(left, 'more line')}` : '';
       // Written over the content before, so that nothing flickers.
       const drawn = [...shown, `${note}${more}; Ctrl+C ends it`].map((line) => `${line}${clearLine}`);
       stream.write(`${home}${drawn.join('\n')}${clearBelow}`);
