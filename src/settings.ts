@@ -76,7 +76,7 @@ export function loadSettings(options: SettingsInput = {}, env: NodeJS.ProcessEnv
   const read = () => {
     for (const [key, value] of Object.entries(options)) {
       if (value !== undefined)
-        merged[key] = isGroup(value) ? definedOnly(value) : isLost(value) ? null : value;
+        merged[key] = hasFields(value) ? definedOnly(value) : isLost(value) ? null : value;
     }
   };
   readable('The settings:', read, 'INVALID_CONFIGURATION');
@@ -87,7 +87,7 @@ export function loadSettings(options: SettingsInput = {}, env: NodeJS.ProcessEnv
     const [group, name] = option.split('.') as [string, string?];
     if (name !== undefined && merged[group] === undefined) merged[group] = {};
     // Skip a group that is not an object; the schema below refuses it.
-    if (name !== undefined && !isGroup(merged[group])) continue;
+    if (name !== undefined && !hasFields(merged[group])) continue;
     const target = name === undefined ? merged : (merged[group] as Record<string, unknown>);
     const key = name ?? group;
     if (target[key] !== undefined) continue;
@@ -103,7 +103,7 @@ export function loadSettings(options: SettingsInput = {}, env: NodeJS.ProcessEnv
     description && fromEnvironment.has(option) ? description.variable : `Option '${shownName(option)}'`;
   const given = option
     .split('.')
-    .reduce<unknown>((level, key) => (isGroup(level) ? level[key] : undefined), merged);
+    .reduce<unknown>((level, key) => (hasFields(level) ? level[key] : undefined), merged);
   const shown = description && !description.secret ? ` is ${shownValue(given)}` : '';
   const isGroupName = Object.hasOwn(groups, option);
   const problem = description
@@ -143,10 +143,6 @@ export function unknownVariables(env: NodeJS.ProcessEnv = process.env): string[]
     (name) =>
       name.startsWith(environmentPrefix) && !known.has(name) && !name.startsWith(`${environmentPrefix}TEST_`),
   );
-}
-
-function isGroup(value: unknown): value is Record<string, unknown> {
-  return hasFields(value);
 }
 
 /** A Map or a list has no fields: the schema would take it for a group of which nothing is set, but it refuses null. */
