@@ -65,6 +65,16 @@ export class RegistryModel {
     this.#waiting.clear();
   }
 
+  /**
+   * Milliseconds until the tenant is due by the registry: positive infinity if it never is, undefined for a tenant that is not
+   * dispatched at all.
+   */
+  dueInMs(tenantId: string): number | undefined {
+    const row = this.#rows().find(({ Id }) => Id === tenantId);
+    if (row === undefined || row.Status === 'retired') return undefined;
+    return row.NextDueUtc === null ? Number.POSITIVE_INFINITY : row.NextDueUtc - this.#now();
+  }
+
   planBegun(request: BeginPlan, result: BeginPlanResult): void {
     if (result.status === 'leased-elsewhere') return;
     const latest = this.#now() + (request.lookWithinMs ?? Number.POSITIVE_INFINITY);

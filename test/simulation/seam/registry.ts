@@ -76,7 +76,7 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
         perform: () => real.report(report),
         observe(answer) {
           model.reported(report, answer);
-          world.reported(process, report);
+          world.reported(process, report, answer);
           const { woken, chosen } = answer;
           return `${report.outcome}, next due in ${report.schedule.nextDueInMs}${report.backlog ? ', backlog' : ''}${woken ? ', woken' : ''}${chosen ? ', chosen' : ''}`;
         },
