@@ -74,7 +74,7 @@ export class Fleet {
     if (this.#style === 'functions') this.#functionApp!.start(topics);
     else this.#startLocal(topics);
     const { process } = this.#operator.member;
-    // The operator's last call may still be on its way, or its process may have died.
+    // Its process may have died.
     const operator = process.isDead ? this.#operator.successor() : this.#operator;
     void operator.member.process.run(() => this.#tidyUp(operator));
   }
@@ -94,6 +94,8 @@ export class Fleet {
 
   async #tidyUp(operator: Operator): Promise<void> {
     const replays = this.#world.random.chance(0.5);
+    // A call that is still on its way may pause a tenant.
+    await operator.done();
     for (let tries = 1; tries <= 20; tries++) {
       try {
         await operator.activateAll();

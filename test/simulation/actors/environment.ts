@@ -77,6 +77,7 @@ export class Environment {
     journal.note('world', `${target} goes away`);
     await pause(faults.random.pick(troubleMs));
     reachable.add(target);
+    this.#world.trouble(target);
     journal.note('world', `${target} is back`);
   }
 
@@ -86,5 +87,7 @@ export class Environment {
     databases.setFull(tenant.file, true);
     await pause(faults.random.pick(troubleMs));
     databases.setFull(tenant.file, false);
+    // Handlers may have started meanwhile, whose outcomes could not be written either.
+    this.#world.trouble(tenant.id);
   }
 }

@@ -10,6 +10,7 @@ export class Operator {
   readonly #world: World;
   readonly #tenants: readonly TenantInput[];
   readonly member: Member;
+  readonly #acting = new Set<Promise<void>>();
 
   constructor(world: World, tenants: readonly TenantInput[]) {
     this.#world = world;
@@ -23,7 +24,18 @@ export class Operator {
   }
 
   /** Perhaps does something to a tenant. */
-  async act(tenant: TenantModel): Promise<void> {
+  act(tenant: TenantModel): Promise<void> {
+    const acting = this.#act(tenant);
+    this.#acting.add(acting);
+    return acting.finally(() => this.#acting.delete(acting));
+  }
+
+  /** Its calls may be on their way for long. Resolves when none is. */
+  async done(): Promise<void> {
+    await Promise.all(this.#acting);
+  }
+
+  async #act(tenant: TenantModel): Promise<void> {
     const { strikes } = this;
     const { tenants, leases } = this.member.multiOutbox;
     if (strikes('tenant is paused')) await this.#try(() => tenants.pause(tenant.id));

@@ -67,6 +67,8 @@ export class Producer {
       if (world.strikes('producer holds its transaction')) {
         tenant.troubles++;
         await pause(world.faults.random.pick([100, 600, 3_000, 9_000]));
+        // Handlers may have started meanwhile, whose outcomes could not be written either.
+        tenant.troubles++;
       }
       if (tenant.generation !== generation || world.strikes('producer rolls back')) {
         await transaction.rollback();
