@@ -34,6 +34,13 @@ export class OrderingGroups {
     return this.#before(message).every((earlier) => this.#isOver(earlier));
   }
 
+  /** Whether the message cannot be blocked: not even by a replayed one, which joins its group again. */
+  isHead(message: MessageModel): boolean {
+    return this.#before(message).every(
+      (earlier) => this.#isOver(earlier) && (earlier.replayedAt === null || earlier.state !== 'ready'),
+    );
+  }
+
   /** Whether the message waits behind a Dead one. */
   isBlocked(message: MessageModel): boolean {
     return this.#onDead === 'block' && this.#before(message).some(({ state }) => state === 'dead');

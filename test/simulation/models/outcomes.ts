@@ -43,12 +43,14 @@ export function endMessage(attempts: Attempts, message: MessageModel, state: 'do
 function checkOutcome(
   options: QueueModelOptions,
   attempts: Attempts,
-  { messageId, claim, sequence, topic, attempts: count }: MessageModel,
+  { messageId, claim, sequence, topic, attempts: count, isUnknown }: MessageModel,
   outcome: Outcome,
 ): void {
   const most = options.maxAttempts(topic);
   const last = attempts.last(messageId, claim!);
-  if (!allows(last, outcome, count >= most)) {
+  // SQLite's calls have no ids (an answer within a process is not lost), so the repeat of a retry may meet the next attempt,
+  // which the call before it claimed.
+  if (!isUnknown && !allows(last, outcome, count >= most)) {
     const did = last === undefined ? 'was not started' : `is ${last.state}`;
     brokenIn(
       options,

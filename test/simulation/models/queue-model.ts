@@ -192,7 +192,7 @@ export class QueueModel {
     if (this.options.clock().steps > 0) return;
     const due = [...this.messages.values()].flatMap((message) => {
       const { state, notBefore } = message;
-      if (state !== 'ready' || notBefore === null || !this.#groups.isFirst(message)) return [];
+      if (state !== 'ready' || notBefore === null || !this.#groups.isHead(message)) return [];
       return [this.options.now() + Math.max(0, notBefore.ms - waitedMs(this.options, notBefore))];
     });
     this.#left.set(process, { dueAt: Math.min(...due), troubles: this.#troubles(process) });
