@@ -269,8 +269,10 @@ export class QueueModel {
     if (acquisitionId === undefined) {
       return this.#broken('Q4 lease', `a handler runs under fence ${fence}, which its process never had`);
     }
-    // A process that froze in this very turn may still call a handler, and settles it late: the freeze excuses a repeat.
-    const troubles = process.isRunning ? this.#troubles(process) : Number.NaN;
+    // A process that froze in this very turn may still call a handler, and settles it late: the freeze excuses a repeat. So
+    // does a slow call, after which the run sends its outcomes.
+    const isPunctual = process.isRunning && !process.slowCalls.includes(this.options.tenantId);
+    const troubles = isPunctual ? this.#troubles(process) : Number.NaN;
     const attempt: Attempt = {
       messageId,
       process,
