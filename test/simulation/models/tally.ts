@@ -1,6 +1,7 @@
 /** What a process has settled in a tenant's queues since its last report, to compare with the report (D7). */
 import type { Outcome } from '../../../src/engine/message.ts';
 import type { RunCounts } from '../../../src/engine/registry.ts';
+import type { TenantReport } from '../../../src/engine/tenant-report.ts';
 import type { SimulatedProcess } from '../machine/process.ts';
 import { Violation } from '../violation.ts';
 
@@ -56,10 +57,15 @@ export class Tallies {
    * A report must not say more than was settled; without any fault it says exactly that. A lost answer hides what the
    * call has settled.
    */
-  reported(process: SimulatedProcess, tenantId: string, reported: RunCounts, troubles: number): void {
+  reported(
+    process: SimulatedProcess,
+    { tenantId, outcome, counts: reported }: TenantReport,
+    troubles: number,
+  ): void {
     const tally = this.#tallies.get(process) ?? new Tally(troubles);
-    // The report of a run that failed before it settled anything; another run of the process may go on.
-    if (tally.troubles !== troubles && counted.every((name) => reported[name] === 0)) return;
+    // The report of a run that failed before it settled anything, which may come late; another run of the process may go on.
+    const mayBeOther = outcome === 'failed' || tally.troubles !== troubles;
+    if (mayBeOther && counted.every((name) => reported[name] === 0)) return;
     const isOneRun = tally.owners.size <= 1;
     for (const name of counted) {
       const [said, counts] = [reported[name], tally.counts];
