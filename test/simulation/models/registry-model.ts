@@ -101,6 +101,11 @@ export class RegistryModel {
     this.#same('F3 plan', due, this.#due().length, 'tenants are due');
   }
 
+  /** A tenant that is paused is not due, and one that is resumed is due from then on. */
+  statusSet(tenantId: string): void {
+    this.#waiting.delete(tenantId);
+  }
+
   /** Whether another plan has taken the lease since. */
   isOvertaken({ lease }: CommitPlan): boolean {
     return this.#plan !== undefined && this.#plan.acquisitionId !== lease.acquisitionId;

@@ -33,6 +33,10 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
         target,
         name: `set ${tenantId} ${status}`,
         perform: () => real.setStatus(tenantId, status, by),
+        observe() {
+          model.statusSet(tenantId);
+          return '';
+        },
       }),
     get: (tenantId) => caller.call({ target, name: `get ${tenantId}`, perform: () => real.get(tenantId) }),
     list: (query) => caller.call({ target, name: 'list', perform: () => real.list(query) }),
