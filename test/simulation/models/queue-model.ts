@@ -270,8 +270,10 @@ export class QueueModel {
       return this.#broken('Q4 lease', `a handler runs under fence ${fence}, which its process never had`);
     }
     // A process that froze in this very turn may still call a handler, and settles it late: the freeze excuses a repeat. So
-    // does a slow call, after which the run sends its outcomes.
-    const isPunctual = process.isRunning && !process.slowCalls.includes(this.options.tenantId);
+    // does a slow call, after which the run sends its outcomes, and the loss of the lease, of which the run cannot know yet.
+    const isSurprised = this.lease.isSurprised(acquisitionId);
+    const isPunctual =
+      process.isRunning && !isSurprised && !process.slowCalls.includes(this.options.tenantId);
     const troubles = isPunctual ? this.#troubles(process) : Number.NaN;
     const attempt: Attempt = {
       messageId,
@@ -284,8 +286,7 @@ export class QueueModel {
       troubles,
     };
     const earlier = this.#attempts.add(attempt);
-    // Its run cannot know yet that its lease is gone.
-    if (this.lease.isSurprised(acquisitionId)) return attempt;
+    if (isSurprised) return attempt;
     const message = this.messages.get(messageId);
     if (this.lease.acquisitionId !== acquisitionId) {
       this.#broken(
