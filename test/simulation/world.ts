@@ -179,10 +179,15 @@ export class World {
     );
   }
 
-  /** A fault has struck a database. */
-  trouble(target: string): void {
+  /**
+   * A fault has struck a database, and lasts so many milliseconds. It excuses what began before it or meanwhile: a handler that
+   * starts while the writes of another process wait may have an outcome that cannot be written.
+   */
+  trouble(target: string, lastsMs = 0): void {
     const tenant = this.#tenants.get(target);
-    if (tenant !== undefined) tenant.troubles++;
+    if (tenant === undefined) return;
+    tenant.troubles++;
+    tenant.troubledUntil = Math.max(tenant.troubledUntil, this.time.now + lastsMs);
   }
 
   /**
@@ -390,7 +395,10 @@ export class World {
       },
       mayPurge: retention.doneMs < 3_600_000,
       tallies,
-      troubles: () => this.tenant(tenantId).troubles,
+      troubles: () => {
+        const { troubles, troubledUntil } = this.tenant(tenantId);
+        return this.time.now <= troubledUntil ? Number.NaN : troubles;
+      },
       startsWithinMs: this.faults.isCalm && !this.isCrowded ? promptMs : null,
     });
   }

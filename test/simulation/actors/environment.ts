@@ -73,21 +73,20 @@ export class Environment {
   async #away(target: string): Promise<void> {
     const { reachable, faults, journal } = this.#world;
     reachable.delete(target);
-    this.#world.trouble(target);
+    const ms = faults.random.pick(troubleMs);
+    this.#world.trouble(target, ms);
     journal.note('world', `${target} goes away`);
-    await pause(faults.random.pick(troubleMs));
+    await pause(ms);
     reachable.add(target);
-    this.#world.trouble(target);
     journal.note('world', `${target} is back`);
   }
 
   async #full(tenant: TenantModel): Promise<void> {
     const { databases, faults } = this.#world;
-    this.#world.trouble(tenant.id);
+    const ms = faults.random.pick(troubleMs);
+    this.#world.trouble(tenant.id, ms);
     databases.setFull(tenant.file, true);
-    await pause(faults.random.pick(troubleMs));
+    await pause(ms);
     databases.setFull(tenant.file, false);
-    // Handlers may have started meanwhile, whose outcomes could not be written either.
-    this.#world.trouble(tenant.id);
   }
 }

@@ -65,10 +65,9 @@ export class Producer {
       const wake = world.random.chance(0.7);
       await multiOutbox.outbox(tenant.id).enqueue(this.#messages(), { transaction: driver, wake });
       if (world.strikes('producer holds its transaction')) {
-        tenant.troubles++;
-        await pause(world.faults.random.pick([100, 600, 3_000, 9_000]));
-        // Handlers may have started meanwhile, whose outcomes could not be written either.
-        tenant.troubles++;
+        const ms = world.faults.random.pick([100, 600, 3_000, 9_000]);
+        world.trouble(tenant.id, ms);
+        await pause(ms);
       }
       if (tenant.generation !== generation || world.strikes('producer rolls back')) {
         await transaction.rollback();

@@ -22,8 +22,6 @@ export class SimulatedProcess {
   troubles = 0;
   /** While it is greater than 0, the process has no file descriptors left. */
   shortages = 0;
-  /** The databases of its slow calls that are under way, one entry for each. */
-  readonly slowCalls: string[] = [];
   /** The work queue whose message killed it. */
   killedBy: object | undefined;
   #state: 'running' | 'frozen' | 'dead' = 'running';

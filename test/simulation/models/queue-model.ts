@@ -270,11 +270,9 @@ export class QueueModel {
       return this.#broken('Q4 lease', `a handler runs under fence ${fence}, which its process never had`);
     }
     // A process that froze in this very turn may still call a handler, and settles it late: the freeze excuses a repeat. So
-    // does a slow call, after which the run sends its outcomes, and the loss of the lease, of which the run cannot know yet.
+    // does the loss of the lease, of which the run cannot know yet.
     const isSurprised = this.lease.isSurprised(acquisitionId);
-    const isPunctual =
-      process.isRunning && !isSurprised && !process.slowCalls.includes(this.options.tenantId);
-    const troubles = isPunctual ? this.#troubles(process) : Number.NaN;
+    const troubles = process.isRunning && !isSurprised ? this.#troubles(process) : Number.NaN;
     const attempt: Attempt = {
       messageId,
       process,

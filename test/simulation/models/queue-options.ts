@@ -18,7 +18,7 @@ export interface QueueModelOptions extends LeaseModelOptions {
   readonly tallies: Tallies;
   /** The lease's row, as it is committed. */
   readonly leaseRow: () => { readonly fence: number; readonly acquisitionId: string | null };
-  /** Faults of the tenant so far. */
+  /** Faults of the tenant so far; NaN, which equals nothing, while one of them lasts. */
   readonly troubles: () => number;
   /** A message that is stored with a wake starts within this time; null if the history does not allow to say. */
   readonly startsWithinMs: number | null;

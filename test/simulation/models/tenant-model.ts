@@ -24,6 +24,8 @@ export class TenantModel {
   generation = 0;
   /** Faults that struck this tenant. */
   troubles = 0;
+  /** When the last of them ends, in milliseconds of the history. */
+  troubledUntil = -1;
 
   constructor(
     { id, file, tallies }: Pick<TenantModel, 'id' | 'file' | 'tallies'>,

@@ -104,15 +104,8 @@ export class Caller {
     const late = this.#strikes(slow, target) ? this.#world.longMs() : 0;
     const ms = random.pick(travelMs) + late;
     // Each call reaches its database in an event of its own: nothing comes between a commit and the models.
-    if (ms > 0 || slow === 'call is slow') await this.#hears(ms, late > 0 ? target : undefined);
-  }
-
-  /** @param slowTarget the database, if its call or answer is a slow one */
-  async #hears(ms: number, slowTarget: string | undefined): Promise<void> {
-    const { slowCalls } = this.#process;
-    if (slowTarget !== undefined) slowCalls.push(slowTarget);
-    await this.#process.hears(ms);
-    if (slowTarget !== undefined) slowCalls.splice(slowCalls.indexOf(slowTarget), 1);
+    if (late > 0) this.#world.trouble(target, ms);
+    if (ms > 0 || slow === 'call is slow') await this.#process.hears(ms);
   }
 
   /** A fault of the simulated process, and of the tenant that it called. */
