@@ -25,7 +25,8 @@ export interface TerminalRun {
 
 /** Starts a command in a folder. Its words must need no quotes. */
 export function startOnTerminal(folder: string, args: readonly string[]): TerminalRun {
-  const command = [process.execPath, program, ...args].join(' ');
+  // A shell that waited for it would end with the signal's exit code at Ctrl+C.
+  const command = ['exec', process.execPath, program, ...args].join(' ');
   const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
     cwd: folder,
     env: plainEnvironment(),
