@@ -101,6 +101,8 @@ export const fleetSummary = v.strictObject({
     oldestDueAgeMs: v.nullable(milliseconds),
     oldestCountMs: v.nullable(milliseconds),
   }),
+  longestWaitMs: v.nullable(milliseconds),
+  longestWaitAgeMs: v.nullable(milliseconds),
   lastPlan: v.nullable(v.strictObject({ utc: time, ageMs: milliseconds, due: count, chosen: count })),
   totals: counts,
   poisoned: v.strictObject({ total: count, lastUtc: v.nullable(time) }),

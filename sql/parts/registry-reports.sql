@@ -38,7 +38,10 @@ ALTER PROCEDURE [$(Schema)].[Tenant_Report]
   -- What the run adds to the history, for History_Add; null: nothing
   @Flow nvarchar(max) = NULL,
   -- The tenant's Version that the run knew
-  @Version bigint = NULL
+  @Version bigint = NULL,
+  -- The longest time that a message waited from its due time to the start of its handler; null: the run started none, so what
+  -- was reported last stays
+  @LongestWaitMs bigint = NULL
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -66,6 +69,8 @@ IF COALESCE(@OutboxAgeMs, -1) NOT BETWEEN 0 AND 1500000000000 OR COALESCE(@Inbox
   THROW 51027, N'@OutboxAgeMs and @InboxAgeMs must be milliseconds from 0 to 1500000000000.', 1;
 IF @RedispatchMs NOT BETWEEN 0 AND 1500000000000
   THROW 51027, N'@RedispatchMs must be milliseconds from 0 to 1500000000000, or null.', 1;
+IF @LongestWaitMs NOT BETWEEN 0 AND 9007199254740991
+  THROW 51027, N'@LongestWaitMs must be milliseconds from 0 to 9007199254740991, or null.', 1;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @OutboxUtc datetime2(3) = DATEADD(millisecond, -CAST(@OutboxAgeMs % 1000 AS int), DATEADD(second, -CAST(@OutboxAgeMs / 1000 AS int), @Now));
 DECLARE @InboxUtc datetime2(3) = DATEADD(millisecond, -CAST(@InboxAgeMs % 1000 AS int), DATEADD(second, -CAST(@InboxAgeMs / 1000 AS int), @Now));
@@ -115,6 +120,8 @@ ELSE
     TotalParked = CASE WHEN TotalParked > @MostCounted - @Parked THEN @MostCounted ELSE TotalParked + @Parked END,
     TotalLost = CASE WHEN TotalLost > @MostCounted - @Lost THEN @MostCounted ELSE TotalLost + @Lost END,
     TotalRecovered = CASE WHEN TotalRecovered > @MostCounted - @Recovered THEN @MostCounted ELSE TotalRecovered + @Recovered END,
+    LongestWaitMs = COALESCE(@LongestWaitMs, LongestWaitMs),
+    LongestWaitUtc = CASE WHEN @LongestWaitMs IS NULL THEN LongestWaitUtc ELSE @Now END,
     IdleStreak = @IdleStreak, FailureStreak = @FailureStreak,
     LastError = @Error, LastErrorCode = @ErrorCode, LastErrorUtc = CASE WHEN @ErrorCode IS NULL THEN NULL ELSE @Now END,
     Backlog = @Backlog,
@@ -218,8 +225,12 @@ SET NOCOUNT ON;
 SET XACT_ABORT ON;
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
+DECLARE @LongestWaitMs bigint, @LongestWaitUtc datetime2(3);
+SELECT TOP (1) @LongestWaitMs = LongestWaitMs, @LongestWaitUtc = LongestWaitUtc FROM [$(Schema)].[Tenants]
+WHERE Status <> N'retired' AND LongestWaitMs IS NOT NULL
+ORDER BY LongestWaitMs DESC, LongestWaitUtc DESC;
 SELECT f.*, s.LastPlanUtc, DATEDIFF_BIG(millisecond, s.LastPlanUtc, @Now) AS LastPlanAgeMs, s.LastPlanDue, s.LastPlanChosen,
-  s.Poisoned, s.LastPoisonedUtc
+  s.Poisoned, s.LastPoisonedUtc, @LongestWaitMs AS LongestWaitMs, DATEDIFF_BIG(millisecond, @LongestWaitUtc, @Now) AS LongestWaitAgeMs
 FROM (
     SELECT COALESCE(SUM(CASE WHEN Status = N'active' THEN 1 ELSE 0 END), 0) AS Active,
       COALESCE(SUM(CASE WHEN Status = N'paused' THEN 1 ELSE 0 END), 0) AS Paused,

@@ -72,6 +72,10 @@ BEGIN
     OutboxStateUtc datetime2(3) NULL,
     InboxState nvarchar(max) NULL,
     InboxStateUtc datetime2(3) NULL,
+    -- The longest time from a message's due time to the start of its handler, in the last run that started one (S2), and when
+    -- that run reported.
+    LongestWaitMs bigint NULL,
+    LongestWaitUtc datetime2(3) NULL,
     -- A JSON array of {"queue":"outbox","topic":"…","source":null,"sinceUtc":"…","lastUtc":"…","failures":3,"messageId":"…","error":"…"}:
     -- the topics of which no attempt has succeeded since these attempts failed.
     FailingTopics nvarchar(max) COLLATE Latin1_General_100_BIN2 NOT NULL CONSTRAINT [DF_Tenants_FailingTopics] DEFAULT (N'[]'),
@@ -80,6 +84,7 @@ BEGIN
     CONSTRAINT [CK_Tenants_Json] CHECK (ISJSON(Auth) = 1 AND ISJSON(Tags) = 1 AND ISJSON(Overrides) = 1),
     CONSTRAINT [CK_Tenants_Report] CHECK (ISJSON(LastCounts) = 1 AND ISJSON(FailingTopics) = 1),
     CONSTRAINT [CK_Tenants_States] CHECK (ISJSON(OutboxState) = 1 AND ISJSON(InboxState) = 1),
+    CONSTRAINT [CK_Tenants_LongestWaitMs] CHECK (LongestWaitMs BETWEEN 0 AND 9007199254740991),
     CONSTRAINT [CK_Tenants_Status] CHECK (Status IN (N'active', N'paused', N'retired'))
   );
   CREATE UNIQUE INDEX [UX_Tenants_DatabaseHash] ON [$(Schema)].[Tenants] (DatabaseHash) WHERE Status <> N'retired';

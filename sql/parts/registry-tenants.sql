@@ -11,7 +11,7 @@ IF OBJECT_ID(N'[$(Schema)].[TenantRecords]', N'V') IS NULL EXEC(N'CREATE VIEW [$
   t.Status, t.PausedByOperator, t.Version, t.AddedUtc, t.SchemaVersion, t.NextDueUtc, t.WakePending, t.PlanVersion, t.LastPlannedUtc, t.LastRunUtc, t.LastOutcome,
   t.LastDurationMs, t.LastCounts, t.TotalDone, t.TotalRetried, t.TotalDead, t.TotalReleased, t.TotalParked, t.TotalLost,
   t.TotalRecovered, t.IdleStreak, t.FailureStreak, t.LastError, t.LastErrorCode, t.LastErrorUtc, t.Backlog,
-  t.OutboxState, t.OutboxStateUtc, t.InboxState, t.InboxStateUtc, t.FailingTopics
+  t.OutboxState, t.OutboxStateUtc, t.InboxState, t.InboxStateUtc, t.LongestWaitMs, t.LongestWaitUtc, t.FailingTopics
 FROM [$(Schema)].[Tenants] t');
 GO
 -- Registers a tenant, active and due now. A retired id becomes active again, with the new definition; if @By is
@@ -119,6 +119,8 @@ SET Server = @Server, DatabaseName = @DatabaseName, DatabaseKey = @DatabaseKey, 
   OutboxStateUtc = CASE WHEN @IsMoved = 0 THEN OutboxStateUtc ELSE SYSUTCDATETIME() END,
   InboxState = CASE WHEN @IsMoved = 0 THEN InboxState END,
   InboxStateUtc = CASE WHEN @IsMoved = 0 THEN InboxStateUtc ELSE SYSUTCDATETIME() END,
+  LongestWaitMs = CASE WHEN @IsMoved = 0 THEN LongestWaitMs END,
+  LongestWaitUtc = CASE WHEN @IsMoved = 0 THEN LongestWaitUtc END,
   FailingTopics = CASE WHEN @IsMoved = 0 THEN FailingTopics ELSE N'[]' END,
   Backlog = CASE WHEN @IsMoved = 0 THEN Backlog ELSE 0 END
 WHERE Id = @Id;

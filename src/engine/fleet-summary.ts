@@ -35,6 +35,12 @@ export interface FleetSummary {
     /** Milliseconds since the oldest of the counts; null without any. */
     readonly oldestCountMs: number | null;
   };
+  /**
+   * The longest of the tenants' `longestWaitMs`, retired tenants left out, and how long ago the run that had it reported, in
+   * milliseconds. Null if no run has started a message.
+   */
+  readonly longestWaitMs: number | null;
+  readonly longestWaitAgeMs: number | null;
   readonly lastPlan: {
     readonly utc: Date;
     readonly ageMs: number;

@@ -64,6 +64,12 @@ export interface TenantSchedule {
   readonly lastCounts: RunCounts | null;
   /** Sums of `lastCounts` over all reports. */
   readonly totals: RunCounts;
+  /**
+   * The longest time that a message waited from its due time to the start of its handler, in whole milliseconds, in the last
+   * run that started a message (S2), and when that run reported. Null if none has, since the tenant got its database.
+   */
+  readonly longestWaitMs: number | null;
+  readonly longestWaitUtc: Date | null;
   readonly idleStreak: number;
   readonly failureStreak: number;
   /** The error of the last run; null when that run had none. A skipped run changes nothing. The log keeps earlier errors. */

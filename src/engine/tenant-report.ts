@@ -63,6 +63,11 @@ export interface TenantReport {
   })[];
   /** Topics whose last attempt in the run succeeded: they fail no more. Default: none. */
   readonly succeeded?: readonly Pick<FailingTopic, 'queue' | 'topic' | 'source'>[];
+  /**
+   * The longest time that a message of the run waited from its due time to the start of its handler, in milliseconds. Null or
+   * absent: the run started none, so the tenant keeps what was reported last.
+   */
+  readonly longestWaitMs?: number | null;
   /** How long messages waited, and how long their handlers took, for the history. Absent: the history keeps nothing of the run. */
   readonly times?: { readonly wait: Histogram; readonly handle: Histogram };
   readonly error?: { readonly code: string; readonly message: string };

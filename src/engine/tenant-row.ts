@@ -73,6 +73,8 @@ export interface TenantRow<Time, Big, Flag> extends TotalsRow<Big> {
   readonly OutboxStateUtc: Time | null;
   readonly InboxState: string | null;
   readonly InboxStateUtc: Time | null;
+  readonly LongestWaitMs: Big | null;
+  readonly LongestWaitUtc: Time | null;
   readonly FailingTopics: string;
 }
 
@@ -135,7 +137,7 @@ export function tenantRecordOf<Time, Big, Flag>(
   const timeOf = (column: Column, value: Time | null) =>
     schedule(column, () => (value === null ? null : time(column, value)), null);
   const numberOf = (column: Column, value: Big) => schedule(column, () => number(column, value), 0);
-  const { SchemaVersion, LastCounts } = row;
+  const { SchemaVersion, LongestWaitMs, LastCounts } = row;
   const stateOf = (column: 'OutboxState' | 'InboxState', stored: string | null, utc: Time | null) => {
     const asOfUtc = timeOf(`${column}Utc`, utc);
     if (stored === null || asOfUtc === null) return undefined;
@@ -169,6 +171,8 @@ export function tenantRecordOf<Time, Big, Flag>(
       lastCounts:
         LastCounts === null ? null : schedule('LastCounts', () => Object.freeze(countsOf(LastCounts)), null),
       totals: Object.freeze(totalsOf(row, numberOf)),
+      longestWaitMs: LongestWaitMs === null ? null : numberOf('LongestWaitMs', LongestWaitMs),
+      longestWaitUtc: timeOf('LongestWaitUtc', row.LongestWaitUtc),
       idleStreak: numberOf('IdleStreak', row.IdleStreak),
       failureStreak: numberOf('FailureStreak', row.FailureStreak),
       lastError: row.LastError,

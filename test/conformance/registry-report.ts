@@ -6,6 +6,7 @@ import { clockPasses } from './clock.ts';
 import {
   add,
   beginPlan,
+  definition,
   duePlan,
   failure,
   ids,
@@ -85,6 +86,35 @@ export function registryReportSuite(scene: Scene): void {
         parkedTopics: ['Topic.One', 'töpic'],
         lastDurationMs: 5,
       });
+    });
+
+    test('S2: the longest wait is that of the last run that started a message, as of its report', async () => {
+      const registry = await planned();
+      const waitOf = async () => {
+        const { longestWaitMs, longestWaitUtc } = (await tenantOf(registry, 'a')).schedule;
+        return { longestWaitMs, longestWaitUtc };
+      };
+      expect(await waitOf()).toEqual({ longestWaitMs: null, longestWaitUtc: null });
+      await report(registry, 'a', { outcome: 'idle' });
+      expect(await waitOf()).toEqual({ longestWaitMs: null, longestWaitUtc: null });
+      await report(registry, 'a', { outcome: 'dispatched', counts, longestWaitMs: 90_000.25 });
+      const { lastRunUtc } = (await tenantOf(registry, 'a')).schedule;
+      const first = { longestWaitMs: 90_001, longestWaitUtc: lastRunUtc };
+      expect(await waitOf()).toEqual(first);
+      await clockPasses(registry.leases);
+      // These have started no message.
+      await report(registry, 'a', { outcome: 'idle', longestWaitMs: null });
+      await report(registry, 'a', { outcome: 'failed', error: { code: 'DATABASE_LOCKED', message: 'x' } });
+      await report(registry, 'a', { outcome: 'skipped', longestWaitMs: 5 });
+      expect(await waitOf()).toEqual(first);
+      await report(registry, 'a', { outcome: 'dispatched', counts, longestWaitMs: 0 });
+      const after = await waitOf();
+      expect(after.longestWaitMs).toBe(0);
+      expect(after.longestWaitUtc!.getTime()).toBeGreaterThan(lastRunUtc!.getTime());
+      await report(registry, 'a', { outcome: 'dispatched', counts, longestWaitMs: Number.MAX_VALUE });
+      expect((await waitOf()).longestWaitMs).toBeGreaterThan(1_000_000_000_000);
+      await registry.change(definition('a', { database: 'other.db' }), 'another database');
+      expect(await waitOf()).toEqual({ longestWaitMs: null, longestWaitUtc: null });
     });
 
     test('D4: tenants with parked messages, by their last report, can be listed', async () => {
@@ -584,6 +614,8 @@ export function registryReportSuite(scene: Scene): void {
         withFailingTopics: 0,
         withDead: 0,
         stored: nothingInFleet,
+        longestWaitMs: null,
+        longestWaitAgeMs: null,
         failing: 0,
         failingByStreak: { '1': 0, '2-4': 0, '5-9': 0, '10+': 0 },
         longestFailureStreak: 0,
@@ -617,6 +649,8 @@ export function registryReportSuite(scene: Scene): void {
         withFailingTopics: 0,
         withDead: 0,
         stored: nothingInFleet,
+        longestWaitMs: null,
+        longestWaitAgeMs: null,
         failing: 1,
         failingByStreak: { '1': 0, '2-4': 1, '5-9': 0, '10+': 0 },
         longestFailureStreak: 3,
@@ -624,6 +658,33 @@ export function registryReportSuite(scene: Scene): void {
         totals: twice,
         poisoned: { total: 0, lastUtc: null },
       });
+    });
+
+    test('S2: the fleet’s longest wait is that of its tenants, retired ones left out, as of its report', async () => {
+      const { registry } = await scene.registry();
+      for (const id of ['short', 'long', 'retired', 'none']) await add(registry, id);
+      const wait = async (id: string, longestWaitMs: number) => {
+        await report(registry, id, { outcome: 'dispatched', counts, longestWaitMs });
+        await clockPasses(registry.leases);
+      };
+      await wait('long', 70_000);
+      await planAll(registry);
+      await clockPasses(registry.leases);
+      await wait('short', 50);
+      await wait('retired', 80_000);
+      await report(registry, 'none');
+      await registry.setStatus('retired', 'retired');
+      const fleet = await registry.fleet();
+      expect(fleet.longestWaitMs).toBe(70_000);
+      expect(fleet.longestWaitAgeMs).toBeGreaterThan(fleet.lastPlan!.ageMs);
+      // Of two that are as long, the later one counts.
+      await wait('short', 70_000);
+      const last = await registry.fleet();
+      expect(last.longestWaitMs).toBe(70_000);
+      expect(last.longestWaitAgeMs).toBeLessThan(last.lastPlan!.ageMs);
+      await wait('long', 3);
+      await wait('short', 4);
+      expect((await registry.fleet()).longestWaitMs).toBe(4);
     });
 
     test('F6: failing tenants by streak, active ones only, and the longest streak', async () => {

@@ -51,6 +51,8 @@ export function registryTenantsSuite(scene: Scene): void {
           lastDurationMs: null,
           lastCounts: null,
           totals: noCounts,
+          longestWaitMs: null,
+          longestWaitUtc: null,
           idleStreak: 0,
           failureStreak: 0,
           lastError: null,

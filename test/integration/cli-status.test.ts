@@ -30,7 +30,7 @@ test('status shows the fleet, its parked topics and its sums', async () => {
   const { code, stdout } = await folder.cli(['status']);
   expect(code).toBe(0);
   expect(stdout).toMatch(
-    /^Tenant +Status +Due +Last run +Backlog +Streak +Done +Retried +Dead +Parked +Lost +Trouble$/m,
+    /^Tenant +Status +Due +Last run +Backlog +Streak +Longest wait +Done +Retried +Dead +Parked +Lost +Trouble$/m,
   );
   expect(stdout).toMatch(
     /^acme +active +.* dispatched, .* ago +0 +0 +0 +1 +0 +no handler for nobody\.handles$/m,

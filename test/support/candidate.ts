@@ -18,6 +18,8 @@ export function tenantRecord(id: string, fields: Partial<TenantRecord> = {}): Te
       lastDurationMs: null,
       lastCounts: null,
       totals: noCounts,
+      longestWaitMs: null,
+      longestWaitUtc: null,
       idleStreak: 0,
       failureStreak: 0,
       lastError: null,

@@ -26,6 +26,8 @@ const schedule = v.strictObject({
   lastDurationMs: v.nullable(milliseconds),
   lastCounts: v.nullable(counts),
   totals: counts,
+  longestWaitMs: v.nullable(milliseconds),
+  longestWaitUtc: v.nullable(time),
   idleStreak: count,
   failureStreak: count,
   lastError: v.nullable(text),

@@ -6,6 +6,7 @@ import {
   dueText,
   failingTopicsText,
   lastErrorText,
+  longestWaitText,
   queueStateText,
   streakText,
 } from '../output/tenant.ts';
@@ -59,6 +60,7 @@ function entries(tenant: TenantRecord): [string, string | number | null | undefi
     ],
     ['Last counts', schedule.lastCounts && countsText(schedule.lastCounts)],
     ['Totals', countsText(schedule.totals)],
+    ['Longest wait', longestWaitText(schedule)],
     ['Backlog', schedule.backlog ? 'yes' : null],
     ['Outbox', queueStateText(schedule.queues.outbox)],
     ['Inbox', queueStateText(schedule.queues.inbox)],

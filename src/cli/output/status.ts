@@ -12,11 +12,12 @@ import {
   failingTopicsText,
   fleetStoredText,
   lastErrorText,
+  longestWaitText,
   storedText,
   streakText,
 } from './tenant.ts';
 import type { Terminal } from './terminal.ts';
-import { age, counted, number } from './text.ts';
+import { age, counted, duration, number } from './text.ts';
 
 export interface Status extends FoundTenants {
   readonly fleet: FleetSummary;
@@ -78,6 +79,11 @@ function statusTable(tenants: readonly TenantRecord[], terminal: Terminal): Prom
       },
       { title: 'Backlog', cell: ({ schedule }) => (schedule.backlog ? 'yes' : ''), spare: 1 },
       { title: 'Streak', cell: ({ schedule }) => streakText(schedule), spare: 3 },
+      {
+        title: 'Longest wait',
+        cell: ({ schedule }) => longestWaitText(schedule),
+        spare: 6,
+      },
       total('Done', 'done', 2),
       total('Retried', 'retried', 4),
       stored('Dead', 'dead', colors.red),
@@ -102,7 +108,7 @@ function troubleText({ schedule }: TenantRecord): string {
 
 function summaryText(fleet: FleetSummary, terminal: Terminal): Promise<string> {
   const { tenants, due, withBacklog, failing, withFailingTopics, stored, withDead } = fleet;
-  const { lastPlan, totals, poisoned } = fleet;
+  const { lastPlan, totals, poisoned, longestWaitMs, longestWaitAgeMs } = fleet;
   const { colors } = terminal;
   const troubles = [
     [failing, 'failing'],
@@ -126,6 +132,12 @@ function summaryText(fleet: FleetSummary, terminal: Terminal): Promise<string> {
         found.length === 0 ? colors.green : colors.red,
       ],
       ['Queues', fleetStoredText(stored)],
+      [
+        'Longest wait',
+        longestWaitMs === null || longestWaitAgeMs === null
+          ? null
+          : `${duration(longestWaitMs)}, reported ${duration(longestWaitAgeMs)} ago`,
+      ],
       ['Messages', countsText(totals)],
       [
         'Given up',

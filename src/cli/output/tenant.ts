@@ -36,6 +36,18 @@ export function failingTopicsText({ failingTopics }: TenantSchedule, now: number
     .join('; ');
 }
 
+/** `12s, 5m ago`: the longest wait of a message in the last run that started one, and when it reported; empty for none. */
+export function longestWaitText(
+  { longestWaitMs, longestWaitUtc }: TenantSchedule,
+  now: number = Date.now(),
+): string {
+  if (longestWaitMs === null) return '';
+  return [
+    duration(longestWaitMs),
+    ...(longestWaitUtc === null ? [] : [`${age(longestWaitUtc, now)} ago`]),
+  ].join(', ');
+}
+
 /** The Dead or parked messages of all queues; `10,000+` if there are more than a run counts. Empty if no run has counted. */
 export function storedText({ queues }: TenantSchedule, name: 'dead' | 'parked'): string {
   const states = Object.values(queues);

@@ -8,10 +8,13 @@ import type { TenantRow } from '../tenants/tenant-row.ts';
 import { worstOf } from '../tenants/worst.ts';
 
 /** Times instead of ages: an answer that does not change is not sent again. */
-export interface Pulse extends Omit<FleetSummary, 'lastPlan' | 'oldestDueMs' | 'stored'> {
+export interface Pulse
+  extends Omit<FleetSummary, 'lastPlan' | 'oldestDueMs' | 'stored' | 'longestWaitAgeMs'> {
   readonly lastPlan: LastPlan | null;
   /** Since when the tenant that became due first has been due. */
   readonly dueSinceUtc: string | null;
+  /** When the run that had `longestWaitMs` reported. */
+  readonly longestWaitUtc: string | null;
   readonly stored: Omit<FleetSummary['stored'], 'oldestDueAgeMs' | 'oldestCountMs'> & {
     readonly oldestDueUtc: string | null;
     readonly oldestCountUtc: string | null;
@@ -33,7 +36,7 @@ export const pulseRoutes: readonly Route[] = [
     touches: 'registry',
     async handle({ snapshots }) {
       const { value, asOf } = await snapshots.fleet.get();
-      const { oldestDueMs, stored, ...rest } = value;
+      const { oldestDueMs, longestWaitAgeMs, stored, ...rest } = value;
       const { oldestDueAgeMs, oldestCountMs, ...counts } = stored;
       // To the second, because two ages of one read may differ by milliseconds.
       const ago = (ms: number | null) =>
@@ -42,6 +45,7 @@ export const pulseRoutes: readonly Route[] = [
         ...rest,
         lastPlan: lastPlanOf(value),
         dueSinceUtc: ago(oldestDueMs),
+        longestWaitUtc: ago(longestWaitAgeMs),
         stored: { ...counts, oldestDueUtc: ago(oldestDueAgeMs), oldestCountUtc: ago(oldestCountMs) },
       };
       return json(pulse, asOf);

@@ -63,7 +63,7 @@ export async function reportRun(
     random,
     keepsHistory,
   }: { readonly registry: Registry; readonly random: () => number; readonly keepsHistory: boolean },
-  { tenantId, outcome, counts, durationMs, more, queues, error }: RunReport,
+  { tenantId, outcome, counts, durationMs, more, queues, wait, error }: RunReport,
   next: Pick<TenantReport, 'tenantVersion' | 'schedule' | 'continues'>,
   logger: Logger,
 ): Promise<Reported | null> {
@@ -85,6 +85,7 @@ export async function reportRun(
         succeeded: queues.flatMap(({ queue, succeededTopics }) =>
           succeededTopics.map((of) => ({ queue, ...of })),
         ),
+        longestWaitMs: wait.maxMs,
         ...(keepsHistory && { times: { wait: timesOf(queues, 'wait'), handle: timesOf(queues, 'handle') } }),
         ...(error && { error }),
         ...(tries === 1 ? next : repeated(next)),

@@ -103,6 +103,16 @@ function LastError({ tenant, asOf }: PartProps) {
   );
 }
 
+function LongestWait({ schedule, asOf }: { schedule: TenantRecord['schedule']; asOf: Date }) {
+  const { longestWaitMs, longestWaitUtc } = schedule;
+  if (longestWaitMs === null) return <>–</>;
+  return (
+    <>
+      {duration(longestWaitMs)}, <Age utc={longestWaitUtc} asOf={asOf} past="ago" />
+    </>
+  );
+}
+
 function Schedule({ tenant, asOf }: PartProps) {
   const { schedule } = tenant;
   const { lastCounts, totals } = schedule;
@@ -114,6 +124,7 @@ function Schedule({ tenant, asOf }: PartProps) {
           ['Last run', <Age key="run" utc={schedule.lastRunUtc} asOf={asOf} past="ago" none="never" />],
           ['Outcome', schedule.lastOutcome ?? '–'],
           ['Took', schedule.lastDurationMs === null ? '–' : duration(schedule.lastDurationMs)],
+          ['Longest wait', <LongestWait key="wait" schedule={schedule} asOf={asOf} />],
           [
             'Last planned',
             <Age key="plan" utc={schedule.lastPlannedUtc} asOf={asOf} past="ago" none="never" />,

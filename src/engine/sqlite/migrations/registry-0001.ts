@@ -13,7 +13,8 @@ import type { Migration } from './migration.ts';
  * Poisoned: how many queue messages were given up (F6). DrawInMs: the milliseconds by which plans still have to make due times earlier, because the clock was set back (Q16), and
  * DrawInAfter: the last tenant whose times were; null when no tenant is left.
  * OutboxState and InboxState: the counts of the queue, by the last run that served it to its end, at OutboxStateUtc and
- * InboxStateUtc (S2). FailingTopics: the topics that fail now (S1).
+ * InboxStateUtc (S2). LongestWaitMs: the longest time from a message's due time to the start of its handler, in the last run
+ * that started one, which reported at LongestWaitUtc (S2). FailingTopics: the topics that fail now (S1).
  * TenantHistory and FleetHistory: see src/engine/history.ts. DeadNow: messages that were Dead in the minute; Dead: those that died.
  * Audit: what operators did; rows are added, and completed once. Operations: acts over many tenants with their progress; Runner is
  * the process that took the operation last (S3).
@@ -73,6 +74,8 @@ CREATE TABLE Tenants (
   OutboxStateUtc INTEGER ${isTime('OutboxStateUtc')},
   InboxState TEXT CHECK (json_valid(InboxState)),
   InboxStateUtc INTEGER ${isTime('InboxStateUtc')},
+  LongestWaitMs INTEGER ${isCount('LongestWaitMs')},
+  LongestWaitUtc INTEGER ${isTime('LongestWaitUtc')},
   FailingTopics TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(FailingTopics))
 ) STRICT;
 

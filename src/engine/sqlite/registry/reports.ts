@@ -68,6 +68,8 @@ const sql = {
       ${counted('Done')}, ${counted('Retried')}, ${counted('Dead')},
       ${counted('Released')}, ${counted('Parked')},
       ${counted('Lost')}, ${counted('Recovered')},
+      LongestWaitMs = coalesce(:longestWaitMs, LongestWaitMs),
+      LongestWaitUtc = iif(:longestWaitMs IS NULL, LongestWaitUtc, :now),
       IdleStreak = :idleStreak, FailureStreak = :failureStreak,
       LastError = :error, LastErrorCode = :errorCode, LastErrorUtc = CASE WHEN :errorCode IS NULL THEN NULL ELSE :now END,
       Backlog = :backlog,
@@ -113,6 +115,9 @@ const sql = {
       ${['LastPlanDue', 'LastPlanChosen', 'Poisoned'].map((name) => `${acceptedCount(name)} AS ${name}`).join(', ')},
       ${acceptedTime('LastPoisonedUtc')} AS LastPoisonedUtc
     FROM RegistryState`,
+  longestWait: `SELECT ${acceptedCount('LongestWaitMs')} AS LongestWaitMs, ${nowSql} - ${acceptedTime('LongestWaitUtc')} AS LongestWaitAgeMs
+    FROM Tenants WHERE Status <> 'retired' AND LongestWaitMs IS NOT NULL
+    ORDER BY Tenants.LongestWaitMs DESC, LongestWaitUtc DESC LIMIT 1`,
   poisoned: `UPDATE RegistryState SET Poisoned = ${acceptedCount('Poisoned + 1')}, LastPoisonedUtc = ?`,
 };
 
@@ -123,7 +128,7 @@ export function recordReport(
   now: number,
   waitedMs = 0,
 ): Reported {
-  const { schedule } = report;
+  const { schedule, longestWaitMs = null } = report;
   const counts = completeCounts(report.counts);
   const { outbox, inbox } = report.queues ?? {};
   const asOf = (state: ReportedState | undefined) =>
@@ -153,6 +158,7 @@ export function recordReport(
     durationMs: report.durationMs,
     counts: JSON.stringify(counts),
     ...counts,
+    longestWaitMs: longestWaitMs === null ? null : wholeMs(longestWaitMs),
     idleStreak: schedule.idleStreak,
     failureStreak: schedule.failureStreak,
     error: report.error?.message ?? null,
@@ -237,6 +243,11 @@ interface StateRow {
   readonly LastPoisonedUtc: number | null;
 }
 
+interface LongestWaitRow {
+  readonly LongestWaitMs: number;
+  readonly LongestWaitAgeMs: number | null;
+}
+
 /** Call it within a write transaction. */
 export function recordPoisoned(connection: Connection, now: number): void {
   connection.run(sql.poisoned, now);
@@ -246,6 +257,7 @@ export function recordPoisoned(connection: Connection, now: number): void {
 export function fleetSummary(connection: Connection): FleetSummary {
   const row = connection.get<StatusRow>(sql.byStatus)!;
   const state = connection.get<StateRow>(sql.state)!;
+  const longestWait = connection.get<LongestWaitRow>(sql.longestWait);
   return {
     tenants: { active: row.Active, paused: row.Paused, retired: row.Retired },
     due: row.Due,
@@ -255,6 +267,8 @@ export function fleetSummary(connection: Connection): FleetSummary {
     withFailingTopics: row.FailingTopics,
     withDead: row.WithDead,
     stored: storedSums(row),
+    longestWaitMs: longestWait?.LongestWaitMs ?? null,
+    longestWaitAgeMs: longestWait === undefined ? null : Math.max(0, longestWait.LongestWaitAgeMs ?? 0),
     lastPlan:
       state.LastPlanUtc === null
         ? null

@@ -38,6 +38,8 @@ const integers = [
   'Backlog',
   'OutboxStateUtc',
   'InboxStateUtc',
+  'LongestWaitMs',
+  'LongestWaitUtc',
 ].map((name) => `${integerColumn(name)} AS ${name}`);
 
 export const tenantColumns = [

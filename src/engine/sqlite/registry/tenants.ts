@@ -52,6 +52,7 @@ const sql = {
       SchemaVersion = ${unlessMoved('SchemaVersion', 'NULL')},
       OutboxState = ${unlessMoved('OutboxState', 'NULL')}, OutboxStateUtc = ${unlessMoved('OutboxStateUtc', ':now')},
       InboxState = ${unlessMoved('InboxState', 'NULL')}, InboxStateUtc = ${unlessMoved('InboxStateUtc', ':now')},
+      LongestWaitMs = ${unlessMoved('LongestWaitMs', 'NULL')}, LongestWaitUtc = ${unlessMoved('LongestWaitUtc', 'NULL')},
       FailingTopics = ${unlessMoved('FailingTopics', "'[]'")}, Backlog = ${unlessMoved('Backlog', '0')}
     WHERE Id = :id`,
   recordSchema: `UPDATE Tenants SET SchemaVersion = ?, FileId = coalesce(?, FileId) WHERE Id = ? AND Status <> 'retired'`,

@@ -14,7 +14,7 @@ import { wholeMs } from '../text.ts';
  * totals for ever.
  */
 export async function recordReport(database: Database, report: TenantReport): Promise<Reported> {
-  const { schedule, error, continues, queues: { outbox, inbox } = {} } = report;
+  const { schedule, error, continues, longestWaitMs = null, queues: { outbox, inbox } = {} } = report;
   const [rows] = await database.call(
     'Tenant_Report',
     {
@@ -35,6 +35,7 @@ export async function recordReport(database: Database, report: TenantReport): Pr
       Mode: [text, schedule.mode],
       IdleStreak: [int, schedule.idleStreak],
       FailureStreak: [int, schedule.failureStreak],
+      LongestWaitMs: [bigint, longestWaitMs === null ? null : wholeMs(longestWaitMs)],
       Version: [bigint, report.tenantVersion ?? null],
       RedispatchMs: [bigint, continues === undefined ? null : wholeMs(continues.redispatchMs)],
     },
@@ -138,6 +139,8 @@ export async function fleetSummary(database: Database): Promise<FleetSummary> {
         ]),
       ) as unknown as StoredSumsRow,
     ),
+    longestWaitMs: row.LongestWaitMs === null ? null : count('LongestWaitMs'),
+    longestWaitAgeMs: row.LongestWaitMs === null ? null : count('LongestWaitAgeMs'),
     lastPlan:
       row.LastPlanUtc === null
         ? null
