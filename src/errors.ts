@@ -21,6 +21,7 @@ export type ErrorCode =
   // The fleet
   | 'UNKNOWN_TENANT'
   | 'TENANT_EXISTS'
+  | 'TENANT_CHANGED'
   | 'TENANT_NOT_ACTIVE'
   | 'DATABASE_IN_USE'
   | 'REGISTRY_UNAVAILABLE'

@@ -39,6 +39,10 @@ const explanations: Readonly<Record<ErrorCode, readonly [meaning: string, remedy
     'no tenant has this id, or the tenant is retired',
     'check the id with `tenants list`; add the tenant with `tenants add`',
   ],
+  TENANT_CHANGED: [
+    'the tenant has changed since the version that the caller expected; nothing was written',
+    'read the tenant again, and make the change on what it is now',
+  ],
   TENANT_EXISTS: ['another tenant has this id', 'change that tenant, or choose another id'],
   TENANT_NOT_ACTIVE: [
     'the tenant is paused or retired',

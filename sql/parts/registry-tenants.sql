@@ -69,8 +69,8 @@ SELECT * FROM [$(Schema)].[TenantRecords] WHERE Id = @Id;
 GO
 -- Replaces the definition of a tenant that is not retired; its status and schedule do not change. If its database or schema
 -- changes, what runs have reported of its queues goes, the tenant is due now, and later reports of runs that served the earlier
--- database are ignored. Returns one row: the tenant. Throws 51103 (unknown or retired) and 51102 (another tenant that is not retired has the
--- database).
+-- database are ignored. Returns one row: the tenant. Throws 51103 (unknown or retired), 51104 (@ExpectedVersion is given, and the
+-- tenant has another version) and 51102 (another tenant that is not retired has the database).
 IF OBJECT_ID(N'[$(Schema)].[Tenant_Change]', N'P') IS NULL EXEC(N'CREATE PROCEDURE [$(Schema)].[Tenant_Change] AS RETURN 0');
 GO
 ALTER PROCEDURE [$(Schema)].[Tenant_Change]
@@ -84,7 +84,8 @@ ALTER PROCEDURE [$(Schema)].[Tenant_Change]
   @Weight float,
   @SlaSeconds float,
   @Tags nvarchar(max),
-  @Overrides nvarchar(max)
+  @Overrides nvarchar(max),
+  @ExpectedVersion bigint = NULL
 AS
 SET NOCOUNT ON;
 SET XACT_ABORT ON;
@@ -101,6 +102,13 @@ BEGIN
   ROLLBACK;
   SET @Message = N'the registry has no tenant ''' + @Id + N''', or it is retired; add it first';
   THROW 51103, @Message, 1;
+END;
+-- The counter's row is locked, so no other change comes between this check and the write.
+IF @ExpectedVersion IS NOT NULL AND NOT EXISTS (SELECT 1 FROM [$(Schema)].[Tenants] WHERE Id = @Id AND Version = @ExpectedVersion)
+BEGIN
+  ROLLBACK;
+  SET @Message = N'the tenant ''' + @Id + N''' has changed since it was read; read it again, and make the change on what it is now';
+  THROW 51104, @Message, 1;
 END;
 :r parts/tenant-database-check.sql
 SELECT @IsMoved = CASE WHEN DatabaseKey = @DatabaseKey AND SchemaName = @SchemaName THEN 0 ELSE 1 END

@@ -51,6 +51,10 @@ const caused: Partial<Record<ErrorCode, readonly [status: number, text: string]>
     'The new message is refused: its payload does not satisfy the handler’s schema, or is larger than a message may be.',
   ],
   INVALID_TENANT: [422, 'The new values of the tenant are refused: one of them is outside its bounds.'],
+  TENANT_CHANGED: [
+    409,
+    'The tenant has changed since the page has shown it. Look at its values now, and change it again.',
+  ],
   UNKNOWN_TENANT: [404, 'There is no such tenant.'],
   MESSAGE_NOT_FOUND: [404, 'There is no such message; it may have been removed after the retention period.'],
   OPERATION_NOT_FOUND: [404, 'There is no such operation.'],

@@ -255,9 +255,10 @@ export interface Registry {
   /**
    * Replaces the definition of a tenant that is not retired. If its database or schema changes, what runs have reported of its
    * queues goes, and the tenant is due now. Runs of the earlier database can no longer report or postpone.
-   * @throws UNKNOWN_TENANT, DATABASE_IN_USE
+   * @param expectedVersion the `version` of the record that the change was made from; without it, every version is replaced
+   * @throws UNKNOWN_TENANT, DATABASE_IN_USE; TENANT_CHANGED when the tenant has another version than `expectedVersion`
    */
-  change(definition: TenantDefinition, databaseKey: string): Promise<TenantRecord>;
+  change(definition: TenantDefinition, databaseKey: string, expectedVersion?: number): Promise<TenantRecord>;
   /**
    * A tenant that becomes active is due now. Only `add` makes a retired tenant active, and only an operator resumes a
    * tenant that an operator has paused: for a directory the tenant then stays paused. By default an operator sets it.

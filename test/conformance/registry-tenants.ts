@@ -200,6 +200,57 @@ export function registryTenantsSuite(scene: Scene): void {
       expect(await registry.add(definition('c'), keyOf('a'))).toMatchObject({ id: 'c' });
     });
 
+    test('F1, S3: a change that expects a version is refused once anybody has changed the tenant since', async () => {
+      const { stage, registry } = await scene.registry();
+      const seen = await add(registry, 'a');
+      const other = scene.anotherHost(stage).openRegistry();
+      const theirs = await other.change(
+        definition('a', { tags: { region: 'eu' } }),
+        keyOf('a'),
+        seen.version,
+      );
+      expect(theirs).toMatchObject({ tags: { region: 'eu' } });
+      const mine = definition('a', { priority: 5 });
+      const refused = { code: 'TENANT_CHANGED', message: expect.stringMatching(/'a'.*read it again/) };
+      await expect(registry.change(mine, keyOf('a'), seen.version)).rejects.toMatchObject(refused);
+      await expect(registry.change(mine, 'a new database', 0)).rejects.toMatchObject(refused);
+      expect(await registry.get('a')).toEqual(theirs);
+      // Nor is the counter of versions moved, or the tenant's old database freed.
+      expect(await registry.changesSince(theirs.version)).toMatchObject({
+        version: theirs.version,
+        tenants: [],
+      });
+      await expect(registry.add(definition('b'), keyOf('a'))).rejects.toMatchObject({
+        code: 'DATABASE_IN_USE',
+      });
+      // A pause is a change too; plans and reports are none.
+      await planAll(registry);
+      await report(registry, 'a');
+      const changed = await registry.change(mine, keyOf('a'), theirs.version);
+      expect(changed).toMatchObject({ priority: 5, tags: {} });
+      await other.setStatus('a', 'paused');
+      await expect(registry.change(mine, keyOf('a'), changed.version)).rejects.toMatchObject(refused);
+      await expect(registry.change(definition('nobody'), 'none', 1)).rejects.toMatchObject({
+        code: 'UNKNOWN_TENANT',
+      });
+    });
+
+    test('F1, S3: of changes at once that expect the same version, one is made', async () => {
+      const { stage, registry } = await scene.registry();
+      const { version } = await add(registry, 'a');
+      const hosts = [registry, scene.anotherHost(stage).openRegistry()];
+      const tried = await Promise.allSettled(
+        [1, 2, 3, 4].map((priority) =>
+          hosts[priority % 2]!.change(definition('a', { priority }), keyOf('a'), version),
+        ),
+      );
+      const made = tried.filter((each) => each.status === 'fulfilled');
+      expect(made).toHaveLength(1);
+      expect(await registry.get('a')).toEqual(made[0]!.value);
+      for (const each of tried)
+        if (each.status === 'rejected') expect(each.reason).toMatchObject({ code: 'TENANT_CHANGED' });
+    });
+
     test('F1, S2: what runs reported of the queues of a tenant that is moved goes, and so do late reports of them', async () => {
       const { registry } = await scene.registry();
       await add(registry, 'a');

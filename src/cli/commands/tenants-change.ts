@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { definitionOf } from '../../fleet/tenants/definition.ts';
 import { listArgument } from '../arguments.ts';
+import { changeAsRead } from '../change-tenant.ts';
 import { UsageError } from '../errors.ts';
 import type { Runner } from '../runner.ts';
 import { addFieldOptions, fieldValues, tenantWith } from '../tenant-fields.ts';
@@ -28,9 +29,11 @@ export function tenantsChangeCommand(tenants: Command, run: Runner): void {
         if (values.size === 0 && tag === undefined && untag.length === 0)
           throw new UsageError('No change was given; --help lists the fields that you can change.');
         const multiOutbox = await session.open();
-        const { tags = {}, ...tenant } = definitionOf(await multiOutbox.tenants.get(id));
-        const kept = Object.fromEntries(Object.entries(tags).filter(([key]) => !untag.includes(key)));
-        const changed = await multiOutbox.tenants.change(tenantWith({ ...tenant, tags: kept }, values, tag));
+        const changed = await changeAsRead(multiOutbox.tenants, id, (record) => {
+          const { tags = {}, ...tenant } = definitionOf(record);
+          const kept = Object.fromEntries(Object.entries(tags).filter(([key]) => !untag.includes(key)));
+          return tenantWith({ ...tenant, tags: kept }, values, tag);
+        });
         await session.show({ tenant: changed }, () => `Changed tenant ${id}.`);
       }),
     );

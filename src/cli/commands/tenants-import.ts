@@ -2,9 +2,11 @@ import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
+import type { TenantRecord } from '../../engine/registry.ts';
 import { isMultiOutboxError, MultiOutboxError } from '../../errors.ts';
 import { definitionOf, tenantDefinition } from '../../fleet/tenants/definition.ts';
 import type { MultiOutbox } from '../../multi-outbox.ts';
+import { changeAsRead } from '../change-tenant.ts';
 import { createRegistry } from '../create-registry.ts';
 import { errorReport, FailedError, UsageError } from '../errors.ts';
 import { type Progress, startProgress } from '../output/progress.ts';
@@ -141,11 +143,13 @@ function taker(
       return 'added';
     }
     if (!update) throw new MultiOutboxError('TENANT_EXISTS', alreadyThere);
-    const before = definitionOf(known);
-    const after = tenantDefinition(tenantWith(before, values, tags), { embedded });
-    if (isDeepStrictEqual(after, tenantDefinition(before, { embedded }))) return 'unchanged';
-    if (!dryRun) await tenants.change(after);
-    return 'changed';
+    const changeOf = (tenant: TenantRecord) => {
+      const before = definitionOf(tenant);
+      const after = tenantDefinition(tenantWith(before, values, tags), { embedded });
+      return isDeepStrictEqual(after, tenantDefinition(before, { embedded })) ? null : after;
+    };
+    const changed = dryRun ? changeOf(known) : await changeAsRead(tenants, id, changeOf);
+    return changed === null ? 'unchanged' : 'changed';
   };
 }
 

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { TenantRecord } from '../../engine/registry.ts';
 import { definitionOf, type TenantInput } from '../../fleet/tenants/definition.ts';
-import { json, Refusal } from '../answer.ts';
+import { json } from '../answer.ts';
 import { text } from '../parameters.ts';
 import { type Route, type RouteContext, route } from '../route.ts';
 import { tenantRow } from '../tenants/tenant-row.ts';
@@ -51,20 +51,17 @@ export const tenantActRoutes: readonly Route[] = [
     parameters: v.strictObject({
       overrides: v.strictObject(overrides),
       /** The `version` of the tenant that the operator has seen. */
-      version: v.number(),
+      version: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
     }),
     async handle({ multiOutbox, snapshots, operator }, { tenant: id, overrides: given, version }) {
       const record = await multiOutbox.tenants.get(id);
-      // A change replaces the whole definition. What another host changes between this read and the write is lost.
-      if (record.version !== version)
-        throw new Refusal(
-          409,
-          'TENANT_CHANGED',
-          'The tenant has changed since the page has shown it. Look at its values now, and change it again.',
-        );
       const chosen = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
       const tenant: TenantInput = { ...definitionOf(record), overrides: chosen };
-      const changed = await multiOutbox.tenants.change(tenant, { by: operator.actor });
+      // A change replaces the whole definition, so it is refused when anything of it has changed since the page has shown it.
+      const changed = await multiOutbox.tenants.change(tenant, {
+        by: operator.actor,
+        expectedVersion: version,
+      });
       snapshots.forget();
       return json({ version: changed.version, overrides: changed.overrides } satisfies ChangedTenant);
     },

@@ -21,6 +21,7 @@ export const errorNumbers = {
   tenantExists: 51101,
   databaseInUse: 51102,
   unknownTenant: 51103,
+  tenantChanged: 51104,
 } as const;
 
 /** The error code of each thrown number. */
@@ -41,4 +42,5 @@ export const codeOfNumber: Readonly<Record<number, ErrorCode>> = {
   [errorNumbers.tenantExists]: 'TENANT_EXISTS',
   [errorNumbers.databaseInUse]: 'DATABASE_IN_USE',
   [errorNumbers.unknownTenant]: 'UNKNOWN_TENANT',
+  [errorNumbers.tenantChanged]: 'TENANT_CHANGED',
 };

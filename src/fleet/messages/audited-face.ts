@@ -29,11 +29,11 @@ export function auditedTenants(tenants: Tenants, audited: Audited, actor: string
     ...tenants,
     async change(tenant, options = {}) {
       const call = 'tenants.change';
-      const { by } = optionsOf(call, options, { by: true });
+      const { by, ...expected } = optionsOf(call, options, { by: true, expectedVersion: true });
       const { id, ...selection } = changedTo(tenant);
       return audited(
         { actor: actorOf(call, by, actor), act: 'tenant-change', tenantId: id, selection },
-        () => tenants.change(tenant),
+        () => tenants.change(tenant, expected),
         () => 1,
       );
     },

@@ -1,17 +1,22 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Engine } from '../../engine/engine.ts';
-import type { ListTenants, Registry, TenantRecord } from '../../engine/registry.ts';
+import type { ListTenants, Registry, TenantDefinition, TenantRecord } from '../../engine/registry.ts';
 import { type TenantStatus, tenantStatuses } from '../../engine/tenant-status.ts';
-import { MultiOutboxError, shownValue } from '../../errors.ts';
+import { isMultiOutboxError, MultiOutboxError, shownValue } from '../../errors.ts';
 import { type NamesOf, optionsOf } from '../../options.ts';
-import { type TenantInput, tenantDefinition } from './definition.ts';
+import { definitionOf, type TenantInput, tenantDefinition } from './definition.ts';
 import { unknownTenant } from './tenant-errors.ts';
 
 /** The administration of the registry's tenants. */
 export interface Tenants {
   /** @throws INVALID_TENANT, TENANT_EXISTS, DATABASE_IN_USE */
   add(tenant: TenantInput): Promise<TenantRecord>;
-  /** Replaces the definition. @throws UNKNOWN_TENANT, INVALID_TENANT, DATABASE_IN_USE */
-  change(tenant: TenantInput, options?: ByOperator): Promise<TenantRecord>;
+  /**
+   * Replaces the definition. Give `expectedVersion` when the definition is made from one that was read: otherwise a change that
+   * somebody made meanwhile is lost.
+   * @throws UNKNOWN_TENANT, INVALID_TENANT, DATABASE_IN_USE, TENANT_CHANGED
+   */
+  change(tenant: TenantInput, options?: ChangeTenant): Promise<TenantRecord>;
   /** @throws UNKNOWN_TENANT */
   get(tenantId: string): Promise<TenantRecord>;
   /** @throws INVALID_ARGUMENT */
@@ -42,6 +47,14 @@ export interface ByOperator {
   readonly by?: string;
 }
 
+export interface ChangeTenant extends ByOperator {
+  /**
+   * The `version` of the record that was read. If the tenant has changed since, nothing is written, unless it has the new
+   * definition already. Default: whatever the tenant is now is replaced.
+   */
+  readonly expectedVersion?: number;
+}
+
 /** Access to the registry, once the user's directory is in it. */
 interface RegistryAccess {
   ready(): Promise<{ readonly engine: Engine; readonly registry: Registry }>;
@@ -57,10 +70,26 @@ export function registeredTenants(access: RegistryAccess, embedded: boolean): Om
     return tenant;
   }
 
-  async function define(verb: 'add' | 'change', input: TenantInput): Promise<TenantRecord> {
+  async function add(input: TenantInput): Promise<TenantRecord> {
     const definition = tenantDefinition(input, { embedded });
     const { engine, registry } = await access.ready();
-    return remembered(registry[verb](definition, engine.databaseKey(definition)));
+    return remembered(registry.add(definition, engine.databaseKey(definition)));
+  }
+
+  async function change(input: TenantInput, { expectedVersion }: ChangeTenant = {}): Promise<TenantRecord> {
+    checkVersion(expectedVersion);
+    const definition = tenantDefinition(input, { embedded });
+    const { engine, registry } = await access.ready();
+    const changed = registry.change(definition, engine.databaseKey(definition), expectedVersion);
+    return remembered(
+      changed.catch(async (error) => {
+        // An engine repeats a call whose answer was lost, and finds its own change. Where the tenant is as it should be, no
+        // other change is lost.
+        const now = isMultiOutboxError(error, 'TENANT_CHANGED') ? await registry.get(definition.id) : null;
+        if (now !== null && isDefinedAs(now, definition)) return now;
+        throw error;
+      }),
+    );
   }
 
   async function setStatus(tenantId: string, status: TenantStatus): Promise<TenantRecord> {
@@ -70,8 +99,8 @@ export function registeredTenants(access: RegistryAccess, embedded: boolean): Om
   }
 
   return {
-    add: (input) => define('add', input),
-    change: (input) => define('change', input),
+    add,
+    change,
     async get(tenantId) {
       checkId(tenantId);
       const { registry } = await access.ready();
@@ -91,11 +120,23 @@ export function registeredTenants(access: RegistryAccess, embedded: boolean): Om
   };
 }
 
+function isDefinedAs(tenant: TenantRecord, definition: TenantDefinition): boolean {
+  return tenant.unreadable === undefined && isDeepStrictEqual(definitionOf(tenant), definition);
+}
+
 const queryNames: NamesOf<ListTenants> = { status: true, parked: true, after: true, limit: true };
 
 function checkId(tenantId: unknown): void {
   if (typeof tenantId === 'string') return;
   throw new MultiOutboxError('INVALID_ARGUMENT', `A tenant's id must be text, got ${shownValue(tenantId)}.`);
+}
+
+function checkVersion(version: unknown): void {
+  if (version === undefined || (Number.isSafeInteger(version) && (version as number) >= 0)) return;
+  throw new MultiOutboxError(
+    'INVALID_ARGUMENT',
+    `tenants.change: 'expectedVersion' must be the version of a tenant that was read, got ${shownValue(version)}.`,
+  );
 }
 
 /** A misspelt status would list no tenant, as if there were none. */

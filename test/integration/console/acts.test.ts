@@ -189,9 +189,14 @@ test('S3: overrides are changed as they were seen, by the checks of the library,
     overrides: { batchSize: 50, idleCeilingMs: 90_000 },
   });
 
-  // Somebody else has changed it since.
-  const stale = await client.post(path, { overrides, version: seen.version });
+  // Somebody else has changed it since; the same change once more is no conflict.
+  const other = { ...overrides, batchSize: 60 };
+  const stale = await client.post(path, { overrides: other, version: seen.version });
   expect(stale).toMatchObject({ status: 409, json: { error: { code: 'TENANT_CHANGED' } } });
+  expect(await client.post(path, { overrides, version: seen.version })).toMatchObject({
+    status: 200,
+    json: { version: changed.json.version },
+  });
   const { version } = changed.json;
   for (const wrong of [{ batchSize: 0 }, { concurrency: 1.5 }, { idleCeilingMs: 'often' }])
     expect(await client.post(path, { overrides: { ...overrides, ...wrong }, version })).toMatchObject({

@@ -22,11 +22,11 @@ export function watchedRegistry(watched: Watched, real: Registry): Registry {
           return '';
         },
       }),
-    change: (definition, databaseKey) =>
+    change: (definition, databaseKey, expectedVersion) =>
       caller.call({
         target,
         name: `change ${definition.id}`,
-        perform: () => real.change(definition, databaseKey),
+        perform: () => real.change(definition, databaseKey, expectedVersion),
       }),
     setStatus: (tenantId, status, by) =>
       caller.call({

@@ -74,9 +74,9 @@ export class SqliteRegistry implements Registry {
     );
   }
 
-  change(definition: TenantDefinition, databaseKey: string): Promise<TenantRecord> {
+  change(definition: TenantDefinition, databaseKey: string, expectedVersion?: number): Promise<TenantRecord> {
     return this.#handle.write((connection, now) =>
-      changeTenant(connection, this.#files, { definition, databaseKey }, now),
+      changeTenant(connection, this.#files, { definition, databaseKey }, expectedVersion, now),
     );
   }
 

@@ -155,10 +155,17 @@ export function changeTenant(
   connection: Connection,
   files: TenantFiles,
   keyed: Keyed,
+  expectedVersion: number | undefined,
   now: number,
 ): TenantRecord {
   const { definition, databaseKey } = keyed;
-  knownRow(connection, definition.id);
+  const row = knownRow(connection, definition.id);
+  if (expectedVersion !== undefined && tenantRecord(row).version !== expectedVersion)
+    throw new MultiOutboxError(
+      'TENANT_CHANGED',
+      `tenant '${definition.id}' has changed since it was read; read it again, and make the change on what it is now`,
+      { tenantId: definition.id },
+    );
   const fileId = files.idOf(definition);
   assertDatabaseFree(connection, files, keyed, fileId);
   const version = nextVersion(connection);

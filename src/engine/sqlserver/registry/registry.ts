@@ -63,8 +63,8 @@ export class SqlServerRegistry implements Registry {
     return addTenant(this.#database, definition, databaseKey, by);
   }
 
-  change(definition: TenantDefinition, databaseKey: string): Promise<TenantRecord> {
-    return changeTenant(this.#database, definition, databaseKey);
+  change(definition: TenantDefinition, databaseKey: string, expectedVersion?: number): Promise<TenantRecord> {
+    return changeTenant(this.#database, definition, databaseKey, expectedVersion);
   }
 
   setStatus(tenantId: string, status: TenantStatus, by: TenantEditor = 'operator'): Promise<TenantRecord> {

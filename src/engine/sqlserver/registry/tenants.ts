@@ -25,12 +25,20 @@ export async function addTenant(
   return tenantRecord(rows![0]!);
 }
 
+/**
+ * A change whose answer is lost is repeated. With an expected version the repeated call finds its own change, and fails; the
+ * caller compares the definition.
+ */
 export async function changeTenant(
   database: Database,
   definition: TenantDefinition,
   databaseKey: string,
+  expectedVersion?: number,
 ): Promise<TenantRecord> {
-  const parameters = definitionParameters(definition, databaseKey);
+  const parameters: Parameters = {
+    ...definitionParameters(definition, databaseKey),
+    ...(expectedVersion !== undefined && { ExpectedVersion: [bigint, expectedVersion] as const }),
+  };
   const [rows] = await database.call('Tenant_Change', parameters, { onLost: 'repeat' });
   return tenantRecord(rows![0]!);
 }

@@ -56,6 +56,25 @@ describe("the administration of the registry's tenants (F1, F2)", () => {
     expect(await onServer.tenants.change({ id: 'acme' })).toMatchObject({ database: 'acme' });
   });
 
+  test('S3: a change that expects a version loses no other change, and one that is made already is no error', async () => {
+    const { tenants, remembered } = await scene();
+    const { version } = await tenants.add({ id: 'acme' });
+    const changed = await tenants.change({ id: 'acme', priority: 5 }, { expectedVersion: version });
+    const stale = { id: 'acme', tags: { region: 'eu' } };
+    await expect(tenants.change(stale, { expectedVersion: version })).rejects.toMatchObject({
+      code: 'TENANT_CHANGED',
+      tenantId: 'acme',
+    });
+    expect(await tenants.get('acme')).toMatchObject({ priority: 5, tags: {} });
+    // As an engine that repeats the call, because its answer was lost.
+    expect(await tenants.change({ id: 'acme', priority: 5 }, { expectedVersion: version })).toEqual(changed);
+    expect(remembered.at(-1)).toEqual(changed);
+    for (const wrong of [-1, 0.5, '7', null])
+      await expect(tenants.change({ id: 'acme' }, { expectedVersion: wrong as never })).rejects.toMatchObject(
+        { code: 'INVALID_ARGUMENT', message: expect.stringContaining('expectedVersion') },
+      );
+  });
+
   test('F9: an unknown tenant is an error that names its id, and nothing is stored', async () => {
     const { tenants, remembered } = await scene();
     const unknown = { code: 'UNKNOWN_TENANT', tenantId: 'nobody' };

@@ -1,0 +1,30 @@
+/** Changes to a tenant that keep what others change at the same time. */
+import type { TenantRecord } from '../engine/registry.ts';
+import { isMultiOutboxError } from '../errors.ts';
+import type { TenantInput } from '../fleet/tenants/definition.ts';
+import type { MultiOutbox } from '../multi-outbox.ts';
+
+/** Changes of the same tenant at once are rare, so several in a row mean that a program keeps changing it. */
+const mostReads = 5;
+
+/**
+ * Reads the tenant, and replaces its definition by that of `changeOf`; if somebody has changed it in between, reads it again.
+ * Null when `changeOf` wants no change.
+ * @throws MultiOutboxError as `tenants.get` and `tenants.change`
+ */
+export async function changeAsRead<Wanted extends TenantInput | null>(
+  tenants: Pick<MultiOutbox['tenants'], 'get' | 'change'>,
+  tenantId: string,
+  changeOf: (tenant: TenantRecord) => Wanted,
+): Promise<TenantRecord | Extract<Wanted, null>> {
+  for (let reads = 1; ; reads++) {
+    const tenant = await tenants.get(tenantId);
+    const wanted = changeOf(tenant);
+    if (wanted === null) return null as Extract<Wanted, null>;
+    try {
+      return await tenants.change(wanted, { expectedVersion: tenant.version });
+    } catch (error) {
+      if (reads === mostReads || !isMultiOutboxError(error, 'TENANT_CHANGED')) throw error;
+    }
+  }
+}
