@@ -69,8 +69,8 @@ IF COALESCE(@OutboxAgeMs, -1) NOT BETWEEN 0 AND 1500000000000 OR COALESCE(@Inbox
   THROW 51027, N'@OutboxAgeMs and @InboxAgeMs must be milliseconds from 0 to 1500000000000.', 1;
 IF @RedispatchMs NOT BETWEEN 0 AND 1500000000000
   THROW 51027, N'@RedispatchMs must be milliseconds from 0 to 1500000000000, or null.', 1;
-IF @LongestWaitMs NOT BETWEEN 0 AND 9007199254740991
-  THROW 51027, N'@LongestWaitMs must be milliseconds from 0 to 9007199254740991, or null.', 1;
+IF @LongestWaitMs NOT BETWEEN 0 AND 1500000000000
+  THROW 51027, N'@LongestWaitMs must be milliseconds from 0 to 1500000000000, or null.', 1;
 DECLARE @Now datetime2(3) = SYSUTCDATETIME();
 DECLARE @OutboxUtc datetime2(3) = DATEADD(millisecond, -CAST(@OutboxAgeMs % 1000 AS int), DATEADD(second, -CAST(@OutboxAgeMs / 1000 AS int), @Now));
 DECLARE @InboxUtc datetime2(3) = DATEADD(millisecond, -CAST(@InboxAgeMs % 1000 AS int), DATEADD(second, -CAST(@InboxAgeMs / 1000 AS int), @Now));
