@@ -113,18 +113,18 @@ export class PendingWakes {
       return;
     }
     const timer = setTimeout(() => {
-      const isAskedAgain = this.#later.get(tenantId)?.isAskedAgain === true;
       this.#later.delete(tenantId);
-      if (isAskedAgain) this.#wakeLater(tenantId);
+      if (later.isAskedAgain) this.#wakeLater(tenantId);
       void this.wake(tenantId);
     }, unnoticedWakeMs).unref();
-    this.#later.set(tenantId, { timer, isAskedAgain: false });
+    const later = { timer, isAskedAgain: false };
+    this.#later.set(tenantId, later);
   }
 
   /** Warns once for each tenant, because every transaction of its producers has the same error. */
   #tellUnnoticed(tenantId: string, error: unknown): void {
     const isKnown = this.#unnoticed.has(tenantId);
-    if (!isKnown && this.#unnoticed.size < mostPending) this.#unnoticed.add(tenantId);
+    if (this.#unnoticed.size < mostPending) this.#unnoticed.add(tenantId);
     this.#options.logger[isKnown ? 'debug' : 'warn'](
       'This process cannot notice the commits of its producers’ transactions, so it wakes the tenant at once and a minute later; call wake after the commit, or remove the cause.',
       { tenantId, error: describeError(error) },

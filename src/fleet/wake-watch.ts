@@ -26,6 +26,7 @@ export class WakeWatch {
   #endNotifications: (() => void) | undefined;
   #isLooking = false;
   #lookAgain = false;
+  /** The next look, or the last one, which has doubled the delay. */
   #timer: NodeJS.Timeout | undefined;
   #delayMs = firstLookMs;
 
@@ -77,10 +78,8 @@ export class WakeWatch {
 
   #lookLater(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
     if (this.#delayMs >= this.#options.intervalMs) return;
     this.#timer = setTimeout(() => {
-      this.#timer = undefined;
       this.#delayMs *= 2;
       void this.#look().then(() => this.#registry && this.#lookLater());
     }, this.#delayMs).unref();

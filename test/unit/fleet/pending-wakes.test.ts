@@ -226,6 +226,7 @@ describe('wakes that fail (F7)', () => {
     pending.wakes.wakeAfter('a', unnoticed());
     await turns();
     expect(pending.registry.calls).toEqual([['a'], ['a']]);
+    expect(jest.getTimerCount()).toBe(1);
     await pass(1_000);
     expect(pending.registry.calls).toHaveLength(3);
     await pass(60_000);
@@ -238,6 +239,41 @@ describe('wakes that fail (F7)', () => {
     expect(pending.registry.calls.slice(4)).toEqual([['b'], ['b']]);
     await pass(600_000);
     expect(pending.registry.calls).toHaveLength(6);
+  });
+});
+
+describe('commits that cannot be noticed (F7)', () => {
+  const pass = fakeTimers();
+  const unnoticed = () => Promise.reject(new Error('the login lacks a permission'));
+
+  test('F7: one whose transaction ends after close wakes its tenant, and leaves no timer', async () => {
+    const { wakes, registry } = scene();
+    const committed = deferred<boolean>();
+    wakes.wakeAfter('a', committed.promise);
+    const closing = wakes.close();
+    await pass(100);
+    await closing;
+    committed.reject(new Error('the login lacks a permission'));
+    await turns();
+    expect(registry.calls).toEqual([['a']]);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('F7: the warnings of 10,000 tenants are remembered; further tenants are warned of at each commit', async () => {
+    const { wakes, logger } = scene();
+    for (let n = 0; n < 10_000; n++) wakes.wakeAfter(`t${n}`, unnoticed());
+    await turns();
+    logger.lines.length = 0;
+    for (const tenantId of ['t9999', 'further', 'further']) wakes.wakeAfter(tenantId, unnoticed());
+    await turns();
+    expect(logger.lines.map(({ level, fields }) => [level, fields.tenantId])).toEqual([
+      ['debug', 't9999'],
+      ['warn', 'further'],
+      ['warn', 'further'],
+    ]);
+    const closing = wakes.close();
+    await pass(5_000);
+    await closing;
   });
 });
 
@@ -436,6 +472,59 @@ describe('wakes of one process (F7)', () => {
     await pass(1);
     await woken;
     expect(registry.calls).toEqual([['a'], ['b']]);
+  });
+});
+
+describe('calls to the registry, one after another (F7)', () => {
+  const pass = fakeTimers();
+
+  test('F7: a wake calls the registry at once when the call before it has ended', async () => {
+    const { wakes, registry } = scene();
+    await wakes.wake('a');
+    await turns();
+    void wakes.wake('b');
+    expect(registry.calls).toEqual([['a'], ['b']]);
+    await turns();
+  });
+
+  test('F7: whenever a wake comes, its call does not overlap with another that answers', async () => {
+    const { wakes, registry } = scene();
+    const gate = deferred();
+    let underWay = 0;
+    let most = 0;
+    registry.answer = async () => {
+      most = Math.max(most, ++underWay);
+      await (registry.calls.length === 1 ? gate.promise : turns(1));
+      underWay--;
+    };
+    const woken = [wakes.wake('a'), wakes.wake('b')];
+    await turns();
+    gate.resolve();
+    // Each of these comes one microtask after the other.
+    for (let n = 0; n < 30; n++) {
+      woken.push(wakes.wake(`t${n}`));
+      await null;
+    }
+    await Promise.all(woken);
+    expect(most).toBe(1);
+    expect(new Set(registry.calls.flat()).size).toBe(32);
+  });
+
+  test('F7: a call that has hung does not end the wait for the one that followed it', async () => {
+    const { wakes, registry } = scene();
+    const gates = [deferred(), deferred(), deferred()];
+    registry.answer = () => gates[registry.calls.length - 1]!.promise;
+    const woken = [wakes.wake('a'), wakes.wake('b')];
+    await pass(100);
+    expect(registry.calls).toEqual([['a'], ['b']]);
+    gates[0]!.resolve();
+    await turns();
+    woken.push(wakes.wake('c'));
+    await turns();
+    expect(registry.calls).toEqual([['a'], ['b']]);
+    for (const gate of gates) gate.resolve();
+    await Promise.all(woken);
+    expect(registry.calls).toEqual([['a'], ['b'], ['c']]);
   });
 });
 

@@ -15,12 +15,19 @@ afterEach(() => {
 const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
 
 /** A registry that says, at each look, what `woken` says. */
-function watching({ woken = async () => false, notifies = false, opens = async () => {} } = {}) {
+function watching({
+  woken = async () => false,
+  notifies = false,
+  opens = async () => {},
+  lookWithinMs = intervalMs,
+} = {}) {
   const start = performance.now();
   const looks: number[] = [];
   const logger = recordingLogger();
   const notify: (() => void)[] = [];
   let found = 0;
+  let opened = 0;
+  let ended = 0;
   const registry = {
     hasWoken() {
       looks.push(performance.now() - start);
@@ -29,17 +36,24 @@ function watching({ woken = async () => false, notifies = false, opens = async (
     ...(notifies && {
       onWake(listener: () => void) {
         notify.push(listener);
-        return () => void notify.splice(notify.indexOf(listener), 1);
+        return () => {
+          ended++;
+          notify.splice(notify.indexOf(listener), 1);
+        };
       },
     }),
   } as unknown as Registry;
   const watch = new WakeWatch({
-    registry: () => opens().then(() => registry),
+    registry() {
+      opened++;
+      return opens().then(() => registry);
+    },
     onDue: () => found++,
-    intervalMs,
+    intervalMs: lookWithinMs,
     logger,
   });
-  return { watch, looks, notify, logger, found: () => found };
+  const counts = () => ({ opened, ended });
+  return { watch, looks, notify, logger, found: () => found, counts };
 }
 
 describe('a registry that notifies', () => {
@@ -158,5 +172,91 @@ describe('a busy host, and a registry that was away', () => {
     await pass(0);
     expect(one.notify).toHaveLength(1);
     end();
+  });
+});
+
+describe('what a watch takes from the registry', () => {
+  test('F7: the registry is opened once for all hosts, and not by activity while there is no host', async () => {
+    const one = watching();
+    one.watch.active();
+    const ends = [one.watch.add(), one.watch.add()];
+    await pass(0);
+    for (let times = 0; times < 3; times++) one.watch.active();
+    for (const end of ends) end();
+    one.watch.active();
+    await pass(intervalMs);
+    expect(one.counts().opened).toBe(1);
+  });
+
+  test('F7: messages that are dispatched while it is opened do not make a second watch', async () => {
+    const opening = deferred();
+    const one = watching({ notifies: true, opens: () => opening.promise });
+    const end = one.watch.add();
+    one.watch.active();
+    opening.resolve();
+    await pass(0);
+    expect(one.notify).toHaveLength(1);
+    end();
+    expect(one.notify).toEqual([]);
+  });
+
+  test('F7: notifications are ended once, also when the registry was away for the next host', async () => {
+    let isAway = false;
+    const opens = async () => {
+      if (isAway) throw new Error('away');
+    };
+    const one = watching({ notifies: true, opens });
+    const end = one.watch.add();
+    await pass(0);
+    end();
+    isAway = true;
+    const endNext = one.watch.add();
+    await pass(0);
+    endNext();
+    expect(one.counts()).toEqual({ opened: 2, ended: 1 });
+  });
+});
+
+describe('the looks of a watch', () => {
+  test('F7: none is as late as the next plan', async () => {
+    const one = watching({ lookWithinMs: 100 });
+    const end = one.watch.add();
+    await pass(0);
+    one.watch.active();
+    await pass(intervalMs);
+    expect(one.looks).toEqual([25, 75]);
+    end();
+  });
+
+  test('F7: a host that begins after the last one has ended looks again', async () => {
+    const one = watching();
+    const end = one.watch.add();
+    await pass(0);
+    one.watch.active();
+    end();
+    const endNext = one.watch.add();
+    await pass(0);
+    one.watch.active();
+    await pass(30);
+    expect(one.looks).toEqual([25]);
+    endNext();
+  });
+
+  test('F7: one that is under way when the last host ends is the last one, without an error', async () => {
+    const slow = deferred();
+    const [timed, told] = [
+      watching({ woken: () => slow.promise.then(() => false) }),
+      watching({ woken: () => slow.promise.then(() => false), notifies: true }),
+    ];
+    const ends = [timed.watch.add(), told.watch.add()];
+    await pass(0);
+    timed.watch.active();
+    await pass(25);
+    for (let times = 0; times < 2; times++) told.notify[0]!();
+    for (const end of ends) end();
+    slow.resolve();
+    await pass(intervalMs);
+    expect([timed.looks.length, told.looks.length, jest.getTimerCount()]).toEqual([1, 1, 0]);
+    expect([...timed.logger.lines, ...told.logger.lines]).toEqual([]);
   });
 });
