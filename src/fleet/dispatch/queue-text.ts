@@ -56,7 +56,6 @@ function jsonOfText(text: string): unknown {
 
 /** The text that this base64 encodes as UTF-8; undefined when it is not base64 of UTF-8. */
 export function textOfBase64(base64: string): string | undefined {
-  if (base64.length === 0) return undefined;
   const bytes = Buffer.from(base64, 'base64');
   if (bytes.toString('base64') !== base64) return undefined;
   try {

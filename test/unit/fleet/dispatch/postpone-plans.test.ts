@@ -1,5 +1,7 @@
+import type { Registry } from '../../../../src/engine/registry.ts';
 import { postponePlans } from '../../../../src/fleet/dispatch/postpone-plans.ts';
 import { tenantDefinition } from '../../../../src/fleet/tenants/definition.ts';
+import { deferred, turns } from '../../../support/deferred.ts';
 import { fakeTimers } from '../../../support/fake-timers.ts';
 import { recordingLogger } from '../../../support/recording-logger.ts';
 import { SqlitePlace } from '../../../support/sqlite-place.ts';
@@ -80,5 +82,45 @@ describe('a run postpones the next plan of its tenant (F3)', () => {
     await pass(leaseMs / 3);
     await end();
     expect(logger.lines.map(({ level }) => level)).toEqual(['debug', 'debug']);
+  });
+
+  test.each([
+    [30_000, [500, 10_500, 20_500]],
+    [900, [300, 600, 900]],
+  ])('a lease of %p ms: the times of the calls', async (leaseMs, times) => {
+    const called: number[] = [];
+    const start = performance.now();
+    const registry = {
+      async postpone(tenantId: string, ms: number, tenantVersion?: number) {
+        expect([tenantId, ms, tenantVersion]).toEqual(['acme', leaseMs, 4]);
+        called.push(performance.now() - start);
+      },
+    } as Partial<Registry> as Registry;
+    const end = postponePlans({
+      registry,
+      tenantId: 'acme',
+      tenantVersion: 4,
+      leaseMs,
+      logger: recordingLogger(),
+    });
+    await advance(times.at(-1)!);
+    await end();
+    expect(called).toEqual(times);
+  });
+
+  test('F3: the end waits for the call that is under way, and none follows', async () => {
+    const gate = deferred();
+    const registry = { postpone: () => gate.promise } as Partial<Registry> as Registry;
+    const end = postponePlans({ registry, tenantId: 'acme', leaseMs, logger: recordingLogger() });
+    await advance(500);
+    let isEnded = false;
+    const ending = end().then(() => {
+      isEnded = true;
+    });
+    await turns();
+    expect(isEnded).toBe(false);
+    gate.resolve();
+    await ending;
+    expect(jest.getTimerCount()).toBe(0);
   });
 });

@@ -36,7 +36,13 @@ const queueReport = (queue: 'outbox' | 'inbox'): QueueReport => ({
 const away = () => new MultiOutboxError('REGISTRY_UNAVAILABLE', 'the registry is away', { transient: true });
 
 /** Reports a run to a registry that first fails the given number of times; returns the milliseconds of the calls. */
-async function reported(failures: unknown[], random = 1, of = run, keepsHistory = true) {
+async function reported(
+  failures: unknown[],
+  random = 1,
+  of = run,
+  keepsHistory = true,
+  continues: TenantReport['continues'] | null = { redispatchMs: 7 },
+) {
   const asked: number[] = [];
   const entries: TenantReport[] = [];
   const logger = recordingLogger();
@@ -52,7 +58,7 @@ async function reported(failures: unknown[], random = 1, of = run, keepsHistory 
   const taken = reportRun(
     { registry, random: () => random, keepsHistory },
     of,
-    { schedule, continues: { redispatchMs: 7 } },
+    { schedule, ...(continues && { continues }) },
     logger,
   );
   await jest.advanceTimersByTimeAsync(10_000);
@@ -101,6 +107,35 @@ describe('the report of a run to the registry (D7)', () => {
     const queues = [{ ...queueReport('outbox'), stored, parkedTopics: ['ORDERS', 'Mails'] }];
     const { entries } = await reported([], 1, { ...run, queues });
     expect(entries[0]!.queues!.outbox!.parked).toEqual([...parked, { topic: 'Mails', count: 1 }]);
+  });
+
+  test('S2: parked topics are those of the count, if it came to all of them', async () => {
+    const parked = [{ topic: 'Orders', count: 7 }];
+    const stored = { ...nothingStored, isEmpty: false, parked };
+    const queues = [{ ...queueReport('outbox'), stored, parkedTopics: ['Orders', 'Mails'] }];
+    const { entries } = await reported([], 1, { ...run, queues });
+    expect(entries[0]!.queues!.outbox!.parked).toEqual(parked);
+  });
+
+  test('S2: the state of a queue whose run has just ended has no age', async () => {
+    const stored = { ...nothingStored, isEmpty: false };
+    const queues = [{ ...queueReport('outbox'), endedAt: performance.now(), stored }];
+    const { entries } = await reported([], 1, { ...run, queues });
+    expect(entries[0]!.queues!.outbox!.ageMs).toBe(0);
+  });
+
+  test('S2: topics whose messages succeeded are in it, each with its queue', async () => {
+    const of = (topic: string) => ({ topic, source: null });
+    const queues = [
+      { ...queueReport('outbox'), succeededTopics: [of('orders'), of('mails')] },
+      { ...queueReport('inbox'), succeededTopics: [of('orders')] },
+    ];
+    const { entries } = await reported([], 1, { ...run, queues });
+    expect(entries[0]!.succeeded).toEqual([
+      { queue: 'outbox', ...of('orders') },
+      { queue: 'outbox', ...of('mails') },
+      { queue: 'inbox', ...of('orders') },
+    ]);
   });
 
   test('S5: the times of all queues’ messages are in it, unless the history is off', async () => {
@@ -161,6 +196,11 @@ describe('the report of a run to the registry (D7)', () => {
       { mode: 'set', nextDueInMs: 60_000 },
       { mode: 'at-most', nextDueInMs: 0 },
     ]);
+  });
+
+  test('F5, D7: a report that is repeated keeps its schedule, if it may not choose the tenant', async () => {
+    const { entries } = await reported([away()], 1, run, false, null);
+    expect(entries.map((entry) => entry.schedule)).toEqual([schedule]);
   });
 
   test.each([

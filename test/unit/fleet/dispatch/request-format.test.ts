@@ -120,6 +120,16 @@ describe('base64, which the Functions host expects by default', () => {
   test('F7: an id that is also base64 of another id means either', () => {
     expect(base64('jga')).toBe('amdh');
     expect(parseWake('amdh')).toEqual(['jga', 'amdh']);
+    // No encoder writes this, so it is an id only.
+    expect(parseWake('amdh.')).toEqual(['amdh.']);
+  });
+
+  test('base64 of bytes that are not UTF-8 is refused, also where the rest is a request', () => {
+    const bytes = Buffer.from(JSON.stringify({ ...request, traceparent: '?' }));
+    bytes[bytes.indexOf('?')] = 0xff;
+    const text = bytes.toString('base64');
+    expect(refusal(() => parseDispatchRequest(text))).toContain('it is not JSON');
+    expect(tenantIdIn(text)).toBeNull();
   });
 
   test('text that is neither JSON nor base64 of UTF-8 is refused', () => {

@@ -181,6 +181,18 @@ describe('the log line of a blocked event loop (D7)', () => {
     ]);
   });
 
+  test('D7: a block that was not measured in the handler is a warning that names other causes, too', () => {
+    const logger = recordingLogger();
+    const blockedLoop = { topic: 'orders', ms: 500, measured: false };
+    logReport(logger, { ...runReport(run(), []), blockedLoop });
+    expect(logger.lines[0]).toEqual({
+      level: 'warn',
+      message: expect.stringMatching(/^Something blocked the event loop.*a CPU profile shows which/),
+      fields: { topic: 'orders', blockedMs: 500 },
+    });
+    expect(logger.lines).toHaveLength(2);
+  });
+
   test('D7: below half a second there is none', () => {
     expect(lines('orders', 499)).toEqual([]);
   });
