@@ -1,6 +1,6 @@
 import type { CandidateOrder } from '../../../engine/registry.ts';
 import { MultiOutboxError, shownValue } from '../../../errors.ts';
-import { optionsOf } from '../../../options.ts';
+import { type NamesOf, optionsOf } from '../../../options.ts';
 import type { Strategy } from '../strategy.ts';
 import { longestDue, type Rank, ranked } from './rank.ts';
 
@@ -8,6 +8,8 @@ export interface Fairness {
   /** One of this many slots goes to the tenant that has been due longest, whatever the strategy prefers. */
   readonly fairEvery: number;
 }
+
+const fairnessNames: NamesOf<Fairness> = { fairEvery: true };
 
 /** The same as the default of the setting `plan.fairEvery`. */
 export const usualFairness: Fairness = { fairEvery: 4 };
@@ -27,7 +29,7 @@ export function withFairSlots(
     fairness,
   }: { readonly order: CandidateOrder; readonly rank: Rank; readonly fairness: Fairness },
 ): Strategy {
-  const { fairEvery = usualFairness.fairEvery } = optionsOf(name, fairness, { fairEvery: true });
+  const { fairEvery = usualFairness.fairEvery } = optionsOf(name, fairness, fairnessNames);
   if (!Number.isSafeInteger(fairEvery) || fairEvery < 1) {
     throw new MultiOutboxError(
       'INVALID_ARGUMENT',

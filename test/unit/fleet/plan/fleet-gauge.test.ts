@@ -149,8 +149,33 @@ test('F6: of the tenants the worst are shown, by gauge, until this host no longe
   });
   jest.advanceTimersByTime(90_001);
   expect(Object.values(await shown()).flat()).toEqual([]);
+  await gauge.showTenants(registry, { limit: 2, signal });
+  expect(Object.values(await shown()).flat()).not.toEqual([]);
   gauge.close();
+  expect(Object.values(await shown()).flat()).toEqual([]);
   await measured.shutdown();
+});
+
+test('F6: it says whether it has recorded the state: tenants are shown by the host that has', async () => {
+  const { registry, logger } = await scene();
+  const [one, other, third] = ['host-1', 'host-2', 'host-3'].map((owner) => new FleetGauge(owner, logger));
+  expect(await one!.recordIfDue(registry)).toBe(false);
+  metrics.setGlobalMeterProvider(provider);
+  expect(await one!.recordIfDue(registry)).toBe(true);
+  expect(await one!.recordIfDue(registry)).toBe(false);
+  expect(await other!.recordIfDue(registry)).toBe(false);
+  await registry.close();
+  expect(await third!.recordIfDue(registry)).toBe(false);
+});
+
+test('D8: tenants that cannot be read are logged, but not when the process is being stopped', async () => {
+  const { registry, logger } = await scene();
+  const gauge = new FleetGauge('host-1', logger);
+  await registry.close();
+  await gauge.showTenants(registry, { limit: 1, signal: AbortSignal.abort() });
+  expect(logger.lines).toEqual([]);
+  await gauge.showTenants(registry, { limit: 1, signal: new AbortController().signal });
+  expect(logger.lines).toMatchObject([{ level: 'warn', fields: { error: { code: 'CLOSED' } } }]);
 });
 
 test('F6: no tenant is read when none is to be shown', async () => {

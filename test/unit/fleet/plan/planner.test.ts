@@ -30,6 +30,7 @@ interface PlanFields {
   lookWithinMs?: number;
   lines?: LogLine[];
   learnt?: string[];
+  onNewMinute?: () => void;
 }
 
 function plan(registry: Registry, fields: PlanFields = {}) {
@@ -45,6 +46,7 @@ function plan(registry: Registry, fields: PlanFields = {}) {
       lookWithinMs: fields.lookWithinMs ?? 86_400_000,
       logger: recordingLogger(lines),
       onTenant: ({ id }) => learnt.push(id),
+      ...(fields.onNewMinute && { onNewMinute: fields.onNewMinute }),
     },
     capacity,
   );
@@ -261,6 +263,19 @@ describe('a plan (F3)', () => {
     });
   });
 
+  test('S5: the first plan of each minute of the registry says so, whether a tenant is due or not', async () => {
+    let now = Date.UTC(2026, 0, 1);
+    const registry = await place.registry(place.engine({ clock: () => now }));
+    await registry.add(tenantDefinition({ id: 'a' }), 'key');
+    const minutes: number[] = [];
+    const times = [0, 59_999, 60_000, 60_001, 120_000].map((ms) => now + ms);
+    for (const time of times) {
+      now = time;
+      await plan(registry, { onNewMinute: () => minutes.push(time) });
+    }
+    expect(minutes).toEqual([times[0], times[2], times[4]]);
+  });
+
   test('Q15: a tenant whose row cannot be read is logged with its columns, and planned like the others', async () => {
     const registry = await registryWith('a', 'b');
     const foreign = new DatabaseSync(place.file('registry.db'));
@@ -349,6 +364,9 @@ describe("a user's strategy (F4)", () => {
   ])(
     'F4: one that %s fails the plan by its name, and gives the plan lease back',
     async (_, choose, named) => {
+      const unhandled: unknown[] = [];
+      const note = (error: unknown) => unhandled.push(error);
+      process.on('unhandledRejection', note);
       const registry = await registryWith('a');
       const failed = plan(registry, { strategy: choosing(choose) });
       await expect(failed).rejects.toMatchObject({
@@ -356,6 +374,10 @@ describe("a user's strategy (F4)", () => {
         message: expect.stringMatching(new RegExp(`'misbehaving'.*${named}`)),
       });
       expect((await plan(registry, { owner: 'planner-2' })).requests).toHaveLength(1);
+      // Node reports unhandled rejections before the next turn of the event loop.
+      await new Promise((resolve) => setImmediate(resolve));
+      process.off('unhandledRejection', note);
+      expect(unhandled).toEqual([]);
     },
   );
 });

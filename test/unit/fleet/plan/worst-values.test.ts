@@ -38,3 +38,64 @@ test('F6: the signal ends the reading between two pages, with its reason', async
   await expect(worstValues(registry, { limit: 2, signal: stop.signal })).rejects.toBe('enough');
   expect(asked).toHaveLength(1);
 });
+
+test('F6: 100,000 tenants are read at most', async () => {
+  const page = Array.from({ length: 1_000 }, () => tenant('t', 0));
+  const list = jest.fn(async () => page);
+  const { signal } = new AbortController();
+  await worstValues({ list } as unknown as Registry, { limit: 2, signal });
+  expect(list).toHaveBeenCalledTimes(100);
+});
+
+describe('the figures of a tenant (F6)', () => {
+  const now = Date.UTC(2026, 0, 1);
+  beforeEach(() => {
+    jest.spyOn(Date, 'now').mockReturnValue(now);
+  });
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  interface Queue {
+    readonly oldestDueAgeMs: number | null;
+    readonly asOfUtc: Date;
+    readonly dead: number;
+  }
+  const queue = (oldestDueAgeMs: number | null, asOf: number, dead = 0): Queue => ({
+    oldestDueAgeMs,
+    asOfUtc: new Date(asOf),
+    dead,
+  });
+  const read = (tenants: readonly { id: string; status?: string; queues: Record<string, Queue> }[]) => {
+    const list = async () =>
+      tenants.map(({ id, status = 'active', queues }) => ({
+        id,
+        status,
+        schedule: { failureStreak: 0, queues },
+      }));
+    const { signal } = new AbortController();
+    return worstValues({ list } as unknown as Registry, { limit: 10, signal });
+  };
+
+  test('F6: the oldest message of a queue ages on since the report; the clock of this host may be behind', async () => {
+    const { oldestMessageAgeMs } = await read([
+      { id: 'a', queues: { outbox: queue(1_000, now - 5_000), inbox: queue(2_000, now - 3_000) } },
+      { id: 'b', queues: { outbox: queue(1_000, now + 5_000) } },
+      { id: 'c', queues: { outbox: queue(null, now - 5_000), inbox: queue(2_000, now) } },
+      { id: 'd', queues: { outbox: queue(null, now - 5_000) } },
+    ]);
+    expect(oldestMessageAgeMs).toEqual([
+      { tenantId: 'a', value: 6_000 },
+      { tenantId: 'c', value: 2_000 },
+      { tenantId: 'b', value: 1_000 },
+    ]);
+  });
+
+  test('F6: a retired tenant does not count', async () => {
+    const queues = { outbox: queue(1_000, now, 1) };
+    const worst = await read(
+      ['active', 'retired', 'paused'].map((status) => ({ id: status, status, queues })),
+    );
+    expect(worst.dead.map(({ tenantId }) => tenantId)).toEqual(['active', 'paused']);
+  });
+});
