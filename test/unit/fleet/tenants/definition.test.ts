@@ -105,6 +105,21 @@ describe('a tenant as people define it (F1)', () => {
     expect(refusal(input)).toContain(named);
   });
 
+  test('F1: a misspelt name is answered with the nearest one, also of an override; a wrong value is not', () => {
+    expect(refusal({ id: 'a', overrides: { batchsize: 1 } })).toBe(
+      "Tenant 'a' cannot be registered: overrides.batchsize is not a field of a tenant; correct its name or remove it (did you mean 'batchSize'?).",
+    );
+    expect(refusal({ id: 'a', weight: 0 })).toBe(
+      "Tenant 'a' cannot be registered: weight must be a number from 0.001 to 1000.",
+    );
+  });
+
+  test.each([[[]], [new Map()], [new Date(0)]])('F1: overrides that are %p are refused', (overrides) => {
+    expect(refusal({ id: 'a', overrides })).toBe(
+      "Tenant 'a' cannot be registered: overrides must be a plain object of settings.",
+    );
+  });
+
   const tenantWith = (field: string, value: unknown): TenantInput => {
     const [outer, inner] = field.split('.') as [string, string?];
     return { id: 'a', [outer]: inner === undefined ? value : { [inner]: value } };

@@ -107,4 +107,27 @@ describe("the administration of the registry's tenants (F1, F2)", () => {
       message: 'tenants.list: the options must be an object, got "active".',
     });
   });
+
+  test.each([
+    [{ status: 'actve' }, '\'status\' must be one of active, paused, retired, got "actve"'],
+    [{ after: 7 }, "'after' must be the id of a tenant, got 7"],
+    [{ limit: -1 }, "'limit' must be a whole number from 0, got -1"],
+    [{ limit: 1.5 }, "'limit' must be a whole number from 0, got 1.5"],
+    [{ limit: '2' }, '\'limit\' must be a whole number from 0, got "2"'],
+  ])('a query with %j is refused: it would list other tenants than meant', async (query, problem) => {
+    const { tenants } = await scene();
+    await expect(tenants.list(query as never)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: `tenants.list: ${problem}.`,
+    });
+  });
+
+  test('a query may have any status that a tenant has, and a limit from 0 on', async () => {
+    const { tenants } = await scene();
+    for (const id of ['acme', 'birch']) await tenants.add({ id });
+    await tenants.pause('birch');
+    expect(await tenants.list({ status: 'paused' })).toMatchObject([{ id: 'birch' }]);
+    expect(await tenants.list({ limit: 1 })).toMatchObject([{ id: 'acme' }]);
+    expect(await tenants.list({ limit: 0 })).toEqual([]);
+  });
 });

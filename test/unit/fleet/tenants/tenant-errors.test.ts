@@ -19,6 +19,15 @@ test('F9: an unknown tenant’s error names the id', () => {
   expect(unknownTenant('acme')).toMatchObject({ code: 'UNKNOWN_TENANT', tenantId: 'acme' });
 });
 
+test('F9: the error of an id that no tenant can have does not say to register it', () => {
+  expect(unknownTenant('acme').message).toBe(
+    "There is no tenant 'acme'. Register it (multi-outbox tenants add acme), or look up its id with 'multi-outbox tenants list'.",
+  );
+  expect(unknownTenant('No Such').message).toBe(
+    "There is no tenant 'No Such'. No tenant can have this id; look up the ids with 'multi-outbox tenants list'.",
+  );
+});
+
 test('Q15: a tenant whose definition cannot be read is refused, with the columns to correct', () => {
   const given = (...definition: string[]) => ({
     id: 'acme',
