@@ -64,14 +64,110 @@ test('Q4: a delayed message comes behind a prompt one of the same due time that 
   expect(payloads(await begin(queue))).toEqual(['first', 'second', 'third']);
 });
 
-test('Q4: topics with a limit have their room for the oldest messages, delayed or not', async () => {
-  const queue = await mixed();
-  const { messages } = (await queue.begin({
+test.each([2, 3])(
+  'Q4: topics with a limit have their room for the %p oldest messages, delayed or not',
+  async (room) => {
+    const queue = await mixed();
+    const { messages } = (await queue.begin({
+      owner: 'run',
+      durationMs: 60_000,
+      claim: { limit: 10, maxBytes: manyBytes, rooms: [{ topic: 'orders', room }] },
+    })) as Claimed;
+    expect(messages.map(({ payload }) => payload)).toEqual(['a', 'b', 'c'].slice(0, room));
+  },
+);
+
+/** Enqueues `rounds` prompt messages, each with a delayed one that is due before the next; the names are in the order of the due times. */
+async function alternating(rounds: number) {
+  const queue = await aQueue();
+  for (let round = 0; round < rounds; round++) {
+    await queue.enqueue([message(`${round}b`, { dueInMs: 50 }), message(`${round}a`)]);
+    now += 100;
+  }
+  return queue;
+}
+
+test.each([6, 7, 11, 12])(
+  'Q4: a claim of %p of twelve messages, each with a due time of its own, takes the oldest',
+  async (limit) => {
+    const queue = await alternating(6);
+    const oldest = [0, 1, 2, 3, 4, 5].flatMap((round) => [`${round}a`, `${round}b`]);
+    expect(payloads(await begin(queue, limit))).toEqual(oldest.slice(0, limit));
+    expect(await queue.statistics()).toMatchObject({ claimed: limit, ready: 12 - limit, due: 12 - limit });
+  },
+);
+
+test.each([
+  ['delayed', 'prompt', 50],
+  ['prompt', 'delayed', 0],
+])('Q4: a claim takes one %s message in front of six %s ones', async (_, __, dueInMs) => {
+  const queue = await aQueue();
+  await queue.enqueue([message('0', { dueInMs })]);
+  now += 100;
+  for (const name of '123456') {
+    await queue.enqueue([message(name, { dueInMs: 50 - dueInMs })]);
+    now += 100;
+  }
+  expect(payloads(await begin(queue))).toEqual([...'0123456']);
+  expect(await queue.statistics()).toMatchObject({ claimed: 7, ready: 0 });
+});
+
+test.each([[], [{ topic: 'orders', room: 1 }]])(
+  'Q4: of a prompt and a delayed message with one due time the first in sequence comes first, with the limits %j',
+  async (...rooms) => {
+    const queue = await aQueue();
+    await queue.enqueue([message('first'), message('second')]);
+    const run = await begin(queue);
+    const retry = (nth: number, delayMs: number) =>
+      ({ ...run.messages[nth]!, kind: 'retry', delayMs, error: 'no' }) as const;
+    await settle(queue, run, [retry(1, 100)], { do: 'renew-lease' });
+    now += 100;
+    const claim: Then = { do: 'claim', solo: true, limit: 1, maxBytes: manyBytes, rooms };
+    const { messages } = await settle(queue, run, [retry(0, 0)], claim);
+    expect(messages).toMatchObject([{ payload: 'first' }]);
+  },
+);
+
+test('Q4: a run under way takes a delayed message from its very millisecond', async () => {
+  const queue = await aQueue();
+  await queue.enqueue([message('first'), message('delayed', { dueInMs: 1_000 })]);
+  const run = await begin(queue);
+  const claim: Then = { do: 'claim', solo: false, limit: 10, maxBytes: manyBytes };
+  now += 999;
+  expect(await settle(queue, run, [], claim)).toMatchObject({ messages: [], nextDueInMs: 1 });
+  now += 1;
+  expect(await settle(queue, run, [], claim)).toMatchObject({ messages: [{ payload: 'delayed' }] });
+});
+
+test('Q4, Q10: a message behind a head has its place by its own due time if that is later', async () => {
+  const queue = await aQueue();
+  await queue.enqueue([
+    message('K1', { orderingKey: 'K' }),
+    message('K2', { orderingKey: 'K', dueInMs: 200 }),
+    message('K3', { orderingKey: 'K' }),
+    message('A', { dueInMs: 100 }),
+  ]);
+  now += 1_000;
+  expect(payloads(await begin(queue))).toEqual(['K1', 'A', 'K2', 'K3']);
+});
+
+test.each([
+  ['that is due first', 0, 'B3'],
+  ['of the lowest sequence, when both are due at once', 100, 'A3'],
+])('Q4, Q10: the last room behind the heads is for the message %s', async (_, dueInMs, last) => {
+  const queue = await aQueue();
+  const keyed = (payload: string, dueInMs = 0) =>
+    message(payload, { orderingKey: payload[0]!, ...(dueInMs > 0 && { dueInMs }) });
+  await queue.enqueue([keyed('A1'), keyed('A2', 100), keyed('A3')]);
+  await queue.enqueue([keyed('B1'), keyed('B2', 50), keyed('B3', dueInMs)]);
+  now += 1_000;
+  const rooms = [{ topic: 'orders', room: 3 }];
+  const run = (await queue.begin({
     owner: 'run',
     durationMs: 60_000,
-    claim: { limit: 10, maxBytes: manyBytes, rooms: [{ topic: 'orders', room: 3 }] },
+    claim: { limit: 10, maxBytes: manyBytes, rooms },
   })) as Claimed;
-  expect(messages.map(({ payload }) => payload)).toEqual(['a', 'b', 'c']);
+  expect(payloads(run).sort()).toEqual(['A1', 'A2', 'B1', 'B2', last].sort());
 });
 
 test('Q11: the next due time is the earlier one of both', async () => {

@@ -102,3 +102,31 @@ test('Q8: ids with line breaks, which several rows could have together', async (
   expect(await settle(queue, run, forged, renew)).toMatchObject({ unmatched: [1, 2] });
   expect(await claimedRows()).toEqual([1, 3]);
 });
+
+test('Q8: ids with line breaks, of fewer messages than there are outcomes', async () => {
+  const { queue, run, outcomes } = await claimed();
+  await setId(1, 'a\n2 b');
+  await withProgram(tenantFileOf(place), (db) => db.exec('DELETE FROM Outbox WHERE Sequence = 2'));
+  const forged = [done(1, 'a'), done(2, 'b'), ...outcomes.slice(2)];
+  expect(await settle(queue, run, forged, renew)).toMatchObject({ unmatched: [1, 2] });
+  expect(await claimedRows()).toEqual([1]);
+});
+
+test('Q6, Q8: rows that another fence has claimed, all of them', async () => {
+  const { queue, run, outcomes } = await claimed();
+  await withProgram(tenantFileOf(place), (db) => db.exec('UPDATE Outbox SET ClaimFence = 99'));
+  expect(await settle(queue, run, outcomes, renew)).toMatchObject({ unmatched: [1, 2, 3, 4, 5, 6, 7, 8] });
+  expect(await claimedRows()).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+});
+
+test('Q8, Q10: all claimed messages, of which one has an ordering key', async () => {
+  const queue = await place.outbox();
+  const orderingKey = 'k';
+  await queue.enqueue([...'1234567'].map((payload) => message(payload)));
+  await queue.enqueue([message('k1', { orderingKey })]);
+  const run = await begin(queue);
+  await queue.enqueue([message('k2', { orderingKey })]);
+  const outcomes = run.messages.map(({ sequence, messageId }) => done(sequence, messageId));
+  const claim: Then = { do: 'claim', solo: true, limit: 10, maxBytes: 1_000 };
+  expect(await settle(queue, run, outcomes, claim)).toMatchObject({ messages: [{ payload: 'k2' }] });
+});
