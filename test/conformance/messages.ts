@@ -3,7 +3,20 @@ import { randomUUID } from 'node:crypto';
 import { MessageStatus } from '../../src/engine/message.ts';
 import type { Found, MessageFilter, Position } from '../../src/engine/message-search.ts';
 import type { WorkQueue } from '../../src/engine/work-queue.ts';
-import { anHour, dead, done, enqueueDead, message, payloads, settle, stored, take } from './run.ts';
+import { clockPasses } from './clock.ts';
+import {
+  anHour,
+  dead,
+  done,
+  enqueueDead,
+  giveBack,
+  message,
+  park,
+  payloads,
+  settle,
+  stored,
+  take,
+} from './run.ts';
 import type { Scene } from './scene.ts';
 
 const examine = 100_000;
@@ -157,6 +170,18 @@ export function messagesSuite(scene: Scene): void {
       }
     });
 
+    test('S3: Done messages come in the order of their ends, claimed ones in that of their storing, the last ones first', async () => {
+      const { queue, database } = await scene.queue('outbox');
+      await queue.enqueue(['1', '2', '3', '4', '5'].map((name) => named(name)));
+      const run = await take(queue);
+      for (const index of [1, 0, 2]) {
+        await settle(queue, run.lease, [done(run.messages[index]!)], { do: 'renew-lease' });
+        await clockPasses(database.leases);
+      }
+      await expect(found(queue, { states: ['done'] })).resolves.toEqual(['3', '1', '2']);
+      await expect(found(queue, { states: ['claimed'] })).resolves.toEqual(['5', '4']);
+    });
+
     test('S3: a cancelled message is never run; it stays with its reason, and its ordering group goes on', async () => {
       const { queue } = await scene.queue('outbox');
       const [first, second] = [named('1', { orderingKey: 'K' }), named('2', { orderingKey: 'K' })];
@@ -177,6 +202,27 @@ export function messagesSuite(scene: Scene): void {
       await settle(queue, run.lease, [dead(run.messages[0]!)]);
       await expect(queue.act(cancel, [second])).resolves.toEqual([second.messageId]);
       expect(await queue.statistics()).toMatchObject({ ready: 0, claimed: 0, dead: 0, done: 2 });
+    });
+
+    test('S3: a cancelled message keeps its attempts, and nothing of how it would have been run next', async () => {
+      const { queue } = await scene.queue('outbox');
+      const [head, behind] = [named('1', { orderingKey: 'K' }), named('2', { orderingKey: 'K' })];
+      await queue.enqueue([head, behind]);
+      await take(queue);
+      const run = await take(queue);
+      await settle(queue, run.lease, [park(run.messages[0]!, anHour)]);
+      await expect(stored(queue, behind)).resolves.toMatchObject({ blocked: true, recovered: true });
+      const cancel = { do: 'cancel', reason: 'ordered twice' } as const;
+      await expect(queue.act(cancel, [head, behind])).resolves.toHaveLength(2);
+      for (const letter of [head, behind]) {
+        expect(await stored(queue, letter)).toMatchObject({
+          status: MessageStatus.Done,
+          attempts: 1,
+          blocked: false,
+          recovered: false,
+          parks: 0,
+        });
+      }
     });
 
     test('S3: a rescheduled message is due after its new delay', async () => {
@@ -257,6 +303,51 @@ export function messagesSuite(scene: Scene): void {
       expect(payloads(run.messages)).toEqual([second.payload]);
       await settle(queue, run.lease, run.messages.map(done));
       expect(await queue.statistics()).toMatchObject({ ready: 0, blocked: 0, dead: 0, done: 3 });
+    });
+
+    test('S3: a message without a key is replaced, and the new one is due after its delay', async () => {
+      const { queue } = await scene.queue('outbox');
+      const [old, other] = [named('old'), named('other')];
+      await queue.enqueue([old, other]);
+      const messageId = randomUUID();
+      const replacement = {
+        target: old,
+        messageId,
+        payload: 'new',
+        headers: {},
+        delayMs: anHour,
+        reason: 'r',
+      };
+      await expect(queue.replace(replacement)).resolves.toBe(true);
+      const run = await take(queue);
+      expect(payloads(run.messages)).toEqual([other.payload]);
+      expect(run.nextDueInMs).toBeGreaterThan(anHour / 2);
+      expect(run.nextDueInMs).toBeLessThanOrEqual(anHour);
+      expect(await stored(queue, { messageId })).toMatchObject({
+        payload: 'new',
+        headers: {},
+        blocked: false,
+      });
+    });
+
+    test('S3: a replaced message that was replayed and recovered has a new history', async () => {
+      const { queue } = await scene.queue('outbox');
+      const old = named('old');
+      await enqueueDead(queue, old);
+      await expect(queue.act({ do: 'replay' }, [old])).resolves.toHaveLength(1);
+      await take(queue);
+      const run = await take(queue);
+      await settle(queue, run.lease, [giveBack(run.messages[0]!, anHour)]);
+      await expect(stored(queue, old)).resolves.toMatchObject({ replayCount: 1, recovered: true });
+      const messageId = randomUUID();
+      const replacement = { target: old, messageId, payload: 'new', headers: {}, delayMs: 0, reason: 'r' };
+      await expect(queue.replace(replacement)).resolves.toBe(true);
+      expect(await stored(queue, { messageId })).toMatchObject({
+        attempts: 0,
+        replayCount: 0,
+        recovered: false,
+        firstError: null,
+      });
     });
 
     test('S3: a message that waits is replaced where it waits', async () => {

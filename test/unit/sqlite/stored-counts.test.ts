@@ -74,3 +74,54 @@ test('a number is at least so many if any part of it has come to its limit', () 
   expect(atLeast({ members: 100, blocked: 1 })).toEqual(['ready', 'blocked']);
   expect(storedCounts({ ...none, parked: [{ topic: 'a', count: 10_000 }] }, 100).atLeast).toEqual(['parked']);
 });
+
+/** A run of one message of each payload, on a clock that the test moves. Rooms are those of the topic 'orders'. */
+async function runOf(...letters: Parameters<typeof message>[]) {
+  let now = 1_700_000_000_000;
+  const queue = await place.outbox('acme', place.engine({ clock: () => now }));
+  const passes = (ms: number) => {
+    now += ms;
+  };
+  await queue.enqueue(letters.map((each) => message(...each)));
+  const run = await begin(queue);
+  const of = (payload: string) => run.messages.find((each) => each.payload === payload)!;
+  return { queue, run, of, passes };
+}
+
+test('S2: a message is counted as due from its very millisecond, with the age of the oldest', async () => {
+  const { queue, run, of, passes } = await runOf(['1'], ['2'], ['3']);
+  const later = (payload: string, delayMs: number) =>
+    ({ ...of(payload), kind: 'retry', delayMs, error: 'no' }) as const;
+  await settle(queue, run, [later('1', 1_000), later('2', 3_000), later('3', 3_001)], { do: 'renew-lease' });
+  passes(3_000);
+  const { stored } = await settle(queue, run, []);
+  expect(stored).toMatchObject({ ready: 3, due: 2, oldestDueAgeMs: 2_000, isEmpty: false });
+});
+
+test('S2: the oldest due message may be a throttled one, or not', async () => {
+  const { queue, run, passes } = await runOf(['first', { topic: 'mails' }]);
+  await queue.enqueue([message('1')]);
+  passes(1_000);
+  await queue.enqueue([message('2')]);
+  passes(1_000);
+  const limits = { solo: false, limit: 10, maxBytes: 1_000_000, rooms: [{ topic: 'orders', room: 0 }] };
+  expect(await settle(queue, run, [], { do: 'claim', ...limits })).toMatchObject({ throttled: true });
+  await queue.enqueue([message('A', { topic: 'mails' }), message('B', { topic: 'mails' })]);
+  passes(1_000);
+  const { stored } = await settle(queue, run, []);
+  // As many are throttled as are not.
+  expect(stored).toMatchObject({ ready: 4, due: 4, oldestDueAgeMs: 3_000, isEmpty: false });
+});
+
+test('S2: a queue with as many blocked messages as others is not empty', async () => {
+  const { queue, run, of } = await runOf(['k1', { orderingKey: 'k' }], ['k2', { orderingKey: 'k' }]);
+  const release = (payload: string) => ({ ...of(payload), kind: 'release', delayMs: 0 }) as const;
+  const blocked = await settle(queue, run, [release('k1'), release('k2')]);
+  expect(blocked.stored).toMatchObject({ ready: 2, blocked: 1, due: 1, isEmpty: false });
+});
+
+test('S2: a queue with as many messages in flight as ready ones is not empty', async () => {
+  const { queue, run } = await runOf(['in flight']);
+  await queue.enqueue([message('ready')]);
+  expect((await settle(queue, run, [])).stored).toMatchObject({ ready: 1, isEmpty: false });
+});
