@@ -20,7 +20,10 @@ function sinceNow(): () => number {
 const roundingMs = 2;
 
 /** The filter, limited to the states that the act changes. */
-export function filterOfAct(act: MessageAct, filter: MessageFilter): MessageFilter {
+export function filterOfAct(
+  act: MessageAct,
+  filter: MessageFilter,
+): MessageFilter & Required<Pick<MessageFilter, 'states'>> {
   const states = (filter.states ?? actStates[act.do]).filter((state) =>
     (actStates[act.do] as readonly string[]).includes(state),
   );
@@ -41,8 +44,8 @@ export async function actOnAll(
   sinceCountMs: () => number = sinceNow(),
 ): Promise<number> {
   const matching = filterOfAct(act, filter);
-  if (matching.states?.length === 0) return 0;
-  const isOnlyDead = matching.states?.every((state) => state === 'dead') === true;
+  if (matching.states.length === 0) return 0;
+  const isOnlyDead = matching.states.every((state) => state === 'dead');
   let total = 0;
   let after: Position | null = null;
   do {

@@ -3,10 +3,13 @@ import type { AuditedAct } from '../../engine/audit.ts';
 import type { TenantRecord } from '../../engine/registry.ts';
 import { MultiOutboxError, propertyOf, shownValue } from '../../errors.ts';
 import type { Leases } from '../../lease/leases.ts';
-import { optionsOf } from '../../options.ts';
+import { type NamesOf, optionsOf } from '../../options.ts';
 import { type TenantInput, tenantDefinition } from '../tenants/definition.ts';
-import type { ByOperator, Tenants } from '../tenants/registered-tenants.ts';
+import type { ByOperator, ChangeTenant, Tenants } from '../tenants/registered-tenants.ts';
 import { type Audited, actorOf } from './audited.ts';
+
+const byNames: NamesOf<ByOperator> = { by: true };
+const changeNames: NamesOf<ChangeTenant> = { by: true, expectedVersion: true };
 
 export function auditedTenants(tenants: Tenants, audited: Audited, actor: string): Tenants {
   const act =
@@ -16,7 +19,7 @@ export function auditedTenants(tenants: Tenants, audited: Audited, actor: string
       change: (tenantId: string) => Promise<Changed>,
     ) =>
     async (tenantId: string, options: ByOperator = {}) => {
-      const { by } = optionsOf(call, options, { by: true });
+      const { by } = optionsOf(call, options, byNames);
       // An id that is none is refused by the change itself.
       if (typeof tenantId !== 'string') return change(tenantId);
       return audited(
@@ -29,7 +32,7 @@ export function auditedTenants(tenants: Tenants, audited: Audited, actor: string
     ...tenants,
     async change(tenant, options = {}) {
       const call = 'tenants.change';
-      const { by, ...expected } = optionsOf(call, options, { by: true, expectedVersion: true });
+      const { by, ...expected } = optionsOf(call, options, changeNames);
       const { id, ...selection } = changedTo(tenant);
       return audited(
         { actor: actorOf(call, by, actor), act: 'tenant-change', tenantId: id, selection },
@@ -72,7 +75,7 @@ export function auditedLeases(
           'INVALID_ARGUMENT',
           `${call}: a lease's name must be text, got ${shownValue(name)}.`,
         );
-      const { by } = optionsOf(call, options, { by: true });
+      const { by } = optionsOf(call, options, byNames);
       return audited(
         {
           actor: actorOf(call, by, actor),

@@ -126,7 +126,7 @@ export class OperationRun {
    */
   #tried(tenantId: string, failure: TenantError | null): void {
     const hadFailed = this.#failures.delete(tenantId);
-    const isAgain = hadFailed && !this.#ahead.includes(tenantId);
+    const isAgain = !this.#ahead.includes(tenantId);
     if (failure !== null) this.#failures.set(tenantId, failure);
     else if (isAgain) this.#tenantsDone++;
     if (hadFailed || failure !== null) this.#failuresVersion++;

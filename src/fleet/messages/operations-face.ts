@@ -56,6 +56,7 @@ export interface Operations {
   list(request?: LatestFirst): Promise<Operation[]>;
 }
 
+const cancelNames: NamesOf<ActedBy> = { by: true };
 const resumeNames: NamesOf<ResumeOptions & ActedBy> = {
   by: true,
   signal: true,
@@ -117,7 +118,7 @@ export function createOperations(
     },
     async cancel(id, options = {}) {
       const call = 'messages.operations.cancel';
-      const { by } = optionsOf(call, options, { by: true });
+      const { by } = optionsOf(call, options, cancelNames);
       checkOperationId(call, id);
       const operations = await store();
       const record = await operations.get(id.toLowerCase());

@@ -1,6 +1,7 @@
 import type {
   FindPart,
   FoundMessage,
+  MessageAct,
   MessageFilter,
   MessageTarget,
 } from '../../../src/engine/message-search.ts';
@@ -10,6 +11,7 @@ import { actOnAll, filterOfAct } from '../../../src/fleet/messages/act-on-all.ts
 /** A queue whose search finds pages of the given sizes; every message is changed. */
 function scene(...sizes: number[]) {
   const asked: { filter: MessageFilter; part: FindPart }[] = [];
+  const acted: number[] = [];
   let sequence = 0;
   const queue = {
     find: async (filter: MessageFilter, part: FindPart) => {
@@ -22,10 +24,12 @@ function scene(...sizes: number[]) {
         next: sizes.length === 0 ? null : { sequence, settledMs: 7 },
       };
     },
-    act: async (_act: unknown, targets: readonly MessageTarget[]) =>
-      targets.map(({ sequence: each }) => `${each}`),
+    act: async (_act: unknown, targets: readonly MessageTarget[]) => {
+      acted.push(targets.length);
+      return targets.map(({ sequence: each }) => `${each}`);
+    },
   } as unknown as WorkQueue;
-  return { queue, asked };
+  return { queue, asked, acted };
 }
 
 test('Q13, S3: batches follow one another, also over a part without a match, and each begins where the last one ended', async () => {
@@ -45,6 +49,54 @@ test('S3: messages that died since the count are left alone, in every batch', as
   expect(asked[0]!.filter).toEqual({ states: ['dead'], olderThanMs: 0 });
   // Less by what clocks round.
   expect(asked[1]!.filter.olderThanMs).toBe(4_998);
+});
+
+test('S3: a caller’s own age counts when it is the greater one, and other states have none', async () => {
+  const olderOf = async (act: MessageAct, filter: MessageFilter) => {
+    const { queue, asked } = scene(1);
+    await actOnAll(queue, act, filter, undefined, () => 5_000);
+    return asked[0]!.filter.olderThanMs;
+  };
+  expect(await olderOf({ do: 'replay' }, { olderThanMs: 10_000 })).toBe(10_000);
+  expect(await olderOf({ do: 'replay' }, { olderThanMs: 1_000 })).toBe(4_998);
+  expect(await olderOf({ do: 'cancel', reason: 'r' }, {})).toBeUndefined();
+  expect(await olderOf({ do: 'cancel', reason: 'r' }, { states: ['dead'] })).toBe(4_998);
+});
+
+describe('with a clock that the test moves (S3)', () => {
+  let now = 1_000_000;
+  beforeEach(() => {
+    jest.spyOn(performance, 'now').mockImplementation(() => now);
+  });
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  test('S3: without the time of a count, that of the call is the start', async () => {
+    const { queue, asked } = scene(1_000, 1);
+    await actOnAll(queue, { do: 'replay' }, {}, async () => {
+      now += 5_000;
+      return true;
+    });
+    expect(asked.map(({ filter }) => filter.olderThanMs)).toEqual([0, 4_998]);
+  });
+
+  test('S3: a search without a match reports every two seconds, so that it can be ended', async () => {
+    const { queue, asked, acted } = scene(0, 0, 0, 0, 0, 0);
+    const { find } = queue;
+    queue.find = (...given) => {
+      now += 1_000;
+      return find(...given);
+    };
+    const batches: number[] = [];
+    const changed = await actOnAll(queue, { do: 'replay' }, {}, async (count) => {
+      batches.push(count);
+      return false;
+    });
+    // The third call looks whether anything is left.
+    expect(asked.map(({ part }) => part.limit)).toEqual([1_000, 1_000, 0]);
+    expect([changed, batches, acted]).toEqual([0, [0], []]);
+  });
 });
 
 test('S3: a batch can be the last one', async () => {

@@ -7,10 +7,11 @@ import type { WorkQueue } from '../../../src/engine/work-queue.ts';
 import { OperationRun, type OperationsAccess } from '../../../src/fleet/messages/operation-run.ts';
 
 /** A queue with so many pages of one message. */
-function queueOf(pages: number, onPage: () => void): WorkQueue {
+function queueOf(pages: number, onPage: (filter: MessageFilter) => void): WorkQueue {
   const queue: Partial<WorkQueue> = {
-    find: async (_: MessageFilter, { after }: FindPart) => {
-      onPage();
+    find: async (filter: MessageFilter, { after }: FindPart) => {
+      onPage(filter);
+      if (pages === 0) return { messages: [], examined: 0, next: null };
       const sequence = (after?.sequence ?? 0) + 1;
       return {
         messages: Array.from({ length: 1_000 }, () => ({ sequence }) as FoundMessage),
@@ -25,12 +26,16 @@ function queueOf(pages: number, onPage: () => void): WorkQueue {
 
 interface Tenant {
   readonly pages?: number;
-  onPage?: () => void;
+  onPage?: (filter: MessageFilter) => void;
   fails?: boolean;
 }
 
 /** An operation over these tenants; each run goes on with what the last one has stored. */
-function scene(tenants: Record<string, Tenant>) {
+function scene(
+  tenants: Record<string, Tenant>,
+  fields: Partial<OperationRecord> = {},
+  onWrite: (writes: number) => Promise<boolean> = async () => true,
+) {
   const record: OperationRecord = {
     id: randomUUID(),
     actor: 'ada',
@@ -48,16 +53,21 @@ function scene(tenants: Record<string, Tenant>) {
     createdUtc: new Date(0),
     updatedUtc: new Date(0),
     progress: { changed: 0, tenantsDone: 0, lastTenant: null, failures: [] },
+    ...fields,
   };
-  const writes: (OperationProgress & { readonly areFailuresStored: boolean })[] = [];
+  const writes: (OperationProgress & { readonly isDone: boolean; readonly areFailuresStored: boolean })[] =
+    [];
   const stored = () => writes.at(-1) ?? record.progress;
   const operations: Partial<Registry['operations']> = {
     progress: async (_id, _runner, progress, { isDone, areFailuresStored }) => {
-      writes.push({ ...progress, areFailuresStored });
+      writes.push({ ...progress, isDone, areFailuresStored });
+      if (!(await onWrite(writes.length))) return null;
       return { ...record, state: isDone ? 'done' : 'running', progress };
     },
   };
   const tried: string[] = [];
+  const woken: string[] = [];
+  const told: unknown[] = [];
   const access: OperationsAccess = {
     registry: async () => ({}) as Registry,
     useQueue: async (tenantId, _queue, action) => {
@@ -66,17 +76,17 @@ function scene(tenants: Record<string, Tenant>) {
       if (fails) throw new Error(`${tenantId} cannot be reached`);
       return action(queueOf(pages, onPage));
     },
-    wake: async () => {},
+    wake: async (tenantId) => void woken.push(tenantId),
     audited: async (_entry, work) => work(),
   };
   const run = async (signal?: AbortSignal) => {
-    const watch = { onProgress: () => {}, onTenant: () => {} };
+    const watch = { onProgress: () => {}, onTenant: (tenant: unknown) => void told.push(tenant) };
     const from = { ...record, progress: stored() };
     const run = new OperationRun(access, operations as Registry['operations'], from, randomUUID(), watch);
     await run.all(signal);
-    return stored();
+    return { ...stored(), thisRun: run.changed, isOurs: run.isOurs };
   };
-  return { run, writes, tried };
+  return { run, writes, tried, woken, told };
 }
 
 test('S3: a tenant counts as done once, also when the operation was stopped while another one was under way', async () => {
@@ -127,3 +137,175 @@ test('S3: the failures are written when they have changed, and not with every ba
   expect(writes.slice(before).map(({ areFailuresStored }) => areFailuresStored)).toContain(false);
   expect(writes.at(-1)!.failures.map(({ tenantId }) => tenantId)).toEqual(['c']);
 });
+
+const ofLetters = (count: number, tenant: () => Tenant = () => ({})) =>
+  Object.fromEntries(Array.from({ length: count }, (_, n) => [String.fromCharCode(97 + n), tenant()]));
+
+test('S3: eight tenants are worked on at once, each once, and the progress is written after them', async () => {
+  const { run, writes, tried } = scene(ofLetters(9));
+  expect(await run()).toMatchObject({
+    changed: 9,
+    tenantsDone: 9,
+    lastTenant: 'i',
+    thisRun: 9,
+    isOurs: true,
+  });
+  expect([...tried].sort()).toEqual([...'abcdefghi']);
+  const afterEight = writes.findIndex(({ tenantsDone }) => tenantsDone === 8);
+  expect(writes[afterEight]).toMatchObject({ changed: 8, lastTenant: 'h' });
+  expect(writes.map(({ isDone }) => isDone)).toEqual(writes.map((_, n) => n === writes.length - 1));
+});
+
+test('S3: an operation over no tenants is done at once', async () => {
+  const { run, writes } = scene({});
+  await run();
+  expect(writes).toMatchObject([{ changed: 0, tenantsDone: 0, isDone: true }]);
+});
+
+test('S3: a run that was stopped before it began changes and writes nothing', async () => {
+  const { run, writes, tried } = scene(ofLetters(2));
+  await run(AbortSignal.abort());
+  expect([tried, writes]).toEqual([[], []]);
+});
+
+test('S3: a run that is stopped does no further batch, and is not done', async () => {
+  const stop = new AbortController();
+  let pages = 0;
+  const onPage = () => {
+    if (++pages === 3) stop.abort();
+  };
+  const { run, writes } = scene({ a: { pages: 50, onPage } });
+  expect(await run(stop.signal)).toMatchObject({ changed: 3, tenantsDone: 0 });
+  expect([pages, writes.length]).toEqual([3, 3]);
+  expect(writes.some(({ isDone }) => isDone)).toBe(false);
+});
+
+test('S3: a run whose operation another process has taken does no further batch, and writes no more', async () => {
+  let pages = 0;
+  const tenants = { a: { pages: 50, onPage: () => void pages++ } };
+  const { run, writes } = scene(tenants, {}, async (count) => count < 3);
+  expect(await run()).toMatchObject({ isOurs: false });
+  expect([pages, writes.length]).toEqual([3, 3]);
+});
+
+test('S3: a run that learns it after a group of tenants does not begin the next one', async () => {
+  const { run, tried, writes } = scene(ofLetters(9), {}, async (count) => count < 9);
+  await run();
+  expect([tried.length, writes.length]).toEqual([8, 9]);
+});
+
+test('S3: only tenants with changed messages are woken; the caller is told of all, also of one that failed', async () => {
+  const { run, woken, told } = scene({ a: { pages: 2 }, b: { pages: 0 }, c: { fails: true }, d: {} });
+  await run();
+  expect([...woken].sort()).toEqual(['a', 'd']);
+  expect(told).toHaveLength(4);
+  expect(told).toEqual(
+    expect.arrayContaining([
+      { tenantId: 'a', changed: 2 },
+      { tenantId: 'b', changed: 0 },
+      { tenantId: 'c', changed: 0 },
+      { tenantId: 'd', changed: 1 },
+    ]),
+  );
+});
+
+test('S3: what runs before it have changed counts, and is not this run’s', async () => {
+  const progress = { changed: 5, tenantsDone: 1, lastTenant: 'a', failures: [] };
+  const { run, tried } = scene(ofLetters(2), { progress });
+  expect(await run()).toMatchObject({ changed: 6, thisRun: 1, tenantsDone: 2, lastTenant: 'b' });
+  expect(tried).toEqual(['b']);
+});
+
+test('S3: failures are written when one of them is over', async () => {
+  const tenants: Record<string, Tenant> = { a: { fails: true }, b: {} };
+  const { run, writes } = scene(tenants);
+  expect((await run()).failures).toHaveLength(1);
+  const before = writes.length;
+  tenants.a!.fails = false;
+  expect(await run()).toMatchObject({ failures: [], tenantsDone: 2 });
+  expect(writes.slice(before).some(({ areFailuresStored }) => !areFailuresStored)).toBe(true);
+});
+
+test('S3: of more than a thousand failures all tenants are kept, and the texts of the first thousand', async () => {
+  const id = (n: number) => `t${String(n).padStart(4, '0')}`;
+  const all = Array.from({ length: 1_001 }, (_, n) => id(n));
+  const { run } = scene(Object.fromEntries(all.map((tenantId) => [tenantId, { fails: true }])));
+  const { failures } = await run();
+  expect(failures.map(({ tenantId }) => tenantId)).toEqual(all);
+  expect(failures.findIndex(({ message }) => message === '')).toBe(1_000);
+});
+
+test('S3: the progress is written once at a time, and each time as it is then', async () => {
+  let underWay = 0;
+  let most = 0;
+  const { run, writes } = scene(
+    ofLetters(8, () => ({ pages: 3 })),
+    {},
+    async () => {
+      most = Math.max(most, ++underWay);
+      await new Promise((resolve) => setImmediate(resolve));
+      underWay--;
+      return true;
+    },
+  );
+  await run();
+  expect(most).toBe(1);
+  const changed = writes.map((write) => write.changed);
+  expect(changed).toEqual([...changed].sort((a, b) => a - b));
+});
+
+test('S3: an act that this release does not know fails in each tenant', async () => {
+  const definition = {
+    queue: 'outbox' as const,
+    act: { act: 'retry' },
+    filter: {},
+    tenants: ['a'],
+    countedAtLeast: false,
+    uncounted: [],
+    countingMs: 0,
+  };
+  const { run } = scene({ a: {} }, { definition });
+  const { failures } = await run();
+  expect(failures).toMatchObject([
+    {
+      tenantId: 'a',
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching(/^messages.operations.resume: 'act'/),
+    },
+  ]);
+});
+
+test.each([
+  [10_000, 10_498],
+  [-10_000, 498],
+])(
+  'S3: messages are as old as the count, by the registry’s clock (%p ms) and by that of this process',
+  async (sinceMs, olderThanMs) => {
+    let now = 7_000;
+    jest.spyOn(performance, 'now').mockImplementation(() => now);
+    const asked: unknown[] = [];
+    const tenants = {
+      a: {
+        pages: 2,
+        onPage: (filter: MessageFilter) => {
+          asked.push(filter.olderThanMs);
+          now += 1_000;
+        },
+      },
+    };
+    const definition = {
+      queue: 'outbox' as const,
+      act: { act: 'replay' },
+      filter: {},
+      tenants: ['a'],
+      countedAtLeast: false,
+      uncounted: [],
+      countingMs: 500,
+    };
+    const [createdUtc, updatedUtc] = [new Date(50_000), new Date(50_000 + sinceMs)];
+    const { run } = scene(tenants, { definition, createdUtc, updatedUtc });
+    await run();
+    jest.restoreAllMocks();
+    expect(asked).toEqual([olderThanMs, olderThanMs + 1_000]);
+  },
+);
