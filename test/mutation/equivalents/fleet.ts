@@ -103,4 +103,34 @@ export const fleetEquivalents: readonly Equivalent[] = [
     mutant: '?. → nothing',
     why: 'The failure of the call is ignored, so a method that is missing does not matter.',
   },
+  {
+    file: 'src/fleet/dispatch/queue-text.ts',
+    line: 'return decoded === undefined ? undefined : jsonOfText(decoded);',
+    mutant: 'decoded === undefined → false',
+    why: 'undefined is not JSON either.',
+  },
+  {
+    file: 'src/fleet/messages/operation-run.ts',
+    line: 'if (this.#isOurs && !signal?.aborted) this.#tried(tenantId, null);',
+    mutant: 'this.#isOurs && !signal?.aborted → (!signal?.aborted)',
+    why: 'A run that has lost its operation writes no progress any more.',
+  },
+  {
+    file: 'src/fleet/messages/selection.ts',
+    line: "typeof cursor === 'string' ? cursor : ''",
+    mutant: "'' → 'x'",
+    why: 'Neither text is a cursor.',
+  },
+  {
+    file: 'src/fleet/plan/worst-values.ts',
+    line: 'for (let examined = 0; examined < mostExamined; examined += pageSize) {',
+    mutant: '0 → 1',
+    why: 'The last page begins 1,000 tenants before the bound.',
+  },
+  {
+    file: 'src/fleet/wake-watch.ts',
+    line: '#lookAgain = false;',
+    mutant: 'false → true',
+    why: 'Each look sets it before it reads it.',
+  },
 ];
