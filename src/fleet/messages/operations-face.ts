@@ -152,7 +152,10 @@ export function createOperations(
       const call = 'messages.operations.list';
       const { limit = 100, before } = optionsOf(call, request, latestNames);
       if (before !== undefined) checkOperationId(call, before);
-      const query = { limit: wholeNumberOf(call, 'limit', limit, 1, 1_000), ...(before && { before }) };
+      const query = {
+        limit: wholeNumberOf(call, 'limit', limit, 1, 1_000),
+        ...(before !== undefined && { before: before.toLowerCase() }),
+      };
       return (await (await store()).list(query)).map(operationOf);
     },
   };
