@@ -57,6 +57,7 @@ export interface PlanOptions {
   readonly capacity?: number;
 }
 
+const planNames: NamesOf<PlanOptions> = { capacity: true };
 const dispatchNames: NamesOf<DispatchOptions> = { signal: true, continues: true };
 
 export class Fleet {
@@ -99,7 +100,7 @@ export class Fleet {
 
   /** Chooses the due tenants (F3) and returns one dispatch request for each. @throws INVALID_ARGUMENT, CLOSED */
   readonly plan = async (options: PlanOptions = {}): Promise<PlanReport> =>
-    this.handle.track(this.#plan(optionsOf('plan', options, { capacity: true })));
+    this.handle.track(this.#plan(optionsOf('plan', options, planNames)));
 
   async #plan({ capacity }: PlanOptions): Promise<PlanReport> {
     const { settings, strategy, owner, logger } = this.#options;
