@@ -139,6 +139,123 @@ describe('plans', () => {
   });
 });
 
+describe('the capacity of a plan (F3)', () => {
+  test('F3: is that of the call, or else that of the settings', async () => {
+    const { fleet } = await fleetOf(['a', 'b', 'c', 'd'], {}, { plan: { capacity: 2 } });
+    expect((await fleet.plan({ capacity: 1 })).requests).toHaveLength(1);
+    expect((await fleet.plan()).requests).toHaveLength(2);
+  });
+
+  test.each([0, -1, 1.5, Number.NaN, '2'])(
+    'F3: %p is refused, before the registry is asked',
+    async (capacity) => {
+      const fleet = bareFleet();
+      await expect(fleet.plan({ capacity: capacity as number })).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringMatching(/^The plan's capacity is .*; it must be a whole number from 1\.$/),
+      });
+    },
+  );
+
+  test('an option that is not known is refused with the name of the call', async () => {
+    await expect(bareFleet().plan({ capacty: 1 } as never)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching(/^plan: .*'capacty'/),
+    });
+  });
+});
+
+describe('when a request that was lost is made again (F3, F6)', () => {
+  const redispatchMs = async (settings: SettingsInput) => {
+    const { fleet } = await fleetOf(['a'], {}, settings);
+    const { registry } = await fleet.handle.ready();
+    const commit = jest.spyOn(registry, 'commitPlan');
+    await fleet.plan();
+    return commit.mock.calls[0]![0].redispatchMs;
+  };
+
+  test('F3: after the time that is set, or else after a lease and its grace', async () => {
+    const dispatch = { leaseMs: 40_000, graceMs: 2_000 };
+    expect(await redispatchMs({ dispatch, plan: { redispatchMs: '5m' } })).toBe(300_000);
+    await place.clear();
+    expect(await redispatchMs({ dispatch })).toBe(42_000);
+  });
+
+  test('F6: within the bound of all looks', async () => {
+    expect(await redispatchMs({ plan: { redispatchMs: '5m' }, schedule: { lookWithinMs: 1_000 } })).toBe(
+      1_000,
+    );
+  });
+});
+
+describe('a host without handlers (D4)', () => {
+  test('D4: dispatches nothing, and says so before it asks the registry', async () => {
+    const fleet = bareFleet({ handlers: new Map() });
+    await expect(fleet.dispatch({ tenantId: 'a' })).rejects.toMatchObject({ code: 'INVALID_CONFIGURATION' });
+    bareFleet().assertHandlers();
+  });
+});
+
+describe('a run whose lease an operator has released (L5)', () => {
+  test('L5: its tenant is due now, whatever its run is doing', async () => {
+    const { fleet } = await fleetOf(['a', 'b']);
+    expect((await fleet.plan()).requests).toHaveLength(2);
+    await fleet.giveUpRun('a');
+    expect(await fleet.plan()).toMatchObject({ requests: [{ tenantId: 'a', reason: 'wake' }] });
+  });
+
+  test('L5: a registry that is away fails nothing; the log says when the tenant is due', async () => {
+    const logger = recordingLogger();
+    const { fleet } = await fleetOf(['a'], { logger });
+    const { registry } = await fleet.handle.ready();
+    jest.spyOn(registry, 'postpone').mockRejectedValue(new Error('away'));
+    await fleet.giveUpRun('a');
+    expect(logger.lines).toMatchObject([
+      { level: 'warn', fields: { tenantId: 'a', error: { message: expect.stringContaining('away') } } },
+    ]);
+  });
+});
+
+describe('a woken tenant’s host (F7)', () => {
+  /** A host with so many places, and what it is given. */
+  const hostOf = (places: number) => {
+    const served: { ids: string[]; reserved: number }[] = [];
+    const host = {
+      plans: 0,
+      served,
+      reserve: (wanted: number) => Math.min(places, wanted),
+      serve: async (requests: readonly { tenantId: string }[], reserved: number) => {
+        served.push({ ids: requests.map(({ tenantId }) => tenantId), reserved });
+      },
+      planSoon: () => void host.plans++,
+    };
+    return host;
+  };
+
+  test('F7: serves as many as it has places for; for the others it plans soon', async () => {
+    const { fleet, registry } = await fleetOf(['a', 'b', 'c']);
+    for (const id of ['a', 'b', 'c']) await registry.report(reportOf(id));
+    const host = hostOf(2);
+    const end = fleet.serveWakes(host);
+    const { chosen, due } = await fleet.wake(['a', 'b', 'c']);
+    expect([chosen.length, due.length, host.plans]).toEqual([2, 1, 1]);
+    expect(host.served).toEqual([{ ids: chosen.map(({ id }) => id), reserved: 2 }]);
+    end();
+    await registry.report(reportOf('a'));
+    await fleet.wake(['a']);
+    expect([host.served.length, host.plans]).toEqual([1, 1]);
+  });
+
+  test('F7: is given its places back when no tenant was chosen, and plans no sooner', async () => {
+    const { fleet, registry } = await fleetOf(['a']);
+    await registry.setStatus('a', 'paused');
+    const host = hostOf(2);
+    fleet.serveWakes(host);
+    await expect(fleet.wake(['a'])).rejects.toMatchObject({ code: 'TENANT_NOT_ACTIVE' });
+    expect([host.served, host.plans]).toEqual([[{ ids: [], reserved: 1 }], 0]);
+  });
+});
+
 test('options that are not an object are refused with the name of the call', async () => {
   const { fleet } = await fleetOf(['a']);
   const refused = (call: string) => ({
