@@ -1,4 +1,4 @@
-import { sendingHost } from '../../../src/fleet/wake-hosts.ts';
+import { sendingHost, WakeHosts } from '../../../src/fleet/wake-hosts.ts';
 import { recordingLogger } from '../../support/recording-logger.ts';
 
 const request = (tenantId: string) =>
@@ -25,4 +25,48 @@ test.each<[string, () => Promise<void>]>([
   expect(logger.lines).toMatchObject([
     { level: 'error', message: expect.stringContaining('could not be sent'), fields: { tenantId: 'acme' } },
   ]);
+});
+
+describe('the hosts of a process (F7)', () => {
+  const hostOf = (places: number) => {
+    const asked: number[] = [];
+    const host = {
+      asked,
+      plans: 0,
+      reserve: (tenants: number) => {
+        asked.push(tenants);
+        return Math.min(places, tenants);
+      },
+      serve() {},
+      planSoon: () => void host.plans++,
+    };
+    return host;
+  };
+
+  test('F7: the first one with a place keeps places, and the others are not asked', () => {
+    const hosts = new WakeHosts();
+    const all = [hostOf(0), hostOf(1), hostOf(5)];
+    for (const host of all) hosts.add(host);
+    expect(hosts.reserve(3)).toEqual({ host: all[1], places: 1 });
+    expect(all.map(({ asked }) => asked)).toEqual([[3], [3], []]);
+  });
+
+  test('F7: none keeps places where no host has one; each is told to plan', () => {
+    const hosts = new WakeHosts();
+    expect(hosts.reserve(1)).toBeNull();
+    const all = [hostOf(0), hostOf(0)];
+    for (const host of all) hosts.add(host);
+    expect(hosts.reserve(1)).toBeNull();
+    hosts.planSoon();
+    expect(all.map(({ plans }) => plans)).toEqual([1, 1]);
+  });
+
+  test('F7: one that has ended is neither asked nor told', () => {
+    const hosts = new WakeHosts();
+    const ended = hostOf(1);
+    hosts.add(ended)();
+    expect(hosts.reserve(1)).toBeNull();
+    hosts.planSoon();
+    expect([ended.asked, ended.plans]).toEqual([[], 0]);
+  });
 });

@@ -3,7 +3,7 @@
 import { tenantRow } from '../../../../src/console/tenants/tenant-row.ts';
 import { worstOf as worstOfConsole } from '../../../../src/console/tenants/worst.ts';
 import type { TenantRecord } from '../../../../src/engine/registry.ts';
-import { worstOf } from '../../../../src/fleet/operations/worse-first.ts';
+import { conditionOf, worseFirst, worstOf } from '../../../../src/fleet/operations/worse-first.ts';
 import { tenantRecord } from '../../../support/candidate.ts';
 import { queueState } from '../../../support/queue-state.ts';
 
@@ -67,4 +67,34 @@ test('S2: the console has the same order', () => {
   const shown = new Set(ids(tenants));
   expect(shown.size).toBeGreaterThan(9);
   expect(ids(tenants)).toEqual(ids(inOrder).filter((id) => shown.has(id)));
+});
+
+test('S2: a condition is that of all queues: their dead messages, and the oldest message of any', () => {
+  const queues = {
+    outbox: { ...queueState({ dead: 2, oldestDueAgeMs: 1_000 }), asOfUtc: new Date(now) },
+    inbox: { ...queueState({ dead: 3, oldestDueAgeMs: 2_000 }), asOfUtc: new Date(now - 5_000) },
+  };
+  const schedule = { queues, failingTopics: [topic], parkedTopics: ['one', 'two'], failureStreak: 4 };
+  expect(conditionOf(tenant('a', { ...schedule, ...due(9_000) }))).toEqual({
+    id: 'a',
+    status: 'active',
+    failureStreak: 4,
+    failingTopics: 1,
+    dead: 5,
+    parkedTopics: 2,
+    backlog: false,
+    oldestDueMs: now - 7_000,
+    nextDueMs: now + 9_000,
+  });
+  const quiet = { outbox: { ...queueState({ oldestDueAgeMs: null }), asOfUtc: new Date(now) } };
+  expect(conditionOf(tenant('a', { queues: quiet, nextDueUtc: null }))).toMatchObject({
+    dead: 0,
+    oldestDueMs: null,
+    nextDueMs: null,
+  });
+});
+
+test('S2: equally bad tenants have the order of their ids, and a tenant is not worse than itself', () => {
+  const [a, b] = [conditionOf(tenant('a', due(1_000))), conditionOf(tenant('b', due(1_000)))];
+  expect([worseFirst(a, b), worseFirst(b, a), worseFirst(a, a)]).toEqual([-1, 1, 0]);
 });
