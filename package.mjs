@@ -18,6 +18,8 @@ writeFileSync(
   path.join(folder, 'package.json'),
   `${JSON.stringify({ name, version, private: true, type, main, engines }, null, 2)}\n`,
 );
+// The console reads its page's files from beside the bundle.
+cpSync('dist/console', path.join(folder, bundle, 'console'), { recursive: true });
 for (const file of readdirSync(bundle)) {
   if (file.endsWith('.js')) cpSync(path.join(bundle, file), path.join(folder, bundle, file));
 }

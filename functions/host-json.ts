@@ -36,9 +36,24 @@ export function passesPlainText(env: NodeJS.ProcessEnv): boolean {
   return String(encoding).toLowerCase() === 'none';
 }
 
+/**
+ * The first part of the paths of all HTTP functions, without slashes; empty for none.
+ * @throws MultiOutboxError INVALID_CONFIGURATION
+ */
+export function httpRoutePrefix(env: NodeJS.ProcessEnv): string {
+  const prefix =
+    env.AzureFunctionsJobHost__extensions__http__routePrefix ??
+    hostJson(env).extensions?.http?.routePrefix ??
+    'api';
+  return String(prefix).replace(/^\/+|\/+$/g, '');
+}
+
 interface HostJson {
   readonly functionTimeout?: unknown;
-  readonly extensions?: { readonly queues?: { readonly messageEncoding?: unknown } };
+  readonly extensions?: {
+    readonly queues?: { readonly messageEncoding?: unknown };
+    readonly http?: { readonly routePrefix?: unknown };
+  };
 }
 
 /** The host starts its worker in the app's folder and names that folder in a setting. */

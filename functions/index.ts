@@ -2,6 +2,7 @@
 import { app } from '@azure/functions';
 import { type MultiOutbox, MultiOutboxError } from '../src/index.ts';
 import { appOf, startApp } from './app.ts';
+import { registerConsole } from './console.ts';
 import { registerDispatch } from './dispatch.ts';
 import { registerEnqueue } from './enqueue.ts';
 import { registerHealth } from './health.ts';
@@ -32,7 +33,7 @@ let isRegistered = false;
 
 /**
  * Registers the functions plan, plan-now, pages, dispatch, wake, wake-queue, the readers of their poison queues, enqueue,
- * receive, health-… and openapi, and hooks for logs, traces and termination. Call it once, while the app's entry file loads. With
+ * receive, health-… and openapi, with a setting also console, and hooks for logs, traces and termination. Call it once, while the app's entry file loads. With
  * invalid app settings the app still starts; the log, health/ready and every function then report the error.
  * @throws MultiOutboxError INVALID_CONFIGURATION when an option is wrong, or at a second call
  */
@@ -43,7 +44,8 @@ export function registerFunctions(options: RegisterFunctionsOptions): Registered
       'registerFunctions was called twice in one app; call it once and give it all handlers and sources.',
     );
   }
-  const currentApp = appOf(checkedOptions(options));
+  const checked = checkedOptions(options);
+  const currentApp = appOf(checked);
   isRegistered = true;
 
   // Without streams the host drops a body that has no Content-Length.
@@ -61,6 +63,7 @@ export function registerFunctions(options: RegisterFunctionsOptions): Registered
   registerReceive(currentApp);
   registerHealth(currentApp, terminating, late);
   registerOpenapi();
+  registerConsole(currentApp, checked.settings, terminating);
   // Failed wakes are tried once more, and the registry's and tenants' databases are closed.
   termination.afterRuns(async () => currentApp().multiOutbox.close());
   registerTelemetry(termination);

@@ -14,6 +14,8 @@ await build({
   external: ['@azure/functions-core'],
   logLevel: 'warning',
 });
+// The files of the console's page, for apps that turn the console on.
+cpSync('node_modules/multi-outbox/dist/console', 'dist/console', { recursive: true });
 // Its limits fit multi-outbox's defaults. Copy it to this folder, and change the copy, if your own functions need others.
 cpSync('node_modules/multi-outbox/host.json', 'dist/host.json');
 writeFileSync('dist/package.json', '{ "type": "commonjs", "main": "main.js" }\n');

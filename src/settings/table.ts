@@ -1,6 +1,15 @@
 /** Every setting: its default, its bounds, its environment variable and its meaning. */
 import * as v from 'valibot';
-import { count, duration, flag, schedule, serverPatterns, sourceSecrets, text } from './values.ts';
+import {
+  consoleRights,
+  count,
+  duration,
+  flag,
+  schedule,
+  serverPatterns,
+  sourceSecrets,
+  text,
+} from './values.ts';
 
 const day = 86_400_000;
 
@@ -249,6 +258,24 @@ export const groups = {
       count(1_024, 104_857_600),
       1_048_576,
       'Function app: the most bytes that the body of an HTTP request may have.',
+    ),
+    console: setting(
+      'CONSOLE',
+      v.picklist(['off', 'entra', 'key'], "must be 'off', 'entra' or 'key'"),
+      'off',
+      "Function app: who may open the console at `/api/console/`. 'entra': whoever App Service authentication has signed in, by app roles; 'key': whoever has a function key.",
+    ),
+    consoleAllow: setting(
+      'CONSOLE_ALLOW',
+      consoleRights,
+      'look',
+      "Function app: what the console of 'key' allows, with commas between: look, payload, act, destroy, configure.",
+    ),
+    consoleSecret: optionalSetting(
+      'CONSOLE_SECRET',
+      v.pipe(text, v.minLength(32, 'must have at least 32 characters')),
+      "Function app: signs the cookies of the console of 'key'; at least 32 random characters, the same for all instances. Another value signs everybody out.",
+      true,
     ),
   }),
   receive: v.strictObject({

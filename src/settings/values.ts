@@ -100,3 +100,18 @@ export const sourceSecrets = v.pipe(
   ),
   v.transform((sources) => Object.fromEntries(sources) as Record<string, string>),
 );
+
+/** The rights of the console. */
+const rightNames = ['look', 'payload', 'act', 'destroy', 'configure'] as const;
+type RightName = (typeof rightNames)[number];
+const isRight = (name: string): name is RightName => rightNames.some((right) => right === name);
+
+const rightsProblem = `must be some of ${rightNames.join(', ')}, with commas between`;
+export const consoleRights = v.pipe(
+  v.union([v.string(), v.array(v.string())], rightsProblem),
+  v.transform((given) =>
+    (typeof given === 'string' ? given.split(',') : given).map((one) => one.trim()).filter(Boolean),
+  ),
+  v.check((names) => names.every(isRight), rightsProblem),
+  v.transform((names) => names.filter(isRight)),
+);

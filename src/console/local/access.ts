@@ -1,6 +1,7 @@
 /** Who may use a console on this computer: whoever opened the address that the terminal showed. */
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { Refusal } from '../answer.ts';
+import { cookieOf, sameText } from '../cookie.ts';
 import { refusalResponse } from '../responses.ts';
 import type { Authorize, Right } from '../rights.ts';
 import { securityHeaders } from '../security-headers.ts';
@@ -30,7 +31,7 @@ export class LocalAccess {
   }
 
   readonly authorize: Authorize = (request, { right }) => {
-    if (sameText(cookieOf(request), this.#cookie))
+    if (sameText(cookieOf(request, cookieName), this.#cookie))
       return this.#rights.includes(right) ? { actor: this.#actor } : false;
     const url = new URL(request.url);
     const token = url.searchParams.get('token');
@@ -57,17 +58,4 @@ export class LocalAccess {
       },
     });
   }
-}
-
-function cookieOf(request: Request): string | null {
-  const cookies = request.headers.get('cookie') ?? '';
-  return new RegExp(`(?:^|;\\s*)${cookieName}=([\\w-]+)(?:;|$)`).exec(cookies)?.[1] ?? null;
-}
-
-function sameText(given: string | null, wanted: string | null): boolean {
-  if (given === null || wanted === null || given.length !== wanted.length) return false;
-  return timingSafeEqual(
-    Buffer.from(given.padEnd(wanted.length)).subarray(0, wanted.length),
-    Buffer.from(wanted),
-  );
 }

@@ -1,5 +1,6 @@
 import { Refusal } from '../answer.ts';
 import { type Assets, documentOf } from '../assets.ts';
+import { pageRouteName } from '../page-route.ts';
 import { type Route, route } from '../route.ts';
 
 /** The addresses of the pages. All have the same document; its script shows what the address says. */
@@ -26,7 +27,7 @@ export function pageRoutes(assets: Assets, basePath: string): readonly Route[] {
   return [
     ...pagePaths.map((path) =>
       route({
-        name: `page${path.replaceAll('/', '.').replaceAll(':', '')}`.replace(/\.$/, '.pulse'),
+        name: pageRouteName(path),
         method: 'GET',
         path,
         kind: 'page',

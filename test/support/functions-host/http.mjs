@@ -28,7 +28,7 @@ export async function serve(functions, capabilities, invoke) {
   const routes = functions.flatMap(({ name, bindings }) =>
     bindings
       .filter(({ type }) => type === 'httpTrigger')
-      .map(({ methods, route }) => ({ name, methods, pattern: patternOf(route) })),
+      .map(({ methods, route, authLevel }) => ({ name, methods, pattern: patternOf(route), authLevel })),
   );
   const call = capabilities.HttpUri === undefined ? passWhole : forwardTo(capabilities.HttpUri);
   const server = createServer(async (request, response) => {
@@ -40,10 +40,14 @@ export async function serve(functions, capabilities, invoke) {
       response.writeHead(404).end();
       return;
     }
+    if (found.authLevel === 'function' && !hasKey(request, url)) {
+      response.writeHead(401).end();
+      return;
+    }
     const params = Object.fromEntries(
       Object.entries(found.pattern.exec(url.pathname).groups ?? {}).map(([name, value]) => [
         name,
-        decodeURIComponent(value),
+        decodeURIComponent(value ?? ''),
       ]),
     );
     try {
@@ -124,8 +128,18 @@ function forwardTo(httpUri) {
   };
 }
 
+/** Most tests need no key; those that set one are refused without it. */
+function hasKey(request, url) {
+  const key = process.env.TEST_FUNCTION_KEY;
+  return (
+    key === undefined || [request.headers['x-functions-key'], url.searchParams.get('code')].includes(key)
+  );
+}
+
+/** `{*name}` at the end takes the rest of the path, which may be nothing. */
 function patternOf(route) {
-  return new RegExp(`^/api/${route.replace(/\{(\w+)\}/g, '(?<$1>[^/]+)')}$`);
+  const parts = route.replace(/\/\{\*(\w+)\}$/, '(?:/(?<$1>.*))?').replace(/\{(\w+)\}/g, '(?<$1>[^/]+)');
+  return new RegExp(`^/api/${parts}$`);
 }
 
 function nullable(values) {

@@ -21,6 +21,10 @@ const allowed = new Map([
   ['src/cli/output/tenant.ts', 'shows ages'],
   ['src/cli/output/text.ts', 'shows ages'],
   ['src/console/handler.ts', 'says as of when an answer holds'],
+  [
+    'src/console/hosted/key-access.ts',
+    'ends a session on all instances; a wrong clock ends it early or late',
+  ],
   ['src/console/page/api.ts', 'says as of when an answer holds'],
   ['src/console/snapshots.ts', 'says as of when an answer holds'],
   ['src/engine/sqlite/schema-control.ts', 'compares the clocks, for doctor'],

@@ -23,6 +23,7 @@ const notDeployed: Readonly<Record<string, string>> = {
   NO_COLOR: 'colours of the command line',
   TERM: 'colours of the command line',
   WEBSITE_SITE_NAME: 'the platform sets it',
+  WEBSITE_AUTH_ENABLED: 'the platform sets it',
   OTEL_SDK_DISABLED: 'the deployment sends to Application Insights; people may give these for OTLP',
   OTEL_EXPORTER_OTLP_ENDPOINT: 'as above',
   OTEL_METRIC_EXPORT_INTERVAL: 'as above',
